@@ -1,0 +1,22 @@
+/**
+ * The arguments of one request: spans over borrowed bytes.
+ *
+ * @module
+ */
+
+/**
+ * One request's arguments as the parser found them; argument 0 is the command name.
+ *
+ * Borrows `bytes` from the connection's read buffer until the next read: whoever keeps an argument
+ * longer copies it first.
+ */
+export interface Arguments {
+  /** The buffer that all spans index; may hold other requests before and after this one. */
+  readonly bytes: Uint8Array;
+  /** How many arguments there are, the name included; at least 1. */
+  readonly count: number;
+  /** Offset of the first byte of argument `i` in `bytes`. */
+  start(i: number): number;
+  /** Offset one past the last byte of argument `i` in `bytes`. */
+  end(i: number): number;
+}
