@@ -73,6 +73,7 @@ function buildCommand(
     firstKey: keyPlaces === "static" ? firstKey : 0,
     lastKey: keyPlaces === "static" ? lastKey : 0,
     keyStep: keyPlaces === "static" ? keyStep : 0,
+    toldKeys: [firstKey, lastKey, keyStep],
     handling: own?.handling ?? byDefault,
     merge: own?.merge ?? "",
     isDestructive: own?.isDestructive ?? false,
