@@ -4,9 +4,9 @@
  * @module
  */
 
-/** An error reply; the text is without `-` and line end. */
-export class ReplyError extends Error {
-  override readonly name = "ReplyError";
+/** An error reply, a value like the others; the text is without `-` and line end. */
+export class ReplyError {
+  constructor(readonly message: string) {}
 }
 
 /** A push message, which is no reply. */
