@@ -107,3 +107,7 @@ declare module "@std/cli/parse-args" {
   }
   export function parseArgs(args: readonly string[], options?: ParseOptions): Args;
 }
+
+declare module "@std/text/levenshtein-distance" {
+  export function levenshteinDistance(str1: string, str2: string): number;
+}

@@ -1,0 +1,76 @@
+/**
+ * Network addresses as users write them: `host:port`, IPv6 literals in brackets.
+ *
+ * @module
+ */
+
+/** One end point: where to dial or what to listen on. */
+export interface Address {
+  /** Host name, IPv4 literal or IPv6 literal without brackets; `""` only in a listen address. */
+  readonly hostname: string;
+  /** 1..65535; 0 only in a listen address, where it means any free port. */
+  readonly port: number;
+}
+
+/** Highest TCP port. */
+const PORT_MAX = 65535;
+
+/**
+ * Reads an address to dial: `redis-1:6379`, `127.0.0.1:6379`, `[::1]:6379`.
+ *
+ * @throws {SyntaxError} When the host is missing, the port is not 1..65535, or an IPv6 literal
+ * lacks its brackets; the message quotes the text and names the rule.
+ */
+export function parseAddress(text: string): Address {
+  const address = splitAddress(text);
+  if (address.hostname === "") {
+    throw new SyntaxError(`address "${text}" has no host: write host:port`);
+  }
+  if (address.port === 0) {
+    throw new SyntaxError(`address "${text}" has port 0: a port is 1 to ${PORT_MAX}`);
+  }
+  return address;
+}
+
+/**
+ * Reads an address to listen on: as {@linkcode parseAddress}, but the host may be empty (`:9000`,
+ * every interface) and the port may be 0 (any free one).
+ *
+ * @throws {SyntaxError} As {@linkcode parseAddress}.
+ */
+export function parseListenAddress(text: string): Address {
+  return splitAddress(text);
+}
+
+/** Writes an address the way {@linkcode parseAddress} reads it. */
+export function formatAddress(address: Address): string {
+  const { hostname, port } = address;
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+function splitAddress(text: string): Address {
+  const bracketed = /^\[([0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%[\w.-]+)?)\]:([^:]*)$/.exec(text);
+  if (bracketed !== null) {
+    return { hostname: bracketed[1]!, port: parsePort(bracketed[2]!, text) };
+  }
+  const colon = text.lastIndexOf(":");
+  if (colon < 0) throw new SyntaxError(`address "${text}" has no port: write host:port`);
+  const hostname = text.slice(0, colon);
+  if (hostname.includes(":")) {
+    throw new SyntaxError(`address "${text}" needs brackets around IPv6: write [host]:port`);
+  }
+  if (!/^[\w.-]*$/.test(hostname)) {
+    throw new SyntaxError(
+      `address "${text}" has a bad host: letters, digits, ".", "-" and "_" only`,
+    );
+  }
+  return { hostname, port: parsePort(text.slice(colon + 1), text) };
+}
+
+function parsePort(digits: string, text: string): number {
+  const port = /^\d{1,5}$/.test(digits) ? Number(digits) : NaN;
+  if (!(port <= PORT_MAX)) {
+    throw new SyntaxError(`address "${text}" has a bad port: a port is 1 to ${PORT_MAX}`);
+  }
+  return port;
+}

@@ -1,0 +1,155 @@
+/**
+ * Sets up the log of the process: where lines go, which are kept, what a line looks like.
+ *
+ * @module
+ */
+
+import {
+  configureSync,
+  getLogger,
+  type Logger,
+  type LogLevel as LogtapeLevel,
+  type LogRecord,
+  resetSync,
+} from "@logtape/logtape";
+import { LogFile } from "./log_file.ts";
+
+/** The levels of Codis 2.0, most to least important. */
+export type LogLevel = "error" | "warn" | "info" | "debug";
+
+/** Where the log goes. */
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** Log files are `<file>.<k>`; without it lines go to standard error. */
+  readonly file?: string | undefined;
+  /** Size at which the next file is begun. @default 1 GiB */
+  readonly fileBytesMax?: number | undefined;
+}
+
+/** Root of all categories of this program. */
+const ROOT = "codis";
+
+const FILE_BYTES_MAX = 1024 ** 3;
+
+const LOGTAPE_LEVELS: { readonly [L in LogLevel]: LogtapeLevel } = {
+  error: "error",
+  warn: "warning",
+  info: "info",
+  debug: "debug",
+};
+
+const LABELS: { readonly [L in LogtapeLevel]: string } = {
+  fatal: "PANIC",
+  error: "ERROR",
+  warning: "WARN",
+  info: "INFO",
+  debug: "DEBUG",
+  trace: "TRACE",
+};
+
+let level: LogLevel = "info";
+let file: LogFile | undefined;
+
+/**
+ * Reads a level as Codis 2.0 does: `error`, `warn` or `warning`, `info`, `debug` in any letter case;
+ * anything else is `info`.
+ */
+export function parseLogLevel(text: string): LogLevel {
+  const word = text.toLowerCase();
+  if (word === "warning") return "warn";
+  return Object.hasOwn(LOGTAPE_LEVELS, word) ? word as LogLevel : "info";
+}
+
+/**
+ * Begins logging; before it, and after {@linkcode stopLog}, lines are dropped.
+ *
+ * @throws {Error} When the log file cannot be made.
+ */
+export function startLog(options: LogOptions): void {
+  stopLog();
+  if (options.file !== undefined) {
+    file = new LogFile(options.file, options.fileBytesMax ?? FILE_BYTES_MAX);
+  }
+  setLogLevel(options.level);
+}
+
+/** Keeps lines of this level and above from now on. */
+export function setLogLevel(next: LogLevel): void {
+  level = next;
+  configureSync({
+    reset: true,
+    sinks: { lines: writeRecord },
+    loggers: [
+      { category: ROOT, sinks: ["lines"], lowestLevel: LOGTAPE_LEVELS[next] },
+      { category: ["logtape", "meta"], sinks: ["lines"], lowestLevel: "error" },
+    ],
+  });
+}
+
+/** The level in force. */
+export function logLevel(): LogLevel {
+  return level;
+}
+
+/** Ends logging and closes the file. */
+export function stopLog(): void {
+  resetSync();
+  file?.close();
+  file = undefined;
+}
+
+/**
+ * The logger of one room: `roomLogger("router").info("backend {addr} is ready", { addr })`.
+ *
+ * Values belong in the properties, never in the template: there they are escaped, and a brace or a
+ * line break in them stays harmless.
+ */
+export function roomLogger(room: string): Logger {
+  return getLogger([ROOT, room]);
+}
+
+/** One record as one line: time in UTC, level, room, message. */
+export function formatRecord(record: LogRecord): string {
+  const message = record.message
+    .map((part, i) => i % 2 === 0 ? String(part) : formatValue(part))
+    .join("");
+  const time = new Date(record.timestamp).toISOString();
+  const room = record.category.slice(1).join(".");
+  return `${time} [${LABELS[record.level]}] ${room}: ${escapeControls(message)}`;
+}
+
+function formatValue(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value instanceof Error) return value.message;
+  return Deno.inspect(value, { compact: true, breakLength: Infinity, colors: false });
+}
+
+/** A client must not be able to forge a line, nor to send escape sequences to a terminal. */
+function escapeControls(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (char) => {
+    if (char === "\n") return "\\n";
+    return `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  });
+}
+
+function writeRecord(record: LogRecord): void {
+  const line = formatRecord(record);
+  try {
+    if (file !== undefined) return file.writeLine(line);
+  } catch {
+    // A full disk must not stop the proxy; standard error is the next best place.
+  }
+  writeStderr(`${line}\n`);
+}
+
+function writeStderr(text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  try {
+    for (let written = 0; written < bytes.length;) {
+      written += Deno.stderr.writeSync(bytes.subarray(written));
+    }
+  } catch {
+    // Whoever read our standard error has gone: nobody is left to be told.
+  }
+}

@@ -1,0 +1,301 @@
+/**
+ * Every key of config.ini, one row each: what is read, checked, documented and printed follows from
+ * this table alone.
+ *
+ * @module
+ */
+
+/** How a value is spelled in config.ini and what it becomes in `Config`. */
+export type ConfigKind =
+  /** Any text without a rule of its own. */
+  | "text"
+  /** Text that becomes one piece of a coordinator path: not empty, no `/`. */
+  | "name"
+  /** Text that is never printed; becomes a `Secret`. */
+  | "secret"
+  /** One of the row's `words`. */
+  | "word"
+  /** `on` or `off`; becomes a boolean. */
+  | "switch"
+  /** A whole number. */
+  | "count"
+  /** A whole number of the row's unit; becomes milliseconds. */
+  | "duration"
+  /** A number of bytes, K/M/G suffixes allowed; becomes bytes. */
+  | "size"
+  /** `host:port`. */
+  | "address"
+  /** Comma-separated `host:port`, no address twice. */
+  | "addresses"
+  /** Comma-separated coordinator endpoints, `host`, `host:port` or an http(s) URL. */
+  | "endpoints";
+
+/** One row of the table. */
+export interface ConfigKey {
+  /** As spelled in config.ini. */
+  readonly key: string;
+  /** The field of `Config` it fills; durations end in `Ms`, sizes in `Bytes`. */
+  readonly field: string;
+  readonly kind: ConfigKind;
+  /** As it would be written in config.ini; `""` stands for "not set". */
+  readonly default: string;
+  /** What one unit of the written value is; durations only. */
+  readonly unit?: "s" | "ms";
+  /** The only values allowed; kind `word` only. */
+  readonly words?: readonly string[];
+  /** Least value allowed, in the written unit (bytes for sizes). @default 0 */
+  readonly min?: number;
+  /** Greatest value allowed, in the written unit (bytes for sizes). */
+  readonly max?: number;
+  /** Must be set when `coordinator` is one of these. */
+  readonly requiredBy?: readonly string[];
+  /** What the shipped config.ini sets when that is not the default. */
+  readonly sample?: string;
+  /** What the shipped config.ini shows behind a `#` when there is no default. */
+  readonly example?: string;
+  /** One sentence for config.ini and the README. */
+  readonly help: string;
+}
+
+/** Coordinators that other processes share, as opposed to files of this machine. */
+const REMOTE = ["zookeeper", "etcd"] as const;
+
+/** The table. Order is the order of config.ini. */
+export const CONFIG_KEYS = [
+  {
+    key: "coordinator",
+    field: "coordinator",
+    kind: "word",
+    words: ["embedded", "zookeeper", "etcd"],
+    default: "embedded",
+    help: "Where the slot table lives: files of this machine, ZooKeeper or etcd. " +
+      "A file that sets zk but not this key means zookeeper, as in Codis 2.0.",
+  },
+  {
+    key: "embedded_dir",
+    field: "embeddedDir",
+    kind: "text",
+    default: "./codis-data",
+    help: "Folder of the embedded coordinator, made when missing; relative to the working folder.",
+  },
+  {
+    key: "servers",
+    field: "servers",
+    kind: "addresses",
+    default: "",
+    sample: "127.0.0.1:6379",
+    help: "Redis servers that fill an empty embedded store: one group each, slots spread evenly, " +
+      "all online. A store that holds something is left as it is.",
+  },
+  {
+    key: "zk",
+    field: "coordinatorEndpoints",
+    kind: "endpoints",
+    default: "",
+    requiredBy: REMOTE,
+    example: "zk-1:2181,zk-2:2181,zk-3:2181",
+    help: "Hosts of ZooKeeper (port 2181 when none is given) or endpoints of etcd.",
+  },
+  {
+    key: "product",
+    field: "product",
+    kind: "name",
+    default: "test",
+    help: "Name of the cluster; everything is stored below /zk/codis/db_<product>.",
+  },
+  {
+    key: "proxy_id",
+    field: "proxyId",
+    kind: "name",
+    default: "proxy_1",
+    requiredBy: REMOTE,
+    help: "Name of this proxy, different for every proxy of the product.",
+  },
+  {
+    key: "dashboard_addr",
+    field: "dashboardAddr",
+    kind: "address",
+    default: "",
+    requiredBy: REMOTE,
+    example: "localhost:18087",
+    help:
+      "Where the proxy and the config commands reach the dashboard. Not set with the embedded " +
+      "coordinator: the proxy serves the dashboard on its own http address.",
+  },
+  {
+    key: "password",
+    field: "password",
+    kind: "secret",
+    default: "",
+    help: "Password that clients AUTH with, and that every Redis server is given.",
+  },
+  {
+    key: "backend_user",
+    field: "backendUser",
+    kind: "text",
+    default: "",
+    help: "User name for AUTH to the Redis servers; not set: the default user.",
+  },
+  {
+    key: "backend_password",
+    field: "backendPassword",
+    kind: "secret",
+    default: "",
+    help: "Password for the Redis servers where it is not the clients' one; not set: password.",
+  },
+  {
+    key: "proto",
+    field: "proto",
+    kind: "word",
+    words: ["tcp", "tcp4", "tcp6"],
+    default: "tcp",
+    help: "What the proxy listens with: both IP versions, or one of them.",
+  },
+  {
+    key: "backend_ping_period",
+    field: "backendPingPeriodMs",
+    kind: "duration",
+    unit: "s",
+    default: "5",
+    max: 86_400,
+    help: "Time between keep-alive PINGs to an idle Redis connection; 0 sends none.",
+  },
+  {
+    key: "backend_dial_timeout",
+    field: "backendDialTimeoutMs",
+    kind: "duration",
+    unit: "ms",
+    default: "1000",
+    min: 1,
+    max: 60_000,
+    help: "Time that connecting to a Redis server may take.",
+  },
+  {
+    key: "backend_timeout",
+    field: "backendTimeoutMs",
+    kind: "duration",
+    unit: "s",
+    default: "15",
+    min: 1,
+    max: 3600,
+    help:
+      "Time that a Redis server may leave a request unanswered before its connection is closed.",
+  },
+  {
+    key: "slot_wait_timeout",
+    field: "slotWaitTimeoutMs",
+    kind: "duration",
+    unit: "s",
+    default: "20",
+    min: 1,
+    max: 29,
+    help: "Time that a slot change waits for requests in flight, and that a request waits for a " +
+      "blocked slot; below the 30 s that a dashboard waits for a proxy.",
+  },
+  {
+    key: "session_max_timeout",
+    field: "sessionMaxTimeoutMs",
+    kind: "duration",
+    unit: "s",
+    default: "1800",
+    max: 31_536_000,
+    help: "Time that a client may stay silent; 0 means for ever.",
+  },
+  {
+    key: "session_auth_timeout",
+    field: "sessionAuthTimeoutMs",
+    kind: "duration",
+    unit: "s",
+    default: "10",
+    min: 1,
+    max: 3600,
+    help: "Time that a client has to AUTH where a password is set.",
+  },
+  {
+    key: "session_partial_timeout",
+    field: "sessionPartialTimeoutMs",
+    kind: "duration",
+    unit: "s",
+    default: "30",
+    min: 1,
+    max: 3600,
+    help: "Time that a half-received request may go without a further byte.",
+  },
+  {
+    key: "session_write_timeout",
+    field: "sessionWriteTimeoutMs",
+    kind: "duration",
+    unit: "s",
+    default: "30",
+    min: 1,
+    max: 3600,
+    help: "Time that a client may take no byte of a reply that waits for it.",
+  },
+  {
+    key: "session_max_bufsize",
+    field: "sessionMaxBufsizeBytes",
+    kind: "size",
+    default: "131072",
+    min: 1024,
+    max: 64 * 1024 * 1024,
+    help: "Most bytes that one read takes from a client; buffers start smaller and grow.",
+  },
+  {
+    key: "session_max_pipeline",
+    field: "sessionMaxPipeline",
+    kind: "count",
+    default: "1024",
+    max: 1_048_576,
+    help: "Requests of one client in flight; reading pauses above it, nothing is dropped.",
+  },
+  {
+    key: "session_max_buffer",
+    field: "sessionMaxBufferBytes",
+    kind: "size",
+    default: "64mb",
+    min: 64 * 1024,
+    help: "Bytes that one client's requests and replies may hold in the proxy.",
+  },
+  {
+    key: "proxy_max_buffer",
+    field: "proxyMaxBufferBytes",
+    kind: "size",
+    default: "128mb",
+    min: 1024 * 1024,
+    help: "Bytes that all clients' requests and replies together may hold in the proxy.",
+  },
+  {
+    key: "max_clients",
+    field: "maxClients",
+    kind: "count",
+    default: "10000",
+    min: 1,
+    max: 1_000_000,
+    help: "Clients at one time; the next one gets Redis's error and is closed.",
+  },
+  {
+    key: "read_mode",
+    field: "readMode",
+    kind: "word",
+    words: ["byob", "direct"],
+    default: "byob",
+    help: "How client bytes are read: BYOB stream readers, or straight from the connection.",
+  },
+  {
+    key: "destructive_commands",
+    field: "allowsDestructiveCommands",
+    kind: "switch",
+    default: "on",
+    help:
+      "Whether FLUSHALL, FLUSHDB, SCRIPT FLUSH, FUNCTION FLUSH and FUNCTION DELETE are allowed.",
+  },
+  {
+    key: "zk_session_timeout",
+    field: "zkSessionTimeoutMs",
+    kind: "duration",
+    unit: "ms",
+    default: "30000",
+    max: 3_600_000,
+    help: "Time after which a lost coordinator session ends; 100 and below are taken as seconds.",
+  },
+] as const satisfies readonly ConfigKey[];

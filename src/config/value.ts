@@ -1,0 +1,175 @@
+/**
+ * What a value of config.ini must look like, one reader and one printer per kind.
+ *
+ * @module
+ */
+
+import { type Address, formatAddress, parseAddress } from "../base/address.ts";
+import { formatByteSize, parseByteSize } from "../base/byte_size.ts";
+import { Secret } from "../base/secret.ts";
+import type { ConfigKey, ConfigKind } from "./keys.ts";
+
+/** The TypeScript type of a value, by kind; a `word` row narrows it to its words. */
+export interface ConfigValueByKind {
+  text: string;
+  name: string;
+  secret: Secret;
+  word: string;
+  switch: boolean;
+  count: number;
+  duration: number;
+  size: number;
+  address: Address | undefined;
+  addresses: readonly Address[];
+  endpoints: readonly string[];
+}
+
+/** Milliseconds in one written unit of a duration. */
+const UNIT_MS = { s: 1000, ms: 1 } as const;
+
+type ConfigReaders = {
+  readonly [K in ConfigKind]: (text: string, row: ConfigKey) => ConfigValueByKind[K];
+};
+type ConfigPrinters = {
+  readonly [K in ConfigKind]: (value: ConfigValueByKind[K], row: ConfigKey) => string;
+};
+
+const READERS: ConfigReaders = {
+  text: (text) => text,
+  name: readName,
+  secret: (text) => new Secret(text),
+  word: readWord,
+  switch: readSwitch,
+  count: (text, row) => checkBounds(readWhole(text), row),
+  duration: (text, row) => checkBounds(readWhole(text), row) * UNIT_MS[row.unit!],
+  size: (text, row) => checkBounds(readNonNegative(text, parseByteSize), row),
+  address: (text) => text === "" ? undefined : parseAddress(text),
+  addresses: readAddresses,
+  endpoints: readEndpoints,
+};
+
+const PRINTERS: ConfigPrinters = {
+  text: (value) => value,
+  name: (value) => value,
+  secret: (value) => value.toString(),
+  word: (value) => value,
+  switch: (value) => value ? "on" : "off",
+  count: (value) => `${value}`,
+  duration: (value, row) => `${value / UNIT_MS[row.unit!]}`,
+  size: (value) => formatByteSize(value),
+  address: (value) => value === undefined ? "" : formatAddress(value),
+  addresses: (value) => value.map(formatAddress).join(","),
+  endpoints: (value) => value.join(","),
+};
+
+/**
+ * Reads one value as its row demands.
+ *
+ * @throws {SyntaxError | RangeError} When it breaks the row's rule; the message is that rule.
+ */
+export function readConfigValue(text: string, row: ConfigKey): unknown {
+  return READERS[row.kind](text, row);
+}
+
+/** Prints a value of `Config` as config.ini would spell it; a secret prints as its mask. */
+export function printConfigValue(value: unknown, row: ConfigKey): string {
+  const print = PRINTERS[row.kind] as (value: unknown, row: ConfigKey) => string;
+  return print(value, row);
+}
+
+/** The rule of a row in words, for documentation: `one of tcp, tcp4, tcp6`, `1 to 29 s`. */
+export function describeConfigRule(row: ConfigKey): string {
+  switch (row.kind) {
+    case "word":
+      return `one of ${row.words!.join(", ")}`;
+    case "switch":
+      return "on or off";
+    case "count":
+      return describeBounds(row, "a whole number");
+    case "duration":
+      return describeBounds(row, row.unit === "s" ? "whole seconds" : "whole milliseconds");
+    case "size":
+      return describeBounds(row, "bytes, K/M/G suffix allowed");
+    case "name":
+      return 'not empty, no "/"';
+    case "address":
+      return "host:port";
+    case "addresses":
+      return "host:port,host:port,…";
+    case "endpoints":
+      return "host,host:port,…";
+    case "secret":
+    case "text":
+      return "any text";
+  }
+}
+
+function describeBounds(row: ConfigKey, noun: string): string {
+  const spell = (bound: number) => row.kind === "size" ? formatByteSize(bound) : `${bound}`;
+  const min = spell(row.min ?? 0);
+  return `${noun}, ${row.max === undefined ? `at least ${min}` : `${min} to ${spell(row.max)}`}`;
+}
+
+function readName(text: string): string {
+  if (text === "") throw new SyntaxError("must not be empty");
+  if (text.includes("/")) throw new SyntaxError('must not contain "/"');
+  if (text === "." || text === "..") throw new SyntaxError('must not be "." or ".."');
+  return text;
+}
+
+function readWord(text: string, row: ConfigKey): string {
+  if (!row.words!.includes(text)) throw new SyntaxError(`must be ${describeConfigRule(row)}`);
+  return text;
+}
+
+function readSwitch(text: string): boolean {
+  if (text !== "on" && text !== "off") throw new SyntaxError("must be on or off");
+  return text === "on";
+}
+
+function readWhole(text: string): number {
+  return readNonNegative(text, (digits) => {
+    // The sign is Go's strconv, through which Codis 2.0 reads its numbers.
+    const value = /^\+?\d+$/.test(digits) ? Number(digits) : NaN;
+    if (!Number.isSafeInteger(value)) throw new SyntaxError("must be a whole number");
+    return value;
+  });
+}
+
+function readNonNegative(text: string, read: (text: string) => number): number {
+  if (/^-\d/.test(text)) throw new RangeError("must not be negative");
+  return read(text);
+}
+
+function checkBounds(value: number, row: ConfigKey): number {
+  const isBelow = value < (row.min ?? 0);
+  const isAbove = row.max !== undefined && value > row.max;
+  if (isBelow || isAbove) throw new RangeError(`must be ${describeConfigRule(row)}`);
+  return value;
+}
+
+function readAddresses(text: string): readonly Address[] {
+  const addresses = splitList(text).map(parseAddress);
+  const seen = new Set<string>();
+  for (const address of addresses.map(formatAddress)) {
+    if (seen.has(address)) throw new SyntaxError(`must not name "${address}" twice`);
+    seen.add(address);
+  }
+  return addresses;
+}
+
+function readEndpoints(text: string): readonly string[] {
+  const endpoints = splitList(text);
+  for (const endpoint of endpoints) {
+    if (/^https?:\/\/[^/\s]+\/?$/.test(endpoint)) continue;
+    parseAddress(/:\d*$/.test(endpoint) ? endpoint : `${endpoint}:1`);
+  }
+  return endpoints;
+}
+
+function splitList(text: string): string[] {
+  if (text === "") return [];
+  const items = text.split(",").map((item) => item.trim());
+  if (items.includes("")) throw new SyntaxError("must not have an empty item between commas");
+  return items;
+}

@@ -1,0 +1,30 @@
+/**
+ * The record of the one dashboard of a product.
+ *
+ * @module
+ */
+
+import { decodeRecord, integer, recordOf, text } from "./record.ts";
+
+/** What `dashboard` holds. */
+export interface DashboardRecord {
+  /** Where proxies and the config commands reach it, `host:port`. */
+  readonly addr: string;
+  readonly pid: number;
+}
+
+const DASHBOARD_SHAPE = recordOf<DashboardRecord>({ addr: text, pid: integer });
+
+/**
+ * Reads a dashboard from its JSON.
+ *
+ * @throws {RecordError} When it is not a dashboard.
+ */
+export function decodeDashboard(json: string): DashboardRecord {
+  return decodeRecord(DASHBOARD_SHAPE, json, "dashboard");
+}
+
+/** Writes a dashboard's JSON, with the spaces that Codis 2.0 prints here and nowhere else. */
+export function encodeDashboard(record: DashboardRecord): string {
+  return `{"addr": ${JSON.stringify(record.addr)}, "pid": ${record.pid}}`;
+}

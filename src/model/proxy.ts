@@ -1,0 +1,72 @@
+/**
+ * The record of one proxy: what it registers, what Jodis clients read, what it signs answers with.
+ *
+ * @module
+ */
+
+import { decodeRecord, encodeRecord, integer, recordOf, text, word } from "./record.ts";
+
+/** The states of a proxy, as stored. */
+export const PROXY_STATES = ["offline", "online", "mark_offline"] as const;
+
+/** One of {@linkcode PROXY_STATES}. */
+export type ProxyState = (typeof PROXY_STATES)[number];
+
+/** What `proxy/<proxy_id>` holds. */
+export interface ProxyRecord {
+  readonly id: string;
+  /** Where clients reach it, `host:port`. */
+  readonly addr: string;
+  /** Never set. */
+  readonly last_event: string;
+  /** Never set. */
+  readonly last_event_ts: number;
+  readonly state: ProxyState;
+  /** Never set. */
+  readonly description: string;
+  /** Where its HTTP endpoint is, `host:port`. */
+  readonly debug_var_addr: string;
+  readonly pid: number;
+  /** When it started, as Go prints times; compared byte for byte. */
+  readonly start_at: string;
+}
+
+const PROXY_SHAPE = recordOf<ProxyRecord>({
+  id: text,
+  addr: text,
+  last_event: text,
+  last_event_ts: integer,
+  state: word(PROXY_STATES),
+  description: text,
+  debug_var_addr: text,
+  pid: integer,
+  start_at: text,
+});
+
+/**
+ * Reads a proxy from its JSON.
+ *
+ * @throws {RecordError} When it is not a proxy.
+ */
+export function decodeProxy(json: string): ProxyRecord {
+  return decodeRecord(PROXY_SHAPE, json, "proxy");
+}
+
+/** Writes a proxy's JSON. */
+export function encodeProxy(record: ProxyRecord): string {
+  return encodeRecord(PROXY_SHAPE, record);
+}
+
+/**
+ * Prints a time as Go does by default, in UTC: `2015-07-05 00:23:29.669851572 +0000 UTC`.
+ *
+ * @param epochMs Milliseconds since 1970, fractions allowed; kept to the microsecond.
+ */
+export function formatStartAt(epochMs: number): string {
+  const wholeMs = Math.floor(epochMs);
+  const micros = Math.floor((epochMs - wholeMs) * 1000);
+  const [date, time, millis] = new Date(wholeMs).toISOString().slice(0, -1).split(/[T.]/);
+  // Go drops the zeros at the end of a fraction, and the point when nothing is left.
+  const fraction = `${millis}${String(micros).padStart(3, "0")}`.replace(/0+$/, "");
+  return `${date} ${time}${fraction === "" ? "" : `.${fraction}`} +0000 UTC`;
+}

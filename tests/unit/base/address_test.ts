@@ -1,0 +1,50 @@
+/**
+ * How addresses are read and written.
+ *
+ * @module
+ */
+
+import { assertEquals, assertThrows } from "@std/assert";
+import { formatAddress, parseAddress, parseListenAddress } from "../../../src/base/address.ts";
+
+const GOOD = [
+  ["127.0.0.1:6379", "127.0.0.1", 6379],
+  ["redis-1.local:1", "redis-1.local", 1],
+  ["my_host:65535", "my_host", 65535],
+  ["[::1]:6379", "::1", 6379],
+  ["[fe80::1%eth0]:6379", "fe80::1%eth0", 6379],
+] as const;
+
+for (const [text, hostname, port] of GOOD) {
+  Deno.test(`parseAddress() reads ${text} and formatAddress() writes it back`, () => {
+    assertEquals(parseAddress(text), { hostname, port });
+    assertEquals(formatAddress({ hostname, port }), text);
+  });
+}
+
+const BAD = [
+  ["", "has no port"],
+  ["localhost", "has no port"],
+  [":6379", "has no host"],
+  ["a:0", "has port 0"],
+  ["a:", "has a bad port"],
+  ["a:65536", "has a bad port"],
+  ["a:+1", "has a bad port"],
+  ["a:http", "has a bad port"],
+  ["::1:6379", "needs brackets around IPv6"],
+  ["[::1]", "needs brackets around IPv6"],
+  ["[localhost]:1", "has a bad host"],
+  ["a b:1", "has a bad host"],
+  ["http://a:1", "needs brackets"],
+] as const;
+
+for (const [text, rule] of BAD) {
+  Deno.test(`parseAddress() refuses "${text}": ${rule}`, () => {
+    assertThrows(() => parseAddress(text), SyntaxError, `address "${text}" ${rule}`);
+  });
+}
+
+Deno.test("parseListenAddress() allows every interface and any port", () => {
+  assertEquals(parseListenAddress(":9000"), { hostname: "", port: 9000 });
+  assertEquals(parseListenAddress("127.0.0.1:0"), { hostname: "127.0.0.1", port: 0 });
+});

@@ -1,0 +1,110 @@
+/**
+ * What the log keeps, and where.
+ *
+ * @module
+ */
+
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import {
+  logLevel,
+  parseLogLevel,
+  roomLogger,
+  setLogLevel,
+  startLog,
+  stopLog,
+} from "../../../src/base/log.ts";
+import { Secret } from "../../../src/base/secret.ts";
+
+async function withLog(
+  options: { fileBytesMax?: number },
+  body: (name: string) => void,
+): Promise<Map<string, string[]>> {
+  const folder = await Deno.makeTempDir();
+  try {
+    startLog({ level: "info", file: `${folder}/proxy.log`, ...options });
+    try {
+      body(`${folder}/proxy.log`);
+    } finally {
+      stopLog();
+    }
+    const files = new Map<string, string[]>();
+    const names = [...Deno.readDirSync(folder)].map((entry) => entry.name).sort();
+    for (const name of names) {
+      const text = Deno.readTextFileSync(`${folder}/${name}`);
+      files.set(name, text.split("\n").slice(0, -1));
+    }
+    return files;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("parseLogLevel() knows Codis 2.0's words in any case and takes the rest for info", () => {
+  const words = ["error", "WARN", "Warning", "info", "debug", "verbose", "", "constructor"];
+  const levels = ["error", "warn", "warn", "info", "debug", "info", "info", "info"] as const;
+  assertEquals(words.map(parseLogLevel), [...levels]);
+});
+
+Deno.test("log writes time, level, room and message, one line per record", async () => {
+  const files = await withLog({}, () => {
+    roomLogger("router").warn("backend {addr} failed: {error}", {
+      addr: "127.0.0.1:6379\r\n[INFO] forged {addr}\x1b[31m",
+      error: new Error("connection refused"),
+    });
+  });
+  const [line] = files.get("proxy.log.0")!;
+  assertMatch(
+    line!,
+    /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[WARN\] router: backend 127\.0\.0\.1:6379\\x0d\\n\[INFO\] forged \{addr\}\\x1b\[31m failed: connection refused$/,
+  );
+});
+
+Deno.test("setLogLevel() takes effect at once, on loggers that exist already", async () => {
+  const files = await withLog({}, () => {
+    const log = roomLogger("proxy");
+    log.debug("one");
+    setLogLevel("debug");
+    assertEquals(logLevel(), "debug");
+    log.debug("two");
+    setLogLevel("error");
+    log.warn("three");
+    log.error("four");
+  });
+  assertEquals(files.get("proxy.log.0")!.map((line) => line.replace(/^.*: /, "")), ["two", "four"]);
+});
+
+Deno.test("log rolls to the next free number by size and never splits a line", async () => {
+  const files = await withLog({ fileBytesMax: 150 }, () => {
+    for (let i = 0; i < 4; i++) roomLogger("x").info("{text}", { text: "y".repeat(20) });
+  });
+  assertEquals([...files].map(([name, lines]) => [name, lines.length]), [
+    ["proxy.log.0", 2],
+    ["proxy.log.1", 2],
+  ]);
+});
+
+Deno.test("log begins at the first number that is not taken", async () => {
+  const files = await withLog({}, (name) => {
+    roomLogger("x").info("first");
+    startLog({ level: "info", file: name });
+    roomLogger("x").info("second");
+  });
+  assertEquals([...files.keys()], ["proxy.log.0", "proxy.log.1"]);
+});
+
+Deno.test("log shows no password", async () => {
+  const files = await withLog({}, () => {
+    const password = new Secret("hunter2");
+    roomLogger("x").info("{password} {config}", { password, config: { password } });
+  });
+  assertEquals(files.get("proxy.log.0")![0]!.includes("hunter2"), false);
+});
+
+Deno.test("startLog() says which file it cannot make", () => {
+  assertThrows(
+    () => startLog({ level: "info", file: "/nowhere/proxy.log" }),
+    Error,
+    'cannot open log file "/nowhere/proxy.log.0": ',
+  );
+  stopLog();
+});

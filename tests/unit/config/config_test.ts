@@ -1,0 +1,223 @@
+/**
+ * What config.ini may say, and what each mistake is answered with.
+ *
+ * @module
+ */
+
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  type Config,
+  configEntries,
+  ConfigError,
+  loadConfig,
+  parseConfig,
+} from "../../../src/config/config.ts";
+import { CONFIG_KEYS } from "../../../src/config/keys.ts";
+
+function read(text: string): Config {
+  return parseConfig(text, "config.ini").config;
+}
+
+function complaint(text: string): string {
+  return assertThrows(() => parseConfig(text, "config.ini"), ConfigError).message;
+}
+
+Deno.test("parseConfig() gives every key its default when the file is empty", () => {
+  const config = read("");
+  assertEquals(config.coordinator, "embedded");
+  assertEquals(config.product, "test");
+  assertEquals(config.servers, []);
+  assertEquals(config.dashboardAddr, undefined);
+  assertEquals(config.backendPingPeriodMs, 5_000);
+  assertEquals(config.backendDialTimeoutMs, 1_000);
+  assertEquals(config.sessionMaxTimeoutMs, 1_800_000);
+  assertEquals(config.sessionMaxBufsizeBytes, 131_072);
+  assertEquals(config.sessionMaxPipeline, 1024);
+  assertEquals(config.proxyMaxBufferBytes, 128 * 1024 * 1024);
+  assertEquals(config.slotWaitTimeoutMs, 20_000);
+  assertEquals(config.zkSessionTimeoutMs, 30_000);
+  assertEquals(config.allowsDestructiveCommands, true);
+});
+
+Deno.test("parseConfig() reads a Codis 2.0 file as Codis 2.0 does", () => {
+  const { config, warnings } = parseConfig(
+    [
+      "# a comment",
+      "   # an indented one",
+      "",
+      "zk=zk-1:2181, zk-2 , zk-3:2182",
+      "product = demo",
+      "product=last",
+      "proxy_id=proxy_9",
+      "dashboard_addr=localhost:18087",
+      "password=a=b # not a comment",
+      "  session_max_timeout  =  60  ",
+      "zk_session_timeout=30\r",
+    ].join("\n"),
+    "config.ini",
+  );
+  assertEquals(config.coordinator, "zookeeper");
+  assertEquals(config.coordinatorEndpoints, ["zk-1:2181", "zk-2", "zk-3:2182"]);
+  assertEquals(config.product, "last");
+  assertEquals(config.proxyId, "proxy_9");
+  assertEquals(config.dashboardAddr, { hostname: "localhost", port: 18087 });
+  assertEquals(config.password.reveal(), "a=b # not a comment");
+  assertEquals(config.sessionMaxTimeoutMs, 60_000);
+  assertEquals(config.zkSessionTimeoutMs, 30_000);
+  assertEquals(warnings, [
+    "config.ini:4: zk is set and coordinator is not: using zookeeper",
+    "config.ini: zk_session_timeout = 30 is taken as 30 seconds",
+  ]);
+});
+
+const REMOTE = "coordinator = etcd\nzk = 127.0.0.1:2379\nproxy_id = p\ndashboard_addr = a:1\n";
+
+const MISTAKES: readonly { name: string; text: string; message: string }[] = [
+  {
+    name: "a line without =",
+    text: "product = a\nhunter2",
+    message: 'config.ini:2: line without "=": write key = value',
+  },
+  {
+    name: "an unknown key",
+    text: "\n\nsesion_max_timeout = 3",
+    message: 'config.ini:3: unknown key "sesion_max_timeout", did you mean "session_max_timeout"?',
+  },
+  {
+    name: "an unknown key that resembles nothing",
+    text: "colour = red",
+    message: 'config.ini:1: unknown key "colour"',
+  },
+  {
+    name: "not a number",
+    text: "session_max_timeout = soon",
+    message: 'config.ini:1: session_max_timeout = "soon": must be a whole number',
+  },
+  {
+    name: "a number that is not whole",
+    text: "backend_timeout = 1.5",
+    message: 'config.ini:1: backend_timeout = "1.5": must be a whole number',
+  },
+  {
+    name: "an empty number",
+    text: "max_clients =",
+    message: 'config.ini:1: max_clients = "": must be a whole number',
+  },
+  {
+    name: "a negative number",
+    text: "backend_ping_period = -1",
+    message: 'config.ini:1: backend_ping_period = "-1": must not be negative',
+  },
+  {
+    name: "a negative size",
+    text: "session_max_bufsize = -1",
+    message: 'config.ini:1: session_max_bufsize = "-1": must not be negative',
+  },
+  {
+    name: "a number above its bound",
+    text: "slot_wait_timeout = 30",
+    message: 'config.ini:1: slot_wait_timeout = "30": must be whole seconds, 1 to 29',
+  },
+  {
+    name: "a bad size",
+    text: "proxy_max_buffer = 12xb",
+    message:
+      'config.ini:1: proxy_max_buffer = "12xb": size "12xb" is not a whole number with K, M, G, T or P',
+  },
+  {
+    name: "a word that is not offered",
+    text: "coordinator = consul",
+    message: 'config.ini:1: coordinator = "consul": must be one of embedded, zookeeper, etcd',
+  },
+  {
+    name: "a switch that is neither on nor off",
+    text: "destructive_commands = yes",
+    message: 'config.ini:1: destructive_commands = "yes": must be on or off',
+  },
+  {
+    name: "an empty product",
+    text: "product =",
+    message: 'config.ini:1: product = "": must not be empty',
+  },
+  {
+    name: "a product that is two path pieces",
+    text: "product = a/b",
+    message: 'config.ini:1: product = "a/b": must not contain "/"',
+  },
+  {
+    name: "an address without port",
+    text: "servers = localhost",
+    message:
+      'config.ini:1: servers = "localhost": address "localhost" has no port: write host:port',
+  },
+  {
+    name: "an address with a bad port",
+    text: "servers = a:1,b:65536",
+    message:
+      'config.ini:1: servers = "a:1,b:65536": address "b:65536" has a bad port: a port is 1 to 65535',
+  },
+  {
+    name: "the same server twice",
+    text: "servers = a:1,a:1",
+    message: 'config.ini:1: servers = "a:1,a:1": must not name "a:1" twice',
+  },
+  {
+    name: "a hole in a list",
+    text: "servers = a:1,,b:1",
+    message: 'config.ini:1: servers = "a:1,,b:1": must not have an empty item between commas',
+  },
+  {
+    name: "a required key that is missing",
+    text: "coordinator = zookeeper\nproxy_id = p\ndashboard_addr = a:1",
+    message: "config.ini: zk must be set when coordinator = zookeeper",
+  },
+  {
+    name: "a required key that is empty",
+    text: `${REMOTE}zk =`,
+    message: "config.ini:5: zk must be set when coordinator = etcd",
+  },
+  {
+    name: "a required key that only has a default",
+    text: "coordinator = etcd\nzk = a:1\ndashboard_addr = a:1",
+    message: "config.ini: proxy_id must be set when coordinator = etcd",
+  },
+];
+
+for (const { name, text, message } of MISTAKES) {
+  Deno.test(`parseConfig() answers ${name} with file, line, key, value and rule`, () => {
+    assertEquals(complaint(text), message);
+  });
+}
+
+Deno.test("loadConfig() names a file that it cannot read", async () => {
+  const missing = await assertRejects(() => loadConfig("/nowhere/config.ini"), ConfigError);
+  assertEquals(missing.message, "/nowhere/config.ini: cannot read config file: no such file");
+  const folder = await Deno.makeTempDir();
+  try {
+    const unreadable = await assertRejects(() => loadConfig(folder), ConfigError);
+    assertStringIncludes(unreadable.message, `${folder}: cannot read config file: `);
+    assertEquals(unreadable.message.includes("\n"), false);
+  } finally {
+    await Deno.remove(folder);
+  }
+});
+
+Deno.test("configEntries() prints every key as config.ini spells it, secrets masked", () => {
+  const entries = new Map(
+    configEntries(read(`${REMOTE}password = hunter2\nservers = [::1]:1,b:2`)),
+  );
+  assertEquals([...entries.keys()], CONFIG_KEYS.map((row) => row.key));
+  assertEquals(entries.get("password"), "***");
+  assertEquals(entries.get("backend_password"), "");
+  assertEquals(entries.get("servers"), "[::1]:1,b:2");
+  assertEquals(entries.get("session_max_timeout"), "1800");
+  assertEquals(entries.get("session_max_buffer"), "64mb");
+  assertEquals(entries.get("destructive_commands"), "on");
+});
+
+Deno.test("Config shows no password however it is printed", () => {
+  const config = read("password = hunter2");
+  assertEquals(Deno.inspect(config).includes("hunter2"), false);
+  assertEquals(JSON.stringify(config).includes("hunter2"), false);
+  assertEquals(`${config.password}`, "***");
+});
