@@ -41,6 +41,11 @@ export function listedCommands(): Command[] {
   return COMMANDS.filter((row) => !row.name.includes("|") && row.origin !== "http");
 }
 
+/** The group that Redis documents a command in, such as `string` or `sorted-set`. */
+export function groupOf(command: Command): string {
+  return String(docOf(command).group);
+}
+
 function docOf(command: Command): Doc {
   const container = command.name.split("|")[0]!;
   const docs = redisDocs as Record<string, Doc>;
