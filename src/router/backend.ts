@@ -61,7 +61,10 @@ export class Backend implements SourceOwner, BatchOwner {
   inFlight = 0;
   /** Why it failed last; empty while all is well. */
   lastError = "";
-  /** Called when all bytes written so far were taken by the kernel. */
+  /**
+   * Called when all bytes appended so far were taken by the kernel, and when the backend fails. Set
+   * as long as more bytes of the last request are to come: its deadline does not run yet.
+   */
   onDrain: (() => void) | null = null;
 
   #state: BackendState = "idle";
@@ -120,6 +123,7 @@ export class Backend implements SourceOwner, BatchOwner {
       return false;
     }
     request.state = "sent";
+    request.backend = this;
     if (this.#sentTail === null) {
       this.#sentHead = request;
       this.#progressMs = clock.nowMs;
@@ -322,6 +326,7 @@ export class Backend implements SourceOwner, BatchOwner {
     }
     if (
       this.#state === "ready" && this.inFlight > 0 && backendTimeoutMs > 0 &&
+      this.onDrain === null &&
       now - this.#progressMs > backendTimeoutMs
     ) {
       this.#fail(`no answer for ${backendTimeoutMs} ms`);

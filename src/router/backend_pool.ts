@@ -94,8 +94,9 @@ export class Server {
   /** Takes a private backend back; one that is not clean is closed. */
   returnPrivate(backend: Backend): void {
     if (backend.state === "closed") return;
+    // An answer that came before the request was complete leaves the connection in mid-request.
     const isClean = backend.state === "ready" && backend.inFlight === 0 &&
-      backend.queuedBytes === 0;
+      backend.queuedBytes === 0 && backend.onDrain === null;
     backend.onDrain = null;
     if (isClean && this.uses > 0 && this.#idlePrivates.length < PRIVATE_BACKENDS_KEPT) {
       this.#idlePrivates.push(backend);

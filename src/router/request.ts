@@ -37,6 +37,8 @@ export class Request {
   slots: Slot[] | null = null;
   /** The gather that wants the reply, for a part of a split or fanned-out command. */
   gather: Gather | null = null;
+  /** The backend that carries it, or did. */
+  backend: Backend | null = null;
   /** The private backend that carries it, given back when it settles. */
   privateBackend: Backend | null = null;
   /** Next in the session's FIFO; next free one in the pool. */
@@ -110,6 +112,7 @@ export function recycleRequest(request: Request): void {
   request.slot = null;
   request.slots = null;
   request.gather = null;
+  request.backend = null;
   request.privateBackend = null;
   request.nextSent = null;
   request.ownBytes = null;
