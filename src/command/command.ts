@@ -1,0 +1,138 @@
+/**
+ * One row of the command table: what Redis says about a command and what the proxy does with it.
+ *
+ * @module
+ */
+
+/**
+ * What the proxy does with a command.
+ *
+ * - `forward`: sends it to the server of its keys, which must share a slot; without keys, to any
+ *   server.
+ * - `split`: groups its keys by server, sends a part to each, merges the replies.
+ * - `local`: answers it itself.
+ * - `fanout`: sends it to every master, merges the replies.
+ * - `refuse`: answers with the row's `refusal`.
+ */
+export type Handling = "forward" | "split" | "local" | "fanout" | "refuse";
+
+/**
+ * How the replies of a `split` or `fanout` command become one; Redis's own response_policy words
+ * where it has one. Empty for the other handlings.
+ *
+ * - `all_succeeded`: the first reply when none is an error, else that error.
+ * - `agg_sum`: integers, added.
+ * - `agg_logical_and`: arrays of 0 and 1, combined place by place.
+ * - `concat`: arrays, joined (split: in the order of the keys).
+ * - `scan`: one server at a time; the cursor says which.
+ * - `random_key`: the first reply that is not null, servers tried in random order.
+ */
+export type Merge =
+  | ""
+  | "all_succeeded"
+  | "agg_sum"
+  | "agg_logical_and"
+  | "concat"
+  | "scan"
+  | "random_key";
+
+/** Where a row comes from: Redis 7.0.15, a later Redis, codis-server, or an HTTP request line. */
+export type Origin = "redis" | "redis_later" | "codis" | "http";
+
+/**
+ * Where a command's keys are.
+ *
+ * - `none`: it has no keys.
+ * - `static`: at fixed argument indexes (`firstKey`, `lastKey`, `keyStep`).
+ * - `movable`: the arguments say where; `keySpecs` tell how to look.
+ */
+export type KeyPlaces = "none" | "static" | "movable";
+
+/** A key specification in the words and shape of Redis's COMMAND reply. */
+export interface KeySpec {
+  readonly notes?: string;
+  readonly flags: readonly string[];
+  readonly begin_search:
+    | { readonly type: "index"; readonly spec: { readonly index: number } }
+    | {
+      readonly type: "keyword";
+      readonly spec: { readonly keyword: string; readonly startfrom: number };
+    }
+    | { readonly type: "unknown"; readonly spec: Readonly<Record<string, never>> };
+  readonly find_keys:
+    | {
+      readonly type: "range";
+      readonly spec: {
+        readonly lastkey: number;
+        readonly keystep: number;
+        readonly limit: number;
+      };
+    }
+    | {
+      readonly type: "keynum";
+      readonly spec: {
+        readonly keynumidx: number;
+        readonly firstkey: number;
+        readonly keystep: number;
+      };
+    }
+    | { readonly type: "unknown"; readonly spec: Readonly<Record<string, never>> };
+}
+
+/** One command or subcommand. Every row has every field, so that all rows have one shape. */
+export interface Command {
+  /** The row's place in `COMMANDS`, 0..n-1: an index for counters. */
+  readonly id: number;
+  /** Lower-case name; a subcommand's is `container|word`. */
+  readonly name: string;
+  readonly origin: Origin;
+  /** The exact argument count, name included; negative: at least that many. */
+  readonly arity: number;
+  readonly flags: readonly string[];
+  /** ACL categories, with their `@`. */
+  readonly categories: readonly string[];
+  readonly tips: readonly string[];
+  readonly keySpecs: readonly KeySpec[];
+  /** Whether the command needs a subcommand; such a row is only met when the subcommand is wrong. */
+  readonly isContainer: boolean;
+  /** The ids of a container's subcommands. */
+  readonly subcommands: readonly number[];
+
+  /** Whether it may change data. */
+  readonly isWrite: boolean;
+  /** Whether it only reads data. */
+  readonly isReadOnly: boolean;
+  /** Whether it is allowed before AUTH. */
+  readonly isAllowedBeforeAuth: boolean;
+
+  readonly keyPlaces: KeyPlaces;
+  /** The argument index of the only key when it is static and single (GET: 1), else 0. */
+  readonly singleKey: number;
+  /** Argument index of the first static key, 0 when there is none. */
+  readonly firstKey: number;
+  /** Argument index of the last static key; negative counts from the end, -1 is the last. */
+  readonly lastKey: number;
+  /** Arguments from one static key to the next; 0 when there is none. */
+  readonly keyStep: number;
+
+  readonly handling: Handling;
+  readonly merge: Merge;
+  /** Whether `destructive_commands = off` refuses it. */
+  readonly isDestructive: boolean;
+  /** Whether the session is closed after the refusal. */
+  readonly closesSession: boolean;
+  /** The option, in upper case, with which the command would block and is refused; else empty. */
+  readonly blockingOption: string;
+  /** The error text of a `refuse` row or of `blockingOption`, without `-` and line end; else empty. */
+  readonly refusal: string;
+}
+
+/**
+ * Tells whether a command accepts this many arguments.
+ *
+ * @param count The number of arguments, the name included.
+ */
+export function arityMatches(command: Command, count: number): boolean {
+  const arity = command.arity;
+  return arity >= 0 ? count === arity : count >= -arity;
+}

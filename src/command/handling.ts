@@ -1,0 +1,156 @@
+/**
+ * What the proxy does with each command: the one hand-written table about commands.
+ *
+ * A command with keys that is not named here is forwarded by them. A command without keys that is
+ * not named here is refused, and a test makes sure that there is none.
+ *
+ * @module
+ */
+
+import type { Handling, Merge } from "./command.ts";
+
+/** What this table says about one command. */
+export interface HandlingRow {
+  readonly handling: Handling;
+  readonly merge: Merge;
+  readonly isDestructive: boolean;
+  readonly closesSession: boolean;
+  readonly blockingOption: string;
+  readonly reason: string;
+}
+
+const SPLIT: Readonly<Record<string, Merge>> = {
+  mget: "concat",
+  mset: "all_succeeded",
+  del: "agg_sum",
+  unlink: "agg_sum",
+  exists: "agg_sum",
+  touch: "agg_sum",
+};
+
+const FANOUT: Readonly<Record<string, Merge>> = {
+  "dbsize": "agg_sum",
+  "flushall": "all_succeeded",
+  "flushdb": "all_succeeded",
+  "keys": "concat",
+  "scan": "scan",
+  "randomkey": "random_key",
+  "script|load": "all_succeeded",
+  "script|exists": "agg_logical_and",
+  "script|flush": "all_succeeded",
+  "function|load": "all_succeeded",
+  "function|delete": "all_succeeded",
+  "function|flush": "all_succeeded",
+  "function|restore": "all_succeeded",
+};
+
+const DESTRUCTIVE = "flushall flushdb script|flush function|delete function|flush function|restore";
+
+const LOCAL = `
+  ping echo quit auth hello select reset time info
+  client|id client|info client|list client|kill client|no-evict client|no-touch
+  client|setname client|getname client|setinfo client|getredir
+  command command|count command|info command|docs command|list
+  command|getkeys command|getkeysandflags
+  config|get slotshashkey slotsmapping`;
+
+/** Commands without keys that every server answers alike, so that any one may be asked. */
+const ANY_SERVER = `
+  lolwut function|list function|dump
+  command|help client|help config|help object|help xgroup|help xinfo|help script|help
+  function|help`;
+
+/** Commands that hold up a shared connection only when one option is given. */
+const BLOCKING_OPTION: Readonly<Record<string, string>> = { xread: "BLOCK", xreadgroup: "BLOCK" };
+
+const BLOCKING_REASON = "it would hold up the connection that all clients share";
+
+/** Why, and which: the reasons end up in the error text. */
+const REFUSED: readonly (readonly [reason: string, names: string])[] = [
+  [
+    "transactions need a server connection of their own",
+    "multi exec discard watch unwatch",
+  ],
+  [
+    BLOCKING_REASON,
+    "blpop brpop brpoplpush blmove blmpop bzpopmin bzpopmax bzmpop wait monitor",
+  ],
+  [
+    "publish and subscribe are not served by this proxy",
+    `publish subscribe unsubscribe psubscribe punsubscribe spublish ssubscribe sunsubscribe
+     pubsub|channels pubsub|help pubsub|numpat pubsub|numsub pubsub|shardchannels
+     pubsub|shardnumsub`,
+  ],
+  [
+    "it changes the state of a connection that all clients share",
+    `client|caching client|reply client|tracking client|trackinginfo client|pause client|unpause
+     client|unblock`,
+  ],
+  [
+    // Queued behind the very script it should end, it could not be read in time.
+    "it cannot overtake the script on the connection that all clients share",
+    "script|kill script|debug function|kill",
+  ],
+  [
+    "it concerns one server, connect to that server instead",
+    `acl|cat acl|deluser acl|dryrun acl|genpass acl|getuser acl|help acl|list acl|load acl|log
+     acl|save acl|setuser acl|users acl|whoami bgrewriteaof bgsave config|resetstat config|rewrite
+     config|set debug failover function|stats lastsave latency|doctor latency|graph latency|help
+     latency|histogram latency|history latency|latest latency|reset memory|doctor memory|help
+     memory|malloc-stats memory|purge memory|stats module|help module|list module|load
+     module|loadex module|unload pfdebug pfselftest psync replconf replicaof role save shutdown
+     slaveof slotscheck slotsinfo slotsscan slotsdel slowlog|get slowlog|help slowlog|len
+     slowlog|reset swapdb sync`,
+  ],
+  [
+    "Redis Cluster is not what this proxy speaks, its 1024 slots are those of Codis",
+    `asking readonly readwrite restore-asking cluster|addslots cluster|addslotsrange
+     cluster|bumpepoch cluster|count-failure-reports cluster|countkeysinslot cluster|delslots
+     cluster|delslotsrange cluster|failover cluster|flushslots cluster|forget
+     cluster|getkeysinslot cluster|help cluster|info cluster|keyslot cluster|links cluster|meet
+     cluster|myid cluster|nodes cluster|replicas cluster|replicate cluster|reset
+     cluster|saveconfig cluster|set-config-epoch cluster|setslot cluster|shards cluster|slaves
+     cluster|slots`,
+  ],
+  [
+    "keys are moved by the dashboard only",
+    `migrate slotsmgrtone slotsmgrtslot slotsmgrttagone slotsmgrttagslot slotsmgrtone-async
+     slotsmgrtslot-async slotsmgrttagone-async slotsmgrttagslot-async slotsmgrt-exec-wrapper
+     slotsmgrt-async-fence slotsmgrt-async-cancel slotsmgrt-async-status slotsrestore-async
+     slotsrestore-async-auth slotsrestore-async-select slotsrestore-async-ack`,
+  ],
+  ["this is not an HTTP port", "post host:"],
+];
+
+const CLOSES_SESSION = "post host:";
+
+const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== "");
+
+/** Builds the table by command name. */
+export function buildHandling(): ReadonlyMap<string, HandlingRow> {
+  const destructive = new Set(words(DESTRUCTIVE));
+  const closing = new Set(words(CLOSES_SESSION));
+  const table = new Map<string, HandlingRow>();
+  const add = (name: string, handling: Handling, merge: Merge, option = "", reason = "") => {
+    if (table.has(name)) throw new Error(`command "${name}" has two rows`);
+    table.set(name, {
+      handling,
+      merge,
+      isDestructive: destructive.has(name),
+      closesSession: closing.has(name),
+      blockingOption: option,
+      reason,
+    });
+  };
+  for (const [name, merge] of Object.entries(SPLIT)) add(name, "split", merge);
+  for (const [name, merge] of Object.entries(FANOUT)) add(name, "fanout", merge);
+  for (const name of words(LOCAL)) add(name, "local", "");
+  for (const name of words(ANY_SERVER)) add(name, "forward", "");
+  for (const [name, option] of Object.entries(BLOCKING_OPTION)) {
+    add(name, "forward", "", option, `with ${option}, ${BLOCKING_REASON}`);
+  }
+  for (const [reason, names] of REFUSED) {
+    for (const name of words(names)) add(name, "refuse", "", "", reason);
+  }
+  return table;
+}

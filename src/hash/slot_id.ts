@@ -1,0 +1,41 @@
+/**
+ * The slot of a key: CRC-32 of its hash tag, or of the whole key, modulo 1024.
+ *
+ * @module
+ */
+
+import { crc32, CRC32_TABLE } from "./crc32.ts";
+import { tagEnd } from "./hash_tag.ts";
+
+/** How many slots a product has; slot ids are 0..1023. Codis 2.0's number. */
+export const SLOT_COUNT = 1024;
+
+const SLOT_MASK = SLOT_COUNT - 1;
+const OPEN_BRACE = 0x7b;
+
+/**
+ * Returns the slot id of the key `bytes[start..end)`. Borrows `bytes` until it returns; allocates
+ * nothing.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * const key = new TextEncoder().encode("{user1000}.following");
+ * assertEquals(slotIdOf(key, 0, key.length), 870);
+ * ```
+ */
+export function slotIdOf(bytes: Uint8Array, start: number, end: number): number {
+  // One pass for the common key: the checksum runs along while we look for a tag.
+  let crc = -1;
+  let mayHaveTag = true;
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!;
+    if (byte === OPEN_BRACE && mayHaveTag) {
+      const close = tagEnd(bytes, i + 1, end);
+      if (close >= 0) return crc32(bytes, i + 1, close) & SLOT_MASK;
+      mayHaveTag = false; // the first brace is never closed, so no later one is
+    }
+    crc = CRC32_TABLE[(crc ^ byte) & 0xff]! ^ (crc >>> 8);
+  }
+  return ~crc & SLOT_MASK;
+}

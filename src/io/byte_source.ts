@@ -1,0 +1,228 @@
+/**
+ * Incoming bytes of one connection: a buffer that is read into and parsed in place.
+ *
+ *     0 ≤ start ≤ end ≤ bytes.length
+ *     [0, start) consumed   [start, end) received, not yet consumed   [end, …) room for the next read
+ *
+ * Two implementations behind one class: `byob` reads through a ReadableStream BYOB reader, `direct`
+ * calls `conn.read`. The stream is built over `conn.read`, not `conn.readable`, because the latter
+ * closes the socket at end-of-file and a client that half-closes would lose its replies.
+ *
+ * @module
+ */
+
+/** How a connection is read; the value of config key `read_mode`. */
+export type ReadMode = "byob" | "direct";
+
+/** Bytes a read buffer starts with. */
+export const READ_BYTES_MIN = 4 * 1024;
+/** Reads in a row that leave three quarters of the buffer empty before it shrinks. */
+const SMALL_READS_BEFORE_SHRINK = 64;
+
+/** The reading half of a connection. */
+export interface ByteReader {
+  /** Reads into `bytes`; null at end-of-file. Borrows `bytes` until the promise settles. */
+  read(bytes: Uint8Array): Promise<number | null>;
+}
+
+/** Who is told about what a read brought. */
+export interface SourceOwner {
+  /** `start..end` of the source holds new bytes; views made before the read are dead. */
+  bytesArrived(): void;
+  /** The peer sent its last byte. */
+  sourceEnded(): void;
+  /** The connection broke. */
+  sourceFailed(error: unknown): void;
+}
+
+/** The read buffer of one connection and the one read that may be outstanding on it. */
+export abstract class ByteSource {
+  /** The whole buffer; replaced by every read in `byob` mode. */
+  bytes: Uint8Array<ArrayBuffer>;
+  /** First byte not yet consumed; moved by whoever parses. */
+  start = 0;
+  /** One past the last byte received. */
+  end = 0;
+  /** True between {@linkcode read} and the call of the owner. */
+  isReading = false;
+  /** Bytes received since the connection opened. */
+  totalBytes = 0;
+
+  protected readonly owner: SourceOwner;
+  readonly #bytesMax: number;
+  #smallReads = 0;
+
+  constructor(owner: SourceOwner, bytesMax: number) {
+    this.owner = owner;
+    this.#bytesMax = Math.max(READ_BYTES_MIN, bytesMax);
+    this.bytes = new Uint8Array(READ_BYTES_MIN);
+  }
+
+  /**
+   * Starts one read; the owner hears of its end. Slides unconsumed bytes to the front first, and
+   * grows a full buffer by doubling, so memory follows what was received, never what was announced.
+   */
+  read(): void {
+    if (this.isReading) return;
+    this.#makeRoom();
+    this.isReading = true;
+    this.startRead();
+  }
+
+  protected abstract startRead(): void;
+
+  /** Stops reading for good; an outstanding read may still end, unheard. */
+  abstract stop(): void;
+
+  protected landed(count: number): void {
+    this.isReading = false;
+    const room = this.bytes.length - this.end;
+    this.end += count;
+    this.totalBytes += count;
+    if (count === room) {
+      this.#smallReads = 0;
+      this.#isFull = true;
+    } else if (this.bytes.length > READ_BYTES_MIN && this.end * 4 < this.bytes.length) {
+      this.#smallReads++;
+    } else {
+      this.#smallReads = 0;
+    }
+    this.owner.bytesArrived();
+  }
+
+  #isFull = false;
+
+  #makeRoom(): void {
+    const left = this.end - this.start;
+    let size = this.bytes.length;
+    if (left === 0) {
+      this.start = this.end = 0;
+      if (this.#isFull && size < this.#bytesMax) size *= 2;
+      else if (size > this.#bytesMax) size = this.#bytesMax;
+      else if (this.#smallReads >= SMALL_READS_BEFORE_SHRINK) {
+        this.#smallReads = 0;
+        size = Math.max(READ_BYTES_MIN, size >> 1);
+      }
+      this.#isFull = false;
+      if (size !== this.bytes.length) this.bytes = new Uint8Array(size);
+      return;
+    }
+    this.#isFull = false;
+    if (left * 2 > size) {
+      // More than half is one unfinished request: double.
+      const grown = new Uint8Array(size * 2);
+      grown.set(this.bytes.subarray(this.start, this.end));
+      this.bytes = grown;
+    } else if (size > this.#bytesMax && left * 4 <= this.#bytesMax) {
+      // A large request is through; what follows it is ordinary again.
+      const ordinary = new Uint8Array(this.#bytesMax);
+      ordinary.set(this.bytes.subarray(this.start, this.end));
+      this.bytes = ordinary;
+    } else if (this.start > 0) {
+      this.bytes.copyWithin(0, this.start, this.end);
+    } else {
+      return;
+    }
+    this.start = 0;
+    this.end = left;
+  }
+}
+
+/** Reads by `conn.read`: one promise per read. */
+class DirectSource extends ByteSource {
+  readonly #reader: ByteReader;
+  #isStopped = false;
+  readonly #onRead: (count: number | null) => void;
+  readonly #onError: (error: unknown) => void;
+
+  constructor(reader: ByteReader, owner: SourceOwner, bytesMax: number) {
+    super(owner, bytesMax);
+    this.#reader = reader;
+    this.#onRead = (count) => {
+      if (this.#isStopped) return;
+      if (count === null) this.owner.sourceEnded();
+      else this.landed(count);
+    };
+    this.#onError = (error) => {
+      if (!this.#isStopped) this.owner.sourceFailed(error);
+    };
+  }
+
+  protected override startRead(): void {
+    this.#reader.read(this.end === 0 ? this.bytes : this.bytes.subarray(this.end))
+      .then(this.#onRead, this.#onError);
+  }
+
+  override stop(): void {
+    this.#isStopped = true;
+  }
+}
+
+/** Reads by a BYOB reader; every read transfers the buffer and gives it back as a new one. */
+class ByobSource extends ByteSource {
+  readonly #reader: ReadableStreamBYOBReader;
+  #isStopped = false;
+  readonly #onRead: (result: ReadableStreamReadResult<Uint8Array<ArrayBuffer>>) => void;
+  readonly #onError: (error: unknown) => void;
+
+  constructor(reader: ByteReader, owner: SourceOwner, bytesMax: number) {
+    super(owner, bytesMax);
+    this.#reader = byteStream(reader).getReader({ mode: "byob" });
+    this.#onRead = (result) => {
+      if (this.#isStopped) return;
+      if (result.value !== undefined) this.bytes = new Uint8Array(result.value.buffer);
+      if (result.done) this.owner.sourceEnded();
+      else this.landed(result.value.byteLength);
+    };
+    this.#onError = (error) => {
+      if (!this.#isStopped) this.owner.sourceFailed(error);
+    };
+  }
+
+  protected override startRead(): void {
+    this.#reader.read(this.end === 0 ? this.bytes : this.bytes.subarray(this.end))
+      .then(this.#onRead, this.#onError);
+  }
+
+  override stop(): void {
+    this.#isStopped = true;
+  }
+}
+
+/** A byte stream over `reader` that pulls only into the buffers its BYOB reader hands in. */
+function byteStream(reader: ByteReader): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      const request = controller.byobRequest!;
+      return reader.read(request.view as Uint8Array).then((count) => {
+        if (count === null) {
+          controller.close();
+          request.respond(0);
+        } else {
+          request.respond(count);
+        }
+      });
+    },
+  });
+}
+
+/**
+ * Opens the source of a connection.
+ *
+ * @param mode How to read.
+ * @param reader The connection's reading half.
+ * @param owner Who is called when a read ends.
+ * @param bytesMax How far the buffer grows for throughput alone, in bytes; an unfinished request
+ * grows it further, as far as its owner goes on reading.
+ */
+export function openSource(
+  mode: ReadMode,
+  reader: ByteReader,
+  owner: SourceOwner,
+  bytesMax: number,
+): ByteSource {
+  return mode === "byob"
+    ? new ByobSource(reader, owner, bytesMax)
+    : new DirectSource(reader, owner, bytesMax);
+}

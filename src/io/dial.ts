@@ -1,0 +1,60 @@
+/**
+ * Outgoing TCP connections with a deadline.
+ *
+ * @module
+ */
+
+import type { ByteReader } from "./byte_source.ts";
+import type { ByteSink } from "./write_batch.ts";
+
+/** An open connection as the rest of the program sees it. */
+export interface Connection extends ByteReader, ByteSink {
+  close(): void;
+  readonly localAddr: Deno.Addr;
+  readonly remoteAddr: Deno.Addr;
+}
+
+/**
+ * Connects to a TCP address.
+ *
+ * @param hostname Name or address literal, without brackets.
+ * @param port TCP port.
+ * @param timeoutMs How long to try, in milliseconds.
+ * @returns The connection, with Nagle's algorithm off.
+ * @throws {Error} With a short cause as message: `connection refused`, `timeout after 1000 ms`, …
+ */
+export async function dial(
+  hostname: string,
+  port: number,
+  timeoutMs: number,
+): Promise<Connection> {
+  const abort = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`timeout after ${timeoutMs} ms`));
+      abort.abort();
+    }, timeoutMs);
+  });
+  const dialing = Deno.connect({ hostname, port, signal: abort.signal } as Deno.ConnectOptions);
+  // A connection that comes after the deadline is nobody's.
+  dialing.then((conn) => abort.signal.aborted && conn.close(), () => {});
+  try {
+    const conn = await Promise.race([dialing, late]);
+    conn.setNoDelay(true);
+    return conn;
+  } catch (error) {
+    throw new Error(causeOf(error), { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A system error in the words an operator knows, without the system's decoration. */
+export function causeOf(error: unknown): string {
+  if (error instanceof Deno.errors.ConnectionRefused) return "connection refused";
+  if (error instanceof Deno.errors.ConnectionReset) return "connection reset by peer";
+  if (error instanceof Deno.errors.BrokenPipe) return "broken pipe";
+  if (error instanceof Error) return error.message.replace(/ \(os error \d+\)$/, "");
+  return String(error);
+}

@@ -1,0 +1,204 @@
+/**
+ * Outgoing bytes of one connection, collected during a turn and written once at its end.
+ *
+ *     append ──► open chunk ──full──► queued chunks ──► conn.write (one at a time) ──► wrote(n)
+ *
+ * Invariant: queuedBytes = bytes appended − bytes the kernel took; never two writes at once.
+ *
+ * @module
+ */
+
+import { borrowChunk, CHUNK_BYTES_MAX, releaseChunk } from "./chunk_pool.ts";
+import { atTurnEnd, type TurnWork } from "./turn.ts";
+
+/** Bytes in a batch past which it is written at once instead of at the end of the turn. */
+export const EARLY_FLUSH_BYTES = 256 * 1024;
+/** Spans up to this many bytes are copied by a loop: cheaper than making a view for `set`. */
+const LOOP_COPY_BYTES_MAX = 40;
+
+/** What a batch writes to: the writing half of a connection. */
+export interface ByteSink {
+  /** Writes some of `bytes`, returns how many; Borrows `bytes` until the promise settles. */
+  write(bytes: Uint8Array): Promise<number>;
+}
+
+/** Who is told about the fate of a batch's bytes. */
+export interface BatchOwner {
+  /** The kernel took `bytes` bytes. */
+  wrote(bytes: number): void;
+  /** The connection can no longer be written to; nothing more will be sent. */
+  writeFailed(error: unknown): void;
+}
+
+/** The write side of one connection; see the drawing above. */
+export class WriteBatch implements TurnWork {
+  isQueuedForTurnEnd = false;
+  /** Bytes appended and not yet taken by the kernel. */
+  queuedBytes = 0;
+
+  readonly #owner: BatchOwner;
+  #sink: ByteSink | null = null;
+  #open: Uint8Array | null = null;
+  #openLength = 0;
+  #full: Uint8Array[] = [];
+  #writing: Uint8Array | null = null;
+  #writingFrom = 0;
+  #writingTo = 0;
+  /** What the last turns sent: picks the size of the next chunk. */
+  #typicalBytes = 0;
+  #isFailed = false;
+  readonly #onWritten: (bytes: number) => void;
+  readonly #onFailed: (error: unknown) => void;
+
+  constructor(owner: BatchOwner, sink: ByteSink | null) {
+    this.#owner = owner;
+    this.#sink = sink;
+    this.#onWritten = (bytes) => this.#written(bytes);
+    this.#onFailed = (error) => this.#failed(error);
+  }
+
+  /** Opens the tap: what was appended so far is written at the end of this turn. */
+  attach(sink: ByteSink): void {
+    this.#sink = sink;
+    this.#isFailed = false;
+    if (this.queuedBytes > 0) atTurnEnd(this);
+  }
+
+  /** Drops everything not yet written and shuts the tap. */
+  reset(): void {
+    this.#sink = null;
+    if (this.#open !== null) releaseChunk(this.#open);
+    this.#open = null;
+    this.#openLength = 0;
+    this.#full = [];
+    // A chunk under a write in flight is not ours to re-use; the collector gets it.
+    this.#writing = null;
+    this.queuedBytes = 0;
+    this.#isFailed = true;
+  }
+
+  /** Copies `bytes[start, end)` to the end of the batch. */
+  append(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#isFailed) return;
+    const length = end - start;
+    this.queuedBytes += length;
+    let open = this.#open;
+    if (open === null) {
+      if (length >= CHUNK_BYTES_MAX) return this.#appendLarge(bytes, start, end);
+      open = this.#open = borrowChunk(Math.max(length, this.#typicalBytes));
+      this.#openLength = 0;
+      atTurnEnd(this);
+    }
+    let at = this.#openLength;
+    if (length <= open.length - at) {
+      if (length <= LOOP_COPY_BYTES_MAX) {
+        while (start < end) open[at++] = bytes[start++]!;
+        this.#openLength = at;
+      } else {
+        open.set(bytes.subarray(start, end), at);
+        this.#openLength = at + length;
+      }
+      return;
+    }
+    this.#appendAcross(bytes, start, end);
+  }
+
+  /** Copies a span that does not fit the open chunk. */
+  #appendAcross(bytes: Uint8Array, start: number, end: number): void {
+    const open = this.#open!;
+    const room = open.length - this.#openLength;
+    open.set(bytes.subarray(start, start + room), this.#openLength);
+    this.#openLength = open.length;
+    this.#closeOpen();
+    if (end - start - room >= CHUNK_BYTES_MAX) {
+      this.#appendLarge(bytes, start + room, end);
+    } else {
+      const next = this.#open = borrowChunk(CHUNK_BYTES_MAX);
+      next.set(bytes.subarray(start + room, end));
+      this.#openLength = end - start - room;
+      atTurnEnd(this);
+    }
+    if (this.queuedBytes >= EARLY_FLUSH_BYTES) this.flush();
+  }
+
+  #appendLarge(bytes: Uint8Array, start: number, end: number): void {
+    this.#closeOpen();
+    this.#full.push(bytes.slice(start, end));
+    atTurnEnd(this);
+    if (this.queuedBytes >= EARLY_FLUSH_BYTES) this.flush();
+  }
+
+  /** Moves the open chunk to the queue of full ones. */
+  #closeOpen(): void {
+    const open = this.#open;
+    if (open === null) return;
+    this.#open = null;
+    if (this.#openLength === 0) return releaseChunk(open);
+    // Only a chunk's used part is queued; the view keeps its whole buffer for the pool.
+    this.#full.push(
+      this.#openLength === open.length ? open : open.subarray(0, this.#openLength),
+    );
+    this.#openLength = 0;
+  }
+
+  runAtTurnEnd(): void {
+    this.flush();
+  }
+
+  /** Starts writing unless a write is under way already (its end continues with what is queued). */
+  flush(): void {
+    if (this.#writing !== null || this.#sink === null) return;
+    if (this.#full.length > 0) {
+      const next = this.#full.shift()!;
+      this.#writing = next;
+      this.#writingTo = next.length;
+    } else if (this.#open !== null) {
+      this.#writing = this.#open;
+      this.#writingTo = this.#openLength;
+      this.#typicalBytes = (this.#typicalBytes + this.#openLength) >> 1;
+      this.#open = null;
+      this.#openLength = 0;
+    } else {
+      return;
+    }
+    this.#writingFrom = 0;
+    this.#write();
+  }
+
+  #write(): void {
+    const bytes = this.#writing!;
+    this.#sink!.write(bytes.subarray(this.#writingFrom, this.#writingTo)).then(
+      this.#onWritten,
+      this.#onFailed,
+    );
+  }
+
+  #written(bytes: number): void {
+    const chunk = this.#writing;
+    if (chunk === null) return; // reset while the write was under way
+    this.queuedBytes -= bytes;
+    this.#writingFrom += bytes;
+    if (this.#writingFrom < this.#writingTo) {
+      // A short write: the rest goes first.
+      this.#write();
+    } else {
+      this.#writing = null;
+      this.#release(chunk);
+      if (this.queuedBytes > 0) this.flush();
+    }
+    this.#owner.wrote(bytes);
+  }
+
+  #release(chunk: Uint8Array): void {
+    const whole = chunk.byteLength === chunk.buffer.byteLength
+      ? chunk
+      : new Uint8Array(chunk.buffer as ArrayBuffer);
+    releaseChunk(whole);
+  }
+
+  #failed(error: unknown): void {
+    if (this.#writing === null) return;
+    this.reset();
+    this.#owner.writeFailed(error);
+  }
+}

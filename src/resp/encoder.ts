@@ -1,0 +1,144 @@
+/**
+ * Writes replies that the proxy makes itself, in the protocol of the session they go to.
+ *
+ * @module
+ */
+
+/** RESP version of a connection. */
+export type Protocol = 2 | 3;
+
+/** Longest piece of a client's bytes quoted in an error text, in bytes. */
+export const QUOTED_BYTES_MAX = 128;
+
+const encoder = new TextEncoder();
+
+/** Encodes text as UTF-8 into a fresh buffer that belongs to the caller. */
+export function utf8(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(text);
+}
+
+/**
+ * Builds one reply. Methods append a value each and return the encoder; {@linkcode done} gives the
+ * bytes. Aggregates take their length first and the values after it.
+ *
+ * @example
+ * ```ts
+ * new Encoder(3).map(1).bulk("proto").integer(3).done(); // %1 $5 proto :3
+ * ```
+ */
+export class Encoder {
+  readonly protocol: Protocol;
+  #bytes = new Uint8Array(256);
+  #length = 0;
+
+  constructor(protocol: Protocol) {
+    this.protocol = protocol;
+  }
+
+  /** A simple string; `text` must hold no CR or LF. */
+  simple(text: string): this {
+    return this.#line(`+${text}`);
+  }
+
+  /** An error; CR and LF in `text` become spaces, as Redis does. */
+  error(text: string): this {
+    return this.#line(`-${text.replace(/[\r\n]/g, " ")}`);
+  }
+
+  integer(value: number | bigint): this {
+    return this.#line(`:${value}`);
+  }
+
+  /** A bulk string. Copies `value`. */
+  bulk(value: string | Uint8Array): this {
+    const bytes = typeof value === "string" ? encoder.encode(value) : value;
+    this.#line(`$${bytes.length}`);
+    return this.raw(bytes).#line("");
+  }
+
+  /** A text for people: verbatim in RESP3, a bulk in RESP2. */
+  verbatim(text: string): this {
+    if (this.protocol === 2) return this.bulk(text);
+    const bytes = encoder.encode(text);
+    this.#line(`=${bytes.length + 4}`);
+    return this.raw(encoder.encode("txt:")).raw(bytes).#line("");
+  }
+
+  null(): this {
+    return this.#line(this.protocol === 3 ? "_" : "$-1");
+  }
+
+  array(length: number): this {
+    return this.#line(`*${length}`);
+  }
+
+  /** A map of `entries` pairs; a flat array in RESP2. */
+  map(entries: number): this {
+    return this.#line(this.protocol === 3 ? `%${entries}` : `*${2 * entries}`);
+  }
+
+  /** A set; an array in RESP2. */
+  set(length: number): this {
+    return this.#line(`${this.protocol === 3 ? "~" : "*"}${length}`);
+  }
+
+  /** Bytes that are a reply, or a part of one, already. Copies `bytes`. */
+  raw(bytes: Uint8Array): this {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+    return this;
+  }
+
+  /** The reply; a view that belongs to the caller from now on. */
+  done(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #line(text: string): this {
+    const bytes = encoder.encode(text);
+    this.#reserve(bytes.length + 2);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+    this.#bytes[this.#length++] = 13;
+    this.#bytes[this.#length++] = 10;
+    return this;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#length + bytes <= this.#bytes.length) return;
+    let size = this.#bytes.length;
+    while (size < this.#length + bytes) size *= 2;
+    const grown = new Uint8Array(size);
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+  }
+}
+
+/** One error reply, `-text CR LF`. */
+export function errorReply(text: string): Uint8Array<ArrayBuffer> {
+  return new Encoder(2).error(text).done();
+}
+
+/** Encodes a request as multibulk. Copies the arguments. */
+export function encodeRequest(args: readonly (string | Uint8Array)[]): Uint8Array<ArrayBuffer> {
+  const out = new Encoder(2).array(args.length);
+  for (const arg of args) out.bulk(arg);
+  return out.done();
+}
+
+/**
+ * A client's bytes for an error text: cut at {@linkcode QUOTED_BYTES_MAX}, and everything but
+ * printable ASCII escaped, so that no client can put a line end or a second reply into it.
+ */
+export function quoted(bytes: Uint8Array, start: number, end: number): string {
+  const cut = Math.min(end, start + QUOTED_BYTES_MAX);
+  let text = "";
+  for (let i = start; i < cut; i++) {
+    const byte = bytes[i]!;
+    text += byte >= 32 && byte < 127
+      ? String.fromCharCode(byte)
+      : `\\x${byte.toString(16).padStart(2, "0")}`;
+  }
+  return text;
+}

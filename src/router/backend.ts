@@ -1,0 +1,462 @@
+/**
+ * One connection to a Redis server, in one database and protocol, shared by all sessions.
+ *
+ *               push                  greeting answered             lost, or silent too long
+ *      idle ──────────► dialing ─► greeting ──────────────► ready ──────────────┐
+ *       ▲                  ▲  │        │                                        ▼
+ *       └── unused ────────┘  └────────┴──────── fails ──────────────────► failing
+ *             (no push for a while)    ▲                                        │
+ *                                      └──────── after a jittered pause ────────┘
+ *      any ── close() ─► closed
+ *
+ *   requests:  | sent, waiting for replies, oldest first (sentHead … sentTail) |
+ *
+ * While a server is down its requests fail at once: only the first dial makes requests wait. Each
+ * request pushed is settled exactly once: by its reply, or by the loss of the connection.
+ *
+ * @module
+ */
+
+import { Backoff } from "../base/backoff.ts";
+import { clock } from "../base/clock.ts";
+import { changeState, type StateMoves } from "../base/state.ts";
+import { type ByteSource, openSource, type SourceOwner } from "../io/byte_source.ts";
+import { causeOf, type Connection, dial } from "../io/dial.ts";
+import { type BatchOwner, WriteBatch } from "../io/write_batch.ts";
+import { encodeRequest, type Protocol } from "../resp/encoder.ts";
+import { ReplyFramer } from "../resp/reply_framer.ts";
+import { BACKEND_RESET, backendFailure } from "./errors.ts";
+import type { Server } from "./backend_pool.ts";
+import { acquireRequest, recycleRequest, type Request } from "./request.ts";
+
+/** Where a connection is in its life; see the drawing above. */
+export type BackendState = "idle" | "dialing" | "greeting" | "ready" | "failing" | "closed";
+
+/** How far a backend's read buffer grows, in bytes. */
+const READ_BYTES_MAX = 128 * 1024;
+/** A backend that failed and then was not asked for anything this long stops redialing. */
+const REDIAL_UNUSED_MS = 30_000;
+/** How long other sessions may wait for a backend whose replies one session does not take. */
+const PAUSE_MS_MAX = 200;
+
+const MOVES: StateMoves<BackendState> = {
+  idle: ["dialing", "closed"],
+  dialing: ["greeting", "failing", "closed"],
+  greeting: ["ready", "failing", "closed"],
+  ready: ["failing", "closed"],
+  failing: ["dialing", "idle", "closed"],
+  closed: [],
+};
+
+const PING = encodeRequest(["PING"]);
+
+/** A connection to a server; see the drawing above. */
+export class Backend implements SourceOwner, BatchOwner {
+  readonly server: Server;
+  readonly database: number;
+  readonly protocol: Protocol;
+  /** Whether one session owns it. */
+  readonly isPrivate: boolean;
+  /** Requests sent and not answered. */
+  inFlight = 0;
+  /** Why it failed last; empty while all is well. */
+  lastError = "";
+  /**
+   * Called when all bytes appended so far were taken by the kernel, and when the backend fails. Set
+   * as long as more bytes of the last request are to come: its deadline does not run yet.
+   */
+  onDrain: (() => void) | null = null;
+
+  #state: BackendState = "idle";
+  #connection: Connection | null = null;
+  #source: ByteSource | null = null;
+  #batch: WriteBatch;
+  readonly #framer = new ReplyFramer();
+  #sentHead: Request | null = null;
+  #sentTail: Request | null = null;
+  /** Last time a byte came, or the queue went from empty to not empty; clock milliseconds. */
+  #progressMs = 0;
+  #usedMs = 0;
+  #greetingLeft = 0;
+  readonly #backoff = new Backoff({ firstMs: 50, maxMs: 500 });
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #isPaused = false;
+  #pausedMs = 0;
+
+  constructor(server: Server, database: number, protocol: Protocol, isPrivate = false) {
+    this.server = server;
+    this.database = database;
+    this.protocol = protocol;
+    this.isPrivate = isPrivate;
+    this.#batch = new WriteBatch(this, null);
+  }
+
+  get state(): BackendState {
+    return this.#state;
+  }
+
+  /** Bytes appended and not yet taken by the kernel. */
+  get queuedBytes(): number {
+    return this.#batch.queuedBytes;
+  }
+
+  #changeState(to: BackendState): void {
+    this.#state = changeState(MOVES, this.#state, to, `backend ${this.server.address}`);
+  }
+
+  // -- sending --------------------------------------------------------------------------------
+
+  /** Sends a request. Copies `bytes[start, end)`. */
+  push(request: Request, bytes: Uint8Array, start: number, end: number): void {
+    if (this.begin(request)) this.#batch.append(bytes, start, end);
+  }
+
+  /**
+   * Puts a request in the queue; its bytes follow by {@linkcode append}, before anything else.
+   *
+   * @returns False when the backend takes no requests now: then the request has been failed.
+   */
+  begin(request: Request): boolean {
+    if (this.#state !== "ready" && !this.#takesWhileConnecting()) {
+      request.state = "sent";
+      failRequest(request, this.lastError === "" ? BACKEND_RESET : this.lastError);
+      return false;
+    }
+    request.state = "sent";
+    request.backend = this;
+    if (this.#sentTail === null) {
+      this.#sentHead = request;
+      this.#progressMs = clock.nowMs;
+    } else {
+      this.#sentTail.nextSent = request;
+    }
+    this.#sentTail = request;
+    this.inFlight++;
+    return true;
+  }
+
+  /** Copies more bytes of the request that {@linkcode begin} queued last. */
+  append(bytes: Uint8Array, start: number, end: number): void {
+    this.#batch.append(bytes, start, end);
+  }
+
+  #takesWhileConnecting(): boolean {
+    this.#usedMs = clock.nowMs;
+    if (this.#state === "idle") this.#dial();
+    // Only a first dial makes requests wait; afterwards they fail until the server is back.
+    return (this.#state === "dialing" || this.#state === "greeting") &&
+      this.#backoff.attempt === 0;
+  }
+
+  /** Sends a PING nobody waits for when nothing else is in flight, as Codis does. */
+  keepAlive(): void {
+    if (this.#state !== "ready" || this.inFlight > 0) return;
+    const ping = acquireRequest();
+    this.push(ping, PING, 0, PING.length);
+  }
+
+  /** Connects now instead of at the first request. */
+  warm(): void {
+    if (this.#state === "idle") {
+      this.#usedMs = clock.nowMs;
+      this.#dial();
+    }
+  }
+
+  // -- connecting -----------------------------------------------------------------------------
+
+  #dial(): void {
+    this.#changeState("dialing");
+    const { hostname, port } = this.server;
+    dial(hostname, port, this.server.options.backendDialMs).then(
+      (connection) => this.#greet(connection),
+      (error) => {
+        if (this.#state === "dialing") this.#fail(causeOf(error));
+      },
+    );
+  }
+
+  #greet(connection: Connection): void {
+    if (this.#state !== "dialing") return connection.close();
+    this.#changeState("greeting");
+    this.#connection = connection;
+    this.#framer.reset();
+    this.#framer.error = "";
+    this.#source = openSource(this.server.options.readMode, connection, this, READ_BYTES_MAX);
+    const { backendUser, backendPassword } = this.server.options;
+    const greeting: Uint8Array[] = [];
+    if (backendPassword !== "") {
+      greeting.push(
+        encodeRequest(
+          backendUser === ""
+            ? ["AUTH", backendPassword]
+            : ["AUTH", backendUser, backendPassword],
+        ),
+      );
+    }
+    if (this.protocol === 3) greeting.push(encodeRequest(["HELLO", "3"]));
+    // Always sent, database 0 included: its answer proves that the server serves us.
+    greeting.push(encodeRequest(["SELECT", String(this.database)]));
+    this.#greetingLeft = greeting.length;
+    this.#progressMs = clock.tick();
+    writeAll(connection, concat(greeting)).catch((error) => {
+      if (this.#connection === connection) this.#fail(causeOf(error));
+    });
+    this.#source.read();
+  }
+
+  #greetingAnswered(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#framer.type === 45 /* - */) {
+      const text = decoder.decode(bytes.subarray(start + 1, end)).trim();
+      // HELLO is the last but one of the greeting.
+      if (this.protocol === 3 && this.#greetingLeft === 2 && !/^(NOAUTH|NOPERM|LOADING)/.test(text)) {
+        this.server.learnedResp3(text);
+      }
+      return this.#fail(text);
+    }
+    if (--this.#greetingLeft > 0) return;
+    if (this.protocol === 3) this.server.learnedResp3("");
+    this.#changeState("ready");
+    this.#backoff.reset();
+    this.lastError = "";
+    this.#progressMs = clock.nowMs;
+    this.#batch.attach(this.#connection!);
+    this.server.becameReady(this);
+  }
+
+  // -- receiving ------------------------------------------------------------------------------
+
+  bytesArrived(): void {
+    const now = clock.tick();
+    this.#progressMs = now;
+    const source = this.#source!;
+    const bytes = source.bytes;
+    const end = source.end;
+    const framer = this.#framer;
+    let at = source.start;
+    while (at < end) {
+      const from = at;
+      at = framer.feed(bytes, at, end);
+      if (framer.error !== "") {
+        return this.#fail(`protocol error from the server: ${framer.error}`);
+      }
+      if (this.#state === "greeting") {
+        if (framer.isDone) {
+          this.#greetingAnswered(bytes, from, at);
+          framer.reset();
+          if (this.#connection === null) return;
+        }
+        continue;
+      }
+      if (framer.type === 62 /* > */) {
+        // A push belongs to no request; nobody here asked for one.
+        if (framer.isDone) framer.reset();
+        continue;
+      }
+      const request = this.#sentHead;
+      if (request === null) return this.#fail("the server sent a reply nobody asked for");
+      if (framer.isDone) {
+        const next = request.nextSent;
+        request.nextSent = null;
+        this.#sentHead = next;
+        if (next === null) this.#sentTail = null;
+        this.inFlight--;
+        request.replyType = framer.type;
+        framer.reset();
+        deliver(request, bytes, from, at, true);
+        if (this.#connection === null) return; // a delivery may close us
+      } else {
+        request.replyType = framer.type;
+        deliver(request, bytes, from, at, false);
+        if (this.#connection === null) return;
+      }
+    }
+    source.start = source.end;
+    if (!this.#isPaused) source.read();
+  }
+
+  sourceEnded(): void {
+    this.#fail("connection closed by the server");
+  }
+
+  sourceFailed(error: unknown): void {
+    this.#fail(causeOf(error));
+  }
+
+  wrote(_bytes: number): void {
+    if (this.onDrain !== null && this.#batch.queuedBytes === 0) this.onDrain();
+  }
+
+  writeFailed(error: unknown): void {
+    if (this.#connection !== null) this.#fail(causeOf(error));
+  }
+
+  /**
+   * Stops reading because the first request's session does not take its replies. Others who wait
+   * here are not made to wait longer than a moment: {@linkcode tick} reads on.
+   */
+  pauseReading(): void {
+    if (this.#isPaused || this.#state !== "ready") return;
+    this.#isPaused = true;
+    this.#pausedMs = clock.nowMs;
+  }
+
+  resumeReading(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#progressMs = clock.nowMs;
+    if (this.#source !== null && this.#source.start === this.#source.end) this.#source.read();
+  }
+
+  // -- failing --------------------------------------------------------------------------------
+
+  /** Looks after deadlines; called a few times a second. */
+  tick(): void {
+    const now = clock.nowMs;
+    const { backendTimeoutMs, backendDialMs } = this.server.options;
+    if (this.#state === "greeting" && now - this.#progressMs > backendDialMs) {
+      return this.#fail(`no answer to the greeting for ${backendDialMs} ms`);
+    }
+    if (this.#isPaused) {
+      if (now - this.#pausedMs > PAUSE_MS_MAX && this.#servesOthers()) {
+        this.#sentHead?.session?.losePatience();
+        this.resumeReading();
+      }
+      return;
+    }
+    if (
+      this.#state === "ready" && this.inFlight > 0 && backendTimeoutMs > 0 &&
+      this.onDrain === null &&
+      now - this.#progressMs > backendTimeoutMs
+    ) {
+      this.#fail(`no answer for ${backendTimeoutMs} ms`);
+    }
+  }
+
+  /** Whether requests of other sessions than the first one's wait for replies. */
+  #servesOthers(): boolean {
+    const session = this.#sentHead?.session;
+    for (let r = this.#sentHead; r !== null; r = r.nextSent) {
+      if (r.session !== session) return true;
+    }
+    return false;
+  }
+
+  /** Whether a request of this slot is in flight here. */
+  carriesSlot(slotId: number): boolean {
+    for (let r = this.#sentHead; r !== null; r = r.nextSent) {
+      if (r.slot?.id === slotId || r.slots?.some((slot) => slot.id === slotId)) return true;
+    }
+    return false;
+  }
+
+  /** The age in milliseconds of the oldest request in flight; 0 when there is none. */
+  oldestMs(): number {
+    return this.#sentHead === null ? 0 : clock.nowMs - this.#sentHead.startedMs;
+  }
+
+  /** Breaks the connection and fails what is in flight; a later request dials again. */
+  breakOff(cause: string): void {
+    if (this.#connection !== null) this.#fail(cause);
+  }
+
+  #fail(cause: string): void {
+    if (this.#state === "closed") return;
+    this.lastError = backendFailure(this.server.address, cause);
+    const wasReady = this.#state === "ready";
+    this.#changeState("failing");
+    this.#disconnect();
+    this.server.lost(this, cause, wasReady);
+    this.#failSent(this.lastError);
+    if (this.#state !== "failing") return;
+    if (this.isPrivate) return this.close();
+    this.#retryTimer = setTimeout(() => this.#retry(), this.#backoff.nextMs());
+  }
+
+  #retry(): void {
+    if (this.#state !== "failing") return;
+    clock.tick();
+    if (clock.nowMs - this.#usedMs > REDIAL_UNUSED_MS) {
+      this.#backoff.reset();
+      return this.#changeState("idle");
+    }
+    this.#dial();
+  }
+
+  #disconnect(): void {
+    this.#source?.stop();
+    this.#source = null;
+    this.#batch.reset();
+    this.#batch = new WriteBatch(this, null);
+    this.#isPaused = false;
+    const connection = this.#connection;
+    this.#connection = null;
+    if (connection !== null) {
+      try {
+        connection.close();
+      } catch {
+        // Already closed by the system.
+      }
+    }
+  }
+
+  #failSent(text: string): void {
+    let request = this.#sentHead;
+    this.#sentHead = this.#sentTail = null;
+    this.inFlight = 0;
+    while (request !== null) {
+      const next: Request | null = request.nextSent;
+      request.nextSent = null;
+      failRequest(request, text);
+      request = next;
+    }
+    this.onDrain?.();
+  }
+
+  /** Closes for good; what is in flight fails. */
+  close(): void {
+    if (this.#state === "closed") return;
+    this.#changeState("closed");
+    clearTimeout(this.#retryTimer);
+    this.#disconnect();
+    this.#failSent(BACKEND_RESET);
+    this.server.closed(this);
+  }
+}
+
+const decoder = new TextDecoder();
+
+/** Hands reply bytes to whoever asked. Borrows `bytes` during the call. */
+function deliver(
+  request: Request,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  isLast: boolean,
+): void {
+  request.replyBytes += end - start;
+  if (request.gather !== null) request.gather.partReplied(request, bytes, start, end, isLast);
+  else if (request.session !== null) request.session.replied(request, bytes, start, end, isLast);
+  else if (isLast) recycleRequest(request); // our own PING
+}
+
+/** Tells whoever asked that there will be no reply. */
+export function failRequest(request: Request, text: string): void {
+  if (request.gather !== null) request.gather.partFailed(request, text);
+  else if (request.session !== null) request.session.requestFailed(request, text);
+  else recycleRequest(request);
+}
+
+async function writeAll(connection: Connection, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

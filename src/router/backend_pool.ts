@@ -1,0 +1,190 @@
+/**
+ * The Redis servers in use, each with its connections, counted by use.
+ *
+ *     pool ── address ─► server ── database × protocol ─► backend   (shared, opened at first use)
+ *                          └────── private backends                (one session's, for a while)
+ *
+ * A server is there as long as a slot names it as owner or migration source; with the last use its
+ * connections close.
+ *
+ * @module
+ */
+
+import type { Protocol } from "../resp/encoder.ts";
+import { Backend } from "./backend.ts";
+import { DATABASES, type RouterOptions } from "./options.ts";
+
+/** Private backends of one server that exist at once; more sessions wait. */
+export const PRIVATE_BACKENDS_MAX = 32;
+/** Idle private backends kept open. */
+const PRIVATE_BACKENDS_KEPT = 4;
+
+/** What happens to backends, for the log. */
+export interface BackendEvents {
+  backendReady(backend: Backend): void;
+  backendLost(backend: Backend, cause: string, wasReady: boolean): void;
+}
+
+/** One Redis server and the connections to it. */
+export class Server {
+  readonly address: string;
+  readonly hostname: string;
+  readonly port: number;
+  readonly options: RouterOptions;
+  /** Slots that name it, as owner or as migration source. */
+  uses = 0;
+  /** Whether it knows RESP3: `unknown` until a connection asked. */
+  resp3: "unknown" | "yes" | "no" = "unknown";
+  /** Its answer to HELLO when it knows none. */
+  helloError = "";
+  /** Connections lost since the server was first used. */
+  losses = 0;
+
+  readonly #events: BackendEvents;
+  readonly #shared: (Backend | undefined)[] = new Array(2 * DATABASES).fill(undefined);
+  #privates = new Set<Backend>();
+  #idlePrivates: Backend[] = [];
+  #privateWaiters: (() => void)[] = [];
+
+  constructor(address: string, options: RouterOptions, events: BackendEvents) {
+    this.address = address;
+    const colon = address.lastIndexOf(":");
+    this.hostname = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+    this.port = Number(address.slice(colon + 1));
+    this.options = options;
+    this.#events = events;
+  }
+
+  /** The shared backend of a database and protocol; made, not yet connected, at first use. */
+  backend(database: number, protocol: Protocol): Backend {
+    const index = protocol === 3 ? DATABASES + database : database;
+    return this.#shared[index] ??= new Backend(this, database, protocol);
+  }
+
+  /** All backends, shared and private. */
+  *backends(): Generator<Backend> {
+    for (const backend of this.#shared) if (backend !== undefined) yield backend;
+    yield* this.#privates;
+  }
+
+  /**
+   * Lends a backend that carries nobody else's requests.
+   *
+   * @param whenFree Called later, once, when none is free now: then ask again.
+   * @returns The backend, or null when too many are in use.
+   */
+  borrowPrivate(database: number, protocol: Protocol, whenFree: () => void): Backend | null {
+    const index = this.#idlePrivates.findIndex((backend) =>
+      backend.database === database && backend.protocol === protocol
+    );
+    if (index >= 0) return this.#idlePrivates.splice(index, 1)[0]!;
+    if (this.#privates.size >= PRIVATE_BACKENDS_MAX) {
+      const idle = this.#idlePrivates.shift();
+      if (idle === undefined) {
+        this.#privateWaiters.push(whenFree);
+        return null;
+      }
+      idle.close();
+    }
+    const backend = new Backend(this, database, protocol, true);
+    this.#privates.add(backend);
+    return backend;
+  }
+
+  /** Takes a private backend back; one that is not clean is closed. */
+  returnPrivate(backend: Backend): void {
+    if (backend.state === "closed") return;
+    // An answer that came before the request was complete leaves the connection in mid-request.
+    const isClean = backend.state === "ready" && backend.inFlight === 0 &&
+      backend.queuedBytes === 0 && backend.onDrain === null;
+    backend.onDrain = null;
+    if (isClean && this.uses > 0 && this.#idlePrivates.length < PRIVATE_BACKENDS_KEPT) {
+      this.#idlePrivates.push(backend);
+      this.#privateWaiters.shift()?.();
+    } else {
+      backend.close();
+    }
+  }
+
+  /** A connection asked HELLO 3: an empty error means that the server knows it. */
+  learnedResp3(error: string): void {
+    this.resp3 = error === "" ? "yes" : "no";
+    this.helloError = error;
+  }
+
+  becameReady(backend: Backend): void {
+    this.#events.backendReady(backend);
+  }
+
+  lost(backend: Backend, cause: string, wasReady: boolean): void {
+    if (wasReady) this.losses++;
+    this.#events.backendLost(backend, cause, wasReady);
+  }
+
+  closed(backend: Backend): void {
+    if (!this.#privates.delete(backend)) return;
+    this.#idlePrivates = this.#idlePrivates.filter((idle) => idle !== backend);
+    this.#privateWaiters.shift()?.();
+  }
+
+  /** Closes all connections. */
+  close(): void {
+    for (const backend of [...this.backends()]) backend.close();
+    this.#shared.fill(undefined);
+  }
+}
+
+/** All servers in use, by address. */
+export class BackendPool {
+  readonly #servers = new Map<string, Server>();
+  readonly #options: RouterOptions;
+  readonly #events: BackendEvents;
+
+  constructor(options: RouterOptions, events: BackendEvents) {
+    this.#options = options;
+    this.#events = events;
+  }
+
+  /** Counts one more use of the server at `address`, `host:port`. */
+  acquire(address: string): Server {
+    let server = this.#servers.get(address);
+    if (server === undefined) {
+      server = new Server(address, this.#options, this.#events);
+      this.#servers.set(address, server);
+    }
+    server.uses++;
+    return server;
+  }
+
+  /** Counts one use less; with the last one the server's connections close. */
+  release(server: Server): void {
+    if (--server.uses > 0) return;
+    this.#servers.delete(server.address);
+    server.close();
+  }
+
+  /** The servers in use. */
+  servers(): IterableIterator<Server> {
+    return this.#servers.values();
+  }
+
+  /** Looks after deadlines. */
+  tick(): void {
+    for (const server of this.#servers.values()) {
+      for (const backend of server.backends()) backend.tick();
+    }
+  }
+
+  /** Sends a PING on every connection that has nothing in flight. */
+  keepAlive(): void {
+    for (const server of this.#servers.values()) {
+      for (const backend of server.backends()) backend.keepAlive();
+    }
+  }
+
+  /** Closes everything. */
+  close(): void {
+    for (const server of this.#servers.values()) server.close();
+    this.#servers.clear();
+  }
+}

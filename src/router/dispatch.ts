@@ -1,0 +1,123 @@
+/**
+ * Decides what happens to a parsed request: the one place where all kinds of commands part ways.
+ *
+ *      known? ─► arity ─► authenticated? ─► allowed? ─┬─ forward ─► keys ─► one slot ─► its server
+ *                                                      ├─ split ──► parts by server ─► merge
+ *                                                      ├─ fan out ► every server ────► merge
+ *                                                      └─ local ──► answered here
+ *
+ * @module
+ */
+
+import { arityMatches, type Command } from "../command/command.ts";
+import { findByName, findCommand } from "../command/command_table.ts";
+import { givesBlockingOption, keyIndexes, KeyIndexes } from "../command/key.ts";
+import { slotIdOf } from "../hash/slot_id.ts";
+import type { Arguments } from "../resp/arguments.ts";
+import { errorReply } from "../resp/encoder.ts";
+import type { RequestParser } from "../resp/request_parser.ts";
+import {
+  CROSS_SLOT,
+  NO_AUTH,
+  NO_KEYS_FOUND,
+  notAllowed,
+  unknownCommand,
+  unknownSubcommand,
+  wrongArity,
+} from "./errors.ts";
+import { fanOut } from "./fan_out.ts";
+import { answerLocally } from "./local_commands.ts";
+import type { Router } from "./router.ts";
+import type { Session } from "./session.ts";
+import { split } from "./split.ts";
+
+/** Key positions of the request being dispatched. */
+const KEYS = new KeyIndexes();
+
+/** Dispatches the request that `parser` found. Borrows its bytes until it returns. */
+export function dispatch(session: Session, parser: RequestParser): void {
+  const command = findCommand(parser);
+  if (command === undefined) return refuse(session, unknownText(parser));
+  session.lastCommand = command;
+  if (!arityMatches(command, parser.count)) return refuse(session, wrongArity(command.name));
+  if (command.isContainer && parser.count > 1 && command.handling !== "local") {
+    return refuse(session, unknownSubcommand(command.name, parser));
+  }
+  if (!session.isAuthenticated && !command.isAllowedBeforeAuth) return refuse(session, NO_AUTH);
+  switch (command.handling) {
+    case "forward":
+      return forward(session, command, parser);
+    case "split":
+      return split(session, command, parser);
+    case "fanout": {
+      const refusal = refusalOf(session.router, command, parser);
+      return refusal === "" ? fanOut(session, command, parser) : refuse(session, refusal);
+    }
+    case "local":
+      return answerLocally(session, command, parser);
+    case "refuse":
+      refuse(session, refusalOf(session.router, command, parser));
+      if (command.closesSession) session.drain();
+      return;
+  }
+}
+
+/** Sends a request whole to the server of its keys' slot. */
+function forward(session: Session, command: Command, parser: RequestParser): void {
+  const { slots } = session.router;
+  const key = command.singleKey;
+  let slotId = 0;
+  if (key > 0) {
+    slotId = slotIdOf(parser.bytes, parser.start(key), parser.end(key));
+  } else {
+    if (command.blockingOption !== "" && givesBlockingOption(command, parser)) {
+      return refuse(session, notAllowed(command.name, command.refusal));
+    }
+    slotId = commonSlot(command, parser);
+    if (slotId < 0) return refuse(session, slotId === NO_KEYS ? NO_KEYS_FOUND : CROSS_SLOT);
+  }
+  session.forward(command, slots[slotId]!, parser.bytes, parser.requestStart, parser.requestEnd);
+}
+
+const NO_KEYS = -1;
+const MANY_SLOTS = -2;
+
+/** The slot that all keys share; slot 0, as in Codis, for a command without keys. */
+function commonSlot(command: Command, args: Arguments): number {
+  const count = keyIndexes(command, args, KEYS);
+  if (count < 0) return NO_KEYS;
+  let slotId = 0;
+  for (let i = 0; i < count; i++) {
+    const key = KEYS.values[i]!;
+    const id = slotIdOf(args.bytes, args.start(key), args.end(key));
+    if (i > 0 && id !== slotId) return MANY_SLOTS;
+    slotId = id;
+  }
+  return slotId;
+}
+
+function refuse(session: Session, text: string): void {
+  session.answer(errorReply(text));
+}
+
+/** Why a command is not allowed, as an error text; empty when it is. */
+export function refusalOf(router: Router, command: Command, args: Arguments): string {
+  if (command.handling === "refuse") {
+    if (command.isContainer && args.count > 1) return unknownSubcommand(command.name, args);
+    return notAllowed(command.name, command.refusal);
+  }
+  if (command.isDestructive && !router.options.destructiveCommands) {
+    return notAllowed(command.name, "destructive_commands is off in the proxy's configuration");
+  }
+  return "";
+}
+
+/** Redis's text for a name that is no command, or a container's unknown subcommand. */
+export function unknownText(args: Arguments): string {
+  if (args.count > 1) {
+    const name = new TextDecoder().decode(args.bytes.subarray(args.start(0), args.end(0)));
+    const command = findByName(name.toLowerCase());
+    if (command?.isContainer) return unknownSubcommand(command.name, args);
+  }
+  return unknownCommand(args);
+}

@@ -1,0 +1,67 @@
+/**
+ * The error texts that the proxy itself gives, in one place.
+ *
+ * Texts of the form `ERR handle request, …` and `ERR handle response, …` are Codis 3.2's: the first
+ * says that the request was not sent anywhere, the second that it may have been executed.
+ *
+ * @module
+ */
+
+import type { Arguments } from "../resp/arguments.ts";
+import { quoted, QUOTED_BYTES_MAX } from "../resp/encoder.ts";
+
+/** Redis's text, byte for byte. */
+export const NO_AUTH = "NOAUTH Authentication required.";
+/** Redis's text, byte for byte. */
+export const WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled.";
+/** Redis's text, byte for byte. */
+export const MAX_CLIENTS = "ERR max number of clients reached";
+/** Redis Cluster's text, byte for byte. */
+export const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
+/** Redis's text, byte for byte. */
+export const SYNTAX_ERROR = "ERR syntax error";
+/** Redis's text, byte for byte. */
+export const NOT_AN_INTEGER = "ERR value is not an integer or out of range";
+/** Redis's text for arguments in which it cannot find the keys. */
+export const NO_KEYS_FOUND = "ERR Invalid arguments specified for command";
+/** Codis 3.2's text. */
+export const SLOT_NOT_READY = "ERR handle request, slot is not ready, may be offline";
+/** Codis 3.2's text. */
+export const BACKEND_RESET = "ERR handle response, backend conn reset";
+
+/** A request that waited for its slot in vain. */
+export function slotWaitedOut(slotId: number, waitMs: number): string {
+  return `ERR handle request, slot ${slotId} is blocked by a change that took longer than ${waitMs} ms`;
+}
+
+/** A backend that could not be reached, or was lost, and why. Codis 3.2's form. */
+export function backendFailure(address: string, cause: string): string {
+  return `ERR handle response, backend conn failure, ${address}: ${cause}`;
+}
+
+/** A command the proxy refuses. Codis 3.2's form, with the reason after it. */
+export function notAllowed(name: string, reason: string): string {
+  return `ERR handle request, command '${name.toUpperCase().replace("|", " ")}' is not allowed: ${reason}`;
+}
+
+/** Redis's text, byte for byte; `name` as in the command table. */
+export function wrongArity(name: string): string {
+  return `ERR wrong number of arguments for '${name}' command`;
+}
+
+/** Redis's text for a command it does not know, byte for byte but for escaped bytes. */
+export function unknownCommand(args: Arguments): string {
+  let beginning = "";
+  for (let i = 1; i < args.count && beginning.length < QUOTED_BYTES_MAX; i++) {
+    const text = quoted(args.bytes, args.start(i), args.end(i));
+    beginning += `'${text.slice(0, QUOTED_BYTES_MAX - beginning.length)}' `;
+  }
+  const name = quoted(args.bytes, args.start(0), args.end(0));
+  return `ERR unknown command '${name}', with args beginning with: ${beginning}`;
+}
+
+/** Redis's text for a container command's unknown subcommand, byte for byte. */
+export function unknownSubcommand(container: string, args: Arguments): string {
+  const word = quoted(args.bytes, args.start(1), args.end(1));
+  return `ERR unknown subcommand '${word}'. Try ${container.toUpperCase()} HELP.`;
+}

@@ -1,0 +1,116 @@
+/**
+ * The parts of one split or fanned-out command, and the merge of their replies.
+ *
+ *     parent (in the session's FIFO) ◄── merge ── left = 0 ◄── part, part, part (in backend FIFOs)
+ *
+ * Every part is settled once, by its reply or its failure; the merge runs when the last one is.
+ *
+ * @module
+ */
+
+import type { Protocol } from "../resp/encoder.ts";
+import { errorReply } from "../resp/encoder.ts";
+import { acquireRequest, recycleRequest, type Request } from "./request.ts";
+
+const MINUS = 45;
+const BANG = 33;
+
+/** A settled part as a merge sees it. */
+export interface PartReply {
+  /** The whole reply. Borrowed until the merge returns. */
+  readonly bytes: Uint8Array;
+  /** Whether it is an error, the server's or ours. */
+  readonly isError: boolean;
+  /** Whether the proxy failed it itself: the server may not have seen it. */
+  readonly isFailure: boolean;
+}
+
+/**
+ * Makes one reply of many, in the order the parts were added.
+ *
+ * @returns The merged reply, which belongs to the caller.
+ */
+export type Merge = (replies: readonly PartReply[], protocol: Protocol) => Uint8Array;
+
+/** The parts of one command; see the drawing above. */
+export class Gather {
+  readonly #parent: Request;
+  readonly #merge: Merge;
+  readonly #parts: Request[] = [];
+  readonly #failed = new Set<Request>();
+  #left: number;
+
+  /**
+   * @param parent The client's request, already in its session's FIFO.
+   * @param count How many parts there will be; at least 1.
+   */
+  constructor(parent: Request, count: number, merge: Merge) {
+    this.#parent = parent;
+    this.#left = count;
+    this.#merge = merge;
+  }
+
+  /** A part, ready to be sent; belongs to the gather until it is settled. */
+  part(): Request {
+    const parent = this.#parent;
+    const part = acquireRequest();
+    part.gather = this;
+    part.session = parent.session;
+    part.command = parent.command;
+    part.startedMs = parent.startedMs;
+    part.database = parent.database;
+    part.protocol = parent.protocol;
+    this.#parts.push(part);
+    return part;
+  }
+
+  /** Reply bytes of a part arrived. Copies `bytes[start, end)`. */
+  partReplied(part: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
+    const session = part.session!;
+    if (session.state !== "closed") {
+      part.hold(bytes, start, end);
+      session.holds(end - start);
+    }
+    if (isLast) this.#settled(part);
+  }
+
+  /** There will be no reply for a part. */
+  partFailed(part: Request, text: string): void {
+    const session = part.session!;
+    session.holds(-part.heldBytes);
+    part.heldBytes = 0;
+    part.replyType = MINUS;
+    this.#failed.add(part);
+    const error = errorReply(text);
+    part.hold(error, 0, error.length);
+    session.holds(error.length);
+    this.#settled(part);
+  }
+
+  #settled(part: Request): void {
+    const session = part.session!;
+    session.flightEnded(part);
+    if (--this.#left > 0) return;
+    const parent = this.#parent;
+    const parts = this.#parts;
+    let reply: Uint8Array = EMPTY;
+    if (session.state !== "closed") {
+      reply = this.#merge(
+        parts.map((p) => ({
+          bytes: p.held === null ? EMPTY : p.held.subarray(0, p.heldBytes),
+          isError: p.replyType === MINUS || p.replyType === BANG,
+          isFailure: this.#failed.has(p),
+        })),
+        parent.protocol,
+      );
+    }
+    const isFailure = this.#failed.size > 0;
+    for (const p of parts) {
+      session.holds(-p.heldBytes);
+      recycleRequest(p);
+    }
+    session.completed(parent, reply, isFailure);
+  }
+}
+
+const EMPTY = new Uint8Array(0);

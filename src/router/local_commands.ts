@@ -1,0 +1,287 @@
+/**
+ * Commands that the proxy answers itself: one table from name to answer.
+ *
+ * @module
+ */
+
+import type { Command } from "../command/command.ts";
+import { slotIdOf } from "../hash/slot_id.ts";
+import type { Arguments } from "../resp/arguments.ts";
+import { Encoder, errorReply, type Protocol, utf8 } from "../resp/encoder.ts";
+import { CLIENT_COMMANDS } from "./client_commands.ts";
+import { COMMAND_COMMANDS } from "./command_commands.ts";
+import { NO_AUTH, SYNTAX_ERROR, unknownSubcommand, WRONG_PASSWORD, wrongArity } from "./errors.ts";
+import { info, REDIS_VERSION } from "./info.ts";
+import { DATABASES } from "./options.ts";
+import type { Session } from "./session.ts";
+
+/** What a local command is answered from; `args` are borrowed during the call. */
+export interface LocalCall {
+  readonly session: Session;
+  readonly command: Command;
+  readonly args: Arguments;
+}
+
+/** Answers a call; null when it has arranged for the answer itself. */
+export type LocalAnswer = (call: LocalCall) => Uint8Array | null;
+
+const OK = utf8("+OK\r\n");
+const PONG = utf8("+PONG\r\n");
+const decoder = new TextDecoder();
+
+/** Argument `i` as text. Copies it. */
+export function textOf(args: Arguments, i: number): string {
+  return decoder.decode(args.bytes.subarray(args.start(i), args.end(i)));
+}
+
+/** Argument `i` in lower case, for words of the protocol. */
+export function wordOf(args: Arguments, i: number): string {
+  return textOf(args, i).toLowerCase();
+}
+
+const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
+  ping: ({ command, args }) => {
+    if (args.count > 2) return errorReply(wrongArity(command.name));
+    return args.count === 1 ? PONG : echo(args, 1);
+  },
+  echo: ({ args }) => echo(args, 1),
+  quit: ({ session }) => {
+    session.answer(OK);
+    session.drain();
+    return null;
+  },
+  auth,
+  hello,
+  select,
+  reset: ({ session }) => {
+    session.database = 0;
+    session.protocol = 2;
+    session.name = "";
+    session.isNoEvict = session.isNoTouch = false;
+    setAuthenticated(session, session.router.options.password === "");
+    session.isFenced = true;
+    return utf8("+RESET\r\n");
+  },
+  time: ({ session }) => {
+    const us = Math.round((performance.timeOrigin + performance.now()) * 1000);
+    return new Encoder(session.protocol).array(2).bulk(String(Math.floor(us / 1e6)))
+      .bulk(String(us % 1e6)).done();
+  },
+  info,
+  "config|get": configGet,
+  slotshashkey: ({ args }) => {
+    const out = new Encoder(2).array(args.count - 1);
+    for (let i = 1; i < args.count; i++) {
+      out.integer(slotIdOf(args.bytes, args.start(i), args.end(i)));
+    }
+    return out.done();
+  },
+  slotsmapping: slotsMapping,
+  ...CLIENT_COMMANDS,
+  ...COMMAND_COMMANDS,
+};
+
+/** Answers a command of the table's `local` rows. Borrows the arguments until it returns. */
+export function answerLocally(session: Session, command: Command, args: Arguments): void {
+  if (command.isContainer && args.count > 1 && !(command.name in ANSWERS)) {
+    return session.answer(errorReply(unknownSubcommand(command.name, args)));
+  }
+  const answer = ANSWERS[command.name];
+  if (answer === undefined) throw new Error(`no answer for local command "${command.name}"`);
+  const reply = answer({ session, command, args });
+  if (reply !== null) session.answerLocally(command, reply);
+}
+
+function echo(args: Arguments, i: number): Uint8Array {
+  return new Encoder(2).bulk(args.bytes.subarray(args.start(i), args.end(i))).done();
+}
+
+// -- who, which database, which protocol ------------------------------------------------------
+
+function setAuthenticated(session: Session, isAuthenticated: boolean): void {
+  session.isAuthenticated = session.parser.isAuthenticated = isAuthenticated;
+}
+
+/** Compares without telling by its time how much of the password was right. */
+function isPassword(given: string, password: string): boolean {
+  const a = utf8(given);
+  const b = utf8(password);
+  let difference = a.length ^ b.length;
+  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i % Math.max(1, b.length)]!;
+  return difference === 0;
+}
+
+/** `AUTH password` in Codis 2.0's words, `AUTH default password` in Redis 6's. */
+function auth({ session, args }: LocalCall): Uint8Array {
+  const { password } = session.router.options;
+  if (args.count > 3) return errorReply(SYNTAX_ERROR);
+  if (args.count === 2) {
+    if (password === "") return errorReply("ERR Client sent AUTH, but no password is set");
+    const isRight = isPassword(textOf(args, 1), password);
+    setAuthenticated(session, isRight);
+    return isRight ? OK : errorReply("ERR invalid password");
+  }
+  return login(session, textOf(args, 1), textOf(args, 2)) ? OK : errorReply(WRONG_PASSWORD);
+}
+
+/** Redis 6's login; without a password the user `default` may use any, as in Redis. */
+function login(session: Session, user: string, password: string): boolean {
+  const required = session.router.options.password;
+  const isRight = user === "default" && (required === "" || isPassword(password, required));
+  if (isRight) setAuthenticated(session, true);
+  return isRight;
+}
+
+/** `HELLO [protover [AUTH user password] [SETNAME name]]`, with Redis's checks in Redis's order. */
+function hello(call: LocalCall): Uint8Array | null {
+  const { session, command, args } = call;
+  let protocol: Protocol = session.protocol;
+  if (args.count > 1) {
+    const text = textOf(args, 1);
+    if (!/^-?\d+$/.test(text)) {
+      return errorReply("ERR Protocol version is not an integer or out of range");
+    }
+    if (text !== "2" && text !== "3") return errorReply("NOPROTO unsupported protocol version");
+    protocol = Number(text) as Protocol;
+  }
+  let name: string | null = null;
+  let credentials: [user: string, password: string] | null = null;
+  for (let i = 2; i < args.count; i++) {
+    const option = wordOf(args, i);
+    const more = args.count - 1 - i;
+    if (option === "auth" && more >= 2) {
+      credentials = [textOf(args, i + 1), textOf(args, i + 2)];
+      i += 2;
+    } else if (option === "setname" && more >= 1) {
+      name = textOf(args, ++i);
+      if (!isClientName(name)) return errorReply(BAD_CLIENT_NAME);
+    } else {
+      return errorReply(`ERR Syntax error in HELLO option '${option.slice(0, 128)}'`);
+    }
+  }
+  if (credentials !== null && !login(session, ...credentials)) return errorReply(WRONG_PASSWORD);
+  if (!session.isAuthenticated) {
+    return errorReply(
+      `${NO_AUTH.slice(0, 6)} HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time`,
+    );
+  }
+  const speak = () => {
+    if (name !== null) session.name = name;
+    if (protocol !== session.protocol) session.isFenced = true;
+    session.protocol = protocol;
+    return greeting(session);
+  };
+  if (protocol === 2) return speak();
+  // Only servers that know RESP3 can be spoken to in it: find out before promising it.
+  let isNow = true;
+  let now: Uint8Array | null = null;
+  let parked: ReturnType<Session["enqueue"]> | null = null;
+  session.router.askResp3((error) => {
+    const reply = () => error === "" ? speak() : errorReply(error);
+    if (isNow) now = reply();
+    else session.completed(parked!, reply(), false);
+  });
+  isNow = false;
+  if (now === null) {
+    parked = session.enqueue(command);
+    parked.state = "sent";
+    session.isFenced = true;
+  }
+  return now;
+}
+
+function greeting(session: Session): Uint8Array {
+  return new Encoder(session.protocol).map(7)
+    .bulk("server").bulk("redis")
+    .bulk("version").bulk(REDIS_VERSION)
+    .bulk("proto").integer(session.protocol)
+    .bulk("id").integer(session.id)
+    .bulk("mode").bulk("standalone")
+    .bulk("role").bulk("master")
+    .bulk("modules").array(0)
+    .done();
+}
+
+/** Redis's text, byte for byte. */
+export const BAD_CLIENT_NAME =
+  "ERR Client names cannot contain spaces, newlines or special characters.";
+
+/** Redis's rule: printable ASCII without spaces; empty takes the name away. */
+export function isClientName(name: string): boolean {
+  return /^[!-~]*$/.test(name);
+}
+
+/** `SELECT n`: later commands use connections in that database, opened when first needed. */
+function select({ session, args }: LocalCall): Uint8Array {
+  const text = textOf(args, 1);
+  if (!/^-?\d{1,10}$/.test(text)) return errorReply("ERR invalid DB index");
+  const database = Number(text);
+  if (database < 0 || database >= DATABASES) {
+    return errorReply(`ERR invalid DB index, only accept DB [0,${DATABASES})`);
+  }
+  // What follows takes another connection and must not overtake what went before.
+  if (database !== session.database) session.isFenced = true;
+  session.database = database;
+  return OK;
+}
+
+// -- about the proxy --------------------------------------------------------------------------
+
+function configGet({ session, args }: LocalCall): Uint8Array {
+  const patterns: RegExp[] = [];
+  for (let i = 1; i < args.count; i++) patterns.push(globPattern(wordOf(args, i)));
+  const found = session.router.options.shownConfig.filter(([key]) =>
+    patterns.some((pattern) => pattern.test(key))
+  );
+  const out = new Encoder(session.protocol).map(found.length);
+  for (const [key, value] of found) out.bulk(key).bulk(value);
+  return out.done();
+}
+
+/** Redis's glob as a regular expression: `*`, `?`, `[a-z]`, `[^a]`, `\x`. */
+export function globPattern(glob: string): RegExp {
+  let source = "";
+  for (let i = 0; i < glob.length; i++) {
+    const c = glob[i]!;
+    const close = glob.indexOf("]", i + 1);
+    if (c === "*") source += "[^]*";
+    else if (c === "?") source += "[^]";
+    else if (c === "[" && close > i + 1) {
+      const body = glob.slice(i + 1, close).replace(/[\\\]]/g, "\\$&");
+      source += `[${body}]`;
+      i = close;
+    } else {
+      const literal = c === "\\" && i + 1 < glob.length ? glob[++i]! : c;
+      source += literal.replace(/[.*+?^${}()|[\]\\\/-]/g, "\\$&");
+    }
+  }
+  try {
+    return new RegExp(`^${source}$`);
+  } catch {
+    return /^\b$/; // a range like [z-a] matches nothing
+  }
+}
+
+/** Codis 3.2's `SLOTSMAPPING [slot]`: per slot `[id, owner, migrating from, replicas]`. */
+function slotsMapping({ session, args }: LocalCall): Uint8Array {
+  const { slots } = session.router;
+  if (args.count > 2) return errorReply(wrongArity("slotsmapping"));
+  const out = new Encoder(2);
+  let shown = slots;
+  if (args.count === 2) {
+    const text = textOf(args, 1);
+    const slot = /^\d{1,4}$/.test(text) ? slots[Number(text)] : undefined;
+    if (slot === undefined) {
+      const printable = text.slice(0, 128).replace(/[^ -~]/g, "?");
+      return errorReply(`ERR parse slotnum '${printable}' failed, out of range`);
+    }
+    shown = [slot];
+  } else {
+    out.array(slots.length);
+  }
+  for (const slot of shown) {
+    out.array(4).simple(String(slot.id)).simple(slot.server?.address ?? "")
+      .simple(slot.migrateFrom?.address ?? "").array(0);
+  }
+  return out.done();
+}

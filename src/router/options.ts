@@ -1,0 +1,49 @@
+/**
+ * What the data plane is told at start-up; plain values, whoever read them from wherever.
+ *
+ * @module
+ */
+
+import type { ReadMode } from "../io/byte_source.ts";
+
+/** Settings of the data plane. Times are milliseconds, sizes bytes; 0 switches a deadline off. */
+export interface RouterOptions {
+  readonly readMode: ReadMode;
+  /** What clients must AUTH with; empty for no authentication. */
+  readonly password: string;
+  /** User name for AUTH at the servers; empty for the one-argument form. */
+  readonly backendUser: string;
+  /** Password for AUTH at the servers; empty for none. */
+  readonly backendPassword: string;
+  readonly maxClients: number;
+  /** Close a session that sends nothing for this long. */
+  readonly sessionIdleMs: number;
+  /** Close a session that has not authenticated after this long. */
+  readonly sessionAuthMs: number;
+  /** Close a session whose request stays unfinished this long. */
+  readonly sessionPartialMs: number;
+  /** Close a session that takes none of its replies for this long. */
+  readonly sessionWriteMs: number;
+  /** How far a session's read buffer grows for throughput. */
+  readonly sessionReadBytesMax: number;
+  /** Requests of one session in flight; more are not read. */
+  readonly sessionPipelineMax: number;
+  /** Bytes one session may hold before its replies overflow. */
+  readonly sessionBufferBytesMax: number;
+  /** Bytes all sessions together may hold before reading pauses. */
+  readonly proxyBufferBytesMax: number;
+  readonly backendDialMs: number;
+  /** Longest time a server may leave its oldest request unanswered without sending a byte. */
+  readonly backendTimeoutMs: number;
+  /** Longest wait of a request for a blocked slot, and of a slot for its requests in flight. */
+  readonly slotWaitMs: number;
+  /** Whether FLUSHALL and its like are let through. */
+  readonly destructiveCommands: boolean;
+  /** What CONFIG GET shows: names and values, no passwords. */
+  readonly shownConfig: readonly (readonly [name: string, value: string])[];
+  /** Program version, for INFO and HELLO. */
+  readonly version: string;
+}
+
+/** Databases a session may SELECT: 0..15. */
+export const DATABASES = 16;

@@ -1,0 +1,160 @@
+/**
+ * A request with a large bulk, handed on as it arrives instead of being held whole.
+ *
+ *      first in line? ─► slot open? ─► private backend ─► pass bytes … ─► done
+ *             └── none of its business (unknown, refused, too large) ─► read away ─► error, done
+ *
+ * It has a backend of its own, so a slow upload holds up nobody, and it starts only when everything
+ * its session asked before is settled, so the order of the session's commands is kept.
+ *
+ * @module
+ */
+
+import { clock } from "../base/clock.ts";
+import { arityMatches, type Command } from "../command/command.ts";
+import { findCommand } from "../command/command_table.ts";
+import { slotIdOf } from "../hash/slot_id.ts";
+import type { ByteSource } from "../io/byte_source.ts";
+import { errorReply } from "../resp/encoder.ts";
+import { ReplyFramer } from "../resp/reply_framer.ts";
+import type { RequestParser } from "../resp/request_parser.ts";
+import type { Backend } from "./backend.ts";
+import { refusalOf, unknownText } from "./dispatch.ts";
+import { SLOT_NOT_READY, slotWaitedOut, wrongArity } from "./errors.ts";
+import type { Session } from "./session.ts";
+import type { Slot } from "./slot.ts";
+
+/** Bulks longer than this pass through, in bytes. */
+export const PASS_THROUGH_BYTES = 512 * 1024;
+/** Bytes that wait for the backend before the client is not read, in bytes. */
+const QUEUED_BYTES_HIGH = 1024 * 1024;
+
+/** One large request on its way; see the drawing above. */
+export class PassThrough {
+  /** Bytes of the request handed on or read away so far. */
+  passedBytes = 0;
+
+  readonly #session: Session;
+  readonly #command: Command | null;
+  readonly #slot: Slot | null;
+  /** The answer when the request is read away; empty when it was answered already. */
+  #error: string;
+  #isDiscarding: boolean;
+  #backend: Backend | null = null;
+  #waitingSinceMs = 0;
+  /** A request is an array of bulks, so it is framed as a reply is. */
+  readonly #framer = new ReplyFramer();
+
+  private constructor(session: Session, command: Command | null, slot: Slot | null, error: string) {
+    this.#session = session;
+    this.#command = command;
+    this.#slot = slot;
+    this.#error = error;
+    this.#isDiscarding = error !== "";
+  }
+
+  /**
+   * Takes over the request whose large bulk has begun.
+   *
+   * @returns Null when its key may still be to come, or its arguments are needed as a whole.
+   */
+  static begin(session: Session, parser: RequestParser): PassThrough | null {
+    if (parser.count === 0) return null;
+    const command = findCommand(parser);
+    const discard = (error: string) => new PassThrough(session, null, null, error);
+    if (command === undefined) return discard(unknownText(parser));
+    if (!arityMatches(command, parser.announced)) return discard(wrongArity(command.name));
+    const refusal = refusalOf(session.router, command, parser);
+    if (refusal !== "") return discard(refusal);
+    const isPairOfMset = command.name === "mset" && parser.announced === 3;
+    const key = isPairOfMset ? 1 : command.handling === "forward" ? command.singleKey : 0;
+    if (key === 0 || key >= parser.count) return null;
+    const slotId = slotIdOf(parser.bytes, parser.start(key), parser.end(key));
+    session.lastCommand = command;
+    return new PassThrough(session, command, session.router.slots[slotId]!, "");
+  }
+
+  /** Reads the rest of the current request away and answers it with `error`. */
+  static discard(session: Session, error: string): PassThrough {
+    return new PassThrough(session, null, null, error);
+  }
+
+  /**
+   * Hands on what the source holds.
+   *
+   * @returns `waiting` when the session must not read now and is told to go on later; `more` when
+   * more bytes are needed; `done` when the request's last byte is handed on.
+   */
+  pass(source: ByteSource): "waiting" | "more" | "done" {
+    if (!this.#isDiscarding && this.#backend === null && !this.#open()) return "waiting";
+    const backend = this.#backend;
+    if (backend !== null && backend.state === "closed") this.#isDiscarding = true; // answered by its loss
+    if (!this.#isDiscarding && backend!.queuedBytes > QUEUED_BYTES_HIGH) return "waiting";
+    const from = source.start;
+    const at = this.#framer.feed(source.bytes, from, source.end);
+    if (this.#framer.error !== "") return this.#malformed();
+    if (!this.#isDiscarding) backend!.append(source.bytes, from, at);
+    source.start = at;
+    this.passedBytes += at - from;
+    if (!this.#framer.isDone) return "more";
+    if (this.#error !== "") this.#session.answer(errorReply(this.#error));
+    if (!this.#isDiscarding) backend!.onDrain = null;
+    this.#session.isFenced = true; // what follows goes by another connection
+    return "done";
+  }
+
+  /** Starts the request on a private backend, as soon as it is first in line and its slot open. */
+  #open(): boolean {
+    const session = this.#session;
+    const slot = this.#slot!;
+    if (session.depth > 0) return false;
+    if (slot.state === "offline") {
+      this.#giveUp(SLOT_NOT_READY);
+      return true;
+    }
+    if (!slot.isOpen) {
+      if (this.#waitingSinceMs === 0) this.#waitingSinceMs = clock.nowMs;
+      slot.whenOpen(() => session.resumePassThrough());
+      return false;
+    }
+    const goOn = () => session.resumePassThrough();
+    const backend = slot.server!.borrowPrivate(session.database, session.protocol, goOn);
+    if (backend === null) return false;
+    const request = session.enqueue(this.#command!);
+    request.slot = slot;
+    slot.enter();
+    request.privateBackend = backend;
+    backend.onDrain = goOn;
+    this.#backend = backend;
+    if (!backend.begin(request)) this.#isDiscarding = true;
+    return true;
+  }
+
+  #giveUp(error: string): void {
+    this.#error = error;
+    this.#isDiscarding = true;
+  }
+
+  #malformed(): "done" {
+    const session = this.#session;
+    this.abandon();
+    session.answer(errorReply(`ERR Protocol error: ${this.#framer.error}`));
+    session.drain();
+    return "done";
+  }
+
+  /** Gives up waiting for a blocked slot in time; called about once a second. */
+  tick(): void {
+    const { slotWaitMs } = this.#session.router.options;
+    if (this.#waitingSinceMs === 0 || this.#backend !== null || this.#isDiscarding) return;
+    if (clock.nowMs - this.#waitingSinceMs <= slotWaitMs) return;
+    this.#giveUp(slotWaitedOut(this.#slot!.id, slotWaitMs));
+    this.#session.resumePassThrough();
+  }
+
+  /** The session ends: half a request is of no use to the server. */
+  abandon(): void {
+    this.#isDiscarding = true;
+    this.#backend?.close();
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * One command in flight, from its session to a backend and back.
+ *
+ *     session FIFO (next)      head ─► r1 ─► r2 ─► r3 ─► tail      replies leave in this order
+ *     backend FIFO (nextSent)  sent ─► r1 ─► x7 ─► r3              replies arrive in this order
+ *
+ * A reply that arrives for the session's first request goes straight to the client; any other is
+ * held in its request until its turn. Requests are pooled: one is free again when it is settled and
+ * has left its session's FIFO.
+ *
+ * @module
+ */
+
+import type { Command } from "../command/command.ts";
+import type { Backend } from "./backend.ts";
+import type { Gather } from "./gather.ts";
+import type { Session } from "./session.ts";
+import type { Slot } from "./slot.ts";
+
+/** Requests kept for re-use. */
+const FREE_REQUESTS_MAX = 16_384;
+/** Bytes of reply memory that a pooled request keeps. */
+const HELD_BYTES_KEPT = 512;
+
+/** Where a request is: `waiting` for a slot, `sent` to a backend's queue, or `settled`. */
+export type RequestState = "free" | "new" | "waiting" | "sent" | "settled";
+
+/** One command in flight. All fields belong to session, slot and backend together. */
+export class Request {
+  state: RequestState = "free";
+  /** Whose command it is; null for the proxy's own (keep-alive). */
+  session: Session | null = null;
+  command: Command | null = null;
+  /** The slot that counts it as in flight. */
+  slot: Slot | null = null;
+  /** For a part that covers several slots: all of them, with repetitions. */
+  slots: Slot[] | null = null;
+  /** The gather that wants the reply, for a part of a split or fanned-out command. */
+  gather: Gather | null = null;
+  /** The backend that carries it, or did. */
+  backend: Backend | null = null;
+  /** The private backend that carries it, given back when it settles. */
+  privateBackend: Backend | null = null;
+  /** Next in the session's FIFO; next free one in the pool. */
+  next: Request | null = null;
+  /** Next in the backend's FIFO or the slot's waiting line. */
+  nextSent: Request | null = null;
+  /** When it was dispatched, in clock milliseconds. */
+  startedMs = 0;
+  /** Bytes charged for it until it settles. */
+  chargedBytes = 0;
+  /** Its bytes, while it waits for a slot; else null. */
+  ownBytes: Uint8Array | null = null;
+  /** Database and protocol it was sent under, for a request that waits. */
+  database = 0;
+  protocol: 2 | 3 = 2;
+
+  /** First byte of the reply; 0 before it came. */
+  replyType = 0;
+  /** Bytes of the reply seen so far. */
+  replyBytes = 0;
+  /** Reply bytes that wait for their turn: held[0, heldBytes). */
+  held: Uint8Array | null = null;
+  heldBytes = 0;
+
+  /** Copies reply bytes to the end of what is held. */
+  hold(bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    const total = this.heldBytes + length;
+    let held = this.held;
+    if (held === null || held.length < total) {
+      const size = total <= HELD_BYTES_KEPT ? HELD_BYTES_KEPT : Math.max(total, this.heldBytes * 2);
+      const grown = new Uint8Array(size);
+      if (held !== null) grown.set(held.subarray(0, this.heldBytes));
+      this.held = held = grown;
+    }
+    if (length <= 32) {
+      let at = this.heldBytes;
+      while (start < end) held[at++] = bytes[start++]!;
+    } else {
+      held.set(bytes.subarray(start, end), this.heldBytes);
+    }
+    this.heldBytes = total;
+  }
+}
+
+let free: Request | null = null;
+let freeCount = 0;
+
+/** Borrows a request from the pool; its fields are as a new one's. */
+export function acquireRequest(): Request {
+  const request = free ?? new Request();
+  if (free !== null) {
+    free = request.next;
+    request.next = null;
+    freeCount--;
+  }
+  request.state = "new";
+  return request;
+}
+
+/** Takes a request back; nobody may hold it any longer. */
+export function recycleRequest(request: Request): void {
+  if (request.state === "free") throw new Error("a request was given back twice");
+  if (freeCount >= FREE_REQUESTS_MAX) {
+    request.state = "free";
+    return;
+  }
+  request.state = "free";
+  request.session = null;
+  request.command = null;
+  request.slot = null;
+  request.slots = null;
+  request.gather = null;
+  request.backend = null;
+  request.privateBackend = null;
+  request.nextSent = null;
+  request.ownBytes = null;
+  request.chargedBytes = 0;
+  request.replyType = 0;
+  request.replyBytes = 0;
+  request.heldBytes = 0;
+  if (request.held !== null && request.held.length > HELD_BYTES_KEPT) request.held = null;
+  request.next = free;
+  free = request;
+  freeCount++;
+}

@@ -1,0 +1,240 @@
+/**
+ * The data plane: 1024 slots, the servers behind them, the sessions in front.
+ *
+ *      sessions ──► slots[slotId] ──► server ──► backend          fillSlot: drain ─► swap ─► open
+ *
+ * It knows nothing of configuration files, stores or coordinators: it is given options, filled slots
+ * and accepted connections.
+ *
+ * @module
+ */
+
+import { clock } from "../base/clock.ts";
+import { COMMANDS } from "../command/command_table.ts";
+import { SLOT_COUNT } from "../hash/slot_id.ts";
+import type { Backend } from "./backend.ts";
+import { BackendPool, type Server } from "./backend_pool.ts";
+import { ByteBudget } from "./byte_budget.ts";
+import { MAX_CLIENTS } from "./errors.ts";
+import { errorReply } from "../resp/encoder.ts";
+import type { RouterOptions } from "./options.ts";
+import { type ClientConnection, Session } from "./session.ts";
+import { Slot } from "./slot.ts";
+import type { SlotFill, SlotTable } from "./slot_table.ts";
+import { CommandStats, newTotals } from "./stats.ts";
+
+/** How often deadlines of backends and slots are looked at, in milliseconds. */
+const TICK_MS = 100;
+/** Ticks between two looks at the sessions' deadlines. */
+const SESSION_TICKS = 10;
+
+/** What the data plane reports, for the log. */
+export interface RouterEvents {
+  backendReady(backend: Backend): void;
+  backendLost(backend: Backend, cause: string, wasReady: boolean): void;
+  sessionOpened(session: Session): void;
+  sessionClosed(session: Session): void;
+  /** A session held more reply bytes than session_max_buffer and is being closed. */
+  sessionOverflowed(session: Session): void;
+  sessionTimedOut(session: Session, reason: string): void;
+  /** A slot change did not wait any longer for requests in flight. */
+  slotDrainTimedOut(slotId: number, backends: readonly Backend[]): void;
+}
+
+/** A server that owns slots, or still has keys of some. */
+export interface Master {
+  readonly server: Server;
+  /** The group it stands for. */
+  readonly groupId: number;
+}
+
+/** The data plane; see the drawing above. */
+export class Router implements SlotTable {
+  readonly options: RouterOptions;
+  readonly events: RouterEvents;
+  readonly slots: readonly Slot[];
+  readonly stats = new CommandStats(COMMANDS.length);
+  readonly totals = newTotals();
+  readonly budget: ByteBudget;
+  readonly pool: BackendPool;
+  readonly sessions = new Map<number, Session>();
+  /** When the router was made, in clock milliseconds. */
+  readonly startedMs = clock.tick();
+  /** Slot changes so far: the version of the table. */
+  tableVersion = 0;
+
+  #nextSessionId = 1;
+  #masters: Master[] | null = null;
+  readonly #changing: Promise<void>[] = [];
+  readonly #timer: ReturnType<typeof setInterval>;
+  #ticks = 0;
+
+  constructor(options: RouterOptions, events: RouterEvents) {
+    this.options = options;
+    this.events = events;
+    this.budget = new ByteBudget(options.proxyBufferBytesMax);
+    this.pool = new BackendPool(options, events);
+    this.slots = Array.from({ length: SLOT_COUNT }, (_, id) => new Slot(id, options.slotWaitMs));
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  // -- sessions -------------------------------------------------------------------------------
+
+  /** Takes an accepted connection; over max_clients it is told so and closed. */
+  accept(connection: ClientConnection): void {
+    clock.tick();
+    if (this.sessions.size >= this.options.maxClients) {
+      this.totals.rejectedConnections++;
+      connection.write(errorReply(MAX_CLIENTS)).catch(() => 0).finally(() => connection.close());
+      return;
+    }
+    this.totals.connections++;
+    const session = new Session(this.#nextSessionId++, connection, this);
+    this.sessions.set(session.id, session);
+    this.events.sessionOpened(session);
+    session.start();
+  }
+
+  sessionClosed(session: Session): void {
+    this.sessions.delete(session.id);
+    this.events.sessionClosed(session);
+  }
+
+  // -- slots ----------------------------------------------------------------------------------
+
+  /**
+   * Puts a slot's owner in force. New requests of the slot wait meanwhile; requests of other slots
+   * do not notice.
+   *
+   * @returns When every request of the slot that was in flight is settled and the new owner serves.
+   * What is not settled within slotWaitMs is failed, and its connection closed, first.
+   */
+  fillSlot(fill: SlotFill): Promise<void> {
+    return this.#change(fill.slotId, async (slot) => {
+      await this.#drain(slot);
+      const server = this.pool.acquire(fill.backendAddr);
+      const migrateFrom = fill.migrateFromAddr === ""
+        ? null
+        : this.pool.acquire(fill.migrateFromAddr);
+      this.#releaseServers(slot);
+      slot.server = server;
+      slot.migrateFrom = migrateFrom;
+      slot.groupId = fill.groupId;
+      slot.migrateFromGroupId = migrateFrom === null ? -1 : fill.migrateFromGroupId;
+      slot.settle(fill.isBlocked ? "blocked" : "open");
+    });
+  }
+
+  /** Takes a slot's owner away: its requests are answered with an error from now on. */
+  resetSlot(slotId: number): Promise<void> {
+    return this.#change(slotId, async (slot) => {
+      await this.#drain(slot);
+      this.#releaseServers(slot);
+      slot.server = slot.migrateFrom = null;
+      slot.groupId = slot.migrateFromGroupId = -1;
+      slot.settle("offline");
+    });
+  }
+
+  /** Runs changes of one slot one after the other. */
+  #change(slotId: number, change: (slot: Slot) => Promise<void>): Promise<void> {
+    const slot = this.slots[slotId];
+    if (slot === undefined) return Promise.reject(new RangeError(`no slot has number ${slotId}`));
+    const done = (this.#changing[slotId] ?? Promise.resolve()).then(async () => {
+      await change(slot);
+      this.#masters = null;
+      this.tableVersion++;
+    });
+    this.#changing[slotId] = done.catch(() => {});
+    return done;
+  }
+
+  async #drain(slot: Slot): Promise<void> {
+    if (slot.state === "offline" && slot.inFlight === 0) return;
+    if (await slot.drain()) return;
+    const carriers = slot.carriers(slot.server!.backends());
+    this.events.slotDrainTimedOut(slot.id, carriers);
+    for (const backend of carriers) backend.breakOff(`slot ${slot.id} changes hands`);
+  }
+
+  #releaseServers(slot: Slot): void {
+    if (slot.server !== null) this.pool.release(slot.server);
+    if (slot.migrateFrom !== null) this.pool.release(slot.migrateFrom);
+  }
+
+  /** The servers in use, by group: every one that owns a slot or has keys of a migrating one. */
+  masters(): readonly Master[] {
+    if (this.#masters !== null) return this.#masters;
+    const groups = new Map<Server, number>();
+    for (const slot of this.slots) {
+      if (slot.server !== null) groups.set(slot.server, slot.groupId);
+      if (slot.migrateFrom !== null) groups.set(slot.migrateFrom, slot.migrateFromGroupId);
+    }
+    this.#masters = [...groups]
+      .map(([server, groupId]) => ({ server, groupId }))
+      .sort((a, b) => a.groupId - b.groupId);
+    return this.#masters;
+  }
+
+  /**
+   * Asks whether all servers know RESP3; those not asked yet are asked now.
+   *
+   * @param answer Called once with an empty string, or with the error of a server that does not.
+   */
+  askResp3(answer: (error: string) => void): void {
+    const servers = this.masters().map((master) => master.server);
+    const unknown = servers.filter((server) => server.resp3 === "unknown");
+    const verdict = () => servers.find((server) => server.resp3 === "no")?.helloError ?? "";
+    if (unknown.length === 0 || verdict() !== "") return answer(verdict());
+    for (const server of unknown) server.backend(0, 3).warm();
+    const deadlineMs = clock.nowMs + this.options.backendDialMs;
+    const timer = setInterval(() => {
+      clock.tick();
+      // A server that is down says nothing; it does not keep the others' clients waiting.
+      const isSettled = unknown.every((server) =>
+        server.resp3 !== "unknown" || server.backend(0, 3).state === "failing"
+      );
+      if (!isSettled && verdict() === "" && clock.nowMs < deadlineMs) return;
+      clearInterval(timer);
+      answer(verdict());
+    }, 5);
+  }
+
+  // -- time -----------------------------------------------------------------------------------
+
+  #tick(): void {
+    clock.tick();
+    this.pool.tick();
+    for (const slot of this.slots) if (slot.state !== "open") slot.tick();
+    if (++this.#ticks % SESSION_TICKS === 0) {
+      for (const session of this.sessions.values()) session.tick();
+    }
+  }
+
+  /** Sends a PING to every idle connection. */
+  keepAlive(): void {
+    clock.tick();
+    this.pool.keepAlive();
+  }
+
+  /**
+   * Lets every session finish what it has in flight, bounded.
+   *
+   * @param graceMs How long to wait, in milliseconds; then sessions are closed as they are.
+   */
+  async drainSessions(graceMs: number): Promise<void> {
+    const deadline = performance.now() + graceMs;
+    for (const session of [...this.sessions.values()]) session.drain();
+    while (this.sessions.size > 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    for (const session of [...this.sessions.values()]) session.close();
+  }
+
+  /** Closes everything; the router is of no use afterwards. */
+  close(): void {
+    clearInterval(this.#timer);
+    for (const session of [...this.sessions.values()]) session.close();
+    this.pool.close();
+  }
+}

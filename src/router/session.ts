@@ -1,0 +1,639 @@
+/**
+ * One connected Redis client: its bytes in, its requests in order, its replies out.
+ *
+ *      socket ──read──► parser ──► dispatch ──► slot / backend
+ *                          ▲ paused?               │
+ *      socket ◄─flush── batch ◄── head of FIFO ◄───┘ replied / failed
+ *
+ *      open ── end of input, QUIT, protocol error ─► draining ── all replies sent ─► closed
+ *        └───────────────── socket lost, deadline, overflow ───────────────────────────▲
+ *
+ * Invariants: replies leave in the order of the requests; each request is settled once; a reply for
+ * the head of the FIFO passes straight through, any other is held until its turn. Reading pauses,
+ * and nothing is dropped, while the session has too many requests or bytes under way.
+ *
+ * @module
+ */
+
+import { clock } from "../base/clock.ts";
+import { changeState, type StateMoves } from "../base/state.ts";
+import { type ByteSource, openSource, type SourceOwner } from "../io/byte_source.ts";
+import { atTurnEnd, type TurnWork } from "../io/turn.ts";
+import { type BatchOwner, WriteBatch } from "../io/write_batch.ts";
+import type { Command } from "../command/command.ts";
+import { errorReply, type Protocol } from "../resp/encoder.ts";
+import { RequestParser } from "../resp/request_parser.ts";
+import type { Backend } from "./backend.ts";
+import { type BudgetWaiter, FAIR_SHARE_BYTES } from "./byte_budget.ts";
+import { dispatch } from "./dispatch.ts";
+import { PASS_THROUGH_BYTES, PassThrough } from "./pass_through.ts";
+import { acquireRequest, recycleRequest, type Request } from "./request.ts";
+import type { Router } from "./router.ts";
+import type { Slot } from "./slot.ts";
+
+/** Where a session is in its life; see the drawing above. */
+export type SessionState = "open" | "draining" | "closed";
+
+/** An accepted connection. */
+export interface ClientConnection {
+  read(bytes: Uint8Array): Promise<number | null>;
+  write(bytes: Uint8Array): Promise<number>;
+  closeWrite(): Promise<void>;
+  close(): void;
+  readonly localAddr: Deno.Addr;
+  readonly remoteAddr: Deno.Addr;
+}
+
+/** Unsent reply bytes past which no more requests are read. */
+const OUTPUT_BYTES_HIGH = 1024 * 1024;
+/** Unsent reply bytes past which the backend that sends them is not read, for a moment. */
+const OUTPUT_BYTES_PAUSE = 4 * 1024 * 1024;
+/** Bytes of requests in flight past which no more are read. */
+const REQUEST_BYTES_HIGH = 2 * 1024 * 1024;
+/** Bytes that the replies of the requests in flight may amount to, by estimate. */
+const REPLY_BYTES_HIGH = 4 * 1024 * 1024;
+/** What a session's replies are taken to be before any was seen, in bytes. */
+const REPLY_BYTES_FIRST_GUESS = 8 * 1024;
+/** Partial request bytes that need no leave of the byte budget. */
+const PARTIAL_BYTES_FREE = 64 * 1024;
+/** Upload speed that keeps an unfinished request alive past its deadline, bytes per millisecond. */
+const PARTIAL_BYTES_PER_MS = 16;
+/** How long a closed-down session's input is read away so that its last reply is not lost. */
+const LINGER_MS = 1000;
+
+const MOVES: StateMoves<SessionState> = {
+  open: ["draining", "closed"],
+  draining: ["closed"],
+  closed: [],
+};
+
+/** A connected client; see the drawing above. */
+export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter {
+  readonly id: number;
+  readonly router: Router;
+  readonly parser = new RequestParser();
+  readonly createdMs: number;
+  readonly remote: string;
+  readonly local: string;
+
+  isAuthenticated: boolean;
+  protocol: Protocol = 2;
+  database = 0;
+  name = "";
+  libraryName = "";
+  libraryVersion = "";
+  isNoEvict = false;
+  isNoTouch = false;
+  lastCommand: Command | null = null;
+  lastReadMs: number;
+  isQueuedForTurnEnd = false;
+  /** Requests in flight. */
+  depth = 0;
+  /** While set, no request is dispatched until all earlier ones are settled. */
+  isFenced = false;
+
+  #state: SessionState = "open";
+  readonly #connection: ClientConnection;
+  readonly #source: ByteSource;
+  readonly #batch: WriteBatch;
+  #head: Request | null = null;
+  #tail: Request | null = null;
+  /** Bytes of requests in flight. */
+  #requestBytes = 0;
+  /** Reply bytes held until their turn. */
+  #heldBytes = 0;
+  /** Bytes charged for an unfinished request. */
+  #partialBytes = 0;
+  #partialSinceMs = 0;
+  #replyEstimate = REPLY_BYTES_FIRST_GUESS;
+  #isPaused = false;
+  #isInputEnded = false;
+  #isLingering = false;
+  #drainingMs = 0;
+  #lastWroteMs = 0;
+  #isOverflowing = false;
+  #isOverflowed = false;
+  #isWriteClosed = false;
+  #pausedBackends: Backend[] = [];
+  #passThrough: PassThrough | null = null;
+
+  constructor(id: number, connection: ClientConnection, router: Router) {
+    const { options } = router;
+    this.id = id;
+    this.router = router;
+    this.#connection = connection;
+    this.remote = printAddress(connection.remoteAddr);
+    this.local = printAddress(connection.localAddr);
+    this.createdMs = this.lastReadMs = this.#lastWroteMs = clock.nowMs;
+    this.isAuthenticated = this.parser.isAuthenticated = options.password === "";
+    this.parser.largeBytes = PASS_THROUGH_BYTES;
+    this.#source = openSource(options.readMode, connection, this, options.sessionReadBytesMax);
+    this.#batch = new WriteBatch(this, connection);
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** Bytes received from the client. */
+  get inputBytes(): number {
+    return this.#source.totalBytes;
+  }
+
+  /** Reply bytes the client has not taken yet. */
+  get unsentBytes(): number {
+    return this.#batch.queuedBytes + this.#heldBytes;
+  }
+
+  /** Bytes of the read buffer. */
+  get readBufferBytes(): number {
+    return this.#source.bytes.length;
+  }
+
+  /** Begins to read; the router calls it once. */
+  start(): void {
+    this.#source.read();
+  }
+
+  // -- requests in ----------------------------------------------------------------------------
+
+  bytesArrived(): void {
+    this.lastReadMs = clock.tick();
+    if (this.#isLingering) {
+      this.#source.start = this.#source.end;
+      this.#source.read();
+    } else if (!this.#isPaused) {
+      this.#pump();
+    }
+  }
+
+  sourceEnded(): void {
+    clock.tick();
+    this.#isInputEnded = true;
+    if (this.#isLingering) this.close();
+    else if (!this.#isPaused) this.#pump();
+  }
+
+  sourceFailed(_error: unknown): void {
+    this.close();
+  }
+
+  /** Parses and dispatches what was received, until more is needed or the session must wait. */
+  #pump(): void {
+    const source = this.#source;
+    const parser = this.parser;
+    this.#isPaused = false;
+    while (this.#state === "open") {
+      if (this.#passThrough !== null) {
+        if (!this.#passOn(this.#passThrough)) return;
+        continue;
+      }
+      if (this.#mustPause()) {
+        this.#isPaused = true;
+        return;
+      }
+      switch (parser.parse(source.bytes, source.start, source.end)) {
+        case "request":
+          source.start = parser.nextStart;
+          if (this.#partialBytes > 0) this.#partialEnded();
+          dispatch(this, parser);
+          parser.next();
+          break;
+        case "more":
+          source.start = parser.nextStart;
+          return this.#readMore();
+        case "large":
+          this.#passThrough = PassThrough.begin(this, parser);
+          if (this.#passThrough === null) return this.#readMore();
+          break;
+        case "error":
+          this.router.totals.protocolErrors++;
+          this.answer(errorReply(parser.error));
+          this.#source.start = this.#source.end;
+          this.#isLingering = true;
+          this.drain();
+          break;
+      }
+    }
+  }
+
+  /** Hands on what has come of a large request; false when the pump must stop for now. */
+  #passOn(passThrough: PassThrough): boolean {
+    switch (passThrough.pass(this.#source)) {
+      case "waiting":
+        this.#isPaused = true;
+        return false;
+      case "more":
+        this.#readMore();
+        return false;
+      case "done":
+        this.#passThrough = null;
+        this.parser.next();
+        if (this.#partialBytes > 0) this.#partialEnded();
+        return true;
+    }
+  }
+
+  /** A large request may go on. */
+  resumePassThrough(): void {
+    if (this.#isPaused) atTurnEnd(this);
+  }
+
+  #mustPause(): boolean {
+    const depth = this.depth;
+    const queued = this.#batch.queuedBytes;
+    if (depth === 0) {
+      this.isFenced = false;
+      return queued > OUTPUT_BYTES_HIGH;
+    }
+    if (this.isFenced || depth >= this.router.options.sessionPipelineMax) return true;
+    if (this.#requestBytes > REQUEST_BYTES_HIGH) return true;
+    const output = queued + this.#heldBytes;
+    if (output + depth * this.#replyEstimate > REPLY_BYTES_HIGH) return true;
+    if (this.router.budget.isSpent && this.#chargedBytes() > FAIR_SHARE_BYTES) {
+      this.router.budget.wait(this);
+      return true;
+    }
+    return false;
+  }
+
+  #chargedBytes(): number {
+    return this.#requestBytes + this.#heldBytes + this.#batch.queuedBytes;
+  }
+
+  #readMore(): void {
+    if (this.#isInputEnded) return this.drain();
+    const source = this.#source;
+    if (this.parser.isInRequest || this.#passThrough !== null) {
+      if (this.#partialSinceMs === 0) this.#partialSinceMs = clock.nowMs;
+      if (!this.#mayHoldPartial(source.end - source.start)) return;
+    } else {
+      this.#partialSinceMs = 0;
+    }
+    source.read();
+  }
+
+  /** Asks the byte budget for leave to hold a growing request; false when it must wait. */
+  #mayHoldPartial(bytes: number): boolean {
+    if (bytes <= PARTIAL_BYTES_FREE) return true;
+    const { budget, options } = this.router;
+    if (bytes > options.sessionBufferBytesMax) {
+      this.#passThrough = PassThrough.discard(
+        this,
+        `ERR Protocol error: request larger than session_max_buffer (${options.sessionBufferBytesMax} bytes)`,
+      );
+      atTurnEnd(this);
+      this.#isPaused = true;
+      return false;
+    }
+    if (!budget.mayGrow(this)) {
+      this.#isPaused = true;
+      return false;
+    }
+    budget.charge(bytes - this.#partialBytes);
+    this.#partialBytes = bytes;
+    return true;
+  }
+
+  #partialEnded(): void {
+    this.router.budget.release(this.#partialBytes);
+    this.#partialBytes = 0;
+    this.#partialSinceMs = 0;
+    this.router.budget.leave(this);
+  }
+
+  budgetFreed(): void {
+    if (this.#isPaused) atTurnEnd(this);
+  }
+
+  /** Looks again whether a paused session may go on; runs once at the end of a turn. */
+  runAtTurnEnd(): void {
+    if (this.#isOverflowed && this.#state !== "closed") {
+      this.router.totals.overflowedSessions++;
+      this.router.events.sessionOverflowed(this);
+      return this.close();
+    }
+    if (this.#state === "open" && this.#isPaused) this.#pump();
+    if (this.#state === "draining") this.#finishIfDrained();
+  }
+
+  // -- requests out ---------------------------------------------------------------------------
+
+  /** Puts a request of `command` at the end of the FIFO. */
+  enqueue(command: Command): Request {
+    const request = acquireRequest();
+    request.session = this;
+    request.command = command;
+    request.startedMs = clock.nowMs;
+    request.database = this.database;
+    request.protocol = this.protocol;
+    if (this.#tail === null) this.#head = request;
+    else this.#tail.next = request;
+    this.#tail = request;
+    this.depth++;
+    return request;
+  }
+
+  /** Sends one request to a slot. Copies `bytes[start, end)`. */
+  forward(command: Command, slot: Slot, bytes: Uint8Array, start: number, end: number): void {
+    const request = this.enqueue(command);
+    this.charge(request, end - start);
+    slot.send(request, bytes, start, end);
+  }
+
+  /** Counts a request's bytes against session and process until it is settled. */
+  charge(request: Request, bytes: number): void {
+    request.chargedBytes += bytes;
+    this.#requestBytes += bytes;
+    this.router.budget.charge(bytes);
+  }
+
+  /** Answers the command being dispatched, after all earlier ones. Copies `reply`. */
+  answer(reply: Uint8Array): void {
+    if (this.#head === null) {
+      this.#send(reply, 0, reply.length);
+      return;
+    }
+    const request = acquireRequest();
+    request.session = this;
+    request.state = "settled";
+    request.hold(reply, 0, reply.length);
+    this.holds(reply.length);
+    this.#tail!.next = request;
+    this.#tail = request;
+    this.depth++;
+  }
+
+  /** Like {@linkcode answer}, and counts the command as answered. */
+  answerLocally(command: Command, reply: Uint8Array): void {
+    this.router.stats.answered(command.id, 0, reply[0] === 45);
+    this.answer(reply);
+  }
+
+  // -- replies --------------------------------------------------------------------------------
+
+  /** Reply bytes arrived for a request. Copies `bytes[start, end)`. */
+  replied(request: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
+    if (this.#state === "closed") {
+      if (isLast) {
+        this.flightEnded(request);
+        recycleRequest(request);
+      }
+      return;
+    }
+    if (this.#head === request) {
+      if (request.heldBytes > 0) this.#sendHeld(request);
+      this.#send(bytes, start, end);
+      if (this.#batch.queuedBytes > OUTPUT_BYTES_PAUSE) this.#outputIsHigh(request);
+      if (isLast) {
+        this.#settle(request);
+        this.#shift();
+      }
+    } else {
+      request.hold(bytes, start, end);
+      this.holds(end - start);
+      if (isLast) this.#settle(request);
+    }
+  }
+
+  /** The whole reply of a gathered command. Copies `reply`. */
+  completed(request: Request, reply: Uint8Array, isFailure: boolean): void {
+    request.replyType = reply[0] ?? 0;
+    request.replyBytes = reply.length;
+    if (isFailure && request.command !== null) this.router.stats.failures[request.command.id]!++;
+    this.replied(request, reply, 0, reply.length, true);
+  }
+
+  /** There will be no reply: the proxy's error takes its place. */
+  requestFailed(request: Request, text: string): void {
+    if (request.command !== null) this.router.stats.failures[request.command.id]!++;
+    if (this.#state === "closed") {
+      this.flightEnded(request);
+      return recycleRequest(request);
+    }
+    if (request.replyBytes > request.heldBytes) {
+      // Part of the reply is with the client already: nothing that follows would be understood.
+      this.flightEnded(request);
+      return this.close();
+    }
+    this.holds(-request.heldBytes);
+    request.heldBytes = 0;
+    request.replyBytes = 0;
+    const error = errorReply(text);
+    request.command = null; // a failure is not an answer in the statistics
+    this.replied(request, error, 0, error.length, true);
+  }
+
+  /** Counts reply bytes that are held, or no longer are when negative. */
+  holds(bytes: number): void {
+    if (this.#state === "closed") return; // everything was given back at once
+    this.#heldBytes += bytes;
+    if (bytes > 0) {
+      this.router.budget.charge(bytes);
+      if (this.#heldBytes > this.router.options.sessionBufferBytesMax) this.#overflow();
+    } else {
+      this.router.budget.release(-bytes);
+    }
+  }
+
+  /** Ends what a sent request weighs on slots and budgets; not yet its place in the FIFO. */
+  flightEnded(request: Request): void {
+    request.state = "settled";
+    if (request.slot !== null) request.slot.leave();
+    if (request.slots !== null) for (const slot of request.slots) slot.leave();
+    request.slot = request.slots = null;
+    if (request.chargedBytes > 0) {
+      this.#requestBytes -= request.chargedBytes;
+      this.router.budget.release(request.chargedBytes);
+      request.chargedBytes = 0;
+    }
+    const backend = request.privateBackend;
+    if (backend !== null) {
+      request.privateBackend = null;
+      backend.server.returnPrivate(backend);
+    }
+  }
+
+  #settle(request: Request): void {
+    this.flightEnded(request);
+    const command = request.command;
+    if (command !== null) {
+      const type = request.replyType;
+      this.router.stats.answered(
+        command.id,
+        clock.nowMs - request.startedMs,
+        type === 45 /* - */ || type === 33, /* ! */
+      );
+    }
+    const size = request.replyBytes;
+    const estimate = this.#replyEstimate;
+    this.#replyEstimate = size > estimate ? size : estimate - ((estimate - size) >> 4);
+  }
+
+  /** Takes the settled head out of the FIFO, and with it all settled ones behind it. */
+  #shift(): void {
+    let request = this.#head!;
+    for (;;) {
+      const next = request.next;
+      this.depth--;
+      recycleRequest(request);
+      if (next === null) {
+        this.#head = this.#tail = null;
+        break;
+      }
+      this.#head = request = next;
+      if (request.heldBytes > 0) this.#sendHeld(request);
+      if (request.state !== "settled") break;
+    }
+    if (this.#isPaused || this.#state !== "open") atTurnEnd(this);
+  }
+
+  #sendHeld(request: Request): void {
+    const bytes = request.heldBytes;
+    request.heldBytes = 0;
+    this.#heldBytes -= bytes;
+    this.#batch.append(request.held!, 0, bytes);
+    this.#batchGrew();
+  }
+
+  #send(bytes: Uint8Array, start: number, end: number): void {
+    this.#batch.append(bytes, start, end);
+    this.router.budget.charge(end - start);
+    this.#batchGrew();
+  }
+
+  #batchGrew(): void {
+    const queued = this.#batch.queuedBytes;
+    if (queued > OUTPUT_BYTES_PAUSE && queued > this.router.options.sessionBufferBytesMax) {
+      this.#overflow();
+    }
+  }
+
+  wrote(bytes: number): void {
+    this.#lastWroteMs = clock.nowMs;
+    this.router.budget.release(bytes);
+    this.router.totals.outputBytes += bytes;
+    const queued = this.#batch.queuedBytes;
+    if (this.#pausedBackends.length > 0 && queued < OUTPUT_BYTES_PAUSE / 2) {
+      this.#isOverflowing = false;
+      this.#resumeBackends();
+    }
+    if (this.#isPaused || this.#state !== "open") atTurnEnd(this);
+  }
+
+  writeFailed(_error: unknown): void {
+    this.close();
+  }
+
+  // -- slow readers ---------------------------------------------------------------------------
+
+  #outputIsHigh(request: Request): void {
+    const backend = request.backend;
+    if (this.#isOverflowing || backend === null || this.#pausedBackends.includes(backend)) return;
+    backend.pauseReading();
+    this.#pausedBackends.push(backend);
+  }
+
+  /** Others have waited long enough for this session to read: from now on its replies pile up. */
+  losePatience(): void {
+    this.#isOverflowing = true;
+    this.#resumeBackends();
+  }
+
+  #resumeBackends(): void {
+    const backends = this.#pausedBackends;
+    this.#pausedBackends = [];
+    for (const backend of backends) backend.resumeReading();
+  }
+
+  /** The session holds more than it may: it is closed at the end of the turn. */
+  #overflow(): void {
+    this.#isOverflowed = true;
+    atTurnEnd(this);
+  }
+
+  // -- ending ---------------------------------------------------------------------------------
+
+  /** Accepts no more requests; closes when all replies are sent. */
+  drain(): void {
+    if (this.#state !== "open") return;
+    this.#state = changeState(MOVES, this.#state, "draining", `session ${this.id}`);
+    this.#drainingMs = clock.nowMs;
+    atTurnEnd(this);
+  }
+
+  #finishIfDrained(): void {
+    if (this.#head !== null || this.#batch.queuedBytes > 0) return;
+    if (!this.#isLingering || this.#isInputEnded) return this.close();
+    if (this.#isWriteClosed) return;
+    this.#isWriteClosed = true;
+    // Closing with unread input would make the system discard the last reply.
+    this.#connection.closeWrite().catch(() => this.close());
+    this.#source.read();
+  }
+
+  /** Looks after the session's deadlines; called about once a second. */
+  tick(): void {
+    const now = clock.nowMs;
+    const { options } = this.router;
+    this.#passThrough?.tick();
+    if (this.#isWriteClosed && now - this.#drainingMs > LINGER_MS) return this.close();
+    let reason = "";
+    if (this.#batch.queuedBytes > 0) {
+      if (options.sessionWriteMs > 0 && now - Math.max(this.#lastWroteMs, this.lastReadMs) > options.sessionWriteMs) {
+        reason = "it takes none of its replies";
+      }
+    } else if (!this.isAuthenticated && options.sessionAuthMs > 0 && now - this.createdMs > options.sessionAuthMs) {
+      reason = "it has not authenticated";
+    } else if (this.depth === 0 && this.#partialSinceMs > 0 && !this.#isPaused) {
+      const received = this.#source.end - this.#source.start + (this.#passThrough?.passedBytes ?? 0);
+      const allowedMs = options.sessionPartialMs + received / PARTIAL_BYTES_PER_MS;
+      if (options.sessionPartialMs > 0 && now - this.#partialSinceMs > allowedMs) {
+        reason = "its request stays unfinished";
+      }
+    } else if (this.depth === 0 && options.sessionIdleMs > 0 && now - this.lastReadMs > options.sessionIdleMs) {
+      reason = "it sends nothing";
+    }
+    if (reason === "") return;
+    this.router.totals.timedOutSessions++;
+    this.router.events.sessionTimedOut(this, reason);
+    this.close();
+  }
+
+  /** Closes now; requests in flight are settled later, unheard. */
+  close(): void {
+    if (this.#state === "closed") return;
+    this.#state = changeState(MOVES, this.#state, "closed", `session ${this.id}`);
+    const { budget, totals } = this.router;
+    budget.release(this.#batch.queuedBytes + this.#heldBytes + this.#partialBytes);
+    this.#heldBytes = this.#partialBytes = 0;
+    budget.leave(this);
+    totals.inputBytes += this.inputBytes;
+    this.#source.stop();
+    this.#batch.reset();
+    this.#passThrough?.abandon();
+    this.#passThrough = null;
+    this.#resumeBackends();
+    for (let request = this.#head; request !== null;) {
+      const next: Request | null = request.next;
+      request.next = null;
+      request.heldBytes = 0;
+      // One that is still in flight is given back by whoever settles it.
+      if (request.state === "settled") recycleRequest(request);
+      request = next;
+    }
+    this.#head = this.#tail = null;
+    try {
+      this.#connection.close();
+    } catch {
+      // Already closed by the system.
+    }
+    this.router.sessionClosed(this);
+  }
+}
+
+function printAddress(address: Deno.Addr): string {
+  if (!("hostname" in address)) return "";
+  const host = address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname;
+  return `${host}:${address.port}`;
+}

@@ -1,0 +1,26 @@
+/**
+ * What the control side may do to the data plane's slots.
+ *
+ * @module
+ */
+
+/** A slot's owner, as the store says it. */
+export interface SlotFill {
+  readonly slotId: number;
+  readonly groupId: number;
+  /** `host:port` of the owner's master. */
+  readonly backendAddr: string;
+  /** `host:port` of the master that its keys are moved away from; empty when it is not migrating. */
+  readonly migrateFromAddr: string;
+  readonly migrateFromGroupId: number;
+  /** Whether requests wait until the next fill (`pre_migrate`). */
+  readonly isBlocked: boolean;
+}
+
+/** The slots of a proxy; every change waits for the slot's requests in flight, within a bound. */
+export interface SlotTable {
+  /** Puts a slot's owner in force; resolves when it serves and nothing old is in flight. */
+  fillSlot(fill: SlotFill): Promise<void>;
+  /** Takes a slot's owner away; resolves when nothing of it is in flight. */
+  resetSlot(slotId: number): Promise<void>;
+}

@@ -1,0 +1,203 @@
+/**
+ * Commands of many keys that may live on many servers: MGET, MSET, DEL, UNLINK, EXISTS, TOUCH.
+ *
+ *      keys ─► slot ─► group (one per server; one per slot that is being changed)
+ *      group ─► one request with the group's keys, in the client's own order and bytes
+ *
+ * One request per server, not one per key; a command whose keys all live on one server goes there
+ * as it is.
+ *
+ * @module
+ */
+
+import type { Command } from "../command/command.ts";
+import { slotIdOf } from "../hash/slot_id.ts";
+import type { Arguments } from "../resp/arguments.ts";
+import { errorReply, utf8 } from "../resp/encoder.ts";
+import type { RequestParser } from "../resp/request_parser.ts";
+import { SLOT_NOT_READY, wrongArity } from "./errors.ts";
+import { Gather, type Merge } from "./gather.ts";
+import { badReply, elementsOf, firstError, join, MERGES } from "./merge.ts";
+import type { Session } from "./session.ts";
+import type { Server } from "./backend_pool.ts";
+import type { Slot } from "./slot.ts";
+
+/** The keys of one command that travel together. */
+interface Group {
+  /** Where they go: a server, or a slot that is being changed and decides later. */
+  readonly server: Server | null;
+  readonly changing: Slot | null;
+  /** Every slot of the group, once. */
+  readonly slots: Slot[];
+  /** How many keys it has. */
+  keys: number;
+}
+
+/** Splits a request by server. Borrows the parser's bytes until it returns. */
+export function split(session: Session, command: Command, parser: RequestParser): void {
+  const step = command.keyStep;
+  if ((parser.count - 1) % step !== 0) {
+    return session.answer(errorReply(wrongArity(command.name)));
+  }
+  const { slots } = session.router;
+  if (parser.count - 1 === step) {
+    const slot = slots[slotIdOf(parser.bytes, parser.start(1), parser.end(1))]!;
+    return session.forward(command, slot, parser.bytes, parser.requestStart, parser.requestEnd);
+  }
+  const keys = (parser.count - 1) / step;
+  const groups: Group[] = [];
+  const groupOf = new Uint16Array(keys);
+  const seen = new Map<Slot, number>();
+  for (let i = 0; i < keys; i++) {
+    const arg = 1 + i * step;
+    const slot = slots[slotIdOf(parser.bytes, parser.start(arg), parser.end(arg))]!;
+    if (slot.state === "offline") return session.answer(errorReply(SLOT_NOT_READY));
+    let group = seen.get(slot);
+    if (group === undefined) {
+      group = findGroup(groups, slot);
+      groups[group]!.slots.push(slot);
+      seen.set(slot, group);
+    }
+    groups[group]!.keys++;
+    groupOf[i] = group;
+  }
+  if (groups.length === 1) sendWhole(session, command, parser, groups[0]!);
+  else sendParts(session, command, parser, groups, groupOf, step);
+}
+
+/** The group that a slot's keys join, made when it is the first of its kind. */
+function findGroup(groups: Group[], slot: Slot): number {
+  const server = slot.isOpen ? slot.server : null;
+  if (server !== null) {
+    const found = groups.findIndex((group) => group.server === server);
+    if (found >= 0) return found;
+  }
+  groups.push({ server, changing: server === null ? slot : null, slots: [], keys: 0 });
+  return groups.length - 1;
+}
+
+/** All keys go one way: the client's request is sent as it is. */
+function sendWhole(session: Session, command: Command, parser: RequestParser, group: Group): void {
+  const { bytes, requestStart, requestEnd } = parser;
+  if (group.changing !== null) {
+    return session.forward(command, group.changing, bytes, requestStart, requestEnd);
+  }
+  const request = session.enqueue(command);
+  session.charge(request, requestEnd - requestStart);
+  request.slots = group.slots;
+  for (const slot of group.slots) slot.enter();
+  group.server!.backend(session.database, session.protocol).push(
+    request,
+    bytes,
+    requestStart,
+    requestEnd,
+  );
+}
+
+function sendParts(
+  session: Session,
+  command: Command,
+  parser: RequestParser,
+  groups: readonly Group[],
+  groupOf: Uint16Array,
+  step: number,
+): void {
+  const parent = session.enqueue(command);
+  parent.state = "sent";
+  const merge = command.merge === "concat" ? mergeInKeyOrder(groupOf) : MERGES[command.merge]!;
+  const gather = new Gather(parent, groups.length, merge);
+  session.charge(parent, parser.requestEnd - parser.requestStart);
+  const nameStart = bulkStart(parser, 0);
+  const nameEnd = parser.end(0) + 2;
+  for (let g = 0; g < groups.length; g++) {
+    const group = groups[g]!;
+    const part = gather.part();
+    const header = utf8(`*${1 + group.keys * step}\r\n`);
+    if (group.changing !== null) {
+      const own = new PartBytes();
+      own.append(header, 0, header.length);
+      own.append(parser.bytes, nameStart, nameEnd);
+      appendKeys(own, parser, groupOf, g, step);
+      group.changing.send(part, own.bytes, 0, own.length);
+      continue;
+    }
+    part.slots = group.slots;
+    for (const slot of group.slots) slot.enter();
+    const backend = group.server!.backend(session.database, session.protocol);
+    if (!backend.begin(part)) continue; // failed already
+    backend.append(header, 0, header.length);
+    backend.append(parser.bytes, nameStart, nameEnd);
+    appendKeys(backend, parser, groupOf, g, step);
+  }
+}
+
+/** Something bytes are appended to. */
+interface Appender {
+  append(bytes: Uint8Array, start: number, end: number): void;
+}
+
+/** The bytes of a part that must wait for its slot. */
+class PartBytes implements Appender {
+  bytes = new Uint8Array(1024);
+  length = 0;
+
+  append(bytes: Uint8Array, start: number, end: number): void {
+    const needed = this.length + end - start;
+    if (needed > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(needed, 2 * this.bytes.length));
+      grown.set(this.bytes.subarray(0, this.length));
+      this.bytes = grown;
+    }
+    this.bytes.set(bytes.subarray(start, end), this.length);
+    this.length = needed;
+  }
+}
+
+/** Appends the keys of group `g`, neighbours in one piece. */
+function appendKeys(
+  to: Appender,
+  args: Arguments,
+  groupOf: Uint16Array,
+  g: number,
+  step: number,
+): void {
+  const keys = groupOf.length;
+  for (let i = 0; i < keys; i++) {
+    if (groupOf[i] !== g) continue;
+    const from = bulkStart(args, 1 + i * step);
+    while (i + 1 < keys && groupOf[i + 1] === g) i++;
+    to.append(args.bytes, from, args.end(i * step + step) + 2);
+  }
+}
+
+/** Where argument `i` begins, its `$length` line included. */
+function bulkStart(args: Arguments, i: number): number {
+  let at = args.start(i) - 3;
+  while (args.bytes[at] !== 36 /* $ */) at--;
+  return at;
+}
+
+/** Joins the groups' arrays so that element i answers key i. */
+function mergeInKeyOrder(groupOf: Uint16Array): Merge {
+  return (replies) => {
+    const error = firstError(replies);
+    if (error !== undefined) return error;
+    const columns: Uint8Array[][] = [];
+    let size = 0;
+    for (const reply of replies) {
+      const elements = elementsOf(reply.bytes);
+      if (elements === null) return badReply(reply);
+      columns.push(elements);
+      size += reply.bytes.length;
+    }
+    const at = new Uint32Array(replies.length);
+    const ordered: Uint8Array[] = [];
+    for (const g of groupOf) {
+      const element = columns[g]![at[g]!++];
+      if (element === undefined) return badReply(replies[g]!);
+      ordered.push(element);
+    }
+    const total = ordered.reduce((sum, element) => sum + element.length, 0);
+    return join(ordered.length, ordered, Math.min(total, size));
+  };
+}

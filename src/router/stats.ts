@@ -1,0 +1,98 @@
+/**
+ * Counters of the data plane: per command in flat arrays, and process totals.
+ *
+ * @module
+ */
+
+/** Histogram buckets; bucket k holds requests of at most 2^k microseconds, the last one the rest. */
+export const LATENCY_BUCKETS = 25;
+
+/** Per-command counters, indexed by the command's id. */
+export class CommandStats {
+  /** Requests answered, error replies included; not those the proxy failed itself. */
+  readonly calls: Float64Array;
+  /** Answers that were errors. */
+  readonly errors: Float64Array;
+  /** Requests the proxy failed itself: no backend, lost connection, deadline. */
+  readonly failures: Float64Array;
+  /** Time between request and answer, summed, in microseconds. */
+  readonly usecs: Float64Array;
+  readonly #buckets: Float64Array;
+
+  constructor(commands: number) {
+    this.calls = new Float64Array(commands);
+    this.errors = new Float64Array(commands);
+    this.failures = new Float64Array(commands);
+    this.usecs = new Float64Array(commands);
+    this.#buckets = new Float64Array(commands * LATENCY_BUCKETS);
+  }
+
+  /** Counts one answered request. */
+  answered(id: number, elapsedMs: number, isError: boolean): void {
+    const usecs = elapsedMs * 1000;
+    this.calls[id]!++;
+    this.usecs[id]! += usecs;
+    if (isError) this.errors[id]!++;
+    const bucket = usecs < 1 ? 0 : 32 - Math.clz32(Math.min(usecs, 2 ** 30));
+    this.#buckets[
+      id * LATENCY_BUCKETS + (bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1)
+    ]!++;
+  }
+
+  /** How many requests of command `id` fell into each bucket; a view, not cumulative. */
+  buckets(id: number): Float64Array {
+    return this.#buckets.subarray(id * LATENCY_BUCKETS, (id + 1) * LATENCY_BUCKETS);
+  }
+
+  /** Answered requests of all commands. */
+  totalCalls(): number {
+    let total = 0;
+    for (let i = 0; i < this.calls.length; i++) total += this.calls[i]!;
+    return total;
+  }
+
+  /** Requests of all commands that the proxy failed itself. */
+  totalFailures(): number {
+    let total = 0;
+    for (let i = 0; i < this.failures.length; i++) total += this.failures[i]!;
+    return total;
+  }
+
+  /** Error replies of all commands. */
+  totalErrors(): number {
+    let total = 0;
+    for (let i = 0; i < this.errors.length; i++) total += this.errors[i]!;
+    return total;
+  }
+}
+
+/** Process totals. */
+export interface Totals {
+  /** Connections accepted since the start. */
+  connections: number;
+  /** Connections refused because of max_clients. */
+  rejectedConnections: number;
+  /** Bytes received from closed sessions; open ones are added when asked for. */
+  inputBytes: number;
+  /** Bytes sent to clients. */
+  outputBytes: number;
+  /** Sessions closed because their replies outgrew session_max_buffer. */
+  overflowedSessions: number;
+  /** Sessions closed for a protocol error. */
+  protocolErrors: number;
+  /** Sessions closed by one of the session deadlines. */
+  timedOutSessions: number;
+}
+
+/** Fresh totals, all zero. */
+export function newTotals(): Totals {
+  return {
+    connections: 0,
+    rejectedConnections: 0,
+    inputBytes: 0,
+    outputBytes: 0,
+    overflowedSessions: 0,
+    protocolErrors: 0,
+    timedOutSessions: 0,
+  };
+}
