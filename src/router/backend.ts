@@ -188,9 +188,7 @@ export class Backend implements SourceOwner, BatchOwner {
     if (backendPassword !== "") {
       greeting.push(
         encodeRequest(
-          backendUser === ""
-            ? ["AUTH", backendPassword]
-            : ["AUTH", backendUser, backendPassword],
+          backendUser === "" ? ["AUTH", backendPassword] : ["AUTH", backendUser, backendPassword],
         ),
       );
     }
@@ -209,7 +207,9 @@ export class Backend implements SourceOwner, BatchOwner {
     if (this.#framer.type === 45 /* - */) {
       const text = decoder.decode(bytes.subarray(start + 1, end)).trim();
       // HELLO is the last but one of the greeting.
-      if (this.protocol === 3 && this.#greetingLeft === 2 && !/^(NOAUTH|NOPERM|LOADING)/.test(text)) {
+      if (
+        this.protocol === 3 && this.#greetingLeft === 2 && !/^(NOAUTH|NOPERM|LOADING)/.test(text)
+      ) {
         this.server.learnedResp3(text);
       }
       return this.#fail(text);

@@ -100,7 +100,9 @@ function list({ session, args }: LocalCall): Uint8Array {
     if (option === "type" && args.count === 4) {
       const type = wordOf(args, 3);
       if (!["normal", "master", "replica", "slave", "pubsub"].includes(type)) {
-        return errorReply(`ERR Unknown client type '${type.replace(/[^ -~]/g, "?").slice(0, 128)}'`);
+        return errorReply(
+          `ERR Unknown client type '${type.replace(/[^ -~]/g, "?").slice(0, 128)}'`,
+        );
       }
       wanted = () => type === "normal";
     } else if (option === "id" && args.count > 3) {
@@ -144,7 +146,9 @@ function kill({ session, args }: LocalCall): Uint8Array | null {
       filters.push((s) => s.local === value);
     } else if (option === "type") {
       if (!["normal", "master", "replica", "slave", "pubsub"].includes(value.toLowerCase())) {
-        return errorReply(`ERR Unknown client type '${value.replace(/[^ -~]/g, "?").slice(0, 128)}'`);
+        return errorReply(
+          `ERR Unknown client type '${value.replace(/[^ -~]/g, "?").slice(0, 128)}'`,
+        );
       }
       filters.push(() => value.toLowerCase() === "normal");
     } else if (option === "user") {

@@ -6,7 +6,7 @@
 
 import { arityMatches, type Command, type KeySpec } from "../command/command.ts";
 import { COMMANDS, findByName, findCommand } from "../command/command_table.ts";
-import { keyIndexes, KeyIndexes } from "../command/key.ts";
+import { KeyIndexes, keyIndexes } from "../command/key.ts";
 import docs from "../command/docs.json" with { type: "json" };
 import { ADDED_ROWS } from "../command/codis_commands.ts";
 import type { Arguments } from "../resp/arguments.ts";

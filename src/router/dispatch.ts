@@ -11,7 +11,7 @@
 
 import { arityMatches, type Command } from "../command/command.ts";
 import { findByName, findCommand } from "../command/command_table.ts";
-import { givesBlockingOption, keyIndexes, KeyIndexes } from "../command/key.ts";
+import { givesBlockingOption, KeyIndexes, keyIndexes } from "../command/key.ts";
 import { slotIdOf } from "../hash/slot_id.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { errorReply } from "../resp/encoder.ts";

@@ -41,7 +41,9 @@ export function backendFailure(address: string, cause: string): string {
 
 /** A command the proxy refuses. Codis 3.2's form, with the reason after it. */
 export function notAllowed(name: string, reason: string): string {
-  return `ERR handle request, command '${name.toUpperCase().replace("|", " ")}' is not allowed: ${reason}`;
+  return `ERR handle request, command '${
+    name.toUpperCase().replace("|", " ")
+  }' is not allowed: ${reason}`;
 }
 
 /** Redis's text, byte for byte; `name` as in the command table. */

@@ -89,7 +89,9 @@ function stepReply(reply: PartReply, place: number, masters: number): Uint8Array
   const own = BigInt(match[1]!);
   if (own !== 0n) {
     const next = own * SCAN_MASTERS_MAX + BigInt(place);
-    if (next >= CURSOR_MAX) return errorReply("ERR handle response, a server's cursor is too large");
+    if (next >= CURSOR_MAX) {
+      return errorReply("ERR handle response, a server's cursor is too large");
+    }
     return scanReply(String(next), keys);
   }
   return scanReply(place + 1 < masters ? String(place + 1) : "0", keys);

@@ -71,8 +71,9 @@ function sectionsOf(args: LocalCall["args"]): string[] {
   for (let i = 1; i < args.count; i++) {
     const name = wordOf(args, i);
     if (name === "default") names.push(...DEFAULT_SECTIONS);
-    else if (name === "all" || name === "everything") names.push(...DEFAULT_SECTIONS, "commandstats");
-    else names.push(name);
+    else if (name === "all" || name === "everything") {
+      names.push(...DEFAULT_SECTIONS, "commandstats");
+    } else names.push(name);
   }
   return names.length === 0 ? DEFAULT_SECTIONS : [...new Set(names)];
 }
@@ -81,7 +82,11 @@ function print(router: Router, sections: readonly string[], replies: readonly Pa
   const texts: string[] = [];
   for (const name of sections) {
     const fields = OWN_SECTIONS[name]?.(router) ??
-      (name === "memory" ? memoryTotals(replies) : name === "keyspace" ? keyspaceTotals(replies) : null);
+      (name === "memory"
+        ? memoryTotals(replies)
+        : name === "keyspace"
+        ? keyspaceTotals(replies)
+        : null);
     if (fields === null) continue;
     const title = name[0]!.toUpperCase() + name.slice(1);
     texts.push(`# ${title}\r\n${fields.map(([key, value]) => `${key}:${value}\r\n`).join("")}`);
@@ -149,9 +154,9 @@ function commandStatsSection({ stats }: Router): Fields {
     const usec = Math.round(stats.usecs[id]!);
     return [
       `cmdstat_${name}`,
-      `calls=${calls},usec=${usec},usec_per_call=${(usec / calls).toFixed(2)},rejected_calls=0,failed_calls=${
-        stats.errors[id]
-      }`,
+      `calls=${calls},usec=${usec},usec_per_call=${
+        (usec / calls).toFixed(2)
+      },rejected_calls=0,failed_calls=${stats.errors[id]}`,
     ];
   });
 }

@@ -162,7 +162,9 @@ function hello(call: LocalCall): Uint8Array | null {
   if (credentials !== null && !login(session, ...credentials)) return errorReply(WRONG_PASSWORD);
   if (!session.isAuthenticated) {
     return errorReply(
-      `${NO_AUTH.slice(0, 6)} HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time`,
+      `${
+        NO_AUTH.slice(0, 6)
+      } HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time`,
     );
   }
   const speak = () => {

@@ -79,7 +79,9 @@ function mergeConcat(replies: readonly PartReply[]): Uint8Array {
   for (const { bytes } of replies) {
     const headerEnd = bytes.indexOf(10) + 1;
     const length = Number(decoder.decode(bytes.subarray(1, headerEnd)).trim());
-    if (bytes[0] !== STAR || !(length >= 0)) return badReply({ bytes, isError: false, isFailure: false });
+    if (bytes[0] !== STAR || !(length >= 0)) {
+      return badReply({ bytes, isError: false, isFailure: false });
+    }
     count += length;
     bodies.push(bytes.subarray(headerEnd));
     size += bytes.length - headerEnd;

@@ -440,7 +440,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
   flightEnded(request: Request): void {
     request.state = "settled";
     if (request.slot !== null) request.slot.leave();
-    if (request.slots !== null) for (const slot of request.slots) slot.leave();
+    if (request.slots !== null) { for (const slot of request.slots) slot.leave(); }
     request.slot = request.slots = null;
     if (request.chargedBytes > 0) {
       this.#requestBytes -= request.chargedBytes;
@@ -580,18 +580,27 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
     if (this.#isWriteClosed && now - this.#drainingMs > LINGER_MS) return this.close();
     let reason = "";
     if (this.#batch.queuedBytes > 0) {
-      if (options.sessionWriteMs > 0 && now - Math.max(this.#lastWroteMs, this.lastReadMs) > options.sessionWriteMs) {
+      if (
+        options.sessionWriteMs > 0 &&
+        now - Math.max(this.#lastWroteMs, this.lastReadMs) > options.sessionWriteMs
+      ) {
         reason = "it takes none of its replies";
       }
-    } else if (!this.isAuthenticated && options.sessionAuthMs > 0 && now - this.createdMs > options.sessionAuthMs) {
+    } else if (
+      !this.isAuthenticated && options.sessionAuthMs > 0 &&
+      now - this.createdMs > options.sessionAuthMs
+    ) {
       reason = "it has not authenticated";
     } else if (this.depth === 0 && this.#partialSinceMs > 0 && !this.#isPaused) {
-      const received = this.#source.end - this.#source.start + (this.#passThrough?.passedBytes ?? 0);
+      const received = this.#source.end - this.#source.start +
+        (this.#passThrough?.passedBytes ?? 0);
       const allowedMs = options.sessionPartialMs + received / PARTIAL_BYTES_PER_MS;
       if (options.sessionPartialMs > 0 && now - this.#partialSinceMs > allowedMs) {
         reason = "its request stays unfinished";
       }
-    } else if (this.depth === 0 && options.sessionIdleMs > 0 && now - this.lastReadMs > options.sessionIdleMs) {
+    } else if (
+      this.depth === 0 && options.sessionIdleMs > 0 && now - this.lastReadMs > options.sessionIdleMs
+    ) {
       reason = "it sends nothing";
     }
     if (reason === "") return;
