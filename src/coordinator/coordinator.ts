@@ -1,0 +1,134 @@
+/**
+ * The coordinator: a small tree of entries that all processes of a product share and watch.
+ *
+ *     proxy ─┐                     /zk/codis/db_test
+ *     proxy ─┼─► coordinator ─►      ├── slots/slot_0 … slot_1023     persistent
+ *     dashboard ─┘   │               ├── proxy/proxy_1                ephemeral: ends with its owner
+ *                    │               └── actions/0000000042           sequential: numbered by us
+ *                    └─ embedded (files) │ zookeeper │ etcd
+ *
+ *     read ──► { data, version } ──► write(data, version)   compare-and-set: BadVersionError, read again
+ *     watchData / watchChildren ──► now ──► newest ──► newest …   never a gap between read and watch
+ *
+ *     connecting ──► connected ◄──► disconnected      calls fail with ConnectionLossError meanwhile
+ *          ▲                            │
+ *          └──────── expired ◄──────────┘             all that was ephemeral is gone
+ *     any of them ──► closed                          by close() only
+ *
+ * @module
+ */
+
+import type { Watch } from "./watch.ts";
+
+/** What an entry holds. */
+export interface Entry {
+  readonly data: string;
+  /** Changes with every write; compare for equality and hand back, nothing else. */
+  readonly version: number;
+}
+
+/**
+ * How long an entry lives and who names it: `ephemeral` ends with the coordinator object that made
+ * it (closed, or its process died); `sequential` appends a number to the name that only grows.
+ */
+export type EntryKind = "persistent" | "ephemeral" | "sequential" | "ephemeral_sequential";
+
+/** Whether the store can be reached; see the drawing above. */
+export type CoordinatorState =
+  | "connecting"
+  | "connected"
+  | "disconnected"
+  | "expired"
+  | "closed";
+
+/** How a lock is taken. */
+export interface LockOptions {
+  /** What the waiter's entry holds, for whoever wonders who has the lock. */
+  readonly data: string;
+  /** How long to queue; 0 only tries. */
+  readonly waitMs: number;
+}
+
+/** A lock that is held. */
+export interface HeldLock {
+  /** The entry that stands for it. */
+  readonly path: string;
+  /** Lets the next in the queue have it; resolves also when it was lost before. */
+  release(): Promise<void>;
+}
+
+/**
+ * One session with a coordinator.
+ *
+ * Every call ends before the call timeout it was opened with. Every call rejects with
+ * {@linkcode ConnectionLossError} when no answer came and {@linkcode ClosedError} after `close`; a
+ * malformed path throws a `TypeError`.
+ */
+export interface Coordinator {
+  /** Where the session stands. */
+  readonly state: CoordinatorState;
+
+  /** Calls `listener` after each change of state; returns what ends that. */
+  onState(listener: (state: CoordinatorState) => void): () => void;
+
+  /**
+   * Creates an entry, and whatever of its parents is missing, persistent and empty.
+   *
+   * @returns Its path; of a sequential one with the ten-digit number that was appended.
+   * @throws {NodeExistsError} When it is there already.
+   */
+  create(path: string, data: string, kind?: EntryKind): Promise<string>;
+
+  /**
+   * Reads an entry.
+   *
+   * @throws {NoNodeError} When it is not there.
+   */
+  read(path: string): Promise<Entry>;
+
+  /**
+   * Writes an entry, an ephemeral one without changing whose it is.
+   *
+   * @param version Writes only if the entry is at this version; left out: at any.
+   * @returns The new version.
+   * @throws {NoNodeError} When it is not there.
+   * @throws {BadVersionError} When it is at another version.
+   */
+  write(path: string, data: string, version?: number): Promise<number>;
+
+  /**
+   * Deletes one entry.
+   *
+   * @param version As for `write`.
+   * @throws {NoNodeError} When it is not there.
+   * @throws {NotEmptyError} When it has children.
+   * @throws {BadVersionError} When it is at another version.
+   */
+  delete(path: string, version?: number): Promise<void>;
+
+  /** Deletes an entry and everything below it; resolves also when there is nothing. */
+  deleteTree(path: string): Promise<void>;
+
+  /**
+   * The names of an entry's children, sorted as strings.
+   *
+   * @throws {NoNodeError} When it is not there.
+   */
+  children(path: string): Promise<string[]>;
+
+  /** Watches an entry; `undefined` while it is not there. */
+  watchData(path: string): Watch<Entry | undefined>;
+
+  /** Watches the names of an entry's children, sorted as strings; none while it is not there. */
+  watchChildren(path: string): Watch<readonly string[]>;
+
+  /**
+   * Takes the lock at `path`: queues an ephemeral entry `<path>/lock-<seq>`, first come first served.
+   *
+   * @throws {LockTimeoutError} When it is not ours within `options.waitMs`.
+   */
+  lock(path: string, options: LockOptions): Promise<HeldLock>;
+
+  /** Ends the session: its ephemeral entries and locks go, its watches end. */
+  close(): Promise<void>;
+}

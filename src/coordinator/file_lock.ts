@@ -1,0 +1,59 @@
+/**
+ * The lock that keeps writers of one folder apart, in this process and in others.
+ *
+ * @module
+ */
+
+/** Waits between two tries are random up to this, so that waiters do not try in step. */
+const RETRY_MS_MAX = 8;
+
+/** An advisory lock (`flock`) on a file; the kernel frees it when its holder dies, however it dies. */
+export class FileLock {
+  readonly #path: string;
+  #file: Deno.FsFile;
+
+  /** Opens the file, and makes it when it is missing; takes no lock yet. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#file = openLockFile(path);
+  }
+
+  /**
+   * Takes the lock.
+   *
+   * Tries again and again instead of blocking in the kernel: a blocked `flock` cannot be given up.
+   *
+   * @param deadline When to give up, on the clock of `performance.now()`.
+   * @returns Whether it is ours.
+   */
+  async acquire(deadline: number): Promise<boolean> {
+    while (!this.#tryAcquire()) {
+      if (performance.now() >= deadline) return false;
+      await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * (RETRY_MS_MAX - 1)));
+    }
+    return true;
+  }
+
+  /** Frees the lock. */
+  release(): void {
+    this.#file.unlockSync();
+  }
+
+  /** Closes the file, which frees the lock too. */
+  close(): void {
+    this.#file.close();
+  }
+
+  #tryAcquire(): boolean {
+    if (!this.#file.tryLockSync(true)) return false;
+    // Somebody may have wiped the folder and begun anew: then our lock is on a file that is gone.
+    if (Deno.statSync(this.#path).ino === this.#file.statSync().ino) return true;
+    this.#file.close();
+    this.#file = openLockFile(this.#path);
+    return this.#tryAcquire();
+  }
+}
+
+function openLockFile(path: string): Deno.FsFile {
+  return Deno.openSync(path, { read: true, write: true, create: true });
+}

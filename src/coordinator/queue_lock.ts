@@ -1,0 +1,70 @@
+/**
+ * The lock of every coordinator: a queue of numbered entries, the first of which has it.
+ *
+ * @module
+ */
+
+import type { Coordinator, HeldLock, LockOptions } from "./coordinator.ts";
+import { LockTimeoutError, NoNodeError } from "./errors.ts";
+import { nameOf } from "./path.ts";
+
+/** What a waiter's name begins with; Codis 2.0's own, so that its dashboard queues with us. */
+const PREFIX = "lock-";
+
+/**
+ * Queues for the lock at `path`, and leaves the queue when it does not come in time.
+ *
+ * @throws {LockTimeoutError} When the lock is not ours within `options.waitMs`.
+ */
+export async function takeQueueLock(
+  coordinator: Coordinator,
+  path: string,
+  options: LockOptions,
+): Promise<HeldLock> {
+  const own = await coordinator.create(`${path}/${PREFIX}`, options.data, "ephemeral_sequential");
+  try {
+    await waitUntilFirst(coordinator, path, own, options.waitMs);
+  } catch (error) {
+    await leaveQueue(coordinator, own);
+    throw error;
+  }
+  return { path: own, release: () => leaveQueue(coordinator, own) };
+}
+
+async function waitUntilFirst(
+  coordinator: Coordinator,
+  path: string,
+  own: string,
+  waitMs: number,
+): Promise<void> {
+  const queue = coordinator.watchChildren(path);
+  // Closing the watch ends the loop below: time is up.
+  const timer = waitMs > 0 ? setTimeout(() => queue.close(), waitMs) : undefined;
+  try {
+    let first = "nobody";
+    for await (const names of queue) {
+      first = names[0] ?? first;
+      if (first === nameOf(own)) return;
+      if (!names.includes(nameOf(own))) {
+        throw new LockTimeoutError(path, `cannot lock "${path}": "${own}" was removed`);
+      }
+      if (waitMs === 0) break;
+    }
+    throw new LockTimeoutError(
+      path,
+      `cannot lock "${path}" within ${waitMs} ms: "${first}" has it`,
+    );
+  } finally {
+    clearTimeout(timer);
+    queue.close();
+  }
+}
+
+async function leaveQueue(coordinator: Coordinator, own: string): Promise<void> {
+  try {
+    await coordinator.delete(own);
+  } catch (error) {
+    // Somebody removed the lock by force: it is not ours either way.
+    if (!(error instanceof NoNodeError)) throw error;
+  }
+}

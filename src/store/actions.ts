@@ -1,0 +1,75 @@
+/**
+ * Actions and their answers in the store.
+ *
+ *     dashboard                                         proxy
+ *     create ActionResponse/<seq>  ── the number ──┐
+ *     create actions/<seq>  ───────────────────────┴──► sees it, applies it
+ *     waits for every receiver  ◄────────────────────── create ActionResponse/<seq>/<proxy_id>
+ *
+ * @module
+ */
+
+import { nameOf } from "../coordinator/path.ts";
+import type { Watch } from "../coordinator/watch.ts";
+import { type ActionRecord, decodeAction, encodeAction } from "../model/action.ts";
+import { encodeProxy, type ProxyRecord } from "../model/proxy.ts";
+import { sortSequence } from "./sequence.ts";
+import { childrenIfThere, createIfMissing, readIfThere, type Store, StoreError } from "./store.ts";
+
+/** The names of every action, oldest first; a name is never re-spelled. */
+export async function loadActionNames(store: Store): Promise<string[]> {
+  return sortSequence(await childrenIfThere(store, store.paths.actions));
+}
+
+/** Watches the names of every action, in no order. */
+export function watchActionNames(store: Store): Watch<readonly string[]> {
+  return store.coordinator.watchChildren(store.paths.actions);
+}
+
+/**
+ * Reads an action.
+ *
+ * @throws {StoreError} When it is not there.
+ * @throws {RecordError} When it is there and not an action.
+ */
+export async function loadAction(store: Store, name: string): Promise<ActionRecord> {
+  const json = await readIfThere(store, store.paths.action(name));
+  if (json === undefined) throw new StoreError(`action ${name} is not found`);
+  return decodeAction(json);
+}
+
+/**
+ * Stores an action, where every proxy sees it.
+ *
+ * @returns Its name.
+ */
+export async function createAction(store: Store, action: ActionRecord): Promise<string> {
+  const json = encodeAction(action);
+  const { paths, coordinator } = store;
+  // The place for the answers comes first: who sees the action must be able to answer it.
+  const response = await coordinator.create(`${paths.responses}/`, json, "sequential");
+  const name = nameOf(response);
+  await coordinator.create(paths.action(name), json);
+  return name;
+}
+
+/** Deletes an action and its answers. */
+export async function deleteAction(store: Store, name: string): Promise<void> {
+  await store.coordinator.deleteTree(store.paths.action(name));
+  await store.coordinator.deleteTree(store.paths.response(name));
+}
+
+/** The ids of the proxies that have answered an action. */
+export function loadAnswers(store: Store, name: string): Promise<string[]> {
+  return childrenIfThere(store, store.paths.response(name));
+}
+
+/** Whether a proxy has answered an action. */
+export async function isAnswered(store: Store, name: string, proxyId: string): Promise<boolean> {
+  return await readIfThere(store, store.paths.answer(name, proxyId)) !== undefined;
+}
+
+/** Answers an action; a second answer changes nothing. */
+export async function answerAction(store: Store, name: string, proxy: ProxyRecord): Promise<void> {
+  await createIfMissing(store, store.paths.answer(name, proxy.id), encodeProxy(proxy));
+}

@@ -1,0 +1,102 @@
+/**
+ * Fills an empty embedded store from the config: one group per server, slots spread evenly.
+ *
+ * @module
+ */
+
+import { type Address, formatAddress } from "../base/address.ts";
+import { roomLogger } from "../base/log.ts";
+import { EmbeddedCoordinator } from "../coordinator/embedded.ts";
+import { NodeExistsError } from "../coordinator/errors.ts";
+import { SLOT_COUNT } from "../hash/slot_id.ts";
+import { encodeServer } from "../model/server.ts";
+import { encodeSlot, slotIn } from "../model/slot.ts";
+import { loadGroups } from "./groups.ts";
+import type { StorePaths } from "./paths.ts";
+import { childrenIfThere, createIfMissing, type Store } from "./store.ts";
+
+/** An entry to be created. */
+interface NewEntry {
+  readonly path: string;
+  readonly data: string;
+}
+
+const log = roomLogger("store");
+
+/**
+ * Fills the store from `servers` if it holds neither a group nor a slot; leaves it as it is
+ * otherwise, and says so in the log when `servers` names others than are stored.
+ *
+ * A store is filled in one change: a crash leaves it empty or full.
+ *
+ * @returns Whether the store was filled.
+ */
+export async function fillEmptyStore(store: Store, servers: readonly Address[]): Promise<boolean> {
+  const { coordinator, paths } = store;
+  // Every other coordinator is shared: there an operator makes groups, never a proxy that starts.
+  if (!(coordinator instanceof EmbeddedCoordinator)) return false;
+  // What proxies and dashboards watch or list is there from the beginning.
+  for (const path of [paths.proxies, paths.fences, paths.actions, paths.responses, paths.lock]) {
+    await createIfMissing(store, path, "");
+  }
+  if (await isEmpty(store)) {
+    if (servers.length === 0) {
+      log.warn("the store is empty and servers is not set: no slot can be served");
+      return false;
+    }
+    try {
+      await coordinator.createAll(planStore(paths, store.product, servers));
+      const count = servers.length;
+      log.info("the empty store was filled with {count} groups from servers", { count });
+      return true;
+    } catch (error) {
+      // Another process was faster; what it stored is judged as if it had been there before.
+      if (!(error instanceof NodeExistsError)) throw error;
+    }
+  }
+  await tellDifference(store, servers);
+  return false;
+}
+
+/** The entries of a store with one group per server, in the order of `servers`, ids from 1. */
+export function planStore(
+  paths: StorePaths,
+  product: string,
+  servers: readonly Address[],
+): NewEntry[] {
+  const groups = servers.flatMap((server, i): NewEntry[] => {
+    const [groupId, addr] = [i + 1, formatAddress(server)];
+    const record = { type: "master", group_id: groupId, addr } as const;
+    return [
+      { path: paths.group(groupId), data: "" },
+      { path: paths.server(groupId, addr), data: encodeServer(record) },
+    ];
+  });
+  const slots = Array.from({ length: SLOT_COUNT }, (_, slotId): NewEntry => {
+    const groupId = Math.floor(slotId * servers.length / SLOT_COUNT) + 1;
+    return {
+      path: paths.slot(slotId),
+      data: encodeSlot(slotIn(product, slotId, groupId, "online")),
+    };
+  });
+  return [...groups, ...slots];
+}
+
+async function isEmpty(store: Store): Promise<boolean> {
+  const groups = await childrenIfThere(store, store.paths.servers);
+  const slots = await childrenIfThere(store, store.paths.slots);
+  return groups.length === 0 && slots.length === 0;
+}
+
+async function tellDifference(store: Store, servers: readonly Address[]): Promise<void> {
+  if (servers.length === 0) return;
+  const groups = await loadGroups(store);
+  const stored = groups.flatMap((group) => (group.servers ?? []).map((server) => server.addr));
+  const configured = servers.map(formatAddress);
+  const isSame = [...stored].sort().join() === [...configured].sort().join();
+  if (isSame) return;
+  log.warn("servers = {configured} is ignored: the store is not empty and has {stored}", {
+    configured: configured.join(","),
+    stored: stored.join(","),
+  });
+}

@@ -1,0 +1,43 @@
+/**
+ * The lock of a product: who changes groups and slots does it alone.
+ *
+ * @module
+ */
+
+import type { HeldLock } from "../coordinator/coordinator.ts";
+import { LockTimeoutError } from "../coordinator/errors.ts";
+import { encodeLockOwner } from "../model/lock_owner.ts";
+import { childrenIfThere, type Store, StoreError } from "./store.ts";
+
+/**
+ * Does something under the lock. Does not wait for it, as Codis 2.0: who comes second is told so.
+ *
+ * @param desc What for, for whoever wonders who has the lock.
+ * @throws {StoreError} When somebody else has it.
+ */
+export async function withLock<T>(store: Store, desc: string, body: () => Promise<T>): Promise<T> {
+  const held = await takeLock(store, desc);
+  try {
+    return await body();
+  } finally {
+    await held.release();
+  }
+}
+
+/** Takes the lock away from whoever has it or waits for it; after a Codis 2.0 dashboard crashed. */
+export async function removeLocks(store: Store): Promise<void> {
+  for (const name of await childrenIfThere(store, store.paths.lock)) {
+    await store.coordinator.deleteTree(`${store.paths.lock}/${name}`);
+  }
+}
+
+async function takeLock(store: Store, desc: string): Promise<HeldLock> {
+  const data = encodeLockOwner({ desc, hostname: Deno.hostname(), pid: Deno.pid });
+  try {
+    return await store.coordinator.lock(store.paths.lock, { data, waitMs: 0 });
+  } catch (error) {
+    if (!(error instanceof LockTimeoutError)) throw error;
+    // Codis 2.0 text, byte for byte.
+    throw new StoreError("zkutil: obtaining lock timed out", { cause: error });
+  }
+}

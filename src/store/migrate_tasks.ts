@@ -1,0 +1,58 @@
+/**
+ * Migration tasks in the store.
+ *
+ * @module
+ */
+
+import { nameOf } from "../coordinator/path.ts";
+import {
+  decodeMigrateTask,
+  encodeMigrateTask,
+  type MigrateTaskRecord,
+} from "../model/migrate_task.ts";
+import { sortSequence } from "./sequence.ts";
+import { childrenIfThere, deleteIfThere, readIfThere, type Store } from "./store.ts";
+
+/** A task and the name it is stored under. */
+export interface StoredMigrateTask {
+  readonly name: string;
+  readonly task: MigrateTaskRecord;
+}
+
+/** Reads every task, oldest first. */
+export async function loadMigrateTasks(store: Store): Promise<StoredMigrateTask[]> {
+  const tasks: StoredMigrateTask[] = [];
+  for (const name of sortSequence(await childrenIfThere(store, store.paths.migrateTasks))) {
+    const json = await readIfThere(store, store.paths.migrateTask(name));
+    if (json !== undefined) tasks.push({ name, task: decodeMigrateTask(json) });
+  }
+  return tasks;
+}
+
+/**
+ * Stores a new task.
+ *
+ * @returns Its name.
+ */
+export async function createMigrateTask(store: Store, task: MigrateTaskRecord): Promise<string> {
+  const prefix = `${store.paths.migrateTasks}/`;
+  return nameOf(await store.coordinator.create(prefix, encodeMigrateTask(task), "sequential"));
+}
+
+/**
+ * Writes a task that is stored.
+ *
+ * @throws {NoNodeError} When it is not.
+ */
+export async function saveMigrateTask(
+  store: Store,
+  name: string,
+  task: MigrateTaskRecord,
+): Promise<void> {
+  await store.coordinator.write(store.paths.migrateTask(name), encodeMigrateTask(task));
+}
+
+/** Deletes a task: it is done, or not wanted any more. */
+export async function deleteMigrateTask(store: Store, name: string): Promise<void> {
+  await deleteIfThere(store, store.paths.migrateTask(name));
+}

@@ -1,0 +1,50 @@
+/**
+ * Every path of a product's tree, exactly Codis 2.0's.
+ *
+ * @module
+ */
+
+/** The tree of one product; see {@linkcode storePaths}. */
+export type StorePaths = ReturnType<typeof storePaths>;
+
+/** The paths of `product`: entries by their noun, and functions for those with many. */
+export function storePaths(product: string) {
+  const root = `/zk/codis/db_${product}`;
+  return {
+    root,
+    /** Who the one dashboard is. */
+    dashboard: `${root}/dashboard`,
+
+    slots: `${root}/slots`,
+    slot: (slotId: number) => `${root}/slots/slot_${slotId}`,
+
+    servers: `${root}/servers`,
+    group: (groupId: number) => `${root}/servers/group_${groupId}`,
+    server: (groupId: number, addr: string) => `${root}/servers/group_${groupId}/${addr}`,
+
+    proxies: `${root}/proxy`,
+    proxy: (proxyId: string) => `${root}/proxy/${proxyId}`,
+
+    /** By address, not by id: a fence guards what may still serve there. */
+    fences: `${root}/fence`,
+    fence: (addr: string) => `${root}/fence/${addr}`,
+
+    actions: `${root}/actions`,
+    action: (name: string) => `${root}/actions/${name}`,
+
+    responses: `${root}/ActionResponse`,
+    response: (name: string) => `${root}/ActionResponse/${name}`,
+    answer: (name: string, proxyId: string) => `${root}/ActionResponse/${name}/${proxyId}`,
+
+    lock: `${root}/LOCK`,
+
+    migrateTasks: `${root}/migrate_tasks`,
+    migrateTask: (name: string) => `${root}/migrate_tasks/${name}`,
+  };
+}
+
+/** The number in `slot_12` or `group_12`; `undefined` when the name is not `<prefix><number>`. */
+export function numberedName(name: string, prefix: string): number | undefined {
+  const digits = name.startsWith(prefix) ? name.slice(prefix.length) : "";
+  return /^\d{1,9}$/.test(digits) ? Number(digits) : undefined;
+}

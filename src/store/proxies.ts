@@ -1,0 +1,100 @@
+/**
+ * Proxies in the store.
+ *
+ * @module
+ */
+
+import { BadVersionError, NoNodeError } from "../coordinator/errors.ts";
+import type { Watch } from "../coordinator/watch.ts";
+import type { Entry } from "../coordinator/coordinator.ts";
+import {
+  decodeProxy,
+  encodeProxy,
+  PROXY_STATES,
+  type ProxyRecord,
+  type ProxyState,
+} from "../model/proxy.ts";
+import { SLOT_COUNT } from "../hash/slot_id.ts";
+import { checkSlotsServable, loadSlots } from "./slots.ts";
+import { childrenIfThere, deleteIfThere, readIfThere, type Store, StoreError } from "./store.ts";
+
+/**
+ * Registers a proxy for as long as this session with the coordinator lasts.
+ *
+ * @throws {NodeExistsError} When a proxy of that id is registered.
+ */
+export async function createProxy(store: Store, proxy: ProxyRecord): Promise<void> {
+  await store.coordinator.create(store.paths.proxy(proxy.id), encodeProxy(proxy), "ephemeral");
+}
+
+/** Reads a proxy; `undefined` when none of that id is registered. */
+export async function loadProxy(store: Store, proxyId: string): Promise<ProxyRecord | undefined> {
+  const json = await readIfThere(store, store.paths.proxy(proxyId));
+  return json === undefined ? undefined : decodeProxy(json);
+}
+
+/** Reads every registered proxy, by id. */
+export async function loadProxies(store: Store): Promise<ProxyRecord[]> {
+  const proxies: ProxyRecord[] = [];
+  for (const id of await childrenIfThere(store, store.paths.proxies)) {
+    const proxy = await loadProxy(store, id);
+    if (proxy !== undefined) proxies.push(proxy);
+  }
+  return proxies;
+}
+
+/** Ends a proxy's registration. */
+export async function deleteProxy(store: Store, proxyId: string): Promise<void> {
+  await deleteIfThere(store, store.paths.proxy(proxyId));
+}
+
+/** Watches what is registered under an id, as text; `undefined` while nothing is. */
+export function watchProxy(store: Store, proxyId: string): Watch<Entry | undefined> {
+  return store.coordinator.watchData(store.paths.proxy(proxyId));
+}
+
+/**
+ * Writes a proxy's state, all else as it is.
+ *
+ * @throws {StoreError} When no such proxy is registered, the state is not one, or it is `online` and
+ * a slot is not fit to be served.
+ */
+export async function changeProxyState(
+  store: Store,
+  proxyId: string,
+  state: ProxyState,
+): Promise<void> {
+  for (;;) {
+    const entry = await readProxyEntry(store, proxyId);
+    if (!PROXY_STATES.includes(state)) {
+      // Codis 2.0 text, byte for byte.
+      throw new StoreError(`unknown status, should be (online offline), ${state}`);
+    }
+    if (state === "online") await checkEverySlot(store);
+    const changed = encodeProxy({ ...decodeProxy(entry.data), state });
+    try {
+      await store.coordinator.write(store.paths.proxy(proxyId), changed, entry.version);
+      return;
+    } catch (error) {
+      // Somebody wrote it meanwhile, the proxy itself perhaps, anew: then it is read anew.
+      if (!(error instanceof BadVersionError)) throw error;
+    }
+  }
+}
+
+async function readProxyEntry(store: Store, proxyId: string): Promise<Entry> {
+  try {
+    return await store.coordinator.read(store.paths.proxy(proxyId));
+  } catch (error) {
+    if (!(error instanceof NoNodeError)) throw error;
+    throw new StoreError(`proxy ${proxyId} is not found`);
+  }
+}
+
+async function checkEverySlot(store: Store): Promise<void> {
+  const slots = await loadSlots(store);
+  if (slots.length < SLOT_COUNT) {
+    throw new StoreError(`only ${slots.length} of ${SLOT_COUNT} slots are initialized`);
+  }
+  checkSlotsServable(slots);
+}

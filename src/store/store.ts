@@ -1,0 +1,74 @@
+/**
+ * The store of one product: a coordinator, and where the product's tree lies in it.
+ *
+ * @module
+ */
+
+import type { Coordinator } from "../coordinator/coordinator.ts";
+import { NodeExistsError, NoNodeError } from "../coordinator/errors.ts";
+import { type StorePaths, storePaths } from "./paths.ts";
+
+/** What every function of this room works on. */
+export interface Store {
+  readonly coordinator: Coordinator;
+  readonly product: string;
+  readonly paths: StorePaths;
+}
+
+/** What the store holds breaks a rule of Codis 2.0, or would; the message is Codis 2.0's own. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+}
+
+/** The store of `product` in `coordinator`, whose closing stays the caller's. */
+export function storeOf(coordinator: Coordinator, product: string): Store {
+  return { coordinator, product, paths: storePaths(product) };
+}
+
+/** Reads an entry's text; `undefined` when it is not there. */
+export async function readIfThere(store: Store, path: string): Promise<string | undefined> {
+  try {
+    return (await store.coordinator.read(path)).data;
+  } catch (error) {
+    if (error instanceof NoNodeError) return undefined;
+    throw error;
+  }
+}
+
+/** The names of an entry's children; none when it is not there. */
+export async function childrenIfThere(store: Store, path: string): Promise<string[]> {
+  try {
+    return await store.coordinator.children(path);
+  } catch (error) {
+    if (error instanceof NoNodeError) return [];
+    throw error;
+  }
+}
+
+/** Creates a persistent entry, or leaves the one that is there as it is. */
+export async function createIfMissing(store: Store, path: string, data: string): Promise<void> {
+  try {
+    await store.coordinator.create(path, data);
+  } catch (error) {
+    if (!(error instanceof NodeExistsError)) throw error;
+  }
+}
+
+/** Writes an entry, and creates it when it is not there. */
+export async function saveEntry(store: Store, path: string, data: string): Promise<void> {
+  try {
+    await store.coordinator.write(path, data);
+  } catch (error) {
+    if (!(error instanceof NoNodeError)) throw error;
+    await store.coordinator.create(path, data);
+  }
+}
+
+/** Deletes an entry; nothing happens when it is not there. */
+export async function deleteIfThere(store: Store, path: string): Promise<void> {
+  try {
+    await store.coordinator.delete(path);
+  } catch (error) {
+    if (!(error instanceof NoNodeError)) throw error;
+  }
+}

@@ -1,0 +1,21 @@
+/**
+ * Holds the embedded coordinator to the contract.
+ *
+ * @module
+ */
+
+import { EmbeddedCoordinator } from "../../src/coordinator/embedded.ts";
+import { testCoordinator } from "./coordinator.ts";
+
+testCoordinator({
+  name: "embedded",
+  ownerEndMs: 2_000,
+  start: async () => {
+    const dir = await Deno.makeTempDir();
+    return {
+      config: `embedded_dir = ${dir}`,
+      open: () => EmbeddedCoordinator.open({ dir }),
+      [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
+    };
+  },
+});
