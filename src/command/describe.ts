@@ -4,18 +4,14 @@
  * @module
  */
 
+import { Encoder, type Protocol } from "../resp/encoder.ts";
 import { ADDED_ROWS } from "./codis_commands.ts";
 import type { Command, KeySpec } from "./command.ts";
 import { COMMANDS } from "./command_table.ts";
 import redisDocs from "./docs.json" with { type: "json" };
 
-/** RESP2 or RESP3. */
-export type Protocol = 2 | 3;
-
 /** A documentation entry as `docs.json` holds it: Redis's own fields. */
 type Doc = { readonly [field: string]: unknown };
-
-const encoder = new TextEncoder();
 
 /**
  * Encodes the reply of COMMAND and COMMAND INFO: one description each, null for an unknown one.
@@ -26,14 +22,14 @@ export function encodeCommandInfo(
   commands: readonly (Command | undefined)[],
   protocol: Protocol,
 ): Uint8Array {
-  return new ReplyText(protocol).infos(commands).toBytes();
+  return new Description(protocol).infos(commands).done();
 }
 
 /** Encodes the reply of COMMAND DOCS for these rows: a map of documentation by name. */
 export function encodeCommandDocs(commands: readonly Command[], protocol: Protocol): Uint8Array {
-  const text = new ReplyText(protocol).map(commands.length);
+  const text = new Description(protocol).map(commands.length);
   for (const command of commands) text.bulk(command.name).doc(docOf(command));
-  return text.toBytes();
+  return text.done();
 }
 
 /** The rows a bare COMMAND, COMMAND DOCS, COMMAND COUNT or COMMAND LIST speaks of. */
@@ -66,47 +62,11 @@ function addedDoc(name: string): Doc {
   return { summary: added.summary, since: added.since, group: added.group };
 }
 
-/** A reply in the making. RESP2 has neither maps nor sets and writes both as arrays. */
-class ReplyText {
-  #text = "";
-  readonly #protocol: Protocol;
-
-  constructor(protocol: Protocol) {
-    this.#protocol = protocol;
-  }
-
-  toBytes(): Uint8Array {
-    return encoder.encode(this.#text);
-  }
-
-  map(size: number): this {
-    this.#text += this.#protocol === 3 ? `%${size}\r\n` : `*${size * 2}\r\n`;
-    return this;
-  }
-
-  set(size: number): this {
-    this.#text += `${this.#protocol === 3 ? "~" : "*"}${size}\r\n`;
-    return this;
-  }
-
-  array(size: number): this {
-    this.#text += `*${size}\r\n`;
-    return this;
-  }
-
-  integer(value: number): this {
-    this.#text += `:${value}\r\n`;
-    return this;
-  }
-
-  bulk(text: string): this {
-    this.#text += `$${encoder.encode(text).length}\r\n${text}\r\n`;
-    return this;
-  }
-
+/** A reply in the making, with the shapes that descriptions are made of. */
+class Description extends Encoder {
   statuses(words: readonly string[]): this {
     this.set(words.length);
-    for (const word of words) this.#text += `+${word}\r\n`;
+    for (const word of words) this.simple(word);
     return this;
   }
 
@@ -115,7 +75,7 @@ class ReplyText {
   infos(commands: readonly (Command | undefined)[]): this {
     this.array(commands.length);
     for (const command of commands) {
-      if (command === undefined) this.#text += this.#protocol === 3 ? "_\r\n" : "*-1\r\n";
+      if (command === undefined) this.nullArray();
       else this.info(command);
     }
     return this;
