@@ -393,6 +393,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
     } else {
       request.hold(bytes, start, end);
       this.holds(end - start);
+      if (this.#heldBytes > OUTPUT_BYTES_PAUSE) this.#outputIsHigh(request);
       if (isLast) this.#settle(request);
     }
   }
@@ -486,6 +487,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
       if (request.heldBytes > 0) this.#sendHeld(request);
       if (request.state !== "settled") break;
     }
+    if (this.#pausedBackends.length > 0) this.#outputMayBeLow();
     if (this.#isPaused || this.#state !== "open") atTurnEnd(this);
   }
 
@@ -514,11 +516,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
     this.#lastWroteMs = clock.nowMs;
     this.router.budget.release(bytes);
     this.router.totals.outputBytes += bytes;
-    const queued = this.#batch.queuedBytes;
-    if (this.#pausedBackends.length > 0 && queued < OUTPUT_BYTES_PAUSE / 2) {
-      this.#isOverflowing = false;
-      this.#resumeBackends();
-    }
+    if (this.#pausedBackends.length > 0 || this.#isOverflowing) this.#outputMayBeLow();
     if (this.#isPaused || this.#state !== "open") atTurnEnd(this);
   }
 
@@ -538,6 +536,13 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
   /** Others have waited long enough for this session to read: from now on its replies pile up. */
   losePatience(): void {
     this.#isOverflowing = true;
+    this.#resumeBackends();
+  }
+
+  /** Lets paused backends go on once the client has taken most of what waited for it. */
+  #outputMayBeLow(): void {
+    if (this.unsentBytes > OUTPUT_BYTES_PAUSE / 2) return;
+    this.#isOverflowing = false;
     this.#resumeBackends();
   }
 
