@@ -115,6 +115,9 @@ export interface Command {
   /** Arguments from one static key to the next; 0 when there is none. */
   readonly keyStep: number;
 
+  /** First key, last key and step as COMMAND INFO tells them, movable keys or not. */
+  readonly toldKeys: readonly [firstKey: number, lastKey: number, keyStep: number];
+
   readonly handling: Handling;
   readonly merge: Merge;
   /** Whether `destructive_commands = off` refuses it. */

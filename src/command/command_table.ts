@@ -73,6 +73,7 @@ function buildCommand(
     firstKey: keyPlaces === "static" ? firstKey : 0,
     lastKey: keyPlaces === "static" ? lastKey : 0,
     keyStep: keyPlaces === "static" ? keyStep : 0,
+    toldKeys: [firstKey, lastKey, keyStep],
     handling: own?.handling ?? byDefault,
     merge: own?.merge ?? "",
     isDestructive: own?.isDestructive ?? false,
@@ -100,7 +101,9 @@ function keyPlacesOf(
 function refusalOf(name: string, reason: string, isUnlisted: boolean): string {
   if (reason === "" && !isUnlisted) return "";
   const because = reason === "" ? "a subcommand is needed" : reason;
-  return `ERR command '${name.replace("|", " ")}' is not supported by this proxy: ${because}`;
+  // Codis 3.2's form, with the reason after it.
+  const shown = name.toUpperCase().replace("|", " ");
+  return `ERR handle request, command '${shown}' is not allowed: ${because}`;
 }
 
 // -- lookup --

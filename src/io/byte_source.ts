@@ -15,7 +15,7 @@
 export type ReadMode = "byob" | "direct";
 
 /** Bytes a read buffer starts with. */
-export const READ_BYTES_MIN = 4 * 1024;
+export const READ_BYTES_MIN = 1024;
 /** Reads in a row that leave three quarters of the buffer empty before it shrinks. */
 const SMALL_READS_BEFORE_SHRINK = 64;
 
@@ -97,7 +97,7 @@ export abstract class ByteSource {
     let size = this.bytes.length;
     if (left === 0) {
       this.start = this.end = 0;
-      if (this.#isFull && size < this.#bytesMax) size *= 2;
+      if (this.#isFull && size < this.#bytesMax) size = Math.min(size * 4, this.#bytesMax);
       else if (size > this.#bytesMax) size = this.#bytesMax;
       else if (this.#smallReads >= SMALL_READS_BEFORE_SHRINK) {
         this.#smallReads = 0;

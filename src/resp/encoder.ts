@@ -68,6 +68,11 @@ export class Encoder {
     return this.#line(this.protocol === 3 ? "_" : "$-1");
   }
 
+  /** Where an array might have been: RESP3's null, RESP2's null array. */
+  nullArray(): this {
+    return this.#line(this.protocol === 3 ? "_" : "*-1");
+  }
+
   array(length: number): this {
     return this.#line(`*${length}`);
   }

@@ -71,7 +71,7 @@ function forward(session: Session, command: Command, parser: RequestParser): voi
     slotId = slotIdOf(parser.bytes, parser.start(key), parser.end(key));
   } else {
     if (command.blockingOption !== "" && givesBlockingOption(command, parser)) {
-      return refuse(session, notAllowed(command.name, command.refusal));
+      return refuse(session, command.refusal);
     }
     slotId = commonSlot(command, parser);
     if (slotId < 0) return refuse(session, slotId === NO_KEYS ? NO_KEYS_FOUND : CROSS_SLOT);
@@ -104,7 +104,7 @@ function refuse(session: Session, text: string): void {
 export function refusalOf(router: Router, command: Command, args: Arguments): string {
   if (command.handling === "refuse") {
     if (command.isContainer && args.count > 1) return unknownSubcommand(command.name, args);
-    return notAllowed(command.name, command.refusal);
+    return command.refusal;
   }
   if (command.isDestructive && !router.options.destructiveCommands) {
     return notAllowed(command.name, "destructive_commands is off in the proxy's configuration");

@@ -114,10 +114,10 @@ export class PassThrough {
     }
     if (!slot.isOpen) {
       if (this.#waitingSinceMs === 0) this.#waitingSinceMs = clock.nowMs;
-      slot.whenOpen(() => session.resumePassThrough());
+      slot.whenOpen(() => session.resume());
       return false;
     }
-    const goOn = () => session.resumePassThrough();
+    const goOn = () => session.resume();
     const backend = slot.server!.borrowPrivate(session.database, session.protocol, goOn);
     if (backend === null) return false;
     const request = session.enqueue(this.#command!);
@@ -149,7 +149,7 @@ export class PassThrough {
     if (this.#waitingSinceMs === 0 || this.#backend !== null || this.#isDiscarding) return;
     if (clock.nowMs - this.#waitingSinceMs <= slotWaitMs) return;
     this.#giveUp(slotWaitedOut(this.#slot!.id, slotWaitMs));
-    this.#session.resumePassThrough();
+    this.#session.resume();
   }
 
   /** The session ends: half a request is of no use to the server. */

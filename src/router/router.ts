@@ -62,6 +62,8 @@ export class Router implements SlotTable {
   readonly startedMs = clock.tick();
   /** Slot changes so far: the version of the table. */
   tableVersion = 0;
+  /** Whether no session may dispatch requests now: the table is in doubt. */
+  isHeld = false;
 
   #nextSessionId = 1;
   #masters: Master[] | null = null;
@@ -198,6 +200,18 @@ export class Router implements SlotTable {
       clearInterval(timer);
       answer(verdict());
     }, 5);
+  }
+
+  /** Lets requests wait: the table may be old. Those in flight are not touched. */
+  holdRequests(): void {
+    this.isHeld = true;
+  }
+
+  /** Lets requests go on after {@linkcode holdRequests}. */
+  resumeRequests(): void {
+    if (!this.isHeld) return;
+    this.isHeld = false;
+    for (const session of this.sessions.values()) session.resume();
   }
 
   // -- time -----------------------------------------------------------------------------------

@@ -234,14 +234,15 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
     }
   }
 
-  /** A large request may go on. */
-  resumePassThrough(): void {
+  /** What the session waited for may be over: it looks again at the end of the turn. */
+  resume(): void {
     if (this.#isPaused) atTurnEnd(this);
   }
 
   #mustPause(): boolean {
     const depth = this.depth;
     const queued = this.#batch.queuedBytes;
+    if (this.router.isHeld) return true;
     if (depth === 0) {
       this.isFenced = false;
       return queued > OUTPUT_BYTES_HIGH;
@@ -303,7 +304,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
   }
 
   budgetFreed(): void {
-    if (this.#isPaused) atTurnEnd(this);
+    this.resume();
   }
 
   /** Looks again whether a paused session may go on; runs once at the end of a turn. */

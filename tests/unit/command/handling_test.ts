@@ -33,8 +33,8 @@ Deno.test("every refusal tells the command and why", () => {
     const refuses = handling === "refuse" || blockingOption !== "";
     assertEquals(refusal !== "", refuses, `refusal of "${name}"`);
     if (!refuses) continue;
-    const [start, reason] = refusal.split(" is not supported by this proxy: ");
-    assertEquals(start, `ERR command '${name.replace("|", " ")}'`);
+    const [start, reason] = refusal.split(" is not allowed: ");
+    assertEquals(start, `ERR handle request, command '${name.toUpperCase().replace("|", " ")}'`);
     assert(reason !== undefined && reason.length > 10 && !/[\r\n]/.test(reason));
     if (!isContainer) assert(reason !== "a subcommand is needed", `"${name}" has no reason`);
   }

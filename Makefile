@@ -1,0 +1,28 @@
+# The verbs of this project. Each needs nothing installed beforehand but npm, or Deno itself.
+
+.DEFAULT_GOAL := help
+.PHONY: run test bench build lint fmt clean help
+
+run: ## start two redis-servers and a proxy on port 9000; Ctrl-C ends all
+	@sh deploy/setup.sh redis-server -- deno task demo
+
+test: ## run the whole test suite
+	@sh deploy/setup.sh redis-server redis-benchmark -- deno task test $(ARGS)
+
+bench: ## measure redis-server, twemproxy and the proxy side by side
+	@sh deploy/setup.sh redis-server redis-benchmark nutcracker -- deno task bench $(ARGS)
+
+build: ## make dist/codis-proxy, one executable file
+	@sh deploy/setup.sh -- deno task build $(ARGS)
+
+lint: ## look for mistakes in style, types and format
+	@sh deploy/setup.sh -- deno task lint
+
+fmt: ## format the source
+	@sh deploy/setup.sh -- deno task fmt
+
+clean: ## remove what the other verbs made
+	@rm -rf dist coverage .deno
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\): ## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "  %-12s %s\n", $$1, $$2 }'

@@ -1,0 +1,68 @@
+/**
+ * Makes dist/codis-proxy, one executable file.
+ *
+ * `deno compile` makes it where it can have its runtime archive: from DENORT_BIN, from Deno's cache
+ * or from the download host. Elsewhere the same program is packed with Deno itself into a
+ * self-extracting file.
+ *
+ * @module
+ */
+
+import denoJson from "../deno.json" with { type: "json" };
+import { packSelfExtracting } from "./self_extracting.ts";
+
+/** A download that takes longer than this will not come. */
+const COMPILE_LIMIT_MS = 180_000;
+
+const root = new URL("..", import.meta.url).pathname;
+const output = `${root}dist/codis-proxy`;
+
+/** The program is allowed what `deno task start` allows it. */
+const flags = denoJson.tasks.start.command.split(" ").filter((word) =>
+  word === "--no-prompt" || word.startsWith("--allow-")
+);
+
+/** Returns whether `deno compile` made the file. */
+async function compile(): Promise<boolean> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["compile", "--quiet", ...flags, "--output", output, "main.ts"],
+    cwd: root,
+    stdout: "null",
+    stderr: "piped",
+    signal: AbortSignal.timeout(COMPILE_LIMIT_MS),
+  });
+  const { success, stderr } = await child.output();
+  if (success) return true;
+  console.log(`deno compile cannot do it here: ${reasonIn(new TextDecoder().decode(stderr))}`);
+  return false;
+}
+
+/** The first and the last line of Deno's chain of causes. */
+function reasonIn(stderr: string): string {
+  const lines = stderr.split("Stack backtrace:")[0]!.split("\n").map((line) => line.trim());
+  const told = lines.filter((line) => line !== "" && line !== "Caused by:");
+  if (told.length === 0) return `no answer in ${COMPILE_LIMIT_MS / 1000} s`;
+  return told.length === 1 ? told[0]! : `${told[0]} (${told.at(-1)})`;
+}
+
+async function main(): Promise<void> {
+  await Deno.mkdir(`${root}dist`, { recursive: true });
+  if (!await compile()) {
+    console.log("packing the program and Deno into one self-extracting file instead");
+    await packSelfExtracting({
+      entry: `${root}main.ts`,
+      output,
+      version: denoJson.version,
+      flags: [...denoJson.unstable.map((feature) => `--unstable-${feature}`), ...flags],
+    });
+  }
+  // It is only built when it runs.
+  const { success, stdout, stderr } = await new Deno.Command(output, { args: ["--version"] })
+    .output();
+  if (!success) throw new Error(`${output} does not run\n${new TextDecoder().decode(stderr)}`);
+  const { size } = await Deno.stat(output);
+  const version = new TextDecoder().decode(stdout).trim();
+  console.log(`dist/codis-proxy: ${version}, ${(size / 1e6).toFixed(1)} MB`);
+}
+
+await main();

@@ -1,0 +1,69 @@
+#!/bin/sh
+# codis-proxy @VERSION@ for @SYSTEM@: the program, and Deno to run it, in one file.
+#
+# The first start unpacks both into a folder of this user that is named after their content; every
+# start runs them from there, in place of this shell. Folders are tried in this order: under
+# XDG_CACHE_HOME, under ~/.cache, under TMPDIR or /tmp.
+
+set -eu
+
+id=@ID@        # the content of the payload
+offset=@OFFSET@ # its first byte in this file, counted from 1
+
+fail() { printf 'codis-proxy: %s\n' "$*" >&2; exit 1; }
+
+[ "$(uname -s)-$(uname -m)" = "@SYSTEM@" ] ||
+  fail "built for @SYSTEM@, this machine is $(uname -s)-$(uname -m)"
+
+self=$0
+[ -f "$self" ] || self=$(command -v -- "$0") || fail "cannot find myself as \"$0\""
+
+# Unpacks into the folder, one file after the other put in place by rename: a second start at the
+# same time does the same with the same content, and neither sees half a file.
+unpack() {
+  part="$1/.part.$$"
+  trap 'rm -rf "$part"' EXIT
+  trap 'exit 130' INT TERM HUP
+  rm -rf "$part" && mkdir "$part" || return 1
+  tail -c "+$offset" "$self" | tar -xzf - -C "$part" || return 1
+  # A folder may be mounted without the right to run anything in it.
+  "$part/deno" --version >/dev/null || return 1
+  mv -f "$part/deno" "$1/deno" && mv -f "$part/main.js" "$1/main.js" || return 1
+  rm -rf "$part"
+  trap - EXIT INT TERM HUP
+}
+
+# Whether a folder of ours holds the program, if need be after unpacking it there.
+prepare() {
+  mkdir -p "$1" 2>/dev/null && [ -O "$1" ] && [ -w "$1" ] || return 1
+  app="$1/$id"
+  # Others may write to /tmp: the folder must be ours, and a folder.
+  (umask 077 && mkdir "$app" 2>/dev/null) || { [ -d "$app" ] && [ ! -L "$app" ]; } || return 1
+  [ -O "$app" ] && [ -w "$app" ] || return 1
+  [ -x "$app/deno" ] && [ -f "$app/main.js" ] && return 0
+  unpack "$app"
+}
+
+app=
+for base in \
+  "${XDG_CACHE_HOME:+$XDG_CACHE_HOME/codis-proxy}" \
+  "${HOME:+$HOME/.cache/codis-proxy}" \
+  "${TMPDIR:-/tmp}/codis-proxy-$(id -u)"; do
+  [ -n "$base" ] || continue
+  # A subshell, so that what goes wrong in one folder is forgotten in the next.
+  if (prepare "$base"); then
+    app="$base/$id"
+    break
+  fi
+done
+[ -n "$app" ] || fail "no folder to unpack into: set XDG_CACHE_HOME to one that can be written to"
+
+# What Deno keeps between starts, compiled code above all, lies beside the program.
+: "${DENO_DIR:=$app/cache}"
+export DENO_DIR DENO_NO_UPDATE_CHECK=1
+# Deno reads ~/.npmrc, of no use here, and will not start when it cannot: it gets a HOME without one.
+export HOME="$app"
+
+exec "$app/deno" run --quiet --no-config --no-lock --no-remote --no-npm @FLAGS@ \
+  "$app/main.js" "$@"
+exit 1 # the payload follows

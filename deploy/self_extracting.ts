@@ -1,0 +1,84 @@
+/**
+ * Packs a program and the Deno that runs it into one file that unpacks itself.
+ *
+ * @module
+ */
+
+/** What goes into the file. */
+export interface Packing {
+  /** The main module. */
+  readonly entry: string;
+  /** Where the file is written. */
+  readonly output: string;
+  readonly version: string;
+  /** The flags of `deno run` that the program needs. */
+  readonly flags: readonly string[];
+  /** 1 (fast) to 9 (small). @default 9 */
+  readonly gzipLevel?: number;
+}
+
+/** Bytes of the content hash that name the folder it is unpacked into. */
+const ID_BYTES = 8;
+
+async function run(name: string, args: readonly string[]): Promise<Uint8Array> {
+  const { success, stdout, stderr } = await new Deno.Command(name, { args: [...args] }).output();
+  if (success) return stdout;
+  throw new Error(`${name} ${args[0]} failed\n${new TextDecoder().decode(stderr)}`);
+}
+
+/**
+ * Bundles the program, packs it and Deno, and writes the file.
+ *
+ * @returns The size of the file in bytes.
+ * @throws {Error} When the program cannot be bundled; its text is that of `deno bundle`.
+ */
+export async function packSelfExtracting(packing: Packing): Promise<number> {
+  const folder = await Deno.makeTempDir({ prefix: "codis-build-" });
+  try {
+    const main = `${folder}/main.js`;
+    await run(Deno.execPath(), ["bundle", "--platform=deno", "--output", main, packing.entry]);
+    await Deno.copyFile(Deno.execPath(), `${folder}/deno`);
+    await Deno.chmod(`${folder}/deno`, 0o755);
+    // The same source makes the same file: no times, no owners.
+    for (const name of ["deno", "main.js"]) await Deno.utime(`${folder}/${name}`, 0, 0);
+    const level = packing.gzipLevel ?? 9;
+    await run("sh", [
+      "-c",
+      'cd "$0" && tar --owner=0 --group=0 -cf - deno main.js | gzip -n "-$1" >payload',
+      folder,
+      `${level}`,
+    ]);
+    const payload = await Deno.readFile(`${folder}/payload`);
+    const head = await launcherFor(payload, packing);
+    const partial = `${packing.output}.part`;
+    await Deno.writeFile(partial, head, { mode: 0o755 });
+    await Deno.writeFile(partial, payload, { append: true });
+    await Deno.chmod(partial, 0o755);
+    await Deno.rename(partial, packing.output);
+    return head.length + payload.length;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function launcherFor(
+  payload: Uint8Array<ArrayBuffer>,
+  { version, flags }: Packing,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const template = await Deno.readTextFile(new URL("./launcher.sh", import.meta.url));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", payload));
+  const system = `${await uname("-s")}-${await uname("-m")}`;
+  const text = template
+    .replaceAll("@VERSION@", version)
+    .replaceAll("@SYSTEM@", system)
+    .replaceAll("@ID@", digest.subarray(0, ID_BYTES).toHex())
+    .replaceAll("@FLAGS@", flags.join(" "));
+  // The offset is part of the text whose length it is: as many digits as the place holder.
+  const place = "@OFFSET@";
+  const offset = `${text.length + 1}`.padEnd(place.length);
+  return new TextEncoder().encode(text.replace(place, offset));
+}
+
+async function uname(flag: string): Promise<string> {
+  return new TextDecoder().decode(await run("uname", [flag])).trim();
+}

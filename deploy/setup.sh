@@ -1,0 +1,85 @@
+#!/bin/sh
+# Makes sure that programs are there, then runs a command with Deno on PATH.
+#
+#   sh deploy/setup.sh [PROGRAM...] -- COMMAND [ARGUMENT...]
+#
+# Deno comes from npm into the git-ignored folder .deno when PATH has none that is new enough;
+# no root is needed for that. Other programs come from Debian when we are root.
+
+set -eu
+
+DENO_VERSION=2.9.6 # the one installed
+DENO_LEAST=2.9     # the oldest one that will do
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+# Whether this deno is at least DENO_LEAST.
+is_new_enough() {
+  found=$("$1" --version 2>/dev/null | sed -n 's/^deno \([0-9]*\.[0-9]*\).*/\1/p')
+  [ -n "$found" ] || return 1
+  [ "${found%.*}" -gt "${DENO_LEAST%.*}" ] && return 0
+  [ "${found%.*}" -eq "${DENO_LEAST%.*}" ] && [ "${found#*.}" -ge "${DENO_LEAST#*.}" ]
+}
+
+install_deno() {
+  bin="$root/.deno/bin"
+  if ! { [ -x "$bin/deno" ] && is_new_enough "$bin/deno"; }; then
+    command -v npm >/dev/null ||
+      fail "no Deno >= $DENO_LEAST on PATH, and no npm to install it with: install either"
+    say "installing Deno $DENO_VERSION from npm into .deno"
+    npm install --prefix "$root/.deno" --no-audit --no-fund --no-save --loglevel=error \
+      "deno@$DENO_VERSION" >&2
+    # The package's own launcher is a Node script; the program itself lies in one of these.
+    for program in "$root"/.deno/node_modules/@deno/*/deno; do
+      if is_new_enough "$program"; then
+        mkdir -p "$bin" && ln -sf "$program" "$bin/deno"
+      fi
+    done
+    is_new_enough "$bin/deno" || fail "npm has no Deno $DENO_VERSION that runs on this machine"
+  fi
+  PATH="$bin:$PATH"
+}
+
+# The Debian package that has a program.
+package_of() {
+  case $1 in
+    redis-cli | redis-benchmark) echo redis-tools ;;
+    *) echo "$1" ;;
+  esac
+}
+
+install_package() {
+  if [ "$(id -u)" -ne 0 ]; then
+    fail "$1 is not installed: as root, run \"apt-get install $(package_of "$1")\""
+  fi
+  command -v apt-get >/dev/null || fail "$1 is not installed, and neither is apt-get: install it"
+  say "installing $(package_of "$1") from Debian"
+  # policy-rc.d keeps the package from starting a server of its own.
+  guard=/usr/sbin/policy-rc.d
+  guarded=no
+  if [ ! -e "$guard" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$guard" && chmod +x "$guard" && guarded=yes
+  fi
+  installed=yes
+  {
+    apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+      apt-get install -q -y --no-install-recommends "$(package_of "$1")"
+  } >&2 || installed=no
+  [ $guarded = no ] || rm -f "$guard"
+  [ $installed = yes ] || fail "$1 could not be installed"
+}
+
+PATH="$PATH:/usr/sbin:/usr/local/sbin"
+if ! { command -v deno >/dev/null && is_new_enough deno; }; then install_deno; fi
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+  command -v "$1" >/dev/null || install_package "$1"
+  shift
+done
+[ $# -gt 1 ] || fail "no command given"
+shift
+export PATH
+cd "$root"
+exec "$@"

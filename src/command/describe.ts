@@ -1,0 +1,158 @@
+/**
+ * COMMAND INFO and COMMAND DOCS, answered from the table in the very shape Redis gives them.
+ *
+ * @module
+ */
+
+import { Encoder, type Protocol } from "../resp/encoder.ts";
+import { ADDED_ROWS } from "./codis_commands.ts";
+import type { Command, KeySpec } from "./command.ts";
+import { COMMANDS } from "./command_table.ts";
+import redisDocs from "./docs.json" with { type: "json" };
+
+/** A documentation entry as `docs.json` holds it: Redis's own fields. */
+type Doc = { readonly [field: string]: unknown };
+
+/**
+ * Encodes the reply of COMMAND and COMMAND INFO: one description each, null for an unknown one.
+ *
+ * @param commands The rows in the order asked for.
+ */
+export function encodeCommandInfo(
+  commands: readonly (Command | undefined)[],
+  protocol: Protocol,
+): Uint8Array {
+  return new Description(protocol).infos(commands).done();
+}
+
+/** Encodes the reply of COMMAND DOCS for these rows: a map of documentation by name. */
+export function encodeCommandDocs(commands: readonly Command[], protocol: Protocol): Uint8Array {
+  const text = new Description(protocol).map(commands.length);
+  for (const command of commands) text.bulk(command.name).doc(docOf(command));
+  return text.done();
+}
+
+/** The rows a bare COMMAND, COMMAND DOCS, COMMAND COUNT or COMMAND LIST speaks of. */
+export function listedCommands(): Command[] {
+  return COMMANDS.filter((row) => !row.name.includes("|") && row.origin !== "http");
+}
+
+/** The group that Redis documents a command in, such as `string` or `sorted-set`. */
+export function groupOf(command: Command): string {
+  return String(docOf(command).group);
+}
+
+function docOf(command: Command): Doc {
+  const container = command.name.split("|")[0]!;
+  const docs = redisDocs as Record<string, Doc>;
+  const doc = docs[command.name] ??
+    (docs[container]?.subcommands as Record<string, Doc> | undefined)?.[command.name];
+  if (doc === undefined) return addedDoc(command.name);
+  const added = command.subcommands.map((id) => COMMANDS[id]!).filter((row) =>
+    row.origin !== "redis"
+  );
+  if (added.length === 0) return doc;
+  const extra = Object.fromEntries(added.map((row) => [row.name, addedDoc(row.name)]));
+  return { ...doc, subcommands: { ...(doc.subcommands as Record<string, Doc>), ...extra } };
+}
+
+function addedDoc(name: string): Doc {
+  const added = ADDED_ROWS.find(({ row }) => row[0] === name);
+  if (added === undefined) throw new Error(`command "${name}" has no documentation`);
+  return { summary: added.summary, since: added.since, group: added.group };
+}
+
+/** A reply in the making, with the shapes that descriptions are made of. */
+class Description extends Encoder {
+  statuses(words: readonly string[]): this {
+    this.set(words.length);
+    for (const word of words) this.simple(word);
+    return this;
+  }
+
+  // -- COMMAND INFO --
+
+  infos(commands: readonly (Command | undefined)[]): this {
+    this.array(commands.length);
+    for (const command of commands) {
+      if (command === undefined) this.nullArray();
+      else this.info(command);
+    }
+    return this;
+  }
+
+  info(command: Command): this {
+    this.array(10).bulk(command.name).integer(command.arity).statuses(command.flags);
+    // Redis tells the static places even of commands that have movable keys besides.
+    const [firstKey, lastKey, keyStep] = command.toldKeys;
+    this.integer(firstKey).integer(lastKey).integer(keyStep).statuses(command.categories);
+    this.set(command.tips.length);
+    for (const tip of command.tips) this.bulk(tip);
+    this.set(command.keySpecs.length);
+    for (const spec of command.keySpecs) this.keySpec(spec);
+    this.set(command.subcommands.length);
+    for (const id of command.subcommands) this.info(COMMANDS[id]!);
+    return this;
+  }
+
+  keySpec(spec: KeySpec): this {
+    this.map(spec.notes === undefined ? 3 : 4);
+    if (spec.notes !== undefined) this.bulk("notes").bulk(spec.notes);
+    this.bulk("flags").statuses(spec.flags);
+    for (const part of ["begin_search", "find_keys"] as const) {
+      this.bulk(part).map(2).bulk("type").bulk(spec[part].type).bulk("spec");
+      this.fields(spec[part].spec);
+    }
+    return this;
+  }
+
+  fields(fields: Doc): this {
+    const entries = Object.entries(fields);
+    this.map(entries.length);
+    for (const [field, value] of entries) this.bulk(field).value(value);
+    return this;
+  }
+
+  value(value: unknown): this {
+    return typeof value === "number" ? this.integer(value) : this.bulk(String(value));
+  }
+
+  // -- COMMAND DOCS --
+
+  doc(doc: Doc): this {
+    const entries = Object.entries(doc);
+    this.map(entries.length);
+    for (const [field, value] of entries) this.bulk(field).docField(field, value);
+    return this;
+  }
+
+  docField(field: string, value: unknown): this {
+    switch (field) {
+      case "flags":
+      case "doc_flags":
+        return this.statuses(value as string[]);
+      case "history":
+        return this.history(value as string[][]);
+      case "arguments":
+        this.array((value as Doc[]).length);
+        for (const argument of value as Doc[]) this.doc(argument);
+        return this;
+      case "subcommands": {
+        const entries = Object.entries(value as Record<string, Doc>);
+        this.map(entries.length);
+        for (const [name, doc] of entries) this.bulk(name).doc(doc);
+        return this;
+      }
+    }
+    return this.value(value);
+  }
+
+  history(changes: readonly (readonly string[])[]): this {
+    this.set(changes.length);
+    for (const change of changes) {
+      this.array(change.length);
+      for (const text of change) this.bulk(text);
+    }
+    return this;
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * The proxy's own HTTP endpoint: health, slots, counters, log level.
+ *
+ * @module
+ */
+
+import { parseLogLevel, roomLogger, setLogLevel } from "../base/log.ts";
+import { causeOf } from "../io/dial.ts";
+import type { ProxyRecord } from "../model/proxy.ts";
+import type { Router } from "../router/router.ts";
+import { type Build, debugVars } from "./debug_vars.ts";
+import { METRICS_CONTENT_TYPE, metricsText } from "./metrics.ts";
+
+const log = roomLogger("admin");
+
+/** What the endpoint tells about. */
+export interface AdminSubject {
+  readonly router: Router;
+  readonly build: Build;
+  /** The proxy as it is registered now. */
+  proxyRecord(): ProxyRecord;
+  /** Seconds since the slot table was last known to agree with the coordinator. */
+  staleSeconds(): number;
+  /** Whether clients are being accepted. */
+  isServing(): boolean;
+}
+
+type Handler = (subject: AdminSubject, url: URL) => Response | Promise<Response>;
+
+/** Every route: path and what answers it. */
+const ROUTES: Readonly<Record<string, { methods: readonly string[]; handle: Handler }>> = {
+  "/": { methods: ["GET"], handle: index },
+  "/healthz": { methods: ["GET", "HEAD"], handle: healthz },
+  "/slots": { methods: ["GET"], handle: slots },
+  "/metrics": { methods: ["GET"], handle: metrics },
+  "/debug/vars": {
+    methods: ["GET"],
+    handle: (subject) => json(debugVars(subject.router, subject.proxyRecord(), subject.build)),
+  },
+  // As Codis 2.0: any method, an empty 200, and an unknown level means info.
+  "/setloglevel": { methods: ["GET", "POST"], handle: changeLogLevel },
+};
+
+/**
+ * Serves the endpoint until it is shut down.
+ *
+ * @throws {Error} Naming the address, when it cannot be bound.
+ */
+export function serveAdmin(
+  subject: AdminSubject,
+  hostname: string,
+  port: number,
+): Deno.HttpServer<Deno.NetAddr> {
+  try {
+    return Deno.serve({
+      hostname,
+      port,
+      onListen() {},
+      onError(error) {
+        log.error("request failed: {error}", { error });
+        return text(`${causeOf(error)}\n`, 500);
+      },
+    }, (request) => answer(subject, request));
+  } catch (error) {
+    const reason = error instanceof Deno.errors.AddrInUse
+      ? "the address is in use by another process"
+      : causeOf(error);
+    throw new Error(`cannot serve http on ${hostname}:${port}: ${reason}`, { cause: error });
+  }
+}
+
+function answer(subject: AdminSubject, request: Request): Response | Promise<Response> {
+  const url = new URL(request.url);
+  const route = Object.hasOwn(ROUTES, url.pathname) ? ROUTES[url.pathname] : undefined;
+  if (route === undefined) return text(`no such path; try ${Object.keys(ROUTES).join(" ")}\n`, 404);
+  if (!route.methods.includes(request.method)) {
+    const allow = route.methods.join(", ");
+    return new Response(`use ${allow}\n`, { status: 405, headers: { allow } });
+  }
+  return route.handle(subject, url);
+}
+
+function index({ router }: AdminSubject): Response {
+  const paths = Object.keys(ROUTES).filter((path) => path !== "/");
+  return text(
+    `codis-proxy ${router.options.version}\n${paths.map((path) => `${path}\n`).join("")}`,
+  );
+}
+
+/** 200 while clients are served by every slot, 503 otherwise; the body says why. */
+function healthz(subject: AdminSubject): Response {
+  const { router } = subject;
+  const offline = router.slots.filter((slot) => slot.state === "offline").length;
+  const isHealthy = subject.isServing() && offline === 0;
+  return json({
+    status: isHealthy ? "ok" : subject.isServing() ? "slots offline" : "not serving",
+    state: subject.proxyRecord().state,
+    slots_offline: offline,
+    sessions: router.sessions.size,
+    stale_seconds: Math.round(subject.staleSeconds()),
+  }, isHealthy ? 200 : 503);
+}
+
+/** The slot table in force, in the words of the store. */
+function slots({ router }: AdminSubject): Response {
+  return json(router.slots.map((slot) => ({
+    id: slot.id,
+    state: slot.state,
+    group_id: slot.groupId,
+    backend: slot.server?.address ?? "",
+    migrate_from: slot.migrateFrom?.address ?? "",
+    in_flight: slot.inFlight,
+  })));
+}
+
+async function metrics(subject: AdminSubject): Promise<Response> {
+  const body = await metricsText(subject.router, {
+    version: subject.build.version,
+    state: subject.proxyRecord().state,
+    staleSeconds: subject.staleSeconds(),
+  });
+  return new Response(body, { headers: { "content-type": METRICS_CONTENT_TYPE } });
+}
+
+function changeLogLevel(_subject: AdminSubject, url: URL): Response {
+  setLogLevel(parseLogLevel(url.searchParams.get("level") ?? ""));
+  return new Response(null);
+}
+
+function json(value: unknown, status = 200): Response {
+  return new Response(`${JSON.stringify(value, null, 2)}\n`, {
+    status,
+    headers: { "content-type": "application/json; charset=utf-8" },
+  });
+}
+
+function text(body: string, status = 200): Response {
+  return new Response(body, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
+}

@@ -1,0 +1,191 @@
+/**
+ * Measures redis-server, twemproxy and the proxy side by side and prints one table.
+ *
+ * Run by `make bench`. Every cell of the table is measured on each target in turn, and that as often
+ * as asked for, so that a noisy moment of the machine does not fall on one of them alone. All of it
+ * shares one machine with redis-benchmark and the servers: the CPU time of a request is what noise
+ * touches least.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { processFigures } from "../../support/process_figures.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+import { type Load, runBenchmark } from "./redis_benchmark.ts";
+import { proxyTarget, READ_MODES, redisTarget, type Target, twemproxyTarget } from "./target.ts";
+
+const HELP = `make bench ARGS="..."
+
+  --quick               values of 64 bytes, 50 clients, two rounds: under two minutes
+  --clients=1,50,500    connections
+  --pipeline=1,16,64    requests that each has under way
+  --value=64,4096       bytes of a value
+  --repeat=3            rounds; the table shows the medians
+  --seconds=2           how long one target is loaded in one round
+  --targets=redis,twemproxy,proxy
+  --read-mode=byob      byob, direct, or both: byob,direct
+`;
+
+const SERVER_COUNT = 2;
+/** How long a target is loaded before it is measured, to learn its pace and warm it up. */
+const WARM_UP_SECONDS = 0.4;
+/** The first guess of a target's pace: requests per second of one connection without a pipeline. */
+const GUESSED_PACE = 10_000;
+const GUESSED_PACE_MAX = 250_000;
+
+interface Options {
+  readonly loads: readonly Load[];
+  readonly repeat: number;
+  readonly seconds: number;
+  readonly targets: readonly string[];
+  readonly readModes: readonly string[];
+}
+
+/** The figures of one target in one cell. */
+interface Figures {
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  readonly cpuMicros: number;
+  readonly rssMegabytes: number;
+}
+
+function readOptions(args: readonly string[]): Options {
+  const flags = parseArgs(args, {
+    boolean: ["quick", "help"],
+    string: ["clients", "pipeline", "value", "repeat", "seconds", "targets", "read-mode"],
+    unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
+  });
+  if (flags.help === true) stop(HELP, 0);
+  const isQuick = flags.quick === true;
+  const numbers = (name: string, initial: string) =>
+    String(flags[name] ?? initial).split(",").map((word) => {
+      const number = Number(word);
+      return number > 0 ? number : stop(`--${name}: "${word}" is not a number above 0`);
+    });
+  const loads: Load[] = [];
+  for (const valueBytes of numbers("value", isQuick ? "64" : "64,4096")) {
+    for (const clients of numbers("clients", isQuick ? "50" : "1,50,500")) {
+      for (const pipeline of numbers("pipeline", "1,16,64")) {
+        loads.push({ valueBytes, clients, pipeline });
+      }
+    }
+  }
+  const words = (name: string, initial: string, known: readonly string[]) =>
+    String(flags[name] ?? initial).split(",").map((word) =>
+      known.includes(word) ? word : stop(`--${name}: "${word}" is none of ${known.join(", ")}`)
+    );
+  return {
+    loads,
+    repeat: numbers("repeat", isQuick ? "2" : "3")[0]!,
+    seconds: numbers("seconds", "2")[0]!,
+    targets: words("targets", "redis,twemproxy,proxy", ["redis", "twemproxy", "proxy"]),
+    readModes: words("read-mode", "byob", READ_MODES),
+  };
+}
+
+function stop(message: string, code = 1): never {
+  console.log(message);
+  Deno.exit(code);
+}
+
+async function startTargets(
+  options: Options,
+  servers: readonly RedisServer[],
+  stack: AsyncDisposableStack,
+): Promise<Target[]> {
+  const targets: Target[] = [];
+  for (const name of options.targets) {
+    if (name === "redis") targets.push(redisTarget(servers[0]!));
+    if (name === "twemproxy") targets.push(stack.use(await twemproxyTarget(servers)));
+    if (name !== "proxy") continue;
+    for (const mode of options.readModes) targets.push(stack.use(await proxyTarget(servers, mode)));
+  }
+  return targets;
+}
+
+async function measure(target: Target, load: Load, seconds: number): Promise<Figures> {
+  // redis-benchmark takes a number of requests, not a time: a short run tells the pace.
+  const guess = Math.min(GUESSED_PACE * load.clients * load.pipeline, GUESSED_PACE_MAX);
+  const warmUp = await runBenchmark(target.port, load, requestsIn(WARM_UP_SECONDS, guess, load));
+  const requests = requestsIn(seconds, warmUp.requestsPerSecond, load);
+  const before = await processFigures(target.pid);
+  const outcome = await runBenchmark(target.port, load, requests);
+  const after = await processFigures(target.pid);
+  return {
+    requestsPerSecond: outcome.requestsPerSecond,
+    p50Ms: outcome.p50Ms,
+    p99Ms: outcome.p99Ms,
+    maxMs: outcome.maxMs,
+    cpuMicros: ((after.cpuSeconds - before.cpuSeconds) / outcome.requests) * 1e6,
+    rssMegabytes: after.rssBytes / 1e6,
+  };
+}
+
+/** Half of the time is for SET, half for GET; every client sends at least one whole pipeline. */
+function requestsIn(seconds: number, pace: number, load: Load): number {
+  return Math.max(Math.ceil((pace * seconds) / 2), load.clients * load.pipeline);
+}
+
+function medians(rounds: readonly Figures[]): Figures {
+  const median = (name: keyof Figures) => {
+    const values = rounds.map((figures) => figures[name]).sort((a, b) => a - b);
+    const middle = Math.floor(values.length / 2);
+    return values.length % 2 === 1 ? values[middle]! : (values[middle - 1]! + values[middle]!) / 2;
+  };
+  return {
+    requestsPerSecond: median("requestsPerSecond"),
+    p50Ms: median("p50Ms"),
+    p99Ms: median("p99Ms"),
+    maxMs: median("maxMs"),
+    cpuMicros: median("cpuMicros"),
+    rssMegabytes: median("rssMegabytes"),
+  };
+}
+
+const TITLES =
+  "| value B | clients | P | target | requests/s | p50 ms | p99 ms | max ms | CPU µs/request | RSS MB |";
+
+function row(load: Load, name: string, figures: Figures): string {
+  const cells = [
+    load.valueBytes,
+    load.clients,
+    load.pipeline,
+    name,
+    Math.round(figures.requestsPerSecond),
+    figures.p50Ms.toFixed(2),
+    figures.p99Ms.toFixed(2),
+    figures.maxMs.toFixed(1),
+    figures.cpuMicros.toFixed(2),
+    figures.rssMegabytes.toFixed(0),
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(Deno.args);
+  await using stack = new AsyncDisposableStack();
+  const servers = await RedisServer.startMany(SERVER_COUNT);
+  for (const server of servers) stack.use(server);
+  const targets = await startTargets(options, servers, stack);
+  console.log(
+    `SET and GET of ${SERVER_COUNT} redis-servers, medians of ${options.repeat} rounds\n`,
+  );
+  console.log(TITLES);
+  console.log(`|${"---|".repeat(TITLES.split("|").length - 2)}`);
+  for (const load of options.loads) {
+    const rounds = targets.map((): Figures[] => []);
+    for (let round = 0; round < options.repeat; round++) {
+      for (const [i, target] of targets.entries()) {
+        rounds[i]!.push(await measure(target, load, options.seconds));
+      }
+    }
+    for (const [i, target] of targets.entries()) {
+      console.log(row(load, target.name, medians(rounds[i]!)));
+    }
+  }
+}
+
+await main();

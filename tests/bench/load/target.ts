@@ -1,0 +1,91 @@
+/**
+ * What is measured: redis-server itself, twemproxy and the proxy, before the same two redis-servers.
+ *
+ * @module
+ */
+
+import { Child } from "../../support/child.ts";
+import { freePort } from "../../support/free_port.ts";
+import { ProxyProcess } from "../../support/proxy_process.ts";
+import type { RedisServer } from "../../support/redis_server.ts";
+
+/** A process that takes the load. */
+export interface Target extends AsyncDisposable {
+  readonly name: string;
+  readonly port: number;
+  /** The process whose CPU time and memory are told. */
+  readonly pid: number;
+}
+
+/** How `read_mode` of the proxy may be set. */
+export const READ_MODES: readonly string[] = ["byob", "direct"];
+
+const CONNECT_LIMIT_MS = 5_000;
+const CONNECT_PERIOD_MS = 20;
+
+/** The first redis-server, with nothing before it. */
+export function redisTarget({ port, pid }: RedisServer): Target {
+  return { name: "redis-server", port, pid, [Symbol.asyncDispose]: () => Promise.resolve() };
+}
+
+/** The proxy of this source tree, or the file that CODIS_PROXY_BIN names. */
+export async function proxyTarget(
+  servers: readonly RedisServer[],
+  readMode: string,
+): Promise<Target> {
+  const proxy = await ProxyProcess.start({ servers, config: { read_mode: readMode } });
+  return {
+    name: `codis-proxy ${readMode}`,
+    port: proxy.port,
+    pid: proxy.pid,
+    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
+  };
+}
+
+/** Debian's nutcracker as it is set up by default. */
+export async function twemproxyTarget(servers: readonly RedisServer[]): Promise<Target> {
+  const folder = await Deno.makeTempDir({ prefix: "codis-twemproxy-" });
+  const port = freePort();
+  const pool = [
+    "bench:",
+    `  listen: 127.0.0.1:${port}`,
+    "  hash: fnv1a_64",
+    "  distribution: ketama",
+    "  redis: true",
+    "  servers:",
+    ...servers.map(({ addr }) => `    - ${addr}:1`),
+  ];
+  await Deno.writeTextFile(`${folder}/nutcracker.yml`, `${pool.join("\n")}\n`);
+  const child = new Child("nutcracker", {
+    args: [
+      ...["-c", `${folder}/nutcracker.yml`, "-o", `${folder}/log`],
+      ...["-a", "127.0.0.1", "-s", `${freePort()}`],
+    ],
+  });
+  const dispose = async () => {
+    await child.end("SIGKILL");
+    await Deno.remove(folder, { recursive: true });
+  };
+  try {
+    await waitForPort(port, child);
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return { name: "twemproxy", port, pid: child.pid, [Symbol.asyncDispose]: dispose };
+}
+
+async function waitForPort(port: number, child: Child): Promise<void> {
+  const deadline = Date.now() + CONNECT_LIMIT_MS;
+  for (;;) {
+    try {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      return;
+    } catch (error) {
+      if (child.hasEnded || Date.now() > deadline) {
+        throw new Error(`nutcracker does not serve\n${child.stderr}`, { cause: error });
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, CONNECT_PERIOD_MS));
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * The whole test suite: format, lint, types, examples and tests, then one line with the sum.
+ *
+ * `deno task test` runs all of it; `deno task test tests/unit` or `deno task test --filter=word`
+ * only the tests that these arguments of `deno test` choose. The last line printed is always
+ * `N passed, N failed`, and the exit code is 0 only when nothing failed.
+ *
+ * @module
+ */
+
+/** A run that takes longer hangs somewhere, and is ended. */
+const RUN_LIMIT_MINUTES = 20;
+
+/** What tests may do: anything on this machine's network and disk, these programs and no others. */
+const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"];
+const PROGRAMS = [
+  "redis-server",
+  "redis-cli",
+  "redis-benchmark",
+  "sh",
+  "cat",
+  "id",
+  "uname",
+  Deno.execPath(),
+];
+
+interface Sum {
+  passed: number;
+  failed: number;
+}
+
+const root = new URL("..", import.meta.url).pathname;
+
+/** Runs deno with its output on ours. */
+async function runDeno(args: string[]): Promise<boolean> {
+  const child = new Deno.Command(Deno.execPath(), { args, cwd: root, stdin: "null" }).spawn();
+  const timer = setTimeout(() => {
+    console.error(`still running after ${RUN_LIMIT_MINUTES} minutes: ended`);
+    child.kill("SIGKILL");
+  }, RUN_LIMIT_MINUTES * 60_000);
+  const { success } = await child.status;
+  clearTimeout(timer);
+  return success;
+}
+
+/** A check that counts as one test. */
+async function check(name: string, args: string[], sum: Sum): Promise<void> {
+  const hasPassed = await runDeno(args);
+  console.log(`${name} ... ${hasPassed ? "ok" : "FAILED"}`);
+  hasPassed ? sum.passed++ : sum.failed++;
+}
+
+/** Adds up the cases of a JUnit report; returns the files it tells of. */
+function readReport(report: string, sum: Sum): Set<string> {
+  const files = new Set<string>();
+  for (const [, file] of report.matchAll(/<testsuite name="([^"]*)"/g)) {
+    files.add(file!.replace(/^\.\//, ""));
+  }
+  // Names and messages are escaped, so that no "<" can be anything but a tag.
+  for (const [, inside] of report.matchAll(/<testcase [^>]*>([\s\S]*?)<\/testcase>/g)) {
+    if (/<(failure|error)\b/.test(inside!)) sum.failed++;
+    else if (!/<skipped\b/.test(inside!)) sum.passed++;
+  }
+  return files;
+}
+
+async function* testFiles(folder: string): AsyncGenerator<string> {
+  for await (const entry of Deno.readDir(`${root}${folder}`)) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) yield* testFiles(path);
+    else if (entry.name.endsWith("_test.ts")) yield path;
+  }
+}
+
+async function runTests(args: string[], isWhole: boolean, sum: Sum): Promise<void> {
+  const report = await Deno.makeTempFile({ prefix: "codis-tests-", suffix: ".xml" });
+  const programs = [...PROGRAMS];
+  const binary = Deno.env.get("CODIS_PROXY_BIN");
+  if (binary !== undefined) programs.push(binary);
+  try {
+    const before = sum.failed;
+    const hasPassed = await runDeno([
+      ...["test", ...PERMISSIONS, `--allow-run=${programs.join(",")}`, "--no-prompt"],
+      ...[`--junit-path=${report}`, ...args],
+    ]);
+    const files = readReport(await Deno.readTextFile(report), sum);
+    if (isWhole) {
+      // A file that does not load has no place in the report.
+      for await (const file of testFiles("tests")) {
+        if (files.has(file)) continue;
+        console.log(`${file} did not run`);
+        sum.failed++;
+      }
+    }
+    if (!hasPassed && sum.failed === before) sum.failed++;
+  } finally {
+    await Deno.remove(report);
+  }
+}
+
+async function main(): Promise<void> {
+  const sum: Sum = { passed: 0, failed: 0 };
+  if (Deno.args.length > 0) {
+    await runTests(Deno.args, false, sum);
+  } else {
+    await check("deno fmt --check", ["fmt", "--check", "--quiet"], sum);
+    await check("deno lint", ["lint", "--quiet"], sum);
+    await check("deno check", ["check", "--quiet"], sum);
+    // The types have just been checked; a mistake in them must not hide what the tests say.
+    await runTests(["--doc", "--no-check", "src", "tests"], true, sum);
+  }
+  console.log(`${sum.passed} passed, ${sum.failed} failed`);
+  Deno.exit(sum.failed === 0 ? 0 : 1);
+}
+
+await main();

@@ -1,0 +1,172 @@
+/**
+ * The whole program as its users start it: `await using proxy = await ProxyProcess.start(...)`.
+ *
+ * With CODIS_PROXY_BIN in the environment that file is the program, else `main.ts` of this source
+ * tree run by this very Deno with the permissions of the task `start`.
+ *
+ * @module
+ */
+
+import denoJson from "../../deno.json" with { type: "json" };
+import { Child } from "./child.ts";
+import { type ProcessFigures, processFigures } from "./process_figures.ts";
+import { freePort } from "./free_port.ts";
+import { RespClient } from "./resp_client.ts";
+
+const root = new URL("../..", import.meta.url).pathname;
+
+/** The flags that the program is run with, as `deno task start` names them. */
+export const PROGRAM_FLAGS: readonly string[] = denoJson.tasks.start.command.split(" ").filter((
+  word,
+) => word === "--no-prompt" || word.startsWith("--allow-"));
+
+/** How a proxy is started. */
+export interface ProxyOptions {
+  /** The redis-servers behind it; the empty store is filled with one group for each. */
+  readonly servers?: readonly { readonly addr: string }[];
+  /** Lines of config.ini; they win over those made from `servers`. */
+  readonly config?: Readonly<Record<string, string | number>>;
+  /** Further words of the command line. */
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** How long to wait for `/healthz`, by default 10 s. */
+  readonly startTimeoutMs?: number;
+}
+
+const START_TIMEOUT_MS = 10_000;
+const HEALTH_PERIOD_MS = 20;
+
+/** Starts the program with these words; for tests that watch it fail, or use other commands. */
+export function startProgram(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  cwd?: string,
+): Child {
+  const binary = Deno.env.get("CODIS_PROXY_BIN");
+  const options = { env: { NO_COLOR: "1", ...env }, ...(cwd === undefined ? {} : { cwd }) };
+  if (binary !== undefined) return new Child(binary, { args: [...args], ...options });
+  const words = ["run", ...PROGRAM_FLAGS, "--config", `${root}deno.json`, `${root}main.ts`];
+  return new Child(Deno.execPath(), { args: [...words, ...args], ...options });
+}
+
+/** Writes config.ini text from keys and values. */
+export function configText(config: Readonly<Record<string, string | number>>): string {
+  return Object.entries(config).map(([key, value]) => `${key}=${value}\n`).join("");
+}
+
+/** A running proxy process with a folder, a config file and an embedded store of its own. */
+export class ProxyProcess implements AsyncDisposable {
+  /** The port for Redis clients. */
+  readonly port: number;
+  /** The port of the admin endpoint. */
+  readonly httpPort: number;
+  /** The temporary folder: `config.ini`, and the embedded store in `data`. */
+  readonly folder: string;
+  readonly #options: ProxyOptions;
+  #child: Child | undefined;
+
+  private constructor(folder: string, options: ProxyOptions) {
+    this.port = freePort();
+    this.httpPort = freePort();
+    this.folder = folder;
+    this.#options = options;
+  }
+
+  /** Starts a proxy and waits until it says that it is healthy. */
+  static async start(options: ProxyOptions = {}): Promise<ProxyProcess> {
+    const folder = await Deno.makeTempDir({ prefix: "codis-proxy-" });
+    const proxy = new ProxyProcess(folder, options);
+    try {
+      const config: Record<string, string | number> = {
+        coordinator: "embedded",
+        embedded_dir: `${folder}/data`,
+        ...(options.servers === undefined
+          ? {}
+          : { servers: options.servers.map(({ addr }) => addr).join(",") }),
+        ...options.config,
+      };
+      await Deno.writeTextFile(`${folder}/config.ini`, configText(config));
+      await proxy.restart();
+      return proxy;
+    } catch (error) {
+      await proxy[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Starts the program again, on the same ports and with the same store. */
+  async restart(): Promise<void> {
+    this.#child = startProgram([
+      ...["proxy", "-c", `${this.folder}/config.ini`],
+      ...[`--addr=127.0.0.1:${this.port}`, `--http-addr=127.0.0.1:${this.httpPort}`],
+      ...(this.#options.args ?? []),
+    ], this.#options.env);
+    await this.waitUntilHealthy(this.#options.startTimeoutMs ?? START_TIMEOUT_MS);
+  }
+
+  /** Waits until `GET /healthz` answers 200; throws with the output when the process ends. */
+  async waitUntilHealthy(timeoutMs: number): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const response = await fetch(this.url("/healthz")).catch(() => undefined);
+      await response?.body?.cancel();
+      if (response?.status === 200) return;
+      if (this.child.hasEnded || Date.now() > deadline) {
+        const state = this.child.hasEnded ? "the proxy ended" : `not healthy in ${timeoutMs} ms`;
+        throw new Error(`${state}\n${this.stdout}${this.stderr}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, HEALTH_PERIOD_MS));
+    }
+  }
+
+  /** The process, running or ended. */
+  get child(): Child {
+    if (this.#child === undefined) throw new Error("the proxy was never started");
+    return this.#child;
+  }
+
+  get pid(): number {
+    return this.child.pid;
+  }
+
+  /** What it wrote to standard output so far. */
+  get stdout(): string {
+    return this.child.stdout;
+  }
+
+  /** What it wrote to standard error so far. */
+  get stderr(): string {
+    return this.child.stderr;
+  }
+
+  /** The address of a page of the admin endpoint. */
+  url(path: string): string {
+    return `http://127.0.0.1:${this.httpPort}${path}`;
+  }
+
+  /** Opens a connection as a Redis client. */
+  client(): Promise<RespClient> {
+    return RespClient.connect(this.port);
+  }
+
+  /** Ends it with SIGTERM, or another signal, and returns the exit code. */
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    return (await this.child.end(signal)).code;
+  }
+
+  /** Ends it with SIGKILL. */
+  async kill(): Promise<void> {
+    await this.child.end("SIGKILL");
+  }
+
+  /** Its CPU time and memory so far; Linux only. */
+  figures(): Promise<ProcessFigures> {
+    return processFigures(this.pid);
+  }
+
+  /** Kills the process and removes its folder. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child !== undefined) await this.kill();
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
