@@ -62,7 +62,7 @@ export interface RunningProxy {
  */
 export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
   const { config } = start;
-  const socket = listen(start.listen.hostname || "0.0.0.0", start.listen.port);
+  const socket = listen(start.listen.hostname, start.listen.port, config.proto);
   const router = new Router(routerOptions(config, VERSION), routerEvents());
   const listener = new Listener(socket, router);
   let coordinator: Coordinator | undefined;
