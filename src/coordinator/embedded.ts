@@ -110,6 +110,8 @@ export class EmbeddedCoordinator implements Coordinator {
       await Journal.create(`${dir}/journal`);
       const coordinator = new EmbeddedCoordinator(dir, callTimeoutMs, fileLock);
       fileLock.release();
+      // Whoever opens after a crash finds nothing of the dead any more.
+      await coordinator.#reap();
       coordinator.#start(recheckMs);
       return coordinator;
     } catch (error) {
@@ -386,10 +388,11 @@ export class EmbeddedCoordinator implements Coordinator {
       return;
     }
     this.#notify();
-    if (!this.#isReaping) this.#reap();
+    this.#reap();
   }
 
   async #reap(): Promise<void> {
+    if (this.#isReaping) return;
     const others = this.#journal.tree.owners().filter((id) => id !== this.#owner.id);
     const dead = this.#probe.deadOf(others);
     if (dead.length === 0) return;

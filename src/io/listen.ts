@@ -4,16 +4,45 @@
  * @module
  */
 
+import type { Connection } from "./dial.ts";
+
+/** A client's connection. */
+export interface AcceptedConnection extends Connection {
+  /** Ends the sending direction; the client sees end-of-file. */
+  closeWrite(): Promise<void>;
+}
+
+/** Which IP versions to listen with; the value of config key `proto`. */
+export type ListenProto = "tcp" | "tcp4" | "tcp6";
+
 /**
  * Binds a TCP address.
  *
- * @param hostname Address to bind, without brackets; `0.0.0.0` for all.
+ * @param hostname Address to bind, without brackets; empty for every interface of `proto`.
  * @param port TCP port; 0 lets the system choose.
+ * @param proto Which IP versions an empty hostname stands for; `tcp` is both where there are both.
  * @param reusePort Lets several workers share the port; the kernel spreads connections over them.
  * @returns The listener.
  * @throws {Error} Naming the address and the reason, for example a port in use.
  */
-export function listen(hostname: string, port: number, reusePort = false): Deno.TcpListener {
+export function listen(
+  hostname: string,
+  port: number,
+  proto: ListenProto = "tcp",
+  reusePort = false,
+): Deno.TcpListener {
+  if (hostname !== "") return bind(hostname, port, reusePort);
+  if (proto === "tcp4") return bind("0.0.0.0", port, reusePort);
+  try {
+    return bind("::", port, reusePort);
+  } catch (error) {
+    const isBusy = error instanceof Error && error.cause instanceof Deno.errors.AddrInUse;
+    if (proto === "tcp6" || isBusy) throw error;
+    return bind("0.0.0.0", port, reusePort); // a machine without IPv6
+  }
+}
+
+function bind(hostname: string, port: number, reusePort: boolean): Deno.TcpListener {
   try {
     return Deno.listen({ hostname, port, ...(reusePort ? { reusePort } : {}) });
   } catch (error) {
@@ -24,4 +53,12 @@ export function listen(hostname: string, port: number, reusePort = false): Deno.
       : String(error);
     throw new Error(`cannot listen on ${hostname}:${port}: ${reason}`, { cause: error });
   }
+}
+
+/** An address as `host:port`, IPv6 literals in brackets; empty for what is no TCP address. */
+export function printAddress(address: Deno.Addr): string {
+  if (!("hostname" in address)) return "";
+  // A socket for both IP versions shows IPv4 clients in IPv6 dress.
+  const hostname = address.hostname.replace(/^::ffff:(?=\d+\.)/, "");
+  return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${address.port}`;
 }

@@ -25,7 +25,7 @@ import { causeOf, type Connection, dial } from "../io/dial.ts";
 import { type BatchOwner, WriteBatch } from "../io/write_batch.ts";
 import { encodeRequest, type Protocol } from "../resp/encoder.ts";
 import { ReplyFramer } from "../resp/reply_framer.ts";
-import { BACKEND_RESET, backendFailure } from "./errors.ts";
+import { BACKEND_RESET, backendDown, backendFailure } from "./errors.ts";
 import type { Server } from "./backend_pool.ts";
 import { acquireRequest, recycleRequest, type Request } from "./request.ts";
 
@@ -59,8 +59,6 @@ export class Backend implements SourceOwner, BatchOwner {
   readonly isPrivate: boolean;
   /** Requests sent and not answered. */
   inFlight = 0;
-  /** Why it failed last; empty while all is well. */
-  lastError = "";
   /**
    * Called when all bytes appended so far were taken by the kernel, and when the backend fails. Set
    * as long as more bytes of the last request are to come: its deadline does not run yet.
@@ -68,6 +66,8 @@ export class Backend implements SourceOwner, BatchOwner {
   onDrain: (() => void) | null = null;
 
   #state: BackendState = "idle";
+  /** Why it failed last; empty while all is well. */
+  #lastCause = "";
   #connection: Connection | null = null;
   #source: ByteSource | null = null;
   #batch: WriteBatch;
@@ -119,7 +119,7 @@ export class Backend implements SourceOwner, BatchOwner {
   begin(request: Request): boolean {
     if (this.#state !== "ready" && !this.#takesWhileConnecting()) {
       request.state = "sent";
-      failRequest(request, this.lastError === "" ? BACKEND_RESET : this.lastError);
+      failRequest(request, backendDown(this.server.address, this.#lastCause));
       return false;
     }
     request.state = "sent";
@@ -218,7 +218,7 @@ export class Backend implements SourceOwner, BatchOwner {
     if (this.protocol === 3) this.server.learnedResp3("");
     this.#changeState("ready");
     this.#backoff.reset();
-    this.lastError = "";
+    this.#lastCause = "";
     this.#progressMs = clock.nowMs;
     this.#batch.attach(this.#connection!);
     this.server.becameReady(this);
@@ -362,12 +362,15 @@ export class Backend implements SourceOwner, BatchOwner {
 
   #fail(cause: string): void {
     if (this.#state === "closed") return;
-    this.lastError = backendFailure(this.server.address, cause);
     const wasReady = this.#state === "ready";
+    this.#lastCause = cause;
+    if (wasReady) this.#usedMs = clock.nowMs;
     this.#changeState("failing");
     this.#disconnect();
     this.server.lost(this, cause, wasReady);
-    this.#failSent(this.lastError);
+    // Before the greeting was answered nothing was sent.
+    const text = wasReady ? backendFailure : backendDown;
+    this.#failSent(text(this.server.address, cause));
     if (this.#state !== "failing") return;
     if (this.isPrivate) return this.close();
     this.#retryTimer = setTimeout(() => this.#retry(), this.#backoff.nextMs());

@@ -15,7 +15,7 @@ export const FAIR_SHARE_BYTES = 64 * 1024;
 /** Someone who waits for the budget. */
 export interface BudgetWaiter {
   /** The budget has room again, or it is the waiter's turn. */
-  budgetFreed(): void;
+  resume(): void;
 }
 
 /** The process's byte budget. */
@@ -73,6 +73,6 @@ export class ByteBudget {
   #wakeAll(): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    for (const waiter of waiting) waiter.budgetFreed();
+    for (const waiter of waiting) waiter.resume();
   }
 }

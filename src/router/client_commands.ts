@@ -6,6 +6,7 @@
 
 import { clock } from "../base/clock.ts";
 import { Encoder, errorReply, utf8 } from "../resp/encoder.ts";
+import type { ClientSelf } from "./client_self.ts";
 import { SYNTAX_ERROR } from "./errors.ts";
 import {
   BAD_CLIENT_NAME,
@@ -24,28 +25,31 @@ export const CLIENT_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   "client|id": ({ session }) => new Encoder(2).integer(session.id).done(),
   "client|getname": ({ session }) => {
     const out = new Encoder(session.protocol);
-    return (session.name === "" ? out.null() : out.bulk(session.name)).done();
+    return (session.client.name === "" ? out.null() : out.bulk(session.client.name)).done();
   },
   "client|setname": ({ session, args }) => {
     const name = textOf(args, 2);
     if (!isClientName(name)) return errorReply(BAD_CLIENT_NAME);
-    session.name = name;
+    session.client = { ...session.client, name };
     return OK;
   },
   "client|setinfo": setInfo,
   "client|getredir": () => new Encoder(2).integer(-1).done(),
-  "client|no-evict": (call) => setFlag(call, (session, on) => session.isNoEvict = on),
-  "client|no-touch": (call) => setFlag(call, (session, on) => session.isNoTouch = on),
+  "client|no-evict": (call) => setFlag(call, (isNoEvict) => ({ isNoEvict })),
+  "client|no-touch": (call) => setFlag(call, (isNoTouch) => ({ isNoTouch })),
   "client|info": ({ session }) =>
     new Encoder(session.protocol).verbatim(`${describe(session)}\n`).done(),
   "client|list": list,
   "client|kill": kill,
 };
 
-function setFlag({ session, args }: LocalCall, set: (session: Session, on: boolean) => void) {
+function setFlag(
+  { session, args }: LocalCall,
+  flag: (isOn: boolean) => Partial<ClientSelf>,
+): Uint8Array {
   const word = wordOf(args, 2);
   if (word !== "on" && word !== "off") return errorReply(SYNTAX_ERROR);
-  set(session, word === "on");
+  session.client = { ...session.client, ...flag(word === "on") };
   return OK;
 }
 
@@ -59,8 +63,8 @@ function setInfo({ session, args }: LocalCall): Uint8Array {
   if (!isClientName(value)) {
     return errorReply(`ERR ${attribute} cannot contain spaces, newlines or special characters.`);
   }
-  if (attribute === "lib-name") session.libraryName = value;
-  else session.libraryVersion = value;
+  if (attribute === "lib-name") session.client = { ...session.client, libraryName: value };
+  else session.client = { ...session.client, libraryVersion: value };
   return OK;
 }
 
@@ -72,23 +76,23 @@ function describe(session: Session): string {
     ["addr", session.remote],
     ["laddr", session.local],
     ["fd", 0],
-    ["name", session.name],
+    ["name", session.client.name],
     ["age", seconds(session.createdMs)],
     ["idle", seconds(session.lastReadMs)],
-    ["flags", session.isNoEvict ? "e" : "N"],
+    ["flags", session.client.isNoEvict ? "e" : "N"],
     ["db", session.database],
     ["sub", 0],
     ["psub", 0],
     ["multi", -1],
-    ["qbuf", session.readBufferBytes],
+    ["qbuf", session.unreadBytes],
     ["obl", 0],
     ["oll", session.depth],
     ["omem", session.unsentBytes],
     ["cmd", session.lastCommand?.name ?? "NULL"],
     ["user", "default"],
     ["resp", session.protocol],
-    ["lib-name", session.libraryName],
-    ["lib-ver", session.libraryVersion],
+    ["lib-name", session.client.libraryName],
+    ["lib-ver", session.client.libraryVersion],
   ];
   return fields.map(([name, value]) => `${name}=${value}`).join(" ");
 }

@@ -34,7 +34,12 @@ export function slotWaitedOut(slotId: number, waitMs: number): string {
   return `ERR handle request, slot ${slotId} is blocked by a change that took longer than ${waitMs} ms`;
 }
 
-/** A backend that could not be reached, or was lost, and why. Codis 3.2's form. */
+/** A backend that cannot be reached, and why: the request was not sent. Codis 3.2's form. */
+export function backendDown(address: string, cause: string): string {
+  return `ERR handle request, backend conn failure, ${address}: ${cause}`;
+}
+
+/** A backend that was lost after the request was sent, and why. Codis 3.2's form. */
 export function backendFailure(address: string, cause: string): string {
   return `ERR handle response, backend conn failure, ${address}: ${cause}`;
 }

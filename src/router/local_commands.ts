@@ -9,6 +9,7 @@ import { slotIdOf } from "../hash/slot_id.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { Encoder, errorReply, type Protocol, utf8 } from "../resp/encoder.ts";
 import { CLIENT_COMMANDS } from "./client_commands.ts";
+import { ANONYMOUS } from "./client_self.ts";
 import { COMMAND_COMMANDS } from "./command_commands.ts";
 import { NO_AUTH, SYNTAX_ERROR, unknownSubcommand, WRONG_PASSWORD, wrongArity } from "./errors.ts";
 import { info, REDIS_VERSION } from "./info.ts";
@@ -56,8 +57,7 @@ const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
   reset: ({ session }) => {
     session.database = 0;
     session.protocol = 2;
-    session.name = "";
-    session.isNoEvict = session.isNoTouch = false;
+    session.client = ANONYMOUS;
     setAuthenticated(session, session.router.options.password === "");
     session.isFenced = true;
     return utf8("+RESET\r\n");
@@ -168,7 +168,7 @@ function hello(call: LocalCall): Uint8Array | null {
     );
   }
   const speak = () => {
-    if (name !== null) session.name = name;
+    if (name !== null) session.client = { ...session.client, name };
     if (protocol !== session.protocol) session.isFenced = true;
     session.protocol = protocol;
     return greeting(session);

@@ -12,13 +12,14 @@
 import { clock } from "../base/clock.ts";
 import { COMMANDS } from "../command/command_table.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
+import type { AcceptedConnection } from "../io/listen.ts";
 import type { Backend } from "./backend.ts";
 import { BackendPool, type Server } from "./backend_pool.ts";
 import { ByteBudget } from "./byte_budget.ts";
 import { MAX_CLIENTS } from "./errors.ts";
 import { errorReply } from "../resp/encoder.ts";
 import type { RouterOptions } from "./options.ts";
-import { type ClientConnection, Session } from "./session.ts";
+import { Session } from "./session.ts";
 import { Slot } from "./slot.ts";
 import type { SlotFill, SlotTable } from "./slot_table.ts";
 import { CommandStats, newTotals } from "./stats.ts";
@@ -83,7 +84,7 @@ export class Router implements SlotTable {
   // -- sessions -------------------------------------------------------------------------------
 
   /** Takes an accepted connection; over max_clients it is told so and closed. */
-  accept(connection: ClientConnection): void {
+  accept(connection: AcceptedConnection): void {
     clock.tick();
     if (this.sessions.size >= this.options.maxClients) {
       this.totals.rejectedConnections++;

@@ -18,31 +18,24 @@
 import { clock } from "../base/clock.ts";
 import { changeState, type StateMoves } from "../base/state.ts";
 import { type ByteSource, openSource, type SourceOwner } from "../io/byte_source.ts";
+import { type AcceptedConnection, printAddress } from "../io/listen.ts";
 import { atTurnEnd, type TurnWork } from "../io/turn.ts";
 import { type BatchOwner, WriteBatch } from "../io/write_batch.ts";
 import type { Command } from "../command/command.ts";
 import { errorReply, type Protocol } from "../resp/encoder.ts";
 import { RequestParser } from "../resp/request_parser.ts";
-import type { Backend } from "./backend.ts";
-import { type BudgetWaiter, FAIR_SHARE_BYTES } from "./byte_budget.ts";
+import { FAIR_SHARE_BYTES } from "./byte_budget.ts";
+import { overdueReason } from "./deadlines.ts";
+import { ANONYMOUS, type ClientSelf } from "./client_self.ts";
 import { dispatch } from "./dispatch.ts";
 import { PASS_THROUGH_BYTES, PassThrough } from "./pass_through.ts";
+import { ReplyPressure } from "./reply_pressure.ts";
 import { acquireRequest, recycleRequest, type Request } from "./request.ts";
 import type { Router } from "./router.ts";
 import type { Slot } from "./slot.ts";
 
 /** Where a session is in its life; see the drawing above. */
 export type SessionState = "open" | "draining" | "closed";
-
-/** An accepted connection. */
-export interface ClientConnection {
-  read(bytes: Uint8Array): Promise<number | null>;
-  write(bytes: Uint8Array): Promise<number>;
-  closeWrite(): Promise<void>;
-  close(): void;
-  readonly localAddr: Deno.Addr;
-  readonly remoteAddr: Deno.Addr;
-}
 
 /** Unsent reply bytes past which no more requests are read. */
 const OUTPUT_BYTES_HIGH = 1024 * 1024;
@@ -54,10 +47,6 @@ const REQUEST_BYTES_HIGH = 2 * 1024 * 1024;
 const REPLY_BYTES_HIGH = 4 * 1024 * 1024;
 /** What a session's replies are taken to be before any was seen, in bytes. */
 const REPLY_BYTES_FIRST_GUESS = 8 * 1024;
-/** Partial request bytes that need no leave of the byte budget. */
-const PARTIAL_BYTES_FREE = 64 * 1024;
-/** Upload speed that keeps an unfinished request alive past its deadline, bytes per millisecond. */
-const PARTIAL_BYTES_PER_MS = 16;
 /** How long a closed-down session's input is read away so that its last reply is not lost. */
 const LINGER_MS = 1000;
 
@@ -68,7 +57,7 @@ const MOVES: StateMoves<SessionState> = {
 };
 
 /** A connected client; see the drawing above. */
-export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter {
+export class Session implements SourceOwner, BatchOwner, TurnWork {
   readonly id: number;
   readonly router: Router;
   readonly parser = new RequestParser();
@@ -79,11 +68,8 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
   isAuthenticated: boolean;
   protocol: Protocol = 2;
   database = 0;
-  name = "";
-  libraryName = "";
-  libraryVersion = "";
-  isNoEvict = false;
-  isNoTouch = false;
+  /** What the client says of itself; replaced, never changed, since most share the default. */
+  client: ClientSelf = ANONYMOUS;
   lastCommand: Command | null = null;
   lastReadMs: number;
   isQueuedForTurnEnd = false;
@@ -93,7 +79,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
   isFenced = false;
 
   #state: SessionState = "open";
-  readonly #connection: ClientConnection;
+  readonly #connection: AcceptedConnection;
   readonly #source: ByteSource;
   readonly #batch: WriteBatch;
   #head: Request | null = null;
@@ -111,13 +97,12 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
   #isLingering = false;
   #drainingMs = 0;
   #lastWroteMs = 0;
-  #isOverflowing = false;
   #isOverflowed = false;
   #isWriteClosed = false;
-  #pausedBackends: Backend[] = [];
+  readonly #pressure = new ReplyPressure();
   #passThrough: PassThrough | null = null;
 
-  constructor(id: number, connection: ClientConnection, router: Router) {
+  constructor(id: number, connection: AcceptedConnection, router: Router) {
     const { options } = router;
     this.id = id;
     this.router = router;
@@ -145,9 +130,9 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
     return this.#batch.queuedBytes + this.#heldBytes;
   }
 
-  /** Bytes of the read buffer. */
-  get readBufferBytes(): number {
-    return this.#source.bytes.length;
+  /** Bytes received and not dispatched yet. */
+  get unreadBytes(): number {
+    return this.#source.end - this.#source.start;
   }
 
   /** Begins to read; the router calls it once. */
@@ -267,7 +252,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
     const source = this.#source;
     if (this.parser.isInRequest || this.#passThrough !== null) {
       if (this.#partialSinceMs === 0) this.#partialSinceMs = clock.nowMs;
-      if (!this.#mayHoldPartial(source.end - source.start)) return;
+      if (!this.#mayHoldPartial(this.unreadBytes)) return;
     } else {
       this.#partialSinceMs = 0;
     }
@@ -276,7 +261,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
 
   /** Asks the byte budget for leave to hold a growing request; false when it must wait. */
   #mayHoldPartial(bytes: number): boolean {
-    if (bytes <= PARTIAL_BYTES_FREE) return true;
+    if (bytes <= FAIR_SHARE_BYTES) return true;
     const { budget, options } = this.router;
     if (bytes > options.sessionBufferBytesMax) {
       this.#passThrough = PassThrough.discard(
@@ -301,10 +286,6 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
     this.#partialBytes = 0;
     this.#partialSinceMs = 0;
     this.router.budget.leave(this);
-  }
-
-  budgetFreed(): void {
-    this.resume();
   }
 
   /** Looks again whether a paused session may go on; runs once at the end of a turn. */
@@ -365,7 +346,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
     this.depth++;
   }
 
-  /** Like {@linkcode answer}, and counts the command as answered. */
+  /** As {@linkcode answer}, and counted. */
   answerLocally(command: Command, reply: Uint8Array): void {
     this.router.stats.answered(command.id, 0, reply[0] === 45);
     this.answer(reply);
@@ -385,7 +366,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
     if (this.#head === request) {
       if (request.heldBytes > 0) this.#sendHeld(request);
       this.#send(bytes, start, end);
-      if (this.#batch.queuedBytes > OUTPUT_BYTES_PAUSE) this.#outputIsHigh(request);
+      if (this.#batch.queuedBytes > OUTPUT_BYTES_PAUSE) this.#pressure.isHigh(request);
       if (isLast) {
         this.#settle(request);
         this.#shift();
@@ -393,6 +374,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
     } else {
       request.hold(bytes, start, end);
       this.holds(end - start);
+      if (this.#heldBytes > OUTPUT_BYTES_PAUSE) this.#pressure.isHigh(request);
       if (isLast) this.#settle(request);
     }
   }
@@ -486,6 +468,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
       if (request.heldBytes > 0) this.#sendHeld(request);
       if (request.state !== "settled") break;
     }
+    if (this.#pressure.isActive) this.#pressureMayEnd();
     if (this.#isPaused || this.#state !== "open") atTurnEnd(this);
   }
 
@@ -503,6 +486,11 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
     this.#batchGrew();
   }
 
+  /** Lets paused backends go on once the client has taken most of what waited for it. */
+  #pressureMayEnd(): void {
+    if (this.unsentBytes <= OUTPUT_BYTES_PAUSE / 2) this.#pressure.end();
+  }
+
   #batchGrew(): void {
     const queued = this.#batch.queuedBytes;
     if (queued > OUTPUT_BYTES_PAUSE && queued > this.router.options.sessionBufferBytesMax) {
@@ -514,11 +502,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
     this.#lastWroteMs = clock.nowMs;
     this.router.budget.release(bytes);
     this.router.totals.outputBytes += bytes;
-    const queued = this.#batch.queuedBytes;
-    if (this.#pausedBackends.length > 0 && queued < OUTPUT_BYTES_PAUSE / 2) {
-      this.#isOverflowing = false;
-      this.#resumeBackends();
-    }
+    if (this.#pressure.isActive) this.#pressureMayEnd();
     if (this.#isPaused || this.#state !== "open") atTurnEnd(this);
   }
 
@@ -528,23 +512,9 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
 
   // -- slow readers ---------------------------------------------------------------------------
 
-  #outputIsHigh(request: Request): void {
-    const backend = request.backend;
-    if (this.#isOverflowing || backend === null || this.#pausedBackends.includes(backend)) return;
-    backend.pauseReading();
-    this.#pausedBackends.push(backend);
-  }
-
   /** Others have waited long enough for this session to read: from now on its replies pile up. */
   losePatience(): void {
-    this.#isOverflowing = true;
-    this.#resumeBackends();
-  }
-
-  #resumeBackends(): void {
-    const backends = this.#pausedBackends;
-    this.#pausedBackends = [];
-    for (const backend of backends) backend.resumeReading();
+    this.#pressure.losePatience();
   }
 
   /** The session holds more than it may: it is closed at the end of the turn. */
@@ -579,31 +549,17 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
     const { options } = this.router;
     this.#passThrough?.tick();
     if (this.#isWriteClosed && now - this.#drainingMs > LINGER_MS) return this.close();
-    let reason = "";
-    if (this.#batch.queuedBytes > 0) {
-      if (
-        options.sessionWriteMs > 0 &&
-        now - Math.max(this.#lastWroteMs, this.lastReadMs) > options.sessionWriteMs
-      ) {
-        reason = "it takes none of its replies";
-      }
-    } else if (
-      !this.isAuthenticated && options.sessionAuthMs > 0 &&
-      now - this.createdMs > options.sessionAuthMs
-    ) {
-      reason = "it has not authenticated";
-    } else if (this.depth === 0 && this.#partialSinceMs > 0 && !this.#isPaused) {
-      const received = this.#source.end - this.#source.start +
-        (this.#passThrough?.passedBytes ?? 0);
-      const allowedMs = options.sessionPartialMs + received / PARTIAL_BYTES_PER_MS;
-      if (options.sessionPartialMs > 0 && now - this.#partialSinceMs > allowedMs) {
-        reason = "its request stays unfinished";
-      }
-    } else if (
-      this.depth === 0 && options.sessionIdleMs > 0 && now - this.lastReadMs > options.sessionIdleMs
-    ) {
-      reason = "it sends nothing";
-    }
+    const reason = overdueReason(options, {
+      nowMs: now,
+      createdMs: this.createdMs,
+      lastReadMs: this.lastReadMs,
+      lastWroteMs: this.#lastWroteMs,
+      unfinishedSinceMs: this.#isPaused ? 0 : this.#partialSinceMs,
+      unfinishedBytes: this.unreadBytes + (this.#passThrough?.passedBytes ?? 0),
+      hasUnsent: this.#batch.queuedBytes > 0,
+      hasRequests: this.depth > 0,
+      isAuthenticated: this.isAuthenticated,
+    });
     if (reason === "") return;
     this.router.totals.timedOutSessions++;
     this.router.events.sessionTimedOut(this, reason);
@@ -623,7 +579,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
     this.#batch.reset();
     this.#passThrough?.abandon();
     this.#passThrough = null;
-    this.#resumeBackends();
+    this.#pressure.end();
     for (let request = this.#head; request !== null;) {
       const next: Request | null = request.next;
       request.next = null;
@@ -640,10 +596,4 @@ export class Session implements SourceOwner, BatchOwner, TurnWork, BudgetWaiter 
     }
     this.router.sessionClosed(this);
   }
-}
-
-function printAddress(address: Deno.Addr): string {
-  if (!("hostname" in address)) return "";
-  const host = address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname;
-  return `${host}:${address.port}`;
 }

@@ -1,0 +1,215 @@
+/**
+ * The life of the proxy process.
+ *
+ *      bind ─► http ─► coordinator ─► register ─► online ─► slots filled ─► accept ─► serve
+ *                                                                                        │
+ *      exit 0 ◄─ fence and entry removed ◄─ sessions drained (bounded) ◄─ stop accepting ◄┘
+ *                                                          SIGTERM, SIGINT, mark_offline
+ *
+ * The port is bound before anything is registered, as in Codis 2.0: clients may connect and wait in
+ * the backlog until the proxy is online.
+ *
+ * @module
+ */
+
+import { formatAddress } from "../base/address.ts";
+import { roomLogger } from "../base/log.ts";
+import type { Config } from "../config/config.ts";
+import type { Coordinator } from "../coordinator/coordinator.ts";
+import { openCoordinator } from "../coordinator/open.ts";
+import { listen } from "../io/listen.ts";
+import { Router, type RouterEvents } from "../router/router.ts";
+import { fillEmptyStore } from "../store/bootstrap.ts";
+import { storeOf } from "../store/store.ts";
+import { serveAdmin } from "./admin.ts";
+import type { Build } from "./debug_vars.ts";
+import { goOnline } from "./go_online.ts";
+import { Listener } from "./listener.ts";
+import { Membership } from "./membership.ts";
+import { newProxyRecord } from "./proxy_record.ts";
+import type { ProxyStart } from "./proxy_start.ts";
+import { routerOptions } from "./router_options.ts";
+import { COMPILED, VERSION } from "./version.ts";
+
+/** Longest time that sessions may take to finish when the proxy stops, in milliseconds. */
+const DRAIN_MS = 10_000;
+/** How long an entry left by a killed process of the same id is waited for, in milliseconds. */
+const TAKEOVER_MS = 3_000;
+/** A pause of this process after which its table is doubted, with the embedded coordinator. */
+const EMBEDDED_GAP_MS = 30_000;
+
+const log = roomLogger("proxy");
+
+/** A proxy that serves. */
+export interface RunningProxy {
+  /** Where Redis clients connect. */
+  readonly address: Deno.NetAddr;
+  /** Where the HTTP endpoint listens. */
+  readonly httpAddress: Deno.NetAddr;
+  /** Settles when the proxy accepts clients with all slots loaded for the first time. */
+  readonly serving: Promise<void>;
+  /** Settles when the proxy has stopped, whoever asked for it. */
+  readonly stopped: Promise<void>;
+  /** Stops: no new clients, requests in flight finished within a bound, then out of the store. */
+  stop(reason: string): Promise<void>;
+}
+
+/**
+ * Starts a proxy.
+ *
+ * @throws {Error} When an address cannot be bound, the coordinator cannot be opened, or another
+ * proxy has the id; nothing is left behind then.
+ */
+export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
+  const { config } = start;
+  const socket = listen(start.listen.hostname, start.listen.port, config.proto);
+  const router = new Router(routerOptions(config, VERSION), routerEvents());
+  const listener = new Listener(socket, router);
+  let coordinator: Coordinator | undefined;
+  let admin: Deno.HttpServer<Deno.NetAddr> | undefined;
+  try {
+    const build: Build = { version: VERSION, compile: COMPILED };
+    let membership: Membership | undefined = undefined;
+    const record = () => (membership as Membership | undefined)?.registration.record ?? own;
+    let isServing = false;
+    // The HTTP endpoint tells about a proxy that is still waiting, so it comes before the rest.
+    admin = serveAdmin(
+      {
+        router,
+        build,
+        proxyRecord: record,
+        staleSeconds: () =>
+          ((membership as Membership | undefined)?.registration.staleMs ?? 0) / 1000,
+        isServing: () => isServing,
+      },
+      start.http.hostname || "0.0.0.0",
+      start.http.port,
+    );
+    const own = newProxyRecord({
+      proxyId: config.proxyId,
+      listen: { hostname: start.listen.hostname, port: listener.address.port },
+      http: { hostname: start.http.hostname, port: admin.addr.port },
+      hostname: Deno.hostname(),
+      pid: Deno.pid,
+      startedMs: performance.timeOrigin + performance.now(),
+    });
+    coordinator = await openCoordinator(config);
+    const store = storeOf(coordinator, config.product);
+    await fillEmptyStore(store, config.servers);
+
+    const serving = Promise.withResolvers<void>();
+    const stopped = Promise.withResolvers<void>();
+    let stopping: Promise<void> | undefined;
+    const stop = (reason: string) => stopping ??= stopAll(reason);
+    membership = new Membership(store, own, router, {
+      askOnline: () => goOnline(store, config.proxyId, config.dashboardAddr),
+      onServing: () => {
+        if (isServing || stopping !== undefined) return;
+        isServing = true;
+        log.info("serving on {address}, http on {http}", {
+          address: formatAddress(listener.address),
+          http: formatAddress(admin!.addr),
+        });
+        listener.run((error) => log.warn("accept failed: {error}", { error }));
+        serving.resolve();
+      },
+      onMarkOffline: () => void stop("the proxy was marked offline"),
+      holdRequests: () => router.holdRequests(),
+      resumeRequests: () => router.resumeRequests(),
+    }, { takeoverMs: TAKEOVER_MS, gapMs: gapMs(config) });
+    const keepAlive = config.backendPingPeriodMs > 0
+      ? setInterval(() => router.keepAlive(), config.backendPingPeriodMs)
+      : undefined;
+
+    const stopAll = async (reason: string) => {
+      log.info("stopping: {reason}", { reason });
+      listener.stop();
+      await router.drainSessions(DRAIN_MS);
+      clearInterval(keepAlive);
+      await membership!.stop();
+      await coordinator!.close();
+      router.close();
+      await admin!.shutdown();
+      log.info("proxy exit");
+      serving.reject(new Error(reason));
+      stopped.resolve();
+    };
+    serving.promise.catch(() => {});
+    await membership.start();
+    return {
+      address: listener.address,
+      httpAddress: admin.addr,
+      serving: serving.promise,
+      stopped: stopped.promise,
+      stop,
+    };
+  } catch (error) {
+    listener.stop();
+    router.close();
+    await coordinator?.close();
+    await admin?.shutdown();
+    throw error;
+  }
+}
+
+/**
+ * Runs a proxy until it is told to stop.
+ *
+ * @returns The exit code: 0 after a clean stop.
+ * @throws {Error} When it cannot be started; see {@linkcode startProxy}.
+ */
+export async function runProxy(start: ProxyStart): Promise<number> {
+  const proxy = await startProxy(start);
+  const onSignal = (signal: Deno.Signal) => () => {
+    void proxy.stop(`got ${signal}`);
+  };
+  const handlers = (["SIGINT", "SIGTERM"] as const).map((signal) =>
+    [signal, onSignal(signal)] as const
+  );
+  for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
+  try {
+    await proxy.stopped;
+    return 0;
+  } finally {
+    for (const [signal, handler] of handlers) Deno.removeSignalListener(signal, handler);
+  }
+}
+
+/** A coordinator's session ends after its timeout: a longer pause means that we were given up. */
+function gapMs(config: Config): number {
+  return config.coordinator === "embedded" ? EMBEDDED_GAP_MS : config.zkSessionTimeoutMs;
+}
+
+/** What the data plane reports, as lines of the log. */
+function routerEvents(): RouterEvents {
+  const router = roomLogger("router");
+  return {
+    backendReady: ({ server, database, protocol }) =>
+      router.info("backend {address} db {database} RESP{protocol} is ready", {
+        address: server.address,
+        database,
+        protocol,
+      }),
+    backendLost: ({ server, database }, cause, wasReady) => {
+      const details = { address: server.address, database, cause };
+      if (wasReady) router.warn("backend {address} db {database} is lost: {cause}", details);
+      else router.debug("backend {address} db {database} cannot be reached: {cause}", details);
+    },
+    sessionOpened: ({ id, remote }) =>
+      router.debug("session {id} opened by {remote}", { id, remote }),
+    sessionClosed: ({ id, remote }) =>
+      router.debug("session {id} of {remote} closed", { id, remote }),
+    sessionOverflowed: ({ id, remote, unsentBytes }) =>
+      router.warn(
+        "session {id} of {remote} closed: {unsentBytes} bytes of replies wait for it, more than session_max_buffer",
+        { id, remote, unsentBytes },
+      ),
+    sessionTimedOut: ({ id, remote }, reason) =>
+      router.info("session {id} of {remote} closed: {reason}", { id, remote, reason }),
+    slotDrainTimedOut: (slotId, backends) =>
+      router.warn("slot {slotId} changes hands without waiting longer; connections cut: {cut}", {
+        slotId,
+        cut: backends.map((backend) => backend.server.address).join(" "),
+      }),
+  };
+}

@@ -1,0 +1,47 @@
+/**
+ * What a proxy registers of itself.
+ *
+ * @module
+ */
+
+import { type Address, formatAddress } from "../base/address.ts";
+import { formatStartAt, type ProxyRecord } from "../model/proxy.ts";
+
+/** Where a proxy listens, and who it is. */
+export interface ProxyIdentity {
+  readonly proxyId: string;
+  /** Where it listens for Redis clients; the port it has, not the one it asked for. */
+  readonly listen: Address;
+  /** Where its HTTP endpoint listens. */
+  readonly http: Address;
+  /** The name of this machine, which stands in for an address that others cannot dial. */
+  readonly hostname: string;
+  readonly pid: number;
+  /** When it started, in milliseconds since 1970; fractions tell two starts apart. */
+  readonly startedMs: number;
+}
+
+/** The record of a proxy that has just started: `offline` until it is set online. */
+export function newProxyRecord(identity: ProxyIdentity): ProxyRecord {
+  return {
+    id: identity.proxyId,
+    addr: formatAddress(advertisedAddress(identity.listen, identity.hostname)),
+    last_event: "",
+    last_event_ts: 0,
+    state: "offline",
+    description: "",
+    debug_var_addr: formatAddress(advertisedAddress(identity.http, identity.hostname)),
+    pid: identity.pid,
+    start_at: formatStartAt(identity.startedMs),
+  };
+}
+
+/**
+ * The address that others are given: the machine's name instead of an empty host, of every
+ * interface and of the loopback ones, as in Codis 2.0 (which knows IPv4 only).
+ */
+export function advertisedAddress(listen: Address, hostname: string): Address {
+  const isLocal = ["", "0.0.0.0", "::", "::1"].includes(listen.hostname) ||
+    listen.hostname.startsWith("127.0.0.");
+  return isLocal ? { hostname, port: listen.port } : listen;
+}

@@ -1,0 +1,409 @@
+/**
+ * The life of a proxy with the coordinator: registered, set online, and there again after a loss.
+ *
+ *     idle ── start ──► registering ──► waiting ──► online ── onOnline: (re)load the table
+ *                            ▲             │  ▲        │
+ *                            │             │  └────────┤ somebody wrote "offline"
+ *                            └── lost ◄────┴───────────┘ own entry is gone: expired, deleted
+ *     any of them ── stop ──► stopping: fence, then own entry removed ──► stopped
+ *     own entry says "mark_offline" ──► onMarkOffline: the process ends itself in order
+ *
+ * Where Codis 2.0 ends the process (session expired, own entry deleted, coordinator away), we keep
+ * serving the last table: the fence stays, and while it stands without an online proxy behind it the
+ * dashboard changes nothing. Only when the fence itself is found removed, or this process was paused,
+ * may the table be old: then requests are held, within a bound, until it was read again.
+ *
+ * @module
+ */
+
+import { Backoff } from "../base/backoff.ts";
+import { roomLogger } from "../base/log.ts";
+import { changeState, type StateMoves } from "../base/state.ts";
+import type { Entry } from "../coordinator/coordinator.ts";
+import { ClosedError, NodeExistsError } from "../coordinator/errors.ts";
+import type { Watch } from "../coordinator/watch.ts";
+import { decodeProxy, type ProxyRecord } from "../model/proxy.ts";
+import { createFence, deleteFence, loadFences } from "../store/fences.ts";
+import { createProxy, deleteProxy, loadProxy, watchProxy } from "../store/proxies.ts";
+import { type Store, StoreError } from "../store/store.ts";
+import { isSameLife } from "./action_receivers.ts";
+
+/** Where a proxy stands; see the drawing above. */
+export type RegistrationState =
+  | "idle"
+  | "registering"
+  | "waiting"
+  | "online"
+  | "stopping"
+  | "stopped";
+
+/** What happens to the process on the way. */
+export interface RegistrationEvents {
+  /** Asks to be set online: writes it, or tells the dashboard; tried again until it resolves. */
+  askOnline(): Promise<void>;
+  /**
+   * The proxy is online, for the first time or again: loads every slot, then serves. Called again
+   * when it rejects, until it resolves.
+   */
+  onOnline(): Promise<void>;
+  /** An operator wants the process to end in order. */
+  onMarkOffline(): void;
+  /** The table may be old: requests wait from now on. */
+  holdRequests(): void;
+  /** The table is new, or the bound is reached: requests go on. */
+  resumeRequests(): void;
+}
+
+/** Times of a registration, in milliseconds. */
+export interface RegistrationTimes {
+  /** How long an entry of the same id may take to end at the start: its process may have died. */
+  readonly takeoverMs: number;
+  /** Between two tries to be set online. @default 3000 */
+  readonly askMs?: number;
+  /** A pause of this process from which on its table is doubted. */
+  readonly gapMs: number;
+  /** Longest time that requests are held. @default 5000 */
+  readonly holdMs?: number;
+}
+
+const MOVES: StateMoves<RegistrationState> = {
+  idle: ["registering", "stopping"],
+  registering: ["waiting", "stopping"],
+  waiting: ["online", "registering", "stopping"],
+  online: ["waiting", "registering", "stopping"],
+  stopping: ["stopped"],
+  stopped: [],
+};
+
+const ASK_MS = 3_000;
+const HOLD_MS = 5_000;
+
+/** Waits between two tries of anything that needs the coordinator. */
+const RETRY = { firstMs: 100, maxMs: 5_000 };
+
+const log = roomLogger("proxy");
+
+/** See the header. */
+export class Registration {
+  readonly #store: Store;
+  readonly #events: RegistrationEvents;
+  readonly #times: RegistrationTimes;
+  readonly #stopping = new AbortController();
+  #state: RegistrationState = "idle";
+  #record: ProxyRecord;
+  #watch: Watch<Entry | undefined> | undefined;
+  #following: Promise<void> = Promise.resolve();
+  #awaySinceMs = 0;
+  #registrations = 0;
+  #isAsking = false;
+  #isLoading = false;
+  #isMarkedOffline = false;
+  #mustLoad = false;
+  #holdTimer: ReturnType<typeof setTimeout> | undefined;
+  #gapTimer: ReturnType<typeof setInterval> | undefined;
+  #seenMs = performance.now();
+
+  /** Registers nothing yet; `record` is the proxy's own, `offline`. */
+  constructor(
+    store: Store,
+    record: ProxyRecord,
+    events: RegistrationEvents,
+    times: RegistrationTimes,
+  ) {
+    this.#store = store;
+    this.#record = record;
+    this.#events = events;
+    this.#times = times;
+  }
+
+  /** Where the proxy stands. */
+  get state(): RegistrationState {
+    return this.#state;
+  }
+
+  /** The proxy as it is registered. */
+  get record(): ProxyRecord {
+    return this.#record;
+  }
+
+  /** How often the proxy has registered; more than 1 after a loss. */
+  get registrations(): number {
+    return this.#registrations;
+  }
+
+  /** How long the table has been without somebody to change it, in milliseconds; 0 when online. */
+  get staleMs(): number {
+    return this.#state === "online" ? 0 : performance.now() - this.#awaySinceMs;
+  }
+
+  /**
+   * Registers the proxy and begins to follow its own entry.
+   *
+   * @throws {StoreError} When another proxy has the id, and keeps it for `takeoverMs`.
+   * @throws {CoordinatorError} When the coordinator cannot be reached.
+   */
+  async start(): Promise<void> {
+    this.#move("registering");
+    this.#awaySinceMs = performance.now();
+    const starting = this.#takeId();
+    this.#following = starting.catch(() => {});
+    await starting;
+    if (this.#stopping.signal.aborted) return;
+    this.#watch = watchProxy(this.#store, this.#record.id);
+    this.#following = this.#follow(this.#watch);
+    const tickMs = Math.max(10, this.#times.gapMs / 4);
+    this.#gapTimer = setInterval(() => this.checkGap(), tickMs);
+  }
+
+  /**
+   * Ends the registration: removes the fence, then the own entry. For when no request is served any
+   * more; what the coordinator does not take now, ends with the session or stays as a fence.
+   */
+  async stop(): Promise<void> {
+    if (this.#state === "stopping" || this.#state === "stopped") return;
+    this.#move("stopping");
+    this.#stopping.abort();
+    clearInterval(this.#gapTimer);
+    this.#watch?.close();
+    await this.#following;
+    this.#resume();
+    try {
+      await deleteFence(this.#store, this.#record.addr);
+      const entry = await loadProxy(this.#store, this.#record.id);
+      if (entry !== undefined && isSameLife(entry, this.#record)) {
+        await deleteProxy(this.#store, this.#record.id);
+      }
+    } catch (error) {
+      log.error("registration not ended in order: {error}", { error });
+    }
+    this.#move("stopped");
+  }
+
+  /**
+   * Notices that this process was paused, and holds requests until the table is known to be new.
+   * Called by a timer; whoever serves requests may call it first, before it serves one.
+   */
+  checkGap(): void {
+    const now = performance.now();
+    const gapMs = now - this.#seenMs;
+    this.#seenMs = now;
+    if (gapMs < this.#times.gapMs || this.#state !== "online") return;
+    log.warn("this process was paused for {gapMs} ms: requests wait", { gapMs: Math.round(gapMs) });
+    this.#hold();
+    this.#checkAfterGap();
+  }
+
+  // -- registering --
+
+  /** Registers for the first time; waits for the entry of an earlier process of ours to end. */
+  async #takeId(): Promise<void> {
+    const { id } = this.#record;
+    const watch = this.#watch = watchProxy(this.#store, id);
+    const timer = setTimeout(() => watch.close(), this.#times.takeoverMs);
+    let holder: Entry | undefined;
+    try {
+      for await (holder of watch) {
+        if (holder === undefined) return await this.#register();
+        log.info("wait for the earlier {id} to end", { id });
+      }
+    } finally {
+      clearTimeout(timer);
+      watch.close();
+    }
+    if (this.#stopping.signal.aborted) return;
+    throw new StoreError(`proxy_id "${id}" is taken: ${holder?.data}`);
+  }
+
+  /** Creates entry and fence. */
+  async #register(): Promise<void> {
+    const record = { ...this.#record, state: "offline" } as const;
+    try {
+      await createProxy(this.#store, record);
+    } catch (error) {
+      // An earlier try of ours may have gone through unheard.
+      const entry = error instanceof NodeExistsError ? await this.#loadOwn() : undefined;
+      if (entry === undefined) throw error;
+    }
+    const isAgain = this.#registrations > 0;
+    if (isAgain && !await this.#isFenced()) {
+      log.warn("our fence was removed while we were away: requests wait for a new table");
+      this.#mustLoad = true;
+      this.#hold();
+    }
+    await createFence(this.#store, record.addr);
+    this.#record = record;
+    this.#registrations++;
+    // Who stops us waits for us, and then removes what we have just made.
+    if (this.#stopping.signal.aborted) return;
+    this.#move("waiting");
+    log.info("{id} is registered at {addr}", { id: record.id, addr: record.addr });
+    this.#ask();
+  }
+
+  async #registerAgain(): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    log.warn("our entry is gone: serving the last table, registering again");
+    if (this.#state === "online") this.#awaySinceMs = performance.now();
+    if (this.#state !== "registering") this.#move("registering");
+    const backoff = new Backoff(RETRY);
+    while (!this.#stopping.signal.aborted) {
+      try {
+        return await this.#register();
+      } catch (error) {
+        if (error instanceof ClosedError) return;
+        log.warn("not registered: {error}", { error });
+        await this.#pause(backoff.nextMs());
+      }
+    }
+  }
+
+  /** The own entry, if it is of this life. */
+  async #loadOwn(): Promise<ProxyRecord | undefined> {
+    const entry = await loadProxy(this.#store, this.#record.id);
+    return entry !== undefined && isSameLife(entry, this.#record) ? entry : undefined;
+  }
+
+  async #isFenced(): Promise<boolean> {
+    return (await loadFences(this.#store)).includes(this.#record.addr);
+  }
+
+  // -- following the own entry --
+
+  async #follow(watch: Watch<Entry | undefined>): Promise<void> {
+    for await (const entry of watch) {
+      const own = entry === undefined ? undefined : this.#parseOwn(entry.data);
+      if (own === undefined) await this.#registerAgain();
+      else this.#see(own);
+    }
+  }
+
+  /** What an entry says of us; `undefined` when it is of another life. */
+  #parseOwn(json: string): ProxyRecord | undefined {
+    try {
+      const entry = decodeProxy(json);
+      return isSameLife(entry, this.#record) ? entry : undefined;
+    } catch (error) {
+      log.error("our entry cannot be read, it stays as it was: {error}", { error });
+      return this.#record;
+    }
+  }
+
+  #see(own: ProxyRecord): void {
+    if (this.#state === "stopping" || this.#state === "stopped") return;
+    this.#record = own;
+    switch (own.state) {
+      case "mark_offline":
+        if (this.#isMarkedOffline) return;
+        this.#isMarkedOffline = true;
+        log.info("marked offline");
+        return this.#events.onMarkOffline();
+      case "online":
+        if (this.#state === "online") return;
+        this.#move("online");
+        log.info("{id} is online", { id: own.id });
+        this.#mustLoad = true;
+        this.#load();
+        return;
+      case "offline":
+        if (this.#state !== "online") return;
+        this.#awaySinceMs = performance.now();
+        this.#move("waiting");
+        log.warn("set offline by somebody: serving the last table, waiting to be online");
+    }
+  }
+
+  /** Asks to be set online until that was heard, or is no longer needed. */
+  async #ask(): Promise<void> {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    try {
+      while (this.#state === "waiting") {
+        try {
+          return await this.#events.askOnline();
+        } catch (error) {
+          const { id } = this.#record;
+          log.warn("wait to be online: {id}: {error}", { id, error });
+          await this.#pause(this.#times.askMs ?? ASK_MS);
+        }
+      }
+    } finally {
+      this.#isAsking = false;
+    }
+  }
+
+  /** Has the table loaded until that worked once after it was last asked for. */
+  async #load(): Promise<void> {
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    const backoff = new Backoff(RETRY);
+    while (this.#mustLoad && !this.#stopping.signal.aborted) {
+      this.#mustLoad = false;
+      try {
+        await this.#events.onOnline();
+      } catch (error) {
+        this.#mustLoad = true;
+        if (error instanceof ClosedError) break;
+        log.error("slots not loaded: {error}", { error });
+        await this.#pause(backoff.nextMs());
+      }
+    }
+    this.#isLoading = false;
+    this.#resume();
+  }
+
+  // -- holding requests --
+
+  #hold(): void {
+    if (this.#holdTimer !== undefined) return;
+    const late = () => {
+      log.error("requests go on with a table that may be old");
+      this.#resume();
+    };
+    this.#holdTimer = setTimeout(late, this.#times.holdMs ?? HOLD_MS);
+    this.#events.holdRequests();
+  }
+
+  #resume(): void {
+    if (this.#holdTimer === undefined) return;
+    clearTimeout(this.#holdTimer);
+    this.#holdTimer = undefined;
+    this.#events.resumeRequests();
+  }
+
+  /** Nobody changed anything behind our back if we were online and fenced all the time. */
+  async #checkAfterGap(): Promise<void> {
+    try {
+      const own = await this.#loadOwn();
+      if (own?.state === "online" && await this.#isFenced()) return this.#resume();
+      // Else registering again, or being set online again, ends in a new table.
+      if (own !== undefined) await createFence(this.#store, own.addr);
+      if (own?.state === "online") {
+        this.#mustLoad = true;
+        await this.#load();
+      }
+    } catch (error) {
+      log.warn("cannot tell what happened during the pause: {error}", { error });
+    }
+  }
+
+  // -- waiting --
+
+  #move(next: RegistrationState): void {
+    this.#state = changeState(MOVES, this.#state, next, "registration");
+  }
+
+  /** Waits, but not once {@linkcode Registration.stop} was called. */
+  #pause(ms: number): Promise<void> {
+    const { signal } = this.#stopping;
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const end = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      signal.addEventListener("abort", end);
+    });
+  }
+}

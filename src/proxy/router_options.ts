@@ -1,0 +1,50 @@
+/**
+ * What the configuration says, in the data plane's terms.
+ *
+ * @module
+ */
+
+import { type Config, configEntries } from "../config/config.ts";
+import { DATABASES, type RouterOptions } from "../router/options.ts";
+
+/** Turns a checked configuration into the router's options. */
+export function routerOptions(config: Config, version: string): RouterOptions {
+  return {
+    readMode: config.readMode,
+    password: config.password.reveal(),
+    backendUser: config.backendUser,
+    backendPassword: (config.backendPassword.isSet ? config.backendPassword : config.password)
+      .reveal(),
+    maxClients: config.maxClients,
+    sessionIdleMs: config.sessionMaxTimeoutMs,
+    sessionAuthMs: config.sessionAuthTimeoutMs,
+    sessionPartialMs: config.sessionPartialTimeoutMs,
+    sessionWriteMs: config.sessionWriteTimeoutMs,
+    sessionReadBytesMax: config.sessionMaxBufsizeBytes,
+    // 0 is Codis 2.0's "unbuffered": one request at a time.
+    sessionPipelineMax: Math.max(1, config.sessionMaxPipeline),
+    sessionBufferBytesMax: config.sessionMaxBufferBytes,
+    proxyBufferBytesMax: config.proxyMaxBufferBytes,
+    backendDialMs: config.backendDialTimeoutMs,
+    backendTimeoutMs: config.backendTimeoutMs,
+    slotWaitMs: config.slotWaitTimeoutMs,
+    destructiveCommands: config.allowsDestructiveCommands,
+    shownConfig: shownConfig(config),
+    version,
+  };
+}
+
+/**
+ * What CONFIG GET shows: the proxy's own keys, secrets masked, and the few of Redis's that clients
+ * and redis-benchmark ask for and that have a true answer here: the proxy itself stores nothing.
+ */
+function shownConfig(config: Config): [name: string, value: string][] {
+  return [
+    ...configEntries(config),
+    ["maxclients", String(config.maxClients)],
+    ["databases", String(DATABASES)],
+    ["timeout", String(Math.floor(config.sessionMaxTimeoutMs / 1000))],
+    ["save", ""],
+    ["appendonly", "no"],
+  ];
+}

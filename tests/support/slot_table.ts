@@ -1,0 +1,38 @@
+/**
+ * A table of slots that only remembers, for tests of what fills it.
+ *
+ * @module
+ */
+
+import type { SlotFill, SlotTable } from "../../src/router/slot_table.ts";
+
+/** Remembers the last fill of each slot; a test may make one slot slow. */
+export class RecordedSlotTable implements SlotTable {
+  /** The slots that have an owner. */
+  readonly fills = new Map<number, SlotFill>();
+  /** Every change, in the order in which it came into force. */
+  readonly history: { slotId: number; fill: SlotFill | undefined }[] = [];
+  readonly #slow = new Map<number, Promise<void>>();
+
+  /** Makes changes of a slot wait; call the result to let them go on. */
+  slow(slotId: number): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#slow.set(slotId, promise);
+    return () => {
+      this.#slow.delete(slotId);
+      resolve();
+    };
+  }
+
+  async fillSlot(fill: SlotFill): Promise<void> {
+    await this.#slow.get(fill.slotId);
+    this.fills.set(fill.slotId, fill);
+    this.history.push({ slotId: fill.slotId, fill });
+  }
+
+  async resetSlot(slotId: number): Promise<void> {
+    await this.#slow.get(slotId);
+    this.fills.delete(slotId);
+    this.history.push({ slotId, fill: undefined });
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * What a proxy registers of itself.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { parseListenAddress } from "../../../src/base/address.ts";
+import { encodeProxy } from "../../../src/model/proxy.ts";
+import { advertisedAddress, newProxyRecord } from "../../../src/proxy/proxy_record.ts";
+
+Deno.test("newProxyRecord() is a Codis 2.0 record, offline", () => {
+  const record = newProxyRecord({
+    proxyId: "proxy_1",
+    listen: parseListenAddress("0.0.0.0:19000"),
+    http: parseListenAddress("10.0.0.5:11000"),
+    hostname: "proxy-host",
+    pid: 14805,
+    startedMs: Date.UTC(2026, 10, 22, 5, 16, 7, 124),
+  });
+  assertEquals(
+    encodeProxy(record),
+    '{"id":"proxy_1","addr":"proxy-host:19000","last_event":"","last_event_ts":0,' +
+      '"state":"offline","description":"","debug_var_addr":"10.0.0.5:11000","pid":14805,' +
+      '"start_at":"2026-11-22 05:16:07.124 +0000 UTC"}',
+  );
+});
+
+Deno.test("advertisedAddress() replaces what other machines cannot dial", () => {
+  const hostOf = (text: string) => advertisedAddress(parseListenAddress(text), "me").hostname;
+  const hosts = [":1", "0.0.0.0:1", "127.0.0.1:1", "127.0.0.9:1", "[::]:1", "[::1]:1"].map(hostOf);
+  assertEquals(new Set(hosts), new Set(["me"]));
+  assertEquals(["10.0.0.1:1", "127.1.0.1:1", "localhost:1", "[fe80::1]:1"].map(hostOf), [
+    "10.0.0.1",
+    "127.1.0.1",
+    "localhost",
+    "fe80::1",
+  ]);
+});
