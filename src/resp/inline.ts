@@ -20,7 +20,8 @@ const SINGLE_QUOTE = 39;
 
 /**
  * Splits a line as Redis's `sdssplitargs` does: words between blanks; in `"…"` the escapes
- * `\n \r \t \b \a \xHH`, in `'…'` only `\'`; a closing quote must be followed by a blank.
+ * `\n \r \t \b \a \xHH`, in `'…'` only `\'`; a closing quote must be followed by a blank; a NUL
+ * byte ends the line.
  *
  * Borrows `bytes[start, end)` during the call.
  *
@@ -29,15 +30,16 @@ const SINGLE_QUOTE = 39;
 export function splitInline(bytes: Uint8Array, start: number, end: number): InlineRequest | null {
   const words: Uint8Array[] = [];
   const word = new Uint8Array(end - start);
+  // To Redis the line is a C string.
+  const nul = bytes.indexOf(0, start);
+  if (nul >= 0 && nul < end) end = nul;
   let at = start;
   for (;;) {
     while (at < end && isBlank(bytes[at]!)) at++;
     if (at >= end) return encode(words);
-    const from = at;
     at = readWord(bytes, at, end, word);
     if (at < 0) return null;
     words.push(word.slice(0, wordLength));
-    if (at === from) at++;
   }
 }
 
@@ -74,7 +76,7 @@ function readWord(bytes: Uint8Array, at: number, end: number, out: Uint8Array): 
       if (at + 1 < end && !isBlank(bytes[at + 1]!)) return -1;
       at++;
       break;
-    } else if (quote === 0 && isBlank(byte)) {
+    } else if (quote === 0 && endsWord(byte)) {
       break;
     } else if (quote === 0 && (byte === DOUBLE_QUOTE || byte === SINGLE_QUOTE)) {
       quote = byte;
@@ -88,9 +90,14 @@ function readWord(bytes: Uint8Array, at: number, end: number, out: Uint8Array): 
   return at;
 }
 
-/** C's isspace, and NUL, which ends a C string and so a line. */
+/** C's isspace: what may stand between words, and after a closing quote. */
 function isBlank(byte: number): boolean {
-  return byte === 32 || (byte >= 9 && byte <= 13) || byte === 0;
+  return byte === 32 || (byte >= 9 && byte <= 13);
+}
+
+/** What ends a word without quotes: not all blanks do, in Redis. */
+function endsWord(byte: number): boolean {
+  return byte === 32 || byte === 9 || byte === 10 || byte === 13;
 }
 
 function hexDigit(byte: number): number {

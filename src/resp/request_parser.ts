@@ -34,6 +34,8 @@ const LF = 10;
 const DOLLAR = 36;
 const STAR = 42;
 
+/** Most digits of a length; below them a number is exact. */
+const DIGITS_MAX = 15;
 /** Arguments whose spans' memory is kept from one request to the next. */
 const SPANS_KEPT = 1024;
 
@@ -240,18 +242,16 @@ export class RequestParser implements Arguments {
       if (digit < 0 || digit > 9) break;
       value = value * 10 + digit;
       at++;
-      if (at - firstDigit > 15) {
-        this.#fail(invalid);
+      if (at - firstDigit > DIGITS_MAX) {
+        // No length is that long. As Redis, say so when the line ends, or does not in 64 KB.
+        const cr = bytes.indexOf(CR, at);
+        const isEnded = cr >= 0 && cr < end;
+        if (!isEnded && end - from <= INLINE_BYTES_MAX) return INCOMPLETE;
+        this.#fail(isEnded ? invalid : tooLong);
         return INVALID;
       }
     }
-    if (at >= end || (at + 1 >= end && bytes[at] === CR)) {
-      if (end - from > INLINE_BYTES_MAX) {
-        this.#fail(tooLong);
-        return INVALID;
-      }
-      return INCOMPLETE;
-    }
+    if (at >= end || (at + 1 >= end && bytes[at] === CR)) return INCOMPLETE;
     const digits = at - firstDigit;
     if (
       bytes[at] !== CR || bytes[at + 1] !== LF || digits === 0 ||

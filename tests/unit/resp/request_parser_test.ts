@@ -1,0 +1,110 @@
+/**
+ * Promises of the request parser.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import {
+  BULK_BYTES_MAX,
+  ELEMENTS_MAX,
+  INLINE_BYTES_MAX,
+  RequestParser,
+} from "../../../src/resp/request_parser.ts";
+import { parsePieces } from "../../support/parsed.ts";
+import { latin1, waysToArrive } from "../../support/pieces.ts";
+import { REQUEST_CASES } from "../../support/request_cases.ts";
+
+for (const { name, bytes, requests, error, isBeforeAuth } of REQUEST_CASES) {
+  Deno.test(`RequestParser finds the same in ${name}, however the bytes arrive`, () => {
+    for (const pieces of waysToArrive(latin1(bytes))) {
+      const parsed = parsePieces(pieces, isBeforeAuth !== true);
+      assertEquals(parsed.requests, requests);
+      assertEquals(parsed.error, error === undefined ? "" : `ERR Protocol error: ${error}`);
+      if (error === undefined) assert(!parsed.isInRequest, "nothing is left over");
+    }
+  });
+}
+
+Deno.test("RequestParser hands on exactly the client's bytes, and inline commands as arrays", () => {
+  const array = "*2\r\n$4\r\nECHO\r\n$1\r\na\r\n";
+  const { forwarded } = parsePieces([latin1(`*0\r\n${array}ECHO  'a'\r\n${array}`)]);
+  assertEquals(forwarded, [array, array, array]);
+});
+
+Deno.test("RequestParser looks at each byte once, in however many reads a bulk arrives", () => {
+  const parser = new RequestParser();
+  const head = latin1("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$500000000\r\n");
+  assertEquals(parser.parse(head, 0, head.length), "more");
+  // What was understood may be overwritten: only the length of what came is looked at from now on.
+  const buffer = new Uint8Array(1_000_000);
+  for (let end = head.length; end < buffer.length; end += 1000) {
+    assertEquals(parser.parse(buffer, 0, end), "more");
+  }
+  assertEquals(parser.parsedBytes, head.length);
+  assertEquals(parser.count, 2);
+});
+
+Deno.test("RequestParser accepts the largest bulk and the most arguments, and not one more", () => {
+  const outcomeOf = (text: string) => {
+    const bytes = latin1(text);
+    return new RequestParser().parse(bytes, 0, bytes.length);
+  };
+  assertEquals(outcomeOf(`*1\r\n$${BULK_BYTES_MAX}\r\n`), "more");
+  assertEquals(outcomeOf(`*1\r\n$${BULK_BYTES_MAX + 1}\r\n`), "error");
+  assertEquals(outcomeOf(`*${ELEMENTS_MAX}\r\n`), "more");
+  assertEquals(outcomeOf(`*${ELEMENTS_MAX + 1}\r\n`), "error");
+  assertEquals(outcomeOf("y".repeat(INLINE_BYTES_MAX)), "more");
+  assertEquals(outcomeOf("y".repeat(INLINE_BYTES_MAX + 1)), "error");
+});
+
+Deno.test("RequestParser finds a request of 1 048 576 arguments", () => {
+  const bytes = new Uint8Array(10 + ELEMENTS_MAX * 7).fill(0);
+  bytes.set(latin1(`*${ELEMENTS_MAX}\r\n`));
+  const one = latin1("$1\r\nw\r\n");
+  for (let at = 10; at < bytes.length; at += 7) bytes.set(one, at);
+  const parser = new RequestParser();
+  assertEquals(parser.parse(bytes, 0, bytes.length), "request");
+  assertEquals(parser.count, ELEMENTS_MAX);
+  assertEquals(parser.end(ELEMENTS_MAX - 1), bytes.length - 2);
+  assertEquals(parser.requestEnd, bytes.length);
+});
+
+Deno.test("RequestParser reports a large bulk once, with the bytes that are missing", () => {
+  const parser = new RequestParser();
+  parser.largeBytes = 100;
+  const head = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000\r\n";
+  const bytes = latin1(`${head}${"v".repeat(1000)}\r\n`);
+  assertEquals(parser.parse(bytes, 0, head.length + 10), "large");
+  assertEquals(parser.bulkMissing, 992);
+  assertEquals([parser.count, parser.announced], [2, 3]);
+  assertEquals(parser.parse(bytes, 0, head.length + 500), "more");
+  assertEquals(parser.parse(bytes, 0, bytes.length), "request");
+  assertEquals(parser.count, 3);
+});
+
+Deno.test("RequestParser takes a large bulk that is there as a whole like any other", () => {
+  const parser = new RequestParser();
+  parser.largeBytes = 100;
+  const bytes = latin1(`*2\r\n$4\r\nECHO\r\n$200\r\n${"v".repeat(200)}\r\n`);
+  assertEquals(parser.parse(bytes, 0, bytes.length), "request");
+});
+
+Deno.test("RequestParser keeps its place when the buffer slides between reads", () => {
+  const request = latin1("*2\r\n$4\r\nECHO\r\n$26\r\nabcdefghijklmnopqrstuvwxyz\r\n");
+  const parser = new RequestParser();
+  const buffer = new Uint8Array(256);
+  let start = 200;
+  let end = start;
+  for (const byte of request) {
+    buffer[end++] = byte;
+    const outcome = parser.parse(buffer, start, end);
+    if (outcome === "request") break;
+    assertEquals(outcome, "more");
+    buffer.copyWithin(start - 1, start, end); // one byte nearer to the front
+    start--;
+    end--;
+  }
+  assertEquals(parser.count, 2);
+  assertEquals(buffer.subarray(parser.start(1), parser.end(1)), request.subarray(19, 45));
+});
