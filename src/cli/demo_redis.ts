@@ -4,6 +4,8 @@
  * @module
  */
 
+import { listen } from "../io/listen.ts";
+
 /** Longest time that a server may take to start, in milliseconds. */
 const START_MS = 10_000;
 /** Longest time that a server may take to end before it is killed, in milliseconds. */
@@ -116,8 +118,8 @@ function drainUntilReady(stdout: ReadableStream<Uint8Array>): Promise<boolean> {
 }
 
 function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
+  const listener = listen("127.0.0.1", 0);
+  const { port } = listener.addr as Deno.NetAddr;
   listener.close();
   return port;
 }

@@ -33,13 +33,21 @@ export interface ContractSubject {
   start(): Promise<ContractStore>;
 }
 
-/** Registers the suite. */
-export function testCoordinator(subject: ContractSubject): void {
+/**
+ * Registers the suite.
+ *
+ * @param register Hands a test to `Deno.test`; called from the subject's own file, so that the tests
+ * count as that file's.
+ */
+export function testCoordinator(
+  subject: ContractSubject,
+  register: (name: string, body: () => Promise<void>) => void,
+): void {
   const test = (
     promise: string,
     body: (store: ContractStore, first: Coordinator, second: Coordinator) => Promise<void>,
   ) =>
-    Deno.test(`${subject.name} coordinator ${promise}`, async () => {
+    register(`${subject.name} coordinator ${promise}`, async () => {
       await using store = await subject.start();
       const first = await store.open();
       const second = await store.open();

@@ -18,4 +18,4 @@ testCoordinator({
       [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
     };
   },
-});
+}, (name, body) => Deno.test(name, body));
