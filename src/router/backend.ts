@@ -438,14 +438,14 @@ function deliver(
   isLast: boolean,
 ): void {
   request.replyBytes += end - start;
-  if (request.gather !== null) request.gather.partReplied(request, bytes, start, end, isLast);
+  if (request.taker !== null) request.taker.partReplied(request, bytes, start, end, isLast);
   else if (request.session !== null) request.session.replied(request, bytes, start, end, isLast);
   else if (isLast) recycleRequest(request); // our own PING
 }
 
 /** Tells whoever asked that there will be no reply. */
 export function failRequest(request: Request, text: string): void {
-  if (request.gather !== null) request.gather.partFailed(request, text);
+  if (request.taker !== null) request.taker.partFailed(request, text);
   else if (request.session !== null) request.session.requestFailed(request, text);
   else recycleRequest(request);
 }

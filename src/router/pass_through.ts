@@ -42,6 +42,8 @@ export class PassThrough {
   #isDiscarding: boolean;
   #backend: Backend | null = null;
   #waitingSinceMs = 0;
+  #key: Uint8Array = new Uint8Array(0);
+  #isFetchingKey = false;
   /** A request is an array of bulks, so it is framed as a reply is. */
   readonly #framer = new ReplyFramer();
 
@@ -71,7 +73,9 @@ export class PassThrough {
     if (key === 0 || key >= parser.count) return null;
     const slotId = slotIdOf(parser.bytes, parser.start(key), parser.end(key));
     session.lastCommand = command;
-    return new PassThrough(session, command, session.router.slots[slotId]!, "");
+    const passThrough = new PassThrough(session, command, session.router.slots[slotId]!, "");
+    passThrough.#key = parser.bytes.slice(parser.start(key), parser.end(key));
+    return passThrough;
   }
 
   /** Reads the rest of the current request away and answers it with `error`. */
@@ -112,7 +116,9 @@ export class PassThrough {
       this.#giveUp(SLOT_NOT_READY);
       return true;
     }
-    if (!slot.isOpen) {
+    if (slot.isMigrating) {
+      if (this.#isFetchingKey || !this.#fetchKey(slot)) return this.#isDiscarding;
+    } else if (!slot.isOpen) {
       if (this.#waitingSinceMs === 0) this.#waitingSinceMs = clock.nowMs;
       slot.whenOpen(() => session.resume());
       return false;
@@ -128,6 +134,18 @@ export class PassThrough {
     this.#backend = backend;
     if (!backend.begin(request)) this.#isDiscarding = true;
     return true;
+  }
+
+  /** Has the key of a migrating slot brought to its new server; false while it is on its way. */
+  #fetchKey(slot: Slot): boolean {
+    this.#isFetchingKey = true;
+    const isThere = slot.fetchKey(this.#session.database, this.#key, (error) => {
+      this.#isFetchingKey = false;
+      if (error !== "") this.#giveUp(error);
+      this.#session.resume();
+    });
+    if (isThere) this.#isFetchingKey = false;
+    return isThere;
   }
 
   #giveUp(error: string): void {
