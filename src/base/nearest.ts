@@ -6,7 +6,7 @@
 
 import { levenshteinDistance } from "@std/text/levenshtein-distance";
 
-/** At most this many edits, and never more than a third of the name, still count as a typing slip. */
+/** At most this many edits, and never more than half of the name, still count as a typing slip. */
 const EDITS_MAX = 3;
 
 /**
@@ -27,7 +27,7 @@ export function nearestName(word: string, names: Iterable<string>): string | und
     if (edits < nearestEdits) [nearest, nearestEdits] = [name, edits];
   }
   if (nearest === undefined) return undefined;
-  const editsAllowed = Math.min(EDITS_MAX, Math.max(1, Math.floor(nearest.length / 3)));
+  const editsAllowed = Math.min(EDITS_MAX, Math.max(1, Math.floor(nearest.length / 2)));
   return nearestEdits <= editsAllowed ? nearest : undefined;
 }
 

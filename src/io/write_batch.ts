@@ -84,7 +84,6 @@ export class WriteBatch implements TurnWork {
     this.queuedBytes += length;
     let open = this.#open;
     if (open === null) {
-      if (length >= CHUNK_BYTES_MAX) return this.#appendLarge(bytes, start, end);
       open = this.#open = borrowChunk(Math.max(length, this.#typicalBytes));
       this.#openLength = 0;
       atTurnEnd(this);
@@ -103,28 +102,19 @@ export class WriteBatch implements TurnWork {
     this.#appendAcross(bytes, start, end);
   }
 
-  /** Copies a span that does not fit the open chunk. */
+  /** Copies a span that does not fit the open chunk: fills chunk after chunk. */
   #appendAcross(bytes: Uint8Array, start: number, end: number): void {
-    const open = this.#open!;
-    const room = open.length - this.#openLength;
-    open.set(bytes.subarray(start, start + room), this.#openLength);
-    this.#openLength = open.length;
-    this.#closeOpen();
-    if (end - start - room >= CHUNK_BYTES_MAX) {
-      this.#appendLarge(bytes, start + room, end);
-    } else {
-      const next = this.#open = borrowChunk(CHUNK_BYTES_MAX);
-      next.set(bytes.subarray(start + room, end));
-      this.#openLength = end - start - room;
-      atTurnEnd(this);
+    let open = this.#open!;
+    while (start < end) {
+      if (this.#openLength === open.length) {
+        this.#closeOpen();
+        open = this.#open = borrowChunk(CHUNK_BYTES_MAX);
+      }
+      const length = Math.min(end - start, open.length - this.#openLength);
+      open.set(bytes.subarray(start, start + length), this.#openLength);
+      this.#openLength += length;
+      start += length;
     }
-    if (this.queuedBytes >= EARLY_FLUSH_BYTES) this.flush();
-  }
-
-  #appendLarge(bytes: Uint8Array, start: number, end: number): void {
-    this.#closeOpen();
-    this.#full.push(bytes.slice(start, end));
-    atTurnEnd(this);
     if (this.queuedBytes >= EARLY_FLUSH_BYTES) this.flush();
   }
 

@@ -1,0 +1,123 @@
+/**
+ * The command `demo`: a whole throw-away cluster on this machine.
+ *
+ *     temp folder ─► N redis-servers ─► proxy in front ─► Ctrl-C, SIGTERM, or anything going wrong
+ *          ▲                ▲                ▲                              │
+ *          └────────────────┴────────────────┴──────── undone, last first ◄─┘
+ *
+ * @module
+ */
+
+import { parseListenAddress } from "../base/address.ts";
+import { parseLogLevel, startLog, stopLog } from "../base/log.ts";
+import { parseConfig } from "../config/config.ts";
+import { type RunningProxy, startProxy } from "../proxy/proxy.ts";
+import { type Command, type FlagValues, readFlag } from "./command.ts";
+import { DemoRedis } from "./demo_redis.ts";
+import { addressFlags } from "./proxy.ts";
+
+/** Most redis-servers that a demo starts. */
+const REDIS_MAX = 64;
+
+/** What ends a demo. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** See the header. */
+export const demoCommand: Command = {
+  name: "demo",
+  summary: "Start redis-servers and a proxy in front of them, to try it; Ctrl-C ends all.",
+  flags: [
+    { name: "redis", value: "number", default: "2", help: "how many redis-servers to start" },
+    ...addressFlags("127.0.0.1:9000", "127.0.0.1:9001"),
+    { name: "log-level", value: "level", default: "warn", help: "error, warn, info or debug" },
+  ],
+  run: runDemo,
+};
+
+async function runDemo(values: FlagValues): Promise<number> {
+  const count = readFlag(values, "redis", parseRedisCount);
+  const listen = readFlag(values, "addr", parseListenAddress);
+  const http = readFlag(values, "http-addr", parseListenAddress);
+  // From the first moment on: what was started by then is undone in any case.
+  await using undo = new AsyncDisposableStack();
+  const interrupted = undo.adopt(listenForEnd(), ({ stop }) => stop());
+  startLog({ level: parseLogLevel(values["log-level"]!) });
+  undo.defer(stopLog);
+
+  const folder = undo.adopt(await Deno.makeTempDir({ prefix: "codis-demo-" }), removeFolder);
+  const servers: DemoRedis[] = [];
+  for (let i = 0; i < count && !interrupted.isSeen(); i++) {
+    servers.push(undo.adopt(await DemoRedis.start(folder), (redis) => redis.stop()));
+  }
+  const addrs = servers.map((redis) => redis.addr);
+  const { config } = parseConfig(
+    `product = demo\nembedded_dir = ${folder}/store\nservers = ${addrs.join(",")}`,
+    "demo",
+  );
+  if (interrupted.isSeen()) return 0;
+  const proxy = undo.adopt(
+    await startProxy({ config, listen, http }),
+    (running) => running.stop("the demo ends"),
+  );
+  await Promise.race([proxy.serving, proxy.stopped, interrupted.seen]);
+  if (!interrupted.isSeen()) console.log(describeDemo(proxy, addrs));
+  for (const redis of servers) reportEnd(redis, interrupted.isSeen);
+  await Promise.race([proxy.stopped, interrupted.seen]);
+  console.log("Ending the demo …");
+  return 0;
+}
+
+/** Hears the first signal that ends the demo, and any later one so that it ends in order. */
+function listenForEnd() {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let isSeen = false;
+  const onSignal = () => {
+    isSeen = true;
+    resolve();
+  };
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, onSignal);
+  return {
+    seen: promise,
+    isSeen: () => isSeen,
+    stop: () => {
+      for (const signal of SIGNALS) Deno.removeSignalListener(signal, onSignal);
+    },
+  };
+}
+
+/** Says when somebody ends a server, which is one of the things to try. */
+async function reportEnd(redis: DemoRedis, isOver: () => boolean): Promise<void> {
+  await redis.ended;
+  if (!isOver()) console.log(`redis-server ${redis.addr} has ended; its slots answer errors now`);
+}
+
+function describeDemo(proxy: RunningProxy, addrs: readonly string[]): string {
+  const port = proxy.address.port;
+  const url = `http://127.0.0.1:${proxy.httpAddress.port}`;
+  return `A cluster of ${addrs.length} redis-servers is running: ${addrs.join(", ")}
+
+Try:
+    redis-cli -p ${port} set k v
+    redis-cli -p ${port} get k
+    redis-cli -p ${port} mset a 1 b 2 c 3
+    redis-cli -p ${port} mget a b c
+    redis-cli -p ${port} scan 0
+    redis-cli -p ${port} info
+    redis-benchmark -p ${port} -q -P 16
+    curl ${url}/healthz
+    curl ${url}/metrics
+
+Ctrl-C ends everything and leaves nothing behind.`;
+}
+
+async function removeFolder(folder: string): Promise<void> {
+  await Deno.remove(folder, { recursive: true });
+}
+
+function parseRedisCount(text: string): number {
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > REDIS_MAX) {
+    throw new SyntaxError(`"${text}" is not a number from 1 to ${REDIS_MAX}`);
+  }
+  return count;
+}

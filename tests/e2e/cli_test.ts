@@ -1,0 +1,90 @@
+/**
+ * What the program says and how it exits, as its users see it.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { startProgram } from "../support/proxy_process.ts";
+
+async function run(args: string[], cwd?: string) {
+  const child = startProgram(args, {}, cwd);
+  const { code } = await child.ended;
+  return { code, stdout: child.stdout, stderr: child.stderr };
+}
+
+/** Runs the proxy with a config of this text, which must not let it start. */
+async function complaintAbout(config: string): Promise<string> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/config.ini`, config);
+    const { code, stdout, stderr } = await run(["-c", "config.ini"], folder);
+    assertEquals([code, stdout], [1, ""]);
+    assertEquals(stderr.trimEnd().split("\n").length, 1, stderr);
+    return stderr.trimEnd();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("--help lists the commands and the flags, on every command", async () => {
+  const { code, stdout, stderr } = await run(["--help"]);
+  assertEquals([code, stderr], [0, ""]);
+  for (const word of ["proxy", "demo", "-c <config_file>", "-L <log_file>", "--http-addr"]) {
+    assertStringIncludes(stdout, word);
+  }
+  assertStringIncludes((await run(["proxy", "--help"])).stdout, "--log-filesize");
+  assertStringIncludes((await run(["demo", "--help"])).stdout, "--redis");
+});
+
+Deno.test("--version names the program and its version", async () => {
+  const { code, stdout } = await run(["--version"]);
+  assertEquals(code, 0);
+  assert(/^codis-proxy \d+\.\d+\.\d+\n$/.test(stdout), stdout);
+});
+
+Deno.test("a mistyped command or flag ends with one line and a suggestion", async () => {
+  assertEquals(await run(["dmeo"]), {
+    code: 1,
+    stdout: "",
+    stderr: 'codis-proxy: unknown command "dmeo", did you mean "demo"?\n',
+  });
+  assertEquals(await run(["proxy", "--log-levle=warn"]), {
+    code: 1,
+    stdout: "",
+    stderr: 'codis-proxy: unknown flag "--log-levle", did you mean "--log-level"?\n',
+  });
+});
+
+const BAD_CONFIGS: readonly [config: string, complaint: string][] = [
+  ["colour = red", 'config.ini:1: unknown key "colour"'],
+  ["\nmax_clients = many", 'config.ini:2: max_clients = "many": must be a whole number'],
+  ["backend_timeout = -5", 'config.ini:1: backend_timeout = "-5": must not be negative'],
+  ["servers = here", 'config.ini:1: servers = "here": address "here" has no port: write host:port'],
+  ["coordinator = etcd", "config.ini: zk must be set when coordinator = etcd"],
+  [
+    "coordinator = zookeeper\nzk = a:1\nproxy_id = p\ndashboard_addr = a:2",
+    "coordinator = zookeeper is not built in yet: use embedded",
+  ],
+];
+
+for (const [config, complaint] of BAD_CONFIGS) {
+  Deno.test(`a bad config ends the start: ${complaint}`, async () => {
+    const stderr = await complaintAbout(config);
+    assertStringIncludes(stderr, `codis-proxy: ${complaint}`);
+  });
+}
+
+Deno.test("a config that is not there, or cannot be read, is named", async () => {
+  const { code, stderr } = await run(["-c", "/nowhere/config.ini"]);
+  assertEquals(code, 1);
+  assertEquals(stderr, "codis-proxy: /nowhere/config.ini: cannot read config file: no such file\n");
+  const folder = await run(["-c", "/"]);
+  assertEquals(folder.code, 1);
+  assertStringIncludes(folder.stderr, "codis-proxy: /: cannot read config file: ");
+});
+
+Deno.test("a store that cannot be opened is named, with the reason", async () => {
+  const complaint = await complaintAbout("embedded_dir = /dev/null/store");
+  assertStringIncludes(complaint, 'cannot open embedded_dir "/dev/null/store": ');
+});
