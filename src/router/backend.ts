@@ -355,9 +355,12 @@ export class Backend implements SourceOwner, BatchOwner {
     return this.#sentHead === null ? 0 : clock.nowMs - this.#sentHead.startedMs;
   }
 
-  /** Breaks the connection and fails what is in flight; a later request dials again. */
+  /**
+   * Breaks the connection, or gives up making one, and fails what is in flight: none of it is sent
+   * afterwards. A later request dials again.
+   */
   breakOff(cause: string): void {
-    if (this.#connection !== null) this.#fail(cause);
+    if (this.#connection !== null || this.#state === "dialing") this.#fail(cause);
   }
 
   #fail(cause: string): void {
