@@ -7,7 +7,7 @@
 import type { Command } from "../command/command.ts";
 import { slotIdOf } from "../hash/slot_id.ts";
 import type { Arguments } from "../resp/arguments.ts";
-import { Encoder, errorReply, type Protocol, utf8 } from "../resp/encoder.ts";
+import { Encoder, errorReply, type Protocol, quoted, utf8 } from "../resp/encoder.ts";
 import { CLIENT_COMMANDS } from "./client_commands.ts";
 import { ANONYMOUS } from "./client_self.ts";
 import { COMMAND_COMMANDS } from "./command_commands.ts";
@@ -83,7 +83,8 @@ const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
 
 /** Answers a command of the table's `local` rows. Borrows the arguments until it returns. */
 export function answerLocally(session: Session, command: Command, args: Arguments): void {
-  if (command.isContainer && args.count > 1 && !(command.name in ANSWERS)) {
+  // With a subcommand there is, its own row would have been found.
+  if (command.isContainer && args.count > 1) {
     return session.answer(errorReply(unknownSubcommand(command.name, args)));
   }
   const answer = ANSWERS[command.name];
@@ -156,7 +157,8 @@ function hello(call: LocalCall): Uint8Array | null {
       name = textOf(args, ++i);
       if (!isClientName(name)) return errorReply(BAD_CLIENT_NAME);
     } else {
-      return errorReply(`ERR Syntax error in HELLO option '${option.slice(0, 128)}'`);
+      const given = quoted(args.bytes, args.start(i), args.end(i));
+      return errorReply(`ERR Syntax error in HELLO option '${given}'`);
     }
   }
   if (credentials !== null && !login(session, ...credentials)) return errorReply(WRONG_PASSWORD);
