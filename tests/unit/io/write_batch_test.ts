@@ -147,6 +147,21 @@ Deno.test("WriteBatch tells its owner of a failed write once, and takes nothing 
   assertEquals([batch.queuedBytes, sink.writes.length, owner.wroteBytes], [0, 1, 0]);
 });
 
+Deno.test("WriteBatch still counts what was queued while it tells its owner of a failed write", async () => {
+  const sink = new ScriptedSink();
+  const counted: number[] = [];
+  const batch: WriteBatch = new WriteBatch({
+    wrote() {},
+    writeFailed: () => counted.push(batch.queuedBytes),
+  }, sink);
+  append(batch, "abcdef");
+  await turn();
+  await sink.take(2);
+  append(batch, "ghi");
+  await sink.fail(new Error("broken pipe"));
+  assertEquals([counted, batch.queuedBytes], [[7], 0]);
+});
+
 Deno.test("WriteBatch that was reset says nothing more about the write that was under way", async () => {
   for (const outcome of ["taken", "failed"]) {
     const { owner, sink, batch } = setUp();
