@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { CodisServer } from "../support/codis_server.ts";
 import { within } from "../support/deadline.ts";
 import { answerNothing, FakeRedis } from "../support/fake_redis.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -206,4 +207,44 @@ Deno.test("a migrating slot that goes back to its old owner waits for the moves 
   assertEquals(await client.call("INCR", `${TAG}a`), 3);
   assertEquals(await old.call("GET", `${TAG}a`), "3");
   assertEquals(await now.call("EXISTS", `${TAG}a`), 0);
+});
+
+Deno.test("codis-server gives a key away with its whole tag group, and counts go on", async () => {
+  await using source = await CodisServer.start();
+  await using target = await CodisServer.start();
+  const old = await source.client();
+  for (const key of ["a", "b", "c"]) await old.call("SET", `${TAG}${key}`, "7", "PX", "500000");
+  await using proxy = await migrating(source.addr, target.addr);
+  const client = await proxy.client();
+  assertEquals(await client.call("INCR", `${TAG}a`), 8);
+  assertEquals(await old.call("DBSIZE"), 0);
+  assertEquals(await client.call("MGET", `${TAG}a`, `${TAG}b`, `${TAG}c`), ["8", "7", "7"]);
+  assertEquals(source.slotCommands.length, 3);
+  const left = await client.call("PTTL", `${TAG}b`);
+  assert(typeof left === "number" && left > 490_000, `TTL is ${left}`);
+});
+
+Deno.test("the double of codis-server answers its slot commands as the original does", async () => {
+  await using source = await CodisServer.start();
+  await using target = await CodisServer.start();
+  const client = await source.client();
+  assertEquals(await client.call("SLOTSHASHKEY", "a", "{}x", "foo"), [579, 0, 289]);
+  assertEquals(await client.call("SLOTSINFO"), []);
+  await client.call("MSET", "a", "1", "{a}b", "2", "foo", "3");
+  assertEquals(await client.call("SLOTSINFO"), [[289, 1], [579, 2]]);
+  const to = ["127.0.0.1", target.port, 1000];
+  assertEquals(await client.call("SLOTSMGRTTAGSLOT", ...to, 0), [0, 0]);
+  assertEquals(await client.call("SLOTSMGRTONE", ...to, "none"), 0);
+  assertEquals(await client.call("SLOTSMGRTTAGSLOT", ...to, 289), [1, 0]);
+  assertEquals(await client.call("SLOTSMGRTTAGONE", ...to, "{a}b"), 1);
+  assertEquals(await client.call("SLOTSINFO", 579), [[579, 1]]);
+  assertEquals(await client.call("SLOTSDEL", 579), [[579, 0]]);
+  const now = await target.client();
+  assertEquals(await now.call("MGET", "foo", "{a}b"), ["3", "2"]);
+  const unreachable = await client.call("SLOTSMGRTONE", "127.0.0.1", 1, 100, "a");
+  assertEquals(unreachable, 0); // nothing to move: nobody is called
+  await client.call("SET", "a", "1");
+  const refused = await client.call("SLOTSMGRTONE", "127.0.0.1", 1, 100, "a");
+  assert(refused instanceof ReplyError);
+  assertMatch(refused.message, /^ERR Can't connect to target node: /);
 });
