@@ -134,8 +134,9 @@ export class KeyMover implements ReplyTaker {
     const move = this.#moves.get(part)!;
     move.answer += latin1(bytes, start, end);
     if (!isLast) return;
+    const type = part.replyType;
     this.#take(part);
-    this.#answered(move, part.replyType);
+    this.#answered(move, type);
     this.#slot.leave();
   }
 
