@@ -15,7 +15,7 @@
 export type ReadMode = "byob" | "direct";
 
 /** Bytes a read buffer starts with. */
-export const READ_BYTES_MIN = 1024;
+export const READ_BYTES_MIN = 512;
 /** Reads in a row that leave three quarters of the buffer empty before it shrinks. */
 const SMALL_READS_BEFORE_SHRINK = 64;
 

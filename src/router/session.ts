@@ -62,8 +62,6 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
   readonly router: Router;
   readonly parser = new RequestParser();
   readonly createdMs: number;
-  readonly remote: string;
-  readonly local: string;
 
   isAuthenticated: boolean;
   protocol: Protocol = 2;
@@ -107,8 +105,6 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     this.id = id;
     this.router = router;
     this.#connection = connection;
-    this.remote = printAddress(connection.remoteAddr);
-    this.local = printAddress(connection.localAddr);
     this.createdMs = this.lastReadMs = this.#lastWroteMs = clock.nowMs;
     this.isAuthenticated = this.parser.isAuthenticated = options.password === "";
     this.parser.largeBytes = PASS_THROUGH_BYTES;
@@ -120,17 +116,27 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     return this.#state;
   }
 
+  /** The client's address, `host:port`. */
+  get remote(): string {
+    return printAddress(this.#connection.remoteAddr);
+  }
+
+  /** The address the client connected to. */
+  get local(): string {
+    return printAddress(this.#connection.localAddr);
+  }
+
   /** Bytes received from the client. */
   get inputBytes(): number {
     return this.#source.totalBytes;
   }
 
-  /** Reply bytes the client has not taken yet. */
+  /** Reply bytes not taken yet. */
   get unsentBytes(): number {
     return this.#batch.queuedBytes + this.#heldBytes;
   }
 
-  /** Bytes received and not dispatched yet. */
+  /** Bytes not dispatched yet. */
   get unreadBytes(): number {
     return this.#source.end - this.#source.start;
   }
@@ -159,7 +165,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     else if (!this.#isPaused) this.#pump();
   }
 
-  sourceFailed(_error: unknown): void {
+  sourceFailed(): void {
     this.close();
   }
 
@@ -211,12 +217,11 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
       case "more":
         this.#readMore();
         return false;
-      case "done":
-        this.#passThrough = null;
-        this.parser.next();
-        if (this.#partialBytes > 0) this.#partialEnded();
-        return true;
     }
+    this.#passThrough = null;
+    this.parser.next();
+    if (this.#partialBytes > 0) this.#partialEnded();
+    return true;
   }
 
   /** What the session waited for may be over: it looks again at the end of the turn. */
@@ -236,15 +241,11 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     if (this.#requestBytes > REQUEST_BYTES_HIGH) return true;
     const output = queued + this.#heldBytes;
     if (output + depth * this.#replyEstimate > REPLY_BYTES_HIGH) return true;
-    if (this.router.budget.isSpent && this.#chargedBytes() > FAIR_SHARE_BYTES) {
+    if (this.router.budget.isSpent && this.#requestBytes + output > FAIR_SHARE_BYTES) {
       this.router.budget.wait(this);
       return true;
     }
     return false;
-  }
-
-  #chargedBytes(): number {
-    return this.#requestBytes + this.#heldBytes + this.#batch.queuedBytes;
   }
 
   #readMore(): void {
@@ -506,7 +507,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     if (this.#isPaused || this.#state !== "open") atTurnEnd(this);
   }
 
-  writeFailed(_error: unknown): void {
+  writeFailed(): void {
     this.close();
   }
 

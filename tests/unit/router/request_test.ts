@@ -23,7 +23,7 @@ Deno.test("a request from the pool is as a new one, whoever had it before", () =
   const again = acquireRequest();
   assert(again === used, "the pool gives the last one first");
   assertEquals(
-    [again.session, again.command, again.slot, again.slots, again.gather, again.backend],
+    [again.session, again.command, again.slot, again.slots, again.taker, again.backend],
     [null, null, null, null, null, null],
   );
   assertEquals([again.next, again.nextSent, again.ownBytes, again.state], [
