@@ -13,6 +13,7 @@
  */
 
 import { type Address, formatAddress } from "../base/address.ts";
+import { clock } from "../base/clock.ts";
 import { roomLogger } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
@@ -120,6 +121,9 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
       holdRequests: () => router.holdRequests(),
       resumeRequests: () => router.resumeRequests(),
     }, { takeoverMs: TAKEOVER_MS, gapMs: gapMs(config) });
+    // The first request read after a pause must not be served before anybody has noticed it.
+    clock.pauseMs = gapMs(config);
+    clock.onPause = () => membership!.registration.checkGap();
     const keepAlive = config.backendPingPeriodMs > 0
       ? setInterval(() => router.keepAlive(), config.backendPingPeriodMs)
       : undefined;
@@ -129,6 +133,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
       listener.stop();
       await router.drainSessions(DRAIN_MS);
       clearInterval(keepAlive);
+      clock.onPause = () => {};
       await membership!.stop();
       await coordinator!.close();
       router.close();
