@@ -21,7 +21,7 @@ import { Backoff } from "../base/backoff.ts";
 import { clock } from "../base/clock.ts";
 import { changeState, type StateMoves } from "../base/state.ts";
 import { type ByteSource, openSource, type SourceOwner } from "../io/byte_source.ts";
-import { causeOf, type Connection, dial } from "../io/dial.ts";
+import { causeOf, type Connection, dial, hangUp } from "../io/dial.ts";
 import { type BatchOwner, WriteBatch } from "../io/write_batch.ts";
 import { encodeRequest, type Protocol } from "../resp/encoder.ts";
 import { ReplyFramer } from "../resp/reply_framer.ts";
@@ -397,13 +397,7 @@ export class Backend implements SourceOwner, BatchOwner {
     this.#isPaused = false;
     const connection = this.#connection;
     this.#connection = null;
-    if (connection !== null) {
-      try {
-        connection.close();
-      } catch {
-        // Already closed by the system.
-      }
-    }
+    if (connection !== null) hangUp(connection);
   }
 
   #failSent(text: string): void {
@@ -419,13 +413,13 @@ export class Backend implements SourceOwner, BatchOwner {
     this.onDrain?.();
   }
 
-  /** Closes for good; what is in flight fails. */
-  close(): void {
+  /** Closes for good; what is in flight fails with `text`. */
+  close(text = BACKEND_RESET): void {
     if (this.#state === "closed") return;
     this.#changeState("closed");
     clearTimeout(this.#retryTimer);
     this.#disconnect();
-    this.#failSent(BACKEND_RESET);
+    this.#failSent(text);
     this.server.closed(this);
   }
 }

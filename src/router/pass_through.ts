@@ -16,11 +16,11 @@ import { findCommand } from "../command/command_table.ts";
 import { slotIdOf } from "../hash/slot_id.ts";
 import type { ByteSource } from "../io/byte_source.ts";
 import { errorReply } from "../resp/encoder.ts";
-import { ReplyFramer } from "../resp/reply_framer.ts";
+import { RequestFramer } from "../resp/request_framer.ts";
 import type { RequestParser } from "../resp/request_parser.ts";
 import type { Backend } from "./backend.ts";
 import { refusalOf, unknownText } from "./dispatch.ts";
-import { SLOT_NOT_READY, slotWaitedOut, wrongArity } from "./errors.ts";
+import { BACKEND_RESET, SLOT_NOT_READY, slotWaitedOut, wrongArity } from "./errors.ts";
 import type { Session } from "./session.ts";
 import type { Slot } from "./slot.ts";
 
@@ -44,8 +44,7 @@ export class PassThrough {
   #waitingSinceMs = 0;
   #key: Uint8Array = new Uint8Array(0);
   #isFetchingKey = false;
-  /** A request is an array of bulks, so it is framed as a reply is. */
-  readonly #framer = new ReplyFramer();
+  readonly #framer = new RequestFramer();
 
   private constructor(session: Session, command: Command | null, slot: Slot | null, error: string) {
     this.#session = session;
@@ -153,11 +152,13 @@ export class PassThrough {
     this.#isDiscarding = true;
   }
 
+  /** The request breaks the protocol in its middle: that is its one answer, and the session's last. */
   #malformed(): "done" {
+    const text = `ERR Protocol error: ${this.#framer.error}`;
     const session = this.#session;
-    this.abandon();
-    session.answer(errorReply(`ERR Protocol error: ${this.#framer.error}`));
-    session.drain();
+    if (session.depth > 0) this.abandon(text);
+    else session.answer(errorReply(text));
+    session.endAfterProtocolError();
     return "done";
   }
 
@@ -170,9 +171,9 @@ export class PassThrough {
     this.#session.resume();
   }
 
-  /** The session ends: half a request is of no use to the server. */
-  abandon(): void {
+  /** There will be no whole request: half of one is of no use to the server. */
+  abandon(text = BACKEND_RESET): void {
     this.#isDiscarding = true;
-    this.#backend?.close();
+    this.#backend?.close(text);
   }
 }

@@ -132,3 +132,14 @@ export function recycleRequest(request: Request): void {
   free = request;
   freeCount++;
 }
+
+/** A session leaves its FIFO: settled requests are free now, the others when somebody settles them. */
+export function leaveRequests(head: Request | null): void {
+  for (let request = head; request !== null;) {
+    const next: Request | null = request.next;
+    request.next = null;
+    request.heldBytes = 0;
+    if (request.state === "settled") recycleRequest(request);
+    request = next;
+  }
+}

@@ -18,6 +18,7 @@
 import { clock } from "../base/clock.ts";
 import { changeState, type StateMoves } from "../base/state.ts";
 import { type ByteSource, openSource, type SourceOwner } from "../io/byte_source.ts";
+import { hangUp } from "../io/dial.ts";
 import { type AcceptedConnection, printAddress } from "../io/listen.ts";
 import { atTurnEnd, type TurnWork } from "../io/turn.ts";
 import { type BatchOwner, WriteBatch } from "../io/write_batch.ts";
@@ -30,7 +31,7 @@ import { ANONYMOUS, type ClientSelf } from "./client_self.ts";
 import { dispatch } from "./dispatch.ts";
 import { PASS_THROUGH_BYTES, PassThrough } from "./pass_through.ts";
 import { ReplyPressure } from "./reply_pressure.ts";
-import { acquireRequest, recycleRequest, type Request } from "./request.ts";
+import { acquireRequest, leaveRequests, recycleRequest, type Request } from "./request.ts";
 import type { Router } from "./router.ts";
 import type { Slot } from "./slot.ts";
 
@@ -174,7 +175,8 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     const source = this.#source;
     const parser = this.parser;
     this.#isPaused = false;
-    while (this.#state === "open") {
+    // A large request that has begun is let through to its end even while the session drains.
+    while (this.#state === "open" || (this.#state === "draining" && this.#passThrough !== null)) {
       if (this.#passThrough !== null) {
         if (!this.#passOn(this.#passThrough)) return;
         continue;
@@ -198,14 +200,19 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
           if (this.#passThrough === null) return this.#readMore();
           break;
         case "error":
-          this.router.totals.protocolErrors++;
           this.answer(errorReply(parser.error));
-          this.#source.start = this.#source.end;
-          this.#isLingering = true;
-          this.drain();
+          this.endAfterProtocolError();
           break;
       }
     }
+  }
+
+  /** Nothing the client sends can be understood any more: its last reply is on its way. */
+  endAfterProtocolError(): void {
+    this.router.totals.protocolErrors++;
+    this.#source.start = this.#source.end;
+    this.#isLingering = true;
+    this.drain();
   }
 
   /** Hands on what has come of a large request; false when the pump must stop for now. */
@@ -249,7 +256,11 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
   }
 
   #readMore(): void {
-    if (this.#isInputEnded) return this.drain();
+    if (this.#isInputEnded) {
+      this.#passThrough?.abandon(); // half a request is none
+      this.#passThrough = null;
+      return this.drain();
+    }
     const source = this.#source;
     if (this.parser.isInRequest || this.#passThrough !== null) {
       if (this.#partialSinceMs === 0) this.#partialSinceMs = clock.nowMs;
@@ -296,7 +307,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
       this.router.events.sessionOverflowed(this);
       return this.close();
     }
-    if (this.#state === "open" && this.#isPaused) this.#pump();
+    if (this.#isPaused) this.#pump();
     if (this.#state === "draining") this.#finishIfDrained();
   }
 
@@ -578,23 +589,12 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     totals.inputBytes += this.inputBytes;
     this.#source.stop();
     this.#batch.reset();
+    leaveRequests(this.#head);
+    this.#head = this.#tail = null;
     this.#passThrough?.abandon();
     this.#passThrough = null;
     this.#pressure.end();
-    for (let request = this.#head; request !== null;) {
-      const next: Request | null = request.next;
-      request.next = null;
-      request.heldBytes = 0;
-      // One that is still in flight is given back by whoever settles it.
-      if (request.state === "settled") recycleRequest(request);
-      request = next;
-    }
-    this.#head = this.#tail = null;
-    try {
-      this.#connection.close();
-    } catch {
-      // Already closed by the system.
-    }
+    hangUp(this.#connection);
     this.router.sessionClosed(this);
   }
 }
