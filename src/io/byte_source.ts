@@ -16,6 +16,8 @@ export type ReadMode = "byob" | "direct";
 
 /** Bytes a read buffer starts with. */
 export const READ_BYTES_MIN = 512;
+/** How much a buffer grows when a read has filled it. */
+const GROWTH = 4;
 /** Reads in a row that leave three quarters of the buffer empty before it shrinks. */
 const SMALL_READS_BEFORE_SHRINK = 64;
 
@@ -94,37 +96,34 @@ export abstract class ByteSource {
 
   #makeRoom(): void {
     const left = this.end - this.start;
-    let size = this.bytes.length;
-    if (left === 0) {
-      this.start = this.end = 0;
-      if (this.#isFull && size < this.#bytesMax) size = Math.min(size * 4, this.#bytesMax);
-      else if (size > this.#bytesMax) size = this.#bytesMax;
-      else if (this.#smallReads >= SMALL_READS_BEFORE_SHRINK) {
-        this.#smallReads = 0;
-        size = Math.max(READ_BYTES_MIN, size >> 1);
-      }
-      this.#isFull = false;
-      if (size !== this.bytes.length) this.bytes = new Uint8Array(size);
-      return;
-    }
+    const size = this.#nextSize(left);
     this.#isFull = false;
-    if (left * 2 > size) {
-      // More than half is one unfinished request: double.
-      const grown = new Uint8Array(size * 2);
-      grown.set(this.bytes.subarray(this.start, this.end));
-      this.bytes = grown;
-    } else if (size > this.#bytesMax && left * 4 <= this.#bytesMax) {
-      // A large request is through; what follows it is ordinary again.
-      const ordinary = new Uint8Array(this.#bytesMax);
-      ordinary.set(this.bytes.subarray(this.start, this.end));
-      this.bytes = ordinary;
-    } else if (this.start > 0) {
+    if (size !== this.bytes.length) {
+      const bytes = new Uint8Array(size);
+      if (left > 0) bytes.set(this.bytes.subarray(this.start, this.end));
+      this.bytes = bytes;
+    } else if (left > 0 && this.start > 0) {
       this.bytes.copyWithin(0, this.start, this.end);
-    } else {
-      return;
     }
     this.start = 0;
     this.end = left;
+  }
+
+  /** How large the buffer is to be for the next read, with `left` bytes unconsumed. */
+  #nextSize(left: number): number {
+    const size = this.bytes.length;
+    const max = this.#bytesMax;
+    // More waits where this came from.
+    if (this.#isFull && size < max) return Math.min(size * GROWTH, max);
+    // More than half is one unfinished request.
+    if (left * 2 > size) return size * 2;
+    // A large request is through; what follows it is ordinary again.
+    if (size > max && left * 4 <= max) return max;
+    if (this.#smallReads >= SMALL_READS_BEFORE_SHRINK && left * 4 <= size) {
+      this.#smallReads = 0;
+      return Math.max(READ_BYTES_MIN, size >> 1);
+    }
+    return size;
   }
 }
 
