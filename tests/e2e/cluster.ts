@@ -32,32 +32,43 @@ const KEYS_PER_SLOT = 2;
 /** No client may wait longer than this for an answer, in milliseconds. */
 const STALL_MS = 1000;
 
-/** Registers the suite for one coordinator. */
-export function testCluster(name: string, start: StartCoordination): void {
+/**
+ * Registers the suite for one coordinator.
+ *
+ * @param register `Deno.test`, called in the file whose tests these are to be.
+ */
+export function testCluster(
+  name: string,
+  start: StartCoordination,
+  register: (name: string, test: () => Promise<void>) => void,
+): void {
   for (const kind of ["codis-server", "stock Redis"] as const) {
-    Deno.test(`${name}, ${kind}: ${SLOTS_MOVED} slots move under ${CLIENTS} counting clients`, async () => {
-      await using servers = await startServers(kind);
-      await using coordination = await start(servers);
-      await using dashboard = new ScriptedDashboard(coordination.store);
-      await using proxy = await ProxyProcess.start({
-        config: { ...coordination.config, dashboard_addr: dashboard.addr },
-      });
-      const slots = Array.from({ length: SLOTS_MOVED }, (_, i) => i * 7);
-      const keys = keysOf(slots);
-      const load = await CountingLoad.start([proxy], keys);
-      for (const slotId of slots) await dashboard.moveSlot(slotId, 2);
-      await load.stop();
-      assertEquals(load.errors, []);
-      assertLess(load.longestMs, STALL_MS);
-      assertEquals(await load.lostUpdates(proxy), []);
-      // The keys really are where their slots are now.
-      using old = await servers[0]!.client();
-      const left = await old.call("KEYS", "*") as string[];
-      assertEquals(left.filter((key) => slots.includes(slotOf(key))), []);
-    });
+    register(
+      `${name}, ${kind}: ${SLOTS_MOVED} slots move under ${CLIENTS} counting clients`,
+      async () => {
+        await using servers = await startServers(kind);
+        await using coordination = await start(servers);
+        await using dashboard = new ScriptedDashboard(coordination.store);
+        await using proxy = await ProxyProcess.start({
+          config: { ...coordination.config, dashboard_addr: dashboard.addr },
+        });
+        const slots = Array.from({ length: SLOTS_MOVED }, (_, i) => i * 7);
+        const keys = keysOf(slots);
+        const load = await CountingLoad.start([proxy], keys);
+        for (const slotId of slots) await dashboard.moveSlot(slotId, 2);
+        await load.stop();
+        assertEquals(load.errors, []);
+        assertLess(load.longestMs, STALL_MS);
+        assertEquals(await load.lostUpdates(proxy), []);
+        // The keys really are where their slots are now.
+        using old = await servers[0]!.client();
+        const left = await old.call("KEYS", "*") as string[];
+        assertEquals(left.filter((key) => slots.includes(slotOf(key))), []);
+      },
+    );
   }
 
-  Deno.test(`${name}: three proxies confirm every action within a second, under load`, async () => {
+  register(`${name}: three proxies confirm every action within a second, under load`, async () => {
     await using servers = await startServers("stock Redis");
     await using coordination = await start(servers);
     await using dashboard = new ScriptedDashboard(coordination.store);

@@ -15,4 +15,4 @@ testCluster("embedded", async (servers) => {
     config: { coordinator: "embedded", embedded_dir: folder.dir },
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };
-});
+}, (name, test) => Deno.test(name, test));
