@@ -51,6 +51,7 @@ export abstract class ByteSource {
   totalBytes = 0;
 
   protected readonly owner: SourceOwner;
+  protected isStopped = false;
   readonly #bytesMax: number;
   #smallReads = 0;
 
@@ -74,7 +75,9 @@ export abstract class ByteSource {
   protected abstract startRead(): void;
 
   /** Stops reading for good; an outstanding read may still end, unheard. */
-  abstract stop(): void;
+  stop(): void {
+    this.isStopped = true;
+  }
 
   protected landed(count: number): void {
     this.isReading = false;
@@ -130,7 +133,6 @@ export abstract class ByteSource {
 /** Reads by `conn.read`: one promise per read. */
 class DirectSource extends ByteSource {
   readonly #reader: ByteReader;
-  #isStopped = false;
   readonly #onRead: (count: number | null) => void;
   readonly #onError: (error: unknown) => void;
 
@@ -138,12 +140,12 @@ class DirectSource extends ByteSource {
     super(owner, bytesMax);
     this.#reader = reader;
     this.#onRead = (count) => {
-      if (this.#isStopped) return;
+      if (this.isStopped) return;
       if (count === null) this.owner.sourceEnded();
       else this.landed(count);
     };
     this.#onError = (error) => {
-      if (!this.#isStopped) this.owner.sourceFailed(error);
+      if (!this.isStopped) this.owner.sourceFailed(error);
     };
   }
 
@@ -151,16 +153,11 @@ class DirectSource extends ByteSource {
     this.#reader.read(this.end === 0 ? this.bytes : this.bytes.subarray(this.end))
       .then(this.#onRead, this.#onError);
   }
-
-  override stop(): void {
-    this.#isStopped = true;
-  }
 }
 
 /** Reads by a BYOB reader; every read transfers the buffer and gives it back as a new one. */
 class ByobSource extends ByteSource {
   readonly #reader: ReadableStreamBYOBReader;
-  #isStopped = false;
   readonly #onRead: (result: ReadableStreamReadResult<Uint8Array<ArrayBuffer>>) => void;
   readonly #onError: (error: unknown) => void;
 
@@ -168,23 +165,19 @@ class ByobSource extends ByteSource {
     super(owner, bytesMax);
     this.#reader = byteStream(reader).getReader({ mode: "byob" });
     this.#onRead = (result) => {
-      if (this.#isStopped) return;
+      if (this.isStopped) return;
       if (result.value !== undefined) this.bytes = new Uint8Array(result.value.buffer);
       if (result.done) this.owner.sourceEnded();
       else this.landed(result.value.byteLength);
     };
     this.#onError = (error) => {
-      if (!this.#isStopped) this.owner.sourceFailed(error);
+      if (!this.isStopped) this.owner.sourceFailed(error);
     };
   }
 
   protected override startRead(): void {
     this.#reader.read(this.end === 0 ? this.bytes : this.bytes.subarray(this.end))
       .then(this.#onRead, this.#onError);
-  }
-
-  override stop(): void {
-    this.#isStopped = true;
   }
 }
 

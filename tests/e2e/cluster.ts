@@ -4,12 +4,12 @@
  * @module
  */
 
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assertEquals, assertLess } from "@std/assert";
 import type { Store } from "../../src/store/store.ts";
 import { CodisServer } from "../support/codis_server.ts";
+import { CountingLoad, keysInSlots } from "../support/counting_load.ts";
 import { ProxyProcess } from "../support/proxy_process.ts";
 import { RedisServer } from "../support/redis_server.ts";
-import type { RespClient } from "../support/resp_client.ts";
 import { slotOf } from "../support/router_server.ts";
 import { ScriptedDashboard } from "../support/scripted_dashboard.ts";
 
@@ -53,8 +53,8 @@ export function testCluster(
           config: { ...coordination.config, dashboard_addr: dashboard.addr },
         });
         const slots = Array.from({ length: SLOTS_MOVED }, (_, i) => i * 7);
-        const keys = keysOf(slots);
-        const load = await CountingLoad.start([proxy], keys);
+        const keys = keysInSlots(slots, KEYS_PER_SLOT);
+        const load = await CountingLoad.start([proxy], keys, CLIENTS);
         for (const slotId of slots) await dashboard.moveSlot(slotId, 2);
         await load.stop();
         assertEquals(load.errors, []);
@@ -82,8 +82,7 @@ export function testCluster(
       ));
     }
     const slots = Array.from({ length: 10 }, (_, i) => 3 + i * 11);
-    const load = await CountingLoad.start(running, keysOf(slots));
-    for (const slotId of slots) await dashboard.moveSlot(slotId, 2);
+    const load = await CountingLoad.start(running, keysInSlots(slots, KEYS_PER_SLOT), CLIENTS);
     for (const slotId of slots) await dashboard.moveSlot(slotId, 1);
     await load.stop();
     assertEquals(load.errors, []);
@@ -105,96 +104,4 @@ async function startServers(
       for (const server of servers) await server[Symbol.asyncDispose]();
     },
   });
-}
-
-/** Keys in given slots. */
-function keysOf(slots: readonly number[]): string[] {
-  const left = new Map(slots.map((slotId) => [slotId, KEYS_PER_SLOT]));
-  const keys: string[] = [];
-  for (let i = 0; keys.length < slots.length * KEYS_PER_SLOT; i++) {
-    const key = `count${i}`;
-    const missing = left.get(slotOf(key)) ?? 0;
-    if (missing === 0) continue;
-    left.set(slotOf(key), missing - 1);
-    keys.push(key);
-  }
-  return keys;
-}
-
-/** Clients that count up keys and read them back, without a pause. */
-class CountingLoad {
-  /** Every answer that was not what it had to be. */
-  readonly errors: string[] = [];
-  /** The longest wait for one answer, in milliseconds. */
-  longestMs = 0;
-  readonly #keys: readonly string[];
-  /** Acknowledged increments by key. */
-  readonly #counted = new Map<string, number>();
-  readonly #running: Promise<void>[] = [];
-  #isStopped = false;
-
-  private constructor(keys: readonly string[]) {
-    this.#keys = keys;
-  }
-
-  /** Starts the clients, spread over the proxies. */
-  static async start(
-    proxies: readonly ProxyProcess[],
-    keys: readonly string[],
-  ): Promise<CountingLoad> {
-    const load = new CountingLoad(keys);
-    for (let i = 0; i < CLIENTS; i++) {
-      const client = await proxies[i % proxies.length]!.client();
-      load.#running.push(load.#run(client));
-    }
-    return load;
-  }
-
-  async #run(client: RespClient): Promise<void> {
-    try {
-      while (!this.#isStopped) {
-        const key = this.#keys[Math.floor(Math.random() * this.#keys.length)]!;
-        const before = this.#counted.get(key) ?? 0;
-        const startedMs = performance.now();
-        const [count, read] = await client.pipeline([["INCR", key], ["GET", key]]);
-        this.longestMs = Math.max(this.longestMs, performance.now() - startedMs);
-        if (typeof count!.value !== "number" || !(Number(read!.value) >= count!.value)) {
-          this.errors.push(`${key}: INCR ${count!.value}, GET ${read!.value}`);
-          continue;
-        }
-        // What others had been told before we asked is in our answer.
-        if (count!.value <= before) this.errors.push(`${key}: ${count!.value} after ${before}`);
-        this.#counted.set(key, Math.max(this.#counted.get(key) ?? 0, count!.value));
-        this.#acknowledged.set(key, (this.#acknowledged.get(key) ?? 0) + 1);
-      }
-    } catch (error) {
-      this.errors.push(String(error));
-    } finally {
-      client.close();
-    }
-  }
-
-  readonly #acknowledged = new Map<string, number>();
-
-  /** Lets every client finish. */
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    await Promise.all(this.#running);
-    assert(this.#acknowledged.size > 0, "no client has counted anything");
-  }
-
-  /** Keys whose value is not the number of acknowledged increments. */
-  async lostUpdates(proxy: ProxyProcess): Promise<string[]> {
-    const client = await proxy.client();
-    try {
-      const values = await client.call("MGET", ...this.#keys) as (string | null)[];
-      return this.#keys.flatMap((key, i) => {
-        const expected = this.#acknowledged.get(key) ?? 0;
-        const found = Number(values[i] ?? 0);
-        return found === expected ? [] : [`${key}: ${found} instead of ${expected}`];
-      });
-    } finally {
-      client.close();
-    }
-  }
 }
