@@ -205,7 +205,7 @@ export class Backend implements SourceOwner, BatchOwner {
 
   #greetingAnswered(bytes: Uint8Array, start: number, end: number): void {
     if (this.#framer.type === 45 /* - */) {
-      const text = decoder.decode(bytes.subarray(start + 1, end)).trim();
+      const text = decoder.decode(bytes.subarray(start + 1, end)).replace(/\r\n$/, "");
       // HELLO is the last but one of the greeting.
       if (
         this.protocol === 3 && this.#greetingLeft === 2 && !/^(NOAUTH|NOPERM|LOADING)/.test(text)
