@@ -30,7 +30,7 @@ import { overdueReason } from "./deadlines.ts";
 import { ANONYMOUS, type ClientSelf } from "./client_self.ts";
 import { dispatch } from "./dispatch.ts";
 import { PASS_THROUGH_BYTES, PassThrough } from "./pass_through.ts";
-import { ReplyPressure } from "./reply_pressure.ts";
+import { PRESSURE_BYTES_HIGH, ReplyPressure } from "./reply_pressure.ts";
 import { acquireRequest, leaveRequests, recycleRequest, type Request } from "./request.ts";
 import type { Router } from "./router.ts";
 import type { Slot } from "./slot.ts";
@@ -40,14 +40,12 @@ export type SessionState = "open" | "draining" | "closed";
 
 /** Unsent reply bytes past which no more requests are read. */
 const OUTPUT_BYTES_HIGH = 1024 * 1024;
-/** Unsent reply bytes past which the backend that sends them is not read, for a moment. */
-const OUTPUT_BYTES_PAUSE = 4 * 1024 * 1024;
 /** Bytes of requests in flight past which no more are read. */
 const REQUEST_BYTES_HIGH = 2 * 1024 * 1024;
 /** Bytes that the replies of the requests in flight may amount to, by estimate. */
 const REPLY_BYTES_HIGH = 4 * 1024 * 1024;
 /** What a session's replies are taken to be before any was seen, in bytes. */
-const REPLY_BYTES_FIRST_GUESS = 8 * 1024;
+const REPLY_BYTES_FIRST_GUESS = 128 * 1024;
 /** How long a closed-down session's input is read away so that its last reply is not lost. */
 const LINGER_MS = 1000;
 
@@ -378,7 +376,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     if (this.#head === request) {
       if (request.heldBytes > 0) this.#sendHeld(request);
       this.#send(bytes, start, end);
-      if (this.#batch.queuedBytes > OUTPUT_BYTES_PAUSE) this.#pressure.isHigh(request);
+      if (this.#batch.queuedBytes > PRESSURE_BYTES_HIGH) this.#pressure.isHigh(request);
       if (isLast) {
         this.#settle(request);
         this.#shift();
@@ -386,7 +384,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     } else {
       request.hold(bytes, start, end);
       this.holds(end - start);
-      if (this.#heldBytes > OUTPUT_BYTES_PAUSE) this.#pressure.isHigh(request);
+      if (this.#heldBytes > PRESSURE_BYTES_HIGH) this.#pressure.isHigh(request);
       if (isLast) this.#settle(request);
     }
   }
@@ -480,7 +478,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
       if (request.heldBytes > 0) this.#sendHeld(request);
       if (request.state !== "settled") break;
     }
-    if (this.#pressure.isActive) this.#pressureMayEnd();
+    this.easePressure();
     if (this.#isPaused || this.#state !== "open") atTurnEnd(this);
   }
 
@@ -498,14 +496,15 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     this.#batchGrew();
   }
 
-  /** Lets paused backends go on once the client has taken most of what waited for it. */
-  #pressureMayEnd(): void {
-    if (this.unsentBytes <= OUTPUT_BYTES_PAUSE / 2) this.#pressure.end();
+  /** Lets paused backends go on as far as the client has taken what waited for it. */
+  easePressure(): void {
+    if (!this.#pressure.isActive) return;
+    this.#pressure.ease(this.#batch.queuedBytes, this.#heldBytes, this.#head);
   }
 
   #batchGrew(): void {
     const queued = this.#batch.queuedBytes;
-    if (queued > OUTPUT_BYTES_PAUSE && queued > this.router.options.sessionBufferBytesMax) {
+    if (queued > PRESSURE_BYTES_HIGH && queued > this.router.options.sessionBufferBytesMax) {
       this.#overflow();
     }
   }
@@ -514,7 +513,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     this.#lastWroteMs = clock.nowMs;
     this.router.budget.release(bytes);
     this.router.totals.outputBytes += bytes;
-    if (this.#pressure.isActive) this.#pressureMayEnd();
+    this.easePressure();
     if (this.#isPaused || this.#state !== "open") atTurnEnd(this);
   }
 

@@ -157,7 +157,7 @@ Deno.test("requests that waited for a slot are executed in the order they were s
   await proxy.fill(SLOT, redis.addr, { isBlocked: true });
   using client = await proxy.client();
   const pushes = client.pipeline(Array.from({ length: 500 }, (_, i) => ["RPUSH", KEY, i]));
-  await until(() => proxy.sessionOf(client).depth === 500);
+  await until(() => proxy.sessionOf(client).depth > 20);
   await proxy.fill(SLOT, redis.addr);
   assertEquals(
     (await pushes).map(({ value }) => value),
