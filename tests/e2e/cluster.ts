@@ -83,6 +83,7 @@ export function testCluster(
     }
     const slots = Array.from({ length: 10 }, (_, i) => 3 + i * 11);
     const load = await CountingLoad.start(running, keysInSlots(slots, KEYS_PER_SLOT), CLIENTS);
+    for (const slotId of slots) await dashboard.moveSlot(slotId, 2);
     for (const slotId of slots) await dashboard.moveSlot(slotId, 1);
     await load.stop();
     assertEquals(load.errors, []);

@@ -83,6 +83,7 @@ export class ScriptedDashboard implements AsyncDisposable {
   async moveSlot(slotId: number, groupId: number): Promise<void> {
     const slot = await loadSlot(this.store, slotId);
     const from = slot.group_id;
+    if (from === groupId) return; // Codis 2.0 takes it as done
     await this.#setSlot(slot, "slot_premigrate", "pre_migrate", from, -1, -1);
     await this.#setSlot(slot, "slot_migrate", "migrate", groupId, from, groupId);
     await this.#moveKeys(slotId, await this.masterAddr(from), await this.masterAddr(groupId));
