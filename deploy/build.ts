@@ -19,7 +19,7 @@ const output = `${root}dist/codis-proxy`;
 
 /** The program is allowed what `deno task start` allows it. */
 const flags = denoJson.tasks.start.command.split(" ").filter((word) =>
-  word === "--no-prompt" || word.startsWith("--allow-")
+  /^--(no-prompt$|v8-flags=|allow-)/.test(word)
 );
 
 /** Returns whether `deno compile` made the file. */

@@ -8,8 +8,16 @@
 export const clock = {
   /** Milliseconds on the monotonic clock as of the last {@linkcode clock.tick}. */
   nowMs: performance.now(),
+  /** A step of the clock from which on this process must have been paused; milliseconds. */
+  pauseMs: Infinity,
+  /** Called by the tick that finds such a step, before anything else happens after the pause. */
+  onPause: (): void => {},
   /** Reads the clock; every handler of an I/O event does so first. */
   tick(): number {
-    return this.nowMs = performance.now();
+    const nowMs = performance.now();
+    const stepMs = nowMs - this.nowMs;
+    this.nowMs = nowMs;
+    if (stepMs > this.pauseMs) this.onPause();
+    return nowMs;
   },
 };

@@ -15,7 +15,9 @@
 export type ReadMode = "byob" | "direct";
 
 /** Bytes a read buffer starts with. */
-export const READ_BYTES_MIN = 1024;
+export const READ_BYTES_MIN = 512;
+/** How much a buffer grows when a read has filled it. */
+const GROWTH = 4;
 /** Reads in a row that leave three quarters of the buffer empty before it shrinks. */
 const SMALL_READS_BEFORE_SHRINK = 64;
 
@@ -49,6 +51,7 @@ export abstract class ByteSource {
   totalBytes = 0;
 
   protected readonly owner: SourceOwner;
+  protected isStopped = false;
   readonly #bytesMax: number;
   #smallReads = 0;
 
@@ -72,7 +75,9 @@ export abstract class ByteSource {
   protected abstract startRead(): void;
 
   /** Stops reading for good; an outstanding read may still end, unheard. */
-  abstract stop(): void;
+  stop(): void {
+    this.isStopped = true;
+  }
 
   protected landed(count: number): void {
     this.isReading = false;
@@ -94,44 +99,40 @@ export abstract class ByteSource {
 
   #makeRoom(): void {
     const left = this.end - this.start;
-    let size = this.bytes.length;
-    if (left === 0) {
-      this.start = this.end = 0;
-      if (this.#isFull && size < this.#bytesMax) size = Math.min(size * 4, this.#bytesMax);
-      else if (size > this.#bytesMax) size = this.#bytesMax;
-      else if (this.#smallReads >= SMALL_READS_BEFORE_SHRINK) {
-        this.#smallReads = 0;
-        size = Math.max(READ_BYTES_MIN, size >> 1);
-      }
-      this.#isFull = false;
-      if (size !== this.bytes.length) this.bytes = new Uint8Array(size);
-      return;
-    }
+    const size = this.#nextSize(left);
     this.#isFull = false;
-    if (left * 2 > size) {
-      // More than half is one unfinished request: double.
-      const grown = new Uint8Array(size * 2);
-      grown.set(this.bytes.subarray(this.start, this.end));
-      this.bytes = grown;
-    } else if (size > this.#bytesMax && left * 4 <= this.#bytesMax) {
-      // A large request is through; what follows it is ordinary again.
-      const ordinary = new Uint8Array(this.#bytesMax);
-      ordinary.set(this.bytes.subarray(this.start, this.end));
-      this.bytes = ordinary;
-    } else if (this.start > 0) {
+    if (size !== this.bytes.length) {
+      const bytes = new Uint8Array(size);
+      if (left > 0) bytes.set(this.bytes.subarray(this.start, this.end));
+      this.bytes = bytes;
+    } else if (left > 0 && this.start > 0) {
       this.bytes.copyWithin(0, this.start, this.end);
-    } else {
-      return;
     }
     this.start = 0;
     this.end = left;
+  }
+
+  /** How large the buffer is to be for the next read, with `left` bytes unconsumed. */
+  #nextSize(left: number): number {
+    const size = this.bytes.length;
+    const max = this.#bytesMax;
+    // More waits where this came from.
+    if (this.#isFull && size < max) return Math.min(size * GROWTH, max);
+    // More than half is one unfinished request.
+    if (left * 2 > size) return size * 2;
+    // A large request is through; what follows it is ordinary again.
+    if (size > max && left * 4 <= max) return max;
+    if (this.#smallReads >= SMALL_READS_BEFORE_SHRINK && left * 4 <= size) {
+      this.#smallReads = 0;
+      return Math.max(READ_BYTES_MIN, size >> 1);
+    }
+    return size;
   }
 }
 
 /** Reads by `conn.read`: one promise per read. */
 class DirectSource extends ByteSource {
   readonly #reader: ByteReader;
-  #isStopped = false;
   readonly #onRead: (count: number | null) => void;
   readonly #onError: (error: unknown) => void;
 
@@ -139,12 +140,12 @@ class DirectSource extends ByteSource {
     super(owner, bytesMax);
     this.#reader = reader;
     this.#onRead = (count) => {
-      if (this.#isStopped) return;
+      if (this.isStopped) return;
       if (count === null) this.owner.sourceEnded();
       else this.landed(count);
     };
     this.#onError = (error) => {
-      if (!this.#isStopped) this.owner.sourceFailed(error);
+      if (!this.isStopped) this.owner.sourceFailed(error);
     };
   }
 
@@ -152,16 +153,11 @@ class DirectSource extends ByteSource {
     this.#reader.read(this.end === 0 ? this.bytes : this.bytes.subarray(this.end))
       .then(this.#onRead, this.#onError);
   }
-
-  override stop(): void {
-    this.#isStopped = true;
-  }
 }
 
 /** Reads by a BYOB reader; every read transfers the buffer and gives it back as a new one. */
 class ByobSource extends ByteSource {
   readonly #reader: ReadableStreamBYOBReader;
-  #isStopped = false;
   readonly #onRead: (result: ReadableStreamReadResult<Uint8Array<ArrayBuffer>>) => void;
   readonly #onError: (error: unknown) => void;
 
@@ -169,23 +165,19 @@ class ByobSource extends ByteSource {
     super(owner, bytesMax);
     this.#reader = byteStream(reader).getReader({ mode: "byob" });
     this.#onRead = (result) => {
-      if (this.#isStopped) return;
+      if (this.isStopped) return;
       if (result.value !== undefined) this.bytes = new Uint8Array(result.value.buffer);
       if (result.done) this.owner.sourceEnded();
       else this.landed(result.value.byteLength);
     };
     this.#onError = (error) => {
-      if (!this.#isStopped) this.owner.sourceFailed(error);
+      if (!this.isStopped) this.owner.sourceFailed(error);
     };
   }
 
   protected override startRead(): void {
     this.#reader.read(this.end === 0 ? this.bytes : this.bytes.subarray(this.end))
       .then(this.#onRead, this.#onError);
-  }
-
-  override stop(): void {
-    this.#isStopped = true;
   }
 }
 

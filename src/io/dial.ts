@@ -50,6 +50,15 @@ export async function dial(
   }
 }
 
+/** Closes a connection that the system may have closed already. */
+export function hangUp(connection: { close(): void }): void {
+  try {
+    connection.close();
+  } catch {
+    // It is what was wanted.
+  }
+}
+
 /** A system error in the words an operator knows, without the system's decoration. */
 export function causeOf(error: unknown): string {
   if (error instanceof Deno.errors.ConnectionRefused) return "connection refused";

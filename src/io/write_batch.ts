@@ -26,7 +26,10 @@ export interface ByteSink {
 export interface BatchOwner {
   /** The kernel took `bytes` bytes. */
   wrote(bytes: number): void;
-  /** The connection can no longer be written to; nothing more will be sent. */
+  /**
+   * The connection can no longer be written to; nothing more will be sent. During the call the batch
+   * still counts what was queued.
+   */
   writeFailed(error: unknown): void;
 }
 
@@ -188,7 +191,9 @@ export class WriteBatch implements TurnWork {
 
   #failed(error: unknown): void {
     if (this.#writing === null) return;
-    this.reset();
+    this.#writing = null;
+    this.#isFailed = true;
     this.#owner.writeFailed(error);
+    this.reset();
   }
 }

@@ -67,7 +67,13 @@ const ROWS: readonly Row[] = [
     help: "Slots by state",
     type: "gauge",
     *samples(router) {
-      const counts: Record<string, number> = { offline: 0, open: 0, draining: 0, blocked: 0 };
+      const counts: Record<string, number> = {
+        offline: 0,
+        open: 0,
+        migrating: 0,
+        draining: 0,
+        blocked: 0,
+      };
       for (const slot of router.slots) counts[slot.state]!++;
       for (const [state, count] of Object.entries(counts)) yield [{ state }, count];
     },

@@ -12,7 +12,8 @@
  * @module
  */
 
-import { formatAddress } from "../base/address.ts";
+import { type Address, formatAddress } from "../base/address.ts";
+import { clock } from "../base/clock.ts";
 import { roomLogger } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
@@ -37,6 +38,9 @@ const DRAIN_MS = 10_000;
 const TAKEOVER_MS = 3_000;
 /** A pause of this process after which its table is doubted, with the embedded coordinator. */
 const EMBEDDED_GAP_MS = 30_000;
+
+/** What ends the process in order. */
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 const log = roomLogger("proxy");
 
@@ -102,7 +106,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
     let stopping: Promise<void> | undefined;
     const stop = (reason: string) => stopping ??= stopAll(reason);
     membership = new Membership(store, own, router, {
-      askOnline: () => goOnline(store, config.proxyId, config.dashboardAddr),
+      askOnline: () => goOnline(store, config.proxyId, dashboardOf(config)),
       onServing: () => {
         if (isServing || stopping !== undefined) return;
         isServing = true;
@@ -117,6 +121,9 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
       holdRequests: () => router.holdRequests(),
       resumeRequests: () => router.resumeRequests(),
     }, { takeoverMs: TAKEOVER_MS, gapMs: gapMs(config) });
+    // The first request read after a pause must not be served before anybody has noticed it.
+    clock.pauseMs = gapMs(config);
+    clock.onPause = () => membership!.registration.checkGap();
     const keepAlive = config.backendPingPeriodMs > 0
       ? setInterval(() => router.keepAlive(), config.backendPingPeriodMs)
       : undefined;
@@ -126,6 +133,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
       listener.stop();
       await router.drainSessions(DRAIN_MS);
       clearInterval(keepAlive);
+      clock.onPause = () => {};
       await membership!.stop();
       await coordinator!.close();
       router.close();
@@ -159,20 +167,23 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
  * @throws {Error} When it cannot be started; see {@linkcode startProxy}.
  */
 export async function runProxy(start: ProxyStart): Promise<number> {
-  const proxy = await startProxy(start);
-  const onSignal = (signal: Deno.Signal) => () => {
-    void proxy.stop(`got ${signal}`);
-  };
-  const handlers = (["SIGINT", "SIGTERM"] as const).map((signal) =>
-    [signal, onSignal(signal)] as const
-  );
+  // From the first moment on: a signal during the start ends the start in order.
+  const signalled = Promise.withResolvers<Deno.Signal>();
+  const handlers = SIGNALS.map((signal) => [signal, () => signalled.resolve(signal)] as const);
   for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
   try {
+    const proxy = await startProxy(start);
+    signalled.promise.then((signal) => proxy.stop(`got ${signal}`));
     await proxy.stopped;
     return 0;
   } finally {
     for (const [signal, handler] of handlers) Deno.removeSignalListener(signal, handler);
   }
+}
+
+/** With the embedded coordinator the proxy sets itself online; there need be no dashboard. */
+function dashboardOf(config: Config): Address | undefined {
+  return config.coordinator === "embedded" ? undefined : config.dashboardAddr;
 }
 
 /** A coordinator's session ends after its timeout: a longer pause means that we were given up. */

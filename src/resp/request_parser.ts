@@ -161,7 +161,7 @@ export class RequestParser implements Arguments {
       if (this.#bulk < 0) {
         if (at >= end) break;
         if (bytes[at] !== DOLLAR) {
-          return this.#fail(`expected '$', got '${printable(bytes[at]!)}'`);
+          return this.#fail(unexpectedByte(bytes[at]!));
         }
         // One or two digits are by far the most common length.
         const d1 = at + 3 < end ? bytes[at + 1]! - 48 : -1;
@@ -298,9 +298,10 @@ const EMPTY = new Uint8Array(0);
 const INCOMPLETE = Number.MIN_SAFE_INTEGER;
 const INVALID = Number.MIN_SAFE_INTEGER + 1;
 
-/** A byte as it may stand in an error text. */
-function printable(byte: number): string {
-  return byte >= 32 && byte < 127
+/** What is said of a byte that stands where a bulk should begin. */
+export function unexpectedByte(byte: number): string {
+  const printable = byte >= 32 && byte < 127
     ? String.fromCharCode(byte)
     : `\\x${byte.toString(16).padStart(2, "0")}`;
+  return `expected '$', got '${printable}'`;
 }

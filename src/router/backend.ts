@@ -21,13 +21,14 @@ import { Backoff } from "../base/backoff.ts";
 import { clock } from "../base/clock.ts";
 import { changeState, type StateMoves } from "../base/state.ts";
 import { type ByteSource, openSource, type SourceOwner } from "../io/byte_source.ts";
-import { causeOf, type Connection, dial } from "../io/dial.ts";
+import { causeOf, type Connection, dial, hangUp } from "../io/dial.ts";
 import { type BatchOwner, WriteBatch } from "../io/write_batch.ts";
 import { encodeRequest, type Protocol } from "../resp/encoder.ts";
 import { ReplyFramer } from "../resp/reply_framer.ts";
 import { BACKEND_RESET, backendDown, backendFailure } from "./errors.ts";
 import type { Server } from "./backend_pool.ts";
 import { acquireRequest, recycleRequest, type Request } from "./request.ts";
+import type { Session } from "./session.ts";
 
 /** Where a connection is in its life; see the drawing above. */
 export type BackendState = "idle" | "dialing" | "greeting" | "ready" | "failing" | "closed";
@@ -37,7 +38,7 @@ const READ_BYTES_MAX = 128 * 1024;
 /** A backend that failed and then was not asked for anything this long stops redialing. */
 const REDIAL_UNUSED_MS = 30_000;
 /** How long other sessions may wait for a backend whose replies one session does not take. */
-const PAUSE_MS_MAX = 200;
+const PAUSE_MS_MAX = 50;
 
 const MOVES: StateMoves<BackendState> = {
   idle: ["dialing", "closed"],
@@ -80,8 +81,9 @@ export class Backend implements SourceOwner, BatchOwner {
   #greetingLeft = 0;
   readonly #backoff = new Backoff({ firstMs: 50, maxMs: 500 });
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
-  #isPaused = false;
-  #pausedMs = 0;
+  /** The session for whose sake nothing is read now. */
+  #pausedBy: Session | null = null;
+  #pauseTimer: ReturnType<typeof setInterval> | undefined;
 
   constructor(server: Server, database: number, protocol: Protocol, isPrivate = false) {
     this.server = server;
@@ -205,7 +207,7 @@ export class Backend implements SourceOwner, BatchOwner {
 
   #greetingAnswered(bytes: Uint8Array, start: number, end: number): void {
     if (this.#framer.type === 45 /* - */) {
-      const text = decoder.decode(bytes.subarray(start + 1, end)).trim();
+      const text = decoder.decode(bytes.subarray(start + 1, end)).replace(/\r\n$/, "");
       // HELLO is the last but one of the greeting.
       if (
         this.protocol === 3 && this.#greetingLeft === 2 && !/^(NOAUTH|NOPERM|LOADING)/.test(text)
@@ -272,7 +274,7 @@ export class Backend implements SourceOwner, BatchOwner {
       }
     }
     source.start = source.end;
-    if (!this.#isPaused) source.read();
+    if (this.#pausedBy === null) source.read();
   }
 
   sourceEnded(): void {
@@ -292,20 +294,34 @@ export class Backend implements SourceOwner, BatchOwner {
   }
 
   /**
-   * Stops reading because the first request's session does not take its replies. Others who wait
-   * here are not made to wait longer than a moment: {@linkcode tick} reads on.
+   * Stops reading because `session` does not take its replies. Others who wait here are not made to
+   * wait longer than a moment, {@linkcode PAUSE_MS_MAX}.
+   *
+   * @returns False when reading had stopped already, for another session.
    */
-  pauseReading(): void {
-    if (this.#isPaused || this.#state !== "ready") return;
-    this.#isPaused = true;
-    this.#pausedMs = clock.nowMs;
+  pauseReading(session: Session): boolean {
+    if (this.#pausedBy !== null || this.#state !== "ready") return false;
+    this.#pausedBy = session;
+    this.#pauseTimer = setInterval(() => this.#lookAtPause(session), PAUSE_MS_MAX);
+    return true;
+  }
+
+  #lookAtPause(slow: Session): void {
+    clock.tick();
+    slow.easePressure();
+    if (this.#pausedBy !== null && this.#servesOthers(slow)) slow.losePatience();
   }
 
   resumeReading(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
+    if (this.#pausedBy === null) return;
+    this.#endPause();
     this.#progressMs = clock.nowMs;
     if (this.#source !== null && this.#source.start === this.#source.end) this.#source.read();
+  }
+
+  #endPause(): void {
+    this.#pausedBy = null;
+    clearInterval(this.#pauseTimer);
   }
 
   // -- failing --------------------------------------------------------------------------------
@@ -317,15 +333,9 @@ export class Backend implements SourceOwner, BatchOwner {
     if (this.#state === "greeting" && now - this.#progressMs > backendDialMs) {
       return this.#fail(`no answer to the greeting for ${backendDialMs} ms`);
     }
-    if (this.#isPaused) {
-      if (now - this.#pausedMs > PAUSE_MS_MAX && this.#servesOthers()) {
-        this.#sentHead?.session?.losePatience();
-        this.resumeReading();
-      }
-      return;
-    }
     if (
-      this.#state === "ready" && this.inFlight > 0 && backendTimeoutMs > 0 &&
+      this.#state === "ready" && this.#pausedBy === null && this.inFlight > 0 &&
+      backendTimeoutMs > 0 &&
       this.onDrain === null &&
       now - this.#progressMs > backendTimeoutMs
     ) {
@@ -333,9 +343,8 @@ export class Backend implements SourceOwner, BatchOwner {
     }
   }
 
-  /** Whether requests of other sessions than the first one's wait for replies. */
-  #servesOthers(): boolean {
-    const session = this.#sentHead?.session;
+  /** Whether requests of other sessions than this one wait for replies. */
+  #servesOthers(session: Session): boolean {
     for (let r = this.#sentHead; r !== null; r = r.nextSent) {
       if (r.session !== session) return true;
     }
@@ -355,9 +364,12 @@ export class Backend implements SourceOwner, BatchOwner {
     return this.#sentHead === null ? 0 : clock.nowMs - this.#sentHead.startedMs;
   }
 
-  /** Breaks the connection and fails what is in flight; a later request dials again. */
+  /**
+   * Breaks the connection, or gives up making one, and fails what is in flight: none of it is sent
+   * afterwards. A later request dials again.
+   */
   breakOff(cause: string): void {
-    if (this.#connection !== null) this.#fail(cause);
+    if (this.#connection !== null || this.#state === "dialing") this.#fail(cause);
   }
 
   #fail(cause: string): void {
@@ -391,16 +403,10 @@ export class Backend implements SourceOwner, BatchOwner {
     this.#source = null;
     this.#batch.reset();
     this.#batch = new WriteBatch(this, null);
-    this.#isPaused = false;
+    this.#endPause();
     const connection = this.#connection;
     this.#connection = null;
-    if (connection !== null) {
-      try {
-        connection.close();
-      } catch {
-        // Already closed by the system.
-      }
-    }
+    if (connection !== null) hangUp(connection);
   }
 
   #failSent(text: string): void {
@@ -416,13 +422,13 @@ export class Backend implements SourceOwner, BatchOwner {
     this.onDrain?.();
   }
 
-  /** Closes for good; what is in flight fails. */
-  close(): void {
+  /** Closes for good; what is in flight fails with `text`. */
+  close(text = BACKEND_RESET): void {
     if (this.#state === "closed") return;
     this.#changeState("closed");
     clearTimeout(this.#retryTimer);
     this.#disconnect();
-    this.#failSent(BACKEND_RESET);
+    this.#failSent(text);
     this.server.closed(this);
   }
 }
@@ -438,14 +444,14 @@ function deliver(
   isLast: boolean,
 ): void {
   request.replyBytes += end - start;
-  if (request.gather !== null) request.gather.partReplied(request, bytes, start, end, isLast);
+  if (request.taker !== null) request.taker.partReplied(request, bytes, start, end, isLast);
   else if (request.session !== null) request.session.replied(request, bytes, start, end, isLast);
   else if (isLast) recycleRequest(request); // our own PING
 }
 
 /** Tells whoever asked that there will be no reply. */
 export function failRequest(request: Request, text: string): void {
-  if (request.gather !== null) request.gather.partFailed(request, text);
+  if (request.taker !== null) request.taker.partFailed(request, text);
   else if (request.session !== null) request.session.requestFailed(request, text);
   else recycleRequest(request);
 }

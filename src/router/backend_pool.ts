@@ -35,6 +35,8 @@ export class Server {
   uses = 0;
   /** Whether it knows RESP3: `unknown` until a connection asked. */
   resp3: "unknown" | "yes" | "no" = "unknown";
+  /** How it gives keys away: `unknown` until it was asked to. */
+  mover: "unknown" | "codis" | "stock" = "unknown";
   /** Its answer to HELLO when it knows none. */
   helloError = "";
   /** Connections lost since the server was first used. */

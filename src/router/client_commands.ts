@@ -15,7 +15,7 @@ import {
   type LocalCall,
   textOf,
   wordOf,
-} from "./local_commands.ts";
+} from "./local_call.ts";
 import type { Session } from "./session.ts";
 
 const OK = utf8("+OK\r\n");

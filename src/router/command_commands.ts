@@ -11,7 +11,7 @@ import { encodeCommandDocs, encodeCommandInfo, listedCommands } from "../command
 import type { Arguments } from "../resp/arguments.ts";
 import { Encoder, errorReply } from "../resp/encoder.ts";
 import { NO_KEYS_FOUND, SYNTAX_ERROR } from "./errors.ts";
-import { globPattern, type LocalAnswer, type LocalCall, wordOf } from "./local_commands.ts";
+import { globPattern, type LocalAnswer, type LocalCall, wordOf } from "./local_call.ts";
 
 /** Answers by name. */
 export const COMMAND_COMMANDS: Readonly<Record<string, LocalAnswer>> = {

@@ -34,6 +34,11 @@ export function slotWaitedOut(slotId: number, waitMs: number): string {
   return `ERR handle request, slot ${slotId} is blocked by a change that took longer than ${waitMs} ms`;
 }
 
+/** A key of a migrating slot that its old server did not give away. Codis 3.2's beginning. */
+export function moveFailed(slotId: number, source: string, cause: string): string {
+  return `ERR handle request, bad slotsmgrt resp: slot ${slotId} from ${source}: ${cause}`;
+}
+
 /** A backend that cannot be reached, and why: the request was not sent. Codis 3.2's form. */
 export function backendDown(address: string, cause: string): string {
   return `ERR handle request, backend conn failure, ${address}: ${cause}`;

@@ -10,7 +10,7 @@
 
 import type { Protocol } from "../resp/encoder.ts";
 import { errorReply } from "../resp/encoder.ts";
-import { acquireRequest, recycleRequest, type Request } from "./request.ts";
+import { acquireRequest, recycleRequest, type ReplyTaker, type Request } from "./request.ts";
 
 const MINUS = 45;
 const BANG = 33;
@@ -33,7 +33,7 @@ export interface PartReply {
 export type Merge = (replies: readonly PartReply[], protocol: Protocol) => Uint8Array;
 
 /** The parts of one command; see the drawing above. */
-export class Gather {
+export class Gather implements ReplyTaker {
   readonly #parent: Request;
   readonly #merge: Merge;
   readonly #parts: Request[] = [];
@@ -54,7 +54,7 @@ export class Gather {
   part(): Request {
     const parent = this.#parent;
     const part = acquireRequest();
-    part.gather = this;
+    part.taker = this;
     part.session = parent.session;
     part.command = parent.command;
     part.startedMs = parent.startedMs;

@@ -9,7 +9,7 @@ import { COMMANDS } from "../command/command_table.ts";
 import { Encoder, encodeRequest } from "../resp/encoder.ts";
 import type { PartReply } from "./gather.ts";
 import { sendToAll } from "./fan_out.ts";
-import { type LocalCall, wordOf } from "./local_commands.ts";
+import { type LocalCall, wordOf } from "./local_call.ts";
 import type { Router } from "./router.ts";
 
 /** The Redis whose commands and texts the proxy speaks. */

@@ -7,38 +7,26 @@
 import type { Command } from "../command/command.ts";
 import { slotIdOf } from "../hash/slot_id.ts";
 import type { Arguments } from "../resp/arguments.ts";
-import { Encoder, errorReply, type Protocol, utf8 } from "../resp/encoder.ts";
+import { Encoder, errorReply, type Protocol, quoted, utf8 } from "../resp/encoder.ts";
 import { CLIENT_COMMANDS } from "./client_commands.ts";
 import { ANONYMOUS } from "./client_self.ts";
 import { COMMAND_COMMANDS } from "./command_commands.ts";
 import { NO_AUTH, SYNTAX_ERROR, unknownSubcommand, WRONG_PASSWORD, wrongArity } from "./errors.ts";
 import { info, REDIS_VERSION } from "./info.ts";
+import {
+  BAD_CLIENT_NAME,
+  globPattern,
+  isClientName,
+  type LocalAnswer,
+  type LocalCall,
+  textOf,
+  wordOf,
+} from "./local_call.ts";
 import { DATABASES } from "./options.ts";
 import type { Session } from "./session.ts";
 
-/** What a local command is answered from; `args` are borrowed during the call. */
-export interface LocalCall {
-  readonly session: Session;
-  readonly command: Command;
-  readonly args: Arguments;
-}
-
-/** Answers a call; null when it has arranged for the answer itself. */
-export type LocalAnswer = (call: LocalCall) => Uint8Array | null;
-
 const OK = utf8("+OK\r\n");
 const PONG = utf8("+PONG\r\n");
-const decoder = new TextDecoder();
-
-/** Argument `i` as text. Copies it. */
-export function textOf(args: Arguments, i: number): string {
-  return decoder.decode(args.bytes.subarray(args.start(i), args.end(i)));
-}
-
-/** Argument `i` in lower case, for words of the protocol. */
-export function wordOf(args: Arguments, i: number): string {
-  return textOf(args, i).toLowerCase();
-}
 
 const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
   ping: ({ command, args }) => {
@@ -83,7 +71,8 @@ const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
 
 /** Answers a command of the table's `local` rows. Borrows the arguments until it returns. */
 export function answerLocally(session: Session, command: Command, args: Arguments): void {
-  if (command.isContainer && args.count > 1 && !(command.name in ANSWERS)) {
+  // With a subcommand there is, its own row would have been found.
+  if (command.isContainer && args.count > 1) {
     return session.answer(errorReply(unknownSubcommand(command.name, args)));
   }
   const answer = ANSWERS[command.name];
@@ -156,7 +145,8 @@ function hello(call: LocalCall): Uint8Array | null {
       name = textOf(args, ++i);
       if (!isClientName(name)) return errorReply(BAD_CLIENT_NAME);
     } else {
-      return errorReply(`ERR Syntax error in HELLO option '${option.slice(0, 128)}'`);
+      const given = quoted(args.bytes, args.start(i), args.end(i));
+      return errorReply(`ERR Syntax error in HELLO option '${given}'`);
     }
   }
   if (credentials !== null && !login(session, ...credentials)) return errorReply(WRONG_PASSWORD);
@@ -204,15 +194,6 @@ function greeting(session: Session): Uint8Array {
     .done();
 }
 
-/** Redis's text, byte for byte. */
-export const BAD_CLIENT_NAME =
-  "ERR Client names cannot contain spaces, newlines or special characters.";
-
-/** Redis's rule: printable ASCII without spaces; empty takes the name away. */
-export function isClientName(name: string): boolean {
-  return /^[!-~]*$/.test(name);
-}
-
 /** `SELECT n`: later commands use connections in that database, opened when first needed. */
 function select({ session, args }: LocalCall): Uint8Array {
   const text = textOf(args, 1);
@@ -238,30 +219,6 @@ function configGet({ session, args }: LocalCall): Uint8Array {
   const out = new Encoder(session.protocol).map(found.length);
   for (const [key, value] of found) out.bulk(key).bulk(value);
   return out.done();
-}
-
-/** Redis's glob as a regular expression: `*`, `?`, `[a-z]`, `[^a]`, `\x`. */
-export function globPattern(glob: string): RegExp {
-  let source = "";
-  for (let i = 0; i < glob.length; i++) {
-    const c = glob[i]!;
-    const close = glob.indexOf("]", i + 1);
-    if (c === "*") source += "[^]*";
-    else if (c === "?") source += "[^]";
-    else if (c === "[" && close > i + 1) {
-      const body = glob.slice(i + 1, close).replace(/[\\\]]/g, "\\$&");
-      source += `[${body}]`;
-      i = close;
-    } else {
-      const literal = c === "\\" && i + 1 < glob.length ? glob[++i]! : c;
-      source += literal.replace(/[.*+?^${}()|[\]\\\/-]/g, "\\$&");
-    }
-  }
-  try {
-    return new RegExp(`^${source}$`);
-  } catch {
-    return /^\b$/; // a range like [z-a] matches nothing
-  }
 }
 
 /** Codis 3.2's `SLOTSMAPPING [slot]`: per slot `[id, owner, migrating from, replicas]`. */

@@ -16,11 +16,11 @@ import { findCommand } from "../command/command_table.ts";
 import { slotIdOf } from "../hash/slot_id.ts";
 import type { ByteSource } from "../io/byte_source.ts";
 import { errorReply } from "../resp/encoder.ts";
-import { ReplyFramer } from "../resp/reply_framer.ts";
+import { RequestFramer } from "../resp/request_framer.ts";
 import type { RequestParser } from "../resp/request_parser.ts";
 import type { Backend } from "./backend.ts";
 import { refusalOf, unknownText } from "./dispatch.ts";
-import { SLOT_NOT_READY, slotWaitedOut, wrongArity } from "./errors.ts";
+import { BACKEND_RESET, SLOT_NOT_READY, slotWaitedOut, wrongArity } from "./errors.ts";
 import type { Session } from "./session.ts";
 import type { Slot } from "./slot.ts";
 
@@ -42,8 +42,9 @@ export class PassThrough {
   #isDiscarding: boolean;
   #backend: Backend | null = null;
   #waitingSinceMs = 0;
-  /** A request is an array of bulks, so it is framed as a reply is. */
-  readonly #framer = new ReplyFramer();
+  #key: Uint8Array = new Uint8Array(0);
+  #isFetchingKey = false;
+  readonly #framer = new RequestFramer();
 
   private constructor(session: Session, command: Command | null, slot: Slot | null, error: string) {
     this.#session = session;
@@ -71,7 +72,9 @@ export class PassThrough {
     if (key === 0 || key >= parser.count) return null;
     const slotId = slotIdOf(parser.bytes, parser.start(key), parser.end(key));
     session.lastCommand = command;
-    return new PassThrough(session, command, session.router.slots[slotId]!, "");
+    const passThrough = new PassThrough(session, command, session.router.slots[slotId]!, "");
+    passThrough.#key = parser.bytes.slice(parser.start(key), parser.end(key));
+    return passThrough;
   }
 
   /** Reads the rest of the current request away and answers it with `error`. */
@@ -112,7 +115,9 @@ export class PassThrough {
       this.#giveUp(SLOT_NOT_READY);
       return true;
     }
-    if (!slot.isOpen) {
+    if (slot.isMigrating) {
+      if (this.#isFetchingKey || !this.#fetchKey(slot)) return this.#isDiscarding;
+    } else if (!slot.isOpen) {
       if (this.#waitingSinceMs === 0) this.#waitingSinceMs = clock.nowMs;
       slot.whenOpen(() => session.resume());
       return false;
@@ -130,16 +135,30 @@ export class PassThrough {
     return true;
   }
 
+  /** Has the key of a migrating slot brought to its new server; false while it is on its way. */
+  #fetchKey(slot: Slot): boolean {
+    this.#isFetchingKey = true;
+    const isThere = slot.fetchKey(this.#session.database, this.#key, (error) => {
+      this.#isFetchingKey = false;
+      if (error !== "") this.#giveUp(error);
+      this.#session.resume();
+    });
+    if (isThere) this.#isFetchingKey = false;
+    return isThere;
+  }
+
   #giveUp(error: string): void {
     this.#error = error;
     this.#isDiscarding = true;
   }
 
+  /** The request breaks the protocol in its middle: that is its one answer, and the session's last. */
   #malformed(): "done" {
+    const text = `ERR Protocol error: ${this.#framer.error}`;
     const session = this.#session;
-    this.abandon();
-    session.answer(errorReply(`ERR Protocol error: ${this.#framer.error}`));
-    session.drain();
+    if (session.depth > 0) this.abandon(text);
+    else session.answer(errorReply(text));
+    session.endAfterProtocolError();
     return "done";
   }
 
@@ -152,9 +171,9 @@ export class PassThrough {
     this.#session.resume();
   }
 
-  /** The session ends: half a request is of no use to the server. */
-  abandon(): void {
+  /** There will be no whole request: half of one is of no use to the server. */
+  abandon(text = BACKEND_RESET): void {
     this.#isDiscarding = true;
-    this.#backend?.close();
+    this.#backend?.close(text);
   }
 }

@@ -13,7 +13,6 @@
 
 import type { Command } from "../command/command.ts";
 import type { Backend } from "./backend.ts";
-import type { Gather } from "./gather.ts";
 import type { Session } from "./session.ts";
 import type { Slot } from "./slot.ts";
 
@@ -25,6 +24,14 @@ const HELD_BYTES_KEPT = 512;
 /** Where a request is: `waiting` for a slot, `sent` to a backend's queue, or `settled`. */
 export type RequestState = "free" | "new" | "waiting" | "sent" | "settled";
 
+/** Someone who takes a reply in a session's place. */
+export interface ReplyTaker {
+  /** Reply bytes arrived. Borrows `bytes` during the call. */
+  partReplied(part: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void;
+  /** There will be no reply. */
+  partFailed(part: Request, text: string): void;
+}
+
 /** One command in flight. All fields belong to session, slot and backend together. */
 export class Request {
   state: RequestState = "free";
@@ -35,8 +42,8 @@ export class Request {
   slot: Slot | null = null;
   /** For a part that covers several slots: all of them, with repetitions. */
   slots: Slot[] | null = null;
-  /** The gather that wants the reply, for a part of a split or fanned-out command. */
-  gather: Gather | null = null;
+  /** Who wants the reply instead of the session: a part's gather, a key move. */
+  taker: ReplyTaker | null = null;
   /** The backend that carries it, or did. */
   backend: Backend | null = null;
   /** The private backend that carries it, given back when it settles. */
@@ -111,7 +118,7 @@ export function recycleRequest(request: Request): void {
   request.command = null;
   request.slot = null;
   request.slots = null;
-  request.gather = null;
+  request.taker = null;
   request.backend = null;
   request.privateBackend = null;
   request.nextSent = null;
@@ -124,4 +131,15 @@ export function recycleRequest(request: Request): void {
   request.next = free;
   free = request;
   freeCount++;
+}
+
+/** A session leaves its FIFO: settled requests are free now, the others when somebody settles them. */
+export function leaveRequests(head: Request | null): void {
+  for (let request = head; request !== null;) {
+    const next: Request | null = request.next;
+    request.next = null;
+    request.heldBytes = 0;
+    if (request.state === "settled") recycleRequest(request);
+    request = next;
+  }
 }

@@ -25,9 +25,9 @@ import type { SlotFill, SlotTable } from "./slot_table.ts";
 import { CommandStats, newTotals } from "./stats.ts";
 
 /** How often deadlines of backends and slots are looked at, in milliseconds. */
-const TICK_MS = 100;
+const TICK_MS = 250;
 /** Ticks between two looks at the sessions' deadlines. */
-const SESSION_TICKS = 10;
+const SESSION_TICKS = 4;
 
 /** What the data plane reports, for the log. */
 export interface RouterEvents {
@@ -124,7 +124,7 @@ export class Router implements SlotTable {
       slot.migrateFrom = migrateFrom;
       slot.groupId = fill.groupId;
       slot.migrateFromGroupId = migrateFrom === null ? -1 : fill.migrateFromGroupId;
-      slot.settle(fill.isBlocked ? "blocked" : "open");
+      slot.settle(fill.isBlocked ? "blocked" : migrateFrom === null ? "open" : "migrating");
     });
   }
 
@@ -155,7 +155,8 @@ export class Router implements SlotTable {
   async #drain(slot: Slot): Promise<void> {
     if (slot.state === "offline" && slot.inFlight === 0) return;
     if (await slot.drain()) return;
-    const carriers = slot.carriers(slot.server!.backends());
+    const carriers = [slot.server, slot.migrateFrom]
+      .flatMap((server) => server === null ? [] : slot.carriers(server.backends()));
     this.events.slotDrainTimedOut(slot.id, carriers);
     for (const backend of carriers) backend.breakOff(`slot ${slot.id} changes hands`);
   }

@@ -18,6 +18,7 @@
 import { clock } from "../base/clock.ts";
 import { changeState, type StateMoves } from "../base/state.ts";
 import { type ByteSource, openSource, type SourceOwner } from "../io/byte_source.ts";
+import { hangUp } from "../io/dial.ts";
 import { type AcceptedConnection, printAddress } from "../io/listen.ts";
 import { atTurnEnd, type TurnWork } from "../io/turn.ts";
 import { type BatchOwner, WriteBatch } from "../io/write_batch.ts";
@@ -29,8 +30,8 @@ import { overdueReason } from "./deadlines.ts";
 import { ANONYMOUS, type ClientSelf } from "./client_self.ts";
 import { dispatch } from "./dispatch.ts";
 import { PASS_THROUGH_BYTES, PassThrough } from "./pass_through.ts";
-import { ReplyPressure } from "./reply_pressure.ts";
-import { acquireRequest, recycleRequest, type Request } from "./request.ts";
+import { PRESSURE_BYTES_HIGH, ReplyPressure } from "./reply_pressure.ts";
+import { acquireRequest, leaveRequests, recycleRequest, type Request } from "./request.ts";
 import type { Router } from "./router.ts";
 import type { Slot } from "./slot.ts";
 
@@ -39,14 +40,12 @@ export type SessionState = "open" | "draining" | "closed";
 
 /** Unsent reply bytes past which no more requests are read. */
 const OUTPUT_BYTES_HIGH = 1024 * 1024;
-/** Unsent reply bytes past which the backend that sends them is not read, for a moment. */
-const OUTPUT_BYTES_PAUSE = 4 * 1024 * 1024;
 /** Bytes of requests in flight past which no more are read. */
 const REQUEST_BYTES_HIGH = 2 * 1024 * 1024;
 /** Bytes that the replies of the requests in flight may amount to, by estimate. */
 const REPLY_BYTES_HIGH = 4 * 1024 * 1024;
 /** What a session's replies are taken to be before any was seen, in bytes. */
-const REPLY_BYTES_FIRST_GUESS = 8 * 1024;
+const REPLY_BYTES_FIRST_GUESS = 128 * 1024;
 /** How long a closed-down session's input is read away so that its last reply is not lost. */
 const LINGER_MS = 1000;
 
@@ -62,8 +61,6 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
   readonly router: Router;
   readonly parser = new RequestParser();
   readonly createdMs: number;
-  readonly remote: string;
-  readonly local: string;
 
   isAuthenticated: boolean;
   protocol: Protocol = 2;
@@ -107,8 +104,6 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     this.id = id;
     this.router = router;
     this.#connection = connection;
-    this.remote = printAddress(connection.remoteAddr);
-    this.local = printAddress(connection.localAddr);
     this.createdMs = this.lastReadMs = this.#lastWroteMs = clock.nowMs;
     this.isAuthenticated = this.parser.isAuthenticated = options.password === "";
     this.parser.largeBytes = PASS_THROUGH_BYTES;
@@ -120,17 +115,27 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     return this.#state;
   }
 
+  /** The client's address, `host:port`. */
+  get remote(): string {
+    return printAddress(this.#connection.remoteAddr);
+  }
+
+  /** The address the client connected to. */
+  get local(): string {
+    return printAddress(this.#connection.localAddr);
+  }
+
   /** Bytes received from the client. */
   get inputBytes(): number {
     return this.#source.totalBytes;
   }
 
-  /** Reply bytes the client has not taken yet. */
+  /** Reply bytes not taken yet. */
   get unsentBytes(): number {
     return this.#batch.queuedBytes + this.#heldBytes;
   }
 
-  /** Bytes received and not dispatched yet. */
+  /** Bytes not dispatched yet. */
   get unreadBytes(): number {
     return this.#source.end - this.#source.start;
   }
@@ -159,7 +164,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     else if (!this.#isPaused) this.#pump();
   }
 
-  sourceFailed(_error: unknown): void {
+  sourceFailed(): void {
     this.close();
   }
 
@@ -168,7 +173,8 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     const source = this.#source;
     const parser = this.parser;
     this.#isPaused = false;
-    while (this.#state === "open") {
+    // A large request that has begun is let through to its end even while the session drains.
+    while (this.#state === "open" || (this.#state === "draining" && this.#passThrough !== null)) {
       if (this.#passThrough !== null) {
         if (!this.#passOn(this.#passThrough)) return;
         continue;
@@ -192,14 +198,19 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
           if (this.#passThrough === null) return this.#readMore();
           break;
         case "error":
-          this.router.totals.protocolErrors++;
           this.answer(errorReply(parser.error));
-          this.#source.start = this.#source.end;
-          this.#isLingering = true;
-          this.drain();
+          this.endAfterProtocolError();
           break;
       }
     }
+  }
+
+  /** Nothing the client sends can be understood any more: its last reply is on its way. */
+  endAfterProtocolError(): void {
+    this.router.totals.protocolErrors++;
+    this.#source.start = this.#source.end;
+    this.#isLingering = true;
+    this.drain();
   }
 
   /** Hands on what has come of a large request; false when the pump must stop for now. */
@@ -211,12 +222,11 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
       case "more":
         this.#readMore();
         return false;
-      case "done":
-        this.#passThrough = null;
-        this.parser.next();
-        if (this.#partialBytes > 0) this.#partialEnded();
-        return true;
     }
+    this.#passThrough = null;
+    this.parser.next();
+    if (this.#partialBytes > 0) this.#partialEnded();
+    return true;
   }
 
   /** What the session waited for may be over: it looks again at the end of the turn. */
@@ -236,19 +246,19 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     if (this.#requestBytes > REQUEST_BYTES_HIGH) return true;
     const output = queued + this.#heldBytes;
     if (output + depth * this.#replyEstimate > REPLY_BYTES_HIGH) return true;
-    if (this.router.budget.isSpent && this.#chargedBytes() > FAIR_SHARE_BYTES) {
+    if (this.router.budget.isSpent && this.#requestBytes + output > FAIR_SHARE_BYTES) {
       this.router.budget.wait(this);
       return true;
     }
     return false;
   }
 
-  #chargedBytes(): number {
-    return this.#requestBytes + this.#heldBytes + this.#batch.queuedBytes;
-  }
-
   #readMore(): void {
-    if (this.#isInputEnded) return this.drain();
+    if (this.#isInputEnded) {
+      this.#passThrough?.abandon(); // half a request is none
+      this.#passThrough = null;
+      return this.drain();
+    }
     const source = this.#source;
     if (this.parser.isInRequest || this.#passThrough !== null) {
       if (this.#partialSinceMs === 0) this.#partialSinceMs = clock.nowMs;
@@ -295,7 +305,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
       this.router.events.sessionOverflowed(this);
       return this.close();
     }
-    if (this.#state === "open" && this.#isPaused) this.#pump();
+    if (this.#isPaused) this.#pump();
     if (this.#state === "draining") this.#finishIfDrained();
   }
 
@@ -366,7 +376,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     if (this.#head === request) {
       if (request.heldBytes > 0) this.#sendHeld(request);
       this.#send(bytes, start, end);
-      if (this.#batch.queuedBytes > OUTPUT_BYTES_PAUSE) this.#pressure.isHigh(request);
+      if (this.#batch.queuedBytes > PRESSURE_BYTES_HIGH) this.#pressure.isHigh(request);
       if (isLast) {
         this.#settle(request);
         this.#shift();
@@ -374,7 +384,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     } else {
       request.hold(bytes, start, end);
       this.holds(end - start);
-      if (this.#heldBytes > OUTPUT_BYTES_PAUSE) this.#pressure.isHigh(request);
+      if (this.#heldBytes > PRESSURE_BYTES_HIGH) this.#pressure.isHigh(request);
       if (isLast) this.#settle(request);
     }
   }
@@ -468,7 +478,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
       if (request.heldBytes > 0) this.#sendHeld(request);
       if (request.state !== "settled") break;
     }
-    if (this.#pressure.isActive) this.#pressureMayEnd();
+    this.easePressure();
     if (this.#isPaused || this.#state !== "open") atTurnEnd(this);
   }
 
@@ -486,14 +496,15 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     this.#batchGrew();
   }
 
-  /** Lets paused backends go on once the client has taken most of what waited for it. */
-  #pressureMayEnd(): void {
-    if (this.unsentBytes <= OUTPUT_BYTES_PAUSE / 2) this.#pressure.end();
+  /** Lets paused backends go on as far as the client has taken what waited for it. */
+  easePressure(): void {
+    if (!this.#pressure.isActive) return;
+    this.#pressure.ease(this.#batch.queuedBytes, this.#heldBytes, this.#head);
   }
 
   #batchGrew(): void {
     const queued = this.#batch.queuedBytes;
-    if (queued > OUTPUT_BYTES_PAUSE && queued > this.router.options.sessionBufferBytesMax) {
+    if (queued > PRESSURE_BYTES_HIGH && queued > this.router.options.sessionBufferBytesMax) {
       this.#overflow();
     }
   }
@@ -502,11 +513,11 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     this.#lastWroteMs = clock.nowMs;
     this.router.budget.release(bytes);
     this.router.totals.outputBytes += bytes;
-    if (this.#pressure.isActive) this.#pressureMayEnd();
+    this.easePressure();
     if (this.#isPaused || this.#state !== "open") atTurnEnd(this);
   }
 
-  writeFailed(_error: unknown): void {
+  writeFailed(): void {
     this.close();
   }
 
@@ -577,23 +588,12 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     totals.inputBytes += this.inputBytes;
     this.#source.stop();
     this.#batch.reset();
+    leaveRequests(this.#head);
+    this.#head = this.#tail = null;
     this.#passThrough?.abandon();
     this.#passThrough = null;
     this.#pressure.end();
-    for (let request = this.#head; request !== null;) {
-      const next: Request | null = request.next;
-      request.next = null;
-      request.heldBytes = 0;
-      // One that is still in flight is given back by whoever settles it.
-      if (request.state === "settled") recycleRequest(request);
-      request = next;
-    }
-    this.#head = this.#tail = null;
-    try {
-      this.#connection.close();
-    } catch {
-      // Already closed by the system.
-    }
+    hangUp(this.#connection);
     this.router.sessionClosed(this);
   }
 }

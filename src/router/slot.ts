@@ -1,10 +1,11 @@
 /**
  * One of the 1024 slots: who owns its keys, and how many of its requests are in flight.
  *
- *                 fill: requests in flight?          all settled, or the deadline passed
- *      open ───────────────────────────► draining ───────────────────────────► open
- *       ▲   reset ─► offline                                                  └──► blocked
- *       └───────────────── fill with isBlocked = false ────────────────────────────┘
+ *                  fill, reset                all settled, or the deadline passed
+ *      any state ───────────────► draining ──────────────────────────────────────► open
+ *                                                                                  ├► migrating
+ *                                                                                  ├► blocked
+ *                                                                                  └► offline
  *
  * While a slot is draining or blocked its requests wait in line, bounded by slotWaitMs; requests for
  * other slots go on. Invariant: inFlight = requests of this slot sent to backends and not settled.
@@ -17,10 +18,13 @@ import type { Backend } from "./backend.ts";
 import { failRequest } from "./backend.ts";
 import type { Server } from "./backend_pool.ts";
 import { SLOT_NOT_READY, slotWaitedOut } from "./errors.ts";
+import { MigratingForward } from "./forward.ts";
 import type { Request } from "./request.ts";
 
 /** Where a slot is in its life; see the drawing above. */
-export type SlotState = "offline" | "open" | "draining" | "blocked";
+export type SlotState = "offline" | "open" | "migrating" | "draining" | "blocked";
+/** Where a change of a slot ends. */
+export type SettledState = Exclude<SlotState, "draining">;
 
 /** One slot; see the drawing above. */
 export class Slot {
@@ -39,6 +43,7 @@ export class Slot {
   #waitingTail: Request | null = null;
   #onDrained: (() => void) | null = null;
   #onOpen: (() => void)[] = [];
+  #forward: MigratingForward | null = null;
 
   constructor(id: number, waitMs: number) {
     this.id = id;
@@ -50,15 +55,20 @@ export class Slot {
     return this.state === "open";
   }
 
+  /** Whether keys must be fetched from the old server before they are used. */
+  get isMigrating(): boolean {
+    return this.state === "migrating";
+  }
+
   /**
    * Sends a request to the slot's server, or lets it wait in line. Copies `bytes[start, end)`; an
    * offline slot fails it.
    */
   send(request: Request, bytes: Uint8Array, start: number, end: number): void {
     if (this.state === "open") {
-      request.slot = this;
-      this.inFlight++;
-      this.server!.backend(request.database, request.protocol).push(request, bytes, start, end);
+      this.sendToOwner(request, bytes, start, end);
+    } else if (this.state === "migrating") {
+      this.#forward!.send(request, bytes, start, end);
     } else if (this.state === "offline") {
       request.state = "sent";
       failRequest(request, SLOT_NOT_READY);
@@ -69,6 +79,23 @@ export class Slot {
       else this.#waitingTail.nextSent = request;
       this.#waitingTail = request;
     }
+  }
+
+  /** Sends a request to the owner, whatever the state. Copies `bytes[start, end)`. */
+  sendToOwner(request: Request, bytes: Uint8Array, start: number, end: number): void {
+    request.slot = this;
+    this.inFlight++;
+    this.server!.backend(request.database, request.protocol).push(request, bytes, start, end);
+  }
+
+  /**
+   * Fetches a key of a migrating slot for a request that is sent by other ways than `send`.
+   *
+   * @param ready Called later, unless the key is there already, with the error if there was one.
+   * @returns Whether the key is there already.
+   */
+  fetchKey(database: number, key: Uint8Array, ready: (error: string) => void): boolean {
+    return this.#forward === null || this.#forward.fetchKey(database, key, ready);
   }
 
   /** A request counted by {@linkcode inFlight} is settled. */
@@ -112,18 +139,24 @@ export class Slot {
     return [...backends].filter((backend) => backend.carriesSlot(this.id));
   }
 
-  /** Ends a change: the slot is open, blocked or offline, and its line moves on accordingly. */
-  settle(state: "open" | "blocked" | "offline"): void {
+  /** Ends a change: the slot is in `state` now, and its line moves on accordingly. */
+  settle(state: SettledState): void {
     this.state = state;
-    if (state === "blocked") return;
+    const crossing = this.#forward?.takeWaiting() ?? [];
+    this.#forward = state === "migrating"
+      ? new MigratingForward(this, this.migrateFrom!, this.server!)
+      : null;
+    // Who was on the way across comes before who has waited since.
     let request = this.#waitingHead;
     this.#waitingHead = this.#waitingTail = null;
+    for (const { request: first, bytes } of crossing) this.send(first, bytes, 0, bytes.length);
     while (request !== null) {
       const next: Request | null = request.nextSent;
       request.nextSent = null;
       this.#sendWaiting(request);
       request = next;
     }
+    if (state === "blocked") return;
     const callbacks = this.#onOpen;
     this.#onOpen = [];
     for (const callback of callbacks) callback();
@@ -132,7 +165,7 @@ export class Slot {
   #sendWaiting(request: Request): void {
     const bytes = request.ownBytes!;
     request.ownBytes = null;
-    if (request.gather === null && request.session?.state === "closed") {
+    if (request.taker === null && request.session?.state === "closed") {
       request.state = "sent";
       failRequest(request, SLOT_NOT_READY); // nobody reads the answer
     } else {

@@ -18,7 +18,7 @@ const root = new URL("../..", import.meta.url).pathname;
 /** The flags that the program is run with, as `deno task start` names them. */
 export const PROGRAM_FLAGS: readonly string[] = denoJson.tasks.start.command.split(" ").filter((
   word,
-) => word === "--no-prompt" || word.startsWith("--allow-"));
+) => /^--(no-prompt$|v8-flags=|allow-)/.test(word));
 
 /** How a proxy is started. */
 export interface ProxyOptions {

@@ -16,6 +16,9 @@ export interface RedisOptions {
   readonly port?: number;
 }
 
+/** Servers that end together. */
+export type RedisServers = RedisServer[] & AsyncDisposable;
+
 /** How often a start is tried anew when somebody else took the free port. */
 const START_ATTEMPTS = 5;
 
@@ -51,9 +54,14 @@ export class RedisServer implements AsyncDisposable {
     }
   }
 
-  /** Starts `count` servers at once. */
-  static startMany(count: number, options: RedisOptions = {}): Promise<RedisServer[]> {
-    return Promise.all(Array.from({ length: count }, () => RedisServer.start(options)));
+  /** Starts `count` servers at once; disposing the list disposes all of them. */
+  static async startMany(count: number, options: RedisOptions = {}): Promise<RedisServers> {
+    const started = Array.from({ length: count }, () => RedisServer.start(options));
+    return Object.assign(await Promise.all(started), {
+      async [Symbol.asyncDispose](this: RedisServer[]) {
+        await Promise.all(this.map((server) => server[Symbol.asyncDispose]()));
+      },
+    });
   }
 
   /** The process id; throws when the server does not run. */

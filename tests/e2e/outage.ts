@@ -1,0 +1,146 @@
+/**
+ * What clients of a cluster may rely on while its coordinator, or a proxy, is away: ONE suite for
+ * coordinators that are servers of their own.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { deadFences, deleteFence, loadFences } from "../../src/store/fences.ts";
+import { loadProxies } from "../../src/store/proxies.ts";
+import { CountingLoad, keysInSlots } from "../support/counting_load.ts";
+import { until } from "../support/deadline.ts";
+import { ProxyProcess } from "../support/proxy_process.ts";
+import { RedisServer } from "../support/redis_server.ts";
+import { ReplyError } from "../support/resp_value.ts";
+import { ScriptedDashboard } from "../support/scripted_dashboard.ts";
+import type { Coordination } from "./cluster.ts";
+
+/** A coordinator that can be taken away. */
+export interface FragileCoordination extends Coordination {
+  /** Stops the coordinator's server. */
+  stop(): Promise<void>;
+  /** Starts it again, with what it had stored. */
+  restart(): Promise<void>;
+}
+
+/** Starts such a coordinator; see `StartCoordination`. */
+export type StartFragile = (
+  servers: readonly { readonly addr: string }[],
+) => Promise<FragileCoordination>;
+
+/** How long the coordinator is away, in seconds; the environment may ask for more. */
+const OUTAGE_SECONDS = Number(Deno.env.get("OUTAGE_SECONDS") ?? 8);
+/** The session timeout of the proxies under test, in milliseconds: shorter than the outage. */
+const SESSION_MS = 4_000;
+/** Longest time until a proxy is online again after its coordinator is back. */
+const BACK_ONLINE_MS = 10_000;
+
+/**
+ * Registers the suite for one coordinator.
+ *
+ * @param register `Deno.test`, called in the file whose tests these are to be.
+ */
+export function testOutages(
+  name: string,
+  start: StartFragile,
+  register: (name: string, test: () => Promise<void>) => void,
+): void {
+  register(
+    `${name} away beyond session expiry: no client notices, the proxy comes back`,
+    async () => {
+      await using servers = await RedisServer.startMany(2);
+      await using coordination = await start(servers);
+      await using dashboard = new ScriptedDashboard(coordination.store);
+      await using proxy = await startProxy(coordination, dashboard, "one");
+      const slots = [1, 2, 3, 4];
+      const load = await CountingLoad.start([proxy], keysInSlots(slots, 5), 20);
+
+      await coordination.stop();
+      await new Promise((resolve) => setTimeout(resolve, OUTAGE_SECONDS * 1000));
+      const health = await (await fetch(proxy.url("/healthz"))).json();
+      assertEquals(health.status, "ok");
+      await coordination.restart();
+
+      const backMs = performance.now();
+      await until(async () => (await online(dashboard)).includes("one"), BACK_ONLINE_MS);
+      console.log(`online again ${Math.round(performance.now() - backMs)} ms after the return`);
+      assertEquals(await loadFences(coordination.store), [await addrOf(dashboard, "one")]);
+      for (const slotId of slots) await dashboard.moveSlot(slotId, 2);
+      await load.stop();
+      assertEquals(load.errors, []);
+      assertLess(load.longestMs, 1000);
+      assertEquals(await load.lostUpdates(proxy), []);
+    },
+  );
+
+  register(
+    `${name}: a paused proxy that wakes does not serve a slot it no longer has`,
+    async () => {
+      await using servers = await RedisServer.startMany(2);
+      await using coordination = await start(servers);
+      await using dashboard = new ScriptedDashboard(coordination.store);
+      await using sleeper = await startProxy(coordination, dashboard, "sleeper");
+      await using other = await startProxy(coordination, dashboard, "other");
+      const [key] = keysInSlots([5], 1);
+      using early = await sleeper.client();
+      using client = await other.client();
+      assertEquals(await early.call("SET", key!, "old"), "OK");
+
+      sleeper.child.signal("SIGSTOP");
+      try {
+        // Its session ends; an operator, tired of waiting, removes its fence, and a slot moves.
+        await until(async () => !(await online(dashboard)).includes("sleeper"), 30_000);
+        const dead = deadFences(
+          await loadFences(coordination.store),
+          await loadProxies(coordination.store),
+        );
+        for (const addr of dead) await deleteFence(coordination.store, addr);
+        await dashboard.moveSlot(5, 2);
+        assertEquals(await client.call("SET", key!, "new"), "OK");
+        // What is waiting in its sockets is the first thing it sees when it wakes.
+        await early.send("GET", key!);
+        await early.send("SET", key!, "newer");
+      } finally {
+        sleeper.child.signal("SIGCONT");
+      }
+      const read = (await early.read()).value;
+      assert(read === "new" || read instanceof ReplyError, `a stale value was served: ${read}`);
+      const written = (await early.read()).value;
+      await until(async () => (await online(dashboard)).includes("sleeper"), 20_000);
+      const expected = written === "OK" ? "newer" : "new";
+      assertEquals(await client.call("GET", key!), expected);
+      using old = await servers[0]!.client();
+      assertEquals(await old.call("EXISTS", key!), 0);
+    },
+  );
+}
+
+function startProxy(
+  coordination: Coordination,
+  dashboard: ScriptedDashboard,
+  id: string,
+): Promise<ProxyProcess> {
+  return ProxyProcess.start({
+    config: {
+      ...coordination.config,
+      dashboard_addr: dashboard.addr,
+      proxy_id: id,
+      zk_session_timeout: SESSION_MS,
+    },
+    startTimeoutMs: 20_000,
+  });
+}
+
+/** The ids of the proxies that are online; none while the coordinator cannot be asked. */
+async function online({ store }: ScriptedDashboard): Promise<string[]> {
+  try {
+    return (await loadProxies(store)).filter(({ state }) => state === "online").map(({ id }) => id);
+  } catch {
+    return [];
+  }
+}
+
+async function addrOf({ store }: ScriptedDashboard, id: string): Promise<string> {
+  return (await loadProxies(store)).find((proxy) => proxy.id === id)!.addr;
+}

@@ -1,0 +1,186 @@
+/**
+ * Clients that send much and read little: nothing is dropped, nobody else suffers, memory is bounded.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { until, within } from "../support/deadline.ts";
+import { RedisServer } from "../support/redis_server.ts";
+import { encodeRequests, RespClient, type Word } from "../support/resp_client.ts";
+import { ReplyError } from "../support/resp_value.ts";
+import { keyOn, RouterServer } from "../support/router_server.ts";
+
+const MB = 1024 * 1024;
+
+/** Fills keys `big0 …` with values of this size, on two servers in turn. */
+async function fillBig(proxy: RouterServer, count: number, bytes: number): Promise<string[]> {
+  const keys = Array.from({ length: count }, (_, i) => keyOn(i % 2, 2, `big${i}:`));
+  using client = await proxy.client();
+  for (const [i, key] of keys.entries()) {
+    assertEquals(
+      await client.call("SET", key, String.fromCharCode(97 + i % 26).repeat(bytes)),
+      "OK",
+    );
+  }
+  return keys;
+}
+
+/** Calls a client again and again until `work` is done; the slowest answer in milliseconds. */
+async function slowestCall(client: RespClient, words: Word[], work: Promise<unknown>) {
+  let isWorking = true;
+  let slowestMs = 0;
+  let calls = 0;
+  work.catch(() => {}).finally(() => isWorking = false);
+  while (isWorking) {
+    const startedMs = performance.now();
+    const reply = await client.call(...words);
+    assert(!(reply instanceof ReplyError), `${reply}`);
+    slowestMs = Math.max(slowestMs, performance.now() - startedMs);
+    calls++;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await work;
+  return { slowestMs, calls };
+}
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+Deno.test("a client that asks for much and reads nothing holds up nobody for long", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  const keys = await fillBig(proxy, 4, MB);
+  using other = await proxy.client();
+  await other.call("SET", keyOn(0, 2), "x");
+  using greedy = await proxy.client();
+  await greedy.sendRaw(encodeRequests(Array.from({ length: 60 }, (_, i) => ["GET", keys[i % 4]!])));
+  const { slowestMs, calls } = await slowestCall(other, ["GET", keyOn(0, 2)], sleep(2500));
+  assertLess(slowestMs, 500);
+  assert(calls > 200, `${calls} calls`);
+});
+
+Deno.test("a client that asks for one huge value after small ones and stops reading holds up nobody", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  const [huge] = await fillBig(proxy, 1, 48 * MB);
+  const small = keyOn(0, 2);
+  using other = await proxy.client();
+  using greedy = await proxy.client();
+  for (let i = 0; i < 50; i++) await greedy.call("SET", small, "x");
+  await greedy.send("GET", huge!);
+  const { slowestMs } = await slowestCall(other, ["GET", small], sleep(1500));
+  assertLess(slowestMs, 600);
+});
+
+Deno.test("a client that reads slowly gets every byte even when nobody else is there to wait", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  const keys = await fillBig(proxy, 6, MB);
+  using client = await proxy.client();
+  // Replies of one server wait for those of the other, in the order that is worst for both.
+  const requests = Array.from({ length: 90 }, (_, i) => ["GET", keys[i < 45 ? 0 : 1]!]);
+  const sending = client.sendRaw(encodeRequests([...requests, ["MGET", ...keys], ...requests]));
+  for (let i = 0; i < 181; i++) {
+    const { raw } = await client.read();
+    if (i % 10 === 0) await sleep(5);
+    assert(raw.length > MB, `reply ${i}`);
+  }
+  await sending;
+  await until(() => proxy.leftovers().length === 0);
+});
+
+Deno.test("a client that reads slowly gets every byte of a pipeline of large values", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  const keys = await fillBig(proxy, 6, MB);
+  using client = await proxy.client();
+  const count = 180;
+  const sending = client.sendRaw(
+    encodeRequests(Array.from({ length: count }, (_, i) => ["GET", keys[i % 6]!])),
+  );
+  const chunk = new Uint8Array(MB);
+  const replyBytes = "$1048576\r\n".length + MB + 2;
+  let received = 0;
+  const counts = new Map<number, number>();
+  const reading = (async () => {
+    while (received < count * replyBytes) {
+      const length = await client.conn.read(chunk);
+      assert(length !== null, `closed after ${received} bytes: ${proxy.events.slice(-3)}`);
+      // The first byte of each reply's value says whose it is.
+      for (let at = 0; at < length; at++) {
+        if ((received + at) % replyBytes === 100) {
+          const i = Math.floor((received + at) / replyBytes);
+          assertEquals(chunk[at], 97 + i % 6, `reply ${i}`);
+          counts.set(i, 1);
+        }
+      }
+      received += length;
+      await sleep(2);
+    }
+  })();
+  using other = await proxy.client();
+  const { slowestMs } = await slowestCall(other, ["EXISTS", keys[0]!], reading);
+  await sending;
+  assertLess(slowestMs, 500);
+  assertEquals(counts.size, count);
+  assertEquals(proxy.events.filter((line) => line.includes("overflow")), []);
+  await until(() => proxy.leftovers().length === 0);
+});
+
+Deno.test("a client that sends much and reads nothing is not read on, and its requests are few", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  using greedy = await proxy.client();
+  const value = "v".repeat(64 * 1024);
+  // PING answers with what it was sent, so that replies are as large as requests.
+  const request = encodeRequests([["PING", value], ["SET", "a", value]]);
+  let sent = 0;
+  const sending = (async () => {
+    for (; sent < 600; sent++) await greedy.sendRaw(request);
+  })().catch(() => {});
+  await until(async () => {
+    const before = sent;
+    await sleep(300);
+    return sent === before;
+  });
+  assertLess(sent, 600, "the client was read to its end");
+  assertLess(proxy.router.budget.usedBytes, 16 * MB);
+  const answers = (async () => {
+    for (let i = 0; i < 600; i++) {
+      assertEquals((await greedy.read()).value, value);
+      assertEquals((await greedy.read()).value, "OK");
+    }
+  })();
+  await within(answers);
+  await sending;
+  await until(() => proxy.leftovers().length === 0);
+});
+
+Deno.test("many clients that read nothing together stay within proxy_max_buffer, and all get all", async () => {
+  await using servers = await RedisServer.startMany(2);
+  const limit = 16 * MB;
+  await using proxy = await RouterServer.start({
+    servers,
+    options: { proxyBufferBytesMax: limit },
+  });
+  const keys = await fillBig(proxy, 4, 256 * 1024);
+  const clients = await Promise.all(Array.from({ length: 30 }, () => proxy.client()));
+  const requests = encodeRequests(Array.from({ length: 40 }, (_, i) => ["GET", keys[i % 4]!]));
+  await Promise.all(clients.map((client) => client.sendRaw(requests)));
+  let most = 0;
+  const timer = setInterval(() => most = Math.max(most, proxy.router.budget.usedBytes), 2);
+  await sleep(1000);
+  using other = await proxy.client();
+  assertEquals(await other.call("SET", "a", "still served"), "OK");
+  await Promise.all(clients.map(async (client) => {
+    for (let i = 0; i < 40; i++) {
+      const { raw } = await client.read();
+      assertEquals(raw.length, 256 * 1024 + "$262144\r\n\r\n".length);
+      assertEquals(raw[100], 97 + i % 4);
+    }
+    client.close();
+  }));
+  clearInterval(timer);
+  assertLess(most, 12 * limit, `${most} bytes`);
+  await until(() => proxy.leftovers().length === 0);
+});

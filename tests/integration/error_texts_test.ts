@@ -1,0 +1,176 @@
+/**
+ * What a client gets for its mistakes is what a real redis-server says to them.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { latin1, textOf } from "../support/pieces.ts";
+import { RedisServer } from "../support/redis_server.ts";
+import { RespClient } from "../support/resp_client.ts";
+import { RouterServer } from "../support/router_server.ts";
+
+/** Requests as inline commands; most are wrong in some way. */
+const REQUESTS = `
+GET
+GET a b
+FOO
+FOO a b
+foo "" "b c"
+""
+SET k
+SET k v BAD
+CLIENT
+CLIENT FOO
+client foo bar
+CLIENT SETNAME "a b"
+CLIENT SETNAME
+CLIENT SETNAME ""
+CLIENT GETNAME x
+CLIENT ID x
+CLIENT KILL
+CLIENT KILL nobody:1
+CLIENT KILL ID
+CLIENT KILL ID abc
+CLIENT KILL ID 0
+CLIENT KILL FOO bar
+CLIENT KILL TYPE foo
+CLIENT KILL USER nobody
+CLIENT KILL SKIPME maybe
+CLIENT LIST TYPE foo
+CLIENT LIST FOO
+CLIENT LIST ID
+CLIENT LIST ID abc
+CLIENT NO-EVICT
+CLIENT NO-EVICT maybe
+SELECT
+SELECT 1 2
+HELLO 9
+HELLO abc
+HELLO 3 BAD
+HELLO 3 AUTH
+HELLO 3 AUTH a b
+HELLO 3 SETNAME "a b"
+HELLO 3 SETNAME
+AUTH
+AUTH a b c
+AUTH default x
+AUTH nobody x
+RESET
+RESET x
+PING hello
+PING a b
+ECHO
+ECHO a b
+TIME x
+DBSIZE x
+OBJECT
+OBJECT FOO
+OBJECT FOO bar
+OBJECT ENCODING
+XGROUP FOO a
+DEL
+MGET
+MSET a
+MSET a b c
+EXISTS
+TOUCH
+UNLINK
+EVAL x
+EVAL "return 1" 0
+COMMAND FOO
+COMMAND COUNT x
+COMMAND GETKEYS
+COMMAND GETKEYS GET
+COMMAND GETKEYS FOO
+COMMAND GETKEYS PING
+COMMAND LIST FILTERBY
+COMMAND LIST FILTERBY FOO bar
+SCAN
+SCAN abc
+SCAN 99999999999999999999
+SCAN 0 COUNT 0
+SCAN 0 COUNT abc
+SCAN 0 FOO bar
+SCAN 0 MATCH
+KEYS
+RANDOMKEY x
+FLUSHALL FOO
+FLUSHALL ASYNC SYNC
+SCRIPT
+SCRIPT FOO
+SCRIPT LOAD
+SCRIPT LOAD "bad bad"
+SCRIPT EXISTS
+SCRIPT EXISTS abc def
+SCRIPT FLUSH FOO
+FUNCTION
+FUNCTION FOO
+FUNCTION LOAD x
+FUNCTION DELETE nolib
+FUNCTION FLUSH FOO
+CONFIG
+CONFIG GET
+CONFIG FOO
+XREAD
+XREAD STREAMS
+XREAD STREAMS a
+XREAD COUNT a STREAMS a 0
+ZUNIONSTORE a
+ZUNIONSTORE a 0
+LMPOP 0 a LEFT
+SINTERCARD 0 a
+SORT
+LCS a
+BITOP
+GEORADIUS k
+LOLWUT VERSION x
+`.trim().split("\n");
+
+async function answerTo(port: number, line: string): Promise<string> {
+  using client = await RespClient.connect(port);
+  await client.sendRaw(latin1(`${line}\r\n`));
+  await client.closeWrite();
+  return textOf(await client.readToEnd());
+}
+
+Deno.test("a client's mistakes are answered with redis-server's own words", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  for (const line of REQUESTS) {
+    assertEquals(await answerTo(proxy.port, line), await answerTo(redis.port, line), line);
+  }
+});
+
+Deno.test("many arguments of an unknown command are quoted as far as redis-server quotes them", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  for (const line of [`FOO ${"a ".repeat(200)}`, `FOO ${"b".repeat(500)} c`, "f".repeat(500)]) {
+    assertEquals(await answerTo(proxy.port, line), await answerTo(redis.port, line), line);
+  }
+});
+
+Deno.test("a client's bytes cannot end an error's line or pose as a reply", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  const evil = `"x\\r\\n+OK\\r\\n\\x00\\xff"`;
+  const places = [
+    "@",
+    "FOO @",
+    "CLIENT @",
+    "CLIENT KILL TYPE @",
+    "CLIENT KILL USER @",
+    "HELLO 3 @",
+  ];
+  places.push(
+    "OBJECT @ x",
+    "CLIENT LIST TYPE @",
+    "CLIENT SETINFO @ x",
+    "SLOTSMAPPING @",
+    "CONFIG @",
+  );
+  for (const place of places) {
+    const answer = await answerTo(proxy.port, place.replace("@", evil));
+    assertEquals(answer.match(/^-[ -~]+\r\n$/)?.length, 1, `${place}: ${JSON.stringify(answer)}`);
+  }
+});

@@ -1,0 +1,318 @@
+/**
+ * A double of codis-server 2.8.21, which Debian does not ship: a real redis-server behind a port
+ * that adds the slot commands. `await using server = await CodisServer.start()`.
+ *
+ *      client ─► one command at a time, as in a single-threaded server ─┬─► SLOTS… ─► done here
+ *                                                                        └─► anything ─► redis-server
+ *
+ * @module
+ */
+
+import { slotIdOf } from "../../src/hash/slot_id.ts";
+import { tagEnd, tagStart } from "../../src/hash/hash_tag.ts";
+import { crc32 } from "../../src/hash/crc32.ts";
+import { RequestParser } from "../../src/resp/request_parser.ts";
+import { RedisServer } from "./redis_server.ts";
+import { encodeRequests, type Reply, RespClient, type Word } from "./resp_client.ts";
+
+const SLOTS = 1024;
+const READ_BYTES = 64 * 1024;
+/** codis-server takes 0 as this many milliseconds. */
+const DEFAULT_TIMEOUT_MS = 100;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A connection of a client and its own connection to the redis-server behind. */
+interface Link {
+  readonly redis: RespClient;
+  database: number;
+}
+
+type Handler = (args: Uint8Array[], link: Link) => Promise<string>;
+
+/** The double. */
+export class CodisServer implements AsyncDisposable {
+  /** The redis-server that holds the keys, for tests that look past the double. */
+  readonly redis: RedisServer;
+  readonly port: number;
+  readonly addr: string;
+  /** Requests of slot commands, in order, as text. */
+  readonly slotCommands: string[] = [];
+  readonly #listener: Deno.TcpListener;
+  readonly #open = new Set<Deno.TcpConn>();
+  readonly #serving: Promise<void>;
+  /** One command at a time, whoever sends it. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(redis: RedisServer) {
+    this.redis = redis;
+    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    this.port = this.#listener.addr.port;
+    this.addr = `127.0.0.1:${this.port}`;
+    this.#serving = this.#accept();
+  }
+
+  /** Starts the server and the redis-server behind it. */
+  static async start(): Promise<CodisServer> {
+    return new CodisServer(await RedisServer.start());
+  }
+
+  /** Opens a connection as a Redis client. */
+  client(): Promise<RespClient> {
+    return RespClient.connect(this.port);
+  }
+
+  async #accept(): Promise<void> {
+    const serving: Promise<void>[] = [];
+    for await (const conn of this.#listener) serving.push(this.#serve(conn));
+    await Promise.all(serving);
+  }
+
+  async #serve(conn: Deno.TcpConn): Promise<void> {
+    this.#open.add(conn);
+    conn.setNoDelay(true);
+    using redis = await this.redis.client();
+    const link: Link = { redis, database: 0 };
+    try {
+      for await (const args of requestsOf(conn)) {
+        const reply = this.#turn.then(() => this.#execute(args, link));
+        this.#turn = reply.catch(() => {});
+        await writeAll(conn, await reply);
+      }
+    } catch {
+      // The client is gone, or the redis-server behind: either way this connection is over.
+    } finally {
+      this.#close(conn);
+    }
+  }
+
+  /** Closes a connection, whoever is the first to. */
+  #close(conn: Deno.TcpConn): void {
+    if (this.#open.delete(conn)) conn.close();
+  }
+
+  async #execute(args: Uint8Array[], link: Link): Promise<Uint8Array> {
+    const name = decoder.decode(args[0]).toUpperCase();
+    const handler = this.#handlers[name];
+    if (handler !== undefined) {
+      this.slotCommands.push(args.map((arg) => decoder.decode(arg)).join(" "));
+      return encoder.encode(await handler(args.slice(1), link));
+    }
+    await link.redis.sendRaw(encodeRequests([args]));
+    const { raw } = await link.redis.read();
+    if (name === "SELECT" && raw[0] === 43) link.database = Number(decoder.decode(args[1]));
+    return raw;
+  }
+
+  readonly #handlers: Readonly<Record<string, Handler>> = {
+    SLOTSHASHKEY: (keys) => Promise.resolve(array(keys.map((key) => integer(slotOf(key))))),
+    SLOTSINFO: async ([start, count], link) => {
+      const from = start === undefined ? 0 : Number(decoder.decode(start));
+      const to = from + (count === undefined ? SLOTS : Number(decoder.decode(count)));
+      if (!(from >= 0 && from < SLOTS)) return `-ERR invalid slot number = ${from}\r\n`;
+      const sizes = new Map<number, number>();
+      for (const key of await keysOf(link)) {
+        const slot = slotOf(key);
+        if (slot >= from && slot < to) sizes.set(slot, (sizes.get(slot) ?? 0) + 1);
+      }
+      const rows = [...sizes].sort(([a], [b]) => a - b);
+      return array(rows.map(([slot, size]) => array([integer(slot), integer(size)])));
+    },
+    SLOTSDEL: async (slots, link) => {
+      const wanted = slots.map((slot) => Number(decoder.decode(slot)));
+      for (const key of await keysOf(link)) {
+        if (wanted.includes(slotOf(key))) await link.redis.call("DEL", key);
+      }
+      return array(wanted.map((slot) => array([integer(slot), integer(0)])));
+    },
+    SLOTSCHECK: () => Promise.resolve("+OK\r\n"),
+    SLOTSRESTORE: restore,
+    SLOTSMGRTONE: ([host, port, timeout, key], link) =>
+      move(link, host!, port!, timeout!, [key!], integer),
+    SLOTSMGRTTAGONE: async ([host, port, timeout, key], link) =>
+      await move(link, host!, port!, timeout!, await keysLike(link, key!), integer),
+    SLOTSMGRTSLOT: (args, link) => this.#moveOfSlot(args, link, false),
+    SLOTSMGRTTAGSLOT: (args, link) => this.#moveOfSlot(args, link, true),
+  };
+
+  async #moveOfSlot(args: Uint8Array[], link: Link, withTag: boolean): Promise<string> {
+    const [host, port, timeout, slotText] = args;
+    const slot = Number(decoder.decode(slotText));
+    const keys = (await keysOf(link)).filter((key) => slotOf(key) === slot);
+    if (keys.length === 0) return array([integer(0), integer(0)]);
+    const chosen = keys[Math.floor(Math.random() * keys.length)]!;
+    const moving = withTag ? keys.filter((key) => isLike(key, chosen)) : [chosen];
+    return await move(
+      link,
+      host!,
+      port!,
+      timeout!,
+      moving,
+      (moved) => array([integer(moved), integer(keys.length - moved)]),
+    );
+  }
+
+  /** Ends the double and the redis-server behind it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    for (const conn of [...this.#open]) this.#close(conn);
+    await this.redis[Symbol.asyncDispose]();
+    await this.#serving.catch(() => {});
+  }
+}
+
+// -- what the commands do ---------------------------------------------------------------------
+
+function slotOf(key: Uint8Array): number {
+  return slotIdOf(key, 0, key.length);
+}
+
+/** The CRC-32 of a key's tag; undefined for a key without one. */
+function tagOf(key: Uint8Array): number | undefined {
+  const start = tagStart(key, 0, key.length);
+  const end = start < 0 ? -1 : tagEnd(key, start, key.length);
+  return end < 0 ? undefined : crc32(key, start, end);
+}
+
+/** Whether two keys move together: the same key, or tags with the same CRC. */
+function isLike(key: Uint8Array, other: Uint8Array): boolean {
+  const tag = tagOf(other);
+  if (tag !== undefined) return tagOf(key) === tag;
+  return key.length === other.length && key.every((byte, i) => byte === other[i]);
+}
+
+/** The keys of the link's database. */
+async function keysOf({ redis }: Link): Promise<Uint8Array[]> {
+  await redis.send("KEYS", "*");
+  return bulksOf((await redis.read()).raw);
+}
+
+async function keysLike(link: Link, key: Uint8Array): Promise<Uint8Array[]> {
+  if (tagOf(key) === undefined) return [key];
+  return (await keysOf(link)).filter((other) => isLike(other, key));
+}
+
+/** Moves keys as codis-server does: one SLOTSRESTORE for all, then they are deleted here. */
+async function move(
+  { redis, database }: Link,
+  host: Uint8Array,
+  port: Uint8Array,
+  timeout: Uint8Array,
+  keys: readonly Uint8Array[],
+  done: (moved: number) => string,
+): Promise<string> {
+  const timeoutMs = Number(decoder.decode(timeout)) || DEFAULT_TIMEOUT_MS;
+  const words: Word[] = [];
+  const moving: Uint8Array[] = [];
+  for (const key of keys) {
+    const [dump, ttl] = await redis.pipeline([["DUMP", key], ["PTTL", key]]);
+    if (dump!.value === null) continue;
+    moving.push(key);
+    words.push(key, Math.max(0, Number(ttl!.value)), bulkOf(dump!.raw));
+  }
+  if (moving.length === 0) return done(0);
+  let target: RespClient;
+  try {
+    target = await RespClient.connect(Number(decoder.decode(port)), decoder.decode(host));
+  } catch (error) {
+    return `-ERR Can't connect to target node: ${(error as Error).message}\r\n`;
+  }
+  using _ = target;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    const late = new Promise<Reply[]>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error("late")), timeoutMs);
+    });
+    const restored = target.pipeline([["SELECT", database], ["SLOTSRESTORE", ...words]]);
+    restored.catch(() => {});
+    const replies = await Promise.race([restored, late]);
+    if (replies[1]!.value !== "OK") return "-ERR error on slotsrestore, migration failed\r\n";
+  } catch {
+    return "-IOERR error or timeout reading from target\r\n";
+  } finally {
+    clearTimeout(timer);
+  }
+  await redis.call("DEL", ...moving);
+  return done(moving.length);
+}
+
+async function restore(args: Uint8Array[], { redis }: Link): Promise<string> {
+  if (args.length === 0 || args.length % 3 !== 0) {
+    return "-ERR wrong number of arguments for 'slotsrestore' command\r\n";
+  }
+  for (let i = 0; i < args.length; i += 3) {
+    const [key, ttl, payload] = args.slice(i, i + 3);
+    await redis.send("RESTORE", key!, ttl!, payload!, "REPLACE");
+    const { raw } = await redis.read();
+    if (raw[0] === 45) return "-ERR dump payload version or checksum are wrong\r\n";
+  }
+  return "+OK\r\n";
+}
+
+// -- bytes ------------------------------------------------------------------------------------
+
+function integer(value: number): string {
+  return `:${value}\r\n`;
+}
+
+function array(items: readonly string[]): string {
+  return `*${items.length}\r\n${items.join("")}`;
+}
+
+/** The bytes of a bulk reply. */
+function bulkOf(raw: Uint8Array): Uint8Array {
+  return raw.slice(raw.indexOf(10) + 1, raw.length - 2);
+}
+
+/** The bytes of an array of bulks. */
+function bulksOf(raw: Uint8Array): Uint8Array[] {
+  const bulks: Uint8Array[] = [];
+  let at = raw.indexOf(10) + 1;
+  while (at < raw.length) {
+    const lineEnd = raw.indexOf(10, at) + 1;
+    const length = Number(decoder.decode(raw.subarray(at + 1, lineEnd - 2)));
+    bulks.push(raw.slice(lineEnd, lineEnd + length));
+    at = lineEnd + length + 2;
+  }
+  return bulks;
+}
+
+async function writeAll(conn: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+}
+
+/** Yields the requests of a connection, argument by argument. */
+async function* requestsOf(conn: Deno.TcpConn): AsyncGenerator<Uint8Array[]> {
+  const parser = new RequestParser();
+  let bytes = new Uint8Array(READ_BYTES);
+  let start = 0;
+  let end = 0;
+  for (;;) {
+    const outcome = parser.parse(bytes, start, end);
+    start = parser.nextStart;
+    if (outcome === "request") {
+      const args: Uint8Array[] = [];
+      for (let i = 0; i < parser.count; i++) {
+        args.push(parser.bytes.slice(parser.start(i), parser.end(i)));
+      }
+      parser.next();
+      yield args;
+      continue;
+    }
+    if (outcome === "error") return;
+    if (start > 0) {
+      bytes.copyWithin(0, start, end);
+      end -= start;
+      start = 0;
+    }
+    if (bytes.length - end < READ_BYTES) {
+      const grown = new Uint8Array(bytes.length * 2);
+      grown.set(bytes.subarray(0, end));
+      bytes = grown;
+    }
+    const count = await conn.read(bytes.subarray(end));
+    if (count === null) return;
+    end += count;
+  }
+}

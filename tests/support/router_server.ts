@@ -1,0 +1,164 @@
+/**
+ * The data plane alone, in this process, behind a real port: `await using proxy =
+ * await RouterServer.start({ servers })`.
+ *
+ * @module
+ */
+
+import { listen } from "../../src/io/listen.ts";
+import { slotIdOf } from "../../src/hash/slot_id.ts";
+import type { Backend } from "../../src/router/backend.ts";
+import type { RouterOptions } from "../../src/router/options.ts";
+import { Router, type RouterEvents } from "../../src/router/router.ts";
+import type { Session } from "../../src/router/session.ts";
+import type { SlotFill } from "../../src/router/slot_table.ts";
+import { RespClient } from "./resp_client.ts";
+
+/** Options as the configuration's defaults give them, changed where a test says so. */
+export function testOptions(change: Partial<RouterOptions> = {}): RouterOptions {
+  return {
+    readMode: "byob",
+    password: "",
+    backendUser: "",
+    backendPassword: "",
+    maxClients: 10_000,
+    sessionIdleMs: 1_800_000,
+    sessionAuthMs: 10_000,
+    sessionPartialMs: 30_000,
+    sessionWriteMs: 30_000,
+    sessionReadBytesMax: 128 * 1024,
+    sessionPipelineMax: 1024,
+    sessionBufferBytesMax: 64 * 1024 * 1024,
+    proxyBufferBytesMax: 128 * 1024 * 1024,
+    backendDialMs: 1000,
+    backendTimeoutMs: 15_000,
+    slotWaitMs: 20_000,
+    destructiveCommands: true,
+    shownConfig: [],
+    version: "test",
+    ...change,
+  };
+}
+
+/** How a data plane is started. */
+export interface RouterServerOptions {
+  /** Servers that share the slots evenly, as `servers = …` does. */
+  readonly servers?: readonly { readonly addr: string }[];
+  readonly options?: Partial<RouterOptions>;
+}
+
+const SLOTS = 1024;
+
+/** A router that listens on 127.0.0.1; events are kept. */
+export class RouterServer implements AsyncDisposable {
+  readonly router: Router;
+  readonly port: number;
+  /** What the router reported, one line each. */
+  readonly events: string[] = [];
+  readonly #listener: Deno.TcpListener;
+  readonly #accepting: Promise<void>;
+
+  private constructor(options: RouterOptions) {
+    this.router = new Router(options, this.#record());
+    this.#listener = listen("127.0.0.1", 0);
+    this.port = this.#listener.addr.port;
+    this.#accepting = this.#accept();
+  }
+
+  /** Starts a data plane and fills its slots. */
+  static async start(start: RouterServerOptions = {}): Promise<RouterServer> {
+    const server = new RouterServer(testOptions(start.options));
+    const servers = start.servers ?? [];
+    if (servers.length > 0) {
+      await Promise.all(Array.from({ length: SLOTS }, (_, slotId) => {
+        const group = Math.floor(slotId * servers.length / SLOTS);
+        return server.fill(slotId, servers[group]!.addr, { groupId: group + 1 });
+      }));
+    }
+    return server;
+  }
+
+  /** Gives a slot an owner. */
+  fill(slotId: number, addr: string, change: Partial<SlotFill> = {}): Promise<void> {
+    return this.router.fillSlot({
+      slotId,
+      groupId: 1,
+      backendAddr: addr,
+      migrateFromAddr: "",
+      migrateFromGroupId: -1,
+      isBlocked: false,
+      ...change,
+    });
+  }
+
+  /** Opens a connection as a Redis client. */
+  client(): Promise<RespClient> {
+    return RespClient.connect(this.port);
+  }
+
+  /** The session of a client. */
+  sessionOf(client: RespClient): Session {
+    const { port } = client.conn.localAddr as Deno.NetAddr;
+    for (const session of this.router.sessions.values()) {
+      if (session.remote.endsWith(`:${port}`)) return session;
+    }
+    throw new Error("the client has no session");
+  }
+
+  /** Nothing is left of any request: no slot counts one, and no byte is charged. */
+  leftovers(): string[] {
+    const left: string[] = [];
+    for (const { id, inFlight } of this.router.slots) {
+      if (inFlight !== 0) left.push(`slot ${id}: ${inFlight} in flight`);
+    }
+    if (this.router.budget.usedBytes !== 0) left.push(`${this.router.budget.usedBytes} bytes`);
+    return left;
+  }
+
+  async #accept(): Promise<void> {
+    for await (const connection of this.#listener) {
+      connection.setNoDelay(true);
+      this.router.accept(connection);
+    }
+  }
+
+  #record(): RouterEvents {
+    const { events } = this;
+    const place = ({ server, database, protocol }: Backend) =>
+      `${server.address} db ${database} RESP${protocol}`;
+    return {
+      backendReady: (backend) => events.push(`ready ${place(backend)}`),
+      backendLost: (backend, cause, wasReady) =>
+        events.push(`${wasReady ? "lost" : "unreachable"} ${place(backend)}: ${cause}`),
+      sessionOpened: () => events.push("session opened"),
+      sessionClosed: () => events.push("session closed"),
+      sessionOverflowed: () => events.push("session overflowed"),
+      sessionTimedOut: (_session, reason) => events.push(`session timed out: ${reason}`),
+      slotDrainTimedOut: (slotId, backends) =>
+        events.push(`drain of slot ${slotId} timed out: ${backends.map(place).join(", ")}`),
+    };
+  }
+
+  /** Stops listening and closes every session and backend. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    await this.#accepting;
+    this.router.close();
+  }
+}
+
+/** The slot of a key. */
+export function slotOf(key: string): number {
+  const bytes = new TextEncoder().encode(key);
+  return slotIdOf(bytes, 0, bytes.length);
+}
+
+/** A key with this beginning whose slot is `isWanted`. */
+export function keyWhere(isWanted: (slotId: number) => boolean, beginning = "k"): string {
+  for (let i = 0;; i++) if (isWanted(slotOf(`${beginning}${i}`))) return `${beginning}${i}`;
+}
+
+/** A key that lives on server number `index` of `count` that share the slots evenly. */
+export function keyOn(index: number, count: number, beginning = "k"): string {
+  return keyWhere((slotId) => Math.floor(slotId * count / SLOTS) === index, beginning);
+}

@@ -1,0 +1,73 @@
+/**
+ * Promises of the proxy's own error texts.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import {
+  backendDown,
+  backendFailure,
+  notAllowed,
+  slotWaitedOut,
+  unknownCommand,
+  unknownSubcommand,
+  wrongArity,
+} from "../../../src/router/errors.ts";
+import { argumentsOf } from "../../support/arguments.ts";
+import { latin1 } from "../../support/pieces.ts";
+
+Deno.test("unknownCommand() is Redis's text: the name and the beginning of the arguments", () => {
+  assertEquals(
+    unknownCommand(argumentsOf("FOO", "a", "b c")),
+    "ERR unknown command 'FOO', with args beginning with: 'a' 'b c' ",
+  );
+  assertEquals(
+    unknownCommand(argumentsOf("foo")),
+    "ERR unknown command 'foo', with args beginning with: ",
+  );
+});
+
+Deno.test("unknownCommand() escapes a client's bytes and quotes no more than 128 of each part", () => {
+  const text = unknownCommand(
+    argumentsOf(latin1("x\r\n+OK\r\n"), "y".repeat(1000), "z".repeat(1000)),
+  );
+  assert(text.startsWith("ERR unknown command 'x\\x0d\\x0a+OK\\x0d\\x0a', with args"));
+  assert(/^[ -~]+$/.test(text), text);
+  assertEquals(text.match(/y/g)?.length, 128);
+  assert(!text.includes("z"));
+  assert(unknownCommand(argumentsOf("n".repeat(100_000))).length < 300);
+});
+
+Deno.test("unknownSubcommand() is Redis's text, escaped", () => {
+  assertEquals(
+    unknownSubcommand("client", argumentsOf("CLIENT", "fo\no")),
+    "ERR unknown subcommand 'fo\\x0ao'. Try CLIENT HELP.",
+  );
+});
+
+Deno.test("wrongArity() is Redis's text", () => {
+  assertEquals(wrongArity("get"), "ERR wrong number of arguments for 'get' command");
+});
+
+Deno.test("texts about a request that was not sent say so in Codis 3.2's words", () => {
+  assertEquals(
+    slotWaitedOut(7, 20_000),
+    "ERR handle request, slot 7 is blocked by a change that took longer than 20000 ms",
+  );
+  assertEquals(
+    backendDown("10.0.0.1:6379", "connection refused"),
+    "ERR handle request, backend conn failure, 10.0.0.1:6379: connection refused",
+  );
+  assertEquals(
+    notAllowed("client|reply", "it changes the connection"),
+    "ERR handle request, command 'CLIENT REPLY' is not allowed: it changes the connection",
+  );
+});
+
+Deno.test("texts about a request that may have been executed name the server and the cause", () => {
+  assertEquals(
+    backendFailure("10.0.0.1:6379", "connection reset by peer"),
+    "ERR handle response, backend conn failure, 10.0.0.1:6379: connection reset by peer",
+  );
+});

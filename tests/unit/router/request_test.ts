@@ -1,0 +1,78 @@
+/**
+ * Promises of pooled requests.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import type { Session } from "../../../src/router/session.ts";
+import { acquireRequest, recycleRequest } from "../../../src/router/request.ts";
+import { latin1, textOf } from "../../support/pieces.ts";
+
+Deno.test("a request from the pool is as a new one, whoever had it before", () => {
+  const used = acquireRequest();
+  used.session = {} as Session;
+  used.state = "settled";
+  used.chargedBytes = 10;
+  used.replyType = 45;
+  used.replyBytes = 99;
+  used.ownBytes = latin1("x");
+  used.nextSent = used;
+  used.hold(latin1("held"), 0, 4);
+  recycleRequest(used);
+  const again = acquireRequest();
+  assert(again === used, "the pool gives the last one first");
+  assertEquals(
+    [again.session, again.command, again.slot, again.slots, again.taker, again.backend],
+    [null, null, null, null, null, null],
+  );
+  assertEquals([again.next, again.nextSent, again.ownBytes, again.state], [
+    null,
+    null,
+    null,
+    "new",
+  ]);
+  assertEquals([again.chargedBytes, again.replyType, again.replyBytes, again.heldBytes], [
+    0,
+    0,
+    0,
+    0,
+  ]);
+  recycleRequest(again);
+});
+
+Deno.test("a request that is given back twice is noticed", () => {
+  const request = acquireRequest();
+  recycleRequest(request);
+  assertThrows(() => recycleRequest(request), Error, "given back twice");
+});
+
+Deno.test("the pool gives every request to one holder only", () => {
+  const all = Array.from({ length: 1000 }, acquireRequest);
+  assertEquals(new Set(all).size, 1000);
+  all.forEach(recycleRequest);
+  const again = Array.from({ length: 1500 }, acquireRequest);
+  assertEquals(new Set(again).size, 1500);
+  again.forEach(recycleRequest);
+});
+
+Deno.test("a request holds reply bytes in order, however they come, and copies them", () => {
+  const request = acquireRequest();
+  let expected = "";
+  for (let i = 0; i < 200; i++) {
+    const piece = latin1(`<${String.fromCharCode(65 + i % 26).repeat(i * 7 % 100)}>`);
+    request.hold(piece, 1, piece.length - 1);
+    expected += textOf(piece).slice(1, -1);
+    piece.fill(0);
+  }
+  assertEquals(textOf(request.held!.subarray(0, request.heldBytes)), expected);
+  recycleRequest(request);
+});
+
+Deno.test("a request that held much does not keep the memory", () => {
+  const request = acquireRequest();
+  request.hold(new Uint8Array(1_000_000), 0, 1_000_000);
+  recycleRequest(request);
+  assertEquals(acquireRequest().held, null);
+  recycleRequest(request);
+});
