@@ -94,7 +94,42 @@ export const CONFIG_KEYS = [
     default: "",
     requiredBy: REMOTE,
     example: "zk-1:2181,zk-2:2181,zk-3:2181",
-    help: "Hosts of ZooKeeper (port 2181 when none is given) or endpoints of etcd.",
+    help: "Hosts of ZooKeeper (port 2181 when none is given) or endpoints of etcd " +
+      "(http:// and port 2379 when nothing is given).",
+  },
+  {
+    key: "coordinator_auth",
+    field: "coordinatorAuth",
+    kind: "secret",
+    default: "",
+    example: "user:password",
+    help: "User and password for ZooKeeper's digest scheme or for etcd. What is created in " +
+      "ZooKeeper is then for them alone, and no longer for everybody as in Codis 2.0.",
+  },
+  {
+    key: "coordinator_ca",
+    field: "coordinatorCa",
+    kind: "text",
+    default: "",
+    example: "/etc/ssl/etcd/ca.pem",
+    help: "PEM file with the authority that vouches for etcd's https endpoints; not set: those " +
+      "that the system trusts.",
+  },
+  {
+    key: "coordinator_cert",
+    field: "coordinatorCert",
+    kind: "text",
+    default: "",
+    example: "/etc/ssl/etcd/client.pem",
+    help: "PEM file with the certificate that we show to etcd, where it wants one.",
+  },
+  {
+    key: "coordinator_key",
+    field: "coordinatorKey",
+    kind: "text",
+    default: "",
+    example: "/etc/ssl/etcd/client-key.pem",
+    help: "PEM file with the private key of that certificate.",
   },
   {
     key: "product",

@@ -33,6 +33,12 @@ export interface Entry {
  */
 export type EntryKind = "persistent" | "ephemeral" | "sequential" | "ephemeral_sequential";
 
+/** What else is known of an entry that is created. */
+export interface CreateOptions {
+  /** Nothing will ever be put below it; ZooKeeper is told so by its rights, as Codis 2.0 does. */
+  readonly isLeaf?: boolean;
+}
+
 /** Whether the store can be reached; see the drawing above. */
 export type CoordinatorState =
   | "connecting"
@@ -53,7 +59,10 @@ export interface LockOptions {
 export interface HeldLock {
   /** The entry that stands for it. */
   readonly path: string;
-  /** Lets the next in the queue have it; resolves also when it was lost before. */
+  /**
+   * Lets the next in the queue have it; resolves also when it was lost before. When the coordinator
+   * cannot be reached, it resolves too, and the lock is let go as soon as it can.
+   */
   release(): Promise<void>;
 }
 
@@ -74,10 +83,11 @@ export interface Coordinator {
   /**
    * Creates an entry, and whatever of its parents is missing, persistent and empty.
    *
-   * @returns Its path; of a sequential one with the ten-digit number that was appended.
+   * @returns Its path; of a sequential one with the number that was appended: ten digits, on etcd
+   * twenty, as each has always had.
    * @throws {NodeExistsError} When it is there already.
    */
-  create(path: string, data: string, kind?: EntryKind): Promise<string>;
+  create(path: string, data: string, kind?: EntryKind, options?: CreateOptions): Promise<string>;
 
   /**
    * Reads an entry.

@@ -7,21 +7,60 @@
 import { type Config, ConfigError } from "../config/config.ts";
 import type { Coordinator } from "./coordinator.ts";
 import { EmbeddedCoordinator } from "./embedded.ts";
+import { etcdUrls, zookeeperServers } from "./endpoints.ts";
+import { EtcdCoordinator } from "./etcd.ts";
+import type { EtcdTls } from "./etcd_client.ts";
+import { ZookeeperCoordinator } from "./zookeeper.ts";
 
 /**
  * Opens the coordinator that the config names.
  *
- * @throws {ConfigError} When this program has no such coordinator.
+ * @throws {ConfigError} When what the config says of it cannot be used.
  * @throws {CoordinatorError} When it cannot be opened.
  */
 export async function openCoordinator(config: Config): Promise<Coordinator> {
+  const { coordinatorEndpoints, coordinatorAuth: auth, zkSessionTimeoutMs } = config;
+  const session = { auth, sessionTimeoutMs: zkSessionTimeoutMs };
   switch (config.coordinator) {
     case "embedded":
       return await EmbeddedCoordinator.open({ dir: config.embeddedDir });
-    case "zookeeper":
-    case "etcd":
-      throw new ConfigError(
-        `coordinator = ${config.coordinator} is not built in yet: use embedded`,
-      );
+    case "zookeeper": {
+      checkAuth(config);
+      const servers = zookeeperServers(coordinatorEndpoints);
+      return await ZookeeperCoordinator.open({ servers, ...session });
+    }
+    case "etcd": {
+      checkAuth(config);
+      const [endpoints, tls] = [etcdUrls(coordinatorEndpoints), await readTls(config)];
+      return await EtcdCoordinator.open({ endpoints, tls, ...session });
+    }
   }
+}
+
+function checkAuth({ coordinatorAuth }: Config): void {
+  if (!coordinatorAuth.isSet || /^[^:]+:./.test(coordinatorAuth.reveal())) return;
+  throw new ConfigError("coordinator_auth must be user:password");
+}
+
+async function readTls(config: Config): Promise<EtcdTls> {
+  const { coordinatorCa, coordinatorCert, coordinatorKey } = config;
+  if ((coordinatorCert === "") !== (coordinatorKey === "")) {
+    throw new ConfigError("coordinator_cert and coordinator_key must be set together");
+  }
+  return {
+    ca: await readPem("coordinator_ca", coordinatorCa),
+    cert: await readPem("coordinator_cert", coordinatorCert),
+    key: await readPem("coordinator_key", coordinatorKey),
+  };
+}
+
+async function readPem(configKey: string, file: string): Promise<string | undefined> {
+  if (file === "") return undefined;
+  try {
+    const text = await Deno.readTextFile(file);
+    if (text.includes("-----BEGIN ")) return text;
+  } catch (error) {
+    throw new ConfigError(`${configKey} = "${file}" cannot be read: ${(error as Error).message}`);
+  }
+  throw new ConfigError(`${configKey} = "${file}" is not a PEM file`);
 }

@@ -4,12 +4,19 @@
  * @module
  */
 
+import { Backoff } from "../base/backoff.ts";
+import { roomLogger } from "../base/log.ts";
 import type { Coordinator, HeldLock, LockOptions } from "./coordinator.ts";
-import { LockTimeoutError, NoNodeError } from "./errors.ts";
+import { ConnectionLossError, LockTimeoutError, NoNodeError } from "./errors.ts";
 import { nameOf } from "./path.ts";
 
 /** What a waiter's name begins with; Codis 2.0's own, so that its dashboard queues with us. */
 const PREFIX = "lock-";
+
+/** Waits between two tries to leave a queue that cannot be reached. */
+const RETRY = { firstMs: 100, maxMs: 2_000 };
+
+const log = roomLogger("coordinator");
 
 /**
  * Queues for the lock at `path`, and leaves the queue when it does not come in time.
@@ -60,11 +67,50 @@ async function waitUntilFirst(
   }
 }
 
+/** Leaves at once, or as soon as the coordinator can be reached; else nobody ever gets the lock. */
 async function leaveQueue(coordinator: Coordinator, own: string): Promise<void> {
+  try {
+    await leaveOnce(coordinator, own);
+  } catch (error) {
+    if (!(error instanceof ConnectionLossError)) throw error;
+    log.warn("the lock {own} is let go later: {error}", { own, error });
+    leaveLater(coordinator, own);
+  }
+}
+
+async function leaveLater(coordinator: Coordinator, own: string): Promise<void> {
+  const backoff = new Backoff(RETRY);
+  for (;;) {
+    await changeOfState(coordinator, backoff.nextMs());
+    // A session that has ended took the entry with it.
+    if (coordinator.state === "closed" || coordinator.state === "expired") return;
+    if (coordinator.state !== "connected") continue;
+    try {
+      return await leaveOnce(coordinator, own);
+    } catch (error) {
+      log.debug("the lock {own} is let go later: {error}", { own, error });
+    }
+  }
+}
+
+async function leaveOnce(coordinator: Coordinator, own: string): Promise<void> {
   try {
     await coordinator.delete(own);
   } catch (error) {
     // Somebody removed the lock by force: it is not ours either way.
     if (!(error instanceof NoNodeError)) throw error;
   }
+}
+
+/** Waits until the coordinator changes its state, but no longer than `ms`. */
+function changeOfState(coordinator: Coordinator, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      stop();
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    const stop = coordinator.onState(end);
+  });
 }

@@ -30,6 +30,8 @@ export interface ContractSubject {
   readonly name: string;
   /** Longest time until the entries of a killed process are gone. */
   readonly ownerEndMs: number;
+  /** Digits of a sequential entry's number. */
+  readonly sequenceDigits: number;
   start(): Promise<ContractStore>;
 }
 
@@ -192,7 +194,10 @@ export function testCoordinator(
     for (let i = 0; i < 6; i++) {
       paths.push(await (i % 2 === 0 ? first : second).create("/seq/n-", `${i}`, "sequential"));
     }
-    for (const path of paths) assert(/^\/seq\/n-\d{10}$/.test(path), path);
+    for (const path of paths) {
+      assert(/^\/seq\/n-\d+$/.test(path), path);
+      assertEquals(path.length, "/seq/n-".length + subject.sequenceDigits);
+    }
     assertEquals(paths, [...paths].sort());
     assertEquals(new Set(paths).size, 6);
     assertEquals((await second.read(paths[3]!)).data, "3");

@@ -10,6 +10,7 @@ import { testCoordinator } from "./coordinator.ts";
 testCoordinator({
   name: "embedded",
   ownerEndMs: 2_000,
+  sequenceDigits: 10,
   start: async () => {
     const dir = await Deno.makeTempDir();
     return {

@@ -1,0 +1,293 @@
+/**
+ * What every coordinator on a server promises when server or network fail, and all else that it
+ * promises.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { Coordinator } from "../../src/coordinator/coordinator.ts";
+import {
+  ConnectionLossError,
+  CoordinatorError,
+  LockTimeoutError,
+  NoNodeError,
+} from "../../src/coordinator/errors.ts";
+import { firstOf, until, within } from "../support/deadline.ts";
+import { freePort } from "../support/free_port.ts";
+import type { RemoteCoordinator, RemoteOptions } from "../support/remote_coordinator.ts";
+import { TcpRelay } from "../support/tcp_relay.ts";
+import { testCoordinator } from "./coordinator.ts";
+
+type Register = (name: string, body: () => Promise<void>) => void;
+
+/** A session whose network fails when told to, and one beside it whose network never does. */
+class FaultySession implements AsyncDisposable {
+  readonly states: string[] = [];
+
+  private constructor(
+    readonly relay: TcpRelay,
+    readonly session: Coordinator,
+    readonly other: Coordinator,
+  ) {
+    session.onState((state) => this.states.push(state));
+  }
+
+  static async open(
+    remote: RemoteCoordinator,
+    options: RemoteOptions = {},
+    pieceBytes = 65_536,
+  ): Promise<FaultySession> {
+    await remote.empty();
+    const relay = TcpRelay.start(remote.server.port, { pieceBytes });
+    const session = await remote.open({ ...options, ports: [relay.port] });
+    return new FaultySession(relay, session, await remote.open());
+  }
+
+  /** Waits until the session has been in a state. */
+  async seen(state: string): Promise<void> {
+    await until(() => this.states.includes(state));
+  }
+
+  /** Waits until calls are answered. */
+  async works(): Promise<void> {
+    await until(async () => {
+      return await this.session.children("/").then(() => true, () => false);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.relay.resume();
+    await Promise.all([this.session.close(), this.other.close()]);
+    await this.relay[Symbol.asyncDispose]();
+  }
+}
+
+/** Registers both suites. */
+export function testRemoteCoordinator(remote: RemoteCoordinator, register: Register): void {
+  testCoordinator({
+    ...remote,
+    start: async () => {
+      await remote.empty();
+      return {
+        config: remote.config,
+        open: () => remote.open(),
+        [Symbol.asyncDispose]: () => Promise.resolve(),
+      };
+    },
+  }, register);
+  testFaults(remote, (name, body) => register(`${remote.name} coordinator ${name}`, body));
+}
+
+function testFaults(remote: RemoteCoordinator, test: Register): void {
+  const { server, sessionTimeoutMs } = remote;
+
+  test("loses nothing when its connection is cut", async () => {
+    await using faulty = await FaultySession.open(remote);
+    const { relay, session, other } = faulty;
+    await session.create("/own", "mine", "ephemeral");
+    const data = session.watchData("/data");
+    const names = session.watchChildren("/names");
+    await within(Promise.all([data.next(), names.next()]));
+    for (let round = 1; round <= 5; round++) {
+      relay.cut();
+      await other.create(`/names/${round}`, "");
+      if (round === 1) await other.create("/data", "1");
+      else await other.write("/data", `${round}`);
+      await firstOf(data, (entry) => entry?.data === `${round}`);
+      await firstOf(names, ({ length }) => length === round);
+    }
+    assertEquals((await other.read("/own")).data, "mine");
+    assert(!faulty.states.includes("expired"));
+    await faulty.works();
+    await session.write("/own", "still mine");
+  });
+
+  test("reads answers in whatever pieces they arrive", async () => {
+    await using faulty = await FaultySession.open(remote, {}, 7);
+    const { session, other } = faulty;
+    const text = "日本🎈".repeat(200);
+    const watch = session.watchData("/text");
+    for (let i = 0; i < 20; i++) await other.create(`/names/${i}`, text);
+    await other.create("/text", text);
+    assertEquals((await firstOf(watch, (entry) => entry !== undefined))?.data, text);
+    const entries = (await session.children("/names")).map((name) =>
+      session.read(`/names/${name}`)
+    );
+    for (const { data } of await Promise.all(entries)) assertEquals(data, text);
+  });
+
+  test("notices a hung server, fails calls in time, and goes on when it wakes", async () => {
+    await remote.empty();
+    const session = await remote.open();
+    const states: string[] = [];
+    session.onState((state) => states.push(state));
+    try {
+      await session.create("/own", "", "ephemeral");
+      const watch = session.watchData("/data");
+      await within(watch.next());
+      await server.pause();
+      const hung = performance.now();
+      const call = session.read("/own");
+      await assertRejects(() => within(call), ConnectionLossError);
+      await until(() => states.includes("disconnected"));
+      const noticedMs = performance.now() - hung;
+      console.log(`hung server noticed after ${Math.round(noticedMs)} ms of ${sessionTimeoutMs}`);
+      assert(noticedMs < sessionTimeoutMs, `${noticedMs}`);
+      const asked = performance.now();
+      await assertRejects(() => session.create("/x", ""), ConnectionLossError, '"/x"');
+      assert(performance.now() - asked < 500, "a session that is lost says so at once");
+      // Longer than the session lasts: whether it has ended is the server's to say.
+      await new Promise((resolve) => setTimeout(resolve, sessionTimeoutMs));
+      await server.resume();
+      const awake = performance.now();
+      await until(() => session.state === "connected");
+      await until(() => session.create("/data", "new").then(() => true, () => false));
+      await firstOf(watch, (entry) => entry?.data === "new");
+      console.log(`working ${Math.round(performance.now() - awake)} ms after it woke`);
+    } finally {
+      await server.resume();
+      await session.close();
+    }
+  });
+
+  test("begins a new session when the old one has expired, and says so", async () => {
+    await using faulty = await FaultySession.open(remote);
+    const { relay, session, other } = faulty;
+    await session.create("/own", "first", "ephemeral");
+    const watch = session.watchData("/own");
+    const far = other.watchData("/own");
+    await firstOf(watch, (entry) => entry?.data === "first");
+    relay.stall();
+    await firstOf(far, (entry) => entry === undefined);
+    relay.resume();
+    const back = performance.now();
+    await firstOf(watch, (entry) => entry === undefined);
+    await until(() => session.create("/own", "second", "ephemeral").then(() => true, () => false));
+    console.log(`registered again ${Math.round(performance.now() - back)} ms after the return`);
+    assertEquals(session.state, "connected");
+    assertEquals(faulty.states, ["disconnected", "expired", "connecting", "connected"]);
+    await firstOf(watch, (entry) => entry?.data === "second");
+    await firstOf(far, (entry) => entry?.data === "second");
+    // It is the new session's, and lives on with it.
+    await new Promise((resolve) => setTimeout(resolve, sessionTimeoutMs));
+    assertEquals((await other.read("/own")).data, "second");
+    await session.close();
+    await firstOf(far, (entry) => entry === undefined);
+  });
+
+  test("finds a server that was killed and started again", async () => {
+    await remote.empty();
+    const session = await remote.open({ sessionTimeoutMs: 10_000 });
+    try {
+      await session.create("/kept/a", "1");
+      await session.create("/own", "mine", "ephemeral");
+      const watch = session.watchData("/kept/a");
+      await firstOf(watch, (entry) => entry?.data === "1");
+      await server.kill();
+      await until(() => session.state === "disconnected");
+      await assertRejects(() => session.write("/kept/a", "2"), ConnectionLossError);
+      await server.restart();
+      const back = performance.now();
+      await until(() => session.write("/kept/a", "3").then(() => true, () => false));
+      console.log(`found again ${Math.round(performance.now() - back)} ms after its start`);
+      await firstOf(watch, (entry) => entry?.data === "3");
+      assertEquals((await session.read("/own")).data, "mine", "the session went on");
+    } finally {
+      if (session.state !== "connected") await server.restart().catch(() => {});
+      await session.close();
+    }
+  });
+
+  test("opens at whichever of its servers answers", async () => {
+    await using silent = TcpRelay.start(server.port);
+    silent.stall();
+    const ports = [freePort(), silent.port, server.port];
+    for (let round = 0; round < 3; round++) {
+      const session = await remote.open({ ports, callTimeoutMs: 3_000 });
+      assertEquals(session.state, "connected");
+      await session.close();
+    }
+  });
+
+  test("moves to another server when its own hangs", async () => {
+    await remote.empty();
+    await using first = TcpRelay.start(server.port);
+    await using second = TcpRelay.start(server.port);
+    const session = await remote.open({
+      ports: [first.port, second.port],
+      sessionTimeoutMs: 4_000,
+    });
+    try {
+      await session.create("/own", "mine", "ephemeral");
+      const watch = session.watchData("/data");
+      await within(watch.next());
+      for (const relay of [first, second]) {
+        relay.stall();
+        await until(() => session.write("/own", "mine still").then(() => true, () => false));
+        relay.resume();
+      }
+      await session.create("/data", "1");
+      await firstOf(watch, (entry) => entry?.data === "1");
+    } finally {
+      await session.close();
+    }
+  });
+
+  test("says where it could not be opened", async () => {
+    const port = freePort();
+    const opening = remote.open({ ports: [port], sessionTimeoutMs: 500, callTimeoutMs: 300 });
+    const error = await assertRejects(() => opening, CoordinatorError, `127.0.0.1:${port}`);
+    assert(error.message.includes("refused") || error.message.includes("REFUSED"), error.message);
+  });
+
+  test("leaves no lock behind that it took unheard", async () => {
+    await using faulty = await FaultySession.open(remote, {
+      sessionTimeoutMs: 30_000,
+      callTimeoutMs: 500,
+    });
+    const { relay, session, other } = faulty;
+    relay.stall("answers");
+    const taking = session.lock("/lock", { data: "", waitMs: 5_000 });
+    await assertRejects(() => within(taking), ConnectionLossError);
+    relay.cut();
+    relay.resume();
+    await faulty.works();
+    const lock = await other.lock("/lock", { data: "", waitMs: 10_000 });
+    await lock.release();
+  });
+
+  test("lets a lock go that was released while it was away", async () => {
+    await using faulty = await FaultySession.open(remote, {
+      sessionTimeoutMs: 30_000,
+      callTimeoutMs: 500,
+    });
+    const { relay, session, other } = faulty;
+    const held = await session.lock("/lock", { data: "", waitMs: 0 });
+    relay.stall();
+    await within(held.release());
+    const tryOnce = other.lock("/lock", { data: "", waitMs: 0 });
+    await assertRejects(() => tryOnce, LockTimeoutError);
+    relay.cut();
+    relay.resume();
+    await (await other.lock("/lock", { data: "", waitMs: 10_000 })).release();
+    await faulty.works();
+    await assertRejects(() => session.read(held.path), NoNodeError);
+  });
+
+  test("ends at once when it is closed while its server is away", async () => {
+    await using faulty = await FaultySession.open(remote);
+    const { relay, session } = faulty;
+    const watch = session.watchChildren("/");
+    await within(watch.next());
+    relay.stall();
+    const pending = session.read("/");
+    const closed = performance.now();
+    await Promise.all([
+      within(session.close()),
+      assertRejects(() => pending, CoordinatorError),
+    ]);
+    assert(performance.now() - closed < 2_000);
+    assertEquals((await within(watch.next())).done, true);
+  });
+}
