@@ -31,7 +31,13 @@ import { ANONYMOUS, type ClientSelf } from "./client_self.ts";
 import { dispatch } from "./dispatch.ts";
 import { PASS_THROUGH_BYTES, PassThrough } from "./pass_through.ts";
 import { PRESSURE_BYTES_HIGH, ReplyPressure } from "./reply_pressure.ts";
-import { acquireRequest, leaveRequests, recycleRequest, type Request } from "./request.ts";
+import {
+  acquireRequest,
+  leaveRequests,
+  recycleRequest,
+  type Request,
+  WHOLE_BYTES_MIN,
+} from "./request.ts";
 import type { Router } from "./router.ts";
 import type { Slot } from "./slot.ts";
 import { UnfinishedRequest } from "./unfinished.ts";
@@ -356,7 +362,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     }
     if (this.#head === request) {
       if (request.heldBytes > 0) this.#sendHeld(request);
-      this.#send(bytes, start, end);
+      if (start < end) this.#send(bytes, start, end);
       if (this.#batch.queuedBytes > PRESSURE_BYTES_HIGH) this.#pressure.isHigh(request);
       if (isLast) {
         this.#settle(request);
@@ -370,12 +376,17 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     }
   }
 
-  /** The whole reply of a gathered command. Copies `reply`. */
+  /** The whole reply of a gathered command. Takes `reply`. */
   completed(request: Request, reply: Uint8Array, isFailure: boolean): void {
     request.replyType = reply[0] ?? 0;
     request.replyBytes = reply.length;
     if (isFailure && request.command !== null) this.router.stats.failures[request.command.id]!++;
-    this.replied(request, reply, 0, reply.length, true);
+    const isWhole = reply.length >= WHOLE_BYTES_MIN && this.#state !== "closed";
+    if (isWhole) {
+      request.adopt(reply);
+      this.holds(reply.length);
+    }
+    this.replied(request, reply, 0, isWhole ? 0 : reply.length, true);
   }
 
   /** There will be no reply: the proxy's error takes its place. */
@@ -464,10 +475,8 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
   }
 
   #sendHeld(request: Request): void {
-    const bytes = request.heldBytes;
-    request.heldBytes = 0;
-    this.#heldBytes -= bytes;
-    this.#batch.append(request.held!, 0, bytes);
+    this.#heldBytes -= request.heldBytes;
+    request.moveHeld(this.#batch);
     this.#batchGrew();
   }
 
