@@ -64,12 +64,13 @@ const FLOODS: readonly Flood[] = [
   },
 ];
 
-/** Sends a flood until everything is sent or nothing is taken any more; returns the bytes sent. */
+/** Sends a flood until everything is sent or the time is over; tells of every byte that was taken. */
 async function send(
   client: RespClient,
   requests: Word[][],
   isOver: () => boolean,
-): Promise<number> {
+  took: (bytes: number) => void,
+): Promise<void> {
   const bytes = encodeRequests(requests);
   const batch = new Uint8Array(Math.ceil(MB / bytes.length) * bytes.length);
   for (let at = 0; at < batch.length; at += bytes.length) batch.set(bytes, at);
@@ -107,7 +108,7 @@ async function measure(proxy: ProxyProcess, flood: Flood) {
   const probe = LatencyProbe.start(proxy.port, small);
   const startedMs = performance.now();
   let sent = 0;
-  const flooding = send(greedy, flood.requests(keys), () => isOver, (bytes) => sent += bytes)
+  const flooding = send(greedy, flood.requests(keys), () => isOver, (bytes) => void (sent += bytes))
     .catch(() => {}); // it is cut off in the middle of a write
   await Promise.race([flooding, sleep(2 * MEASURED_MS)]);
   await sleep(Math.max(0, MEASURED_MS - (performance.now() - startedMs)));
