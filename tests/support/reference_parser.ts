@@ -62,16 +62,14 @@ function length(text: string, at: number, what: string, short: string): [number,
   const rest = text.slice(at, at + INLINE_BYTES_MAX + 3);
   const good = /^(0|-?[1-9]\d{0,14})\r\n/.exec(rest);
   if (good !== null) return [Number(good[1]), at + good[0].length];
-  // What may still become a length is waited for.
-  if (/^(|-|0\r?|-?[1-9]\d{0,14}\r?)$/.test(rest)) throw new Incomplete();
-  const digits = /^-?\d*/.exec(rest)![0];
-  if (digits.replace("-", "").length > 15) {
+  const digits = /^-?\d*/.exec(rest)![0].replace("-", "").length;
+  if (digits > 15) {
     const isEnded = rest.includes("\r");
     if (!isEnded && rest.length <= INLINE_BYTES_MAX) throw new Incomplete();
     throw new Refused(isEnded ? `invalid ${what} length` : `too big ${short} count string`);
   }
-  // Leading zeros are found out at the end of the line only.
-  if (/^-?0\d*\r?$/.test(rest) && at + rest.length === text.length) throw new Incomplete();
+  // Digits are judged together, at the end of their line.
+  if (/^-?\d*\r?$/.test(rest)) throw new Incomplete();
   throw new Refused(`invalid ${what} length`);
 }
 
