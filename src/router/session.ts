@@ -47,8 +47,10 @@ export type SessionState = "open" | "draining" | "closed";
 
 /** Unsent reply bytes past which no more requests are read. */
 const OUTPUT_BYTES_HIGH = 1024 * 1024;
-/** Bytes of requests in flight past which no more are read. */
-const REQUEST_BYTES_HIGH = 2 * 1024 * 1024;
+/**
+ * Bytes of requests in flight past which no more are read: what other clients wait for behind one.
+ */
+const REQUEST_BYTES_HIGH = 256 * 1024;
 /** Bytes that the replies of the requests in flight may amount to, by estimate. */
 const REPLY_BYTES_HIGH = 4 * 1024 * 1024;
 /** What a session's replies are taken to be before any was seen, in bytes. */
