@@ -47,17 +47,28 @@ install_deno() {
 package_of() {
   case $1 in
     redis-cli | redis-benchmark) echo redis-tools ;;
+    etcd) echo etcd-server ;;
+    java) echo default-jre-headless ;;
     *) echo "$1" ;;
   esac
 }
 
-install_package() {
+# Whether a program is there; ZooKeeper is one without a command of its own.
+is_there() {
+  case $1 in
+    zookeeper) [ -e /usr/share/java/zookeeper.jar ] ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
+# Installs packages.
+install() {
   if [ "$(id -u)" -ne 0 ]; then
-    fail "$1 is not installed: as root, run \"apt-get install $(package_of "$1")\""
+    fail "missing here: as root, run \"apt-get install --no-install-recommends $*\""
   fi
-  command -v apt-get >/dev/null || fail "$1 is not installed, and neither is apt-get: install it"
-  say "installing $(package_of "$1") from Debian"
-  # policy-rc.d keeps the package from starting a server of its own.
+  command -v apt-get >/dev/null || fail "$* not installed, and neither is apt-get: install it"
+  say "installing $* from Debian"
+  # policy-rc.d keeps the packages from starting servers of their own.
   guard=/usr/sbin/policy-rc.d
   guarded=no
   if [ ! -e "$guard" ]; then
@@ -65,19 +76,22 @@ install_package() {
   fi
   installed=yes
   {
-    apt-get update -q && DEBIAN_FRONTEND=noninteractive \
-      apt-get install -q -y --no-install-recommends "$(package_of "$1")"
+    apt-get update -q &&
+      DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
   } >&2 || installed=no
   [ $guarded = no ] || rm -f "$guard"
-  [ $installed = yes ] || fail "$1 could not be installed"
+  [ $installed = yes ] || fail "$* could not be installed"
 }
 
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
 if ! { command -v deno >/dev/null && is_new_enough deno; }; then install_deno; fi
+missing=
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
-  command -v "$1" >/dev/null || install_package "$1"
+  is_there "$1" || missing="$missing $(package_of "$1")"
   shift
 done
+# shellcheck disable=SC2086 # one word for each package
+[ -z "$missing" ] || install $missing
 [ $# -gt 1 ] || fail "no command given"
 shift
 export PATH

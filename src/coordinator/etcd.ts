@@ -40,6 +40,7 @@ import {
   keysBelow,
   sequenceKeyOf,
 } from "./etcd_keys.ts";
+import { EtcdReads } from "./etcd_reads.ts";
 import { EtcdSession } from "./etcd_session.ts";
 import {
   childNames,
@@ -92,6 +93,7 @@ export class EtcdCoordinator implements Coordinator {
   readonly #callTimeoutMs: number;
   readonly #streamMs: number;
   readonly #client: EtcdClient;
+  readonly #reads: EtcdReads;
   readonly #session: EtcdSession;
   readonly #state = new ObservedState();
   readonly #dataRanges = new Map<string, EtcdWatchedRange<Entry | undefined>>();
@@ -111,6 +113,7 @@ export class EtcdCoordinator implements Coordinator {
       attemptMs: Math.min(attemptMs, this.#callTimeoutMs),
       onLost: () => this.#session.lose(),
     });
+    this.#reads = new EtcdReads(this.#client);
     this.#session = new EtcdSession(this.#client, sessionTimeoutMs, (state) => this.#see(state));
     this.#session.start();
   }
@@ -159,7 +162,7 @@ export class EtcdCoordinator implements Coordinator {
   async read(path: string): Promise<Entry> {
     checkPath(path);
     return await this.#do(path, "read", async (deadlineMs) => {
-      const { kvs } = await this.#range(keyOf(path), deadlineMs);
+      const { kvs } = await this.#reads.read(keyOf(path), deadlineMs);
       const entry = entryOf(path, kvs?.[0]);
       if (entry === undefined) throw new NoNodeError(path, "read");
       return entry;

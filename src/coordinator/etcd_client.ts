@@ -11,6 +11,8 @@
 
 import { roomLogger } from "../base/log.ts";
 import type { Secret } from "../base/secret.ts";
+import { CallGate } from "./call_gate.ts";
+import { startDeadline } from "./deadline.ts";
 
 /** PEM texts; all of them or none for the client's own certificate. */
 export interface EtcdTls {
@@ -93,8 +95,7 @@ export class EtcdClient {
   #failures = 0;
   #problem = "no endpoint has answered";
   #token: string | undefined;
-  #callsFree = CALLS_MAX;
-  readonly #waiting: (() => void)[] = [];
+  readonly #gate = new CallGate(CALLS_MAX);
 
   /** Calls nobody yet. */
   constructor(options: EtcdClientOptions) {
@@ -129,7 +130,9 @@ export class EtcdClient {
     deadlineMs: number,
     isRepeatable: boolean,
   ): Promise<T> {
-    await this.#take(deadlineMs);
+    if (!await this.#gate.enter(deadlineMs)) {
+      throw new EtcdError("unsent", "too many calls were in flight");
+    }
     try {
       for (let attempt = 1;; attempt++) {
         try {
@@ -144,7 +147,7 @@ export class EtcdClient {
         }
       }
     } finally {
-      this.#give();
+      this.#gate.leave();
     }
   }
 
@@ -271,34 +274,6 @@ export class EtcdClient {
     }
     return failure;
   }
-
-  // -- calls in flight --
-
-  /** Takes a place among the calls in flight; gives up at the deadline. */
-  async #take(deadlineMs: number): Promise<void> {
-    if (this.#callsFree > 0) {
-      this.#callsFree--;
-      return;
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push(resolve);
-    const timer = setTimeout(() => {
-      this.#waiting.splice(this.#waiting.indexOf(resolve), 1);
-      reject(new EtcdError("unsent", "too many calls are in flight"));
-    }, Math.max(0, deadlineMs - performance.now()));
-    try {
-      await promise;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Hands a place to whoever waits for one. */
-  #give(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#callsFree++;
-    else next();
-  }
 }
 
 /** Does something, and has it ended when it takes longer than `ms`. */
@@ -307,11 +282,11 @@ async function within<T>(
   body: () => Promise<T>,
   end: (late: Error) => void,
 ): Promise<T> {
-  const timer = setTimeout(() => end(new Error(`silent for ${Math.round(ms)} ms`)), ms);
+  const stop = startDeadline(ms, () => end(new Error(`silent for ${Math.round(ms)} ms`)));
   try {
     return await body();
   } finally {
-    clearTimeout(timer);
+    stop();
   }
 }
 

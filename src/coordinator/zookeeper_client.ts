@@ -18,6 +18,8 @@ import { formatAddress } from "../base/address.ts";
 import { Backoff } from "../base/backoff.ts";
 import { roomLogger } from "../base/log.ts";
 import type { Secret } from "../base/secret.ts";
+import { CallGate } from "./call_gate.ts";
+import { startDeadline } from "./deadline.ts";
 import {
   createLibraryClient,
   createRequest,
@@ -69,6 +71,9 @@ export interface ZookeeperNode {
   readonly stat: LibraryStat;
 }
 
+/** Calls in flight at a time: the library takes some 50 µs of the event loop for each. */
+const CALLS_MAX = 16;
+
 /** How long the end of a session may take before its connection is cut. */
 const CLOSE_MS = 1_000;
 
@@ -91,6 +96,7 @@ const log = roomLogger("coordinator");
 export class ZookeeperClient {
   readonly #options: ZookeeperClientOptions;
   readonly #client: LibraryClient;
+  readonly #gate = new CallGate(CALLS_MAX);
   readonly #redial = new Backoff(REDIAL);
   #state: ZookeeperClientState = "connecting";
   #wasDenied = false;
@@ -102,7 +108,7 @@ export class ZookeeperClient {
   #isTcpOpen = false;
   #isCut = false;
   #heardMs = 0;
-  #silenceTimer: ReturnType<typeof setTimeout> | undefined;
+  #endSilenceWatch = () => {};
   #lostMs = performance.now();
   /** The beginning of a message whose rest has not come yet. */
   #partial: Buffer = NOTHING;
@@ -206,7 +212,7 @@ export class ZookeeperClient {
     const canTell = this.#state === "connected";
     this.#state = "closed";
     clearTimeout(this.#dialTimer);
-    clearTimeout(this.#silenceTimer);
+    this.#endSilenceWatch();
     const { socket, connectTimeoutHandler } = this.#client.connectionManager;
     const closed = socket === undefined || socket.destroyed
       ? Promise.resolve()
@@ -223,7 +229,22 @@ export class ZookeeperClient {
     clearTimeout(connectTimeoutHandler);
   }
 
-  #call<T>(
+  async #call<T>(
+    deadlineMs: number,
+    send: (done: LibraryCallback<T | undefined>) => void,
+    onLate?: (value: T | undefined) => void,
+  ): Promise<T> {
+    if (!await this.#gate.enter(deadlineMs)) {
+      throw new ZookeeperError("DEADLINE", "too many calls were in flight");
+    }
+    try {
+      return await this.#callNow(deadlineMs, send, onLate);
+    } finally {
+      this.#gate.leave();
+    }
+  }
+
+  #callNow<T>(
     deadlineMs: number,
     send: (done: LibraryCallback<T | undefined>) => void,
     onLate?: (value: T | undefined) => void,
@@ -234,13 +255,12 @@ export class ZookeeperClient {
     }
     return new Promise((resolve, reject) => {
       let isLate = false;
-      const leftMs = Math.max(0, deadlineMs - performance.now());
-      const timer = setTimeout(() => {
+      const end = startDeadline(deadlineMs - performance.now(), () => {
         isLate = true;
         reject(new ZookeeperError("DEADLINE", "no answer came in time"));
-      }, leftMs);
+      });
       send((error, value) => {
-        clearTimeout(timer);
+        end();
         if (error) reject(errorOf(error));
         else resolve(value as T);
         if (isLate) onLate?.(error ? undefined : value);
@@ -276,7 +296,7 @@ export class ZookeeperClient {
       onSocketError.call(connection, error);
     };
     connection.onSocketClosed = (hasError) => {
-      clearTimeout(this.#silenceTimer);
+      this.#endSilenceWatch();
       this.#partial = NOTHING;
       if (this.#isTcpOpen && !this.#isCut && this.#state !== "connected") this.#seeRefusal();
       this.#isTcpOpen = false;
@@ -317,14 +337,14 @@ export class ZookeeperClient {
 
   /** Cuts the connection when its server is silent for too long: the library waits for ever. */
   #watchSilence(): void {
-    clearTimeout(this.#silenceTimer);
+    this.#endSilenceWatch();
     const connection = this.#client.connectionManager;
     const longestMs = this.#state === "connected"
       ? this.#client.getSessionTimeout() * SILENCE_MAX
       : connection.connectTimeout;
     const leftMs = longestMs - (performance.now() - this.#heardMs);
     if (leftMs <= 0) return this.#cut(`it was silent for ${Math.round(longestMs)} ms`);
-    this.#silenceTimer = setTimeout(() => this.#watchSilence(), leftMs);
+    this.#endSilenceWatch = startDeadline(leftMs, () => this.#watchSilence());
   }
 
   #cut(reason: string): void {

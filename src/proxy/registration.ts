@@ -102,6 +102,8 @@ export class Registration {
   #holdTimer: ReturnType<typeof setTimeout> | undefined;
   #gapTimer: ReturnType<typeof setInterval> | undefined;
   #seenMs = performance.now();
+  /** Pauses of this process that were noticed. */
+  #gaps = 0;
 
   /** Registers nothing yet; `record` is the proxy's own, `offline`. */
   constructor(
@@ -370,19 +372,32 @@ export class Registration {
     this.#events.resumeRequests();
   }
 
-  /** Nobody changed anything behind our back if we were online and fenced all the time. */
+  /**
+   * Nobody changed anything behind our back if we were online and fenced all the time. The pause may
+   * have cost us the connection: then it is asked again, as long as requests are held for it.
+   */
   async #checkAfterGap(): Promise<void> {
-    try {
-      const own = await this.#loadOwn();
-      if (own?.state === "online" && await this.#isFenced()) return this.#resume();
-      // Else registering again, or being set online again, ends in a new table.
-      if (own !== undefined) await createFence(this.#store, own.addr);
-      if (own?.state === "online") {
-        this.#mustLoad = true;
-        await this.#load();
+    const gap = ++this.#gaps;
+    const backoff = new Backoff(RETRY);
+    while (gap === this.#gaps && this.#holdTimer !== undefined) {
+      try {
+        return await this.#checkPlace();
+      } catch (error) {
+        if (error instanceof ClosedError) return;
+        log.warn("cannot tell what happened during the pause: {error}", { error });
+        await this.#pause(backoff.nextMs());
       }
-    } catch (error) {
-      log.warn("cannot tell what happened during the pause: {error}", { error });
+    }
+  }
+
+  async #checkPlace(): Promise<void> {
+    const own = await this.#loadOwn();
+    if (own?.state === "online" && await this.#isFenced()) return this.#resume();
+    // Else registering again, or being set online again, ends in a new table.
+    if (own !== undefined) await createFence(this.#store, own.addr);
+    if (own?.state === "online") {
+      this.#mustLoad = true;
+      await this.#load();
     }
   }
 

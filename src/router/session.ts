@@ -180,7 +180,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     const source = this.#source;
     const parser = this.parser;
     this.#isPaused = false;
-    // A large request that has begun is let through to its end even while the session drains.
+    // A large request that has begun is let through even while the session drains.
     while (this.#state === "open" || (this.#state === "draining" && this.#passThrough !== null)) {
       if (this.#passThrough !== null) {
         if (!this.#passOn(this.#passThrough)) return;
@@ -201,6 +201,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
           source.start = parser.nextStart;
           return this.#readMore();
         case "large":
+          source.start = parser.nextStart;
           this.#passThrough = PassThrough.begin(this, parser);
           if (this.#passThrough === null) return this.#readMore();
           break;

@@ -14,7 +14,14 @@ import type { Watch } from "../coordinator/watch.ts";
 import { type ActionRecord, decodeAction, encodeAction } from "../model/action.ts";
 import { encodeProxy, type ProxyRecord } from "../model/proxy.ts";
 import { sortSequence } from "./sequence.ts";
-import { childrenIfThere, createIfMissing, readIfThere, type Store, StoreError } from "./store.ts";
+import {
+  childrenIfThere,
+  createIfMissing,
+  LEAF,
+  readIfThere,
+  type Store,
+  StoreError,
+} from "./store.ts";
 
 /** The names of every action, oldest first; a name is never re-spelled. */
 export async function loadActionNames(store: Store): Promise<string[]> {
@@ -49,7 +56,7 @@ export async function createAction(store: Store, action: ActionRecord): Promise<
   // The place for the answers comes first: who sees the action must be able to answer it.
   const response = await coordinator.create(`${paths.responses}/`, json, "sequential");
   const name = nameOf(response);
-  await coordinator.create(paths.action(name), json);
+  await coordinator.create(paths.action(name), json, "persistent", LEAF);
   return name;
 }
 
@@ -71,5 +78,6 @@ export async function isAnswered(store: Store, name: string, proxyId: string): P
 
 /** Answers an action; a second answer changes nothing. */
 export async function answerAction(store: Store, name: string, proxy: ProxyRecord): Promise<void> {
-  await createIfMissing(store, store.paths.answer(name, proxy.id), encodeProxy(proxy));
+  const path = store.paths.answer(name, proxy.id);
+  await createIfMissing(store, path, encodeProxy(proxy), LEAF);
 }

@@ -13,6 +13,7 @@ import {
   childrenIfThere,
   createIfMissing,
   deleteIfThere,
+  LEAF,
   type Store,
   StoreError,
 } from "./store.ts";
@@ -24,7 +25,7 @@ export function loadFences(store: Store): Promise<string[]> {
 
 /** Fences an address; one that is fenced already stays so. */
 export async function createFence(store: Store, addr: string): Promise<void> {
-  await createIfMissing(store, store.paths.fence(addr), "");
+  await createIfMissing(store, store.paths.fence(addr), "", LEAF);
 }
 
 /** Removes the fence of an address. */

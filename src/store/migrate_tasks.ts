@@ -11,7 +11,7 @@ import {
   type MigrateTaskRecord,
 } from "../model/migrate_task.ts";
 import { sortSequence } from "./sequence.ts";
-import { childrenIfThere, deleteIfThere, readIfThere, type Store } from "./store.ts";
+import { childrenIfThere, deleteIfThere, LEAF, readIfThere, type Store } from "./store.ts";
 
 /** A task and the name it is stored under. */
 export interface StoredMigrateTask {
@@ -36,7 +36,8 @@ export async function loadMigrateTasks(store: Store): Promise<StoredMigrateTask[
  */
 export async function createMigrateTask(store: Store, task: MigrateTaskRecord): Promise<string> {
   const prefix = `${store.paths.migrateTasks}/`;
-  return nameOf(await store.coordinator.create(prefix, encodeMigrateTask(task), "sequential"));
+  const json = encodeMigrateTask(task);
+  return nameOf(await store.coordinator.create(prefix, json, "sequential", LEAF));
 }
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Coordinator } from "../coordinator/coordinator.ts";
+import type { Coordinator, CreateOptions } from "../coordinator/coordinator.ts";
 import { NodeExistsError, NoNodeError } from "../coordinator/errors.ts";
 import { type StorePaths, storePaths } from "./paths.ts";
 
@@ -14,6 +14,9 @@ export interface Store {
   readonly product: string;
   readonly paths: StorePaths;
 }
+
+/** Of an entry that never has children. */
+export const LEAF: CreateOptions = { isLeaf: true };
 
 /** What the store holds breaks a rule of Codis 2.0, or would; the message is Codis 2.0's own. */
 export class StoreError extends Error {
@@ -46,21 +49,26 @@ export async function childrenIfThere(store: Store, path: string): Promise<strin
 }
 
 /** Creates a persistent entry, or leaves the one that is there as it is. */
-export async function createIfMissing(store: Store, path: string, data: string): Promise<void> {
+export async function createIfMissing(
+  store: Store,
+  path: string,
+  data: string,
+  options: CreateOptions = {},
+): Promise<void> {
   try {
-    await store.coordinator.create(path, data);
+    await store.coordinator.create(path, data, "persistent", options);
   } catch (error) {
     if (!(error instanceof NodeExistsError)) throw error;
   }
 }
 
-/** Writes an entry, and creates it when it is not there. */
+/** Writes an entry that has no children, and creates it when it is not there. */
 export async function saveEntry(store: Store, path: string, data: string): Promise<void> {
   try {
     await store.coordinator.write(path, data);
   } catch (error) {
     if (!(error instanceof NoNodeError)) throw error;
-    await store.coordinator.create(path, data);
+    await store.coordinator.create(path, data, "persistent", LEAF);
   }
 }
 

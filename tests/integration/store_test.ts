@@ -11,7 +11,6 @@ import {
   answerAction,
   createAction,
   deleteAction,
-  isAnswered,
   loadAction,
   loadActionNames,
   loadAnswers,
@@ -42,12 +41,11 @@ import {
   loadProxy,
 } from "../../src/store/proxies.ts";
 import { loadSlot, loadSlots, saveSlot } from "../../src/store/slots.ts";
-import { type Store, StoreError } from "../../src/store/store.ts";
+import { StoreError } from "../../src/store/store.ts";
 import { freshSlot, slotIn } from "../../src/model/slot.ts";
 import type { ProxyRecord } from "../../src/model/proxy.ts";
+import { checkRecordedStore, recordedTree } from "../support/codis2_tree.ts";
 import { StoreFolder } from "../support/store.ts";
-
-const FIXTURE = new URL("../fixtures/codis2/zookeeper-tree.json", import.meta.url);
 
 const PROXY: ProxyRecord = {
   id: "proxy_1",
@@ -65,49 +63,12 @@ function servers(text: string) {
   return parseConfig(`servers = ${text}`, "test").config.servers;
 }
 
-async function loadFixture(store: Store): Promise<void> {
-  const tree: Record<string, { data: string }> = JSON.parse(await Deno.readTextFile(FIXTURE));
-  const paths = Object.keys(tree).sort();
-  for (const path of paths) {
-    await store.coordinator.create(path, tree[path]!.data);
-  }
-}
-
 Deno.test("store reads everything that a running Codis 2.0 had stored", async () => {
   await using folder = await StoreFolder.make();
   const store = await folder.open("test20");
-  await loadFixture(store);
-
-  const slots = await loadSlots(store);
-  assertEquals(slots.length, (await store.coordinator.children(store.paths.slots)).length);
-  assertEquals((await loadSlot(store, 0)).group_id, 1);
-  assertEquals((await loadSlot(store, 101)).group_id, 2);
-
-  const groups = await loadGroups(store);
-  assertEquals(groups.map((group) => masterOf(group).addr), [
-    "127.0.0.1:6401",
-    "127.0.0.1:6402",
-    "127.0.0.1:7003",
-    "127.0.0.1:7004",
-  ]);
-
-  const [proxy] = await loadProxies(store);
-  assertEquals(proxy?.state, "online");
-  assertEquals(await loadFences(store), ["proxy-host:19000"]);
-
-  const names = await loadActionNames(store);
-  assertEquals(names[0], "0000000000");
-  assertEquals(names.at(-1), "0000002076");
-  const last = await loadAction(store, "0000002074");
-  assertEquals(last.type, "slot_premigrate");
-  assertEquals(await isAnswered(store, "0000002074", "proxy_1"), true);
-  assertEquals(await isAnswered(store, "0000002076", "proxy_1"), false);
-
-  const tasks = await loadMigrateTasks(store);
-  assertEquals(tasks.map(({ task }) => [task.slot_id, task.status]), [
-    [101, "migrating"],
-    [900, "pending"],
-  ]);
+  const tree = await recordedTree();
+  for (const { path, data } of tree) await store.coordinator.create(path, data);
+  await checkRecordedStore(store);
 });
 
 Deno.test("servers fills an empty store evenly, in ranges, all online", async () => {

@@ -20,6 +20,9 @@ const JAVA_FLAGS = [
 /** How long a start may take on a busy machine, in milliseconds. */
 const START_MS = 30_000;
 
+/** How long a server may take to say how it is, in milliseconds. */
+const ANSWER_MS = 500;
+
 /** One standalone server with a temporary folder, on 127.0.0.1. */
 export class ZookeeperServer implements AsyncDisposable {
   readonly port: number;
@@ -79,12 +82,18 @@ export class ZookeeperServer implements AsyncDisposable {
   }
 
   async #isServing(): Promise<boolean> {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: this.port })
+      .catch(() => undefined);
+    if (connection === undefined) return false;
+    // One that is just starting may take the question and never answer it.
+    const timer = setTimeout(() => connection.close(), ANSWER_MS);
     try {
-      using connection = await Deno.connect({ hostname: "127.0.0.1", port: this.port });
       await connection.write(new TextEncoder().encode("srvr"));
       return (await new Response(connection.readable).text()).includes("Mode: standalone");
     } catch {
       return false;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
