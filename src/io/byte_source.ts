@@ -11,6 +11,8 @@
  * @module
  */
 
+import { resize } from "./chunk_pool.ts";
+
 /** How a connection is read; the value of config key `read_mode`. */
 export type ReadMode = "byob" | "direct";
 
@@ -101,13 +103,8 @@ export abstract class ByteSource {
     const left = this.end - this.start;
     const size = this.#nextSize(left);
     this.#isFull = false;
-    if (size !== this.bytes.length) {
-      const bytes = new Uint8Array(size);
-      if (left > 0) bytes.set(this.bytes.subarray(this.start, this.end));
-      this.bytes = bytes;
-    } else if (left > 0 && this.start > 0) {
-      this.bytes.copyWithin(0, this.start, this.end);
-    }
+    if (left > 0 && this.start > 0) this.bytes.copyWithin(0, this.start, this.end);
+    if (size !== this.bytes.length) this.bytes = resize(this.bytes, left, size);
     this.start = 0;
     this.end = left;
   }

@@ -21,36 +21,36 @@ export function borrowChunk(bytes: number): Uint8Array {
   return free[size]!.pop() ?? new Uint8Array(CHUNK_BYTES[size]!);
 }
 
-/** Takes a chunk back; one of no pooled size is given up. */
+/** Takes a chunk back; one that the pool has no place for is freed. */
 export function releaseChunk(chunk: Uint8Array): void {
-  if (chunk.length > CHUNK_BYTES_MAX) return freeNow(chunk);
   for (let size = 0; size < CHUNK_BYTES.length; size++) {
     if (chunk.length !== CHUNK_BYTES[size]) continue;
     if (chunk.byteLength !== chunk.buffer.byteLength) return; // a view into somebody's buffer
     const list = free[size]!;
-    if ((list.length + 1) * chunk.length <= FREE_BYTES_MAX) list.push(chunk);
+    if ((list.length + 1) * chunk.length > FREE_BYTES_MAX) break;
+    list.push(chunk);
     return;
   }
+  freeNow(chunk);
 }
 
-/** Buffers of at least this size are freed and grown by hand, in bytes. */
-const BY_HAND_BYTES_MIN = 256 * 1024;
+/** Buffers of at least this size are freed and resized by hand, in bytes. */
+const BY_HAND_BYTES_MIN = 64 * 1024;
 
 /**
  * Gives a large buffer's memory back now, not when the collector comes by: megabytes of garbage are
- * megabytes of memory. Takes `bytes`, which must be all of its buffer's views; small ones are left to
- * the collector.
+ * megabytes of memory. Takes `bytes` and with it the whole buffer; small ones are left to the
+ * collector.
  */
 export function freeNow(bytes: Uint8Array): void {
   if (bytes.buffer.byteLength >= BY_HAND_BYTES_MIN) (bytes.buffer as ArrayBuffer).transfer(0);
 }
 
-/** A larger buffer with the same bytes at its start. Takes `bytes`, all of whose buffer it must be. */
-export function grow(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
-  if (bytes.length >= BY_HAND_BYTES_MIN && bytes.length === bytes.buffer.byteLength) {
-    return new Uint8Array((bytes.buffer as ArrayBuffer).transfer(size));
-  }
-  const grown = new Uint8Array(size);
-  grown.set(bytes);
-  return grown;
+/** A buffer of another size with the first `used` bytes of this one. Takes `bytes`, as above. */
+export function resize(bytes: Uint8Array, used: number, size: number): Uint8Array<ArrayBuffer> {
+  // Not by transfer(size): that writes zeros into room which otherwise costs nothing until it is used.
+  const resized = new Uint8Array(size);
+  resized.set(bytes.subarray(0, used));
+  freeNow(bytes);
+  return resized;
 }

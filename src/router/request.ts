@@ -12,7 +12,7 @@
  */
 
 import type { Command } from "../command/command.ts";
-import { freeNow, grow } from "../io/chunk_pool.ts";
+import { freeNow, resize } from "../io/chunk_pool.ts";
 import type { WriteBatch } from "../io/write_batch.ts";
 import type { Backend } from "./backend.ts";
 import type { Session } from "./session.ts";
@@ -82,7 +82,7 @@ export class Request {
     let held = this.held;
     if (held === null || held.length < total) {
       const size = total <= HELD_BYTES_KEPT ? HELD_BYTES_KEPT : Math.max(total, this.heldBytes * 2);
-      this.held = held = held === null ? new Uint8Array(size) : grow(held, size);
+      this.held = held = held === null ? new Uint8Array(size) : resize(held, this.heldBytes, size);
     }
     if (length <= 32) {
       let at = this.heldBytes;

@@ -9,9 +9,8 @@ import {
   borrowChunk,
   CHUNK_BYTES,
   CHUNK_BYTES_MAX,
-  freeNow,
-  grow,
   releaseChunk,
+  resize,
 } from "../../../src/io/chunk_pool.ts";
 import { EARLY_FLUSH_BYTES, WriteBatch } from "../../../src/io/write_batch.ts";
 import { chance } from "../../support/fuzz.ts";
@@ -222,15 +221,17 @@ Deno.test("chunks come in the smallest size that fits, at most the largest there
   assertEquals(borrowChunk(10 * CHUNK_BYTES_MAX).length, CHUNK_BYTES_MAX);
 });
 
-Deno.test("a large buffer keeps its bytes when it grows, and gives its memory back at once", () => {
+Deno.test("a buffer keeps its bytes when its size changes, and a large one's memory is given back", () => {
   for (const size of [10, 1_000_000]) {
     const bytes = new Uint8Array(size).fill(7);
-    const grown = grow(bytes, 2 * size + 1);
+    const grown = resize(bytes, size, 2 * size + 1);
     assertEquals(grown.length, 2 * size + 1);
     assert(grown.subarray(0, size).every((byte) => byte === 7));
     assert(grown.subarray(size).every((byte) => byte === 0));
-    freeNow(grown);
-    assertEquals(grown.length, size === 10 ? 21 : 0);
+    assertEquals(bytes.length, size === 10 ? 10 : 0);
+    const shrunk = resize(grown, 3, 5);
+    assertEquals([...shrunk.subarray(0, 3)], [7, 7, 7]);
+    assertEquals(resize(shrunk, 0, 7), new Uint8Array(7));
   }
 });
 
