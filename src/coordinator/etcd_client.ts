@@ -197,6 +197,7 @@ export class EtcdClient {
       } catch (error) {
         if (!(error instanceof EtcdError)) throw this.#fail(endpoint, error);
         if (error.kind === "unanswered") throw this.#fail(endpoint, error);
+        if (error.kind === "denied") this.#problem = `${endpoint}: ${error.message}`;
         const isStale = this.#options.auth.isSet && STALE_TOKEN.test(error.message);
         if (!isStale || hasRenewed) throw error;
         this.#token = undefined;
