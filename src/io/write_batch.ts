@@ -121,6 +121,16 @@ export class WriteBatch implements TurnWork {
     if (this.queuedBytes >= EARLY_FLUSH_BYTES) this.flush();
   }
 
+  /** Takes `bytes`: they are written as they are, without a copy, and must not change any more. */
+  appendWhole(bytes: Uint8Array): void {
+    if (this.#isFailed) return;
+    this.queuedBytes += bytes.length;
+    this.#closeOpen();
+    this.#full.push(bytes);
+    atTurnEnd(this);
+    if (this.queuedBytes >= EARLY_FLUSH_BYTES) this.flush();
+  }
+
   /** Moves the open chunk to the queue of full ones. */
   #closeOpen(): void {
     const open = this.#open;

@@ -186,9 +186,12 @@ function dashboardOf(config: Config): Address | undefined {
   return config.coordinator === "embedded" ? undefined : config.dashboardAddr;
 }
 
-/** A coordinator's session ends after its timeout: a longer pause means that we were given up. */
+/**
+ * How long a pause of this process may be before its table is doubted. A session is kept alive every
+ * third of its timeout, so a pause of two thirds may end it: half is on the safe side.
+ */
 function gapMs(config: Config): number {
-  return config.coordinator === "embedded" ? EMBEDDED_GAP_MS : config.zkSessionTimeoutMs;
+  return config.coordinator === "embedded" ? EMBEDDED_GAP_MS : config.zkSessionTimeoutMs / 2;
 }
 
 /** What the data plane reports, as lines of the log. */

@@ -12,6 +12,8 @@
  */
 
 import type { Command } from "../command/command.ts";
+import { freeNow, grow } from "../io/chunk_pool.ts";
+import type { WriteBatch } from "../io/write_batch.ts";
 import type { Backend } from "./backend.ts";
 import type { Session } from "./session.ts";
 import type { Slot } from "./slot.ts";
@@ -20,6 +22,9 @@ import type { Slot } from "./slot.ts";
 const FREE_REQUESTS_MAX = 16_384;
 /** Bytes of reply memory that a pooled request keeps. */
 const HELD_BYTES_KEPT = 512;
+
+/** Replies of at least this size are moved, not copied. */
+export const WHOLE_BYTES_MIN = 64 * 1024;
 
 /** Where a request is: `waiting` for a slot, `sent` to a backend's queue, or `settled`. */
 export type RequestState = "free" | "new" | "waiting" | "sent" | "settled";
@@ -77,9 +82,7 @@ export class Request {
     let held = this.held;
     if (held === null || held.length < total) {
       const size = total <= HELD_BYTES_KEPT ? HELD_BYTES_KEPT : Math.max(total, this.heldBytes * 2);
-      const grown = new Uint8Array(size);
-      if (held !== null) grown.set(held.subarray(0, this.heldBytes));
-      this.held = held = grown;
+      this.held = held = held === null ? new Uint8Array(size) : grow(held, size);
     }
     if (length <= 32) {
       let at = this.heldBytes;
@@ -88,6 +91,22 @@ export class Request {
       held.set(bytes.subarray(start, end), this.heldBytes);
     }
     this.heldBytes = total;
+  }
+
+  /** Takes a whole reply to be held, where {@linkcode hold} would copy it. */
+  adopt(reply: Uint8Array): void {
+    this.held = reply;
+    this.heldBytes = reply.length;
+  }
+
+  /** Moves what is held to the end of a batch; a large reply goes there without a copy. */
+  moveHeld(batch: WriteBatch): void {
+    const held = this.held!;
+    const bytes = this.heldBytes;
+    this.heldBytes = 0;
+    if (bytes < WHOLE_BYTES_MIN) return batch.append(held, 0, bytes);
+    this.held = null;
+    batch.appendWhole(held.subarray(0, bytes));
   }
 }
 
@@ -127,7 +146,10 @@ export function recycleRequest(request: Request): void {
   request.replyType = 0;
   request.replyBytes = 0;
   request.heldBytes = 0;
-  if (request.held !== null && request.held.length > HELD_BYTES_KEPT) request.held = null;
+  if (request.held !== null && request.held.length > HELD_BYTES_KEPT) {
+    freeNow(request.held);
+    request.held = null;
+  }
   request.next = free;
   free = request;
   freeCount++;

@@ -31,17 +31,26 @@ import { ANONYMOUS, type ClientSelf } from "./client_self.ts";
 import { dispatch } from "./dispatch.ts";
 import { PASS_THROUGH_BYTES, PassThrough } from "./pass_through.ts";
 import { PRESSURE_BYTES_HIGH, ReplyPressure } from "./reply_pressure.ts";
-import { acquireRequest, leaveRequests, recycleRequest, type Request } from "./request.ts";
+import {
+  acquireRequest,
+  leaveRequests,
+  recycleRequest,
+  type Request,
+  WHOLE_BYTES_MIN,
+} from "./request.ts";
 import type { Router } from "./router.ts";
 import type { Slot } from "./slot.ts";
+import { UnfinishedRequest } from "./unfinished.ts";
 
 /** Where a session is in its life; see the drawing above. */
 export type SessionState = "open" | "draining" | "closed";
 
 /** Unsent reply bytes past which no more requests are read. */
 const OUTPUT_BYTES_HIGH = 1024 * 1024;
-/** Bytes of requests in flight past which no more are read. */
-const REQUEST_BYTES_HIGH = 2 * 1024 * 1024;
+/**
+ * Bytes of requests in flight past which no more are read: what other clients wait for behind one.
+ */
+const REQUEST_BYTES_HIGH = 256 * 1024;
 /** Bytes that the replies of the requests in flight may amount to, by estimate. */
 const REPLY_BYTES_HIGH = 4 * 1024 * 1024;
 /** What a session's replies are taken to be before any was seen, in bytes. */
@@ -85,9 +94,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
   #requestBytes = 0;
   /** Reply bytes held until their turn. */
   #heldBytes = 0;
-  /** Bytes charged for an unfinished request. */
-  #partialBytes = 0;
-  #partialSinceMs = 0;
+  readonly #unfinished = new UnfinishedRequest();
   #replyEstimate = REPLY_BYTES_FIRST_GUESS;
   #isPaused = false;
   #isInputEnded = false;
@@ -173,7 +180,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     const source = this.#source;
     const parser = this.parser;
     this.#isPaused = false;
-    // A large request that has begun is let through to its end even while the session drains.
+    // A large request that has begun is let through even while the session drains.
     while (this.#state === "open" || (this.#state === "draining" && this.#passThrough !== null)) {
       if (this.#passThrough !== null) {
         if (!this.#passOn(this.#passThrough)) return;
@@ -186,7 +193,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
       switch (parser.parse(source.bytes, source.start, source.end)) {
         case "request":
           source.start = parser.nextStart;
-          if (this.#partialBytes > 0) this.#partialEnded();
+          if (this.#unfinished.sinceMs > 0) this.#unfinished.end(this, this.router.budget);
           dispatch(this, parser);
           parser.next();
           break;
@@ -194,6 +201,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
           source.start = parser.nextStart;
           return this.#readMore();
         case "large":
+          source.start = parser.nextStart;
           this.#passThrough = PassThrough.begin(this, parser);
           if (this.#passThrough === null) return this.#readMore();
           break;
@@ -225,7 +233,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     }
     this.#passThrough = null;
     this.parser.next();
-    if (this.#partialBytes > 0) this.#partialEnded();
+    this.#unfinished.end(this, this.router.budget);
     return true;
   }
 
@@ -259,43 +267,25 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
       this.#passThrough = null;
       return this.drain();
     }
-    const source = this.#source;
-    if (this.parser.isInRequest || this.#passThrough !== null) {
-      if (this.#partialSinceMs === 0) this.#partialSinceMs = clock.nowMs;
-      if (!this.#mayHoldPartial(this.unreadBytes)) return;
-    } else {
-      this.#partialSinceMs = 0;
+    const { budget } = this.router;
+    if (!this.parser.isInRequest && this.#passThrough === null) this.#unfinished.end(this, budget);
+    else if (this.unreadBytes > this.router.options.sessionBufferBytesMax) return this.#tooLarge();
+    else if (!this.#unfinished.mayHold(this.unreadBytes, this, budget)) {
+      this.#isPaused = true;
+      return;
     }
-    source.read();
+    this.#source.read();
   }
 
-  /** Asks the byte budget for leave to hold a growing request; false when it must wait. */
-  #mayHoldPartial(bytes: number): boolean {
-    if (bytes <= FAIR_SHARE_BYTES) return true;
-    const { budget, options } = this.router;
-    if (bytes > options.sessionBufferBytesMax) {
-      this.#passThrough = PassThrough.discard(
-        this,
-        `ERR Protocol error: request larger than session_max_buffer (${options.sessionBufferBytesMax} bytes)`,
-      );
-      atTurnEnd(this);
-      this.#isPaused = true;
-      return false;
-    }
-    if (!budget.mayGrow(this)) {
-      this.#isPaused = true;
-      return false;
-    }
-    budget.charge(bytes - this.#partialBytes);
-    this.#partialBytes = bytes;
-    return true;
-  }
-
-  #partialEnded(): void {
-    this.router.budget.release(this.#partialBytes);
-    this.#partialBytes = 0;
-    this.#partialSinceMs = 0;
-    this.router.budget.leave(this);
+  /** The rest of a request that may not be held is read away. */
+  #tooLarge(): void {
+    const { sessionBufferBytesMax } = this.router.options;
+    this.#passThrough = PassThrough.discard(
+      this,
+      `ERR Protocol error: request larger than session_max_buffer (${sessionBufferBytesMax} bytes)`,
+    );
+    this.#isPaused = true;
+    atTurnEnd(this);
   }
 
   /** Looks again whether a paused session may go on; runs once at the end of a turn. */
@@ -375,7 +365,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     }
     if (this.#head === request) {
       if (request.heldBytes > 0) this.#sendHeld(request);
-      this.#send(bytes, start, end);
+      if (start < end) this.#send(bytes, start, end);
       if (this.#batch.queuedBytes > PRESSURE_BYTES_HIGH) this.#pressure.isHigh(request);
       if (isLast) {
         this.#settle(request);
@@ -389,12 +379,17 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     }
   }
 
-  /** The whole reply of a gathered command. Copies `reply`. */
+  /** The whole reply of a gathered command. Takes `reply`. */
   completed(request: Request, reply: Uint8Array, isFailure: boolean): void {
     request.replyType = reply[0] ?? 0;
     request.replyBytes = reply.length;
     if (isFailure && request.command !== null) this.router.stats.failures[request.command.id]!++;
-    this.replied(request, reply, 0, reply.length, true);
+    const isWhole = reply.length >= WHOLE_BYTES_MIN && this.#state !== "closed";
+    if (isWhole) {
+      request.adopt(reply);
+      this.holds(reply.length);
+    }
+    this.replied(request, reply, 0, isWhole ? 0 : reply.length, true);
   }
 
   /** There will be no reply: the proxy's error takes its place. */
@@ -483,10 +478,8 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
   }
 
   #sendHeld(request: Request): void {
-    const bytes = request.heldBytes;
-    request.heldBytes = 0;
-    this.#heldBytes -= bytes;
-    this.#batch.append(request.held!, 0, bytes);
+    this.#heldBytes -= request.heldBytes;
+    request.moveHeld(this.#batch);
     this.#batchGrew();
   }
 
@@ -565,7 +558,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
       createdMs: this.createdMs,
       lastReadMs: this.lastReadMs,
       lastWroteMs: this.#lastWroteMs,
-      unfinishedSinceMs: this.#isPaused ? 0 : this.#partialSinceMs,
+      unfinishedSinceMs: this.#isPaused ? 0 : this.#unfinished.sinceMs,
       unfinishedBytes: this.unreadBytes + (this.#passThrough?.passedBytes ?? 0),
       hasUnsent: this.#batch.queuedBytes > 0,
       hasRequests: this.depth > 0,
@@ -582,8 +575,9 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     if (this.#state === "closed") return;
     this.#state = changeState(MOVES, this.#state, "closed", `session ${this.id}`);
     const { budget, totals } = this.router;
-    budget.release(this.#batch.queuedBytes + this.#heldBytes + this.#partialBytes);
-    this.#heldBytes = this.#partialBytes = 0;
+    budget.release(this.#batch.queuedBytes + this.#heldBytes);
+    this.#heldBytes = 0;
+    this.#unfinished.end(this, budget);
     budget.leave(this);
     totals.inputBytes += this.inputBytes;
     this.#source.stop();

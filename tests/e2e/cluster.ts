@@ -50,7 +50,7 @@ export function testCluster(
         await using coordination = await start(servers);
         await using dashboard = new ScriptedDashboard(coordination.store);
         await using proxy = await ProxyProcess.start({
-          config: { ...coordination.config, dashboard_addr: dashboard.addr },
+          config: { ...coordination.config, dashboard_addr: dashboard.addr, proxy_id: "one" },
         });
         const slots = Array.from({ length: SLOTS_MOVED }, (_, i) => i * 7);
         const keys = keysInSlots(slots, KEYS_PER_SLOT);

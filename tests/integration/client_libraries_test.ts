@@ -33,6 +33,7 @@ function ioredis(options: { protocol?: 2 | 3 }): Connect {
       ...(password === undefined ? {} : { password }),
       ...options,
     });
+    client.on("error", () => {}); // what a call rejects with is enough
     await client.connect();
     return {
       call: (name, ...args) => client.call(name, ...args).catch(asValue),

@@ -15,7 +15,7 @@ import { textOf } from "../support/pieces.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { encodeRequests, RespClient } from "../support/resp_client.ts";
 import { ReplyError, type RespValue } from "../support/resp_value.ts";
-import { keyWhere, RouterServer, slotOf } from "../support/router_server.ts";
+import { keyOn, keyWhere, RouterServer, slotOf } from "../support/router_server.ts";
 
 const MB = 1024 * 1024;
 /** What one session may hold of a large request while it passes, in bytes. */
@@ -384,3 +384,26 @@ Deno.test(
     assertEquals(await client.call("STRLEN", "big"), size);
   },
 );
+
+Deno.test("a large request after blank lines and empty requests is found where it begins", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  using client = await proxy.client();
+  const [near, far] = [keyOn(0, 2), keyOn(1, 2)];
+  const size = 700_000;
+  // One value alone passes through, two are held whole: both begin behind what is skipped.
+  await client.sendRaw(
+    `\r\n*0\r\n\r\n*3\r\n$3\r\nSET\r\n$${near.length}\r\n${near}\r\n$${size}\r\n`,
+  );
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await client.sendRaw(`${"x".repeat(size)}\r\n`);
+  assertEquals((await client.read()).value, "OK");
+  await client.sendRaw(
+    `*-1\r\n\r\n*5\r\n$4\r\nMSET\r\n$${near.length}\r\n${near}\r\n$1\r\n1\r\n$${far.length}\r\n${far}\r\n$${size}\r\n`,
+  );
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await client.sendRaw(`${"y".repeat(size)}\r\n`);
+  assertEquals((await client.read()).value, "OK");
+  assertEquals(await client.call("STRLEN", far), size);
+  assertEquals(await client.call("GET", near), "1");
+});

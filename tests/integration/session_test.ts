@@ -280,6 +280,24 @@ Deno.test("a client past one of its deadlines is closed, one within them is not"
   await until(() => proxy.leftovers().length === 0);
 });
 
+Deno.test("a client whose every read ends in the middle of a request is not taken for one that hangs", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({
+    servers: [redis],
+    options: { sessionPartialMs: 600 },
+  });
+  using client = await proxy.client();
+  const request = encodeRequests([["ECHO", "hello"]]);
+  await client.sendRaw(request.subarray(0, 10));
+  for (let i = 0; i < 30; i++) {
+    await client.sendRaw(request.subarray(10));
+    await client.sendRaw(request.subarray(0, 10));
+    assertEquals((await client.read()).value, "hello");
+    await new Promise((resolve) => setTimeout(resolve, 80));
+  }
+  assertEquals(proxy.router.totals.timedOutSessions, 0);
+});
+
 // -- databases and protocols ------------------------------------------------------------------
 
 Deno.test("each command of a pipeline works in the database that was selected before it", async () => {

@@ -9,6 +9,8 @@ import {
   borrowChunk,
   CHUNK_BYTES,
   CHUNK_BYTES_MAX,
+  freeNow,
+  grow,
   releaseChunk,
 } from "../../../src/io/chunk_pool.ts";
 import { EARLY_FLUSH_BYTES, WriteBatch } from "../../../src/io/write_batch.ts";
@@ -120,6 +122,23 @@ Deno.test("WriteBatch keeps the order of spans of any size, however little each 
   }
 });
 
+Deno.test("WriteBatch writes large spans that it is given without a copy, in their place", async () => {
+  const { owner, sink, batch } = setUp();
+  const large = new Uint8Array(100_000).fill(120);
+  append(batch, "before ");
+  batch.appendWhole(large);
+  append(batch, " after");
+  batch.appendWhole(latin1("!"));
+  assertEquals(batch.queuedBytes, 100_000 + 14);
+  await turn();
+  await sink.take();
+  assert(sink.writes[1]!.buffer === large.buffer, "the very bytes are written");
+  await sink.take(99_999);
+  await sink.takeAll();
+  assertEquals(textOf(sink.taken()), `before ${"x".repeat(100_000)} after!`);
+  assertEquals(owner.wroteBytes, 100_014);
+});
+
 Deno.test("WriteBatch without a sink keeps what is appended until one is attached", async () => {
   const owner = new Owner();
   const batch = new WriteBatch(owner, null);
@@ -201,6 +220,18 @@ Deno.test("chunks come in the smallest size that fits, at most the largest there
     assertEquals(borrowChunk(size - 1).length, size);
   }
   assertEquals(borrowChunk(10 * CHUNK_BYTES_MAX).length, CHUNK_BYTES_MAX);
+});
+
+Deno.test("a large buffer keeps its bytes when it grows, and gives its memory back at once", () => {
+  for (const size of [10, 1_000_000]) {
+    const bytes = new Uint8Array(size).fill(7);
+    const grown = grow(bytes, 2 * size + 1);
+    assertEquals(grown.length, 2 * size + 1);
+    assert(grown.subarray(0, size).every((byte) => byte === 7));
+    assert(grown.subarray(size).every((byte) => byte === 0));
+    freeNow(grown);
+    assertEquals(grown.length, size === 10 ? 21 : 0);
+  }
 });
 
 Deno.test("the pool of chunks is bounded, and takes no part of somebody's buffer", () => {

@@ -6,8 +6,10 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { Session } from "../../../src/router/session.ts";
-import { acquireRequest, recycleRequest } from "../../../src/router/request.ts";
+import { WriteBatch } from "../../../src/io/write_batch.ts";
+import { acquireRequest, recycleRequest, WHOLE_BYTES_MIN } from "../../../src/router/request.ts";
 import { latin1, textOf } from "../../support/pieces.ts";
+import { ScriptedSink, turn } from "../../support/scripted_io.ts";
 
 Deno.test("a request from the pool is as a new one, whoever had it before", () => {
   const used = acquireRequest();
@@ -66,6 +68,25 @@ Deno.test("a request holds reply bytes in order, however they come, and copies t
     piece.fill(0);
   }
   assertEquals(textOf(request.held!.subarray(0, request.heldBytes)), expected);
+  recycleRequest(request);
+});
+
+Deno.test("what a request holds moves to a batch, small replies and large ones", async () => {
+  const sink = new ScriptedSink();
+  const batch = new WriteBatch({ wrote() {}, writeFailed() {} }, sink);
+  const expected: string[] = [];
+  const request = acquireRequest();
+  for (const size of [1, 500, WHOLE_BYTES_MIN - 1, WHOLE_BYTES_MIN, 1_000_000]) {
+    const text = "abcdefg".repeat(Math.ceil(size / 7)).slice(0, size);
+    if (size % 2 === 0) request.adopt(latin1(text));
+    else request.hold(latin1(text), 0, size);
+    request.moveHeld(batch);
+    assertEquals(request.heldBytes, 0);
+    expected.push(text);
+  }
+  await turn();
+  await sink.takeAll();
+  assert(textOf(sink.taken()) === expected.join(""));
   recycleRequest(request);
 });
 
