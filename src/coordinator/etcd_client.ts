@@ -3,8 +3,8 @@
  *
  *     call ──► endpoint in use ──► answer
  *                   │
- *                   └─ refused, silent, without a leader ──► the next one is in use, streams of the
- *                      old one are cut; what cannot have taken effect is sent again
+ *                   └─ refused, silent, without a leader ──► the next one is in use, what waits for
+ *                      the old one is cut; what can have no double effect is sent again
  *
  * @module
  */
@@ -86,8 +86,8 @@ const log = roomLogger("coordinator");
 export class EtcdClient {
   readonly #options: EtcdClientOptions;
   readonly #http: Deno.HttpClient;
+  /** Calls, and streams, at the endpoint in use. */
   readonly #calls = new Set<AbortController>();
-  /** All of them at the endpoint in use. */
   readonly #streams = new Set<AbortController>();
   #isClosed = false;
   #used: number;
@@ -258,6 +258,8 @@ export class EtcdClient {
 
   /** Gives an endpoint up, once for all calls that it failed. */
   #fail(endpoint: string, error: unknown): EtcdError {
+    // Cut together with others, when it was given up.
+    if (error instanceof EtcdError && error.message.startsWith(endpoint)) return error;
     const reason = reasonIn(error);
     const message = `${endpoint}: ${reason}`;
     const failure = new EtcdError(/\(Connect\)/.test(reason) ? "unsent" : "unanswered", message);
@@ -265,14 +267,11 @@ export class EtcdClient {
     this.#problem = message;
     log.debug("etcd {endpoint} is given up: {reason}", { endpoint, reason });
     this.#used = (this.#used + 1) % this.#options.endpoints.length;
-    const cut = new EtcdError("unanswered", message);
-    for (const over of [...this.#streams]) over.abort(cut);
     this.#failures++;
-    if (this.#failures >= this.#options.endpoints.length) {
-      // Who waits for an answer waits in vain: a lost connection would say so to all of them, too.
-      for (const over of [...this.#calls]) over.abort(cut);
-      this.#options.onLost();
-    }
+    // Who waits for an answer from it waits in vain, as all do when a connection is lost.
+    const cut = new EtcdError("unanswered", message);
+    for (const over of [...this.#calls, ...this.#streams]) over.abort(cut);
+    if (this.#failures >= this.#options.endpoints.length) this.#options.onLost();
     return failure;
   }
 }
