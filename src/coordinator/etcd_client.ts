@@ -215,7 +215,11 @@ export class EtcdClient {
       return await within(leftMs, async () => {
         const response = await this.#open(endpoint, path, body, over.signal);
         return parseMessage<T>(await response.text());
-      }, (late) => over.abort(late));
+      }, (late) => {
+        // A call that had little time left tells nothing about the endpoint: only it has failed.
+        const isOwnFault = leftMs < this.#options.attemptMs;
+        over.abort(isOwnFault ? new EtcdError("unanswered", `${endpoint}: ${late.message}`) : late);
+      });
     } finally {
       this.#calls.delete(over);
     }
