@@ -83,9 +83,9 @@ export class RequestFramer {
         this.#state = BULK_LF;
         return;
       case BULK_LF:
-        if (byte !== LF) this.error = "bulk is not followed by CR LF";
         this.#state = TYPE;
-        if (--this.#left === 0) this.isDone = true;
+        if (byte !== LF) this.error = "bulk is not followed by CR LF";
+        else if (--this.#left === 0) this.isDone = true;
     }
   }
 

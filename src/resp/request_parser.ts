@@ -85,11 +85,6 @@ export class RequestParser implements Arguments {
     return this.#base + this.#spans[2 * i + 1]!;
   }
 
-  /** Whether part of a request has been received. */
-  get isInRequest(): boolean {
-    return this.announced > 0 || this.#at > 0;
-  }
-
   /** Bytes of the current request understood so far. */
   get parsedBytes(): number {
     return this.#at;

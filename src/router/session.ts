@@ -268,9 +268,10 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
       return this.drain();
     }
     const { budget } = this.router;
-    if (!this.parser.isInRequest && this.#passThrough === null) this.#unfinished.end(this, budget);
-    else if (this.unreadBytes > this.router.options.sessionBufferBytesMax) return this.#tooLarge();
-    else if (!this.#unfinished.mayHold(this.unreadBytes, this, budget)) {
+    const unread = this.unreadBytes;
+    if (unread === 0 && this.#passThrough === null) this.#unfinished.end(this, budget);
+    else if (unread > this.router.options.sessionBufferBytesMax) return this.#tooLarge();
+    else if (!this.#unfinished.mayHold(unread, this, budget)) {
       this.#isPaused = true;
       return;
     }

@@ -2,7 +2,7 @@
  * How much chance tests take, and how to take the same chance again.
  *
  * A failing property prints its seed; `FUZZ_SEED=n` runs with that seed again. `FUZZ_SCALE=n` runs n
- * times as many cases as the suite does.
+ * times as many cases as the suite does, `FUZZ_CASES=n` just so many in each fuzzer.
  *
  * @module
  */
@@ -22,6 +22,11 @@ export const FUZZ_SCALE = numberFrom("FUZZ_SCALE") ?? 1;
 
 /** The seed of this run; given by FUZZ_SEED or new. */
 export const FUZZ_SEED = numberFrom("FUZZ_SEED") ?? Math.floor(Math.random() * 2 ** 31);
+
+/** How many cases a fuzzer tries: FUZZ_CASES, or so many times what the suite does. */
+export function fuzzCases(cases: number): number {
+  return numberFrom("FUZZ_CASES") ?? Math.ceil(cases * FUZZ_SCALE);
+}
 
 /** What `fc.assert` is told: `runs` cases in the suite, this run's seed, an end in time. */
 export function fuzzParameters(runs: number): fc.Parameters<unknown> {

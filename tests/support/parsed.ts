@@ -65,6 +65,6 @@ export function parsePieces(
       }
     }
   }
-  parsed.isInRequest = parser.isInRequest;
+  parsed.isInRequest = start < end;
   return parsed;
 }
