@@ -217,7 +217,7 @@ export class EtcdClient {
         return parseMessage<T>(await response.text());
       }, (late) => {
         // A call that had little time left tells nothing about the endpoint: only it has failed.
-        const isOwnFault = leftMs < this.#options.attemptMs;
+        const isOwnFault = leftMs < this.#options.attemptMs / 4;
         over.abort(isOwnFault ? new EtcdError("unanswered", `${endpoint}: ${late.message}`) : late);
       });
     } finally {
