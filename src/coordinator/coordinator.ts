@@ -39,13 +39,17 @@ export interface CreateOptions {
   readonly isLeaf?: boolean;
 }
 
-/** Whether the store can be reached; see the drawing above. */
-export type CoordinatorState =
-  | "connecting"
-  | "connected"
-  | "disconnected"
-  | "expired"
-  | "closed";
+/** The words for where a session stands; see the drawing above. */
+export const COORDINATOR_STATES = [
+  "connecting",
+  "connected",
+  "disconnected",
+  "expired",
+  "closed",
+] as const;
+
+/** Whether the store can be reached: one of {@linkcode COORDINATOR_STATES}. */
+export type CoordinatorState = (typeof COORDINATOR_STATES)[number];
 
 /** How a lock is taken. */
 export interface LockOptions {

@@ -100,6 +100,8 @@ export class EtcdCoordinator implements Coordinator {
   readonly #childrenRanges = new Map<string, EtcdWatchedRange<readonly string[]>>();
   /** Numbered ephemeral entries that may exist without anybody knowing, and their lease. */
   readonly #doubtful = new Map<string, string>();
+  #isOpening = true;
+  #closing: Promise<void> | undefined;
 
   private constructor(options: EtcdOptions) {
     const { endpoints, sessionTimeoutMs, auth, tls } = options;
@@ -114,7 +116,11 @@ export class EtcdCoordinator implements Coordinator {
       onLost: () => this.#session.lose(),
     });
     this.#reads = new EtcdReads(this.#client);
-    this.#session = new EtcdSession(this.#client, sessionTimeoutMs, (state) => this.#see(state));
+    this.#session = new EtcdSession(this.#client, sessionTimeoutMs, {
+      onState: (state) => this.#see(state),
+      // Later on somebody may be about to change the password: then it is worth waiting.
+      onDenied: () => void (this.#isOpening && this.close()),
+    });
     this.#session.start();
   }
 
@@ -127,13 +133,17 @@ export class EtcdCoordinator implements Coordinator {
   static async open(options: EtcdOptions): Promise<EtcdCoordinator> {
     const coordinator = new EtcdCoordinator(options);
     const waitMs = Math.max(options.sessionTimeoutMs, coordinator.#callTimeoutMs);
-    if (await coordinator.#state.isConnectedWithin(waitMs)) return coordinator;
+    const began = performance.now();
+    const isConnected = await coordinator.#state.isConnectedWithin(waitMs);
+    coordinator.#isOpening = false;
+    if (isConnected) return coordinator;
+    const tookMs = Math.round(performance.now() - began);
     const { problem } = coordinator.#client;
     await coordinator.close();
     const endpoints = options.endpoints.join(",");
     throw new CoordinatorError(
       ROOT_PATH,
-      `cannot open etcd "${endpoints}": no session within ${waitMs} ms: ${problem}`,
+      `cannot open etcd "${endpoints}": no session after ${tookMs} ms: ${problem}`,
     );
   }
 
@@ -208,8 +218,11 @@ export class EtcdCoordinator implements Coordinator {
     return takeQueueLock(this, path, options);
   }
 
-  async close(): Promise<void> {
-    if (this.#state.isClosed) return;
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     this.#state.change("closed");
     for (const range of this.#watchedRanges()) range.close();
     await this.#session.close();

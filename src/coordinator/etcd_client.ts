@@ -3,8 +3,8 @@
  *
  *     call ──► endpoint in use ──► answer
  *                   │
- *                   └─ refused, silent, without a leader ──► the next one is in use, streams of the
- *                      old one are cut; what cannot have taken effect is sent again
+ *                   └─ refused, silent, without a leader ──► the next one is in use, what waits for
+ *                      the old one is cut; what can have no double effect is sent again
  *
  * @module
  */
@@ -86,8 +86,8 @@ const log = roomLogger("coordinator");
 export class EtcdClient {
   readonly #options: EtcdClientOptions;
   readonly #http: Deno.HttpClient;
+  /** Calls, and streams, at the endpoint in use. */
   readonly #calls = new Set<AbortController>();
-  /** All of them at the endpoint in use. */
   readonly #streams = new Set<AbortController>();
   #isClosed = false;
   #used: number;
@@ -197,6 +197,7 @@ export class EtcdClient {
       } catch (error) {
         if (!(error instanceof EtcdError)) throw this.#fail(endpoint, error);
         if (error.kind === "unanswered") throw this.#fail(endpoint, error);
+        if (error.kind === "denied") this.#problem = `${endpoint}: ${error.message}`;
         const isStale = this.#options.auth.isSet && STALE_TOKEN.test(error.message);
         if (!isStale || hasRenewed) throw error;
         this.#token = undefined;
@@ -214,7 +215,11 @@ export class EtcdClient {
       return await within(leftMs, async () => {
         const response = await this.#open(endpoint, path, body, over.signal);
         return parseMessage<T>(await response.text());
-      }, (late) => over.abort(late));
+      }, (late) => {
+        // A call that had little time left tells nothing about the endpoint: only it has failed.
+        const isOwnFault = leftMs < this.#options.attemptMs / 4;
+        over.abort(isOwnFault ? new EtcdError("unanswered", `${endpoint}: ${late.message}`) : late);
+      });
     } finally {
       this.#calls.delete(over);
     }
@@ -257,6 +262,8 @@ export class EtcdClient {
 
   /** Gives an endpoint up, once for all calls that it failed. */
   #fail(endpoint: string, error: unknown): EtcdError {
+    // Cut together with others, when it was given up.
+    if (error instanceof EtcdError && error.message.startsWith(endpoint)) return error;
     const reason = reasonIn(error);
     const message = `${endpoint}: ${reason}`;
     const failure = new EtcdError(/\(Connect\)/.test(reason) ? "unsent" : "unanswered", message);
@@ -264,14 +271,11 @@ export class EtcdClient {
     this.#problem = message;
     log.debug("etcd {endpoint} is given up: {reason}", { endpoint, reason });
     this.#used = (this.#used + 1) % this.#options.endpoints.length;
-    const cut = new EtcdError("unanswered", message);
-    for (const over of [...this.#streams]) over.abort(cut);
     this.#failures++;
-    if (this.#failures >= this.#options.endpoints.length) {
-      // Who waits for an answer waits in vain: a lost connection would say so to all of them, too.
-      for (const over of [...this.#calls]) over.abort(cut);
-      this.#options.onLost();
-    }
+    // Who waits for an answer from it waits in vain, as all do when a connection is lost.
+    const cut = new EtcdError("unanswered", message);
+    for (const over of [...this.#calls, ...this.#streams]) over.abort(cut);
+    if (this.#failures >= this.#options.endpoints.length) this.#options.onLost();
     return failure;
   }
 }

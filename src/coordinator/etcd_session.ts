@@ -23,13 +23,20 @@ const RETRY = { firstMs: 50, maxMs: 1_000 };
 /** How long giving the lease back may take at the end. */
 const REVOKE_MS = 1_000;
 
+/** What happens to a session. */
+export interface EtcdSessionEvents {
+  onState(state: CoordinatorState): void;
+  /** User, password or rights are not what etcd wants; it is asked again nevertheless. */
+  onDenied(): void;
+}
+
 const log = roomLogger("coordinator");
 
 /** See the header. */
 export class EtcdSession {
   readonly #client: EtcdClient;
   readonly #timeoutMs: number;
-  readonly #onState: (state: CoordinatorState) => void;
+  readonly #events: EtcdSessionEvents;
   #state: CoordinatorState = "connecting";
   #lease: string | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -40,10 +47,10 @@ export class EtcdSession {
    *
    * @param timeoutMs Time after which a lost session ends; etcd counts in whole seconds.
    */
-  constructor(client: EtcdClient, timeoutMs: number, onState: (state: CoordinatorState) => void) {
+  constructor(client: EtcdClient, timeoutMs: number, events: EtcdSessionEvents) {
     this.#client = client;
     this.#timeoutMs = Math.max(1, Math.ceil(timeoutMs / 1_000)) * 1_000;
-    this.#onState = onState;
+    this.#events = events;
   }
 
   /** Where the session stands. */
@@ -142,6 +149,7 @@ export class EtcdSession {
     if (this.#isClosed()) return;
     if (error instanceof EtcdError && error.kind === "denied") {
       log.error("etcd refuses us: {error}", { error });
+      this.#events.onDenied();
     }
     if (this.#state === "connected") this.#move("disconnected");
   }
@@ -168,6 +176,6 @@ export class EtcdSession {
       log.warn("etcd cannot be reached: {problem}", { problem: this.#client.problem });
     }
     this.#state = next;
-    this.#onState(next);
+    this.#events.onState(next);
   }
 }

@@ -33,7 +33,7 @@ export class ObservedState {
     for (const listener of [...this.#listeners]) listener(next);
   }
 
-  /** Whether the session is connected, or comes to be within `ms`. */
+  /** Whether the session is connected, or comes to be within `ms` and before it is closed. */
   isConnectedWithin(ms: number): Promise<boolean> {
     if (this.#state === "connected") return Promise.resolve(true);
     return new Promise((resolve) => {
@@ -43,7 +43,9 @@ export class ObservedState {
         resolve(isConnected);
       };
       const timer = setTimeout(() => end(false), ms);
-      const stop = this.onChange((state) => state === "connected" && end(true));
+      const stop = this.onChange((state) => {
+        if (state === "connected" || state === "closed") end(state === "connected");
+      });
     });
   }
 }

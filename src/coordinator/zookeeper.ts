@@ -87,6 +87,7 @@ export class ZookeeperCoordinator implements Coordinator {
   readonly #doubtful = new Set<string>();
   #client: ZookeeperClient;
   #renewTimer: ReturnType<typeof setTimeout> | undefined;
+  #closing: Promise<void> | undefined;
 
   private constructor(options: ZookeeperOptions) {
     this.#options = options;
@@ -191,8 +192,11 @@ export class ZookeeperCoordinator implements Coordinator {
     return takeQueueLock(this, path, options);
   }
 
-  async close(): Promise<void> {
-    if (this.#state.isClosed) return;
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     clearTimeout(this.#renewTimer);
     this.#state.change("closed");
     for (const path of this.#watchedPaths()) path.close();

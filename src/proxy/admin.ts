@@ -5,6 +5,7 @@
  */
 
 import { parseLogLevel, roomLogger, setLogLevel } from "../base/log.ts";
+import type { CoordinatorState } from "../coordinator/coordinator.ts";
 import { causeOf } from "../io/dial.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
 import type { Router } from "../router/router.ts";
@@ -19,6 +20,8 @@ export interface AdminSubject {
   readonly build: Build;
   /** The proxy as it is registered now. */
   proxyRecord(): ProxyRecord;
+  /** Where the session with the coordinator stands. */
+  coordinatorState(): CoordinatorState;
   /** Seconds since the slot table was last known to agree with the coordinator. */
   staleSeconds(): number;
   /** Whether clients are being accepted. */
@@ -117,6 +120,7 @@ async function metrics(subject: AdminSubject): Promise<Response> {
   const body = await metricsText(subject.router, {
     version: subject.build.version,
     state: subject.proxyRecord().state,
+    coordinatorState: subject.coordinatorState(),
     staleSeconds: subject.staleSeconds(),
   });
   return new Response(body, { headers: { "content-type": METRICS_CONTENT_TYPE } });

@@ -7,6 +7,7 @@
 import { Registry } from "prom-client";
 import { clock } from "../base/clock.ts";
 import { COMMANDS } from "../command/command_table.ts";
+import { COORDINATOR_STATES, type CoordinatorState } from "../coordinator/coordinator.ts";
 import type { Router } from "../router/router.ts";
 import { LATENCY_BUCKETS } from "../router/stats.ts";
 
@@ -15,6 +16,8 @@ export interface ProxyFacts {
   readonly version: string;
   /** `online`, `offline`, … as in the store. */
   readonly state: string;
+  /** Where the session with the coordinator stands. */
+  readonly coordinatorState: CoordinatorState;
   /** Seconds since the table was last known to agree with the coordinator. */
   readonly staleSeconds: number;
 }
@@ -43,6 +46,13 @@ const ROWS: readonly Row[] = [
     help: "Whether the proxy is online at its coordinator",
     type: "gauge",
     samples: (_router, { state }) => one(state === "online" ? 1 : 0),
+  },
+  {
+    name: "codis_proxy_coordinator_state",
+    help: "Where the session with the coordinator stands: 1 for the state it is in",
+    type: "gauge",
+    samples: (_router, { coordinatorState }) =>
+      COORDINATOR_STATES.map((state) => [{ state }, state === coordinatorState ? 1 : 0]),
   },
   {
     name: "codis_proxy_uptime_seconds",

@@ -82,6 +82,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
         router,
         build,
         proxyRecord: record,
+        coordinatorState: () => coordinator?.state ?? "connecting",
         staleSeconds: () =>
           ((membership as Membership | undefined)?.registration.staleMs ?? 0) / 1000,
         isServing: () => isServing,

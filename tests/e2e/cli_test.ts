@@ -62,10 +62,6 @@ const BAD_CONFIGS: readonly [config: string, complaint: string][] = [
   ["backend_timeout = -5", 'config.ini:1: backend_timeout = "-5": must not be negative'],
   ["servers = here", 'config.ini:1: servers = "here": address "here" has no port: write host:port'],
   ["coordinator = etcd", "config.ini: zk must be set when coordinator = etcd"],
-  [
-    "coordinator = zookeeper\nzk = a:1\nproxy_id = p\ndashboard_addr = a:2",
-    "coordinator = zookeeper is not built in yet: use embedded",
-  ],
 ];
 
 for (const [config, complaint] of BAD_CONFIGS) {

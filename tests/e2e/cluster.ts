@@ -27,7 +27,7 @@ export type StartCoordination = (
 ) => Promise<Coordination>;
 
 const CLIENTS = 50;
-const SLOTS_MOVED = 50;
+const SLOTS_MOVED = Number(Deno.env.get("SLOTS_MOVED") ?? 50);
 const KEYS_PER_SLOT = 2;
 /** No client may wait longer than this for an answer, in milliseconds. */
 const STALL_MS = 1000;

@@ -111,6 +111,11 @@ export class EtcdServer implements AsyncDisposable {
     await daemon?.end(signal);
   }
 
+  /** Deletes all that it has stored; it must not be running. */
+  async wipe(): Promise<void> {
+    await Deno.remove(`${this.#folder}/data`, { recursive: true });
+  }
+
   /** Stops it for a while without ending it: connections stay open and nothing is answered. */
   async pause(): Promise<void> {
     await this.#daemon?.signal("STOP");

@@ -1,0 +1,36 @@
+/**
+ * The state of a session, as others see it.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { ObservedState } from "../../../src/coordinator/observed_state.ts";
+
+Deno.test("ObservedState tells every change to whoever asked for it, until they have enough", () => {
+  const state = new ObservedState();
+  const seen: string[] = [];
+  const stop = state.onChange((next) => seen.push(next));
+  assertEquals(state.now, "connecting");
+  state.change("connected");
+  state.change("disconnected");
+  stop();
+  state.change("expired");
+  assertEquals(seen, ["connected", "disconnected"]);
+  assertEquals(state.now, "expired");
+});
+
+Deno.test("ObservedState ends the wait for a connection when it comes, never will, or is late", async () => {
+  const state = new ObservedState();
+  assertEquals(await state.isConnectedWithin(1), false);
+  const coming = state.isConnectedWithin(60_000);
+  state.change("disconnected");
+  state.change("connected");
+  assertEquals(await coming, true);
+  assertEquals(await state.isConnectedWithin(0), true);
+  state.change("disconnected");
+  const never = state.isConnectedWithin(60_000);
+  state.change("closed");
+  assertEquals(await never, false);
+  assertEquals(state.isClosed, true);
+});
