@@ -55,6 +55,8 @@ const REQUEST_BYTES_HIGH = 256 * 1024;
 const REPLY_BYTES_HIGH = 4 * 1024 * 1024;
 /** What a session's replies are taken to be before any was seen, in bytes. */
 const REPLY_BYTES_FIRST_GUESS = 128 * 1024;
+/** Replies up to this size wait until they are whole: if their server dies, an error takes their place. */
+const PIECE_BYTES_MIN = 64 * 1024;
 /** How long a closed-down session's input is read away so that its last reply is not lost. */
 const LINGER_MS = 1000;
 
@@ -364,7 +366,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
       }
       return;
     }
-    if (this.#head === request) {
+    if (this.#head === request && (isLast || request.replyBytes > PIECE_BYTES_MIN)) {
       if (request.heldBytes > 0) this.#sendHeld(request);
       if (start < end) this.#send(bytes, start, end);
       if (this.#batch.queuedBytes > PRESSURE_BYTES_HIGH) this.#pressure.isHigh(request);
@@ -471,8 +473,9 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
         break;
       }
       this.#head = request = next;
-      if (request.heldBytes > 0) this.#sendHeld(request);
-      if (request.state !== "settled") break;
+      const isSettled = request.state === "settled";
+      if (request.heldBytes > (isSettled ? 0 : PIECE_BYTES_MIN)) this.#sendHeld(request);
+      if (!isSettled) break;
     }
     this.easePressure();
     if (this.#isPaused || this.#state !== "open") atTurnEnd(this);
