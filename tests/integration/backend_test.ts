@@ -8,6 +8,7 @@ import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { until } from "../support/deadline.ts";
 import { answerNothing, FakeRedis, type FakeScript } from "../support/fake_redis.ts";
 import { freePort } from "../support/free_port.ts";
+import { FullBacklog } from "../support/full_backlog.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import type { RespClient } from "../support/resp_client.ts";
 import { ReplyError, type RespValue } from "../support/resp_value.ts";
@@ -92,28 +93,17 @@ Deno.test("a server that is down costs the other servers' requests nothing", asy
 });
 
 Deno.test("a server that does not take a connection is given up after backend_dial_timeout", async () => {
-  // A full backlog: the system leaves further connections unanswered.
-  const listener = Deno.listen(
-    { hostname: "127.0.0.1", port: 0, tcpBacklog: 1 } as object & {
-      port: number;
-    },
-  );
-  const { port } = listener.addr as Deno.NetAddr;
-  const fillers = [await Deno.connect({ port }), await Deno.connect({ port })];
-  {
-    await using proxy = await RouterServer.start({
-      servers: [{ addr: `127.0.0.1:${port}` }],
-      options: { backendDialMs: 200 },
-    });
-    using client = await proxy.client();
-    const startedMs = performance.now();
-    assertError(await client.call("GET", "a"), /timeout after 200 ms/);
-    assertLess(performance.now() - startedMs, 1000);
-    const [server] = proxy.router.pool.servers();
-    await until(() => server!.backend(0, 2).state === "failing");
-  }
-  for (const conn of fillers) conn.close();
-  listener.close();
+  using unreachable = await FullBacklog.open();
+  await using proxy = await RouterServer.start({
+    servers: [unreachable],
+    options: { backendDialMs: 200 },
+  });
+  using client = await proxy.client();
+  const startedMs = performance.now();
+  assertError(await client.call("GET", "a"), /timeout after 200 ms/);
+  assertLess(performance.now() - startedMs, 1000);
+  const [server] = proxy.router.pool.servers();
+  await until(() => server!.backend(0, 2).state === "failing");
 });
 
 Deno.test("a server that takes the connection and stays silent is given up after backend_dial_timeout", async () => {

@@ -7,6 +7,7 @@
 import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { until, within } from "../support/deadline.ts";
 import { answerNothing, type FakeConnection, FakeRedis } from "../support/fake_redis.ts";
+import { FullBacklog } from "../support/full_backlog.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { ReplyError, type RespValue } from "../support/resp_value.ts";
 import { keyWhere, RouterServer, slotOf } from "../support/router_server.ts";
@@ -231,31 +232,20 @@ Deno.test("a slot change past its deadline leaves connections alone that do not 
 });
 
 Deno.test("a request that waits for a first connection never reaches the old owner after the change", async () => {
-  // A server whose backlog is full: connecting to it hangs.
-  const listener = Deno.listen(
-    { hostname: "127.0.0.1", port: 0, tcpBacklog: 1 } as object & {
-      port: number;
-    },
-  );
-  const { port } = listener.addr as Deno.NetAddr;
-  const fillers = [await Deno.connect({ port }), await Deno.connect({ port })];
-  {
-    await using redis = await RedisServer.start();
-    await using proxy = await RouterServer.start({
-      servers: [{ addr: `127.0.0.1:${port}` }],
-      options: { slotWaitMs: 200, backendDialMs: 1500 },
-    });
-    using client = await proxy.client();
-    const stuck = client.call("SET", KEY, "1");
-    const [server] = proxy.router.pool.servers();
-    await until(() => server!.backend(0, 2).state === "dialing");
-    await within(proxy.fill(SLOT, redis.addr));
-    assertEquals(proxy.router.slots[SLOT]!.inFlight, 0);
-    assertError(await stuck, /changes hands/);
-    await until(() => server!.backend(0, 2).state === "failing");
-  }
-  for (const conn of fillers) conn.close();
-  listener.close();
+  using unreachable = await FullBacklog.open();
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({
+    servers: [unreachable],
+    options: { slotWaitMs: 200, backendDialMs: 1500 },
+  });
+  using client = await proxy.client();
+  const stuck = client.call("SET", KEY, "1");
+  const [server] = proxy.router.pool.servers();
+  await until(() => server!.backend(0, 2).state === "dialing");
+  await within(proxy.fill(SLOT, redis.addr));
+  assertEquals(proxy.router.slots[SLOT]!.inFlight, 0);
+  assertError(await stuck, /changes hands/);
+  await until(() => server!.backend(0, 2).state === "failing");
 });
 
 Deno.test("a slot without an owner answers with Codis's text, and so do requests that waited for it", async () => {
