@@ -61,6 +61,8 @@ export class EtcdError extends Error {
 }
 
 /** Calls in flight at a time; each takes a connection of its own. */
+/** An endpoint that was given less time than this to answer is not at fault; milliseconds. */
+const FAIR_ATTEMPT_MS = 200;
 const CALLS_MAX = 16;
 
 /** Longest line of a stream: one message with all its events. */
@@ -217,7 +219,7 @@ export class EtcdClient {
         return parseMessage<T>(await response.text());
       }, (late) => {
         // A call that had little time left tells nothing about the endpoint: only it has failed.
-        const isOwnFault = leftMs < this.#options.attemptMs / 4;
+        const isOwnFault = leftMs < FAIR_ATTEMPT_MS;
         over.abort(isOwnFault ? new EtcdError("unanswered", `${endpoint}: ${late.message}`) : late);
       });
     } finally {
