@@ -61,9 +61,10 @@ export class EtcdError extends Error {
 }
 
 /** Calls in flight at a time; each takes a connection of its own. */
+const CALLS_MAX = 16;
+
 /** An endpoint that was given less time than this to answer is not at fault; milliseconds. */
 const FAIR_ATTEMPT_MS = 200;
-const CALLS_MAX = 16;
 
 /** Longest line of a stream: one message with all its events. */
 const LINE_CHARS_MAX = 64 * 1024 * 1024;
@@ -160,16 +161,15 @@ export class EtcdClient {
    * @throws {EtcdError} Always, in the end.
    */
   async *stream<T>(path: string, body: unknown, over: AbortController): AsyncGenerator<T> {
+    const { attemptMs } = this.#options;
     const endpoint = this.#endpoint();
     this.#streams.add(over);
     try {
-      const response = await within(
-        this.#options.attemptMs,
-        () => this.#open(endpoint, path, body, over.signal),
-        (late) => over.abort(late),
-      );
+      const end = startDeadline(attemptMs, () => over.abort(silence(attemptMs)));
+      const opening = this.#open(endpoint, path, body, over.signal);
+      const response = await orAborted(opening, over.signal).finally(end);
       this.#failures = 0;
-      for await (const line of linesOf(response.body!)) yield parseMessage<T>(line);
+      for await (const line of linesOf(response.body!, over.signal)) yield parseMessage<T>(line);
       throw new Error("it ended the stream");
     } catch (error) {
       const reason = over.signal.aborted ? over.signal.reason : error;
@@ -212,17 +212,19 @@ export class EtcdClient {
     const leftMs = Math.min(this.#options.attemptMs, deadlineMs - performance.now());
     if (leftMs <= 0 || this.#isClosed) throw new EtcdError("unsent", "no time is left");
     const over = new AbortController();
+    const end = startDeadline(leftMs, () => {
+      // A call that had little time left tells nothing about the endpoint: only it has failed.
+      const isFair = leftMs >= FAIR_ATTEMPT_MS;
+      const late = silence(leftMs);
+      over.abort(isFair ? late : new EtcdError("unanswered", `${endpoint}: ${late.message}`));
+    });
     this.#calls.add(over);
     try {
-      return await within(leftMs, async () => {
-        const response = await this.#open(endpoint, path, body, over.signal);
-        return parseMessage<T>(await response.text());
-      }, (late) => {
-        // A call that had little time left tells nothing about the endpoint: only it has failed.
-        const isOwnFault = leftMs < FAIR_ATTEMPT_MS;
-        over.abort(isOwnFault ? new EtcdError("unanswered", `${endpoint}: ${late.message}`) : late);
-      });
+      const answer = this.#open(endpoint, path, body, over.signal)
+        .then((response) => response.text());
+      return parseMessage<T>(await orAborted(answer, over.signal));
     } finally {
+      end();
       this.#calls.delete(over);
     }
   }
@@ -282,18 +284,19 @@ export class EtcdClient {
   }
 }
 
-/** Does something, and has it ended when it takes longer than `ms`. */
-async function within<T>(
-  ms: number,
-  body: () => Promise<T>,
-  end: (late: Error) => void,
-): Promise<T> {
-  const stop = startDeadline(ms, () => end(new Error(`silent for ${Math.round(ms)} ms`)));
-  try {
-    return await body();
-  } finally {
-    stop();
-  }
+/** What an endpoint is given up for when it does not answer. */
+function silence(ms: number): Error {
+  return new Error(`silent for ${Math.round(ms)} ms`);
+}
+
+/** What `work` comes to, or the reason for which it is aborted; does not wait for it to notice. */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = () => reject(signal.reason);
+    if (signal.aborted) end();
+    signal.addEventListener("abort", end);
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", end));
+  });
 }
 
 /** What the network or etcd says, without what we know anyway. */
@@ -304,17 +307,27 @@ function reasonIn(error: unknown): string {
 }
 
 /** A message of a stream stands in a line of its own; chunks end anywhere. */
-async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
+async function* linesOf(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
   let rest = "";
-  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
-    rest += chunk;
-    if (!chunk.includes("\n")) {
+  try {
+    for (;;) {
+      const { value, done } = await orAborted(reader.read(), signal);
+      if (done) return;
+      const text = decoder.decode(value, { stream: true });
+      rest += text;
       if (rest.length > LINE_CHARS_MAX) throw new Error(`a message above ${LINE_CHARS_MAX} bytes`);
-      continue;
+      if (!text.includes("\n")) continue;
+      const lines = rest.split("\n");
+      rest = lines.pop()!;
+      for (const line of lines) if (line !== "") yield line;
     }
-    const lines = rest.split("\n");
-    rest = lines.pop()!;
-    for (const line of lines) if (line !== "") yield line;
+  } finally {
+    reader.cancel().catch(() => {});
   }
 }
 

@@ -57,7 +57,7 @@ export function testRemoteMembership(
     await remote.server.kill();
     try {
       await until(() => own.coordinator.state === "disconnected");
-      await new Promise((resolve) => setTimeout(resolve, remote.sessionTimeoutMs));
+      await new Promise((resolve) => setTimeout(resolve, remote.sessionTimeoutMs / 2));
       assertEquals(proxy.table.fills.size, 1024);
     } finally {
       await remote.server.restart();

@@ -48,6 +48,24 @@ export class Daemon {
     return new Daemon(Number(new TextDecoder().decode(stdout)));
   }
 
+  /** Stops it for a while, and waits until no thread of it runs. */
+  async pause(): Promise<void> {
+    await this.signal("STOP");
+    while (!await this.#isStopped()) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  async #isStopped(): Promise<boolean> {
+    const { stdout } = await new Deno.Command("sh", {
+      args: ["-c", 'cat /proc/"$1"/task/*/stat', "sh", `${this.pid}`],
+      stderr: "null",
+    }).output();
+    // `pid (name) state …`
+    const threads = new TextDecoder().decode(stdout).trimEnd().split("\n");
+    return threads.every((thread) => /\) [TZX] /.test(thread));
+  }
+
   /** Sends a signal. */
   async signal(name: "TERM" | "KILL" | "STOP" | "CONT"): Promise<void> {
     await new Deno.Command("sh", signalCommand(name, this.pid)).output();

@@ -16,6 +16,9 @@ export interface EtcdOptions {
   readonly scheme?: "http" | "https";
 }
 
+/** How often a start is tried on other ports. */
+const START_ATTEMPTS = 5;
+
 /** How long a start may take on a busy machine, in milliseconds. */
 const START_MS = 30_000;
 
@@ -53,11 +56,19 @@ export class EtcdServer implements AsyncDisposable {
 
   /** Starts a server and waits until it serves. */
   static async start(options: EtcdOptions = {}): Promise<EtcdServer> {
-    const folder = await Deno.makeTempDir({ prefix: "codis-etcd-" });
-    const server = new EtcdServer(folder, options);
-    globalThis.addEventListener("unload", () => server.#daemon?.killNow());
-    await server.restart();
-    return server;
+    for (let attempt = 1;; attempt++) {
+      const folder = await Deno.makeTempDir({ prefix: "codis-etcd-" });
+      const server = new EtcdServer(folder, options);
+      try {
+        await server.restart();
+        globalThis.addEventListener("unload", () => server.#daemon?.killNow());
+        return server;
+      } catch (error) {
+        // Somebody else may have taken a port.
+        await server[Symbol.asyncDispose]();
+        if (attempt === START_ATTEMPTS) throw error;
+      }
+    }
   }
 
   /** Starts the server again on the same port and data, after `stop` or `kill`. */
@@ -118,7 +129,7 @@ export class EtcdServer implements AsyncDisposable {
 
   /** Stops it for a while without ending it: connections stay open and nothing is answered. */
   async pause(): Promise<void> {
-    await this.#daemon?.signal("STOP");
+    await this.#daemon?.pause();
   }
 
   /** Goes on after `pause`. */

@@ -17,6 +17,9 @@ const JAVA_FLAGS = [
   ...["-Dzookeeper.forceSync=no", "-Dzookeeper.preAllocSize=256", "-Djava.awt.headless=true"],
 ];
 
+/** How often a start is tried on another port. */
+const START_ATTEMPTS = 5;
+
 /** How long a start may take on a busy machine, in milliseconds. */
 const START_MS = 30_000;
 
@@ -39,27 +42,36 @@ export class ZookeeperServer implements AsyncDisposable {
 
   /** Starts a server and waits until it serves. */
   static async start(): Promise<ZookeeperServer> {
-    const folder = await Deno.makeTempDir({ prefix: "codis-zookeeper-" });
-    const server = new ZookeeperServer(freePort(), folder);
-    await Deno.writeTextFile(
-      `${folder}/zoo.cfg`,
-      [
-        `dataDir=${folder}/data`,
-        `clientPort=${server.port}`,
-        "clientPortAddress=127.0.0.1",
-        // Sessions of a second or two, ended within a tick.
-        "tickTime=200",
-        "minSessionTimeout=500",
-        "maxSessionTimeout=60000",
-        "maxClientCnxns=0",
-        "admin.enableServer=false",
-        "4lw.commands.whitelist=srvr",
-        "",
-      ].join("\n"),
-    );
-    globalThis.addEventListener("unload", () => server.#daemon?.killNow());
-    await server.restart();
-    return server;
+    for (let attempt = 1;; attempt++) {
+      const folder = await Deno.makeTempDir({ prefix: "codis-zookeeper-" });
+      const server = new ZookeeperServer(freePort(), folder);
+      try {
+        await server.#configure();
+        await server.restart();
+        globalThis.addEventListener("unload", () => server.#daemon?.killNow());
+        return server;
+      } catch (error) {
+        // Somebody else may have taken the port.
+        await server[Symbol.asyncDispose]();
+        if (attempt === START_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async #configure(): Promise<void> {
+    const lines = [
+      `dataDir=${this.#folder}/data`,
+      `clientPort=${this.port}`,
+      "clientPortAddress=127.0.0.1",
+      // Sessions of a second or two, ended within a tick.
+      "tickTime=200",
+      "minSessionTimeout=500",
+      "maxSessionTimeout=60000",
+      "maxClientCnxns=0",
+      "admin.enableServer=false",
+      "4lw.commands.whitelist=srvr",
+    ];
+    await Deno.writeTextFile(`${this.#folder}/zoo.cfg`, `${lines.join("\n")}\n`);
   }
 
   /** Starts the server again on the same port and data, after `stop` or `kill`. */
@@ -120,7 +132,7 @@ export class ZookeeperServer implements AsyncDisposable {
 
   /** Stops it for a while without ending it: connections stay open and nothing is answered. */
   async pause(): Promise<void> {
-    await this.#daemon?.signal("STOP");
+    await this.#daemon?.pause();
   }
 
   /** Goes on after `pause`. */
