@@ -19,21 +19,9 @@ import { saveSlot } from "../../src/store/slots.ts";
 import { type Store, StoreError } from "../../src/store/store.ts";
 import { CoordinatorProcess } from "../support/coordinator_process.ts";
 import { until, within } from "../support/deadline.ts";
+import { RECORD } from "../support/proxy_record.ts";
 import { RecordedSlotTable } from "../support/slot_table.ts";
 import type { StorePlace } from "../support/store.ts";
-
-/** The proxy under test, as it registers. */
-export const RECORD: ProxyRecord = {
-  id: "proxy_1",
-  addr: "here:9000",
-  last_event: "",
-  last_event_ts: 0,
-  state: "offline",
-  description: "",
-  debug_var_addr: "here:9001",
-  pid: 7,
-  start_at: "2026-11-22 05:16:07 +0000 UTC",
-};
 
 const GROUP = { id: 1, product_name: "test", servers: null };
 

@@ -15,7 +15,8 @@ import { until } from "../support/deadline.ts";
 import type { RemoteCoordinator } from "../support/remote_coordinator.ts";
 import { StoreServer } from "../support/store.ts";
 import { TcpRelay } from "../support/tcp_relay.ts";
-import { answered, RECORD, send, testMembership, TestProxy } from "./membership.ts";
+import { RECORD } from "../support/proxy_record.ts";
+import { answered, send, testMembership, TestProxy } from "./membership.ts";
 
 /** Longest time from the coordinator's return to a proxy that is online again, in milliseconds. */
 const RETURN_MS = 10_000;

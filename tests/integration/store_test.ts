@@ -43,21 +43,9 @@ import {
 import { loadSlot, loadSlots, saveSlot } from "../../src/store/slots.ts";
 import { StoreError } from "../../src/store/store.ts";
 import { freshSlot, slotIn } from "../../src/model/slot.ts";
-import type { ProxyRecord } from "../../src/model/proxy.ts";
+import { RECORD as PROXY } from "../support/proxy_record.ts";
 import { checkRecordedStore, recordedTree } from "../support/codis2_tree.ts";
 import { StoreFolder } from "../support/store.ts";
-
-const PROXY: ProxyRecord = {
-  id: "proxy_1",
-  addr: "here:9000",
-  last_event: "",
-  last_event_ts: 0,
-  state: "offline",
-  description: "",
-  debug_var_addr: "here:9001",
-  pid: 7,
-  start_at: "2026-11-22 05:16:07 +0000 UTC",
-};
 
 function servers(text: string) {
   return parseConfig(`servers = ${text}`, "test").config.servers;

@@ -19,7 +19,8 @@ import { until } from "../support/deadline.ts";
 import { CODIS2_RIGHTS, RawZookeeper } from "../support/raw_zookeeper.ts";
 import { startZookeeper } from "../support/remote_coordinator.ts";
 import { StoreServer } from "../support/store.ts";
-import { RECORD, TestProxy } from "./membership.ts";
+import { RECORD } from "../support/proxy_record.ts";
+import { TestProxy } from "./membership.ts";
 
 const remote = await startZookeeper();
 
