@@ -70,6 +70,9 @@ export interface HeldLock {
   release(): Promise<void>;
 }
 
+/** Longest time that a call takes unless told otherwise, in milliseconds. */
+export const CALL_TIMEOUT_MS = 5_000;
+
 /**
  * One session with a coordinator.
  *

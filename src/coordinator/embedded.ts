@@ -14,13 +14,14 @@
  */
 
 import { roomLogger } from "../base/log.ts";
-import type {
-  Coordinator,
-  CoordinatorState,
-  Entry,
-  EntryKind,
-  HeldLock,
-  LockOptions,
+import {
+  CALL_TIMEOUT_MS,
+  type Coordinator,
+  type CoordinatorState,
+  type Entry,
+  type EntryKind,
+  type HeldLock,
+  type LockOptions,
 } from "./coordinator.ts";
 import { ClosedError, ConnectionLossError, CoordinatorError, NoNodeError } from "./errors.ts";
 import { FileLock } from "./file_lock.ts";
@@ -51,7 +52,6 @@ export interface EmbeddedOptions {
   readonly recheckMs?: number;
 }
 
-const CALL_TIMEOUT_MS = 5_000;
 const RECHECK_MS = 500;
 
 /** How long after a session's file was touched to look again: its lock is freed a moment later. */

@@ -13,13 +13,14 @@
 
 import { roomLogger } from "../base/log.ts";
 import type { Secret } from "../base/secret.ts";
-import type {
-  Coordinator,
-  CoordinatorState,
-  Entry,
-  EntryKind,
-  HeldLock,
-  LockOptions,
+import {
+  CALL_TIMEOUT_MS,
+  type Coordinator,
+  type CoordinatorState,
+  type Entry,
+  type EntryKind,
+  type HeldLock,
+  type LockOptions,
 } from "./coordinator.ts";
 import {
   ClosedError,
@@ -74,8 +75,6 @@ export interface EtcdOptions {
   /** Longest time that a call takes. @default 5000 */
   readonly callTimeoutMs?: number;
 }
-
-const CALL_TIMEOUT_MS = 5_000;
 
 /** Least time for one endpoint to answer, however many there are. */
 const ATTEMPT_MIN_MS = 1_000;

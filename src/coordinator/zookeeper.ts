@@ -10,14 +10,15 @@
 import { type Address, formatAddress } from "../base/address.ts";
 import { roomLogger } from "../base/log.ts";
 import type { Secret } from "../base/secret.ts";
-import type {
-  Coordinator,
-  CoordinatorState,
-  CreateOptions,
-  Entry,
-  EntryKind,
-  HeldLock,
-  LockOptions,
+import {
+  CALL_TIMEOUT_MS,
+  type Coordinator,
+  type CoordinatorState,
+  type CreateOptions,
+  type Entry,
+  type EntryKind,
+  type HeldLock,
+  type LockOptions,
 } from "./coordinator.ts";
 import {
   ClosedError,
@@ -59,8 +60,6 @@ export interface ZookeeperOptions {
   /** Longest time that a call takes. @default 5000 */
   readonly callTimeoutMs?: number;
 }
-
-const CALL_TIMEOUT_MS = 5_000;
 
 /** Below this a session would end at every hiccup. */
 const SESSION_TIMEOUT_MIN_MS = 500;

@@ -61,6 +61,7 @@ export function hangUp(connection: { close(): void }): void {
 
 /** A system error in the words an operator knows, without the system's decoration. */
 export function causeOf(error: unknown): string {
+  if (error instanceof Deno.errors.AddrInUse) return "the address is in use by another process";
   if (error instanceof Deno.errors.ConnectionRefused) return "connection refused";
   if (error instanceof Deno.errors.ConnectionReset) return "connection reset by peer";
   if (error instanceof Deno.errors.BrokenPipe) return "broken pipe";

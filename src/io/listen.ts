@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Connection } from "./dial.ts";
+import { causeOf, type Connection } from "./dial.ts";
 
 /** A client's connection. */
 export interface AcceptedConnection extends Connection {
@@ -46,12 +46,7 @@ function bind(hostname: string, port: number, reusePort: boolean): Deno.TcpListe
   try {
     return Deno.listen({ hostname, port, ...(reusePort ? { reusePort } : {}) });
   } catch (error) {
-    const reason = error instanceof Deno.errors.AddrInUse
-      ? "the address is in use by another process"
-      : error instanceof Error
-      ? error.message.replace(/ \(os error \d+\)$/, "")
-      : String(error);
-    throw new Error(`cannot listen on ${hostname}:${port}: ${reason}`, { cause: error });
+    throw new Error(`cannot listen on ${hostname}:${port}: ${causeOf(error)}`, { cause: error });
   }
 }
 

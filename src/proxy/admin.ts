@@ -65,10 +65,9 @@ export function serveAdmin(
       },
     }, (request) => answer(subject, request));
   } catch (error) {
-    const reason = error instanceof Deno.errors.AddrInUse
-      ? "the address is in use by another process"
-      : causeOf(error);
-    throw new Error(`cannot serve http on ${hostname}:${port}: ${reason}`, { cause: error });
+    throw new Error(`cannot serve http on ${hostname}:${port}: ${causeOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

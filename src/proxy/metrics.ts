@@ -120,11 +120,7 @@ const ROWS: readonly Row[] = [
     name: "codis_proxy_input_bytes_total",
     help: "Bytes received from clients",
     type: "counter",
-    samples(router) {
-      let bytes = router.totals.inputBytes;
-      for (const session of router.sessions.values()) bytes += session.inputBytes;
-      return one(bytes);
-    },
+    samples: (router) => one(router.inputBytes),
   },
   {
     name: "codis_proxy_output_bytes_total",

@@ -13,12 +13,15 @@ import {
   isClientName,
   type LocalAnswer,
   type LocalCall,
+  printable,
   textOf,
   wordOf,
 } from "./local_call.ts";
 import type { Session } from "./session.ts";
 
 const OK = utf8("+OK\r\n");
+/** Redis's types of clients; the proxy has normal ones only. */
+const CLIENT_TYPES = ["normal", "master", "replica", "slave", "pubsub"];
 
 /** Answers by name. */
 export const CLIENT_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
@@ -57,8 +60,7 @@ function setInfo({ session, args }: LocalCall): Uint8Array {
   const attribute = wordOf(args, 2);
   const value = textOf(args, 3);
   if (attribute !== "lib-name" && attribute !== "lib-ver") {
-    const shown = attribute.slice(0, 128).replace(/[^ -~]/g, "?");
-    return errorReply(`ERR Unrecognized option '${shown}'`);
+    return errorReply(`ERR Unrecognized option '${printable(attribute)}'`);
   }
   if (!isClientName(value)) {
     return errorReply(`ERR ${attribute} cannot contain spaces, newlines or special characters.`);
@@ -103,10 +105,8 @@ function list({ session, args }: LocalCall): Uint8Array {
     const option = wordOf(args, 2);
     if (option === "type" && args.count === 4) {
       const type = wordOf(args, 3);
-      if (!["normal", "master", "replica", "slave", "pubsub"].includes(type)) {
-        return errorReply(
-          `ERR Unknown client type '${type.replace(/[^ -~]/g, "?").slice(0, 128)}'`,
-        );
+      if (!CLIENT_TYPES.includes(type)) {
+        return errorReply(`ERR Unknown client type '${printable(type)}'`);
       }
       wanted = () => type === "normal";
     } else if (option === "id" && args.count > 3) {
@@ -149,15 +149,13 @@ function kill({ session, args }: LocalCall): Uint8Array | null {
     } else if (option === "laddr") {
       filters.push((s) => s.local === value);
     } else if (option === "type") {
-      if (!["normal", "master", "replica", "slave", "pubsub"].includes(value.toLowerCase())) {
-        return errorReply(
-          `ERR Unknown client type '${value.replace(/[^ -~]/g, "?").slice(0, 128)}'`,
-        );
+      if (!CLIENT_TYPES.includes(value.toLowerCase())) {
+        return errorReply(`ERR Unknown client type '${printable(value)}'`);
       }
       filters.push(() => value.toLowerCase() === "normal");
     } else if (option === "user") {
       if (value !== "default") {
-        return errorReply(`ERR No such user '${value.replace(/[^ -~]/g, "?").slice(0, 128)}'`);
+        return errorReply(`ERR No such user '${printable(value)}'`);
       }
     } else if (option === "skipme" && /^(yes|no)$/i.test(value)) {
       skipMe = value.toLowerCase() === "yes";

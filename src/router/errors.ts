@@ -20,8 +20,6 @@ export const MAX_CLIENTS = "ERR max number of clients reached";
 export const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
 /** Redis's text, byte for byte. */
 export const SYNTAX_ERROR = "ERR syntax error";
-/** Redis's text, byte for byte. */
-export const NOT_AN_INTEGER = "ERR value is not an integer or out of range";
 /** Redis's text for arguments in which it cannot find the keys. */
 export const NO_KEYS_FOUND = "ERR Invalid arguments specified for command";
 /** Codis 3.2's text. */

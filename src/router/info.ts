@@ -110,15 +110,13 @@ function serverSection(router: Router): Fields {
 
 function statsSection(router: Router): Fields {
   const { totals, stats } = router;
-  let input = totals.inputBytes;
-  for (const session of router.sessions.values()) input += session.inputBytes;
   return [
     ["total_connections_received", totals.connections],
     ["total_commands_processed", stats.totalCalls()],
     ["total_error_replies", stats.totalErrors()],
     ["total_failed_requests", stats.totalFailures()],
     ["rejected_connections", totals.rejectedConnections],
-    ["total_net_input_bytes", input],
+    ["total_net_input_bytes", router.inputBytes],
     ["total_net_output_bytes", totals.outputBytes],
     ["client_output_buffer_limit_disconnections", totals.overflowedSessions],
   ];

@@ -62,3 +62,8 @@ export function globPattern(glob: string): RegExp {
     return /^\b$/; // a range like [z-a] matches nothing
   }
 }
+
+/** A client's text for an error reply: cut at 128 characters, all but printable ASCII as `?`. */
+export function printable(text: string): string {
+  return text.slice(0, 128).replace(/[^ -~]/g, "?");
+}

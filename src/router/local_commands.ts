@@ -19,6 +19,7 @@ import {
   isClientName,
   type LocalAnswer,
   type LocalCall,
+  printable,
   textOf,
   wordOf,
 } from "./local_call.ts";
@@ -231,8 +232,7 @@ function slotsMapping({ session, args }: LocalCall): Uint8Array {
     const text = textOf(args, 1);
     const slot = /^\d{1,4}$/.test(text) ? slots[Number(text)] : undefined;
     if (slot === undefined) {
-      const printable = text.slice(0, 128).replace(/[^ -~]/g, "?");
-      return errorReply(`ERR parse slotnum '${printable}' failed, out of range`);
+      return errorReply(`ERR parse slotnum '${printable(text)}' failed, out of range`);
     }
     shown = [slot];
   } else {

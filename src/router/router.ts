@@ -103,6 +103,13 @@ export class Router implements SlotTable {
     this.events.sessionClosed(session);
   }
 
+  /** Bytes received from clients, of closed sessions and open ones. */
+  get inputBytes(): number {
+    let bytes = this.totals.inputBytes;
+    for (const session of this.sessions.values()) bytes += session.inputBytes;
+    return bytes;
+  }
+
   // -- slots ----------------------------------------------------------------------------------
 
   /**
