@@ -25,7 +25,9 @@ export interface MembershipEvents {
   onMarkOffline(): void;
   /** The table may be old: requests wait from now on. */
   holdRequests(): void;
-  /** The table is new, or the bound is reached: requests go on. */
+  /** The table is known to be old: requests are answered with errors. */
+  refuseRequests(): void;
+  /** Requests are served again. */
   resumeRequests(): void;
 }
 
@@ -55,6 +57,7 @@ export class Membership {
       askOnline: () => events.askOnline(),
       onMarkOffline: () => events.onMarkOffline(),
       holdRequests: () => events.holdRequests(),
+      refuseRequests: () => events.refuseRequests(),
       resumeRequests: () => events.resumeRequests(),
       onOnline: async () => {
         this.#follow();

@@ -34,7 +34,7 @@ import { COMPILED, VERSION } from "./version.ts";
 
 /** Longest time that sessions may take to finish when the proxy stops, in milliseconds. */
 const DRAIN_MS = 10_000;
-/** How long an entry left by a killed process of the same id is waited for, in milliseconds. */
+/** How long after its session a killed process's entry of the same id may still be there. */
 const TAKEOVER_MS = 3_000;
 /** A pause of this process after which its table is doubted, with the embedded coordinator. */
 const EMBEDDED_GAP_MS = 30_000;
@@ -120,8 +120,9 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
       },
       onMarkOffline: () => void stop("the proxy was marked offline"),
       holdRequests: () => router.holdRequests(),
+      refuseRequests: () => router.refuseRequests(),
       resumeRequests: () => router.resumeRequests(),
-    }, { takeoverMs: TAKEOVER_MS, gapMs: gapMs(config) });
+    }, { takeoverMs: takeoverMs(config), gapMs: gapMs(config) });
     // The first request read after a pause must not be served before anybody has noticed it.
     clock.pauseMs = gapMs(config);
     clock.onPause = () => membership!.registration.checkGap();
@@ -193,6 +194,14 @@ function dashboardOf(config: Config): Address | undefined {
  */
 function gapMs(config: Config): number {
   return config.coordinator === "embedded" ? EMBEDDED_GAP_MS : config.zkSessionTimeoutMs / 2;
+}
+
+/**
+ * How long an earlier process of the same id may take to leave, in milliseconds. The entry of a killed
+ * one ends with its session: at once in the embedded store, after the session timeout elsewhere.
+ */
+function takeoverMs(config: Config): number {
+  return TAKEOVER_MS + (config.coordinator === "embedded" ? 0 : config.zkSessionTimeoutMs);
 }
 
 /** What the data plane reports, as lines of the log. */

@@ -11,7 +11,8 @@
  * Where Codis 2.0 ends the process (session expired, own entry deleted, coordinator away), we keep
  * serving the last table: the fence stays, and while it stands without an online proxy behind it the
  * dashboard changes nothing. Only when the fence itself is found removed, or this process was paused,
- * may the table be old: then requests are held, within a bound, until it was read again.
+ * may the table be old: then requests are held until it was read again. Past a bound they are answered
+ * with errors if it is known that somebody could change slots, and served if nobody can be asked.
  *
  * @module
  */
@@ -50,7 +51,9 @@ export interface RegistrationEvents {
   onMarkOffline(): void;
   /** The table may be old: requests wait from now on. */
   holdRequests(): void;
-  /** The table is new, or the bound is reached: requests go on. */
+  /** The table is known to be old, and could not be read within the bound: requests get errors. */
+  refuseRequests(): void;
+  /** The table is new, or the bound is reached and nobody can be asked: requests go on. */
   resumeRequests(): void;
 }
 
@@ -62,7 +65,7 @@ export interface RegistrationTimes {
   readonly askMs?: number;
   /** A pause of this process from which on its table is doubted. */
   readonly gapMs: number;
-  /** Longest time that requests are held. @default 5000 */
+  /** Longest time that requests are held. @default 10000 */
   readonly holdMs?: number;
 }
 
@@ -76,7 +79,7 @@ const MOVES: StateMoves<RegistrationState> = {
 };
 
 const ASK_MS = 3_000;
-const HOLD_MS = 5_000;
+const HOLD_MS = 10_000;
 
 /** Waits between two tries of anything that needs the coordinator. */
 const RETRY = { firstMs: 100, maxMs: 5_000 };
@@ -99,6 +102,10 @@ export class Registration {
   #isLoading = false;
   #isMarkedOffline = false;
   #mustLoad = false;
+  /** Whether requests are, or were, served: there is a table that can be old. */
+  #hasTable = false;
+  /** Whether somebody could change slots since the table was read. */
+  #isOld = false;
   #holdTimer: ReturnType<typeof setTimeout> | undefined;
   #gapTimer: ReturnType<typeof setInterval> | undefined;
   #seenMs = performance.now();
@@ -189,7 +196,7 @@ export class Registration {
     const now = performance.now();
     const gapMs = now - this.#seenMs;
     this.#seenMs = now;
-    if (gapMs < this.#times.gapMs || this.#state !== "online") return;
+    if (gapMs < this.#times.gapMs || !this.#hasTable) return;
     log.warn("this process was paused for {gapMs} ms: requests wait", { gapMs: Math.round(gapMs) });
     this.#hold();
     this.#checkAfterGap();
@@ -226,10 +233,9 @@ export class Registration {
       const entry = error instanceof NodeExistsError ? await this.#loadOwn() : undefined;
       if (entry === undefined) throw error;
     }
-    const isAgain = this.#registrations > 0;
-    if (isAgain && !await this.#isFenced()) {
+    if (this.#hasTable && !await this.#isFenced()) {
       log.warn("our fence was removed while we were away: requests wait for a new table");
-      this.#mustLoad = true;
+      this.#isOld = true;
       this.#hold();
     }
     await createFence(this.#store, record.addr);
@@ -239,6 +245,8 @@ export class Registration {
     if (this.#stopping.signal.aborted) return;
     this.#move("waiting");
     log.info("{id} is registered at {addr}", { id: record.id, addr: record.addr });
+    // Behind the fence nothing changes until we are online: what is read now holds.
+    if (this.#isOld) this.#load();
     this.#ask();
   }
 
@@ -303,7 +311,6 @@ export class Registration {
         if (this.#state === "online") return;
         this.#move("online");
         log.info("{id} is online", { id: own.id });
-        this.#mustLoad = true;
         this.#load();
         return;
       case "offline":
@@ -335,6 +342,7 @@ export class Registration {
 
   /** Has the table loaded until that worked once after it was last asked for. */
   async #load(): Promise<void> {
+    this.#mustLoad = true;
     if (this.#isLoading) return;
     this.#isLoading = true;
     const backoff = new Backoff(RETRY);
@@ -342,6 +350,7 @@ export class Registration {
       this.#mustLoad = false;
       try {
         await this.#events.onOnline();
+        this.#hasTable = true;
       } catch (error) {
         this.#mustLoad = true;
         if (error instanceof ClosedError) break;
@@ -350,6 +359,8 @@ export class Registration {
       }
     }
     this.#isLoading = false;
+    if (this.#mustLoad) return; // stopped on the way
+    this.#isOld = false;
     this.#resume();
   }
 
@@ -358,7 +369,11 @@ export class Registration {
   #hold(): void {
     if (this.#holdTimer !== undefined) return;
     const late = () => {
-      log.error("requests go on with a table that may be old");
+      if (this.#isOld) {
+        log.error("the table is old and cannot be read: requests are answered with errors");
+        return this.#events.refuseRequests();
+      }
+      log.error("requests go on with a table that may be old: nobody can be asked");
       this.#resume();
     };
     this.#holdTimer = setTimeout(late, this.#times.holdMs ?? HOLD_MS);
@@ -392,13 +407,16 @@ export class Registration {
 
   async #checkPlace(): Promise<void> {
     const own = await this.#loadOwn();
-    if (own?.state === "online" && await this.#isFenced()) return this.#resume();
-    // Else registering again, or being set online again, ends in a new table.
-    if (own !== undefined) await createFence(this.#store, own.addr);
-    if (own?.state === "online") {
-      this.#mustLoad = true;
-      await this.#load();
+    if (own?.state === "online" && await this.#isFenced()) {
+      // What is being loaded, because it was old before or since, resumes by itself.
+      if (!this.#isOld && !this.#isLoading) this.#resume();
+      return;
     }
+    this.#isOld = true;
+    // Without an entry we are about to register again, and that ends in a new table.
+    if (own === undefined) return;
+    await createFence(this.#store, own.addr);
+    await this.#load();
   }
 
   // -- waiting --

@@ -44,11 +44,12 @@ export function dispatch(session: Session, parser: RequestParser): void {
     return refuse(session, unknownSubcommand(command.name, parser));
   }
   if (!session.isAuthenticated && !command.isAllowedBeforeAuth) return refuse(session, NO_AUTH);
+  const { refusal } = session.router;
   switch (command.handling) {
     case "forward":
-      return forward(session, command, parser);
+      return refusal === "" ? forward(session, command, parser) : refuse(session, refusal);
     case "split":
-      return split(session, command, parser);
+      return refusal === "" ? split(session, command, parser) : refuse(session, refusal);
     case "fanout": {
       const refusal = refusalOf(session.router, command, parser);
       return refusal === "" ? fanOut(session, command, parser) : refuse(session, refusal);
@@ -109,7 +110,7 @@ export function refusalOf(router: Router, command: Command, args: Arguments): st
   if (command.isDestructive && !router.options.destructiveCommands) {
     return notAllowed(command.name, "destructive_commands is off in the proxy's configuration");
   }
-  return "";
+  return command.handling === "local" ? "" : router.refusal;
 }
 
 /** Redis's text for a name that is no command, or a container's unknown subcommand. */

@@ -27,6 +27,10 @@ export const SLOT_NOT_READY = "ERR handle request, slot is not ready, may be off
 /** Codis 3.2's text. */
 export const BACKEND_RESET = "ERR handle response, backend conn reset";
 
+/** The slot table is old, and the new one cannot be read yet. Codis 3.2's form. */
+export const TABLE_OLD =
+  "ERR handle request, slots may have changed while this proxy was away: it waits for its coordinator";
+
 /** A request that waited for its slot in vain. */
 export function slotWaitedOut(slotId: number, waitMs: number): string {
   return `ERR handle request, slot ${slotId} is blocked by a change that took longer than ${waitMs} ms`;

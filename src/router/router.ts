@@ -16,7 +16,7 @@ import type { AcceptedConnection } from "../io/listen.ts";
 import type { Backend } from "./backend.ts";
 import { BackendPool, type Server } from "./backend_pool.ts";
 import { ByteBudget } from "./byte_budget.ts";
-import { MAX_CLIENTS } from "./errors.ts";
+import { MAX_CLIENTS, TABLE_OLD } from "./errors.ts";
 import { errorReply } from "../resp/encoder.ts";
 import type { RouterOptions } from "./options.ts";
 import { Session } from "./session.ts";
@@ -65,6 +65,8 @@ export class Router implements SlotTable {
   tableVersion = 0;
   /** Whether no session may dispatch requests now: the table is in doubt. */
   isHeld = false;
+  /** Why no request for a server is served now, as an error text; empty when they are. */
+  refusal = "";
 
   #nextSessionId = 1;
   #masters: Master[] | null = null;
@@ -216,8 +218,19 @@ export class Router implements SlotTable {
     this.isHeld = true;
   }
 
-  /** Lets requests go on after {@linkcode holdRequests}. */
+  /** Answers requests with an error after {@linkcode holdRequests}: the table is old. */
+  refuseRequests(): void {
+    this.refusal = TABLE_OLD;
+    this.#release();
+  }
+
+  /** Lets requests go on after {@linkcode holdRequests} or {@linkcode refuseRequests}. */
   resumeRequests(): void {
+    this.refusal = "";
+    this.#release();
+  }
+
+  #release(): void {
     if (!this.isHeld) return;
     this.isHeld = false;
     for (const session of this.sessions.values()) session.resume();

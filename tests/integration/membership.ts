@@ -41,6 +41,7 @@ export class TestProxy implements AsyncDisposable {
       onServing: () => this.happened.push("serving"),
       onMarkOffline: () => this.happened.push("mark_offline"),
       holdRequests: () => this.happened.push("hold"),
+      refuseRequests: () => this.happened.push("refuse"),
       resumeRequests: () => this.happened.push("resume"),
     }, { ...TIMES, ...times });
   }
@@ -299,15 +300,50 @@ export function testMembership(
     assertEquals(await loadFences(store), ["here:9000"]);
   });
 
-  test("requests wait no longer than their bound for a new table", async () => {
+  test("requests wait no longer than their bound for a new table, and then get errors", async () => {
     await using folder = await subject.start();
-    const store = await folder.openFilled("a:1");
+    const store = await folder.openFilled("a:1,b:2");
     await using proxy = await new TestProxy(store, { holdMs: 50 }).start();
-    await saveSlot(store, freshSlot("test", 3));
+    const goOn = proxy.table.slow(3);
+    await saveSlot(store, slotIn("test", 3, 2, "online"));
+    await deleteFence(store, "here:9000");
+    await deleteProxy(store, "proxy_1");
+    await proxy.seen("refuse");
+    assertEquals(proxy.happened, ["serving", "hold", "refuse"]);
+    goOn();
+    await proxy.seen("resume");
+    assertEquals(proxy.happened.slice(3).filter((what) => what !== "serving"), ["resume"]);
+    assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
+  });
+
+  test("a new table is read behind the fence, also when nobody sets the proxy online", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    await using proxy = await new TestProxy(store).start();
+    await saveSlot(store, slotIn("test", 3, 2, "online"));
+    await saveSlot(store, freshSlot("test", 4)); // an offline slot keeps every proxy from going online
     await deleteFence(store, "here:9000");
     await deleteProxy(store, "proxy_1");
     await proxy.seen("resume");
-    assertEquals(proxy.happened, ["serving", "hold", "resume"]);
+    assertEquals(proxy.membership.registration.state, "waiting");
+    assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
+    assertEquals(await loadFences(store), ["here:9000"]);
+  });
+
+  test("a process paused while it was not online doubts its table as well", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    await using proxy = await new TestProxy(store, { gapMs: 300 }).start();
+    await saveSlot(store, freshSlot("test", 4));
+    await changeProxyState(store, "proxy_1", "offline");
+    await until(() => proxy.membership.registration.state === "waiting");
+    await saveSlot(store, slotIn("test", 3, 2, "online"));
+    const wake = performance.now() + 700;
+    while (performance.now() < wake);
+    proxy.membership.registration.checkGap();
+    assertEquals(proxy.happened.at(-1), "hold");
+    await proxy.seen("resume");
+    assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
   });
 
   test("a paused process makes sure of its place before it serves on", async () => {

@@ -555,3 +555,27 @@ Deno.test("values of any bytes come back as they were sent", async () => {
     assertEquals(raw, latin1(`$256\r\n${textOf(every)}\r\n`));
   }
 });
+
+Deno.test("while the table is in doubt requests wait, and get errors once it is known to be old", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  using client = await proxy.client();
+  assertEquals(await client.call("SET", "k", "v"), "OK");
+  proxy.router.holdRequests();
+  const large = "x".repeat(700 * 1024); // one that is passed through
+  await client.send("GET", "k");
+  await client.send("MGET", "k", "l");
+  await client.send("SET", "k", large);
+  await client.send("DBSIZE");
+  await client.send("PING");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assertEquals(proxy.sessionOf(client).depth, 0, "nothing is sent");
+  proxy.router.refuseRequests();
+  for (let i = 0; i < 4; i++) {
+    assertError((await client.read()).value, /^ERR handle request, slots may have changed/);
+  }
+  assertEquals((await client.read()).value, "PONG");
+  proxy.router.resumeRequests();
+  assertEquals(await client.call("GET", "k"), "v");
+  assertEquals(proxy.leftovers(), []);
+});
