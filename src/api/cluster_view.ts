@@ -1,0 +1,187 @@
+/**
+ * What `GET /api/cluster` answers: the whole cluster at one moment, for the page and for scripts.
+ *
+ * Times named `…_at` are Unix milliseconds, durations are named with their unit, sizes are bytes. What
+ * is not known is `null`. Fields are spelled as in the rest of the API.
+ *
+ * @module
+ */
+
+import type { MigrateTaskStatus } from "../model/migrate_task.ts";
+import type { ProxyState } from "../model/proxy.ts";
+import type { ServerType } from "../model/server.ts";
+
+/** The cluster. */
+export interface ClusterView {
+  readonly product: string;
+  readonly version: string;
+  /** When this was put together. */
+  readonly at: number;
+  readonly coordinator: { readonly kind: string; readonly state: string };
+  readonly dashboard: DashboardView;
+  /** Requests per second over all proxies that are online. */
+  readonly ops: number;
+  /** Clients of all proxies. */
+  readonly sessions: number;
+  /** Keys on all masters that can be reached. */
+  readonly keys: number;
+  /** `used_memory` of all masters that can be reached. */
+  readonly memory_bytes: number;
+  readonly history: HistoryView;
+  readonly groups: readonly GroupView[];
+  readonly slots: SlotsView;
+  readonly proxies: readonly ProxyView[];
+  /** Fenced addresses without an online proxy: while there is one, nothing can be changed. */
+  readonly dead_fences: readonly string[];
+  readonly migrations: readonly MigrationView[];
+  /** The newest actions, newest first, at most 20. */
+  readonly actions: readonly ActionView[];
+  /** What the dashboard did and decided, newest first, at most 100. */
+  readonly events: readonly EventView[];
+  /** A change that is being carried out. */
+  readonly change: ChangeView | null;
+}
+
+/** The dashboard that answers. */
+export interface DashboardView {
+  readonly addr: string;
+  readonly pid: number;
+  readonly started_at: number;
+  readonly failover: "off" | "auto";
+  readonly failover_after_seconds: number;
+  /** Whether changes need a token. */
+  readonly needs_token: boolean;
+}
+
+/** The last minutes, one value per step in each list, oldest first. */
+export interface HistoryView {
+  readonly step_ms: number;
+  readonly at: readonly number[];
+  readonly ops: readonly number[];
+  readonly p50_ms: readonly (number | null)[];
+  readonly p99_ms: readonly (number | null)[];
+  readonly sessions: readonly number[];
+}
+
+/** A group and its servers, the master first. */
+export interface GroupView {
+  readonly id: number;
+  /** Slots it owns. */
+  readonly slots: number;
+  readonly servers: readonly ServerView[];
+}
+
+/** One Redis server, as stored and as it last answered. */
+export interface ServerView {
+  readonly addr: string;
+  /** As stored. */
+  readonly type: ServerType;
+  readonly is_reachable: boolean;
+  /** Why it is not reachable, or how it differs from what is stored; `""`: nothing. */
+  readonly problem: string;
+  /** How long it has not been reachable. */
+  readonly down_seconds: number;
+  readonly role: "master" | "slave" | null;
+  readonly version: string | null;
+  readonly uptime_seconds: number | null;
+  readonly keys: number | null;
+  readonly ops: number | null;
+  readonly clients: number | null;
+  readonly memory_bytes: number | null;
+  /** 0: no limit. */
+  readonly maxmemory_bytes: number | null;
+  /** Of a replica: whom it follows, whether the link is up, how far it is behind. */
+  readonly replication: {
+    readonly master: string;
+    readonly is_up: boolean;
+    readonly lag_bytes: number | null;
+  } | null;
+}
+
+/** The 1024 slots; list index = slot number. */
+export interface SlotsView {
+  /** The owner; -1: nobody. */
+  readonly group: readonly number[];
+  /** One letter each: `o`nline, `x` offline, `m`igrate, `p`re_migrate, `-` not stored. */
+  readonly status: string;
+  /** Where keys of migrating slots come from, by slot number. */
+  readonly from: Readonly<Record<string, number>>;
+  /** Requests per second, over all proxies that tell. */
+  readonly ops: readonly number[];
+}
+
+/** One proxy, as stored and as it last answered. */
+export interface ProxyView {
+  readonly id: string;
+  readonly addr: string;
+  readonly debug_var_addr: string;
+  readonly state: ProxyState;
+  readonly pid: number;
+  /** As stored: Go's print of a time. */
+  readonly start_at: string;
+  readonly is_reachable: boolean;
+  /** Why it is not reachable, or what is wrong with it; `""`: nothing. */
+  readonly problem: string;
+  readonly version: string | null;
+  readonly ops: number | null;
+  readonly p50_ms: number | null;
+  readonly p99_ms: number | null;
+  readonly sessions: number | null;
+  readonly memory_bytes: number | null;
+  /** How long its table has been without anybody to change it. */
+  readonly stale_seconds: number | null;
+  readonly table_version: number | null;
+  /** Slots it does not serve. */
+  readonly slots_offline: number | null;
+}
+
+/** One migration task. */
+export interface MigrationView {
+  /** Its name in the store. */
+  readonly name: string;
+  readonly slot_id: number;
+  readonly from_group: number | null;
+  readonly to_group: number;
+  readonly status: MigrateTaskStatus;
+  readonly created_at: number;
+  readonly delay_ms: number;
+  readonly keys_moved: number;
+  /** Still to move; null before it was counted. */
+  readonly keys_left: number | null;
+  readonly keys_per_second: number | null;
+  readonly eta_seconds: number | null;
+  /** What keeps it from going on, since when; `""`: nothing. */
+  readonly problem: string;
+  readonly problem_since: number | null;
+}
+
+/** One action and who confirmed it. */
+export interface ActionView {
+  readonly name: string;
+  readonly type: string;
+  /** In words: `slot 5 → group 2, migrate`. */
+  readonly summary: string;
+  readonly created_at: number;
+  /** Proxies that must confirm. */
+  readonly receivers: readonly string[];
+  readonly answers: readonly {
+    readonly proxy_id: string;
+    /** After the action was made; null when nobody watched. */
+    readonly after_ms: number | null;
+  }[];
+}
+
+/** One line of what happened. */
+export interface EventView {
+  readonly at: number;
+  readonly level: "info" | "warning" | "error";
+  readonly text: string;
+}
+
+/** A change on its way. */
+export interface ChangeView {
+  readonly summary: string;
+  readonly since: number;
+  /** Proxies that have not confirmed, and why not, as far as they tell. */
+  readonly waiting_for: readonly { readonly proxy_id: string; readonly reason: string }[];
+}

@@ -1,0 +1,209 @@
+/**
+ * One connection of the control plane to a Redis server: commands and their replies, with deadlines.
+ *
+ *     open: dial ─► AUTH ─► ready ── call, pipeline ──► replies in order
+ *                                      └─ error, end, deadline ─► closed; what waits is rejected
+ *
+ * @module
+ */
+
+import type { Address } from "../base/address.ts";
+import { formatAddress } from "../base/address.ts";
+import type { Secret } from "../base/secret.ts";
+import { causeOf, type Connection, dial, hangUp } from "../io/dial.ts";
+import { encodeRequest } from "../resp/encoder.ts";
+import { ReplyFramer } from "../resp/reply_framer.ts";
+import { decodeReply, RedisError, type RedisValue } from "./reply.ts";
+
+/** How a connection is opened and used. */
+export interface RedisOptions {
+  /** User of AUTH; `""`: the default user. */
+  readonly user: string;
+  /** Password of AUTH; not set: no AUTH. */
+  readonly password: Secret;
+  /** Longest time to connect, in milliseconds. */
+  readonly dialMs: number;
+  /** Longest time that a reply may take, in milliseconds; each reply restarts it. */
+  readonly replyMs: number;
+}
+
+/** A word of a command; numbers are written in decimal. */
+export type Word = string | number | Uint8Array;
+
+/** A server that cannot be reached, or was lost; the message names it and the cause. */
+export class RedisUnreachableError extends Error {
+  override readonly name = "RedisUnreachableError";
+}
+
+const READ_BYTES = 64 * 1024;
+
+interface Waiting {
+  resolve(value: RedisValue): void;
+  reject(error: Error): void;
+}
+
+/** See the header. `using redis = await RedisConnection.open(…)` closes it. */
+export class RedisConnection implements Disposable {
+  readonly address: Address;
+  readonly #options: RedisOptions;
+  readonly #connection: Connection;
+  readonly #waiting: Waiting[] = [];
+  readonly #framer = new ReplyFramer();
+  /** The pieces of a reply that is not whole yet. */
+  #pieces: Uint8Array[] = [];
+  #failure: RedisUnreachableError | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(address: Address, options: RedisOptions, connection: Connection) {
+    this.address = address;
+    this.#options = options;
+    this.#connection = connection;
+    this.#read();
+  }
+
+  /**
+   * Connects and authenticates.
+   *
+   * @throws {RedisUnreachableError} When there is no connection within `dialMs`.
+   * @throws {RedisError} When user or password are refused.
+   */
+  static async open(address: Address, options: RedisOptions): Promise<RedisConnection> {
+    const { user, password, dialMs } = options;
+    let connection: Connection;
+    try {
+      connection = await dial(address.hostname, address.port, dialMs);
+    } catch (error) {
+      throw unreachable(address, error);
+    }
+    const redis = new RedisConnection(address, options, connection);
+    try {
+      if (password.isSet) {
+        const words = user === "" ? [password.reveal()] : [user, password.reveal()];
+        await redis.call("AUTH", ...words);
+      }
+      return redis;
+    } catch (error) {
+      redis.close();
+      throw error;
+    }
+  }
+
+  /** Whether commands can still be sent. */
+  get isOpen(): boolean {
+    return this.#failure === undefined;
+  }
+
+  /**
+   * Sends a command. Copies the words.
+   *
+   * @throws {RedisError} When the reply is an error.
+   * @throws {RedisUnreachableError} When there is none: it is not known whether it was executed.
+   */
+  async call(...words: Word[]): Promise<RedisValue> {
+    const [reply] = await this.pipeline([words]);
+    if (reply instanceof RedisError) throw reply;
+    return reply!;
+  }
+
+  /**
+   * Sends commands at once; an error reply is a value. Copies the words.
+   *
+   * @throws {RedisUnreachableError} When not every reply comes.
+   */
+  async pipeline(requests: readonly (readonly Word[])[]): Promise<RedisValue[]> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const replies = requests.map(() =>
+      new Promise<RedisValue>((resolve, reject) => this.#waiting.push({ resolve, reject }))
+    );
+    this.#restartTimer();
+    const bytes = requests.map((words) =>
+      encodeRequest(words.map((word) => typeof word === "number" ? `${word}` : word))
+    );
+    this.#writing = this.#writing.then(() => this.#write(bytes)).catch((error) =>
+      this.#fail(error)
+    );
+    return await Promise.all(replies);
+  }
+
+  /** Closes it; what still waits for a reply is rejected. */
+  close(): void {
+    this.#fail(new Error("closed"));
+  }
+
+  /** As {@linkcode RedisConnection.close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #write(requests: readonly Uint8Array[]): Promise<void> {
+    const size = requests.reduce((sum, { length }) => sum + length, 0);
+    const bytes = new Uint8Array(size);
+    let end = 0;
+    for (const request of requests) {
+      bytes.set(request, end);
+      end += request.length;
+    }
+    for (let at = 0; at < size;) at += await this.#connection.write(bytes.subarray(at));
+  }
+
+  async #read(): Promise<void> {
+    const buffer = new Uint8Array(READ_BYTES);
+    try {
+      for (;;) {
+        const count = await this.#connection.read(buffer);
+        if (count === null) throw new Error("connection closed by the server");
+        this.#take(buffer.subarray(0, count));
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #take(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length;) {
+      const end = this.#framer.feed(bytes, at, bytes.length);
+      if (this.#framer.error !== "") throw new Error(this.#framer.error);
+      this.#pieces.push(bytes.slice(at, end));
+      at = end;
+      if (!this.#framer.isDone) return;
+      const reply = decodeReply(joined(this.#pieces));
+      this.#pieces = [];
+      this.#framer.reset();
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) throw new Error("a reply came that nobody asked for");
+      this.#restartTimer();
+      waiting.resolve(reply);
+    }
+  }
+
+  #restartTimer(): void {
+    clearTimeout(this.#timer);
+    if (this.#waiting.length === 0) return;
+    const { replyMs } = this.#options;
+    this.#timer = setTimeout(() => this.#fail(new Error(`no reply within ${replyMs} ms`)), replyMs);
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = unreachable(this.address, cause);
+    clearTimeout(this.#timer);
+    hangUp(this.#connection);
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
+  }
+}
+
+function unreachable(address: Address, cause: unknown): RedisUnreachableError {
+  return new RedisUnreachableError(`${formatAddress(address)}: ${causeOf(cause)}`, { cause });
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  if (pieces.length === 1) return pieces[0]!;
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,52 @@
+/**
+ * INFO of a Redis server, as fields.
+ *
+ * @module
+ */
+
+import type { RedisConnection } from "./connection.ts";
+import { textOf } from "./reply.ts";
+
+/** INFO's fields by name, all as text. */
+export type RedisInfo = Readonly<Record<string, string>>;
+
+/**
+ * Asks for INFO, of all default sections or of one.
+ *
+ * @throws As `RedisConnection.call`.
+ */
+export async function readInfo(redis: RedisConnection, section?: string): Promise<RedisInfo> {
+  return parseInfo(textOf(await redis.call("INFO", ...(section === undefined ? [] : [section]))));
+}
+
+/**
+ * Splits the text of INFO into fields.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * assertEquals(parseInfo("# Server\r\nredis_version:7.0.15\r\n"), { redis_version: "7.0.15" });
+ * ```
+ */
+export function parseInfo(text: string): RedisInfo {
+  const fields: Record<string, string> = {};
+  for (const line of text.split(/\r?\n/)) {
+    const colon = line.indexOf(":");
+    if (colon > 0 && !line.startsWith("#")) fields[line.slice(0, colon)] = line.slice(colon + 1);
+  }
+  return fields;
+}
+
+/** Keys in all databases, by the `db<n>` fields. */
+export function keysIn(info: RedisInfo): number {
+  return databasesIn(info).reduce((sum, { keys }) => sum + keys, 0);
+}
+
+/** The databases that hold keys, by number. */
+export function databasesIn(info: RedisInfo): { database: number; keys: number }[] {
+  return Object.entries(info).flatMap(([name, value]) => {
+    const database = /^db(\d+)$/.exec(name)?.[1];
+    const keys = /\bkeys=(\d+)/.exec(value)?.[1];
+    return database === undefined ? [] : [{ database: Number(database), keys: Number(keys ?? 0) }];
+  }).sort((a, b) => a.database - b.database);
+}
