@@ -68,6 +68,7 @@ export class KeyMover implements ReplyTaker {
   readonly #waiting = new Map<string, Moved[]>();
   readonly #moves = new Map<Request, Move>();
   #isStopped = false;
+  #isSending = false;
 
   constructor(slot: Slot, source: Server, target: Server) {
     this.#slot = slot;
@@ -157,7 +158,9 @@ export class KeyMover implements ReplyTaker {
     this.#slot.enter();
     this.#moves.set(request, move);
     const bytes = encodeRequest(words);
+    this.#isSending = true;
     this.#source.backend(move.database, 2).push(request, bytes, 0, bytes.length);
+    this.#isSending = false;
   }
 
   partReplied(
@@ -181,7 +184,10 @@ export class KeyMover implements ReplyTaker {
     this.#take(part);
     // It may have been asked, and may be doing it now.
     if (text.startsWith("ERR handle response")) this.#target.restoreFence.raise();
-    this.#settle(move.database, move.keys, text);
+    const settle = () => this.#settle(move.database, move.keys, text);
+    // A source that is known to be down fails it at once; whoever asked is not ready for that.
+    if (this.#isSending) queueMicrotask(settle);
+    else settle();
     this.#slot.leave();
   }
 
