@@ -18,6 +18,7 @@ const PROGRAMS = [
   "redis-cli",
   "redis-benchmark",
   "sh",
+  "bash",
   "cat",
   "id",
   "uname",

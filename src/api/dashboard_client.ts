@@ -369,11 +369,9 @@ function segmentOf(addr: string): string {
   return encodeURIComponent(addr).replaceAll("%3A", ":");
 }
 
-/** The last link of the chain of causes in which fetch wraps what the system said. */
+/** What the system said, without what fetch wraps around it. */
 function reasonIn(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  const reason = message
-    .replace(/^error sending request .*?client error \([^)]*\): /, "")
-    .replace(/ \(os error \d+\)/g, "");
-  return reason.split(": ").at(-1)!.toLowerCase();
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return message.replace(/ \(os error \d+\)/g, "").split(": ").at(-1)!.toLowerCase();
 }

@@ -61,7 +61,7 @@ export function planPool(pool: TwemproxyPool, here: readonly GroupRecord[]): Imp
     const server = known.get(addr);
     if (server === undefined) return { group_id: nextId++, addr, type: "master", is_there: false };
     if (server.type !== "master") {
-      warnings.push(`${addr} is a ${server.type} of group ${server.group_id} here: left as it is`);
+      warnings.push(`${addr} is ${server.type} in group ${server.group_id} here: left as it is`);
     }
     return { group_id: server.group_id, addr, type: server.type, is_there: true };
   });
@@ -98,7 +98,7 @@ export function planGroups(
         );
       }
       if (server !== undefined && server.type !== type) {
-        warnings.push(`${addr} of group ${id} is a ${server.type} here: left as it is`);
+        warnings.push(`${addr} of group ${id} is ${server.type} here: left as it is`);
       }
       const step = {
         group_id: id,
@@ -127,7 +127,7 @@ export function planSlots(
   const [theirs, ours] = [byId(there), byId(here)];
   refuse(missingIds(theirs), "not stored there: a product has all its slots");
   const moving = there.filter(({ state }) => state.status.endsWith("migrate"));
-  refuse(moving.map(({ id }) => id), "on their way there: wait until they have arrived");
+  refuse(moving.map(({ id }) => id), "migrating there: wait until that is done");
   const known = new Set(groups.map(({ group_id }) => group_id));
   const served = there.filter(({ state }) => state.status === "online");
   const stray = served.filter(({ group_id }) => !known.has(group_id));

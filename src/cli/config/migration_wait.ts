@@ -11,7 +11,7 @@
 
 import type { ClusterView, MigrationView } from "../../api/cluster_view.ts";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
-import { DashboardUnreachableError } from "../../api/dashboard_errors.ts";
+import { DashboardError, DashboardUnreachableError } from "../../api/dashboard_errors.ts";
 import type { Outcome } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { countOf } from "./table.ts";
@@ -22,6 +22,8 @@ const POLL_MS = 1_000;
 const STUCK_MS = 60_000;
 /** How long the dashboard may be away before we give up, in milliseconds. */
 const AWAY_MS = 60_000;
+/** HTTP's word for a dashboard that stands by. */
+const UNAVAILABLE = 503;
 /** Exit code of a program that Ctrl-C has ended. */
 const INTERRUPTED = 130;
 
@@ -44,9 +46,12 @@ export async function queueAndWait(
   const before = new Set((await client.cluster()).migrations.map(({ name }) => name));
   using interrupt = new Interrupt();
   const json = await queue();
-  const first = await client.cluster();
+  const first = await client.cluster().catch((error: Error) => {
+    throw new Error(`${error.message}; ${LEFT_RUNNING}`, { cause: error });
+  });
   const ours = first.migrations.filter(({ name }) => !before.has(name));
   using progress = new Progress();
+  progress.say(`waiting for ${countOf(ours.length, "task")}; Ctrl-C leaves them running`);
   const wait = new Wait(client, ours, progress);
   const last = await wait.run(first, interrupt);
   if (last === undefined) {
@@ -90,15 +95,14 @@ class Wait {
     }
   }
 
-  /** The cluster; `undefined` while the dashboard is away, perhaps because another takes over. */
+  /** The cluster; `undefined` while no dashboard answers, perhaps because another takes over. */
   async #look(lastAnswerMs: number): Promise<ClusterView | undefined> {
     try {
       return await this.#client.cluster();
     } catch (error) {
-      if (!(error instanceof DashboardUnreachableError)) throw error;
-      if (performance.now() - lastAnswerMs > AWAY_MS) {
-        throw new DashboardUnreachableError(error.reason, `${error.message}; ${LEFT_RUNNING}`);
-      }
+      if (!isAway(error)) throw error;
+      const isOver = performance.now() - lastAnswerMs > AWAY_MS;
+      if (isOver) throw new Error(`${error.message}; ${LEFT_RUNNING}`, { cause: error });
       this.#progress.say(`${error.message}; trying again`);
       return undefined;
     }
@@ -119,6 +123,12 @@ class Wait {
         `for ${Math.round(stuckMs / 1000)} s: ${task.problem || "in error"}; ${LEFT_RUNNING}`,
     );
   }
+}
+
+/** Whether it may be better in a moment: nobody answers, or who answers waits to lead. */
+function isAway(error: unknown): error is Error {
+  return error instanceof DashboardUnreachableError ||
+    (error instanceof DashboardError && error.status === UNAVAILABLE);
 }
 
 /** A task that is gone need not be done: somebody may have cancelled it. */

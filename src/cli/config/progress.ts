@@ -31,7 +31,7 @@ const STANDARD_ERROR: ProgressPlace = {
 /** One bar; `using progress = new Progress()` takes it away at the end. */
 export class Progress implements Disposable {
   readonly #place: ProgressPlace;
-  #lastLineMs = -Infinity;
+  #lastLineMs = performance.now();
 
   /** Shows nothing yet. */
   constructor(place: ProgressPlace = STANDARD_ERROR) {
