@@ -20,11 +20,13 @@ import cluster from "./page/cluster.js" with { type: "text" };
 import colour from "./page/colour.js" with { type: "text" };
 import elements from "./page/elements.js" with { type: "text" };
 import format from "./page/format.js" with { type: "text" };
+import dialogCss from "./page/dialog.css" with { type: "text" };
 import groupActions from "./page/group_actions.js" with { type: "text" };
 import groups from "./page/groups.js" with { type: "text" };
 import html from "./page/html.js" with { type: "text" };
 import htm from "./page/htm.js" with { type: "text" };
 import icon from "./page/icon.svg" with { type: "text" };
+import listsCss from "./page/lists.css" with { type: "text" };
 import login from "./page/login.js" with { type: "text" };
 import migrations from "./page/migrations.js" with { type: "text" };
 import modal from "./page/modal.js" with { type: "text" };
@@ -37,7 +39,10 @@ import preactHooks from "./page/preact_hooks.js" with { type: "text" };
 import proxies from "./page/proxies.js" with { type: "text" };
 import slotActions from "./page/slot_actions.js" with { type: "text" };
 import slotMap from "./page/slot_map.js" with { type: "text" };
+import slotPainting from "./page/slot_painting.js" with { type: "text" };
 import slots from "./page/slots.js" with { type: "text" };
+import slotsCss from "./page/slots.css" with { type: "text" };
+import themeCss from "./page/theme.css" with { type: "text" };
 import theme from "./page/theme.js" with { type: "text" };
 import uplotCss from "./page/uplot.css" with { type: "text" };
 import uplot from "./page/uplot.js" with { type: "text" };
@@ -61,6 +66,7 @@ const FILES: Readonly<Record<string, string>> = {
   "chart.js": chart,
   "cluster.js": cluster,
   "colour.js": colour,
+  "dialog.css": dialogCss,
   "elements.js": elements,
   "format.js": format,
   "group_actions.js": groupActions,
@@ -68,6 +74,7 @@ const FILES: Readonly<Record<string, string>> = {
   "html.js": html,
   "htm.js": htm,
   "icon.svg": icon,
+  "lists.css": listsCss,
   "login.js": login,
   "migrations.js": migrations,
   "modal.js": modal,
@@ -79,7 +86,10 @@ const FILES: Readonly<Record<string, string>> = {
   "proxies.js": proxies,
   "slot_actions.js": slotActions,
   "slot_map.js": slotMap,
+  "slot_painting.js": slotPainting,
+  "slots.css": slotsCss,
   "slots.js": slots,
+  "theme.css": themeCss,
   "theme.js": theme,
   "uplot.css": uplotCss,
   "uplot.js": uplot,

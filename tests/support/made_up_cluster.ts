@@ -41,11 +41,7 @@ function server(group: number, place: number, second: number): ServerView {
     addr: `10.0.${group}.${place + 1}:6379`,
     type: isMaster ? "master" : group === 12 && place === 2 ? "offline" : "slave",
     is_reachable: !isDown,
-    problem: isDown
-      ? "connection refused"
-      : hasBrokenLink
-      ? "its link to the master is down"
-      : "",
+    problem: isDown ? "connection refused" : hasBrokenLink ? "its link to the master is down" : "",
     down_seconds: isDown ? 90 + second : 0,
     role: known(isMaster ? "master" : "slave"),
     version: known("7.0.15"),
@@ -182,7 +178,8 @@ export function madeUpCluster(second: number): ClusterView {
   const masters = all.map(({ servers }) => servers[0]!);
   const sum = (values: readonly (number | null)[]) =>
     values.reduce<number>((total, value) => total + (value ?? 0), 0);
-  const step = (i: number) => second - HISTORY_STEPS + i;
+  const sessions = sum(proxies.map((each) => each.sessions));
+  const step = (i: number) => second - HISTORY_STEPS + 1 + i;
   const steps = Array.from({ length: HISTORY_STEPS }, (_, i) => i);
   const wave = (s: number) => 260_000 + 60_000 * Math.sin(s / 25) + 25_000 * chance(s, 1);
   return {
@@ -199,7 +196,7 @@ export function madeUpCluster(second: number): ClusterView {
       needs_token: false,
     },
     ops: Math.round(wave(second)),
-    sessions: sum(proxies.map(({ sessions }) => sessions)),
+    sessions,
     keys: sum(masters.map(({ keys }) => keys)),
     memory_bytes: sum(masters.map(({ memory_bytes }) => memory_bytes)),
     history: {
@@ -208,7 +205,7 @@ export function madeUpCluster(second: number): ClusterView {
       ops: steps.map((i) => Math.round(wave(step(i)))),
       p50_ms: steps.map((i) => i < 20 ? null : 0.3 + 0.1 * chance(step(i), 2)),
       p99_ms: steps.map((i) => i < 20 ? null : 1 + 0.8 * chance(step(i), 3)),
-      sessions: steps.map((i) => 6_900 + Math.round(200 * Math.sin(step(i) / 40))),
+      sessions: steps.map((i) => sessions + Math.round(200 * Math.sin((step(i) - second) / 40))),
     },
     groups: all,
     slots: {

@@ -82,6 +82,8 @@ function ActionDialog({ action, preset, view, onClose }) {
     action.problem?.(values, view) ?? "";
   const words = wrong === "" || action.fields === undefined ? action.words(values, view) : [];
 
+  const filled = { values, view, isDisabled: state === "sending", onChange: setValues };
+
   async function carryOut() {
     setState("sending");
     setRefusal(null);
@@ -107,25 +109,14 @@ function ActionDialog({ action, preset, view, onClose }) {
           if (wrong === "" && state === "asking" && plan.isReady) carryOut();
         }}
       >
-        ${fields.map((field) =>
-          html`
-            <${FieldInput}
-              key=${field.name}
-              field=${field}
-              value=${values[field.name]}
-              view=${view}
-              isDisabled=${state === "sending"}
-              onChange=${(/** @type {string | boolean} */ value) =>
-                setValues({ ...values, [field.name]: value })}
-            />
-          `
-        )}
+        <${Fields} ...${filled} fields=${fields.filter((field) => !field.afterRefusal)} />
         <div class="words">
           ${wrong === "" ? null : html`<p class="wrong">${wrong}</p>`}
           ${words.map((sentence) => html`<p>${sentence}</p>`)}
         </div>
         <${Plan} action=${action} plan=${plan} />
         <${RefusalText} refusal=${refusal} />
+        <${Fields} ...${filled} fields=${fields.filter((field) => field.afterRefusal)} />
         <div class="buttons">
           ${state === "sending"
             ? html`<span class="busy">waiting for the dashboard and its proxies …</span>`
@@ -216,6 +207,36 @@ function RefusalText({ refusal }) {
         <a href=${`http://${leader}/admin`} rel="noreferrer">Go to ${leader}</a>
       `}
     </p>
+  `;
+}
+
+/**
+ * @param {{
+ *   fields: readonly Field[],
+ *   values: Values,
+ *   view: ClusterView,
+ *   isDisabled: boolean,
+ *   onChange: (values: Values) => void,
+ * }} props
+ */
+function Fields({ fields, values, view, isDisabled, onChange }) {
+  if (fields.length === 0) return null;
+  return html`
+    <div class="fields">
+      ${fields.map((field) =>
+        html`
+          <${FieldInput}
+            key=${field.name}
+            field=${field}
+            value=${values[field.name]}
+            view=${view}
+            isDisabled=${isDisabled}
+            onChange=${(/** @type {string | boolean} */ value) =>
+              onChange({ ...values, [field.name]: value })}
+          />
+        `
+      )}
+    </div>
   `;
 }
 

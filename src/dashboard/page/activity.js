@@ -58,8 +58,9 @@ function UnderWay({ view: { change, at } }) {
           ${change.waiting_for.map(({ proxy_id, reason }) =>
             html`
               <li key=${proxy_id}>
-                <${Badge} tone="busy">${proxy_id}</${Badge}>${" "}
-                ${reason === "" ? "has not confirmed yet" : reason}
+                <${Badge} tone="busy">
+                  ${proxy_id}: ${reason === "" ? "has not confirmed yet" : reason}
+                </${Badge}>
               </li>
             `
           )}

@@ -20,7 +20,7 @@ import { Notes } from "./modal.js";
 import { Overview } from "./overview.js";
 import { Proxies } from "./proxies.js";
 import { Slots } from "./slots.js";
-import { currentTheme, onTheme, switchTheme } from "./theme.js";
+import { switchTheme, useTheme } from "./theme.js";
 
 /** @import { ChangeView, ClusterView } from "../../api/cluster_view.ts" */
 /** @import { Picture } from "./cluster.js" */
@@ -128,8 +128,7 @@ function Tabs({ shown }) {
 }
 
 function ThemeButton() {
-  const [theme, setTheme] = useState(currentTheme);
-  useEffect(() => onTheme(() => setTheme(currentTheme())), []);
+  const theme = useTheme();
   const other = theme === "dark" ? "light" : "dark";
   const sign = theme === "dark"
     ? "M12 4V2M12 22v-2M4 12H2M22 12h-2M6 6 4.6 4.6M19.4 19.4 18 18M18 6l1.4-1.4M4.6 19.4 6 18" +
@@ -171,7 +170,11 @@ function StatusLine({ picture }) {
   if (view.dead_fences.length > 0) {
     return html`
       <div class="status bad" role="alert">
-        <span><b>No change can be made.</b> ${concernsOf(view)[0]?.text}.</span>
+        <span>
+          <b>No change can be made:</b>${" "}
+          ${counted(view.dead_fences.length, "proxy", "proxies")} did not stop cleanly${" "}
+          (${view.dead_fences.join(", ")}).
+        </span>
         <button type="button" onClick=${() => ask("remove_fences")}>Remove fences …</button>
       </div>
     `;
@@ -213,7 +216,7 @@ function OutOfReach({ picture: { view, problem, problemSince, leader } }) {
   return html`
     <div class="status bad" role="alert">
       <span>
-        <b>The dashboard does not tell.</b> ${problem}, for ${since} now.${" "}
+        <b>No news from the dashboard:</b> ${problem}, for ${since} now.${" "}
         ${view === null ? "" : `What you see is from ${clock(view.at)}.`}
       </span>
       ${leader === "" ? null : html`<a href=${`http://${leader}/admin`}>Go to ${leader}</a>`}

@@ -5,9 +5,9 @@
  */
 
 /// <reference lib="dom" />
-import { useEffect, useLayoutEffect, useRef, useState } from "./preact_hooks.js";
+import { useEffect, useLayoutEffect, useRef } from "./preact_hooks.js";
 import { html } from "./html.js";
-import { currentTheme, onTheme } from "./theme.js";
+import { themeColour, useTheme } from "./theme.js";
 // @ts-types="npm:uplot@1.6.32"
 import uPlot from "./uplot.js";
 
@@ -23,6 +23,25 @@ import uPlot from "./uplot.js";
 
 const HEIGHT_PX = 180;
 const AXIS_WIDTH_PX = 62;
+/** Steps between two times on the axis, in seconds. */
+const TIME_STEPS_S = [
+  1,
+  2,
+  5,
+  10,
+  15,
+  30,
+  60,
+  120,
+  300,
+  600,
+  900,
+  1800,
+  3600,
+  7200,
+  21_600,
+  86_400,
+];
 const FONT = "11px system-ui, sans-serif";
 /** Before it is known how wide it may be. */
 const FIRST_WIDTH_PX = 300;
@@ -78,12 +97,6 @@ export function Chart({ title, at, lines, format }) {
   `;
 }
 
-function useTheme() {
-  const [theme, setTheme] = useState(currentTheme);
-  useEffect(() => onTheme(() => setTheme(currentTheme())), []);
-  return theme;
-}
-
 /**
  * @param {readonly number[]} at
  * @param {readonly Line[]} lines
@@ -101,12 +114,10 @@ function tableOf(at, lines) {
  * @returns {uPlot.Options}
  */
 function optionsOf(element, width, lines, format) {
-  const style = getComputedStyle(element);
-  const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
   const axis = {
-    stroke: colour("--muted"),
+    stroke: themeColour("--muted"),
     font: FONT,
-    grid: { stroke: colour("--grid"), width: 1 },
+    grid: { stroke: themeColour("--grid"), width: 1 },
     ticks: { show: false },
   };
   return {
@@ -114,10 +125,17 @@ function optionsOf(element, width, lines, format) {
     height: HEIGHT_PX,
     legend: { show: false },
     cursor: { sync: { key: "overview" }, drag: { x: false, y: false } },
-    padding: [8, 8, 0, 0],
+    padding: [8, 16, 0, 0],
     scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
-      { ...axis, space: 70, size: 28, values: (_plot, ticks) => ticks.map(timeOfDay) },
+      {
+        ...axis,
+        space: 64,
+        size: 28,
+        incrs: TIME_STEPS_S,
+        values: (_plot, ticks, _axis, _space, stepS) =>
+          ticks.map((tick) => timeOfDay(tick).slice(0, stepS < 60 ? 8 : 5)),
+      },
       {
         ...axis,
         size: AXIS_WIDTH_PX,
@@ -128,10 +146,10 @@ function optionsOf(element, width, lines, format) {
       {},
       ...lines.map((line) => ({
         label: line.label,
-        stroke: colour(line.colour),
+        stroke: themeColour(line.colour),
         width: 1.75,
         ...line.isFilled
-          ? { fill: `color-mix(in srgb, ${colour(line.colour)} 16%, transparent)` }
+          ? { fill: `color-mix(in srgb, ${themeColour(line.colour)} 16%, transparent)` }
           : {},
         points: { show: false },
       })),

@@ -43,6 +43,8 @@ export function LoginDialog({ onClose }) {
           Changes to this cluster need the token that its dashboard was given as${" "}
           <code>dashboard_token</code>. It is kept until this tab is closed.
         </p>
+        <input class="sr-only" name="username" autocomplete="username" value="dashboard" readonly
+          tabindex="-1" aria-hidden="true" />
         <label class="field">
           <span>Token</span>
           <input

@@ -85,7 +85,7 @@ function Row({ task, now }) {
   return html`
     <tr>
       <th scope="row">
-        <b>${slot_id}</b>
+        <b>Slot ${slot_id}</b>
         ${problem === "" ? null : html`
           <span class="problem">
             ${problem}${task.problem_since === null

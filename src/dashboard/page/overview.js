@@ -8,7 +8,7 @@ import { ask } from "./action_dialog.js";
 import { concernsOf } from "./attention.js";
 import { Chart } from "./chart.js";
 import { Badge, Empty } from "./elements.js";
-import { ago, bytes, counted, duration, millis, short, whole } from "./format.js";
+import { ago, bytes, counted, duration, millis, short, UNKNOWN, whole } from "./format.js";
 import { html } from "./html.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
@@ -81,33 +81,39 @@ function Tiles({ view }) {
         value=${millis(view.history.p99_ms.at(-1))}
         of=${`p50 ${millis(view.history.p50_ms.at(-1))}`}
       />
-      <${Tile} label="Keys" value=${short(view.keys)} of=${`${whole(view.keys)} on masters`} />
+      <${Tile} label="Keys" value=${short(view.keys)} of="on masters" />
       <${Tile}
         label="Memory"
         value=${bytes(view.memory_bytes)}
         of=${limit > 0 ? `of ${bytes(limit)} on masters` : "on masters"}
       />
-      <${Tile} label="Connections" value=${whole(view.sessions)} of="clients of all proxies" />
+      <${Tile} label="Connections" value=${whole(view.sessions)} of="clients" />
       <${Tile}
         label="Slots served"
-        value=${whole(served.length)}
-        of=${migrating === 0 ? "of 1024" : `of 1024, ${migrating} migrating`}
+        value=${`${served.length}/1024`}
+        of=${migrating === 0 ? "none migrating" : `${migrating} migrating`}
         href="#slots"
       />
       <${Tile}
-        label="Servers"
+        label="Servers up"
         value=${`${reachable.length}/${servers.length}`}
-        of=${`reachable, in ${counted(view.groups.length, "group")}`}
+        of=${`in ${counted(view.groups.length, "group")}`}
         href="#groups"
       />
       <${Tile}
-        label="Proxies"
+        label="Proxies online"
         value=${`${online.length}/${view.proxies.length}`}
-        of="online"
+        of=${`version ${versionsOf(view)}`}
         href="#proxies"
       />
     </section>
   `;
+}
+
+/** @param {ClusterView} view */
+function versionsOf({ proxies }) {
+  const versions = new Set(proxies.map(({ version }) => version).filter((each) => each !== null));
+  return versions.size === 0 ? UNKNOWN : [...versions].sort().join(", ");
 }
 
 /** @param {{ label: string, value: string, of: string, href?: string }} props */

@@ -13,6 +13,8 @@ import { counted, slotRange } from "./format.js";
 const SLOT_MAX = 1023;
 /** Longest pause between two moves that can be asked for, in milliseconds. */
 const DELAY_MAX_MS = 600_000;
+/** Most owners of a range that are named. */
+const OWNERS_MAX = 4;
 
 /**
  * A move of a plan, as `POST /api/rebalance` tells it.
@@ -35,7 +37,7 @@ const GROUP_FIELD = {
 /** @type {Field} */
 const DELAY_FIELD = {
   name: "delay",
-  label: "Pause between two moves, in ms",
+  label: "Pause between moves (ms)",
   kind: "number",
   least: 0,
   most: DELAY_MAX_MS,
@@ -278,6 +280,8 @@ function ownersOf({ slots }, from, to) {
   const parts = [...counts].map(([owner, count]) =>
     `${owner < 0 ? "no group" : `group ${owner}`} (${counted(count, "slot")})`
   );
+  const others = parts.splice(OWNERS_MAX);
+  if (others.length > 0) parts.push(`${counted(others.length, "other group")}`);
   return parts.length < 2 ? parts.join("") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`;
 }
 

@@ -11,10 +11,11 @@ import { loadColour, ownerColour } from "./colour.js";
 import { Bar, Empty, Switch, Unchanged } from "./elements.js";
 import { counted, short, slotRange, whole } from "./format.js";
 import { html } from "./html.js";
-import { SLOT_COUNT, SlotMap } from "./slot_map.js";
+import { SlotMap } from "./slot_map.js";
+import { SLOT_COUNT } from "./slot_painting.js";
 
 /** @import { ClusterView, SlotsView } from "../../api/cluster_view.ts" */
-/** @import { Range, Shade } from "./slot_map.js" */
+/** @import { Range, Shade } from "./slot_painting.js" */
 
 /** What the letters of `SlotsView.status` stand for. */
 const STATUS_WORDS = /** @type {Readonly<Record<string, string>>} */ ({
@@ -58,11 +59,14 @@ export function Slots({ view }) {
         </div>
       </div>
       <section class="card">
-        <p class="told" id="slot-told" aria-live="polite">
-          ${pointed === null ? tellRange(slots, chosen) : tellSlot(view, pointed)}
-          ${chosen === null ? null : html`
-            <button type="button" onClick=${() => setChosen(null)}>Clear</button>
-          `}
+        <p class="sr-only" id="slot-heard" aria-live="polite">
+          ${pointed === null ? hearRange(chosen) : hearSlot(slots, pointed)}
+        </p>
+        <p class="told">
+          <span>${pointed === null ? tellRange(slots, chosen) : tellSlot(view, pointed)}</span>
+          ${chosen === null
+            ? null
+            : html`<button type="button" onClick=${() => setChosen(null)}>Clear</button>`}
         </p>
         <${SlotMap}
           slots=${slots}
@@ -125,6 +129,21 @@ function tellRange(slots, chosen) {
     ${owners.size === 1 ? ownerName([...owners][0] ?? -1) : `${owners.size} owners`},${" "}
     ${whole(ops)} requests/s
   `;
+}
+
+/**
+ * What is read out: what changes every second would never let it end.
+ *
+ * @param {SlotsView} slots
+ * @param {number} slot
+ */
+function hearSlot({ group, status }, slot) {
+  return `slot ${slot}, ${ownerName(group[slot] ?? -1)}, ${STATUS_WORDS[status[slot] ?? "-"]}`;
+}
+
+/** @param {Range | null} chosen */
+function hearRange(chosen) {
+  return chosen === null ? "" : `chosen: ${slotRange(chosen.from, chosen.to)}`;
 }
 
 /** @param {number} group */

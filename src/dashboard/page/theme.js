@@ -5,6 +5,7 @@
  */
 
 /// <reference lib="dom" />
+import { useEffect, useState } from "./preact_hooks.js";
 
 /** @typedef {"dark" | "light"} Theme */
 
@@ -13,6 +14,8 @@ const THEME_KEY = "codis-proxy.theme";
 /** @type {Set<() => void>} */
 const listeners = new Set();
 const system = matchMedia("(prefers-color-scheme: dark)");
+/** Nothing to be seen: style sheets only tell of colours that an element has. */
+const probe = document.createElement("i");
 /** @type {Theme | null} */
 let chosen = readChoice();
 
@@ -35,14 +38,25 @@ export function switchTheme() {
 }
 
 /**
- * Calls back whenever the theme in force changes.
+ * A colour of the style sheet in the theme in force, as a canvas takes it.
  *
- * @param {() => void} listener
- * @returns {() => void} Ends that.
+ * @param {string} name `--muted`
  */
-export function onTheme(listener) {
-  listeners.add(listener);
-  return () => void listeners.delete(listener);
+export function themeColour(name) {
+  if (!probe.isConnected) document.documentElement.append(probe);
+  probe.style.color = `var(${name})`;
+  return getComputedStyle(probe).color;
+}
+
+/** The theme in force; draws again when it changes. */
+export function useTheme() {
+  const [theme, setTheme] = useState(currentTheme);
+  useEffect(() => {
+    const show = () => setTheme(currentTheme());
+    listeners.add(show);
+    return () => void listeners.delete(show);
+  }, []);
+  return theme;
 }
 
 function show() {
