@@ -36,7 +36,8 @@ function ${name}_at
             set place (math $place + 1)
         end
     end
-    test (string join ' ' $path) = "$argv[1]"; or return 1
+    set -l here (string join ' ' $path)
+    test "$here" = "$argv[1]"; or return 1
     test (count $argv) -lt 2; or test $place -eq $argv[2]
 end
 

@@ -73,7 +73,7 @@ function bar(done: number, total: number): string {
 
 function columns(): number {
   try {
-    return Deno.consoleSize().columns;
+    return Deno.consoleSize().columns || COLUMNS;
   } catch {
     return COLUMNS;
   }
