@@ -17,6 +17,7 @@ const PROGRAMS = [
   "redis-server",
   "redis-cli",
   "redis-benchmark",
+  "chromium",
   "sh",
   "bash",
   "cat",

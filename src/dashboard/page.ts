@@ -40,6 +40,7 @@ import proxies from "./page/proxies.js" with { type: "text" };
 import slotActions from "./page/slot_actions.js" with { type: "text" };
 import slotMap from "./page/slot_map.js" with { type: "text" };
 import slotPainting from "./page/slot_painting.js" with { type: "text" };
+import slotRuns from "./page/slot_runs.js" with { type: "text" };
 import slots from "./page/slots.js" with { type: "text" };
 import slotsCss from "./page/slots.css" with { type: "text" };
 import themeCss from "./page/theme.css" with { type: "text" };
@@ -87,6 +88,7 @@ const FILES: Readonly<Record<string, string>> = {
   "slot_actions.js": slotActions,
   "slot_map.js": slotMap,
   "slot_painting.js": slotPainting,
+  "slot_runs.js": slotRuns,
   "slots.css": slotsCss,
   "slots.js": slots,
   "theme.css": themeCss,
@@ -132,7 +134,7 @@ interface ServedFile {
 
 /** Every path that has content. */
 const SERVED: ReadonlyMap<string, ServedFile> = new Map([
-  ["/admin", servedFile("page.html", pageHtml)],
+  ["/admin", servedFile("page.html", withModules(pageHtml))],
   ...Object.entries(FILES).map(([name, content]): [string, ServedFile] => [
     `/admin/${name}`,
     servedFile(name, content),
@@ -179,6 +181,13 @@ function asServed(module: string): string {
   return module
     .replace('from"preact"', 'from"./preact.js"')
     .replace(/\n\/\/# sourceMappingURL=.*/, "");
+}
+
+/** Names all modules at once, so that a browser need not find them one behind the other. */
+function withModules(page: string): string {
+  const names = Object.keys(FILES).filter((name) => name.endsWith(".js"));
+  const links = names.map((name) => `<link rel="modulepreload" href="admin/${name}">`);
+  return page.replace("<!-- modules -->", links.join("\n    "));
 }
 
 function servedFile(name: string, text: string): ServedFile {

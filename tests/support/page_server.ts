@@ -28,7 +28,7 @@ export interface Answer {
 export class PageServer implements AsyncDisposable {
   /** Where it is, without a slash at the end. */
   readonly url: string;
-  /** What was asked for, in order. */
+  /** What was asked for and not yet taken, in order. */
   readonly asked: AskedFor[] = [];
   /** Every address that was asked, with its query. */
   readonly addresses: string[] = [];
@@ -38,12 +38,14 @@ export class PageServer implements AsyncDisposable {
   token: string | null = null;
   /** Makes the view something else. */
   edit: (view: ClusterView) => ClusterView = (view) => view;
-  /** How the next views are answered; null: with a view. */
+  /** How the page is answered when it asks for the view; null: with it. */
   refusal: Answer | null = null;
   /** Whether whoever asks is cut off. */
   isDown = false;
-  /** The second that the cluster is in; goes on by itself. */
+  /** The second that the cluster is in. */
   second = 0;
+  /** Whether time goes on there. */
+  isRunning = true;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #timer: ReturnType<typeof setInterval>;
 
@@ -53,7 +55,9 @@ export class PageServer implements AsyncDisposable {
       (request) => this.#answer(request),
     );
     this.url = `http://127.0.0.1:${this.#server.addr.port}`;
-    this.#timer = setInterval(() => this.second++, 1000);
+    this.#timer = setInterval(() => {
+      if (this.isRunning) this.second++;
+    }, 1000);
   }
 
   /** The view as it is served now. */
@@ -61,6 +65,11 @@ export class PageServer implements AsyncDisposable {
     const view = madeUpCluster(this.second);
     const dashboard = { ...view.dashboard, needs_token: this.token !== null };
     return this.edit({ ...view, dashboard });
+  }
+
+  /** What was asked for since this was last looked at. */
+  takeAsked(): AskedFor[] {
+    return this.asked.splice(0);
   }
 
   async #answer(request: Request): Promise<Response> {

@@ -202,7 +202,7 @@ function RefusalText({ refusal }) {
   const { message, field, rule, leader } = refusal;
   return html`
     <p class="problem" role="alert">
-      ${message}${field === "" || rule === "" ? "" : ` (${field}: ${rule})`}
+      ${message}${field === "" || rule === "" ? "" : ` (${field}: ${rule})`}${" "}
       ${leader === "" ? null : html`
         <a href=${`http://${leader}/admin`} rel="noreferrer">Go to ${leader}</a>
       `}

@@ -74,6 +74,9 @@ function slotConcerns({ slots }) {
 function serverConcerns({ groups }) {
   /** @type {Concern[]} */
   const concerns = [];
+  if (groups.length === 0) {
+    concerns.push({ tone: "bad", text: "There is no group of servers yet", place: "groups" });
+  }
   for (const group of groups) {
     if (group.slots > 0 && !group.servers.some(({ type }) => type === "master")) {
       const text = `Group ${group.id} owns ${counted(group.slots, "slot")} and has no master`;

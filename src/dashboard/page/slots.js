@@ -12,7 +12,7 @@ import { Bar, Empty, Switch, Unchanged } from "./elements.js";
 import { counted, short, slotRange, whole } from "./format.js";
 import { html } from "./html.js";
 import { SlotMap } from "./slot_map.js";
-import { SLOT_COUNT } from "./slot_painting.js";
+import { runsOf } from "./slot_runs.js";
 
 /** @import { ClusterView, SlotsView } from "../../api/cluster_view.ts" */
 /** @import { Range, Shade } from "./slot_painting.js" */
@@ -180,7 +180,7 @@ function OwnerLegend({ view: { groups }, group, onGroup }) {
 
 /** @param {{ slots: SlotsView }} props */
 function LoadLegend({ slots: { ops } }) {
-  const most = Math.max(...ops);
+  const most = Math.max(0, ...ops);
   return html`
     <div class="scale" aria-label="Scale of loads, in requests per second">
       ${SCALE_STEPS.map((share) =>
@@ -207,33 +207,9 @@ function StatusLegend() {
   `;
 }
 
-/**
- * @typedef {Range & { readonly group: number, readonly status: string, readonly ops: number }} Run
- */
-
-/**
- * Neighbours with the same owner and status, put together.
- *
- * @param {SlotsView} slots
- * @returns {readonly Run[]}
- */
-export function runsOf({ group, status, from, ops }) {
-  /** @type {Run[]} */
-  const runs = [];
-  for (let slot = 0; slot < SLOT_COUNT; slot++) {
-    const last = runs.at(-1);
-    const own = { group: group[slot] ?? -1, status: status[slot] ?? "-", ops: ops[slot] ?? 0 };
-    const isSame = last !== undefined && last.group === own.group && last.status === own.status &&
-      from[slot] === from[last.from];
-    if (isSame) runs[runs.length - 1] = { ...last, to: slot, ops: last.ops + own.ops };
-    else runs.push({ from: slot, to: slot, ...own });
-  }
-  return runs;
-}
-
 /** @param {{ slots: SlotsView, onChoose: (range: Range) => void }} props */
 function Ranges({ slots, onChoose }) {
-  const runs = runsOf(slots).map(({ from, to, group, status }) => ({ from, to, group, status }));
+  const runs = runsOf(slots);
   return html`
     <section class="card ranges">
       <h2>Ranges</h2>
