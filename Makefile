@@ -7,7 +7,7 @@ run: ## start two redis-servers and a proxy on port 9000; Ctrl-C ends all
 	@sh deploy/setup.sh redis-server -- deno task demo
 
 test: ## run the whole test suite
-	@sh deploy/setup.sh redis-server redis-benchmark java zookeeper etcd -- deno task test $(ARGS)
+	@sh deploy/setup.sh redis-server redis-benchmark java zookeeper etcd chromium -- deno task test $(ARGS)
 
 bench: ## measure redis-server, twemproxy and the proxy side by side
 	@sh deploy/setup.sh redis-server redis-benchmark nutcracker -- deno task bench $(ARGS)

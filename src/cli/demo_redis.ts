@@ -102,7 +102,7 @@ function spawn(args: string[]): Deno.ChildProcess {
 }
 
 /** Resolves to whether the server got ready; reads on until its output ends, or it would block. */
-function drainUntilReady(stdout: ReadableStream<Uint8Array>): Promise<boolean> {
+function drainUntilReady(stdout: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const drain = async () => {
     let text = "";

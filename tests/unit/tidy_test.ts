@@ -50,6 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [
     "base",
+    "hash",
     "io",
     "model",
     "config",
@@ -84,7 +85,7 @@ function sourceFiles(): SourceFile[] {
       const path = `${prefix}${entry.name}`;
       if (entry.isDirectory) {
         walk(new URL(`${entry.name}/`, folder), room || entry.name, `${path}/`);
-      } else if (/\.tsx?$/.test(entry.name) && !entry.name.endsWith(".d.ts")) {
+      } else if (/\.(tsx?|js)$/.test(entry.name) && !entry.name.endsWith(".d.ts")) {
         files.push({ room, path, text: Deno.readTextFileSync(new URL(entry.name, folder)) });
       }
     }
@@ -131,7 +132,7 @@ Deno.test("every file opens with what it is, and none is longer than it may be",
 
 Deno.test("files are snake_case nouns, and none is a junk drawer", () => {
   const wrong = FILES.map(({ path }) => path).filter((path) => {
-    const name = path.split("/").at(-1)!.replace(/\.tsx?$/, "");
+    const name = path.split("/").at(-1)!.replace(/\.(tsx?|js)$/, "");
     return !/^[a-z0-9]+(_[a-z0-9]+)*$/.test(name) ||
       /(^|_)(util|utils|helper|helpers|common|manager|misc|index)(_|$)/.test(name);
   });

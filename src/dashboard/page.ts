@@ -1,0 +1,202 @@
+/**
+ * Serves the dashboard's web page: the files of `page/`, and nothing else.
+ *
+ * They are modules that a browser runs as they stand, part of the program through text imports, so
+ * that there is no build step and nothing to load from elsewhere. Preact, htm and uPlot are their
+ * packages' own files; `deno.json` maps the names `page/` imports them by to their versions.
+ *
+ * @module
+ */
+
+import { crc32 } from "../hash/crc32.ts";
+import actionDialog from "./page/action_dialog.js" with { type: "text" };
+import actions from "./page/actions.js" with { type: "text" };
+import activity from "./page/activity.js" with { type: "text" };
+import api from "./page/api.js" with { type: "text" };
+import app from "./page/app.js" with { type: "text" };
+import attention from "./page/attention.js" with { type: "text" };
+import chart from "./page/chart.js" with { type: "text" };
+import cluster from "./page/cluster.js" with { type: "text" };
+import colour from "./page/colour.js" with { type: "text" };
+import elements from "./page/elements.js" with { type: "text" };
+import format from "./page/format.js" with { type: "text" };
+import dialogCss from "./page/dialog.css" with { type: "text" };
+import groupActions from "./page/group_actions.js" with { type: "text" };
+import groups from "./page/groups.js" with { type: "text" };
+import html from "./page/html.js" with { type: "text" };
+import htm from "./page/htm.js" with { type: "text" };
+import icon from "./page/icon.svg" with { type: "text" };
+import listsCss from "./page/lists.css" with { type: "text" };
+import login from "./page/login.js" with { type: "text" };
+import migrations from "./page/migrations.js" with { type: "text" };
+import modal from "./page/modal.js" with { type: "text" };
+import overview from "./page/overview.js" with { type: "text" };
+import pageCss from "./page/page.css" with { type: "text" };
+import pageHtml from "./page/page.html" with { type: "text" };
+import pageJs from "./page/page.js" with { type: "text" };
+import preact from "./page/preact.js" with { type: "text" };
+import preactHooks from "./page/preact_hooks.js" with { type: "text" };
+import proxies from "./page/proxies.js" with { type: "text" };
+import slotActions from "./page/slot_actions.js" with { type: "text" };
+import slotMap from "./page/slot_map.js" with { type: "text" };
+import slotPainting from "./page/slot_painting.js" with { type: "text" };
+import slotRuns from "./page/slot_runs.js" with { type: "text" };
+import slots from "./page/slots.js" with { type: "text" };
+import slotsCss from "./page/slots.css" with { type: "text" };
+import themeCss from "./page/theme.css" with { type: "text" };
+import theme from "./page/theme.js" with { type: "text" };
+import uplotCss from "./page/uplot.css" with { type: "text" };
+import uplot from "./page/uplot.js" with { type: "text" };
+import viewsCss from "./page/views.css" with { type: "text" };
+
+const CONTENT_TYPES = {
+  css: "text/css; charset=utf-8",
+  html: "text/html; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  svg: "image/svg+xml",
+} as const;
+
+/** What is served under `/admin/`, by name. */
+const FILES: Readonly<Record<string, string>> = {
+  "action_dialog.js": actionDialog,
+  "actions.js": actions,
+  "activity.js": activity,
+  "api.js": api,
+  "app.js": app,
+  "attention.js": attention,
+  "chart.js": chart,
+  "cluster.js": cluster,
+  "colour.js": colour,
+  "dialog.css": dialogCss,
+  "elements.js": elements,
+  "format.js": format,
+  "group_actions.js": groupActions,
+  "groups.js": groups,
+  "html.js": html,
+  "htm.js": htm,
+  "icon.svg": icon,
+  "lists.css": listsCss,
+  "login.js": login,
+  "migrations.js": migrations,
+  "modal.js": modal,
+  "overview.js": overview,
+  "page.css": pageCss,
+  "page.js": pageJs,
+  "preact.js": asServed(preact),
+  "preact_hooks.js": asServed(preactHooks),
+  "proxies.js": proxies,
+  "slot_actions.js": slotActions,
+  "slot_map.js": slotMap,
+  "slot_painting.js": slotPainting,
+  "slot_runs.js": slotRuns,
+  "slots.css": slotsCss,
+  "slots.js": slots,
+  "theme.css": themeCss,
+  "theme.js": theme,
+  "uplot.css": uplotCss,
+  "uplot.js": uplot,
+  "views.css": viewsCss,
+};
+
+/** Where old addresses lead: Codis 2.0's start page and its grid of slots. */
+const REDIRECTS: Readonly<Record<string, string>> = {
+  "/": "admin",
+  "/admin/": "../admin",
+  "/slots": "admin#slots",
+};
+
+/**
+ * Nothing but our own files is run or loaded; no script may turn text into markup, and no other
+ * site may frame the page.
+ */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "object-src 'none'",
+  "require-trusted-types-for 'script'",
+].join("; ");
+
+const HEADERS = {
+  "cache-control": "no-cache",
+  "content-security-policy": CONTENT_SECURITY_POLICY,
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+};
+
+interface ServedFile {
+  readonly content: Uint8Array<ArrayBuffer>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly etag: string;
+}
+
+/** Every path that has content. */
+const SERVED: ReadonlyMap<string, ServedFile> = new Map([
+  ["/admin", servedFile("page.html", withModules(pageHtml))],
+  ...Object.entries(FILES).map(([name, content]): [string, ServedFile] => [
+    `/admin/${name}`,
+    servedFile(name, content),
+  ]),
+]);
+
+/**
+ * Answers a request for the page or one of its files.
+ *
+ * @returns `undefined` when the path is none of the page's.
+ */
+export function pageResponse(request: Request): Response | undefined {
+  const { pathname } = new URL(request.url);
+  const target = Object.hasOwn(REDIRECTS, pathname) ? REDIRECTS[pathname] : undefined;
+  const file = SERVED.get(pathname);
+  if (target === undefined && file === undefined) return undefined;
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return Response.json({ error: `${pathname} takes GET and HEAD, not ${request.method}` }, {
+      status: 405,
+      headers: { allow: "GET, HEAD" },
+    });
+  }
+  if (file === undefined) {
+    // A relative target stays right behind a reverse proxy that serves us below a path of its own.
+    return new Response(null, { status: 302, headers: { ...HEADERS, location: target! } });
+  }
+  if (isFresh(request, file.etag)) {
+    return new Response(null, { status: 304, headers: { ...HEADERS, etag: file.etag } });
+  }
+  return new Response(request.method === "HEAD" ? null : file.content, { headers: file.headers });
+}
+
+/** Whether the browser has this very content; a compressed answer has made its tag a weak one. */
+function isFresh(request: Request, etag: string): boolean {
+  const known = request.headers.get("if-none-match");
+  return known !== null && known.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
+}
+
+/**
+ * A package's module as a browser takes it: packages name each other, browsers want addresses; and
+ * there is no source map to be found.
+ */
+function asServed(module: string): string {
+  return module
+    .replace('from"preact"', 'from"./preact.js"')
+    .replace(/\n\/\/# sourceMappingURL=.*/, "");
+}
+
+/** Names all modules at once, so that a browser need not find them one behind the other. */
+function withModules(page: string): string {
+  const names = Object.keys(FILES).filter((name) => name.endsWith(".js"));
+  const links = names.map((name) => `<link rel="modulepreload" href="admin/${name}">`);
+  return page.replace("<!-- modules -->", links.join("\n    "));
+}
+
+function servedFile(name: string, text: string): ServedFile {
+  const content = new TextEncoder().encode(text);
+  const etag = `"${content.length.toString(16)}-${crc32(content, 0, content.length).toString(16)}"`;
+  const extension = name.slice(name.lastIndexOf(".") + 1) as keyof typeof CONTENT_TYPES;
+  return {
+    content,
+    headers: { ...HEADERS, "content-type": CONTENT_TYPES[extension], etag },
+    etag,
+  };
+}

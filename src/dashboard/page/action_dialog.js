@@ -1,0 +1,299 @@
+/**
+ * Asks before anything is done: what to fill in, what will happen in words, and what the dashboard
+ * said when it refused.
+ *
+ *     ask ──► (log in) ──► fill in, read ──► sent ──► done, with a note
+ *                              ▲               └──► refused: its text, and another try
+ *                              └───────────────────────┘
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+import { useEffect, useRef, useState } from "./preact_hooks.js";
+import { ACTIONS, fieldProblem } from "./actions.js";
+import { currentToken, send } from "./api.js";
+import { poll } from "./cluster.js";
+import { html } from "./html.js";
+import { LoginDialog } from "./login.js";
+import { Modal, note } from "./modal.js";
+
+/** @import { ClusterView } from "../../api/cluster_view.ts" */
+/** @import { Action, Field, Values } from "./actions.js" */
+/** @import { Refusal } from "./api.js" */
+
+/** @typedef {{ action: Action, preset: Values }} Question */
+
+/** @type {(question: Question | null) => void} */
+let open = () => {};
+
+/**
+ * Asks the user about one of {@linkcode ACTIONS}, and does it when they agree.
+ *
+ * @param {string} name
+ * @param {Values} [preset] What is known already: which group, which slots.
+ */
+export function ask(name, preset = {}) {
+  const action = ACTIONS[name];
+  if (action === undefined) throw new Error(`no action is called "${name}"`);
+  open({ action, preset });
+}
+
+/**
+ * The place where questions appear.
+ *
+ * @param {{ view: ClusterView }} props
+ */
+export function Questions({ view }) {
+  const [question, setQuestion] = useState(/** @type {Question | null} */ (null));
+  const [isLoggingIn, setLoggingIn] = useState(false);
+  useEffect(() => {
+    open = (next) => {
+      setLoggingIn(next !== null && view.dashboard.needs_token && currentToken() === "");
+      setQuestion(next);
+    };
+  }, [view.dashboard.needs_token]);
+  if (question === null) return null;
+  const close = () => setQuestion(null);
+  if (isLoggingIn) {
+    return html`<${LoginDialog} onClose=${(/** @type {boolean} */ isLoggedIn) => {
+      setLoggingIn(false);
+      if (!isLoggedIn) close();
+    }} />`;
+  }
+  return html`<${ActionDialog} ...${question} view=${view} onClose=${close} />`;
+}
+
+/** @param {Question & { view: ClusterView, onClose: () => void }} props */
+function ActionDialog({ action, preset, view, onClose }) {
+  const [values, setValues] = useState(
+    /** @type {() => Values} */ (() => ({ ...action.start?.(view), ...preset })),
+  );
+  const [refusal, setRefusal] = useState(/** @type {Refusal | null} */ (null));
+  const [state, setState] = useState(/** @type {"asking" | "sending" | "login"} */ ("asking"));
+  const isOpen = useRef(true);
+  useEffect(() => () => void (isOpen.current = false), []);
+  const plan = usePreview(action, values, state === "login", () => setState("login"));
+
+  const fields = (action.fields ?? []).filter((field) =>
+    !field.afterRefusal || (refusal !== null && !refusal.wantsToken)
+  );
+  const wrong = fields.map((field) => fieldProblem(field, values[field.name])).find(Boolean) ??
+    action.problem?.(values, view) ?? "";
+  const words = wrong === "" || action.fields === undefined ? action.words(values, view) : [];
+
+  const filled = { values, view, isDisabled: state === "sending", onChange: setValues };
+
+  async function carryOut() {
+    setState("sending");
+    setRefusal(null);
+    try {
+      await send(action.request(values));
+      note("good", action.done(values));
+      poll();
+      if (isOpen.current) onClose();
+    } catch (error) {
+      const reason = /** @type {Refusal} */ (error);
+      if (!isOpen.current) return note("bad", `${action.title(values)}: ${reason.message}`);
+      setRefusal(reason);
+      setState(reason.wantsToken ? "login" : "asking");
+    }
+  }
+
+  return html`
+    <${Modal} title=${action.title(values)} onClose=${onClose}>
+      <form
+        noValidate
+        onSubmit=${(/** @type {Event} */ event) => {
+          event.preventDefault();
+          if (wrong === "" && state === "asking" && plan.isReady) carryOut();
+        }}
+      >
+        <${Fields} ...${filled} fields=${fields.filter((field) => !field.afterRefusal)} />
+        <div class="words">
+          ${wrong === "" ? null : html`<p class="wrong">${wrong}</p>`}
+          ${words.map((sentence) => html`<p>${sentence}</p>`)}
+        </div>
+        <${Plan} action=${action} plan=${plan} />
+        <${RefusalText} refusal=${refusal} />
+        <${Fields} ...${filled} fields=${fields.filter((field) => field.afterRefusal)} />
+        <div class="buttons">
+          ${state === "sending"
+            ? html`<span class="busy">waiting for the dashboard and its proxies …</span>`
+            : null}
+          <button type="button" onClick=${onClose}>
+            ${state === "sending" ? "Close, let it go on" : "Cancel"}
+          </button>
+          <button
+            type="submit"
+            class=${action.isRisky ? "primary risky" : "primary"}
+            disabled=${wrong !== "" || state === "sending" || !plan.isReady}
+          >${action.verb}</button>
+        </div>
+      </form>
+    </${Modal}>
+    ${state === "login"
+      ? html`<${LoginDialog} onClose=${(/** @type {boolean} */ isLoggedIn) => {
+        setState("asking");
+        if (isLoggedIn && refusal !== null) carryOut();
+      }} />`
+      : null}
+  `;
+}
+
+/**
+ * @typedef {object} PlanState
+ * @property {boolean} isReady Whether the action may be carried out.
+ * @property {readonly string[]} words
+ * @property {string} problem
+ */
+
+/**
+ * What the action would do, asked again whenever something else is filled in.
+ *
+ * @param {Action} action
+ * @param {Values} values
+ * @param {boolean} isPaused
+ * @param {() => void} onNoToken Called when it needs a token that is not there.
+ * @returns {PlanState}
+ */
+function usePreview({ preview }, values, isPaused, onNoToken) {
+  const [state, setState] = useState(
+    /** @type {PlanState} */ ({ isReady: preview === undefined, words: [], problem: "" }),
+  );
+  const request = preview?.request(values);
+  const question = JSON.stringify(request);
+  useEffect(() => {
+    if (preview === undefined || request === undefined || isPaused) return;
+    let isWanted = true;
+    setState({ isReady: false, words: [], problem: "" });
+    send(request).then(
+      (answer) => ({
+        isReady: !preview.isNothing(answer),
+        words: preview.words(answer),
+        problem: "",
+      }),
+      (/** @type {Refusal} */ error) => {
+        if (error.wantsToken && isWanted) onNoToken();
+        return { isReady: false, words: [], problem: error.message };
+      },
+    ).then((next) => isWanted && setState(next));
+    return () => void (isWanted = false);
+  }, [question, isPaused]);
+  return state;
+}
+
+/** @param {{ action: Action, plan: PlanState }} props */
+function Plan({ action, plan }) {
+  if (action.preview === undefined) return null;
+  if (plan.problem !== "") return html`<p class="problem" role="alert">${plan.problem}</p>`;
+  return html`
+    <ul class="plan" aria-label="Plan">
+      ${plan.words.length === 0
+        ? html`<li>working out a plan …</li>`
+        : plan.words.map((line) => html`<li>${line}</li>`)}
+    </ul>
+  `;
+}
+
+/** @param {{ refusal: Refusal | null }} props */
+function RefusalText({ refusal }) {
+  if (refusal === null) return html`<p class="problem" role="alert"></p>`;
+  const { message, field, rule, leader } = refusal;
+  return html`
+    <p class="problem" role="alert">
+      ${message}${field === "" || rule === "" ? "" : ` (${field}: ${rule})`}${" "}
+      ${leader === "" ? null : html`
+        <a href=${`http://${leader}/admin`} rel="noreferrer">Go to ${leader}</a>
+      `}
+    </p>
+  `;
+}
+
+/**
+ * @param {{
+ *   fields: readonly Field[],
+ *   values: Values,
+ *   view: ClusterView,
+ *   isDisabled: boolean,
+ *   onChange: (values: Values) => void,
+ * }} props
+ */
+function Fields({ fields, values, view, isDisabled, onChange }) {
+  if (fields.length === 0) return null;
+  return html`
+    <div class="fields">
+      ${fields.map((field) =>
+        html`
+          <${FieldInput}
+            key=${field.name}
+            field=${field}
+            value=${values[field.name]}
+            view=${view}
+            isDisabled=${isDisabled}
+            onChange=${(/** @type {string | boolean} */ value) =>
+              onChange({ ...values, [field.name]: value })}
+          />
+        `
+      )}
+    </div>
+  `;
+}
+
+/**
+ * @param {{
+ *   field: Field,
+ *   value: string | boolean | undefined,
+ *   view: ClusterView,
+ *   isDisabled: boolean,
+ *   onChange: (value: string | boolean) => void,
+ * }} props
+ */
+function FieldInput({ field, value, view, isDisabled, onChange }) {
+  const { name, label, kind, hint, least, most } = field;
+  const type = /** @param {Event} event */ (event) =>
+    onChange(/** @type {HTMLInputElement} */ (event.target).value);
+  if (kind === "box") {
+    return html`
+      <label class="box">
+        <input
+          type="checkbox"
+          name=${name}
+          checked=${value === true}
+          disabled=${isDisabled}
+          onChange=${(/** @type {Event} */ event) =>
+            onChange(/** @type {HTMLInputElement} */ (event.target).checked)}
+        />
+        <span>${label}</span>
+      </label>
+    `;
+  }
+  return html`
+    <label class="field">
+      <span>${label}</span>
+      ${kind === "choice"
+        ? html`
+          <select name=${name} value=${value} disabled=${isDisabled} onChange=${type}>
+            ${field.choices?.(view).map(([choice, text]) =>
+              html`<option key=${choice} value=${choice}>${text}</option>`
+            )}
+          </select>
+        `
+        : html`
+          <input
+            type=${kind}
+            name=${name}
+            value=${value}
+            disabled=${isDisabled}
+            min=${least}
+            max=${most}
+            step=${kind === "number" ? 1 : undefined}
+            autocomplete="off"
+            spellcheck=${false}
+            onInput=${type}
+          />
+        `}
+      ${hint === undefined ? null : html`<small>${hint}</small>`}
+    </label>
+  `;
+}

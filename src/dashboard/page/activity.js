@@ -1,0 +1,149 @@
+/**
+ * The view of what happened: changes and who confirmed them, events, and upkeep of the records.
+ *
+ * @module
+ */
+
+import { useState } from "./preact_hooks.js";
+import { ask } from "./action_dialog.js";
+import { Badge, Empty, Switch, Unchanged } from "./elements.js";
+import { ago, clock, counted, duration, millis } from "./format.js";
+import { html } from "./html.js";
+
+/** @import { ActionView, ClusterView, EventView } from "../../api/cluster_view.ts" */
+
+/** @type {Readonly<Record<EventView["level"], import("./elements.js").Tone>>} */
+const EVENT_TONES = { info: "good", warning: "warning", error: "bad" };
+
+/** @param {{ view: ClusterView }} props */
+export function Activity({ view }) {
+  return html`
+    <div class="activity">
+      <div class="view-head">
+        <h1>Activity</h1>
+        <div class="buttons">
+          <button type="button" onClick=${() => ask("action_gc")}>Delete old actions …</button>
+          <button type="button" onClick=${() => ask("remove_locks")}>Remove locks …</button>
+          <button type="button" onClick=${() => ask("remove_fences")}>Remove fences …</button>
+        </div>
+      </div>
+      <${UnderWay} view=${view} />
+      <div class="columns">
+        <section class="card">
+          <h2>Actions</h2>
+          ${view.actions.length === 0
+            ? html`<${Empty}>Proxies have not been told anything yet.</${Empty}>`
+            : html`
+              <ol class="actions">
+                ${view.actions.map((action) =>
+                  html`<${ActionItem} key=${action.name} action=${action} now=${view.at} />`
+                )}
+              </ol>
+            `}
+        </section>
+        <${Events} view=${view} />
+      </div>
+    </div>
+  `;
+}
+
+/** @param {{ view: ClusterView }} props */
+function UnderWay({ view: { change, at } }) {
+  return html`
+    <section class="card under-way" aria-live="polite">
+      <h2>Under way</h2>
+      ${change === null ? html`<${Empty}>No change is being carried out.</${Empty}>` : html`
+        <p><b>${change.summary}</b>, for ${duration((at - change.since) / 1000)}</p>
+        <ul class="waits">
+          ${change.waiting_for.map(({ proxy_id, reason }) =>
+            html`
+              <li key=${proxy_id}>
+                <${Badge} tone="busy">
+                  ${proxy_id}: ${reason === "" ? "has not confirmed yet" : reason}
+                </${Badge}>
+              </li>
+            `
+          )}
+        </ul>
+      `}
+    </section>
+  `;
+}
+
+/** @param {{ action: ActionView, now: number }} props */
+function ActionItem({ action, now }) {
+  const { name, type, summary, created_at, receivers, answers } = action;
+  const silent = receivers.filter((id) => !answers.some(({ proxy_id }) => proxy_id === id));
+  const slowest = answers.reduce(
+    (worst, answer) => (answer.after_ms ?? -1) > (worst?.after_ms ?? -1) ? answer : worst,
+    answers[0],
+  );
+  return html`
+    <li>
+      <details>
+        <summary>
+          <span class="what">${summary}</span>
+          ${receivers.length === 0
+            ? html`<${Badge} tone="off">nobody had to confirm</${Badge}>`
+            : silent.length === 0
+            ? html`<${Badge} tone="good">${`all ${receivers.length} confirmed`}</${Badge}>`
+            : html`<${Badge} tone="busy">${`${
+              receivers.length - silent.length
+            } of ${receivers.length} confirmed`}</${Badge}>`}
+          <small>
+            ${ago(created_at, now)}${slowest?.after_ms === null || slowest === undefined
+              ? ""
+              : `, slowest ${slowest.proxy_id} after ${millis(slowest.after_ms)}`}
+          </small>
+        </summary>
+        <p class="record">${type}, <code>${name}</code>, ${clock(created_at, now)}</p>
+        <ul class="answers">
+          ${silent.map((id) => html`<li key=${id} class="silent">${id}: not yet</li>`)}
+          ${answers.map(({ proxy_id, after_ms }) =>
+            html`<li key=${proxy_id}>${proxy_id}: ${
+              after_ms === null ? "confirmed" : millis(after_ms)
+            }</li>`
+          )}
+        </ul>
+      </details>
+    </li>
+  `;
+}
+
+/** @param {{ view: ClusterView }} props */
+function Events({ view: { events, at } }) {
+  const [level, setLevel] = useState("all");
+  const shown = level === "all" ? events : events.filter((event) => event.level !== "info");
+  return html`
+    <section class="card events">
+      <div class="card-head">
+        <h2>Events</h2>
+        <${Switch}
+          label="Which events"
+          value=${level}
+          options=${[["all", "All"], ["problems", "Problems"]]}
+          onChange=${setLevel}
+        />
+      </div>
+      ${shown.length === 0 ? html`<${Empty}>Nothing so far.</${Empty}>` : html`
+        <${Unchanged}
+          of=${[shown, new Date(at).toDateString()]}
+          draw=${() =>
+            html`
+              <ol>
+                ${shown.map((event) =>
+                  html`
+                    <li key=${`${event.at} ${event.text}`}>
+                      <time>${clock(event.at, at)}</time>
+                      <${Badge} tone=${EVENT_TONES[event.level]}>${event.text}</${Badge}>
+                    </li>
+                  `
+                )}
+              </ol>
+            `}
+        />
+      `}
+      <p class="more">${counted(shown.length, "event")}</p>
+    </section>
+  `;
+}

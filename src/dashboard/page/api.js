@@ -1,0 +1,157 @@
+/**
+ * Asks the dashboard for changes, with the token that the user gave.
+ *
+ * The token lives in this tab's session storage and travels in one header, never in an address.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+
+/**
+ * @typedef {object} ApiRequest
+ * @property {"GET" | "POST" | "PUT" | "DELETE"} method
+ * @property {string} path Relative to the page, `api/…`.
+ * @property {object} [body] Sent as JSON.
+ */
+
+const TOKEN_KEY = "codis-proxy.token";
+const UNAUTHORIZED = 401;
+/** Longest piece of an answer that is shown, in characters. */
+const TEXT_MAX = 2000;
+
+/** The dashboard said no; the message is its own text. */
+export class Refusal extends Error {
+  /** @override */
+  name = "Refusal";
+  /**
+   * @param {number} status Of HTTP; 0: no answer came.
+   * @param {string} text
+   * @param {{ field?: string, rule?: string, leader?: string }} [more] What it told besides.
+   */
+  constructor(status, text, more = {}) {
+    super(text);
+    this.status = status;
+    /** The member of the body that is wrong; `""`: not told. */
+    this.field = more.field ?? "";
+    /** What that member should be; `""`: not told. */
+    this.rule = more.rule ?? "";
+    /** The dashboard that can do it, `host:port`; `""`: not told. */
+    this.leader = more.leader ?? "";
+  }
+
+  /** Whether a token would help. */
+  get wantsToken() {
+    return this.status === UNAUTHORIZED;
+  }
+}
+
+/** @type {Set<(token: string) => void>} */
+const listeners = new Set();
+let token = readToken();
+
+/** The token in use; `""`: none. */
+export function currentToken() {
+  return token;
+}
+
+/**
+ * Calls back whenever the token changes.
+ *
+ * @param {(token: string) => void} listener
+ * @returns {() => void} Ends that.
+ */
+export function onToken(listener) {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
+
+/**
+ * Takes a token once the dashboard has accepted it.
+ *
+ * @param {string} candidate
+ * @throws {Refusal} When it is wrong, or cannot be asked about.
+ */
+export async function login(candidate) {
+  if (!/^[\x21-\x7e]+$/.test(candidate)) {
+    throw new Refusal(UNAUTHORIZED, "a token is made of visible ASCII characters, without spaces");
+  }
+  await send({ method: "POST", path: "api/login" }, candidate);
+  useToken(candidate);
+}
+
+/** Forgets the token. */
+export function logout() {
+  useToken("");
+}
+
+/**
+ * Sends a request and returns what the dashboard answered.
+ *
+ * @param {ApiRequest} request
+ * @param {string} withToken
+ * @returns {Promise<any>}
+ * @throws {Refusal} When it is refused or no answer comes.
+ */
+export async function send({ method, path, body }, withToken = token) {
+  /** @type {Record<string, string>} */
+  const headers = {};
+  if (withToken !== "") headers["authorization"] = `Bearer ${withToken}`;
+  if (body !== undefined) headers["content-type"] = "application/json";
+  let response;
+  let text;
+  try {
+    response = await fetch(path, {
+      method,
+      headers,
+      cache: "no-store",
+      ...body === undefined ? {} : { body: JSON.stringify(body) },
+    });
+    text = await response.text();
+  } catch (error) {
+    throw new Refusal(
+      0,
+      "The dashboard did not answer: it may or may not have done it. " +
+        `Look at the events before you try again. (${/** @type {Error} */ (error).message})`,
+    );
+  }
+  if (!response.ok) {
+    if (response.status === UNAUTHORIZED && withToken === token) logout();
+    throw refusal(response.status, text);
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Refusal(response.status, `not an answer of a dashboard: ${text.slice(0, TEXT_MAX)}`);
+  }
+}
+
+/**
+ * @param {number} status
+ * @param {string} text
+ */
+function refusal(status, text) {
+  try {
+    const told = JSON.parse(text);
+    if (typeof told?.error === "string") return new Refusal(status, told.error, told);
+  } catch { /* Codis 2.0's texts are no JSON. */ }
+  return new Refusal(status, text.trim().slice(0, TEXT_MAX) || `HTTP status ${status}`);
+}
+
+/** @param {string} next */
+function useToken(next) {
+  token = next;
+  try {
+    if (next === "") sessionStorage.removeItem(TOKEN_KEY);
+    else sessionStorage.setItem(TOKEN_KEY, next);
+  } catch { /* Without storage it is known until the page is loaded again. */ }
+  for (const listener of listeners) listener(token);
+}
+
+function readToken() {
+  try {
+    return sessionStorage.getItem(TOKEN_KEY) ?? "";
+  } catch {
+    return "";
+  }
+}

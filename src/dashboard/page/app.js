@@ -1,0 +1,225 @@
+/**
+ * The frame of the page: its head, the way from view to view, and how the cluster is in one line.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+import { useEffect, useState } from "./preact_hooks.js";
+import { ask, Questions } from "./action_dialog.js";
+import { Activity } from "./activity.js";
+import { currentToken, logout, onToken } from "./api.js";
+import { concernsOf } from "./attention.js";
+import { usePicture } from "./cluster.js";
+import { clock, counted, duration } from "./format.js";
+import { Groups } from "./groups.js";
+import { html } from "./html.js";
+import { LoginDialog } from "./login.js";
+import { Migrations } from "./migrations.js";
+import { Notes } from "./modal.js";
+import { Overview } from "./overview.js";
+import { Proxies } from "./proxies.js";
+import { Slots } from "./slots.js";
+import { switchTheme, useTheme } from "./theme.js";
+
+/** @import { ChangeView, ClusterView } from "../../api/cluster_view.ts" */
+/** @import { Picture } from "./cluster.js" */
+
+/** Every view: its name in the address, its title, the paths of its sign, what draws it. */
+const VIEWS = [
+  { name: "overview", title: "Overview", sign: "M3 12h4l3-8 4 16 3-8h4", draw: Overview },
+  {
+    name: "slots",
+    title: "Slots",
+    sign: "M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h6v6h-6z",
+    draw: Slots,
+  },
+  {
+    name: "groups",
+    title: "Groups",
+    sign: "M4 5h16v5H4zM4 14h16v5H4zM7.5 7.5h.01M7.5 16.5h.01",
+    draw: Groups,
+  },
+  {
+    name: "proxies",
+    title: "Proxies",
+    sign: "M12 8v4M6 20v-4h12v4M12 12v4M9.5 3h5v5h-5zM4 20h4M16 20h4",
+    draw: Proxies,
+  },
+  {
+    name: "migrations",
+    title: "Migrations",
+    sign: "M4 8h15M15 4l4 4-4 4M20 16H5M9 12l-4 4 4 4",
+    draw: Migrations,
+  },
+  { name: "activity", title: "Activity", sign: "M5 6h14M5 12h14M5 18h9", draw: Activity },
+];
+
+/** The whole page. */
+export function App() {
+  const picture = usePicture();
+  const name = useViewName();
+  const { view } = picture;
+  useEffect(() => {
+    document.title = view === null ? "Codis" : `${view.product} · Codis`;
+  }, [view?.product]);
+  const shown = VIEWS.find((other) => other.name === name) ?? VIEWS[0];
+  return html`
+    <a class="skip" href="#main" onClick=${skipToMain}>Skip to content</a>
+    <header class="head">
+      <a class="brand" href="#overview">
+        <img src="admin/icon.svg" alt="" width="28" height="28" />
+        <span>Codis<small>${view?.product ?? ""}</small></span>
+      </a>
+      <${Tabs} shown=${shown?.name ?? ""} />
+      <div class="tools">
+        <${ThemeButton} />
+        ${view === null ? null : html`<${LoginButton} needsToken=${view.dashboard.needs_token} />`}
+      </div>
+    </header>
+    <${StatusLine} picture=${picture} />
+    <main id="main" tabindex="-1" class=${picture.problem === "" ? "" : "stale"}>
+      ${view === null
+        ? html`<p class="waiting">${picture.problem === "" ? "Asking the dashboard …" : ""}</p>`
+        : html`<${shown?.draw} view=${view} />`}
+    </main>
+    ${view === null ? null : html`<${Questions} view=${view} />`}
+    <${Notes} />
+  `;
+}
+
+/** The name of the view that the address asks for. */
+function useViewName() {
+  const nameIn = () => location.hash.slice(1).split("/")[0] || "overview";
+  const [name, setName] = useState(nameIn);
+  useEffect(() => {
+    const show = () => {
+      setName(nameIn());
+      scrollTo(0, 0);
+    };
+    addEventListener("hashchange", show);
+    return () => removeEventListener("hashchange", show);
+  }, []);
+  return name;
+}
+
+/** @param {Event} event */
+function skipToMain(event) {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+}
+
+/** @param {{ shown: string }} props */
+function Tabs({ shown }) {
+  return html`
+    <nav class="tabs" aria-label="Views">
+      ${VIEWS.map(({ name, title, sign }) =>
+        html`
+          <a key=${name} href=${`#${name}`} aria-current=${name === shown ? "page" : undefined}>
+            <svg viewBox="0 0 24 24" aria-hidden="true">
+              <path d=${sign} />
+            </svg>
+            <span>${title}</span>
+          </a>
+        `
+      )}
+    </nav>
+  `;
+}
+
+function ThemeButton() {
+  const theme = useTheme();
+  const other = theme === "dark" ? "light" : "dark";
+  const sign = theme === "dark"
+    ? "M12 4V2M12 22v-2M4 12H2M22 12h-2M6 6 4.6 4.6M19.4 19.4 18 18M18 6l1.4-1.4M4.6 19.4 6 18" +
+      "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8z"
+    : "M20 14.5A8 8 0 0 1 9.5 4 8 8 0 1 0 20 14.5z";
+  return html`
+    <button
+      type="button"
+      class="icon"
+      title=${`Show it ${other}`}
+      aria-label=${`Show it ${other}`}
+      onClick=${switchTheme}
+    ><svg viewBox="0 0 24 24" aria-hidden="true"><path d=${sign} /></svg></button>
+  `;
+}
+
+/** @param {{ needsToken: boolean }} props */
+function LoginButton({ needsToken }) {
+  const [token, setToken] = useState(currentToken);
+  const [isOpen, setOpen] = useState(false);
+  useEffect(() => onToken(setToken), []);
+  if (token !== "") return html`<button type="button" onClick=${logout}>Log out</button>`;
+  if (!needsToken) return null;
+  return html`
+    <button type="button" onClick=${() => setOpen(true)}>Log in</button>
+    ${isOpen ? html`<${LoginDialog} onClose=${() => setOpen(false)} />` : null}
+  `;
+}
+
+/**
+ * One line, always there: what is most worth knowing now.
+ *
+ * @param {{ picture: Picture }} props
+ */
+function StatusLine({ picture }) {
+  const { view, problem } = picture;
+  if (problem !== "") return html`<${OutOfReach} picture=${picture} />`;
+  if (view === null) return html`<div class="status off"><span>Connecting …</span></div>`;
+  if (view.dead_fences.length > 0) {
+    return html`
+      <div class="status bad" role="alert">
+        <span>
+          <b>No change can be made:</b>${" "}
+          ${counted(view.dead_fences.length, "proxy", "proxies")} did not stop cleanly${" "}
+          (${view.dead_fences.join(", ")}).
+        </span>
+        <button type="button" onClick=${() => ask("remove_fences")}>Remove fences …</button>
+      </div>
+    `;
+  }
+  if (view.change !== null) return html`<${ChangeLine} change=${view.change} now=${view.at} />`;
+  const concerns = concernsOf(view);
+  const worst = concerns[0];
+  if (worst === undefined) {
+    return html`<div class="status good"><span>All is well.</span></div>`;
+  }
+  const more = concerns.length === 1 ? "" : ` And ${concerns.length - 1} more.`;
+  return html`
+    <div class=${`status ${worst.tone}`}>
+      <span>${worst.text}.${more}</span>
+      <a href=${concerns.length === 1 ? `#${worst.place}` : "#overview"}>Show</a>
+    </div>
+  `;
+}
+
+/** @param {{ change: ChangeView, now: number }} props */
+function ChangeLine({ change, now }) {
+  const { summary, since, waiting_for } = change;
+  const first = waiting_for[0];
+  const waits = first === undefined
+    ? ""
+    : `, waiting for ${counted(waiting_for.length, "proxy", "proxies")}: ${first.proxy_id}` +
+      (first.reason === "" ? "" : ` (${first.reason})`);
+  return html`
+    <div class="status busy">
+      <span>Under way for ${duration((now - since) / 1000)}: ${summary}${waits}</span>
+      <a href="#activity">Show</a>
+    </div>
+  `;
+}
+
+/** @param {{ picture: Picture }} props */
+function OutOfReach({ picture: { view, problem, problemSince, leader } }) {
+  const since = duration((Date.now() - problemSince) / 1000);
+  return html`
+    <div class="status bad" role="alert">
+      <span>
+        <b>No news from the dashboard:</b> ${problem}, for ${since} now.${" "}
+        ${view === null ? "" : `What you see is from ${clock(view.at)}.`}
+      </span>
+      ${leader === "" ? null : html`<a href=${`http://${leader}/admin`}>Go to ${leader}</a>`}
+    </div>
+  `;
+}

@@ -1,0 +1,149 @@
+/**
+ * What in the cluster needs somebody's attention, the worst first.
+ *
+ * @module
+ */
+
+import { counted, duration } from "./format.js";
+
+/** @import { ClusterView } from "../../api/cluster_view.ts" */
+
+/**
+ * @typedef {object} Concern
+ * @property {"bad" | "warning"} tone
+ * @property {string} text
+ * @property {string} place The view that shows more, as in the address: `groups`.
+ */
+
+/**
+ * Everything that is not as it should be.
+ *
+ * @param {ClusterView} view
+ * @returns {readonly Concern[]}
+ */
+export function concernsOf(view) {
+  const concerns = [
+    ...fenceConcerns(view),
+    ...slotConcerns(view),
+    ...serverConcerns(view),
+    ...proxyConcerns(view),
+    ...migrationConcerns(view),
+    ...coordinatorConcerns(view),
+  ];
+  return concerns.sort((a, b) => Number(b.tone === "bad") - Number(a.tone === "bad"));
+}
+
+/**
+ * @param {ClusterView} view
+ * @returns {Concern[]}
+ */
+function fenceConcerns({ dead_fences }) {
+  if (dead_fences.length === 0) return [];
+  const text = `${counted(dead_fences.length, "proxy", "proxies")} did not stop cleanly ` +
+    `(${dead_fences.join(", ")}): nothing can be changed`;
+  return [{ tone: "bad", text, place: "overview" }];
+}
+
+/**
+ * @param {ClusterView} view
+ * @returns {Concern[]}
+ */
+function slotConcerns({ slots }) {
+  const missing = slots.status.split("-").length - 1;
+  const offline = slots.status.split("x").length - 1;
+  /** @type {Concern[]} */
+  const concerns = [];
+  if (missing === slots.status.length) {
+    return [{ tone: "bad", text: "The slots are not initialized yet", place: "slots" }];
+  }
+  if (missing > 0) {
+    const text = `${counted(missing, "slot is", "slots are")} not stored`;
+    concerns.push({ tone: "bad", text, place: "slots" });
+  }
+  if (offline > 0) {
+    const text = `${counted(offline, "slot is", "slots are")} offline: their keys are not served`;
+    concerns.push({ tone: "bad", text, place: "slots" });
+  }
+  return concerns;
+}
+
+/**
+ * @param {ClusterView} view
+ * @returns {Concern[]}
+ */
+function serverConcerns({ groups }) {
+  /** @type {Concern[]} */
+  const concerns = [];
+  if (groups.length === 0) {
+    concerns.push({ tone: "bad", text: "There is no group of servers yet", place: "groups" });
+  }
+  for (const group of groups) {
+    if (group.slots > 0 && !group.servers.some(({ type }) => type === "master")) {
+      const text = `Group ${group.id} owns ${counted(group.slots, "slot")} and has no master`;
+      concerns.push({ tone: "bad", text, place: "groups" });
+    }
+    for (const { addr, type, is_reachable, down_seconds, problem } of group.servers) {
+      if (!is_reachable) {
+        const text =
+          `${serverName(type)} ${addr} of group ${group.id} has not been reachable for ` +
+          `${duration(down_seconds)}${problem === "" ? "" : `: ${problem}`}`;
+        concerns.push({ tone: type === "master" ? "bad" : "warning", text, place: "groups" });
+      } else if (problem !== "") {
+        const text = `${serverName(type)} ${addr} of group ${group.id}: ${problem}`;
+        concerns.push({ tone: "warning", text, place: "groups" });
+      }
+    }
+  }
+  return concerns;
+}
+
+/** @param {string} type */
+function serverName(type) {
+  return type === "master" ? "Master" : type === "slave" ? "Replica" : "Server";
+}
+
+/**
+ * @param {ClusterView} view
+ * @returns {Concern[]}
+ */
+function proxyConcerns({ proxies }) {
+  /** @type {Concern[]} */
+  const concerns = [];
+  if (!proxies.some(({ state }) => state === "online")) {
+    concerns.push({ tone: "bad", text: "No proxy is online", place: "proxies" });
+  }
+  for (const { id, state, is_reachable, problem } of proxies) {
+    if (!is_reachable) {
+      const text = `Proxy ${id} is not reachable${problem === "" ? "" : `: ${problem}`}`;
+      concerns.push({ tone: state === "online" ? "bad" : "warning", text, place: "proxies" });
+    } else if (problem !== "") {
+      concerns.push({ tone: "warning", text: `Proxy ${id}: ${problem}`, place: "proxies" });
+    } else if (state === "offline") {
+      const text = `Proxy ${id} waits to be set online`;
+      concerns.push({ tone: "warning", text, place: "proxies" });
+    }
+  }
+  return concerns;
+}
+
+/**
+ * @param {ClusterView} view
+ * @returns {Concern[]}
+ */
+function migrationConcerns({ migrations }) {
+  return migrations.filter(({ problem }) => problem !== "").map(({ slot_id, problem }) => ({
+    tone: "warning",
+    text: `The migration of slot ${slot_id} does not go on: ${problem}`,
+    place: "migrations",
+  }));
+}
+
+/**
+ * @param {ClusterView} view
+ * @returns {Concern[]}
+ */
+function coordinatorConcerns({ coordinator }) {
+  if (coordinator.state === "connected") return [];
+  const text = `The coordinator (${coordinator.kind}) is ${coordinator.state}`;
+  return [{ tone: "bad", text, place: "overview" }];
+}

@@ -1,0 +1,135 @@
+/**
+ * Small pieces that several views are made of.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+import { Component } from "./preact.js";
+import { html } from "./html.js";
+import { bytes } from "./format.js";
+
+/** @typedef {"good" | "busy" | "warning" | "bad" | "off"} Tone */
+
+/** What stands before a word so that its tone is not told by colour alone. */
+const MARKS = { good: "●", busy: "◐", warning: "▲", bad: "✕", off: "○" };
+/** Shares of its memory from which a server is worth a look, and from which it is in trouble. */
+const MEMORY_WARNING = 0.8;
+const MEMORY_BAD = 0.95;
+
+/**
+ * A state in one word.
+ *
+ * @param {{ tone: Tone, children?: unknown, title?: string }} props
+ */
+export function Badge({ tone, children, title }) {
+  return html`
+    <span class="badge ${tone}" title=${title}>
+      <span class="mark" aria-hidden="true">${MARKS[tone]}</span>${children}
+    </span>
+  `;
+}
+
+/**
+ * A bar that is full to a share, with its figure beside it.
+ *
+ * @param {{ share: number, tone?: Tone, label: string, text: unknown }} props `share`: 0 to 1.
+ */
+export function Bar({ share, tone = "good", label, text }) {
+  const percent = Math.round(Math.min(1, Math.max(0, share)) * 100);
+  return html`
+    <span class="bar-cell">
+      <span
+        class="bar ${tone}"
+        role="meter"
+        aria-label=${label}
+        aria-valuemin="0"
+        aria-valuemax="100"
+        aria-valuenow=${percent}
+      ><span class="fill" style=${{ width: `${percent}%` }}></span></span>
+      <span class="figure">${text}</span>
+    </span>
+  `;
+}
+
+/**
+ * The memory of a server, against its limit or, without one, against the fullest server's.
+ *
+ * @param {{ used: number | null, limit: number | null, most: number }} props All in bytes.
+ */
+export function MemoryBar({ used, limit, most }) {
+  const isLimited = limit !== null && limit > 0;
+  const share = used === null ? 0 : used / (isLimited ? limit : Math.max(1, most));
+  const tone = isLimited ? memoryTone(share) : "off";
+  const text = isLimited ? `${bytes(used)} of ${bytes(limit)}` : bytes(used);
+  return html`<${Bar} share=${share} tone=${tone} label="memory used" text=${text} />`;
+}
+
+/**
+ * @param {number} share
+ * @returns {Tone}
+ */
+function memoryTone(share) {
+  if (share >= MEMORY_BAD) return "bad";
+  return share >= MEMORY_WARNING ? "warning" : "good";
+}
+
+/**
+ * A line to choose with `label`, of which one `option` is in force.
+ *
+ * @param {{
+ *   label: string,
+ *   value: string,
+ *   options: readonly (readonly [value: string, text: string])[],
+ *   onChange: (value: string) => void,
+ * }} props
+ */
+export function Switch({ label, value, options, onChange }) {
+  return html`
+    <span class="switch" role="group" aria-label=${label}>
+      ${options.map(([option, text]) =>
+        html`
+          <button
+            key=${option}
+            type="button"
+            aria-pressed=${option === value}
+            onClick=${() => onChange(option)}
+          >${text}</button>
+        `
+      )}
+    </span>
+  `;
+}
+
+/**
+ * What is shown where a list is empty.
+ *
+ * @param {{ children?: unknown }} props
+ */
+export function Empty({ children }) {
+  return html`<p class="empty">${children}</p>`;
+}
+
+/**
+ * Draws its child again only when `of` reads differently: most of a large cluster is as it was a
+ * second ago.
+ *
+ * @extends {Component<{ of: unknown, draw: () => unknown }, {}>}
+ */
+export class Unchanged extends Component {
+  #shown = "";
+
+  /**
+   * @override
+   * @param {{ of: unknown }} next
+   */
+  shouldComponentUpdate(next) {
+    return JSON.stringify(next.of) !== this.#shown;
+  }
+
+  /** @override */
+  render() {
+    this.#shown = JSON.stringify(this.props.of);
+    return /** @type {import("./html.js").Markup} */ (this.props.draw());
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * The view of the groups: which Redis servers they have, and how these are.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+import { useState } from "./preact_hooks.js";
+import { ask } from "./action_dialog.js";
+import { ownerColour } from "./colour.js";
+import { Badge, Empty, MemoryBar, Switch, Unchanged } from "./elements.js";
+import { bytes, counted, duration, short, UNKNOWN, whole } from "./format.js";
+import { html } from "./html.js";
+
+/** @import { ClusterView, GroupView, ServerView } from "../../api/cluster_view.ts" */
+
+/** What the stored roles are called here. */
+const ROLES = { master: "master", slave: "replica", offline: "offline" };
+
+/** @param {{ view: ClusterView }} props */
+export function Groups({ view: { groups } }) {
+  const [search, setSearch] = useState("");
+  const [which, setWhich] = useState("all");
+  const shown = groups.filter((group) =>
+    isFound(group, search.trim()) && (which === "all" || hasProblem(group))
+  );
+  const most = groups.flatMap(({ servers }) => servers)
+    .reduce((max, { memory_bytes }) => Math.max(max, memory_bytes ?? 0), 0);
+  return html`
+    <div class="groups">
+      <div class="view-head">
+        <h1>Groups</h1>
+        <div class="filters">
+          <input
+            type="search"
+            name="search"
+            aria-label="Find a group or server"
+            placeholder="Number or address"
+            value=${search}
+            onInput=${(/** @type {InputEvent} */ event) =>
+              setSearch(/** @type {HTMLInputElement} */ (event.target).value)}
+          />
+          <${Switch}
+            label="Which groups"
+            value=${which}
+            options=${[["all", "All"], ["problems", "Problems"]]}
+            onChange=${setWhich}
+          />
+        </div>
+        <div class="buttons">
+          <button type="button" class="primary" onClick=${() => ask("add_group")}>
+            Add group …
+          </button>
+        </div>
+      </div>
+      ${shown.length === 0
+        ? html`<${Empty}>
+        ${groups.length === 0 ? "There is no group yet." : "No group is like that."}
+      </${Empty}>`
+        : null}
+      ${shown.map((group) =>
+        html`
+          <${Unchanged}
+            key=${group.id}
+            of=${[group, most]}
+            draw=${() => html`<${Group} group=${group} most=${most} />`}
+          />
+        `
+      )}
+    </div>
+  `;
+}
+
+/** @param {{ group: GroupView, most: number }} props */
+function Group({ group: { id, slots, servers }, most }) {
+  return html`
+    <section class="card group">
+      <div class="card-head">
+        <h2><i class="owner" style=${{ background: ownerColour(id) }}></i>Group ${id}</h2>
+        <span class="muted">${counted(slots, "slot")}</span>
+        <div class="buttons">
+          <button type="button" onClick=${() => ask("add_server", { group: String(id) })}>
+            Add server …
+          </button>
+          <button type="button" onClick=${() => ask("remove_group", { group: String(id) })}>
+            Remove …
+          </button>
+        </div>
+      </div>
+      ${servers.length === 0
+        ? html`<${Empty}>No server yet: the first one becomes the master.</${Empty}>`
+        : html`
+          <table class="list">
+            <thead>
+              <tr>
+                <th scope="col">Server</th>
+                <th scope="col">Role</th>
+                <th scope="col">State</th>
+                <th scope="col">Memory</th>
+                <th scope="col" class="number">Keys</th>
+                <th scope="col" class="number">Ops/s</th>
+                <th scope="col" class="number">Clients</th>
+                <th scope="col">Redis</th>
+                <th scope="col"><span class="sr-only">Actions</span></th>
+              </tr>
+            </thead>
+            <tbody>
+              ${servers.map((server) =>
+                html`<${Row} key=${server.addr} group=${id} server=${server} most=${most} />`
+              )}
+            </tbody>
+          </table>
+        `}
+    </section>
+  `;
+}
+
+/** @param {{ group: number, server: ServerView, most: number }} props */
+function Row({ group, server, most }) {
+  const { addr, type, problem } = server;
+  const preset = { group: String(group), addr };
+  return html`
+    <tr>
+      <th scope="row">
+        <code>${addr}</code>
+        ${problem === "" ? null : html`<span class="problem">${problem}</span>`}
+      </th>
+      <td data-label="Role"><span class=${`role ${type}`}>${ROLES[type]}</span></td>
+      <td data-label="State">
+        <${State} server=${server} />
+      </td>
+      <td data-label="Memory">
+        <${MemoryBar}
+          used=${server.memory_bytes}
+          limit=${server.maxmemory_bytes}
+          most=${most}
+        />
+      </td>
+      <td data-label="Keys" class="number">${short(server.keys)}</td>
+      <td data-label="Ops/s" class="number">${whole(server.ops)}</td>
+      <td data-label="Clients" class="number">${whole(server.clients)}</td>
+      <td data-label="Redis">
+        ${server.version ?? UNKNOWN}
+        <small>${server.uptime_seconds === null
+          ? ""
+          : `up ${uptime(server.uptime_seconds)}`}</small>
+      </td>
+      <td class="does">
+        ${type === "master" ? null : html`
+          <button type="button" onClick=${() => ask("promote", preset)}>Promote …</button>
+          <button type="button" onClick=${() => ask("remove_server", preset)}>Remove …</button>
+        `}
+      </td>
+    </tr>
+  `;
+}
+
+/**
+ * Days or hours: nobody wants to see it change each second.
+ *
+ * @param {number} seconds
+ */
+function uptime(seconds) {
+  const hours = Math.floor(seconds / 3600);
+  if (hours >= 48) return counted(Math.floor(hours / 24), "day");
+  return hours >= 1 ? counted(hours, "hour") : "less than an hour";
+}
+
+/** @param {{ server: ServerView }} props */
+function State({ server: { type, is_reachable, down_seconds, replication } }) {
+  if (!is_reachable) {
+    return html`<${Badge} tone="bad">${`down for ${duration(down_seconds)}`}</${Badge}>`;
+  }
+  if (type === "master" || replication === null) {
+    return html`<${Badge} tone=${type === "offline" ? "off" : "good"}>up</${Badge}>`;
+  }
+  const { is_up, lag_bytes, master } = replication;
+  if (!is_up) {
+    return html`
+      <${Badge} tone="bad" title=${`follows ${master}`}>link down</${Badge}>
+      <small>of ${master}</small>
+    `;
+  }
+  return html`
+    <${Badge} tone="good" title=${`follows ${master}`}>in sync</${Badge}>
+    <small>${lag_bytes === null ? "" : `${bytes(lag_bytes)} behind`}</small>
+  `;
+}
+
+/**
+ * @param {GroupView} group
+ * @param {string} search
+ */
+function isFound({ id, servers }, search) {
+  return search === "" || String(id) === search ||
+    servers.some(({ addr }) => addr.includes(search));
+}
+
+/** @param {GroupView} group */
+function hasProblem({ slots, servers }) {
+  return (slots > 0 && !servers.some(({ type }) => type === "master")) ||
+    servers.some(({ is_reachable, problem, replication }) =>
+      !is_reachable || problem !== "" || replication?.is_up === false
+    );
+}

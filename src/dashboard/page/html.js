@@ -1,0 +1,24 @@
+/**
+ * Markup in JavaScript: `html` makes Preact's nodes. Whatever is put in is text, never markup.
+ *
+ * @module
+ */
+
+import { h } from "./preact.js";
+import htm from "./htm.js";
+
+/**
+ * One node, with everything in it.
+ *
+ * @typedef {import("./preact.js").VNode<any>} Markup
+ */
+
+/**
+ * What the package's types call an object with a default, the browser gets as the function itself.
+ *
+ * @type {{ bind(make: typeof h): (strings: TemplateStringsArray, ...values: unknown[]) => Markup }}
+ */
+const template = /** @type {any} */ (htm);
+
+/** Turns a template into a node: ``html`<p>${text}</p>` ``. */
+export const html = template.bind(h);

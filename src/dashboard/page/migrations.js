@@ -1,0 +1,146 @@
+/**
+ * The view of the slots on their way to another group.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+import { useState } from "./preact_hooks.js";
+import { ask } from "./action_dialog.js";
+import { Badge, Bar, Empty } from "./elements.js";
+import { ago, counted, duration, short, UNKNOWN, whole } from "./format.js";
+import { html } from "./html.js";
+
+/** @import { ClusterView, MigrationView } from "../../api/cluster_view.ts" */
+
+/** Most tasks that are listed until somebody asks for all. */
+const TASKS_MAX = 50;
+
+/** @param {{ view: ClusterView }} props */
+export function Migrations({ view }) {
+  const [isWhole, setWhole] = useState(false);
+  const { migrations } = view;
+  const pending = migrations.filter(({ status }) => status === "pending").length;
+  const sorted = migrations.toSorted((a, b) =>
+    Number(a.status === "pending") - Number(b.status === "pending")
+  );
+  const shown = isWhole ? sorted : sorted.slice(0, TASKS_MAX);
+  return html`
+    <div class="migrations">
+      <div class="view-head">
+        <h1>Migrations</h1>
+        <p>
+          ${migrations.length === 0
+            ? "none"
+            : `${counted(migrations.length, "slot")}, ${pending} of them waiting`}
+        </p>
+        <div class="buttons">
+          <button type="button" class="primary" onClick=${() => ask("migrate")}>
+            Migrate slots …
+          </button>
+          <button type="button" onClick=${() => ask("rebalance")}>Rebalance …</button>
+          <button
+            type="button"
+            disabled=${migrations.length === 0}
+            onClick=${() => ask("cancel_migrations")}
+          >
+            Cancel all …
+          </button>
+        </div>
+      </div>
+      ${migrations.length === 0
+        ? html`<${Empty}>No slot is on its way to another group.</${Empty}>`
+        : html`
+          <table class="list">
+            <thead>
+              <tr>
+                <th scope="col">Slot</th>
+                <th scope="col">From → to</th>
+                <th scope="col">State</th>
+                <th scope="col">Progress</th>
+                <th scope="col" class="number">Keys/s</th>
+                <th scope="col" class="number">Left</th>
+                <th scope="col">Asked for</th>
+                <th scope="col"><span class="sr-only">Actions</span></th>
+              </tr>
+            </thead>
+            <tbody>
+              ${shown.map((task) => html`<${Row} key=${task.name} task=${task} now=${view.at} />`)}
+            </tbody>
+          </table>
+        `}
+      ${shown.length === sorted.length ? null : html`
+        <p class="more">
+          and ${counted(sorted.length - shown.length, "slot")} more${" "}
+          <button type="button" onClick=${() => setWhole(true)}>Show all</button>
+        </p>
+      `}
+    </div>
+  `;
+}
+
+/** @param {{ task: MigrationView, now: number }} props */
+function Row({ task, now }) {
+  const { name, slot_id, from_group, to_group, delay_ms, created_at, problem } = task;
+  return html`
+    <tr>
+      <th scope="row">
+        <b>Slot ${slot_id}</b>
+        ${problem === "" ? null : html`
+          <span class="problem">
+            ${problem}${task.problem_since === null
+              ? ""
+              : `, for ${duration((now - task.problem_since) / 1000)}`}
+          </span>
+        `}
+      </th>
+      <td data-label="From → to">
+        ${from_group === null ? UNKNOWN : `group ${from_group}`} → group ${to_group}
+      </td>
+      <td data-label="State">
+        <${State} task=${task} />
+      </td>
+      <td data-label="Progress">
+        <${Progress} task=${task} />
+      </td>
+      <td data-label="Keys/s" class="number">${short(task.keys_per_second)}</td>
+      <td data-label="Left" class="number">${duration(task.eta_seconds)}</td>
+      <td data-label="Asked for">
+        ${ago(created_at, now)}
+        <small>${delay_ms === 0 ? "" : `rests ${whole(delay_ms)} ms between moves`}</small>
+      </td>
+      <td class="does">
+        <button
+          type="button"
+          onClick=${() => ask("cancel_migration", { name, slot: String(slot_id) })}
+        >
+          Cancel …
+        </button>
+      </td>
+    </tr>
+  `;
+}
+
+/** @param {{ task: MigrationView }} props */
+function State({ task: { status, problem } }) {
+  if (status === "pending") return html`<${Badge} tone="off">waiting</${Badge}>`;
+  if (status === "error") return html`<${Badge} tone="bad">failed, tried again</${Badge}>`;
+  if (status === "finished") return html`<${Badge} tone="good">finished</${Badge}>`;
+  return problem === ""
+    ? html`<${Badge} tone="busy">moving</${Badge}>`
+    : html`<${Badge} tone="warning">stuck</${Badge}>`;
+}
+
+/** @param {{ task: MigrationView }} props */
+function Progress({ task: { status, keys_moved, keys_left } }) {
+  if (status === "pending" && keys_moved === 0) return UNKNOWN;
+  if (keys_left === null) return `${whole(keys_moved)} moved`;
+  const all = keys_moved + keys_left;
+  return html`
+    <${Bar}
+      share=${all === 0 ? 1 : keys_moved / all}
+      label="keys moved"
+      text=${`${short(keys_moved)} of ${short(all)}`}
+    />
+  `;
+}

@@ -1,0 +1,219 @@
+/**
+ * The view that shows how the cluster is: figures, charts, what needs attention, who is in charge.
+ *
+ * @module
+ */
+
+import { ask } from "./action_dialog.js";
+import { concernsOf } from "./attention.js";
+import { Chart } from "./chart.js";
+import { Badge, Empty } from "./elements.js";
+import { ago, bytes, counted, duration, millis, short, UNKNOWN, whole } from "./format.js";
+import { html } from "./html.js";
+
+/** @import { ClusterView } from "../../api/cluster_view.ts" */
+
+/** Most concerns that are listed; the others are counted. */
+const CONCERNS_MAX = 12;
+
+/** @param {{ view: ClusterView }} props */
+export function Overview({ view }) {
+  const { history } = view;
+  return html`
+    <div class="overview">
+      <h1 class="sr-only">Overview</h1>
+      ${view.dead_fences.length === 0 ? null : html`<${DeadFences} view=${view} />`}
+      <${Tiles} view=${view} />
+      <section class="charts">
+        <${Chart}
+          title="Requests per second"
+          at=${history.at}
+          format=${short}
+          lines=${[{
+            label: "all proxies",
+            colour: "--line-1",
+            isFilled: true,
+            values: history.ops,
+          }]}
+        />
+        <${Chart}
+          title="Latency"
+          at=${history.at}
+          format=${millis}
+          lines=${[
+            { label: "p50", colour: "--line-2", values: history.p50_ms },
+            { label: "p99", colour: "--line-3", values: history.p99_ms },
+          ]}
+        />
+        <${Chart}
+          title="Connections"
+          at=${history.at}
+          format=${short}
+          lines=${[{ label: "clients", colour: "--line-4", values: history.sessions }]}
+        />
+      </section>
+      <div class="columns">
+        <${Concerns} view=${view} />
+        <${Control} view=${view} />
+      </div>
+    </div>
+  `;
+}
+
+/** @param {{ view: ClusterView }} props */
+function Tiles({ view }) {
+  const masters = view.groups.flatMap(({ servers }) =>
+    servers.filter(({ type }) => type === "master")
+  );
+  const servers = view.groups.flatMap((group) => group.servers);
+  const reachable = servers.filter(({ is_reachable }) => is_reachable);
+  const limit = masters.every(({ maxmemory_bytes }) => (maxmemory_bytes ?? 0) > 0)
+    ? masters.reduce((sum, { maxmemory_bytes }) => sum + (maxmemory_bytes ?? 0), 0)
+    : 0;
+  const online = view.proxies.filter(({ state }) => state === "online");
+  const served = [...view.slots.status].filter((status) => status === "o" || status === "m");
+  const migrating = Object.keys(view.slots.from).length;
+  return html`
+    <section class="tiles" aria-label="Figures">
+      <${Tile} label="Requests/s" value=${whole(view.ops)} of="over all proxies" />
+      <${Tile}
+        label="p99 latency"
+        value=${millis(view.history.p99_ms.at(-1))}
+        of=${`p50 ${millis(view.history.p50_ms.at(-1))}`}
+      />
+      <${Tile} label="Keys" value=${short(view.keys)} of="on masters" />
+      <${Tile}
+        label="Memory"
+        value=${bytes(view.memory_bytes)}
+        of=${limit > 0 ? `of ${bytes(limit)} on masters` : "on masters"}
+      />
+      <${Tile} label="Connections" value=${whole(view.sessions)} of="clients" />
+      <${Tile}
+        label="Slots served"
+        value=${`${served.length}/1024`}
+        of=${migrating === 0 ? "none migrating" : `${migrating} migrating`}
+        href="#slots"
+      />
+      <${Tile}
+        label="Servers up"
+        value=${`${reachable.length}/${servers.length}`}
+        of=${`in ${counted(view.groups.length, "group")}`}
+        href="#groups"
+      />
+      <${Tile}
+        label="Proxies online"
+        value=${`${online.length}/${view.proxies.length}`}
+        of=${`version ${versionsOf(view)}`}
+        href="#proxies"
+      />
+    </section>
+  `;
+}
+
+/** @param {ClusterView} view */
+function versionsOf({ proxies }) {
+  const versions = new Set(proxies.map(({ version }) => version).filter((each) => each !== null));
+  return versions.size === 0 ? UNKNOWN : [...versions].sort().join(", ");
+}
+
+/** @param {{ label: string, value: string, of: string, href?: string }} props */
+function Tile({ label, value, of, href }) {
+  const inside = html`
+    <span class="label">${label}</span>
+    <b>${value}</b>
+    <small>${of}</small>
+  `;
+  return href === undefined
+    ? html`<div class="tile">${inside}</div>`
+    : html`<a class="tile" href=${href}>${inside}</a>`;
+}
+
+/** @param {{ view: ClusterView }} props */
+function DeadFences({ view: { dead_fences } }) {
+  return html`
+    <section class="card alarm">
+      <h2>${counted(dead_fences.length, "proxy", "proxies")} did not stop cleanly</h2>
+      <ul class="addresses">${dead_fences.map((addr) => html`<li key=${addr}>${addr}</li>`)}</ul>
+      <p>
+        A fence stands in the coordinator for each of these addresses, and no proxy is online there.
+        Somebody may still be serving with an old slot table, so slots and masters cannot be changed:
+        no migration, no promotion, no failover.
+      </p>
+      <p>
+        Start the proxy again at its address: it takes the fence over. If its process is gone for
+        good, remove the fence.
+      </p>
+      <button type="button" class="primary risky" onClick=${() => ask("remove_fences")}>
+        Remove fences …
+      </button>
+    </section>
+  `;
+}
+
+/** @param {{ view: ClusterView }} props */
+function Concerns({ view }) {
+  const concerns = concernsOf(view);
+  return html`
+    <section class="card concerns">
+      <h2>Needs attention</h2>
+      ${concerns.length === 0
+        ? html`<${Empty}>Nothing: servers, proxies and slots are as they should be.</${Empty}>`
+        : html`
+          <ul>
+            ${concerns.slice(0, CONCERNS_MAX).map(({ tone, text, place }) =>
+              html`
+                <li key=${text.replace(/\d+/g, "")}>
+                  <a href=${`#${place}`}><${Badge} tone=${tone}>${text}</${Badge}></a>
+                </li>
+              `
+            )}
+          </ul>
+          ${concerns.length > CONCERNS_MAX
+            ? html`<p class="more">and ${concerns.length - CONCERNS_MAX} more</p>`
+            : null}
+        `}
+    </section>
+  `;
+}
+
+/** @param {{ view: ClusterView }} props */
+function Control({ view }) {
+  const { dashboard, coordinator, change } = view;
+  return html`
+    <section class="card">
+      <h2>Control plane</h2>
+      <dl class="facts">
+        <dt>Product</dt>
+        <dd>${view.product}</dd>
+        <dt>Dashboard</dt>
+        <dd>
+          <code>${dashboard.addr}</code>, pid ${dashboard.pid}, since${" "}
+          ${ago(dashboard.started_at, view.at)}
+        </dd>
+        <dt>Coordinator</dt>
+        <dd>
+          ${coordinator.kind}${" "}
+          <${Badge} tone=${coordinator.state === "connected" ? "good" : "bad"}>
+            ${coordinator.state}
+          </${Badge}>
+        </dd>
+        <dt>Failover</dt>
+        <dd>
+          ${dashboard.failover === "auto"
+            ? `automatic, when a master has been down for ${
+              duration(dashboard.failover_after_seconds)
+            }`
+            : "off: a replica is promoted by hand"}
+        </dd>
+        <dt>Changes</dt>
+        <dd>${dashboard.needs_token
+          ? "need a token"
+          : "need no token: whoever gets here can make them"}</dd>
+        <dt>Under way</dt>
+        <dd>${change === null ? "nothing" : change.summary}</dd>
+        <dt>Version</dt>
+        <dd>${view.version}</dd>
+      </dl>
+    </section>
+  `;
+}

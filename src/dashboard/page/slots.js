@@ -1,0 +1,277 @@
+/**
+ * The view of the slots: the map, what is known of one of them, and what can be done with a range.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+import { useState } from "./preact_hooks.js";
+import { ask } from "./action_dialog.js";
+import { loadColour, ownerColour } from "./colour.js";
+import { Bar, Empty, Switch, Unchanged } from "./elements.js";
+import { counted, short, slotRange, whole } from "./format.js";
+import { html } from "./html.js";
+import { SlotMap } from "./slot_map.js";
+import { runsOf } from "./slot_runs.js";
+
+/** @import { ClusterView, SlotsView } from "../../api/cluster_view.ts" */
+/** @import { Range, Shade } from "./slot_painting.js" */
+
+/** What the letters of `SlotsView.status` stand for. */
+const STATUS_WORDS = /** @type {Readonly<Record<string, string>>} */ ({
+  o: "online",
+  x: "offline",
+  m: "migrating",
+  p: "about to migrate",
+  "-": "not stored",
+});
+/** How many of the busiest slots are listed. */
+const BUSIEST_MAX = 10;
+/** Where the scale of loads is labelled: shares of the most. */
+const SCALE_STEPS = [0, 0.04, 0.16, 0.36, 0.64, 1];
+
+/** @param {{ view: ClusterView }} props */
+export function Slots({ view }) {
+  const { slots } = view;
+  const [shade, setShade] = useState(/** @type {Shade} */ ("owner"));
+  const [group, setGroup] = useState(/** @type {number | null} */ (null));
+  const [chosen, setChosen] = useState(/** @type {Range | null} */ (null));
+  const [pointed, setPointed] = useState(/** @type {number | null} */ (null));
+  return html`
+    <div class="slots">
+      <div class="view-head">
+        <h1>Slots</h1>
+        <${Switch}
+          label="Colour by"
+          value=${shade}
+          options=${[["owner", "By owner"], ["load", "By load"]]}
+          onChange=${(/** @type {Shade} */ next) => setShade(next)}
+        />
+        <div class="buttons">
+          <button type="button" class="primary" onClick=${() => ask("migrate", presetOf(chosen))}>
+            Migrate …
+          </button>
+          <button type="button" onClick=${() => ask("range_set", presetOf(chosen))}>
+            Set owner …
+          </button>
+          <button type="button" onClick=${() => ask("rebalance")}>Rebalance …</button>
+          <button type="button" onClick=${() => ask("init_slots")}>Initialize …</button>
+        </div>
+      </div>
+      <section class="card">
+        <p class="sr-only" id="slot-heard" aria-live="polite">
+          ${pointed === null ? hearRange(chosen) : hearSlot(slots, pointed)}
+        </p>
+        <p class="told">
+          <span>${pointed === null ? tellRange(slots, chosen) : tellSlot(view, pointed)}</span>
+          ${chosen === null
+            ? null
+            : html`<button type="button" onClick=${() => setChosen(null)}>Clear</button>`}
+        </p>
+        <${SlotMap}
+          slots=${slots}
+          shade=${shade}
+          group=${group}
+          chosen=${chosen}
+          pointed=${pointed}
+          onPoint=${setPointed}
+          onChoose=${setChosen}
+        />
+        ${shade === "owner"
+          ? html`<${OwnerLegend} view=${view} group=${group} onGroup=${setGroup} />`
+          : html`<${LoadLegend} slots=${slots} />`}
+        <${StatusLegend} />
+      </section>
+      <div class="columns">
+        <${Ranges} slots=${slots} onChoose=${setChosen} />
+        <${Busiest} slots=${slots} onChoose=${setChosen} />
+      </div>
+    </div>
+  `;
+}
+
+/** @param {Range | null} chosen */
+function presetOf(chosen) {
+  return chosen === null ? {} : { from: String(chosen.from), to: String(chosen.to) };
+}
+
+/**
+ * @param {ClusterView} view
+ * @param {number} slot
+ */
+function tellSlot({ slots, migrations }, slot) {
+  const status = slots.status[slot] ?? "-";
+  const parts = [ownerName(slots.group[slot] ?? -1), STATUS_WORDS[status]];
+  const from = slots.from[slot];
+  if (from !== undefined) parts.push(`from group ${from}`);
+  const task = migrations.find(({ slot_id }) => slot_id === slot);
+  if (task !== undefined && status !== "m") parts.push(`to move to group ${task.to_group}`);
+  parts.push(`${whole(slots.ops[slot] ?? 0)} requests/s`);
+  return html`<b>Slot ${slot}</b> ${parts.join(", ")}`;
+}
+
+/**
+ * @param {SlotsView} slots
+ * @param {Range | null} chosen
+ */
+function tellRange(slots, chosen) {
+  if (chosen === null) {
+    return html`<span class="muted">
+      Drag over slots to choose them, or choose the first one and, with shift, the last.
+    </span>`;
+  }
+  const { from, to } = chosen;
+  const owners = new Set(slots.group.slice(from, to + 1));
+  const ops = slots.ops.slice(from, to + 1).reduce((sum, each) => sum + each, 0);
+  return html`
+    <b>Chosen: ${slotRange(from, to)}</b>${" "}
+    ${counted(to - from + 1, "slot")},${" "}
+    ${owners.size === 1 ? ownerName([...owners][0] ?? -1) : `${owners.size} owners`},${" "}
+    ${whole(ops)} requests/s
+  `;
+}
+
+/**
+ * What is read out: what changes every second would never let it end.
+ *
+ * @param {SlotsView} slots
+ * @param {number} slot
+ */
+function hearSlot({ group, status }, slot) {
+  return `slot ${slot}, ${ownerName(group[slot] ?? -1)}, ${STATUS_WORDS[status[slot] ?? "-"]}`;
+}
+
+/** @param {Range | null} chosen */
+function hearRange(chosen) {
+  return chosen === null ? "" : `chosen: ${slotRange(chosen.from, chosen.to)}`;
+}
+
+/** @param {number} group */
+function ownerName(group) {
+  return group < 0 ? "no group" : `group ${group}`;
+}
+
+/** @param {{ view: ClusterView, group: number | null, onGroup: (group: number | null) => void }} props */
+function OwnerLegend({ view: { groups }, group, onGroup }) {
+  return html`
+    <${Unchanged}
+      of=${[groups.map(({ id, slots }) => [id, slots]), group]}
+      draw=${() =>
+        html`
+          <div class="owners" role="group" aria-label="Show one group only">
+            ${groups.map(({ id, slots }) =>
+              html`
+                <button
+                  key=${id}
+                  type="button"
+                  aria-pressed=${id === group}
+                  aria-label=${`group ${id}, ${counted(slots, "slot")}`}
+                  onClick=${() => onGroup(id === group ? null : id)}
+                >
+                  <i style=${{ background: ownerColour(id) }}></i>${id}<small>${slots}</small>
+                </button>
+              `
+            )}
+          </div>
+        `}
+    />
+  `;
+}
+
+/** @param {{ slots: SlotsView }} props */
+function LoadLegend({ slots: { ops } }) {
+  const most = Math.max(0, ...ops);
+  return html`
+    <div class="scale" aria-label="Scale of loads, in requests per second">
+      ${SCALE_STEPS.map((share) =>
+        html`
+          <span key=${share}>
+            <i style=${{ background: loadColour(share) }}></i>${short(most * share)}
+          </span>
+        `
+      )}
+      <span class="muted">requests/s</span>
+    </div>
+  `;
+}
+
+function StatusLegend() {
+  return html`
+    <ul class="marks" aria-label="Marks">
+      <li><i class="mark-online"></i>online</li>
+      <li><i class="mark-pre"></i>about to migrate</li>
+      <li><i class="mark-migrate"></i>migrating, from the upper left</li>
+      <li><i class="mark-offline">✕</i>offline</li>
+      <li><i class="mark-missing"></i>no owner or not stored</li>
+    </ul>
+  `;
+}
+
+/** @param {{ slots: SlotsView, onChoose: (range: Range) => void }} props */
+function Ranges({ slots, onChoose }) {
+  const runs = runsOf(slots);
+  return html`
+    <section class="card ranges">
+      <h2>Ranges</h2>
+      <${Unchanged}
+        of=${runs}
+        draw=${() =>
+          html`
+            <ol>
+              ${runs.map(({ from, to, group, status }) =>
+                html`
+                  <li key=${from}>
+                    <button type="button" onClick=${() => onChoose({ from, to })}>
+                      <i style=${group < 0 ? {} : { background: ownerColour(group) }}></i>
+                      <b>${from === to ? from : `${from}–${to}`}</b>
+                      <span>${ownerName(group)}</span>
+                      <span>${STATUS_WORDS[status]}${slots.from[from] === undefined
+                        ? ""
+                        : ` from group ${slots.from[from]}`}</span>
+                      <small>${counted(to - from + 1, "slot")}</small>
+                    </button>
+                  </li>
+                `
+              )}
+            </ol>
+          `}
+      />
+    </section>
+  `;
+}
+
+/** @param {{ slots: SlotsView, onChoose: (range: Range) => void }} props */
+function Busiest({ slots: { ops, group }, onChoose }) {
+  const total = Math.max(1, ops.reduce((sum, each) => sum + each, 0));
+  const busiest = ops.map((each, slot) => ({ slot, ops: each }))
+    .filter((each) => each.ops > 0)
+    .sort((a, b) => b.ops - a.ops)
+    .slice(0, BUSIEST_MAX);
+  const most = busiest[0]?.ops ?? 1;
+  return html`
+    <section class="card busiest">
+      <h2>Busiest</h2>
+      ${busiest.length === 0 ? html`<${Empty}>No slot is asked for.</${Empty}>` : html`
+        <ol>
+          ${busiest.map((each, place) =>
+            html`
+              <li key=${place}>
+                <button
+                  type="button"
+                  onClick=${() => onChoose({ from: each.slot, to: each.slot })}
+                >
+                  <b>${each.slot}</b><span>${ownerName(group[each.slot] ?? -1)}</span>
+                  <${Bar}
+                    share=${each.ops / most}
+                    label="share of the busiest"
+                    text=${`${short(each.ops)}/s, ${(100 * each.ops / total).toFixed(1)} %`}
+                  />
+                </button>
+              </li>
+            `
+          )}
+        </ol>
+      `}
+    </section>
+  `;
+}

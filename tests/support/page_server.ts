@@ -1,0 +1,125 @@
+/**
+ * The dashboard's page in front of a made-up cluster: tells what the page asks for, and answers as it
+ * is told to.
+ *
+ * @module
+ */
+
+import type { ClusterView } from "../../src/api/cluster_view.ts";
+import { pageResponse } from "../../src/dashboard/page.ts";
+import { madeUpCluster } from "./made_up_cluster.ts";
+
+/** A request that would have changed something. */
+export interface AskedFor {
+  readonly method: string;
+  /** With the query. */
+  readonly path: string;
+  /** Parsed JSON; null: there was none. */
+  readonly body: unknown;
+}
+
+/** An answer other than OK. */
+export interface Answer {
+  readonly status: number;
+  readonly body: string | Record<string, unknown>;
+}
+
+/** The server; `await using server = new PageServer()`. */
+export class PageServer implements AsyncDisposable {
+  /** Where it is, without a slash at the end. */
+  readonly url: string;
+  /** What was asked for and not yet taken, in order. */
+  readonly asked: AskedFor[] = [];
+  /** Every address that was asked, with its query. */
+  readonly addresses: string[] = [];
+  /** How changes are answered, one after the other; nothing left: OK. */
+  readonly answers: Answer[] = [];
+  /** The token that changes need; null: none. */
+  token: string | null = null;
+  /** Makes the view something else. */
+  edit: (view: ClusterView) => ClusterView = (view) => view;
+  /** How the page is answered when it asks for the view; null: with it. */
+  refusal: Answer | null = null;
+  /** Whether whoever asks is cut off. */
+  isDown = false;
+  /** The second that the cluster is in. */
+  second = 0;
+  /** Whether time goes on there. */
+  isRunning = true;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor() {
+    this.#server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {}, onError: () => new Response(null) },
+      (request) => this.#answer(request),
+    );
+    this.url = `http://127.0.0.1:${this.#server.addr.port}`;
+    this.#timer = setInterval(() => {
+      if (this.isRunning) this.second++;
+    }, 1000);
+  }
+
+  /** The view as it is served now. */
+  view(): ClusterView {
+    const view = madeUpCluster(this.second);
+    const dashboard = { ...view.dashboard, needs_token: this.token !== null };
+    return this.edit({ ...view, dashboard });
+  }
+
+  /** What was asked for since this was last looked at. */
+  takeAsked(): AskedFor[] {
+    return this.asked.splice(0);
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    const { pathname, search } = new URL(request.url);
+    this.addresses.push(`${pathname}${search}`);
+    const page = pageResponse(request);
+    if (page !== undefined) return page;
+    if (this.isDown) return cutOff();
+    if (pathname === "/api/cluster") {
+      return this.refusal === null ? Response.json(this.view()) : answered(this.refusal);
+    }
+    const given = request.headers.get("authorization");
+    const isAllowed = this.token === null || given === `Bearer ${this.token}`;
+    if (!isAllowed) {
+      return answered({ status: 401, body: { error: "the token is missing or wrong" } });
+    }
+    if (pathname === "/api/login") return Response.json({ msg: "OK", ret: 0 });
+    const text = await request.text();
+    const body = text === "" ? null : JSON.parse(text);
+    this.asked.push({ method: request.method, path: `${pathname}${search}`, body });
+    const answer = this.answers.shift();
+    if (answer !== undefined) return answered(answer);
+    if (pathname === "/api/rebalance" && body?.dry_run === true) {
+      return Response.json({
+        moves: [
+          { from_slot: 0, to_slot: 3, from_group: 1, to_group: 64 },
+          { from_slot: 16, to_slot: 16, from_group: 2, to_group: 64 },
+        ],
+        slots: 5,
+      });
+    }
+    return Response.json({ msg: "OK", ret: 0 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#server.shutdown();
+  }
+}
+
+function answered({ status, body }: Answer): Response {
+  return typeof body === "string"
+    ? new Response(body, { status, headers: { "content-type": "text/plain; charset=utf-8" } })
+    : Response.json(body, { status });
+}
+
+/** An answer that ends before it is whole. */
+function cutOff(): Response {
+  const body = new ReadableStream({
+    start: (controller) => controller.error(new Error("cut off")),
+  });
+  return new Response(body, { headers: { "content-length": "1000" } });
+}

@@ -1,0 +1,89 @@
+/**
+ * What the page finds worth somebody's attention, and how slots are put together.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import type { ClusterView } from "../../../../src/api/cluster_view.ts";
+import { concernsOf } from "../../../../src/dashboard/page/attention.js";
+import { runsOf } from "../../../../src/dashboard/page/slot_runs.js";
+import { madeUpCluster } from "../../../support/made_up_cluster.ts";
+
+/** The made-up cluster without its troubles. */
+function healthy(): ClusterView {
+  const view = madeUpCluster(0);
+  return {
+    ...view,
+    groups: view.groups.map((group) => ({
+      ...group,
+      servers: group.servers.map((server) => ({ ...server, is_reachable: true, problem: "" })),
+    })),
+    proxies: view.proxies.slice(0, 10),
+    migrations: [],
+  };
+}
+
+function concerns(edit: Partial<ClusterView>): string[] {
+  return concernsOf({ ...healthy(), ...edit }).map(({ tone, text }) =>
+    `${tone}: ${text.replaceAll("\u202f", " ")}`
+  );
+}
+
+Deno.test("a healthy cluster needs no attention", () => {
+  assertEquals(concerns({}), []);
+});
+
+Deno.test("slots that are not served come with what that means", () => {
+  const { slots } = healthy();
+  assertEquals(concerns({ slots: { ...slots, status: "xx-" + "o".repeat(1021) } }), [
+    "bad: 1 slot is not stored",
+    "bad: 2 slots are offline: their keys are not served",
+  ]);
+  assertEquals(concerns({ slots: { ...slots, status: "-".repeat(1024) } }), [
+    "bad: The slots are not initialized yet",
+  ]);
+});
+
+Deno.test("a lost master is worse than a lost replica, and comes first", () => {
+  const groups = healthy().groups.map((group) => ({
+    ...group,
+    servers: group.servers.map((server) => ({
+      ...server,
+      is_reachable: !["10.0.3.1:6379", "10.0.1.2:6379"].includes(server.addr),
+      down_seconds: 7,
+    })),
+  }));
+  assertEquals(concerns({ groups }), [
+    "bad: Master 10.0.3.1:6379 of group 3 has not been reachable for 7 s",
+    "warning: Replica 10.0.1.2:6379 of group 1 has not been reachable for 7 s",
+  ]);
+});
+
+Deno.test("what keeps the cluster from being changed or served is told", () => {
+  assertEquals(concerns({ dead_fences: ["10.1.0.9:19000"], proxies: [] }), [
+    "bad: 1 proxy did not stop cleanly (10.1.0.9:19000): nothing can be changed",
+    "bad: No proxy is online",
+  ]);
+  assertEquals(concerns({ coordinator: { kind: "etcd", state: "disconnected" } }), [
+    "bad: The coordinator (etcd) is disconnected",
+  ]);
+});
+
+Deno.test("slots with one owner, state and source are one line", () => {
+  assertEquals(
+    runsOf({
+      group: [1, 1, 2, 2, 2, -1],
+      status: "oommox",
+      from: { 2: 1, 3: 3 },
+      ops: [0, 0, 0, 0, 0, 0],
+    }),
+    [
+      { from: 0, to: 1, group: 1, status: "o" },
+      { from: 2, to: 2, group: 2, status: "m" },
+      { from: 3, to: 3, group: 2, status: "m" },
+      { from: 4, to: 4, group: 2, status: "o" },
+      { from: 5, to: 5, group: -1, status: "x" },
+    ],
+  );
+});
