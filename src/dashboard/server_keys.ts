@@ -7,11 +7,11 @@
 import { slotIdOf } from "../hash/slot_id.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { databasesIn, readInfo } from "../redis/info.ts";
-import { RedisError, textOf } from "../redis/reply.ts";
+import { RedisError } from "../redis/reply.ts";
 import { quoted } from "../resp/encoder.ts";
 
-/** Keys that one SCAN looks at: the server is busy with it for a third of a millisecond. */
-const SCAN_COUNT = 1_000;
+/** Keys that one SCAN looks at: the server is busy with it for about a third of a millisecond. */
+const SCAN_COUNT = 250;
 
 /** A key and its slot. */
 export interface SlotKey {
@@ -30,8 +30,7 @@ export interface FoundKeys {
 
 /**
  * Looks at all keys of a server, in all databases. Each key that is there from beginning to end is
- * found at least once. The connection has the database of the last find selected; the next step is
- * asked for before the last find is handed out.
+ * found at least once. The next step is asked for before the last find is handed out.
  *
  * @param slotIds The wanted slots; looked at again with every step.
  * @throws {RedisUnreachableError | RedisError}
@@ -45,28 +44,24 @@ export async function* scanKeys(
   let before = 0;
   for (const { database, keys: count } of databases) {
     await redis.call("SELECT", database);
-    let next = scan(redis, "0");
+    let next = scan(redis, "0", slotIds);
     for (let cursor = ""; cursor !== "0";) {
       const step = await next;
       cursor = step.cursor;
       if (cursor !== "0") {
-        next = scan(redis, cursor);
+        next = scan(redis, cursor, slotIds);
         next.catch(() => {}); // who stops reading does not hear of it
       }
-      const keys: SlotKey[] = [];
-      for (const bytes of step.keys) {
-        const slotId = slotIdOf(bytes, 0, bytes.length);
-        if (slotIds.has(slotId)) keys.push({ bytes, slotId });
-      }
       const fraction = cursor === "0" ? 1 : fractionOf(cursor);
-      yield { database, keys, fraction: (before + count * fraction) / Math.max(1, total) };
+      const all = (before + count * fraction) / Math.max(1, total);
+      yield { database, keys: step.keys, fraction: all };
     }
     before += count;
   }
 }
 
 /**
- * The keys that a server has, of those in question. Leaves `database` selected.
+ * The keys that a server has, of those in question.
  *
  * @throws {RedisUnreachableError | RedisError}
  */
@@ -76,21 +71,32 @@ export async function heldKeys(
   keys: readonly SlotKey[],
 ): Promise<SlotKey[]> {
   if (keys.length === 0) return [];
-  await redis.call("SELECT", database);
-  const replies = await redis.pipeline(keys.map(({ bytes }) => ["EXISTS", bytes]));
+  const [selected, ...replies] = await redis.pipeline([
+    ["SELECT", database],
+    ...keys.map(({ bytes }) => ["EXISTS", bytes]),
+  ]);
+  if (selected instanceof RedisError) throw selected;
   return keys.filter((_, i) => replies[i] === 1);
 }
 
-/** Deletes keys of the selected database, without keeping the server busy where it can be helped. */
-export async function dropKeys(redis: RedisConnection, keys: readonly SlotKey[]): Promise<void> {
+/**
+ * Deletes keys, without keeping the server busy where that can be helped.
+ *
+ * @throws {RedisUnreachableError | RedisError}
+ */
+export async function dropKeys(
+  redis: RedisConnection,
+  database: number,
+  keys: readonly SlotKey[],
+): Promise<void> {
   if (keys.length === 0) return;
   const names = keys.map(({ bytes }) => bytes);
-  try {
-    await redis.call("UNLINK", ...names);
-  } catch (error) {
-    // Redis 3.2 does not know it.
-    if (!(error instanceof RedisError && /unknown command/i.test(error.message))) throw error;
-    await redis.call("DEL", ...names);
+  for (const command of ["UNLINK", "DEL"]) {
+    const replies = await redis.pipeline([["SELECT", database], [command, ...names]]);
+    const error = replies.find((reply) => reply instanceof RedisError);
+    if (error === undefined) return;
+    // Redis 3.2 does not know UNLINK.
+    if (command === "DEL" || !/unknown command/i.test(error.message)) throw error;
   }
 }
 
@@ -101,13 +107,50 @@ export function textOfKey(bytes: Uint8Array): string {
 
 interface ScanStep {
   readonly cursor: string;
-  readonly keys: readonly Uint8Array[];
+  readonly keys: readonly SlotKey[];
 }
 
-async function scan(redis: RedisConnection, cursor: string): Promise<ScanStep> {
-  const reply = await redis.call("SCAN", cursor, "COUNT", SCAN_COUNT);
-  const [next, keys] = reply as [Uint8Array, Uint8Array[]];
-  return { cursor: textOf(next), keys };
+async function scan(
+  redis: RedisConnection,
+  cursor: string,
+  slotIds: ReadonlySet<number>,
+): Promise<ScanStep> {
+  return readScan(await redis.callRaw("SCAN", cursor, "COUNT", SCAN_COUNT), slotIds);
+}
+
+/**
+ * Reads a reply of SCAN. Most keys are of no interest, and of those nothing is made. Copies the others.
+ *
+ * @param bytes `*2`, the cursor as a bulk, the keys as an array of bulks.
+ */
+export function readScan(bytes: Uint8Array, slotIds: ReadonlySet<number>): ScanStep {
+  let at = lineAfter(bytes, 0);
+  const cursorAt = lineAfter(bytes, at);
+  const cursorEnd = cursorAt + numberAt(bytes, at + 1);
+  const cursor = decoder.decode(bytes.subarray(cursorAt, cursorEnd));
+  at = lineAfter(bytes, cursorEnd + 2);
+  const keys: SlotKey[] = [];
+  while (at < bytes.length) {
+    const start = lineAfter(bytes, at);
+    const end = start + numberAt(bytes, at + 1);
+    const slotId = slotIdOf(bytes, start, end);
+    if (slotIds.has(slotId)) keys.push({ bytes: bytes.slice(start, end), slotId });
+    at = end + 2;
+  }
+  return { cursor, keys };
+}
+
+const decoder = new TextDecoder();
+
+function lineAfter(bytes: Uint8Array, at: number): number {
+  while (bytes[at] !== 10) at++;
+  return at + 1;
+}
+
+function numberAt(bytes: Uint8Array, at: number): number {
+  let value = 0;
+  for (; bytes[at] !== 13; at++) value = value * 10 + bytes[at]! - 48;
+  return value;
 }
 
 /**

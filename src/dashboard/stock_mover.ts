@@ -1,8 +1,8 @@
 /**
  * Moves slots' keys between servers that know nothing of slots, with SCAN and MIGRATE.
  *
- *      scan ─► keys of our slots ─► sizes ─► calls of a millisecond: MIGRATE … KEYS k k k … ─► counted
- *        └─ the next 1000 meanwhile └─ big ones: alone, at the end
+ *      scan ─► keys of our slots ─► sizes ─► line ─► calls of a millisecond: MIGRATE … KEYS k k k …
+ *        └─ the next ones meanwhile   └─ big ones: alone, at the end
  *
  * One look at all keys moves those of every slot at hand, and proves those slots empty of which it saw
  * none: since they are in `migrate` nobody makes such keys at the source. So a slot with keys takes two
@@ -30,7 +30,9 @@ import { parseAddress } from "../base/address.ts";
 import { sleep } from "../base/sleep.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { RedisError } from "../redis/reply.ts";
+import { utf8 } from "../resp/encoder.ts";
 import { BigKeys } from "./big_keys.ts";
+import { KeyLine, type MovingKey } from "./key_line.ts";
 import { type KeyMover, type MoveContext, MoveError, type PassResult } from "./key_mover.ts";
 import { becomeOnlyMover, endRestores, MOVER_NAME } from "./restore_fence.ts";
 import { dropKeys, heldKeys, scanKeys, type SlotKey, textOfKey } from "./server_keys.ts";
@@ -38,8 +40,8 @@ import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "./trial_key.ts";
 import { LoadProbe } from "./load_probe.ts";
 import { clearStrays } from "./stray_keys.ts";
 
-/** Most bytes of one call; a larger key goes alone. */
-const CALL_BYTES_MAX = 256 * 1024;
+/** Calls under way at once where nothing is to be spared: the source need not wait for us. */
+const LANES = 2;
 /** Keys that one look may find unmovable before it is given up: the servers do not fit. */
 const STUCK_KEYS_MAX = 100;
 /** Longest reply to anything but MIGRATE, in milliseconds. */
@@ -49,12 +51,8 @@ const MIGRATE_REPLY_MS = 20_000;
 /** Speed at which a big key moves at least, in bytes per millisecond. */
 const BIG_KEY_SPEED = 5_000;
 
-/** A key that is to be moved. */
-export interface MovingKey extends SlotKey {
-  readonly database: number;
-  /** Memory it takes at the source; 0 where that is not known. */
-  readonly size: number;
-}
+const MEMORY = utf8("MEMORY");
+const USAGE = utf8("USAGE");
 
 /** See the header. */
 export class StockMover implements KeyMover {
@@ -69,8 +67,8 @@ export class StockMover implements KeyMover {
   #stuck = new Map<number, string>();
   #stuckKeys = 0;
   #seen = new Set<number>();
-  #selected = -1;
-  #call: Promise<unknown> = Promise.resolve();
+  readonly #calls = new Set<Promise<void>>();
+  #calledMs = 0;
 
   private constructor(
     context: MoveContext,
@@ -118,8 +116,15 @@ export class StockMover implements KeyMover {
 
   async tryOut(): Promise<void> {
     const bytes = trialKey();
-    await this.#select(TRIAL_DATABASE);
-    await this.#migrator.call("SET", bytes, "", "PX", TRIAL_MS);
+    const made = await this.#migrator.pipeline([
+      ["SELECT", TRIAL_DATABASE],
+      ["SET", bytes, "", "PX", TRIAL_MS],
+    ]);
+    for (const reply of made) {
+      if (reply instanceof RedisError) {
+        throw new MoveError(`${this.#context.pair.source}: ${reply.message}`);
+      }
+    }
     const key = { bytes, slotId: -1, database: TRIAL_DATABASE, size: 0 };
     this.#stuck = new Map();
     try {
@@ -146,9 +151,7 @@ export class StockMover implements KeyMover {
     await endRestores(this.#scanner, isInDoubt);
   }
 
-  async pass(slotIds: ReadonlySet<number>, aborted: AbortSignal): Promise<PassResult> {
-    const failed = new AbortController();
-    const signal = AbortSignal.any([aborted, failed.signal]);
+  async pass(slotIds: ReadonlySet<number>, signal: AbortSignal): Promise<PassResult> {
     const begun = [...slotIds];
     this.#stuck = new Map();
     this.#stuckKeys = 0;
@@ -156,30 +159,32 @@ export class StockMover implements KeyMover {
     this.#bigKeys = new BigKeys(this.#context);
     for (const slotId of begun) this.#context.progress(slotId)?.lookBegins();
     await this.#probe.look();
-    // The last thousand keys are moved while the next thousand are looked for.
-    let moving: Promise<MovingKey[]> = Promise.resolve([]);
+    const line = new KeyLine();
+    const lanes = Array.from(
+      { length: LANES },
+      (_, lane) => this.#move(line, lane, slotIds, signal).catch((error) => line.fail(error)),
+    );
     try {
       for await (const found of scanKeys(this.#scanner, slotIds)) {
         signal.throwIfAborted();
-        const keys = await this.#sized(found.database, found.keys);
-        const rest = await moving;
-        moving = this.#moveFull([...rest, ...keys], slotIds, signal);
-        moving.catch(() => {}); // awaited below, or in the next round
+        await line.put(await this.#sized(found.database, found.keys));
         this.#looked(slotIds, found.fraction);
         await this.#probe.look();
       }
-      await this.#moveAll(await moving, slotIds, signal);
-      await this.#bigKeys.moveAll((key) => this.#moveBig(key, slotIds), signal);
+      line.end();
+    } catch (error) {
+      line.fail(error);
     } finally {
-      failed.abort();
-      await moving.catch(() => {});
+      await Promise.all(lanes);
     }
+    line.check();
+    await this.#bigKeys.moveAll((key) => this.#moveBig(key, slotIds), signal);
     const clean = begun.filter((slotId) => slotIds.has(slotId) && !this.#seen.has(slotId));
     return { clean, stuck: this.#stuck };
   }
 
   async settled(): Promise<void> {
-    await this.#call.catch(() => {});
+    await Promise.allSettled(this.#calls);
   }
 
   close(): void {
@@ -200,7 +205,7 @@ export class StockMover implements KeyMover {
     }
     if (this.#sizes === "unknown") return keys.map((key) => ({ ...key, database, size: 0 }));
     const sizes = await this.#scanner.pipeline(
-      keys.map(({ bytes }) => ["MEMORY", "USAGE", bytes]),
+      keys.map(({ bytes }) => [MEMORY, USAGE, bytes]),
     );
     this.#probe.sent(keys.length);
     const moving: MovingKey[] = [];
@@ -215,31 +220,22 @@ export class StockMover implements KeyMover {
     return moving;
   }
 
-  /** Moves as many keys as make full calls, and returns the rest. */
-  async #moveFull(
-    keys: MovingKey[],
-    slotIds: ReadonlySet<number>,
-    signal: AbortSignal,
-  ): Promise<MovingKey[]> {
-    let at = 0;
-    for (;;) {
-      const call = nextCall(keys, at, this.#context.pace.keys, slotIds);
-      if (call.end === keys.length && !call.isFull) return keys.slice(at);
-      at = call.end;
-      await this.#move(call.keys, signal);
-    }
-  }
-
-  async #moveAll(
-    keys: MovingKey[],
+  /** Moves keys from the line; the second lane only where nothing is to be spared. */
+  async #move(
+    line: KeyLine,
+    lane: number,
     slotIds: ReadonlySet<number>,
     signal: AbortSignal,
   ): Promise<void> {
-    for (let at = 0; at < keys.length;) {
-      const call = nextCall(keys, at, this.#context.pace.keys, slotIds);
-      at = call.end;
-      await this.#move(call.keys, signal);
+    const { pace } = this.#context;
+    while (!signal.aborted) {
+      if (lane > 0 && !pace.isUnlimited) return;
+      await sleep(pace.restMs(), signal);
+      const keys = await line.take(() => pace.keys, slotIds);
+      if (keys.length === 0 || signal.aborted) break;
+      await this.#migrate(keys, this.#migrateMs);
     }
+    signal.throwIfAborted();
   }
 
   async #moveBig(key: MovingKey, slotIds: ReadonlySet<number>): Promise<void> {
@@ -249,14 +245,6 @@ export class StockMover implements KeyMover {
 
   get #migrateMs(): number {
     return this.#context.options.migrateMs;
-  }
-
-  async #move(keys: readonly MovingKey[], signal: AbortSignal): Promise<void> {
-    if (keys.length === 0) return;
-    const { pace } = this.#context;
-    await sleep(pace.restMs(), signal);
-    signal.throwIfAborted();
-    await this.#migrate(keys, this.#migrateMs);
   }
 
   /** One call, whatever comes of it; keys are of one database. */
@@ -269,14 +257,17 @@ export class StockMover implements KeyMover {
       const call = this.#context.gate(this.#context.pair.target).send(() =>
         this.#callMigrate(keys, migrateMs)
       );
-      this.#call = call;
-      await call;
+      this.#calls.add(call);
+      await call.finally(() => this.#calls.delete(call));
     } catch (caught) {
       if (!(caught instanceof RedisError)) throw caught;
       error = caught;
     }
     const size = keys.reduce((sum, key) => sum + key.size, 0);
-    pace.called(keys.length, size, performance.now() - startedMs);
+    // The server does one after the other: a call begins when the one before it has ended.
+    const endMs = performance.now();
+    pace.called(keys.length, size, endMs - Math.max(startedMs, this.#calledMs));
+    this.#calledMs = endMs;
     if (error === undefined) return this.#moved(keys);
     await this.#failed(keys, error, migrateMs, isSecond);
   }
@@ -285,23 +276,18 @@ export class StockMover implements KeyMover {
     const { pair, options: { user, password } } = this.#context;
     const { hostname, port } = parseAddress(pair.target);
     const { database } = keys[0]!;
-    await this.#select(database);
     const auth = !password.isSet
       ? []
       : user === ""
       ? ["AUTH", password.reveal()]
       : ["AUTH2", user, password.reveal()];
-    this.#probe.sent(1);
-    await this.#migrator.call(
-      ...["MIGRATE", hostname, port, "", database, migrateMs, ...auth, "KEYS"],
-      ...keys.map(({ bytes }) => bytes),
-    );
-  }
-
-  async #select(database: number): Promise<void> {
-    if (database === this.#selected) return;
-    await this.#migrator.call("SELECT", database);
-    this.#selected = database;
+    const where = [hostname, port, "", database, migrateMs];
+    this.#probe.sent(2);
+    const replies = await this.#migrator.pipeline([
+      ["SELECT", database],
+      ["MIGRATE", ...where, ...auth, "KEYS", ...keys.map(({ bytes }) => bytes)],
+    ]);
+    for (const reply of replies) if (reply instanceof RedisError) throw reply;
   }
 
   #moved(keys: readonly MovingKey[]): void {
@@ -348,16 +334,15 @@ export class StockMover implements KeyMover {
 
   /** The target has these keys: the source's copies are none any more. */
   async #dropCopies(keys: readonly MovingKey[]): Promise<void> {
-    await dropKeys(this.#migrator, keys);
+    if (keys.length === 0) return;
+    await dropKeys(this.#migrator, keys[0]!.database, keys);
     this.#moved(keys);
   }
 
   /** The keys that the source still has; the others are counted. */
   async #left(keys: readonly MovingKey[]): Promise<MovingKey[]> {
     if (keys.length === 0) return [];
-    const { database } = keys[0]!;
-    this.#selected = database;
-    const left = await heldKeys(this.#migrator, database, keys) as MovingKey[];
+    const left = await heldKeys(this.#migrator, keys[0]!.database, keys) as MovingKey[];
     this.#moved(keys.filter((key) => !left.includes(key)));
     return left;
   }
@@ -376,28 +361,4 @@ export class StockMover implements KeyMover {
 function isOfServer(cause: string): boolean {
   return /^(OOM|READONLY|LOADING|MASTERDOWN|MISCONF|NOAUTH|WRONGPASS|NOPERM|NOREPLICAS|CLUSTERDOWN)/
     .test(cause) || /unknown command|invalid password|DB index|without any password/i.test(cause);
-}
-
-/** The keys of the next call: of one database, not too many and not too large. */
-function nextCall(
-  keys: readonly MovingKey[],
-  start: number,
-  countMax: number,
-  slotIds: ReadonlySet<number>,
-): { keys: MovingKey[]; end: number; isFull: boolean } {
-  const call: MovingKey[] = [];
-  let bytes = 0;
-  for (let at = start; at < keys.length; at++) {
-    const key = keys[at]!;
-    if (!slotIds.has(key.slotId)) continue;
-    const isOther = call.length > 0 && key.database !== call[0]!.database;
-    if (
-      isOther || call.length === countMax || (call.length > 0 && bytes + key.size > CALL_BYTES_MAX)
-    ) {
-      return { keys: call, end: at, isFull: true };
-    }
-    call.push(key);
-    bytes += key.size;
-  }
-  return { keys: call, end: keys.length, isFull: call.length === countMax };
 }

@@ -35,7 +35,7 @@ export async function clearStrays(
   const strays = new Map<number, Strays>();
   for await (const { database, keys } of scanKeys(target, slotIds)) {
     const copies = new Set(await heldKeys(owner, database, keys));
-    await dropKeys(target, [...copies]);
+    await dropKeys(target, database, [...copies]);
     for (const key of keys) {
       if (copies.has(key)) continue;
       const found = strays.get(key.slotId);

@@ -37,11 +37,12 @@ export class RedisUnreachableError extends Error {
 
 const READ_BYTES = 64 * 1024;
 
-/** Requests that were sent together. */
+/** Requests that were sent together, and their replies so far. */
 interface Waiting {
-  /** The replies so far. */
   readonly replies: RedisValue[];
   readonly count: number;
+  /** Whether replies are left as they came, error replies excepted. */
+  readonly isRaw: boolean;
   resolve(replies: RedisValue[]): void;
   reject(error: Error): void;
 }
@@ -116,10 +117,28 @@ export class RedisConnection implements Disposable {
    * @throws {RedisUnreachableError} When not every reply comes.
    */
   async pipeline(requests: readonly (readonly Word[])[]): Promise<RedisValue[]> {
+    return await this.#exchange(requests, false);
+  }
+
+  /**
+   * Sends a command whose reply is large, and leaves that as it came: RESP2 that belongs to the caller.
+   *
+   * @throws As {@linkcode RedisConnection.call}.
+   */
+  async callRaw(...words: Word[]): Promise<Uint8Array> {
+    const [reply] = await this.#exchange([words], true);
+    if (reply instanceof RedisError) throw reply;
+    return reply as Uint8Array;
+  }
+
+  async #exchange(
+    requests: readonly (readonly Word[])[],
+    isRaw: boolean,
+  ): Promise<RedisValue[]> {
     if (this.#failure !== undefined) throw this.#failure;
     if (requests.length === 0) return [];
     const replied = new Promise<RedisValue[]>((resolve, reject) =>
-      this.#waiting.push({ replies: [], count: requests.length, resolve, reject })
+      this.#waiting.push({ replies: [], count: requests.length, isRaw, resolve, reject })
     );
     this.#restartTimer();
     const bytes = encodeRequests(requests);
@@ -166,12 +185,13 @@ export class RedisConnection implements Disposable {
         this.#pieces.push(piece.slice());
         break;
       }
-      const reply = decodeReply(this.#pieces.length === 0 ? piece : joined(this.#pieces, piece));
+      const whole = this.#pieces.length === 0 ? piece : joined(this.#pieces, piece);
       this.#pieces = [];
+      const isError = this.#framer.type === 45;
       this.#framer.reset();
       const waiting = this.#waiting[0];
       if (waiting === undefined) throw new Error("a reply came that nobody asked for");
-      waiting.replies.push(reply);
+      waiting.replies.push(waiting.isRaw && !isError ? whole.slice() : decodeReply(whole));
       if (waiting.replies.length === waiting.count) {
         this.#waiting.shift();
         waiting.resolve(waiting.replies);

@@ -55,7 +55,7 @@ for (
 
 Deno.test("slots go there and back, cancelled at random, under two proxies: no count is lost", async () => {
   await using servers = await RedisServer.startMany(3);
-  await using migration = await Migration.start(servers, { slotsAtOnce: 20, slotsPerChange: 4 });
+  await using migration = await Migration.start(servers, { slotsAtOnce: 20, slotsPerChange: 8 });
   await using dashboard = new ScriptedDashboard(migration.store);
   await using one = await startProxy(migration, dashboard, "one");
   await using two = await startProxy(migration, dashboard, "two");

@@ -1,12 +1,28 @@
 /**
- * How far a SCAN is, told from its cursor.
+ * What is read of a SCAN: the keys of some slots, and how far it is.
  *
  * @module
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { fractionOf } from "../../../src/dashboard/server_keys.ts";
+import * as fc from "fast-check";
+import { fractionOf, readScan } from "../../../src/dashboard/server_keys.ts";
 import { slotsText } from "../../../src/dashboard/slot_runs.ts";
+import { slotIdOf } from "../../../src/hash/slot_id.ts";
+import { Encoder } from "../../../src/resp/encoder.ts";
+
+Deno.test("of a SCAN's reply the keys of the wanted slots are read, whatever their bytes", () => {
+  const key = fc.uint8Array({ maxLength: 40 });
+  fc.assert(fc.property(fc.array(key), fc.maxSafeNat(), fc.nat(1023), (keys, cursor, last) => {
+    const reply = new Encoder(2).array(2).bulk(`${cursor}`).array(keys.length);
+    for (const each of keys) reply.bulk(each);
+    const wanted = new Set(Array.from({ length: last + 1 }, (_, slotId) => slotId));
+    const step = readScan(reply.done(), wanted);
+    assertEquals(step.cursor, `${cursor}`);
+    const expected = keys.map((bytes) => ({ bytes, slotId: slotIdOf(bytes, 0, bytes.length) }));
+    assertEquals(step.keys, expected.filter(({ slotId }) => slotId <= last));
+  }));
+});
 
 Deno.test("the cursors of a SCAN tell that it goes from beginning to end", () => {
   // A table of 16: the cursors that Redis gives, one bucket after the other.

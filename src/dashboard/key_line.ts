@@ -1,0 +1,97 @@
+/**
+ * Keys in line to be moved, between who finds them and who moves them: the one is never far ahead.
+ *
+ * @module
+ */
+
+import type { SlotKey } from "./server_keys.ts";
+
+/** Keys that wait at most, besides those found at once. */
+const KEYS_HELD_MAX = 2_000;
+/** Most bytes of one call; a larger key goes alone. */
+const CALL_BYTES_MAX = 256 * 1024;
+
+/** A key that is to be moved. */
+export interface MovingKey extends SlotKey {
+  readonly database: number;
+  /** Memory it takes at the source, in bytes; 0 where that is not known. */
+  readonly size: number;
+}
+
+/** See the header. */
+export class KeyLine {
+  #keys: MovingKey[] = [];
+  #state: "open" | "ended" | "failed" = "open";
+  #error: unknown;
+  #changed = Promise.withResolvers<void>();
+
+  /**
+   * Adds keys and waits until there is room for more.
+   *
+   * @throws What the line failed with.
+   */
+  async put(keys: readonly MovingKey[]): Promise<void> {
+    if (keys.length > 0) this.#keys.push(...keys);
+    this.#change();
+    while (this.#state === "open" && this.#keys.length > KEYS_HELD_MAX) await this.#changed.promise;
+    this.check();
+  }
+
+  /** No more keys will come. */
+  end(): void {
+    if (this.#state === "open") this.#state = "ended";
+    this.#change();
+  }
+
+  /** Something keeps keys from being moved: nobody waits any longer. */
+  fail(error: unknown): void {
+    if (this.#state === "failed") return;
+    this.#state = "failed";
+    this.#error = error;
+    this.#change();
+  }
+
+  /** @throws What the line failed with. */
+  check(): void {
+    if (this.#state === "failed") throw this.#error;
+  }
+
+  /**
+   * Takes the keys of one call out: of one database, not too many and not too large.
+   *
+   * @param countMax Looked at when there may be enough.
+   * @param slotIds Keys of other slots are thrown away.
+   * @returns None when there will be none any more.
+   */
+  async take(countMax: () => number, slotIds: ReadonlySet<number>): Promise<MovingKey[]> {
+    for (;;) {
+      if (this.#state === "failed") return [];
+      const { call, end, isFull } = this.#next(countMax(), slotIds);
+      if (isFull || this.#state === "ended") {
+        this.#keys.splice(0, end);
+        this.#change();
+        return call;
+      }
+      await this.#changed.promise;
+    }
+  }
+
+  #next(countMax: number, slotIds: ReadonlySet<number>) {
+    const call: MovingKey[] = [];
+    let bytes = 0;
+    for (const [at, key] of this.#keys.entries()) {
+      if (!slotIds.has(key.slotId)) continue;
+      const isOther = call.length > 0 && key.database !== call[0]!.database;
+      const isTooLarge = call.length > 0 && bytes + key.size > CALL_BYTES_MAX;
+      if (isOther || isTooLarge || call.length >= countMax) return { call, end: at, isFull: true };
+      call.push(key);
+      bytes += key.size;
+    }
+    return { call, end: this.#keys.length, isFull: call.length >= countMax };
+  }
+
+  #change(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
+  }
+}
