@@ -55,8 +55,8 @@ const RETRY: BackoffOptions = { firstMs: 1_000, maxMs: 30_000 };
 const STOP_MS = 3_000;
 /** How long they may take once they are broken off, in milliseconds. */
 const BREAK_OFF_MS = 2_000;
-/** Tasks that end in one change. */
-const ENDS_PER_CHANGE = 64;
+/** Tasks that are written in one change, which is one transaction then. */
+const TASKS_PER_CHANGE = 32;
 
 /** See the header. */
 export class MigrateQueue {
@@ -76,6 +76,8 @@ export class MigrateQueue {
   #watching: Promise<void> = Promise.resolve();
   #planning: Promise<void> | undefined;
   #isStale = false;
+  /** What was told last of what keeps all migrations. */
+  #told = "";
   /** Whether the store may have other tasks than we know of. */
   #hasNews = true;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -232,8 +234,8 @@ export class MigrateQueue {
         const isWaiting = ({ stream, task }: MigrateJob) =>
           stream === undefined && task.status === "pending";
         const waiting = jobs.filter(isWaiting);
-        for (let at = 0; at < waiting.length; at += ENDS_PER_CHANGE) {
-          await this.#deleteTasks(waiting.slice(at, at + ENDS_PER_CHANGE));
+        for (let at = 0; at < waiting.length; at += TASKS_PER_CHANGE) {
+          await this.#deleteTasks(waiting.slice(at, at + TASKS_PER_CHANGE));
         }
         for (const job of jobs) if (this.#jobs.has(job.name)) await this.#cancel(job);
       });
@@ -335,8 +337,11 @@ export class MigrateQueue {
       this.#isStale = false;
       try {
         await this.#plan();
+        this.#told = "";
       } catch (error) {
-        this.#control.tell("warning", `migrations wait for the store: ${(error as Error).message}`);
+        const { message } = error as Error;
+        if (message !== this.#told) this.#control.tell("warning", `migrations wait: ${message}`);
+        this.#told = message;
         this.#wakeIn(this.#retry.firstMs);
         return;
       }
@@ -368,7 +373,7 @@ export class MigrateQueue {
     if (due.length > 0) await this.#writer.settle();
     await Promise.all(due.map((job) => this.#look(job)));
     await this.#end(due.filter(({ step, isHeld }) => step?.kind === "end" && !isHeld));
-    await this.#markErrors(jobs);
+    await this.#markErrors();
     for (const way of waysOf(due)) if (this.#isFree(way)) this.#begin(way);
     const untils = [
       ...jobs.filter(({ stream }) => stream === undefined).map(({ dueMs }) => dueMs),
@@ -395,8 +400,8 @@ export class MigrateQueue {
 
   async #end(jobs: readonly MigrateJob[]): Promise<void> {
     const { store } = this.#control;
-    for (let at = 0; at < jobs.length; at += ENDS_PER_CHANGE) {
-      const ending = jobs.slice(at, at + ENDS_PER_CHANGE);
+    for (let at = 0; at < jobs.length; at += TASKS_PER_CHANGE) {
+      const ending = jobs.slice(at, at + TASKS_PER_CHANGE);
       const parts: ChangePart[] = ending.flatMap(({ name, step }) =>
         step?.kind === "end" ? [endPart(store, name, step.slot)] : []
       );
@@ -409,17 +414,25 @@ export class MigrateQueue {
   }
 
   /** Says in the store what does not go on: `error`, as Codis 2.0. */
-  async #markErrors(jobs: readonly MigrateJob[]): Promise<void> {
-    const failed = jobs.filter((job) =>
-      job.stream === undefined && !job.isHeld && job.task.status === "migrating" &&
-      (job.isInTrouble || this.#troubleOf(job)?.text)
-    );
-    const { store } = this.#control;
-    await this.#writer.write(
-      `${failed.length} migration tasks do not go on`,
-      failed.map(({ name, task }) => taskPart(store, name, task, "error")),
-    );
-    for (const job of failed) job.task = { ...job.task, status: "error" };
+  async #markErrors(): Promise<void> {
+    const failed = () =>
+      this.#inOrder().filter((job) =>
+        job.stream === undefined && !job.isHeld && job.task.status === "migrating" &&
+        (job.isInTrouble || this.#troubleOf(job)?.text)
+      ).slice(0, TASKS_PER_CHANGE);
+    while (failed().length > 0) {
+      // An operator's request comes before it or after it, not in its middle.
+      await this.#request(async () => {
+        const jobs = failed();
+        await this.#holding(jobs, async () => {
+          const parts = jobs.map(({ name, task }) =>
+            taskPart(this.#control.store, name, task, "error")
+          );
+          await this.#writer.write(`${jobs.length} migration tasks do not go on`, parts);
+          for (const job of jobs) job.task = { ...job.task, status: "error" };
+        });
+      });
+    }
   }
 
   /** Whether nobody uses the servers as this way would, and nothing keeps it. */

@@ -233,14 +233,29 @@ export class StockMover implements KeyMover {
       await sleep(pace.restMs(), signal);
       const keys = await line.take(() => pace.keys, slotIds);
       if (keys.length === 0 || signal.aborted) break;
-      await this.#migrate(keys, this.#migrateMs);
+      await this.#until(this.#migrate(keys, this.#migrateMs));
     }
     signal.throwIfAborted();
   }
 
+  /** Does work that others may have to wait for, with all that follows when it fails. */
+  async #until(work: Promise<void>): Promise<void> {
+    this.#calls.add(work);
+    try {
+      await work;
+    } finally {
+      this.#calls.delete(work);
+    }
+  }
+
   async #moveBig(key: MovingKey, slotIds: ReadonlySet<number>): Promise<void> {
     if (!slotIds.has(key.slotId)) return;
-    await this.#migrate([key], Math.ceil(this.#migrateMs + key.size / BIG_KEY_SPEED));
+    const { control, pair } = this.#context;
+    const migrateMs = Math.ceil(this.#migrateMs + key.size / BIG_KEY_SPEED);
+    // It may take longer than any other call: that needs a connection with more patience.
+    using patient = await control.redis(pair.source, MIGRATE_REPLY_MS + 2 * migrateMs);
+    await patient.call("CLIENT", "SETNAME", MOVER_NAME);
+    await this.#until(this.#migrate([key], migrateMs, patient));
   }
 
   get #migrateMs(): number {
@@ -248,17 +263,20 @@ export class StockMover implements KeyMover {
   }
 
   /** One call, whatever comes of it; keys are of one database. */
-  async #migrate(keys: readonly MovingKey[], migrateMs: number, isSecond = false): Promise<void> {
+  async #migrate(
+    keys: readonly MovingKey[],
+    migrateMs: number,
+    redis = this.#migrator,
+    isSecond = false,
+  ): Promise<void> {
     if (keys.length === 0) return;
     const { pace } = this.#context;
     const startedMs = performance.now();
     let error: RedisError | undefined;
     try {
-      const call = this.#context.gate(this.#context.pair.target).send(() =>
-        this.#callMigrate(keys, migrateMs)
+      await this.#context.gate(this.#context.pair.target).send(() =>
+        this.#callMigrate(keys, migrateMs, redis)
       );
-      this.#calls.add(call);
-      await call.finally(() => this.#calls.delete(call));
     } catch (caught) {
       if (!(caught instanceof RedisError)) throw caught;
       error = caught;
@@ -269,10 +287,19 @@ export class StockMover implements KeyMover {
     pace.called(keys.length, size, endMs - Math.max(startedMs, this.#calledMs));
     this.#calledMs = endMs;
     if (error === undefined) return this.#moved(keys);
-    await this.#failed(keys, error, migrateMs, isSecond);
+    await this.#failed(
+      keys,
+      error,
+      (left, again) => this.#migrate(left, migrateMs, redis, again),
+      isSecond,
+    );
   }
 
-  async #callMigrate(keys: readonly MovingKey[], migrateMs: number): Promise<void> {
+  async #callMigrate(
+    keys: readonly MovingKey[],
+    migrateMs: number,
+    redis: RedisConnection,
+  ): Promise<void> {
     const { pair, options: { user, password } } = this.#context;
     const { hostname, port } = parseAddress(pair.target);
     const { database } = keys[0]!;
@@ -283,7 +310,7 @@ export class StockMover implements KeyMover {
       : ["AUTH2", user, password.reveal()];
     const where = [hostname, port, "", database, migrateMs];
     this.#probe.sent(2);
-    const replies = await this.#migrator.pipeline([
+    const replies = await redis.pipeline([
       ["SELECT", database],
       ["MIGRATE", ...where, ...auth, "KEYS", ...keys.map(({ bytes }) => bytes)],
     ]);
@@ -298,7 +325,7 @@ export class StockMover implements KeyMover {
   async #failed(
     keys: readonly MovingKey[],
     error: RedisError,
-    migrateMs: number,
+    migrate: (keys: readonly MovingKey[], isSecond: boolean) => Promise<void>,
     isSecond: boolean,
   ): Promise<void> {
     const { pair: { source, target }, gate } = this.#context;
@@ -307,16 +334,13 @@ export class StockMover implements KeyMover {
     if (message.startsWith("IOERR")) {
       if (isSecond) throw new MoveError(`${source} cannot give keys to ${target}: ${message}`);
       await gate(target).alone(() => endRestores(this.#target, true));
-      return await this.#migrate(await this.#left(keys), migrateMs, true);
+      return await migrate(await this.#left(keys), true);
     }
     const cause = message.replace(/^ERR Target instance replied with error: /, "");
     if (/BUSYKEY/.test(cause)) {
       const both = await heldKeys(this.#target, database, keys) as MovingKey[];
       await this.#dropCopies(both);
-      return await this.#migrate(
-        await this.#left(keys.filter((key) => !both.includes(key))),
-        migrateMs,
-      );
+      return await migrate(await this.#left(keys.filter((key) => !both.includes(key))), false);
     }
     if (isOfServer(cause)) {
       const isFromTarget = cause !== message;
@@ -326,7 +350,7 @@ export class StockMover implements KeyMover {
     }
     const left = await this.#left(keys);
     if (left.length > 1) {
-      for (const key of left) await this.#migrate([key], migrateMs);
+      for (const key of left) await migrate([key], false);
     } else if (left.length === 1) {
       this.#refused(left[0]!, cause);
     }

@@ -7,7 +7,8 @@
 
 import { parseAddress } from "../../src/base/address.ts";
 import { Secret } from "../../src/base/secret.ts";
-import type { Change, Control } from "../../src/dashboard/control.ts";
+import { OPERATIONS_MAX } from "../../src/coordinator/coordinator.ts";
+import type { Change, Control, EntryWrite } from "../../src/dashboard/control.ts";
 import { UnconfirmedError } from "../../src/dashboard/errors.ts";
 import type { ActionRecord } from "../../src/model/action.ts";
 import { encodeProxy } from "../../src/model/proxy.ts";
@@ -15,7 +16,7 @@ import { RedisConnection } from "../../src/redis/connection.ts";
 import { createAction, loadAnswers } from "../../src/store/actions.ts";
 import { checkFences, loadFences } from "../../src/store/fences.ts";
 import { loadProxies } from "../../src/store/proxies.ts";
-import { deleteIfThere, saveEntry, type Store } from "../../src/store/store.ts";
+import { readIfThere, type Store } from "../../src/store/store.ts";
 
 /** How often answers are looked for, in milliseconds. */
 const LOOK_MS = 2;
@@ -57,13 +58,23 @@ export class ScriptedControl implements Control {
       checkFences(await loadFences(this.store), await loadProxies(this.store));
     }
     this.changes.push(change.summary);
-    await Promise.all(
-      change.writes.map(({ path, data }) =>
-        data === null ? deleteIfThere(this.store, path) : saveEntry(this.store, path, data)
-      ),
-    );
+    await this.#write(change.writes);
     const silent = await Promise.all(change.announcements.map((each) => this.#announce(each)));
     if (silent.flat().length > 0) throw new UnconfirmedError(`no answer from ${silent.flat()}`);
+  }
+
+  /** Writes entries, as many at once as a coordinator takes. */
+  async #write(writes: readonly EntryWrite[]): Promise<void> {
+    if (writes.length > OPERATIONS_MAX) {
+      await this.#write(writes.slice(0, OPERATIONS_MAX));
+      return await this.#write(writes.slice(OPERATIONS_MAX));
+    }
+    const operations = await Promise.all(writes.map(async ({ path, data }) => {
+      const isThere = await readIfThere(this.store, path) !== undefined;
+      if (data === null) return isThere ? [{ delete: path }] : [];
+      return [isThere ? { write: path, data } : { create: path, data, isLeaf: true }];
+    }));
+    await this.store.coordinator.transact(operations.flat());
   }
 
   /** @returns The ids of the proxies that did not confirm. */
