@@ -18,6 +18,7 @@ import { databasesIn, readInfo } from "../redis/info.ts";
 import { RedisError, type RedisValue } from "../redis/reply.ts";
 import { type KeyMover, type MoveContext, MoveError, type PassResult } from "./key_mover.ts";
 import { becomeOnlyMover, endRestores } from "./restore_fence.ts";
+import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "./trial_key.ts";
 
 /** Codis 2.0's timeout of SLOTSMGRTTAGSLOT, in milliseconds. */
 const TAG_SLOT_MS = 30_000;
@@ -65,6 +66,19 @@ export class CodisServerMover implements KeyMover {
     }
   }
 
+  async tryOut(): Promise<void> {
+    const { hostname, port } = parseAddress(this.#context.pair.target);
+    const key = trialKey();
+    const [, , moved] = await this.#source.pipeline([
+      ["SELECT", TRIAL_DATABASE],
+      ["SET", key, "", "PX", TRIAL_MS],
+      ["SLOTSMGRTONE", hostname, port, TRIAL_MS, key],
+      ["DEL", key],
+    ]);
+    if (moved instanceof RedisError) throw new MoveError(this.#errorText(moved));
+    await this.#target.pipeline([["SELECT", TRIAL_DATABASE], ["DEL", key]]);
+  }
+
   /** Nothing to clear: what the target has is replaced, as in Codis. */
   clearTarget(): Promise<ReadonlyMap<number, string>> {
     return Promise.resolve(new Map());
@@ -109,7 +123,7 @@ export class CodisServerMover implements KeyMover {
       const replies = await call;
       let left = 0;
       for (const reply of replies) {
-        if (reply instanceof RedisError) throw new MoveError(this.#errorText(reply, slotId));
+        if (reply instanceof RedisError) throw new MoveError(this.#errorText(reply));
         const [moved, remaining] = reply as [number, number];
         left = remaining;
         progress(slotId)?.moved(moved);
@@ -127,9 +141,9 @@ export class CodisServerMover implements KeyMover {
     return this.#source.pipeline(Array.from({ length: window }, () => words));
   }
 
-  #errorText(error: RedisError, slotId: number): string {
+  #errorText(error: RedisError): string {
     const { source, target } = this.#context.pair;
-    return `${source} cannot give a key of slot ${slotId} to ${target}: ${error.message}`;
+    return `${source} cannot give keys to ${target}: ${error.message}`;
   }
 
   async settled(): Promise<void> {

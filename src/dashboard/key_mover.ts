@@ -64,6 +64,12 @@ export class MoveError extends Error {
 export interface KeyMover {
   readonly kind: "codis-server" | "stock";
   /**
+   * Moves a key of our own from source to target: what keeps it would keep all others, and clients.
+   *
+   * @throws {MoveError | RedisUnreachableError}
+   */
+  tryOut(): Promise<void>;
+  /**
    * Looks whether the target has keys of slots that are not its own, before they become so. A copy of
    * what the source has is deleted: the owner's counts.
    *

@@ -10,6 +10,8 @@ import type { Pace } from "./pace.ts";
 
 /** Time between two looks, in milliseconds: of that long the keys of one call are a small part. */
 const LOOK_MS = 1_000;
+/** PINGs by which the time of an answer is measured. */
+const PINGS = 3;
 
 /** What a server has done by the last look. */
 interface Looked {
@@ -58,21 +60,18 @@ export class LoadProbe {
       othersAt(this.#source, this.#atSource, sinceMs),
       othersAt(this.#target, this.#atTarget, sinceMs),
     ]);
-    this.#pace.looked(
-      Math.max(source.othersOps, target.othersOps),
-      Math.max(source.tookMs, target.tookMs),
-    );
+    const answerMs = Math.max(await answerOf(this.#source), await answerOf(this.#target));
+    this.#pace.looked(Math.max(source, target), answerMs);
   }
 }
 
+/** @returns Commands per second that were not ours. */
 async function othersAt(
   redis: RedisConnection,
   looked: Looked,
   sinceMs: number,
-): Promise<{ othersOps: number; tookMs: number }> {
-  const startedMs = performance.now();
+): Promise<number> {
   const info = await readInfo(redis, "stats");
-  const tookMs = performance.now() - startedMs;
   const commands = Number(info.total_commands_processed);
   // At the first look we have asked for nothing yet: all there is to see is others'.
   const others = Number.isNaN(looked.commands)
@@ -80,5 +79,16 @@ async function othersAt(
     : (commands - looked.commands - looked.ours) / sinceMs * 1000;
   looked.commands = commands;
   looked.ours = 0;
-  return { othersOps: others, tookMs };
+  return others;
+}
+
+/** How long a server takes to answer, in milliseconds: the best of a few, or it may be our own doing. */
+async function answerOf(redis: RedisConnection): Promise<number> {
+  let bestMs = Infinity;
+  for (let i = 0; i < PINGS; i++) {
+    const startedMs = performance.now();
+    await redis.call("PING");
+    bestMs = Math.min(bestMs, performance.now() - startedMs);
+  }
+  return bestMs;
 }

@@ -76,6 +76,8 @@ export class MigrateQueue {
   #watching: Promise<void> = Promise.resolve();
   #planning: Promise<void> | undefined;
   #isStale = false;
+  /** Whether the store may have other tasks than we know of. */
+  #hasNews = true;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Requests of operators, one after the other. */
   #requests: Promise<unknown> = Promise.resolve();
@@ -106,15 +108,15 @@ export class MigrateQueue {
   /**
    * Takes up every task there is, and from now on every new one.
    *
-   * @throws {CoordinatorError} When the store cannot be read.
+   * @returns When the tasks are known, or cannot be read now.
    */
   async start(): Promise<void> {
     if (this.#state !== "new") return;
     this.#state = "running";
-    await this.#readTasks();
     const { store } = this.#control;
     this.#watch = store.coordinator.watchChildren(store.paths.migrateTasks);
     this.#watching = this.#follow(this.#watch);
+    await this.#request(() => this.#readTasks()).catch(() => {}); // tried again soon
     this.#wake();
   }
 
@@ -195,7 +197,9 @@ export class MigrateQueue {
   add(from: number, to: number, groupId: number, delayMs: number): Promise<string[]> {
     return this.#request(async () => {
       const tasks = await createTasks(this.#control.store, { from, to, groupId, delayMs });
-      for (const { name, task } of tasks) this.#jobs.set(name, this.#newJob(name, task));
+      for (const { name, task } of tasks) {
+        if (!this.#jobs.has(name)) this.#jobs.set(name, this.#newJob(name, task));
+      }
       this.#wake();
       return tasks.map(({ name }) => name);
     });
@@ -290,11 +294,12 @@ export class MigrateQueue {
       for await (const names of watch) {
         const isKnown = names.length === this.#jobs.size &&
           names.every((name) => this.#jobs.has(name));
-        if (!isKnown) await this.#request(() => this.#readTasks());
+        this.#hasNews ||= !isKnown;
         this.#wake();
       }
     } catch (error) {
-      if (!(error instanceof ClosedError)) throw error;
+      // Nobody is left to work for.
+      if (!(error instanceof ClosedError)) this.#control.tell("error", (error as Error).message);
     }
   }
 
@@ -339,6 +344,16 @@ export class MigrateQueue {
   }
 
   async #plan(): Promise<void> {
+    if (this.#hasNews) {
+      this.#hasNews = false;
+      try {
+        // Not while tasks are being made, of which all or none shall be.
+        await this.#request(() => this.#readTasks());
+      } catch (error) {
+        this.#hasNews = true;
+        throw error;
+      }
+    }
     const nowMs = performance.now();
     const jobs = this.#inOrder();
     const due: MigrateJob[] = [];
@@ -424,6 +439,10 @@ export class MigrateQueue {
       options: this.#options,
       gate: (addr) => this.#gate(addr),
       take: (stream, count) => this.#take(stream, count),
+      upcoming: (stream) =>
+        [...this.#jobs.values()]
+          .filter((job) => job.task.status === "pending" && isOnWay(job, stream.way))
+          .map(({ task }) => task.slot_id),
       goesOn: ({ way }) => this.#troubles.delete(keyOf(way)),
       letGo: (job) => job.stream = undefined,
       ended: (job) => {
@@ -469,7 +488,7 @@ export class MigrateQueue {
   #take(stream: MoveStream, count: number): MigrateJob[] {
     const nowMs = performance.now();
     const jobs = [...this.#jobs.values()]
-      .filter((job) => job.isDue(nowMs) && job.way !== undefined && isSameWay(job.way, stream.way))
+      .filter((job) => job.isDue(nowMs) && isOnWay(job, stream.way))
       .sort((a, b) => hasBegun(b) - hasBegun(a) || compareSequence(a.name, b.name))
       .slice(0, Math.max(0, count));
     for (const job of jobs) job.stream = stream;
@@ -481,8 +500,8 @@ function keyOf({ from, to, delayMs }: StreamWay): string {
   return `${from} ${to} ${delayMs}`;
 }
 
-function isSameWay(a: StreamWay, b: StreamWay): boolean {
-  return keyOf(a) === keyOf(b);
+function isOnWay(job: MigrateJob, way: StreamWay): boolean {
+  return job.way !== undefined && keyOf(job.way) === keyOf(way);
 }
 
 function hasBegun({ task }: MigrateJob): number {

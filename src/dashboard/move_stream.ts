@@ -65,6 +65,8 @@ export interface StreamHost {
   gate(addr: string): TargetGate;
   /** Hands out jobs that go this way; they are the stream's until `letGo` or `ended`. */
   take(stream: MoveStream, count: number): MigrateJob[];
+  /** Slots that will come this way and have not begun. */
+  upcoming(stream: MoveStream): number[];
   /** Keys have been moved, and the servers are well. */
   goesOn(stream: MoveStream): void;
   /** A job is nobody's again. */
@@ -88,6 +90,8 @@ export class MoveStream {
   /** The slots whose keys are being moved: those of `#jobs`, less the ones that are leaving. */
   readonly #slots = new Set<number>();
   readonly #leaving = new Set<MigrateJob>();
+  /** Slots of which the target has no key that it must not have. */
+  readonly #cleared = new Set<number>();
   #pair: MovePair | undefined;
   #mover: KeyMover | undefined;
   #changing: Promise<unknown> = Promise.resolve();
@@ -121,6 +125,8 @@ export class MoveStream {
   async run(): Promise<void> {
     const { signal } = this.#stopping;
     try {
+      // A dashboard that does not lead any more must not begin.
+      await this.#host.writer.settle("always");
       const pair = this.#pair = await this.#masters();
       this.#mover = await openKeyMover(this.#context(pair));
       for (;;) {
@@ -128,9 +134,10 @@ export class MoveStream {
         await this.#checkMasters(pair);
         const count = this.#host.limits.slotsAtOnce - this.#jobs.size;
         await this.#enter(this.#host.take(this, count), this.#mover);
-        if (this.#jobs.size === 0) return;
+        if (this.#slots.size === 0) return;
         const { clean, stuck } = await this.#mover.pass(this.#slots, signal);
         this.#host.goesOn(this);
+        for (const job of this.#jobs.values()) if (!stuck.has(job.task.slot_id)) job.recover();
         for (const [slotId, text] of stuck) this.#leave(this.#jobs.get(slotId), text);
         await this.#finish(clean);
       }
@@ -256,10 +263,20 @@ export class MoveStream {
     isTurning: boolean,
   ): Promise<readonly Entering[]> {
     if (entering.length === 0) return [];
-    const slotIds = entering.map(({ slot }) => slot.id);
-    const strays = await mover.clearTarget(slotIds, isTurning);
-    for (const [slotId, text] of strays) this.#leave(this.#jobs.get(slotId), text);
-    return entering.filter(({ slot }) => !strays.has(slot.id));
+    if (isTurning) {
+      await mover.clearTarget(entering.map(({ slot }) => slot.id), true);
+      return entering;
+    }
+    await mover.tryOut();
+    const unknown = entering.map(({ slot }) => slot.id).filter((id) => !this.#cleared.has(id));
+    if (unknown.length > 0) {
+      // One look at the target serves all that will come this way.
+      const slotIds = [...unknown, ...this.#host.upcoming(this)];
+      const strays = await mover.clearTarget(slotIds, false);
+      for (const slotId of slotIds) if (!strays.has(slotId)) this.#cleared.add(slotId);
+      for (const [slotId, text] of strays) this.#leave(this.#jobs.get(slotId), text);
+    }
+    return entering.filter(({ slot }) => this.#cleared.has(slot.id));
   }
 
   /** Blocks slots and lets them migrate, a few at a time. */
@@ -304,10 +321,7 @@ export class MoveStream {
     } catch (error) {
       return this.#failAll(entering, error);
     }
-    for (const { job } of entering) {
-      job.recover();
-      this.#slots.add(job.task.slot_id);
-    }
+    for (const { job } of entering) this.#slots.add(job.task.slot_id);
   }
 
   /** @returns Whether every proxy blocks the slots now; if not, they are as they were. */

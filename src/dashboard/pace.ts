@@ -20,17 +20,21 @@ export interface PaceLimits {
 
 /** Keys of the first call. */
 const KEYS_FIRST = 100;
+/** Small keys that make a call no longer than it is anyway: the way there and back. */
+const KEYS_FEW = 20;
+/** A key below this size is small, in bytes. */
+const SMALL_BYTES = 2_048;
 /** Most keys of one call, however fast it is. */
 export const CALL_KEYS_MAX = 1_000;
 /** Length of a call that is aimed at, alone and beside clients, in milliseconds. */
 const CALL_MS_ALONE = 1;
 const CALL_MS_SHARED = 0.4;
-/** Longest call that is not followed by fewer keys at once, in milliseconds. */
-const CALL_MS_MAX = 2;
+/** Weight of the newest call in what one key is taken to need. */
+const NEWEST_SHARE = 0.2;
 /** Share of the time that calls may take beside clients. */
 const SHARE_SHARED = 0.3;
 /** Commands of others per second from which on a server counts as used. */
-const SHARED_OPS = 1_000;
+const SHARED_OPS = 2_000;
 /** A server that takes longer for a small command is late, in milliseconds. */
 const LATE_MS = 10;
 /** Longest rest between two calls that lateness demands, in milliseconds. */
@@ -43,6 +47,8 @@ export class Pace {
   readonly #limits: PaceLimits;
   readonly #now: () => number;
   #keys = KEYS_FIRST;
+  /** What one key needs, in milliseconds; 0 before the first call. */
+  #keyMs = 0;
   #isShared = false;
   #lateRestMs = 0;
   /** From when on the next call may be made, in monotonic milliseconds. */
@@ -70,14 +76,7 @@ export class Pace {
   /** A call has ended. */
   called(keys: number, bytes: number, tookMs: number): void {
     const { keysPerSecond, bytesPerSecond, delayMs } = this.#limits;
-    const aimMs = this.#isShared ? CALL_MS_SHARED : CALL_MS_ALONE;
-    if (tookMs > CALL_MS_MAX) {
-      this.#keys = Math.max(1, Math.floor(Math.min(this.#keys, keys) / 2));
-    } else if (tookMs > aimMs * 1.2) {
-      this.#keys = Math.max(1, Math.floor(this.#keys * 0.9));
-    } else if (tookMs < aimMs * 0.8 && keys >= this.#keys * 0.8) {
-      this.#keys = Math.min(CALL_KEYS_MAX, Math.ceil(this.#keys * 1.1));
-    }
+    if (keys > 0) this.#keys = this.#fitting(keys, bytes, tookMs);
     let restMs = Math.max(delayMs, this.#lateRestMs);
     if (this.#isShared) restMs = Math.max(restMs, tookMs * (1 / SHARE_SHARED - 1));
     const nowMs = this.#now();
@@ -89,6 +88,18 @@ export class Pace {
     this.#freeMs = spentMs === 0 ? nowMs + restMs : Math.max(nowMs + restMs, budgetMs);
   }
 
+  /** How many keys fit a call, after one that took so long. */
+  #fitting(keys: number, bytes: number, tookMs: number): number {
+    const aimMs = this.#isShared ? CALL_MS_SHARED : CALL_MS_ALONE;
+    const now = this.#keys;
+    const keyMs = tookMs / keys;
+    // One call that was held up, by whatever, says little.
+    this.#keyMs = this.#keyMs === 0 ? keyMs : this.#keyMs + (keyMs - this.#keyMs) * NEWEST_SHARE;
+    const fitting = Math.min(now * 1.1 + 1, Math.max(now / 2, aimMs / this.#keyMs));
+    const least = bytes / keys < SMALL_BYTES ? KEYS_FEW : 1;
+    return Math.max(least, Math.min(CALL_KEYS_MAX, Math.floor(fitting)));
+  }
+
   /**
    * What a look at a server has shown.
    *
@@ -97,6 +108,7 @@ export class Pace {
    */
   looked(othersOps: number, answerMs: number): void {
     this.#isShared = othersOps > SHARED_OPS;
+
     if (answerMs > LATE_MS) {
       this.#lateRestMs = Math.min(LATE_REST_MS_MAX, Math.max(2, this.#lateRestMs * 2));
     } else {

@@ -44,10 +44,11 @@ export class StepWriter {
   /**
    * Sees to it that no change is half done: only then may be decided by what the store says.
    *
+   * @param when Whether it is looked also when all is known: whether we still lead.
    * @throws As `Control.change`.
    */
-  async settle(): Promise<void> {
-    if (!this.#isUncertain) return;
+  async settle(when: "if uncertain" | "always" = "if uncertain"): Promise<void> {
+    if (!this.#isUncertain && when === "if uncertain") return;
     // A change that was begun is finished before the next one is made, even before an empty one.
     await this.#change(() => this.control.change(changeOf("nothing", [])));
     this.#isUncertain = false;

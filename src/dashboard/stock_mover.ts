@@ -34,6 +34,7 @@ import { BigKeys } from "./big_keys.ts";
 import { type KeyMover, type MoveContext, MoveError, type PassResult } from "./key_mover.ts";
 import { becomeOnlyMover, endRestores, MOVER_NAME } from "./restore_fence.ts";
 import { dropKeys, heldKeys, scanKeys, type SlotKey, textOfKey } from "./server_keys.ts";
+import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "./trial_key.ts";
 import { LoadProbe } from "./load_probe.ts";
 import { clearStrays } from "./stray_keys.ts";
 
@@ -42,7 +43,7 @@ const CALL_BYTES_MAX = 256 * 1024;
 /** Keys that one look may find unmovable before it is given up: the servers do not fit. */
 const STUCK_KEYS_MAX = 100;
 /** Longest reply to anything but MIGRATE, in milliseconds. */
-const REPLY_MS = 10_000;
+const REPLY_MS = 5_000;
 /** Longest reply to MIGRATE: it waits for the target several times. */
 const MIGRATE_REPLY_MS = 20_000;
 /** Speed at which a big key moves at least, in bytes per millisecond. */
@@ -115,6 +116,21 @@ export class StockMover implements KeyMover {
     }
   }
 
+  async tryOut(): Promise<void> {
+    const bytes = trialKey();
+    await this.#select(TRIAL_DATABASE);
+    await this.#migrator.call("SET", bytes, "", "PX", TRIAL_MS);
+    const key = { bytes, slotId: -1, database: TRIAL_DATABASE, size: 0 };
+    this.#stuck = new Map();
+    try {
+      await this.#migrate([key], this.#migrateMs);
+    } finally {
+      if (this.#migrator.isOpen) await this.#migrator.pipeline([["DEL", bytes]]);
+    }
+    await this.#target.pipeline([["SELECT", TRIAL_DATABASE], ["DEL", bytes]]);
+    for (const cause of this.#stuck.values()) throw new MoveError(cause);
+  }
+
   async clearTarget(
     slotIds: readonly number[],
     mayHaveOthers: boolean,
@@ -178,7 +194,10 @@ export class StockMover implements KeyMover {
 
   /** Asks for the keys' sizes; keys that are gone meanwhile are left out. */
   async #sized(database: number, keys: readonly SlotKey[]): Promise<MovingKey[]> {
-    for (const { slotId } of keys) this.#seen.add(slotId);
+    for (const { slotId } of keys) {
+      this.#seen.add(slotId);
+      this.#context.progress(slotId)?.seen(1);
+    }
     if (this.#sizes === "unknown") return keys.map((key) => ({ ...key, database, size: 0 }));
     const sizes = await this.#scanner.pipeline(
       keys.map(({ bytes }) => ["MEMORY", "USAGE", bytes]),
@@ -266,10 +285,7 @@ export class StockMover implements KeyMover {
     const { pair, options: { user, password } } = this.#context;
     const { hostname, port } = parseAddress(pair.target);
     const { database } = keys[0]!;
-    if (database !== this.#selected) {
-      await this.#migrator.call("SELECT", database);
-      this.#selected = database;
-    }
+    await this.#select(database);
     const auth = !password.isSet
       ? []
       : user === ""
@@ -280,6 +296,12 @@ export class StockMover implements KeyMover {
       ...["MIGRATE", hostname, port, "", database, migrateMs, ...auth, "KEYS"],
       ...keys.map(({ bytes }) => bytes),
     );
+  }
+
+  async #select(database: number): Promise<void> {
+    if (database === this.#selected) return;
+    await this.#migrator.call("SELECT", database);
+    this.#selected = database;
   }
 
   #moved(keys: readonly MovingKey[]): void {

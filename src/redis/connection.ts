@@ -11,7 +11,7 @@ import type { Address } from "../base/address.ts";
 import { formatAddress } from "../base/address.ts";
 import type { Secret } from "../base/secret.ts";
 import { causeOf, type Connection, dial, hangUp } from "../io/dial.ts";
-import { encodeRequest } from "../resp/encoder.ts";
+import { Encoder } from "../resp/encoder.ts";
 import { ReplyFramer } from "../resp/reply_framer.ts";
 import { decodeReply, RedisError, type RedisValue } from "./reply.ts";
 
@@ -37,8 +37,12 @@ export class RedisUnreachableError extends Error {
 
 const READ_BYTES = 64 * 1024;
 
+/** Requests that were sent together. */
 interface Waiting {
-  resolve(value: RedisValue): void;
+  /** The replies so far. */
+  readonly replies: RedisValue[];
+  readonly count: number;
+  resolve(replies: RedisValue[]): void;
   reject(error: Error): void;
 }
 
@@ -119,17 +123,16 @@ export class RedisConnection implements Disposable {
    */
   async pipeline(requests: readonly (readonly Word[])[]): Promise<RedisValue[]> {
     if (this.#failure !== undefined) throw this.#failure;
-    const replies = requests.map(() =>
-      new Promise<RedisValue>((resolve, reject) => this.#waiting.push({ resolve, reject }))
+    if (requests.length === 0) return [];
+    const replied = new Promise<RedisValue[]>((resolve, reject) =>
+      this.#waiting.push({ replies: [], count: requests.length, resolve, reject })
     );
     this.#restartTimer();
-    const bytes = requests.map((words) =>
-      encodeRequest(words.map((word) => typeof word === "number" ? `${word}` : word))
-    );
+    const bytes = encodeRequests(requests);
     this.#writing = this.#writing.then(() => this.#write(bytes)).catch((error) =>
       this.#fail(error)
     );
-    return await Promise.all(replies);
+    return await replied;
   }
 
   /** Closes it; what still waits for a reply is rejected. */
@@ -142,15 +145,8 @@ export class RedisConnection implements Disposable {
     this.close();
   }
 
-  async #write(requests: readonly Uint8Array[]): Promise<void> {
-    const size = requests.reduce((sum, { length }) => sum + length, 0);
-    const bytes = new Uint8Array(size);
-    let end = 0;
-    for (const request of requests) {
-      bytes.set(request, end);
-      end += request.length;
-    }
-    for (let at = 0; at < size;) at += await this.#connection.write(bytes.subarray(at));
+  async #write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length;) at += await this.#connection.write(bytes.subarray(at));
   }
 
   async #read(): Promise<void> {
@@ -170,17 +166,24 @@ export class RedisConnection implements Disposable {
     for (let at = 0; at < bytes.length;) {
       const end = this.#framer.feed(bytes, at, bytes.length);
       if (this.#framer.error !== "") throw new Error(this.#framer.error);
-      this.#pieces.push(bytes.slice(at, end));
+      const piece = bytes.subarray(at, end);
       at = end;
-      if (!this.#framer.isDone) return;
-      const reply = decodeReply(joined(this.#pieces));
+      if (!this.#framer.isDone) {
+        this.#pieces.push(piece.slice());
+        break;
+      }
+      const reply = decodeReply(this.#pieces.length === 0 ? piece : joined(this.#pieces, piece));
       this.#pieces = [];
       this.#framer.reset();
-      const waiting = this.#waiting.shift();
+      const waiting = this.#waiting[0];
       if (waiting === undefined) throw new Error("a reply came that nobody asked for");
-      this.#restartTimer();
-      waiting.resolve(reply);
+      waiting.replies.push(reply);
+      if (waiting.replies.length === waiting.count) {
+        this.#waiting.shift();
+        waiting.resolve(waiting.replies);
+      }
     }
+    this.#restartTimer();
   }
 
   #restartTimer(): void {
@@ -204,13 +207,22 @@ function unreachable(address: Address, cause: unknown): RedisUnreachableError {
   return new RedisUnreachableError(`${formatAddress(address)}: ${causeOf(cause)}`, { cause });
 }
 
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  if (pieces.length === 1) return pieces[0]!;
-  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+function joined(pieces: readonly Uint8Array[], last: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, last.length));
   let at = 0;
   for (const piece of pieces) {
     bytes.set(piece, at);
     at += piece.length;
   }
+  bytes.set(last, at);
   return bytes;
+}
+
+function encodeRequests(requests: readonly (readonly Word[])[]): Uint8Array {
+  const out = new Encoder(2);
+  for (const words of requests) {
+    out.array(words.length);
+    for (const word of words) out.bulk(typeof word === "number" ? `${word}` : word);
+  }
+  return out.done();
 }

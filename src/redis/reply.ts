@@ -39,22 +39,21 @@ export function decodeReply(bytes: Uint8Array): RedisValue {
 
 function decodeAt(bytes: Uint8Array, start: number): Decoded {
   const lineEnd = bytes.indexOf(10, start);
-  const line = decoder.decode(bytes.subarray(start + 1, lineEnd - 1));
   const end = lineEnd + 1;
   switch (bytes[start]) {
     case 43: // +
-      return { value: line, end };
+      return { value: textAt(bytes, start + 1, lineEnd - 1), end };
     case 45: // -
-      return { value: new RedisError(line), end };
+      return { value: new RedisError(textAt(bytes, start + 1, lineEnd - 1)), end };
     case 58: // :
-      return { value: Number(line), end };
+      return { value: integerAt(bytes, start + 1, lineEnd - 1), end };
     case 36: { // $
-      const length = Number(line);
+      const length = integerAt(bytes, start + 1, lineEnd - 1);
       if (length < 0) return { value: null, end };
       return { value: bytes.slice(end, end + length), end: end + length + 2 };
     }
     case 42: { // *
-      const length = Number(line);
+      const length = integerAt(bytes, start + 1, lineEnd - 1);
       if (length < 0) return { value: null, end };
       const items: RedisValue[] = [];
       let at = end;
@@ -67,6 +66,20 @@ function decodeAt(bytes: Uint8Array, start: number): Decoded {
     }
   }
   throw new SyntaxError(`no RESP2 reply begins with byte ${bytes[start]}`);
+}
+
+function textAt(bytes: Uint8Array, start: number, end: number): string {
+  return decoder.decode(bytes.subarray(start, end));
+}
+
+/** Reads digits by hand: a thousand small replies come at once, and most of them are numbers. */
+function integerAt(bytes: Uint8Array, start: number, end: number): number {
+  const isNegative = bytes[start] === 45;
+  let value = 0;
+  for (let i = isNegative || bytes[start] === 43 ? start + 1 : start; i < end; i++) {
+    value = value * 10 + bytes[i]! - 48;
+  }
+  return isNegative ? -value : value;
 }
 
 /** The text of a simple string, bulk or integer; `""` for everything else. */

@@ -52,8 +52,7 @@ export class Encoder {
   /** A bulk string. Copies `value`. */
   bulk(value: string | Uint8Array): this {
     const bytes = typeof value === "string" ? encoder.encode(value) : value;
-    this.#line(`$${bytes.length}`);
-    return this.raw(bytes).#line("");
+    return this.#header(36, /* $ */ bytes.length).raw(bytes).#end();
   }
 
   /** A text for people: verbatim in RESP3, a bulk in RESP2. */
@@ -74,7 +73,7 @@ export class Encoder {
   }
 
   array(length: number): this {
-    return this.#line(`*${length}`);
+    return this.#header(42, /* * */ length);
   }
 
   /** A map of `entries` pairs; a flat array in RESP2. */
@@ -101,10 +100,25 @@ export class Encoder {
   }
 
   #line(text: string): this {
-    const bytes = encoder.encode(text);
-    this.#reserve(bytes.length + 2);
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
+    return this.raw(encoder.encode(text)).#end();
+  }
+
+  /** A type byte and a length, digit by digit: requests of a thousand words have a thousand of them. */
+  #header(type: number, length: number): this {
+    let digits = 1;
+    for (let rest = length; rest >= 10; rest = Math.floor(rest / 10)) digits++;
+    this.#reserve(digits + 3);
+    this.#bytes[this.#length] = type;
+    for (let at = this.#length + digits, rest = length; at > this.#length; at--) {
+      this.#bytes[at] = 48 + rest % 10;
+      rest = Math.floor(rest / 10);
+    }
+    this.#length += digits + 1;
+    return this.#end();
+  }
+
+  #end(): this {
+    this.#reserve(2);
     this.#bytes[this.#length++] = 13;
     this.#bytes[this.#length++] = 10;
     return this;

@@ -16,6 +16,9 @@ import { StoreFolder } from "./store.ts";
 /** Rests that a test has the patience for. */
 const RETRY = { firstMs: 50, maxMs: 200 };
 
+/** How migrations are run, and how the control plane deviates from the rule. */
+export type MigrationOptions = Partial<Omit<MigrateOptions, "password">> & ScriptedControlOptions;
+
 /** A queue at work on a store of its own; disposing ends both. */
 export class Migration implements AsyncDisposable {
   readonly control: ScriptedControl;
@@ -31,7 +34,7 @@ export class Migration implements AsyncDisposable {
   /** Makes a store with one group for each server, slots spread evenly; the queue is not started. */
   static async make(
     servers: readonly { readonly addr: string }[],
-    options: Partial<MigrateOptions> & ScriptedControlOptions = {},
+    options: MigrationOptions = {},
   ): Promise<Migration> {
     const folder = await StoreFolder.make();
     const store = await folder.openFilled(servers.map(({ addr }) => addr).join(","));
@@ -42,7 +45,7 @@ export class Migration implements AsyncDisposable {
   /** As {@linkcode Migration.make}, with the queue started. */
   static async start(
     servers: readonly { readonly addr: string }[],
-    options: Partial<MigrateOptions> & ScriptedControlOptions = {},
+    options: MigrationOptions = {},
   ): Promise<Migration> {
     const migration = await Migration.make(servers, options);
     await migration.queue.start();
@@ -85,8 +88,8 @@ export class Migration implements AsyncDisposable {
 /** A queue with a test's patience. */
 export function newQueue(
   control: ScriptedControl,
-  options: Partial<MigrateOptions> & ScriptedControlOptions = {},
+  options: MigrationOptions = {},
 ): MigrateQueue {
-  const password = new Secret("");
+  const password = new Secret(options.password ?? "");
   return new MigrateQueue(control, { user: "", retry: RETRY, ...options, password });
 }

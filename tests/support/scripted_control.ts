@@ -24,6 +24,7 @@ const LOOK_MS = 2;
 export interface ScriptedControlOptions {
   /** Longest time that proxies may take to confirm, in milliseconds; by default 30 s. */
   readonly confirmMs?: number;
+  readonly user?: string;
   readonly password?: string;
 }
 
@@ -86,8 +87,9 @@ export class ScriptedControl implements Control {
   }
 
   redis(addr: string, replyMs = 5_000): Promise<RedisConnection> {
-    const password = new Secret(this.#options.password ?? "");
-    return RedisConnection.open(parseAddress(addr), { user: "", password, dialMs: 1_000, replyMs });
+    const { user = "", password = "" } = this.#options;
+    const options = { user, password: new Secret(password), dialMs: 1_000, replyMs };
+    return RedisConnection.open(parseAddress(addr), options);
   }
 
   tell(level: "info" | "warning" | "error", text: string): void {

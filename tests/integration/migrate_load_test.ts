@@ -1,0 +1,85 @@
+/**
+ * Slots move while clients count: every increment is there once, in the end and all the time.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { CodisServer } from "../support/codis_server.ts";
+import { CountingLoad, keysInSlots } from "../support/counting_load.ts";
+import { Migration } from "../support/migration.ts";
+import { ProxyProcess } from "../support/proxy_process.ts";
+import { RedisServer } from "../support/redis_server.ts";
+import { ScriptedDashboard } from "../support/scripted_dashboard.ts";
+
+const CLIENTS = 50;
+const KEYS_PER_SLOT = 4;
+const SLOTS = Array.from({ length: 50 }, (_, i) => i);
+/** No client may wait longer than this for an answer, in milliseconds. */
+const STALL_MS = 1_000;
+
+/** Starts a proxy of a migration's product. */
+function startProxy(
+  { folder }: Migration,
+  dashboard: ScriptedDashboard,
+  id: string,
+): Promise<ProxyProcess> {
+  return ProxyProcess.start({
+    config: { embedded_dir: folder.dir, dashboard_addr: dashboard.addr, proxy_id: id },
+  });
+}
+
+for (
+  const [kind, start] of [["stock", RedisServer.start], [
+    "codis-server",
+    CodisServer.start,
+  ]] as const
+) {
+  Deno.test(`${SLOTS.length} slots move under ${CLIENTS} counting clients: ${kind}`, async () => {
+    await using first = await start();
+    await using second = await start();
+    await using migration = await Migration.start([first, second]);
+    await using dashboard = new ScriptedDashboard(migration.store);
+    await using proxy = await startProxy(migration, dashboard, "one");
+    const load = await CountingLoad.start([proxy], keysInSlots(SLOTS, KEYS_PER_SLOT), CLIENTS);
+    await migration.queue.add(0, SLOTS.length - 1, 2, 0);
+    await migration.done(60_000);
+    await load.stop();
+    assertEquals(load.errors, []);
+    assertLess(load.longestMs, STALL_MS);
+    assertEquals(await load.lostUpdates(proxy), []);
+    using old = await first.client();
+    assertEquals(await old.call("DBSIZE"), 0);
+  });
+}
+
+Deno.test("slots go there and back, cancelled at random, under two proxies: no count is lost", async () => {
+  await using servers = await RedisServer.startMany(3);
+  await using migration = await Migration.start(servers, { slotsAtOnce: 20, slotsPerChange: 4 });
+  await using dashboard = new ScriptedDashboard(migration.store);
+  await using one = await startProxy(migration, dashboard, "one");
+  await using two = await startProxy(migration, dashboard, "two");
+  const load = await CountingLoad.start([one, two], keysInSlots(SLOTS, KEYS_PER_SLOT), CLIENTS);
+  let cancelled = 0;
+  for (const goal of [2, 3, 1]) {
+    await migration.queue.add(0, SLOTS.length - 1, goal, 0);
+    for (let i = 0; i < 10; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      const views = migration.queue.views().filter(({ status }) => status === "migrating");
+      const view = views[Math.floor(Math.random() * views.length)];
+      if (view === undefined) continue;
+      await migration.queue.cancel(view.name).then(() => cancelled++, () => {}); // or it is done
+    }
+    await migration.done(60_000);
+  }
+  await load.stop();
+  assertEquals(load.errors, []);
+  assertEquals(await load.lostUpdates(one), []);
+  assert(cancelled > 3, `${cancelled} cancelled`);
+  // Every key is at one server only.
+  const sizes = await Promise.all(servers.map(async (server) => {
+    using client = await server.client();
+    return await client.call("DBSIZE") as number;
+  }));
+  assertEquals(sizes.reduce((sum, size) => sum + size), SLOTS.length * KEYS_PER_SLOT);
+});
