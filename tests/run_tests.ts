@@ -19,6 +19,7 @@ const PROGRAMS = [
   "redis-benchmark",
   "chromium",
   "sh",
+  "bash",
   "cat",
   "id",
   "uname",

@@ -1,47 +1,377 @@
 /**
- * What proxies ask of the dashboard.
+ * A client of the dashboard's whole HTTP API, one method for each endpoint.
+ *
+ *     method ── request, token ──► dashboard ── 200 ──► answer, checked
+ *                                      ├── 503 + leader ──► the same to the leader, once
+ *                                      ├── anything else ──► DashboardError
+ *                                      └── nothing ──► DashboardUnreachableError
  *
  * @module
  */
 
-import { type Address, formatAddress } from "../base/address.ts";
-import { encodeProxy, type ProxyState } from "../model/proxy.ts";
+import { type Address, formatAddress, parseAddress } from "../base/address.ts";
+import type { Secret } from "../base/secret.ts";
+import type { GroupRecord } from "../model/group.ts";
+import type { MigrateTaskRecord } from "../model/migrate_task.ts";
+import { PROXY_SHAPE, type ProxyRecord, type ProxyState } from "../model/proxy.ts";
+import { RecordError, type Shape } from "../model/record.ts";
+import type { ServerType } from "../model/server.ts";
+import type { SlotRecord } from "../model/slot.ts";
+import {
+  ANSWER_SHAPES,
+  type CheckAnswer,
+  type DoneAnswer,
+  type GroupSlotKeysAnswer,
+  type MigrateRequest,
+  type MigrateStatusAnswer,
+  type OverviewAnswer,
+  type RebalancePlanAnswer,
+  type RebalanceRequest,
+  type SlotKeysAnswer,
+  type SlotRangeRequest,
+} from "./answers.ts";
+import type { ClusterView } from "./cluster_view.ts";
+import { DashboardError, DashboardUnreachableError, readRefusal } from "./dashboard_errors.ts";
 
-/** Longest piece of an error answer that a message quotes, in characters. */
-const QUOTE_MAX = 200;
+/** Longest time that a read may take, in milliseconds. */
+const READ_MS = 10_000;
+/** Longest time that a change may take, in milliseconds: proxies have 30 s to confirm each step. */
+const CHANGE_MS = 120_000;
+/** Longest piece of an answer that a message quotes, in characters. */
+const QUOTE_MAX = 80;
+
+/** Where the dashboard is, and what it lets us do. */
+export interface DashboardAccess {
+  readonly address: Address;
+  /** Token of changes; not set: none is sent. */
+  readonly token: Secret;
+  /** Longest time that a read may take, in milliseconds. @default 10000 */
+  readonly readMs?: number;
+  /** Longest time that a change may take, in milliseconds. @default 120000 */
+  readonly changeMs?: number;
+}
+
+/** What is asked of the dashboard. */
+interface Question<T> {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly path: string;
+  readonly body?: unknown;
+  readonly shape: Shape<T>;
+  readonly timeoutMs: number;
+  readonly isChange: boolean;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly text: string;
+}
 
 /**
- * Asks the dashboard to change a proxy's state, as Codis 2.0's proxies do: `POST /api/proxy` with a
- * proxy record of which only id and state are filled.
+ * See the header.
  *
- * @throws {Error} When the dashboard cannot be reached or answers with anything but 200; the message
- * quotes the answer.
+ * Every method rejects with {@linkcode DashboardError} when the dashboard refuses, and with
+ * {@linkcode DashboardUnreachableError} when no usable answer comes within the time that reads and
+ * changes have. An answer is what the dashboard sent, checked for the fields that its type has.
  */
-export async function postProxyState(
-  dashboard: Address,
-  proxyId: string,
-  state: ProxyState,
-  signal: AbortSignal,
-): Promise<void> {
-  const body = encodeProxy({
-    id: proxyId,
-    addr: "",
-    last_event: "",
-    last_event_ts: 0,
-    state,
-    description: "",
-    debug_var_addr: "",
-    pid: 0,
-    start_at: "",
-  });
-  const response = await fetch(`http://${formatAddress(dashboard)}/api/proxy`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body,
-    signal,
-  });
-  const answer = await response.text();
-  if (response.status !== 200) {
-    throw new Error(`dashboard answered ${response.status}: ${answer.slice(0, QUOTE_MAX)}`);
+export class DashboardClient {
+  readonly #token: Secret;
+  readonly #readMs: number;
+  readonly #changeMs: number;
+  /** Who is asked: the address that was given, or the leader it named. */
+  #address: Address;
+
+  /** Connects nothing yet. */
+  constructor({ address, token, readMs = READ_MS, changeMs = CHANGE_MS }: DashboardAccess) {
+    this.#address = address;
+    this.#token = token;
+    this.#readMs = readMs;
+    this.#changeMs = changeMs;
   }
+
+  /** Who is asked, `host:port`. */
+  get address(): string {
+    return formatAddress(this.#address);
+  }
+
+  // -- the cluster --
+
+  /** Product, requests per second, INFO of every master. */
+  overview(): Promise<OverviewAnswer> {
+    return this.#read("/api/overview", ANSWER_SHAPES.overview);
+  }
+
+  /** The whole cluster at this moment. */
+  cluster(): Promise<ClusterView> {
+    return this.#read("/api/cluster", ANSWER_SHAPES.cluster);
+  }
+
+  /** What is wrong with what is stored. */
+  check(): Promise<CheckAnswer> {
+    return this.#read("/api/check", ANSWER_SHAPES.check);
+  }
+
+  /** Finds out whether the token is the right one; changes nothing. */
+  login(): Promise<DoneAnswer> {
+    return this.#change("POST", "/api/login");
+  }
+
+  // -- groups and servers --
+
+  /** Every group; `null` when there is none. */
+  groups(): Promise<readonly GroupRecord[] | null> {
+    return this.#read("/api/server_groups", ANSWER_SHAPES.groups);
+  }
+
+  /** One group. */
+  group(groupId: number): Promise<GroupRecord> {
+    return this.#read(`/api/server_group/${groupId}`, ANSWER_SHAPES.group);
+  }
+
+  /** Makes a group without servers. */
+  addGroup(groupId: number): Promise<DoneAnswer> {
+    return this.#change("PUT", "/api/server_groups", { id: groupId });
+  }
+
+  /** Removes a group and its servers. */
+  removeGroup(groupId: number): Promise<DoneAnswer> {
+    return this.#change("DELETE", `/api/server_group/${groupId}`);
+  }
+
+  /** Adds a server to a group, which is made when it is not there. */
+  addServer(groupId: number, addr: string, type: ServerType): Promise<DoneAnswer> {
+    const body = { type, group_id: -1, addr };
+    return this.#change("PUT", `/api/server_group/${groupId}/addServer`, body);
+  }
+
+  /** Removes a server from a group. */
+  removeServer(groupId: number, addr: string): Promise<DoneAnswer> {
+    return this.#change("PUT", `/api/server_group/${groupId}/removeServer`, { addr });
+  }
+
+  /** Makes a server the master of its group; with `force` even if it lags behind. */
+  promoteServer(groupId: number, addr: string, force = false): Promise<DoneAnswer> {
+    const body = { addr, group_id: groupId, ...(force ? { force } : {}) };
+    return this.#change("POST", `/api/server_group/${groupId}/promote`, body);
+  }
+
+  /** INFO of a server, and its `maxmemory`. */
+  redisStat(addr: string): Promise<Readonly<Record<string, string>>> {
+    return this.#read(`/api/redis/${segmentOf(addr)}/stat`, ANSWER_SHAPES.redisStat);
+  }
+
+  /** How many keys of a slot a server has. */
+  slotKeys(addr: string, slotId: number): Promise<SlotKeysAnswer> {
+    const path = `/api/redis/${segmentOf(addr)}/${slotId}/slotinfo`;
+    return this.#read(path, ANSWER_SHAPES.slotKeys);
+  }
+
+  /** How many keys of a slot a group's master has. */
+  groupSlotKeys(groupId: number, slotId: number): Promise<GroupSlotKeysAnswer> {
+    const path = `/api/redis/group/${groupId}/${slotId}/slotinfo`;
+    return this.#read(path, ANSWER_SHAPES.groupSlotKeys);
+  }
+
+  // -- slots --
+
+  /** Every slot that is stored, in no order. */
+  slots(): Promise<readonly SlotRecord[] | null> {
+    return this.#read("/api/slots", ANSWER_SHAPES.slots);
+  }
+
+  /** One slot. */
+  slot(slotId: number): Promise<SlotRecord> {
+    return this.#read(`/api/slot/${slotId}`, ANSWER_SHAPES.slot);
+  }
+
+  /** Makes all slots, owned by nobody; with `force` also when there are some. */
+  initSlots(force: boolean): Promise<DoneAnswer> {
+    return this.#change("POST", `/api/slots/init${force ? "?is_force=1" : ""}`);
+  }
+
+  /** Gives slots that nobody serves to a group. */
+  setSlots(range: SlotRangeRequest): Promise<DoneAnswer> {
+    return this.#change("POST", "/api/slot", range);
+  }
+
+  // -- migration --
+
+  /** The slots that are on their way. */
+  migrateStatus(): Promise<MigrateStatusAnswer> {
+    return this.#read("/api/migrate/status", ANSWER_SHAPES.migrateStatus);
+  }
+
+  /** Every migration task, oldest first. */
+  migrateTasks(): Promise<readonly MigrateTaskRecord[] | null> {
+    return this.#read("/api/migrate/tasks", ANSWER_SHAPES.migrateTasks);
+  }
+
+  /** Queues one task for each slot; does not wait for them. */
+  migrate(request: MigrateRequest): Promise<DoneAnswer> {
+    return this.#change("POST", "/api/migrate", request);
+  }
+
+  /** Cancels one task: a pending one goes, a running one is moved back. */
+  cancelTask(name: string): Promise<DoneAnswer> {
+    return this.#change("DELETE", `/api/migrate/tasks/${encodeURIComponent(name)}`);
+  }
+
+  /** Cancels every task. */
+  cancelTasks(): Promise<DoneAnswer> {
+    return this.#change("POST", "/api/migrate/cancel");
+  }
+
+  /** Queues what spreads the slots evenly; does not wait for it. */
+  rebalance(request: RebalanceRequest): Promise<DoneAnswer> {
+    const body = Object.keys(request).length === 0 ? undefined : request;
+    return this.#change("POST", "/api/rebalance", body);
+  }
+
+  /** What {@linkcode DashboardClient.rebalance} would queue. */
+  planRebalance(request: RebalanceRequest): Promise<RebalancePlanAnswer> {
+    return this.#ask({
+      method: "POST",
+      path: "/api/rebalance",
+      body: { dry_run: true, ...request },
+      shape: ANSWER_SHAPES.rebalancePlan,
+      timeoutMs: this.#changeMs,
+      isChange: false,
+    });
+  }
+
+  // -- proxies --
+
+  /** Every registered proxy. */
+  proxies(): Promise<readonly ProxyRecord[] | null> {
+    return this.#read("/api/proxy/list", ANSWER_SHAPES.proxies);
+  }
+
+  /** `/debug/vars` of every proxy, by its id. */
+  proxyDebugVars(): Promise<Readonly<Record<string, unknown>>> {
+    return this.#read("/api/proxy/debug/vars", ANSWER_SHAPES.debugVars);
+  }
+
+  /**
+   * Changes a proxy's state, asking as Codis 2.0's proxies do: by a proxy record of which only id and
+   * state are filled.
+   */
+  setProxyState(proxyId: string, state: ProxyState): Promise<DoneAnswer> {
+    const record: ProxyRecord = {
+      id: proxyId,
+      addr: "",
+      last_event: "",
+      last_event_ts: 0,
+      state,
+      description: "",
+      debug_var_addr: "",
+      pid: 0,
+      start_at: "",
+    };
+    return this.#change("POST", "/api/proxy", PROXY_SHAPE.write(record));
+  }
+
+  // -- actions --
+
+  /** Removes old actions: all but the newest `keep`, or those older than `secs` seconds. */
+  gcActions(bound: { readonly keep: number } | { readonly secs: number }): Promise<DoneAnswer> {
+    const query = "keep" in bound ? `keep=${bound.keep}` : `secs=${bound.secs}`;
+    return this.#change("GET", `/api/action/gc?${query}`);
+  }
+
+  /** Takes the product's lock away from whoever has it. */
+  removeLocks(): Promise<DoneAnswer> {
+    return this.#change("GET", "/api/force_remove_locks");
+  }
+
+  /** Removes the fences behind which no proxy is online. */
+  removeFences(): Promise<DoneAnswer> {
+    return this.#change("GET", "/api/remove_fence");
+  }
+
+  // -- the wire --
+
+  #read<T>(path: string, shape: Shape<T>): Promise<T> {
+    const question = { method: "GET", path, shape, timeoutMs: this.#readMs } as const;
+    return this.#ask({ ...question, isChange: false });
+  }
+
+  #change(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown) {
+    const shape = ANSWER_SHAPES.done;
+    return this.#ask({ method, path, body, shape, timeoutMs: this.#changeMs, isChange: true });
+  }
+
+  async #ask<T>(question: Question<T>): Promise<T> {
+    let reply = await this.#send(question);
+    const leader = this.#leaderIn(reply);
+    if (leader !== undefined) {
+      this.#address = leader;
+      reply = await this.#send(question);
+    }
+    if (reply.status !== 200) throw new DashboardError(readRefusal(reply.status, reply.text));
+    return this.#readAnswer(question, reply.text);
+  }
+
+  /** Where a dashboard that stands by sends us, unless it is where we have just been. */
+  #leaderIn({ status, text }: Reply): Address | undefined {
+    if (status !== 503) return undefined;
+    const { leader } = readRefusal(status, text);
+    if (leader === undefined || leader === this.address) return undefined;
+    try {
+      return parseAddress(leader);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #send({ method, path, body, timeoutMs, isChange }: Question<unknown>): Promise<Reply> {
+    const headers: Record<string, string> = {};
+    if (body !== undefined) headers["content-type"] = "application/json";
+    if (this.#token.isSet) headers["authorization"] = `Bearer ${this.#token.reveal()}`;
+    try {
+      const response = await fetch(`http://${this.address}${path}`, {
+        method,
+        headers,
+        body: body === undefined ? null : JSON.stringify(body),
+        // A dashboard does not redirect what we ask; whatever does is none.
+        redirect: "manual",
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      return { status: response.status, text: await response.text() };
+    } catch (error) {
+      const who = `dashboard ${this.address}`;
+      if (error instanceof DOMException && error.name === "TimeoutError") {
+        const doubt = isChange ? "; whether it was done is not known" : "";
+        const what = `${method} ${path} within ${timeoutMs / 1000} s`;
+        throw new DashboardUnreachableError("silent", `${who} did not answer ${what}${doubt}`);
+      }
+      const message = `${who} cannot be reached: ${reasonIn(error)}`;
+      throw new DashboardUnreachableError("unreachable", message, { cause: error });
+    }
+  }
+
+  #readAnswer<T>({ method, path, shape }: Question<T>, text: string): T {
+    try {
+      const answer: unknown = JSON.parse(text);
+      shape.read(answer, "answer");
+      return answer as T;
+    } catch (error) {
+      const quote = text.length <= QUOTE_MAX ? text : `${text.slice(0, QUOTE_MAX)}…`;
+      const reason = error instanceof RecordError ? error.message : `not JSON: ${quote.trim()}`;
+      throw new DashboardUnreachableError(
+        "garbled",
+        `${this.address} does not answer ${method} ${path} as a dashboard does: ${reason}`,
+      );
+    }
+  }
+}
+
+/** An address as one piece of a path; the colon stays, as every dashboard expects it. */
+function segmentOf(addr: string): string {
+  return encodeURIComponent(addr).replaceAll("%3A", ":");
+}
+
+/** What the system said, without what fetch wraps around it. */
+function reasonIn(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return message.replace(/ \(os error \d+\)/g, "").split(": ").at(-1)!.toLowerCase();
 }

@@ -111,3 +111,12 @@ declare module "@std/cli/parse-args" {
 declare module "@std/text/levenshtein-distance" {
   export function levenshteinDistance(str1: string, str2: string): number;
 }
+
+declare module "@std/yaml/parse" {
+  /** How a document is read. */
+  export interface ParseOptions {
+    readonly schema?: "core" | "default" | "failsafe" | "json" | "extended";
+    readonly allowDuplicateKeys?: boolean;
+  }
+  export function parse(content: string, options?: ParseOptions): unknown;
+}

@@ -4,17 +4,32 @@
  * @module
  */
 
-import { suggestion } from "../base/nearest.ts";
 import { VERSION } from "../proxy/version.ts";
-import { type Command, formatFlags, parseCommandLine, UsageError } from "./command.ts";
+import {
+  type Command,
+  type CommandGroup,
+  findCommand,
+  isGroup,
+  parseCommandLine,
+  type Request,
+  UsageError,
+} from "./command.ts";
+import { completionCommand } from "./completion.ts";
+import { configCommands } from "./config.ts";
 import { demoCommand } from "./demo.ts";
+import { formatCommandHelp, formatGroupHelp, formatHelp, PROGRAM } from "./help.ts";
 import { proxyCommand } from "./proxy.ts";
 
-/** What the program is called in its own texts. */
-const PROGRAM = "codis-proxy";
+/** Every command. */
+const ROOT: CommandGroup = {
+  name: PROGRAM,
+  summary: "A proxy that shards Redis.",
+  flags: [],
+  commands: [proxyCommand, demoCommand, configCommands, completionCommand(() => ROOT)],
+};
 
-/** Every command; the first is the one meant when no word is given. */
-const COMMANDS: readonly [Command, ...Command[]] = [proxyCommand, demoCommand];
+/** The command that is meant when no word is given. */
+const DEFAULT = proxyCommand;
 
 /**
  * Does what a command line says, and reports what goes wrong in one line on standard error.
@@ -33,12 +48,29 @@ export async function runCli(args: readonly string[]): Promise<number> {
 }
 
 async function dispatch(args: readonly string[]): Promise<number> {
-  const word = args[0]?.startsWith("-") ? undefined : args[0];
-  const command = word === undefined ? COMMANDS[0] : findCommand(word);
-  const request = parseCommandLine(command, word === undefined ? args : args.slice(1));
+  if (args[0] === undefined || args[0].startsWith("-")) {
+    const request = parseCommandLine(DEFAULT, args);
+    return await answer(request, () => formatHelp(ROOT, DEFAULT), DEFAULT);
+  }
+  const { words: [, ...words], command, flags, args: rest } = findCommand(ROOT, args);
+  if (!isGroup(command)) {
+    const request = parseCommandLine(command, rest, flags);
+    return await answer(request, () => formatCommandHelp(words, command, flags), command);
+  }
+  const { name, summary } = command;
+  const alone: Command = { name, summary, flags, run: () => missing(words, command) };
+  const request = parseCommandLine(alone, rest);
+  return await answer(request, () => formatGroupHelp(words, command, flags), alone);
+}
+
+async function answer(
+  request: Request,
+  formatHelp: () => string,
+  command: Command,
+): Promise<number> {
   switch (request.kind) {
     case "help":
-      console.log(word === undefined ? formatHelp() : formatCommandHelp(command));
+      console.log(formatHelp());
       return 0;
     case "version":
       console.log(`${PROGRAM} ${VERSION}`);
@@ -48,36 +80,10 @@ async function dispatch(args: readonly string[]): Promise<number> {
   }
 }
 
-function findCommand(word: string): Command {
-  const command = COMMANDS.find((each) => each.name === word);
-  if (command !== undefined) return command;
-  const names = COMMANDS.map((each) => each.name);
-  throw new UsageError(`unknown command "${word}"${suggestion(word, names)}`);
-}
-
-function formatHelp(): string {
-  const width = Math.max(...COMMANDS.map((command) => command.name.length));
-  const list = COMMANDS.map(({ name, summary }) => `    ${name.padEnd(width)}  ${summary}`);
-  return [
-    `Usage: ${PROGRAM} [<command>] [<flags>]`,
-    "",
-    "Commands:",
-    ...list,
-    "",
-    `Without a command: ${COMMANDS[0].name}, with these flags:`,
-    formatFlags(COMMANDS[0]),
-    "",
-    `${PROGRAM} <command> --help shows the flags of a command.`,
-  ].join("\n");
-}
-
-function formatCommandHelp(command: Command): string {
-  return [
-    `Usage: ${PROGRAM} ${command.name} [<flags>]`,
-    "",
-    command.summary,
-    "",
-    "Flags:",
-    formatFlags(command),
-  ].join("\n");
+function missing(words: readonly string[], { commands }: CommandGroup): Promise<number> {
+  const choice = commands.map((command) => command.name).join(", ");
+  const path = words.join(" ");
+  return Promise.reject(
+    new UsageError(`${path} needs one of ${choice} behind it; see ${PROGRAM} ${path} --help`),
+  );
 }

@@ -158,6 +158,14 @@ export const CONFIG_KEYS = [
       "coordinator: the proxy serves the dashboard on its own http address.",
   },
   {
+    key: "dashboard_token",
+    field: "dashboardToken",
+    kind: "secret",
+    default: "",
+    help: "Token that every request which changes something must carry; the same for dashboard, " +
+      "proxies and config commands. Not set: whoever reaches the dashboard may change everything.",
+  },
+  {
     key: "password",
     field: "password",
     kind: "secret",

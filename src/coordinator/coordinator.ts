@@ -39,6 +39,18 @@ export interface CreateOptions {
   readonly isLeaf?: boolean;
 }
 
+/** Most operations of one transaction: what etcd takes by default, two conditions each. */
+export const OPERATIONS_MAX = 50;
+
+/** One step of a transaction; `version` as for `write`. */
+export type Operation =
+  /** The entry must be at this version. */
+  | { readonly check: string; readonly version: number }
+  /** Persistent; its parent must be there, or be created by an earlier step. */
+  | { readonly create: string; readonly data: string; readonly isLeaf?: boolean }
+  | { readonly write: string; readonly data: string; readonly version?: number }
+  | { readonly delete: string; readonly version?: number };
+
 /** The words for where a session stands; see the drawing above. */
 export const COORDINATOR_STATES = [
   "connecting",
@@ -122,6 +134,16 @@ export interface Coordinator {
    * @throws {BadVersionError} When it is at another version.
    */
   delete(path: string, version?: number): Promise<void>;
+
+  /**
+   * Does several things at once: all of them, or none. No path may be named twice, and an entry can be
+   * deleted only when it has no children beforehand.
+   *
+   * @throws {TypeError} With more than {@linkcode OPERATIONS_MAX} of them, or a path named twice.
+   * @throws {NodeExistsError | NoNodeError | NotEmptyError | BadVersionError} As the call that would
+   * do one of them alone; a missing parent is a {@linkcode NoNodeError} about the parent.
+   */
+  transact(operations: readonly Operation[]): Promise<void>;
 
   /** Deletes an entry and everything below it; resolves also when there is nothing. */
   deleteTree(path: string): Promise<void>;

@@ -22,6 +22,7 @@ import {
   type EntryKind,
   type HeldLock,
   type LockOptions,
+  type Operation,
 } from "./coordinator.ts";
 import { ClosedError, ConnectionLossError, CoordinatorError, NoNodeError } from "./errors.ts";
 import { FileLock } from "./file_lock.ts";
@@ -35,8 +36,10 @@ import {
   planDelete,
   planDeleteTree,
   planEndOfOwner,
+  planTransaction,
   planWrite,
 } from "./plan.ts";
+import { checkOperations, subjectOf } from "./operation.ts";
 import { checkPath, ROOT_PATH } from "./path.ts";
 import { takeQueueLock } from "./queue_lock.ts";
 import type { Change, Tree } from "./tree.ts";
@@ -179,6 +182,13 @@ export class EmbeddedCoordinator implements Coordinator {
   async delete(path: string, version?: number): Promise<void> {
     checkPath(path);
     await this.#commit(path, "delete", (tree) => planDelete(tree, path, version));
+  }
+
+  async transact(operations: readonly Operation[]): Promise<void> {
+    checkOperations(operations);
+    if (operations.length === 0) return;
+    const { path, verb } = subjectOf(operations[0]!);
+    await this.#commit(path, verb, (tree) => planTransaction(tree, operations));
   }
 
   async deleteTree(path: string): Promise<void> {

@@ -21,6 +21,7 @@ import {
   type EntryKind,
   type HeldLock,
   type LockOptions,
+  type Operation,
 } from "./coordinator.ts";
 import {
   ClosedError,
@@ -54,11 +55,14 @@ import {
   planDelete,
   planDeleteOwned,
   planDeleteTree,
+  planTransaction,
   planWrite,
+  transactionFailureOf,
   type Txn,
 } from "./etcd_txn.ts";
 import { EtcdWatchedRange, type EtcdWatchedSource } from "./etcd_watch.ts";
 import { ObservedState } from "./observed_state.ts";
+import { checkOperations, subjectOf } from "./operation.ts";
 import { checkPath, parentOf, ROOT_PATH } from "./path.ts";
 import { takeQueueLock } from "./queue_lock.ts";
 import type { Watch } from "./watch.ts";
@@ -193,6 +197,20 @@ export class EtcdCoordinator implements Coordinator {
       if (path === ROOT_PATH) throw new NotEmptyError(path);
       const answer = await this.#txn(planDelete(path, version), deadlineMs);
       if (answer.succeeded !== true) throw failureOf(path, "delete", version, answer);
+    });
+  }
+
+  async transact(operations: readonly Operation[]): Promise<void> {
+    checkOperations(operations);
+    if (operations.length === 0) return;
+    const { path, verb } = subjectOf(operations[0]!);
+    await this.#do(path, verb, async (deadlineMs) => {
+      for (;;) {
+        const answer = await this.#txn(planTransaction(operations), deadlineMs);
+        if (answer.succeeded === true) return;
+        const failure = transactionFailureOf(operations, answer);
+        if (failure !== undefined) throw failure;
+      }
     });
   }
 

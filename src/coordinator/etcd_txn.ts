@@ -4,8 +4,15 @@
  * @module
  */
 
-import type { Entry } from "./coordinator.ts";
-import { BadVersionError, type CoordinatorError, NoNodeError, NotEmptyError } from "./errors.ts";
+import type { Entry, Operation } from "./coordinator.ts";
+import {
+  BadVersionError,
+  type CoordinatorError,
+  NodeExistsError,
+  NoNodeError,
+  NotEmptyError,
+} from "./errors.ts";
+import { subjectOf } from "./operation.ts";
 import {
   childNameOf,
   decodeText,
@@ -63,6 +70,79 @@ export function planDeleteTree(path: string): Txn {
     compare: [],
     success: [...entries, ...sequences].map((range) => ({ request_delete_range: range })),
   };
+}
+
+/** The answers to a failed transaction are, for each operation, its entry and what is around it. */
+const ANSWERS_EACH = 2;
+
+/**
+ * Several operations at once; the answers to a failure are the entry of each, and then its parent when
+ * it is to be created, or its first child.
+ */
+export function planTransaction(operations: readonly Operation[]): Txn & {
+  readonly failure: EtcdOperation[];
+} {
+  const created = new Set(operations.flatMap((each) => "create" in each ? [each.create] : []));
+  const parentCompares = new Map<string, EtcdCompare>();
+  const compare = operations.flatMap((operation): EtcdCompare[] => {
+    const { path } = subjectOf(operation);
+    if ("create" in operation) {
+      const parent = parentOf(path);
+      const isKnown = parent === ROOT_PATH || created.has(parent);
+      if (!isKnown) parentCompares.set(parent, isThere(keyOf(parent)));
+      return [isMissing(keyOf(path))];
+    }
+    const own = conditions(path, operation.version);
+    return "delete" in operation ? [...own, isMissing(keysBelow(path))] : own;
+  });
+  return {
+    compare: [...compare, ...parentCompares.values()],
+    success: operations.flatMap((operation): EtcdOperation[] => {
+      if ("check" in operation) return [];
+      if ("delete" in operation) return planDelete(operation.delete, undefined).success;
+      if ("write" in operation) {
+        return planWrite(operation.write, operation.data, undefined).success;
+      }
+      const { key } = keyOf(operation.create);
+      return [{ request_put: { key, value: encodeText(operation.data) } }];
+    }),
+    failure: operations.flatMap((operation): EtcdOperation[] => {
+      const { path } = subjectOf(operation);
+      const around = "create" in operation
+        ? keyOf(parentOf(path))
+        : { ...keysBelow(path), limit: "1" };
+      return [{ request_range: keyOf(path) }, { request_range: around }];
+    }),
+  };
+}
+
+/** Why a transaction was not made; `undefined` when by now it could be. */
+export function transactionFailureOf(
+  operations: readonly Operation[],
+  answer: EtcdTxnAnswer,
+): CoordinatorError | undefined {
+  const created = new Set<string>();
+  for (const [i, operation] of operations.entries()) {
+    const { path, verb } = subjectOf(operation);
+    const kv = kvOf(answer, i * ANSWERS_EACH);
+    const around = kvOf(answer, i * ANSWERS_EACH + 1);
+    if ("create" in operation) {
+      if (kv !== undefined || path === ROOT_PATH) return new NodeExistsError(path);
+      const parent = parentOf(path);
+      const hasParent = around !== undefined || parent === ROOT_PATH || created.has(parent);
+      if (!hasParent) return new NoNodeError(parent, "read");
+      created.add(path);
+      continue;
+    }
+    const entry = entryOf(path, kv);
+    if (entry === undefined) return new NoNodeError(path, verb);
+    const { version } = operation;
+    if (version !== undefined && version !== entry.version) {
+      return new BadVersionError(path, verb, version, entry.version);
+    }
+    if ("delete" in operation && around !== undefined) return new NotEmptyError(path);
+  }
+  return undefined;
 }
 
 /** The names of children, if their parent is there. */

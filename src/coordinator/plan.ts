@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Operation } from "./coordinator.ts";
 import {
   BadVersionError,
   CoordinatorError,
@@ -77,6 +78,30 @@ export function planDelete(tree: Tree, path: string, version?: number): Change[]
 export function planDeleteTree(tree: Tree, path: string): Change[] {
   const paths = tree.pathsBelow(path).filter((below) => below !== ROOT_PATH);
   return paths.map((below) => ({ delete: below }));
+}
+
+/**
+ * Plans a transaction.
+ *
+ * @throws As the plans of its operations.
+ */
+export function planTransaction(tree: Tree, operations: readonly Operation[]): Change[] {
+  const planned = new Set<string>();
+  return operations.flatMap((operation): Change[] => {
+    if ("check" in operation) {
+      checkVersion(tree, operation.check, "check", operation.version);
+      return [];
+    }
+    if ("write" in operation) {
+      return planWrite(tree, operation.write, operation.data, operation.version);
+    }
+    if ("delete" in operation) return planDelete(tree, operation.delete, operation.version);
+    const parent = parentOf(operation.create);
+    if (tree.get(parent) === undefined && !planned.has(parent)) {
+      throw new NoNodeError(parent, "read");
+    }
+    return planOne(tree, { path: operation.create, data: operation.data }, planned);
+  });
 }
 
 /** Plans the end of everything that a session owns. */

@@ -19,6 +19,7 @@ import {
   type EntryKind,
   type HeldLock,
   type LockOptions,
+  type Operation,
 } from "./coordinator.ts";
 import {
   ClosedError,
@@ -29,6 +30,7 @@ import {
   NotEmptyError,
 } from "./errors.ts";
 import { ObservedState } from "./observed_state.ts";
+import { checkOperations, subjectOf } from "./operation.ts";
 import { checkPath, childOf, parentOf, ROOT_PATH } from "./path.ts";
 import { takeQueueLock } from "./queue_lock.ts";
 import type { Watch } from "./watch.ts";
@@ -46,6 +48,7 @@ import {
   type NodeRights,
   readWatched,
   rightsFor,
+  transact,
   versionOf,
 } from "./zookeeper_nodes.ts";
 import { WatchedPath } from "./zookeeper_watch.ts";
@@ -170,6 +173,19 @@ export class ZookeeperCoordinator implements Coordinator {
       });
     });
     this.#known.delete(path);
+  }
+
+  async transact(operations: readonly Operation[]): Promise<void> {
+    checkOperations(operations);
+    if (operations.length === 0) return;
+    const { path, verb } = subjectOf(operations[0]!);
+    await this.#do(path, verb, async (client, deadlineMs) => {
+      for (const operation of operations) {
+        if ("data" in operation) checkSize(subjectOf(operation).path, operation.data);
+      }
+      await transact(client, operations, this.#rights, deadlineMs);
+    });
+    for (const operation of operations) this.#known.delete(subjectOf(operation).path);
   }
 
   async deleteTree(path: string): Promise<void> {

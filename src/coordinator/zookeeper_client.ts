@@ -28,9 +28,12 @@ import {
   type LibraryCallback,
   type LibraryClient,
   type LibraryError,
+  type LibraryOperation,
+  type LibraryPayload,
   type LibraryStat,
   type LibraryState,
   type LibraryWatcher,
+  transactionRequest,
 } from "./zookeeper_library.ts";
 
 /** Where the session stands; see the drawing above. */
@@ -199,6 +202,28 @@ export class ZookeeperClient {
   /** Deletes a node, if it was written `version` times, or at any (-1). */
   delete(path: string, version: number, deadlineMs: number): Promise<void> {
     return this.#call(deadlineMs, (done) => this.#client.remove(path, version, done));
+  }
+
+  /**
+   * Does several things at once.
+   *
+   * @returns Nothing when all of them were done; else none was, and why not: the first that could not
+   * be done, and its code.
+   */
+  async transact(
+    operations: readonly LibraryOperation[],
+    deadlineMs: number,
+  ): Promise<{ index: number; code: string } | undefined> {
+    const payload = await this.#call<LibraryPayload>(deadlineMs, (done) => {
+      this.#client.connectionManager.queue(
+        transactionRequest(operations),
+        (error, response) => done(error, response?.payload),
+      );
+    });
+    const codes = payload.results?.map(({ err }) => NAMES_BY_CODE.get(err ?? 0) ?? "OK") ?? [];
+    // Those before the one that failed are "OK", those after it were not looked at.
+    const index = codes.findIndex((code) => code !== "OK" && code !== "RUNTIME_INCONSISTENCY");
+    return index < 0 ? undefined : { index, code: codes[index]! };
   }
 
   /** Changes who may do what with a node. */

@@ -97,8 +97,15 @@ export interface LibraryConnection {
   onSocketClosed(hasError: boolean): void;
   queue(
     request: unknown,
-    callback: LibraryCallback<{ readonly payload: { readonly path: string } }>,
+    callback: LibraryCallback<{ readonly payload: LibraryPayload }>,
   ): void;
+}
+
+/** What an answer brings: a path when a node was created, results of a transaction. */
+export interface LibraryPayload {
+  readonly path: string;
+  /** One for each operation; `err` is a row of {@linkcode LIBRARY_CODES}, only when it failed. */
+  readonly results?: readonly { readonly err?: number }[];
 }
 
 type Once = (event: "close", listener: () => void) => void;
@@ -137,5 +144,34 @@ export function createRequest(
   header.type = jute.OP_CODES.CREATE;
   const payload = new jute.protocol.CreateRequest();
   Object.assign(payload, { path, data, acl: acls.map((acl) => acl.toRecord()), flags });
+  return new jute.Request(header, payload);
+}
+
+/** One step of a transaction in ZooKeeper's own terms; `version` counts writes, -1 is any. */
+export type LibraryOperation =
+  | { readonly check: string; readonly version: number }
+  | { readonly create: string; readonly data: Buffer; readonly acl: LibraryAcl }
+  | { readonly write: string; readonly data: Buffer; readonly version: number }
+  | { readonly delete: string; readonly version: number };
+
+/** The request for a transaction. The library's own one takes version 0 for any. */
+export function transactionRequest(operations: readonly LibraryOperation[]): unknown {
+  const { CHECK, CREATE, DELETE, MULTI, SET_DATA } = jute.OP_CODES;
+  const header = new jute.protocol.RequestHeader();
+  header.type = MULTI;
+  const payload = new jute.TransactionRequest(operations.map((operation) => {
+    if ("create" in operation) {
+      const { create: path, data, acl } = operation;
+      return { type: CREATE, path, data, acls: [acl], mode: 0 };
+    }
+    if ("write" in operation) {
+      const { write: path, data, version } = operation;
+      return { type: SET_DATA, path, data, version };
+    }
+    if ("delete" in operation) {
+      return { type: DELETE, path: operation.delete, version: operation.version };
+    }
+    return { type: CHECK, path: operation.check, version: operation.version };
+  }));
   return new jute.Request(header, payload);
 }

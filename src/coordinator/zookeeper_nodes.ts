@@ -5,11 +5,19 @@
  * @module
  */
 
-import type { Entry } from "./coordinator.ts";
-import { BadVersionError, NoNodeError } from "./errors.ts";
+import { Buffer } from "node:buffer";
+import type { Entry, Operation } from "./coordinator.ts";
+import { BadVersionError, NodeExistsError, NoNodeError, NotEmptyError } from "./errors.ts";
+import { subjectOf } from "./operation.ts";
 import { childOf, parentOf, ROOT_PATH } from "./path.ts";
 import { type ZookeeperClient, ZookeeperError, type ZookeeperNode } from "./zookeeper_client.ts";
-import { createAcl, type LibraryAcl, type LibraryStat, PERMISSION } from "./zookeeper_library.ts";
+import {
+  createAcl,
+  type LibraryAcl,
+  type LibraryOperation,
+  type LibraryStat,
+  PERMISSION,
+} from "./zookeeper_library.ts";
 
 /** How a node is created, as ZooKeeper's flags. */
 export const CREATE_FLAGS = {
@@ -115,6 +123,60 @@ export async function changeAtVersion<T>(
       if (!isCode(error, "BAD_VERSION")) throw error;
     }
   }
+}
+
+/**
+ * Does several things at once, or none.
+ *
+ * @throws {NodeExistsError | NoNodeError | NotEmptyError | BadVersionError} When one cannot be done.
+ */
+export async function transact(
+  client: ZookeeperClient,
+  operations: readonly Operation[],
+  rights: NodeRights,
+  deadlineMs: number,
+): Promise<void> {
+  for (;;) {
+    const counted = await Promise.all(operations.map(async (operation) => {
+      const { path, verb } = subjectOf(operation);
+      if (!("version" in operation) || operation.version === undefined) return ANY_VERSION;
+      return await changeAtVersion(client, path, verb, operation.version, deadlineMs, (count) => {
+        return Promise.resolve(count);
+      });
+    }));
+    const failure = await client.transact(
+      operations.map((operation, i) => libraryOperation(operation, counted[i]!, rights)),
+      deadlineMs,
+    );
+    if (failure === undefined) return;
+    const { path, verb } = subjectOf(operations[failure.index]!);
+    switch (failure.code) {
+      case "BAD_VERSION": // written in between: the next look says at which version it is
+        continue;
+      case "NO_NODE":
+        throw verb === "create"
+          ? new NoNodeError(parentOf(path), "read")
+          : new NoNodeError(path, verb);
+      case "NODE_EXISTS":
+        throw new NodeExistsError(path);
+      case "NOT_EMPTY":
+        throw new NotEmptyError(path);
+    }
+    throw new ZookeeperError(failure.code, failure.code.toLowerCase().replaceAll("_", " "));
+  }
+}
+
+function libraryOperation(
+  operation: Operation,
+  version: number,
+  rights: NodeRights,
+): LibraryOperation {
+  if ("check" in operation) return { check: operation.check, version };
+  if ("delete" in operation) return { delete: operation.delete, version };
+  const data = Buffer.from(operation.data);
+  if ("write" in operation) return { write: operation.write, data, version };
+  const acl = operation.isLeaf === true ? rights.leaf : rights.directory;
+  return { create: operation.create, data, acl };
 }
 
 /** Deletes a node and everything below it; nothing happens when it is not there. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { encodeRecord, integer, recordOf, text } from "./record.ts";
+import { decodeRecord, encodeRecord, integer, recordOf, text } from "./record.ts";
 
 /** What `LOCK/lock-<seq>` holds. */
 export interface LockOwnerRecord {
@@ -15,6 +15,15 @@ export interface LockOwnerRecord {
 }
 
 const LOCK_OWNER_SHAPE = recordOf<LockOwnerRecord>({ desc: text, hostname: text, pid: integer });
+
+/**
+ * Reads a lock owner from its JSON.
+ *
+ * @throws {RecordError} When it is not a lock owner.
+ */
+export function decodeLockOwner(json: string): LockOwnerRecord {
+  return decodeRecord(LOCK_OWNER_SHAPE, json, "lock owner");
+}
 
 /** Writes a lock owner's JSON. */
 export function encodeLockOwner(record: LockOwnerRecord): string {

@@ -25,7 +25,8 @@ export interface MigrateTaskRecord {
   readonly status: MigrateTaskStatus;
 }
 
-const MIGRATE_TASK_SHAPE = recordOf<MigrateTaskRecord>({
+/** The stored form of a {@linkcode MigrateTaskRecord}. */
+export const MIGRATE_TASK_SHAPE = recordOf<MigrateTaskRecord>({
   slot_id: integer,
   new_group: integer,
   delay: integer,

@@ -31,7 +31,8 @@ export interface ProxyRecord {
   readonly start_at: string;
 }
 
-const PROXY_SHAPE = recordOf<ProxyRecord>({
+/** The stored form of a {@linkcode ProxyRecord}. */
+export const PROXY_SHAPE = recordOf<ProxyRecord>({
   id: text,
   addr: text,
   last_event: text,

@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { Address } from "../base/address.ts";
-import { postProxyState } from "../api/dashboard_client.ts";
+import { type DashboardAccess, DashboardClient } from "../api/dashboard_client.ts";
 import { changeProxyState } from "../store/proxies.ts";
 import type { Store } from "../store/store.ts";
 
@@ -21,8 +20,9 @@ const DASHBOARD_TIMEOUT_MS = 10_000;
 export async function goOnline(
   store: Store,
   proxyId: string,
-  dashboard: Address | undefined,
+  dashboard: DashboardAccess | undefined,
 ): Promise<void> {
   if (dashboard === undefined) return await changeProxyState(store, proxyId, "online");
-  await postProxyState(dashboard, proxyId, "online", AbortSignal.timeout(DASHBOARD_TIMEOUT_MS));
+  const client = new DashboardClient({ ...dashboard, changeMs: DASHBOARD_TIMEOUT_MS });
+  await client.setProxyState(proxyId, "online");
 }

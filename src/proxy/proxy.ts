@@ -12,7 +12,8 @@
  * @module
  */
 
-import { type Address, formatAddress } from "../base/address.ts";
+import type { DashboardAccess } from "../api/dashboard_client.ts";
+import { formatAddress } from "../base/address.ts";
 import { clock } from "../base/clock.ts";
 import { roomLogger } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
@@ -184,8 +185,9 @@ export async function runProxy(start: ProxyStart): Promise<number> {
 }
 
 /** With the embedded coordinator the proxy sets itself online; there need be no dashboard. */
-function dashboardOf(config: Config): Address | undefined {
-  return config.coordinator === "embedded" ? undefined : config.dashboardAddr;
+function dashboardOf(config: Config): DashboardAccess | undefined {
+  const { coordinator, dashboardAddr: address, dashboardToken: token } = config;
+  return coordinator === "embedded" || address === undefined ? undefined : { address, token };
 }
 
 /**

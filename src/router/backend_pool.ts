@@ -13,6 +13,7 @@
 import type { Protocol } from "../resp/encoder.ts";
 import { Backend } from "./backend.ts";
 import { DATABASES, type RouterOptions } from "./options.ts";
+import { RestoreFence } from "./restore_fence.ts";
 
 /** Private backends of one server that exist at once; more sessions wait. */
 export const PRIVATE_BACKENDS_MAX = 32;
@@ -37,6 +38,8 @@ export class Server {
   resp3: "unknown" | "yes" | "no" = "unknown";
   /** How it gives keys away: `unknown` until it was asked to. */
   mover: "unknown" | "codis" | "stock" = "unknown";
+  /** Up while a key that was sent to it by a move may still be on its way. */
+  readonly restoreFence = new RestoreFence(this);
   /** Its answer to HELLO when it knows none. */
   helloError = "";
   /** Connections lost since the server was first used. */
@@ -131,6 +134,7 @@ export class Server {
 
   /** Closes all connections. */
   close(): void {
+    this.restoreFence.stop();
     for (const backend of [...this.backends()]) backend.close();
     this.#shared.fill(undefined);
   }

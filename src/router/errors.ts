@@ -41,6 +41,11 @@ export function moveFailed(slotId: number, source: string, cause: string): strin
   return `ERR handle request, bad slotsmgrt resp: slot ${slotId} from ${source}: ${cause}`;
 }
 
+/** A server to which keys may still be on their way, from a move that nobody heard the end of. */
+export function targetInDoubt(target: string, cause: string): string {
+  return `ERR handle request, bad slotsmgrt resp: unfinished moves to ${target} are in doubt: ${cause}`;
+}
+
 /** A backend that cannot be reached, and why: the request was not sent. Codis 3.2's form. */
 export function backendDown(address: string, cause: string): string {
   return `ERR handle request, backend conn failure, ${address}: ${cause}`;

@@ -61,6 +61,7 @@ export class MigratingForward {
 
   /** Takes out, in order, the requests that have not crossed yet: the slot changes hands. */
   takeWaiting(): { request: Request; bytes: Uint8Array }[] {
+    this.#mover.stop();
     return this.#line.splice(0);
   }
 

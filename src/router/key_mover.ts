@@ -8,9 +8,20 @@
  * many sessions name a key, it is asked for once at a time, and never again after it was moved: from
  * the moment a slot is migrating nobody writes to the source any more.
  *
- * The source stays authoritative: only after it has said that the key is gone from it (or never was
- * there) may a command for the key reach the target. A move that fails fails the commands that
- * wait for it, and the next command tries again.
+ * The rule on stock Redis that keeps every acknowledged write: MIGRATE never replaces. The source's
+ * copy counts until the target has one; from then on the target's does, and the source's is dropped.
+ *
+ *      MIGRATE says   the key is                     so
+ *      OK, NOKEY      at the target, or nowhere      the command goes to the target
+ *      BUSYKEY        at both: a move broke off      the source's copy is dropped, then as OK: the target's
+ *                     half-way, or the source came   is the same, or newer
+ *                     back with old data
+ *      IOERR, or the  perhaps at both, perhaps       the target's fence goes up (restore_fence.ts), then
+ *      source is lost still on its way               it is asked once more; a late copy cannot replace
+ *                                                    what clients wrote, nor bring back what they deleted
+ *      another error  at the source                  the command fails, the next one tries again
+ *
+ * codis-server's own commands do replace; there the fence alone guards against late copies.
  *
  * @module
  */
@@ -24,7 +35,7 @@ import type { Slot } from "./slot.ts";
 /** Codis 2.0's timeout of SLOTSMGRTTAGONE, in milliseconds. */
 const TAG_MOVE_MS = 3_000;
 /** How long MIGRATE may wait for the target at any moment, in milliseconds. */
-const MIGRATE_MS = 10_000;
+const MIGRATE_MS = 5_000;
 /** Moved keys that a slot remembers; past it, it forgets and asks again. */
 const MOVED_KEYS_MAX = 65_536;
 
@@ -34,12 +45,16 @@ const PLUS = 43;
 /** Called when a key may be used: with an empty string, or with the error that kept it. */
 export type Moved = (error: string) => void;
 
+/** What the source is asked to do: codis-server's move, stock Redis's, or to forget its copy. */
+type MoveKind = "tag" | "migrate" | "drop";
+
 /** One question to the source, for one key or several. */
 interface Move {
   readonly database: number;
   readonly keys: readonly string[];
-  /** Whether it is stock Redis's MIGRATE, not codis-server's command. */
-  readonly isMigrate: boolean;
+  readonly kind: MoveKind;
+  /** Whether it is asked a second time, after the outcome of the first was not known. */
+  readonly isSecond: boolean;
   /** The source's answer so far. */
   answer: string;
 }
@@ -52,6 +67,8 @@ export class KeyMover implements ReplyTaker {
   readonly #moved = new Set<string>();
   readonly #waiting = new Map<string, Moved[]>();
   readonly #moves = new Map<Request, Move>();
+  #isStopped = false;
+  #isSending = false;
 
   constructor(slot: Slot, source: Server, target: Server) {
     this.#slot = slot;
@@ -85,21 +102,33 @@ export class KeyMover implements ReplyTaker {
     return count;
   }
 
-  /** Sends the source's own kind of question. */
-  #ask(database: number, keys: readonly string[]): void {
-    if (this.#source.mover === "stock") {
-      return this.#askStock(database, keys);
+  /** The slot changes hands: nothing more is asked on behalf of who still waits. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Sends the source's own kind of question, once no earlier one is in doubt. */
+  #ask(database: number, keys: readonly string[], isSecond = false): void {
+    const fence = this.#target.restoreFence;
+    if (fence.isRaised) {
+      return fence.whenDown((error) => {
+        // Whoever waits here no longer belongs to this slot's line, or looks at the slot anew.
+        if (this.#isStopped) this.#settle(database, keys, "");
+        else if (error === "") this.#ask(database, keys, isSecond);
+        else this.#settle(database, keys, error);
+      });
     }
+    if (this.#source.mover === "stock") return this.#askStock(database, keys, isSecond);
     const { hostname, port } = this.#target;
     for (const key of keys) {
       this.#send(
-        { database, keys: [key], isMigrate: false, answer: "" },
+        { database, keys: [key], kind: "tag", isSecond, answer: "" },
         ["SLOTSMGRTTAGONE", hostname, String(port), String(TAG_MOVE_MS), bytesOf(key)],
       );
     }
   }
 
-  #askStock(database: number, keys: readonly string[]): void {
+  #askStock(database: number, keys: readonly string[], isSecond: boolean): void {
     const { hostname, port, options } = this.#target;
     const { backendUser, backendPassword } = options;
     const auth = backendPassword === ""
@@ -109,8 +138,16 @@ export class KeyMover implements ReplyTaker {
       : ["AUTH2", backendUser, backendPassword];
     const where = [hostname, String(port), "", String(database), String(MIGRATE_MS)];
     this.#send(
-      { database, keys, isMigrate: true, answer: "" },
-      ["MIGRATE", ...where, "REPLACE", ...auth, "KEYS", ...keys.map(bytesOf)],
+      { database, keys, kind: "migrate", isSecond, answer: "" },
+      ["MIGRATE", ...where, ...auth, "KEYS", ...keys.map(bytesOf)],
+    );
+  }
+
+  /** The target has a copy: the source's is none any more. */
+  #drop(database: number, key: string): void {
+    this.#send(
+      { database, keys: [key], kind: "drop", isSecond: false, answer: "" },
+      ["DEL", bytesOf(key)],
     );
   }
 
@@ -121,7 +158,9 @@ export class KeyMover implements ReplyTaker {
     this.#slot.enter();
     this.#moves.set(request, move);
     const bytes = encodeRequest(words);
+    this.#isSending = true;
     this.#source.backend(move.database, 2).push(request, bytes, 0, bytes.length);
+    this.#isSending = false;
   }
 
   partReplied(
@@ -143,7 +182,12 @@ export class KeyMover implements ReplyTaker {
   partFailed(part: Request, text: string): void {
     const move = this.#moves.get(part)!;
     this.#take(part);
-    this.#settle(move, text);
+    // It may have been asked, and may be doing it now.
+    if (text.startsWith("ERR handle response")) this.#target.restoreFence.raise();
+    const settle = () => this.#settle(move.database, move.keys, text);
+    // A source that is known to be down fails it at once; whoever asked is not ready for that.
+    if (this.#isSending) queueMicrotask(settle);
+    else settle();
     this.#slot.leave();
   }
 
@@ -156,22 +200,33 @@ export class KeyMover implements ReplyTaker {
   }
 
   #answered(move: Move, type: number): void {
+    const { database, keys, kind, isSecond } = move;
     const text = move.answer.slice(1).trim();
     // An integer from codis-server, however many keys moved; +OK or +NOKEY from stock Redis.
     if (type === COLON || type === PLUS) {
-      if (type === COLON) this.#source.mover = "codis";
-      return this.#settle(move, "");
+      if (kind === "tag") this.#source.mover = "codis";
+      return this.#settle(database, keys, "");
     }
-    if (!move.isMigrate && /^ERR unknown command/i.test(text)) {
+    if (kind === "tag" && /^ERR unknown command/i.test(text)) {
       this.#source.mover = "stock";
-      return this.#askStock(move.database, move.keys);
+      return this.#askStock(database, keys, isSecond);
     }
-    this.#settle(move, moveFailed(this.#slot.id, this.#source.address, text));
+    if (kind === "migrate" && text.includes("BUSYKEY")) {
+      if (keys.length === 1) return this.#drop(database, keys[0]!);
+      // Some of them have moved, and MIGRATE does not say which.
+      for (const key of keys) this.#askStock(database, [key], isSecond);
+      return;
+    }
+    if (text.startsWith("IOERR")) {
+      this.#target.restoreFence.raise();
+      if (!isSecond) return this.#ask(database, keys, true);
+    }
+    this.#settle(database, keys, moveFailed(this.#slot.id, this.#source.address, text));
   }
 
-  #settle(move: Move, error: string): void {
-    for (const key of move.keys) {
-      const id = idOf(move.database, key);
+  #settle(database: number, keys: readonly string[], error: string): void {
+    for (const key of keys) {
+      const id = idOf(database, key);
       const waiting = this.#waiting.get(id);
       this.#waiting.delete(id);
       if (error === "") {

@@ -5,7 +5,11 @@
  */
 
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
-import type { Coordinator } from "../../src/coordinator/coordinator.ts";
+import {
+  type Coordinator,
+  type Operation,
+  OPERATIONS_MAX,
+} from "../../src/coordinator/coordinator.ts";
 import {
   BadVersionError,
   ClosedError,
@@ -16,6 +20,9 @@ import {
 } from "../../src/coordinator/errors.ts";
 import { CoordinatorProcess } from "../support/coordinator_process.ts";
 import { firstOf, until, within } from "../support/deadline.ts";
+
+// deno-lint-ignore no-explicit-any -- what assertRejects takes
+type ErrorClass = new (...args: any[]) => Error;
 
 /** A store of one test, empty at first. */
 export interface ContractStore extends AsyncDisposable {
@@ -106,6 +113,84 @@ export function testCoordinator(
     await first.delete("/a/b");
     await first.delete("/a");
     await assertRejects(() => first.read("/a"), NoNodeError);
+  });
+
+  test("does several things at once, or none of them", async (_, first, second) => {
+    await first.create("/t/a", "a");
+    await first.create("/t/b", "b");
+    await first.create("/t/full/child", "");
+    const { version } = await first.read("/t/a");
+    await second.transact([
+      { check: "/t/a", version },
+      { create: "/t/c", data: "c" },
+      { create: "/t/c/d", data: "d", isLeaf: true },
+      { write: "/t/b", data: "b2" },
+      { delete: "/t/full/child" },
+    ]);
+    assertEquals(await first.children("/t"), ["a", "b", "c", "full"]);
+    assertEquals((await first.read("/t/b")).data, "b2");
+    assertEquals((await first.read("/t/c/d")).data, "d");
+    assertEquals(await first.children("/t/full"), []);
+
+    await first.create("/t/full/child", "");
+    const later = await first.write("/t/a", "a2", version);
+    const harmless: Operation[] = [{ write: "/t/b", data: "b3" }, { create: "/t/e", data: "" }];
+    const refused: [Operation, ErrorClass, string][] = [
+      [{ check: "/t/a", version }, BadVersionError, '"/t/a"'],
+      [{ write: "/t/a", data: "x", version }, BadVersionError, '"/t/a"'],
+      [{ delete: "/t/a", version }, BadVersionError, '"/t/a"'],
+      [{ check: "/t/none", version }, NoNodeError, '"/t/none"'],
+      [{ write: "/t/none", data: "x" }, NoNodeError, '"/t/none"'],
+      [{ delete: "/t/none" }, NoNodeError, '"/t/none"'],
+      [{ create: "/t/none/x", data: "x" }, NoNodeError, '"/t/none"'],
+      [{ create: "/t/a", data: "x" }, NodeExistsError, '"/t/a"'],
+      [{ delete: "/t/full" }, NotEmptyError, '"/t/full"'],
+    ];
+    for (const [operation, kind, text] of refused) {
+      for (const operations of [[operation, ...harmless], [...harmless, operation]]) {
+        await assertRejects(() => second.transact(operations), kind, text);
+      }
+    }
+    assertEquals((await first.read("/t/b")).data, "b2");
+    assertEquals(await first.children("/t"), ["a", "b", "c", "full"]);
+    await second.transact([{ write: "/t/a", data: "a3", version: later }, { delete: "/t/b" }]);
+    assertEquals((await first.read("/t/a")).data, "a3");
+    await second.transact([]);
+  });
+
+  test("refuses a transaction that is too long, or names a path twice", async (_, first) => {
+    const many = Array.from({ length: OPERATIONS_MAX + 1 }, (_, i) => ({
+      create: `/n${i}`,
+      data: `${i}`,
+    }));
+    await assertRejects(() => first.transact(many), TypeError, "51 operations");
+    await first.transact(many.slice(1));
+    assertEquals((await first.children("/")).filter((name) => /^n\d/.test(name)).length, 50);
+    await first.transact(many.slice(1).map(({ create }) => ({ delete: create })));
+    await assertRejects(
+      () => first.transact([{ create: "/a", data: "" }, { delete: "/a" }]),
+      TypeError,
+      '"/a" is named twice',
+    );
+  });
+
+  test("lets one of two that check the same version win", async (_, first, second) => {
+    await first.create("/epoch", "0");
+    await first.create("/a", "");
+    for (let round = 0; round < 20; round++) {
+      const { version } = await first.read("/epoch");
+      const outcomes = await Promise.allSettled(
+        [first, second].map((each, i) =>
+          each.transact([{ write: "/epoch", data: `${round} ${i}`, version }, {
+            write: "/a",
+            data: `${round} ${i}`,
+          }])
+        ),
+      );
+      const won = outcomes.findIndex(({ status }) => status === "fulfilled");
+      assertEquals(outcomes.filter(({ status }) => status === "fulfilled").length, 1);
+      assertEquals((await first.read("/a")).data, `${round} ${won}`);
+    }
   });
 
   test("deletes a whole tree, and does not mind when it is gone", async (_, first, second) => {

@@ -5,6 +5,7 @@
  */
 
 import { assertEquals, assertRejects } from "@std/assert";
+import { Secret } from "../../src/base/secret.ts";
 import { goOnline } from "../../src/proxy/go_online.ts";
 import type { Store } from "../../src/store/store.ts";
 import { StoreFolder } from "../support/store.ts";
@@ -23,11 +24,14 @@ Deno.test("a proxy asks the dashboard to be set online as Codis 2.0's do, and qu
     async (request) => {
       const { pathname } = new URL(request.url);
       const type = request.headers.get("content-type");
-      requests.push(`${request.method} ${pathname} ${type} ${await request.text()}`);
-      return new Response("slot is not online or migrate", { status });
+      const token = request.headers.get("authorization");
+      requests.push(`${request.method} ${pathname} ${type} ${token} ${await request.text()}`);
+      const body = status === 200 ? '{"msg":"OK","ret":0}' : "slot is not online or migrate";
+      return new Response(body, { status });
     },
   );
-  const dashboard = { hostname: "127.0.0.1", port: server.addr.port };
+  const address = { hostname: "127.0.0.1", port: server.addr.port };
+  const dashboard = { address, token: new Secret("hunter2") };
   const store = undefined as unknown as Store;
   await assertRejects(
     () => goOnline(store, "proxy_1", dashboard),
@@ -38,7 +42,7 @@ Deno.test("a proxy asks the dashboard to be set online as Codis 2.0's do, and qu
   await goOnline(store, "proxy_1", dashboard);
   assertEquals(
     requests[1],
-    'POST /api/proxy application/json {"id":"proxy_1","addr":"","last_event":"",' +
+    'POST /api/proxy application/json Bearer hunter2 {"id":"proxy_1","addr":"","last_event":"",' +
       '"last_event_ts":0,"state":"online","description":"","debug_var_addr":"","pid":0,"start_at":""}',
   );
   await server.shutdown();

@@ -138,6 +138,24 @@ Deno.test("a key that its old server does not give away is answered with an erro
   client.close();
 });
 
+Deno.test("while the old server is known to be down, every command for its keys is answered, at once", async () => {
+  await using source = await RedisServer.start();
+  await using target = await RedisServer.start();
+  await using proxy = await migrating(source.addr, target.addr);
+  const client = await proxy.client();
+  assertEquals(await client.call("SET", `${TAG}a`, "1"), "OK");
+  await source.kill();
+  for (let i = 0; i < 30; i++) {
+    const reply = await within(client.call("MGET", `${TAG}b`, `${TAG}c`), 1_000);
+    assert(reply instanceof ReplyError, `an error was expected, not ${reply}`);
+    const large = await within(client.call("SET", `${TAG}d`, "x".repeat(600_000)), 1_000);
+    assert(large instanceof ReplyError, `an error was expected, not ${large}`);
+  }
+  assertEquals(await client.call("GET", `${TAG}a`), "1");
+  client.close();
+  assertEquals(proxy.leftovers(), []);
+});
+
 Deno.test("codis-server is asked with SLOTSMGRTTAGONE, once per key, before the command", async () => {
   const order: string[] = [];
   await using source = new FakeRedis((words) => {

@@ -28,6 +28,9 @@ export class TcpRelay implements AsyncDisposable {
   #state: RelayState = "open";
   #hasQuestions = true;
   #gate = Promise.withResolvers<void>();
+  /** What is held back on one connection, or is to be. */
+  #hold: { marker: string; held: PromiseWithResolvers<void> } | undefined;
+  #release = Promise.withResolvers<void>();
 
   private constructor(targetPort: number, pieceBytes: number) {
     this.#targetPort = targetPort;
@@ -68,8 +71,26 @@ export class TcpRelay implements AsyncDisposable {
     this.#gate.resolve();
   }
 
+  /**
+   * Holds back the next bytes with `marker` in them that a client sends, and all that follows on that
+   * connection, as a network may that lost a packet; every other connection goes on.
+   *
+   * @returns When there are such bytes.
+   */
+  hold(marker: string): Promise<void> {
+    this.#hold = { marker, held: Promise.withResolvers<void>() };
+    return this.#hold.held.promise;
+  }
+
+  /** Lets what is held back arrive, whether its sender is still there or not. */
+  release(): void {
+    this.#release.resolve();
+    this.#release = Promise.withResolvers<void>();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#state = "closed";
+    this.release();
     this.#listener.close();
     this.cut();
     this.#gate.resolve();
@@ -110,6 +131,7 @@ export class TcpRelay implements AsyncDisposable {
         const count = await from.read(bytes);
         if (count === null) break;
         if (!isFree()) await this.#gate.promise;
+        if (this.#isToHold(bytes.subarray(0, count))) await this.#release.promise;
         for (let sent = 0; sent < count;) {
           sent += await to.write(bytes.subarray(sent, Math.min(count, sent + this.#pieceBytes)));
         }
@@ -119,6 +141,16 @@ export class TcpRelay implements AsyncDisposable {
     }
     this.#close(from);
     this.#close(to);
+  }
+
+  #isToHold(bytes: Uint8Array): boolean {
+    const hold = this.#hold;
+    if (hold === undefined || !new TextDecoder("latin1").decode(bytes).includes(hold.marker)) {
+      return false;
+    }
+    this.#hold = undefined;
+    hold.held.resolve();
+    return true;
   }
 
   #close(connection: Deno.Conn): void {

@@ -1,0 +1,156 @@
+/**
+ * What the dashboard's endpoints ask for and answer, besides the records of the store and the view of
+ * the cluster. Fields are spelled as on the wire.
+ *
+ * @module
+ */
+
+import { MIGRATE_TASK_SHAPE } from "../model/migrate_task.ts";
+import { PROXY_SHAPE } from "../model/proxy.ts";
+import { integer, listOf, RecordError, recordOf, type Shape, text } from "../model/record.ts";
+import { GROUP_SHAPE } from "../model/group.ts";
+import { SLOT_SHAPE, type SlotRecord, type SlotStatus } from "../model/slot.ts";
+import type { ClusterView } from "./cluster_view.ts";
+
+/** What every change that was made is answered with. */
+export interface DoneAnswer {
+  readonly msg: string;
+  /** 0, always. */
+  readonly ret: number;
+}
+
+/** `GET /api/overview`. */
+export interface OverviewAnswer {
+  /** Requests per second. */
+  readonly ops: number;
+  readonly product: string;
+  /** INFO of each master; `null` for one that cannot be read. */
+  readonly redis_infos: readonly unknown[] | null;
+}
+
+/** `GET /api/redis/<addr>/<slot>/slotinfo`. */
+export interface SlotKeysAnswer {
+  readonly keys: number;
+  readonly slot_id: number;
+}
+
+/** `GET /api/redis/group/<gid>/<slot>/slotinfo`. */
+export interface GroupSlotKeysAnswer extends SlotKeysAnswer {
+  /** The group's master. */
+  readonly addr: string;
+  readonly group_id: number;
+}
+
+/** `GET /api/migrate/status`. */
+export interface MigrateStatusAnswer {
+  readonly migrate_slots: readonly SlotRecord[] | null;
+}
+
+/** Slots that a rebalance moves, both ends included. */
+export interface RebalanceMove {
+  readonly from_slot: number;
+  readonly to_slot: number;
+  readonly from_group: number;
+  readonly to_group: number;
+}
+
+/** `POST /api/rebalance` with `dry_run`. */
+export interface RebalancePlanAnswer {
+  readonly moves: readonly RebalanceMove[] | null;
+  /** How many slots move. */
+  readonly slots: number;
+}
+
+/** One line of `GET /api/check`. */
+export interface ProblemView {
+  readonly path: string;
+  /** `error` or `warning`. */
+  readonly severity: string;
+  readonly problem: string;
+  readonly fix: string;
+}
+
+/** `GET /api/check`. */
+export interface CheckAnswer {
+  readonly problems: readonly ProblemView[] | null;
+}
+
+/** What `POST /api/migrate` takes: one task for each slot, both ends included. */
+export interface MigrateRequest {
+  readonly from: number;
+  readonly to: number;
+  readonly new_group: number;
+  /** Milliseconds between two moves. */
+  readonly delay: number;
+}
+
+/** What `POST /api/rebalance` takes. */
+export interface RebalanceRequest {
+  readonly delay?: number;
+  readonly by?: "slots" | "memory";
+}
+
+/** What `POST /api/slot` takes: slots both ends included. */
+export interface SlotRangeRequest {
+  readonly from: number;
+  readonly to: number;
+  readonly new_group: number;
+  readonly status: SlotStatus;
+}
+
+/** Any object, whatever its fields. */
+const object: Shape<Readonly<Record<string, unknown>>> = {
+  read(value, at) {
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>;
+    }
+    throw new RecordError(`${at} must be an object`);
+  },
+  write: (value) => value,
+};
+
+const anything: Shape<unknown> = { read: (value) => value, write: (value) => value };
+
+/** The shape of each answer, by what it is. */
+export const ANSWER_SHAPES = {
+  done: recordOf<DoneAnswer>({ msg: text, ret: integer }),
+  overview: recordOf<OverviewAnswer>({
+    ops: integer,
+    product: text,
+    redis_infos: listOf(anything),
+  }),
+  group: GROUP_SHAPE,
+  groups: listOf(GROUP_SHAPE),
+  redisStat: object as Shape<Readonly<Record<string, string>>>,
+  slotKeys: recordOf<SlotKeysAnswer>({ keys: integer, slot_id: integer }),
+  groupSlotKeys: recordOf<GroupSlotKeysAnswer>({
+    addr: text,
+    group_id: integer,
+    keys: integer,
+    slot_id: integer,
+  }),
+  migrateStatus: recordOf<MigrateStatusAnswer>({ migrate_slots: listOf(SLOT_SHAPE) }),
+  migrateTasks: listOf(MIGRATE_TASK_SHAPE),
+  slot: SLOT_SHAPE,
+  slots: listOf(SLOT_SHAPE),
+  proxies: listOf(PROXY_SHAPE),
+  debugVars: object,
+  rebalancePlan: recordOf<RebalancePlanAnswer>({
+    moves: listOf(
+      recordOf<RebalanceMove>({
+        from_slot: integer,
+        to_slot: integer,
+        from_group: integer,
+        to_group: integer,
+      }),
+    ),
+    slots: integer,
+  }),
+  check: recordOf<CheckAnswer>({
+    problems: listOf(
+      recordOf<ProblemView>({ path: text, severity: text, problem: text, fix: text }),
+    ),
+  }),
+  // Too large and too young to be spelled out twice: its type is the contract.
+  cluster: object as unknown as Shape<ClusterView>,
+} as const;

@@ -1,0 +1,94 @@
+/**
+ * The ways in which asking the dashboard fails.
+ *
+ * @module
+ */
+
+/** What went wrong on the way: no connection, no answer in time, or an answer that is none. */
+export type UnreachableReason = "unreachable" | "silent" | "garbled";
+
+/** No usable answer came; whether a change was made is known only when it is `unreachable`. */
+export class DashboardUnreachableError extends Error {
+  override readonly name = "DashboardUnreachableError";
+  readonly reason: UnreachableReason;
+
+  /** The message names the address and the cause. */
+  constructor(reason: UnreachableReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/** What a dashboard that refuses says. */
+export interface Refusal {
+  /** HTTP status. */
+  readonly status: number;
+  /** The reason in words: the body, or its `error`. */
+  readonly text: string;
+  /** The field of the request that breaks a rule. */
+  readonly field?: string | undefined;
+  /** The rule that it breaks. */
+  readonly rule?: string | undefined;
+  /** Where the dashboard is that would do it, `host:port`. */
+  readonly leader?: string | undefined;
+}
+
+/** Longest piece of an answer that a message quotes, in characters. */
+const QUOTE_MAX = 500;
+
+/** The dashboard answered, and refused; the message is one line for the user. */
+export class DashboardError extends Error implements Refusal {
+  override readonly name = "DashboardError";
+  readonly status: number;
+  readonly text: string;
+  readonly field: string | undefined;
+  readonly rule: string | undefined;
+  readonly leader: string | undefined;
+
+  /** What it says, as its parts. */
+  constructor(refusal: Refusal) {
+    super(describe(refusal));
+    this.status = refusal.status;
+    this.text = refusal.text;
+    this.field = refusal.field;
+    this.rule = refusal.rule;
+    this.leader = refusal.leader;
+  }
+}
+
+/**
+ * Reads an answer other than 200: JSON with `error`, or Codis 2.0's plain text.
+ *
+ * @param body The whole body.
+ */
+export function readRefusal(status: number, body: string): Refusal {
+  const fields = parseObject(body);
+  if (typeof fields?.["error"] !== "string") return { status, text: body.trim() };
+  const textOf = (name: string) => typeof fields[name] === "string" ? fields[name] : undefined;
+  return {
+    status,
+    text: fields["error"],
+    field: textOf("field"),
+    rule: textOf("rule"),
+    leader: textOf("leader"),
+  };
+}
+
+function parseObject(json: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === "object" && value !== null
+      ? value as Record<string, unknown>
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function describe({ status, text, field, rule }: Refusal): string {
+  const parts = [field, rule].filter((part) => part !== undefined && !text.includes(part));
+  const detail = parts.length === 0 ? "" : ` (${[field, rule].filter(Boolean).join(": ")})`;
+  const reason = text === "" ? "nothing more" : text.replace(/\s*\n\s*/g, " ");
+  const quote = reason.length <= QUOTE_MAX ? reason : `${reason.slice(0, QUOTE_MAX)}…`;
+  return `dashboard answered ${status}: ${quote}${detail}`;
+}

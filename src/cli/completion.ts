@@ -1,0 +1,54 @@
+/**
+ * The command `completion`: scripts that let a shell complete our words, made from the tables of
+ * commands.
+ *
+ * @module
+ */
+
+import { bashScript } from "./completion/bash.ts";
+import { fishScript } from "./completion/fish.ts";
+import { pathsOf } from "./completion/path.ts";
+import { zshScript } from "./completion/zsh.ts";
+import { type Argument, type Command, type CommandGroup, readValue } from "./command.ts";
+import { PROGRAM } from "./help.ts";
+
+/** What writes the script of each shell. */
+const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
+
+type Shell = keyof typeof SCRIPTS;
+
+const SHELLS = Object.keys(SCRIPTS) as Shell[];
+
+const SHELL: Argument<Shell> = {
+  name: "shell",
+  help: SHELLS.join(", "),
+  words: SHELLS,
+  parse: (text) => {
+    const shell = SHELLS.find((each) => each === text);
+    if (shell !== undefined) return shell;
+    throw new SyntaxError(`"${text}" is not one of ${SHELLS.join(", ")}`);
+  },
+};
+
+/**
+ * See the header.
+ *
+ * @param root Gives the tables, of which this command is a part itself.
+ */
+export function completionCommand(root: () => CommandGroup): Command {
+  return {
+    name: "completion",
+    summary: "Print a script with which a shell completes commands and flags.",
+    details: [
+      `bash:  source <(${PROGRAM} completion bash)`,
+      `zsh:   source <(${PROGRAM} completion zsh)`,
+      `fish:  ${PROGRAM} completion fish | source`,
+    ].join("\n"),
+    arguments: [SHELL],
+    flags: [],
+    run: (values) => {
+      console.log(SCRIPTS[readValue(values, SHELL)](PROGRAM, pathsOf(root())));
+      return Promise.resolve(0);
+    },
+  };
+}

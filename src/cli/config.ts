@@ -1,0 +1,29 @@
+/**
+ * The commands `config …`: those of Codis 2.0's codis-config, with the same words, and some more.
+ *
+ * @module
+ */
+
+import type { CommandGroup } from "./command.ts";
+import { actionCommands } from "./config/action.ts";
+import { checkCommand } from "./config/check.ts";
+import { proxyCommands } from "./config/proxy.ts";
+import { serverCommands } from "./config/server.ts";
+import { CONFIG_FLAGS } from "./config/session.ts";
+import { slotCommands } from "./config/slot.ts";
+import { statusCommand } from "./config/status.ts";
+
+/** See the header. */
+export const configCommands: CommandGroup = {
+  name: "config",
+  summary: "Look at a cluster and change it, through its dashboard.",
+  flags: CONFIG_FLAGS,
+  commands: [
+    statusCommand,
+    serverCommands,
+    slotCommands,
+    proxyCommands,
+    actionCommands,
+    checkCommand,
+  ],
+};

@@ -1,0 +1,115 @@
+/**
+ * The commands `config action …`.
+ *
+ * @module
+ */
+
+import type { ActionView } from "../../api/cluster_view.ts";
+import {
+  type CommandGroup,
+  type Flag,
+  type FlagValues,
+  isGiven,
+  readValue,
+  UsageError,
+} from "../command.ts";
+import { parseWhole } from "./arguments.ts";
+import { configCommand, type ConfigRow } from "./config_command.ts";
+import type { Outcome } from "./output.ts";
+import type { Session } from "./session.ts";
+import { formatTable } from "./table.ts";
+
+/** Most actions that may be asked to be kept. */
+const KEEP_MAX = 1_000_000_000;
+/** Greatest age of actions that may be asked for: a hundred years. */
+const SECONDS_MAX = 3_153_600_000;
+
+const KEEP: Flag<number> = {
+  name: "n",
+  value: "num",
+  default: "",
+  help: "keep the newest <num>, and 500 more as Codis 2.0 does",
+  parse: (text) => parseWhole(text, "a number of actions", 0, KEEP_MAX),
+};
+
+const SECONDS: Flag<number> = {
+  name: "s",
+  value: "seconds",
+  default: "",
+  help: "keep those of the last <seconds>",
+  parse: (text) => parseWhole(text, "an age in seconds", 0, SECONDS_MAX),
+};
+
+const ROWS: readonly ConfigRow[] = [
+  {
+    name: "list",
+    summary: "Show the newest actions and who has confirmed them.",
+    run: async (_values, session) => {
+      const { actions } = await (await session.client()).cluster();
+      return { json: actions, text: describeActions(actions) };
+    },
+  },
+  {
+    name: "gc",
+    summary: "Remove old actions from the store.",
+    details: "One of -n and -s must be given.",
+    flags: [KEEP, SECONDS],
+    run: collect,
+  },
+  {
+    name: "remove-lock",
+    summary: "Take the lock away from a dashboard that has crashed while it had it.",
+    run: async (_values, session) => ({
+      json: await (await session.client()).removeLocks(),
+      text: "lock removed",
+    }),
+  },
+  {
+    name: "remove-fence",
+    summary: "Remove the fences of proxies that have crashed; make sure first that they are gone.",
+    details:
+      "While such a fence stands nothing can be changed: that proxy may serve by an old table.",
+    run: async (_values, session) => ({
+      json: await (await session.client()).removeFences(),
+      text: "fences without an online proxy removed",
+    }),
+  },
+];
+
+/** See the header. */
+export const actionCommands: CommandGroup = {
+  name: "action",
+  summary: "What proxies were told, and what crashes have left behind.",
+  flags: [],
+  commands: ROWS.map(configCommand),
+};
+
+async function collect(values: FlagValues, session: Session): Promise<Outcome> {
+  if (isGiven(values, KEEP) === isGiven(values, SECONDS)) {
+    throw new UsageError(
+      "action gc needs one of -n <num>, how many of the newest to keep, and -s <seconds>, how old " +
+        "they may be",
+    );
+  }
+  const bound = isGiven(values, KEEP)
+    ? { keep: readValue(values, KEEP) }
+    : { secs: readValue(values, SECONDS) };
+  const json = await (await session.client()).gcActions(bound);
+  return { json, text: "old actions removed" };
+}
+
+function describeActions(actions: readonly ActionView[]): string {
+  if (actions.length === 0) return "there are no actions";
+  return formatTable(
+    ["ACTION", "MADE", "WHAT", "CONFIRMED"],
+    actions.map(({ name, created_at, summary, receivers, answers }) => {
+      const answered = new Set(answers.map(({ proxy_id }) => proxy_id));
+      const silent = receivers.filter((id) => !answered.has(id));
+      const missing = silent.length === 0 ? "" : `, not by ${silent.join(" ")}`;
+      const confirmed = receivers.length === 0
+        ? "not needed"
+        : `${receivers.length - silent.length} of ${receivers.length}${missing}`;
+      return [name, new Date(created_at).toISOString(), summary, confirmed];
+    }),
+  );
+}

@@ -1,0 +1,209 @@
+/**
+ * What an import would do, worked out before anything is done: pure.
+ *
+ *     what is there (a pool, another product) ─┐
+ *                                              ├─► plan: groups, servers, slots ─► nothing twice
+ *     what is here ────────────────────────────┘
+ *
+ * @module
+ */
+
+import { SLOT_COUNT } from "../../hash/slot_id.ts";
+import type { GroupRecord } from "../../model/group.ts";
+import type { ServerRecord, ServerType } from "../../model/server.ts";
+import type { SlotRecord } from "../../model/slot.ts";
+import { formatRange } from "./table.ts";
+import type { TwemproxyPool } from "./twemproxy_pool.ts";
+
+/** A group to be; fields are spelled as they are printed. */
+export interface GroupStep {
+  readonly group_id: number;
+  readonly is_there: boolean;
+}
+
+/** A server to be. */
+export interface ServerStep extends GroupStep {
+  readonly addr: string;
+  readonly type: ServerType;
+}
+
+/** Slots to be given to a group, both ends included. */
+export interface SlotStep extends GroupStep {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Everything that an import does; `is_there` marks what is done already. */
+export interface ImportPlan {
+  readonly warnings: readonly string[];
+  readonly groups: readonly GroupStep[];
+  /** The master of a group before its slaves. */
+  readonly servers: readonly ServerStep[];
+  /** Whether slots must be made before they can be given away. */
+  readonly makes_slots: boolean;
+  readonly slots: readonly SlotStep[];
+}
+
+/** What is here contradicts what is there; the message is one line for the user. */
+export class ImportError extends Error {
+  override readonly name = "ImportError";
+}
+
+/** Ranges that a message names. */
+const NAMED_MAX = 5;
+
+/** Makes one group of each server of a pool, in order, from the next free number on. */
+export function planPool(pool: TwemproxyPool, here: readonly GroupRecord[]): ImportPlan {
+  const known = serversByAddr(here);
+  let nextId = Math.max(0, ...here.map(({ id }) => id)) + 1;
+  const warnings = [...pool.warnings];
+  const servers = pool.servers.map((addr): ServerStep => {
+    const server = known.get(addr);
+    if (server === undefined) return { group_id: nextId++, addr, type: "master", is_there: false };
+    if (server.type !== "master") {
+      warnings.push(`${addr} is ${server.type} in group ${server.group_id} here: left as it is`);
+    }
+    return { group_id: server.group_id, addr, type: server.type, is_there: true };
+  });
+  const groups = servers.map(({ group_id, is_there }) => ({ group_id, is_there }));
+  return { warnings, groups, servers, makes_slots: false, slots: [] };
+}
+
+/**
+ * Makes the groups of another product here, with their numbers and roles.
+ *
+ * @throws {ImportError} When a group or server is here otherwise, or a group there cannot be rebuilt.
+ */
+export function planGroups(
+  there: readonly GroupRecord[],
+  here: readonly GroupRecord[],
+): ImportPlan {
+  const known = serversByAddr(here);
+  const warnings: string[] = [];
+  const groups: GroupStep[] = [];
+  const servers: ServerStep[] = [];
+  for (const { id, servers: list } of [...there].sort((a, b) => a.id - b.id)) {
+    const own = here.find((group) => group.id === id);
+    groups.push({ group_id: id, is_there: own !== undefined });
+    const wanted = (list ?? []).filter(({ type }) => type !== "offline");
+    for (const { addr } of (list ?? []).filter(({ type }) => type === "offline")) {
+      warnings.push(`${addr} of group ${id} is offline there: not imported`);
+    }
+    const master = checkMaster(id, wanted, own);
+    for (const { addr, type } of wanted) {
+      const server = known.get(addr);
+      if (server !== undefined && server.group_id !== id) {
+        throw new ImportError(
+          `${addr} is in group ${id} there and in group ${server.group_id} here: remove it from one`,
+        );
+      }
+      if (server !== undefined && server.type !== type) {
+        warnings.push(`${addr} of group ${id} is ${server.type} here: left as it is`);
+      }
+      const step = {
+        group_id: id,
+        addr,
+        type: server?.type ?? type,
+        is_there: server !== undefined,
+      };
+      // A group's first server becomes its master.
+      if (addr === master?.addr) servers.splice(firstOf(servers, id), 0, step);
+      else servers.push(step);
+    }
+  }
+  return { warnings, groups, servers, makes_slots: false, slots: [] };
+}
+
+/**
+ * Gives slots to the groups that have them in another product; what is offline there stays so here.
+ *
+ * @throws {ImportError} When slots migrate or are missing there, or are given away otherwise here.
+ */
+export function planSlots(
+  there: readonly SlotRecord[],
+  here: readonly SlotRecord[],
+  groups: readonly GroupStep[],
+): Pick<ImportPlan, "makes_slots" | "slots"> {
+  const [theirs, ours] = [byId(there), byId(here)];
+  refuse(missingIds(theirs), "not stored there: a product has all its slots");
+  const moving = there.filter(({ state }) => state.status.endsWith("migrate"));
+  refuse(moving.map(({ id }) => id), "migrating there: wait until that is done");
+  const known = new Set(groups.map(({ group_id }) => group_id));
+  const served = there.filter(({ state }) => state.status === "online");
+  const stray = served.filter(({ group_id }) => !known.has(group_id));
+  refuse(stray.map(({ id }) => id), "owned there by groups that are not there");
+  const makesSlots = ours.size === 0;
+  if (!makesSlots) refuse(missingIds(ours), "not stored here: see `codis-proxy config check`");
+  const taken = served.filter(({ id, group_id }) => {
+    const slot = ours.get(id);
+    const isFree = slot === undefined || slot.state.status === "offline";
+    return !isFree && !(slot.state.status === "online" && slot.group_id === group_id);
+  });
+  refuse(taken.map(({ id }) => id), "not offline here: --slots gives away only slots that are");
+  const steps: SlotStep[] = [];
+  for (const { id, group_id } of [...served].sort((a, b) => a.id - b.id)) {
+    const is_there = ours.get(id)?.state.status === "online";
+    const last = steps.at(-1);
+    const isNext = last?.to === id - 1 && last.group_id === group_id && last.is_there === is_there;
+    if (isNext) steps[steps.length - 1] = { ...last, to: id };
+    else steps.push({ from: id, to: id, group_id, is_there });
+  }
+  return { makes_slots: makesSlots, slots: steps };
+}
+
+/** The one master of a group there, unless the group here has another. */
+function checkMaster(
+  groupId: number,
+  servers: readonly ServerRecord[],
+  own: GroupRecord | undefined,
+): ServerRecord | undefined {
+  const masters = servers.filter(({ type }) => type === "master");
+  if (servers.length > 0 && masters.length !== 1) {
+    const count = masters.length === 0 ? "no master" : "two masters";
+    throw new ImportError(`group ${groupId} has ${count} there: mend it there first`);
+  }
+  const other = (own?.servers ?? []).find(({ type }) => type === "master");
+  const [master] = masters;
+  if (master !== undefined && other !== undefined && other.addr !== master.addr) {
+    throw new ImportError(
+      `the master of group ${groupId} is ${master.addr} there and ${other.addr} here: ` +
+        "groups keep their numbers, so this one must be free",
+    );
+  }
+  return master;
+}
+
+function serversByAddr(groups: readonly GroupRecord[]): Map<string, ServerRecord> {
+  const servers = groups.flatMap(({ id, servers }) =>
+    (servers ?? []).map((server): ServerRecord => ({ ...server, group_id: id }))
+  );
+  return new Map(servers.map((server) => [server.addr, server]));
+}
+
+function firstOf(servers: readonly ServerStep[], groupId: number): number {
+  const first = servers.findIndex(({ group_id }) => group_id === groupId);
+  return first < 0 ? servers.length : first;
+}
+
+function byId(slots: readonly SlotRecord[]): Map<number, SlotRecord> {
+  return new Map(slots.map((slot) => [slot.id, slot]));
+}
+
+function missingIds(slots: ReadonlyMap<number, SlotRecord>): number[] {
+  return Array.from({ length: SLOT_COUNT }, (_, id) => id).filter((id) => !slots.has(id));
+}
+
+/** @throws {ImportError} When there are such slots; it names them. */
+function refuse(slotIds: readonly number[], reason: string): void {
+  if (slotIds.length === 0) return;
+  const ranges: [from: number, to: number][] = [];
+  for (const id of [...slotIds].sort((a, b) => a - b)) {
+    const last = ranges.at(-1);
+    if (last?.[1] === id - 1) last[1] = id;
+    else ranges.push([id, id]);
+  }
+  const named = ranges.slice(0, NAMED_MAX).map(([from, to]) => formatRange(from, to));
+  const rest = ranges.length > NAMED_MAX ? ", …" : "";
+  const [noun, verb] = slotIds.length === 1 ? ["slot", "is"] : ["slots", "are"];
+  throw new ImportError(`${noun} ${named.join(", ")}${rest} ${verb} ${reason}`);
+}

@@ -1,0 +1,171 @@
+/**
+ * Waiting for migration tasks: what `--wait` does.
+ *
+ *     names before ─► queue ─► names that are new: ours ─► poll ─► all gone: done
+ *                                                           ├─► one stands still for too long: give up
+ *                                                           ├─► the dashboard is away for too long: give up
+ *                                                           └─► Ctrl-C: leave it running
+ *
+ * @module
+ */
+
+import type { ClusterView, MigrationView } from "../../api/cluster_view.ts";
+import type { DashboardClient } from "../../api/dashboard_client.ts";
+import { DashboardError, DashboardUnreachableError } from "../../api/dashboard_errors.ts";
+import type { Outcome } from "./output.ts";
+import { Progress } from "./progress.ts";
+import { countOf } from "./table.ts";
+
+/** Time between two looks at the cluster, in milliseconds. */
+const POLL_MS = 1_000;
+/** How long a task may stand still before we give up, in milliseconds. */
+const STUCK_MS = 60_000;
+/** How long the dashboard may be away before we give up, in milliseconds. */
+const AWAY_MS = 60_000;
+/** HTTP's word for a dashboard that stands by. */
+const UNAVAILABLE = 503;
+/** Exit code of a program that Ctrl-C has ended. */
+const INTERRUPTED = 130;
+
+/** What ends the wait from outside. */
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+const LEFT_RUNNING = "the migration goes on without us; `codis-proxy config slot cancel` ends it";
+
+/**
+ * Queues tasks and waits until they are done.
+ *
+ * @param queue Queues them; its answer becomes the outcome.
+ * @throws {Error} When a task stands still, or the dashboard is away, for longer than is waited for;
+ * and what `queue` throws.
+ */
+export async function queueAndWait(
+  client: DashboardClient,
+  queue: () => Promise<unknown>,
+): Promise<Outcome> {
+  const before = new Set((await client.cluster()).migrations.map(({ name }) => name));
+  using interrupt = new Interrupt();
+  const json = await queue();
+  const first = await client.cluster().catch((error: Error) => {
+    throw new Error(`${error.message}; ${LEFT_RUNNING}`, { cause: error });
+  });
+  const ours = first.migrations.filter(({ name }) => !before.has(name));
+  using progress = new Progress();
+  progress.say(`waiting for ${countOf(ours.length, "task")}; Ctrl-C leaves them running`);
+  const wait = new Wait(client, ours, progress);
+  const last = await wait.run(first, interrupt);
+  if (last === undefined) {
+    progress.say(`${countOf(wait.left, "task")} of ${ours.length} left; ${LEFT_RUNNING}`);
+    return { exitCode: INTERRUPTED };
+  }
+  checkOwners(ours, last);
+  return { json, text: `${countOf(ours.length, "slot")} moved` };
+}
+
+class Wait {
+  readonly #client: DashboardClient;
+  readonly #names: ReadonlySet<string>;
+  readonly #progress: Progress;
+  /** Since when each task stands still, by its name; by our clock. */
+  readonly #stuckSinceMs = new Map<string, number>();
+  /** How many tasks are not done. */
+  left = 0;
+
+  constructor(client: DashboardClient, tasks: readonly MigrationView[], progress: Progress) {
+    this.#client = client;
+    this.#names = new Set(tasks.map(({ name }) => name));
+    this.#progress = progress;
+  }
+
+  /** @returns The cluster without our tasks; `undefined` when we were interrupted before. */
+  async run(first: ClusterView, interrupt: Interrupt): Promise<ClusterView | undefined> {
+    let lastAnswerMs = performance.now();
+    for (let view: ClusterView | undefined = first;;) {
+      if (view !== undefined) {
+        lastAnswerMs = performance.now();
+        const tasks = view.migrations.filter(({ name }) => this.#names.has(name));
+        this.left = tasks.length;
+        if (tasks.length === 0) return view;
+        for (const task of tasks) this.#checkStuck(task, view.at);
+        this.#progress.show(this.#names.size - tasks.length, this.#names.size, describe(tasks));
+      }
+      await Promise.race([interrupt.seen, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
+      if (interrupt.isSeen) return undefined;
+      view = await this.#look(lastAnswerMs);
+    }
+  }
+
+  /** The cluster; `undefined` while no dashboard answers, perhaps because another takes over. */
+  async #look(lastAnswerMs: number): Promise<ClusterView | undefined> {
+    try {
+      return await this.#client.cluster();
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      const isOver = performance.now() - lastAnswerMs > AWAY_MS;
+      if (isOver) throw new Error(`${error.message}; ${LEFT_RUNNING}`, { cause: error });
+      this.#progress.say(`${error.message}; trying again`);
+      return undefined;
+    }
+  }
+
+  #checkStuck(task: MigrationView, viewAt: number): void {
+    if (task.status !== "error" && (task.status === "pending" || task.problem === "")) {
+      this.#stuckSinceMs.delete(task.name);
+      return;
+    }
+    const nowMs = performance.now();
+    const sinceMs = this.#stuckSinceMs.get(task.name) ?? nowMs;
+    this.#stuckSinceMs.set(task.name, sinceMs);
+    const stuckMs = Math.max(nowMs - sinceMs, viewAt - (task.problem_since ?? viewAt));
+    if (stuckMs <= STUCK_MS) return;
+    throw new Error(
+      `slot ${task.slot_id} has not moved to group ${task.to_group} ` +
+        `for ${Math.round(stuckMs / 1000)} s: ${task.problem || "in error"}; ${LEFT_RUNNING}`,
+    );
+  }
+}
+
+/** Whether it may be better in a moment: nobody answers, or who answers waits to lead. */
+function isAway(error: unknown): error is Error {
+  return error instanceof DashboardUnreachableError ||
+    (error instanceof DashboardError && error.status === UNAVAILABLE);
+}
+
+/** A task that is gone need not be done: somebody may have cancelled it. */
+function checkOwners(tasks: readonly MigrationView[], view: ClusterView): void {
+  const stray = tasks.find(({ slot_id, to_group }) => view.slots.group[slot_id] !== to_group);
+  if (stray === undefined) return;
+  throw new Error(
+    `slot ${stray.slot_id} is not in group ${stray.to_group}: its task was cancelled`,
+  );
+}
+
+/** Hears Ctrl-C. */
+class Interrupt implements Disposable {
+  readonly seen: Promise<void>;
+  isSeen = false;
+  readonly #onSignal: () => void;
+
+  constructor() {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.seen = promise;
+    this.#onSignal = () => {
+      this.isSeen = true;
+      resolve();
+    };
+    for (const signal of SIGNALS) Deno.addSignalListener(signal, this.#onSignal);
+  }
+
+  [Symbol.dispose](): void {
+    for (const signal of SIGNALS) Deno.removeSignalListener(signal, this.#onSignal);
+  }
+}
+
+function describe(tasks: readonly MigrationView[]): string {
+  const running = tasks.find(({ status }) => status !== "pending") ?? tasks[0]!;
+  const parts = [`slot ${running.slot_id} → group ${running.to_group}`];
+  if (running.keys_left !== null) parts.push(`${countOf(running.keys_left, "key")} left`);
+  if (running.keys_per_second !== null) parts.push(`${Math.round(running.keys_per_second)}/s`);
+  if (running.problem !== "") parts.push(running.problem);
+  return parts.join(", ");
+}

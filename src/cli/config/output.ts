@@ -1,0 +1,44 @@
+/**
+ * How the config commands print what they have to say: JSON for programs, text for people.
+ *
+ * @module
+ */
+
+/** What a config command has done. */
+export interface Outcome {
+  /** For programs; left out with `text`: nothing is printed. */
+  readonly json?: unknown;
+  /** For people. */
+  readonly text?: string;
+  /** @default 0 */
+  readonly exitCode?: number;
+}
+
+/** The ways of printing it. */
+export const OUTPUT_FORMATS = ["table", "json"] as const;
+
+/** One of {@linkcode OUTPUT_FORMATS}. */
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+
+/** Prints an outcome on standard output. */
+export function printOutcome(outcome: Outcome, format: OutputFormat): void {
+  const text = format === "json" ? toJson(outcome.json) : outcome.text;
+  if (text !== undefined) console.log(text);
+}
+
+/** JSON as Codis 2.0's codis-config prints it: two spaces, fields by name, Go's escapes. */
+function toJson(value: unknown): string | undefined {
+  return JSON.stringify(sortFields(value), null, 2)?.replace(
+    /[<>&\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+function sortFields(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortFields);
+  if (typeof value !== "object" || value === null) return value;
+  const names = Object.keys(value).sort();
+  return Object.fromEntries(
+    names.map((name) => [name, sortFields((value as Record<string, unknown>)[name])]),
+  );
+}

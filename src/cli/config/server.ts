@@ -1,0 +1,105 @@
+/**
+ * The commands `config server …`.
+ *
+ * @module
+ */
+
+import { type CommandGroup, type Flag, isGiven, readValue } from "../command.ts";
+import { GROUP_ID, REDIS_ADDR, wordArgument } from "./arguments.ts";
+import { configCommand, type ConfigRow } from "./config_command.ts";
+import { importRow } from "./import.ts";
+import { type Cell, formatTable } from "./table.ts";
+
+const ROLE = wordArgument(
+  "role",
+  ["master", "slave"],
+  "master or slave; the first server of a group becomes its master",
+);
+
+const FORCE: Flag = {
+  name: "force",
+  value: "",
+  default: "",
+  help: "even if it lags behind its master, or cannot be seen to follow it: writes may be lost",
+};
+
+const ROWS: readonly ConfigRow[] = [
+  {
+    name: "list",
+    summary: "Show every group and its servers.",
+    run: async (_values, session) => {
+      const groups = await (await session.client()).groups();
+      const rows = [...groups ?? []].sort((a, b) => a.id - b.id).flatMap(({ id, servers }) => {
+        if ((servers ?? []).length === 0) return [[`${id}`, "", "no servers"]];
+        return (servers ?? []).map((server): Cell[] => [`${id}`, server.type, server.addr]);
+      });
+      const text = rows.length === 0
+        ? "there are no groups yet: `codis-proxy config server add` makes one"
+        : formatTable(["GROUP", "ROLE", "SERVER"], rows);
+      return { json: groups, text };
+    },
+  },
+  {
+    name: "add",
+    summary: "Add a Redis server to a group, which is made when it is not there.",
+    details: "A slave is told to follow the group's master; adding it again repeats that.",
+    arguments: [GROUP_ID, REDIS_ADDR, ROLE],
+    run: async (values, session) => {
+      const [groupId, addr] = [readValue(values, GROUP_ID), readValue(values, REDIS_ADDR)];
+      const role = readValue(values, ROLE);
+      const json = await (await session.client()).addServer(groupId, addr, role);
+      return { json, text: `${addr} added to group ${groupId}` };
+    },
+  },
+  {
+    name: "remove",
+    summary: "Remove a Redis server that is not the master from its group.",
+    arguments: [GROUP_ID, REDIS_ADDR],
+    run: async (values, session) => {
+      const [groupId, addr] = [readValue(values, GROUP_ID), readValue(values, REDIS_ADDR)];
+      const json = await (await session.client()).removeServer(groupId, addr);
+      return { json, text: `${addr} removed from group ${groupId}` };
+    },
+  },
+  {
+    name: "promote",
+    summary: "Make a slave the master of its group.",
+    arguments: [GROUP_ID, REDIS_ADDR],
+    flags: [FORCE],
+    run: async (values, session) => {
+      const [groupId, addr] = [readValue(values, GROUP_ID), readValue(values, REDIS_ADDR)];
+      const client = await session.client();
+      const json = await client.promoteServer(groupId, addr, isGiven(values, FORCE));
+      return { json, text: `${addr} is the master of group ${groupId}` };
+    },
+  },
+  {
+    name: "add-group",
+    summary: "Make a group without servers.",
+    arguments: [GROUP_ID],
+    run: async (values, session) => {
+      const groupId = readValue(values, GROUP_ID);
+      const json = await (await session.client()).addGroup(groupId);
+      return { json, text: `group ${groupId} added` };
+    },
+  },
+  {
+    name: "remove-group",
+    summary: "Remove a group that owns no slot, and its servers from the store.",
+    arguments: [GROUP_ID],
+    run: async (values, session) => {
+      const groupId = readValue(values, GROUP_ID);
+      const json = await (await session.client()).removeGroup(groupId);
+      return { json, text: `group ${groupId} removed` };
+    },
+  },
+  importRow,
+];
+
+/** See the header. */
+export const serverCommands: CommandGroup = {
+  name: "server",
+  summary: "Groups and their Redis servers.",
+  flags: [],
+  commands: ROWS.map(configCommand),
+};

@@ -1,0 +1,186 @@
+/**
+ * What a config command works with while it runs: the config, the dashboard, the store.
+ *
+ *     --dashboard ─► dashboard_addr ─► the embedded store's own record ─► nothing: say what to do
+ *
+ * @module
+ */
+
+import { DashboardClient } from "../../api/dashboard_client.ts";
+import { type Address, parseAddress } from "../../base/address.ts";
+import { roomLogger } from "../../base/log.ts";
+import { type Config, ConfigError, loadConfig, parseConfig } from "../../config/config.ts";
+import type { Coordinator } from "../../coordinator/coordinator.ts";
+import { openCoordinator } from "../../coordinator/open.ts";
+import { decodeDashboard } from "../../model/dashboard.ts";
+import { readIfThere, type Store, storeOf } from "../../store/store.ts";
+import { type Flag, type FlagValues, isGiven, readValue } from "../command.ts";
+import { OUTPUT_FORMATS, type OutputFormat } from "./output.ts";
+import { parseWord } from "./arguments.ts";
+
+const CONFIG_FILE: Flag<string> = {
+  name: "c",
+  value: "config_file",
+  default: "config.ini",
+  help: "the config file",
+  isFile: true,
+};
+
+const LOG_FILE: Flag<string> = {
+  name: "L",
+  value: "log_file",
+  default: "",
+  help: "log to files named <log_file>.<k>",
+  isFile: true,
+};
+
+const LOG_LEVEL: Flag<string> = {
+  name: "log-level",
+  value: "level",
+  default: "",
+  help: "error, warn, info or debug; without -L to standard error",
+  words: ["error", "warn", "info", "debug"],
+};
+
+const DASHBOARD: Flag<Address> = {
+  name: "dashboard",
+  value: "host:port",
+  default: "",
+  help: "where the dashboard is; without it as dashboard_addr says",
+  parse: parseAddress,
+};
+
+const OUTPUT: Flag<OutputFormat> = {
+  name: "output",
+  value: "format",
+  default: "",
+  help: "table or json; without it table on a terminal, json elsewhere",
+  words: OUTPUT_FORMATS,
+  parse: (text) => parseWord(text, OUTPUT_FORMATS),
+};
+
+/** The flags that every config command knows. */
+export const CONFIG_FLAGS: readonly Flag[] = [CONFIG_FILE, LOG_FILE, LOG_LEVEL, DASHBOARD, OUTPUT];
+
+/** How to come to a dashboard, for the end of a message. */
+export const DASHBOARD_HINT =
+  "start `codis-proxy dashboard`, or set dashboard_addr / --dashboard to where it is";
+
+/** There is no dashboard to ask; the message says what to do. */
+export class NoDashboardError extends Error {
+  override readonly name = "NoDashboardError";
+}
+
+/** See the header; disposing closes what was opened. */
+export class Session implements AsyncDisposable {
+  readonly #values: FlagValues;
+  readonly #coordinators: Coordinator[] = [];
+  #config: Config | undefined;
+  #client: DashboardClient | undefined;
+
+  /** Opens nothing yet. */
+  constructor(values: FlagValues) {
+    this.#values = values;
+  }
+
+  /** How to print the outcome. */
+  get outputFormat(): OutputFormat {
+    if (isGiven(this.#values, OUTPUT)) return readValue(this.#values, OUTPUT);
+    return Deno.stdout.isTerminal() ? "table" : "json";
+  }
+
+  /** Whether and where to log. */
+  get logFlags(): { readonly level: string; readonly file: string } {
+    return { level: this.#values[LOG_LEVEL.name]!, file: this.#values[LOG_FILE.name]! };
+  }
+
+  /**
+   * The config file.
+   *
+   * @throws {ConfigError} When it cannot be read or breaks a rule.
+   */
+  async config(): Promise<Config> {
+    return this.#config ??= await this.#loadConfig();
+  }
+
+  /**
+   * The dashboard's client; connects nothing yet.
+   *
+   * @throws {NoDashboardError} When nothing says where the dashboard is.
+   */
+  async client(): Promise<DashboardClient> {
+    return this.#client ??= await this.#makeClient();
+  }
+
+  /**
+   * The store that the config names.
+   *
+   * @throws {CoordinatorError} When it cannot be opened.
+   */
+  async store(): Promise<Store> {
+    return await this.openStore(await this.config());
+  }
+
+  /**
+   * The store that some config names, for reading; closed with the session.
+   *
+   * @throws {ConfigError | CoordinatorError} When it cannot be opened, or an embedded one is not there.
+   */
+  async openStore(config: Config): Promise<Store> {
+    if (config.coordinator === "embedded" && !await isThere(config.embeddedDir)) {
+      // Opening would make it, and who only reads makes nothing.
+      throw new ConfigError(
+        `embedded_dir "${config.embeddedDir}" is not there: nothing has been stored yet`,
+      );
+    }
+    const coordinator = await openCoordinator(config);
+    this.#coordinators.push(coordinator);
+    return storeOf(coordinator, config.product);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const coordinator of this.#coordinators) await coordinator.close();
+  }
+
+  async #loadConfig(): Promise<Config> {
+    const file = readValue(this.#values, CONFIG_FILE);
+    const isNeeded = file !== CONFIG_FILE.default || !isGiven(this.#values, DASHBOARD);
+    // Who says where the dashboard is need not have a config file.
+    if (!isNeeded && !await isThere(file)) return parseConfig("", file).config;
+    const { config, warnings } = await loadConfig(file);
+    for (const warning of warnings) roomLogger("config").warn("{warning}", { warning });
+    return config;
+  }
+
+  async #makeClient(): Promise<DashboardClient> {
+    const config = await this.config();
+    const address = isGiven(this.#values, DASHBOARD)
+      ? readValue(this.#values, DASHBOARD)
+      : config.dashboardAddr ?? await this.#storedDashboard(config);
+    if (address === undefined) {
+      throw new NoDashboardError(
+        "no dashboard is known: start `codis-proxy`, which serves one where the coordinator is " +
+          "embedded, or set dashboard_addr / --dashboard to where one is",
+      );
+    }
+    return new DashboardClient({ address, token: config.dashboardToken });
+  }
+
+  /** Where the embedded store says that the dashboard is; it says nothing while none runs. */
+  async #storedDashboard(config: Config): Promise<Address | undefined> {
+    if (config.coordinator !== "embedded" || !await isThere(config.embeddedDir)) return undefined;
+    const store = await this.openStore(config);
+    const json = await readIfThere(store, store.paths.dashboard);
+    return json === undefined ? undefined : parseAddress(decodeDashboard(json).addr);
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

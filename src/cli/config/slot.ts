@@ -1,0 +1,258 @@
+/**
+ * The commands `config slot …`.
+ *
+ * @module
+ */
+
+import type { RebalanceMove } from "../../api/answers.ts";
+import type { DashboardClient } from "../../api/dashboard_client.ts";
+import { SLOT_COUNT } from "../../hash/slot_id.ts";
+import type { SlotRecord } from "../../model/slot.ts";
+import {
+  type Argument,
+  type CommandGroup,
+  type Flag,
+  type FlagValues,
+  isGiven,
+  readValue,
+  UsageError,
+} from "../command.ts";
+import {
+  DELAY,
+  GROUP_ID,
+  parseWord,
+  readSlotRange,
+  SLOT_FROM,
+  SLOT_ID,
+  SLOT_TO,
+  WAIT,
+  wordArgument,
+} from "./arguments.ts";
+import { configCommand, type ConfigRow } from "./config_command.ts";
+import { queueAndWait } from "./migration_wait.ts";
+import type { Outcome } from "./output.ts";
+import { Progress } from "./progress.ts";
+import type { Session } from "./session.ts";
+import { foldSlots, formatSlotRanges } from "./slot_ranges.ts";
+import { countOf, formatFields, formatRange, formatTable } from "./table.ts";
+
+/** Time between two looks at how many slots are made, in milliseconds. */
+const INIT_POLL_MS = 500;
+
+/** What slots at rest may be set to. */
+const STATUS = wordArgument("status", ["online", "offline"]);
+
+const FORCE_INIT: Flag = {
+  name: "f",
+  value: "",
+  default: "",
+  help: "also when there are slots: who owns them is forgotten",
+};
+
+const DRY_RUN: Flag = {
+  name: "dry-run",
+  value: "",
+  default: "",
+  help: "only show what would be moved",
+};
+
+const BALANCE = ["slots", "memory"] as const;
+
+const BY: Flag<(typeof BALANCE)[number]> = {
+  name: "by",
+  value: "what",
+  default: "",
+  help: "slots: as many for each group; memory: by maxmemory of the masters",
+  words: BALANCE,
+  parse: (text) => parseWord(text, BALANCE),
+};
+
+const TASK: Argument<string> = {
+  name: "task",
+  help: "name of a task, as `config status` shows it; without it all of them",
+  isOptional: true,
+  parse: (text) => {
+    if (/^\d{1,20}$/.test(text)) return text;
+    throw new SyntaxError(`"${text}" is not the name of a task: digits only`);
+  },
+};
+
+const ROWS: readonly ConfigRow[] = [
+  {
+    name: "list",
+    summary: "Show who owns which slots.",
+    run: async (_values, session) => {
+      const slots = await (await session.client()).slots() ?? [];
+      const sorted = [...slots].sort((a, b) => a.id - b.id);
+      const text = sorted.length === 0
+        ? "there are no slots yet: make them with `codis-proxy config slot init`"
+        : formatSlotRanges(foldSlots(sorted));
+      return { json: sorted, text };
+    },
+  },
+  {
+    name: "info",
+    summary: "Show one slot.",
+    arguments: [SLOT_ID],
+    run: async (values, session) => {
+      const slotId = readValue(values, SLOT_ID);
+      const slot = await (await session.client()).slot(slotId);
+      return { json: slot, text: describeSlot(slot) };
+    },
+  },
+  {
+    name: "init",
+    summary: `Make all ${SLOT_COUNT} slots, owned by nobody.`,
+    details: "Once for each product, before slots are given to groups with range-set.",
+    flags: [FORCE_INIT],
+    run: async (values, session) => {
+      const client = await session.client();
+      const json = await initSlots(client, isGiven(values, FORCE_INIT));
+      return { json, text: `${SLOT_COUNT} slots made, offline and owned by nobody` };
+    },
+  },
+  {
+    name: "set",
+    summary: "Give one slot that is offline to a group.",
+    details: "A slot that is online is moved with migrate.",
+    arguments: [SLOT_ID, GROUP_ID, STATUS],
+    run: (values, session) => {
+      const slotId = readValue(values, SLOT_ID);
+      return setSlots(values, session, slotId, slotId);
+    },
+  },
+  {
+    name: "range-set",
+    summary: "Give slots that are offline to a group.",
+    details: "Slots that are online are moved with migrate.",
+    arguments: [SLOT_FROM, SLOT_TO, GROUP_ID, STATUS],
+    run: (values, session) => {
+      const { from, to } = readSlotRange(values);
+      return setSlots(values, session, from, to);
+    },
+  },
+  {
+    name: "migrate",
+    summary: "Move slots and their keys to a group, one after the other, while clients go on.",
+    arguments: [SLOT_FROM, SLOT_TO, GROUP_ID],
+    flags: [DELAY, WAIT],
+    run: migrate,
+  },
+  {
+    name: "rebalance",
+    summary: "Move slots so that groups have as many as they should.",
+    flags: [DRY_RUN, BY, DELAY, WAIT],
+    run: rebalance,
+  },
+  {
+    name: "cancel",
+    summary: "Cancel a migration task, or all: what waits goes, what runs is moved back.",
+    arguments: [TASK],
+    run: async (values, session) => {
+      const client = await session.client();
+      if (!isGiven(values, TASK)) {
+        return { json: await client.cancelTasks(), text: "all cancelled" };
+      }
+      const name = readValue(values, TASK);
+      return { json: await client.cancelTask(name), text: `task ${name} cancelled` };
+    },
+  },
+];
+
+/** See the header. */
+export const slotCommands: CommandGroup = {
+  name: "slot",
+  summary: "Who owns which slots, and moving them.",
+  flags: [],
+  commands: ROWS.map(configCommand),
+};
+
+async function setSlots(
+  values: FlagValues,
+  session: Session,
+  from: number,
+  to: number,
+): Promise<Outcome> {
+  const groupId = readValue(values, GROUP_ID);
+  const status = readValue(values, STATUS);
+  const client = await session.client();
+  const json = await client.setSlots({ from, to, new_group: groupId, status });
+  return { json, text: `${slotsText(from, to)} set: group ${groupId}, ${status}` };
+}
+
+async function migrate(values: FlagValues, session: Session): Promise<Outcome> {
+  const { from, to } = readSlotRange(values);
+  const groupId = readValue(values, GROUP_ID);
+  const delay = isGiven(values, DELAY) ? readValue(values, DELAY) : 0;
+  const client = await session.client();
+  const queue = () => client.migrate({ from, to, new_group: groupId, delay });
+  if (isGiven(values, WAIT)) return await queueAndWait(client, queue);
+  const text = `${countOf(to - from + 1, "task")} queued: ${
+    slotsText(from, to)
+  } → group ${groupId}`;
+  return { json: await queue(), text };
+}
+
+async function rebalance(values: FlagValues, session: Session): Promise<Outcome> {
+  const isDryRun = isGiven(values, DRY_RUN);
+  if (isDryRun && isGiven(values, WAIT)) {
+    throw new UsageError("--wait and --dry-run do not go together: nothing is moved to wait for");
+  }
+  const request = {
+    ...(isGiven(values, BY) ? { by: readValue(values, BY) } : {}),
+    ...(isGiven(values, DELAY) ? { delay: readValue(values, DELAY) } : {}),
+  };
+  const client = await session.client();
+  if (isDryRun) {
+    const plan = await client.planRebalance(request);
+    return { json: plan, text: describeMoves(plan.moves ?? [], plan.slots) };
+  }
+  const queue = () => client.rebalance(request);
+  if (isGiven(values, WAIT)) return await queueAndWait(client, queue);
+  return { json: await queue(), text: "queued; `codis-proxy config status` shows how far it is" };
+}
+
+/** On a terminal it is shown how many slots are made; Codis 2.0's dashboard takes minutes for it. */
+async function initSlots(client: DashboardClient, isForced: boolean): Promise<unknown> {
+  using progress = new Progress();
+  const making = client.initSlots(isForced);
+  if (!progress.isTerminal) return await making;
+  let isMade = false;
+  const made = making.finally(() => isMade = true);
+  // Its failure is the caller's; here it only ends the watching.
+  const ended = made.then(() => {}, () => {});
+  for (;;) {
+    const pause = new Promise((resolve) => setTimeout(resolve, INIT_POLL_MS));
+    await Promise.race([ended, pause]);
+    if (isMade) return await made;
+    // A dashboard that has no such page, or is too busy, is not looked at.
+    const view = await client.cluster().catch(() => undefined);
+    const count = view?.slots.status.split("x").length ?? 1;
+    if (!isMade) progress.show(count - 1, SLOT_COUNT, "slots");
+  }
+}
+
+function describeSlot({ id, product_name, group_id, state }: SlotRecord): string {
+  const { from, to } = state.migrate_status;
+  return formatFields([
+    ["slot", id],
+    ["product", product_name],
+    ["group", group_id],
+    ["status", state.status],
+    ["migrates", from === -1 && to === -1 ? "no" : `from group ${from} to group ${to}`],
+  ]);
+}
+
+function describeMoves(moves: readonly RebalanceMove[], slots: number): string {
+  if (moves.length === 0) return "nothing to move: groups have what they should";
+  const rows = moves.map((move) => [
+    formatRange(move.from_slot, move.to_slot),
+    `group ${move.from_group}`,
+    `group ${move.to_group}`,
+  ]);
+  return `${formatTable(["SLOTS", "FROM", "TO"], rows)}\n${countOf(slots, "slot")} would move`;
+}
+
+function slotsText(from: number, to: number): string {
+  return from === to ? `slot ${from}` : `slots ${from}-${to}`;
+}

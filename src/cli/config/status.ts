@@ -1,0 +1,183 @@
+/**
+ * The command `config status`: the whole cluster on one screen.
+ *
+ * @module
+ */
+
+import type { ClusterView, ProxyView, ServerView, SlotsView } from "../../api/cluster_view.ts";
+import { NO_GROUP } from "../../model/slot.ts";
+import { configCommand } from "./config_command.ts";
+import { type Cell, countOf, formatFields, formatRange, formatTable, printable } from "./table.ts";
+
+/** Most migration tasks, events and slot ranges that fit on the screen. */
+const TASKS_MAX = 5;
+const EVENTS_MAX = 5;
+const RANGES_MAX = 12;
+
+/** What the letters of the slots mean. */
+const SLOT_LETTERS: Readonly<Record<string, string>> = {
+  o: "online",
+  x: "offline",
+  m: "migrate",
+  p: "pre_migrate",
+  "-": "not stored",
+};
+
+/** See the header. */
+export const statusCommand = configCommand({
+  name: "status",
+  summary: "Show the whole cluster on one screen.",
+  run: async (_values, session) => {
+    const view = await (await session.client()).cluster();
+    return { json: view, text: formatCluster(view) };
+  },
+});
+
+/** The cluster as text, for a terminal. */
+export function formatCluster(view: ClusterView): string {
+  const sections = [
+    formatHead(view),
+    formatServers(view),
+    formatProxies(view.proxies),
+    formatSlots(view.slots),
+    formatMigrations(view),
+    formatTroubles(view),
+    formatEvents(view),
+  ];
+  return sections.filter((section) => section !== "").join("\n\n");
+}
+
+function formatHead(view: ClusterView): string {
+  const { dashboard, coordinator } = view;
+  const failover = dashboard.failover === "off"
+    ? "failover off"
+    : `failover after ${dashboard.failover_after_seconds} s`;
+  return formatFields([
+    ["product", `${view.product}, codis-proxy ${view.version}`],
+    ["coordinator", `${coordinator.kind}, ${coordinator.state}`],
+    ["dashboard", `${dashboard.addr}, ${failover}`],
+    [
+      "load",
+      `${round(view.ops)} requests/s, ${countOf(view.sessions, "client")}, ` +
+      `${countOf(view.keys, "key")}, ${formatBytes(view.memory_bytes)}`,
+    ],
+  ]);
+}
+
+function formatServers({ groups }: ClusterView): string {
+  if (groups.length === 0) return "no groups";
+  const rows = groups.flatMap(({ id, slots, servers }): Cell[][] => {
+    if (servers.length === 0) return [[`${id}`, slots, "no servers", "", "", null, null, null, ""]];
+    return servers.map((server) => [
+      ...[`${id}`, slots, server.addr, server.type, describeServer(server)],
+      ...[server.keys, roundOrNull(server.ops), server.clients],
+      server.memory_bytes === null ? "-" : formatBytes(server.memory_bytes),
+    ]);
+  });
+  return formatTable(
+    ["GROUP", "SLOTS", "SERVER", "ROLE", "STATE", "KEYS", "OPS", "CLIENTS", "MEMORY"],
+    rows,
+  );
+}
+
+function describeServer({ is_reachable, problem, down_seconds, replication }: ServerView): string {
+  if (!is_reachable) return `down for ${Math.round(down_seconds)} s: ${problem}`;
+  if (problem !== "") return problem;
+  if (replication === null) return "up";
+  return replication.is_up
+    ? `up, ${replication.lag_bytes ?? "?"} bytes behind`
+    : "up, not connected to its master";
+}
+
+function formatProxies(proxies: readonly ProxyView[]): string {
+  if (proxies.length === 0) return "no proxies";
+  return formatTable(
+    ["PROXY", "ADDRESS", "STATE", "OPS", "P99 MS", "CLIENTS", "MEMORY"],
+    proxies.map((proxy) => [
+      ...[proxy.id, proxy.addr, proxy.problem === "" ? proxy.state : proxy.problem],
+      ...[roundOrNull(proxy.ops), proxy.p99_ms, proxy.sessions],
+      proxy.memory_bytes === null ? "-" : formatBytes(proxy.memory_bytes),
+    ]),
+  );
+}
+
+function formatSlots({ group, status, from }: SlotsView): string {
+  const ranges: { from: number; to: number; what: string[] }[] = [];
+  for (const [slotId, letter] of [...status].entries()) {
+    const owner = group[slotId] ?? NO_GROUP;
+    const source = from[slotId];
+    const state = SLOT_LETTERS[letter] ?? letter;
+    const what = [
+      owner === NO_GROUP ? "no group" : `group ${owner}`,
+      source === undefined || source === NO_GROUP ? state : `${state} from group ${source}`,
+    ];
+    const last = ranges.at(-1);
+    if (last !== undefined && last.what.join() === what.join()) last.to = slotId;
+    else ranges.push({ from: slotId, to: slotId, what });
+  }
+  const shown = ranges.slice(0, RANGES_MAX).map(({ from, to, what }) => [
+    ...[`slots ${formatRange(from, to)}`, ...what],
+  ]);
+  const more = ranges.length - shown.length;
+  const rest = more === 0
+    ? ""
+    : `\n… ${countOf(more, "more range")}: \`codis-proxy config slot list\``;
+  return shown.length === 0 ? "no slots" : formatTable([], shown) + rest;
+}
+
+function formatMigrations({ migrations }: ClusterView): string {
+  if (migrations.length === 0) return "";
+  const rows = migrations.slice(0, TASKS_MAX).map((task): Cell[] => [
+    ...[task.name, `${task.slot_id}`],
+    `${task.from_group ?? "?"} → ${task.to_group}`,
+    ...[task.status, task.keys_left, roundOrNull(task.keys_per_second), task.eta_seconds],
+    task.problem,
+  ]);
+  const heads = ["TASK", "SLOT", "GROUPS", "STATUS", "KEYS LEFT", "KEYS/S", "ETA S", "PROBLEM"];
+  return `${countOf(migrations.length, "migration task")}\n${formatTable(heads, rows)}`;
+}
+
+function formatTroubles({ dead_fences, change, at }: ClusterView): string {
+  const lines = dead_fences.map((addr) =>
+    `nothing can be changed: no proxy is online at ${addr}; set it online, or, when it is gone, ` +
+    "`codis-proxy config action remove-fence`"
+  );
+  if (change !== null) {
+    const seconds = Math.round((at - change.since) / 1000);
+    const silent = change.waiting_for.map(({ proxy_id, reason }) =>
+      reason === "" ? proxy_id : `${proxy_id} (${reason})`
+    );
+    const waiting = silent.length === 0 ? "" : `, waiting for ${silent.join(", ")}`;
+    lines.push(`under way for ${seconds} s: ${change.summary}${waiting}`);
+  }
+  return lines.map(printable).join("\n");
+}
+
+function formatEvents({ events }: ClusterView): string {
+  const rows = events.slice(0, EVENTS_MAX).map(({ at, level, text }) => [
+    ...[new Date(at).toISOString(), level, text],
+  ]);
+  return rows.length === 0 ? "" : formatTable([], rows);
+}
+
+function round(value: number): number {
+  return Math.round(value);
+}
+
+function roundOrNull(value: number | null): number | null {
+  return value === null ? null : Math.round(value);
+}
+
+const BYTE_UNITS = ["B", "KB", "MB", "GB", "TB", "PB"];
+
+/** `1.5 GB`; units are powers of 1024. */
+export function formatBytes(bytes: number): string {
+  const power = Math.min(
+    BYTE_UNITS.length - 1,
+    bytes < 1 ? 0 : Math.floor(Math.log2(bytes) / 10),
+  );
+  const value = bytes / 1024 ** power;
+  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${
+    BYTE_UNITS[power]
+  }`;
+}

@@ -1,0 +1,72 @@
+/**
+ * Text in columns, for people.
+ *
+ * @module
+ */
+
+/** Between two columns. */
+const GAP = "  ";
+
+/** A cell; a number stands to the right of its column, `null` means that it is not known. */
+export type Cell = string | number | null;
+
+/**
+ * Lays rows out in columns as wide as they need to be.
+ *
+ * @param heads What stands above the columns; none: nothing does.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * assertEquals(formatTable(["GROUP", "ROLE"], [[1, "master"]]), "GROUP  ROLE\n    1  master");
+ * ```
+ */
+export function formatTable(heads: readonly string[], rows: readonly (readonly Cell[])[]): string {
+  const lines = rows.map((row) => row.map(formatCell));
+  if (heads.length > 0) lines.unshift([...heads]);
+  const widths: number[] = [];
+  for (const line of lines) {
+    for (const [i, cell] of line.entries()) {
+      widths[i] = Math.max(widths[i] ?? 0, widthOf(cell));
+    }
+  }
+  const isNumeric = widths.map((_, i) =>
+    rows.length > 0 && rows.every((row) => typeof row[i] === "number" || row[i] === null)
+  );
+  return lines.map((line) =>
+    line.map((cell, i) => {
+      const pad = " ".repeat(widths[i]! - widthOf(cell));
+      return isNumeric[i] ? pad + cell : cell + pad;
+    }).join(GAP).trimEnd()
+  ).join("\n");
+}
+
+/** `name: value` lines, values below each other. */
+export function formatFields(fields: readonly (readonly [name: string, value: Cell])[]): string {
+  return formatTable([], fields.map(([name, value]) => [name, formatCell(value)]));
+}
+
+/** `1 slot`, `2 slots`. */
+export function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** `7`, or `7-9`. */
+export function formatRange(from: number, to: number): string {
+  return from === to ? `${from}` : `${from}-${to}`;
+}
+
+/** What is stored may be anything; a terminal must not be told what to do by it. */
+export function printable(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
+}
+
+/** Characters; what we print is one column wide each. */
+function widthOf(text: string): number {
+  return [...text].length;
+}
+
+function formatCell(cell: Cell): string {
+  return cell === null ? "-" : printable(`${cell}`);
+}

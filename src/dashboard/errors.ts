@@ -1,0 +1,48 @@
+/**
+ * The ways in which an operation of the control plane fails, besides the store's own.
+ *
+ * @module
+ */
+
+/** Another dashboard leads: nothing was changed by this one. */
+export class NotLeaderError extends Error {
+  override readonly name = "NotLeaderError";
+  /** Where the leader is, `host:port`; empty while nobody leads. */
+  readonly leader: string;
+
+  /** `leader` is where to go instead. */
+  constructor(leader: string) {
+    super(
+      leader === ""
+        ? "no dashboard leads at the moment: try again"
+        : `this dashboard stands by: the one at ${leader} leads`,
+    );
+    this.leader = leader;
+  }
+}
+
+/** A change is in the store, but proxies did not confirm it in time; the message names them. */
+export class UnconfirmedError extends Error {
+  override readonly name = "UnconfirmedError";
+}
+
+/** Input that breaks a rule; nothing was changed. */
+export class InputError extends Error {
+  override readonly name = "InputError";
+  /** The part of the input: `new_group`. */
+  readonly field: string;
+  /** What it must be: `a whole number from 1`. */
+  readonly rule: string;
+
+  /** A `value` of `field` that breaks `rule`. */
+  constructor(field: string, rule: string, value: unknown) {
+    const shown = value === undefined ? "missing" : JSON.stringify(value);
+    const text = shown.length > VALUE_MAX ? `${shown.slice(0, VALUE_MAX)}…` : shown;
+    super(`${field} must be ${rule}, not ${text}`);
+    this.field = field;
+    this.rule = rule;
+  }
+}
+
+/** Longest piece of a value that a message quotes, in characters. */
+const VALUE_MAX = 80;

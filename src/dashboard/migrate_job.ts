@@ -1,0 +1,136 @@
+/**
+ * A migration task at work: what the store says of it, how far it is, and what keeps it.
+ *
+ * @module
+ */
+
+import type { MigrationView } from "../api/cluster_view.ts";
+import { Backoff, type BackoffOptions } from "../base/backoff.ts";
+import type { MigrateTaskRecord } from "../model/migrate_task.ts";
+import type { NextStep } from "./migrate_task.ts";
+import type { MoveStream } from "./move_stream.ts";
+import { MoveProgress } from "./move_progress.ts";
+
+/** See the header. */
+export class MigrateJob {
+  /** Its name in the store. */
+  readonly name: string;
+  task: MigrateTaskRecord;
+  /** What was to be done next when the store was last looked at. */
+  step: NextStep | undefined;
+  /** Who works on it; nobody else may then. */
+  stream: MoveStream | undefined;
+  progress = new MoveProgress();
+  /** What is to be known while it moves. */
+  note = "";
+  /** Whether an operator's request is being carried out on it: nobody else may begin anything. */
+  isHeld = false;
+  /** Whether it was cancelled while this dashboard leads: it is on its way back. */
+  isTurned = false;
+  readonly #trouble: Trouble;
+
+  /** @param retry Waits after it has failed. */
+  constructor(name: string, task: MigrateTaskRecord, retry: BackoffOptions) {
+    this.name = name;
+    this.task = task;
+    this.#trouble = new Trouble(retry);
+  }
+
+  /** Whether it may be worked on now, as far as it is concerned. */
+  isDue(nowMs: number): boolean {
+    return this.stream === undefined && !this.isHeld && this.#trouble.untilMs <= nowMs;
+  }
+
+  /** When it may be worked on again, in monotonic milliseconds. */
+  get dueMs(): number {
+    return this.#trouble.untilMs;
+  }
+
+  /** Whether something keeps it. */
+  get isInTrouble(): boolean {
+    return this.#trouble.text !== "";
+  }
+
+  /** Where it comes from and goes to; nothing while that is not known, or there is nothing to do. */
+  get way(): { readonly from: number; readonly to: number; readonly delayMs: number } | undefined {
+    const { step, task } = this;
+    if (step?.kind !== "begin" && step?.kind !== "move") return undefined;
+    return { from: step.from, to: step.to, delayMs: task.delay };
+  }
+
+  /** It cannot go on; it is tried again after a while. */
+  fail(text: string): void {
+    this.#trouble.happened(text);
+  }
+
+  /** It goes on. */
+  recover(): void {
+    this.#trouble.over();
+  }
+
+  /**
+   * It goes the other way from now on.
+   *
+   * @param isTurned Whether that is back to where it came from.
+   */
+  turn(task: MigrateTaskRecord, isTurned: boolean): void {
+    this.task = task;
+    this.isTurned = isTurned;
+    this.step = undefined;
+    this.progress = new MoveProgress();
+    this.note = "";
+    this.#trouble.over();
+  }
+
+  /** @param shared What keeps everything that goes its way. */
+  view(shared: Trouble | undefined): MigrationView {
+    const { slot_id, new_group, status, create_at, delay } = this.task;
+    const trouble = this.#trouble.text === "" && shared !== undefined ? shared : this.#trouble;
+    const { keysMoved, keysLeft, keysPerSecond, etaSeconds } = this.progress;
+    return {
+      name: this.name,
+      slot_id,
+      from_group: this.way?.from ?? null,
+      to_group: new_group,
+      status,
+      created_at: Number(create_at) * 1000,
+      delay_ms: delay,
+      keys_moved: keysMoved,
+      keys_left: keysLeft,
+      keys_per_second: this.stream === undefined ? null : keysPerSecond,
+      eta_seconds: this.stream === undefined ? null : etaSeconds,
+      problem: trouble.text === "" ? this.note : trouble.text,
+      problem_since: trouble.since,
+    };
+  }
+}
+
+/** What keeps something from going on, since when, and when it is tried again. */
+export class Trouble {
+  /** Empty while all is well. */
+  text = "";
+  /** Unix milliseconds; null while all is well. */
+  since: number | null = null;
+  /** When it is tried again, in monotonic milliseconds. */
+  untilMs = 0;
+  readonly #backoff: Backoff;
+
+  constructor(retry: BackoffOptions) {
+    this.#backoff = new Backoff(retry);
+  }
+
+  /** Something has failed, perhaps again. */
+  happened(text: string): void {
+    this.text = text;
+    this.since ??= Date.now();
+    this.untilMs = performance.now() + this.#backoff.nextMs();
+  }
+
+  /** All is well. */
+  over(): void {
+    this.text = "";
+    this.since = null;
+    this.untilMs = 0;
+    this.#backoff.reset();
+  }
+}

@@ -1,0 +1,497 @@
+/**
+ * The migrations of a product: tasks in the store, and the streams that work on them.
+ *
+ *      add ─► migrate_tasks/<seq> ─► job ── due, and its servers free ──► stream ─► done: task deleted
+ *                                     ▲                                     │
+ *                                     └───────── rests, with its problem ───┘ something keeps it
+ *
+ * A server gives keys to one other at a time, and gets them from one. A task that fails rests, longer
+ * each time, and keeps nobody: others go on. Whatever is known of a task but its goal is read from the
+ * store, so the next dashboard takes over wherever this one ended.
+ *
+ * @module
+ */
+
+import type { MigrationView } from "../api/cluster_view.ts";
+import type { BackoffOptions } from "../base/backoff.ts";
+import { sleep } from "../base/sleep.ts";
+import type { Watch } from "../coordinator/watch.ts";
+import { ClosedError } from "../coordinator/errors.ts";
+import { loadMigrateTasks } from "../store/migrate_tasks.ts";
+import { compareSequence } from "../store/sequence.ts";
+import { loadSlot } from "../store/slots.ts";
+import { StoreError } from "../store/store.ts";
+import type { Control } from "./control.ts";
+import type { MoveOptions } from "./key_mover.ts";
+import { MigrateJob, Trouble } from "./migrate_job.ts";
+import { createTasks } from "./migrate_request.ts";
+import { cancelTask } from "./migrate_cancel.ts";
+import { type ChangePart, endPart, nextStep, taskPart } from "./migrate_task.ts";
+import { MoveStream, type StreamLimits, type StreamWay } from "./move_stream.ts";
+import { TargetGate } from "./restore_fence.ts";
+import { StepWriter } from "./step_writer.ts";
+
+/** How migrations are run; what is left out has a default. */
+export interface MigrateOptions extends Pick<MoveOptions, "user" | "password"> {
+  /** Slots of one source that are in `migrate` at once. @default 256 */
+  readonly slotsAtOnce?: number;
+  /** Slots that are blocked together. @default 16 */
+  readonly slotsPerChange?: number;
+  /** Most keys per second between two servers; 0 is no limit. @default 0 */
+  readonly keysPerSecond?: number;
+  /** Most bytes per second between two servers; 0 is no limit. @default 0 */
+  readonly bytesPerSecond?: number;
+  /** A key of at least this size is moved alone and last, in bytes. @default 1048576 */
+  readonly bigKeyBytes?: number;
+  /** Longest time that a source stops for a target that does not answer, in milliseconds. @default 2000 */
+  readonly migrateMs?: number;
+  /** Rests of a task that has failed. */
+  readonly retry?: BackoffOptions;
+}
+
+/** Rests of a task that has failed. */
+const RETRY: BackoffOptions = { firstMs: 1_000, maxMs: 30_000 };
+/** How long streams may take to end by themselves, in milliseconds. */
+const STOP_MS = 3_000;
+/** How long they may take once they are broken off, in milliseconds. */
+const BREAK_OFF_MS = 2_000;
+/** Tasks that end in one change. */
+const ENDS_PER_CHANGE = 64;
+
+/** See the header. */
+export class MigrateQueue {
+  readonly #writer: StepWriter;
+  readonly #retry: BackoffOptions;
+  readonly #options: MoveOptions;
+  readonly #limits: StreamLimits;
+  readonly #jobs = new Map<string, MigrateJob>();
+  readonly #streams = new Map<MoveStream, Promise<void>>();
+  /** What keeps everything that goes one way, by the way. */
+  readonly #troubles = new Map<string, Trouble>();
+  readonly #gates = new Map<string, TargetGate>();
+  /** Groups that must not take part, and how often that was asked for. */
+  readonly #aside = new Map<number, number>();
+  #state: "new" | "running" | "paused" | "stopped" = "new";
+  #watch: Watch<readonly string[]> | undefined;
+  #watching: Promise<void> = Promise.resolve();
+  #planning: Promise<void> | undefined;
+  #isStale = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Requests of operators, one after the other. */
+  #requests: Promise<unknown> = Promise.resolve();
+
+  constructor(control: Control, options: MigrateOptions) {
+    this.#writer = new StepWriter(control);
+    this.#retry = options.retry ?? RETRY;
+    this.#options = {
+      user: options.user,
+      password: options.password,
+      bigKeyBytes: options.bigKeyBytes ?? 1024 ** 2,
+      migrateMs: options.migrateMs ?? 2_000,
+    };
+    this.#limits = {
+      slotsAtOnce: options.slotsAtOnce ?? 256,
+      slotsPerChange: options.slotsPerChange ?? 16,
+      keysPerSecond: options.keysPerSecond ?? 0,
+      bytesPerSecond: options.bytesPerSecond ?? 0,
+    };
+  }
+
+  get #control(): Control {
+    return this.#writer.control;
+  }
+
+  // -- its life ---------------------------------------------------------------------------------
+
+  /**
+   * Takes up every task there is, and from now on every new one.
+   *
+   * @throws {CoordinatorError} When the store cannot be read.
+   */
+  async start(): Promise<void> {
+    if (this.#state !== "new") return;
+    this.#state = "running";
+    await this.#readTasks();
+    const { store } = this.#control;
+    this.#watch = store.coordinator.watchChildren(store.paths.migrateTasks);
+    this.#watching = this.#follow(this.#watch);
+    this.#wake();
+  }
+
+  /** Ends all work within a few seconds; everything stays as the store says. */
+  async stop(): Promise<void> {
+    this.#state = "stopped";
+    this.#watch?.close();
+    clearTimeout(this.#timer);
+    const ended = Promise.all([
+      this.#endStreams([...this.#streams.keys()]),
+      this.#planning,
+      this.#watching,
+      this.#requests,
+    ]);
+    // A change that waits for proxies goes on without us.
+    const late = new AbortController();
+    await Promise.race([ended, sleep(STOP_MS + BREAK_OFF_MS, late.signal)]);
+    late.abort();
+  }
+
+  /** Lets migrations rest: slots on their way stay so, and clients are served. */
+  async pause(): Promise<void> {
+    if (this.#state !== "running") return;
+    this.#state = "paused";
+    await this.#endStreams([...this.#streams.keys()]);
+    this.#control.tell("info", "migrations are paused");
+  }
+
+  /** Goes on after {@linkcode MigrateQueue.pause}. */
+  resume(): void {
+    if (this.#state !== "paused") return;
+    this.#state = "running";
+    this.#control.tell("info", "migrations go on");
+    this.#wake();
+  }
+
+  get isPaused(): boolean {
+    return this.#state === "paused";
+  }
+
+  /**
+   * Does something while no key goes to or from a group's servers: its master may change meanwhile.
+   * Slots on their way stay so.
+   */
+  async aside<T>(groupId: number, body: () => Promise<T>): Promise<T> {
+    this.#aside.set(groupId, (this.#aside.get(groupId) ?? 0) + 1);
+    try {
+      await this.#endStreams(
+        [...this.#streams.keys()].filter(({ way }) => way.from === groupId || way.to === groupId),
+      );
+      return await body();
+    } finally {
+      const left = this.#aside.get(groupId)! - 1;
+      if (left === 0) this.#aside.delete(groupId);
+      else this.#aside.set(groupId, left);
+      this.#wake();
+    }
+  }
+
+  async #endStreams(streams: readonly MoveStream[]): Promise<void> {
+    for (const stream of streams) stream.stop();
+    const timer = setTimeout(() => {
+      for (const stream of streams) stream.breakOff();
+    }, STOP_MS);
+    await Promise.all(streams.map((stream) => this.#streams.get(stream)));
+    clearTimeout(timer);
+  }
+
+  // -- what operators ask for -------------------------------------------------------------------
+
+  /**
+   * Stores a task for each of the slots `from` to `to`, both included: all of them, or none.
+   *
+   * @param delayMs Least time between two moves, in milliseconds.
+   * @returns The tasks' names.
+   * @throws {StoreError} When a group or slot is not fit for it; the message says which and why.
+   */
+  add(from: number, to: number, groupId: number, delayMs: number): Promise<string[]> {
+    return this.#request(async () => {
+      const tasks = await createTasks(this.#control.store, { from, to, groupId, delayMs });
+      for (const { name, task } of tasks) this.#jobs.set(name, this.#newJob(name, task));
+      this.#wake();
+      return tasks.map(({ name }) => name);
+    });
+  }
+
+  /**
+   * Cancels a task: one that has not begun is deleted; one that has goes back to where it came from,
+   * unless it is nearly done, and a cancelled one forward again.
+   *
+   * @throws {StoreError} When there is no such task.
+   * @throws As `Control.change`.
+   */
+  cancel(name: string): Promise<void> {
+    return this.#request(async () => {
+      const job = this.#jobs.get(name);
+      if (job === undefined) throw new StoreError(`migrate task ${name} is not found`);
+      await this.#holding([job], () => this.#cancel(job));
+    });
+  }
+
+  /**
+   * Cancels every task, as {@linkcode MigrateQueue.cancel}, but those that are on their way back.
+   *
+   * @throws As `Control.change`.
+   */
+  cancelAll(): Promise<void> {
+    return this.#request(async () => {
+      const jobs = [...this.#jobs.values()].filter(({ isTurned }) => !isTurned);
+      await this.#holding(jobs, async () => {
+        const isWaiting = ({ stream, task }: MigrateJob) =>
+          stream === undefined && task.status === "pending";
+        const waiting = jobs.filter(isWaiting);
+        for (let at = 0; at < waiting.length; at += ENDS_PER_CHANGE) {
+          await this.#deleteTasks(waiting.slice(at, at + ENDS_PER_CHANGE));
+        }
+        for (const job of jobs) if (this.#jobs.has(job.name)) await this.#cancel(job);
+      });
+    });
+  }
+
+  async #deleteTasks(jobs: readonly MigrateJob[]): Promise<void> {
+    const { store } = this.#control;
+    await this.#writer.write(
+      `${jobs.length} migration tasks cancelled`,
+      jobs.map(({ name }) => endPart(store, name, undefined)),
+    );
+    for (const { name } of jobs) this.#jobs.delete(name);
+  }
+
+  /** Every task, in the order in which they were made. */
+  views(): MigrationView[] {
+    return this.#inOrder().map((job) => job.view(this.#troubleOf(job)));
+  }
+
+  #inOrder(): MigrateJob[] {
+    return [...this.#jobs.values()].sort((a, b) => compareSequence(a.name, b.name));
+  }
+
+  /** What keeps everything that goes a job's way. */
+  #troubleOf({ way }: MigrateJob): Trouble | undefined {
+    return way === undefined ? undefined : this.#troubles.get(keyOf(way));
+  }
+
+  #request<T>(body: () => Promise<T>): Promise<T> {
+    const done = this.#requests.then(body);
+    this.#requests = done.catch(() => {});
+    return done;
+  }
+
+  /** Keeps everybody else from jobs while something is done with them. */
+  async #holding(jobs: readonly MigrateJob[], body: () => Promise<void>): Promise<void> {
+    for (const job of jobs) job.isHeld = true;
+    try {
+      await body();
+    } finally {
+      for (const job of jobs) job.isHeld = false;
+      this.#wake();
+    }
+  }
+
+  async #cancel(job: MigrateJob): Promise<void> {
+    await job.stream?.release(job);
+    // It may have come to its end meanwhile.
+    if (!this.#jobs.has(job.name)) return;
+    if (await cancelTask(this.#writer, job)) this.#jobs.delete(job.name);
+  }
+
+  // -- tasks in the store -----------------------------------------------------------------------
+
+  async #follow(watch: Watch<readonly string[]>): Promise<void> {
+    try {
+      for await (const names of watch) {
+        const isKnown = names.length === this.#jobs.size &&
+          names.every((name) => this.#jobs.has(name));
+        if (!isKnown) await this.#request(() => this.#readTasks());
+        this.#wake();
+      }
+    } catch (error) {
+      if (!(error instanceof ClosedError)) throw error;
+    }
+  }
+
+  async #readTasks(): Promise<void> {
+    const stored = await loadMigrateTasks(this.#control.store);
+    for (const { name, task } of stored) {
+      if (!this.#jobs.has(name)) this.#jobs.set(name, this.#newJob(name, task));
+    }
+    const names = new Set(stored.map(({ name }) => name));
+    for (const job of [...this.#jobs.values()]) {
+      if (names.has(job.name)) continue;
+      // Somebody has deleted it by hand.
+      await job.stream?.release(job);
+      this.#jobs.delete(job.name);
+    }
+  }
+
+  #newJob(name: string, task: MigrateJob["task"]): MigrateJob {
+    return new MigrateJob(name, task, this.#retry);
+  }
+
+  // -- streams ----------------------------------------------------------------------------------
+
+  /** Looks soon what can be begun. */
+  #wake(): void {
+    if (this.#state !== "running") return;
+    this.#isStale = true;
+    this.#planning ??= this.#planAll().finally(() => this.#planning = undefined);
+  }
+
+  async #planAll(): Promise<void> {
+    while (this.#isStale && this.#state === "running") {
+      this.#isStale = false;
+      try {
+        await this.#plan();
+      } catch (error) {
+        this.#control.tell("warning", `migrations wait for the store: ${(error as Error).message}`);
+        this.#wakeIn(this.#retry.firstMs);
+        return;
+      }
+    }
+  }
+
+  async #plan(): Promise<void> {
+    const nowMs = performance.now();
+    const jobs = this.#inOrder();
+    const due: MigrateJob[] = [];
+    const busy = new Map<number, MigrateJob>();
+    for (const job of jobs) {
+      const { slot_id } = job.task;
+      const first = busy.get(slot_id);
+      if (first !== undefined) job.fail(`task ${first.name} of the same slot comes first`);
+      else if (job.isDue(nowMs)) due.push(job);
+      busy.set(slot_id, first ?? job);
+    }
+    if (due.length > 0) await this.#writer.settle();
+    await Promise.all(due.map((job) => this.#look(job)));
+    await this.#end(due.filter(({ step, isHeld }) => step?.kind === "end" && !isHeld));
+    await this.#markErrors(jobs);
+    for (const way of waysOf(due)) if (this.#isFree(way)) this.#begin(way);
+    const untils = [
+      ...jobs.filter(({ stream }) => stream === undefined).map(({ dueMs }) => dueMs),
+      ...[...this.#troubles.values()].map(({ untilMs }) => untilMs),
+    ].filter((untilMs) => untilMs > nowMs);
+    if (untils.length > 0) this.#wakeIn(Math.min(...untils) - nowMs);
+  }
+
+  #wakeIn(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#state === "stopped") return;
+    this.#timer = setTimeout(() => this.#wake(), Math.max(1, ms));
+  }
+
+  async #look(job: MigrateJob): Promise<void> {
+    try {
+      job.step = nextStep(job.task, await loadSlot(this.#control.store, job.task.slot_id));
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      job.step = { kind: "wait", why: error.message };
+    }
+    if (job.step.kind === "wait") job.fail(job.step.why);
+  }
+
+  async #end(jobs: readonly MigrateJob[]): Promise<void> {
+    const { store } = this.#control;
+    for (let at = 0; at < jobs.length; at += ENDS_PER_CHANGE) {
+      const ending = jobs.slice(at, at + ENDS_PER_CHANGE);
+      const parts: ChangePart[] = ending.flatMap(({ name, step }) =>
+        step?.kind === "end" ? [endPart(store, name, step.slot)] : []
+      );
+      await this.#writer.writeAnyway("tasks with nothing to do", parts);
+      for (const job of ending) {
+        this.#jobs.delete(job.name);
+        if (job.step?.kind === "end") this.#control.tell("info", `no migration: ${job.step.why}`);
+      }
+    }
+  }
+
+  /** Says in the store what does not go on: `error`, as Codis 2.0. */
+  async #markErrors(jobs: readonly MigrateJob[]): Promise<void> {
+    const failed = jobs.filter((job) =>
+      job.stream === undefined && !job.isHeld && job.task.status === "migrating" &&
+      (job.isInTrouble || this.#troubleOf(job)?.text)
+    );
+    const { store } = this.#control;
+    await this.#writer.write(
+      `${failed.length} migration tasks do not go on`,
+      failed.map(({ name, task }) => taskPart(store, name, task, "error")),
+    );
+    for (const job of failed) job.task = { ...job.task, status: "error" };
+  }
+
+  /** Whether nobody uses the servers as this way would, and nothing keeps it. */
+  #isFree(way: StreamWay): boolean {
+    const trouble = this.#troubles.get(keyOf(way));
+    if (trouble !== undefined && trouble.untilMs > performance.now()) return false;
+    if (this.#aside.has(way.from) || this.#aside.has(way.to)) return false;
+    return [...this.#streams.keys()].every((stream) =>
+      stream.way.from !== way.from && stream.way.to !== way.to
+    );
+  }
+
+  #begin(way: StreamWay): void {
+    const stream = new MoveStream(way, {
+      writer: this.#writer,
+      limits: this.#limits,
+      options: this.#options,
+      gate: (addr) => this.#gate(addr),
+      take: (stream, count) => this.#take(stream, count),
+      goesOn: ({ way }) => this.#troubles.delete(keyOf(way)),
+      letGo: (job) => job.stream = undefined,
+      ended: (job) => {
+        job.stream = undefined;
+        this.#jobs.delete(job.name);
+      },
+    });
+    this.#streams.set(stream, this.#run(stream));
+  }
+
+  async #run(stream: MoveStream): Promise<void> {
+    const key = keyOf(stream.way);
+    try {
+      await stream.run();
+      this.#troubles.delete(key);
+    } catch (error) {
+      if (!stream.isStopping) this.#failed(stream, error as Error);
+    }
+    this.#streams.delete(stream);
+    this.#wake();
+  }
+
+  #failed({ way }: MoveStream, error: Error): void {
+    const key = keyOf(way);
+    const trouble = this.#troubles.get(key) ?? new Trouble(this.#retry);
+    this.#troubles.set(key, trouble);
+    if (trouble.text !== error.message) {
+      this.#control.tell(
+        "warning",
+        `migration from group ${way.from} to ${way.to} waits: ${error.message}`,
+      );
+    }
+    trouble.happened(error.message);
+  }
+
+  #gate(addr: string): TargetGate {
+    const gate = this.#gates.get(addr) ?? new TargetGate();
+    this.#gates.set(addr, gate);
+    return gate;
+  }
+
+  /** Jobs for a stream: those that have begun first, else in order. */
+  #take(stream: MoveStream, count: number): MigrateJob[] {
+    const nowMs = performance.now();
+    const jobs = [...this.#jobs.values()]
+      .filter((job) => job.isDue(nowMs) && job.way !== undefined && isSameWay(job.way, stream.way))
+      .sort((a, b) => hasBegun(b) - hasBegun(a) || compareSequence(a.name, b.name))
+      .slice(0, Math.max(0, count));
+    for (const job of jobs) job.stream = stream;
+    return jobs;
+  }
+}
+
+function keyOf({ from, to, delayMs }: StreamWay): string {
+  return `${from} ${to} ${delayMs}`;
+}
+
+function isSameWay(a: StreamWay, b: StreamWay): boolean {
+  return keyOf(a) === keyOf(b);
+}
+
+function hasBegun({ task }: MigrateJob): number {
+  return task.status === "pending" ? 0 : 1;
+}
+
+/** The ways that jobs go, those that have begun first. */
+function waysOf(jobs: readonly MigrateJob[]): StreamWay[] {
+  const begun = [...jobs].sort((a, b) => hasBegun(b) - hasBegun(a));
+  const ways = begun.flatMap(({ way }) => way === undefined ? [] : [way]);
+  return [...new Map(ways.map((way) => [keyOf(way), way])).values()];
+}

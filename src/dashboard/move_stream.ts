@@ -1,0 +1,384 @@
+/**
+ * Takes slots from one group to another, many at a time: one stream for each pair of groups.
+ *
+ *      take ─► enter: begin, fence, open ─► pass over the source's keys ─► finish what is clean ─┐
+ *        ▲     (a few slots per change)     (all slots that are in)                              │
+ *        └─────────────────────────────────────────────────────────────────────────────────────────┘
+ *
+ * A slot is blocked only from `begin` to `open`: all that can be known to fail is tried before. What
+ * fails for one slot leaves the stream with it; what fails for the servers ends the stream, and all its
+ * slots are where the store says they are.
+ *
+ * @module
+ */
+
+import type { SlotRecord } from "../model/slot.ts";
+import { loadGroup, masterOf } from "../store/groups.ts";
+import { loadSlot } from "../store/slots.ts";
+import { UnconfirmedError } from "./errors.ts";
+import {
+  type KeyMover,
+  type MoveContext,
+  MoveError,
+  type MoveOptions,
+  type MovePair,
+} from "./key_mover.ts";
+import type { MigrateJob } from "./migrate_job.ts";
+import {
+  beginPart,
+  type ChangePart,
+  finishPart,
+  isUnderway,
+  nextStep,
+  openPart,
+  taskPart,
+  undoPart,
+} from "./migrate_task.ts";
+import { openKeyMover } from "./open_key_mover.ts";
+import { Pace, type PaceLimits } from "./pace.ts";
+import type { TargetGate } from "./restore_fence.ts";
+import { slotsText } from "./slot_runs.ts";
+import type { StepWriter } from "./step_writer.ts";
+
+/** Where slots go from and to, and how fast. */
+export interface StreamWay {
+  readonly from: number;
+  readonly to: number;
+  /** Least time between two calls, in milliseconds. */
+  readonly delayMs: number;
+}
+
+/** Sizes of a stream. */
+export interface StreamLimits extends Omit<PaceLimits, "delayMs"> {
+  /** Slots of one source that are in `migrate` at once. */
+  readonly slotsAtOnce: number;
+  /** Slots that are blocked together. */
+  readonly slotsPerChange: number;
+}
+
+/** What a stream works for. */
+export interface StreamHost {
+  readonly writer: StepWriter;
+  readonly limits: StreamLimits;
+  readonly options: MoveOptions;
+  /** The gate of a server, by address. */
+  gate(addr: string): TargetGate;
+  /** Hands out jobs that go this way; they are the stream's until `letGo` or `ended`. */
+  take(stream: MoveStream, count: number): MigrateJob[];
+  /** Keys have been moved, and the servers are well. */
+  goesOn(stream: MoveStream): void;
+  /** A job is nobody's again. */
+  letGo(job: MigrateJob): void;
+  /** A job is done, and its task deleted. */
+  ended(job: MigrateJob): void;
+}
+
+/** A job and its slot as it was last read. */
+interface Entering {
+  readonly job: MigrateJob;
+  readonly slot: SlotRecord;
+}
+
+/** See the header. */
+export class MoveStream {
+  readonly way: StreamWay;
+  readonly #host: StreamHost;
+  readonly #stopping = new AbortController();
+  readonly #jobs = new Map<number, MigrateJob>();
+  /** The slots whose keys are being moved: those of `#jobs`, less the ones that are leaving. */
+  readonly #slots = new Set<number>();
+  readonly #leaving = new Set<MigrateJob>();
+  #pair: MovePair | undefined;
+  #mover: KeyMover | undefined;
+  #changing: Promise<unknown> = Promise.resolve();
+
+  constructor(way: StreamWay, host: StreamHost) {
+    this.way = way;
+    this.#host = host;
+  }
+
+  /** Whether it was told to end. */
+  get isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  /** Ends it soon; its slots stay as they are. */
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  /** Breaks off what does not end by itself. */
+  breakOff(): void {
+    this.stop();
+    this.#mover?.close();
+  }
+
+  /**
+   * Moves slots until there are none to move.
+   *
+   * @throws {Error} What keeps this way from being gone; every job is nobody's again.
+   */
+  async run(): Promise<void> {
+    const { signal } = this.#stopping;
+    try {
+      const pair = this.#pair = await this.#masters();
+      this.#mover = await openKeyMover(this.#context(pair));
+      for (;;) {
+        signal.throwIfAborted();
+        await this.#checkMasters(pair);
+        const count = this.#host.limits.slotsAtOnce - this.#jobs.size;
+        await this.#enter(this.#host.take(this, count), this.#mover);
+        if (this.#jobs.size === 0) return;
+        const { clean, stuck } = await this.#mover.pass(this.#slots, signal);
+        this.#host.goesOn(this);
+        for (const [slotId, text] of stuck) this.#leave(this.#jobs.get(slotId), text);
+        await this.#finish(clean);
+      }
+    } finally {
+      this.#mover?.close();
+      for (const job of this.#jobs.values()) this.#host.letGo(job);
+    }
+  }
+
+  /** Lets a job go: when this resolves, nothing of its slot is being moved or changed here. */
+  async release(job: MigrateJob): Promise<void> {
+    this.#leaving.add(job);
+    this.#slots.delete(job.task.slot_id);
+    let changing: Promise<unknown>;
+    do {
+      changing = this.#changing;
+      await changing.catch(() => {});
+    } while (changing !== this.#changing);
+    this.#slots.delete(job.task.slot_id);
+    await this.#mover?.settled();
+    this.#leave(job);
+    this.#leaving.delete(job);
+  }
+
+  async #masters(): Promise<MovePair> {
+    const { store } = this.#host.writer.control;
+    const { from, to } = this.way;
+    return {
+      source: masterOf(await loadGroup(store, from)).addr,
+      target: masterOf(await loadGroup(store, to)).addr,
+    };
+  }
+
+  /** A server that is no master any more must neither give keys nor get any. */
+  async #checkMasters({ source, target }: MovePair): Promise<void> {
+    const now = await this.#masters();
+    if (now.source !== source) throw new MoveError(`${source} gave way to ${now.source}`);
+    if (now.target !== target) throw new MoveError(`${target} gave way to ${now.target}`);
+  }
+
+  #context(pair: MovePair): MoveContext {
+    const { writer: { control }, options, limits } = this.#host;
+    return {
+      control,
+      options,
+      pair,
+      pace: new Pace({ ...limits, delayMs: this.way.delayMs }),
+      gate: (addr) => this.#host.gate(addr),
+      progress: (slotId) => this.#jobs.get(slotId)?.progress,
+      note: (slotId, text) => {
+        const job = this.#jobs.get(slotId);
+        if (job !== undefined) job.note = text;
+      },
+    };
+  }
+
+  /** @param text What keeps it from going on; left out: nothing. */
+  #leave(job: MigrateJob | undefined, text?: string): void {
+    if (job === undefined || job.stream !== this) return;
+    const { slot_id } = job.task;
+    this.#jobs.delete(slot_id);
+    this.#slots.delete(slot_id);
+    if (text !== undefined) job.fail(text);
+    this.#host.letGo(job);
+  }
+
+  // -- into `migrate` ---------------------------------------------------------------------------
+
+  /** Brings jobs' slots into `migrate`; what cannot be is let go. */
+  async #enter(jobs: readonly MigrateJob[], mover: KeyMover): Promise<void> {
+    if (jobs.length === 0) return;
+    for (const job of jobs) this.#jobs.set(job.task.slot_id, job);
+    const entering = await this.#read(jobs);
+    const moving = entering.filter(({ job }) => job.step!.kind === "move");
+    const blocked = entering.filter(({ job, slot }) =>
+      job.step!.kind === "begin" && slot.state.status === "pre_migrate"
+    );
+    const others = entering.filter((each) => !moving.includes(each) && !blocked.includes(each));
+    await this.#resume(moving, mover);
+    await this.#open(blocked, mover, true);
+    for (const isTurning of [true, false]) {
+      const group = others.filter(({ slot }) => isUnderway(slot) === isTurning);
+      const cleared = await this.#clear(group, mover, isTurning);
+      await this.#open(cleared, mover, isTurning);
+    }
+  }
+
+  /** Reads the jobs' slots, and lets go whatever does not go this way any more. */
+  async #read(jobs: readonly MigrateJob[]): Promise<Entering[]> {
+    const { writer } = this.#host;
+    await writer.settle();
+    const entering: Entering[] = [];
+    for (const job of jobs) {
+      const slot = await loadSlot(writer.control.store, job.task.slot_id);
+      const step = job.step = nextStep(job.task, slot);
+      const isThisWay = (step.kind === "begin" || step.kind === "move") &&
+        step.from === this.way.from && step.to === this.way.to;
+      if (isThisWay) entering.push({ job, slot });
+      else this.#leave(job);
+    }
+    return entering;
+  }
+
+  /** Slots that were in `migrate` when we came: whoever moved them may have given up in the middle. */
+  async #resume(entering: readonly Entering[], mover: KeyMover): Promise<void> {
+    if (entering.length === 0) return;
+    await this.#alone(() => mover.fence(true));
+    const { writer } = this.#host;
+    const { store } = writer.control;
+    const idle = entering.filter(({ job }) => job.task.status !== "migrating");
+    await writer.write(
+      "tasks at work",
+      idle.map(({ job }) => taskPart(store, job.name, job.task, "migrating")),
+    );
+    for (const { job } of idle) job.task = { ...job.task, status: "migrating" };
+    for (const { job } of entering) if (!this.#leaving.has(job)) this.#slots.add(job.task.slot_id);
+  }
+
+  /** Looks for keys that the target must not have. */
+  async #clear(
+    entering: readonly Entering[],
+    mover: KeyMover,
+    isTurning: boolean,
+  ): Promise<readonly Entering[]> {
+    if (entering.length === 0) return [];
+    const slotIds = entering.map(({ slot }) => slot.id);
+    const strays = await mover.clearTarget(slotIds, isTurning);
+    for (const [slotId, text] of strays) this.#leave(this.#jobs.get(slotId), text);
+    return entering.filter(({ slot }) => !strays.has(slot.id));
+  }
+
+  /** Blocks slots and lets them migrate, a few at a time. */
+  async #open(entering: readonly Entering[], mover: KeyMover, isInDoubt: boolean): Promise<void> {
+    const { slotsPerChange } = this.#host.limits;
+    for (let at = 0; at < entering.length; at += slotsPerChange) {
+      this.#stopping.signal.throwIfAborted();
+      const some = entering.slice(at, at + slotsPerChange)
+        .filter(({ job }) => job.stream === this && !this.#leaving.has(job));
+      if (some.length === 0) continue;
+      const changing = this.#alone(() => this.#openSome(some, mover, isInDoubt));
+      this.#changing = changing;
+      await changing;
+    }
+  }
+
+  async #openSome(
+    entering: readonly Entering[],
+    mover: KeyMover,
+    isInDoubt: boolean,
+  ): Promise<void> {
+    const { writer } = this.#host;
+    const { store } = writer.control;
+    const { from, to } = this.way;
+    const slots = slotsText(entering.map(({ slot }) => slot.id));
+    const begin = entering.map(({ job: { name, task }, slot }) =>
+      beginPart(store, { name, task, slot })
+    );
+    const begun = await this.#try(entering, `${slots}: group ${from}, pre_migrate`, begin);
+    if (!begun) return;
+    for (const { job } of entering) job.task = { ...job.task, status: "migrating" };
+    try {
+      await mover.fence(isInDoubt);
+    } catch (error) {
+      await this.#undo(entering);
+      throw error;
+    }
+    const open = entering.map(({ slot }) => openPart(store, slot, from, to));
+    try {
+      // Proxies that do not confirm still block the slots: keys may be moved.
+      await writer.writeAnyway(`${slots}: group ${to}, migrate from group ${from}`, open);
+    } catch (error) {
+      return this.#failAll(entering, error);
+    }
+    for (const { job } of entering) {
+      job.recover();
+      this.#slots.add(job.task.slot_id);
+    }
+  }
+
+  /** @returns Whether every proxy blocks the slots now; if not, they are as they were. */
+  async #try(
+    entering: readonly Entering[],
+    summary: string,
+    parts: readonly ChangePart[],
+  ): Promise<boolean> {
+    try {
+      await this.#host.writer.write(summary, parts);
+      return true;
+    } catch (error) {
+      // The slots are blocked, but not by all.
+      if (error instanceof UnconfirmedError) await this.#undo(entering);
+      this.#failAll(entering, error);
+      return false;
+    }
+  }
+
+  async #undo(entering: readonly Entering[]): Promise<void> {
+    const { writer } = this.#host;
+    const slots = slotsText(entering.map(({ slot }) => slot.id));
+    const parts = entering.map(({ slot }) => undoPart(writer.control.store, slot));
+    try {
+      await writer.writeAnyway(`${slots}: as before`, parts);
+    } catch (error) {
+      // They stay blocked until they are tried again; that is the first thing to be done then.
+      writer.control.tell("error", `${slots} stay blocked for now: ${(error as Error).message}`);
+    }
+  }
+
+  #failAll(entering: readonly Entering[], error: unknown): void {
+    for (const { job } of entering) this.#leave(job, (error as Error).message);
+  }
+
+  /** Does something while no keys are sent to either server. */
+  async #alone<T>(body: () => Promise<T>): Promise<T> {
+    const { source, target } = this.#pair!;
+    // Always in the same order, so that two streams do not wait for each other.
+    const [first, second] = [source, target].sort();
+    return await this.#host.gate(first!).alone(() => this.#host.gate(second!).alone(body));
+  }
+
+  // -- out of `migrate` -------------------------------------------------------------------------
+
+  async #finish(slotIds: readonly number[]): Promise<void> {
+    const { writer, limits: { slotsPerChange } } = this.#host;
+    const { to } = this.way;
+    for (let at = 0; at < slotIds.length; at += slotsPerChange) {
+      const jobs = slotIds.slice(at, at + slotsPerChange).flatMap((slotId) => {
+        const job = this.#jobs.get(slotId);
+        return job !== undefined && this.#slots.has(slotId) ? [job] : [];
+      });
+      if (jobs.length === 0) continue;
+      const slots = slotsText(jobs.map(({ task }) => task.slot_id));
+      const parts = jobs.map(({ name, task }) =>
+        finishPart(writer.control.store, name, task.slot_id, to)
+      );
+      const changing = writer.writeAnyway(`${slots}: group ${to}, online`, parts);
+      this.#changing = changing;
+      try {
+        await changing;
+      } catch (error) {
+        for (const job of jobs) this.#leave(job, (error as Error).message);
+        continue;
+      }
+      for (const job of jobs) {
+        this.#jobs.delete(job.task.slot_id);
+        this.#slots.delete(job.task.slot_id);
+        this.#host.ended(job);
+      }
+    }
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * What can be wrong with what is stored: rules over the whole tree of a product.
+ *
+ *     loadTree ─► decodeTree ─► every rule, over everything ─► problems, with what to do about them
+ *
+ * What a dashboard that died has left in `dashboard` cannot be told from one that lives.
+ *
+ * @module
+ */
+
+import {
+  findBadTasks,
+  findDoubleTasks,
+  findMasterCounts,
+  findMisplacedServers,
+  findServersInTwoGroups,
+} from "./check_groups.ts";
+import {
+  findDeadFences,
+  findLocks,
+  findMisplacedProxies,
+  findUnpairedActions,
+} from "./check_processes.ts";
+import {
+  findBadMigrations,
+  findMisplacedSlots,
+  findMissingSlots,
+  findOfflineSlots,
+  findUnfinishedMigrations,
+  findUnownedSlots,
+} from "./check_slots.ts";
+import { type DecodedTree, decodeTree } from "./decoded_tree.ts";
+import { CONFIG, errorAt, type Problem } from "./problem.ts";
+import type { ProductTree } from "./product_tree.ts";
+
+/** Every rule, in the order in which its problems are told. */
+const RULES: readonly ((product: DecodedTree) => readonly Problem[])[] = [
+  ({ problems }) => problems,
+  findMissingSlots,
+  findMisplacedSlots,
+  findUnownedSlots,
+  findBadMigrations,
+  findUnfinishedMigrations,
+  findOfflineSlots,
+  findMasterCounts,
+  findMisplacedServers,
+  findServersInTwoGroups,
+  findBadTasks,
+  findDoubleTasks,
+  findMisplacedProxies,
+  findDeadFences,
+  findUnpairedActions,
+  findLocks,
+];
+
+/** What was found; `GET /api/check` answers the same. */
+export interface CheckResult {
+  readonly problems: readonly Problem[];
+}
+
+/** Finds everything that is wrong with a tree. */
+export function checkTree(tree: ProductTree): CheckResult {
+  if (!tree.isThere) {
+    const fix = `check product and coordinator in config.ini; ${CONFIG} slot init begins a product`;
+    const problem = `nothing is stored for product ${tree.product}`;
+    return { problems: [errorAt(tree.paths.root, problem, fix)] };
+  }
+  const product = decodeTree(tree);
+  return { problems: RULES.flatMap((rule) => rule(product)) };
+}

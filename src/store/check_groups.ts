@@ -1,0 +1,85 @@
+/**
+ * Rules that groups, servers and migration tasks must keep.
+ *
+ * @module
+ */
+
+import type { DecodedTree, PlacedServer } from "./decoded_tree.ts";
+import { CONFIG, errorAt, type Problem, warningAt } from "./problem.ts";
+
+/** A group that slots need has one master; no group has two. */
+export function findMasterCounts({ tree, slots, groupIds, servers }: DecodedTree): Problem[] {
+  const needed = new Set(
+    [...slots.values()].flatMap(({ group_id, state }) => [group_id, state.migrate_status.from]),
+  );
+  return [...groupIds].sort((a, b) => a - b).flatMap((groupId) => {
+    const path = tree.paths.group(groupId);
+    const own = servers.filter((server) => server.groupId === groupId);
+    const masters = own.filter(({ record }) => record.type === "master");
+    if (masters.length > 1) {
+      const problem = `two masters: ${masters.map(({ addr }) => addr).join(", ")}`;
+      const fix = "set the type of all but one to offline in the coordinator";
+      return [errorAt(path, problem, fix)];
+    }
+    if (masters.length === 1 || !needed.has(groupId)) return [];
+    const fix = own.length === 0
+      ? `${CONFIG} server add ${groupId} <redis_addr> master`
+      : `${CONFIG} server promote ${groupId} ${own[0]!.addr}`;
+    return [errorAt(path, "no master, though slots need it", fix)];
+  });
+}
+
+/** A server says of itself what its place says. */
+export function findMisplacedServers({ tree, servers }: DecodedTree): Problem[] {
+  return servers.flatMap(({ groupId, addr, record }) => {
+    const wrong: string[] = [];
+    if (record.group_id !== groupId) wrong.push(`group_id is ${record.group_id}, not ${groupId}`);
+    if (record.addr !== addr) wrong.push(`addr is "${record.addr}", not its name`);
+    if (wrong.length === 0) return [];
+    const fix = "correct it in the coordinator";
+    return [errorAt(tree.paths.server(groupId, addr), wrong.join("; "), fix)];
+  });
+}
+
+/** A server is in one group: in two it would be given the slots of both. */
+export function findServersInTwoGroups({ tree, servers }: DecodedTree): Problem[] {
+  const first = new Map<string, PlacedServer>();
+  return servers.flatMap((server) => {
+    const { groupId, addr } = server;
+    const other = first.get(addr);
+    if (other === undefined) {
+      first.set(addr, server);
+      return [];
+    }
+    const problem = `${addr} is in group ${other.groupId} as well`;
+    const fix = `${CONFIG} server remove ${groupId} ${addr}, or the other one`;
+    return [errorAt(tree.paths.server(groupId, addr), problem, fix)];
+  });
+}
+
+/** A task is about a slot and a group that are there. */
+export function findBadTasks({ tree, tasks, slotIds, groupIds }: DecodedTree): Problem[] {
+  return tasks.flatMap(({ name, record: { slot_id, new_group } }) => {
+    const missing: string[] = [];
+    if (!slotIds.has(slot_id)) missing.push(`slot ${slot_id}`);
+    if (!groupIds.has(new_group)) missing.push(`group ${new_group}`);
+    if (missing.length === 0) return [];
+    const problem = `a task for ${missing.join(" and ")}, which is not there`;
+    return [errorAt(tree.paths.migrateTask(name), problem, `${CONFIG} slot cancel ${name}`)];
+  });
+}
+
+/** A slot has one task. */
+export function findDoubleTasks({ tree, tasks }: DecodedTree): Problem[] {
+  const first = new Map<number, string>();
+  return tasks.flatMap(({ name, record: { slot_id } }) => {
+    const other = first.get(slot_id);
+    if (other === undefined) {
+      first.set(slot_id, name);
+      return [];
+    }
+    const problem = `slot ${slot_id} has an earlier task, ${other}`;
+    const fix = `${CONFIG} slot cancel ${name}, or the other one`;
+    return [warningAt(tree.paths.migrateTask(name), problem, fix)];
+  });
+}

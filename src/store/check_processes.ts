@@ -1,0 +1,89 @@
+/**
+ * Rules about what processes leave in the store: proxies, fences, actions, locks.
+ *
+ * @module
+ */
+
+import { decodeLockOwner } from "../model/lock_owner.ts";
+import { RecordError } from "../model/record.ts";
+import type { DecodedTree } from "./decoded_tree.ts";
+import { deadFences } from "./fences.ts";
+import { CONFIG, errorAt, type Problem, warningAt } from "./problem.ts";
+import { compareSequence, sortSequence } from "./sequence.ts";
+
+/** A proxy says of itself what its place says. */
+export function findMisplacedProxies({ tree, proxies }: DecodedTree): Problem[] {
+  return proxies.filter(({ name, record }) => record.id !== name).map(({ name, record }) =>
+    errorAt(tree.paths.proxy(name), `id is "${record.id}", not its name`, "restart that proxy")
+  );
+}
+
+/** Behind a fence is a proxy that is online, or nothing can be changed. */
+export function findDeadFences({ tree, proxies }: DecodedTree): Problem[] {
+  const records = proxies.map(({ record }) => record);
+  return deadFences(tree.fences, records).map((addr) =>
+    warningAt(
+      tree.paths.fence(addr),
+      `no proxy is online at ${addr}: nothing can be changed`,
+      `set it online; if that process is surely gone, ${CONFIG} action remove-fence`,
+    )
+  );
+}
+
+/** An action and the place for its answers come and go together. */
+export function findUnpairedActions({ tree }: DecodedTree): Problem[] {
+  const { paths } = tree;
+  const [actions, responses] = [sortSequence(tree.actions), sortSequence(tree.responses)];
+  const newest = actions.at(-1) ?? "";
+  const deaf = subtract(actions, responses);
+  // One that is newer than every action may be about to get its own.
+  const lost = subtract(responses, actions).filter((name) => compareSequence(name, newest) < 0);
+  const fix = `${CONFIG} action gc`;
+  return [
+    ...tellFirst(
+      deaf,
+      paths.action,
+      "an action that cannot be answered: it has no response node",
+      fix,
+    ),
+    ...tellFirst(lost, paths.response, "a response node without its action", fix),
+  ];
+}
+
+/** A lock is held for moments; one that stays was left by a crash. */
+export function findLocks({ tree }: DecodedTree): Problem[] {
+  return [...tree.locks].map(([name, json]) =>
+    warningAt(
+      `${tree.paths.lock}/${name}`,
+      `held or waited for ${describeOwner(json)}`,
+      `if that process is gone, ${CONFIG} action remove-lock`,
+    )
+  );
+}
+
+function describeOwner(json: string): string {
+  try {
+    const { desc, hostname, pid } = decodeLockOwner(json);
+    return `by process ${pid} on ${hostname}: ${desc}`;
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error;
+    return "by somebody who cannot be told";
+  }
+}
+
+function subtract(names: readonly string[], others: readonly string[]): string[] {
+  const known = new Set(others);
+  return names.filter((name) => !known.has(name));
+}
+
+/** There may be thousands of them, and all are healed alike: the first stands for all. */
+function tellFirst(
+  names: readonly string[],
+  pathOf: (name: string) => string,
+  problem: string,
+  fix: string,
+): Problem[] {
+  if (names.length === 0) return [];
+  const others = names.length === 1 ? "" : ` (and ${names.length - 1} more)`;
+  return [warningAt(pathOf(names[0]!), `${problem}${others}`, fix)];
+}

@@ -1,0 +1,131 @@
+/**
+ * Rules that slots must keep.
+ *
+ * @module
+ */
+
+import { SLOT_COUNT } from "../hash/slot_id.ts";
+import { NO_GROUP, type SlotRecord } from "../model/slot.ts";
+import type { DecodedTree } from "./decoded_tree.ts";
+import { CONFIG, type Problem, type Severity } from "./problem.ts";
+
+/** What a rule says of one slot; neighbours of which it says the same are told as one. */
+interface Finding {
+  readonly severity: Severity;
+  readonly problem: string;
+  /** What to do, given the range as a command takes it: `3 9`. */
+  fix(range: string): string;
+}
+
+type SlotRule = (slotId: number, slot: SlotRecord, product: DecodedTree) => Finding | undefined;
+
+const BY_HAND = "in the coordinator";
+
+/** All slots are there, or none. */
+export function findMissingSlots(product: DecodedTree): Problem[] {
+  if (product.slotIds.size === 0) return [];
+  const missing = (slotId: number): Finding | undefined =>
+    product.slotIds.has(slotId) ? undefined : {
+      severity: "error",
+      problem: "not stored, though others are",
+      fix: () =>
+        `write it ${BY_HAND} as its neighbours are, or start over with ${CONFIG} slot init -f`,
+    };
+  return foldFindings(product, Array.from({ length: SLOT_COUNT }, (_, id) => [id, missing(id)]));
+}
+
+/** A rule for single slots. */
+function everySlot(rule: SlotRule): (product: DecodedTree) => Problem[] {
+  return (product) =>
+    foldFindings(product, [...product.slots].map(([id, slot]) => [id, rule(id, slot, product)]));
+}
+
+/** A slot says of itself what its place says. */
+export const findMisplacedSlots = everySlot((slotId, slot, { tree }) => {
+  const [isId, isProduct] = [slot.id === slotId, slot.product_name === tree.product];
+  if (isId && isProduct) return undefined;
+  const wrong = isId ? `product_name is "${slot.product_name}"` : `id is ${slot.id}`;
+  const right = isId ? `"${tree.product}"` : "the number in its name";
+  const fix = () => `correct it ${BY_HAND}: whoever changes this slot would change another one`;
+  return { severity: "error", problem: `${wrong}, not ${right}`, fix };
+});
+
+/** Who is served has an owner. */
+export const findUnownedSlots = everySlot((_slotId, slot, { groupIds }) => {
+  const { group_id: groupId, state: { status } } = slot;
+  if (status === "offline" || groupIds.has(groupId)) return undefined;
+  if (groupId === NO_GROUP) {
+    const fix = (range: string) =>
+      `set the status to offline ${BY_HAND}, then ${CONFIG} slot range-set ${range} <group_id> online`;
+    return { severity: "error", problem: `${status}, but owned by nobody`, fix };
+  }
+  const fix = () => `${CONFIG} server add ${groupId} <redis_addr> master, if its keys are there`;
+  return { severity: "error", problem: `owned by group ${groupId}, which is not there`, fix };
+});
+
+/** Where a slot comes from and goes to is set while it migrates, and then it makes sense. */
+export const findBadMigrations = everySlot((_slotId, slot, { groupIds }) => {
+  const { group_id: groupId, state: { status, migrate_status: { from, to } } } = slot;
+  if (status !== "migrate") {
+    if (from === NO_GROUP && to === NO_GROUP) return undefined;
+    const problem = `${status}, but migrate_status is from ${from} to ${to}, not -1 and -1`;
+    return { severity: "warning", problem, fix: () => `set both to -1 ${BY_HAND}` };
+  }
+  const fix = () => `correct migrate_status ${BY_HAND}; until then this slot answers errors`;
+  if (to !== groupId) {
+    const problem = `migrates to group ${to}, but is owned by group ${groupId}`;
+    return { severity: "error", problem, fix };
+  }
+  if (from === to) {
+    return { severity: "error", problem: `migrates from group ${from} to itself`, fix };
+  }
+  if (groupIds.has(from)) return undefined;
+  const problem = `migrates from group ${from}, which is not there`;
+  return { severity: "error", problem, fix };
+});
+
+/** One slot that is offline keeps every new proxy from serving any. */
+export function findOfflineSlots(product: DecodedTree): Problem[] {
+  const isFresh = [...product.slots.values()].every((slot) => slot.state.status === "offline");
+  if (isFresh) return [];
+  return everySlot((_slotId, slot) =>
+    slot.state.status !== "offline" ? undefined : {
+      severity: "warning",
+      problem: "offline, though others are not: no proxy can be set online",
+      fix: (range) => `${CONFIG} slot range-set ${range} <group_id> online`,
+    }
+  )(product);
+}
+
+/** Who is on its way has a task that ends it. */
+export const findUnfinishedMigrations = everySlot((slotId, slot, { tasks }) => {
+  const { status, migrate_status: { to } } = slot.state;
+  if (status !== "migrate" && status !== "pre_migrate") return undefined;
+  const isEnding = tasks.some(({ record: { slot_id, new_group } }) =>
+    slot_id === slotId && (status === "pre_migrate" || new_group === to)
+  );
+  if (isEnding) return undefined;
+  const target = status === "migrate" ? `${to}` : "<group_id>";
+  const fix = (range: string) => `${CONFIG} slot migrate ${range} ${target}`;
+  return { severity: "warning", problem: `${status}, and no task will end it`, fix };
+});
+
+/** Tells neighbours with the same finding as one problem. */
+function foldFindings(
+  { tree }: DecodedTree,
+  findings: readonly (readonly [slotId: number, finding: Finding | undefined])[],
+): Problem[] {
+  const ranges: { from: number; to: number; finding: Finding }[] = [];
+  for (const [slotId, finding] of findings) {
+    if (finding === undefined) continue;
+    const last = ranges.at(-1);
+    if (last?.to === slotId - 1 && last.finding.problem === finding.problem) last.to = slotId;
+    else ranges.push({ from: slotId, to: slotId, finding });
+  }
+  return ranges.map(({ from, to, finding: { severity, problem, fix } }) => ({
+    path: tree.paths.slot(from),
+    severity,
+    problem: `${from === to ? `slot ${from}` : `slots ${from}-${to}`}: ${problem}`,
+    fix: fix(`${from} ${to}`),
+  }));
+}

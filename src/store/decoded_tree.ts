@@ -1,0 +1,111 @@
+/**
+ * The tree of a product, decoded as far as it can be: what the rules of check.ts are about.
+ *
+ * @module
+ */
+
+import { SLOT_COUNT } from "../hash/slot_id.ts";
+import { decodeMigrateTask, type MigrateTaskRecord } from "../model/migrate_task.ts";
+import { decodeProxy, type ProxyRecord } from "../model/proxy.ts";
+import { RecordError } from "../model/record.ts";
+import { decodeServer, type ServerRecord } from "../model/server.ts";
+import { decodeSlot, type SlotRecord } from "../model/slot.ts";
+import { numberedName } from "./paths.ts";
+import { CONFIG, errorAt, type Problem, warningAt } from "./problem.ts";
+import type { ProductTree, TreeFolder } from "./product_tree.ts";
+import { compareSequence } from "./sequence.ts";
+
+/** A record and the name under which it is stored. */
+export interface Named<T> {
+  readonly name: string;
+  readonly record: T;
+}
+
+/** A server where it is stored, whatever its record says. */
+export interface PlacedServer {
+  readonly groupId: number;
+  readonly addr: string;
+  readonly record: ServerRecord;
+}
+
+/** See the header. */
+export interface DecodedTree {
+  readonly tree: ProductTree;
+  /** By the number in their name, in order; without those that cannot be read. */
+  readonly slots: ReadonlyMap<number, SlotRecord>;
+  /** The numbers of all slots that are stored, readable or not. */
+  readonly slotIds: ReadonlySet<number>;
+  readonly groupIds: ReadonlySet<number>;
+  readonly servers: readonly PlacedServer[];
+  readonly proxies: readonly Named<ProxyRecord>[];
+  /** Oldest first. */
+  readonly tasks: readonly Named<MigrateTaskRecord>[];
+  /** The entries that cannot be read, or that nobody reads. */
+  readonly problems: readonly Problem[];
+}
+
+/** Decodes a tree. */
+export function decodeTree(tree: ProductTree): DecodedTree {
+  const { paths } = tree;
+  const problems: Problem[] = [];
+  const slotIds = numbersIn(tree.slots.keys(), "slot_", SLOT_COUNT - 1, paths.slots, problems);
+  const groupIds = numbersIn(tree.groups.keys(), "group_", Infinity, paths.servers, problems);
+  const decode = <T>(
+    folder: TreeFolder,
+    path: string,
+    decodeJson: (json: string) => T,
+    fix: string,
+  ): Named<T>[] =>
+    [...folder].flatMap(([name, json]) => {
+      try {
+        return [{ name, record: decodeJson(json) }];
+      } catch (cause) {
+        if (!(cause instanceof RecordError)) throw cause;
+        problems.push(errorAt(`${path}/${name}`, cause.message, fix));
+        return [];
+      }
+    });
+  const slotFix = "write it anew in the coordinator, as its neighbours are written";
+  const slots = decode(tree.slots, paths.slots, decodeSlot, slotFix).flatMap(({ name, record }) => {
+    const id = numberedName(name, "slot_");
+    return id !== undefined && slotIds.has(id) ? [[id, record] as const] : [];
+  });
+  const serverFix = `delete it in the coordinator, then ${CONFIG} server add`;
+  const servers = [...groupIds].flatMap((groupId) => {
+    const folder = tree.groups.get(`group_${groupId}`)!;
+    return decode(folder, paths.group(groupId), decodeServer, serverFix)
+      .map(({ name, record }): PlacedServer => ({ groupId, addr: name, record }));
+  });
+  const taskFix = "delete it in the coordinator";
+  const tasks = decode(tree.migrateTasks, paths.migrateTasks, decodeMigrateTask, taskFix);
+  return {
+    tree,
+    slots: new Map(slots.sort(([a], [b]) => a - b)),
+    slotIds,
+    groupIds,
+    servers,
+    proxies: decode(tree.proxies, paths.proxies, decodeProxy, "restart that proxy"),
+    tasks: tasks.sort((a, b) => compareSequence(a.name, b.name)),
+    problems,
+  };
+}
+
+/** The numbers in names like `slot_12`; a name that is spelled otherwise is a problem. */
+function numbersIn(
+  names: Iterable<string>,
+  prefix: string,
+  max: number,
+  path: string,
+  problems: Problem[],
+): Set<number> {
+  const numbers = new Set<number>();
+  for (const name of names) {
+    const number = numberedName(name, prefix);
+    if (number !== undefined && number <= max && name === `${prefix}${number}`) numbers.add(number);
+    else {
+      const problem = `nobody reads "${name}": names here are ${prefix}<number>`;
+      problems.push(warningAt(`${path}/${name}`, problem, "delete it in the coordinator"));
+    }
+  }
+  return numbers;
+}

@@ -1,0 +1,32 @@
+/**
+ * What is wrong with one entry of the store, and what to do about it.
+ *
+ * @module
+ */
+
+/** `error`: something is not served, or cannot be changed; `warning`: it may be in order. */
+export type Severity = "error" | "warning";
+
+/** One thing that is wrong. */
+export interface Problem {
+  /** The entry that it is about. */
+  readonly path: string;
+  readonly severity: Severity;
+  /** What is wrong. */
+  readonly problem: string;
+  /** What to do about it. */
+  readonly fix: string;
+}
+
+/** How a command is spelled in a piece of advice. */
+export const CONFIG = "codis-proxy config";
+
+/** Something is not served, or cannot be changed. */
+export function errorAt(path: string, problem: string, fix: string): Problem {
+  return { path, severity: "error", problem, fix };
+}
+
+/** Something that may be in order, or can wait. */
+export function warningAt(path: string, problem: string, fix: string): Problem {
+  return { path, severity: "warning", problem, fix };
+}

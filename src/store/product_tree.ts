@@ -1,0 +1,88 @@
+/**
+ * All that is stored for one product, as text, for those who look at it as a whole.
+ *
+ * @module
+ */
+
+import { childrenIfThere, readIfThere, type Store } from "./store.ts";
+import type { StorePaths } from "./paths.ts";
+
+/** The entries below one path: their text by their name. */
+export type TreeFolder = ReadonlyMap<string, string>;
+
+/** See the header. Nothing of it is decoded: it may hold anything. */
+export interface ProductTree {
+  readonly product: string;
+  readonly paths: StorePaths;
+  /** Whether there is such a product at all. */
+  readonly isThere: boolean;
+  /** By name: `slot_12`. */
+  readonly slots: TreeFolder;
+  /** Servers by address, by the name of their group: `group_1`. */
+  readonly groups: ReadonlyMap<string, TreeFolder>;
+  readonly proxies: TreeFolder;
+  /** Addresses. */
+  readonly fences: readonly string[];
+  readonly migrateTasks: TreeFolder;
+  /** Names only. */
+  readonly actions: readonly string[];
+  /** Names only, of the places for answers. */
+  readonly responses: readonly string[];
+  readonly locks: TreeFolder;
+}
+
+/** How many entries are read at once. */
+const READS_MAX = 64;
+
+/**
+ * Reads the tree.
+ *
+ * Others may change it meanwhile; what depends on each other is read in an order in which a change
+ * under way does not look like a mistake: a task is there before its slot migrates and until after,
+ * the place for answers is there before its action.
+ *
+ * @throws {CoordinatorError} When the coordinator cannot be asked.
+ */
+export async function loadTree(store: Store): Promise<ProductTree> {
+  const { paths, product } = store;
+  const isThere = await readIfThere(store, paths.root) !== undefined;
+  const groups = new Map<string, TreeFolder>();
+  for (const name of await childrenIfThere(store, paths.servers)) {
+    groups.set(name, await readFolder(store, `${paths.servers}/${name}`));
+  }
+  const tasksBefore = await readFolder(store, paths.migrateTasks);
+  const slots = await readFolder(store, paths.slots);
+  const tasksAfter = await readFolder(store, paths.migrateTasks);
+  // Fences first: a proxy that ends takes its fence away before itself.
+  const fences = await childrenIfThere(store, paths.fences);
+  const proxies = await readFolder(store, paths.proxies);
+  const actions = await childrenIfThere(store, paths.actions);
+  const responses = await childrenIfThere(store, paths.responses);
+  return {
+    product,
+    paths,
+    isThere,
+    slots,
+    groups,
+    proxies,
+    fences,
+    migrateTasks: new Map([...tasksBefore, ...tasksAfter]),
+    actions,
+    responses,
+    locks: await readFolder(store, paths.lock),
+  };
+}
+
+async function readFolder(store: Store, path: string): Promise<TreeFolder> {
+  const names = await childrenIfThere(store, path);
+  const folder = new Map<string, string>();
+  for (let i = 0; i < names.length; i += READS_MAX) {
+    const part = names.slice(i, i + READS_MAX);
+    const texts = await Promise.all(part.map((name) => readIfThere(store, `${path}/${name}`)));
+    for (const [k, text] of texts.entries()) {
+      // It may have been deleted between the listing and the reading.
+      if (text !== undefined) folder.set(part[k]!, text);
+    }
+  }
+  return folder;
+}

@@ -1,0 +1,92 @@
+/**
+ * A product of two groups or more, and the queue that moves its slots, for tests of migration.
+ *
+ * @module
+ */
+
+import { Secret } from "../../src/base/secret.ts";
+import { type MigrateOptions, MigrateQueue } from "../../src/dashboard/migrate_queue.ts";
+import { loadMigrateTasks } from "../../src/store/migrate_tasks.ts";
+import { loadSlot } from "../../src/store/slots.ts";
+import type { Store } from "../../src/store/store.ts";
+import { until } from "./deadline.ts";
+import { ScriptedControl, type ScriptedControlOptions } from "./scripted_control.ts";
+import { StoreFolder } from "./store.ts";
+
+/** Rests that a test has the patience for. */
+const RETRY = { firstMs: 50, maxMs: 200 };
+
+/** A queue at work on a store of its own; disposing ends both. */
+export class Migration implements AsyncDisposable {
+  readonly control: ScriptedControl;
+  readonly queue: MigrateQueue;
+  readonly folder: StoreFolder;
+
+  private constructor(folder: StoreFolder, control: ScriptedControl, queue: MigrateQueue) {
+    this.folder = folder;
+    this.control = control;
+    this.queue = queue;
+  }
+
+  /** Makes a store with one group for each server, slots spread evenly; the queue is not started. */
+  static async make(
+    servers: readonly { readonly addr: string }[],
+    options: Partial<MigrateOptions> & ScriptedControlOptions = {},
+  ): Promise<Migration> {
+    const folder = await StoreFolder.make();
+    const store = await folder.openFilled(servers.map(({ addr }) => addr).join(","));
+    const control = new ScriptedControl(store, options);
+    return new Migration(folder, control, newQueue(control, options));
+  }
+
+  /** As {@linkcode Migration.make}, with the queue started. */
+  static async start(
+    servers: readonly { readonly addr: string }[],
+    options: Partial<MigrateOptions> & ScriptedControlOptions = {},
+  ): Promise<Migration> {
+    const migration = await Migration.make(servers, options);
+    await migration.queue.start();
+    return migration;
+  }
+
+  get store(): Store {
+    return this.control.store;
+  }
+
+  /** Waits until no task is left, neither in the store nor in the queue. */
+  async done(ms?: number): Promise<void> {
+    try {
+      await until(
+        async () =>
+          this.queue.views().length === 0 && (await loadMigrateTasks(this.store)).length === 0,
+        ms,
+      );
+    } catch (error) {
+      const views = JSON.stringify(this.queue.views().slice(0, 3), null, 1);
+      throw new Error(`${(error as Error).message}\n${views}\n${this.control.events.join("\n")}`);
+    }
+  }
+
+  /** Where a slot is, in few words: `online 2`, `migrate 1>2`. */
+  async slot(slotId: number): Promise<string> {
+    const { group_id, state: { status, migrate_status: { from, to } } } = await loadSlot(
+      this.store,
+      slotId,
+    );
+    return from === -1 ? `${status} ${group_id}` : `${status} ${from}>${to} in ${group_id}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.queue.stop();
+    await this.folder[Symbol.asyncDispose]();
+  }
+}
+
+/** A queue with a test's patience. */
+export function newQueue(
+  control: ScriptedControl,
+  options: Partial<MigrateOptions> & ScriptedControlOptions = {},
+): MigrateQueue {
+  const password = new Secret("");
+  return new MigrateQueue(control, { user: "", retry: RETRY, ...options, password });
+}

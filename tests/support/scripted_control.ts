@@ -1,0 +1,96 @@
+/**
+ * A control plane of the tests' own: it writes what a change says, tells the proxies, waits for all of
+ * them, and opens connections to Redis.
+ *
+ * @module
+ */
+
+import { parseAddress } from "../../src/base/address.ts";
+import { Secret } from "../../src/base/secret.ts";
+import type { Change, Control } from "../../src/dashboard/control.ts";
+import { UnconfirmedError } from "../../src/dashboard/errors.ts";
+import type { ActionRecord } from "../../src/model/action.ts";
+import { encodeProxy } from "../../src/model/proxy.ts";
+import { RedisConnection } from "../../src/redis/connection.ts";
+import { createAction, loadAnswers } from "../../src/store/actions.ts";
+import { checkFences, loadFences } from "../../src/store/fences.ts";
+import { loadProxies } from "../../src/store/proxies.ts";
+import { deleteIfThere, saveEntry, type Store } from "../../src/store/store.ts";
+
+/** How often answers are looked for, in milliseconds. */
+const LOOK_MS = 2;
+
+/** How it deviates from the rule. */
+export interface ScriptedControlOptions {
+  /** Longest time that proxies may take to confirm, in milliseconds; by default 30 s. */
+  readonly confirmMs?: number;
+  readonly password?: string;
+}
+
+/** See the header. */
+export class ScriptedControl implements Control {
+  readonly store: Store;
+  /** What was told, one line each. */
+  readonly events: string[] = [];
+  /** The summaries of the changes made, in order. */
+  readonly changes: string[] = [];
+  /** Called before each change; throws to keep it from being made. */
+  beforeChange: (change: Change) => void | Promise<void> = () => {};
+  readonly #options: ScriptedControlOptions;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(store: Store, options: ScriptedControlOptions = {}) {
+    this.store = store;
+    this.#options = options;
+  }
+
+  change(change: Change): Promise<void> {
+    const done = this.#turn.then(() => this.#change(change));
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  async #change(change: Change): Promise<void> {
+    await this.beforeChange(change);
+    if (change.announcements.length > 0) {
+      checkFences(await loadFences(this.store), await loadProxies(this.store));
+    }
+    this.changes.push(change.summary);
+    await Promise.all(
+      change.writes.map(({ path, data }) =>
+        data === null ? deleteIfThere(this.store, path) : saveEntry(this.store, path, data)
+      ),
+    );
+    const silent = await Promise.all(change.announcements.map((each) => this.#announce(each)));
+    if (silent.flat().length > 0) throw new UnconfirmedError(`no answer from ${silent.flat()}`);
+  }
+
+  /** @returns The ids of the proxies that did not confirm. */
+  async #announce({ type, target, mustConfirm }: Change["announcements"][number]) {
+    const online = (await loadProxies(this.store)).filter(({ state }) => state === "online");
+    const name = await createAction(this.store, {
+      type,
+      desc: "",
+      target,
+      ts: `${Math.floor(Date.now() / 1000)}`,
+      receivers: online.length === 0 ? null : online.map(encodeProxy),
+    } as ActionRecord);
+    const endMs = performance.now() + (this.#options.confirmMs ?? 30_000);
+    for (;;) {
+      const answers = await loadAnswers(this.store, name);
+      const silent = online.filter(({ id }) => !answers.includes(id)).map(({ id }) => id);
+      if (silent.length === 0 || !mustConfirm) return [];
+      if (performance.now() > endMs) return silent;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+
+  redis(addr: string, replyMs = 5_000): Promise<RedisConnection> {
+    const password = new Secret(this.#options.password ?? "");
+    return RedisConnection.open(parseAddress(addr), { user: "", password, dialMs: 1_000, replyMs });
+  }
+
+  tell(level: "info" | "warning" | "error", text: string): void {
+    this.events.push(`${level}: ${text}`);
+  }
+}

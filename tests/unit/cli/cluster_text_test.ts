@@ -1,0 +1,82 @@
+/**
+ * How the cluster and its slots look to people.
+ *
+ * @module
+ */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { foldSlots, formatSlotRanges } from "../../../src/cli/config/slot_ranges.ts";
+import { formatBytes, formatCluster } from "../../../src/cli/config/status.ts";
+import { formatTable } from "../../../src/cli/config/table.ts";
+import { slotIn, type SlotRecord } from "../../../src/model/slot.ts";
+import { TASK, VIEW, VIEW_AT } from "../../support/cluster_view.ts";
+
+Deno.test("slots are told in ranges of one owner and status", () => {
+  const moving: SlotRecord = {
+    ...slotIn("p", 5, 2, "migrate"),
+    state: { status: "migrate", migrate_status: { from: 1, to: 2 }, last_op_ts: "0" },
+  };
+  const slots = [
+    ...[0, 1, 2, 3].map((id) => slotIn("p", id, 1, "online")),
+    slotIn("p", 4, 1, "pre_migrate"),
+    moving,
+    slotIn("p", 7, -1, "offline"),
+    slotIn("p", 8, -1, "offline"),
+  ];
+  assertEquals(
+    formatSlotRanges(foldSlots(slots.toReversed())),
+    `0-3  group 1   online
+4    group 1   pre_migrate
+5    group 2   migrate from group 1
+7-8  no group  offline`,
+  );
+});
+
+Deno.test("what is stored cannot speak to a terminal", () => {
+  assertEquals(formatTable([], [["\x1b[2Jred\n", "x"]]), "?[2Jred?  x");
+});
+
+Deno.test("formatBytes() takes the unit that fits", () => {
+  const sizes = [0, 1, 1023, 1024, 1.5 * 1024, 200 * 1024 ** 2, 3 * 1024 ** 5, 2 ** 60];
+  assertEquals(sizes.map(formatBytes), [
+    ...["0 B", "1 B", "1023 B", "1.0 KB", "1.5 KB", "200 MB", "3.0 PB", "1024 PB"],
+  ]);
+});
+
+Deno.test("config status shows what is under way, and what keeps it from going on", () => {
+  const status = `${"o".repeat(5)}m${"x".repeat(2)}${"o".repeat(1016)}`;
+  const text = formatCluster({
+    ...VIEW,
+    slots: { ...VIEW.slots, status, from: { 5: 1 } },
+    migrations: [TASK, { ...TASK, name: "0000000002", status: "pending", keys_left: null }],
+    dead_fences: ["proxy-2:19000"],
+    change: {
+      summary: "slot 5 → group 2, migrate",
+      since: VIEW_AT - 3_000,
+      waiting_for: [{ proxy_id: "proxy_1", reason: "a request hangs" }],
+    },
+    events: [{ at: VIEW_AT, level: "warning", text: "redis-3:6379 is down" }],
+  });
+  for (
+    const piece of [
+      "slots 5         group 1  migrate from group 1\n",
+      "slots 6-7       group 1  offline\n",
+      "2 migration tasks\n",
+      "nothing can be changed: no proxy is online at proxy-2:19000",
+      "under way for 3 s: slot 5 → group 2, migrate, waiting for proxy_1 (a request hangs)",
+      "2026-11-24T06:00:00.000Z  warning  redis-3:6379 is down",
+    ]
+  ) {
+    assertStringIncludes(text, piece);
+  }
+});
+
+Deno.test("config status of a product that has nothing yet is a short one", () => {
+  const text = formatCluster({
+    ...VIEW,
+    groups: [],
+    proxies: [],
+    slots: { group: [], status: "", from: {}, ops: [] },
+  });
+  assertEquals(text.split("\n\n").slice(1), ["no groups", "no proxies", "no slots"]);
+});

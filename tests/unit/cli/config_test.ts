@@ -1,0 +1,59 @@
+/**
+ * What config commands refuse before they ask anybody.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { callCli } from "../../support/cli_call.ts";
+import { RecordingDashboard } from "../../support/recording_dashboard.ts";
+
+const MISTAKES: readonly [words: string, complaint: string][] = [
+  ["slot info 1024", 'bad <slot_id>: "1024" is not a slot: a whole number, 0 to 1023'],
+  ["slot info -1", 'bad <slot_id>: "-1" is not a slot: a whole number, 0 to 1023'],
+  ["slot info 0x10", 'bad <slot_id>: "0x10" is not a slot: a whole number, 0 to 1023'],
+  ["slot set 5 0 online", 'bad <group_id>: "0" is not a group: a whole number, 1 to 999999999'],
+  ["slot set 5 1 migrate", 'bad <status>: "migrate" is not one of online, offline'],
+  ["slot range-set 9 8 1 online", "bad <slot_to>: 8 is below <slot_from> 9"],
+  ["slot migrate 9 8 1", "bad <slot_to>: 8 is below <slot_from> 9"],
+  ["slot migrate 0 8", "<group_id> is missing: number of a group, from 1"],
+  ["slot migrate 0 8 1 2", 'unexpected word "2"'],
+  ["slot migrate 0 8 1 --delay=-5", 'bad --delay: "-5" is not a delay in milliseconds'],
+  ["slot migrate 0 8 1 --delay -5", 'bad --delay: "-5" is not a delay in milliseconds'],
+  ["slot rebalance --by=keys", 'bad --by: "keys" is not one of slots, memory'],
+  ["slot rebalance --dry-run --wait", "--wait and --dry-run do not go together"],
+  ["slot cancel all", 'bad <task>: "all" is not the name of a task: digits only'],
+  ["server add 1 redis-1 master", 'bad <redis_addr>: address "redis-1" has no port'],
+  ["server add 1 redis-1:0 master", 'bad <redis_addr>: address "redis-1:0" has port 0'],
+  ["server add 1 redis-1:1 boss", 'bad <role>: "boss" is not one of master, slave'],
+  ["server add one redis-1:1 master", 'bad <group_id>: "one" is not a group'],
+  ["server import pool.txt", 'bad <file>: "pool.txt" is neither *.yml or *.yaml (twemproxy)'],
+  ["server import /nowhere.yml", "/nowhere.yml cannot be read: no such file"],
+  ["server import a.ini --pool=x", "--pool is for twemproxy configs"],
+  ["server import a.yml --slots", "--slots is for configs of another Codis"],
+  ["proxy online a/b", 'bad <proxy_name>: "a/b" is no proxy_id'],
+  ["action gc", "action gc needs one of -n <num>"],
+  ["action gc -n 1 -s 1", "action gc needs one of -n <num>"],
+  ["action gc -n many", 'bad -n: "many" is not a number of actions'],
+  ["slot", "config slot needs one of list, info"],
+  ["", "config needs one of status, server"],
+  ["slot inof 5", 'unknown command "config slot inof", did you mean "info"?'],
+  ["sever list", 'unknown command "config sever", did you mean "server"?'],
+  ["slot list --ouput=json", 'unknown flag "--ouput", did you mean "--output"?'],
+  ["--ouput=json slot list", 'unknown flag "--ouput", did you mean "--output"?'],
+  ["slot list --output=xml", 'bad --output: "xml" is not one of table, json'],
+  ["slot list --dashboard=here", 'bad --dashboard: address "here" has no port'],
+];
+
+for (const [words, complaint] of MISTAKES) {
+  Deno.test(`config ${words}: a mistake is answered in one line`, async () => {
+    await using dashboard = new RecordingDashboard();
+    const args = words.split(" ").filter((word) => word !== "");
+    const at = words.includes("--dashboard") ? [] : [`--dashboard=${dashboard.addr}`];
+    const { code, stdout, stderr } = await callCli("config", ...at, ...args);
+    assertEquals([code, stdout], [1, ""]);
+    assertEquals(stderr.split("\n").length, 2, stderr);
+    assertEquals(stderr.startsWith(`codis-proxy: ${complaint}`), true, stderr);
+    assertEquals(dashboard.requests, []);
+  });
+}

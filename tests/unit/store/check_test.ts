@@ -1,0 +1,290 @@
+/**
+ * Every mistake that can be in a tree, and what is said of it.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import type { EmbeddedCoordinator } from "../../../src/coordinator/embedded.ts";
+import { encodeMigrateTask } from "../../../src/model/migrate_task.ts";
+import { encodeProxy } from "../../../src/model/proxy.ts";
+import { encodeServer, type ServerType } from "../../../src/model/server.ts";
+import { encodeSlot, slotIn, type SlotRecord, type SlotStatus } from "../../../src/model/slot.ts";
+import { checkTree } from "../../../src/store/check.ts";
+import { storePaths } from "../../../src/store/paths.ts";
+import { loadTree } from "../../../src/store/product_tree.ts";
+import { RECORDED_PRODUCT } from "../../support/codis2_tree.ts";
+import { goodTree } from "../../support/good_tree.ts";
+import { RECORD as PROXY } from "../../support/proxy_record.ts";
+import { StoreFolder } from "../../support/store.ts";
+
+const PATHS = storePaths(RECORDED_PRODUCT);
+const GOOD = await goodTree();
+
+/** Entries as they are instead of the good ones; `null`: not there, with all below it. */
+type Edits = Readonly<Record<string, string | null>>;
+
+/** What is said of the good tree after some edits: `error slots/slot_5: problem`. */
+async function problemsAfter(edits: Edits): Promise<string[]> {
+  await using folder = await StoreFolder.make();
+  const store = await folder.open(RECORDED_PRODUCT);
+  const isGone = (path: string) =>
+    Object.entries(edits).some(([edited, data]) =>
+      path === edited || (data === null && path.startsWith(`${edited}/`))
+    );
+  const coordinator = store.coordinator as EmbeddedCoordinator;
+  const edited = Object.entries(edits).flatMap(([path, data]) =>
+    data === null ? [] : [{ path, data }]
+  );
+  const entries = [...GOOD.filter(({ path }) => !isGone(path)), ...edited];
+  if (entries.length > 0) await coordinator.createAll(entries);
+  const { problems } = checkTree(await loadTree(store));
+  assertEquals(problems.filter(({ fix }) => fix === ""), []);
+  return problems.map(({ path, severity, problem }) =>
+    `${severity} ${path.replace(`${PATHS.root}/`, "")}: ${problem}`
+  );
+}
+
+function slot(id: number, groupId: number, status: SlotStatus, from = -1, to = -1): string {
+  const record = slotIn(RECORDED_PRODUCT, id, groupId, status);
+  const state = { ...record.state, migrate_status: { from, to } };
+  return encodeSlot({ ...record, state });
+}
+
+function slotWith(id: number, fields: Partial<SlotRecord>): string {
+  return encodeSlot({ ...slotIn(RECORDED_PRODUCT, id, 1, "online"), ...fields });
+}
+
+function server(type: ServerType, groupId: number, addr: string): string {
+  return encodeServer({ type, group_id: groupId, addr });
+}
+
+function task(slotId: number, groupId: number): string {
+  return encodeMigrateTask({
+    slot_id: slotId,
+    new_group: groupId,
+    delay: 0,
+    create_at: "1795325388",
+    percent: 0,
+    status: "pending",
+  });
+}
+
+interface Row {
+  readonly name: string;
+  readonly edits: Edits;
+  readonly problems: readonly string[];
+}
+
+const ROWS: readonly Row[] = [
+  { name: "the good one", edits: {}, problems: [] },
+  {
+    name: "no slots at all",
+    edits: { [PATHS.slots]: null, [PATHS.migrateTasks]: null },
+    problems: [],
+  },
+  {
+    name: "slots that are missing",
+    edits: { [PATHS.slot(8)]: null, [PATHS.slot(9)]: null, [PATHS.slot(1023)]: null },
+    problems: [
+      "error slots/slot_8: slots 8-9: not stored, though others are",
+      "error slots/slot_1023: slot 1023: not stored, though others are",
+    ],
+  },
+  {
+    name: "a slot that is not JSON",
+    edits: { [PATHS.slot(3)]: "{" },
+    problems: ["error slots/slot_3: slot is not JSON: {"],
+  },
+  {
+    name: "a slot of an unknown status",
+    edits: { [PATHS.slot(3)]: slot(3, 1, "lost" as SlotStatus) },
+    problems: [
+      "error slots/slot_3: slot.state.status must be one of online, offline, migrate, " +
+      'pre_migrate, not "lost"',
+    ],
+  },
+  {
+    name: "something beside the slots",
+    edits: { [`${PATHS.slots}/slot_1024`]: slot(0, 1, "online"), [`${PATHS.slots}/slot_01`]: "" },
+    problems: [
+      'warning slots/slot_01: nobody reads "slot_01": names here are slot_<number>',
+      'warning slots/slot_1024: nobody reads "slot_1024": names here are slot_<number>',
+      "error slots/slot_01: slot is not JSON: ",
+    ],
+  },
+  {
+    name: "a slot with another number",
+    edits: { [PATHS.slot(3)]: slotWith(3, { id: 4 }) },
+    problems: ["error slots/slot_3: slot 3: id is 4, not the number in its name"],
+  },
+  {
+    name: "a slot of another product",
+    edits: { [PATHS.slot(3)]: slotWith(3, { product_name: "other" }) },
+    problems: ['error slots/slot_3: slot 3: product_name is "other", not "test20"'],
+  },
+  {
+    name: "slots that nobody owns, though they are online",
+    edits: { [PATHS.slot(3)]: slot(3, -1, "online"), [PATHS.slot(4)]: slot(4, -1, "online") },
+    problems: ["error slots/slot_3: slots 3-4: online, but owned by nobody"],
+  },
+  {
+    name: "a slot of a group that is not there",
+    edits: { [PATHS.slot(3)]: slot(3, 9, "online") },
+    problems: ["error slots/slot_3: slot 3: owned by group 9, which is not there"],
+  },
+  {
+    name: "a slot at rest that says where it migrates",
+    edits: { [PATHS.slot(3)]: slot(3, 1, "online", 1, 2) },
+    problems: [
+      "warning slots/slot_3: slot 3: online, but migrate_status is from 1 to 2, not -1 and -1",
+    ],
+  },
+  {
+    name: "a migration to another group than the owner",
+    edits: { [PATHS.slot(101)]: slot(101, 3, "migrate", 1, 2) },
+    problems: ["error slots/slot_101: slot 101: migrates to group 2, but is owned by group 3"],
+  },
+  {
+    name: "a migration from a group to itself",
+    edits: { [PATHS.slot(101)]: slot(101, 2, "migrate", 2, 2) },
+    problems: ["error slots/slot_101: slot 101: migrates from group 2 to itself"],
+  },
+  {
+    name: "a migration from a group that is not there",
+    edits: { [PATHS.slot(101)]: slot(101, 2, "migrate", 9, 2) },
+    problems: ["error slots/slot_101: slot 101: migrates from group 9, which is not there"],
+  },
+  {
+    name: "a migration with its task",
+    edits: { [PATHS.slot(101)]: slot(101, 2, "migrate", 1, 2) },
+    problems: [],
+  },
+  {
+    name: "migrations that no task will end",
+    edits: {
+      [PATHS.slot(5)]: slot(5, 2, "migrate", 1, 2),
+      [PATHS.slot(6)]: slot(6, 1, "pre_migrate"),
+      [PATHS.slot(101)]: slot(101, 3, "migrate", 1, 3),
+    },
+    problems: [
+      "warning slots/slot_5: slot 5: migrate, and no task will end it",
+      "warning slots/slot_6: slot 6: pre_migrate, and no task will end it",
+      "warning slots/slot_101: slot 101: migrate, and no task will end it",
+    ],
+  },
+  {
+    name: "slots that are offline among others",
+    edits: { [PATHS.slot(5)]: slot(5, -1, "offline"), [PATHS.slot(6)]: slot(6, 1, "offline") },
+    problems: [
+      "warning slots/slot_5: slots 5-6: offline, though others are not: " +
+      "no proxy can be set online",
+    ],
+  },
+  {
+    name: "a group without a master, which slots need",
+    edits: { [PATHS.server(1, "127.0.0.1:6401")]: server("slave", 1, "127.0.0.1:6401") },
+    problems: ["error servers/group_1: no master, though slots need it"],
+  },
+  {
+    name: "a group without a master, which nobody needs",
+    edits: { [PATHS.server(4, "127.0.0.1:7004")]: null },
+    problems: [],
+  },
+  {
+    name: "a group with two masters",
+    edits: { [PATHS.server(4, "a:1")]: server("master", 4, "a:1") },
+    problems: ["error servers/group_4: two masters: 127.0.0.1:7004, a:1"],
+  },
+  {
+    name: "a server that is not JSON",
+    edits: { [PATHS.server(4, "a:1")]: "?" },
+    problems: ["error servers/group_4/a:1: server is not JSON: ?"],
+  },
+  {
+    name: "a server that says of itself something else",
+    edits: { [PATHS.server(4, "a:1")]: server("slave", 3, "b:1") },
+    problems: [
+      'error servers/group_4/a:1: group_id is 3, not 4; addr is "b:1", not its name',
+    ],
+  },
+  {
+    name: "a server in two groups",
+    edits: { [PATHS.server(4, "127.0.0.1:7003")]: server("slave", 4, "127.0.0.1:7003") },
+    problems: ["error servers/group_4/127.0.0.1:7003: 127.0.0.1:7003 is in group 3 as well"],
+  },
+  {
+    name: "something beside the groups",
+    edits: { [`${PATHS.servers}/group_x`]: "" },
+    problems: ['warning servers/group_x: nobody reads "group_x": names here are group_<number>'],
+  },
+  {
+    name: "a proxy that is not JSON",
+    edits: { [PATHS.proxy("proxy_2")]: "[]" },
+    problems: ["error proxy/proxy_2: proxy must be an object, not []"],
+  },
+  {
+    name: "a proxy with another id",
+    edits: { [PATHS.proxy("proxy_2")]: encodeProxy({ ...PROXY, id: "proxy_3" }) },
+    problems: ['error proxy/proxy_2: id is "proxy_3", not its name'],
+  },
+  {
+    name: "a fence without its proxy",
+    edits: { [PATHS.fence("h:1")]: "" },
+    problems: ["warning fence/h:1: no proxy is online at h:1: nothing can be changed"],
+  },
+  {
+    name: "an action that cannot be answered",
+    edits: { [PATHS.response("0000002074")]: null, [PATHS.response("0000002076")]: null },
+    problems: [
+      "warning actions/0000002074: an action that cannot be answered: " +
+      "it has no response node (and 1 more)",
+    ],
+  },
+  {
+    name: "answers to an action that is gone, and to one that is about to come",
+    edits: { [PATHS.action("0000002072")]: null, [PATHS.response("0000002078")]: "" },
+    problems: ["warning ActionResponse/0000002072: a response node without its action"],
+  },
+  {
+    name: "a task for a slot and a group that are not there",
+    edits: { [PATHS.migrateTask("0000000003")]: task(1024, 9) },
+    problems: [
+      "error migrate_tasks/0000000003: a task for slot 1024 and group 9, which is not there",
+    ],
+  },
+  {
+    name: "two tasks for one slot",
+    edits: { [PATHS.migrateTask("0000000010")]: task(900, 2) },
+    problems: [
+      "warning migrate_tasks/0000000010: slot 900 has an earlier task, 0000000002",
+    ],
+  },
+  {
+    name: "a task that is not JSON",
+    edits: { [PATHS.migrateTask("0000000010")]: "" },
+    problems: ["error migrate_tasks/0000000010: migrate task is not JSON: "],
+  },
+  {
+    name: "locks, told and untold",
+    edits: {
+      [`${PATHS.lock}/lock-0000000001`]: '{"desc":"add group","hostname":"h","pid":7}',
+      [`${PATHS.lock}/lock-0000000002`]: "",
+    },
+    problems: [
+      "warning LOCK/lock-0000000001: held or waited for by process 7 on h: add group",
+      "warning LOCK/lock-0000000002: held or waited for by somebody who cannot be told",
+    ],
+  },
+  {
+    name: "nothing at all",
+    edits: { "/zk/codis": null },
+    problems: [`error ${PATHS.root}: nothing is stored for product test20`],
+  },
+];
+
+for (const { name, edits, problems } of ROWS) {
+  Deno.test(`checkTree(): ${name}`, async () => {
+    assertEquals(await problemsAfter(edits), problems);
+  });
+}
