@@ -121,9 +121,7 @@ async function middleOf(tab: Tab, slot: number): Promise<{ x: number; y: number 
 async function pointAt(tab: Tab, slot: number): Promise<void> {
   const { x, y } = await middleOf(tab, slot);
   await tab.page.mouse.move(x, y);
-  await tab.page.waitForFunction(
-    `document.querySelector(".told").innerText.startsWith("Slot ${slot} ")`,
-  );
+  await until(async () => (await tab.text(".told")).startsWith(`Slot ${slot} `));
 }
 
 async function showsSlots(place: Place): Promise<void> {
@@ -645,9 +643,7 @@ async function outlivesTheDashboard(place: Place): Promise<void> {
   server.isDown = true;
   await tab.page.getByText("No news from the dashboard").waitFor();
   assertEquals(await tab.text(".tiles"), shown);
-  await tab.page.waitForFunction(
-    "getComputedStyle(document.querySelector('main')).opacity < 0.6",
-  );
+  await until(() => tab.ask("getComputedStyle(document.querySelector('main')).opacity < 0.6"));
   server.isDown = false;
   server.refusal = { status: 503, body: { error: "stands by", leader: "10.1.0.7:18087" } };
   await tab.page.getByRole("link", { name: "Go to 10.1.0.7:18087" }).waitFor();
