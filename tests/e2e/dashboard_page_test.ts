@@ -52,18 +52,18 @@ function dialogButton(tab: Tab, name: string) {
 }
 
 async function paintsInTime(place: Place): Promise<void> {
+  const tab = await visit(place, "overview");
   const times: number[] = [];
-  while (times.length < TRIES && !times.some((time) => time < PAINT_MS)) {
-    await using tab = await place.browser.open(`${place.server.url}/admin`);
-    await tab.page.waitForSelector(".tile");
+  for (;;) {
     const [entry] = await tab.ask<{ startTime: number }[]>(
       `performance.getEntriesByName("first-contentful-paint").map((each) => each.toJSON())`,
     );
     times.push(entry!.startTime);
+    if (times.length === TRIES || times.some((time) => time < PAINT_MS)) break;
+    await tab.page.reload();
+    await tab.page.waitForSelector(".tile");
   }
   assert(Math.min(...times) < PAINT_MS, `first paint after ${times.join(", ")} ms`);
-
-  const tab = await visit(place, "overview");
   for (const view of VIEWS) {
     await tab.page.locator(`.tabs a[href="#${view}"]`).click();
     await tab.page.waitForSelector(`main .${view}`);
@@ -499,11 +499,10 @@ async function logsIn(place: Place): Promise<void> {
   await dialogButton(tab, "Add group").click();
   await tab.page.locator("dialog").waitFor({ state: "detached" });
   assertEquals(changesAsked(server).length, 1);
-  // It stays while the tab is loaded again, and another tab knows nothing of it.
+  // It stays while the tab is loaded again, and is kept nowhere else.
   await tab.page.reload();
   await button(tab, "Log out").waitFor();
-  await using other = await place.browser.open(`${server.url}/admin`);
-  await button(other, "Log in").waitFor();
+  assertEquals(await tab.ask("[sessionStorage.length, localStorage.length]"), [1, 0]);
   // A token that has become wrong is asked for again, and the change is made then.
   server.token = "another";
   await openDialog(tab, "Add group …");
