@@ -22,7 +22,10 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   return new TextDecoder().decode(stdout).split("\n").filter((word) => word !== "");
 }
 
-const SLOT_WORDS = ["list", "info", "init", "set", "range-set", "migrate", "rebalance", "cancel"];
+const SLOT_WORDS = [
+  ...["list", "info", "init", "set", "range-set", "migrate", "rebalance"],
+  ...["drain", "pause", "resume", "cancel"],
+];
 
 /** Words typed so far, and what is offered. bash splits at `=` and `:`, so words are split here. */
 const OFFERS: readonly [words: string[], offers: string[]][] = [
