@@ -18,7 +18,7 @@ const PAINT_MS = 1000;
 /** The browser's own bound on what a reader does not notice, in milliseconds. */
 const LONG_TASK_MS = 50;
 /** For how long frames are watched, in milliseconds. */
-const WATCH_MS = 1700;
+const WATCH_MS = 1300;
 /** A shared machine may be busy with something else once or twice. */
 const TRIES = 3;
 
@@ -68,7 +68,7 @@ async function paintsInTime(place: Place): Promise<void> {
     await tab.page.locator(`.tabs a[href="#${view}"]`).click();
     await tab.page.waitForSelector(`main .${view}`);
   }
-  await tab.page.waitForTimeout(1000);
+  await tab.page.waitForTimeout(300);
   assertEquals(tab.complaints, []);
   const strangers = await tab.ask<string[]>(
     `performance.getEntriesByType("resource").map(({ name }) => name)
@@ -611,7 +611,7 @@ async function staysSmooth(place: Place): Promise<void> {
   for (const view of ["overview", "slots", "groups"]) {
     await turnTo(tab, view);
     if (view === "slots") await button(tab, "By load").click();
-    await tab.page.waitForTimeout(500);
+    await tab.page.waitForTimeout(300);
     const heightBefore = await tab.ask("document.querySelector('main').offsetHeight");
     const worst: number[] = [];
     while (worst.length < TRIES && !worst.some((ms) => ms <= LONG_TASK_MS)) {
