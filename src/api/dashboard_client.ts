@@ -138,8 +138,13 @@ export class DashboardClient {
   }
 
   /** Adds a server to a group, which is made when it is not there. */
-  addServer(groupId: number, addr: string, type: ServerType): Promise<DoneAnswer> {
-    const body = { type, group_id: -1, addr };
+  addServer(
+    groupId: number,
+    addr: string,
+    type: ServerType,
+    force = false,
+  ): Promise<DoneAnswer> {
+    const body = { type, group_id: -1, addr, ...(force ? { force } : {}) };
     return this.#change("PUT", `/api/server_group/${groupId}/addServer`, body);
   }
 
@@ -152,6 +157,17 @@ export class DashboardClient {
   promoteServer(groupId: number, addr: string, force = false): Promise<DoneAnswer> {
     const body = { addr, group_id: groupId, ...(force ? { force } : {}) };
     return this.#change("POST", `/api/server_group/${groupId}/promote`, body);
+  }
+
+  /** Queues what empties a group, so that it can be removed. */
+  drainGroup(groupId: number, request: Pick<RebalanceRequest, "delay">): Promise<DoneAnswer> {
+    const body = Object.keys(request).length === 0 ? undefined : request;
+    return this.#change("POST", `/api/server_group/${groupId}/drain`, body);
+  }
+
+  /** What {@linkcode DashboardClient.drainGroup} would queue. */
+  planDrain(groupId: number): Promise<RebalancePlanAnswer> {
+    return this.#plan(`/api/server_group/${groupId}/drain`, {});
   }
 
   /** INFO of a server, and its `maxmemory`. */
@@ -228,9 +244,18 @@ export class DashboardClient {
 
   /** What {@linkcode DashboardClient.rebalance} would queue. */
   planRebalance(request: RebalanceRequest): Promise<RebalancePlanAnswer> {
+    return this.#plan("/api/rebalance", request);
+  }
+
+  /** Lets migrations rest, or go on. */
+  setMigrationsPaused(isPaused: boolean): Promise<DoneAnswer> {
+    return this.#change("POST", `/api/migrate/${isPaused ? "pause" : "resume"}`);
+  }
+
+  #plan(path: string, request: RebalanceRequest): Promise<RebalancePlanAnswer> {
     return this.#ask({
       method: "POST",
-      path: "/api/rebalance",
+      path,
       body: { dry_run: true, ...request },
       shape: ANSWER_SHAPES.rebalancePlan,
       timeoutMs: this.#changeMs,

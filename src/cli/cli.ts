@@ -16,6 +16,7 @@ import {
 } from "./command.ts";
 import { completionCommand } from "./completion.ts";
 import { configCommands } from "./config.ts";
+import { dashboardCommand } from "./dashboard.ts";
 import { demoCommand } from "./demo.ts";
 import { formatCommandHelp, formatGroupHelp, formatHelp, PROGRAM } from "./help.ts";
 import { proxyCommand } from "./proxy.ts";
@@ -25,7 +26,13 @@ const ROOT: CommandGroup = {
   name: PROGRAM,
   summary: "A proxy that shards Redis.",
   flags: [],
-  commands: [proxyCommand, demoCommand, configCommands, completionCommand(() => ROOT)],
+  commands: [
+    proxyCommand,
+    dashboardCommand,
+    configCommands,
+    demoCommand,
+    completionCommand(() => ROOT),
+  ],
 };
 
 /** The command that is meant when no word is given. */

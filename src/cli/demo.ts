@@ -11,6 +11,7 @@
 import { parseListenAddress } from "../base/address.ts";
 import { parseLogLevel, startLog, stopLog } from "../base/log.ts";
 import { parseConfig } from "../config/config.ts";
+import { attachedDashboard } from "./dashboard_service.ts";
 import { type RunningProxy, startProxy } from "../proxy/proxy.ts";
 import { type Command, type FlagValues, readFlag } from "./command.ts";
 import { DemoRedis } from "./demo_redis.ts";
@@ -56,7 +57,7 @@ async function runDemo(values: FlagValues): Promise<number> {
   );
   if (interrupted.isSeen()) return 0;
   const proxy = undo.adopt(
-    await startProxy({ config, listen, http }),
+    await startProxy({ config, listen, http, attach: attachedDashboard(config, http) }),
     (running) => running.stop("the demo ends"),
   );
   await Promise.race([proxy.serving, proxy.stopped, interrupted.seen]);
@@ -106,6 +107,7 @@ Try:
     redis-benchmark -p ${port} -q -P 16
     curl ${url}/healthz
     curl ${url}/metrics
+    open ${url}/admin in a browser: the dashboard
 
 Ctrl-C ends everything and leaves nothing behind.`;
 }

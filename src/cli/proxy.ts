@@ -10,6 +10,7 @@ import { parseLogLevel, roomLogger, startLog, stopLog } from "../base/log.ts";
 import { loadConfig } from "../config/config.ts";
 import { runProxy } from "../proxy/proxy.ts";
 import { type Command, type Flag, type FlagValues, readFlag } from "./command.ts";
+import { attachedDashboard } from "./dashboard_service.ts";
 
 /** Where the proxy listens, for every command that starts one. */
 export function addressFlags(addr: string, httpAddr: string): readonly Flag[] {
@@ -56,7 +57,7 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
   });
   try {
     for (const warning of warnings) roomLogger("config").warn("{warning}", { warning });
-    return await runProxy({ config, listen, http });
+    return await runProxy({ config, listen, http, attach: attachedDashboard(config, http) });
   } finally {
     stopLog();
   }

@@ -333,6 +333,25 @@ export const CONFIG_KEYS = [
       "Whether FLUSHALL, FLUSHDB, SCRIPT FLUSH, FUNCTION FLUSH and FUNCTION DELETE are allowed.",
   },
   {
+    key: "failover",
+    field: "failover",
+    kind: "word",
+    words: ["off", "auto"],
+    default: "off",
+    help:
+      "Whether the dashboard promotes a replica when a master is down, as most proxies see it too.",
+  },
+  {
+    key: "failover_after",
+    field: "failoverAfterMs",
+    kind: "duration",
+    unit: "s",
+    default: "10",
+    min: 1,
+    max: 3600,
+    help: "Time that a master must be down before a replica is promoted in its place.",
+  },
+  {
     key: "zk_session_timeout",
     field: "zkSessionTimeoutMs",
     kind: "duration",

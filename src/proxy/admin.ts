@@ -11,6 +11,7 @@ import type { ProxyRecord } from "../model/proxy.ts";
 import type { Router } from "../router/router.ts";
 import { type Build, debugVars } from "./debug_vars.ts";
 import { METRICS_CONTENT_TYPE, metricsText } from "./metrics.ts";
+import { proxyStats } from "./proxy_stats.ts";
 
 const log = roomLogger("admin");
 
@@ -26,6 +27,8 @@ export interface AdminSubject {
   staleSeconds(): number;
   /** Whether clients are being accepted. */
   isServing(): boolean;
+  /** Answers what none of the routes here does; `/` too, when it is given. */
+  others(): ((request: Request, remote: string) => Promise<Response>) | undefined;
 }
 
 type Handler = (subject: AdminSubject, url: URL) => Response | Promise<Response>;
@@ -35,6 +38,11 @@ const ROUTES: Readonly<Record<string, { methods: readonly string[]; handle: Hand
   "/": { methods: ["GET"], handle: index },
   "/healthz": { methods: ["GET", "HEAD"], handle: healthz },
   "/slots": { methods: ["GET"], handle: slots },
+  "/stats": {
+    methods: ["GET"],
+    handle: ({ router, build, staleSeconds }) =>
+      json(proxyStats(router, build.version, staleSeconds())),
+  },
   "/metrics": { methods: ["GET"], handle: metrics },
   "/debug/vars": {
     methods: ["GET"],
@@ -63,7 +71,7 @@ export function serveAdmin(
         log.error("request failed: {error}", { error });
         return text(`${causeOf(error)}\n`, 500);
       },
-    }, (request) => answer(subject, request));
+    }, (request, { remoteAddr }) => answer(subject, request, remoteAddr.hostname));
   } catch (error) {
     throw new Error(`cannot serve http on ${hostname}:${port}: ${causeOf(error)}`, {
       cause: error,
@@ -71,9 +79,17 @@ export function serveAdmin(
   }
 }
 
-function answer(subject: AdminSubject, request: Request): Response | Promise<Response> {
+function answer(
+  subject: AdminSubject,
+  request: Request,
+  remote: string,
+): Response | Promise<Response> {
   const url = new URL(request.url);
-  const route = Object.hasOwn(ROUTES, url.pathname) ? ROUTES[url.pathname] : undefined;
+  const others = subject.others();
+  const isOwn = Object.hasOwn(ROUTES, url.pathname) &&
+    (url.pathname !== "/" || others === undefined);
+  if (!isOwn && others !== undefined) return others(request, remote);
+  const route = isOwn ? ROUTES[url.pathname] : undefined;
   if (route === undefined) return text(`no such path; try ${Object.keys(ROUTES).join(" ")}\n`, 404);
   if (!route.methods.includes(request.method)) {
     const allow = route.methods.join(", ");

@@ -29,7 +29,7 @@ import { goOnline } from "./go_online.ts";
 import { Listener } from "./listener.ts";
 import { Membership } from "./membership.ts";
 import { newProxyRecord } from "./proxy_record.ts";
-import type { ProxyStart } from "./proxy_start.ts";
+import type { AttachedService, ProxyStart } from "./proxy_start.ts";
 import { routerOptions } from "./router_options.ts";
 import { COMPILED, VERSION } from "./version.ts";
 
@@ -71,6 +71,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
   const router = new Router(routerOptions(config, VERSION), routerEvents());
   const listener = new Listener(socket, router);
   let coordinator: Coordinator | undefined;
+  let attached: AttachedService | undefined;
   let admin: Deno.HttpServer<Deno.NetAddr> | undefined;
   try {
     const build: Build = { version: VERSION, compile: COMPILED };
@@ -87,6 +88,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
         staleSeconds: () =>
           ((membership as Membership | undefined)?.registration.staleMs ?? 0) / 1000,
         isServing: () => isServing,
+        others: () => attached?.answer.bind(attached),
       },
       start.http.hostname || "0.0.0.0",
       start.http.port,
@@ -102,6 +104,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
     coordinator = await openCoordinator(config);
     const store = storeOf(coordinator, config.product);
     await fillEmptyStore(store, config.servers);
+    attached = start.attach?.({ store, port: admin.addr.port });
 
     const serving = Promise.withResolvers<void>();
     const stopped = Promise.withResolvers<void>();
@@ -137,6 +140,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
       await router.drainSessions(DRAIN_MS);
       clearInterval(keepAlive);
       clock.onPause = () => {};
+      await attached?.stop();
       await membership!.stop();
       await coordinator!.close();
       router.close();
@@ -157,6 +161,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
   } catch (error) {
     listener.stop();
     router.close();
+    await attached?.stop();
     await coordinator?.close();
     await admin?.shutdown();
     throw error;

@@ -6,6 +6,7 @@
 
 import type { Address } from "../base/address.ts";
 import type { Config } from "../config/config.ts";
+import type { Store } from "../store/store.ts";
 
 /** The configuration and the addresses of the command line. */
 export interface ProxyStart {
@@ -14,4 +15,21 @@ export interface ProxyStart {
   readonly listen: Address;
   /** Where the HTTP endpoint listens; as `listen`. */
   readonly http: Address;
+  /** Makes the dashboard that the process serves on its HTTP address, where it is a whole system. */
+  readonly attach?: ((place: AttachedPlace) => AttachedService) | undefined;
+}
+
+/** Where a service is attached. */
+export interface AttachedPlace {
+  readonly store: Store;
+  /** The port of the HTTP endpoint. */
+  readonly port: number;
+}
+
+/** A service that answers on the proxy's HTTP address what the proxy itself does not. */
+export interface AttachedService {
+  /** `remote` is the address that the request came from, without port. */
+  answer(request: Request, remote: string): Promise<Response>;
+  /** Ends it, before the proxy's coordinator is closed. */
+  stop(): Promise<void>;
 }

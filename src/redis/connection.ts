@@ -57,6 +57,7 @@ export class RedisConnection implements Disposable {
   /** The pieces of a reply that is not whole yet. */
   #pieces: Uint8Array[] = [];
   #failure: RedisUnreachableError | undefined;
+  #failedMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> = Promise.resolve();
 
@@ -92,6 +93,11 @@ export class RedisConnection implements Disposable {
       redis.close();
       throw error;
     }
+  }
+
+  /** When it was lost or closed, in monotonic milliseconds; 0 while it is open. */
+  get failedMs(): number {
+    return this.#failedMs;
   }
 
   /** Whether commands can still be sent. */
@@ -210,6 +216,7 @@ export class RedisConnection implements Disposable {
   #fail(cause: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = unreachable(this.address, cause);
+    this.#failedMs = performance.now();
     clearTimeout(this.#timer);
     hangUp(this.#connection);
     for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);

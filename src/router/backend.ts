@@ -97,6 +97,11 @@ export class Backend implements SourceOwner, BatchOwner {
     return this.#state;
   }
 
+  /** Whether it was lost, or could not be opened, since it was last ready. */
+  get hasFailed(): boolean {
+    return this.#lastCause !== "";
+  }
+
   /** Bytes appended and not yet taken by the kernel. */
   get queuedBytes(): number {
     return this.#batch.queuedBytes;

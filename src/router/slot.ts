@@ -37,6 +37,8 @@ export class Slot {
   groupId = -1;
   migrateFromGroupId = -1;
   inFlight = 0;
+  /** Requests sent to the owner so far. */
+  requests = 0;
 
   readonly #waitMs: number;
   #waitingHead: Request | null = null;
@@ -84,6 +86,7 @@ export class Slot {
   /** Sends a request to the owner, whatever the state. Copies `bytes[start, end)`. */
   sendToOwner(request: Request, bytes: Uint8Array, start: number, end: number): void {
     request.slot = this;
+    this.requests++;
     this.inFlight++;
     this.server!.backend(request.database, request.protocol).push(request, bytes, start, end);
   }
@@ -105,6 +108,7 @@ export class Slot {
 
   /** Counts a request that is sent by other ways than {@linkcode send}. */
   enter(): void {
+    this.requests++;
     this.inFlight++;
   }
 

@@ -19,6 +19,7 @@ import {
   findDeadFences,
   findLocks,
   findMisplacedProxies,
+  findUnfinishedChange,
   findUnpairedActions,
 } from "./check_processes.ts";
 import {
@@ -51,6 +52,7 @@ const RULES: readonly ((product: DecodedTree) => readonly Problem[])[] = [
   findDeadFences,
   findUnpairedActions,
   findLocks,
+  findUnfinishedChange,
 ];
 
 /** What was found; `GET /api/check` answers the same. */

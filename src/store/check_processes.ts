@@ -50,6 +50,13 @@ export function findUnpairedActions({ tree }: DecodedTree): Problem[] {
   ];
 }
 
+/** A change is under way for moments; one that stays was begun by a dashboard that died. */
+export function findUnfinishedChange({ tree }: DecodedTree): Problem[] {
+  if (tree.unfinished === undefined) return [];
+  const fix = "if none runs, start codis-proxy dashboard: it finishes or undoes it";
+  return [warningAt(tree.paths.unfinished, "a dashboard is at work on a change", fix)];
+}
+
 /** A lock is held for moments; one that stays was left by a crash. */
 export function findLocks({ tree }: DecodedTree): Problem[] {
   return [...tree.locks].map(([name, json]) =>

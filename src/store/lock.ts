@@ -9,8 +9,12 @@ import { LockTimeoutError } from "../coordinator/errors.ts";
 import { encodeLockOwner } from "../model/lock_owner.ts";
 import { childrenIfThere, type Store, StoreError } from "./store.ts";
 
+/** How long the lock is waited for, in milliseconds; Codis 2.0 does not wait at all. */
+const WAIT_MS = 3_000;
+
 /**
- * Does something under the lock. Does not wait for it, as Codis 2.0: who comes second is told so.
+ * Does something under the lock. Whoever does not get it within a few seconds is told so, as by Codis
+ * 2.0: who has it may have died with it.
  *
  * @param desc What for, for whoever wonders who has the lock.
  * @throws {StoreError} When somebody else has it.
@@ -34,7 +38,7 @@ export async function removeLocks(store: Store): Promise<void> {
 async function takeLock(store: Store, desc: string): Promise<HeldLock> {
   const data = encodeLockOwner({ desc, hostname: Deno.hostname(), pid: Deno.pid });
   try {
-    return await store.coordinator.lock(store.paths.lock, { data, waitMs: 0 });
+    return await store.coordinator.lock(store.paths.lock, { data, waitMs: WAIT_MS });
   } catch (error) {
     if (!(error instanceof LockTimeoutError)) throw error;
     // Codis 2.0 text, byte for byte.

@@ -14,6 +14,10 @@ export function storePaths(product: string) {
     root,
     /** Who the one dashboard is. */
     dashboard: `${root}/dashboard`,
+    /** Not in Codis 2.0: written by every dashboard that takes over, so that its version tells them apart. */
+    dashboardEpoch: `${root}/dashboard_epoch`,
+    /** Not in Codis 2.0: the change that is being carried out, for whoever has to finish it. */
+    unfinished: `${root}/unfinished_change`,
 
     slots: `${root}/slots`,
     slot: (slotId: number) => `${root}/slots/slot_${slotId}`,

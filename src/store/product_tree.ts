@@ -29,6 +29,8 @@ export interface ProductTree {
   /** Names only, of the places for answers. */
   readonly responses: readonly string[];
   readonly locks: TreeFolder;
+  /** What a dashboard has begun to change and not finished; undefined: nothing. */
+  readonly unfinished: string | undefined;
 }
 
 /** How many entries are read at once. */
@@ -70,6 +72,7 @@ export async function loadTree(store: Store): Promise<ProductTree> {
     actions,
     responses,
     locks: await readFolder(store, paths.lock),
+    unfinished: await readIfThere(store, paths.unfinished),
   };
 }
 

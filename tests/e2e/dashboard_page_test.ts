@@ -8,7 +8,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { ClusterView } from "../../src/api/cluster_view.ts";
 import { bytes, millis, short, whole } from "../../src/dashboard/page/format.js";
-import { type Look, type Tab, TestBrowser } from "../support/browser.ts";
+import { type Tab, TestBrowser } from "../support/browser.ts";
 import { until } from "../support/deadline.ts";
 import { type AskedFor, PageServer } from "../support/page_server.ts";
 
@@ -18,7 +18,7 @@ const PAINT_MS = 1000;
 /** The browser's own bound on what a reader does not notice, in milliseconds. */
 const LONG_TASK_MS = 50;
 /** For how long frames are watched, in milliseconds. */
-const WATCH_MS = 2200;
+const WATCH_MS = 1300;
 /** A shared machine may be busy with something else once or twice. */
 const TRIES = 3;
 
@@ -37,47 +37,44 @@ async function visit({ tab, server }: Place, view: string): Promise<Tab> {
   return tab;
 }
 
-/** Opens a view in a tab of its own. */
-async function open({ browser, server }: Place, view: string, look?: Look): Promise<Tab> {
-  const tab = await browser.open(`${server.url}/admin#${view}`, look);
-  await tab.page.waitForSelector("main h1", { state: "attached" });
-  return tab;
-}
-
 async function turnTo(tab: Tab, view: string): Promise<void> {
   await tab.ask(`location.hash = "#${view}"`);
   await tab.page.waitForSelector(`main .${view}`);
 }
 
-function button(tab: Tab, name: string) {
-  return tab.page.getByRole("button", { name, exact: true }).first();
+/** A button by what stands on it; by role it takes far longer where there are hundreds. */
+function button(tab: Tab, name: string, inside = "body") {
+  return tab.page.locator(`${inside} button:text-is("${name}")`).first();
 }
 
 function dialogButton(tab: Tab, name: string) {
-  return tab.page.locator("dialog").last().getByRole("button", { name, exact: true });
+  return tab.page.locator("dialog").last().locator(`button:text-is("${name}")`);
 }
 
 async function paintsInTime(place: Place): Promise<void> {
+  const tab = await visit(place, "overview");
   const times: number[] = [];
-  while (times.length < TRIES && !times.some((time) => time < PAINT_MS)) {
-    await using tab = await open(place, "overview");
+  for (;;) {
     const [entry] = await tab.ask<{ startTime: number }[]>(
-      `performance.getEntriesByName("first-contentful-paint").map((e) => e.toJSON())`,
+      `performance.getEntriesByName("first-contentful-paint").map((each) => each.toJSON())`,
     );
     times.push(entry!.startTime);
-    for (const view of VIEWS) {
-      await tab.page.locator(`.tabs a[href="#${view}"]`).click();
-      await tab.page.waitForSelector(`main .${view}`);
-    }
-    await tab.page.waitForTimeout(1000);
-    assertEquals(tab.complaints, []);
-    const strangers = await tab.ask<string[]>(
-      `performance.getEntriesByType("resource").map((e) => e.name)
-        .filter((name) => !name.startsWith(location.origin))`,
-    );
-    assertEquals(strangers, []);
+    if (times.length === TRIES || times.some((time) => time < PAINT_MS)) break;
+    await tab.page.reload();
+    await tab.page.waitForSelector(".tile");
   }
   assert(Math.min(...times) < PAINT_MS, `first paint after ${times.join(", ")} ms`);
+  for (const view of VIEWS) {
+    await tab.page.locator(`.tabs a[href="#${view}"]`).click();
+    await tab.page.waitForSelector(`main .${view}`);
+  }
+  await tab.page.waitForTimeout(300);
+  assertEquals(tab.complaints, []);
+  const strangers = await tab.ask<string[]>(
+    `performance.getEntriesByType("resource").map(({ name }) => name)
+      .filter((name) => !name.startsWith(location.origin))`,
+  );
+  assertEquals(strangers, []);
 }
 
 async function showsOverview(place: Place): Promise<void> {
@@ -124,9 +121,7 @@ async function middleOf(tab: Tab, slot: number): Promise<{ x: number; y: number 
 async function pointAt(tab: Tab, slot: number): Promise<void> {
   const { x, y } = await middleOf(tab, slot);
   await tab.page.mouse.move(x, y);
-  await tab.page.waitForFunction(
-    `document.querySelector(".told").innerText.startsWith("Slot ${slot} ")`,
-  );
+  await until(async () => (await tab.text(".told")).startsWith(`Slot ${slot} `));
 }
 
 async function showsSlots(place: Place): Promise<void> {
@@ -380,9 +375,8 @@ const CASES: readonly Case[] = [
 async function openDialog(tab: Tab, opens: string): Promise<void> {
   const inTable = opens.startsWith("tbody ");
   const name = opens.replace("tbody ", "");
-  const place = tab.page.locator(inTable ? "main tbody" : "main");
   // By key: a click with the pointer waits for things to lie still, which takes its time.
-  await place.getByRole("button", { name, exact: true }).first().press("Enter");
+  await button(tab, name, inTable ? "main tbody" : "main").press("Enter");
   await tab.page.waitForSelector("dialog[open]");
 }
 
@@ -505,11 +499,10 @@ async function logsIn(place: Place): Promise<void> {
   await dialogButton(tab, "Add group").click();
   await tab.page.locator("dialog").waitFor({ state: "detached" });
   assertEquals(changesAsked(server).length, 1);
-  // It stays while the tab is loaded again, and another tab knows nothing of it.
+  // It stays while the tab is loaded again, and is kept nowhere else.
   await tab.page.reload();
   await button(tab, "Log out").waitFor();
-  await using other = await open(place, "groups");
-  await button(other, "Log in").waitFor();
+  assertEquals(await tab.ask("[sessionStorage.length, localStorage.length]"), [1, 0]);
   // A token that has become wrong is asked for again, and the change is made then.
   server.token = "another";
   await openDialog(tab, "Add group …");
@@ -596,8 +589,9 @@ async function takesDataAsText(place: Place): Promise<void> {
 }
 
 async function fitsEverywhere(place: Place): Promise<void> {
-  for (const [width, theme] of [[1280, "light"], [375, "dark"]] as const) {
-    await using tab = await open(place, "overview", { width, height: 740, theme });
+  const tab = await visit(place, "overview");
+  for (const width of [375, 1280]) {
+    await tab.page.setViewportSize({ width, height: 800 });
     for (const view of VIEWS) {
       await turnTo(tab, view);
       const [needed, given] = await tab.ask<[number, number]>(
@@ -608,6 +602,7 @@ async function fitsEverywhere(place: Place): Promise<void> {
     await openDialog(tab, "Remove locks …");
     const box = (await tab.page.locator("dialog").boundingBox())!;
     assert(box.x >= 0 && box.x + box.width <= width);
+    await tab.page.keyboard.press("Escape");
   }
 }
 
@@ -616,7 +611,7 @@ async function staysSmooth(place: Place): Promise<void> {
   for (const view of ["overview", "slots", "groups"]) {
     await turnTo(tab, view);
     if (view === "slots") await button(tab, "By load").click();
-    await tab.page.waitForTimeout(500);
+    await tab.page.waitForTimeout(300);
     const heightBefore = await tab.ask("document.querySelector('main').offsetHeight");
     const worst: number[] = [];
     while (worst.length < TRIES && !worst.some((ms) => ms <= LONG_TASK_MS)) {
@@ -647,9 +642,7 @@ async function outlivesTheDashboard(place: Place): Promise<void> {
   server.isDown = true;
   await tab.page.getByText("No news from the dashboard").waitFor();
   assertEquals(await tab.text(".tiles"), shown);
-  await tab.page.waitForFunction(
-    "getComputedStyle(document.querySelector('main')).opacity < 0.6",
-  );
+  await until(() => tab.ask("getComputedStyle(document.querySelector('main')).opacity < 0.6"));
   server.isDown = false;
   server.refusal = { status: 503, body: { error: "stands by", leader: "10.1.0.7:18087" } };
   await tab.page.getByRole("link", { name: "Go to 10.1.0.7:18087" }).waitFor();
@@ -657,25 +650,29 @@ async function outlivesTheDashboard(place: Place): Promise<void> {
   await tab.page.waitForSelector("main:not(.stale)");
   // Nothing at all is known yet: it says so instead of being empty.
   server.isDown = true;
-  await using other = await place.browser.open(`${server.url}/admin`);
-  await other.page.getByText("No news from the dashboard").waitFor();
+  await tab.page.reload();
+  await tab.page.getByText("No news from the dashboard").waitFor();
+  assertEquals(await tab.text("main"), "");
 }
 
 async function hasTwoThemes(place: Place): Promise<void> {
-  const lightness = (tab: Tab) =>
-    tab.ask<number>(`getComputedStyle(document.body).backgroundColor.match(/\\d+/g)
-      .reduce((sum, part) => sum + Number(part), 0)`);
-  await using dark = await open(place, "overview", { theme: "dark" });
-  assert(await lightness(dark) < 200);
-  await button(dark, "Show it light").click();
-  assert(await lightness(dark) > 600);
-  await dark.page.reload();
-  await button(dark, "Show it dark").waitFor();
-  assert(await lightness(dark) > 600);
-  await using light = await open(place, "overview", { theme: "light" });
-  assert(await lightness(light) > 600);
-  await light.page.emulateMedia({ colorScheme: "dark" });
-  await until(async () => await lightness(light) < 200);
+  const tab = await visit(place, "overview");
+  const becomes = async (theme: "dark" | "light") => {
+    await until(async () => {
+      const colour = await tab.ask<string>("getComputedStyle(document.body).backgroundColor");
+      const sum = [...colour.matchAll(/\d+/g)].reduce((total, [part]) => total + Number(part), 0);
+      return theme === "dark" ? sum < 200 : sum > 600;
+    });
+  };
+  await becomes("light");
+  await tab.page.emulateMedia({ colorScheme: "dark" });
+  await becomes("dark");
+  await tab.page.getByRole("button", { name: "Show it light" }).click();
+  await becomes("light");
+  await tab.page.reload();
+  await tab.page.getByRole("button", { name: "Show it dark" }).waitFor();
+  await becomes("light");
+  await tab.page.emulateMedia({ colorScheme: "light" });
 }
 
 async function showsWhatStopsEverything(place: Place): Promise<void> {

@@ -22,11 +22,14 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   return new TextDecoder().decode(stdout).split("\n").filter((word) => word !== "");
 }
 
-const SLOT_WORDS = ["list", "info", "init", "set", "range-set", "migrate", "rebalance", "cancel"];
+const SLOT_WORDS = [
+  ...["list", "info", "init", "set", "range-set", "migrate", "rebalance"],
+  ...["drain", "pause", "resume", "cancel"],
+];
 
 /** Words typed so far, and what is offered. bash splits at `=` and `:`, so words are split here. */
 const OFFERS: readonly [words: string[], offers: string[]][] = [
-  [[""], ["proxy", "demo", "config", "completion"]],
+  [[""], ["proxy", "dashboard", "config", "demo", "completion"]],
   [["con"], ["config"]],
   [["config", ""], ["status", "server", "slot", "proxy", "action", "check"]],
   [["config", "slot", ""], SLOT_WORDS],

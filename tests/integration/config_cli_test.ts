@@ -125,6 +125,29 @@ const ROWS: readonly Row[] = [
     table: "redis-5:6379 added to group 3\n",
   },
   {
+    words: "server add 3 redis-5:6379 slave --force",
+    asks: [
+      "PUT /api/server_group/3/addServer " +
+      '{"type":"slave","group_id":-1,"addr":"redis-5:6379","force":true}',
+    ],
+    table: "redis-5:6379 added to group 3\n",
+  },
+  {
+    words: "slot drain 3 --delay=5",
+    asks: ['POST /api/server_group/3/drain {"delay":5}'],
+    table: "queued; `codis-proxy config status` shows how far it is\n",
+  },
+  {
+    words: "slot pause",
+    asks: ["POST /api/migrate/pause"],
+    table: "paused until `slot resume`, or until another dashboard leads\n",
+  },
+  {
+    words: "slot resume",
+    asks: ["POST /api/migrate/resume"],
+    table: "going on\n",
+  },
+  {
     words: "server remove 1 [::1]:6380",
     asks: ['PUT /api/server_group/1/removeServer {"addr":"[::1]:6380"}'],
     table: "[::1]:6380 removed from group 1\n",

@@ -26,16 +26,6 @@ const PATIENCE_MS = 10_000;
 Deno.env.set("__IS_WSL_TEST__", "1");
 const { chromium } = await import("playwright-core");
 
-/** How a page is looked at. */
-export interface Look {
-  /** In pixels. @default 1280 */
-  readonly width?: number;
-  /** In pixels. @default 800 */
-  readonly height?: number;
-  /** @default "light" */
-  readonly theme?: "light" | "dark";
-}
-
 /** A tab with a memory of its own, and what it complained about. */
 export class Tab implements AsyncDisposable {
   readonly page: Page;
@@ -83,13 +73,10 @@ export class TestBrowser implements AsyncDisposable {
   }
 
   /** Opens a tab that knows of no other. */
-  async open(
-    url: string,
-    { width = 1280, height = 800, theme = "light" }: Look = {},
-  ): Promise<Tab> {
+  async open(url: string): Promise<Tab> {
     const context = await this.#browser.newContext({
-      viewport: { width, height },
-      colorScheme: theme,
+      viewport: { width: 1280, height: 800 },
+      colorScheme: "light",
       timezoneId: "UTC",
     });
     const tab = new Tab(context, await context.newPage());

@@ -42,7 +42,9 @@ export function startProgram(
   env: Readonly<Record<string, string>> = {},
   cwd?: string,
 ): Child {
-  const binary = Deno.env.get("CODIS_PROXY_BIN");
+  // A test may run it in a folder of its own: the name counts from where the tests were started.
+  const named = Deno.env.get("CODIS_PROXY_BIN");
+  const binary = named?.startsWith("/") === false ? `${Deno.cwd()}/${named}` : named;
   const options = { env: { NO_COLOR: "1", ...env }, ...(cwd === undefined ? {} : { cwd }) };
   if (binary !== undefined) return new Child(binary, { args: [...args], ...options });
   const words = ["run", ...PROGRAM_FLAGS, "--config", `${root}deno.json`, `${root}main.ts`];

@@ -16,6 +16,13 @@ const ROLE = wordArgument(
   "master or slave; the first server of a group becomes its master",
 );
 
+const ADD_ANYWAY: Flag = {
+  name: "force",
+  value: "",
+  default: "",
+  help: "a slave that has keys of its own, which it loses; a master that does not answer",
+};
+
 const FORCE: Flag = {
   name: "force",
   value: "",
@@ -44,10 +51,12 @@ const ROWS: readonly ConfigRow[] = [
     summary: "Add a Redis server to a group, which is made when it is not there.",
     details: "A slave is told to follow the group's master; adding it again repeats that.",
     arguments: [GROUP_ID, REDIS_ADDR, ROLE],
+    flags: [ADD_ANYWAY],
     run: async (values, session) => {
       const [groupId, addr] = [readValue(values, GROUP_ID), readValue(values, REDIS_ADDR)];
       const role = readValue(values, ROLE);
-      const json = await (await session.client()).addServer(groupId, addr, role);
+      const client = await session.client();
+      const json = await client.addServer(groupId, addr, role, isGiven(values, ADD_ANYWAY));
       return { json, text: `${addr} added to group ${groupId}` };
     },
   },

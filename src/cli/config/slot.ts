@@ -145,6 +145,29 @@ const ROWS: readonly ConfigRow[] = [
     run: rebalance,
   },
   {
+    name: "drain",
+    summary: "Move all slots of a group to the others, so that it can be removed.",
+    arguments: [GROUP_ID],
+    flags: [DRY_RUN, DELAY, WAIT],
+    run: drain,
+  },
+  {
+    name: "pause",
+    summary: "Let migrations rest: slots on their way stay so, and clients are served.",
+    run: async (_values, session) => {
+      const json = await (await session.client()).setMigrationsPaused(true);
+      return { json, text: "paused until `slot resume`, or until another dashboard leads" };
+    },
+  },
+  {
+    name: "resume",
+    summary: "Let migrations go on.",
+    run: async (_values, session) => {
+      const json = await (await session.client()).setMigrationsPaused(false);
+      return { json, text: "going on" };
+    },
+  },
+  {
     name: "cancel",
     summary: "Cancel a migration task, or all: what waits goes, what runs is moved back.",
     arguments: [TASK],
@@ -180,6 +203,8 @@ async function setSlots(
   return { json, text: `${slotsText(from, to)} set: group ${groupId}, ${status}` };
 }
 
+const QUEUED = "queued; `codis-proxy config status` shows how far it is";
+
 async function migrate(values: FlagValues, session: Session): Promise<Outcome> {
   const { from, to } = readSlotRange(values);
   const groupId = readValue(values, GROUP_ID);
@@ -193,11 +218,31 @@ async function migrate(values: FlagValues, session: Session): Promise<Outcome> {
   return { json: await queue(), text };
 }
 
-async function rebalance(values: FlagValues, session: Session): Promise<Outcome> {
+async function drain(values: FlagValues, session: Session): Promise<Outcome> {
+  const isDryRun = readDryRun(values);
+  const groupId = readValue(values, GROUP_ID);
+  const client = await session.client();
+  if (isDryRun) {
+    const plan = await client.planDrain(groupId);
+    return { json: plan, text: describeMoves(plan.moves ?? [], plan.slots) };
+  }
+  const delay = isGiven(values, DELAY) ? { delay: readValue(values, DELAY) } : {};
+  const queue = () => client.drainGroup(groupId, delay);
+  if (isGiven(values, WAIT)) return await queueAndWait(client, queue);
+  return { json: await queue(), text: QUEUED };
+}
+
+/** @throws {UsageError} When there would be nothing to wait for. */
+function readDryRun(values: FlagValues): boolean {
   const isDryRun = isGiven(values, DRY_RUN);
   if (isDryRun && isGiven(values, WAIT)) {
     throw new UsageError("--wait and --dry-run do not go together: nothing is moved to wait for");
   }
+  return isDryRun;
+}
+
+async function rebalance(values: FlagValues, session: Session): Promise<Outcome> {
+  const isDryRun = readDryRun(values);
   const request = {
     ...(isGiven(values, BY) ? { by: readValue(values, BY) } : {}),
     ...(isGiven(values, DELAY) ? { delay: readValue(values, DELAY) } : {}),
@@ -209,7 +254,7 @@ async function rebalance(values: FlagValues, session: Session): Promise<Outcome>
   }
   const queue = () => client.rebalance(request);
   if (isGiven(values, WAIT)) return await queueAndWait(client, queue);
-  return { json: await queue(), text: "queued; `codis-proxy config status` shows how far it is" };
+  return { json: await queue(), text: QUEUED };
 }
 
 /** On a terminal it is shown how many slots are made; Codis 2.0's dashboard takes minutes for it. */

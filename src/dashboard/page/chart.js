@@ -125,7 +125,7 @@ function optionsOf(element, width, lines, format) {
     height: HEIGHT_PX,
     legend: { show: false },
     cursor: { sync: { key: "overview" }, drag: { x: false, y: false } },
-    padding: [8, 16, 0, 0],
+    padding: [8, 28, 0, 0],
     scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
       {

@@ -79,7 +79,10 @@ Deno.test("every file that the page names is there, and every file is named", as
       assert(named.has(other!.replace("./", "admin/")), `${path} imports ${other}`);
     }
   }
+  const styles = await get("/admin/page.css")!.text();
   for (const { name } of Deno.readDirSync(FOLDER)) {
-    if (name !== "page.html") assert(named.has(`admin/${name}`), `${name} is not served`);
+    if (name.endsWith(".css")) {
+      assertStringIncludes(styles, Deno.readTextFileSync(new URL(name, FOLDER)));
+    } else if (name !== "page.html") assert(named.has(`admin/${name}`), `${name} is not served`);
   }
 });

@@ -277,6 +277,11 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "a change that nobody has finished",
+    edits: { [PATHS.unfinished]: "{}" },
+    problems: ["warning unfinished_change: a dashboard is at work on a change"],
+  },
+  {
     name: "nothing at all",
     edits: { "/zk/codis": null },
     problems: [`error ${PATHS.root}: nothing is stored for product test20`],

@@ -1,0 +1,67 @@
+/**
+ * What `GET /stats` of a proxy answers: the figures a dashboard polls every second.
+ *
+ * @module
+ */
+
+/** Totals count from the start of the process. */
+export interface ProxyStats {
+  readonly version: string;
+  /** Requests answered, error replies included. */
+  readonly ops: number;
+  /** Requests by the time they took: number k took at most 2^k microseconds. */
+  readonly latency_buckets: readonly number[];
+  /** Connected clients. */
+  readonly sessions: number;
+  readonly memory_bytes: number;
+  /** How long its table has been without anybody to change it. */
+  readonly stale_seconds: number;
+  /** Slot changes put in force. */
+  readonly table_version: number;
+  /** Slots that nobody has. */
+  readonly slots_offline: number;
+  /** Requests sent to the owner of each slot. */
+  readonly slot_requests: readonly number[];
+  readonly backends: readonly BackendStats[];
+  /** What slot changes wait for. */
+  readonly draining: readonly DrainingSlot[];
+}
+
+/** A Redis server as a proxy sees it. */
+export interface BackendStats {
+  readonly addr: string;
+  /** `down` once a connection failed and none is open; `unknown` when nobody has asked for it. */
+  readonly state: "up" | "down" | "unknown";
+  readonly in_flight: number;
+}
+
+/** A slot whose requests in flight are waited for. */
+export interface DrainingSlot {
+  readonly slot_id: number;
+  /** The server that has not answered them. */
+  readonly backend: string;
+  readonly in_flight: number;
+}
+
+/**
+ * The time that a share of the requests between two readings did not exceed, in milliseconds: the
+ * upper bound of its bucket; null when there were none.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * assertEquals(percentileMs([0, 0, 0], [0, 99, 1], 0.99), 0.002);
+ * ```
+ */
+export function percentileMs(
+  before: readonly number[],
+  after: readonly number[],
+  share: number,
+): number | null {
+  const counts = after.map((count, k) => Math.max(0, count - (before[k] ?? 0)));
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  if (total === 0) return null;
+  let seen = 0;
+  const bucket = counts.findIndex((count) => (seen += count) >= total * share);
+  return 2 ** bucket / 1000;
+}

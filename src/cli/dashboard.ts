@@ -1,0 +1,134 @@
+/**
+ * The command `dashboard`: the control plane as a process of its own.
+ *
+ * @module
+ */
+
+import { type Address, formatAddress, parseListenAddress } from "../base/address.ts";
+import { parseLogLevel, roomLogger, startLog, stopLog } from "../base/log.ts";
+import { type Config, loadConfig } from "../config/config.ts";
+import { openCoordinator } from "../coordinator/open.ts";
+import { serveDashboard } from "../dashboard/server.ts";
+import { storeOf } from "../store/store.ts";
+import { type Command, type FlagValues, readFlag } from "./command.ts";
+import { makeDashboard } from "./dashboard_service.ts";
+import { RequestLog } from "./request_log.ts";
+
+/** What ends the process in order. */
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+/** Longest session of a dashboard, in milliseconds; Codis 2.0's lasts 4 s. */
+const SESSION_MS_MAX = 6_000;
+
+/** See the header. */
+export const dashboardCommand: Command = {
+  name: "dashboard",
+  summary: "Serve the control plane: its API and its page.",
+  details:
+    "Several may run for one product: one leads, the others stand by and take over when it " +
+    "is gone. Without dashboard_token it listens on 127.0.0.1 only, unless --addr names a host.",
+  flags: [
+    {
+      name: "c",
+      value: "config_file",
+      default: "config.ini",
+      isFile: true,
+      help: "the config file",
+    },
+    { name: "addr", value: "host:port", default: ":18087", help: "where HTTP is served" },
+    {
+      name: "http-log",
+      value: "file",
+      default: "",
+      isFile: true,
+      help: "write a line for every request",
+    },
+    {
+      name: "L",
+      value: "log_file",
+      default: "",
+      isFile: true,
+      help: "log to files named <log_file>.<k>; without it to standard error",
+    },
+    {
+      name: "log-level",
+      value: "level",
+      default: "info",
+      words: ["error", "warn", "info", "debug"],
+      help: "error, warn, info or debug",
+    },
+    {
+      name: "take-over",
+      value: "",
+      default: "",
+      help: "remove the entry that a crashed Codis 2.0 dashboard left",
+    },
+  ],
+  run: runDashboard,
+};
+
+async function runDashboard(values: FlagValues): Promise<number> {
+  const asked = readFlag(values, "addr", parseListenAddress);
+  const { config, warnings } = await loadConfig(values["c"]!);
+  startLog({
+    level: parseLogLevel(values["log-level"]!),
+    file: values["L"] === "" ? undefined : values["L"],
+  });
+  // From the first moment on: a signal during the start ends the start in order.
+  const signalled = Promise.withResolvers<Deno.Signal>();
+  const handlers = SIGNALS.map((signal) => [signal, () => signalled.resolve(signal)] as const);
+  for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
+  const log = roomLogger("dashboard");
+  await using undo = new AsyncDisposableStack();
+  undo.defer(stopLog);
+  undo.defer(() => {
+    for (const [signal, handler] of handlers) Deno.removeSignalListener(signal, handler);
+  });
+  for (const warning of warnings) roomLogger("config").warn("{warning}", { warning });
+  const requestLog = undo.adopt(
+    await RequestLog.open(values["http-log"]!),
+    (opened) => opened.close(),
+  );
+  const listen = listenAddress(config, asked);
+  // The next dashboard leads when this one's session has ended: that must not take long.
+  const sessionMs = Math.min(config.zkSessionTimeoutMs, SESSION_MS_MAX);
+  const coordinator = undo.adopt(
+    await openCoordinator({ ...config, zkSessionTimeoutMs: sessionMs }),
+    (opened) => opened.close(),
+  );
+  const { dashboard, gate } = makeDashboard(config, {
+    store: storeOf(coordinator, config.product),
+    addr: advertised(config, listen),
+    isOpenToAll: asked.hostname !== "" && !isLocal(asked.hostname),
+    takeOver: values["take-over"] !== "",
+  });
+  const server = serveDashboard(dashboard, gate, listen, (line) => requestLog.write(line));
+  undo.defer(async () => {
+    await dashboard.stop();
+    await server.shutdown();
+  });
+  dashboard.start();
+  log.info("dashboard of {product} on http://{addr}", {
+    product: config.product,
+    addr: formatAddress(server.addr),
+  });
+  log.info("stopping: got {signal}", { signal: await signalled.promise });
+  return 0;
+}
+
+/** Without a token, and without a host in `--addr`, only this machine gets in. */
+function listenAddress(config: Config, asked: Address): Address {
+  if (asked.hostname !== "") return asked;
+  return { ...asked, hostname: config.dashboardToken.isSet ? "0.0.0.0" : "127.0.0.1" };
+}
+
+/** What the store says of where the dashboard is: as in Codis 2.0 what the config says. */
+function advertised(config: Config, listen: Address): string {
+  if (config.dashboardAddr !== undefined) return formatAddress(config.dashboardAddr);
+  const hostname = listen.hostname === "0.0.0.0" ? Deno.hostname() : listen.hostname;
+  return formatAddress({ hostname, port: listen.port });
+}
+
+function isLocal(hostname: string): boolean {
+  return hostname === "localhost" || hostname.startsWith("127.") || hostname === "::1";
+}

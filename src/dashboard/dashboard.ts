@@ -1,0 +1,281 @@
+/**
+ * The dashboard: leads or stands by, and ties the parts of the control plane together.
+ *
+ *     start ─► Leadership ── leading ──► finish what was begun ─► Poll, MigrateQueue, Failover
+ *                  ▲   └───── deposed ──► all of them stopped ◄──────┘
+ *                  └────────────────────────────┘
+ *
+ * @module
+ */
+
+import type { ClusterView, EventView } from "../api/cluster_view.ts";
+import { parseAddress } from "../base/address.ts";
+import { roomLogger } from "../base/log.ts";
+import { RedisConnection } from "../redis/connection.ts";
+import { createIfMissing, type Store } from "../store/store.ts";
+import { actionViews, removeOldActions } from "./actions.ts";
+import type { Change, Control } from "./control.ts";
+import { NotLeaderError } from "./errors.ts";
+import { Events } from "./events.ts";
+import { Failover } from "./failover.ts";
+import { Leadership } from "./leadership.ts";
+import { Ledger } from "./ledger.ts";
+import { MigrateQueue } from "./migrate_queue.ts";
+import { Poll } from "./poll.ts";
+import { promote, type PromoteContext, resumePromotion } from "./promote.ts";
+import { reasonOf } from "./proxies.ts";
+import { Publisher, type PublisherTimes } from "./publish.ts";
+import type { ServerAuth } from "./servers.ts";
+
+/** How a dashboard is run. */
+export interface DashboardOptions {
+  readonly store: Store;
+  /** The kind of coordinator, for the page. */
+  readonly coordinator: string;
+  /** Where others reach this dashboard, `host:port`. */
+  readonly addr: string;
+  readonly version: string;
+  readonly auth: ServerAuth;
+  /** Longest time to connect to a Redis server, in milliseconds. */
+  readonly dialMs: number;
+  readonly failover: "off" | "auto";
+  readonly failoverAfterMs: number;
+  /** Whether changes need a token. */
+  readonly needsToken: boolean;
+  /** Whether the entry of a Codis 2.0 dashboard is removed. */
+  readonly takeOver: boolean;
+  /** How long proxies may take to confirm; Codis 2.0's times unless told otherwise. */
+  readonly times?: PublisherTimes;
+}
+
+/** Longest time that a Redis server may take to reply unless told otherwise, in milliseconds. */
+const REPLY_MS = 5_000;
+/** Actions on the page. */
+const ACTIONS_SHOWN = 20;
+/** Actions kept when nobody removes them: Codis 2.0 lets them pile up. */
+const ACTIONS_KEPT = 1_000;
+const GC_MS = 600_000;
+
+const log = roomLogger("dashboard");
+
+/** See the header. */
+export class Dashboard implements Control {
+  readonly store: Store;
+  readonly poll: Poll;
+  readonly #options: DashboardOptions;
+  readonly #events = new Events();
+  readonly #leadership: Leadership;
+  readonly #publisher: Publisher;
+  readonly #ledger: Ledger;
+  /** Only while this dashboard leads. */
+  #migrations: MigrateQueue | undefined;
+  readonly #failover: Failover;
+  readonly #startedAt = Date.now();
+  #gcTimer: ReturnType<typeof setInterval> | undefined;
+
+  /** Does nothing yet. */
+  constructor(options: DashboardOptions) {
+    this.#options = options;
+    this.store = options.store;
+    this.#leadership = new Leadership(options.store, options.addr, {
+      onLead: () => this.#lead(),
+      onDepose: () => this.#depose(),
+    });
+    this.#publisher = new Publisher(options.store, {
+      isOurs: (proxy) => this.poll.isOurs(proxy),
+      reasonOf,
+      tell: (level, text) => this.tell(level, text),
+      checkLead: () => this.#leadership.transact([]),
+    }, options.times);
+    this.#ledger = new Ledger(
+      options.store,
+      this.#leadership,
+      this.#publisher,
+      (promotion) => resumePromotion(this.#promoteContext, promotion),
+    );
+    this.poll = new Poll(this);
+    this.#failover = new Failover({
+      control: this,
+      poll: this.poll,
+      promote: (groupId, addr) => this.promote(groupId, addr, true),
+    }, options.failoverAfterMs);
+  }
+
+  /** Whether this dashboard leads. */
+  get isLeading(): boolean {
+    return this.#leadership.isLeading;
+  }
+
+  /**
+   * The migrations.
+   *
+   * @throws {NotLeaderError} When another dashboard leads.
+   */
+  get migrations(): MigrateQueue {
+    if (this.#migrations === undefined) throw new NotLeaderError(this.#leadership.leader);
+    return this.#migrations;
+  }
+
+  /** Credentials of the Redis servers. */
+  get auth(): ServerAuth {
+    return this.#options.auth;
+  }
+
+  /** Begins to lead, or to stand by. */
+  start(): void {
+    this.#leadership.start(this.#options.takeOver);
+  }
+
+  /** Gives up the lead, after the change that is being made. */
+  async stop(): Promise<void> {
+    await this.#leadership.stop();
+  }
+
+  // -- Control --
+
+  async change(change: Change): Promise<void> {
+    try {
+      await this.#ledger.change(change);
+    } catch (error) {
+      // All of it may have been written, or nothing.
+      await this.#reread();
+      throw error;
+    }
+    this.tell("info", change.summary);
+    await this.poll.written(change.writes)
+      .catch((error) => log.warn("groups are not read: {error}", { error }));
+  }
+
+  redis(addr: string, replyMs: number = REPLY_MS): Promise<RedisConnection> {
+    const { auth, dialMs } = this.#options;
+    return RedisConnection.open(parseAddress(addr), { ...auth, dialMs, replyMs });
+  }
+
+  tell(level: EventView["level"], text: string): void {
+    this.#events.tell(level, text);
+  }
+
+  // -- operations --
+
+  /** Promotes a server; see `promote.ts`. */
+  async promote(groupId: number, addr: string, isForced: boolean): Promise<void> {
+    try {
+      const body = () => promote(this.#promoteContext, { groupId, addr, isForced });
+      // No key is on its way to or from a server that stops being the master.
+      await (this.#migrations?.aside(groupId, body) ?? body());
+      this.tell("info", `${addr} is master of group ${groupId}`);
+    } finally {
+      await this.#reread();
+    }
+  }
+
+  /**
+   * Checks that this dashboard may change anything.
+   *
+   * @throws {NotLeaderError} When another one leads.
+   */
+  checkLead(): void {
+    if (!this.#leadership.isLeading) throw new NotLeaderError(this.#leadership.leader);
+  }
+
+  /** The whole cluster at this moment. */
+  async view(): Promise<ClusterView> {
+    const { poll, store } = this;
+    const { coordinator, addr, version, failover, failoverAfterMs, needsToken } = this.#options;
+    const groups = poll.groups.map(({ id, servers }) => {
+      const master = servers?.find(({ type }) => type === "master")?.addr ?? "";
+      const ordered = [...servers ?? []].sort((a, b) => order(a.type) - order(b.type));
+      return {
+        id,
+        slots: poll.slotCount(id),
+        servers: ordered.map((server) => poll.serverView(server, master)),
+      };
+    });
+    const masters = groups.flatMap(({ servers }) =>
+      servers.filter(({ type }) => type === "master")
+    );
+    const sum = (numbers: readonly (number | null)[]) =>
+      numbers.reduce<number>((total, number) => total + (number ?? 0), 0);
+    return {
+      product: store.product,
+      version,
+      at: Date.now(),
+      coordinator: { kind: coordinator, state: store.coordinator.state },
+      dashboard: {
+        addr,
+        pid: Deno.pid,
+        started_at: this.#startedAt,
+        failover,
+        failover_after_seconds: failoverAfterMs / 1000,
+        needs_token: needsToken,
+      },
+      ops: poll.ops,
+      sessions: poll.sessions,
+      keys: sum(masters.map(({ keys }) => keys)),
+      memory_bytes: sum(masters.map(({ memory_bytes }) => memory_bytes)),
+      history: poll.history,
+      groups,
+      slots: poll.slotsView(),
+      proxies: poll.proxyViews(),
+      dead_fences: poll.deadFences,
+      migrations: this.#migrations?.views() ?? [],
+      actions: await actionViews(store, this.#publisher, ACTIONS_SHOWN),
+      events: this.#events.newest,
+      change: this.#ledger.current,
+    };
+  }
+
+  // -- leading --
+
+  async #lead(): Promise<void> {
+    const { store } = this;
+    const { paths } = store;
+    // What a transaction creates must have its parent.
+    for (
+      const path of [
+        ...[paths.slots, paths.servers, paths.proxies, paths.fences],
+        ...[paths.actions, paths.responses, paths.lock, paths.migrateTasks],
+      ]
+    ) await createIfMissing(store, path, "");
+    await this.poll.start();
+    await this.#ledger.recover();
+    await this.#reread();
+    this.#migrations = new MigrateQueue(this, this.#options.auth);
+    await this.#migrations.start();
+    if (this.#options.failover === "auto") this.#failover.start();
+    this.#gcTimer = setInterval(() => this.#collectActions(), GC_MS);
+    this.tell("info", `this dashboard leads (${this.#options.addr}, pid ${Deno.pid})`);
+  }
+
+  async #depose(): Promise<void> {
+    clearInterval(this.#gcTimer);
+    this.#failover.stop();
+    this.#ledger.stop();
+    this.poll.stop();
+    await this.#migrations?.stop();
+    this.#migrations = undefined;
+  }
+
+  async #reread(): Promise<void> {
+    await this.poll.refresh().catch((error) =>
+      log.warn("the tree is not read: {error}", { error })
+    );
+  }
+
+  async #collectActions(): Promise<void> {
+    try {
+      await removeOldActions(this.store, ACTIONS_KEPT);
+    } catch (error) {
+      log.warn("old actions stay: {error}", { error });
+    }
+  }
+
+  get #promoteContext(): PromoteContext {
+    return { control: this, ledger: this.#ledger, auth: this.#options.auth };
+  }
+}
+
+/** Masters first, then replicas, then the rest. */
+function order(type: "master" | "slave" | "offline"): number {
+  return ["master", "slave", "offline"].indexOf(type);
+}

@@ -1,0 +1,32 @@
+/**
+ * What the dashboard did and decided: in the log, and on the page.
+ *
+ * @module
+ */
+
+import { roomLogger } from "../base/log.ts";
+import type { EventView } from "../api/cluster_view.ts";
+
+/** Events that are kept. */
+const KEPT = 100;
+
+const log = roomLogger("dashboard");
+
+/** The newest events. */
+export class Events {
+  readonly #events: EventView[] = [];
+
+  /** The events, newest first. */
+  get newest(): readonly EventView[] {
+    return this.#events;
+  }
+
+  /** Writes one more. */
+  tell(level: EventView["level"], text: string): void {
+    if (level === "info") log.info("{text}", { text });
+    else if (level === "warning") log.warn("{text}", { text });
+    else log.error("{text}", { text });
+    this.#events.unshift({ at: Date.now(), level, text });
+    this.#events.length = Math.min(this.#events.length, KEPT);
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * Operations on groups and their servers, but for promotion.
+ *
+ * @module
+ */
+
+import type { GroupRecord } from "../model/group.ts";
+import { encodeServer, type ServerRecord, type ServerType } from "../model/server.ts";
+import { loadGroup, loadGroupIds, loadGroups } from "../store/groups.ts";
+import { withLock } from "../store/lock.ts";
+import { type Store, StoreError } from "../store/store.ts";
+import type { Control, EntryWrite } from "./control.ts";
+import { checkFitMaster, makeReplica, type ServerAuth } from "./servers.ts";
+import { checkNoSlotOf } from "./slots.ts";
+
+/** A server to be added. */
+export interface NewServer {
+  readonly groupId: number;
+  /** `host:port`. */
+  readonly addr: string;
+  readonly type: ServerType;
+  /** Adds a replica that has keys of its own, which it loses, and a master that does not answer. */
+  readonly isForced: boolean;
+}
+
+/**
+ * Makes a group without servers.
+ *
+ * @throws {StoreError} When it is there.
+ */
+export async function addGroup(control: Control, groupId: number): Promise<void> {
+  const { store } = control;
+  await withLock(store, `add group ${groupId}`, async () => {
+    await checkNoGroup(store, groupId);
+    await control.change({
+      summary: `group ${groupId} added`,
+      writes: [{ path: store.paths.group(groupId), data: "" }],
+      announcements: [{
+        type: "group_changed",
+        target: { id: groupId, product_name: store.product, servers: null },
+        mustConfirm: false,
+      }],
+    });
+  });
+}
+
+async function checkNoGroup(store: Store, groupId: number): Promise<void> {
+  // Codis 2.0 text, byte for byte.
+  if ((await loadGroupIds(store)).includes(groupId)) throw new StoreError("group already exists");
+}
+
+/**
+ * Removes a group and the servers in it.
+ *
+ * @throws {StoreError} When a slot is its own, or has keys left there.
+ */
+export async function removeGroup(control: Control, groupId: number): Promise<void> {
+  const { store } = control;
+  await withLock(store, `remove group ${groupId}`, async () => {
+    const group = await loadGroup(store, groupId);
+    await checkNoSlotOf(control, groupId);
+    await control.change({
+      summary: `group ${groupId} removed`,
+      writes: [
+        ...(group.servers ?? []).map(({ addr }): EntryWrite => ({
+          path: store.paths.server(groupId, addr),
+          data: null,
+        })),
+        { path: store.paths.group(groupId), data: null },
+      ],
+      announcements: [{ type: "group_remove", target: group, mustConfirm: false }],
+    });
+  });
+}
+
+/**
+ * Adds a server to a group, which is made when it is missing. The first one becomes its master,
+ * whatever was asked for; a replica is told to follow the master.
+ *
+ * @throws {StoreError} When the group has a master, the server is in another group or is not fit.
+ */
+export async function addServer(
+  control: Control,
+  server: NewServer,
+  auth: ServerAuth,
+): Promise<void> {
+  const { store } = control;
+  const { groupId, addr } = server;
+  await withLock(store, `add server ${addr} to group ${groupId}`, async () => {
+    const groups = await loadGroups(store);
+    const other = groups.find(({ id, servers }) =>
+      id !== groupId && servers?.some((each) => each.addr === addr)
+    );
+    if (other !== undefined) throw new StoreError(`${addr} is in group ${other.id} already`);
+    const group = groups.find(({ id }) => id === groupId);
+    const servers = group?.servers ?? [];
+    const master = servers.find(({ type }) => type === "master");
+    const type = servers.length === 0 ? "master" : server.type;
+    if (type === "master" && master !== undefined && master.addr !== addr) {
+      throw new StoreError("node already exists"); // Codis 2.0 text
+    }
+    if (type !== "master" && master?.addr === addr) {
+      throw new StoreError("can not slave of itself"); // Codis 2.0 text
+    }
+    if (type === "master" && !server.isForced) await checkFitMaster(control, addr);
+    if (type === "slave" && master !== undefined) {
+      await makeReplica(control, addr, master.addr, auth, server.isForced);
+    }
+    const added: ServerRecord = { type, group_id: groupId, addr };
+    await control.change({
+      summary: `${addr} is ${type} in group ${groupId}`,
+      writes: [
+        ...(group === undefined ? [{ path: store.paths.group(groupId), data: "" }] : []),
+        { path: store.paths.server(groupId, addr), data: encodeServer(added) },
+      ],
+      // Proxies know masters only.
+      announcements: type !== "master" ? [] : [{
+        type: "group_changed",
+        target: withServer(store, groupId, servers, added),
+        mustConfirm: true,
+      }],
+    });
+  });
+}
+
+/**
+ * Removes a server from a group.
+ *
+ * @throws {StoreError} When it is the master, or not there.
+ */
+export async function removeServer(
+  control: Control,
+  groupId: number,
+  addr: string,
+): Promise<void> {
+  const { store } = control;
+  await withLock(store, `remove server ${addr} of group ${groupId}`, async () => {
+    const group = await loadGroup(store, groupId);
+    const server = serverOf(group, addr);
+    // Codis 2.0 text, byte for byte.
+    if (server.type === "master") throw new StoreError("cannot remove master, use promote first");
+    const left = (group.servers ?? []).filter((each) => each.addr !== addr);
+    await control.change({
+      summary: `${addr} removed from group ${groupId}`,
+      writes: [{ path: store.paths.server(groupId, addr), data: null }],
+      announcements: [{
+        type: "group_changed",
+        target: { ...group, servers: left.length === 0 ? null : left },
+        mustConfirm: false,
+      }],
+    });
+  });
+}
+
+/**
+ * A server of a group.
+ *
+ * @throws {StoreError} When it has none of this address.
+ */
+export function serverOf(group: GroupRecord, addr: string): ServerRecord {
+  const server = group.servers?.find((each) => each.addr === addr);
+  if (server === undefined) throw new StoreError(`no such addr ${addr}`); // Codis 2.0 text
+  return server;
+}
+
+function withServer(
+  store: Store,
+  groupId: number,
+  servers: readonly ServerRecord[],
+  added: ServerRecord,
+): GroupRecord {
+  const others = servers.filter(({ addr }) => addr !== added.addr);
+  return { id: groupId, product_name: store.product, servers: [...others, added] };
+}

@@ -1,0 +1,159 @@
+/**
+ * What requests bring: checked field by field, so that nothing half-understood is ever acted on.
+ *
+ * @module
+ */
+
+import { parseAddress } from "../base/address.ts";
+import { SLOT_COUNT } from "../hash/slot_id.ts";
+import { InputError } from "./errors.ts";
+
+/** Longest body of a request, in bytes. */
+const BODY_BYTES_MAX = 64 * 1024;
+/** Largest id of a group. */
+const GROUP_ID_MAX = 9_999;
+const ADDR_CHARS_MAX = 256;
+
+/** The fields of a request's body. */
+export type Body = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads a body, which must be a JSON object; fields that nobody asks for are ignored.
+ *
+ * @throws {InputError} When it is not.
+ */
+export async function readBody(request: Request): Promise<Body> {
+  return parseBody(await readText(request));
+}
+
+function parseBody(text: string): Body {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new InputError("body", "a JSON object", text);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new InputError("body", "a JSON object", value);
+  }
+  return value as Body;
+}
+
+/** As {@linkcode readBody}; no body is an empty one. */
+export async function readOptionalBody(request: Request): Promise<Body> {
+  const text = await readText(request);
+  return text.trim() === "" ? {} : parseBody(text);
+}
+
+async function readText(request: Request): Promise<string> {
+  const declared = Number(request.headers.get("content-length") ?? 0);
+  if (declared > BODY_BYTES_MAX) {
+    throw new InputError("body", `at most ${BODY_BYTES_MAX} bytes`, declared);
+  }
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body ?? []) {
+    length += chunk.length;
+    if (length > BODY_BYTES_MAX) {
+      throw new InputError("body", `at most ${BODY_BYTES_MAX} bytes`, length);
+    }
+    chunks.push(chunk);
+  }
+  return await new Blob(chunks as BlobPart[]).text();
+}
+
+/** A whole number of the body within bounds, both included. */
+export function integerIn(body: Body, field: string, min: number, max: number): number {
+  const value = body[field];
+  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) {
+    return value as number;
+  }
+  throw new InputError(field, `a whole number from ${min} to ${max}`, value);
+}
+
+/** As {@linkcode integerIn}; missing means `initial`. */
+export function optionalInteger(
+  body: Body,
+  field: string,
+  min: number,
+  max: number,
+  initial: number,
+): number {
+  return body[field] === undefined ? initial : integerIn(body, field, min, max);
+}
+
+/** A slot number of the body. */
+export function slotIdIn(body: Body, field: string): number {
+  return integerIn(body, field, 0, SLOT_COUNT - 1);
+}
+
+/** The slots `from` to `to` of the body. */
+export function slotRangeIn(body: Body): { from: number; to: number } {
+  const [from, to] = [slotIdIn(body, "from"), slotIdIn(body, "to")];
+  if (to < from) throw new InputError("to", `at least from (${from})`, to);
+  return { from, to };
+}
+
+/** A group's id of the body. */
+export function groupIdIn(body: Body, field: string): number {
+  return integerIn(body, field, 1, GROUP_ID_MAX);
+}
+
+/** A server's address of the body, `host:port`. */
+export function addrIn(body: Body, field: string): string {
+  const value = body[field];
+  if (typeof value === "string" && value.length <= ADDR_CHARS_MAX) {
+    try {
+      parseAddress(value);
+      return value;
+    } catch {
+      // Said below.
+    }
+  }
+  throw new InputError(field, "host:port", value);
+}
+
+/** One of `words` of the body; missing means `initial`, where there is one. */
+export function wordIn<W extends string>(
+  body: Body,
+  field: string,
+  words: readonly W[],
+  initial?: W,
+): W {
+  const value = body[field];
+  if (initial !== undefined && (value === undefined || value === "")) return initial;
+  const found = words.find((word) => word === value);
+  if (found === undefined) throw new InputError(field, `one of ${words.join(", ")}`, value);
+  return found;
+}
+
+/** Whether a flag of the body is set; missing means no. */
+export function flagIn(body: Body, field: string): boolean {
+  const value = body[field] ?? false;
+  if (typeof value !== "boolean") throw new InputError(field, "true or false", value);
+  return value;
+}
+
+/** A name of the body: not empty, no `/`. */
+export function nameIn(body: Body, field: string): string {
+  const value = body[field];
+  if (typeof value === "string" && value !== "" && !value.includes("/")) return value;
+  throw new InputError(field, 'a name without "/"', value);
+}
+
+/** A group's id of the path. */
+export function groupIdOfPath(text: string): number {
+  return integerOfText("group id", text, 1, GROUP_ID_MAX);
+}
+
+/** A slot's number of the path. */
+export function slotIdOfPath(text: string): number {
+  return integerOfText("slot id", text, 0, SLOT_COUNT - 1);
+}
+
+/** A whole number of the path or the query. */
+export function integerOfText(field: string, text: string, min: number, max: number): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+  if (value >= min && value <= max) return value;
+  throw new InputError(field, `a whole number from ${min} to ${max}`, text);
+}

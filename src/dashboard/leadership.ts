@@ -1,0 +1,260 @@
+/**
+ * Who of several dashboards leads: one at a time, and nobody who was replaced changes anything.
+ *
+ *     standing by ── `dashboard` is free: created, ephemeral ──► epoch written ──► leading
+ *          ▲                                                                          │
+ *          └────────── entry gone, or somebody else's; epoch written by another ◄─────┘
+ *
+ * The entry ends with the session of whoever made it, so a crash leaves nothing behind. What a
+ * dashboard writes carries the condition that the epoch is still its own (`guard`): a paused one that
+ * wakes when another leads cannot write any more, whatever it believes.
+ *
+ * A Codis 2.0 dashboard makes the same entry, persistent, and knows no epoch; it is respected, and by
+ * that told apart from one of ours.
+ *
+ * @module
+ */
+
+import { roomLogger } from "../base/log.ts";
+import { Backoff } from "../base/backoff.ts";
+import { type Operation, OPERATIONS_MAX } from "../coordinator/coordinator.ts";
+import {
+  BadVersionError,
+  ClosedError,
+  NodeExistsError,
+  NoNodeError,
+} from "../coordinator/errors.ts";
+import { decodeDashboard, encodeDashboard } from "../model/dashboard.ts";
+import { createIfMissing, deleteIfThere, readIfThere, type Store } from "../store/store.ts";
+import { NotLeaderError } from "./errors.ts";
+
+/** What happens on the way. */
+export interface LeadershipEvents {
+  /** This dashboard leads from now on; when it rejects, it stands by again. */
+  onLead(): Promise<void>;
+  /** It does not any more. */
+  onDepose(): Promise<void>;
+}
+
+/** Operations that a guarded transaction takes, the guard not counted. */
+export const GUARDED_MAX = OPERATIONS_MAX - 1;
+
+/** Waits between two tries to become the leader when the store fails. */
+const RETRY = { firstMs: 100, maxMs: 3_000 };
+
+/** How long an entry that is nobody's of ours is looked at before it is taken for Codis 2.0's. */
+const FOREIGN_MS = 2_000;
+
+const log = roomLogger("dashboard");
+
+/** See the header. */
+export class Leadership {
+  readonly #store: Store;
+  readonly #events: LeadershipEvents;
+  readonly #own: string;
+  #leader = "";
+  /** The version of the epoch as we wrote it; undefined while we do not lead. */
+  #epoch: number | undefined;
+  #isStopping = false;
+  #running: Promise<void> = Promise.resolve();
+  #wake: () => void = () => {};
+
+  /** `addr` is where this dashboard is reached. */
+  constructor(store: Store, addr: string, events: LeadershipEvents) {
+    this.#store = store;
+    this.#events = events;
+    this.#own = encodeDashboard({ addr, pid: Deno.pid });
+  }
+
+  /** Whether this dashboard leads, as far as it knows. */
+  get isLeading(): boolean {
+    return this.#epoch !== undefined;
+  }
+
+  /** Where the leader is, `host:port`; empty while nobody leads. */
+  get leader(): string {
+    return this.#leader;
+  }
+
+  /**
+   * Begins to try for the lead, and goes on until {@linkcode Leadership.stop}.
+   *
+   * @param takeOver Removes the entry of a Codis 2.0 dashboard that crashed.
+   */
+  start(takeOver: boolean): void {
+    this.#running = this.#run(takeOver);
+  }
+
+  /** Gives the lead up, and the entry with it. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#wake();
+    await this.#running;
+  }
+
+  /**
+   * Changes the store, provided that this dashboard still leads: all of it, or nothing.
+   *
+   * @param operations At most {@linkcode GUARDED_MAX}.
+   * @throws {NotLeaderError} When it does not.
+   */
+  async transact(operations: readonly Operation[]): Promise<void> {
+    if (this.#epoch === undefined) throw new NotLeaderError(this.#leader);
+    const { coordinator, paths } = this.#store;
+    try {
+      const guard = { check: paths.dashboardEpoch, version: this.#epoch };
+      await coordinator.transact([guard, ...operations]);
+    } catch (error) {
+      if (!(error instanceof BadVersionError || error instanceof NoNodeError)) throw error;
+      if (error.path !== paths.dashboardEpoch) throw error;
+      log.warn("another dashboard has taken over");
+      this.#epoch = undefined;
+      this.#wake();
+      throw new NotLeaderError(this.#leader);
+    }
+  }
+
+  async #run(takeOver: boolean): Promise<void> {
+    const backoff = new Backoff(RETRY);
+    if (takeOver) await this.#removeForeign().catch((error) => log.warn("{error}", { error }));
+    while (!this.#isStopping) {
+      try {
+        if (await this.#waitForPlace()) {
+          await this.#lead();
+          backoff.reset();
+        }
+      } catch (error) {
+        if (error instanceof ClosedError) return;
+        log.warn("cannot lead: {error}", { error });
+        await this.#pause(backoff.nextMs());
+      }
+    }
+  }
+
+  /** Waits until the entry is free, and makes it ours; false when stopped. */
+  async #waitForPlace(): Promise<boolean> {
+    const { coordinator, paths } = this.#store;
+    const watch = coordinator.watchData(paths.dashboard);
+    this.#wake = () => watch.close();
+    let warned = "";
+    try {
+      for await (const entry of watch) {
+        if (this.#isStopping) return false;
+        if (entry === undefined) {
+          try {
+            await coordinator.create(paths.dashboard, this.#own, "ephemeral");
+            return true;
+          } catch (error) {
+            if (!(error instanceof NodeExistsError)) throw error;
+            continue; // the watch tells who was faster
+          }
+        }
+        this.#leader = addrOf(entry.data);
+        if (warned === entry.data) continue;
+        warned = entry.data;
+        log.info("standing by: the dashboard at {leader} leads", { leader: this.#leader });
+        this.#warnOfForeign(entry.data);
+      }
+      return false;
+    } finally {
+      watch.close();
+    }
+  }
+
+  async #lead(): Promise<void> {
+    const { coordinator, paths } = this.#store;
+    await createIfMissing(this.#store, paths.dashboardEpoch, "");
+    this.#epoch = await coordinator.write(paths.dashboardEpoch, this.#own);
+    this.#leader = addrOf(this.#own);
+    log.info("this dashboard leads");
+    try {
+      await this.#events.onLead();
+      await this.#untilDeposed();
+    } finally {
+      this.#epoch = undefined;
+      this.#leader = "";
+      await this.#events.onDepose();
+      await this.#leave();
+    }
+  }
+
+  /** Resolves when the entry is not ours any more, or the lead was lost otherwise. */
+  async #untilDeposed(): Promise<void> {
+    const { coordinator, paths } = this.#store;
+    const watch = coordinator.watchData(paths.dashboard);
+    this.#wake = () => watch.close();
+    try {
+      for await (const entry of watch) {
+        if (this.#isStopping || this.#epoch === undefined) return;
+        if (entry?.data === this.#own) continue;
+        log.warn("our entry is gone: standing by");
+        return;
+      }
+    } finally {
+      watch.close();
+    }
+  }
+
+  async #leave(): Promise<void> {
+    try {
+      const { paths } = this.#store;
+      if (await readIfThere(this.#store, paths.dashboard) !== this.#own) return;
+      await deleteIfThere(this.#store, paths.dashboard);
+    } catch (error) {
+      log.warn("our entry ends with the session: {error}", { error });
+    }
+  }
+
+  /** Says so when the one that leads is a Codis 2.0 dashboard, which may have crashed. */
+  #warnOfForeign(data: string): void {
+    setTimeout(async () => {
+      if (this.#isStopping || this.isLeading) return;
+      try {
+        if (!await this.#isForeign(data)) return;
+        // Codis 2.0's text begins like this.
+        log.error(
+          "dashboard already exists: {data}: stop that Codis 2.0 dashboard; if it " +
+            "crashed, start this one with --take-over",
+          { data },
+        );
+      } catch (error) {
+        log.debug("cannot tell who leads: {error}", { error });
+      }
+    }, FOREIGN_MS);
+  }
+
+  async #isForeign(data: string): Promise<boolean> {
+    const { paths } = this.#store;
+    if (await readIfThere(this.#store, paths.dashboard) !== data) return false;
+    return await readIfThere(this.#store, paths.dashboardEpoch) !== data;
+  }
+
+  async #removeForeign(): Promise<void> {
+    const { paths } = this.#store;
+    const data = await readIfThere(this.#store, paths.dashboard);
+    if (data === undefined) return;
+    // One of ours writes the epoch right after its entry.
+    await this.#pause(FOREIGN_MS);
+    if (!await this.#isForeign(data)) return;
+    log.warn("taking over from the dashboard that left {data}", { data });
+    await deleteIfThere(this.#store, paths.dashboard);
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function addrOf(data: string): string {
+  try {
+    return decodeDashboard(data).addr;
+  } catch {
+    return data;
+  }
+}

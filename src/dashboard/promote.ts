@@ -1,0 +1,298 @@
+/**
+ * Promotion: another server of a group becomes its master, and no acknowledged write is lost on the way.
+ *
+ *     checked ─► noted in the store ─► old master: writes wait (CLIENT PAUSE … WRITE)
+ *                                   ─► candidate has every change ─► REPLICAOF NO ONE
+ *                                   ─► old master and the others follow it; writes that waited are
+ *                                      refused (-READONLY), not lost
+ *                                   ─► store changed, proxies told and confirmed
+ *
+ * What a dashboard that died on the way left is undone as long as the old master answers as one, since
+ * clients went on writing there, and finished otherwise. When the old master is down there is nothing
+ * to wait for: the candidate is taken as it is, which the operator says by `force`, or the failover by
+ * having chosen it.
+ *
+ * @module
+ */
+
+import { roomLogger } from "../base/log.ts";
+import type { GroupRecord } from "../model/group.ts";
+import { encodeServer, type ServerRecord, type ServerType } from "../model/server.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { readInfo } from "../redis/info.ts";
+import { loadGroup } from "../store/groups.ts";
+import { withLock } from "../store/lock.ts";
+import { StoreError } from "../store/store.ts";
+import type { Change, Control } from "./control.ts";
+import { serverOf } from "./groups.ts";
+import type { Ledger } from "./ledger.ts";
+import {
+  follow,
+  isSameServer,
+  type Replication,
+  replicationOf,
+  type ServerAuth,
+} from "./servers.ts";
+import type { Promotion } from "./unfinished.ts";
+
+/** How long writes may wait at the old master at most, in milliseconds. */
+const PAUSE_MS = 5_000;
+/** How long the candidate may take to catch up with it, in milliseconds; below PAUSE_MS. */
+const CATCH_UP_MS = 3_000;
+const LOOK_MS = 5;
+/** How long a candidate's first sync is waited for: a master begins it 5 s after it was asked to. */
+const FIRST_SYNC_MS = 15_000;
+const SYNC_LOOK_MS = 100;
+/** How far a candidate may be behind an old master that cannot let writes wait, in bytes. */
+const LAG_BYTES_MAX = 1024 * 1024;
+
+const log = roomLogger("dashboard");
+
+/** What is to be promoted. */
+export interface PromoteOptions {
+  readonly groupId: number;
+  readonly addr: string;
+  /** Whether what the candidate lacks may be lost. */
+  readonly isForced: boolean;
+}
+
+/** What a promotion works with. */
+export interface PromoteContext {
+  readonly control: Control;
+  readonly ledger: Ledger;
+  readonly auth: ServerAuth;
+}
+
+/**
+ * Promotes a server.
+ *
+ * @throws {StoreError} When it is not in the group, is the master, or lacks changes of the master and
+ * is not forced: then nothing was changed.
+ */
+export async function promote(context: PromoteContext, options: PromoteOptions): Promise<void> {
+  const { control, ledger } = context;
+  const { groupId, addr } = options;
+  await withLock(control.store, `promote ${addr} in group ${groupId}`, async () => {
+    const group = await loadGroup(control.store, groupId);
+    if (serverOf(group, addr).type === "master") {
+      throw new StoreError(`${addr} is the master of group ${groupId} already`);
+    }
+    const old = group.servers?.find(({ type }) => type === "master")?.addr ?? "";
+    await checkCandidate(control, addr, old, options.isForced);
+    const note: Promotion = {
+      kind: "promote",
+      at: Date.now(),
+      group_id: groupId,
+      addr,
+      old_addr: old,
+    };
+    await ledger.changeAfter(`${addr} becomes master of group ${groupId}`, note, async () => {
+      const oldType = await moveMaster(context, group, addr, old, options.isForced);
+      return promotionChange(control, group, addr, old, oldType);
+    });
+  });
+}
+
+/**
+ * Decides what becomes of a promotion that was begun.
+ *
+ * @returns The change that finishes it; nothing when it was undone.
+ */
+export async function resumePromotion(
+  context: PromoteContext,
+  promotion: Promotion,
+): Promise<Change | undefined> {
+  const { control, auth } = context;
+  const { group_id, addr, old_addr: old } = promotion;
+  const group = await loadGroup(control.store, group_id).catch(() => undefined);
+  if (!group?.servers?.some((server) => server.addr === addr)) return undefined;
+  const oldRole = old === "" ? undefined : await roleOf(control, old);
+  const newRole = await roleOf(control, addr);
+  if (oldRole?.role === "master") {
+    control.tell(
+      "warning",
+      `promotion of ${addr} in group ${group_id} is undone: ${old} is master`,
+    );
+    await inform(control, addr, (redis) => follow(redis, old, auth));
+    await inform(control, old, (redis) => redis.call("CLIENT", "UNPAUSE").catch(() => {}));
+    return undefined;
+  }
+  if (newRole === undefined) {
+    control.tell("error", `promotion of ${addr} in group ${group_id} is given up: it is down`);
+    if (oldRole !== undefined) await inform(control, old, (redis) => follow(redis, "", auth));
+    return undefined;
+  }
+  await inform(control, addr, (redis) => follow(redis, "", auth));
+  const oldType = await pointAt(context, group, addr, old);
+  control.tell("warning", `promotion of ${addr} in group ${group_id} is finished`);
+  return promotionChange(control, group, addr, old, oldType);
+}
+
+/** @throws {StoreError} With the reason, when the candidate is not fit. */
+async function checkCandidate(
+  control: Control,
+  addr: string,
+  old: string,
+  isForced: boolean,
+): Promise<void> {
+  using redis = await control.redis(addr);
+  if (isForced) return;
+  const candidate = await syncedReplication(redis);
+  const why = (reason: string) =>
+    new StoreError(`${addr} is not promoted: ${reason}; force it if what it lacks may be lost`);
+  const master = old === "" ? undefined : await roleOf(control, old);
+  if (old !== "" && master === undefined) {
+    throw why(`the master ${old} does not answer, so nobody knows what ${addr} lacks`);
+  }
+  if (candidate.role !== "slave" || !isSameServer(candidate.master, old)) {
+    if (old === "" && candidate.role === "master") return;
+    const whom = candidate.role === "slave" ? `follows ${candidate.master}` : "follows nobody";
+    throw why(`it ${whom}, not the master ${old || "(there is none)"}`);
+  }
+  if (!candidate.isLinked) throw why(`its link to ${old} is down, or its first sync is not done`);
+  const lag = master!.offset - candidate.offset;
+  if (lag > LAG_BYTES_MAX) throw why(`it is ${lag} bytes behind ${old}`);
+}
+
+/** How a server replicates; one that has just begun to follow its master gets time for the first sync. */
+async function syncedReplication(redis: RedisConnection): Promise<Replication> {
+  const deadlineMs = performance.now() + FIRST_SYNC_MS;
+  for (;;) {
+    const replication = replicationOf(await readInfo(redis, "replication"));
+    const isDone = replication.role === "master" || replication.isLinked;
+    if (isDone || performance.now() > deadlineMs) return replication;
+    await new Promise((resolve) => setTimeout(resolve, SYNC_LOOK_MS));
+  }
+}
+
+/** Makes the candidate the master; returns what the old one is from now on. */
+async function moveMaster(
+  context: PromoteContext,
+  group: GroupRecord,
+  addr: string,
+  old: string,
+  isForced: boolean,
+): Promise<ServerType> {
+  const { control, auth } = context;
+  using candidate = await control.redis(addr);
+  let isPaused = false;
+  let master: RedisConnection | undefined;
+  try {
+    master = old === "" ? undefined : await control.redis(old);
+  } catch (error) {
+    if (!isForced) throw error;
+    log.warn("promoting without the old master: {error}", { error });
+  }
+  try {
+    if (master !== undefined) {
+      isPaused = await pauseWrites(master);
+      if (isPaused && !isForced) await untilCaughtUp(candidate, addr, master, old);
+    }
+    await follow(candidate, "", auth);
+    return await pointAt(context, group, addr, master === undefined ? "" : old);
+  } finally {
+    if (isPaused) await master!.call("CLIENT", "UNPAUSE").catch(() => {});
+    master?.close();
+  }
+}
+
+/** Lets writes wait; false when the server cannot. */
+async function pauseWrites(master: RedisConnection): Promise<boolean> {
+  try {
+    await master.call("CLIENT", "PAUSE", PAUSE_MS, "WRITE");
+    return true;
+  } catch (error) {
+    log.info("writes go on during the promotion: {error}", { error });
+    return false;
+  }
+}
+
+async function untilCaughtUp(
+  candidate: RedisConnection,
+  addr: string,
+  master: RedisConnection,
+  old: string,
+): Promise<void> {
+  const deadlineMs = performance.now() + CATCH_UP_MS;
+  for (;;) {
+    const target = replicationOf(await readInfo(master, "replication")).offset;
+    const { offset } = replicationOf(await readInfo(candidate, "replication"));
+    if (offset >= target) return;
+    if (performance.now() > deadlineMs) {
+      throw new StoreError(
+        `${addr} is not promoted: it is still ${target - offset} bytes behind ${old} after ` +
+          `${CATCH_UP_MS} ms; force it if what it lacks may be lost`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+/** Points all other servers of a group at its new master; returns what the old one is now. */
+async function pointAt(
+  { control, auth }: PromoteContext,
+  group: GroupRecord,
+  addr: string,
+  old: string,
+): Promise<ServerType> {
+  const others = (group.servers ?? []).filter((server) =>
+    server.addr !== addr && (server.type === "slave" || server.addr === old)
+  );
+  let oldType: ServerType = "offline";
+  await Promise.all(others.map(async (server) => {
+    const isTold = await inform(control, server.addr, (redis) => follow(redis, addr, auth));
+    if (server.addr === old && isTold) oldType = "slave";
+  }));
+  return oldType;
+}
+
+function promotionChange(
+  control: Control,
+  group: GroupRecord,
+  addr: string,
+  old: string,
+  oldType: ServerType,
+): Change {
+  const { paths } = control.store;
+  const typeOf = (server: ServerRecord): ServerType =>
+    server.addr === addr ? "master" : server.addr === old ? oldType : server.type;
+  const servers = (group.servers ?? []).map((server) => ({ ...server, type: typeOf(server) }));
+  return {
+    summary: `${addr} becomes master of group ${group.id}`,
+    writes: servers.map((server) => ({
+      path: paths.server(group.id, server.addr),
+      data: encodeServer(server),
+    })),
+    announcements: [{
+      type: "group_changed",
+      target: { ...group, servers },
+      mustConfirm: true,
+    }],
+  };
+}
+
+/** How a server replicates; nothing when it does not answer. */
+async function roleOf(control: Control, addr: string): Promise<Replication | undefined> {
+  try {
+    using redis = await control.redis(addr);
+    return replicationOf(await readInfo(redis));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Tells a server something; false when it does not take it, which is told. */
+async function inform(
+  control: Control,
+  addr: string,
+  say: (redis: RedisConnection) => Promise<unknown>,
+): Promise<boolean> {
+  try {
+    using redis = await control.redis(addr);
+    await say(redis);
+    return true;
+  } catch (error) {
+    control.tell("warning", `${(error as Error).message}`);
+    return false;
+  }
+}

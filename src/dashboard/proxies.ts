@@ -1,0 +1,107 @@
+/**
+ * Operations on proxies: set online or offline, their fences, and what they tell over HTTP.
+ *
+ * @module
+ */
+
+import type { ProxyStats } from "../api/proxy_stats.ts";
+import type { ProxyRecord, ProxyState } from "../model/proxy.ts";
+import { deadFences, deleteFence, loadFences } from "../store/fences.ts";
+import { changeProxyState, loadProxies, loadProxy } from "../store/proxies.ts";
+import type { Control } from "./control.ts";
+import { takeOffline } from "./publish.ts";
+
+/** Longest time that a proxy may take to answer over HTTP, in milliseconds. */
+const ANSWER_MS = 2_000;
+
+/** What a proxy answered to `/stats`, or a Codis 2.0 one to `/debug/vars`. */
+export type ProxyAnswer =
+  | { readonly kind: "ours"; readonly stats: ProxyStats }
+  | { readonly kind: "codis2"; readonly ops: number; readonly version: string };
+
+/**
+ * Sets a proxy's state, and for `mark_offline` waits until it is gone; one that is not there is.
+ *
+ * @throws {StoreError} When it is not there, a slot is not fit to be served, or it does not go.
+ */
+export async function setProxyState(
+  control: Control,
+  proxyId: string,
+  state: ProxyState,
+): Promise<void> {
+  const { store } = control;
+  if (state !== "mark_offline") return await changeProxyState(store, proxyId, state);
+  const proxy = await loadProxy(store, proxyId);
+  if (proxy !== undefined) await takeOffline(store, proxy);
+}
+
+/** Removes the fences that no online proxy stands behind; returns their addresses. */
+export async function removeDeadFences(control: Control): Promise<string[]> {
+  const { store } = control;
+  const dead = deadFences(await loadFences(store), await loadProxies(store));
+  for (const addr of dead) {
+    await deleteFence(store, addr);
+    control.tell("warning", `fence of ${addr} removed`);
+  }
+  return dead;
+}
+
+/**
+ * Asks a proxy for its figures.
+ *
+ * @throws {Error} When it does not answer; the message says why.
+ */
+export async function askProxy(proxy: ProxyRecord): Promise<ProxyAnswer> {
+  const url = `http://${proxy.debug_var_addr}`;
+  const response = await get(`${url}/stats`);
+  if (response.ok) return { kind: "ours", stats: await response.json() as ProxyStats };
+  await response.body?.cancel();
+  const vars = await (await get(`${url}/debug/vars`)).json() as {
+    router?: { ops?: number; build?: { version?: string } };
+  };
+  return {
+    kind: "codis2",
+    ops: vars.router?.ops ?? 0,
+    version: vars.router?.build?.version ?? "",
+  };
+}
+
+/**
+ * The answer of a proxy to `/debug/vars`, as it is.
+ *
+ * @throws {Error} When there is none.
+ */
+export async function proxyVars(proxy: ProxyRecord): Promise<unknown> {
+  return await (await get(`http://${proxy.debug_var_addr}/debug/vars`)).json();
+}
+
+/** What a proxy that is late waits for, in words. */
+export async function reasonOf(proxy: ProxyRecord): Promise<string> {
+  let answer: ProxyAnswer;
+  try {
+    answer = await askProxy(proxy);
+  } catch (error) {
+    return `it does not answer on ${proxy.debug_var_addr}: ${causeOfFetch(error)}`;
+  }
+  if (answer.kind === "codis2") return "it does not tell (Codis 2.0)";
+  const { draining } = answer.stats;
+  if (draining.length === 0) return "it waits for no request; its coordinator may be slow";
+  const shown = draining.slice(0, 3).map(({ slot_id, backend, in_flight }) =>
+    `slot ${slot_id} waits for ${in_flight} requests in flight at ${backend}`
+  );
+  const more = draining.length > 3 ? `, and ${draining.length - 3} more slots` : "";
+  return `${shown.join("; ")}${more}`;
+}
+
+async function get(url: string): Promise<Response> {
+  return await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
+}
+
+/** Why a fetch failed, without the library's decoration. */
+export function causeOfFetch(error: unknown): string {
+  if (!(error instanceof Error)) return `${error}`;
+  if (error.name === "TimeoutError") return `no answer within ${ANSWER_MS} ms`;
+  if (error.cause instanceof Error) return causeOfFetch(error.cause);
+  const text = error.message.replace(/^error sending request for url \([^)]*\):? ?/, "");
+  return /refused/i.test(text) ? "connection refused" : text.replace(/ \(os error \d+\)$/, "");
+}

@@ -1,0 +1,339 @@
+/**
+ * Tells proxies of a change, and waits until all of them have confirmed it.
+ *
+ *     action stored ──► every online proxy confirms ──► done
+ *                         │ late: asked over HTTP what it waits for
+ *                         └ silent for too long ──► marked offline, waited for, UnconfirmedError
+ *
+ * A Codis 2.0 proxy applies only the newest action it sees, so the next one is stored when the last is
+ * confirmed; when all who must confirm are ours, many are under way at once. Slots with numbers in a
+ * row are told of in one action: every proxy reads what it names from the store.
+ *
+ * @module
+ */
+
+import type { ActionView, ChangeView, EventView } from "../api/cluster_view.ts";
+import type { ActionRecord } from "../model/action.ts";
+import { decodeProxy, encodeProxy, type ProxyRecord } from "../model/proxy.ts";
+import { createAction } from "../store/actions.ts";
+import { changeProxyState, loadProxies, loadProxy } from "../store/proxies.ts";
+import { type Store, StoreError } from "../store/store.ts";
+import type { Announcement } from "./control.ts";
+import { UnconfirmedError } from "./errors.ts";
+
+/** What the publisher needs of its surroundings. */
+export interface PublisherContext {
+  /** Whether a proxy is one of ours, which applies every action; false when that is not known. */
+  isOurs(proxy: ProxyRecord): boolean;
+  /** What keeps a proxy, in words; asked of a proxy that is late. */
+  reasonOf(proxy: ProxyRecord): Promise<string>;
+  tell(level: EventView["level"], text: string): void;
+  /** Called before the store is written: rejects when this dashboard does not lead. */
+  checkLead(): Promise<void>;
+}
+
+/** Times of a confirmation, in milliseconds. */
+export interface PublisherTimes {
+  /** Longest time that proxies may take to confirm. @default 30000 */
+  readonly confirmMs?: number;
+  /** From when on a proxy is late, and asked why. @default 3000 */
+  readonly lateMs?: number;
+  /** Longest time that a proxy marked offline is waited for. @default 15000 */
+  readonly leaveMs?: number;
+}
+
+/** Codis 2.0's. */
+const CONFIRM_MS = 30_000;
+const LATE_MS = 3_000;
+const LEAVE_MS = 15_000;
+/** How often a late proxy is asked again, in milliseconds. */
+const ASK_MS = 2_000;
+/** Actions under way at once. */
+const PARALLEL_MAX = 32;
+/** Actions whose confirmations are remembered, for the page. */
+const REMEMBERED_MAX = 200;
+
+/** See the header. */
+export class Publisher {
+  readonly #store: Store;
+  readonly #context: PublisherContext;
+  readonly #times: PublisherTimes;
+  readonly #late = new Map<string, string>();
+  /** When each confirmation was seen, in milliseconds after its action, by action and proxy. */
+  readonly #seen = new Map<string, Map<string, number>>();
+
+  /** Stores actions in `store`. */
+  constructor(store: Store, context: PublisherContext, times: PublisherTimes = {}) {
+    this.#store = store;
+    this.#context = context;
+    this.#times = times;
+  }
+
+  /** Proxies that are late, and why. */
+  get waitingFor(): ChangeView["waiting_for"] {
+    return [...this.#late].map(([proxy_id, reason]) => ({ proxy_id, reason }));
+  }
+
+  /** How long after an action each confirmation was seen, in milliseconds, by proxy. */
+  afterMs(action: string): ReadonlyMap<string, number> {
+    return this.#seen.get(action) ?? new Map();
+  }
+
+  /**
+   * Tells every online proxy, and waits for those that must confirm.
+   *
+   * @throws {UnconfirmedError} When one did not in time; all have been told.
+   */
+  async publish(announcements: readonly Announcement[]): Promise<void> {
+    if (announcements.length === 0) return;
+    const online = (await loadProxies(this.#store)).filter(({ state }) => state === "online");
+    const isParallel = online.every((proxy) => this.#context.isOurs(proxy));
+    const confirming = new Set<Promise<void>>();
+    const failures: unknown[] = [];
+    for (const row of inRows(announcements)) {
+      // One after the other in any case: whoever follows them takes a lower number for an older one.
+      const name = await this.#create(row, online);
+      if (!row.mustConfirm || online.length === 0) continue;
+      const confirmed = this.#untilConfirmed(name, row.type, online)
+        .catch((error) => void failures.push(error))
+        .finally(() => confirming.delete(confirmed));
+      confirming.add(confirmed);
+      while (confirming.size >= (isParallel ? PARALLEL_MAX : 1)) await Promise.race(confirming);
+    }
+    await Promise.all(confirming);
+    const failure = failures.find((error) => !(error instanceof UnconfirmedError)) ?? failures[0];
+    if (failure !== undefined) throw failure;
+  }
+
+  #create(
+    { type, target, desc }: Row,
+    online: readonly ProxyRecord[],
+  ): Promise<string> {
+    return createAction(this.#store, {
+      type,
+      desc,
+      target,
+      ts: `${Math.floor(Date.now() / 1000)}`,
+      receivers: online.length === 0 ? null : online.map(encodeProxy),
+    } as ActionRecord);
+  }
+
+  async #untilConfirmed(
+    name: string,
+    type: Row["type"],
+    online: readonly ProxyRecord[],
+  ): Promise<void> {
+    const silent = await this.#confirmed(name, online);
+    if (silent.length > 0) await this.#giveUp(name, type, silent);
+  }
+
+  /** @returns The proxies that have not confirmed in time. */
+  async #confirmed(name: string, online: readonly ProxyRecord[]): Promise<ProxyRecord[]> {
+    const { coordinator, paths } = this.#store;
+    const began = performance.now();
+    const confirmMs = this.#times.confirmMs ?? CONFIRM_MS;
+    let silent = [...online];
+    const watch = coordinator.watchChildren(paths.response(name));
+    const end = setTimeout(() => watch.close(), confirmMs);
+    const late = setTimeout(() => this.#ask(silent), this.#times.lateMs ?? LATE_MS);
+    const again = setInterval(() => {
+      if (performance.now() - began > (this.#times.lateMs ?? LATE_MS)) this.#ask(silent);
+    }, ASK_MS);
+    const seen = this.#remember(name);
+    try {
+      for await (const answers of watch) {
+        for (const { id } of silent) {
+          if (!answers.includes(id)) continue;
+          seen.set(id, Math.round(performance.now() - began));
+          this.#late.delete(id);
+        }
+        silent = silent.filter(({ id }) => !answers.includes(id));
+        if (silent.length === 0) break;
+      }
+    } finally {
+      watch.close();
+      clearTimeout(end);
+      clearTimeout(late);
+      clearInterval(again);
+      for (const { id } of online) {
+        if (silent.every((proxy) => proxy.id !== id)) this.#late.delete(id);
+      }
+    }
+    return silent;
+  }
+
+  #remember(name: string): Map<string, number> {
+    const seen = new Map<string, number>();
+    this.#seen.set(name, seen);
+    if (this.#seen.size > REMEMBERED_MAX) this.#seen.delete(this.#seen.keys().next().value!);
+    return seen;
+  }
+
+  async #ask(silent: readonly ProxyRecord[]): Promise<void> {
+    await Promise.all(silent.map(async (proxy) => {
+      const isNew = !this.#late.has(proxy.id);
+      if (isNew) this.#late.set(proxy.id, "asking it why");
+      const reason = await this.#context.reasonOf(proxy);
+      if (!this.#late.has(proxy.id)) return;
+      this.#late.set(proxy.id, reason);
+      if (isNew) {
+        this.#context.tell("warning", `proxy ${proxy.id} has not confirmed yet: ${reason}`);
+      }
+    }));
+  }
+
+  /** Marks silent proxies offline, as Codis 2.0, but waits no longer than a bound for them to go. */
+  async #giveUp(name: string, type: string, silent: readonly ProxyRecord[]): Promise<never> {
+    const named = silent.map(({ id }) => {
+      const reason = this.#late.get(id);
+      return reason === undefined ? id : `${id} (${reason})`;
+    }).join(", ");
+    await this.#context.checkLead();
+    await Promise.all(silent.map((proxy) => this.#takeOffline(proxy)));
+    for (const { id } of silent) this.#late.delete(id);
+    // Codis 2.0's text comes first.
+    const text = `receiver timeout: ${type} (action ${name}) was not confirmed by ${named}; ` +
+      "they were marked offline";
+    this.#context.tell("error", text);
+    throw new UnconfirmedError(text);
+  }
+
+  async #takeOffline(proxy: ProxyRecord): Promise<void> {
+    try {
+      await takeOffline(this.#store, proxy, this.#times.leaveMs ?? LEAVE_MS);
+    } catch (error) {
+      this.#context.tell("warning", `${(error as Error).message}`);
+    }
+  }
+}
+
+/**
+ * Marks a proxy offline, and waits until it is gone or has written `offline` itself.
+ *
+ * @param leaveMs Longest time to wait, in milliseconds.
+ * @throws {StoreError} When it is still there then.
+ */
+export async function takeOffline(
+  store: Store,
+  proxy: ProxyRecord,
+  leaveMs: number = LEAVE_MS,
+): Promise<void> {
+  if (await loadProxy(store, proxy.id) === undefined) return;
+  await changeProxyState(store, proxy.id, "mark_offline");
+  const watch = store.coordinator.watchData(store.paths.proxy(proxy.id));
+  const end = setTimeout(() => watch.close(), leaveMs);
+  try {
+    for await (const entry of watch) {
+      if (entry === undefined || decodeProxy(entry.data).state === "offline") return;
+    }
+  } finally {
+    clearTimeout(end);
+    watch.close();
+  }
+  throw new StoreError(
+    `proxy ${proxy.id} is marked offline and has not left within ${leaveMs} ms`,
+  );
+}
+
+/** What an action that stands for many of one type says of the slots' status. */
+const STATUS_OF: Readonly<Record<string, string>> = {
+  slot_premigrate: "pre_migrate",
+  slot_migrate: "migrate",
+};
+
+/** What one action says; `desc` is empty in Codis 2.0. */
+export type Row = Announcement & { readonly desc: string };
+
+/**
+ * Puts slots with numbers in a row into one `multi_slot_changed`, which names what each was in its
+ * `desc`. Its status, `online`, has every proxy read those slots, whatever is stored of them. One slot
+ * alone is told of as Codis 2.0 does.
+ */
+export function inRows(announcements: readonly Announcement[]): Row[] {
+  const rows: Row[] = [];
+  const slots: SlotAnnouncement[] = [];
+  for (const announcement of announcements) {
+    if (isOfSlot(announcement)) slots.push(announcement);
+    else rows.push({ ...announcement, desc: "" });
+  }
+  slots.sort((a, b) => a.target.id - b.target.id);
+  for (let at = 0; at < slots.length;) {
+    const first = slots[at]!;
+    let end = at + 1;
+    while (end < slots.length && isNext(slots[end - 1]!, slots[end]!)) end++;
+    const [from, to] = [first.target.id, slots[end - 1]!.target.id];
+    const { group_id } = first.target;
+    rows.push(
+      from === to ? { ...first, desc: "" } : {
+        type: "multi_slot_changed",
+        target: { from, to, status: "online", group_id },
+        mustConfirm: first.mustConfirm,
+        desc: first.type,
+      },
+    );
+    at = end;
+  }
+  return rows;
+}
+
+type SlotAnnouncement = Extract<
+  Announcement,
+  { type: "slot_changed" | "slot_premigrate" | "slot_migrate" }
+>;
+
+function isOfSlot(announcement: Announcement): announcement is SlotAnnouncement {
+  return ["slot_changed", "slot_premigrate", "slot_migrate"].includes(announcement.type);
+}
+
+function isNext(a: SlotAnnouncement, b: SlotAnnouncement): boolean {
+  return b.type === a.type && b.mustConfirm === a.mustConfirm &&
+    b.target.group_id === a.target.group_id && b.target.id === a.target.id + 1;
+}
+
+/** The view of an action, for the page. */
+export function actionView(
+  name: string,
+  action: ActionRecord,
+  answers: readonly string[],
+  afterMs: ReadonlyMap<string, number>,
+): ActionView {
+  return {
+    name,
+    type: action.type,
+    summary: summaryOf(action),
+    created_at: Number(action.ts) * 1000,
+    receivers: (action.receivers ?? []).map(idOf),
+    answers: answers.map((proxy_id) => ({ proxy_id, after_ms: afterMs.get(proxy_id) ?? null })),
+  };
+}
+
+function idOf(receiver: string): string {
+  try {
+    return decodeProxy(receiver).id;
+  } catch {
+    return receiver; // Codis 2.0 takes a bare id as well
+  }
+}
+
+function summaryOf(action: ActionRecord): string {
+  switch (action.type) {
+    case "slot_changed":
+    case "slot_premigrate":
+    case "slot_migrate": {
+      const { id, group_id, state } = action.target;
+      const from = state.status === "migrate" ? ` from group ${state.migrate_status.from}` : "";
+      return `slot ${id}: group ${group_id}, ${state.status}${from}`;
+    }
+    case "multi_slot_changed": {
+      const { from, to, group_id, status } = action.target;
+      return `slots ${from} to ${to}: group ${group_id}, ${STATUS_OF[action.desc] ?? status}`;
+    }
+    case "group_changed": {
+      const { id, servers } = action.target;
+      const master = servers?.find(({ type }) => type === "master")?.addr ?? "none";
+      return `group ${id}: master ${master}`;
+    }
+    case "group_remove":
+      return `group ${action.target.id} removed`;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Rebalancing, and emptying a group, as they are asked for: planned, shown, and handed to the
+ * migrations.
+ *
+ * @module
+ */
+
+import { loadGroups } from "../store/groups.ts";
+import { loadMigrateTasks } from "../store/migrate_tasks.ts";
+import { loadSlots } from "../store/slots.ts";
+import { StoreError } from "../store/store.ts";
+import type { Dashboard } from "./dashboard.ts";
+import {
+  type Cluster,
+  type MovePlan,
+  planDrain,
+  planRebalance,
+  type RebalanceBy,
+} from "./rebalance.ts";
+
+/** What is asked for. */
+export interface RebalanceRequest {
+  readonly by: RebalanceBy;
+  /** Whether the plan is only shown. */
+  readonly isDryRun: boolean;
+  /** Least time between two moves, in milliseconds. */
+  readonly delayMs: number;
+}
+
+/**
+ * Spreads the slots evenly.
+ *
+ * @returns The plan of a dry run; nothing when the moves are under way.
+ * @throws {StoreError} When the cluster is not fit for it.
+ */
+export async function rebalance(
+  dashboard: Dashboard,
+  { by, isDryRun, delayMs }: RebalanceRequest,
+): Promise<MovePlan | undefined> {
+  const cluster = await loadCluster(dashboard);
+  const maxmemory = by === "memory" ? readMaxmemory(dashboard, cluster) : undefined;
+  return await carryOut(dashboard, planRebalance(cluster, by, maxmemory), isDryRun, delayMs);
+}
+
+/**
+ * Empties a group, so that it can be removed; otherwise as {@linkcode rebalance}.
+ *
+ * @throws {StoreError} When there is no such group, or nobody to give its slots to.
+ */
+export async function drainGroup(
+  dashboard: Dashboard,
+  groupId: number,
+  { isDryRun, delayMs }: Omit<RebalanceRequest, "by">,
+): Promise<MovePlan | undefined> {
+  const plan = planDrain(await loadCluster(dashboard), groupId);
+  return await carryOut(dashboard, plan, isDryRun, delayMs);
+}
+
+async function loadCluster({ store }: Dashboard): Promise<Cluster> {
+  const [slots, groups, tasks] = await Promise.all([
+    loadSlots(store),
+    loadGroups(store),
+    loadMigrateTasks(store),
+  ]);
+  return { slots, groups, tasks: tasks.length };
+}
+
+async function carryOut(
+  dashboard: Dashboard,
+  plan: MovePlan,
+  isDryRun: boolean,
+  delayMs: number,
+): Promise<MovePlan | undefined> {
+  if (isDryRun) return plan;
+  for (const { from_slot, to_slot, to_group } of plan.moves) {
+    await dashboard.migrations.add(from_slot, to_slot, to_group, delayMs);
+  }
+  return undefined;
+}
+
+/** `maxmemory` of every master, as it last told. */
+function readMaxmemory({ poll }: Dashboard, { groups }: Cluster): Map<string, number> {
+  const masters = groups.flatMap(({ servers }) =>
+    (servers ?? []).filter(({ type }) => type === "master")
+  );
+  return new Map(masters.map(({ addr }) => {
+    const info = poll.downMs(addr) > 0 ? undefined : poll.infoOf(addr);
+    if (info === undefined) throw new StoreError(`${addr} does not answer`);
+    return [addr, Number(info["maxmemory"] ?? 0)];
+  }));
+}

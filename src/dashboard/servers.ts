@@ -1,0 +1,130 @@
+/**
+ * What the control plane asks of Redis servers, and tells them: who they are, whom they follow.
+ *
+ * @module
+ */
+
+import { parseAddress } from "../base/address.ts";
+import type { Secret } from "../base/secret.ts";
+import { keysIn, readInfo, type RedisInfo } from "../redis/info.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { RedisError } from "../redis/reply.ts";
+import { StoreError } from "../store/store.ts";
+import type { Control } from "./control.ts";
+
+/** How a server replicates. */
+export interface Replication {
+  readonly role: "master" | "slave";
+  /** Whom a replica follows, `host:port`; empty for a master. */
+  readonly master: string;
+  /** Whether a replica is in touch with its master and has all of its data. */
+  readonly isLinked: boolean;
+  /** How much of the stream of changes it has made or taken, in bytes. */
+  readonly offset: number;
+}
+
+/** Credentials of the Redis servers. */
+export interface ServerAuth {
+  /** `""`: the default user. */
+  readonly user: string;
+  readonly password: Secret;
+}
+
+/** What INFO says of replication. */
+export function replicationOf(info: RedisInfo): Replication {
+  const isReplica = info["role"] === "slave";
+  const host = info["master_host"] ?? "";
+  const offset = isReplica
+    ? info["slave_repl_offset"] ?? info["slave_read_repl_offset"]
+    : info["master_repl_offset"];
+  return {
+    role: isReplica ? "slave" : "master",
+    master: isReplica
+      ? `${host.includes(":") ? `[${host}]` : host}:${info["master_port"] ?? ""}`
+      : "",
+    isLinked: isReplica && info["master_link_status"] === "up" &&
+      info["master_sync_in_progress"] !== "1",
+    offset: Number(offset ?? 0),
+  };
+}
+
+/** Whether two addresses are the same server's, as far as their spelling tells. */
+export function isSameServer(a: string, b: string): boolean {
+  const local = (addr: string) => addr.replace(/^(localhost|\[::1\]):/, "127.0.0.1:");
+  return local(a) === local(b);
+}
+
+/**
+ * Checks that a server can be a master of ours: it answers, and follows nobody.
+ *
+ * @throws {StoreError} When it cannot.
+ */
+export async function checkFitMaster(control: Control, addr: string): Promise<void> {
+  using redis = await control.redis(addr);
+  const info = await readInfo(redis);
+  checkNoCluster(addr, info);
+  const { role, master } = replicationOf(info);
+  if (role === "slave") {
+    throw new StoreError(
+      `${addr} is a replica of ${master}: make it a master first (REPLICAOF NO ONE), or add its master`,
+    );
+  }
+}
+
+/**
+ * Makes a server follow another.
+ *
+ * @param isForced Also when it has keys of its own, which it loses by that.
+ * @throws {StoreError} When it has keys of its own and it is not forced.
+ */
+export async function makeReplica(
+  control: Control,
+  addr: string,
+  master: string,
+  auth: ServerAuth,
+  isForced: boolean,
+): Promise<void> {
+  using redis = await control.redis(addr);
+  const info = await readInfo(redis);
+  checkNoCluster(addr, info);
+  const now = replicationOf(info);
+  if (now.role === "slave" && isSameServer(now.master, master)) return;
+  const keys = keysIn(info);
+  if (now.role === "master" && keys > 0 && !isForced) {
+    throw new StoreError(
+      `${addr} holds ${keys} keys, which it would lose as a replica of ${master}: ` +
+        "empty it (FLUSHALL), or force it",
+    );
+  }
+  await follow(redis, master, auth);
+}
+
+/** Has a server follow `master`; `""`: nobody. */
+export async function follow(
+  redis: RedisConnection,
+  master: string,
+  auth: ServerAuth,
+): Promise<void> {
+  if (master === "") return await replicaOf(redis, "NO", "ONE");
+  if (auth.password.isSet) {
+    await redis.call("CONFIG", "SET", "masterauth", auth.password.reveal());
+    if (auth.user !== "") await redis.call("CONFIG", "SET", "masteruser", auth.user);
+  }
+  const { hostname, port } = parseAddress(master);
+  await replicaOf(redis, hostname, `${port}`);
+}
+
+async function replicaOf(redis: RedisConnection, host: string, port: string): Promise<void> {
+  try {
+    await redis.call("REPLICAOF", host, port);
+  } catch (error) {
+    // Before Redis 5, and in codis-server, it had its older name only.
+    if (!(error instanceof RedisError) || !/unknown command/i.test(error.message)) throw error;
+    await redis.call("SLAVEOF", host, port);
+  }
+}
+
+function checkNoCluster(addr: string, info: RedisInfo): void {
+  if (info["cluster_enabled"] !== "1") return;
+  throw new StoreError(`${addr} runs in cluster mode: start it with cluster-enabled no`);
+}

@@ -1,0 +1,105 @@
+/**
+ * Operations on slots: made, given to a group, looked at.
+ *
+ * @module
+ */
+
+import { SLOT_COUNT } from "../hash/slot_id.ts";
+import { encodeSlot, freshSlot, NO_GROUP, slotIn, type SlotStatus } from "../model/slot.ts";
+import { loadGroupIds } from "../store/groups.ts";
+import { withLock } from "../store/lock.ts";
+import { loadSlot, loadSlots } from "../store/slots.ts";
+import { childrenIfThere, StoreError } from "../store/store.ts";
+import type { Control } from "./control.ts";
+
+/** A range of slots, both ends included, and what it is to be. */
+export interface SlotRange {
+  readonly from: number;
+  readonly to: number;
+  readonly groupId: number;
+  readonly status: SlotStatus;
+}
+
+/**
+ * Makes 1024 slots that nobody has.
+ *
+ * @param isForced Also when there are slots: then nobody has them any more.
+ * @throws {StoreError} When there are slots and it is not forced.
+ */
+export async function initSlots(control: Control, isForced: boolean): Promise<void> {
+  const { store } = control;
+  const existing = await childrenIfThere(store, store.paths.slots);
+  if (existing.length > 0 && !isForced) {
+    // Codis 2.0 text, byte for byte.
+    throw new StoreError("slots already initialized, you may use 'is_force' flag and try again.");
+  }
+  await control.change({
+    summary: `${SLOT_COUNT} slots, nobody's`,
+    writes: Array.from({ length: SLOT_COUNT }, (_, slotId) => ({
+      path: store.paths.slot(slotId),
+      data: encodeSlot(freshSlot(store.product, slotId)),
+    })),
+    // One action for all of them: Codis 2.0 sends 1024, each of which ends a Codis 2.0 proxy.
+    announcements: [{
+      type: "multi_slot_changed",
+      target: { from: 0, to: SLOT_COUNT - 1, status: "offline", group_id: NO_GROUP },
+      mustConfirm: true,
+    }],
+  });
+}
+
+/**
+ * Gives slots that nobody has to a group.
+ *
+ * @throws {StoreError} When one of them belongs to somebody, or there is no such group.
+ */
+export async function setSlotRange(control: Control, range: SlotRange): Promise<void> {
+  const { store } = control;
+  const { from, to, groupId, status } = range;
+  await withLock(store, `set slots ${from} to ${to}`, async () => {
+    // Codis 2.0 texts.
+    if (status !== "online" && status !== "offline") throw new StoreError("invalid status");
+    if (!(await loadGroupIds(store)).includes(groupId)) {
+      throw new StoreError(`group ${groupId} is not found`);
+    }
+    const slotIds = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+    const slots = await Promise.all(slotIds.map((slotId) => loadSlot(store, slotId)));
+    const taken = slots.find((slot) => slot.state.status !== "offline");
+    if (taken !== undefined) {
+      throw new StoreError(
+        `slot ${taken.id} is not offline, if you want to change the group for a slot, use migrate`,
+      );
+    }
+    await control.change({
+      summary: from === to
+        ? `slot ${from}: group ${groupId}, ${status}`
+        : `slots ${from} to ${to}: group ${groupId}, ${status}`,
+      writes: slotIds.map((slotId) => ({
+        path: store.paths.slot(slotId),
+        data: encodeSlot(slotIn(store.product, slotId, groupId, status)),
+      })),
+      announcements: [{
+        type: "multi_slot_changed",
+        target: { from, to, status, group_id: groupId },
+        mustConfirm: true,
+      }],
+    });
+  });
+}
+
+/**
+ * Checks that no slot is a group's, or has keys left there.
+ *
+ * @throws {StoreError} When one is.
+ */
+export async function checkNoSlotOf(control: Control, groupId: number): Promise<void> {
+  for (const slot of await loadSlots(control.store)) {
+    // Codis 2.0 texts.
+    if (slot.group_id === groupId) {
+      throw new StoreError(`group ${groupId} is using by slot ${slot.id}`);
+    }
+    if (slot.state.status === "migrate" && slot.state.migrate_status.from === groupId) {
+      throw new StoreError(`slot ${slot.id} has residual data remain in group ${groupId}`);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * What the store keeps of an operation until it is done, for the dashboard that has to finish it.
+ *
+ * @module
+ */
+
+import { readIfThere, type Store } from "../store/store.ts";
+import type { Change } from "./control.ts";
+
+/** A promotion before its change is made: servers may have been told already. */
+export interface Promotion {
+  readonly kind: "promote";
+  readonly at: number;
+  readonly group_id: number;
+  /** Who becomes master. */
+  readonly addr: string;
+  /** Who was master; `""`: nobody. */
+  readonly old_addr: string;
+}
+
+/** An operation under way; `at` is when it began, in Unix milliseconds. */
+export type Unfinished =
+  | { readonly kind: "change"; readonly at: number; readonly change: Change }
+  | Promotion;
+
+/** Writes an unfinished operation's JSON. */
+export function encodeUnfinished(unfinished: Unfinished): string {
+  return JSON.stringify(unfinished);
+}
+
+/**
+ * Reads the operation that nobody has finished, if there is one.
+ *
+ * @throws {SyntaxError} When what is stored is none: no dashboard can know what to do about it.
+ */
+export async function loadUnfinished(store: Store): Promise<Unfinished | undefined> {
+  const json = await readIfThere(store, store.paths.unfinished);
+  if (json === undefined) return undefined;
+  const value = JSON.parse(json) as Unfinished;
+  const isOne = (value.kind === "change" && Array.isArray(value.change?.writes) &&
+    Array.isArray(value.change.announcements)) ||
+    (value.kind === "promote" && typeof value.addr === "string");
+  if (!isOne) {
+    throw new SyntaxError(`${store.paths.unfinished} cannot be read: ${json.slice(0, 80)}`);
+  }
+  return value;
+}

@@ -1,0 +1,103 @@
+/**
+ * The README's walk-through, line by line: the whole life of a cluster from an empty ZooKeeper or etcd,
+ * by the `config` commands alone.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { startEtcd, startZookeeper } from "../support/remote_coordinator.ts";
+import type { Child } from "../support/child.ts";
+import { until } from "../support/deadline.ts";
+import { freePort } from "../support/free_port.ts";
+import { configText, startProgram } from "../support/proxy_process.ts";
+import { RedisServer } from "../support/redis_server.ts";
+import { RespClient } from "../support/resp_client.ts";
+import { StoreServer } from "../support/store.ts";
+
+const README = new URL("../../README.md", import.meta.url);
+/** Longest time that one line may take, in milliseconds. */
+const LINE_MS = 60_000;
+
+/** The commands of the walk-through, without comments. */
+async function walkthrough(): Promise<string[]> {
+  const text = await Deno.readTextFile(README);
+  const block = /<!-- walkthrough -->\n([^]*?)<!-- \/walkthrough -->/.exec(text)?.[1] ?? "";
+  return block.split("\n").filter((line) => line.startsWith("    "))
+    .map((line) => line.replace(/ +#.*$/, "").trim());
+}
+
+for (const kind of ["zookeeper", "etcd"] as const) {
+  Deno.test(`the README's walk-through works line by line, from an empty ${kind}`, () =>
+    walk(kind));
+}
+
+async function walk(kind: "zookeeper" | "etcd"): Promise<void> {
+  const lines = await walkthrough();
+  assert(lines.length > 12, `${lines.length} lines`);
+  const remote = await (kind === "zookeeper" ? startZookeeper() : startEtcd());
+  await using _server = remote.server;
+  await using place = await StoreServer.make(remote);
+  await using servers = await RedisServer.startMany(3);
+  const [redisPort, httpPort, dashboardPort] = [freePort(), freePort(), freePort()];
+  const folder = await Deno.makeTempDir({ prefix: "codis-walk-" });
+  const running: Child[] = [];
+  try {
+    await Deno.writeTextFile(
+      `${folder}/config.ini`,
+      configText({
+        coordinator: kind,
+        zk: remote.server.addr,
+        product: "test",
+        dashboard_addr: `127.0.0.1:${dashboardPort}`,
+        proxy_id: "proxy_1",
+        zk_session_timeout: 4000,
+      }),
+    );
+    for (const line of lines) {
+      const words = line.split(" ").map((word) =>
+        word.replace("127.0.0.1:6379", servers[0]!.addr)
+          .replace("127.0.0.1:6380", servers[1]!.addr)
+          .replace("127.0.0.1:6381", servers[2]!.addr)
+      );
+      if (words[0] === "redis-cli") {
+        using client = await RespClient.connect(redisPort);
+        assertEquals(await client.call(...words.slice(3)), "OK", line);
+        continue;
+      }
+      assertEquals(words[0], "codis-proxy", line);
+      const isBackground = words.at(-1) === "&";
+      const args = words.slice(1, isBackground ? -1 : undefined);
+      if (args.length === 0) {
+        args.push(`--addr=127.0.0.1:${redisPort}`, `--http-addr=127.0.0.1:${httpPort}`);
+      }
+      if (args[0] === "dashboard") args.push(`--addr=127.0.0.1:${dashboardPort}`);
+      const child = startProgram(args, {}, folder);
+      if (isBackground) {
+        running.push(child);
+        const url = args[0] === "dashboard"
+          ? `http://127.0.0.1:${dashboardPort}/api/cluster`
+          : `http://127.0.0.1:${httpPort}/healthz`;
+        await until(async () => {
+          if (child.hasEnded) throw new Error(`${line}: ${child.stderr}`);
+          const response = await fetch(url).catch(() => undefined);
+          await response?.body?.cancel();
+          return response?.status === 200;
+        }, 20_000);
+        continue;
+      }
+      const timer = setTimeout(() => child.signal("SIGKILL"), LINE_MS);
+      const { code } = await child.ended;
+      clearTimeout(timer);
+      assertEquals(code, 0, `${line}: ${child.stdout}${child.stderr}`);
+      if (line.endsWith("config check")) assertMatch(child.stdout, /"problems": \[\]/);
+    }
+    // The proxy was taken offline by the last line: it has ended in order.
+    assertEquals((await running.at(-1)!.ended).code, 0);
+    const store = await place.open("test");
+    assertEquals(await store.coordinator.children(store.paths.fences), []);
+  } finally {
+    for (const child of running) await child.end("SIGKILL");
+    await Deno.remove(folder, { recursive: true });
+  }
+}

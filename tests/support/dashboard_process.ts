@@ -1,0 +1,107 @@
+/**
+ * The dashboard as operators start it: `await using dashboard = await DashboardProcess.start(config)`.
+ *
+ * @module
+ */
+
+import type { Child } from "./child.ts";
+import { until } from "./deadline.ts";
+import { freePort } from "./free_port.ts";
+import { configText, startProgram } from "./proxy_process.ts";
+
+/** How long a start may take, in milliseconds. */
+const START_MS = 20_000;
+
+/** A dashboard process with a config file of its own. */
+export class DashboardProcess implements AsyncDisposable {
+  readonly port: number;
+  /** `host:port`. */
+  readonly addr: string;
+  /** The config file that it runs with, for `config` commands. */
+  readonly configFile: string;
+  readonly #folder: string;
+  readonly #child: Child;
+
+  private constructor(folder: string, configFile: string, port: number, args: readonly string[]) {
+    this.#folder = folder;
+    this.configFile = configFile;
+    this.port = port;
+    this.addr = `127.0.0.1:${port}`;
+    this.#child = startProgram([
+      ...["dashboard", "-c", configFile, `--addr=127.0.0.1:${port}`],
+      ...args,
+    ]);
+  }
+
+  /**
+   * Starts a dashboard and waits until it leads.
+   *
+   * @param config Lines of config.ini; `dashboard_addr` is added.
+   */
+  static async start(
+    config: Readonly<Record<string, string | number>>,
+    args: readonly string[] = [],
+  ): Promise<DashboardProcess> {
+    const folder = await Deno.makeTempDir({ prefix: "codis-dashboard-" });
+    const port = freePort();
+    const configFile = `${folder}/config.ini`;
+    await Deno.writeTextFile(
+      configFile,
+      configText({ ...config, dashboard_addr: `127.0.0.1:${port}` }),
+    );
+    const dashboard = new DashboardProcess(folder, configFile, port, args);
+    try {
+      await until(async () => {
+        if (dashboard.child.hasEnded) throw new Error(`it ended: ${dashboard.child.stderr}`);
+        const response = await fetch(dashboard.url("/api/cluster")).catch(() => undefined);
+        const isThere = response?.status === 200 &&
+          (await response.clone().text()).includes("this dashboard leads");
+        await response?.body?.cancel();
+        return isThere;
+      }, START_MS);
+      return dashboard;
+    } catch (error) {
+      await dashboard[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** The process, running or ended. */
+  get child(): Child {
+    return this.#child;
+  }
+
+  /** The address of a path of its endpoint. */
+  url(path: string): string {
+    return `http://${this.addr}${path}`;
+  }
+
+  /** Sends a request; the answer's status and text. */
+  async ask(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; text: string }> {
+    const response = await fetch(this.url(path), {
+      method,
+      headers: { "content-type": "application/json" },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    return { status: response.status, text: await response.text() };
+  }
+
+  /** Ends it with SIGKILL. */
+  async kill(): Promise<void> {
+    await this.#child.end("SIGKILL");
+  }
+
+  /** Ends it with SIGTERM and returns the exit code. */
+  async stop(): Promise<number> {
+    return (await this.#child.end("SIGTERM")).code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+}
