@@ -50,7 +50,7 @@ export class StepWriter {
   async settle(when: "if uncertain" | "always" = "if uncertain"): Promise<void> {
     if (!this.#isUncertain && when === "if uncertain") return;
     // A change that was begun is finished before the next one is made, even before an empty one.
-    await this.#change(() => this.control.change(changeOf("nothing", [])));
+    await this.#change(() => this.control.change(changeOf("", [])));
     this.#isUncertain = false;
   }
 
