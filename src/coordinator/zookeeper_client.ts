@@ -77,6 +77,9 @@ export interface ZookeeperNode {
 /** Calls in flight at a time: the library takes some 50 µs of the event loop for each. */
 const CALLS_MAX = 16;
 
+/** Least time for one server to grant a session, in milliseconds, however many there are. */
+const CONNECT_MS_MIN = 300;
+
 /** How long the end of a session may take before its connection is cut. */
 const CLOSE_MS = 1_000;
 
@@ -299,6 +302,11 @@ export class ZookeeperClient {
   #standBetween(): void {
     const connection = this.#client.connectionManager;
     const { onSocketConnected, onSocketData, onSocketError, onSocketClosed } = connection;
+    // A server that is silent must leave time for the others: the library knows of one only.
+    connection.connectTimeout = Math.max(
+      CONNECT_MS_MIN,
+      this.#options.sessionTimeoutMs / this.#options.servers.length,
+    );
     connection.findNextServer = (dial) => this.#dialNext(dial);
     connection.onSocketConnected = () => {
       this.#isTcpOpen = true;

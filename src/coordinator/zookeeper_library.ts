@@ -86,8 +86,8 @@ export interface LibraryClient {
 export interface LibraryConnection {
   readonly socket?: { readonly destroyed: boolean; destroy(): void; once: Once };
   readonly connectTimeoutHandler?: ReturnType<typeof setTimeout>;
-  /** Milliseconds to dial one server. */
-  readonly connectTimeout: number;
+  /** Milliseconds to dial one server, and for it to grant a session. */
+  connectTimeout: number;
   /** The newest transaction seen; a server that is behind it refuses the session. */
   readonly zxid: Buffer;
   findNextServer(dial: (server: { host: string; port: number }) => void): void;

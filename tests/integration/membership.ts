@@ -296,7 +296,9 @@ export function testMembership(
     await deleteFence(store, "here:9000");
     await deleteProxy(store, "proxy_1");
     await proxy.seen("resume");
-    assertEquals(proxy.happened, ["serving", "hold", "serving", "resume"]);
+    // Loaded behind the fence, and perhaps once more when it is online again.
+    const distinct = proxy.happened.filter((what, i, all) => what !== all[i - 1]);
+    assertEquals(distinct.slice(0, 4), ["serving", "hold", "serving", "resume"]);
     assertEquals(await loadFences(store), ["here:9000"]);
   });
 

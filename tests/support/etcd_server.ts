@@ -34,8 +34,8 @@ export class EtcdServer extends DaemonServer {
         `--initial-cluster=test=${peer}`,
         "--unsafe-no-fsync",
         // Elections, and with them leases, of a test's length.
-        "--heartbeat-interval=20",
-        "--election-timeout=200",
+        "--heartbeat-interval=50",
+        "--election-timeout=600",
         ...options.args ?? [],
       ],
     ];

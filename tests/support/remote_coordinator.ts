@@ -40,7 +40,7 @@ export interface RemoteCoordinator {
   empty(): Promise<void>;
 }
 
-const SESSION_TIMEOUT_MS = 2_000;
+const SESSION_TIMEOUT_MS = 3_000;
 
 /** Starts a ZooKeeper. */
 export async function startZookeeper(): Promise<RemoteCoordinator> {
