@@ -141,7 +141,7 @@ export class Dashboard implements Control {
       await this.#reread();
       throw error;
     }
-    this.tell("info", change.summary);
+    if (change.summary !== "") this.tell("info", change.summary);
     await this.poll.written(change.writes)
       .catch((error) => log.warn("groups are not read: {error}", { error }));
   }

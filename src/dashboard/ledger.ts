@@ -86,7 +86,7 @@ export class Ledger {
     body: () => Promise<Change | undefined>,
   ): Promise<void> {
     return this.#inTurn(summary, async () => {
-      await this.#checkTellable({ announcements: [{ mustConfirm: true }] });
+      await this.#checkFences();
       const path = this.#store.paths.unfinished;
       await this.#leadership.transact([{ create: path, data: encodeUnfinished(unfinished) }]);
       await this.#orForget(body);
@@ -131,12 +131,16 @@ export class Ledger {
     else await this.#carryOut(change, "write");
   }
 
+  async #checkFences(): Promise<void> {
+    checkFences(await loadFences(this.#store), await loadProxies(this.#store));
+  }
+
   /** @throws {StoreError} When a proxy that may be serving cannot be told. */
   async #checkTellable(
-    { announcements }: { announcements: readonly { readonly mustConfirm: boolean }[] },
+    { announcements }: Pick<Change, "announcements">,
   ): Promise<void> {
-    if (!announcements.some(({ mustConfirm }) => mustConfirm)) return;
-    checkFences(await loadFences(this.#store), await loadProxies(this.#store));
+    if (!announcements.some(({ mustConfirm, isHarmless }) => mustConfirm && !isHarmless)) return;
+    await this.#checkFences();
   }
 
   /** @param note Whether what is to be done is stored anew, or replaces what is there. */
