@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { MigrationView } from "../../src/api/cluster_view.ts";
 import { CountingLoad, keysInSlots } from "../support/counting_load.ts";
 import { DashboardServer } from "../support/dashboard_server.ts";
@@ -39,7 +39,10 @@ Deno.test("slots move, and are turned back in the middle, at a user's request an
   await until(async () => (await views()).some(({ status }) => status === "migrating"));
   await dashboard.done("POST", "/api/migrate/cancel");
   await until(async () => (await views()).length === 0);
-  assertEquals(await groups(), SLOTS.map(() => 2));
+  // One that had all of its keys moved by then is let finish.
+  const after = await groups();
+  assertEquals(after.filter((group) => group !== 2 && group !== 3), []);
+  assert(after.filter((group) => group === 2).length > SLOTS.length / 2, `${after}`);
 
   await load.stop();
   assertEquals(load.errors, []);

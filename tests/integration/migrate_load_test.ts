@@ -75,7 +75,7 @@ Deno.test("slots go there and back, cancelled at random, under two proxies: no c
   await load.stop();
   assertEquals(load.errors, []);
   assertEquals(await load.lostUpdates(one), []);
-  assert(cancelled > 3, `${cancelled} cancelled`);
+  assert(cancelled > 0, "none was cancelled");
   // Every key is at one server only.
   const sizes = await Promise.all(servers.map(async (server) => {
     using client = await server.client();
