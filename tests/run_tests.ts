@@ -40,7 +40,7 @@ const TIMED =
 /** Files whose tests mostly wait: in a whole run they go beside others, and their output comes after. */
 const WAITING = new RegExp(
   "^tests/(contract|fuzz|unit)/|^tests/integration/" +
-    "(completion|config|dashboard|embedded|etcd|late_copy|membership|migrate|store|zookeeper)_",
+    "(dashboard|embedded|etcd|late_copy|membership|migrate|store|zookeeper)_",
 );
 
 /** Runs deno, with its output on ours at once or, when it is `quiet`, at its end. */
