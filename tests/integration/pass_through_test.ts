@@ -10,7 +10,6 @@ import { acquireRequest, recycleRequest } from "../../src/router/request.ts";
 import { PRIVATE_BACKENDS_MAX } from "../../src/router/backend_pool.ts";
 import { until, within } from "../support/deadline.ts";
 import { FakeRedis } from "../support/fake_redis.ts";
-import { FUZZ_SCALE } from "../support/fuzz.ts";
 import { textOf } from "../support/pieces.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { encodeRequests, RespClient } from "../support/resp_client.ts";
@@ -364,7 +363,6 @@ Deno.test("a reply of 64 MB to a client that reads slowly is not held whole", as
 
 Deno.test(
   "half a gigabyte passes through in a few megabytes",
-  { ignore: FUZZ_SCALE < 10 },
   async () => {
     await using redis = await RedisServer.start();
     await using proxy = await RouterServer.start({ servers: [redis] });

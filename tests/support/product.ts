@@ -5,7 +5,7 @@
  */
 
 import { parseConfig } from "../../src/config/config.ts";
-import type { Coordinator } from "../../src/coordinator/coordinator.ts";
+import { type Coordinator, OPERATIONS_MAX } from "../../src/coordinator/coordinator.ts";
 import { NodeExistsError } from "../../src/coordinator/errors.ts";
 import { planStore } from "../../src/store/bootstrap.ts";
 import { type Store, storeOf } from "../../src/store/store.ts";
@@ -26,14 +26,18 @@ export async function fillProduct(
   const addresses = parseConfig(`servers = ${servers}`, "test").config.servers;
   const directories = [paths.slots, paths.proxies, paths.fences, paths.actions, paths.responses];
   for (const path of [...directories, paths.lock]) await createIfMissing(coordinator, path);
-  const inSlots: Promise<string>[] = [];
-  for (const { path, data } of planStore(paths, product, addresses)) {
-    const creating = coordinator.create(path, data);
-    // Parents before children, but slots all at once.
-    if (path.startsWith(`${paths.slots}/`)) inSlots.push(creating);
-    else await creating;
+  const plan = planStore(paths, product, addresses);
+  const isSlot = ({ path }: { path: string }) => path.startsWith(`${paths.slots}/`);
+  for (const { path, data } of plan.filter((entry) => !isSlot(entry))) {
+    await coordinator.create(path, data);
   }
-  await Promise.all(inSlots);
+  const slots = plan.filter(isSlot);
+  for (let at = 0; at < slots.length; at += OPERATIONS_MAX) {
+    const part = slots.slice(at, at + OPERATIONS_MAX);
+    await coordinator.transact(
+      part.map(({ path, data }) => ({ create: path, data, isLeaf: true })),
+    );
+  }
   return store;
 }
 
