@@ -226,7 +226,7 @@ export class StockMover implements KeyMover {
       const call = nextCall(keys, at, this.#context.pace.keys, slotIds);
       if (call.end === keys.length && !call.isFull) return keys.slice(at);
       at = call.end;
-      await this.#move(call.keys, signal);
+      await this.#move(call.keys, slotIds, signal);
     }
   }
 
@@ -238,25 +238,39 @@ export class StockMover implements KeyMover {
     for (let at = 0; at < keys.length;) {
       const call = nextCall(keys, at, this.#context.pace.keys, slotIds);
       at = call.end;
-      await this.#move(call.keys, signal);
+      await this.#move(call.keys, slotIds, signal);
     }
   }
 
   async #moveBig(key: MovingKey, slotIds: ReadonlySet<number>): Promise<void> {
-    if (!slotIds.has(key.slotId)) return;
-    await this.#migrate([key], Math.ceil(this.#migrateMs + key.size / BIG_KEY_SPEED));
+    await this.#begin([key], Math.ceil(this.#migrateMs + key.size / BIG_KEY_SPEED), slotIds);
   }
 
   get #migrateMs(): number {
     return this.#context.options.migrateMs;
   }
 
-  async #move(keys: readonly MovingKey[], signal: AbortSignal): Promise<void> {
+  async #move(
+    keys: readonly MovingKey[],
+    slotIds: ReadonlySet<number>,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (keys.length === 0) return;
     const { pace } = this.#context;
     await sleep(pace.restMs(), signal);
     signal.throwIfAborted();
-    await this.#migrate(keys, this.#migrateMs);
+    await this.#begin(keys, this.#migrateMs, slotIds);
+  }
+
+  /** Moves keys of slots that are still ours: of one that is not, keys may go the other way by now. */
+  async #begin(
+    keys: readonly MovingKey[],
+    migrateMs: number,
+    slotIds: ReadonlySet<number>,
+  ): Promise<void> {
+    // Whoever takes a slot away waits for all that was begun before, whatever comes of it.
+    this.#call = this.#migrate(keys.filter(({ slotId }) => slotIds.has(slotId)), migrateMs);
+    await this.#call;
   }
 
   /** One call, whatever comes of it; keys are of one database. */
@@ -266,11 +280,9 @@ export class StockMover implements KeyMover {
     const startedMs = performance.now();
     let error: RedisError | undefined;
     try {
-      const call = this.#context.gate(this.#context.pair.target).send(() =>
+      await this.#context.gate(this.#context.pair.target).send(() =>
         this.#callMigrate(keys, migrateMs)
       );
-      this.#call = call;
-      await call;
     } catch (caught) {
       if (!(caught instanceof RedisError)) throw caught;
       error = caught;
