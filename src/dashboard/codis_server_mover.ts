@@ -116,6 +116,8 @@ export class CodisServerMover implements KeyMover {
     for (;;) {
       await sleep(pace.restMs(), signal);
       signal.throwIfAborted();
+      // Of a slot that was taken away meanwhile, keys may go the other way by now.
+      if (!slotIds.has(slotId)) return 0;
       const window = pace.isUnlimited ? WINDOW : 1;
       const startedMs = performance.now();
       const call = gate(pair.target).send(() => this.#ask(slotId, window));
@@ -131,7 +133,7 @@ export class CodisServerMover implements KeyMover {
       }
       const counted = progress(slotId);
       if (counted !== undefined) counted.keysLeft = left;
-      if (left === 0 || !slotIds.has(slotId) || performance.now() > endMs) return left;
+      if (left === 0 || performance.now() > endMs) return left;
     }
   }
 

@@ -7,7 +7,9 @@
 import type { MigrationView } from "../api/cluster_view.ts";
 import { Backoff, type BackoffOptions } from "../base/backoff.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
-import type { NextStep } from "./migrate_task.ts";
+import type { SlotRecord } from "../model/slot.ts";
+import { type Direction, isSameDirection } from "./circle.ts";
+import { directionOf, type NextStep, nextStep } from "./migrate_task.ts";
 import type { MoveStream } from "./move_stream.ts";
 import { MoveProgress } from "./move_progress.ts";
 
@@ -18,6 +20,8 @@ export class MigrateJob {
   task: MigrateTaskRecord;
   /** What was to be done next when the store was last looked at. */
   step: NextStep | undefined;
+  /** In which direction keys of its slot are, or may be, on their way; nothing: in none. */
+  direction: Direction | undefined;
   /** Who works on it; nobody else may then. */
   stream: MoveStream | undefined;
   progress = new MoveProgress();
@@ -56,6 +60,19 @@ export class MigrateJob {
     const { step, task } = this;
     if (step?.kind !== "begin" && step?.kind !== "move") return undefined;
     return { from: step.from, to: step.to, delayMs: task.delay };
+  }
+
+  /** Whether its slot is to go back to where it comes from, and keys still move the other way. */
+  get isTurning(): boolean {
+    const { way, direction } = this;
+    return way !== undefined && direction !== undefined && !isSameDirection(way, direction);
+  }
+
+  /** Takes what the store says of its slot, and returns what is to be done next. */
+  look(slot: SlotRecord): NextStep {
+    const step = nextStep(this.task, slot);
+    this.direction = directionOf(slot, step);
+    return this.step = step;
   }
 
   /** It cannot go on; it is tried again after a while. */

@@ -5,7 +5,8 @@
  *                                     ▲                                     │
  *                                     └───────── rests, with its problem ───┘ something keeps it
  *
- * A server gives keys to one other at a time, and gets them from one. A task that fails rests, longer
+ * A server gives keys to one other at a time, and gets them from one; and keys do not go in circles
+ * (move_ways.ts): a way waits until slots that would close one have arrived. A task that fails rests, longer
  * each time, and keeps nobody: others go on. Whatever is known of a task but its goal is read from the
  * store, so the next dashboard takes over wherever this one ended.
  *
@@ -26,8 +27,9 @@ import type { MoveOptions } from "./key_mover.ts";
 import { MigrateJob, Trouble } from "./migrate_job.ts";
 import { createTasks } from "./migrate_request.ts";
 import { cancelTask } from "./migrate_cancel.ts";
-import { type ChangePart, endPart, nextStep, taskPart } from "./migrate_task.ts";
+import { type ChangePart, endPart, taskPart } from "./migrate_task.ts";
 import { MoveStream, type StreamLimits, type StreamWay } from "./move_stream.ts";
+import { circleOf, isOnWay, jobsFor, keyOf, type Traffic, waysOf } from "./move_ways.ts";
 import { TargetGate } from "./restore_fence.ts";
 import { StepWriter } from "./step_writer.ts";
 
@@ -329,7 +331,11 @@ export class MigrateQueue {
   #wake(): void {
     if (this.#state !== "running") return;
     this.#isStale = true;
-    this.#planning ??= this.#planAll().finally(() => this.#planning = undefined);
+    this.#planning ??= this.#planAll().finally(() => {
+      this.#planning = undefined;
+      // Who called between the last look and this moment was not heard.
+      if (this.#isStale) this.#wake();
+    });
   }
 
   async #planAll(): Promise<void> {
@@ -374,7 +380,11 @@ export class MigrateQueue {
     await Promise.all(due.map((job) => this.#look(job)));
     await this.#end(due.filter(({ step, isHeld }) => step?.kind === "end" && !isHeld));
     await this.#markErrors();
-    for (const way of waysOf(due)) if (this.#isFree(way)) this.#begin(way);
+    for (const way of waysOf(due)) {
+      const circle = circleOf(way, this.#traffic);
+      for (const job of due) if (isOnWay(job, way)) job.note = circle;
+      if (circle === "" && this.#isFree(way)) this.#begin(way);
+    }
     const untils = [
       ...jobs.filter(({ stream }) => stream === undefined).map(({ dueMs }) => dueMs),
       ...[...this.#troubles.values()].map(({ untilMs }) => untilMs),
@@ -390,12 +400,12 @@ export class MigrateQueue {
 
   async #look(job: MigrateJob): Promise<void> {
     try {
-      job.step = nextStep(job.task, await loadSlot(this.#control.store, job.task.slot_id));
+      job.look(await loadSlot(this.#control.store, job.task.slot_id));
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       job.step = { kind: "wait", why: error.message };
     }
-    if (job.step.kind === "wait") job.fail(job.step.why);
+    if (job.step?.kind === "wait") job.fail(job.step.why);
   }
 
   async #end(jobs: readonly MigrateJob[]): Promise<void> {
@@ -437,12 +447,21 @@ export class MigrateQueue {
 
   /** Whether nobody uses the servers as this way would, and nothing keeps it. */
   #isFree(way: StreamWay): boolean {
-    const trouble = this.#troubles.get(keyOf(way));
-    if (trouble !== undefined && trouble.untilMs > performance.now()) return false;
+    if (this.#traffic.isKept(way)) return false;
     if (this.#aside.has(way.from) || this.#aside.has(way.to)) return false;
     return [...this.#streams.keys()].every((stream) =>
       stream.way.from !== way.from && stream.way.to !== way.to
     );
+  }
+
+  get #traffic(): Traffic {
+    const nowMs = performance.now();
+    return {
+      jobs: [...this.#jobs.values()],
+      running: [...this.#streams.keys()].map(({ way }) => way),
+      isKept: (way) => (this.#troubles.get(keyOf(way))?.untilMs ?? 0) > nowMs,
+      nowMs,
+    };
   }
 
   #begin(way: StreamWay): void {
@@ -497,33 +516,12 @@ export class MigrateQueue {
     return gate;
   }
 
-  /** Jobs for a stream: those that have begun first, else in order. */
   #take(stream: MoveStream, count: number): MigrateJob[] {
-    const nowMs = performance.now();
-    const jobs = [...this.#jobs.values()]
-      .filter((job) => job.isDue(nowMs) && isOnWay(job, stream.way))
-      .sort((a, b) => hasBegun(b) - hasBegun(a) || compareSequence(a.name, b.name))
-      .slice(0, Math.max(0, count));
-    for (const job of jobs) job.stream = stream;
+    const jobs = jobsFor(stream.way, count, this.#traffic);
+    for (const job of jobs) {
+      job.stream = stream;
+      job.note = "";
+    }
     return jobs;
   }
-}
-
-function keyOf({ from, to, delayMs }: StreamWay): string {
-  return `${from} ${to} ${delayMs}`;
-}
-
-function isOnWay(job: MigrateJob, way: StreamWay): boolean {
-  return job.way !== undefined && keyOf(job.way) === keyOf(way);
-}
-
-function hasBegun({ task }: MigrateJob): number {
-  return task.status === "pending" ? 0 : 1;
-}
-
-/** The ways that jobs go, those that have begun first. */
-function waysOf(jobs: readonly MigrateJob[]): StreamWay[] {
-  const begun = [...jobs].sort((a, b) => hasBegun(b) - hasBegun(a));
-  const ways = begun.flatMap(({ way }) => way === undefined ? [] : [way]);
-  return [...new Map(ways.map((way) => [keyOf(way), way])).values()];
 }

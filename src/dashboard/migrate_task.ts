@@ -27,6 +27,7 @@ import {
   type SlotStatus,
 } from "../model/slot.ts";
 import type { Store } from "../store/store.ts";
+import type { Direction } from "./circle.ts";
 import type { Announcement, Change, EntryWrite } from "./control.ts";
 
 /** What is to be done next for a task. */
@@ -79,6 +80,17 @@ export function nextStep(task: MigrateTaskRecord, slot: SlotRecord): NextStep {
 export function isUnderway({ state: { status, migrate_status } }: SlotRecord): boolean {
   return status === "migrate" ||
     (status === "pre_migrate" && migrate_status.from !== NO_GROUP);
+}
+
+/**
+ * In which direction keys of the slot move, or will as soon as its block ends; nothing: in none.
+ *
+ * @param step What is to be done next for its task; left out: it is as it was before it was blocked.
+ */
+export function directionOf(slot: SlotRecord, step?: NextStep): Direction | undefined {
+  const { group_id: to, state: { status, migrate_status: { from } } } = slot;
+  if (status === "pre_migrate" && step?.kind === "begin") return { from: step.from, to: step.to };
+  return isUnderway(slot) ? { from, to } : undefined;
 }
 
 /** Blocks a slot on every proxy, and says that its task is at work. */

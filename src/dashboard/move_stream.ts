@@ -27,9 +27,9 @@ import type { MigrateJob } from "./migrate_job.ts";
 import {
   beginPart,
   type ChangePart,
+  directionOf,
   finishPart,
   isUnderway,
-  nextStep,
   openPart,
   taskPart,
   undoPart,
@@ -79,6 +79,27 @@ export interface StreamHost {
 interface Entering {
   readonly job: MigrateJob;
   readonly slot: SlotRecord;
+}
+
+/** What has to be done with a slot that enters. */
+type Kind =
+  /** It is in `migrate` already. */
+  | "moving"
+  /** It is on its way from where it is to go now. */
+  | "turning"
+  /** Whoever blocked it did not open it. */
+  | "blocked"
+  | "fresh";
+
+function kindOf({ slot, job: { step } }: Entering): Kind {
+  if (step?.kind === "move") return "moving";
+  const isBack = step?.kind === "begin" && step.to === slot.state.migrate_status.from;
+  if (isUnderway(slot) && isBack) return "turning";
+  return slot.state.status === "pre_migrate" ? "blocked" : "fresh";
+}
+
+function textOf(entering: readonly Entering[]): string {
+  return slotsText(entering.map(({ slot }) => slot.id));
 }
 
 /** See the header. */
@@ -211,18 +232,12 @@ export class MoveStream {
     if (jobs.length === 0) return;
     for (const job of jobs) this.#jobs.set(job.task.slot_id, job);
     const entering = await this.#read(jobs);
-    const moving = entering.filter(({ job }) => job.step!.kind === "move");
-    const blocked = entering.filter(({ job, slot }) =>
-      job.step!.kind === "begin" && slot.state.status === "pre_migrate"
-    );
-    const others = entering.filter((each) => !moving.includes(each) && !blocked.includes(each));
-    await this.#resume(moving, mover);
-    await this.#open(blocked, mover, true);
-    for (const isTurning of [true, false]) {
-      const group = others.filter(({ slot }) => isUnderway(slot) === isTurning);
-      const cleared = await this.#clear(group, mover, isTurning);
-      await this.#open(cleared, mover, isTurning);
-    }
+    const kinds = { moving: [], turning: [], blocked: [], fresh: [] } as Record<Kind, Entering[]>;
+    for (const each of entering) kinds[kindOf(each)].push(each);
+    await this.#resume(kinds.moving, mover);
+    await this.#open(kinds.blocked, mover, true);
+    await this.#turn(kinds.turning, mover);
+    await this.#open(await this.#clear(kinds.fresh, mover), mover, false);
   }
 
   /** Reads the jobs' slots, and lets go whatever does not go this way any more. */
@@ -232,7 +247,7 @@ export class MoveStream {
     const entering: Entering[] = [];
     for (const job of jobs) {
       const slot = await loadSlot(writer.control.store, job.task.slot_id);
-      const step = job.step = nextStep(job.task, slot);
+      const step = job.look(slot);
       const isThisWay = (step.kind === "begin" || step.kind === "move") &&
         step.from === this.way.from && step.to === this.way.to;
       if (isThisWay) entering.push({ job, slot });
@@ -244,6 +259,11 @@ export class MoveStream {
   /** Slots that were in `migrate` when we came: whoever moved them may have given up in the middle. */
   async #resume(entering: readonly Entering[], mover: KeyMover): Promise<void> {
     if (entering.length === 0) return;
+    this.#changing = this.#resumeNow(entering, mover);
+    await this.#changing;
+  }
+
+  async #resumeNow(entering: readonly Entering[], mover: KeyMover): Promise<void> {
     await this.#alone(() => mover.fence(true));
     const { writer } = this.#host;
     const { store } = writer.control;
@@ -253,20 +273,25 @@ export class MoveStream {
       idle.map(({ job }) => taskPart(store, job.name, job.task, "migrating")),
     );
     for (const { job } of idle) job.task = { ...job.task, status: "migrating" };
-    for (const { job } of entering) if (!this.#leaving.has(job)) this.#slots.add(job.task.slot_id);
+    this.#hold(entering);
+  }
+
+  /** Slots are in `migrate`: their keys are moved from now on, unless somebody took them away. */
+  #hold(entering: readonly Entering[]): void {
+    for (const { job } of entering) {
+      job.direction = this.way;
+      if (this.#has(job)) this.#slots.add(job.task.slot_id);
+    }
+  }
+
+  /** Whether a job is ours, and stays so. */
+  #has(job: MigrateJob): boolean {
+    return job.stream === this && !this.#leaving.has(job);
   }
 
   /** Looks for keys that the target must not have. */
-  async #clear(
-    entering: readonly Entering[],
-    mover: KeyMover,
-    isTurning: boolean,
-  ): Promise<readonly Entering[]> {
+  async #clear(entering: readonly Entering[], mover: KeyMover): Promise<readonly Entering[]> {
     if (entering.length === 0) return [];
-    if (isTurning) {
-      await mover.clearTarget(entering.map(({ slot }) => slot.id), true);
-      return entering;
-    }
     await mover.tryOut();
     const unknown = entering.map(({ slot }) => slot.id).filter((id) => !this.#cleared.has(id));
     if (unknown.length > 0) {
@@ -281,19 +306,42 @@ export class MoveStream {
 
   /** Blocks slots and lets them migrate, a few at a time. */
   async #open(entering: readonly Entering[], mover: KeyMover, isInDoubt: boolean): Promise<void> {
-    const { slotsPerChange } = this.#host.limits;
-    for (let at = 0; at < entering.length; at += slotsPerChange) {
+    for (const some of this.#inChanges(entering)) {
       this.#stopping.signal.throwIfAborted();
-      const some = entering.slice(at, at + slotsPerChange)
-        .filter(({ job }) => job.stream === this && !this.#leaving.has(job));
-      if (some.length === 0) continue;
-      const changing = this.#alone(() => this.#openSome(some, mover, isInDoubt));
-      this.#changing = changing;
-      await changing;
+      const ours = some.filter(({ job }) => this.#has(job));
+      if (ours.length === 0) continue;
+      this.#changing = this.#alone(() => this.#openAll(ours, mover, isInDoubt));
+      await this.#changing;
     }
   }
 
-  async #openSome(
+  /**
+   * Turns slots round. As long as one of them lets keys go the way it came, none may let them come
+   * back: all are blocked before the first is opened.
+   */
+  async #turn(entering: readonly Entering[], mover: KeyMover): Promise<void> {
+    if (entering.length === 0) return;
+    await mover.clearTarget(entering.map(({ slot }) => slot.id), true);
+    this.#stopping.signal.throwIfAborted();
+    if (entering.every(({ job }) => this.#has(job))) {
+      this.#changing = this.#alone(() => this.#openAll(entering, mover, true));
+      await this.#changing;
+    } else {
+      // One of them goes on after all: the queue looks anew at what may begin.
+      for (const { job } of entering) if (this.#has(job)) this.#leave(job);
+    }
+  }
+
+  #inChanges(entering: readonly Entering[]): Entering[][] {
+    const { slotsPerChange } = this.#host.limits;
+    const count = Math.ceil(entering.length / slotsPerChange);
+    return Array.from(
+      { length: count },
+      (_, i) => entering.slice(i * slotsPerChange, (i + 1) * slotsPerChange),
+    );
+  }
+
+  async #openAll(
     entering: readonly Entering[],
     mover: KeyMover,
     isInDoubt: boolean,
@@ -301,55 +349,69 @@ export class MoveStream {
     const { writer } = this.#host;
     const { store } = writer.control;
     const { from, to } = this.way;
-    const slots = slotsText(entering.map(({ slot }) => slot.id));
-    const begin = entering.map(({ job: { name, task }, slot }) =>
-      beginPart(store, { name, task, slot })
-    );
-    const begun = await this.#try(entering, `${slots}: group ${from}, pre_migrate`, begin);
-    if (!begun) return;
-    for (const { job } of entering) job.task = { ...job.task, status: "migrating" };
+    const blocked: Entering[] = [];
+    for (const some of this.#inChanges(entering)) {
+      const begin = some.map(({ job: { name, task }, slot }) =>
+        beginPart(store, { name, task, slot })
+      );
+      const error = await this.#try(some, `${textOf(some)}: group ${from}, pre_migrate`, begin);
+      if (error !== undefined) {
+        await this.#undo(blocked);
+        return this.#failAll(entering, error);
+      }
+      for (const { job } of some) {
+        job.task = { ...job.task, status: "migrating" };
+        job.direction = this.way;
+      }
+      blocked.push(...some);
+    }
     try {
       await mover.fence(isInDoubt);
     } catch (error) {
-      await this.#undo(entering);
+      await this.#undo(blocked);
       throw error;
     }
-    const open = entering.map(({ slot }) => openPart(store, slot, from, to));
-    try {
-      // Proxies that do not confirm still block the slots: keys may be moved.
-      await writer.writeAnyway(`${slots}: group ${to}, migrate from group ${from}`, open);
-    } catch (error) {
-      return this.#failAll(entering, error);
+    for (const some of this.#inChanges(blocked)) {
+      const open = some.map(({ slot }) => openPart(store, slot, from, to));
+      try {
+        // Proxies that do not confirm still block the slots: keys may be moved.
+        await writer.writeAnyway(`${textOf(some)}: group ${to}, migrate from group ${from}`, open);
+      } catch (error) {
+        this.#failAll(some, error);
+        continue;
+      }
+      this.#hold(some);
     }
-    for (const { job } of entering) this.#slots.add(job.task.slot_id);
   }
 
-  /** @returns Whether every proxy blocks the slots now; if not, they are as they were. */
+  /** @returns Why not every proxy blocks the slots now: they are as they were; nothing if all do. */
   async #try(
     entering: readonly Entering[],
     summary: string,
     parts: readonly ChangePart[],
-  ): Promise<boolean> {
+  ): Promise<unknown> {
     try {
       await this.#host.writer.write(summary, parts);
-      return true;
+      return undefined;
     } catch (error) {
       // The slots are blocked, but not by all.
       if (error instanceof UnconfirmedError) await this.#undo(entering);
-      this.#failAll(entering, error);
-      return false;
+      return error;
     }
   }
 
   async #undo(entering: readonly Entering[]): Promise<void> {
     const { writer } = this.#host;
-    const slots = slotsText(entering.map(({ slot }) => slot.id));
-    const parts = entering.map(({ slot }) => undoPart(writer.control.store, slot));
-    try {
-      await writer.writeAnyway(`${slots}: as before`, parts);
-    } catch (error) {
-      // They stay blocked until they are tried again; that is the first thing to be done then.
-      writer.control.tell("error", `${slots} stay blocked for now: ${(error as Error).message}`);
+    for (const some of this.#inChanges(entering)) {
+      const parts = some.map(({ slot }) => undoPart(writer.control.store, slot));
+      try {
+        await writer.writeAnyway(`${textOf(some)}: as before`, parts);
+        for (const { job, slot } of some) job.direction = directionOf(slot);
+      } catch (error) {
+        // They stay blocked until they are tried again; that is the first thing to be done then.
+        const { message } = error as Error;
+        writer.control.tell("error", `${textOf(some)} stay blocked for now: ${message}`);
+      }
     }
   }
 

@@ -255,6 +255,8 @@ export class StockMover implements KeyMover {
     // It may take longer than any other call: that needs a connection with more patience.
     using patient = await control.redis(pair.source, MIGRATE_REPLY_MS + 2 * migrateMs);
     await patient.call("CLIENT", "SETNAME", MOVER_NAME);
+    // Of a slot that was taken away meanwhile, keys may go the other way by now.
+    if (!slotIds.has(key.slotId)) return;
     await this.#until(this.#migrate([key], migrateMs, patient));
   }
 

@@ -66,7 +66,9 @@ export const findUnownedSlots = everySlot((_slotId, slot, { groupIds }) => {
 /** Where a slot comes from and goes to is set while it migrates, and then it makes sense. */
 export const findBadMigrations = everySlot((_slotId, slot, { groupIds }) => {
   const { group_id: groupId, state: { status, migrate_status: { from, to } } } = slot;
-  if (status !== "migrate") {
+  // One that turns round is blocked for a moment, and its keys are in both groups all the same.
+  const isTurning = status === "pre_migrate" && from !== NO_GROUP;
+  if (status !== "migrate" && !isTurning) {
     if (from === NO_GROUP && to === NO_GROUP) return undefined;
     const problem = `${status}, but migrate_status is from ${from} to ${to}, not -1 and -1`;
     return { severity: "warning", problem, fix: () => `set both to -1 ${BY_HAND}` };
@@ -99,10 +101,10 @@ export function findOfflineSlots(product: DecodedTree): Problem[] {
 
 /** Who is on its way has a task that ends it. */
 export const findUnfinishedMigrations = everySlot((slotId, slot, { tasks }) => {
-  const { status, migrate_status: { to } } = slot.state;
+  const { status, migrate_status: { from, to } } = slot.state;
   if (status !== "migrate" && status !== "pre_migrate") return undefined;
   const isEnding = tasks.some(({ record: { slot_id, new_group } }) =>
-    slot_id === slotId && (status === "pre_migrate" || new_group === to)
+    slot_id === slotId && (status === "pre_migrate" || new_group === to || new_group === from)
   );
   if (isEnding) return undefined;
   const target = status === "migrate" ? `${to}` : "<group_id>";

@@ -5,9 +5,10 @@
  */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { loadMigrateTasks } from "../../src/store/migrate_tasks.ts";
+import { encodeMigrateTask } from "../../src/model/migrate_task.ts";
+import { loadMigrateTasks, type StoredMigrateTask } from "../../src/store/migrate_tasks.ts";
 import { StoreError } from "../../src/store/store.ts";
-import { until } from "../support/deadline.ts";
+import { rest, until } from "../support/deadline.ts";
 import { Migration, newQueue } from "../support/migration.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { keyWhere } from "../support/router_server.ts";
@@ -165,6 +166,40 @@ Deno.test("a pause stops the keys, and they go on after it", async () => {
   migration.queue.resume();
   await migration.done();
   await assertAllAt(servers, 1);
+});
+
+Deno.test("a migration that is cancelled while it is taken up again moves no key any more", async () => {
+  await using servers = await filled();
+  await using migration = await Migration.start(servers, SLOW);
+  const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);
+  await movedAtLeast(migration, 100);
+  await migration.queue.stop();
+  const [{ task }] = await loadMigrateTasks(migration.store) as [StoredMigrateTask];
+  await migration.store.coordinator.write(
+    migration.store.paths.migrateTask(name!),
+    encodeMigrateTask({ ...task, status: "error" }),
+  );
+  const control = new ScriptedControl(migration.store);
+  const next = newQueue(control, { keysPerSecond: 1_000 });
+  let cancelling: Promise<void> | undefined;
+  let mayTurn = false;
+  control.beforeChange = async ({ summary }) => {
+    if (/pre_migrate/.test(summary) && !mayTurn) throw new StoreError("not yet");
+    if (summary !== "tasks at work") return;
+    cancelling ??= next.cancel(name!);
+    await rest(50);
+  };
+  await next.start();
+  await until(() => cancelling !== undefined);
+  await cancelling;
+  using target = await servers[1]!.client();
+  const arrived = await target.call("DBSIZE");
+  await rest(500);
+  assertEquals(await target.call("DBSIZE"), arrived);
+  mayTurn = true;
+  await until(() => next.views().length === 0);
+  await next.stop();
+  await assertAllAt(servers, 0);
 });
 
 Deno.test("while a group's master may change, no key goes to it or from it", async () => {

@@ -161,6 +161,16 @@ const ROWS: readonly Row[] = [
     problems: [],
   },
   {
+    name: "a migration that was cancelled",
+    edits: { [PATHS.slot(101)]: slot(101, 1, "migrate", 2, 1) },
+    problems: [],
+  },
+  {
+    name: "a migration that turns round at this moment",
+    edits: { [PATHS.slot(101)]: slot(101, 1, "pre_migrate", 2, 1) },
+    problems: [],
+  },
+  {
     name: "migrations that no task will end",
     edits: {
       [PATHS.slot(5)]: slot(5, 2, "migrate", 1, 2),
