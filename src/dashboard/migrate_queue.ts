@@ -348,6 +348,8 @@ export class MigrateQueue {
         const { message } = error as Error;
         if (message !== this.#told) this.#control.tell("warning", `migrations wait: ${message}`);
         this.#told = message;
+        // Whoever calls meanwhile is heard then, too: at once, the same would fail again.
+        this.#isStale = false;
         this.#wakeIn(this.#retry.firstMs);
         return;
       }
