@@ -37,6 +37,13 @@ export interface Change {
   readonly summary: string;
   readonly writes: readonly EntryWrite[];
   readonly announcements: readonly Announcement[];
+  /**
+   * Whether a proxy that does not hear of it does no harm: then it is made also while one that may be
+   * serving cannot be told.
+   *
+   * @default false
+   */
+  readonly mayMiss?: boolean;
 }
 
 /** See the header. */
@@ -46,10 +53,10 @@ export interface Control {
    * Carries a change out. It is checked first that every proxy that may be serving can be told; from
    * then on it is carried out to its end, by the next dashboard if this one dies.
    *
-   * @throws {StoreError} When a fenced proxy is not online: nothing was changed.
+   * @throws {StoreError} When a fenced proxy is not online, and must hear of it: nothing was changed.
    * @throws {NotLeaderError} When another dashboard has taken over: nothing was changed by us.
-   * @throws {UnconfirmedError} When a proxy did not confirm in time: everything was changed, that
-   * proxy was marked offline.
+   * @throws {UnconfirmedError} When a proxy did not confirm in time, or is gone: everything was changed,
+   * and the proxy marked offline if it is there.
    */
   change(change: Change): Promise<void>;
   /**

@@ -98,6 +98,10 @@ function kindOf({ slot, job: { step } }: Entering): Kind {
   return slot.state.status === "pre_migrate" ? "blocked" : "fresh";
 }
 
+function isBlocked({ slot }: Entering): boolean {
+  return slot.state.status === "pre_migrate";
+}
+
 function textOf(entering: readonly Entering[]): string {
   return slotsText(entering.map(({ slot }) => slot.id));
 }
@@ -356,7 +360,8 @@ export class MoveStream {
       );
       const error = await this.#try(some, `${textOf(some)}: group ${from}, pre_migrate`, begin);
       if (error !== undefined) {
-        await this.#undo(blocked);
+        // Those that were blocked when we came must not stay so, either.
+        await this.#undo(entering.filter((each) => blocked.includes(each) || isBlocked(each)));
         return this.#failAll(entering, error);
       }
       for (const { job } of some) {

@@ -3,6 +3,8 @@
  *
  *     action stored ──► every online proxy confirms ──► done
  *                         │ late: asked over HTTP what it waits for
+ *                         │ gone, and started anew: it reads what is stored now ──► as confirmed
+ *                         │ gone ──► UnconfirmedError
  *                         └ silent for too long ──► marked offline, waited for, UnconfirmedError
  *
  * A Codis 2.0 proxy applies only the newest action it sees, so the next one is stored when the last is
@@ -13,9 +15,11 @@
  */
 
 import type { ActionView, ChangeView, EventView } from "../api/cluster_view.ts";
+import { roomLogger } from "../base/log.ts";
 import type { ActionRecord } from "../model/action.ts";
-import { decodeProxy, encodeProxy, type ProxyRecord } from "../model/proxy.ts";
+import { decodeProxy, encodeProxy, isSameLife, type ProxyRecord } from "../model/proxy.ts";
 import { createAction } from "../store/actions.ts";
+import { deadFences, loadFences } from "../store/fences.ts";
 import { changeProxyState, loadProxies, loadProxy } from "../store/proxies.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import type { Announcement } from "./control.ts";
@@ -48,10 +52,14 @@ const LATE_MS = 3_000;
 const LEAVE_MS = 15_000;
 /** How often a late proxy is asked again, in milliseconds. */
 const ASK_MS = 2_000;
+/** How often it is looked whether those that have not confirmed are still there, in milliseconds. */
+const LOOK_MS = 300;
 /** Actions under way at once. */
 const PARALLEL_MAX = 32;
 /** Actions whose confirmations are remembered, for the page. */
 const REMEMBERED_MAX = 200;
+
+const log = roomLogger("dashboard");
 
 /** See the header. */
 export class Publisher {
@@ -86,7 +94,10 @@ export class Publisher {
    */
   async publish(announcements: readonly Announcement[]): Promise<void> {
     if (announcements.length === 0) return;
-    const online = (await loadProxies(this.#store)).filter(({ state }) => state === "online");
+    const proxies = await loadProxies(this.#store);
+    const online = proxies.filter(({ state }) => state === "online");
+    // Whoever has lost its place since it was checked that all can be told may be serving as before.
+    const lost = deadFences(await loadFences(this.#store), proxies);
     const isParallel = online.every((proxy) => this.#context.isOurs(proxy));
     const confirming = new Set<Promise<void>>();
     const failures: unknown[] = [];
@@ -101,6 +112,9 @@ export class Publisher {
       while (confirming.size >= (isParallel ? PARALLEL_MAX : 1)) await Promise.race(confirming);
     }
     await Promise.all(confirming);
+    if (lost.length > 0 && announcements.some(({ mustConfirm }) => mustConfirm)) {
+      failures.push(new UnconfirmedError(`the proxy at ${lost.join(", ")} could not be told`));
+    }
     const failure = failures.find((error) => !(error instanceof UnconfirmedError)) ?? failures[0];
     if (failure !== undefined) throw failure;
   }
@@ -123,22 +137,32 @@ export class Publisher {
     type: Row["type"],
     online: readonly ProxyRecord[],
   ): Promise<void> {
-    const silent = await this.#confirmed(name, online);
-    if (silent.length > 0) await this.#giveUp(name, type, silent);
+    const { silent, gone } = await this.#confirmed(name, online);
+    if (silent.length + gone.length > 0) await this.#giveUp(name, type, silent, gone);
   }
 
-  /** @returns The proxies that have not confirmed in time. */
-  async #confirmed(name: string, online: readonly ProxyRecord[]): Promise<ProxyRecord[]> {
+  /** @returns The proxies that have not confirmed in time, and those that never will. */
+  async #confirmed(
+    name: string,
+    online: readonly ProxyRecord[],
+  ): Promise<{ silent: ProxyRecord[]; gone: ProxyRecord[] }> {
     const { coordinator, paths } = this.#store;
     const began = performance.now();
     const confirmMs = this.#times.confirmMs ?? CONFIRM_MS;
     let silent = [...online];
+    const gone: ProxyRecord[] = [];
     const watch = coordinator.watchChildren(paths.response(name));
     const end = setTimeout(() => watch.close(), confirmMs);
     const late = setTimeout(() => this.#ask(silent), this.#times.lateMs ?? LATE_MS);
     const again = setInterval(() => {
       if (performance.now() - began > (this.#times.lateMs ?? LATE_MS)) this.#ask(silent);
     }, ASK_MS);
+    const looking = setInterval(async () => {
+      const ended = await this.#ended(silent);
+      silent = silent.filter((proxy) => !ended.has(proxy));
+      for (const [proxy, isBack] of ended) if (!isBack) gone.push(proxy);
+      if (silent.length === 0) watch.close();
+    }, LOOK_MS);
     const seen = this.#remember(name);
     try {
       for await (const answers of watch) {
@@ -155,11 +179,27 @@ export class Publisher {
       clearTimeout(end);
       clearTimeout(late);
       clearInterval(again);
+      clearInterval(looking);
       for (const { id } of online) {
         if (silent.every((proxy) => proxy.id !== id)) this.#late.delete(id);
       }
     }
-    return silent;
+    return { silent, gone };
+  }
+
+  /** Proxies whose life has ended, and whether another one has begun at the same address. */
+  async #ended(proxies: readonly ProxyRecord[]): Promise<Map<ProxyRecord, boolean>> {
+    const ended = new Map<ProxyRecord, boolean>();
+    try {
+      for (const proxy of proxies) {
+        const now = await loadProxy(this.#store, proxy.id);
+        if (now === undefined) ended.set(proxy, false);
+        else if (!isSameLife(now, proxy)) ended.set(proxy, now.addr === proxy.addr);
+      }
+    } catch (error) {
+      log.debug("it is not known who is there: {error}", { error });
+    }
+    return ended;
   }
 
   #remember(name: string): Map<string, number> {
@@ -183,17 +223,24 @@ export class Publisher {
   }
 
   /** Marks silent proxies offline, as Codis 2.0, but waits no longer than a bound for them to go. */
-  async #giveUp(name: string, type: string, silent: readonly ProxyRecord[]): Promise<never> {
-    const named = silent.map(({ id }) => {
-      const reason = this.#late.get(id);
-      return reason === undefined ? id : `${id} (${reason})`;
-    }).join(", ");
+  async #giveUp(
+    name: string,
+    type: string,
+    silent: readonly ProxyRecord[],
+    gone: readonly ProxyRecord[],
+  ): Promise<never> {
+    const named = [
+      ...silent.map(({ id }) => ({ id, reason: this.#late.get(id) ?? "" })),
+      ...gone.map(({ id }) => ({ id, reason: "it is gone" })),
+    ].map(({ id, reason }) => reason === "" ? id : `${id} (${reason})`).join(", ");
     await this.#context.checkLead();
     await Promise.all(silent.map((proxy) => this.#takeOffline(proxy)));
     for (const { id } of silent) this.#late.delete(id);
     // Codis 2.0's text comes first.
-    const text = `receiver timeout: ${type} (action ${name}) was not confirmed by ${named}; ` +
-      "they were marked offline";
+    const end = silent.length === 0
+      ? ""
+      : `; ${gone.length === 0 ? "they" : silent.map(({ id }) => id)} were marked offline`;
+    const text = `receiver timeout: ${type} (action ${name}) was not confirmed by ${named}${end}`;
     this.#context.tell("error", text);
     throw new UnconfirmedError(text);
   }
@@ -218,13 +265,16 @@ export async function takeOffline(
   proxy: ProxyRecord,
   leaveMs: number = LEAVE_MS,
 ): Promise<void> {
-  if (await loadProxy(store, proxy.id) === undefined) return;
+  const now = await loadProxy(store, proxy.id);
+  // Another life of it knows nothing of what this one did not do.
+  if (now === undefined || !isSameLife(now, proxy)) return;
   await changeProxyState(store, proxy.id, "mark_offline");
   const watch = store.coordinator.watchData(store.paths.proxy(proxy.id));
   const end = setTimeout(() => watch.close(), leaveMs);
   try {
     for await (const entry of watch) {
-      if (entry === undefined || decodeProxy(entry.data).state === "offline") return;
+      const own = entry === undefined ? undefined : decodeProxy(entry.data);
+      if (own === undefined || !isSameLife(own, proxy) || own.state === "offline") return;
     }
   } finally {
     clearTimeout(end);

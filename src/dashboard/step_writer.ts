@@ -30,12 +30,13 @@ export class StepWriter {
   }
 
   /**
-   * As {@linkcode StepWriter.write}, where it does no harm that a proxy has not confirmed in time: the
-   * step is done, and that proxy was told, and marked offline.
+   * As {@linkcode StepWriter.write}, where it does no harm that a proxy does not hear of it: one that was
+   * told and has not confirmed in time is marked offline, one that cannot be told goes on as it is.
    */
   async writeAnyway(summary: string, parts: readonly ChangePart[]): Promise<void> {
+    if (parts.length === 0) return;
     try {
-      await this.write(summary, parts);
+      await this.#change(() => this.control.change({ ...changeOf(summary, parts), mayMiss: true }));
     } catch (error) {
       if (!(error instanceof UnconfirmedError)) throw error;
     }

@@ -4,17 +4,14 @@
  * @module
  */
 
-import type { ProxyRecord } from "../model/proxy.ts";
-
-/** What makes two records the same life of the same proxy. */
-type Identity = Pick<ProxyRecord, "id" | "pid" | "start_at">;
+import { isSameLife, type ProxyIdentity } from "../model/proxy.ts";
 
 /**
  * Whether a proxy is among an action's receivers, by Codis 2.0's rule: each is a proxy record in JSON
  * of which id, pid and start_at count; one that is not JSON is an id, and unless it is ours nobody
  * behind it is looked at.
  */
-export function isReceiver(receivers: readonly string[] | null, own: Identity): boolean {
+export function isReceiver(receivers: readonly string[] | null, own: ProxyIdentity): boolean {
   for (const receiver of receivers ?? []) {
     const identity = parseIdentity(receiver);
     if (identity === undefined) return receiver === own.id;
@@ -23,12 +20,7 @@ export function isReceiver(receivers: readonly string[] | null, own: Identity): 
   return false;
 }
 
-/** Whether two records are of one life of one proxy: same id, same process, same start. */
-export function isSameLife(a: Identity, b: Identity): boolean {
-  return a.id === b.id && a.pid === b.pid && a.start_at === b.start_at;
-}
-
-function parseIdentity(text: string): Identity | undefined {
+function parseIdentity(text: string): ProxyIdentity | undefined {
   try {
     const value = JSON.parse(text);
     return typeof value === "object" && value !== null ? value : undefined;

@@ -23,11 +23,10 @@ import { changeState, type StateMoves } from "../base/state.ts";
 import type { Entry } from "../coordinator/coordinator.ts";
 import { ClosedError, NodeExistsError } from "../coordinator/errors.ts";
 import type { Watch } from "../coordinator/watch.ts";
-import { decodeProxy, type ProxyRecord } from "../model/proxy.ts";
+import { decodeProxy, isSameLife, type ProxyRecord } from "../model/proxy.ts";
 import { createFence, deleteFence, loadFences } from "../store/fences.ts";
 import { createProxy, deleteProxy, loadProxy, watchProxy } from "../store/proxies.ts";
 import { type Store, StoreError } from "../store/store.ts";
-import { isSameLife } from "./action_receivers.ts";
 
 /** Where a proxy stands; see the drawing above. */
 export type RegistrationState =

@@ -8,8 +8,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { decodeProxy } from "../../src/model/proxy.ts";
 import { loadUnfinished } from "../../src/dashboard/unfinished.ts";
-import { createFence } from "../../src/store/fences.ts";
-import { createProxy, loadProxy } from "../../src/store/proxies.ts";
+import { loadActionNames } from "../../src/store/actions.ts";
+import { createFence, deleteFence } from "../../src/store/fences.ts";
+import { createProxy, deleteProxy, loadProxy } from "../../src/store/proxies.ts";
+import { loadSlot } from "../../src/store/slots.ts";
 import type { Store } from "../../src/store/store.ts";
 import { DashboardServer } from "../support/dashboard_server.ts";
 import { until } from "../support/deadline.ts";
@@ -505,4 +507,61 @@ Deno.test("a proxy that never confirms is marked offline, named, and waited for 
   // The change itself was made, and nobody has to finish it.
   assertEquals((await dashboard.get("/api/slot/7")).json.state.status, "offline");
   assertEquals(await loadUnfinished(store), undefined);
+});
+
+/** A product with a proxy that never confirms anything, and a dashboard with the usual patience. */
+async function withMute(servers: string, stack: AsyncDisposableStack) {
+  const folder = stack.use(await StoreFolder.make());
+  const store = await folder.openFilled(servers);
+  const dashboard = stack.use(await DashboardServer.start(store));
+  const proxy = { ...RECORD, id: "mute", state: "online", debug_var_addr: "127.0.0.1:2" } as const;
+  await createProxy(store, proxy);
+  await createFence(store, proxy.addr);
+  return { store, dashboard, proxy };
+}
+
+Deno.test("a proxy that dies in the middle of a change is not waited for", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { store, dashboard } = await withMute("127.0.0.1:1", stack);
+  const changing = dashboard.ask("POST", "/api/slots/init?is_force=1");
+  await until(async () => (await loadActionNames(store)).length > 0);
+  const began = performance.now();
+  await deleteProxy(store, "mute");
+  const answer = await changing;
+  assert(performance.now() - began < 3_000);
+  assertMatch(answer.text, /^receiver timeout: .* was not confirmed by mute \(it is gone\)$/);
+});
+
+Deno.test("a proxy that dies and is there anew has read what it did not confirm, and stays online", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { store, dashboard, proxy } = await withMute("127.0.0.1:1", stack);
+  const changing = dashboard.done("POST", "/api/slots/init?is_force=1");
+  await until(async () => (await loadActionNames(store)).length > 0);
+  await deleteProxy(store, "mute");
+  await createProxy(store, { ...proxy, pid: proxy.pid + 1 });
+  await changing;
+  assertEquals((await loadProxy(store, "mute"))?.state, "online");
+});
+
+Deno.test("a slot does not stay blocked for a proxy that died while it was being blocked", async () => {
+  await using stack = new AsyncDisposableStack();
+  const servers = stack.use(await RedisServer.startMany(2));
+  const { store, dashboard, proxy } = await withMute(
+    servers.map(({ addr }) => addr).join(","),
+    stack,
+  );
+  await dashboard.done("POST", "/api/migrate", { from: 7, to: 7, new_group: 2 });
+  await until(async () => (await loadSlot(store, 7)).state.status === "pre_migrate");
+  await deleteProxy(store, "mute");
+  const began = performance.now();
+  await until(async () => (await loadSlot(store, 7)).state.status === "online");
+  assert(performance.now() - began < 3_000);
+  // Its fence keeps others from moving, too, and the page says why.
+  await until(async () => {
+    const [view] = (await dashboard.get("/api/cluster")).json.migrations;
+    return view.problem === `Some proxies may not stop cleanly: ${proxy.addr}`;
+  });
+  assertEquals((await loadSlot(store, 7)).group_id, 1);
+  await deleteFence(store, proxy.addr);
+  await until(async () => (await loadSlot(store, 7)).group_id === 2);
 });

@@ -8,11 +8,15 @@
  * @module
  */
 
+import { findCommand } from "../../src/command/command_table.ts";
+import { KeyIndexes, keyIndexes } from "../../src/command/key.ts";
 import { slotIdOf } from "../../src/hash/slot_id.ts";
 import { tagEnd, tagStart } from "../../src/hash/hash_tag.ts";
 import { crc32 } from "../../src/hash/crc32.ts";
 import { RequestParser } from "../../src/resp/request_parser.ts";
-import { RedisServer } from "./redis_server.ts";
+import { argumentsOf } from "./arguments.ts";
+import { textOf } from "./pieces.ts";
+import { type RedisOptions, RedisServer } from "./redis_server.ts";
 import { encodeRequests, type Reply, RespClient, type Word } from "./resp_client.ts";
 
 const SLOTS = 1024;
@@ -20,6 +24,7 @@ const READ_BYTES = 64 * 1024;
 /** codis-server takes 0 as this many milliseconds. */
 const DEFAULT_TIMEOUT_MS = 100;
 
+const KEYS = new KeyIndexes();
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -30,6 +35,9 @@ interface Link {
 }
 
 type Handler = (args: Uint8Array[], link: Link) => Promise<string>;
+
+/** Keys that a database may have, by slot and by their bytes as text. */
+type NamedKeys = Map<number, Map<string, Uint8Array>>;
 
 /** The double. */
 export class CodisServer implements AsyncDisposable {
@@ -44,6 +52,8 @@ export class CodisServer implements AsyncDisposable {
   readonly #serving: Promise<void>;
   /** One command at a time, whoever sends it. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** By database; of one that was asked for its slots, every key that requests have named since. */
+  readonly #named = new Map<number, NamedKeys>();
 
   private constructor(redis: RedisServer) {
     this.redis = redis;
@@ -54,13 +64,26 @@ export class CodisServer implements AsyncDisposable {
   }
 
   /** Starts the server and the redis-server behind it. */
-  static async start(): Promise<CodisServer> {
-    return new CodisServer(await RedisServer.start());
+  static async start(options: RedisOptions = {}): Promise<CodisServer> {
+    return new CodisServer(await RedisServer.start(options));
   }
 
   /** Opens a connection as a Redis client. */
   client(): Promise<RespClient> {
     return RespClient.connect(this.port);
+  }
+
+  /** Ends the server with SIGKILL, between two commands; its connections end as well. */
+  async kill(): Promise<void> {
+    const killed = this.#turn.then(() => this.redis.kill());
+    this.#turn = killed.catch(() => {});
+    await killed;
+    for (const conn of [...this.#open]) this.#close(conn);
+  }
+
+  /** Starts the server again after {@linkcode CodisServer.kill}, with what it has stored. */
+  async restart(): Promise<void> {
+    await this.redis.restart();
   }
 
   async #accept(): Promise<void> {
@@ -71,10 +94,10 @@ export class CodisServer implements AsyncDisposable {
 
   async #serve(conn: Deno.TcpConn): Promise<void> {
     this.#open.add(conn);
-    conn.setNoDelay(true);
-    using redis = await this.redis.client();
-    const link: Link = { redis, database: 0 };
     try {
+      conn.setNoDelay(true);
+      using redis = await this.redis.client();
+      const link: Link = { redis, database: 0 };
       for await (const args of requestsOf(conn)) {
         const reply = this.#turn.then(() => this.#execute(args, link));
         this.#turn = reply.catch(() => {});
@@ -99,6 +122,7 @@ export class CodisServer implements AsyncDisposable {
       this.slotCommands.push(args.map((arg) => decoder.decode(arg)).join(" "));
       return encoder.encode(await handler(args.slice(1), link));
     }
+    this.#note(args, link);
     await link.redis.sendRaw(encodeRequests([args]));
     const { raw } = await link.redis.read();
     if (name === "SELECT" && raw[0] === 43) link.database = Number(decoder.decode(args[1]));
@@ -127,30 +151,56 @@ export class CodisServer implements AsyncDisposable {
       return array(wanted.map((slot) => array([integer(slot), integer(0)])));
     },
     SLOTSCHECK: () => Promise.resolve("+OK\r\n"),
-    SLOTSRESTORE: restore,
+    SLOTSRESTORE: (args, link) => {
+      const named = this.#named.get(link.database);
+      for (let i = 0; i < args.length; i += 3) if (named !== undefined) add(named, args[i]!);
+      return restore(args, link);
+    },
     SLOTSMGRTONE: ([host, port, timeout, key], link) =>
       move(link, host!, port!, timeout!, [key!], integer),
     SLOTSMGRTTAGONE: async ([host, port, timeout, key], link) =>
-      await move(link, host!, port!, timeout!, await keysLike(link, key!), integer),
+      await move(link, host!, port!, timeout!, await this.#keysLike(link, key!), integer),
     SLOTSMGRTSLOT: (args, link) => this.#moveOfSlot(args, link, false),
     SLOTSMGRTTAGSLOT: (args, link) => this.#moveOfSlot(args, link, true),
   };
 
   async #moveOfSlot(args: Uint8Array[], link: Link, withTag: boolean): Promise<string> {
     const [host, port, timeout, slotText] = args;
-    const slot = Number(decoder.decode(slotText));
-    const keys = (await keysOf(link)).filter((key) => slotOf(key) === slot);
-    if (keys.length === 0) return array([integer(0), integer(0)]);
-    const chosen = keys[Math.floor(Math.random() * keys.length)]!;
-    const moving = withTag ? keys.filter((key) => isLike(key, chosen)) : [chosen];
-    return await move(
-      link,
-      host!,
-      port!,
-      timeout!,
-      moving,
-      (moved) => array([integer(moved), integer(keys.length - moved)]),
-    );
+    const keys = (await this.#namedIn(link)).get(Number(decoder.decode(slotText))) ?? new Map();
+    const chosen = await firstThere(link, keys);
+    if (chosen === undefined) return array([integer(0), integer(0)]);
+    const moving = withTag ? [...keys.values()].filter((key) => isLike(key, chosen)) : [chosen];
+    return await move(link, host!, port!, timeout!, moving, (moved) => {
+      for (const key of moving) keys.delete(textOf(key));
+      return array([integer(moved), integer(keys.size)]);
+    });
+  }
+
+  async #keysLike(link: Link, key: Uint8Array): Promise<Uint8Array[]> {
+    if (tagOf(key) === undefined) return [key];
+    const keys = (await this.#namedIn(link)).get(slotOf(key)) ?? new Map<string, Uint8Array>();
+    return [...keys.values()].filter((other) => isLike(other, key));
+  }
+
+  /** Keys that may be in the link's database; from its first call on they are kept track of. */
+  async #namedIn(link: Link): Promise<NamedKeys> {
+    let named = this.#named.get(link.database);
+    if (named === undefined) {
+      named = new Map();
+      for (const key of await keysOf(link)) add(named, key);
+      this.#named.set(link.database, named);
+    }
+    return named;
+  }
+
+  /** Keeps track of the keys that a request names. */
+  #note(words: readonly Uint8Array[], { database }: Link): void {
+    const named = this.#named.get(database);
+    if (named === undefined) return;
+    const args = argumentsOf(...words);
+    const command = findCommand(args);
+    const count = command === undefined ? 0 : keyIndexes(command, args, KEYS);
+    for (let i = 0; i < count; i++) add(named, words[KEYS.values[i]!]!);
   }
 
   /** Ends the double and the redis-server behind it. */
@@ -188,9 +238,23 @@ async function keysOf({ redis }: Link): Promise<Uint8Array[]> {
   return bulksOf((await redis.read()).raw);
 }
 
-async function keysLike(link: Link, key: Uint8Array): Promise<Uint8Array[]> {
-  if (tagOf(key) === undefined) return [key];
-  return (await keysOf(link)).filter((other) => isLike(other, key));
+function add(named: NamedKeys, key: Uint8Array): void {
+  const slot = slotOf(key);
+  let keys = named.get(slot);
+  if (keys === undefined) named.set(slot, keys = new Map());
+  keys.set(textOf(key), key);
+}
+
+/** The first key that is there; those before it are forgotten. */
+async function firstThere(
+  { redis }: Link,
+  keys: Map<string, Uint8Array>,
+): Promise<Uint8Array | undefined> {
+  for (const [text, key] of keys) {
+    if (await redis.call("EXISTS", key) === 1) return key;
+    keys.delete(text);
+  }
+  return undefined;
 }
 
 /** Moves keys as codis-server does: one SLOTSRESTORE for all, then they are deleted here. */

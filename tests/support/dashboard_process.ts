@@ -20,17 +20,15 @@ export class DashboardProcess implements AsyncDisposable {
   /** The config file that it runs with, for `config` commands. */
   readonly configFile: string;
   readonly #folder: string;
-  readonly #child: Child;
+  readonly #args: readonly string[];
+  #child: Child | undefined;
 
   private constructor(folder: string, configFile: string, port: number, args: readonly string[]) {
     this.#folder = folder;
     this.configFile = configFile;
     this.port = port;
     this.addr = `127.0.0.1:${port}`;
-    this.#child = startProgram([
-      ...["dashboard", "-c", configFile, `--addr=127.0.0.1:${port}`],
-      ...args,
-    ]);
+    this.#args = args;
   }
 
   /**
@@ -51,14 +49,7 @@ export class DashboardProcess implements AsyncDisposable {
     );
     const dashboard = new DashboardProcess(folder, configFile, port, args);
     try {
-      await until(async () => {
-        if (dashboard.child.hasEnded) throw new Error(`it ended: ${dashboard.child.stderr}`);
-        const response = await fetch(dashboard.url("/api/cluster")).catch(() => undefined);
-        const isThere = response?.status === 200 &&
-          (await response.clone().text()).includes("this dashboard leads");
-        await response?.body?.cancel();
-        return isThere;
-      }, START_MS);
+      await dashboard.restart();
       return dashboard;
     } catch (error) {
       await dashboard[Symbol.asyncDispose]();
@@ -66,8 +57,25 @@ export class DashboardProcess implements AsyncDisposable {
     }
   }
 
+  /** Starts it again after `kill` or `stop`, at the same address, and waits until it leads. */
+  async restart(): Promise<void> {
+    const child = this.#child = startProgram([
+      ...["dashboard", "-c", this.configFile, `--addr=${this.addr}`],
+      ...this.#args,
+    ]);
+    await until(async () => {
+      if (child.hasEnded) throw new Error(`it ended: ${child.stderr}`);
+      const response = await fetch(this.url("/api/cluster")).catch(() => undefined);
+      const isThere = response?.status === 200 &&
+        (await response.clone().text()).includes("this dashboard leads");
+      await response?.body?.cancel();
+      return isThere;
+    }, START_MS);
+  }
+
   /** The process, running or ended. */
   get child(): Child {
+    if (this.#child === undefined) throw new Error("the dashboard was never started");
     return this.#child;
   }
 
@@ -92,16 +100,16 @@ export class DashboardProcess implements AsyncDisposable {
 
   /** Ends it with SIGKILL. */
   async kill(): Promise<void> {
-    await this.#child.end("SIGKILL");
+    await this.child.end("SIGKILL");
   }
 
   /** Ends it with SIGTERM and returns the exit code. */
   async stop(): Promise<number> {
-    return (await this.#child.end("SIGTERM")).code;
+    return (await this.child.end("SIGTERM")).code;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill();
+    await this.#child?.end("SIGKILL");
     await Deno.remove(this.#folder, { recursive: true });
   }
 }

@@ -52,15 +52,25 @@ export class RespClient implements Disposable {
   #start = 0;
   #end = 0;
   #isClosed = false;
+  readonly #readMs: number;
 
-  private constructor(conn: Deno.TcpConn) {
+  private constructor(conn: Deno.TcpConn, readMs: number) {
     this.conn = conn;
+    this.#readMs = readMs;
     conn.setNoDelay(true);
   }
 
-  /** Connects to a port of 127.0.0.1 or of another host. */
-  static async connect(port: number, hostname = "127.0.0.1"): Promise<RespClient> {
-    return new RespClient(await Deno.connect({ hostname, port }));
+  /**
+   * Connects to a port of 127.0.0.1 or of another host.
+   *
+   * @param readMs Longest wait for a byte, in milliseconds.
+   */
+  static async connect(
+    port: number,
+    hostname = "127.0.0.1",
+    readMs = READ_TIMEOUT_MS,
+  ): Promise<RespClient> {
+    return new RespClient(await Deno.connect({ hostname, port }), readMs);
   }
 
   /** Sends bytes as they are. */
@@ -74,7 +84,7 @@ export class RespClient implements Disposable {
     await this.sendRaw(encodeRequests([words]));
   }
 
-  /** Reads one reply. Throws when the connection ends or nothing comes for 10 s. */
+  /** Reads one reply. Throws when the connection ends or nothing comes for too long. */
   async read(): Promise<Reply> {
     for (;;) {
       const received = this.#buffer.subarray(0, this.#end);
@@ -123,14 +133,14 @@ export class RespClient implements Disposable {
     const timer = setTimeout(() => {
       isLate = true;
       this.close();
-    }, READ_TIMEOUT_MS);
+    }, this.#readMs);
     try {
       const count = await this.conn.read(this.#buffer.subarray(this.#end));
       if (count === null) return false;
       this.#end += count;
       return true;
     } catch (error) {
-      if (isLate) throw new Error(`nothing was received for ${READ_TIMEOUT_MS} ms`);
+      if (isLate) throw new Error(`nothing was received for ${this.#readMs} ms`);
       if (error instanceof Deno.errors.ConnectionReset) return false;
       throw error;
     } finally {

@@ -54,7 +54,7 @@ export class ScriptedControl implements Control {
 
   async #change(change: Change): Promise<void> {
     await this.beforeChange(change);
-    if (change.announcements.length > 0) {
+    if (change.announcements.length > 0 && change.mayMiss !== true) {
       checkFences(await loadFences(this.store), await loadProxies(this.store));
     }
     this.changes.push(change.summary);

@@ -1,0 +1,126 @@
+/**
+ * Moves all slots of a real cluster round its servers while clients write, and proves that nothing that
+ * was acknowledged is lost, doubled, or read in an older state.
+ *
+ *     deno task bench:consistency --help
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { type CheckOptions, faultKinds, type Report, runChecker } from "./checker.ts";
+import { FAULT_KINDS } from "./faults.ts";
+
+const HELP = `deno task bench:consistency [options]
+
+Four servers, proxies, a dashboard, a coordinator; clients that know what must be there. All 1024
+slots move from 2 servers to 4, to 3 and back, some are cancelled on the way. In the end every key is
+read through the proxies and at the servers. Exit code 1 when anything is wrong.
+
+  --clients=64               connections
+  --keys=200000              keys, about
+  --rate=4000                commands per second, of all clients together
+  --proxies=2                1, 2 or 3
+  --backend=stock            stock: redis-server; codis: a double of codis-server
+  --coordinator=embedded     embedded or zookeeper
+  --rounds=1                 rounds of moves
+  --cancels=40               tasks cancelled in each round
+  --faults=none              none, ${FAULT_KINDS.join(", ")} or all, several with commas:
+                             what is killed with kill -9 while slots move, and comes back
+                             (coordinator needs --coordinator=zookeeper)
+  --kills=10                 how often each of them is killed
+  --seconds=900              moves and faults end after this time
+  --seed=N                   choices of moves, cancels, kills and clients; by default by chance
+`;
+
+/** Options with numbers: the default, and the least and most allowed. */
+const NUMBERS: Readonly<Record<string, readonly [number, number, number]>> = {
+  clients: [64, 1, 1_000],
+  keys: [200_000, 1, 5_000_000],
+  rate: [4_000, 1, 200_000],
+  proxies: [2, 1, 3],
+  rounds: [1, 1, 1_000],
+  cancels: [40, 0, 10_000],
+  kills: [10, 1, 1_000],
+  seconds: [900, 1, 86_400],
+  seed: [Math.floor(Math.random() * 1e6), 0, 2 ** 31],
+};
+
+function readOptions(args: readonly string[]): CheckOptions {
+  const flags = parseArgs(args, {
+    boolean: ["help"],
+    string: [...Object.keys(NUMBERS), "backend", "coordinator", "faults"],
+    unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
+  });
+  if (flags.help === true) stop(HELP, 0);
+  const given = flags as Readonly<Record<string, string | undefined>>;
+  const number = (name: string) => {
+    const [initial, least, most] = NUMBERS[name]!;
+    const value = Number(given[name] ?? initial);
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    return stop(`--${name}: "${given[name]}" is not a whole number from ${least} to ${most}`);
+  };
+  const word = <W extends string>(name: string, words: readonly W[]): W => {
+    const value = given[name] ?? words[0]!;
+    return words.find((known) => known === value) ??
+      stop(`--${name}: "${value}" is none of ${words.join(", ")}`);
+  };
+  const coordinator = word("coordinator", ["embedded", "zookeeper"]);
+  const faults = (given["faults"] ?? "none").split(",").flatMap((name) => {
+    if (!["none", "all", ...FAULT_KINDS].includes(name)) {
+      stop(`--faults: "${name}" is none of none, all, ${FAULT_KINDS.join(", ")}`);
+    }
+    return faultKinds(name, coordinator);
+  });
+  if (faults.includes("coordinator") && coordinator === "embedded") {
+    stop('--faults: "coordinator" needs --coordinator=zookeeper: embedded files cannot be killed');
+  }
+  return {
+    clients: number("clients"),
+    keys: number("keys"),
+    rate: number("rate"),
+    proxies: number("proxies"),
+    backend: word("backend", ["stock", "codis"]),
+    coordinator,
+    rounds: number("rounds"),
+    cancels: number("cancels"),
+    faults,
+    kills: number("kills"),
+    seconds: number("seconds"),
+    seed: number("seed"),
+    tell: (line) => console.log(line),
+  };
+}
+
+function stop(message: string, code = 1): never {
+  console.log(message);
+  Deno.exit(code);
+}
+
+/** What a run has come to, in words. */
+export function reportText(report: Report): string {
+  const kills = Object.entries(report.kills).map(([kind, count]) => `${count} ${kind}`);
+  return [
+    `${report.seconds.toFixed(1)} s, ${report.items} items, ${report.keys} keys in the end`,
+    `writes acknowledged ${report.acknowledged}, of unknown outcome ${report.unknown}, ` +
+    `commands refused ${report.refused}, reads checked ${report.checkedReads}, ` +
+    `connections lost ${report.lost}, longest wait ${Math.round(report.longestMs)} ms`,
+    `slots moved ${report.slotsMoved}, tasks cancelled ${report.cancelled}, ` +
+    `kills: ${kills.length === 0 ? "none" : kills.join(", ")}; ` +
+    `own CPU ${(100 * report.ownCpu).toFixed(0)} %`,
+    report.violated === 0
+      ? "nothing is wrong"
+      : `${report.violated} things are wrong; what proxies and dashboard said is in ${report.logs}`,
+  ].join("\n");
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(Deno.args);
+  console.log(`seed ${options.seed}`);
+  const report = await runChecker(options);
+  for (const text of report.violations) console.log(`WRONG: ${text}`);
+  console.log(reportText(report));
+  Deno.exit(report.violated === 0 ? 0 : 1);
+}
+
+if (import.meta.main) await main();
