@@ -26,8 +26,6 @@ export type Announcement = {
     readonly target: Extract<ActionRecord, { type: T }>["target"];
     /** Whether every online proxy must confirm; without, nobody waits. */
     readonly mustConfirm: boolean;
-    /** Whether a proxy that cannot be told serves rightly all the same. @default false */
-    readonly isHarmless?: boolean;
   };
 }[ActionRecord["type"]];
 

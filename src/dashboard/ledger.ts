@@ -139,7 +139,7 @@ export class Ledger {
   async #checkTellable(
     { announcements }: Pick<Change, "announcements">,
   ): Promise<void> {
-    if (!announcements.some(({ mustConfirm, isHarmless }) => mustConfirm && !isHarmless)) return;
+    if (!announcements.some(({ mustConfirm }) => mustConfirm)) return;
     await this.#checkFences();
   }
 

@@ -110,8 +110,7 @@ export function openPart(store: Store, slot: SlotRecord, from: number, to: numbe
 export function undoPart(store: Store, slot: SlotRecord): ChangePart {
   const before = withStatus(slot, isUnderway(slot) ? "migrate" : "online");
   const type = isUnderway(slot) ? "slot_migrate" : "slot_changed";
-  // A proxy that has not heard of the block, or not of its end, sends nothing to anybody else.
-  return part(before, [slotWrite(store, before)], type, true);
+  return part(before, [slotWrite(store, before)], type);
 }
 
 /** Ends a migration whose keys have all been moved. */
@@ -150,9 +149,8 @@ function part(
   slot: SlotRecord,
   writes: readonly EntryWrite[],
   type: "slot_premigrate" | "slot_migrate" | "slot_changed",
-  isHarmless = false,
 ): ChangePart {
-  return { writes, announcements: [{ type, target: slot, mustConfirm: true, isHarmless }] };
+  return { writes, announcements: [{ type, target: slot, mustConfirm: true }] };
 }
 
 function withStatus(
