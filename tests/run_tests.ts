@@ -35,7 +35,7 @@ const root = new URL("..", import.meta.url).pathname;
 
 /** Files whose tests hold the program to a time: in a whole run they come last, and alone. */
 const TIMED =
-  /^tests\/(e2e\/(cluster|server_loss)|integration\/(back_pressure|failover|server_death|slow_reader))_/;
+  /^tests\/(e2e\/(cluster|server_loss)|integration\/(back_pressure|failover|migrate_load|server_death|slow_reader))_/;
 
 /** Files whose tests mostly wait: in a whole run they go beside others, and their output comes after. */
 const WAITING = new RegExp(
@@ -128,7 +128,7 @@ async function runAll(sum: Sum): Promise<void> {
   const all: string[] = [];
   for await (const file of testFiles("tests")) all.push(file);
   const timed = all.filter((file) => TIMED.test(file));
-  const waiting = all.filter((file) => WAITING.test(file));
+  const waiting = all.filter((file) => WAITING.test(file) && !TIMED.test(file));
   const others = all.filter((file) => !timed.includes(file) && !waiting.includes(file));
   // The types have been checked; a mistake in them must not hide what the tests say.
   const seen = await Promise.all([

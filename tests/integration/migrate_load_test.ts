@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { CodisServer } from "../support/codis_server.ts";
+import { until } from "../support/deadline.ts";
 import { CountingLoad, keysInSlots } from "../support/counting_load.ts";
 import { Migration } from "../support/migration.ts";
 import { ProxyProcess } from "../support/proxy_process.ts";
@@ -63,12 +64,14 @@ Deno.test("slots go there and back, cancelled at random, under two proxies: no c
   let cancelled = 0;
   for (const goal of [2, 3, 1]) {
     await migration.queue.add(0, SLOTS.length - 1, goal, 0);
+    const migrating = () => migration.queue.views().filter(({ status }) => status === "migrating");
+    await until(() => migrating().length > 0 || migration.queue.views().length === 0, 30_000);
     for (let i = 0; i < 10; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 30));
-      const views = migration.queue.views().filter(({ status }) => status === "migrating");
+      const views = migrating();
       const view = views[Math.floor(Math.random() * views.length)];
       if (view === undefined) continue;
       await migration.queue.cancel(view.name).then(() => cancelled++, () => {}); // or it is done
+      await new Promise((resolve) => setTimeout(resolve, 30));
     }
     await migration.done(60_000);
   }
