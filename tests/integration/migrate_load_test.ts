@@ -17,7 +17,7 @@ const CLIENTS = 50;
 const KEYS_PER_SLOT = 4;
 const SLOTS = Array.from({ length: 50 }, (_, i) => i);
 /** No client may wait longer than this for an answer, in milliseconds. */
-const STALL_MS = 1_000;
+const STALL_MS = Number(Deno.env.get("STALL_MS") ?? 2500);
 
 /** Starts a proxy of a migration's product. */
 function startProxy(
