@@ -80,6 +80,9 @@ const CALLS_MAX = 16;
 /** Least time for one server to grant a session, in milliseconds, however many there are. */
 const CONNECT_MS_MIN = 300;
 
+/** Share of the session timeout in which every server shall have had its first turn. */
+const FIRST_ROUND_SHARE = 1 / 4;
+
 /** How long the end of a session may take before its connection is cut. */
 const CLOSE_MS = 1_000;
 
@@ -302,11 +305,6 @@ export class ZookeeperClient {
   #standBetween(): void {
     const connection = this.#client.connectionManager;
     const { onSocketConnected, onSocketData, onSocketError, onSocketClosed } = connection;
-    // A server that is silent must leave time for the others: the library knows of one only.
-    connection.connectTimeout = Math.max(
-      CONNECT_MS_MIN,
-      this.#options.sessionTimeoutMs / this.#options.servers.length,
-    );
     connection.findNextServer = (dial) => this.#dialNext(dial);
     connection.onSocketConnected = () => {
       this.#isTcpOpen = true;
@@ -341,6 +339,7 @@ export class ZookeeperClient {
   #dialNext(dial: (server: { host: string; port: number }) => void): void {
     const { servers } = this.#options;
     const isNewRound = this.#dials > 0 && this.#dials % servers.length === 0;
+    this.#client.connectionManager.connectTimeout = this.#connectMs;
     this.#dials++;
     this.#dialTimer = setTimeout(() => {
       const server = servers[this.#nextServer]!;
@@ -349,6 +348,18 @@ export class ZookeeperClient {
       log.debug("dialing ZooKeeper {server}", { server: this.#server });
       dial({ host: server.hostname, port: server.port });
     }, isNewRound ? this.#redial.nextMs() : 0);
+  }
+
+  /**
+   * How long a server may take to grant the session. One that is silent must leave time for the others,
+   * and one that just starts may take a connection and never answer it: the session must outlive that.
+   * Those that are slow, but not silent, get twice as long each round.
+   */
+  get #connectMs(): number {
+    const { servers, sessionTimeoutMs } = this.#options;
+    const round = Math.floor(Math.max(0, this.#dials - 1) / servers.length);
+    const firstMs = sessionTimeoutMs * FIRST_ROUND_SHARE / servers.length;
+    return Math.min(sessionTimeoutMs, Math.max(CONNECT_MS_MIN, firstMs) * 2 ** round);
   }
 
   /** Hands whole messages on: the library keeps the rest of a lost connection for the next one. */

@@ -66,7 +66,8 @@ export class KeyLine {
   async take(countMax: () => number, slotIds: ReadonlySet<number>): Promise<MovingKey[]> {
     for (;;) {
       if (this.#state === "failed") return [];
-      const { call, end, isFull } = this.#next(countMax(), slotIds);
+      this.#throwAway(slotIds);
+      const { call, end, isFull } = this.#next(countMax());
       if (isFull || this.#state === "ended") {
         this.#keys.splice(0, end);
         this.#change();
@@ -76,11 +77,18 @@ export class KeyLine {
     }
   }
 
-  #next(countMax: number, slotIds: ReadonlySet<number>) {
+  #throwAway(slotIds: ReadonlySet<number>): void {
+    const kept = this.#keys.filter(({ slotId }) => slotIds.has(slotId));
+    if (kept.length === this.#keys.length) return;
+    this.#keys = kept;
+    // Whoever finds keys may wait for their room.
+    this.#change();
+  }
+
+  #next(countMax: number) {
     const call: MovingKey[] = [];
     let bytes = 0;
     for (const [at, key] of this.#keys.entries()) {
-      if (!slotIds.has(key.slotId)) continue;
       const isOther = call.length > 0 && key.database !== call[0]!.database;
       const isTooLarge = call.length > 0 && bytes + key.size > CALL_BYTES_MAX;
       if (isOther || isTooLarge || call.length >= countMax) return { call, end: at, isFull: true };

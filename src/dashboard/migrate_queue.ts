@@ -29,7 +29,7 @@ import { createTasks } from "./migrate_request.ts";
 import { cancelTask } from "./migrate_cancel.ts";
 import { type ChangePart, endPart, taskPart } from "./migrate_task.ts";
 import { MoveStream, type StreamLimits, type StreamWay } from "./move_stream.ts";
-import { circleOf, isOnWay, jobsFor, keyOf, type Traffic, waysOf } from "./move_ways.ts";
+import { circleOf, isOfUse, isOnWay, jobsFor, keyOf, type Traffic, waysOf } from "./move_ways.ts";
 import { TargetGate } from "./restore_fence.ts";
 import { StepWriter } from "./step_writer.ts";
 
@@ -385,7 +385,7 @@ export class MigrateQueue {
     for (const way of waysOf(due)) {
       const circle = circleOf(way, this.#traffic);
       for (const job of due) if (isOnWay(job, way)) job.note = circle;
-      if (circle === "" && this.#isFree(way)) this.#begin(way);
+      if (circle === "" && this.#isFree(way) && isOfUse(way, this.#traffic)) this.#begin(way);
     }
     const untils = [
       ...jobs.filter(({ stream }) => stream === undefined).map(({ dueMs }) => dueMs),

@@ -41,6 +41,11 @@ export function waysOf(jobs: readonly MigrateJob[]): StreamWay[] {
   return [...new Map(ways.map((way) => [keyOf(way), way])).values()];
 }
 
+/** Whether there is anything to do for a stream that begins to go a way. */
+export function isOfUse(way: StreamWay, traffic: Traffic): boolean {
+  return jobsFor(way, 1, { ...traffic, running: [...traffic.running, way] }).length > 0;
+}
+
 /** What a way waits for lest keys go in a circle; empty: nothing. */
 export function circleOf(way: StreamWay, traffic: Traffic): string {
   // Where slots are on their way already, the best is that they arrive.
@@ -62,21 +67,21 @@ export function jobsFor(way: StreamWay, count: number, traffic: Traffic): Migrat
     .filter((job) => job.isDue(traffic.nowMs) && isOnWay(job, way))
     .sort((a, b) => hasBegun(b) - hasBegun(a) || compareSequence(a.name, b.name));
   const jobs = due.filter(isOpen);
-  const mayBegin = wayBack(way, directionsBeside(way, traffic)).length === 0 &&
-    !isAwaited(way, traffic);
-  if (!mayBegin) return jobs;
+  if (wayBack(way, directionsBeside(way, traffic)).length > 0) return jobs;
   // As long as one of those goes the other way none may come this way: all of them, or none.
   jobs.push(...due.filter(({ isTurning }) => isTurning));
+  if (isAwaited(way, traffic)) return jobs;
   const others = due.filter((job) => !jobs.includes(job));
   return [...jobs, ...others.slice(0, Math.max(0, count - jobs.length))];
 }
 
-/** Directions in which slots are on their way, but those that turn into this one. */
-function directionsBeside(way: Direction, { jobs, running }: Traffic): Direction[] {
+/** Directions in which slots are on their way, but those that can turn into this one now. */
+function directionsBeside(way: Direction, { jobs, running, nowMs }: Traffic): Direction[] {
   const directions = [...running];
   for (const job of jobs) {
     const { direction } = job;
-    if (direction === undefined || (job.isTurning && isSameDirection(job.way!, way))) continue;
+    const turns = job.isTurning && isSameDirection(job.way!, way) && job.isDue(nowMs);
+    if (direction === undefined || turns) continue;
     if (!directions.some((known) => isSameDirection(known, direction))) directions.push(direction);
   }
   return directions;

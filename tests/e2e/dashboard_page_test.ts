@@ -760,6 +760,8 @@ Deno.test("the dashboard's page", async (t) => {
       await using server = new PageServer();
       server.isRunning = !isStill;
       await keepsIt({ browser, tab, server });
+      // It must not ask, and complain of no answer, when its server is gone.
+      await tab.page.goto("about:blank");
     });
   }
 });

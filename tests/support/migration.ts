@@ -65,8 +65,9 @@ export class Migration implements AsyncDisposable {
         ms,
       );
     } catch (error) {
-      const views = JSON.stringify(this.queue.views().slice(0, 3), null, 1);
-      throw new Error(`${(error as Error).message}\n${views}\n${this.control.events.join("\n")}`);
+      const views = JSON.stringify(this.queue.views().slice(0, 20));
+      const told = [...this.control.events, ...this.control.changes.slice(-30)].join("\n");
+      throw new Error(`${(error as Error).message}\n${views}\n${told}`);
     }
   }
 

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { MigrateJob } from "../../../src/dashboard/migrate_job.ts";
-import { circleOf, jobsFor, type Traffic } from "../../../src/dashboard/move_ways.ts";
+import { circleOf, isOfUse, jobsFor, type Traffic } from "../../../src/dashboard/move_ways.ts";
 import { slotIn } from "../../../src/model/slot.ts";
 
 const RETRY = { firstMs: 1_000, maxMs: 1_000 };
@@ -93,4 +93,28 @@ Deno.test("slots that somebody else let go both ways arrive, one way after the o
     circleOf(way(2, 1), traffic(jobs, [way(1, 2)])),
     "waits for slots on their way from group 1 to 2: servers that give each other keys would stand still",
   );
+});
+
+Deno.test("slots that were turned both ways arrive as well, one after the other", () => {
+  // Both came from where they go again, and on their way back were sent on.
+  const jobs = [job("1: 2>1", 2), job("2: 1>2", 1), job("3: 1", 2)];
+  assertEquals(circleOf(way(1, 2), traffic(jobs)), "");
+  assertEquals(slotsFor(1, 2, traffic(jobs, [way(1, 2)])), [1]);
+  assert(isOfUse(way(1, 2), traffic(jobs)));
+});
+
+Deno.test("slots do not turn round as long as one of them cannot", () => {
+  const held = job("1: 1>2", 1);
+  held.isHeld = true;
+  const all = traffic([held, job("2: 1>2", 1)]);
+  assertNotEquals(circleOf(way(2, 1), all), "");
+  assertEquals(slotsFor(2, 1, all), []);
+  held.isHeld = false;
+  assertEquals(slotsFor(2, 1, all), [1, 2]);
+});
+
+Deno.test("a stream that would find nothing to do is of no use", () => {
+  const jobs = [job("1: 1>2", 1), job("2: 1>2", 2), job("3: 1", 2)];
+  assert(isOfUse(way(1, 2), traffic(jobs)));
+  assert(!isOfUse(way(1, 2), traffic([jobs[0]!, jobs[2]!])), "no new one follows");
 });
