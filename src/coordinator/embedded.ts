@@ -51,11 +51,11 @@ export interface EmbeddedOptions {
   readonly dir: string;
   /** Longest time that a call takes. @default 5000 */
   readonly callTimeoutMs?: number;
-  /** Time between two looks at the folder that nothing asked for. @default 500 */
+  /** Time between two looks at the folder that nothing asked for. @default 1000 */
   readonly recheckMs?: number;
 }
 
-const RECHECK_MS = 500;
+const RECHECK_MS = 1_000;
 
 /** How long after a session's file was touched to look again: its lock is freed a moment later. */
 const OWNER_RECHECK_MS = 20;

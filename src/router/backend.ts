@@ -331,7 +331,12 @@ export class Backend implements SourceOwner, BatchOwner {
 
   // -- failing --------------------------------------------------------------------------------
 
-  /** Looks after deadlines; called a few times a second. */
+  /** Whether no deadline of its can pass: it waits for no server. */
+  get isQuiet(): boolean {
+    return this.inFlight === 0 && this.#state !== "greeting";
+  }
+
+  /** Looks after deadlines; called a few times a second unless it is quiet. */
   tick(): void {
     const now = clock.nowMs;
     const { backendTimeoutMs, backendDialMs } = this.server.options;

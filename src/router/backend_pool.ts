@@ -174,11 +174,20 @@ export class BackendPool {
     return this.#servers.values();
   }
 
-  /** Looks after deadlines. */
-  tick(): void {
+  /**
+   * Looks after deadlines.
+   *
+   * @returns Whether no connection waits for anything.
+   */
+  tick(): boolean {
+    let isQuiet = true;
     for (const server of this.#servers.values()) {
-      for (const backend of server.backends()) backend.tick();
+      for (const backend of server.backends()) {
+        backend.tick();
+        isQuiet &&= backend.isQuiet;
+      }
     }
+    return isQuiet;
   }
 
   /** Sends a PING on every connection that has nothing in flight. */

@@ -24,10 +24,10 @@ import { Slot } from "./slot.ts";
 import type { SlotFill, SlotTable } from "./slot_table.ts";
 import { CommandStats, newTotals } from "./stats.ts";
 
-/** How often deadlines of backends and slots are looked at, in milliseconds. */
+/** How often deadlines of backends and slots are looked at while any may come, in milliseconds. */
 const TICK_MS = 250;
-/** Ticks between two looks at the sessions' deadlines. */
-const SESSION_TICKS = 4;
+/** How often it is looked whether any may come, and at the sessions' deadlines, in milliseconds. */
+const QUIET_TICK_MS = 1_000;
 
 /** What the data plane reports, for the log. */
 export interface RouterEvents {
@@ -71,8 +71,8 @@ export class Router implements SlotTable {
   #nextSessionId = 1;
   #masters: Master[] | null = null;
   readonly #changing: Promise<void>[] = [];
-  readonly #timer: ReturnType<typeof setInterval>;
-  #ticks = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #sessionsTickedMs = 0;
 
   constructor(options: RouterOptions, events: RouterEvents) {
     this.options = options;
@@ -80,7 +80,7 @@ export class Router implements SlotTable {
     this.budget = new ByteBudget(options.proxyBufferBytesMax);
     this.pool = new BackendPool(options, events);
     this.slots = Array.from({ length: SLOT_COUNT }, (_, id) => new Slot(id, options.slotWaitMs));
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#timer = setTimeout(() => this.#tick(), TICK_MS);
   }
 
   // -- sessions -------------------------------------------------------------------------------
@@ -239,12 +239,20 @@ export class Router implements SlotTable {
   // -- time -----------------------------------------------------------------------------------
 
   #tick(): void {
-    clock.tick();
-    this.pool.tick();
-    for (const slot of this.slots) if (slot.state !== "open") slot.tick();
-    if (++this.#ticks % SESSION_TICKS === 0) {
+    const nowMs = clock.tick();
+    let isQuiet = this.pool.tick();
+    for (const slot of this.slots) {
+      if (slot.state === "open") continue;
+      slot.tick();
+      isQuiet = false;
+    }
+    if (nowMs - this.#sessionsTickedMs >= QUIET_TICK_MS - TICK_MS / 2) {
+      this.#sessionsTickedMs = nowMs;
       for (const session of this.sessions.values()) session.tick();
     }
+    // The clock must not take a rest of ours for a pause of the process.
+    const quietMs = Math.max(TICK_MS, Math.min(QUIET_TICK_MS, clock.pauseMs / 4));
+    this.#timer = setTimeout(() => this.#tick(), isQuiet ? quietMs : TICK_MS);
   }
 
   /** Sends a PING to every idle connection. */
@@ -269,7 +277,7 @@ export class Router implements SlotTable {
 
   /** Closes everything; the router is of no use afterwards. */
   close(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     for (const session of [...this.sessions.values()]) session.close();
     this.pool.close();
   }
