@@ -272,7 +272,8 @@ export const CONFIG_KEYS = [
     default: "30",
     min: 1,
     max: 3600,
-    help: "Time that a client may take no byte of a reply that waits for it.",
+    help: "Time that a client may take no byte of a reply that waits for it. Of a large reply it " +
+      "must read about 1 MB in it: the system only then takes more.",
   },
   {
     key: "session_max_bufsize",
