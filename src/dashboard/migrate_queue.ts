@@ -52,7 +52,7 @@ export interface MigrateOptions extends Pick<MoveOptions, "user" | "password"> {
 }
 
 /** Rests of a task that has failed. */
-const RETRY: BackoffOptions = { firstMs: 1_000, maxMs: 30_000 };
+const RETRY: BackoffOptions = { firstMs: 1_000, maxMs: 5_000 };
 /** How long streams may take to end by themselves, in milliseconds. */
 const STOP_MS = 3_000;
 /** How long they may take once they are broken off, in milliseconds. */
