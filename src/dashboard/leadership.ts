@@ -149,6 +149,12 @@ export class Leadership {
             continue; // the watch tells who was faster
           }
         }
+        if (entry.data === this.#own) {
+          // Made, or left, while no answer came: it would never end by itself, and nobody would lead.
+          log.info("an entry of ours was left behind: removed");
+          await deleteIfThere(this.#store, paths.dashboard);
+          continue;
+        }
         this.#leader = addrOf(entry.data);
         if (warned === entry.data) continue;
         warned = entry.data;

@@ -7,6 +7,8 @@
 
 import { assertEquals, assertLess, assertMatch } from "@std/assert";
 import { encodeSlot, freshSlot, slotIn } from "../../src/model/slot.ts";
+import { Leadership } from "../../src/dashboard/leadership.ts";
+import { encodeDashboard } from "../../src/model/dashboard.ts";
 import { encodeUnfinished, loadUnfinished } from "../../src/dashboard/unfinished.ts";
 import { loadActionNames } from "../../src/store/actions.ts";
 import { loadSlots } from "../../src/store/slots.ts";
@@ -58,6 +60,26 @@ Deno.test("a dashboard whose entry was removed stands by, and leads again", asyn
   await until(async () =>
     (await dashboard.ask("PUT", "/api/server_groups", { id: 7 })).status === 200
   );
+});
+
+Deno.test("an entry of its own that was left behind does not keep a dashboard from leading", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("127.0.0.1:1");
+  // As when its session outlived a coordinator that was away, or the answer to `create` was lost.
+  const addr = "127.0.0.1:18087";
+  const own = encodeDashboard({ addr, pid: Deno.pid });
+  await store.coordinator.create(store.paths.dashboard, own, "ephemeral");
+  const leadership = new Leadership(store, addr, {
+    onLead: () => Promise.resolve(),
+    onDepose: () => Promise.resolve(),
+  });
+  leadership.start(false);
+  try {
+    await until(() => leadership.isLeading, 3_000);
+    assertEquals(await readIfThere(store, store.paths.dashboard), own);
+  } finally {
+    await leadership.stop();
+  }
 });
 
 Deno.test("what a dashboard that died had begun is finished by the next one", async () => {
