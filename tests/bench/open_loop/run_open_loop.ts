@@ -139,7 +139,7 @@ async function main(): Promise<void> {
   for (const target of targets) await fill(target, options.valueBytes);
   let rates = options.rate === undefined ? [] : [options.rate];
   if (options.rate === undefined) {
-    const load = { clients: options.clients, pipeline: 1, valueBytes: options.valueBytes };
+    const load = { clients: options.clients, pipeline: 1, valueBytes: options.valueBytes, keys: 0 };
     const peaks: number[] = [];
     for (const target of [twemproxy, ...proxies]) {
       await runBenchmark(target.port, load, PEAK_REQUESTS / 4);
