@@ -180,19 +180,19 @@ class ByobSource extends ByteSource {
 
 /** A byte stream over `reader` that pulls only into the buffers its BYOB reader hands in. */
 function byteStream(reader: ByteReader): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let controller: ReadableByteStreamController;
+  // One read at a time, so one function for all of them.
+  const respond = (count: number | null) => {
+    const request = controller.byobRequest!;
+    if (count === null) controller.close();
+    request.respond(count ?? 0);
+  };
   return new ReadableStream({
     type: "bytes",
-    pull(controller) {
-      const request = controller.byobRequest!;
-      return reader.read(request.view as Uint8Array).then((count) => {
-        if (count === null) {
-          controller.close();
-          request.respond(0);
-        } else {
-          request.respond(count);
-        }
-      });
+    start(made) {
+      controller = made;
     },
+    pull: () => reader.read(controller.byobRequest!.view as Uint8Array).then(respond),
   });
 }
 

@@ -17,15 +17,19 @@ export interface TurnWork {
   runAtTurnEnd(): void;
 }
 
-let queue: TurnWork[] = [];
-let spare: TurnWork[] = [];
+/** Work for the end of this turn; kept at its length, since emptying an array frees its memory. */
+let queue: (TurnWork | null)[] = [];
+let queued = 0;
+let spare: (TurnWork | null)[] = [];
 let isScheduled = false;
 
 /** Queues `work` for the end of this turn; a second call before it ran changes nothing. */
 export function atTurnEnd(work: TurnWork): void {
   if (work.isQueuedForTurnEnd) return;
   work.isQueuedForTurnEnd = true;
-  queue.push(work);
+  if (queued < queue.length) queue[queued] = work;
+  else queue.push(work);
+  queued++;
   if (!isScheduled) {
     isScheduled = true;
     queueMicrotask(endTurn);
@@ -34,15 +38,17 @@ export function atTurnEnd(work: TurnWork): void {
 
 function endTurn(): void {
   // Work queued by work (a resumed session fills a batch) still belongs to this turn.
-  while (queue.length > 0) {
+  while (queued > 0) {
     const round = queue;
+    const count = queued;
     queue = spare;
-    for (let i = 0; i < round.length; i++) {
+    queued = 0;
+    for (let i = 0; i < count; i++) {
       const work = round[i]!;
+      round[i] = null;
       work.isQueuedForTurnEnd = false;
       work.runAtTurnEnd();
     }
-    round.length = 0;
     spare = round;
   }
   isScheduled = false;

@@ -30,9 +30,9 @@ const SINGLE_QUOTE = 39;
 export function splitInline(bytes: Uint8Array, start: number, end: number): InlineRequest | null {
   const words: Uint8Array[] = [];
   const word = new Uint8Array(end - start);
-  // To Redis the line is a C string.
-  const nul = bytes.indexOf(0, start);
-  if (nul >= 0 && nul < end) end = nul;
+  // To Redis the line is a C string. Behind it the whole buffer may follow.
+  const nul = bytes.subarray(start, end).indexOf(0);
+  if (nul >= 0) end = start + nul;
   let at = start;
   for (;;) {
     while (at < end && isBlank(bytes[at]!)) at++;

@@ -29,6 +29,8 @@ export interface ProxyOptions {
   /** Further words of the command line. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Flags of Deno's that win over those of the task `start`. */
+  readonly flags?: readonly string[];
   /** How long to wait for `/healthz`, by default 10 s. */
   readonly startTimeoutMs?: number;
 }
@@ -41,13 +43,17 @@ export function startProgram(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   cwd?: string,
+  flags: readonly string[] = [],
 ): Child {
   // A test may run it in a folder of its own: the name counts from where the tests were started.
   const named = Deno.env.get("CODIS_PROXY_BIN");
   const binary = named?.startsWith("/") === false ? `${Deno.cwd()}/${named}` : named;
   const options = { env: { NO_COLOR: "1", ...env }, ...(cwd === undefined ? {} : { cwd }) };
   if (binary !== undefined) return new Child(binary, { args: [...args], ...options });
-  const words = ["run", ...PROGRAM_FLAGS, "--config", `${root}deno.json`, `${root}main.ts`];
+  const kept = PROGRAM_FLAGS.filter((flag) =>
+    !flags.some((own) => own.split("=")[0] === flag.split("=")[0])
+  );
+  const words = ["run", ...kept, ...flags, "--config", `${root}deno.json`, `${root}main.ts`];
   return new Child(Deno.execPath(), { args: [...words, ...args], ...options });
 }
 
@@ -98,11 +104,16 @@ export class ProxyProcess implements AsyncDisposable {
 
   /** Starts the program again, on the same ports and with the same store. */
   async restart(): Promise<void> {
-    this.#child = startProgram([
-      ...["proxy", "-c", `${this.folder}/config.ini`],
-      ...[`--addr=127.0.0.1:${this.port}`, `--http-addr=127.0.0.1:${this.httpPort}`],
-      ...(this.#options.args ?? []),
-    ], this.#options.env);
+    this.#child = startProgram(
+      [
+        ...["proxy", "-c", `${this.folder}/config.ini`],
+        ...[`--addr=127.0.0.1:${this.port}`, `--http-addr=127.0.0.1:${this.httpPort}`],
+        ...(this.#options.args ?? []),
+      ],
+      this.#options.env,
+      undefined,
+      this.#options.flags,
+    );
     await this.waitUntilHealthy(this.#options.startTimeoutMs ?? START_TIMEOUT_MS);
   }
 

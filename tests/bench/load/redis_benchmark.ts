@@ -1,5 +1,5 @@
 /**
- * One run of redis-benchmark: SET and then GET, random keys.
+ * One run of redis-benchmark: SET and then GET, or MGET, of random keys.
  *
  * @module
  */
@@ -10,9 +10,11 @@ export interface Load {
   /** Requests that a client has under way. */
   readonly pipeline: number;
   readonly valueBytes: number;
+  /** Keys of one request: with 0 it is SETs and GETs, else MGETs of so many. */
+  readonly keys: number;
 }
 
-/** What redis-benchmark saw, SET and GET taken together. */
+/** What redis-benchmark saw; SET and GET are taken together. */
 export interface Outcome {
   readonly requests: number;
   readonly requestsPerSecond: number;
@@ -32,27 +34,36 @@ const KEY_COUNT = 100_000;
  * @throws {Error} When redis-benchmark fails, as it does when the server answers with errors.
  */
 export async function runBenchmark(port: number, load: Load, requests: number): Promise<Outcome> {
+  const what = load.keys === 0
+    ? ["-t", "set,get"]
+    : ["mget", ...Array.from({ length: load.keys }, () => "key:__rand_int__")];
   const { success, stdout, stderr } = await new Deno.Command("redis-benchmark", {
     args: [
-      ...["-h", "127.0.0.1", "-p", `${port}`, "-t", "set,get", "--csv"],
+      ...["-h", "127.0.0.1", "-p", `${port}`, "--csv"],
       ...["-n", `${requests}`, "-c", `${load.clients}`, "-P", `${load.pipeline}`],
-      ...["-d", `${load.valueBytes}`, "-r", `${KEY_COUNT}`],
+      ...["-d", `${load.valueBytes}`, "-r", `${KEY_COUNT}`, ...what],
     ],
   }).output();
   const text = new TextDecoder().decode(stdout);
   // "test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95…","p99…","max…"
-  const rows = text.split("\n").filter((line) => /^"(SET|GET)"/.test(line)).map((line) =>
-    line.split(",").map((cell) => Number(cell.replaceAll('"', "")))
+  const rows = text.split("\n").filter((line) => /^"(SET|GET|mget[^"]*)"/.test(line)).map((line) =>
+    line.replace(/^"[^"]*"/, "0").split(",").map((cell) => Number(cell.replaceAll('"', "")))
   );
-  if (!success || rows.length !== 2) {
+  if (!success || rows.length !== (load.keys === 0 ? 2 : 1)) {
     throw new Error(`redis-benchmark: ${text}${new TextDecoder().decode(stderr)}`);
   }
-  const mean = (column: number) => (rows[0]![column]! + rows[1]![column]!) / 2;
+  const sum = (of: (row: number[]) => number) => rows.reduce((total, row) => total + of(row), 0);
   return {
-    requests: requests * 2,
-    requestsPerSecond: 2 / (1 / rows[0]![1]! + 1 / rows[1]![1]!),
-    p50Ms: mean(4),
-    p99Ms: mean(6),
-    maxMs: Math.max(rows[0]![7]!, rows[1]![7]!),
+    requests: requests * rows.length,
+    requestsPerSecond: rows.length / sum((row) => 1 / row[1]!),
+    p50Ms: sum((row) => row[4]!) / rows.length,
+    p99Ms: sum((row) => row[6]!) / rows.length,
+    maxMs: Math.max(...rows.map((row) => row[7]!)),
   };
+}
+
+/** Sets every key that is drawn, or nearly, so that MGETs find values. */
+export async function fillKeys(port: number, valueBytes: number): Promise<void> {
+  const load = { clients: 50, pipeline: 16, valueBytes, keys: 0 };
+  await runBenchmark(port, load, 2 * KEY_COUNT);
 }

@@ -12,7 +12,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { processFigures } from "../../support/process_figures.ts";
 import { RedisServer } from "../../support/redis_server.ts";
-import { type Load, runBenchmark } from "./redis_benchmark.ts";
+import { fillKeys, type Load, runBenchmark } from "./redis_benchmark.ts";
 import { proxyTarget, READ_MODES, redisTarget, type Target, twemproxyTarget } from "./target.ts";
 
 const HELP = `make bench ARGS="..."
@@ -21,6 +21,9 @@ const HELP = `make bench ARGS="..."
   --clients=1,50,500    connections
   --pipeline=1,16,64    requests that each has under way
   --value=64,4096       bytes of a value
+  --mget=10,100         MGETs of so many keys instead of SETs and GETs
+  --idle=9900           connections held beside that ask for nothing
+  --migrating=256,1024  proxies, too, with so many slots in migrate
   --repeat=3            rounds; the table shows the medians
   --seconds=2           how long one target is loaded in one round
   --targets=redis,twemproxy,proxy
@@ -30,6 +33,9 @@ const HELP = `make bench ARGS="..."
 const SERVER_COUNT = 2;
 /** How long a target is loaded before it is measured, to learn its pace and warm it up. */
 const WARM_UP_SECONDS = 0.4;
+/** How long connections may take to settle before CPU at rest is measured, and for how long that is. */
+const SETTLE_MS = 2_000;
+const REST_MS = 5_000;
 /** The first guess of a target's pace: requests per second of one connection without a pipeline. */
 const GUESSED_PACE = 10_000;
 const GUESSED_PACE_MAX = 250_000;
@@ -40,6 +46,10 @@ interface Options {
   readonly seconds: number;
   readonly targets: readonly string[];
   readonly readModes: readonly string[];
+  /** Slots in `migrate` of further proxies. */
+  readonly migrating: readonly number[];
+  /** Connections that ask for nothing. */
+  readonly idle: number;
 }
 
 /** The figures of one target in one cell. */
@@ -50,12 +60,25 @@ interface Figures {
   readonly maxMs: number;
   readonly cpuMicros: number;
   readonly rssMegabytes: number;
+  /** CPU time per second before the load, with idle connections only. */
+  readonly restPercent: number;
 }
 
 function readOptions(args: readonly string[]): Options {
   const flags = parseArgs(args, {
     boolean: ["quick", "help"],
-    string: ["clients", "pipeline", "value", "repeat", "seconds", "targets", "read-mode"],
+    string: [
+      "clients",
+      "pipeline",
+      "value",
+      "repeat",
+      "seconds",
+      "targets",
+      "read-mode",
+      "mget",
+      "idle",
+      "migrating",
+    ],
     unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
   });
   if (flags.help === true) stop(HELP, 0);
@@ -69,7 +92,9 @@ function readOptions(args: readonly string[]): Options {
   for (const valueBytes of numbers("value", isQuick ? "64" : "64,4096")) {
     for (const clients of numbers("clients", isQuick ? "50" : "1,50,500")) {
       for (const pipeline of numbers("pipeline", "1,16,64")) {
-        loads.push({ valueBytes, clients, pipeline });
+        for (const keys of flags.mget === undefined ? [0] : numbers("mget", "")) {
+          loads.push({ valueBytes, clients, pipeline, keys });
+        }
       }
     }
   }
@@ -83,6 +108,8 @@ function readOptions(args: readonly string[]): Options {
     seconds: numbers("seconds", "2")[0]!,
     targets: words("targets", "redis,twemproxy,proxy", ["redis", "twemproxy", "proxy"]),
     readModes: words("read-mode", "byob", READ_MODES),
+    migrating: flags.migrating === undefined ? [] : numbers("migrating", ""),
+    idle: flags.idle === undefined ? 0 : numbers("idle", "")[0]!,
   };
 }
 
@@ -101,14 +128,42 @@ async function startTargets(
     if (name === "redis") targets.push(redisTarget(servers[0]!));
     if (name === "twemproxy") targets.push(stack.use(await twemproxyTarget(servers)));
     if (name !== "proxy") continue;
-    for (const mode of options.readModes) targets.push(stack.use(await proxyTarget(servers, mode)));
+    for (const mode of options.readModes) {
+      for (const slots of [0, ...options.migrating]) {
+        targets.push(stack.use(await proxyTarget(servers, mode, slots)));
+      }
+    }
   }
   return targets;
 }
 
-async function measure(target: Target, load: Load, seconds: number): Promise<Figures> {
+/** Opens connections that ask for nothing, and tells what the target uses meanwhile. */
+async function rest(target: Target, count: number, stack: DisposableStack): Promise<number> {
+  if (count === 0) return 0;
+  for (let i = 0; i < count; i++) {
+    stack.use(await Deno.connect({ hostname: "127.0.0.1", port: target.port }));
+  }
+  await pause(SETTLE_MS);
+  const before = await processFigures(target.pid);
+  await pause(REST_MS);
+  const after = await processFigures(target.pid);
+  return (after.cpuSeconds - before.cpuSeconds) / REST_MS * 1e5;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function measure(
+  target: Target,
+  load: Load,
+  { seconds, idle }: Options,
+): Promise<Figures> {
+  using stack = new DisposableStack();
+  const restPercent = await rest(target, idle, stack);
   // redis-benchmark takes a number of requests, not a time: a short run tells the pace.
-  const guess = Math.min(GUESSED_PACE * load.clients * load.pipeline, GUESSED_PACE_MAX);
+  const guess = Math.min(GUESSED_PACE * load.clients * load.pipeline, GUESSED_PACE_MAX) /
+    Math.max(1, load.keys);
   const warmUp = await runBenchmark(target.port, load, requestsIn(WARM_UP_SECONDS, guess, load));
   const requests = requestsIn(seconds, warmUp.requestsPerSecond, load);
   const before = await processFigures(target.pid);
@@ -121,12 +176,14 @@ async function measure(target: Target, load: Load, seconds: number): Promise<Fig
     maxMs: outcome.maxMs,
     cpuMicros: ((after.cpuSeconds - before.cpuSeconds) / outcome.requests) * 1e6,
     rssMegabytes: after.rssBytes / 1e6,
+    restPercent,
   };
 }
 
 /** Half of the time is for SET, half for GET; every client sends at least one whole pipeline. */
 function requestsIn(seconds: number, pace: number, load: Load): number {
-  return Math.max(Math.ceil((pace * seconds) / 2), load.clients * load.pipeline);
+  const share = load.keys === 0 ? 2 : 1;
+  return Math.max(Math.ceil((pace * seconds) / share), load.clients * load.pipeline);
 }
 
 function medians(rounds: readonly Figures[]): Figures {
@@ -142,14 +199,16 @@ function medians(rounds: readonly Figures[]): Figures {
     maxMs: median("maxMs"),
     cpuMicros: median("cpuMicros"),
     rssMegabytes: median("rssMegabytes"),
+    restPercent: median("restPercent"),
   };
 }
 
 const TITLES =
-  "| value B | clients | P | target | requests/s | p50 ms | p99 ms | max ms | CPU µs/request | RSS MB |";
+  "| request | value B | clients | P | target | requests/s | p50 ms | p99 ms | max ms | CPU µs/request | RSS MB | CPU % at rest |";
 
-function row(load: Load, name: string, figures: Figures): string {
+function row(load: Load, name: string, figures: Figures, idle: number): string {
   const cells = [
+    load.keys === 0 ? "SET, GET" : `MGET ${load.keys}`,
     load.valueBytes,
     load.clients,
     load.pipeline,
@@ -160,6 +219,7 @@ function row(load: Load, name: string, figures: Figures): string {
     figures.maxMs.toFixed(1),
     figures.cpuMicros.toFixed(2),
     figures.rssMegabytes.toFixed(0),
+    idle === 0 ? "" : figures.restPercent.toFixed(2),
   ];
   return `| ${cells.join(" | ")} |`;
 }
@@ -170,20 +230,20 @@ async function main(): Promise<void> {
   const servers = await RedisServer.startMany(SERVER_COUNT);
   for (const server of servers) stack.use(server);
   const targets = await startTargets(options, servers, stack);
-  console.log(
-    `SET and GET of ${SERVER_COUNT} redis-servers, medians of ${options.repeat} rounds\n`,
-  );
+  const beside = options.idle === 0 ? "" : `, beside ${options.idle} idle connections`;
+  console.log(`${SERVER_COUNT} redis-servers, medians of ${options.repeat} rounds${beside}\n`);
   console.log(TITLES);
   console.log(`|${"---|".repeat(TITLES.split("|").length - 2)}`);
   for (const load of options.loads) {
+    if (load.keys > 0) { for (const { port } of targets) await fillKeys(port, load.valueBytes); }
     const rounds = targets.map((): Figures[] => []);
     for (let round = 0; round < options.repeat; round++) {
       for (const [i, target] of targets.entries()) {
-        rounds[i]!.push(await measure(target, load, options.seconds));
+        rounds[i]!.push(await measure(target, load, options));
       }
     }
     for (const [i, target] of targets.entries()) {
-      console.log(row(load, target.name, medians(rounds[i]!)));
+      console.log(row(load, target.name, medians(rounds[i]!), options.idle));
     }
   }
 }

@@ -4,10 +4,12 @@
  * @module
  */
 
+import { loadSlot, saveSlot } from "../../../src/store/slots.ts";
 import { Child } from "../../support/child.ts";
 import { freePort } from "../../support/free_port.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import type { RedisServer } from "../../support/redis_server.ts";
+import { StoreFolder } from "../../support/store.ts";
 
 /** A process that takes the load. */
 export interface Target extends AsyncDisposable {
@@ -28,17 +30,35 @@ export function redisTarget({ port, pid }: RedisServer): Target {
   return { name: "redis-server", port, pid, [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
-/** The proxy of this source tree, or the file that CODIS_PROXY_BIN names. */
+/**
+ * The proxy of this source tree, or the file that CODIS_PROXY_BIN names.
+ *
+ * @param migrating How many slots are in `migrate`: their keys are moved when they are first asked for.
+ */
 export async function proxyTarget(
   servers: readonly RedisServer[],
   readMode: string,
+  migrating = 0,
 ): Promise<Target> {
-  const proxy = await ProxyProcess.start({ servers, config: { read_mode: readMode } });
+  const folder = await StoreFolder.make();
+  const store = await folder.openFilled(servers.map(({ addr }) => addr).join(","));
+  for (let slotId = 0; slotId < migrating; slotId++) {
+    const slot = await loadSlot(store, slotId);
+    // All the same way: servers that give each other keys would stand still.
+    const state = { ...slot.state, status: "migrate", migrate_status: { from: 1, to: 2 } } as const;
+    await saveSlot(store, { ...slot, group_id: 2, state });
+  }
+  const proxy = await ProxyProcess.start({
+    config: { read_mode: readMode, embedded_dir: folder.dir },
+  });
   return {
-    name: `codis-proxy ${readMode}`,
+    name: `codis-proxy ${readMode}${migrating === 0 ? "" : `, ${migrating} slots in migrate`}`,
     port: proxy.port,
     pid: proxy.pid,
-    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -1,0 +1,165 @@
+/**
+ * Answer times of redis-server, twemproxy and the proxy at the same offered rates, whatever the replies
+ * do: `deno task bench:open-loop`.
+ *
+ * The rates are shares of the lower peak of the two proxies, as redis-benchmark finds it with as many
+ * connections. Targets take turns, and a row has the medians of all rounds, but the worst maximum.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { processFigures } from "../../support/process_figures.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+import { runBenchmark } from "../load/redis_benchmark.ts";
+import { proxyTarget, redisTarget, type Target, twemproxyTarget } from "../load/target.ts";
+import type { OpenLoopReport } from "./generator.ts";
+
+const HELP = `deno task bench:open-loop [options]
+
+  --share=25,50,75      offered rates, in percent of the lower peak of the two proxies
+  --rate=N              one offered rate instead, in requests per second
+  --clients=50          connections
+  --value=64            bytes of a value
+  --seconds=10          how long a target is loaded in one round
+  --repeat=5            rounds
+  --read-mode=byob      byob, direct, or both: byob,direct
+`;
+
+const SERVER_COUNT = 2;
+const KEYS = 10_000;
+const PEAK_REQUESTS = 100_000;
+
+function readOptions(args: readonly string[]) {
+  const flags = parseArgs(args, {
+    boolean: ["help"],
+    string: ["share", "rate", "clients", "value", "seconds", "repeat", "read-mode"],
+    unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
+  });
+  if (flags.help === true) stop(HELP, 0);
+  const given = flags as Readonly<Record<string, string | undefined>>;
+  const numbers = (name: string, initial: string) =>
+    (given[name] ?? initial).split(",").map((word) => {
+      const number = Number(word);
+      return number > 0 ? number : stop(`--${name}: "${word}" is not a number above 0`);
+    });
+  return {
+    shares: numbers("share", "25,50,75"),
+    rate: given["rate"] === undefined ? undefined : numbers("rate", "")[0]!,
+    clients: numbers("clients", "50")[0]!,
+    valueBytes: numbers("value", "64")[0]!,
+    seconds: numbers("seconds", "10")[0]!,
+    repeat: numbers("repeat", "5")[0]!,
+    readModes: (given["read-mode"] ?? "byob").split(","),
+  };
+}
+
+type Options = ReturnType<typeof readOptions>;
+
+function stop(message: string, code = 1): never {
+  console.log(message);
+  Deno.exit(code);
+}
+
+/** Sets every key that is asked for, through the target: each may place them elsewhere. */
+async function fill({ port }: Target, valueBytes: number): Promise<void> {
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const value = "x".repeat(valueBytes);
+  const buffer = new Uint8Array(64 * 1024);
+  for (let from = 0; from < KEYS; from += 500) {
+    let text = "";
+    for (let i = from; i < from + 500; i++) {
+      text += `*3\r\n$3\r\nSET\r\n$${`open:${i}`.length}\r\nopen:${i}\r\n`;
+      text += `$${valueBytes}\r\n${value}\r\n`;
+    }
+    const bytes = new TextEncoder().encode(text);
+    for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+    for (let got = 0; got < 500 * "+OK\r\n".length;) got += await conn.read(buffer) ?? NaN;
+  }
+}
+
+interface Row extends OpenLoopReport {
+  readonly cpuMicros: number;
+}
+
+async function measure(target: Target, rate: number, options: Options): Promise<Row> {
+  const { seconds, clients, valueBytes } = options;
+  const replyBytes = `$${valueBytes}\r\n`.length + valueBytes + 2;
+  const words = [target.port, rate, seconds, clients, KEYS, replyBytes].map(String);
+  const before = await processFigures(target.pid);
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", "--no-check", "--allow-net"],
+      ...[new URL("generator.ts", import.meta.url).pathname, ...words],
+    ],
+  }).output();
+  const after = await processFigures(target.pid);
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  const report: OpenLoopReport = JSON.parse(new TextDecoder().decode(stdout));
+  return { ...report, cpuMicros: (after.cpuSeconds - before.cpuSeconds) / report.sent * 1e6 };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+const TITLES =
+  "| offered/s | target | answered | p50 ms | p99 ms | p99.9 ms | max ms | over 10 ms " +
+  "| own delay ms | CPU µs/request |";
+
+function rowText(rate: number, name: string, rows: readonly Row[]): string {
+  const middle = (name: keyof Row) => median(rows.map((row) => row[name]));
+  const sum = (name: keyof Row) => rows.reduce((total, row) => total + row[name], 0);
+  const cells = [
+    rate,
+    name,
+    `${(sum("answered") / sum("sent") * 100).toFixed(2)} %`,
+    middle("p50Ms").toFixed(2),
+    middle("p99Ms").toFixed(2),
+    middle("p999Ms").toFixed(2),
+    middle("maxMs").toFixed(1),
+    `${sum("over10Ms")} of ${sum("sent")}`,
+    middle("ownLateMs").toFixed(1),
+    middle("cpuMicros").toFixed(2),
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(Deno.args);
+  await using stack = new AsyncDisposableStack();
+  const servers = await RedisServer.startMany(SERVER_COUNT);
+  for (const server of servers) stack.use(server);
+  const twemproxy = stack.use(await twemproxyTarget(servers));
+  const proxies: Target[] = [];
+  for (const mode of options.readModes) proxies.push(stack.use(await proxyTarget(servers, mode)));
+  const targets = [redisTarget(servers[0]!), twemproxy, ...proxies];
+  for (const target of targets) await fill(target, options.valueBytes);
+  let rates = options.rate === undefined ? [] : [options.rate];
+  if (options.rate === undefined) {
+    const load = { clients: options.clients, pipeline: 1, valueBytes: options.valueBytes, keys: 0 };
+    const peaks: number[] = [];
+    for (const target of [twemproxy, ...proxies]) {
+      await runBenchmark(target.port, load, PEAK_REQUESTS / 4);
+      const { requestsPerSecond } = await runBenchmark(target.port, load, PEAK_REQUESTS);
+      console.log(`peak of ${target.name}: ${Math.round(requestsPerSecond)} requests/s`);
+      peaks.push(requestsPerSecond);
+    }
+    rates = options.shares.map((share) => Math.round(Math.min(...peaks) * share / 100));
+  }
+  console.log(`GETs, ${options.clients} connections, medians of ${options.repeat} rounds\n`);
+  console.log(`${TITLES}\n|${"---|".repeat(TITLES.split("|").length - 2)}`);
+  for (const rate of rates) {
+    const rows = targets.map((): Row[] => []);
+    for (let round = 0; round < options.repeat; round++) {
+      for (const [i, target] of targets.entries()) {
+        rows[i]!.push(await measure(target, rate, options));
+      }
+    }
+    for (const [i, target] of targets.entries()) console.log(rowText(rate, target.name, rows[i]!));
+  }
+}
+
+await main();
