@@ -81,6 +81,12 @@ interface Entering {
   readonly slot: SlotRecord;
 }
 
+/**
+ * How much larger changes are for slots that must be blocked all at once: they are, until the last of
+ * them is opened.
+ */
+const TOGETHER = 4;
+
 /** What has to be done with a slot that enters. */
 type Kind =
   /** It is in `migrate` already. */
@@ -336,13 +342,11 @@ export class MoveStream {
     }
   }
 
-  #inChanges(entering: readonly Entering[]): Entering[][] {
-    const { slotsPerChange } = this.#host.limits;
-    const count = Math.ceil(entering.length / slotsPerChange);
-    return Array.from(
-      { length: count },
-      (_, i) => entering.slice(i * slotsPerChange, (i + 1) * slotsPerChange),
-    );
+  /** @param times How much larger than usual a change may be. */
+  #inChanges(entering: readonly Entering[], times = 1): Entering[][] {
+    const size = this.#host.limits.slotsPerChange * times;
+    const count = Math.ceil(entering.length / size);
+    return Array.from({ length: count }, (_, i) => entering.slice(i * size, (i + 1) * size));
   }
 
   async #openAll(
@@ -354,7 +358,7 @@ export class MoveStream {
     const { store } = writer.control;
     const { from, to } = this.way;
     const blocked: Entering[] = [];
-    for (const some of this.#inChanges(entering)) {
+    for (const some of this.#inChanges(entering, TOGETHER)) {
       const begin = some.map(({ job: { name, task }, slot }) =>
         beginPart(store, { name, task, slot })
       );
@@ -376,7 +380,7 @@ export class MoveStream {
       await this.#undo(blocked);
       throw error;
     }
-    for (const some of this.#inChanges(blocked)) {
+    for (const some of this.#inChanges(blocked, TOGETHER)) {
       const open = some.map(({ slot }) => openPart(store, slot, from, to));
       try {
         // Proxies that do not confirm still block the slots: keys may be moved.
@@ -407,7 +411,7 @@ export class MoveStream {
 
   async #undo(entering: readonly Entering[]): Promise<void> {
     const { writer } = this.#host;
-    for (const some of this.#inChanges(entering)) {
+    for (const some of this.#inChanges(entering, TOGETHER)) {
       const parts = some.map(({ slot }) => undoPart(writer.control.store, slot));
       try {
         await writer.writeAnyway(`${textOf(some)}: as before`, parts);

@@ -61,7 +61,7 @@ export interface Report extends Tally {
 
 const VIOLATIONS_MAX = 50;
 /** Longest time in which no task comes to an end, in milliseconds. */
-const STUCK_MS = 45_000;
+const STUCK_MS = 90_000;
 /** Most `delay` of a task, in milliseconds; with faults slots are to be on their way for longer. */
 const DELAY_MS = { calm: 2, faults: 20 };
 

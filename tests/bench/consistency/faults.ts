@@ -21,8 +21,15 @@ type Strike = (host: FaultsHost, dice: Dice, downMs: number) => Promise<void>;
 
 /** Least and most time that something is away, in milliseconds. */
 const DOWN_MS = [200, 2_000] as const;
-/** Least and most time after a migration is seen under way, in milliseconds. */
-const AFTER_MS = [0, 500] as const;
+/**
+ * Least and most time after a migration is seen under way, in milliseconds: for one strike in a few
+ * long enough for what was struck before to get somewhere.
+ */
+const AFTER_MS: Readonly<Record<"soon" | "late", readonly [number, number]>> = {
+  soon: [0, 500],
+  late: [2_000, 8_000],
+};
+const LATE_SHARE = 0.25;
 /** Longest time until everything is as before, in milliseconds. */
 const WELL_MS = 90_000;
 /** How often something else is struck at the same time. */
@@ -95,7 +102,7 @@ export async function strikeAll(
       if (at >= 0) struck.push(...left.splice(at, 1));
     }
     await until(() => host.moves.underway.length > 0, WELL_MS);
-    await rest(dice.between(...AFTER_MS));
+    await rest(dice.between(...AFTER_MS[dice.happens(LATE_SHARE) ? "late" : "soon"]));
     await Promise.all(struck.map(async (kind) => {
       kills.set(kind, (kills.get(kind) ?? 0) + 1);
       await STRIKES[kind]!(host, dice, dice.between(...DOWN_MS));
