@@ -42,6 +42,11 @@ export function makeDashboard(
     dialMs: config.backendDialTimeoutMs,
     failover: config.failover,
     failoverAfterMs: config.failoverAfterMs,
+    migrate: {
+      keysPerSecond: config.migrateKeysPerSecond,
+      bytesPerSecond: config.migrateBytesPerSecond,
+      bigKeyBytes: config.migrateBigKeyBytes,
+    },
     needsToken: token.isSet,
     takeOver,
   });

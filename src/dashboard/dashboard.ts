@@ -20,7 +20,7 @@ import { Events } from "./events.ts";
 import { Failover } from "./failover.ts";
 import { Leadership } from "./leadership.ts";
 import { Ledger } from "./ledger.ts";
-import { MigrateQueue } from "./migrate_queue.ts";
+import { type MigrateOptions, MigrateQueue } from "./migrate_queue.ts";
 import { Poll } from "./poll.ts";
 import { promote, type PromoteContext, resumePromotion } from "./promote.ts";
 import { reasonOf } from "./proxies.ts";
@@ -40,6 +40,8 @@ export interface DashboardOptions {
   readonly dialMs: number;
   readonly failover: "off" | "auto";
   readonly failoverAfterMs: number;
+  /** How slots are moved; what is left out has a default. */
+  readonly migrate?: Omit<MigrateOptions, "user" | "password">;
   /** Whether changes need a token. */
   readonly needsToken: boolean;
   /** Whether the entry of a Codis 2.0 dashboard is removed. */
@@ -240,7 +242,8 @@ export class Dashboard implements Control {
     await this.poll.start();
     await this.#ledger.recover();
     await this.#reread();
-    this.#migrations = new MigrateQueue(this, this.#options.auth);
+    const { auth, migrate } = this.#options;
+    this.#migrations = new MigrateQueue(this, { ...migrate, ...auth });
     await this.#migrations.start();
     if (this.#options.failover === "auto") this.#failover.start();
     this.#gcTimer = setInterval(() => this.#collectActions(), GC_MS);
