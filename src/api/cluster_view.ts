@@ -153,6 +153,23 @@ export interface MigrationView {
   /** What keeps it from going on, since when; `""`: nothing. */
   readonly problem: string;
   readonly problem_since: number | null;
+  /** What else is to be known while it goes on, or waits its turn; `""`: nothing. */
+  readonly note: string;
+  /** Keys of it that stop their servers when they move, and have not moved; the biggest, at most 20. */
+  readonly big_keys: readonly BigKeyView[];
+}
+
+/** A key so big that its move stops both servers for a while. */
+export interface BigKeyView {
+  /** Bytes that are no text are escaped, and long keys cut. */
+  readonly key: string;
+  readonly database: number;
+  /** Memory it takes at the source. */
+  readonly bytes: number;
+  /** About how long both servers stop for it. */
+  readonly stop_ms: number;
+  /** Whether it is not moved, as `migrate_big_key_policy` says. */
+  readonly stays: boolean;
 }
 
 /** One action and who confirmed it. */

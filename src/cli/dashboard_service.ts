@@ -46,6 +46,7 @@ export function makeDashboard(
       keysPerSecond: config.migrateKeysPerSecond,
       bytesPerSecond: config.migrateBytesPerSecond,
       bigKeyBytes: config.migrateBigKeyBytes,
+      bigKeyPolicy: config.migrateBigKeyPolicy,
     },
     needsToken: token.isSet,
     takeOver,

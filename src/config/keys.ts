@@ -377,6 +377,16 @@ export const CONFIG_KEYS = [
     help: "Memory from which on a key is a big one, whose move stops its servers for a while.",
   },
   {
+    key: "migrate_big_key_policy",
+    field: "migrateBigKeyPolicy",
+    kind: "word",
+    words: ["last", "warn", "refuse"],
+    default: "warn",
+    help:
+      "What a migration does with a big key: moves it alone, after the slot's other keys; the " +
+      "same, with a warning before; or leaves it, and its slot in migrate.",
+  },
+  {
     key: "zk_session_timeout",
     field: "zkSessionTimeoutMs",
     kind: "duration",

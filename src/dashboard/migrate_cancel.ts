@@ -17,7 +17,7 @@ import type { MigrateJob } from "./migrate_job.ts";
 import { type ChangePart, endPart, isUnderway, taskPart, undoPart } from "./migrate_task.ts";
 import type { StepWriter } from "./step_writer.ts";
 
-/** Keys that are left of a slot when it is nearer to its goal than to where it came from. */
+/** Keys that are left of a slot that goes on when it is nearer to its goal than to where it came from. */
 const NEARLY_DONE_KEYS = 500;
 /** Moved keys for each one left, at least, for the same. */
 const NEARLY_DONE_SHARE = 10;
@@ -43,7 +43,7 @@ export async function cancelTask(writer: StepWriter, job: MigrateJob): Promise<b
   const isForward = task.new_group === group;
   const { keysMoved, keysLeft } = job.progress;
   if (
-    isForward && keysLeft !== null && keysLeft <= NEARLY_DONE_KEYS &&
+    isForward && !job.isInTrouble && keysLeft !== null && keysLeft <= NEARLY_DONE_KEYS &&
     keysMoved > keysLeft * NEARLY_DONE_SHARE
   ) {
     control.tell(

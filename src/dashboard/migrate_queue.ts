@@ -22,6 +22,7 @@ import { loadMigrateTasks } from "../store/migrate_tasks.ts";
 import { compareSequence } from "../store/sequence.ts";
 import { loadSlot } from "../store/slots.ts";
 import { StoreError } from "../store/store.ts";
+import type { BigKeyPolicy } from "./big_keys.ts";
 import type { Control } from "./control.ts";
 import type { MoveOptions } from "./key_mover.ts";
 import { MigrateJob, Trouble } from "./migrate_job.ts";
@@ -43,8 +44,10 @@ export interface MigrateOptions extends Pick<MoveOptions, "user" | "password"> {
   readonly keysPerSecond?: number;
   /** Most bytes per second between two servers; 0 is no limit. @default 0 */
   readonly bytesPerSecond?: number;
-  /** A key of at least this size is moved alone and last, in bytes. @default 1048576 */
+  /** A key of at least this size is a big one, in bytes. @default 1048576 */
   readonly bigKeyBytes?: number;
+  /** What is done with big keys. @default "warn" */
+  readonly bigKeyPolicy?: BigKeyPolicy;
   /** Longest time that a source stops for a target that does not answer, in milliseconds. @default 2000 */
   readonly migrateMs?: number;
   /** Rests of a task that has failed. */
@@ -93,6 +96,7 @@ export class MigrateQueue {
       user: options.user,
       password: options.password,
       bigKeyBytes: options.bigKeyBytes ?? 1024 ** 2,
+      bigKeyPolicy: options.bigKeyPolicy ?? "warn",
       migrateMs: options.migrateMs ?? 2_000,
     };
     this.#limits = {

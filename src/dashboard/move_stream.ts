@@ -160,10 +160,13 @@ export class MoveStream {
         const count = this.#host.limits.slotsAtOnce - this.#jobs.size;
         await this.#enter(this.#host.take(this, count), this.#mover);
         if (this.#slots.size === 0) return;
-        const { clean, stuck } = await this.#mover.pass(this.#slots, signal);
+        const { clean, stuck, refused } = await this.#mover.pass(this.#slots, signal);
         this.#host.goesOn(this);
-        for (const job of this.#jobs.values()) if (!stuck.has(job.task.slot_id)) job.recover();
+        for (const [slotId, job] of this.#jobs) {
+          if (!stuck.has(slotId) && !refused.has(slotId)) job.recover();
+        }
         for (const [slotId, text] of stuck) this.#leave(this.#jobs.get(slotId), text);
+        for (const [slotId, text] of refused) this.#leave(this.#jobs.get(slotId), text, true);
         await this.#finish(clean);
       }
     } finally {
@@ -216,16 +219,20 @@ export class MoveStream {
         const job = this.#jobs.get(slotId);
         if (job !== undefined) job.note = text;
       },
+      bigKeys: (slotId) => this.#jobs.get(slotId)?.bigKeys,
     };
   }
 
-  /** @param text What keeps it from going on; left out: nothing. */
-  #leave(job: MigrateJob | undefined, text?: string): void {
+  /**
+   * @param text What keeps it from going on; left out: nothing.
+   * @param lasts Whether that is how it is to be.
+   */
+  #leave(job: MigrateJob | undefined, text?: string, lasts = false): void {
     if (job === undefined || job.stream !== this) return;
     const { slot_id } = job.task;
     this.#jobs.delete(slot_id);
     this.#slots.delete(slot_id);
-    if (text !== undefined) job.fail(text);
+    if (text !== undefined) job.fail(text, lasts);
     this.#host.letGo(job);
   }
 

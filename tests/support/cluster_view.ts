@@ -136,4 +136,6 @@ export const TASK: MigrationView = {
   eta_seconds: 9,
   problem: "",
   problem_since: null,
+  note: "",
+  big_keys: [],
 };

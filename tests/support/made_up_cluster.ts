@@ -108,6 +108,8 @@ function migrations(second: number): MigrationView[] {
     eta_seconds: Math.round((90_000 - moved) / 1_500),
     problem: "",
     problem_since: null,
+    note: "a big key to be moved last",
+    big_keys: [{ key: "{a}feed", database: 0, bytes: 48_000_000, stop_ms: 1920, stays: false }],
   };
   const stuck: MigrationView = {
     ...running,
@@ -120,6 +122,8 @@ function migrations(second: number): MigrationView[] {
     eta_seconds: null,
     problem: "10.0.20.1:6379: OOM command not allowed when used memory > 'maxmemory'",
     problem_since: EPOCH_MS - 30_000,
+    note: "",
+    big_keys: [],
   };
   const waiting = Array.from({ length: 80 }, (_, i): MigrationView => ({
     ...running,
@@ -132,6 +136,8 @@ function migrations(second: number): MigrationView[] {
     keys_left: null,
     keys_per_second: null,
     eta_seconds: null,
+    note: "",
+    big_keys: [],
   }));
   return [stuck, running, ...waiting];
 }

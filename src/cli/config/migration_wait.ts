@@ -166,6 +166,7 @@ function describe(tasks: readonly MigrationView[]): string {
   const parts = [`slot ${running.slot_id} → group ${running.to_group}`];
   if (running.keys_left !== null) parts.push(`${countOf(running.keys_left, "key")} left`);
   if (running.keys_per_second !== null) parts.push(`${Math.round(running.keys_per_second)}/s`);
-  if (running.problem !== "") parts.push(running.problem);
+  const note = running.problem || running.note;
+  if (note !== "") parts.push(note);
   return parts.join(", ");
 }

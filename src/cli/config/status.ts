@@ -131,9 +131,9 @@ function formatMigrations({ migrations }: ClusterView): string {
     ...[task.name, `${task.slot_id}`],
     `${task.from_group ?? "?"} → ${task.to_group}`,
     ...[task.status, task.keys_left, roundOrNull(task.keys_per_second), task.eta_seconds],
-    task.problem,
+    task.problem || task.note,
   ]);
-  const heads = ["TASK", "SLOT", "GROUPS", "STATUS", "KEYS LEFT", "KEYS/S", "ETA S", "PROBLEM"];
+  const heads = ["TASK", "SLOT", "GROUPS", "STATUS", "KEYS LEFT", "KEYS/S", "ETA S", "NOTE"];
   return `${countOf(migrations.length, "migration task")}\n${formatTable(heads, rows)}`;
 }
 

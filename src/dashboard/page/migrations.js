@@ -8,7 +8,7 @@
 import { useState } from "./preact_hooks.js";
 import { ask } from "./action_dialog.js";
 import { Badge, Bar, Empty } from "./elements.js";
-import { ago, counted, duration, short, UNKNOWN, whole } from "./format.js";
+import { ago, bytes, counted, duration, millis, short, UNKNOWN, whole } from "./format.js";
 import { html } from "./html.js";
 
 /** @import { ClusterView, MigrationView } from "../../api/cluster_view.ts" */
@@ -81,7 +81,7 @@ export function Migrations({ view }) {
 
 /** @param {{ task: MigrationView, now: number }} props */
 function Row({ task, now }) {
-  const { name, slot_id, from_group, to_group, delay_ms, created_at, problem } = task;
+  const { name, slot_id, from_group, to_group, delay_ms, created_at, problem, note } = task;
   return html`
     <tr>
       <th scope="row">
@@ -93,6 +93,8 @@ function Row({ task, now }) {
               : `, for ${duration((now - task.problem_since) / 1000)}`}
           </span>
         `}
+        ${note === "" ? null : html`<span class="note">${note}</span>`}
+        <${BigKeys} keys=${task.big_keys} />
       </th>
       <td data-label="From → to">
         ${from_group === null ? UNKNOWN : `group ${from_group}`} → group ${to_group}
@@ -118,6 +120,28 @@ function Row({ task, now }) {
         </button>
       </td>
     </tr>
+  `;
+}
+
+/** @param {{ keys: MigrationView["big_keys"] }} props */
+function BigKeys({ keys }) {
+  if (keys.length === 0) return null;
+  return html`
+    <details class="big-keys">
+      <summary>${counted(keys.length, "big key")}</summary>
+      <ul>
+        ${keys.map(({ key, database, bytes: size, stop_ms, stays }) =>
+          html`
+            <li key=${`${database} ${key}`}>
+              <code>${key}</code>${database === 0 ? "" : ` of database ${database}`}: ${bytes(
+                size,
+              )},${" "}
+              ${stays ? "stays; would stop" : "stops"} both servers for about ${millis(stop_ms)}
+            </li>
+          `
+        )}
+      </ul>
+    </details>
   `;
 }
 
