@@ -45,6 +45,7 @@ export function makeDashboard(
     migrate: {
       keysPerSecond: config.migrateKeysPerSecond,
       bytesPerSecond: config.migrateBytesPerSecond,
+      p99MaxMs: config.migrateP99MaxMs,
       bigKeyBytes: config.migrateBigKeyBytes,
       bigKeyPolicy: config.migrateBigKeyPolicy,
     },

@@ -387,6 +387,17 @@ export const CONFIG_KEYS = [
       "same, with a warning before; or leaves it, and its slot in migrate.",
   },
   {
+    key: "migrate_p99_max",
+    field: "migrateP99MaxMs",
+    kind: "duration",
+    unit: "ms",
+    default: "0",
+    max: 60_000,
+    help:
+      "Migrations go slower and slower while 99 of 100 requests at some proxy take longer than " +
+      "this, and faster again after it; 0: whatever they take.",
+  },
+  {
     key: "zk_session_timeout",
     field: "zkSessionTimeoutMs",
     kind: "duration",

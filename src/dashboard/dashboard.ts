@@ -41,7 +41,7 @@ export interface DashboardOptions {
   readonly failover: "off" | "auto";
   readonly failoverAfterMs: number;
   /** How slots are moved; what is left out has a default. */
-  readonly migrate?: Omit<MigrateOptions, "user" | "password">;
+  readonly migrate?: Omit<MigrateOptions, "user" | "password" | "slowestProxy">;
   /** Whether changes need a token. */
   readonly needsToken: boolean;
   /** Whether the entry of a Codis 2.0 dashboard is removed. */
@@ -243,7 +243,8 @@ export class Dashboard implements Control {
     await this.#ledger.recover();
     await this.#reread();
     const { auth, migrate } = this.#options;
-    this.#migrations = new MigrateQueue(this, { ...migrate, ...auth });
+    const slowestProxy = () => this.poll.slowestProxy;
+    this.#migrations = new MigrateQueue(this, { ...migrate, ...auth, slowestProxy });
     await this.#migrations.start();
     if (this.#options.failover === "auto") this.#failover.start();
     this.#gcTimer = setInterval(() => this.#collectActions(), GC_MS);

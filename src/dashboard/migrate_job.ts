@@ -129,7 +129,7 @@ export class MigrateJob {
       eta_seconds: this.stream === undefined ? null : etaSeconds,
       problem: trouble.text,
       problem_since: trouble.since,
-      note: this.note,
+      note: [this.note, this.stream?.slowedBy ?? ""].filter((text) => text !== "").join("; "),
       big_keys: listedKeys(this.bigKeys),
     };
   }

@@ -31,6 +31,7 @@ import { cancelTask } from "./migrate_cancel.ts";
 import { type ChangePart, endPart, taskPart } from "./migrate_task.ts";
 import { MoveStream, type StreamLimits, type StreamWay } from "./move_stream.ts";
 import { circleOf, isOfUse, isOnWay, jobsFor, keyOf, type Traffic, waysOf } from "./move_ways.ts";
+import type { ProxyLatency } from "./pace.ts";
 import { TargetGate } from "./restore_fence.ts";
 import { StepWriter } from "./step_writer.ts";
 
@@ -44,6 +45,10 @@ export interface MigrateOptions extends Pick<MoveOptions, "user" | "password"> {
   readonly keysPerSecond?: number;
   /** Most bytes per second between two servers; 0 is no limit. @default 0 */
   readonly bytesPerSecond?: number;
+  /** What 99 of 100 requests at a proxy may take at most, in milliseconds; 0: whatever. @default 0 */
+  readonly p99MaxMs?: number;
+  /** The proxy whose clients wait longest, as far as proxies tell. */
+  readonly slowestProxy?: () => ProxyLatency | undefined;
   /** A key of at least this size is a big one, in bytes. @default 1048576 */
   readonly bigKeyBytes?: number;
   /** What is done with big keys. @default "warn" */
@@ -69,6 +74,7 @@ export class MigrateQueue {
   readonly #retry: BackoffOptions;
   readonly #options: MoveOptions;
   readonly #limits: StreamLimits;
+  readonly #slowestProxy: () => ProxyLatency | undefined;
   readonly #jobs = new Map<string, MigrateJob>();
   readonly #streams = new Map<MoveStream, Promise<void>>();
   /** What keeps everything that goes one way, by the way. */
@@ -104,7 +110,9 @@ export class MigrateQueue {
       slotsPerChange: options.slotsPerChange ?? 16,
       keysPerSecond: options.keysPerSecond ?? 0,
       bytesPerSecond: options.bytesPerSecond ?? 0,
+      p99MaxMs: options.p99MaxMs ?? 0,
     };
+    this.#slowestProxy = options.slowestProxy ?? (() => undefined);
   }
 
   get #control(): Control {
@@ -476,6 +484,7 @@ export class MigrateQueue {
       limits: this.#limits,
       options: this.#options,
       gate: (addr) => this.#gate(addr),
+      slowestProxy: this.#slowestProxy,
       take: (stream, count) => this.#take(stream, count),
       upcoming: (stream) =>
         [...this.#jobs.values()]

@@ -35,7 +35,7 @@ import {
   undoPart,
 } from "./migrate_task.ts";
 import { openKeyMover } from "./open_key_mover.ts";
-import { Pace, type PaceLimits } from "./pace.ts";
+import { Pace, type PaceLimits, type ProxyLatency } from "./pace.ts";
 import type { TargetGate } from "./restore_fence.ts";
 import { slotsText } from "./slot_runs.ts";
 import type { StepWriter } from "./step_writer.ts";
@@ -63,6 +63,8 @@ export interface StreamHost {
   readonly options: MoveOptions;
   /** The gate of a server, by address. */
   gate(addr: string): TargetGate;
+  /** The proxy whose clients wait longest, as far as proxies tell. */
+  slowestProxy(): ProxyLatency | undefined;
   /** Hands out jobs that go this way; they are the stream's until `letGo` or `ended`. */
   take(stream: MoveStream, count: number): MigrateJob[];
   /** Slots that will come this way and have not begun. */
@@ -74,6 +76,9 @@ export interface StreamHost {
   /** A job is done, and its task deleted. */
   ended(job: MigrateJob): void;
 }
+
+/** Time between two looks at what clients wait, in milliseconds: as often as proxies tell. */
+const CLIENTS_MS = 1_000;
 
 /** A job and its slot as it was last read. */
 interface Entering {
@@ -117,6 +122,7 @@ export class MoveStream {
   readonly #leaving = new Set<MigrateJob>();
   /** Slots of which the target has no key that it must not have. */
   readonly #cleared = new Set<number>();
+  readonly #pace: Pace;
   #pair: MovePair | undefined;
   #mover: KeyMover | undefined;
   #changing: Promise<unknown> = Promise.resolve();
@@ -124,6 +130,12 @@ export class MoveStream {
   constructor(way: StreamWay, host: StreamHost) {
     this.way = way;
     this.#host = host;
+    this.#pace = new Pace({ ...host.limits, delayMs: way.delayMs });
+  }
+
+  /** Why it goes slower than it might; `""`: it does not. */
+  get slowedBy(): string {
+    return this.#pace.slowedBy;
   }
 
   /** Whether it was told to end. */
@@ -149,6 +161,9 @@ export class MoveStream {
    */
   async run(): Promise<void> {
     const { signal } = this.#stopping;
+    const look = () => this.#pace.clientsWait(this.#host.slowestProxy());
+    look();
+    const looking = setInterval(look, CLIENTS_MS);
     try {
       // A dashboard that does not lead any more must not begin.
       await this.#host.writer.settle("always");
@@ -170,6 +185,7 @@ export class MoveStream {
         await this.#finish(clean);
       }
     } finally {
+      clearInterval(looking);
       this.#mover?.close();
       for (const job of this.#jobs.values()) this.#host.letGo(job);
     }
@@ -207,12 +223,12 @@ export class MoveStream {
   }
 
   #context(pair: MovePair): MoveContext {
-    const { writer: { control }, options, limits } = this.#host;
+    const { writer: { control }, options } = this.#host;
     return {
       control,
       options,
       pair,
-      pace: new Pace({ ...limits, delayMs: this.way.delayMs }),
+      pace: this.#pace,
       gate: (addr) => this.#host.gate(addr),
       progress: (slotId) => this.#jobs.get(slotId)?.progress,
       note: (slotId, text) => {

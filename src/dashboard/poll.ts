@@ -24,6 +24,7 @@ import { loadGroups } from "../store/groups.ts";
 import { loadProxies } from "../store/proxies.ts";
 import { loadSlots } from "../store/slots.ts";
 import type { Control, EntryWrite } from "./control.ts";
+import type { ProxyLatency } from "./pace.ts";
 import { askProxy, causeOfFetch, type ProxyAnswer } from "./proxies.ts";
 import { isSameServer, replicationOf } from "./servers.ts";
 
@@ -328,6 +329,17 @@ export class Poll {
   /** Requests per second over all proxies. */
   get ops(): number {
     return [...this.#proxies.values()].reduce((sum, { ops }) => sum + (ops ?? 0), 0);
+  }
+
+  /** Of the proxies that are online, the one whose requests take longest, and how long 99 of 100 took. */
+  get slowestProxy(): ProxyLatency | undefined {
+    let slowest: ProxyLatency | undefined;
+    for (const { record: { id, state }, latency } of this.#proxies.values()) {
+      const p99Ms = percentileMs([], latency, 0.99);
+      if (state !== "online" || p99Ms === null) continue;
+      if (slowest === undefined || p99Ms > slowest.p99Ms) slowest = { id, p99Ms };
+    }
+    return slowest;
   }
 
   /** Clients of all proxies that tell. */

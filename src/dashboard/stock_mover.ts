@@ -81,7 +81,7 @@ export class StockMover implements KeyMover {
     this.#scanner = scanner;
     this.#migrator = migrator;
     this.#target = target;
-    this.#probe = new LoadProbe(scanner, target, context.pace);
+    this.#probe = new LoadProbe(scanner, target, context);
     this.#sizes = hasSizes ? "known" : "unknown";
     this.#bigKeys = new BigKeys(context);
   }
