@@ -84,6 +84,9 @@ export interface MigrateRequest {
   readonly delay: number;
 }
 
+/** What may be said to become of a migration that has begun when it is cancelled. */
+export type CancelMode = "back" | "finish";
+
 /** What `POST /api/rebalance` takes. */
 export interface RebalanceRequest {
   readonly delay?: number;

@@ -40,6 +40,7 @@ import {
   slotRangeIn,
   wordIn,
 } from "./input.ts";
+import { CANCEL_MODES, type CancelMode } from "./migrate_cancel.ts";
 import { proxyVars, removeDeadFences, setProxyState } from "./proxies.ts";
 import { drainGroup, rebalance } from "./rebalance_request.ts";
 import { overview, redisStat, slotKeys } from "./stat.ts";
@@ -176,10 +177,12 @@ const ROUTES: readonly Route[] = [
     const delayMs = optionalInteger(body, "delay", 0, DELAY_MS_MAX, 0);
     await dashboard.migrations.add(from, to, groupIdIn(body, "new_group"), delayMs);
   }),
-  change("DELETE", "/api/migrate/tasks/:name", async ({ dashboard, words }) => {
-    await dashboard.migrations.cancel(words[0]!);
+  change("DELETE", "/api/migrate/tasks/:name", async ({ dashboard, request, words }) => {
+    await dashboard.migrations.cancel(words[0]!, await cancelModeIn(request));
   }),
-  change("POST", "/api/migrate/cancel", ({ dashboard }) => dashboard.migrations.cancelAll()),
+  change("POST", "/api/migrate/cancel", async ({ dashboard, request }) => {
+    await dashboard.migrations.cancelAll(await cancelModeIn(request));
+  }),
   change("POST", "/api/migrate/pause", ({ dashboard }) => dashboard.migrations.pause()),
   change("POST", "/api/migrate/resume", ({ dashboard }) => {
     return Promise.resolve(dashboard.migrations.resume());
@@ -349,6 +352,11 @@ async function isForcedInit(request: Request, url: URL): Promise<boolean> {
   if (["1", "true"].includes(text)) return true;
   if (["", "0", "false"].includes(text)) return false;
   throw new InputError("is_force", "1, true, 0 or false", text);
+}
+
+async function cancelModeIn(request: Request): Promise<CancelMode> {
+  const body = await readOptionalBody(request);
+  return body["mode"] === undefined ? "turn" : wordIn(body, "mode", CANCEL_MODES);
 }
 
 async function collectActions({ dashboard, url }: Call): Promise<void> {

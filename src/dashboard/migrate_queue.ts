@@ -27,7 +27,7 @@ import type { Control } from "./control.ts";
 import type { MoveOptions } from "./key_mover.ts";
 import { MigrateJob, Trouble } from "./migrate_job.ts";
 import { createTasks } from "./migrate_request.ts";
-import { cancelTask } from "./migrate_cancel.ts";
+import { type CancelMode, cancelTask, isToFinish } from "./migrate_cancel.ts";
 import { type ChangePart, endPart, taskPart } from "./migrate_task.ts";
 import { MoveStream, type StreamLimits, type StreamWay } from "./move_stream.ts";
 import { circleOf, isOfUse, isOnWay, jobsFor, keyOf, type Traffic, waysOf } from "./move_ways.ts";
@@ -225,14 +225,15 @@ export class MigrateQueue {
    * Cancels a task: one that has not begun is deleted; one that has goes back to where it came from,
    * unless it is nearly done, and a cancelled one forward again.
    *
+   * @param mode What becomes of one that has begun, where that is not to be.
    * @throws {StoreError} When there is no such task.
    * @throws As `Control.change`.
    */
-  cancel(name: string): Promise<void> {
+  cancel(name: string, mode: CancelMode = "turn"): Promise<void> {
     return this.#request(async () => {
       const job = this.#jobs.get(name);
       if (job === undefined) throw new StoreError(`migrate task ${name} is not found`);
-      await this.#holding([job], () => this.#cancel(job));
+      await this.#holding([job], () => this.#cancel(job, mode));
     });
   }
 
@@ -241,7 +242,7 @@ export class MigrateQueue {
    *
    * @throws As `Control.change`.
    */
-  cancelAll(): Promise<void> {
+  cancelAll(mode: CancelMode = "turn"): Promise<void> {
     return this.#request(async () => {
       const jobs = [...this.#jobs.values()].filter(({ isTurned }) => !isTurned);
       await this.#holding(jobs, async () => {
@@ -251,7 +252,7 @@ export class MigrateQueue {
         for (let at = 0; at < waiting.length; at += TASKS_PER_CHANGE) {
           await this.#deleteTasks(waiting.slice(at, at + TASKS_PER_CHANGE));
         }
-        for (const job of jobs) if (this.#jobs.has(job.name)) await this.#cancel(job);
+        for (const job of jobs) if (this.#jobs.has(job.name)) await this.#cancel(job, mode);
       });
     });
   }
@@ -296,11 +297,12 @@ export class MigrateQueue {
     }
   }
 
-  async #cancel(job: MigrateJob): Promise<void> {
+  async #cancel(job: MigrateJob, mode: CancelMode): Promise<void> {
+    if (await isToFinish(this.#writer, job, mode)) return;
     await job.stream?.release(job);
     // It may have come to its end meanwhile.
     if (!this.#jobs.has(job.name)) return;
-    if (await cancelTask(this.#writer, job)) this.#jobs.delete(job.name);
+    if (await cancelTask(this.#writer, job, mode)) this.#jobs.delete(job.name);
   }
 
   // -- tasks in the store -----------------------------------------------------------------------

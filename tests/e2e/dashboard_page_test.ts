@@ -329,6 +329,22 @@ const CASES: readonly Case[] = [
   },
   {
     view: "migrations",
+    opens: "Cancel …",
+    fill: { mode: "back" },
+    says: "Slot 99 goes back to group 7",
+    confirm: "Cancel migration",
+    asks: { method: "DELETE", path: "/api/migrate/tasks/0000000099", body: { mode: "back" } },
+  },
+  {
+    view: "migrations",
+    opens: "Cancel all …",
+    fill: { mode: "finish" },
+    says: "Slot 99 has begun: the rest of its keys move to group 20",
+    confirm: "Cancel all",
+    asks: { method: "POST", path: "/api/migrate/cancel", body: { mode: "finish" } },
+  },
+  {
+    view: "migrations",
     opens: "Cancel all …",
     says: "80 slots that wait their turn stay where they are",
     confirm: "Cancel all",

@@ -276,6 +276,16 @@ const ROWS: readonly Row[] = [
     table: "all cancelled\n",
   },
   {
+    words: "slot cancel --finish",
+    asks: ['POST /api/migrate/cancel {"mode":"finish"}'],
+    table: "all cancelled; what had begun comes to its end\n",
+  },
+  {
+    words: "slot cancel 0000000012 --back",
+    asks: ['DELETE /api/migrate/tasks/0000000012 {"mode":"back"}'],
+    table: "task 0000000012 cancelled; what had begun goes back\n",
+  },
+  {
     words: "slot cancel 0000000012",
     asks: ["DELETE /api/migrate/tasks/0000000012"],
     table: "task 0000000012 cancelled\n",

@@ -99,6 +99,52 @@ Deno.test("a migration that is nearly done is not turned back", async () => {
   assert(migration.control.events.some((event) => event.includes("not turned back")));
 });
 
+Deno.test("an operator may have a migration go back however little is left of it", async () => {
+  await using servers = await filled();
+  await using migration = await Migration.start(servers, SLOW);
+  const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);
+  await movedAtLeast(migration, KEYS.length * 0.95);
+  await migration.queue.cancel(name!, "back");
+  assertEquals(migration.queue.views()[0]!.to_group, 1);
+  // Asked for twice, it still goes back.
+  await migration.queue.cancel(name!, "back");
+  assertEquals(migration.queue.views()[0]!.to_group, 1);
+  await migration.done();
+  assertEquals(await migration.slot(SLOT), "online 1");
+  await assertAllAt(servers, 0);
+});
+
+Deno.test("an operator may have what has begun come to its end, and only the rest cancelled", async () => {
+  await using servers = await filled();
+  await using migration = await Migration.start(servers, { ...SLOW, slotsAtOnce: 1 });
+  const names = await migration.queue.add(SLOT, SLOT + 50, 2, 0);
+  await movedAtLeast(migration, KEYS.length * 0.3);
+  await migration.queue.cancelAll("finish");
+  const moved = migration.queue.views()[0]!.keys_moved;
+  assertEquals(migration.queue.views().map(({ name }) => name), names.slice(0, 1));
+  // One that has begun is not even held up.
+  assert(moved >= KEYS.length * 0.3, `${moved} keys`);
+  await migration.queue.cancel(names[0]!, "finish");
+  await migration.done();
+  assertEquals(
+    [await migration.slot(SLOT), await migration.slot(SLOT + 1), await migration.slot(SLOT + 50)],
+    ["online 2", "online 1", "online 1"],
+  );
+  await assertAllAt(servers, 1);
+});
+
+Deno.test("what goes back goes on doing so where what has begun is to come to its end", async () => {
+  await using servers = await filled();
+  await using migration = await Migration.start(servers, SLOW);
+  const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);
+  await movedAtLeast(migration, KEYS.length * 0.3);
+  await migration.queue.cancel(name!, "back");
+  await migration.queue.cancel(name!, "finish");
+  await migration.done();
+  assertEquals(await migration.slot(SLOT), "online 1");
+  await assertAllAt(servers, 0);
+});
+
 Deno.test("a slot that stays blocked since its dashboard died is set free by cancelling", async () => {
   await using servers = await filled();
   await using migration = await Migration.make(servers);

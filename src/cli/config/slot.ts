@@ -56,6 +56,20 @@ const DRY_RUN: Flag = {
   help: "only show what would be moved",
 };
 
+const BACK: Flag = {
+  name: "back",
+  value: "",
+  default: "",
+  help: "what has begun is moved back in any case",
+};
+
+const FINISH: Flag = {
+  name: "finish",
+  value: "",
+  default: "",
+  help: "what has begun comes to its end",
+};
+
 const BALANCE = ["slots", "memory"] as const;
 
 const BY: Flag<(typeof BALANCE)[number]> = {
@@ -169,16 +183,12 @@ const ROWS: readonly ConfigRow[] = [
   },
   {
     name: "cancel",
-    summary: "Cancel a migration task, or all: what waits goes, what runs is moved back.",
+    summary: "Cancel a migration task, or all: what has not begun goes, what has is moved back.",
+    details: "Without --back and --finish what is nearly done is let finish, and a task that is " +
+      "cancelled twice goes forward again.",
     arguments: [TASK],
-    run: async (values, session) => {
-      const client = await session.client();
-      if (!isGiven(values, TASK)) {
-        return { json: await client.cancelTasks(), text: "all cancelled" };
-      }
-      const name = readValue(values, TASK);
-      return { json: await client.cancelTask(name), text: `task ${name} cancelled` };
-    },
+    flags: [BACK, FINISH],
+    run: cancel,
   },
 ];
 
@@ -216,6 +226,26 @@ async function migrate(values: FlagValues, session: Session): Promise<Outcome> {
     slotsText(from, to)
   } → group ${groupId}`;
   return { json: await queue(), text };
+}
+
+async function cancel(values: FlagValues, session: Session): Promise<Outcome> {
+  const [isBack, isFinish] = [isGiven(values, BACK), isGiven(values, FINISH)];
+  if (isBack && isFinish) {
+    throw new UsageError("--back and --finish do not go together: what has begun does one of them");
+  }
+  const mode = isBack ? "back" : isFinish ? "finish" : undefined;
+  const name = isGiven(values, TASK) ? readValue(values, TASK) : undefined;
+  const client = await session.client();
+  const begun = isBack
+    ? "; what had begun goes back"
+    : isFinish
+    ? "; what had begun comes to its end"
+    : "";
+  if (name === undefined) {
+    return { json: await client.cancelTasks(mode), text: `all cancelled${begun}` };
+  }
+  const json = await client.cancelTask(name, mode);
+  return { json, text: `task ${name} cancelled${begun}` };
 }
 
 async function drain(values: FlagValues, session: Session): Promise<Outcome> {

@@ -44,6 +44,18 @@ const DELAY_FIELD = {
   hint: "0 moves as fast as it goes; more spares the servers",
 };
 
+/** @type {Field} */
+const CANCEL_FIELD = {
+  name: "mode",
+  label: "What has begun",
+  kind: "choice",
+  choices: () => [
+    ["", "goes back, unless it is nearly done"],
+    ["back", "goes back in any case"],
+    ["finish", "comes to its end"],
+  ],
+};
+
 /** @type {Readonly<Record<string, Action>>} */
 export const SLOT_ACTIONS = {
   range_set: {
@@ -184,10 +196,15 @@ export const SLOT_ACTIONS = {
     title: ({ slot }) => `Cancel the migration of slot ${slot}`,
     verb: "Cancel migration",
     isRisky: true,
-    words: ({ name, slot }, view) => {
+    fields: [CANCEL_FIELD],
+    start: () => ({ mode: "" }),
+    words: ({ name, slot, mode }, view) => {
       const task = view.migrations.find((other) => other.name === name);
       if (task === undefined || task.status === "pending") {
         return [`Slot ${slot} stays where it is: none of its keys was moved yet.`];
+      }
+      if (mode === "finish") {
+        return [`Slot ${slot} has begun: the rest of its keys move to group ${task.to_group}.`];
       }
       return [
         `Slot ${slot} goes back to ${
@@ -198,9 +215,10 @@ export const SLOT_ACTIONS = {
         "working.",
       ];
     },
-    request: ({ name }) => ({
+    request: ({ name, mode }) => ({
       method: "DELETE",
       path: `api/migrate/tasks/${encodeURIComponent(String(name))}`,
+      ...cancelBody(mode),
     }),
     done: ({ slot }) => `The migration of slot ${slot} was cancelled.`,
   },
@@ -208,23 +226,36 @@ export const SLOT_ACTIONS = {
     title: () => "Cancel all migrations",
     verb: "Cancel all",
     isRisky: true,
-    words: (_values, { migrations }) => {
+    fields: [CANCEL_FIELD],
+    start: () => ({ mode: "" }),
+    words: ({ mode }, { migrations }) => {
       const begun = migrations.filter(({ status }) => status !== "pending");
       return [
         `${
           counted(migrations.length - begun.length, "slot")
         } that wait their turn stay where they are.`,
-        ...begun.map(({ slot_id, keys_moved }) =>
-          `Slot ${slot_id} goes back to where it was, with the ${
-            counted(keys_moved, "key")
-          } moved so far.`
+        ...begun.map(({ slot_id, keys_moved, to_group }) =>
+          mode === "finish"
+            ? `Slot ${slot_id} has begun: the rest of its keys move to group ${to_group}.`
+            : `Slot ${slot_id} goes back to where it was, with the ${
+              counted(keys_moved, "key")
+            } moved so far.`
         ),
       ];
     },
-    request: () => ({ method: "POST", path: "api/migrate/cancel" }),
+    request: ({ mode }) => ({ method: "POST", path: "api/migrate/cancel", ...cancelBody(mode) }),
     done: () => "All migrations were cancelled.",
   },
 };
+
+/**
+ * What a cancelling request says of what has begun, where it says anything.
+ *
+ * @param {string | boolean | undefined} mode
+ */
+function cancelBody(mode) {
+  return mode === "" || mode === undefined ? {} : { body: { mode: String(mode) } };
+}
 
 /** @param {ClusterView} view */
 function firstGroup({ groups }) {
