@@ -34,6 +34,8 @@ export interface ClusterView {
   /** Fenced addresses without an online proxy: while there is one, nothing can be changed. */
   readonly dead_fences: readonly string[];
   readonly migrations: readonly MigrationView[];
+  /** Since when none of them moves, because somebody wants it so (0: not known); null while they may. */
+  readonly migrations_paused_since: number | null;
   /** The newest actions, newest first, at most 20. */
   readonly actions: readonly ActionView[];
   /** What the dashboard did and decided, newest first, at most 100. */

@@ -184,9 +184,7 @@ const ROUTES: readonly Route[] = [
     await dashboard.migrations.cancelAll(await cancelModeIn(request));
   }),
   change("POST", "/api/migrate/pause", ({ dashboard }) => dashboard.migrations.pause()),
-  change("POST", "/api/migrate/resume", ({ dashboard }) => {
-    return Promise.resolve(dashboard.migrations.resume());
-  }),
+  change("POST", "/api/migrate/resume", ({ dashboard }) => dashboard.migrations.resume()),
   {
     method: "POST",
     path: "/api/rebalance",

@@ -18,6 +18,7 @@ import type { BackoffOptions } from "../base/backoff.ts";
 import { sleep } from "../base/sleep.ts";
 import type { Watch } from "../coordinator/watch.ts";
 import { ClosedError } from "../coordinator/errors.ts";
+import { encodeMigratePause, loadMigratePause, type MigratePause } from "../store/migrate_pause.ts";
 import { loadMigrateTasks } from "../store/migrate_tasks.ts";
 import { compareSequence } from "../store/sequence.ts";
 import { loadSlot } from "../store/slots.ts";
@@ -83,6 +84,7 @@ export class MigrateQueue {
   /** Groups that must not take part, and how often that was asked for. */
   readonly #aside = new Map<number, number>();
   #state: "new" | "running" | "paused" | "stopped" = "new";
+  #pause: MigratePause | undefined;
   #watch: Watch<readonly string[]> | undefined;
   #watching: Promise<void> = Promise.resolve();
   #planning: Promise<void> | undefined;
@@ -122,14 +124,16 @@ export class MigrateQueue {
   // -- its life ---------------------------------------------------------------------------------
 
   /**
-   * Takes up every task there is, and from now on every new one.
+   * Takes up every task there is, and from now on every new one, unless migrations are paused.
    *
    * @returns When the tasks are known, or cannot be read now.
+   * @throws {CoordinatorError} When it cannot be read whether they are.
    */
   async start(): Promise<void> {
     if (this.#state !== "new") return;
-    this.#state = "running";
     const { store } = this.#control;
+    this.#pause = await loadMigratePause(store);
+    this.#state = this.#pause === undefined ? "running" : "paused";
     this.#watch = store.coordinator.watchChildren(store.paths.migrateTasks);
     this.#watching = this.#follow(this.#watch);
     await this.#request(() => this.#readTasks()).catch(() => {}); // tried again soon
@@ -153,24 +157,53 @@ export class MigrateQueue {
     late.abort();
   }
 
-  /** Lets migrations rest: slots on their way stay so, and clients are served. */
+  /**
+   * Lets migrations rest, whichever dashboard leads: slots on their way stay so, and clients are served.
+   *
+   * @throws As `Control.change`: then they go on.
+   */
   async pause(): Promise<void> {
     if (this.#state !== "running") return;
     this.#state = "paused";
-    await this.#endStreams([...this.#streams.keys()]);
-    this.#control.tell("info", "migrations are paused");
+    const ended = this.#endStreams([...this.#streams.keys()]);
+    const pause = { since: Date.now() };
+    try {
+      await this.#writePause("migrations are paused", encodeMigratePause(pause));
+      this.#pause = pause;
+    } catch (error) {
+      this.#goOn();
+      throw error;
+    } finally {
+      await ended;
+    }
   }
 
-  /** Goes on after {@linkcode MigrateQueue.pause}. */
-  resume(): void {
+  /**
+   * Goes on after {@linkcode MigrateQueue.pause}.
+   *
+   * @throws As `Control.change`: then they stay paused.
+   */
+  async resume(): Promise<void> {
     if (this.#state !== "paused") return;
-    this.#state = "running";
-    this.#control.tell("info", "migrations go on");
+    await this.#writePause("migrations go on", null);
+    this.#pause = undefined;
+    this.#goOn();
+  }
+
+  /** Since when migrations are paused; nothing while they are not. */
+  get paused(): MigratePause | undefined {
+    return this.#pause;
+  }
+
+  #goOn(): void {
+    if (this.#state === "paused") this.#state = "running";
     this.#wake();
   }
 
-  get isPaused(): boolean {
-    return this.#state === "paused";
+  #writePause(summary: string, data: string | null): Promise<void> {
+    const { store: { paths } } = this.#control;
+    const writes = [{ path: paths.migratePause, data }];
+    return this.#control.change({ summary, writes, announcements: [] });
   }
 
   /**

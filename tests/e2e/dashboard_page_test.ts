@@ -329,6 +329,13 @@ const CASES: readonly Case[] = [
   },
   {
     view: "migrations",
+    opens: "Pause …",
+    says: "No key moves until somebody resumes",
+    confirm: "Pause",
+    asks: { method: "POST", path: "/api/migrate/pause", body: OK_BODY },
+  },
+  {
+    view: "migrations",
     opens: "Cancel …",
     fill: { mode: "back" },
     says: "Slot 99 goes back to group 7",

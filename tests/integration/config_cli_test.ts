@@ -140,7 +140,7 @@ const ROWS: readonly Row[] = [
   {
     words: "slot pause",
     asks: ["POST /api/migrate/pause"],
-    table: "paused until `slot resume`, or until another dashboard leads\n",
+    table: "paused until `slot resume`, whichever dashboard leads\n",
   },
   {
     words: "slot resume",

@@ -96,6 +96,21 @@ Deno.test("--wait gives up when a task stands still for more than a minute, and 
   );
 });
 
+Deno.test("--wait has patience with migrations that are paused, and says that they are", async () => {
+  const paused = json({
+    ...VIEW,
+    migrations: [{ ...FIRST, status: "error", problem: "down", problem_since: VIEW_AT - 600_000 }],
+    migrations_paused_since: VIEW_AT - 600_000,
+  });
+  await using dashboard = dashboardOf([view(), ...Array<Answer>(7).fill(paused), arrived()]);
+  const child = start(dashboard, ...MIGRATE);
+  assertEquals((await child.ended).code, 0);
+  assertStringIncludes(
+    child.stderr,
+    "0/1  migrations are paused; `codis-proxy config slot resume` lets them go on\n",
+  );
+});
+
 Deno.test("--wait does not call done what somebody has cancelled", async () => {
   await using dashboard = dashboardOf([view(), view(FIRST, SECOND), view()]);
   const child = start(dashboard, ...MIGRATE);

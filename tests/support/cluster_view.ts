@@ -116,6 +116,7 @@ export const VIEW: ClusterView = {
   }],
   dead_fences: [],
   migrations: [],
+  migrations_paused_since: null,
   actions: [],
   events: [],
   change: null,

@@ -226,6 +226,7 @@ export function madeUpCluster(second: number): ClusterView {
     proxies,
     dead_fences: [],
     migrations: migrations(second),
+    migrations_paused_since: null,
     actions: actions(at),
     events: events(at),
     change: null,

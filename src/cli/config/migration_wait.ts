@@ -30,6 +30,7 @@ const INTERRUPTED = 130;
 /** What ends the wait from outside. */
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
+const PAUSED = "migrations are paused; `codis-proxy config slot resume` lets them go on";
 const LEFT_RUNNING = "the migration goes on without us; `codis-proxy config slot cancel` ends it";
 
 /**
@@ -86,8 +87,12 @@ class Wait {
         const tasks = view.migrations.filter(({ name }) => this.#names.has(name));
         this.left = tasks.length;
         if (tasks.length === 0) return view;
-        for (const task of tasks) this.#checkStuck(task, view.at);
-        this.#progress.show(this.#names.size - tasks.length, this.#names.size, describe(tasks));
+        // An older dashboard does not tell.
+        const isPaused = typeof view.migrations_paused_since === "number";
+        if (isPaused) this.#stuckSinceMs.clear();
+        else for (const task of tasks) this.#checkStuck(task, view.at);
+        const text = isPaused ? PAUSED : describe(tasks);
+        this.#progress.show(this.#names.size - tasks.length, this.#names.size, text);
       }
       await Promise.race([interrupt.seen, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
       if (interrupt.isSeen) return undefined;

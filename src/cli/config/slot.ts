@@ -170,7 +170,7 @@ const ROWS: readonly ConfigRow[] = [
     summary: "Let migrations rest: slots on their way stay so, and clients are served.",
     run: async (_values, session) => {
       const json = await (await session.client()).setMigrationsPaused(true);
-      return { json, text: "paused until `slot resume`, or until another dashboard leads" };
+      return { json, text: "paused until `slot resume`, whichever dashboard leads" };
     },
   },
   {

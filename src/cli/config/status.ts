@@ -125,8 +125,14 @@ function formatSlots({ group, status, from }: SlotsView): string {
   return shown.length === 0 ? "no slots" : formatTable([], shown) + rest;
 }
 
-function formatMigrations({ migrations }: ClusterView): string {
-  if (migrations.length === 0) return "";
+function formatMigrations(view: ClusterView): string {
+  const { migrations, migrations_paused_since: since } = view;
+  // An older dashboard does not tell.
+  const paused = typeof since !== "number"
+    ? ""
+    : `migrations are paused${since === 0 ? "" : ` since ${new Date(since).toISOString()}`}: ` +
+      "`codis-proxy config slot resume`\n";
+  if (migrations.length === 0) return paused.trimEnd();
   const rows = migrations.slice(0, TASKS_MAX).map((task): Cell[] => [
     ...[task.name, `${task.slot_id}`],
     `${task.from_group ?? "?"} → ${task.to_group}`,
@@ -134,7 +140,7 @@ function formatMigrations({ migrations }: ClusterView): string {
     task.problem || task.note,
   ]);
   const heads = ["TASK", "SLOT", "GROUPS", "STATUS", "KEYS LEFT", "KEYS/S", "ETA S", "NOTE"];
-  return `${countOf(migrations.length, "migration task")}\n${formatTable(heads, rows)}`;
+  return `${paused}${countOf(migrations.length, "migration task")}\n${formatTable(heads, rows)}`;
 }
 
 function formatTroubles({ dead_fences, change, at }: ClusterView): string {

@@ -19,7 +19,7 @@ const TASKS_MAX = 50;
 /** @param {{ view: ClusterView }} props */
 export function Migrations({ view }) {
   const [isWhole, setWhole] = useState(false);
-  const { migrations } = view;
+  const { migrations, migrations_paused_since: since } = view;
   const pending = migrations.filter(({ status }) => status === "pending").length;
   const sorted = migrations.toSorted((a, b) =>
     Number(a.status === "pending") - Number(b.status === "pending")
@@ -33,12 +33,21 @@ export function Migrations({ view }) {
           ${migrations.length === 0
             ? "none"
             : `${counted(migrations.length, "slot")}, ${pending} of them waiting`}
+          ${since === null ? null : html`
+            ${" "}<${Badge} tone="warning">
+              paused${since === 0 ? "" : ` for ${duration((view.at - since) / 1000)}`}
+            </${Badge}>
+          `}
         </p>
         <div class="buttons">
           <button type="button" class="primary" onClick=${() => ask("migrate")}>
             Migrate slots …
           </button>
           <button type="button" onClick=${() => ask("rebalance")}>Rebalance …</button>
+          ${since === null
+            ? html`<button type="button" onClick=${() => ask("pause_migrations")}>Pause …</button>`
+            : html`<button type="button" onClick=${() =>
+              ask("resume_migrations")}>Resume …</button>`}
           <button
             type="button"
             disabled=${migrations.length === 0}

@@ -146,6 +146,9 @@ export const SLOT_ACTIONS = {
           ? "Clients go on working. Keys move as fast as it goes."
           : `Clients go on working. The mover rests ${Number(delay)} ms between two moves.`,
         ...there === 0 ? [] : [`${counted(there, "slot")} of these are there already.`],
+        ...view.migrations_paused_since === null
+          ? []
+          : ["Migrations are paused: nothing moves until somebody resumes them."],
       ];
     },
     request: ({ from, to, new_group, delay }) => ({
@@ -191,6 +194,27 @@ export const SLOT_ACTIONS = {
       body: { delay: Number(delay), by: String(by) },
     }),
     done: () => "The moves were queued.",
+  },
+  pause_migrations: {
+    title: () => "Pause migrations",
+    verb: "Pause",
+    words: (_values, { migrations }) => [
+      `No key moves until somebody resumes: ${
+        counted(migrations.length, "slot stays", "slots stay")
+      } as far as it is, and clients go on working.`,
+      "It stays so when another dashboard leads.",
+    ],
+    request: () => ({ method: "POST", path: "api/migrate/pause" }),
+    done: () => "Migrations are paused.",
+  },
+  resume_migrations: {
+    title: () => "Resume migrations",
+    verb: "Resume",
+    words: (_values, { migrations }) => [
+      `Keys move again: ${counted(migrations.length, "slot goes", "slots go")} on.`,
+    ],
+    request: () => ({ method: "POST", path: "api/migrate/resume" }),
+    done: () => "Migrations go on.",
   },
   cancel_migration: {
     title: ({ slot }) => `Cancel the migration of slot ${slot}`,
