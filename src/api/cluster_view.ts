@@ -34,6 +34,8 @@ export interface ClusterView {
   /** Fenced addresses without an online proxy: while there is one, nothing can be changed. */
   readonly dead_fences: readonly string[];
   readonly migrations: readonly MigrationView[];
+  /** How far all of them together are; null while there are none. */
+  readonly migration_totals: MigrationTotals | null;
   /** Since when none of them moves, because somebody wants it so (0: not known); null while they may. */
   readonly migrations_paused_since: number | null;
   /** The newest actions, newest first, at most 20. */
@@ -150,7 +152,10 @@ export interface MigrationView {
   readonly keys_moved: number;
   /** Still to move; null before it was counted. */
   readonly keys_left: number | null;
+  /** Memory that the moved keys took at the source; keys that clients' requests moved count as nothing. */
+  readonly bytes_moved: number | null;
   readonly keys_per_second: number | null;
+  readonly bytes_per_second: number | null;
   readonly eta_seconds: number | null;
   /** What keeps it from going on, since when; `""`: nothing. */
   readonly problem: string;
@@ -159,6 +164,20 @@ export interface MigrationView {
   readonly note: string;
   /** Keys of it that stop their servers when they move, and have not moved; the biggest, at most 20. */
   readonly big_keys: readonly BigKeyView[];
+}
+
+/** All migrations, since there was nothing to move; what was cancelled before it began is left out. */
+export interface MigrationTotals {
+  readonly slots_done: number;
+  readonly slots_left: number;
+  readonly keys_moved: number;
+  /** Still to move; of slots that nobody has counted yet by those that were. */
+  readonly keys_left: number | null;
+  /** As of one migration. */
+  readonly bytes_moved: number | null;
+  readonly keys_per_second: number | null;
+  readonly bytes_per_second: number | null;
+  readonly eta_seconds: number | null;
 }
 
 /** A key so big that its move stops both servers for a while. */

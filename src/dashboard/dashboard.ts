@@ -221,6 +221,7 @@ export class Dashboard implements Control {
       proxies: poll.proxyViews(),
       dead_fences: poll.deadFences,
       migrations: this.#migrations?.views() ?? [],
+      migration_totals: this.#migrations?.totals ?? null,
       migrations_paused_since: this.#migrations?.paused?.since ?? null,
       actions: await actionViews(store, this.#publisher, ACTIONS_SHOWN),
       events: this.#events.newest,

@@ -114,7 +114,9 @@ export class MigrateJob {
   view(shared: Trouble | undefined): MigrationView {
     const { slot_id, new_group, status, create_at, delay } = this.task;
     const trouble = this.#trouble.text === "" && shared !== undefined ? shared : this.#trouble;
-    const { keysMoved, keysLeft, keysPerSecond, etaSeconds } = this.progress;
+    const { keysMoved, keysLeft, bytesMoved, keysPerSecond, bytesPerSecond, etaSeconds } =
+      this.progress;
+    const isMoving = this.stream !== undefined;
     return {
       name: this.name,
       slot_id,
@@ -125,8 +127,10 @@ export class MigrateJob {
       delay_ms: delay,
       keys_moved: keysMoved,
       keys_left: keysLeft,
-      keys_per_second: this.stream === undefined ? null : keysPerSecond,
-      eta_seconds: this.stream === undefined ? null : etaSeconds,
+      bytes_moved: bytesMoved,
+      keys_per_second: isMoving ? keysPerSecond : null,
+      bytes_per_second: isMoving ? bytesPerSecond : null,
+      eta_seconds: isMoving ? etaSeconds : null,
       problem: trouble.text,
       problem_since: trouble.since,
       note: [this.note, this.stream?.slowedBy ?? ""].filter((text) => text !== "").join("; "),

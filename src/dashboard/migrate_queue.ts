@@ -13,7 +13,7 @@
  * @module
  */
 
-import type { MigrationView } from "../api/cluster_view.ts";
+import type { MigrationTotals, MigrationView } from "../api/cluster_view.ts";
 import type { BackoffOptions } from "../base/backoff.ts";
 import { sleep } from "../base/sleep.ts";
 import type { Watch } from "../coordinator/watch.ts";
@@ -29,6 +29,7 @@ import type { MoveOptions } from "./key_mover.ts";
 import { MigrateJob, Trouble } from "./migrate_job.ts";
 import { createTasks } from "./migrate_request.ts";
 import { type CancelMode, cancelTask, isToFinish } from "./migrate_cancel.ts";
+import { MigrateTotals } from "./migrate_totals.ts";
 import { type ChangePart, endPart, taskPart } from "./migrate_task.ts";
 import { MoveStream, type StreamLimits, type StreamWay } from "./move_stream.ts";
 import { circleOf, isOfUse, isOnWay, jobsFor, keyOf, type Traffic, waysOf } from "./move_ways.ts";
@@ -77,6 +78,7 @@ export class MigrateQueue {
   readonly #limits: StreamLimits;
   readonly #slowestProxy: () => ProxyLatency | undefined;
   readonly #jobs = new Map<string, MigrateJob>();
+  readonly #totals = new MigrateTotals();
   readonly #streams = new Map<MoveStream, Promise<void>>();
   /** What keeps everything that goes one way, by the way. */
   readonly #troubles = new Map<string, Trouble>();
@@ -304,6 +306,11 @@ export class MigrateQueue {
     return this.#inOrder().map((job) => job.view(this.#troubleOf(job)));
   }
 
+  /** How far all tasks together are; null when there are none. */
+  get totals(): MigrationTotals | null {
+    return this.#totals.view(this.views());
+  }
+
   #inOrder(): MigrateJob[] {
     return [...this.#jobs.values()].sort((a, b) => compareSequence(a.name, b.name));
   }
@@ -369,6 +376,7 @@ export class MigrateQueue {
   }
 
   #newJob(name: string, task: MigrateJob["task"]): MigrateJob {
+    if (this.#jobs.size === 0) this.#totals.begin();
     return new MigrateJob(name, task, this.#retry);
   }
 
@@ -528,6 +536,7 @@ export class MigrateQueue {
       goesOn: ({ way }) => this.#troubles.delete(keyOf(way)),
       letGo: (job) => job.stream = undefined,
       ended: (job) => {
+        this.#totals.ended(job.view(undefined));
         job.stream = undefined;
         this.#jobs.delete(job.name);
       },

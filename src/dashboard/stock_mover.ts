@@ -322,7 +322,9 @@ export class StockMover implements KeyMover {
 
   #moved(keys: readonly MovingKey[]): void {
     this.#probe.arrived(keys.length);
-    for (const { slotId } of keys) this.#context.progress(slotId)?.moved(1);
+    for (const { slotId, size } of keys) {
+      this.#context.progress(slotId)?.moved(1, this.#sizes === "known" ? size : undefined);
+    }
   }
 
   async #failed(

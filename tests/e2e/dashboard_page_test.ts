@@ -730,6 +730,7 @@ async function showsNothing(place: Place): Promise<void> {
     },
     proxies: [],
     migrations: [],
+    migration_totals: null,
     actions: [],
     events: [],
   });

@@ -12,6 +12,7 @@
 import type { ClusterView, MigrationView } from "../../api/cluster_view.ts";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
 import { DashboardError, DashboardUnreachableError } from "../../api/dashboard_errors.ts";
+import { describeTotals } from "./migration_text.ts";
 import type { Outcome } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { countOf } from "./table.ts";
@@ -91,7 +92,7 @@ class Wait {
         const isPaused = typeof view.migrations_paused_since === "number";
         if (isPaused) this.#stuckSinceMs.clear();
         else for (const task of tasks) this.#checkStuck(task, view.at);
-        const text = isPaused ? PAUSED : describe(tasks);
+        const text = isPaused ? PAUSED : describe(tasks, view);
         this.#progress.show(this.#names.size - tasks.length, this.#names.size, text);
       }
       await Promise.race([interrupt.seen, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
@@ -166,12 +167,15 @@ class Interrupt implements Disposable {
   }
 }
 
-function describe(tasks: readonly MigrationView[]): string {
-  const running = tasks.find(({ status }) => status !== "pending") ?? tasks[0]!;
-  const parts = [`slot ${running.slot_id} → group ${running.to_group}`];
-  if (running.keys_left !== null) parts.push(`${countOf(running.keys_left, "key")} left`);
-  if (running.keys_per_second !== null) parts.push(`${Math.round(running.keys_per_second)}/s`);
-  const note = running.problem || running.note;
-  if (note !== "") parts.push(note);
-  return parts.join(", ");
+function describe(tasks: readonly MigrationView[], view: ClusterView): string {
+  const parts: string[] = [];
+  const { migrations, migration_totals: totals } = view;
+  // What has arrived is told of all together, so that it never becomes less.
+  const whose = tasks.length === migrations.length ? "" : "all migrations: ";
+  if (totals) parts.push(`${whose}${describeTotals(totals)}`);
+  const told = tasks.find(({ status, problem, note }) =>
+    status !== "pending" && (problem || note) !== ""
+  );
+  if (told !== undefined) parts.push(`slot ${told.slot_id}: ${told.problem || told.note}`);
+  return parts.join("; ");
 }

@@ -7,7 +7,16 @@
 import type { ClusterView, ProxyView, ServerView, SlotsView } from "../../api/cluster_view.ts";
 import { NO_GROUP } from "../../model/slot.ts";
 import { configCommand } from "./config_command.ts";
-import { type Cell, countOf, formatFields, formatRange, formatTable, printable } from "./table.ts";
+import { describeTotals } from "./migration_text.ts";
+import {
+  type Cell,
+  countOf,
+  formatBytes,
+  formatFields,
+  formatRange,
+  formatTable,
+  printable,
+} from "./table.ts";
 
 /** Most migration tasks, events and slot ranges that fit on the screen. */
 const TASKS_MAX = 5;
@@ -140,7 +149,10 @@ function formatMigrations(view: ClusterView): string {
     task.problem || task.note,
   ]);
   const heads = ["TASK", "SLOT", "GROUPS", "STATUS", "KEYS LEFT", "KEYS/S", "ETA S", "NOTE"];
-  return `${paused}${countOf(migrations.length, "migration task")}\n${formatTable(heads, rows)}`;
+  const totals = view.migration_totals;
+  const count = countOf(migrations.length, "migration task");
+  const head = totals ? `${count}: ${describeTotals(totals)}` : count;
+  return `${paused}${head}\n${formatTable(heads, rows)}`;
 }
 
 function formatTroubles({ dead_fences, change, at }: ClusterView): string {
@@ -172,18 +184,4 @@ function round(value: number): number {
 
 function roundOrNull(value: number | null): number | null {
   return value === null ? null : Math.round(value);
-}
-
-const BYTE_UNITS = ["B", "KB", "MB", "GB", "TB", "PB"];
-
-/** `1.5 GB`; units are powers of 1024. */
-export function formatBytes(bytes: number): string {
-  const power = Math.min(
-    BYTE_UNITS.length - 1,
-    bytes < 1 ? 0 : Math.floor(Math.log2(bytes) / 10),
-  );
-  const value = bytes / 1024 ** power;
-  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${
-    BYTE_UNITS[power]
-  }`;
 }

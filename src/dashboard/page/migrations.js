@@ -39,6 +39,7 @@ export function Migrations({ view }) {
             </${Badge}>
           `}
         </p>
+        <${Totals} totals=${view.migration_totals} />
         <div class="buttons">
           <button type="button" class="primary" onClick=${() => ask("migrate")}>
             Migrate slots …
@@ -88,6 +89,21 @@ export function Migrations({ view }) {
   `;
 }
 
+/** @param {{ totals: ClusterView["migration_totals"] }} props */
+function Totals({ totals }) {
+  if (totals === null) return null;
+  const { keys_moved, keys_left, bytes_moved, keys_per_second, bytes_per_second } = totals;
+  const all = keys_left === null ? null : keys_moved + keys_left;
+  const parts = [
+    `${whole(keys_moved)}${all === null ? "" : ` of ${whole(all)}`} keys moved`,
+    ...bytes_moved === null ? [] : [bytes(bytes_moved)],
+    ...keys_per_second === null ? [] : [`${short(keys_per_second)} keys/s`],
+    ...bytes_per_second === null ? [] : [`${bytes(bytes_per_second)}/s`],
+    ...totals.eta_seconds === null ? [] : [`${duration(totals.eta_seconds)} left`],
+  ];
+  return html`<p class="totals">${parts.join(", ")}</p>`;
+}
+
 /** @param {{ task: MigrationView, now: number }} props */
 function Row({ task, now }) {
   const { name, slot_id, from_group, to_group, delay_ms, created_at, problem, note } = task;
@@ -114,7 +130,12 @@ function Row({ task, now }) {
       <td data-label="Progress">
         <${Progress} task=${task} />
       </td>
-      <td data-label="Keys/s" class="number">${short(task.keys_per_second)}</td>
+      <td data-label="Keys/s" class="number">
+        ${short(task.keys_per_second)}
+        ${task.bytes_per_second === null ? null : html`
+          <small>${bytes(task.bytes_per_second)}/s</small>
+        `}
+      </td>
       <td data-label="Left" class="number">${duration(task.eta_seconds)}</td>
       <td data-label="Asked for">
         ${ago(created_at, now)}
@@ -165,15 +186,16 @@ function State({ task: { status, problem } }) {
 }
 
 /** @param {{ task: MigrationView }} props */
-function Progress({ task: { status, keys_moved, keys_left } }) {
+function Progress({ task: { status, keys_moved, keys_left, bytes_moved } }) {
   if (status === "pending" && keys_moved === 0) return UNKNOWN;
-  if (keys_left === null) return `${whole(keys_moved)} moved`;
+  const size = bytes_moved === null ? "" : `, ${bytes(bytes_moved)}`;
+  if (keys_left === null) return `${whole(keys_moved)} moved${size}`;
   const all = keys_moved + keys_left;
   return html`
     <${Bar}
       share=${all === 0 ? 1 : keys_moved / all}
       label="keys moved"
-      text=${`${short(keys_moved)} of ${short(all)}`}
+      text=${`${short(keys_moved)} of ${short(all)}${size}`}
     />
   `;
 }

@@ -6,8 +6,8 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { foldSlots, formatSlotRanges } from "../../../src/cli/config/slot_ranges.ts";
-import { formatBytes, formatCluster } from "../../../src/cli/config/status.ts";
-import { formatTable } from "../../../src/cli/config/table.ts";
+import { formatCluster } from "../../../src/cli/config/status.ts";
+import { formatBytes, formatTable } from "../../../src/cli/config/table.ts";
 import { slotIn, type SlotRecord } from "../../../src/model/slot.ts";
 import { TASK, VIEW, VIEW_AT } from "../../support/cluster_view.ts";
 
