@@ -42,6 +42,7 @@ import {
 } from "./input.ts";
 import { CANCEL_MODES, type CancelMode } from "./migrate_cancel.ts";
 import { proxyVars, removeDeadFences, setProxyState } from "./proxies.ts";
+import { REBALANCE_BY } from "./rebalance.ts";
 import { drainGroup, rebalance } from "./rebalance_request.ts";
 import { overview, redisStat, slotKeys } from "./stat.ts";
 import { initSlots, setSlotRange } from "./slots.ts";
@@ -193,7 +194,7 @@ const ROUTES: readonly Route[] = [
     answer: async ({ dashboard, request }) => {
       const body = await readOptionalBody(request);
       return await rebalance(dashboard, {
-        by: wordIn(body, "by", ["slots", "memory"] as const, "slots"),
+        by: wordIn(body, "by", REBALANCE_BY, "slots"),
         isDryRun: flagIn(body, "dry_run"),
         delayMs: optionalInteger(body, "delay", 0, DELAY_MS_MAX, 0),
       });

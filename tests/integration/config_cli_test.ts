@@ -271,6 +271,32 @@ const ROWS: readonly Row[] = [
     table: "SLOTS  FROM     TO\n0-9    group 1  group 2\n10 slots would move\n",
   },
   {
+    words: "slot rebalance --dry-run --by=ops",
+    asks: ['POST /api/rebalance {"dry_run":true,"by":"ops"}'],
+    answer: json({ ...PLAN, loads: [{ group_id: 1, ops_before: 900, ops_after: 500 }] }),
+    json: `{
+  "loads": [
+    {
+      "group_id": 1,
+      "ops_after": 500,
+      "ops_before": 900
+    }
+  ],
+  "moves": [
+    {
+      "from_group": 1,
+      "from_slot": 0,
+      "to_group": 2,
+      "to_slot": 9
+    }
+  ],
+  "slots": 10
+}
+`,
+    table: "SLOTS  FROM     TO\n0-9    group 1  group 2\n10 slots would move\n\n" +
+      "         REQUESTS/S NOW  THEN\ngroup 1             900   500\n",
+  },
+  {
     words: "slot cancel",
     asks: ["POST /api/migrate/cancel"],
     table: "all cancelled\n",

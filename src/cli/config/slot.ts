@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { RebalanceMove } from "../../api/answers.ts";
+import type { GroupLoad, RebalanceMove } from "../../api/answers.ts";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import type { SlotRecord } from "../../model/slot.ts";
@@ -70,13 +70,14 @@ const FINISH: Flag = {
   help: "what has begun comes to its end",
 };
 
-const BALANCE = ["slots", "memory"] as const;
+const BALANCE = ["slots", "memory", "ops"] as const;
 
 const BY: Flag<(typeof BALANCE)[number]> = {
   name: "by",
   value: "what",
   default: "",
-  help: "slots: as many for each group; memory: by maxmemory of the masters",
+  help: "slots: as many for each group; memory: by maxmemory of the masters; " +
+    "ops: as many requests for each group, as proxies count them",
   words: BALANCE,
   parse: (text) => parseWord(text, BALANCE),
 };
@@ -280,7 +281,8 @@ async function rebalance(values: FlagValues, session: Session): Promise<Outcome>
   const client = await session.client();
   if (isDryRun) {
     const plan = await client.planRebalance(request);
-    return { json: plan, text: describeMoves(plan.moves ?? [], plan.slots) };
+    const text = describeMoves(plan.moves ?? [], plan.slots);
+    return { json: plan, text: `${text}${describeLoads(plan.loads ?? [])}` };
   }
   const queue = () => client.rebalance(request);
   if (isGiven(values, WAIT)) return await queueAndWait(client, queue);
@@ -326,6 +328,14 @@ function describeMoves(moves: readonly RebalanceMove[], slots: number): string {
     `group ${move.to_group}`,
   ]);
   return `${formatTable(["SLOTS", "FROM", "TO"], rows)}\n${countOf(slots, "slot")} would move`;
+}
+
+function describeLoads(loads: readonly GroupLoad[]): string {
+  if (loads.length === 0) return "";
+  const rows = loads.map(({ group_id, ops_before, ops_after }) => [
+    ...[`group ${group_id}`, ops_before, ops_after],
+  ]);
+  return `\n\n${formatTable(["", "REQUESTS/S NOW", "THEN"], rows)}`;
 }
 
 function slotsText(from: number, to: number): string {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { counted, slotRange } from "./format.js";
+import { counted, short, slotRange } from "./format.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 /** @import { Action, Field, Values } from "./actions.js" */
@@ -173,7 +173,7 @@ export const SLOT_ACTIONS = {
       choices: () => [["slots", "slots: as many for each group"], [
         "memory",
         "memory: by each master's maxmemory",
-      ]],
+      ], ["ops", "requests: as many for each group"]],
     }, DELAY_FIELD],
     start: () => ({ by: "slots", delay: "0" }),
     words: () => [
@@ -185,7 +185,7 @@ export const SLOT_ACTIONS = {
         path: "api/rebalance",
         body: { dry_run: true, by: String(by) },
       }),
-      words: (plan) => planWords(plan.moves, plan.slots),
+      words: (plan) => [...planWords(plan.moves, plan.slots), ...loadWords(plan.loads ?? [])],
       isNothing: (plan) => plan.slots === 0,
     },
     request: ({ by, delay }) => ({
@@ -363,4 +363,15 @@ function planWords(moves, slots) {
       `${way}: ${counted(entry.slots, "slot")} (${entry.ranges.join(", ")})`
     ),
   ];
+}
+
+/**
+ * What a plan by requests does to each group.
+ *
+ * @param {readonly { group_id: number, ops_before: number, ops_after: number }[]} loads
+ */
+function loadWords(loads) {
+  return loads.map(({ group_id, ops_before, ops_after }) =>
+    `group ${group_id}: ${short(ops_before)} requests/s now, ${short(ops_after)} then`
+  );
 }
