@@ -240,6 +240,13 @@ const CASES: readonly Case[] = [
   },
   {
     view: "groups",
+    opens: "Drain …",
+    says: "group 1 → group 64: 4 slots (0–3)",
+    confirm: "Drain",
+    asks: { method: "POST", path: "/api/server_group/1/drain", body: { delay: 0 } },
+  },
+  {
+    view: "groups",
     opens: "Add server …",
     fill: { addr: "10.0.1.9:6379", role: "slave" },
     says: "10.0.1.9:6379 becomes a replica of 10.0.1.1:6379. Everything it holds now is deleted",
@@ -326,6 +333,14 @@ const CASES: readonly Case[] = [
     says: "Slot 99 goes back to group 7",
     confirm: "Cancel migration",
     asks: { method: "DELETE", path: "/api/migrate/tasks/0000000099", body: OK_BODY },
+  },
+  {
+    view: "migrations",
+    opens: "Rebalance …",
+    fill: { by: "ops" },
+    says: "group 1: 12.0k requests/s now, 7 000 then".replace(" 000", "\u202f000"),
+    confirm: "Rebalance",
+    asks: { method: "POST", path: "/api/rebalance", body: { delay: 0, by: "ops" } },
   },
   {
     view: "migrations",

@@ -133,6 +133,18 @@ const ROWS: readonly Row[] = [
     table: "redis-5:6379 added to group 3\n",
   },
   {
+    words: "group drain 3 --delay=5",
+    asks: ['POST /api/server_group/3/drain {"delay":5}'],
+    table: "queued; `codis-proxy config status` shows how far it is\n",
+  },
+  {
+    words: "group drain 1 --dry-run",
+    asks: ['POST /api/server_group/1/drain {"dry_run":true}'],
+    answer: json({ moves: [], slots: 0 }),
+    json: '{\n  "moves": [],\n  "slots": 0\n}\n',
+    table: "nothing to move: groups have what they should\n",
+  },
+  {
     words: "slot drain 3 --delay=5",
     asks: ['POST /api/server_group/3/drain {"delay":5}'],
     table: "queued; `codis-proxy config status` shows how far it is\n",

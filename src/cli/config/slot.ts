@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { GroupLoad, RebalanceMove } from "../../api/answers.ts";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import type { SlotRecord } from "../../model/slot.ts";
@@ -29,12 +28,14 @@ import {
   wordArgument,
 } from "./arguments.ts";
 import { configCommand, type ConfigRow } from "./config_command.ts";
+import { drainRow } from "./group.ts";
 import { queueAndWait } from "./migration_wait.ts";
+import { carryOutPlan, DRY_RUN } from "./move_plan.ts";
 import type { Outcome } from "./output.ts";
 import { Progress } from "./progress.ts";
 import type { Session } from "./session.ts";
 import { foldSlots, formatSlotRanges } from "./slot_ranges.ts";
-import { countOf, formatFields, formatRange, formatTable } from "./table.ts";
+import { countOf, formatFields } from "./table.ts";
 
 /** Time between two looks at how many slots are made, in milliseconds. */
 const INIT_POLL_MS = 500;
@@ -47,13 +48,6 @@ const FORCE_INIT: Flag = {
   value: "",
   default: "",
   help: "also when there are slots: who owns them is forgotten",
-};
-
-const DRY_RUN: Flag = {
-  name: "dry-run",
-  value: "",
-  default: "",
-  help: "only show what would be moved",
 };
 
 const BACK: Flag = {
@@ -159,13 +153,7 @@ const ROWS: readonly ConfigRow[] = [
     flags: [DRY_RUN, BY, DELAY, WAIT],
     run: rebalance,
   },
-  {
-    name: "drain",
-    summary: "Move all slots of a group to the others, so that it can be removed.",
-    arguments: [GROUP_ID],
-    flags: [DRY_RUN, DELAY, WAIT],
-    run: drain,
-  },
+  drainRow,
   {
     name: "pause",
     summary: "Let migrations rest: slots on their way stay so, and clients are served.",
@@ -214,8 +202,6 @@ async function setSlots(
   return { json, text: `${slotsText(from, to)} set: group ${groupId}, ${status}` };
 }
 
-const QUEUED = "queued; `codis-proxy config status` shows how far it is";
-
 async function migrate(values: FlagValues, session: Session): Promise<Outcome> {
   const { from, to } = readSlotRange(values);
   const groupId = readValue(values, GROUP_ID);
@@ -249,44 +235,15 @@ async function cancel(values: FlagValues, session: Session): Promise<Outcome> {
   return { json, text: `task ${name} cancelled${begun}` };
 }
 
-async function drain(values: FlagValues, session: Session): Promise<Outcome> {
-  const isDryRun = readDryRun(values);
-  const groupId = readValue(values, GROUP_ID);
-  const client = await session.client();
-  if (isDryRun) {
-    const plan = await client.planDrain(groupId);
-    return { json: plan, text: describeMoves(plan.moves ?? [], plan.slots) };
-  }
-  const delay = isGiven(values, DELAY) ? { delay: readValue(values, DELAY) } : {};
-  const queue = () => client.drainGroup(groupId, delay);
-  if (isGiven(values, WAIT)) return await queueAndWait(client, queue);
-  return { json: await queue(), text: QUEUED };
-}
-
-/** @throws {UsageError} When there would be nothing to wait for. */
-function readDryRun(values: FlagValues): boolean {
-  const isDryRun = isGiven(values, DRY_RUN);
-  if (isDryRun && isGiven(values, WAIT)) {
-    throw new UsageError("--wait and --dry-run do not go together: nothing is moved to wait for");
-  }
-  return isDryRun;
-}
-
-async function rebalance(values: FlagValues, session: Session): Promise<Outcome> {
-  const isDryRun = readDryRun(values);
+function rebalance(values: FlagValues, session: Session): Promise<Outcome> {
   const request = {
     ...(isGiven(values, BY) ? { by: readValue(values, BY) } : {}),
     ...(isGiven(values, DELAY) ? { delay: readValue(values, DELAY) } : {}),
   };
-  const client = await session.client();
-  if (isDryRun) {
-    const plan = await client.planRebalance(request);
-    const text = describeMoves(plan.moves ?? [], plan.slots);
-    return { json: plan, text: `${text}${describeLoads(plan.loads ?? [])}` };
-  }
-  const queue = () => client.rebalance(request);
-  if (isGiven(values, WAIT)) return await queueAndWait(client, queue);
-  return { json: await queue(), text: QUEUED };
+  return carryOutPlan(values, () => session.client(), {
+    plan: (client) => client.planRebalance(request),
+    queue: (client) => client.rebalance(request),
+  });
 }
 
 /** On a terminal it is shown how many slots are made; Codis 2.0's dashboard takes minutes for it. */
@@ -318,24 +275,6 @@ function describeSlot({ id, product_name, group_id, state }: SlotRecord): string
     ["status", state.status],
     ["migrates", from === -1 && to === -1 ? "no" : `from group ${from} to group ${to}`],
   ]);
-}
-
-function describeMoves(moves: readonly RebalanceMove[], slots: number): string {
-  if (moves.length === 0) return "nothing to move: groups have what they should";
-  const rows = moves.map((move) => [
-    formatRange(move.from_slot, move.to_slot),
-    `group ${move.from_group}`,
-    `group ${move.to_group}`,
-  ]);
-  return `${formatTable(["SLOTS", "FROM", "TO"], rows)}\n${countOf(slots, "slot")} would move`;
-}
-
-function describeLoads(loads: readonly GroupLoad[]): string {
-  if (loads.length === 0) return "";
-  const rows = loads.map(({ group_id, ops_before, ops_after }) => [
-    ...[`group ${group_id}`, ops_before, ops_after],
-  ]);
-  return `\n\n${formatTable(["", "REQUESTS/S NOW", "THEN"], rows)}`;
 }
 
 function slotsText(from: number, to: number): string {

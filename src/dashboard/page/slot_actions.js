@@ -4,23 +4,16 @@
  * @module
  */
 
-import { counted, short, slotRange } from "./format.js";
+import { counted, slotRange } from "./format.js";
+import { DELAY_FIELD, planWords } from "./move_plan.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 /** @import { Action, Field, Values } from "./actions.js" */
 
 /** Highest slot number. */
 const SLOT_MAX = 1023;
-/** Longest pause between two moves that can be asked for, in milliseconds. */
-const DELAY_MAX_MS = 600_000;
 /** Most owners of a range that are named. */
 const OWNERS_MAX = 4;
-
-/**
- * A move of a plan, as `POST /api/rebalance` tells it.
- *
- * @typedef {{ from_slot: number, to_slot: number, from_group: number, to_group: number }} PlannedMove
- */
 
 /** @type {readonly Field[]} */
 const RANGE_FIELDS = [
@@ -34,16 +27,6 @@ const GROUP_FIELD = {
   kind: "choice",
   choices: ({ groups }) => groups.map(({ id }) => [String(id), `group ${id}`]),
 };
-/** @type {Field} */
-const DELAY_FIELD = {
-  name: "delay",
-  label: "Pause between moves (ms)",
-  kind: "number",
-  least: 0,
-  most: DELAY_MAX_MS,
-  hint: "0 moves as fast as it goes; more spares the servers",
-};
-
 /** @type {Field} */
 const CANCEL_FIELD = {
   name: "mode",
@@ -185,7 +168,7 @@ export const SLOT_ACTIONS = {
         path: "api/rebalance",
         body: { dry_run: true, by: String(by) },
       }),
-      words: (plan) => [...planWords(plan.moves, plan.slots), ...loadWords(plan.loads ?? [])],
+      words: planWords,
       isNothing: (plan) => plan.slots === 0,
     },
     request: ({ by, delay }) => ({
@@ -338,40 +321,4 @@ function ownersOf({ slots }, from, to) {
   const others = parts.splice(OWNERS_MAX);
   if (others.length > 0) parts.push(`${counted(others.length, "other group")}`);
   return parts.length < 2 ? parts.join("") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`;
-}
-
-/**
- * A plan in words: what each group gives to which, then that all of it is.
- *
- * @param {readonly PlannedMove[]} moves
- * @param {number} slots
- */
-function planWords(moves, slots) {
-  if (slots === 0) return ["Nothing has to move: every group has its share."];
-  /** @type {Map<string, { slots: number, ranges: string[] }>} */
-  const ways = new Map();
-  for (const { from_slot, to_slot, from_group, to_group } of moves) {
-    const way = `group ${from_group} → group ${to_group}`;
-    const entry = ways.get(way) ?? { slots: 0, ranges: [] };
-    entry.slots += to_slot - from_slot + 1;
-    entry.ranges.push(from_slot === to_slot ? `${from_slot}` : `${from_slot}–${to_slot}`);
-    ways.set(way, entry);
-  }
-  return [
-    `${counted(slots, "slot")} in all`,
-    ...[...ways].map(([way, entry]) =>
-      `${way}: ${counted(entry.slots, "slot")} (${entry.ranges.join(", ")})`
-    ),
-  ];
-}
-
-/**
- * What a plan by requests does to each group.
- *
- * @param {readonly { group_id: number, ops_before: number, ops_after: number }[]} loads
- */
-function loadWords(loads) {
-  return loads.map(({ group_id, ops_before, ops_after }) =>
-    `group ${group_id}: ${short(ops_before)} requests/s now, ${short(ops_after)} then`
-  );
 }
