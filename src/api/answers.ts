@@ -59,6 +59,15 @@ export interface RebalancePlanAnswer {
   readonly moves: readonly RebalanceMove[] | null;
   /** How many slots move. */
   readonly slots: number;
+  /** Of a plan by requests: what each group gets of them per second. */
+  readonly loads?: readonly GroupLoad[] | null;
+}
+
+/** Requests per second of a group, as it is and as planned. */
+export interface GroupLoad {
+  readonly group_id: number;
+  readonly ops_before: number;
+  readonly ops_after: number;
 }
 
 /** One line of `GET /api/check`. */
@@ -84,10 +93,13 @@ export interface MigrateRequest {
   readonly delay: number;
 }
 
+/** What may be said to become of a migration that has begun when it is cancelled. */
+export type CancelMode = "back" | "finish";
+
 /** What `POST /api/rebalance` takes. */
 export interface RebalanceRequest {
   readonly delay?: number;
-  readonly by?: "slots" | "memory";
+  readonly by?: "slots" | "memory" | "ops";
 }
 
 /** What `POST /api/slot` takes: slots both ends included. */
@@ -145,6 +157,9 @@ export const ANSWER_SHAPES = {
       }),
     ),
     slots: integer,
+    loads: listOf(
+      recordOf<GroupLoad>({ group_id: integer, ops_before: integer, ops_after: integer }),
+    ),
   }),
   check: recordOf<CheckAnswer>({
     problems: listOf(

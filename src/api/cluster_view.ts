@@ -34,6 +34,10 @@ export interface ClusterView {
   /** Fenced addresses without an online proxy: while there is one, nothing can be changed. */
   readonly dead_fences: readonly string[];
   readonly migrations: readonly MigrationView[];
+  /** How far all of them together are; null while there are none. */
+  readonly migration_totals: MigrationTotals | null;
+  /** Since when none of them moves, because somebody wants it so (0: not known); null while they may. */
+  readonly migrations_paused_since: number | null;
   /** The newest actions, newest first, at most 20. */
   readonly actions: readonly ActionView[];
   /** What the dashboard did and decided, newest first, at most 100. */
@@ -148,11 +152,45 @@ export interface MigrationView {
   readonly keys_moved: number;
   /** Still to move; null before it was counted. */
   readonly keys_left: number | null;
+  /** Memory that the moved keys took at the source; keys that clients' requests moved count as nothing. */
+  readonly bytes_moved: number | null;
   readonly keys_per_second: number | null;
+  readonly bytes_per_second: number | null;
   readonly eta_seconds: number | null;
   /** What keeps it from going on, since when; `""`: nothing. */
   readonly problem: string;
   readonly problem_since: number | null;
+  /** What else is to be known while it goes on, or waits its turn; `""`: nothing. */
+  readonly note: string;
+  /** Keys of it that stop their servers when they move, and have not moved; the biggest, at most 20. */
+  readonly big_keys: readonly BigKeyView[];
+}
+
+/** All migrations, since there was nothing to move; what was cancelled before it began is left out. */
+export interface MigrationTotals {
+  readonly slots_done: number;
+  readonly slots_left: number;
+  readonly keys_moved: number;
+  /** Still to move; of slots that nobody has counted yet by those that were. */
+  readonly keys_left: number | null;
+  /** As of one migration. */
+  readonly bytes_moved: number | null;
+  readonly keys_per_second: number | null;
+  readonly bytes_per_second: number | null;
+  readonly eta_seconds: number | null;
+}
+
+/** A key so big that its move stops both servers for a while. */
+export interface BigKeyView {
+  /** Bytes that are no text are escaped, and long keys cut. */
+  readonly key: string;
+  readonly database: number;
+  /** Memory it takes at the source. */
+  readonly bytes: number;
+  /** About how long both servers stop for it. */
+  readonly stop_ms: number;
+  /** Whether it is not moved, as `migrate_big_key_policy` says. */
+  readonly stays: boolean;
 }
 
 /** One action and who confirmed it. */

@@ -19,6 +19,7 @@ import type { ServerType } from "../model/server.ts";
 import type { SlotRecord } from "../model/slot.ts";
 import {
   ANSWER_SHAPES,
+  type CancelMode,
   type CheckAnswer,
   type DoneAnswer,
   type GroupSlotKeysAnswer,
@@ -226,14 +227,15 @@ export class DashboardClient {
     return this.#change("POST", "/api/migrate", request);
   }
 
-  /** Cancels one task: a pending one goes, a running one is moved back. */
-  cancelTask(name: string): Promise<DoneAnswer> {
-    return this.#change("DELETE", `/api/migrate/tasks/${encodeURIComponent(name)}`);
+  /** Cancels one task: a pending one goes, a running one is moved back unless it is nearly done. */
+  cancelTask(name: string, mode?: CancelMode): Promise<DoneAnswer> {
+    const body = mode === undefined ? undefined : { mode };
+    return this.#change("DELETE", `/api/migrate/tasks/${encodeURIComponent(name)}`, body);
   }
 
   /** Cancels every task. */
-  cancelTasks(): Promise<DoneAnswer> {
-    return this.#change("POST", "/api/migrate/cancel");
+  cancelTasks(mode?: CancelMode): Promise<DoneAnswer> {
+    return this.#change("POST", "/api/migrate/cancel", mode === undefined ? undefined : { mode });
   }
 
   /** Queues what spreads the slots evenly; does not wait for it. */

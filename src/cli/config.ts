@@ -7,6 +7,7 @@
 import type { CommandGroup } from "./command.ts";
 import { actionCommands } from "./config/action.ts";
 import { checkCommand } from "./config/check.ts";
+import { groupCommands } from "./config/group.ts";
 import { proxyCommands } from "./config/proxy.ts";
 import { serverCommands } from "./config/server.ts";
 import { CONFIG_FLAGS } from "./config/session.ts";
@@ -20,6 +21,7 @@ export const configCommands: CommandGroup = {
   flags: CONFIG_FLAGS,
   commands: [
     statusCommand,
+    groupCommands,
     serverCommands,
     slotCommands,
     proxyCommands,

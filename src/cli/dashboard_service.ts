@@ -42,6 +42,13 @@ export function makeDashboard(
     dialMs: config.backendDialTimeoutMs,
     failover: config.failover,
     failoverAfterMs: config.failoverAfterMs,
+    migrate: {
+      keysPerSecond: config.migrateKeysPerSecond,
+      bytesPerSecond: config.migrateBytesPerSecond,
+      p99MaxMs: config.migrateP99MaxMs,
+      bigKeyBytes: config.migrateBigKeyBytes,
+      bigKeyPolicy: config.migrateBigKeyPolicy,
+    },
     needsToken: token.isSet,
     takeOver,
   });

@@ -353,6 +353,51 @@ export const CONFIG_KEYS = [
     help: "Time that a master must be down before a replica is promoted in its place.",
   },
   {
+    key: "migrate_keys_per_second",
+    field: "migrateKeysPerSecond",
+    kind: "count",
+    default: "0",
+    max: 1_000_000_000,
+    help: "Most keys per second that migrations move from one server to another; 0 is no limit.",
+  },
+  {
+    key: "migrate_bytes_per_second",
+    field: "migrateBytesPerSecond",
+    kind: "size",
+    default: "0",
+    help: "Most bytes per second that migrations move from one server to another, by the memory " +
+      "that keys take at the source; 0 is no limit. Codis-servers do not tell it.",
+  },
+  {
+    key: "migrate_big_key",
+    field: "migrateBigKeyBytes",
+    kind: "size",
+    default: "1mb",
+    min: 1024,
+    help: "Memory from which on a key is a big one, whose move stops its servers for a while.",
+  },
+  {
+    key: "migrate_big_key_policy",
+    field: "migrateBigKeyPolicy",
+    kind: "word",
+    words: ["last", "warn", "refuse"],
+    default: "warn",
+    help:
+      "What a migration does with a big key: moves it alone, after the slot's other keys; the " +
+      "same, with a warning before; or leaves it, and its slot in migrate.",
+  },
+  {
+    key: "migrate_p99_max",
+    field: "migrateP99MaxMs",
+    kind: "duration",
+    unit: "ms",
+    default: "0",
+    max: 60_000,
+    help:
+      "Migrations go slower and slower while 99 of 100 requests at some proxy take longer than " +
+      "this, and faster again after it; 0: whatever they take.",
+  },
+  {
     key: "zk_session_timeout",
     field: "zkSessionTimeoutMs",
     kind: "duration",

@@ -40,7 +40,9 @@ import {
   slotRangeIn,
   wordIn,
 } from "./input.ts";
+import { CANCEL_MODES, type CancelMode } from "./migrate_cancel.ts";
 import { proxyVars, removeDeadFences, setProxyState } from "./proxies.ts";
+import { REBALANCE_BY } from "./rebalance.ts";
 import { drainGroup, rebalance } from "./rebalance_request.ts";
 import { overview, redisStat, slotKeys } from "./stat.ts";
 import { initSlots, setSlotRange } from "./slots.ts";
@@ -176,14 +178,14 @@ const ROUTES: readonly Route[] = [
     const delayMs = optionalInteger(body, "delay", 0, DELAY_MS_MAX, 0);
     await dashboard.migrations.add(from, to, groupIdIn(body, "new_group"), delayMs);
   }),
-  change("DELETE", "/api/migrate/tasks/:name", async ({ dashboard, words }) => {
-    await dashboard.migrations.cancel(words[0]!);
+  change("DELETE", "/api/migrate/tasks/:name", async ({ dashboard, request, words }) => {
+    await dashboard.migrations.cancel(words[0]!, await cancelModeIn(request));
   }),
-  change("POST", "/api/migrate/cancel", ({ dashboard }) => dashboard.migrations.cancelAll()),
+  change("POST", "/api/migrate/cancel", async ({ dashboard, request }) => {
+    await dashboard.migrations.cancelAll(await cancelModeIn(request));
+  }),
   change("POST", "/api/migrate/pause", ({ dashboard }) => dashboard.migrations.pause()),
-  change("POST", "/api/migrate/resume", ({ dashboard }) => {
-    return Promise.resolve(dashboard.migrations.resume());
-  }),
+  change("POST", "/api/migrate/resume", ({ dashboard }) => dashboard.migrations.resume()),
   {
     method: "POST",
     path: "/api/rebalance",
@@ -192,7 +194,7 @@ const ROUTES: readonly Route[] = [
     answer: async ({ dashboard, request }) => {
       const body = await readOptionalBody(request);
       return await rebalance(dashboard, {
-        by: wordIn(body, "by", ["slots", "memory"] as const, "slots"),
+        by: wordIn(body, "by", REBALANCE_BY, "slots"),
         isDryRun: flagIn(body, "dry_run"),
         delayMs: optionalInteger(body, "delay", 0, DELAY_MS_MAX, 0),
       });
@@ -349,6 +351,11 @@ async function isForcedInit(request: Request, url: URL): Promise<boolean> {
   if (["1", "true"].includes(text)) return true;
   if (["", "0", "false"].includes(text)) return false;
   throw new InputError("is_force", "1, true, 0 or false", text);
+}
+
+async function cancelModeIn(request: Request): Promise<CancelMode> {
+  const body = await readOptionalBody(request);
+  return body["mode"] === undefined ? "turn" : wordIn(body, "mode", CANCEL_MODES);
 }
 
 async function collectActions({ dashboard, url }: Call): Promise<void> {

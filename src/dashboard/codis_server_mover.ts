@@ -102,7 +102,7 @@ export class CodisServerMover implements KeyMover {
       }
       if (left === 0 && slotIds.has(slotId)) clean.push(slotId);
     }
-    return { clean, stuck: new Map() };
+    return { clean, stuck: new Map(), refused: new Map() };
   }
 
   /** @returns Keys left in the selected database; more than 0 only when there was no time. */

@@ -20,7 +20,7 @@ import { Events } from "./events.ts";
 import { Failover } from "./failover.ts";
 import { Leadership } from "./leadership.ts";
 import { Ledger } from "./ledger.ts";
-import { MigrateQueue } from "./migrate_queue.ts";
+import { type MigrateOptions, MigrateQueue } from "./migrate_queue.ts";
 import { Poll } from "./poll.ts";
 import { promote, type PromoteContext, resumePromotion } from "./promote.ts";
 import { reasonOf } from "./proxies.ts";
@@ -40,6 +40,8 @@ export interface DashboardOptions {
   readonly dialMs: number;
   readonly failover: "off" | "auto";
   readonly failoverAfterMs: number;
+  /** How slots are moved; what is left out has a default. */
+  readonly migrate?: Omit<MigrateOptions, "user" | "password" | "slowestProxy">;
   /** Whether changes need a token. */
   readonly needsToken: boolean;
   /** Whether the entry of a Codis 2.0 dashboard is removed. */
@@ -219,6 +221,8 @@ export class Dashboard implements Control {
       proxies: poll.proxyViews(),
       dead_fences: poll.deadFences,
       migrations: this.#migrations?.views() ?? [],
+      migration_totals: this.#migrations?.totals ?? null,
+      migrations_paused_since: this.#migrations?.paused?.since ?? null,
       actions: await actionViews(store, this.#publisher, ACTIONS_SHOWN),
       events: this.#events.newest,
       change: this.#ledger.current,
@@ -240,7 +244,9 @@ export class Dashboard implements Control {
     await this.poll.start();
     await this.#ledger.recover();
     await this.#reread();
-    this.#migrations = new MigrateQueue(this, this.#options.auth);
+    const { auth, migrate } = this.#options;
+    const slowestProxy = () => this.poll.slowestProxy;
+    this.#migrations = new MigrateQueue(this, { ...migrate, ...auth, slowestProxy });
     await this.#migrations.start();
     if (this.#options.failover === "auto") this.#failover.start();
     this.#gcTimer = setInterval(() => this.#collectActions(), GC_MS);

@@ -8,6 +8,7 @@
  */
 
 import type { Secret } from "../base/secret.ts";
+import type { BigKeyList, BigKeyPolicy } from "./big_keys.ts";
 import type { Control } from "./control.ts";
 import type { MoveProgress } from "./move_progress.ts";
 import type { Pace } from "./pace.ts";
@@ -27,8 +28,9 @@ export interface MoveOptions {
   readonly user: string;
   /** Password with which a source logs in at a target. */
   readonly password: Secret;
-  /** A key of at least this size is moved alone and last, in bytes. */
+  /** A key of at least this size is a big one, in bytes. */
   readonly bigKeyBytes: number;
+  readonly bigKeyPolicy: BigKeyPolicy;
   /** Longest time that MIGRATE waits for the target at any moment, in milliseconds; the source stops so long. */
   readonly migrateMs: number;
 }
@@ -45,6 +47,8 @@ export interface MoveContext {
   progress(slotId: number): MoveProgress | undefined;
   /** Tells what operators should know of a slot while it moves; `""`: nothing any more. */
   note(slotId: number, text: string): void;
+  /** Where a slot's big keys are listed. */
+  bigKeys(slotId: number): BigKeyList | undefined;
 }
 
 /** What a look at the source's keys has come to. */
@@ -53,6 +57,8 @@ export interface PassResult {
   readonly clean: readonly number[];
   /** Slots with keys that cannot be moved, and why. */
   readonly stuck: ReadonlyMap<number, string>;
+  /** Slots with keys that are not to be moved, and why. */
+  readonly refused: ReadonlyMap<number, string>;
 }
 
 /** Something keeps all keys from moving; the message says what, and at which server. */

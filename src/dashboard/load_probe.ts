@@ -6,7 +6,7 @@
 
 import { readInfo } from "../redis/info.ts";
 import type { RedisConnection } from "../redis/connection.ts";
-import type { Pace } from "./pace.ts";
+import type { MoveContext } from "./key_mover.ts";
 
 /** Time between two looks, in milliseconds: of that long the keys of one call are a small part. */
 const LOOK_MS = 1_000;
@@ -25,15 +25,19 @@ interface Looked {
 export class LoadProbe {
   readonly #source: RedisConnection;
   readonly #target: RedisConnection;
-  readonly #pace: Pace;
+  readonly #context: Pick<MoveContext, "pace" | "pair">;
   readonly #atSource: Looked = { commands: NaN, ours: 0 };
   readonly #atTarget: Looked = { commands: NaN, ours: 0 };
   #lookedMs = 0;
 
-  constructor(source: RedisConnection, target: RedisConnection, pace: Pace) {
+  constructor(
+    source: RedisConnection,
+    target: RedisConnection,
+    context: Pick<MoveContext, "pace" | "pair">,
+  ) {
     this.#source = source;
     this.#target = target;
-    this.#pace = pace;
+    this.#context = context;
   }
 
   /** Counts commands that we have sent to the source. */
@@ -60,8 +64,14 @@ export class LoadProbe {
       othersAt(this.#source, this.#atSource, sinceMs),
       othersAt(this.#target, this.#atTarget, sinceMs),
     ]);
-    const answerMs = Math.max(await answerOf(this.#source), await answerOf(this.#target));
-    this.#pace.looked(Math.max(source, target), answerMs);
+    const sourceMs = await answerOf(this.#source);
+    const targetMs = await answerOf(this.#target);
+    const { pair } = this.#context;
+    this.#context.pace.looked(
+      Math.max(source, target),
+      Math.max(sourceMs, targetMs),
+      sourceMs > targetMs ? pair.source : pair.target,
+    );
   }
 }
 

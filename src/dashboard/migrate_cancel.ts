@@ -6,6 +6,9 @@
  *      migrate F to T   the task's new group is F: the slot goes back; nearly done, it is let be
  *      migrate T to F   the same the other way round: what was cancelled goes forward again
  *
+ * The operator may say what becomes of what has begun: it goes `back` in any case, or comes to its end
+ * (`finish`) wherever it goes.
+ *
  * That a task goes back is recorded as what it is: a task to where the slot came from. A Codis 2.0
  * dashboard that finds it ends it and lets the slot migrate on.
  *
@@ -17,10 +20,33 @@ import type { MigrateJob } from "./migrate_job.ts";
 import { type ChangePart, endPart, isUnderway, taskPart, undoPart } from "./migrate_task.ts";
 import type { StepWriter } from "./step_writer.ts";
 
-/** Keys that are left of a slot when it is nearer to its goal than to where it came from. */
+/** What may be said to become of a task that has begun. */
+export const CANCEL_MODES = ["back", "finish"] as const;
+
+/** One of {@linkcode CANCEL_MODES}; `turn`: it goes the other way, unless it is nearly done. */
+export type CancelMode = (typeof CANCEL_MODES)[number] | "turn";
+
+/** Keys that are left of a slot that goes on when it is nearer to its goal than to where it came from. */
 const NEARLY_DONE_KEYS = 500;
 /** Moved keys for each one left, at least, for the same. */
 const NEARLY_DONE_SHARE = 10;
+
+/** Whether a task is to be let finish: then nobody who works on it need stop. */
+export async function isToFinish(
+  writer: StepWriter,
+  { name, task }: MigrateJob,
+  mode: CancelMode,
+): Promise<boolean> {
+  if (mode !== "finish") return false;
+  await writer.settle();
+  const slot = await loadSlot(writer.control.store, task.slot_id);
+  if (!isUnderway(slot)) return false;
+  writer.control.tell(
+    "info",
+    `slot ${slot.id} has begun: task ${name} comes to its end in group ${task.new_group}`,
+  );
+  return true;
+}
 
 /**
  * Cancels a task that nobody works on.
@@ -28,9 +54,14 @@ const NEARLY_DONE_SHARE = 10;
  * @returns Whether the task is gone.
  * @throws As `Control.change`.
  */
-export async function cancelTask(writer: StepWriter, job: MigrateJob): Promise<boolean> {
+export async function cancelTask(
+  writer: StepWriter,
+  job: MigrateJob,
+  mode: CancelMode,
+): Promise<boolean> {
   const { control, control: { store } } = writer;
   const { name, task } = job;
+  if (await isToFinish(writer, job, mode)) return false;
   await writer.settle();
   const slot = await loadSlot(store, task.slot_id);
   if (!isUnderway(slot)) {
@@ -42,8 +73,13 @@ export async function cancelTask(writer: StepWriter, job: MigrateJob): Promise<b
   const { group_id: group, state: { migrate_status: { from } } } = slot;
   const isForward = task.new_group === group;
   const { keysMoved, keysLeft } = job.progress;
+  if (mode === "back" && (job.isTurned || !isForward)) {
+    control.tell("info", `slot ${slot.id} is on its way back to group ${task.new_group} already`);
+    return false;
+  }
   if (
-    isForward && keysLeft !== null && keysLeft <= NEARLY_DONE_KEYS &&
+    mode === "turn" && isForward && !job.isInTrouble && keysLeft !== null &&
+    keysLeft <= NEARLY_DONE_KEYS &&
     keysMoved > keysLeft * NEARLY_DONE_SHARE
   ) {
     control.tell(

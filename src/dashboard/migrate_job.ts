@@ -8,10 +8,14 @@ import type { MigrationView } from "../api/cluster_view.ts";
 import { Backoff, type BackoffOptions } from "../base/backoff.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import type { SlotRecord } from "../model/slot.ts";
+import { type BigKeyList, listedKeys } from "./big_keys.ts";
 import { type Direction, isSameDirection } from "./circle.ts";
 import { directionOf, type NextStep, nextStep } from "./migrate_task.ts";
 import type { MoveStream } from "./move_stream.ts";
 import { MoveProgress } from "./move_progress.ts";
+
+/** What lasts rests for so many of the longest rests. */
+const LASTING_TIMES = 2;
 
 /** See the header. */
 export class MigrateJob {
@@ -27,6 +31,8 @@ export class MigrateJob {
   progress = new MoveProgress();
   /** What is to be known while it moves. */
   note = "";
+  /** Its big keys that have not moved. */
+  readonly bigKeys: BigKeyList = new Map();
   /** Whether an operator's request is being carried out on it: nobody else may begin anything. */
   isHeld = false;
   /** Whether it was cancelled while this dashboard leads: it is on its way back. */
@@ -75,9 +81,13 @@ export class MigrateJob {
     return this.step = step;
   }
 
-  /** It cannot go on; it is tried again after a while. */
-  fail(text: string): void {
-    this.#trouble.happened(text);
+  /**
+   * It cannot go on; it is tried again after a while.
+   *
+   * @param lasts Whether that is how it is to be, until somebody changes it.
+   */
+  fail(text: string, lasts = false): void {
+    this.#trouble.happened(text, lasts);
   }
 
   /** It goes on. */
@@ -96,6 +106,7 @@ export class MigrateJob {
     this.step = undefined;
     this.progress = new MoveProgress();
     this.note = "";
+    this.bigKeys.clear();
     this.#trouble.over();
   }
 
@@ -103,7 +114,9 @@ export class MigrateJob {
   view(shared: Trouble | undefined): MigrationView {
     const { slot_id, new_group, status, create_at, delay } = this.task;
     const trouble = this.#trouble.text === "" && shared !== undefined ? shared : this.#trouble;
-    const { keysMoved, keysLeft, keysPerSecond, etaSeconds } = this.progress;
+    const { keysMoved, keysLeft, bytesMoved, keysPerSecond, bytesPerSecond, etaSeconds } =
+      this.progress;
+    const isMoving = this.stream !== undefined;
     return {
       name: this.name,
       slot_id,
@@ -114,10 +127,14 @@ export class MigrateJob {
       delay_ms: delay,
       keys_moved: keysMoved,
       keys_left: keysLeft,
-      keys_per_second: this.stream === undefined ? null : keysPerSecond,
-      eta_seconds: this.stream === undefined ? null : etaSeconds,
-      problem: trouble.text === "" ? this.note : trouble.text,
+      bytes_moved: bytesMoved,
+      keys_per_second: isMoving ? keysPerSecond : null,
+      bytes_per_second: isMoving ? bytesPerSecond : null,
+      eta_seconds: isMoving ? etaSeconds : null,
+      problem: trouble.text,
       problem_since: trouble.since,
+      note: [this.note, this.stream?.slowedBy ?? ""].filter((text) => text !== "").join("; "),
+      big_keys: listedKeys(this.bigKeys),
     };
   }
 }
@@ -131,16 +148,23 @@ export class Trouble {
   /** When it is tried again, in monotonic milliseconds. */
   untilMs = 0;
   readonly #backoff: Backoff;
+  readonly #lastingMs: number;
 
   constructor(retry: BackoffOptions) {
     this.#backoff = new Backoff(retry);
+    this.#lastingMs = retry.maxMs * LASTING_TIMES;
   }
 
-  /** Something has failed, perhaps again. */
-  happened(text: string): void {
+  /**
+   * Something has failed, perhaps again.
+   *
+   * @param lasts Whether it does no good to try again soon.
+   */
+  happened(text: string, lasts = false): void {
     this.text = text;
     this.since ??= Date.now();
-    this.untilMs = performance.now() + this.#backoff.nextMs();
+    const restMs = this.#backoff.nextMs();
+    this.untilMs = performance.now() + (lasts ? this.#lastingMs : restMs);
   }
 
   /** All is well. */

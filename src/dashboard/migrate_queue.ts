@@ -13,23 +13,27 @@
  * @module
  */
 
-import type { MigrationView } from "../api/cluster_view.ts";
+import type { MigrationTotals, MigrationView } from "../api/cluster_view.ts";
 import type { BackoffOptions } from "../base/backoff.ts";
 import { sleep } from "../base/sleep.ts";
 import type { Watch } from "../coordinator/watch.ts";
 import { ClosedError } from "../coordinator/errors.ts";
+import { encodeMigratePause, loadMigratePause, type MigratePause } from "../store/migrate_pause.ts";
 import { loadMigrateTasks } from "../store/migrate_tasks.ts";
 import { compareSequence } from "../store/sequence.ts";
 import { loadSlot } from "../store/slots.ts";
 import { StoreError } from "../store/store.ts";
+import type { BigKeyPolicy } from "./big_keys.ts";
 import type { Control } from "./control.ts";
 import type { MoveOptions } from "./key_mover.ts";
 import { MigrateJob, Trouble } from "./migrate_job.ts";
 import { createTasks } from "./migrate_request.ts";
-import { cancelTask } from "./migrate_cancel.ts";
+import { type CancelMode, cancelTask, isToFinish } from "./migrate_cancel.ts";
+import { MigrateTotals } from "./migrate_totals.ts";
 import { type ChangePart, endPart, taskPart } from "./migrate_task.ts";
 import { MoveStream, type StreamLimits, type StreamWay } from "./move_stream.ts";
 import { circleOf, isOfUse, isOnWay, jobsFor, keyOf, type Traffic, waysOf } from "./move_ways.ts";
+import type { ProxyLatency } from "./pace.ts";
 import { TargetGate } from "./restore_fence.ts";
 import { StepWriter } from "./step_writer.ts";
 
@@ -43,8 +47,14 @@ export interface MigrateOptions extends Pick<MoveOptions, "user" | "password"> {
   readonly keysPerSecond?: number;
   /** Most bytes per second between two servers; 0 is no limit. @default 0 */
   readonly bytesPerSecond?: number;
-  /** A key of at least this size is moved alone and last, in bytes. @default 1048576 */
+  /** What 99 of 100 requests at a proxy may take at most, in milliseconds; 0: whatever. @default 0 */
+  readonly p99MaxMs?: number;
+  /** The proxy whose clients wait longest, as far as proxies tell. */
+  readonly slowestProxy?: () => ProxyLatency | undefined;
+  /** A key of at least this size is a big one, in bytes. @default 1048576 */
   readonly bigKeyBytes?: number;
+  /** What is done with big keys. @default "warn" */
+  readonly bigKeyPolicy?: BigKeyPolicy;
   /** Longest time that a source stops for a target that does not answer, in milliseconds. @default 2000 */
   readonly migrateMs?: number;
   /** Rests of a task that has failed. */
@@ -66,7 +76,9 @@ export class MigrateQueue {
   readonly #retry: BackoffOptions;
   readonly #options: MoveOptions;
   readonly #limits: StreamLimits;
+  readonly #slowestProxy: () => ProxyLatency | undefined;
   readonly #jobs = new Map<string, MigrateJob>();
+  readonly #totals = new MigrateTotals();
   readonly #streams = new Map<MoveStream, Promise<void>>();
   /** What keeps everything that goes one way, by the way. */
   readonly #troubles = new Map<string, Trouble>();
@@ -74,6 +86,7 @@ export class MigrateQueue {
   /** Groups that must not take part, and how often that was asked for. */
   readonly #aside = new Map<number, number>();
   #state: "new" | "running" | "paused" | "stopped" = "new";
+  #pause: MigratePause | undefined;
   #watch: Watch<readonly string[]> | undefined;
   #watching: Promise<void> = Promise.resolve();
   #planning: Promise<void> | undefined;
@@ -93,6 +106,7 @@ export class MigrateQueue {
       user: options.user,
       password: options.password,
       bigKeyBytes: options.bigKeyBytes ?? 1024 ** 2,
+      bigKeyPolicy: options.bigKeyPolicy ?? "warn",
       migrateMs: options.migrateMs ?? 2_000,
     };
     this.#limits = {
@@ -100,7 +114,9 @@ export class MigrateQueue {
       slotsPerChange: options.slotsPerChange ?? 16,
       keysPerSecond: options.keysPerSecond ?? 0,
       bytesPerSecond: options.bytesPerSecond ?? 0,
+      p99MaxMs: options.p99MaxMs ?? 0,
     };
+    this.#slowestProxy = options.slowestProxy ?? (() => undefined);
   }
 
   get #control(): Control {
@@ -110,14 +126,16 @@ export class MigrateQueue {
   // -- its life ---------------------------------------------------------------------------------
 
   /**
-   * Takes up every task there is, and from now on every new one.
+   * Takes up every task there is, and from now on every new one, unless migrations are paused.
    *
    * @returns When the tasks are known, or cannot be read now.
+   * @throws {CoordinatorError} When it cannot be read whether they are.
    */
   async start(): Promise<void> {
     if (this.#state !== "new") return;
-    this.#state = "running";
     const { store } = this.#control;
+    this.#pause = await loadMigratePause(store);
+    this.#state = this.#pause === undefined ? "running" : "paused";
     this.#watch = store.coordinator.watchChildren(store.paths.migrateTasks);
     this.#watching = this.#follow(this.#watch);
     await this.#request(() => this.#readTasks()).catch(() => {}); // tried again soon
@@ -141,24 +159,53 @@ export class MigrateQueue {
     late.abort();
   }
 
-  /** Lets migrations rest: slots on their way stay so, and clients are served. */
+  /**
+   * Lets migrations rest, whichever dashboard leads: slots on their way stay so, and clients are served.
+   *
+   * @throws As `Control.change`: then they go on.
+   */
   async pause(): Promise<void> {
     if (this.#state !== "running") return;
     this.#state = "paused";
-    await this.#endStreams([...this.#streams.keys()]);
-    this.#control.tell("info", "migrations are paused");
+    const ended = this.#endStreams([...this.#streams.keys()]);
+    const pause = { since: Date.now() };
+    try {
+      await this.#writePause("migrations are paused", encodeMigratePause(pause));
+      this.#pause = pause;
+    } catch (error) {
+      this.#goOn();
+      throw error;
+    } finally {
+      await ended;
+    }
   }
 
-  /** Goes on after {@linkcode MigrateQueue.pause}. */
-  resume(): void {
+  /**
+   * Goes on after {@linkcode MigrateQueue.pause}.
+   *
+   * @throws As `Control.change`: then they stay paused.
+   */
+  async resume(): Promise<void> {
     if (this.#state !== "paused") return;
-    this.#state = "running";
-    this.#control.tell("info", "migrations go on");
+    await this.#writePause("migrations go on", null);
+    this.#pause = undefined;
+    this.#goOn();
+  }
+
+  /** Since when migrations are paused; nothing while they are not. */
+  get paused(): MigratePause | undefined {
+    return this.#pause;
+  }
+
+  #goOn(): void {
+    if (this.#state === "paused") this.#state = "running";
     this.#wake();
   }
 
-  get isPaused(): boolean {
-    return this.#state === "paused";
+  #writePause(summary: string, data: string | null): Promise<void> {
+    const { store: { paths } } = this.#control;
+    const writes = [{ path: paths.migratePause, data }];
+    return this.#control.change({ summary, writes, announcements: [] });
   }
 
   /**
@@ -213,14 +260,15 @@ export class MigrateQueue {
    * Cancels a task: one that has not begun is deleted; one that has goes back to where it came from,
    * unless it is nearly done, and a cancelled one forward again.
    *
+   * @param mode What becomes of one that has begun, where that is not to be.
    * @throws {StoreError} When there is no such task.
    * @throws As `Control.change`.
    */
-  cancel(name: string): Promise<void> {
+  cancel(name: string, mode: CancelMode = "turn"): Promise<void> {
     return this.#request(async () => {
       const job = this.#jobs.get(name);
       if (job === undefined) throw new StoreError(`migrate task ${name} is not found`);
-      await this.#holding([job], () => this.#cancel(job));
+      await this.#holding([job], () => this.#cancel(job, mode));
     });
   }
 
@@ -229,7 +277,7 @@ export class MigrateQueue {
    *
    * @throws As `Control.change`.
    */
-  cancelAll(): Promise<void> {
+  cancelAll(mode: CancelMode = "turn"): Promise<void> {
     return this.#request(async () => {
       const jobs = [...this.#jobs.values()].filter(({ isTurned }) => !isTurned);
       await this.#holding(jobs, async () => {
@@ -239,7 +287,7 @@ export class MigrateQueue {
         for (let at = 0; at < waiting.length; at += TASKS_PER_CHANGE) {
           await this.#deleteTasks(waiting.slice(at, at + TASKS_PER_CHANGE));
         }
-        for (const job of jobs) if (this.#jobs.has(job.name)) await this.#cancel(job);
+        for (const job of jobs) if (this.#jobs.has(job.name)) await this.#cancel(job, mode);
       });
     });
   }
@@ -256,6 +304,11 @@ export class MigrateQueue {
   /** Every task, in the order in which they were made. */
   views(): MigrationView[] {
     return this.#inOrder().map((job) => job.view(this.#troubleOf(job)));
+  }
+
+  /** How far all tasks together are; null when there are none. */
+  get totals(): MigrationTotals | null {
+    return this.#totals.view(this.views());
   }
 
   #inOrder(): MigrateJob[] {
@@ -284,11 +337,12 @@ export class MigrateQueue {
     }
   }
 
-  async #cancel(job: MigrateJob): Promise<void> {
+  async #cancel(job: MigrateJob, mode: CancelMode): Promise<void> {
+    if (await isToFinish(this.#writer, job, mode)) return;
     await job.stream?.release(job);
     // It may have come to its end meanwhile.
     if (!this.#jobs.has(job.name)) return;
-    if (await cancelTask(this.#writer, job)) this.#jobs.delete(job.name);
+    if (await cancelTask(this.#writer, job, mode)) this.#jobs.delete(job.name);
   }
 
   // -- tasks in the store -----------------------------------------------------------------------
@@ -322,6 +376,7 @@ export class MigrateQueue {
   }
 
   #newJob(name: string, task: MigrateJob["task"]): MigrateJob {
+    if (this.#jobs.size === 0) this.#totals.begin();
     return new MigrateJob(name, task, this.#retry);
   }
 
@@ -472,6 +527,7 @@ export class MigrateQueue {
       limits: this.#limits,
       options: this.#options,
       gate: (addr) => this.#gate(addr),
+      slowestProxy: this.#slowestProxy,
       take: (stream, count) => this.#take(stream, count),
       upcoming: (stream) =>
         [...this.#jobs.values()]
@@ -480,6 +536,7 @@ export class MigrateQueue {
       goesOn: ({ way }) => this.#troubles.delete(keyOf(way)),
       letGo: (job) => job.stream = undefined,
       ended: (job) => {
+        this.#totals.ended(job.view(undefined));
         job.stream = undefined;
         this.#jobs.delete(job.name);
       },

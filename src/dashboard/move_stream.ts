@@ -35,7 +35,7 @@ import {
   undoPart,
 } from "./migrate_task.ts";
 import { openKeyMover } from "./open_key_mover.ts";
-import { Pace, type PaceLimits } from "./pace.ts";
+import { Pace, type PaceLimits, type ProxyLatency } from "./pace.ts";
 import type { TargetGate } from "./restore_fence.ts";
 import { slotsText } from "./slot_runs.ts";
 import type { StepWriter } from "./step_writer.ts";
@@ -63,6 +63,8 @@ export interface StreamHost {
   readonly options: MoveOptions;
   /** The gate of a server, by address. */
   gate(addr: string): TargetGate;
+  /** The proxy whose clients wait longest, as far as proxies tell. */
+  slowestProxy(): ProxyLatency | undefined;
   /** Hands out jobs that go this way; they are the stream's until `letGo` or `ended`. */
   take(stream: MoveStream, count: number): MigrateJob[];
   /** Slots that will come this way and have not begun. */
@@ -74,6 +76,9 @@ export interface StreamHost {
   /** A job is done, and its task deleted. */
   ended(job: MigrateJob): void;
 }
+
+/** Time between two looks at what clients wait, in milliseconds: as often as proxies tell. */
+const CLIENTS_MS = 1_000;
 
 /** A job and its slot as it was last read. */
 interface Entering {
@@ -123,6 +128,7 @@ export class MoveStream {
   readonly #leaving = new Set<MigrateJob>();
   /** Slots of which the target has no key that it must not have. */
   readonly #cleared = new Set<number>();
+  readonly #pace: Pace;
   #pair: MovePair | undefined;
   #mover: KeyMover | undefined;
   #changing: Promise<unknown> = Promise.resolve();
@@ -130,6 +136,12 @@ export class MoveStream {
   constructor(way: StreamWay, host: StreamHost) {
     this.way = way;
     this.#host = host;
+    this.#pace = new Pace({ ...host.limits, delayMs: way.delayMs });
+  }
+
+  /** Why it goes slower than it might; `""`: it does not. */
+  get slowedBy(): string {
+    return this.#pace.slowedBy;
   }
 
   /** Whether it was told to end. */
@@ -155,6 +167,9 @@ export class MoveStream {
    */
   async run(): Promise<void> {
     const { signal } = this.#stopping;
+    const look = () => this.#pace.clientsWait(this.#host.slowestProxy());
+    look();
+    const looking = setInterval(look, CLIENTS_MS);
     try {
       // A dashboard that does not lead any more must not begin.
       await this.#host.writer.settle("always");
@@ -166,13 +181,17 @@ export class MoveStream {
         const count = this.#host.limits.slotsAtOnce - this.#jobs.size;
         await this.#enter(this.#host.take(this, count), this.#mover);
         if (this.#slots.size === 0) return;
-        const { clean, stuck } = await this.#mover.pass(this.#slots, signal);
+        const { clean, stuck, refused } = await this.#mover.pass(this.#slots, signal);
         this.#host.goesOn(this);
-        for (const job of this.#jobs.values()) if (!stuck.has(job.task.slot_id)) job.recover();
+        for (const [slotId, job] of this.#jobs) {
+          if (!stuck.has(slotId) && !refused.has(slotId)) job.recover();
+        }
         for (const [slotId, text] of stuck) this.#leave(this.#jobs.get(slotId), text);
+        for (const [slotId, text] of refused) this.#leave(this.#jobs.get(slotId), text, true);
         await this.#finish(clean);
       }
     } finally {
+      clearInterval(looking);
       this.#mover?.close();
       for (const job of this.#jobs.values()) this.#host.letGo(job);
     }
@@ -210,28 +229,32 @@ export class MoveStream {
   }
 
   #context(pair: MovePair): MoveContext {
-    const { writer: { control }, options, limits } = this.#host;
+    const { writer: { control }, options } = this.#host;
     return {
       control,
       options,
       pair,
-      pace: new Pace({ ...limits, delayMs: this.way.delayMs }),
+      pace: this.#pace,
       gate: (addr) => this.#host.gate(addr),
       progress: (slotId) => this.#jobs.get(slotId)?.progress,
       note: (slotId, text) => {
         const job = this.#jobs.get(slotId);
         if (job !== undefined) job.note = text;
       },
+      bigKeys: (slotId) => this.#jobs.get(slotId)?.bigKeys,
     };
   }
 
-  /** @param text What keeps it from going on; left out: nothing. */
-  #leave(job: MigrateJob | undefined, text?: string): void {
+  /**
+   * @param text What keeps it from going on; left out: nothing.
+   * @param lasts Whether that is how it is to be.
+   */
+  #leave(job: MigrateJob | undefined, text?: string, lasts = false): void {
     if (job === undefined || job.stream !== this) return;
     const { slot_id } = job.task;
     this.#jobs.delete(slot_id);
     this.#slots.delete(slot_id);
-    if (text !== undefined) job.fail(text);
+    if (text !== undefined) job.fail(text, lasts);
     this.#host.letGo(job);
   }
 

@@ -3,7 +3,8 @@
  *
  *      nobody else uses the servers     calls of about 1 ms, one after the other
  *      clients do                       calls of about 0.4 ms, and rest for most of the time
- *      a server answers late            rest longer and longer, until it answers in time again
+ *      a server answers late,           rest longer and longer, until it answers in time again
+ *      or a proxy to its clients
  *
  * A call stops its source and keeps its target busy, so its length is what a client may have to wait.
  *
@@ -16,6 +17,15 @@ export interface PaceLimits {
   readonly bytesPerSecond: number;
   /** Least rest between two calls, in milliseconds: a task's `delay`. */
   readonly delayMs: number;
+  /** What 99 of 100 requests at a proxy may take at most, in milliseconds. */
+  readonly p99MaxMs: number;
+}
+
+/** A proxy, and what 99 of 100 of its requests took at most of late. */
+export interface ProxyLatency {
+  readonly id: string;
+  /** In milliseconds. */
+  readonly p99Ms: number;
 }
 
 /** Keys of the first call. */
@@ -37,8 +47,12 @@ const SHARE_SHARED = 0.3;
 const SHARED_OPS = 2_000;
 /** A server that takes longer for a small command is late, in milliseconds. */
 const LATE_MS = 10;
-/** Longest rest between two calls that lateness demands, in milliseconds. */
-const LATE_REST_MS_MAX = 250;
+/** First and longest rest between two calls that a late server demands, in milliseconds. */
+const SERVER_REST = { firstMs: 2, maxMs: 250 };
+/** The same for a proxy that is slow to answer. */
+const PROXY_REST = { firstMs: 8, maxMs: 1_000 };
+/** A rest below this is none, in milliseconds. */
+const REST_MS_MIN = 2;
 /** Seconds of unused budget that may be caught up on. */
 const BURST_SECONDS = 0.1;
 
@@ -50,7 +64,8 @@ export class Pace {
   /** What one key needs, in milliseconds; 0 before the first call. */
   #keyMs = 0;
   #isShared = false;
-  #lateRestMs = 0;
+  readonly #server = new Brake(SERVER_REST);
+  readonly #proxy = new Brake(PROXY_REST);
   /** From when on the next call may be made, in monotonic milliseconds. */
   #freeMs = 0;
 
@@ -70,14 +85,23 @@ export class Pace {
   /** Whether calls may follow each other without rest; then several may be under way. */
   get isUnlimited(): boolean {
     const { keysPerSecond, bytesPerSecond, delayMs } = this.#limits;
-    return keysPerSecond + bytesPerSecond + delayMs + this.#lateRestMs === 0 && !this.#isShared;
+    return keysPerSecond + bytesPerSecond + delayMs === 0 && !this.#isShared && !this.#isSlowed;
+  }
+
+  get #isSlowed(): boolean {
+    return this.#server.restMs + this.#proxy.restMs > 0;
+  }
+
+  /** Why it goes slower than it might, for operators; `""`: it does not. */
+  get slowedBy(): string {
+    return [this.#proxy, this.#server].find(({ restMs }) => restMs > 0)?.cause ?? "";
   }
 
   /** A call has ended. */
   called(keys: number, bytes: number, tookMs: number): void {
     const { keysPerSecond, bytesPerSecond, delayMs } = this.#limits;
     if (keys > 0) this.#keys = this.#fitting(keys, bytes, tookMs);
-    let restMs = Math.max(delayMs, this.#lateRestMs);
+    let restMs = Math.max(delayMs, this.#server.restMs, this.#proxy.restMs);
     if (this.#isShared) restMs = Math.max(restMs, tookMs * (1 / SHARE_SHARED - 1));
     const nowMs = this.#now();
     const spentMs = Math.max(
@@ -90,7 +114,7 @@ export class Pace {
 
   /** How many keys fit a call, after one that took so long. */
   #fitting(keys: number, bytes: number, tookMs: number): number {
-    const aimMs = this.#isShared ? CALL_MS_SHARED : CALL_MS_ALONE;
+    const aimMs = this.#isShared || this.#isSlowed ? CALL_MS_SHARED : CALL_MS_ALONE;
     const now = this.#keys;
     const keyMs = tookMs / keys;
     // One call that was held up, by whatever, says little.
@@ -101,23 +125,56 @@ export class Pace {
   }
 
   /**
-   * What a look at a server has shown.
+   * What a look at the servers has shown.
    *
    * @param othersOps Commands per second that were not ours.
-   * @param answerMs How long it took for a small command.
+   * @param answerMs How long one of them took for a small command.
+   * @param addr Which.
    */
-  looked(othersOps: number, answerMs: number): void {
+  looked(othersOps: number, answerMs: number, addr = "a server"): void {
     this.#isShared = othersOps > SHARED_OPS;
+    this.#server.looked(
+      answerMs > LATE_MS,
+      `slowed: ${addr} took ${Math.round(answerMs)} ms to answer, more than ${LATE_MS}`,
+    );
+  }
 
-    if (answerMs > LATE_MS) {
-      this.#lateRestMs = Math.min(LATE_REST_MS_MAX, Math.max(2, this.#lateRestMs * 2));
-    } else {
-      this.#lateRestMs = this.#lateRestMs < 2 ? 0 : this.#lateRestMs / 2;
-    }
+  /** What clients wait at the slowest proxy; nothing while no proxy tells. */
+  clientsWait(slowest: ProxyLatency | undefined): void {
+    const { p99MaxMs } = this.#limits;
+    const { id, p99Ms } = slowest ?? { id: "", p99Ms: 0 };
+    this.#proxy.looked(
+      p99MaxMs > 0 && p99Ms > p99MaxMs,
+      `slowed: proxy ${id}'s p99 is ${Math.round(p99Ms)} ms, above ${p99MaxMs}`,
+    );
   }
 
   /** How long to wait before the next call, in milliseconds. */
   restMs(): number {
     return Math.max(0, this.#freeMs - this.#now());
+  }
+}
+
+/** A rest that doubles as long as somebody is slow, and halves as soon as nobody is. */
+class Brake {
+  /** In milliseconds; 0: nobody is slow. */
+  restMs = 0;
+  /** Why it rests. */
+  cause = "";
+  readonly #firstMs: number;
+  readonly #maxMs: number;
+
+  constructor({ firstMs, maxMs }: { readonly firstMs: number; readonly maxMs: number }) {
+    this.#firstMs = firstMs;
+    this.#maxMs = maxMs;
+  }
+
+  looked(isSlow: boolean, cause: string): void {
+    if (isSlow) {
+      this.cause = cause;
+      this.restMs = Math.min(this.#maxMs, Math.max(this.#firstMs, this.restMs * 2));
+    } else {
+      this.restMs = this.restMs < REST_MS_MIN ? 0 : this.restMs / 2;
+    }
   }
 }

@@ -30,6 +30,7 @@ import listsCss from "./page/lists.css" with { type: "text" };
 import login from "./page/login.js" with { type: "text" };
 import migrations from "./page/migrations.js" with { type: "text" };
 import modal from "./page/modal.js" with { type: "text" };
+import movePlan from "./page/move_plan.js" with { type: "text" };
 import overview from "./page/overview.js" with { type: "text" };
 import pageCss from "./page/page.css" with { type: "text" };
 import pageHtml from "./page/page.html" with { type: "text" };
@@ -77,6 +78,7 @@ const FILES: Readonly<Record<string, string>> = {
   "login.js": login,
   "migrations.js": migrations,
   "modal.js": modal,
+  "move_plan.js": movePlan,
   "overview.js": overview,
   "page.css": [uplotCss, themeCss, pageCss, listsCss, viewsCss, slotsCss, dialogCss].join("\n"),
   "page.js": pageJs,

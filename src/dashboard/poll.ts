@@ -24,6 +24,7 @@ import { loadGroups } from "../store/groups.ts";
 import { loadProxies } from "../store/proxies.ts";
 import { loadSlots } from "../store/slots.ts";
 import type { Control, EntryWrite } from "./control.ts";
+import type { ProxyLatency } from "./pace.ts";
 import { askProxy, causeOfFetch, type ProxyAnswer } from "./proxies.ts";
 import { isSameServer, replicationOf } from "./servers.ts";
 
@@ -34,6 +35,8 @@ const TREE_MS = 10_000;
 const INFO_MS = 2_000;
 /** Steps of the history that are kept: five minutes. */
 const HISTORY_STEPS = 300;
+/** Looks over which the load of slots is averaged: a minute. */
+const LOAD_LOOKS = 60;
 
 const log = roomLogger("dashboard");
 
@@ -75,6 +78,9 @@ export class Poll {
     p99_ms: (number | null)[];
     sessions: number[];
   } = { at: [], ops: [], p50_ms: [], p99_ms: [], sessions: [] };
+  readonly #slotLoad: number[] = new Array<number>(SLOT_COUNT).fill(0);
+  /** Looks of which the slots' load is the average. */
+  #looks = 0;
   #isStopped = false;
   #isReading = false;
   #isAsking = false;
@@ -87,6 +93,7 @@ export class Poll {
   /** Begins to look, having looked once. */
   async start(): Promise<void> {
     this.#isStopped = false;
+    this.#looks = 0;
     await this.refresh();
     if (this.#isStopped) return;
     this.#askProxies();
@@ -163,11 +170,27 @@ export class Poll {
       status += slot === undefined ? "-" : LETTERS[slot.state.status];
       if (slot?.state.status === "migrate") from[slotId] = slot.state.migrate_status.from;
     }
+    return { group, status, from, ops: this.#slotOps().map(Math.round) };
+  }
+
+  /** Requests per second of each slot, on average over the last minute as far as it was watched. */
+  get slotLoad(): readonly number[] {
+    return this.#slotLoad;
+  }
+
+  /** The proxies that are online and do not tell what each slot is asked for. */
+  get proxiesWithoutLoad(): readonly string[] {
+    return [...this.#proxies.values()]
+      .filter(({ record, answer }) => record.state === "online" && answer?.kind !== "ours")
+      .map(({ record }) => record.id);
+  }
+
+  #slotOps(): number[] {
     const ops = new Array<number>(SLOT_COUNT).fill(0);
     for (const { slotOps } of this.#proxies.values()) {
       for (let i = 0; i < slotOps.length; i++) ops[i]! += slotOps[i]!;
     }
-    return { group, status, from, ops: ops.map(Math.round) };
+    return ops;
   }
 
   /** How many slots a group owns. */
@@ -322,12 +345,33 @@ export class Poll {
     history.p50_ms.push(percentileMs([], latency, 0.5));
     history.p99_ms.push(percentileMs([], latency, 0.99));
     history.sessions.push(this.sessions);
+    this.#averageLoad();
     for (const list of Object.values(history)) if (list.length > HISTORY_STEPS) list.shift();
+  }
+
+  #averageLoad(): void {
+    // Before a proxy has told twice, there is nothing to compare.
+    if (![...this.#proxies.values()].some(({ slotOps }) => slotOps.length > 0)) return;
+    this.#looks = Math.min(LOAD_LOOKS, this.#looks + 1);
+    for (const [slotId, ops] of this.#slotOps().entries()) {
+      this.#slotLoad[slotId]! += (ops - this.#slotLoad[slotId]!) / this.#looks;
+    }
   }
 
   /** Requests per second over all proxies. */
   get ops(): number {
     return [...this.#proxies.values()].reduce((sum, { ops }) => sum + (ops ?? 0), 0);
+  }
+
+  /** Of the proxies that are online, the one whose requests take longest, and how long 99 of 100 took. */
+  get slowestProxy(): ProxyLatency | undefined {
+    let slowest: ProxyLatency | undefined;
+    for (const { record: { id, state }, latency } of this.#proxies.values()) {
+      const p99Ms = percentileMs([], latency, 0.99);
+      if (state !== "online" || p99Ms === null) continue;
+      if (slowest === undefined || p99Ms > slowest.p99Ms) slowest = { id, p99Ms };
+    }
+    return slowest;
   }
 
   /** Clients of all proxies that tell. */

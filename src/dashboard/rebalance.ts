@@ -36,8 +36,14 @@ export interface Cluster {
   readonly tasks: number;
 }
 
-/** By what groups are filled evenly: by the number of slots, or by `maxmemory` of their masters. */
-export type RebalanceBy = "slots" | "memory";
+/**
+ * By what groups are filled evenly: by the number of slots, by `maxmemory` of their masters, or by what
+ * slots are asked for (rebalance_by_load.ts).
+ */
+export const REBALANCE_BY = ["slots", "memory", "ops"] as const;
+
+/** One of {@linkcode REBALANCE_BY}. */
+export type RebalanceBy = (typeof REBALANCE_BY)[number];
 
 /**
  * Plans the fewest moves after which every group has its share.
@@ -47,7 +53,7 @@ export type RebalanceBy = "slots" | "memory";
  */
 export function planRebalance(
   cluster: Cluster,
-  by: RebalanceBy = "slots",
+  by: Exclude<RebalanceBy, "ops"> = "slots",
   maxmemory: ReadonlyMap<string, number> = new Map(),
 ): MovePlan {
   checkIdle(cluster);
@@ -90,7 +96,8 @@ export function planDrain(cluster: Cluster, groupId: number): MovePlan {
   return planMoves(owned, counts.set(groupId, 0));
 }
 
-function checkIdle({ slots, tasks }: Cluster): void {
+/** @throws {StoreError} While slots are on their way, or not all are served. */
+export function checkIdle({ slots, tasks }: Cluster): void {
   // Codis 2.0 texts.
   if (tasks > 0) {
     throw new StoreError("there are migration tasks running, you should wait them done");
@@ -99,7 +106,8 @@ function checkIdle({ slots, tasks }: Cluster): void {
   if (online.length < SLOT_COUNT) throw new StoreError("not all slots are online");
 }
 
-function slotsByGroup({ slots, groups }: Cluster): Map<number, number[]> {
+/** The slots of each group, in order. */
+export function slotsByGroup({ slots, groups }: Cluster): Map<number, number[]> {
   const owned = new Map<number, number[]>();
   for (const { id, group_id } of slots) {
     const of = owned.get(group_id);
@@ -115,11 +123,15 @@ function slotsByGroup({ slots, groups }: Cluster): Map<number, number[]> {
 }
 
 /** A group that has nothing yet, no server and no slot, is left alone; Codis 2.0 would refuse. */
-function takesPart({ id, servers }: GroupRecord, owned: ReadonlyMap<number, number[]>): boolean {
+export function takesPart(
+  { id, servers }: GroupRecord,
+  owned: ReadonlyMap<number, number[]>,
+): boolean {
   return (servers ?? []).length > 0 || owned.has(id);
 }
 
-function masterAddr({ id, servers }: GroupRecord): string {
+/** @throws {StoreError} When the group has no master. */
+export function masterAddr({ id, servers }: GroupRecord): string {
   const master = (servers ?? []).find(({ type }) => type === "master");
   // Codis 2.0 text.
   if (master === undefined) throw new StoreError(`group ${id} has no master`);

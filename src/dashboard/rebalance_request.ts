@@ -17,6 +17,7 @@ import {
   planRebalance,
   type RebalanceBy,
 } from "./rebalance.ts";
+import { planByLoad } from "./rebalance_by_load.ts";
 
 /** What is asked for. */
 export interface RebalanceRequest {
@@ -38,8 +39,7 @@ export async function rebalance(
   { by, isDryRun, delayMs }: RebalanceRequest,
 ): Promise<MovePlan | undefined> {
   const cluster = await loadCluster(dashboard);
-  const maxmemory = by === "memory" ? readMaxmemory(dashboard, cluster) : undefined;
-  return await carryOut(dashboard, planRebalance(cluster, by, maxmemory), isDryRun, delayMs);
+  return await carryOut(dashboard, planBy(by, dashboard, cluster), isDryRun, delayMs);
 }
 
 /**
@@ -54,6 +54,23 @@ export async function drainGroup(
 ): Promise<MovePlan | undefined> {
   const plan = planDrain(await loadCluster(dashboard), groupId);
   return await carryOut(dashboard, plan, isDryRun, delayMs);
+}
+
+function planBy(by: RebalanceBy, dashboard: Dashboard, cluster: Cluster): MovePlan {
+  if (by === "ops") return planByLoad(cluster, readLoad(dashboard));
+  const maxmemory = by === "memory" ? readMaxmemory(dashboard, cluster) : undefined;
+  return planRebalance(cluster, by, maxmemory);
+}
+
+/** What each slot was asked for of late. */
+function readLoad({ poll }: Dashboard): readonly number[] {
+  const silent = poll.proxiesWithoutLoad;
+  if (silent.length > 0) {
+    throw new StoreError(
+      `proxy ${silent.join(", ")} does not tell how many requests each slot gets`,
+    );
+  }
+  return poll.slotLoad;
 }
 
 async function loadCluster({ store }: Dashboard): Promise<Cluster> {

@@ -2,7 +2,7 @@
  * Moves slots' keys between servers that know nothing of slots, with SCAN and MIGRATE.
  *
  *      scan ─► keys of our slots ─► sizes ─► line ─► calls of a millisecond: MIGRATE … KEYS k k k …
- *        └─ the next ones meanwhile   └─ big ones: alone, at the end
+ *        └─ the next ones meanwhile   └─ big ones: alone, at the end, or never (big_keys.ts)
  *
  * One look at all keys moves those of every slot at hand, and proves those slots empty of which it saw
  * none: since they are in `migrate` nobody makes such keys at the source. So a slot with keys takes two
@@ -81,7 +81,7 @@ export class StockMover implements KeyMover {
     this.#scanner = scanner;
     this.#migrator = migrator;
     this.#target = target;
-    this.#probe = new LoadProbe(scanner, target, context.pace);
+    this.#probe = new LoadProbe(scanner, target, context);
     this.#sizes = hasSizes ? "known" : "unknown";
     this.#bigKeys = new BigKeys(context);
   }
@@ -178,9 +178,10 @@ export class StockMover implements KeyMover {
       await Promise.all(lanes);
     }
     line.check();
+    this.#bigKeys.forgetOthers(begun);
     await this.#bigKeys.moveAll((key) => this.#moveBig(key, slotIds), signal);
     const clean = begun.filter((slotId) => slotIds.has(slotId) && !this.#seen.has(slotId));
-    return { clean, stuck: this.#stuck };
+    return { clean, stuck: this.#stuck, refused: this.#bigKeys.refused };
   }
 
   async settled(): Promise<void> {
@@ -321,7 +322,9 @@ export class StockMover implements KeyMover {
 
   #moved(keys: readonly MovingKey[]): void {
     this.#probe.arrived(keys.length);
-    for (const { slotId } of keys) this.#context.progress(slotId)?.moved(1);
+    for (const { slotId, size } of keys) {
+      this.#context.progress(slotId)?.moved(1, this.#sizes === "known" ? size : undefined);
+    }
   }
 
   async #failed(

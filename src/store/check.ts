@@ -18,6 +18,7 @@ import {
 import {
   findDeadFences,
   findLocks,
+  findMigratePause,
   findMisplacedProxies,
   findUnfinishedChange,
   findUnpairedActions,
@@ -53,6 +54,7 @@ const RULES: readonly ((product: DecodedTree) => readonly Problem[])[] = [
   findUnpairedActions,
   findLocks,
   findUnfinishedChange,
+  findMigratePause,
 ];
 
 /** What was found; `GET /api/check` answers the same. */

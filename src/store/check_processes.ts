@@ -8,6 +8,7 @@ import { decodeLockOwner } from "../model/lock_owner.ts";
 import { RecordError } from "../model/record.ts";
 import type { DecodedTree } from "./decoded_tree.ts";
 import { deadFences } from "./fences.ts";
+import { decodeMigratePause } from "./migrate_pause.ts";
 import { CONFIG, errorAt, type Problem, warningAt } from "./problem.ts";
 import { compareSequence, sortSequence } from "./sequence.ts";
 
@@ -55,6 +56,15 @@ export function findUnfinishedChange({ tree }: DecodedTree): Problem[] {
   if (tree.unfinished === undefined) return [];
   const fix = "if none runs, start codis-proxy dashboard: it finishes or undoes it";
   return [warningAt(tree.paths.unfinished, "a dashboard is at work on a change", fix)];
+}
+
+/** A pause stays until somebody ends it, and is easily forgotten. */
+export function findMigratePause({ tree }: DecodedTree): Problem[] {
+  if (tree.migratePause === undefined) return [];
+  const { since } = decodeMigratePause(tree.migratePause);
+  const when = since === 0 ? "" : ` since ${new Date(since).toISOString()}`;
+  const problem = `migrations are paused${when}: no slot moves`;
+  return [warningAt(tree.paths.migratePause, problem, `${CONFIG} slot resume`)];
 }
 
 /** A lock is held for moments; one that stays was left by a crash. */

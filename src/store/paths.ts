@@ -44,6 +44,8 @@ export function storePaths(product: string) {
 
     migrateTasks: `${root}/migrate_tasks`,
     migrateTask: (name: string) => `${root}/migrate_tasks/${name}`,
+    /** Not in Codis 2.0: there while migrations are paused. */
+    migratePause: `${root}/migrate_pause`,
   };
 }
 

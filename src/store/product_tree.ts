@@ -31,6 +31,8 @@ export interface ProductTree {
   readonly locks: TreeFolder;
   /** What a dashboard has begun to change and not finished; undefined: nothing. */
   readonly unfinished: string | undefined;
+  /** Since when migrations are paused; undefined: they are not. */
+  readonly migratePause: string | undefined;
 }
 
 /** How many entries are read at once. */
@@ -73,6 +75,7 @@ export async function loadTree(store: Store): Promise<ProductTree> {
     responses,
     locks: await readFolder(store, paths.lock),
     unfinished: await readIfThere(store, paths.unfinished),
+    migratePause: await readIfThere(store, paths.migratePause),
   };
 }
 

@@ -133,6 +133,18 @@ const ROWS: readonly Row[] = [
     table: "redis-5:6379 added to group 3\n",
   },
   {
+    words: "group drain 3 --delay=5",
+    asks: ['POST /api/server_group/3/drain {"delay":5}'],
+    table: "queued; `codis-proxy config status` shows how far it is\n",
+  },
+  {
+    words: "group drain 1 --dry-run",
+    asks: ['POST /api/server_group/1/drain {"dry_run":true}'],
+    answer: json({ moves: [], slots: 0 }),
+    json: '{\n  "moves": [],\n  "slots": 0\n}\n',
+    table: "nothing to move: groups have what they should\n",
+  },
+  {
     words: "slot drain 3 --delay=5",
     asks: ['POST /api/server_group/3/drain {"delay":5}'],
     table: "queued; `codis-proxy config status` shows how far it is\n",
@@ -140,7 +152,7 @@ const ROWS: readonly Row[] = [
   {
     words: "slot pause",
     asks: ["POST /api/migrate/pause"],
-    table: "paused until `slot resume`, or until another dashboard leads\n",
+    table: "paused until `slot resume`, whichever dashboard leads\n",
   },
   {
     words: "slot resume",
@@ -271,9 +283,45 @@ const ROWS: readonly Row[] = [
     table: "SLOTS  FROM     TO\n0-9    group 1  group 2\n10 slots would move\n",
   },
   {
+    words: "slot rebalance --dry-run --by=ops",
+    asks: ['POST /api/rebalance {"dry_run":true,"by":"ops"}'],
+    answer: json({ ...PLAN, loads: [{ group_id: 1, ops_before: 900, ops_after: 500 }] }),
+    json: `{
+  "loads": [
+    {
+      "group_id": 1,
+      "ops_after": 500,
+      "ops_before": 900
+    }
+  ],
+  "moves": [
+    {
+      "from_group": 1,
+      "from_slot": 0,
+      "to_group": 2,
+      "to_slot": 9
+    }
+  ],
+  "slots": 10
+}
+`,
+    table: "SLOTS  FROM     TO\n0-9    group 1  group 2\n10 slots would move\n\n" +
+      "         REQUESTS/S NOW  THEN\ngroup 1             900   500\n",
+  },
+  {
     words: "slot cancel",
     asks: ["POST /api/migrate/cancel"],
     table: "all cancelled\n",
+  },
+  {
+    words: "slot cancel --finish",
+    asks: ['POST /api/migrate/cancel {"mode":"finish"}'],
+    table: "all cancelled; what had begun comes to its end\n",
+  },
+  {
+    words: "slot cancel 0000000012 --back",
+    asks: ['DELETE /api/migrate/tasks/0000000012 {"mode":"back"}'],
+    table: "task 0000000012 cancelled; what had begun goes back\n",
   },
   {
     words: "slot cancel 0000000012",

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { MigrationView } from "../../src/api/cluster_view.ts";
+import type { MigrationTotals, MigrationView } from "../../src/api/cluster_view.ts";
 import { TASK, VIEW, VIEW_AT } from "../support/cluster_view.ts";
 import { startProgram } from "../support/proxy_process.ts";
 import { type Answer, json, OK, RecordingDashboard } from "../support/recording_dashboard.ts";
@@ -14,9 +14,22 @@ const OTHER: MigrationView = { ...TASK, name: "0000000000", slot_id: 900 };
 const FIRST: MigrationView = { ...TASK, name: "0000000001", slot_id: 5 };
 const SECOND: MigrationView = { ...TASK, name: "0000000002", slot_id: 6, status: "pending" };
 
+const TOTALS: MigrationTotals = {
+  slots_done: 1,
+  slots_left: 2,
+  keys_moved: 110,
+  keys_left: 1_890,
+  bytes_moved: 4096,
+  keys_per_second: 10,
+  bytes_per_second: 1024,
+  eta_seconds: 189,
+};
+
+const TOLD = "all migrations: 110 keys (4.0 KB) moved, 1890 left, 10 keys/s, 1.0 KB/s, 3 min to go";
+
 /** What was queued before us is there all the time, and nothing that we wait for. */
 function view(...migrations: readonly MigrationView[]): Answer {
-  return json({ ...VIEW, migrations: [OTHER, ...migrations] });
+  return json({ ...VIEW, migrations: [OTHER, ...migrations], migration_totals: TOTALS });
 }
 
 /** The view when both have arrived. */
@@ -63,7 +76,7 @@ Deno.test("--wait tells every few seconds how far it is", async () => {
   assertEquals((await child.ended).code, 0);
   // One line, or one more where the machine is slow.
   const [, ...lines] = child.stderr.trimEnd().split("\n");
-  assertEquals(new Set(lines), new Set(["1/2  slot 6 → group 2, 90 keys left, 10/s"]));
+  assertEquals(new Set(lines), new Set([`1/2  ${TOLD}`]));
 });
 
 Deno.test("--wait goes on when another dashboard takes over meanwhile", async () => {
@@ -93,6 +106,21 @@ Deno.test("--wait gives up when a task stands still for more than a minute, and 
     child.stderr.split("\n").at(-2),
     `codis-proxy: slot 5 has not moved to group 2 for 61 s: ${problem}; ` +
       "the migration goes on without us; `codis-proxy config slot cancel` ends it",
+  );
+});
+
+Deno.test("--wait has patience with migrations that are paused, and says that they are", async () => {
+  const paused = json({
+    ...VIEW,
+    migrations: [{ ...FIRST, status: "error", problem: "down", problem_since: VIEW_AT - 600_000 }],
+    migrations_paused_since: VIEW_AT - 600_000,
+  });
+  await using dashboard = dashboardOf([view(), ...Array<Answer>(7).fill(paused), arrived()]);
+  const child = start(dashboard, ...MIGRATE);
+  assertEquals((await child.ended).code, 0);
+  assertStringIncludes(
+    child.stderr,
+    "0/1  migrations are paused; `codis-proxy config slot resume` lets them go on\n",
   );
 });
 

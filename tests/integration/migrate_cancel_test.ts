@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { encodeMigrateTask } from "../../src/model/migrate_task.ts";
 import { loadMigrateTasks, type StoredMigrateTask } from "../../src/store/migrate_tasks.ts";
-import { StoreError } from "../../src/store/store.ts";
+import { readIfThere, StoreError } from "../../src/store/store.ts";
 import { rest, until } from "../support/deadline.ts";
 import { Migration, newQueue } from "../support/migration.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -99,6 +99,52 @@ Deno.test("a migration that is nearly done is not turned back", async () => {
   assert(migration.control.events.some((event) => event.includes("not turned back")));
 });
 
+Deno.test("an operator may have a migration go back however little is left of it", async () => {
+  await using servers = await filled();
+  await using migration = await Migration.start(servers, SLOW);
+  const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);
+  await movedAtLeast(migration, KEYS.length * 0.95);
+  await migration.queue.cancel(name!, "back");
+  assertEquals(migration.queue.views()[0]!.to_group, 1);
+  // Asked for twice, it still goes back.
+  await migration.queue.cancel(name!, "back");
+  assertEquals(migration.queue.views()[0]!.to_group, 1);
+  await migration.done();
+  assertEquals(await migration.slot(SLOT), "online 1");
+  await assertAllAt(servers, 0);
+});
+
+Deno.test("an operator may have what has begun come to its end, and only the rest cancelled", async () => {
+  await using servers = await filled();
+  await using migration = await Migration.start(servers, { ...SLOW, slotsAtOnce: 1 });
+  const names = await migration.queue.add(SLOT, SLOT + 50, 2, 0);
+  await movedAtLeast(migration, KEYS.length * 0.3);
+  await migration.queue.cancelAll("finish");
+  const moved = migration.queue.views()[0]!.keys_moved;
+  assertEquals(migration.queue.views().map(({ name }) => name), names.slice(0, 1));
+  // One that has begun is not even held up.
+  assert(moved >= KEYS.length * 0.3, `${moved} keys`);
+  await migration.queue.cancel(names[0]!, "finish");
+  await migration.done();
+  assertEquals(
+    [await migration.slot(SLOT), await migration.slot(SLOT + 1), await migration.slot(SLOT + 50)],
+    ["online 2", "online 1", "online 1"],
+  );
+  await assertAllAt(servers, 1);
+});
+
+Deno.test("what goes back goes on doing so where what has begun is to come to its end", async () => {
+  await using servers = await filled();
+  await using migration = await Migration.start(servers, SLOW);
+  const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);
+  await movedAtLeast(migration, KEYS.length * 0.3);
+  await migration.queue.cancel(name!, "back");
+  await migration.queue.cancel(name!, "finish");
+  await migration.done();
+  assertEquals(await migration.slot(SLOT), "online 1");
+  await assertAllAt(servers, 0);
+});
+
 Deno.test("a slot that stays blocked since its dashboard died is set free by cancelling", async () => {
   await using servers = await filled();
   await using migration = await Migration.make(servers);
@@ -131,6 +177,7 @@ Deno.test("that a migration was cancelled survives its dashboard", async () => {
   assertEquals(await migration.slot(SLOT), "migrate 1>2 in 2");
   const next = newQueue(new ScriptedControl(migration.store));
   await next.start();
+  await next.resume();
   await until(() => next.views().length === 0);
   await next.stop();
   assertEquals(await migration.slot(SLOT), "online 1");
@@ -158,12 +205,52 @@ Deno.test("a pause stops the keys, and they go on after it", async () => {
   await migration.queue.add(SLOT, SLOT, 2, 0);
   await movedAtLeast(migration, 200);
   await migration.queue.pause();
-  assert(migration.queue.isPaused);
+  assert(migration.queue.paused !== undefined);
   using client = await servers[0]!.client();
   const left = await client.call("DBSIZE");
   await new Promise((resolve) => setTimeout(resolve, 200));
   assertEquals(await client.call("DBSIZE"), left);
-  migration.queue.resume();
+  await migration.queue.resume();
+  await migration.done();
+  await assertAllAt(servers, 1);
+});
+
+Deno.test("a pause outlives its dashboard, until somebody ends it", async () => {
+  await using servers = await filled();
+  await using migration = await Migration.start(servers, SLOW);
+  const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);
+  await movedAtLeast(migration, 200);
+  await migration.queue.pause();
+  await migration.queue.stop();
+  using source = await servers[0]!.client();
+  const left = await source.call("DBSIZE");
+  const next = newQueue(new ScriptedControl(migration.store));
+  await next.start();
+  assertEquals(next.paused, migration.queue.paused);
+  assertEquals(next.views().map((view) => view.name), [name]);
+  // Tasks may be made meanwhile, and wait.
+  await next.add(SLOT + 1, SLOT + 1, 2, 0);
+  await rest(300);
+  assertEquals(await source.call("DBSIZE"), left);
+  assertEquals(await migration.slot(SLOT + 1), "online 1");
+  await next.resume();
+  assertEquals(next.paused, undefined);
+  await until(() => next.views().length === 0);
+  await next.stop();
+  assertEquals(await readIfThere(migration.store, migration.store.paths.migratePause), undefined);
+  await assertAllAt(servers, 1);
+});
+
+Deno.test("a pause that cannot be stored is refused, and migrations go on", async () => {
+  await using servers = await filled();
+  await using migration = await Migration.start(servers, SLOW);
+  await migration.queue.add(SLOT, SLOT, 2, 0);
+  await movedAtLeast(migration, 200);
+  migration.control.beforeChange = ({ summary }) => {
+    if (summary.includes("paused")) throw new Error("the store is away");
+  };
+  await assertRejects(() => migration.queue.pause(), Error, "the store is away");
+  assertEquals(migration.queue.paused, undefined);
   await migration.done();
   await assertAllAt(servers, 1);
 });

@@ -79,20 +79,28 @@ Deno.test("a target that goes away and comes back keeps a codis-server's slot on
   assertEquals([await old.call("DBSIZE"), await now.call("DBSIZE")], [0, 300]);
 });
 
-Deno.test("a codis-server and a stock redis-server do not fit together, and that is told", async () => {
-  await using source = await CodisServer.start();
-  await using target = await RedisServer.start();
-  await using migration = await Migration.start([source, target]);
-  using old = await source.client();
-  await old.call("SET", `${TAG}k`, "v");
-  await migration.queue.add(SLOT, SLOT, 2, 0);
-  await until(() => migration.queue.views()[0]?.problem !== "");
-  assertEquals(
-    migration.queue.views()[0]!.problem,
-    `${source.addr} is a codis-server and ${target.addr} is not: keys cannot be moved`,
-  );
-  assertEquals(await migration.slot(SLOT), "online 1");
-  await migration.queue.cancelAll();
-  await migration.done();
-  assertMatch(migration.control.changes.at(-1)!, /cancelled/);
-});
+for (const isSourceCodis of [true, false]) {
+  const kinds = isSourceCodis
+    ? "a codis-server to a stock one"
+    : "a stock server to a codis-server";
+  Deno.test(`nothing is moved from ${kinds}: both are named, and the slot is served as before`, async () => {
+    await using codis = await CodisServer.start();
+    await using stock = await RedisServer.start();
+    const servers = isSourceCodis ? [codis, stock] : [stock, codis];
+    await using migration = await Migration.start(servers);
+    using old = await servers[0]!.client();
+    await old.call("SET", `${TAG}k`, "v");
+    await migration.queue.add(SLOT, SLOT, 2, 0);
+    await until(() => migration.queue.views()[0]?.problem !== "");
+    const [view] = migration.queue.views();
+    assertEquals(
+      [view!.status, view!.problem],
+      ["pending", `${codis.addr} is a codis-server and ${stock.addr} is not: keys cannot be moved`],
+    );
+    assertEquals(await migration.slot(SLOT), "online 1");
+    assertEquals(await old.call("GET", `${TAG}k`), "v");
+    await migration.queue.cancelAll();
+    await migration.done();
+    assertMatch(migration.control.changes.at(-1)!, /cancelled/);
+  });
+}

@@ -196,6 +196,10 @@ Deno.test("a delay is kept between two calls, and a limit of keys per second", a
     assert(Math.abs(view.keys_moved + view.keys_left! - 1_000) < 20, JSON.stringify(view));
     assert(view.keys_per_second! > 500 && view.keys_per_second! < 1_500, JSON.stringify(view));
     assertEquals(view.eta_seconds, 1);
+    // A key of this size takes 50 to 100 bytes at its server.
+    assert(view.bytes_moved! > 50 * view.keys_moved, JSON.stringify(view));
+    assert(view.bytes_moved! < 100 * view.keys_moved, JSON.stringify(view));
+    assert(view.bytes_per_second! > 25_000, JSON.stringify(view));
     await migration.done();
     const tookMs = performance.now() - startedMs;
     assert(tookMs > 850 && tookMs < 3_000, `it took ${tookMs} ms`);

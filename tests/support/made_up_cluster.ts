@@ -104,10 +104,14 @@ function migrations(second: number): MigrationView[] {
     delay_ms: 0,
     keys_moved: moved,
     keys_left: 90_000 - moved,
+    bytes_moved: moved * 100,
     keys_per_second: 1_500,
+    bytes_per_second: 150_000,
     eta_seconds: Math.round((90_000 - moved) / 1_500),
     problem: "",
     problem_since: null,
+    note: "a big key to be moved last",
+    big_keys: [{ key: "{a}feed", database: 0, bytes: 48_000_000, stop_ms: 1920, stays: false }],
   };
   const stuck: MigrationView = {
     ...running,
@@ -116,10 +120,14 @@ function migrations(second: number): MigrationView[] {
     status: "error",
     keys_moved: 1_234,
     keys_left: 5_678,
+    bytes_moved: 123_400,
     keys_per_second: 0,
+    bytes_per_second: 0,
     eta_seconds: null,
     problem: "10.0.20.1:6379: OOM command not allowed when used memory > 'maxmemory'",
     problem_since: EPOCH_MS - 30_000,
+    note: "",
+    big_keys: [],
   };
   const waiting = Array.from({ length: 80 }, (_, i): MigrationView => ({
     ...running,
@@ -130,8 +138,12 @@ function migrations(second: number): MigrationView[] {
     delay_ms: 10,
     keys_moved: 0,
     keys_left: null,
+    bytes_moved: null,
     keys_per_second: null,
+    bytes_per_second: null,
     eta_seconds: null,
+    note: "",
+    big_keys: [],
   }));
   return [stuck, running, ...waiting];
 }
@@ -220,6 +232,17 @@ export function madeUpCluster(second: number): ClusterView {
     proxies,
     dead_fences: [],
     migrations: migrations(second),
+    migration_totals: {
+      slots_done: 3,
+      slots_left: 82,
+      keys_moved: 270_000 + (second * 1_500) % 90_000,
+      keys_left: 5_000_000,
+      bytes_moved: 27_000_000,
+      keys_per_second: 1_500,
+      bytes_per_second: 150_000,
+      eta_seconds: 3_333,
+    },
+    migrations_paused_since: null,
     actions: actions(at),
     events: events(at),
     change: null,

@@ -92,13 +92,16 @@ export class PageServer implements AsyncDisposable {
     this.asked.push({ method: request.method, path: `${pathname}${search}`, body });
     const answer = this.answers.shift();
     if (answer !== undefined) return answered(answer);
-    if (pathname === "/api/rebalance" && body?.dry_run === true) {
+    if (/rebalance$|drain$/.test(pathname) && body?.dry_run === true) {
       return Response.json({
         moves: [
           { from_slot: 0, to_slot: 3, from_group: 1, to_group: 64 },
           { from_slot: 16, to_slot: 16, from_group: 2, to_group: 64 },
         ],
         slots: 5,
+        ...body.by === "ops"
+          ? { loads: [{ group_id: 1, ops_before: 12_000, ops_after: 7_000 }] }
+          : {},
       });
     }
     return Response.json({ msg: "OK", ret: 0 });

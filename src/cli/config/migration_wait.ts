@@ -12,6 +12,7 @@
 import type { ClusterView, MigrationView } from "../../api/cluster_view.ts";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
 import { DashboardError, DashboardUnreachableError } from "../../api/dashboard_errors.ts";
+import { describeTotals } from "./migration_text.ts";
 import type { Outcome } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { countOf } from "./table.ts";
@@ -30,6 +31,7 @@ const INTERRUPTED = 130;
 /** What ends the wait from outside. */
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
+const PAUSED = "migrations are paused; `codis-proxy config slot resume` lets them go on";
 const LEFT_RUNNING = "the migration goes on without us; `codis-proxy config slot cancel` ends it";
 
 /**
@@ -86,8 +88,12 @@ class Wait {
         const tasks = view.migrations.filter(({ name }) => this.#names.has(name));
         this.left = tasks.length;
         if (tasks.length === 0) return view;
-        for (const task of tasks) this.#checkStuck(task, view.at);
-        this.#progress.show(this.#names.size - tasks.length, this.#names.size, describe(tasks));
+        // An older dashboard does not tell.
+        const isPaused = typeof view.migrations_paused_since === "number";
+        if (isPaused) this.#stuckSinceMs.clear();
+        else for (const task of tasks) this.#checkStuck(task, view.at);
+        const text = isPaused ? PAUSED : describe(tasks, view);
+        this.#progress.show(this.#names.size - tasks.length, this.#names.size, text);
       }
       await Promise.race([interrupt.seen, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
       if (interrupt.isSeen) return undefined;
@@ -161,11 +167,15 @@ class Interrupt implements Disposable {
   }
 }
 
-function describe(tasks: readonly MigrationView[]): string {
-  const running = tasks.find(({ status }) => status !== "pending") ?? tasks[0]!;
-  const parts = [`slot ${running.slot_id} → group ${running.to_group}`];
-  if (running.keys_left !== null) parts.push(`${countOf(running.keys_left, "key")} left`);
-  if (running.keys_per_second !== null) parts.push(`${Math.round(running.keys_per_second)}/s`);
-  if (running.problem !== "") parts.push(running.problem);
-  return parts.join(", ");
+function describe(tasks: readonly MigrationView[], view: ClusterView): string {
+  const parts: string[] = [];
+  const { migrations, migration_totals: totals } = view;
+  // What has arrived is told of all together, so that it never becomes less.
+  const whose = tasks.length === migrations.length ? "" : "all migrations: ";
+  if (totals) parts.push(`${whose}${describeTotals(totals)}`);
+  const told = tasks.find(({ status, problem, note }) =>
+    status !== "pending" && (problem || note) !== ""
+  );
+  if (told !== undefined) parts.push(`slot ${told.slot_id}: ${told.problem || told.note}`);
+  return parts.join("; ");
 }

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { RebalanceMove } from "../../api/answers.ts";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import type { SlotRecord } from "../../model/slot.ts";
@@ -29,12 +28,14 @@ import {
   wordArgument,
 } from "./arguments.ts";
 import { configCommand, type ConfigRow } from "./config_command.ts";
+import { drainRow } from "./group.ts";
 import { queueAndWait } from "./migration_wait.ts";
+import { carryOutPlan, DRY_RUN } from "./move_plan.ts";
 import type { Outcome } from "./output.ts";
 import { Progress } from "./progress.ts";
 import type { Session } from "./session.ts";
 import { foldSlots, formatSlotRanges } from "./slot_ranges.ts";
-import { countOf, formatFields, formatRange, formatTable } from "./table.ts";
+import { countOf, formatFields } from "./table.ts";
 
 /** Time between two looks at how many slots are made, in milliseconds. */
 const INIT_POLL_MS = 500;
@@ -49,20 +50,28 @@ const FORCE_INIT: Flag = {
   help: "also when there are slots: who owns them is forgotten",
 };
 
-const DRY_RUN: Flag = {
-  name: "dry-run",
+const BACK: Flag = {
+  name: "back",
   value: "",
   default: "",
-  help: "only show what would be moved",
+  help: "what has begun is moved back in any case",
 };
 
-const BALANCE = ["slots", "memory"] as const;
+const FINISH: Flag = {
+  name: "finish",
+  value: "",
+  default: "",
+  help: "what has begun comes to its end",
+};
+
+const BALANCE = ["slots", "memory", "ops"] as const;
 
 const BY: Flag<(typeof BALANCE)[number]> = {
   name: "by",
   value: "what",
   default: "",
-  help: "slots: as many for each group; memory: by maxmemory of the masters",
+  help: "slots: as many for each group; memory: by maxmemory of the masters; " +
+    "ops: as many requests for each group, as proxies count them",
   words: BALANCE,
   parse: (text) => parseWord(text, BALANCE),
 };
@@ -144,19 +153,13 @@ const ROWS: readonly ConfigRow[] = [
     flags: [DRY_RUN, BY, DELAY, WAIT],
     run: rebalance,
   },
-  {
-    name: "drain",
-    summary: "Move all slots of a group to the others, so that it can be removed.",
-    arguments: [GROUP_ID],
-    flags: [DRY_RUN, DELAY, WAIT],
-    run: drain,
-  },
+  drainRow,
   {
     name: "pause",
     summary: "Let migrations rest: slots on their way stay so, and clients are served.",
     run: async (_values, session) => {
       const json = await (await session.client()).setMigrationsPaused(true);
-      return { json, text: "paused until `slot resume`, or until another dashboard leads" };
+      return { json, text: "paused until `slot resume`, whichever dashboard leads" };
     },
   },
   {
@@ -169,16 +172,12 @@ const ROWS: readonly ConfigRow[] = [
   },
   {
     name: "cancel",
-    summary: "Cancel a migration task, or all: what waits goes, what runs is moved back.",
+    summary: "Cancel a migration task, or all: what has not begun goes, what has is moved back.",
+    details: "Without --back and --finish what is nearly done is let finish, and a task that is " +
+      "cancelled twice goes forward again.",
     arguments: [TASK],
-    run: async (values, session) => {
-      const client = await session.client();
-      if (!isGiven(values, TASK)) {
-        return { json: await client.cancelTasks(), text: "all cancelled" };
-      }
-      const name = readValue(values, TASK);
-      return { json: await client.cancelTask(name), text: `task ${name} cancelled` };
-    },
+    flags: [BACK, FINISH],
+    run: cancel,
   },
 ];
 
@@ -203,8 +202,6 @@ async function setSlots(
   return { json, text: `${slotsText(from, to)} set: group ${groupId}, ${status}` };
 }
 
-const QUEUED = "queued; `codis-proxy config status` shows how far it is";
-
 async function migrate(values: FlagValues, session: Session): Promise<Outcome> {
   const { from, to } = readSlotRange(values);
   const groupId = readValue(values, GROUP_ID);
@@ -218,43 +215,35 @@ async function migrate(values: FlagValues, session: Session): Promise<Outcome> {
   return { json: await queue(), text };
 }
 
-async function drain(values: FlagValues, session: Session): Promise<Outcome> {
-  const isDryRun = readDryRun(values);
-  const groupId = readValue(values, GROUP_ID);
+async function cancel(values: FlagValues, session: Session): Promise<Outcome> {
+  const [isBack, isFinish] = [isGiven(values, BACK), isGiven(values, FINISH)];
+  if (isBack && isFinish) {
+    throw new UsageError("--back and --finish do not go together: what has begun does one of them");
+  }
+  const mode = isBack ? "back" : isFinish ? "finish" : undefined;
+  const name = isGiven(values, TASK) ? readValue(values, TASK) : undefined;
   const client = await session.client();
-  if (isDryRun) {
-    const plan = await client.planDrain(groupId);
-    return { json: plan, text: describeMoves(plan.moves ?? [], plan.slots) };
+  const begun = isBack
+    ? "; what had begun goes back"
+    : isFinish
+    ? "; what had begun comes to its end"
+    : "";
+  if (name === undefined) {
+    return { json: await client.cancelTasks(mode), text: `all cancelled${begun}` };
   }
-  const delay = isGiven(values, DELAY) ? { delay: readValue(values, DELAY) } : {};
-  const queue = () => client.drainGroup(groupId, delay);
-  if (isGiven(values, WAIT)) return await queueAndWait(client, queue);
-  return { json: await queue(), text: QUEUED };
+  const json = await client.cancelTask(name, mode);
+  return { json, text: `task ${name} cancelled${begun}` };
 }
 
-/** @throws {UsageError} When there would be nothing to wait for. */
-function readDryRun(values: FlagValues): boolean {
-  const isDryRun = isGiven(values, DRY_RUN);
-  if (isDryRun && isGiven(values, WAIT)) {
-    throw new UsageError("--wait and --dry-run do not go together: nothing is moved to wait for");
-  }
-  return isDryRun;
-}
-
-async function rebalance(values: FlagValues, session: Session): Promise<Outcome> {
-  const isDryRun = readDryRun(values);
+function rebalance(values: FlagValues, session: Session): Promise<Outcome> {
   const request = {
     ...(isGiven(values, BY) ? { by: readValue(values, BY) } : {}),
     ...(isGiven(values, DELAY) ? { delay: readValue(values, DELAY) } : {}),
   };
-  const client = await session.client();
-  if (isDryRun) {
-    const plan = await client.planRebalance(request);
-    return { json: plan, text: describeMoves(plan.moves ?? [], plan.slots) };
-  }
-  const queue = () => client.rebalance(request);
-  if (isGiven(values, WAIT)) return await queueAndWait(client, queue);
-  return { json: await queue(), text: QUEUED };
+  return carryOutPlan(values, () => session.client(), {
+    plan: (client) => client.planRebalance(request),
+    queue: (client) => client.rebalance(request),
+  });
 }
 
 /** On a terminal it is shown how many slots are made; Codis 2.0's dashboard takes minutes for it. */
@@ -286,16 +275,6 @@ function describeSlot({ id, product_name, group_id, state }: SlotRecord): string
     ["status", state.status],
     ["migrates", from === -1 && to === -1 ? "no" : `from group ${from} to group ${to}`],
   ]);
-}
-
-function describeMoves(moves: readonly RebalanceMove[], slots: number): string {
-  if (moves.length === 0) return "nothing to move: groups have what they should";
-  const rows = moves.map((move) => [
-    formatRange(move.from_slot, move.to_slot),
-    `group ${move.from_group}`,
-    `group ${move.to_group}`,
-  ]);
-  return `${formatTable(["SLOTS", "FROM", "TO"], rows)}\n${countOf(slots, "slot")} would move`;
 }
 
 function slotsText(from: number, to: number): string {

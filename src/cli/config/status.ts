@@ -7,7 +7,16 @@
 import type { ClusterView, ProxyView, ServerView, SlotsView } from "../../api/cluster_view.ts";
 import { NO_GROUP } from "../../model/slot.ts";
 import { configCommand } from "./config_command.ts";
-import { type Cell, countOf, formatFields, formatRange, formatTable, printable } from "./table.ts";
+import { describeTotals } from "./migration_text.ts";
+import {
+  type Cell,
+  countOf,
+  formatBytes,
+  formatFields,
+  formatRange,
+  formatTable,
+  printable,
+} from "./table.ts";
 
 /** Most migration tasks, events and slot ranges that fit on the screen. */
 const TASKS_MAX = 5;
@@ -125,16 +134,25 @@ function formatSlots({ group, status, from }: SlotsView): string {
   return shown.length === 0 ? "no slots" : formatTable([], shown) + rest;
 }
 
-function formatMigrations({ migrations }: ClusterView): string {
-  if (migrations.length === 0) return "";
+function formatMigrations(view: ClusterView): string {
+  const { migrations, migrations_paused_since: since } = view;
+  // An older dashboard does not tell.
+  const paused = typeof since !== "number"
+    ? ""
+    : `migrations are paused${since === 0 ? "" : ` since ${new Date(since).toISOString()}`}: ` +
+      "`codis-proxy config slot resume`\n";
+  if (migrations.length === 0) return paused.trimEnd();
   const rows = migrations.slice(0, TASKS_MAX).map((task): Cell[] => [
     ...[task.name, `${task.slot_id}`],
     `${task.from_group ?? "?"} → ${task.to_group}`,
     ...[task.status, task.keys_left, roundOrNull(task.keys_per_second), task.eta_seconds],
-    task.problem,
+    task.problem || task.note,
   ]);
-  const heads = ["TASK", "SLOT", "GROUPS", "STATUS", "KEYS LEFT", "KEYS/S", "ETA S", "PROBLEM"];
-  return `${countOf(migrations.length, "migration task")}\n${formatTable(heads, rows)}`;
+  const heads = ["TASK", "SLOT", "GROUPS", "STATUS", "KEYS LEFT", "KEYS/S", "ETA S", "NOTE"];
+  const totals = view.migration_totals;
+  const count = countOf(migrations.length, "migration task");
+  const head = totals ? `${count}: ${describeTotals(totals)}` : count;
+  return `${paused}${head}\n${formatTable(heads, rows)}`;
 }
 
 function formatTroubles({ dead_fences, change, at }: ClusterView): string {
@@ -166,18 +184,4 @@ function round(value: number): number {
 
 function roundOrNull(value: number | null): number | null {
   return value === null ? null : Math.round(value);
-}
-
-const BYTE_UNITS = ["B", "KB", "MB", "GB", "TB", "PB"];
-
-/** `1.5 GB`; units are powers of 1024. */
-export function formatBytes(bytes: number): string {
-  const power = Math.min(
-    BYTE_UNITS.length - 1,
-    bytes < 1 ? 0 : Math.floor(Math.log2(bytes) / 10),
-  );
-  const value = bytes / 1024 ** power;
-  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${
-    BYTE_UNITS[power]
-  }`;
 }

@@ -6,6 +6,7 @@
 
 /** Between two columns. */
 const GAP = "  ";
+const BYTE_UNITS = ["B", "KB", "MB", "GB", "TB", "PB"];
 
 /** A cell; a number stands to the right of its column, `null` means that it is not known. */
 export type Cell = string | number | null;
@@ -54,6 +55,18 @@ export function countOf(count: number, noun: string): string {
 /** `7`, or `7-9`. */
 export function formatRange(from: number, to: number): string {
   return from === to ? `${from}` : `${from}-${to}`;
+}
+
+/** `1.5 GB`; units are powers of 1024. */
+export function formatBytes(bytes: number): string {
+  const power = Math.min(
+    BYTE_UNITS.length - 1,
+    bytes < 1 ? 0 : Math.floor(Math.log2(bytes) / 10),
+  );
+  const value = bytes / 1024 ** power;
+  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${
+    BYTE_UNITS[power]
+  }`;
 }
 
 /** What is stored may be anything; a terminal must not be told what to do by it. */

@@ -130,7 +130,14 @@ function proxyConcerns({ proxies }) {
  * @param {ClusterView} view
  * @returns {Concern[]}
  */
-function migrationConcerns({ migrations }) {
+function migrationConcerns({ migrations, migrations_paused_since, at }) {
+  if (migrations_paused_since !== null && migrations.length > 0) {
+    const since = migrations_paused_since;
+    const text = `Migrations are paused${
+      since === 0 ? "" : ` for ${duration((at - since) / 1000)}`
+    }: ${counted(migrations.length, "slot waits", "slots wait")}`;
+    return [{ tone: "warning", text, place: "migrations" }];
+  }
   return migrations.filter(({ problem }) => problem !== "").map(({ slot_id, problem }) => ({
     tone: "warning",
     text: `The migration of slot ${slot_id} does not go on: ${problem}`,

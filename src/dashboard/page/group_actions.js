@@ -5,6 +5,7 @@
  */
 
 import { bytes, counted } from "./format.js";
+import { DELAY_FIELD, planWords } from "./move_plan.js";
 
 /** @import { ClusterView, GroupView } from "../../api/cluster_view.ts" */
 /** @import { Action } from "./actions.js" */
@@ -43,6 +44,31 @@ export const GROUP_ACTIONS = {
       path: `api/server_group/${Number(group)}`,
     }),
     done: ({ group }) => `Group ${group} was removed.`,
+  },
+  drain_group: {
+    title: ({ group }) => `Drain group ${group}`,
+    verb: "Drain",
+    fields: [DELAY_FIELD],
+    start: () => ({ delay: "0" }),
+    words: ({ group }) => [
+      `All slots of group ${group} move with their keys to the other groups, while clients go on ` +
+      "working. Then it can be removed.",
+    ],
+    preview: {
+      request: ({ group }) => ({
+        method: "POST",
+        path: `api/server_group/${Number(group)}/drain`,
+        body: { dry_run: true },
+      }),
+      words: planWords,
+      isNothing: (plan) => plan.slots === 0,
+    },
+    request: ({ group, delay }) => ({
+      method: "POST",
+      path: `api/server_group/${Number(group)}/drain`,
+      body: { delay: Number(delay) },
+    }),
+    done: ({ group }) => `The slots of group ${group} will move to others.`,
   },
   add_server: {
     title: ({ group }) => `Add a server to group ${group}`,

@@ -82,6 +82,9 @@ function Group({ group: { id, slots, servers }, most }) {
           <button type="button" onClick=${() => ask("add_server", { group: String(id) })}>
             Add server …
           </button>
+          <button type="button" onClick=${() => ask("drain_group", { group: String(id) })}>
+            Drain …
+          </button>
           <button type="button" onClick=${() => ask("remove_group", { group: String(id) })}>
             Remove …
           </button>

@@ -8,7 +8,7 @@
 import { useState } from "./preact_hooks.js";
 import { ask } from "./action_dialog.js";
 import { Badge, Bar, Empty } from "./elements.js";
-import { ago, counted, duration, short, UNKNOWN, whole } from "./format.js";
+import { ago, bytes, counted, duration, millis, short, UNKNOWN, whole } from "./format.js";
 import { html } from "./html.js";
 
 /** @import { ClusterView, MigrationView } from "../../api/cluster_view.ts" */
@@ -19,7 +19,7 @@ const TASKS_MAX = 50;
 /** @param {{ view: ClusterView }} props */
 export function Migrations({ view }) {
   const [isWhole, setWhole] = useState(false);
-  const { migrations } = view;
+  const { migrations, migrations_paused_since: since } = view;
   const pending = migrations.filter(({ status }) => status === "pending").length;
   const sorted = migrations.toSorted((a, b) =>
     Number(a.status === "pending") - Number(b.status === "pending")
@@ -33,12 +33,22 @@ export function Migrations({ view }) {
           ${migrations.length === 0
             ? "none"
             : `${counted(migrations.length, "slot")}, ${pending} of them waiting`}
+          ${since === null ? null : html`
+            ${" "}<${Badge} tone="warning">
+              paused${since === 0 ? "" : ` for ${duration((view.at - since) / 1000)}`}
+            </${Badge}>
+          `}
         </p>
+        <${Totals} totals=${view.migration_totals} />
         <div class="buttons">
           <button type="button" class="primary" onClick=${() => ask("migrate")}>
             Migrate slots …
           </button>
           <button type="button" onClick=${() => ask("rebalance")}>Rebalance …</button>
+          ${since === null
+            ? html`<button type="button" onClick=${() => ask("pause_migrations")}>Pause …</button>`
+            : html`<button type="button" onClick=${() =>
+              ask("resume_migrations")}>Resume …</button>`}
           <button
             type="button"
             disabled=${migrations.length === 0}
@@ -79,9 +89,24 @@ export function Migrations({ view }) {
   `;
 }
 
+/** @param {{ totals: ClusterView["migration_totals"] }} props */
+function Totals({ totals }) {
+  if (totals === null) return null;
+  const { keys_moved, keys_left, bytes_moved, keys_per_second, bytes_per_second } = totals;
+  const all = keys_left === null ? null : keys_moved + keys_left;
+  const parts = [
+    `${whole(keys_moved)}${all === null ? "" : ` of ${whole(all)}`} keys moved`,
+    ...bytes_moved === null ? [] : [bytes(bytes_moved)],
+    ...keys_per_second === null ? [] : [`${short(keys_per_second)} keys/s`],
+    ...bytes_per_second === null ? [] : [`${bytes(bytes_per_second)}/s`],
+    ...totals.eta_seconds === null ? [] : [`${duration(totals.eta_seconds)} left`],
+  ];
+  return html`<p class="totals">${parts.join(", ")}</p>`;
+}
+
 /** @param {{ task: MigrationView, now: number }} props */
 function Row({ task, now }) {
-  const { name, slot_id, from_group, to_group, delay_ms, created_at, problem } = task;
+  const { name, slot_id, from_group, to_group, delay_ms, created_at, problem, note } = task;
   return html`
     <tr>
       <th scope="row">
@@ -93,6 +118,8 @@ function Row({ task, now }) {
               : `, for ${duration((now - task.problem_since) / 1000)}`}
           </span>
         `}
+        ${note === "" ? null : html`<span class="note">${note}</span>`}
+        <${BigKeys} keys=${task.big_keys} />
       </th>
       <td data-label="From → to">
         ${from_group === null ? UNKNOWN : `group ${from_group}`} → group ${to_group}
@@ -103,7 +130,12 @@ function Row({ task, now }) {
       <td data-label="Progress">
         <${Progress} task=${task} />
       </td>
-      <td data-label="Keys/s" class="number">${short(task.keys_per_second)}</td>
+      <td data-label="Keys/s" class="number">
+        ${short(task.keys_per_second)}
+        ${task.bytes_per_second === null ? null : html`
+          <small>${bytes(task.bytes_per_second)}/s</small>
+        `}
+      </td>
       <td data-label="Left" class="number">${duration(task.eta_seconds)}</td>
       <td data-label="Asked for">
         ${ago(created_at, now)}
@@ -121,6 +153,28 @@ function Row({ task, now }) {
   `;
 }
 
+/** @param {{ keys: MigrationView["big_keys"] }} props */
+function BigKeys({ keys }) {
+  if (keys.length === 0) return null;
+  return html`
+    <details class="big-keys">
+      <summary>${counted(keys.length, "big key")}</summary>
+      <ul>
+        ${keys.map(({ key, database, bytes: size, stop_ms, stays }) =>
+          html`
+            <li key=${`${database} ${key}`}>
+              <code>${key}</code>${database === 0 ? "" : ` of database ${database}`}: ${bytes(
+                size,
+              )},${" "}
+              ${stays ? "stays; would stop" : "stops"} both servers for about ${millis(stop_ms)}
+            </li>
+          `
+        )}
+      </ul>
+    </details>
+  `;
+}
+
 /** @param {{ task: MigrationView }} props */
 function State({ task: { status, problem } }) {
   if (status === "pending") return html`<${Badge} tone="off">waiting</${Badge}>`;
@@ -132,15 +186,16 @@ function State({ task: { status, problem } }) {
 }
 
 /** @param {{ task: MigrationView }} props */
-function Progress({ task: { status, keys_moved, keys_left } }) {
+function Progress({ task: { status, keys_moved, keys_left, bytes_moved } }) {
   if (status === "pending" && keys_moved === 0) return UNKNOWN;
-  if (keys_left === null) return `${whole(keys_moved)} moved`;
+  const size = bytes_moved === null ? "" : `, ${bytes(bytes_moved)}`;
+  if (keys_left === null) return `${whole(keys_moved)} moved${size}`;
   const all = keys_moved + keys_left;
   return html`
     <${Bar}
       share=${all === 0 ? 1 : keys_moved / all}
       label="keys moved"
-      text=${`${short(keys_moved)} of ${short(all)}`}
+      text=${`${short(keys_moved)} of ${short(all)}${size}`}
     />
   `;
 }

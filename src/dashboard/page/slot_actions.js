@@ -5,22 +5,15 @@
  */
 
 import { counted, slotRange } from "./format.js";
+import { DELAY_FIELD, planWords } from "./move_plan.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 /** @import { Action, Field, Values } from "./actions.js" */
 
 /** Highest slot number. */
 const SLOT_MAX = 1023;
-/** Longest pause between two moves that can be asked for, in milliseconds. */
-const DELAY_MAX_MS = 600_000;
 /** Most owners of a range that are named. */
 const OWNERS_MAX = 4;
-
-/**
- * A move of a plan, as `POST /api/rebalance` tells it.
- *
- * @typedef {{ from_slot: number, to_slot: number, from_group: number, to_group: number }} PlannedMove
- */
 
 /** @type {readonly Field[]} */
 const RANGE_FIELDS = [
@@ -35,13 +28,15 @@ const GROUP_FIELD = {
   choices: ({ groups }) => groups.map(({ id }) => [String(id), `group ${id}`]),
 };
 /** @type {Field} */
-const DELAY_FIELD = {
-  name: "delay",
-  label: "Pause between moves (ms)",
-  kind: "number",
-  least: 0,
-  most: DELAY_MAX_MS,
-  hint: "0 moves as fast as it goes; more spares the servers",
+const CANCEL_FIELD = {
+  name: "mode",
+  label: "What has begun",
+  kind: "choice",
+  choices: () => [
+    ["", "goes back, unless it is nearly done"],
+    ["back", "goes back in any case"],
+    ["finish", "comes to its end"],
+  ],
 };
 
 /** @type {Readonly<Record<string, Action>>} */
@@ -134,6 +129,9 @@ export const SLOT_ACTIONS = {
           ? "Clients go on working. Keys move as fast as it goes."
           : `Clients go on working. The mover rests ${Number(delay)} ms between two moves.`,
         ...there === 0 ? [] : [`${counted(there, "slot")} of these are there already.`],
+        ...view.migrations_paused_since === null
+          ? []
+          : ["Migrations are paused: nothing moves until somebody resumes them."],
       ];
     },
     request: ({ from, to, new_group, delay }) => ({
@@ -158,7 +156,7 @@ export const SLOT_ACTIONS = {
       choices: () => [["slots", "slots: as many for each group"], [
         "memory",
         "memory: by each master's maxmemory",
-      ]],
+      ], ["ops", "requests: as many for each group"]],
     }, DELAY_FIELD],
     start: () => ({ by: "slots", delay: "0" }),
     words: () => [
@@ -170,7 +168,7 @@ export const SLOT_ACTIONS = {
         path: "api/rebalance",
         body: { dry_run: true, by: String(by) },
       }),
-      words: (plan) => planWords(plan.moves, plan.slots),
+      words: planWords,
       isNothing: (plan) => plan.slots === 0,
     },
     request: ({ by, delay }) => ({
@@ -180,14 +178,40 @@ export const SLOT_ACTIONS = {
     }),
     done: () => "The moves were queued.",
   },
+  pause_migrations: {
+    title: () => "Pause migrations",
+    verb: "Pause",
+    words: (_values, { migrations }) => [
+      `No key moves until somebody resumes: ${
+        counted(migrations.length, "slot stays", "slots stay")
+      } as far as it is, and clients go on working.`,
+      "It stays so when another dashboard leads.",
+    ],
+    request: () => ({ method: "POST", path: "api/migrate/pause" }),
+    done: () => "Migrations are paused.",
+  },
+  resume_migrations: {
+    title: () => "Resume migrations",
+    verb: "Resume",
+    words: (_values, { migrations }) => [
+      `Keys move again: ${counted(migrations.length, "slot goes", "slots go")} on.`,
+    ],
+    request: () => ({ method: "POST", path: "api/migrate/resume" }),
+    done: () => "Migrations go on.",
+  },
   cancel_migration: {
     title: ({ slot }) => `Cancel the migration of slot ${slot}`,
     verb: "Cancel migration",
     isRisky: true,
-    words: ({ name, slot }, view) => {
+    fields: [CANCEL_FIELD],
+    start: () => ({ mode: "" }),
+    words: ({ name, slot, mode }, view) => {
       const task = view.migrations.find((other) => other.name === name);
       if (task === undefined || task.status === "pending") {
         return [`Slot ${slot} stays where it is: none of its keys was moved yet.`];
+      }
+      if (mode === "finish") {
+        return [`Slot ${slot} has begun: the rest of its keys move to group ${task.to_group}.`];
       }
       return [
         `Slot ${slot} goes back to ${
@@ -198,9 +222,10 @@ export const SLOT_ACTIONS = {
         "working.",
       ];
     },
-    request: ({ name }) => ({
+    request: ({ name, mode }) => ({
       method: "DELETE",
       path: `api/migrate/tasks/${encodeURIComponent(String(name))}`,
+      ...cancelBody(mode),
     }),
     done: ({ slot }) => `The migration of slot ${slot} was cancelled.`,
   },
@@ -208,23 +233,36 @@ export const SLOT_ACTIONS = {
     title: () => "Cancel all migrations",
     verb: "Cancel all",
     isRisky: true,
-    words: (_values, { migrations }) => {
+    fields: [CANCEL_FIELD],
+    start: () => ({ mode: "" }),
+    words: ({ mode }, { migrations }) => {
       const begun = migrations.filter(({ status }) => status !== "pending");
       return [
         `${
           counted(migrations.length - begun.length, "slot")
         } that wait their turn stay where they are.`,
-        ...begun.map(({ slot_id, keys_moved }) =>
-          `Slot ${slot_id} goes back to where it was, with the ${
-            counted(keys_moved, "key")
-          } moved so far.`
+        ...begun.map(({ slot_id, keys_moved, to_group }) =>
+          mode === "finish"
+            ? `Slot ${slot_id} has begun: the rest of its keys move to group ${to_group}.`
+            : `Slot ${slot_id} goes back to where it was, with the ${
+              counted(keys_moved, "key")
+            } moved so far.`
         ),
       ];
     },
-    request: () => ({ method: "POST", path: "api/migrate/cancel" }),
+    request: ({ mode }) => ({ method: "POST", path: "api/migrate/cancel", ...cancelBody(mode) }),
     done: () => "All migrations were cancelled.",
   },
 };
+
+/**
+ * What a cancelling request says of what has begun, where it says anything.
+ *
+ * @param {string | boolean | undefined} mode
+ */
+function cancelBody(mode) {
+  return mode === "" || mode === undefined ? {} : { body: { mode: String(mode) } };
+}
 
 /** @param {ClusterView} view */
 function firstGroup({ groups }) {
@@ -283,29 +321,4 @@ function ownersOf({ slots }, from, to) {
   const others = parts.splice(OWNERS_MAX);
   if (others.length > 0) parts.push(`${counted(others.length, "other group")}`);
   return parts.length < 2 ? parts.join("") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`;
-}
-
-/**
- * A plan in words: what each group gives to which, then that all of it is.
- *
- * @param {readonly PlannedMove[]} moves
- * @param {number} slots
- */
-function planWords(moves, slots) {
-  if (slots === 0) return ["Nothing has to move: every group has its share."];
-  /** @type {Map<string, { slots: number, ranges: string[] }>} */
-  const ways = new Map();
-  for (const { from_slot, to_slot, from_group, to_group } of moves) {
-    const way = `group ${from_group} → group ${to_group}`;
-    const entry = ways.get(way) ?? { slots: 0, ranges: [] };
-    entry.slots += to_slot - from_slot + 1;
-    entry.ranges.push(from_slot === to_slot ? `${from_slot}` : `${from_slot}–${to_slot}`);
-    ways.set(way, entry);
-  }
-  return [
-    `${counted(slots, "slot")} in all`,
-    ...[...ways].map(([way, entry]) =>
-      `${way}: ${counted(entry.slots, "slot")} (${entry.ranges.join(", ")})`
-    ),
-  ];
 }

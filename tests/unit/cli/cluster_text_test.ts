@@ -6,8 +6,8 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { foldSlots, formatSlotRanges } from "../../../src/cli/config/slot_ranges.ts";
-import { formatBytes, formatCluster } from "../../../src/cli/config/status.ts";
-import { formatTable } from "../../../src/cli/config/table.ts";
+import { formatCluster } from "../../../src/cli/config/status.ts";
+import { formatBytes, formatTable } from "../../../src/cli/config/table.ts";
 import { slotIn, type SlotRecord } from "../../../src/model/slot.ts";
 import { TASK, VIEW, VIEW_AT } from "../../support/cluster_view.ts";
 
@@ -49,6 +49,7 @@ Deno.test("config status shows what is under way, and what keeps it from going o
     ...VIEW,
     slots: { ...VIEW.slots, status, from: { 5: 1 } },
     migrations: [TASK, { ...TASK, name: "0000000002", status: "pending", keys_left: null }],
+    migrations_paused_since: VIEW_AT,
     dead_fences: ["proxy-2:19000"],
     change: {
       summary: "slot 5 → group 2, migrate",
@@ -61,6 +62,7 @@ Deno.test("config status shows what is under way, and what keeps it from going o
     const piece of [
       "slots 5         group 1  migrate from group 1\n",
       "slots 6-7       group 1  offline\n",
+      "migrations are paused since 2026-11-24T06:00:00.000Z: `codis-proxy config slot resume`\n",
       "2 migration tasks\n",
       "nothing can be changed: no proxy is online at proxy-2:19000",
       "under way for 3 s: slot 5 → group 2, migrate, waiting for proxy_1 (a request hangs)",

@@ -125,6 +125,12 @@ const MISTAKES: readonly { name: string; text: string; message: string }[] = [
       'config.ini:1: proxy_max_buffer = "12xb": size "12xb" is not a whole number with K, M, G, T or P',
   },
   {
+    name: "a size below its bound",
+    text: "migrate_big_key = 100",
+    message:
+      'config.ini:1: migrate_big_key = "100": must be bytes, K/M/G suffix allowed, at least 1kb',
+  },
+  {
     name: "a word that is not offered",
     text: "coordinator = consul",
     message: 'config.ini:1: coordinator = "consul": must be one of embedded, zookeeper, etcd',

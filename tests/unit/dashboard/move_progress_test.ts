@@ -48,3 +48,16 @@ Deno.test("speed is that of the last seconds, and the time to go follows from it
   nowMs += 60_000;
   assertEquals(progress.keysPerSecond! < 50, true);
 });
+
+Deno.test("bytes are told where they are known, and their speed", () => {
+  let nowMs = 1_000;
+  const progress = new MoveProgress(() => nowMs);
+  progress.moved(1);
+  assertEquals([progress.bytesMoved, progress.bytesPerSecond], [null, null]);
+  for (let i = 0; i < 10; i++) {
+    progress.moved(1, 100);
+    nowMs += 100;
+  }
+  assertEquals([progress.keysMoved, progress.bytesMoved], [11, 1_000]);
+  assertEquals(progress.bytesPerSecond, 1_000);
+});

@@ -7,7 +7,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { Pace, type PaceLimits } from "../../../src/dashboard/pace.ts";
 
-const UNLIMITED: PaceLimits = { keysPerSecond: 0, bytesPerSecond: 0, delayMs: 0 };
+const UNLIMITED: PaceLimits = {
+  keysPerSecond: 0,
+  bytesPerSecond: 0,
+  delayMs: 0,
+  p99MaxMs: 0,
+};
 
 /** Moves keys of `size` bytes for `seconds`, each taking `keyMs`, and counts them. */
 function run(limits: PaceLimits, seconds: number, keyMs = 0.004, size = 100, othersOps = 0) {
@@ -78,4 +83,35 @@ Deno.test("a server that answers late gets longer and longer rests, until it is 
   assert(rests[0]! > 0 && rests[1]! > rests[0]! && rests.at(-1) === 250, `${rests}`);
   for (let i = 0; i < 8; i++) restAfter(1);
   assertEquals(restAfter(1), 0);
+});
+
+Deno.test("clients that wait too long at a proxy get longer and longer rests, and it is told why", () => {
+  let nowMs = 0;
+  const pace = new Pace({ ...UNLIMITED, p99MaxMs: 20 }, () => nowMs);
+  const restAfter = (p99Ms: number) => {
+    pace.clientsWait({ id: "p1", p99Ms });
+    nowMs += 10_000;
+    pace.called(100, 0, 1);
+    return pace.restMs();
+  };
+  assertEquals([restAfter(20), pace.isUnlimited, pace.slowedBy], [0, true, ""]);
+  const rests = Array.from({ length: 10 }, () => restAfter(31.4));
+  assert(rests[0]! > 0 && rests[1]! > rests[0]! && rests.at(-1) === 1_000, `${rests}`);
+  assertEquals(pace.isUnlimited, false);
+  assertEquals(pace.slowedBy, "slowed: proxy p1's p99 is 31 ms, above 20");
+  // Also when no proxy tells any more, it goes on.
+  for (let i = 0; i < 11; i++) pace.clientsWait(undefined);
+  assertEquals([restAfter(1), pace.isUnlimited, pace.slowedBy], [0, true, ""]);
+});
+
+Deno.test("whatever clients wait, nothing is slowed for it where nobody has set a bound", () => {
+  const pace = new Pace(UNLIMITED, () => 0);
+  pace.clientsWait({ id: "p1", p99Ms: 5_000 });
+  assertEquals([pace.isUnlimited, pace.slowedBy], [true, ""]);
+});
+
+Deno.test("a server that answers late is named", () => {
+  const pace = new Pace(UNLIMITED, () => 0);
+  pace.looked(0, 14.2, "10.0.0.1:6379");
+  assertEquals(pace.slowedBy, "slowed: 10.0.0.1:6379 took 14 ms to answer, more than 10");
 });

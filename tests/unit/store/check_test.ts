@@ -292,6 +292,18 @@ const ROWS: readonly Row[] = [
     problems: ["warning unfinished_change: a dashboard is at work on a change"],
   },
   {
+    name: "a pause of migrations",
+    edits: { [PATHS.migratePause]: '{"since":1732431600000}' },
+    problems: [
+      "warning migrate_pause: migrations are paused since 2024-11-24T07:00:00.000Z: no slot moves",
+    ],
+  },
+  {
+    name: "a pause of migrations that says nothing",
+    edits: { [PATHS.migratePause]: "" },
+    problems: ["warning migrate_pause: migrations are paused: no slot moves"],
+  },
+  {
     name: "nothing at all",
     edits: { "/zk/codis": null },
     problems: [`error ${PATHS.root}: nothing is stored for product test20`],

@@ -65,6 +65,10 @@ Deno.test("what keeps the cluster from being changed or served is told", () => {
     "bad: 1 proxy did not stop cleanly (10.1.0.9:19000): nothing can be changed",
     "bad: No proxy is online",
   ]);
+  const { at, migrations } = madeUpCluster(0);
+  assertEquals(concerns({ migrations, migrations_paused_since: at - 90_000 }), [
+    "warning: Migrations are paused for 1 min 30 s: 82 slots wait",
+  ]);
   assertEquals(concerns({ coordinator: { kind: "etcd", state: "disconnected" } }), [
     "bad: The coordinator (etcd) is disconnected",
   ]);

@@ -1,0 +1,35 @@
+/**
+ * The commands `config group …`.
+ *
+ * @module
+ */
+
+import type { CommandGroup } from "../command.ts";
+import { isGiven, readValue } from "../command.ts";
+import { DELAY, GROUP_ID, WAIT } from "./arguments.ts";
+import { configCommand, type ConfigRow } from "./config_command.ts";
+import { carryOutPlan, DRY_RUN } from "./move_plan.ts";
+
+/** Also known as `slot drain`. */
+export const drainRow: ConfigRow = {
+  name: "drain",
+  summary: "Move all slots of a group to the others, so that it can be removed.",
+  arguments: [GROUP_ID],
+  flags: [DRY_RUN, DELAY, WAIT],
+  run: (values, session) => {
+    const groupId = readValue(values, GROUP_ID);
+    const delay = isGiven(values, DELAY) ? { delay: readValue(values, DELAY) } : {};
+    return carryOutPlan(values, () => session.client(), {
+      plan: (client) => client.planDrain(groupId),
+      queue: (client) => client.drainGroup(groupId, delay),
+    });
+  },
+};
+
+/** See the header. */
+export const groupCommands: CommandGroup = {
+  name: "group",
+  summary: "Groups of servers as a whole; `server` adds and removes them.",
+  flags: [],
+  commands: [drainRow].map(configCommand),
+};

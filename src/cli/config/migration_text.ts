@@ -1,0 +1,27 @@
+/**
+ * How far migrations are, in one line for people.
+ *
+ * @module
+ */
+
+import type { MigrationTotals } from "../../api/cluster_view.ts";
+import { countOf, formatBytes } from "./table.ts";
+
+/** Longest time that is told in seconds. */
+const SECONDS_MAX = 120;
+
+/** `300 keys (1.2 MB) moved, 90 left, 10 keys/s, 4.0 KB/s, 9 s to go`. */
+export function describeTotals(totals: MigrationTotals): string {
+  const { keys_moved, keys_left, bytes_moved, keys_per_second, bytes_per_second } = totals;
+  const bytes = bytes_moved === null ? "" : ` (${formatBytes(bytes_moved)})`;
+  const parts = [`${countOf(keys_moved, "key")}${bytes} moved`];
+  if (keys_left !== null) parts.push(`${keys_left} left`);
+  if (keys_per_second !== null) parts.push(`${Math.round(keys_per_second)} keys/s`);
+  if (bytes_per_second !== null) parts.push(`${formatBytes(bytes_per_second)}/s`);
+  if (totals.eta_seconds !== null) parts.push(`${spanOf(totals.eta_seconds)} to go`);
+  return parts.join(", ");
+}
+
+function spanOf(seconds: number): string {
+  return seconds <= SECONDS_MAX ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+}

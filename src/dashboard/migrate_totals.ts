@@ -1,0 +1,75 @@
+/**
+ * How far all migrations together are: from when there was nothing to move until there is nothing again.
+ *
+ * What slots have that nobody has counted yet is told from those that were: as many keys each.
+ *
+ * @module
+ */
+
+import type { MigrationTotals, MigrationView } from "../api/cluster_view.ts";
+
+/** What has arrived already. */
+interface Arrived {
+  readonly slots: number;
+  readonly keys: number;
+  readonly bytes: number | null;
+}
+
+const NOTHING: Arrived = { slots: 0, keys: 0, bytes: null };
+
+/** See the header. */
+export class MigrateTotals {
+  #arrived = NOTHING;
+
+  /** There was nothing to move. */
+  begin(): void {
+    this.#arrived = NOTHING;
+  }
+
+  /** A slot has arrived. */
+  ended({ keys_moved, bytes_moved }: MigrationView): void {
+    const { slots, keys, bytes } = this.#arrived;
+    this.#arrived = {
+      slots: slots + 1,
+      keys: keys + keys_moved,
+      bytes: sumOf([bytes, bytes_moved]),
+    };
+  }
+
+  /** How far everything is, with the tasks that there are; null when there are none. */
+  view(tasks: readonly MigrationView[]): MigrationTotals | null {
+    if (tasks.length === 0) return null;
+    const { slots, keys, bytes } = this.#arrived;
+    const keysMoved = tasks.reduce((sum, { keys_moved }) => sum + keys_moved, keys);
+    const keysLeft = this.#keysLeft(tasks);
+    const rate = sumOf(tasks.map(({ keys_per_second }) => keys_per_second));
+    return {
+      slots_done: slots,
+      slots_left: tasks.length,
+      keys_moved: keysMoved,
+      keys_left: keysLeft,
+      bytes_moved: sumOf([bytes, ...tasks.map(({ bytes_moved }) => bytes_moved)]),
+      keys_per_second: rate,
+      bytes_per_second: sumOf(tasks.map(({ bytes_per_second }) => bytes_per_second)),
+      eta_seconds: keysLeft === null || rate === null || rate === 0
+        ? null
+        : Math.ceil(keysLeft / rate),
+    };
+  }
+
+  #keysLeft(tasks: readonly MigrationView[]): number | null {
+    const { slots, keys } = this.#arrived;
+    const counted = tasks.filter(({ keys_left }) => keys_left !== null);
+    const known = slots + counted.length;
+    if (known === 0) return null;
+    const left = counted.reduce((sum, { keys_left }) => sum + keys_left!, 0);
+    const moved = counted.reduce((sum, { keys_moved }) => sum + keys_moved, keys);
+    return left + Math.round((left + moved) / known * (tasks.length - counted.length));
+  }
+}
+
+/** The sum of what is known; null when nothing is. */
+function sumOf(numbers: readonly (number | null)[]): number | null {
+  const known = numbers.filter((number) => number !== null);
+  return known.length === 0 ? null : known.reduce((sum, number) => sum + number, 0);
+}
