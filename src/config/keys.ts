@@ -384,7 +384,7 @@ export const CONFIG_KEYS = [
     default: "warn",
     help:
       "What a migration does with a big key: moves it alone, after the slot's other keys; the " +
-      "same, with a warning before; or leaves it, and its slot in migrate.",
+      "same, with a warning before; or does not begin with its slot.",
   },
   {
     key: "migrate_p99_max",

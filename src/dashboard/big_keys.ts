@@ -1,9 +1,11 @@
 /**
  * Keys so big that moving one stops both servers for a while: told of before any of them moves.
  *
- *      met ─► listed ─┬─ last     moved alone, after all other keys of the look, the smallest first
- *                     ├─ warn     the same, with a warning before
- *                     └─ refuse   stays, and its slot with it; a client's request may still move it
+ *      found before its slot begins, or met later ─► listed
+ *        ├─ last     moved alone, after all other keys of the look, the smallest first
+ *        ├─ warn     the same, with a warning before
+ *        └─ refuse   its slot does not begin; where it has begun, the key stays, and its slot with it,
+ *                    though a client's request may still move it
  *
  * @module
  */

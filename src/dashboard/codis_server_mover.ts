@@ -84,6 +84,11 @@ export class CodisServerMover implements KeyMover {
     return Promise.resolve(new Map());
   }
 
+  /** Nothing: codis-server moves a slot's keys as it meets them, and does not say which. */
+  survey(): Promise<ReadonlyMap<number, string>> {
+    return Promise.resolve(new Map());
+  }
+
   async fence(isInDoubt: boolean): Promise<void> {
     await endRestores(this.#target, isInDoubt);
     await endRestores(this.#source, isInDoubt);

@@ -89,6 +89,18 @@ export interface KeyMover {
     mayHaveOthers: boolean,
   ): Promise<ReadonlyMap<number, string>>;
   /**
+   * Looks for big keys of slots that have not begun: told before the first client can move one.
+   *
+   * @param slotIds Slots that are about to begin.
+   * @param upcoming Slots that will come later: one look at the source serves all of them.
+   * @returns Slots that must not begin, and why: a key of theirs is not to be moved.
+   * @throws {MoveError | RedisUnreachableError}
+   */
+  survey(
+    slotIds: readonly number[],
+    upcoming: readonly number[],
+  ): Promise<ReadonlyMap<number, string>>;
+  /**
    * Ends what earlier moves may still bring to either server. The gates of both must be closed.
    *
    * @param isInDoubt Whether an earlier move may have been given up.

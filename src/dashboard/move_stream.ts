@@ -322,7 +322,7 @@ export class MoveStream {
     return job.stream === this && !this.#leaving.has(job);
   }
 
-  /** Looks for keys that the target must not have. */
+  /** Looks for keys that the target must not have, and for big ones. */
   async #clear(entering: readonly Entering[], mover: KeyMover): Promise<readonly Entering[]> {
     if (entering.length === 0) return [];
     await mover.tryOut();
@@ -334,7 +334,11 @@ export class MoveStream {
       for (const slotId of slotIds) if (!strays.has(slotId)) this.#cleared.add(slotId);
       for (const [slotId, text] of strays) this.#leave(this.#jobs.get(slotId), text);
     }
-    return entering.filter(({ slot }) => this.#cleared.has(slot.id));
+    const clear = entering.filter(({ slot }) => this.#cleared.has(slot.id));
+    const slotIds = clear.map(({ slot }) => slot.id);
+    const refused = await mover.survey(slotIds, this.#host.upcoming(this));
+    for (const [slotId, text] of refused) this.#leave(this.#jobs.get(slotId), text, true);
+    return clear.filter(({ slot }) => !refused.has(slot.id));
   }
 
   /** Blocks slots and lets them migrate, a few at a time. */

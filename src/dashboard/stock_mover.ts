@@ -31,7 +31,7 @@ import { sleep } from "../base/sleep.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { RedisError } from "../redis/reply.ts";
 import { utf8 } from "../resp/encoder.ts";
-import { BigKeys } from "./big_keys.ts";
+import { type BigKey, BigKeys } from "./big_keys.ts";
 import { KeyLine, type MovingKey } from "./key_line.ts";
 import { type KeyMover, type MoveContext, MoveError, type PassResult } from "./key_mover.ts";
 import { becomeOnlyMover, endRestores, MOVER_NAME } from "./restore_fence.ts";
@@ -51,6 +51,9 @@ const MIGRATE_REPLY_MS = 20_000;
 /** Speed at which a big key moves at least, in bytes per millisecond. */
 const BIG_KEY_SPEED = 5_000;
 
+/** The size of a key that is not there any more. */
+const GONE = -1;
+
 const MEMORY = utf8("MEMORY");
 const USAGE = utf8("USAGE");
 
@@ -64,6 +67,8 @@ export class StockMover implements KeyMover {
   readonly #probe: LoadProbe;
   readonly #sizes: "known" | "unknown";
   #bigKeys: BigKeys;
+  /** Big keys of slots that were looked at and have not begun. */
+  readonly #surveyed = new Map<number, BigKey[]>();
   #stuck = new Map<number, string>();
   #stuckKeys = 0;
   #seen = new Set<number>();
@@ -146,6 +151,30 @@ export class StockMover implements KeyMover {
     return mayHaveOthers ? new Map() : strays;
   }
 
+  async survey(
+    slotIds: readonly number[],
+    upcoming: readonly number[],
+  ): Promise<ReadonlyMap<number, string>> {
+    const unknown = new Set([...slotIds, ...upcoming].filter((id) => !this.#surveyed.has(id)));
+    if (slotIds.some((slotId) => unknown.has(slotId)) && this.#sizes === "known") {
+      for (const slotId of unknown) this.#surveyed.set(slotId, []);
+      for await (const { database, keys } of scanKeys(this.#scanner, unknown)) {
+        for (const key of await this.#sizesOf(database, keys)) {
+          if (key.size >= this.#context.options.bigKeyBytes) {
+            this.#surveyed.get(key.slotId)!.push(key);
+          }
+        }
+      }
+    }
+    const bigKeys = new BigKeys(this.#context);
+    for (const slotId of slotIds) {
+      for (const key of this.#surveyed.get(slotId) ?? []) bigKeys.add(key);
+      // It may come again, with other keys.
+      this.#surveyed.delete(slotId);
+    }
+    return bigKeys.refused;
+  }
+
   async fence(isInDoubt: boolean): Promise<void> {
     await endRestores(this.#target, isInDoubt);
     await endRestores(this.#scanner, isInDoubt);
@@ -205,20 +234,23 @@ export class StockMover implements KeyMover {
       this.#context.progress(slotId)?.seen(1);
     }
     if (this.#sizes === "unknown") return keys.map((key) => ({ ...key, database, size: 0 }));
-    const sizes = await this.#scanner.pipeline(
-      keys.map(({ bytes }) => [MEMORY, USAGE, bytes]),
-    );
-    this.#probe.sent(keys.length);
     const moving: MovingKey[] = [];
-    for (const [i, { bytes, slotId }] of keys.entries()) {
-      const size = sizes[i];
-      if (size === null) this.#context.progress(slotId)?.moved(1); // a proxy has moved it
-      else if (typeof size !== "number") moving.push({ bytes, slotId, database, size: 0 });
-      else if (size < this.#context.options.bigKeyBytes) {
-        moving.push({ bytes, slotId, database, size });
-      } else this.#bigKeys.add({ bytes, slotId, database, size });
+    for (const key of await this.#sizesOf(database, keys)) {
+      if (key.size === GONE) this.#context.progress(key.slotId)?.moved(1); // a proxy has moved it
+      else if (key.size < this.#context.options.bigKeyBytes) moving.push(key);
+      else this.#bigKeys.add(key);
     }
     return moving;
+  }
+
+  /** The keys with the memory each takes; {@linkcode GONE} when it is not there any more. */
+  async #sizesOf(database: number, keys: readonly SlotKey[]): Promise<MovingKey[]> {
+    const sizes = await this.#scanner.pipeline(keys.map(({ bytes }) => [MEMORY, USAGE, bytes]));
+    this.#probe.sent(keys.length);
+    return keys.map(({ bytes, slotId }, i) => {
+      const size = sizes[i];
+      return { bytes, slotId, database, size: size === null ? GONE : Number(size) || 0 };
+    });
   }
 
   /** Moves keys from the line; the second lane only where nothing is to be spared. */

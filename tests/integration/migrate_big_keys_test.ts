@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
+import { loadSlot, saveSlot } from "../../src/store/slots.ts";
 import { until } from "../support/deadline.ts";
 import { Migration, type MigrationOptions } from "../support/migration.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -58,23 +59,23 @@ for (const bigKeyPolicy of ["last", "warn"] as const) {
   });
 }
 
-Deno.test("a big key that is refused stays with its slot, and everything else goes on", async () => {
+Deno.test("a slot with a big key that is refused does not begin, and everything else goes on", async () => {
   await using servers = await filled();
   await using migration = await start(servers, { bigKeyPolicy: "refuse" });
   const { queue } = migration;
   await queue.add(SLOT, SLOT + 20, 2, 0);
-  await until(() => queue.views().length === 1 && queue.views()[0]!.status === "error");
+  await until(() => queue.views().length === 1 && queue.views()[0]!.problem !== "");
   const [view] = queue.views();
   assertMatch(
     view!.problem,
     /^big key ".*bigger" with 3\.\d MB and 1 more stays at .* \(migrate_big_key_policy = refuse\): /,
   );
   assertEquals(view!.big_keys.map(({ stays }) => stays), [true, true]);
-  assertEquals(await migration.slot(SLOT), "migrate 1>2 in 2");
+  assertEquals(await migration.slot(SLOT), "online 1");
   assertEquals(await migration.slot(SLOT + 20), "online 2");
   using source = await servers[0]!.client();
   using target = await servers[1]!.client();
-  assertEquals([await source.call("DBSIZE"), await target.call("DBSIZE")], [2, SMALL.length]);
+  assertEquals([await source.call("DBSIZE"), await target.call("DBSIZE")], [SMALL.length + 2, 0]);
   // However often it is tried again, each is told of once.
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   const told = migration.control.events.filter((event) => event.includes("has a big key"));
@@ -83,16 +84,30 @@ Deno.test("a big key that is refused stays with its slot, and everything else go
   await source.call("DEL", `${TAG}big`, `${TAG}bigger`);
   await migration.done();
   assertEquals(await migration.slot(SLOT), "online 2");
+  assertEquals(await target.call("DBSIZE"), SMALL.length);
 });
 
-Deno.test("a slot that keeps a refused big key goes back when it is cancelled", async () => {
+Deno.test("a big key met under way stays where it is refused, and goes back when that is cancelled", async () => {
   await using servers = await filled();
-  await using migration = await start(servers, { bigKeyPolicy: "refuse" });
-  const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);
+  await using migration = await Migration.make(servers, {
+    bigKeyBytes: BIG_BYTES,
+    bigKeyPolicy: "refuse",
+  });
+  // As a dashboard with another policy left it.
+  const slot = await loadSlot(migration.store, SLOT);
+  const state = { ...slot.state, status: "migrate", migrate_status: { from: 1, to: 2 } } as const;
+  await migration.queue.add(SLOT, SLOT, 2, 0);
+  await saveSlot(migration.store, { ...slot, group_id: 2, state });
+  await migration.queue.start();
   await until(() => migration.queue.views()[0]?.problem !== "");
-  await migration.queue.cancel(name!);
+  const [view] = migration.queue.views();
+  assertEquals(view!.big_keys.length, 2);
+  assertEquals(await migration.slot(SLOT), "migrate 1>2 in 2");
+  using source = await servers[0]!.client();
+  using target = await servers[1]!.client();
+  assertEquals([await source.call("DBSIZE"), await target.call("DBSIZE")], [2, SMALL.length]);
+  await migration.queue.cancel(view!.name);
   await migration.done();
   assertEquals(await migration.slot(SLOT), "online 1");
-  using source = await servers[0]!.client();
   assertEquals(await source.call("DBSIZE"), SMALL.length + 2);
 });
