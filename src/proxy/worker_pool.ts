@@ -42,11 +42,13 @@ import { type Thread, WorkerEndedError, WorkerThread } from "./worker_thread.ts"
 /** How long a worker may take for what it can answer at once, in milliseconds. */
 const ANSWER_MS = 500;
 /** How often figures are read so that little is lost with a worker that dies, in milliseconds. */
-const FIGURES_MS = 1_000;
+const FIGURES_MS = 5_000;
 /** How long after its end a worker's sockets may still be there, in milliseconds. */
 const GONE_MS = 100;
 /** How much longer than its own bound a worker may take to settle a change, in milliseconds. */
-const LATE_MS = 3_000;
+const LATE_MS = 2_000;
+/** How often it is looked whether a change is overdue, in milliseconds. */
+const OVERDUE_MS = 500;
 /** Waits before the seat of a worker that died is taken again. */
 const RETRY = { firstMs: 20, maxMs: 5_000 };
 /** A worker that has lived for so long did not die of its start, in milliseconds. */
@@ -66,6 +68,15 @@ interface Seat {
   /** What those that died here have counted. */
   counted: RouterFigures | undefined;
   retry: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** A change that a worker has not settled. */
+interface Unsettled {
+  readonly index: number;
+  readonly slotId: number;
+  readonly lateMs: number;
+  isOverdue: boolean;
+  reject(error: Error): void;
 }
 
 /** What a pool is made with. */
@@ -93,6 +104,8 @@ export class WorkerPool implements DataPlane {
   #tableVersion = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
   #reading: Promise<ProxyFigures> | undefined;
+  readonly #unsettled = new Set<Unsettled>();
+  #overdueTimer: ReturnType<typeof setTimeout> | undefined;
 
   private constructor(options: PoolOptions, events: PlaneEvents) {
     const { workers, router } = options;
@@ -277,21 +290,27 @@ export class WorkerPool implements DataPlane {
 
   /** Waits for a worker that must settle a change within its own bound. */
   #inTime({ index }: Seat, slotId: number, settled: Promise<void>): Promise<void> {
-    const { slotWaitMs } = this.#options.router;
+    const lateMs = performance.now() + this.#options.router.slotWaitMs + LATE_MS;
     return new Promise((resolve, reject) => {
-      let isOverdue = false;
-      const late = () => {
-        // After a pause of the process the answer may be here, and not looked at yet.
-        if (!isOverdue) {
-          isOverdue = true;
-          timer = setTimeout(late, LATE_MS / 2);
-          return;
-        }
-        reject(new Error(`worker ${index} does not answer, and has not settled slot ${slotId}`));
-      };
-      let timer = setTimeout(late, slotWaitMs + LATE_MS / 2);
-      settled.then(resolve, reject).finally(() => clearTimeout(timer));
+      const waiting: Unsettled = { index, slotId, lateMs, isOverdue: false, reject };
+      this.#unsettled.add(waiting);
+      this.#overdueTimer ??= setTimeout(() => this.#lookForOverdue(), OVERDUE_MS);
+      settled.then(resolve, reject).finally(() => this.#unsettled.delete(waiting));
     });
+  }
+
+  /** One timer for all: a thousand slots may change at once. */
+  #lookForOverdue(): void {
+    const nowMs = performance.now();
+    for (const waiting of this.#unsettled) {
+      const { index, slotId, lateMs, isOverdue, reject } = waiting;
+      if (nowMs < lateMs) continue;
+      // After a pause of the process the answer may be here, and not looked at yet: once more.
+      if (!isOverdue) waiting.isOverdue = true;
+      else reject(new Error(`worker ${index} does not answer, and has not settled slot ${slotId}`));
+    }
+    const isDone = this.#unsettled.size === 0 || this.#isClosed;
+    this.#overdueTimer = isDone ? undefined : setTimeout(() => this.#lookForOverdue(), OVERDUE_MS);
   }
 
   // -- requests -------------------------------------------------------------------------------
@@ -381,6 +400,7 @@ export class WorkerPool implements DataPlane {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#overdueTimer);
     for (const { retry } of this.#seats) clearTimeout(retry);
     await this.#askAll((calls) => inTime(calls.call("close")));
     for (const { thread } of this.#seats) thread?.end("the pool is closed");

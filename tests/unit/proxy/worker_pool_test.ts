@@ -32,6 +32,9 @@ class Pool implements AsyncDisposable {
   /** How often the pool has told of a pause. */
   readonly pauses: () => number;
 
+  /** Called with each worker that is started from now on. */
+  prepare: (worker: FakeWorker) => void = () => {};
+
   private constructor(workers: FakeWorker[], pool: WorkerPool, pauses: () => number) {
     this.workers = workers;
     this.pool = pool;
@@ -41,6 +44,7 @@ class Pool implements AsyncDisposable {
   static async open(count: number, slotWaitMs = 1000): Promise<Pool> {
     const workers: FakeWorker[] = [];
     let pauses = 0;
+    let run: Pool | undefined;
     const pool = await WorkerPool.open({ hostname: "127.0.0.1", port: 0, proto: "tcp" }, {
       workers: count,
       router: testOptions({ slotWaitMs, proxyBufferBytesMax: 30_000_000 }),
@@ -49,10 +53,11 @@ class Pool implements AsyncDisposable {
       spawn() {
         const worker = new FakeWorker();
         workers.push(worker);
+        run?.prepare(worker);
         return worker;
       },
     }, { onPause: () => pauses++ });
-    return new Pool(workers, pool, () => pauses);
+    return run = new Pool(workers, pool, () => pauses);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -136,10 +141,11 @@ Deno.test("a change while the new worker is being filled reaches it, and is wait
   await using run = await Pool.open(2);
   const { pool, workers } = run;
   await pool.fillSlot(fillOf(5));
+  let release = () => {};
+  run.prepare = ({ table }) => release = table.slow(5);
   workers[0]!.die("gone");
   await until(() => workers.length === 3);
   const next = fillOf(5, { groupId: 2 });
-  const release = workers[2]!.table.slow(5);
   const change = pool.fillSlot(next);
   assertEquals(await isSettled(change), false);
   assertEquals(workers[2]!.told, []); // not listening yet either
