@@ -95,6 +95,7 @@ export class WorkerPool implements DataPlane {
   /** What was last wanted of each slot; nothing for one that is nobody's. */
   readonly #table = new Map<number, SlotFill>();
   readonly #startedMs = performance.now();
+  #openedMs = 0;
   #place: ListenPlace | undefined;
   #address: Deno.NetAddr | undefined;
   #requests: "served" | "held" | "refused" = "served";
@@ -151,8 +152,7 @@ export class WorkerPool implements DataPlane {
     alone.close();
     this.#place = { hostname: this.#address.hostname, port: this.#address.port, proto };
     await Promise.all(this.#seats.map((seat) => this.#start(seat)));
-    const tookMs = Math.round(performance.now() - this.#startedMs);
-    log.info("{count} workers started in {tookMs} ms", { count: this.#seats.length, tookMs });
+    this.#openedMs = performance.now();
     this.#timer = setInterval(() => this.figures(), FIGURES_MS);
   }
 
@@ -338,6 +338,8 @@ export class WorkerPool implements DataPlane {
 
   accept(): void {
     this.#isAccepting = this.#hasAccepted = true;
+    const tookMs = Math.round(this.#openedMs - this.#startedMs);
+    log.info("{count} workers, started in {tookMs} ms", { count: this.#seats.length, tookMs });
     this.#tellAll((calls) => calls.tell("accept"));
   }
 

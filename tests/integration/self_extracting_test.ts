@@ -145,7 +145,7 @@ Deno.test("the proxy in one file has its workers in it", async () => {
   const addrs = [`--addr=127.0.0.1:${port}`, `--http-addr=127.0.0.1:${httpPort}`];
   const words = ["-c", `${folder}/config.ini`, "--cpu=2", ...addrs];
   const child = start(file, words, { HOME: folder });
-  stack.defer(() => child.end("SIGKILL"));
+  stack.adopt(child, (running) => running.end("SIGKILL").then(() => {}));
   await child.waitFor(() => child.stderr.includes("serving on"));
   {
     using client = await RespClient.connect(port);

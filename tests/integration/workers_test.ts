@@ -90,7 +90,7 @@ Deno.test("two workers serve one port, and are summed wherever figures are told"
   );
 
   assertEquals(await proxy.stop(), 0);
-  assert(/2 workers started in \d+ ms/.test(proxy.stderr), proxy.stderr);
+  assert(/2 workers, started in \d+ ms/.test(proxy.stderr), proxy.stderr);
 });
 
 Deno.test("CLIENT knows the clients of all workers, each by a number of its own", async () => {
