@@ -101,6 +101,8 @@ export class WorkerPool implements DataPlane {
   #requests: "served" | "held" | "refused" = "served";
   #isAccepting = false;
   #hasAccepted = false;
+  /** Whether no worker may begin to listen any more. */
+  #isStopping = false;
   #isClosed = false;
   #tableVersion = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -230,8 +232,8 @@ export class WorkerPool implements DataPlane {
       seat.last = undefined;
     }
     seat.gone = new Promise((resolve) => setTimeout(resolve, GONE_MS));
-    if (this.#isClosed) return;
     log.error("worker {index} died, its clients are cut: {cause}", { index, cause });
+    if (this.#isStopping) return;
     if (performance.now() - thread.startedMs > HEALTHY_MS) seat.backoff.reset();
     seat.retry = setTimeout(() => this.#replace(seat), seat.backoff.nextMs());
   }
@@ -243,7 +245,7 @@ export class WorkerPool implements DataPlane {
       log.info("another worker {index} is in its place", { index });
     } catch (error) {
       // One that dies is looked after elsewhere.
-      if (error instanceof WorkerEndedError || this.#isClosed) return;
+      if (error instanceof WorkerEndedError) return;
       const thread = seat.thread!;
       const { message } = error as Error;
       thread.end(message);
@@ -345,6 +347,8 @@ export class WorkerPool implements DataPlane {
 
   async stopAccepting(): Promise<void> {
     this.#isAccepting = false;
+    this.#isStopping = true;
+    for (const { retry } of this.#seats) clearTimeout(retry);
     await this.#askAll((calls) => inTime(calls.call("stopAccepting")));
   }
 
@@ -400,7 +404,7 @@ export class WorkerPool implements DataPlane {
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
-    this.#isClosed = true;
+    this.#isStopping = this.#isClosed = true;
     clearInterval(this.#timer);
     clearTimeout(this.#overdueTimer);
     for (const { retry } of this.#seats) clearTimeout(retry);

@@ -80,6 +80,8 @@ Deno.test("two workers serve one port, and are summed wherever figures are told"
     in_flight: 0,
   });
 
+  // The log's level is that of all threads, and so is its form.
+  await (await fetch(proxy.url("/setloglevel?level=debug"))).body?.cancel();
   // max_clients holds for both together.
   using last = await proxy.client();
   assertEquals(await last.call("PING"), "PONG");
@@ -90,6 +92,7 @@ Deno.test("two workers serve one port, and are summed wherever figures are told"
   );
 
   assertEquals(await proxy.stop(), 0);
+  assert(/^\S+Z \[DEBUG\] router: session 21 opened by 127/m.test(proxy.stderr), proxy.stderr);
   assert(/2 workers, started in \d+ ms/.test(proxy.stderr), proxy.stderr);
 });
 

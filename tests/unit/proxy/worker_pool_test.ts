@@ -223,6 +223,18 @@ Deno.test("a worker that does not answer is in the figures as it was last seen",
   assertEquals(totalCalls((await pool.figures()).sum), 10);
 });
 
+Deno.test("while the proxy stops, no worker begins to listen again", async () => {
+  await using run = await Pool.open(2);
+  const { pool, workers } = run;
+  pool.accept();
+  await pool.stopAccepting();
+  workers[0]!.die("gone");
+  await pool.drainSessions(100);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assertEquals(workers.length, 2);
+  assertEquals(workers[1]!.told, ["bind", "accept", "stop", "drain"]);
+});
+
 Deno.test("each worker knows of the others' clients, and has its share of the bytes", async () => {
   await using run = await Pool.open(3);
   const { workers } = run;
