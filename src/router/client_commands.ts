@@ -79,9 +79,9 @@ function list(call: LocalCall): Uint8Array | null {
   const { session, args } = call;
   const filter = listFilter(args);
   if (typeof filter === "string") return errorReply(filter);
-  const { router } = session;
-  const reply = (others: string) =>
-    new Encoder(session.protocol).verbatim(listClients(router, filter) + others).done();
+  const { router, protocol } = session;
+  const own = listClients(router, filter);
+  const reply = (others: string) => new Encoder(protocol).verbatim(own + others).done();
   const { peers } = router.seat;
   return peers === null ? reply("") : answerLater(call, peers.listClients(filter), "", reply);
 }
@@ -184,6 +184,7 @@ function answerLater<T>(
 ): null {
   const parked = session.enqueue(command);
   parked.state = "sent";
+  session.isFenced = true; // what follows may depend on it
   others.catch(() => none).then((value) => {
     session.completed(parked, reply(value), false);
     if (isLast) session.drain();

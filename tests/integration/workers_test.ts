@@ -130,8 +130,20 @@ Deno.test("CLIENT knows the clients of all workers, each by a number of its own"
   }
   assertEquals(await clients[0]!.call("CLIENT", "KILL", "ID", ids[1]!), 0);
   assertEquals(await clients[0]!.call("CLIENT", "KILL", "TYPE", "normal"), MANY - 10);
-  assertEquals(await clients[0]!.call("CLIENT", "KILL", "ID", ids[0]!, "SKIPME", "no"), 1);
+  // A change of protocol counts from its place in the pipeline on.
+  const [before, , after] = await clients[0]!.pipeline([
+    ["CLIENT", "LIST", "ID", ids[0]!],
+    ["HELLO", 3],
+    ["CLIENT", "LIST", "ID", ids[0]!],
+  ]);
+  assertEquals([before, after].map((reply) => String.fromCharCode(reply!.raw[0]!)), ["$", "="]);
+  // Who kills himself is told so, and does nothing that he had asked for behind it.
+  await clients[0]!.send("CLIENT", "KILL", "ID", ids[0]!, "SKIPME", "no");
+  await clients[0]!.send("SET", "late", 1);
+  assertEquals((await clients[0]!.read()).value, 1);
   assertEquals(await clients[0]!.readToEnd(), new Uint8Array());
+  using later = await proxy.client();
+  assertEquals(await later.call("EXISTS", "late"), 0);
 });
 
 Deno.test("two workers register as one proxy, and a slot that moves under load loses nothing", async () => {
