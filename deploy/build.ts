@@ -17,6 +17,9 @@ const COMPILE_LIMIT_MS = 180_000;
 const root = new URL("..", import.meta.url).pathname;
 const output = `${root}dist/codis-proxy`;
 
+/** What the proxy starts its threads with. */
+const WORKER = "src/proxy/worker.ts";
+
 /** The program is allowed what `deno task start` allows it. */
 const flags = denoJson.tasks.start.command.split(" ").filter((word) =>
   /^--(no-prompt$|v8-flags=|allow-)/.test(word)
@@ -25,7 +28,7 @@ const flags = denoJson.tasks.start.command.split(" ").filter((word) =>
 /** Returns whether `deno compile` made the file. */
 async function compile(): Promise<boolean> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["compile", "--quiet", ...flags, "--output", output, "main.ts"],
+    args: ["compile", "--quiet", ...flags, "--include", WORKER, "--output", output, "main.ts"],
     cwd: root,
     stdout: "null",
     stderr: "piped",
@@ -51,6 +54,7 @@ async function main(): Promise<void> {
     console.log("packing the program and Deno into one self-extracting file instead");
     await packSelfExtracting({
       entry: `${root}main.ts`,
+      workers: [`${root}${WORKER}`],
       output,
       version: denoJson.version,
       flags: [...denoJson.unstable.map((feature) => `--unstable-${feature}`), ...flags],

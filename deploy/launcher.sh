@@ -9,6 +9,7 @@ set -eu
 
 id=@ID@        # the content of the payload
 offset=@OFFSET@ # its first byte in this file, counted from 1
+files="@FILES@" # what is in it, main.js and the modules of its threads among them
 
 fail() { printf 'codis-proxy: %s\n' "$*" >&2; exit 1; }
 
@@ -28,7 +29,7 @@ unpack() {
   tail -c "+$offset" "$self" | tar -xzf - -C "$part" || return 1
   # A folder may be mounted without the right to run anything in it.
   "$part/deno" --version >/dev/null || return 1
-  mv -f "$part/deno" "$1/deno" && mv -f "$part/main.js" "$1/main.js" || return 1
+  for file in $files; do mv -f "$part/$file" "$1/$file" || return 1; done
   rm -rf "$part"
   trap - EXIT INT TERM HUP
 }
@@ -40,8 +41,9 @@ prepare() {
   # Others may write to /tmp: the folder must be ours, and a folder.
   (umask 077 && mkdir "$app" 2>/dev/null) || { [ -d "$app" ] && [ ! -L "$app" ]; } || return 1
   [ -O "$app" ] && [ -w "$app" ] || return 1
-  [ -x "$app/deno" ] && [ -f "$app/main.js" ] && return 0
-  unpack "$app"
+  for file in $files; do
+    [ -f "$app/$file" ] || { unpack "$app"; return; }
+  done
 }
 
 app=

@@ -8,6 +8,11 @@
 export interface Packing {
   /** The main module. */
   readonly entry: string;
+  /**
+   * Modules that the program starts threads with; each is found beside the main one, by its own name
+   * with the ending `.js`.
+   */
+  readonly workers?: readonly string[];
   /** Where the file is written. */
   readonly output: string;
   readonly version: string;
@@ -35,21 +40,30 @@ async function run(name: string, args: readonly string[]): Promise<Uint8Array> {
 export async function packSelfExtracting(packing: Packing): Promise<number> {
   const folder = await Deno.makeTempDir({ prefix: "codis-build-" });
   try {
-    const main = `${folder}/main.js`;
-    await run(Deno.execPath(), ["bundle", "--platform=deno", "--output", main, packing.entry]);
+    const modules = [["main.js", packing.entry]];
+    for (const worker of packing.workers ?? []) {
+      modules.push([worker.replace(/^.*\//, "").replace(/\.ts$/, ".js"), worker]);
+    }
+    for (const [name, entry] of modules) {
+      const output = `${folder}/${name}`;
+      await run(Deno.execPath(), ["bundle", "--platform=deno", "--output", output, entry!]);
+    }
     await Deno.copyFile(Deno.execPath(), `${folder}/deno`);
     await Deno.chmod(`${folder}/deno`, 0o755);
+    const files = ["deno", ...modules.map(([name]) => name!)];
     // The same source makes the same file: no times, no owners.
-    for (const name of ["deno", "main.js"]) await Deno.utime(`${folder}/${name}`, 0, 0);
+    for (const name of files) await Deno.utime(`${folder}/${name}`, 0, 0);
     const level = packing.gzipLevel ?? 9;
     await run("sh", [
       "-c",
-      'cd "$0" && tar --owner=0 --group=0 -cf - deno main.js | gzip -n "-$1" >payload',
+      'cd "$0" && level="$1" && shift && ' +
+      'tar --owner=0 --group=0 -cf - "$@" | gzip -n "-$level" >payload',
       folder,
       `${level}`,
+      ...files,
     ]);
     const payload = await Deno.readFile(`${folder}/payload`);
-    const head = await launcherFor(payload, packing);
+    const head = await launcherFor(payload, files, packing);
     const partial = `${packing.output}.part`;
     await Deno.writeFile(partial, head, { mode: 0o755 });
     await Deno.writeFile(partial, payload, { append: true });
@@ -63,6 +77,7 @@ export async function packSelfExtracting(packing: Packing): Promise<number> {
 
 async function launcherFor(
   payload: Uint8Array<ArrayBuffer>,
+  files: readonly string[],
   { version, flags }: Packing,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const template = await Deno.readTextFile(new URL("./launcher.sh", import.meta.url));
@@ -72,6 +87,7 @@ async function launcherFor(
     .replaceAll("@VERSION@", version)
     .replaceAll("@SYSTEM@", system)
     .replaceAll("@ID@", digest.subarray(0, ID_BYTES).toHex())
+    .replaceAll("@FILES@", files.join(" "))
     .replaceAll("@FLAGS@", flags.join(" "));
   // The offset is part of the text whose length it is: as many digits as the place holder.
   const place = "@OFFSET@";

@@ -35,7 +35,7 @@ const root = new URL("..", import.meta.url).pathname;
 
 /** Files whose tests hold the program to a time: in a whole run they come last, and alone. */
 const TIMED =
-  /^tests\/(e2e\/(cluster|server_loss)|integration\/(back_pressure|failover|migrate_load|server_death|slow_reader))_/;
+  /^tests\/(e2e\/(cluster|server_loss)|integration\/(back_pressure|failover|migrate_load|server_death|slow_reader|workers))_/;
 
 /** Files whose tests mostly wait: in a whole run they go beside others, and their output comes after. */
 const WAITING = new RegExp(

@@ -24,6 +24,8 @@ export interface LogOptions {
   readonly file?: string | undefined;
   /** Size at which the next file is begun. @default 1 GiB */
   readonly fileBytesMax?: number | undefined;
+  /** Takes the lines instead of a file or standard error: a worker hands them to the process. */
+  readonly write?: ((line: string) => void) | undefined;
 }
 
 /** Root of all categories of this program. */
@@ -49,6 +51,7 @@ const LABELS: { readonly [L in LogtapeLevel]: string } = {
 
 let level: LogLevel = "info";
 let file: LogFile | undefined;
+let write: ((line: string) => void) | undefined;
 
 /**
  * Reads a level as Codis 2.0 does: `error`, `warn` or `warning`, `info`, `debug` in any letter case;
@@ -67,6 +70,7 @@ export function parseLogLevel(text: string): LogLevel {
  */
 export function startLog(options: LogOptions): void {
   stopLog();
+  write = options.write ?? writeLine;
   if (options.file !== undefined) {
     file = new LogFile(options.file, options.fileBytesMax ?? FILE_BYTES_MAX);
   }
@@ -94,6 +98,7 @@ export function logLevel(): LogLevel {
 /** Ends logging and closes the file. */
 export function stopLog(): void {
   resetSync();
+  write = undefined;
   file?.close();
   file = undefined;
 }
@@ -134,7 +139,15 @@ function escapeControls(text: string): string {
 }
 
 function writeRecord(record: LogRecord): void {
-  const line = formatRecord(record);
+  writeLogLine(formatRecord(record));
+}
+
+/** Writes a line to where this thread's log goes, whoever has formatted it. */
+export function writeLogLine(line: string): void {
+  write?.(line);
+}
+
+function writeLine(line: string): void {
   try {
     if (file !== undefined) return file.writeLine(line);
   } catch {

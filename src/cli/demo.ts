@@ -57,7 +57,13 @@ async function runDemo(values: FlagValues): Promise<number> {
   );
   if (interrupted.isSeen()) return 0;
   const proxy = undo.adopt(
-    await startProxy({ config, listen, http, attach: attachedDashboard(config, http) }),
+    await startProxy({
+      config,
+      listen,
+      http,
+      workers: 1,
+      attach: attachedDashboard(config, http),
+    }),
     (running) => running.stop("the demo ends"),
   );
   await Promise.race([proxy.serving, proxy.stopped, interrupted.seen]);

@@ -8,9 +8,13 @@ import { parseListenAddress } from "../base/address.ts";
 import { parseByteSize } from "../base/byte_size.ts";
 import { parseLogLevel, roomLogger, startLog, stopLog } from "../base/log.ts";
 import { loadConfig } from "../config/config.ts";
+import { defaultWorkers } from "../proxy/open_data_plane.ts";
 import { runProxy } from "../proxy/proxy.ts";
 import { type Command, type Flag, type FlagValues, readFlag } from "./command.ts";
 import { attachedDashboard } from "./dashboard_service.ts";
+
+/** Most workers that may be asked for. */
+const CPUS_MAX = 64;
 
 /** Where the proxy listens, for every command that starts one. */
 export function addressFlags(addr: string, httpAddr: string): readonly Flag[] {
@@ -37,8 +41,8 @@ export const proxyCommand: Command = {
     {
       name: "cpu",
       value: "number",
-      default: "1",
-      help: "CPUs to use; more than one is accepted, one is used",
+      default: "",
+      help: "CPUs to use, a worker for each; without it all there are, 8 at most",
     },
     ...addressFlags(":9000", ":9001"),
   ],
@@ -48,7 +52,7 @@ export const proxyCommand: Command = {
 async function runProxyCommand(values: FlagValues): Promise<number> {
   const listen = readFlag(values, "addr", parseListenAddress);
   const http = readFlag(values, "http-addr", parseListenAddress);
-  readFlag(values, "cpu", parseCpuCount);
+  const workers = readFlag(values, "cpu", parseCpuCount);
   const { config, warnings } = await loadConfig(values["c"]!);
   startLog({
     level: parseLogLevel(values["log-level"]!),
@@ -57,13 +61,19 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
   });
   try {
     for (const warning of warnings) roomLogger("config").warn("{warning}", { warning });
-    return await runProxy({ config, listen, http, attach: attachedDashboard(config, http) });
+    const attach = attachedDashboard(config, http);
+    return await runProxy({ config, listen, http, workers, attach });
   } finally {
     stopLog();
   }
 }
 
+/** A number of CPUs, or nothing for as many as make sense here. */
 function parseCpuCount(text: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new SyntaxError(`"${text}" is not a number of CPUs`);
-  return Number(text);
+  if (text === "") return defaultWorkers();
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > CPUS_MAX) {
+    throw new SyntaxError(`"${text}" is not a number of CPUs from 1 to ${CPUS_MAX}`);
+  }
+  return count;
 }

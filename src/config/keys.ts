@@ -306,7 +306,8 @@ export const CONFIG_KEYS = [
     kind: "size",
     default: "128mb",
     min: 1024 * 1024,
-    help: "Bytes that all clients' requests and replies together may hold in the proxy.",
+    help:
+      "Bytes that all clients' requests and replies together may hold in the proxy; of several workers (--cpu) each has an even share.",
   },
   {
     key: "max_clients",
@@ -315,7 +316,8 @@ export const CONFIG_KEYS = [
     default: "10000",
     min: 1,
     max: 1_000_000,
-    help: "Clients at one time; the next one gets Redis's error and is closed.",
+    help:
+      "Clients at one time, of all workers together; the next one gets Redis's error and is closed.",
   },
   {
     key: "read_mode",

@@ -42,6 +42,20 @@ export function listen(
   }
 }
 
+/**
+ * Whether workers can share a port with {@linkcode listen}: elsewhere than on Linux, one socket would get
+ * all connections.
+ */
+export function canSharePort(): boolean {
+  if (Deno.build.os !== "linux") return false;
+  try {
+    bind("127.0.0.1", 0, true).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function bind(hostname: string, port: number, reusePort: boolean): Deno.TcpListener {
   try {
     return Deno.listen({ hostname, port, ...(reusePort ? { reusePort } : {}) });

@@ -8,7 +8,7 @@ import { parseLogLevel, roomLogger, setLogLevel } from "../base/log.ts";
 import type { CoordinatorState } from "../coordinator/coordinator.ts";
 import { causeOf } from "../io/dial.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
-import type { Router } from "../router/router.ts";
+import type { DataPlane } from "./data_plane.ts";
 import { type Build, debugVars } from "./debug_vars.ts";
 import { METRICS_CONTENT_TYPE, metricsText } from "./metrics.ts";
 import { proxyStats } from "./proxy_stats.ts";
@@ -17,7 +17,7 @@ const log = roomLogger("admin");
 
 /** What the endpoint tells about. */
 export interface AdminSubject {
-  readonly router: Router;
+  readonly plane: DataPlane;
   readonly build: Build;
   /** The proxy as it is registered now. */
   proxyRecord(): ProxyRecord;
@@ -40,13 +40,14 @@ const ROUTES: Readonly<Record<string, { methods: readonly string[]; handle: Hand
   "/slots": { methods: ["GET"], handle: slots },
   "/stats": {
     methods: ["GET"],
-    handle: ({ router, build, staleSeconds }) =>
-      json(proxyStats(router, build.version, staleSeconds())),
+    handle: async ({ plane, build, staleSeconds }) =>
+      json(proxyStats((await plane.figures()).sum, build.version, staleSeconds())),
   },
   "/metrics": { methods: ["GET"], handle: metrics },
   "/debug/vars": {
     methods: ["GET"],
-    handle: (subject) => json(debugVars(subject.router, subject.proxyRecord(), subject.build)),
+    handle: async ({ plane, proxyRecord, build }) =>
+      json(debugVars((await plane.figures()).sum, proxyRecord(), build)),
   },
   // As Codis 2.0: any method, an empty 200, and an unknown level means info.
   "/setloglevel": { methods: ["GET", "POST"], handle: changeLogLevel },
@@ -98,41 +99,42 @@ function answer(
   return route.handle(subject, url);
 }
 
-function index({ router }: AdminSubject): Response {
+function index({ build }: AdminSubject): Response {
   const paths = Object.keys(ROUTES).filter((path) => path !== "/");
   return text(
-    `codis-proxy ${router.options.version}\n${paths.map((path) => `${path}\n`).join("")}`,
+    `codis-proxy ${build.version}\n${paths.map((path) => `${path}\n`).join("")}`,
   );
 }
 
 /** 200 while clients are served by every slot, 503 otherwise; the body says why. */
-function healthz(subject: AdminSubject): Response {
-  const { router } = subject;
-  const offline = router.slots.filter((slot) => slot.state === "offline").length;
+async function healthz(subject: AdminSubject): Promise<Response> {
+  const { sum } = await subject.plane.figures();
+  const offline = sum.slots.states.filter((state) => state === "offline").length;
   const isHealthy = subject.isServing() && offline === 0;
   return json({
     status: isHealthy ? "ok" : subject.isServing() ? "slots offline" : "not serving",
     state: subject.proxyRecord().state,
     slots_offline: offline,
-    sessions: router.sessions.size,
+    sessions: sum.sessions,
     stale_seconds: Math.round(subject.staleSeconds()),
   }, isHealthy ? 200 : 503);
 }
 
 /** The slot table in force, in the words of the store. */
-function slots({ router }: AdminSubject): Response {
-  return json(router.slots.map((slot) => ({
-    id: slot.id,
-    state: slot.state,
-    group_id: slot.groupId,
-    backend: slot.server?.address ?? "",
-    migrate_from: slot.migrateFrom?.address ?? "",
-    in_flight: slot.inFlight,
+async function slots({ plane }: AdminSubject): Promise<Response> {
+  const { sum: { slots } } = await plane.figures();
+  return json(slots.states.map((state, id) => ({
+    id,
+    state,
+    group_id: slots.groups[id],
+    backend: slots.owners[id],
+    migrate_from: slots.sources[id],
+    in_flight: slots.inFlight[id],
   })));
 }
 
 async function metrics(subject: AdminSubject): Promise<Response> {
-  const body = await metricsText(subject.router, {
+  const body = await metricsText(await subject.plane.figures(), {
     version: subject.build.version,
     state: subject.proxyRecord().state,
     coordinatorState: subject.coordinatorState(),
@@ -141,8 +143,10 @@ async function metrics(subject: AdminSubject): Promise<Response> {
   return new Response(body, { headers: { "content-type": METRICS_CONTENT_TYPE } });
 }
 
-function changeLogLevel(_subject: AdminSubject, url: URL): Response {
-  setLogLevel(parseLogLevel(url.searchParams.get("level") ?? ""));
+function changeLogLevel({ plane }: AdminSubject, url: URL): Response {
+  const level = parseLogLevel(url.searchParams.get("level") ?? "");
+  setLogLevel(level);
+  plane.setLogLevel(level);
   return new Response(null);
 }
 

@@ -6,7 +6,7 @@
 
 import { COMMANDS } from "../command/command_table.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
-import type { Router } from "../router/router.ts";
+import { type RouterFigures, totalCalls } from "../router/figures.ts";
 
 /** What the process is, for `router.build`. */
 export interface Build {
@@ -19,32 +19,31 @@ export interface Build {
  * The document; `ops` and `cmds` count requests that were answered, error replies included, not
  * those the proxy failed itself. Keys come out sorted, as Go prints them.
  */
-export function debugVars(router: Router, info: ProxyRecord, build: Build): unknown {
-  const { stats } = router;
-  const cmds = COMMANDS.filter(({ id }) => stats.calls[id]! > 0).map(({ id, name }) => {
-    const calls = stats.calls[id]!;
-    const usecs = Math.round(stats.usecs[id]!);
+export function debugVars(figures: RouterFigures, info: ProxyRecord, build: Build): unknown {
+  const cmds = figures.commands.filter(({ calls }) => calls > 0).map((command) => {
+    const { id, calls } = command;
+    const usecs = Math.round(command.usecs);
     return {
       calls,
-      cmd: name.toUpperCase().replace("|", " "),
+      cmd: COMMANDS[id]!.name.toUpperCase().replace("|", " "),
       usecs,
       usecs_percall: Math.floor(usecs / calls),
     };
   });
-  const memory = Deno.memoryUsage();
+  const { used, total, external } = figures.heap;
   return {
     cmdline: ["codis-proxy", ...Deno.args],
     memstats: {
-      Alloc: memory.heapUsed + memory.external,
-      HeapAlloc: memory.heapUsed,
-      HeapSys: memory.heapTotal,
-      Sys: memory.rss,
+      Alloc: used + external,
+      HeapAlloc: used,
+      HeapSys: total,
+      Sys: Deno.memoryUsage().rss,
     },
     router: {
       build: { compile: build.compile, version: build.version },
       cmds,
       info,
-      ops: stats.totalCalls(),
+      ops: totalCalls(figures),
     },
   };
 }

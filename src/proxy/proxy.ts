@@ -14,20 +14,17 @@
 
 import type { DashboardAccess } from "../api/dashboard_client.ts";
 import { formatAddress } from "../base/address.ts";
-import { clock } from "../base/clock.ts";
 import { roomLogger } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
-import { listen } from "../io/listen.ts";
-import { Router, type RouterEvents } from "../router/router.ts";
 import { fillEmptyStore } from "../store/bootstrap.ts";
 import { storeOf } from "../store/store.ts";
 import { serveAdmin } from "./admin.ts";
 import type { Build } from "./debug_vars.ts";
 import { goOnline } from "./go_online.ts";
-import { Listener } from "./listener.ts";
 import { Membership } from "./membership.ts";
+import { openDataPlane } from "./open_data_plane.ts";
 import { newProxyRecord } from "./proxy_record.ts";
 import type { AttachedService, ProxyStart } from "./proxy_start.ts";
 import { routerOptions } from "./router_options.ts";
@@ -67,26 +64,27 @@ export interface RunningProxy {
  */
 export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
   const { config } = start;
-  const socket = listen(start.listen.hostname, start.listen.port, config.proto);
-  const router = new Router(routerOptions(config, VERSION), routerEvents());
-  const listener = new Listener(socket, router);
+  let membership: Membership | undefined;
+  const plane = await openDataPlane({ ...start.listen, proto: config.proto }, start.workers, {
+    router: routerOptions(config, VERSION),
+    keepAliveMs: config.backendPingPeriodMs,
+    pauseMs: gapMs(config),
+  }, { onPause: () => membership!.registration.notePause() });
   let coordinator: Coordinator | undefined;
   let attached: AttachedService | undefined;
   let admin: Deno.HttpServer<Deno.NetAddr> | undefined;
   try {
     const build: Build = { version: VERSION, compile: COMPILED };
-    let membership: Membership | undefined = undefined;
-    const record = () => (membership as Membership | undefined)?.registration.record ?? own;
+    const record = () => membership?.registration.record ?? own;
     let isServing = false;
     // The HTTP endpoint tells about a proxy that is still waiting, so it comes before the rest.
     admin = serveAdmin(
       {
-        router,
+        plane,
         build,
         proxyRecord: record,
         coordinatorState: () => coordinator?.state ?? "connecting",
-        staleSeconds: () =>
-          ((membership as Membership | undefined)?.registration.staleMs ?? 0) / 1000,
+        staleSeconds: () => (membership?.registration.staleMs ?? 0) / 1000,
         isServing: () => isServing,
         others: () => attached?.answer.bind(attached),
       },
@@ -95,7 +93,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
     );
     const own = newProxyRecord({
       proxyId: config.proxyId,
-      listen: { hostname: start.listen.hostname, port: listener.address.port },
+      listen: { hostname: start.listen.hostname, port: plane.address.port },
       http: { hostname: start.http.hostname, port: admin.addr.port },
       hostname: Deno.hostname(),
       pid: Deno.pid,
@@ -110,40 +108,31 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
     const stopped = Promise.withResolvers<void>();
     let stopping: Promise<void> | undefined;
     const stop = (reason: string) => stopping ??= stopAll(reason);
-    membership = new Membership(store, own, router, {
+    membership = new Membership(store, own, plane, {
       askOnline: () => goOnline(store, config.proxyId, dashboardOf(config)),
       onServing: () => {
         if (isServing || stopping !== undefined) return;
         isServing = true;
         log.info("serving on {address}, http on {http}", {
-          address: formatAddress(listener.address),
+          address: formatAddress(plane.address),
           http: formatAddress(admin!.addr),
         });
-        listener.run((error) => log.warn("accept failed: {error}", { error }));
+        plane.accept();
         serving.resolve();
       },
       onMarkOffline: () => void stop("the proxy was marked offline"),
-      holdRequests: () => router.holdRequests(),
-      refuseRequests: () => router.refuseRequests(),
-      resumeRequests: () => router.resumeRequests(),
+      holdRequests: () => plane.holdRequests(),
+      refuseRequests: () => plane.refuseRequests(),
+      resumeRequests: () => plane.resumeRequests(),
     }, { takeoverMs: takeoverMs(config), gapMs: gapMs(config) });
-    // The first request read after a pause must not be served before anybody has noticed it.
-    clock.pauseMs = gapMs(config);
-    clock.onPause = () => membership!.registration.checkGap();
-    const keepAlive = config.backendPingPeriodMs > 0
-      ? setInterval(() => router.keepAlive(), config.backendPingPeriodMs)
-      : undefined;
-
     const stopAll = async (reason: string) => {
       log.info("stopping: {reason}", { reason });
-      listener.stop();
-      await router.drainSessions(DRAIN_MS);
-      clearInterval(keepAlive);
-      clock.onPause = () => {};
+      await plane.stopAccepting();
+      await plane.drainSessions(DRAIN_MS);
       await attached?.stop();
       await membership!.stop();
       await coordinator!.close();
-      router.close();
+      await plane.close();
       await admin!.shutdown();
       log.info("proxy exit");
       serving.reject(new Error(reason));
@@ -152,15 +141,14 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
     serving.promise.catch(() => {});
     await membership.start();
     return {
-      address: listener.address,
+      address: plane.address,
       httpAddress: admin.addr,
       serving: serving.promise,
       stopped: stopped.promise,
       stop,
     };
   } catch (error) {
-    listener.stop();
-    router.close();
+    await plane.close();
     await attached?.stop();
     await coordinator?.close();
     await admin?.shutdown();
@@ -209,38 +197,4 @@ function gapMs(config: Config): number {
  */
 function takeoverMs(config: Config): number {
   return TAKEOVER_MS + (config.coordinator === "embedded" ? 0 : config.zkSessionTimeoutMs);
-}
-
-/** What the data plane reports, as lines of the log. */
-function routerEvents(): RouterEvents {
-  const router = roomLogger("router");
-  return {
-    backendReady: ({ server, database, protocol }) =>
-      router.info("backend {address} db {database} RESP{protocol} is ready", {
-        address: server.address,
-        database,
-        protocol,
-      }),
-    backendLost: ({ server, database }, cause, wasReady) => {
-      const details = { address: server.address, database, cause };
-      if (wasReady) router.warn("backend {address} db {database} is lost: {cause}", details);
-      else router.debug("backend {address} db {database} cannot be reached: {cause}", details);
-    },
-    sessionOpened: ({ id, remote }) =>
-      router.debug("session {id} opened by {remote}", { id, remote }),
-    sessionClosed: ({ id, remote }) =>
-      router.debug("session {id} of {remote} closed", { id, remote }),
-    sessionOverflowed: ({ id, remote, unsentBytes }) =>
-      router.warn(
-        "session {id} of {remote} closed: {unsentBytes} bytes of replies wait for it, more than session_max_buffer",
-        { id, remote, unsentBytes },
-      ),
-    sessionTimedOut: ({ id, remote }, reason) =>
-      router.info("session {id} of {remote} closed: {reason}", { id, remote, reason }),
-    slotDrainTimedOut: (slotId, backends) =>
-      router.warn("slot {slotId} changes hands without waiting longer; connections cut: {cut}", {
-        slotId,
-        cut: backends.map((backend) => backend.server.address).join(" "),
-      }),
-  };
 }

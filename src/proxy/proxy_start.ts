@@ -15,6 +15,8 @@ export interface ProxyStart {
   readonly listen: Address;
   /** Where the HTTP endpoint listens; as `listen`. */
   readonly http: Address;
+  /** How many workers serve clients; 1 serves in this very thread. */
+  readonly workers: number;
   /** Makes the dashboard that the process serves on its HTTP address, where it is a whole system. */
   readonly attach?: ((place: AttachedPlace) => AttachedService) | undefined;
 }

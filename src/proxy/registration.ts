@@ -196,9 +196,19 @@ export class Registration {
     const gapMs = now - this.#seenMs;
     this.#seenMs = now;
     if (gapMs < this.#times.gapMs || !this.#hasTable) return;
-    log.warn("this process was paused for {gapMs} ms: requests wait", { gapMs: Math.round(gapMs) });
-    this.#hold();
-    this.#checkAfterGap();
+    this.#holdAfterGap(gapMs);
+  }
+
+  /**
+   * Somebody else has noticed that this process was paused, and lets requests wait: holds all requests
+   * until the table is known to be new, also if it would not have been noticed here.
+   */
+  notePause(): void {
+    const now = performance.now();
+    const gapMs = now - this.#seenMs;
+    this.#seenMs = now;
+    if (this.#hasTable && !this.#stopping.signal.aborted) this.#holdAfterGap(gapMs);
+    else this.#events.resumeRequests();
   }
 
   // -- registering --
@@ -365,6 +375,16 @@ export class Registration {
 
   // -- holding requests --
 
+  #holdAfterGap(gapMs: number): void {
+    if (this.#holdTimer === undefined) {
+      log.warn("this process was paused for {gapMs} ms: requests wait", {
+        gapMs: Math.round(gapMs),
+      });
+    }
+    this.#hold();
+    this.#checkAfterGap();
+  }
+
   #hold(): void {
     if (this.#holdTimer !== undefined) return;
     const late = () => {
@@ -395,7 +415,7 @@ export class Registration {
     const backoff = new Backoff(RETRY);
     while (gap === this.#gaps && this.#holdTimer !== undefined) {
       try {
-        return await this.#checkPlace();
+        return await this.#checkPlace(gap);
       } catch (error) {
         if (error instanceof ClosedError) return;
         log.warn("cannot tell what happened during the pause: {error}", { error });
@@ -404,9 +424,12 @@ export class Registration {
     }
   }
 
-  async #checkPlace(): Promise<void> {
+  async #checkPlace(gap: number): Promise<void> {
     const own = await this.#loadOwn();
-    if (own?.state === "online" && await this.#isFenced()) {
+    const isInPlace = own?.state === "online" && await this.#isFenced();
+    // What was read may be from before another pause; that one is being looked into.
+    if (gap !== this.#gaps) return;
+    if (isInPlace) {
       // What is being loaded, because it was old before or since, resumes by itself.
       if (!this.#isOld && !this.#isLoading) this.#resume();
       return;

@@ -4,8 +4,14 @@
  * @module
  */
 
-import { clock } from "../base/clock.ts";
 import { Encoder, errorReply, utf8 } from "../resp/encoder.ts";
+import {
+  type ClientFilter,
+  clientsOf,
+  describeClient,
+  killClients,
+  listClients,
+} from "./client_filter.ts";
 import type { ClientSelf } from "./client_self.ts";
 import { SYNTAX_ERROR } from "./errors.ts";
 import {
@@ -17,7 +23,6 @@ import {
   textOf,
   wordOf,
 } from "./local_call.ts";
-import type { Session } from "./session.ts";
 
 const OK = utf8("+OK\r\n");
 /** Redis's types of clients; the proxy has normal ones only. */
@@ -41,7 +46,7 @@ export const CLIENT_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   "client|no-evict": (call) => setFlag(call, (isNoEvict) => ({ isNoEvict })),
   "client|no-touch": (call) => setFlag(call, (isNoTouch) => ({ isNoTouch })),
   "client|info": ({ session }) =>
-    new Encoder(session.protocol).verbatim(`${describe(session)}\n`).done(),
+    new Encoder(session.protocol).verbatim(`${describeClient(session)}\n`).done(),
   "client|list": list,
   "client|kill": kill,
 };
@@ -70,113 +75,119 @@ function setInfo({ session, args }: LocalCall): Uint8Array {
   return OK;
 }
 
-/** One line of CLIENT LIST, in Redis's fields and order. */
-function describe(session: Session): string {
-  const seconds = (sinceMs: number) => Math.floor((clock.nowMs - sinceMs) / 1000);
-  const fields: [string, string | number][] = [
-    ["id", session.id],
-    ["addr", session.remote],
-    ["laddr", session.local],
-    ["fd", 0],
-    ["name", session.client.name],
-    ["age", seconds(session.createdMs)],
-    ["idle", seconds(session.lastReadMs)],
-    ["flags", session.client.isNoEvict ? "e" : "N"],
-    ["db", session.database],
-    ["sub", 0],
-    ["psub", 0],
-    ["multi", -1],
-    ["qbuf", session.unreadBytes],
-    ["obl", 0],
-    ["oll", session.depth],
-    ["omem", session.unsentBytes],
-    ["cmd", session.lastCommand?.name ?? "NULL"],
-    ["user", "default"],
-    ["resp", session.protocol],
-    ["lib-name", session.client.libraryName],
-    ["lib-ver", session.client.libraryVersion],
-  ];
-  return fields.map(([name, value]) => `${name}=${value}`).join(" ");
+function list(call: LocalCall): Uint8Array | null {
+  const { session, args } = call;
+  const filter = listFilter(args);
+  if (typeof filter === "string") return errorReply(filter);
+  const { router, protocol } = session;
+  const own = listClients(router, filter);
+  const reply = (others: string) => new Encoder(protocol).verbatim(own + others).done();
+  const { peers } = router.seat;
+  return peers === null ? reply("") : answerLater(call, peers.listClients(filter), "", reply);
 }
 
-function list({ session, args }: LocalCall): Uint8Array {
-  let wanted: (s: Session) => boolean = () => true;
-  if (args.count > 2) {
-    const option = wordOf(args, 2);
-    if (option === "type" && args.count === 4) {
-      const type = wordOf(args, 3);
-      if (!CLIENT_TYPES.includes(type)) {
-        return errorReply(`ERR Unknown client type '${printable(type)}'`);
-      }
-      wanted = () => type === "normal";
-    } else if (option === "id" && args.count > 3) {
-      const ids = new Set<number>();
-      for (let i = 3; i < args.count; i++) {
-        if (!/^\d{1,15}$/.test(textOf(args, i))) return errorReply("ERR Invalid client ID");
-        ids.add(Number(textOf(args, i)));
-      }
-      wanted = (s) => ids.has(s.id);
-    } else {
-      return errorReply(SYNTAX_ERROR);
-    }
+/** `[TYPE type | ID id [id …]]`; an error text when it is something else. */
+function listFilter(args: LocalCall["args"]): ClientFilter | string {
+  if (args.count === 2) return {};
+  const option = wordOf(args, 2);
+  if (option === "type" && args.count === 4) {
+    const type = wordOf(args, 3);
+    if (!CLIENT_TYPES.includes(type)) return `ERR Unknown client type '${printable(type)}'`;
+    return { isNone: type !== "normal" };
   }
-  const lines = [...session.router.sessions.values()].filter(wanted).map((s) => `${describe(s)}\n`);
-  return new Encoder(session.protocol).verbatim(lines.join("")).done();
+  if (option !== "id" || args.count < 4) return SYNTAX_ERROR;
+  const ids: number[] = [];
+  for (let i = 3; i < args.count; i++) {
+    if (!/^\d{1,15}$/.test(textOf(args, i))) return "ERR Invalid client ID";
+    ids.push(Number(textOf(args, i)));
+  }
+  return { ids };
 }
 
 /** `CLIENT KILL addr` and `CLIENT KILL [ID n] [ADDR a] [LADDR a] [TYPE t] [USER u] [SKIPME y]`. */
-function kill({ session, args }: LocalCall): Uint8Array | null {
-  const filters: ((s: Session) => boolean)[] = [];
-  let skipMe = true;
+function kill(call: LocalCall): Uint8Array | null {
+  const { session, args } = call;
   const isOldForm = args.count === 3;
-  if (isOldForm) {
-    const address = textOf(args, 2);
-    filters.push((s) => s.remote === address);
-    skipMe = false;
-  } else if (args.count % 2 !== 0) {
-    return errorReply(SYNTAX_ERROR);
+  const filter = isOldForm ? { remote: textOf(args, 2) } : killFilter(args, session.id);
+  if (typeof filter === "string") return errorReply(filter);
+  const { router } = session;
+  const isOwn = clientsOf(router, filter).includes(session);
+  const killed = killClients(router, { ...filter, exceptId: session.id }) + (isOwn ? 1 : 0);
+  const reply = (elsewhere: number) => {
+    const count = killed + elsewhere;
+    if (!isOldForm) return new Encoder(2).integer(count).done();
+    return count === 0 ? errorReply("ERR No such client") : OK;
+  };
+  const { peers } = router.seat;
+  if (peers !== null) {
+    answerLater(call, peers.killClients(filter), 0, reply, isOwn);
+    return null;
   }
-  for (let i = 2; !isOldForm && i + 1 < args.count; i += 2) {
+  if (!isOwn) return reply(0);
+  // As Redis: whoever kills himself is told so first.
+  session.answer(reply(0));
+  session.drain();
+  return null;
+}
+
+/** The new form's options; an error text when they are something else. */
+function killFilter(args: LocalCall["args"], ownId: number): ClientFilter | string {
+  if (args.count % 2 !== 0) return SYNTAX_ERROR;
+  let filter: ClientFilter = {};
+  let skipMe = true;
+  for (let i = 2; i + 1 < args.count; i += 2) {
     const option = wordOf(args, i);
     const value = textOf(args, i + 1);
     if (option === "id") {
-      if (!/^[1-9]\d{0,14}$/.test(value)) {
-        return errorReply("ERR client-id should be greater than 0");
-      }
-      filters.push((s) => s.id === Number(value));
+      if (!/^[1-9]\d{0,14}$/.test(value)) return "ERR client-id should be greater than 0";
+      const isOther = filter.ids !== undefined && !filter.ids.includes(Number(value));
+      filter = { ...filter, ids: isOther ? [] : [Number(value)] };
     } else if (option === "addr") {
-      filters.push((s) => s.remote === value);
+      filter = { ...filter, ...sameOrNone("remote", filter.remote, value) };
     } else if (option === "laddr") {
-      filters.push((s) => s.local === value);
+      filter = { ...filter, ...sameOrNone("local", filter.local, value) };
     } else if (option === "type") {
-      if (!CLIENT_TYPES.includes(value.toLowerCase())) {
-        return errorReply(`ERR Unknown client type '${printable(value)}'`);
-      }
-      filters.push(() => value.toLowerCase() === "normal");
+      const type = value.toLowerCase();
+      if (!CLIENT_TYPES.includes(type)) return `ERR Unknown client type '${printable(value)}'`;
+      if (type !== "normal") filter = { ...filter, isNone: true };
     } else if (option === "user") {
-      if (value !== "default") {
-        return errorReply(`ERR No such user '${printable(value)}'`);
-      }
+      if (value !== "default") return `ERR No such user '${printable(value)}'`;
     } else if (option === "skipme" && /^(yes|no)$/i.test(value)) {
       skipMe = value.toLowerCase() === "yes";
     } else {
-      return errorReply(SYNTAX_ERROR);
+      return SYNTAX_ERROR;
     }
   }
-  let killed = 0;
-  let isOwn = false;
-  for (const s of [...session.router.sessions.values()]) {
-    if ((skipMe && s === session) || !filters.every((matches) => matches(s))) continue;
-    killed++;
-    if (s === session) isOwn = true;
-    else s.close();
-  }
-  const reply = isOldForm
-    ? killed === 0 ? errorReply("ERR No such client") : OK
-    : new Encoder(2).integer(killed).done();
-  if (!isOwn) return reply;
-  // As Redis: whoever kills himself is told so first.
-  session.answer(reply);
-  session.drain();
+  return skipMe ? { ...filter, exceptId: ownId } : filter;
+}
+
+/** An address condition; given twice with different addresses, it means nobody. */
+function sameOrNone(
+  name: "remote" | "local",
+  before: string | undefined,
+  value: string,
+): ClientFilter {
+  return before === undefined || before === value ? { [name]: value } : { isNone: true };
+}
+
+/**
+ * Answers once the other workers have; without them when they cannot be asked.
+ *
+ * @param isLast Whether the session ends with the answer.
+ */
+function answerLater<T>(
+  { session, command }: LocalCall,
+  others: Promise<T>,
+  none: T,
+  reply: (others: T) => Uint8Array,
+  isLast = false,
+): null {
+  const parked = session.enqueue(command);
+  parked.state = "sent";
+  session.isFenced = true; // what follows may depend on it
+  others.catch(() => none).then((value) => {
+    session.completed(parked, reply(value), false);
+    if (isLast) session.drain();
+  });
   return null;
 }

@@ -11,6 +11,7 @@ import type { RequestParser } from "../resp/request_parser.ts";
 import { SLOT_NOT_READY } from "./errors.ts";
 import { Gather, type Merge, type PartReply } from "./gather.ts";
 import { badReply, elementsOf, firstError, MERGES } from "./merge.ts";
+import type { Request } from "./request.ts";
 import type { Master } from "./router.ts";
 import type { Session } from "./session.ts";
 
@@ -51,6 +52,16 @@ export function sendToAll(
   const parent = session.enqueue(command);
   parent.state = "sent";
   session.charge(parent, bytes.length);
+  askAll(parent, masters, merge, bytes);
+}
+
+/** As {@linkcode sendToAll}, for a request that is in its session's FIFO already. */
+export function askAll(
+  parent: Request,
+  masters: readonly Master[],
+  merge: Merge,
+  bytes: Uint8Array,
+): void {
   const gather = new Gather(parent, masters.length, merge);
   for (const { server } of masters) {
     const part = gather.part();

@@ -4,25 +4,31 @@
  * @module
  */
 
-import { clock } from "../base/clock.ts";
 import { COMMANDS } from "../command/command_table.ts";
-import { Encoder, encodeRequest } from "../resp/encoder.ts";
+import { Encoder, encodeRequest, type Protocol } from "../resp/encoder.ts";
 import type { PartReply } from "./gather.ts";
-import { sendToAll } from "./fan_out.ts";
+import { askAll, sendToAll } from "./fan_out.ts";
+import { figuresOf, type RouterFigures, totalCalls } from "./figures.ts";
 import { type LocalCall, wordOf } from "./local_call.ts";
-import type { Router } from "./router.ts";
+import type { RouterOptions } from "./options.ts";
 
 /** The Redis whose commands and texts the proxy speaks. */
 export const REDIS_VERSION = "7.0.15";
 
 type Fields = [name: string, value: string | number][];
 
+/** What the proxy's own sections are made of. */
+interface Facts {
+  readonly options: RouterOptions;
+  readonly figures: RouterFigures;
+}
+
 /** Sections the proxy fills from its own counters. */
-const OWN_SECTIONS: Readonly<Record<string, (router: Router) => Fields>> = {
+const OWN_SECTIONS: Readonly<Record<string, (facts: Facts) => Fields>> = {
   server: serverSection,
-  clients: (router) => [
-    ["connected_clients", router.sessions.size],
-    ["maxclients", router.options.maxClients],
+  clients: ({ options, figures }) => [
+    ["connected_clients", figures.sessions],
+    ["maxclients", options.maxClients],
     ["blocked_clients", 0],
   ],
   persistence: () => [["loading", 0]],
@@ -48,22 +54,40 @@ const DEFAULT_SECTIONS = [
   "keyspace",
 ];
 
-/** Answers INFO; asks the masters only when a section needs them. */
+/** What the masters are asked. */
+const ASK_INFO = encodeRequest(["INFO"]);
+
+/** Answers INFO; asks the masters only when a section needs them, and the other workers, if any. */
 export function info({ session, command, args }: LocalCall): Uint8Array | null {
   const { router } = session;
+  const { options, seat: { peers } } = router;
   const wanted = sectionsOf(args);
-  const masters = router.masters();
-  if (masters.length === 0 || !wanted.some((name) => TOTAL_SECTIONS.includes(name))) {
-    return new Encoder(session.protocol).verbatim(print(router, wanted, [])).done();
+  const masters = wanted.some((name) => TOTAL_SECTIONS.includes(name)) ? router.masters() : [];
+  if (peers === null) {
+    const reply = (replies: readonly PartReply[], protocol: Protocol) =>
+      encode({ options, figures: figuresOf(router) }, wanted, replies, protocol);
+    if (masters.length === 0) return reply([], session.protocol);
+    sendToAll(session, command, masters, reply, ASK_INFO);
+    return null;
   }
-  sendToAll(
-    session,
-    command,
-    masters,
-    (replies, protocol) => new Encoder(protocol).verbatim(print(router, wanted, replies)).done(),
-    encodeRequest(["INFO"]),
-  );
+  const parent = session.enqueue(command);
+  parent.state = "sent";
+  peers.figures().catch(() => figuresOf(router)).then((figures) => {
+    const reply = (replies: readonly PartReply[], protocol: Protocol) =>
+      encode({ options, figures }, wanted, replies, protocol);
+    if (masters.length === 0) session.completed(parent, reply([], parent.protocol), false);
+    else askAll(parent, masters, reply, ASK_INFO);
+  });
   return null;
+}
+
+function encode(
+  facts: Facts,
+  sections: readonly string[],
+  replies: readonly PartReply[],
+  protocol: Protocol,
+): Uint8Array {
+  return new Encoder(protocol).verbatim(print(facts, sections, replies)).done();
 }
 
 function sectionsOf(args: LocalCall["args"]): string[] {
@@ -78,10 +102,10 @@ function sectionsOf(args: LocalCall["args"]): string[] {
   return names.length === 0 ? DEFAULT_SECTIONS : [...new Set(names)];
 }
 
-function print(router: Router, sections: readonly string[], replies: readonly PartReply[]): string {
+function print(facts: Facts, sections: readonly string[], replies: readonly PartReply[]): string {
   const texts: string[] = [];
   for (const name of sections) {
-    const fields = OWN_SECTIONS[name]?.(router) ??
+    const fields = OWN_SECTIONS[name]?.(facts) ??
       (name === "memory"
         ? memoryTotals(replies)
         : name === "keyspace"
@@ -94,12 +118,12 @@ function print(router: Router, sections: readonly string[], replies: readonly Pa
   return texts.join("\r\n");
 }
 
-function serverSection(router: Router): Fields {
-  const uptime = Math.floor((clock.nowMs - router.startedMs) / 1000);
+function serverSection({ options, figures }: Facts): Fields {
+  const uptime = Math.floor(figures.uptimeMs / 1000);
   return [
     ["redis_version", REDIS_VERSION],
     ["redis_mode", "standalone"],
-    ["codis_proxy_version", router.options.version],
+    ["codis_proxy_version", options.version],
     ["os", `${Deno.build.os} ${Deno.build.arch}`],
     ["arch_bits", 64],
     ["process_id", Deno.pid],
@@ -108,53 +132,47 @@ function serverSection(router: Router): Fields {
   ];
 }
 
-function statsSection(router: Router): Fields {
-  const { totals, stats } = router;
+function statsSection({ figures }: Facts): Fields {
+  const { totals, commands } = figures;
   return [
     ["total_connections_received", totals.connections],
-    ["total_commands_processed", stats.totalCalls()],
-    ["total_error_replies", stats.totalErrors()],
-    ["total_failed_requests", stats.totalFailures()],
+    ["total_commands_processed", totalCalls(figures)],
+    ["total_error_replies", commands.reduce((sum, { errors }) => sum + errors, 0)],
+    ["total_failed_requests", commands.reduce((sum, { failures }) => sum + failures, 0)],
     ["rejected_connections", totals.rejectedConnections],
-    ["total_net_input_bytes", router.inputBytes],
+    ["total_net_input_bytes", totals.inputBytes],
     ["total_net_output_bytes", totals.outputBytes],
     ["client_output_buffer_limit_disconnections", totals.overflowedSessions],
   ];
 }
 
-function proxySection(router: Router): Fields {
-  const online = router.slots.filter((slot) => slot.state !== "offline").length;
-  const { rss } = Deno.memoryUsage();
-  const fields: Fields = [
-    ["proxy_rss_bytes", rss],
-    ["proxy_buffered_bytes", router.budget.usedBytes],
-    ["slots_online", online],
-    ["slots_table_version", router.tableVersion],
-    ["backend_servers", router.masters().length],
+function proxySection({ figures }: Facts): Fields {
+  const { servers, slots } = figures;
+  return [
+    ["proxy_rss_bytes", Deno.memoryUsage().rss],
+    ["proxy_buffered_bytes", figures.bufferedBytes],
+    ["slots_online", slots.states.filter((state) => state !== "offline").length],
+    ["slots_table_version", figures.tableVersion],
+    ["backend_servers", servers.length],
+    ...servers.map(({ address, groupId, connections, inFlight, losses }, i): Fields[number] => {
+      const state = connections.includes("ready") ? "ready" : connections[0] ?? "idle";
+      return [
+        `backend_${i}`,
+        `addr=${address},group=${groupId},state=${state},connections=${connections.length},` +
+        `in_flight=${inFlight},losses=${losses}`,
+      ];
+    }),
   ];
-  for (const [i, { server, groupId }] of router.masters().entries()) {
-    const backends = [...server.backends()];
-    const inFlight = backends.reduce((sum, backend) => sum + backend.inFlight, 0);
-    const state = backends.map((backend) => backend.state);
-    fields.push([
-      `backend_${i}`,
-      `addr=${server.address},group=${groupId},state=${
-        state.includes("ready") ? "ready" : state[0] ?? "idle"
-      },connections=${backends.length},in_flight=${inFlight},losses=${server.losses}`,
-    ]);
-  }
-  return fields;
 }
 
-function commandStatsSection({ stats }: Router): Fields {
-  return COMMANDS.filter(({ id }) => stats.calls[id]! > 0).map(({ id, name }) => {
-    const calls = stats.calls[id]!;
-    const usec = Math.round(stats.usecs[id]!);
+function commandStatsSection({ figures }: Facts): Fields {
+  return figures.commands.filter(({ calls }) => calls > 0).map(({ id, calls, usecs, errors }) => {
+    const usec = Math.round(usecs);
     return [
-      `cmdstat_${name}`,
+      `cmdstat_${COMMANDS[id]!.name}`,
       `calls=${calls},usec=${usec},usec_per_call=${
         (usec / calls).toFixed(2)
-      },rejected_calls=0,failed_calls=${stats.errors[id]}`,
+      },rejected_calls=0,failed_calls=${errors}`,
     ];
   });
 }

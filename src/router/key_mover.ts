@@ -23,6 +23,13 @@
  *
  * codis-server's own commands do replace; there the fence alone guards against late copies.
  *
+ * Each router asks for itself, so other workers of this proxy may ask for the same key at the same time,
+ * just as other proxies may. The source does one after the other: the first move takes the key, every
+ * later one finds NOKEY (0 keys, with codis-server), which says the same: it is not at the source any more.
+ * After BUSYKEY several may drop the source's copy, which is one copy in any case. None of this depends on
+ * who asked, because the slot was blocked in every router of every proxy before it was migrating in any.
+ * The fence is each router's own, too: it guards the keys that this router moves.
+ *
  * @module
  */
 

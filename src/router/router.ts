@@ -19,6 +19,7 @@ import { ByteBudget } from "./byte_budget.ts";
 import { MAX_CLIENTS, TABLE_OLD } from "./errors.ts";
 import { errorReply } from "../resp/encoder.ts";
 import type { RouterOptions } from "./options.ts";
+import { aloneSeat, type RouterSeat } from "./seat.ts";
 import { Session } from "./session.ts";
 import { Slot } from "./slot.ts";
 import type { SlotFill, SlotTable } from "./slot_table.ts";
@@ -53,6 +54,8 @@ export interface Master {
 export class Router implements SlotTable {
   readonly options: RouterOptions;
   readonly events: RouterEvents;
+  /** Its place beside the proxy's other routers. */
+  readonly seat: RouterSeat;
   readonly slots: readonly Slot[];
   readonly stats = new CommandStats(COMMANDS.length);
   readonly totals = newTotals();
@@ -68,15 +71,15 @@ export class Router implements SlotTable {
   /** Why no request for a server is served now, as an error text; empty when they are. */
   refusal = "";
 
-  #nextSessionId = 1;
   #masters: Master[] | null = null;
   readonly #changing: Promise<void>[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sessionsTickedMs = 0;
 
-  constructor(options: RouterOptions, events: RouterEvents) {
+  constructor(options: RouterOptions, events: RouterEvents, seat: RouterSeat = aloneSeat()) {
     this.options = options;
     this.events = events;
+    this.seat = seat;
     this.budget = new ByteBudget(options.proxyBufferBytesMax);
     this.pool = new BackendPool(options, events);
     this.slots = Array.from({ length: SLOT_COUNT }, (_, id) => new Slot(id, options.slotWaitMs));
@@ -88,20 +91,22 @@ export class Router implements SlotTable {
   /** Takes an accepted connection; over max_clients it is told so and closed. */
   accept(connection: AcceptedConnection): void {
     clock.tick();
-    if (this.sessions.size >= this.options.maxClients) {
+    if (this.sessions.size + this.seat.sessionsElsewhere() >= this.options.maxClients) {
       this.totals.rejectedConnections++;
       connection.write(errorReply(MAX_CLIENTS)).catch(() => 0).finally(() => connection.close());
       return;
     }
     this.totals.connections++;
-    const session = new Session(this.#nextSessionId++, connection, this);
+    const session = new Session(this.seat.nextSessionId(), connection, this);
     this.sessions.set(session.id, session);
+    this.seat.hasSessions(this.sessions.size);
     this.events.sessionOpened(session);
     session.start();
   }
 
   sessionClosed(session: Session): void {
     this.sessions.delete(session.id);
+    this.seat.hasSessions(this.sessions.size);
     this.events.sessionClosed(session);
   }
 

@@ -43,27 +43,6 @@ export class CommandStats {
   buckets(id: number): Float64Array {
     return this.#buckets.subarray(id * LATENCY_BUCKETS, (id + 1) * LATENCY_BUCKETS);
   }
-
-  /** Answered requests of all commands. */
-  totalCalls(): number {
-    let total = 0;
-    for (let i = 0; i < this.calls.length; i++) total += this.calls[i]!;
-    return total;
-  }
-
-  /** Requests of all commands that the proxy failed itself. */
-  totalFailures(): number {
-    let total = 0;
-    for (let i = 0; i < this.failures.length; i++) total += this.failures[i]!;
-    return total;
-  }
-
-  /** Error replies of all commands. */
-  totalErrors(): number {
-    let total = 0;
-    for (let i = 0; i < this.errors.length; i++) total += this.errors[i]!;
-    return total;
-  }
 }
 
 /** Process totals. */

@@ -359,6 +359,21 @@ export function testMembership(
     assertEquals(proxy.happened, ["serving", "hold", "resume"]);
   });
 
+  test("a pause that only a worker has noticed is looked into as well", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1");
+    await using proxy = new TestProxy(store);
+    // There is no table yet that could be old: nobody waits.
+    proxy.membership.registration.notePause();
+    assertEquals(proxy.happened, ["resume"]);
+    await proxy.start();
+    proxy.membership.registration.notePause();
+    proxy.membership.registration.notePause();
+    assertEquals(proxy.happened, ["resume", "serving", "hold"]);
+    await proxy.seen("resume", 2);
+    assertEquals(proxy.happened, ["resume", "serving", "hold", "resume"]);
+  });
+
   test("a proxy set offline by somebody serves its last table until it is online again", async () => {
     await using folder = await subject.start();
     const store = await folder.openFilled("a:1");

@@ -7,6 +7,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { packSelfExtracting } from "../../deploy/self_extracting.ts";
 import { Child } from "../support/child.ts";
+import { freePort } from "../support/free_port.ts";
+import { configText, PROGRAM_FLAGS } from "../support/proxy_process.ts";
+import { RedisServer } from "../support/redis_server.ts";
+import { RespClient } from "../support/resp_client.ts";
 
 /** Tells its arguments and folder, then waits for SIGTERM and exits with 7, or exits with 3. */
 const PROGRAM = `
@@ -118,4 +122,36 @@ Deno.test("the one-file program runs on a machine that has nothing", async (t) =
     );
     assertEquals((await run(file, [], { TMPDIR: temporary })).code, 1);
   });
+});
+
+Deno.test("the proxy in one file has its workers in it", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "codis-pack-" });
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const root = new URL("../..", import.meta.url).pathname;
+  const file = `${folder}/codis-proxy`;
+  await packSelfExtracting({
+    entry: `${root}main.ts`,
+    workers: [`${root}src/proxy/worker.ts`],
+    output: file,
+    version: "0.0.0",
+    flags: ["--unstable-net", ...PROGRAM_FLAGS],
+    gzipLevel: 1,
+  });
+  const redis = stack.use(await RedisServer.start());
+  const config = { embedded_dir: `${folder}/data`, servers: redis.addr };
+  await Deno.writeTextFile(`${folder}/config.ini`, configText(config));
+  const [port, httpPort] = [freePort(), freePort()];
+  const addrs = [`--addr=127.0.0.1:${port}`, `--http-addr=127.0.0.1:${httpPort}`];
+  const words = ["-c", `${folder}/config.ini`, "--cpu=2", ...addrs];
+  const child = start(file, words, { HOME: folder });
+  stack.adopt(child, (running) => running.end("SIGKILL").then(() => {}));
+  await child.waitFor(() => child.stderr.includes("serving on"));
+  {
+    using client = await RespClient.connect(port);
+    assertEquals(await client.call("SET", "k", "v"), "OK");
+  }
+  const metrics = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text();
+  assert(metrics.includes('codis_proxy_sessions{worker="1"}'), metrics);
+  assertEquals((await child.end("SIGTERM")).code, 0);
 });

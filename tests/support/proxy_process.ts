@@ -26,6 +26,8 @@ export interface ProxyOptions {
   readonly servers?: readonly { readonly addr: string }[];
   /** Lines of config.ini; they win over those made from `servers`. */
   readonly config?: Readonly<Record<string, string | number>>;
+  /** Workers that serve clients; what a test says of one process often holds for one thread. @default 1 */
+  readonly cpu?: number;
   /** Further words of the command line. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -108,7 +110,7 @@ export class ProxyProcess implements AsyncDisposable {
       [
         ...["proxy", "-c", `${this.folder}/config.ini`],
         ...[`--addr=127.0.0.1:${this.port}`, `--http-addr=127.0.0.1:${this.httpPort}`],
-        ...(this.#options.args ?? []),
+        ...[`--cpu=${this.#options.cpu ?? 1}`, ...(this.#options.args ?? [])],
       ],
       this.#options.env,
       undefined,

@@ -136,7 +136,7 @@ async function main(): Promise<void> {
   await using proxy = await ProxyProcess.start({
     servers,
     config: { read_mode: readMode },
-    args: [`--cpu=${cpu}`],
+    cpu,
   });
   const pauseMs = clients / rate * 1000;
   const before = await descriptorsOf(proxy.pid);

@@ -19,7 +19,7 @@ Deno.test("the proxy takes Codis 2.0's flags, with its defaults", () => {
     "L": "",
     "log-level": "info",
     "log-filesize": "1GB",
-    "cpu": "1",
+    "cpu": "",
     "addr": ":9000",
     "http-addr": ":9001",
   });

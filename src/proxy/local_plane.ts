@@ -1,0 +1,107 @@
+/**
+ * A data plane in one thread: a router, and the socket that feeds it. With `--cpu=1` it is the whole
+ * proxy's, in the process's own thread; with more, each worker has one.
+ *
+ * @module
+ */
+
+import { clock } from "../base/clock.ts";
+import { roomLogger } from "../base/log.ts";
+import { listen } from "../io/listen.ts";
+import { figuresOf } from "../router/figures.ts";
+import { Router } from "../router/router.ts";
+import type { RouterSeat } from "../router/seat.ts";
+import type { SlotFill } from "../router/slot_table.ts";
+import type {
+  DataPlane,
+  ListenPlace,
+  PlaneEvents,
+  PlaneOptions,
+  ProxyFigures,
+} from "./data_plane.ts";
+import { Listener } from "./listener.ts";
+import { routerEvents } from "./router_events.ts";
+
+const log = roomLogger("proxy");
+
+/** See the header. */
+export class LocalPlane implements DataPlane {
+  readonly router: Router;
+  #listener: Listener | undefined;
+  #hasAccepted = false;
+  readonly #keepAlive: ReturnType<typeof setInterval> | undefined;
+
+  /** Makes a router with no slots and no clients. */
+  constructor(options: PlaneOptions, events: PlaneEvents, seat?: RouterSeat) {
+    this.router = new Router(options.router, routerEvents(), seat);
+    // The first request read after a pause must not be served before anybody has noticed it.
+    clock.pauseMs = options.pauseMs;
+    clock.onPause = () => this.#hasAccepted && events.onPause();
+    if (options.keepAliveMs > 0) {
+      this.#keepAlive = setInterval(() => this.router.keepAlive(), options.keepAliveMs);
+    }
+  }
+
+  /**
+   * Binds the port.
+   *
+   * @param isShared Whether other workers listen on the same one.
+   * @throws {Error} Naming the address, when it cannot be bound.
+   */
+  bind({ hostname, port, proto }: ListenPlace, isShared = false): void {
+    this.#listener = new Listener(listen(hostname, port, proto, isShared), this.router);
+  }
+
+  get address(): Deno.NetAddr {
+    return this.#listener!.address;
+  }
+
+  accept(): void {
+    this.#hasAccepted = true;
+    this.#listener!.run((error) => log.warn("accept failed: {error}", { error }));
+  }
+
+  stopAccepting(): void {
+    this.#listener?.stop();
+  }
+
+  fillSlot(fill: SlotFill): Promise<void> {
+    return this.router.fillSlot(fill);
+  }
+
+  resetSlot(slotId: number): Promise<void> {
+    return this.router.resetSlot(slotId);
+  }
+
+  holdRequests(): void {
+    this.router.holdRequests();
+  }
+
+  refuseRequests(): void {
+    this.router.refuseRequests();
+  }
+
+  resumeRequests(): void {
+    this.router.resumeRequests();
+  }
+
+  drainSessions(graceMs: number): Promise<void> {
+    return this.router.drainSessions(graceMs);
+  }
+
+  figures(): Promise<ProxyFigures> {
+    const sum = figuresOf(this.router);
+    return Promise.resolve({ sum, workers: [sum] });
+  }
+
+  /** The thread's own log is the only one. */
+  setLogLevel(): void {}
+
+  close(): void {
+    clearInterval(this.#keepAlive);
+    clock.pauseMs = Infinity;
+    clock.onPause = () => {};
+    this.#listener?.stop();
+    this.router.close();
+  }
+}

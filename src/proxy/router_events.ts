@@ -1,0 +1,42 @@
+/**
+ * What the data plane reports, as lines of the log.
+ *
+ * @module
+ */
+
+import { roomLogger } from "../base/log.ts";
+import type { RouterEvents } from "../router/router.ts";
+
+/** Events that are logged in the room `router`. */
+export function routerEvents(): RouterEvents {
+  const router = roomLogger("router");
+  return {
+    backendReady: ({ server, database, protocol }) =>
+      router.info("backend {address} db {database} RESP{protocol} is ready", {
+        address: server.address,
+        database,
+        protocol,
+      }),
+    backendLost: ({ server, database }, cause, wasReady) => {
+      const details = { address: server.address, database, cause };
+      if (wasReady) router.warn("backend {address} db {database} is lost: {cause}", details);
+      else router.debug("backend {address} db {database} cannot be reached: {cause}", details);
+    },
+    sessionOpened: ({ id, remote }) =>
+      router.debug("session {id} opened by {remote}", { id, remote }),
+    sessionClosed: ({ id, remote }) =>
+      router.debug("session {id} of {remote} closed", { id, remote }),
+    sessionOverflowed: ({ id, remote, unsentBytes }) =>
+      router.warn(
+        "session {id} of {remote} closed: {unsentBytes} bytes of replies wait for it, more than session_max_buffer",
+        { id, remote, unsentBytes },
+      ),
+    sessionTimedOut: ({ id, remote }, reason) =>
+      router.info("session {id} of {remote} closed: {reason}", { id, remote, reason }),
+    slotDrainTimedOut: (slotId, backends) =>
+      router.warn("slot {slotId} changes hands without waiting longer; connections cut: {cut}", {
+        slotId,
+        cut: backends.map((backend) => backend.server.address).join(" "),
+      }),
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * A worker without a thread: it takes what the pool says, and does what a test says.
+ *
+ * @module
+ */
+
+import { RemoteCalls } from "../../src/base/remote_call.ts";
+import type { RouterFigures } from "../../src/router/figures.ts";
+import { newTotals } from "../../src/router/stats.ts";
+import type { PoolCalls, WorkerCalls, WorkerStart } from "../../src/proxy/worker_calls.ts";
+import type { Thread } from "../../src/proxy/worker_thread.ts";
+import { RecordedSlotTable } from "./slot_table.ts";
+
+const SLOTS = 1024;
+
+/** See the header. */
+export class FakeWorker implements Thread {
+  onmessage: ((event: MessageEvent) => void) | null = null;
+  onerror: ((event: ErrorEvent) => void) | null = null;
+  readonly table = new RecordedSlotTable();
+  /** What the pool has said besides slots, in order. */
+  readonly told: string[] = [];
+  /** How many slots it had when it was told to listen. */
+  slotsAtBind = -1;
+  start!: WorkerStart;
+  isTerminated = false;
+  /** What it says that it has: requests of command 0, and clients. */
+  requests = 0;
+  sessions = 0;
+  /** While set, it answers nothing. */
+  isStuck = false;
+  #pool!: RemoteCalls<PoolCalls>;
+
+  /** The pool's end of the line. */
+  postMessage(message: unknown): void {
+    if (typeof message !== "string") {
+      this.start = message as WorkerStart;
+      this.#pool = new RemoteCalls<PoolCalls>(
+        (text) => this.#later(() => this.onmessage?.({ data: text } as MessageEvent)),
+        this.#calls(),
+      );
+    } else {
+      this.#later(() => this.isStuck || this.#pool.receive(message));
+    }
+  }
+
+  terminate(): void {
+    this.isTerminated = true;
+  }
+
+  /** Asks the pool. */
+  get pool(): RemoteCalls<PoolCalls> {
+    return this.#pool;
+  }
+
+  /** Dies of an error that nobody caught. */
+  die(message: string): void {
+    this.onerror?.({ message, preventDefault() {} } as ErrorEvent);
+  }
+
+  /** As between threads: not in this turn, and not when either end is gone. */
+  #later(deliver: () => void): void {
+    setTimeout(() => {
+      if (!this.isTerminated) deliver();
+    });
+  }
+
+  #calls(): WorkerCalls {
+    const tell = (what: string) => void this.told.push(what);
+    return {
+      fillSlot: (fill) => this.table.fillSlot(fill),
+      resetSlot: (slotId) => this.table.resetSlot(slotId),
+      bind: () => {
+        this.slotsAtBind = this.table.fills.size;
+        tell("bind");
+      },
+      accept: () => tell("accept"),
+      stopAccepting: () => tell("stop"),
+      holdRequests: () => tell("hold"),
+      refuseRequests: () => tell("refuse"),
+      resumeRequests: (heardPauses) => tell(`resume ${heardPauses}`),
+      drainSessions: () => Promise.resolve(tell("drain")),
+      figures: () => this.#figures(),
+      listClients: () => `client of ${this.start.seat}\n`,
+      killClients: () => 1,
+      setLogLevel: (level) => tell(`log ${level}`),
+      close: () => tell("close"),
+    };
+  }
+
+  #figures(): RouterFigures {
+    const column = <T>(value: T) => new Array<T>(SLOTS).fill(value);
+    const { requests: calls } = this;
+    return {
+      uptimeMs: 0,
+      sessions: this.sessions,
+      totals: { ...newTotals(), connections: calls },
+      bufferedBytes: 0,
+      tableVersion: this.table.history.length,
+      heap: { used: 0, total: 0, external: 0 },
+      commands: calls === 0
+        ? []
+        : [{ id: 0, calls, errors: 0, failures: 0, usecs: calls, buckets: new Array(25).fill(0) }],
+      servers: [],
+      slots: {
+        states: Array.from(
+          { length: SLOTS },
+          (_, id) => this.table.fills.has(id) ? "open" : "offline",
+        ),
+        groups: column(1),
+        owners: column(""),
+        sources: column(""),
+        inFlight: column(0),
+        requests: column(calls),
+      },
+    };
+  }
+}
