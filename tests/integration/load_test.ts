@@ -10,7 +10,7 @@ import { RedisServer } from "../support/redis_server.ts";
 
 Deno.test("a load of SET and GET is counted and timed", async () => {
   await using redis = await RedisServer.start();
-  const load = { clients: 2, pipeline: 4, valueBytes: 64 };
+  const load = { clients: 2, pipeline: 4, valueBytes: 64, keys: 0 };
   const outcome = await runBenchmark(redis.port, load, 400);
   assertEquals(outcome.requests, 800);
   assert(outcome.requestsPerSecond > 100);
