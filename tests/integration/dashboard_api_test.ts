@@ -311,6 +311,8 @@ const BAD_INPUT: readonly [string, string, unknown, string][] = [
   ["POST", "/api/migrate", { from: 0, to: 0, new_group: 1, delay: -1 }, "delay"],
   ["POST", "/api/migrate", { from: 0, to: 0, new_group: 1, delay: "5" }, "delay"],
   ["POST", "/api/rebalance", { by: "luck" }, "by"],
+  ["POST", "/api/migrate/cancel", { mode: "sideways" }, "mode"],
+  ["DELETE", "/api/migrate/tasks/0000000001", { mode: "" }, "mode"],
   ["POST", "/api/rebalance", { dry_run: "yes" }, "dry_run"],
   ["POST", "/api/rebalance", "[", "body"],
   ["POST", "/api/proxy", { id: "one" }, "state"],

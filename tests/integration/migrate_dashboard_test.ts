@@ -37,9 +37,10 @@ Deno.test("slots move, and are turned back in the middle, at a user's request an
   // A delay leaves time to change one's mind.
   await dashboard.done("POST", "/api/migrate", { ...request, delay: 300, new_group: 3 });
   await until(async () => (await views()).some(({ status }) => status === "migrating"));
-  await dashboard.done("POST", "/api/migrate/cancel");
+  // Clients who ask for a key move it: on a slow machine all slots are nearly done by now.
+  await dashboard.done("POST", "/api/migrate/cancel", { mode: "back" });
   await until(async () => (await views()).length === 0);
-  // One that had all of its keys moved by then is let finish.
+  // Some may have arrived by then.
   const after = await groups();
   assertEquals(after.filter((group) => group !== 2 && group !== 3), []);
   assert(after.filter((group) => group === 2).length > SLOTS.length / 2, `${after}`);
