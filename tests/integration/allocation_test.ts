@@ -20,8 +20,8 @@ const GET_BYTES = { byob: { 1: 8_050, 64: 140 }, direct: { 1: 3_820, 64: 65 } } 
 /** How much more is noticed. */
 const TOLERANCE = 1.1;
 /** Requests that are measured: what they allocate fits the young part of the heap. */
-const REQUESTS = { 1: 5_000, 64: 100_000 } as const;
-const WARM_UP = 20_000;
+const REQUESTS = { 1: 3_000, 64: 40_000 } as const;
+const WARM_UP = 10_000;
 const ROUNDS = 3;
 /** The young part of the heap, in megabytes. */
 const YOUNG = "--v8-flags=--min-semi-space-size=256,--max-semi-space-size=256";
