@@ -139,8 +139,20 @@ export interface ProxyView {
   readonly slots_offline: number | null;
 }
 
+/** How far one migration, or all of them, are. */
+export interface MoveFigures {
+  readonly keys_moved: number;
+  /** Still to move; null before it was counted. Of all: slots not counted yet as those that were. */
+  readonly keys_left: number | null;
+  /** Memory that the moved keys took at the source; keys that clients' requests moved count as nothing. */
+  readonly bytes_moved: number | null;
+  readonly keys_per_second: number | null;
+  readonly bytes_per_second: number | null;
+  readonly eta_seconds: number | null;
+}
+
 /** One migration task. */
-export interface MigrationView {
+export interface MigrationView extends MoveFigures {
   /** Its name in the store. */
   readonly name: string;
   readonly slot_id: number;
@@ -149,14 +161,6 @@ export interface MigrationView {
   readonly status: MigrateTaskStatus;
   readonly created_at: number;
   readonly delay_ms: number;
-  readonly keys_moved: number;
-  /** Still to move; null before it was counted. */
-  readonly keys_left: number | null;
-  /** Memory that the moved keys took at the source; keys that clients' requests moved count as nothing. */
-  readonly bytes_moved: number | null;
-  readonly keys_per_second: number | null;
-  readonly bytes_per_second: number | null;
-  readonly eta_seconds: number | null;
   /** What keeps it from going on, since when; `""`: nothing. */
   readonly problem: string;
   readonly problem_since: number | null;
@@ -167,17 +171,9 @@ export interface MigrationView {
 }
 
 /** All migrations, since there was nothing to move; what was cancelled before it began is left out. */
-export interface MigrationTotals {
+export interface MigrationTotals extends MoveFigures {
   readonly slots_done: number;
   readonly slots_left: number;
-  readonly keys_moved: number;
-  /** Still to move; of slots that nobody has counted yet by those that were. */
-  readonly keys_left: number | null;
-  /** As of one migration. */
-  readonly bytes_moved: number | null;
-  readonly keys_per_second: number | null;
-  readonly bytes_per_second: number | null;
-  readonly eta_seconds: number | null;
 }
 
 /** A key so big that its move stops both servers for a while. */

@@ -8,7 +8,7 @@ import { roomLogger } from "../base/log.ts";
 import type { EventView } from "../api/cluster_view.ts";
 
 /** Events that are kept. */
-const KEPT = 100;
+export const EVENTS_KEPT = 100;
 
 const log = roomLogger("dashboard");
 
@@ -27,6 +27,6 @@ export class Events {
     else if (level === "warning") log.warn("{text}", { text });
     else log.error("{text}", { text });
     this.#events.unshift({ at: Date.now(), level, text });
-    this.#events.length = Math.min(this.#events.length, KEPT);
+    this.#events.length = Math.min(this.#events.length, EVENTS_KEPT);
   }
 }

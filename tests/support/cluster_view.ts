@@ -5,6 +5,7 @@
  */
 
 import type { ClusterView, MigrationView } from "../../src/api/cluster_view.ts";
+import { EVENTS_KEPT } from "../../src/dashboard/events.ts";
 
 /** When the views are from. */
 export const VIEW_AT = Date.UTC(2026, 10, 24, 6, 0, 0);
@@ -143,3 +144,9 @@ export const TASK: MigrationView = {
   note: "",
   big_keys: [],
 };
+
+/** Whether a dashboard says that it leads, or has had so much to tell since that this is gone. */
+export function tellsThatItLeads({ events }: Pick<ClusterView, "events">): boolean {
+  return events.length >= EVENTS_KEPT ||
+    events.some(({ text }) => text.startsWith("this dashboard leads"));
+}

@@ -4,16 +4,14 @@
  * @module
  */
 
-import type { ClusterView } from "../../src/api/cluster_view.ts";
 import type { Child } from "./child.ts";
+import { tellsThatItLeads } from "./cluster_view.ts";
 import { until } from "./deadline.ts";
 import { freePort } from "./free_port.ts";
 import { configText, startProgram } from "./proxy_process.ts";
 
 /** How long a start may take, in milliseconds. */
 const START_MS = 20_000;
-/** How many events the dashboard keeps. */
-const EVENTS_KEPT = 100;
 
 /** A dashboard process with a config file of its own. */
 export class DashboardProcess implements AsyncDisposable {
@@ -73,11 +71,7 @@ export class DashboardProcess implements AsyncDisposable {
         await response?.body?.cancel();
         return false;
       }
-      const { events } = await response.json() as ClusterView;
-      // One that leads, and goes on with migrations at once, soon has so much to tell that this is gone.
-      const isThere = events.length >= EVENTS_KEPT ||
-        events.some(({ text }) => text.startsWith("this dashboard leads"));
-      return isThere;
+      return tellsThatItLeads(await response.json());
     }, START_MS);
   }
 

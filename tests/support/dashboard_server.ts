@@ -10,6 +10,7 @@ import { Dashboard, type DashboardOptions } from "../../src/dashboard/dashboard.
 import type { RedisConnection } from "../../src/redis/connection.ts";
 import { serveDashboard } from "../../src/dashboard/server.ts";
 import type { Store } from "../../src/store/store.ts";
+import { tellsThatItLeads } from "./cluster_view.ts";
 import { until } from "./deadline.ts";
 import { freePort } from "./free_port.ts";
 
@@ -93,11 +94,10 @@ export class DashboardServer implements AsyncDisposable {
 
   /** Waits until it leads and has finished what others began. */
   async leads(): Promise<void> {
-    await until(async () =>
-      (await this.get("/api/cluster")).json?.events?.some((event: { text: string }) =>
-        event.text.startsWith("this dashboard leads")
-      )
-    );
+    await until(async () => {
+      const { status, json } = await this.get("/api/cluster");
+      return status === 200 && tellsThatItLeads(json);
+    });
   }
 
   /** Sends a request. */

@@ -69,26 +69,13 @@ export class RouterServer implements AsyncDisposable {
   static async start(start: RouterServerOptions = {}): Promise<RouterServer> {
     const server = new RouterServer(testOptions(start.options));
     const servers = start.servers ?? [];
-    if (servers.length > 0) {
-      await Promise.all(Array.from({ length: SLOTS }, (_, slotId) => {
-        const group = Math.floor(slotId * servers.length / SLOTS);
-        return server.fill(slotId, servers[group]!.addr, { groupId: group + 1 });
-      }));
-    }
+    await fillEvenly(server, servers);
     return server;
   }
 
   /** Gives a slot an owner. */
   fill(slotId: number, addr: string, change: Partial<SlotFill> = {}): Promise<void> {
-    return this.router.fillSlot({
-      slotId,
-      groupId: 1,
-      backendAddr: addr,
-      migrateFromAddr: "",
-      migrateFromGroupId: -1,
-      isBlocked: false,
-      ...change,
-    });
+    return this.router.fillSlot(slotFill(slotId, addr, change));
   }
 
   /** Opens a connection as a Redis client. */
@@ -161,4 +148,29 @@ export function keyWhere(isWanted: (slotId: number) => boolean, beginning = "k")
 /** A key that lives on server number `index` of `count` that share the slots evenly. */
 export function keyOn(index: number, count: number, beginning = "k"): string {
   return keyWhere((slotId) => Math.floor(slotId * count / SLOTS) === index, beginning);
+}
+
+/** What a slot that is open and not migrating is filled with, but for a change. */
+export function slotFill(slotId: number, addr: string, change: Partial<SlotFill> = {}): SlotFill {
+  return {
+    slotId,
+    groupId: 1,
+    backendAddr: addr,
+    migrateFromAddr: "",
+    migrateFromGroupId: -1,
+    isBlocked: false,
+    ...change,
+  };
+}
+
+/** Spreads all slots evenly over servers, one group for each; none is left as it is. */
+export async function fillEvenly(
+  plane: { fill(slotId: number, addr: string, change: Partial<SlotFill>): Promise<void> },
+  servers: readonly { readonly addr: string }[],
+): Promise<void> {
+  if (servers.length === 0) return;
+  await Promise.all(Array.from({ length: SLOTS }, (_, slotId) => {
+    const group = Math.floor(slotId * servers.length / SLOTS);
+    return plane.fill(slotId, servers[group]!.addr, { groupId: group + 1 });
+  }));
 }

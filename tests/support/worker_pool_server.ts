@@ -8,9 +8,8 @@ import { WorkerPool } from "../../src/proxy/worker_pool.ts";
 import type { RouterOptions } from "../../src/router/options.ts";
 import type { SlotFill } from "../../src/router/slot_table.ts";
 import { RespClient } from "./resp_client.ts";
-import { testOptions } from "./router_server.ts";
+import { fillEvenly, slotFill, testOptions } from "./router_server.ts";
 
-const SLOTS = 1024;
 const WORKER = new URL("../../src/proxy/worker.ts", import.meta.url);
 
 /** A pool that accepts clients; disposing ends its threads. */
@@ -43,25 +42,14 @@ export class WorkerPoolServer implements AsyncDisposable {
       },
     }, { onPause() {} });
     const run = new WorkerPoolServer(pool, threads);
-    await Promise.all(Array.from({ length: SLOTS }, (_, slotId) => {
-      const group = Math.floor(slotId * servers.length / SLOTS);
-      return run.fill(slotId, servers[group]!.addr, { groupId: group + 1 });
-    }));
+    await fillEvenly(run, servers);
     pool.accept();
     return run;
   }
 
   /** Gives a slot an owner. */
   fill(slotId: number, addr: string, change: Partial<SlotFill> = {}): Promise<void> {
-    return this.pool.fillSlot({
-      slotId,
-      groupId: 1,
-      backendAddr: addr,
-      migrateFromAddr: "",
-      migrateFromGroupId: -1,
-      isBlocked: false,
-      ...change,
-    });
+    return this.pool.fillSlot(slotFill(slotId, addr, change));
   }
 
   /** Opens a connection as a Redis client. */

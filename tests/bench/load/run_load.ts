@@ -10,8 +10,10 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import { rest } from "../../support/deadline.ts";
 import { processFigures } from "../../support/process_figures.ts";
 import { RedisServer } from "../../support/redis_server.ts";
+import { median } from "./median.ts";
 import { fillKeys, type Load, runBenchmark } from "./redis_benchmark.ts";
 import { proxyTarget, READ_MODES, redisTarget, type Target, twemproxyTarget } from "./target.ts";
 
@@ -138,20 +140,20 @@ async function startTargets(
 }
 
 /** Opens connections that ask for nothing, and tells what the target uses meanwhile. */
-async function rest(target: Target, count: number, stack: DisposableStack): Promise<number> {
+async function restPercentOf(
+  target: Target,
+  count: number,
+  stack: DisposableStack,
+): Promise<number> {
   if (count === 0) return 0;
   for (let i = 0; i < count; i++) {
     stack.use(await Deno.connect({ hostname: "127.0.0.1", port: target.port }));
   }
-  await pause(SETTLE_MS);
+  await rest(SETTLE_MS);
   const before = await processFigures(target.pid);
-  await pause(REST_MS);
+  await rest(REST_MS);
   const after = await processFigures(target.pid);
   return (after.cpuSeconds - before.cpuSeconds) / REST_MS * 1e5;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 async function measure(
@@ -160,7 +162,7 @@ async function measure(
   { seconds, idle }: Options,
 ): Promise<Figures> {
   using stack = new DisposableStack();
-  const restPercent = await rest(target, idle, stack);
+  const restPercent = await restPercentOf(target, idle, stack);
   // redis-benchmark takes a number of requests, not a time: a short run tells the pace.
   const guess = Math.min(GUESSED_PACE * load.clients * load.pipeline, GUESSED_PACE_MAX) /
     Math.max(1, load.keys);
@@ -187,19 +189,15 @@ function requestsIn(seconds: number, pace: number, load: Load): number {
 }
 
 function medians(rounds: readonly Figures[]): Figures {
-  const median = (name: keyof Figures) => {
-    const values = rounds.map((figures) => figures[name]).sort((a, b) => a - b);
-    const middle = Math.floor(values.length / 2);
-    return values.length % 2 === 1 ? values[middle]! : (values[middle - 1]! + values[middle]!) / 2;
-  };
+  const middle = (name: keyof Figures) => median(rounds.map((figures) => figures[name]));
   return {
-    requestsPerSecond: median("requestsPerSecond"),
-    p50Ms: median("p50Ms"),
-    p99Ms: median("p99Ms"),
-    maxMs: median("maxMs"),
-    cpuMicros: median("cpuMicros"),
-    rssMegabytes: median("rssMegabytes"),
-    restPercent: median("restPercent"),
+    requestsPerSecond: middle("requestsPerSecond"),
+    p50Ms: middle("p50Ms"),
+    p99Ms: middle("p99Ms"),
+    maxMs: middle("maxMs"),
+    cpuMicros: middle("cpuMicros"),
+    rssMegabytes: middle("rssMegabytes"),
+    restPercent: middle("restPercent"),
   };
 }
 

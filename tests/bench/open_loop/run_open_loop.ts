@@ -11,6 +11,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { processFigures } from "../../support/process_figures.ts";
 import { RedisServer } from "../../support/redis_server.ts";
+import { median } from "../load/median.ts";
 import { runBenchmark } from "../load/redis_benchmark.ts";
 import { proxyTarget, redisTarget, type Target, twemproxyTarget } from "../load/target.ts";
 import type { OpenLoopReport } from "./generator.ts";
@@ -97,12 +98,6 @@ async function measure(target: Target, rate: number, options: Options): Promise<
   if (!success) throw new Error(new TextDecoder().decode(stderr));
   const report: OpenLoopReport = JSON.parse(new TextDecoder().decode(stdout));
   return { ...report, cpuMicros: (after.cpuSeconds - before.cpuSeconds) / report.sent * 1e6 };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 const TITLES =

@@ -6,6 +6,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import { rest } from "../../support/deadline.ts";
 import { processFigures } from "../../support/process_figures.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -104,7 +105,7 @@ async function live(port: number, pauseMs: number): Promise<{ requests: number; 
       const replies = await client.pipeline(batch);
       requests += batch.length;
       errors += replies.filter(({ raw }) => raw[0] === MINUS).length;
-      await new Promise((resolve) => setTimeout(resolve, pauseMs * batch.length));
+      await rest(pauseMs * batch.length);
     }
     // One in ten leaves in the middle of its requests.
     if (Math.random() < 0.1) client.pipeline([request(), request()]).catch(() => {});
@@ -159,7 +160,7 @@ async function main(): Promise<void> {
   const sampling = (async () => {
     let told = 0;
     while (passed() < minutes) {
-      await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+      await rest(SAMPLE_MS);
       const { rssBytes } = await processFigures(proxy.pid);
       const descriptors = await descriptorsOf(proxy.pid);
       samples.push({ minutes: passed(), rssMegabytes: rssBytes / 1e6, descriptors });
@@ -172,7 +173,7 @@ async function main(): Promise<void> {
     }
   })();
   await Promise.all([...lines, sampling]);
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  await rest(2_000);
   const after = await descriptorsOf(proxy.pid);
   const settled = samples.filter((sample) => sample.minutes > minutes * WARM_UP_SHARE);
   console.log(
