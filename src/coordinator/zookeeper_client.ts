@@ -111,6 +111,8 @@ export class ZookeeperClient {
   #wasDenied = false;
   #nextServer: number;
   #dials = 0;
+  /** Dials since we were connected that nobody answered in time. */
+  #silentDials = 0;
   #dialTimer: ReturnType<typeof setTimeout> | undefined;
   #server = "";
   #problem = "no server has answered";
@@ -308,7 +310,6 @@ export class ZookeeperClient {
     connection.findNextServer = (dial) => this.#dialNext(dial);
     connection.onSocketConnected = () => {
       this.#isTcpOpen = true;
-      this.#isCut = false;
       this.#heard();
       this.#watchSilence();
       onSocketConnected.call(connection);
@@ -329,6 +330,8 @@ export class ZookeeperClient {
     connection.onSocketClosed = (hasError) => {
       this.#endSilenceWatch();
       this.#partial = NOTHING;
+      const wasSilent = this.#isCut || (!this.#isTcpOpen && !hasError);
+      if (wasSilent && this.#state !== "connected") this.#silentDials++;
       if (this.#isTcpOpen && !this.#isCut && this.#state !== "connected") this.#seeRefusal();
       this.#isTcpOpen = false;
       onSocketClosed.call(connection, hasError);
@@ -339,6 +342,7 @@ export class ZookeeperClient {
   #dialNext(dial: (server: { host: string; port: number }) => void): void {
     const { servers } = this.#options;
     const isNewRound = this.#dials > 0 && this.#dials % servers.length === 0;
+    this.#isCut = false;
     this.#client.connectionManager.connectTimeout = this.#connectMs;
     this.#dials++;
     this.#dialTimer = setTimeout(() => {
@@ -353,11 +357,11 @@ export class ZookeeperClient {
   /**
    * How long a server may take to grant the session. One that is silent must leave time for the others,
    * and one that just starts may take a connection and never answer it: the session must outlive that.
-   * Those that are slow, but not silent, get twice as long each round.
+   * When all of them were too slow, each gets twice as long; a refusal takes no time, and does not count.
    */
   get #connectMs(): number {
     const { servers, sessionTimeoutMs } = this.#options;
-    const round = Math.floor(Math.max(0, this.#dials - 1) / servers.length);
+    const round = Math.floor(this.#silentDials / servers.length);
     const firstMs = sessionTimeoutMs * FIRST_ROUND_SHARE / servers.length;
     return Math.min(sessionTimeoutMs, Math.max(CONNECT_MS_MIN, firstMs) * 2 ** round);
   }
@@ -418,6 +422,7 @@ export class ZookeeperClient {
       case "SYNC_CONNECTED":
         this.#redial.reset();
         this.#dials = 1;
+        this.#silentDials = 0;
         this.#move("connected");
         this.#watchSilence();
         log.info("session with ZooKeeper {server}, timeout {timeoutMs} ms", {
