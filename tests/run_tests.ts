@@ -37,11 +37,11 @@ const root = new URL("..", import.meta.url).pathname;
 const TIMED =
   /^tests\/(e2e\/(cluster|server_loss)|integration\/(back_pressure|failover|migrate_load|server_death|slow_reader|workers))_/;
 
-/** Files whose tests mostly wait: in a whole run they go beside others, and their output comes after. */
-const WAITING = new RegExp(
-  "^tests/(contract|fuzz|unit)/|^tests/integration/" +
-    "(dashboard|embedded|etcd|late_copy|membership|migrate|store|zookeeper)_",
-);
+/** Files whose tests mostly wait: in a whole run each set goes beside others, its output comes after. */
+const WAITING = [
+  /^tests\/(contract|fuzz|unit)\/|^tests\/integration\/(embedded|etcd|membership|store|zookeeper)_/,
+  /^tests\/e2e\/dashboard_crash_|^tests\/integration\/(config|dashboard|late_copy|migrate|rebalance)_/,
+];
 
 /** Runs deno, with its output on ours at once or, when it is `quiet`, at its end. */
 async function runDeno(args: string[], quiet = false): Promise<boolean> {
@@ -123,17 +123,19 @@ async function runTests(args: string[], sum: Sum, quiet = false): Promise<Set<st
   }
 }
 
-/** Runs every test there is: first in two lanes, then those that want the machine for themselves. */
+/** Runs every test there is: first in three lanes, then those that want the machine for themselves. */
 async function runAll(sum: Sum): Promise<void> {
   const all: string[] = [];
   for await (const file of testFiles("tests")) all.push(file);
   const timed = all.filter((file) => TIMED.test(file));
-  const waiting = all.filter((file) => WAITING.test(file) && !TIMED.test(file));
-  const others = all.filter((file) => !timed.includes(file) && !waiting.includes(file));
+  const untimed = all.filter((file) => !TIMED.test(file));
+  const waiting = WAITING.map((set) => untimed.filter((file) => set.test(file)));
+  const others = untimed.filter((file) => !waiting.flat().includes(file));
   // The types have been checked; a mistake in them must not hide what the tests say.
   const seen = await Promise.all([
     runTests(["--no-check", ...others], sum),
-    runTests(["--doc", "--no-check", "src", ...waiting], sum, true),
+    runTests(["--doc", "--no-check", "src"], sum, true),
+    ...waiting.map((files) => runTests(["--no-check", ...files], sum, true)),
   ]);
   seen.push(await runTests(["--no-check", ...timed], sum));
   for (const file of all) {
@@ -149,9 +151,11 @@ async function main(): Promise<void> {
   if (Deno.args.length > 0) {
     await runTests(Deno.args, sum);
   } else {
-    await check("deno fmt --check", ["fmt", "--check", "--quiet"], sum);
-    await check("deno lint", ["lint", "--quiet"], sum);
-    await check("deno check", ["check", "--quiet"], sum);
+    await Promise.all([
+      check("deno fmt --check", ["fmt", "--check", "--quiet"], sum),
+      check("deno lint", ["lint", "--quiet"], sum),
+      check("deno check", ["check", "--quiet"], sum),
+    ]);
     await runAll(sum);
   }
   console.log(`${sum.passed} passed, ${sum.failed} failed`);

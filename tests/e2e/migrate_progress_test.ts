@@ -18,8 +18,8 @@ import { StoreFolder } from "../support/store.ts";
 const KEYS = Array.from({ length: 8_000 }, (_, i) => `key:${i}`);
 /** Those of slots 0 to 511. */
 const MOVING = KEYS.filter((key) => slotOf(key) < 512);
-/** Slow enough to be watched for some ten seconds. */
-const CONFIG = { migrate_keys_per_second: 400 };
+/** Slow enough to be watched for some five seconds. */
+const CONFIG = { migrate_keys_per_second: 800 };
 /** How long slow machines may take for all of it, in milliseconds. */
 const PATIENCE_MS = 90_000;
 
