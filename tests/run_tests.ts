@@ -39,8 +39,14 @@ const TIMED =
 
 /** Files whose tests mostly wait: in a whole run each set goes beside others, its output comes after. */
 const WAITING = [
-  /^tests\/(contract|fuzz|unit)\/|^tests\/integration\/(embedded|etcd|membership|store|zookeeper)_/,
-  /^tests\/e2e\/dashboard_crash_|^tests\/integration\/(config|dashboard|late_copy|migrate|rebalance)_/,
+  new RegExp(
+    "^tests/(contract|fuzz|unit)/|^tests/e2e/consistency_|" +
+      "^tests/integration/(config_wait|embedded|etcd|membership|random|store|zookeeper)_",
+  ),
+  new RegExp(
+    "^tests/e2e/dashboard_crash_|" +
+      "^tests/integration/(config_(check|cli|import)|dashboard|late_copy|migrate|rebalance)_",
+  ),
 ];
 
 /** Runs deno, with its output on ours at once or, when it is `quiet`, at its end. */

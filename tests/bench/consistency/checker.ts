@@ -27,6 +27,8 @@ export interface CheckOptions extends Omit<ClusterOptions, "isDurable"> {
   readonly rate: number;
   /** Rounds of moves; with faults, moves go on until all have struck. */
   readonly rounds: number;
+  /** Slots that go round, from slot 0 on. */
+  readonly slots: number;
   /** Tasks cancelled in each round. */
   readonly cancels: number;
   /** Kinds of {@linkcode FAULT_KINDS}. */
@@ -85,6 +87,7 @@ export async function runChecker(options: CheckOptions): Promise<Report> {
   tell(`fill ${load.items.length} items`);
   await load.fill();
   const moves = new Moves(cluster, new Dice(chance(options.seed)), {
+    slots: options.slots,
     cancels: options.cancels,
     delayMsMax: hasFaults ? DELAY_MS.faults : DELAY_MS.calm,
     mayFail: hasFaults,

@@ -16,6 +16,8 @@ import { ZookeeperServer } from "../../support/zookeeper_server.ts";
 /** What the cluster is made of. */
 export interface ClusterOptions {
   readonly proxies: number;
+  /** Workers of each proxy. */
+  readonly cpu: number;
   readonly backend: "stock" | "codis";
   readonly coordinator: "embedded" | "zookeeper";
   /** Whether servers keep on disk what they have acknowledged: they are going to be killed. */
@@ -64,7 +66,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { backend, coordinator, isDurable, proxies } = this.options;
+    const { backend, coordinator, cpu, isDurable, proxies } = this.options;
     const start = backend === "codis" ? CodisServer.start : RedisServer.start;
     for (let i = 0; i < GROUPS; i++) {
       const server = await start({ args: isDurable ? DURABLE : [] });
@@ -88,6 +90,7 @@ export class Cluster implements AsyncDisposable {
       const proxy = await ProxyProcess.start({
         config: { ...config, proxy_id: `proxy_${i}`, dashboard_addr: this.#dashboard.addr },
         args: ["-L", `${this.logs}/proxy_${i}`],
+        cpu,
         startTimeoutMs: PROXY_START_MS,
       });
       this.proxies.push(this.#owned.use(proxy));

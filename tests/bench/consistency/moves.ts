@@ -16,6 +16,8 @@ import type { Dice } from "./operations.ts";
 
 /** What is asked of migrations, and who hears of it. */
 export interface MovesOptions {
+  /** Slots that go round, from slot 0 on. */
+  readonly slots: number;
   /** Tasks that are cancelled in each round. */
   readonly cancels: number;
   /** Most `delay` of a task, in milliseconds. */
@@ -61,13 +63,17 @@ export class Moves {
     return this.#underway;
   }
 
-  /** One round; see the header. */
+  /** One round; see the header. When only some slots go round, they do so by ranges. */
   async round(): Promise<void> {
-    await this.#leg("from 2 groups to 4", () => this.#ask("/api/rebalance"));
-    await this.#leg("all slots elsewhere", () => this.scatter([1, 2, 3, 4]));
+    const all = [1, 2, 3, 4];
+    const isWhole = this.#options.slots === SLOTS;
+    if (isWhole) await this.#leg("from 2 groups to 4", () => this.#ask("/api/rebalance"));
+    await this.#leg("all slots elsewhere", () => this.scatter(all));
     const left = this.#dice.between(1, GROUPS);
-    await this.#leg(`from 4 groups to 3, without ${left}`, () => this.#drain(left));
-    const others = [1, 2, 3, 4].filter((group) => group !== left);
+    const others = all.filter((group) => group !== left);
+    if (isWhole) {
+      await this.#leg(`from 4 groups to 3, without ${left}`, () => this.#drain(left));
+    }
     await this.#leg("all slots elsewhere", () => this.scatter(others));
     await this.home();
   }
@@ -87,7 +93,7 @@ export class Moves {
 
   /** Sends every slot to another of these groups, a range at a time. */
   async scatter(groups: readonly number[]): Promise<void> {
-    for (let from = 0; from < SLOTS; from += RANGE) {
+    for (let from = 0; from < this.#options.slots; from += RANGE) {
       const step = this.#dice.between(1, groups.length - 1);
       await this.#migrateRuns(from, (group) => {
         return groups[(Math.max(0, groups.indexOf(group)) + step) % groups.length]!;
@@ -98,10 +104,11 @@ export class Moves {
   /** Sends the slots of a range to other groups, those with one owner and goal together. */
   async #migrateRuns(start: number, goalOf: (group: number) => number): Promise<void> {
     const { slots } = await this.#view();
-    for (let from = start; from < start + RANGE;) {
+    const end = Math.min(start + RANGE, this.#options.slots);
+    for (let from = start; from < end;) {
       const group = slots.group[from]!;
       let to = from;
-      while (to + 1 < start + RANGE && slots.group[to + 1] === group) to++;
+      while (to + 1 < end && slots.group[to + 1] === group) to++;
       if (goalOf(group) !== group) {
         await this.#ask("/api/migrate", {
           ...{ from, to, new_group: goalOf(group) },

@@ -9,6 +9,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { type CheckOptions, faultKinds, type Report, runChecker } from "./checker.ts";
+import { SLOTS } from "./cluster.ts";
 import { FAULT_KINDS } from "./faults.ts";
 
 const HELP = `deno task bench:consistency [options]
@@ -21,9 +22,11 @@ read through the proxies and at the servers. Exit code 1 when anything is wrong.
   --keys=200000              keys, about
   --rate=4000                commands per second, of all clients together
   --proxies=2                1, 2 or 3
+  --cpu=1                    workers of each proxy
   --backend=stock            stock: redis-server; codis: a double of codis-server
   --coordinator=embedded     embedded or zookeeper
   --rounds=1                 rounds of moves
+  --slots=1024               slots that go round; fewer go by ranges only
   --cancels=40               tasks cancelled in each round
   --faults=none              none, ${FAULT_KINDS.join(", ")} or all, several with commas:
                              what is killed with kill -9 while slots move, and comes back
@@ -39,7 +42,9 @@ const NUMBERS: Readonly<Record<string, readonly [number, number, number]>> = {
   keys: [200_000, 1, 5_000_000],
   rate: [4_000, 1, 200_000],
   proxies: [2, 1, 3],
+  cpu: [1, 1, 8],
   rounds: [1, 1, 1_000],
+  slots: [SLOTS, 1, SLOTS],
   cancels: [40, 0, 10_000],
   kills: [10, 1, 1_000],
   seconds: [900, 1, 86_400],
@@ -80,9 +85,11 @@ function readOptions(args: readonly string[]): CheckOptions {
     keys: number("keys"),
     rate: number("rate"),
     proxies: number("proxies"),
+    cpu: number("cpu"),
     backend: word("backend", ["stock", "codis"]),
     coordinator,
     rounds: number("rounds"),
+    slots: number("slots"),
     cancels: number("cancels"),
     faults,
     kills: number("kills"),
