@@ -30,6 +30,7 @@ const HELP = `make bench ARGS="..."
   --seconds=2           how long one target is loaded in one round
   --targets=redis,twemproxy,proxy
   --read-mode=byob      byob, direct, or both: byob,direct
+  --cpu=1               workers of the proxy; several with commas
 `;
 
 const SERVER_COUNT = 2;
@@ -48,6 +49,8 @@ interface Options {
   readonly seconds: number;
   readonly targets: readonly string[];
   readonly readModes: readonly string[];
+  /** Workers of the proxies. */
+  readonly cpu: readonly number[];
   /** Slots in `migrate` of further proxies. */
   readonly migrating: readonly number[];
   /** Connections that ask for nothing. */
@@ -80,6 +83,7 @@ function readOptions(args: readonly string[]): Options {
       "mget",
       "idle",
       "migrating",
+      "cpu",
     ],
     unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
   });
@@ -110,6 +114,7 @@ function readOptions(args: readonly string[]): Options {
     seconds: numbers("seconds", "2")[0]!,
     targets: words("targets", "redis,twemproxy,proxy", ["redis", "twemproxy", "proxy"]),
     readModes: words("read-mode", "byob", READ_MODES),
+    cpu: numbers("cpu", "1"),
     migrating: flags.migrating === undefined ? [] : numbers("migrating", ""),
     idle: flags.idle === undefined ? 0 : numbers("idle", "")[0]!,
   };
@@ -130,9 +135,11 @@ async function startTargets(
     if (name === "redis") targets.push(redisTarget(servers[0]!));
     if (name === "twemproxy") targets.push(stack.use(await twemproxyTarget(servers)));
     if (name !== "proxy") continue;
-    for (const mode of options.readModes) {
-      for (const slots of [0, ...options.migrating]) {
-        targets.push(stack.use(await proxyTarget(servers, mode, slots)));
+    for (const readMode of options.readModes) {
+      for (const cpu of options.cpu) {
+        for (const migrating of [0, ...options.migrating]) {
+          targets.push(stack.use(await proxyTarget(servers, { readMode, migrating, cpu })));
+        }
       }
     }
   }

@@ -30,15 +30,20 @@ export function redisTarget({ port, pid }: RedisServer): Target {
   return { name: "redis-server", port, pid, [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
-/**
- * The proxy of this source tree, or the file that CODIS_PROXY_BIN names.
- *
- * @param migrating How many slots are in `migrate`: their keys are moved when they are first asked for.
- */
+/** How the proxy is started. */
+export interface ProxyTargetOptions {
+  /** One of {@linkcode READ_MODES}. */
+  readonly readMode: string;
+  /** How many slots are in `migrate`: their keys are moved when they are first asked for. @default 0 */
+  readonly migrating?: number;
+  /** Workers. @default 1 */
+  readonly cpu?: number;
+}
+
+/** The proxy of this source tree, or the file that CODIS_PROXY_BIN names. */
 export async function proxyTarget(
   servers: readonly RedisServer[],
-  readMode: string,
-  migrating = 0,
+  { readMode, migrating = 0, cpu = 1 }: ProxyTargetOptions,
 ): Promise<Target> {
   const folder = await StoreFolder.make();
   const store = await folder.openFilled(servers.map(({ addr }) => addr).join(","));
@@ -50,9 +55,15 @@ export async function proxyTarget(
   }
   const proxy = await ProxyProcess.start({
     config: { read_mode: readMode, embedded_dir: folder.dir },
+    cpu,
   });
+  const name = [
+    `codis-proxy ${readMode}`,
+    ...cpu === 1 ? [] : [`${cpu} workers`],
+    ...migrating === 0 ? [] : [`${migrating} slots in migrate`],
+  ].join(", ");
   return {
-    name: `codis-proxy ${readMode}${migrating === 0 ? "" : `, ${migrating} slots in migrate`}`,
+    name,
     port: proxy.port,
     pid: proxy.pid,
     async [Symbol.asyncDispose]() {

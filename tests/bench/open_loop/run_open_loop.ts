@@ -25,6 +25,7 @@ const HELP = `deno task bench:open-loop [options]
   --seconds=10          how long a target is loaded in one round
   --repeat=5            rounds
   --read-mode=byob      byob, direct, or both: byob,direct
+  --cpu=1               workers of the proxy; several with commas
 `;
 
 const SERVER_COUNT = 2;
@@ -34,7 +35,7 @@ const PEAK_REQUESTS = 100_000;
 function readOptions(args: readonly string[]) {
   const flags = parseArgs(args, {
     boolean: ["help"],
-    string: ["share", "rate", "clients", "value", "seconds", "repeat", "read-mode"],
+    string: ["share", "rate", "clients", "value", "seconds", "repeat", "read-mode", "cpu"],
     unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
   });
   if (flags.help === true) stop(HELP, 0);
@@ -52,6 +53,7 @@ function readOptions(args: readonly string[]) {
     seconds: numbers("seconds", "10")[0]!,
     repeat: numbers("repeat", "5")[0]!,
     readModes: (given["read-mode"] ?? "byob").split(","),
+    cpu: numbers("cpu", "1"),
   };
 }
 
@@ -129,7 +131,11 @@ async function main(): Promise<void> {
   for (const server of servers) stack.use(server);
   const twemproxy = stack.use(await twemproxyTarget(servers));
   const proxies: Target[] = [];
-  for (const mode of options.readModes) proxies.push(stack.use(await proxyTarget(servers, mode)));
+  for (const readMode of options.readModes) {
+    for (const cpu of options.cpu) {
+      proxies.push(stack.use(await proxyTarget(servers, { readMode, cpu })));
+    }
+  }
   const targets = [redisTarget(servers[0]!), twemproxy, ...proxies];
   for (const target of targets) await fill(target, options.valueBytes);
   let rates = options.rate === undefined ? [] : [options.rate];
