@@ -35,7 +35,7 @@ const root = new URL("..", import.meta.url).pathname;
 
 /** Files whose tests hold the program to a time: in a whole run they come last, and alone. */
 const TIMED =
-  /^tests\/(e2e\/(cluster|server_loss)|integration\/(back_pressure|failover|migrate_load|server_death|slow_reader|workers))_/;
+  /^tests\/(e2e\/(cluster|server_loss)|integration\/(back_pressure|migrate_load|server_death|slow_reader|workers))_/;
 
 /** Files whose tests mostly wait: in a whole run each set goes beside others, its output comes after. */
 const WAITING = [
@@ -45,7 +45,7 @@ const WAITING = [
   ),
   new RegExp(
     "^tests/e2e/dashboard_crash_|" +
-      "^tests/integration/(config_(check|cli|import)|dashboard|late_copy|migrate|rebalance)_",
+      "^tests/integration/(config_(check|cli|import)|dashboard|failover|late_copy|migrate|rebalance)_",
   ),
 ];
 
