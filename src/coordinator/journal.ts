@@ -12,7 +12,7 @@
  * @module
  */
 
-import { crc32 } from "node:zlib";
+import { crc32 } from "../hash/crc32.ts";
 import { type Change, type SnapshotEntry, Tree, type TreeObserver } from "./tree.ts";
 
 /** The form of the file that this program reads and writes. */
@@ -27,6 +27,9 @@ const GROWTH = 2;
 
 /** Entries per line of a snapshot: what is encoded between two chances for other work. */
 const SNAPSHOT_LINE_ENTRIES = 256;
+
+/** A line begins with its checksum, in this many hexadecimal digits. */
+const CHECKSUM_BYTES = 8;
 
 const NEWLINE = 0x0a;
 
@@ -291,8 +294,15 @@ async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
 /** A line, padded with spaces before its newline to `lineBytes` if that is given. */
 function encodeLine(value: unknown, lineBytes = 0): Uint8Array {
   const json = JSON.stringify(value).padEnd(lineBytes - 10, " ");
-  const checksum = crc32(json).toString(16).padStart(8, "0");
-  return new TextEncoder().encode(`${checksum} ${json}\n`);
+  const bytes = new TextEncoder().encode(`00000000 ${json}\n`);
+  new TextEncoder().encodeInto(checksumOf(bytes), bytes);
+  return bytes;
+}
+
+/** The checksum of what stands between it and the newline of a line. */
+function checksumOf(line: Uint8Array): string {
+  const checksum = crc32(line, CHECKSUM_BYTES + 1, line.length - 1);
+  return checksum.toString(16).padStart(CHECKSUM_BYTES, "0");
 }
 
 /** The whole lines at the beginning of `bytes`, and where the first that is not whole begins. */
@@ -304,10 +314,9 @@ function parseLines<T>(bytes: Uint8Array): { lines: T[]; offset: number } {
     const newline = bytes.indexOf(NEWLINE, offset);
     if (newline < 0) break;
     const line = bytes.subarray(offset, newline);
-    const json = line.subarray(9);
-    const checksum = crc32(json).toString(16).padStart(8, "0");
-    if (checksum !== decoder.decode(line.subarray(0, 8))) break;
-    lines.push(JSON.parse(decoder.decode(json)));
+    const checksum = decoder.decode(line.subarray(0, CHECKSUM_BYTES));
+    if (checksum !== checksumOf(bytes.subarray(offset, newline + 1))) break;
+    lines.push(JSON.parse(decoder.decode(line.subarray(CHECKSUM_BYTES + 1))));
     offset = newline + 1;
   }
   return { lines, offset };

@@ -10,7 +10,6 @@ import { EmbeddedCoordinator } from "./embedded.ts";
 import { etcdUrls, zookeeperServers } from "./endpoints.ts";
 import { EtcdCoordinator } from "./etcd.ts";
 import type { EtcdTls } from "./etcd_client.ts";
-import { ZookeeperCoordinator } from "./zookeeper.ts";
 
 /**
  * Opens the coordinator that the config names.
@@ -27,6 +26,8 @@ export async function openCoordinator(config: Config): Promise<Coordinator> {
     case "zookeeper": {
       checkAuth(config);
       const servers = zookeeperServers(coordinatorEndpoints);
+      // Its library costs a tenth of a second to load, which nobody else has to wait for.
+      const { ZookeeperCoordinator } = await import("./zookeeper.ts");
       return await ZookeeperCoordinator.open({ servers, ...session });
     }
     case "etcd": {

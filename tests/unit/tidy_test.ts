@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   router: ["base", "hash", "io", "resp", "command"],
   model: ["base", "hash"],
   config: ["base"],
-  coordinator: ["base", "config"],
+  coordinator: ["base", "config", "hash"],
   store: ["base", "hash", "model", "config", "coordinator"],
   redis: ["base", "io", "resp"],
   api: ["base", "model"],
