@@ -47,6 +47,9 @@ const GROUPS = [
   { id: 3, product_name: "test", servers: null },
 ];
 
+/** What follows tasks that were queued: are migrations paused? */
+const LOOK = "GET /api/cluster";
+
 const PROXIES = [{
   id: "proxy_1",
   addr: "proxy-1:19000",
@@ -134,7 +137,7 @@ const ROWS: readonly Row[] = [
   },
   {
     words: "group drain 3 --delay=5",
-    asks: ['POST /api/server_group/3/drain {"delay":5}'],
+    asks: ['POST /api/server_group/3/drain {"delay":5}', LOOK],
     table: "queued; `codis-proxy config status` shows how far it is\n",
   },
   {
@@ -146,7 +149,7 @@ const ROWS: readonly Row[] = [
   },
   {
     words: "slot drain 3 --delay=5",
-    asks: ['POST /api/server_group/3/drain {"delay":5}'],
+    asks: ['POST /api/server_group/3/drain {"delay":5}', LOOK],
     table: "queued; `codis-proxy config status` shows how far it is\n",
   },
   {
@@ -246,22 +249,22 @@ const ROWS: readonly Row[] = [
   },
   {
     words: "slot migrate 0 511 2 --delay=10",
-    asks: ['POST /api/migrate {"from":0,"to":511,"new_group":2,"delay":10}'],
+    asks: ['POST /api/migrate {"from":0,"to":511,"new_group":2,"delay":10}', LOOK],
     table: "512 tasks queued: slots 0-511 → group 2\n",
   },
   {
     words: "slot migrate 7 7 2",
-    asks: ['POST /api/migrate {"from":7,"to":7,"new_group":2,"delay":0}'],
+    asks: ['POST /api/migrate {"from":7,"to":7,"new_group":2,"delay":0}', LOOK],
     table: "1 task queued: slot 7 → group 2\n",
   },
   {
     words: "slot rebalance",
-    asks: ["POST /api/rebalance"],
+    asks: ["POST /api/rebalance", LOOK],
     table: "queued; `codis-proxy config status` shows how far it is\n",
   },
   {
     words: "slot rebalance --by=memory --delay 5",
-    asks: ['POST /api/rebalance {"by":"memory","delay":5}'],
+    asks: ['POST /api/rebalance {"by":"memory","delay":5}', LOOK],
     table: "queued; `codis-proxy config status` shows how far it is\n",
   },
   {
@@ -427,6 +430,20 @@ for (const { words, asks, answer = OK, json: printed = DONE, table } of ROWS) {
     assertEquals(dashboard.requests, [...asks, ...asks]);
   });
 }
+
+Deno.test("config slot migrate: says so when migrations are paused", async () => {
+  await using dashboard = new RecordingDashboard({
+    "POST /api/migrate": OK,
+    "GET /api/cluster": json({ ...VIEW, migrations_paused_since: VIEW_AT }),
+  });
+  const words = ["slot", "migrate", "7", "7", "2", "--output=table"];
+  assertEquals(await config(`--dashboard=${dashboard.addr}`, ...words), {
+    code: 0,
+    stdout: "1 task queued: slot 7 → group 2; migrations are paused; " +
+      "`codis-proxy config slot resume` lets them go on\n",
+    stderr: "",
+  });
+});
 
 Deno.test("config status: JSON is the whole view, the table is one screen", async () => {
   await using dashboard = new RecordingDashboard({ "GET /api/cluster": json(VIEW) });

@@ -1,5 +1,5 @@
 /**
- * Waiting for migration tasks: what `--wait` does.
+ * Queueing migration tasks, and waiting for them: what `--wait` does.
  *
  *     names before ─► queue ─► names that are new: ours ─► poll ─► all gone: done
  *                                                           ├─► one stands still for too long: give up
@@ -33,6 +33,24 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 const PAUSED = "migrations are paused; `codis-proxy config slot resume` lets them go on";
 const LEFT_RUNNING = "the migration goes on without us; `codis-proxy config slot cancel` ends it";
+
+/**
+ * Queues tasks, and says when nothing will come of them for now.
+ *
+ * @param queue Queues them; its answer becomes the outcome.
+ * @param text What is said of it.
+ */
+export async function queueOnly(
+  client: DashboardClient,
+  queue: () => Promise<unknown>,
+  text: string,
+): Promise<Outcome> {
+  const json = await queue();
+  // They are queued, whether or not the dashboard can tell how things are.
+  const view = await client.cluster().catch(() => undefined);
+  const isPaused = typeof view?.migrations_paused_since === "number";
+  return { json, text: isPaused ? `${text}; ${PAUSED}` : text };
+}
 
 /**
  * Queues tasks and waits until they are done.

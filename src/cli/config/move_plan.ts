@@ -13,7 +13,7 @@ import type {
 import type { DashboardClient } from "../../api/dashboard_client.ts";
 import { type Flag, type FlagValues, isGiven, UsageError } from "../command.ts";
 import { WAIT } from "./arguments.ts";
-import { queueAndWait } from "./migration_wait.ts";
+import { queueAndWait, queueOnly } from "./migration_wait.ts";
 import type { Outcome } from "./output.ts";
 import { countOf, formatRange, formatTable } from "./table.ts";
 
@@ -54,7 +54,7 @@ export async function carryOutPlan(
     return { json: answer, text: describePlan(answer) };
   }
   if (isGiven(values, WAIT)) return await queueAndWait(client, () => queue(client));
-  return { json: await queue(client), text: QUEUED };
+  return await queueOnly(client, () => queue(client), QUEUED);
 }
 
 function describePlan({ moves, slots, loads }: RebalancePlanAnswer): string {

@@ -29,7 +29,7 @@ import {
 } from "./arguments.ts";
 import { configCommand, type ConfigRow } from "./config_command.ts";
 import { drainRow } from "./group.ts";
-import { queueAndWait } from "./migration_wait.ts";
+import { queueAndWait, queueOnly } from "./migration_wait.ts";
 import { carryOutPlan, DRY_RUN } from "./move_plan.ts";
 import type { Outcome } from "./output.ts";
 import { Progress } from "./progress.ts";
@@ -212,7 +212,7 @@ async function migrate(values: FlagValues, session: Session): Promise<Outcome> {
   const text = `${countOf(to - from + 1, "task")} queued: ${
     slotsText(from, to)
   } → group ${groupId}`;
-  return { json: await queue(), text };
+  return await queueOnly(client, queue, text);
 }
 
 async function cancel(values: FlagValues, session: Session): Promise<Outcome> {
