@@ -66,6 +66,8 @@ export class Pace {
   #isShared = false;
   readonly #server = new Brake(SERVER_REST);
   readonly #proxy = new Brake(PROXY_REST);
+  /** Calls since the last rest that was not one of an operator's limits. */
+  #work = { keys: 0, ms: 0 };
   /** From when on the next call may be made, in monotonic milliseconds. */
   #freeMs = 0;
 
@@ -101,8 +103,7 @@ export class Pace {
   called(keys: number, bytes: number, tookMs: number): void {
     const { keysPerSecond, bytesPerSecond, delayMs } = this.#limits;
     if (keys > 0) this.#keys = this.#fitting(keys, bytes, tookMs);
-    let restMs = Math.max(delayMs, this.#server.restMs, this.#proxy.restMs);
-    if (this.#isShared) restMs = Math.max(restMs, tookMs * (1 / SHARE_SHARED - 1));
+    const restMs = Math.max(delayMs, this.#restAfter(keys, tookMs));
     const nowMs = this.#now();
     const spentMs = Math.max(
       keysPerSecond === 0 ? 0 : keys / keysPerSecond * 1000,
@@ -110,6 +111,16 @@ export class Pace {
     );
     const budgetMs = Math.max(this.#freeMs, nowMs - BURST_SECONDS * 1000) + spentMs;
     this.#freeMs = spentMs === 0 ? nowMs + restMs : Math.max(nowMs + restMs, budgetMs);
+  }
+
+  /** The rest that others need after a call: codis-server's calls of one key share one. */
+  #restAfter(keys: number, tookMs: number): number {
+    const work = { keys: this.#work.keys + keys, ms: this.#work.ms + tookMs };
+    const isDue = work.keys >= KEYS_FEW || work.ms >= CALL_MS_SHARED;
+    this.#work = isDue ? { keys: 0, ms: 0 } : work;
+    if (!isDue) return 0;
+    const sharedMs = this.#isShared ? work.ms * (1 / SHARE_SHARED - 1) : 0;
+    return Math.max(sharedMs, this.#server.restMs, this.#proxy.restMs);
   }
 
   /** How many keys fit a call, after one that took so long. */

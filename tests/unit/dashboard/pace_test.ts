@@ -85,6 +85,22 @@ Deno.test("a server that answers late gets longer and longer rests, until it is 
   assertEquals(restAfter(1), 0);
 });
 
+Deno.test("calls of one key share a rest, or a late codis-server would give four keys a second", () => {
+  let nowMs = 0;
+  const pace = new Pace(UNLIMITED, () => nowMs);
+  for (let i = 0; i < 10; i++) pace.looked(0, 50);
+  const rests = Array.from({ length: 40 }, () => {
+    nowMs += 10_000;
+    pace.called(1, 0, 0.01);
+    return pace.restMs();
+  });
+  assertEquals(rests.filter((restMs) => restMs > 0), [250, 250]);
+  // Slow ones do not.
+  nowMs += 10_000;
+  pace.called(1, 0, 0.5);
+  assertEquals(pace.restMs(), 250);
+});
+
 Deno.test("clients that wait too long at a proxy get longer and longer rests, and it is told why", () => {
   let nowMs = 0;
   const pace = new Pace({ ...UNLIMITED, p99MaxMs: 20 }, () => nowMs);
