@@ -7,7 +7,13 @@
 import type { ActionView } from "../api/cluster_view.ts";
 import { NoNodeError } from "../coordinator/errors.ts";
 import { RecordError } from "../model/record.ts";
-import { deleteAction, loadAction, loadActionNames, loadAnswers } from "../store/actions.ts";
+import {
+  deleteAction,
+  findLostAnswers,
+  loadAction,
+  loadActionNames,
+  loadAnswers,
+} from "../store/actions.ts";
 import { withLock } from "../store/lock.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import { actionView, type Publisher } from "./publish.ts";
@@ -16,6 +22,8 @@ import { actionView, type Publisher } from "./publish.ts";
 const KEPT_BESIDES = 500;
 /** Actions removed at once. */
 const PARALLEL_MAX = 16;
+/** Until an action follows the place for its answers, if it is to come at all, in milliseconds. */
+const ACTION_FOLLOWS_MS = 10_000;
 
 /** The newest actions, newest first. */
 export async function actionViews(
@@ -41,21 +49,26 @@ export async function actionViews(
 }
 
 /**
- * Removes all but the newest `keep` and 500 more.
+ * Removes all but the newest `keep` and 500 more, and answers that have no action.
  *
- * @returns How many were removed.
+ * @returns How many actions were removed.
  */
 export async function removeOldActions(store: Store, keep: number): Promise<number> {
+  const oldOf = (names: readonly string[]) =>
+    names.slice(0, Math.max(0, names.length - keep - KEPT_BESIDES));
+  // Mostly there is nothing to do: nobody else has to wait for that.
+  const isIdle = oldOf(await loadActionNames(store)).length === 0 &&
+    (await lostAnswers(store)).length === 0;
+  if (isIdle) return 0;
   return await withLock(store, "gc of actions", async () => {
-    const names = await loadActionNames(store);
-    return await removeAll(store, names.slice(0, Math.max(0, names.length - keep - KEPT_BESIDES)));
+    return await removeAll(store, oldOf(await loadActionNames(store)));
   });
 }
 
 /**
- * Removes all that are older than `seconds`.
+ * Removes all that are older than `seconds`, and answers that have no action.
  *
- * @returns How many were removed.
+ * @returns How many actions were removed.
  */
 export async function removeActionsBefore(store: Store, seconds: number): Promise<number> {
   return await withLock(store, "gc of actions", async () => {
@@ -70,8 +83,13 @@ export async function removeActionsBefore(store: Store, seconds: number): Promis
   });
 }
 
+function lostAnswers(store: Store): Promise<string[]> {
+  return findLostAnswers(store, Date.now() - ACTION_FOLLOWS_MS);
+}
+
+/** Removes actions with their answers, and answers that have no action. */
 async function removeAll(store: Store, names: readonly string[]): Promise<number> {
-  const waiting = [...names];
+  const waiting = [...names, ...await lostAnswers(store)];
   const work = async () => {
     for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
       try {

@@ -56,7 +56,7 @@ const REPLY_MS = 5_000;
 const ACTIONS_SHOWN = 20;
 /** Actions kept when nobody removes them: Codis 2.0 lets them pile up. */
 const ACTIONS_KEPT = 1_000;
-const GC_MS = 600_000;
+const GC_MS = 60_000;
 
 const log = roomLogger("dashboard");
 

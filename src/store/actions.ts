@@ -66,6 +66,35 @@ export async function deleteAction(store: Store, name: string): Promise<void> {
   await store.coordinator.deleteTree(store.paths.response(name));
 }
 
+/**
+ * The answers of which there is no action: whoever made the place for them died before, or while, they
+ * were deleted. Such a place that is new may be about to get its action.
+ *
+ * @param beforeMs When it must have been made, in milliseconds since 1970.
+ * @returns Their names.
+ */
+export async function findLostAnswers(store: Store, beforeMs: number): Promise<string[]> {
+  const { paths } = store;
+  const responses = await childrenIfThere(store, paths.responses);
+  const actions = new Set(await childrenIfThere(store, paths.actions));
+  const lost: string[] = [];
+  for (const name of responses) {
+    if (actions.has(name)) continue;
+    const json = await readIfThere(store, paths.response(name));
+    if (json !== undefined && madeMs(json) < beforeMs) lost.push(name);
+  }
+  return lost;
+}
+
+/** When an action was made; what cannot be read is as old as can be. */
+function madeMs(json: string): number {
+  try {
+    return Number(decodeAction(json).ts) * 1000;
+  } catch {
+    return 0;
+  }
+}
+
 /** The ids of the proxies that have answered an action. */
 export function loadAnswers(store: Store, name: string): Promise<string[]> {
   return childrenIfThere(store, store.paths.response(name));

@@ -6,6 +6,8 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { nameOf } from "../../src/coordinator/path.ts";
+import { encodeAction } from "../../src/model/action.ts";
 import { decodeProxy } from "../../src/model/proxy.ts";
 import { loadUnfinished } from "../../src/dashboard/unfinished.ts";
 import { loadActionNames } from "../../src/store/actions.ts";
@@ -173,6 +175,28 @@ Deno.test("a cluster is made, changed and taken apart by the API alone", async (
   assertEquals((await dashboard.get("/api/proxy/list")).json, []);
   await dashboard.done("POST", "/api/proxy", { id: "one", state: "mark_offline" });
   await dashboard.done("GET", "/api/action/gc?keep=0");
+});
+
+Deno.test("action gc removes what a dashboard that died has left, and nothing that may be about to be used", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.open();
+  await using dashboard = await DashboardServer.start(store);
+  const { coordinator, paths } = store;
+  const make = (secondsAgo: number) => {
+    const action = encodeAction({
+      type: "group_remove",
+      desc: "",
+      target: { id: 9, product_name: store.product, servers: null },
+      ts: `${Math.floor(Date.now() / 1000) - secondsAgo}`,
+      receivers: null,
+    });
+    return coordinator.create(`${paths.responses}/`, action, "sequential");
+  };
+  await make(60);
+  await coordinator.create(`${paths.responses}/`, "what is this?", "sequential");
+  const fresh = await make(0);
+  await dashboard.done("GET", "/api/action/gc?keep=500");
+  assertEquals(await coordinator.children(paths.responses), [nameOf(fresh)]);
 });
 
 Deno.test("documents have the shape that Codis 2.0's have", async () => {

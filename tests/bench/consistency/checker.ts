@@ -111,7 +111,12 @@ export async function runChecker(options: CheckOptions): Promise<Report> {
   const ownCpu = ((await processFigures(Deno.pid)).cpuSeconds - cpuBefore) / seconds;
   await load.stop();
   tell("last look");
-  const keys = await audit({ cluster, items: load.items, violated: onViolated }).catch((error) => {
+  const keys = await audit({
+    cluster,
+    items: load.items,
+    hadFaults: hasFaults,
+    violated: onViolated,
+  }).catch((error) => {
     onViolated(`the last look failed: ${error.stack}`);
     return 0;
   });
