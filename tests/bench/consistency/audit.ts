@@ -27,16 +27,25 @@ interface ProxySlot {
   readonly group_id: number;
 }
 
+/** From when to when, in milliseconds since 1970. */
+interface Span {
+  readonly sentMs: number;
+  readonly endedMs: number;
+}
+
 /** A key at a server. */
 interface Found {
   readonly addr: string;
   /** As EXISTS sees it a moment later: keys may expire. */
   readonly value: string;
   readonly ttlMs: number;
-  readonly atMs: number;
+  /** When it had so long to live, between these two. */
+  readonly asked: Span;
 }
 
 const BATCH = 500;
+/** Keys of a server read at once: few, so that it is known when each had how long to live. */
+const KEYS_BATCH = 50;
 const READ_MS = 60_000;
 const DATABASES = 16;
 /** The dashboard's own trial key, which lives for so long at most, in milliseconds. */
@@ -164,8 +173,8 @@ async function readKeys(
       .flatMap((item) => item.keys.map((key) => [key, item] as const)),
   );
   const keys = (await client.call("KEYS", "*") as string[]).filter((key) => !TRIAL.test(key));
-  for (let at = 0; at < keys.length; at += BATCH) {
-    const some = keys.slice(at, at + BATCH);
+  for (let at = 0; at < keys.length; at += KEYS_BATCH) {
+    const some = keys.slice(at, at + KEYS_BATCH);
     const sentMs = Date.now();
     const replies = await client.pipeline(some.flatMap((key) => {
       const item = kinds.get(key);
@@ -177,6 +186,7 @@ async function readKeys(
         : readOf(item).words;
       return [words, ["PTTL", key]];
     }));
+    const asked = { sentMs, endedMs: Date.now() };
     for (const [i, key] of some.entries()) {
       const item = kinds.get(key);
       const reply = replies[2 * i]!.value;
@@ -186,7 +196,7 @@ async function readKeys(
         ? String(reply)
         : readOf(item).replies(reply)[0]!;
       const id = `${database} ${key}`;
-      found.set(id, [...found.get(id) ?? [], { addr, value, ttlMs, atMs: sentMs }]);
+      found.set(id, [...found.get(id) ?? [], { addr, value, ttlMs, asked }]);
     }
   }
 }
@@ -209,10 +219,11 @@ function compare(item: Item, at: number, found: readonly Found[]): string {
       continue;
     }
     if (there.value !== expected) continue;
-    const endsMs = there.ttlMs === -1 ? Infinity : there.atMs + there.ttlMs;
+    const { ttlMs, asked } = there;
     const isEnd = fromMs === Infinity
-      ? endsMs === Infinity
-      : endsMs >= fromMs - CLOCK_MS && endsMs <= toMs + CLOCK_MS;
+      ? ttlMs === -1
+      : ttlMs !== -1 && asked.endedMs + ttlMs >= fromMs - CLOCK_MS &&
+        asked.sentMs + ttlMs <= toMs + CLOCK_MS;
     if (isEnd) return "";
   }
   const is = there === undefined
@@ -220,7 +231,7 @@ function compare(item: Item, at: number, found: readonly Found[]): string {
     : `"${there.value}", ${
       there.ttlMs === -1
         ? "without an end"
-        : `until ${timeOf(there.atMs + there.ttlMs)} (${there.ttlMs} ms)`
+        : `until ${timeOf(there.asked.sentMs + there.ttlMs)} (${there.ttlMs} ms)`
     }`;
   return `it is ${is}, and must be ${texts.join(" or ")}`;
 }
