@@ -1,7 +1,7 @@
 /**
  * How fast keys are moved: how many in one call, and how long to rest between two calls.
  *
- *      nobody else uses the servers     calls of about 1 ms, one after the other
+ *      nobody else uses the servers     calls of about 1.4 ms, one after the other
  *      clients do                       calls of about 0.4 ms, and rest for most of the time
  *      a server answers late,           rest longer and longer, until it answers in time again
  *      or a proxy to its clients
@@ -37,7 +37,7 @@ const SMALL_BYTES = 2_048;
 /** Most keys of one call, however fast it is. */
 export const CALL_KEYS_MAX = 1_000;
 /** Length of a call that is aimed at, alone and beside clients, in milliseconds. */
-const CALL_MS_ALONE = 1;
+const CALL_MS_ALONE = 1.4;
 const CALL_MS_SHARED = 0.4;
 /** Weight of the newest call in what one key is taken to need. */
 const NEWEST_SHARE = 0.2;

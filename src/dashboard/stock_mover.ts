@@ -157,6 +157,8 @@ export class StockMover implements KeyMover {
   ): Promise<ReadonlyMap<number, string>> {
     const unknown = new Set([...slotIds, ...upcoming].filter((id) => !this.#surveyed.has(id)));
     if (slotIds.some((slotId) => unknown.has(slotId)) && this.#sizes === "known") {
+      // What others ask for is seen best before we ask for every key's size.
+      await this.#probe.look();
       for (const slotId of unknown) this.#surveyed.set(slotId, []);
       for await (const { database, keys } of scanKeys(this.#scanner, unknown)) {
         for (const key of await this.#sizesOf(database, keys)) {

@@ -38,17 +38,17 @@ function run(limits: PaceLimits, seconds: number, keyMs = 0.004, size = 100, oth
   return { keys, calls, busyShare: busyMs / nowMs };
 }
 
-Deno.test("alone, calls follow each other and grow to about a millisecond", () => {
+Deno.test("alone, calls follow each other and grow to one millisecond and a half", () => {
   const { keys, calls, busyShare } = run(UNLIMITED, 1);
   assert(busyShare > 0.99, `busy for ${busyShare}`);
   assert(keys > 200_000, `${keys} keys`);
   const late = calls.slice(20);
-  assert(Math.max(...late) < 1.3 && Math.min(...late) > 0.7, `${Math.max(...late)}`);
+  assert(Math.max(...late) < 1.7 && Math.min(...late) > 1, `${Math.max(...late)}`);
 });
 
 Deno.test("slow keys make small calls, and at least one key is moved", () => {
   const { calls } = run(UNLIMITED, 2, 0.5, 10_000);
-  assert(Math.max(...calls.slice(10)) <= 1.5);
+  assert(Math.max(...calls.slice(10)) <= 2);
   assertEquals(run(UNLIMITED, 10, 30, 10_000).calls.at(-1), 30);
 });
 
