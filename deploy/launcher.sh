@@ -63,6 +63,9 @@ done
 # What Deno keeps between starts, compiled code above all, lies beside the program.
 : "${DENO_DIR:=$app/cache}"
 export DENO_DIR DENO_NO_UPDATE_CHECK=1
+# By default Deno looks for I/O in every 61st round only while there is work: a client may wait for long.
+: "${DENO_TOKIO_EVENT_INTERVAL:=1}"
+export DENO_TOKIO_EVENT_INTERVAL
 # Deno reads ~/.npmrc, of no use here, and will not start when it cannot: it gets a HOME without one.
 export HOME="$app"
 

@@ -86,6 +86,9 @@ export interface PoolOptions extends PlaneOptions {
   readonly spawn?: () => Thread;
 }
 
+/** Rounds of a thread's event loop between two looks for I/O. */
+const IO_INTERVAL = "DENO_TOKIO_EVENT_INTERVAL";
+
 /** See the header. */
 export class WorkerPool implements DataPlane {
   readonly #options: PoolOptions;
@@ -426,8 +429,15 @@ async function inTime<T>(answer: Promise<T>, ms = ANSWER_MS): Promise<T | undefi
   }
 }
 
-/** Beside this module lies the worker's, in the source tree and in a bundle alike. */
+/**
+ * Beside this module lies the worker's, in the source tree and in a bundle alike.
+ *
+ * While a thread of Deno's has work it looks for I/O in every 61st round only, so that of hundreds of
+ * busy clients some wait for long. A thread reads how often it is to look when it starts; the first
+ * thread's is set by who starts the program.
+ */
 function newWorker(): Thread {
+  if (Deno.env.get(IO_INTERVAL) === undefined) Deno.env.set(IO_INTERVAL, "1");
   const name = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
   return new Worker(new URL(name, import.meta.url), { type: "module" });
 }

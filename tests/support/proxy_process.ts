@@ -15,10 +15,17 @@ import { RespClient } from "./resp_client.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 
+const START_WORDS = denoJson.tasks.start.command.split(" ");
+
 /** The flags that the program is run with, as `deno task start` names them. */
-export const PROGRAM_FLAGS: readonly string[] = denoJson.tasks.start.command.split(" ").filter((
-  word,
-) => /^--(no-prompt$|v8-flags=|allow-)/.test(word));
+export const PROGRAM_FLAGS: readonly string[] = START_WORDS.filter((word) =>
+  /^--(no-prompt$|v8-flags=|allow-)/.test(word)
+);
+
+/** The variables that it is run with. */
+const PROGRAM_ENV: Readonly<Record<string, string>> = Object.fromEntries(
+  START_WORDS.filter((word) => /^[A-Z_]+=/.test(word)).map((word) => word.split("=")),
+);
 
 /** How a proxy is started. */
 export interface ProxyOptions {
@@ -50,7 +57,10 @@ export function startProgram(
   // A test may run it in a folder of its own: the name counts from where the tests were started.
   const named = Deno.env.get("CODIS_PROXY_BIN");
   const binary = named?.startsWith("/") === false ? `${Deno.cwd()}/${named}` : named;
-  const options = { env: { NO_COLOR: "1", ...env }, ...(cwd === undefined ? {} : { cwd }) };
+  const options = {
+    env: { NO_COLOR: "1", ...PROGRAM_ENV, ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+  };
   if (binary !== undefined) return new Child(binary, { args: [...args], ...options });
   const kept = PROGRAM_FLAGS.filter((flag) =>
     !flags.some((own) => own.split("=")[0] === flag.split("=")[0])
