@@ -17,6 +17,16 @@ export function utf8(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);
 }
 
+/** First lines of arrays that were needed before, by length. */
+const ARRAY_HEADERS: Uint8Array[] = [];
+const ARRAY_HEADERS_MAX = 1024;
+
+/** The first line of an array of `count` elements, or of a request of so many words; nobody's to change. */
+export function arrayHeader(count: number): Uint8Array {
+  if (count >= ARRAY_HEADERS_MAX) return utf8(`*${count}\r\n`);
+  return ARRAY_HEADERS[count] ??= utf8(`*${count}\r\n`);
+}
+
 /**
  * Builds one reply. Methods append a value each and return the encoder; {@linkcode done} gives the
  * bytes. Aggregates take their length first and the values after it.

@@ -37,7 +37,8 @@ export class Gather implements ReplyTaker {
   readonly #parent: Request;
   readonly #merge: Merge;
   readonly #parts: Request[] = [];
-  readonly #failed = new Set<Request>();
+  /** Parts without a reply; mostly there are none. */
+  #failed: Set<Request> | undefined;
   #left: number;
 
   /**
@@ -80,7 +81,7 @@ export class Gather implements ReplyTaker {
     session.holds(-part.heldBytes);
     part.heldBytes = 0;
     part.replyType = MINUS;
-    this.#failed.add(part);
+    (this.#failed ??= new Set()).add(part);
     const error = errorReply(text);
     part.hold(error, 0, error.length);
     session.holds(error.length);
@@ -99,12 +100,12 @@ export class Gather implements ReplyTaker {
         parts.map((p) => ({
           bytes: p.held === null ? EMPTY : p.held.subarray(0, p.heldBytes),
           isError: p.replyType === MINUS || p.replyType === BANG,
-          isFailure: this.#failed.has(p),
+          isFailure: this.#failed?.has(p) === true,
         })),
         parent.protocol,
       );
     }
-    const isFailure = this.#failed.size > 0;
+    const isFailure = this.#failed !== undefined;
     for (const p of parts) {
       session.holds(-p.heldBytes);
       recycleRequest(p);

@@ -39,6 +39,9 @@ export class Slot {
   inFlight = 0;
   /** Requests sent to the owner so far. */
   requests = 0;
+  /** The last split command that named it, and the group of keys that it put it in. */
+  splitId = 0;
+  splitGroup = 0;
 
   readonly #waitMs: number;
   #waitingHead: Request | null = null;

@@ -13,11 +13,11 @@
 import type { Command } from "../command/command.ts";
 import { slotIdOf } from "../hash/slot_id.ts";
 import type { Arguments } from "../resp/arguments.ts";
-import { errorReply, utf8 } from "../resp/encoder.ts";
+import { arrayHeader, errorReply } from "../resp/encoder.ts";
 import type { RequestParser } from "../resp/request_parser.ts";
 import { SLOT_NOT_READY, wrongArity } from "./errors.ts";
-import { Gather, type Merge } from "./gather.ts";
-import { badReply, elementsOf, firstError, join, MERGES } from "./merge.ts";
+import { Gather } from "./gather.ts";
+import { mergeInOrder, MERGES } from "./merge.ts";
 import type { Session } from "./session.ts";
 import type { Server } from "./backend_pool.ts";
 import type { Slot } from "./slot.ts";
@@ -33,6 +33,9 @@ interface Group {
   keys: number;
 }
 
+/** Numbers the splits, so that a slot knows whether it has been in this one. */
+let lastSplit = 0;
+
 /** Splits a request by server. Borrows the parser's bytes until it returns. */
 export function split(session: Session, command: Command, parser: RequestParser): void {
   const step = command.keyStep;
@@ -47,19 +50,18 @@ export function split(session: Session, command: Command, parser: RequestParser)
   const keys = (parser.count - 1) / step;
   const groups: Group[] = [];
   const groupOf = new Uint16Array(keys);
-  const seen = new Map<Slot, number>();
+  const id = ++lastSplit;
   for (let i = 0; i < keys; i++) {
     const arg = 1 + i * step;
     const slot = slots[slotIdOf(parser.bytes, parser.start(arg), parser.end(arg))]!;
     if (slot.state === "offline") return session.answer(errorReply(SLOT_NOT_READY));
-    let group = seen.get(slot);
-    if (group === undefined) {
-      group = findGroup(groups, slot);
-      groups[group]!.slots.push(slot);
-      seen.set(slot, group);
+    if (slot.splitId !== id) {
+      slot.splitId = id;
+      slot.splitGroup = findGroup(groups, slot);
+      groups[slot.splitGroup]!.slots.push(slot);
     }
-    groups[group]!.keys++;
-    groupOf[i] = group;
+    groups[slot.splitGroup]!.keys++;
+    groupOf[i] = slot.splitGroup;
   }
   if (groups.length === 1) sendWhole(session, command, parser, groups[0]!);
   else sendParts(session, command, parser, groups, groupOf, step);
@@ -69,8 +71,7 @@ export function split(session: Session, command: Command, parser: RequestParser)
 function findGroup(groups: Group[], slot: Slot): number {
   const server = slot.isOpen ? slot.server : null;
   if (server !== null) {
-    const found = groups.findIndex((group) => group.server === server);
-    if (found >= 0) return found;
+    for (let g = 0; g < groups.length; g++) if (groups[g]!.server === server) return g;
   }
   groups.push({ server, changing: server === null ? slot : null, slots: [], keys: 0 });
   return groups.length - 1;
@@ -104,7 +105,7 @@ function sendParts(
 ): void {
   const parent = session.enqueue(command);
   parent.state = "sent";
-  const merge = command.merge === "concat" ? mergeInKeyOrder(groupOf) : MERGES[command.merge]!;
+  const merge = command.merge === "concat" ? mergeInOrder(groupOf) : MERGES[command.merge]!;
   const gather = new Gather(parent, groups.length, merge);
   session.charge(parent, parser.requestEnd - parser.requestStart);
   const nameStart = bulkStart(parser, 0);
@@ -112,7 +113,7 @@ function sendParts(
   for (let g = 0; g < groups.length; g++) {
     const group = groups[g]!;
     const part = gather.part();
-    const header = utf8(`*${1 + group.keys * step}\r\n`);
+    const header = arrayHeader(1 + group.keys * step);
     if (group.changing !== null) {
       const own = new PartBytes();
       own.append(header, 0, header.length);
@@ -175,29 +176,4 @@ function bulkStart(args: Arguments, i: number): number {
   let at = args.start(i) - 3;
   while (args.bytes[at] !== 36 /* $ */) at--;
   return at;
-}
-
-/** Joins the groups' arrays so that element i answers key i. */
-function mergeInKeyOrder(groupOf: Uint16Array): Merge {
-  return (replies) => {
-    const error = firstError(replies);
-    if (error !== undefined) return error;
-    const columns: Uint8Array[][] = [];
-    let size = 0;
-    for (const reply of replies) {
-      const elements = elementsOf(reply.bytes);
-      if (elements === null) return badReply(reply);
-      columns.push(elements);
-      size += reply.bytes.length;
-    }
-    const at = new Uint32Array(replies.length);
-    const ordered: Uint8Array[] = [];
-    for (const g of groupOf) {
-      const element = columns[g]![at[g]!++];
-      if (element === undefined) return badReply(replies[g]!);
-      ordered.push(element);
-    }
-    const total = ordered.reduce((sum, element) => sum + element.length, 0);
-    return join(ordered.length, ordered, Math.min(total, size));
-  };
 }

@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Merge as MergeName } from "../../../src/command/command.ts";
 import type { Protocol } from "../../../src/resp/encoder.ts";
 import type { PartReply } from "../../../src/router/gather.ts";
-import { elementsOf, firstError, MERGES } from "../../../src/router/merge.ts";
+import { elementsOf, firstError, mergeInOrder, MERGES } from "../../../src/router/merge.ts";
 import { latin1, textOf } from "../../support/pieces.ts";
 
 /** A server's reply. */
@@ -117,4 +117,52 @@ Deno.test("elementsOf() finds elements of any depth, and none in a reply that is
   assertEquals(elementsOf(latin1("*-1\r\n")), null);
   assertEquals(elementsOf(latin1(":1\r\n")), null);
   assertEquals(elementsOf(latin1("*2\r\n:1\r\n")), null);
+});
+
+/** Replies to the parts of a command of many keys; `owners` says whom each key was sent to. */
+const IN_ORDER: readonly (readonly [
+  promise: string,
+  owners: readonly number[],
+  replies: readonly string[],
+  merged: string,
+])[] = [
+  [
+    "each key gets the answer of whom it was sent to",
+    [0, 1, 1, 0, 1],
+    ["*2\r\n$1\r\na\r\n$2\r\nbb\r\n", "*3\r\n$1\r\nx\r\n$0\r\n\r\n$-1\r\n"],
+    "*5\r\n$1\r\na\r\n$1\r\nx\r\n$0\r\n\r\n$2\r\nbb\r\n$-1\r\n",
+  ],
+  [
+    "values of any type and length go through",
+    [1, 0, 1, 0],
+    [`*2\r\n$100\r\n${"v".repeat(100)}\r\n_\r\n`, "*2\r\n:-7\r\n%1\r\n+k\r\n*1\r\n#t\r\n"],
+    `*4\r\n:-7\r\n$100\r\n${"v".repeat(100)}\r\n%1\r\n+k\r\n*1\r\n#t\r\n_\r\n`,
+  ],
+  ["what nobody asked for is left out", [0], ["*2\r\n$1\r\na\r\n$1\r\nb\r\n"], "*1\r\n$1\r\na\r\n"],
+  ["a missing answer is an error", [0, 1, 0], ["*1\r\n$1\r\na\r\n", "*0\r\n"], `${BAD}*0..\r\n`],
+  ["half an answer is an error", [0], ["*1\r\n$5\r\na\r\n"], `${BAD}*1..$5..a..\r\n`],
+  ["no array is an error", [0, 1], ["*1\r\n$1\r\na\r\n", "$1\r\nx\r\n"], `${BAD}$1..x..\r\n`],
+  ["a null array is an error", [0], ["*-1\r\n"], `${BAD}*-1..\r\n`],
+  [
+    "a server's error is the answer",
+    [0, 1],
+    ["*1\r\n$1\r\na\r\n", "-NOAUTH x\r\n"],
+    "-NOAUTH x\r\n",
+  ],
+];
+
+for (const [promise, owners, replies, merged] of IN_ORDER) {
+  Deno.test(`answers to many keys, put in their order: ${promise}`, () => {
+    assertEquals(textOf(mergeInOrder(Uint16Array.from(owners))(replies.map(reply), 2)), merged);
+  });
+}
+
+Deno.test("more than a thousand answers are put in order", () => {
+  const owners = Uint16Array.from({ length: 3000 }, (_, i) => i % 3);
+  const part = (id: number) =>
+    reply(`*1000\r\n${Array.from({ length: 1000 }, (_, i) => `:${3 * i + id}\r\n`).join("")}`);
+  assertEquals(
+    textOf(mergeInOrder(owners)([0, 1, 2].map(part), 2)),
+    `*3000\r\n${Array.from({ length: 3000 }, (_, i) => `:${i}\r\n`).join("")}`,
+  );
 });
