@@ -37,7 +37,7 @@ const SERVER_COUNT = 2;
 /** How long a target is loaded before it is measured, to learn its pace and warm it up. */
 const WARM_UP_SECONDS = 0.4;
 /** How long connections may take to settle before CPU at rest is measured, and for how long that is. */
-const SETTLE_MS = 2_000;
+const SETTLE_MS = 8_000;
 const REST_MS = 5_000;
 /** The first guess of a target's pace: requests per second of one connection without a pipeline. */
 const GUESSED_PACE = 10_000;
