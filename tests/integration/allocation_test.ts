@@ -15,14 +15,17 @@ import { latin1 } from "../support/pieces.ts";
 import { ProxyProcess } from "../support/proxy_process.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
-/** Bytes that a GET allocated when this was written, by read mode and length of the pipeline. */
-const GET_BYTES = { byob: { 1: 8_050, 64: 140 }, direct: { 1: 3_820, 64: 65 } } as const;
+/**
+ * Bytes that a GET allocated when this was written, by read mode and length of the pipeline. On a busy
+ * machine a pipeline may come in two reads, which is why the least of some rounds counts.
+ */
+const GET_BYTES = { byob: { 1: 8_050, 64: 145 }, direct: { 1: 3_820, 64: 65 } } as const;
 /** How much more is noticed. */
 const TOLERANCE = 1.1;
 /** Requests that are measured: what they allocate fits the young part of the heap. */
 const REQUESTS = { 1: 3_000, 64: 40_000 } as const;
 const WARM_UP = 10_000;
-const ROUNDS = 3;
+const ROUNDS = 6;
 /** The young part of the heap, in megabytes. */
 const YOUNG = "--v8-flags=--min-semi-space-size=256,--max-semi-space-size=256";
 
