@@ -33,6 +33,8 @@ const CHECKSUM_BYTES = 8;
 
 const NEWLINE = 0x0a;
 
+const encoder = new TextEncoder();
+
 interface Header {
   readonly journal: number;
   /** Names the store: another store at the same place has another. */
@@ -293,9 +295,9 @@ async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
 
 /** A line, padded with spaces before its newline to `lineBytes` if that is given. */
 function encodeLine(value: unknown, lineBytes = 0): Uint8Array {
-  const json = JSON.stringify(value).padEnd(lineBytes - 10, " ");
-  const bytes = new TextEncoder().encode(`00000000 ${json}\n`);
-  new TextEncoder().encodeInto(checksumOf(bytes), bytes);
+  const json = JSON.stringify(value).padEnd(lineBytes - CHECKSUM_BYTES - 2, " ");
+  const bytes = encoder.encode(`${"0".repeat(CHECKSUM_BYTES)} ${json}\n`);
+  encoder.encodeInto(checksumOf(bytes), bytes);
   return bytes;
 }
 

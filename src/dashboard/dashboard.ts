@@ -56,6 +56,7 @@ const REPLY_MS = 5_000;
 const ACTIONS_SHOWN = 20;
 /** Actions kept when nobody removes them: Codis 2.0 lets them pile up. */
 const ACTIONS_KEPT = 1_000;
+/** Time between two looks for what is to be removed, in milliseconds. */
 const GC_MS = 60_000;
 
 const log = roomLogger("dashboard");

@@ -12,6 +12,9 @@ export const CHUNK_BYTES_MAX = 64 * 1024;
 /** Bytes that the free list of one size may keep. */
 const FREE_BYTES_MAX = 4 * 1024 * 1024;
 
+/** Up to this many bytes a loop copies faster than the engine, which would want a view first. */
+const LOOP_COPY_BYTES_MAX = 40;
+
 const free: Uint8Array[][] = CHUNK_BYTES.map(() => []);
 
 /** Borrows a chunk of at least `bytes` bytes, or of the largest size; contents are arbitrary. */
@@ -32,6 +35,18 @@ export function releaseChunk(chunk: Uint8Array): void {
     return;
   }
   freeNow(chunk);
+}
+
+/** Copies `bytes[start, end)` to `to`, from `at` on, where there is room for it. */
+export function copyBytes(
+  to: Uint8Array,
+  at: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  if (end - start <= LOOP_COPY_BYTES_MAX) { while (start < end) to[at++] = bytes[start++]!; }
+  else to.set(bytes.subarray(start, end), at);
 }
 
 /** Buffers of at least this size are freed and resized by hand, in bytes. */

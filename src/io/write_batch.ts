@@ -8,13 +8,11 @@
  * @module
  */
 
-import { borrowChunk, CHUNK_BYTES_MAX, releaseChunk } from "./chunk_pool.ts";
+import { borrowChunk, CHUNK_BYTES_MAX, copyBytes, releaseChunk } from "./chunk_pool.ts";
 import { atTurnEnd, type TurnWork } from "./turn.ts";
 
 /** Bytes in a batch past which it is written at once instead of at the end of the turn. */
 export const EARLY_FLUSH_BYTES = 256 * 1024;
-/** Spans up to this many bytes are copied by a loop: cheaper than making a view for `set`. */
-const LOOP_COPY_BYTES_MAX = 40;
 
 /** What a batch writes to: the writing half of a connection. */
 export interface ByteSink {
@@ -91,15 +89,10 @@ export class WriteBatch implements TurnWork {
       this.#openLength = 0;
       atTurnEnd(this);
     }
-    let at = this.#openLength;
+    const at = this.#openLength;
     if (length <= open.length - at) {
-      if (length <= LOOP_COPY_BYTES_MAX) {
-        while (start < end) open[at++] = bytes[start++]!;
-        this.#openLength = at;
-      } else {
-        open.set(bytes.subarray(start, end), at);
-        this.#openLength = at + length;
-      }
+      copyBytes(open, at, bytes, start, end);
+      this.#openLength = at + length;
       return;
     }
     this.#appendAcross(bytes, start, end);

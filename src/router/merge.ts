@@ -5,15 +5,13 @@
  */
 
 import type { Merge as MergeName } from "../command/command.ts";
+import { copyBytes } from "../io/chunk_pool.ts";
 import { arrayHeader, Encoder, errorReply, type Protocol } from "../resp/encoder.ts";
 import { ReplyFramer } from "../resp/reply_framer.ts";
 import type { Merge, PartReply } from "./gather.ts";
 
-const DOLLAR = 36;
 const STAR = 42;
 const COLON = 58;
-/** Up to this length a loop copies faster than the engine. */
-const LOOP_COPY_BYTES_MAX = 48;
 const decoder = new TextDecoder();
 
 /** Merges by name; those that need more than the replies are made where that is known. */
@@ -110,7 +108,8 @@ export function mergeInOrder(owners: Uint16Array): Merge {
       size += reply.bytes.length - next.at(-1)!;
     }
     const out = new Uint8Array(size);
-    let at = copyTo(out, 0, header, 0, header.length);
+    copyBytes(out, 0, header, 0, header.length);
+    let at = header.length;
     for (let i = 0; i < owners.length;) {
       const owner = owners[i]!;
       const { bytes } = replies[owner]!;
@@ -122,7 +121,8 @@ export function mergeInOrder(owners: Uint16Array): Merge {
         if (end < 0) return badReply(replies[owner]!);
         i++;
       } while (owners[i] === owner);
-      at = copyTo(out, at, bytes, from, end);
+      copyBytes(out, at, bytes, from, end);
+      at += end - from;
       next[owner] = end;
     }
     return at === size ? out : out.subarray(0, at);
@@ -133,33 +133,9 @@ const framer = new ReplyFramer();
 
 /** One past the element that begins at `at`; -1 when it is not there to its end. */
 function elementEnd(bytes: Uint8Array, at: number): number {
-  if (bytes[at] === DOLLAR) {
-    let length = 0;
-    let i = at + 1;
-    for (let digit; (digit = bytes[i]! - 48) >= 0 && digit <= 9; i++) length = 10 * length + digit;
-    const end = i + length + 4;
-    // A null has no digits here.
-    if (i > at + 1) return end <= bytes.length ? end : -1;
-  }
   framer.reset();
   const end = framer.feed(bytes, at, bytes.length);
   return framer.isDone ? end : -1;
-}
-
-/** Copies `bytes[start, end)` and returns where the copy ends. */
-function copyTo(
-  out: Uint8Array,
-  at: number,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): number {
-  if (end - start > LOOP_COPY_BYTES_MAX) {
-    out.set(bytes.subarray(start, end), at);
-    return at + end - start;
-  }
-  while (start < end) out[at++] = bytes[start++]!;
-  return at;
 }
 
 /** An array of elements that are encoded already. */

@@ -12,7 +12,7 @@
  */
 
 import type { Command } from "../command/command.ts";
-import { freeNow, resize } from "../io/chunk_pool.ts";
+import { copyBytes, freeNow, resize } from "../io/chunk_pool.ts";
 import type { WriteBatch } from "../io/write_batch.ts";
 import type { Backend } from "./backend.ts";
 import type { Session } from "./session.ts";
@@ -84,12 +84,7 @@ export class Request {
       const size = total <= HELD_BYTES_KEPT ? HELD_BYTES_KEPT : Math.max(total, this.heldBytes * 2);
       this.held = held = held === null ? new Uint8Array(size) : resize(held, this.heldBytes, size);
     }
-    if (length <= 32) {
-      let at = this.heldBytes;
-      while (start < end) held[at++] = bytes[start++]!;
-    } else {
-      held.set(bytes.subarray(start, end), this.heldBytes);
-    }
+    copyBytes(held, this.heldBytes, bytes, start, end);
     this.heldBytes = total;
   }
 

@@ -89,7 +89,7 @@ export async function findLostAnswers(store: Store, beforeMs: number): Promise<s
 /** When an action was made; what cannot be read is as old as can be. */
 function madeMs(json: string): number {
   try {
-    return Number(decodeAction(json).ts) * 1000;
+    return Number(decodeAction(json).ts) * 1000 || 0;
   } catch {
     return 0;
   }

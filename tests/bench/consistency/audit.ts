@@ -9,7 +9,7 @@ import { encodeRequests, RespClient } from "../../support/resp_client.ts";
 import type { RespValue } from "../../support/resp_value.ts";
 import { slotOf } from "../../support/router_server.ts";
 import type { Cluster } from "./cluster.ts";
-import { CLOCK_MS, type Item, timeOf } from "./item.ts";
+import { CLOCK_MS, type Item, type Span, timeOf } from "./item.ts";
 import { readOf } from "./operations.ts";
 
 /** What is looked at. */
@@ -25,12 +25,6 @@ interface ProxySlot {
   readonly id: number;
   readonly state: string;
   readonly group_id: number;
-}
-
-/** From when to when, in milliseconds since 1970. */
-interface Span {
-  readonly sentMs: number;
-  readonly endedMs: number;
 }
 
 /** A key at a server. */
