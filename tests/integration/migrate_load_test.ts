@@ -12,6 +12,7 @@ import { Migration } from "../support/migration.ts";
 import { ProxyProcess } from "../support/proxy_process.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { slotOf } from "../support/router_server.ts";
+import { TRIAL_PREFIX } from "../../src/dashboard/trial_key.ts";
 import { loadSlot } from "../../src/store/slots.ts";
 import { ScriptedDashboard } from "../support/scripted_dashboard.ts";
 
@@ -94,7 +95,7 @@ async function misplaced(
     using client = await server.client();
     for (const key of await client.call("KEYS", "*") as string[]) {
       // One by which a dashboard tries servers out may not have expired yet.
-      if (!key.startsWith("codis-mover:trial:")) {
+      if (!key.startsWith(TRIAL_PREFIX)) {
         holders.set(key, [...holders.get(key) ?? [], at + 1]);
       }
     }

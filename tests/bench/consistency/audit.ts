@@ -4,6 +4,7 @@
  * @module
  */
 
+import { TRIAL_MS, TRIAL_PREFIX } from "../../../src/dashboard/trial_key.ts";
 import { rest } from "../../support/deadline.ts";
 import { encodeRequests, RespClient } from "../../support/resp_client.ts";
 import type { RespValue } from "../../support/resp_value.ts";
@@ -42,9 +43,6 @@ const BATCH = 500;
 const KEYS_BATCH = 50;
 const READ_MS = 60_000;
 const DATABASES = 16;
-/** The dashboard's own trial key, which lives for so long at most, in milliseconds. */
-const TRIAL = /^codis-mover:trial:/;
-const TRIAL_MS = 3_000;
 /** When what a dashboard left is known to be left, in milliseconds. */
 const LEFT_MS = 11_000;
 
@@ -126,7 +124,7 @@ async function lookAtServers({ cluster, items, violated }: Audit): Promise<numbe
     for (let database = 0; database < DATABASES; database++) {
       await client.call("SELECT", database);
       for (const key of await client.call("KEYS", "*") as string[]) {
-        if (TRIAL.test(key)) continue;
+        if (key.startsWith(TRIAL_PREFIX)) continue;
         const slotId = slotOf(key);
         if (slots.group[slotId] !== i + 1) {
           violated(
@@ -166,7 +164,9 @@ async function readKeys(
     items.filter((item) => item.database === database)
       .flatMap((item) => item.keys.map((key) => [key, item] as const)),
   );
-  const keys = (await client.call("KEYS", "*") as string[]).filter((key) => !TRIAL.test(key));
+  const keys = (await client.call("KEYS", "*") as string[]).filter((key) =>
+    !key.startsWith(TRIAL_PREFIX)
+  );
   for (let at = 0; at < keys.length; at += KEYS_BATCH) {
     const some = keys.slice(at, at + KEYS_BATCH);
     const sentMs = Date.now();
