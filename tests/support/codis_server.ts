@@ -21,6 +21,11 @@ import { encodeRequests, type Reply, RespClient, type Word } from "./resp_client
 
 const SLOTS = 1024;
 const READ_BYTES = 64 * 1024;
+/**
+ * A double's own word to another: when it sent the SLOTSRESTORE that follows. The real server restores
+ * within microseconds; a double waits for its turn, which must not lengthen any key's life.
+ */
+const SENT_AT = "SENTAT";
 /** codis-server takes 0 as this many milliseconds. */
 const DEFAULT_TIMEOUT_MS = 100;
 
@@ -32,6 +37,8 @@ const decoder = new TextDecoder();
 interface Link {
   readonly redis: RespClient;
   database: number;
+  /** When another double sent the next SLOTSRESTORE, in Unix milliseconds; 0: nobody told. */
+  sentMs: number;
 }
 
 type Handler = (args: Uint8Array[], link: Link) => Promise<string>;
@@ -97,7 +104,7 @@ export class CodisServer implements AsyncDisposable {
     try {
       conn.setNoDelay(true);
       using redis = await this.redis.client();
-      const link: Link = { redis, database: 0 };
+      const link: Link = { redis, database: 0, sentMs: 0 };
       for await (const args of requestsOf(conn)) {
         const reply = this.#turn.then(() => this.#execute(args, link));
         this.#turn = reply.catch(() => {});
@@ -155,6 +162,10 @@ export class CodisServer implements AsyncDisposable {
       const named = this.#named.get(link.database);
       for (let i = 0; i < args.length; i += 3) if (named !== undefined) add(named, args[i]!);
       return restore(args, link);
+    },
+    [SENT_AT]: ([sentMs], link) => {
+      link.sentMs = Number(decoder.decode(sentMs));
+      return Promise.resolve("+OK\r\n");
     },
     SLOTSMGRTONE: ([host, port, timeout, key], link) =>
       move(link, host!, port!, timeout!, [key!], integer),
@@ -267,15 +278,15 @@ async function move(
   done: (moved: number) => string,
 ): Promise<string> {
   const timeoutMs = Number(decoder.decode(timeout)) || DEFAULT_TIMEOUT_MS;
-  const words: Word[] = [];
-  const moving: Uint8Array[] = [];
+  const found: { readonly key: Uint8Array; readonly dump: Uint8Array; readonly endMs: number }[] =
+    [];
   for (const key of keys) {
-    const [dump, ttl] = await redis.pipeline([["DUMP", key], ["PTTL", key]]);
-    if (dump!.value === null) continue;
-    moving.push(key);
-    words.push(key, Math.max(0, Number(ttl!.value)), bulkOf(dump!.raw));
+    const [dump, end] = await redis.pipeline([["DUMP", key], ["PEXPIRETIME", key]]);
+    if (dump!.value !== null) {
+      found.push({ key, dump: bulkOf(dump!.raw), endMs: Number(end!.value) });
+    }
   }
-  if (moving.length === 0) return done(0);
+  if (found.length === 0) return done(0);
   let target: RespClient;
   try {
     target = await RespClient.connect(Number(decoder.decode(port)), decoder.decode(host));
@@ -288,26 +299,41 @@ async function move(
     const late = new Promise<Reply[]>((_resolve, reject) => {
       timer = setTimeout(() => reject(new Error("late")), timeoutMs);
     });
-    const restored = target.pipeline([["SELECT", database], ["SLOTSRESTORE", ...words]]);
+    const nowMs = Date.now();
+    const words: Word[] = found.flatMap(({ key, dump, endMs }) => [
+      key,
+      endMs < 0 ? 0 : Math.max(1, endMs - nowMs),
+      dump,
+    ]);
+    const restored = target.pipeline([
+      ["SELECT", database],
+      [SENT_AT, nowMs],
+      ["SLOTSRESTORE", ...words],
+    ]);
     restored.catch(() => {});
     const replies = await Promise.race([restored, late]);
-    if (replies[1]!.value !== "OK") return "-ERR error on slotsrestore, migration failed\r\n";
+    if (replies[2]!.value !== "OK") return "-ERR error on slotsrestore, migration failed\r\n";
   } catch {
     return "-IOERR error or timeout reading from target\r\n";
   } finally {
     clearTimeout(timer);
   }
-  await redis.call("DEL", ...moving);
-  return done(moving.length);
+  await redis.call("DEL", ...found.map(({ key }) => key));
+  return done(found.length);
 }
 
-async function restore(args: Uint8Array[], { redis }: Link): Promise<string> {
+async function restore(args: Uint8Array[], link: Link): Promise<string> {
+  const { redis } = link;
+  const sentMs = link.sentMs || Date.now();
+  link.sentMs = 0;
   if (args.length === 0 || args.length % 3 !== 0) {
     return "-ERR wrong number of arguments for 'slotsrestore' command\r\n";
   }
   for (let i = 0; i < args.length; i += 3) {
     const [key, ttl, payload] = args.slice(i, i + 3);
-    await redis.send("RESTORE", key!, ttl!, payload!, "REPLACE");
+    const ttlMs = Number(decoder.decode(ttl));
+    const endMs = ttlMs === 0 ? 0 : sentMs + ttlMs;
+    await redis.send("RESTORE", key!, endMs, payload!, "REPLACE", "ABSTTL");
     const { raw } = await redis.read();
     if (raw[0] === 45) return "-ERR dump payload version or checksum are wrong\r\n";
   }
