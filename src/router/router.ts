@@ -29,6 +29,8 @@ import { CommandStats, newTotals } from "./stats.ts";
 const TICK_MS = 250;
 /** How often it is looked whether any may come, and at the sessions' deadlines, in milliseconds. */
 const QUIET_TICK_MS = 1_000;
+/** A look at the deadlines that comes this late means that we were held up, in milliseconds. */
+const LATE_TICK_MS = 100;
 
 /** What the data plane reports, for the log. */
 export interface RouterEvents {
@@ -74,6 +76,8 @@ export class Router implements SlotTable {
   #masters: Master[] | null = null;
   readonly #changing: Promise<void>[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #tickDueMs = 0;
+  #wasLate = false;
   #sessionsTickedMs = 0;
 
   constructor(options: RouterOptions, events: RouterEvents, seat: RouterSeat = aloneSeat()) {
@@ -83,7 +87,7 @@ export class Router implements SlotTable {
     this.budget = new ByteBudget(options.proxyBufferBytesMax);
     this.pool = new BackendPool(options, events);
     this.slots = Array.from({ length: SLOT_COUNT }, (_, id) => new Slot(id, options.slotWaitMs));
-    this.#timer = setTimeout(() => this.#tick(), TICK_MS);
+    this.#tickIn(TICK_MS);
   }
 
   // -- sessions -------------------------------------------------------------------------------
@@ -243,8 +247,16 @@ export class Router implements SlotTable {
 
   // -- time -----------------------------------------------------------------------------------
 
+  #tickIn(ms: number): void {
+    this.#tickDueMs = performance.now() + ms;
+    this.#timer = setTimeout(() => this.#tick(), ms);
+  }
+
   #tick(): void {
     const nowMs = clock.tick();
+    // What came while we were held up has not been read yet, and nobody is late for that.
+    this.#wasLate = !this.#wasLate && nowMs - this.#tickDueMs > LATE_TICK_MS;
+    if (this.#wasLate) return this.#tickIn(TICK_MS);
     let isQuiet = this.pool.tick();
     for (const slot of this.slots) {
       if (slot.state === "open") continue;
@@ -257,7 +269,7 @@ export class Router implements SlotTable {
     }
     // The clock must not take a rest of ours for a pause of the process.
     const quietMs = Math.max(TICK_MS, Math.min(QUIET_TICK_MS, clock.pauseMs / 4));
-    this.#timer = setTimeout(() => this.#tick(), isQuiet ? quietMs : TICK_MS);
+    this.#tickIn(isQuiet ? quietMs : TICK_MS);
   }
 
   /** Sends a PING to every idle connection. */

@@ -65,6 +65,23 @@ Deno.test("a server's databases and protocols have a connection each, opened whe
   ]);
 });
 
+Deno.test("a reply that came while the proxy was held up is not late", async () => {
+  await using server = await RedisServer.start();
+  await using proxy = await RouterServer.start({
+    servers: [server],
+    options: { backendTimeoutMs: 600 },
+  });
+  using client = await proxy.client();
+  assertEquals(await client.call("SET", "a", "1"), "OK");
+  using other = await server.client();
+  await other.call("CLIENT", "PAUSE", 300);
+  const got = client.call("GET", "a");
+  await until(() => proxy.leftovers().length > 0);
+  // Nothing of this process goes on, the proxy included.
+  for (const endMs = performance.now() + 1_500; performance.now() < endMs;);
+  assertEquals(await got, "1");
+});
+
 Deno.test("a server that refuses connections is named in the error, and the client stays connected", async () => {
   const addr = `127.0.0.1:${freePort()}`;
   await using proxy = await RouterServer.start({ servers: [{ addr }] });
