@@ -7,6 +7,9 @@
 import type { ByteReader } from "./byte_source.ts";
 import type { ByteSink } from "./write_batch.ts";
 
+/** A deadline that passes this late means that we were held up, in milliseconds. */
+const LATE_MS = 100;
+
 /** An open connection as the rest of the program sees it. */
 export interface Connection extends ByteReader, ByteSink {
   close(): void;
@@ -31,9 +34,15 @@ export async function dial(
   const abort = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+    const giveUp = () => {
       reject(new Error(`timeout after ${timeoutMs} ms`));
       abort.abort();
+    };
+    const dueMs = performance.now() + timeoutMs;
+    timer = setTimeout(() => {
+      if (performance.now() - dueMs < LATE_MS) return giveUp();
+      // It may be open since long, and we have not been told yet.
+      timer = setTimeout(giveUp, LATE_MS);
     }, timeoutMs);
   });
   const dialing = Deno.connect({ hostname, port, signal: abort.signal } as Deno.ConnectOptions);

@@ -12,6 +12,12 @@ export interface AcceptedConnection extends Connection {
   closeWrite(): Promise<void>;
 }
 
+/**
+ * Connections that may wait to be accepted; the system may set a lower limit. Clients beyond it try again
+ * after one second, then after two more: those of a whole fleet come back at once.
+ */
+const BACKLOG = 4096;
+
 /** Which IP versions to listen with; the value of config key `proto`. */
 export type ListenProto = "tcp" | "tcp4" | "tcp6";
 
@@ -58,7 +64,13 @@ export function canSharePort(): boolean {
 
 function bind(hostname: string, port: number, reusePort: boolean): Deno.TcpListener {
   try {
-    return Deno.listen({ hostname, port, ...(reusePort ? { reusePort } : {}) });
+    // The type does not know the option, the runtime does.
+    const options: Deno.TcpListenOptions & { tcpBacklog: number } = {
+      hostname,
+      port,
+      tcpBacklog: BACKLOG,
+    };
+    return Deno.listen(reusePort ? { ...options, reusePort } : options);
   } catch (error) {
     throw new Error(`cannot listen on ${hostname}:${port}: ${causeOf(error)}`, { cause: error });
   }
