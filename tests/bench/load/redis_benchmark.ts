@@ -25,7 +25,13 @@ export interface Outcome {
 }
 
 /** Keys are drawn from this many, so that both servers and all slots take part. */
-const KEY_COUNT = 100_000;
+const KEY_COUNT_MAX = 100_000;
+/** Bytes of all values together at most: of large ones there are fewer keys. */
+const VALUES_BYTES_MAX = 1024 ** 3;
+
+function keyCount(valueBytes: number): number {
+  return Math.min(KEY_COUNT_MAX, Math.ceil(VALUES_BYTES_MAX / valueBytes));
+}
 
 /**
  * Runs redis-benchmark against a port of 127.0.0.1.
@@ -41,7 +47,7 @@ export async function runBenchmark(port: number, load: Load, requests: number): 
     args: [
       ...["-h", "127.0.0.1", "-p", `${port}`, "--csv"],
       ...["-n", `${requests}`, "-c", `${load.clients}`, "-P", `${load.pipeline}`],
-      ...["-d", `${load.valueBytes}`, "-r", `${KEY_COUNT}`, ...what],
+      ...["-d", `${load.valueBytes}`, "-r", `${keyCount(load.valueBytes)}`, ...what],
     ],
   }).output();
   const text = new TextDecoder().decode(stdout);
@@ -65,5 +71,5 @@ export async function runBenchmark(port: number, load: Load, requests: number): 
 /** Sets every key that is drawn, or nearly, so that MGETs find values. */
 export async function fillKeys(port: number, valueBytes: number): Promise<void> {
   const load = { clients: 50, pipeline: 16, valueBytes, keys: 0 };
-  await runBenchmark(port, load, 2 * KEY_COUNT);
+  await runBenchmark(port, load, 2 * keyCount(valueBytes));
 }

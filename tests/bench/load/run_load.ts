@@ -42,6 +42,8 @@ const REST_MS = 5_000;
 /** The first guess of a target's pace: requests per second of one connection without a pipeline. */
 const GUESSED_PACE = 10_000;
 const GUESSED_PACE_MAX = 250_000;
+/** The same in bytes per second. */
+const GUESSED_BYTES_MAX = 250_000_000;
 
 interface Options {
   readonly loads: readonly Load[];
@@ -171,8 +173,11 @@ async function measure(
   using stack = new DisposableStack();
   const restPercent = await restPercentOf(target, idle, stack);
   // redis-benchmark takes a number of requests, not a time: a short run tells the pace.
-  const guess = Math.min(GUESSED_PACE * load.clients * load.pipeline, GUESSED_PACE_MAX) /
-    Math.max(1, load.keys);
+  const guess = Math.min(
+    GUESSED_PACE * load.clients * load.pipeline,
+    GUESSED_PACE_MAX,
+    GUESSED_BYTES_MAX / load.valueBytes,
+  ) / Math.max(1, load.keys);
   const warmUp = await runBenchmark(target.port, load, requestsIn(WARM_UP_SECONDS, guess, load));
   const requests = requestsIn(seconds, warmUp.requestsPerSecond, load);
   const before = await processFigures(target.pid);
