@@ -61,11 +61,34 @@ export function freeNow(bytes: Uint8Array): void {
   if (bytes.buffer.byteLength >= BY_HAND_BYTES_MIN) (bytes.buffer as ArrayBuffer).transfer(0);
 }
 
-/** A buffer of another size with the first `used` bytes of this one. Takes `bytes`, as above. */
+/**
+ * Sizes of large buffers that are kept for the next who grows, in bytes: a request of 256 KB grows its
+ * buffer twice, and memory that is new has to be fetched from the system page by page.
+ */
+const LARGE_BYTES = [128 * 1024, 256 * 1024, 512 * 1024, 1024 * 1024];
+/** Bytes of each of these sizes that are kept at most. */
+const LARGE_FREE_BYTES_MAX = 2 * 1024 * 1024;
+
+const freeLarge = new Map(LARGE_BYTES.map((size) => [size, [] as Uint8Array<ArrayBuffer>[]]));
+
+/**
+ * A buffer of another size with the first `used` bytes of this one; what follows them is arbitrary. Takes
+ * `bytes`, as above.
+ */
 export function resize(bytes: Uint8Array, used: number, size: number): Uint8Array<ArrayBuffer> {
   // Not by transfer(size): that writes zeros into room which otherwise costs nothing until it is used.
-  const resized = new Uint8Array(size);
+  const resized = freeLarge.get(size)?.pop() ?? new Uint8Array(size);
   resized.set(bytes.subarray(0, used));
-  freeNow(bytes);
+  releaseLarge(bytes.buffer as ArrayBuffer);
   return resized;
+}
+
+function releaseLarge(buffer: ArrayBuffer): void {
+  const list = freeLarge.get(buffer.byteLength);
+  const bytes = new Uint8Array(buffer);
+  if (list === undefined || (list.length + 1) * buffer.byteLength > LARGE_FREE_BYTES_MAX) {
+    freeNow(bytes);
+  } else {
+    list.push(bytes);
+  }
 }

@@ -235,6 +235,23 @@ Deno.test("a buffer keeps its bytes when its size changes, and a large one's mem
   }
 });
 
+Deno.test("a large buffer that somebody outgrew is used again, and few are kept", () => {
+  const size = 256 * 1024;
+  const outgrown = Array.from({ length: 100 }, () => new Uint8Array(size));
+  const known = new Set<ArrayBufferLike>(outgrown.map((bytes) => bytes.buffer));
+  for (const bytes of outgrown) resize(bytes, 0, 1);
+  // Those that were not kept have given their memory back.
+  const kept = outgrown.filter((bytes) => bytes.length === size).length;
+  assert(kept > 0 && kept <= 16, `${kept} buffers were kept`);
+  const small = new Uint8Array([1, 2, 3]);
+  for (let i = 0; i < kept; i++) {
+    const grown = resize(small, 3, size);
+    assert(known.delete(grown.buffer), "a buffer is nobody's twice");
+    assertEquals([...grown.subarray(0, 3)], [1, 2, 3]);
+  }
+  assert(!known.has(resize(small, 3, size).buffer));
+});
+
 Deno.test("the pool of chunks is bounded, and takes no part of somebody's buffer", () => {
   const strangers = new Uint8Array(3 * CHUNK_BYTES_MAX);
   releaseChunk(strangers.subarray(0, CHUNK_BYTES_MAX));
