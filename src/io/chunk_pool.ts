@@ -29,12 +29,17 @@ export function releaseChunk(chunk: Uint8Array): void {
   for (let size = 0; size < CHUNK_BYTES.length; size++) {
     if (chunk.length !== CHUNK_BYTES[size]) continue;
     if (chunk.byteLength !== chunk.buffer.byteLength) return; // a view into somebody's buffer
-    const list = free[size]!;
-    if ((list.length + 1) * chunk.length > FREE_BYTES_MAX) break;
-    list.push(chunk);
-    return;
+    if (keep(free[size]!, chunk, FREE_BYTES_MAX)) return;
+    break;
   }
   freeNow(chunk);
+}
+
+/** Puts a buffer on the free list of its size; false where that has its most bytes. */
+function keep<Bytes extends Uint8Array>(list: Bytes[], bytes: Bytes, bytesMax: number): boolean {
+  if ((list.length + 1) * bytes.length > bytesMax) return false;
+  list.push(bytes);
+  return true;
 }
 
 /** Copies `bytes[start, end)` to `to`, from `at` on, where there is room for it. */
@@ -86,9 +91,5 @@ export function resize(bytes: Uint8Array, used: number, size: number): Uint8Arra
 function releaseLarge(buffer: ArrayBuffer): void {
   const list = freeLarge.get(buffer.byteLength);
   const bytes = new Uint8Array(buffer);
-  if (list === undefined || (list.length + 1) * buffer.byteLength > LARGE_FREE_BYTES_MAX) {
-    freeNow(bytes);
-  } else {
-    list.push(bytes);
-  }
+  if (list === undefined || !keep(list, bytes, LARGE_FREE_BYTES_MAX)) freeNow(bytes);
 }

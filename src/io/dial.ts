@@ -4,11 +4,9 @@
  * @module
  */
 
+import { HELD_UP_MS } from "../base/clock.ts";
 import type { ByteReader } from "./byte_source.ts";
 import type { ByteSink } from "./write_batch.ts";
-
-/** A deadline that passes this late means that we were held up, in milliseconds. */
-const LATE_MS = 100;
 
 /** An open connection as the rest of the program sees it. */
 export interface Connection extends ByteReader, ByteSink {
@@ -40,9 +38,9 @@ export async function dial(
     };
     const dueMs = performance.now() + timeoutMs;
     timer = setTimeout(() => {
-      if (performance.now() - dueMs < LATE_MS) return giveUp();
+      if (performance.now() - dueMs < HELD_UP_MS) return giveUp();
       // It may be open since long, and we have not been told yet.
-      timer = setTimeout(giveUp, LATE_MS);
+      timer = setTimeout(giveUp, HELD_UP_MS);
     }, timeoutMs);
   });
   const dialing = Deno.connect({ hostname, port, signal: abort.signal } as Deno.ConnectOptions);

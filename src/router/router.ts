@@ -9,7 +9,7 @@
  * @module
  */
 
-import { clock } from "../base/clock.ts";
+import { clock, HELD_UP_MS } from "../base/clock.ts";
 import { COMMANDS } from "../command/command_table.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import type { AcceptedConnection } from "../io/listen.ts";
@@ -29,8 +29,6 @@ import { CommandStats, newTotals } from "./stats.ts";
 const TICK_MS = 250;
 /** How often it is looked whether any may come, and at the sessions' deadlines, in milliseconds. */
 const QUIET_TICK_MS = 1_000;
-/** A look at the deadlines that comes this late means that we were held up, in milliseconds. */
-const LATE_TICK_MS = 100;
 
 /** What the data plane reports, for the log. */
 export interface RouterEvents {
@@ -255,7 +253,7 @@ export class Router implements SlotTable {
   #tick(): void {
     const nowMs = clock.tick();
     // What came while we were held up has not been read yet, and nobody is late for that.
-    this.#wasLate = !this.#wasLate && nowMs - this.#tickDueMs > LATE_TICK_MS;
+    this.#wasLate = !this.#wasLate && nowMs - this.#tickDueMs > HELD_UP_MS;
     if (this.#wasLate) return this.#tickIn(TICK_MS);
     let isQuiet = this.pool.tick();
     for (const slot of this.slots) {

@@ -52,3 +52,8 @@ export async function until(
 export function rest(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+/** Keeps this whole process from doing anything, a proxy in it included. */
+export function holdUp(ms: number): void {
+  for (const endMs = performance.now() + ms; performance.now() < endMs;);
+}

@@ -6,13 +6,9 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { dial } from "../../../src/io/dial.ts";
+import { holdUp } from "../../support/deadline.ts";
 import { freePort } from "../../support/free_port.ts";
 import { FullBacklog } from "../../support/full_backlog.ts";
-
-/** Keeps this whole process from doing anything. */
-function holdUp(ms: number): void {
-  for (const endMs = performance.now() + ms; performance.now() < endMs;);
-}
 
 Deno.test("dial() says why there is no connection", async () => {
   await assertRejects(() => dial("127.0.0.1", freePort(), 1_000), Error, "connection refused");
