@@ -53,6 +53,9 @@ function splitAddress(text: string): Address {
   if (bracketed !== null) {
     return { hostname: bracketed[1]!, port: parsePort(bracketed[2]!, text) };
   }
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
+    throw new SyntaxError(`address "${text}" is a URL: write host:port alone`);
+  }
   const colon = text.lastIndexOf(":");
   if (colon < 0) throw new SyntaxError(`address "${text}" has no port: write host:port`);
   const hostname = text.slice(0, colon);

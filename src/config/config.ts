@@ -4,6 +4,7 @@
  * @module
  */
 
+import { formatByteSize } from "../base/byte_size.ts";
 import { suggestion } from "../base/nearest.ts";
 import { CONFIG_KEYS, type ConfigKey } from "./keys.ts";
 import { type ConfigValueByKind, printConfigValue, readConfigValue } from "./value.ts";
@@ -30,6 +31,43 @@ export class ConfigError extends Error {
 /** Values of `zk_session_timeout` up to this are seconds, a quirk that operators rely on. */
 const ZK_SESSION_TIMEOUT_SECONDS_MAX = 100;
 
+/** Bytes with which a file of UTF-16 begins, either way around. */
+const UTF16_MARKS = ["fffe", "feff"];
+
+/** What editors put before text of UTF-8, and nobody sees. */
+const BYTE_ORDER_MARK = "\ufeff";
+
+/** Characters that nobody sees: what web pages and word processors put in the place of a space. */
+const INVISIBLE = /(?! )[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}]/u;
+
+/** Those of them that no value can need, not even a password. */
+const CONTROL = /\p{Cc}/u;
+
+/** Lines that other programs' ini files have, and what to do about them. */
+const FOREIGN_LINES: readonly (readonly [begins: string, advice: string])[] = [
+  [";", 'comments begin with "#", not with ";"'],
+  ["//", 'comments begin with "#", not with "//"'],
+  ["[", "there are no sections here: remove the line"],
+];
+
+/** Kinds of which a quote or a "#" may be a part. */
+const FREE_KINDS = ["text", "name", "secret"];
+
+/** Keys that only some coordinators use. */
+const KEYS_OF_COORDINATORS: readonly { key: string; usedBy: readonly string[]; advice: string }[] =
+  [
+    { key: "zk", usedBy: ["zookeeper", "etcd"], advice: "the store is in embedded_dir" },
+    {
+      key: "servers",
+      usedBy: ["embedded"],
+      advice: "add them with `codis-proxy config server add`",
+    },
+    { key: "coordinator_auth", usedBy: ["zookeeper", "etcd"], advice: "files have no password" },
+    { key: "coordinator_ca", usedBy: ["etcd"], advice: "TLS is for etcd only" },
+    { key: "coordinator_cert", usedBy: ["etcd"], advice: "TLS is for etcd only" },
+    { key: "coordinator_key", usedBy: ["etcd"], advice: "TLS is for etcd only" },
+  ];
+
 /** One `key = value` line. */
 interface Entry {
   readonly value: string;
@@ -43,18 +81,38 @@ interface Entry {
  * @throws {ConfigError} When the file cannot be read or breaks a rule.
  */
 export async function loadConfig(file: string): Promise<LoadedConfig> {
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = await Deno.readTextFile(file);
+    bytes = await Deno.readFile(file);
   } catch (error) {
     const reason = error instanceof Deno.errors.NotFound
       ? "no such file"
       : error instanceof Error
-      ? error.message.replace(/:? ?readfile.*$/, "")
+      ? error.message.replace(/:? ?(open|readfile).*$/, "")
       : String(error);
     throw new ConfigError(`${file}: cannot read config file: ${reason}`);
   }
-  return parseConfig(text, file);
+  return parseConfig(decode(bytes, file), file);
+}
+
+function decode(bytes: Uint8Array, file: string): string {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    const isUtf16 = UTF16_MARKS.includes(bytes.subarray(0, 2).toHex());
+    if (isUtf16) throw new ConfigError(`${file}: the file is UTF-16: save it as UTF-8`);
+    // Line by line, so that the message can name one.
+    const lines = new TextDecoder("latin1").decode(bytes).split("\n");
+    const bad = lines.findIndex((line) => !isUtf8(line));
+    throw new ConfigError(`${file}:${bad + 1}: the line is not UTF-8: save the file as UTF-8`);
+  }
+}
+
+/** Whether characters that stand for one byte each are UTF-8. */
+function isUtf8(latin1: string): boolean {
+  const bytes = Uint8Array.from(latin1, (char) => char.charCodeAt(0));
+  return new TextDecoder().decode(bytes).includes("\ufffd") === false;
 }
 
 /**
@@ -72,8 +130,8 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
  * ```
  */
 export function parseConfig(text: string, file: string): LoadedConfig {
-  const entries = readEntries(text, file);
   const warnings: string[] = [];
+  const entries = readEntries(text.replace(BYTE_ORDER_MARK, ""), file, warnings);
   assumeZookeeper(entries, file, warnings);
   const fields: Record<string, unknown> = {};
   for (const row of CONFIG_KEYS as readonly ConfigKey[]) {
@@ -86,7 +144,10 @@ export function parseConfig(text: string, file: string): LoadedConfig {
   }
   const config = fields as unknown as Config;
   checkRequired(config, entries, file);
-  return { config: readQuirks(config, file, warnings), warnings };
+  checkBackendUser(config, entries, file);
+  warnUnused(config, entries, file, warnings);
+  const bounded = boundSessionBuffer(config, entries, file);
+  return { config: readQuirks(bounded, file, warnings), warnings };
 }
 
 /** Every setting as config.ini spells it, in the order of the table; secrets are masked. */
@@ -99,24 +160,53 @@ export function configEntries(config: Config): [key: string, value: string][] {
  * trimmed, the first `=` splits, no sections, no quotes, no trailing comments, the last of a
  * repeated key wins; and errors must name the line.
  */
-function readEntries(text: string, file: string): Map<string, Entry> {
+function readEntries(text: string, file: string, warnings: string[]): Map<string, Entry> {
   const entries = new Map<string, Entry>();
   const lines = text.split("\n");
   for (const [index, rawLine] of lines.entries()) {
     const line = trimSpaces(rawLine.endsWith("\r") ? rawLine.slice(0, -1) : rawLine);
-    if (line === "" || line.startsWith("#")) continue;
+    if (line.trim() === "" || line.startsWith("#")) continue;
     const at = `${file}:${index + 1}`;
+    const foreign = FOREIGN_LINES.find(([begins]) => line.startsWith(begins));
+    if (foreign !== undefined) throw new ConfigError(`${at}: ${foreign[1]}`);
     const equals = line.indexOf("=");
     // The line is not quoted: it may be a password that lost its key.
     if (equals < 0) throw new ConfigError(`${at}: line without "=": write key = value`);
     const key = trimSpaces(line.slice(0, equals));
-    if (!CONFIG_KEYS.some((row) => row.key === key)) {
-      const hint = suggestion(key, CONFIG_KEYS.map((row) => row.key));
+    const value = trimSpaces(line.slice(equals + 1));
+    checkVisible(key, INVISIBLE, at);
+    const row = (CONFIG_KEYS as readonly ConfigKey[]).find((each) => each.key === key);
+    if (row === undefined) {
+      const hint = suggestion(key, CONFIG_KEYS.map((each) => each.key));
       throw new ConfigError(`${at}: unknown key ${JSON.stringify(key)}${hint}`);
     }
-    entries.set(key, { value: trimSpaces(line.slice(equals + 1)), line: index + 1 });
+    checkVisible(value, row.kind === "secret" ? CONTROL : INVISIBLE, `${at}: ${key}`);
+    const before = entries.get(key);
+    if (before !== undefined) {
+      warnings.push(`${at}: ${key} is set twice: this line holds, line ${before.line} does not`);
+    }
+    const part = FREE_KINDS.includes(row.kind) ? foreignPart(value) : undefined;
+    if (part !== undefined) warnings.push(`${at}: ${key}: ${part} of the value`);
+    entries.set(key, { value, line: index + 1 });
   }
   return entries;
+}
+
+/** @throws {ConfigError} When there is a character in it that nobody sees; it is not quoted. */
+function checkVisible(text: string, pattern: RegExp, at: string): void {
+  const char = pattern.exec(text)?.[0];
+  if (char === undefined) return;
+  const code = char.codePointAt(0)!;
+  if (char === "\t") throw new ConfigError(`${at}: there is a tab in the line: use spaces`);
+  const name = `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
+  throw new ConfigError(`${at}: there is a character in the line that cannot be seen: ${name}`);
+}
+
+/** What of a value was perhaps not meant to be in it. */
+function foreignPart(value: string): string | undefined {
+  if (/^(["']).*\1$/.test(value)) return "the quotes are part";
+  if (/ [#;]/.test(value)) return "a comment is a line of its own, this one is part";
+  return undefined;
 }
 
 function trimSpaces(text: string): string {
@@ -141,6 +231,45 @@ function checkRequired(config: Config, entries: Map<string, Entry>, file: string
   }
 }
 
+/** AUTH needs a password: a user name alone would never be sent. */
+function checkBackendUser(config: Config, entries: Map<string, Entry>, file: string): void {
+  const { backendUser, backendPassword, password } = config;
+  if (backendUser === "" || backendPassword.isSet || password.isSet) return;
+  const { line } = entries.get("backend_user")!;
+  throw new ConfigError(`${file}:${line}: backend_user needs backend_password, or password`);
+}
+
+/** What is set and does nothing is said: somebody believes that it does. */
+function warnUnused(
+  { coordinator }: Config,
+  entries: Map<string, Entry>,
+  file: string,
+  warnings: string[],
+): void {
+  for (const { key, usedBy, advice } of KEYS_OF_COORDINATORS) {
+    const entry = entries.get(key);
+    if (entry === undefined || entry.value === "" || usedBy.includes(coordinator)) continue;
+    const why = `${key} is not used when coordinator = ${coordinator}`;
+    warnings.push(`${file}:${entry.line}: ${why}: ${advice}`);
+  }
+}
+
+/**
+ * One client cannot be given more than all together: who lowers only the whole, lowers both.
+ *
+ * @throws {ConfigError} When the file gives one client more.
+ */
+function boundSessionBuffer(config: Config, entries: Map<string, Entry>, file: string): Config {
+  const { sessionMaxBufferBytes, proxyMaxBufferBytes } = config;
+  if (sessionMaxBufferBytes <= proxyMaxBufferBytes) return config;
+  const entry = entries.get("session_max_buffer");
+  if (entry === undefined) return { ...config, sessionMaxBufferBytes: proxyMaxBufferBytes };
+  const limit = `proxy_max_buffer (${formatByteSize(proxyMaxBufferBytes)})`;
+  throw new ConfigError(
+    `${file}:${entry.line}: session_max_buffer = "${entry.value}": must not be above ${limit}`,
+  );
+}
+
 function readQuirks(config: Config, file: string, warnings: string[]): Config {
   const seconds = config.zkSessionTimeoutMs;
   if (seconds > ZK_SESSION_TIMEOUT_SECONDS_MAX) return config;
@@ -155,5 +284,8 @@ function describeBadValue(
   rule: string,
 ): string {
   const at = entry === undefined ? file : `${file}:${entry.line}`;
-  return `${at}: ${row.key} = ${JSON.stringify(entry?.value ?? row.default)}: ${rule}`;
+  const value = entry?.value ?? row.default;
+  const part = foreignPart(value);
+  const hint = part === undefined ? "" : ` (${part} of the value)`;
+  return `${at}: ${row.key} = ${JSON.stringify(value)}: ${rule}${hint}`;
 }

@@ -162,6 +162,9 @@ function readEndpoints(text: string): readonly string[] {
   const endpoints = splitList(text);
   for (const endpoint of endpoints) {
     if (/^https?:\/\/[^/\s]+\/?$/.test(endpoint)) continue;
+    if (/^(https?:\/\/)?[^/]+\//.test(endpoint)) {
+      throw new SyntaxError("must not have a path: everything is stored below /zk/codis");
+    }
     parseAddress(/:\d*$/.test(endpoint) ? endpoint : `${endpoint}:1`);
   }
   return endpoints;

@@ -35,7 +35,8 @@ const BAD = [
   ["[::1]", "needs brackets around IPv6"],
   ["[localhost]:1", "has a bad host"],
   ["a b:1", "has a bad host"],
-  ["http://a:1", "needs brackets"],
+  ["http://a:1", "is a URL: write host:port alone"],
+  ["redis://a", "is a URL: write host:port alone"],
 ] as const;
 
 for (const [text, rule] of BAD) {

@@ -65,6 +65,8 @@ Deno.test("parseConfig() reads a Codis 2.0 file as Codis 2.0 does", () => {
   assertEquals(config.sessionMaxTimeoutMs, 60_000);
   assertEquals(config.zkSessionTimeoutMs, 30_000);
   assertEquals(warnings, [
+    "config.ini:6: product is set twice: this line holds, line 5 does not",
+    "config.ini:9: password: a comment is a line of its own, this one is part of the value",
     "config.ini:4: zk is set and coordinator is not: using zookeeper",
     "config.ini: zk_session_timeout = 30 is taken as 30 seconds",
   ]);
@@ -189,11 +191,121 @@ const MISTAKES: readonly { name: string; text: string; message: string }[] = [
   },
 ];
 
-for (const { name, text, message } of MISTAKES) {
+const INVISIBLE: readonly { name: string; text: string; message: string }[] = [
+  {
+    name: "a comment of another kind",
+    text: "; product = a",
+    message: 'config.ini:1: comments begin with "#", not with ";"',
+  },
+  {
+    name: "a section",
+    text: "product = a\n[codis]",
+    message: "config.ini:2: there are no sections here: remove the line",
+  },
+  {
+    name: "a comment behind a number",
+    text: "max_clients = 10 # at a time",
+    message: 'config.ini:1: max_clients = "10 # at a time": must be a whole number ' +
+      "(a comment is a line of its own, this one is part of the value)",
+  },
+  {
+    name: "quotes around an address",
+    text: 'servers = "a:1"',
+    message: 'config.ini:1: servers = "\\"a:1\\"": address ""a:1"" has a bad host: letters, ' +
+      'digits, ".", "-" and "_" only (the quotes are part of the value)',
+  },
+  {
+    name: "a URL for an address",
+    text: "dashboard_addr = http://x:1",
+    message: 'config.ini:1: dashboard_addr = "http://x:1": address "http://x:1" is a URL: write ' +
+      "host:port alone",
+  },
+  {
+    name: "a path behind ZooKeeper's hosts",
+    text: "zk = a:1,b:2181/codis",
+    message: 'config.ini:1: zk = "a:1,b:2181/codis": must not have a path: everything is stored ' +
+      "below /zk/codis",
+  },
+  {
+    name: "one client's share above the whole",
+    text: "proxy_max_buffer = 32mb\nsession_max_buffer = 64mb",
+    message: 'config.ini:2: session_max_buffer = "64mb": must not be above proxy_max_buffer (32mb)',
+  },
+  {
+    name: "a user without a password",
+    text: "\nbackend_user = proxy",
+    message: "config.ini:2: backend_user needs backend_password, or password",
+  },
+  {
+    name: "a tab",
+    text: "product =\ta",
+    message: "config.ini:1: product: there is a tab in the line: use spaces",
+  },
+  {
+    name: "a tab beside the key",
+    text: "product\t= a",
+    message: "config.ini:1: there is a tab in the line: use spaces",
+  },
+  {
+    name: "a NUL byte",
+    text: "password = a\0b",
+    message: "config.ini:1: password: there is a character in the line that cannot be seen: U+0000",
+  },
+  {
+    name: "line ends of old Macs",
+    text: "product = a\rproxy_id = b",
+    message: "config.ini:1: product: there is a character in the line that cannot be seen: U+000D",
+  },
+  {
+    name: "a space that is none",
+    text: "product\u00a0= a",
+    message: "config.ini:1: there is a character in the line that cannot be seen: U+00A0",
+  },
+];
+
+for (const { name, text, message } of [...MISTAKES, ...INVISIBLE]) {
   Deno.test(`parseConfig() answers ${name} with file, line, key, value and rule`, () => {
     assertEquals(complaint(text), message);
   });
 }
+
+Deno.test("parseConfig() takes blanks and comments of any kind, and secrets as they are", () => {
+  const config = read("\ufeffproduct = a\n\t \n# \u0007\tbell\npassword = \u00a0x\n");
+  assertEquals([config.product, config.password.reveal()], ["a", "\u00a0x"]);
+});
+
+Deno.test("parseConfig() lets nobody have more than all, when only the whole is lowered", () => {
+  const config = read("proxy_max_buffer = 32mb");
+  assertEquals(config.sessionMaxBufferBytes, 32 * 1024 * 1024);
+});
+
+Deno.test("parseConfig() warns of what is set and does nothing", () => {
+  const { warnings } = parseConfig(`${REMOTE}servers = a:1\ncoordinator_ca = ca.pem`, "c");
+  const why = "servers is not used when coordinator = etcd";
+  assertEquals(warnings, [`c:5: ${why}: add them with \`codis-proxy config server add\``]);
+  const embedded = parseConfig("coordinator = embedded\nzk = a:1\nproduct = 'a'", "c");
+  assertEquals(embedded.warnings, [
+    "c:3: product: the quotes are part of the value",
+    "c:2: zk is not used when coordinator = embedded: the store is in embedded_dir",
+  ]);
+});
+
+Deno.test("loadConfig() reads UTF-8, with or without its mark, and names what is none", async () => {
+  const file = await Deno.makeTempFile();
+  try {
+    const line = new TextEncoder().encode("product = a\n");
+    await Deno.writeFile(file, new Uint8Array([0xef, 0xbb, 0xbf, ...line]));
+    assertEquals((await loadConfig(file)).config.product, "a");
+    await Deno.writeFile(file, new Uint8Array([...line, 0x70, 0x3d, 0xe9, 0x0a]));
+    const latin = await assertRejects(() => loadConfig(file), ConfigError);
+    assertEquals(latin.message, `${file}:2: the line is not UTF-8: save the file as UTF-8`);
+    await Deno.writeFile(file, new Uint8Array([0xff, 0xfe, 0x70, 0, 0x3d, 0]));
+    const wide = await assertRejects(() => loadConfig(file), ConfigError);
+    assertEquals(wide.message, `${file}: the file is UTF-16: save it as UTF-8`);
+  } finally {
+    await Deno.remove(file);
+  }
+});
 
 Deno.test("loadConfig() names a file that it cannot read", async () => {
   const missing = await assertRejects(() => loadConfig("/nowhere/config.ini"), ConfigError);
