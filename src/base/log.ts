@@ -54,13 +54,15 @@ let file: LogFile | undefined;
 let write: ((line: string) => void) | undefined;
 
 /**
- * Reads a level as Codis 2.0 does: `error`, `warn` or `warning`, `info`, `debug` in any letter case;
- * anything else is `info`.
+ * Reads a level: `error`, `warn` or `warning`, `info`, `debug` in any letter case.
+ *
+ * @throws {SyntaxError} When it is none of them, for which Codis 2.0 takes `info`.
  */
 export function parseLogLevel(text: string): LogLevel {
   const word = text.toLowerCase();
   if (word === "warning") return "warn";
-  return Object.hasOwn(LOGTAPE_LEVELS, word) ? word as LogLevel : "info";
+  if (Object.hasOwn(LOGTAPE_LEVELS, word)) return word as LogLevel;
+  throw new SyntaxError(`"${text}" is not a log level: ${Object.keys(LOGTAPE_LEVELS).join(", ")}`);
 }
 
 /**

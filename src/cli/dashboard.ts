@@ -5,13 +5,14 @@
  */
 
 import { type Address, formatAddress, parseListenAddress } from "../base/address.ts";
-import { parseLogLevel, roomLogger, startLog, stopLog } from "../base/log.ts";
+import { roomLogger, startLog, stopLog } from "../base/log.ts";
 import { type Config, loadConfig } from "../config/config.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { serveDashboard } from "../dashboard/server.ts";
 import { storeOf } from "../store/store.ts";
 import { type Command, type FlagValues, readFlag } from "./command.ts";
 import { makeDashboard } from "./dashboard_service.ts";
+import { LOG_FILE, logLevelFlag, logOptions } from "./log_flags.ts";
 import { RequestLog } from "./request_log.ts";
 
 /** What ends the process in order. */
@@ -43,20 +44,8 @@ export const dashboardCommand: Command = {
       isFile: true,
       help: "write a line for every request",
     },
-    {
-      name: "L",
-      value: "log_file",
-      default: "",
-      isFile: true,
-      help: "log to files named <log_file>.<k>; without it to standard error",
-    },
-    {
-      name: "log-level",
-      value: "level",
-      default: "info",
-      words: ["error", "warn", "info", "debug"],
-      help: "error, warn, info or debug",
-    },
+    LOG_FILE,
+    logLevelFlag("info"),
     {
       name: "take-over",
       value: "",
@@ -70,10 +59,7 @@ export const dashboardCommand: Command = {
 async function runDashboard(values: FlagValues): Promise<number> {
   const asked = readFlag(values, "addr", parseListenAddress);
   const { config, warnings } = await loadConfig(values["c"]!);
-  startLog({
-    level: parseLogLevel(values["log-level"]!),
-    file: values["L"] === "" ? undefined : values["L"],
-  });
+  startLog(logOptions(values));
   // From the first moment on: a signal during the start ends the start in order.
   const signalled = Promise.withResolvers<Deno.Signal>();
   const handlers = SIGNALS.map((signal) => [signal, () => signalled.resolve(signal)] as const);

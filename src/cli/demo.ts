@@ -9,12 +9,13 @@
  */
 
 import { parseListenAddress } from "../base/address.ts";
-import { parseLogLevel, startLog, stopLog } from "../base/log.ts";
+import { startLog, stopLog } from "../base/log.ts";
 import { parseConfig } from "../config/config.ts";
 import { attachedDashboard } from "./dashboard_service.ts";
 import { type RunningProxy, startProxy } from "../proxy/proxy.ts";
 import { type Command, type FlagValues, readFlag } from "./command.ts";
 import { DemoRedis } from "./demo_redis.ts";
+import { logLevelFlag, logOptions } from "./log_flags.ts";
 import { addressFlags } from "./proxy.ts";
 
 /** Most redis-servers that a demo starts. */
@@ -30,7 +31,7 @@ export const demoCommand: Command = {
   flags: [
     { name: "redis", value: "number", default: "2", help: "how many redis-servers to start" },
     ...addressFlags("127.0.0.1:9000", "127.0.0.1:9001"),
-    { name: "log-level", value: "level", default: "warn", help: "error, warn, info or debug" },
+    logLevelFlag("warn"),
   ],
   run: runDemo,
 };
@@ -42,7 +43,7 @@ async function runDemo(values: FlagValues): Promise<number> {
   // From the first moment on: what was started by then is undone in any case.
   await using undo = new AsyncDisposableStack();
   const interrupted = undo.adopt(listenForEnd(), ({ stop }) => stop());
-  startLog({ level: parseLogLevel(values["log-level"]!) });
+  startLog(logOptions(values));
   undo.defer(stopLog);
 
   const folder = undo.adopt(await Deno.makeTempDir({ prefix: "codis-demo-" }), removeFolder);

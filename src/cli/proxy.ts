@@ -5,13 +5,17 @@
  */
 
 import { parseListenAddress } from "../base/address.ts";
-import { parseByteSize } from "../base/byte_size.ts";
-import { parseLogLevel, roomLogger, startLog, stopLog } from "../base/log.ts";
+import { formatByteSize, parseByteSize } from "../base/byte_size.ts";
+import { roomLogger, startLog, stopLog } from "../base/log.ts";
 import { loadConfig } from "../config/config.ts";
 import { defaultWorkers } from "../proxy/open_data_plane.ts";
 import { runProxy } from "../proxy/proxy.ts";
 import { type Command, type Flag, type FlagValues, readFlag } from "./command.ts";
 import { attachedDashboard } from "./dashboard_service.ts";
+import { LOG_FILE, logLevelFlag, logOptions } from "./log_flags.ts";
+
+/** Least size of a log file: each line of a smaller one would be a file of its own. */
+const LOG_FILE_BYTES_MIN = 64 * 1024;
 
 /** Most workers that may be asked for. */
 const CPUS_MAX = 64;
@@ -29,14 +33,15 @@ export const proxyCommand: Command = {
   name: "proxy",
   summary: "Serve Redis clients.",
   flags: [
-    { name: "c", value: "config_file", default: "config.ini", help: "the config file" },
     {
-      name: "L",
-      value: "log_file",
-      default: "",
-      help: "log to files named <log_file>.<k>; without it to standard error",
+      name: "c",
+      value: "config_file",
+      default: "config.ini",
+      isFile: true,
+      help: "the config file",
     },
-    { name: "log-level", value: "level", default: "info", help: "error, warn, info or debug" },
+    LOG_FILE,
+    logLevelFlag("info"),
     { name: "log-filesize", value: "size", default: "1GB", help: "size at which a log file ends" },
     {
       name: "cpu",
@@ -55,9 +60,8 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
   const workers = readFlag(values, "cpu", parseCpuCount);
   const { config, warnings } = await loadConfig(values["c"]!);
   startLog({
-    level: parseLogLevel(values["log-level"]!),
-    file: values["L"] === "" ? undefined : values["L"],
-    fileBytesMax: readFlag(values, "log-filesize", parseByteSize),
+    ...logOptions(values),
+    fileBytesMax: readFlag(values, "log-filesize", parseLogFileSize),
   });
   try {
     for (const warning of warnings) roomLogger("config").warn("{warning}", { warning });
@@ -66,6 +70,12 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
   } finally {
     stopLog();
   }
+}
+
+function parseLogFileSize(text: string): number {
+  const bytes = parseByteSize(text);
+  if (bytes >= LOG_FILE_BYTES_MIN) return bytes;
+  throw new SyntaxError(`"${text}" is below ${formatByteSize(LOG_FILE_BYTES_MIN)}`);
 }
 
 /** A number of CPUs, or nothing for as many as make sense here. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseLogLevel, roomLogger, setLogLevel } from "../base/log.ts";
+import { type LogLevel, parseLogLevel, roomLogger, setLogLevel } from "../base/log.ts";
 import type { CoordinatorState } from "../coordinator/coordinator.ts";
 import { causeOf } from "../io/dial.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
@@ -49,7 +49,7 @@ const ROUTES: Readonly<Record<string, { methods: readonly string[]; handle: Hand
     handle: async ({ plane, proxyRecord, build }) =>
       json(debugVars((await plane.figures()).sum, proxyRecord(), build)),
   },
-  // As Codis 2.0: any method, an empty 200, and an unknown level means info.
+  // As Codis 2.0: any method, an empty 200. An unknown level is 400; there it means info.
   "/setloglevel": { methods: ["GET", "POST"], handle: changeLogLevel },
 };
 
@@ -144,7 +144,12 @@ async function metrics(subject: AdminSubject): Promise<Response> {
 }
 
 function changeLogLevel({ plane }: AdminSubject, url: URL): Response {
-  const level = parseLogLevel(url.searchParams.get("level") ?? "");
+  let level: LogLevel;
+  try {
+    level = parseLogLevel(url.searchParams.get("level") ?? "");
+  } catch (error) {
+    return text(`${(error as Error).message}\n`, 400);
+  }
   setLogLevel(level);
   plane.setLogLevel(level);
   return new Response(null);

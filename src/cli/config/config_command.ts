@@ -5,7 +5,7 @@
  */
 
 import { DashboardError, DashboardUnreachableError } from "../../api/dashboard_errors.ts";
-import { parseLogLevel, startLog, stopLog } from "../../base/log.ts";
+import { startLog, stopLog } from "../../base/log.ts";
 import type { Argument, Command, Flag, FlagValues } from "../command.ts";
 import { type Outcome, printOutcome } from "./output.ts";
 import { DASHBOARD_HINT, Session } from "./session.ts";
@@ -39,11 +39,9 @@ export function configCommand(row: ConfigRow): Command {
 
 async function runRow(row: ConfigRow, values: FlagValues): Promise<number> {
   await using session = new Session(values);
-  const { level, file } = session.logFlags;
+  const { log } = session;
   // Who asks for no log gets none: what goes wrong is said in one line, and nothing else.
-  if (level !== "" || file !== "") {
-    startLog({ level: parseLogLevel(level), file: file === "" ? undefined : file });
-  }
+  if (log !== undefined) startLog(log);
   try {
     const outcome = await row.run(values, session);
     printOutcome(outcome, session.outputFormat);

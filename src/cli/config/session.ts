@@ -8,13 +8,14 @@
 
 import { DashboardClient } from "../../api/dashboard_client.ts";
 import { type Address, parseAddress } from "../../base/address.ts";
-import { roomLogger } from "../../base/log.ts";
+import { type LogOptions, roomLogger } from "../../base/log.ts";
 import { type Config, ConfigError, loadConfig, parseConfig } from "../../config/config.ts";
 import type { Coordinator } from "../../coordinator/coordinator.ts";
 import { openCoordinator } from "../../coordinator/open.ts";
 import { decodeDashboard } from "../../model/dashboard.ts";
 import { readIfThere, type Store, storeOf } from "../../store/store.ts";
 import { type Flag, type FlagValues, isGiven, readValue } from "../command.ts";
+import { LOG_FILE, logLevelFlag, logOptions } from "../log_flags.ts";
 import { OUTPUT_FORMATS, type OutputFormat } from "./output.ts";
 import { parseWord } from "./arguments.ts";
 
@@ -26,21 +27,7 @@ const CONFIG_FILE: Flag<string> = {
   isFile: true,
 };
 
-const LOG_FILE: Flag<string> = {
-  name: "L",
-  value: "log_file",
-  default: "",
-  help: "log to files named <log_file>.<k>",
-  isFile: true,
-};
-
-const LOG_LEVEL: Flag<string> = {
-  name: "log-level",
-  value: "level",
-  default: "",
-  help: "error, warn, info or debug; without -L to standard error",
-  words: ["error", "warn", "info", "debug"],
-};
+const LOG_LEVEL = logLevelFlag("");
 
 const DASHBOARD: Flag<Address> = {
   name: "dashboard",
@@ -89,9 +76,10 @@ export class Session implements AsyncDisposable {
     return Deno.stdout.isTerminal() ? "table" : "json";
   }
 
-  /** Whether and where to log. */
-  get logFlags(): { readonly level: string; readonly file: string } {
-    return { level: this.#values[LOG_LEVEL.name]!, file: this.#values[LOG_FILE.name]! };
+  /** What to log where; undefined: nothing is asked for. */
+  get log(): LogOptions | undefined {
+    const isAsked = isGiven(this.#values, LOG_FILE) || isGiven(this.#values, LOG_LEVEL);
+    return isAsked ? logOptions(this.#values) : undefined;
   }
 
   /**

@@ -39,10 +39,13 @@ async function withLog(
   }
 }
 
-Deno.test("parseLogLevel() knows Codis 2.0's words in any case and takes the rest for info", () => {
-  const words = ["error", "WARN", "Warning", "info", "debug", "verbose", "", "constructor"];
-  const levels = ["error", "warn", "warn", "info", "debug", "info", "info", "info"] as const;
-  assertEquals(words.map(parseLogLevel), [...levels]);
+Deno.test("parseLogLevel() knows Codis 2.0's words in any case, and refuses others", () => {
+  const words = ["error", "WARN", "Warning", "info", "debug"];
+  assertEquals(words.map(parseLogLevel), ["error", "warn", "warn", "info", "debug"]);
+  for (const word of ["loud", "", "constructor"]) {
+    const rule = `"${word}" is not a log level: error, warn, info, debug`;
+    assertThrows(() => parseLogLevel(word), SyntaxError, rule);
+  }
 });
 
 Deno.test("log writes time, level, room and message, one line per record", async () => {
