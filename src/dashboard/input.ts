@@ -6,12 +6,11 @@
 
 import { parseAddress } from "../base/address.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
+import { GROUP_ID_MAX } from "../model/group.ts";
 import { InputError } from "./errors.ts";
 
 /** Longest body of a request, in bytes. */
 const BODY_BYTES_MAX = 64 * 1024;
-/** Largest id of a group. */
-const GROUP_ID_MAX = 9_999;
 const ADDR_CHARS_MAX = 256;
 
 /** The fields of a request's body. */

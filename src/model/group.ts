@@ -7,6 +7,9 @@
 import { decodeRecord, encodeRecord, integer, listOf, recordOf, text } from "./record.ts";
 import { SERVER_SHAPE, type ServerRecord } from "./server.ts";
 
+/** Greatest id of a group: what names in the store have room for. */
+export const GROUP_ID_MAX = 999_999_999;
+
 /** One master and its slaves. */
 export interface GroupRecord {
   /** 1 and up. */

@@ -6,12 +6,11 @@
 
 import { formatAddress, parseAddress } from "../../base/address.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
+import { GROUP_ID_MAX } from "../../model/group.ts";
 import { type Argument, type Flag, type FlagValues, readValue, UsageError } from "../command.ts";
 
 /** Longest pause between two moves, in milliseconds. */
 const DELAY_MS_MAX = 3_600_000;
-/** Greatest group id; far above any product, and a number that every dashboard can hold. */
-const GROUP_ID_MAX = 999_999_999;
 
 /** A group. */
 export const GROUP_ID: Argument<number> = {

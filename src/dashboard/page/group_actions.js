@@ -10,8 +10,8 @@ import { DELAY_FIELD, planWords } from "./move_plan.js";
 /** @import { ClusterView, GroupView } from "../../api/cluster_view.ts" */
 /** @import { Action } from "./actions.js" */
 
-/** Highest group number: Codis 2.0's field is an int, and a page wants to show it. */
-const GROUP_MAX = 999_999;
+/** Highest group number, as the dashboard takes it. */
+const GROUP_MAX = 999_999_999;
 /** What `host:port` looks like; the dashboard knows the rule. */
 const ADDRESS = /^\S+:\d{1,5}$/;
 
