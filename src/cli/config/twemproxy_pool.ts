@@ -62,6 +62,11 @@ export function readPool(text: string, file: string, poolName?: string): Twempro
 }
 
 function parsePools(text: string, file: string): Record<string, unknown> {
+  // YAML has no tabs before a line's first word; the parser takes such a line for one of the pools.
+  const tab = text.split("\n").findIndex((line) => /^ *\t\s*[^\s#]/.test(line));
+  if (tab >= 0) {
+    throw new PoolError(`${file}:${tab + 1}: not YAML: the line is indented by a tab: use spaces`);
+  }
   let value: unknown;
   try {
     // Nothing but text, numbers, booleans, lists and maps: what twemproxy reads.

@@ -31,6 +31,12 @@ Deno.test("readPool() chooses by name when there are several pools", () => {
   assertThrows(() => readPool(text, FILE, "constructor"), PoolError, "there is no pool");
 });
 
+Deno.test("readPool() names a line that is indented by a tab", () => {
+  const text = "alpha:\n  redis: true\n\t# no matter\n\tservers:\n\t  - a:1:1\n";
+  const { message } = assertThrows(() => readPool(text, FILE), PoolError);
+  assertEquals(message, `${FILE}:4: not YAML: the line is indented by a tab: use spaces`);
+});
+
 Deno.test("readPool() warns of what does not come along, and tells no password", () => {
   const text = `${pool("a:1:1", "b:1:3")}  redis_auth: hunter2\n  redis_db: 3\n`;
   const { warnings } = readPool(text, FILE);
