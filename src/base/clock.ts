@@ -1,5 +1,5 @@
 /**
- * The monotonic clock, read once per read event instead of once per request.
+ * The monotonic clock, read once per read event instead of once per request; and the wall clock.
  *
  * @module
  */
@@ -24,3 +24,11 @@ export const clock = {
     return nowMs;
   },
 };
+
+/**
+ * The wall clock now, in microseconds since 1970. It follows the system's, steps included, as a Redis
+ * server's TIME does; time of the monotonic clock is never added to it.
+ */
+export function wallClockUs(): bigint {
+  return Temporal.Now.instant().epochNanoseconds / 1000n;
+}

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { wallClockUs } from "../base/clock.ts";
 import type { Command } from "../command/command.ts";
 import { slotIdOf } from "../hash/slot_id.ts";
 import type { Arguments } from "../resp/arguments.ts";
@@ -25,6 +26,8 @@ import {
 } from "./local_call.ts";
 import { DATABASES } from "./options.ts";
 import type { Session } from "./session.ts";
+
+const US_PER_S = 1_000_000n;
 
 const OK = utf8("+OK\r\n");
 const PONG = utf8("+PONG\r\n");
@@ -52,9 +55,9 @@ const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
     return utf8("+RESET\r\n");
   },
   time: ({ session }) => {
-    const us = Math.round((performance.timeOrigin + performance.now()) * 1000);
-    return new Encoder(session.protocol).array(2).bulk(String(Math.floor(us / 1e6)))
-      .bulk(String(us % 1e6)).done();
+    const us = wallClockUs();
+    return new Encoder(session.protocol).array(2).bulk(String(us / US_PER_S))
+      .bulk(String(us % US_PER_S)).done();
   },
   info,
   "config|get": configGet,

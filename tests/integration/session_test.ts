@@ -543,6 +543,30 @@ Deno.test("draining lets each client have the replies it waits for, and takes no
   assertEquals(slow.received.some(([, key]) => key === "late"), false);
 });
 
+Deno.test("TIME tells the wall clock, and follows it when it is set", async () => {
+  await using proxy = await RouterServer.start();
+  using client = await proxy.client();
+  const timeMs = async () => {
+    const [seconds, us] = (await client.call("TIME") as string[]).map(Number) as [number, number];
+    assert(us >= 0 && us < 1_000_000);
+    return seconds * 1000 + us / 1000;
+  };
+  assertLess(Math.abs(await timeMs() - Date.now()), 1000);
+  const { now } = Date;
+  const { instant } = Temporal.Now;
+  try {
+    for (const hours of [-2, 2]) {
+      // The monotonic clock knows nothing of it.
+      Date.now = () => now() + hours * 3_600_000;
+      Temporal.Now.instant = () => instant().add({ hours });
+      assertLess(Math.abs(await timeMs() - Date.now()), 1000);
+    }
+  } finally {
+    Date.now = now;
+    Temporal.Now.instant = instant;
+  }
+});
+
 Deno.test("values of any bytes come back as they were sent", async () => {
   await using redis = await RedisServer.start();
   await using proxy = await RouterServer.start({ servers: [redis] });
