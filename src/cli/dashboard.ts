@@ -9,6 +9,7 @@ import { roomLogger, startLog, stopLog } from "../base/log.ts";
 import { type Config, loadConfig } from "../config/config.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { serveDashboard } from "../dashboard/server.ts";
+import { etcd2Problem } from "../store/etcd2.ts";
 import { storeOf } from "../store/store.ts";
 import { type Command, type FlagValues, readFlag } from "./command.ts";
 import { makeDashboard } from "./dashboard_service.ts";
@@ -82,6 +83,8 @@ async function runDashboard(values: FlagValues): Promise<number> {
     await openCoordinator({ ...config, zkSessionTimeoutMs: sessionMs }),
     (opened) => opened.close(),
   );
+  const elsewhere = await etcd2Problem(config, coordinator);
+  if (elsewhere !== undefined) log.warn("{problem}: {fix}", elsewhere);
   const { dashboard, gate } = makeDashboard(config, {
     store: storeOf(coordinator, config.product),
     addr: advertised(config, listen),

@@ -85,6 +85,9 @@ export interface HeldLock {
 /** Longest time that a call takes unless told otherwise, in milliseconds. */
 export const CALL_TIMEOUT_MS = 5_000;
 
+/** What of a coordinator can be read, and of a picture of one. */
+export type ReadableTree = Pick<Coordinator, "read" | "children">;
+
 /**
  * One session with a coordinator.
  *

@@ -43,7 +43,7 @@ export type EtcdErrorKind =
   | "unanswered"
   /** What it names is not there: a lease, for us. */
   | "not_found"
-  /** User, password or rights are not what etcd wants. */
+  /** User, password or rights are not what etcd wants, or it is too old to be asked. */
   | "denied"
   /** Anything else that etcd says. */
   | "refused";
@@ -300,7 +300,7 @@ function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 }
 
 /** What the network or etcd says, without what we know anyway. */
-function reasonIn(error: unknown): string {
+export function reasonIn(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const reason = cause instanceof Error ? cause.message : String(cause);
   return reason.replace(/^error sending request .*?(?=client error)/, "");
@@ -347,6 +347,9 @@ function readError(status: number, text: string): EtcdError {
         : "refused");
     return new EtcdError(kind, `${message ?? error}`);
   } catch {
+    if (status === 404) {
+      return new EtcdError("denied", "it has no API of version 3: etcd 3.4 or later is needed");
+    }
     // No gateway of etcd's, or not yet.
     return new EtcdError("unanswered", `HTTP status ${status}`);
   }

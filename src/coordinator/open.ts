@@ -5,10 +5,11 @@
  */
 
 import { type Config, ConfigError } from "../config/config.ts";
-import type { Coordinator } from "./coordinator.ts";
+import type { Coordinator, ReadableTree } from "./coordinator.ts";
 import { EmbeddedCoordinator } from "./embedded.ts";
 import { etcdUrls, zookeeperServers } from "./endpoints.ts";
 import { EtcdCoordinator } from "./etcd.ts";
+import { Etcd2Tree } from "./etcd2_tree.ts";
 import type { EtcdTls } from "./etcd_client.ts";
 
 /**
@@ -36,6 +37,21 @@ export async function openCoordinator(config: Config): Promise<Coordinator> {
       return await EtcdCoordinator.open({ endpoints, tls, ...session });
     }
   }
+}
+
+/**
+ * Reads folders of etcd 2's keys, where Codis 2.0 keeps its tree; nothing when there are none of them.
+ *
+ * @throws {ConfigError | CoordinatorError} When etcd cannot be asked.
+ */
+export async function readEtcd2(
+  config: Config,
+  folders: readonly string[],
+): Promise<ReadableTree | undefined> {
+  if (config.coordinator !== "etcd") return undefined;
+  checkAuth(config);
+  const [endpoints, tls] = [etcdUrls(config.coordinatorEndpoints), await readTls(config)];
+  return await Etcd2Tree.load({ endpoints, tls, auth: config.coordinatorAuth }, folders);
 }
 
 function checkAuth({ coordinatorAuth }: Config): void {

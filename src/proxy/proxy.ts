@@ -19,6 +19,7 @@ import type { Config } from "../config/config.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { fillEmptyStore } from "../store/bootstrap.ts";
+import { refuseEtcd2 } from "../store/etcd2.ts";
 import { storeOf } from "../store/store.ts";
 import { serveAdmin } from "./admin.ts";
 import type { Build } from "./debug_vars.ts";
@@ -101,6 +102,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
     });
     coordinator = await openCoordinator(config);
     const store = storeOf(coordinator, config.product);
+    await refuseEtcd2(config, coordinator);
     await fillEmptyStore(store, config.servers);
     attached = start.attach?.({ store, port: admin.addr.port });
 

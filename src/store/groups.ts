@@ -10,6 +10,7 @@ import { numberedName } from "./paths.ts";
 import {
   childrenIfThere,
   deleteIfThere,
+  type ReadableStore,
   readIfThere,
   saveEntry,
   type Store,
@@ -17,7 +18,7 @@ import {
 } from "./store.ts";
 
 /** The ids of every group, in order. */
-export async function loadGroupIds(store: Store): Promise<number[]> {
+export async function loadGroupIds(store: ReadableStore): Promise<number[]> {
   const names = await childrenIfThere(store, store.paths.servers);
   const ids = names.map((name) => numberedName(name, "group_")).filter((id) => id !== undefined);
   return ids.sort((a, b) => a - b);
@@ -28,7 +29,7 @@ export async function loadGroupIds(store: Store): Promise<number[]> {
  *
  * @throws {StoreError} When there is no such group.
  */
-export async function loadGroup(store: Store, groupId: number): Promise<GroupRecord> {
+export async function loadGroup(store: ReadableStore, groupId: number): Promise<GroupRecord> {
   const path = store.paths.group(groupId);
   if (await readIfThere(store, path) === undefined) {
     // Codis 2.0 text.
@@ -48,7 +49,7 @@ export async function loadGroup(store: Store, groupId: number): Promise<GroupRec
 }
 
 /** Reads every group, by id. */
-export async function loadGroups(store: Store): Promise<GroupRecord[]> {
+export async function loadGroups(store: ReadableStore): Promise<GroupRecord[]> {
   const groups: GroupRecord[] = [];
   for (const id of await loadGroupIds(store)) groups.push(await loadGroup(store, id));
   return groups;

@@ -16,7 +16,14 @@ import {
 } from "../model/proxy.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { checkSlotsServable, loadSlots } from "./slots.ts";
-import { childrenIfThere, deleteIfThere, readIfThere, type Store, StoreError } from "./store.ts";
+import {
+  childrenIfThere,
+  deleteIfThere,
+  type ReadableStore,
+  readIfThere,
+  type Store,
+  StoreError,
+} from "./store.ts";
 
 /**
  * Registers a proxy for as long as this session with the coordinator lasts.
@@ -28,13 +35,16 @@ export async function createProxy(store: Store, proxy: ProxyRecord): Promise<voi
 }
 
 /** Reads a proxy; `undefined` when none of that id is registered. */
-export async function loadProxy(store: Store, proxyId: string): Promise<ProxyRecord | undefined> {
+export async function loadProxy(
+  store: ReadableStore,
+  proxyId: string,
+): Promise<ProxyRecord | undefined> {
   const json = await readIfThere(store, store.paths.proxy(proxyId));
   return json === undefined ? undefined : decodeProxy(json);
 }
 
 /** Reads every registered proxy, by id. */
-export async function loadProxies(store: Store): Promise<ProxyRecord[]> {
+export async function loadProxies(store: ReadableStore): Promise<ProxyRecord[]> {
   const proxies: ProxyRecord[] = [];
   for (const id of await childrenIfThere(store, store.paths.proxies)) {
     const proxy = await loadProxy(store, id);

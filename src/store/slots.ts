@@ -7,7 +7,14 @@
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { decodeSlot, encodeSlot, NO_GROUP, SLOT_STATUSES, type SlotRecord } from "../model/slot.ts";
 import { numberedName } from "./paths.ts";
-import { childrenIfThere, readIfThere, saveEntry, type Store, StoreError } from "./store.ts";
+import {
+  childrenIfThere,
+  type ReadableStore,
+  readIfThere,
+  saveEntry,
+  type Store,
+  StoreError,
+} from "./store.ts";
 
 /**
  * Reads a slot.
@@ -15,14 +22,14 @@ import { childrenIfThere, readIfThere, saveEntry, type Store, StoreError } from 
  * @throws {StoreError} When it is not stored.
  * @throws {RecordError} When it is stored and not a slot.
  */
-export async function loadSlot(store: Store, slotId: number): Promise<SlotRecord> {
+export async function loadSlot(store: ReadableStore, slotId: number): Promise<SlotRecord> {
   const json = await readIfThere(store, store.paths.slot(slotId));
   if (json === undefined) throw new StoreError(`slot ${slotId} is not found`);
   return decodeSlot(json);
 }
 
 /** Reads every slot that is stored, by id. */
-export async function loadSlots(store: Store): Promise<SlotRecord[]> {
+export async function loadSlots(store: ReadableStore): Promise<SlotRecord[]> {
   const names = await childrenIfThere(store, store.paths.slots);
   const ids = names.map((name) => numberedName(name, "slot_")).filter((id) => id !== undefined);
   // All at once: one after the other would be 1024 round trips to a coordinator that is far away.

@@ -4,15 +4,20 @@
  * @module
  */
 
-import type { Coordinator, CreateOptions } from "../coordinator/coordinator.ts";
+import type { Coordinator, CreateOptions, ReadableTree } from "../coordinator/coordinator.ts";
 import { NodeExistsError, NoNodeError } from "../coordinator/errors.ts";
 import { type StorePaths, storePaths } from "./paths.ts";
 
-/** What every function of this room works on. */
-export interface Store {
-  readonly coordinator: Coordinator;
+/** What every function of this room works on that only reads. */
+export interface ReadableStore {
+  readonly coordinator: ReadableTree;
   readonly product: string;
   readonly paths: StorePaths;
+}
+
+/** What every other one works on. */
+export interface Store extends ReadableStore {
+  readonly coordinator: Coordinator;
 }
 
 /** Of an entry that never has children. */
@@ -29,7 +34,10 @@ export function storeOf(coordinator: Coordinator, product: string): Store {
 }
 
 /** Reads an entry's text; `undefined` when it is not there. */
-export async function readIfThere(store: Store, path: string): Promise<string | undefined> {
+export async function readIfThere(
+  store: ReadableStore,
+  path: string,
+): Promise<string | undefined> {
   try {
     return (await store.coordinator.read(path)).data;
   } catch (error) {
@@ -39,7 +47,7 @@ export async function readIfThere(store: Store, path: string): Promise<string | 
 }
 
 /** The names of an entry's children; none when it is not there. */
-export async function childrenIfThere(store: Store, path: string): Promise<string[]> {
+export async function childrenIfThere(store: ReadableStore, path: string): Promise<string[]> {
   try {
     return await store.coordinator.children(path);
   } catch (error) {

@@ -5,7 +5,8 @@
  */
 
 import { checkTree } from "../../store/check.ts";
-import type { Problem } from "../../store/problem.ts";
+import { etcd2Problem } from "../../store/etcd2.ts";
+import { errorAt, type Problem } from "../../store/problem.ts";
 import { loadTree } from "../../store/product_tree.ts";
 import { configCommand } from "./config_command.ts";
 import { countOf, printable } from "./table.ts";
@@ -17,11 +18,15 @@ export const checkCommand = configCommand({
     "Look for mistakes in the store, without a dashboard; exit code 1 when there is an error.",
   run: async (_values, session) => {
     const store = await session.store();
-    const result = checkTree(await loadTree(store));
-    const hasError = result.problems.some(({ severity }) => severity === "error");
+    const elsewhere = await etcd2Problem(await session.config(), store.coordinator);
+    // Then all that could be said of what is here is that there is nothing.
+    const problems = elsewhere === undefined
+      ? checkTree(await loadTree(store)).problems
+      : [errorAt(store.paths.root, elsewhere.problem, elsewhere.fix)];
+    const hasError = problems.some(({ severity }) => severity === "error");
     return {
-      json: result,
-      text: describeProblems(result.problems, store.paths.root),
+      json: { problems },
+      text: describeProblems(problems, store.paths.root),
       exitCode: hasError ? 1 : 0,
     };
   },

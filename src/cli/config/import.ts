@@ -10,9 +10,13 @@
 
 import type { DashboardClient } from "../../api/dashboard_client.ts";
 import { DashboardError } from "../../api/dashboard_errors.ts";
-import { loadConfig } from "../../config/config.ts";
+import { type Config, loadConfig } from "../../config/config.ts";
+import { decodeDashboard } from "../../model/dashboard.ts";
+import { isEmptyStore, loadEtcd2Store } from "../../store/etcd2.ts";
 import { loadGroups } from "../../store/groups.ts";
+import { loadProxies } from "../../store/proxies.ts";
 import { loadSlots } from "../../store/slots.ts";
+import { type ReadableStore, readIfThere } from "../../store/store.ts";
 import {
   type Argument,
   type Flag,
@@ -22,7 +26,7 @@ import {
   UsageError,
 } from "../command.ts";
 import type { ConfigRow } from "./config_command.ts";
-import { type ImportPlan, planGroups, planPool, planSlots } from "./import_plan.ts";
+import { ImportError, type ImportPlan, planGroups, planPool, planSlots } from "./import_plan.ts";
 import type { Outcome } from "./output.ts";
 import { Progress } from "./progress.ts";
 import type { Session } from "./session.ts";
@@ -106,11 +110,51 @@ async function productPlan(
   withSlots: boolean,
 ): Promise<ImportPlan> {
   const { config } = await loadConfig(file);
-  const store = await session.openStore(config);
-  const plan = planGroups(await loadGroups(store), await orNone(client.groups()));
+  const old = await loadEtcd2Store(config);
+  const isOld = old !== undefined && await isReadThere(config, old, client, session);
+  const store = isOld ? old : await session.openStore(config);
+  if (await isEmptyStore(store)) {
+    throw new ImportError(`${file}: nothing is stored there for product ${config.product}`);
+  }
+  const groups = planGroups(await loadGroups(store), await orNone(client.groups()));
+  const warnings = [...groups.warnings, ...isOld ? await warningsOfEtcd2(store) : []];
+  const plan = { ...groups, warnings };
   if (!withSlots) return plan;
   const slots = await orNone(client.slots());
   return { ...plan, ...planSlots(await loadSlots(store), slots, plan.groups) };
+}
+
+/**
+ * Whether the product that is in etcd 2's keys is meant: not when there is one in etcd 3's, too, unless
+ * that is the one that we import into.
+ */
+async function isReadThere(
+  config: Config,
+  old: ReadableStore,
+  client: DashboardClient,
+  session: Session,
+): Promise<boolean> {
+  const isHere = (other: Config) =>
+    other.coordinator === "etcd" && other.product === old.product &&
+    `${[...other.coordinatorEndpoints].sort()}` === `${[...config.coordinatorEndpoints].sort()}`;
+  if (isHere(await session.config())) return true;
+  // An etcd 2 has no other keys, and is not waited for.
+  const store = await session.openStore(config).catch(() => undefined);
+  if (store === undefined || await isEmptyStore(store)) return true;
+  const dashboard = await readIfThere(store, store.paths.dashboard);
+  return dashboard !== undefined && decodeDashboard(dashboard).addr === client.address;
+}
+
+async function warningsOfEtcd2(store: ReadableStore): Promise<string[]> {
+  const proxies = (await loadProxies(store)).map(({ id, addr }) => `${id} (${addr})`);
+  return [
+    "read from etcd 2's keys, where Codis 2.0 keeps its tree: what it changes there from now on is " +
+    "not seen here, nor the other way around",
+    ...proxies.length === 0 ? [] : [
+      `${countOf(proxies.length, "proxy")}, ${proxies.join(", ")}, still serves by them: replace ` +
+      "it before slots move or masters change",
+    ],
+  ];
 }
 
 /** A list of the API's; of what there never was one there is none. */
