@@ -97,6 +97,20 @@ export function logLevel(): LogLevel {
   return level;
 }
 
+/**
+ * Opens the log file anew, for whoever has moved it away: what SIGHUP asks for. Without a file, or where
+ * it cannot be opened, lines go on to where they went.
+ */
+export function reopenLog(): void {
+  const log = roomLogger("log");
+  try {
+    file?.reopen();
+    log.info("got SIGHUP: the log file is opened anew");
+  } catch (error) {
+    log.error("got SIGHUP: {error}", { error });
+  }
+}
+
 /** Ends logging and closes the file. */
 export function stopLog(): void {
   resetSync();

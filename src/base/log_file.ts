@@ -47,6 +47,24 @@ export class LogFile {
     this.#bytes += bytes.length;
   }
 
+  /**
+   * Opens the current file anew by its name, and makes it where it was moved away.
+   *
+   * @throws {Error} When that fails; lines then go on to the file that is open.
+   */
+  reopen(): void {
+    const path = `${this.#name}.${this.#index}`;
+    let file: Deno.FsFile;
+    try {
+      file = Deno.openSync(path, { append: true, create: true });
+    } catch (error) {
+      throw new Error(`cannot open log file "${path}": ${(error as Error).message}`);
+    }
+    this.#file.close();
+    this.#file = file;
+    this.#bytes = file.statSync().size;
+  }
+
   /** Closes the file; no line may follow. */
   close(): void {
     this.#file.close();

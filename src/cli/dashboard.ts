@@ -5,7 +5,7 @@
  */
 
 import { type Address, formatAddress, parseListenAddress } from "../base/address.ts";
-import { roomLogger, startLog, stopLog } from "../base/log.ts";
+import { reopenLog, roomLogger, startLog, stopLog } from "../base/log.ts";
 import { type Config, loadConfig } from "../config/config.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { serveDashboard } from "../dashboard/server.ts";
@@ -63,7 +63,15 @@ async function runDashboard(values: FlagValues): Promise<number> {
   startLog(logOptions(values));
   // From the first moment on: a signal during the start ends the start in order.
   const signalled = Promise.withResolvers<Deno.Signal>();
-  const handlers = SIGNALS.map((signal) => [signal, () => signalled.resolve(signal)] as const);
+  let requestLog: RequestLog | undefined;
+  const reopenLogs = () => {
+    reopenLog();
+    requestLog?.reopen().catch((error) => log.error("got SIGHUP: {error}", { error }));
+  };
+  const handlers: (readonly [Deno.Signal, () => void])[] = [
+    ...SIGNALS.map((signal) => [signal, () => signalled.resolve(signal)] as const),
+    ["SIGHUP", reopenLogs],
+  ];
   for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
   const log = roomLogger("dashboard");
   await using undo = new AsyncDisposableStack();
@@ -72,7 +80,7 @@ async function runDashboard(values: FlagValues): Promise<number> {
     for (const [signal, handler] of handlers) Deno.removeSignalListener(signal, handler);
   });
   for (const warning of warnings) roomLogger("config").warn("{warning}", { warning });
-  const requestLog = undo.adopt(
+  const requests = requestLog = undo.adopt(
     await RequestLog.open(values["http-log"]!),
     (opened) => opened.close(),
   );
@@ -91,7 +99,7 @@ async function runDashboard(values: FlagValues): Promise<number> {
     isOpenToAll: asked.hostname !== "" && !isLocal(asked.hostname),
     takeOver: values["take-over"] !== "",
   });
-  const server = serveDashboard(dashboard, gate, listen, (line) => requestLog.write(line));
+  const server = serveDashboard(dashboard, gate, listen, (line) => requests.write(line));
   undo.defer(async () => {
     await dashboard.stop();
     await server.shutdown();

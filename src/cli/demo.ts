@@ -9,7 +9,7 @@
  */
 
 import { parseListenAddress } from "../base/address.ts";
-import { startLog, stopLog } from "../base/log.ts";
+import { reopenLog, startLog, stopLog } from "../base/log.ts";
 import { parseConfig } from "../config/config.ts";
 import { attachedDashboard } from "./dashboard_service.ts";
 import { type RunningProxy, startProxy } from "../proxy/proxy.ts";
@@ -21,7 +21,7 @@ import { addressFlags } from "./proxy.ts";
 /** Most redis-servers that a demo starts. */
 const REDIS_MAX = 64;
 
-/** What ends a demo. */
+/** What ends a demo; SIGHUP only says so where there is a terminal that it can have lost. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** See the header. */
@@ -79,16 +79,21 @@ async function runDemo(values: FlagValues): Promise<number> {
 function listenForEnd() {
   const { promise, resolve } = Promise.withResolvers<void>();
   let isSeen = false;
-  const onSignal = () => {
+  // Asked now: a terminal that is gone is none.
+  const hasTerminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((each) => each.isTerminal());
+  const end = () => {
     isSeen = true;
     resolve();
   };
-  for (const signal of SIGNALS) Deno.addSignalListener(signal, onSignal);
+  const handlers = SIGNALS.map((signal) =>
+    [signal, signal === "SIGHUP" && !hasTerminal ? reopenLog : end] as const
+  );
+  for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
   return {
     seen: promise,
     isSeen: () => isSeen,
     stop: () => {
-      for (const signal of SIGNALS) Deno.removeSignalListener(signal, onSignal);
+      for (const [signal, handler] of handlers) Deno.removeSignalListener(signal, handler);
     },
   };
 }

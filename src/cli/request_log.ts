@@ -6,10 +6,12 @@
 
 /** See the header. */
 export class RequestLog {
-  readonly #file: Deno.FsFile | undefined;
+  readonly #name: string;
+  #file: Deno.FsFile | undefined;
   #writing: Promise<unknown> = Promise.resolve();
 
-  private constructor(file: Deno.FsFile | undefined) {
+  private constructor(name: string, file: Deno.FsFile | undefined) {
+    this.#name = name;
     this.#file = file;
   }
 
@@ -19,12 +21,21 @@ export class RequestLog {
    * @throws {Error} Naming the file, when it cannot be opened.
    */
   static async open(name: string): Promise<RequestLog> {
-    if (name === "") return new RequestLog(undefined);
-    try {
-      return new RequestLog(await Deno.open(name, { append: true, create: true }));
-    } catch (error) {
-      throw new Error(`cannot open --http-log "${name}": ${(error as Error).message}`);
-    }
+    return new RequestLog(name, name === "" ? undefined : await openToAppend(name));
+  }
+
+  /**
+   * Opens the file anew by its name, when what was written so far is in the old one; where that fails,
+   * lines go on to the old one.
+   *
+   * @throws {Error} As {@linkcode RequestLog.open}.
+   */
+  async reopen(): Promise<void> {
+    if (this.#file === undefined) return;
+    const old = this.#file;
+    this.#file = await openToAppend(this.#name);
+    await this.#writing;
+    old.close();
   }
 
   /** Writes a line; one that cannot be written is lost. */
@@ -39,5 +50,13 @@ export class RequestLog {
   async close(): Promise<void> {
     await this.#writing;
     this.#file?.close();
+  }
+}
+
+async function openToAppend(name: string): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(name, { append: true, create: true });
+  } catch (error) {
+    throw new Error(`cannot open --http-log "${name}": ${(error as Error).message}`);
   }
 }

@@ -14,7 +14,7 @@
 
 import type { DashboardAccess } from "../api/dashboard_client.ts";
 import { formatAddress } from "../base/address.ts";
-import { roomLogger } from "../base/log.ts";
+import { reopenLog, roomLogger } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
@@ -167,7 +167,10 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
 export async function runProxy(start: ProxyStart): Promise<number> {
   // From the first moment on: a signal during the start ends the start in order.
   const signalled = Promise.withResolvers<Deno.Signal>();
-  const handlers = SIGNALS.map((signal) => [signal, () => signalled.resolve(signal)] as const);
+  const handlers: (readonly [Deno.Signal, () => void])[] = [
+    ...SIGNALS.map((signal) => [signal, () => signalled.resolve(signal)] as const),
+    ["SIGHUP", reopenLog],
+  ];
   for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
   try {
     const proxy = await startProxy(start);
