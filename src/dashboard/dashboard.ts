@@ -26,6 +26,7 @@ import { promote, type PromoteContext, resumePromotion } from "./promote.ts";
 import { reasonOf } from "./proxies.ts";
 import { Publisher, type PublisherTimes } from "./publish.ts";
 import type { ServerAuth } from "./servers.ts";
+import { WriteHolds } from "./write_holds.ts";
 
 /** How a dashboard is run. */
 export interface DashboardOptions {
@@ -70,6 +71,7 @@ export class Dashboard implements Control {
   readonly #leadership: Leadership;
   readonly #publisher: Publisher;
   readonly #ledger: Ledger;
+  readonly #holds: WriteHolds;
   /** Only while this dashboard leads. */
   #migrations: MigrateQueue | undefined;
   readonly #failover: Failover;
@@ -96,6 +98,7 @@ export class Dashboard implements Control {
       this.#publisher,
       (promotion) => resumePromotion(this.#promoteContext, promotion),
     );
+    this.#holds = new WriteHolds(this, (operations) => this.#leadership.transact(operations));
     this.poll = new Poll(this);
     this.#failover = new Failover({
       control: this,
@@ -239,11 +242,12 @@ export class Dashboard implements Control {
     for (
       const path of [
         ...[paths.slots, paths.servers, paths.proxies, paths.fences],
-        ...[paths.actions, paths.responses, paths.lock, paths.migrateTasks],
+        ...[paths.actions, paths.responses, paths.lock, paths.migrateTasks, paths.writeHolds],
       ]
     ) await createIfMissing(store, path, "");
     await this.poll.start();
     await this.#ledger.recover();
+    this.#holds.start();
     await this.#reread();
     const { auth, migrate } = this.#options;
     const slowestProxy = () => this.poll.slowestProxy;
@@ -257,6 +261,7 @@ export class Dashboard implements Control {
   async #depose(): Promise<void> {
     clearInterval(this.#gcTimer);
     this.#failover.stop();
+    this.#holds.stop();
     this.#ledger.stop();
     this.poll.stop();
     await this.#migrations?.stop();
@@ -278,7 +283,8 @@ export class Dashboard implements Control {
   }
 
   get #promoteContext(): PromoteContext {
-    return { control: this, ledger: this.#ledger, auth: this.#options.auth };
+    const { auth } = this.#options;
+    return { control: this, ledger: this.#ledger, holds: this.#holds, auth };
   }
 }
 

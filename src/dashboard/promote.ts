@@ -1,25 +1,34 @@
 /**
  * Promotion: another server of a group becomes its master, and no acknowledged write is lost on the way.
  *
- *     checked ─► noted in the store ─► old master: writes wait (CLIENT PAUSE … WRITE)
- *                                   ─► candidate has every change ─► REPLICAOF NO ONE
+ *     checked ─► noted in the store ─► old master: writes held off (write_holds.ts)
+ *                                   ─► candidate has every change
+ *                                   ─► old master frozen, where scripts may still write to it
+ *                                   ─► candidate: REPLICAOF NO ONE
  *                                   ─► old master and the others follow it; writes that waited are
  *                                      refused (-READONLY), not lost
+ *                                   ─► writes no longer held off
  *                                   ─► store changed, proxies told and confirmed
  *
- * What a dashboard that died on the way left is undone as long as the old master answers as one, since
- * clients went on writing there, and finished otherwise. When the old master is down there is nothing
- * to wait for: the candidate is taken as it is, which the operator says by `force`, or the failover by
- * having chosen it.
+ * Before Redis 6.2 nothing but a server's role keeps scripts from writing. So it is told to follow
+ * itself, which fails and harms nothing, and then it is looked whether the candidate has all that was
+ * written until that moment. If not, the old master goes on as before.
+ *
+ * What a dashboard that died on the way left is undone as long as the old master has all that clients
+ * wrote: it answers as a master, or is frozen while the candidate is still a replica. Otherwise it is
+ * finished. When the old master is down there is nothing to wait for: the candidate is taken as it is,
+ * which the operator says by `force`, or the failover by having chosen it.
  *
  * @module
  */
 
+import { parseAddress } from "../base/address.ts";
 import { roomLogger } from "../base/log.ts";
 import type { GroupRecord } from "../model/group.ts";
 import { encodeServer, type ServerRecord, type ServerType } from "../model/server.ts";
 import type { RedisConnection } from "../redis/connection.ts";
-import { readInfo } from "../redis/info.ts";
+import { parseInfo, readInfo } from "../redis/info.ts";
+import { RedisError, textOf } from "../redis/reply.ts";
 import { loadGroup } from "../store/groups.ts";
 import { withLock } from "../store/lock.ts";
 import { StoreError } from "../store/store.ts";
@@ -34,16 +43,17 @@ import {
   type ServerAuth,
 } from "./servers.ts";
 import type { Promotion } from "./unfinished.ts";
+import type { HeldServer, WriteHolds } from "./write_holds.ts";
 
-/** How long writes may wait at the old master at most, in milliseconds. */
-const PAUSE_MS = 5_000;
-/** How long the candidate may take to catch up with it, in milliseconds; below PAUSE_MS. */
+/** How long the candidate may take to catch up with the old master, in ms; below `PAUSE_MS`. */
 const CATCH_UP_MS = 3_000;
 const LOOK_MS = 5;
 /** How long a candidate's first sync is waited for: a master begins it 5 s after it was asked to. */
 const FIRST_SYNC_MS = 15_000;
 const SYNC_LOOK_MS = 100;
-/** How far a candidate may be behind an old master that cannot let writes wait, in bytes. */
+/** How long the candidate may take to read what a frozen master has sent it, in milliseconds. */
+const LAST_BYTES_MS = 500;
+/** How far a candidate may be behind when its promotion begins, in bytes. */
 const LAG_BYTES_MAX = 1024 * 1024;
 
 const log = roomLogger("dashboard");
@@ -60,6 +70,7 @@ export interface PromoteOptions {
 export interface PromoteContext {
   readonly control: Control;
   readonly ledger: Ledger;
+  readonly holds: WriteHolds;
   readonly auth: ServerAuth;
 }
 
@@ -108,11 +119,13 @@ export async function resumePromotion(
   if (!group?.servers?.some((server) => server.addr === addr)) return undefined;
   const oldRole = old === "" ? undefined : await roleOf(control, old);
   const newRole = await roleOf(control, addr);
-  if (oldRole?.role === "master") {
+  const isFrozen = oldRole?.role === "slave" && oldRole.master === old;
+  if (oldRole?.role === "master" || (isFrozen && newRole?.role !== "master")) {
     control.tell(
       "warning",
       `promotion of ${addr} in group ${group_id} is undone: ${old} is master`,
     );
+    if (isFrozen) await inform(control, old, (redis) => follow(redis, "", auth));
     await inform(control, addr, (redis) => follow(redis, old, auth));
     await inform(control, old, (redis) => redis.call("CLIENT", "UNPAUSE").catch(() => {}));
     return undefined;
@@ -173,51 +186,49 @@ async function moveMaster(
   old: string,
   isForced: boolean,
 ): Promise<ServerType> {
-  const { control, auth } = context;
+  const { control, auth, holds } = context;
   using candidate = await control.redis(addr);
-  let isPaused = false;
   let master: RedisConnection | undefined;
+  let held: HeldServer | undefined;
+  let isFrozen = false;
   try {
-    master = old === "" ? undefined : await control.redis(old);
-  } catch (error) {
-    if (!isForced) throw error;
-    log.warn("promoting without the old master: {error}", { error });
-  }
-  try {
-    if (master !== undefined) {
-      isPaused = await pauseWrites(master);
-      if (isPaused && !isForced) await untilCaughtUp(candidate, addr, master, old);
+    try {
+      master = old === "" ? undefined : await control.redis(old);
+      if (master !== undefined) held = await holds.hold(old, master);
+    } catch (error) {
+      if (!isForced) throw error;
+      const what = master === undefined ? "without the old master" : "while writes go on";
+      log.warn("promoting {what}: {error}", { what, error });
+    }
+    if (held !== undefined && !isForced) {
+      const offset = await untilCaughtUp(candidate, addr, held);
+      if (held.kind === "refuse") {
+        isFrozen = true;
+        await freeze(held, candidate, addr, offset);
+      }
     }
     await follow(candidate, "", auth);
     return await pointAt(context, group, addr, master === undefined ? "" : old);
+  } catch (error) {
+    if (isFrozen) await inform(control, old, (redis) => follow(redis, "", auth));
+    throw error;
   } finally {
-    if (isPaused) await master!.call("CLIENT", "UNPAUSE").catch(() => {});
+    if (held !== undefined) await holds.release(held);
     master?.close();
   }
 }
 
-/** Lets writes wait; false when the server cannot. */
-async function pauseWrites(master: RedisConnection): Promise<boolean> {
-  try {
-    await master.call("CLIENT", "PAUSE", PAUSE_MS, "WRITE");
-    return true;
-  } catch (error) {
-    log.info("writes go on during the promotion: {error}", { error });
-    return false;
-  }
-}
-
+/** Waits until the candidate has all changes of its master; returns how many bytes of them it has. */
 async function untilCaughtUp(
   candidate: RedisConnection,
   addr: string,
-  master: RedisConnection,
-  old: string,
-): Promise<void> {
+  { redis: master, addr: old }: HeldServer,
+): Promise<number> {
   const deadlineMs = performance.now() + CATCH_UP_MS;
   for (;;) {
     const target = replicationOf(await readInfo(master, "replication")).offset;
     const { offset } = replicationOf(await readInfo(candidate, "replication"));
-    if (offset >= target) return;
+    if (offset >= target) return offset;
     if (performance.now() > deadlineMs) {
       throw new StoreError(
         `${addr} is not promoted: it is still ${target - offset} bytes behind ${old} after ` +
@@ -225,6 +236,40 @@ async function untilCaughtUp(
       );
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+/**
+ * Has a master take no write of any kind any more, and makes sure that the candidate has all of them.
+ *
+ * @param offset What the candidate has for sure, in bytes.
+ * @throws {StoreError} When it lacks some: the caller sets the master free.
+ */
+async function freeze(
+  { redis: master, addr: old }: HeldServer,
+  candidate: RedisConnection,
+  addr: string,
+  offset: number,
+): Promise<void> {
+  const { hostname, port } = parseAddress(old);
+  // Sent in one piece, and so read and executed in one: nobody writes between them.
+  const replies = await master.pipeline([["INFO", "replication"], ["SLAVEOF", hostname, port]]);
+  const refused = replies.find((reply) => reply instanceof RedisError);
+  if (refused !== undefined) throw refused;
+  const target = replicationOf(parseInfo(textOf(replies[0]!))).offset;
+  const deadlineMs = performance.now() + LAST_BYTES_MS;
+  for (let has = offset, isLinked = true; has < target;) {
+    if (!isLinked || performance.now() > deadlineMs) {
+      throw new StoreError(
+        `${addr} is not promoted: scripts wrote ${
+          target - has
+        } bytes to ${old} in the last moment, ` +
+          "which it lacks; try again when fewer scripts write, or force it if they may be lost",
+      );
+    }
+    const now = replicationOf(await readInfo(candidate, "replication"));
+    [has, isLinked] = [now.offset, now.isLinked];
+    if (has < target && isLinked) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }
 

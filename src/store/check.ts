@@ -22,6 +22,7 @@ import {
   findMisplacedProxies,
   findUnfinishedChange,
   findUnpairedActions,
+  findWriteHolds,
 } from "./check_processes.ts";
 import {
   findBadMigrations,
@@ -55,6 +56,7 @@ const RULES: readonly ((product: DecodedTree) => readonly Problem[])[] = [
   findLocks,
   findUnfinishedChange,
   findMigratePause,
+  findWriteHolds,
 ];
 
 /** What was found; `GET /api/check` answers the same. */

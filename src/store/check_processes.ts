@@ -10,6 +10,7 @@ import type { DecodedTree } from "./decoded_tree.ts";
 import { deadFences } from "./fences.ts";
 import { decodeMigratePause } from "./migrate_pause.ts";
 import { CONFIG, errorAt, type Problem, warningAt } from "./problem.ts";
+import { decodeWriteHold } from "./write_holds.ts";
 import { compareSequence, sortSequence } from "./sequence.ts";
 
 /** A proxy says of itself what its place says. */
@@ -56,6 +57,20 @@ export function findUnfinishedChange({ tree }: DecodedTree): Problem[] {
   if (tree.unfinished === undefined) return [];
   const fix = "if none runs, start codis-proxy dashboard: it finishes or undoes it";
   return [warningAt(tree.paths.unfinished, "a dashboard is at work on a change", fix)];
+}
+
+/** A promotion holds writes off for moments; a dashboard that leads ends what another one has left. */
+export function findWriteHolds({ tree }: DecodedTree): Problem[] {
+  return [...tree.writeHolds].map(([addr, json]) => {
+    const { min_slaves_to_write: before } = decodeWriteHold(json);
+    return warningAt(
+      tree.paths.writeHold(addr),
+      `refuses writes as a master, as long as its min-slaves-to-write is 1000: a promotion is under ` +
+        "way, or was interrupted",
+      "if none is under way, start codis-proxy dashboard, and that server: it is set back to " +
+        `${before} then`,
+    );
+  });
 }
 
 /** A pause stays until somebody ends it, and is easily forgotten. */

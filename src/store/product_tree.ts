@@ -33,6 +33,8 @@ export interface ProductTree {
   readonly unfinished: string | undefined;
   /** Since when migrations are paused; undefined: they are not. */
   readonly migratePause: string | undefined;
+  /** Servers whose writes are held off, by address. */
+  readonly writeHolds: TreeFolder;
 }
 
 /** How many entries are read at once. */
@@ -76,6 +78,7 @@ export async function loadTree(store: Store): Promise<ProductTree> {
     locks: await readFolder(store, paths.lock),
     unfinished: await readIfThere(store, paths.unfinished),
     migratePause: await readIfThere(store, paths.migratePause),
+    writeHolds: await readFolder(store, paths.writeHolds),
   };
 }
 

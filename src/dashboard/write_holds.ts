@@ -1,0 +1,198 @@
+/**
+ * Holds writes off a master while its last changes reach the replica that takes its place.
+ *
+ *     Redis 6.2 and later: CLIENT PAUSE … WRITE: writes wait; the server ends it by itself
+ *
+ *     before that:  noted in the store ─► CONFIG SET min-slaves-to-write 1000: writes get -NOREPLICAS
+ *                   … ─► CONFIG SET to what it was ─► note deleted
+ *
+ * A setting does not end by itself. As long as its note is in the store, the dashboard that leads tries
+ * to set it back, whatever became of the promotion and of the dashboard that began it.
+ *
+ * @module
+ */
+
+import { roomLogger } from "../base/log.ts";
+import type { Operation } from "../coordinator/coordinator.ts";
+import { NoNodeError } from "../coordinator/errors.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { RedisError, textOf } from "../redis/reply.ts";
+import { StoreError } from "../store/store.ts";
+import {
+  encodeWriteHold,
+  loadHeldAddrs,
+  loadWriteHold,
+  type WriteHold,
+} from "../store/write_holds.ts";
+import type { Control } from "./control.ts";
+
+/** How long writes may wait at a server that can let them wait, in milliseconds. */
+export const PAUSE_MS = 5_000;
+/** More replicas than any server has: none of its writes has enough of them. */
+const REPLICAS_NEEDED = 1_000;
+/** Used where `min-slaves-max-lag` is 0, which switches `min-slaves-to-write` off; in seconds. */
+const MAX_LAG_SECONDS = 10;
+/** Wait between two tries to set a server back, in milliseconds. */
+const RETRY_MS = 2_000;
+
+const log = roomLogger("dashboard");
+
+/** How writes are held off: they wait, or are refused. */
+export type HoldKind = "wait" | "refuse";
+
+/** A server whose writes are held off. */
+export interface HeldServer {
+  readonly addr: string;
+  readonly redis: RedisConnection;
+  readonly kind: HoldKind;
+}
+
+/** See the header. */
+export class WriteHolds {
+  readonly #control: Control;
+  readonly #transact: (operations: readonly Operation[]) => Promise<void>;
+  /** Servers of a promotion under way. */
+  readonly #inUse = new Set<string>();
+  /** Setting back what was left: a promotion begins after it. */
+  #releasing: Promise<void> = Promise.resolve();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isStopped = true;
+
+  /** `transact` changes the store, provided that this dashboard leads. */
+  constructor(
+    control: Control,
+    transact: (operations: readonly Operation[]) => Promise<void>,
+  ) {
+    this.#control = control;
+    this.#transact = transact;
+  }
+
+  /** Begins to set back what dashboards before this one have left, and goes on trying. */
+  start(): void {
+    this.#isStopped = false;
+    this.#releaseSoon();
+  }
+
+  /** Ends trying. */
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  /**
+   * Holds writes off. Borrows `redis` until {@linkcode WriteHolds.release}.
+   *
+   * @throws {StoreError} When the server knows no way to do so.
+   */
+  async hold(addr: string, redis: RedisConnection): Promise<HeldServer> {
+    try {
+      await redis.call("CLIENT", "PAUSE", PAUSE_MS, "WRITE");
+      return { addr, redis, kind: "wait" };
+    } catch (error) {
+      if (!(error instanceof RedisError)) throw error;
+      log.debug("writes are refused, as they cannot wait: {addr}: {error}", { addr, error });
+    }
+    this.#inUse.add(addr);
+    await this.#releasing;
+    try {
+      await this.#refuseWrites(addr, redis);
+      return { addr, redis, kind: "refuse" };
+    } catch (error) {
+      await this.release({ addr, redis, kind: "refuse" });
+      if (!(error instanceof RedisError)) throw error;
+      throw new StoreError(
+        `${addr} cannot hold writes off: it knows neither CLIENT PAUSE with WRITE nor ` +
+          `min-slaves-to-write (${error.message}); force it if writes of that moment may be lost`,
+      );
+    }
+  }
+
+  /** Lets a server take writes again; where it does not answer, this is tried again later. */
+  async release({ addr, redis, kind }: HeldServer): Promise<void> {
+    if (kind === "wait") return void await redis.call("CLIENT", "UNPAUSE").catch(() => {});
+    this.#inUse.delete(addr);
+    try {
+      await this.#setBack(addr, redis);
+    } catch (error) {
+      this.#control.tell(
+        "error",
+        `${addr} refuses writes as a master until it is set back, which is tried again: ` +
+          `${(error as Error).message}`,
+      );
+      this.#retryLater();
+    }
+  }
+
+  async #refuseWrites(addr: string, redis: RedisConnection): Promise<void> {
+    const { store } = this.#control;
+    const before: WriteHold = {
+      since: Date.now(),
+      min_slaves_to_write: await configOf(redis, "min-slaves-to-write"),
+      min_slaves_max_lag: await configOf(redis, "min-slaves-max-lag"),
+    };
+    // What stands there already was noted before the setting was ours.
+    const noted = await loadWriteHold(store, addr);
+    if (noted === undefined) {
+      const path = store.paths.writeHold(addr);
+      await this.#transact([{ create: path, data: encodeWriteHold(before), isLeaf: true }]);
+    }
+    if (before.min_slaves_max_lag === "0") {
+      await redis.call("CONFIG", "SET", "min-slaves-max-lag", MAX_LAG_SECONDS);
+    }
+    await redis.call("CONFIG", "SET", "min-slaves-to-write", REPLICAS_NEEDED);
+  }
+
+  async #setBack(addr: string, redis: RedisConnection): Promise<void> {
+    const { store } = this.#control;
+    const hold = await loadWriteHold(store, addr);
+    if (hold === undefined) return;
+    // Somebody else may have set it meanwhile, or the server has started anew.
+    if (await configOf(redis, "min-slaves-to-write") === `${REPLICAS_NEEDED}`) {
+      await redis.call("CONFIG", "SET", "min-slaves-to-write", hold.min_slaves_to_write);
+      await redis.call("CONFIG", "SET", "min-slaves-max-lag", hold.min_slaves_max_lag);
+    }
+    try {
+      await this.#transact([{ delete: store.paths.writeHold(addr) }]);
+    } catch (error) {
+      if (!(error instanceof NoNodeError)) throw error;
+    }
+  }
+
+  async #releaseLeft(): Promise<void> {
+    const addrs = await loadHeldAddrs(this.#control.store);
+    for (const addr of addrs.filter((each) => !this.#inUse.has(each))) {
+      try {
+        using redis = await this.#control.redis(addr);
+        await this.#setBack(addr, redis);
+        this.#control.tell(
+          "warning",
+          `${addr} takes writes again: a promotion had left it refusing`,
+        );
+      } catch (error) {
+        log.warn("{addr} is not set back to take writes yet: {error}", { addr, error });
+        this.#retryLater();
+      }
+    }
+  }
+
+  #retryLater(): void {
+    clearTimeout(this.#timer);
+    if (this.#isStopped) return;
+    this.#timer = setTimeout(() => this.#releaseSoon(), RETRY_MS);
+  }
+
+  #releaseSoon(): void {
+    this.#releasing = this.#releaseLeft().catch((error) => {
+      log.warn("what servers were set to is not known: {error}", { error });
+      this.#retryLater();
+    });
+  }
+}
+
+/** @throws {RedisError} When the server does not know the setting, or may not tell. */
+async function configOf(redis: RedisConnection, name: string): Promise<string> {
+  const reply = await redis.call("CONFIG", "GET", name);
+  const value = Array.isArray(reply) ? textOf(reply[1] ?? null) : "";
+  if (value === "") throw new RedisError(`ERR CONFIG GET ${name} tells nothing`);
+  return value;
+}
