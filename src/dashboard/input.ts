@@ -6,7 +6,7 @@
 
 import { parseAddress } from "../base/address.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
-import { GROUP_ID_MAX } from "../model/group.ts";
+import { GROUP_ID_MAX, GROUP_ID_MIN } from "../model/group.ts";
 import { InputError } from "./errors.ts";
 
 /** Longest body of a request, in bytes. */
@@ -95,7 +95,7 @@ export function slotRangeIn(body: Body): { from: number; to: number } {
 
 /** A group's id of the body. */
 export function groupIdIn(body: Body, field: string): number {
-  return integerIn(body, field, 1, GROUP_ID_MAX);
+  return integerIn(body, field, GROUP_ID_MIN, GROUP_ID_MAX);
 }
 
 /** A server's address of the body, `host:port`. */
@@ -142,7 +142,7 @@ export function nameIn(body: Body, field: string): string {
 
 /** A group's id of the path. */
 export function groupIdOfPath(text: string): number {
-  return integerOfText("group id", text, 1, GROUP_ID_MAX);
+  return integerOfText("group id", text, GROUP_ID_MIN, GROUP_ID_MAX);
 }
 
 /** A slot's number of the path. */

@@ -5,6 +5,7 @@
  */
 
 import { SLOT_COUNT } from "../hash/slot_id.ts";
+import { GROUP_ID_MIN } from "../model/group.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import { loadGroup, masterOf } from "../store/groups.ts";
 import {
@@ -78,8 +79,8 @@ function checkNumbers({ from, to, groupId, delayMs }: MigrateRequest): void {
   if (!isSlot(from)) throw new InputError("from", slotRule, from);
   if (!isSlot(to)) throw new InputError("to", slotRule, to);
   if (to < from) throw new InputError("to", `a slot not below ${from}`, to);
-  if (!(Number.isInteger(groupId) && groupId >= 1)) {
-    throw new InputError("new_group", "a whole number from 1", groupId);
+  if (!(Number.isInteger(groupId) && groupId >= GROUP_ID_MIN)) {
+    throw new InputError("new_group", `a whole number from ${GROUP_ID_MIN}`, groupId);
   }
   if (!(Number.isInteger(delayMs) && delayMs >= 0)) {
     throw new InputError("delay", "whole milliseconds from 0", delayMs);

@@ -7,12 +7,14 @@
 import { decodeRecord, encodeRecord, integer, listOf, recordOf, text } from "./record.ts";
 import { SERVER_SHAPE, type ServerRecord } from "./server.ts";
 
+/** Least id of a group, as in Codis 2.0, whose manual begins at 1. */
+export const GROUP_ID_MIN = 0;
 /** Greatest id of a group: what names in the store have room for. */
 export const GROUP_ID_MAX = 999_999_999;
 
 /** One master and its slaves. */
 export interface GroupRecord {
-  /** 1 and up. */
+  /** {@linkcode GROUP_ID_MIN} and up. */
   readonly id: number;
   readonly product_name: string;
   /** `null` when there is none, as Go writes it. */

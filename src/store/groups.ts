@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { GroupRecord } from "../model/group.ts";
+import { GROUP_ID_MIN, type GroupRecord } from "../model/group.ts";
 import { decodeServer, encodeServer, type ServerRecord } from "../model/server.ts";
 import { numberedName } from "./paths.ts";
 import {
@@ -58,12 +58,12 @@ export async function loadGroups(store: ReadableStore): Promise<GroupRecord[]> {
 /**
  * Makes a group without servers.
  *
- * @throws {StoreError} When its id is below 1.
+ * @throws {StoreError} When its id is below {@linkcode GROUP_ID_MIN}.
  * @throws {NodeExistsError} When it is there.
  */
 export async function createGroup(store: Store, groupId: number): Promise<void> {
   // Codis 2.0 text.
-  if (groupId < 1) throw new StoreError(`invalid server group id ${groupId}`);
+  if (groupId < GROUP_ID_MIN) throw new StoreError(`invalid server group id ${groupId}`);
   await store.coordinator.create(store.paths.group(groupId), "");
 }
 

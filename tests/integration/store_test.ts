@@ -141,7 +141,7 @@ Deno.test("a proxy goes online only when every slot can be served", async () => 
 Deno.test("groups and servers come and go", async () => {
   await using folder = await StoreFolder.make();
   const store = await folder.open();
-  await assertRejects(() => createGroup(store, 0), StoreError, "invalid server group id 0");
+  await assertRejects(() => createGroup(store, -1), StoreError, "invalid server group id -1");
   await createGroup(store, 3);
   assertEquals(await loadGroup(store, 3), { id: 3, product_name: "test", servers: null });
   await saveServer(store, { type: "master", group_id: 3, addr: "a:1" });

@@ -6,7 +6,7 @@
 
 import { formatAddress, parseAddress } from "../../base/address.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
-import { GROUP_ID_MAX } from "../../model/group.ts";
+import { GROUP_ID_MAX, GROUP_ID_MIN } from "../../model/group.ts";
 import { type Argument, type Flag, type FlagValues, readValue, UsageError } from "../command.ts";
 
 /** Longest pause between two moves, in milliseconds. */
@@ -15,8 +15,8 @@ const DELAY_MS_MAX = 3_600_000;
 /** A group. */
 export const GROUP_ID: Argument<number> = {
   name: "group_id",
-  help: "number of a group, from 1",
-  parse: (text) => parseWhole(text, "a group", 1, GROUP_ID_MAX),
+  help: "number of a group; Codis's manual begins at 1",
+  parse: (text) => parseWhole(text, "a group", GROUP_ID_MIN, GROUP_ID_MAX),
 };
 
 /** A Redis server. */

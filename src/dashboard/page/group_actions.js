@@ -20,7 +20,7 @@ export const GROUP_ACTIONS = {
   add_group: {
     title: () => "Add a group",
     verb: "Add group",
-    fields: [{ name: "id", label: "Number", kind: "number", least: 1, most: GROUP_MAX }],
+    fields: [{ name: "id", label: "Number", kind: "number", least: 0, most: GROUP_MAX }],
     start: ({ groups }) => ({ id: String(Math.max(0, ...groups.map(({ id }) => id)) + 1) }),
     words: ({ id }) => [
       `Group ${id} is made, without servers and without slots. Nothing changes for clients.`,

@@ -8,19 +8,19 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { GROUP_ID } from "../../../src/cli/config/arguments.ts";
 import { groupIdIn, groupIdOfPath } from "../../../src/dashboard/input.ts";
 import { GROUP_ACTIONS } from "../../../src/dashboard/page/group_actions.js";
-import { GROUP_ID_MAX } from "../../../src/model/group.ts";
+import { GROUP_ID_MAX, GROUP_ID_MIN } from "../../../src/model/group.ts";
 
 Deno.test("API, command line and page take the same numbers for groups", () => {
-  for (const id of [1, GROUP_ID_MAX]) {
+  for (const id of [GROUP_ID_MIN, GROUP_ID_MAX]) {
     assertEquals(GROUP_ID.parse(`${id}`), id);
     assertEquals(groupIdOfPath(`${id}`), id);
     assertEquals(groupIdIn({ id }, "id"), id);
   }
-  for (const id of [0, GROUP_ID_MAX + 1]) {
+  for (const id of [GROUP_ID_MIN - 1, GROUP_ID_MAX + 1]) {
     assertThrows(() => GROUP_ID.parse(`${id}`));
     assertThrows(() => groupIdOfPath(`${id}`));
     assertThrows(() => groupIdIn({ id }, "id"));
   }
   const [field] = GROUP_ACTIONS["add_group"]!.fields!;
-  assertEquals([field!.least, field!.most], [1, GROUP_ID_MAX]);
+  assertEquals([field!.least, field!.most], [GROUP_ID_MIN, GROUP_ID_MAX]);
 });
