@@ -37,6 +37,15 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
+/** What Codis 2.0's own proxy tells of its memory, in its order. */
+const MEMSTATS = [
+  ...["Alloc", "TotalAlloc", "Sys", "Lookups", "Mallocs", "Frees", "HeapAlloc", "HeapSys"],
+  ...["HeapIdle", "HeapInuse", "HeapReleased", "HeapObjects", "StackInuse", "StackSys"],
+  ...["MSpanInuse", "MSpanSys", "MCacheInuse", "MCacheSys", "BuckHashSys", "GCSys", "OtherSys"],
+  ...["NextGC", "LastGC", "PauseTotalNs", "PauseNs", "PauseEnd", "NumGC", "NumForcedGC"],
+  ...["GCCPUFraction", "EnableGC", "DebugGC", "BySize"],
+];
+
 Deno.test("two workers serve one port, and are summed wherever figures are told", async () => {
   await using servers = await RedisServer.startMany(2);
   await using proxy = await ProxyProcess.start({
@@ -65,6 +74,9 @@ Deno.test("two workers serve one port, and are summed wherever figures are told"
   assertEquals(stats.slots_offline, 0);
   const vars = await (await fetch(proxy.url("/debug/vars"))).json();
   assertEquals(vars.router.ops, 101 * MANY);
+  assertEquals(Object.keys(vars.memstats), MEMSTATS);
+  assertEquals(vars.memstats.PauseNs.length, 256);
+  assertEquals(vars.memstats.BySize.length, 61);
   const [one] = clients;
   const info = await one!.call("INFO") as string;
   assert(info.includes(`connected_clients:${MANY}\r\n`), info);
