@@ -4,6 +4,7 @@
  * @module
  */
 
-import { runCli } from "./src/cli/cli.ts";
+import process from "node:process";
+import { commandLine, runCli } from "./src/cli/cli.ts";
 
-if (import.meta.main) Deno.exit(await runCli(Deno.args));
+if (import.meta.main) Deno.exit(await runCli(commandLine(process.argv0, Deno.args)));

@@ -69,6 +69,9 @@ export DENO_TOKIO_EVENT_INTERVAL
 # Deno reads ~/.npmrc, of no use here, and will not start when it cannot: it gets a HOME without one.
 export HOME="$app"
 
+# Called by the name of Codis 2.0's own program, by a link, it is that.
+case ${0##*/} in codis-config) set -- config "$@" ;; esac
+
 exec "$app/deno" run --quiet --no-config --no-lock --no-remote --no-npm @FLAGS@ \
   "$app/main.js" "$@"
 exit 1 # the payload follows

@@ -38,6 +38,19 @@ const ROOT: CommandGroup = {
 /** The command that is meant when no word is given. */
 const DEFAULT = proxyCommand;
 
+/** The name of Codis 2.0's own program for what `config` does here. */
+const CONFIG_PROGRAM = "codis-config";
+
+/**
+ * What a program that was started by some name is to do: called `codis-config`, by a link, it is that.
+ *
+ * @param program How it was called, with or without folders.
+ */
+export function commandLine(program: string, args: readonly string[]): string[] {
+  const isConfig = program.split("/").at(-1) === CONFIG_PROGRAM;
+  return isConfig ? [configCommands.name, ...args] : [...args];
+}
+
 /**
  * Does what a command line says, and reports what goes wrong in one line on standard error.
  *

@@ -13,6 +13,7 @@ import { serverCommands } from "./config/server.ts";
 import { CONFIG_FLAGS } from "./config/session.ts";
 import { slotCommands } from "./config/slot.ts";
 import { statusCommand } from "./config/status.ts";
+import { dashboardCommand } from "./dashboard.ts";
 
 /** See the header. */
 export const configCommands: CommandGroup = {
@@ -27,5 +28,7 @@ export const configCommands: CommandGroup = {
     proxyCommands,
     actionCommands,
     checkCommand,
+    // Also by this name, as in codis-config.
+    dashboardCommand,
   ],
 };

@@ -75,7 +75,10 @@ export function formatCommandHelp(
     ...(args.length === 0 ? [] : ["", "Arguments:", formatRows(argumentRows)]),
     "",
     "Flags:",
-    formatFlags([...flags, ...outerFlags]),
+    formatFlags([
+      ...flags,
+      ...outerFlags.filter(({ name }) => !flags.some((own) => own.name === name)),
+    ]),
   ].join("\n");
 }
 

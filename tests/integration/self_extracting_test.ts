@@ -84,6 +84,14 @@ Deno.test("the one-file program runs on a machine that has nothing", async (t) =
     assertEquals((await child.end("SIGTERM")).code, 7);
   });
 
+  await t.step("by the name of Codis 2.0's codis-config it is that", async () => {
+    const link = `${folder}/codis-config`;
+    await Deno.symlink(file, link);
+    const { code, stdout, stderr } = await run(link, ["-c", "a b", "slot"], { HOME: home });
+    assertEquals(code, 0, stderr);
+    assertEquals(JSON.parse(stdout).args, ["config", "-c", "a b", "slot"]);
+  });
+
   await t.step("with an empty or impossible HOME it unpacks into a temporary folder", async () => {
     const temporary = `${folder}/tmp`;
     await Deno.mkdir(temporary);

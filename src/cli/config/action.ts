@@ -52,7 +52,7 @@ const ROWS: readonly ConfigRow[] = [
   {
     name: "gc",
     summary: "Remove old actions from the store.",
-    details: "One of -n and -s must be given.",
+    details: "One of -n and -s says which; without them nothing is removed, as in Codis 2.0.",
     flags: [KEEP, SECONDS],
     run: collect,
   },
@@ -85,15 +85,13 @@ export const actionCommands: CommandGroup = {
 };
 
 async function collect(values: FlagValues, session: Session): Promise<Outcome> {
-  if (isGiven(values, KEEP) === isGiven(values, SECONDS)) {
-    throw new UsageError(
-      "action gc needs one of -n <num>, how many of the newest to keep, and -s <seconds>, how old " +
-        "they may be",
-    );
+  const [byNumber, byAge] = [isGiven(values, KEEP), isGiven(values, SECONDS)];
+  if (byNumber && byAge) {
+    throw new UsageError("-n and -s do not go together: one of them says what is kept");
   }
-  const bound = isGiven(values, KEEP)
-    ? { keep: readValue(values, KEEP) }
-    : { secs: readValue(values, SECONDS) };
+  // Codis 2.0's scripts may end when it fails.
+  if (!byNumber && !byAge) return { text: "nothing is removed: say with -n or -s what is kept" };
+  const bound = byNumber ? { keep: readValue(values, KEEP) } : { secs: readValue(values, SECONDS) };
   const json = await (await session.client()).gcActions(bound);
   return { json, text: "old actions removed" };
 }

@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { commandLine } from "../../../src/cli/cli.ts";
 import { callCli } from "../../support/cli_call.ts";
 import { RecordingDashboard } from "../../support/recording_dashboard.ts";
 
@@ -12,11 +13,11 @@ const MISTAKES: readonly [words: string, complaint: string][] = [
   ["slot info 1024", 'bad <slot_id>: "1024" is not a slot: a whole number, 0 to 1023'],
   ["slot info -1", 'bad <slot_id>: "-1" is not a slot: a whole number, 0 to 1023'],
   ["slot info 0x10", 'bad <slot_id>: "0x10" is not a slot: a whole number, 0 to 1023'],
-  ["slot set 5 0 online", 'bad <group_id>: "0" is not a group: a whole number, 1 to 999999999'],
+  ["slot set 5 -1 online", 'bad <group_id>: "-1" is not a group: a whole number, 0 to 999999999'],
   ["slot set 5 1 migrate", 'bad <status>: "migrate" is not one of online, offline'],
   ["slot range-set 9 8 1 online", "bad <slot_to>: 8 is below <slot_from> 9"],
   ["slot migrate 9 8 1", "bad <slot_to>: 8 is below <slot_from> 9"],
-  ["slot migrate 0 8", "<group_id> is missing: number of a group, from 1"],
+  ["slot migrate 0 8", "<group_id> is missing: number of a group"],
   ["slot migrate 0 8 1 2", 'unexpected word "2"'],
   ["slot migrate 0 8 1 --delay=-5", 'bad --delay: "-5" is not a delay in milliseconds'],
   ["slot migrate 0 8 1 --delay -5", 'bad --delay: "-5" is not a delay in milliseconds'],
@@ -35,11 +36,10 @@ const MISTAKES: readonly [words: string, complaint: string][] = [
   ["server import a.ini --pool=x", "--pool is for twemproxy configs"],
   ["server import a.yml --slots", "--slots is for configs of another Codis"],
   ["proxy online a/b", 'bad <proxy_name>: "a/b" is no proxy_id'],
-  ["action gc", "action gc needs one of -n <num>"],
-  ["action gc -n 1 -s 1", "action gc needs one of -n <num>"],
+  ["action gc -n 1 -s 1", "-n and -s do not go together"],
   ["action gc -n many", 'bad -n: "many" is not a number of actions'],
   ["slot cancel --back --finish", "--back and --finish do not go together"],
-  ["group drain 0", 'bad <group_id>: "0" is not a group: a whole number, 1 to 999999999'],
+  ["group drain -1", 'bad <group_id>: "-1" is not a group: a whole number, 0 to 999999999'],
   ["slot", "config slot needs one of list, info"],
   ["", "config needs one of status, group, server"],
   ["slot inof 5", 'unknown command "config slot inof", did you mean "info"?'],
@@ -49,6 +49,31 @@ const MISTAKES: readonly [words: string, complaint: string][] = [
   ["slot list --output=xml", 'bad --output: "xml" is not one of table, json'],
   ["slot list --dashboard=here", 'bad --dashboard: address "here" has no port'],
 ];
+
+Deno.test("called codis-config, the program is that; by any other name it is what it is", () => {
+  for (const program of ["codis-config", "./codis-config", "/opt/codis/bin/codis-config"]) {
+    assertEquals(commandLine(program, ["slot", "init"]), ["config", "slot", "init"]);
+  }
+  for (const program of ["codis-proxy", "/opt/codis-config/deno", ""]) {
+    assertEquals(commandLine(program, ["slot", "init"]), ["slot", "init"]);
+  }
+});
+
+Deno.test("the dashboard starts by codis-config's words, too", async () => {
+  const { code, stdout } = await callCli("config", "-c", "a.ini", "dashboard", "--help");
+  assertEquals(code, 0);
+  assertEquals(stdout.split("-c <config_file>").length, 2, stdout);
+  assertEquals(stdout.includes("--http-log=<file>"), true);
+});
+
+Deno.test("action gc without a word of what is kept removes nothing, and does not fail", async () => {
+  await using dashboard = new RecordingDashboard();
+  const words = ["config", `--dashboard=${dashboard.addr}`, "action", "gc"];
+  assertEquals(await callCli(...words, "--output=json"), { code: 0, stdout: "", stderr: "" });
+  const { stdout } = await callCli(...words, "--output=table");
+  assertEquals(stdout, "nothing is removed: say with -n or -s what is kept\n");
+  assertEquals(dashboard.requests, []);
+});
 
 for (const [words, complaint] of MISTAKES) {
   Deno.test(`config ${words}: a mistake is answered in one line`, async () => {
