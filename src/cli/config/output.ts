@@ -26,12 +26,20 @@ export function printOutcome(outcome: Outcome, format: OutputFormat): void {
   if (text !== undefined) console.log(text);
 }
 
-/** JSON as Codis 2.0's codis-config prints it: two spaces, fields by name, Go's escapes. */
-function toJson(value: unknown): string | undefined {
-  return JSON.stringify(sortFields(value), null, 2)?.replace(
-    /[<>&\u2028\u2029]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+/** A list of nothing but numbers; line ends within texts are escaped, so it is never part of one. */
+const NUMBERS = /\[\n(?:\s*(?:-?[\d.eE+-]+|null),?\n)+\s*\]/g;
+
+/**
+ * JSON as Codis 2.0's codis-config prints it: two spaces, fields by name, Go's escapes; but a list of
+ * numbers, which codis-config has none of, is one line.
+ */
+export function toJson(value: unknown): string | undefined {
+  return JSON.stringify(sortFields(value), null, 2)
+    ?.replace(NUMBERS, (list) => list.replace(/\n\s*/g, " ").replace("[ ", "[").replace(" ]", "]"))
+    .replace(
+      /[<>&\u2028\u2029]/g,
+      (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    );
 }
 
 function sortFields(value: unknown): unknown {

@@ -6,6 +6,8 @@
 
 import type { ClusterView, ProxyView, ServerView, SlotsView } from "../../api/cluster_view.ts";
 import { NO_GROUP } from "../../model/slot.ts";
+import { concernsOf } from "../../dashboard/page/attention.js";
+import { type Flag, isGiven } from "../command.ts";
 import { configCommand } from "./config_command.ts";
 import { describeTotals } from "./migration_text.ts";
 import {
@@ -23,6 +25,13 @@ const TASKS_MAX = 5;
 const EVENTS_MAX = 5;
 const RANGES_MAX = 12;
 
+const SHORT: Flag = {
+  name: "short",
+  value: "",
+  default: "",
+  help: "a few figures, and what needs attention",
+};
+
 /** What the letters of the slots mean. */
 const SLOT_LETTERS: Readonly<Record<string, string>> = {
   o: "online",
@@ -36,11 +45,57 @@ const SLOT_LETTERS: Readonly<Record<string, string>> = {
 export const statusCommand = configCommand({
   name: "status",
   summary: "Show the whole cluster on one screen.",
-  run: async (_values, session) => {
+  flags: [SHORT],
+  run: async (values, session) => {
     const view = await (await session.client()).cluster();
-    return { json: view, text: formatCluster(view) };
+    if (!isGiven(values, SHORT)) return { json: view, text: formatCluster(view) };
+    const summary = summarize(view);
+    return { json: summary, text: formatSummary(summary) };
   },
 });
+
+/** The cluster in a few figures, and what needs somebody's attention, as the page tells it. */
+export function summarize(view: ClusterView) {
+  const servers = view.groups.flatMap((group) => group.servers);
+  const slots: Record<string, number> = {};
+  for (const letter of view.slots.status) {
+    const state = SLOT_LETTERS[letter] ?? letter;
+    slots[state] = (slots[state] ?? 0) + 1;
+  }
+  return {
+    product: view.product,
+    slots,
+    groups: view.groups.length,
+    servers: servers.length,
+    servers_up: servers.filter(({ is_reachable }) => is_reachable).length,
+    proxies: view.proxies.length,
+    proxies_online: view.proxies.filter(({ state }) => state === "online").length,
+    migrations: view.migrations.length,
+    ops: round(view.ops),
+    sessions: view.sessions,
+    keys: view.keys,
+    memory_bytes: view.memory_bytes,
+    concerns: concernsOf(view).map(({ tone, text }) => ({
+      severity: tone === "bad" ? "error" : "warning",
+      text,
+    })),
+  };
+}
+
+/** The summary as text, for a terminal. */
+export function formatSummary(summary: ReturnType<typeof summarize>): string {
+  const { product, ops, keys, memory_bytes, concerns } = summary;
+  const slots = Object.entries(summary.slots).map(([state, count]) => `${count} ${state}`);
+  const fields = formatFields([
+    ["product", product],
+    ["slots", slots.join(", ") || "none"],
+    ["servers", `${summary.servers_up} of ${summary.servers} up`],
+    ["proxies", `${summary.proxies_online} of ${summary.proxies} online`],
+    ["load", `${ops} requests/s, ${countOf(keys, "key")}, ${formatBytes(memory_bytes)}`],
+  ]);
+  const lines = concerns.map(({ severity, text }) => `${severity}: ${printable(text)}`);
+  return [fields, ...lines].join("\n");
+}
 
 /** The cluster as text, for a terminal. */
 export function formatCluster(view: ClusterView): string {

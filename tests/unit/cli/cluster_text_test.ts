@@ -6,7 +6,8 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { foldSlots, formatSlotRanges } from "../../../src/cli/config/slot_ranges.ts";
-import { formatCluster } from "../../../src/cli/config/status.ts";
+import { toJson } from "../../../src/cli/config/output.ts";
+import { formatCluster, formatSummary, summarize } from "../../../src/cli/config/status.ts";
 import { formatBytes, formatTable } from "../../../src/cli/config/table.ts";
 import { slotIn, type SlotRecord } from "../../../src/model/slot.ts";
 import { TASK, VIEW, VIEW_AT } from "../../support/cluster_view.ts";
@@ -71,6 +72,45 @@ Deno.test("config status shows what is under way, and what keeps it from going o
   ) {
     assertStringIncludes(text, piece);
   }
+});
+
+Deno.test("config status as JSON has a line for each list of numbers", () => {
+  const group = Array.from({ length: 1024 }, (_, id) => id - 1);
+  const view = { ...VIEW, slots: { ...VIEW.slots, group, ops: group.map((id) => id / 8) } };
+  const text = toJson(view)!;
+  assertEquals(JSON.parse(text), JSON.parse(JSON.stringify(view)));
+  assertStringIncludes(text, `\n    "group": [${group.join(", ")}],\n`);
+  const lists = { a: [], b: [1], c: [null, 1e21, -0.5], d: ["[\n 1,\n 2\n]", 1], e: [[1, 2], [3]] };
+  assertEquals(
+    toJson(lists),
+    `{
+  "a": [],
+  "b": [1],
+  "c": [null, 1e+21, -0.5],
+  "d": [
+    "[\\n 1,\\n 2\\n]",
+    1
+  ],
+  "e": [
+    [1, 2],
+    [3]
+  ]
+}`,
+  );
+});
+
+Deno.test("config status --short is a few figures, and what needs attention", () => {
+  const status = `${"o".repeat(1000)}${"m".repeat(20)}${"x".repeat(4)}`;
+  const summary = summarize({ ...VIEW, slots: { ...VIEW.slots, status } });
+  assertEquals(summary.slots, { online: 1000, migrate: 20, offline: 4 });
+  assertEquals(summary.proxies_online <= summary.proxies, true);
+  assertEquals(summary.concerns[0], {
+    severity: "error",
+    text: "4 slots are offline: their keys are not served",
+  });
+  const lines = formatSummary(summary).split("\n");
+  assertEquals(lines.slice(1, 2), ["slots    1000 online, 20 migrate, 4 offline"]);
+  assertEquals(lines[5], "error: 4 slots are offline: their keys are not served");
 });
 
 Deno.test("config status of a product that has nothing yet is a short one", () => {
