@@ -52,7 +52,9 @@ export interface ProxyFigures {
 export interface DataPlane extends SlotTable {
   /** Where it listens. */
   readonly address: Deno.NetAddr;
-  /** Begins to accept clients. */
+  /** Begins to accept clients before there is a table: until `accept`, they get -LOADING. */
+  acceptLoading(): void;
+  /** Begins to accept clients, or to serve those that were accepted already. */
   accept(): void;
   /** Accepts no more; clients that were accepted stay. */
   stopAccepting(): void | Promise<void>;

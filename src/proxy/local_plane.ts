@@ -28,7 +28,9 @@ const log = roomLogger("proxy");
 export class LocalPlane implements DataPlane {
   readonly router: Router;
   #listener: Listener | undefined;
+  /** Whether clients may be served by a table. */
   #hasAccepted = false;
+  #isListening = false;
   readonly #keepAlive: ReturnType<typeof setInterval> | undefined;
 
   /** Makes a router with no slots and no clients. */
@@ -56,8 +58,21 @@ export class LocalPlane implements DataPlane {
     return this.#listener!.address;
   }
 
+  acceptLoading(): void {
+    if (this.#isListening) return;
+    this.router.beginLoading();
+    this.#listen();
+  }
+
   accept(): void {
     this.#hasAccepted = true;
+    this.router.endLoading();
+    this.#listen();
+  }
+
+  #listen(): void {
+    if (this.#isListening) return;
+    this.#isListening = true;
     this.#listener!.run((error) => log.warn("accept failed: {error}", { error }));
   }
 

@@ -36,6 +36,7 @@ function serve({ plane: options, logLevel, seat, counts }: WorkerStart): void {
     fillSlot: (fill) => plane.fillSlot(fill),
     resetSlot: (slotId) => plane.resetSlot(slotId),
     bind: (place) => plane.bind(place, true),
+    acceptLoading: () => plane.acceptLoading(),
     accept: () => plane.accept(),
     stopAccepting: () => plane.stopAccepting(),
     holdRequests: () => plane.holdRequests(),

@@ -31,6 +31,7 @@ export interface WorkerCalls {
   resetSlot(slotId: number): Promise<void>;
   /** Binds the port that the workers share. */
   bind(place: ListenPlace): void;
+  acceptLoading(): void;
   accept(): void;
   stopAccepting(): void;
   holdRequests(): void;

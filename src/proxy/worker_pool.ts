@@ -102,7 +102,7 @@ export class WorkerPool implements DataPlane {
   #place: ListenPlace | undefined;
   #address: Deno.NetAddr | undefined;
   #requests: "served" | "held" | "refused" = "served";
-  #isAccepting = false;
+  #accepting: "nobody" | "loading" | "served" = "nobody";
   #hasAccepted = false;
   /** Whether no worker may begin to listen any more. */
   #isStopping = false;
@@ -187,7 +187,8 @@ export class WorkerPool implements DataPlane {
     await Promise.all([...this.#table.values()].map((fill) => thread.calls.call("fillSlot", fill)));
     await thread.calls.call("bind", this.#place!);
     seat.last = await thread.calls.call("figures");
-    if (this.#isAccepting) thread.calls.tell("accept");
+    if (this.#accepting === "loading") thread.calls.tell("acceptLoading");
+    if (this.#accepting === "served") thread.calls.tell("accept");
   }
 
   /** What a worker may ask. */
@@ -341,15 +342,22 @@ export class WorkerPool implements DataPlane {
 
   // -- clients --------------------------------------------------------------------------------
 
+  acceptLoading(): void {
+    if (this.#accepting !== "nobody") return;
+    this.#accepting = "loading";
+    this.#tellAll((calls) => calls.tell("acceptLoading"));
+  }
+
   accept(): void {
-    this.#isAccepting = this.#hasAccepted = true;
+    this.#accepting = "served";
+    this.#hasAccepted = true;
     const tookMs = Math.round(this.#openedMs - this.#startedMs);
     log.info("{count} workers, started in {tookMs} ms", { count: this.#seats.length, tookMs });
     this.#tellAll((calls) => calls.tell("accept"));
   }
 
   async stopAccepting(): Promise<void> {
-    this.#isAccepting = false;
+    this.#accepting = "nobody";
     this.#isStopping = true;
     for (const { retry } of this.#seats) clearTimeout(retry);
     await this.#askAll((calls) => inTime(calls.call("stopAccepting")));

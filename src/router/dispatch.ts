@@ -55,6 +55,9 @@ export function dispatch(session: Session, parser: RequestParser): void {
       return refusal === "" ? fanOut(session, command, parser) : refuse(session, refusal);
     }
     case "local":
+      if (session.router.isLoading && !isKnownWhileLoading(command)) {
+        return refuse(session, refusal);
+      }
       return answerLocally(session, command, parser);
     case "refuse":
       refuse(session, refusalOf(session.router, command, parser));
@@ -95,6 +98,11 @@ function commonSlot(command: Command, args: Arguments): number {
     slotId = id;
   }
   return slotId;
+}
+
+/** Whether Redis, too, answers a command while it loads: AUTH and INFO, but not PING. */
+function isKnownWhileLoading(command: Command): boolean {
+  return command.origin === "codis" || command.flags.includes("loading");
 }
 
 function refuse(session: Session, text: string): void {

@@ -31,6 +31,9 @@ export const BACKEND_RESET = "ERR handle response, backend conn reset";
 export const TABLE_OLD =
   "ERR handle request, slots may have changed while this proxy was away: it waits for its coordinator";
 
+/** There is no slot table yet. Redis's word, by which clients know to come back. */
+export const LOADING = "LOADING codis-proxy waits to be set online: it has no slots to serve yet";
+
 /** A request that waited for its slot in vain. */
 export function slotWaitedOut(slotId: number, waitMs: number): string {
   return `ERR handle request, slot ${slotId} is blocked by a change that took longer than ${waitMs} ms`;

@@ -21,6 +21,7 @@ type Fields = [name: string, value: string | number][];
 interface Facts {
   readonly options: RouterOptions;
   readonly figures: RouterFigures;
+  readonly isLoading: boolean;
 }
 
 /** Sections the proxy fills from its own counters. */
@@ -31,7 +32,7 @@ const OWN_SECTIONS: Readonly<Record<string, (facts: Facts) => Fields>> = {
     ["maxclients", options.maxClients],
     ["blocked_clients", 0],
   ],
-  persistence: () => [["loading", 0]],
+  persistence: ({ isLoading }) => [["loading", isLoading ? 1 : 0]],
   stats: statsSection,
   replication: () => [["role", "master"], ["connected_slaves", 0]],
   cluster: () => [["cluster_enabled", 0]],
@@ -60,12 +61,12 @@ const ASK_INFO = encodeRequest(["INFO"]);
 /** Answers INFO; asks the masters only when a section needs them, and the other workers, if any. */
 export function info({ session, command, args }: LocalCall): Uint8Array | null {
   const { router } = session;
-  const { options, seat: { peers } } = router;
+  const { options, isLoading, seat: { peers } } = router;
   const wanted = sectionsOf(args);
   const masters = wanted.some((name) => TOTAL_SECTIONS.includes(name)) ? router.masters() : [];
   if (peers === null) {
     const reply = (replies: readonly PartReply[], protocol: Protocol) =>
-      encode({ options, figures: figuresOf(router) }, wanted, replies, protocol);
+      encode({ options, figures: figuresOf(router), isLoading }, wanted, replies, protocol);
     if (masters.length === 0) return reply([], session.protocol);
     sendToAll(session, command, masters, reply, ASK_INFO);
     return null;
@@ -74,7 +75,7 @@ export function info({ session, command, args }: LocalCall): Uint8Array | null {
   parent.state = "sent";
   peers.figures().catch(() => figuresOf(router)).then((figures) => {
     const reply = (replies: readonly PartReply[], protocol: Protocol) =>
-      encode({ options, figures }, wanted, replies, protocol);
+      encode({ options, figures, isLoading }, wanted, replies, protocol);
     if (masters.length === 0) session.completed(parent, reply([], parent.protocol), false);
     else askAll(parent, masters, reply, ASK_INFO);
   });

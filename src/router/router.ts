@@ -16,7 +16,7 @@ import type { AcceptedConnection } from "../io/listen.ts";
 import type { Backend } from "./backend.ts";
 import { BackendPool, type Server } from "./backend_pool.ts";
 import { ByteBudget } from "./byte_budget.ts";
-import { MAX_CLIENTS, TABLE_OLD } from "./errors.ts";
+import { LOADING, MAX_CLIENTS, TABLE_OLD } from "./errors.ts";
 import { errorReply } from "../resp/encoder.ts";
 import type { RouterOptions } from "./options.ts";
 import { aloneSeat, type RouterSeat } from "./seat.ts";
@@ -68,6 +68,8 @@ export class Router implements SlotTable {
   tableVersion = 0;
   /** Whether no session may dispatch requests now: the table is in doubt. */
   isHeld = false;
+  /** Whether there is no table yet: only what Redis answers while it loads is answered. */
+  isLoading = false;
   /** Why no request for a server is served now, as an error text; empty when they are. */
   refusal = "";
 
@@ -220,6 +222,19 @@ export class Router implements SlotTable {
     }, 5);
   }
 
+  /** Answers requests with -LOADING from now on: there is no table yet. */
+  beginLoading(): void {
+    this.isLoading = true;
+    this.refusal = LOADING;
+  }
+
+  /** Serves requests after {@linkcode beginLoading}: every slot was filled. */
+  endLoading(): void {
+    if (!this.isLoading) return;
+    this.isLoading = false;
+    this.refusal = "";
+  }
+
   /** Lets requests wait: the table may be old. Those in flight are not touched. */
   holdRequests(): void {
     this.isHeld = true;
@@ -233,7 +248,7 @@ export class Router implements SlotTable {
 
   /** Lets requests go on after {@linkcode holdRequests} or {@linkcode refuseRequests}. */
   resumeRequests(): void {
-    this.refusal = "";
+    this.refusal = this.isLoading ? LOADING : "";
     this.#release();
   }
 

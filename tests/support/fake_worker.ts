@@ -74,6 +74,7 @@ export class FakeWorker implements Thread {
         this.slotsAtBind = this.table.fills.size;
         tell("bind");
       },
+      acceptLoading: () => tell("loading"),
       accept: () => tell("accept"),
       stopAccepting: () => tell("stop"),
       holdRequests: () => tell("hold"),

@@ -179,6 +179,19 @@ Deno.test("hold, refuse and resume reach every worker, and one that comes later"
   assertEquals(workers[2]!.told, ["hold", "refuse", "bind", "accept", "resume 0"]);
 });
 
+Deno.test("a worker that comes before there is a table tells its clients so, as all do", async () => {
+  await using run = await Pool.open(2);
+  const { pool, workers } = run;
+  pool.acceptLoading();
+  workers[1]!.die("gone");
+  await until(() => workers[2]?.told.includes("loading") === true);
+  pool.accept();
+  pool.acceptLoading();
+  await until(() => workers[2]!.told.includes("accept"));
+  assertEquals(workers[0]!.told, ["bind", "loading", "accept"]);
+  assertEquals(workers[2]!.told, ["bind", "loading", "accept"]);
+});
+
 Deno.test("a worker that has noticed a pause is only let go by who has heard of it", async () => {
   await using run = await Pool.open(2);
   const { pool, workers } = run;
