@@ -22,7 +22,7 @@ export interface ProxyRecord {
   /** Never set. */
   readonly last_event_ts: number;
   readonly state: ProxyState;
-  /** Never set. */
+  /** Never set by Codis 2.0; here the life of the process (`base/process_life.ts`), if one is known. */
   readonly description: string;
   /** Where its HTTP endpoint is, `host:port`. */
   readonly debug_var_addr: string;

@@ -6,8 +6,8 @@
  *      exit 0 ◄─ fence and entry removed ◄─ sessions drained (bounded) ◄─ stop accepting ◄┘
  *                                                          SIGTERM, SIGINT, mark_offline
  *
- * The port is bound before anything is registered, as in Codis 2.0: clients may connect and wait in
- * the backlog until the proxy is online.
+ * The port is bound before anything is registered, as in Codis 2.0: clients that connect wait in the
+ * backlog. After a second they are accepted, and answered -LOADING until the proxy is online.
  *
  * @module
  */
@@ -15,6 +15,7 @@
 import type { DashboardAccess } from "../api/dashboard_client.ts";
 import { formatAddress } from "../base/address.ts";
 import { reopenLog, roomLogger } from "../base/log.ts";
+import { ProcessLife } from "../base/process_life.ts";
 import type { Config } from "../config/config.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
@@ -33,10 +34,15 @@ import { COMPILED, VERSION } from "./version.ts";
 
 /** Longest time that sessions may take to finish when the proxy stops, in milliseconds. */
 const DRAIN_MS = 10_000;
+/** How long clients wait in the backlog for the table, until they are told; milliseconds. */
+const BACKLOG_MS = 1_000;
 /** How long after its session a killed process's entry of the same id may still be there. */
 const TAKEOVER_MS = 3_000;
 /** A pause of this process after which its table is doubted, with the embedded coordinator. */
 const EMBEDDED_GAP_MS = 30_000;
+
+/** Between two tries to be online, where there is no dashboard to ask; milliseconds. */
+const EMBEDDED_ASK_MS = 1_000;
 
 /** What ends the process in order. */
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
@@ -71,6 +77,8 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
     keepAliveMs: config.backendPingPeriodMs,
     pauseMs: gapMs(config),
   }, { onPause: () => membership!.registration.notePause() });
+  const telling = setTimeout(() => plane.acceptLoading(), BACKLOG_MS);
+  const life = ProcessLife.begin(`codis-proxy ${config.proxyId}, pid ${Deno.pid}`);
   let coordinator: Coordinator | undefined;
   let attached: AttachedService | undefined;
   let admin: Deno.HttpServer<Deno.NetAddr> | undefined;
@@ -98,6 +106,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
       http: { hostname: start.http.hostname, port: admin.addr.port },
       hostname: Deno.hostname(),
       pid: Deno.pid,
+      life: life.text,
       startedMs: performance.timeOrigin + performance.now(),
     });
     coordinator = await openCoordinator(config);
@@ -119,6 +128,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
           address: formatAddress(plane.address),
           http: formatAddress(admin!.addr),
         });
+        clearTimeout(telling);
         plane.accept();
         serving.resolve();
       },
@@ -126,9 +136,15 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
       holdRequests: () => plane.holdRequests(),
       refuseRequests: () => plane.refuseRequests(),
       resumeRequests: () => plane.resumeRequests(),
-    }, { takeoverMs: takeoverMs(config), gapMs: gapMs(config) });
+    }, {
+      takeoverMs: takeoverMs(config),
+      gapMs: gapMs(config),
+      // Where nobody else has to be asked, it costs nothing.
+      ...(dashboardOf(config) === undefined ? { askMs: EMBEDDED_ASK_MS } : {}),
+    });
     const stopAll = async (reason: string) => {
       log.info("stopping: {reason}", { reason });
+      clearTimeout(telling);
       await plane.stopAccepting();
       await plane.drainSessions(DRAIN_MS);
       await attached?.stop();
@@ -136,6 +152,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
       await coordinator!.close();
       await plane.close();
       await admin!.shutdown();
+      life.end();
       log.info("proxy exit");
       serving.reject(new Error(reason));
       stopped.resolve();
@@ -150,6 +167,8 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
       stop,
     };
   } catch (error) {
+    clearTimeout(telling);
+    life.end();
     await plane.close();
     await attached?.stop();
     await coordinator?.close();

@@ -17,6 +17,8 @@ export interface ProxyIdentity {
   /** The name of this machine, which stands in for an address that others cannot dial. */
   readonly hostname: string;
   readonly pid: number;
+  /** What proves its end; see `base/process_life.ts`. */
+  readonly life: string;
   /** When it started, in milliseconds since 1970; fractions tell two starts apart. */
   readonly startedMs: number;
 }
@@ -29,7 +31,7 @@ export function newProxyRecord(identity: ProxyIdentity): ProxyRecord {
     last_event: "",
     last_event_ts: 0,
     state: "offline",
-    description: "",
+    description: identity.life,
     debug_var_addr: formatAddress(advertisedAddress(identity.http, identity.hostname)),
     pid: identity.pid,
     start_at: formatStartAt(identity.startedMs),

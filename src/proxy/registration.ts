@@ -1,7 +1,7 @@
 /**
  * The life of a proxy with the coordinator: registered, set online, and there again after a loss.
  *
- *     idle ── start ──► registering ──► waiting ──► online ── onOnline: (re)load the table
+ *     idle ── start ──► registering ──► waiting ──► online ── fenced, then onOnline: (re)load the table
  *                            ▲             │  ▲        │
  *                            │             │  └────────┤ somebody wrote "offline"
  *                            └── lost ◄────┴───────────┘ own entry is gone: expired, deleted
@@ -14,18 +14,31 @@
  * may the table be old: then requests are held until it was read again. Past a bound they are answered
  * with errors if it is known that somebody could change slots, and served if nobody can be asked.
  *
+ * A proxy that has never been online has no table, serves nobody and needs no fence: it holds up nobody.
+ * The fence is made when it is set online, and only then, still online behind it, reads its first table.
+ *
+ * An earlier process of the same id is waited for until its session ends, or until it is surely gone
+ * (`base/process_life.ts`): then its entry, and a fence that it left at our address, are removed at once.
+ *
  * @module
  */
 
 import { Backoff } from "../base/backoff.ts";
 import { roomLogger } from "../base/log.ts";
+import { forgetLife, isSurelyGone } from "../base/process_life.ts";
 import { changeState, type StateMoves } from "../base/state.ts";
 import type { Entry } from "../coordinator/coordinator.ts";
 import { ClosedError, NodeExistsError } from "../coordinator/errors.ts";
 import type { Watch } from "../coordinator/watch.ts";
 import { decodeProxy, isSameLife, type ProxyRecord } from "../model/proxy.ts";
-import { createFence, deleteFence, loadFences } from "../store/fences.ts";
-import { createProxy, deleteProxy, loadProxy, watchProxy } from "../store/proxies.ts";
+import { createFence, deleteFence, deleteFenceOf, loadFences } from "../store/fences.ts";
+import {
+  createProxy,
+  deleteProxy,
+  deleteProxyOfGone,
+  loadProxy,
+  watchProxy,
+} from "../store/proxies.ts";
 import { type Store, StoreError } from "../store/store.ts";
 
 /** Where a proxy stands; see the drawing above. */
@@ -79,6 +92,10 @@ const MOVES: StateMoves<RegistrationState> = {
 
 const ASK_MS = 3_000;
 const HOLD_MS = 10_000;
+/** How often it is looked whether an earlier process of ours is gone, in milliseconds. */
+const GONE_LOOK_MS = 100;
+/** How often a reason for not being online is logged while it stays the same, in milliseconds. */
+const REASON_MS = 60_000;
 
 /** Waits between two tries of anything that needs the coordinator. */
 const RETRY = { firstMs: 100, maxMs: 5_000 };
@@ -103,11 +120,15 @@ export class Registration {
   #mustLoad = false;
   /** Whether requests are, or were, served: there is a table that can be old. */
   #hasTable = false;
+  /** Whether we have fenced our address, or tried to. */
+  #hasFence = false;
   /** Whether somebody could change slots since the table was read. */
   #isOld = false;
   #holdTimer: ReturnType<typeof setTimeout> | undefined;
   #gapTimer: ReturnType<typeof setInterval> | undefined;
   #seenMs = performance.now();
+  /** Lives of earlier processes that are surely gone. */
+  readonly #gone = new Set<string>();
   /** Pauses of this process that were noticed. */
   #gaps = 0;
 
@@ -176,7 +197,8 @@ export class Registration {
     await this.#following;
     this.#resume();
     try {
-      await deleteFence(this.#store, this.#record.addr);
+      // One that somebody else has left, who may be serving, is not ours to remove.
+      if (this.#hasFence) await deleteFence(this.#store, this.#record.addr);
       const entry = await loadProxy(this.#store, this.#record.id);
       if (entry !== undefined && isSameLife(entry, this.#record)) {
         await deleteProxy(this.#store, this.#record.id);
@@ -219,12 +241,17 @@ export class Registration {
     const watch = this.#watch = watchProxy(this.#store, id);
     const timer = setTimeout(() => watch.close(), this.#times.takeoverMs);
     let holder: Entry | undefined;
+    let looking = new AbortController();
     try {
       for await (holder of watch) {
-        if (holder === undefined) return await this.#register();
-        log.info("wait for the earlier {id} to end", { id });
+        looking.abort();
+        if (holder === undefined) return await this.#takePlace();
+        looking = new AbortController();
+        log.info("wait for the earlier {id} to end: {data}", { id, data: holder.data });
+        this.#endGone(holder, looking.signal);
       }
     } finally {
+      looking.abort();
       clearTimeout(timer);
       watch.close();
     }
@@ -232,7 +259,35 @@ export class Registration {
     throw new StoreError(`proxy_id "${id}" is taken: ${holder?.data}`);
   }
 
-  /** Creates entry and fence. */
+  /** Ends the registration of an earlier process of ours as soon as that is surely gone. */
+  async #endGone(holder: Entry, signal: AbortSignal): Promise<void> {
+    const life = lifeIn(holder.data);
+    while (!signal.aborted && !this.#stopping.signal.aborted) {
+      try {
+        if (isSurelyGone(life)) {
+          log.info("the earlier {id} is gone: its place is taken", { id: this.#record.id });
+          this.#gone.add(life);
+          return await deleteProxyOfGone(this.#store, this.#record.id, holder);
+        }
+      } catch (error) {
+        log.debug("the earlier {id} stays: {error}", { id: this.#record.id, error });
+      }
+      await this.#pause(GONE_LOOK_MS);
+    }
+  }
+
+  /** Registers for the first time. A fence at our address may be of a process that is gone. */
+  async #takePlace(): Promise<void> {
+    const { addr } = this.#record;
+    const isGone = (life: string) => isSurelyGone(life) && this.#gone.add(life).size > 0;
+    if (await deleteFenceOf(this.#store, addr, isGone)) {
+      log.info("the fence of {addr} is removed: its process is gone", { addr });
+    }
+    await this.#register();
+    for (const life of this.#gone) forgetLife(life);
+  }
+
+  /** Creates the entry; and the fence, if requests are served. */
   async #register(): Promise<void> {
     const record = { ...this.#record, state: "offline" } as const;
     try {
@@ -242,12 +297,12 @@ export class Registration {
       const entry = error instanceof NodeExistsError ? await this.#loadOwn() : undefined;
       if (entry === undefined) throw error;
     }
-    if (this.#hasTable && !await this.#isFenced()) {
+    if (this.#hasFence && !await this.#isFenced()) {
       log.warn("our fence was removed while we were away: requests wait for a new table");
       this.#isOld = true;
       this.#hold();
     }
-    await createFence(this.#store, record.addr);
+    if (this.#hasFence) await this.#fence();
     this.#record = record;
     this.#registrations++;
     // Who stops us waits for us, and then removes what we have just made.
@@ -280,6 +335,13 @@ export class Registration {
   async #loadOwn(): Promise<ProxyRecord | undefined> {
     const entry = await loadProxy(this.#store, this.#record.id);
     return entry !== undefined && isSameLife(entry, this.#record) ? entry : undefined;
+  }
+
+  /** @returns Whether our address was not fenced before. */
+  #fence(): Promise<boolean> {
+    const { addr, description } = this.#record;
+    this.#hasFence = true;
+    return createFence(this.#store, addr, description);
   }
 
   async #isFenced(): Promise<boolean> {
@@ -334,13 +396,17 @@ export class Registration {
   async #ask(): Promise<void> {
     if (this.#isAsking) return;
     this.#isAsking = true;
+    let [told, toldMs] = ["", 0];
     try {
       while (this.#state === "waiting") {
         try {
           return await this.#events.askOnline();
         } catch (error) {
           const { id } = this.#record;
-          log.warn("wait to be online: {id}: {error}", { id, error });
+          if (`${error}` !== told || performance.now() - toldMs > REASON_MS) {
+            log.warn("wait to be online: {id}: {error}", { id, error });
+            [told, toldMs] = [`${error}`, performance.now()];
+          }
           await this.#pause(this.#times.askMs ?? ASK_MS);
         }
       }
@@ -358,6 +424,8 @@ export class Registration {
     while (this.#mustLoad && !this.#stopping.signal.aborted) {
       this.#mustLoad = false;
       try {
+        // What sets us online anew begins it anew.
+        if (!this.#hasTable && !await this.#fenceFirst()) continue;
         await this.#events.onOnline();
         this.#hasTable = true;
       } catch (error) {
@@ -371,6 +439,25 @@ export class Registration {
     if (this.#mustLoad) return; // stopped on the way
     this.#isOld = false;
     this.#resume();
+  }
+
+  /**
+   * Makes the fence before the first table is read. Whoever changed something before it was made, and did
+   * not see it, has written that before we see ourselves online behind it: it is in what we read then.
+   *
+   * @returns Whether we are online; if not, there is no fence, as nothing is served.
+   */
+  async #fenceFirst(): Promise<boolean> {
+    const { addr, description } = this.#record;
+    const isMade = await this.#fence();
+    if ((await this.#loadOwn())?.state === "online") return true;
+    // One that was there before is somebody else's, unless its making was not heard of.
+    const isOurs = (life: string) => isMade || (life !== "" && life === description);
+    await deleteFenceOf(this.#store, addr, isOurs);
+    this.#hasFence = false;
+    // The entry's watch may tell nothing of it: it only knows the newest.
+    if (this.#state === "online") throw new StoreError("not online any more");
+    return false;
   }
 
   // -- holding requests --
@@ -437,7 +524,7 @@ export class Registration {
     this.#isOld = true;
     // Without an entry we are about to register again, and that ends in a new table.
     if (own === undefined) return;
-    await createFence(this.#store, own.addr);
+    await this.#fence();
     await this.#load();
   }
 
@@ -460,5 +547,14 @@ export class Registration {
       const timer = setTimeout(end, ms);
       signal.addEventListener("abort", end);
     });
+  }
+}
+
+/** The life of which an entry tells; empty when it tells of none. */
+function lifeIn(json: string): string {
+  try {
+    return decodeProxy(json).description;
+  } catch {
+    return "";
   }
 }

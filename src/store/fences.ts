@@ -1,13 +1,17 @@
 /**
  * Fences in the store: the addresses at which a proxy may be serving.
  *
- *     register ──► fence/<addr> ──► clean stop removes it
- *                       └──► a crash leaves it: nothing may change until that address is online again,
- *                            or an operator removes the fence
+ *     set online ──► fence/<addr> ──► clean stop removes it
+ *                         └──► a crash leaves it: nothing may change until that address is online again,
+ *                              its process is known to be gone, or an operator removes the fence
+ *
+ * An entry holds the life (`base/process_life.ts`) of the process that made it; those of Codis 2.0 are
+ * empty.
  *
  * @module
  */
 
+import { BadVersionError, NoNodeError } from "../coordinator/errors.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
 import {
   childrenIfThere,
@@ -23,9 +27,36 @@ export function loadFences(store: Store): Promise<string[]> {
   return childrenIfThere(store, store.paths.fences);
 }
 
-/** Fences an address; one that is fenced already stays so. */
-export async function createFence(store: Store, addr: string): Promise<void> {
-  await createIfMissing(store, store.paths.fence(addr), "", LEAF);
+/**
+ * Fences an address; one that is fenced already stays so.
+ *
+ * @param life The life of the process that may be serving there.
+ * @returns Whether it was not fenced before.
+ */
+export async function createFence(store: Store, addr: string, life = ""): Promise<boolean> {
+  return await createIfMissing(store, store.paths.fence(addr), life, LEAF);
+}
+
+/**
+ * Removes the fence of an address if the process that made it serves nobody.
+ *
+ * @param isIdle Whether that is known of a life.
+ * @returns Whether it was removed.
+ */
+export async function deleteFenceOf(
+  store: Store,
+  addr: string,
+  isIdle: (life: string) => boolean,
+): Promise<boolean> {
+  try {
+    const { data, version } = await store.coordinator.read(store.paths.fence(addr));
+    if (!isIdle(data)) return false;
+    await store.coordinator.delete(store.paths.fence(addr), version);
+    return true;
+  } catch (error) {
+    if (error instanceof NoNodeError || error instanceof BadVersionError) return false;
+    throw error;
+  }
 }
 
 /** Removes the fence of an address. */

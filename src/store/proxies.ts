@@ -58,6 +58,23 @@ export async function deleteProxy(store: Store, proxyId: string): Promise<void> 
   await deleteIfThere(store, store.paths.proxy(proxyId));
 }
 
+/**
+ * Ends the registration of a proxy whose process is gone, before its session has ended.
+ *
+ * @param entry What is registered, as it was seen: anything newer stays.
+ */
+export async function deleteProxyOfGone(
+  store: Store,
+  proxyId: string,
+  entry: Entry,
+): Promise<void> {
+  try {
+    await store.coordinator.delete(store.paths.proxy(proxyId), entry.version);
+  } catch (error) {
+    if (!(error instanceof NoNodeError || error instanceof BadVersionError)) throw error;
+  }
+}
+
 /** Watches what is registered under an id, as text; `undefined` while nothing is. */
 export function watchProxy(store: Store, proxyId: string): Watch<Entry | undefined> {
   return store.coordinator.watchData(store.paths.proxy(proxyId));

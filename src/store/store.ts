@@ -56,17 +56,23 @@ export async function childrenIfThere(store: ReadableStore, path: string): Promi
   }
 }
 
-/** Creates a persistent entry, or leaves the one that is there as it is. */
+/**
+ * Creates a persistent entry, or leaves the one that is there as it is.
+ *
+ * @returns Whether it was created.
+ */
 export async function createIfMissing(
   store: Store,
   path: string,
   data: string,
   options: CreateOptions = {},
-): Promise<void> {
+): Promise<boolean> {
   try {
     await store.coordinator.create(path, data, "persistent", options);
+    return true;
   } catch (error) {
     if (!(error instanceof NodeExistsError)) throw error;
+    return false;
   }
 }
 

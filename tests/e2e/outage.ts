@@ -34,6 +34,10 @@ export type StartFragile = (
 const OUTAGE_SECONDS = Number(Deno.env.get("OUTAGE_SECONDS") ?? 8);
 /** The session timeout of the proxies under test, in milliseconds: shorter than the outage. */
 const SESSION_MS = 4_000;
+/** The session timeout of a proxy that is killed: longer than anybody shall wait for it. */
+const LONG_SESSION_MS = 30_000;
+/** Longest time until a proxy that was killed and started again serves: a start, and no session. */
+const RESTART_MS = 10_000;
 /** Longest time until a proxy is online again after its coordinator is back. */
 const BACK_ONLINE_MS = 10_000;
 
@@ -83,7 +87,7 @@ export function testOutages(
         await using coordination = await start(servers);
         await using dashboard = new ScriptedDashboard(coordination.store);
         await using sleeper = await startProxy(coordination, dashboard, "sleeper", cpu);
-        await using other = await startProxy(coordination, dashboard, "other");
+        await using other = await startProxy(coordination, dashboard, "other", 1, LONG_SESSION_MS);
         const [key] = keysInSlots([5], 1);
         await using stack = new AsyncDisposableStack();
         // So many that every worker has some.
@@ -124,6 +128,16 @@ export function testOutages(
         assertEquals(await client.call("GET", key!), isWritten ? "newer" : "new");
         using old = await servers[0]!.client();
         assertEquals(await old.call("EXISTS", key!), 0);
+
+        if (cpu > 1) return;
+        // Killed, it takes its place again at once: its process is surely gone. Paused, it was not.
+        await other.kill();
+        const killedMs = performance.now();
+        await other.restart();
+        const tookMs = Math.round(performance.now() - killedMs);
+        console.log(`killed and started again: serving after ${tookMs} ms`);
+        assertLess(tookMs, RESTART_MS);
+        await dashboard.moveSlot(5, 1);
       },
     );
   }
@@ -134,6 +148,7 @@ function startProxy(
   dashboard: ScriptedDashboard,
   id: string,
   cpu = 1,
+  sessionMs = SESSION_MS,
 ): Promise<ProxyProcess> {
   return ProxyProcess.start({
     cpu,
@@ -141,7 +156,7 @@ function startProxy(
       ...coordination.config,
       dashboard_addr: dashboard.addr,
       proxy_id: id,
-      zk_session_timeout: SESSION_MS,
+      zk_session_timeout: sessionMs,
     },
     startTimeoutMs: 20_000,
   });

@@ -8,17 +8,19 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { ActionRecord } from "../../src/model/action.ts";
 import { encodeProxy, type ProxyRecord } from "../../src/model/proxy.ts";
 import { freshSlot, slotIn } from "../../src/model/slot.ts";
+import { isSurelyGone, ProcessLife } from "../../src/base/process_life.ts";
 import { goOnline } from "../../src/proxy/go_online.ts";
 import { Membership } from "../../src/proxy/membership.ts";
 import type { RegistrationTimes } from "../../src/proxy/registration.ts";
 import { createAction, loadAnswers } from "../../src/store/actions.ts";
-import { deleteFence, loadFences } from "../../src/store/fences.ts";
+import { createFence, deleteFence, loadFences } from "../../src/store/fences.ts";
 import { saveServer } from "../../src/store/groups.ts";
-import { changeProxyState, deleteProxy, loadProxy } from "../../src/store/proxies.ts";
+import { changeProxyState, createProxy, deleteProxy, loadProxy } from "../../src/store/proxies.ts";
 import { saveSlot } from "../../src/store/slots.ts";
 import { type Store, StoreError } from "../../src/store/store.ts";
 import { CoordinatorProcess } from "../support/coordinator_process.ts";
 import { until, within } from "../support/deadline.ts";
+import { deadLife } from "../support/process_life.ts";
 import { RECORD } from "../support/proxy_record.ts";
 import { RecordedSlotTable } from "../support/slot_table.ts";
 import type { StorePlace } from "../support/store.ts";
@@ -128,9 +130,36 @@ export function testMembership(
     await proxy.membership.start();
     assertEquals((await loadProxy(store, "proxy_1"))?.state, "offline");
     assertEquals(proxy.membership.registration.state, "waiting");
+    assertEquals(await loadFences(store), [], "it serves nobody, and holds up nobody");
     await saveSlot(store, slotIn("test", 5, 1, "online"));
     await proxy.seen("serving");
     assertEquals(proxy.table.fills.size, 1024);
+    assertEquals(await loadFences(store), ["here:9000"]);
+  });
+
+  test("a proxy is fenced before it reads its first table, and reads it only while online", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    await using proxy = new TestProxy(store);
+    let isFirst = true;
+    const { read } = store.coordinator;
+    store.coordinator.read = async function (path) {
+      // Behind its back, between "online" and its fence, somebody sets it offline and changes a slot.
+      if (
+        isFirst && path === store.paths.proxy("proxy_1") && (await loadFences(store)).length > 0
+      ) {
+        isFirst = false;
+        assertEquals(proxy.table.fills.size, 0, "nothing was read before the fence");
+        await changeProxyState(store, "proxy_1", "offline");
+        await saveSlot(store, slotIn("test", 3, 2, "online"));
+        setTimeout(() => changeProxyState(store, "proxy_1", "online"), 50);
+      }
+      return await read.call(this, path);
+    };
+    await proxy.start();
+    assertEquals(isFirst, false);
+    assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
+    assertEquals(await loadFences(store), ["here:9000"]);
   });
 
   test("an action is answered only when it is in force", async () => {
@@ -412,6 +441,39 @@ export function testMembership(
     await within(starting);
     await proxy.seen("serving");
     assertEquals((await loadProxy(store, "proxy_1"))?.pid, 7);
+  });
+
+  test("a proxy takes its place at once from an earlier process that is surely gone", async () => {
+    await using folder = await subject.start();
+    const [store, other] = [await folder.openFilled("a:1"), await folder.open()];
+    // Its session lasts, as after kill -9 while nobody has noticed it yet.
+    using life = deadLife();
+    const earlier = { ...RECORD, pid: 6, description: life.text };
+    await createProxy(other, earlier);
+    await createFence(other, RECORD.addr, life.text);
+    await saveSlot(store, freshSlot("test", 5));
+    await using proxy = new TestProxy(store, { takeoverMs: 60_000 });
+    await within(proxy.membership.start());
+    assertEquals((await loadProxy(store, "proxy_1"))?.pid, 7);
+    assertEquals(await loadFences(store), [], "and its fence is gone with it");
+    await until(() => !isSurelyGone(life.text), 2_000); // and the file that told so
+    await saveSlot(store, slotIn("test", 5, 1, "online"));
+    await proxy.seen("serving");
+    assertEquals(proxy.membership.registration.registrations, 1);
+  });
+
+  test("a proxy waits for an earlier process that lives, and leaves its fence", async () => {
+    await using folder = await subject.start();
+    const [store, other] = [await folder.openFilled("a:1"), await folder.open()];
+    const life = ProcessLife.begin("a test");
+    await createProxy(other, { ...RECORD, pid: 6, description: life.text });
+    await createFence(other, RECORD.addr, life.text);
+    const proxy = new TestProxy(store);
+    await assertRejects(() => proxy.membership.start(), StoreError, 'proxy_id "proxy_1" is taken');
+    await proxy.membership.stop();
+    assertEquals((await loadProxy(store, "proxy_1"))?.pid, 6);
+    assertEquals(await loadFences(store), ["here:9000"]);
+    life.end();
   });
 
   test("a proxy that is stopped while it waits for its id leaves nothing behind", async () => {

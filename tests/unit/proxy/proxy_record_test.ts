@@ -16,12 +16,13 @@ Deno.test("newProxyRecord() is a Codis 2.0 record, offline", () => {
     http: parseListenAddress("10.0.0.5:11000"),
     hostname: "proxy-host",
     pid: 14805,
+    life: "life 1 on proxy-host",
     startedMs: Date.UTC(2026, 10, 22, 5, 16, 7, 124),
   });
   assertEquals(
     encodeProxy(record),
     '{"id":"proxy_1","addr":"proxy-host:19000","last_event":"","last_event_ts":0,' +
-      '"state":"offline","description":"","debug_var_addr":"10.0.0.5:11000","pid":14805,' +
+      '"state":"offline","description":"life 1 on proxy-host","debug_var_addr":"10.0.0.5:11000","pid":14805,' +
       '"start_at":"2026-11-22 05:16:07.124 +0000 UTC"}',
   );
 });

@@ -1,0 +1,148 @@
+/**
+ * Proof that a process is gone: each holds a lock on a file of its own for as long as it lives.
+ *
+ *     begin ──► /tmp/codis-proxy-<uuid>.life, locked ──► its name is told to others as `text`
+ *     isSurelyGone(text) ──► the file is on this machine, and nobody holds its lock
+ *
+ * kill -9 frees the lock when the last thread has ended; SIGSTOP does not. Whatever cannot be known (the
+ * file is on another machine, was removed, or came here with a copy of a disk) is no proof.
+ *
+ * @module
+ */
+
+import { roomLogger } from "./log.ts";
+
+/** Form of a life's text: the name of its file, and the machine that it is on. */
+const TEXT = /^life ([0-9a-f-]{36}) on (.+)$/;
+
+/** How much the clock may have been set since this machine was started, in milliseconds. */
+const CLOCK_SLACK_MS = 2_000;
+
+/** Age at which the file of a process that is gone is of no use to anybody, in milliseconds. */
+const STALE_MS = 24 * 3_600_000;
+
+const log = roomLogger("proxy");
+
+/** The life of this process, for its successor to see the end of. */
+export class ProcessLife {
+  /** What others are told; `""` when no file could be made, and nothing can be proven. */
+  readonly text: string;
+  readonly #path: string;
+  readonly #file: Deno.FsFile | undefined;
+
+  private constructor(text: string, path: string, file: Deno.FsFile | undefined) {
+    this.text = text;
+    this.#path = path;
+    this.#file = file;
+  }
+
+  /**
+   * Begins one; it ends with the process, or by {@linkcode ProcessLife.end}.
+   *
+   * @param description What whoever finds the file is to read in it.
+   */
+  static begin(description: string): ProcessLife {
+    const uuid = crypto.randomUUID();
+    for (const folder of folders()) {
+      const path = pathIn(folder, uuid);
+      let file: Deno.FsFile | undefined;
+      try {
+        file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
+        file.lockSync(true);
+        file.writeSync(new TextEncoder().encode(`${description}\n`));
+        removeStale(folder);
+        return new ProcessLife(`life ${uuid} on ${Deno.hostname()}`, path, file);
+      } catch (error) {
+        file?.close();
+        log.debug("{path} cannot be made: {error}", { path, error });
+      }
+    }
+    return new ProcessLife("", "", undefined);
+  }
+
+  /** Ends it, and removes its file. */
+  end(): void {
+    if (this.#file === undefined) return;
+    removeIfThere(this.#path);
+    try {
+      this.#file.close();
+    } catch {
+      // Ended before.
+    }
+  }
+}
+
+/** Whether the process of which `text` tells is surely gone; false when that cannot be known. */
+export function isSurelyGone(text: string): boolean {
+  return pathOfGone(text) !== undefined;
+}
+
+/** Removes what a process that is gone has left. */
+export function forgetLife(text: string): void {
+  const path = pathOfGone(text);
+  if (path !== undefined) removeIfThere(path);
+}
+
+function pathOfGone(text: string): string | undefined {
+  const [, uuid, hostname] = TEXT.exec(text) ?? [];
+  if (uuid === undefined || hostname !== Deno.hostname()) return undefined;
+  // A copy of a disk brings a file that another machine's process has locked there.
+  const bootedMs = Date.now() - Deno.osUptime() * 1_000 - CLOCK_SLACK_MS;
+  for (const folder of folders()) {
+    const path = pathIn(folder, uuid);
+    try {
+      const file = Deno.openSync(path, { read: true });
+      try {
+        const madeMs = file.statSync().mtime?.getTime() ?? 0;
+        // Shared, so that two that look at the same time do not take each other for the owner.
+        if (file.tryLockSync(false)) return madeMs >= bootedMs ? path : undefined;
+        return undefined;
+      } finally {
+        file.close();
+      }
+    } catch (error) {
+      log.debug("{path} tells nothing: {error}", { path, error });
+    }
+  }
+  return undefined;
+}
+
+/** Where such files may be, the best place first: gone with the machine's end, and only ours. */
+function folders(): string[] {
+  const named = [Deno.env.get("XDG_RUNTIME_DIR"), Deno.env.get("TMPDIR")];
+  const given = named.filter((folder) => folder !== undefined && folder.startsWith("/"));
+  return [...new Set([...given as string[], "/tmp"])];
+}
+
+function pathIn(folder: string, uuid: string): string {
+  return `${folder.replace(/\/+$/, "")}/codis-proxy-${uuid}.life`;
+}
+
+/** Nobody has started a process again for a day: removes what those that were killed have left. */
+function removeStale(folder: string): void {
+  let names: string[] = [];
+  try {
+    names = [...Deno.readDirSync(folder)].map(({ name }) => name);
+  } catch (error) {
+    log.debug("{folder} cannot be listed: {error}", { folder, error });
+  }
+  for (const name of names) {
+    if (!/^codis-proxy-[0-9a-f-]{36}\.life$/.test(name)) continue;
+    const path = `${folder}/${name}`;
+    try {
+      using file = Deno.openSync(path, { read: true });
+      const ageMs = Date.now() - (file.statSync().mtime?.getTime() ?? Date.now());
+      if (ageMs > STALE_MS && file.tryLockSync(false)) Deno.removeSync(path);
+    } catch (error) {
+      log.debug("{path} stays: {error}", { path, error });
+    }
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    log.debug("{path} stays: {error}", { path, error });
+  }
+}

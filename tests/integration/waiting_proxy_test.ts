@@ -1,0 +1,80 @@
+/**
+ * A proxy that was started before there were slots: what clients hear, and that it holds up nobody.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { until } from "../support/deadline.ts";
+import { freePort } from "../support/free_port.ts";
+import { configText, startProgram } from "../support/proxy_process.ts";
+import { RedisServer } from "../support/redis_server.ts";
+import { RespClient } from "../support/resp_client.ts";
+import { ReplyError } from "../support/resp_value.ts";
+
+Deno.test("a proxy without slots answers -LOADING until it has some", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await Promise.all([1, 2].map((cpu) => tryOut(cpu, servers)));
+});
+
+/** Starts a proxy that is a whole system, and makes a cluster by its dashboard. */
+async function tryOut(cpu: number, servers: readonly RedisServer[]): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "codis-waiting-" });
+  const [port, httpPort] = [freePort(), freePort()];
+  await Deno.writeTextFile(`${folder}/config.ini`, configText({ embedded_dir: `${folder}/data` }));
+  const child = startProgram([
+    ...["proxy", "-c", `${folder}/config.ini`, `--cpu=${cpu}`],
+    ...[`--addr=127.0.0.1:${port}`, `--http-addr=127.0.0.1:${httpPort}`],
+  ]);
+  try {
+    using client = await connected(port);
+    const isLoading = async (...words: string[]) => {
+      const reply = await client.call(...words as [string]);
+      assert(reply instanceof ReplyError, `${words}: ${reply}`);
+      assertMatch(reply.message, /^LOADING codis-proxy waits to be set online/);
+    };
+    for (const words of ["GET k", "MGET a b", "DBSIZE", "PING"]) {
+      await isLoading(...words.split(" "));
+    }
+    assertMatch(`${await client.call("INFO")}`, /^loading:1\r?$/m);
+    assertEquals(await client.call("SELECT", 1), "OK");
+    assertEquals(await client.call("SELECT", 0), "OK");
+
+    const ask = async (method: string, path: string, body?: unknown) => {
+      const response = await fetch(`http://127.0.0.1:${httpPort}${path}`, {
+        method,
+        headers: { "content-type": "application/json" },
+        body: body === undefined ? null : JSON.stringify(body),
+      });
+      assertEquals([response.status, await response.text()], [200, '{"msg":"OK","ret":0}'], path);
+    };
+    const [a, b] = servers.map(({ addr }) => addr);
+    await ask("POST", "/api/slots/init");
+    await ask("PUT", "/api/server_group/1/addServer", { type: "master", addr: a });
+    await ask("PUT", "/api/server_group/2/addServer", { type: "master", addr: b });
+    await ask("POST", "/api/slot", { from: 0, to: 500, new_group: 1, status: "online" });
+    await isLoading("GET", "k");
+    await ask("POST", "/api/slot", { from: 501, to: 1023, new_group: 2, status: "online" });
+    // The same client is served from now on.
+    await until(async () => await client.call("SET", "k", "v") === "OK");
+    assertEquals(await client.call("PING"), "PONG");
+    assertMatch(`${await client.call("INFO", "persistence")}`, /^loading:0\r?$/m);
+    assertEquals((await child.end("SIGTERM")).code, 0);
+    // What keeps it is logged when it changes.
+    const reasons = child.stderr.match(/wait to be online: .*/g)!;
+    assertEquals(reasons.length, new Set(reasons).size, child.stderr);
+  } finally {
+    await child.end("SIGKILL");
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** A client, as soon as the port is bound. */
+async function connected(port: number): Promise<RespClient> {
+  let client: RespClient | undefined;
+  await until(async () => {
+    client = await RespClient.connect(port).catch(() => undefined);
+    return client !== undefined;
+  });
+  return client!;
+}
