@@ -46,6 +46,8 @@ export interface ActionReceiver {
    * @throws {CoordinatorError} When the store cannot be read: the same action is tried again.
    */
   applyAction(action: ActionRecord): Promise<void>;
+  /** An action is done with, for us or not, and all before it are. */
+  finished(name: string): void;
 }
 
 /** Waits between two tries to reach the store. */
@@ -119,6 +121,7 @@ export class ActionFollower {
       try {
         await this.#doOnce(name);
         this.#last = name;
+        this.#receiver.finished(name);
         return;
       } catch (error) {
         if (error instanceof ClosedError) return;

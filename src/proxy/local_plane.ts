@@ -88,6 +88,14 @@ export class LocalPlane implements DataPlane {
     return this.router.resetSlot(slotId);
   }
 
+  inForce(version: number): void {
+    this.router.inForce(version);
+  }
+
+  loaded(version: number, doubtful: readonly number[] = []): void {
+    this.router.loaded(version, doubtful);
+  }
+
   holdRequests(): void {
     this.router.holdRequests();
   }

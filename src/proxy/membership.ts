@@ -9,6 +9,7 @@
 
 import type { ProxyRecord } from "../model/proxy.ts";
 import type { SlotTable } from "../router/slot_table.ts";
+import { loadActionNames } from "../store/actions.ts";
 import type { Store } from "../store/store.ts";
 import { ActionFollower } from "./action_follower.ts";
 import { applyAction } from "./apply_action.ts";
@@ -52,6 +53,7 @@ export class Membership {
     this.#follower = new ActionFollower(store, {
       record: () => this.registration.record,
       applyAction: (action) => applyAction(this.slots, action),
+      finished: (name) => table.inForce(Number(name)),
     });
     this.registration = new Registration(store, record, {
       askOnline: () => events.askOnline(),
@@ -61,7 +63,10 @@ export class Membership {
       resumeRequests: () => events.resumeRequests(),
       onOnline: async () => {
         this.#follow();
+        // Asked before the slots: they are as this action left them, or newer.
+        const newest = (await loadActionNames(store)).at(-1) ?? this.lastAction;
         await this.slots.loadAll();
+        table.loaded(Number(newest));
         events.onServing();
       },
     }, times);

@@ -35,6 +35,8 @@ function serve({ plane: options, logLevel, seat, counts }: WorkerStart): void {
   const own: WorkerCalls = {
     fillSlot: (fill) => plane.fillSlot(fill),
     resetSlot: (slotId) => plane.resetSlot(slotId),
+    inForce: (version) => plane.inForce(version),
+    loaded: (version, doubtful) => plane.loaded(version, doubtful),
     bind: (place) => plane.bind(place, true),
     acceptLoading: () => plane.acceptLoading(),
     accept: () => plane.accept(),

@@ -29,6 +29,8 @@ export interface WorkerStart {
 export interface WorkerCalls {
   fillSlot(fill: SlotFill): Promise<void>;
   resetSlot(slotId: number): Promise<void>;
+  inForce(version: number): void;
+  loaded(version: number, doubtful: readonly number[]): void;
   /** Binds the port that the workers share. */
   bind(place: ListenPlace): void;
   acceptLoading(): void;

@@ -97,6 +97,9 @@ export class WorkerPool implements DataPlane {
   readonly #seats: readonly Seat[];
   /** What was last wanted of each slot; nothing for one that is nobody's. */
   readonly #table = new Map<number, SlotFill>();
+  /** The newest action that is in force, and the slots that have changed since it was. */
+  #inForce = 0;
+  readonly #changed = new Set<number>();
   readonly #startedMs = performance.now();
   #openedMs = 0;
   #place: ListenPlace | undefined;
@@ -185,6 +188,7 @@ export class WorkerPool implements DataPlane {
     if (this.#requests !== "served") thread.calls.tell("holdRequests");
     if (this.#requests === "refused") thread.calls.tell("refuseRequests");
     await Promise.all([...this.#table.values()].map((fill) => thread.calls.call("fillSlot", fill)));
+    thread.calls.tell("loaded", this.#inForce, [...this.#changed]);
     await thread.calls.call("bind", this.#place!);
     seat.last = await thread.calls.call("figures");
     if (this.#accepting === "loading") thread.calls.tell("acceptLoading");
@@ -261,12 +265,26 @@ export class WorkerPool implements DataPlane {
 
   fillSlot(fill: SlotFill): Promise<void> {
     this.#table.set(fill.slotId, fill);
+    this.#changed.add(fill.slotId);
     return this.#everywhere(fill.slotId, ({ calls }) => calls.call("fillSlot", fill));
   }
 
   resetSlot(slotId: number): Promise<void> {
     this.#table.delete(slotId);
+    this.#changed.add(slotId);
     return this.#everywhere(slotId, ({ calls }) => calls.call("resetSlot", slotId));
+  }
+
+  inForce(version: number): void {
+    this.#inForce = Math.max(this.#inForce, version);
+    this.#changed.clear();
+    this.#tellAll((calls) => calls.tell("inForce", version));
+  }
+
+  loaded(version: number): void {
+    this.#inForce = Math.max(this.#inForce, version);
+    this.#changed.clear();
+    this.#tellAll((calls) => calls.tell("loaded", this.#inForce, []));
   }
 
   /**

@@ -34,6 +34,10 @@ export const TABLE_OLD =
 /** There is no slot table yet. Redis's word, by which clients know to come back. */
 export const LOADING = "LOADING codis-proxy waits to be set online: it has no slots to serve yet";
 
+/** Slots change servers again and again while a command asks for all keys. Codis 3.2's form. */
+export const SLOTS_MOVE_TOO_FAST =
+  "ERR handle response, slots move faster than all keys can be asked for";
+
 /** A request that waited for its slot in vain. */
 export function slotWaitedOut(slotId: number, waitMs: number): string {
   return `ERR handle request, slot ${slotId} is blocked by a change that took longer than ${waitMs} ms`;

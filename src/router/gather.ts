@@ -32,10 +32,16 @@ export interface PartReply {
  */
 export type Merge = (replies: readonly PartReply[], protocol: Protocol) => Uint8Array;
 
+/** As {@linkcode Merge}; null when others were asked, by whom the parent will be answered. */
+export type MergeOrAsk = (
+  replies: readonly PartReply[],
+  protocol: Protocol,
+) => Uint8Array | null;
+
 /** The parts of one command; see the drawing above. */
 export class Gather implements ReplyTaker {
   readonly #parent: Request;
-  readonly #merge: Merge;
+  readonly #merge: MergeOrAsk;
   readonly #parts: Request[] = [];
   /** Parts without a reply; mostly there are none. */
   #failed: Set<Request> | undefined;
@@ -45,7 +51,7 @@ export class Gather implements ReplyTaker {
    * @param parent The client's request, already in its session's FIFO.
    * @param count How many parts there will be; at least 1.
    */
-  constructor(parent: Request, count: number, merge: Merge) {
+  constructor(parent: Request, count: number, merge: MergeOrAsk) {
     this.#parent = parent;
     this.#left = count;
     this.#merge = merge;
@@ -94,7 +100,7 @@ export class Gather implements ReplyTaker {
     if (--this.#left > 0) return;
     const parent = this.#parent;
     const parts = this.#parts;
-    let reply: Uint8Array = EMPTY;
+    let reply: Uint8Array | null = EMPTY;
     if (session.state !== "closed") {
       reply = this.#merge(
         parts.map((p) => ({
@@ -110,7 +116,7 @@ export class Gather implements ReplyTaker {
       session.holds(-p.heldBytes);
       recycleRequest(p);
     }
-    session.completed(parent, reply, isFailure);
+    if (reply !== null) session.completed(parent, reply, isFailure);
   }
 }
 

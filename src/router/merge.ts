@@ -169,6 +169,6 @@ function mergeRandomKey(replies: readonly PartReply[], protocol: Protocol): Uint
 }
 
 /** Whether a reply is RESP3's null or RESP2's null bulk. */
-function isNull(bytes: Uint8Array): boolean {
+export function isNull(bytes: Uint8Array): boolean {
   return bytes[0] === 95 /* _ */ || (bytes[0] === 36 && bytes[1] === 45);
 }

@@ -22,6 +22,7 @@ import type { RouterOptions } from "./options.ts";
 import { aloneSeat, type RouterSeat } from "./seat.ts";
 import { Session } from "./session.ts";
 import { Slot } from "./slot.ts";
+import { SlotMoves } from "./slot_moves.ts";
 import type { SlotFill, SlotTable } from "./slot_table.ts";
 import { CommandStats, newTotals } from "./stats.ts";
 
@@ -62,6 +63,8 @@ export class Router implements SlotTable {
   readonly budget: ByteBudget;
   readonly pool: BackendPool;
   readonly sessions = new Map<number, Session>();
+  /** Which slots have changed servers. */
+  readonly moves = new SlotMoves();
   /** When the router was made, in clock milliseconds. */
   readonly startedMs = clock.tick();
   /** Slot changes so far: the version of the table. */
@@ -137,6 +140,7 @@ export class Router implements SlotTable {
       const migrateFrom = fill.migrateFromAddr === ""
         ? null
         : this.pool.acquire(fill.migrateFromAddr);
+      this.moves.filled(fill);
       this.#releaseServers(slot);
       slot.server = server;
       slot.migrateFrom = migrateFrom;
@@ -155,6 +159,14 @@ export class Router implements SlotTable {
       slot.groupId = slot.migrateFromGroupId = -1;
       slot.settle("offline");
     });
+  }
+
+  inForce(version: number): void {
+    this.moves.inForce(version);
+  }
+
+  loaded(version: number, doubtful: readonly number[] = []): void {
+    this.moves.loaded(version, doubtful);
   }
 
   /** Runs changes of one slot one after the other. */

@@ -23,4 +23,15 @@ export interface SlotTable {
   fillSlot(fill: SlotFill): Promise<void>;
   /** Takes a slot's owner away; resolves when nothing of it is in flight. */
   resetSlot(slotId: number): Promise<void>;
+  /**
+   * Every action up to this one is in force. All proxies of a product number alike, so that a SCAN
+   * begun at one can go on at another.
+   */
+  inForce(version: number): void;
+  /**
+   * All slots were filled from the store, as it was after this action or later.
+   *
+   * @param doubtful Slots that may be ahead of what {@linkcode inForce} has told others. @default none
+   */
+  loaded(version: number, doubtful?: readonly number[]): void;
 }

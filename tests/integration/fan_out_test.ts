@@ -100,7 +100,7 @@ Deno.test("SCAN works in the selected database and in RESP3", async () => {
   assertEquals((await walk(client)).keys.sort(), [...all].sort());
 });
 
-Deno.test("SCAN refuses a cursor it cannot have given, and goes on after a server left", async () => {
+Deno.test("SCAN refuses what is no cursor", async () => {
   await using servers = await RedisServer.startMany(2);
   await using proxy = await RouterServer.start({ servers });
   using client = await proxy.client();
@@ -110,9 +110,6 @@ Deno.test("SCAN refuses a cursor it cannot have given, and goes on after a serve
   for (const cursor of ["abc", "", "1.5", "-", `${2n ** 64n}`, "9".repeat(30)]) {
     assertError(await client.call("SCAN", cursor), /^ERR invalid cursor$/);
   }
-  // A walk that had reached the second server ends when there is only one left.
-  await Promise.all(Array.from({ length: 1024 }, (_, id) => proxy.fill(id, servers[0]!.addr)));
-  assertEquals(await client.call("SCAN", 1), ["0", []]);
 });
 
 Deno.test("HSCAN, SSCAN and ZSCAN walk one key with the server's own cursor", async () => {

@@ -238,6 +238,7 @@ export function testMembership(
     goOn();
     for (const name of names) await answered(store, name);
     await until(() => proxy.membership.lastAction === foreign);
+    assertEquals(proxy.table.version, Number(foreign), "every proxy numbers alike");
     assertEquals(await loadAnswers(store, foreign), []);
     assertEquals(await loadAnswers(store, before), []);
     const order = proxy.table.history.slice(1024).map(({ slotId }) => slotId);

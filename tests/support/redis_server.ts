@@ -14,8 +14,6 @@ export interface RedisOptions {
   readonly args?: readonly string[];
   /** The port; by default a free one. */
   readonly port?: number;
-  /** The program, which may be a codis-server. @default "redis-server" */
-  readonly program?: string;
 }
 
 /** Servers that end together. */
@@ -30,23 +28,21 @@ export class RedisServer implements AsyncDisposable {
   /** `host:port`, as config.ini writes it. */
   readonly addr: string;
   readonly #folder: string;
-  readonly #program: string;
   readonly #args: readonly string[];
   #child: Child | undefined;
 
-  private constructor(port: number, folder: string, { program, args }: RedisOptions) {
+  private constructor(port: number, folder: string, args: readonly string[]) {
     this.port = port;
     this.addr = `127.0.0.1:${port}`;
     this.#folder = folder;
-    this.#program = program ?? "redis-server";
-    this.#args = args ?? [];
+    this.#args = args;
   }
 
   /** Starts a server and waits until it accepts connections. */
   static async start(options: RedisOptions = {}): Promise<RedisServer> {
     const folder = await Deno.makeTempDir({ prefix: "codis-redis-" });
     for (let attempt = 1;; attempt++) {
-      const server = new RedisServer(options.port ?? freePort(), folder, options);
+      const server = new RedisServer(options.port ?? freePort(), folder, options.args ?? []);
       try {
         await server.restart();
         return server;
@@ -77,14 +73,14 @@ export class RedisServer implements AsyncDisposable {
   /** Starts the server again on the same port, after `stop` or `kill`. */
   async restart(): Promise<void> {
     if (this.#child !== undefined) throw new Error(`redis-server ${this.addr} runs already`);
-    const child = new Child(this.#program, {
+    const child = new Child("redis-server", {
       args: [
         ...["--port", `${this.port}`, "--bind", "127.0.0.1", "--dir", this.#folder],
         // A replica's first sync begins 5 s after it was asked for, otherwise.
         ...["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0", ...this.#args],
       ],
     });
-    await child.waitFor(() => /ready to accept connections/i.test(child.stdout));
+    await child.waitFor(() => child.stdout.includes("Ready to accept connections"));
     this.#child = child;
   }
 

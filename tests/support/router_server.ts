@@ -57,6 +57,7 @@ export class RouterServer implements AsyncDisposable {
   readonly events: string[] = [];
   readonly #listener: Deno.TcpListener;
   readonly #accepting: Promise<void>;
+  #actions = 0;
 
   private constructor(options: RouterOptions) {
     this.router = new Router(options, this.#record());
@@ -73,9 +74,10 @@ export class RouterServer implements AsyncDisposable {
     return server;
   }
 
-  /** Gives a slot an owner. */
-  fill(slotId: number, addr: string, change: Partial<SlotFill> = {}): Promise<void> {
-    return this.router.fillSlot(slotFill(slotId, addr, change));
+  /** Gives a slot an owner, as an action of its own. */
+  async fill(slotId: number, addr: string, change: Partial<SlotFill> = {}): Promise<void> {
+    await this.router.fillSlot(slotFill(slotId, addr, change));
+    this.router.inForce(++this.#actions);
   }
 
   /** Opens a connection as a Redis client. */

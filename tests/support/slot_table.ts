@@ -30,6 +30,20 @@ export class RecordedSlotTable implements SlotTable {
     this.history.push({ slotId: fill.slotId, fill });
   }
 
+  /** The newest action that is in force. */
+  version = 0;
+  /** Slots that were loaded, and may be ahead of `version`; `undefined` while none were loaded. */
+  doubtful: readonly number[] | undefined;
+
+  inForce(version: number): void {
+    this.version = version;
+  }
+
+  loaded(version: number, doubtful: readonly number[] = []): void {
+    this.version = version;
+    this.doubtful = doubtful;
+  }
+
   async resetSlot(slotId: number): Promise<void> {
     await this.#slow.get(slotId);
     this.fills.delete(slotId);

@@ -137,6 +137,21 @@ Deno.test("the one in a dead worker's place has the whole table before it listen
   assertEquals(workers[2]!.told, ["hold", "bind", "accept"]);
 });
 
+Deno.test("every worker knows which action is in force, a new one also which slots are ahead of it", async () => {
+  await using run = await Pool.open(2);
+  const { pool, workers } = run;
+  await pool.fillSlot(fillOf(5));
+  pool.loaded(41);
+  await pool.fillSlot(fillOf(6));
+  pool.inForce(42);
+  await until(() => workers.every(({ table }) => table.version === 42));
+  await pool.fillSlot(fillOf(7));
+  workers[0]!.die("gone");
+  await until(() => workers[2]?.told.includes("bind") === true);
+  assertEquals(workers[2]!.table.version, 42);
+  assertEquals(workers[2]!.table.doubtful, [7]);
+});
+
 Deno.test("a change while the new worker is being filled reaches it, and is waited for", async () => {
   await using run = await Pool.open(2);
   const { pool, workers } = run;
