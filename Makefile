@@ -1,10 +1,13 @@
 # The verbs of this project. Each needs nothing installed beforehand but npm, or Deno itself.
 
 .DEFAULT_GOAL := help
-.PHONY: run test bench build lint fmt clean help
+.PHONY: run start test bench build lint fmt clean help
 
 run: ## start two redis-servers and a proxy on port 9000; Ctrl-C ends all
 	@sh deploy/setup.sh redis-server -- deno task demo
+
+start: ## start the proxy with ./config.ini; ARGS="--cpu=2" for more
+	@sh deploy/setup.sh -- deno task start $(ARGS)
 
 test: ## run the whole test suite
 	@sh deploy/setup.sh redis-server redis-benchmark java zookeeper etcd chromium -- deno task test $(ARGS)

@@ -13,6 +13,12 @@ files="@FILES@" # what is in it, main.js and the modules of its threads among th
 
 fail() { printf 'codis-proxy: %s\n' "$*" >&2; exit 1; }
 
+missing=
+for program in uname id mkdir tail tar gzip mv rm; do
+  command -v "$program" >/dev/null || missing="$missing $program"
+done
+[ -z "$missing" ] || fail "not found in PATH (\"${PATH-}\"):$missing"
+
 [ "$(uname -s)-$(uname -m)" = "@SYSTEM@" ] ||
   fail "built for @SYSTEM@, this machine is $(uname -s)-$(uname -m)"
 

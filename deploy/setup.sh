@@ -39,6 +39,7 @@ install_deno() {
       fi
     done
     is_new_enough "$bin/deno" || fail "npm has no Deno $DENO_VERSION that runs on this machine"
+    say "to run deno yourself: PATH=$bin:\$PATH"
   fi
   PATH="$bin:$PATH"
 }

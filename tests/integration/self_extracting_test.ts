@@ -1,5 +1,5 @@
 /**
- * The one-file program needs nothing but itself, a shell, tar and gzip.
+ * The one-file program needs nothing but itself, a shell, and what every system has.
  *
  * @module
  */
@@ -106,6 +106,17 @@ Deno.test("the one-file program runs on a machine that has nothing", async (t) =
     const strange = `${folder}/strange`;
     await Deno.mkdir(`${strange}/.npmrc`, { recursive: true });
     assertEquals((await run(file, [], { HOME: strange })).code, 0);
+  });
+
+  await t.step("with an empty PATH it says which programs it needs", async () => {
+    const bare = `${folder}/bare`;
+    await Deno.writeTextFile(bare, `#!/bin/sh\nPATH= exec ${file}\n`, { mode: 0o755 });
+    const { code, stderr } = await run(bare, [], { HOME: home });
+    const programs = "uname id mkdir tail tar gzip mv rm";
+    assertEquals([code, stderr], [
+      1,
+      `codis-proxy: not found in PATH (""): ${programs}\n`,
+    ]);
   });
 
   await t.step("with no folder at all it says what to do", async () => {
