@@ -2,6 +2,8 @@
  * A client of the dashboard's whole HTTP API, one method for each endpoint.
  *
  *     method ── request, token ──► dashboard ── 200 ──► answer, checked
+ *                    ▲                 ├── refuses connections, or nobody leads: it may be starting
+ *                    └─────────────────┘
  *                                      ├── 503 + leader ──► the same to the leader, once
  *                                      ├── anything else ──► DashboardError
  *                                      └── nothing ──► DashboardUnreachableError
@@ -38,6 +40,10 @@ import { DashboardError, DashboardUnreachableError, readRefusal } from "./dashbo
 const READ_MS = 10_000;
 /** Longest time that a change may take, in milliseconds: proxies have 30 s to confirm each step. */
 const CHANGE_MS = 120_000;
+/** Time between two tries while a dashboard may be starting, in milliseconds. */
+const STARTING_POLL_MS = 200;
+/** HTTP's word for a dashboard that stands by, or is about to lead. */
+const UNAVAILABLE = 503;
 /** Longest piece of an answer that a message quotes, in characters. */
 const QUOTE_MAX = 80;
 
@@ -50,6 +56,11 @@ export interface DashboardAccess {
   readonly readMs?: number;
   /** Longest time that a change may take, in milliseconds. @default 120000 */
   readonly changeMs?: number;
+  /**
+   * How long a dashboard may take that is just starting, in milliseconds: until it has answered once, it
+   * is asked again while it refuses connections or stands by. @default 0
+   */
+  readonly startMs?: number;
 }
 
 /** What is asked of the dashboard. */
@@ -78,15 +89,19 @@ export class DashboardClient {
   readonly #token: Secret;
   readonly #readMs: number;
   readonly #changeMs: number;
+  readonly #startMs: number;
   /** Who is asked: the address that was given, or the leader it named. */
   #address: Address;
+  /** Whether it has answered. */
+  #isUp = false;
 
   /** Connects nothing yet. */
-  constructor({ address, token, readMs = READ_MS, changeMs = CHANGE_MS }: DashboardAccess) {
-    this.#address = address;
-    this.#token = token;
-    this.#readMs = readMs;
-    this.#changeMs = changeMs;
+  constructor(access: DashboardAccess) {
+    this.#address = access.address;
+    this.#token = access.token;
+    this.#readMs = access.readMs ?? READ_MS;
+    this.#changeMs = access.changeMs ?? CHANGE_MS;
+    this.#startMs = access.startMs ?? 0;
   }
 
   /** Who is asked, `host:port`. */
@@ -327,19 +342,40 @@ export class DashboardClient {
   }
 
   async #ask<T>(question: Question<T>): Promise<T> {
-    let reply = await this.#send(question);
-    const leader = this.#leaderIn(reply);
-    if (leader !== undefined) {
-      this.#address = leader;
-      reply = await this.#send(question);
-    }
+    const reply = await this.#sendPatiently(question);
+    this.#isUp = true;
     if (reply.status !== 200) throw new DashboardError(readRefusal(reply.status, reply.text));
     return this.#readAnswer(question, reply.text);
   }
 
+  /** Sends a request, until it has come to a dashboard, or none can be expected to start any more. */
+  async #sendPatiently(question: Question<unknown>): Promise<Reply> {
+    const given = this.#address;
+    const endMs = performance.now() + this.#startMs;
+    for (;;) {
+      const mayBeStarting = !this.#isUp && performance.now() < endMs;
+      try {
+        const reply = await this.#sendToLeader(question);
+        if (reply.status !== UNAVAILABLE || !mayBeStarting) return reply;
+      } catch (error) {
+        if (!mayBeStarting || !isRefused(error)) throw error;
+      }
+      this.#address = given;
+      await new Promise((resolve) => setTimeout(resolve, STARTING_POLL_MS));
+    }
+  }
+
+  async #sendToLeader(question: Question<unknown>): Promise<Reply> {
+    const reply = await this.#send(question);
+    const leader = this.#leaderIn(reply);
+    if (leader === undefined) return reply;
+    this.#address = leader;
+    return await this.#send(question);
+  }
+
   /** Where a dashboard that stands by sends us, unless it is where we have just been. */
   #leaderIn({ status, text }: Reply): Address | undefined {
-    if (status !== 503) return undefined;
+    if (status !== UNAVAILABLE) return undefined;
     const { leader } = readRefusal(status, text);
     if (leader === undefined || leader === this.address) return undefined;
     try {
@@ -389,6 +425,12 @@ export class DashboardClient {
       );
     }
   }
+}
+
+/** Whether nobody listens: then nothing of the request was heard. */
+function isRefused(error: unknown): boolean {
+  return error instanceof DashboardUnreachableError && error.reason === "unreachable" &&
+    error.message.endsWith("connection refused");
 }
 
 /** An address as one piece of a path; the colon stays, as every dashboard expects it. */

@@ -40,7 +40,7 @@ const OFFERS: readonly [words: string[], offers: string[]][] = [
   [["config", "--dashboard", "127.0.0.1", ":", "18087", "slot", ""], SLOT_WORDS],
   [["config", "slot", "migrate", "0", "511", "2", "--de"], ["--delay"]],
   [["config", "slot", "init", "-"], [
-    ...["-f", "-c", "-L", "--log-level", "--dashboard", "--output", "--help"],
+    ...["-f", "-c", "-L", "--log-level", "--dashboard", "--dashboard-wait", "--output", "--help"],
   ]],
   [["config", "slot", "set", "5", ""], []],
   [["config", "slot", "set", "5", "1", ""], ["online", "offline"]],

@@ -540,7 +540,7 @@ Deno.test("config: a dashboard that stands by sends to the leader, once", async 
   // Two that send to each other do not send for ever.
   await using second = new RecordingDashboard({ "PUT /api/server_groups": standby(first.addr) });
   first.answers["PUT /api/server_groups"] = standby(second.addr);
-  const lost = await config(`--dashboard=${first.addr}`, ...words);
+  const lost = await config(`--dashboard=${first.addr}`, "--dashboard-wait=0", ...words);
   assertEquals([lost.code, lost.stdout], [1, ""]);
   assertStringIncludes(lost.stderr, "dashboard answered 503: this dashboard stands by");
   assertEquals(second.requests.length, 1);
@@ -548,7 +548,7 @@ Deno.test("config: a dashboard that stands by sends to the leader, once", async 
 
 Deno.test("config: nobody there is told with what to do", async () => {
   const addr = `127.0.0.1:${freePort()}`;
-  assertEquals(await config(`--dashboard=${addr}`, "slot", "list"), {
+  assertEquals(await config(`--dashboard=${addr}`, "--dashboard-wait=0", "slot", "list"), {
     code: 1,
     stdout: "",
     stderr: `codis-proxy: dashboard ${addr} cannot be reached: connection refused; ` +
@@ -597,11 +597,65 @@ Deno.test("config: an embedded store says where the dashboard is that serves it"
   assertEquals(await config("-c", file, "slot", "list"), { code: 0, stdout: "[]\n", stderr: "" });
 });
 
+Deno.test("config: a dashboard that is just starting is waited for, and so is its store", async () => {
+  const port = freePort();
+  const words = ["slot", "list", "--output=json"];
+  const asked = config(`--dashboard=127.0.0.1:${port}`, ...words);
+  await using _dashboard = await later(() =>
+    new RecordingDashboard({ "GET /api/slots": json([]) }, port)
+  );
+  assertEquals((await asked).stdout, "[]\n");
+
+  await using folder = await StoreFolder.make();
+  const file = `${folder.dir}/config.ini`;
+  await Deno.writeTextFile(file, folder.config);
+  const askedStore = config("-c", file, ...words);
+  const store = await later(() => folder.open());
+  const record = encodeDashboard({ addr: `127.0.0.1:${port}`, pid: 1 });
+  await later(() => store.coordinator.create(store.paths.dashboard, record, "ephemeral"));
+  assertEquals((await askedStore).stdout, "[]\n");
+});
+
+/** Does something when whoever waits for it has looked in vain. */
+async function later<T>(what: () => T | Promise<T>): Promise<T> {
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  return await what();
+}
+
+Deno.test("config proxy online --wait stays until the proxy is there and serves every slot", async () => {
+  const record = { ...PROXIES[0]!, state: "offline" };
+  const view = (slots_offline: number) =>
+    json({
+      ...VIEW,
+      proxies: [{
+        ...VIEW.proxies[0]!,
+        id: "proxy_1",
+        state: "online",
+        is_reachable: true,
+        slots_offline,
+      }],
+    });
+  const lists = [json(null), json([record])];
+  const views = [view(1024), view(0)];
+  await using dashboard = new RecordingDashboard({
+    "GET /api/proxy/list": () => lists.shift()!,
+    "POST /api/proxy": OK,
+    "GET /api/cluster": () => views.shift()!,
+  });
+  const words = ["proxy", "online", "proxy_1", "--wait"];
+  assertEquals((await config(`--dashboard=${dashboard.addr}`, ...words)).code, 0);
+  assertEquals(dashboard.requests.map((request) => request.split(" {")[0]), [
+    ...["GET /api/proxy/list", "GET /api/proxy/list", "POST /api/proxy"],
+    ...["GET /api/cluster", "GET /api/cluster"],
+  ]);
+});
+
 Deno.test("config: a store without a dashboard is told with what to do, and left as it is", async () => {
   await using folder = await StoreFolder.make();
   const file = `${folder.dir}/config.ini`;
   await Deno.writeTextFile(file, `embedded_dir = ${folder.dir}/none`);
-  const { code, stdout, stderr } = await config("-c", file, "slot", "list");
+  const words = ["-c", file, "--dashboard-wait=0", "slot", "list"];
+  const { code, stdout, stderr } = await config(...words);
   assertEquals([code, stdout], [1, ""]);
   assertStringIncludes(stderr, "no dashboard is known: start `codis-proxy`");
   assertEquals([...Deno.readDirSync(folder.dir)].map(({ name }) => name), ["config.ini"]);

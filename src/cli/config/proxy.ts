@@ -5,12 +5,24 @@
  */
 
 import type { ProxyState } from "../../model/proxy.ts";
-import { type CommandGroup, type FlagValues, readValue } from "../command.ts";
+import { type CommandGroup, type Flag, type FlagValues, isGiven, readValue } from "../command.ts";
 import { PROXY_NAME } from "./arguments.ts";
 import { configCommand, type ConfigRow } from "./config_command.ts";
 import type { Outcome } from "./output.ts";
 import type { Session } from "./session.ts";
 import { formatTable } from "./table.ts";
+
+/** How long a proxy may take to register, and then to serve, in milliseconds. */
+const START_MS = 30_000;
+/** Time between two looks at it, in milliseconds. */
+const POLL_MS = 250;
+
+const SERVES: Flag = {
+  name: "wait",
+  value: "",
+  default: "",
+  help: "wait until it has registered, and stay until it serves; 30 s for each",
+};
 
 const ROWS: readonly ConfigRow[] = [
   {
@@ -31,7 +43,13 @@ const ROWS: readonly ConfigRow[] = [
     name: "online",
     summary: "Let a proxy serve clients.",
     arguments: [PROXY_NAME],
-    run: (values, session) => setState(values, session, "online", "online"),
+    flags: [SERVES],
+    run: async (values, session) => {
+      if (isGiven(values, SERVES)) await untilRegistered(values, session);
+      const outcome = await setState(values, session, "online", "online");
+      if (isGiven(values, SERVES)) await untilServing(values, session);
+      return outcome;
+    },
   },
   {
     name: "offline",
@@ -49,6 +67,34 @@ export const proxyCommands: CommandGroup = {
   flags: [],
   commands: ROWS.map(configCommand),
 };
+
+/** @throws {Error} When no proxy of that name registers in time. */
+async function untilRegistered(values: FlagValues, session: Session): Promise<void> {
+  const name = readValue(values, PROXY_NAME);
+  const client = await session.client();
+  await until(`proxy ${name} has not registered`, async () => {
+    return (await client.proxies() ?? []).some(({ id }) => id === name);
+  });
+}
+
+/** @throws {Error} When it does not serve every slot in time. */
+async function untilServing(values: FlagValues, session: Session): Promise<void> {
+  const name = readValue(values, PROXY_NAME);
+  const client = await session.client();
+  await until(`proxy ${name} does not serve every slot`, async () => {
+    const proxy = (await client.cluster()).proxies.find(({ id }) => id === name);
+    // Codis 2.0's own proxies do not tell.
+    return proxy?.state === "online" && proxy.is_reachable && (proxy.slots_offline ?? 0) === 0;
+  });
+}
+
+async function until(complaint: string, isReached: () => Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + START_MS;
+  while (!await isReached()) {
+    if (performance.now() >= endMs) throw new Error(`${complaint} after ${START_MS / 1000} s`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
 
 async function setState(
   values: FlagValues,

@@ -17,7 +17,12 @@ import { readIfThere, type Store, storeOf } from "../../store/store.ts";
 import { type Flag, type FlagValues, isGiven, readValue } from "../command.ts";
 import { LOG_FILE, logLevelFlag, logOptions } from "../log_flags.ts";
 import { OUTPUT_FORMATS, type OutputFormat } from "./output.ts";
-import { parseWord } from "./arguments.ts";
+import { parseWhole, parseWord } from "./arguments.ts";
+
+/** Longest time that a dashboard can be waited for. */
+const DASHBOARD_WAIT_SECONDS_MAX = 3600;
+/** Time between two looks for a dashboard in the store, in milliseconds. */
+const STORED_POLL_MS = 200;
 
 const CONFIG_FILE: Flag<string> = {
   name: "c",
@@ -46,8 +51,18 @@ const OUTPUT: Flag<OutputFormat> = {
   parse: (text) => parseWord(text, OUTPUT_FORMATS),
 };
 
+const DASHBOARD_WAIT: Flag<number> = {
+  name: "dashboard-wait",
+  value: "seconds",
+  default: "5",
+  help: "how long a dashboard may take that is just starting",
+  parse: (text) => parseWhole(text, "a time in seconds", 0, DASHBOARD_WAIT_SECONDS_MAX),
+};
+
 /** The flags that every config command knows. */
-export const CONFIG_FLAGS: readonly Flag[] = [CONFIG_FILE, LOG_FILE, LOG_LEVEL, DASHBOARD, OUTPUT];
+export const CONFIG_FLAGS: readonly Flag[] = [
+  ...[CONFIG_FILE, LOG_FILE, LOG_LEVEL, DASHBOARD, DASHBOARD_WAIT, OUTPUT],
+];
 
 /** How to come to a dashboard, for the end of a message. */
 export const DASHBOARD_HINT =
@@ -142,25 +157,39 @@ export class Session implements AsyncDisposable {
 
   async #makeClient(): Promise<DashboardClient> {
     const config = await this.config();
+    const startMs = readValue(this.#values, DASHBOARD_WAIT) * 1000;
     const address = isGiven(this.#values, DASHBOARD)
       ? readValue(this.#values, DASHBOARD)
-      : config.dashboardAddr ?? await this.#storedDashboard(config);
+      : config.dashboardAddr ?? await this.#awaitStoredDashboard(config, startMs);
     if (address === undefined) {
       throw new NoDashboardError(
         "no dashboard is known: start `codis-proxy`, which serves one where the coordinator is " +
           "embedded, or set dashboard_addr / --dashboard to where one is",
       );
     }
-    return new DashboardClient({ address, token: config.dashboardToken });
+    return new DashboardClient({ address, token: config.dashboardToken, startMs });
   }
 
-  /** Where the embedded store says that the dashboard is; it says nothing while none runs. */
-  async #storedDashboard(config: Config): Promise<Address | undefined> {
-    if (config.coordinator !== "embedded" || !await isThere(config.embeddedDir)) return undefined;
-    const store = await this.openStore(config);
-    const json = await readIfThere(store, store.paths.dashboard);
-    return json === undefined ? undefined : parseAddress(decodeDashboard(json).addr);
+  /** Where the embedded store says that the dashboard is; one that is just starting is waited for. */
+  async #awaitStoredDashboard(config: Config, startMs: number): Promise<Address | undefined> {
+    if (config.coordinator !== "embedded") return undefined;
+    const endMs = performance.now() + startMs;
+    for (let store: Store | undefined;;) {
+      // The store itself may be made by the one that is starting.
+      if (store === undefined && await isThere(config.embeddedDir)) {
+        store = await this.openStore(config);
+      }
+      const address = store === undefined ? undefined : await storedDashboard(store);
+      if (address !== undefined || performance.now() >= endMs) return address;
+      await new Promise((resolve) => setTimeout(resolve, STORED_POLL_MS));
+    }
   }
+}
+
+/** Where the store says that the dashboard is; it says nothing while none runs. */
+async function storedDashboard(store: Store): Promise<Address | undefined> {
+  const json = await readIfThere(store, store.paths.dashboard);
+  return json === undefined ? undefined : parseAddress(decodeDashboard(json).addr);
 }
 
 async function isThere(path: string): Promise<boolean> {

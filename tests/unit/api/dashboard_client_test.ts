@@ -156,6 +156,26 @@ Deno.test("DashboardClient does not follow a leader that is no address, or itsel
   assertEquals(dashboard.requests.length, 3);
 });
 
+Deno.test("DashboardClient waits for a dashboard that is starting, until it has answered once", async () => {
+  const port = freePort();
+  const address = parseAddress(`127.0.0.1:${port}`);
+  const client = new DashboardClient({ address, token: new Secret(""), startMs: 5_000 });
+  const adding = client.addGroup(1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const standsBy = { status: 503, body: JSON.stringify({ error: "nobody leads yet" }) };
+  let asked = 0;
+  await using dashboard = new RecordingDashboard(
+    { "PUT /api/server_groups": () => asked++ === 0 ? standsBy : OK, "GET /api/slots": standsBy },
+    port,
+  );
+  assertEquals(await adding, DONE);
+  assertEquals(asked, 2);
+  const startedMs = performance.now();
+  await assertRejects(() => client.slots(), DashboardError, "nobody leads yet");
+  assertEquals(performance.now() - startedMs < 2_000, true);
+  assertEquals(dashboard.requests.length, 3);
+});
+
 Deno.test("DashboardClient tells who is not there, who is silent, and who is no dashboard", async () => {
   const nobody = clientOf(`127.0.0.1:${freePort()}`);
   const unreachable = await assertRejects(() => nobody.slots(), DashboardUnreachableError);
