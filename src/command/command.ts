@@ -21,6 +21,8 @@ export type Handling = "forward" | "split" | "local" | "fanout" | "refuse";
  * where it has one. Empty for the other handlings.
  *
  * - `all_succeeded`: the first reply when none is an error, else that error.
+ * - `one_succeeded`: the first reply that is no error, else the error that says most. Each server is
+ *   asked over a connection of its own, which overtakes all that it is busy with.
  * - `agg_sum`: integers, added.
  * - `agg_logical_and`: arrays of 0 and 1, combined place by place.
  * - `concat`: arrays, joined (split: in the order of the keys).
@@ -30,6 +32,7 @@ export type Handling = "forward" | "split" | "local" | "fanout" | "refuse";
 export type Merge =
   | ""
   | "all_succeeded"
+  | "one_succeeded"
   | "agg_sum"
   | "agg_logical_and"
   | "concat"

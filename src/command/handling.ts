@@ -38,10 +38,12 @@ const FANOUT: Readonly<Record<string, Merge>> = {
   "script|load": "all_succeeded",
   "script|exists": "agg_logical_and",
   "script|flush": "all_succeeded",
+  "script|kill": "one_succeeded",
   "function|load": "all_succeeded",
   "function|delete": "all_succeeded",
   "function|flush": "all_succeeded",
   "function|restore": "all_succeeded",
+  "function|kill": "one_succeeded",
 };
 
 const DESTRUCTIVE = "flushall flushdb script|flush function|delete function|flush function|restore";
@@ -87,9 +89,8 @@ const REFUSED: readonly (readonly [reason: string, names: string])[] = [
      client|unblock`,
   ],
   [
-    // Queued behind the very script it should end, it could not be read in time.
-    "it cannot overtake the script on the connection that all clients share",
-    "script|kill script|debug function|kill",
+    "it takes a connection of its own, connect to the server instead",
+    "script|debug",
   ],
   [
     "it concerns one server, connect to that server instead",

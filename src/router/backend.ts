@@ -40,6 +40,9 @@ const REDIAL_UNUSED_MS = 30_000;
 /** How long other sessions may wait for a backend whose replies one session does not take. */
 const PAUSE_MS_MAX = 50;
 
+/** The database of a connection that uses none: a server that runs a script would refuse to SELECT. */
+export const NO_DATABASE = -1;
+
 const MOVES: StateMoves<BackendState> = {
   idle: ["dialing", "closed"],
   dialing: ["greeting", "failing", "closed"],
@@ -201,9 +204,12 @@ export class Backend implements SourceOwner, BatchOwner {
     }
     if (this.protocol === 3) greeting.push(encodeRequest(["HELLO", "3"]));
     // Always sent, database 0 included: its answer proves that the server serves us.
-    greeting.push(encodeRequest(["SELECT", String(this.database)]));
+    if (this.database !== NO_DATABASE) {
+      greeting.push(encodeRequest(["SELECT", String(this.database)]));
+    }
     this.#greetingLeft = greeting.length;
     this.#progressMs = clock.tick();
+    if (greeting.length === 0) this.#becomeReady();
     writeAll(connection, concat(greeting)).catch((error) => {
       if (this.#connection === connection) this.#fail(causeOf(error));
     });
@@ -223,6 +229,10 @@ export class Backend implements SourceOwner, BatchOwner {
     }
     if (--this.#greetingLeft > 0) return;
     if (this.protocol === 3) this.server.learnedResp3("");
+    this.#becomeReady();
+  }
+
+  #becomeReady(): void {
     this.#changeState("ready");
     this.#backoff.reset();
     this.#lastCause = "";

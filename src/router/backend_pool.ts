@@ -11,7 +11,7 @@
  */
 
 import type { Protocol } from "../resp/encoder.ts";
-import { Backend } from "./backend.ts";
+import { Backend, NO_DATABASE } from "./backend.ts";
 import { DATABASES, type RouterOptions } from "./options.ts";
 import { RestoreFence } from "./restore_fence.ts";
 
@@ -96,9 +96,20 @@ export class Server {
     return backend;
   }
 
+  /**
+   * Opens a backend for one request that must overtake all others; with as little as can be between it
+   * and the server. It is closed when given back.
+   */
+  openAlone(): Backend {
+    const backend = new Backend(this, NO_DATABASE, 2, true);
+    this.#privates.add(backend);
+    return backend;
+  }
+
   /** Takes a private backend back; one that is not clean is closed. */
   returnPrivate(backend: Backend): void {
     if (backend.state === "closed") return;
+    if (backend.database === NO_DATABASE) return backend.close();
     // An answer that came before the request was complete leaves the connection in mid-request.
     const isClean = backend.state === "ready" && backend.inFlight === 0 &&
       backend.queuedBytes === 0 && backend.onDrain === null;

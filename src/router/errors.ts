@@ -43,19 +43,34 @@ export function slotWaitedOut(slotId: number, waitMs: number): string {
   return `ERR handle request, slot ${slotId} is blocked by a change that took longer than ${waitMs} ms`;
 }
 
+/** Codes of a server's errors that are not about the client's request: our login, and a move's end. */
+const OUR_CODES = ["ERR", "NOAUTH", "WRONGPASS", "NOPERM", "IOERR", "BUSYKEY"];
+
+/**
+ * An error of ours and its cause. A server's own code (BUSY, LOADING, READONLY …) stays at the beginning,
+ * where clients look for it.
+ */
+function causedBy(cause: string, text: string): string {
+  const code = /^([A-Z][A-Z0-9]+) /.exec(cause)?.[1];
+  return code === undefined || OUR_CODES.includes(code)
+    ? `ERR ${text}: ${cause}`
+    : `${cause} (${text})`;
+}
+
 /** A key of a migrating slot that its old server did not give away. Codis 3.2's beginning. */
 export function moveFailed(slotId: number, source: string, cause: string): string {
-  return `ERR handle request, bad slotsmgrt resp: slot ${slotId} from ${source}: ${cause}`;
+  return causedBy(cause, `handle request, bad slotsmgrt resp: slot ${slotId} from ${source}`);
 }
 
 /** A server to which keys may still be on their way, from a move that nobody heard the end of. */
 export function targetInDoubt(target: string, cause: string): string {
-  return `ERR handle request, bad slotsmgrt resp: unfinished moves to ${target} are in doubt: ${cause}`;
+  const text = `handle request, bad slotsmgrt resp: unfinished moves to ${target} are in doubt`;
+  return causedBy(cause, text);
 }
 
 /** A backend that cannot be reached, and why: the request was not sent. Codis 3.2's form. */
 export function backendDown(address: string, cause: string): string {
-  return `ERR handle request, backend conn failure, ${address}: ${cause}`;
+  return causedBy(cause, `handle request, backend conn failure, ${address}`);
 }
 
 /** A backend that was lost after the request was sent, and why. Codis 3.2's form. */

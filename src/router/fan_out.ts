@@ -23,7 +23,27 @@ export function fanOut(session: Session, command: Command, parser: RequestParser
   if (command.merge === "scan") return scan(session, command, parser);
   const bytes = parser.bytes.subarray(parser.requestStart, parser.requestEnd);
   if (isAboutKeys(command)) return askKeySpace(session, command, bytes);
-  sendToAll(session, command, masters, MERGES[command.merge]!, bytes);
+  const merge = MERGES[command.merge]!;
+  if (command.merge === "one_succeeded") askAlone(session, command, masters, merge, bytes);
+  else sendToAll(session, command, masters, merge, bytes);
+}
+
+/** Asks masters over connections of their own, which wait for nothing that a server is busy with. */
+function askAlone(
+  session: Session,
+  command: Command,
+  masters: readonly Master[],
+  merge: MergeOrAsk,
+  bytes: Uint8Array,
+): void {
+  const parent = session.enqueue(command);
+  parent.state = "sent";
+  const gather = new Gather(parent, masters.length, merge);
+  for (const { server } of masters) {
+    const part = gather.part();
+    part.privateBackend = server.openAlone();
+    part.privateBackend.push(part, bytes, 0, bytes.length);
+  }
 }
 
 /**

@@ -17,6 +17,7 @@ const decoder = new TextDecoder();
 /** Merges by name; those that need more than the replies are made where that is known. */
 export const MERGES: Readonly<Partial<Record<MergeName, Merge>>> = {
   all_succeeded: (replies) => firstError(replies) ?? copy(replies[0]!.bytes),
+  one_succeeded: mergeOneSucceeded,
   agg_sum: (replies) =>
     firstError(replies) ?? integers(replies, (values) => values.reduce((sum, v) => sum + v, 0n)),
   agg_logical_and: mergeLogicalAnd,
@@ -28,6 +29,14 @@ export const MERGES: Readonly<Partial<Record<MergeName, Merge>>> = {
 export function firstError(replies: readonly PartReply[]): Uint8Array | undefined {
   const error = replies.find((r) => r.isError && !r.isFailure) ?? replies.find((r) => r.isError);
   return error === undefined ? undefined : copy(error.bytes);
+}
+
+/** A server that has nothing to do says least; who could not be asked may be the one it is about. */
+function mergeOneSucceeded(replies: readonly PartReply[]): Uint8Array {
+  const succeeded = replies.find((reply) => !reply.isError);
+  if (succeeded !== undefined) return copy(succeeded.bytes);
+  const isIdle = ({ bytes }: PartReply) => decoder.decode(bytes.subarray(1, 8)) === "NOTBUSY";
+  return firstError(replies.filter((reply) => !isIdle(reply))) ?? copy(replies[0]!.bytes);
 }
 
 /** The error for a reply of a shape nobody expects. */

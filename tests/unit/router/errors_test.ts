@@ -8,6 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import {
   backendDown,
   backendFailure,
+  moveFailed,
   notAllowed,
   slotWaitedOut,
   unknownCommand,
@@ -69,5 +70,26 @@ Deno.test("texts about a request that may have been executed name the server and
   assertEquals(
     backendFailure("10.0.0.1:6379", "connection reset by peer"),
     "ERR handle response, backend conn failure, 10.0.0.1:6379: connection reset by peer",
+  );
+});
+
+Deno.test("a server's own code stays at the beginning, but for codes that are about our login or a move", () => {
+  assertEquals(
+    backendDown("a:1", "BUSY Redis is busy running a script."),
+    "BUSY Redis is busy running a script. (handle request, backend conn failure, a:1)",
+  );
+  assertEquals(
+    moveFailed(3, "a:1", "LOADING Redis is loading the dataset in memory"),
+    "LOADING Redis is loading the dataset in memory (handle request, bad slotsmgrt resp: slot 3 from a:1)",
+  );
+  for (const cause of ["WRONGPASS invalid pair", "NOAUTH Authentication required.", "ERR x"]) {
+    assertEquals(
+      backendDown("a:1", cause),
+      `ERR handle request, backend conn failure, a:1: ${cause}`,
+    );
+  }
+  assertEquals(
+    moveFailed(3, "a:1", "IOERR error or timeout reading from target"),
+    "ERR handle request, bad slotsmgrt resp: slot 3 from a:1: IOERR error or timeout reading from target",
   );
 });
