@@ -1,9 +1,13 @@
 /**
- * A double of codis-server 2.8.21, which Debian does not ship: a real redis-server behind a port
- * that adds the slot commands. `await using server = await CodisServer.start()`.
+ * A codis-server: `await using server = await CodisServer.start()`. With CODIS_SERVER in the environment
+ * that program is it; else a double of 2.8.21, which Debian does not ship: a real redis-server behind a
+ * port that adds the slot commands.
  *
  *      client ─► one command at a time, as in a single-threaded server ─┬─► SLOTS… ─► done here
  *                                                                        └─► anything ─► redis-server
+ *
+ * The double fails as the original does: it keeps a connection to each target, does not look whether
+ * that is alive before the next move, and does not try again when it is not.
  *
  * @module
  */
@@ -28,6 +32,10 @@ const READ_BYTES = 64 * 1024;
 const SENT_AT = "SENTAT";
 /** codis-server takes 0 as this many milliseconds. */
 const DEFAULT_TIMEOUT_MS = 100;
+/** How long codis-server keeps a connection to a target that it does not use, in milliseconds. */
+const KEPT_MS = 15_000;
+/** The program that tests are to run on; `undefined`: the double. */
+export const CODIS_SERVER = Deno.env.get("CODIS_SERVER");
 
 const KEYS = new KeyIndexes();
 const encoder = new TextEncoder();
@@ -41,38 +49,57 @@ interface Link {
   sentMs: number;
 }
 
+/** A connection to a target that is kept for the next move. */
+interface Kept {
+  readonly target: RespClient;
+  /** What was selected there; -1: nothing yet. */
+  database: number;
+  usedMs: number;
+}
+
 type Handler = (args: Uint8Array[], link: Link) => Promise<string>;
 
 /** Keys that a database may have, by slot and by their bytes as text. */
 type NamedKeys = Map<number, Map<string, Uint8Array>>;
 
-/** The double. */
+/** See the header. */
 export class CodisServer implements AsyncDisposable {
   /** The redis-server that holds the keys, for tests that look past the double. */
   readonly redis: RedisServer;
   readonly port: number;
   readonly addr: string;
-  /** Requests of slot commands, in order, as text. */
+  /** Requests of slot commands, in order, as text; the double's only. */
   readonly slotCommands: string[] = [];
-  readonly #listener: Deno.TcpListener;
+  readonly #listener: Deno.TcpListener | undefined;
   readonly #open = new Set<Deno.TcpConn>();
   readonly #serving: Promise<void>;
+  /** By target, `host:port`. */
+  readonly #kept = new Map<string, Kept>();
+  readonly #password: string | undefined;
   /** One command at a time, whoever sends it. */
   #turn: Promise<unknown> = Promise.resolve();
   /** By database; of one that was asked for its slots, every key that requests have named since. */
   readonly #named = new Map<number, NamedKeys>();
 
-  private constructor(redis: RedisServer) {
+  private constructor(redis: RedisServer, args: readonly string[]) {
     this.redis = redis;
-    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    this.port = this.#listener.addr.port;
+    const passwordAt = args.indexOf("--requirepass") + 1;
+    this.#password = passwordAt === 0 ? undefined : args[passwordAt];
+    if (CODIS_SERVER === undefined) {
+      this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      this.port = (this.#listener.addr as Deno.NetAddr).port;
+      this.#serving = this.#accept(this.#listener);
+    } else {
+      this.port = redis.port;
+      this.#serving = Promise.resolve();
+    }
     this.addr = `127.0.0.1:${this.port}`;
-    this.#serving = this.#accept();
   }
 
-  /** Starts the server and the redis-server behind it. */
+  /** Starts the server; the double with the redis-server behind it. */
   static async start(options: RedisOptions = {}): Promise<CodisServer> {
-    return new CodisServer(await RedisServer.start(options));
+    const program = CODIS_SERVER === undefined ? {} : { program: CODIS_SERVER };
+    return new CodisServer(await RedisServer.start({ ...options, ...program }), options.args ?? []);
   }
 
   /** Opens a connection as a Redis client. */
@@ -86,6 +113,7 @@ export class CodisServer implements AsyncDisposable {
     this.#turn = killed.catch(() => {});
     await killed;
     for (const conn of [...this.#open]) this.#close(conn);
+    for (const name of [...this.#kept.keys()]) this.#drop(name);
   }
 
   /** Starts the server again after {@linkcode CodisServer.kill}, with what it has stored. */
@@ -93,9 +121,9 @@ export class CodisServer implements AsyncDisposable {
     await this.redis.restart();
   }
 
-  async #accept(): Promise<void> {
+  async #accept(listener: Deno.TcpListener): Promise<void> {
     const serving: Promise<void>[] = [];
-    for await (const conn of this.#listener) serving.push(this.#serve(conn));
+    for await (const conn of listener) serving.push(this.#serve(conn));
     await Promise.all(serving);
   }
 
@@ -168,9 +196,9 @@ export class CodisServer implements AsyncDisposable {
       return Promise.resolve("+OK\r\n");
     },
     SLOTSMGRTONE: ([host, port, timeout, key], link) =>
-      move(link, host!, port!, timeout!, [key!], integer),
+      this.#move(link, host!, port!, timeout!, [key!], integer),
     SLOTSMGRTTAGONE: async ([host, port, timeout, key], link) =>
-      await move(link, host!, port!, timeout!, await this.#keysLike(link, key!), integer),
+      await this.#move(link, host!, port!, timeout!, await this.#keysLike(link, key!), integer),
     SLOTSMGRTSLOT: (args, link) => this.#moveOfSlot(args, link, false),
     SLOTSMGRTTAGSLOT: (args, link) => this.#moveOfSlot(args, link, true),
   };
@@ -181,10 +209,89 @@ export class CodisServer implements AsyncDisposable {
     const chosen = await firstThere(link, keys);
     if (chosen === undefined) return array([integer(0), integer(0)]);
     const moving = withTag ? [...keys.values()].filter((key) => isLike(key, chosen)) : [chosen];
-    return await move(link, host!, port!, timeout!, moving, (moved) => {
+    return await this.#move(link, host!, port!, timeout!, moving, (moved) => {
       for (const key of moving) keys.delete(textOf(key));
       return array([integer(moved), integer(keys.size)]);
     });
+  }
+
+  /** Moves keys as codis-server does: one SLOTSRESTORE for all, then they are deleted here. */
+  async #move(
+    { redis, database }: Link,
+    host: Uint8Array,
+    port: Uint8Array,
+    timeout: Uint8Array,
+    keys: readonly Uint8Array[],
+    done: (moved: number) => string,
+  ): Promise<string> {
+    const timeoutMs = Number(decoder.decode(timeout)) || DEFAULT_TIMEOUT_MS;
+    const name = `${decoder.decode(host)}:${decoder.decode(port)}`;
+    // It does not wait for the connection before it writes.
+    const kept = await this.#connectionTo(name).catch(() => undefined);
+    const found: { readonly key: Uint8Array; readonly dump: Uint8Array; readonly endMs: number }[] =
+      [];
+    for (const key of keys) {
+      const [dump, end] = await redis.pipeline([["DUMP", key], ["PEXPIRETIME", key]]);
+      if (dump!.value !== null) {
+        found.push({ key, dump: bulkOf(dump!.raw), endMs: Number(end!.value) });
+      }
+    }
+    if (found.length === 0) return done(0);
+    if (kept === undefined) return "-IOERR error or timeout writing to target\r\n";
+    const nowMs = Date.now();
+    const greeting: Word[][] = [];
+    if (kept.database === -1 && this.#password !== undefined) {
+      greeting.push(["AUTH", this.#password]);
+    }
+    if (kept.database !== database) greeting.push(["SELECT", database]);
+    const words: Word[] = found.flatMap(({ key, dump, endMs }) => [
+      key,
+      endMs < 0 ? 0 : Math.max(1, endMs - nowMs),
+      dump,
+    ]);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let error: string | undefined;
+    try {
+      const late = new Promise<Reply[]>((_resolve, reject) => {
+        timer = setTimeout(() => reject(new Error("late")), timeoutMs);
+      });
+      const requests = [...greeting, [SENT_AT, nowMs], ["SLOTSRESTORE", ...words]];
+      const restored = kept.target.pipeline(requests);
+      restored.catch(() => {});
+      const replies = await Promise.race([restored, late]);
+      if (replies.some(({ value }) => value !== "OK")) {
+        error = "-ERR error on slotsrestore, migration failed\r\n";
+      }
+    } catch {
+      error = "-IOERR error or timeout reading from target\r\n";
+    } finally {
+      clearTimeout(timer);
+    }
+    if (error !== undefined) {
+      this.#drop(name);
+      return error;
+    }
+    kept.database = database;
+    kept.usedMs = performance.now();
+    await redis.call("DEL", ...found.map(({ key }) => key));
+    return done(found.length);
+  }
+
+  /** The connection to a target that is kept, dead or alive, or a new one. */
+  async #connectionTo(name: string): Promise<Kept> {
+    const kept = this.#kept.get(name);
+    if (kept !== undefined && performance.now() - kept.usedMs < KEPT_MS) return kept;
+    this.#drop(name);
+    const [host, port] = name.split(":");
+    const target = await RespClient.connect(Number(port), host);
+    const made = { target, database: -1, usedMs: performance.now() };
+    this.#kept.set(name, made);
+    return made;
+  }
+
+  #drop(name: string): void {
+    this.#kept.get(name)?.target.close();
+    this.#kept.delete(name);
   }
 
   async #keysLike(link: Link, key: Uint8Array): Promise<Uint8Array[]> {
@@ -216,7 +323,8 @@ export class CodisServer implements AsyncDisposable {
 
   /** Ends the double and the redis-server behind it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
+    this.#listener?.close();
+    for (const name of [...this.#kept.keys()]) this.#drop(name);
     for (const conn of [...this.#open]) this.#close(conn);
     await this.redis[Symbol.asyncDispose]();
     await this.#serving.catch(() => {});
@@ -266,60 +374,6 @@ async function firstThere(
     keys.delete(text);
   }
   return undefined;
-}
-
-/** Moves keys as codis-server does: one SLOTSRESTORE for all, then they are deleted here. */
-async function move(
-  { redis, database }: Link,
-  host: Uint8Array,
-  port: Uint8Array,
-  timeout: Uint8Array,
-  keys: readonly Uint8Array[],
-  done: (moved: number) => string,
-): Promise<string> {
-  const timeoutMs = Number(decoder.decode(timeout)) || DEFAULT_TIMEOUT_MS;
-  const found: { readonly key: Uint8Array; readonly dump: Uint8Array; readonly endMs: number }[] =
-    [];
-  for (const key of keys) {
-    const [dump, end] = await redis.pipeline([["DUMP", key], ["PEXPIRETIME", key]]);
-    if (dump!.value !== null) {
-      found.push({ key, dump: bulkOf(dump!.raw), endMs: Number(end!.value) });
-    }
-  }
-  if (found.length === 0) return done(0);
-  let target: RespClient;
-  try {
-    target = await RespClient.connect(Number(decoder.decode(port)), decoder.decode(host));
-  } catch (error) {
-    return `-ERR Can't connect to target node: ${(error as Error).message}\r\n`;
-  }
-  using _ = target;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  try {
-    const late = new Promise<Reply[]>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error("late")), timeoutMs);
-    });
-    const nowMs = Date.now();
-    const words: Word[] = found.flatMap(({ key, dump, endMs }) => [
-      key,
-      endMs < 0 ? 0 : Math.max(1, endMs - nowMs),
-      dump,
-    ]);
-    const restored = target.pipeline([
-      ["SELECT", database],
-      [SENT_AT, nowMs],
-      ["SLOTSRESTORE", ...words],
-    ]);
-    restored.catch(() => {});
-    const replies = await Promise.race([restored, late]);
-    if (replies[2]!.value !== "OK") return "-ERR error on slotsrestore, migration failed\r\n";
-  } catch {
-    return "-IOERR error or timeout reading from target\r\n";
-  } finally {
-    clearTimeout(timer);
-  }
-  await redis.call("DEL", ...found.map(({ key }) => key));
-  return done(found.length);
 }
 
 async function restore(args: Uint8Array[], link: Link): Promise<string> {

@@ -14,11 +14,15 @@ export interface RedisOptions {
   readonly args?: readonly string[];
   /** The port; by default a free one. */
   readonly port?: number;
+  /** The program, where it is another than the redis-server of this machine. */
+  readonly program?: string;
 }
 
 /** Servers that end together. */
 export type RedisServers = RedisServer[] & AsyncDisposable;
 
+/** What servers of all versions say when they serve. */
+const READY = /ready to accept connections/i;
 /** How often a start is tried anew when somebody else took the free port. */
 const START_ATTEMPTS = 5;
 
@@ -29,20 +33,22 @@ export class RedisServer implements AsyncDisposable {
   readonly addr: string;
   readonly #folder: string;
   readonly #args: readonly string[];
+  readonly #program: string;
   #child: Child | undefined;
 
-  private constructor(port: number, folder: string, args: readonly string[]) {
+  private constructor(port: number, folder: string, options: RedisOptions) {
     this.port = port;
     this.addr = `127.0.0.1:${port}`;
     this.#folder = folder;
-    this.#args = args;
+    this.#args = options.args ?? [];
+    this.#program = options.program ?? "redis-server";
   }
 
   /** Starts a server and waits until it accepts connections. */
   static async start(options: RedisOptions = {}): Promise<RedisServer> {
     const folder = await Deno.makeTempDir({ prefix: "codis-redis-" });
     for (let attempt = 1;; attempt++) {
-      const server = new RedisServer(options.port ?? freePort(), folder, options.args ?? []);
+      const server = new RedisServer(options.port ?? freePort(), folder, options);
       try {
         await server.restart();
         return server;
@@ -73,14 +79,14 @@ export class RedisServer implements AsyncDisposable {
   /** Starts the server again on the same port, after `stop` or `kill`. */
   async restart(): Promise<void> {
     if (this.#child !== undefined) throw new Error(`redis-server ${this.addr} runs already`);
-    const child = new Child("redis-server", {
+    const child = new Child(this.#program, {
       args: [
         ...["--port", `${this.port}`, "--bind", "127.0.0.1", "--dir", this.#folder],
         // A replica's first sync begins 5 s after it was asked for, otherwise.
         ...["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0", ...this.#args],
       ],
     });
-    await child.waitFor(() => child.stdout.includes("Ready to accept connections"));
+    await child.waitFor(() => READY.test(child.stdout));
     this.#child = child;
   }
 
