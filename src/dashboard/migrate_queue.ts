@@ -83,6 +83,8 @@ export class MigrateQueue {
   /** What keeps everything that goes one way, by the way. */
   readonly #troubles = new Map<string, Trouble>();
   readonly #gates = new Map<string, TargetGate>();
+  /** Whether a dashboard before us had begun tasks: it may have died in the middle of a move. */
+  #foundBegun = false;
   /** Groups that must not take part, and how often that was asked for. */
   readonly #aside = new Map<number, number>();
   #state: "new" | "running" | "paused" | "stopped" = "new";
@@ -138,7 +140,12 @@ export class MigrateQueue {
     this.#state = this.#pause === undefined ? "running" : "paused";
     this.#watch = store.coordinator.watchChildren(store.paths.migrateTasks);
     this.#watching = this.#follow(this.#watch);
-    await this.#request(() => this.#readTasks()).catch(() => {}); // tried again soon
+    try {
+      await this.#request(() => this.#readTasks());
+      this.#foundBegun = [...this.#jobs.values()].some(({ task }) => task.status !== "pending");
+    } catch {
+      this.#foundBegun = true; // tried again soon
+    }
     this.#wake();
   }
 
@@ -570,7 +577,7 @@ export class MigrateQueue {
   }
 
   #gate(addr: string): TargetGate {
-    const gate = this.#gates.get(addr) ?? new TargetGate();
+    const gate = this.#gates.get(addr) ?? new TargetGate(this.#foundBegun ? "unknown" : "none");
     this.#gates.set(addr, gate);
     return gate;
   }

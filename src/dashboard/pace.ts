@@ -116,7 +116,7 @@ export class Pace {
   /** The rest that others need after a call: codis-server's calls of one key share one. */
   #restAfter(keys: number, tookMs: number): number {
     const work = { keys: this.#work.keys + keys, ms: this.#work.ms + tookMs };
-    const isDue = work.keys >= KEYS_FEW || work.ms >= CALL_MS_SHARED;
+    const isDue = work.keys >= KEYS_FEW || tookMs >= CALL_MS_SHARED || work.ms >= CALL_MS_ALONE;
     this.#work = isDue ? { keys: 0, ms: 0 } : work;
     if (!isDue) return 0;
     const sharedMs = this.#isShared ? work.ms * (1 / SHARE_SHARED - 1) : 0;

@@ -13,7 +13,7 @@
 import { formatAddress } from "../base/address.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { RedisError, textOf } from "../redis/reply.ts";
-import { isRestoring, mayRestore, parseClientList } from "../resp/client_list.ts";
+import { isRestoring, mayRestore, newestId, parseClientList } from "../resp/client_list.ts";
 
 /** The name of the connections over which a dashboard has keys moved. */
 export const MOVER_NAME = "codis-mover";
@@ -22,14 +22,15 @@ export const MOVER_NAME = "codis-mover";
 const LOOK_MS = 50;
 /** Looks that must find nothing: whatever connected before the first is listed in the second. */
 const CLEAN_LOOKS = 2;
-/** Looks before we give up: something connects again and again. */
+/** Looks before we give up: connections do not end, or do not say what they are for. */
 const LOOKS_MAX = 100;
 /** Seconds that a connection has to say what it is for. */
 const GREETING_SECONDS = 1;
 
 /**
  * Ends the connections to a server over which keys may still come. Nothing of our own may be on its
- * way there meanwhile; see {@linkcode TargetGate}.
+ * way there meanwhile; see {@linkcode TargetGate}. Connections that others open meanwhile bring nothing
+ * that is late, and are let be.
  *
  * @param isInDoubt Whether a move may have been given up: then connections that have only greeted are
  * ended as well, of which some may be a proxy's that does nothing at the moment.
@@ -37,16 +38,20 @@ const GREETING_SECONDS = 1;
  * @throws {RedisUnreachableError}
  */
 export async function endRestores(redis: RedisConnection, isInDoubt: boolean): Promise<void> {
+  let lastId = Infinity;
   for (let look = 0, clean = 0; clean < CLEAN_LOOKS; look++) {
     if (look === LOOKS_MAX) {
       throw new Error(
         `${
           formatAddress(redis.address)
-        }: somebody goes on restoring keys, after ${look} tries to end it`,
+        }: connections that may bring keys do not end, after ${look} tries to end them`,
       );
     }
     const lines = parseClientList(textOf(await redis.call("CLIENT", "LIST")));
-    const doubtful = lines.filter((line) => isRestoring(line) || (isInDoubt && mayRestore(line)));
+    if (look === CLEAN_LOOKS - 1) lastId = newestId(lines);
+    const doubtful = lines.filter((line) =>
+      line.id <= lastId && (isRestoring(line) || (isInDoubt && mayRestore(line)))
+    );
     clean = doubtful.length === 0 ? clean + 1 : 0;
     if (doubtful.length === 0) continue;
     const ending = doubtful.filter((line) =>
@@ -72,7 +77,7 @@ export async function becomeOnlyMover(redis: RedisConnection): Promise<void> {
   await redis.call("CLIENT", "SETNAME", MOVER_NAME);
 }
 
-async function killAll(redis: RedisConnection, ids: readonly string[]): Promise<void> {
+async function killAll(redis: RedisConnection, ids: readonly number[]): Promise<void> {
   const answers = await redis.pipeline(ids.map((id) => ["CLIENT", "KILL", "ID", id]));
   const refusal = answers.find((answer) =>
     answer instanceof RedisError && !/no such client/i.test(answer.message)
@@ -85,10 +90,19 @@ async function killAll(redis: RedisConnection, ids: readonly string[]): Promise<
  * wants to be alone waits for those under way, and those that come later wait for it.
  */
 export class TargetGate {
+  /**
+   * Whether copies may still come that codis-server sent and gave up; `unknown` where a dashboard before
+   * us may have left some.
+   */
+  doubt: "unknown" | "none" | "some";
   #under = 0;
   #alone: Promise<unknown> = Promise.resolve();
   #isAlone = false;
   #whenEmpty: (() => void) | undefined;
+
+  constructor(doubt: TargetGate["doubt"] = "none") {
+    this.doubt = doubt;
+  }
 
   /** Does something that sends keys to the server. */
   async send<T>(body: () => Promise<T>): Promise<T> {

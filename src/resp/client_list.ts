@@ -11,7 +11,8 @@
 
 /** One connection to a server. */
 export interface ClientLine {
-  readonly id: string;
+  /** Counts up with every connection that the server accepts. */
+  readonly id: number;
   /** As set by CLIENT SETNAME; MIGRATE's connections have none. */
   readonly name: string;
   /** The last command, lower case; `null` before the first. */
@@ -19,8 +20,15 @@ export interface ClientLine {
   readonly ageSeconds: number;
 }
 
-/** What MIGRATE and codis-server say to a target, besides greetings. */
-const RESTORES = new Set(["restore", "restore-asking", "slotsrestore"]);
+/** What MIGRATE and codis-server say to a target, besides greetings that others use as well. */
+const RESTORES = new Set([
+  "restore",
+  "restore-asking",
+  "slotsrestore",
+  "slotsrestore-async",
+  "slotsrestore-async-auth",
+  "slotsrestore-async-select",
+]);
 /** All that is said on such a connection before the first key. */
 const GREETINGS = new Set(["null", "auth", "select", "asking"]);
 
@@ -31,8 +39,13 @@ export function parseClientList(text: string): ClientLine[] {
     const id = field("id");
     if (!/^\d+$/.test(id)) return [];
     const ageSeconds = Number(field("age") || "0");
-    return [{ id, name: field("name"), cmd: field("cmd").toLowerCase(), ageSeconds }];
+    return [{ id: Number(id), name: field("name"), cmd: field("cmd").toLowerCase(), ageSeconds }];
   });
+}
+
+/** The newest connection's id; 0 when there is none. */
+export function newestId(lines: readonly ClientLine[]): number {
+  return lines.reduce((newest, { id }) => Math.max(newest, id), 0);
 }
 
 /** Whether a connection has carried keys: it is MIGRATE's, at work, waiting, or given up. */

@@ -21,7 +21,9 @@
  *                                                    what clients wrote, nor bring back what they deleted
  *      another error  at the source                  the command fails, the next one tries again
  *
- * codis-server's own commands do replace; there the fence alone guards against late copies.
+ * codis-server's own commands do replace; there the fence alone guards against late copies. And unlike
+ * MIGRATE they say IOERR at once when the connection that codis-server kept from an earlier move is
+ * closed at the other end, for whatever reason: nothing was sent then, and they are asked again.
  *
  * Each router asks for itself, so other workers of this proxy may ask for the same key at the same time,
  * just as other proxies may. The source does one after the other: the first move takes the key, every
@@ -41,6 +43,12 @@ import type { Slot } from "./slot.ts";
 
 /** Codis 2.0's timeout of SLOTSMGRTTAGONE, in milliseconds. */
 const TAG_MOVE_MS = 3_000;
+/** An IOERR that comes sooner, in milliseconds, tells of a connection that was closed before. */
+const LATE_MS = TAG_MOVE_MS / 2;
+/** How often a key is asked for at most that finds connections closed: several may be, one by one. */
+const CLOSED_TRIES = 4;
+/** How often it is asked for at most whose moves may have been given up half-way. */
+const DOUBTFUL_TRIES = 2;
 /** How long MIGRATE may wait for the target at any moment, in milliseconds. */
 const MIGRATE_MS = 5_000;
 /** Moved keys that a slot remembers; past it, it forgets and asks again. */
@@ -60,8 +68,10 @@ interface Move {
   readonly database: number;
   readonly keys: readonly string[];
   readonly kind: MoveKind;
-  /** Whether it is asked a second time, after the outcome of the first was not known. */
-  readonly isSecond: boolean;
+  /** How often it was asked before, without a known outcome. */
+  readonly tries: number;
+  /** When it was asked, in monotonic milliseconds. */
+  readonly sentMs: number;
   /** The source's answer so far. */
   answer: string;
 }
@@ -115,27 +125,27 @@ export class KeyMover implements ReplyTaker {
   }
 
   /** Sends the source's own kind of question, once no earlier one is in doubt. */
-  #ask(database: number, keys: readonly string[], isSecond = false): void {
+  #ask(database: number, keys: readonly string[], tries = 0): void {
     const fence = this.#target.restoreFence;
     if (fence.isRaised) {
       return fence.whenDown((error) => {
         // Whoever waits here no longer belongs to this slot's line, or looks at the slot anew.
         if (this.#isStopped) this.#settle(database, keys, "");
-        else if (error === "") this.#ask(database, keys, isSecond);
+        else if (error === "") this.#ask(database, keys, tries);
         else this.#settle(database, keys, error);
       });
     }
-    if (this.#source.mover === "stock") return this.#askStock(database, keys, isSecond);
+    if (this.#source.mover === "stock") return this.#askStock(database, keys, tries);
     const { hostname, port } = this.#target;
     for (const key of keys) {
       this.#send(
-        { database, keys: [key], kind: "tag", isSecond, answer: "" },
+        { database, keys: [key], kind: "tag", tries, sentMs: performance.now(), answer: "" },
         ["SLOTSMGRTTAGONE", hostname, String(port), String(TAG_MOVE_MS), bytesOf(key)],
       );
     }
   }
 
-  #askStock(database: number, keys: readonly string[], isSecond: boolean): void {
+  #askStock(database: number, keys: readonly string[], tries: number): void {
     const { hostname, port, options } = this.#target;
     const { backendUser, backendPassword } = options;
     const auth = backendPassword === ""
@@ -145,7 +155,7 @@ export class KeyMover implements ReplyTaker {
       : ["AUTH2", backendUser, backendPassword];
     const where = [hostname, String(port), "", String(database), String(MIGRATE_MS)];
     this.#send(
-      { database, keys, kind: "migrate", isSecond, answer: "" },
+      { database, keys, kind: "migrate", tries, sentMs: performance.now(), answer: "" },
       ["MIGRATE", ...where, ...auth, "KEYS", ...keys.map(bytesOf)],
     );
   }
@@ -153,7 +163,7 @@ export class KeyMover implements ReplyTaker {
   /** The target has a copy: the source's is none any more. */
   #drop(database: number, key: string): void {
     this.#send(
-      { database, keys: [key], kind: "drop", isSecond: false, answer: "" },
+      { database, keys: [key], kind: "drop", tries: 0, sentMs: performance.now(), answer: "" },
       ["DEL", bytesOf(key)],
     );
   }
@@ -207,7 +217,7 @@ export class KeyMover implements ReplyTaker {
   }
 
   #answered(move: Move, type: number): void {
-    const { database, keys, kind, isSecond } = move;
+    const { database, keys, kind, tries } = move;
     const text = move.answer.slice(1).trim();
     // An integer from codis-server, however many keys moved; +OK or +NOKEY from stock Redis.
     if (type === COLON || type === PLUS) {
@@ -216,17 +226,20 @@ export class KeyMover implements ReplyTaker {
     }
     if (kind === "tag" && /^ERR unknown command/i.test(text)) {
       this.#source.mover = "stock";
-      return this.#askStock(database, keys, isSecond);
+      return this.#askStock(database, keys, tries);
     }
     if (kind === "migrate" && text.includes("BUSYKEY")) {
       if (keys.length === 1) return this.#drop(database, keys[0]!);
       // Some of them have moved, and MIGRATE does not say which.
-      for (const key of keys) this.#askStock(database, [key], isSecond);
+      for (const key of keys) this.#askStock(database, [key], tries);
       return;
     }
     if (text.startsWith("IOERR")) {
-      this.#target.restoreFence.raise();
-      if (!isSecond) return this.#ask(database, keys, true);
+      const isInDoubt = kind !== "tag" || performance.now() - move.sentMs >= LATE_MS;
+      if (isInDoubt) this.#target.restoreFence.raise();
+      if (tries + 1 < (isInDoubt ? DOUBTFUL_TRIES : CLOSED_TRIES)) {
+        return this.#ask(database, keys, tries + 1);
+      }
     }
     this.#settle(database, keys, moveFailed(this.#slot.id, this.#source.address, text));
   }

@@ -11,10 +11,13 @@
  * hold such a copy are closed. That the target must answer first has another good side: one that hangs
  * is not tried again and again with MIGRATE, each of which would stop the source.
  *
+ * codis-server keeps its connection to a target for later moves, and says IOERR when the next one finds
+ * it closed, by us for example. So only a move that took as long as its timeout raises the fence.
+ *
  * @module
  */
 
-import { isRestoring, mayRestore, parseClientList } from "../resp/client_list.ts";
+import { isRestoring, mayRestore, newestId, parseClientList } from "../resp/client_list.ts";
 import { encodeRequest } from "../resp/encoder.ts";
 import type { Server } from "./backend_pool.ts";
 import { targetInDoubt } from "./errors.ts";
@@ -41,7 +44,10 @@ export class RestoreFence {
   readonly #server: Server;
   #isRaised = false;
   #isStopped = false;
+  #rounds = 0;
   #cleanRounds = 0;
+  /** Whoever connected later brings nothing that is late, and is let be. */
+  #lastId = Infinity;
   /** What keeps it up. */
   #cause = "it has not answered yet";
   readonly #waiters = new Set<Waiter>();
@@ -58,7 +64,8 @@ export class RestoreFence {
 
   /** A move has failed, and nobody knows how far it came. */
   raise(): void {
-    this.#cleanRounds = 0;
+    this.#rounds = this.#cleanRounds = 0;
+    this.#lastId = Infinity;
     if (this.#isRaised || this.#isStopped) return;
     this.#isRaised = true;
     this.#list();
@@ -99,7 +106,11 @@ export class RestoreFence {
   }
 
   #listed(text: string): void {
-    const doubtful = parseClientList(text).filter((line) => isRestoring(line) || mayRestore(line));
+    const lines = parseClientList(text);
+    if (++this.#rounds === CLEAN_ROUNDS) this.#lastId = newestId(lines);
+    const doubtful = lines.filter((line) =>
+      line.id <= this.#lastId && (isRestoring(line) || mayRestore(line))
+    );
     if (doubtful.length === 0) {
       if (++this.#cleanRounds >= CLEAN_ROUNDS) this.#lower();
       else this.#list();
@@ -109,7 +120,7 @@ export class RestoreFence {
     this.#cause = `${doubtful.length} of its connections may still bring keys`;
     for (const line of doubtful) {
       if (!isRestoring(line) && line.ageSeconds < GREETING_SECONDS) continue;
-      this.#send(["CLIENT", "KILL", "ID", line.id], (answer) => {
+      this.#send(["CLIENT", "KILL", "ID", String(line.id)], (answer) => {
         // One that is gone by itself is as good.
         if (answer.startsWith("-") && !/no such client/i.test(answer)) this.#goOnBlind(answer);
       });
@@ -131,7 +142,6 @@ export class RestoreFence {
 
   #lower(): void {
     this.#isRaised = false;
-    this.#cleanRounds = 0;
     for (const waiter of [...this.#waiters]) this.#answer(waiter, "");
   }
 

@@ -5,7 +5,9 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { isRestoring, parseClientList } from "../../src/resp/client_list.ts";
 import { CodisServer } from "../support/codis_server.ts";
+import { keysInSlots } from "../support/counting_load.ts";
 import { until } from "../support/deadline.ts";
 import { Migration } from "../support/migration.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -38,7 +40,7 @@ Deno.test("codis-servers are asked for their slots, tag by tag, in every databas
   }
   const asked = source.slotCommands.filter((line) => line.startsWith("SLOTSMGRTTAG"));
   const [host, port] = target.addr.split(":");
-  assert(asked.every((line) => line.startsWith(`SLOTSMGRTTAGSLOT ${host} ${port} 30000 10`)));
+  assert(asked.every((line) => line.startsWith(`SLOTSMGRTTAGSLOT ${host} ${port} 5000 10`)));
 });
 
 Deno.test("a delay is kept between two keys or tags", async () => {
@@ -60,7 +62,7 @@ Deno.test("a delay is kept between two keys or tags", async () => {
 Deno.test("a target that goes away and comes back keeps a codis-server's slot only so long", async () => {
   await using source = await CodisServer.start();
   await using target = await CodisServer.start();
-  await using migration = await Migration.start([source, target]);
+  await using migration = await Migration.start([source, target], { migrateMs: 400 });
   using old = await source.client();
   for (let i = 0; i < 300; i++) {
     await old.call(
@@ -77,6 +79,35 @@ Deno.test("a target that goes away and comes back keeps a codis-server's slot on
   await migration.done();
   using now = await target.client();
   assertEquals([await old.call("DBSIZE"), await now.call("DBSIZE")], [0, 300]);
+});
+
+Deno.test("nothing is ended without doubt, and a connection that somebody closes costs nothing", async () => {
+  await using source = await CodisServer.start();
+  await using target = await CodisServer.start();
+  await using migration = await Migration.start([source, target], { slotsPerChange: 4 });
+  using old = await source.client();
+  using now = await target.client();
+  const keys = keysInSlots(Array.from({ length: 40 }, (_, i) => SLOT + i), 20);
+  await old.pipeline(keys.map((key) => ["SET", key, "v"]));
+  const kept = async () =>
+    parseClientList(String(await now.call("CLIENT", "LIST"))).filter(isRestoring);
+  await migration.queue.add(SLOT, SLOT + 9, 2, 0);
+  await migration.done();
+  const [first, ...others] = await kept();
+  assertEquals(others, []);
+  await migration.queue.add(SLOT + 10, SLOT + 19, 2, 0);
+  await migration.done();
+  assertEquals((await kept()).map(({ id }) => id), [first!.id]);
+
+  await migration.queue.add(SLOT + 20, SLOT + 39, 2, 0);
+  const problems: string[] = [];
+  while (migration.queue.views().length > 0) {
+    for (const { id } of await kept()) await now.call("CLIENT", "KILL", "ID", id);
+    problems.push(...migration.queue.views().map(({ problem }) => problem).filter(Boolean));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assertEquals(problems, []);
+  assertEquals([await old.call("DBSIZE"), await now.call("DBSIZE")], [0, keys.length]);
 });
 
 for (const isSourceCodis of [true, false]) {

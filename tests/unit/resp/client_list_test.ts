@@ -20,10 +20,10 @@ const LIST = [
 
 Deno.test("connections that have brought keys, or may yet, are told from others", () => {
   const lines = parseClientList(LIST);
-  assertEquals(lines.map(({ id }) => id), ["3", "4", "12", "13", "14"]);
-  assertEquals(lines[1], { id: "4", name: "codis-mover", cmd: "select", ageSeconds: 1 });
-  assertEquals(lines.filter(isRestoring).map(({ id }) => id), ["12", "14"]);
-  assertEquals(lines.filter(mayRestore).map(({ id }) => id), ["13"]);
+  assertEquals(lines.map(({ id }) => id), [3, 4, 12, 13, 14]);
+  assertEquals(lines[1], { id: 4, name: "codis-mover", cmd: "select", ageSeconds: 1 });
+  assertEquals(lines.filter(isRestoring).map(({ id }) => id), [12, 14]);
+  assertEquals(lines.filter(mayRestore).map(({ id }) => id), [13]);
 });
 
 Deno.test("what is no list of connections has none", () => {
