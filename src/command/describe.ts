@@ -75,7 +75,7 @@ class Description extends Encoder {
   infos(commands: readonly (Command | undefined)[]): this {
     this.array(commands.length);
     for (const command of commands) {
-      if (command === undefined) this.nullArray();
+      if (command === undefined) this.null();
       else this.info(command);
     }
     return this;

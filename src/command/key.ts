@@ -122,12 +122,25 @@ function movableKeys(rule: KeyRule, args: Arguments, out: KeyIndexes, count: num
   } else if (rule.limit <= 1) {
     last = args.count + rule.lastOffset;
   } else {
-    last = first + Math.floor((args.count - first) / rule.limit) + rule.lastOffset;
+    if ((args.count - first) % rule.limit !== 0) return BAD_ARGUMENTS;
+    last = first + (args.count - first) / rule.limit + rule.lastOffset;
   }
   if (last >= args.count) return BAD_ARGUMENTS;
   out.reserve(count + Math.max(0, last - first + 1));
   for (let i = first; i <= last; i += rule.step) out.values[count++] = i;
   return count;
+}
+
+/**
+ * The argument that tells how many keys there are, when that is not a number for Redis 7 but one that
+ * earlier servers understand, as `+1` or `01`; else 0. Borrows the arguments until it returns.
+ */
+export function looseCountIndex(command: Command, args: Arguments): number {
+  const rule = RULES[command.id]!.find(({ isCounted }) => isCounted);
+  const i = rule === undefined ? 0 : rule.index + rule.countOffset;
+  if (i === 0 || i >= args.count || readCount(args, i) >= 0) return 0;
+  const text = new TextDecoder().decode(args.bytes.subarray(args.start(i), args.end(i)));
+  return /^\s*[+-]?0*\d{1,9}$/.test(text) && Number(text) >= 0 ? i : 0;
 }
 
 function indexAfter(word: Uint8Array, args: Arguments, from: number): number {

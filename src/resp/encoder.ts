@@ -50,9 +50,16 @@ export class Encoder {
     return this.#line(`+${text}`);
   }
 
-  /** An error; CR and LF in `text` become spaces, as Redis does. */
+  /**
+   * An error; CR and LF in `text` become spaces, as Redis does. A text without characters past U+00FF
+   * stands for the bytes of the same numbers, see {@linkcode asSent}.
+   */
   error(text: string): this {
-    return this.#line(`-${text.replace(/[\r\n]/g, " ")}`);
+    const line = `-${text.replace(/[\r\n]/g, " ")}`;
+    const isBytes = /[\x80-\xff]/.test(line) && !/[\u0100-\uffff]/.test(line);
+    return isBytes
+      ? this.raw(Uint8Array.from(line, (char) => char.charCodeAt(0))).#end()
+      : this.#line(line);
   }
 
   integer(value: number | bigint): this {
@@ -157,8 +164,20 @@ export function encodeRequest(args: readonly (string | Uint8Array)[]): Uint8Arra
 }
 
 /**
- * A client's bytes for an error text: cut at {@linkcode QUOTED_BYTES_MAX}, and everything but
- * printable ASCII escaped, so that no client can put a line end or a second reply into it.
+ * A client's bytes for an error text as Redis quotes them: one character for each byte, up to a NUL, cut
+ * at {@linkcode QUOTED_BYTES_MAX}. Only for texts that {@linkcode Encoder.error} encodes, which lets no
+ * line end through.
+ */
+export function asSent(bytes: Uint8Array, start: number, end: number): string {
+  const cut = Math.min(end, start + QUOTED_BYTES_MAX);
+  let text = "";
+  for (let i = start; i < cut && bytes[i] !== 0; i++) text += String.fromCharCode(bytes[i]!);
+  return text;
+}
+
+/**
+ * Bytes for a message: cut at {@linkcode QUOTED_BYTES_MAX}, and everything but
+ * printable ASCII escaped, so that it stays one line.
  */
 export function quoted(bytes: Uint8Array, start: number, end: number): string {
   const cut = Math.min(end, start + QUOTED_BYTES_MAX);

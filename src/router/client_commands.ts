@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Encoder, errorReply, utf8 } from "../resp/encoder.ts";
+import { asSent, Encoder, errorReply, utf8 } from "../resp/encoder.ts";
 import {
   type ClientFilter,
   clientsOf,
@@ -51,6 +51,11 @@ export const CLIENT_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   "client|kill": kill,
 };
 
+/** Argument `i` for an error text. */
+function sentOf(args: LocalCall["args"], i: number): string {
+  return asSent(args.bytes, args.start(i), args.end(i));
+}
+
 function setFlag(
   { session, args }: LocalCall,
   flag: (isOn: boolean) => Partial<ClientSelf>,
@@ -92,7 +97,7 @@ function listFilter(args: LocalCall["args"]): ClientFilter | string {
   const option = wordOf(args, 2);
   if (option === "type" && args.count === 4) {
     const type = wordOf(args, 3);
-    if (!CLIENT_TYPES.includes(type)) return `ERR Unknown client type '${printable(type)}'`;
+    if (!CLIENT_TYPES.includes(type)) return `ERR Unknown client type '${sentOf(args, 3)}'`;
     return { isNone: type !== "normal" };
   }
   if (option !== "id" || args.count < 4) return SYNTAX_ERROR;
@@ -148,10 +153,10 @@ function killFilter(args: LocalCall["args"], ownId: number): ClientFilter | stri
       filter = { ...filter, ...sameOrNone("local", filter.local, value) };
     } else if (option === "type") {
       const type = value.toLowerCase();
-      if (!CLIENT_TYPES.includes(type)) return `ERR Unknown client type '${printable(value)}'`;
+      if (!CLIENT_TYPES.includes(type)) return `ERR Unknown client type '${sentOf(args, i + 1)}'`;
       if (type !== "normal") filter = { ...filter, isNone: true };
     } else if (option === "user") {
-      if (value !== "default") return `ERR No such user '${printable(value)}'`;
+      if (value !== "default") return `ERR No such user '${sentOf(args, i + 1)}'`;
     } else if (option === "skipme" && /^(yes|no)$/i.test(value)) {
       skipMe = value.toLowerCase() === "yes";
     } else {

@@ -99,8 +99,11 @@ function getKeys({ session, args }: LocalCall, withFlags: boolean): Uint8Array {
     return errorReply("ERR Invalid number of arguments specified for command");
   }
   const count = keyIndexes(command, request, KEYS);
-  if (count < 0) return errorReply(NO_KEYS_FOUND);
-  if (count === 0 && !withFlags) return errorReply("ERR The command has no key arguments");
+  if (count <= 0) {
+    return command.flags.includes("no_mandatory_keys")
+      ? new Encoder(session.protocol).array(0).done()
+      : errorReply(NO_KEYS_FOUND);
+  }
   const out = new Encoder(session.protocol).array(count);
   for (let i = 0; i < count; i++) {
     const index = KEYS.values[i]!;

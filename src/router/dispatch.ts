@@ -11,7 +11,7 @@
 
 import { arityMatches, type Command } from "../command/command.ts";
 import { findByName, findCommand } from "../command/command_table.ts";
-import { givesBlockingOption, KeyIndexes, keyIndexes } from "../command/key.ts";
+import { givesBlockingOption, KeyIndexes, keyIndexes, looseCountIndex } from "../command/key.ts";
 import { slotIdOf } from "../hash/slot_id.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { errorReply } from "../resp/encoder.ts";
@@ -19,7 +19,6 @@ import type { RequestParser } from "../resp/request_parser.ts";
 import {
   CROSS_SLOT,
   NO_AUTH,
-  NO_KEYS_FOUND,
   notAllowed,
   unknownCommand,
   unknownSubcommand,
@@ -77,10 +76,28 @@ function forward(session: Session, command: Command, parser: RequestParser): voi
     if (command.blockingOption !== "" && givesBlockingOption(command, parser)) {
       return refuse(session, command.refusal);
     }
+    if (command.keyStep > 1 && (parser.count - command.firstKey) % command.keyStep !== 0) {
+      return refuse(session, wrongArity(command.name));
+    }
     slotId = commonSlot(command, parser);
-    if (slotId < 0) return refuse(session, slotId === NO_KEYS ? NO_KEYS_FOUND : CROSS_SLOT);
+    if (slotId === NO_KEYS) return forwardKeyless(session, command, parser);
+    if (slotId < 0) return refuse(session, CROSS_SLOT);
   }
   session.forward(command, slots[slotId]!, parser.bytes, parser.requestStart, parser.requestEnd);
+}
+
+/**
+ * No server can find the keys either: any of them says, in its own words, what is wrong with the request.
+ * One that is not strict about numbers must not take it for a good one.
+ */
+function forwardKeyless(session: Session, command: Command, parser: RequestParser): void {
+  const bytes = parser.bytes.slice(parser.requestStart, parser.requestEnd);
+  const loose = looseCountIndex(command, parser);
+  if (loose > 0) {
+    const start = parser.start(loose) - parser.requestStart;
+    bytes.fill(120, /* x */ start, parser.end(loose) - parser.requestStart);
+  }
+  session.forward(command, session.router.slots[0]!, bytes, 0, bytes.length);
 }
 
 const NO_KEYS = -1;

@@ -8,7 +8,7 @@
  */
 
 import type { Arguments } from "../resp/arguments.ts";
-import { quoted, QUOTED_BYTES_MAX } from "../resp/encoder.ts";
+import { asSent, QUOTED_BYTES_MAX } from "../resp/encoder.ts";
 
 /** Redis's text, byte for byte. */
 export const NO_AUTH = "NOAUTH Authentication required.";
@@ -20,7 +20,12 @@ export const MAX_CLIENTS = "ERR max number of clients reached";
 export const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
 /** Redis's text, byte for byte. */
 export const SYNTAX_ERROR = "ERR syntax error";
-/** Redis's text for arguments in which it cannot find the keys. */
+/** Redis's text, byte for byte. */
+export const NOT_AN_INTEGER = "ERR value is not an integer or out of range";
+/** Redis's text, byte for byte. */
+export const NOT_32_BITS =
+  "ERR value is out of range, value must between -2147483648 and 2147483647";
+/** Redis's text for COMMAND GETKEYS of arguments in which it cannot find the keys. */
 export const NO_KEYS_FOUND = "ERR Invalid arguments specified for command";
 /** Codis 3.2's text. */
 export const SLOT_NOT_READY = "ERR handle request, slot is not ready, may be offline";
@@ -90,19 +95,19 @@ export function wrongArity(name: string): string {
   return `ERR wrong number of arguments for '${name}' command`;
 }
 
-/** Redis's text for a command it does not know, byte for byte but for escaped bytes. */
+/** Redis's text for a command it does not know, byte for byte. */
 export function unknownCommand(args: Arguments): string {
   let beginning = "";
   for (let i = 1; i < args.count && beginning.length < QUOTED_BYTES_MAX; i++) {
-    const text = quoted(args.bytes, args.start(i), args.end(i));
+    const text = asSent(args.bytes, args.start(i), args.end(i));
     beginning += `'${text.slice(0, QUOTED_BYTES_MAX - beginning.length)}' `;
   }
-  const name = quoted(args.bytes, args.start(0), args.end(0));
+  const name = asSent(args.bytes, args.start(0), args.end(0));
   return `ERR unknown command '${name}', with args beginning with: ${beginning}`;
 }
 
 /** Redis's text for a container command's unknown subcommand, byte for byte. */
 export function unknownSubcommand(container: string, args: Arguments): string {
-  const word = quoted(args.bytes, args.start(1), args.end(1));
+  const word = asSent(args.bytes, args.start(1), args.end(1));
   return `ERR unknown subcommand '${word}'. Try ${container.toUpperCase()} HELP.`;
 }

@@ -25,6 +25,13 @@ export function textOf(args: Arguments, i: number): string {
   return decoder.decode(args.bytes.subarray(args.start(i), args.end(i)));
 }
 
+/** A number as strictly as Redis takes it: 64 bits, no `+`, no leading zeros; else null. */
+export function integerOf(text: string): bigint | null {
+  if (!/^(0|-?[1-9]\d{0,18})$/.test(text)) return null;
+  const value = BigInt(text);
+  return BigInt.asIntN(64, value) === value ? value : null;
+}
+
 /** Argument `i` in lower case, for words of the protocol. */
 export function wordOf(args: Arguments, i: number): string {
   return textOf(args, i).toLowerCase();

@@ -8,15 +8,24 @@ import { wallClockUs } from "../base/clock.ts";
 import type { Command } from "../command/command.ts";
 import { slotIdOf } from "../hash/slot_id.ts";
 import type { Arguments } from "../resp/arguments.ts";
-import { Encoder, errorReply, type Protocol, quoted, utf8 } from "../resp/encoder.ts";
+import { asSent, Encoder, errorReply, type Protocol, utf8 } from "../resp/encoder.ts";
 import { CLIENT_COMMANDS } from "./client_commands.ts";
 import { ANONYMOUS } from "./client_self.ts";
 import { COMMAND_COMMANDS } from "./command_commands.ts";
-import { NO_AUTH, SYNTAX_ERROR, unknownSubcommand, WRONG_PASSWORD, wrongArity } from "./errors.ts";
+import {
+  NO_AUTH,
+  NOT_32_BITS,
+  NOT_AN_INTEGER,
+  SYNTAX_ERROR,
+  unknownSubcommand,
+  WRONG_PASSWORD,
+  wrongArity,
+} from "./errors.ts";
 import { info, REDIS_VERSION } from "./info.ts";
 import {
   BAD_CLIENT_NAME,
   globPattern,
+  integerOf,
   isClientName,
   type LocalAnswer,
   type LocalCall,
@@ -131,7 +140,7 @@ function hello(call: LocalCall): Uint8Array | null {
   let protocol: Protocol = session.protocol;
   if (args.count > 1) {
     const text = textOf(args, 1);
-    if (!/^-?\d+$/.test(text)) {
+    if (integerOf(text) === null) {
       return errorReply("ERR Protocol version is not an integer or out of range");
     }
     if (text !== "2" && text !== "3") return errorReply("NOPROTO unsupported protocol version");
@@ -149,7 +158,7 @@ function hello(call: LocalCall): Uint8Array | null {
       name = textOf(args, ++i);
       if (!isClientName(name)) return errorReply(BAD_CLIENT_NAME);
     } else {
-      const given = quoted(args.bytes, args.start(i), args.end(i));
+      const given = asSent(args.bytes, args.start(i), args.end(i));
       return errorReply(`ERR Syntax error in HELLO option '${given}'`);
     }
   }
@@ -200,12 +209,11 @@ function greeting(session: Session): Uint8Array {
 
 /** `SELECT n`: later commands use connections in that database, opened when first needed. */
 function select({ session, args }: LocalCall): Uint8Array {
-  const text = textOf(args, 1);
-  if (!/^-?\d{1,10}$/.test(text)) return errorReply("ERR invalid DB index");
-  const database = Number(text);
-  if (database < 0 || database >= DATABASES) {
-    return errorReply(`ERR invalid DB index, only accept DB [0,${DATABASES})`);
-  }
+  const value = integerOf(textOf(args, 1));
+  if (value === null) return errorReply(NOT_AN_INTEGER);
+  if (BigInt.asIntN(32, value) !== value) return errorReply(NOT_32_BITS);
+  const database = Number(value);
+  if (database < 0 || database >= DATABASES) return errorReply("ERR DB index is out of range");
   // What follows takes another connection and must not overtake what went before.
   if (database !== session.database) session.isFenced = true;
   session.database = database;

@@ -81,8 +81,10 @@ export function scan(session: Session, command: Command, args: Arguments): void 
   const words: Uint8Array[] = [];
   for (let i = 0; i < args.count; i++) words.push(args.bytes.slice(args.start(i), args.end(i)));
   const text = new TextDecoder().decode(words[1]!);
-  const cursor = /^\d{1,20}$/.test(text) ? BigInt(text) : 2n ** 64n;
-  if (cursor >= 2n ** 64n) return session.answer(errorReply("ERR invalid cursor"));
+  // As strtoul() reads it: a sign is taken, and nothing is 0.
+  const isNumber = /^([+-]?\d{1,20})?$/.test(text) && BigInt(text) < 2n ** 64n;
+  if (!isNumber) return session.answer(errorReply("ERR invalid cursor"));
+  const cursor = BigInt.asUintN(64, BigInt(text));
   const walk = new Walk(session.router, placeOf(cursor), cursor === 0n);
   const master = walk.master();
   if (master === null) return session.answer(walk.reply(0n, EMPTY_ARRAY));

@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { FakeRedis } from "../support/fake_redis.ts";
 import { latin1, textOf } from "../support/pieces.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { RespClient } from "../support/resp_client.ts";
@@ -127,6 +128,95 @@ GEORADIUS k
 LOLWUT VERSION x
 `.trim().split("\n");
 
+/** Commands whose arguments tell how many keys there are, and what may stand there. */
+const COUNTED = `
+ZUNION
+ZINTERCARD
+SINTERCARD
+LMPOP
+ZMPOP
+ZUNIONSTORE {d}
+ZDIFFSTORE {d}
+EVAL "return 1"
+EVALSHA 0123456789012345678901234567890123456789
+FCALL f
+FCALL_RO f
+COMMAND GETKEYS ZUNION
+COMMAND GETKEYS EVAL s
+COMMAND GETKEYS LMPOP`.trim().split("\n");
+const COUNTS = `
+0
+-1
+abc
+1
+0 a
+-1 a
+abc a
+2 a
+3 a LEFT
+1.5 a
+"" a
+" 1" a
+01 a
++1 a
+-0
++0 a
+2147483648 a
+99999999999999999999 a
+0 a LEFT
+9 a WEIGHTS 1`.trim().split("\n");
+
+/** Other requests whose keys cannot be found, numbers that are none, and bytes that are not ASCII. */
+const MORE_REQUESTS = `
+SELECT abc
+SELECT -1
+SELECT 16
+SELECT 01
+SELECT +1
+SELECT ""
+SELECT " 1"
+SELECT 1.5
+SELECT 2147483647
+SELECT 2147483648
+SELECT -2147483649
+SELECT 9223372036854775808
+SELECT 15
+HELLO 03
+HELLO -3
+HELLO 99999999999999999999
+SCAN -1
+SCAN +1
+SCAN ""
+SCAN " 1"
+SCAN 18446744073709551616
+XREAD STREAMS a b c
+XREAD a b c
+XREAD STREAMS a b 0 0 0
+XREADGROUP GROUP a b STREAMS a
+XREADGROUP GROUP a b STREAMS a b c
+MSETNX a 1 b
+MSETNX a 1 b 2 c
+GEORADIUS k 1 2 3 m STORE
+GEORADIUSBYMEMBER k m 3 m STORE
+SORT a STORE
+COMMAND GETKEYS EVAL s 0
+COMMAND GETKEYS XREAD STREAMS a b c
+COMMAND INFO nosuch
+FOO \\x80\\xff
+"\\x80\\xffa" "\\xe9"
+"a\\x01b" "\\x7f\\t"
+"a\\x00b" "c\\x00d" e
+"a\\r\\nb" "c\\r\\nd"
+CLIENT "\\x80\\xff"
+CLIENT "a\\r\\nb"
+CLIENT "a\\x00b"
+OBJECT "\\xe9" a
+HELLO 3 "\\xe9"
+CLIENT KILL TYPE "\\xe9"
+CLIENT LIST TYPE "\\xe9"
+CLIENT KILL USER "\\xe9"
+`.trim().split("\n");
+
 async function answerTo(port: number, line: string): Promise<string> {
   using client = await RespClient.connect(port);
   await client.sendRaw(latin1(`${line}\r\n`));
@@ -137,7 +227,8 @@ async function answerTo(port: number, line: string): Promise<string> {
 Deno.test("a client's mistakes are answered with redis-server's own words", async () => {
   await using redis = await RedisServer.start();
   await using proxy = await RouterServer.start({ servers: [redis] });
-  for (const line of REQUESTS) {
+  const counted = COUNTED.flatMap((command) => COUNTS.map((count) => `${command} ${count}`));
+  for (const line of [...REQUESTS, ...counted, ...MORE_REQUESTS]) {
     assertEquals(await answerTo(proxy.port, line), await answerTo(redis.port, line), line);
   }
 });
@@ -145,7 +236,15 @@ Deno.test("a client's mistakes are answered with redis-server's own words", asyn
 Deno.test("many arguments of an unknown command are quoted as far as redis-server quotes them", async () => {
   await using redis = await RedisServer.start();
   await using proxy = await RouterServer.start({ servers: [redis] });
-  for (const line of [`FOO ${"a ".repeat(200)}`, `FOO ${"b".repeat(500)} c`, "f".repeat(500)]) {
+  const bytes = `"${"\\xe9".repeat(200)}"`;
+  for (
+    const line of [
+      `FOO ${bytes} c`,
+      `FOO ${"a ".repeat(200)}`,
+      `FOO ${"b".repeat(500)} c`,
+      "f".repeat(500),
+    ]
+  ) {
     assertEquals(await answerTo(proxy.port, line), await answerTo(redis.port, line), line);
   }
 });
@@ -171,6 +270,18 @@ Deno.test("a client's bytes cannot end an error's line or pose as a reply", asyn
   );
   for (const place of places) {
     const answer = await answerTo(proxy.port, place.replace("@", evil));
-    assertEquals(answer.match(/^-[ -~]+\r\n$/)?.length, 1, `${place}: ${JSON.stringify(answer)}`);
+    assertEquals(answer.match(/^-[^\r\n]+\r\n$/)?.length, 1, `${place}: ${JSON.stringify(answer)}`);
   }
+});
+
+Deno.test("a server that is not strict about numbers does not take a bad request for a good one", async () => {
+  await using old = new FakeRedis(([name]) =>
+    name === "SELECT" ? "+OK\r\n" : "-ERR as it says\r\n"
+  );
+  await using proxy = await RouterServer.start({ servers: [old] });
+  for (const count of ["01", "+1", "1", "-1", "5", "abc", "-0"]) {
+    assertEquals(await answerTo(proxy.port, `EVAL s ${count} k`), "-ERR as it says\r\n");
+  }
+  const counts = old.received.filter(([name]) => name === "EVAL").map(([, , count]) => count);
+  assertEquals(counts, ["xx", "xx", "1", "-1", "5", "abc", "xx"]);
 });

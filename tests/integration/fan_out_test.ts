@@ -107,7 +107,7 @@ Deno.test("SCAN refuses what is no cursor", async () => {
   await fillKeys(client, 100);
   const inFirst = ((await client.call("SCAN", 0, "COUNT", 10)) as [string])[0];
   assert(inFirst !== "0");
-  for (const cursor of ["abc", "", "1.5", "-", `${2n ** 64n}`, "9".repeat(30)]) {
+  for (const cursor of ["abc", "1.5", "-", "+", "1 ", `${2n ** 64n}`, "9".repeat(30)]) {
     assertError(await client.call("SCAN", cursor), /^ERR invalid cursor$/);
   }
 });

@@ -17,7 +17,7 @@ import { decodeReply } from "../../support/resp_value.ts";
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 Deno.test("COMMAND INFO of an unknown command is null in either protocol", () => {
-  assertEquals(text(encodeCommandInfo([undefined], 2)), "*1\r\n*-1\r\n");
+  assertEquals(text(encodeCommandInfo([undefined], 2)), "*1\r\n$-1\r\n");
   assertEquals(text(encodeCommandInfo([undefined], 3)), "*1\r\n_\r\n");
 });
 

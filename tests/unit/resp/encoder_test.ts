@@ -6,6 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import {
+  asSent,
   Encoder,
   encodeRequest,
   errorReply,
@@ -80,6 +81,14 @@ Deno.test("Encoder copies raw bytes: what happens to them later changes nothing"
 Deno.test("encodeRequest() writes an array of bulks, whatever the arguments hold", () => {
   const request = encodeRequest(["SET", "k\r\n", latin1("\0\xff"), ""]);
   assertEquals(textOf(request), "*4\r\n$3\r\nSET\r\n$3\r\nk\r\n\r\n$2\r\n\0\xff\r\n$0\r\n\r\n");
+});
+
+Deno.test("an error's characters up to U+00FF are bytes; with others in it the text is UTF-8", () => {
+  assertEquals([...errorReply("a\xe9\x80")], [...latin1("-a\xe9\x80\r\n")]);
+  assertEquals(new TextDecoder().decode(errorReply("a\xe9\u20ac")), "-a\xe9\u20ac\r\n");
+  const bytes = latin1(`a\xe9${"b".repeat(1000)}`);
+  assertEquals(asSent(bytes, 0, bytes.length), `a\xe9${"b".repeat(QUOTED_BYTES_MAX - 2)}`);
+  assertEquals(asSent(latin1("ab\0c"), 0, 4), "ab");
 });
 
 Deno.test("quoted() cuts a client's bytes and escapes all that is not printable ASCII", () => {
