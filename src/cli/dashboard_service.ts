@@ -6,7 +6,7 @@
 
 import { type Address, formatAddress } from "../base/address.ts";
 import { roomLogger } from "../base/log.ts";
-import type { Config } from "../config/config.ts";
+import { backendLogin, type Config } from "../config/config.ts";
 import { Dashboard } from "../dashboard/dashboard.ts";
 import type { Gate } from "../dashboard/gate.ts";
 import { answerDashboard } from "../dashboard/server.ts";
@@ -32,13 +32,12 @@ export function makeDashboard(
 ): { dashboard: Dashboard; gate: Gate } {
   const { store, addr, isOpenToAll, takeOver } = place;
   const token = config.dashboardToken;
-  const password = config.backendPassword.isSet ? config.backendPassword : config.password;
   const dashboard = new Dashboard({
     store,
     coordinator: config.coordinator,
     addr,
     version: VERSION,
-    auth: { user: config.backendUser, password },
+    auth: backendLogin(config),
     dialMs: config.backendDialTimeoutMs,
     failover: config.failover,
     failoverAfterMs: config.failoverAfterMs,

@@ -6,6 +6,7 @@
 
 import { formatByteSize } from "../base/byte_size.ts";
 import { suggestion } from "../base/nearest.ts";
+import type { Secret } from "../base/secret.ts";
 import { CONFIG_KEYS, type ConfigKey } from "./keys.ts";
 import { type ConfigValueByKind, printConfigValue, readConfigValue } from "./value.ts";
 
@@ -150,6 +151,12 @@ export function parseConfig(text: string, file: string): LoadedConfig {
   return { config: readQuirks(bounded, file, warnings), warnings };
 }
 
+/** As whom dashboard and mover are known to the Redis servers. */
+export function backendLogin(config: Config): { readonly user: string; readonly password: Secret } {
+  const { backendUser: user, backendPassword, password } = config;
+  return { user, password: backendPassword.isSet ? backendPassword : password };
+}
+
 /** Every setting as config.ini spells it, in the order of the table; secrets are masked. */
 export function configEntries(config: Config): [key: string, value: string][] {
   return CONFIG_KEYS.map((row) => [row.key, printConfigValue(config[row.field], row)]);
@@ -233,10 +240,17 @@ function checkRequired(config: Config, entries: Map<string, Entry>, file: string
 
 /** AUTH needs a password: a user name alone would never be sent. */
 function checkBackendUser(config: Config, entries: Map<string, Entry>, file: string): void {
-  const { backendUser, backendPassword, password } = config;
-  if (backendUser === "" || backendPassword.isSet || password.isSet) return;
-  const { line } = entries.get("backend_user")!;
-  throw new ConfigError(`${file}:${line}: backend_user needs backend_password, or password`);
+  if (config.backendUser !== "" && !backendLogin(config).password.isSet) {
+    const { line } = entries.get("backend_user")!;
+    throw new ConfigError(`${file}:${line}: backend_user needs backend_password, or password`);
+  }
+  const { backendClientUser, backendClientPassword } = config;
+  if ((backendClientUser === "") === !backendClientPassword.isSet) return;
+  const given = backendClientUser === "" ? "backend_client_password" : "backend_client_user";
+  const { line } = entries.get(given)!;
+  throw new ConfigError(
+    `${file}:${line}: backend_client_user and backend_client_password must be set together`,
+  );
 }
 
 /** What is set and does nothing is said: somebody believes that it does. */

@@ -187,6 +187,22 @@ export const CONFIG_KEYS = [
     help: "Password for the Redis servers where it is not the clients' one; not set: password.",
   },
   {
+    key: "backend_client_user",
+    field: "backendClientUser",
+    kind: "text",
+    default: "",
+    example: "codis-clients",
+    help: "User, with fewer rights, by whom proxies do what clients ask for; `config server " +
+      "harden` makes it. Not set: backend_user, who moves keys, too.",
+  },
+  {
+    key: "backend_client_password",
+    field: "backendClientPassword",
+    kind: "secret",
+    default: "",
+    help: "Password of backend_client_user.",
+  },
+  {
     key: "proto",
     field: "proto",
     kind: "word",
@@ -333,7 +349,8 @@ export const CONFIG_KEYS = [
     kind: "switch",
     default: "on",
     help:
-      "Whether FLUSHALL, FLUSHDB, SCRIPT FLUSH, FUNCTION FLUSH and FUNCTION DELETE are allowed.",
+      "Whether FLUSHALL, FLUSHDB, SCRIPT FLUSH, FUNCTION FLUSH and FUNCTION DELETE are allowed. " +
+      "A script can call FLUSHALL and FLUSHDB all the same, unless backend_client_user is set.",
   },
   {
     key: "failover",

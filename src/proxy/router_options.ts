@@ -4,17 +4,23 @@
  * @module
  */
 
-import { type Config, configEntries } from "../config/config.ts";
+import { backendLogin, type Config, configEntries } from "../config/config.ts";
 import { DATABASES, type RouterOptions } from "../router/options.ts";
 
 /** Turns a checked configuration into the router's options. */
 export function routerOptions(config: Config, version: string): RouterOptions {
+  const { user, password } = backendLogin(config);
+  const own = { user, password: password.reveal() };
+  const hasClientUser = config.backendClientUser !== "";
+  const client = hasClientUser
+    ? { user: config.backendClientUser, password: config.backendClientPassword.reveal() }
+    : own;
   return {
     readMode: config.readMode,
     password: config.password.reveal(),
-    backendUser: config.backendUser,
-    backendPassword: (config.backendPassword.isSet ? config.backendPassword : config.password)
-      .reveal(),
+    backendUser: client.user,
+    backendPassword: client.password,
+    moverLogin: hasClientUser ? own : undefined,
     maxClients: config.maxClients,
     sessionIdleMs: config.sessionMaxTimeoutMs,
     sessionAuthMs: config.sessionAuthTimeoutMs,

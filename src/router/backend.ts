@@ -27,6 +27,7 @@ import { encodeRequest, type Protocol } from "../resp/encoder.ts";
 import { ReplyFramer } from "../resp/reply_framer.ts";
 import { BACKEND_RESET, backendDown, backendFailure } from "./errors.ts";
 import type { Server } from "./backend_pool.ts";
+import type { BackendLogin } from "./options.ts";
 import { acquireRequest, recycleRequest, type Request } from "./request.ts";
 import type { Session } from "./session.ts";
 
@@ -61,6 +62,7 @@ export class Backend implements SourceOwner, BatchOwner {
   readonly protocol: Protocol;
   /** Whether one session owns it. */
   readonly isPrivate: boolean;
+  readonly #login: BackendLogin;
   /** Requests sent and not answered. */
   inFlight = 0;
   /**
@@ -88,11 +90,19 @@ export class Backend implements SourceOwner, BatchOwner {
   #pausedBy: Session | null = null;
   #pauseTimer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(server: Server, database: number, protocol: Protocol, isPrivate = false) {
+  constructor(
+    server: Server,
+    database: number,
+    protocol: Protocol,
+    isPrivate = false,
+    login?: BackendLogin,
+  ) {
     this.server = server;
     this.database = database;
     this.protocol = protocol;
     this.isPrivate = isPrivate;
+    const { backendUser: user, backendPassword: password } = server.options;
+    this.#login = login ?? { user, password };
     this.#batch = new WriteBatch(this, null);
   }
 
@@ -193,14 +203,10 @@ export class Backend implements SourceOwner, BatchOwner {
     this.#framer.reset();
     this.#framer.error = "";
     this.#source = openSource(this.server.options.readMode, connection, this, READ_BYTES_MAX);
-    const { backendUser, backendPassword } = this.server.options;
+    const { user, password } = this.#login;
     const greeting: Uint8Array[] = [];
-    if (backendPassword !== "") {
-      greeting.push(
-        encodeRequest(
-          backendUser === "" ? ["AUTH", backendPassword] : ["AUTH", backendUser, backendPassword],
-        ),
-      );
+    if (password !== "") {
+      greeting.push(encodeRequest(user === "" ? ["AUTH", password] : ["AUTH", user, password]));
     }
     if (this.protocol === 3) greeting.push(encodeRequest(["HELLO", "3"]));
     // Always sent, database 0 included: its answer proves that the server serves us.

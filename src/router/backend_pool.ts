@@ -2,7 +2,8 @@
  * The Redis servers in use, each with its connections, counted by use.
  *
  *     pool ── address ─► server ── database × protocol ─► backend   (shared, opened at first use)
- *                          └────── private backends                (one session's, for a while)
+ *                          ├────── private backends                (one session's, for a while)
+ *                          └────── mover backends                  (another user's, who moves keys)
  *
  * A server is there as long as a slot names it as owner or migration source; with the last use its
  * connections close.
@@ -47,6 +48,8 @@ export class Server {
 
   readonly #events: BackendEvents;
   readonly #shared: (Backend | undefined)[] = new Array(2 * DATABASES).fill(undefined);
+  /** By database; none while clients' user moves keys, too. */
+  readonly #movers: (Backend | undefined)[] = new Array(DATABASES).fill(undefined);
   #privates = new Set<Backend>();
   #idlePrivates: Backend[] = [];
   #privateWaiters: (() => void)[] = [];
@@ -66,9 +69,17 @@ export class Server {
     return this.#shared[index] ??= new Backend(this, database, protocol);
   }
 
+  /** The backend over which keys are moved: clients' own, or that of a user who may do more. */
+  moverBackend(database: number): Backend {
+    const login = this.options.moverLogin;
+    if (login === undefined) return this.backend(database, 2);
+    return this.#movers[database] ??= new Backend(this, database, 2, false, login);
+  }
+
   /** All backends, shared and private. */
   *backends(): Generator<Backend> {
     for (const backend of this.#shared) if (backend !== undefined) yield backend;
+    for (const backend of this.#movers) if (backend !== undefined) yield backend;
     yield* this.#privates;
   }
 
@@ -148,6 +159,7 @@ export class Server {
     this.restoreFence.stop();
     for (const backend of [...this.backends()]) backend.close();
     this.#shared.fill(undefined);
+    this.#movers.fill(undefined);
   }
 }
 

@@ -147,12 +147,13 @@ export class KeyMover implements ReplyTaker {
 
   #askStock(database: number, keys: readonly string[], tries: number): void {
     const { hostname, port, options } = this.#target;
-    const { backendUser, backendPassword } = options;
-    const auth = backendPassword === ""
+    const { user, password } = options.moverLogin ??
+      { user: options.backendUser, password: options.backendPassword };
+    const auth = password === ""
       ? []
-      : backendUser === ""
-      ? ["AUTH", backendPassword]
-      : ["AUTH2", backendUser, backendPassword];
+      : user === ""
+      ? ["AUTH", password]
+      : ["AUTH2", user, password];
     const where = [hostname, String(port), "", String(database), String(MIGRATE_MS)];
     this.#send(
       { database, keys, kind: "migrate", tries, sentMs: performance.now(), answer: "" },
@@ -176,7 +177,7 @@ export class KeyMover implements ReplyTaker {
     this.#moves.set(request, move);
     const bytes = encodeRequest(words);
     this.#isSending = true;
-    this.#source.backend(move.database, 2).push(request, bytes, 0, bytes.length);
+    this.#source.moverBackend(move.database).push(request, bytes, 0, bytes.length);
     this.#isSending = false;
   }
 

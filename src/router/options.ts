@@ -6,6 +6,14 @@
 
 import type { ReadMode } from "../io/byte_source.ts";
 
+/** What a connection to a server begins with. */
+export interface BackendLogin {
+  /** Empty for AUTH's one-argument form. */
+  readonly user: string;
+  /** Empty for no AUTH. */
+  readonly password: string;
+}
+
 /** Settings of the data plane. Times are milliseconds, sizes bytes; 0 switches a deadline off. */
 export interface RouterOptions {
   readonly readMode: ReadMode;
@@ -15,6 +23,11 @@ export interface RouterOptions {
   readonly backendUser: string;
   /** Password for AUTH at the servers; empty for none. */
   readonly backendPassword: string;
+  /**
+   * Who moves keys, where that is another user than the one who does what clients ask for; undefined:
+   * one user does both, over the same connections.
+   */
+  readonly moverLogin?: BackendLogin | undefined;
   readonly maxClients: number;
   /** Close a session that sends nothing for this long. */
   readonly sessionIdleMs: number;

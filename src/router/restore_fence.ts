@@ -154,7 +154,7 @@ export class RestoreFence {
       this.#again();
     });
     const bytes = encodeRequest(words);
-    this.#server.backend(0, 2).push(request, bytes, 0, bytes.length);
+    this.#server.moverBackend(0).push(request, bytes, 0, bytes.length);
   }
 }
 

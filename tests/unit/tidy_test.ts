@@ -52,6 +52,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "base",
     "hash",
     "io",
+    "command",
     "model",
     "config",
     "coordinator",

@@ -237,6 +237,11 @@ const INVISIBLE: readonly { name: string; text: string; message: string }[] = [
     message: "config.ini:2: backend_user needs backend_password, or password",
   },
   {
+    name: "a user of clients without a password",
+    text: "backend_client_user = clients",
+    message: "config.ini:1: backend_client_user and backend_client_password must be set together",
+  },
+  {
     name: "a tab",
     text: "product =\ta",
     message: "config.ini:1: product: there is a tab in the line: use spaces",

@@ -1,0 +1,184 @@
+/**
+ * The user of a Redis server by whom proxies do what clients ask for, with no more rights than that.
+ *
+ * A script runs with the rights of whoever sends it: what a proxy refuses, a script of a client can do,
+ * unless the server refuses it to the proxy. Users and their rights are there since Redis 6.
+ *
+ *     @all ─ @admin ─ @dangerous + what the proxy forwards of those ─ what destructive_commands forbids
+ *
+ * @module
+ */
+
+import { type Address, formatAddress } from "../../base/address.ts";
+import { Secret } from "../../base/secret.ts";
+import { COMMANDS } from "../../command/command_table.ts";
+import { RedisConnection, type RedisOptions, type Word } from "../../redis/connection.ts";
+import { readInfo } from "../../redis/info.ts";
+import { RedisError, type RedisValue, textOf } from "../../redis/reply.ts";
+
+/** Who the user is, and what it may do. */
+export interface ClientUser {
+  readonly name: string;
+  readonly password: Secret;
+  /** Whether it may flush everything. */
+  readonly allowsDestructive: boolean;
+}
+
+/** What a server has of the user. */
+export type ClientUserState = "in place" | "other rights" | "not there";
+
+/** First versions with users, and with rights to channels. */
+const ACL_VERSION = [6, 0];
+const CHANNELS_VERSION = [6, 2];
+
+/** Kinds of commands that the user is not given as a whole. */
+const PRIVILEGED = ["admin", "dangerous"];
+
+/** What proxies ask servers for on their own, over the connections of the user. */
+const PROXY_COMMANDS = ["info"];
+
+/** What the user must not be able to do; done, none of it has an effect. */
+const DENIED: readonly Word[][] = [
+  ["SWAPDB", 0, 0],
+  ["MIGRATE", "host", 0, "key", 0, "no time"],
+  ["CONFIG", "GET", "nothing"],
+];
+/** What it must be able to do; done, none of it has an effect. */
+const ALLOWED: readonly Word[][] = [
+  ["INFO", "server"],
+  ["RESTORE", "key", "no time", "no value"],
+  ["SORT", "key", "NONSENSE"],
+];
+/** What depends on `destructive_commands`; done, it has no effect. */
+const DESTRUCTIVE: readonly Word[][] = [["FLUSHALL", "NONSENSE"], ["FLUSHDB", "NONSENSE"]];
+
+/** A server that has no users; the message says which version it is. */
+export class NoUsersError extends Error {
+  override readonly name = "NoUsersError";
+}
+
+/** Hashes a password as ACL rules name it, so that it need not be shown. */
+export async function hashPassword(password: Secret): Promise<string> {
+  const bytes = new TextEncoder().encode(password.reveal());
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
+
+/**
+ * The words of ACL SETUSER behind the user's name, for this very server: its commands are not the same
+ * in all versions.
+ *
+ * @param redis A connection of somebody who may do everything.
+ * @throws {NoUsersError} When the server is older than Redis 6.
+ * @throws As `RedisConnection.call`.
+ */
+export async function clientUserRules(redis: RedisConnection, user: ClientUser): Promise<string[]> {
+  const { redis_version: version = "0" } = await readInfo(redis, "server");
+  if (!isAtLeast(version, ACL_VERSION)) {
+    throw new NoUsersError(`version ${version} has no users: Redis 6.0 or later does`);
+  }
+  const lists = await redis.pipeline(PRIVILEGED.map((category) => ["ACL", "CAT", category]));
+  const privileged = new Set(lists.flatMap(textsOf));
+  const forwarded = COMMANDS.filter((command) =>
+    command.origin === "redis" && !command.isContainer &&
+    command.handling !== "refuse" && command.handling !== "local"
+  );
+  const isAllowed = ({ isDestructive }: { isDestructive: boolean }) =>
+    user.allowsDestructive || !isDestructive;
+  const returned = [
+    ...PROXY_COMMANDS,
+    ...forwarded.filter(isAllowed).map(({ name }) => name),
+  ].filter((name) => privileged.has(name));
+  // Of a command with subcommands some of them: all are taken, and the others given back.
+  const containers = new Set(
+    forwarded.filter((command) => !isAllowed(command) && command.name.includes("|"))
+      .map(({ name }) => name.split("|")[0]!),
+  );
+  const partly: string[] = [];
+  for (const container of containers) {
+    const [info] = await redis.call("COMMAND", "INFO", container) as RedisValue[];
+    if (!Array.isArray(info)) continue;
+    const rest = forwarded.filter((command) =>
+      command.name.startsWith(`${container}|`) && isAllowed(command)
+    );
+    partly.push(`-${container}`, ...rest.map(({ name }) => `+${name}`));
+  }
+  return [
+    ...["reset", "on", `#${await hashPassword(user.password)}`, "~*"],
+    ...(isAtLeast(version, CHANNELS_VERSION) ? ["&*"] : []),
+    ...["+@all", ...PRIVILEGED.map((category) => `-@${category}`)],
+    ...returned.map((name) => `+${name}`),
+    ...partly,
+  ];
+}
+
+/**
+ * Finds out what a server has of the user, by trying.
+ *
+ * @throws {RedisUnreachableError} When it cannot be reached.
+ */
+export async function clientUserState(
+  address: Address,
+  user: ClientUser,
+  options: Pick<RedisOptions, "dialMs" | "replyMs">,
+): Promise<ClientUserState> {
+  let redis: RedisConnection;
+  try {
+    const { name, password } = user;
+    redis = await RedisConnection.open(address, { user: name, password, ...options });
+  } catch (error) {
+    if (error instanceof RedisError) return "not there";
+    throw error;
+  }
+  using _redis = redis;
+  const destructive = DESTRUCTIVE.map((words) => ({ words, may: user.allowsDestructive }));
+  const probes = [
+    ...DENIED.map((words) => ({ words, may: false })),
+    ...ALLOWED.map((words) => ({ words, may: true })),
+    ...destructive,
+  ];
+  const replies = await redis.pipeline(probes.map(({ words }) => words));
+  const isAsWanted = probes.every(({ may }, i) => may !== isDenied(replies[i]!));
+  return isAsWanted ? "in place" : "other rights";
+}
+
+/**
+ * Makes the user, or gives it its rights anew, and has the server keep it over a restart.
+ *
+ * @returns Why it is not kept; `""`: it is.
+ * @throws As `RedisConnection.call`.
+ */
+export async function setClientUser(
+  redis: RedisConnection,
+  user: ClientUser,
+  rules: readonly string[],
+): Promise<string> {
+  await redis.call("ACL", "SETUSER", user.name, ...rules);
+  const [, file] = textsOf(await redis.call("CONFIG", "GET", "aclfile"));
+  const { config_file: config = "" } = await readInfo(redis, "server");
+  const isInFile = file !== undefined && file !== "";
+  if (!isInFile && config === "") {
+    return `${
+      formatAddress(redis.address)
+    } has neither an aclfile nor a config file: the user is ` +
+      "gone when it restarts";
+  }
+  const words = isInFile ? ["ACL", "SAVE"] : ["CONFIG", "REWRITE"];
+  const [reply] = await redis.pipeline([words]);
+  if (!(reply instanceof RedisError)) return "";
+  return `${words.join(" ")} at ${formatAddress(redis.address)}: ${reply.message}: the user is ` +
+    "gone when it restarts";
+}
+
+function isDenied(reply: RedisValue): boolean {
+  return reply instanceof RedisError && reply.code === "NOPERM";
+}
+
+function textsOf(reply: RedisValue): string[] {
+  if (reply instanceof RedisError) throw reply;
+  return (reply as RedisValue[]).map(textOf);
+}
+
+function isAtLeast(version: string, [major, minor]: readonly number[]): boolean {
+  const [ownMajor = 0, ownMinor = 0] = version.split(".").map(Number);
+  return ownMajor > major! || (ownMajor === major && ownMinor >= minor!);
+}
