@@ -122,8 +122,7 @@ function movableKeys(rule: KeyRule, args: Arguments, out: KeyIndexes, count: num
   } else if (rule.limit <= 1) {
     last = args.count + rule.lastOffset;
   } else {
-    if ((args.count - first) % rule.limit !== 0) return BAD_ARGUMENTS;
-    last = first + (args.count - first) / rule.limit + rule.lastOffset;
+    last = first + Math.floor((args.count - first) / rule.limit) + rule.lastOffset;
   }
   if (last >= args.count) return BAD_ARGUMENTS;
   out.reserve(count + Math.max(0, last - first + 1));
