@@ -56,10 +56,13 @@ function splitAddress(text: string): Address {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
     throw new SyntaxError(`address "${text}" is a URL: write host:port alone`);
   }
+  if (/^\[.*\]$/.test(text)) {
+    throw new SyntaxError(`address "${text}" has no port: write [host]:port`);
+  }
   const colon = text.lastIndexOf(":");
   if (colon < 0) throw new SyntaxError(`address "${text}" has no port: write host:port`);
   const hostname = text.slice(0, colon);
-  if (hostname.includes(":")) {
+  if (/^(?=.*:)[0-9a-f:.]+(%[\w.-]+)?$/i.test(hostname)) {
     throw new SyntaxError(`address "${text}" needs brackets around IPv6: write [host]:port`);
   }
   if (!/^[\w.-]*$/.test(hostname)) {

@@ -31,6 +31,8 @@ export class ConfigError extends Error {
 
 /** Values of `zk_session_timeout` up to this are seconds, a quirk that operators rely on. */
 const ZK_SESSION_TIMEOUT_SECONDS_MAX = 100;
+/** Least value that is milliseconds. */
+const ZK_SESSION_TIMEOUT_MS_MIN = 1000;
 
 /** Bytes with which a file of UTF-16 begins, either way around. */
 const UTF16_MARKS = ["fffe", "feff"];
@@ -52,7 +54,10 @@ const FOREIGN_LINES: readonly (readonly [begins: string, advice: string])[] = [
 ];
 
 /** Kinds of which a quote or a "#" may be a part. */
-const FREE_KINDS = ["text", "name", "secret"];
+const FREE_KINDS = ["text", "name", "folder", "secret", "token"];
+
+/** Kinds that no message may quote. */
+const SECRET_KINDS = ["secret", "token"];
 
 /** Keys that only some coordinators use. */
 const KEYS_OF_COORDINATORS: readonly { key: string; usedBy: readonly string[]; advice: string }[] =
@@ -148,6 +153,7 @@ export function parseConfig(text: string, file: string): LoadedConfig {
   checkBackendUser(config, entries, file);
   warnUnused(config, entries, file, warnings);
   const bounded = boundSessionBuffer(config, entries, file);
+  checkSessionTimeout(config, entries, file);
   return { config: readQuirks(bounded, file, warnings), warnings };
 }
 
@@ -180,6 +186,7 @@ function readEntries(text: string, file: string, warnings: string[]): Map<string
     // The line is not quoted: it may be a password that lost its key.
     if (equals < 0) throw new ConfigError(`${at}: line without "=": write key = value`);
     const key = trimSpaces(line.slice(0, equals));
+    if (key === "") throw new ConfigError(`${at}: line without a key: write key = value`);
     const value = trimSpaces(line.slice(equals + 1));
     checkVisible(key, INVISIBLE, at);
     const row = (CONFIG_KEYS as readonly ConfigKey[]).find((each) => each.key === key);
@@ -187,7 +194,7 @@ function readEntries(text: string, file: string, warnings: string[]): Map<string
       const hint = suggestion(key, CONFIG_KEYS.map((each) => each.key));
       throw new ConfigError(`${at}: unknown key ${JSON.stringify(key)}${hint}`);
     }
-    checkVisible(value, row.kind === "secret" ? CONTROL : INVISIBLE, `${at}: ${key}`);
+    checkVisible(value, SECRET_KINDS.includes(row.kind) ? CONTROL : INVISIBLE, `${at}: ${key}`);
     const before = entries.get(key);
     if (before !== undefined) {
       warnings.push(`${at}: ${key} is set twice: this line holds, line ${before.line} does not`);
@@ -236,6 +243,21 @@ function checkRequired(config: Config, entries: Map<string, Entry>, file: string
     const at = entry === undefined ? file : `${file}:${entry.line}`;
     throw new ConfigError(`${at}: ${row.key} must be set when coordinator = ${config.coordinator}`);
   }
+}
+
+/**
+ * Between the quirk's seconds and a second there is nothing that a session could last.
+ *
+ * @throws {ConfigError} When it is set to that.
+ */
+function checkSessionTimeout(config: Config, entries: Map<string, Entry>, file: string): void {
+  const value = config.zkSessionTimeoutMs;
+  if (value <= ZK_SESSION_TIMEOUT_SECONDS_MAX || value >= ZK_SESSION_TIMEOUT_MS_MIN) return;
+  const { line } = entries.get("zk_session_timeout")!;
+  throw new ConfigError(
+    `${file}:${line}: zk_session_timeout = "${value}": must be 1 to ` +
+      `${ZK_SESSION_TIMEOUT_SECONDS_MAX} seconds, or at least ${ZK_SESSION_TIMEOUT_MS_MIN} ms`,
+  );
 }
 
 /** AUTH needs a password: a user name alone would never be sent. */
@@ -301,5 +323,6 @@ function describeBadValue(
   const value = entry?.value ?? row.default;
   const part = foreignPart(value);
   const hint = part === undefined ? "" : ` (${part} of the value)`;
-  return `${at}: ${row.key} = ${JSON.stringify(value)}: ${rule}${hint}`;
+  const shown = SECRET_KINDS.includes(row.kind) ? "***" : JSON.stringify(value);
+  return `${at}: ${row.key} = ${shown}: ${rule}${hint}`;
 }

@@ -13,6 +13,10 @@ export type ConfigKind =
   | "name"
   /** Text that is never printed; becomes a `Secret`. */
   | "secret"
+  /** A secret that can be sent in an HTTP header. */
+  | "token"
+  /** A folder, which must be named. */
+  | "folder"
   /** One of the row's `words`. */
   | "word"
   /** `on` or `off`; becomes a boolean. */
@@ -74,7 +78,7 @@ export const CONFIG_KEYS = [
   {
     key: "embedded_dir",
     field: "embeddedDir",
-    kind: "text",
+    kind: "folder",
     default: "./codis-data",
     help: "Folder of the embedded coordinator, made when missing; relative to the working folder.",
   },
@@ -160,7 +164,7 @@ export const CONFIG_KEYS = [
   {
     key: "dashboard_token",
     field: "dashboardToken",
-    kind: "secret",
+    kind: "token",
     default: "",
     help: "Token that every request which changes something must carry; the same for dashboard, " +
       "proxies and config commands. Not set: whoever reaches the dashboard may change everything.",
@@ -422,6 +426,7 @@ export const CONFIG_KEYS = [
     kind: "duration",
     unit: "ms",
     default: "30000",
+    min: 1,
     max: 3_600_000,
     help: "Time after which a lost coordinator session ends; 100 and below are taken as seconds.",
   },

@@ -14,6 +14,8 @@ export interface ConfigValueByKind {
   text: string;
   name: string;
   secret: Secret;
+  token: Secret;
+  folder: string;
   word: string;
   switch: boolean;
   count: number;
@@ -38,6 +40,8 @@ const READERS: ConfigReaders = {
   text: (text) => text,
   name: readName,
   secret: (text) => new Secret(text),
+  token: readToken,
+  folder: readFolder,
   word: readWord,
   switch: readSwitch,
   count: (text, row) => checkBounds(readWhole(text), row),
@@ -52,6 +56,8 @@ const PRINTERS: ConfigPrinters = {
   text: (value) => value,
   name: (value) => value,
   secret: (value) => value.toString(),
+  token: (value) => value.toString(),
+  folder: (value) => value,
   word: (value) => value,
   switch: (value) => value ? "on" : "off",
   count: (value) => `${value}`,
@@ -98,6 +104,10 @@ export function describeConfigRule(row: ConfigKey): string {
       return "host:port,host:port,…";
     case "endpoints":
       return "host,host:port,…";
+    case "token":
+      return "any text of Latin letters, digits and signs";
+    case "folder":
+      return "not empty";
     case "secret":
     case "text":
       return "any text";
@@ -114,6 +124,19 @@ function readName(text: string): string {
   if (text === "") throw new SyntaxError("must not be empty");
   if (text.includes("/")) throw new SyntaxError('must not contain "/"');
   if (text === "." || text === "..") throw new SyntaxError('must not be "." or ".."');
+  return text;
+}
+
+function readToken(text: string): Secret {
+  // A header of HTTP has room for bytes.
+  if ([...text].some((char) => char > "\u00ff")) {
+    throw new SyntaxError("must be Latin letters, digits and signs: HTTP headers take no others");
+  }
+  return new Secret(text);
+}
+
+function readFolder(text: string): string {
+  if (text === "") throw new SyntaxError("must not be empty");
   return text;
 }
 

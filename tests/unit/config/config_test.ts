@@ -237,6 +237,39 @@ const INVISIBLE: readonly { name: string; text: string; message: string }[] = [
     message: "config.ini:2: backend_user needs backend_password, or password",
   },
   {
+    name: "two servers without a comma",
+    text: "servers = a:1 b:2",
+    message: 'config.ini:1: servers = "a:1 b:2": address "a:1 b:2" has a bad host: letters, ' +
+      'digits, ".", "-" and "_" only',
+  },
+  {
+    name: "a value without a key",
+    text: "= 5",
+    message: "config.ini:1: line without a key: write key = value",
+  },
+  {
+    name: "a folder without a name",
+    text: "embedded_dir =",
+    message: 'config.ini:1: embedded_dir = "": must not be empty',
+  },
+  {
+    name: "a session without time",
+    text: "zk_session_timeout = 0",
+    message: 'config.ini:1: zk_session_timeout = "0": must be whole milliseconds, 1 to 3600000',
+  },
+  {
+    name: "a session shorter than a second",
+    text: "zk_session_timeout = 500",
+    message: 'config.ini:1: zk_session_timeout = "500": must be 1 to 100 seconds, or at least ' +
+      "1000 ms",
+  },
+  {
+    name: "a token that HTTP cannot carry",
+    text: "dashboard_token = 漢字",
+    message: "config.ini:1: dashboard_token = ***: must be Latin letters, digits and signs: " +
+      "HTTP headers take no others",
+  },
+  {
     name: "a user of clients without a password",
     text: "backend_client_user = clients",
     message: "config.ini:1: backend_client_user and backend_client_password must be set together",
