@@ -251,7 +251,7 @@ export async function answerApi(
     const { route, words } = found;
     const refusal = refusalOf(gate, request, url, remote, route.changes);
     if (refusal !== undefined) return json({ error: refusal.error }, refusal.status);
-    if (route.needsLead) dashboard.checkLead();
+    if (route.needsLead) await dashboard.checkLead();
     const answer = await route.answer({ dashboard, request, url, words });
     return route.changes && answer === undefined
       ? json({ msg: "OK", ret: 0 })

@@ -11,7 +11,10 @@
 import type { ClusterView, EventView } from "../api/cluster_view.ts";
 import { parseAddress } from "../base/address.ts";
 import { roomLogger } from "../base/log.ts";
+import { isSurelyGone } from "../base/process_life.ts";
+import { repeat } from "../base/repeat.ts";
 import { RedisConnection } from "../redis/connection.ts";
+import { sleep } from "../base/sleep.ts";
 import { createIfMissing, type Store } from "../store/store.ts";
 import { actionViews, removeOldActions } from "./actions.ts";
 import type { Change, Control } from "./control.ts";
@@ -23,7 +26,7 @@ import { Ledger } from "./ledger.ts";
 import { type MigrateOptions, MigrateQueue } from "./migrate_queue.ts";
 import { Poll } from "./poll.ts";
 import { promote, type PromoteContext, resumePromotion } from "./promote.ts";
-import { reasonOf } from "./proxies.ts";
+import { reasonOf, refusesConnections } from "./proxies.ts";
 import { Publisher, type PublisherTimes } from "./publish.ts";
 import type { ServerAuth } from "./servers.ts";
 import { WriteHolds } from "./write_holds.ts";
@@ -59,6 +62,8 @@ const ACTIONS_SHOWN = 20;
 const ACTIONS_KEPT = 1_000;
 /** Time between two looks for what is to be removed, in milliseconds. */
 const GC_MS = 60_000;
+/** How long a request waits for this dashboard to take over, in milliseconds. */
+const TAKING_OVER_MS = 5_000;
 
 const log = roomLogger("dashboard");
 
@@ -76,7 +81,9 @@ export class Dashboard implements Control {
   #migrations: MigrateQueue | undefined;
   readonly #failover: Failover;
   readonly #startedAt = Date.now();
-  #gcTimer: ReturnType<typeof setInterval> | undefined;
+  #endCollecting = () => {};
+  /** Settled when this dashboard can make changes, or does not lead any more. */
+  #takingOver = Promise.withResolvers<void>();
 
   /** Does nothing yet. */
   constructor(options: DashboardOptions) {
@@ -88,6 +95,10 @@ export class Dashboard implements Control {
     });
     this.#publisher = new Publisher(options.store, {
       isOurs: (proxy) => this.poll.isOurs(proxy),
+      // One that has never answered may listen where it cannot be reached from here.
+      seemsGone: async (proxy) =>
+        isSurelyGone(proxy.description) ||
+        (this.poll.hasAnswered(proxy) && await refusesConnections(proxy)),
       reasonOf,
       tell: (level, text) => this.tell(level, text),
       checkLead: () => this.#leadership.transact([]),
@@ -118,7 +129,9 @@ export class Dashboard implements Control {
    * @throws {NotLeaderError} When another dashboard leads.
    */
   get migrations(): MigrateQueue {
-    if (this.#migrations === undefined) throw new NotLeaderError(this.#leadership.leader);
+    if (this.#migrations === undefined) {
+      throw new NotLeaderError(this.#leadership.leader, this.isLeading);
+    }
     return this.#migrations;
   }
 
@@ -176,12 +189,18 @@ export class Dashboard implements Control {
   }
 
   /**
-   * Checks that this dashboard may change anything.
+   * Checks that this dashboard may change anything; one that takes over at this moment is waited for.
    *
-   * @throws {NotLeaderError} When another one leads.
+   * @throws {NotLeaderError} When another one leads, or taking over lasts.
    */
-  checkLead(): void {
+  async checkLead(): Promise<void> {
+    if (this.#leadership.isLeading && this.#migrations === undefined) {
+      const late = new AbortController();
+      await Promise.race([this.#takingOver.promise, sleep(TAKING_OVER_MS, late.signal)]);
+      late.abort();
+    }
     if (!this.#leadership.isLeading) throw new NotLeaderError(this.#leadership.leader);
+    if (this.#migrations === undefined) throw new NotLeaderError(this.#options.addr, true);
   }
 
   /** The whole cluster at this moment. */
@@ -246,26 +265,30 @@ export class Dashboard implements Control {
       ]
     ) await createIfMissing(store, path, "");
     await this.poll.start();
-    await this.#ledger.recover();
-    this.#holds.start();
-    await this.#reread();
     const { auth, migrate } = this.#options;
     const slowestProxy = () => this.poll.slowestProxy;
     this.#migrations = new MigrateQueue(this, { ...migrate, ...auth, slowestProxy });
+    // Whatever is asked for from now on comes after what was begun: every change finishes that first.
+    this.#takingOver.resolve();
     await this.#migrations.start();
+    await this.#ledger.recover();
+    this.#holds.start();
+    await this.#reread();
     if (this.#options.failover === "auto") this.#failover.start();
-    this.#gcTimer = setInterval(() => this.#collectActions(), GC_MS);
+    this.#endCollecting = repeat(GC_MS, () => this.#collectActions());
     this.tell("info", `this dashboard leads (${this.#options.addr}, pid ${Deno.pid})`);
   }
 
   async #depose(): Promise<void> {
-    clearInterval(this.#gcTimer);
+    this.#endCollecting();
     this.#failover.stop();
     this.#holds.stop();
     this.#ledger.stop();
     this.poll.stop();
     await this.#migrations?.stop();
     this.#migrations = undefined;
+    this.#takingOver.resolve();
+    this.#takingOver = Promise.withResolvers();
   }
 
   async #reread(): Promise<void> {

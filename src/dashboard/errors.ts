@@ -10,10 +10,12 @@ export class NotLeaderError extends Error {
   /** Where the leader is, `host:port`; empty while nobody leads. */
   readonly leader: string;
 
-  /** `leader` is where to go instead. */
-  constructor(leader: string) {
+  /** @param isOwn Whether this dashboard itself is about to lead. */
+  constructor(leader: string, isOwn = false) {
     super(
-      leader === ""
+      isOwn
+        ? "this dashboard is taking over from the one that led: try again"
+        : leader === ""
         ? "no dashboard leads at the moment: try again"
         : `this dashboard stands by: the one at ${leader} leads`,
     );

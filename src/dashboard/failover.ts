@@ -12,6 +12,7 @@
  * @module
  */
 
+import { repeat } from "../base/repeat.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { Control } from "./control.ts";
 import type { Poll } from "./poll.ts";
@@ -36,11 +37,10 @@ export interface FailoverContext {
 export class Failover {
   readonly #context: FailoverContext;
   readonly #afterMs: number;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #end = () => {};
   /** What was said last of each group, so that it is said once. */
   readonly #said = new Map<number, string>();
   readonly #retryAtMs = new Map<number, number>();
-  #isBusy = false;
 
   /** @param afterMs How long a master must be down, in milliseconds. */
   constructor(context: FailoverContext, afterMs: number) {
@@ -50,22 +50,16 @@ export class Failover {
 
   /** Begins to judge. */
   start(): void {
-    this.#timer = setInterval(() => this.#look(), LOOK_MS);
+    this.#end = repeat(LOOK_MS, () => this.#look());
   }
 
   /** Ends judging. */
   stop(): void {
-    clearInterval(this.#timer);
+    this.#end();
   }
 
   async #look(): Promise<void> {
-    if (this.#isBusy) return;
-    this.#isBusy = true;
-    try {
-      for (const group of this.#context.poll.groups) await this.#judge(group);
-    } finally {
-      this.#isBusy = false;
-    }
+    for (const group of this.#context.poll.groups) await this.#judge(group);
   }
 
   async #judge(group: GroupRecord): Promise<void> {

@@ -21,6 +21,7 @@ import { roomLogger } from "../base/log.ts";
 import type { ChangeView } from "../api/cluster_view.ts";
 import { ConnectionLossError, NodeExistsError, NoNodeError } from "../coordinator/errors.ts";
 import type { Operation } from "../coordinator/coordinator.ts";
+import type { ProxyRecord } from "../model/proxy.ts";
 import { checkFences, loadFences } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
 import { readIfThere, type Store } from "../store/store.ts";
@@ -131,8 +132,10 @@ export class Ledger {
     else await this.#carryOut(change, "write");
   }
 
-  async #checkFences(): Promise<void> {
-    checkFences(await loadFences(this.#store), await loadProxies(this.#store));
+  async #checkFences(): Promise<readonly ProxyRecord[]> {
+    const proxies = await loadProxies(this.#store);
+    checkFences(await loadFences(this.#store), proxies);
+    return proxies;
   }
 
   /** @throws {StoreError} When a proxy that may be serving cannot be told. */
@@ -140,7 +143,10 @@ export class Ledger {
     { announcements }: Pick<Change, "announcements">,
   ): Promise<void> {
     if (!announcements.some(({ mustConfirm }) => mustConfirm)) return;
-    await this.#checkFences();
+    const proxies = await this.#checkFences();
+    // From here on clients of the slots wait until every proxy has confirmed.
+    if (!announcements.some(({ type }) => type === "slot_premigrate")) return;
+    await this.#publisher.checkPresent(proxies);
   }
 
   /** @param note Whether what is to be done is stored anew, or replaces what is there. */

@@ -54,6 +54,8 @@ interface PolledServer {
 interface PolledProxy {
   record: ProxyRecord;
   answer: ProxyAnswer | undefined;
+  /** Whether it has ever answered in this life. */
+  hasAnswered: boolean;
   problem: string;
   atMs: number;
   ops: number | null;
@@ -320,6 +322,7 @@ export class Poll {
     const now: PolledProxy = {
       record,
       answer: undefined,
+      hasAnswered: isSameLife && before?.hasAnswered === true,
       problem: "",
       atMs: performance.now(),
       ops: null,
@@ -328,6 +331,7 @@ export class Poll {
     };
     try {
       now.answer = await askProxy(record);
+      now.hasAnswered = true;
       now.atMs = performance.now();
       if (isSameLife && before?.answer !== undefined) compare(before, now);
     } catch (error) {
@@ -388,6 +392,12 @@ export class Poll {
   isOurs({ id, start_at }: ProxyRecord): boolean {
     const polled = this.#proxies.get(id);
     return polled?.record.start_at === start_at && polled.answer?.kind === "ours";
+  }
+
+  /** Whether a proxy has told anything in this life. */
+  hasAnswered({ id, start_at }: ProxyRecord): boolean {
+    const polled = this.#proxies.get(id);
+    return polled?.record.start_at === start_at && polled.hasAnswered;
   }
 
   /** How many proxies see a server up, and how many see it down. */

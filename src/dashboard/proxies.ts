@@ -5,6 +5,8 @@
  */
 
 import type { ProxyStats } from "../api/proxy_stats.ts";
+import { parseAddress } from "../base/address.ts";
+import { dial } from "../io/dial.ts";
 import type { ProxyRecord, ProxyState } from "../model/proxy.ts";
 import { deadFences, deleteFence, loadFences } from "../store/fences.ts";
 import { changeProxyState, loadProxies, loadProxy } from "../store/proxies.ts";
@@ -13,6 +15,8 @@ import { takeOffline } from "./publish.ts";
 
 /** Longest time that a proxy may take to answer over HTTP, in milliseconds. */
 const ANSWER_MS = 2_000;
+/** Longest time that it may take to hear that nobody listens, in milliseconds. */
+const REFUSAL_MS = 300;
 
 /** What a proxy answered to `/stats`, or a Codis 2.0 one to `/debug/vars`. */
 export type ProxyAnswer =
@@ -44,6 +48,20 @@ export async function removeDeadFences(control: Control): Promise<string[]> {
     control.tell("warning", `fence of ${addr} removed`);
   }
   return dead;
+}
+
+/**
+ * Whether nobody listens on a proxy's HTTP port any more: its process has ended, or somebody keeps us
+ * from it. A paused one still listens, and a machine that cannot be reached does not refuse.
+ */
+export async function refusesConnections({ debug_var_addr }: ProxyRecord): Promise<boolean> {
+  try {
+    const { hostname, port } = parseAddress(debug_var_addr);
+    (await dial(hostname, port, REFUSAL_MS)).close();
+    return false;
+  } catch (error) {
+    return error instanceof Error && error.cause instanceof Deno.errors.ConnectionRefused;
+  }
 }
 
 /**

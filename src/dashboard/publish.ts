@@ -4,7 +4,7 @@
  *     action stored ──► every online proxy confirms ──► done
  *                         │ late: asked over HTTP what it waits for
  *                         │ gone, and started anew: it reads what is stored now ──► as confirmed
- *                         │ gone ──► UnconfirmedError
+ *                         │ gone, or its HTTP port refuses connections ──► UnconfirmedError
  *                         └ silent for too long ──► marked offline, waited for, UnconfirmedError
  *
  * A Codis 2.0 proxy applies only the newest action it sees, so the next one is stored when the last is
@@ -16,6 +16,7 @@
 
 import type { ActionView, ChangeView, EventView } from "../api/cluster_view.ts";
 import { roomLogger } from "../base/log.ts";
+import { repeat } from "../base/repeat.ts";
 import type { ActionRecord } from "../model/action.ts";
 import { decodeProxy, encodeProxy, isSameLife, type ProxyRecord } from "../model/proxy.ts";
 import { createAction } from "../store/actions.ts";
@@ -29,6 +30,8 @@ import { UnconfirmedError } from "./errors.ts";
 export interface PublisherContext {
   /** Whether a proxy is one of ours, which applies every action; false when that is not known. */
   isOurs(proxy: ProxyRecord): boolean;
+  /** Whether a proxy's process seems to be gone, although its session has not ended yet. */
+  seemsGone(proxy: ProxyRecord): Promise<boolean>;
   /** What keeps a proxy, in words; asked of a proxy that is late. */
   reasonOf(proxy: ProxyRecord): Promise<string>;
   tell(level: EventView["level"], text: string): void;
@@ -52,12 +55,17 @@ const LATE_MS = 3_000;
 const LEAVE_MS = 15_000;
 /** How often a late proxy is asked again, in milliseconds. */
 const ASK_MS = 2_000;
-/** How often it is looked whether those that have not confirmed are still there, in milliseconds. */
+/** Time between two looks whether those that have not confirmed are still there, in milliseconds. */
 const LOOK_MS = 300;
+/** Looks in a row that must find that a process seems to be gone. */
+const GONE_LOOKS = 3;
 /** Actions under way at once. */
 const PARALLEL_MAX = 32;
 /** Actions whose confirmations are remembered, for the page. */
 const REMEMBERED_MAX = 200;
+
+/** What is said of a proxy that cannot confirm any more. */
+const GONE = "it is gone";
 
 const log = roomLogger("dashboard");
 
@@ -85,6 +93,22 @@ export class Publisher {
   /** How long after an action each confirmation was seen, in milliseconds, by proxy. */
   afterMs(action: string): ReadonlyMap<string, number> {
     return this.#seen.get(action) ?? new Map();
+  }
+
+  /**
+   * Checks, before clients are made to wait, that nobody who must confirm seems to be gone.
+   *
+   * @throws {StoreError} Naming one that does.
+   */
+  async checkPresent(proxies: readonly ProxyRecord[]): Promise<void> {
+    const online = proxies.filter(({ state }) => state === "online");
+    const isGone = await Promise.all(online.map((proxy) => this.#context.seemsGone(proxy)));
+    const gone = online.find((_, i) => isGone[i]);
+    if (gone === undefined) return;
+    throw new StoreError(
+      `proxy ${gone.id} at ${gone.addr} seems to be gone, and its session has not ended yet: ` +
+        "no slot is blocked until then",
+    );
   }
 
   /**
@@ -138,31 +162,38 @@ export class Publisher {
     online: readonly ProxyRecord[],
   ): Promise<void> {
     const { silent, gone } = await this.#confirmed(name, online);
-    if (silent.length + gone.length > 0) await this.#giveUp(name, type, silent, gone);
+    if (silent.length + gone.size > 0) await this.#giveUp(name, type, silent, gone);
   }
 
-  /** @returns The proxies that have not confirmed in time, and those that never will. */
+  /** @returns The proxies that have not confirmed in time, and those that never will, with the reason. */
   async #confirmed(
     name: string,
     online: readonly ProxyRecord[],
-  ): Promise<{ silent: ProxyRecord[]; gone: ProxyRecord[] }> {
+  ): Promise<{ silent: ProxyRecord[]; gone: Map<string, string> }> {
     const { coordinator, paths } = this.#store;
     const began = performance.now();
-    const confirmMs = this.#times.confirmMs ?? CONFIRM_MS;
+    const { confirmMs = CONFIRM_MS, lateMs = LATE_MS } = this.#times;
     let silent = [...online];
-    const gone: ProxyRecord[] = [];
+    const gone = new Map<string, string>();
+    const looks = new Map<string, number>();
     const watch = coordinator.watchChildren(paths.response(name));
     const end = setTimeout(() => watch.close(), confirmMs);
-    const late = setTimeout(() => this.#ask(silent), this.#times.lateMs ?? LATE_MS);
-    const again = setInterval(() => {
-      if (performance.now() - began > (this.#times.lateMs ?? LATE_MS)) this.#ask(silent);
-    }, ASK_MS);
-    const looking = setInterval(async () => {
-      const ended = await this.#ended(silent);
-      silent = silent.filter((proxy) => !ended.has(proxy));
-      for (const [proxy, isBack] of ended) if (!isBack) gone.push(proxy);
+    let isOver = false;
+    let endAsking = () => {};
+    const late = setTimeout(async () => {
+      await this.#ask(silent);
+      if (!isOver) endAsking = repeat(ASK_MS, () => this.#ask(silent));
+    }, lateMs);
+    const endLooking = repeat(LOOK_MS, async () => {
+      const ended = await this.#ended(silent, looks);
+      if (isOver) return;
+      for (const { id } of silent) {
+        const reason = ended.get(id);
+        if (reason) gone.set(id, reason);
+      }
+      silent = silent.filter(({ id }) => !ended.has(id));
       if (silent.length === 0) watch.close();
-    }, LOOK_MS);
+    });
     const seen = this.#remember(name);
     try {
       for await (const answers of watch) {
@@ -175,11 +206,12 @@ export class Publisher {
         if (silent.length === 0) break;
       }
     } finally {
+      isOver = true;
       watch.close();
       clearTimeout(end);
       clearTimeout(late);
-      clearInterval(again);
-      clearInterval(looking);
+      endAsking();
+      endLooking();
       for (const { id } of online) {
         if (silent.every((proxy) => proxy.id !== id)) this.#late.delete(id);
       }
@@ -187,18 +219,31 @@ export class Publisher {
     return { silent, gone };
   }
 
-  /** Proxies whose life has ended, and whether another one has begun at the same address. */
-  async #ended(proxies: readonly ProxyRecord[]): Promise<Map<ProxyRecord, boolean>> {
-    const ended = new Map<ProxyRecord, boolean>();
-    try {
-      for (const proxy of proxies) {
+  /**
+   * The proxies that will not confirm, by id, and why; `""` when another life has begun at the same
+   * address.
+   *
+   * @param looks How often in a row each has seemed to be gone.
+   */
+  async #ended(
+    proxies: readonly ProxyRecord[],
+    looks: Map<string, number>,
+  ): Promise<Map<string, string>> {
+    const ended = new Map<string, string>();
+    await Promise.all(proxies.map(async (proxy) => {
+      try {
         const now = await loadProxy(this.#store, proxy.id);
-        if (now === undefined) ended.set(proxy, false);
-        else if (!isSameLife(now, proxy)) ended.set(proxy, now.addr === proxy.addr);
+        if (now === undefined) return void ended.set(proxy.id, GONE);
+        if (!isSameLife(now, proxy)) {
+          return void ended.set(proxy.id, now.addr === proxy.addr ? "" : GONE);
+        }
+        const count = await this.#context.seemsGone(proxy) ? (looks.get(proxy.id) ?? 0) + 1 : 0;
+        looks.set(proxy.id, count);
+        if (count >= GONE_LOOKS) ended.set(proxy.id, `${GONE}, and its session has not ended yet`);
+      } catch (error) {
+        log.debug("it is not known whether {id} is there: {error}", { id: proxy.id, error });
       }
-    } catch (error) {
-      log.debug("it is not known who is there: {error}", { error });
-    }
+    }));
     return ended;
   }
 
@@ -227,11 +272,11 @@ export class Publisher {
     name: string,
     type: string,
     silent: readonly ProxyRecord[],
-    gone: readonly ProxyRecord[],
+    gone: ReadonlyMap<string, string>,
   ): Promise<never> {
     const named = [
       ...silent.map(({ id }) => ({ id, reason: this.#late.get(id) ?? "" })),
-      ...gone.map(({ id }) => ({ id, reason: "it is gone" })),
+      ...[...gone].map(([id, reason]) => ({ id, reason })),
     ].map(({ id, reason }) => reason === "" ? id : `${id} (${reason})`).join(", ");
     await this.#context.checkLead();
     await Promise.all(silent.map((proxy) => this.#takeOffline(proxy)));
@@ -239,7 +284,7 @@ export class Publisher {
     // Codis 2.0's text comes first.
     const end = silent.length === 0
       ? ""
-      : `; ${gone.length === 0 ? "they" : silent.map(({ id }) => id)} were marked offline`;
+      : `; ${gone.size === 0 ? "they" : silent.map(({ id }) => id)} were marked offline`;
     const text = `receiver timeout: ${type} (action ${name}) was not confirmed by ${named}${end}`;
     this.#context.tell("error", text);
     throw new UnconfirmedError(text);

@@ -10,11 +10,15 @@ import { encodeSlot, freshSlot, slotIn } from "../../src/model/slot.ts";
 import { Leadership } from "../../src/dashboard/leadership.ts";
 import { encodeDashboard } from "../../src/model/dashboard.ts";
 import { encodeUnfinished, loadUnfinished } from "../../src/dashboard/unfinished.ts";
+import { createFence } from "../../src/store/fences.ts";
+import { createProxy } from "../../src/store/proxies.ts";
 import { loadActionNames } from "../../src/store/actions.ts";
 import { loadSlots } from "../../src/store/slots.ts";
 import { readIfThere } from "../../src/store/store.ts";
 import { DashboardServer } from "../support/dashboard_server.ts";
 import { until } from "../support/deadline.ts";
+import { deadLife } from "../support/process_life.ts";
+import { RECORD } from "../support/proxy_record.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { StoreFolder } from "../support/store.ts";
 
@@ -110,6 +114,33 @@ Deno.test("what a dashboard that died had begun is finished by the next one", as
   assertEquals((await loadActionNames(store)).length, 1);
   assertEquals(await loadUnfinished(store), undefined);
   await dashboard.done("POST", "/api/slot", { from: 0, to: 1023, new_group: 1 });
+});
+
+Deno.test("a dashboard that takes over waits for nobody who is gone, and takes requests meanwhile", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("127.0.0.1:1,127.0.0.1:2");
+  // As kill -9 of a proxy and of the dashboard leaves them: a change is under way, a session lasts.
+  using life = deadLife();
+  await createProxy(store, { ...RECORD, state: "online", description: life.text });
+  await createFence(store, RECORD.addr, life.text);
+  const target = { from: 0, to: 9, status: "online", group_id: 1 } as const;
+  const announcements = [{ type: "multi_slot_changed", target, mustConfirm: true }] as const;
+  const change = { summary: "slots 0 to 9", writes: [], announcements };
+  const unfinished = encodeUnfinished({ kind: "change", at: Date.now(), change });
+  await store.coordinator.create(store.paths.unfinished, unfinished);
+  const began = performance.now();
+  await using dashboard = await DashboardServer.start(store, { waitsForLead: false });
+  const refusals = new Set<string>();
+  await until(async () => {
+    const body = { from: 3, to: 3, new_group: 2 };
+    const { status, text } = await dashboard.ask("POST", "/api/migrate", body);
+    if (status !== 200) refusals.add(text);
+    return status === 200;
+  });
+  for (const text of refusals) assertMatch(text, /no dashboard leads|taking over/);
+  await dashboard.done("PUT", "/api/server_groups", { id: 7 });
+  assertLess(performance.now() - began, 5_000);
+  assertEquals(await loadUnfinished(store), undefined);
 });
 
 for (const isOldAlive of [true, false]) {

@@ -1,0 +1,111 @@
+/**
+ * What a dashboard does about proxies that do not confirm a change: who is named, who is waited for.
+ *
+ * @module
+ */
+
+import { assertEquals, assertLess, assertRejects } from "@std/assert";
+import type { Announcement } from "../../src/dashboard/control.ts";
+import { UnconfirmedError } from "../../src/dashboard/errors.ts";
+import { Publisher, type PublisherContext } from "../../src/dashboard/publish.ts";
+import type { ProxyRecord } from "../../src/model/proxy.ts";
+import { slotIn } from "../../src/model/slot.ts";
+import { createProxy, deleteProxy, loadProxy } from "../../src/store/proxies.ts";
+import { type Store, StoreError } from "../../src/store/store.ts";
+import { rest, until } from "../support/deadline.ts";
+import { RECORD } from "../support/proxy_record.ts";
+import { StoreFolder } from "../support/store.ts";
+
+const [A, B] = ["a", "b"].map((id): ProxyRecord => ({
+  ...RECORD,
+  id,
+  addr: `${id}:1`,
+  state: "online",
+})) as [ProxyRecord, ProxyRecord];
+
+const CHANGE: Announcement = {
+  type: "slot_premigrate",
+  target: slotIn("test", 5, 1, "pre_migrate"),
+  mustConfirm: true,
+};
+
+function publisher(
+  store: Store,
+  context: Partial<PublisherContext>,
+  confirmMs: number,
+): Publisher {
+  return new Publisher(store, {
+    isOurs: () => true,
+    seemsGone: () => Promise.resolve(false),
+    reasonOf: () => Promise.resolve("it is busy"),
+    tell: () => {},
+    checkLead: () => Promise.resolve(),
+    ...context,
+  }, { confirmMs, leaveMs: 10 });
+}
+
+Deno.test("a proxy that is gone is named once, however slow the coordinator is", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("x:1");
+  for (const proxy of [A, B]) await createProxy(store, proxy);
+  const { read } = store.coordinator;
+  let reading = 0;
+  store.coordinator.read = async function (path) {
+    if (path.startsWith(`${store.paths.proxies}/`)) {
+      reading++;
+      await rest(450);
+    }
+    return await read.call(this, path);
+  };
+  const publishing = publisher(store, {}, 2_000).publish([CHANGE]);
+  await until(() => reading > 0);
+  await until(async () => (await store.coordinator.children(store.paths.actions)).length > 0);
+  await deleteProxy(store, "b");
+  await assertRejects(
+    () => publishing,
+    UnconfirmedError,
+    "was not confirmed by a, b (it is gone); a were marked offline",
+  );
+});
+
+Deno.test("nobody waits for a proxy whose process is gone, and it is not marked offline", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("x:1");
+  for (const proxy of [A, B]) await createProxy(store, proxy);
+  const dead = publisher(store, { seemsGone: ({ id }) => Promise.resolve(id === "b") }, 30_000);
+  const began = performance.now();
+  const publishing = dead.publish([CHANGE]);
+  await until(async () => {
+    const [name] = await store.coordinator.children(store.paths.actions);
+    if (name === undefined) return false;
+    await store.coordinator.create(store.paths.answer(name, "a"), "");
+    return true;
+  });
+  await assertRejects(
+    () => publishing,
+    UnconfirmedError,
+    "was not confirmed by b (it is gone, and its session has not ended yet)",
+  );
+  assertLess(performance.now() - began, 3_000);
+  assertEquals((await loadProxy(store, "b"))?.state, "online");
+  // No slot is blocked again until its session has ended.
+  await dead.checkPresent([A, { ...B, state: "offline" }]);
+  await assertRejects(
+    () => dead.checkPresent([A, B]),
+    StoreError,
+    "proxy b at b:1 seems to be gone",
+  );
+});
+
+Deno.test("a proxy that only seemed to be gone for a moment is waited for", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("x:1");
+  await createProxy(store, A);
+  let looks = 0;
+  const seemsGone = () => Promise.resolve(++looks % 3 !== 0);
+  const publishing = publisher(store, { seemsGone }, 30_000).publish([CHANGE]);
+  await until(() => looks >= 5);
+  const [name] = await store.coordinator.children(store.paths.actions);
+  await store.coordinator.create(store.paths.answer(name!, "a"), "");
+  await publishing;
+});
