@@ -11,6 +11,7 @@ import { loadConfig } from "../config/config.ts";
 import { defaultWorkers } from "../proxy/open_data_plane.ts";
 import { runProxy } from "../proxy/proxy.ts";
 import { type Command, type Flag, type FlagValues, readFlag } from "./command.ts";
+import { identifier } from "./redis_servers.ts";
 import { attachedDashboard } from "./dashboard_service.ts";
 import { LOG_FILE, logLevelFlag, logOptions } from "./log_flags.ts";
 
@@ -66,7 +67,8 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
   try {
     for (const warning of warnings) roomLogger("config").warn("{warning}", { warning });
     const attach = attachedDashboard(config, http);
-    return await runProxy({ config, listen, http, workers, attach });
+    const identify = identifier(config);
+    return await runProxy({ config, listen, http, workers, identify, attach });
   } finally {
     stopLog();
   }

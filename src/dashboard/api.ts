@@ -17,7 +17,7 @@ import { checkTree } from "../store/check.ts";
 import { loadGroup, loadGroupIds, loadGroups, masterOf } from "../store/groups.ts";
 import { removeLocks } from "../store/lock.ts";
 import { loadMigrateTasks } from "../store/migrate_tasks.ts";
-import { loadTree } from "../store/product_tree.ts";
+import { loadTree, serverAddrs } from "../store/product_tree.ts";
 import { loadProxies } from "../store/proxies.ts";
 import { loadSlot, loadSlots } from "../store/slots.ts";
 import { StoreError } from "../store/store.ts";
@@ -44,6 +44,7 @@ import { CANCEL_MODES, type CancelMode } from "./migrate_cancel.ts";
 import { proxyVars, removeDeadFences, setProxyState } from "./proxies.ts";
 import { REBALANCE_BY } from "./rebalance.ts";
 import { drainGroup, rebalance } from "./rebalance_request.ts";
+import { askFacts, IDENTITY_MS } from "./servers.ts";
 import { overview, redisStat, slotKeys } from "./stat.ts";
 import { initSlots, setSlotRange } from "./slots.ts";
 
@@ -95,7 +96,11 @@ const change = (
 
 const ROUTES: readonly Route[] = [
   readPolled("GET", "/api/cluster", ({ dashboard }) => dashboard.view()),
-  read("GET", "/api/check", async ({ dashboard }) => checkTree(await loadTree(dashboard.store))),
+  read("GET", "/api/check", async ({ dashboard }) => {
+    const tree = await loadTree(dashboard.store);
+    const open = (addr: string) => dashboard.redis(addr, IDENTITY_MS);
+    return checkTree(tree, await askFacts(serverAddrs(tree), open));
+  }),
   readPolled("GET", "/api/overview", ({ dashboard }) => Promise.resolve(overview(dashboard))),
   change("POST", "/api/login", () => Promise.resolve()),
 

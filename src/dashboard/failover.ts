@@ -110,14 +110,17 @@ export class Failover {
     downSeconds: number,
   ): { addr: string; offset: number } | undefined {
     const { poll } = this.#context;
+    // What it last told: a replica may know it by another address than we do.
+    const masterHistory = replicationOf(poll.infoOf(master) ?? {}).history;
     const fit = (group.servers ?? []).flatMap(({ addr, type }) => {
       const info = poll.downMs(addr) === 0 ? poll.infoOf(addr) : undefined;
       if (type !== "slave" || info === undefined) return [];
-      const { role, master: followed, offset } = replicationOf(info);
+      const { role, master: followed, history, offset } = replicationOf(info);
+      const isOneHistory = history !== "" && history === masterHistory;
       const unlinked = Number(info["master_link_down_since_seconds"] ?? 0);
       const isFresh = unlinked <= downSeconds + LINK_SLACK_SECONDS &&
         info["master_sync_in_progress"] !== "1";
-      return role === "slave" && isSameServer(followed, master) && isFresh
+      return role === "slave" && (isOneHistory || isSameServer(followed, master)) && isFresh
         ? [{ addr, offset }]
         : [];
     });

@@ -10,7 +10,13 @@ import { loadGroup, loadGroupIds, loadGroups } from "../store/groups.ts";
 import { withLock } from "../store/lock.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import type { Control, EntryWrite } from "./control.ts";
-import { checkFitMaster, makeReplica, type ServerAuth } from "./servers.ts";
+import {
+  checkFitMaster,
+  checkStoredOnce,
+  findUnderOtherName,
+  makeReplica,
+  type ServerAuth,
+} from "./servers.ts";
 import { checkNoSlotOf } from "./slots.ts";
 
 /** A server to be added. */
@@ -77,7 +83,8 @@ export async function removeGroup(control: Control, groupId: number): Promise<vo
  * Adds a server to a group, which is made when it is missing. The first one becomes its master,
  * whatever was asked for; a replica is told to follow the master.
  *
- * @throws {StoreError} When the group has a master, the server is in another group or is not fit.
+ * @throws {StoreError} When the group has a master, the server is in another group or is not fit, or is
+ * stored under another address.
  */
 export async function addServer(
   control: Control,
@@ -102,6 +109,7 @@ export async function addServer(
     if (type !== "master" && master?.addr === addr) {
       throw new StoreError("can not slave of itself"); // Codis 2.0 text
     }
+    await checkStoredOnce(control, addr, groups);
     if (type === "master" && !server.isForced) await checkFitMaster(control, addr);
     if (type === "slave" && master !== undefined) {
       await makeReplica(control, addr, master.addr, auth, server.isForced);
@@ -136,7 +144,7 @@ export async function removeServer(
   const { store } = control;
   await withLock(store, `remove server ${addr} of group ${groupId}`, async () => {
     const group = await loadGroup(store, groupId);
-    const server = serverOf(group, addr);
+    const server = await serverOf(control, group, addr);
     // Codis 2.0 text, byte for byte.
     if (server.type === "master") throw new StoreError("cannot remove master, use promote first");
     const left = (group.servers ?? []).filter((each) => each.addr !== addr);
@@ -157,10 +165,16 @@ export async function removeServer(
  *
  * @throws {StoreError} When it has none of this address.
  */
-export function serverOf(group: GroupRecord, addr: string): ServerRecord {
+export async function serverOf(
+  control: Control,
+  group: GroupRecord,
+  addr: string,
+): Promise<ServerRecord> {
   const server = group.servers?.find((each) => each.addr === addr);
-  if (server === undefined) throw new StoreError(`no such addr ${addr}`); // Codis 2.0 text
-  return server;
+  if (server !== undefined) return server;
+  const same = await findUnderOtherName(control, addr, [group]);
+  const hint = same === undefined ? "" : `: in group ${group.id} that server is ${same.addr}`;
+  throw new StoreError(`no such addr ${addr}${hint}`); // begins with Codis 2.0's text
 }
 
 function withServer(

@@ -254,7 +254,7 @@ export class MigrateQueue {
    */
   add(from: number, to: number, groupId: number, delayMs: number): Promise<string[]> {
     return this.#request(async () => {
-      const tasks = await createTasks(this.#control.store, { from, to, groupId, delayMs });
+      const tasks = await createTasks(this.#control, { from, to, groupId, delayMs });
       for (const { name, task } of tasks) {
         if (!this.#jobs.has(name)) this.#jobs.set(name, this.#newJob(name, task));
       }

@@ -7,6 +7,7 @@
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { GROUP_ID_MIN } from "../model/group.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
+import type { SlotRecord } from "../model/slot.ts";
 import { loadGroup, masterOf } from "../store/groups.ts";
 import {
   createMigrateTask,
@@ -16,8 +17,10 @@ import {
 } from "../store/migrate_tasks.ts";
 import { loadSlot } from "../store/slots.ts";
 import { type Store, StoreError } from "../store/store.ts";
+import type { Control } from "./control.ts";
 import { InputError } from "./errors.ts";
 import { nextStep } from "./migrate_task.ts";
+import { areOneServer } from "./servers.ts";
 
 /** Slots `from` to `to`, both included, shall go to a group. */
 export interface MigrateRequest {
@@ -39,12 +42,13 @@ const PARALLEL_MAX = 16;
  * @throws {StoreError} When a group or slot is not fit for it; nothing was stored.
  */
 export async function createTasks(
-  store: Store,
+  control: Control,
   request: MigrateRequest,
 ): Promise<StoredMigrateTask[]> {
   checkNumbers(request);
+  const { store } = control;
   const { from, to, groupId, delayMs } = request;
-  masterOf(await loadGroup(store, groupId));
+  const target = masterOf(await loadGroup(store, groupId)).addr;
   const slotIds = Array.from({ length: to - from + 1 }, (_, i) => from + i);
   const tasks = slotIds.map((slot_id): MigrateTaskRecord => ({
     slot_id,
@@ -54,7 +58,12 @@ export async function createTasks(
     percent: 0,
     status: "pending",
   }));
-  await checkSlots(store, tasks);
+  const slots = await checkSlots(store, tasks);
+  if (slots.every(({ group_id, state }) => group_id === groupId && state.status === "online")) {
+    const what = from === to ? `slot ${from} is` : `slots ${from} to ${to} are all`;
+    throw new StoreError(`${what} in group ${groupId} already`);
+  }
+  await checkOtherServers(control, new Set(slots.map(({ group_id }) => group_id)), groupId, target);
   const created: StoredMigrateTask[] = [];
   try {
     for (let at = 0; at < tasks.length; at += PARALLEL_MAX) {
@@ -87,7 +96,30 @@ function checkNumbers({ from, to, groupId, delayMs }: MigrateRequest): void {
   }
 }
 
-async function checkSlots(store: Store, tasks: readonly MigrateTaskRecord[]): Promise<void> {
+/** @throws {StoreError} When the target is also the master of a group that gives slots. */
+async function checkOtherServers(
+  control: Control,
+  owners: ReadonlySet<number>,
+  groupId: number,
+  target: string,
+): Promise<void> {
+  for (const owner of owners) {
+    if (owner === groupId) continue;
+    const group = await loadGroup(control.store, owner).catch(() => undefined);
+    const source = group?.servers?.find(({ type }) => type === "master")?.addr;
+    if (source === undefined || !await areOneServer(control, source, target)) continue;
+    throw new StoreError(
+      `groups ${owner} and ${groupId} have the same master, ${source}` +
+        `${source === target ? "" : `, which is also ${target}`}: no key can be moved`,
+    );
+  }
+}
+
+async function checkSlots(
+  store: Store,
+  tasks: readonly MigrateTaskRecord[],
+): Promise<SlotRecord[]> {
+  const slots: SlotRecord[] = [];
   const stored = await loadMigrateTasks(store);
   const taskOf = new Map(stored.map(({ name, task }) => [task.slot_id, name]));
   for (const task of tasks) {
@@ -102,5 +134,7 @@ async function checkSlots(store: Store, tasks: readonly MigrateTaskRecord[]): Pr
     }
     const step = nextStep(task, slot);
     if (step.kind === "wait") throw new StoreError(`${step.why}: cancel that first`);
+    slots.push(slot);
   }
+  return slots;
 }

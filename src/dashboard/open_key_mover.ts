@@ -8,6 +8,7 @@ import { RedisError } from "../redis/reply.ts";
 import { CodisServerMover } from "./codis_server_mover.ts";
 import type { Control } from "./control.ts";
 import { type KeyMover, type MoveContext, MoveError } from "./key_mover.ts";
+import { areOneServer } from "./servers.ts";
 import { StockMover } from "./stock_mover.ts";
 
 /**
@@ -18,7 +19,10 @@ import { StockMover } from "./stock_mover.ts";
  */
 export async function openKeyMover(context: MoveContext): Promise<KeyMover> {
   const { control, pair: { source, target } } = context;
-  if (source === target) throw new MoveError(`both groups have the same master, ${source}`);
+  if (await areOneServer(control, source, target)) {
+    const also = source === target ? "" : `, which is also ${target}`;
+    throw new MoveError(`both groups have the same master, ${source}${also}`);
+  }
   const [isSourceCodis, isTargetCodis] = [
     await isCodisServer(control, source),
     await isCodisServer(control, target),

@@ -18,7 +18,7 @@ import type { ProxyRecord } from "../model/proxy.ts";
 import type { ServerRecord } from "../model/server.ts";
 import { decodeSlot, NO_GROUP, type SlotRecord } from "../model/slot.ts";
 import type { RedisConnection } from "../redis/connection.ts";
-import { keysIn, readInfo, type RedisInfo } from "../redis/info.ts";
+import { keysIn, readInfo, type RedisInfo, runIdIn } from "../redis/info.ts";
 import { loadFences } from "../store/fences.ts";
 import { loadGroups } from "../store/groups.ts";
 import { loadProxies } from "../store/proxies.ts";
@@ -26,7 +26,7 @@ import { loadSlots } from "../store/slots.ts";
 import type { Control, EntryWrite } from "./control.ts";
 import type { ProxyLatency } from "./pace.ts";
 import { askProxy, causeOfFetch, type ProxyAnswer } from "./proxies.ts";
-import { isSameServer, replicationOf } from "./servers.ts";
+import { isSameServer, type Replication, replicationOf } from "./servers.ts";
 
 const PROXY_MS = 1_000;
 const SERVER_MS = 1_000;
@@ -268,15 +268,15 @@ export class Poll {
     const info = isDown ? undefined : polled?.info;
     const number = (name: string) => info?.[name] === undefined ? null : Number(info[name]);
     const replication = info === undefined ? undefined : replicationOf(info);
-    const masterInfo = this.infoOf(replication?.master ?? "");
+    const followed = this.#followed(replication, master);
+    const masterInfo = this.infoOf(followed);
     const masterOffset = masterInfo === undefined ? undefined : replicationOf(masterInfo).offset;
     return {
       addr,
       type,
       is_reachable: info !== undefined,
-      problem: polled === undefined
-        ? "not asked yet"
-        : polled.problem || differenceOf(type, replication, master),
+      problem: polled === undefined ? "not asked yet" : polled.problem || this.#otherName(addr) ||
+        differenceOf(type, replication, followed, master),
       down_seconds: Math.round(this.downMs(addr) / 1000),
       role: replication?.role ?? null,
       version: info?.["redis_version"] ?? null,
@@ -294,6 +294,24 @@ export class Poll {
           : Math.max(0, masterOffset - replication.offset),
       },
     };
+  }
+
+  /** Whom a replica follows, by the address that is stored where it has another name for that server. */
+  #followed(replication: Replication | undefined, master: string): string {
+    if (replication === undefined) return "";
+    const { history } = replicationOf(this.infoOf(master) ?? {});
+    const isOneHistory = history !== "" && history === replication.history;
+    return isOneHistory || isSameServer(replication.master, master) ? master : replication.master;
+  }
+
+  /** That a server is stored under another address as well; `""` when it is not. */
+  #otherName(addr: string): string {
+    const runId = runIdIn(this.infoOf(addr) ?? {});
+    if (runId === "") return "";
+    const other = [...this.#servers].find(([each, { info, downSinceMs }]) =>
+      each !== addr && downSinceMs === undefined && info !== undefined && runIdIn(info) === runId
+    );
+    return other === undefined ? "" : `the same server as ${other[0]}, stored twice`;
   }
 
   // -- proxies --
@@ -475,7 +493,8 @@ function sumOf(lists: readonly (readonly number[])[]): number[] {
 /** How a server differs from what is stored of it; `""` when it does not. */
 function differenceOf(
   type: ServerRecord["type"],
-  replication: { role: string; master: string; isLinked: boolean } | undefined,
+  replication: Replication | undefined,
+  followed: string,
   master: string,
 ): string {
   if (replication === undefined) return "";
@@ -484,7 +503,7 @@ function differenceOf(
   }
   if (type !== "slave") return "";
   if (replication.role === "master") return "stored as slave, but it follows nobody";
-  if (master !== "" && !isSameServer(replication.master, master)) {
+  if (master !== "" && followed !== master) {
     return `it follows ${replication.master}, not the master ${master}`;
   }
   return replication.isLinked ? "" : `its link to ${replication.master} is down`;

@@ -36,6 +36,7 @@ import type { Change, Control } from "./control.ts";
 import { serverOf } from "./groups.ts";
 import type { Ledger } from "./ledger.ts";
 import {
+  areOneServer,
   follow,
   isSameServer,
   type Replication,
@@ -85,7 +86,7 @@ export async function promote(context: PromoteContext, options: PromoteOptions):
   const { groupId, addr } = options;
   await withLock(control.store, `promote ${addr} in group ${groupId}`, async () => {
     const group = await loadGroup(control.store, groupId);
-    if (serverOf(group, addr).type === "master") {
+    if ((await serverOf(control, group, addr)).type === "master") {
       throw new StoreError(`${addr} is the master of group ${groupId} already`);
     }
     const old = group.servers?.find(({ type }) => type === "master")?.addr ?? "";
@@ -149,6 +150,11 @@ async function checkCandidate(
   isForced: boolean,
 ): Promise<void> {
   using redis = await control.redis(addr);
+  if (old !== "" && await areOneServer(control, addr, old)) {
+    throw new StoreError(
+      `${addr} is the master ${old} itself under another address: remove ${addr} from the group`,
+    );
+  }
   if (isForced) return;
   const candidate = await syncedReplication(redis);
   const why = (reason: string) =>
@@ -157,7 +163,7 @@ async function checkCandidate(
   if (old !== "" && master === undefined) {
     throw why(`the master ${old} does not answer, so nobody knows what ${addr} lacks`);
   }
-  if (candidate.role !== "slave" || !isSameServer(candidate.master, old)) {
+  if (candidate.role !== "slave" || !await doesFollow(control, candidate, old, master)) {
     if (old === "" && candidate.role === "master") return;
     const whom = candidate.role === "slave" ? `follows ${candidate.master}` : "follows nobody";
     throw why(`it ${whom}, not the master ${old || "(there is none)"}`);
@@ -165,6 +171,19 @@ async function checkCandidate(
   if (!candidate.isLinked) throw why(`its link to ${old} is down, or its first sync is not done`);
   const lag = master!.offset - candidate.offset;
   if (lag > LAG_BYTES_MAX) throw why(`it is ${lag} bytes behind ${old}`);
+}
+
+/** Whether a replica follows a master, by whatever address. */
+async function doesFollow(
+  control: Control,
+  replica: Replication,
+  old: string,
+  master: Replication | undefined,
+): Promise<boolean> {
+  if (isSameServer(replica.master, old)) return true;
+  if (old === "") return false;
+  const isOneHistory = replica.history !== "" && replica.history === master?.history;
+  return isOneHistory || await areOneServer(control, replica.master, old);
 }
 
 /** How a server replicates; one that has just begun to follow its master gets time for the first sync. */

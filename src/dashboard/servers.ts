@@ -6,9 +6,12 @@
 
 import { parseAddress } from "../base/address.ts";
 import type { Secret } from "../base/secret.ts";
-import { keysIn, readInfo, type RedisInfo } from "../redis/info.ts";
+import type { GroupRecord } from "../model/group.ts";
+import type { ServerRecord } from "../model/server.ts";
+import { keysIn, readInfo, type RedisInfo, runIdIn } from "../redis/info.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { RedisError } from "../redis/reply.ts";
+import type { FactsByAddr } from "../store/decoded_tree.ts";
 import { StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
 
@@ -19,6 +22,11 @@ export interface Replication {
   readonly master: string;
   /** Whether a replica is in touch with its master and has all of its data. */
   readonly isLinked: boolean;
+  /**
+   * Name of the stream of changes, which a master and all that follow it share; `""` before Redis 4,
+   * which does not tell.
+   */
+  readonly history: string;
   /** How much of the stream of changes it has made or taken, in bytes. */
   readonly offset: number;
 }
@@ -28,6 +36,28 @@ export interface ServerAuth {
   /** `""`: the default user. */
   readonly user: string;
   readonly password: Secret;
+}
+
+/**
+ * What servers tell of themselves, for the rules of `config check`: asked all at once; who does not
+ * answer is left out.
+ *
+ * @param open Connects to an address.
+ */
+export async function askFacts(
+  addrs: readonly string[],
+  open: (addr: string) => Promise<RedisConnection>,
+): Promise<FactsByAddr> {
+  const facts = await Promise.all(addrs.map(async (addr) => {
+    try {
+      using redis = await open(addr);
+      const info = await readInfo(redis);
+      return [[addr, { runId: runIdIn(info), follows: replicationOf(info).master }] as const];
+    } catch {
+      return [];
+    }
+  }));
+  return new Map(facts.flat());
 }
 
 /** What INFO says of replication. */
@@ -44,8 +74,62 @@ export function replicationOf(info: RedisInfo): Replication {
       : "",
     isLinked: isReplica && info["master_link_status"] === "up" &&
       info["master_sync_in_progress"] !== "1",
+    history: info["master_replid"] ?? "",
     offset: Number(offset ?? 0),
   };
+}
+
+/** Longest time that a server may take to tell who it is, in milliseconds. */
+export const IDENTITY_MS = 1_000;
+
+/** Who answers at an address, whatever it is called; `""`: nobody, or it does not tell. */
+export async function identityOf(control: Control, addr: string): Promise<string> {
+  try {
+    using redis = await control.redis(addr, IDENTITY_MS);
+    return runIdIn(await readInfo(redis, "server"));
+  } catch {
+    return "";
+  }
+}
+
+/** Whether two addresses lead to one server, which answers at both. */
+export async function areOneServer(control: Control, a: string, b: string): Promise<boolean> {
+  if (a === b) return true;
+  const [one, other] = await Promise.all([identityOf(control, a), identityOf(control, b)]);
+  return one !== "" && one === other;
+}
+
+/**
+ * Checks that a server is not stored under another name already: it would follow itself, own the slots
+ * of two groups, or be asked to give keys to itself.
+ *
+ * @throws {StoreError} When it is.
+ */
+export async function checkStoredOnce(
+  control: Control,
+  addr: string,
+  groups: readonly GroupRecord[],
+): Promise<void> {
+  const same = await findUnderOtherName(control, addr, groups);
+  if (same === undefined) return;
+  throw new StoreError(
+    `${addr} is the same server as ${same.addr} of group ${same.group_id}: a server is stored once, ` +
+      "under one address",
+  );
+}
+
+/** The server that answers at `addr` and is stored under another address. */
+export async function findUnderOtherName(
+  control: Control,
+  addr: string,
+  groups: readonly GroupRecord[],
+): Promise<ServerRecord | undefined> {
+  const others = groups.flatMap(({ servers }) => servers ?? []).filter((each) =>
+    each.addr !== addr
+  );
+  const asked = [addr, ...others.map((each) => each.addr)];
+  const [own, ...ids] = await Promise.all(asked.map((each) => identityOf(control, each)));
+  return own === "" ? undefined : others[ids.indexOf(own!)];
 }
 
 /** Whether two addresses are the same server's, as far as their spelling tells. */
@@ -93,7 +177,7 @@ export async function makeReplica(
   if (now.role === "master" && keys > 0 && !isForced) {
     throw new StoreError(
       `${addr} holds ${keys} keys, which it would lose as a replica of ${master}: ` +
-        "empty it (FLUSHALL), or force it",
+        "force it if nobody needs them",
     );
   }
   await follow(redis, master, auth);

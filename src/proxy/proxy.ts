@@ -112,7 +112,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
     coordinator = await openCoordinator(config);
     const store = storeOf(coordinator, config.product);
     await refuseEtcd2(config, coordinator);
-    await fillEmptyStore(store, config.servers);
+    await fillEmptyStore(store, config.servers, start.identify);
     attached = start.attach?.({ store, port: admin.addr.port });
 
     const serving = Promise.withResolvers<void>();

@@ -6,6 +6,7 @@
 
 import type { Address } from "../base/address.ts";
 import type { Config } from "../config/config.ts";
+import type { Identify } from "../store/bootstrap.ts";
 import type { Store } from "../store/store.ts";
 
 /** The configuration and the addresses of the command line. */
@@ -17,6 +18,8 @@ export interface ProxyStart {
   readonly http: Address;
   /** How many workers serve clients; 1 serves in this very thread. */
   readonly workers: number;
+  /** Asks a Redis server who it is; left out: nobody asks. */
+  readonly identify?: Identify;
   /** Makes the dashboard that the process serves on its HTTP address, where it is a whole system. */
   readonly attach?: ((place: AttachedPlace) => AttachedService) | undefined;
 }

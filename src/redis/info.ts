@@ -37,6 +37,14 @@ export function parseInfo(text: string): RedisInfo {
   return fields;
 }
 
+/**
+ * Who a server is, whatever it is called: 40 hexadecimal digits of its own for each start; `""` when it
+ * does not tell.
+ */
+export function runIdIn(info: RedisInfo): string {
+  return info["run_id"] ?? "";
+}
+
 /** Keys in all databases, by the `db<n>` fields. */
 export function keysIn(info: RedisInfo): number {
   return databasesIn(info).reduce((sum, { keys }) => sum + keys, 0);

@@ -13,7 +13,7 @@ import { encodeServer } from "../model/server.ts";
 import { encodeSlot, slotIn } from "../model/slot.ts";
 import { loadGroups } from "./groups.ts";
 import type { StorePaths } from "./paths.ts";
-import { childrenIfThere, createIfMissing, type Store } from "./store.ts";
+import { childrenIfThere, createIfMissing, type Store, StoreError } from "./store.ts";
 
 /** An entry to be created. */
 interface NewEntry {
@@ -23,15 +23,24 @@ interface NewEntry {
 
 const log = roomLogger("store");
 
+/** Who answers at an address, whatever it is called; `""`: nobody, or it does not tell. */
+export type Identify = (server: Address) => Promise<string>;
+
 /**
  * Fills the store from `servers` if it holds neither a group nor a slot; leaves it as it is
  * otherwise, and says so in the log when `servers` names others than are stored.
  *
  * A store is filled in one change: a crash leaves it empty or full.
  *
+ * @param identify Asks a server who it is; left out: nobody asks.
+ * @throws {StoreError} When `servers` names one server twice: each of its keys would be counted twice.
  * @returns Whether the store was filled.
  */
-export async function fillEmptyStore(store: Store, servers: readonly Address[]): Promise<boolean> {
+export async function fillEmptyStore(
+  store: Store,
+  servers: readonly Address[],
+  identify?: Identify,
+): Promise<boolean> {
   const { coordinator, paths } = store;
   // Every other coordinator is shared: there an operator makes groups, never a proxy that starts.
   if (!(coordinator instanceof EmbeddedCoordinator)) return false;
@@ -44,6 +53,7 @@ export async function fillEmptyStore(store: Store, servers: readonly Address[]):
       log.warn("the store is empty and servers is not set: no slot can be served");
       return false;
     }
+    if (identify !== undefined) checkDifferent(servers, await Promise.all(servers.map(identify)));
     try {
       await coordinator.createAll(planStore(paths, store.product, servers));
       const count = servers.length;
@@ -80,6 +90,16 @@ export function planStore(
     };
   });
   return [...groups, ...slots];
+}
+
+/** @throws {StoreError} When two of the servers are one. */
+function checkDifferent(servers: readonly Address[], ids: readonly string[]): void {
+  for (const [i, id] of ids.entries()) {
+    const first = ids.indexOf(id);
+    if (id === "" || first === i) continue;
+    const [one, other] = [formatAddress(servers[first]!), formatAddress(servers[i]!)];
+    throw new StoreError(`servers names one server twice: ${one} and ${other}`);
+  }
 }
 
 async function isEmpty(store: Store): Promise<boolean> {

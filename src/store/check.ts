@@ -32,7 +32,8 @@ import {
   findUnfinishedMigrations,
   findUnownedSlots,
 } from "./check_slots.ts";
-import { type DecodedTree, decodeTree } from "./decoded_tree.ts";
+import { findMastersThatFollow, findServersUnderTwoNames } from "./check_servers.ts";
+import { type DecodedTree, decodeTree, type FactsByAddr } from "./decoded_tree.ts";
 import { CONFIG, errorAt, type Problem } from "./problem.ts";
 import type { ProductTree } from "./product_tree.ts";
 
@@ -48,6 +49,8 @@ const RULES: readonly ((product: DecodedTree) => readonly Problem[])[] = [
   findMasterCounts,
   findMisplacedServers,
   findServersInTwoGroups,
+  findServersUnderTwoNames,
+  findMastersThatFollow,
   findBadTasks,
   findDoubleTasks,
   findMisplacedProxies,
@@ -64,13 +67,17 @@ export interface CheckResult {
   readonly problems: readonly Problem[];
 }
 
-/** Finds everything that is wrong with a tree. */
-export function checkTree(tree: ProductTree): CheckResult {
+/**
+ * Finds everything that is wrong with a tree.
+ *
+ * @param facts What the servers in it told of themselves; without, nothing is said of that.
+ */
+export function checkTree(tree: ProductTree, facts: FactsByAddr = new Map()): CheckResult {
   if (!tree.isThere) {
     const fix = `check product and coordinator in config.ini; ${CONFIG} slot init begins a product`;
     const problem = `nothing is stored for product ${tree.product}`;
     return { problems: [errorAt(tree.paths.root, problem, fix)] };
   }
-  const product = decodeTree(tree);
+  const product = decodeTree(tree, facts);
   return { problems: RULES.flatMap((rule) => rule(product)) };
 }

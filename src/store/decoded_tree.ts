@@ -28,9 +28,21 @@ export interface PlacedServer {
   readonly record: ServerRecord;
 }
 
+/** What a Redis server told of itself. */
+export interface ServerFacts {
+  /** Who it is, whatever it is called; `""`: it does not tell. */
+  readonly runId: string;
+  /** Whom it follows, `host:port`; `""`: nobody. */
+  readonly follows: string;
+}
+
+/** What servers told of themselves, by the address that is stored; those that did not answer are missing. */
+export type FactsByAddr = ReadonlyMap<string, ServerFacts>;
+
 /** See the header. */
 export interface DecodedTree {
   readonly tree: ProductTree;
+  readonly facts: FactsByAddr;
   /** By the number in their name, in order; without those that cannot be read. */
   readonly slots: ReadonlyMap<number, SlotRecord>;
   /** The numbers of all slots that are stored, readable or not. */
@@ -45,7 +57,7 @@ export interface DecodedTree {
 }
 
 /** Decodes a tree. */
-export function decodeTree(tree: ProductTree): DecodedTree {
+export function decodeTree(tree: ProductTree, facts: FactsByAddr): DecodedTree {
   const { paths } = tree;
   const problems: Problem[] = [];
   const slotIds = numbersIn(tree.slots.keys(), "slot_", SLOT_COUNT - 1, paths.slots, problems);
@@ -80,6 +92,7 @@ export function decodeTree(tree: ProductTree): DecodedTree {
   const tasks = decode(tree.migrateTasks, paths.migrateTasks, decodeMigrateTask, taskFix);
   return {
     tree,
+    facts,
     slots: new Map(slots.sort(([a], [b]) => a - b)),
     slotIds,
     groupIds,

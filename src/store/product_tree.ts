@@ -37,6 +37,11 @@ export interface ProductTree {
   readonly writeHolds: TreeFolder;
 }
 
+/** The addresses of all servers in a tree. */
+export function serverAddrs({ groups }: ProductTree): string[] {
+  return [...groups.values()].flatMap((servers) => [...servers.keys()]);
+}
+
 /** How many entries are read at once. */
 const READS_MAX = 64;
 

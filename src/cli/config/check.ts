@@ -4,10 +4,15 @@
  * @module
  */
 
+import { parseAddress } from "../../base/address.ts";
+import { askFacts } from "../../dashboard/servers.ts";
 import { checkTree } from "../../store/check.ts";
+import type { Config } from "../../config/config.ts";
 import { etcd2Problem } from "../../store/etcd2.ts";
 import { errorAt, type Problem } from "../../store/problem.ts";
-import { loadTree } from "../../store/product_tree.ts";
+import { loadTree, serverAddrs } from "../../store/product_tree.ts";
+import type { Store } from "../../store/store.ts";
+import { openServer } from "../redis_servers.ts";
 import { configCommand } from "./config_command.ts";
 import { countOf, printable } from "./table.ts";
 
@@ -21,7 +26,7 @@ export const checkCommand = configCommand({
     const elsewhere = await etcd2Problem(await session.config(), store.coordinator);
     // Then all that could be said of what is here is that there is nothing.
     const problems = elsewhere === undefined
-      ? checkTree(await loadTree(store)).problems
+      ? await problemsIn(store, await session.config())
       : [errorAt(store.paths.root, elsewhere.problem, elsewhere.fix)];
     const hasError = problems.some(({ severity }) => severity === "error");
     return {
@@ -31,6 +36,13 @@ export const checkCommand = configCommand({
     };
   },
 });
+
+/** What is wrong, by what is stored and by what the servers say that answer. */
+async function problemsIn(store: Store, config: Config): Promise<readonly Problem[]> {
+  const tree = await loadTree(store);
+  const open = (addr: string) => openServer(config, parseAddress(addr));
+  return checkTree(tree, await askFacts(serverAddrs(tree), open)).problems;
+}
 
 function describeProblems(problems: readonly Problem[], root: string): string {
   if (problems.length === 0) return `nothing is wrong below ${root}`;

@@ -180,8 +180,10 @@ async function readFile(file: string): Promise<string> {
 /** Does what is not done already, in an order in which each step finds what it needs. */
 async function carryOut(client: DashboardClient, plan: ImportPlan): Promise<void> {
   const steps: { what: string; run: () => Promise<unknown> }[] = [];
+  const filled = new Set(plan.servers.map(({ group_id }) => group_id));
   for (const { group_id, is_there } of plan.groups) {
-    if (is_there) continue;
+    // Its first server makes a group: one that is refused leaves none behind.
+    if (is_there || filled.has(group_id)) continue;
     steps.push({ what: `group ${group_id}`, run: () => client.addGroup(group_id) });
   }
   for (const { group_id, addr, type, is_there } of plan.servers) {

@@ -1,0 +1,70 @@
+/**
+ * Rules about what Redis servers say of themselves, as far as they were asked and answered.
+ *
+ * @module
+ */
+
+import { parseAddress } from "../base/address.ts";
+import type { DecodedTree, PlacedServer } from "./decoded_tree.ts";
+import { CONFIG, errorAt, type Problem } from "./problem.ts";
+
+/** A server is stored once: under two names it follows itself, or has the slots of two groups. */
+export function findServersUnderTwoNames(product: DecodedTree): Problem[] {
+  const { tree, servers, facts } = product;
+  const first = new Map<string, PlacedServer>();
+  return [...servers].sort((a, b) => rank(a) - rank(b)).flatMap((server) => {
+    const runId = facts.get(server.addr)?.runId ?? "";
+    if (runId === "") return [];
+    const other = first.get(runId);
+    if (other === undefined) {
+      first.set(runId, server);
+      return [];
+    }
+    // Of one name in two groups another rule speaks.
+    if (other.addr === server.addr) return [];
+    const problem = `${server.addr} is the same server as ${other.addr} of group ${other.groupId}`;
+    return [
+      errorAt(tree.paths.server(server.groupId, server.addr), problem, fixOf(server, product)),
+    ];
+  });
+}
+
+/** A master follows nobody; one that does refuses all writes. */
+export function findMastersThatFollow({ tree, servers, facts }: DecodedTree): Problem[] {
+  // On the way from one master to another it is so for a moment.
+  if (tree.unfinished !== undefined) return [];
+  return servers.filter(({ record }) => record.type === "master").flatMap(({ groupId, addr }) => {
+    const { follows = "" } = facts.get(addr) ?? {};
+    if (follows === "") return [];
+    return [errorAt(
+      tree.paths.server(groupId, addr),
+      `the master of group ${groupId} follows ${follows}: it refuses writes`,
+      `${standAlone(addr)}, if it has all data; or promote a replica that has`,
+    )];
+  });
+}
+
+/** Masters first: the others are easily removed. */
+function rank({ record }: PlacedServer): number {
+  return record.type === "master" ? 0 : 1;
+}
+
+function fixOf({ groupId, addr, record }: PlacedServer, { slots, facts }: DecodedTree): string {
+  if (record.type !== "master") {
+    const { runId, follows = "" } = facts.get(addr) ?? {};
+    const isItself = follows !== "" && facts.get(follows)?.runId === runId;
+    const then = isItself ? `, then ${standAlone(addr)}` : "";
+    return `${CONFIG} server remove ${groupId} ${addr}${then}`;
+  }
+  const isUsed = [...slots.values()].some((slot) =>
+    slot.group_id === groupId || slot.state.migrate_status.from === groupId
+  );
+  if (!isUsed) return `${CONFIG} server remove-group ${groupId}`;
+  return `migrate the slots of group ${groupId} to a group with a server of its own, then ` +
+    `${CONFIG} server remove-group ${groupId}`;
+}
+
+function standAlone(addr: string): string {
+  const { hostname, port } = parseAddress(addr);
+  return `redis-cli -h ${hostname} -p ${port} SLAVEOF NO ONE`;
+}
