@@ -128,6 +128,13 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "codis_proxy_wrong_auths_total",
+    help: "Wrong users or passwords that clients gave",
+    type: "counter",
+    isPerWorker: true,
+    samples: ({ totals }) => one(totals.wrongAuths),
+  },
+  {
     name: "codis_proxy_input_bytes_total",
     help: "Bytes received from clients",
     type: "counter",

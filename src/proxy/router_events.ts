@@ -33,6 +33,13 @@ export function routerEvents(): RouterEvents {
       ),
     sessionTimedOut: ({ id, remote }, reason) =>
       router.info("session {id} of {remote} closed: {reason}", { id, remote, reason }),
+    authsRefused: ({ id, remote }, address, count) =>
+      router.warn(
+        count === 1
+          ? "session {id} of {remote} gave a wrong password"
+          : "{count} wrong passwords from {address}, the last by session {id} of {remote}",
+        { id, remote, address, count },
+      ),
     slotDrainTimedOut: (slotId, backends) =>
       router.warn("slot {slotId} changes hands without waiting longer; connections cut: {cut}", {
         slotId,

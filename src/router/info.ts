@@ -143,6 +143,7 @@ function statsSection({ figures }: Facts): Fields {
     ["rejected_connections", totals.rejectedConnections],
     ["total_net_input_bytes", totals.inputBytes],
     ["total_net_output_bytes", totals.outputBytes],
+    ["acl_access_denied_auth", totals.wrongAuths],
     ["client_output_buffer_limit_disconnections", totals.overflowedSessions],
   ];
 }

@@ -6,6 +6,7 @@
 
 import type { Command } from "../command/command.ts";
 import type { Arguments } from "../resp/arguments.ts";
+import type { Request } from "./request.ts";
 import type { Session } from "./session.ts";
 
 /** What a local command is answered from; `args` are borrowed during the call. */
@@ -68,6 +69,31 @@ export function globPattern(glob: string): RegExp {
   } catch {
     return /^\b$/; // a range like [z-a] matches nothing
   }
+}
+
+/**
+ * Answers a call now or later. What is answered later has its place in the session's line, and what the
+ * client sends after it waits.
+ *
+ * @param ask Calls `answer` once.
+ */
+export function answerWhen(
+  { session, command }: LocalCall,
+  ask: (answer: (reply: Uint8Array) => void) => void,
+): Uint8Array | null {
+  let now: Uint8Array | null = null;
+  let parked: Request | null = null;
+  let isNow = true;
+  ask((reply) => {
+    if (isNow) now = reply;
+    else session.completed(parked!, reply, false);
+  });
+  isNow = false;
+  if (now !== null) return now;
+  parked = session.enqueue(command);
+  parked.state = "sent";
+  session.isFenced = true;
+  return null;
 }
 
 /** A client's text for an error reply: cut at 128 characters, all but printable ASCII as `?`. */

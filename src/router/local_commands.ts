@@ -9,6 +9,7 @@ import type { Command } from "../command/command.ts";
 import { slotIdOf } from "../hash/slot_id.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { asSent, Encoder, errorReply, type Protocol, utf8 } from "../resp/encoder.ts";
+import { auth, login, setAuthenticated } from "./auth.ts";
 import { CLIENT_COMMANDS } from "./client_commands.ts";
 import { ANONYMOUS } from "./client_self.ts";
 import { COMMAND_COMMANDS } from "./command_commands.ts";
@@ -16,13 +17,13 @@ import {
   NO_AUTH,
   NOT_32_BITS,
   NOT_AN_INTEGER,
-  SYNTAX_ERROR,
   unknownSubcommand,
   WRONG_PASSWORD,
   wrongArity,
 } from "./errors.ts";
 import { info, REDIS_VERSION } from "./info.ts";
 import {
+  answerWhen,
   BAD_CLIENT_NAME,
   globPattern,
   integerOf,
@@ -100,43 +101,9 @@ function echo(args: Arguments, i: number): Uint8Array {
 
 // -- who, which database, which protocol ------------------------------------------------------
 
-function setAuthenticated(session: Session, isAuthenticated: boolean): void {
-  session.isAuthenticated = session.parser.isAuthenticated = isAuthenticated;
-}
-
-/** Compares without telling by its time how much of the password was right. */
-function isPassword(given: string, password: string): boolean {
-  const a = utf8(given);
-  const b = utf8(password);
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i % Math.max(1, b.length)]!;
-  return difference === 0;
-}
-
-/** `AUTH password` in Codis 2.0's words, `AUTH default password` in Redis 6's. */
-function auth({ session, args }: LocalCall): Uint8Array {
-  const { password } = session.router.options;
-  if (args.count > 3) return errorReply(SYNTAX_ERROR);
-  if (args.count === 2) {
-    if (password === "") return errorReply("ERR Client sent AUTH, but no password is set");
-    const isRight = isPassword(textOf(args, 1), password);
-    setAuthenticated(session, isRight);
-    return isRight ? OK : errorReply("ERR invalid password");
-  }
-  return login(session, textOf(args, 1), textOf(args, 2)) ? OK : errorReply(WRONG_PASSWORD);
-}
-
-/** Redis 6's login; without a password the user `default` may use any, as in Redis. */
-function login(session: Session, user: string, password: string): boolean {
-  const required = session.router.options.password;
-  const isRight = user === "default" && (required === "" || isPassword(password, required));
-  if (isRight) setAuthenticated(session, true);
-  return isRight;
-}
-
 /** `HELLO [protover [AUTH user password] [SETNAME name]]`, with Redis's checks in Redis's order. */
 function hello(call: LocalCall): Uint8Array | null {
-  const { session, command, args } = call;
+  const { session, args } = call;
   let protocol: Protocol = session.protocol;
   if (args.count > 1) {
     const text = textOf(args, 1);
@@ -162,37 +129,40 @@ function hello(call: LocalCall): Uint8Array | null {
       return errorReply(`ERR Syntax error in HELLO option '${given}'`);
     }
   }
-  if (credentials !== null && !login(session, ...credentials)) return errorReply(WRONG_PASSWORD);
+  return answerWhen(call, (answer) => {
+    if (credentials === null) return speak(session, protocol, name, answer);
+    login(session, ...credentials, (isRight) => {
+      if (isRight) speak(session, protocol, name, answer);
+      else answer(errorReply(WRONG_PASSWORD));
+    });
+  });
+}
+
+/** Agrees on a protocol, if the client may and the servers can. */
+function speak(
+  session: Session,
+  protocol: Protocol,
+  name: string | null,
+  answer: (reply: Uint8Array) => void,
+): void {
   if (!session.isAuthenticated) {
-    return errorReply(
-      `${
-        NO_AUTH.slice(0, 6)
-      } HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time`,
+    return answer(
+      errorReply(
+        `${
+          NO_AUTH.slice(0, 6)
+        } HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time`,
+      ),
     );
   }
-  const speak = () => {
+  const agree = () => {
     if (name !== null) session.client = { ...session.client, name };
     if (protocol !== session.protocol) session.isFenced = true;
     session.protocol = protocol;
-    return greeting(session);
+    answer(greeting(session));
   };
-  if (protocol === 2) return speak();
+  if (protocol === 2) return agree();
   // Only servers that know RESP3 can be spoken to in it: find out before promising it.
-  let isNow = true;
-  let now: Uint8Array | null = null;
-  let parked: ReturnType<Session["enqueue"]> | null = null;
-  session.router.askResp3((error) => {
-    const reply = () => error === "" ? speak() : errorReply(error);
-    if (isNow) now = reply();
-    else session.completed(parked!, reply(), false);
-  });
-  isNow = false;
-  if (now === null) {
-    parked = session.enqueue(command);
-    parked.state = "sent";
-    session.isFenced = true;
-  }
-  return now;
+  session.router.askResp3((error) => error === "" ? agree() : answer(errorReply(error)));
 }
 
 function greeting(session: Session): Uint8Array {

@@ -13,6 +13,7 @@ import { clock, HELD_UP_MS } from "../base/clock.ts";
 import { COMMANDS } from "../command/command_table.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import type { AcceptedConnection } from "../io/listen.ts";
+import { AuthThrottle } from "./auth.ts";
 import type { Backend } from "./backend.ts";
 import { BackendPool, type Server } from "./backend_pool.ts";
 import { ByteBudget } from "./byte_budget.ts";
@@ -40,6 +41,8 @@ export interface RouterEvents {
   /** A session held more reply bytes than session_max_buffer and is being closed. */
   sessionOverflowed(session: Session): void;
   sessionTimedOut(session: Session, reason: string): void;
+  /** An address gave so many wrong passwords since this was last told of it; this session the last. */
+  authsRefused(session: Session, address: string, count: number): void;
   /** A slot change did not wait any longer for requests in flight. */
   slotDrainTimedOut(slotId: number, backends: readonly Backend[]): void;
 }
@@ -63,6 +66,7 @@ export class Router implements SlotTable {
   readonly budget: ByteBudget;
   readonly pool: BackendPool;
   readonly sessions = new Map<number, Session>();
+  readonly authThrottle = new AuthThrottle();
   /** Which slots have changed servers. */
   readonly moves = new SlotMoves();
   /** When the router was made, in clock milliseconds. */
@@ -320,6 +324,7 @@ export class Router implements SlotTable {
   /** Closes everything; the router is of no use afterwards. */
   close(): void {
     clearTimeout(this.#timer);
+    this.authThrottle.stop();
     for (const session of [...this.sessions.values()]) session.close();
     this.pool.close();
   }

@@ -59,6 +59,8 @@ export interface Totals {
   overflowedSessions: number;
   /** Sessions closed for a protocol error. */
   protocolErrors: number;
+  /** Wrong users or passwords given by AUTH or HELLO. */
+  wrongAuths: number;
   /** Sessions closed by one of the session deadlines. */
   timedOutSessions: number;
 }
@@ -72,6 +74,7 @@ export function newTotals(): Totals {
     outputBytes: 0,
     overflowedSessions: 0,
     protocolErrors: 0,
+    wrongAuths: 0,
     timedOutSessions: 0,
   };
 }

@@ -207,13 +207,36 @@ Deno.test("each way to authenticate lets a client work", async () => {
   }
 });
 
-Deno.test("a wrong password takes the right to work away again, as in Codis 2.0", async () => {
+Deno.test("a wrong password after a right one leaves the client logged in, as in redis-server", async () => {
   await using proxy = await RouterServer.start({ options: { password: "secret" } });
   using client = await proxy.client();
   assertEquals(await client.call("AUTH", "secret"), "OK");
-  assertEquals(await client.call("PING"), "PONG");
   assertError(await client.call("AUTH", "wrong"), /invalid password/);
-  assertError(await client.call("PING"), /NOAUTH/);
+  assertError(await client.call("AUTH", "default", "wrong"), /^WRONGPASS/);
+  assertError(await client.call("HELLO", 2, "AUTH", "default", "wrong"), /^WRONGPASS/);
+  assertEquals(await client.call("PING"), "PONG");
+});
+
+Deno.test("wrong passwords are slowed down, counted and logged; a right one waits a second at most", async () => {
+  await using proxy = await RouterServer.start({ options: { password: "secret" } });
+  using client = await proxy.client();
+  using other = await proxy.client();
+  const guessing = client.pipeline(Array.from({ length: 5000 }, (_, i) => ["AUTH", `guess ${i}`]));
+  guessing.catch(() => {}); // it is cut when the test ends
+  await until(() => proxy.router.totals.wrongAuths === 5);
+  const startedMs = performance.now();
+  const replies = await other.pipeline([["AUTH", "secret"], ["PING"]]);
+  assertEquals(
+    replies.map(({ value }) => value),
+    ["OK", "PONG"],
+    "what follows waits for the AUTH",
+  );
+  const waitedMs = performance.now() - startedMs;
+  assert(waitedMs > 90 && waitedMs < 1_500, `${waitedMs} ms`);
+  assert(proxy.router.totals.wrongAuths < 10, `${proxy.router.totals.wrongAuths} guesses`);
+  assertEquals(proxy.events.filter((event) => event.startsWith("wrong")), ["wrong passwords: 1"]);
+  const stats = await other.call("INFO", "stats") as string;
+  assertMatch(stats, /^acl_access_denied_auth:[5-9]\r$/m);
 });
 
 Deno.test("before AUTH a client may send ten arguments and 16 KB, and not one more", async () => {

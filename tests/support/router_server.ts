@@ -123,6 +123,7 @@ export class RouterServer implements AsyncDisposable {
       sessionClosed: () => events.push("session closed"),
       sessionOverflowed: () => events.push("session overflowed"),
       sessionTimedOut: (_session, reason) => events.push(`session timed out: ${reason}`),
+      authsRefused: (_session, _address, count) => events.push(`wrong passwords: ${count}`),
       slotDrainTimedOut: (slotId, backends) =>
         events.push(`drain of slot ${slotId} timed out: ${backends.map(place).join(", ")}`),
     };
