@@ -91,14 +91,14 @@ async function runDashboard(values: FlagValues): Promise<number> {
     await openCoordinator({ ...config, zkSessionTimeoutMs: sessionMs }),
     (opened) => opened.close(),
   );
-  const elsewhere = await etcd2Problem(config, coordinator);
-  if (elsewhere !== undefined) log.warn("{problem}: {fix}", elsewhere);
   const { dashboard, gate } = makeDashboard(config, {
     store: storeOf(coordinator, config.product),
     addr: advertised(config, listen),
     isOpenToAll: asked.hostname !== "" && !isLocal(asked.hostname),
     takeOver: values["take-over"] !== "",
   });
+  const elsewhere = await etcd2Problem(config, coordinator);
+  if (elsewhere !== undefined) dashboard.tell("warning", `${elsewhere.problem}: ${elsewhere.fix}`);
   const server = serveDashboard(dashboard, gate, listen, (line) => requests.write(line));
   undo.defer(async () => {
     await dashboard.stop();

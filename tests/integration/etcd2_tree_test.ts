@@ -94,9 +94,12 @@ Deno.test("a product in etcd 2's keys is named by check, proxy and dashboard, an
   });
 
   await t.step("a dashboard, which starts nevertheless", async () => {
-    const child = startProgram(["dashboard", "-c", file, `--addr=127.0.0.1:${freePort()}`]);
+    const addr = `127.0.0.1:${freePort()}`;
+    const child = startProgram(["dashboard", "-c", file, `--addr=${addr}`]);
     await child.waitFor(() => child.stderr.includes("this dashboard leads"));
     assertStringIncludes(child.stderr, `[WARN] dashboard: ${named}`);
+    const words = ["config", "-c", file, `--dashboard=${addr}`, "status", "--output=table"];
+    assertStringIncludes((await callCli(...words)).stdout, `warning  ${named}`);
     assertEquals((await child.end("SIGTERM")).code, 0);
   });
 
