@@ -10,6 +10,7 @@ import { type Config, loadConfig } from "../config/config.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { serveDashboard } from "../dashboard/server.ts";
 import { etcd2Problem } from "../store/etcd2.ts";
+import { countFreeDescriptors, httpConnectionsOf } from "../io/descriptors.ts";
 import { storeOf } from "../store/store.ts";
 import { type Command, type FlagValues, readFlag } from "./command.ts";
 import { makeDashboard } from "./dashboard_service.ts";
@@ -18,6 +19,9 @@ import { RequestLog } from "./request_log.ts";
 
 /** What ends the process in order. */
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+/** Descriptors from which on it does not matter how many more there are. */
+const DESCRIPTORS_COUNTED = 2_048;
 
 /** Longest session of a dashboard, in milliseconds; Codis 2.0's lasts 4 s. */
 const SESSION_MS_MAX = 6_000;
@@ -99,7 +103,13 @@ async function runDashboard(values: FlagValues): Promise<number> {
   });
   const elsewhere = await etcd2Problem(config, coordinator);
   if (elsewhere !== undefined) dashboard.tell("warning", `${elsewhere.problem}: ${elsewhere.fix}`);
-  const server = serveDashboard(dashboard, gate, listen, (line) => requests.write(line));
+  const connectionsMax = httpConnectionsOf(countFreeDescriptors(DESCRIPTORS_COUNTED));
+  const server = serveDashboard(
+    dashboard,
+    gate,
+    { hostnames: [listen.hostname], port: listen.port, proto: config.proto, connectionsMax },
+    (line) => requests.write(line),
+  );
   undo.defer(async () => {
     await dashboard.stop();
     await server.shutdown();

@@ -4,15 +4,11 @@
  * @module
  */
 
-import type { Address } from "../base/address.ts";
-import { roomLogger } from "../base/log.ts";
-import { causeOf } from "../io/dial.ts";
+import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.ts";
 import { answerApi } from "./api.ts";
 import type { Dashboard } from "./dashboard.ts";
 import type { Gate } from "./gate.ts";
 import { pageResponse } from "./page.ts";
-
-const log = roomLogger("dashboard");
 
 /** Answers one request; `remote` is the address that it came from, without port. */
 export async function answerDashboard(
@@ -40,35 +36,19 @@ export async function answerDashboard(
 export function serveDashboard(
   dashboard: Dashboard,
   gate: Gate,
-  address: Address,
+  options: HttpOptions,
   onRequest: (line: string) => void,
-): Deno.HttpServer<Deno.NetAddr> {
-  const { hostname, port } = address;
-  try {
-    return Deno.serve({
-      hostname,
-      port,
-      onListen() {},
-      onError(error) {
-        log.error("request failed: {error}", { error });
-        return new Response(causeOf(error), { status: 500 });
-      },
-    }, async (request, { remoteAddr }) => {
-      const began = performance.now();
-      const remote = remoteAddr.hostname;
-      const response = await answerDashboard(dashboard, gate, request, remote);
-      const { pathname } = new URL(request.url);
-      const tookMs = Math.round(performance.now() - began);
-      onRequest(
-        `${
-          new Date().toISOString()
-        } ${remote} ${request.method} ${pathname} ${response.status} ${tookMs}ms`,
-      );
-      return response;
-    });
-  } catch (error) {
-    throw new Error(`cannot serve http on ${hostname}:${port}: ${causeOf(error)}`, {
-      cause: error,
-    });
-  }
+): HttpServer {
+  return serveHttp(options, async (request, remote) => {
+    const began = performance.now();
+    const response = await answerDashboard(dashboard, gate, request, remote);
+    const { pathname } = new URL(request.url);
+    const tookMs = Math.round(performance.now() - began);
+    onRequest(
+      `${
+        new Date().toISOString()
+      } ${remote} ${request.method} ${pathname} ${response.status} ${tookMs}ms`,
+    );
+    return response;
+  });
 }

@@ -4,16 +4,14 @@
  * @module
  */
 
-import { type LogLevel, parseLogLevel, roomLogger, setLogLevel } from "../base/log.ts";
+import { type LogLevel, parseLogLevel, setLogLevel } from "../base/log.ts";
 import type { CoordinatorState } from "../coordinator/coordinator.ts";
-import { causeOf } from "../io/dial.ts";
+import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
 import type { DataPlane } from "./data_plane.ts";
 import { type Build, debugVars } from "./debug_vars.ts";
 import { METRICS_CONTENT_TYPE, metricsText } from "./metrics.ts";
 import { proxyStats } from "./proxy_stats.ts";
-
-const log = roomLogger("admin");
 
 /** What the endpoint tells about. */
 export interface AdminSubject {
@@ -58,26 +56,8 @@ const ROUTES: Readonly<Record<string, { methods: readonly string[]; handle: Hand
  *
  * @throws {Error} Naming the address, when it cannot be bound.
  */
-export function serveAdmin(
-  subject: AdminSubject,
-  hostname: string,
-  port: number,
-): Deno.HttpServer<Deno.NetAddr> {
-  try {
-    return Deno.serve({
-      hostname,
-      port,
-      onListen() {},
-      onError(error) {
-        log.error("request failed: {error}", { error });
-        return text(`${causeOf(error)}\n`, 500);
-      },
-    }, (request, { remoteAddr }) => answer(subject, request, remoteAddr.hostname));
-  } catch (error) {
-    throw new Error(`cannot serve http on ${hostname}:${port}: ${causeOf(error)}`, {
-      cause: error,
-    });
-  }
+export function serveAdmin(subject: AdminSubject, options: HttpOptions): HttpServer {
+  return serveHttp(options, (request, remote) => answer(subject, request, remote));
 }
 
 function answer(

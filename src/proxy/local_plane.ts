@@ -7,6 +7,8 @@
 
 import { clock } from "../base/clock.ts";
 import { roomLogger } from "../base/log.ts";
+import { Acceptor } from "../io/acceptor.ts";
+import { causeOf } from "../io/dial.ts";
 import { listen } from "../io/listen.ts";
 import { figuresOf } from "../router/figures.ts";
 import { Router } from "../router/router.ts";
@@ -19,7 +21,6 @@ import type {
   PlaneOptions,
   ProxyFigures,
 } from "./data_plane.ts";
-import { Listener } from "./listener.ts";
 import { routerEvents } from "./router_events.ts";
 
 const log = roomLogger("proxy");
@@ -27,7 +28,7 @@ const log = roomLogger("proxy");
 /** See the header. */
 export class LocalPlane implements DataPlane {
   readonly router: Router;
-  #listener: Listener | undefined;
+  #acceptor: Acceptor | undefined;
   /** Whether clients may be served by a table. */
   #hasAccepted = false;
   #isListening = false;
@@ -51,11 +52,19 @@ export class LocalPlane implements DataPlane {
    * @throws {Error} Naming the address, when it cannot be bound.
    */
   bind({ hostname, port, proto }: ListenPlace, isShared = false): void {
-    this.#listener = new Listener(listen(hostname, port, proto, isShared), this.router);
+    this.#acceptor = new Acceptor(listen(hostname, port, proto, isShared), {
+      take: (connection) => this.router.accept(connection),
+      refuse: (connection) => this.router.refuse(connection),
+      onFailure: (error, times) =>
+        log.warn("clients could not be accepted, {times} times by now: {cause}", {
+          times,
+          cause: causeOf(error),
+        }),
+    });
   }
 
   get address(): Deno.NetAddr {
-    return this.#listener!.address;
+    return this.#acceptor!.address;
   }
 
   acceptLoading(): void {
@@ -73,11 +82,11 @@ export class LocalPlane implements DataPlane {
   #listen(): void {
     if (this.#isListening) return;
     this.#isListening = true;
-    this.#listener!.run((error) => log.warn("accept failed: {error}", { error }));
+    this.#acceptor!.run();
   }
 
   stopAccepting(): void {
-    this.#listener?.stop();
+    this.#acceptor?.stop();
   }
 
   fillSlot(fill: SlotFill): Promise<void> {
@@ -124,7 +133,7 @@ export class LocalPlane implements DataPlane {
     clearInterval(this.#keepAlive);
     clock.pauseMs = Infinity;
     clock.onPause = () => {};
-    this.#listener?.stop();
+    this.#acceptor?.stop();
     this.router.close();
   }
 }

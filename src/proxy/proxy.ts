@@ -22,6 +22,13 @@ import { openCoordinator } from "../coordinator/open.ts";
 import { fillEmptyStore } from "../store/bootstrap.ts";
 import { refuseEtcd2 } from "../store/etcd2.ts";
 import { storeOf } from "../store/store.ts";
+import {
+  countFreeDescriptors,
+  type DescriptorPlan,
+  descriptorsWanted,
+  planDescriptors,
+} from "../io/descriptors.ts";
+import type { HttpServer } from "../io/http_server.ts";
 import { serveAdmin } from "./admin.ts";
 import type { Build } from "./debug_vars.ts";
 import { goOnline } from "./go_online.ts";
@@ -43,6 +50,8 @@ const EMBEDDED_GAP_MS = 30_000;
 
 /** Between two tries to be online, where there is no dashboard to ask; milliseconds. */
 const EMBEDDED_ASK_MS = 1_000;
+/** Descriptors that the process has open from its start on. */
+const ALWAYS_OPEN = 64;
 
 /** What ends the process in order. */
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
@@ -70,7 +79,7 @@ export interface RunningProxy {
  * proxy has the id; nothing is left behind then.
  */
 export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
-  const { config } = start;
+  const { descriptors, config } = fitDescriptors(start);
   let membership: Membership | undefined;
   const plane = await openDataPlane({ ...start.listen, proto: config.proto }, start.workers, {
     router: routerOptions(config, VERSION),
@@ -81,7 +90,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
   const life = ProcessLife.begin(`codis-proxy ${config.proxyId}, pid ${Deno.pid}`);
   let coordinator: Coordinator | undefined;
   let attached: AttachedService | undefined;
-  let admin: Deno.HttpServer<Deno.NetAddr> | undefined;
+  let admin: HttpServer | undefined;
   try {
     const build: Build = { version: VERSION, compile: COMPILED };
     const record = () => membership?.registration.record ?? own;
@@ -97,8 +106,12 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
         isServing: () => isServing,
         others: () => attached?.answer.bind(attached),
       },
-      start.http.hostname || "0.0.0.0",
-      start.http.port,
+      {
+        hostnames: [start.http.hostname],
+        port: start.http.port,
+        proto: config.proto,
+        connectionsMax: descriptors.httpConnections,
+      },
     );
     const own = newProxyRecord({
       proxyId: config.proxyId,
@@ -199,6 +212,26 @@ export async function runProxy(start: ProxyStart): Promise<number> {
   } finally {
     for (const [signal, handler] of handlers) Deno.removeSignalListener(signal, handler);
   }
+}
+
+/** The configuration with as many clients as there are descriptors for. */
+function fitDescriptors(
+  { config, workers }: ProxyStart,
+): { config: Config; descriptors: DescriptorPlan } {
+  const needs = { clients: config.maxClients, workers, servers: config.servers.length };
+  const wanted = descriptorsWanted(needs);
+  const free = countFreeDescriptors(wanted);
+  const descriptors = planDescriptors(free, needs);
+  const { clients, kept } = descriptors;
+  if (clients < config.maxClients) {
+    log.warn(
+      "max_clients is {wanted}, but only {free} more files can be opened (ulimit -n), and {kept} of " +
+        "them are kept for servers, coordinator, log and HTTP: at most {clients} clients are " +
+        'served; "ulimit -n {limit}" makes room for all',
+      { wanted: config.maxClients, free, kept, clients, limit: wanted + ALWAYS_OPEN },
+    );
+  }
+  return { config: { ...config, maxClients: clients }, descriptors };
 }
 
 /** With the embedded coordinator the proxy sets itself online; there need be no dashboard. */

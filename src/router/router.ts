@@ -12,6 +12,7 @@
 import { clock, HELD_UP_MS } from "../base/clock.ts";
 import { COMMANDS } from "../command/command_table.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
+import { hangUp } from "../io/dial.ts";
 import type { AcceptedConnection } from "../io/listen.ts";
 import { AuthThrottle } from "./auth.ts";
 import type { Backend } from "./backend.ts";
@@ -103,8 +104,7 @@ export class Router implements SlotTable {
   accept(connection: AcceptedConnection): void {
     clock.tick();
     if (this.sessions.size + this.seat.sessionsElsewhere() >= this.options.maxClients) {
-      this.totals.rejectedConnections++;
-      connection.write(errorReply(MAX_CLIENTS)).catch(() => 0).finally(() => connection.close());
+      this.refuse(connection).catch(() => {}).finally(() => hangUp(connection));
       return;
     }
     this.totals.connections++;
@@ -113,6 +113,12 @@ export class Router implements SlotTable {
     this.seat.hasSessions(this.sessions.size);
     this.events.sessionOpened(session);
     session.start();
+  }
+
+  /** Tells a connection that there is no room for it, in Redis's words; the caller closes it. */
+  async refuse(connection: AcceptedConnection): Promise<void> {
+    this.totals.rejectedConnections++;
+    await connection.write(errorReply(MAX_CLIENTS));
   }
 
   sessionClosed(session: Session): void {

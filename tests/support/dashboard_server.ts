@@ -7,6 +7,7 @@
 
 import { Secret } from "../../src/base/secret.ts";
 import { Dashboard, type DashboardOptions } from "../../src/dashboard/dashboard.ts";
+import type { HttpServer } from "../../src/io/http_server.ts";
 import type { RedisConnection } from "../../src/redis/connection.ts";
 import { serveDashboard } from "../../src/dashboard/server.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -51,7 +52,7 @@ export class DashboardServer implements AsyncDisposable {
   readonly dashboard: Dashboard;
   /** `host:port`. */
   readonly addr: string;
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #server: HttpServer;
 
   private constructor(store: Store, options: DashboardServerOptions) {
     const port = freePort();
@@ -74,8 +75,8 @@ export class DashboardServer implements AsyncDisposable {
       isOpenToAll: false,
       hostnames: [],
     };
-    const address = { hostname: "127.0.0.1", port };
-    this.#server = serveDashboard(this.dashboard, gate, address, () => {});
+    const place = { hostnames: ["127.0.0.1"], port, connectionsMax: 64 };
+    this.#server = serveDashboard(this.dashboard, gate, place, () => {});
     this.dashboard.start();
   }
 

@@ -40,19 +40,28 @@ export interface ProxyOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Flags of Deno's that win over those of the task `start`. */
   readonly flags?: readonly string[];
+  /** Its `ulimit -n`; as ours unless given. */
+  readonly openFiles?: number;
   /** How long to wait for `/healthz`, by default 10 s. */
   readonly startTimeoutMs?: number;
 }
 
+/** Fewer than by default: descriptors for all of them are counted at each start. */
+const CLIENTS_MAX = 1_000;
 const START_TIMEOUT_MS = 10_000;
 const HEALTH_PERIOD_MS = 20;
 
-/** Starts the program with these words; for tests that watch it fail, or use other commands. */
+/**
+ * Starts the program with these words; for tests that watch it fail, or use other commands.
+ *
+ * @param openFiles Its `ulimit -n`; as ours unless given.
+ */
 export function startProgram(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   cwd?: string,
   flags: readonly string[] = [],
+  openFiles?: number,
 ): Child {
   // A test may run it in a folder of its own: the name counts from where the tests were started.
   const named = Deno.env.get("CODIS_PROXY_BIN");
@@ -61,12 +70,17 @@ export function startProgram(
     env: { NO_COLOR: "1", ...PROGRAM_ENV, ...env },
     ...(cwd === undefined ? {} : { cwd }),
   };
-  if (binary !== undefined) return new Child(binary, { args: [...args], ...options });
+  const start = (program: string, words: string[]) =>
+    openFiles === undefined ? new Child(program, { args: words, ...options }) : new Child("sh", {
+      args: ["-c", 'ulimit -n "$0"; exec "$@"', `${openFiles}`, program, ...words],
+      ...options,
+    });
+  if (binary !== undefined) return start(binary, [...args]);
   const kept = PROGRAM_FLAGS.filter((flag) =>
     !flags.some((own) => own.split("=")[0] === flag.split("=")[0])
   );
   const words = ["run", ...kept, ...flags, "--config", `${root}deno.json`, `${root}main.ts`];
-  return new Child(Deno.execPath(), { args: [...words, ...args], ...options });
+  return start(Deno.execPath(), [...words, ...args]);
 }
 
 /** Writes config.ini text from keys and values. */
@@ -100,6 +114,7 @@ export class ProxyProcess implements AsyncDisposable {
       const config: Record<string, string | number> = {
         coordinator: "embedded",
         embedded_dir: `${folder}/data`,
+        max_clients: CLIENTS_MAX,
         ...(options.servers === undefined
           ? {}
           : { servers: options.servers.map(({ addr }) => addr).join(",") }),
@@ -125,6 +140,7 @@ export class ProxyProcess implements AsyncDisposable {
       this.#options.env,
       undefined,
       this.#options.flags,
+      this.#options.openFiles,
     );
     await this.waitUntilHealthy(this.#options.startTimeoutMs ?? START_TIMEOUT_MS);
   }

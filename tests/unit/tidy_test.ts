@@ -68,7 +68,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const DOORS: readonly (readonly [call: RegExp, rooms: readonly string[]])[] = [
   [/Deno\.connect(Tls)?\(/, ["io"]],
   [/Deno\.listen(Tls)?\(/, ["io"]],
-  [/Deno\.serve\(/, ["proxy", "dashboard"]],
+  [/Deno\.serve\(/, ["io"]],
   [/Deno\.exit\(/, []],
   [/new Deno\.Command\(/, ["cli", "command"]],
 ];

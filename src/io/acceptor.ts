@@ -1,0 +1,138 @@
+/**
+ * Accepts connections for as long as it is wanted, also while the process has no descriptors left.
+ *
+ *     accept ──► take
+ *       │ none left: give up the reserve ──► accept ─┬─ reserve there again ──► take
+ *       │                                            └─ still none ──► refuse: told why, closed
+ *       └ any other failure: a pause, and on
+ *
+ * Without the reserve, whoever connects would wait in the backlog until somebody else has left.
+ *
+ * @module
+ */
+
+import { isOutOfDescriptors } from "./descriptors.ts";
+import { hangUp } from "./dial.ts";
+
+/** Pause after an accept that failed, in milliseconds. */
+const RETRY_MS = 10;
+/** Time between two reports of failures, in milliseconds. */
+const REPORT_MS = 10_000;
+
+/** What is done with connections. */
+export interface AcceptorEvents {
+  /** Takes a connection; when it throws, the connection is closed. */
+  take(connection: Deno.TcpConn): void;
+  /** Tells a client that there is no room, as far as it listens; the acceptor closes the connection. */
+  refuse(connection: Deno.TcpConn): Promise<void>;
+  /**
+   * Hears why connections could not be accepted, or were gone at once; every ten seconds at most.
+   *
+   * @param times How often that happened since it was last told.
+   */
+  onFailure(error: unknown, times: number): void;
+}
+
+/** What takes one descriptor. */
+type Reserve = { close(): void };
+
+/** See the header. */
+export class Acceptor {
+  readonly #listener: Deno.TcpListener;
+  readonly #events: AcceptorEvents;
+  /** Given up to accept a connection that can only be refused. */
+  #reserve: Reserve | undefined;
+  readonly #openReserve: () => Reserve | undefined;
+  #isStopped = false;
+  #failures = 0;
+  #reportedMs = -Infinity;
+
+  /**
+   * Takes the bound socket; nothing is accepted before {@linkcode Acceptor.run}.
+   *
+   * @param openReserve Opens what takes a descriptor; nothing when there is none. For tests.
+   */
+  constructor(listener: Deno.TcpListener, events: AcceptorEvents, openReserve = openNothing) {
+    this.#listener = listener;
+    this.#events = events;
+    this.#openReserve = openReserve;
+    this.#reserve = openReserve();
+  }
+
+  /** The address that it is bound to. */
+  get address(): Deno.NetAddr {
+    return this.#listener.addr as Deno.NetAddr;
+  }
+
+  /** Accepts until {@linkcode Acceptor.stop}. */
+  async run(): Promise<void> {
+    while (!this.#isStopped) {
+      let connection: Deno.TcpConn;
+      try {
+        connection = await this.#listener.accept();
+      } catch (error) {
+        if (this.#isStopped) return;
+        this.#failed(error);
+        if (this.#giveUpReserve(error)) continue;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        continue;
+      }
+      if (this.#isStopped) return hangUp(connection);
+      this.#reserve ??= this.#openReserve();
+      if (this.#reserve === undefined) await this.#refuse(connection);
+      else this.#take(connection);
+    }
+  }
+
+  #take(connection: Deno.TcpConn): void {
+    try {
+      connection.setNoDelay(true);
+      connection.setKeepAlive(true);
+      this.#events.take(connection);
+    } catch (error) {
+      // The client was gone before it was here.
+      this.#failed(error);
+      hangUp(connection);
+    }
+  }
+
+  async #refuse(connection: Deno.TcpConn): Promise<void> {
+    await this.#events.refuse(connection).catch(() => {});
+    hangUp(connection);
+    if (!this.#isStopped) this.#reserve ??= this.#openReserve();
+  }
+
+  #giveUpReserve(error: unknown): boolean {
+    this.#reserve ??= this.#openReserve();
+    if (!isOutOfDescriptors(error) || this.#reserve === undefined) return false;
+    this.#reserve.close();
+    this.#reserve = undefined;
+    return true;
+  }
+
+  #failed(error: unknown): void {
+    this.#failures++;
+    const nowMs = performance.now();
+    if (nowMs - this.#reportedMs < REPORT_MS) return;
+    this.#reportedMs = nowMs;
+    this.#events.onFailure(error, this.#failures);
+    this.#failures = 0;
+  }
+
+  /** Stops accepting; connections that were accepted stay. */
+  stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#listener.close();
+    this.#reserve?.close();
+    this.#reserve = undefined;
+  }
+}
+
+function openNothing(): Reserve | undefined {
+  try {
+    return Deno.openSync("/dev/null");
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * How many descriptors the process has, and what they are kept for: every client takes one, and what
+ * clients need so that they can be served must not be short of them.
+ *
+ *     free = clients + workers × (own + servers) + HTTP + coordinator, log, …
+ *
+ * The system's limit (`ulimit -n`) can only be read with permissions that nobody should give. So it is
+ * counted once, at the start, what can be opened.
+ *
+ * @module
+ */
+
+import { closeSync, openSync } from "node:fs";
+
+/** Most connections of the HTTP side. */
+const HTTP_CONNECTIONS_MAX = 128;
+/** Fewest connections of the HTTP side, however few descriptors there are. */
+const HTTP_CONNECTIONS_MIN = 4;
+/** The HTTP side has at most one in so many descriptors as connections. */
+const HTTP_SHARE = 16;
+/** Descriptors of one HTTP connection that is answered: its own, and two to `Deno.serve`. */
+export const HTTP_CONNECTION_DESCRIPTORS = 3;
+/** Descriptors of the event loop and the socket of a worker. */
+const WORKER_DESCRIPTORS = 10;
+/** Connections of a worker to one server: RESP2 and RESP3, a second database, one that is replaced. */
+const SERVER_CONNECTIONS = 4;
+/** Servers that are counted on where fewer are known. */
+const SERVERS_MIN = 16;
+/** Descriptors for the coordinator, the log, the dashboard's questions, and what comes unexpected. */
+const OTHER_DESCRIPTORS = 48;
+/** Most descriptors that are counted. */
+const COUNTED_MAX = 100_000;
+
+/** What needs descriptors. */
+export interface DescriptorNeeds {
+  /** Clients that are wanted. */
+  readonly clients: number;
+  readonly workers: number;
+  /** Redis servers that are known. */
+  readonly servers: number;
+}
+
+/** What descriptors are used for. */
+export interface DescriptorPlan {
+  /** Clients that may be connected at one time. */
+  readonly clients: number;
+  /** HTTP connections that may be open at one time. */
+  readonly httpConnections: number;
+  /** Descriptors that are kept for everything but clients. */
+  readonly kept: number;
+}
+
+/** Descriptors that are to be counted, so that {@linkcode planDescriptors} lowers nothing. */
+export function descriptorsWanted({ clients, workers, servers }: DescriptorNeeds): number {
+  return clients + keptFor(HTTP_CONNECTIONS_MAX, workers, servers);
+}
+
+/**
+ * Decides what `free` descriptors are used for. Where there are too few, at least half are the clients'.
+ *
+ * @param free How many can be opened, none of the needs among what is open already.
+ */
+export function planDescriptors(free: number, needs: DescriptorNeeds): DescriptorPlan {
+  const httpConnections = httpConnectionsOf(free);
+  const kept = Math.min(
+    keptFor(httpConnections, needs.workers, needs.servers),
+    Math.floor(free / 2),
+  );
+  return { clients: Math.max(1, Math.min(needs.clients, free - kept)), httpConnections, kept };
+}
+
+/** HTTP connections that a process with so many free descriptors may have at one time. */
+export function httpConnectionsOf(free: number): number {
+  const share = Math.floor(free / HTTP_SHARE);
+  return Math.max(HTTP_CONNECTIONS_MIN, Math.min(HTTP_CONNECTIONS_MAX, share));
+}
+
+function keptFor(httpConnections: number, workers: number, servers: number): number {
+  const worker = WORKER_DESCRIPTORS + SERVER_CONNECTIONS * Math.max(SERVERS_MIN, servers);
+  return OTHER_DESCRIPTORS + workers * worker + HTTP_CONNECTION_DESCRIPTORS * httpConnections;
+}
+
+/** Counts the descriptors that can be opened now, by opening them; stops at `most`. */
+export function countFreeDescriptors(most: number): number {
+  const opened: number[] = [];
+  try {
+    // Node's calls take a third of the time of Deno's.
+    while (opened.length < Math.min(most, COUNTED_MAX)) opened.push(openSync("/dev/null", "r"));
+    return most; // above what is counted nothing is doubted
+  } catch (error) {
+    return isOutOfDescriptors(error) ? opened.length : most;
+  } finally {
+    for (const file of opened) closeSync(file);
+  }
+}
+
+/** Whether a call failed because the process, or the system, may open nothing more. */
+export function isOutOfDescriptors(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "EMFILE" || code === "ENFILE";
+}

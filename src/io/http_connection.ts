@@ -1,0 +1,198 @@
+/**
+ * One HTTP client's connection: its bytes go to `Deno.serve` and back, and it is known whether it
+ * waits for a request, is in the middle of one, or is being answered.
+ *
+ *     waiting ── bytes ──► in the middle ── handler called ──► answered ── all answers given ──► waiting
+ *        │ idle                │ head late                        │ client reads nothing
+ *        └─────────────────────┴──────────────► closed ◄──────────┘
+ *
+ * @module
+ */
+
+import { hangUp } from "./dial.ts";
+
+/** Deadlines of a connection, in milliseconds. */
+export interface HttpDeadlines {
+  /** In which the head of a request must be here. */
+  readonly headMs: number;
+  /** In which the body of a request must be here. */
+  readonly bodyMs: number;
+  /** For which a connection may be idle after an answer. */
+  readonly idleMs: number;
+  /** For which a client may take no byte of an answer. */
+  readonly writeMs: number;
+  /** In which a client must notice that its connection ends. */
+  readonly lingerMs: number;
+  /** Between two looks at the others. */
+  readonly tickMs: number;
+}
+
+/** The deadlines in force unless a test says otherwise. */
+export const HTTP_DEADLINES: HttpDeadlines = {
+  headMs: 10_000,
+  bodyMs: 10_000,
+  idleMs: 60_000,
+  writeMs: 10_000,
+  lingerMs: 1_000,
+  tickMs: 500,
+};
+
+/** Bytes that are on their way in each direction at most. */
+const BUFFER_BYTES = 16 * 1024;
+
+/** What a connection needs of its server. */
+export interface HttpConnectionEvents {
+  /** Connects to `Deno.serve`. */
+  dial(): Promise<Deno.TcpConn>;
+  /** It is closed; `port` is where it came to `Deno.serve` from, if it ever did. */
+  onClose(port: number | undefined): void;
+}
+
+/** See the header. */
+export class HttpConnection {
+  /** The client's address, without port. */
+  readonly remote: string;
+  /** When a byte was last on its way, or the client came; milliseconds of `performance.now()`. */
+  quietSinceMs = performance.now();
+  readonly #outer: Deno.TcpConn;
+  readonly #deadlines: HttpDeadlines;
+  readonly #events: HttpConnectionEvents;
+  #inner: Deno.TcpConn | undefined;
+  /** Requests whose answers `Deno.serve` has not written yet. */
+  #answering = 0;
+  #hasAnswered = false;
+  #hasOuterEnded = false;
+  /** Since when a request is here in part; 0: none is. */
+  #partialSinceMs = 0;
+  /** Since when the client takes nothing of an answer; 0: nothing waits for it. */
+  #unsentSinceMs = 0;
+  /** Since when `Deno.serve` has nothing more to say; 0: it may have. */
+  #endingSinceMs = 0;
+  #isClosed = false;
+
+  /** Takes an accepted connection. */
+  constructor(outer: Deno.TcpConn, deadlines: HttpDeadlines, events: HttpConnectionEvents) {
+    this.#outer = outer;
+    this.#deadlines = deadlines;
+    this.#events = events;
+    // A socket for both IP versions shows IPv4 clients in IPv6 dress.
+    this.remote = outer.remoteAddr.hostname.replace(/^::ffff:(?=\d+\.)/, "");
+  }
+
+  /** Whether no request of it is being answered. */
+  get isWaiting(): boolean {
+    return this.#answering === 0 && this.#unsentSinceMs === 0;
+  }
+
+  /** The handler has been called for a request of it. */
+  requestBegins(): void {
+    this.#answering++;
+    this.#partialSinceMs = 0;
+  }
+
+  /** The answer has been written, or cannot be. */
+  requestEnds(): void {
+    this.#answering--;
+    this.#hasAnswered = true;
+    this.quietSinceMs = performance.now();
+  }
+
+  /**
+   * Carries bytes until one of the two ends.
+   *
+   * @param noServer What the client is told when `Deno.serve` cannot be reached.
+   */
+  async run(noServer: Uint8Array): Promise<void> {
+    const buffer = new Uint8Array(BUFFER_BYTES);
+    try {
+      for (;;) {
+        const count = await this.#outer.read(buffer);
+        if (count === null) break;
+        this.quietSinceMs = performance.now();
+        if (this.#answering === 0 && this.#partialSinceMs === 0) {
+          this.#partialSinceMs = this.quietSinceMs;
+        }
+        if (this.#endingSinceMs !== 0) continue; // nobody wants it any more
+        if (this.#inner === undefined && !await this.#open(noServer)) return;
+        await writeAll(this.#inner!, buffer.subarray(0, count)).catch(() => {});
+      }
+      this.#hasOuterEnded = true;
+      if (this.#inner === undefined || this.#endingSinceMs !== 0) return this.close();
+      await this.#inner.closeWrite();
+    } catch {
+      this.close();
+    }
+  }
+
+  async #open(noServer: Uint8Array): Promise<boolean> {
+    try {
+      this.#inner = await this.#events.dial();
+    } catch {
+      await writeAll(this.#outer, noServer);
+      this.close();
+      return false;
+    }
+    if (this.#isClosed) {
+      hangUp(this.#inner);
+      return false;
+    }
+    this.#carryAnswers(this.#inner);
+    return true;
+  }
+
+  async #carryAnswers(inner: Deno.TcpConn): Promise<void> {
+    const buffer = new Uint8Array(BUFFER_BYTES);
+    try {
+      for (;;) {
+        const count = await inner.read(buffer);
+        if (count === null) break;
+        for (let sent = 0; sent < count;) {
+          this.#unsentSinceMs = performance.now();
+          sent += await this.#outer.write(buffer.subarray(sent, count));
+        }
+        this.#unsentSinceMs = 0;
+        this.quietSinceMs = performance.now();
+      }
+      // Closed at once, bytes that the client still sends would make the system drop the answer.
+      if (this.#hasOuterEnded) return this.close();
+      await this.#outer.closeWrite();
+      this.#endingSinceMs = performance.now();
+    } catch {
+      this.close();
+    }
+  }
+
+  /** Closes it when one of its deadlines has passed. */
+  tick(nowMs: number): void {
+    if (this.#isLate(nowMs)) this.close();
+  }
+
+  #isLate(nowMs: number): boolean {
+    const { headMs, idleMs, writeMs, lingerMs } = this.#deadlines;
+    if (this.#endingSinceMs !== 0) return nowMs - this.#endingSinceMs > lingerMs;
+    if (this.#unsentSinceMs !== 0) return nowMs - this.#unsentSinceMs > writeMs;
+    if (this.#answering > 0) return false;
+    if (this.#partialSinceMs !== 0) return nowMs - this.#partialSinceMs > headMs;
+    return nowMs - this.quietSinceMs > (this.#hasAnswered ? idleMs : headMs);
+  }
+
+  /** Closes it when it has never sent anything. */
+  closeUnused(): void {
+    if (this.#inner === undefined) this.close();
+  }
+
+  /** Closes it as it stands. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const port = this.#inner?.localAddr.port;
+    hangUp(this.#outer);
+    if (this.#inner !== undefined) hangUp(this.#inner);
+    this.#events.onClose(port);
+  }
+}
+
+/** Writes all bytes, however many writes that takes. */
+async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+  for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
+}

@@ -1,0 +1,89 @@
+/**
+ * Fewer descriptors than clients: everybody is answered, and the process lives.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { until } from "../support/deadline.ts";
+import { freePort } from "../support/free_port.ts";
+import { configText, ProxyProcess, startProgram } from "../support/proxy_process.ts";
+import { RedisServer } from "../support/redis_server.ts";
+import { StoreFolder } from "../support/store.ts";
+
+/** The `ulimit -n` of the programs. */
+const OPEN_FILES = 200;
+const CLIENTS = 190;
+const IDLE_HTTP = 300;
+
+async function connectMany(port: number, count: number): Promise<Deno.TcpConn[]> {
+  const connections: Deno.TcpConn[] = [];
+  for (let i = 0; i < count; i++) {
+    connections.push(await Deno.connect({ hostname: "127.0.0.1", port }));
+  }
+  return connections;
+}
+
+async function ask(connection: Deno.TcpConn, text: string): Promise<string> {
+  await connection.write(new TextEncoder().encode(text)).catch(() => {});
+  const buffer = new Uint8Array(100);
+  const count = await connection.read(buffer);
+  return new TextDecoder().decode(buffer.subarray(0, count ?? 0));
+}
+
+async function statusOf(url: string): Promise<number> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
+  await response.body?.cancel();
+  return response.status;
+}
+
+for (const cpu of [1, 2]) {
+  Deno.test(`with descriptors for some clients only the others are told so, and HTTP goes on (--cpu=${cpu})`, async () => {
+    await using redis = await RedisServer.start();
+    await using proxy = await ProxyProcess.start({
+      ...{ servers: [redis], cpu, openFiles: OPEN_FILES },
+      config: { max_clients: 10_000 },
+    });
+    const lowered = /max_clients is 10000, but only \d+ more files .* at most (\d+) clients/;
+    const max = Number(lowered.exec(proxy.stderr)?.[1]);
+    assert(max > 50 && max < CLIENTS, proxy.stderr);
+    const idle = await connectMany(proxy.httpPort, IDLE_HTTP);
+    const clients = await connectMany(proxy.port, CLIENTS);
+    const answers: string[] = [];
+    for (const client of clients) {
+      answers.push(await ask(client, "PING\r\n").catch(() => "cut before it was told"));
+    }
+    const served = answers.filter((answer) => answer === "+PONG\r\n").length;
+    // Workers that accept at the same moment may each take the last place.
+    assert(served >= max && served < max + cpu, `${served} of ${max} were served`);
+    const refused = answers.filter((answer) => answer === "-ERR max number of clients reached\r\n");
+    // Redis, too, closes without reading what the client has sent: some may miss the text.
+    assert(refused.length > (CLIENTS - served) / 2, `${refused.length} were told`);
+    assertEquals(await statusOf(proxy.url("/healthz")), 200);
+    const client = clients[answers.indexOf("+PONG\r\n")]!;
+    assertEquals(await ask(client, "SET a b\r\n"), "+OK\r\n"); // a server's connection is opened
+    for (const connection of [...idle, ...clients]) connection.close();
+    assertEquals(await proxy.stop(), 0);
+    assert(proxy.stderr.split("\n").length < 20, proxy.stderr);
+  });
+}
+
+Deno.test("a dashboard whose HTTP connections are used up goes on", async () => {
+  await using folder = await StoreFolder.make();
+  const port = freePort();
+  const file = `${folder.dir}/config.ini`;
+  await Deno.writeTextFile(file, configText({ embedded_dir: folder.dir }));
+  const words = ["dashboard", "-c", file, `--addr=127.0.0.1:${port}`];
+  const child = startProgram(words, {}, undefined, [], OPEN_FILES);
+  try {
+    await until(() => /this dashboard leads \(/.test(child.stderr));
+    const idle = await connectMany(port, IDLE_HTTP);
+    assertEquals(await statusOf(`http://127.0.0.1:${port}/api/slots`), 200);
+    for (const connection of idle) connection.close();
+    child.signal("SIGTERM");
+    assertEquals((await child.ended).code, 0);
+    assertMatch(child.stderr, /got SIGTERM/);
+  } finally {
+    await child.end("SIGKILL");
+  }
+});

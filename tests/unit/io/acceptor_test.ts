@@ -1,0 +1,95 @@
+/**
+ * Accepting goes on whatever there is a lack of.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { Acceptor } from "../../../src/io/acceptor.ts";
+import { until } from "../../support/deadline.ts";
+
+/** A process with so few descriptors that each connection may be the last one. */
+class FewDescriptors {
+  free: number;
+  /** What happened, in order. */
+  readonly seen: string[] = [];
+  readonly failures: [string, number][] = [];
+  readonly acceptor: Acceptor;
+  #waiting = 0;
+  #wake = () => {};
+  #isClosed = false;
+
+  constructor(free: number) {
+    this.free = free;
+    const listener = {
+      addr: { hostname: "127.0.0.1", port: 1, transport: "tcp" },
+      accept: () => this.#accept(),
+      close: () => {
+        this.#isClosed = true;
+        this.#wake();
+      },
+    } as unknown as Deno.TcpListener;
+    this.acceptor = new Acceptor(listener, {
+      take: () => this.seen.push("taken"),
+      refuse: () => Promise.resolve(void this.seen.push("refused")),
+      onFailure: (error, times) => this.failures.push([(error as Error).message, times]),
+    }, () => this.#open());
+  }
+
+  connect(count: number): void {
+    this.#waiting += count;
+    this.#wake();
+  }
+
+  #open(): { close(): void } | undefined {
+    if (this.free === 0) return undefined;
+    this.free--;
+    return { close: () => this.free++ };
+  }
+
+  async #accept(): Promise<Deno.TcpConn> {
+    while (this.#waiting === 0 && !this.#isClosed) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    if (this.#isClosed) throw new Error("closed");
+    const opened = this.#open();
+    if (opened === undefined) {
+      throw Object.assign(new Error("Too many open files"), { code: "EMFILE" });
+    }
+    this.#waiting--;
+    return {
+      setNoDelay() {},
+      setKeepAlive() {},
+      close: () => opened.close(),
+    } as unknown as Deno.TcpConn;
+  }
+}
+
+Deno.test("whoever connects when no descriptor is left is refused at once, and later ones are taken again", async () => {
+  const run = new FewDescriptors(3);
+  run.acceptor.run();
+  run.connect(5);
+  await until(() => run.seen.length === 5);
+  // One descriptor is the reserve.
+  assertEquals(run.seen, ["taken", "taken", "refused", "refused", "refused"]);
+  run.free++; // a client leaves
+  run.connect(2);
+  await until(() => run.seen.length === 7);
+  assertEquals(run.seen.slice(5), ["taken", "refused"]);
+  // Told once, not for each of them.
+  assertEquals(run.failures, [["Too many open files", 1]]);
+  run.acceptor.stop();
+  assertEquals(run.free, 1);
+});
+
+Deno.test("without even a reserve it tries again until there is a descriptor", async () => {
+  const run = new FewDescriptors(0);
+  run.acceptor.run();
+  run.connect(1);
+  await until(() => run.failures.length === 1);
+  assertEquals(run.seen, []);
+  run.free = 2;
+  await until(() => run.seen.length === 1);
+  assertEquals(run.seen, ["taken"]);
+  run.acceptor.stop();
+});

@@ -1,0 +1,33 @@
+/**
+ * How few descriptors are shared out.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { descriptorsWanted, planDescriptors } from "../../../src/io/descriptors.ts";
+
+const needs = (clients: number, workers = 1, servers = 0) => ({ clients, workers, servers });
+
+Deno.test("with as many descriptors as are wanted nothing is lowered", () => {
+  for (const each of [needs(10_000), needs(10_000, 8, 200), needs(1), needs(1_000_000, 64)]) {
+    assertEquals(planDescriptors(descriptorsWanted(each), each).clients, each.clients);
+  }
+});
+
+Deno.test("clients, and what is kept for the rest, never are more than there is", () => {
+  for (const free of [1, 20, 177, 1_000, 4_000, 65_000]) {
+    for (const each of [needs(10_000), needs(10_000, 8, 200), needs(500_000, 64, 1_000)]) {
+      const { clients, kept } = planDescriptors(free, each);
+      assertEquals(clients >= Math.floor(free / 2) || clients === each.clients, true);
+      assertEquals(clients + kept <= Math.max(free, 1), true);
+    }
+  }
+});
+
+Deno.test("HTTP has its share, and not more than it can use", () => {
+  const http = [1, 177, 1_000, 65_000].map((free) =>
+    planDescriptors(free, needs(10_000)).httpConnections
+  );
+  assertEquals(http, [4, 11, 62, 128]);
+});

@@ -1,0 +1,190 @@
+/**
+ * What HTTP clients may rely on, and what they may not take from each other.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { HTTP_DEADLINES } from "../../../src/io/http_connection.ts";
+import { type HttpHandler, type HttpServer, serveHttp } from "../../../src/io/http_server.ts";
+
+/** Deadlines that pass within a test. */
+const SHORT = {
+  ...HTTP_DEADLINES,
+  ...{ headMs: 200, bodyMs: 200, idleMs: 300, writeMs: 300, lingerMs: 50, tickMs: 20 },
+};
+const LARGE = "x".repeat(20_000_000);
+
+/** A server with few connections and short deadlines. */
+class Served implements AsyncDisposable {
+  readonly server: HttpServer;
+  readonly url: string;
+
+  constructor(handler: HttpHandler, connectionsMax = 4, deadlines = SHORT) {
+    const hostnames = ["127.0.0.1"];
+    this.server = serveHttp({ hostnames, port: 0, connectionsMax, deadlines }, handler);
+    this.url = `http://127.0.0.1:${this.server.addr.port}`;
+  }
+
+  /** A connection that has sent something. */
+  async sends(text: string): Promise<Raw> {
+    const raw = new Raw(await Deno.connect({ hostname: "127.0.0.1", port: this.server.addr.port }));
+    await raw.send(text);
+    return raw;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server.shutdown();
+  }
+}
+
+/** A connection whose bytes are seen. */
+class Raw implements Disposable {
+  readonly #conn: Deno.TcpConn;
+
+  constructor(conn: Deno.TcpConn) {
+    this.#conn = conn;
+  }
+
+  async send(text: string): Promise<void> {
+    if (text !== "") await this.#conn.write(new TextEncoder().encode(text));
+  }
+
+  endSending(): Promise<void> {
+    return this.#conn.closeWrite();
+  }
+
+  /** What comes next; empty at the end. */
+  async read(): Promise<string> {
+    const buffer = new Uint8Array(65536);
+    const count = await this.#conn.read(buffer).catch(() => null);
+    return new TextDecoder().decode(buffer.subarray(0, count ?? 0));
+  }
+
+  /** All that comes until the end. */
+  async rest(): Promise<string> {
+    let text = "";
+    for (let more = await this.read(); more !== ""; more = await this.read()) text += more;
+    return text;
+  }
+
+  [Symbol.dispose](): void {
+    try {
+      this.#conn.close();
+    } catch {
+      // Already closed.
+    }
+  }
+}
+
+const GET = "GET /a HTTP/1.1\r\nhost: x\r\n\r\n";
+
+Deno.test("many requests of one connection are answered, with bodies and the client's address", async () => {
+  await using served = new Served(async (request, remote) => {
+    const { pathname } = new URL(request.url);
+    return Response.json([request.method, pathname, await request.text(), remote]);
+  });
+  for (let i = 0; i < 5; i++) {
+    const response = await fetch(`${served.url}/p${i}`, { method: "POST", body: `body ${i}` });
+    assertEquals(await response.json(), ["POST", `/p${i}`, `body ${i}`, "127.0.0.1"]);
+  }
+  using raw = await served.sends(GET + GET);
+  const both = await raw.read();
+  const more = both.split('["GET","/a"').length === 3 ? "" : await raw.read();
+  assertEquals((both + more).split('["GET","/a"').length, 3);
+});
+
+Deno.test("a large answer arrives whole, also when the server is shut down meanwhile", async () => {
+  const served = new Served(() => new Response(LARGE));
+  const response = await fetch(served.url);
+  const down = served.server.shutdown();
+  assertEquals((await response.text()).length, LARGE.length);
+  await down;
+});
+
+Deno.test("connections that wait make room for new ones, those that are answered do not", async () => {
+  const release = Promise.withResolvers<void>();
+  await using served = new Served(
+    async (request) => {
+      if (new URL(request.url).pathname === "/slow") await release.promise;
+      return new Response("done");
+    },
+    4,
+    HTTP_DEADLINES,
+  );
+  const slow = [1, 2].map(() => fetch(`${served.url}/slow`));
+  const waiting: Raw[] = [];
+  // Silent ones, and ones in the middle of a request.
+  for (let i = 0; i < 20; i++) {
+    waiting.push(await served.sends(i % 2 === 0 ? "" : "GET /half HTTP"));
+  }
+  assertEquals(await (await fetch(`${served.url}/quick`)).text(), "done");
+  for (const raw of waiting.slice(0, 15)) assertEquals(await raw.read(), "");
+  // Now all of them are answered: there is no room.
+  const more = [1, 2].map(() => fetch(`${served.url}/slow`));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  using none = await served.sends("");
+  assertMatch(await none.read(), /^HTTP\/1\.1 503 .*\r\n\r\ntoo many connections\n$/s);
+  release.resolve();
+  for (const answer of [...slow, ...more]) assertEquals(await (await answer).text(), "done");
+  for (const raw of waiting) raw[Symbol.dispose]();
+});
+
+Deno.test("half a head, half a body, silence and a client that reads nothing end by a deadline", async () => {
+  await using served = new Served((request) =>
+    request.method === "GET" ? new Response(LARGE) : new Response("read")
+  );
+  const startedMs = performance.now();
+  using head = await served.sends("GET / HTTP/1.1\r\nhost: x");
+  using silent = await served.sends("");
+  using body = await served.sends("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf");
+  using reader = await served.sends(GET);
+  assertEquals(await head.rest(), "");
+  assertEquals(await silent.rest(), "");
+  assertMatch(await body.rest(), /^HTTP\/1\.1 408 .*\r\n\r\nthe body took too long\n$/s);
+  await new Promise((resolve) => setTimeout(resolve, 600 - (performance.now() - startedMs)));
+  assert((await reader.rest()).length < LARGE.length);
+  assert(performance.now() - startedMs < 3000);
+});
+
+Deno.test("a drop of a head now and then does not put its deadline off", async () => {
+  await using served = new Served(() => new Response("never"));
+  using raw = await served.sends("GET / HTTP/1.1\r\n");
+  let isOpen = true;
+  raw.rest().then(() => isOpen = false);
+  for (let i = 0; i < 20 && isOpen; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await raw.send("x: y\r\n").catch(() => {});
+  }
+  assertEquals(isOpen, false);
+});
+
+Deno.test("a body that is too long is refused", async () => {
+  await using served = new Served(() => new Response("never"));
+  const response = await fetch(served.url, { method: "POST", body: "x".repeat(2_000_000) })
+    .catch(() => undefined);
+  assertEquals(response?.status ?? 413, 413);
+  await response?.body?.cancel();
+  using raw = await served.sends(
+    "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9000000000\r\n\r\n",
+  );
+  assertMatch(await raw.rest(), /^HTTP\/1\.1 413 /);
+});
+
+Deno.test("a client that ends sending behind its request is answered", async () => {
+  await using served = new Served(() => new Response("done"));
+  using raw = await served.sends(GET);
+  await raw.endSending();
+  assertMatch(await raw.rest(), /^HTTP\/1\.1 200 .*done$/s);
+});
+
+Deno.test("a handler that throws is a 500, and the next request is answered", async () => {
+  let calls = 0;
+  await using served = new Served(() => {
+    if (++calls === 1) throw new Error("of the handler");
+    return new Response("done");
+  });
+  const first = await fetch(served.url);
+  assertEquals([first.status, await first.text()], [500, "of the handler\n"]);
+  assertEquals(await (await fetch(served.url)).text(), "done");
+});
