@@ -7,7 +7,8 @@
 import { Encoder, type Protocol } from "../resp/encoder.ts";
 import { ADDED_ROWS } from "./codis_commands.ts";
 import type { Command, KeySpec } from "./command.ts";
-import { COMMANDS } from "./command_table.ts";
+import { COMMANDS, findByName } from "./command_table.ts";
+import { isOlder, TABLE_VERSION } from "./redis_version.ts";
 import redisDocs from "./docs.json" with { type: "json" };
 
 /** A documentation entry as `docs.json` holds it: Redis's own fields. */
@@ -17,24 +18,46 @@ type Doc = { readonly [field: string]: unknown };
  * Encodes the reply of COMMAND and COMMAND INFO: one description each, null for an unknown one.
  *
  * @param commands The rows in the order asked for.
+ * @param version Subcommands that came with a later Redis are left out.
  */
 export function encodeCommandInfo(
   commands: readonly (Command | undefined)[],
   protocol: Protocol,
+  version = TABLE_VERSION,
 ): Uint8Array {
-  return new Description(protocol).infos(commands).done();
+  return new Description(protocol, version).infos(commands).done();
 }
 
-/** Encodes the reply of COMMAND DOCS for these rows: a map of documentation by name. */
-export function encodeCommandDocs(commands: readonly Command[], protocol: Protocol): Uint8Array {
-  const text = new Description(protocol).map(commands.length);
+/**
+ * Encodes the reply of COMMAND DOCS for these rows: a map of documentation by name.
+ *
+ * @param version Subcommands that came with a later Redis are left out.
+ */
+export function encodeCommandDocs(
+  commands: readonly Command[],
+  protocol: Protocol,
+  version = TABLE_VERSION,
+): Uint8Array {
+  const text = new Description(protocol, version).map(commands.length);
   for (const command of commands) text.bulk(command.name).doc(docOf(command));
   return text.done();
 }
 
-/** The rows a bare COMMAND, COMMAND DOCS, COMMAND COUNT or COMMAND LIST speaks of. */
-export function listedCommands(): Command[] {
-  return COMMANDS.filter((row) => !row.name.includes("|") && row.origin !== "http");
+/**
+ * The rows a bare COMMAND, COMMAND DOCS, COMMAND COUNT or COMMAND LIST speaks of.
+ *
+ * @param version Of the servers: what came with a later one is left out.
+ */
+export function listedCommands(version = TABLE_VERSION): Command[] {
+  return COMMANDS.filter((row) =>
+    !row.name.includes("|") && row.origin !== "http" && isKnownTo(version, row)
+  );
+}
+
+/** Whether servers of a version know a command, or need not because the proxy answers it. */
+export function isKnownTo(version: string, command: Command): boolean {
+  if (command.origin !== "redis" || command.handling === "local") return true;
+  return !isOlder(version, String(docOf(command).since));
 }
 
 /** The group that Redis documents a command in, such as `string` or `sorted-set`. */
@@ -64,6 +87,13 @@ function addedDoc(name: string): Doc {
 
 /** A reply in the making, with the shapes that descriptions are made of. */
 class Description extends Encoder {
+  readonly #version: string;
+
+  constructor(protocol: Protocol, version: string) {
+    super(protocol);
+    this.#version = version;
+  }
+
   statuses(words: readonly string[]): this {
     this.set(words.length);
     for (const word of words) this.simple(word);
@@ -90,8 +120,10 @@ class Description extends Encoder {
     for (const tip of command.tips) this.bulk(tip);
     this.set(command.keySpecs.length);
     for (const spec of command.keySpecs) this.keySpec(spec);
-    this.set(command.subcommands.length);
-    for (const id of command.subcommands) this.info(COMMANDS[id]!);
+    const subcommands = command.subcommands.map((id) => COMMANDS[id]!)
+      .filter((row) => isKnownTo(this.#version, row));
+    this.set(subcommands.length);
+    for (const row of subcommands) this.info(row);
     return this;
   }
 
@@ -138,7 +170,8 @@ class Description extends Encoder {
         for (const argument of value as Doc[]) this.doc(argument);
         return this;
       case "subcommands": {
-        const entries = Object.entries(value as Record<string, Doc>);
+        const entries = Object.entries(value as Record<string, Doc>)
+          .filter(([name]) => isKnownTo(this.#version, findByName(name)!));
         this.map(entries.length);
         for (const [name, doc] of entries) this.bulk(name).doc(doc);
         return this;

@@ -7,8 +7,8 @@
  * @module
  */
 
-/** The Redis whose command table the proxy speaks. */
-const REDIS_VERSION = "7.0.15";
+import { TABLE_VERSION } from "./redis_version.ts";
+
 const START_TIMEOUT_MS = 10_000;
 
 /** A command as `redis-cli --json COMMAND` prints it. */
@@ -74,8 +74,8 @@ async function main(): Promise<void> {
     await waitForSocket(socket);
     const info = await run("redis-cli", ["-s", socket, "INFO", "server"]);
     const version = /redis_version:(\S+)/.exec(info)?.[1];
-    if (version !== REDIS_VERSION) {
-      throw new Error(`redis-server is ${version}, the table is made from ${REDIS_VERSION}`);
+    if (version !== TABLE_VERSION) {
+      throw new Error(`redis-server is ${version}, the table is made from ${TABLE_VERSION}`);
     }
     const commands = JSON.parse(await run("redis-cli", ["-s", socket, "--json", "COMMAND"]));
     const docs = JSON.parse(await run("redis-cli", ["-s", socket, "--json", "COMMAND", "DOCS"]));

@@ -15,6 +15,7 @@ import type { Protocol } from "../resp/encoder.ts";
 import { Backend, NO_DATABASE } from "./backend.ts";
 import { DATABASES, type RouterOptions } from "./options.ts";
 import { RestoreFence } from "./restore_fence.ts";
+import { ServerVersion } from "./server_version.ts";
 
 /** Private backends of one server that exist at once; more sessions wait. */
 export const PRIVATE_BACKENDS_MAX = 32;
@@ -41,6 +42,7 @@ export class Server {
   mover: "unknown" | "codis" | "stock" = "unknown";
   /** Up while a key that was sent to it by a move may still be on its way. */
   readonly restoreFence = new RestoreFence(this);
+  readonly version = new ServerVersion(this);
   /** Its answer to HELLO when it knows none. */
   helloError = "";
   /** Connections lost since the server was first used. */
@@ -157,6 +159,7 @@ export class Server {
   /** Closes all connections. */
   close(): void {
     this.restoreFence.stop();
+    this.version.stop();
     for (const backend of [...this.backends()]) backend.close();
     this.#shared.fill(undefined);
     this.#movers.fill(undefined);

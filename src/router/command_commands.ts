@@ -7,28 +7,58 @@
 import { arityMatches, type Command } from "../command/command.ts";
 import { COMMANDS, findByName, findCommand } from "../command/command_table.ts";
 import { KeyIndexes, keyIndexes } from "../command/key.ts";
-import { encodeCommandDocs, encodeCommandInfo, listedCommands } from "../command/describe.ts";
+import {
+  encodeCommandDocs,
+  encodeCommandInfo,
+  isKnownTo,
+  listedCommands,
+} from "../command/describe.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { Encoder, errorReply } from "../resp/encoder.ts";
 import { NO_KEYS_FOUND, SYNTAX_ERROR } from "./errors.ts";
-import { globPattern, type LocalAnswer, type LocalCall, wordOf } from "./local_call.ts";
+import { answerWhen, globPattern, type LocalAnswer, type LocalCall, wordOf } from "./local_call.ts";
 
 /** Answers by name. */
 export const COMMAND_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
-  "command": ({ session }) => encodeCommandInfo(listedCommands(), session.protocol),
-  "command|count": () => new Encoder(2).integer(listedCommands().length).done(),
-  "command|info": ({ session, args }) =>
-    encodeCommandInfo(args.count === 2 ? listedCommands() : namedBy(args), session.protocol),
+  "command": (call) =>
+    withVersion(call, (version) => {
+      return encodeCommandInfo(listedCommands(version), call.session.protocol, version);
+    }),
+  "command|count": (call) =>
+    withVersion(call, (version) => new Encoder(2).integer(listedCommands(version).length).done()),
+  "command|info": commandInfo,
   "command|docs": commandDocs,
   "command|list": commandList,
   "command|getkeys": (call) => getKeys(call, false),
   "command|getkeysandflags": (call) => getKeys(call, true),
 };
 
-function commandDocs({ session, args }: LocalCall): Uint8Array {
-  if (args.count === 2) return encodeCommandDocs(listedCommands(), session.protocol);
-  const found = namedBy(args).filter((command) => command !== undefined);
-  return encodeCommandDocs(found, session.protocol);
+/** Answers with what servers of the lowest version among them know. */
+function withVersion(
+  call: LocalCall,
+  reply: (version: string) => Uint8Array,
+): Uint8Array | null {
+  return answerWhen(call, (answer) => {
+    call.session.router.askVersion((version) => answer(reply(version)));
+  });
+}
+
+function commandInfo(call: LocalCall): Uint8Array | null {
+  const { session: { protocol }, args } = call;
+  const named = args.count === 2 ? null : namedBy(args);
+  return withVersion(call, (version) => {
+    const rows = named?.map((row) => row && isKnownTo(version, row) ? row : undefined);
+    return encodeCommandInfo(rows ?? listedCommands(version), protocol, version);
+  });
+}
+
+function commandDocs(call: LocalCall): Uint8Array | null {
+  const { session: { protocol }, args } = call;
+  const named = args.count === 2 ? null : namedBy(args).filter((command) => command !== undefined);
+  return withVersion(call, (version) => {
+    const rows = named?.filter((row) => isKnownTo(version, row)) ?? listedCommands(version);
+    return encodeCommandDocs(rows, protocol, version);
+  });
 }
 
 /** The rows that the arguments after the subcommand name. */
@@ -40,7 +70,8 @@ function namedBy(args: Arguments): (Command | undefined)[] {
 
 // -- COMMAND LIST, GETKEYS --------------------------------------------------------------------
 
-function commandList({ args }: LocalCall): Uint8Array {
+function commandList(call: LocalCall): Uint8Array | null {
+  const { args } = call;
   let isListed: (command: Command) => boolean = () => true;
   if (args.count > 2) {
     if (args.count !== 5 || wordOf(args, 2) !== "filterby") return errorReply(SYNTAX_ERROR);
@@ -62,13 +93,16 @@ function commandList({ args }: LocalCall): Uint8Array {
     }
   }
   // A filter looks at subcommands as well, as in Redis.
-  const all = args.count > 2
-    ? COMMANDS.filter(({ origin }) => origin !== "http")
-    : listedCommands();
-  const listed = all.filter(isListed);
-  const out = new Encoder(2).array(listed.length);
-  for (const { name } of listed) out.bulk(name);
-  return out.done();
+  const isAll = args.count > 2;
+  return withVersion(call, (version) => {
+    const all = isAll
+      ? COMMANDS.filter((row) => row.origin !== "http" && isKnownTo(version, row))
+      : listedCommands(version);
+    const listed = all.filter(isListed);
+    const out = new Encoder(2).array(listed.length);
+    for (const { name } of listed) out.bulk(name);
+    return out.done();
+  });
 }
 
 const KEYS = new KeyIndexes();

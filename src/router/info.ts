@@ -7,13 +7,10 @@
 import { COMMANDS } from "../command/command_table.ts";
 import { Encoder, encodeRequest, type Protocol } from "../resp/encoder.ts";
 import type { PartReply } from "./gather.ts";
-import { askAll, sendToAll } from "./fan_out.ts";
+import { askAll } from "./fan_out.ts";
 import { figuresOf, type RouterFigures, totalCalls } from "./figures.ts";
 import { type LocalCall, wordOf } from "./local_call.ts";
 import type { RouterOptions } from "./options.ts";
-
-/** The Redis whose commands and texts the proxy speaks. */
-export const REDIS_VERSION = "7.0.15";
 
 type Fields = [name: string, value: string | number][];
 
@@ -21,6 +18,8 @@ type Fields = [name: string, value: string | number][];
 interface Facts {
   readonly options: RouterOptions;
   readonly figures: RouterFigures;
+  /** The lowest version of Redis among the servers. */
+  readonly redisVersion: string;
   readonly isLoading: boolean;
 }
 
@@ -64,18 +63,15 @@ export function info({ session, command, args }: LocalCall): Uint8Array | null {
   const { options, isLoading, seat: { peers } } = router;
   const wanted = sectionsOf(args);
   const masters = wanted.some((name) => TOTAL_SECTIONS.includes(name)) ? router.masters() : [];
-  if (peers === null) {
-    const reply = (replies: readonly PartReply[], protocol: Protocol) =>
-      encode({ options, figures: figuresOf(router), isLoading }, wanted, replies, protocol);
-    if (masters.length === 0) return reply([], session.protocol);
-    sendToAll(session, command, masters, reply, ASK_INFO);
-    return null;
-  }
   const parent = session.enqueue(command);
   parent.state = "sent";
-  peers.figures().catch(() => figuresOf(router)).then((figures) => {
+  const asked = Promise.all([
+    peers === null ? figuresOf(router) : peers.figures().catch(() => figuresOf(router)),
+    wanted.includes("server") ? new Promise<string>((told) => router.askVersion(told)) : "",
+  ]);
+  asked.then(([figures, redisVersion]) => {
     const reply = (replies: readonly PartReply[], protocol: Protocol) =>
-      encode({ options, figures, isLoading }, wanted, replies, protocol);
+      encode({ options, figures, redisVersion, isLoading }, wanted, replies, protocol);
     if (masters.length === 0) session.completed(parent, reply([], parent.protocol), false);
     else askAll(parent, masters, reply, ASK_INFO);
   });
@@ -119,10 +115,10 @@ function print(facts: Facts, sections: readonly string[], replies: readonly Part
   return texts.join("\r\n");
 }
 
-function serverSection({ options, figures }: Facts): Fields {
+function serverSection({ options, figures, redisVersion }: Facts): Fields {
   const uptime = Math.floor(figures.uptimeMs / 1000);
   return [
-    ["redis_version", REDIS_VERSION],
+    ["redis_version", redisVersion],
     ["redis_mode", "standalone"],
     ["codis_proxy_version", options.version],
     ["os", `${Deno.build.os} ${Deno.build.arch}`],

@@ -21,7 +21,7 @@ import {
   WRONG_PASSWORD,
   wrongArity,
 } from "./errors.ts";
-import { info, REDIS_VERSION } from "./info.ts";
+import { info } from "./info.ts";
 import {
   answerWhen,
   BAD_CLIENT_NAME,
@@ -158,17 +158,17 @@ function speak(
     if (name !== null) session.client = { ...session.client, name };
     if (protocol !== session.protocol) session.isFenced = true;
     session.protocol = protocol;
-    answer(greeting(session));
+    session.router.askVersion((version) => answer(greeting(session, version)));
   };
   if (protocol === 2) return agree();
   // Only servers that know RESP3 can be spoken to in it: find out before promising it.
   session.router.askResp3((error) => error === "" ? agree() : answer(errorReply(error)));
 }
 
-function greeting(session: Session): Uint8Array {
+function greeting(session: Session, version: string): Uint8Array {
   return new Encoder(session.protocol).map(7)
     .bulk("server").bulk("redis")
-    .bulk("version").bulk(REDIS_VERSION)
+    .bulk("version").bulk(version)
     .bulk("proto").integer(session.protocol)
     .bulk("id").integer(session.id)
     .bulk("mode").bulk("standalone")

@@ -11,6 +11,7 @@
 
 import { clock, HELD_UP_MS } from "../base/clock.ts";
 import { COMMANDS } from "../command/command_table.ts";
+import { isOlder, TABLE_VERSION } from "../command/redis_version.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { hangUp } from "../io/dial.ts";
 import type { AcceptedConnection } from "../io/listen.ts";
@@ -255,6 +256,27 @@ export class Router implements SlotTable {
     if (!this.isLoading) return;
     this.isLoading = false;
     this.refusal = "";
+  }
+
+  /**
+   * Finds out the lowest version of Redis among the servers; those not asked yet are asked now.
+   *
+   * @param answer Called once; with the version of our own commands when no server tells any.
+   */
+  askVersion(answer: (version: string) => void): void {
+    const servers = this.masters().map((master) => master.server);
+    const unknown = servers.filter((server) => !server.version.isSettled);
+    const lowest = () => {
+      const known = servers.map(({ version }) => version.text).filter((text) => text !== "");
+      return known.length === 0 ? TABLE_VERSION : known.reduce((a, b) => isOlder(b, a) ? b : a);
+    };
+    let left = unknown.length;
+    if (left === 0) return answer(lowest());
+    for (const server of unknown) {
+      server.version.ask(() => {
+        if (--left === 0) answer(lowest());
+      });
+    }
   }
 
   /** Lets requests wait: the table may be old. Those in flight are not touched. */
