@@ -191,7 +191,13 @@ Deno.test("DashboardClient tells who is not there, who is silent, and who is no 
     "GET /api/slots": json({ slots: [] }),
   });
   const address = parseAddress(dashboard.addr);
-  const hasty = new DashboardClient({ address, token: new Secret(""), changeMs: 100 });
+  const hasty = new DashboardClient({ address, token: new Secret(""), changeMs: 100, readMs: 50 });
+  dashboard.answers["GET /api/proxy/list"] = () => release.promise.then(() => json([]));
+  const mute = await assertRejects(() => hasty.proxies(), DashboardUnreachableError);
+  assertEquals(
+    mute.message,
+    `dashboard ${dashboard.addr} did not answer GET /api/proxy/list within 0.05 s`,
+  );
   const silent = await assertRejects(() => hasty.addGroup(1), DashboardUnreachableError);
   release.resolve();
   assertEquals(silent.reason, "silent");
