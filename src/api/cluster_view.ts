@@ -112,6 +112,8 @@ export interface SlotsView {
   readonly from: Readonly<Record<string, number>>;
   /** Requests per second, over all proxies that tell. */
   readonly ops: readonly number[];
+  /** Slots whose requests can be answered: online or migrating, and no master that they need is down. */
+  readonly served: number;
 }
 
 /** One proxy, as stored and as it last answered. */
@@ -151,6 +153,20 @@ export interface MoveFigures {
   readonly eta_seconds: number | null;
 }
 
+/**
+ * What becomes of a migration task at this moment: it waits its turn; moves keys; was cancelled and moves
+ * them back, or is about to; rests with all others; has failed and is tried again; cannot go on.
+ * `finished` is Codis 2.0's.
+ */
+export type MigrationPhase =
+  | "waiting"
+  | "moving"
+  | "moving back"
+  | "paused"
+  | "failed"
+  | "stuck"
+  | "finished";
+
 /** One migration task. */
 export interface MigrationView extends MoveFigures {
   /** Its name in the store. */
@@ -159,6 +175,7 @@ export interface MigrationView extends MoveFigures {
   readonly from_group: number | null;
   readonly to_group: number;
   readonly status: MigrateTaskStatus;
+  readonly phase: MigrationPhase;
   readonly created_at: number;
   readonly delay_ms: number;
   /** What keeps it from going on, since when; `""`: nothing. */

@@ -68,9 +68,7 @@ export class Failover {
     if (master === undefined) return;
     const downMs = poll.downMs(master);
     if (downMs < this.#afterMs) {
-      if (downMs === 0 && this.#said.delete(group.id)) {
-        control.tell("info", `group ${group.id}: the master ${master} answers again`);
-      }
+      if (downMs === 0) this.#said.delete(group.id);
       return;
     }
     if (performance.now() < (this.#retryAtMs.get(group.id) ?? 0)) return;

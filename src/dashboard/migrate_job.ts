@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MigrationView } from "../api/cluster_view.ts";
+import type { MigrationPhase, MigrationView } from "../api/cluster_view.ts";
 import { Backoff, type BackoffOptions } from "../base/backoff.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import type { SlotRecord } from "../model/slot.ts";
@@ -110,8 +110,23 @@ export class MigrateJob {
     this.#trouble.over();
   }
 
-  /** @param shared What keeps everything that goes its way. */
-  view(shared: Trouble | undefined): MigrationView {
+  /** What becomes of it at this moment. */
+  #phase(problem: string, isPaused: boolean): MigrationPhase {
+    const { task: { status }, stream } = this;
+    if (status === "finished") return "finished";
+    if (isPaused && stream === undefined) return "paused";
+    if (status === "error") return "failed";
+    if (status === "migrating" && problem !== "") return "stuck";
+    // One that was cancelled before this dashboard led is known by its way.
+    if (this.isTurned || this.isTurning) return "moving back";
+    return stream === undefined ? "waiting" : "moving";
+  }
+
+  /**
+   * @param shared What keeps everything that goes its way.
+   * @param isPaused Whether no migration moves, because somebody wants it so.
+   */
+  view(shared: Trouble | undefined, isPaused: boolean): MigrationView {
     const { slot_id, new_group, status, create_at, delay } = this.task;
     const trouble = this.#trouble.text === "" && shared !== undefined ? shared : this.#trouble;
     const { keysMoved, keysLeft, bytesMoved, keysPerSecond, bytesPerSecond, etaSeconds } =
@@ -123,6 +138,7 @@ export class MigrateJob {
       from_group: this.way?.from ?? null,
       to_group: new_group,
       status,
+      phase: this.#phase(trouble.text, isPaused),
       created_at: Number(create_at) * 1000,
       delay_ms: delay,
       keys_moved: keysMoved,

@@ -310,7 +310,7 @@ export class MigrateQueue {
 
   /** Every task, in the order in which they were made. */
   views(): MigrationView[] {
-    return this.#inOrder().map((job) => job.view(this.#troubleOf(job)));
+    return this.#inOrder().map((job) => job.view(this.#troubleOf(job), this.#state === "paused"));
   }
 
   /** How far all tasks together are; null when there are none. */
@@ -543,7 +543,7 @@ export class MigrateQueue {
       goesOn: ({ way }) => this.#troubles.delete(keyOf(way)),
       letGo: (job) => job.stream = undefined,
       ended: (job) => {
-        this.#totals.ended(job.view(undefined));
+        this.#totals.ended(job.view(undefined, false));
         job.stream = undefined;
         this.#jobs.delete(job.name);
       },

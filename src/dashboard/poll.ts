@@ -31,6 +31,8 @@ import { isSameServer, type Replication, replicationOf } from "./servers.ts";
 const PROXY_MS = 1_000;
 const SERVER_MS = 1_000;
 const TREE_MS = 10_000;
+/** How long a server must not have answered until that is told, in milliseconds. */
+const DOWN_MS = 2_000;
 /** Longest time that a server may take to answer INFO, in milliseconds. */
 const INFO_MS = 2_000;
 /** Steps of the history that are kept: five minutes. */
@@ -47,6 +49,8 @@ interface PolledServer {
   problem: string;
   /** When it stopped answering, in monotonic milliseconds; undefined while it answers. */
   downSinceMs: number | undefined;
+  /** Since when it has not answered, as was told last; undefined when it was told that it does. */
+  toldDownMs: number | undefined;
   isBusy: boolean;
 }
 
@@ -172,7 +176,25 @@ export class Poll {
       status += slot === undefined ? "-" : LETTERS[slot.state.status];
       if (slot?.state.status === "migrate") from[slotId] = slot.state.migrate_status.from;
     }
-    return { group, status, from, ops: this.#slotOps().map(Math.round) };
+    const ops = this.#slotOps().map(Math.round);
+    return { group, status, from, ops, served: this.#slotsServed() };
+  }
+
+  #slotsServed(): number {
+    const isUp = new Map(this.#groups.map((group) => [group.id, this.#isMasterUp(group)]));
+    return this.#slots.filter((slot) => {
+      if (slot === undefined) return false;
+      const { group_id, state: { status, migrate_status: { from } } } = slot;
+      if (status === "online") return isUp.get(group_id);
+      return status === "migrate" && isUp.get(group_id) && isUp.get(from);
+    }).length;
+  }
+
+  /** Whether a group's master answers us, or any proxy. */
+  #isMasterUp({ servers }: GroupRecord): boolean {
+    const master = servers?.find(({ type }) => type === "master")?.addr;
+    if (master === undefined) return false;
+    return this.downMs(master) === 0 || this.votesOn(master).up > 0;
   }
 
   /** Requests per second of each slot, on average over the last minute as far as it was watched. */
@@ -210,6 +232,28 @@ export class Poll {
       this.#servers.delete(addr);
     }
     for (const addr of wanted) this.#askServer(addr);
+    this.#tellServers();
+  }
+
+  /** Tells of servers that have stopped answering, and of those that answer again. */
+  #tellServers(): void {
+    for (const { id, servers } of this.#groups) {
+      for (const { addr, type } of servers ?? []) {
+        const polled = this.#servers.get(addr);
+        if (polled === undefined) continue;
+        const downMs = this.downMs(addr);
+        const name = `group ${id}: the ${type === "slave" ? "replica" : type} ${addr}`;
+        if (downMs === 0 && polled.toldDownMs !== undefined) {
+          const seconds = Math.round((performance.now() - polled.toldDownMs) / 1000);
+          polled.toldDownMs = undefined;
+          this.#control.tell("info", `${name} answers again, after ${seconds} s`);
+        } else if (downMs > DOWN_MS && polled.toldDownMs === undefined && type !== "offline") {
+          polled.toldDownMs = performance.now() - downMs;
+          const level = type === "master" ? "error" : "warning";
+          this.#control.tell(level, `${name} does not answer: ${polled.problem}`);
+        }
+      }
+    }
   }
 
   async #askServer(addr: string): Promise<void> {
@@ -220,6 +264,7 @@ export class Poll {
         info: undefined,
         problem: "not asked yet",
         downSinceMs: undefined,
+        toldDownMs: undefined,
         isBusy: false,
       };
       this.#servers.set(addr, polled);

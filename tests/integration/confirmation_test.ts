@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertLess, assertRejects } from "@std/assert";
+import { assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
 import type { Announcement } from "../../src/dashboard/control.ts";
 import { UnconfirmedError } from "../../src/dashboard/errors.ts";
 import { Publisher, type PublisherContext } from "../../src/dashboard/publish.ts";
@@ -12,6 +12,7 @@ import type { ProxyRecord } from "../../src/model/proxy.ts";
 import { slotIn } from "../../src/model/slot.ts";
 import { createProxy, deleteProxy, loadProxy } from "../../src/store/proxies.ts";
 import { type Store, StoreError } from "../../src/store/store.ts";
+import { DashboardServer } from "../support/dashboard_server.ts";
 import { rest, until } from "../support/deadline.ts";
 import { RECORD } from "../support/proxy_record.ts";
 import { StoreFolder } from "../support/store.ts";
@@ -108,4 +109,34 @@ Deno.test("a proxy that only seemed to be gone for a moment is waited for", asyn
   const [name] = await store.coordinator.children(store.paths.actions);
   await store.coordinator.create(store.paths.answer(name!, "a"), "");
   await publishing;
+});
+
+Deno.test("a proxy whose HTTP port refuses connections where it had answered is gone", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("x:1");
+  await using dashboard = await DashboardServer.start(store);
+  const http = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    // As a Codis 2.0 proxy does.
+    (request) =>
+      request.url.endsWith("/debug/vars")
+        ? Response.json({ router: { ops: 1 } })
+        : new Response("", { status: 404 }),
+  );
+  await createProxy(store, { ...A, debug_var_addr: `127.0.0.1:${http.addr.port}` });
+  const isSeen = async (isReachable: boolean) => {
+    const { proxies } = (await dashboard.get("/api/cluster")).json;
+    return proxies[0]?.is_reachable === isReachable;
+  };
+  await until(() => isSeen(true));
+  await http.shutdown();
+  const began = performance.now();
+  const { status, text } = await dashboard.ask("POST", "/api/slots/init?is_force=1");
+  assertLess(performance.now() - began, 4_000);
+  assertEquals(status, 500);
+  assertMatch(
+    text,
+    /^receiver timeout: .* by a \(it is gone, and its session has not ended yet\)$/,
+  );
+  assertEquals((await loadProxy(store, "a"))?.state, "online");
 });

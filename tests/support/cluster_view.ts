@@ -95,6 +95,7 @@ export const VIEW: ClusterView = {
     status: "o".repeat(1024),
     from: {},
     ops: Array.from({ length: 1024 }, () => 1),
+    served: 512,
   },
   proxies: [{
     id: "proxy_1",
@@ -131,6 +132,7 @@ export const TASK: MigrationView = {
   from_group: 1,
   to_group: 2,
   status: "migrating",
+  phase: "moving",
   created_at: VIEW_AT - 60_000,
   delay_ms: 0,
   keys_moved: 10,

@@ -65,6 +65,7 @@ export function summarize(view: ClusterView) {
   return {
     product: view.product,
     slots,
+    slots_served: view.slots.served,
     groups: view.groups.length,
     servers: servers.length,
     servers_up: servers.filter(({ is_reachable }) => is_reachable).length,
@@ -85,10 +86,13 @@ export function summarize(view: ClusterView) {
 /** The summary as text, for a terminal. */
 export function formatSummary(summary: ReturnType<typeof summarize>): string {
   const { product, ops, keys, memory_bytes, concerns } = summary;
-  const slots = Object.entries(summary.slots).map(([state, count]) => `${count} ${state}`);
+  const states = Object.entries(summary.slots).map(([state, count]) => `${count} ${state}`);
+  const slots = states.length === 0
+    ? "none"
+    : `${states.join(", ")}: ${summary.slots_served} served`;
   const fields = formatFields([
     ["product", product],
-    ["slots", slots.join(", ") || "none"],
+    ["slots", slots],
     ["servers", `${summary.servers_up} of ${summary.servers} up`],
     ["proxies", `${summary.proxies_online} of ${summary.proxies} online`],
     ["load", `${ops} requests/s, ${countOf(keys, "key")}, ${formatBytes(memory_bytes)}`],
@@ -200,7 +204,7 @@ function formatMigrations(view: ClusterView): string {
   const rows = migrations.slice(0, TASKS_MAX).map((task): Cell[] => [
     ...[task.name, `${task.slot_id}`],
     `${task.from_group ?? "?"} → ${task.to_group}`,
-    ...[task.status, task.keys_left, roundOrNull(task.keys_per_second), task.eta_seconds],
+    ...[task.phase, task.keys_left, roundOrNull(task.keys_per_second), task.eta_seconds],
     task.problem || task.note,
   ]);
   const heads = ["TASK", "SLOT", "GROUPS", "STATUS", "KEYS LEFT", "KEYS/S", "ETA S", "NOTE"];

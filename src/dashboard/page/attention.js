@@ -84,10 +84,13 @@ function serverConcerns({ groups }) {
     }
     for (const { addr, type, is_reachable, down_seconds, problem } of group.servers) {
       if (!is_reachable) {
-        const text =
-          `${serverName(type)} ${addr} of group ${group.id} has not been reachable for ` +
-          `${duration(down_seconds)}${problem === "" ? "" : `: ${problem}`}`;
-        concerns.push({ tone: type === "master" ? "bad" : "warning", text, place: "groups" });
+        const isMaster = type === "master";
+        const owns = isMaster && group.slots > 0
+          ? `, which owns ${counted(group.slots, "slot")},`
+          : "";
+        const text = `${serverName(type)} ${addr} of group ${group.id}${owns} has not been ` +
+          `reachable for ${duration(down_seconds)}${problem === "" ? "" : `: ${problem}`}`;
+        concerns.push({ tone: isMaster ? "bad" : "warning", text, place: "groups" });
       } else if (problem !== "") {
         const text = `${serverName(type)} ${addr} of group ${group.id}: ${problem}`;
         concerns.push({ tone: "warning", text, place: "groups" });

@@ -89,6 +89,21 @@ export function Migrations({ view }) {
   `;
 }
 
+/**
+ * What is shown of each phase.
+ *
+ * @type {Readonly<Record<MigrationView["phase"], readonly [tone: string, text: string]>>}
+ */
+const PHASES = {
+  waiting: ["off", "waiting"],
+  moving: ["busy", "moving"],
+  "moving back": ["busy", "cancelled, moving back"],
+  paused: ["off", "paused"],
+  failed: ["bad", "failed, tried again"],
+  stuck: ["warning", "stuck"],
+  finished: ["good", "finished"],
+};
+
 /** @param {{ totals: ClusterView["migration_totals"] }} props */
 function Totals({ totals }) {
   if (totals === null) return null;
@@ -176,13 +191,9 @@ function BigKeys({ keys }) {
 }
 
 /** @param {{ task: MigrationView }} props */
-function State({ task: { status, problem } }) {
-  if (status === "pending") return html`<${Badge} tone="off">waiting</${Badge}>`;
-  if (status === "error") return html`<${Badge} tone="bad">failed, tried again</${Badge}>`;
-  if (status === "finished") return html`<${Badge} tone="good">finished</${Badge}>`;
-  return problem === ""
-    ? html`<${Badge} tone="busy">moving</${Badge}>`
-    : html`<${Badge} tone="warning">stuck</${Badge}>`;
+function State({ task: { phase } }) {
+  const [tone, text] = PHASES[phase];
+  return html`<${Badge} tone=${tone}>${text}</${Badge}>`;
 }
 
 /** @param {{ task: MigrationView }} props */

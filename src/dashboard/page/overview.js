@@ -71,7 +71,6 @@ function Tiles({ view }) {
     ? masters.reduce((sum, { maxmemory_bytes }) => sum + (maxmemory_bytes ?? 0), 0)
     : 0;
   const online = view.proxies.filter(({ state }) => state === "online");
-  const served = [...view.slots.status].filter((status) => status === "o" || status === "m");
   const migrating = Object.keys(view.slots.from).length;
   return html`
     <section class="tiles" aria-label="Figures">
@@ -90,7 +89,7 @@ function Tiles({ view }) {
       <${Tile} label="Connections" value=${whole(view.sessions)} of="clients" />
       <${Tile}
         label="Slots served"
-        value=${`${served.length}/1024`}
+        value=${`${view.slots.served}/1024`}
         of=${migrating === 0 ? "none migrating" : `${migrating} migrating`}
         href="#slots"
       />

@@ -103,13 +103,14 @@ Deno.test("config status --short is a few figures, and what needs attention", ()
   const status = `${"o".repeat(1000)}${"m".repeat(20)}${"x".repeat(4)}`;
   const summary = summarize({ ...VIEW, slots: { ...VIEW.slots, status } });
   assertEquals(summary.slots, { online: 1000, migrate: 20, offline: 4 });
+  assertEquals(summary.slots_served, 512);
   assertEquals(summary.proxies_online <= summary.proxies, true);
   assertEquals(summary.concerns[0], {
     severity: "error",
     text: "4 slots are offline: their keys are not served",
   });
   const lines = formatSummary(summary).split("\n");
-  assertEquals(lines.slice(1, 2), ["slots    1000 online, 20 migrate, 4 offline"]);
+  assertEquals(lines.slice(1, 2), ["slots    1000 online, 20 migrate, 4 offline: 512 served"]);
   assertEquals(lines[5], "error: 4 slots are offline: their keys are not served");
 });
 
@@ -118,7 +119,7 @@ Deno.test("config status of a product that has nothing yet is a short one", () =
     ...VIEW,
     groups: [],
     proxies: [],
-    slots: { group: [], status: "", from: {}, ops: [] },
+    slots: { group: [], status: "", from: {}, ops: [], served: 0 },
   });
   assertEquals(text.split("\n\n").slice(1), ["no groups", "no proxies", "no slots"]);
 });

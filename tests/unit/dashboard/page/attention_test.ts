@@ -55,7 +55,8 @@ Deno.test("a lost master is worse than a lost replica, and comes first", () => {
     })),
   }));
   assertEquals(concerns({ groups }), [
-    "bad: Master 10.0.3.1:6379 of group 3 has not been reachable for 7 s",
+    `bad: Master 10.0.3.1:6379 of group 3, which owns ${groups[2]!.slots} slots, has not been ` +
+    "reachable for 7 s",
     "warning: Replica 10.0.1.2:6379 of group 1 has not been reachable for 7 s",
   ]);
 });
@@ -81,6 +82,7 @@ Deno.test("slots with one owner, state and source are one line", () => {
       status: "oommox",
       from: { 2: 1, 3: 3 },
       ops: [0, 0, 0, 0, 0, 0],
+      served: 5,
     }),
     [
       { from: 0, to: 1, group: 1, status: "o" },
