@@ -7,7 +7,15 @@
 
 import { MIGRATE_TASK_SHAPE } from "../model/migrate_task.ts";
 import { PROXY_SHAPE } from "../model/proxy.ts";
-import { integer, listOf, RecordError, recordOf, type Shape, text } from "../model/record.ts";
+import {
+  integer,
+  listOf,
+  optional,
+  RecordError,
+  recordOf,
+  type Shape,
+  text,
+} from "../model/record.ts";
 import { GROUP_SHAPE } from "../model/group.ts";
 import { SLOT_SHAPE, type SlotRecord, type SlotStatus } from "../model/slot.ts";
 import type { ClusterView } from "./cluster_view.ts";
@@ -17,6 +25,12 @@ export interface DoneAnswer {
   readonly msg: string;
   /** 0, always. */
   readonly ret: number;
+}
+
+/** What moves that were planned and queued are answered with. */
+export interface QueuedAnswer extends DoneAnswer {
+  /** How many slots will move; Codis 2.0's dashboard does not tell. */
+  readonly slots: number | undefined;
 }
 
 /** `GET /api/overview`. */
@@ -126,6 +140,7 @@ const anything: Shape<unknown> = { read: (value) => value, write: (value) => val
 /** The shape of each answer, by what it is. */
 export const ANSWER_SHAPES = {
   done: recordOf<DoneAnswer>({ msg: text, ret: integer }),
+  queued: recordOf<QueuedAnswer>({ msg: text, ret: integer, slots: optional(integer) }),
   overview: recordOf<OverviewAnswer>({
     ops: integer,
     product: text,

@@ -28,6 +28,7 @@ import {
   type MigrateRequest,
   type MigrateStatusAnswer,
   type OverviewAnswer,
+  type QueuedAnswer,
   type RebalancePlanAnswer,
   type RebalanceRequest,
   type SlotKeysAnswer,
@@ -176,9 +177,8 @@ export class DashboardClient {
   }
 
   /** Queues what empties a group, so that it can be removed. */
-  drainGroup(groupId: number, request: Pick<RebalanceRequest, "delay">): Promise<DoneAnswer> {
-    const body = Object.keys(request).length === 0 ? undefined : request;
-    return this.#change("POST", `/api/server_group/${groupId}/drain`, body);
+  drainGroup(groupId: number, request: Pick<RebalanceRequest, "delay">): Promise<QueuedAnswer> {
+    return this.#queue(`/api/server_group/${groupId}/drain`, request);
   }
 
   /** What {@linkcode DashboardClient.drainGroup} would queue. */
@@ -254,9 +254,8 @@ export class DashboardClient {
   }
 
   /** Queues what spreads the slots evenly; does not wait for it. */
-  rebalance(request: RebalanceRequest): Promise<DoneAnswer> {
-    const body = Object.keys(request).length === 0 ? undefined : request;
-    return this.#change("POST", "/api/rebalance", body);
+  rebalance(request: RebalanceRequest): Promise<QueuedAnswer> {
+    return this.#queue("/api/rebalance", request);
   }
 
   /** What {@linkcode DashboardClient.rebalance} would queue. */
@@ -267,6 +266,17 @@ export class DashboardClient {
   /** Lets migrations rest, or go on. */
   setMigrationsPaused(isPaused: boolean): Promise<DoneAnswer> {
     return this.#change("POST", `/api/migrate/${isPaused ? "pause" : "resume"}`);
+  }
+
+  #queue(path: string, request: RebalanceRequest): Promise<QueuedAnswer> {
+    return this.#ask({
+      method: "POST",
+      path,
+      body: Object.keys(request).length === 0 ? undefined : request,
+      shape: ANSWER_SHAPES.queued,
+      timeoutMs: this.#changeMs,
+      isChange: true,
+    });
   }
 
   #plan(path: string, request: RebalanceRequest): Promise<RebalancePlanAnswer> {

@@ -33,6 +33,7 @@ import {
   groupIdOfPath,
   integerOfText,
   nameIn,
+  onlyFields,
   optionalInteger,
   readBody,
   readOptionalBody,
@@ -43,7 +44,7 @@ import {
 import { CANCEL_MODES, type CancelMode } from "./migrate_cancel.ts";
 import { proxyVars, removeDeadFences, setProxyState } from "./proxies.ts";
 import { REBALANCE_BY } from "./rebalance.ts";
-import { drainGroup, rebalance } from "./rebalance_request.ts";
+import { drainGroup, QueuedMoves, rebalance } from "./rebalance_request.ts";
 import { askFacts, IDENTITY_MS } from "./servers.ts";
 import { overview, redisStat, slotKeys } from "./stat.ts";
 import { initSlots, setSlotRange } from "./slots.ts";
@@ -197,9 +198,10 @@ const ROUTES: readonly Route[] = [
     changes: true,
     needsLead: true,
     answer: async ({ dashboard, request }) => {
-      const body = await readOptionalBody(request);
+      const body = onlyFields(await readOptionalBody(request), "by", "dry_run", "delay");
       return await rebalance(dashboard, {
-        by: wordIn(body, "by", REBALANCE_BY, "slots"),
+        // What Codis 2.0's request, which has no body, means.
+        by: wordIn(body, "by", REBALANCE_BY, "memory"),
         isDryRun: flagIn(body, "dry_run"),
         delayMs: optionalInteger(body, "delay", 0, DELAY_MS_MAX, 0),
       });
@@ -212,7 +214,7 @@ const ROUTES: readonly Route[] = [
     needsLead: true,
     answer: async ({ dashboard, request, words }) => {
       const groupId = groupIdOfPath(words[0]!);
-      const body = await readOptionalBody(request);
+      const body = onlyFields(await readOptionalBody(request), "dry_run", "delay");
       return await drainGroup(dashboard, groupId, {
         isDryRun: flagIn(body, "dry_run"),
         delayMs: optionalInteger(body, "delay", 0, DELAY_MS_MAX, 0),
@@ -258,9 +260,9 @@ export async function answerApi(
     if (refusal !== undefined) return json({ error: refusal.error }, refusal.status);
     if (route.needsLead) await dashboard.checkLead();
     const answer = await route.answer({ dashboard, request, url, words });
-    return route.changes && answer === undefined
-      ? json({ msg: "OK", ret: 0 })
-      : new Response(goIndented(answer), { headers: JSON_HEADERS });
+    if (route.changes && answer === undefined) return json({ msg: "OK", ret: 0 });
+    if (answer instanceof QueuedMoves) return json({ msg: "OK", ret: 0, slots: answer.slots });
+    return new Response(goIndented(answer), { headers: JSON_HEADERS });
   } catch (error) {
     return failureOf(error, request, url);
   }
@@ -359,7 +361,7 @@ async function isForcedInit(request: Request, url: URL): Promise<boolean> {
 }
 
 async function cancelModeIn(request: Request): Promise<CancelMode> {
-  const body = await readOptionalBody(request);
+  const body = onlyFields(await readOptionalBody(request), "mode");
   return body["mode"] === undefined ? "turn" : wordIn(body, "mode", CANCEL_MODES);
 }
 

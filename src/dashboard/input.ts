@@ -44,6 +44,18 @@ export async function readOptionalBody(request: Request): Promise<Body> {
   return text.trim() === "" ? {} : parseBody(text);
 }
 
+/**
+ * Checks that a body says nothing that nobody would read: who wrote `dryrun` wanted no real run. For
+ * requests of our own only, as clients of Codis 2.0 send whole records.
+ *
+ * @throws {InputError} When it has another field.
+ */
+export function onlyFields(body: Body, ...fields: readonly string[]): Body {
+  const other = Object.keys(body).find((field) => !fields.includes(field));
+  if (other === undefined) return body;
+  throw new InputError(other, `left out: only ${fields.join(", ")} are known here`, body[other]);
+}
+
 async function readText(request: Request): Promise<string> {
   const declared = Number(request.headers.get("content-length") ?? 0);
   if (declared > BODY_BYTES_MAX) {

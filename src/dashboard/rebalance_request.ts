@@ -28,16 +28,22 @@ export interface RebalanceRequest {
   readonly delayMs: number;
 }
 
+/** Moves that are under way. */
+export class QueuedMoves {
+  /** `slots` is how many there are. */
+  constructor(readonly slots: number) {}
+}
+
 /**
  * Spreads the slots evenly.
  *
- * @returns The plan of a dry run; nothing when the moves are under way.
+ * @returns The plan of a dry run, or how many slots are under way.
  * @throws {StoreError} When the cluster is not fit for it.
  */
 export async function rebalance(
   dashboard: Dashboard,
   { by, isDryRun, delayMs }: RebalanceRequest,
-): Promise<MovePlan | undefined> {
+): Promise<MovePlan | QueuedMoves> {
   const cluster = await loadCluster(dashboard);
   return await carryOut(dashboard, planBy(by, dashboard, cluster), isDryRun, delayMs);
 }
@@ -51,7 +57,7 @@ export async function drainGroup(
   dashboard: Dashboard,
   groupId: number,
   { isDryRun, delayMs }: Omit<RebalanceRequest, "by">,
-): Promise<MovePlan | undefined> {
+): Promise<MovePlan | QueuedMoves> {
   const plan = planDrain(await loadCluster(dashboard), groupId);
   return await carryOut(dashboard, plan, isDryRun, delayMs);
 }
@@ -87,12 +93,12 @@ async function carryOut(
   plan: MovePlan,
   isDryRun: boolean,
   delayMs: number,
-): Promise<MovePlan | undefined> {
+): Promise<MovePlan | QueuedMoves> {
   if (isDryRun) return plan;
   for (const { from_slot, to_slot, to_group } of plan.moves) {
     await dashboard.migrations.add(from_slot, to_slot, to_group, delayMs);
   }
-  return undefined;
+  return new QueuedMoves(plan.slots);
 }
 
 /** `maxmemory` of every master, as it last told. */

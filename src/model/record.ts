@@ -49,6 +49,14 @@ export const integer: Shape<number> = {
   write: (value) => value,
 };
 
+/** As `shape`; a field that is missing stays so. */
+export function optional<T>(shape: Shape<T>): Shape<T | undefined> {
+  return {
+    read: (value, at) => value === undefined ? undefined : shape.read(value, at),
+    write: (value) => value === undefined ? undefined : shape.write(value),
+  };
+}
+
 /** One of `words`. */
 export function word<W extends string>(words: readonly W[]): Shape<W> {
   return {

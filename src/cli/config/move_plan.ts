@@ -5,8 +5,8 @@
  */
 
 import type {
-  DoneAnswer,
   GroupLoad,
+  QueuedAnswer,
   RebalanceMove,
   RebalancePlanAnswer,
 } from "../../api/answers.ts";
@@ -25,12 +25,14 @@ export const DRY_RUN: Flag = {
   help: "only show what would be moved",
 };
 
+const NOTHING = "nothing to move: groups have what they should";
+
 const QUEUED = "queued; `codis-proxy config status` shows how far it is";
 
 /** How a plan is asked for, and how it is queued. */
 export interface PlanRequests {
   plan(client: DashboardClient): Promise<RebalancePlanAnswer>;
-  queue(client: DashboardClient): Promise<DoneAnswer>;
+  queue(client: DashboardClient): Promise<QueuedAnswer>;
 }
 
 /**
@@ -53,8 +55,16 @@ export async function carryOutPlan(
     const answer = await plan(client);
     return { json: answer, text: describePlan(answer) };
   }
-  if (isGiven(values, WAIT)) return await queueAndWait(client, () => queue(client));
-  return await queueOnly(client, () => queue(client), QUEUED);
+  let slots: number | undefined;
+  const queueNow = async () => {
+    const answer = await queue(client);
+    slots = answer.slots;
+    return answer;
+  };
+  const outcome = isGiven(values, WAIT)
+    ? await queueAndWait(client, queueNow)
+    : await queueOnly(client, queueNow, QUEUED);
+  return slots === 0 ? { ...outcome, text: NOTHING } : outcome;
 }
 
 function describePlan({ moves, slots, loads }: RebalancePlanAnswer): string {
@@ -63,7 +73,7 @@ function describePlan({ moves, slots, loads }: RebalancePlanAnswer): string {
 }
 
 function describeMoves(moves: readonly RebalanceMove[], slots: number): string {
-  if (moves.length === 0) return "nothing to move: groups have what they should";
+  if (moves.length === 0) return NOTHING;
   const rows = moves.map((move) => [
     formatRange(move.from_slot, move.to_slot),
     `group ${move.from_group}`,

@@ -5,6 +5,7 @@
  */
 
 import type { DashboardClient } from "../../api/dashboard_client.ts";
+import { DashboardError } from "../../api/dashboard_errors.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import type { SlotRecord } from "../../model/slot.ts";
 import {
@@ -64,14 +65,15 @@ const FINISH: Flag = {
   help: "what has begun comes to its end",
 };
 
-const BALANCE = ["slots", "memory", "ops"] as const;
+const BALANCE = ["memory", "slots", "ops"] as const;
 
 const BY: Flag<(typeof BALANCE)[number]> = {
   name: "by",
   value: "what",
   default: "",
-  help: "slots: as many for each group; memory: by maxmemory of the masters; " +
-    "ops: as many requests for each group, as proxies count them",
+  help:
+    "memory: by maxmemory of the masters, as in Codis 2.0 and without --by; slots: as many for " +
+    "each group; ops: as many requests for each group, as proxies count them",
   words: BALANCE,
   parse: (text) => parseWord(text, BALANCE),
 };
@@ -149,7 +151,8 @@ const ROWS: readonly ConfigRow[] = [
   },
   {
     name: "rebalance",
-    summary: "Move slots so that groups have as many as they should.",
+    summary: "Move slots so that groups have as many as the maxmemory of their masters wants.",
+    details: "Refused where a master has no maxmemory, as in Codis 2.0; --by divides otherwise.",
     flags: [DRY_RUN, BY, DELAY, WAIT],
     run: rebalance,
   },
@@ -241,9 +244,20 @@ function rebalance(values: FlagValues, session: Session): Promise<Outcome> {
     ...(isGiven(values, DELAY) ? { delay: readValue(values, DELAY) } : {}),
   };
   return carryOutPlan(values, () => session.client(), {
-    plan: (client) => client.planRebalance(request),
-    queue: (client) => client.rebalance(request),
+    plan: (client) => withChoice(client.planRebalance(request)),
+    queue: (client) => withChoice(client.rebalance(request)),
   });
+}
+
+/** Codis 2.0's refusal says nothing of what else could be done. */
+async function withChoice<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!(error instanceof DashboardError) || !/should set maxmemory/.test(error.text)) throw error;
+    const choice = "or divide by number of slots: --by=slots";
+    throw new Error(`${error.message}; ${choice}`, { cause: error });
+  }
 }
 
 /** On a terminal it is shown how many slots are made; Codis 2.0's dashboard takes minutes for it. */

@@ -153,12 +153,12 @@ export const SLOT_ACTIONS = {
       name: "by",
       label: "Divide by",
       kind: "choice",
-      choices: () => [["slots", "slots: as many for each group"], [
-        "memory",
-        "memory: by each master's maxmemory",
+      choices: () => [["memory", "memory: by each master's maxmemory"], [
+        "slots",
+        "slots: as many for each group",
       ], ["ops", "requests: as many for each group"]],
     }, DELAY_FIELD],
-    start: () => ({ by: "slots", delay: "0" }),
+    start: (view) => ({ by: haveMaxmemory(view) ? "memory" : "slots", delay: "0" }),
     words: () => [
       "The slots below move with their keys, one after the other, while clients go on working.",
     ],
@@ -262,6 +262,16 @@ export const SLOT_ACTIONS = {
  */
 function cancelBody(mode) {
   return mode === "" || mode === undefined ? {} : { body: { mode: String(mode) } };
+}
+
+/**
+ * Whether all masters say how much memory they may take: then it is what groups are divided by.
+ *
+ * @param {ClusterView} view
+ */
+function haveMaxmemory({ groups }) {
+  const masters = groups.flatMap(({ servers }) => servers.filter(({ type }) => type === "master"));
+  return masters.every(({ maxmemory_bytes }) => (maxmemory_bytes ?? 0) > 0);
 }
 
 /** @param {ClusterView} view */

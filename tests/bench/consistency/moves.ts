@@ -67,7 +67,9 @@ export class Moves {
   async round(): Promise<void> {
     const all = [1, 2, 3, 4];
     const isWhole = this.#options.slots === SLOTS;
-    if (isWhole) await this.#leg("from 2 groups to 4", () => this.#ask("/api/rebalance"));
+    if (isWhole) {
+      await this.#leg("from 2 groups to 4", () => this.#ask("/api/rebalance", { by: "slots" }));
+    }
     await this.#leg("all slots elsewhere", () => this.scatter(all));
     const left = this.#dice.between(1, GROUPS);
     const others = all.filter((group) => group !== left);

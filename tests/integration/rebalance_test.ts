@@ -1,5 +1,6 @@
 /**
- * Rebalancing by requests, as users ask for it: from what real proxies count to slots that have moved.
+ * Rebalancing as users ask for it: by what the old command meant, and from what real proxies count to
+ * slots that have moved.
  *
  * @module
  */
@@ -17,6 +18,29 @@ import { StoreFolder } from "../support/store.ts";
 const BUSY = [0, 7, 20, 33, 100, 101, 300, 301, 444, 500];
 /** Long enough for the proxy to be asked a few times, in milliseconds. */
 const MEASURE_MS = 5_000;
+
+Deno.test("asked as in Codis 2.0, groups get slots by maxmemory, and none where a master has none", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled(servers.map(({ addr }) => addr).join(","));
+  await using dashboard = await DashboardServer.start(store);
+  await until(async () => {
+    const { text } = await dashboard.ask("POST", "/api/rebalance");
+    return /^redis 127\.0\.0\.1:\d+ should set maxmemory$/.test(text);
+  });
+  for (const [i, megabytes] of [300, 100].entries()) {
+    using client = await servers[i]!.client();
+    await client.call("CONFIG", "SET", "maxmemory", `${megabytes}mb`);
+  }
+  await until(async () => (await dashboard.ask("POST", "/api/rebalance")).status === 200);
+  const view = async (): Promise<ClusterView> => (await dashboard.get("/api/cluster")).json;
+  await until(async () => (await view()).migrations.length === 0);
+  const { slots: { group } } = await view();
+  assertEquals([1, 2].map((id) => group.filter((each) => each === id).length), [768, 256]);
+  // Nothing is left to move, and that is what is said.
+  const again = await dashboard.ask("POST", "/api/rebalance");
+  assertEquals(again.text, '{"msg":"OK","ret":0,"slots":0}');
+});
 
 Deno.test("slots are spread by what proxies count: busy ones move, and few of them", async () => {
   await using servers = await RedisServer.startMany(2);
@@ -45,7 +69,8 @@ Deno.test("slots are spread by what proxies count: busy ones move, and few of th
   );
   assertEquals(moved.filter((slot) => !BUSY.includes(slot)), []);
 
-  await dashboard.done("POST", "/api/rebalance", { by: "ops" });
+  const queued = await dashboard.ask("POST", "/api/rebalance", { by: "ops" });
+  assertEquals(queued.text, `{"msg":"OK","ret":0,"slots":${json.slots}}`);
   const view = async (): Promise<ClusterView> => (await dashboard.get("/api/cluster")).json;
   await until(async () => (await view()).migrations.length === 0);
   const owners = (await view()).slots.group;
