@@ -5,17 +5,11 @@
  */
 
 import type { Address } from "../base/address.ts";
-import type { Config } from "../config/config.ts";
-import { IDENTITY_MS, type ServerAuth } from "../dashboard/servers.ts";
+import { backendLogin, type Config } from "../config/config.ts";
+import { IDENTITY_MS } from "../dashboard/servers.ts";
 import { RedisConnection } from "../redis/connection.ts";
 import { readInfo, runIdIn } from "../redis/info.ts";
 import type { Identify } from "../store/bootstrap.ts";
-
-/** How the control plane logs in. */
-export function serverAuth(config: Config): ServerAuth {
-  const password = config.backendPassword.isSet ? config.backendPassword : config.password;
-  return { user: config.backendUser, password };
-}
 
 /**
  * Connects to a server of which little is asked; the caller closes it.
@@ -24,7 +18,7 @@ export function serverAuth(config: Config): ServerAuth {
  */
 export function openServer(config: Config, server: Address): Promise<RedisConnection> {
   const dialMs = config.backendDialTimeoutMs;
-  return RedisConnection.open(server, { ...serverAuth(config), dialMs, replyMs: IDENTITY_MS });
+  return RedisConnection.open(server, { ...backendLogin(config), dialMs, replyMs: IDENTITY_MS });
 }
 
 /** Asks servers who they are. */

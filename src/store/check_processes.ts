@@ -24,7 +24,7 @@ export function findMisplacedProxies({ tree, proxies }: DecodedTree): Problem[] 
 export function findDeadFences({ tree, proxies }: DecodedTree): Problem[] {
   const records = proxies.map(({ record }) => record);
   return deadFences(tree.fences, records).map((addr) =>
-    warningAt(
+    errorAt(
       tree.paths.fence(addr),
       `no proxy is online at ${addr}: nothing can be changed`,
       `set it online; if that process is surely gone, ${CONFIG} action remove-fence`,

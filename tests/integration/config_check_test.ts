@@ -40,10 +40,21 @@ Deno.test("config check tells what is wrong and what to do; an error is exit cod
     fix: "set it online; if that process is surely gone, codis-proxy config action remove-fence",
     path: store.paths.fence("h:1"),
     problem: "no proxy is online at h:1: nothing can be changed",
+    severity: "error",
+  };
+  const fenced = await callCli(...words);
+  assertEquals([fenced.code, JSON.parse(fenced.stdout)], [1, { problems: [fence] }]);
+
+  await store.coordinator.delete(fence.path);
+  await store.coordinator.create(store.paths.migratePause, '{"since":0}');
+  const pause = {
+    fix: "codis-proxy config slot resume",
+    path: store.paths.migratePause,
+    problem: "migrations are paused: no slot moves",
     severity: "warning",
   };
   const warned = await callCli(...words);
-  assertEquals([warned.code, JSON.parse(warned.stdout)], [0, { problems: [fence] }]);
+  assertEquals([warned.code, JSON.parse(warned.stdout)], [0, { problems: [pause] }]);
 
   await store.coordinator.delete(store.paths.slot(7));
   const child = startProgram([...words, "--output=table"]);
@@ -54,9 +65,9 @@ Deno.test("config check tells what is wrong and what to do; an error is exit cod
     `error: ${store.paths.slot(7)}
     slot 7: not stored, though others are
     → write it in the coordinator as its neighbours are, or start over with codis-proxy config slot init -f
-warning: ${fence.path}
-    ${fence.problem}
-    → ${fence.fix}
+warning: ${pause.path}
+    ${pause.problem}
+    → ${pause.fix}
 1 error, 1 warning
 `,
   );

@@ -263,6 +263,13 @@ const ROWS: readonly Row[] = [
     table: "queued; `codis-proxy config status` shows how far it is\n",
   },
   {
+    words: "slot rebalance --by=slots",
+    asks: ['POST /api/rebalance {"by":"slots"}', LOOK],
+    answer: json({ msg: "OK", ret: 0, slots: 0 }),
+    json: '{\n  "msg": "OK",\n  "ret": 0,\n  "slots": 0\n}\n',
+    table: "nothing to move: groups have what they should\n",
+  },
+  {
     words: "slot rebalance --by=memory --delay 5",
     asks: ['POST /api/rebalance {"by":"memory","delay":5}', LOOK],
     table: "queued; `codis-proxy config status` shows how far it is\n",
@@ -361,14 +368,6 @@ const ROWS: readonly Row[] = [
     table: "proxy proxy_1 is online\n",
   },
   {
-    words: "proxy offline proxy_1",
-    asks: [
-      'POST /api/proxy {"id":"proxy_1","addr":"","last_event":"","last_event_ts":0,' +
-      '"state":"mark_offline","description":"","debug_var_addr":"","pid":0,"start_at":""}',
-    ],
-    table: "proxy proxy_1 is offline: it has ended\n",
-  },
-  {
     words: "action list",
     asks: ["GET /api/cluster"],
     answer: json({ ...VIEW, actions: ACTIONS }),
@@ -407,12 +406,12 @@ const ROWS: readonly Row[] = [
   {
     words: "action remove-lock",
     asks: ["GET /api/force_remove_locks"],
-    table: "lock removed\n",
+    table: "no lock is left\n",
   },
   {
     words: "action remove-fence",
     asks: ["GET /api/remove_fence"],
-    table: "fences without an online proxy removed\n",
+    table: "no fence is left without an online proxy\n",
   },
 ];
 
@@ -443,6 +442,38 @@ Deno.test("config slot migrate: says so when migrations are paused", async () =>
       "`codis-proxy config slot resume` lets them go on\n",
     stderr: "",
   });
+});
+
+Deno.test("config proxy offline: a proxy that is not registered is not said to have ended", async () => {
+  await using dashboard = new RecordingDashboard({
+    "GET /api/proxy/list": json(PROXIES),
+    "POST /api/proxy": OK,
+  });
+  const at = [`--dashboard=${dashboard.addr}`, "--output=table", "proxy", "offline"];
+  assertEquals(await config(...at, "nosuch"), {
+    code: 1,
+    stdout: "",
+    stderr: "codis-proxy: proxy nosuch is not registered (registered: proxy_1)\n",
+  });
+  assertEquals(dashboard.requests.splice(0), ["GET /api/proxy/list"]);
+  assertEquals(await config(...at, "proxy_1"), {
+    code: 0,
+    stdout: "proxy proxy_1 is offline: it has ended\n",
+    stderr: "",
+  });
+  assertEquals(dashboard.requests, [
+    "GET /api/proxy/list",
+    'POST /api/proxy {"id":"proxy_1","addr":"","last_event":"","last_event_ts":0,' +
+    '"state":"mark_offline","description":"","debug_var_addr":"","pid":0,"start_at":""}',
+  ]);
+});
+
+Deno.test("config slot rebalance: a refusal for want of maxmemory says what else can be done", async () => {
+  const body = "redis a:1 should set maxmemory";
+  await using dashboard = new RecordingDashboard({ "POST /api/rebalance": { status: 500, body } });
+  const { stderr } = await config(`--dashboard=${dashboard.addr}`, "slot", "rebalance");
+  const choice = "or divide by number of slots: --by=slots";
+  assertEquals(stderr, `codis-proxy: dashboard answered 500: ${body}; ${choice}\n`);
 });
 
 Deno.test("config status: JSON is the whole view, the table is one screen", async () => {

@@ -339,6 +339,9 @@ const BAD_INPUT: readonly [string, string, unknown, string][] = [
   ["DELETE", "/api/migrate/tasks/0000000001", { mode: "" }, "mode"],
   ["POST", "/api/rebalance", { dry_run: "yes" }, "dry_run"],
   ["POST", "/api/rebalance", "[", "body"],
+  ["POST", "/api/rebalance", { by: "slots", dryrun: true }, "dryrun"],
+  ["POST", "/api/server_group/1/drain", { "dry-run": true }, "dry-run"],
+  ["POST", "/api/migrate/cancel", { back: true }, "back"],
   ["POST", "/api/proxy", { id: "one" }, "state"],
   ["POST", "/api/proxy", { id: "one", state: "asleep" }, "state"],
   ["POST", "/api/proxy", { state: "online" }, "id"],
@@ -415,6 +418,13 @@ Deno.test("what is refused by a rule of Codis 2.0's leaves the store as it was",
     ["POST", "/api/server_group/1/promote", { addr: "127.0.0.1:9", group_id: 1 }, /no such addr/],
     ["POST", "/api/server_group/1/promote", { addr: server.addr, group_id: 1 }, /is the master/],
     ["POST", "/api/proxy", { id: "none", state: "online" }, /proxy none is not found/],
+    ["POST", "/api/migrate", { from: 7, to: 7, new_group: 1 }, /^slot 7 is in group 1 already$/],
+    [
+      "POST",
+      "/api/migrate",
+      { from: 0, to: 9, new_group: 1 },
+      /^slots 0 to 9 are all in group 1 already$/,
+    ],
   ];
   for (const [method, path, body, text] of refused) {
     const answer = await dashboard.ask(method, path, body);

@@ -61,7 +61,7 @@ const ROWS: readonly ConfigRow[] = [
     summary: "Take the lock away from a dashboard that has crashed while it had it.",
     run: async (_values, session) => ({
       json: await (await session.client()).removeLocks(),
-      text: "lock removed",
+      text: "no lock is left",
     }),
   },
   {
@@ -71,7 +71,7 @@ const ROWS: readonly ConfigRow[] = [
       "While such a fence stands nothing can be changed: that proxy may serve by an old table.",
     run: async (_values, session) => ({
       json: await (await session.client()).removeFences(),
-      text: "fences without an online proxy removed",
+      text: "no fence is left without an online proxy",
     }),
   },
 ];

@@ -40,9 +40,21 @@ const FILE: Argument<{ readonly name: string; readonly isPool: boolean }> = {
   parse: (name) => {
     const kind = /\.(ya?ml|ini)$/i.exec(name)?.[1]?.toLowerCase();
     if (kind !== undefined) return { name, isPool: kind !== "ini" };
+    const missing = whyNoFile(name);
+    if (missing !== undefined) throw new SyntaxError(`${name} cannot be read: ${missing}`);
     throw new SyntaxError(`"${name}" is neither *.yml or *.yaml (twemproxy) nor *.ini (Codis)`);
   },
 };
+
+/** Why a file cannot be read; undefined: as far as can be seen, it can. */
+function whyNoFile(name: string): string | undefined {
+  try {
+    return Deno.statSync(name).isDirectory ? "it is a folder" : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "no such file";
+    return (error as Error).message;
+  }
+}
 
 const POOL: Flag<string> = {
   name: "pool",

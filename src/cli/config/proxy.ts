@@ -56,7 +56,10 @@ const ROWS: readonly ConfigRow[] = [
     summary: "Let a proxy end itself in order.",
     details: "The process stops: it finishes what clients have asked for and leaves the store.",
     arguments: [PROXY_NAME],
-    run: (values, session) => setState(values, session, "mark_offline", "offline: it has ended"),
+    run: async (values, session) => {
+      await checkRegistered(values, session);
+      return await setState(values, session, "mark_offline", "offline: it has ended");
+    },
   },
 ];
 
@@ -67,6 +70,19 @@ export const proxyCommands: CommandGroup = {
   flags: [],
   commands: ROWS.map(configCommand),
 };
+
+/**
+ * Codis 2.0's dashboard, and so ours, answers that a proxy is offline which never was there.
+ *
+ * @throws {Error} When no proxy of that name is registered.
+ */
+async function checkRegistered(values: FlagValues, session: Session): Promise<void> {
+  const name = readValue(values, PROXY_NAME);
+  const ids = (await (await session.client()).proxies() ?? []).map(({ id }) => id);
+  if (ids.includes(name)) return;
+  const known = ids.length === 0 ? "none is" : `registered: ${ids.join(", ")}`;
+  throw new Error(`proxy ${name} is not registered (${known})`);
+}
 
 /** @throws {Error} When no proxy of that name registers in time. */
 async function untilRegistered(values: FlagValues, session: Session): Promise<void> {

@@ -241,7 +241,7 @@ const ROWS: readonly Row[] = [
   {
     name: "a fence without its proxy",
     edits: { [PATHS.fence("h:1")]: "" },
-    problems: ["warning fence/h:1: no proxy is online at h:1: nothing can be changed"],
+    problems: ["error fence/h:1: no proxy is online at h:1: nothing can be changed"],
   },
   {
     name: "an action that cannot be answered",
