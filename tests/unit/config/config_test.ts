@@ -4,7 +4,15 @@
  * @module
  */
 
-import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import * as fc from "fast-check";
 import {
   type Config,
   configEntries,
@@ -343,6 +351,32 @@ Deno.test("loadConfig() reads UTF-8, with or without its mark, and names what is
   } finally {
     await Deno.remove(file);
   }
+});
+
+Deno.test("parseConfig() answers any text with a config or with one line that can be printed", () => {
+  const keys = CONFIG_KEYS.map((row) => row.key);
+  const line = fc.tuple(
+    fc.oneof(fc.constantFrom(...keys), fc.string({ unit: "binary", maxLength: 8 })),
+    fc.constantFrom("=", " = ", "", "\t=", "=="),
+    fc.oneof(fc.string({ unit: "binary", maxLength: 12 }), fc.integer().map(String)),
+  ).map((parts) => parts.join(""));
+  fc.assert(
+    fc.property(
+      fc.array(line, { maxLength: 4 }),
+      fc.constantFrom("\n", "\r\n", "\r"),
+      (lines, end) => {
+        try {
+          const { config, warnings } = parseConfig(lines.join(end), "config.ini");
+          assertEquals(config.sessionMaxBufferBytes <= config.proxyMaxBufferBytes, true);
+          assertEquals(warnings.filter((warning) => /\p{Cc}/u.test(warning)), []);
+        } catch (error) {
+          assertInstanceOf(error, ConfigError);
+          assertMatch(error.message, /^config\.ini(:\d+)?: \P{Cc}+$/u);
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
 });
 
 Deno.test("loadConfig() names a file that it cannot read", async () => {
