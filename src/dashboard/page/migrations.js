@@ -192,7 +192,8 @@ function BigKeys({ keys }) {
 
 /** @param {{ task: MigrationView }} props */
 function State({ task: { phase } }) {
-  const [tone, text] = PHASES[phase];
+  // A dashboard that was started after the page was loaded may know more of them.
+  const [tone, text] = PHASES[phase] ?? ["off", phase];
   return html`<${Badge} tone=${tone}>${text}</${Badge}>`;
 }
 
