@@ -6,7 +6,7 @@
 
 import { type Address, formatAddress } from "../base/address.ts";
 import { roomLogger } from "../base/log.ts";
-import { backendLogin, type Config } from "../config/config.ts";
+import { backendLogin, clientLogin, type Config } from "../config/config.ts";
 import { Dashboard } from "../dashboard/dashboard.ts";
 import type { Gate } from "../dashboard/gate.ts";
 import { answerDashboard } from "../dashboard/server.ts";
@@ -37,7 +37,7 @@ export function makeDashboard(
     coordinator: config.coordinator,
     addr,
     version: VERSION,
-    auth: backendLogin(config),
+    auth: { ...backendLogin(config), clients: clientLogin(config) },
     dialMs: config.backendDialTimeoutMs,
     failover: config.failover,
     failoverAfterMs: config.failoverAfterMs,

@@ -163,6 +163,14 @@ export function backendLogin(config: Config): { readonly user: string; readonly 
   return { user, password: backendPassword.isSet ? backendPassword : password };
 }
 
+/** As whom proxies do what clients ask for; undefined: as {@linkcode backendLogin}. */
+export function clientLogin(
+  config: Config,
+): { readonly user: string; readonly password: Secret } | undefined {
+  const { backendClientUser: user, backendClientPassword: password } = config;
+  return user === "" ? undefined : { user, password };
+}
+
 /** Every setting as config.ini spells it, in the order of the table; secrets are masked. */
 export function configEntries(config: Config): [key: string, value: string][] {
   return CONFIG_KEYS.map((row) => [row.key, printConfigValue(config[row.field], row)]);

@@ -12,6 +12,7 @@ import { type Store, StoreError } from "../store/store.ts";
 import type { Control, EntryWrite } from "./control.ts";
 import {
   checkFitMaster,
+  checkServesClients,
   checkStoredOnce,
   findUnderOtherName,
   makeReplica,
@@ -111,6 +112,7 @@ export async function addServer(
     }
     await checkStoredOnce(control, addr, groups);
     if (type === "master" && !server.isForced) await checkFitMaster(control, addr);
+    if (!server.isForced) await checkServesClients(auth, addr);
     if (type === "slave" && master !== undefined) {
       await makeReplica(control, addr, master.addr, auth, server.isForced);
     }

@@ -37,6 +37,7 @@ import { serverOf } from "./groups.ts";
 import type { Ledger } from "./ledger.ts";
 import {
   areOneServer,
+  checkServesClients,
   follow,
   isSameServer,
   type Replication,
@@ -91,6 +92,7 @@ export async function promote(context: PromoteContext, options: PromoteOptions):
     }
     const old = group.servers?.find(({ type }) => type === "master")?.addr ?? "";
     await checkCandidate(control, addr, old, options.isForced);
+    if (!options.isForced) await checkServesClients(context.auth, addr);
     const note: Promotion = {
       kind: "promote",
       at: Date.now(),

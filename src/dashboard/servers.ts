@@ -9,7 +9,7 @@ import type { Secret } from "../base/secret.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { ServerRecord } from "../model/server.ts";
 import { keysIn, readInfo, type RedisInfo, runIdIn } from "../redis/info.ts";
-import type { RedisConnection } from "../redis/connection.ts";
+import { RedisConnection } from "../redis/connection.ts";
 import { RedisError } from "../redis/reply.ts";
 import type { FactsByAddr } from "../store/decoded_tree.ts";
 import { StoreError } from "../store/store.ts";
@@ -36,6 +36,8 @@ export interface ServerAuth {
   /** `""`: the default user. */
   readonly user: string;
   readonly password: Secret;
+  /** By whom proxies do what clients ask for; undefined: the same user. */
+  readonly clients?: { readonly user: string; readonly password: Secret } | undefined;
 }
 
 /**
@@ -151,6 +153,27 @@ export async function checkFitMaster(control: Control, addr: string): Promise<vo
   if (role === "slave") {
     throw new StoreError(
       `${addr} is a replica of ${master}: make it a master first (REPLICAOF NO ONE), or add its master`,
+    );
+  }
+}
+
+/**
+ * Checks that proxies could serve clients by a server: servers do not tell each other of users.
+ *
+ * @throws {StoreError} When it does not know the proxies' user.
+ */
+export async function checkServesClients({ clients }: ServerAuth, addr: string): Promise<void> {
+  if (clients === undefined) return;
+  try {
+    const times = { dialMs: IDENTITY_MS, replyMs: IDENTITY_MS };
+    (await RedisConnection.open(parseAddress(addr), { ...clients, ...times })).close();
+  } catch (error) {
+    // Who does not answer is told of by others.
+    if (!(error instanceof RedisError)) return;
+    throw new StoreError(
+      `${addr} does not let proxies in as backend_client_user "${clients.user}" ` +
+        `(${error.message}): make that user with ` +
+        `\`codis-proxy config server harden ${addr} --apply\`, or force it`,
     );
   }
 }

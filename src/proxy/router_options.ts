@@ -4,23 +4,19 @@
  * @module
  */
 
-import { backendLogin, type Config, configEntries } from "../config/config.ts";
+import { backendLogin, clientLogin, type Config, configEntries } from "../config/config.ts";
 import { DATABASES, type RouterOptions } from "../router/options.ts";
 
 /** Turns a checked configuration into the router's options. */
 export function routerOptions(config: Config, version: string): RouterOptions {
-  const { user, password } = backendLogin(config);
-  const own = { user, password: password.reveal() };
-  const hasClientUser = config.backendClientUser !== "";
-  const client = hasClientUser
-    ? { user: config.backendClientUser, password: config.backendClientPassword.reveal() }
-    : own;
+  const [own, clients] = [backendLogin(config), clientLogin(config)];
+  const { user, password } = clients ?? own;
   return {
     readMode: config.readMode,
     password: config.password.reveal(),
-    backendUser: client.user,
-    backendPassword: client.password,
-    moverLogin: hasClientUser ? own : undefined,
+    backendUser: user,
+    backendPassword: password.reveal(),
+    moverLogin: clients && { user: own.user, password: own.password.reveal() },
     maxClients: config.maxClients,
     sessionIdleMs: config.sessionMaxTimeoutMs,
     sessionAuthMs: config.sessionAuthTimeoutMs,

@@ -6,11 +6,15 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { COMMANDS } from "../../src/command/command_table.ts";
+import { Secret } from "../../src/base/secret.ts";
 import { callCli } from "../support/cli_call.ts";
-import { json, OK, RecordingDashboard } from "../support/recording_dashboard.ts";
+import { DashboardServer } from "../support/dashboard_server.ts";
+import { until } from "../support/deadline.ts";
+import { json, RecordingDashboard } from "../support/recording_dashboard.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { ReplyError } from "../support/resp_value.ts";
 import { RouterServer, slotOf } from "../support/router_server.ts";
+import { StoreFolder } from "../support/store.ts";
 
 const USER = "codis-clients";
 
@@ -23,7 +27,6 @@ Deno.test("a hardened user serves clients, moves no key itself, and its scripts 
       product_name: "test",
       servers: [{ type: "master", group_id: i + 1, addr }],
     }))),
-    "PUT /api/server_group/3/addServer": OK,
   });
   const folder = await Deno.makeTempDir();
   await using cleanup = new AsyncDisposableStack();
@@ -46,13 +49,6 @@ Deno.test("a hardened user serves clients, moves no key itself, and its scripts 
     await Deno.writeTextFile(file, `${common}${user}destructive_commands = off\n`);
   });
 
-  await t.step("a server that does not know it is not added", async () => {
-    const { code, stderr } = await callCli(...words, "add", "3", source.addr, "master");
-    assertEquals(code, 1);
-    assertStringIncludes(stderr, `config server harden ${source.addr} --apply`);
-    assertEquals(dashboard.requests, []);
-  });
-
   await t.step("it is printed, then made, then in place", async () => {
     assertEquals(await states(), ["not there", "not there"]);
     const printed = await callCli(...words, "harden", "--output=table");
@@ -61,7 +57,6 @@ Deno.test("a hardened user serves clients, moves no key itself, and its scripts 
     assertEquals(await states(source.addr, "--apply"), ["set"]);
     assertEquals(await states(), ["in place", "not there"]);
     assertEquals(await states("--apply"), ["set", "set"]);
-    assertEquals((await callCli(...words, "add", "3", source.addr, "master")).code, 0);
   });
 
   using admin = await source.client();
@@ -128,4 +123,33 @@ Deno.test("a hardened user serves clients, moves no key itself, and its scripts 
     }
     assertEquals(await client.call("EVAL", "return redis.call('get', KEYS[1])", 1, "key"), "value");
   });
+});
+
+Deno.test("a server that does not know the proxies' user is neither added nor promoted", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.open();
+  const clients = { user: USER, password: new Secret("hunter2") };
+  await using servers = await RedisServer.startMany(2);
+  const [master, replica] = [servers[0]!, servers[1]!];
+  await using dashboard = await DashboardServer.start(store, {
+    auth: { user: "", password: new Secret(""), clients },
+  });
+  const add = (addr: string, type: string, force = false) =>
+    dashboard.ask("PUT", "/api/server_group/1/addServer", { addr, type, force });
+  const advice = `config server harden ${master.addr} --apply`;
+  const { status, text } = await add(master.addr, "master");
+  assertEquals(status, 500);
+  assertStringIncludes(text, `does not let proxies in as backend_client_user "${USER}"`);
+  assertStringIncludes(text, advice);
+
+  using admin = await master.client();
+  await admin.call("ACL", "SETUSER", USER, "on", ">hunter2", "~*", "+@all", "-@dangerous");
+  assertEquals((await add(master.addr, "master")).status, 200);
+  assertEquals((await add(replica.addr, "slave")).status, 500);
+  assertEquals((await add(replica.addr, "slave", true)).status, 200);
+  const promote = () =>
+    dashboard.ask("POST", "/api/server_group/1/promote", { group_id: 1, addr: replica.addr });
+  await until(async () => (await promote()).text.includes("does not let proxies in"));
+  using second = await replica.client();
+  assertEquals(`${await second.call("ROLE")}`.split(",")[0], "slave");
 });

@@ -92,22 +92,6 @@ async function harden(values: FlagValues, session: Session): Promise<Outcome> {
   };
 }
 
-/**
- * Keeps a server from being added of which proxies could do nothing.
- *
- * @throws {Error} When it answers, and does not know the user of config.ini.
- */
-export async function checkClientUser(config: Config, addr: string): Promise<void> {
-  const user = clientUserOf(config);
-  if (user === undefined) return;
-  const state = await clientUserState(parseAddress(addr), user, timesOf(config)).catch(() => "");
-  if (state !== "not there") return;
-  throw new Error(
-    `${addr} does not know ${user.name}, by whom proxies reach it: make that user with ` +
-      `\`codis-proxy config server harden ${addr} --apply\``,
-  );
-}
-
 async function hardenServer(
   address: Address,
   config: Config,

@@ -7,7 +7,7 @@
 import { type CommandGroup, type Flag, isGiven, readValue } from "../command.ts";
 import { GROUP_ID, REDIS_ADDR, wordArgument } from "./arguments.ts";
 import { configCommand, type ConfigRow } from "./config_command.ts";
-import { checkClientUser, hardenRow } from "./harden.ts";
+import { hardenRow } from "./harden.ts";
 import { importRow } from "./import.ts";
 import { type Cell, formatTable } from "./table.ts";
 
@@ -57,7 +57,6 @@ const ROWS: readonly ConfigRow[] = [
       const [groupId, addr] = [readValue(values, GROUP_ID), readValue(values, REDIS_ADDR)];
       const role = readValue(values, ROLE);
       const client = await session.client();
-      await checkClientUser(await session.config(), addr);
       const json = await client.addServer(groupId, addr, role, isGiven(values, ADD_ANYWAY));
       return { json, text: `${addr} added to group ${groupId}` };
     },
