@@ -171,7 +171,11 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
       stopped.resolve();
     };
     serving.promise.catch(() => {});
-    await membership.start();
+    // An earlier process of the same id may be waited for, which must not keep this one from ending.
+    const { signal } = start;
+    signal?.addEventListener("abort", () => void stop(signal.reason));
+    if (signal?.aborted) await stop(signal.reason);
+    else await membership.start();
     return {
       address: plane.address,
       httpAddress: admin.addr,
@@ -198,15 +202,14 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
  */
 export async function runProxy(start: ProxyStart): Promise<number> {
   // From the first moment on: a signal during the start ends the start in order.
-  const signalled = Promise.withResolvers<Deno.Signal>();
+  const stopping = new AbortController();
   const handlers: (readonly [Deno.Signal, () => void])[] = [
-    ...SIGNALS.map((signal) => [signal, () => signalled.resolve(signal)] as const),
+    ...SIGNALS.map((signal) => [signal, () => stopping.abort(`got ${signal}`)] as const),
     ["SIGHUP", reopenLog],
   ];
   for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
   try {
-    const proxy = await startProxy(start);
-    signalled.promise.then((signal) => proxy.stop(`got ${signal}`));
+    const proxy = await startProxy({ ...start, signal: stopping.signal });
     await proxy.stopped;
     return 0;
   } finally {

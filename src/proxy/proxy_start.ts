@@ -20,6 +20,8 @@ export interface ProxyStart {
   readonly workers: number;
   /** Asks a Redis server who it is; left out: nobody asks. */
   readonly identify?: Identify;
+  /** Ends the proxy in order, also while it starts; its reason is a text for the log. */
+  readonly signal?: AbortSignal | undefined;
   /** Makes the dashboard that the process serves on its HTTP address, where it is a whole system. */
   readonly attach?: ((place: AttachedPlace) => AttachedService) | undefined;
 }

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { until } from "../support/deadline.ts";
 import { freePort } from "../support/free_port.ts";
-import { configText, startProgram } from "../support/proxy_process.ts";
+import { configText, ProxyProcess, startProgram } from "../support/proxy_process.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { RespClient } from "../support/resp_client.ts";
 import { ReplyError } from "../support/resp_value.ts";
@@ -68,6 +68,18 @@ async function tryOut(cpu: number, servers: readonly RedisServer[]): Promise<voi
     await Deno.remove(folder, { recursive: true });
   }
 }
+
+Deno.test("a proxy that waits for an earlier one of its id ends in order when it is told to", async () => {
+  await using first = await ProxyProcess.start({ servers: [{ addr: "127.0.0.1:1" }] });
+  const second = startProgram([
+    ...["proxy", "-c", `${first.folder}/config.ini`, "--cpu=1"],
+    ...[`--addr=127.0.0.1:${freePort()}`, `--http-addr=127.0.0.1:${freePort()}`],
+  ]);
+  await second.waitFor(() => second.stderr.includes("wait for the earlier proxy_1 to end"));
+  const began = performance.now();
+  assertEquals((await second.end("SIGTERM")).code, 0, second.stderr);
+  assertLess(performance.now() - began, 2_000);
+});
 
 /** A client, as soon as the port is bound. */
 async function connected(port: number): Promise<RespClient> {

@@ -137,7 +137,8 @@ export class ProxyProcess implements AsyncDisposable {
         ...[`--addr=127.0.0.1:${this.port}`, `--http-addr=127.0.0.1:${this.httpPort}`],
         ...[`--cpu=${this.#options.cpu ?? 1}`, ...(this.#options.args ?? [])],
       ],
-      this.#options.env,
+      // What it leaves when it is killed goes with its folder.
+      { TMPDIR: this.folder, ...this.#options.env },
       undefined,
       this.#options.flags,
       this.#options.openFiles,
