@@ -14,6 +14,8 @@ import { InputError } from "./errors.ts";
 
 /** Keys asked for by one SCAN. */
 const SCAN_COUNT = 2_000;
+/** Rest after a SCAN, in multiples of the time that it took. */
+const REST = 2;
 /** Longest time that counting the keys of a slot may take, in milliseconds. */
 const COUNT_MS = 10_000;
 
@@ -49,8 +51,33 @@ export async function slotKeys(
   addr: string,
   slotId: number,
 ): Promise<{ keys: number; slot_id: number }> {
+  const counting = COUNTS.get(dashboard) ?? new Map<string, Count>();
+  COUNTS.set(dashboard, counting);
+  const running = counting.get(addr);
+  if (running !== undefined && running.slotId !== slotId) {
+    throw new StoreError(`keys of slot ${running.slotId} are being counted at ${addr}: try again`);
+  }
+  // Whoever asks meanwhile gets the same answer: a server is not scanned twice at once.
+  const keys = running?.keys ?? count(dashboard, addr, slotId);
+  if (running === undefined) {
+    counting.set(addr, { slotId, keys });
+    keys.catch(() => {}).finally(() => counting.delete(addr));
+  }
+  return { keys: await keys, slot_id: slotId };
+}
+
+/** Keys of a slot that are being counted. */
+interface Count {
+  readonly slotId: number;
+  readonly keys: Promise<number>;
+}
+
+/** What each dashboard is counting, by the address of the server. */
+const COUNTS = new WeakMap<Dashboard, Map<string, Count>>();
+
+async function count(dashboard: Dashboard, addr: string, slotId: number): Promise<number> {
   using redis = await openKnown(dashboard, addr);
-  return { keys: await countKeys(redis, addr, slotId), slot_id: slotId };
+  return await countKeys(redis, addr, slotId);
 }
 
 async function openKnown(dashboard: Dashboard, addr: string): Promise<RedisConnection> {
@@ -72,6 +99,7 @@ async function countKeys(redis: RedisConnection, addr: string, slotId: number): 
   const deadlineMs = performance.now() + COUNT_MS;
   let count = 0;
   for (let cursor = "0";;) {
+    const askedMs = performance.now();
     const [next, keys] = await redis.call("SCAN", cursor, "COUNT", SCAN_COUNT) as [
       Uint8Array,
       Uint8Array[],
@@ -79,9 +107,12 @@ async function countKeys(redis: RedisConnection, addr: string, slotId: number): 
     for (const key of keys) if (slotIdOf(key, 0, key.length) === slotId) count++;
     cursor = textOf(next);
     if (cursor === "0") return count;
-    if (performance.now() > deadlineMs) {
+    const nowMs = performance.now();
+    if (nowMs > deadlineMs) {
       throw new StoreError(`counting the keys of slot ${slotId} at ${addr} takes too long`);
     }
+    // Clients of the server come first.
+    await new Promise((resolve) => setTimeout(resolve, REST * (nowMs - askedMs)));
   }
 }
 
