@@ -170,6 +170,24 @@ export const CONFIG_KEYS = [
       "proxies and config commands. Not set: whoever reaches the dashboard may change everything.",
   },
   {
+    key: "announce_addr",
+    field: "announceAddr",
+    kind: "address",
+    default: "",
+    example: "redis.example.com:9000",
+    help: "Address for Redis clients that the proxy registers instead of the one it listens on: " +
+      "behind NAT, in a container.",
+  },
+  {
+    key: "announce_http_addr",
+    field: "announceHttpAddr",
+    kind: "address",
+    default: "",
+    example: "proxy-1.example.com:9001",
+    help: "HTTP address that the proxy registers instead of the one it listens on; dashboards " +
+      "ask there.",
+  },
+  {
     key: "password",
     field: "password",
     kind: "secret",

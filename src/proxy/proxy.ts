@@ -117,6 +117,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
       proxyId: config.proxyId,
       listen: { hostname: start.listen.hostname, port: plane.address.port },
       http: { hostname: start.http.hostname, port: admin.addr.port },
+      announce: { addr: config.announceAddr, http: config.announceHttpAddr },
       hostname: Deno.hostname(),
       pid: Deno.pid,
       life: life.text,

@@ -14,6 +14,8 @@ export interface ProxyIdentity {
   readonly listen: Address;
   /** Where its HTTP endpoint listens. */
   readonly http: Address;
+  /** What is registered instead of them, where that is configured. */
+  readonly announce: { readonly addr: Address | undefined; readonly http: Address | undefined };
   /** The name of this machine, which stands in for an address that others cannot dial. */
   readonly hostname: string;
   readonly pid: number;
@@ -25,14 +27,17 @@ export interface ProxyIdentity {
 
 /** The record of a proxy that has just started: `offline` until it is set online. */
 export function newProxyRecord(identity: ProxyIdentity): ProxyRecord {
+  const { announce, hostname } = identity;
+  const addr = announce.addr ?? advertisedAddress(identity.listen, hostname);
+  const http = announce.http ?? advertisedAddress(identity.http, hostname);
   return {
     id: identity.proxyId,
-    addr: formatAddress(advertisedAddress(identity.listen, identity.hostname)),
+    addr: formatAddress(addr),
     last_event: "",
     last_event_ts: 0,
     state: "offline",
     description: identity.life,
-    debug_var_addr: formatAddress(advertisedAddress(identity.http, identity.hostname)),
+    debug_var_addr: formatAddress(http),
     pid: identity.pid,
     start_at: formatStartAt(identity.startedMs),
   };
