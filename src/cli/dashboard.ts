@@ -32,7 +32,7 @@ export const dashboardCommand: Command = {
   summary: "Serve the control plane: its API and its page.",
   details:
     "Several may run for one product: one leads, the others stand by and take over when it " +
-    "is gone. Without dashboard_token it listens on 127.0.0.1 only, unless --addr names a host.",
+    "is gone. Without dashboard_token it listens on 127.0.0.1 and [::1] only, unless --addr names a host.",
   flags: [
     {
       name: "c",
@@ -88,7 +88,6 @@ async function runDashboard(values: FlagValues): Promise<number> {
     await RequestLog.open(values["http-log"]!),
     (opened) => opened.close(),
   );
-  const listen = listenAddress(config, asked);
   // The next dashboard leads when this one's session has ended: that must not take long.
   const sessionMs = Math.min(config.zkSessionTimeoutMs, SESSION_MS_MAX);
   const coordinator = undo.adopt(
@@ -97,8 +96,8 @@ async function runDashboard(values: FlagValues): Promise<number> {
   );
   const { dashboard, gate } = makeDashboard(config, {
     store: storeOf(coordinator, config.product),
-    addr: advertised(config, listen),
-    isOpenToAll: asked.hostname !== "" && !isLocal(asked.hostname),
+    addr: advertised(config, asked),
+    hostname: asked.hostname,
     takeOver: values["take-over"] !== "",
   });
   const elsewhere = await etcd2Problem(config, coordinator);
@@ -107,7 +106,12 @@ async function runDashboard(values: FlagValues): Promise<number> {
   const server = serveDashboard(
     dashboard,
     gate,
-    { hostnames: [listen.hostname], port: listen.port, proto: config.proto, connectionsMax },
+    {
+      hostnames: hostnamesOf(config, asked),
+      port: asked.port,
+      proto: config.proto,
+      connectionsMax,
+    },
     (line) => requests.write(line),
   );
   undo.defer(async () => {
@@ -124,18 +128,16 @@ async function runDashboard(values: FlagValues): Promise<number> {
 }
 
 /** Without a token, and without a host in `--addr`, only this machine gets in. */
-function listenAddress(config: Config, asked: Address): Address {
-  if (asked.hostname !== "") return asked;
-  return { ...asked, hostname: config.dashboardToken.isSet ? "0.0.0.0" : "127.0.0.1" };
+function hostnamesOf(config: Config, asked: Address): readonly string[] {
+  if (asked.hostname !== "" || config.dashboardToken.isSet) return [asked.hostname];
+  return { tcp: ["127.0.0.1", "::1"], tcp4: ["127.0.0.1"], tcp6: ["::1"] }[config.proto];
 }
 
 /** What the store says of where the dashboard is: as in Codis 2.0 what the config says. */
-function advertised(config: Config, listen: Address): string {
+function advertised(config: Config, asked: Address): string {
   if (config.dashboardAddr !== undefined) return formatAddress(config.dashboardAddr);
-  const hostname = listen.hostname === "0.0.0.0" ? Deno.hostname() : listen.hostname;
-  return formatAddress({ hostname, port: listen.port });
-}
-
-function isLocal(hostname: string): boolean {
-  return hostname === "localhost" || hostname.startsWith("127.") || hostname === "::1";
+  const isAnywhere = asked.hostname === "0.0.0.0" || asked.hostname === "::" ||
+    (asked.hostname === "" && config.dashboardToken.isSet);
+  const hostname = isAnywhere ? Deno.hostname() : asked.hostname || "127.0.0.1";
+  return formatAddress({ hostname, port: asked.port });
 }

@@ -4,11 +4,11 @@
  * @module
  */
 
+import { type Gate, gateOf } from "../api/gate.ts";
 import { type Address, formatAddress } from "../base/address.ts";
 import { roomLogger } from "../base/log.ts";
 import { backendLogin, clientLogin, type Config } from "../config/config.ts";
 import { Dashboard } from "../dashboard/dashboard.ts";
-import type { Gate } from "../dashboard/gate.ts";
 import { answerDashboard } from "../dashboard/server.ts";
 import type { AttachedPlace, AttachedService } from "../proxy/proxy_start.ts";
 import { VERSION } from "../proxy/version.ts";
@@ -19,8 +19,8 @@ export interface DashboardPlace {
   readonly store: Store;
   /** Where others reach it, `host:port`. */
   readonly addr: string;
-  /** Without a token: whether other machines may change anything. */
-  readonly isOpenToAll: boolean;
+  /** What it listens on, where that was named on purpose; otherwise empty. */
+  readonly hostname: string;
   /** Whether the entry of a Codis 2.0 dashboard is removed. */
   readonly takeOver: boolean;
 }
@@ -30,8 +30,13 @@ export function makeDashboard(
   config: Config,
   place: DashboardPlace,
 ): { dashboard: Dashboard; gate: Gate } {
-  const { store, addr, isOpenToAll, takeOver } = place;
+  const { store, addr, hostname, takeOver } = place;
   const token = config.dashboardToken;
+  const gate = gateOf(token, hostname, [
+    ...config.httpNames,
+    config.dashboardAddr?.hostname ?? "",
+    config.announceHttpAddr?.hostname ?? "",
+  ]);
   const dashboard = new Dashboard({
     store,
     coordinator: config.coordinator,
@@ -51,15 +56,13 @@ export function makeDashboard(
     needsToken: token.isSet,
     takeOver,
   });
-  if (isOpenToAll && !token.isSet) {
+  if (gate.isOpenToAll && !token.isSet) {
     roomLogger("dashboard").warn(
       "dashboard_token is not set: whoever reaches {addr} can change everything",
       { addr },
     );
   }
-  const configured = config.dashboardAddr?.hostname ?? "";
-  const hostnames = [Deno.hostname(), configured].map((name) => name.toLowerCase());
-  return { dashboard, gate: { token, isOpenToAll, hostnames } };
+  return { dashboard, gate };
 }
 
 /**
@@ -78,7 +81,8 @@ export function attachedDashboard(
     const { dashboard, gate } = makeDashboard(config, {
       store,
       addr: formatAddress({ hostname, port }),
-      isOpenToAll: false,
+      // The address was opened for clients and metrics: that opens no dashboard.
+      hostname: "",
       takeOver: false,
     });
     dashboard.start();

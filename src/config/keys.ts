@@ -29,6 +29,8 @@ export type ConfigKind =
   | "size"
   /** `host:port`. */
   | "address"
+  /** Comma-separated host names. */
+  | "hostnames"
   /** Comma-separated `host:port`, no address twice. */
   | "addresses"
   /** Comma-separated coordinator endpoints, `host`, `host:port` or an http(s) URL. */
@@ -166,8 +168,21 @@ export const CONFIG_KEYS = [
     field: "dashboardToken",
     kind: "token",
     default: "",
-    help: "Token that every request which changes something must carry; the same for dashboard, " +
-      "proxies and config commands. Not set: whoever reaches the dashboard may change everything.",
+    help:
+      "Token for every request to the dashboard that changes something, and for each one that comes " +
+      "from another machine; the same for dashboard, proxies and config commands. Not set: only this " +
+      "machine gets in, or everybody where the dashboard's --addr names a host.",
+  },
+  {
+    key: "http_names",
+    field: "httpNames",
+    kind: "hostnames",
+    default: "",
+    example: "codis.example.com",
+    help:
+      "Further names by which proxy and dashboard are asked over HTTP, such as a reverse proxy's. " +
+      "Under a name that is neither here, nor the machine's, nor in dashboard_addr and " +
+      "announce_http_addr, nothing can be changed: it might be an attacker's.",
   },
   {
     key: "announce_addr",

@@ -22,6 +22,7 @@ export interface ConfigValueByKind {
   duration: number;
   size: number;
   address: Address | undefined;
+  hostnames: readonly string[];
   addresses: readonly Address[];
   endpoints: readonly string[];
 }
@@ -48,6 +49,7 @@ const READERS: ConfigReaders = {
   duration: (text, row) => checkBounds(readWhole(text), row) * UNIT_MS[row.unit!],
   size: (text, row) => checkBounds(readNonNegative(text, parseByteSize), row),
   address: (text) => text === "" ? undefined : parseAddress(text),
+  hostnames: readHostnames,
   addresses: readAddresses,
   endpoints: readEndpoints,
 };
@@ -64,6 +66,7 @@ const PRINTERS: ConfigPrinters = {
   duration: (value, row) => `${value / UNIT_MS[row.unit!]}`,
   size: (value) => formatByteSize(value),
   address: (value) => value === undefined ? "" : formatAddress(value),
+  hostnames: (value) => value.join(","),
   addresses: (value) => value.map(formatAddress).join(","),
   endpoints: (value) => value.join(","),
 };
@@ -100,6 +103,8 @@ export function describeConfigRule(row: ConfigKey): string {
       return 'not empty, no "/"';
     case "address":
       return "host:port";
+    case "hostnames":
+      return "host,host,…";
     case "addresses":
       return "host:port,host:port,…";
     case "endpoints":
@@ -179,6 +184,13 @@ function readAddresses(text: string): readonly Address[] {
     seen.add(address);
   }
   return addresses;
+}
+
+function readHostnames(text: string): readonly string[] {
+  return splitList(text).map((name) => {
+    if (!/^[\w.-]+$/.test(name)) throw new SyntaxError(`must name hosts, without port: "${name}"`);
+    return name.toLowerCase();
+  });
 }
 
 function readEndpoints(text: string): readonly string[] {

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { type Access, type Gate, refusalOf } from "../api/gate.ts";
 import { roomLogger } from "../base/log.ts";
 import { PROXY_STATES } from "../model/proxy.ts";
 import { SERVER_TYPES } from "../model/server.ts";
@@ -24,7 +25,6 @@ import { StoreError } from "../store/store.ts";
 import { removeActionsBefore, removeOldActions } from "./actions.ts";
 import type { Dashboard } from "./dashboard.ts";
 import { InputError, NotLeaderError, UnconfirmedError } from "./errors.ts";
-import { type Gate, refusalOf } from "./gate.ts";
 import { addGroup, addServer, removeGroup, removeServer } from "./groups.ts";
 import {
   addrIn,
@@ -71,8 +71,10 @@ interface Route {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Words that begin with ":" stand for any. */
   readonly path: string;
-  /** Whether it changes anything: then it needs the token. */
+  /** Whether it changes anything; success is then told as Codis 2.0 does. */
   readonly changes: boolean;
+  /** What must be shown for it. @default What it does. */
+  readonly access?: Access;
   /** Whether only the dashboard that leads can answer; all that changes anything does. */
   readonly needsLead: boolean;
   readonly answer: (call: Call) => Promise<Answer>;
@@ -89,6 +91,11 @@ const readPolled = (
   path: string,
   answer: Route["answer"],
 ): Route => ({ method, path, changes: false, needsLead: true, answer });
+/** Reads what keeps a Redis server busy. */
+const readCostly = (path: string, answer: Route["answer"]): Route => ({
+  ...readPolled("GET", path, answer),
+  access: "change",
+});
 const change = (
   method: Route["method"],
   path: string,
@@ -142,10 +149,10 @@ const ROUTES: readonly Route[] = [
     "/api/redis/:addr/stat",
     ({ dashboard, words }) => redisStat(dashboard, words[0]!),
   ),
-  readPolled("GET", "/api/redis/:addr/:slot/slotinfo", ({ dashboard, words }) => {
+  readCostly("/api/redis/:addr/:slot/slotinfo", ({ dashboard, words }) => {
     return slotKeys(dashboard, words[0]!, slotIdOfPath(words[1]!));
   }),
-  readPolled("GET", "/api/redis/group/:id/:slot/slotinfo", async ({ dashboard, words }) => {
+  readCostly("/api/redis/group/:id/:slot/slotinfo", async ({ dashboard, words }) => {
     const [groupId, slotId] = [groupIdOfPath(words[0]!), slotIdOfPath(words[1]!)];
     const { addr } = masterOf(await loadGroup(dashboard.store, groupId));
     const { keys } = await slotKeys(dashboard, addr, slotId);
@@ -230,11 +237,14 @@ const ROUTES: readonly Route[] = [
     await setProxyState(dashboard, nameIn(body, "id"), state);
   }),
 
-  change("GET", "/api/action/gc", collectActions),
-  change("GET", "/api/force_remove_locks", ({ dashboard }) => removeLocks(dashboard.store)),
-  change("GET", "/api/remove_fence", async ({ dashboard }) => {
-    await removeDeadFences(dashboard);
-  }),
+  // GET as in Codis 2.0, for its tools; POST for browsers, which then tell what page asks.
+  ...(["GET", "POST"] as const).flatMap((method) => [
+    change(method, "/api/action/gc", collectActions),
+    change(method, "/api/force_remove_locks", ({ dashboard }) => removeLocks(dashboard.store)),
+    change(method, "/api/remove_fence", async ({ dashboard }) => {
+      await removeDeadFences(dashboard);
+    }),
+  ]),
 ];
 
 /**
@@ -256,7 +266,8 @@ export async function answerApi(
       return json({ error: `use ${found.allow}` }, 405, { allow: found.allow });
     }
     const { route, words } = found;
-    const refusal = refusalOf(gate, request, url, remote, route.changes);
+    const access = route.access ?? (route.changes ? "change" : "read");
+    const refusal = refusalOf(gate, { request, url, remote }, access);
     if (refusal !== undefined) return json({ error: refusal.error }, refusal.status);
     if (route.needsLead) await dashboard.checkLead();
     const answer = await route.answer({ dashboard, request, url, words });

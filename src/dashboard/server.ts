@@ -4,10 +4,10 @@
  * @module
  */
 
+import type { Gate } from "../api/gate.ts";
 import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.ts";
 import { answerApi } from "./api.ts";
 import type { Dashboard } from "./dashboard.ts";
-import type { Gate } from "./gate.ts";
 import { pageResponse } from "./page.ts";
 
 /** Answers one request; `remote` is the address that it came from, without port. */

@@ -238,7 +238,10 @@ class BoundedServer implements HttpServer {
   }
 }
 
-/** Binds every address; the port of the first one where any will do. */
+/**
+ * Binds every address; the port of the first one where any will do. One that this machine does not have
+ * is left out, if it is not the first.
+ */
 function bindAll(
   hostnames: readonly string[],
   port: number,
@@ -248,7 +251,12 @@ function bindAll(
   try {
     for (const hostname of hostnames) {
       const first = listeners[0]?.addr as Deno.NetAddr | undefined;
-      listeners.push(listen(hostname, first?.port ?? port, proto));
+      try {
+        listeners.push(listen(hostname, first?.port ?? port, proto));
+      } catch (error) {
+        const isBusy = (error as Error).cause instanceof Deno.errors.AddrInUse;
+        if (first === undefined || isBusy) throw error;
+      }
     }
     return listeners;
   } catch (error) {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Gate, refusalOf } from "../api/gate.ts";
 import { type LogLevel, parseLogLevel, setLogLevel } from "../base/log.ts";
 import type { CoordinatorState } from "../coordinator/coordinator.ts";
 import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.ts";
@@ -25,14 +26,23 @@ export interface AdminSubject {
   staleSeconds(): number;
   /** Whether clients are being accepted. */
   isServing(): boolean;
+  /** Who may change anything. */
+  readonly gate: Gate;
   /** Answers what none of the routes here does; `/` too, when it is given. */
   others(): ((request: Request, remote: string) => Promise<Response>) | undefined;
 }
 
 type Handler = (subject: AdminSubject, url: URL) => Response | Promise<Response>;
 
+interface Route {
+  readonly methods: readonly string[];
+  /** Whether it changes anything. */
+  readonly changes?: boolean;
+  readonly handle: Handler;
+}
+
 /** Every route: path and what answers it. */
-const ROUTES: Readonly<Record<string, { methods: readonly string[]; handle: Handler }>> = {
+const ROUTES: Readonly<Record<string, Route>> = {
   "/": { methods: ["GET"], handle: index },
   "/healthz": { methods: ["GET", "HEAD"], handle: healthz },
   "/slots": { methods: ["GET"], handle: slots },
@@ -48,7 +58,7 @@ const ROUTES: Readonly<Record<string, { methods: readonly string[]; handle: Hand
       json(debugVars((await plane.figures()).sum, proxyRecord(), build)),
   },
   // As Codis 2.0: any method, an empty 200. An unknown level is 400; there it means info.
-  "/setloglevel": { methods: ["GET", "POST"], handle: changeLogLevel },
+  "/setloglevel": { methods: ["GET", "POST"], changes: true, handle: changeLogLevel },
 };
 
 /**
@@ -75,6 +85,10 @@ function answer(
   if (!route.methods.includes(request.method)) {
     const allow = route.methods.join(", ");
     return new Response(`use ${allow}\n`, { status: 405, headers: { allow } });
+  }
+  if (route.changes) {
+    const refusal = refusalOf(subject.gate, { request, url, remote }, "change");
+    if (refusal !== undefined) return text(`${refusal.error}\n`, refusal.status);
   }
   return route.handle(subject, url);
 }

@@ -13,6 +13,7 @@
  */
 
 import type { DashboardAccess } from "../api/dashboard_client.ts";
+import { gateOf } from "../api/gate.ts";
 import { formatAddress } from "../base/address.ts";
 import { reopenLog, roomLogger } from "../base/log.ts";
 import { ProcessLife } from "../base/process_life.ts";
@@ -104,6 +105,10 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
         coordinatorState: () => coordinator?.state ?? "connecting",
         staleSeconds: () => (membership?.registration.staleMs ?? 0) / 1000,
         isServing: () => isServing,
+        gate: gateOf(config.dashboardToken, start.http.hostname, [
+          ...config.httpNames,
+          config.announceHttpAddr?.hostname ?? "",
+        ]),
         others: () => attached?.answer.bind(attached),
       },
       {

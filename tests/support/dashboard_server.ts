@@ -5,6 +5,7 @@
  * @module
  */
 
+import { gateOf } from "../../src/api/gate.ts";
 import { Secret } from "../../src/base/secret.ts";
 import { Dashboard, type DashboardOptions } from "../../src/dashboard/dashboard.ts";
 import type { HttpServer } from "../../src/io/http_server.ts";
@@ -70,11 +71,7 @@ export class DashboardServer implements AsyncDisposable {
       takeOver: false,
       ...options,
     });
-    const gate = {
-      token: new Secret(options.token ?? ""),
-      isOpenToAll: false,
-      hostnames: [],
-    };
+    const gate = gateOf(new Secret(options.token ?? ""), "", []);
     const place = { hostnames: ["127.0.0.1"], port, connectionsMax: 64 };
     this.#server = serveDashboard(this.dashboard, gate, place, () => {});
     this.dashboard.start();

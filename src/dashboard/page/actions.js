@@ -112,7 +112,7 @@ const UPKEEP_ACTIONS = {
       "A proxy that is started again at its address takes its fence over by itself; then nothing " +
       "needs to be removed.",
     ],
-    request: () => ({ method: "GET", path: "api/remove_fence" }),
+    request: () => ({ method: "POST", path: "api/remove_fence" }),
     done: () => "Dead fences were removed.",
   },
   remove_locks: {
@@ -125,7 +125,7 @@ const UPKEEP_ACTIONS = {
       "Do this only when nobody else is changing the cluster: without its lock, two changes can be " +
       "made at once.",
     ],
-    request: () => ({ method: "GET", path: "api/force_remove_locks" }),
+    request: () => ({ method: "POST", path: "api/force_remove_locks" }),
     done: () => "Locks were removed.",
   },
   action_gc: {
@@ -148,7 +148,7 @@ const UPKEEP_ACTIONS = {
       "They are a record only: proxies need no action that they have confirmed.",
     ],
     request: ({ by, amount }) => ({
-      method: "GET",
+      method: "POST",
       path: `api/action/gc?${by === "keep" ? "keep" : "secs"}=${Number(amount)}`,
     }),
     done: () => "Old actions were deleted.",

@@ -74,7 +74,7 @@ export function App() {
       <${Tabs} shown=${shown?.name ?? ""} />
       <div class="tools">
         <${ThemeButton} />
-        ${view === null ? null : html`<${LoginButton} needsToken=${view.dashboard.needs_token} />`}
+        <${LoginButton} needsToken=${picture.wantsToken || view?.dashboard.needs_token === true} />
       </div>
     </header>
     <${StatusLine} picture=${picture} />

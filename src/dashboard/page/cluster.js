@@ -8,6 +8,7 @@
 
 /// <reference lib="dom" />
 import { useEffect, useState } from "./preact_hooks.js";
+import { currentToken, onToken } from "./api.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 
@@ -21,11 +22,12 @@ const ANSWER_MS = 5000;
  * @property {ClusterView | null} view The last one that came.
  * @property {string} problem Why there is no newer one; `""`: nothing.
  * @property {number} problemSince When that began, Unix milliseconds of this machine.
+ * @property {boolean} wantsToken Whether a token would help.
  * @property {string} leader The dashboard that can be asked instead, `host:port`; `""`: none known.
  */
 
 /** @type {Picture} */
-let picture = { view: null, problem: "", problemSince: 0, leader: "" };
+let picture = { view: null, problem: "", problemSince: 0, wantsToken: false, leader: "" };
 /** @type {Set<(picture: Picture) => void>} */
 const listeners = new Set();
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -46,6 +48,7 @@ export function usePicture() {
 /** Begins to ask, and goes on as long as the page is there and seen. */
 export function startPolling() {
   document.addEventListener("visibilitychange", () => void poll());
+  onToken(() => void poll());
   poll();
 }
 
@@ -64,12 +67,20 @@ export async function poll() {
 /** @returns {Promise<Picture>} */
 async function ask() {
   try {
+    const token = currentToken();
     const response = await fetch("api/cluster", {
       cache: "no-store",
+      headers: token === "" ? {} : { authorization: `Bearer ${token}` },
       signal: AbortSignal.timeout(ANSWER_MS),
     });
     if (response.ok) {
-      return { view: await response.json(), problem: "", problemSince: 0, leader: "" };
+      return {
+        view: await response.json(),
+        problem: "",
+        problemSince: 0,
+        wantsToken: false,
+        leader: "",
+      };
     }
     return await refused(response);
   } catch (error) {
@@ -81,9 +92,10 @@ async function ask() {
 /** @param {Response} response */
 async function refused(response) {
   const text = await response.text();
+  const wantsToken = response.status === 401;
   try {
     const { error, leader } = JSON.parse(text);
-    return failed(String(error), String(leader ?? ""));
+    return { ...failed(String(error), String(leader ?? "")), wantsToken };
   } catch {
     return failed(text === "" ? `it answered ${response.status}` : text.trim());
   }
@@ -96,5 +108,5 @@ async function refused(response) {
  */
 function failed(problem, leader = "") {
   const problemSince = picture.problem === "" ? Date.now() : picture.problemSince;
-  return { view: picture.view, problem, problemSince, leader };
+  return { view: picture.view, problem, problemSince, wantsToken: false, leader };
 }
