@@ -20,8 +20,12 @@ import { splitInline } from "./inline.ts";
 
 /** Largest bulk in a request, in bytes (Redis: proto-max-bulk-len). */
 export const BULK_BYTES_MAX = 512 * 1024 * 1024;
-/** Most elements in a request. */
-export const ELEMENTS_MAX = 1024 * 1024;
+/** Most elements in a request, as Redis 7. */
+export const ELEMENTS_MAX = 2 ** 31 - 1;
+/** Most elements that a server before Redis 7 takes: past it, it hangs up. */
+export const ELEMENTS_MAX_BEFORE_7 = 1024 * 1024;
+/** The fewest bytes of an element: an empty bulk. */
+const ELEMENT_BYTES_MIN = 6;
 /** Longest inline request or length line, in bytes (Redis: PROTO_INLINE_MAX_SIZE). */
 export const INLINE_BYTES_MAX = 64 * 1024;
 /** Most elements in a request before AUTH, as Redis. */
@@ -40,10 +44,10 @@ const DIGITS_MAX = 15;
 const SPANS_KEPT = 1024;
 
 /**
- * What {@linkcode RequestParser.parse} found: a whole `request`; `more` bytes are needed; a `large`
- * bulk has begun and its bytes are not all here; or a protocol `error`.
+ * What {@linkcode RequestParser.parse} found: a whole `request`; `more` bytes are needed; or a protocol
+ * `error`.
  */
-export type ParseOutcome = "request" | "more" | "large" | "error";
+export type ParseOutcome = "request" | "more" | "error";
 
 /** Parses the requests of one session; see the drawing above. */
 export class RequestParser implements Arguments {
@@ -59,20 +63,15 @@ export class RequestParser implements Arguments {
   nextStart = 0;
   /** Elements announced by the current request's header; 0 between requests. */
   announced = 0;
-  /** After `large`: bytes of the pending bulk, its CR LF included, that are still to come. */
-  bulkMissing = 0;
   /** After `error`: the text of the error reply, without `-` and CR LF. */
   error = "";
   /** Whether Redis's limits for clients that have not authenticated are lifted. */
   isAuthenticated = true;
-  /** Bulks longer than this are reported as `large` once while they arrive, in bytes. */
-  largeBytes = Infinity;
 
   /** Where parsing goes on, relative to requestStart. */
   #at = 0;
   /** Length of the bulk being received; -1 when a bulk header comes next. */
   #bulk = -1;
-  #reportedLarge = false;
   #spans = new Int32Array(2 * 4);
   /** Offset of the spans: absolute for multibulk, 0 in the inline buffer. */
   #base = 0;
@@ -83,6 +82,18 @@ export class RequestParser implements Arguments {
 
   end(i: number): number {
     return this.#base + this.#spans[2 * i + 1]!;
+  }
+
+  /** Length of the bulk that is being received; -1 when there is none. */
+  get pendingBulk(): number {
+    return this.#bulk;
+  }
+
+  /** How many bytes the current request has at least, by what is known of it. */
+  get leastBytes(): number {
+    const isInBulk = this.#bulk >= 0;
+    const left = this.announced - this.count - (isInBulk ? 1 : 0);
+    return this.#at + (isInBulk ? this.#bulk + 2 : 0) + left * ELEMENT_BYTES_MIN;
   }
 
   /** Bytes of the current request understood so far. */
@@ -96,7 +107,6 @@ export class RequestParser implements Arguments {
     this.count = 0;
     this.#at = 0;
     this.#bulk = -1;
-    this.#reportedLarge = false;
     if (this.#spans.length > 2 * SPANS_KEPT) this.#spans = new Int32Array(2 * 4);
   }
 
@@ -183,14 +193,7 @@ export class RequestParser implements Arguments {
         this.#at = at - start;
       }
       const dataEnd = at + this.#bulk;
-      if (dataEnd + 2 > end) {
-        if (this.#bulk > this.largeBytes && !this.#reportedLarge) {
-          this.#reportedLarge = true;
-          this.bulkMissing = dataEnd + 2 - end;
-          return "large";
-        }
-        break;
-      }
+      if (dataEnd + 2 > end) break;
       if (bytes[dataEnd] !== CR || bytes[dataEnd + 1] !== LF) {
         return this.#fail("bulk is not followed by CR LF");
       }

@@ -12,14 +12,16 @@
 import { arityMatches, type Command } from "../command/command.ts";
 import { findByName, findCommand } from "../command/command_table.ts";
 import { givesBlockingOption, KeyIndexes, keyIndexes, looseCountIndex } from "../command/key.ts";
+import { isOlder } from "../command/redis_version.ts";
 import { slotIdOf } from "../hash/slot_id.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { errorReply } from "../resp/encoder.ts";
-import type { RequestParser } from "../resp/request_parser.ts";
+import { ELEMENTS_MAX_BEFORE_7, type RequestParser } from "../resp/request_parser.ts";
 import {
   CROSS_SLOT,
   NO_AUTH,
   notAllowed,
+  tooManyArguments,
   unknownCommand,
   unknownSubcommand,
   wrongArity,
@@ -43,6 +45,9 @@ export function dispatch(session: Session, parser: RequestParser): void {
     return refuse(session, unknownSubcommand(command.name, parser));
   }
   if (!session.isAuthenticated && !command.isAllowedBeforeAuth) return refuse(session, NO_AUTH);
+  if (parser.count > ELEMENTS_MAX_BEFORE_7 && isOlder(session.router.lowestVersion, "7.0.0")) {
+    return refuse(session, tooManyArguments(parser.count, ELEMENTS_MAX_BEFORE_7));
+  }
   const { refusal } = session.router;
   switch (command.handling) {
     case "forward":
@@ -63,6 +68,26 @@ export function dispatch(session: Session, parser: RequestParser): void {
       if (command.closesSession) session.drain();
       return;
   }
+}
+
+/** Sessions whose request of very many arguments has waited already. */
+const HAVE_WAITED = new WeakSet<Session>();
+
+/**
+ * Whether a request of more than {@linkcode ELEMENTS_MAX_BEFORE_7} arguments must wait until it is known what servers there are: those before Redis 7 hang up on
+ * so many arguments, and with it on everybody who shares the connection.
+ *
+ * @returns True when the session must wait; it is resumed, and then not held up again.
+ */
+export function waitsForVersion(session: Session): boolean {
+  if (HAVE_WAITED.delete(session)) return false;
+  let isKnown = false;
+  session.router.askVersion(() => {
+    isKnown = true;
+    session.resume();
+  });
+  if (!isKnown) HAVE_WAITED.add(session);
+  return !isKnown;
 }
 
 /** Sends a request whole to the server of its keys' slot. */

@@ -43,6 +43,16 @@ export const LOADING = "LOADING codis-proxy waits to be set online: it has no sl
 export const SLOTS_MOVE_TOO_FAST =
   "ERR handle response, slots move faster than all keys can be asked for";
 
+/** A request that cannot be passed on in pieces, and is too large to be held. */
+export function requestTooLarge(bytes: number, bytesMax: number): string {
+  return `ERR request of at least ${bytes} bytes is larger than session_max_buffer (${bytesMax} bytes)`;
+}
+
+/** More arguments than the oldest of the servers takes. */
+export function tooManyArguments(count: number, countMax: number): string {
+  return `ERR request of ${count} arguments: servers before Redis 7 take ${countMax}`;
+}
+
 /** A request that waited for its slot in vain. */
 export function slotWaitedOut(slotId: number, waitMs: number): string {
   return `ERR handle request, slot ${slotId} is blocked by a change that took longer than ${waitMs} ms`;

@@ -1,8 +1,10 @@
 /**
- * A request with a large bulk, handed on as it arrives instead of being held whole.
+ * A large request, handed on as it arrives instead of being held whole.
  *
  *      first in line? ─► slot open? ─► private backend ─► pass bytes … ─► done
- *             └── none of its business (unknown, refused, too large) ─► read away ─► error, done
+ *             └── none of its business (unknown, refused) ─► read away ─► error, done
+ *
+ *      needed whole, and larger than may be held ─► error, at once ─► read away ─► done
  *
  * It has a backend of its own, so a slow upload holds up nobody, and it starts only when everything
  * its session asked before is settled, so the order of the session's commands is kept.
@@ -20,11 +22,18 @@ import { RequestFramer } from "../resp/request_framer.ts";
 import type { RequestParser } from "../resp/request_parser.ts";
 import type { Backend } from "./backend.ts";
 import { refusalOf, unknownText } from "./dispatch.ts";
-import { BACKEND_RESET, SLOT_NOT_READY, slotWaitedOut, wrongArity } from "./errors.ts";
+import {
+  BACKEND_RESET,
+  NO_AUTH,
+  requestTooLarge,
+  SLOT_NOT_READY,
+  slotWaitedOut,
+  wrongArity,
+} from "./errors.ts";
 import type { Session } from "./session.ts";
 import type { Slot } from "./slot.ts";
 
-/** Bulks longer than this pass through, in bytes. */
+/** Requests larger than this pass through if they can, in bytes. */
 export const PASS_THROUGH_BYTES = 512 * 1024;
 /** Bytes that wait for the backend before the client is not read, in bytes. */
 const QUEUED_BYTES_HIGH = 1024 * 1024;
@@ -55,21 +64,30 @@ export class PassThrough {
   }
 
   /**
-   * Takes over the request whose large bulk has begun.
+   * Takes over a request that is not here as a whole, if it is large.
    *
-   * @returns Null when its key may still be to come, or its arguments are needed as a whole.
+   * @returns Null when it is to be held: it is not large, its key may still be to come, or its arguments
+   * are needed as a whole.
    */
   static begin(session: Session, parser: RequestParser): PassThrough | null {
-    if (parser.count === 0) return null;
+    const { sessionBufferBytesMax } = session.router.options;
+    const bytes = parser.leastBytes;
+    if (bytes <= Math.min(PASS_THROUGH_BYTES, sessionBufferBytesMax)) return null;
+    const hold = (canWait: boolean) => {
+      const isTooLarge = (canWait ? parser.pendingBulk : bytes) > sessionBufferBytesMax;
+      return isTooLarge ? PassThrough.#refuse(session, bytes) : null;
+    };
+    if (parser.count === 0) return hold(true);
     const command = findCommand(parser);
     const discard = (error: string) => new PassThrough(session, null, null, error);
     if (command === undefined) return discard(unknownText(parser));
     if (!arityMatches(command, parser.announced)) return discard(wrongArity(command.name));
+    if (!session.isAuthenticated && !command.isAllowedBeforeAuth) return discard(NO_AUTH);
     const refusal = refusalOf(session.router, command, parser);
     if (refusal !== "") return discard(refusal);
     const isPairOfMset = command.name === "mset" && parser.announced === 3;
     const key = isPairOfMset ? 1 : command.handling === "forward" ? command.singleKey : 0;
-    if (key === 0 || key >= parser.count) return null;
+    if (key === 0 || key >= parser.count) return hold(key > 0);
     const slotId = slotIdOf(parser.bytes, parser.start(key), parser.end(key));
     session.lastCommand = command;
     const passThrough = new PassThrough(session, command, session.router.slots[slotId]!, "");
@@ -77,9 +95,14 @@ export class PassThrough {
     return passThrough;
   }
 
-  /** Reads the rest of the current request away and answers it with `error`. */
-  static discard(session: Session, error: string): PassThrough {
-    return new PassThrough(session, null, null, error);
+  /** Answers a request that may not be held, and reads the rest of it away. */
+  static #refuse(session: Session, bytes: number): PassThrough {
+    session.answer(
+      errorReply(requestTooLarge(bytes, session.router.options.sessionBufferBytesMax)),
+    );
+    const passThrough = new PassThrough(session, null, null, "");
+    passThrough.#isDiscarding = true;
+    return passThrough;
   }
 
   /**

@@ -266,17 +266,20 @@ export class Router implements SlotTable {
   askVersion(answer: (version: string) => void): void {
     const servers = this.masters().map((master) => master.server);
     const unknown = servers.filter((server) => !server.version.isSettled);
-    const lowest = () => {
-      const known = servers.map(({ version }) => version.text).filter((text) => text !== "");
-      return known.length === 0 ? TABLE_VERSION : known.reduce((a, b) => isOlder(b, a) ? b : a);
-    };
     let left = unknown.length;
-    if (left === 0) return answer(lowest());
+    if (left === 0) return answer(this.lowestVersion);
     for (const server of unknown) {
       server.version.ask(() => {
-        if (--left === 0) answer(lowest());
+        if (--left === 0) answer(this.lowestVersion);
       });
     }
+  }
+
+  /** What {@linkcode askVersion} has found out so far. */
+  get lowestVersion(): string {
+    const known = this.masters().map(({ server }) => server.version.text)
+      .filter((text) => text !== "");
+    return known.length === 0 ? TABLE_VERSION : known.reduce((a, b) => isOlder(b, a) ? b : a);
   }
 
   /** Lets requests wait: the table may be old. Those in flight are not touched. */

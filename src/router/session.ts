@@ -24,12 +24,12 @@ import { atTurnEnd, type TurnWork } from "../io/turn.ts";
 import { type BatchOwner, WriteBatch } from "../io/write_batch.ts";
 import type { Command } from "../command/command.ts";
 import { errorReply, type Protocol } from "../resp/encoder.ts";
-import { RequestParser } from "../resp/request_parser.ts";
+import { ELEMENTS_MAX_BEFORE_7, RequestParser } from "../resp/request_parser.ts";
 import { FAIR_SHARE_BYTES } from "./byte_budget.ts";
 import { overdueReason } from "./deadlines.ts";
 import { ANONYMOUS, type ClientSelf } from "./client_self.ts";
-import { dispatch } from "./dispatch.ts";
-import { PASS_THROUGH_BYTES, PassThrough } from "./pass_through.ts";
+import { dispatch, waitsForVersion } from "./dispatch.ts";
+import { PassThrough } from "./pass_through.ts";
 import { PRESSURE_BYTES_HIGH, ReplyPressure } from "./reply_pressure.ts";
 import {
   acquireRequest,
@@ -115,7 +115,6 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     this.#connection = connection;
     this.createdMs = this.lastReadMs = this.#lastWroteMs = clock.nowMs;
     this.isAuthenticated = this.parser.isAuthenticated = options.password === "";
-    this.parser.largeBytes = PASS_THROUGH_BYTES;
     this.#source = openSource(options.readMode, connection, this, options.sessionReadBytesMax);
     this.#batch = new WriteBatch(this, connection);
   }
@@ -194,15 +193,16 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
       }
       switch (parser.parse(source.bytes, source.start, source.end)) {
         case "request":
+          if (parser.count > ELEMENTS_MAX_BEFORE_7 && waitsForVersion(this)) {
+            this.#isPaused = true;
+            return;
+          }
           source.start = parser.nextStart;
           if (this.#unfinished.sinceMs > 0) this.#unfinished.end(this, this.router.budget);
           dispatch(this, parser);
           parser.next();
           break;
         case "more":
-          source.start = parser.nextStart;
-          return this.#readMore();
-        case "large":
           source.start = parser.nextStart;
           this.#passThrough = PassThrough.begin(this, parser);
           if (this.#passThrough === null) return this.#readMore();
@@ -272,23 +272,11 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     const { budget } = this.router;
     const unread = this.unreadBytes;
     if (unread === 0 && this.#passThrough === null) this.#unfinished.end(this, budget);
-    else if (unread > this.router.options.sessionBufferBytesMax) return this.#tooLarge();
     else if (!this.#unfinished.mayHold(unread, this, budget)) {
       this.#isPaused = true;
       return;
     }
     this.#source.read();
-  }
-
-  /** The rest of a request that may not be held is read away. */
-  #tooLarge(): void {
-    const { sessionBufferBytesMax } = this.router.options;
-    this.#passThrough = PassThrough.discard(
-      this,
-      `ERR Protocol error: request larger than session_max_buffer (${sessionBufferBytesMax} bytes)`,
-    );
-    this.#isPaused = true;
-    atTurnEnd(this);
   }
 
   /** Looks again whether a paused session may go on; runs once at the end of a turn. */

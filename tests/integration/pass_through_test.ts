@@ -9,7 +9,7 @@ import type { ReadMode } from "../../src/io/byte_source.ts";
 import { acquireRequest, recycleRequest } from "../../src/router/request.ts";
 import { PRIVATE_BACKENDS_MAX } from "../../src/router/backend_pool.ts";
 import { until, within } from "../support/deadline.ts";
-import { FakeRedis } from "../support/fake_redis.ts";
+import { answerNothing, FakeRedis } from "../support/fake_redis.ts";
 import { textOf } from "../support/pieces.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { encodeRequests, RespClient } from "../support/resp_client.ts";
@@ -118,6 +118,82 @@ Deno.test("many keys with large values are held whole up to session_max_buffer, 
   assertError(replies[0]!.value, /larger than session_max_buffer \(4194304 bytes\)/);
   assertEquals(replies.slice(1).map(({ value }) => value), [2, "PONG"]);
   await until(() => proxy.leftovers().length === 0);
+});
+
+Deno.test("a request of one key and many small values passes through, however large", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({
+    servers: [redis],
+    options: { sessionBufferBytesMax: 4 * MB },
+  });
+  using client = await proxy.client();
+  const value = "x".repeat(10_000);
+  const sending = (async () => {
+    const replies = await client.pipeline([
+      ["SET", "a", 1],
+      ["RPUSH", "list", ...Array.from({ length: 2000 }, () => value)],
+      ["LLEN", "list"],
+    ]);
+    assertEquals(replies.map(({ value }) => value), ["OK", 2000, 2000]);
+  })();
+  assertLess(await mostHeld(proxy, sending), HELD_BYTES_MAX);
+});
+
+Deno.test("a request that is too large is refused as soon as that is known, the rest read away", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({
+    servers: [redis],
+    options: { sessionBufferBytesMax: 4 * MB },
+  });
+  using client = await proxy.client();
+  const text =
+    /^ERR request of at least \d+ bytes is larger than session_max_buffer \(4194304 bytes\)$/;
+  const pair = (i: number) => `$2\r\nk${i}\r\n$${MB}\r\n${"v".repeat(MB)}\r\n`;
+  // The sixth value is not sent yet, nor are the others.
+  await client.sendRaw(
+    `*21\r\n$4\r\nMSET\r\n${[0, 1, 2].map(pair).join("")}$2\r\nk3\r\n$${MB}\r\n`,
+  );
+  assertError((await client.read()).value, text);
+  await client.sendRaw(`${"v".repeat(MB)}\r\n${[4, 5, 6, 7, 8, 9].map(pair).join("")}`);
+  assertEquals(await client.call("EXISTS", "k0", "k3"), 0);
+  // The number of arguments alone can tell.
+  await client.sendRaw("*1000001\r\n$4\r\nMSET\r\n");
+  assertError((await client.read()).value, text);
+  await client.sendRaw("$1\r\na\r\n".repeat(1_000_000));
+  assertEquals(await client.call("PING"), "PONG");
+  await client.sendRaw(`*2\r\n$3\r\nGET\r\n$${5 * MB}\r\n`);
+  assertError((await client.read()).value, text);
+  await client.sendRaw(`${"k".repeat(5 * MB)}\r\n`);
+  assertEquals(await client.call("PING"), "PONG");
+  await until(() => proxy.leftovers().length === 0);
+});
+
+Deno.test("1 048 577 arguments are taken as by redis-server, and kept from servers that hang up on them", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  using client = await proxy.client();
+  const count = 1024 * 1024;
+  const many = (name: string, first = "") =>
+    `*${count + 1}\r\n$${name.length}\r\n${name}\r\n${first}` +
+    "$1\r\na\r\n".repeat(first === "" ? count : count - 1);
+  await client.call("SET", "a", 1);
+  await client.sendRaw(many("EXISTS"));
+  assertEquals((await client.read()).value, count);
+  await client.sendRaw(many("SADD", "$3\r\nset\r\n"));
+  assertEquals((await client.read()).value, 1);
+  const info = "redis_version:6.2.14\r\n";
+  await using old = new FakeRedis((words) =>
+    words[0] === "INFO" ? `$${info.length}\r\n${info}\r\n` : answerNothing(words)
+  );
+  await using older = await RouterServer.start({ servers: [old] });
+  using other = await older.client();
+  await other.sendRaw(many("EXISTS"));
+  assertError(
+    (await other.read()).value,
+    /^ERR request of 1048577 arguments: servers before Redis 7/,
+  );
+  assertEquals(await other.call("GET", "a"), null);
+  assertEquals(old.received.map(([name]) => name), ["SELECT", "INFO", "GET"]);
 });
 
 Deno.test("a slow upload harms nobody: others on the same server and key go on", async () => {

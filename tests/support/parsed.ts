@@ -59,7 +59,6 @@ export function parsePieces(
           parsed.error = parser.error;
           return parsed;
         case "more":
-        case "large":
           start = parser.nextStart;
           isHungry = true;
       }
