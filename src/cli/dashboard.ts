@@ -63,7 +63,7 @@ export const dashboardCommand: Command = {
 
 async function runDashboard(values: FlagValues): Promise<number> {
   const asked = readFlag(values, "addr", parseListenAddress);
-  const { config, warnings } = await loadConfig(values["c"]!);
+  const { config, warnings } = await loadConfig(values["c"]!, "control");
   startLog(logOptions(values));
   // From the first moment on: a signal during the start ends the start in order.
   const signalled = Promise.withResolvers<Deno.Signal>();

@@ -17,6 +17,9 @@ type ValueOf<R extends Row> = R extends { readonly words: readonly (infer W)[] }
 /** Every setting, by the `field` of its row; durations in milliseconds, sizes in bytes. */
 export type Config = { readonly [R in Row as R["field"]]: ValueOf<R> };
 
+/** Who reads a file: as in Codis 2.0 a dashboard and the config commands need not say who a proxy is. */
+export type ConfigReader = "proxy" | "control";
+
 /** What a file says, and what about it deserves a line in the log. */
 export interface LoadedConfig {
   readonly config: Config;
@@ -86,7 +89,10 @@ interface Entry {
  *
  * @throws {ConfigError} When the file cannot be read or breaks a rule.
  */
-export async function loadConfig(file: string): Promise<LoadedConfig> {
+export async function loadConfig(
+  file: string,
+  reader: ConfigReader = "proxy",
+): Promise<LoadedConfig> {
   let bytes: Uint8Array;
   try {
     bytes = await Deno.readFile(file);
@@ -98,7 +104,7 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
       : String(error);
     throw new ConfigError(`${file}: cannot read config file: ${reason}`);
   }
-  return parseConfig(decode(bytes, file), file);
+  return parseConfig(decode(bytes, file), file, reader);
 }
 
 function decode(bytes: Uint8Array, file: string): string {
@@ -126,6 +132,7 @@ function isUtf8(latin1: string): boolean {
  *
  * @param text The whole file.
  * @param file Its name, for messages.
+ * @param reader Who reads it, and needs what.
  * @throws {ConfigError} When it breaks a rule.
  *
  * @example
@@ -135,7 +142,11 @@ function isUtf8(latin1: string): boolean {
  * assertEquals(config.servers, [{ hostname: "127.0.0.1", port: 6379 }]);
  * ```
  */
-export function parseConfig(text: string, file: string): LoadedConfig {
+export function parseConfig(
+  text: string,
+  file: string,
+  reader: ConfigReader = "proxy",
+): LoadedConfig {
   const warnings: string[] = [];
   const entries = readEntries(text.replace(BYTE_ORDER_MARK, ""), file, warnings);
   assumeZookeeper(entries, file, warnings);
@@ -149,7 +160,7 @@ export function parseConfig(text: string, file: string): LoadedConfig {
     }
   }
   const config = fields as unknown as Config;
-  checkRequired(config, entries, file);
+  checkRequired(config, entries, file, reader);
   checkBackendUser(config, entries, file);
   warnUnused(config, entries, file, warnings);
   const bounded = boundSessionBuffer(config, entries, file);
@@ -243,9 +254,15 @@ function assumeZookeeper(entries: Map<string, Entry>, file: string, warnings: st
   warnings.push(`${file}:${zk.line}: zk is set and coordinator is not: using zookeeper`);
 }
 
-function checkRequired(config: Config, entries: Map<string, Entry>, file: string): void {
+function checkRequired(
+  config: Config,
+  entries: Map<string, Entry>,
+  file: string,
+  reader: ConfigReader,
+): void {
   for (const row of CONFIG_KEYS as readonly ConfigKey[]) {
     if (!row.requiredBy?.includes(config.coordinator)) continue;
+    if (row.isOfProxy && reader !== "proxy") continue;
     const entry = entries.get(row.key);
     if (entry !== undefined && entry.value !== "") continue;
     const at = entry === undefined ? file : `${file}:${entry.line}`;

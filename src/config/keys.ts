@@ -55,6 +55,8 @@ export interface ConfigKey {
   readonly max?: number;
   /** Must be set when `coordinator` is one of these. */
   readonly requiredBy?: readonly string[];
+  /** Whether only a proxy needs it, and neither a dashboard nor the config commands. */
+  readonly isOfProxy?: boolean;
   /** What the shipped config.ini sets when that is not the default. */
   readonly sample?: string;
   /** What the shipped config.ini shows behind a `#` when there is no default. */
@@ -150,6 +152,7 @@ export const CONFIG_KEYS = [
     kind: "name",
     default: "proxy_1",
     requiredBy: REMOTE,
+    isOfProxy: true,
     help: "Name of this proxy, different for every proxy of the product.",
   },
   {

@@ -121,7 +121,7 @@ async function productPlan(
   file: string,
   withSlots: boolean,
 ): Promise<ImportPlan> {
-  const { config } = await loadConfig(file);
+  const { config } = await loadConfig(file, "control");
   const old = await loadEtcd2Store(config);
   const isOld = old !== undefined && await isReadThere(config, old, client, session);
   const store = isOld ? old : await session.openStore(config);

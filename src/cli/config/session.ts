@@ -150,7 +150,7 @@ export class Session implements AsyncDisposable {
     const isNeeded = file !== CONFIG_FILE.default || !isGiven(this.#values, DASHBOARD);
     // Who says where the dashboard is need not have a config file.
     if (!isNeeded && !await isThere(file)) return parseConfig("", file).config;
-    const { config, warnings } = await loadConfig(file);
+    const { config, warnings } = await loadConfig(file, "control");
     for (const warning of warnings) roomLogger("config").warn("{warning}", { warning });
     return config;
   }

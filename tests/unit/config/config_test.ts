@@ -392,6 +392,18 @@ Deno.test("loadConfig() names a file that it cannot read", async () => {
   }
 });
 
+Deno.test("parseConfig() needs no proxy_id for a dashboard, as codis-config needs none", () => {
+  const text = "coordinator = zookeeper\nzk = a:1\ndashboard_addr = a:1";
+  assertEquals(parseConfig(text, "config.ini", "control").config.coordinator, "zookeeper");
+  assertThrows(() => parseConfig(text, "config.ini", "proxy"), ConfigError, "proxy_id must be set");
+  const without = "coordinator = zookeeper\nzk = a:1";
+  assertThrows(
+    () => parseConfig(without, "config.ini", "control"),
+    ConfigError,
+    "dashboard_addr must be set",
+  );
+});
+
 Deno.test("configEntries() prints every key as config.ini spells it, secrets masked", () => {
   const entries = new Map(
     configEntries(read(`${REMOTE}password = hunter2\nservers = [::1]:1,b:2`)),
