@@ -33,7 +33,7 @@ export async function isEmptyStore(store: ReadableStore): Promise<boolean> {
 
 /**
  * What to tell somebody whose product is in etcd 2's keys and not in etcd 3's; nothing in any other
- * case, also when etcd 2's keys cannot be asked.
+ * case, also when etcd cannot be asked.
  */
 export async function etcd2Problem(
   config: Config,
@@ -41,7 +41,9 @@ export async function etcd2Problem(
 ): Promise<{ readonly problem: string; readonly fix: string } | undefined> {
   const { product } = config;
   if (config.coordinator !== "etcd") return undefined;
-  if (!await isEmptyStore({ coordinator, product, paths: storePaths(product) })) return undefined;
+  const store = { coordinator, product, paths: storePaths(product) };
+  // A look that fails must keep nobody from starting.
+  if (!await isEmptyStore(store).catch(() => false)) return undefined;
   if (await loadEtcd2Store(config).catch(() => undefined) === undefined) return undefined;
   return {
     problem: `the groups and slots of product ${product} are in etcd 2's keys, where Codis 2.0 ` +
