@@ -161,6 +161,7 @@ export function parseConfig(
   }
   const config = fields as unknown as Config;
   checkRequired(config, entries, file, reader);
+  checkAnnounced(config, entries, file);
   checkBackendUser(config, entries, file);
   warnUnused(config, entries, file, warnings);
   const bounded = boundSessionBuffer(config, entries, file);
@@ -283,6 +284,18 @@ function checkSessionTimeout(config: Config, entries: Map<string, Entry>, file: 
     `${file}:${line}: zk_session_timeout = "${value}": must be 1 to ` +
       `${ZK_SESSION_TIMEOUT_SECONDS_MAX} seconds, or at least ${ZK_SESSION_TIMEOUT_MS_MIN} ms`,
   );
+}
+
+/** What is announced is dialled by others: an address of every interface would lead them to themselves. */
+function checkAnnounced(config: Config, entries: Map<string, Entry>, file: string): void {
+  for (const row of CONFIG_KEYS) {
+    if (row.field !== "announceAddr" && row.field !== "announceHttpAddr") continue;
+    const hostname = config[row.field]?.hostname ?? "";
+    if (hostname !== "0.0.0.0" && !/^[0:]+$/.test(hostname)) continue;
+    const entry = entries.get(row.key);
+    const rule = "must be an address that other machines can reach";
+    throw new ConfigError(describeBadValue(file, row, entry, rule));
+  }
 }
 
 /** AUTH needs a password: a user name alone would never be sent. */

@@ -188,7 +188,7 @@ function readAddresses(text: string): readonly Address[] {
 
 function readHostnames(text: string): readonly string[] {
   return splitList(text).map((name) => {
-    if (!/^[\w.-]+$/.test(name)) throw new SyntaxError(`must name hosts, without port: "${name}"`);
+    if (!/^[\w.-]+$/.test(name)) throw new SyntaxError("must name hosts, without ports");
     return name.toLowerCase();
   });
 }

@@ -197,6 +197,17 @@ const MISTAKES: readonly { name: string; text: string; message: string }[] = [
     text: "coordinator = etcd\nzk = a:1\ndashboard_addr = a:1",
     message: "config.ini: proxy_id must be set when coordinator = etcd",
   },
+  ...["announce_addr = 0.0.0.0:9000", "announce_http_addr = [::]:9000"].map((text) => ({
+    name: `an address of every interface (${text})`,
+    text,
+    message: `config.ini:1: ${text.replace(/= (.*)/, '= "$1"')}: must be an address that other ` +
+      "machines can reach",
+  })),
+  {
+    name: "a port behind a name of HTTP",
+    text: "http_names = codis.example.com:80",
+    message: 'config.ini:1: http_names = "codis.example.com:80": must name hosts, without ports',
+  },
 ];
 
 const INVISIBLE: readonly { name: string; text: string; message: string }[] = [
