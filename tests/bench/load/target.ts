@@ -22,6 +22,8 @@ export interface Target extends AsyncDisposable {
 /** How `read_mode` of the proxy may be set. */
 export const READ_MODES: readonly string[] = ["byob", "direct"];
 
+/** Clients that the proxy takes: its own default. */
+const CLIENTS_MAX = 10_000;
 const CONNECT_LIMIT_MS = 5_000;
 const CONNECT_PERIOD_MS = 20;
 
@@ -54,7 +56,7 @@ export async function proxyTarget(
     await saveSlot(store, { ...slot, group_id: 2, state });
   }
   const proxy = await ProxyProcess.start({
-    config: { read_mode: readMode, embedded_dir: folder.dir },
+    config: { read_mode: readMode, embedded_dir: folder.dir, max_clients: CLIENTS_MAX },
     cpu,
   });
   const name = [

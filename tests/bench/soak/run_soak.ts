@@ -23,6 +23,8 @@ const HELP = `deno task bench:soak [options]
 
 /** Longest life of a client, in milliseconds. */
 const LIFE_MS_MAX = 10_000;
+/** Clients that the proxy takes: its own default. */
+const CLIENTS_MAX = 10_000;
 /** Keys, and the largest value in bytes. */
 const KEYS = 20_000;
 const VALUE_BYTES_MAX = 20_000;
@@ -136,7 +138,7 @@ async function main(): Promise<void> {
   await using servers = await RedisServer.startMany(2);
   await using proxy = await ProxyProcess.start({
     servers,
-    config: { read_mode: readMode },
+    config: { read_mode: readMode, max_clients: CLIENTS_MAX },
     cpu,
   });
   const pauseMs = clients / rate * 1000;
