@@ -250,7 +250,8 @@ export class Poll {
         } else if (downMs > DOWN_MS && polled.toldDownMs === undefined && type !== "offline") {
           polled.toldDownMs = performance.now() - downMs;
           const level = type === "master" ? "error" : "warning";
-          this.#control.tell(level, `${name} does not answer: ${polled.problem}`);
+          const cause = polled.problem.replace(`${addr}: `, "");
+          this.#control.tell(level, `${name} does not answer: ${cause}`);
         }
       }
     }
