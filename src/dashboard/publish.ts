@@ -45,6 +45,8 @@ export interface PublisherTimes {
   readonly confirmMs?: number;
   /** From when on a proxy is late, and asked why. @default 3000 */
   readonly lateMs?: number;
+  /** Between two looks whether those that have not confirmed are still there. @default 300 */
+  readonly lookMs?: number;
   /** Longest time that a proxy marked offline is waited for. @default 15000 */
   readonly leaveMs?: number;
 }
@@ -55,7 +57,6 @@ const LATE_MS = 3_000;
 const LEAVE_MS = 15_000;
 /** How often a late proxy is asked again, in milliseconds. */
 const ASK_MS = 2_000;
-/** Time between two looks whether those that have not confirmed are still there, in milliseconds. */
 const LOOK_MS = 300;
 /** Looks in a row that must find that a process seems to be gone. */
 const GONE_LOOKS = 3;
@@ -172,7 +173,7 @@ export class Publisher {
   ): Promise<{ silent: ProxyRecord[]; gone: Map<string, string> }> {
     const { coordinator, paths } = this.#store;
     const began = performance.now();
-    const { confirmMs = CONFIRM_MS, lateMs = LATE_MS } = this.#times;
+    const { confirmMs = CONFIRM_MS, lateMs = LATE_MS, lookMs = LOOK_MS } = this.#times;
     let silent = [...online];
     const gone = new Map<string, string>();
     const looks = new Map<string, number>();
@@ -184,7 +185,7 @@ export class Publisher {
       await this.#ask(silent);
       if (!isOver) endAsking = repeat(ASK_MS, () => this.#ask(silent));
     }, lateMs);
-    const endLooking = repeat(LOOK_MS, async () => {
+    const endLooking = repeat(lookMs, async () => {
       const ended = await this.#ended(silent, looks);
       if (isOver) return;
       for (const { id } of silent) {

@@ -24,6 +24,9 @@ const [A, B] = ["a", "b"].map((id): ProxyRecord => ({
   state: "online",
 })) as [ProxyRecord, ProxyRecord];
 
+/** Between two looks for proxies that are gone, in milliseconds. */
+const LOOK_MS = 30;
+
 const CHANGE: Announcement = {
   type: "slot_premigrate",
   target: slotIn("test", 5, 1, "pre_migrate"),
@@ -42,7 +45,7 @@ function publisher(
     tell: () => {},
     checkLead: () => Promise.resolve(),
     ...context,
-  }, { confirmMs, leaveMs: 10 });
+  }, { confirmMs, lookMs: LOOK_MS, leaveMs: 10 });
 }
 
 Deno.test("a proxy that is gone is named once, however slow the coordinator is", async () => {
@@ -54,11 +57,11 @@ Deno.test("a proxy that is gone is named once, however slow the coordinator is",
   store.coordinator.read = async function (path) {
     if (path.startsWith(`${store.paths.proxies}/`)) {
       reading++;
-      await rest(450);
+      await rest(LOOK_MS * 1.5);
     }
     return await read.call(this, path);
   };
-  const publishing = publisher(store, {}, 2_000).publish([CHANGE]);
+  const publishing = publisher(store, {}, LOOK_MS * 20).publish([CHANGE]);
   await until(() => reading > 0);
   await until(async () => (await store.coordinator.children(store.paths.actions)).length > 0);
   await deleteProxy(store, "b");
