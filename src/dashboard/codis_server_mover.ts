@@ -1,10 +1,13 @@
 /**
- * Moves slots' keys between codis-servers, which know their slots: SLOTSMGRTTAGSLOT until none is left.
+ * Moves slots' keys between codis-servers, which know their slots.
  *
- *      for each database: a few SLOTSMGRTTAGSLOT at once ─► [moved, remaining] … ─► remaining is 0
+ *      for each database: SLOTSINFO ─► for each slot with keys
+ *        2.8            SLOTSMGRTTAGSLOT, a few at once ─► [moved, remaining] … ─► remaining is 0
+ *        3.2, chunks    SLOTSSCAN ─► small keys: SLOTSMGRTONE, a few at once
+ *                                 └► big keys: SLOTSMGRTONE-ASYNC, one after the other (chunk_mover.ts)
  *
- * Each moves one key, or all keys of one tag together, and stops the source as long. The target's copy
- * is replaced. What happens when a call fails:
+ * Each call but the last moves a key, or all keys of one tag together, and stops the source as long. The
+ * target's copy is replaced. What happens when one fails:
  *
  *      IOERR, at once        codis-server keeps its connection to a target, and found it closed at the other
  *                            end: nothing was sent. The next call opens another one
@@ -20,9 +23,10 @@
 
 import { parseAddress } from "../base/address.ts";
 import { sleep } from "../base/sleep.ts";
-import type { RedisConnection } from "../redis/connection.ts";
+import type { RedisConnection, Word } from "../redis/connection.ts";
 import { databasesIn, readInfo } from "../redis/info.ts";
 import { RedisError, type RedisValue } from "../redis/reply.ts";
+import { ChunkMover, keysOfSlot, sorted } from "./chunk_mover.ts";
 import { type KeyMover, type MoveContext, MoveError, type PassResult } from "./key_mover.ts";
 import { becomeOnlyMover, endRestores } from "./restore_fence.ts";
 import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "./trial_key.ts";
@@ -30,8 +34,9 @@ import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "./trial_key.ts";
 /** Codis 2.0's timeout of SLOTSMGRTTAGSLOT, in milliseconds: for a call that goes alone. */
 const PATIENT_MS = 30_000;
 /** Timeout of other calls, in times of a stock server's: all keys of a tag go in one. */
-const CALL_TIMES = 2.5;
-/** Commands under way at once where nothing limits the speed: a target that hangs stops all of them. */
+const CALL_TIMES = 1.5;
+/** Calls under way at once, and commands of one, where nothing limits the speed: a target that hangs stops all. */
+const LANES = 2;
 const WINDOW = 4;
 /** Longest reply, in milliseconds: Codis 2.0's 5 s were less than what it allowed the server. */
 const REPLY_MS = PATIENT_MS + 5_000;
@@ -44,13 +49,26 @@ const KEY_MS_GROWTH = 1.1;
 /** How long one pass takes at most before it tells which slots are clean, in milliseconds. */
 const PASS_MS = 1_000;
 
+/** What is moved: a slot's keys of one database. */
+export interface SlotMove {
+  readonly database: number;
+  readonly slotId: number;
+  /** Looked at again before each call. */
+  readonly slotIds: ReadonlySet<number>;
+  /** When to tell which slots are clean, in monotonic milliseconds. */
+  readonly endMs: number;
+  readonly signal: AbortSignal;
+}
+
 /** See the header. */
 export class CodisServerMover implements KeyMover {
   readonly kind = "codis-server";
   readonly #context: MoveContext;
   readonly #source: RedisConnection;
   readonly #target: RedisConnection;
-  #call: Promise<unknown> = Promise.resolve();
+  /** Only where both servers move keys in chunks. */
+  readonly #chunks: ChunkMover | undefined;
+  readonly #calls = new Set<Promise<unknown>>();
   /** Calls in a row that found the source's connection closed. */
   #closedTries = 0;
   /** What one key needs, at the best of late, in milliseconds. */
@@ -58,31 +76,36 @@ export class CodisServerMover implements KeyMover {
   /** Whether the last call took as long as its timeout. */
   #isLate = false;
 
-  private constructor(context: MoveContext, source: RedisConnection, target: RedisConnection) {
+  private constructor(
+    context: MoveContext,
+    source: RedisConnection,
+    target: RedisConnection,
+    chunks: ChunkMover | undefined,
+  ) {
     this.#context = context;
     this.#source = source;
     this.#target = target;
+    this.#chunks = chunks;
   }
 
   /**
    * Connects to both servers; any other mover of the source's keys ends.
    *
+   * @throws {MoveError} When the target is older than the source's keys.
    * @throws {RedisUnreachableError | RedisError}
    */
   static async open(context: MoveContext): Promise<CodisServerMover> {
     const { control, pair } = context;
-    const target = await control.redis(pair.target, TARGET_REPLY_MS);
+    const opened: RedisConnection[] = [];
     try {
-      const source = await control.redis(pair.source, REPLY_MS);
-      try {
-        await becomeOnlyMover(source);
-        return new CodisServerMover(context, source, target);
-      } catch (error) {
-        source.close();
-        throw error;
-      }
+      opened.push(await control.redis(pair.target, TARGET_REPLY_MS));
+      opened.push(await control.redis(pair.source, REPLY_MS));
+      const [target, source] = opened as [RedisConnection, RedisConnection];
+      await becomeOnlyMover(source);
+      const chunks = await ChunkMover.open(context, source, target);
+      return new CodisServerMover(context, source, target, chunks);
     } catch (error) {
-      target.close();
+      for (const redis of opened) redis.close();
       throw error;
     }
   }
@@ -93,6 +116,7 @@ export class CodisServerMover implements KeyMover {
     if (error !== undefined) {
       throw new MoveError(`${source} cannot give keys to ${target}: ${error}`);
     }
+    await this.#chunks?.tryOut();
   }
 
   /**
@@ -132,12 +156,13 @@ export class CodisServerMover implements KeyMover {
     return Promise.resolve(new Map());
   }
 
-  async fence(isInDoubt: boolean): Promise<void> {
+  async fence(isInDoubt: boolean, turning: readonly number[]): Promise<void> {
     const { gate, pair: { source, target } } = this.#context;
     const isDoubtful = (addr: string) =>
       gate(addr).doubt === "some" || (isInDoubt && gate(addr).doubt === "unknown");
     if (isDoubtful(target)) await this.#endCopies(this.#source, this.#target, target);
     if (isDoubtful(source)) await this.#endCopies(this.#target, this.#source, source);
+    await this.#chunks?.dropRests(turning);
   }
 
   /** Ends what may come late to a server; from then on its connections are those of now. */
@@ -152,60 +177,129 @@ export class CodisServerMover implements KeyMover {
     const endMs = performance.now() + PASS_MS;
     const begun = [...slotIds];
     const unclean = new Set<number>();
-    const databases = databasesIn(await readInfo(this.#source, "keyspace"));
-    for (const { database } of databases) {
-      await this.#source.call("SELECT", database);
-      const counts = keysBySlot(await this.#source.call("SLOTSINFO"));
-      for (const slotId of begun) {
-        const count = counts.get(slotId) ?? 0;
-        if (count === 0 || !slotIds.has(slotId)) continue;
+    const chunks = await this.#context.control.movesInChunks() ? this.#chunks : undefined;
+    for (const { database } of databasesIn(await readInfo(this.#source, "keyspace"))) {
+      const counts = await this.#counts(database);
+      const line = begun.filter((slotId) => (counts.get(slotId) ?? 0) > 0);
+      for (const slotId of line) {
         const counted = this.#context.progress(slotId);
-        if (counted !== undefined) counted.keysLeft = count;
-        const left = performance.now() > endMs ||
-          await this.#moveSlot(slotId, slotIds, endMs, signal) > 0;
-        if (left) unclean.add(slotId);
+        if (counted !== undefined) counted.keysLeft = counts.get(slotId)!;
       }
+      const lane = async () => {
+        for (let slotId = line.shift(); slotId !== undefined; slotId = line.shift()) {
+          const move = { database, slotId, slotIds, endMs, signal };
+          if (!await this.#moveSlot(move, chunks)) unclean.add(slotId);
+        }
+      };
+      const lanes = await Promise.allSettled(Array.from({ length: LANES }, lane));
+      for (const { reason } of lanes as { reason?: unknown }[]) if (reason) throw reason;
     }
     const clean = begun.filter((slotId) => slotIds.has(slotId) && !unclean.has(slotId));
     return { clean, stuck: new Map(), refused: new Map() };
   }
 
-  /** @returns Keys left in the selected database; more than 0 only when there was no time. */
-  async #moveSlot(
-    slotId: number,
-    slotIds: ReadonlySet<number>,
-    endMs: number,
-    signal: AbortSignal,
-  ): Promise<number> {
-    const { options, pace, progress } = this.#context;
-    for (;;) {
-      await sleep(pace.restMs(), signal);
-      signal.throwIfAborted();
-      // Of a slot that was taken away meanwhile, keys may go the other way by now.
-      if (!slotIds.has(slotId)) return 0;
-      const count = pace.isUnlimited && !this.#isLate ? WINDOW : 1;
-      const callMs = this.#isLate ? PATIENT_MS : CALL_TIMES * options.migrateMs;
-      const startedMs = performance.now();
-      const replies = await this.#ask(slotId, count, callMs);
-      const tookMs = performance.now() - startedMs;
-      let left = Infinity;
-      let error: RedisError | undefined;
-      for (const reply of replies) {
-        if (reply instanceof RedisError) {
-          error ??= reply;
-          continue;
-        }
-        const [moved, remaining] = reply as [number, number];
-        left = remaining;
-        progress(slotId)?.moved(moved);
-        if (moved > 0) pace.called(moved, 0, this.#workMs(moved, tookMs / count));
-      }
-      if (error !== undefined) await this.#failed(error, tookMs >= callMs);
-      else this.#isWell();
-      const counted = progress(slotId);
-      if (counted !== undefined && left !== Infinity) counted.keysLeft = left;
-      if (left === 0 || performance.now() > endMs) return left;
+  /** Keys of a database at the source, by slot. */
+  async #counts(database: number): Promise<Map<number, number>> {
+    const [selected, counts] = await this.#source.pipeline([["SELECT", database], ["SLOTSINFO"]]);
+    for (const reply of [selected, counts]) if (reply instanceof RedisError) throw reply;
+    return new Map(counts as [number, number][]);
+  }
+
+  /** @returns Whether no key is left in the database; else there was no time. */
+  async #moveSlot(move: SlotMove, chunks: ChunkMover | undefined): Promise<boolean> {
+    while (performance.now() < move.endMs && move.slotIds.has(move.slotId)) {
+      const left = chunks === undefined
+        ? await this.#moveTags(move)
+        : await this.#moveKeys(move, chunks);
+      if (left === 0) return true;
     }
+    return false;
+  }
+
+  /** @returns Keys left. */
+  async #moveTags(move: SlotMove): Promise<number> {
+    const { slotId } = move;
+    const requests = Array.from(
+      { length: this.#window },
+      () => (where: readonly Word[]) => ["SLOTSMGRTTAGSLOT", ...where, slotId],
+    );
+    const replies = await this.#call(move, requests) as [number, number][];
+    const left = replies.at(-1)?.[1] ?? Infinity;
+    const counted = this.#context.progress(slotId);
+    if (counted !== undefined && left !== Infinity) counted.keysLeft = left;
+    return left;
+  }
+
+  /** @returns Keys left, at least. */
+  async #moveKeys(move: SlotMove, chunks: ChunkMover): Promise<number> {
+    const { database, endMs, slotId, slotIds } = move;
+    let count = 0;
+    for await (const keys of keysOfSlot(this.#source, database, slotId)) {
+      count += keys.length;
+      const { small, big } = await sorted(this.#source, database, keys);
+      while (small.length > 0 && slotIds.has(slotId)) {
+        const requests = small.splice(0, this.#window)
+          .map((key) => (where: readonly Word[]) => ["SLOTSMGRTONE", ...where, key]);
+        await this.#call(move, requests);
+        if (performance.now() > endMs) return 1;
+      }
+      for (const key of big) {
+        if (slotIds.has(slotId)) await chunks.move(key, move);
+        if (performance.now() > endMs) return 1;
+      }
+    }
+    return count;
+  }
+
+  get #window(): number {
+    return this.#context.pace.isUnlimited && !this.#isLate ? WINDOW : 1;
+  }
+
+  /**
+   * Moves keys, with all that follows.
+   *
+   * @returns The replies that are no errors; what was not moved is left for the next time.
+   */
+  async #call(
+    { database, slotId, slotIds, signal }: SlotMove,
+    requests: readonly ((where: readonly Word[]) => readonly Word[])[],
+  ): Promise<RedisValue[]> {
+    const { gate, options, pace, pair: { target }, progress } = this.#context;
+    await sleep(pace.restMs(), signal);
+    signal.throwIfAborted();
+    // Of a slot that was taken away meanwhile, keys may go the other way by now.
+    if (!slotIds.has(slotId)) return [];
+    const isPatient = this.#isLate;
+    const callMs = isPatient ? PATIENT_MS : CALL_TIMES * options.migrateMs;
+    const { hostname, port } = parseAddress(target);
+    const words = requests.map((request) => request([hostname, port, callMs]));
+    let startedMs = 0;
+    const call = gate(target).send(() => {
+      startedMs = performance.now();
+      return this.#source.pipeline([["SELECT", database], ...words]);
+    });
+    this.#calls.add(call);
+    let replies: RedisValue[];
+    try {
+      replies = await call;
+    } catch (error) {
+      // The source may be at it, or have given it up.
+      gate(target).doubt = "some";
+      throw error;
+    } finally {
+      this.#calls.delete(call);
+    }
+    const tookMs = performance.now() - startedMs;
+    const error = replies.find((reply) => reply instanceof RedisError);
+    const moves = replies.slice(1).filter((reply) => !(reply instanceof RedisError));
+    for (const reply of moves) {
+      const moved = typeof reply === "number" ? reply : (reply as [number, number])[0];
+      progress(slotId)?.moved(moved);
+      if (moved > 0) pace.called(moved, 0, this.#workMs(moved, tookMs / words.length));
+    }
+    if (error === undefined) this.#isWell();
+    else await this.#failed(error, tookMs >= callMs, isPatient);
+    return moves;
   }
 
   /** What a call has cost the servers: others' commands before it are no work of ours. */
@@ -224,46 +318,28 @@ export class CodisServerMover implements KeyMover {
    *
    * @throws {MoveError} When it is not to be tried again at once.
    */
-  async #failed(error: RedisError, isLate: boolean): Promise<void> {
+  async #failed(error: RedisError, isLate: boolean, wasPatient: boolean): Promise<void> {
     const { gate, pair: { source, target } } = this.#context;
     const mayAgain = error.code === "IOERR" &&
-      (isLate ? !this.#isLate : ++this.#closedTries <= CLOSED_TRIES);
+      (isLate ? !wasPatient : ++this.#closedTries <= CLOSED_TRIES);
     if (isLate) gate(target).doubt = "some";
     if (!mayAgain) {
       throw new MoveError(`${source} cannot give keys to ${target}: ${error.message}`);
     }
     if (!isLate) return;
     this.#isLate = true;
-    await gate(target).alone(() => this.#endCopies(this.#source, this.#target, target));
+    await gate(target).alone(async () => {
+      if (gate(target).doubt === "some") await this.#endCopies(this.#source, this.#target, target);
+    });
   }
 
-  async #ask(slotId: number, count: number, callMs: number): Promise<RedisValue[]> {
-    const { gate, pair: { target } } = this.#context;
-    const { hostname, port } = parseAddress(target);
-    const words = ["SLOTSMGRTTAGSLOT", hostname, port, callMs, slotId];
-    const requests = Array.from({ length: count }, () => words);
-    const call = gate(target).send(() => this.#source.pipeline(requests));
-    this.#call = call;
-    try {
-      return await call;
-    } catch (error) {
-      // The source may be at it, or have given it up.
-      gate(target).doubt = "some";
-      throw error;
-    }
-  }
-
-  async settled(): Promise<void> {
-    await this.#call.catch(() => {});
+  async settled(slotId: number): Promise<void> {
+    await Promise.allSettled([...this.#calls, this.#chunks?.settled(slotId)]);
   }
 
   close(): void {
     this.#source.close();
     this.#target.close();
+    this.#chunks?.close();
   }
-}
-
-/** The keys of each slot that has any, from the reply of SLOTSINFO. */
-function keysBySlot(reply: RedisValue): Map<number, number> {
-  return new Map(reply as [number, number][]);
 }

@@ -64,6 +64,11 @@ export interface Control {
    * @throws {RedisUnreachableError | RedisError} When that fails.
    */
   redis(addr: string, replyMs?: number): Promise<RedisConnection>;
+  /**
+   * Whether every proxy that may be serving uses big keys at their source while codis-server moves them
+   * in chunks. Codis 2.0's proxies do not: they would have them moved whole at the same time.
+   */
+  movesInChunks(): Promise<boolean>;
   /** Writes an event into the log and onto the page. */
   tell(level: EventView["level"], text: string): void;
 }

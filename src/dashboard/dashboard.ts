@@ -15,6 +15,8 @@ import { isSurelyGone } from "../base/process_life.ts";
 import { repeat } from "../base/repeat.ts";
 import { RedisConnection } from "../redis/connection.ts";
 import { sleep } from "../base/sleep.ts";
+import { deadFences, loadFences } from "../store/fences.ts";
+import { loadProxies } from "../store/proxies.ts";
 import { createIfMissing, type Store } from "../store/store.ts";
 import { actionViews, removeOldActions } from "./actions.ts";
 import type { Change, Control } from "./control.ts";
@@ -168,6 +170,12 @@ export class Dashboard implements Control {
   redis(addr: string, replyMs: number = REPLY_MS): Promise<RedisConnection> {
     const { auth, dialMs } = this.#options;
     return RedisConnection.open(parseAddress(addr), { ...auth, dialMs, replyMs });
+  }
+
+  async movesInChunks(): Promise<boolean> {
+    const proxies = await loadProxies(this.store);
+    const dead = deadFences(await loadFences(this.store), proxies);
+    return dead.length === 0 && proxies.every((proxy) => this.poll.followsChunks(proxy));
   }
 
   tell(level: EventView["level"], text: string): void {

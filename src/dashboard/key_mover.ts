@@ -1,7 +1,7 @@
 /**
  * What moves the keys of slots from one server to another: one interface, two ways.
  *
- *      both are codis-server     SLOTSMGRTTAGSLOT, slot by slot          codis_server_mover.ts
+ *      both are codis-server     their own commands, slot by slot        codis_server_mover.ts
  *      else                      one SCAN for many slots, MIGRATE        stock_mover.ts
  *
  * @module
@@ -104,9 +104,10 @@ export interface KeyMover {
    * Ends what earlier moves may still bring to either server. The gates of both must be closed.
    *
    * @param isInDoubt Whether an earlier move may have been given up.
+   * @param turning Slots whose keys have gone the other way so far; all of them are blocked.
    * @throws {RedisError | RedisUnreachableError}
    */
-  fence(isInDoubt: boolean): Promise<void>;
+  fence(isInDoubt: boolean, turning: readonly number[]): Promise<void>;
   /**
    * Moves what it finds of these slots' keys. Slots that are neither clean nor stuck after it need
    * another pass.
@@ -115,8 +116,8 @@ export interface KeyMover {
    * @throws {MoveError | RedisUnreachableError} Keys may have been moved nevertheless.
    */
   pass(slotIds: ReadonlySet<number>, signal: AbortSignal): Promise<PassResult>;
-  /** Resolves when calls that are under way have ended. */
-  settled(): Promise<void>;
+  /** Resolves when calls that are under way for a slot have ended. */
+  settled(slotId: number): Promise<void>;
   /** Ends its connections. */
   close(): void;
 }

@@ -207,7 +207,7 @@ export class MoveStream {
       await changing.catch(() => {});
     } while (changing !== this.#changing);
     this.#slots.delete(job.task.slot_id);
-    await this.#mover?.settled();
+    await this.#mover?.settled(job.task.slot_id);
     this.#leave(job);
     this.#leaving.delete(job);
   }
@@ -297,7 +297,7 @@ export class MoveStream {
   }
 
   async #resumeNow(entering: readonly Entering[], mover: KeyMover): Promise<void> {
-    await this.#alone(() => mover.fence(true));
+    await this.#alone(() => mover.fence(true, []));
     const { writer } = this.#host;
     const { store } = writer.control;
     const idle = entering.filter(({ job }) => job.task.status !== "migrating");
@@ -361,7 +361,7 @@ export class MoveStream {
     await mover.clearTarget(entering.map(({ slot }) => slot.id), true);
     this.#stopping.signal.throwIfAborted();
     if (entering.every(({ job }) => this.#has(job))) {
-      this.#changing = this.#alone(() => this.#openAll(entering, mover, true));
+      this.#changing = this.#alone(() => this.#openAll(entering, mover, true, true));
       await this.#changing;
     } else {
       // One of them goes on after all: the queue looks anew at what may begin.
@@ -380,6 +380,7 @@ export class MoveStream {
     entering: readonly Entering[],
     mover: KeyMover,
     isInDoubt: boolean,
+    isTurn = false,
   ): Promise<void> {
     const { writer } = this.#host;
     const { store } = writer.control;
@@ -402,7 +403,7 @@ export class MoveStream {
       blocked.push(...some);
     }
     try {
-      await mover.fence(isInDoubt);
+      await mover.fence(isInDoubt, isTurn ? entering.map(({ slot }) => slot.id) : []);
     } catch (error) {
       await this.#undo(blocked);
       throw error;

@@ -464,6 +464,13 @@ export class Poll {
     return polled?.record.start_at === start_at && polled.hasAnswered;
   }
 
+  /** Whether a proxy follows moves in chunks, as far as it has told. */
+  followsChunks({ id, start_at }: ProxyRecord): boolean {
+    const polled = this.#proxies.get(id);
+    return polled?.record.start_at === start_at && polled.answer?.kind === "ours" &&
+      polled.answer.stats.follows_chunks === true;
+  }
+
   /** How many proxies see a server up, and how many see it down. */
   votesOn(addr: string): { up: number; down: number } {
     const states = this.#stats().flatMap(({ backends }) =>

@@ -21,6 +21,7 @@ export function proxyStats(
   const { slots, servers } = figures;
   return {
     version,
+    follows_chunks: true,
     ops: totalCalls(figures),
     latency_buckets: latencyBuckets(figures),
     sessions: figures.sessions,

@@ -462,7 +462,7 @@ export class Backend implements SourceOwner, BatchOwner {
 const decoder = new TextDecoder();
 
 /** Hands reply bytes to whoever asked. Borrows `bytes` during the call. */
-function deliver(
+export function deliver(
   request: Request,
   bytes: Uint8Array,
   start: number,

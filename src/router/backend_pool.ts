@@ -38,8 +38,8 @@ export class Server {
   uses = 0;
   /** Whether it knows RESP3: `unknown` until a connection asked. */
   resp3: "unknown" | "yes" | "no" = "unknown";
-  /** How it gives keys away: `unknown` until it was asked to. */
-  mover: "unknown" | "codis" | "stock" = "unknown";
+  /** How it gives keys away, `chunks` being Codis 3.2's: `unknown` until it was asked to. */
+  mover: "unknown" | "chunks" | "codis" | "stock" = "unknown";
   /** Up while a key that was sent to it by a move may still be on its way. */
   readonly restoreFence = new RestoreFence(this);
   readonly version = new ServerVersion(this);

@@ -21,6 +21,12 @@
  *                                                    what clients wrote, nor bring back what they deleted
  *      another error  at the source                  the command fails, the next one tries again
  *
+ * Codis 3.2's server can move a key in chunks, while it goes on. That is what the dashboard does with big
+ * keys, and until it has, they are used where they are (forward.ts). Small ones never move so, nor big ones
+ * whole: a copy in chunks would overwrite what clients write at the target meanwhile. A small key does not
+ * grow big at the source, because every command moves it first; and one that was found to be big is taken
+ * for big until it is gone. Only a command that needs a big key together with others has it moved.
+ *
  * codis-server's own commands do replace; there the fence alone guards against late copies. And unlike
  * MIGRATE they say IOERR at once when the connection that codis-server kept from an earlier move is
  * closed at the other end, for whatever reason: nothing was sent then, and they are asked again.
@@ -35,6 +41,7 @@
  * @module
  */
 
+import { BIG_ELEMENTS, CHUNKS, SIZE_COMMANDS } from "../resp/big_key.ts";
 import { encodeRequest } from "../resp/encoder.ts";
 import type { Server } from "./backend_pool.ts";
 import { moveFailed } from "./errors.ts";
@@ -43,6 +50,11 @@ import type { Slot } from "./slot.ts";
 
 /** Codis 2.0's timeout of SLOTSMGRTTAGONE, in milliseconds. */
 const TAG_MOVE_MS = 3_000;
+/** Pause before another try to have a key moved in chunks, in milliseconds. */
+const CHUNKS_REST_MS = 20;
+/** How long a command waits for its big keys, in milliseconds. */
+const CHUNKS_PATIENCE_MS = 60_000;
+
 /** An IOERR that comes sooner, in milliseconds, tells of a connection that was closed before. */
 const LATE_MS = TAG_MOVE_MS / 2;
 /** How often a key is asked for at most that finds connections closed: several may be, one by one. */
@@ -56,12 +68,23 @@ const MOVED_KEYS_MAX = 65_536;
 
 const COLON = 58;
 const PLUS = 43;
+const MINUS = 45;
 
 /** Called when a key may be used: with an empty string, or with the error that kept it. */
 export type Moved = (error: string) => void;
 
-/** What the source is asked to do: codis-server's move, stock Redis's, or to forget its copy. */
-type MoveKind = "tag" | "migrate" | "drop";
+/**
+ * What the source is asked to do: codis-server's move, stock Redis's, to forget its copy; or whether it
+ * moves in chunks, what type and size a key has, and to move it so.
+ */
+type MoveKind = "tag" | "migrate" | "drop" | "probe" | "type" | "size" | "chunks";
+
+/** Who waits for a key. */
+interface Waiter {
+  /** Whether it does with a big key that stays where it is. */
+  readonly mayStay: boolean;
+  readonly moved: Moved;
+}
 
 /** One question to the source, for one key or several. */
 interface Move {
@@ -82,7 +105,9 @@ export class KeyMover implements ReplyTaker {
   readonly #source: Server;
   readonly #target: Server;
   readonly #moved = new Set<string>();
-  readonly #waiting = new Map<string, Moved[]>();
+  readonly #waiting = new Map<string, Waiter[]>();
+  /** Keys that were found to be big, at the source. */
+  readonly #big = new Set<string>();
   readonly #moves = new Map<Request, Move>();
   #isStopped = false;
   #isSending = false;
@@ -97,26 +122,39 @@ export class KeyMover implements ReplyTaker {
    * Sees to it that keys are at the target.
    *
    * @param keys The keys as latin1 strings, one character per byte.
+   * @param mayStay Whether big ones may stay at the source; then {@linkcode KeyMover.isBig} tells.
    * @param moved Called once per key that is not known to be there; not at all for the others.
    * @returns How many times `moved` will be called; 0 when every key is there.
    */
-  move(database: number, keys: readonly string[], moved: Moved): number {
+  move(database: number, keys: readonly string[], mayStay: boolean, moved: Moved): number {
     let count = 0;
     const asked: string[] = [];
     for (const key of keys) {
       const id = idOf(database, key);
-      if (this.#moved.has(id)) continue;
+      if (this.#moved.has(id) || (mayStay && this.#big.has(id))) continue;
       count++;
       const waiting = this.#waiting.get(id);
       if (waiting !== undefined) {
-        waiting.push(moved);
+        waiting.push({ mayStay, moved });
       } else {
-        this.#waiting.set(id, [moved]);
+        this.#waiting.set(id, [{ mayStay, moved }]);
         asked.push(key);
       }
     }
     if (asked.length > 0) this.#ask(database, asked);
     return count;
+  }
+
+  /** Whether a key stays at the source until it was moved in chunks. */
+  isBig(database: number, key: string): boolean {
+    return this.#big.has(idOf(database, key));
+  }
+
+  /** A key that was big is not at the source any more. */
+  arrived(database: number, key: string): void {
+    const id = idOf(database, key);
+    this.#big.delete(id);
+    this.#remember(id);
   }
 
   /** The slot changes hands: nothing more is asked on behalf of who still waits. */
@@ -135,14 +173,78 @@ export class KeyMover implements ReplyTaker {
         else this.#settle(database, keys, error);
       });
     }
-    if (this.#source.mover === "stock") return this.#askStock(database, keys, tries);
+    switch (this.#source.mover) {
+      case "unknown":
+        return this.#send(moveOf(database, keys, "probe", tries), ["SLOTSMGRT-ASYNC-STATUS"]);
+      case "stock":
+        return this.#askStock(database, keys, tries);
+      case "chunks":
+        for (const key of keys) {
+          if (this.#big.has(idOf(database, key))) this.#inChunks(database, key, performance.now());
+          else this.#send(moveOf(database, [key], "type", tries), ["TYPE", bytesOf(key)]);
+        }
+        return;
+      case "codis":
+        return this.#askCodis("SLOTSMGRTTAGONE", database, keys, tries);
+    }
+  }
+
+  #askCodis(command: string, database: number, keys: readonly string[], tries: number): void {
     const { hostname, port } = this.#target;
     for (const key of keys) {
       this.#send(
-        { database, keys: [key], kind: "tag", tries, sentMs: performance.now(), answer: "" },
-        ["SLOTSMGRTTAGONE", hostname, String(port), String(TAG_MOVE_MS), bytesOf(key)],
+        moveOf(database, [key], "tag", tries),
+        [command, hostname, String(port), String(TAG_MOVE_MS), bytesOf(key)],
       );
     }
+  }
+
+  /** A key that is at the source was found to be big: who does with that goes on. */
+  #isBigOne(database: number, key: string): void {
+    const id = idOf(database, key);
+    const waiting = this.#waiting.get(id) ?? [];
+    const others = waiting.filter(({ mayStay }) => !mayStay);
+    this.#big.add(id);
+    if (others.length === 0) {
+      this.#waiting.delete(id);
+    } else {
+      this.#waiting.set(id, others);
+      this.#inChunks(database, key, performance.now());
+    }
+    for (const { mayStay, moved } of waiting) if (mayStay) moved("");
+  }
+
+  /** Has a big key moved for who needs it with others. The answer comes out of order: it goes alone. */
+  #inChunks(database: number, key: string, sinceMs: number): void {
+    if (this.#isStopped) return this.#settle(database, [key], "");
+    const again = () => this.#inChunks(database, key, sinceMs);
+    const fence = this.#target.restoreFence;
+    if (fence.isRaised) {
+      return fence.whenDown((error) => {
+        if (error === "") again();
+        else this.#settle(database, [key], error);
+      });
+    }
+    const backend = this.#source.borrowPrivate(database, 2, again);
+    if (backend === null) return;
+    const { hostname, port } = this.#target;
+    const move = { ...moveOf(database, [key], "chunks", 0), sentMs: sinceMs };
+    const words = [hostname, String(port), ...CHUNKS, bytesOf(key)];
+    this.#send(move, ["SLOTSMGRTONE-ASYNC", ...words], backend);
+  }
+
+  /** @param text What the source said of a move in chunks, or why it said nothing. */
+  #chunksFailed({ database, keys, sentMs }: Move, text: string): void {
+    // Others may have a key of the database on its way, or the target one of its own.
+    if (!/is being migrated|previous operation|^ERR interrupted/.test(text)) {
+      return this.#settle(database, keys, moveFailed(this.#slot.id, this.#source.address, text));
+    }
+    const isClosed = /connection closed/.test(text);
+    if (text.startsWith("ERR interrupted") && !isClosed) this.#target.restoreFence.raise();
+    if (performance.now() - sentMs > CHUNKS_PATIENCE_MS) {
+      return this.#settle(database, keys, moveFailed(this.#slot.id, this.#source.address, text));
+    }
+    setTimeout(() => this.#inChunks(database, keys[0]!, sentMs), CHUNKS_REST_MS);
   }
 
   #askStock(database: number, keys: readonly string[], tries: number): void {
@@ -156,7 +258,7 @@ export class KeyMover implements ReplyTaker {
       : ["AUTH2", user, password];
     const where = [hostname, String(port), "", String(database), String(MIGRATE_MS)];
     this.#send(
-      { database, keys, kind: "migrate", tries, sentMs: performance.now(), answer: "" },
+      moveOf(database, keys, "migrate", tries),
       ["MIGRATE", ...where, ...auth, "KEYS", ...keys.map(bytesOf)],
     );
   }
@@ -164,12 +266,16 @@ export class KeyMover implements ReplyTaker {
   /** The target has a copy: the source's is none any more. */
   #drop(database: number, key: string): void {
     this.#send(
-      { database, keys: [key], kind: "drop", tries: 0, sentMs: performance.now(), answer: "" },
+      moveOf(database, [key], "drop", 0),
       ["DEL", bytesOf(key)],
     );
   }
 
-  #send(move: Move, words: readonly (string | Uint8Array)[]): void {
+  #send(
+    move: Move,
+    words: readonly (string | Uint8Array)[],
+    backend = this.#source.moverBackend(move.database),
+  ): void {
     const request = acquireRequest();
     request.taker = this;
     request.slot = this.#slot;
@@ -177,7 +283,8 @@ export class KeyMover implements ReplyTaker {
     this.#moves.set(request, move);
     const bytes = encodeRequest(words);
     this.#isSending = true;
-    this.#source.moverBackend(move.database).push(request, bytes, 0, bytes.length);
+    if (backend.isPrivate) request.privateBackend = backend;
+    backend.push(request, bytes, 0, bytes.length);
     this.#isSending = false;
   }
 
@@ -212,6 +319,7 @@ export class KeyMover implements ReplyTaker {
   /** Gives the request back; the slot counts the move until its outcome was acted on. */
   #take(part: Request): void {
     this.#moves.delete(part);
+    if (part.privateBackend !== null) this.#source.returnPrivate(part.privateBackend);
     part.state = "settled";
     part.slot = null;
     recycleRequest(part);
@@ -220,9 +328,28 @@ export class KeyMover implements ReplyTaker {
   #answered(move: Move, type: number): void {
     const { database, keys, kind, tries } = move;
     const text = move.answer.slice(1).trim();
+    const isError = type === MINUS;
+    if (kind === "probe" && (!isError || /^ERR unknown command/i.test(text))) {
+      if (isError) return this.#askCodis("SLOTSMGRTTAGONE", database, keys, tries);
+      this.#source.mover = "chunks";
+      return this.#ask(database, keys, tries);
+    }
+    if (kind === "type" && !isError) {
+      if (text === "none") return this.#settle(database, keys, "");
+      const size = SIZE_COMMANDS[text];
+      if (size === undefined) return this.#askCodis("SLOTSMGRTONE", database, keys, tries);
+      return this.#send(moveOf(database, keys, "size", tries), [size, bytesOf(keys[0]!)]);
+    }
+    if (kind === "size" && !isError) {
+      if (Number(text) >= BIG_ELEMENTS) return this.#isBigOne(database, keys[0]!);
+      return this.#askCodis("SLOTSMGRTONE", database, keys, tries);
+    }
+    if (kind === "size" && tries + 1 < CLOSED_TRIES) return this.#ask(database, keys, tries + 1);
+    if (kind === "chunks" && isError) return this.#chunksFailed(move, text);
     // An integer from codis-server, however many keys moved; +OK or +NOKEY from stock Redis.
     if (type === COLON || type === PLUS) {
-      if (kind === "tag") this.#source.mover = "codis";
+      if (kind === "tag" && this.#source.mover === "unknown") this.#source.mover = "codis";
+      if (kind === "chunks") this.#big.delete(idOf(database, keys[0]!));
       return this.#settle(database, keys, "");
     }
     if (kind === "tag" && /^ERR unknown command/i.test(text)) {
@@ -250,13 +377,19 @@ export class KeyMover implements ReplyTaker {
       const id = idOf(database, key);
       const waiting = this.#waiting.get(id);
       this.#waiting.delete(id);
-      if (error === "") {
-        if (this.#moved.size >= MOVED_KEYS_MAX) this.#moved.clear();
-        this.#moved.add(id);
-      }
-      for (const moved of waiting ?? []) moved(error);
+      if (error === "") this.#remember(id);
+      for (const { moved } of waiting ?? []) moved(error);
     }
   }
+
+  #remember(id: string): void {
+    if (this.#moved.size >= MOVED_KEYS_MAX) this.#moved.clear();
+    this.#moved.add(id);
+  }
+}
+
+function moveOf(database: number, keys: readonly string[], kind: MoveKind, tries: number): Move {
+  return { database, keys, kind, tries, sentMs: performance.now(), answer: "" };
 }
 
 function idOf(database: number, key: string): string {

@@ -40,7 +40,7 @@ Deno.test("codis-servers are asked for their slots, tag by tag, in every databas
   }
   const asked = source.slotCommands.filter((line) => line.startsWith("SLOTSMGRTTAG"));
   const [host, port] = target.addr.split(":");
-  assert(asked.every((line) => line.startsWith(`SLOTSMGRTTAGSLOT ${host} ${port} 5000 10`)));
+  assert(asked.every((line) => line.startsWith(`SLOTSMGRTTAGSLOT ${host} ${port} 3000 10`)));
 });
 
 Deno.test("a delay is kept between two keys or tags", async () => {
@@ -90,19 +90,20 @@ Deno.test("nothing is ended without doubt, and a connection that somebody closes
   const keys = keysInSlots(Array.from({ length: 40 }, (_, i) => SLOT + i), 20);
   await old.pipeline(keys.map((key) => ["SET", key, "v"]));
   const kept = async () =>
-    parseClientList(String(await now.call("CLIENT", "LIST"))).filter(isRestoring);
+    parseClientList(String(await now.call("CLIENT", "LIST"))).filter(isRestoring)
+      .map(({ id }) => id);
   await migration.queue.add(SLOT, SLOT + 9, 2, 0);
   await migration.done();
-  const [first, ...others] = await kept();
-  assertEquals(others, []);
+  const first = await kept();
+  assert(first.length > 0);
   await migration.queue.add(SLOT + 10, SLOT + 19, 2, 0);
   await migration.done();
-  assertEquals((await kept()).map(({ id }) => id), [first!.id]);
+  assertEquals(await kept(), first);
 
   await migration.queue.add(SLOT + 20, SLOT + 39, 2, 0);
   const problems: string[] = [];
   while (migration.queue.views().length > 0) {
-    for (const { id } of await kept()) await now.call("CLIENT", "KILL", "ID", id);
+    for (const id of await kept()) await now.call("CLIENT", "KILL", "ID", id);
     problems.push(...migration.queue.views().map(({ problem }) => problem).filter(Boolean));
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

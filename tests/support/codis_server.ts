@@ -19,6 +19,7 @@ import { tagEnd, tagStart } from "../../src/hash/hash_tag.ts";
 import { crc32 } from "../../src/hash/crc32.ts";
 import { RequestParser } from "../../src/resp/request_parser.ts";
 import { argumentsOf } from "./arguments.ts";
+import { ack, ChunkMoves } from "./codis_chunks.ts";
 import { textOf } from "./pieces.ts";
 import { type RedisOptions, RedisServer } from "./redis_server.ts";
 import { encodeRequests, type Reply, RespClient, type Word } from "./resp_client.ts";
@@ -57,7 +58,18 @@ interface Kept {
   usedMs: number;
 }
 
-type Handler = (args: Uint8Array[], link: Link) => Promise<string>;
+/** How a codis-server is started. */
+export interface CodisServerOptions extends RedisOptions {
+  /** Whether the double knows what 3.2 knows. @default false */
+  readonly movesInChunks?: boolean;
+  /** Pause of the double before each chunk, in milliseconds. @default 1 */
+  readonly chunkMs?: number;
+}
+
+type Handler = (
+  args: Uint8Array[],
+  link: Link,
+) => Promise<string | Uint8Array | { readonly later: Promise<string> }>;
 
 /** Keys that a database may have, by slot and by their bytes as text. */
 type NamedKeys = Map<number, Map<string, Uint8Array>>;
@@ -76,13 +88,18 @@ export class CodisServer implements AsyncDisposable {
   /** By target, `host:port`. */
   readonly #kept = new Map<string, Kept>();
   readonly #password: string | undefined;
+  readonly #handlers: Readonly<Record<string, Handler>>;
+  readonly #chunks: ChunkMoves;
   /** One command at a time, whoever sends it. */
   #turn: Promise<unknown> = Promise.resolve();
   /** By database; of one that was asked for its slots, every key that requests have named since. */
   readonly #named = new Map<number, NamedKeys>();
 
-  private constructor(redis: RedisServer, args: readonly string[]) {
+  private constructor(redis: RedisServer, options: CodisServerOptions) {
+    const { args = [], chunkMs = 1, movesInChunks = false } = options;
     this.redis = redis;
+    this.#handlers = { ...this.#slotHandlers, ...(movesInChunks ? this.#chunkHandlers : {}) };
+    this.#chunks = new ChunkMoves({ chunkMs, inTurn: (body) => this.#inTurn(body) });
     const passwordAt = args.indexOf("--requirepass") + 1;
     this.#password = passwordAt === 0 ? undefined : args[passwordAt];
     if (CODIS_SERVER === undefined) {
@@ -97,9 +114,9 @@ export class CodisServer implements AsyncDisposable {
   }
 
   /** Starts the server; the double with the redis-server behind it. */
-  static async start(options: RedisOptions = {}): Promise<CodisServer> {
+  static async start(options: CodisServerOptions = {}): Promise<CodisServer> {
     const program = CODIS_SERVER === undefined ? {} : { program: CODIS_SERVER };
-    return new CodisServer(await RedisServer.start({ ...options, ...program }), options.args ?? []);
+    return new CodisServer(await RedisServer.start({ ...options, ...program }), options);
   }
 
   /** Opens a connection as a Redis client. */
@@ -109,9 +126,7 @@ export class CodisServer implements AsyncDisposable {
 
   /** Ends the server with SIGKILL, between two commands; its connections end as well. */
   async kill(): Promise<void> {
-    const killed = this.#turn.then(() => this.redis.kill());
-    this.#turn = killed.catch(() => {});
-    await killed;
+    await this.#inTurn(() => this.redis.kill());
     for (const conn of [...this.#open]) this.#close(conn);
     for (const name of [...this.#kept.keys()]) this.#drop(name);
   }
@@ -134,9 +149,10 @@ export class CodisServer implements AsyncDisposable {
       using redis = await this.redis.client();
       const link: Link = { redis, database: 0, sentMs: 0 };
       for await (const args of requestsOf(conn)) {
-        const reply = this.#turn.then(() => this.#execute(args, link));
-        this.#turn = reply.catch(() => {});
-        await writeAll(conn, await reply);
+        const reply = await this.#inTurn(() => this.#execute(args, link));
+        if (reply instanceof Uint8Array) await writeAll(conn, reply);
+        // Whatever comes after it does not wait for it.
+        else reply.later.then((text) => writeAll(conn, encoder.encode(text))).catch(() => {});
       }
     } catch {
       // The client is gone, or the redis-server behind: either way this connection is over.
@@ -145,17 +161,30 @@ export class CodisServer implements AsyncDisposable {
     }
   }
 
+  /** Does something between two commands. */
+  #inTurn<T>(body: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(body);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
   /** Closes a connection, whoever is the first to. */
   #close(conn: Deno.TcpConn): void {
     if (this.#open.delete(conn)) conn.close();
   }
 
-  async #execute(args: Uint8Array[], link: Link): Promise<Uint8Array> {
+  async #execute(
+    args: Uint8Array[],
+    link: Link,
+  ): Promise<Uint8Array | { readonly later: Promise<string> }> {
     const name = decoder.decode(args[0]).toUpperCase();
     const handler = this.#handlers[name];
     if (handler !== undefined) {
       this.slotCommands.push(args.map((arg) => decoder.decode(arg)).join(" "));
-      return encoder.encode(await handler(args.slice(1), link));
+      const reply = await handler(args.slice(1), link);
+      return reply instanceof Uint8Array || typeof reply !== "string"
+        ? reply
+        : encoder.encode(reply);
     }
     this.#note(args, link);
     await link.redis.sendRaw(encodeRequests([args]));
@@ -164,7 +193,53 @@ export class CodisServer implements AsyncDisposable {
     return raw;
   }
 
-  readonly #handlers: Readonly<Record<string, Handler>> = {
+  /** What 3.2 knows besides. */
+  readonly #chunkHandlers: Readonly<Record<string, Handler>> = {
+    "SLOTSMGRT-ASYNC-STATUS": () => Promise.resolve("*-1\r\n"),
+    "SLOTSMGRT-ASYNC-CANCEL": (_, { database }) =>
+      Promise.resolve(integer(this.#chunks.cancel(database) ? 1 : 0)),
+    "SLOTSMGRT-ASYNC-FENCE": (_, { database }) =>
+      Promise.resolve({ later: this.#chunks.fence(database) }),
+    "SLOTSMGRTONE-ASYNC": async (args, { database }) => {
+      // Its own connection: the one that asked may go.
+      const redis = await this.redis.client();
+      await redis.call("SELECT", database);
+      const later = this.#chunks.begin(redis, database, args).finally(() => redis.close());
+      return { later };
+    },
+    "SLOTSRESTORE-ASYNC-SELECT": async ([database], link) => {
+      await link.redis.call("SELECT", database!);
+      link.database = Number(decoder.decode(database));
+      return ack(0, "OK");
+    },
+    "SLOTSRESTORE-ASYNC": (args, { redis, database }) =>
+      this.#chunks.restore(redis, database, args),
+    "SLOTSMGRT-EXEC-WRAPPER": async ([key, ...words], link) => {
+      const command = findCommand(argumentsOf(...words));
+      if (command === undefined) return "*2\r\n:-1\r\n-ERR invalid command specified\r\n";
+      if (await link.redis.call("EXISTS", key!) === 0) {
+        return "*2\r\n:0\r\n-ERR the specified key doesn't exist\r\n";
+      }
+      if (!command.isReadOnly && this.#chunks.isMoving(link.database, decoder.decode(key))) {
+        return "*2\r\n:1\r\n-ERR the specified key is being migrated\r\n";
+      }
+      await link.redis.sendRaw(encodeRequests([words]));
+      const { raw } = await link.redis.read();
+      const head = encoder.encode("*2\r\n:2\r\n");
+      const reply = new Uint8Array(head.length + raw.length);
+      reply.set(head);
+      reply.set(raw, head.length);
+      return reply;
+    },
+    SLOTSSCAN: async ([slotText], link) => {
+      const slot = Number(decoder.decode(slotText));
+      const keys = (await keysOf(link)).filter((key) => slotOf(key) === slot);
+      const bulks = keys.map((key) => `$${key.length}\r\n${decoder.decode(key)}\r\n`);
+      return array(["$1\r\n0\r\n", array(bulks)]);
+    },
+  };
+
+  readonly #slotHandlers: Readonly<Record<string, Handler>> = {
     SLOTSHASHKEY: (keys) => Promise.resolve(array(keys.map((key) => integer(slotOf(key))))),
     SLOTSINFO: async ([start, count], link) => {
       const from = start === undefined ? 0 : Number(decoder.decode(start));

@@ -26,6 +26,8 @@ export interface ScriptedControlOptions {
   /** Longest time that proxies may take to confirm, in milliseconds; by default 30 s. */
   readonly confirmMs?: number;
   readonly user?: string;
+  /** Whether all proxies follow moves in chunks. @default true */
+  readonly chunks?: boolean;
   readonly password?: string;
 }
 
@@ -101,6 +103,10 @@ export class ScriptedControl implements Control {
     const { user = "", password = "" } = this.#options;
     const options = { user, password: new Secret(password), dialMs: 1_000, replyMs };
     return RedisConnection.open(parseAddress(addr), options);
+  }
+
+  movesInChunks(): Promise<boolean> {
+    return Promise.resolve(this.#options.chunks ?? true);
   }
 
   tell(level: "info" | "warning" | "error", text: string): void {

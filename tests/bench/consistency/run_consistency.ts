@@ -23,7 +23,8 @@ read through the proxies and at the servers. Exit code 1 when anything is wrong.
   --rate=4000                commands per second, of all clients together
   --proxies=2                1, 2 or 3
   --cpu=1                    workers of each proxy
-  --backend=stock            stock: redis-server; codis: a double of codis-server
+  --backend=stock            stock: redis-server; codis: codis-server, the program that
+                             CODIS_SERVER names, else a double of it
   --coordinator=embedded     embedded or zookeeper
   --rounds=1                 rounds of moves
   --slots=1024               slots that go round; fewer go by ranges only
