@@ -44,7 +44,8 @@ export class ServerVersion implements ReplyTaker {
     const request = acquireRequest();
     request.taker = this;
     this.#askedAt = this.#server.losses;
-    this.#server.backend(0, 2).push(request, ASK, 0, ASK.length);
+    // HELLO 3 has just opened a connection that will do.
+    this.#server.backend(0, this.#server.resp3 === "yes" ? 3 : 2).push(request, ASK, 0, ASK.length);
   }
 
   partReplied(part: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {

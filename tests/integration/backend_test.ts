@@ -55,10 +55,11 @@ Deno.test("a server's databases and protocols have a connection each, opened whe
   assertEquals(fake.received, [["SELECT", "3"], ["GET", "a"]]);
   await client.call("HELLO", 3);
   await client.call("GET", "a");
-  // HELLO asked the server in database 0 whether it knows RESP3 at all.
+  // HELLO asked the server in database 0 whether it knows RESP3 at all, and for its version.
   assertEquals(fake.received.slice(2), [
     ["HELLO", "3"],
     ["SELECT", "0"],
+    ["INFO", "server"],
     ["HELLO", "3"],
     ["SELECT", "3"],
     ["GET", "a"],
