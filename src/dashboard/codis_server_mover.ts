@@ -44,6 +44,10 @@ const REPLY_MS = PATIENT_MS + 5_000;
 const TARGET_REPLY_MS = 5_000;
 /** How often a call is tried again that finds connections closed: several may be, one by one. */
 const CLOSED_TRIES = 4;
+/** How long a proxy has to tell whether it follows moves in chunks, in milliseconds. */
+const UNTOLD_MS = 15_000;
+/** Pause before another look at big keys that must stay, in milliseconds. */
+const WAIT_MS = 100;
 /** Growth per call of what a key is taken to need: later ones may be larger. */
 const KEY_MS_GROWTH = 1.1;
 /** How long one pass takes at most before it tells which slots are clean, in milliseconds. */
@@ -58,6 +62,8 @@ export interface SlotMove {
   /** When to tell which slots are clean, in monotonic milliseconds. */
   readonly endMs: number;
   readonly signal: AbortSignal;
+  /** Whether big keys may be moved now. */
+  readonly mayBeBig: boolean;
 }
 
 /** See the header. */
@@ -71,6 +77,8 @@ export class CodisServerMover implements KeyMover {
   readonly #calls = new Set<Promise<unknown>>();
   /** Calls in a row that found the source's connection closed. */
   #closedTries = 0;
+  /** Since when a proxy has not told whether it follows moves in chunks, in monotonic milliseconds. */
+  #untoldMs = Infinity;
   /** What one key needs, at the best of late, in milliseconds. */
   #keyMs = Infinity;
   /** Whether the last call took as long as its timeout. */
@@ -177,7 +185,8 @@ export class CodisServerMover implements KeyMover {
     const endMs = performance.now() + PASS_MS;
     const begun = [...slotIds];
     const unclean = new Set<number>();
-    const chunks = await this.#context.control.movesInChunks() ? this.#chunks : undefined;
+    const follows = await this.#doProxiesFollow();
+    const chunks = follows === "no" ? undefined : this.#chunks;
     for (const { database } of databasesIn(await readInfo(this.#source, "keyspace"))) {
       const counts = await this.#counts(database);
       const line = begun.filter((slotId) => (counts.get(slotId) ?? 0) > 0);
@@ -187,7 +196,8 @@ export class CodisServerMover implements KeyMover {
       }
       const lane = async () => {
         for (let slotId = line.shift(); slotId !== undefined; slotId = line.shift()) {
-          const move = { database, slotId, slotIds, endMs, signal };
+          const mayBeBig = follows === "yes";
+          const move = { database, slotId, slotIds, endMs, signal, mayBeBig };
           if (!await this.#moveSlot(move, chunks)) unclean.add(slotId);
         }
       };
@@ -196,6 +206,15 @@ export class CodisServerMover implements KeyMover {
     }
     const clean = begun.filter((slotId) => slotIds.has(slotId) && !unclean.has(slotId));
     return { clean, stuck: new Map(), refused: new Map() };
+  }
+
+  /** Whether proxies follow moves in chunks; one that does not tell is taken for one that does not. */
+  async #doProxiesFollow(): Promise<"yes" | "no" | "unknown"> {
+    if (this.#chunks === undefined) return "no";
+    const follows = await this.#context.control.movesInChunks();
+    if (follows !== "unknown") this.#untoldMs = Infinity;
+    else this.#untoldMs = Math.min(this.#untoldMs, performance.now());
+    return performance.now() - this.#untoldMs > UNTOLD_MS ? "no" : follows;
   }
 
   /** Keys of a database at the source, by slot. */
@@ -232,7 +251,7 @@ export class CodisServerMover implements KeyMover {
 
   /** @returns Keys left, at least. */
   async #moveKeys(move: SlotMove, chunks: ChunkMover): Promise<number> {
-    const { database, endMs, slotId, slotIds } = move;
+    const { database, endMs, mayBeBig, slotId, slotIds } = move;
     let count = 0;
     for await (const keys of keysOfSlot(this.#source, database, slotId)) {
       count += keys.length;
@@ -244,10 +263,12 @@ export class CodisServerMover implements KeyMover {
         if (performance.now() > endMs) return 1;
       }
       for (const key of big) {
-        if (slotIds.has(slotId)) await chunks.move(key, move);
+        if (slotIds.has(slotId) && mayBeBig) await chunks.move(key, move);
         if (performance.now() > endMs) return 1;
       }
     }
+    // They stay until it is known how to move them.
+    if (!mayBeBig) await sleep(WAIT_MS, move.signal);
     return count;
   }
 

@@ -66,9 +66,10 @@ export interface Control {
   redis(addr: string, replyMs?: number): Promise<RedisConnection>;
   /**
    * Whether every proxy that may be serving uses big keys at their source while codis-server moves them
-   * in chunks. Codis 2.0's proxies do not: they would have them moved whole at the same time.
+   * in chunks; `unknown` while one has not told. Codis 2.0's proxies do not: they would have them moved
+   * whole at the same time.
    */
-  movesInChunks(): Promise<boolean>;
+  movesInChunks(): Promise<"yes" | "no" | "unknown">;
   /** Writes an event into the log and onto the page. */
   tell(level: EventView["level"], text: string): void;
 }

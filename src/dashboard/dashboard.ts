@@ -172,10 +172,12 @@ export class Dashboard implements Control {
     return RedisConnection.open(parseAddress(addr), { ...auth, dialMs, replyMs });
   }
 
-  async movesInChunks(): Promise<boolean> {
+  async movesInChunks(): Promise<"yes" | "no" | "unknown"> {
     const proxies = await loadProxies(this.store);
+    const told = proxies.map((proxy) => this.poll.followsChunks(proxy));
+    if (told.includes(false)) return "no";
     const dead = deadFences(await loadFences(this.store), proxies);
-    return dead.length === 0 && proxies.every((proxy) => this.poll.followsChunks(proxy));
+    return dead.length > 0 || told.includes(undefined) ? "unknown" : "yes";
   }
 
   tell(level: EventView["level"], text: string): void {

@@ -464,11 +464,11 @@ export class Poll {
     return polled?.record.start_at === start_at && polled.hasAnswered;
   }
 
-  /** Whether a proxy follows moves in chunks, as far as it has told. */
-  followsChunks({ id, start_at }: ProxyRecord): boolean {
+  /** Whether a proxy follows moves in chunks; nothing as long as it has not told. */
+  followsChunks({ id, start_at }: ProxyRecord): boolean | undefined {
     const polled = this.#proxies.get(id);
-    return polled?.record.start_at === start_at && polled.answer?.kind === "ours" &&
-      polled.answer.stats.follows_chunks === true;
+    if (polled?.record.start_at !== start_at || polled.answer === undefined) return undefined;
+    return polled.answer.kind === "ours" && polled.answer.stats.follows_chunks === true;
   }
 
   /** How many proxies see a server up, and how many see it down. */

@@ -18,6 +18,7 @@ const SLOT = slotOf(TAG);
 /** Elements of a big key: on a real server enough for a move that can be watched. */
 const ELEMENTS = 600;
 const ELEMENTS_REAL = 400_000;
+const DURABLE = { args: ["--appendonly", "yes", "--appendfsync", "always"] };
 const BIG = `${TAG}big`;
 
 /** A server that moves in chunks; nothing, loudly, where CODIS_SERVER names one that does not. */
@@ -181,15 +182,21 @@ Deno.test("the dashboard moves big keys in chunks and others whole, in every dat
   assertEquals(asked("SLOTSMGRTONE").filter((line) => line.includes(TAG)).length, 60);
 });
 
-Deno.test("while a proxy does not follow moves in chunks, big keys move whole", async () => {
+Deno.test("big keys wait for a proxy to tell whether it follows moves in chunks, and move whole if not", async () => {
   await using source = await start();
   if (source === undefined) return;
   await using target = (await start())!;
-  await using migration = await Migration.start([source, target], { chunks: false });
+  await using migration = await Migration.start([source, target]);
   using old = await source.client();
   using now = await target.client();
   await fillHash(old, BIG, 300);
+  await old.call("SET", `${TAG}small`, "1");
+  migration.control.chunks = "unknown";
   await migration.queue.add(SLOT, SLOT, 2, 0);
+  await until(async () => await now.call("EXISTS", `${TAG}small`) === 1);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assertEquals(await old.call("KEYS", "*"), [BIG]);
+  migration.control.chunks = "no";
   await migration.done();
   assertEquals([await old.call("DBSIZE"), await now.call("HLEN", BIG)], [0, 300]);
   const inChunks = source.slotCommands.filter((line) => line.startsWith("SLOTSMGRTONE-ASYNC"));
@@ -215,25 +222,28 @@ Deno.test("a slot that turns round in the middle of a big key keeps all of it", 
   assertEquals(await old.call("TTL", BIG), -1);
 });
 
-Deno.test("a target that goes away in the middle of a big key gets it when it is back", async () => {
-  await using source = await start({ chunkMs: 20 });
-  if (source === undefined) return;
-  await using target = (await start())!;
-  await using migration = await Migration.start([source, target]);
-  using old = await source.client();
-  const count = source.redis.port === source.port ? ELEMENTS_REAL : ELEMENTS;
-  await fillHash(old, BIG, count);
-  await migration.queue.add(SLOT, SLOT, 2, 0);
-  {
+for (const who of ["source", "target"] as const) {
+  Deno.test(`a ${who} that is killed in the middle of a big key: it is whole in the end`, async () => {
+    await using source = await start({ chunkMs: 20, ...DURABLE });
+    if (source === undefined) return;
+    await using target = (await start(DURABLE))!;
+    await using migration = await Migration.start([source, target]);
+    const count = source.redis.port === source.port ? ELEMENTS_REAL : ELEMENTS;
+    {
+      using old = await source.client();
+      using now = await target.client();
+      await fillHash(old, BIG, count);
+      await migration.queue.add(SLOT, SLOT, 2, 0);
+      await until(async () => await now.call("EXISTS", BIG) === 1);
+    }
+    const victim = { source, target }[who];
+    await victim.kill();
+    await until(() => migration.queue.views()[0]?.problem !== "");
+    await victim.restart();
+    await migration.done();
+    using old = await source.client();
     using now = await target.client();
-    await until(async () => await now.call("EXISTS", BIG) === 1);
-  }
-  await target.kill();
-  await until(() => migration.queue.views()[0]?.problem !== "");
-  assertEquals(await old.call("HLEN", BIG), count);
-  await target.restart();
-  await migration.done();
-  using now = await target.client();
-  assertEquals([await old.call("DBSIZE"), await now.call("HLEN", BIG)], [0, count]);
-  assertEquals(await now.call("TTL", BIG), -1);
-});
+    assertEquals([await old.call("DBSIZE"), await now.call("HLEN", BIG)], [0, count]);
+    assertEquals(await now.call("TTL", BIG), -1);
+  });
+}

@@ -26,8 +26,6 @@ export interface ScriptedControlOptions {
   /** Longest time that proxies may take to confirm, in milliseconds; by default 30 s. */
   readonly confirmMs?: number;
   readonly user?: string;
-  /** Whether all proxies follow moves in chunks. @default true */
-  readonly chunks?: boolean;
   readonly password?: string;
 }
 
@@ -38,6 +36,8 @@ export class ScriptedControl implements Control {
   readonly events: string[] = [];
   /** The summaries of the changes made, in order. */
   readonly changes: string[] = [];
+  /** Whether all proxies follow moves in chunks. */
+  chunks: "yes" | "no" | "unknown" = "yes";
   /** Called before each change; throws to keep it from being made. */
   beforeChange: (change: Change) => void | Promise<void> = () => {};
   readonly #options: ScriptedControlOptions;
@@ -105,8 +105,8 @@ export class ScriptedControl implements Control {
     return RedisConnection.open(parseAddress(addr), options);
   }
 
-  movesInChunks(): Promise<boolean> {
-    return Promise.resolve(this.#options.chunks ?? true);
+  movesInChunks(): Promise<"yes" | "no" | "unknown"> {
+    return Promise.resolve(this.chunks);
   }
 
   tell(level: "info" | "warning" | "error", text: string): void {
