@@ -162,7 +162,7 @@ function speak(
   };
   if (protocol === 2) return agree();
   // Only servers that know RESP3 can be spoken to in it: find out before promising it.
-  session.router.askResp3((error) => error === "" ? agree() : answer(errorReply(error)));
+  session.router.resp3.ask((error) => error === "" ? agree() : answer(errorReply(error)));
 }
 
 function greeting(session: Session, version: string): Uint8Array {

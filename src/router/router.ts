@@ -23,6 +23,7 @@ import { LOADING, MAX_CLIENTS, TABLE_OLD } from "./errors.ts";
 import { errorReply } from "../resp/encoder.ts";
 import type { RouterOptions } from "./options.ts";
 import { aloneSeat, type RouterSeat } from "./seat.ts";
+import { Resp3Question } from "./resp3_question.ts";
 import { Session } from "./session.ts";
 import { Slot } from "./slot.ts";
 import { SlotMoves } from "./slot_moves.ts";
@@ -69,6 +70,8 @@ export class Router implements SlotTable {
   readonly pool: BackendPool;
   readonly sessions = new Map<number, Session>();
   readonly authThrottle = new AuthThrottle();
+  /** Whether the servers know RESP3. */
+  readonly resp3: Resp3Question;
   /** Which slots have changed servers. */
   readonly moves = new SlotMoves();
   /** When the router was made, in clock milliseconds. */
@@ -94,7 +97,17 @@ export class Router implements SlotTable {
     this.events = events;
     this.seat = seat;
     this.budget = new ByteBudget(options.proxyBufferBytesMax);
-    this.pool = new BackendPool(options, events);
+    this.resp3 = new Resp3Question(() => this.masters(), options.backendDialMs);
+    this.pool = new BackendPool(options, {
+      backendReady: (backend) => {
+        events.backendReady(backend);
+        this.resp3.look();
+      },
+      backendLost: (backend, cause, wasReady) => {
+        events.backendLost(backend, cause, wasReady);
+        this.resp3.look();
+      },
+    });
     this.slots = Array.from({ length: SLOT_COUNT }, (_, id) => new Slot(id, options.slotWaitMs));
     this.#tickIn(TICK_MS);
   }
@@ -221,30 +234,6 @@ export class Router implements SlotTable {
     return this.#masters;
   }
 
-  /**
-   * Asks whether all servers know RESP3; those not asked yet are asked now.
-   *
-   * @param answer Called once with an empty string, or with the error of a server that does not.
-   */
-  askResp3(answer: (error: string) => void): void {
-    const servers = this.masters().map((master) => master.server);
-    const unknown = servers.filter((server) => server.resp3 === "unknown");
-    const verdict = () => servers.find((server) => server.resp3 === "no")?.helloError ?? "";
-    if (unknown.length === 0 || verdict() !== "") return answer(verdict());
-    for (const server of unknown) server.backend(0, 3).warm();
-    const deadlineMs = clock.nowMs + this.options.backendDialMs;
-    const timer = setInterval(() => {
-      clock.tick();
-      // A server that is down says nothing; it does not keep the others' clients waiting.
-      const isSettled = unknown.every((server) =>
-        server.resp3 !== "unknown" || server.backend(0, 3).state === "failing"
-      );
-      if (!isSettled && verdict() === "" && clock.nowMs < deadlineMs) return;
-      clearInterval(timer);
-      answer(verdict());
-    }, 5);
-  }
-
   /** Answers requests with -LOADING from now on: there is no table yet. */
   beginLoading(): void {
     this.isLoading = true;
@@ -357,6 +346,7 @@ export class Router implements SlotTable {
     clearTimeout(this.#timer);
     this.authThrottle.stop();
     for (const session of [...this.sessions.values()]) session.close();
+    this.resp3.stop();
     this.pool.close();
   }
 }

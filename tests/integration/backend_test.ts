@@ -376,3 +376,33 @@ Deno.test("a server that no slot names any longer loses its connections", async 
   using direct = await first!.client();
   await until(async () => !`${await direct.call("CLIENT", "LIST")}`.trim().includes("\n"));
 });
+
+Deno.test("clients who ask for RESP3 while a server is silent are answered together, by one timer", async () => {
+  await using fake = new FakeRedis((words) => words[0] === "HELLO" ? "hang" : answerNothing(words));
+  await using proxy = await RouterServer.start({
+    servers: [fake],
+    options: { backendDialMs: 700 },
+  });
+  const clients = await Promise.all(Array.from({ length: 100 }, () => proxy.client()));
+  const { setInterval: interval, setTimeout: timeout } = globalThis;
+  let timers = 0;
+  let calls = 0;
+  const counted =
+    (start: (work: () => void, ms?: number) => unknown) => (work: () => void, ms?: number) => {
+      timers++;
+      return start(() => (calls++, work()), ms);
+    };
+  Object.assign(globalThis, { setInterval: counted(interval), setTimeout: counted(timeout) });
+  try {
+    await Promise.all(clients.map((client) => client.send("HELLO", 3)));
+    await until(() => [...proxy.router.sessions.values()].every(({ depth }) => depth === 1));
+    const replies = await Promise.all(clients.map((client) => client.read()));
+    assert(replies.every(({ value }) => value instanceof Map || Array.isArray(value)));
+  } finally {
+    Object.assign(globalThis, { setInterval: interval, setTimeout: timeout });
+  }
+  // The reads' own deadlines are in it, one for each client.
+  assertLess(timers, 2 * clients.length + 30);
+  assertLess(calls, 60);
+  for (const client of clients) client.close();
+});
