@@ -250,8 +250,7 @@ export class Backend implements SourceOwner, BatchOwner {
   // -- receiving ------------------------------------------------------------------------------
 
   bytesArrived(): void {
-    const now = clock.tick();
-    this.#progressMs = now;
+    this.#progressMs = this.server.heardMs = clock.tick();
     const source = this.#source!;
     const bytes = source.bytes;
     const end = source.end;
@@ -356,8 +355,13 @@ export class Backend implements SourceOwner, BatchOwner {
   tick(): void {
     const now = clock.nowMs;
     const { backendTimeoutMs, backendDialMs } = this.server.options;
-    if (this.#state === "greeting" && now - this.#progressMs > backendDialMs) {
-      return this.#fail(`no answer to the greeting for ${backendDialMs} ms`);
+    if (this.#state === "greeting") {
+      // A server that is busy sending elsewhere takes its time, but it is there.
+      const isHeard = this.server.heardMs > this.#progressMs;
+      const limitMs = isHeard ? Math.max(backendDialMs, backendTimeoutMs) : backendDialMs;
+      if (now - this.#progressMs > limitMs) {
+        return this.#fail(`no answer to the greeting for ${limitMs} ms`);
+      }
     }
     if (
       this.#state === "ready" && this.#pausedBy === null && this.inFlight > 0 &&

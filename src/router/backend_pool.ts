@@ -45,6 +45,8 @@ export class Server {
   readonly version = new ServerVersion(this);
   /** Its answer to HELLO when it knows none. */
   helloError = "";
+  /** When a byte came from it last, over any connection; clock milliseconds. */
+  heardMs = 0;
   /** Connections lost since the server was first used. */
   losses = 0;
 

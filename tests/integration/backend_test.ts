@@ -406,3 +406,51 @@ Deno.test("clients who ask for RESP3 while a server is silent are answered toget
   assertLess(calls, 60);
   for (const client of clients) client.close();
 });
+
+Deno.test("a server whose large replies are read slowly by many clients is not taken for silent", async () => {
+  await using server = await RedisServer.start();
+  await using proxy = await RouterServer.start({
+    servers: [server],
+    options: { backendTimeoutMs: 400 },
+  });
+  using setUp = await proxy.client();
+  await setUp.call("SET", "large", "x".repeat(12 * 1024 * 1024));
+  const clients = await Promise.all(Array.from({ length: 12 }, () => proxy.client()));
+  for (const client of clients) await client.send("GET", "large");
+  // First nobody else waits, and the server is not read; then somebody does.
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  for (let i = 0; i < 20; i++) assertEquals(await setUp.call("GET", "none"), null);
+  assertEquals(proxy.events.filter((line) => line.startsWith("lost")), []);
+  for (const client of clients) client.close();
+  await until(() => proxy.leftovers().length === 0);
+});
+
+Deno.test("a server that is busy sending to one connection has more time for another one's greeting", async () => {
+  let hellos = 0;
+  await using fake = new FakeRedis(async (words, connection) => {
+    if (words[0] === "GET" && words[1] === "large") {
+      await connection.send("$2000\r\n");
+      for (let i = 0; i < 20; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        await connection.send("x".repeat(100));
+      }
+      return "\r\n";
+    }
+    if (words[0] === "SELECT" && words[1] === "1" && hellos++ === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 700));
+    }
+    return answerNothing(words);
+  });
+  await using proxy = await RouterServer.start({
+    servers: [fake],
+    options: { backendDialMs: 200 },
+  });
+  using first = await proxy.client();
+  await first.send("GET", "large");
+  await fake.waitForRequests(2);
+  using second = await proxy.client();
+  await second.call("SELECT", 1);
+  assertEquals(await second.call("GET", "a"), null);
+  assertEquals(String((await first.read()).value).length, 2000);
+  assertEquals(proxy.events.filter((line) => line.startsWith("unreachable")), []);
+});
