@@ -13,6 +13,7 @@
 
 import type { Protocol } from "../resp/encoder.ts";
 import { Backend, NO_DATABASE } from "./backend.ts";
+import type { BudgetWaiter } from "./byte_budget.ts";
 import { DATABASES, type RouterOptions } from "./options.ts";
 import { RestoreFence } from "./restore_fence.ts";
 import { ServerVersion } from "./server_version.ts";
@@ -56,7 +57,8 @@ export class Server {
   readonly #movers: (Backend | undefined)[] = new Array(DATABASES).fill(undefined);
   #privates = new Set<Backend>();
   #idlePrivates: Backend[] = [];
-  #privateWaiters: (() => void)[] = [];
+  /** Who waits for a private backend, each once. */
+  readonly #privateLine = new Set<BudgetWaiter>();
 
   constructor(address: string, options: RouterOptions, events: BackendEvents) {
     this.address = address;
@@ -90,10 +92,11 @@ export class Server {
   /**
    * Lends a backend that carries nobody else's requests.
    *
-   * @param whenFree Called later, once, when none is free now: then ask again.
+   * @param waiter Told later, once, when none is free now: then ask again. Until then it may
+   * {@linkcode leavePrivateLine}.
    * @returns The backend, or null when too many are in use.
    */
-  borrowPrivate(database: number, protocol: Protocol, whenFree: () => void): Backend | null {
+  borrowPrivate(database: number, protocol: Protocol, waiter: BudgetWaiter): Backend | null {
     const index = this.#idlePrivates.findIndex((backend) =>
       backend.database === database && backend.protocol === protocol
     );
@@ -101,7 +104,7 @@ export class Server {
     if (this.#privates.size >= PRIVATE_BACKENDS_MAX) {
       const idle = this.#idlePrivates.shift();
       if (idle === undefined) {
-        this.#privateWaiters.push(whenFree);
+        this.#privateLine.add(waiter);
         return null;
       }
       idle.close();
@@ -131,7 +134,7 @@ export class Server {
     backend.onDrain = null;
     if (isClean && this.uses > 0 && this.#idlePrivates.length < PRIVATE_BACKENDS_KEPT) {
       this.#idlePrivates.push(backend);
-      this.#privateWaiters.shift()?.();
+      this.#callNext();
     } else {
       backend.close();
     }
@@ -155,7 +158,19 @@ export class Server {
   closed(backend: Backend): void {
     if (!this.#privates.delete(backend)) return;
     this.#idlePrivates = this.#idlePrivates.filter((idle) => idle !== backend);
-    this.#privateWaiters.shift()?.();
+    this.#callNext();
+  }
+
+  /** The waiter does not want a private backend any more. */
+  leavePrivateLine(waiter: BudgetWaiter): void {
+    this.#privateLine.delete(waiter);
+  }
+
+  #callNext(): void {
+    for (const waiter of this.#privateLine) {
+      this.#privateLine.delete(waiter);
+      return waiter.resume();
+    }
   }
 
   /** Closes all connections. */

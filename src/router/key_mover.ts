@@ -225,7 +225,7 @@ export class KeyMover implements ReplyTaker {
         else this.#settle(database, [key], error);
       });
     }
-    const backend = this.#source.borrowPrivate(database, 2, again);
+    const backend = this.#source.borrowPrivate(database, 2, { resume: again });
     if (backend === null) return;
     const { hostname, port } = this.#target;
     const move = { ...moveOf(database, [key], "chunks", 0), sentMs: sinceMs };

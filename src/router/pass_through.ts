@@ -145,14 +145,13 @@ export class PassThrough {
       slot.whenOpen(() => session.resume());
       return false;
     }
-    const goOn = () => session.resume();
-    const backend = slot.server!.borrowPrivate(session.database, session.protocol, goOn);
+    const backend = slot.server!.borrowPrivate(session.database, session.protocol, session);
     if (backend === null) return false;
     const request = session.enqueue(this.#command!);
     request.slot = slot;
     slot.enter();
     request.privateBackend = backend;
-    backend.onDrain = goOn;
+    backend.onDrain = () => session.resume();
     this.#backend = backend;
     if (!backend.begin(request)) this.#isDiscarding = true;
     return true;
@@ -197,6 +196,7 @@ export class PassThrough {
   /** There will be no whole request: half of one is of no use to the server. */
   abandon(text = BACKEND_RESET): void {
     this.#isDiscarding = true;
+    this.#slot?.server?.leavePrivateLine(this.#session);
     this.#backend?.close(text);
   }
 }
