@@ -60,6 +60,31 @@ export async function* keysOfSlot(
   }
 }
 
+/** All keys of slots in one database: as few steps as there can be, because clients wait. */
+async function keysOfSlots(
+  redis: RedisConnection,
+  database: number,
+  slotIds: readonly number[],
+): Promise<Uint8Array[]> {
+  const found: Uint8Array[] = [];
+  let open = slotIds.map((slotId) => ({ slotId, cursor: "0" }));
+  while (open.length > 0) {
+    const [, ...replies] = await redis.pipeline([
+      ["SELECT", database],
+      ...open.map(({ slotId, cursor }) => ["SLOTSSCAN", slotId, cursor, "COUNT", SCAN_COUNT]),
+    ]);
+    open = open.flatMap(({ slotId }, i) => {
+      const reply = replies[i]!;
+      if (reply instanceof RedisError) throw reply;
+      const [next, keys] = reply as [Uint8Array, Uint8Array[]];
+      for (const key of keys) found.push(key);
+      const cursor = textOf(next);
+      return cursor === "0" ? [] : [{ slotId, cursor }];
+    });
+  }
+  return found;
+}
+
 /**
  * Tells big keys from others.
  *
@@ -70,6 +95,7 @@ export async function sorted(
   database: number,
   keys: readonly Uint8Array[],
 ): Promise<{ small: Uint8Array[]; big: Uint8Array[] }> {
+  if (keys.length === 0) return { small: [], big: [] };
   const select = ["SELECT", database];
   const [, ...types] = await redis.pipeline([select, ...keys.map((key) => ["TYPE", key])]);
   const small: Uint8Array[] = [];
@@ -277,15 +303,14 @@ export class ChunkMover {
     for (let database = 0;; database++) {
       const [selected, counts] = await this.#target.pipeline([["SELECT", database], ["SLOTSINFO"]]);
       if (selected instanceof RedisError) return;
-      // Others may have a key of other slots on its way.
-      await this.#target.call("SLOTSMGRT-ASYNC-FENCE");
       const left = new Set((counts as [number, number][]).map(([slotId]) => slotId));
-      for (const slotId of slotIds.filter((slotId) => left.has(slotId))) {
-        for await (const keys of keysOfSlot(this.#target, database, slotId)) {
-          const { big } = await sorted(this.#target, database, keys);
-          if (big.length > 0) await lastOf(this.#source, [["SELECT", database], ["DEL", ...big]]);
-        }
-      }
+      const some = slotIds.filter((slotId) => left.has(slotId));
+      if (some.length === 0) continue;
+      // A move that nobody waits for any more may still be under way.
+      await this.#target.call("SLOTSMGRT-ASYNC-FENCE");
+      const keys = await keysOfSlots(this.#target, database, some);
+      const { big } = await sorted(this.#target, database, keys);
+      if (big.length > 0) await lastOf(this.#source, [["SELECT", database], ["DEL", ...big]]);
     }
   }
 
