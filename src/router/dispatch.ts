@@ -45,7 +45,7 @@ export function dispatch(session: Session, parser: RequestParser): void {
     return refuse(session, unknownSubcommand(command.name, parser));
   }
   if (!session.isAuthenticated && !command.isAllowedBeforeAuth) return refuse(session, NO_AUTH);
-  if (parser.count > ELEMENTS_MAX_BEFORE_7 && isOlder(session.router.lowestVersion, "7.0.0")) {
+  if (parser.count > ELEMENTS_MAX_BEFORE_7 && isBeforeRedis7(session.router)) {
     return refuse(session, tooManyArguments(parser.count, ELEMENTS_MAX_BEFORE_7));
   }
   const { refusal } = session.router;
@@ -88,6 +88,11 @@ export function waitsForVersion(session: Session): boolean {
   });
   if (!isKnown) HAVE_WAITED.add(session);
   return !isKnown;
+}
+
+/** Whether a server is known to be older than Redis 7. */
+export function isBeforeRedis7(router: Router): boolean {
+  return isOlder(router.lowestVersion, "7.0.0");
 }
 
 /** Sends a request whole to the server of its keys' slot. */

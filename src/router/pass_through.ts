@@ -19,15 +19,16 @@ import { slotIdOf } from "../hash/slot_id.ts";
 import type { ByteSource } from "../io/byte_source.ts";
 import { errorReply } from "../resp/encoder.ts";
 import { RequestFramer } from "../resp/request_framer.ts";
-import type { RequestParser } from "../resp/request_parser.ts";
+import { ELEMENTS_MAX_BEFORE_7, type RequestParser } from "../resp/request_parser.ts";
 import type { Backend } from "./backend.ts";
-import { refusalOf, unknownText } from "./dispatch.ts";
+import { isBeforeRedis7, refusalOf, unknownText } from "./dispatch.ts";
 import {
   BACKEND_RESET,
   NO_AUTH,
   requestTooLarge,
   SLOT_NOT_READY,
   slotWaitedOut,
+  tooManyArguments,
   wrongArity,
 } from "./errors.ts";
 import type { Session } from "./session.ts";
@@ -85,6 +86,10 @@ export class PassThrough {
     if (!session.isAuthenticated && !command.isAllowedBeforeAuth) return discard(NO_AUTH);
     const refusal = refusalOf(session.router, command, parser);
     if (refusal !== "") return discard(refusal);
+    // Unless it is known, the connection that the server hangs up on is nobody else's.
+    if (parser.announced > ELEMENTS_MAX_BEFORE_7 && isBeforeRedis7(session.router)) {
+      return discard(tooManyArguments(parser.announced, ELEMENTS_MAX_BEFORE_7));
+    }
     const isPairOfMset = command.name === "mset" && parser.announced === 3;
     const key = isPairOfMset ? 1 : command.handling === "forward" ? command.singleKey : 0;
     if (key === 0 || key >= parser.count) return hold(key > 0);

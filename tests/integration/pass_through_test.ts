@@ -192,6 +192,11 @@ Deno.test("1 048 577 arguments are taken as by redis-server, and kept from serve
     (await other.read()).value,
     /^ERR request of 1048577 arguments: servers before Redis 7/,
   );
+  await other.sendRaw(many("SADD", "$3\r\nset\r\n"));
+  assertError(
+    (await other.read()).value,
+    /^ERR request of 1048577 arguments: servers before Redis 7/,
+  );
   assertEquals(await other.call("GET", "a"), null);
   assertEquals(old.received.map(([name]) => name), ["SELECT", "INFO", "GET"]);
 });
