@@ -2,7 +2,7 @@
  * Asks before anything is done: what to fill in, what will happen in words, and what the dashboard
  * said when it refused.
  *
- *     ask ──► (log in) ──► fill in, read ──► sent ──► done, with a note
+ *     ask ──► (log in) ──► fill in, read ──► sent ──► done, with a toast
  *                              ▲               └──► refused: its text, and another try
  *                              └───────────────────────┘
  *
@@ -16,7 +16,7 @@ import { currentToken, send } from "./api.js";
 import { poll } from "./cluster.js";
 import { html } from "./html.js";
 import { LoginDialog } from "./login.js";
-import { Modal, note } from "./modal.js";
+import { Modal, toast } from "./modal.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 /** @import { Action, Field, Values } from "./actions.js" */
@@ -89,12 +89,12 @@ function ActionDialog({ action, preset, view, onClose }) {
     setRefusal(null);
     try {
       await send(action.request(values));
-      note("good", action.done(values));
+      toast("good", action.done(values));
       poll();
       if (isOpen.current) onClose();
     } catch (error) {
       const reason = /** @type {Refusal} */ (error);
-      if (!isOpen.current) return note("bad", `${action.title(values)}: ${reason.message}`);
+      if (!isOpen.current) return toast("bad", `${action.title(values)}: ${reason.message}`);
       setRefusal(reason);
       setState(reason.wantsToken ? "login" : "asking");
     }

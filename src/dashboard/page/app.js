@@ -16,7 +16,7 @@ import { Groups } from "./groups.js";
 import { html } from "./html.js";
 import { LoginDialog } from "./login.js";
 import { Migrations } from "./migrations.js";
-import { Notes } from "./modal.js";
+import { Toasts } from "./modal.js";
 import { Overview } from "./overview.js";
 import { Proxies } from "./proxies.js";
 import { Slots } from "./slots.js";
@@ -84,7 +84,7 @@ export function App() {
         : html`<${shown?.draw} view=${view} />`}
     </main>
     ${view === null ? null : html`<${Questions} view=${view} />`}
-    <${Notes} />
+    <${Toasts} />
   `;
 }
 

@@ -42,6 +42,9 @@ const TIME_STEPS_S = [
   21_600,
   86_400,
 ];
+/** Steps between two values on the axis where these are whole numbers. */
+const WHOLE_STEPS = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power))
+  .flat();
 const FONT = "11px system-ui, sans-serif";
 /** Before it is known how wide it may be. */
 const FIRST_WIDTH_PX = 300;
@@ -54,9 +57,10 @@ const FIRST_WIDTH_PX = 300;
  *   at: readonly number[],
  *   lines: readonly Line[],
  *   format: (value: number | null) => string,
- * }} props `at`: Unix milliseconds.
+ *   isWhole?: boolean,
+ * }} props `at`: Unix milliseconds. `isWhole`: whether all values are whole numbers.
  */
-export function Chart({ title, at, lines, format }) {
+export function Chart({ title, at, lines, format, isWhole = false }) {
   const place = useRef(/** @type {HTMLDivElement | null} */ (null));
   const plot = useRef(/** @type {uPlot | null} */ (null));
   const theme = useTheme();
@@ -66,7 +70,7 @@ export function Chart({ title, at, lines, format }) {
     const element = place.current;
     if (element === null) return;
     const width = element.clientWidth || FIRST_WIDTH_PX;
-    plot.current = new uPlot(optionsOf(element, width, lines, format), data, element);
+    plot.current = new uPlot(optionsOf(element, width, lines, format, isWhole), data, element);
     const observer = new ResizeObserver(([entry]) => {
       const next = Math.floor(entry?.contentRect.width ?? 0);
       if (next > 0) plot.current?.setSize({ width: next, height: HEIGHT_PX });
@@ -111,9 +115,10 @@ function tableOf(at, lines) {
  * @param {number} width
  * @param {readonly Line[]} lines
  * @param {(value: number | null) => string} format
+ * @param {boolean} isWhole
  * @returns {uPlot.Options}
  */
-function optionsOf(element, width, lines, format) {
+function optionsOf(element, width, lines, format, isWhole) {
   const axis = {
     stroke: themeColour("--muted"),
     font: FONT,
@@ -139,6 +144,7 @@ function optionsOf(element, width, lines, format) {
       {
         ...axis,
         size: AXIS_WIDTH_PX,
+        ...isWhole ? { incrs: WHOLE_STEPS } : {},
         values: (_plot, ticks) => ticks.map((tick) => format(tick)),
       },
     ],

@@ -166,7 +166,7 @@ function Row({ group, server, most }) {
 function uptime(seconds) {
   const hours = Math.floor(seconds / 3600);
   if (hours >= 48) return counted(Math.floor(hours / 24), "day");
-  return hours >= 1 ? counted(hours, "hour") : "less than an hour";
+  return hours >= 1 ? counted(hours, "hour") : "under an hour";
 }
 
 /** @param {{ server: ServerView }} props */

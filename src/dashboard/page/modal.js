@@ -1,5 +1,5 @@
 /**
- * A dialog that holds the focus until it is closed, and short notes of what was done.
+ * A dialog that holds the focus until it is closed, and short toasts of what was done.
  *
  * @module
  */
@@ -8,16 +8,16 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "./preact_hooks.js";
 import { html } from "./html.js";
 
-/** How long a note stays, in milliseconds. */
-const NOTE_MS = 6000;
-const NOTES_MAX = 4;
+/** How long a toast stays, in milliseconds. */
+const TOAST_MS = 6000;
+const TOASTS_MAX = 4;
 
-/** @typedef {{ id: number, tone: "good" | "bad", text: string }} Note */
+/** @typedef {{ id: number, tone: "good" | "bad", text: string }} Toast */
 
-/** @type {readonly Note[]} */
-let notes = [];
-let noteId = 0;
-/** @type {Set<(notes: readonly Note[]) => void>} */
+/** @type {readonly Toast[]} */
+let toasts = [];
+let toastId = 0;
+/** @type {Set<(toasts: readonly Toast[]) => void>} */
 const listeners = new Set();
 
 /**
@@ -50,29 +50,29 @@ export function Modal({ title, onClose, children }) {
 /**
  * Says in the corner of the page what came of something.
  *
- * @param {Note["tone"]} tone
+ * @param {Toast["tone"]} tone
  * @param {string} text
  */
-export function note(tone, text) {
-  const id = noteId++;
-  tellNotes([...notes, { id, tone, text }].slice(-NOTES_MAX));
-  setTimeout(() => dropNote(id), NOTE_MS);
+export function toast(tone, text) {
+  const id = toastId++;
+  tellToasts([...toasts, { id, tone, text }].slice(-TOASTS_MAX));
+  setTimeout(() => dropToast(id), TOAST_MS);
 }
 
-/** The notes that are to be seen. */
-export function Notes() {
-  const [shown, show] = useState(notes);
+/** The toasts that are to be seen. */
+export function Toasts() {
+  const [shown, show] = useState(toasts);
   useEffect(() => {
     listeners.add(show);
     return () => void listeners.delete(show);
   }, []);
   return html`
-    <div class="notes" role="status">
+    <div class="toasts" role="status">
       ${shown.map(({ id, tone, text }) =>
         html`
-          <p key=${id} class="note ${tone}">
+          <p key=${id} class="toast ${tone}">
             <span>${text}</span>
-            <button type="button" aria-label="dismiss" onClick=${() => dropNote(id)}>✕</button>
+            <button type="button" aria-label="dismiss" onClick=${() => dropToast(id)}>✕</button>
           </p>
         `
       )}
@@ -81,12 +81,12 @@ export function Notes() {
 }
 
 /** @param {number} id */
-function dropNote(id) {
-  tellNotes(notes.filter((other) => other.id !== id));
+function dropToast(id) {
+  tellToasts(toasts.filter((other) => other.id !== id));
 }
 
-/** @param {readonly Note[]} next */
-function tellNotes(next) {
-  notes = next;
-  for (const show of listeners) show(notes);
+/** @param {readonly Toast[]} next */
+function tellToasts(next) {
+  toasts = next;
+  for (const show of listeners) show(toasts);
 }

@@ -29,6 +29,7 @@ export function Overview({ view }) {
           title="Requests per second"
           at=${history.at}
           format=${short}
+          isWhole
           lines=${[{
             label: "all proxies",
             colour: "--line-1",
@@ -49,6 +50,7 @@ export function Overview({ view }) {
           title="Connections"
           at=${history.at}
           format=${short}
+          isWhole
           lines=${[{ label: "clients", colour: "--line-4", values: history.sessions }]}
         />
       </section>
