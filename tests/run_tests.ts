@@ -45,7 +45,7 @@ const WAITING = [
   ),
   new RegExp(
     "^tests/e2e/dashboard_crash_|" +
-      "^tests/integration/(config_(check|cli|import)|dashboard|failover|late_copy|migrate|promote|rebalance|server_names)_",
+      "^tests/integration/(config_(check|cli|import)|dashboard|dialog_texts|failover|late_copy|migrate|promote|rebalance|server_names)_",
   ),
 ];
 

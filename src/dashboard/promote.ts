@@ -158,20 +158,21 @@ async function checkCandidate(
     );
   }
   if (isForced) return;
-  const candidate = await syncedReplication(redis);
   const why = (reason: string) =>
     new StoreError(`${addr} is not promoted: ${reason}; force it if what it lacks may be lost`);
   const master = old === "" ? undefined : await roleOf(control, old);
   if (old !== "" && master === undefined) {
     throw why(`the master ${old} does not answer, so nobody knows what ${addr} lacks`);
   }
+  const candidate = await syncedReplication(redis);
   if (candidate.role !== "slave" || !await doesFollow(control, candidate, old, master)) {
     if (old === "" && candidate.role === "master") return;
     const whom = candidate.role === "slave" ? `follows ${candidate.master}` : "follows nobody";
     throw why(`it ${whom}, not the master ${old || "(there is none)"}`);
   }
   if (!candidate.isLinked) throw why(`its link to ${old} is down, or its first sync is not done`);
-  const lag = master!.offset - candidate.offset;
+  // The first sync may have taken a while.
+  const lag = (await roleOf(control, old) ?? master!).offset - candidate.offset;
   if (lag > LAG_BYTES_MAX) throw why(`it is ${lag} bytes behind ${old}`);
 }
 

@@ -144,7 +144,7 @@ const ROWS: readonly ConfigRow[] = [
   },
   {
     name: "migrate",
-    summary: "Move slots and their keys to a group, one after the other, while clients go on.",
+    summary: "Move slots and their keys to a group, while clients go on.",
     arguments: [SLOT_FROM, SLOT_TO, GROUP_ID],
     flags: [DELAY, WAIT],
     run: migrate,
@@ -159,7 +159,9 @@ const ROWS: readonly ConfigRow[] = [
   drainRow,
   {
     name: "pause",
-    summary: "Let migrations rest: slots on their way stay so, and clients are served.",
+    summary:
+      "Let migrations rest: slots on their way stay so, and clients are served; keys of such slots that " +
+      "clients use still move.",
     run: async (_values, session) => {
       const json = await (await session.client()).setMigrationsPaused(true);
       return { json, text: "paused until `slot resume`, whichever dashboard leads" };

@@ -80,10 +80,14 @@ const PROXY_ACTIONS = {
     isRisky: true,
     words: ({ id }, view) => {
       const proxy = view.proxies.find((other) => other.id === id);
-      const clients = counted(proxy?.sessions ?? 0, "client");
+      const connected = counted(
+        proxy?.sessions ?? 0,
+        "client connected to it now is cut off and must connect",
+        "clients connected to it now are cut off and must connect",
+      );
       return [
-        `${id} deregisters and its process exits. The ${clients} connected to it now are cut off ` +
-        "and must connect elsewhere.",
+        `${id} deregisters and its process exits, after what clients have asked for. The ` +
+        `${connected} elsewhere.`,
         "It does not come back by itself: somebody has to start the process again.",
         "This waits until it has gone.",
       ];
@@ -143,7 +147,8 @@ const UPKEEP_ACTIONS = {
     start: () => ({ by: "keep", amount: "500" }),
     words: ({ by, amount }) => [
       by === "keep"
-        ? `All actions but the newest ${amount} are deleted from the coordinator, with their answers.`
+        ? `All actions but the newest ${amount}, and 500 more, are deleted from the coordinator, with ` +
+          "their answers."
         : `Actions older than ${amount} seconds are deleted from the coordinator, with their answers.`,
       "They are a record only: proxies need no action that they have confirmed.",
     ],

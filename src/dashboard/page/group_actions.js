@@ -7,7 +7,7 @@
 import { bytes, counted } from "./format.js";
 import { DELAY_FIELD, planWords } from "./move_plan.js";
 
-/** @import { ClusterView, GroupView } from "../../api/cluster_view.ts" */
+/** @import { ClusterView, GroupView, ServerView } from "../../api/cluster_view.ts" */
 /** @import { Action } from "./actions.js" */
 
 /** Highest group number, as the dashboard takes it. */
@@ -81,30 +81,57 @@ export const GROUP_ACTIONS = {
         kind: "choice",
         choices: () => [["slave", "replica"], ["master", "master"]],
       },
+      {
+        name: "force",
+        label: "Add it all the same",
+        kind: "box",
+        afterRefusal: true,
+      },
     ],
-    start: () => ({ addr: "", role: "slave" }),
+    start: () => ({ addr: "", role: "slave", force: false }),
     problem: ({ addr }) =>
       ADDRESS.test(String(addr).trim()) ? "" : `"${addr}" is no address: write host:port`,
-    words: ({ group, addr, role }, view) => {
+    words: ({ group, addr, role, force }, view) => {
       const server = String(addr).trim() || "The server";
       const master = masterOf(view, group);
-      if (master === undefined) {
+      if (master !== undefined) {
+        if (role === "master") {
+          return [
+            `${server} would be a second master beside ${master}: this is refused. Promote instead.`,
+          ];
+        }
         return [
-          `${server} becomes the master of group ${group}, which has none: requests for the ` +
-          "group's slots go to it from then on. Its data stay as they are.",
+          `${server} becomes a replica of ${master}, and gets a copy of its data.`,
+          force === true
+            ? "Keys that it holds now are deleted."
+            : "It is refused if it holds keys of its own, or is in the cluster already under another " +
+              "address.",
         ];
       }
-      return role === "master"
-        ? [`${server} would be a second master beside ${master}: this is refused. Promote instead.`]
-        : [
-          `${server} becomes a replica of ${master}. Everything it holds now is deleted and replaced ` +
-          "with a copy of the master's data.",
+      if (role === "slave" && serversOf(view, group).length > 0) {
+        return [
+          `${server} is listed as a replica of group ${group}, which has no master. It is not changed, ` +
+          "and follows nobody: promote one of the group's servers.",
         ];
+      }
+      return [
+        `${server} becomes the master of group ${group}, which has none: requests for the ` +
+        "group's slots go to it from then on. Its data stay as they are.",
+        force === true
+          ? "It is not asked whether it can be a master."
+          : "It is refused if it does not answer, follows another server, or is in the cluster " +
+            "already under another address.",
+      ];
     },
-    request: ({ group, addr, role }) => ({
+    request: ({ group, addr, role, force }) => ({
       method: "PUT",
       path: `api/server_group/${Number(group)}/addServer`,
-      body: { type: String(role), group_id: Number(group), addr: String(addr).trim() },
+      body: {
+        type: String(role),
+        group_id: Number(group),
+        addr: String(addr).trim(),
+        ...force === true ? { force: true } : {},
+      },
     }),
     done: ({ group, addr }) => `${String(addr).trim()} was added to group ${group}.`,
   },
@@ -130,25 +157,26 @@ export const GROUP_ACTIONS = {
     fields: [
       {
         name: "force",
-        label: "Promote it all the same, and accept that writes are lost",
+        label: "Promote it all the same; what it lacks is lost",
         kind: "box",
         afterRefusal: true,
       },
     ],
     start: () => ({ force: false }),
-    words: ({ group, addr }, view) => {
-      const master = masterOf(view, group);
-      const server = serversOf(view, group).find((other) => other.addr === addr);
-      const lag = server?.replication?.lag_bytes ?? null;
+    words: ({ group, addr, force }, view) => {
+      const servers = serversOf(view, group);
+      const master = servers.find(({ type }) => type === "master");
+      const lag = servers.find((other) => other.addr === addr)?.replication?.lag_bytes ?? null;
+      const others = servers.filter((other) => other.type === "slave" && other.addr !== addr);
       return [
-        master === undefined
-          ? `${addr} becomes the master of group ${group}, which has none now.`
-          : `${addr} becomes the master of group ${group} instead of ${master}, which is then ` +
-            "listed as offline.",
+        ...promotionWords(String(group), String(addr), master, lag, force === true),
+        ...others.length === 0 ? [] : [
+          `The group's other ${
+            others.length === 1 ? "replica follows" : "replicas follow"
+          } it from ` +
+          "then on.",
+        ],
         "All proxies send the group's requests to it as soon as they have confirmed.",
-        lag === null
-          ? `How far ${addr} is behind is not known: writes that have not reached it are lost.`
-          : `It is ${bytes(lag)} behind its master: writes that do not reach it before are lost.`,
       ];
     },
     request: ({ group, addr, force }) => ({
@@ -163,6 +191,38 @@ export const GROUP_ACTIONS = {
     done: ({ group, addr }) => `${addr} is the master of group ${group} now.`,
   },
 };
+
+/**
+ * What becomes of the master and of writes when a server is promoted.
+ *
+ * @param {string} group
+ * @param {string} addr
+ * @param {ServerView | undefined} master
+ * @param {number | null} lag Bytes that the server is behind.
+ * @param {boolean} isForced
+ */
+function promotionWords(group, addr, master, lag, isForced) {
+  if (master === undefined) {
+    return [`${addr} becomes the master of group ${group}, which has none now.`];
+  }
+  const instead = `${addr} becomes the master of group ${group} instead of ${master.addr}`;
+  if (!master.is_reachable) {
+    return [
+      `${instead}, which does not answer and is then listed as offline.`,
+      isForced
+        ? `Writes that have not reached ${addr} are lost.`
+        : `Nobody knows which writes ${addr} lacks: it is refused, unless you accept that they are lost.`,
+    ];
+  }
+  return [
+    `${instead}, which becomes its replica.`,
+    isForced
+      ? `Writes that have not reached ${addr} are lost.`
+      : `Writes wait or are refused for a moment, until ${addr} has all changes: none that a client ` +
+        "had an answer to is lost.",
+    ...lag === null || lag === 0 ? [] : [`It is ${bytes(lag)} behind its master now.`],
+  ];
+}
 
 /**
  * The servers of a group, given its number as an action holds it.

@@ -6,6 +6,7 @@
 
 import { counted, slotRange } from "./format.js";
 import { DELAY_FIELD, planWords } from "./move_plan.js";
+import { slotsText } from "./slot_runs.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 /** @import { Action, Field, Values } from "./actions.js" */
@@ -61,7 +62,9 @@ export const SLOT_ACTIONS = {
           ? `${slots} are given to group ${new_group} and served from there. No keys are moved.`
           : `${slots} are written down for group ${new_group} as offline: nobody is served there.`,
         "This is for slots that are offline. To change the owner of a slot in use, migrate it.",
-        ...taken === 0 ? [] : [`${counted(taken, "slot")} of these are in use now: it is refused.`],
+        ...taken === 0 ? [] : [
+          `${counted(taken, "slot of these is", "slots of these are")} in use now: it is refused.`,
+        ],
       ];
     },
     request: ({ from, to, new_group, status }) => ({
@@ -121,14 +124,16 @@ export const SLOT_ACTIONS = {
       const isThere = (/** @type {number} */ slot) => view.slots.group[slot] === Number(new_group);
       const there = countSlots(from, to, isThere);
       return [
-        `${
-          rangeOf(from, to)
-        } and their keys move to group ${new_group}, one slot after the other. ` +
+        `${rangeOf(from, to)} and their keys move to group ${new_group}. ` +
         `Now they are in ${ownersOf(view, from, to)}.`,
         Number(delay) === 0
           ? "Clients go on working. Keys move as fast as it goes."
           : `Clients go on working. The mover rests ${Number(delay)} ms between two moves.`,
-        ...there === 0 ? [] : [`${counted(there, "slot")} of these are there already.`],
+        ...there === 0 ? [] : [
+          there === Number(to) - Number(from) + 1
+            ? "All of them are there already: it is refused."
+            : `${counted(there, "slot of these is", "slots of these are")} there already.`,
+        ],
         ...view.migrations_paused_since === null
           ? []
           : ["Migrations are paused: nothing moves until somebody resumes them."],
@@ -160,7 +165,7 @@ export const SLOT_ACTIONS = {
     }, DELAY_FIELD],
     start: (view) => ({ by: haveMaxmemory(view) ? "memory" : "slots", delay: "0" }),
     words: () => [
-      "The slots below move with their keys, one after the other, while clients go on working.",
+      "The slots below move with their keys, while clients go on working.",
     ],
     preview: {
       request: ({ by }) => ({
@@ -182,9 +187,10 @@ export const SLOT_ACTIONS = {
     title: () => "Pause migrations",
     verb: "Pause",
     words: (_values, { migrations }) => [
-      `No key moves until somebody resumes: ${
-        counted(migrations.length, "slot stays", "slots stay")
-      } as far as it is, and clients go on working.`,
+      `No slot goes on moving until somebody resumes: ${
+        counted(migrations.length, "slot stays as far as it is", "slots stay as far as they are")
+      }, and clients go on working.`,
+      "Of a slot that has begun, a key that a client uses still moves.",
       "It stays so when another dashboard leads.",
     ],
     request: () => ({ method: "POST", path: "api/migrate/pause" }),
@@ -220,6 +226,7 @@ export const SLOT_ACTIONS = {
           counted(task.keys_moved, "key")
         } moved so far are moved back, while clients go on ` +
         "working.",
+        ...mode === "back" ? [] : ["If it is nearly done, it comes to its end instead."],
       ];
     },
     request: ({ name, mode }) => ({
@@ -237,17 +244,26 @@ export const SLOT_ACTIONS = {
     start: () => ({ mode: "" }),
     words: ({ mode }, { migrations }) => {
       const begun = migrations.filter(({ status }) => status !== "pending");
+      const waiting = migrations.length - begun.length;
+      const keys = counted(begun.reduce((sum, { keys_moved }) => sum + keys_moved, 0), "key");
       return [
-        `${
-          counted(migrations.length - begun.length, "slot")
-        } that wait their turn stay where they are.`,
-        ...begun.map(({ slot_id, keys_moved, to_group }) =>
-          mode === "finish"
-            ? `Slot ${slot_id} has begun: the rest of its keys move to group ${to_group}.`
-            : `Slot ${slot_id} goes back to where it was, with the ${
-              counted(keys_moved, "key")
-            } moved so far.`
-        ),
+        ...waiting === 0 ? [] : [
+          waiting === 1
+            ? "1 slot that waits its turn stays where it is."
+            : `${counted(waiting, "slot")} that wait their turn stay where they are.`,
+        ],
+        ...begun.length === 0 ? [] : [
+          `${slotsText(begun.map(({ slot_id }) => slot_id))} ${
+            begun.length === 1 ? "has" : "have"
+          } begun: ${
+            mode === "finish"
+              ? "the rest of the keys move."
+              : `the ${keys} moved so far are moved back, while clients go on working.`
+          }`,
+          ...mode === "finish" || mode === "back"
+            ? []
+            : ["What is nearly done comes to its end instead."],
+        ],
       ];
     },
     request: ({ mode }) => ({ method: "POST", path: "api/migrate/cancel", ...cancelBody(mode) }),

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { counted } from "./format.js";
+
 /** @import { SlotsView } from "../../api/cluster_view.ts" */
 
 /**
@@ -30,6 +32,39 @@ export function runsOf({ group, status, from }) {
       from[slot] === from[last.from];
     if (isSame) runs[runs.length - 1] = { ...last, to: slot };
     else runs.push({ from: slot, to: slot, ...own });
+  }
+  return runs;
+}
+
+/** Most runs of slots that are named. */
+const RUNS_MAX = 6;
+
+/**
+ * Slots in words, the first runs by number: a dialog has to fit the screen.
+ *
+ * @param {readonly number[]} slots
+ */
+export function slotsText(slots) {
+  const runs = slotRuns([...slots].sort((a, b) => a - b));
+  const named = runs.slice(0, RUNS_MAX).map(([first, last]) =>
+    first === last ? String(first) : `${first}–${last}`
+  );
+  const rest = runs.length > RUNS_MAX ? ", …" : "";
+  return `${counted(slots.length, "slot")} (${named.join(", ")}${rest})`;
+}
+
+/**
+ * Neighbours together.
+ *
+ * @param {readonly number[]} slots In order.
+ */
+function slotRuns(slots) {
+  /** @type {[first: number, last: number][]} */
+  const runs = [];
+  for (const slot of slots) {
+    const run = runs.at(-1);
+    if (run?.[1] === slot - 1) run[1] = slot;
+    else runs.push([slot, slot]);
   }
   return runs;
 }
