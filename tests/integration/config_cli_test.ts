@@ -142,7 +142,7 @@ const ROWS: readonly Row[] = [
   },
   {
     words: "group drain 1 --dry-run",
-    asks: ['POST /api/server_group/1/drain {"dry_run":true}'],
+    asks: [LOOK, 'POST /api/server_group/1/drain {"dry_run":true}'],
     answer: json({ moves: [], slots: 0 }),
     json: '{\n  "moves": [],\n  "slots": 0\n}\n',
     table: "nothing to move: groups have what they should\n",
@@ -276,7 +276,7 @@ const ROWS: readonly Row[] = [
   },
   {
     words: "slot rebalance --dry-run --by slots",
-    asks: ['POST /api/rebalance {"dry_run":true,"by":"slots"}'],
+    asks: [LOOK, 'POST /api/rebalance {"dry_run":true,"by":"slots"}'],
     answer: json(PLAN),
     json: `{
   "moves": [
@@ -294,7 +294,7 @@ const ROWS: readonly Row[] = [
   },
   {
     words: "slot rebalance --dry-run --by=ops",
-    asks: ['POST /api/rebalance {"dry_run":true,"by":"ops"}'],
+    asks: [LOOK, 'POST /api/rebalance {"dry_run":true,"by":"ops"}'],
     answer: json({ ...PLAN, loads: [{ group_id: 1, ops_before: 900, ops_after: 500 }] }),
     json: `{
   "loads": [
@@ -466,6 +466,14 @@ Deno.test("config proxy offline: a proxy that is not registered is not said to h
     'POST /api/proxy {"id":"proxy_1","addr":"","last_event":"","last_event_ts":0,' +
     '"state":"mark_offline","description":"","debug_var_addr":"","pid":0,"start_at":""}',
   ]);
+});
+
+Deno.test("config slot rebalance --dry-run: asks nothing of a dashboard of Codis 2.0, which would move slots", async () => {
+  await using dashboard = new RecordingDashboard({ "POST /api/rebalance": OK });
+  const words = ["slot", "rebalance", "--dry-run"];
+  const { code, stderr } = await config(`--dashboard=${dashboard.addr}`, ...words);
+  assertEquals([code, dashboard.requests], [1, ["GET /api/cluster"]]);
+  assertStringIncludes(stderr, "a dashboard of Codis 2.0 knows no dry run, and would move slots");
 });
 
 Deno.test("config slot rebalance: a refusal for want of maxmemory says what else can be done", async () => {

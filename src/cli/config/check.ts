@@ -20,7 +20,8 @@ import { countOf, printable } from "./table.ts";
 export const checkCommand = configCommand({
   name: "check",
   summary:
-    "Look for mistakes in the store, without a dashboard; exit code 1 when there is an error.",
+    "Look for mistakes in the store, and ask its servers, without a dashboard; exit code 1 when there " +
+    "is an error.",
   run: async (_values, session) => {
     const store = await session.store();
     const elsewhere = await etcd2Problem(await session.config(), store.coordinator);

@@ -11,6 +11,7 @@ import type {
   RebalancePlanAnswer,
 } from "../../api/answers.ts";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
+import { DashboardError } from "../../api/dashboard_errors.ts";
 import { type Flag, type FlagValues, isGiven, UsageError } from "../command.ts";
 import { WAIT } from "./arguments.ts";
 import { queueAndWait, queueOnly } from "./migration_wait.ts";
@@ -24,6 +25,9 @@ export const DRY_RUN: Flag = {
   default: "",
   help: "only show what would be moved",
 };
+
+/** HTTP's word for a path that nobody serves. */
+const NOT_FOUND = 404;
 
 const NOTHING = "nothing to move: groups have what they should";
 
@@ -52,6 +56,7 @@ export async function carryOutPlan(
   }
   const client = await open();
   if (isDryRun) {
+    await checkKnowsDryRun(client);
     const answer = await plan(client);
     return { json: answer, text: describePlan(answer) };
   }
@@ -65,6 +70,21 @@ export async function carryOutPlan(
     ? await queueAndWait(client, queueNow)
     : await queueOnly(client, queueNow, QUEUED);
   return slots === 0 ? { ...outcome, text: NOTHING } : outcome;
+}
+
+/**
+ * Codis 2.0's dashboard reads nothing of the request: it would move slots.
+ *
+ * @throws {Error} When the dashboard is one.
+ */
+async function checkKnowsDryRun(client: DashboardClient): Promise<void> {
+  try {
+    await client.cluster();
+  } catch (error) {
+    if (!(error instanceof DashboardError) || error.status !== NOT_FOUND) throw error;
+    const why = "a dashboard of Codis 2.0 knows no dry run, and would move slots";
+    throw new Error(`${why}: nothing was asked of it`, { cause: error });
+  }
 }
 
 function describePlan({ moves, slots, loads }: RebalancePlanAnswer): string {
