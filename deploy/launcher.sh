@@ -71,7 +71,10 @@ done
 export DENO_DIR DENO_NO_UPDATE_CHECK=1
 # By default Deno looks for I/O in every 61st round only while there is work: a client may wait for long.
 : "${DENO_TOKIO_EVENT_INTERVAL:=1}"
-export DENO_TOKIO_EVENT_INTERVAL
+# Memory for large values goes back to the system as soon as it is free. By default the C library gives
+# back only what lies above all that is still used.
+: "${MALLOC_MMAP_THRESHOLD_:=65536}"
+export DENO_TOKIO_EVENT_INTERVAL MALLOC_MMAP_THRESHOLD_
 # Deno reads ~/.npmrc, of no use here, and will not start when it cannot: it gets a HOME without one.
 export HOME="$app"
 

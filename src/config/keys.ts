@@ -363,7 +363,7 @@ export const CONFIG_KEYS = [
     default: "128mb",
     min: 1024 * 1024,
     help:
-      "Bytes that all clients' requests and replies together may hold in the proxy; of several workers (--cpu) each has an even share.",
+      "Bytes that all clients' requests and replies together may hold in the proxy, in all workers. Past half of it less is asked for at once; past all of it the client that most replies wait for is closed.",
   },
   {
     key: "max_clients",

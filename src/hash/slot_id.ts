@@ -25,6 +25,14 @@ const OPEN_BRACE = 0x7b;
  * ```
  */
 export function slotIdOf(bytes: Uint8Array, start: number, end: number): number {
+  return keyHashOf(bytes, start, end) & SLOT_MASK;
+}
+
+/**
+ * Returns the checksum that the slot of the key `bytes[start..end)` is made of, its lowest bits, as a
+ * signed integer: that of its tag, or of all of it. Borrows `bytes` until it returns.
+ */
+export function keyHashOf(bytes: Uint8Array, start: number, end: number): number {
   // One pass for the common key: the checksum runs along while we look for a tag.
   let crc = -1;
   let mayHaveTag = true;
@@ -32,10 +40,10 @@ export function slotIdOf(bytes: Uint8Array, start: number, end: number): number 
     const byte = bytes[i]!;
     if (byte === OPEN_BRACE && mayHaveTag) {
       const close = tagEnd(bytes, i + 1, end);
-      if (close >= 0) return crc32(bytes, i + 1, close) & SLOT_MASK;
+      if (close >= 0) return crc32(bytes, i + 1, close) | 0;
       mayHaveTag = false; // the first brace is never closed, so no later one is
     }
     crc = CRC32_TABLE[(crc ^ byte) & 0xff]! ^ (crc >>> 8);
   }
-  return ~crc & SLOT_MASK;
+  return ~crc;
 }

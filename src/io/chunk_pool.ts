@@ -16,12 +16,17 @@ const FREE_BYTES_MAX = 4 * 1024 * 1024;
 const LOOP_COPY_BYTES_MAX = 40;
 
 const free: Uint8Array[][] = CHUNK_BYTES.map(() => []);
+/** How many of each size have been free all the time since the last trim. */
+const unused = CHUNK_BYTES.map(() => 0);
 
 /** Borrows a chunk of at least `bytes` bytes, or of the largest size; contents are arbitrary. */
 export function borrowChunk(bytes: number): Uint8Array {
   let size = 0;
   while (size < CHUNK_BYTES.length - 1 && CHUNK_BYTES[size]! < bytes) size++;
-  return free[size]!.pop() ?? new Uint8Array(CHUNK_BYTES[size]!);
+  const list = free[size]!;
+  const chunk = list.pop();
+  if (list.length < unused[size]!) unused[size] = list.length;
+  return chunk ?? new Uint8Array(CHUNK_BYTES[size]!);
 }
 
 /** Takes a chunk back; one that the pool has no place for is freed. */
@@ -54,8 +59,8 @@ export function copyBytes(
   else to.set(bytes.subarray(start, end), at);
 }
 
-/** Buffers of at least this size are freed and resized by hand, in bytes. */
-const BY_HAND_BYTES_MIN = 64 * 1024;
+/** Buffers of at least this size are freed by hand, in bytes. */
+const BY_HAND_BYTES_MIN = 4 * 1024;
 
 /**
  * Gives a large buffer's memory back now, not when the collector comes by: megabytes of garbage are
@@ -76,6 +81,16 @@ const LARGE_FREE_BYTES_MAX = 2 * 1024 * 1024;
 
 const freeLarge = new Map(LARGE_BYTES.map((size) => [size, [] as Uint8Array<ArrayBuffer>[]]));
 
+/** Frees what nobody has asked for since the last call. */
+export function trimPools(): void {
+  for (let size = 0; size < free.length; size++) {
+    const list = free[size]!;
+    for (const chunk of list.splice(0, unused[size]!)) freeNow(chunk);
+    unused[size] = list.length;
+  }
+  for (const list of freeLarge.values()) for (const bytes of list.splice(1)) freeNow(bytes);
+}
+
 /**
  * A buffer of another size with the first `used` bytes of this one; what follows them is arbitrary. Takes
  * `bytes`, as above.
@@ -86,6 +101,18 @@ export function resize(bytes: Uint8Array, used: number, size: number): Uint8Arra
   resized.set(bytes.subarray(0, used));
   releaseLarge(bytes.buffer as ArrayBuffer);
   return resized;
+}
+
+/**
+ * A buffer with room for at least `size` bytes and the first `used` bytes of this one; the rest is
+ * arbitrary. Takes `bytes`. Give it back by {@linkcode releaseChunk}.
+ */
+export function enlarge(bytes: Uint8Array, used: number, size: number): Uint8Array {
+  if (size > CHUNK_BYTES_MAX) return resize(bytes, used, size);
+  const enlarged = borrowChunk(size);
+  enlarged.set(bytes.subarray(0, used));
+  releaseChunk(bytes);
+  return enlarged;
 }
 
 function releaseLarge(buffer: ArrayBuffer): void {

@@ -43,6 +43,8 @@ export class WriteBatch implements TurnWork {
   #openLength = 0;
   #full: Uint8Array[] = [];
   #writing: Uint8Array | null = null;
+  /** What was being written when the batch was reset. */
+  #abandoned: Uint8Array | null = null;
   #writingFrom = 0;
   #writingTo = 0;
   /** What the last turns sent: picks the size of the next chunk. */
@@ -71,8 +73,10 @@ export class WriteBatch implements TurnWork {
     if (this.#open !== null) releaseChunk(this.#open);
     this.#open = null;
     this.#openLength = 0;
+    for (const chunk of this.#full) this.#release(chunk);
     this.#full = [];
-    // A chunk under a write in flight is not ours to re-use; the collector gets it.
+    // A chunk under a write in flight is not ours to re-use before that has ended.
+    this.#abandoned = this.#writing ?? this.#abandoned;
     this.#writing = null;
     this.queuedBytes = 0;
     this.#isFailed = true;
@@ -171,7 +175,7 @@ export class WriteBatch implements TurnWork {
 
   #written(bytes: number): void {
     const chunk = this.#writing;
-    if (chunk === null) return; // reset while the write was under way
+    if (chunk === null) return this.#freeAbandoned(); // reset while the write was under way
     this.queuedBytes -= bytes;
     this.#writingFrom += bytes;
     if (this.#writingFrom < this.#writingTo) {
@@ -193,10 +197,17 @@ export class WriteBatch implements TurnWork {
   }
 
   #failed(error: unknown): void {
-    if (this.#writing === null) return;
+    const chunk = this.#writing;
+    if (chunk === null) return this.#freeAbandoned();
     this.#writing = null;
     this.#isFailed = true;
     this.#owner.writeFailed(error);
     this.reset();
+    this.#release(chunk);
+  }
+
+  #freeAbandoned(): void {
+    if (this.#abandoned !== null) this.#release(this.#abandoned);
+    this.#abandoned = null;
   }
 }

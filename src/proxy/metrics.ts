@@ -123,6 +123,7 @@ const ROWS: readonly Row[] = [
     isPerWorker: true,
     samples: ({ totals }) => [
       [{ reason: "overflow" }, totals.overflowedSessions],
+      [{ reason: "eviction" }, totals.evictedSessions],
       [{ reason: "protocol" }, totals.protocolErrors],
       [{ reason: "timeout" }, totals.timedOutSessions],
     ],

@@ -31,6 +31,11 @@ export function routerEvents(): RouterEvents {
         "session {id} of {remote} closed: {unsentBytes} bytes of replies wait for it, more than session_max_buffer",
         { id, remote, unsentBytes },
       ),
+    sessionEvicted: ({ id, remote, unsentBytes }) =>
+      router.warn(
+        "session {id} of {remote} closed: {unsentBytes} bytes of replies wait for it, more than for any other, and all hold more than proxy_max_buffer",
+        { id, remote, unsentBytes },
+      ),
     sessionTimedOut: ({ id, remote }, reason) =>
       router.info("session {id} of {remote} closed: {reason}", { id, remote, reason }),
     authsRefused: ({ id, remote }, address, count) =>

@@ -50,6 +50,7 @@ function serve({ plane: options, logLevel, seat, counts }: WorkerStart): void {
     figures: () => figuresOf(plane.router),
     listClients: (filter) => listClients(plane.router, filter),
     killClients: (filter) => killClients(plane.router, filter),
+    press: () => plane.router.budget.isAboveShare && plane.router.runAtTurnEnd(),
     setLogLevel,
     close: () => plane.close(),
   };
@@ -68,6 +69,7 @@ function serve({ plane: options, logLevel, seat, counts }: WorkerStart): void {
       figures: () => pool.call("proxyFigures"),
       listClients: (filter) => pool.call("listClients", filter),
       killClients: (filter) => pool.call("killClients", filter),
+      press: () => pool.tell("pressOthers"),
     }),
   );
   scope.onmessage = ({ data }) => {

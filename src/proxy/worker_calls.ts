@@ -48,6 +48,8 @@ export interface WorkerCalls {
   figures(): RouterFigures;
   listClients(filter: ClientFilter): string;
   killClients(filter: ClientFilter): number;
+  /** All workers hold more than proxy_max_buffer: whoever is above its share closes clients. */
+  press(): void;
   setLogLevel(level: LogLevel): void;
   close(): void;
 }
@@ -64,4 +66,6 @@ export interface PoolCalls {
   listClients(filter: ClientFilter): Promise<string>;
   /** Closes clients of the other workers; tells how many. */
   killClients(filter: ClientFilter): Promise<number>;
+  /** All hold more than proxy_max_buffer, and this worker not more than its share. */
+  pressOthers(): void;
 }

@@ -214,6 +214,11 @@ export class WorkerPool implements DataPlane {
         const counts = await this.#askOthers(seat, (calls) => calls.call("killClients", filter));
         return counts.reduce((total, count) => total + count, 0);
       },
+      pressOthers: () => {
+        for (const { thread, index } of this.#seats) {
+          if (index !== seat.index) thread?.calls.tell("press");
+        }
+      },
     };
   }
 
@@ -234,6 +239,7 @@ export class WorkerPool implements DataPlane {
     const { index, last } = seat;
     seat.thread = undefined;
     Atomics.store(this.#counts.sessions, index, 0);
+    Atomics.store(this.#counts.heldKb, index, 0);
     if (last !== undefined) {
       const counted = countedSoFar(last);
       seat.counted = seat.counted === undefined ? counted : sumFigures([counted, seat.counted]);

@@ -47,6 +47,11 @@ export class ReplyFramer {
   /** Bytes of the current bulk, with its CR LF, still to come. */
   #missing = 0;
 
+  /** Bytes of the bulk that is on its way, with its CR LF, still to come; 0 when none is. */
+  get missingBytes(): number {
+    return this.#state === BULK ? this.#missing : 0;
+  }
+
   /** Makes ready for the next reply. */
   reset(): void {
     this.isDone = false;

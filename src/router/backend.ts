@@ -289,6 +289,7 @@ export class Backend implements SourceOwner, BatchOwner {
         if (this.#connection === null) return; // a delivery may close us
       } else {
         request.replyType = framer.type;
+        request.missingBytes = framer.missingBytes;
         deliver(request, bytes, from, at, false);
         if (this.#connection === null) return;
       }
@@ -317,10 +318,12 @@ export class Backend implements SourceOwner, BatchOwner {
    * Stops reading because `session` does not take its replies. Others who wait here are not made to
    * wait longer than a moment, {@linkcode PAUSE_MS_MAX}.
    *
-   * @returns False when reading had stopped already, for another session.
+   * @returns False when reading had stopped already, for another session, or when others wait and there
+   * is room enough for the replies.
    */
   pauseReading(session: Session): boolean {
     if (this.#pausedBy !== null || this.#state !== "ready") return false;
+    if (!session.router.budget.isTight && this.#isAwaited(session)) return false;
     this.#pausedBy = session;
     this.#pauseTimer = setInterval(() => this.#lookAtPause(session), PAUSE_MS_MAX);
     return true;
@@ -329,7 +332,7 @@ export class Backend implements SourceOwner, BatchOwner {
   #lookAtPause(slow: Session): void {
     clock.tick();
     slow.easePressure();
-    if (this.#pausedBy !== null && this.#servesOthers(slow)) slow.losePatience();
+    if (this.#pausedBy !== null && this.#isAwaited(slow)) slow.losePatience();
   }
 
   resumeReading(): void {
@@ -371,6 +374,12 @@ export class Backend implements SourceOwner, BatchOwner {
     ) {
       this.#fail(`no answer for ${backendTimeoutMs} ms`);
     }
+  }
+
+  /** Whether others than this session wait for replies, or to be allowed to ask for one. */
+  #isAwaited(session: Session): boolean {
+    const { gate, newcomerGate } = this.server;
+    return gate.isAwaited || newcomerGate.isAwaited || this.#servesOthers(session);
   }
 
   /** Whether requests of other sessions than this one wait for replies. */

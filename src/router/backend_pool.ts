@@ -15,6 +15,7 @@ import type { Protocol } from "../resp/encoder.ts";
 import { Backend, NO_DATABASE } from "./backend.ts";
 import type { BudgetWaiter } from "./byte_budget.ts";
 import { DATABASES, type RouterOptions } from "./options.ts";
+import { ReplyGate } from "./reply_gate.ts";
 import { RestoreFence } from "./restore_fence.ts";
 import { ServerVersion } from "./server_version.ts";
 
@@ -44,6 +45,10 @@ export class Server {
   /** Up while a key that was sent to it by a move may still be on its way. */
   readonly restoreFence = new RestoreFence(this);
   readonly version = new ServerVersion(this);
+  /** How much of large replies it is asked for at once. */
+  readonly gate: ReplyGate;
+  /** The same for sessions of whose replies little is known. */
+  readonly newcomerGate: ReplyGate;
   /** Its answer to HELLO when it knows none. */
   helloError = "";
   /** When a byte came from it last, over any connection; clock milliseconds. */
@@ -67,6 +72,8 @@ export class Server {
     this.port = Number(address.slice(colon + 1));
     this.options = options;
     this.#events = events;
+    this.gate = new ReplyGate(options.proxyBufferBytesMax);
+    this.newcomerGate = new ReplyGate(options.proxyBufferBytesMax);
   }
 
   /** The shared backend of a database and protocol; made, not yet connected, at first use. */

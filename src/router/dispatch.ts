@@ -13,7 +13,7 @@ import { arityMatches, type Command } from "../command/command.ts";
 import { findByName, findCommand } from "../command/command_table.ts";
 import { givesBlockingOption, KeyIndexes, keyIndexes, looseCountIndex } from "../command/key.ts";
 import { isOlder } from "../command/redis_version.ts";
-import { slotIdOf } from "../hash/slot_id.ts";
+import { keyHashOf, SLOT_COUNT, slotIdOf } from "../hash/slot_id.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { errorReply } from "../resp/encoder.ts";
 import { ELEMENTS_MAX_BEFORE_7, type RequestParser } from "../resp/request_parser.ts";
@@ -99,9 +99,9 @@ export function isBeforeRedis7(router: Router): boolean {
 function forward(session: Session, command: Command, parser: RequestParser): void {
   const { slots } = session.router;
   const key = command.singleKey;
-  let slotId = 0;
+  let keyHash = 0;
   if (key > 0) {
-    slotId = slotIdOf(parser.bytes, parser.start(key), parser.end(key));
+    keyHash = keyHashOf(parser.bytes, parser.start(key), parser.end(key));
   } else {
     if (command.blockingOption !== "" && givesBlockingOption(command, parser)) {
       return refuse(session, command.refusal);
@@ -109,11 +109,19 @@ function forward(session: Session, command: Command, parser: RequestParser): voi
     if (command.keyStep > 1 && (parser.count - command.firstKey) % command.keyStep !== 0) {
       return refuse(session, wrongArity(command.name));
     }
-    slotId = commonSlot(command, parser);
-    if (slotId === NO_KEYS) return forwardKeyless(session, command, parser);
-    if (slotId < 0) return refuse(session, CROSS_SLOT);
+    keyHash = commonSlot(command, parser);
+    if (keyHash === NO_KEYS) return forwardKeyless(session, command, parser);
+    if (keyHash < 0) return refuse(session, CROSS_SLOT);
   }
-  session.forward(command, slots[slotId]!, parser.bytes, parser.requestStart, parser.requestEnd);
+  const slot = slots[keyHash & (SLOT_COUNT - 1)]!;
+  session.asking.forward(
+    command,
+    slot,
+    keyHash,
+    parser.bytes,
+    parser.requestStart,
+    parser.requestEnd,
+  );
 }
 
 /**
@@ -127,7 +135,7 @@ function forwardKeyless(session: Session, command: Command, parser: RequestParse
     const start = parser.start(loose) - parser.requestStart;
     bytes.fill(120, /* x */ start, parser.end(loose) - parser.requestStart);
   }
-  session.forward(command, session.router.slots[0]!, bytes, 0, bytes.length);
+  session.asking.forward(command, session.router.slots[0]!, 0, bytes, 0, bytes.length);
 }
 
 const NO_KEYS = -1;

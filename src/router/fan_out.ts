@@ -11,6 +11,7 @@ import { SLOT_NOT_READY } from "./errors.ts";
 import { Gather, type MergeOrAsk } from "./gather.ts";
 import { askKeySpace, isAboutKeys } from "./key_space.ts";
 import { MERGES } from "./merge.ts";
+import { requestKind } from "./reply_sizes.ts";
 import type { Request } from "./request.ts";
 import type { Master } from "./router.ts";
 import { scan } from "./scan.ts";
@@ -47,7 +48,8 @@ function askAlone(
 }
 
 /**
- * Sends the same request to several masters and merges the replies. Copies `bytes`.
+ * Sends the same request to several masters and merges the replies, unless these may not be asked for
+ * now. Copies `bytes`.
  *
  * @param command The client's command, whose reply this makes.
  */
@@ -58,22 +60,33 @@ export function sendToAll(
   merge: MergeOrAsk,
   bytes: Uint8Array,
 ): void {
+  const { asking } = session;
+  const kind = requestKind(command.id, masters.length, bytes.length);
+  const expected = asking.mayAskEach(command, kind, masters.map(({ server }) => server));
+  if (expected < 0) return;
   const parent = session.enqueue(command);
   parent.state = "sent";
+  parent.kind = kind;
   session.charge(parent, bytes.length);
-  askAll(parent, masters, merge, bytes);
+  askAll(parent, masters, merge, bytes, expected);
 }
 
-/** As {@linkcode sendToAll}, for a request that is in its session's FIFO already. */
+/**
+ * As {@linkcode sendToAll}, for a request that is in its session's FIFO already.
+ *
+ * @param expectedBytes What each reply is expected to have.
+ */
 export function askAll(
   parent: Request,
   masters: readonly Master[],
   merge: MergeOrAsk,
   bytes: Uint8Array,
+  expectedBytes = 0,
 ): void {
   const gather = new Gather(parent, masters.length, merge);
   for (const { server } of masters) {
     const part = gather.part();
+    parent.session!.asking.expect(part, server, expectedBytes);
     server.backend(parent.database, parent.protocol).push(part, bytes, 0, bytes.length);
   }
 }

@@ -55,6 +55,7 @@ export class Gather implements ReplyTaker {
     this.#parent = parent;
     this.#left = count;
     this.#merge = merge;
+    parent.gather = this;
   }
 
   /** A part, ready to be sent; belongs to the gather until it is settled. */
@@ -67,6 +68,7 @@ export class Gather implements ReplyTaker {
     part.startedMs = parent.startedMs;
     part.database = parent.database;
     part.protocol = parent.protocol;
+    part.kind = parent.kind;
     this.#parts.push(part);
     return part;
   }
@@ -77,15 +79,23 @@ export class Gather implements ReplyTaker {
     if (session.state !== "closed") {
       part.hold(bytes, start, end);
       session.holds(end - start);
+      if (!isLast && part.replyBytes + part.missingBytes > part.expectedBytes) {
+        session.asking.outgrew(part);
+      }
     }
     if (isLast) this.#settled(part);
+  }
+
+  /** Nobody wants the reply any more; its parts' bytes were given back already. */
+  abandon(): void {
+    for (const part of this.#parts) part.dropHeld();
   }
 
   /** There will be no reply for a part. */
   partFailed(part: Request, text: string): void {
     const session = part.session!;
     session.holds(-part.heldBytes);
-    part.heldBytes = 0;
+    part.dropHeld();
     part.replyType = MINUS;
     (this.#failed ??= new Set()).add(part);
     const error = errorReply(text);
@@ -112,6 +122,7 @@ export class Gather implements ReplyTaker {
       );
     }
     const isFailure = this.#failed !== undefined;
+    if (parent.gather === this) parent.gather = null; // its merge may have asked others
     for (const p of parts) {
       session.holds(-p.heldBytes);
       recycleRequest(p);

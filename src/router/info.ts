@@ -141,6 +141,7 @@ function statsSection({ figures }: Facts): Fields {
     ["total_net_output_bytes", totals.outputBytes],
     ["acl_access_denied_auth", totals.wrongAuths],
     ["client_output_buffer_limit_disconnections", totals.overflowedSessions],
+    ["evicted_clients", totals.evictedSessions],
   ];
 }
 

@@ -21,6 +21,7 @@ import { askAll } from "./fan_out.ts";
 import type { PartReply } from "./gather.ts";
 import { latin1 } from "./key_mover.ts";
 import { elementsOf, firstError, isNull, MERGES } from "./merge.ts";
+import { requestKind } from "./reply_sizes.ts";
 import type { Request } from "./request.ts";
 import type { Master, Router } from "./router.ts";
 import type { Session } from "./session.ts";
@@ -34,13 +35,21 @@ export function isAboutKeys(command: Command): boolean {
   return command.categories.includes("@keyspace");
 }
 
-/** Asks every server that has keys. Copies `bytes`, the request. */
+/**
+ * Asks every server that has keys, unless their replies may not be asked for now. Copies `bytes`, the
+ * request.
+ */
 export function askKeySpace(session: Session, command: Command, bytes: Uint8Array): void {
+  const servers = session.router.masters().map(({ server }) => server);
+  const kind = requestKind(command.id, servers.length, bytes.length);
+  const expected = session.asking.mayAskEach(command, kind, servers);
+  if (expected < 0) return;
   const parent = session.enqueue(command);
   parent.state = "sent";
+  parent.kind = kind;
   session.charge(parent, bytes.length);
   session.isFenced = true; // what follows must not overtake a later round
-  new KeySpaceCall(session.router, parent, command, bytes.slice()).begin();
+  new KeySpaceCall(session.router, parent, command, bytes.slice(), expected).begin();
 }
 
 /** One such command on its way. */
@@ -49,6 +58,8 @@ class KeySpaceCall {
   readonly #parent: Request;
   readonly #command: Command;
   readonly #bytes: Uint8Array;
+  /** What each server's reply is expected to have, in bytes. */
+  readonly #expectedBytes: number;
   #beginnings = 0;
   #rounds = 0;
   /** The version of the table when it began. */
@@ -62,7 +73,14 @@ class KeySpaceCall {
   #stages: Master[][] = [];
   #sum = 0n;
 
-  constructor(router: Router, parent: Request, command: Command, bytes: Uint8Array) {
+  constructor(
+    router: Router,
+    parent: Request,
+    command: Command,
+    bytes: Uint8Array,
+    expectedBytes: number,
+  ) {
+    this.#expectedBytes = expectedBytes;
     this.#router = router;
     this.#parent = parent;
     this.#command = command;
@@ -89,6 +107,7 @@ class KeySpaceCall {
       masters,
       (replies, protocol) => this.#answered(masters, replies, protocol),
       this.#bytes,
+      this.#expectedBytes,
     );
   }
 

@@ -12,14 +12,17 @@
  */
 
 import type { Command } from "../command/command.ts";
-import { copyBytes, freeNow, resize } from "../io/chunk_pool.ts";
+import { copyBytes, enlarge, releaseChunk } from "../io/chunk_pool.ts";
 import type { WriteBatch } from "../io/write_batch.ts";
 import type { Backend } from "./backend.ts";
+import type { Gather } from "./gather.ts";
+import type { ReplyGate } from "./reply_gate.ts";
 import type { Session } from "./session.ts";
 import type { Slot } from "./slot.ts";
 
 /** Requests kept for re-use. */
 const FREE_REQUESTS_MAX = 16_384;
+const NOTHING = new Uint8Array(0);
 /** Bytes of reply memory that a pooled request keeps. */
 const HELD_BYTES_KEPT = 512;
 
@@ -61,6 +64,14 @@ export class Request {
   startedMs = 0;
   /** Bytes charged for it until it settles. */
   chargedBytes = 0;
+  /** What kind of request it is, for what its reply's size teaches; 0 where that is of no interest. */
+  kind = 0;
+  /** What its reply is expected to have, in bytes, until it settles. */
+  expectedBytes = 0;
+  /** The gate that a large reply was asked for through, until it settles. */
+  gate: ReplyGate | null = null;
+  /** Who makes its reply of several parts; null for a request that is sent as it is. */
+  gather: Gather | null = null;
   /** Its bytes, while it waits for a slot; else null. */
   ownBytes: Uint8Array | null = null;
   /** Database and protocol it was sent under, for a request that waits. */
@@ -71,6 +82,8 @@ export class Request {
   replyType = 0;
   /** Bytes of the reply seen so far. */
   replyBytes = 0;
+  /** Bytes that are known to be missing while a part of the reply is here. */
+  missingBytes = 0;
   /** Reply bytes that wait for their turn: held[0, heldBytes). */
   held: Uint8Array | null = null;
   heldBytes = 0;
@@ -81,11 +94,21 @@ export class Request {
     const total = this.heldBytes + length;
     let held = this.held;
     if (held === null || held.length < total) {
-      const size = total <= HELD_BYTES_KEPT ? HELD_BYTES_KEPT : Math.max(total, this.heldBytes * 2);
-      this.held = held = held === null ? new Uint8Array(size) : resize(held, this.heldBytes, size);
+      const size = Math.max(total, this.heldBytes * 2);
+      this.held = held = total <= HELD_BYTES_KEPT
+        ? new Uint8Array(HELD_BYTES_KEPT)
+        : enlarge(held ?? NOTHING, this.heldBytes, size);
     }
     copyBytes(held, this.heldBytes, bytes, start, end);
     this.heldBytes = total;
+  }
+
+  /** Nobody wants what is held any more. */
+  dropHeld(): void {
+    this.heldBytes = 0;
+    if (this.held === null || this.held.length <= HELD_BYTES_KEPT) return;
+    releaseChunk(this.held);
+    this.held = null;
   }
 
   /** Takes a whole reply to be held, where {@linkcode hold} would copy it. */
@@ -123,11 +146,8 @@ export function acquireRequest(): Request {
 /** Takes a request back; nobody may hold it any longer. */
 export function recycleRequest(request: Request): void {
   if (request.state === "free") throw new Error("a request was given back twice");
-  if (freeCount >= FREE_REQUESTS_MAX) {
-    request.state = "free";
-    return;
-  }
   request.state = "free";
+  if (freeCount >= FREE_REQUESTS_MAX) return request.dropHeld();
   request.session = null;
   request.command = null;
   request.slot = null;
@@ -138,13 +158,12 @@ export function recycleRequest(request: Request): void {
   request.nextSent = null;
   request.ownBytes = null;
   request.chargedBytes = 0;
+  request.kind = 0;
+  request.gather = null;
   request.replyType = 0;
   request.replyBytes = 0;
-  request.heldBytes = 0;
-  if (request.held !== null && request.held.length > HELD_BYTES_KEPT) {
-    freeNow(request.held);
-    request.held = null;
-  }
+  request.missingBytes = 0;
+  request.dropHeld();
   request.next = free;
   free = request;
   freeCount++;
@@ -155,7 +174,8 @@ export function leaveRequests(head: Request | null): void {
   for (let request = head; request !== null;) {
     const next: Request | null = request.next;
     request.next = null;
-    request.heldBytes = 0;
+    request.dropHeld();
+    request.gather?.abandon();
     if (request.state === "settled") recycleRequest(request);
     request = next;
   }

@@ -14,8 +14,10 @@ import { COMMANDS } from "../command/command_table.ts";
 import { isOlder, TABLE_VERSION } from "../command/redis_version.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { hangUp } from "../io/dial.ts";
+import { trimPools } from "../io/chunk_pool.ts";
 import type { AcceptedConnection } from "../io/listen.ts";
 import { AuthThrottle } from "./auth.ts";
+import { atTurnEnd, type TurnWork } from "../io/turn.ts";
 import type { Backend } from "./backend.ts";
 import { BackendPool, type Server } from "./backend_pool.ts";
 import { ByteBudget } from "./byte_budget.ts";
@@ -24,6 +26,7 @@ import { errorReply } from "../resp/encoder.ts";
 import type { RouterOptions } from "./options.ts";
 import { aloneSeat, type RouterSeat } from "./seat.ts";
 import { Resp3Question } from "./resp3_question.ts";
+import { ReplySizes } from "./reply_sizes.ts";
 import { Session } from "./session.ts";
 import { Slot } from "./slot.ts";
 import { SlotMoves } from "./slot_moves.ts";
@@ -35,6 +38,9 @@ const TICK_MS = 250;
 /** How often it is looked whether any may come, and at the sessions' deadlines, in milliseconds. */
 const QUIET_TICK_MS = 1_000;
 
+/** How often buffers that nobody needs are freed, in milliseconds. */
+const TRIM_MS = 4_000;
+
 /** What the data plane reports, for the log. */
 export interface RouterEvents {
   backendReady(backend: Backend): void;
@@ -43,6 +49,8 @@ export interface RouterEvents {
   sessionClosed(session: Session): void;
   /** A session held more reply bytes than session_max_buffer and is being closed. */
   sessionOverflowed(session: Session): void;
+  /** A session held most when all held more than proxy_max_buffer, and is being closed. */
+  sessionEvicted(session: Session): void;
   sessionTimedOut(session: Session, reason: string): void;
   /** An address gave so many wrong passwords since this was last told of it; this session the last. */
   authsRefused(session: Session, address: string, count: number): void;
@@ -58,7 +66,7 @@ export interface Master {
 }
 
 /** The data plane; see the drawing above. */
-export class Router implements SlotTable {
+export class Router implements SlotTable, TurnWork {
   readonly options: RouterOptions;
   readonly events: RouterEvents;
   /** Its place beside the proxy's other routers. */
@@ -66,6 +74,7 @@ export class Router implements SlotTable {
   readonly slots: readonly Slot[];
   readonly stats = new CommandStats(COMMANDS.length);
   readonly totals = newTotals();
+  readonly replySizes = new ReplySizes(COMMANDS.length);
   readonly budget: ByteBudget;
   readonly pool: BackendPool;
   readonly sessions = new Map<number, Session>();
@@ -74,6 +83,7 @@ export class Router implements SlotTable {
   readonly resp3: Resp3Question;
   /** Which slots have changed servers. */
   readonly moves = new SlotMoves();
+  isQueuedForTurnEnd = false;
   /** When the router was made, in clock milliseconds. */
   readonly startedMs = clock.tick();
   /** Slot changes so far: the version of the table. */
@@ -91,12 +101,14 @@ export class Router implements SlotTable {
   #tickDueMs = 0;
   #wasLate = false;
   #sessionsTickedMs = 0;
+  #trimmedMs = 0;
 
   constructor(options: RouterOptions, events: RouterEvents, seat: RouterSeat = aloneSeat()) {
     this.options = options;
     this.events = events;
     this.seat = seat;
-    this.budget = new ByteBudget(options.proxyBufferBytesMax);
+    this.budget = new ByteBudget(options.proxyBufferBytesMax, seat);
+    this.budget.onOver = () => atTurnEnd(this);
     this.resp3 = new Resp3Question(() => this.masters(), options.backendDialMs);
     this.pool = new BackendPool(options, {
       backendReady: (backend) => {
@@ -124,7 +136,7 @@ export class Router implements SlotTable {
     this.totals.connections++;
     const session = new Session(this.seat.nextSessionId(), connection, this);
     this.sessions.set(session.id, session);
-    this.seat.hasSessions(this.sessions.size);
+    this.#countSessions();
     this.events.sessionOpened(session);
     session.start();
   }
@@ -137,8 +149,32 @@ export class Router implements SlotTable {
 
   sessionClosed(session: Session): void {
     this.sessions.delete(session.id);
-    this.seat.hasSessions(this.sessions.size);
+    this.#countSessions();
     this.events.sessionClosed(session);
+  }
+
+  #countSessions(): void {
+    const { size } = this.sessions;
+    this.seat.hasSessions(size);
+    this.budget.shareAmong(size);
+  }
+
+  /**
+   * Closes sessions, the one that holds most replies first, while all routers together hold more than
+   * they may and this one more than its share. Runs at the end of a turn.
+   */
+  runAtTurnEnd(): void {
+    while (this.budget.isOver && this.budget.isAboveShare) {
+      let most: Session | undefined;
+      for (const session of this.sessions.values()) {
+        if (session.unsentBytes > (most?.unsentBytes ?? 0)) most = session;
+      }
+      if (most === undefined) return;
+      this.totals.evictedSessions++;
+      this.events.sessionEvicted(most);
+      most.close();
+    }
+    if (this.budget.isOver) this.seat.pressOthers();
   }
 
   /** Bytes received from clients, of closed sessions and open ones. */
@@ -315,6 +351,10 @@ export class Router implements SlotTable {
     if (nowMs - this.#sessionsTickedMs >= QUIET_TICK_MS - TICK_MS / 2) {
       this.#sessionsTickedMs = nowMs;
       for (const session of this.sessions.values()) session.tick();
+      if (nowMs - this.#trimmedMs >= TRIM_MS) {
+        this.#trimmedMs = nowMs;
+        trimPools();
+      }
     }
     // The clock must not take a rest of ours for a pause of the process.
     const quietMs = Math.max(TICK_MS, Math.min(QUIET_TICK_MS, clock.pauseMs / 4));

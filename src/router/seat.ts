@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { BudgetPartners } from "./byte_budget.ts";
 import type { ClientFilter } from "./client_filter.ts";
 import type { RouterFigures } from "./figures.ts";
 
@@ -18,13 +19,15 @@ export interface Peers {
 }
 
 /** What a router shares with the others of the same proxy. */
-export interface RouterSeat {
+export interface RouterSeat extends BudgetPartners {
   /** An id that no client of the proxy has had. */
   nextSessionId(): number;
   /** This router has so many clients now. */
   hasSessions(count: number): void;
   /** Clients that the other routers have now. */
   sessionsElsewhere(): number;
+  /** The others hold more than their shares, and must look at it. */
+  pressOthers(): void;
   /** The other routers; null when there are none. */
   readonly peers: Peers | null;
 }
@@ -36,6 +39,10 @@ export function aloneSeat(): RouterSeat {
     nextSessionId: () => ++lastId,
     hasSessions: () => {},
     sessionsElsewhere: () => 0,
+    shares: 1,
+    holds: () => {},
+    heldElsewhere: () => 0,
+    pressOthers: () => {},
     peers: null,
   };
 }

@@ -25,7 +25,7 @@ import { type BatchOwner, WriteBatch } from "../io/write_batch.ts";
 import type { Command } from "../command/command.ts";
 import { errorReply, type Protocol } from "../resp/encoder.ts";
 import { ELEMENTS_MAX_BEFORE_7, RequestParser } from "../resp/request_parser.ts";
-import { FAIR_SHARE_BYTES } from "./byte_budget.ts";
+import { Asking, REPLY_BYTES_HIGH } from "./asking.ts";
 import { overdueReason } from "./deadlines.ts";
 import { ANONYMOUS, type ClientSelf } from "./client_self.ts";
 import { dispatch, waitsForVersion } from "./dispatch.ts";
@@ -39,7 +39,6 @@ import {
   WHOLE_BYTES_MIN,
 } from "./request.ts";
 import type { Router } from "./router.ts";
-import type { Slot } from "./slot.ts";
 import { UnfinishedRequest } from "./unfinished.ts";
 
 /** Where a session is in its life; see the drawing above. */
@@ -51,10 +50,6 @@ const OUTPUT_BYTES_HIGH = 1024 * 1024;
  * Bytes of requests in flight past which no more are read: what other clients wait for behind one.
  */
 const REQUEST_BYTES_HIGH = 256 * 1024;
-/** Bytes that the replies of the requests in flight may amount to, by estimate. */
-const REPLY_BYTES_HIGH = 4 * 1024 * 1024;
-/** What a session's replies are taken to be before any was seen, in bytes. */
-const REPLY_BYTES_FIRST_GUESS = 128 * 1024;
 /** Replies up to this size wait until they are whole: if their server dies, an error takes their place. */
 const PIECE_BYTES_MIN = 64 * 1024;
 /** How long a closed-down session's input is read away so that its last reply is not lost. */
@@ -71,6 +66,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
   readonly id: number;
   readonly router: Router;
   readonly parser = new RequestParser();
+  readonly asking = new Asking(this);
   readonly createdMs: number;
 
   isAuthenticated: boolean;
@@ -97,7 +93,6 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
   /** Reply bytes held until their turn. */
   #heldBytes = 0;
   readonly #unfinished = new UnfinishedRequest();
-  #replyEstimate = REPLY_BYTES_FIRST_GUESS;
   #isPaused = false;
   #isInputEnded = false;
   #isLingering = false;
@@ -188,9 +183,11 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
         continue;
       }
       if (this.#mustPause()) {
+        this.asking.leaveLine();
         this.#isPaused = true;
         return;
       }
+      const from = source.start;
       switch (parser.parse(source.bytes, source.start, source.end)) {
         case "request":
           if (parser.count > ELEMENTS_MAX_BEFORE_7 && waitsForVersion(this)) {
@@ -201,6 +198,14 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
           if (this.#unfinished.sinceMs > 0) this.#unfinished.end(this, this.router.budget);
           dispatch(this, parser);
           parser.next();
+          if (this.asking.isRefused) {
+            // It stays where it is, and is dispatched again when there is room for its reply.
+            this.asking.isRefused = false;
+            source.start = from;
+            this.#isPaused = true;
+            return;
+          }
+          this.asking.leaveLine();
           break;
         case "more":
           source.start = parser.nextStart;
@@ -247,17 +252,19 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
   #mustPause(): boolean {
     const depth = this.depth;
     const queued = this.#batch.queuedBytes;
+    const { budget } = this.router;
     if (this.router.isHeld) return true;
     if (depth === 0) {
       this.isFenced = false;
-      return queued > OUTPUT_BYTES_HIGH;
+      return queued > (budget.isTight ? budget.fairShareBytes : OUTPUT_BYTES_HIGH);
     }
     if (this.isFenced || depth >= this.router.options.sessionPipelineMax) return true;
     if (this.#requestBytes > REQUEST_BYTES_HIGH) return true;
     const output = queued + this.#heldBytes;
-    if (output + depth * this.#replyEstimate > REPLY_BYTES_HIGH) return true;
-    if (this.router.budget.isSpent && this.#requestBytes + output > FAIR_SHARE_BYTES) {
-      this.router.budget.wait(this);
+    const expected = output + this.asking.expectedBytes;
+    if (expected > (budget.isTight ? budget.fairShareBytes : REPLY_BYTES_HIGH)) return true;
+    if (budget.isSpent && this.#requestBytes + output > budget.fairShareBytes) {
+      budget.wait(this);
       return true;
     }
     return false;
@@ -305,13 +312,6 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     this.#tail = request;
     this.depth++;
     return request;
-  }
-
-  /** Sends one request to a slot. Copies `bytes[start, end)`. */
-  forward(command: Command, slot: Slot, bytes: Uint8Array, start: number, end: number): void {
-    const request = this.enqueue(command);
-    this.charge(request, end - start);
-    slot.send(request, bytes, start, end);
   }
 
   /** Counts a request's bytes against session and process until it is settled. */
@@ -368,6 +368,9 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
       if (this.#heldBytes > PRESSURE_BYTES_HIGH) this.#pressure.isHigh(request);
       if (isLast) this.#settle(request);
     }
+    if (!isLast && request.replyBytes + request.missingBytes > request.expectedBytes) {
+      this.asking.outgrew(request);
+    }
   }
 
   /** The whole reply of a gathered command. Takes `reply`. */
@@ -396,7 +399,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
       return this.close();
     }
     this.holds(-request.heldBytes);
-    request.heldBytes = 0;
+    request.dropHeld();
     request.replyBytes = 0;
     const error = errorReply(text);
     request.command = null; // a failure is not an answer in the statistics
@@ -407,12 +410,8 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
   holds(bytes: number): void {
     if (this.#state === "closed") return; // everything was given back at once
     this.#heldBytes += bytes;
-    if (bytes > 0) {
-      this.router.budget.charge(bytes);
-      if (this.#heldBytes > this.router.options.sessionBufferBytesMax) this.#overflow();
-    } else {
-      this.router.budget.release(-bytes);
-    }
+    this.router.budget.chargeReply(bytes);
+    if (bytes > 0 && this.#heldBytes > this.router.options.sessionBufferBytesMax) this.#overflow();
   }
 
   /** Ends what a sent request weighs on slots and budgets; not yet its place in the FIFO. */
@@ -421,6 +420,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     if (request.slot !== null) request.slot.leave();
     if (request.slots !== null) { for (const slot of request.slots) slot.leave(); }
     request.slot = request.slots = null;
+    if (request.expectedBytes > 0) this.asking.ended(request);
     if (request.chargedBytes > 0) {
       this.#requestBytes -= request.chargedBytes;
       this.router.budget.release(request.chargedBytes);
@@ -443,10 +443,8 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
         clock.nowMs - request.startedMs,
         type === 45 /* - */ || type === 33, /* ! */
       );
+      if (request.kind !== 0) this.asking.learn(command, request.kind, request.replyBytes);
     }
-    const size = request.replyBytes;
-    const estimate = this.#replyEstimate;
-    this.#replyEstimate = size > estimate ? size : estimate - ((estimate - size) >> 4);
   }
 
   /** Takes the settled head out of the FIFO, and with it all settled ones behind it. */
@@ -477,7 +475,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
 
   #send(bytes: Uint8Array, start: number, end: number): void {
     this.#batch.append(bytes, start, end);
-    this.router.budget.charge(end - start);
+    this.router.budget.chargeReply(end - start);
     this.#batchGrew();
   }
 
@@ -496,7 +494,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
 
   wrote(bytes: number): void {
     this.#lastWroteMs = clock.nowMs;
-    this.router.budget.release(bytes);
+    this.router.budget.chargeReply(-bytes);
     this.router.totals.outputBytes += bytes;
     this.easePressure();
     if (this.#isPaused || this.#state !== "open") atTurnEnd(this);
@@ -567,8 +565,9 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     if (this.#state === "closed") return;
     this.#state = changeState(MOVES, this.#state, "closed", `session ${this.id}`);
     const { budget, totals } = this.router;
-    budget.release(this.#batch.queuedBytes + this.#heldBytes);
+    budget.chargeReply(-this.unsentBytes);
     this.#heldBytes = 0;
+    this.asking.leaveLine();
     this.#unfinished.end(this, budget);
     budget.leave(this);
     totals.inputBytes += this.inputBytes;

@@ -11,13 +11,14 @@
  */
 
 import type { Command } from "../command/command.ts";
-import { slotIdOf } from "../hash/slot_id.ts";
+import { keyHashOf, SLOT_COUNT } from "../hash/slot_id.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { arrayHeader, errorReply } from "../resp/encoder.ts";
 import type { RequestParser } from "../resp/request_parser.ts";
 import { SLOT_NOT_READY, wrongArity } from "./errors.ts";
 import { Gather } from "./gather.ts";
 import { mergeInOrder, MERGES } from "./merge.ts";
+import { requestKind } from "./reply_sizes.ts";
 import type { Session } from "./session.ts";
 import type { Server } from "./backend_pool.ts";
 import type { Slot } from "./slot.ts";
@@ -44,16 +45,21 @@ export function split(session: Session, command: Command, parser: RequestParser)
   }
   const { slots } = session.router;
   if (parser.count - 1 === step) {
-    const slot = slots[slotIdOf(parser.bytes, parser.start(1), parser.end(1))]!;
-    return session.forward(command, slot, parser.bytes, parser.requestStart, parser.requestEnd);
+    const hash = keyHashOf(parser.bytes, parser.start(1), parser.end(1));
+    const slot = slots[hash & (SLOT_COUNT - 1)]!;
+    const { bytes, requestStart, requestEnd } = parser;
+    return session.asking.forward(command, slot, hash, bytes, requestStart, requestEnd);
   }
   const keys = (parser.count - 1) / step;
   const groups: Group[] = [];
   const groupOf = new Uint16Array(keys);
+  let keysHash = 0;
   const id = ++lastSplit;
   for (let i = 0; i < keys; i++) {
     const arg = 1 + i * step;
-    const slot = slots[slotIdOf(parser.bytes, parser.start(arg), parser.end(arg))]!;
+    const hash = keyHashOf(parser.bytes, parser.start(arg), parser.end(arg));
+    const slot = slots[hash & (SLOT_COUNT - 1)]!;
+    keysHash = Math.imul(keysHash, 31) + hash | 0;
     if (slot.state === "offline") return session.answer(errorReply(SLOT_NOT_READY));
     if (slot.splitId !== id) {
       slot.splitId = id;
@@ -63,8 +69,8 @@ export function split(session: Session, command: Command, parser: RequestParser)
     groups[slot.splitGroup]!.keys++;
     groupOf[i] = slot.splitGroup;
   }
-  if (groups.length === 1) sendWhole(session, command, parser, groups[0]!);
-  else sendParts(session, command, parser, groups, groupOf, step);
+  if (groups.length === 1) sendWhole(session, command, parser, groups[0]!, keysHash);
+  else sendParts(session, command, parser, groups, groupOf, keysHash);
 }
 
 /** The group that a slot's keys join, made when it is the first of its kind. */
@@ -78,13 +84,32 @@ function findGroup(groups: Group[], slot: Slot): number {
 }
 
 /** All keys go one way: the client's request is sent as it is. */
-function sendWhole(session: Session, command: Command, parser: RequestParser, group: Group): void {
+function sendWhole(
+  session: Session,
+  command: Command,
+  parser: RequestParser,
+  group: Group,
+  keysHash: number,
+): void {
   const { bytes, requestStart, requestEnd } = parser;
   if (group.changing !== null) {
-    return session.forward(command, group.changing, bytes, requestStart, requestEnd);
+    return session.asking.forward(
+      command,
+      group.changing,
+      keysHash,
+      bytes,
+      requestStart,
+      requestEnd,
+    );
   }
+  const { asking } = session;
+  const kind = requestKind(command.id, keysHash, requestEnd - requestStart);
+  const expected = asking.expectedOf(command, kind);
+  if (!asking.mayAsk(command, group.server, expected)) return;
   const request = session.enqueue(command);
+  request.kind = kind;
   session.charge(request, requestEnd - requestStart);
+  asking.expect(request, group.server, expected);
   request.slots = group.slots;
   for (const slot of group.slots) slot.enter();
   group.server!.backend(session.database, session.protocol).push(
@@ -101,10 +126,16 @@ function sendParts(
   parser: RequestParser,
   groups: readonly Group[],
   groupOf: Uint16Array,
-  step: number,
+  keysHash: number,
 ): void {
+  const { asking } = session;
+  const step = command.keyStep;
+  const kind = requestKind(command.id, keysHash, parser.requestEnd - parser.requestStart);
+  const expected = asking.mayAskEach(command, kind, groups.map(({ server }) => server));
+  if (expected < 0) return;
   const parent = session.enqueue(command);
   parent.state = "sent";
+  parent.kind = kind;
   const merge = command.merge === "concat" ? mergeInOrder(groupOf) : MERGES[command.merge]!;
   const gather = new Gather(parent, groups.length, merge);
   session.charge(parent, parser.requestEnd - parser.requestStart);
@@ -113,6 +144,7 @@ function sendParts(
   for (let g = 0; g < groups.length; g++) {
     const group = groups[g]!;
     const part = gather.part();
+    asking.expect(part, group.server, expected);
     const header = arrayHeader(1 + group.keys * step);
     if (group.changing !== null) {
       const own = new PartBytes();

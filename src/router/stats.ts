@@ -57,6 +57,8 @@ export interface Totals {
   outputBytes: number;
   /** Sessions closed because their replies outgrew session_max_buffer. */
   overflowedSessions: number;
+  /** Sessions closed because all together held more than proxy_max_buffer. */
+  evictedSessions: number;
   /** Sessions closed for a protocol error. */
   protocolErrors: number;
   /** Wrong users or passwords given by AUTH or HELLO. */
@@ -73,6 +75,7 @@ export function newTotals(): Totals {
     inputBytes: 0,
     outputBytes: 0,
     overflowedSessions: 0,
+    evictedSessions: 0,
     protocolErrors: 0,
     wrongAuths: 0,
     timedOutSessions: 0,

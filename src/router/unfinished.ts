@@ -5,7 +5,10 @@
  */
 
 import { clock } from "../base/clock.ts";
-import { type BudgetWaiter, type ByteBudget, FAIR_SHARE_BYTES } from "./byte_budget.ts";
+import type { BudgetWaiter, ByteBudget } from "./byte_budget.ts";
+
+/** What is not worth counting, in bytes. */
+const UNCHARGED_BYTES_MAX = 1024;
 
 /** One session's unfinished request, the same object for one after the other. */
 export class UnfinishedRequest {
@@ -20,8 +23,8 @@ export class UnfinishedRequest {
    */
   mayHold(bytes: number, waiter: BudgetWaiter, budget: ByteBudget): boolean {
     if (this.sinceMs === 0) this.sinceMs = clock.nowMs;
-    if (bytes <= FAIR_SHARE_BYTES) return true;
-    if (!budget.mayGrow(waiter)) return false;
+    if (bytes <= UNCHARGED_BYTES_MAX) return true;
+    if (bytes > budget.fairShareBytes && !budget.mayGrow(waiter)) return false;
     budget.charge(bytes - this.#chargedBytes);
     this.#chargedBytes = bytes;
     return true;

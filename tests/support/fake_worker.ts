@@ -86,6 +86,7 @@ export class FakeWorker implements Thread {
       figures: () => this.#figures(),
       listClients: () => `client of ${this.start.seat}\n`,
       killClients: () => 1,
+      press: () => tell("press"),
       setLogLevel: (level) => tell(`log ${level}`),
       close: () => tell("close"),
     };

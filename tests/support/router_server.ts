@@ -122,6 +122,7 @@ export class RouterServer implements AsyncDisposable {
       sessionOpened: () => events.push("session opened"),
       sessionClosed: () => events.push("session closed"),
       sessionOverflowed: () => events.push("session overflowed"),
+      sessionEvicted: () => events.push("session evicted"),
       sessionTimedOut: (_session, reason) => events.push(`session timed out: ${reason}`),
       authsRefused: (_session, _address, count) => events.push(`wrong passwords: ${count}`),
       slotDrainTimedOut: (slotId, backends) =>

@@ -11,6 +11,7 @@ import {
   CHUNK_BYTES_MAX,
   releaseChunk,
   resize,
+  trimPools,
 } from "../../../src/io/chunk_pool.ts";
 import { EARLY_FLUSH_BYTES, WriteBatch } from "../../../src/io/write_batch.ts";
 import { chance } from "../../support/fuzz.ts";
@@ -263,4 +264,33 @@ Deno.test("the pool of chunks is bounded, and takes no part of somebody's buffer
   while (known.has(borrowChunk(CHUNK_BYTES_MAX).buffer)) kept++;
   assert(kept > 0 && kept <= 64, `${kept} chunks were kept`);
   assert(borrowChunk(CHUNK_BYTES_MAX).buffer !== strangers.buffer);
+});
+
+Deno.test("WriteBatch frees what was queued when it is reset, and what is being written after that", async () => {
+  const { sink, batch } = setUp();
+  const [first, second] = [new Uint8Array(1 << 20), new Uint8Array(1 << 20)];
+  batch.appendWhole(first);
+  batch.appendWhole(second);
+  await turn();
+  assert(sink.isWriting);
+  batch.reset();
+  assertEquals([first.buffer.byteLength, second.buffer.byteLength], [1 << 20, 0]);
+  await sink.take();
+  assertEquals(first.buffer.byteLength, 0);
+});
+
+Deno.test("trimPools() frees the chunks that nobody has borrowed since the last time", () => {
+  const chunks = Array.from({ length: 50 }, () => new Uint8Array(CHUNK_BYTES_MAX));
+  trimPools();
+  trimPools();
+  chunks.forEach(releaseChunk);
+  trimPools();
+  const freed = () => chunks.filter(({ buffer }) => buffer.byteLength === 0).length;
+  assertEquals(freed(), 0);
+  const borrowed = [1, 2, 3].map(() => borrowChunk(CHUNK_BYTES_MAX));
+  borrowed.forEach(releaseChunk);
+  trimPools();
+  assertEquals(freed(), 47);
+  trimPools();
+  assertEquals(freed(), 50);
 });

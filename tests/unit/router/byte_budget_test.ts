@@ -6,6 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { type BudgetWaiter, ByteBudget } from "../../../src/router/byte_budget.ts";
+import { aloneSeat } from "../../../src/router/seat.ts";
 
 /** Someone who counts how often he was told. */
 class Waiter implements BudgetWaiter {
@@ -17,7 +18,7 @@ class Waiter implements BudgetWaiter {
 }
 
 Deno.test("ByteBudget is spent above its limit, not at it", () => {
-  const budget = new ByteBudget(1000);
+  const budget = new ByteBudget(1000, aloneSeat());
   budget.charge(1000);
   assert(!budget.isSpent);
   budget.charge(1);
@@ -27,7 +28,7 @@ Deno.test("ByteBudget is spent above its limit, not at it", () => {
 });
 
 Deno.test("ByteBudget wakes those who wait once an eighth is free, each once", () => {
-  const budget = new ByteBudget(1000);
+  const budget = new ByteBudget(1000, aloneSeat());
   const [first, second] = [new Waiter(), new Waiter()];
   budget.charge(1200);
   budget.wait(first);
@@ -42,12 +43,12 @@ Deno.test("ByteBudget wakes those who wait once an eighth is free, each once", (
 });
 
 Deno.test("ByteBudget lets any unfinished request grow while it is not spent", () => {
-  const budget = new ByteBudget(1000);
+  const budget = new ByteBudget(1000, aloneSeat());
   for (let i = 0; i < 5; i++) assert(budget.mayGrow(new Waiter()));
 });
 
 Deno.test("ByteBudget, spent, lets one unfinished request grow, and the next when that is through", () => {
-  const budget = new ByteBudget(1000);
+  const budget = new ByteBudget(1000, aloneSeat());
   const [elder, younger] = [new Waiter(), new Waiter()];
   budget.charge(5000);
   assert(budget.mayGrow(elder));
@@ -60,7 +61,7 @@ Deno.test("ByteBudget, spent, lets one unfinished request grow, and the next whe
 });
 
 Deno.test("ByteBudget does not let the place of a waiter that is gone block the others", () => {
-  const budget = new ByteBudget(1000);
+  const budget = new ByteBudget(1000, aloneSeat());
   const [elder, gone, next] = [new Waiter(), new Waiter(), new Waiter()];
   budget.charge(5000);
   budget.mayGrow(elder);
@@ -73,7 +74,7 @@ Deno.test("ByteBudget does not let the place of a waiter that is gone block the 
 });
 
 Deno.test("ByteBudget allows a waiter to wait again while it is being woken", () => {
-  const budget = new ByteBudget(1000);
+  const budget = new ByteBudget(1000, aloneSeat());
   let calls = 0;
   const stubborn: BudgetWaiter = {
     resume() {
@@ -86,4 +87,68 @@ Deno.test("ByteBudget allows a waiter to wait again while it is being woken", ()
   assertEquals(calls, 1);
   budget.release(1);
   assertEquals(calls, 2);
+});
+
+/** A budget that shares with another one of which a test says what it holds. */
+function shared(limitBytes: number) {
+  const others = { shares: 2, told: 0, held: 0, holds: (n: number) => void (others.told = n) };
+  const budget = new ByteBudget(limitBytes, {
+    ...others,
+    holds: others.holds,
+    heldElsewhere: () => others.held,
+  });
+  let overs = 0;
+  budget.onOver = () => overs++;
+  return { budget, others, overs: () => overs };
+}
+
+const KB = 1024;
+
+Deno.test("ByteBudget is over when all routers together hold more than all their shares", () => {
+  const { budget, others, overs } = shared(1000 * KB);
+  others.held = 500 * KB;
+  budget.chargeReply(1400 * KB); // more than its share, but the other does not use its own
+  assertEquals([budget.isAboveShare, budget.isOver, overs()], [true, false, 0]);
+  budget.chargeReply(200 * KB);
+  assertEquals([budget.isOver, overs()], [true, 1]);
+  budget.chargeReply(-1600 * KB);
+  assertEquals([budget.isOver, budget.isAboveShare, budget.usedBytes], [false, false, 0]);
+});
+
+Deno.test("ByteBudget does not blame replies for what requests hold", () => {
+  const { budget } = shared(1000 * KB);
+  budget.charge(2500 * KB);
+  budget.chargeReply(100 * KB);
+  assertEquals([budget.isOver, budget.isAboveShare], [true, false]);
+});
+
+Deno.test("ByteBudget tells the others what it holds, to within 64 KB", () => {
+  const { budget, others } = shared(1000 * KB);
+  for (let i = 0; i < 300; i++) {
+    budget.charge(KB);
+    assert(Math.abs(budget.usedBytes - others.told) <= 65 * KB);
+  }
+  for (let i = 0; i < 300; i++) {
+    budget.release(KB);
+    assert(Math.abs(budget.usedBytes - others.told) <= 65 * KB);
+  }
+});
+
+Deno.test("ByteBudget gives each session a smaller share the more there are", () => {
+  const budget = new ByteBudget(128 * KB * KB, aloneSeat());
+  const shares = [1, 1000, 10_000, 1_000_000].map((sessions) => {
+    budget.shareAmong(sessions);
+    return budget.fairShareBytes;
+  });
+  assertEquals(shares, [64 * KB, 64 * KB, 6710, KB]);
+});
+
+Deno.test("ByteBudget is tight from half of it on, with what was asked for", () => {
+  const budget = new ByteBudget(1000, aloneSeat());
+  budget.charge(300);
+  assert(!budget.isTight);
+  budget.expect(300);
+  assert(budget.isTight);
+  budget.expect(-300);
+  assert(!budget.isTight);
 });
