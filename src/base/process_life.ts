@@ -11,6 +11,7 @@
  */
 
 import { roomLogger } from "./log.ts";
+import { ownFolders } from "./own_folders.ts";
 
 /** Form of a life's text: the name of its file, and the machine that it is on. */
 const TEXT = /^life ([0-9a-f-]{36}) on (.+)$/;
@@ -43,7 +44,7 @@ export class ProcessLife {
    */
   static begin(description: string): ProcessLife {
     const uuid = crypto.randomUUID();
-    for (const folder of folders()) {
+    for (const folder of ownFolders()) {
       const path = pathIn(folder, uuid);
       let file: Deno.FsFile | undefined;
       try {
@@ -88,7 +89,7 @@ function pathOfGone(text: string): string | undefined {
   if (uuid === undefined || hostname !== Deno.hostname()) return undefined;
   // A copy of a disk brings a file that another machine's process has locked there.
   const bootedMs = Date.now() - Deno.osUptime() * 1_000 - CLOCK_SLACK_MS;
-  for (const folder of folders()) {
+  for (const folder of ownFolders()) {
     const path = pathIn(folder, uuid);
     try {
       const file = Deno.openSync(path, { read: true });
@@ -105,13 +106,6 @@ function pathOfGone(text: string): string | undefined {
     }
   }
   return undefined;
-}
-
-/** Where such files may be, the best place first: gone with the machine's end, and only ours. */
-function folders(): string[] {
-  const named = [Deno.env.get("XDG_RUNTIME_DIR"), Deno.env.get("TMPDIR")];
-  const given = named.filter((folder) => folder !== undefined && folder.startsWith("/"));
-  return [...new Set([...given as string[], "/tmp"])];
 }
 
 function pathIn(folder: string, uuid: string): string {

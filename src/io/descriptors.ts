@@ -18,8 +18,8 @@ const HTTP_CONNECTIONS_MAX = 128;
 const HTTP_CONNECTIONS_MIN = 4;
 /** The HTTP side has at most one in so many descriptors as connections. */
 const HTTP_SHARE = 16;
-/** Descriptors of one HTTP connection that is answered: its own, and two to `Deno.serve`. */
-export const HTTP_CONNECTION_DESCRIPTORS = 3;
+/** Descriptors of one HTTP connection that is answered: its own, and three of its `Deno.serve`. */
+export const HTTP_CONNECTION_DESCRIPTORS = 4;
 /** Descriptors of the event loop and the socket of a worker. */
 const WORKER_DESCRIPTORS = 10;
 /** Connections of a worker to one server: RESP2 and RESP3, a second database, one that is replaced. */

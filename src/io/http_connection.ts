@@ -9,7 +9,9 @@
  * @module
  */
 
+import { roomLogger } from "../base/log.ts";
 import { hangUp } from "./dial.ts";
+import type { HandOver } from "./http_hand_over.ts";
 
 /** Deadlines of a connection, in milliseconds. */
 export interface HttpDeadlines {
@@ -37,15 +39,17 @@ export const HTTP_DEADLINES: HttpDeadlines = {
   tickMs: 500,
 };
 
+const log = roomLogger("http");
+
 /** Bytes that are on their way in each direction at most. */
 const BUFFER_BYTES = 16 * 1024;
 
 /** What a connection needs of its server. */
 export interface HttpConnectionEvents {
-  /** Connects to `Deno.serve`. */
-  dial(): Promise<Deno.TcpConn>;
-  /** It is closed; `port` is where it came to `Deno.serve` from, if it ever did. */
-  onClose(port: number | undefined): void;
+  /** Makes a `Deno.serve` for it, and connects to that. */
+  handOver(): Promise<HandOver>;
+  /** It is closed. */
+  onClose(): void;
 }
 
 /** See the header. */
@@ -57,7 +61,7 @@ export class HttpConnection {
   readonly #outer: Deno.TcpConn;
   readonly #deadlines: HttpDeadlines;
   readonly #events: HttpConnectionEvents;
-  #inner: Deno.TcpConn | undefined;
+  #inner: HandOver | undefined;
   /** Requests whose answers `Deno.serve` has not written yet. */
   #answering = 0;
   #hasAnswered = false;
@@ -68,6 +72,7 @@ export class HttpConnection {
   #unsentSinceMs = 0;
   /** Since when `Deno.serve` has nothing more to say; 0: it may have. */
   #endingSinceMs = 0;
+  #isFinishing = false;
   #isClosed = false;
 
   /** Takes an accepted connection. */
@@ -100,7 +105,7 @@ export class HttpConnection {
   /**
    * Carries bytes until one of the two ends.
    *
-   * @param noServer What the client is told when `Deno.serve` cannot be reached.
+   * @param noServer What the client is told when there is no `Deno.serve` for it.
    */
   async run(noServer: Uint8Array): Promise<void> {
     const buffer = new Uint8Array(BUFFER_BYTES);
@@ -114,11 +119,11 @@ export class HttpConnection {
         }
         if (this.#endingSinceMs !== 0) continue; // nobody wants it any more
         if (this.#inner === undefined && !await this.#open(noServer)) return;
-        await writeAll(this.#inner!, buffer.subarray(0, count)).catch(() => {});
+        await writeAll(this.#inner!.socket, buffer.subarray(0, count)).catch(() => {});
       }
       this.#hasOuterEnded = true;
       if (this.#inner === undefined || this.#endingSinceMs !== 0) return this.close();
-      await this.#inner.closeWrite();
+      await this.#inner.socket.closeWrite();
     } catch {
       this.close();
     }
@@ -126,21 +131,23 @@ export class HttpConnection {
 
   async #open(noServer: Uint8Array): Promise<boolean> {
     try {
-      this.#inner = await this.#events.dial();
-    } catch {
+      this.#inner = await this.#events.handOver();
+    } catch (error) {
+      log.debug("{remote} is not answered: {error}", { remote: this.remote, error });
       await writeAll(this.#outer, noServer);
       this.close();
       return false;
     }
     if (this.#isClosed) {
-      hangUp(this.#inner);
+      this.#endInner(this.#inner);
       return false;
     }
-    this.#carryAnswers(this.#inner);
+    if (this.#isFinishing) this.#inner.finish();
+    this.#carryAnswers(this.#inner.socket);
     return true;
   }
 
-  async #carryAnswers(inner: Deno.TcpConn): Promise<void> {
+  async #carryAnswers(inner: Deno.UnixConn): Promise<void> {
     const buffer = new Uint8Array(BUFFER_BYTES);
     try {
       for (;;) {
@@ -176,23 +183,29 @@ export class HttpConnection {
     return nowMs - this.quietSinceMs > (this.#hasAnswered ? idleMs : headMs);
   }
 
-  /** Closes it when it has never sent anything. */
-  closeUnused(): void {
-    if (this.#inner === undefined) this.close();
+  /** Closes it behind the answers that are being given; at once when there are none. */
+  finish(): void {
+    this.#isFinishing = true;
+    if (this.#inner !== undefined) this.#inner.finish();
+    else if (this.#partialSinceMs === 0) this.close();
   }
 
   /** Closes it as it stands. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    const port = this.#inner?.localAddr.port;
     hangUp(this.#outer);
-    if (this.#inner !== undefined) hangUp(this.#inner);
-    this.#events.onClose(port);
+    if (this.#inner !== undefined) this.#endInner(this.#inner);
+    this.#events.onClose();
+  }
+
+  #endInner(inner: HandOver): void {
+    hangUp(inner.socket);
+    inner.finish();
   }
 }
 
 /** Writes all bytes, however many writes that takes. */
-async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
   for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
 }

@@ -1,13 +1,13 @@
 /**
  * HTTP with limits: `Deno.serve`, which knows none, behind an acceptor that has them.
  *
- *     browser ──► acceptor ──► HttpConnection ═══ bytes ═══► Deno.serve on 127.0.0.1 ──► handler
+ *     browser ──► acceptor ──► HttpConnection ═══ bytes ═══► Deno.serve ──► handler
  *                 how many?     how long?                     HTTP itself
  *
  * `Deno.serve` takes connections until the process has no descriptors left, lets each wait for ever for
  * the rest of a request, and its `finished` rejects when it cannot accept, which ends a process that
- * does not expect it. So it sees only connections from here. It is told whose they are by the port
- * that they come from; what comes from elsewhere is refused. Where it ends, it is started again.
+ * does not expect it. So it sees only connections from here, each one by a server of its own
+ * (`http_hand_over.ts`).
  *
  * A connection waits for a request, or has some that are being answered. One that waits may be closed
  * to make room for another one: whoever holds connections and sends nothing keeps nobody out.
@@ -15,12 +15,12 @@
  * @module
  */
 
-import { Backoff } from "../base/backoff.ts";
 import { roomLogger } from "../base/log.ts";
 import { sleep } from "../base/sleep.ts";
 import { Acceptor } from "./acceptor.ts";
 import { causeOf, hangUp } from "./dial.ts";
 import { HTTP_DEADLINES, HttpConnection, type HttpDeadlines } from "./http_connection.ts";
+import { handOver } from "./http_hand_over.ts";
 import { listen, type ListenProto } from "./listen.ts";
 
 /** How long a server that is shut down waits for what it answers, in milliseconds. */
@@ -29,8 +29,6 @@ const SHUTDOWN_MS = 5_000;
 const FLUSH_MS = 5;
 /** Longest body of a request, in bytes. */
 const BODY_BYTES_MAX = 1024 * 1024;
-/** Pauses before a `Deno.serve` that has ended is replaced. */
-const RESTART = { firstMs: 20, maxMs: 5_000 };
 
 const log = roomLogger("http");
 
@@ -81,9 +79,6 @@ class BoundedServer implements HttpServer {
   readonly #deadlines: HttpDeadlines;
   readonly #acceptors: readonly Acceptor[];
   readonly #connections = new Set<HttpConnection>();
-  /** By the port that they come to `Deno.serve` from. */
-  readonly #byPort = new Map<number, HttpConnection>();
-  #inner: Deno.HttpServer<Deno.NetAddr>;
   /** Aborted when all is over. */
   readonly #ended = new AbortController();
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -107,8 +102,6 @@ class BoundedServer implements HttpServer {
           }),
       })
     );
-    this.#inner = this.#serve();
-    this.#keepServing();
     for (const acceptor of this.#acceptors) acceptor.run();
   }
 
@@ -119,17 +112,10 @@ class BoundedServer implements HttpServer {
       refuse(socket).catch(() => {}).finally(() => hangUp(socket));
       return;
     }
-    const connection = new HttpConnection(socket, this.#deadlines, {
-      dial: async () => {
-        const { hostname, port } = this.#inner.addr;
-        const inner = await Deno.connect({ hostname, port });
-        this.#byPort.set(inner.localAddr.port, connection);
-        return inner;
-      },
-      onClose: (port) => {
-        this.#connections.delete(connection);
-        if (port !== undefined) this.#byPort.delete(port);
-      },
+    const connection: HttpConnection = new HttpConnection(socket, this.#deadlines, {
+      handOver: () =>
+        handOver((request, info) => this.#answer(request, info, connection), onHandlerError),
+      onClose: () => this.#connections.delete(connection),
     });
     this.#connections.add(connection);
     this.#timer ??= setInterval(() => this.#tick(), this.#deadlines.tickMs);
@@ -159,54 +145,16 @@ class BoundedServer implements HttpServer {
 
   // -- requests -------------------------------------------------------------------------------
 
-  #serve(): Deno.HttpServer<Deno.NetAddr> {
-    return Deno.serve({
-      hostname: "127.0.0.1",
-      port: 0,
-      onListen() {},
-      onError(error) {
-        log.error("request failed: {error}", { error });
-        return text(`${causeOf(error)}\n`, 500);
-      },
-    }, (request, info) => this.#answer(request, info));
-  }
-
-  async #keepServing(): Promise<void> {
-    const backoff = new Backoff(RESTART);
-    while (!this.#isStopped) {
-      const startedMs = performance.now();
-      try {
-        await this.#inner.finished;
-      } catch (error) {
-        log.error("HTTP is served anew: {cause}", { cause: causeOf(error) });
-      }
-      if (performance.now() - startedMs > RESTART.maxMs) backoff.reset();
-      if (this.#isStopped) return;
-      do await sleep(backoff.nextMs(), this.#ended.signal); while (
-        !this.#isStopped && !this.#serveAnew()
-      );
-    }
-  }
-
-  #serveAnew(): boolean {
-    try {
-      this.#inner = this.#serve();
-      return true;
-    } catch (error) {
-      log.error("HTTP cannot be served: {cause}", { cause: causeOf(error) });
-      return false;
-    }
-  }
-
   async #answer(
     request: Request,
-    { remoteAddr, completed }: Deno.ServeHandlerInfo<Deno.NetAddr>,
+    { completed }: Deno.ServeHandlerInfo,
+    connection: HttpConnection,
   ): Promise<Response> {
-    const connection = this.#byPort.get(remoteAddr.port);
-    if (connection === undefined) return text("use the address that is served\n", 403);
     connection.requestBegins();
     completed.catch(() => {}).finally(() => connection.requestEnds());
-    const whole = request.body === null ? request : await withBody(request, this.#deadlines.bodyMs);
+    const url = httpUrlOf(request);
+    if (url === undefined) return lastAnswer("the Host is none", 400);
+    const whole = await withBody(request, url, this.#deadlines.bodyMs);
     return whole instanceof Response ? whole : await this.#handler(whole, connection.remote);
   }
 
@@ -216,15 +164,10 @@ class BoundedServer implements HttpServer {
     if (this.#isStopped) return;
     this.#isStopped = true;
     for (const acceptor of this.#acceptors) acceptor.stop();
-    for (const connection of this.#connections) connection.closeUnused();
-    const late = setTimeout(() => {
-      for (const connection of this.#connections) connection.close();
-      this.#ended.abort();
-    }, SHUTDOWN_MS);
     // Ends each connection behind the answer that is being given, and those that wait at once.
-    this.#inner.shutdown().then(() => this.#flush()).catch(() => {})
-      .finally(() => this.#ended.abort());
-    await new Promise((resolve) => this.#ended.signal.addEventListener("abort", resolve));
+    for (const connection of this.#connections) connection.finish();
+    const late = setTimeout(() => this.#ended.abort(), SHUTDOWN_MS);
+    await this.#flush();
     clearTimeout(late);
     clearInterval(this.#timer);
     for (const connection of this.#connections) connection.close();
@@ -269,9 +212,30 @@ async function refuse(socket: Deno.TcpConn): Promise<void> {
   await socket.write(NO_ROOM);
 }
 
-/** The request with all of its body, or why there is none. */
-async function withBody(request: Request, bodyMs: number): Promise<Request | Response> {
-  const reader = request.body!.getReader();
+function onHandlerError(error: unknown): Response {
+  log.error("request failed: {error}", { error });
+  return text(`${causeOf(error)}\n`, 500);
+}
+
+/** What is asked for, as the client put it; nothing when its Host is no host. */
+function httpUrlOf({ url, headers }: Request): string | undefined {
+  // Over such a socket it is `http+unix:`, with the socket's path where the client names no host.
+  const whole = url.replace(
+    /^http\+unix:\/\/[^/?]*/,
+    `http://${headers.get("host") ?? "localhost"}`,
+  );
+  return URL.canParse(whole) ? whole : undefined;
+}
+
+/** The request at its URL with all of its body, or why there is none. */
+async function withBody(
+  request: Request,
+  url: string,
+  bodyMs: number,
+): Promise<Request | Response> {
+  const { method, headers } = request;
+  if (request.body === null) return new Request(url, { method, headers });
+  const reader = request.body.getReader();
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = Number(request.headers.get("content-length") ?? 0);
   if (length > BODY_BYTES_MAX) return tooLong();
@@ -293,7 +257,6 @@ async function withBody(request: Request, bodyMs: number): Promise<Request | Res
   } finally {
     clearTimeout(timer);
   }
-  const { url, method, headers } = request;
   const body = method === "GET" || method === "HEAD" ? null : new Blob(chunks);
   return new Request(url, { method, headers, body });
 }

@@ -188,3 +188,46 @@ Deno.test("a handler that throws is a 500, and the next request is answered", as
   assertEquals([first.status, await first.text()], [500, "of the handler\n"]);
   assertEquals(await (await fetch(served.url)).text(), "done");
 });
+
+Deno.test("the URL is the one that the client asked for, also where it names no host, or none that is one", async () => {
+  await using served = new Served((request) => new Response(request.url));
+  const asks = [
+    "/a?b=1 HTTP/1.1\r\nhost: x.y:99",
+    "/c HTTP/1.0\r\nx: y",
+    "/d HTTP/1.1\r\nhost: [x",
+  ];
+  const answers: string[] = [];
+  for (const ask of asks) {
+    using raw = await served.sends(`GET ${ask}\r\nconnection: close\r\n\r\n`);
+    answers.push((await raw.rest()).replace(/^HTTP\/1.. (\d+).*\r\n\r\n/s, "$1 "));
+  }
+  assertEquals(answers.slice(0, 2), ["200 http://x.y:99/a?b=1", "200 http://localhost/c"]);
+  assertMatch(answers[2]!, /^400 /);
+});
+
+Deno.test("what answers behind the limits is in a folder that only we may enter, and leaves nothing", async () => {
+  const folder = await Deno.makeTempDir();
+  const before = Deno.env.get("XDG_RUNTIME_DIR");
+  Deno.env.set("XDG_RUNTIME_DIR", folder);
+  const { serve } = Deno;
+  const modes: (number | null)[] = [];
+  Deno.serve = ((options: { path: string }, handler: Deno.ServeHandler) => {
+    modes.push(Deno.statSync(options.path.replace(/\/[^/]*$/, "")).mode! & 0o777);
+    return Reflect.apply(serve, Deno, [options, handler]);
+  }) as typeof Deno.serve;
+  try {
+    await using served = new Served(() =>
+      Response.json([...Deno.readDirSync(folder)].map(({ name }) => name))
+    );
+    for (let i = 0; i < 3; i++) {
+      const response = await fetch(served.url, { headers: { connection: "close" } });
+      assertEquals(await response.json(), []);
+    }
+    assertEquals(modes, [0o700, 0o700, 0o700]);
+  } finally {
+    Deno.serve = serve;
+    if (before === undefined) Deno.env.delete("XDG_RUNTIME_DIR");
+    else Deno.env.set("XDG_RUNTIME_DIR", before);
+    await Deno.remove(folder);
+  }
+});

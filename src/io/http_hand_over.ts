@@ -1,0 +1,95 @@
+/**
+ * `Deno.serve` for one connection of ours, out of everybody else's reach.
+ *
+ *     folder that only we may enter: made ─► socket in it: served ─► connected ─► both removed
+ *
+ * What listens can be connected to, and takes descriptors, by whoever finds it: on a port of 127.0.0.1 by
+ * every process of this machine. So each connection has a socket of its own, in the file system, that is
+ * there for no longer than it takes to connect; and by it the server knows whose requests it answers.
+ *
+ * @module
+ */
+
+import { roomLogger } from "../base/log.ts";
+import { ownFolders } from "../base/own_folders.ts";
+import { hangUp } from "./dial.ts";
+
+/** Longest path of a socket that every system takes, in bytes. */
+const SOCKET_PATH_MAX = 100;
+
+const log = roomLogger("http");
+
+/** What answers the requests of the one connection. */
+export type HandOverHandler = (
+  request: Request,
+  info: Deno.ServeHandlerInfo<Deno.UnixAddr>,
+) => Response | Promise<Response>;
+
+/** One end of a connection, whose other end `Deno.serve` has. */
+export interface HandOver {
+  readonly socket: Deno.UnixConn;
+  /** Ends the connection behind the answers that are being given. */
+  finish(): void;
+}
+
+/**
+ * Connects to a `Deno.serve` that nobody else connects to. It ends with the connection.
+ *
+ * @throws {Error} When there is no room for it: no descriptors, no place for a socket.
+ */
+export async function handOver(
+  handler: HandOverHandler,
+  onError: (error: unknown) => Response,
+): Promise<HandOver> {
+  const place = makePlace();
+  let server: Deno.HttpServer<Deno.UnixAddr> | undefined;
+  try {
+    server = Deno.serve({ path: place.path, onListen() {}, onError }, handler);
+    const socket = await Deno.connect({ transport: "unix", path: place.path });
+    const { finished } = server;
+    const finish = () => void server!.shutdown().catch(() => {});
+    finished.catch((error) => {
+      // It could not accept, for want of descriptors: all others are answered.
+      log.debug("a connection is not served: {error}", { error });
+      hangUp(socket);
+    });
+    return { socket, finish };
+  } catch (error) {
+    server?.finished.catch(() => {});
+    server?.shutdown().catch(() => {});
+    throw error;
+  } finally {
+    place.remove();
+  }
+}
+
+/** Where a socket can be made. */
+interface Place {
+  readonly path: string;
+  remove(): void;
+}
+
+function makePlace(): Place {
+  for (const dir of ownFolders()) {
+    try {
+      const folder = Deno.makeTempDirSync({ dir, prefix: "codis-proxy-" }); // for us only
+      const path = `${folder}/s`;
+      const remove = () => [path, folder].forEach(removeIfThere);
+      if (new TextEncoder().encode(path).length <= SOCKET_PATH_MAX) return { path, remove };
+      remove();
+    } catch (error) {
+      log.debug("no socket can be made in {dir}: {error}", { dir, error });
+    }
+  }
+  // Nothing can be written: one without a file, which others might connect to, is better than none.
+  return { path: `\0codis-proxy-${crypto.randomUUID()}`, remove() {} };
+}
+
+/** Needs no descriptor, unlike a removal of all that is in a folder. */
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    log.debug("{path} stays: {error}", { path, error });
+  }
+}
