@@ -18,7 +18,7 @@ import type { ProxyRecord } from "../model/proxy.ts";
 import type { ServerRecord } from "../model/server.ts";
 import { decodeSlot, NO_GROUP, type SlotRecord } from "../model/slot.ts";
 import type { RedisConnection } from "../redis/connection.ts";
-import { keysIn, readInfo, type RedisInfo, runIdIn } from "../redis/info.ts";
+import { keysIn, readInfoWithMaxmemory, type RedisInfo, runIdIn } from "../redis/info.ts";
 import { loadFences } from "../store/fences.ts";
 import { loadGroups } from "../store/groups.ts";
 import { loadProxies } from "../store/proxies.ts";
@@ -280,7 +280,7 @@ export class Poll {
       if (polled.connection === undefined) {
         polled.connection = await this.#control.redis(addr, INFO_MS);
       }
-      polled.info = await readInfo(polled.connection);
+      polled.info = await readInfoWithMaxmemory(polled.connection);
       polled.problem = "";
       polled.downSinceMs = undefined;
     } catch (error) {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readInfoWithMaxmemory } from "../redis/info.ts";
 import { loadGroups } from "../store/groups.ts";
 import { loadMigrateTasks } from "../store/migrate_tasks.ts";
 import { loadSlots } from "../store/slots.ts";
@@ -44,8 +45,13 @@ export async function rebalance(
   dashboard: Dashboard,
   { by, isDryRun, delayMs }: RebalanceRequest,
 ): Promise<MovePlan | QueuedMoves> {
+  // Servers first: the plan is of slots as they are when all of them have answered.
+  const maxmemory = by === "memory" ? await readMaxmemory(dashboard) : undefined;
   const cluster = await loadCluster(dashboard);
-  return await carryOut(dashboard, planBy(by, dashboard, cluster), isDryRun, delayMs);
+  const plan = by === "ops"
+    ? planByLoad(cluster, readLoad(dashboard))
+    : planRebalance(cluster, by, maxmemory);
+  return await carryOut(dashboard, plan, isDryRun, delayMs);
 }
 
 /**
@@ -60,12 +66,6 @@ export async function drainGroup(
 ): Promise<MovePlan | QueuedMoves> {
   const plan = planDrain(await loadCluster(dashboard), groupId);
   return await carryOut(dashboard, plan, isDryRun, delayMs);
-}
-
-function planBy(by: RebalanceBy, dashboard: Dashboard, cluster: Cluster): MovePlan {
-  if (by === "ops") return planByLoad(cluster, readLoad(dashboard));
-  const maxmemory = by === "memory" ? readMaxmemory(dashboard, cluster) : undefined;
-  return planRebalance(cluster, by, maxmemory);
 }
 
 /** What each slot was asked for of late. */
@@ -101,14 +101,16 @@ async function carryOut(
   return new QueuedMoves(plan.slots);
 }
 
-/** `maxmemory` of every master, as it last told. */
-function readMaxmemory({ poll }: Dashboard, { groups }: Cluster): Map<string, number> {
+/** `maxmemory` of every master, as it tells now: it was perhaps set a moment ago. */
+async function readMaxmemory(dashboard: Dashboard): Promise<Map<string, number>> {
+  const groups = await loadGroups(dashboard.store);
   const masters = groups.flatMap(({ servers }) =>
     (servers ?? []).filter(({ type }) => type === "master")
   );
-  return new Map(masters.map(({ addr }) => {
-    const info = poll.downMs(addr) > 0 ? undefined : poll.infoOf(addr);
-    if (info === undefined) throw new StoreError(`${addr} does not answer`);
-    return [addr, Number(info["maxmemory"] ?? 0)];
+  const entries = await Promise.all(masters.map(async ({ addr }) => {
+    using redis = await dashboard.redis(addr);
+    const info = await readInfoWithMaxmemory(redis);
+    return [addr, Number(info["maxmemory"] ?? 0)] as const;
   }));
+  return new Map(entries);
 }

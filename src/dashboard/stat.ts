@@ -6,7 +6,7 @@
 
 import { slotIdOf } from "../hash/slot_id.ts";
 import type { RedisConnection } from "../redis/connection.ts";
-import { readInfo, type RedisInfo } from "../redis/info.ts";
+import { readInfoWithMaxmemory, type RedisInfo } from "../redis/info.ts";
 import { RedisError, textOf } from "../redis/reply.ts";
 import { StoreError } from "../store/store.ts";
 import type { Dashboard } from "./dashboard.ts";
@@ -38,7 +38,7 @@ export function overview({ poll, store }: Dashboard): unknown {
  */
 export async function redisStat(dashboard: Dashboard, addr: string): Promise<RedisInfo> {
   using redis = await openKnown(dashboard, addr);
-  return sorted(withMaxmemory(await readInfo(redis)));
+  return sorted(withMaxmemory(await readInfoWithMaxmemory(redis)));
 }
 
 /**

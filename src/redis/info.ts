@@ -5,7 +5,7 @@
  */
 
 import type { RedisConnection } from "./connection.ts";
-import { textOf } from "./reply.ts";
+import { RedisError, textOf } from "./reply.ts";
 
 /** INFO's fields by name, all as text. */
 export type RedisInfo = Readonly<Record<string, string>>;
@@ -17,6 +17,24 @@ export type RedisInfo = Readonly<Record<string, string>>;
  */
 export async function readInfo(redis: RedisConnection, section?: string): Promise<RedisInfo> {
   return parseInfo(textOf(await redis.call("INFO", ...(section === undefined ? [] : [section]))));
+}
+
+/**
+ * Asks for INFO, and for what it does not tell before Redis 3.2, codis-server 2.8 among those: `maxmemory`.
+ * It stays out where CONFIG is not to be had.
+ *
+ * @throws As `RedisConnection.call`, but for a refused CONFIG.
+ */
+export async function readInfoWithMaxmemory(redis: RedisConnection): Promise<RedisInfo> {
+  const info = await readInfo(redis);
+  if (info["maxmemory"] !== undefined) return info;
+  try {
+    const [, value] = await redis.call("CONFIG", "GET", "maxmemory") as Uint8Array[];
+    return value === undefined ? info : { ...info, maxmemory: textOf(value) };
+  } catch (error) {
+    if (error instanceof RedisError) return info;
+    throw error;
+  }
 }
 
 /**
