@@ -354,6 +354,14 @@ export class DashboardClient {
   async #ask<T>(question: Question<T>): Promise<T> {
     const reply = await this.#sendPatiently(question);
     this.#isUp = true;
+    if (isUnknownToCodis2(reply)) {
+      const what = `${question.method} ${question.path}`;
+      throw new DashboardUnreachableError(
+        "garbled",
+        `${this.address} does not know ${what}: it is Codis 2.0's dashboard, or none; stop it, and ` +
+          "start `codis-proxy dashboard`",
+      );
+    }
     if (reply.status !== 200) throw new DashboardError(readRefusal(reply.status, reply.text));
     return this.#readAnswer(question, reply.text);
   }
@@ -435,6 +443,11 @@ export class DashboardClient {
       );
     }
   }
+}
+
+/** Whether it is the answer of Codis 2.0's dashboard to what came after it. */
+function isUnknownToCodis2({ status, text }: Reply): boolean {
+  return status === 404 && text.trim() === "404 page not found";
 }
 
 /** Whether nobody listens: then nothing of the request was heard. */

@@ -14,6 +14,7 @@ import { storePaths } from "../../src/store/paths.ts";
 import { callCli } from "../support/cli_call.ts";
 import { freePort } from "../support/free_port.ts";
 import { EtcdServer } from "../support/etcd_server.ts";
+import { VIEW } from "../support/cluster_view.ts";
 import { startProgram } from "../support/proxy_process.ts";
 import { json, OK, RecordingDashboard } from "../support/recording_dashboard.ts";
 
@@ -65,6 +66,7 @@ Deno.test("a product in etcd 2's keys is named by check, proxy and dashboard, an
     new RecordingDashboard({
       "GET /api/server_groups": { status: 500, body: "zk: node does not exist" },
       "GET /api/slots": json(null),
+      "GET /api/cluster": { status: 404, body: "404 page not found\n" },
       "PUT /api/server_groups": OK,
       "PUT /api/server_group/1/addServer": OK,
       "PUT /api/server_group/2/addServer": OK,
@@ -102,6 +104,20 @@ Deno.test("a product in etcd 2's keys is named by check, proxy and dashboard, an
     assertStringIncludes((await callCli(...words)).stdout, `warning  ${named}`);
     assertEquals((await child.end("SIGTERM")).code, 0);
   });
+
+  await t.step(
+    "config server import, which is refused while Codis 2.0's dashboard answers",
+    async () => {
+      const { code, stderr } = await callCli("config", "-c", file, "server", "import", file);
+      assertEquals(code, 1);
+      assertStringIncludes(
+        stderr,
+        `${dashboard.addr} does not know GET /api/cluster: it is Codis 2.0's dashboard`,
+      );
+      assertEquals(dashboard.requests, ["GET /api/cluster"]);
+      dashboard.answers["GET /api/cluster"] = json(VIEW);
+    },
+  );
 
   await t.step("config server import", async () => {
     const words = ["config", "-c", file, "server", "import", file, "--slots", "--output=table"];

@@ -124,6 +124,8 @@ async function productPlan(
   const { config } = await loadConfig(file, "control");
   const old = await loadEtcd2Store(config);
   const isOld = old !== undefined && await isReadThere(config, old, client, session);
+  // Codis 2.0's own dashboard would say that all of it is there already: in the keys that it is read from.
+  if (isOld) await client.cluster();
   const store = isOld ? old : await session.openStore(config);
   if (await isEmptyStore(store)) {
     throw new ImportError(`${file}: nothing is stored there for product ${config.product}`);
