@@ -11,6 +11,7 @@ import { openCoordinator } from "../coordinator/open.ts";
 import { serveDashboard } from "../dashboard/server.ts";
 import { etcd2Problem } from "../store/etcd2.ts";
 import { countFreeDescriptors, httpConnectionsOf } from "../io/descriptors.ts";
+import { dial } from "../io/dial.ts";
 import { storeOf } from "../store/store.ts";
 import { type Command, type FlagValues, readFlag } from "./command.ts";
 import { makeDashboard } from "./dashboard_service.ts";
@@ -22,6 +23,9 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /** Descriptors from which on it does not matter how many more there are. */
 const DESCRIPTORS_COUNTED = 2_048;
+
+/** How long `dashboard_addr` may take to answer this dashboard itself, in milliseconds. */
+const REACH_MS = 1_000;
 
 /** Longest session of a dashboard, in milliseconds; Codis 2.0's lasts 4 s. */
 const SESSION_MS_MAX = 6_000;
@@ -123,8 +127,32 @@ async function runDashboard(values: FlagValues): Promise<number> {
     product: config.product,
     addr: formatAddress(server.addr),
   });
+  whyNotFound(config, server.addr).then((why) => {
+    if (why !== undefined) dashboard.tell("warning", why);
+  });
   log.info("stopping: got {signal}", { signal: await signalled.promise });
   return 0;
+}
+
+/**
+ * What to tell who starts a dashboard where nobody looks for it: `dashboard_addr` names another port, or
+ * another address than the one of this machine alone that is listened on.
+ */
+async function whyNotFound({ dashboardAddr }: Config, here: Address): Promise<string | undefined> {
+  if (dashboardAddr === undefined) return undefined;
+  const addr = formatAddress(dashboardAddr);
+  try {
+    (await dial(dashboardAddr.hostname, dashboardAddr.port, REACH_MS)).close();
+    return undefined;
+  } catch (error) {
+    return `nobody answers at dashboard_addr, ${addr} (${
+      (error as Error).message
+    }), where proxies and ` +
+      `config commands look for a dashboard; this one listens on ${
+        formatAddress(here)
+      }: start it ` +
+      `with --addr=${addr}, or set dashboard_addr`;
+  }
 }
 
 /** Without a token, and without a host in `--addr`, only this machine gets in. */

@@ -5,7 +5,9 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { startProgram } from "../support/proxy_process.ts";
+import { freePort } from "../support/free_port.ts";
+import { configText, startProgram } from "../support/proxy_process.ts";
+import { StoreFolder } from "../support/store.ts";
 
 async function run(args: string[], cwd?: string) {
   const child = startProgram(args, {}, cwd);
@@ -83,4 +85,26 @@ Deno.test("a config that is not there, or cannot be read, is named", async () =>
 Deno.test("a store that cannot be opened is named, with the reason", async () => {
   const complaint = await complaintAbout("embedded_dir = /dev/null/store");
   assertStringIncludes(complaint, 'cannot open embedded_dir "/dev/null/store": ');
+});
+
+Deno.test("a dashboard says when nobody answers where config.ini tells others to look for it", async () => {
+  await using folder = await StoreFolder.make();
+  const [here, told] = [freePort(), freePort()];
+  const file = `${folder.dir}/config.ini`;
+  const config = { embedded_dir: folder.dir, dashboard_addr: `127.0.0.1:${told}` };
+  await Deno.writeTextFile(file, configText(config));
+  const start = (port: number) =>
+    startProgram(["dashboard", "-c", file, `--addr=127.0.0.1:${port}`]);
+  const elsewhere = start(here);
+  await elsewhere.waitFor(() => elsewhere.stderr.includes("nobody answers at dashboard_addr"));
+  assertStringIncludes(
+    elsewhere.stderr,
+    `127.0.0.1:${told} (connection refused), where proxies and config commands look for a ` +
+      `dashboard; this one listens on 127.0.0.1:${here}: start it with --addr=127.0.0.1:${told}`,
+  );
+  await elsewhere.end("SIGTERM");
+  const found = start(told);
+  await found.waitFor(() => found.stderr.includes("this dashboard leads ("));
+  await found.end("SIGTERM");
+  assert(!found.stderr.includes("nobody answers"), found.stderr);
 });
