@@ -6,9 +6,8 @@
 
 import type { Address } from "../base/address.ts";
 import { backendLogin, type Config } from "../config/config.ts";
-import { IDENTITY_MS } from "../dashboard/servers.ts";
+import { factsOf, IDENTITY_MS } from "../dashboard/servers.ts";
 import { RedisConnection } from "../redis/connection.ts";
-import { readInfo, runIdIn } from "../redis/info.ts";
 import type { Identify } from "../store/bootstrap.ts";
 
 /**
@@ -26,9 +25,9 @@ export function identifier(config: Config): Identify {
   return async (server) => {
     try {
       using redis = await openServer(config, server);
-      return runIdIn(await readInfo(redis, "server"));
+      return await factsOf(redis);
     } catch {
-      return "";
+      return undefined;
     }
   };
 }

@@ -92,7 +92,8 @@ export const CONFIG_KEYS = [
     kind: "addresses",
     default: "",
     sample: "127.0.0.1:6379",
-    help: "Redis servers that fill an empty embedded store: one group each, slots spread evenly, " +
+    help:
+      "Redis servers, masters all, that fill an empty embedded store: one group each, slots spread evenly, " +
       "all online. A store that holds something is left as it is.",
   },
   {
@@ -389,7 +390,7 @@ export const CONFIG_KEYS = [
     kind: "switch",
     default: "on",
     help:
-      "Whether FLUSHALL, FLUSHDB, SCRIPT FLUSH, FUNCTION FLUSH and FUNCTION DELETE are allowed. " +
+      "Whether FLUSHALL, FLUSHDB, SCRIPT FLUSH, and FUNCTION FLUSH, DELETE and RESTORE are allowed. " +
       "A script can call FLUSHALL and FLUSHDB all the same, unless backend_client_user is set.",
   },
   {

@@ -11,7 +11,7 @@ import type { ServerRecord } from "../model/server.ts";
 import { keysIn, readInfo, type RedisInfo, runIdIn } from "../redis/info.ts";
 import { RedisConnection } from "../redis/connection.ts";
 import { RedisError } from "../redis/reply.ts";
-import type { FactsByAddr } from "../store/decoded_tree.ts";
+import type { FactsByAddr, ServerFacts } from "../store/decoded_tree.ts";
 import { StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
 
@@ -53,13 +53,22 @@ export async function askFacts(
   const facts = await Promise.all(addrs.map(async (addr) => {
     try {
       using redis = await open(addr);
-      const info = await readInfo(redis);
-      return [[addr, { runId: runIdIn(info), follows: replicationOf(info).master }] as const];
+      return [[addr, await factsOf(redis)] as const];
     } catch {
       return [];
     }
   }));
   return new Map(facts.flat());
+}
+
+/**
+ * What a server tells of itself.
+ *
+ * @throws As `RedisConnection.call`.
+ */
+export async function factsOf(redis: RedisConnection): Promise<ServerFacts> {
+  const info = await readInfo(redis);
+  return { runId: runIdIn(info), follows: replicationOf(info).master };
 }
 
 /** What INFO says of replication. */

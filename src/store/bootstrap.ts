@@ -11,6 +11,7 @@ import { NodeExistsError } from "../coordinator/errors.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { encodeServer } from "../model/server.ts";
 import { encodeSlot, slotIn } from "../model/slot.ts";
+import type { ServerFacts } from "./decoded_tree.ts";
 import { loadGroups } from "./groups.ts";
 import type { StorePaths } from "./paths.ts";
 import { childrenIfThere, createIfMissing, type Store, StoreError } from "./store.ts";
@@ -21,10 +22,13 @@ interface NewEntry {
   readonly data: string;
 }
 
+/** Of a server that does not answer. */
+const NO_FACTS: ServerFacts = { runId: "", follows: "" };
+
 const log = roomLogger("store");
 
-/** Who answers at an address, whatever it is called; `""`: nobody, or it does not tell. */
-export type Identify = (server: Address) => Promise<string>;
+/** What the server at an address tells of itself; undefined: nobody answers. */
+export type Identify = (server: Address) => Promise<ServerFacts | undefined>;
 
 /**
  * Fills the store from `servers` if it holds neither a group nor a slot; leaves it as it is
@@ -33,7 +37,8 @@ export type Identify = (server: Address) => Promise<string>;
  * A store is filled in one change: a crash leaves it empty or full.
  *
  * @param identify Asks a server who it is; left out: nobody asks.
- * @throws {StoreError} When `servers` names one server twice: each of its keys would be counted twice.
+ * @throws {StoreError} When `servers` names one server twice, whose keys would be counted twice, or a
+ * replica, which would refuse all writes of its slots.
  * @returns Whether the store was filled.
  */
 export async function fillEmptyStore(
@@ -53,7 +58,7 @@ export async function fillEmptyStore(
       log.warn("the store is empty and servers is not set: no slot can be served");
       return false;
     }
-    if (identify !== undefined) checkDifferent(servers, await Promise.all(servers.map(identify)));
+    if (identify !== undefined) checkMasters(servers, await Promise.all(servers.map(identify)));
     try {
       await coordinator.createAll(planStore(paths, store.product, servers));
       const count = servers.length;
@@ -92,13 +97,24 @@ export function planStore(
   return [...groups, ...slots];
 }
 
-/** @throws {StoreError} When two of the servers are one. */
-function checkDifferent(servers: readonly Address[], ids: readonly string[]): void {
-  for (const [i, id] of ids.entries()) {
-    const first = ids.indexOf(id);
-    if (id === "" || first === i) continue;
-    const [one, other] = [formatAddress(servers[first]!), formatAddress(servers[i]!)];
-    throw new StoreError(`servers names one server twice: ${one} and ${other}`);
+/** @throws {StoreError} When two of the servers are one, or one follows another. */
+function checkMasters(
+  servers: readonly Address[],
+  facts: readonly (ServerFacts | undefined)[],
+): void {
+  const seen = new Map<string, string>();
+  for (const [i, { runId, follows } = NO_FACTS] of facts.entries()) {
+    const addr = formatAddress(servers[i]!);
+    const other = seen.get(runId);
+    if (other !== undefined) {
+      throw new StoreError(`servers names one server twice: ${other} and ${addr}`);
+    }
+    if (runId !== "") seen.set(runId, addr);
+    if (follows === "") continue;
+    throw new StoreError(
+      `servers names ${addr}, which is a replica of ${follows}: name masters alone; replicas are added ` +
+        "by `codis-proxy config server add`",
+    );
   }
 }
 

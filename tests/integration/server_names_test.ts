@@ -164,7 +164,7 @@ Deno.test("a server that is stored twice already is found, and neither promoted 
   assertEquals((await loadSlot(store, 0)).state.status, "online");
 });
 
-Deno.test("servers = … that name one server twice stop the start, and an import of one is refused", async () => {
+Deno.test("servers = … that name one server twice, or a replica, stop the start, and an import of one is refused", async () => {
   await using folder = await StoreFolder.make();
   await using server = await RedisServer.start();
   const twice = `${server.addr},localhost:${server.port}`;
@@ -175,6 +175,19 @@ Deno.test("servers = … that name one server twice stop the start, and an impor
   assertStringIncludes(
     child.stdout + child.stderr,
     `servers names one server twice: ${twice.replace(",", " and ")}`,
+  );
+
+  // Nor a replica, which would refuse all writes of its slots.
+  await using replica = await RedisServer.start({
+    args: ["--replicaof", "127.0.0.1", `${server.port}`],
+  });
+  const both = `${server.addr},${replica.addr}`;
+  await Deno.writeTextFile(file, `embedded_dir = ${folder.dir}/other\nservers = ${both}\n`);
+  const started = startProgram(["-c", file, "--addr=127.0.0.1:0", "--http-addr=127.0.0.1:0"]);
+  assertEquals((await started.ended).code, 1);
+  assertStringIncludes(
+    started.stdout + started.stderr,
+    `servers names ${replica.addr}, which is a replica of ${server.addr}: name masters alone`,
   );
 
   const store = await folder.openFilled(server.addr);
