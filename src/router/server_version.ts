@@ -11,6 +11,9 @@ import { acquireRequest, recycleRequest, type ReplyTaker, type Request } from ".
 
 const ASK = encodeRequest(["INFO", "server"]);
 
+/** Errors after which a server may tell another time: it runs a script, or is just starting. */
+const PASSING = /^-(?!NOPERM |ERR )/;
+
 /** The version of one server; see the header. */
 export class ServerVersion implements ReplyTaker {
   /** As its INFO told it last; empty while that is not known. */
@@ -52,7 +55,7 @@ export class ServerVersion implements ReplyTaker {
     this.#reply += new TextDecoder().decode(bytes.subarray(start, end));
     if (!isLast) return;
     this.text = /^redis_version:([\w.-]+)/m.exec(this.#reply)?.[1] ?? this.text;
-    this.#answeredAt = this.#askedAt;
+    if (!PASSING.test(this.#reply)) this.#answeredAt = this.#askedAt;
     this.#end(part);
   }
 

@@ -10,7 +10,7 @@ import { answerNothing, FakeRedis, type FakeReply } from "../support/fake_redis.
 import type { RespClient } from "../support/resp_client.ts";
 import { RouterServer } from "../support/router_server.ts";
 
-/** A server of a version that a test may change; `""` says nothing of it, `silent` nothing at all. */
+/** A server of a version that a test may change; `""` says nothing of it, `silent` nothing at all, `busy` not now. */
 class Versioned extends FakeRedis {
   constructor(public version: string) {
     super((words) => this.answer(words));
@@ -19,6 +19,7 @@ class Versioned extends FakeRedis {
   answer(words: string[]): FakeReply {
     if (words[0]!.toUpperCase() !== "INFO") return answerNothing(words);
     if (this.version === "silent") return "hang";
+    if (this.version === "busy") return "-BUSY Redis is busy running a script.\r\n";
     if (this.version === "") return "-NOPERM this user has no permissions to run 'info'\r\n";
     const text = `# Server\r\nredis_version:${this.version}\r\nredis_mode:standalone\r\n`;
     return `$${text.length}\r\n${text}\r\n`;
@@ -66,6 +67,15 @@ Deno.test("servers that say nothing of their version hold nobody up", async () =
   assertEquals(await told(client), ["3.2.11", "3.2.11"]);
   const asked = versions.map(({ received }) => received.filter(([name]) => name === "INFO").length);
   assertEquals(asked, [1, 1, 1], "one question for all who wait");
+});
+
+Deno.test("a server that is busy with a script is asked again for its version", async () => {
+  await using server = new Versioned("busy");
+  await using proxy = await RouterServer.start({ servers: [server] });
+  using client = await proxy.client();
+  assertEquals(await told(client), ["7.0.15", "7.0.15"]);
+  server.version = "3.2.11";
+  assertEquals(await told(client), ["3.2.11", "3.2.11"]);
 });
 
 Deno.test("COMMAND tells only what the oldest server knows, and what the proxy answers itself", async () => {
