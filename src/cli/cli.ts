@@ -38,6 +38,10 @@ const ROOT: CommandGroup = {
 /** The command that is meant when no word is given. */
 const DEFAULT = proxyCommand;
 
+/** What Deno says of files that it keeps programs from, and what that is to a user of ours. */
+const DENO_REFUSAL = /Requires \w+ access to "[^"]*", run again with the --allow-\S+ flag/g;
+const SYSTEM_FILES = "files below /dev, /proc and /sys cannot be used";
+
 /** The name of Codis 2.0's own program for what `config` does here. */
 const CONFIG_PROGRAM = "codis-config";
 
@@ -62,7 +66,8 @@ export async function runCli(args: readonly string[]): Promise<number> {
     return await dispatch(args);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    console.error(`${PROGRAM}: ${message.replaceAll("\n", " ")}`);
+    const line = message.replaceAll("\n", " ").replace(DENO_REFUSAL, SYSTEM_FILES);
+    console.error(`${PROGRAM}: ${line}`);
     return 1;
   }
 }

@@ -58,6 +58,14 @@ Deno.test("a mistyped command or flag ends with one line and a suggestion", asyn
   });
 });
 
+Deno.test("files of the system are refused in our words, not in Deno's", async () => {
+  for (const args of [["-c", "/dev/stdin"], ["dashboard", "-c", "/proc/self/fd/0"]]) {
+    const { code, stderr } = await run(args);
+    const reason = "cannot read config file: files below /dev, /proc and /sys cannot be used";
+    assertEquals([code, stderr], [1, `codis-proxy: ${args.at(-1)}: ${reason}\n`]);
+  }
+});
+
 const BAD_CONFIGS: readonly [config: string, complaint: string][] = [
   ["colour = red", 'config.ini:1: unknown key "colour"'],
   ["\nmax_clients = many", 'config.ini:2: max_clients = "many": must be a whole number'],
