@@ -94,9 +94,19 @@ export class Item {
   /** What readers may see: with what is under way. */
   #shown: readonly Possible[] = [NOTHING];
   readonly #readings = new Set<Reading>();
+  /** How much longer than it was told to it may live, in milliseconds. */
+  readonly #longerMs: number;
   readonly #history: string[] = [];
 
-  constructor(kind: string, keys: readonly string[], slotId: number, database: number) {
+  /** @param mayOutlive Whether its servers let keys live longer than they were told to. */
+  constructor(
+    kind: string,
+    keys: readonly string[],
+    slotId: number,
+    database: number,
+    mayOutlive = false,
+  ) {
+    this.#longerMs = mayOutlive ? Infinity : 0;
     this.kind = kind;
     this.keys = keys;
     this.slotId = slotId;
@@ -124,7 +134,10 @@ export class Item {
     const span = { sentMs, endedMs: Infinity };
     let shown = this.#possible;
     for (const { command } of sent) {
-      shown = distinct([...shown, ...shown.flatMap((each) => after(each, command, span))]);
+      shown = distinct([
+        ...shown,
+        ...shown.flatMap((each) => after(each, command, span, this.#longerMs)),
+      ]);
     }
     this.#shown = shown;
     for (const reading of this.#readings) reading.add(shown);
@@ -144,10 +157,15 @@ export class Item {
       if (outcome.kind === "refused" || wrong !== "") continue;
       const before = possible;
       if (outcome.kind === "unknown") {
-        possible = distinct([...before, ...before.flatMap((each) => after(each, command, span))]);
+        possible = distinct([
+          ...before,
+          ...before.flatMap((each) => after(each, command, span, this.#longerMs)),
+        ]);
         continue;
       }
-      possible = distinct(before.flatMap((each) => after(each, command, span, outcome.reply)));
+      possible = distinct(
+        before.flatMap((each) => after(each, command, span, this.#longerMs, outcome.reply)),
+      );
       if (possible.length > 0) continue;
       wrong = `${words.join(" ")} was answered ${short(outcome.reply)}, stored could be ` +
         textOf(before);
@@ -201,13 +219,19 @@ function aliveOrNot(possible: Possible, { sentMs, endedMs }: Span): Possible[] {
 }
 
 /** What a command makes of a value, where its reply is the one that came. */
-function after(possible: Possible, command: Command, span: Span, reply?: string): Possible[] {
+function after(
+  possible: Possible,
+  command: Command,
+  span: Span,
+  longerMs: number,
+  reply?: string,
+): Possible[] {
   return aliveOrNot(possible, span).flatMap((each) => {
     const effect = command(each.value);
     if (reply !== undefined && effect.reply !== reply) return [];
     if (effect.value === null) return [NOTHING];
     if (effect.lifeMs === undefined) return [{ ...each, value: effect.value }];
-    const [fromMs, toMs] = [span.sentMs + effect.lifeMs, span.endedMs + effect.lifeMs];
+    const [fromMs, toMs] = [span.sentMs + effect.lifeMs, span.endedMs + effect.lifeMs + longerMs];
     return [{ value: effect.value, fromMs, toMs }];
   });
 }

@@ -33,6 +33,8 @@ export interface LoadOptions {
   /** Commands per second, of all clients together. */
   readonly rate: number;
   readonly seed: number;
+  /** Whether servers let keys live longer than they were told to. */
+  readonly mayOutlive: boolean;
   /** Whether a client may be told that its command was not, or perhaps, executed. */
   readonly mayFail: boolean;
 }
@@ -116,7 +118,10 @@ export class Load {
       const owner = set % options.clients;
       for (const kind of KIND_NAMES) {
         const keys = keysOf(kind, `${set}`);
-        byClient[owner]!.push(new Item(kind, keys, slotOf(keys[0]!), databaseOf(owner)));
+        const slotId = slotOf(keys[0]!);
+        byClient[owner]!.push(
+          new Item(kind, keys, slotId, databaseOf(owner), options.mayOutlive),
+        );
       }
     }
     this.items = byClient.flat();
