@@ -81,6 +81,9 @@ const CODE_KINDS: Readonly<Record<number, EtcdErrorKind>> = {
 /** What etcd says when a token has ended, or the users have changed since it was given. */
 const STALE_TOKEN = /invalid auth token|auth store is old|user name is empty/;
 
+/** What etcd says, under codes of other kinds, when we shall not get in however often we try. */
+const DENIALS = /authentication failed|user name is empty|authentication is not enabled/;
+
 const AUTHENTICATE = "/v3/auth/authenticate";
 
 const log = roomLogger("coordinator");
@@ -342,9 +345,7 @@ function readError(status: number, text: string): EtcdError {
   try {
     const { error, message, code, grpc_code } = flatten(JSON.parse(text));
     const kind = CODE_KINDS[Number(code ?? grpc_code)] ??
-      (/authentication failed|user name is empty/.test(`${message ?? error}`)
-        ? "denied"
-        : "refused");
+      (DENIALS.test(`${message ?? error}`) ? "denied" : "refused");
     return new EtcdError(kind, `${message ?? error}`);
   } catch {
     if (status === 404) {

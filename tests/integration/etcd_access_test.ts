@@ -37,6 +37,8 @@ async function post(server: EtcdServer, path: string, body: unknown): Promise<vo
 
 Deno.test("etcd with users is opened with the right password, and again when it forgot us", async () => {
   await using server = await EtcdServer.start();
+  const early = openConfig(server.addr, { coordinator_auth: "root:pass:word" });
+  await assertRejects(() => early, CoordinatorError, "authentication is not enabled");
   await post(server, "/v3/auth/user/add", { name: "root", password: "pass:word" });
   await post(server, "/v3/auth/user/grant", { user: "root", role: "root" });
   await post(server, "/v3/auth/enable", {});
