@@ -111,8 +111,10 @@ async function* testFiles(folder: string): AsyncGenerator<string> {
 async function runTests(args: string[], sum: Sum, quiet = false): Promise<Set<string>> {
   const report = await Deno.makeTempFile({ prefix: "codis-tests-", suffix: ".xml" });
   const programs = [...PROGRAMS];
-  const binary = Deno.env.get("CODIS_PROXY_BIN");
-  if (binary !== undefined) programs.push(binary);
+  for (const name of ["CODIS_PROXY_BIN", "CODIS_SERVER"]) {
+    const program = Deno.env.get(name);
+    if (program !== undefined) programs.push(program);
+  }
   const own: Sum = { passed: 0, failed: 0 };
   try {
     const hasPassed = await runDeno([
