@@ -1,11 +1,13 @@
 /**
- * Who a client is: AUTH's passwords, and how fast they can be tried.
+ * Who a client is: AUTH's passwords, and how fast wrong ones are told so.
  *
- *      attempt ──► address free of wrong ones? ─┬─ yes ─► looked at now
- *                                               └─ no ──► looked at after a wait ─► right, or wrong and counted
+ *      attempt ─┬─ right ─► answered now, whoever else is wrong
+ *               └─ wrong ─► counted for its address ─► the first few are answered now, later ones after a wait
  *
  * The first wrong ones of an address cost nothing, so that a typing mistake does not; each further one doubles
- * the wait of all that follow from there. Right ones wait as well, or the wait would tell which is which.
+ * the wait of the next. A right one never waits: many clients share an address (one host, one NAT), and one of
+ * them with an old password must not hold up the others. So whoever hangs up before the answer comes guesses
+ * as fast as he can connect. That is seen in the log and the count; only a long password holds him off.
  *
  * @module
  */
@@ -37,28 +39,27 @@ interface Failures {
   untold: number;
 }
 
-/** Slows down who guesses; see the header. */
+/** Slows down the answers to who guesses; see the header. */
 export class AuthThrottle {
   readonly #addresses = new Map<string, Failures>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
 
-  /** Calls `look` when an attempt from this address may be looked at: now, or after its wait. */
-  whenAllowed(address: string, look: () => void): void {
+  /** Calls `answer` when a wrong one of this address may be answered: now, or after its wait. */
+  whenAllowed(address: string, answer: () => void): void {
     const waitMs = this.#waitMs(address);
-    if (waitMs === 0) return look();
+    if (waitMs === 0) return answer();
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       clock.tick();
-      look();
+      answer();
     }, waitMs);
     this.#timers.add(timer);
   }
 
   #waitMs(address: string): number {
-    const failures = this.#addresses.get(address);
-    if (failures === undefined || failures.count < FREE_ATTEMPTS) return 0;
-    if (clock.nowMs - failures.lastMs > MEMORY_MS) return 0;
-    return Math.min(WAIT_MS_MAX, WAIT_MS_FIRST * 2 ** (failures.count - FREE_ATTEMPTS));
+    const count = this.#addresses.get(address)?.count ?? 0;
+    if (count <= FREE_ATTEMPTS) return 0;
+    return Math.min(WAIT_MS_MAX, WAIT_MS_FIRST * 2 ** (count - FREE_ATTEMPTS - 1));
   }
 
   /**
@@ -87,7 +88,7 @@ export class AuthThrottle {
     return told;
   }
 
-  /** Looks at nothing any more. */
+  /** Answers nobody any more. */
   stop(): void {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
@@ -122,7 +123,7 @@ const OK = utf8("+OK\r\n");
  * Redis 6's login; without a password the user `default` may use any, as in Redis. A wrong one leaves the
  * session as it was.
  *
- * @param done Called once: now, or later when the client's address had too many wrong ones.
+ * @param done Called once: now, or later when it is one of many wrong ones of the client's address.
  */
 export function login(
   session: Session,
@@ -131,19 +132,17 @@ export function login(
   done: (isRight: boolean) => void,
 ): void {
   const { options, authThrottle, totals, events } = session.router;
+  const isAny = options.password === "";
+  const isRight = user === "default" && (isAny || isPassword(password, options.password));
+  if (isRight) {
+    setAuthenticated(session, true);
+    return done(true);
+  }
+  totals.wrongAuths++;
   const address = session.remote.replace(/:\d+$/, "");
-  authThrottle.whenAllowed(address, () => {
-    const isAny = options.password === "";
-    const isRight = user === "default" && (isAny || isPassword(password, options.password));
-    if (isRight) {
-      setAuthenticated(session, true);
-    } else {
-      totals.wrongAuths++;
-      const untold = authThrottle.failed(address);
-      if (untold > 0) events.authsRefused(session, address, untold);
-    }
-    done(isRight);
-  });
+  const untold = authThrottle.failed(address);
+  if (untold > 0) events.authsRefused(session, address, untold);
+  authThrottle.whenAllowed(address, () => done(false));
 }
 
 /** Compares without telling by its time how much of the password was right. */
