@@ -9,8 +9,8 @@
 export const CHUNK_BYTES = [4 * 1024, 16 * 1024, 64 * 1024] as const;
 /** The largest pooled chunk, in bytes. */
 export const CHUNK_BYTES_MAX = 64 * 1024;
-/** Bytes that the free list of one size may keep. */
-const FREE_BYTES_MAX = 4 * 1024 * 1024;
+/** Bytes that the free list of one size may keep until they are trimmed: new memory costs page faults. */
+const FREE_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Up to this many bytes a loop copies faster than the engine, which would want a view first. */
 const LOOP_COPY_BYTES_MAX = 40;
