@@ -7,6 +7,7 @@
 import { type Address, formatAddress, parseListenAddress } from "../base/address.ts";
 import { reopenLog, roomLogger, startLog, stopLog } from "../base/log.ts";
 import { type Config, loadConfig } from "../config/config.ts";
+import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { serveDashboard } from "../dashboard/server.ts";
 import { etcd2Problem } from "../store/etcd2.ts";
@@ -70,14 +71,14 @@ async function runDashboard(values: FlagValues): Promise<number> {
   const { config, warnings } = await loadConfig(values["c"]!, "control");
   startLog(logOptions(values));
   // From the first moment on: a signal during the start ends the start in order.
-  const signalled = Promise.withResolvers<Deno.Signal>();
+  const stopping = new AbortController();
   let requestLog: RequestLog | undefined;
   const reopenLogs = () => {
     reopenLog();
     requestLog?.reopen().catch((error) => log.error("got SIGHUP: {error}", { error }));
   };
   const handlers: (readonly [Deno.Signal, () => void])[] = [
-    ...SIGNALS.map((signal) => [signal, () => signalled.resolve(signal)] as const),
+    ...SIGNALS.map((signal) => [signal, () => stopping.abort(`got ${signal}`)] as const),
     ["SIGHUP", reopenLogs],
   ];
   for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
@@ -94,10 +95,9 @@ async function runDashboard(values: FlagValues): Promise<number> {
   );
   // The next dashboard leads when this one's session has ended: that must not take long.
   const sessionMs = Math.min(config.zkSessionTimeoutMs, SESSION_MS_MAX);
-  const coordinator = undo.adopt(
-    await openCoordinator({ ...config, zkSessionTimeoutMs: sessionMs }),
-    (opened) => opened.close(),
-  );
+  const opened = await openUnless(stopping.signal, { ...config, zkSessionTimeoutMs: sessionMs });
+  if (opened === undefined) return 0;
+  const coordinator = undo.adopt(opened, (coordinator) => coordinator.close());
   const { dashboard, gate } = makeDashboard(config, {
     store: storeOf(coordinator, config.product),
     addr: advertised(config, asked),
@@ -130,8 +130,24 @@ async function runDashboard(values: FlagValues): Promise<number> {
   whyNotFound(config, server.addr).then((why) => {
     if (why !== undefined) dashboard.tell("warning", why);
   });
-  log.info("stopping: got {signal}", { signal: await signalled.promise });
+  await new Promise<void>((resolve) => {
+    if (stopping.signal.aborted) resolve();
+    stopping.signal.addEventListener("abort", () => resolve());
+  });
+  log.info("stopping: {reason}", { reason: stopping.signal.reason });
   return 0;
+}
+
+/** Opens the coordinator; none when the dashboard was told to stop before it could. */
+async function openUnless(signal: AbortSignal, config: Config): Promise<Coordinator | undefined> {
+  try {
+    return await openCoordinator(config, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const log = roomLogger("dashboard");
+    log.info("stopping: {reason}, in the middle of the start", { reason: signal.reason });
+    return undefined;
+  }
 }
 
 /**

@@ -78,6 +78,8 @@ export interface EtcdOptions {
   readonly tls: EtcdTls;
   /** Longest time that a call takes. @default 5000 */
   readonly callTimeoutMs?: number;
+  /** Gives up opening. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Least time for one endpoint to answer, however many there are. */
@@ -137,7 +139,7 @@ export class EtcdCoordinator implements Coordinator {
     const coordinator = new EtcdCoordinator(options);
     const waitMs = Math.max(options.sessionTimeoutMs, coordinator.#callTimeoutMs);
     const began = performance.now();
-    const isConnected = await coordinator.#state.isConnectedWithin(waitMs);
+    const isConnected = await coordinator.#state.isConnectedWithin(waitMs, options.signal);
     coordinator.#isOpening = false;
     if (isConnected) return coordinator;
     const tookMs = Math.round(performance.now() - began);

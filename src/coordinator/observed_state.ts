@@ -33,16 +33,20 @@ export class ObservedState {
     for (const listener of [...this.#listeners]) listener(next);
   }
 
-  /** Whether the session is connected, or comes to be within `ms` and before it is closed. */
-  isConnectedWithin(ms: number): Promise<boolean> {
+  /** Whether the session is connected, or comes to be within `ms` and before it is closed or given up. */
+  isConnectedWithin(ms: number, signal?: AbortSignal): Promise<boolean> {
     if (this.#state === "connected") return Promise.resolve(true);
+    if (signal?.aborted) return Promise.resolve(false);
     return new Promise((resolve) => {
       const end = (isConnected: boolean) => {
         clearTimeout(timer);
+        signal?.removeEventListener("abort", giveUp);
         stop();
         resolve(isConnected);
       };
-      const timer = setTimeout(() => end(false), ms);
+      const giveUp = () => end(false);
+      const timer = setTimeout(giveUp, ms);
+      signal?.addEventListener("abort", giveUp);
       const stop = this.onChange((state) => {
         if (state === "connected" || state === "closed") end(state === "connected");
       });

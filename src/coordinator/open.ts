@@ -15,12 +15,16 @@ import type { EtcdTls } from "./etcd_client.ts";
 /**
  * Opens the coordinator that the config names.
  *
+ * @param signal Gives up opening it.
  * @throws {ConfigError} When what the config says of it cannot be used.
- * @throws {CoordinatorError} When it cannot be opened.
+ * @throws {CoordinatorError} When it cannot be opened, or was given up.
  */
-export async function openCoordinator(config: Config): Promise<Coordinator> {
+export async function openCoordinator(
+  config: Config,
+  signal?: AbortSignal,
+): Promise<Coordinator> {
   const { coordinatorEndpoints, coordinatorAuth: auth, zkSessionTimeoutMs } = config;
-  const session = { auth, sessionTimeoutMs: zkSessionTimeoutMs };
+  const session = { auth, sessionTimeoutMs: zkSessionTimeoutMs, signal };
   switch (config.coordinator) {
     case "embedded":
       return await EmbeddedCoordinator.open({ dir: config.embeddedDir });

@@ -62,6 +62,8 @@ export interface ZookeeperOptions {
   readonly auth: Secret;
   /** Longest time that a call takes. @default 5000 */
   readonly callTimeoutMs?: number;
+  /** Gives up opening. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Below this a session would end at every hiccup. */
@@ -107,7 +109,7 @@ export class ZookeeperCoordinator implements Coordinator {
   static async open(options: ZookeeperOptions): Promise<ZookeeperCoordinator> {
     const coordinator = new ZookeeperCoordinator(options);
     const waitMs = Math.max(options.sessionTimeoutMs, coordinator.#callTimeoutMs);
-    if (await coordinator.#state.isConnectedWithin(waitMs)) return coordinator;
+    if (await coordinator.#state.isConnectedWithin(waitMs, options.signal)) return coordinator;
     const { problem } = coordinator.#client;
     await coordinator.close();
     const servers = options.servers.map(formatAddress).join(",");

@@ -128,7 +128,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
       life: life.text,
       startedMs: performance.timeOrigin + performance.now(),
     });
-    coordinator = await openCoordinator(config);
+    coordinator = await openCoordinator(config, start.signal);
     const store = storeOf(coordinator, config.product);
     await refuseEtcd2(config, coordinator);
     await fillEmptyStore(store, config.servers, start.identify);
@@ -215,11 +215,26 @@ export async function runProxy(start: ProxyStart): Promise<number> {
   ];
   for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
   try {
-    const proxy = await startProxy({ ...start, signal: stopping.signal });
-    await proxy.stopped;
+    const proxy = await startUnless(stopping.signal, start);
+    await proxy?.stopped;
     return 0;
   } finally {
     for (const [signal, handler] of handlers) Deno.removeSignalListener(signal, handler);
+  }
+}
+
+/** Starts a proxy; none when it was told to stop before it could. */
+async function startUnless(
+  signal: AbortSignal,
+  start: ProxyStart,
+): Promise<RunningProxy | undefined> {
+  try {
+    return await startProxy({ ...start, signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    log.info("stopping: {reason}, in the middle of the start", { reason: signal.reason });
+    log.debug("the start ended with {error}", { error });
+    return undefined;
   }
 }
 

@@ -81,6 +81,40 @@ Deno.test("a proxy that waits for an earlier one of its id ends in order when it
   assertLess(performance.now() - began, 2_000);
 });
 
+Deno.test("proxy and dashboard end in order while they wait for their coordinator", async () => {
+  const starts = ["zookeeper", "etcd"].flatMap((coordinator) => [
+    endsWhileItWaits(coordinator, ["proxy", "--addr=127.0.0.1:0", "--http-addr=127.0.0.1:0"]),
+    endsWhileItWaits(coordinator, ["dashboard", "--addr=127.0.0.1:0"]),
+  ]);
+  await Promise.all(starts);
+});
+
+/** Ends a program when it has connected to a coordinator that says nothing. */
+async function endsWhileItWaits(coordinator: string, words: readonly string[]): Promise<void> {
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const folder = await Deno.makeTempDir({ prefix: "codis-waiting-" });
+  const file = `${folder}/config.ini`;
+  const zk = `127.0.0.1:${silent.addr.port}`;
+  await Deno.writeTextFile(
+    file,
+    configText({ coordinator, zk, proxy_id: "a", dashboard_addr: "127.0.0.1:1" }),
+  );
+  const child = startProgram([...words, "-c", file]);
+  try {
+    const accepting = silent.accept();
+    const connection = await Promise.race([accepting, child.ended.then(() => undefined)]);
+    assert(connection !== undefined, child.stderr);
+    const began = performance.now();
+    assertEquals((await child.end("SIGTERM")).code, 0, child.stderr);
+    assertLess(performance.now() - began, 4_000);
+    assertMatch(child.stderr, /stopping: got SIGTERM, in the middle of the start/);
+    connection.close();
+  } finally {
+    await child.end("SIGKILL");
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
 /** A client, as soon as the port is bound. */
 async function connected(port: number): Promise<RespClient> {
   let client: RespClient | undefined;
