@@ -58,6 +58,14 @@ export function slotWaitedOut(slotId: number, waitMs: number): string {
   return `ERR handle request, slot ${slotId} is blocked by a change that took longer than ${waitMs} ms`;
 }
 
+/**
+ * Whether a server that answers this error to a question of ours may answer it another time: it runs a
+ * script, or is just starting. Others say that it does not know the command, or that we may not.
+ */
+export function isPassing(reply: string): boolean {
+  return /^-(?!NOPERM |ERR )/.test(reply);
+}
+
 /** Codes of a server's errors that are not about the client's request: our login, and a move's end. */
 const OUR_CODES = ["ERR", "NOAUTH", "WRONGPASS", "NOPERM", "IOERR", "BUSYKEY"];
 

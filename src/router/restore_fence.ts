@@ -2,7 +2,7 @@
  * Ends what may still be on its way to a server after a move whose end nobody heard.
  *
  *      down ── raise() ──► listing ─► ending what may bring keys ─► listing … ─► nothing left: down
- *                             ▲ │ the server does not answer
+ *                             ▲ │ the server does not answer, or is busy
  *                             └─┘ after a pause, for as long as it takes
  *
  * A source that gives up MIGRATE keeps the key, but the copy it sent may lie in a socket and arrive
@@ -20,7 +20,7 @@
 import { isRestoring, mayRestore, newestId, parseClientList } from "../resp/client_list.ts";
 import { encodeRequest } from "../resp/encoder.ts";
 import type { Server } from "./backend_pool.ts";
-import { targetInDoubt } from "./errors.ts";
+import { isPassing, targetInDoubt } from "./errors.ts";
 import { acquireRequest, recycleRequest, type ReplyTaker, type Request } from "./request.ts";
 
 /** Pause between two rounds, in milliseconds. */
@@ -44,6 +44,8 @@ export class RestoreFence {
   readonly #server: Server;
   #isRaised = false;
   #isStopped = false;
+  /** Whether it only waits, because CLIENT is not allowed. */
+  #isBlind = false;
   #rounds = 0;
   #cleanRounds = 0;
   /** Whoever connected later brings nothing that is late, and is let be. */
@@ -66,8 +68,10 @@ export class RestoreFence {
   raise(): void {
     this.#rounds = this.#cleanRounds = 0;
     this.#lastId = Infinity;
-    if (this.#isRaised || this.#isStopped) return;
+    if (this.#isStopped || (this.#isRaised && !this.#isBlind)) return;
     this.#isRaised = true;
+    this.#isBlind = false;
+    clearTimeout(this.#timer);
     this.#list();
   }
 
@@ -100,8 +104,9 @@ export class RestoreFence {
 
   #list(): void {
     this.#send(["CLIENT", "LIST"], (text) => {
-      if (text.startsWith("-")) this.#goOnBlind(text.slice(1));
-      else this.#listed(text);
+      if (!text.startsWith("-")) this.#listed(text);
+      else if (isPassing(text)) this.#askAgain(text.slice(1));
+      else this.#goOnBlind(text.slice(1));
     });
   }
 
@@ -122,7 +127,9 @@ export class RestoreFence {
       if (!isRestoring(line) && line.ageSeconds < GREETING_SECONDS) continue;
       this.#send(["CLIENT", "KILL", "ID", String(line.id)], (answer) => {
         // One that is gone by itself is as good.
-        if (answer.startsWith("-") && !/no such client/i.test(answer)) this.#goOnBlind(answer);
+        if (!answer.startsWith("-") || /no such client/i.test(answer)) return;
+        if (isPassing(answer)) this.#askAgain(answer.slice(1));
+        else this.#goOnBlind(answer.slice(1));
       });
     }
     this.#again();
@@ -131,8 +138,16 @@ export class RestoreFence {
   /** CLIENT is not allowed there: what is late has a time to arrive, and that is all we can do. */
   #goOnBlind(cause: string): void {
     this.#cause = cause;
+    this.#isBlind = true;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#lower(), BLIND_MS);
+  }
+
+  /** It runs an endless script, say, and listens to this later. */
+  #askAgain(cause: string): void {
+    this.#cause = cause;
+    this.#cleanRounds = 0;
+    this.#again();
   }
 
   #again(): void {
@@ -141,7 +156,7 @@ export class RestoreFence {
   }
 
   #lower(): void {
-    this.#isRaised = false;
+    this.#isRaised = this.#isBlind = false;
     for (const waiter of [...this.#waiters]) this.#answer(waiter, "");
   }
 
@@ -150,8 +165,7 @@ export class RestoreFence {
     request.taker = new TextTaker((text, isAnswer) => {
       if (this.#isStopped) return;
       if (isAnswer) return answered(text);
-      this.#cause = text;
-      this.#again();
+      this.#askAgain(text);
     });
     const bytes = encodeRequest(words);
     this.#server.moverBackend(0).push(request, bytes, 0, bytes.length);

@@ -7,12 +7,10 @@
 
 import { encodeRequest } from "../resp/encoder.ts";
 import type { Server } from "./backend_pool.ts";
+import { isPassing } from "./errors.ts";
 import { acquireRequest, recycleRequest, type ReplyTaker, type Request } from "./request.ts";
 
 const ASK = encodeRequest(["INFO", "server"]);
-
-/** Errors after which a server may tell another time: it runs a script, or is just starting. */
-const PASSING = /^-(?!NOPERM |ERR )/;
 
 /** The version of one server; see the header. */
 export class ServerVersion implements ReplyTaker {
@@ -55,7 +53,7 @@ export class ServerVersion implements ReplyTaker {
     this.#reply += new TextDecoder().decode(bytes.subarray(start, end));
     if (!isLast) return;
     this.text = /^redis_version:([\w.-]+)/m.exec(this.#reply)?.[1] ?? this.text;
-    if (!PASSING.test(this.#reply)) this.#answeredAt = this.#askedAt;
+    if (!isPassing(this.#reply)) this.#answeredAt = this.#askedAt;
     this.#end(part);
   }
 
