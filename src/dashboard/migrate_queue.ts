@@ -19,7 +19,7 @@ import { sleep } from "../base/sleep.ts";
 import type { Watch } from "../coordinator/watch.ts";
 import { ClosedError } from "../coordinator/errors.ts";
 import { encodeMigratePause, loadMigratePause, type MigratePause } from "../store/migrate_pause.ts";
-import { loadMigrateTasks } from "../store/migrate_tasks.ts";
+import { loadMigrateTasks, type StoredMigrateTask } from "../store/migrate_tasks.ts";
 import { compareSequence } from "../store/sequence.ts";
 import { loadSlot } from "../store/slots.ts";
 import { StoreError } from "../store/store.ts";
@@ -78,6 +78,8 @@ export class MigrateQueue {
   readonly #limits: StreamLimits;
   readonly #slowestProxy: () => ProxyLatency | undefined;
   readonly #jobs = new Map<string, MigrateJob>();
+  /** The tasks that have left the store while it is being read. */
+  #gone: Set<string> | undefined;
   readonly #totals = new MigrateTotals();
   readonly #streams = new Map<MoveStream, Promise<void>>();
   /** What keeps everything that goes one way, by the way. */
@@ -255,9 +257,7 @@ export class MigrateQueue {
   add(from: number, to: number, groupId: number, delayMs: number): Promise<string[]> {
     return this.#request(async () => {
       const tasks = await createTasks(this.#control, { from, to, groupId, delayMs });
-      for (const { name, task } of tasks) {
-        if (!this.#jobs.has(name)) this.#jobs.set(name, this.#newJob(name, task));
-      }
+      this.#know(tasks);
       this.#wake();
       return tasks.map(({ name }) => name);
     });
@@ -288,9 +288,7 @@ export class MigrateQueue {
     return this.#request(async () => {
       const jobs = [...this.#jobs.values()].filter(({ isTurned }) => !isTurned);
       await this.#holding(jobs, async () => {
-        const isWaiting = ({ stream, task }: MigrateJob) =>
-          stream === undefined && task.status === "pending";
-        const waiting = jobs.filter(isWaiting);
+        const waiting = jobs.filter(({ stream, task }) => !stream && task.status === "pending");
         for (let at = 0; at < waiting.length; at += TASKS_PER_CHANGE) {
           await this.#deleteTasks(waiting.slice(at, at + TASKS_PER_CHANGE));
         }
@@ -305,7 +303,7 @@ export class MigrateQueue {
       `${jobs.length} migration tasks cancelled`,
       jobs.map(({ name }) => endPart(store, name, undefined)),
     );
-    for (const { name } of jobs) this.#jobs.delete(name);
+    for (const { name } of jobs) this.#forget(name);
   }
 
   /** Every task, in the order in which they were made. */
@@ -349,7 +347,7 @@ export class MigrateQueue {
     await job.stream?.release(job);
     // It may have come to its end meanwhile.
     if (!this.#jobs.has(job.name)) return;
-    if (await cancelTask(this.#writer, job, mode)) this.#jobs.delete(job.name);
+    if (await cancelTask(this.#writer, job, mode)) this.#forget(job.name);
   }
 
   // -- tasks in the store -----------------------------------------------------------------------
@@ -369,10 +367,12 @@ export class MigrateQueue {
   }
 
   async #readTasks(): Promise<void> {
-    const stored = await loadMigrateTasks(this.#control.store);
-    for (const { name, task } of stored) {
-      if (!this.#jobs.has(name)) this.#jobs.set(name, this.#newJob(name, task));
-    }
+    const gone = this.#gone = new Set();
+    const read = await loadMigrateTasks(this.#control.store);
+    this.#gone = undefined;
+    // One by one: what was read first may have come to its end before the last was.
+    const stored = read.filter(({ name }) => !gone.has(name));
+    this.#know(stored);
     const names = new Set(stored.map(({ name }) => name));
     for (const job of [...this.#jobs.values()]) {
       if (names.has(job.name)) continue;
@@ -382,9 +382,18 @@ export class MigrateQueue {
     }
   }
 
-  #newJob(name: string, task: MigrateJob["task"]): MigrateJob {
-    if (this.#jobs.size === 0) this.#totals.begin();
-    return new MigrateJob(name, task, this.#retry);
+  /** Knows a task no more that is no longer in the store. */
+  #forget(name: string): void {
+    this.#jobs.delete(name);
+    this.#gone?.add(name);
+  }
+
+  #know(tasks: readonly StoredMigrateTask[]): void {
+    for (const { name, task } of tasks) {
+      if (this.#jobs.has(name)) continue;
+      if (this.#jobs.size === 0) this.#totals.begin();
+      this.#jobs.set(name, new MigrateJob(name, task, this.#retry));
+    }
   }
 
   // -- streams ----------------------------------------------------------------------------------
@@ -481,7 +490,7 @@ export class MigrateQueue {
       );
       await this.#writer.writeAnyway("tasks with nothing to do", parts);
       for (const job of ending) {
-        this.#jobs.delete(job.name);
+        this.#forget(job.name);
         if (job.step?.kind === "end") this.#control.tell("info", `no migration: ${job.step.why}`);
       }
     }
@@ -545,7 +554,7 @@ export class MigrateQueue {
       ended: (job) => {
         this.#totals.ended(job.view(undefined, false));
         job.stream = undefined;
-        this.#jobs.delete(job.name);
+        this.#forget(job.name);
       },
     });
     this.#streams.set(stream, this.#run(stream));
@@ -568,10 +577,8 @@ export class MigrateQueue {
     const trouble = this.#troubles.get(key) ?? new Trouble(this.#retry);
     this.#troubles.set(key, trouble);
     if (trouble.text !== error.message) {
-      this.#control.tell(
-        "warning",
-        `migration from group ${way.from} to ${way.to} waits: ${error.message}`,
-      );
+      const text = `migration from group ${way.from} to ${way.to} waits: ${error.message}`;
+      this.#control.tell("warning", text);
     }
     trouble.happened(error.message);
   }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import { startEtcd, startZookeeper } from "../support/remote_coordinator.ts";
 import type { Child } from "../support/child.ts";
 import { freePort } from "../support/free_port.ts";
@@ -83,6 +83,8 @@ async function walk(kind: "zookeeper" | "etcd"): Promise<void> {
       assertEquals(code, 0, `${line}: ${child.stdout}${child.stderr}`);
       if (line.endsWith("config check")) assertMatch(child.stdout, /"problems": \[\]/);
     }
+    // Every slot was moved by the task that was made for it, and no task came too late.
+    assertNotMatch(running[0]!.stderr, /no migration: /);
     // The proxy was taken offline by the last line: it has ended in order.
     assertEquals((await running.at(-1)!.ended).code, 0);
     const store = await place.open("test");
