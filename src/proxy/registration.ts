@@ -14,6 +14,9 @@
  * may the table be old: then requests are held until it was read again. Past a bound they are answered
  * with errors if it is known that somebody could change slots, and served if nobody can be asked.
  *
+ * A fence that is removed while we serve, as Codis 2.0's tools do when we were set offline, is made again at
+ * once, and the table is read again behind it: whoever removed it may have changed slots.
+ *
  * A proxy that has never been online has no table, serves nobody and needs no fence: it holds up nobody.
  * The fence is made when it is set online, and only then, still online behind it, reads its first table.
  *
@@ -112,6 +115,8 @@ export class Registration {
   #record: ProxyRecord;
   #watch: Watch<Entry | undefined> | undefined;
   #following: Promise<void> = Promise.resolve();
+  #fenceWatch: Watch<Entry | undefined> | undefined;
+  #keepingFence: Promise<void> = Promise.resolve();
   #awaySinceMs = 0;
   #registrations = 0;
   #isAsking = false;
@@ -195,6 +200,8 @@ export class Registration {
     clearInterval(this.#gapTimer);
     this.#watch?.close();
     await this.#following;
+    this.#fenceWatch?.close();
+    await this.#keepingFence;
     this.#resume();
     try {
       // One that somebody else has left, who may be serving, is not ours to remove.
@@ -428,6 +435,7 @@ export class Registration {
         if (!this.#hasTable && !await this.#fenceFirst()) continue;
         await this.#events.onOnline();
         this.#hasTable = true;
+        this.#keepFence();
       } catch (error) {
         this.#mustLoad = true;
         if (error instanceof ClosedError) break;
@@ -458,6 +466,37 @@ export class Registration {
     // The entry's watch may tell nothing of it: it only knows the newest.
     if (this.#state === "online") throw new StoreError("not online any more");
     return false;
+  }
+
+  /** From the first table on: notices that our fence is removed. */
+  #keepFence(): void {
+    if (this.#fenceWatch !== undefined || this.#stopping.signal.aborted) return;
+    const { coordinator, paths } = this.#store;
+    const watch = this.#fenceWatch = coordinator.watchData(paths.fence(this.#record.addr));
+    this.#keepingFence = this.#fenceAgain(watch);
+  }
+
+  async #fenceAgain(watch: Watch<Entry | undefined>): Promise<void> {
+    const backoff = new Backoff(RETRY);
+    for await (const fence of watch) {
+      if (fence !== undefined) continue;
+      log.warn("our fence was removed while we serve: requests wait for a new table");
+      this.#isOld = true;
+      this.#hold();
+      let isFenced = false;
+      while (!isFenced && !this.#stopping.signal.aborted) {
+        try {
+          await this.#fence();
+          isFenced = true;
+        } catch (error) {
+          if (error instanceof ClosedError) return;
+          log.warn("not fenced again: {error}", { error });
+          await this.#pause(backoff.nextMs());
+        }
+      }
+      backoff.reset();
+      this.#load();
+    }
   }
 
   // -- holding requests --

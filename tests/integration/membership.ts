@@ -332,6 +332,27 @@ export function testMembership(
     assertEquals(await loadFences(store), ["here:9000"]);
   });
 
+  test("a fence that is removed while the proxy serves is made again, and the table read behind it", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    await using proxy = await new TestProxy(store).start();
+    // As Codis 2.0's tools do it: somebody sets the proxy offline, the dead fence is removed, slots change.
+    await changeProxyState(store, "proxy_1", "offline");
+    await until(() => proxy.membership.registration.state === "waiting");
+    const goOn = proxy.table.slow(3);
+    await saveSlot(store, slotIn("test", 3, 2, "online"));
+    await deleteFence(store, "here:9000");
+    await proxy.seen("hold");
+    await until(async () => (await loadFences(store)).length === 1);
+    assertEquals(proxy.happened, ["serving", "hold"], "nothing is served by the old table");
+    goOn();
+    await proxy.seen("resume");
+    assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
+    assertEquals(proxy.membership.registration.state, "waiting");
+    await proxy.membership.stop();
+    assertEquals(await loadFences(store), []);
+  });
+
   test("requests wait no longer than their bound for a new table, and then get errors", async () => {
     await using folder = await subject.start();
     const store = await folder.openFilled("a:1,b:2");
@@ -357,7 +378,7 @@ export function testMembership(
     await deleteFence(store, "here:9000");
     await deleteProxy(store, "proxy_1");
     await proxy.seen("resume");
-    assertEquals(proxy.membership.registration.state, "waiting");
+    await until(() => proxy.membership.registration.state === "waiting");
     assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
     assertEquals(await loadFences(store), ["here:9000"]);
   });
