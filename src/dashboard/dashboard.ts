@@ -111,7 +111,11 @@ export class Dashboard implements Control {
       this.#publisher,
       (promotion) => resumePromotion(this.#promoteContext, promotion),
     );
-    this.#holds = new WriteHolds(this, (operations) => this.#leadership.transact(operations));
+    this.#holds = new WriteHolds(
+      this,
+      options.auth,
+      (operations) => this.#leadership.transact(operations),
+    );
     this.poll = new Poll(this);
     this.#failover = new Failover({
       control: this,
@@ -317,7 +321,8 @@ export class Dashboard implements Control {
 
   get #promoteContext(): PromoteContext {
     const { auth } = this.#options;
-    return { control: this, ledger: this.#ledger, holds: this.#holds, auth };
+    const checkLead = () => this.#leadership.transact([]);
+    return { control: this, ledger: this.#ledger, holds: this.#holds, auth, checkLead };
   }
 }
 

@@ -3,21 +3,24 @@
  *
  *     checked ─► noted in the store ─► old master: writes held off (write_holds.ts)
  *                                   ─► candidate has every change
- *                                   ─► old master frozen, where scripts may still write to it
+ *                                   ─► old master frozen: it takes no write of any kind
  *                                   ─► candidate: REPLICAOF NO ONE
  *                                   ─► old master and the others follow it; writes that waited are
  *                                      refused (-READONLY), not lost
  *                                   ─► writes no longer held off
  *                                   ─► store changed, proxies told and confirmed
  *
- * Before Redis 6.2 nothing but a server's role keeps scripts from writing. So it is told to follow
- * itself, which fails and harms nothing, and then it is looked whether the candidate has all that was
- * written until that moment. If not, the old master goes on as before.
+ * Nothing but a server's role holds off scripts before Redis 6.2, and nothing else lasts when this
+ * process stands still: writes wait for a while only. So the old master is told to follow itself, which
+ * fails and harms nothing, and then it is looked whether the candidate has all that was written until
+ * that moment. If not, the old master goes on as before. Whoever was paused for so long that another
+ * dashboard leads tells servers nothing more.
  *
  * What a dashboard that died on the way left is undone as long as the old master has all that clients
- * wrote: it answers as a master, or is frozen while the candidate is still a replica. Otherwise it is
- * finished. When the old master is down there is nothing to wait for: the candidate is taken as it is,
- * which the operator says by `force`, or the failover by having chosen it.
+ * wrote: it answers as a master, or is frozen while the candidate is still a replica. It is finished
+ * when the candidate is a master already. When the old master is down there is nothing to wait for: the
+ * candidate is taken as it is, which the operator says by `force`, or the failover by having chosen it.
+ * Without that the promotion is given up.
  *
  * @module
  */
@@ -33,6 +36,7 @@ import { loadGroup } from "../store/groups.ts";
 import { withLock } from "../store/lock.ts";
 import { StoreError } from "../store/store.ts";
 import type { Change, Control } from "./control.ts";
+import { NotLeaderError } from "./errors.ts";
 import { serverOf } from "./groups.ts";
 import type { Ledger } from "./ledger.ts";
 import {
@@ -74,6 +78,8 @@ export interface PromoteContext {
   readonly ledger: Ledger;
   readonly holds: WriteHolds;
   readonly auth: ServerAuth;
+  /** @throws {NotLeaderError} When another dashboard leads: it decides what becomes of the promotion. */
+  checkLead(): Promise<void>;
 }
 
 /**
@@ -99,11 +105,16 @@ export async function promote(context: PromoteContext, options: PromoteOptions):
       group_id: groupId,
       addr,
       old_addr: old,
+      ...(options.isForced ? { is_forced: true } : {}),
     };
-    await ledger.changeAfter(`${addr} becomes master of group ${groupId}`, note, async () => {
-      const oldType = await moveMaster(context, group, addr, old, options.isForced);
-      return promotionChange(control, group, addr, old, oldType);
-    });
+    try {
+      await ledger.changeAfter(`${addr} becomes master of group ${groupId}`, note, async () => {
+        const oldType = await moveMaster(context, group, addr, old, options.isForced);
+        return promotionChange(control, group, addr, old, oldType);
+      });
+    } finally {
+      context.holds.leave(old);
+    }
   });
 }
 
@@ -122,7 +133,7 @@ export async function resumePromotion(
   if (!group?.servers?.some((server) => server.addr === addr)) return undefined;
   const oldRole = old === "" ? undefined : await roleOf(control, old);
   const newRole = await roleOf(control, addr);
-  const isFrozen = oldRole?.role === "slave" && oldRole.master === old;
+  const isFrozen = oldRole?.role === "slave" && isSameServer(oldRole.master, old);
   if (oldRole?.role === "master" || (isFrozen && newRole?.role !== "master")) {
     control.tell(
       "warning",
@@ -131,6 +142,14 @@ export async function resumePromotion(
     if (isFrozen) await inform(control, old, (redis) => follow(redis, "", auth));
     await inform(control, addr, (redis) => follow(redis, old, auth));
     await inform(control, old, (redis) => redis.call("CLIENT", "UNPAUSE").catch(() => {}));
+    return undefined;
+  }
+  if (oldRole === undefined && newRole?.role === "slave" && promotion.is_forced !== true) {
+    control.tell(
+      "error",
+      `promotion of ${addr} in group ${group_id} is given up: ${old || "its master"} does not ` +
+        `answer, so nobody knows what ${addr} lacks; force it if that may be lost`,
+    );
     return undefined;
   }
   if (newRole === undefined) {
@@ -212,30 +231,34 @@ async function moveMaster(
   using candidate = await control.redis(addr);
   let master: RedisConnection | undefined;
   let held: HeldServer | undefined;
-  let isFrozen = false;
+  let isTold = false;
+  let oldType: ServerType | undefined;
   try {
     try {
       master = old === "" ? undefined : await control.redis(old);
       if (master !== undefined) held = await holds.hold(old, master);
     } catch (error) {
-      if (!isForced) throw error;
+      if (!isForced || error instanceof NotLeaderError) throw error;
       const what = master === undefined ? "without the old master" : "while writes go on";
       log.warn("promoting {what}: {error}", { what, error });
     }
     if (held !== undefined && !isForced) {
       const offset = await untilCaughtUp(candidate, addr, held);
-      if (held.kind === "refuse") {
-        isFrozen = true;
-        await freeze(held, candidate, addr, offset);
-      }
+      await context.checkLead();
+      await freeze(held, candidate, addr, offset);
     }
+    await context.checkLead();
+    isTold = true;
     await follow(candidate, "", auth);
-    return await pointAt(context, group, addr, master === undefined ? "" : old);
+    await context.checkLead();
+    return oldType = await pointAt(context, group, addr, master === undefined ? "" : old);
   } catch (error) {
-    if (isFrozen) await inform(control, old, (redis) => follow(redis, "", auth));
+    const isOurs = !(error instanceof NotLeaderError);
+    if (isTold && isOurs) await inform(control, addr, (redis) => follow(redis, old, auth));
     throw error;
   } finally {
-    if (held !== undefined) await holds.release(held);
+    // One that does not follow the new master waits until nobody writes to it any more.
+    if (held !== undefined && oldType !== "offline") await holds.release(held);
     master?.close();
   }
 }
@@ -268,7 +291,7 @@ async function untilCaughtUp(
  * @throws {StoreError} When it lacks some: the caller sets the master free.
  */
 async function freeze(
-  { redis: master, addr: old }: HeldServer,
+  { redis: master, addr: old, kind }: HeldServer,
   candidate: RedisConnection,
   addr: string,
   offset: number,
@@ -283,14 +306,15 @@ async function freeze(
   for (let has = offset, isLinked = true; has < target;) {
     if (!isLinked || performance.now() > deadlineMs) {
       throw new StoreError(
-        `${addr} is not promoted: scripts wrote ${
+        `${addr} is not promoted: ${kind === "wait" ? "clients" : "scripts"} wrote ${
           target - has
-        } bytes to ${old} in the last moment, ` +
-          "which it lacks; try again when fewer scripts write, or force it if they may be lost",
+        } bytes to ${old} in the last moment, which it lacks; try again when less is written, or ` +
+          "force it if that may be lost",
       );
     }
     const now = replicationOf(await readInfo(candidate, "replication"));
-    [has, isLinked] = [now.offset, now.isLinked];
+    // Older servers without a link tell -1.
+    [has, isLinked] = [Math.max(has, now.offset), now.isLinked];
     if (has < target && isLinked) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }

@@ -16,6 +16,8 @@ export interface Promotion {
   readonly addr: string;
   /** Who was master; `""`: nobody. */
   readonly old_addr: string;
+  /** Whether what the candidate lacks may be lost; left out for no. */
+  readonly is_forced?: boolean;
 }
 
 /** An operation under way; `at` is when it began, in Unix milliseconds. */

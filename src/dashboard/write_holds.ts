@@ -2,12 +2,14 @@
  * Holds writes off a master while its last changes reach the replica that takes its place.
  *
  *     Redis 6.2 and later: CLIENT PAUSE … WRITE: writes wait; the server ends it by itself
+ *     before that:         CONFIG SET min-slaves-to-write 1000: writes get -NOREPLICAS
  *
- *     before that:  noted in the store ─► CONFIG SET min-slaves-to-write 1000: writes get -NOREPLICAS
- *                   … ─► CONFIG SET to what it was ─► note deleted
+ *     noted in the store ─► held off ─► … frozen, as a replica of its own (promote.ts) …
+ *                                    ─► settings as they were, master again ─► note deleted
  *
- * A setting does not end by itself. As long as its note is in the store, the dashboard that leads tries
- * to set it back, whatever became of the promotion and of the dashboard that began it.
+ * Neither the setting nor the freezing ends by itself. As long as its note is in the store, the
+ * dashboard that leads tries to set a server back, whatever became of the promotion and of the dashboard
+ * that began it.
  *
  * @module
  */
@@ -16,6 +18,7 @@ import { roomLogger } from "../base/log.ts";
 import type { Operation } from "../coordinator/coordinator.ts";
 import { NoNodeError } from "../coordinator/errors.ts";
 import type { RedisConnection } from "../redis/connection.ts";
+import { readInfo } from "../redis/info.ts";
 import { RedisError, textOf } from "../redis/reply.ts";
 import { StoreError } from "../store/store.ts";
 import {
@@ -25,6 +28,9 @@ import {
   type WriteHold,
 } from "../store/write_holds.ts";
 import type { Control } from "./control.ts";
+import { NotLeaderError } from "./errors.ts";
+import { follow, isSameServer, replicationOf, type ServerAuth } from "./servers.ts";
+import { loadUnfinished } from "./unfinished.ts";
 
 /** How long writes may wait at a server that can let them wait, in milliseconds. */
 export const PAUSE_MS = 5_000;
@@ -50,6 +56,7 @@ export interface HeldServer {
 /** See the header. */
 export class WriteHolds {
   readonly #control: Control;
+  readonly #auth: ServerAuth;
   readonly #transact: (operations: readonly Operation[]) => Promise<void>;
   /** Servers of a promotion under way. */
   readonly #inUse = new Set<string>();
@@ -61,9 +68,11 @@ export class WriteHolds {
   /** `transact` changes the store, provided that this dashboard leads. */
   constructor(
     control: Control,
+    auth: ServerAuth,
     transact: (operations: readonly Operation[]) => Promise<void>,
   ) {
     this.#control = control;
+    this.#auth = auth;
     this.#transact = transact;
   }
 
@@ -85,20 +94,20 @@ export class WriteHolds {
    * @throws {StoreError} When the server knows no way to do so.
    */
   async hold(addr: string, redis: RedisConnection): Promise<HeldServer> {
-    try {
-      await redis.call("CLIENT", "PAUSE", PAUSE_MS, "WRITE");
-      return { addr, redis, kind: "wait" };
-    } catch (error) {
-      if (!(error instanceof RedisError)) throw error;
-      log.debug("writes are refused, as they cannot wait: {addr}: {error}", { addr, error });
-    }
     this.#inUse.add(addr);
     await this.#releasing;
+    let kind: HoldKind = "refuse";
     try {
-      await this.#refuseWrites(addr, redis);
-      return { addr, redis, kind: "refuse" };
+      if (await letWait(addr, redis)) {
+        kind = "wait";
+        const isUnchanged = { min_slaves_to_write: "", min_slaves_max_lag: "" };
+        await this.#note(addr, { since: Date.now(), ...isUnchanged });
+      } else {
+        await this.#refuseWrites(addr, redis);
+      }
+      return { addr, redis, kind };
     } catch (error) {
-      await this.release({ addr, redis, kind: "refuse" });
+      await this.release({ addr, redis, kind });
       if (!(error instanceof RedisError)) throw error;
       throw new StoreError(
         `${addr} cannot hold writes off: it knows neither CLIENT PAUSE with WRITE nor ` +
@@ -109,33 +118,43 @@ export class WriteHolds {
 
   /** Lets a server take writes again; where it does not answer, this is tried again later. */
   async release({ addr, redis, kind }: HeldServer): Promise<void> {
-    if (kind === "wait") return void await redis.call("CLIENT", "UNPAUSE").catch(() => {});
     this.#inUse.delete(addr);
     try {
+      // Who leads instead of us may hold it off at this moment.
+      await this.#transact([]);
       await this.#setBack(addr, redis);
+      if (kind === "wait") await redis.call("CLIENT", "UNPAUSE");
     } catch (error) {
+      if (error instanceof NotLeaderError) return;
       this.#control.tell(
         "error",
-        `${addr} refuses writes as a master until it is set back, which is tried again: ` +
+        `${addr} may refuse writes as a master until it is set back, which is tried again: ` +
           `${(error as Error).message}`,
       );
       this.#retryLater();
     }
   }
 
-  async #refuseWrites(addr: string, redis: RedisConnection): Promise<void> {
+  /** Of a server that was not released, because clients must not write to it yet: from now on they may. */
+  leave(addr: string): void {
+    if (this.#inUse.delete(addr)) this.#releaseSoon();
+  }
+
+  async #note(addr: string, before: WriteHold): Promise<void> {
     const { store } = this.#control;
+    // What stands there already was noted before the setting was ours.
+    if (await loadWriteHold(store, addr) !== undefined) return;
+    const path = store.paths.writeHold(addr);
+    await this.#transact([{ create: path, data: encodeWriteHold(before), isLeaf: true }]);
+  }
+
+  async #refuseWrites(addr: string, redis: RedisConnection): Promise<void> {
     const before: WriteHold = {
       since: Date.now(),
       min_slaves_to_write: await configOf(redis, "min-slaves-to-write"),
       min_slaves_max_lag: await configOf(redis, "min-slaves-max-lag"),
     };
-    // What stands there already was noted before the setting was ours.
-    const noted = await loadWriteHold(store, addr);
-    if (noted === undefined) {
-      const path = store.paths.writeHold(addr);
-      await this.#transact([{ create: path, data: encodeWriteHold(before), isLeaf: true }]);
-    }
+    await this.#note(addr, before);
     if (before.min_slaves_max_lag === "0") {
       await redis.call("CONFIG", "SET", "min-slaves-max-lag", MAX_LAG_SECONDS);
     }
@@ -146,8 +165,13 @@ export class WriteHolds {
     const { store } = this.#control;
     const hold = await loadWriteHold(store, addr);
     if (hold === undefined) return;
+    const { master } = replicationOf(await readInfo(redis, "replication"));
+    if (isSameServer(master, addr)) await follow(redis, "", this.#auth);
     // Somebody else may have set it meanwhile, or the server has started anew.
-    if (await configOf(redis, "min-slaves-to-write") === `${REPLICAS_NEEDED}`) {
+    if (
+      hold.min_slaves_to_write !== "" &&
+      await configOf(redis, "min-slaves-to-write") === `${REPLICAS_NEEDED}`
+    ) {
       await redis.call("CONFIG", "SET", "min-slaves-to-write", hold.min_slaves_to_write);
       await redis.call("CONFIG", "SET", "min-slaves-max-lag", hold.min_slaves_max_lag);
     }
@@ -159,14 +183,18 @@ export class WriteHolds {
   }
 
   async #releaseLeft(): Promise<void> {
-    const addrs = await loadHeldAddrs(this.#control.store);
-    for (const addr of addrs.filter((each) => !this.#inUse.has(each))) {
+    const { store } = this.#control;
+    const addrs = (await loadHeldAddrs(store)).filter((each) => !this.#inUse.has(each));
+    if (addrs.length === 0) return;
+    // What is not finished may be that another server takes its place.
+    if (await loadUnfinished(store) !== undefined) return this.#retryLater();
+    for (const addr of addrs) {
       try {
         using redis = await this.#control.redis(addr);
         await this.#setBack(addr, redis);
         this.#control.tell(
           "warning",
-          `${addr} takes writes again: a promotion had left it refusing`,
+          `${addr} is set back to take writes as a master: a promotion had left it refusing`,
         );
       } catch (error) {
         log.warn("{addr} is not set back to take writes yet: {error}", { addr, error });
@@ -186,6 +214,18 @@ export class WriteHolds {
       log.warn("what servers were set to is not known: {error}", { error });
       this.#retryLater();
     });
+  }
+}
+
+/** Has writes wait for a while; false when the server does not know of that. */
+async function letWait(addr: string, redis: RedisConnection): Promise<boolean> {
+  try {
+    await redis.call("CLIENT", "PAUSE", PAUSE_MS, "WRITE");
+    return true;
+  } catch (error) {
+    if (!(error instanceof RedisError)) throw error;
+    log.debug("writes are refused, as they cannot wait: {addr}: {error}", { addr, error });
+    return false;
   }
 }
 

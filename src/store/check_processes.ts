@@ -65,10 +65,10 @@ export function findWriteHolds({ tree }: DecodedTree): Problem[] {
     const { min_slaves_to_write: before } = decodeWriteHold(json);
     return warningAt(
       tree.paths.writeHold(addr),
-      `refuses writes as a master, as long as its min-slaves-to-write is 1000: a promotion is under ` +
+      "may refuse writes, by min-slaves-to-write 1000 or by following itself: a promotion is under " +
         "way, or was interrupted",
-      "if none is under way, start codis-proxy dashboard, and that server: it is set back to " +
-        `${before} then`,
+      "if none is under way, start codis-proxy dashboard, and that server: then it is " +
+        (before === "" ? "a master again" : `a master again, with min-slaves-to-write ${before}`),
     );
   });
 }

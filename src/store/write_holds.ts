@@ -19,9 +19,9 @@ import { childrenIfThere, readIfThere, type Store } from "./store.ts";
 export interface WriteHold {
   /** Since when, in Unix milliseconds. */
   readonly since: number;
-  /** `min-slaves-to-write`, as `CONFIG GET` told it. */
+  /** `min-slaves-to-write`, as `CONFIG GET` told it; `""`: writes wait, and it is not changed. */
   readonly min_slaves_to_write: string;
-  /** `min-slaves-max-lag`, as `CONFIG GET` told it. */
+  /** `min-slaves-max-lag`, as `CONFIG GET` told it; `""` likewise. */
   readonly min_slaves_max_lag: string;
 }
 
@@ -44,7 +44,7 @@ export function decodeWriteHold(json: string): WriteHold {
   try {
     const hold = decodeRecord(SHAPE, json, "write hold");
     const isWhole = [hold.min_slaves_to_write, hold.min_slaves_max_lag].every((value) =>
-      /^\d{1,9}$/.test(value)
+      /^\d{0,9}$/.test(value)
     );
     return isWhole ? hold : REDIS_DEFAULTS;
   } catch (error) {

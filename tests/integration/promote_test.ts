@@ -11,7 +11,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { encodeUnfinished } from "../../src/dashboard/unfinished.ts";
 import { checkTree } from "../../src/store/check.ts";
 import { loadTree } from "../../src/store/product_tree.ts";
-import { readIfThere } from "../../src/store/store.ts";
+import { loadGroup, masterOf } from "../../src/store/groups.ts";
+import { readIfThere, type Store } from "../../src/store/store.ts";
 import { encodeWriteHold } from "../../src/store/write_holds.ts";
 import { DashboardServer } from "../support/dashboard_server.ts";
 import { until } from "../support/deadline.ts";
@@ -139,7 +140,7 @@ for (const isFrozen of [false, true]) {
       `${path}: ${problem}`
     );
     assert(
-      told.some((line) => line.startsWith(`${paths.writeHold(old)}: refuses writes`)),
+      told.some((line) => line.startsWith(`${paths.writeHold(old)}: may refuse writes`)),
       told.join("\n"),
     );
     await using _dashboard = await DashboardServer.start(store);
@@ -179,6 +180,8 @@ class OldServer {
   readonly fake: FakeRedis;
   /** Called before each command. */
   before: (words: readonly string[]) => void | Promise<void> = () => {};
+  /** Whether it lets writes wait, as from Redis 6.2 on. */
+  canWait = false;
   readonly settings = new Map([["min-slaves-to-write", "2"], ["min-slaves-max-lag", "10"]]);
   /** Commands that change something, in order. */
   readonly told: string[] = [];
@@ -207,7 +210,8 @@ class OldServer {
           this.settings.set(third!, fourth!);
           return "+OK\r\n";
         } else {
-          const value = this.settings.get(third!)!;
+          const value = this.settings.get(third!);
+          if (value === undefined) return "*0\r\n";
           return `*2\r\n$${third!.length}\r\n${third}\r\n$${value.length}\r\n${value}\r\n`;
         }
       case "SLAVEOF":
@@ -216,6 +220,7 @@ class OldServer {
         this.master = verb === "NO" ? "" : `${verb}:${third}`;
         return "+OK\r\n";
       case "CLIENT":
+        if (this.canWait) return "+OK\r\n";
         return "-ERR Syntax error, try CLIENT (LIST | KILL ip:port | GETNAME | SETNAME)\r\n";
     }
     return `-ERR unknown command '${name}'\r\n`;
@@ -285,6 +290,134 @@ Deno.test("what a master refuses writes by is stored before it is set, and set b
   ]);
   assertEquals(await readIfThere(store, store.paths.writeHold(old.fake.addr)), undefined);
 });
+
+/** Two servers of group 1 under a dashboard: the second follows the first. */
+async function withTwo(
+  canWait: boolean,
+  body: (
+    old: OldServer,
+    candidate: OldServer,
+    dashboard: DashboardServer,
+    store: Store,
+  ) => Promise<void>,
+): Promise<void> {
+  await using folder = await StoreFolder.make();
+  const [old, candidate] = [new OldServer("master"), new OldServer("slave")];
+  await using _old = old.fake;
+  await using _candidate = candidate.fake;
+  old.canWait = candidate.canWait = canWait;
+  candidate.master = old.fake.addr;
+  const store = await folder.openFilled(old.fake.addr);
+  await using dashboard = await DashboardServer.start(store, { replyMs: 200 });
+  const added = { addr: candidate.fake.addr, type: "slave" };
+  await dashboard.done("PUT", "/api/server_group/1/addServer", added);
+  await body(old, candidate, dashboard, store);
+}
+
+const promoteFirst = (dashboard: DashboardServer, { fake }: OldServer) =>
+  dashboard.ask("POST", "/api/server_group/1/promote", { addr: fake.addr, group_id: 1 });
+
+for (const canWait of [true, false]) {
+  const how = canWait ? "wait" : "are refused";
+  Deno.test(`an old master takes no write at all before its replica becomes a master, where they ${how}`, async () => {
+    await withTwo(canWait, async (old, candidate, dashboard) => {
+      let oldRole = "";
+      candidate.before = (words) => {
+        if (words[0] === "SLAVEOF") oldRole = old.role;
+      };
+      assertEquals((await promoteFirst(dashboard, candidate)).status, 200);
+      // A dashboard that is paused here for longer than writes wait loses none.
+      assertEquals(oldRole, "slave");
+      assertEquals(old.master, candidate.fake.addr);
+    });
+  });
+
+  Deno.test(`a dashboard that is replaced in the middle of a promotion tells servers no more, where writes ${how}`, async () => {
+    await withTwo(canWait, async (old, candidate, dashboard, store) => {
+      let looks = 0;
+      old.before = async (words) => {
+        const isHeld = await readIfThere(store, store.paths.writeHold(old.fake.addr)) !== undefined;
+        if (words[0] !== "INFO" || !isHeld || looks++ > 0) return;
+        await store.coordinator.write(store.paths.dashboardEpoch, "another one");
+      };
+      const refused = await promoteFirst(dashboard, candidate);
+      assert(looks > 0);
+      assert(refused.status >= 500, refused.text);
+      assertEquals(candidate.told, []);
+      assertEquals(old.told.filter((line) => line.startsWith("SLAVEOF")), []);
+    });
+  });
+}
+
+Deno.test("a master that stops answering while it is frozen takes writes when it answers again", async () => {
+  await withTwo(false, async (old, candidate, dashboard, store) => {
+    const stopped = Promise.withResolvers<void>();
+    old.before = async (words) => {
+      if (words[0] !== "SLAVEOF") return;
+      // Nobody who connects meanwhile is answered, either.
+      old.before = () => stopped.promise;
+      await stopped.promise;
+    };
+    const refused = await promoteFirst(dashboard, candidate);
+    assertEquals(refused.status, 500);
+    assertMatch(refused.text, /no reply within/);
+    stopped.resolve();
+    old.before = () => {};
+    await until(async () =>
+      await readIfThere(store, store.paths.writeHold(old.fake.addr)) === undefined
+    );
+    assertEquals(old.role, "master");
+    assertEquals(old.settings.get("min-slaves-to-write"), "2");
+    assertEquals(candidate.told, []);
+  });
+});
+
+Deno.test("a replica that does not answer when it is to become master goes on as a replica", async () => {
+  await withTwo(true, async (old, candidate, dashboard) => {
+    const answers = Promise.withResolvers<void>();
+    candidate.before = async (words) => {
+      if (words[0] !== "SLAVEOF") return;
+      candidate.before = () => answers.promise;
+      setTimeout(answers.resolve, 300);
+      await answers.promise;
+    };
+    const refused = await promoteFirst(dashboard, candidate);
+    assertEquals(refused.status, 500);
+    await until(() => candidate.told.length === 2);
+    assertEquals([candidate.role, candidate.master], ["slave", old.fake.addr]);
+    assertEquals(old.role, "master");
+  });
+});
+
+for (const is_forced of [false, true]) {
+  const what = is_forced ? "finished" : "given up";
+  Deno.test(
+    `a promotion that a killed dashboard left is ${what} when the master is down and it was ${
+      is_forced ? "" : "not "
+    }forced`,
+    async () => {
+      await using folder = await StoreFolder.make();
+      await using servers = await RedisServer.startMany(2);
+      const [old, addr] = servers.map((server) => server.addr) as [string, string];
+      const store = await folder.openFilled(old);
+      {
+        await using dashboard = await DashboardServer.start(store);
+        await dashboard.done("PUT", "/api/server_group/1/addServer", { addr, type: "slave" });
+      }
+      const { coordinator, paths } = store;
+      const note = { kind: "promote", at: 1, group_id: 1, addr, old_addr: old } as const;
+      await coordinator.create(paths.unfinished, encodeUnfinished({ ...note, is_forced }));
+      await servers[0]!.kill();
+      await using _dashboard = await DashboardServer.start(store);
+      await until(async () => await readIfThere(store, paths.unfinished) === undefined);
+      // What the replica lacks of the master's changes, nobody knows.
+      assertEquals(masterOf(await loadGroup(store, 1)).addr, is_forced ? addr : old);
+      using replica = await servers[1]!.client();
+      const role = (await replica.call("ROLE") as unknown[])[0];
+      assertEquals(`${role}`, is_forced ? "master" : "slave");
+    },
+  );
+}
 
 Deno.test("a master that knows no way to hold writes off is not replaced unless that is forced", async () => {
   await using folder = await StoreFolder.make();

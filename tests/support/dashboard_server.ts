@@ -21,6 +21,8 @@ export interface DashboardServerOptions extends Partial<Omit<DashboardOptions, "
   readonly token?: string;
   /** By which address it reaches a server, where it is not the server's own. */
   readonly via?: (addr: string) => string;
+  /** Longest time that a server may take to reply, in milliseconds, where it is shorter than usual. */
+  readonly replyMs?: number;
   /** Whether to wait until it leads. @default true */
   readonly waitsForLead?: boolean;
 }
@@ -34,16 +36,22 @@ export interface Answer {
   readonly json: any;
 }
 
-/** A dashboard that reaches servers by other addresses than their own. */
+/** A dashboard that reaches servers by other addresses than their own, or gives them less time. */
 class RelayedDashboard extends Dashboard {
   readonly #via: (addr: string) => string;
 
-  constructor(via: (addr: string) => string, options: DashboardOptions) {
+  readonly #replyMs: number | undefined;
+
+  constructor(
+    { via = (addr) => addr, replyMs }: DashboardServerOptions,
+    options: DashboardOptions,
+  ) {
     super(options);
     this.#via = via;
+    this.#replyMs = replyMs;
   }
 
-  override redis(addr: string, replyMs?: number): Promise<RedisConnection> {
+  override redis(addr: string, replyMs = this.#replyMs): Promise<RedisConnection> {
     return super.redis(this.#via(addr), replyMs);
   }
 }
@@ -58,7 +66,7 @@ export class DashboardServer implements AsyncDisposable {
   private constructor(store: Store, options: DashboardServerOptions) {
     const port = freePort();
     this.addr = `127.0.0.1:${port}`;
-    this.dashboard = new RelayedDashboard(options.via ?? ((addr) => addr), {
+    this.dashboard = new RelayedDashboard(options, {
       store,
       coordinator: "embedded",
       addr: this.addr,
