@@ -23,7 +23,7 @@ import type { SlotMove } from "./codis_server_mover.ts";
 import { type MoveContext, MoveError } from "./key_mover.ts";
 import { endRestores, MOVER_NAME } from "./restore_fence.ts";
 import { textOfKey } from "./server_keys.ts";
-import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "./trial_key.ts";
+import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "../resp/trial_key.ts";
 
 /** Longest time that one key may take, in milliseconds. */
 const KEY_MS = 600_000;

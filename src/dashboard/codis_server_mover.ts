@@ -29,7 +29,7 @@ import { RedisError, type RedisValue } from "../redis/reply.ts";
 import { ChunkMover, keysOfSlot, sorted } from "./chunk_mover.ts";
 import { type KeyMover, type MoveContext, MoveError, type PassResult } from "./key_mover.ts";
 import { becomeOnlyMover, endRestores } from "./restore_fence.ts";
-import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "./trial_key.ts";
+import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "../resp/trial_key.ts";
 
 /** Codis 2.0's timeout of SLOTSMGRTTAGSLOT, in milliseconds: for a call that goes alone. */
 const PATIENT_MS = 30_000;

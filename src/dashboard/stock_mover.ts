@@ -36,7 +36,7 @@ import { KeyLine, type MovingKey } from "./key_line.ts";
 import { type KeyMover, type MoveContext, MoveError, type PassResult } from "./key_mover.ts";
 import { becomeOnlyMover, endRestores, MOVER_NAME } from "./restore_fence.ts";
 import { dropKeys, heldKeys, scanKeys, type SlotKey, textOfKey } from "./server_keys.ts";
-import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "./trial_key.ts";
+import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "../resp/trial_key.ts";
 import { LoadProbe } from "./load_probe.ts";
 import { clearStrays } from "./stray_keys.ts";
 

@@ -16,11 +16,12 @@
 import type { Command } from "../command/command.ts";
 import { slotIdOf } from "../hash/slot_id.ts";
 import { Encoder, errorReply, type Protocol } from "../resp/encoder.ts";
+import { isTrialKey } from "../resp/trial_key.ts";
 import { SLOTS_MOVE_TOO_FAST } from "./errors.ts";
 import { askAll } from "./fan_out.ts";
 import type { PartReply } from "./gather.ts";
 import { latin1 } from "./key_mover.ts";
-import { elementsOf, firstError, isNull, MERGES } from "./merge.ts";
+import { clientsKeys, elementsOf, firstError, isNull, MERGES } from "./merge.ts";
 import { requestKind } from "./reply_sizes.ts";
 import type { Request } from "./request.ts";
 import type { Master, Router } from "./router.ts";
@@ -121,7 +122,10 @@ class KeySpaceCall {
     const isGone = replies.some((reply, i) =>
       reply.isFailure && askedMasters[i]!.server.uses === 0
     );
-    if (isGone && this.#beginnings < ROUNDS_MAX && this.#router.masters().length > 0) {
+    if (
+      (isGone || this.#hasDrawnOurs(replies)) && this.#beginnings < ROUNDS_MAX &&
+      this.#router.masters().length > 0
+    ) {
       this.begin();
       return null;
     }
@@ -140,6 +144,13 @@ class KeySpaceCall {
     if (this.#rounds >= ROUNDS_MAX) return errorReply(SLOTS_MOVE_TOO_FAST);
     this.#ask(masters);
     return null;
+  }
+
+  /** Whether RANDOMKEY met nothing but a key of our own, which is there for a moment only. */
+  #hasDrawnOurs(replies: readonly PartReply[]): boolean {
+    return this.#command.merge === "random_key" &&
+      replies.some(({ bytes }) => isTrialKey(bytes)) &&
+      replies.every(({ bytes }) => isTrialKey(bytes) || isNull(bytes));
   }
 
   #movesOf(slot: Slot): number {
@@ -170,7 +181,7 @@ class KeySpaceCall {
   #keepKeys(replies: readonly PartReply[], asked: ReadonlySet<Slot>): void {
     const unsure = new Set(this.#unsure);
     for (const { bytes } of replies) {
-      for (const key of elementsOf(bytes) ?? []) {
+      for (const key of elementsOf(clientsKeys(bytes)) ?? []) {
         const start = key.indexOf(10) + 1;
         const slot = this.#router.slots[slotIdOf(key, start, key.length - 2)]!;
         if (!asked.has(slot)) continue;

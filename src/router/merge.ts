@@ -8,6 +8,7 @@ import type { Merge as MergeName } from "../command/command.ts";
 import { copyBytes } from "../io/chunk_pool.ts";
 import { arrayHeader, Encoder, errorReply, type Protocol } from "../resp/encoder.ts";
 import { ReplyFramer } from "../resp/reply_framer.ts";
+import { isTrialKey, namesTrialKey } from "../resp/trial_key.ts";
 import type { Merge, PartReply } from "./gather.ts";
 
 const STAR = 42;
@@ -80,13 +81,25 @@ export function elementsOf(bytes: Uint8Array): Uint8Array[] | null {
   return elements;
 }
 
+/**
+ * An array of keys without those of our own. Borrows `keys`, and returns it as it is where there are
+ * none.
+ */
+export function clientsKeys(keys: Uint8Array): Uint8Array {
+  const all = namesTrialKey(keys) ? elementsOf(keys) : null;
+  if (all === null) return keys;
+  const kept = all.filter((key) => !isTrialKey(key));
+  return join(kept.length, kept, kept.reduce((size, key) => size + key.length, 0));
+}
+
 function mergeConcat(replies: readonly PartReply[]): Uint8Array {
   const error = firstError(replies);
   if (error !== undefined) return error;
   let count = 0;
   let size = 0;
   const bodies: Uint8Array[] = [];
-  for (const { bytes } of replies) {
+  for (const reply of replies) {
+    const bytes = clientsKeys(reply.bytes);
     const headerEnd = bytes.indexOf(10) + 1;
     const length = Number(decoder.decode(bytes.subarray(1, headerEnd)).trim());
     if (bytes[0] !== STAR || !(length >= 0)) {
@@ -172,7 +185,7 @@ function mergeLogicalAnd(replies: readonly PartReply[], protocol: Protocol): Uin
 }
 
 function mergeRandomKey(replies: readonly PartReply[], protocol: Protocol): Uint8Array {
-  const keys = replies.filter((r) => !r.isError && !isNull(r.bytes));
+  const keys = replies.filter((r) => !r.isError && !isNull(r.bytes) && !isTrialKey(r.bytes));
   if (keys.length > 0) return copy(keys[Math.floor(Math.random() * keys.length)]!.bytes);
   return firstError(replies) ?? new Encoder(protocol).null().done();
 }

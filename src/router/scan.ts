@@ -22,7 +22,7 @@ import type { Arguments } from "../resp/arguments.ts";
 import { Encoder, encodeRequest, errorReply } from "../resp/encoder.ts";
 import { sendToAll } from "./fan_out.ts";
 import type { PartReply } from "./gather.ts";
-import { badReply, elementsOf, firstError } from "./merge.ts";
+import { badReply, clientsKeys, elementsOf, firstError } from "./merge.ts";
 import type { Master, Router } from "./router.ts";
 import type { Session } from "./session.ts";
 import type { Slot } from "./slot.ts";
@@ -176,7 +176,8 @@ class Walk {
     const match = /^\$\d+\r\n(\d+)\r\n$/.exec(cursorText);
     if (match === null || keys === undefined) return badReply(reply);
     this.own = BigInt(match[1]!);
-    const found = this.#pass === 1 ? keys : this.#keysOfPass(keys);
+    const theirs = clientsKeys(keys);
+    const found = this.#pass === 1 ? theirs : this.#keysOfPass(theirs);
     return this.own === 0n ? this.#goOn(found) : this.#replyHere(found);
   }
 

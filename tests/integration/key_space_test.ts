@@ -5,8 +5,13 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { trialKey } from "../../src/resp/trial_key.ts";
 import { answerNothing, FakeRedis, type FakeReply } from "../support/fake_redis.ts";
 import { keyWhere, RouterServer, slotOf } from "../support/router_server.ts";
+
+function listOf(keys: readonly string[]): string {
+  return `*${keys.length}\r\n${keys.map((key) => `$${key.length}\r\n${key}\r\n`).join("")}`;
+}
 
 /** Two servers with sets of keys, asked over a proxy, that let a test act before one of them answers. */
 class TwoServers implements AsyncDisposable {
@@ -29,7 +34,7 @@ class TwoServers implements AsyncDisposable {
     const keys = [...this.keys[i]!];
     switch (name) {
       case "KEYS":
-        return `*${keys.length}\r\n${keys.map((key) => `$${key.length}\r\n${key}\r\n`).join("")}`;
+        return listOf(keys);
       case "DBSIZE":
         return `:${keys.length}\r\n`;
       case "RANDOMKEY":
@@ -37,6 +42,8 @@ class TwoServers implements AsyncDisposable {
       case "FLUSHALL":
         this.keys[i]!.clear();
         return "+OK\r\n";
+      case "SCAN":
+        return `*2\r\n$1\r\n1\r\n${listOf(keys)}`;
       default:
         return "hang";
     }
@@ -127,6 +134,31 @@ Deno.test("while nothing moves each server is asked for its keys once", async ()
   assertEquals(run.two.asked, [1, 1]);
   assertEquals(await client.call("DBSIZE"), 3);
   assertEquals(run.two.asked, [2, 2]);
+});
+
+Deno.test("clients see no key of a dashboard's own, moving slots or not", async () => {
+  await using run = await movingSlot();
+  using client = await run.proxy.client();
+  const trial = new TextDecoder().decode(trialKey());
+  run.two.keys[1]!.add(trial);
+  const scanned = async () => {
+    const [, first] = await client.call("SCAN", 0) as [string, string[]];
+    return first;
+  };
+  assertEquals((await client.call("KEYS", "*") as string[]).sort(), ALL);
+  await run.begin();
+  moveBetween(run.two);
+  assertEquals((await client.call("KEYS", "*") as string[]).sort(), ALL);
+  for (const keys of run.two.keys) keys.clear();
+  run.two.keys[0]!.add(trial);
+  assertEquals(await scanned(), []);
+  assertEquals(await client.call("RANDOMKEY"), null);
+  // It is gone a moment later.
+  const drawn = run.two.asked[0]!;
+  run.two.before = (server, asked) => {
+    if (server === 0 && asked > drawn + 2) run.two.keys[0] = new Set([MOVING]);
+  };
+  assertEquals(await client.call("RANDOMKEY"), MOVING);
 });
 
 Deno.test("RANDOMKEY finds the only key while it moves", async () => {

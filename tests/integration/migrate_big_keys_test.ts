@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
-import { TRIAL_PREFIX } from "../../src/dashboard/trial_key.ts";
+import { TRIAL_PREFIX } from "../../src/resp/trial_key.ts";
 import { loadSlot, saveSlot } from "../../src/store/slots.ts";
 import { until } from "../support/deadline.ts";
 import { Migration, type MigrationOptions } from "../support/migration.ts";

@@ -12,7 +12,7 @@ import { Migration } from "../support/migration.ts";
 import { ProxyProcess } from "../support/proxy_process.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { slotOf } from "../support/router_server.ts";
-import { TRIAL_PREFIX } from "../../src/dashboard/trial_key.ts";
+import { TRIAL_PREFIX } from "../../src/resp/trial_key.ts";
 import { loadSlot } from "../../src/store/slots.ts";
 import { ScriptedDashboard } from "../support/scripted_dashboard.ts";
 

@@ -9,6 +9,7 @@ import type { Merge as MergeName } from "../../../src/command/command.ts";
 import type { Protocol } from "../../../src/resp/encoder.ts";
 import type { PartReply } from "../../../src/router/gather.ts";
 import { elementsOf, firstError, mergeInOrder, MERGES } from "../../../src/router/merge.ts";
+import { trialKey } from "../../../src/resp/trial_key.ts";
 import { latin1, textOf } from "../../support/pieces.ts";
 
 /** A server's reply. */
@@ -26,6 +27,9 @@ function merge(name: MergeName, replies: readonly PartReply[], protocol: Protoco
 }
 
 const BAD = "-ERR handle response, unexpected reply from a server: ";
+
+/** A key of our own, as a server tells it. */
+const TRIAL = `$55\r\n${textOf(trialKey())}\r\n`;
 
 /** Merges of good replies; texts stand for whole replies. */
 const CASES: readonly (readonly [
@@ -58,6 +62,14 @@ const CASES: readonly (readonly [
   ],
   ["concat", "joins nothing to nothing", ["*0\r\n", "*0\r\n"], "*0\r\n"],
   ["concat", "refuses what is no array", ["*0\r\n", ":1\r\n"], `${BAD}:1..\r\n`],
+  [
+    "concat",
+    "leaves out keys of our own",
+    [`*2\r\n$1\r\na\r\n${TRIAL}`, "*0\r\n"],
+    "*1\r\n$1\r\na\r\n",
+  ],
+  ["concat", "keeps keys with NULs", ["*1\r\n$2\r\n\0c\r\n"], "*1\r\n$2\r\n\0c\r\n"],
+  ["random_key", "gives no key of our own", [TRIAL, "$1\r\nk\r\n"], "$1\r\nk\r\n"],
   ["random_key", "gives the only key there is", ["$-1\r\n", "$1\r\nk\r\n"], "$1\r\nk\r\n"],
   ["random_key", "knows RESP3's null", ["_\r\n", "$1\r\nk\r\n"], "$1\r\nk\r\n"],
 ];
