@@ -52,6 +52,14 @@ Deno.test("with a token whoever changes anything shows it, and so does whoever r
   assertEquals(statusOf({ ...gate, hostname: "0.0.0.0" }, "change", { remote: ELSEWHERE }), 401);
 });
 
+Deno.test("a token of Latin letters is known as browsers write it into a header, and as shells do", () => {
+  const inUtf8 = String.fromCharCode(...new TextEncoder().encode("sécret"));
+  for (const [given, status] of [["sécret", 200], [inUtf8, 200], ["secret", 401]] as const) {
+    const headers = { authorization: `Bearer ${given}` };
+    assertEquals(statusOf({ token: "sécret" }, "change", { headers }), status, given);
+  }
+});
+
 Deno.test("under a name that is not ours nothing is changed, whatever the method and the token", () => {
   const strange = ["http://evil.example:18087/", "http://127.0.0.1.evil.example/"];
   for (const url of strange) {
