@@ -9,7 +9,7 @@
  */
 
 /** A run that takes longer hangs somewhere, and is ended. */
-const RUN_LIMIT_MINUTES = 20;
+const RUN_LIMIT_MINUTES = 15;
 
 /** What tests may do: anything on this machine's network and disk, these programs and no others. */
 const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"];
@@ -33,21 +33,23 @@ interface Sum {
 
 const root = new URL("..", import.meta.url).pathname;
 
-/** Files whose tests hold the program to a time: in a whole run they come last, and alone. */
-const TIMED =
-  /^tests\/(e2e\/(cluster|server_loss)|integration\/(back_pressure|migrate_load|server_death|slow_reader|workers))_/;
+/**
+ * Tests that run beside each other. Most of them wait most of the time: twice as many as cores keep
+ * the machine busy.
+ */
+const LANES = 2 * Math.max(2, navigator.hardwareConcurrency);
 
-/** Files whose tests mostly wait: in a whole run each set goes beside others, its output comes after. */
-const WAITING = [
-  new RegExp(
-    "^tests/(contract|fuzz|unit)/|^tests/e2e/consistency_|" +
-      "^tests/integration/(config_wait|embedded|etcd|membership|random|store|zookeeper)_",
-  ),
-  new RegExp(
-    "^tests/e2e/dashboard_crash_|" +
-      "^tests/integration/(config_(check|cli|import)|dashboard|dialog_texts|failover|late_copy|migrate|promote|rebalance|server_names)_",
-  ),
+/** How many files one run of `deno test` takes, by folder: those with long tests come first, alone. */
+const FILES_AT_ONCE: readonly (readonly [folder: string, count: number])[] = [
+  ["tests/e2e", 1],
+  ["tests/contract", 1],
+  ["tests/integration", 2],
+  ["tests/fuzz", 1],
+  ["tests/unit", 20],
 ];
+
+/** What the header of a file says whose tests hold the program to times: they run last, one by one. */
+const RUNS_ALONE = /^ \* Runs alone: \S/m;
 
 /** Runs deno, with its output on ours at once or, when it is `quiet`, at its end. */
 async function runDeno(args: string[], quiet = false): Promise<boolean> {
@@ -131,21 +133,26 @@ async function runTests(args: string[], sum: Sum, quiet = false): Promise<Set<st
   }
 }
 
-/** Runs every test there is: first in three lanes, then those that want the machine for themselves. */
+/** Runs every test there is: first in lanes, then those that want the machine for themselves. */
 async function runAll(sum: Sum): Promise<void> {
   const all: string[] = [];
   for await (const file of testFiles("tests")) all.push(file);
-  const timed = all.filter((file) => TIMED.test(file));
-  const untimed = all.filter((file) => !TIMED.test(file));
-  const waiting = WAITING.map((set) => untimed.filter((file) => set.test(file)));
-  const others = untimed.filter((file) => !waiting.flat().includes(file));
+  const texts = await Promise.all(all.map((file) => Deno.readTextFile(`${root}${file}`)));
+  const alone = all.filter((_, i) => RUNS_ALONE.test(texts[i]!));
   // The types have been checked; a mistake in them must not hide what the tests say.
-  const seen = await Promise.all([
-    runTests(["--no-check", ...others], sum),
-    runTests(["--doc", "--no-check", "src"], sum, true),
-    ...waiting.map((files) => runTests(["--no-check", ...files], sum, true)),
-  ]);
-  seen.push(await runTests(["--no-check", ...timed], sum));
+  const runs: string[][] = [["--doc", "--no-check", "src"]];
+  for (const [folder, count] of FILES_AT_ONCE) {
+    const files = all.filter((file) => file.startsWith(`${folder}/`) && !alone.includes(file));
+    while (files.length > 0) runs.push(["--no-check", ...files.splice(0, count)]);
+  }
+  const seen: Set<string>[] = [];
+  const lane = async () => {
+    for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
+      seen.push(await runTests(run, sum, true));
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  seen.push(await runTests(["--no-check", ...alone], sum));
   for (const file of all) {
     // A file that does not load has no place in the report.
     if (seen.some((files) => files.has(file))) continue;

@@ -1,6 +1,8 @@
 /**
  * The cluster suite on the embedded coordinator.
  *
+ * Runs alone: it holds the proxy to times.
+ *
  * @module
  */
 

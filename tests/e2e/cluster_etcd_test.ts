@@ -1,14 +1,12 @@
 /**
- * The cluster and outage suites on etcd.
+ * The cluster suite on etcd.
+ *
+ * Runs alone: it holds the proxy to times.
  *
  * @module
  */
 
-import { remoteCoordination } from "./remote_coordination.ts";
 import { testCluster } from "./cluster.ts";
-import { testOutages } from "./outage.ts";
+import { remoteCoordination } from "./remote_coordination.ts";
 
-const start = remoteCoordination("etcd");
-
-testCluster("etcd", start, (name, test) => Deno.test(name, test));
-testOutages("etcd", start, (name, test) => Deno.test(name, test));
+testCluster("etcd", remoteCoordination("etcd"), (name, test) => Deno.test(name, test));

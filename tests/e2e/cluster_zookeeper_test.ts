@@ -1,14 +1,12 @@
 /**
- * The cluster and outage suites on ZooKeeper.
+ * The cluster suite on ZooKeeper.
+ *
+ * Runs alone: it holds the proxy to times.
  *
  * @module
  */
 
-import { remoteCoordination } from "./remote_coordination.ts";
 import { testCluster } from "./cluster.ts";
-import { testOutages } from "./outage.ts";
+import { remoteCoordination } from "./remote_coordination.ts";
 
-const start = remoteCoordination("zookeeper");
-
-testCluster("zookeeper", start, (name, test) => Deno.test(name, test));
-testOutages("zookeeper", start, (name, test) => Deno.test(name, test));
+testCluster("zookeeper", remoteCoordination("zookeeper"), (name, test) => Deno.test(name, test));

@@ -1,6 +1,8 @@
 /**
  * A redis-server is killed under load and comes back: who notices, how, and for how long.
  *
+ * Runs alone: it holds the proxy to times.
+ *
  * @module
  */
 

@@ -1,6 +1,8 @@
 /**
  * Clients that send much and read little: nothing is dropped, nobody else suffers, memory is bounded.
  *
+ * Runs alone: it holds the proxy to times.
+ *
  * @module
  */
 

@@ -1,6 +1,8 @@
 /**
  * A redis-server is killed under load and started again: what the others' clients and its own see.
  *
+ * Runs alone: it holds the proxy to times.
+ *
  * @module
  */
 

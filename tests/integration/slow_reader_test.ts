@@ -4,6 +4,8 @@
  *
  * `SLOW_READER_MB` sets how much it sends at most; the promise is about 1024.
  *
+ * Runs alone: it holds the proxy to times.
+ *
  * @module
  */
 

@@ -1,6 +1,8 @@
 /**
  * Several workers are one proxy: to clients, to whoever watches it, and to the coordinator.
  *
+ * Runs alone: it holds the proxy to times.
+ *
  * @module
  */
 

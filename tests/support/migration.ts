@@ -10,6 +10,7 @@ import { loadMigrateTasks } from "../../src/store/migrate_tasks.ts";
 import { loadSlot } from "../../src/store/slots.ts";
 import type { Store } from "../../src/store/store.ts";
 import { until } from "./deadline.ts";
+import { ProxyProcess } from "./proxy_process.ts";
 import { ScriptedControl, type ScriptedControlOptions } from "./scripted_control.ts";
 import { StoreFolder } from "./store.ts";
 
@@ -54,6 +55,16 @@ export class Migration implements AsyncDisposable {
 
   get store(): Store {
     return this.control.store;
+  }
+
+  /** Starts a proxy of the product, which follows the dashboard at `dashboardAddr`. */
+  startProxy(dashboardAddr: string, id: string): Promise<ProxyProcess> {
+    const config = {
+      embedded_dir: this.folder.dir,
+      dashboard_addr: dashboardAddr,
+      proxy_id: id,
+    };
+    return ProxyProcess.start({ config });
   }
 
   /** Waits until no task is left, neither in the store nor in the queue. */
