@@ -32,7 +32,7 @@ const MISTAKES: readonly [words: string, complaint: string][] = [
   ["server add 1 redis-1:1 boss", 'bad <role>: "boss" is not one of master, slave'],
   ["server add one redis-1:1 master", 'bad <group_id>: "one" is not a group'],
   ["server import README.md", 'bad <file>: "README.md" is neither *.yml or *.yaml (twemproxy)'],
-  ["server import /nonexistent", "bad <file>: /nonexistent cannot be read: no such file"],
+  ["server import /no/such/file", "bad <file>: /no/such/file cannot be read: no such file"],
   ["server import tests", "bad <file>: tests cannot be read: it is a folder"],
   ["server import /nowhere.yml", "/nowhere.yml cannot be read: no such file"],
   ["server import a.ini --pool=x", "--pool is for twemproxy configs"],
