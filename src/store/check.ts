@@ -32,7 +32,11 @@ import {
   findUnfinishedMigrations,
   findUnownedSlots,
 } from "./check_slots.ts";
-import { findMastersThatFollow, findServersUnderTwoNames } from "./check_servers.ts";
+import {
+  findMastersThatFollow,
+  findReplicasThatStray,
+  findServersUnderTwoNames,
+} from "./check_servers.ts";
 import { type DecodedTree, decodeTree, type FactsByAddr } from "./decoded_tree.ts";
 import { CONFIG, errorAt, type Problem } from "./problem.ts";
 import type { ProductTree } from "./product_tree.ts";
@@ -51,6 +55,7 @@ const RULES: readonly ((product: DecodedTree) => readonly Problem[])[] = [
   findServersInTwoGroups,
   findServersUnderTwoNames,
   findMastersThatFollow,
+  findReplicasThatStray,
   findBadTasks,
   findDoubleTasks,
   findMisplacedProxies,

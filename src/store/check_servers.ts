@@ -6,7 +6,7 @@
 
 import { parseAddress } from "../base/address.ts";
 import type { DecodedTree, PlacedServer } from "./decoded_tree.ts";
-import { CONFIG, errorAt, type Problem } from "./problem.ts";
+import { CONFIG, errorAt, type Problem, warningAt } from "./problem.ts";
 
 /** A server is stored once: under two names it follows itself, or has the slots of two groups. */
 export function findServersUnderTwoNames(product: DecodedTree): Problem[] {
@@ -44,6 +44,37 @@ export function findMastersThatFollow({ tree, servers, facts }: DecodedTree): Pr
   });
 }
 
+/** A replica has its group's changes only if it follows the master, or another replica that does. */
+export function findReplicasThatStray({ tree, servers, facts }: DecodedTree): Problem[] {
+  if (tree.unfinished !== undefined) return [];
+  const idOf = (addr: string) => facts.get(addr)?.runId || addr;
+  const followedBy = new Map([...facts].map(([addr, { follows }]) => [idOf(addr), follows]));
+  return servers.filter(({ record }) => record.type === "slave").flatMap(({ groupId, addr }) => {
+    const master = servers.find((each) =>
+      each.groupId === groupId && each.record.type === "master"
+    );
+    const follows = facts.get(addr)?.follows;
+    // Of one that is a master under another name another rule speaks.
+    if (master === undefined || follows === undefined || idOf(addr) === idOf(master.addr)) {
+      return [];
+    }
+    const seen = new Set<string>();
+    // One that does not answer, or is stored under no such name, may be the master, or follow it.
+    for (let next: string | undefined = addr; next !== ""; next = followedBy.get(idOf(next))) {
+      if (next === undefined || idOf(next) === idOf(master.addr)) return [];
+      if (seen.has(idOf(next))) break;
+      seen.add(idOf(next));
+    }
+    const { hostname, port } = parseAddress(master.addr);
+    return [warningAt(
+      tree.paths.server(groupId, addr),
+      `${addr} gets no changes of ${master.addr}, the master of group ${groupId}: it follows ` +
+        (follows === "" ? "nobody" : follows),
+      `${redisCli(addr)} SLAVEOF ${hostname} ${port}: it loses what only it has`,
+    )];
+  });
+}
+
 /** Masters first: the others are easily removed. */
 function rank({ record }: PlacedServer): number {
   return record.type === "master" ? 0 : 1;
@@ -65,6 +96,10 @@ function fixOf({ groupId, addr, record }: PlacedServer, { slots, facts }: Decode
 }
 
 function standAlone(addr: string): string {
+  return `${redisCli(addr)} SLAVEOF NO ONE`;
+}
+
+function redisCli(addr: string): string {
   const { hostname, port } = parseAddress(addr);
-  return `redis-cli -h ${hostname} -p ${port} SLAVEOF NO ONE`;
+  return `redis-cli -h ${hostname} -p ${port}`;
 }

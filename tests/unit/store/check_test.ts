@@ -310,6 +310,49 @@ const ROWS: readonly Row[] = [
   },
 ];
 
+Deno.test("checkTree(): replicas that follow nobody, another group, each other", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.open(RECORDED_PRODUCT);
+  const group = [["m:1", "master"], ["a:1", "slave"], ["b:1", "slave"]] as const;
+  const entries = GOOD.filter(({ path }) => !path.startsWith(`${PATHS.servers}/group_1/`));
+  await (store.coordinator as EmbeddedCoordinator).createAll([
+    ...entries,
+    ...group.map(([addr, type]) => ({
+      path: PATHS.server(1, addr),
+      data: server(type, 1, addr),
+    })),
+  ]);
+  const tree = await loadTree(store);
+  /** Whom a and b follow, and what is said of each. */
+  const cases: readonly (readonly [a: string, b: string, said: readonly string[]])[] = [
+    ["m:1", "m:1", []],
+    // As a chain, and by a name that is not stored.
+    ["m:1", "a:1", []],
+    ["alias:1", "elsewhere:1", []],
+    ["", "m:1", ["a:1 nobody"]],
+    ["", "a:1", ["a:1 nobody", "b:1 a:1"]],
+    ["b:1", "a:1", ["a:1 b:1", "b:1 a:1"]],
+    ["m:1", "b:1", ["b:1 b:1"]],
+    ["m:1", "other:1", ["b:1 other:1"]],
+  ];
+  for (const [a, b, said] of cases) {
+    const facts = new Map(
+      [["m:1", ""], ["alias:1", ""], ["a:1", a], ["b:1", b], ["other:1", ""]].map((
+        [addr, follows],
+      ) => [addr!, { runId: addr === "alias:1" ? "m:1" : addr!, follows: follows! }]),
+    );
+    const strays = checkTree(tree, facts).problems.filter(({ path }) =>
+      path.startsWith(`${PATHS.servers}/group_1/`)
+    );
+    assertEquals(
+      strays.map(({ problem }) =>
+        problem.replace(/ gets no changes of m:1, the master of group 1: it follows/, "")
+      ),
+      said,
+    );
+  }
+});
+
 for (const { name, edits, problems } of ROWS) {
   Deno.test(`checkTree(): ${name}`, async () => {
     assertEquals(await problemsAfter(edits), problems);
