@@ -152,6 +152,7 @@ class BoundedServer implements HttpServer {
   ): Promise<Response> {
     connection.requestBegins();
     completed.catch(() => {}).finally(() => connection.requestEnds());
+    if (FORBIDDEN_METHODS.includes(request.method)) return lastAnswer("no such method", 405);
     const url = httpUrlOf(request);
     if (url === undefined) return lastAnswer("the Host is none", 400);
     const whole = await withBody(request, url, this.#deadlines.bodyMs);
@@ -220,12 +221,15 @@ function onHandlerError(error: unknown): Response {
 /** What is asked for, as the client put it; nothing when its Host is no host. */
 function httpUrlOf({ url, headers }: Request): string | undefined {
   // Over such a socket it is `http+unix:`, with the socket's path where the client names no host.
-  const whole = url.replace(
-    /^http\+unix:\/\/[^/?]*/,
-    `http://${headers.get("host") ?? "localhost"}`,
-  );
+  const whole = url.replace(/^http\+unix:\/\/([^/?]*)/, (_, authority: string) => {
+    const named = authority.includes("%") ? "localhost" : authority;
+    return `http://${headers.get("host") ?? named}`;
+  });
   return URL.canParse(whole) ? whole : undefined;
 }
+
+/** Methods of which no `Request` can be made. */
+const FORBIDDEN_METHODS = ["CONNECT", "TRACE", "TRACK"];
 
 /** The request at its URL with all of its body, or why there is none. */
 async function withBody(

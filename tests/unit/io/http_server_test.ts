@@ -203,6 +203,19 @@ Deno.test("the URL is the one that the client asked for, also where it names no 
   }
   assertEquals(answers.slice(0, 2), ["200 http://x.y:99/a?b=1", "200 http://localhost/c"]);
   assertMatch(answers[2]!, /^400 /);
+  // HTTP/2 tells the host in the URL alone.
+  const client = Deno.createHttpClient({ http1: false, http2: true });
+  const http2 = await fetch(`http://localhost:${served.server.addr.port}/e`, { client });
+  assertEquals(await http2.text(), `http://localhost:${served.server.addr.port}/e`);
+  client.close();
+});
+
+Deno.test("a method that no handler can be given is refused", async () => {
+  await using served = new Served(() => new Response("never"));
+  for (const ask of ["CONNECT x:443", "TRACE /"]) {
+    using raw = await served.sends(`${ask} HTTP/1.1\r\nhost: x\r\n\r\n`);
+    assertMatch(await raw.rest(), /^HTTP\/1\.1 405 /);
+  }
 });
 
 Deno.test("what answers behind the limits is in a folder that only we may enter, and leaves nothing", async () => {
