@@ -16,6 +16,7 @@ import type { ClientSelf } from "./client_self.ts";
 import { SYNTAX_ERROR } from "./errors.ts";
 import {
   BAD_CLIENT_NAME,
+  integerOf,
   isClientName,
   type LocalAnswer,
   type LocalCall,
@@ -103,8 +104,9 @@ function listFilter(args: LocalCall["args"]): ClientFilter | string {
   if (option !== "id" || args.count < 4) return SYNTAX_ERROR;
   const ids: number[] = [];
   for (let i = 3; i < args.count; i++) {
-    if (!/^\d{1,15}$/.test(textOf(args, i))) return "ERR Invalid client ID";
-    ids.push(Number(textOf(args, i)));
+    const id = integerOf(textOf(args, i));
+    if (id === null) return "ERR Invalid client ID";
+    ids.push(Number(id));
   }
   return { ids };
 }

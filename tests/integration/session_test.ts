@@ -473,7 +473,7 @@ Deno.test("CLIENT knows names, libraries, numbers and addresses of all clients",
   ) assert(line.split(/[ \n]/).includes(field), `${field} in ${line}`);
   const list = await other.call("CLIENT", "LIST") as string;
   assertEquals(list.trimEnd().split("\n").length, 2);
-  assertEquals(await other.call("CLIENT", "LIST", "ID", id, 999), list.split("\n")[0] + "\n");
+  assertEquals(await other.call("CLIENT", "LIST", "ID", id, 999, -1), list.split("\n")[0] + "\n");
   assertEquals(await other.call("CLIENT", "LIST", "TYPE", "replica"), "");
 });
 
