@@ -2,7 +2,7 @@
  * Tells proxies of a change, and waits until all of them have confirmed it.
  *
  *     action stored ──► every online proxy confirms ──► done
- *                         │ late: asked over HTTP what it waits for
+ *                         │ late: asked over HTTP what it waits for; of Codis 2.0: told again
  *                         │ gone, and started anew: it reads what is stored now ──► as confirmed
  *                         │ gone, or its HTTP port refuses connections ──► UnconfirmedError
  *                         └ silent for too long ──► marked offline, waited for, UnconfirmedError
@@ -10,6 +10,9 @@
  * A Codis 2.0 proxy applies only the newest action it sees, so the next one is stored when the last is
  * confirmed; when all who must confirm are ours, many are under way at once. Slots with numbers in a
  * row are told of in one action: every proxy reads what it names from the store.
+ *
+ * For up to 3 s after it was marked online a Codis 2.0 proxy does not look at actions at all, and never sees
+ * those of that time. It would be waited for in vain, slots blocked meanwhile: so it is told once more.
  *
  * @module
  */
@@ -19,7 +22,7 @@ import { roomLogger } from "../base/log.ts";
 import { repeat } from "../base/repeat.ts";
 import type { ActionRecord } from "../model/action.ts";
 import { decodeProxy, encodeProxy, isSameLife, type ProxyRecord } from "../model/proxy.ts";
-import { createAction } from "../store/actions.ts";
+import { createAction, loadAnswers } from "../store/actions.ts";
 import { deadFences, loadFences } from "../store/fences.ts";
 import { changeProxyState, loadProxies, loadProxy } from "../store/proxies.ts";
 import { type Store, StoreError } from "../store/store.ts";
@@ -47,6 +50,8 @@ export interface PublisherTimes {
   readonly lateMs?: number;
   /** Between two looks whether those that have not confirmed are still there. @default 300 */
   readonly lookMs?: number;
+  /** From when on a proxy of Codis 2.0 is told again, and between two times. @default 1000 */
+  readonly tellAgainMs?: number;
   /** Longest time that a proxy marked offline is waited for. @default 15000 */
   readonly leaveMs?: number;
 }
@@ -58,6 +63,9 @@ const LEAVE_MS = 15_000;
 /** How often a late proxy is asked again, in milliseconds. */
 const ASK_MS = 2_000;
 const LOOK_MS = 300;
+const TELL_AGAIN_MS = 1_000;
+/** How often an action is told again: more than the seconds in which a proxy may have missed it. */
+const TELL_AGAIN_MAX = 6;
 /** Looks in a row that must find that a process seems to be gone. */
 const GONE_LOOKS = 3;
 /** Actions under way at once. */
@@ -130,7 +138,7 @@ export class Publisher {
       // One after the other in any case: whoever follows them takes a lower number for an older one.
       const name = await this.#create(row, online);
       if (!row.mustConfirm || online.length === 0) continue;
-      const confirmed = this.#untilConfirmed(name, row.type, online)
+      const confirmed = this.#untilConfirmed(name, row, online)
         .catch((error) => void failures.push(error))
         .finally(() => confirming.delete(confirmed));
       confirming.add(confirmed);
@@ -159,21 +167,23 @@ export class Publisher {
 
   async #untilConfirmed(
     name: string,
-    type: Row["type"],
+    row: Row,
     online: readonly ProxyRecord[],
   ): Promise<void> {
-    const { silent, gone } = await this.#confirmed(name, online);
-    if (silent.length + gone.size > 0) await this.#giveUp(name, type, silent, gone);
+    const { silent, gone } = await this.#confirmed(name, row, online);
+    if (silent.length + gone.size > 0) await this.#giveUp(name, row.type, silent, gone);
   }
 
   /** @returns The proxies that have not confirmed in time, and those that never will, with the reason. */
   async #confirmed(
     name: string,
+    row: Row,
     online: readonly ProxyRecord[],
   ): Promise<{ silent: ProxyRecord[]; gone: Map<string, string> }> {
     const { coordinator, paths } = this.#store;
     const began = performance.now();
     const { confirmMs = CONFIRM_MS, lateMs = LATE_MS, lookMs = LOOK_MS } = this.#times;
+    const { tellAgainMs = TELL_AGAIN_MS } = this.#times;
     let silent = [...online];
     const gone = new Map<string, string>();
     const looks = new Map<string, number>();
@@ -185,9 +195,15 @@ export class Publisher {
       await this.#ask(silent);
       if (!isOver) endAsking = repeat(ASK_MS, () => this.#ask(silent));
     }, lateMs);
+    const again: string[] = [];
+    const endTelling = repeat(tellAgainMs, async () => {
+      if (again.length < TELL_AGAIN_MAX) again.push(...await this.#tellAgain(row, silent));
+    });
     const endLooking = repeat(lookMs, async () => {
       const ended = await this.#ended(silent, looks);
+      const answers = await this.#answersTo(again);
       if (isOver) return;
+      for (const id of answers) confirm(id);
       for (const { id } of silent) {
         const reason = ended.get(id);
         if (reason) gone.set(id, reason);
@@ -196,14 +212,15 @@ export class Publisher {
       if (silent.length === 0) watch.close();
     });
     const seen = this.#remember(name);
+    const confirm = (id: string) => {
+      if (silent.every((proxy) => proxy.id !== id)) return;
+      seen.set(id, Math.round(performance.now() - began));
+      this.#late.delete(id);
+      silent = silent.filter((proxy) => proxy.id !== id);
+    };
     try {
       for await (const answers of watch) {
-        for (const { id } of silent) {
-          if (!answers.includes(id)) continue;
-          seen.set(id, Math.round(performance.now() - began));
-          this.#late.delete(id);
-        }
-        silent = silent.filter(({ id }) => !answers.includes(id));
+        for (const id of answers) confirm(id);
         if (silent.length === 0) break;
       }
     } finally {
@@ -212,12 +229,36 @@ export class Publisher {
       clearTimeout(end);
       clearTimeout(late);
       endAsking();
+      endTelling();
       endLooking();
       for (const { id } of online) {
         if (silent.every((proxy) => proxy.id !== id)) this.#late.delete(id);
       }
     }
     return { silent, gone };
+  }
+
+  /** Stores an action anew for those who may not have seen it; all others have confirmed it. */
+  async #tellAgain(row: Row, silent: readonly ProxyRecord[]): Promise<string[]> {
+    const others = silent.filter((proxy) => !this.#context.isOurs(proxy));
+    if (others.length === 0) return [];
+    try {
+      await this.#context.checkLead();
+      return [await this.#create(row, others)];
+    } catch (error) {
+      log.debug("{type} is not told again: {error}", { type: row.type, error });
+      return [];
+    }
+  }
+
+  /** The ids of the proxies that have answered one of these actions. */
+  async #answersTo(names: readonly string[]): Promise<string[]> {
+    try {
+      return (await Promise.all(names.map((name) => loadAnswers(this.#store, name)))).flat();
+    } catch (error) {
+      log.debug("answers are not known: {error}", { error });
+      return [];
+    }
   }
 
   /**

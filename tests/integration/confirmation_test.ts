@@ -8,8 +8,9 @@ import { assertEquals, assertLess, assertMatch, assertRejects } from "@std/asser
 import type { Announcement } from "../../src/dashboard/control.ts";
 import { UnconfirmedError } from "../../src/dashboard/errors.ts";
 import { Publisher, type PublisherContext } from "../../src/dashboard/publish.ts";
-import type { ProxyRecord } from "../../src/model/proxy.ts";
+import { encodeProxy, type ProxyRecord } from "../../src/model/proxy.ts";
 import { slotIn } from "../../src/model/slot.ts";
+import { loadAction, loadActionNames } from "../../src/store/actions.ts";
 import { createProxy, deleteProxy, loadProxy } from "../../src/store/proxies.ts";
 import { type Store, StoreError } from "../../src/store/store.ts";
 import { DashboardServer } from "../support/dashboard_server.ts";
@@ -45,7 +46,7 @@ function publisher(
     tell: () => {},
     checkLead: () => Promise.resolve(),
     ...context,
-  }, { confirmMs, lookMs: LOOK_MS, leaveMs: 10 });
+  }, { confirmMs, lookMs: LOOK_MS, leaveMs: 10, tellAgainMs: LOOK_MS });
 }
 
 Deno.test("a proxy that is gone is named once, however slow the coordinator is", async () => {
@@ -111,6 +112,38 @@ Deno.test("a proxy that only seemed to be gone for a moment is waited for", asyn
   await until(() => looks >= 5);
   const [name] = await store.coordinator.children(store.paths.actions);
   await store.coordinator.create(store.paths.answer(name!, "a"), "");
+  await publishing;
+});
+
+Deno.test("a Codis 2.0 proxy that did not look at actions yet is told again", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("x:1");
+  for (const proxy of [A, B]) await createProxy(store, proxy);
+  const isOurs = ({ id }: ProxyRecord) => id === "a";
+  const publishing = publisher(store, { isOurs }, 10_000).publish([CHANGE]);
+  const names = async () => (await loadActionNames(store)).slice(-2);
+  await until(async () => (await names()).length > 0);
+  const [first] = await names();
+  await store.coordinator.create(store.paths.answer(first!, "a"), "");
+  // It sees the newest only; what it missed is in it.
+  await until(async () => (await names()).length > 1);
+  const [, second] = await names();
+  const { type, target, receivers } = await loadAction(store, second!);
+  assertEquals({ type, target }, { type: CHANGE.type, target: CHANGE.target });
+  assertEquals(receivers, [encodeProxy(B)]);
+  await store.coordinator.create(store.paths.answer(second!, "b"), "");
+  await publishing;
+});
+
+Deno.test("a proxy of ours that is slow is told once", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("x:1");
+  await createProxy(store, A);
+  const publishing = publisher(store, {}, 10_000).publish([CHANGE]);
+  await rest(LOOK_MS * 5);
+  const names = await loadActionNames(store);
+  assertEquals(names.length, 1);
+  await store.coordinator.create(store.paths.answer(names[0]!, "a"), "");
   await publishing;
 });
 
