@@ -49,7 +49,7 @@ import {
   type ServerAuth,
 } from "./servers.ts";
 import type { Promotion } from "./unfinished.ts";
-import type { HeldServer, WriteHolds } from "./write_holds.ts";
+import { type HeldServer, isSurelyOurs, type WriteHolds } from "./write_holds.ts";
 
 /** How long the candidate may take to catch up with the old master, in ms; below `PAUSE_MS`. */
 const CATCH_UP_MS = 3_000;
@@ -253,14 +253,26 @@ async function moveMaster(
     await context.checkLead();
     return oldType = await pointAt(context, group, addr, master === undefined ? "" : old);
   } catch (error) {
-    const isOurs = !(error instanceof NotLeaderError);
-    if (isTold && isOurs) await inform(control, addr, (redis) => follow(redis, old, auth));
+    if (isTold && old !== "" && await mayUndo(context, held, error)) {
+      await inform(control, addr, (redis) => follow(redis, old, auth));
+    }
     throw error;
   } finally {
     // One that does not follow the new master waits until nobody writes to it any more.
     if (held !== undefined && oldType !== "offline") await holds.release(held);
     master?.close();
   }
+}
+
+/** Whether nobody else may have decided meanwhile what becomes of a promotion that failed. */
+async function mayUndo(
+  { checkLead }: PromoteContext,
+  held: HeldServer | undefined,
+  error: unknown,
+): Promise<boolean> {
+  if (error instanceof NotLeaderError) return false;
+  if (held !== undefined && isSurelyOurs(held)) return true;
+  return await checkLead().then(() => true, () => false);
 }
 
 /** Waits until the candidate has all changes of its master; returns how many bytes of them it has. */

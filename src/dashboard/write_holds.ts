@@ -38,6 +38,8 @@ export const PAUSE_MS = 5_000;
 const REPLICAS_NEEDED = 1_000;
 /** Used where `min-slaves-max-lag` is 0, which switches `min-slaves-to-write` off; in seconds. */
 const MAX_LAG_SECONDS = 10;
+/** Shorter than sessions with a coordinator are, in milliseconds. */
+const SESSION_MIN_MS = 2_500;
 /** Wait between two tries to set a server back, in milliseconds. */
 const RETRY_MS = 2_000;
 
@@ -51,6 +53,15 @@ export interface HeldServer {
   readonly addr: string;
   readonly redis: RedisConnection;
   readonly kind: HoldKind;
+  /** Since when, in monotonic milliseconds. */
+  readonly sinceMs: number;
+  /** What it was set to; undefined: the note in the store tells. */
+  readonly before?: WriteHold;
+}
+
+/** Whether nobody else can lead yet, as the session of who held writes off cannot have ended. */
+export function isSurelyOurs({ sinceMs }: HeldServer): boolean {
+  return performance.now() - sinceMs < SESSION_MIN_MS;
 }
 
 /** See the header. */
@@ -96,18 +107,18 @@ export class WriteHolds {
   async hold(addr: string, redis: RedisConnection): Promise<HeldServer> {
     this.#inUse.add(addr);
     await this.#releasing;
+    const sinceMs = performance.now();
     let kind: HoldKind = "refuse";
     try {
       if (await letWait(addr, redis)) {
         kind = "wait";
         const isUnchanged = { min_slaves_to_write: "", min_slaves_max_lag: "" };
-        await this.#note(addr, { since: Date.now(), ...isUnchanged });
-      } else {
-        await this.#refuseWrites(addr, redis);
+        const before = await this.#note(addr, { since: Date.now(), ...isUnchanged });
+        return { addr, redis, kind, sinceMs, before };
       }
-      return { addr, redis, kind };
+      return { addr, redis, kind, sinceMs, before: await this.#refuseWrites(addr, redis) };
     } catch (error) {
-      await this.release({ addr, redis, kind });
+      await this.release({ addr, redis, kind, sinceMs });
       if (!(error instanceof RedisError)) throw error;
       throw new StoreError(
         `${addr} cannot hold writes off: it knows neither CLIENT PAUSE with WRITE nor ` +
@@ -117,12 +128,13 @@ export class WriteHolds {
   }
 
   /** Lets a server take writes again; where it does not answer, this is tried again later. */
-  async release({ addr, redis, kind }: HeldServer): Promise<void> {
+  async release(held: HeldServer): Promise<void> {
+    const { addr, redis, kind, before } = held;
     this.#inUse.delete(addr);
     try {
-      // Who leads instead of us may hold it off at this moment.
-      await this.#transact([]);
-      await this.#setBack(addr, redis);
+      // Who leads instead of us may hold it off at this moment. While nobody can, the store need not answer.
+      if (!isSurelyOurs(held)) await this.#transact([]);
+      await this.#setBack(addr, redis, before);
       if (kind === "wait") await redis.call("CLIENT", "UNPAUSE");
     } catch (error) {
       if (error instanceof NotLeaderError) return;
@@ -140,30 +152,33 @@ export class WriteHolds {
     if (this.#inUse.delete(addr)) this.#releaseSoon();
   }
 
-  async #note(addr: string, before: WriteHold): Promise<void> {
+  /** @returns What is noted: what stood there already was noted before the setting was ours. */
+  async #note(addr: string, before: WriteHold): Promise<WriteHold> {
     const { store } = this.#control;
-    // What stands there already was noted before the setting was ours.
-    if (await loadWriteHold(store, addr) !== undefined) return;
+    const noted = await loadWriteHold(store, addr);
+    if (noted !== undefined) return noted;
     const path = store.paths.writeHold(addr);
     await this.#transact([{ create: path, data: encodeWriteHold(before), isLeaf: true }]);
+    return before;
   }
 
-  async #refuseWrites(addr: string, redis: RedisConnection): Promise<void> {
+  async #refuseWrites(addr: string, redis: RedisConnection): Promise<WriteHold> {
     const before: WriteHold = {
       since: Date.now(),
       min_slaves_to_write: await configOf(redis, "min-slaves-to-write"),
       min_slaves_max_lag: await configOf(redis, "min-slaves-max-lag"),
     };
-    await this.#note(addr, before);
+    const noted = await this.#note(addr, before);
     if (before.min_slaves_max_lag === "0") {
       await redis.call("CONFIG", "SET", "min-slaves-max-lag", MAX_LAG_SECONDS);
     }
     await redis.call("CONFIG", "SET", "min-slaves-to-write", REPLICAS_NEEDED);
+    return noted;
   }
 
-  async #setBack(addr: string, redis: RedisConnection): Promise<void> {
+  async #setBack(addr: string, redis: RedisConnection, before?: WriteHold): Promise<void> {
     const { store } = this.#control;
-    const hold = await loadWriteHold(store, addr);
+    const hold = before ?? await loadWriteHold(store, addr);
     if (hold === undefined) return;
     const { master } = replicationOf(await readInfo(redis, "replication"));
     if (isSameServer(master, addr)) await follow(redis, "", this.#auth);

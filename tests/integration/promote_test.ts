@@ -8,6 +8,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { ConnectionLossError } from "../../src/coordinator/errors.ts";
 import { encodeUnfinished } from "../../src/dashboard/unfinished.ts";
 import { checkTree } from "../../src/store/check.ts";
 import { loadTree } from "../../src/store/product_tree.ts";
@@ -369,6 +370,28 @@ Deno.test("a master that stops answering while it is frozen takes writes when it
     assertEquals(old.role, "master");
     assertEquals(old.settings.get("min-slaves-to-write"), "2");
     assertEquals(candidate.told, []);
+  });
+});
+
+Deno.test("a master takes writes again at once when the coordinator is lost while it is frozen", async () => {
+  await withTwo(false, async (old, candidate, dashboard, store) => {
+    const { coordinator } = store;
+    const transact = coordinator.transact.bind(coordinator);
+    let isLost = false;
+    coordinator.transact = (operations) =>
+      isLost ? Promise.reject(new ConnectionLossError("", "no coordinator")) : transact(operations);
+    old.before = (words) => {
+      if (words[0] === "SLAVEOF") isLost = true;
+    };
+    const refused = await promoteFirst(dashboard, candidate);
+    assertEquals(refused.status, 500);
+    assertMatch(refused.text, /no coordinator/);
+    assertEquals([old.role, old.settings.get("min-slaves-to-write")], ["master", "2"]);
+    assertEquals(candidate.told, []);
+    isLost = false;
+    const { paths } = store;
+    await until(async () => await readIfThere(store, paths.writeHold(old.fake.addr)) === undefined);
+    assertEquals(await readIfThere(store, paths.unfinished), undefined);
   });
 });
 
