@@ -65,10 +65,7 @@ export type CoordinatorState = (typeof COORDINATOR_STATES)[number];
 
 /** How a lock is taken. */
 export interface LockOptions {
-  /**
-   * What the waiter's entry holds, for whoever wonders who has the lock. Where it is unlike all others,
-   * an entry that was made without an answer is found by it, and removed.
-   */
+  /** What the waiter's entry holds, for whoever wonders who has the lock. */
   readonly data: string;
   /** How long to queue; 0 only tries. */
   readonly waitMs: number;

@@ -138,14 +138,20 @@ export class EmbeddedCoordinator implements Coordinator {
   async create(path: string, data: string, kind: EntryKind = "persistent"): Promise<string> {
     const isSequential = kind.endsWith("sequential");
     checkPath(isSequential ? `${path}0` : path);
+    const isEphemeral = kind.startsWith("ephemeral");
     let created = path;
+    // It would stay as long as this process does, in a queue for a lock, and keep all others waiting.
+    const removeUnheard = async () => {
+      log.info("{path} was created unheard, and is removed", { path: created });
+      await this.delete(created).catch((error) => log.warn("{error}", { error }));
+    };
     await this.#commit(path, "create", (tree) => {
-      const owner = kind.startsWith("ephemeral") ? this.#ownerId() : undefined;
+      const owner = isEphemeral ? this.#ownerId() : undefined;
       if (!isSequential) return planCreate(tree, path, data, owner);
       const planned = planCreateSequential(tree, path, data, owner);
       created = planned.path;
       return planned.changes;
-    });
+    }, isEphemeral ? removeUnheard : undefined);
     return created;
   }
 
@@ -237,13 +243,24 @@ export class EmbeddedCoordinator implements Coordinator {
 
   // -- writing --
 
-  /** Plans changes on the newest tree and stores them, one call at a time. */
-  #commit(path: string, verb: string, plan: (tree: Tree) => Change[]): Promise<void> {
+  /**
+   * Plans changes on the newest tree and stores them, one call at a time.
+   *
+   * @param whenUnheard Called when they are stored after the caller was told that time is up.
+   */
+  #commit(
+    path: string,
+    verb: string,
+    plan: (tree: Tree) => Change[],
+    whenUnheard?: () => Promise<void>,
+  ): Promise<void> {
     if (this.#state === "closed") return Promise.reject(new ClosedError(path, verb));
     const deadline = performance.now() + this.#callTimeoutMs;
     const turn = this.#turn.then(() => this.#commitInTurn(path, verb, plan, deadline));
     this.#turn = turn.catch(() => {});
-    return this.#orTimeout(turn, path, verb);
+    const heard = this.#orTimeout(turn, path, verb);
+    if (whenUnheard !== undefined) heard.catch(() => turn.then(whenUnheard, () => {}));
+    return heard;
   }
 
   async #commitInTurn(

@@ -15,8 +15,6 @@ const PREFIX = "lock-";
 
 /** Waits between two tries to leave a queue that cannot be reached. */
 const RETRY = { firstMs: 100, maxMs: 2_000 };
-/** How often is looked for an entry that may have been made; over some ten seconds. */
-const UNHEARD_LOOKS = 8;
 
 const log = roomLogger("coordinator");
 
@@ -30,14 +28,7 @@ export async function takeQueueLock(
   path: string,
   options: LockOptions,
 ): Promise<HeldLock> {
-  let own: string;
-  try {
-    own = await coordinator.create(`${path}/${PREFIX}`, options.data, "ephemeral_sequential");
-  } catch (error) {
-    const isFound = error instanceof ConnectionLossError && options.data !== "";
-    if (isFound) leaveUnheard(coordinator, path, options.data);
-    throw error;
-  }
+  const own = await coordinator.create(`${path}/${PREFIX}`, options.data, "ephemeral_sequential");
   try {
     await waitUntilFirst(coordinator, path, own, options.waitMs);
   } catch (error) {
@@ -98,27 +89,6 @@ async function leaveLater(coordinator: Coordinator, own: string): Promise<void> 
       return await leaveOnce(coordinator, own);
     } catch (error) {
       log.debug("the lock {own} is let go later: {error}", { own, error });
-    }
-  }
-}
-
-/** An entry may have been made, or be made yet, though nobody heard of it: it would never go. */
-async function leaveUnheard(coordinator: Coordinator, path: string, data: string): Promise<void> {
-  const backoff = new Backoff(RETRY);
-  for (let looks = 0; looks < UNHEARD_LOOKS;) {
-    await changeOfState(coordinator, backoff.nextMs());
-    if (coordinator.state === "closed" || coordinator.state === "expired") return;
-    if (coordinator.state !== "connected") continue;
-    try {
-      for (const name of await coordinator.children(path)) {
-        const own = `${path}/${name}`;
-        if ((await coordinator.read(own)).data !== data) continue;
-        log.warn("the lock {own} was taken without our hearing of it: let go", { own });
-        return await leaveOnce(coordinator, own);
-      }
-      looks++;
-    } catch (error) {
-      log.debug("locks are looked at later: {error}", { error });
     }
   }
 }

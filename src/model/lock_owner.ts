@@ -4,7 +4,7 @@
  * @module
  */
 
-import { decodeRecord, encodeRecord, integer, optional, recordOf, text } from "./record.ts";
+import { decodeRecord, encodeRecord, integer, recordOf, text } from "./record.ts";
 
 /** What `LOCK/lock-<seq>` holds. */
 export interface LockOwnerRecord {
@@ -12,16 +12,9 @@ export interface LockOwnerRecord {
   readonly desc: string;
   readonly hostname: string;
   readonly pid: number;
-  /** Different for every wish for the lock; Codis 2.0 knows none. */
-  readonly id?: string | undefined;
 }
 
-const LOCK_OWNER_SHAPE = recordOf<LockOwnerRecord>({
-  desc: text,
-  hostname: text,
-  pid: integer,
-  id: optional(text),
-});
+const LOCK_OWNER_SHAPE = recordOf<LockOwnerRecord>({ desc: text, hostname: text, pid: integer });
 
 /**
  * Reads a lock owner from its JSON.

@@ -36,8 +36,7 @@ export async function removeLocks(store: Store): Promise<void> {
 }
 
 async function takeLock(store: Store, desc: string): Promise<HeldLock> {
-  const id = crypto.randomUUID();
-  const data = encodeLockOwner({ desc, hostname: Deno.hostname(), pid: Deno.pid, id });
+  const data = encodeLockOwner({ desc, hostname: Deno.hostname(), pid: Deno.pid });
   try {
     return await store.coordinator.lock(store.paths.lock, { data, waitMs: WAIT_MS });
   } catch (error) {
