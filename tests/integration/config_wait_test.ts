@@ -69,14 +69,17 @@ Deno.test("--wait stays until the tasks that it queued are gone, and only those"
   ]);
 });
 
-Deno.test("--wait tells every few seconds how far it is", async () => {
-  const waiting = Array<Answer>(6).fill(view(SECOND));
+Deno.test("--wait tells every few seconds how far it is, and what keeps it", async () => {
+  // Also of one that has not begun: nobody is there to begin with.
+  const problem = "redis-3:6379: connection refused";
+  const stuck = { ...SECOND, problem, problem_since: VIEW_AT };
+  const waiting = Array<Answer>(6).fill(view(stuck));
   await using dashboard = dashboardOf([view(), view(FIRST, SECOND), ...waiting, arrived()]);
   const child = start(dashboard, ...MIGRATE);
   assertEquals((await child.ended).code, 0);
   // One line, or one more where the machine is slow.
   const [, ...lines] = child.stderr.trimEnd().split("\n");
-  assertEquals(new Set(lines), new Set([`1/2  ${TOLD}`]));
+  assertEquals(new Set(lines), new Set([`1/2  ${TOLD}; slot 6: ${problem}`]));
 });
 
 Deno.test("--wait goes on when another dashboard takes over meanwhile", async () => {
@@ -97,16 +100,19 @@ Deno.test("--wait has nothing to wait for when nothing had to be queued", async 
 
 Deno.test("--wait gives up when a task stands still for more than a minute, and says why", async () => {
   const problem = "redis-3:6379: connection refused";
-  const stuck = { ...FIRST, status: "error", problem, problem_since: VIEW_AT - 61_000 } as const;
-  await using dashboard = dashboardOf([view(), view(stuck, SECOND)]);
-  const child = start(dashboard, ...MIGRATE);
-  const { code } = await child.ended;
-  assertEquals([code, child.stdout], [1, ""]);
-  assertEquals(
-    child.stderr.split("\n").at(-2),
-    `codis-proxy: slot 5 has not moved to group 2 for 61 s: ${problem}; ` +
-      "the migration goes on without us; `codis-proxy config slot cancel` ends it",
-  );
+  // Also when it has not begun: what keeps it, its target for one, may be so from the first moment on.
+  for (const status of ["error", "pending"] as const) {
+    const stuck = { ...FIRST, status, problem, problem_since: VIEW_AT - 61_000 };
+    await using dashboard = dashboardOf([view(), view(stuck, SECOND)]);
+    const child = start(dashboard, ...MIGRATE);
+    const { code } = await child.ended;
+    assertEquals([code, child.stdout], [1, ""]);
+    assertEquals(
+      child.stderr.split("\n").at(-2),
+      `codis-proxy: slot 5 has not moved to group 2 for 61 s: ${problem}; ` +
+        "the migration goes on without us; `codis-proxy config slot cancel` ends it",
+    );
+  }
 });
 
 Deno.test("--wait has patience with migrations that are paused, and says that they are", async () => {

@@ -133,7 +133,7 @@ class Wait {
   }
 
   #checkStuck(task: MigrationView, viewAt: number): void {
-    if (task.status !== "error" && (task.status === "pending" || task.problem === "")) {
+    if (task.status !== "error" && task.problem === "") {
       this.#stuckSinceMs.delete(task.name);
       return;
     }
@@ -191,9 +191,7 @@ function describe(tasks: readonly MigrationView[], view: ClusterView): string {
   // What has arrived is told of all together, so that it never becomes less.
   const whose = tasks.length === migrations.length ? "" : "all migrations: ";
   if (totals) parts.push(`${whose}${describeTotals(totals)}`);
-  const told = tasks.find(({ status, problem, note }) =>
-    status !== "pending" && (problem || note) !== ""
-  );
+  const told = tasks.find(({ problem, note }) => (problem || note) !== "");
   if (told !== undefined) parts.push(`slot ${told.slot_id}: ${told.problem || told.note}`);
   return parts.join("; ");
 }

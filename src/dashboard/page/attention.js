@@ -5,6 +5,7 @@
  */
 
 import { counted, duration } from "./format.js";
+import { slotsText } from "./slot_runs.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 
@@ -141,11 +142,18 @@ function migrationConcerns({ migrations, migrations_paused_since, at }) {
     }: ${counted(migrations.length, "slot waits", "slots wait")}`;
     return [{ tone: "warning", text, place: "migrations" }];
   }
-  return migrations.filter(({ problem }) => problem !== "").map(({ slot_id, problem }) => ({
-    tone: "warning",
-    text: `The migration of slot ${slot_id} does not go on: ${problem}`,
-    place: "migrations",
-  }));
+  // What keeps one slot from moving mostly keeps all that go the same way.
+  const stuck = Map.groupBy(
+    migrations.filter(({ problem }) => problem !== ""),
+    ({ problem }) => problem,
+  );
+  return [...stuck].map(([problem, tasks]) => {
+    const slots = tasks.map(({ slot_id }) => slot_id);
+    const what = slots.length === 1
+      ? `The migration of slot ${slots[0]} does`
+      : `The migrations of ${slotsText(slots)} do`;
+    return { tone: "warning", text: `${what} not go on: ${problem}`, place: "migrations" };
+  });
 }
 
 /**

@@ -75,6 +75,18 @@ Deno.test("what keeps the cluster from being changed or served is told", () => {
   ]);
 });
 
+Deno.test("what keeps many slots from moving is told once, with the slots", () => {
+  const [first] = madeUpCluster(0).migrations;
+  const down = "redis-3:6379: connection refused";
+  const migrations = [1, 2, 3, 7].map((slot_id) => ({ ...first!, slot_id, problem: down }));
+  migrations.push({ ...first!, slot_id: 9, problem: "a key is too big" });
+  migrations.push({ ...first!, slot_id: 10, problem: "" });
+  assertEquals(concerns({ migrations }), [
+    `warning: The migrations of 4 slots (1–3, 7) do not go on: ${down}`,
+    "warning: The migration of slot 9 does not go on: a key is too big",
+  ]);
+});
+
 Deno.test("slots with one owner, state and source are one line", () => {
   assertEquals(
     runsOf({
