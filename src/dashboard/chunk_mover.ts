@@ -5,7 +5,9 @@
  *
  * The source has the key until the last chunk is acknowledged. Until then proxies use it there
  * (router/source_call.ts); while it is on its way only what reads it, others wait. The target's part of
- * a key has a few seconds to live until it is whole, and is replaced by the next try.
+ * a key has some minutes to live until it is whole, and is replaced by the next try. A source that stands
+ * still for longer would send the rest and delete the key, although the part is gone: so the target's end of
+ * the move is closed as soon as the source is silent.
  *
  * A server has one such move of a database under way at a time, and takes none meanwhile, so whoever comes
  * second waits. The reply comes when all is done, and may be overtaken by replies to later commands: a
@@ -27,8 +29,10 @@ import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "../resp/trial_key.ts";
 
 /** Longest time that one key may take, in milliseconds. */
 const KEY_MS = 600_000;
-/** Pause before another look whether the source still lives, in milliseconds. */
-const LOOK_MS = 1_000;
+/** Pause before another look whether both servers still answer, in times of a stock server's timeout. */
+const LOOK_TIMES = 0.5;
+/** Looks in a row that a source may leave unanswered: much less than the target's part has to live. */
+const SILENT_LOOKS = 5;
 /** Pause before another try, in milliseconds. */
 const REST_MS = 20;
 /** How long others' moves of the same database are waited for, in milliseconds. */
@@ -243,15 +247,35 @@ export class ChunkMover {
     const underWay = this.#underWay = { slotId, database, done, isCancelled: false };
     const cancel = () => this.#cancel(underWay);
     signal.addEventListener("abort", cancel);
+    let unanswered = 0;
     const look = setInterval(() => {
-      this.#source.call("PING").catch(() => this.#waiter.close());
-    }, LOOK_MS);
+      if (++unanswered === SILENT_LOOKS) this.#breakOff();
+      this.#source.call("PING").then(() => unanswered = 0, () => this.#waiter.close());
+      // The source would wait for it much longer.
+      this.#target.call("PING").catch(cancel);
+    }, LOOK_TIMES * this.#context.options.migrateMs);
     try {
       return await done;
     } finally {
       clearInterval(look);
       signal.removeEventListener("abort", cancel);
       this.#underWay = undefined;
+    }
+  }
+
+  /** The source is silent: what it sends when it goes on must not arrive. */
+  async #breakOff(): Promise<void> {
+    try {
+      await endRestores(this.#target, true);
+    } catch (error) {
+      const { source, target } = this.#context.pair;
+      const { message } = error as Error;
+      this.#context.control.tell(
+        "error",
+        `a key from ${source} may come late: ${target}: ${message}`,
+      );
+    } finally {
+      this.#waiter.close();
     }
   }
 

@@ -222,6 +222,42 @@ Deno.test("a slot that turns round in the middle of a big key keeps all of it", 
   assertEquals(await old.call("TTL", BIG), -1);
 });
 
+Deno.test("a source that stands still in the middle of a big key gives nothing to its target later", async () => {
+  let isSilent = false;
+  let isOver = false;
+  await using source = new FakeRedis((words) => {
+    if (words[0] === "SLOTSMGRTONE-ASYNC") isSilent = words.includes(BIG);
+    if (isSilent) return isOver ? "disconnect" : "hang";
+    const replies: Record<string, string> = {
+      SLOTSHASHKEY: "*1\r\n:1\r\n",
+      CLIENT: words[1] === "LIST" ? "$0\r\n\r\n" : "+OK\r\n",
+      "SLOTSMGRT-ASYNC-STATUS": "*-1\r\n",
+      INFO: "$32\r\ndb0:keys=1,expires=0,avg_ttl=0\r\n\r\n",
+      SLOTSINFO: `*1\r\n*2\r\n:${SLOT}\r\n:1\r\n`,
+      SLOTSSCAN: `*2\r\n$1\r\n0\r\n*1\r\n$${BIG.length}\r\n${BIG}\r\n`,
+      TYPE: "+hash\r\n",
+      HLEN: ":1000\r\n",
+    };
+    return replies[words[0]!] ?? (words[0]!.startsWith("SLOTSMGRT") ? ":1\r\n" : "+OK\r\n");
+  });
+  let lines = ["id=7 name= age=9 cmd=slotsrestore-async"];
+  await using target = new FakeRedis((words) => {
+    if (words[0] === "SLOTSMGRT-ASYNC-STATUS") return "*-1\r\n";
+    if (words[0] === "SLOTSHASHKEY") return "*1\r\n:1\r\n";
+    if (words[0] !== "CLIENT") return "+OK\r\n";
+    if (words[1] === "KILL" && isSilent) lines = lines.filter((line) => !line.includes(words[3]!));
+    const list = isSilent ? lines.join("\n") : "";
+    return words[1] === "LIST" ? `$${list.length}\r\n${list}\r\n` : "+OK\r\n";
+  });
+  await using migration = await Migration.start([source, target], { migrateMs: 40 });
+  await migration.queue.add(SLOT, SLOT, 2, 0);
+  await until(() => isSilent);
+  await until(() => lines.length === 0, 3_000);
+  isOver = true;
+  source.disconnectAll();
+  await until(() => migration.queue.views()[0]?.problem !== "");
+});
+
 for (const who of ["source", "target"] as const) {
   Deno.test(`a ${who} that is killed in the middle of a big key: it is whole in the end`, async () => {
     await using source = await start({ chunkMs: 20, ...DURABLE });
