@@ -31,6 +31,7 @@ export const REPLY_BYTES_HIGH = 4 * 1024 * 1024;
 const TRUST_FIRST = 4;
 /** Requests that a session may have under way when it has proved that its replies are small. */
 const TRUSTED = 64;
+
 /** What the newcomers' gate counts a reply for of which nothing is known, in bytes. */
 const NEWCOMER_BYTES = 512 * 1024;
 
@@ -44,8 +45,8 @@ export class Asking {
   readonly #session: Session;
   /** Requests that may be under way, doubled up to {@linkcode TRUSTED}; then there is no bound. */
   #trust = TRUST_FIRST;
-  /** The gate in whose line the session is. */
-  #gate: ReplyGate | null = null;
+  /** The gates in whose lines the session is: all those of one request, joined at the same time. */
+  #gates: readonly ReplyGate[] = NO_GATES;
   /** The last reply to a reading command, while that was a large one: its size, and the command. */
   #largeBytes = 0;
   #largeCommand: Command | null = null;
@@ -93,25 +94,11 @@ export class Asking {
    * @param server Whom it would be sent to; null when that is not known yet.
    */
   mayAsk(command: Command, server: Server | null, bytes: number): boolean {
-    const session = this.#session;
-    if (bytes < LARGE_REPLY_BYTES) {
-      // Who waits for a slot that changes hands must not keep those of other slots.
-      if (this.#trust >= TRUSTED || command.isWrite || server === null) return true;
-      if (session.depth >= this.#trust) {
-        this.isRefused = true;
-        return false;
-      }
-      if (this.#trust > TRUST_FIRST) return true;
-      return this.#mayPass(server.newcomerGate, NEWCOMER_BYTES);
-    }
-    const { fairShareBytes, isTight } = session.router.budget;
-    const own = session.unsentBytes + this.expectedBytes;
-    const high = isTight ? fairShareBytes : REPLY_BYTES_HIGH;
-    if (own > fairShareBytes && own + bytes > high) {
-      this.isRefused = true;
-      return false;
-    }
-    return server === null || this.#mayPass(server.gate, bytes);
+    if (bytes < LARGE_REPLY_BYTES && this.#isTrustedWith(command)) return true;
+    if (server === null && bytes < LARGE_REPLY_BYTES) return true;
+    if (!this.#hasRoom(bytes)) return false;
+    const gate = this.#gateOf(server, bytes);
+    return gate === null || this.#isOpen(gate, bytes) || this.#wait([gate]);
   }
 
   /**
@@ -122,17 +109,67 @@ export class Asking {
    */
   mayAskEach(command: Command, kind: number, servers: readonly (Server | null)[]): number {
     const bytes = Math.ceil(this.expectedOf(command, kind) / servers.length);
-    return servers.every((server) => this.mayAsk(command, server, bytes)) ? bytes : -1;
+    if (bytes < LARGE_REPLY_BYTES && this.#isTrustedWith(command)) return bytes;
+    const gates: ReplyGate[] = [];
+    let isKnown = false;
+    for (const server of servers) {
+      isKnown ||= server !== null;
+      const gate = this.#gateOf(server, bytes);
+      if (gate !== null) gates.push(gate);
+    }
+    if ((isKnown || bytes >= LARGE_REPLY_BYTES) && !this.#hasRoom(bytes)) return -1;
+    if (gates.every((gate) => this.#isOpen(gate, bytes))) return bytes;
+    this.#wait(gates);
+    return -1;
   }
 
-  #mayPass(gate: ReplyGate, bytes: number): boolean {
-    if (gate.isOpenFor(this.#session, bytes)) return true;
-    if (this.#gate !== gate) {
-      this.leaveLine();
-      this.#gate = gate;
-      gate.wait(this.#session);
+  /** Whether the session may have any number of small replies to such commands under way. */
+  #isTrustedWith(command: Command): boolean {
+    return this.#trust >= TRUSTED || command.isWrite;
+  }
+
+  /** Whether the session itself may have a reply of so many bytes more under way; else it is refused. */
+  #hasRoom(bytes: number): boolean {
+    const session = this.#session;
+    if (bytes < LARGE_REPLY_BYTES) {
+      if (session.depth < this.#trust) return true;
+    } else {
+      const { fairShareBytes, isTight } = session.router.budget;
+      const own = session.unsentBytes + this.expectedBytes;
+      const high = isTight ? fairShareBytes : REPLY_BYTES_HIGH;
+      if (own <= fairShareBytes || own + bytes <= high) return true;
     }
     this.isRefused = true;
+    this.leaveLine(); // it waits for itself: in a line it would hold up all who are behind it
+    return false;
+  }
+
+  /** The gate of a server that a reply of so many bytes is asked for through. */
+  #gateOf(server: Server | null, bytes: number): ReplyGate | null {
+    // Who waits for a slot that changes hands must not keep those of other slots.
+    if (server === null) return null;
+    if (bytes >= LARGE_REPLY_BYTES) return server.gate;
+    return this.#trust > TRUST_FIRST ? null : server.newcomerGate;
+  }
+
+  #isOpen(gate: ReplyGate, bytes: number): boolean {
+    const counted = bytes >= LARGE_REPLY_BYTES ? bytes : NEWCOMER_BYTES;
+    return gate.isOpenFor(this.#session, counted);
+  }
+
+  /**
+   * Waits in the lines of all gates of a request. As everybody joins all theirs at one time, whoever has
+   * waited longest is the first in each: nobody who wants parts of several servers is passed for ever.
+   */
+  #wait(gates: readonly ReplyGate[]): false {
+    this.isRefused = true;
+    const { length } = gates;
+    if (this.#gates.length === length && gates.every((gate, i) => gate === this.#gates[i])) {
+      return false;
+    }
+    this.leaveLine();
+    this.#gates = gates;
+    for (const gate of gates) gate.wait(this.#session);
     return false;
   }
 
@@ -198,9 +235,11 @@ export class Asking {
 
   /** The session has asked, waits for something else, or is gone. */
   leaveLine(): void {
-    const gate = this.#gate;
-    if (gate === null) return;
-    this.#gate = null;
-    gate.leave(this.#session);
+    if (this.#gates.length === 0) return;
+    const gates = this.#gates;
+    this.#gates = NO_GATES;
+    for (const gate of gates) gate.leave(this.#session);
   }
 }
+
+const NO_GATES: readonly ReplyGate[] = [];

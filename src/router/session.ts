@@ -524,6 +524,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     if (this.#state !== "open") return;
     this.#state = changeState(MOVES, this.#state, "draining", `session ${this.id}`);
     this.#drainingMs = clock.nowMs;
+    this.asking.leaveLine();
     atTurnEnd(this);
   }
 
