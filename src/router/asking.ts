@@ -18,7 +18,7 @@
 
 import type { Command } from "../command/command.ts";
 import type { Server } from "./backend_pool.ts";
-import type { ReplyGate } from "./reply_gate.ts";
+import { type ReplyGate, UNKNOWN_BYTES } from "./reply_gate.ts";
 import { LARGE_REPLY_BYTES, requestKind } from "./reply_sizes.ts";
 import type { Request } from "./request.ts";
 import type { Session } from "./session.ts";
@@ -31,9 +31,6 @@ export const REPLY_BYTES_HIGH = 4 * 1024 * 1024;
 const TRUST_FIRST = 4;
 /** Requests that a session may have under way when it has proved that its replies are small. */
 const TRUSTED = 64;
-
-/** What the newcomers' gate counts a reply for of which nothing is known, in bytes. */
-const NEWCOMER_BYTES = 512 * 1024;
 
 /** One session's expectations; see the drawing above. */
 export class Asking {
@@ -153,7 +150,7 @@ export class Asking {
   }
 
   #isOpen(gate: ReplyGate, bytes: number): boolean {
-    const counted = bytes >= LARGE_REPLY_BYTES ? bytes : NEWCOMER_BYTES;
+    const counted = bytes >= LARGE_REPLY_BYTES ? bytes : gate.unknownBytes;
     return gate.isOpenFor(this.#session, counted);
   }
 
@@ -177,7 +174,7 @@ export class Asking {
   expect(request: Request, server: Server | null, bytes: number): void {
     const isLarge = bytes >= LARGE_REPLY_BYTES;
     const isNew = !isLarge && this.#trust <= TRUST_FIRST && !request.command!.isWrite;
-    const expected = isNew ? NEWCOMER_BYTES : bytes;
+    const expected = isNew ? server?.newcomerGate.unknownBytes ?? UNKNOWN_BYTES : bytes;
     request.expectedBytes = expected;
     this.expectedBytes += expected;
     if (server === null) return;
@@ -198,6 +195,7 @@ export class Asking {
     request.expectedBytes = bytes;
     this.expectedBytes += more;
     if (bytes < LARGE_REPLY_BYTES) return;
+    request.gate?.learn(bytes);
     const { budget, replySizes } = this.#session.router;
     if (request.gate === null) {
       this.#take(request, request.backend!.server.gate, bytes);
@@ -216,6 +214,7 @@ export class Asking {
     const { gate } = request;
     if (gate === null) return;
     request.gate = null;
+    if (request.replyBytes > 0) gate.learn(request.replyBytes);
     this.#session.router.budget.expect(-bytes);
     gate.giveBack(bytes);
   }

@@ -12,16 +12,28 @@
  */
 
 import type { BudgetWaiter } from "./byte_budget.ts";
+import { LARGE_REPLY_BYTES } from "./reply_sizes.ts";
 
 /** Bytes of large replies that are asked of a server at once; a single one may be larger. */
 const ASKED_BYTES_MAX = 4 * 1024 * 1024;
 /** The part of the budget that they may be at most. */
 const BUDGET_PART = 1 / 16;
 
+/** What a reply of which nothing is known counts for at first, in bytes. */
+export const UNKNOWN_BYTES = 512 * 1024;
+/** The least that it counts for, however small those before it were, in bytes. */
+const UNKNOWN_BYTES_MIN = 64 * 1024;
+
 /** The gate of one server; see the drawing above. */
 export class ReplyGate {
   /** Bytes asked for and not here yet, by what is expected of them. */
   askedBytes = 0;
+  /**
+   * What a reply of which nothing is known counts for, in bytes: less with each small one that came through
+   * this gate, so that clients who connect for one request do not wait for each other; the most again
+   * after a large one.
+   */
+  unknownBytes = UNKNOWN_BYTES;
   readonly #askedBytesMax: number;
   readonly #line = new Set<BudgetWaiter>();
 
@@ -60,6 +72,14 @@ export class ReplyGate {
   giveBack(bytes: number): void {
     this.askedBytes -= bytes;
     this.#callNext();
+  }
+
+  /** A reply that was asked for through it has so many bytes. */
+  learn(bytes: number): void {
+    if (bytes >= LARGE_REPLY_BYTES) this.unknownBytes = UNKNOWN_BYTES;
+    else if (this.unknownBytes > UNKNOWN_BYTES_MIN) {
+      this.unknownBytes = Math.max(UNKNOWN_BYTES_MIN, this.unknownBytes * 15 >> 4);
+    }
   }
 
   #callNext(): void {

@@ -63,3 +63,13 @@ Deno.test("ReplyGate goes on to the next when the first in line is gone", () => 
   assertEquals(next.calls, 1);
   assert(gate.isOpenFor(next, MB));
 });
+
+Deno.test("ReplyGate counts unknown replies for less the more small ones came, until a large one does", () => {
+  const gate = new ReplyGate(128 * MB);
+  const atOnce = () => 4 * MB / gate.unknownBytes;
+  assertEquals(atOnce(), 8);
+  for (let i = 0; i < 1000; i++) gate.learn(100);
+  assertEquals(atOnce(), 64);
+  gate.learn(MB);
+  assertEquals(atOnce(), 8);
+});
