@@ -54,6 +54,8 @@ const TAG_MOVE_MS = 3_000;
 const CHUNKS_REST_MS = 20;
 /** How long a command waits for its big keys, in milliseconds. */
 const CHUNKS_PATIENCE_MS = 60_000;
+/** The same where the target closes the connection, as one does that is full. */
+const CLOSED_PATIENCE_MS = 5_000;
 
 /** An IOERR that comes sooner, in milliseconds, tells of a connection that was closed before. */
 const LATE_MS = TAG_MOVE_MS / 2;
@@ -241,7 +243,7 @@ export class KeyMover implements ReplyTaker {
     }
     const isClosed = /connection closed/.test(text);
     if (text.startsWith("ERR interrupted") && !isClosed) this.#target.restoreFence.raise();
-    if (performance.now() - sentMs > CHUNKS_PATIENCE_MS) {
+    if (performance.now() - sentMs > (isClosed ? CLOSED_PATIENCE_MS : CHUNKS_PATIENCE_MS)) {
       return this.#settle(database, keys, moveFailed(this.#slot.id, this.#source.address, text));
     }
     setTimeout(() => this.#inChunks(database, keys[0]!, sentMs), CHUNKS_REST_MS);

@@ -7,6 +7,8 @@
  *      1                    on its way in chunks, and the command is     it is asked again in a moment
  *                           none that only reads
  *      -1                   known by a command that the source is not    the key is moved first
+ *      -OOM                 there: the source is full, and refuses       the key is moved first
+ *                           the wrapper whatever is in it
  *
  * @module
  */
@@ -27,6 +29,8 @@ const CODES: Readonly<Record<string, Outcome>> = {
 };
 /** `*2`, and a line with the code. */
 const HEADER = /^\*2\r\n:(-?\d+)\r\n/;
+/** How a server that is over its maxmemory begins its answer. */
+const FULL = "-OOM ";
 /** Bytes within which a header ends. */
 const HEADER_BYTES_MAX = 16;
 
@@ -103,10 +107,22 @@ export class SourceCall implements ReplyTaker {
       this.#decide(part, outcome);
       return start + match[0].length - before;
     }
-    // An error of the wrapper's own, such as OOM: the client's, too.
+    // Reads and deletions need no memory, and the target may have room for the others.
+    if (this.#header.startsWith(FULL)) {
+      this.#decide(part, "unknown");
+      return end;
+    }
+    if (FULL.startsWith(this.#header) && !isLast) return end;
+    // Another error of the wrapper's own: the client's, too.
     const isError = !"*2\r\n:".startsWith(this.#header.slice(0, 5));
     if (isError || isLast) {
       this.#decide(part, "taken");
+      // What has come of it before was kept back.
+      const first = new TextEncoder().encode(this.#header.slice(0, before));
+      if (first.length > 0) {
+        this.#request.replyType = first[0]!;
+        deliver(this.#request, first, 0, first.length, false);
+      }
       return start;
     }
     return end;

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { CodisServer, type CodisServerOptions } from "../support/codis_server.ts";
-import { until, within } from "../support/deadline.ts";
+import { rest, until, within } from "../support/deadline.ts";
 import { answerNothing, FakeRedis } from "../support/fake_redis.ts";
 import { Migration } from "../support/migration.ts";
 import type { RespClient } from "../support/resp_client.ts";
@@ -108,9 +108,11 @@ Deno.test("a command that needs a big key with others has it moved in chunks", a
   await until(() => proxy.leftovers().length === 0);
 });
 
-Deno.test("what a source says of a command is followed: executed, gone, on its way, unknown", async () => {
+Deno.test("what a source says of a command is followed: executed, gone, on its way, unknown, full", async () => {
+  const FULL = 9;
+  const IN_PIECES = 10;
   const codes: number[] = [];
-  await using source = new FakeRedis((words) => {
+  await using source = new FakeRedis(async (words, connection) => {
     switch (words[0]) {
       case "SLOTSMGRT-ASYNC-STATUS":
         return "*-1\r\n";
@@ -122,6 +124,12 @@ Deno.test("what a source says of a command is followed: executed, gone, on its w
         return ":1\r\n";
       case "SLOTSMGRT-EXEC-WRAPPER": {
         const code = codes.shift() ?? 2;
+        if (code === IN_PIECES) {
+          await connection.send("-");
+          await rest(20);
+          return "BUSY a script\r\n";
+        }
+        if (code === FULL) return "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
         const reply = code === 2 ? "$3\r\nold\r\n" : "-ERR no\r\n";
         return `*2\r\n:${code}\r\n${reply}`;
       }
@@ -141,9 +149,12 @@ Deno.test("what a source says of a command is followed: executed, gone, on its w
   assertEquals(await outcome(1, 1, 2, 2), ["old", "old"]);
   assertEquals(await outcome(0), ["new", "new"]);
   assertEquals(await outcome(-1), ["new", "new"]);
+  // It is moved away: reads need no memory, and there is more at the target.
+  assertEquals(await outcome(2, FULL), ["old", "new"]);
+  assertEquals(await outcome(2, IN_PIECES), ["old", new ReplyError("BUSY a script")]);
   const wrapped = source.received.filter(([name]) => name === "SLOTSMGRT-EXEC-WRAPPER");
   assertEquals(wrapped[0], ["SLOTSMGRT-EXEC-WRAPPER", BIG, "HSET", BIG, "a", "b"]);
-  assertEquals(wrapped.length, 2 + 4 + 1 + 1);
+  assertEquals(wrapped.length, 2 + 4 + 1 + 1 + 2 + 2);
 });
 
 Deno.test("the dashboard moves big keys in chunks and others whole, in every database", async () => {
