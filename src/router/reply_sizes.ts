@@ -32,6 +32,8 @@ export class ReplySizes {
   /** The kind whose reply's size is at the same place in {@linkcode #bytes}; 0 for none. */
   readonly #kinds = new Int32Array(KINDS_MAX);
   readonly #bytes = new Int32Array(KINDS_MAX);
+  /** How many places are in use: mostly none, and then there is nothing to look up. */
+  #used = 0;
   /** Typical size of each command's replies. */
   readonly #typical: Int32Array;
 
@@ -42,6 +44,7 @@ export class ReplySizes {
 
   /** The size of a large reply to a request of this kind, in bytes; 0 when none was seen. */
   largeReply(kind: number): number {
+    if (this.#used === 0) return 0;
     const at = placeOf(kind);
     return this.#kinds[at] === kind ? this.#bytes[at]! : 0;
   }
@@ -58,11 +61,15 @@ export class ReplySizes {
     const counted = size < LARGE_REPLY_BYTES ? size : LARGE_REPLY_BYTES - 1;
     this.#typical[commandId] = typical + ((counted - typical) >> 3);
     if (size >= LARGE_REPLY_BYTES) return this.remember(kind, size);
+    if (this.#used === 0) return;
     const at = placeOf(kind);
     if (this.#kinds[at] !== kind) return;
     const less = (this.#bytes[at]! + size) >> 1;
     if (less >= LARGE_REPLY_BYTES) this.#bytes[at] = less;
-    else this.#kinds[at] = 0;
+    else {
+      this.#kinds[at] = 0;
+      this.#used--;
+    }
   }
 
   /** A reply of this kind has at least so many bytes, {@linkcode LARGE_REPLY_BYTES} or more. */
@@ -70,6 +77,7 @@ export class ReplySizes {
     const size = bytes < BYTES_MAX ? bytes : BYTES_MAX;
     const at = placeOf(kind);
     const known = this.#kinds[at] === kind ? this.#bytes[at]! : 0;
+    if (this.#kinds[at] === 0) this.#used++;
     this.#kinds[at] = kind;
     this.#bytes[at] = size > known ? size : known - ((known - size) >> 2);
   }

@@ -253,17 +253,18 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
     const depth = this.depth;
     const queued = this.#batch.queuedBytes;
     const { budget } = this.router;
+    const share = budget.fairShareBytes;
     if (this.router.isHeld) return true;
     if (depth === 0) {
       this.isFenced = false;
-      return queued > (budget.isTight ? budget.fairShareBytes : OUTPUT_BYTES_HIGH);
+      return queued > share && (queued > OUTPUT_BYTES_HIGH || budget.isTight);
     }
     if (this.isFenced || depth >= this.router.options.sessionPipelineMax) return true;
     if (this.#requestBytes > REQUEST_BYTES_HIGH) return true;
     const output = queued + this.#heldBytes;
     const expected = output + this.asking.expectedBytes;
-    if (expected > (budget.isTight ? budget.fairShareBytes : REPLY_BYTES_HIGH)) return true;
-    if (budget.isSpent && this.#requestBytes + output > budget.fairShareBytes) {
+    if (expected > share && (expected > REPLY_BYTES_HIGH || budget.isTight)) return true;
+    if (this.#requestBytes + output > share && budget.isSpent) {
       budget.wait(this);
       return true;
     }
