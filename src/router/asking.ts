@@ -88,8 +88,12 @@ export class Asking {
     const { replySizes } = this.#session.router;
     const known = replySizes.largeReply(kind);
     if (known > 0) return known;
-    if (this.#largeBytes > 0 && command === this.#largeCommand) return this.#largeBytes;
-    return replySizes.typical(command.id);
+    return this.#seemsLarge(command) ? this.#largeBytes : replySizes.typical(command.id);
+  }
+
+  /** Whether a large reply is expected just because the session's last one was. */
+  #seemsLarge(command: Command): boolean {
+    return this.#largeBytes > 0 && command === this.#largeCommand;
   }
 
   /**
@@ -180,6 +184,7 @@ export class Asking {
   /** A request is sent to a server, and so many bytes are expected of it. */
   expect(request: Request, server: Server | null, bytes: number): void {
     const isLarge = bytes >= LARGE_REPLY_BYTES;
+    request.isForeseen = isLarge && !this.#seemsLarge(request.command!);
     const isNew = !isLarge && this.#trust <= TRUST_FIRST && !request.command!.isWrite;
     const expected = isNew ? server?.newcomerGate.unknownBytes ?? UNKNOWN_BYTES : bytes;
     request.expectedBytes = expected;
@@ -226,10 +231,12 @@ export class Asking {
     gate.giveBack(bytes);
   }
 
-  /** A reply was as large as that. */
-  learn(command: Command, kind: number, bytes: number): void {
-    this.#session.router.replySizes.learn(kind, command.id, bytes);
+  /** A reply has come as a whole. One that was known to be large says nothing of those to others. */
+  learn(command: Command, request: Request): void {
+    const bytes = request.replyBytes;
+    this.#session.router.replySizes.learn(request.kind, command.id, bytes);
     if (bytes >= LARGE_REPLY_BYTES) {
+      if (request.isForeseen) return;
       this.#trust = 1;
       this.#largeBytes = bytes;
       this.#largeCommand = command;

@@ -68,6 +68,8 @@ export class Request {
   kind = 0;
   /** What its reply is expected to have, in bytes, until it settles. */
   expectedBytes = 0;
+  /** Whether its reply is known to be large from others to the same request. */
+  isForeseen = false;
   /** The gate that a large reply was asked for through, until it settles. */
   gate: ReplyGate | null = null;
   /** Who makes its reply of several parts; null for a request that is sent as it is. */
@@ -159,6 +161,7 @@ export function recycleRequest(request: Request): void {
   request.ownBytes = null;
   request.chargedBytes = 0;
   request.kind = 0;
+  request.isForeseen = false;
   request.gather = null;
   request.replyType = 0;
   request.replyBytes = 0;

@@ -444,7 +444,7 @@ export class Session implements SourceOwner, BatchOwner, TurnWork {
         clock.nowMs - request.startedMs,
         type === 45 /* - */ || type === 33, /* ! */
       );
-      if (request.kind !== 0) this.asking.learn(command, request.kind, request.replyBytes);
+      if (request.kind !== 0) this.asking.learn(command, request);
     }
   }
 

@@ -10,6 +10,7 @@ import { Asking } from "../../../src/router/asking.ts";
 import type { Server } from "../../../src/router/backend_pool.ts";
 import { ReplyGate } from "../../../src/router/reply_gate.ts";
 import { ReplySizes } from "../../../src/router/reply_sizes.ts";
+import type { Request } from "../../../src/router/request.ts";
 import type { Session } from "../../../src/router/session.ts";
 
 const MB = 1024 * 1024;
@@ -64,6 +65,22 @@ Deno.test("Asking leaves the line when too many of a new session's requests are 
   server.newcomerGate.giveBack(4 * MB);
   assert(!first.asking.mayAsk(GET, server, 0));
   assert(other.asking.mayAsk(GET, server, 0));
+});
+
+Deno.test("Asking trusts a session further after a large reply that was foreseen, not after another", () => {
+  const server = newServer();
+  const client = new Client();
+  client.depth = 100;
+  const replied = (replyBytes: number, isForeseen: boolean) =>
+    client.asking.learn(GET, { kind: KIND, replyBytes, isForeseen } as Request);
+  const mayAskSmall = () => client.asking.mayAsk(GET, server, client.asking.expectedOf(GET, 1));
+  for (let i = 0; i < 10; i++) replied(10, false);
+  assert(mayAskSmall());
+  replied(MB, true);
+  assert(mayAskSmall());
+  replied(MB, false);
+  server.gate.take(4 * MB);
+  assert(!mayAskSmall());
 });
 
 Deno.test("Asking lets who wants parts of two servers not be passed for ever", () => {
