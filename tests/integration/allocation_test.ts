@@ -5,6 +5,8 @@
  * heap grows by is what was allocated. One client and one server: every batch is one read and one write
  * on either side.
  *
+ * Runs alone: on a busy machine a batch comes in two reads, which allocate more.
+ *
  * @module
  */
 

@@ -18,6 +18,7 @@ import { until } from "../support/deadline.ts";
 import { keysInSlots } from "../support/counting_load.ts";
 import { ProxyProcess } from "../support/proxy_process.ts";
 import { RedisServer } from "../support/redis_server.ts";
+import type { RespClient } from "../support/resp_client.ts";
 import { StoreFolder } from "../support/store.ts";
 
 type Values = Readonly<Record<string, string | boolean>>;
@@ -260,22 +261,26 @@ Deno.test("what the dialogs of groups and servers say is what happens", async ()
     "It is refused while a slot belongs to the group or is migrating from it.": () =>
       page.refuses("remove_group", { group: "1" }, /group 1 is using by slot 0/),
   });
-  await leaveAndReturn(page, store, proxy);
+  await leaveAndReturn(page, store, proxy, client);
 });
 
 /** The dialogs of proxies and of upkeep, which end this one. */
-async function leaveAndReturn(page: Page, store: Store, proxy: ProxyProcess): Promise<void> {
+async function leaveAndReturn(
+  page: Page,
+  store: Store,
+  proxy: ProxyProcess,
+  client: RespClient,
+): Promise<void> {
   await page.holds("proxy_online", { id: "one" }, {
     "one loads the slot table and begins to serve clients; clients that look proxies up find it.":
       async () => {
-        using client = await proxy.client();
-        return await client.call("SET", "k", "v") === "OK";
+        using another = await proxy.client();
+        return await another.call("SET", "k", "v") === "OK";
       },
     // It is asked of no slot that is in order: unit tests hold the rule.
     "It is refused while a slot is offline or has no owner.": AS_ABOVE,
   });
-  using client = await proxy.client();
-  await page.shows(({ proxies }) => (proxies[0]?.sessions ?? 0) === 1);
+  await page.shows(({ proxies }) => proxies[0]?.sessions === 1);
   await page.holds("proxy_offline", { id: "one" }, {
     [
       "one deregisters and its process exits, after what clients have asked for. The 1 client " +
@@ -418,7 +423,9 @@ Deno.test("what the dialogs of slots say is what happens", async () => {
 
   // -- cancelled on the way --
   for (const mode of ["back", "finish"]) {
-    const begun = { from: "0", to: "1", new_group: "1", delay: "60" };
+    // So slow that neither slot is done before it is sent back.
+    const delay = mode === "back" ? "250" : "60";
+    const begun = { from: "0", to: "1", new_group: "1", delay };
     await page.send("migrate", begun);
     await page.shows(({ migrations }) =>
       migrations.length === 2 && migrations.every(({ keys_moved }) => keys_moved > 0)
