@@ -127,3 +127,20 @@ for (const mayFail of [false, true]) {
     assert(!router.budget.isTight);
   });
 }
+
+Deno.test("newcomers that ask two servers at once do not hand each other the turn for ever", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  for (let round = 0; round < 4; round++) {
+    const clients = await Promise.all(Array.from({ length: 64 }, () => proxy.client()));
+    const asked = clients.flatMap((client, n) => {
+      const keys = Array.from({ length: 6 }, (_, i) => `k${n + i}`);
+      const requests: Word[][] = [["SELECT", 3 * (n % 2)], ["MGET", ...keys], ["EXISTS", ...keys]];
+      return client.pipeline([...requests, ["GET", `k${n}`]]);
+    });
+    for (const replies of await within(Promise.all(asked), 10_000)) {
+      assertEquals(replies.map(({ value }) => value), ["OK", Array(6).fill(null), 0, null]);
+    }
+    for (const client of clients) client.close();
+  }
+});
