@@ -453,7 +453,8 @@ export class MigrateQueue {
     await Promise.all(due.map((job) => this.#look(job)));
     await this.#end(due.filter(({ step, isHeld }) => step?.kind === "end" && !isHeld));
     await this.#markErrors();
-    for (const way of waysOf(due)) {
+    // A stop or a pause meanwhile has ended the streams that there were.
+    for (const way of this.#state === "running" ? waysOf(due) : []) {
       const circle = circleOf(way, this.#traffic);
       for (const job of due) if (isOnWay(job, way)) job.note = circle;
       if (circle === "" && this.#isFree(way) && isOfUse(way, this.#traffic)) this.#begin(way);
@@ -561,10 +562,9 @@ export class MigrateQueue {
   }
 
   async #run(stream: MoveStream): Promise<void> {
-    const key = keyOf(stream.way);
     try {
       await stream.run();
-      this.#troubles.delete(key);
+      this.#troubles.delete(keyOf(stream.way));
     } catch (error) {
       if (!stream.isStopping) this.#failed(stream, error as Error);
     }

@@ -261,6 +261,31 @@ Deno.test("a dashboard that is stopped at any moment leaves what the next one fi
   assert(slots.every((text) => text === "online 2"), slots.join(" "));
 });
 
+for (const how of ["stop", "pause"] as const) {
+  Deno.test(`nothing begins after a ${how} that came while it was planned`, async () => {
+    await using servers = await RedisServer.startMany(2);
+    await using migration = await Migration.make(servers);
+    const { control, queue } = migration;
+    await queue.add(0, 7, 2, 0);
+    const planning = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    // The first change is the look whether we lead.
+    control.beforeChange = () => {
+      control.beforeChange = () => {};
+      planning.resolve();
+      return goOn.promise;
+    };
+    await queue.start();
+    await planning.promise;
+    const ended = how === "stop" ? queue.stop() : queue.pause();
+    goOn.resolve();
+    await ended;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assertEquals(await migration.slot(0), "online 1");
+    assertEquals(control.changes.filter((text) => text.startsWith("slots")), []);
+  });
+}
+
 Deno.test("steps are written as Codis 2.0 writes them", async () => {
   await using servers = await RedisServer.startMany(2);
   await using migration = await Migration.start(servers);
