@@ -57,6 +57,11 @@ export async function dial(
   }
 }
 
+/** Writes all bytes, however many writes that takes. Borrows them until it resolves. */
+export async function writeAll(connection: ByteSink, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+}
+
 /** Closes a connection that the system may have closed already. */
 export function hangUp(connection: { close(): void }): void {
   try {

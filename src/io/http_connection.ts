@@ -10,7 +10,7 @@
  */
 
 import { roomLogger } from "../base/log.ts";
-import { hangUp } from "./dial.ts";
+import { hangUp, writeAll } from "./dial.ts";
 import type { HandOver } from "./http_hand_over.ts";
 
 /** Deadlines of a connection, in milliseconds. */
@@ -203,9 +203,4 @@ export class HttpConnection {
     hangUp(inner.socket);
     inner.finish();
   }
-}
-
-/** Writes all bytes, however many writes that takes. */
-async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
 }

@@ -10,7 +10,7 @@
 import type { Address } from "../base/address.ts";
 import { formatAddress } from "../base/address.ts";
 import type { Secret } from "../base/secret.ts";
-import { causeOf, type Connection, dial, hangUp } from "../io/dial.ts";
+import { causeOf, type Connection, dial, hangUp, writeAll } from "../io/dial.ts";
 import { Encoder } from "../resp/encoder.ts";
 import { ReplyFramer } from "../resp/reply_framer.ts";
 import { decodeReply, RedisError, type RedisValue } from "./reply.ts";
@@ -148,7 +148,7 @@ export class RedisConnection implements Disposable {
     );
     this.#restartTimer();
     const bytes = encodeRequests(requests);
-    this.#writing = this.#writing.then(() => this.#write(bytes)).catch((error) =>
+    this.#writing = this.#writing.then(() => writeAll(this.#connection, bytes)).catch((error) =>
       this.#fail(error)
     );
     return await replied;
@@ -162,10 +162,6 @@ export class RedisConnection implements Disposable {
   /** As {@linkcode RedisConnection.close}. */
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  async #write(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length;) at += await this.#connection.write(bytes.subarray(at));
   }
 
   async #read(): Promise<void> {

@@ -21,7 +21,7 @@ import { Backoff } from "../base/backoff.ts";
 import { clock } from "../base/clock.ts";
 import { changeState, type StateMoves } from "../base/state.ts";
 import { type ByteSource, openSource, type SourceOwner } from "../io/byte_source.ts";
-import { causeOf, type Connection, dial, hangUp } from "../io/dial.ts";
+import { causeOf, type Connection, dial, hangUp, writeAll } from "../io/dial.ts";
 import { type BatchOwner, WriteBatch } from "../io/write_batch.ts";
 import { encodeRequest, type Protocol } from "../resp/encoder.ts";
 import { ReplyFramer } from "../resp/reply_framer.ts";
@@ -493,10 +493,6 @@ export function failRequest(request: Request, text: string): void {
   if (request.taker !== null) request.taker.partFailed(request, text);
   else if (request.session !== null) request.session.requestFailed(request, text);
   else recycleRequest(request);
-}
-
-async function writeAll(connection: Connection, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {

@@ -74,8 +74,9 @@ export function dispatch(session: Session, parser: RequestParser): void {
 const HAVE_WAITED = new WeakSet<Session>();
 
 /**
- * Whether a request of more than {@linkcode ELEMENTS_MAX_BEFORE_7} arguments must wait until it is known what servers there are: those before Redis 7 hang up on
- * so many arguments, and with it on everybody who shares the connection.
+ * Whether a request of more than {@linkcode ELEMENTS_MAX_BEFORE_7} arguments must wait until it is known
+ * what servers there are: those before Redis 7 hang up on so many arguments, and with it on everybody who
+ * shares the connection.
  *
  * @returns True when the session must wait; it is resumed, and then not held up again.
  */
