@@ -18,7 +18,7 @@ const root = new URL("..", import.meta.url).pathname;
 const output = `${root}dist/codis-proxy`;
 
 /** What the proxy starts its threads with. */
-const WORKER = "src/proxy/worker.ts";
+const WORKER = "src/proxy/workers/worker.ts";
 
 /** The program is allowed what `deno task start` allows it. */
 const flags = denoJson.tasks.start.command.split(" ").filter((word) =>

@@ -13,12 +13,12 @@ import {
   parseCommandLine,
   type Request,
   UsageError,
-} from "./command.ts";
+} from "./parts/command.ts";
 import { completionCommand } from "./completion.ts";
 import { configCommands } from "./config.ts";
 import { dashboardCommand } from "./dashboard.ts";
 import { demoCommand } from "./demo.ts";
-import { formatCommandHelp, formatGroupHelp, formatHelp, PROGRAM } from "./help.ts";
+import { formatCommandHelp, formatGroupHelp, formatHelp, PROGRAM } from "./parts/help.ts";
 import { proxyCommand } from "./proxy.ts";
 
 /** Every command. */

@@ -5,12 +5,12 @@
  * @module
  */
 
-import { bashScript } from "./completion/bash.ts";
-import { fishScript } from "./completion/fish.ts";
-import { pathsOf } from "./completion/path.ts";
-import { zshScript } from "./completion/zsh.ts";
-import { type Argument, type Command, type CommandGroup, readValue } from "./command.ts";
-import { PROGRAM } from "./help.ts";
+import { bashScript } from "./parts/completion/bash.ts";
+import { fishScript } from "./parts/completion/fish.ts";
+import { pathsOf } from "./parts/completion/path.ts";
+import { zshScript } from "./parts/completion/zsh.ts";
+import { type Argument, type Command, type CommandGroup, readValue } from "./parts/command.ts";
+import { PROGRAM } from "./parts/help.ts";
 
 /** What writes the script of each shell. */
 const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;

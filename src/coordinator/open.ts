@@ -6,11 +6,11 @@
 
 import { type Config, ConfigError } from "../config/config.ts";
 import type { Coordinator, ReadableTree } from "./coordinator.ts";
-import { EmbeddedCoordinator } from "./embedded.ts";
+import { EmbeddedCoordinator } from "./embedded/embedded.ts";
 import { etcdUrls, zookeeperServers } from "./endpoints.ts";
-import { EtcdCoordinator } from "./etcd.ts";
-import { Etcd2Tree } from "./etcd2_tree.ts";
-import type { EtcdTls } from "./etcd_client.ts";
+import { EtcdCoordinator } from "./etcd/etcd.ts";
+import { Etcd2Tree } from "./etcd/etcd2_tree.ts";
+import type { EtcdTls } from "./etcd/etcd_client.ts";
 
 /**
  * Opens the coordinator that the config names.
@@ -32,7 +32,7 @@ export async function openCoordinator(
       checkAuth(config);
       const servers = zookeeperServers(coordinatorEndpoints);
       // Its library costs a tenth of a second to load, which nobody else has to wait for.
-      const { ZookeeperCoordinator } = await import("./zookeeper.ts");
+      const { ZookeeperCoordinator } = await import("./zookeeper/zookeeper.ts");
       return await ZookeeperCoordinator.open({ servers, ...session });
     }
     case "etcd": {

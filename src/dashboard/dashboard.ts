@@ -18,20 +18,20 @@ import { sleep } from "../base/sleep.ts";
 import { deadFences, loadFences } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
 import { createIfMissing, type Store } from "../store/store.ts";
-import { actionViews, removeOldActions } from "./actions.ts";
-import type { Change, Control } from "./control.ts";
-import { NotLeaderError } from "./errors.ts";
-import { Events } from "./events.ts";
-import { Failover } from "./failover.ts";
-import { Leadership } from "./leadership.ts";
-import { Ledger } from "./ledger.ts";
-import { type MigrateOptions, MigrateQueue } from "./migrate_queue.ts";
-import { Poll } from "./poll.ts";
-import { promote, type PromoteContext, resumePromotion } from "./promote.ts";
-import { reasonOf, refusesConnections } from "./proxies.ts";
-import { Publisher, type PublisherTimes } from "./publish.ts";
-import type { ServerAuth } from "./servers.ts";
-import { WriteHolds } from "./write_holds.ts";
+import { actionViews, removeOldActions } from "../control/actions.ts";
+import type { Change, Control } from "../control/control.ts";
+import { NotLeaderError } from "../control/errors.ts";
+import { Events } from "../control/events.ts";
+import { Failover } from "../control/failover.ts";
+import { Leadership } from "../control/leadership.ts";
+import { Ledger } from "../control/change.ts";
+import { type MigrateOptions, MigrateQueue } from "../migration/queue.ts";
+import { Poll } from "../monitor/poll.ts";
+import { promote, type PromoteContext, resumePromotion } from "../control/promote.ts";
+import { reasonOf, refusesConnections } from "../control/proxies.ts";
+import { Publisher, type PublisherTimes } from "../control/publish.ts";
+import type { ServerAuth } from "../control/servers.ts";
+import { WriteHolds } from "../control/write_holds.ts";
 
 /** How a dashboard is run. */
 export interface DashboardOptions {

@@ -7,7 +7,7 @@
 import { parseAddress } from "../base/address.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { GROUP_ID_MAX, GROUP_ID_MIN } from "../model/group.ts";
-import { InputError } from "./errors.ts";
+import { InputError } from "../control/errors.ts";
 
 /** Longest body of a request, in bytes. */
 const BODY_BYTES_MAX = 64 * 1024;

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Gate } from "../api/gate.ts";
+import type { Gate } from "../api/auth.ts";
 import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.ts";
-import { answerApi } from "./api.ts";
+import { answerApi } from "./api/api.ts";
 import type { Dashboard } from "./dashboard.ts";
 import { pageResponse } from "./page.ts";
 

@@ -10,7 +10,7 @@ import { readInfoWithMaxmemory, type RedisInfo } from "../redis/info.ts";
 import { RedisError, textOf } from "../redis/reply.ts";
 import { StoreError } from "../store/store.ts";
 import type { Dashboard } from "./dashboard.ts";
-import { InputError } from "./errors.ts";
+import { InputError } from "../control/errors.ts";
 
 /** Keys asked for by one SCAN. */
 const SCAN_COUNT = 2_000;

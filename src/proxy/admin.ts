@@ -4,12 +4,12 @@
  * @module
  */
 
-import { type Gate, refusalOf } from "../api/gate.ts";
+import { type Gate, refusalOf } from "../api/auth.ts";
 import { type LogLevel, parseLogLevel, setLogLevel } from "../base/log.ts";
 import type { CoordinatorState } from "../coordinator/coordinator.ts";
 import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
-import type { DataPlane } from "./data_plane.ts";
+import type { DataPlane } from "./workers/data_plane.ts";
 import { type Build, debugVars } from "./debug_vars.ts";
 import { METRICS_CONTENT_TYPE, metricsText } from "./metrics.ts";
 import { proxyStats } from "./proxy_stats.ts";

@@ -6,7 +6,7 @@
 
 import { COMMANDS } from "../command/command_table.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
-import { type RouterFigures, totalCalls } from "../router/figures.ts";
+import { type RouterFigures, totalCalls } from "../router/stats_snapshot.ts";
 
 /** What the process is, for `router.build`. */
 export interface Build {

@@ -9,9 +9,9 @@ import type { Registry } from "prom-client";
 import LibraryRegistry from "prom-client/registry";
 import { COMMANDS } from "../command/command_table.ts";
 import { COORDINATOR_STATES, type CoordinatorState } from "../coordinator/coordinator.ts";
-import type { RouterFigures } from "../router/figures.ts";
+import type { RouterFigures } from "../router/stats_snapshot.ts";
 import { LATENCY_BUCKETS } from "../router/stats.ts";
-import type { ProxyFigures } from "./data_plane.ts";
+import type { ProxyFigures } from "./workers/data_plane.ts";
 
 /** What metrics tell that routers do not know. */
 export interface ProxyFacts {

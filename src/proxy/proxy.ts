@@ -13,7 +13,7 @@
  */
 
 import type { DashboardAccess } from "../api/dashboard_client.ts";
-import { gateOf } from "../api/gate.ts";
+import { gateOf } from "../api/auth.ts";
 import { formatAddress } from "../base/address.ts";
 import { reopenLog, roomLogger } from "../base/log.ts";
 import { ProcessLife } from "../base/process_life.ts";
@@ -32,10 +32,10 @@ import {
 import type { HttpServer } from "../io/http_server.ts";
 import { serveAdmin } from "./admin.ts";
 import type { Build } from "./debug_vars.ts";
-import { goOnline } from "./go_online.ts";
-import { Membership } from "./membership.ts";
-import { openDataPlane } from "./open_data_plane.ts";
-import { newProxyRecord } from "./proxy_record.ts";
+import { goOnline } from "./membership/go_online.ts";
+import { Membership } from "./membership/membership.ts";
+import { openDataPlane } from "./workers/open_data_plane.ts";
+import { newProxyRecord } from "./membership/proxy_record.ts";
 import type { AttachedService, ProxyStart } from "./proxy_start.ts";
 import { routerOptions } from "./router_options.ts";
 import { COMPILED, VERSION } from "./version.ts";

@@ -10,7 +10,7 @@ import {
   type RouterFigures,
   type ServerFigures,
   totalCalls,
-} from "../router/figures.ts";
+} from "../router/stats_snapshot.ts";
 
 /** The figures at this moment, of all workers together. */
 export function proxyStats(

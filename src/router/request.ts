@@ -14,11 +14,11 @@
 import type { Command } from "../command/command.ts";
 import { copyBytes, enlarge, releaseChunk } from "../io/chunk_pool.ts";
 import type { WriteBatch } from "../io/write_batch.ts";
-import type { Backend } from "./backend.ts";
-import type { Gather } from "./gather.ts";
-import type { ReplyGate } from "./reply_gate.ts";
-import type { Session } from "./session.ts";
-import type { Slot } from "./slot.ts";
+import type { Backend } from "./backends/backend.ts";
+import type { Gather } from "./dispatch/gather.ts";
+import type { ReplyGate } from "./backends/reply_semaphore.ts";
+import type { Session } from "./client/session.ts";
+import type { Slot } from "./slots/slot.ts";
 
 /** Requests kept for re-use. */
 const FREE_REQUESTS_MAX = 16_384;

@@ -6,7 +6,7 @@
 
 import { type Address, formatAddress } from "../base/address.ts";
 import { roomLogger } from "../base/log.ts";
-import { EmbeddedCoordinator } from "../coordinator/embedded.ts";
+import { EmbeddedCoordinator } from "../coordinator/embedded/embedded.ts";
 import { NodeExistsError } from "../coordinator/errors.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { encodeServer } from "../model/server.ts";

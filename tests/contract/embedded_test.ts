@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EmbeddedCoordinator } from "../../src/coordinator/embedded.ts";
+import { EmbeddedCoordinator } from "../../src/coordinator/embedded/embedded.ts";
 import { testCoordinator } from "./coordinator.ts";
 
 testCoordinator({

@@ -5,7 +5,7 @@
  */
 
 import type { ClusterView, MigrationView } from "../../src/api/cluster_view.ts";
-import { EVENTS_KEPT } from "../../src/dashboard/events.ts";
+import { EVENTS_KEPT } from "../../src/control/events.ts";
 
 /** When the views are from. */
 export const VIEW_AT = Date.UTC(2026, 10, 24, 6, 0, 0);

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { gateOf } from "../../src/api/gate.ts";
+import { gateOf } from "../../src/api/auth.ts";
 import { Secret } from "../../src/base/secret.ts";
 import { Dashboard, type DashboardOptions } from "../../src/dashboard/dashboard.ts";
 import type { HttpServer } from "../../src/io/http_server.ts";

@@ -5,10 +5,10 @@
  */
 
 import { RemoteCalls } from "../../src/base/remote_call.ts";
-import type { RouterFigures } from "../../src/router/figures.ts";
+import type { RouterFigures } from "../../src/router/stats_snapshot.ts";
 import { newTotals } from "../../src/router/stats.ts";
-import type { PoolCalls, WorkerCalls, WorkerStart } from "../../src/proxy/worker_calls.ts";
-import type { Thread } from "../../src/proxy/worker_thread.ts";
+import type { PoolCalls, WorkerCalls, WorkerStart } from "../../src/proxy/workers/worker_calls.ts";
+import type { Thread } from "../../src/proxy/workers/worker_thread.ts";
 import { RecordedSlotTable } from "./slot_table.ts";
 
 const SLOTS = 1024;

@@ -5,7 +5,7 @@
  */
 
 import { Secret } from "../../src/base/secret.ts";
-import { type MigrateOptions, MigrateQueue } from "../../src/dashboard/migrate_queue.ts";
+import { type MigrateOptions, MigrateQueue } from "../../src/migration/queue.ts";
 import { loadMigrateTasks } from "../../src/store/migrate_tasks.ts";
 import { loadSlot } from "../../src/store/slots.ts";
 import type { Store } from "../../src/store/store.ts";

@@ -6,9 +6,9 @@
 
 import { Secret } from "../../src/base/secret.ts";
 import type { Coordinator } from "../../src/coordinator/coordinator.ts";
-import { EtcdCoordinator } from "../../src/coordinator/etcd.ts";
+import { EtcdCoordinator } from "../../src/coordinator/etcd/etcd.ts";
 import { childOf, ROOT_PATH } from "../../src/coordinator/path.ts";
-import { ZookeeperCoordinator } from "../../src/coordinator/zookeeper.ts";
+import { ZookeeperCoordinator } from "../../src/coordinator/zookeeper/zookeeper.ts";
 import { EtcdServer } from "./etcd_server.ts";
 import { ZookeeperServer } from "./zookeeper_server.ts";
 

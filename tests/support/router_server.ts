@@ -7,10 +7,10 @@
 
 import { listen } from "../../src/io/listen.ts";
 import { slotIdOf } from "../../src/hash/slot_id.ts";
-import type { Backend } from "../../src/router/backend.ts";
+import type { Backend } from "../../src/router/backends/backend.ts";
 import type { RouterOptions } from "../../src/router/options.ts";
 import { Router, type RouterEvents } from "../../src/router/router.ts";
-import type { Session } from "../../src/router/session.ts";
+import type { Session } from "../../src/router/client/session.ts";
 import type { SlotFill } from "../../src/router/slot_table.ts";
 import { RespClient } from "./resp_client.ts";
 

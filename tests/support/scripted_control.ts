@@ -8,8 +8,8 @@
 import { parseAddress } from "../../src/base/address.ts";
 import { Secret } from "../../src/base/secret.ts";
 import { OPERATIONS_MAX } from "../../src/coordinator/coordinator.ts";
-import type { Change, Control, EntryWrite } from "../../src/dashboard/control.ts";
-import { UnconfirmedError } from "../../src/dashboard/errors.ts";
+import type { Change, Control, EntryWrite } from "../../src/control/control.ts";
+import { UnconfirmedError } from "../../src/control/errors.ts";
 import type { ActionRecord } from "../../src/model/action.ts";
 import { encodeProxy } from "../../src/model/proxy.ts";
 import { RedisConnection } from "../../src/redis/connection.ts";

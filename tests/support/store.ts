@@ -6,7 +6,7 @@
 
 import { parseConfig } from "../../src/config/config.ts";
 import type { Coordinator } from "../../src/coordinator/coordinator.ts";
-import { EmbeddedCoordinator } from "../../src/coordinator/embedded.ts";
+import { EmbeddedCoordinator } from "../../src/coordinator/embedded/embedded.ts";
 import { fillEmptyStore } from "../../src/store/bootstrap.ts";
 import { type Store, storeOf } from "../../src/store/store.ts";
 import { fillProduct } from "./product.ts";

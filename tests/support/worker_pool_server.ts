@@ -4,13 +4,13 @@
  * @module
  */
 
-import { WorkerPool } from "../../src/proxy/worker_pool.ts";
+import { WorkerPool } from "../../src/proxy/workers/worker_pool.ts";
 import type { RouterOptions } from "../../src/router/options.ts";
 import type { SlotFill } from "../../src/router/slot_table.ts";
 import { RespClient } from "./resp_client.ts";
 import { fillEvenly, slotFill, testOptions } from "./router_server.ts";
 
-const WORKER = new URL("../../src/proxy/worker.ts", import.meta.url);
+const WORKER = new URL("../../src/proxy/workers/worker.ts", import.meta.url);
 
 /** A pool that accepts clients; disposing ends its threads. */
 export class WorkerPoolServer implements AsyncDisposable {

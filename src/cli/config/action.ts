@@ -12,12 +12,12 @@ import {
   isGiven,
   readValue,
   UsageError,
-} from "../command.ts";
-import { parseWhole } from "./arguments.ts";
-import { configCommand, type ConfigRow } from "./config_command.ts";
-import type { Outcome } from "./output.ts";
-import type { Session } from "./session.ts";
-import { formatTable } from "./table.ts";
+} from "../parts/command.ts";
+import { parseWhole } from "../parts/arguments.ts";
+import { configCommand, type ConfigRow } from "../parts/config_command.ts";
+import type { Outcome } from "../parts/output.ts";
+import type { Session } from "../parts/session.ts";
+import { formatTable } from "../parts/table.ts";
 
 /** Most actions that may be asked to be kept. */
 const KEEP_MAX = 1_000_000_000;

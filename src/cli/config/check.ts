@@ -5,16 +5,16 @@
  */
 
 import { parseAddress } from "../../base/address.ts";
-import { askFacts } from "../../dashboard/servers.ts";
+import { askFacts } from "../../control/servers.ts";
 import { checkTree } from "../../store/check.ts";
 import type { Config } from "../../config/config.ts";
 import { etcd2Problem } from "../../store/etcd2.ts";
 import { errorAt, type Problem } from "../../store/problem.ts";
 import { loadTree, serverAddrs } from "../../store/product_tree.ts";
 import type { Store } from "../../store/store.ts";
-import { openServer } from "../redis_servers.ts";
-import { configCommand } from "./config_command.ts";
-import { countOf, printable } from "./table.ts";
+import { openServer } from "../parts/redis_servers.ts";
+import { configCommand } from "../parts/config_command.ts";
+import { countOf, printable } from "../parts/table.ts";
 
 /** See the header. */
 export const checkCommand = configCommand({

@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { CommandGroup } from "../command.ts";
-import { isGiven, readValue } from "../command.ts";
-import { DELAY, GROUP_ID, WAIT } from "./arguments.ts";
-import { configCommand, type ConfigRow } from "./config_command.ts";
-import { carryOutPlan, DRY_RUN } from "./move_plan.ts";
+import type { CommandGroup } from "../parts/command.ts";
+import { isGiven, readValue } from "../parts/command.ts";
+import { DELAY, GROUP_ID, WAIT } from "../parts/arguments.ts";
+import { configCommand, type ConfigRow } from "../parts/config_command.ts";
+import { carryOutPlan, DRY_RUN } from "../parts/move_plan.ts";
 
 /** Also known as `slot drain`. */
 export const drainRow: ConfigRow = {

@@ -5,12 +5,18 @@
  */
 
 import type { ProxyState } from "../../model/proxy.ts";
-import { type CommandGroup, type Flag, type FlagValues, isGiven, readValue } from "../command.ts";
-import { PROXY_NAME } from "./arguments.ts";
-import { configCommand, type ConfigRow } from "./config_command.ts";
-import type { Outcome } from "./output.ts";
-import type { Session } from "./session.ts";
-import { formatTable } from "./table.ts";
+import {
+  type CommandGroup,
+  type Flag,
+  type FlagValues,
+  isGiven,
+  readValue,
+} from "../parts/command.ts";
+import { PROXY_NAME } from "../parts/arguments.ts";
+import { configCommand, type ConfigRow } from "../parts/config_command.ts";
+import type { Outcome } from "../parts/output.ts";
+import type { Session } from "../parts/session.ts";
+import { formatTable } from "../parts/table.ts";
 
 /** How long a proxy may take to register, and then to serve, in milliseconds. */
 const START_MS = 30_000;

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { type CommandGroup, type Flag, isGiven, readValue } from "../command.ts";
-import { GROUP_ID, REDIS_ADDR, wordArgument } from "./arguments.ts";
-import { configCommand, type ConfigRow } from "./config_command.ts";
-import { hardenRow } from "./harden.ts";
-import { importRow } from "./import.ts";
-import { type Cell, formatTable } from "./table.ts";
+import { type CommandGroup, type Flag, isGiven, readValue } from "../parts/command.ts";
+import { GROUP_ID, REDIS_ADDR, wordArgument } from "../parts/arguments.ts";
+import { configCommand, type ConfigRow } from "../parts/config_command.ts";
+import { hardenRow } from "./server/harden.ts";
+import { importRow } from "./server/import.ts";
+import { type Cell, formatTable } from "../parts/table.ts";
 
 const ROLE = wordArgument(
   "role",

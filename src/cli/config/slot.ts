@@ -16,7 +16,7 @@ import {
   isGiven,
   readValue,
   UsageError,
-} from "../command.ts";
+} from "../parts/command.ts";
 import {
   DELAY,
   GROUP_ID,
@@ -27,16 +27,16 @@ import {
   SLOT_TO,
   WAIT,
   wordArgument,
-} from "./arguments.ts";
-import { configCommand, type ConfigRow } from "./config_command.ts";
+} from "../parts/arguments.ts";
+import { configCommand, type ConfigRow } from "../parts/config_command.ts";
 import { drainRow } from "./group.ts";
-import { queueAndWait, queueOnly } from "./migration_wait.ts";
-import { carryOutPlan, DRY_RUN } from "./move_plan.ts";
-import type { Outcome } from "./output.ts";
-import { Progress } from "./progress.ts";
-import type { Session } from "./session.ts";
-import { foldSlots, formatSlotRanges } from "./slot_ranges.ts";
-import { countOf, formatFields } from "./table.ts";
+import { queueAndWait, queueOnly } from "../parts/migration_wait.ts";
+import { carryOutPlan, DRY_RUN } from "../parts/move_plan.ts";
+import type { Outcome } from "../parts/output.ts";
+import { Progress } from "../parts/progress.ts";
+import type { Session } from "../parts/session.ts";
+import { foldSlots, formatSlotRanges } from "../parts/slot_ranges.ts";
+import { countOf, formatFields } from "../parts/table.ts";
 
 /** Time between two looks at how many slots are made, in milliseconds. */
 const INIT_POLL_MS = 500;

@@ -7,9 +7,9 @@
 import type { ClusterView, ProxyView, ServerView, SlotsView } from "../../api/cluster_view.ts";
 import { NO_GROUP } from "../../model/slot.ts";
 import { concernsOf } from "../../dashboard/page/attention.js";
-import { type Flag, isGiven } from "../command.ts";
-import { configCommand } from "./config_command.ts";
-import { describeTotals } from "./migration_text.ts";
+import { type Flag, isGiven } from "../parts/command.ts";
+import { configCommand } from "../parts/config_command.ts";
+import { describeTotals } from "../parts/migration_text.ts";
 import {
   type Cell,
   countOf,
@@ -18,7 +18,7 @@ import {
   formatRange,
   formatTable,
   printable,
-} from "./table.ts";
+} from "../parts/table.ts";
 
 /** Most migration tasks, events and slot ranges that fit on the screen. */
 const TASKS_MAX = 5;

@@ -5,7 +5,7 @@
  */
 
 import { counted, duration } from "./format.js";
-import { slotsText } from "./slot_runs.js";
+import { slotsText } from "./slot_ranges.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 

@@ -6,7 +6,7 @@
 
 import { counted, slotRange } from "./format.js";
 import { DELAY_FIELD, planWords } from "./move_plan.js";
-import { slotsText } from "./slot_runs.js";
+import { slotsText } from "./slot_ranges.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 /** @import { Action, Field, Values } from "./actions.js" */

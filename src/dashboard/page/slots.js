@@ -12,7 +12,7 @@ import { Bar, Empty, Switch, Unchanged } from "./elements.js";
 import { counted, short, slotRange, whole } from "./format.js";
 import { html } from "./html.js";
 import { SlotMap } from "./slot_map.js";
-import { runsOf } from "./slot_runs.js";
+import { runsOf } from "./slot_ranges.js";
 
 /** @import { ClusterView, SlotsView } from "../../api/cluster_view.ts" */
 /** @import { Range, Shade } from "./slot_painting.js" */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { TRIAL_MS, TRIAL_PREFIX } from "../../../src/resp/trial_key.ts";
+import { TRIAL_MS, TRIAL_PREFIX } from "../../../src/resp/probe_key.ts";
 import { rest } from "../../support/deadline.ts";
 import { encodeRequests, RespClient } from "../../support/resp_client.ts";
 import type { RespValue } from "../../support/resp_value.ts";

@@ -1,5 +1,5 @@
 /**
- * Promises of COMMAND INFO and COMMAND DOCS; `tests/integration/command_describe_test.ts` compares
+ * Promises of COMMAND INFO and COMMAND DOCS; `tests/integration/commands/command_describe_test.ts` compares
  * with a real Redis.
  *
  * @module

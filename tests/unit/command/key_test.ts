@@ -1,5 +1,5 @@
 /**
- * Promises of finding keys; `tests/integration/command_keys_test.ts` compares with a real Redis.
+ * Promises of finding keys; `tests/integration/commands/command_keys_test.ts` compares with a real Redis.
  *
  * @module
  */

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { GROUP_ID } from "../../../src/cli/config/arguments.ts";
+import { GROUP_ID } from "../../../src/cli/parts/arguments.ts";
 import { groupIdIn, groupIdOfPath } from "../../../src/dashboard/input.ts";
 import { GROUP_ACTIONS } from "../../../src/dashboard/page/group_actions.js";
 import { GROUP_ID_MAX, GROUP_ID_MIN } from "../../../src/model/group.ts";

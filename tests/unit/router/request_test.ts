@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import type { Session } from "../../../src/router/session.ts";
+import type { Session } from "../../../src/router/client/session.ts";
 import { WriteBatch } from "../../../src/io/write_batch.ts";
 import { acquireRequest, recycleRequest, WHOLE_BYTES_MIN } from "../../../src/router/request.ts";
 import { latin1, textOf } from "../../support/pieces.ts";

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import type { EmbeddedCoordinator } from "../../../src/coordinator/embedded.ts";
+import type { EmbeddedCoordinator } from "../../../src/coordinator/embedded/embedded.ts";
 import { encodeMigrateTask } from "../../../src/model/migrate_task.ts";
 import { encodeProxy } from "../../../src/model/proxy.ts";
 import { encodeServer, type ServerType } from "../../../src/model/server.ts";

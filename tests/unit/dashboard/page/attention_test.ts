@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import type { ClusterView } from "../../../../src/api/cluster_view.ts";
 import { concernsOf } from "../../../../src/dashboard/page/attention.js";
-import { runsOf } from "../../../../src/dashboard/page/slot_runs.js";
+import { runsOf } from "../../../../src/dashboard/page/slot_ranges.js";
 import { madeUpCluster } from "../../../support/made_up_cluster.ts";
 
 /** The made-up cluster without its troubles. */

@@ -1,0 +1,157 @@
+/**
+ * The command `config server harden`: what proxies do for clients, as a user who cannot do more.
+ *
+ *     config.ini: backend_client_user ─► every server: has it? ─► rules, printed ── --apply ─► set, tried
+ *
+ * @module
+ */
+
+import { type Address, formatAddress, parseAddress } from "../../../base/address.ts";
+import { backendLogin, type Config } from "../../../config/config.ts";
+import { RedisConnection, type RedisOptions } from "../../../redis/connection.ts";
+import {
+  type Argument,
+  type Flag,
+  type FlagValues,
+  isGiven,
+  readValue,
+  UsageError,
+} from "../../parts/command.ts";
+import { REDIS_ADDR } from "../../parts/arguments.ts";
+import {
+  type ClientUser,
+  clientUserRules,
+  type ClientUserState,
+  clientUserState,
+  setClientUser,
+} from "../../parts/client_user.ts";
+import type { ConfigRow } from "../../parts/config_command.ts";
+import type { Outcome } from "../../parts/output.ts";
+import type { Session } from "../../parts/session.ts";
+import { formatTable } from "../../parts/table.ts";
+
+/** Longest time that a server may take for one answer, in milliseconds. */
+const REPLY_MS = 5_000;
+
+/** The name of the user that every server has. */
+const DEFAULT_USER = "default";
+
+const SERVER: Argument<string> = { ...REDIS_ADDR, isOptional: true };
+
+const APPLY: Flag = {
+  name: "apply",
+  value: "",
+  default: "",
+  help: "make the user, or give it its rights anew; without it only say how",
+};
+
+/** What one server has, or has got; fields are spelled as they are printed. */
+interface HardenedServer {
+  readonly addr: string;
+  readonly state: ClientUserState | "set" | "failed";
+  /** What went wrong, or is to be known; `""`: nothing. */
+  readonly problem: string;
+  /** The command that makes the user; `""` where it cannot be made. */
+  readonly command: string;
+}
+
+/** See the header. */
+export const hardenRow: ConfigRow = {
+  name: "harden",
+  summary: "Make a user at the Redis servers who cannot do harm by a client's script.",
+  details: "A script does with the rights of whoever sends it what the proxy itself refuses: " +
+    "FLUSHALL, MIGRATE,\nSWAPDB. Set backend_client_user and backend_client_password in config.ini, " +
+    "make the user with\n--apply, then restart the proxies. Needs Redis 6. Do it for every server " +
+    "before it is added.",
+  arguments: [SERVER],
+  flags: [APPLY],
+  run: harden,
+};
+
+async function harden(values: FlagValues, session: Session): Promise<Outcome> {
+  const config = await session.config();
+  const user = clientUserOf(config);
+  if (user === undefined) {
+    throw new UsageError(
+      "set backend_client_user and backend_client_password in config.ini first: that is the user",
+    );
+  }
+  const addrs = isGiven(values, SERVER)
+    ? [readValue(values, SERVER)]
+    : (await (await session.client()).groups() ?? [])
+      .flatMap(({ servers }) => (servers ?? []).map(({ addr }) => addr));
+  const isApplied = isGiven(values, APPLY);
+  const servers = await Promise.all(
+    addrs.map((addr) => hardenServer(parseAddress(addr), config, user, isApplied)),
+  );
+  const hasFailed = servers.some(({ state }) => state === "failed");
+  return {
+    json: { user: user.name, servers },
+    text: describe(servers, isApplied),
+    exitCode: hasFailed ? 1 : 0,
+  };
+}
+
+async function hardenServer(
+  address: Address,
+  config: Config,
+  user: ClientUser,
+  isApplied: boolean,
+): Promise<HardenedServer> {
+  const addr = formatAddress(address);
+  let command = "";
+  try {
+    using redis = await RedisConnection.open(address, {
+      ...backendLogin(config),
+      ...timesOf(config),
+    });
+    const rules = await clientUserRules(redis, user);
+    command = ["ACL", "SETUSER", user.name, ...rules].join(" ");
+    if (!isApplied) {
+      const state = await clientUserState(address, user, timesOf(config));
+      return { addr, state, problem: "", command };
+    }
+    const problem = await setClientUser(redis, user, rules);
+    const state = await clientUserState(address, user, timesOf(config));
+    if (state === "in place") return { addr, state: "set", problem, command };
+    return { addr, state: "failed", problem: `the user is ${state} after all`, command };
+  } catch (error) {
+    return { addr, state: "failed", problem: (error as Error).message, command };
+  }
+}
+
+/**
+ * The user that config.ini names.
+ *
+ * @throws {UsageError} When it cannot be one.
+ */
+function clientUserOf(config: Config): ClientUser | undefined {
+  const { backendClientUser: name, backendClientPassword: password } = config;
+  if (name === "") return undefined;
+  if (/\s/.test(name)) throw new UsageError(`backend_client_user "${name}": no spaces`);
+  // Its rights would be taken from the dashboard, too.
+  if (name === (config.backendUser || DEFAULT_USER)) {
+    throw new UsageError(`backend_client_user "${name}" must be another user than backend_user`);
+  }
+  return { name, password, allowsDestructive: config.allowsDestructiveCommands };
+}
+
+function timesOf(config: Config): Pick<RedisOptions, "dialMs" | "replyMs"> {
+  return { dialMs: config.backendDialTimeoutMs, replyMs: REPLY_MS };
+}
+
+function describe(servers: readonly HardenedServer[], isApplied: boolean): string {
+  if (servers.length === 0) return "there are no servers yet";
+  const rows = servers.map(({ addr, state, problem }) => [addr, state, problem]);
+  const table = formatTable(["SERVER", "USER", "NOTE"], rows);
+  if (isApplied) return table;
+  const commands = new Map<string, string[]>();
+  for (const { addr, command } of servers) {
+    if (command === "") continue;
+    commands.set(command, [...commands.get(command) ?? [], addr]);
+  }
+  const texts = [...commands].map(([command, addrs]) =>
+    `In redis-cli at ${addrs.join(", ")}:\n${command}`
+  );
+  return [table, ...texts, "--apply does that, and has the servers keep it."].join("\n\n");
+}

@@ -1,0 +1,255 @@
+/**
+ * The command `config server import`: groups, servers and slots from twemproxy or another Codis.
+ *
+ *     *.yml ─► pool ──────────────► one group for each server ─┐
+ *                                                              ├─► plan ─► shown ─► API, step by step
+ *     *.ini ─► its store, read ───► the same groups ───────────┘
+ *
+ * @module
+ */
+
+import type { DashboardClient } from "../../../api/dashboard_client.ts";
+import { DashboardError } from "../../../api/dashboard_errors.ts";
+import { type Config, loadConfig } from "../../../config/config.ts";
+import { decodeDashboard } from "../../../model/dashboard.ts";
+import { isEmptyStore, loadEtcd2Store } from "../../../store/etcd2.ts";
+import { loadGroups } from "../../../store/groups.ts";
+import { loadProxies } from "../../../store/proxies.ts";
+import { loadSlots } from "../../../store/slots.ts";
+import { type ReadableStore, readIfThere } from "../../../store/store.ts";
+import {
+  type Argument,
+  type Flag,
+  type FlagValues,
+  isGiven,
+  readValue,
+  UsageError,
+} from "../../parts/command.ts";
+import type { ConfigRow } from "../../parts/config_command.ts";
+import {
+  ImportError,
+  type ImportPlan,
+  planGroups,
+  planPool,
+  planSlots,
+} from "../../parts/import_plan.ts";
+import type { Outcome } from "../../parts/output.ts";
+import { Progress } from "../../parts/progress.ts";
+import type { Session } from "../../parts/session.ts";
+import { countOf, formatRange, formatTable } from "../../parts/table.ts";
+import { readPool } from "../../parts/twemproxy_pool.ts";
+
+const FILE: Argument<{ readonly name: string; readonly isPool: boolean }> = {
+  name: "file",
+  help: "a twemproxy config, *.yml or *.yaml, or the config.ini of another Codis, *.ini",
+  isFile: true,
+  parse: (name) => {
+    const kind = /\.(ya?ml|ini)$/i.exec(name)?.[1]?.toLowerCase();
+    if (kind !== undefined) return { name, isPool: kind !== "ini" };
+    const missing = whyNoFile(name);
+    if (missing !== undefined) throw new SyntaxError(`${name} cannot be read: ${missing}`);
+    throw new SyntaxError(`"${name}" is neither *.yml or *.yaml (twemproxy) nor *.ini (Codis)`);
+  },
+};
+
+/** Why a file cannot be read; undefined: as far as can be seen, it can. */
+function whyNoFile(name: string): string | undefined {
+  try {
+    return Deno.statSync(name).isDirectory ? "it is a folder" : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "no such file";
+    return (error as Error).message;
+  }
+}
+
+const POOL: Flag<string> = {
+  name: "pool",
+  value: "name",
+  default: "",
+  help: "which pool of a twemproxy config, when it has several",
+};
+
+const SLOTS: Flag = {
+  name: "slots",
+  value: "",
+  default: "",
+  help: "also give slots to the groups that have them in the other Codis",
+};
+
+const DRY_RUN: Flag = {
+  name: "dry-run",
+  value: "",
+  default: "",
+  help: "only show what would be done",
+};
+
+/** Codis 2.0's word for groups or slots of which there never was one. */
+const NOTHING_YET = "node does not exist";
+
+/** See the header. */
+export const importRow: ConfigRow = {
+  name: "import",
+  summary: "Make groups and servers here that are in a twemproxy pool or in another Codis.",
+  details:
+    "What is here already is left as it is, so that an import that broke off can be repeated. " +
+    "No keys\nare copied: the servers bring theirs.",
+  arguments: [FILE],
+  flags: [POOL, SLOTS, DRY_RUN],
+  run: runImport,
+};
+
+async function runImport(values: FlagValues, session: Session): Promise<Outcome> {
+  const { name, isPool } = readValue(values, FILE);
+  const [pool, withSlots] = [isGiven(values, POOL), isGiven(values, SLOTS)];
+  if (pool && !isPool) throw new UsageError("--pool is for twemproxy configs, *.yml");
+  if (withSlots && isPool) throw new UsageError("--slots is for configs of another Codis, *.ini");
+  const client = await session.client();
+  const plan = isPool
+    ? await poolPlan(client, name, pool ? readValue(values, POOL) : undefined)
+    : await productPlan(client, session, name, withSlots);
+  const isDryRun = isGiven(values, DRY_RUN);
+  if (!isDryRun) await carryOut(client, plan);
+  return { json: { dry_run: isDryRun, ...plan }, text: describePlan(plan, isDryRun) };
+}
+
+async function poolPlan(
+  client: DashboardClient,
+  file: string,
+  poolName: string | undefined,
+): Promise<ImportPlan> {
+  const pool = readPool(await readFile(file), file, poolName);
+  return planPool(pool, await orNone(client.groups()));
+}
+
+async function productPlan(
+  client: DashboardClient,
+  session: Session,
+  file: string,
+  withSlots: boolean,
+): Promise<ImportPlan> {
+  const { config } = await loadConfig(file, "control");
+  const old = await loadEtcd2Store(config);
+  const isOld = old !== undefined && await isReadThere(config, old, client, session);
+  // Codis 2.0's own dashboard would say that all of it is there already: in the keys that it is read from.
+  if (isOld) await client.cluster();
+  const store = isOld ? old : await session.openStore(config);
+  if (await isEmptyStore(store)) {
+    throw new ImportError(`${file}: nothing is stored there for product ${config.product}`);
+  }
+  const groups = planGroups(await loadGroups(store), await orNone(client.groups()));
+  const warnings = [...groups.warnings, ...isOld ? await warningsOfEtcd2(store) : []];
+  const plan = { ...groups, warnings };
+  if (!withSlots) return plan;
+  const slots = await orNone(client.slots());
+  return { ...plan, ...planSlots(await loadSlots(store), slots, plan.groups) };
+}
+
+/**
+ * Whether the product that is in etcd 2's keys is meant: not when there is one in etcd 3's, too, unless
+ * that is the one that we import into.
+ */
+async function isReadThere(
+  config: Config,
+  old: ReadableStore,
+  client: DashboardClient,
+  session: Session,
+): Promise<boolean> {
+  const isHere = (other: Config) =>
+    other.coordinator === "etcd" && other.product === old.product &&
+    `${[...other.coordinatorEndpoints].sort()}` === `${[...config.coordinatorEndpoints].sort()}`;
+  if (isHere(await session.config())) return true;
+  // An etcd 2 has no other keys, and is not waited for.
+  const store = await session.openStore(config).catch(() => undefined);
+  if (store === undefined || await isEmptyStore(store)) return true;
+  const dashboard = await readIfThere(store, store.paths.dashboard);
+  return dashboard !== undefined && decodeDashboard(dashboard).addr === client.address;
+}
+
+async function warningsOfEtcd2(store: ReadableStore): Promise<string[]> {
+  const proxies = (await loadProxies(store)).map(({ id, addr }) => `${id} (${addr})`);
+  return [
+    "read from etcd 2's keys, where Codis 2.0 keeps its tree: what it changes there from now on is " +
+    "not seen here, nor the other way around",
+    ...proxies.length === 0 ? [] : [
+      `${countOf(proxies.length, "proxy")}, ${proxies.join(", ")}, still serves by them: replace ` +
+      "it before slots move or masters change",
+    ],
+  ];
+}
+
+/** A list of the API's; of what there never was one there is none. */
+async function orNone<T>(list: Promise<readonly T[] | null>): Promise<readonly T[]> {
+  try {
+    return await list ?? [];
+  } catch (error) {
+    if (error instanceof DashboardError && error.text.includes(NOTHING_YET)) return [];
+    throw error;
+  }
+}
+
+async function readFile(file: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    const isMissing = error instanceof Deno.errors.NotFound;
+    const reason = isMissing ? "no such file" : (error as Error).message;
+    throw new UsageError(`${file} cannot be read: ${reason}`);
+  }
+}
+
+/** Does what is not done already, in an order in which each step finds what it needs. */
+async function carryOut(client: DashboardClient, plan: ImportPlan): Promise<void> {
+  const steps: { what: string; run: () => Promise<unknown> }[] = [];
+  const filled = new Set(plan.servers.map(({ group_id }) => group_id));
+  for (const { group_id, is_there } of plan.groups) {
+    // Its first server makes a group: one that is refused leaves none behind.
+    if (is_there || filled.has(group_id)) continue;
+    steps.push({ what: `group ${group_id}`, run: () => client.addGroup(group_id) });
+  }
+  for (const { group_id, addr, type, is_there } of plan.servers) {
+    if (is_there) continue;
+    const what = `${addr}, ${type} of group ${group_id}`;
+    steps.push({ what, run: () => client.addServer(group_id, addr, type) });
+  }
+  if (plan.makes_slots) steps.push({ what: "slots", run: () => client.initSlots(false) });
+  for (const { from, to, group_id, is_there } of plan.slots) {
+    if (is_there) continue;
+    const what = `slots ${formatRange(from, to)} of group ${group_id}`;
+    const request = { from, to, new_group: group_id, status: "online" } as const;
+    steps.push({ what, run: () => client.setSlots(request) });
+  }
+  using progress = new Progress();
+  for (const [i, { what, run }] of steps.entries()) {
+    progress.show(i, steps.length, what);
+    try {
+      await run();
+    } catch (error) {
+      const message = (error as Error).message;
+      const advice = "what was done before stays; run it again to go on";
+      throw new Error(`${what} (step ${i + 1} of ${steps.length}): ${message}; ${advice}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+function describePlan(plan: ImportPlan, isDryRun: boolean): string {
+  const add = isDryRun ? "would be added" : "added";
+  const state = (isThere: boolean) => isThere ? "is there" : add;
+  const rows = [
+    ...plan.servers.map(({ group_id, addr, type, is_there }) => [
+      ...[`group ${group_id}`, addr, type, state(is_there)],
+    ]),
+    ...plan.groups
+      .filter(({ group_id }) => !plan.servers.some((server) => server.group_id === group_id))
+      .map(({ group_id, is_there }) => [`group ${group_id}`, "no servers", "", state(is_there)]),
+    ...(plan.makes_slots ? [["slots", "all of them", "offline", add]] : []),
+    ...plan.slots.map(({ from, to, group_id, is_there }) => [
+      ...[`slots ${formatRange(from, to)}`, `group ${group_id}`, "online", state(is_there)],
+    ]),
+  ];
+  const news = plan.servers.filter(({ is_there }) => !is_there).length;
+  const sum = `${countOf(news, "server")} ${add}, ${plan.servers.length - news} there already`;
+  const warnings = plan.warnings.map((warning) => `warning: ${warning}`);
+  return [...warnings, ...(rows.length === 0 ? [] : [formatTable([], rows)]), sum].join("\n");
+}

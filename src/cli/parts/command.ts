@@ -1,0 +1,267 @@
+/**
+ * What a command of the command line is: its words, its arguments, its flags; and how words are read.
+ *
+ *     config  slot  migrate  0 511 2  --delay=10
+ *     └─ groups ─┘  command  arguments  flags, anywhere behind the command that knows them
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { suggestion } from "../../base/nearest.ts";
+
+/** What arguments and flags have in common. */
+interface Value<T> {
+  /** How it is read; the message of what it throws quotes the text and names the rule. */
+  readonly parse?: (text: string) => T;
+  /** The words that it may be, for completion; `parse` is what refuses others. */
+  readonly words?: readonly string[];
+  /** Whether it is the name of a file, for completion. */
+  readonly isFile?: boolean;
+  readonly help: string;
+}
+
+/** One word that a command takes behind its own. */
+export interface Argument<T = unknown> extends Value<T> {
+  /** What it is, as the help shows it: `slot_id`. */
+  readonly name: string;
+  readonly parse: (text: string) => T;
+  /** Whether it may be left out; only the last may. */
+  readonly isOptional?: boolean;
+}
+
+/** One flag. */
+export interface Flag<T = unknown> extends Value<T> {
+  /** Without dashes: one letter (`-c`) or a word (`--addr`). */
+  readonly name: string;
+  /** What the value is, as the help shows it; `""`: it takes none, it is there or not. */
+  readonly value: string;
+  /** What it is when it is not given; `""` for nothing. */
+  readonly default: string;
+}
+
+/** The text of a command's arguments and flags, by name; a flag without a value is `on` or `""`. */
+export type FlagValues = Readonly<Record<string, string>>;
+
+/** One command. */
+export interface Command {
+  /** The word that names it. */
+  readonly name: string;
+  /** One sentence for the help. */
+  readonly summary: string;
+  /** What else a user should know, for its own help. */
+  readonly details?: string;
+  readonly arguments?: readonly Argument[];
+  readonly flags: readonly Flag[];
+  /**
+   * Does it.
+   *
+   * @returns The exit code.
+   * @throws {Error} What goes wrong, in one line for the user.
+   */
+  run(values: FlagValues): Promise<number>;
+}
+
+/** A word that leads to commands: `config`, `slot`. */
+export interface CommandGroup {
+  readonly name: string;
+  readonly summary: string;
+  /** Flags that all of its commands know. */
+  readonly flags: readonly Flag[];
+  readonly commands: readonly (Command | CommandGroup)[];
+}
+
+/** A command line that cannot be understood; the message is one line for the user. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** What a command line asks for. */
+export type Request =
+  | { readonly kind: "help" | "version" }
+  | { readonly kind: "run"; readonly values: FlagValues };
+
+/** A command or group, and how it was come to. */
+export interface FoundCommand {
+  /** The words that led to it. */
+  readonly words: readonly string[];
+  readonly command: Command | CommandGroup;
+  /** Flags of the groups on the way. */
+  readonly flags: readonly Flag[];
+  /** What is left of the command line. */
+  readonly args: readonly string[];
+}
+
+/** Flags that every command knows besides its own. */
+const COMMON_FLAGS = ["help", "h", "version"];
+
+/** What a flag without a value is when it is given. */
+const ON = "on";
+
+/** Stands before a negative number while words are read, so that it is not taken for flags. */
+const NUMBER_MARK = "\u0001";
+
+/** Whether there are commands behind it. */
+export function isGroup(command: Command | CommandGroup): command is CommandGroup {
+  return "commands" in command;
+}
+
+/**
+ * Follows the words of a command line to the command that they name.
+ *
+ * @throws {UsageError} When a word or a flag on the way is unknown.
+ */
+export function findCommand(group: CommandGroup, args: readonly string[]): FoundCommand {
+  let command: Command | CommandGroup = group;
+  const words = [group.name];
+  const flags: Flag[] = [...group.flags];
+  const rest: string[] = [];
+  for (let i = 0; i < args.length && isGroup(command); i++) {
+    const arg = args[i]!;
+    if (!arg.startsWith("-")) {
+      command = findWord(command, words, arg);
+      words.push(command.name);
+      if (isGroup(command)) flags.push(...command.flags);
+      else rest.push(...args.slice(i + 1));
+      continue;
+    }
+    rest.push(arg);
+    const flag = findFlag(flags, arg);
+    if (flag !== undefined && flag.value !== "" && !arg.includes("=") && i + 1 < args.length) {
+      rest.push(args[++i]!);
+    }
+  }
+  return { words, command, flags, args: rest };
+}
+
+function findWord(
+  group: CommandGroup,
+  words: readonly string[],
+  word: string,
+): Command | CommandGroup {
+  const command = group.commands.find((each) => each.name === word);
+  if (command !== undefined) return command;
+  const names = group.commands.map((each) => each.name);
+  const full = [...words.slice(1), word].join(" ");
+  throw new UsageError(`unknown command "${full}"${suggestion(word, names)}`);
+}
+
+/** @throws {UsageError} When no group so far knows the flag. */
+function findFlag(flags: readonly Flag[], arg: string): Flag | undefined {
+  const [spelled] = arg.split("=");
+  if (COMMON_FLAGS.map(spellFlag).includes(spelled!)) return undefined;
+  const flag = flags.find((each) => spellFlag(each.name) === spelled);
+  if (flag === undefined) throw unknownFlag(spelled!, flags);
+  return flag;
+}
+
+/**
+ * Reads the words behind a command's name.
+ *
+ * @param outerFlags Flags of the groups that it is in.
+ * @throws {UsageError} When a flag is unknown or has no value, an argument is missing, a word is left
+ * over, or a value breaks its rule.
+ */
+export function parseCommandLine(
+  command: Command,
+  args: readonly string[],
+  outerFlags: readonly Flag[] = [],
+): Request {
+  const flags = [...command.flags, ...outerFlags];
+  const [switches, others] = [flags.filter(isSwitch), flags.filter((flag) => !isSwitch(flag))];
+  const parsed = parseArgs(args.map(markNumber), {
+    string: [...others.map((flag) => flag.name), "_"],
+    boolean: ["help", "version", ...switches.map((flag) => flag.name)],
+    alias: { help: "h" },
+    unknown: (arg, name) => {
+      if (name === undefined) return true;
+      throw unknownFlag(arg.split("=")[0]!, flags);
+    },
+  });
+  if (parsed["help"]) return { kind: "help" };
+  if (parsed["version"]) return { kind: "version" };
+  const values: Record<string, string> = {};
+  readArguments(command, parsed._.map((word) => unmarkNumber(`${word}`)), values);
+  for (const flag of switches) values[flag.name] = parsed[flag.name] === true ? ON : "";
+  for (const flag of others) {
+    const value: string | undefined = parsed[flag.name];
+    if (value === "") throw new UsageError(`${spellFlag(flag.name)} needs a value`);
+    values[flag.name] = value === undefined ? flag.default : unmarkNumber(value);
+    if (value !== undefined) readValue(values, flag);
+  }
+  return { kind: "run", values };
+}
+
+function readArguments(
+  command: Command,
+  words: readonly string[],
+  values: Record<string, string>,
+): void {
+  const wanted = command.arguments ?? [];
+  for (const [i, argument] of wanted.entries()) {
+    const word = words[i];
+    if (word === undefined && argument.isOptional) continue;
+    if (word === undefined) throw new UsageError(`<${argument.name}> is missing: ${argument.help}`);
+    values[argument.name] = word;
+    readValue(values, argument);
+  }
+  const extra = words[wanted.length];
+  if (extra !== undefined) throw new UsageError(`unexpected word "${extra}"`);
+}
+
+/**
+ * Reads an argument or flag as its row says.
+ *
+ * @throws {UsageError} When it breaks its rule.
+ */
+export function readValue<T>(values: FlagValues, row: Argument<T> | Flag<T>): T {
+  const { name, parse } = row;
+  if (parse === undefined) return values[name] as T;
+  if (!("value" in row)) return readNamed(`<${name}>`, values[name]!, parse);
+  return readNamed(spellFlag(name), values[name]!, parse);
+}
+
+/**
+ * Reads a flag's value by a parser whose errors do not know the flag.
+ *
+ * @throws {UsageError} What the parser complains of, with the flag's name.
+ */
+export function readFlag<T>(values: FlagValues, name: string, parse: (text: string) => T): T {
+  return readNamed(spellFlag(name), values[name]!, parse);
+}
+
+/** Whether a flag without a value, or an argument that may be left out, is given. */
+export function isGiven(values: FlagValues, row: Argument | Flag): boolean {
+  return (values[row.name] ?? "") !== "";
+}
+
+/** Whether a flag takes no value. */
+export function isSwitch(flag: Flag): boolean {
+  return flag.value === "";
+}
+
+/** A flag as it is written: `-c`, `--addr`. */
+export function spellFlag(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
+}
+
+function readNamed<T>(spelled: string, text: string, parse: (text: string) => T): T {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new UsageError(`bad ${spelled}: ${(error as Error).message}`);
+  }
+}
+
+function unknownFlag(spelled: string, flags: readonly Flag[]): UsageError {
+  const known = [...flags.map((flag) => flag.name), ...COMMON_FLAGS].map(spellFlag);
+  return new UsageError(`unknown flag "${spelled}"${suggestion(spelled, known)}`);
+}
+
+function markNumber(arg: string): string {
+  return /^-\d/.test(arg) ? NUMBER_MARK + arg : arg;
+}
+
+function unmarkNumber(text: string): string {
+  return text.startsWith(NUMBER_MARK) ? text.slice(NUMBER_MARK.length) : text;
+}

@@ -1,0 +1,203 @@
+/**
+ * What a config command works with while it runs: the config, the dashboard, the store.
+ *
+ *     --dashboard ─► dashboard_addr ─► the embedded store's own record ─► nothing: say what to do
+ *
+ * @module
+ */
+
+import { DashboardClient } from "../../api/dashboard_client.ts";
+import { type Address, parseAddress } from "../../base/address.ts";
+import { type LogOptions, roomLogger } from "../../base/log.ts";
+import { type Config, ConfigError, loadConfig, parseConfig } from "../../config/config.ts";
+import type { Coordinator } from "../../coordinator/coordinator.ts";
+import { openCoordinator } from "../../coordinator/open.ts";
+import { decodeDashboard } from "../../model/dashboard.ts";
+import { readIfThere, type Store, storeOf } from "../../store/store.ts";
+import { type Flag, type FlagValues, isGiven, readValue } from "./command.ts";
+import { LOG_FILE, logLevelFlag, logOptions } from "./log_flags.ts";
+import { OUTPUT_FORMATS, type OutputFormat } from "./output.ts";
+import { parseWhole, parseWord } from "./arguments.ts";
+
+/** Longest time that a dashboard can be waited for. */
+const DASHBOARD_WAIT_SECONDS_MAX = 3600;
+/** Time between two looks for a dashboard in the store, in milliseconds. */
+const STORED_POLL_MS = 200;
+
+const CONFIG_FILE: Flag<string> = {
+  name: "c",
+  value: "config_file",
+  default: "config.ini",
+  help: "the config file",
+  isFile: true,
+};
+
+const LOG_LEVEL = logLevelFlag("");
+
+const DASHBOARD: Flag<Address> = {
+  name: "dashboard",
+  value: "host:port",
+  default: "",
+  help: "where the dashboard is; without it as dashboard_addr says",
+  parse: parseAddress,
+};
+
+const OUTPUT: Flag<OutputFormat> = {
+  name: "output",
+  value: "format",
+  default: "",
+  help: "table or json; without it table on a terminal, json elsewhere",
+  words: OUTPUT_FORMATS,
+  parse: (text) => parseWord(text, OUTPUT_FORMATS),
+};
+
+const DASHBOARD_WAIT: Flag<number> = {
+  name: "dashboard-wait",
+  value: "seconds",
+  default: "5",
+  help: "how long a dashboard may take that is just starting",
+  parse: (text) => parseWhole(text, "a time in seconds", 0, DASHBOARD_WAIT_SECONDS_MAX),
+};
+
+/** The flags that every config command knows. */
+export const CONFIG_FLAGS: readonly Flag[] = [
+  ...[CONFIG_FILE, LOG_FILE, LOG_LEVEL, DASHBOARD, DASHBOARD_WAIT, OUTPUT],
+];
+
+/** How to come to a dashboard, for the end of a message. */
+export const DASHBOARD_HINT =
+  "start `codis-proxy dashboard`, or set dashboard_addr / --dashboard to where it is";
+
+/** There is no dashboard to ask; the message says what to do. */
+export class NoDashboardError extends Error {
+  override readonly name = "NoDashboardError";
+}
+
+/** See the header; disposing closes what was opened. */
+export class Session implements AsyncDisposable {
+  readonly #values: FlagValues;
+  readonly #coordinators: Coordinator[] = [];
+  #config: Config | undefined;
+  #client: DashboardClient | undefined;
+
+  /** Opens nothing yet. */
+  constructor(values: FlagValues) {
+    this.#values = values;
+  }
+
+  /** How to print the outcome. */
+  get outputFormat(): OutputFormat {
+    if (isGiven(this.#values, OUTPUT)) return readValue(this.#values, OUTPUT);
+    return Deno.stdout.isTerminal() ? "table" : "json";
+  }
+
+  /** What to log where; undefined: nothing is asked for. */
+  get log(): LogOptions | undefined {
+    const isAsked = isGiven(this.#values, LOG_FILE) || isGiven(this.#values, LOG_LEVEL);
+    return isAsked ? logOptions(this.#values) : undefined;
+  }
+
+  /**
+   * The config file.
+   *
+   * @throws {ConfigError} When it cannot be read or breaks a rule.
+   */
+  async config(): Promise<Config> {
+    return this.#config ??= await this.#loadConfig();
+  }
+
+  /**
+   * The dashboard's client; connects nothing yet.
+   *
+   * @throws {NoDashboardError} When nothing says where the dashboard is.
+   */
+  async client(): Promise<DashboardClient> {
+    return this.#client ??= await this.#makeClient();
+  }
+
+  /**
+   * The store that the config names.
+   *
+   * @throws {CoordinatorError} When it cannot be opened.
+   */
+  async store(): Promise<Store> {
+    return await this.openStore(await this.config());
+  }
+
+  /**
+   * The store that some config names, for reading; closed with the session.
+   *
+   * @throws {ConfigError | CoordinatorError} When it cannot be opened, or an embedded one is not there.
+   */
+  async openStore(config: Config): Promise<Store> {
+    if (config.coordinator === "embedded" && !await isThere(config.embeddedDir)) {
+      // Opening would make it, and who only reads makes nothing.
+      throw new ConfigError(
+        `embedded_dir "${config.embeddedDir}" is not there: nothing has been stored yet`,
+      );
+    }
+    const coordinator = await openCoordinator(config);
+    this.#coordinators.push(coordinator);
+    return storeOf(coordinator, config.product);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const coordinator of this.#coordinators) await coordinator.close();
+  }
+
+  async #loadConfig(): Promise<Config> {
+    const file = readValue(this.#values, CONFIG_FILE);
+    const isNeeded = file !== CONFIG_FILE.default || !isGiven(this.#values, DASHBOARD);
+    // Who says where the dashboard is need not have a config file.
+    if (!isNeeded && !await isThere(file)) return parseConfig("", file).config;
+    const { config, warnings } = await loadConfig(file, "control");
+    for (const warning of warnings) roomLogger("config").warn("{warning}", { warning });
+    return config;
+  }
+
+  async #makeClient(): Promise<DashboardClient> {
+    const config = await this.config();
+    const startMs = readValue(this.#values, DASHBOARD_WAIT) * 1000;
+    const address = isGiven(this.#values, DASHBOARD)
+      ? readValue(this.#values, DASHBOARD)
+      : config.dashboardAddr ?? await this.#awaitStoredDashboard(config, startMs);
+    if (address === undefined) {
+      throw new NoDashboardError(
+        "no dashboard is known: start `codis-proxy`, which serves one where the coordinator is " +
+          "embedded, or set dashboard_addr / --dashboard to where one is",
+      );
+    }
+    return new DashboardClient({ address, token: config.dashboardToken, startMs });
+  }
+
+  /** Where the embedded store says that the dashboard is; one that is just starting is waited for. */
+  async #awaitStoredDashboard(config: Config, startMs: number): Promise<Address | undefined> {
+    if (config.coordinator !== "embedded") return undefined;
+    const endMs = performance.now() + startMs;
+    for (let store: Store | undefined;;) {
+      // The store itself may be made by the one that is starting.
+      if (store === undefined && await isThere(config.embeddedDir)) {
+        store = await this.openStore(config);
+      }
+      const address = store === undefined ? undefined : await storedDashboard(store);
+      if (address !== undefined || performance.now() >= endMs) return address;
+      await new Promise((resolve) => setTimeout(resolve, STORED_POLL_MS));
+    }
+  }
+}
+
+/** Where the store says that the dashboard is; it says nothing while none runs. */
+async function storedDashboard(store: Store): Promise<Address | undefined> {
+  const json = await readIfThere(store, store.paths.dashboard);
+  return json === undefined ? undefined : parseAddress(decodeDashboard(json).addr);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Failover: when a master is down, a replica takes its place; never when only this dashboard cannot
+ * see it, and never two masters.
+ *
+ *     down for failover_after as we see it ─► down as most proxies see it ─► best replica ─► promoted
+ *            │                                       │                            │
+ *            └ no: wait                              └ no: said, wait             └ none: said, wait
+ *
+ * The old master is stored as `offline`: no proxy asks it any more when it comes back. A proxy that
+ * cannot be told keeps its fence, and while it does nothing is promoted.
+ *
+ * @module
+ */
+
+import { repeat } from "../base/repeat.ts";
+import type { GroupRecord } from "../model/group.ts";
+import type { Control } from "./control.ts";
+import type { Poll } from "../monitor/poll.ts";
+import { isSameServer, replicationOf } from "./servers.ts";
+
+/** How often masters are judged, in milliseconds. */
+const LOOK_MS = 250;
+/** Wait after a promotion that was refused, in milliseconds. */
+const RETRY_MS = 3_000;
+/** How much longer than the master is down a replica may have been without it, in seconds. */
+const LINK_SLACK_SECONDS = 10;
+
+/** What a failover needs. */
+export interface FailoverContext {
+  readonly control: Control;
+  readonly poll: Poll;
+  /** Promotes a replica whose master is down. */
+  promote(groupId: number, addr: string): Promise<void>;
+}
+
+/** See the header. */
+export class Failover {
+  readonly #context: FailoverContext;
+  readonly #afterMs: number;
+  #end = () => {};
+  /** What was said last of each group, so that it is said once. */
+  readonly #said = new Map<number, string>();
+  readonly #retryAtMs = new Map<number, number>();
+
+  /** @param afterMs How long a master must be down, in milliseconds. */
+  constructor(context: FailoverContext, afterMs: number) {
+    this.#context = context;
+    this.#afterMs = afterMs;
+  }
+
+  /** Begins to judge. */
+  start(): void {
+    this.#end = repeat(LOOK_MS, () => this.#look());
+  }
+
+  /** Ends judging. */
+  stop(): void {
+    this.#end();
+  }
+
+  async #look(): Promise<void> {
+    for (const group of this.#context.poll.groups) await this.#judge(group);
+  }
+
+  async #judge(group: GroupRecord): Promise<void> {
+    const { poll, control } = this.#context;
+    const master = group.servers?.find(({ type }) => type === "master")?.addr;
+    if (master === undefined) return;
+    const downMs = poll.downMs(master);
+    if (downMs < this.#afterMs) {
+      if (downMs === 0) this.#said.delete(group.id);
+      return;
+    }
+    if (performance.now() < (this.#retryAtMs.get(group.id) ?? 0)) return;
+    const { up, down } = poll.votesOn(master);
+    const gone = `group ${group.id}: the master ${master} does not answer`;
+    if (down === 0 || down <= up) {
+      const seen = up === 0
+        ? "no proxy has asked it since"
+        : `${up} of ${up + down} proxies reach it`;
+      return this.#say(group.id, `${gone} this dashboard, but ${seen}: no failover`);
+    }
+    const candidate = this.#bestReplica(group, master, downMs / 1000);
+    if (candidate === undefined) {
+      return this.#say(group.id, `${gone}, and no replica with its data does: no failover`);
+    }
+    control.tell(
+      "error",
+      `${gone} for ${Math.round(downMs / 100) / 10} s, ${down} of ${
+        up + down
+      } proxies say so too: ` +
+        `promoting ${candidate.addr}, which has ${candidate.offset} bytes of its changes`,
+    );
+    this.#said.delete(group.id);
+    try {
+      await this.#context.promote(group.id, candidate.addr);
+      control.tell("info", `group ${group.id}: ${candidate.addr} is master in place of ${master}`);
+    } catch (error) {
+      this.#retryAtMs.set(group.id, performance.now() + RETRY_MS);
+      control.tell("error", `group ${group.id}: no failover yet: ${(error as Error).message}`);
+    }
+  }
+
+  /** The replica that has most of the master's changes. */
+  #bestReplica(
+    group: GroupRecord,
+    master: string,
+    downSeconds: number,
+  ): { addr: string; offset: number } | undefined {
+    const { poll } = this.#context;
+    // What it last told: a replica may know it by another address than we do.
+    const masterHistory = replicationOf(poll.infoOf(master) ?? {}).history;
+    const fit = (group.servers ?? []).flatMap(({ addr, type }) => {
+      const info = poll.downMs(addr) === 0 ? poll.infoOf(addr) : undefined;
+      if (type !== "slave" || info === undefined) return [];
+      const { role, master: followed, history, offset } = replicationOf(info);
+      const isOneHistory = history !== "" && history === masterHistory;
+      const unlinked = Number(info["master_link_down_since_seconds"] ?? 0);
+      const isFresh = unlinked <= downSeconds + LINK_SLACK_SECONDS &&
+        info["master_sync_in_progress"] !== "1";
+      return role === "slave" && (isOneHistory || isSameServer(followed, master)) && isFresh
+        ? [{ addr, offset }]
+        : [];
+    });
+    return fit.sort((a, b) => b.offset - a.offset)[0];
+  }
+
+  #say(groupId: number, text: string): void {
+    if (this.#said.get(groupId) === text) return;
+    this.#said.set(groupId, text);
+    this.#context.control.tell("warning", text);
+  }
+}

@@ -1,0 +1,401 @@
+/**
+ * Promotion: another server of a group becomes its master, and no acknowledged write is lost on the way.
+ *
+ *     checked ─► noted in the store ─► old master: writes held off (write_holds.ts)
+ *                                   ─► candidate has every change
+ *                                   ─► old master frozen: it takes no write of any kind
+ *                                   ─► candidate: REPLICAOF NO ONE
+ *                                   ─► old master and the others follow it; writes that waited are
+ *                                      refused (-READONLY), not lost
+ *                                   ─► writes no longer held off
+ *                                   ─► store changed, proxies told and confirmed
+ *
+ * Nothing but a server's role holds off scripts before Redis 6.2, and nothing else lasts when this
+ * process stands still: writes wait for a while only. So the old master is told to follow itself, which
+ * fails and harms nothing, and then it is looked whether the candidate has all that was written until
+ * that moment. If not, the old master goes on as before. Whoever was paused for so long that another
+ * dashboard leads tells servers nothing more.
+ *
+ * What a dashboard that died on the way left is undone as long as the old master has all that clients
+ * wrote: it answers as a master, or is frozen while the candidate is still a replica. It is finished
+ * when the candidate is a master already. When the old master is down there is nothing to wait for: the
+ * candidate is taken as it is, which the operator says by `force`, or the failover by having chosen it.
+ * Without that the promotion is given up.
+ *
+ * @module
+ */
+
+import { parseAddress } from "../base/address.ts";
+import { roomLogger } from "../base/log.ts";
+import type { GroupRecord } from "../model/group.ts";
+import { encodeServer, type ServerRecord, type ServerType } from "../model/server.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { parseInfo, readInfo } from "../redis/info.ts";
+import { RedisError, textOf } from "../redis/reply.ts";
+import { loadGroup } from "../store/groups.ts";
+import { withLock } from "../store/lock.ts";
+import { StoreError } from "../store/store.ts";
+import type { Change, Control } from "./control.ts";
+import { NotLeaderError } from "./errors.ts";
+import { serverOf } from "./groups.ts";
+import type { Ledger } from "./change.ts";
+import {
+  areOneServer,
+  checkServesClients,
+  follow,
+  isSameServer,
+  type Replication,
+  replicationOf,
+  type ServerAuth,
+} from "./servers.ts";
+import type { Promotion } from "./intent.ts";
+import { type HeldServer, isSurelyOurs, type WriteHolds } from "./write_holds.ts";
+
+/** How long the candidate may take to catch up with the old master, in ms; below `PAUSE_MS`. */
+const CATCH_UP_MS = 3_000;
+const LOOK_MS = 5;
+/** How long a candidate's first sync is waited for: a master begins it 5 s after it was asked to. */
+const FIRST_SYNC_MS = 15_000;
+const SYNC_LOOK_MS = 100;
+/** How long the candidate may take to read what a frozen master has sent it, in milliseconds. */
+const LAST_BYTES_MS = 500;
+/** How far a candidate may be behind when its promotion begins, in bytes. */
+const LAG_BYTES_MAX = 1024 * 1024;
+
+const log = roomLogger("dashboard");
+
+/** What is to be promoted. */
+export interface PromoteOptions {
+  readonly groupId: number;
+  readonly addr: string;
+  /** Whether what the candidate lacks may be lost. */
+  readonly isForced: boolean;
+}
+
+/** What a promotion works with. */
+export interface PromoteContext {
+  readonly control: Control;
+  readonly ledger: Ledger;
+  readonly holds: WriteHolds;
+  readonly auth: ServerAuth;
+  /** @throws {NotLeaderError} When another dashboard leads: it decides what becomes of the promotion. */
+  checkLead(): Promise<void>;
+}
+
+/**
+ * Promotes a server.
+ *
+ * @throws {StoreError} When it is not in the group, is the master, or lacks changes of the master and
+ * is not forced: then nothing was changed.
+ */
+export async function promote(context: PromoteContext, options: PromoteOptions): Promise<void> {
+  const { control, ledger } = context;
+  const { groupId, addr } = options;
+  await withLock(control.store, `promote ${addr} in group ${groupId}`, async () => {
+    const group = await loadGroup(control.store, groupId);
+    if ((await serverOf(control, group, addr)).type === "master") {
+      throw new StoreError(`${addr} is the master of group ${groupId} already`);
+    }
+    const old = group.servers?.find(({ type }) => type === "master")?.addr ?? "";
+    await checkCandidate(control, addr, old, options.isForced);
+    if (!options.isForced) await checkServesClients(context.auth, addr);
+    const note: Promotion = {
+      kind: "promote",
+      at: Date.now(),
+      group_id: groupId,
+      addr,
+      old_addr: old,
+      ...(options.isForced ? { is_forced: true } : {}),
+    };
+    try {
+      await ledger.changeAfter(`${addr} becomes master of group ${groupId}`, note, async () => {
+        const oldType = await moveMaster(context, group, addr, old, options.isForced);
+        return promotionChange(control, group, addr, old, oldType);
+      });
+    } finally {
+      context.holds.leave(old);
+    }
+  });
+}
+
+/**
+ * Decides what becomes of a promotion that was begun.
+ *
+ * @returns The change that finishes it; nothing when it was undone.
+ */
+export async function resumePromotion(
+  context: PromoteContext,
+  promotion: Promotion,
+): Promise<Change | undefined> {
+  const { control, auth } = context;
+  const { group_id, addr, old_addr: old } = promotion;
+  const group = await loadGroup(control.store, group_id).catch(() => undefined);
+  if (!group?.servers?.some((server) => server.addr === addr)) return undefined;
+  const oldRole = old === "" ? undefined : await roleOf(control, old);
+  const newRole = await roleOf(control, addr);
+  const isFrozen = oldRole?.role === "slave" && isSameServer(oldRole.master, old);
+  if (oldRole?.role === "master" || (isFrozen && newRole?.role !== "master")) {
+    control.tell(
+      "warning",
+      `promotion of ${addr} in group ${group_id} is undone: ${old} is master`,
+    );
+    if (isFrozen) await inform(control, old, (redis) => follow(redis, "", auth));
+    await inform(control, addr, (redis) => follow(redis, old, auth));
+    await inform(control, old, (redis) => redis.call("CLIENT", "UNPAUSE").catch(() => {}));
+    return undefined;
+  }
+  if (oldRole === undefined && newRole?.role === "slave" && promotion.is_forced !== true) {
+    control.tell(
+      "error",
+      `promotion of ${addr} in group ${group_id} is given up: ${old || "its master"} does not ` +
+        `answer, so nobody knows what ${addr} lacks; force it if that may be lost`,
+    );
+    return undefined;
+  }
+  if (newRole === undefined) {
+    control.tell("error", `promotion of ${addr} in group ${group_id} is given up: it is down`);
+    if (oldRole !== undefined) await inform(control, old, (redis) => follow(redis, "", auth));
+    return undefined;
+  }
+  await inform(control, addr, (redis) => follow(redis, "", auth));
+  const oldType = await pointAt(context, group, addr, old);
+  control.tell("warning", `promotion of ${addr} in group ${group_id} is finished`);
+  return promotionChange(control, group, addr, old, oldType);
+}
+
+/** @throws {StoreError} With the reason, when the candidate is not fit. */
+async function checkCandidate(
+  control: Control,
+  addr: string,
+  old: string,
+  isForced: boolean,
+): Promise<void> {
+  using redis = await control.redis(addr);
+  if (old !== "" && await areOneServer(control, addr, old)) {
+    throw new StoreError(
+      `${addr} is the master ${old} itself under another address: remove ${addr} from the group`,
+    );
+  }
+  if (isForced) return;
+  const why = (reason: string) =>
+    new StoreError(`${addr} is not promoted: ${reason}; force it if what it lacks may be lost`);
+  const master = old === "" ? undefined : await roleOf(control, old);
+  if (old !== "" && master === undefined) {
+    throw why(`the master ${old} does not answer, so nobody knows what ${addr} lacks`);
+  }
+  const candidate = await syncedReplication(redis);
+  if (candidate.role !== "slave" || !await doesFollow(control, candidate, old, master)) {
+    if (old === "" && candidate.role === "master") return;
+    const whom = candidate.role === "slave" ? `follows ${candidate.master}` : "follows nobody";
+    throw why(`it ${whom}, not the master ${old || "(there is none)"}`);
+  }
+  if (!candidate.isLinked) throw why(`its link to ${old} is down, or its first sync is not done`);
+  // The first sync may have taken a while.
+  const lag = (await roleOf(control, old) ?? master!).offset - candidate.offset;
+  if (lag > LAG_BYTES_MAX) throw why(`it is ${lag} bytes behind ${old}`);
+}
+
+/** Whether a replica follows a master, by whatever address. */
+async function doesFollow(
+  control: Control,
+  replica: Replication,
+  old: string,
+  master: Replication | undefined,
+): Promise<boolean> {
+  if (isSameServer(replica.master, old)) return true;
+  if (old === "") return false;
+  const isOneHistory = replica.history !== "" && replica.history === master?.history;
+  return isOneHistory || await areOneServer(control, replica.master, old);
+}
+
+/** How a server replicates; one that has just begun to follow its master gets time for the first sync. */
+async function syncedReplication(redis: RedisConnection): Promise<Replication> {
+  const deadlineMs = performance.now() + FIRST_SYNC_MS;
+  for (;;) {
+    const replication = replicationOf(await readInfo(redis, "replication"));
+    const isDone = replication.role === "master" || replication.isLinked;
+    if (isDone || performance.now() > deadlineMs) return replication;
+    await new Promise((resolve) => setTimeout(resolve, SYNC_LOOK_MS));
+  }
+}
+
+/** Makes the candidate the master; returns what the old one is from now on. */
+async function moveMaster(
+  context: PromoteContext,
+  group: GroupRecord,
+  addr: string,
+  old: string,
+  isForced: boolean,
+): Promise<ServerType> {
+  const { control, auth, holds } = context;
+  using candidate = await control.redis(addr);
+  let master: RedisConnection | undefined;
+  let held: HeldServer | undefined;
+  let isTold = false;
+  let oldType: ServerType | undefined;
+  try {
+    try {
+      master = old === "" ? undefined : await control.redis(old);
+      if (master !== undefined) held = await holds.hold(old, master);
+    } catch (error) {
+      if (!isForced || error instanceof NotLeaderError) throw error;
+      const what = master === undefined ? "without the old master" : "while writes go on";
+      log.warn("promoting {what}: {error}", { what, error });
+    }
+    if (held !== undefined && !isForced) {
+      const offset = await untilCaughtUp(candidate, addr, held);
+      await context.checkLead();
+      await freeze(held, candidate, addr, offset);
+    }
+    await context.checkLead();
+    isTold = true;
+    await follow(candidate, "", auth);
+    await context.checkLead();
+    return oldType = await pointAt(context, group, addr, master === undefined ? "" : old);
+  } catch (error) {
+    if (isTold && old !== "" && await mayUndo(context, held, error)) {
+      await inform(control, addr, (redis) => follow(redis, old, auth));
+    }
+    throw error;
+  } finally {
+    // One that does not follow the new master waits until nobody writes to it any more.
+    if (held !== undefined && oldType !== "offline") await holds.release(held);
+    master?.close();
+  }
+}
+
+/** Whether nobody else may have decided meanwhile what becomes of a promotion that failed. */
+async function mayUndo(
+  { checkLead }: PromoteContext,
+  held: HeldServer | undefined,
+  error: unknown,
+): Promise<boolean> {
+  if (error instanceof NotLeaderError) return false;
+  if (held !== undefined && isSurelyOurs(held)) return true;
+  return await checkLead().then(() => true, () => false);
+}
+
+/** Waits until the candidate has all changes of its master; returns how many bytes of them it has. */
+async function untilCaughtUp(
+  candidate: RedisConnection,
+  addr: string,
+  { redis: master, addr: old }: HeldServer,
+): Promise<number> {
+  const deadlineMs = performance.now() + CATCH_UP_MS;
+  for (;;) {
+    const target = replicationOf(await readInfo(master, "replication")).offset;
+    const { offset } = replicationOf(await readInfo(candidate, "replication"));
+    if (offset >= target) return offset;
+    if (performance.now() > deadlineMs) {
+      throw new StoreError(
+        `${addr} is not promoted: it is still ${target - offset} bytes behind ${old} after ` +
+          `${CATCH_UP_MS} ms; force it if what it lacks may be lost`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+/**
+ * Has a master take no write of any kind any more, and makes sure that the candidate has all of them.
+ *
+ * @param offset What the candidate has for sure, in bytes.
+ * @throws {StoreError} When it lacks some: the caller sets the master free.
+ */
+async function freeze(
+  { redis: master, addr: old, kind }: HeldServer,
+  candidate: RedisConnection,
+  addr: string,
+  offset: number,
+): Promise<void> {
+  const { hostname, port } = parseAddress(old);
+  // Sent in one piece, and so read and executed in one: nobody writes between them.
+  const replies = await master.pipeline([["INFO", "replication"], ["SLAVEOF", hostname, port]]);
+  const refused = replies.find((reply) => reply instanceof RedisError);
+  if (refused !== undefined) throw refused;
+  const target = replicationOf(parseInfo(textOf(replies[0]!))).offset;
+  const deadlineMs = performance.now() + LAST_BYTES_MS;
+  for (let has = offset, isLinked = true; has < target;) {
+    if (!isLinked || performance.now() > deadlineMs) {
+      throw new StoreError(
+        `${addr} is not promoted: ${kind === "wait" ? "clients" : "scripts"} wrote ${
+          target - has
+        } bytes to ${old} in the last moment, which it lacks; try again when less is written, or ` +
+          "force it if that may be lost",
+      );
+    }
+    const now = replicationOf(await readInfo(candidate, "replication"));
+    // Older servers without a link tell -1.
+    [has, isLinked] = [Math.max(has, now.offset), now.isLinked];
+    if (has < target && isLinked) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+/** Points all other servers of a group at its new master; returns what the old one is now. */
+async function pointAt(
+  { control, auth }: PromoteContext,
+  group: GroupRecord,
+  addr: string,
+  old: string,
+): Promise<ServerType> {
+  const others = (group.servers ?? []).filter((server) =>
+    server.addr !== addr && (server.type === "slave" || server.addr === old)
+  );
+  let oldType: ServerType = "offline";
+  await Promise.all(others.map(async (server) => {
+    const isTold = await inform(control, server.addr, (redis) => follow(redis, addr, auth));
+    if (server.addr === old && isTold) oldType = "slave";
+  }));
+  return oldType;
+}
+
+function promotionChange(
+  control: Control,
+  group: GroupRecord,
+  addr: string,
+  old: string,
+  oldType: ServerType,
+): Change {
+  const { paths } = control.store;
+  const typeOf = (server: ServerRecord): ServerType =>
+    server.addr === addr ? "master" : server.addr === old ? oldType : server.type;
+  const servers = (group.servers ?? []).map((server) => ({ ...server, type: typeOf(server) }));
+  return {
+    summary: `${addr} becomes master of group ${group.id}`,
+    writes: servers.map((server) => ({
+      path: paths.server(group.id, server.addr),
+      data: encodeServer(server),
+    })),
+    announcements: [{
+      type: "group_changed",
+      target: { ...group, servers },
+      mustConfirm: true,
+    }],
+  };
+}
+
+/** How a server replicates; nothing when it does not answer. */
+async function roleOf(control: Control, addr: string): Promise<Replication | undefined> {
+  try {
+    using redis = await control.redis(addr);
+    return replicationOf(await readInfo(redis));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Tells a server something; false when it does not take it, which is told. */
+async function inform(
+  control: Control,
+  addr: string,
+  say: (redis: RedisConnection) => Promise<unknown>,
+): Promise<boolean> {
+  try {
+    using redis = await control.redis(addr);
+    await say(redis);
+    return true;
+  } catch (error) {
+    control.tell("warning", `${(error as Error).message}`);
+    return false;
+  }
+}

@@ -1,0 +1,459 @@
+/**
+ * The embedded coordinator: the tree in files of this machine, shared by its processes.
+ *
+ *     embedded_dir/lock      held by whoever writes, for as long as one change takes
+ *                  journal   the tree (journal.ts)
+ *                  owners/   who is alive (owners.ts)
+ *
+ *     create, write, delete ──► turn (one at a time in this process) ──► lock (one in all processes)
+ *                               ──► catch up ──► plan ──► append ──► unlock
+ *     read, children ─────────► catch up ──► tree in memory
+ *     watches ◄──────────────── catch up ◄── the folder changed (Deno.watchFs), or a slow timer
+ *
+ * @module
+ */
+
+import { roomLogger } from "../../base/log.ts";
+import {
+  CALL_TIMEOUT_MS,
+  type Coordinator,
+  type CoordinatorState,
+  type Entry,
+  type EntryKind,
+  type HeldLock,
+  type LockOptions,
+  type Operation,
+} from "../coordinator.ts";
+import { ClosedError, ConnectionLossError, CoordinatorError, NoNodeError } from "../errors.ts";
+import { FileLock } from "./file_lock.ts";
+import { Journal } from "./journal.ts";
+import { OwnerFile, OwnerProbe } from "./owners.ts";
+import {
+  isDurable,
+  planCreate,
+  planCreateAll,
+  planCreateSequential,
+  planDelete,
+  planDeleteTree,
+  planEndOfOwner,
+  planTransaction,
+  planWrite,
+} from "./plan.ts";
+import { checkOperations, subjectOf } from "../operation.ts";
+import { checkPath, ROOT_PATH } from "../path.ts";
+import { takeQueueLock } from "../lock.ts";
+import type { Change, Tree } from "./tree.ts";
+import { LatestWatch, type Watch } from "../watch.ts";
+
+/** How an embedded coordinator is opened. */
+export interface EmbeddedOptions {
+  /** Its folder; made when missing. */
+  readonly dir: string;
+  /** Longest time that a call takes. @default 5000 */
+  readonly callTimeoutMs?: number;
+  /** Time between two looks at the folder that nothing asked for. @default 1000 */
+  readonly recheckMs?: number;
+}
+
+const RECHECK_MS = 1_000;
+
+/** How long after a session's file was touched to look again: its lock is freed a moment later. */
+const OWNER_RECHECK_MS = 20;
+
+const log = roomLogger("coordinator");
+
+/** See the header; opened with {@linkcode EmbeddedCoordinator.open}. */
+export class EmbeddedCoordinator implements Coordinator {
+  readonly #dir: string;
+  readonly #callTimeoutMs: number;
+  readonly #fileLock: FileLock;
+  readonly #probe: OwnerProbe;
+  readonly #journal: Journal;
+  readonly #listeners = new Set<(state: CoordinatorState) => void>();
+  readonly #dataWatches = new Map<string, Set<LatestWatch<Entry | undefined>>>();
+  readonly #childrenWatches = new Map<string, Set<LatestWatch<readonly string[]>>>();
+  readonly #changedData = new Set<string>();
+  readonly #changedChildren = new Set<string>();
+  #owner: OwnerFile;
+  #state: CoordinatorState = "connected";
+  #turn: Promise<unknown> = Promise.resolve();
+  #isReaping = false;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #ownerTimer: ReturnType<typeof setTimeout> | undefined;
+  #watcher: Deno.FsWatcher | undefined;
+
+  private constructor(dir: string, callTimeoutMs: number, fileLock: FileLock) {
+    this.#dir = dir;
+    this.#callTimeoutMs = callTimeoutMs;
+    this.#fileLock = fileLock;
+    this.#probe = new OwnerProbe(`${dir}/owners`);
+    this.#journal = new Journal(`${dir}/journal`, {
+      dataChanged: (path) => this.#changedData.add(path),
+      childrenChanged: (path) => this.#changedChildren.add(path),
+    });
+    this.#owner = new OwnerFile(`${dir}/owners`);
+    this.#probe.sweep((id) => this.#journal.tree.pathsOwnedBy(id).length > 0);
+  }
+
+  /**
+   * Opens the folder, and makes it when it is missing.
+   *
+   * @throws {CoordinatorError} When it cannot be used; the message says why.
+   */
+  static async open(options: EmbeddedOptions): Promise<EmbeddedCoordinator> {
+    const { callTimeoutMs = CALL_TIMEOUT_MS, recheckMs = RECHECK_MS } = options;
+    let fileLock: FileLock | undefined;
+    try {
+      await Deno.mkdir(`${options.dir}/owners`, { recursive: true });
+      const dir = await Deno.realPath(options.dir);
+      fileLock = new FileLock(`${dir}/lock`);
+      if (!await fileLock.acquire(performance.now() + callTimeoutMs)) {
+        throw new Error(`another process has held its lock for ${callTimeoutMs} ms`);
+      }
+      await Journal.create(`${dir}/journal`);
+      const coordinator = new EmbeddedCoordinator(dir, callTimeoutMs, fileLock);
+      fileLock.release();
+      // Whoever opens after a crash finds nothing of the dead any more.
+      await coordinator.#reap();
+      coordinator.#start(recheckMs);
+      return coordinator;
+    } catch (error) {
+      fileLock?.close();
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new CoordinatorError(ROOT_PATH, `cannot open embedded_dir "${options.dir}": ${reason}`);
+    }
+  }
+
+  get state(): CoordinatorState {
+    return this.#state;
+  }
+
+  onState(listener: (state: CoordinatorState) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  // -- calls --
+
+  async create(path: string, data: string, kind: EntryKind = "persistent"): Promise<string> {
+    const isSequential = kind.endsWith("sequential");
+    checkPath(isSequential ? `${path}0` : path);
+    const isEphemeral = kind.startsWith("ephemeral");
+    let created = path;
+    // It would stay as long as this process does, in a queue for a lock, and keep all others waiting.
+    const removeUnheard = async () => {
+      log.info("{path} was created unheard, and is removed", { path: created });
+      await this.delete(created).catch((error) => log.warn("{error}", { error }));
+    };
+    await this.#commit(path, "create", (tree) => {
+      const owner = isEphemeral ? this.#ownerId() : undefined;
+      if (!isSequential) return planCreate(tree, path, data, owner);
+      const planned = planCreateSequential(tree, path, data, owner);
+      created = planned.path;
+      return planned.changes;
+    }, isEphemeral ? removeUnheard : undefined);
+    return created;
+  }
+
+  /**
+   * Creates many persistent entries, parents before children, and what is missing above them: all of
+   * them, or none.
+   *
+   * @throws {NodeExistsError} When one of them is there already.
+   */
+  async createAll(entries: readonly { path: string; data: string }[]): Promise<void> {
+    for (const { path } of entries) checkPath(path);
+    const first = entries[0]?.path ?? ROOT_PATH;
+    await this.#commit(first, "create", (tree) => planCreateAll(tree, entries));
+  }
+
+  // deno-lint-ignore require-await -- what it throws must arrive as a rejection
+  async read(path: string): Promise<Entry> {
+    checkPath(path);
+    const entry = entryOf(this.#currentTree(path, "read"), path);
+    if (entry === undefined) throw new NoNodeError(path, "read");
+    return entry;
+  }
+
+  async write(path: string, data: string, version?: number): Promise<number> {
+    checkPath(path);
+    let written = 0;
+    await this.#commit(path, "write", (tree) => {
+      written = tree.version + 1;
+      return planWrite(tree, path, data, version);
+    });
+    return written;
+  }
+
+  async delete(path: string, version?: number): Promise<void> {
+    checkPath(path);
+    await this.#commit(path, "delete", (tree) => planDelete(tree, path, version));
+  }
+
+  async transact(operations: readonly Operation[]): Promise<void> {
+    checkOperations(operations);
+    if (operations.length === 0) return;
+    const { path, verb } = subjectOf(operations[0]!);
+    await this.#commit(path, verb, (tree) => planTransaction(tree, operations));
+  }
+
+  async deleteTree(path: string): Promise<void> {
+    checkPath(path);
+    await this.#commit(path, "delete", (tree) => planDeleteTree(tree, path));
+  }
+
+  // deno-lint-ignore require-await -- as for read
+  async children(path: string): Promise<string[]> {
+    checkPath(path);
+    const tree = this.#currentTree(path, "read");
+    if (tree.get(path) === undefined) throw new NoNodeError(path, "read");
+    return tree.childNames(path);
+  }
+
+  watchData(path: string): Watch<Entry | undefined> {
+    return this.#watch(path, this.#dataWatches, (tree) => entryOf(tree, path));
+  }
+
+  watchChildren(path: string): Watch<readonly string[]> {
+    return this.#watch(path, this.#childrenWatches, (tree) => tree.childNames(path));
+  }
+
+  lock(path: string, options: LockOptions): Promise<HeldLock> {
+    checkPath(path);
+    return takeQueueLock(this, path, options);
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === "closed") return;
+    const last = this.#commit(ROOT_PATH, "delete", (tree) => planEndOfOwner(tree, this.#owner.id));
+    this.#changeState("closed");
+    clearInterval(this.#timer);
+    clearTimeout(this.#ownerTimer);
+    this.#watcher?.close();
+    for (const watches of [this.#dataWatches, this.#childrenWatches]) {
+      for (const watch of [...watches.values()].flatMap((set) => [...set])) watch.close();
+    }
+    // What cannot be deleted now, others delete when they see our file go.
+    await last.catch((error) => log.warn("session not ended in order: {error}", { error }));
+    this.#owner.close();
+    this.#probe.close();
+    this.#journal.close();
+    this.#fileLock.close();
+  }
+
+  // -- writing --
+
+  /**
+   * Plans changes on the newest tree and stores them, one call at a time.
+   *
+   * @param whenUnheard Called when they are stored after the caller was told that time is up.
+   */
+  #commit(
+    path: string,
+    verb: string,
+    plan: (tree: Tree) => Change[],
+    whenUnheard?: () => Promise<void>,
+  ): Promise<void> {
+    if (this.#state === "closed") return Promise.reject(new ClosedError(path, verb));
+    const deadline = performance.now() + this.#callTimeoutMs;
+    const turn = this.#turn.then(() => this.#commitInTurn(path, verb, plan, deadline));
+    this.#turn = turn.catch(() => {});
+    const heard = this.#orTimeout(turn, path, verb);
+    if (whenUnheard !== undefined) heard.catch(() => turn.then(whenUnheard, () => {}));
+    return heard;
+  }
+
+  async #commitInTurn(
+    path: string,
+    verb: string,
+    plan: (tree: Tree) => Change[],
+    deadline: number,
+  ): Promise<void> {
+    try {
+      const isInTime = performance.now() < deadline && await this.#fileLock.acquire(deadline);
+      if (!isInTime) throw new Error(this.#late());
+      try {
+        this.#catchUp();
+        const changes = plan(this.#journal.tree);
+        if (changes.length === 0) return;
+        await this.#journal.append(changes, isDurable(this.#journal.tree, changes));
+        await this.#compact();
+      } finally {
+        this.#fileLock.release();
+        this.#notify();
+      }
+    } catch (error) {
+      throw this.#asLoss(error, path, verb);
+    }
+  }
+
+  async #compact(): Promise<void> {
+    try {
+      await this.#journal.compactIfGrown();
+    } catch (error) {
+      // The change itself is stored; the next one tries again.
+      log.warn("journal not written anew: {error}", { error });
+    }
+  }
+
+  /** Rejects when the call takes too long; what it does in the end is then nobody's business. */
+  async #orTimeout<T>(call: Promise<T>, path: string, verb: string): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeout = new Promise<never>((_resolve, reject) => {
+      const late = () => reject(this.#asLoss(new Error(this.#late()), path, verb));
+      // The lock gives up at the same time and knows more: let it speak first.
+      timer = setTimeout(late, this.#callTimeoutMs + 100);
+    });
+    try {
+      return await Promise.race([call, timeout]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #late(): string {
+    return `not done within ${this.#callTimeoutMs} ms`;
+  }
+
+  #asLoss(error: unknown, path: string, verb: string): CoordinatorError {
+    if (error instanceof CoordinatorError) return error;
+    const reason = error instanceof Error ? error.message : String(error);
+    return new ConnectionLossError(path, `cannot ${verb} "${path}": ${reason}`, { cause: error });
+  }
+
+  // -- reading --
+
+  #currentTree(path: string, verb: string): Tree {
+    if (this.#state === "closed") throw new ClosedError(path, verb);
+    try {
+      this.#catchUp();
+    } catch (error) {
+      throw this.#asLoss(error, path, verb);
+    }
+    this.#notify();
+    return this.#journal.tree;
+  }
+
+  #catchUp(): void {
+    try {
+      if (this.#journal.catchUp()) {
+        for (const path of this.#dataWatches.keys()) this.#changedData.add(path);
+        for (const path of this.#childrenWatches.keys()) this.#changedChildren.add(path);
+      }
+    } catch (error) {
+      if (this.#state === "connected") this.#changeState("disconnected");
+      throw error;
+    }
+    if (this.#state === "disconnected") this.#changeState("connected");
+  }
+
+  // -- watching --
+
+  #watch<T>(
+    path: string,
+    watches: Map<string, Set<LatestWatch<T>>>,
+    valueOf: (tree: Tree) => T,
+  ): Watch<T> {
+    checkPath(path);
+    if (this.#state === "closed") throw new ClosedError(path, "watch");
+    this.#look();
+    const set = watches.get(path) ?? new Set();
+    const watch = new LatestWatch<T>(() => {
+      set.delete(watch);
+      if (set.size === 0) watches.delete(path);
+    });
+    watches.set(path, set.add(watch));
+    // No change can come between this value and the watch: both happen in one turn of the loop.
+    watch.push(valueOf(this.#journal.tree));
+    return watch;
+  }
+
+  #notify(): void {
+    const tree = this.#journal.tree;
+    for (const path of this.#changedData) {
+      for (const watch of this.#dataWatches.get(path) ?? []) watch.push(entryOf(tree, path));
+    }
+    for (const path of this.#changedChildren) {
+      for (const watch of this.#childrenWatches.get(path) ?? []) watch.push(tree.childNames(path));
+    }
+    this.#changedData.clear();
+    this.#changedChildren.clear();
+  }
+
+  #start(recheckMs: number): void {
+    this.#timer = setInterval(() => this.#look(), recheckMs);
+    try {
+      this.#watcher = Deno.watchFs([this.#dir, `${this.#dir}/owners`], { recursive: false });
+    } catch (error) {
+      log.warn("changes are noticed every {recheckMs} ms only: {error}", { recheckMs, error });
+      return;
+    }
+    this.#followFolder(this.#watcher, recheckMs);
+    this.#look();
+  }
+
+  async #followFolder(watcher: Deno.FsWatcher, recheckMs: number): Promise<void> {
+    try {
+      for await (const { paths } of watcher) {
+        this.#look();
+        if (!paths.some((path) => path.includes("/owners/"))) continue;
+        clearTimeout(this.#ownerTimer);
+        this.#ownerTimer = setTimeout(() => this.#look(), OWNER_RECHECK_MS);
+      }
+    } catch (error) {
+      log.warn("changes are noticed every {recheckMs} ms only: {error}", { recheckMs, error });
+    }
+  }
+
+  /** Catches up, and ends the sessions of processes that died. */
+  #look(): void {
+    if (this.#state === "closed") return;
+    try {
+      this.#catchUp();
+    } catch (error) {
+      log.debug("embedded_dir cannot be read: {error}", { error });
+      return;
+    }
+    this.#notify();
+    this.#reap();
+  }
+
+  async #reap(): Promise<void> {
+    if (this.#isReaping) return;
+    const others = this.#journal.tree.owners().filter((id) => id !== this.#owner.id);
+    const dead = this.#probe.deadOf(others);
+    if (dead.length === 0) return;
+    this.#isReaping = true;
+    try {
+      for (const id of dead) {
+        await this.#commit(ROOT_PATH, "delete", (tree) => planEndOfOwner(tree, id));
+        this.#probe.remove(id);
+        log.info("session {id} ended with its process", { id });
+      }
+    } catch (error) {
+      log.warn("dead sessions stay for now: {error}", { error });
+    } finally {
+      this.#isReaping = false;
+    }
+  }
+
+  /** The session's name; a new one when somebody wiped the folder and with it the old. */
+  #ownerId(): string {
+    if (!this.#owner.isThere()) {
+      this.#owner.close();
+      this.#owner = new OwnerFile(`${this.#dir}/owners`);
+    }
+    return this.#owner.id;
+  }
+
+  #changeState(next: CoordinatorState): void {
+    log.info("embedded coordinator {next}", { next });
+    this.#state = next;
+    for (const listener of [...this.#listeners]) listener(next);
+  }
+}
+
+function entryOf(tree: Tree, path: string): Entry | undefined {
+  const entry = tree.get(path);
+  return entry === undefined ? undefined : { data: entry.data, version: entry.version };
+}

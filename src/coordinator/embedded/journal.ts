@@ -1,0 +1,325 @@
+/**
+ * The file that holds the embedded coordinator's tree: a snapshot, then every change since.
+ *
+ *     journal   header    {"journal":1,"id":…,"version":40,"snapshotBytes":…} 160 bytes
+ *               snapshot  {"entries":[…]} …
+ *               changes   {"v":41,"changes":[{"create":"/zk","data":""}]} …     appended
+ *
+ * Each line is `<crc32 of the JSON> <JSON>`. A change is in force when its whole line is in the file:
+ * readers stop at a line that is not whole, the next writer cuts it off. A journal that has grown is
+ * written anew beside the old one and renamed over it, so that there is a whole one at any instant.
+ *
+ * @module
+ */
+
+import { crc32 } from "../../hash/crc32.ts";
+import { type Change, type SnapshotEntry, Tree, type TreeObserver } from "./tree.ts";
+
+/** The form of the file that this program reads and writes. */
+const FORMAT = 1;
+
+/** Bytes of the header line, padded, so that it can be written last. */
+const HEADER_BYTES = 160;
+
+/** A journal is written anew when its changes exceed this, and the snapshot {@linkcode GROWTH} times. */
+const CHANGES_BYTES_MIN = 1024 * 1024;
+const GROWTH = 2;
+
+/** Entries per line of a snapshot: what is encoded between two chances for other work. */
+const SNAPSHOT_LINE_ENTRIES = 256;
+
+/** A line begins with its checksum, in this many hexadecimal digits. */
+const CHECKSUM_BYTES = 8;
+
+const NEWLINE = 0x0a;
+
+const encoder = new TextEncoder();
+
+interface Header {
+  readonly journal: number;
+  /** Names the store: another store at the same place has another. */
+  readonly id: string;
+  /** The change that the snapshot includes last. */
+  readonly version: number;
+  /** Where the snapshot ends, from the beginning of the file. */
+  readonly snapshotBytes: number;
+}
+
+interface ChangesLine {
+  readonly v: number;
+  readonly changes: readonly Change[];
+}
+
+/** A journal that cannot be read. */
+export class JournalError extends Error {
+  override readonly name = "JournalError";
+}
+
+/** The journal of one folder. Whoever calls `create`, `append` or `compact` holds the store's lock. */
+export class Journal {
+  readonly #path: string;
+  readonly #observer: TreeObserver;
+  #tree: Tree;
+  #file: Deno.FsFile;
+  #ino: number | null;
+  #header: Header;
+  /** Everything before it is in the tree. */
+  #offset: number;
+
+  /**
+   * Opens the journal at `path`, which exists.
+   *
+   * @param observer Is told of every change read or made.
+   * @throws {JournalError} When it is damaged, or from another version of this program.
+   */
+  constructor(path: string, observer: TreeObserver) {
+    this.#path = path;
+    this.#observer = observer;
+    this.#file = openJournalFile(path);
+    try {
+      this.#ino = this.#file.statSync().ino;
+      this.#header = readHeader(this.#file, path);
+      this.#tree = readSnapshot(this.#file, this.#header, path);
+      this.#offset = this.#header.snapshotBytes;
+      this.#readChanges();
+    } catch (error) {
+      this.#file.close();
+      throw error;
+    }
+  }
+
+  /** Makes an empty journal unless there is one, and removes what a crash left behind. */
+  static async create(path: string): Promise<void> {
+    try {
+      await Deno.remove(unfinished(path));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    try {
+      await Deno.stat(path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      await writeSnapshot(path, crypto.randomUUID(), new Tree());
+    }
+  }
+
+  /** The tree as of the last {@linkcode Journal.catchUp}; replaced when that returns true. */
+  get tree(): Tree {
+    return this.#tree;
+  }
+
+  /**
+   * Reads what others have written since.
+   *
+   * @returns Whether the whole tree was replaced, because somebody replaced the store.
+   * @throws {Deno.errors.NotFound} When the journal is gone.
+   */
+  catchUp(): boolean {
+    const info = Deno.statSync(this.#path);
+    if (info.ino === this.#ino) {
+      if (info.size !== this.#offset) this.#readChanges();
+      return false;
+    }
+    const file = openJournalFile(this.#path);
+    try {
+      return this.#changeOver(file);
+    } catch (error) {
+      if (file !== this.#file) file.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Appends changes to a journal that is caught up, and makes them in the tree.
+   *
+   * @param isDurable Whether they must survive a loss of power.
+   */
+  async append(changes: readonly Change[], isDurable: boolean): Promise<void> {
+    await this.#cutTail();
+    const line: ChangesLine = { v: this.#tree.version + 1, changes };
+    const end = this.#offset;
+    try {
+      await writeAll(this.#file, encodeLine(line));
+    } catch (error) {
+      // A full disk: without its newline the line is not in force, and goes now or with the next writer.
+      await this.#file.truncate(end).catch(() => {});
+      throw error;
+    }
+    if (isDurable) await this.#file.syncData();
+    this.catchUp();
+  }
+
+  /** Writes the journal anew when it has grown enough to be worth it. */
+  async compactIfGrown(): Promise<void> {
+    const changesBytes = this.#offset - this.#header.snapshotBytes;
+    if (changesBytes < Math.max(CHANGES_BYTES_MIN, GROWTH * this.#header.snapshotBytes)) return;
+    await writeSnapshot(this.#path, this.#header.id, this.#tree);
+    this.catchUp();
+  }
+
+  /** Closes the file. */
+  close(): void {
+    this.#file.close();
+  }
+
+  #changeOver(file: Deno.FsFile): boolean {
+    const header = readHeader(file, this.#path);
+    // Nobody writes to the old file any more: what it holds now is all it ever will.
+    this.#readChanges();
+    const isSame = header.id === this.#header.id && header.version === this.#tree.version;
+    if (!isSame) this.#tree = readSnapshot(file, header, this.#path);
+    this.#file.close();
+    this.#file = file;
+    this.#ino = file.statSync().ino;
+    this.#header = header;
+    this.#offset = header.snapshotBytes;
+    this.#readChanges();
+    return !isSame;
+  }
+
+  #readChanges(): void {
+    const bytes = readRange(this.#file, this.#offset, this.#file.statSync().size);
+    const { lines, offset } = parseLines<ChangesLine>(bytes);
+    this.#offset += offset;
+    for (const { v, changes } of lines) this.#tree.apply(v, changes, this.#observer);
+  }
+
+  /** Cuts off what a crashed writer left behind the last whole line. */
+  async #cutTail(): Promise<void> {
+    const tail = readRange(this.#file, this.#offset, this.#file.statSync().size);
+    if (tail.length === 0) return;
+    const newline = tail.indexOf(NEWLINE);
+    // A whole line after one that is not whole was never left by a crash: better stop than lose it.
+    if (newline >= 0 && parseLines(tail.subarray(newline + 1)).lines.length > 0) {
+      throw new JournalError(`journal "${this.#path}" is damaged at byte ${this.#offset}`);
+    }
+    await this.#file.truncate(this.#offset);
+  }
+}
+
+// -- the file --
+
+function unfinished(path: string): string {
+  return `${path}.new`;
+}
+
+function openJournalFile(path: string): Deno.FsFile {
+  return Deno.openSync(path, { read: true, append: true });
+}
+
+async function writeSnapshot(path: string, id: string, tree: Tree): Promise<void> {
+  const file = await Deno.open(unfinished(path), { write: true, create: true, truncate: true });
+  try {
+    let snapshotBytes = HEADER_BYTES;
+    await writeAll(file, new Uint8Array(HEADER_BYTES));
+    const entries = tree.snapshot();
+    for (let batch = take(entries); batch.length > 0; batch = take(entries)) {
+      const line = encodeLine({ entries: batch });
+      await writeAll(file, line);
+      snapshotBytes += line.length;
+    }
+    const header: Header = { journal: FORMAT, id, version: tree.version, snapshotBytes };
+    await file.seek(0, Deno.SeekMode.Start);
+    await writeAll(file, encodeLine(header, HEADER_BYTES));
+    await file.sync();
+  } finally {
+    file.close();
+  }
+  await Deno.rename(unfinished(path), path);
+  await syncFolder(path.slice(0, path.lastIndexOf("/")));
+}
+
+function take(entries: Iterator<SnapshotEntry>): SnapshotEntry[] {
+  const batch: SnapshotEntry[] = [];
+  while (batch.length < SNAPSHOT_LINE_ENTRIES) {
+    const { value, done } = entries.next();
+    if (done) break;
+    batch.push(value);
+  }
+  return batch;
+}
+
+/** Makes a rename survive a loss of power. */
+async function syncFolder(folder: string): Promise<void> {
+  const file = await Deno.open(folder);
+  try {
+    await file.sync();
+  } finally {
+    file.close();
+  }
+}
+
+function readHeader(file: Deno.FsFile, path: string): Header {
+  const bytes = readRange(file, 0, HEADER_BYTES);
+  const [header] = parseLines<Header>(bytes).lines;
+  if (header === undefined) throw new JournalError(`journal "${path}" is damaged at byte 0`);
+  if (header.journal !== FORMAT) {
+    throw new JournalError(`journal "${path}" has format ${header.journal}: this program reads 1`);
+  }
+  return header;
+}
+
+function readSnapshot(file: Deno.FsFile, header: Header, path: string): Tree {
+  const bytes = readRange(file, HEADER_BYTES, header.snapshotBytes);
+  const { lines, offset } = parseLines<{ entries: SnapshotEntry[] }>(bytes);
+  if (HEADER_BYTES + offset !== header.snapshotBytes) {
+    throw new JournalError(`journal "${path}" is damaged at byte ${HEADER_BYTES + offset}`);
+  }
+  const tree = new Tree();
+  for (const { entries } of lines) {
+    for (const entry of entries) tree.restore(entry);
+  }
+  tree.restored(header.version);
+  return tree;
+}
+
+function readRange(file: Deno.FsFile, begin: number, end: number): Uint8Array {
+  const bytes = new Uint8Array(Math.max(0, end - begin));
+  file.seekSync(begin, Deno.SeekMode.Start);
+  let filled = 0;
+  while (filled < bytes.length) {
+    const count = file.readSync(bytes.subarray(filled));
+    if (count === null) break;
+    filled += count;
+  }
+  return bytes.subarray(0, filled);
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += await file.write(bytes.subarray(written));
+  }
+}
+
+// -- lines --
+
+/** A line, padded with spaces before its newline to `lineBytes` if that is given. */
+function encodeLine(value: unknown, lineBytes = 0): Uint8Array {
+  const json = JSON.stringify(value).padEnd(lineBytes - CHECKSUM_BYTES - 2, " ");
+  const bytes = encoder.encode(`${"0".repeat(CHECKSUM_BYTES)} ${json}\n`);
+  encoder.encodeInto(checksumOf(bytes), bytes);
+  return bytes;
+}
+
+/** The checksum of what stands between it and the newline of a line. */
+function checksumOf(line: Uint8Array): string {
+  const checksum = crc32(line, CHECKSUM_BYTES + 1, line.length - 1);
+  return checksum.toString(16).padStart(CHECKSUM_BYTES, "0");
+}
+
+/** The whole lines at the beginning of `bytes`, and where the first that is not whole begins. */
+function parseLines<T>(bytes: Uint8Array): { lines: T[]; offset: number } {
+  const lines: T[] = [];
+  const decoder = new TextDecoder();
+  let offset = 0;
+  while (offset < bytes.length) {
+    const newline = bytes.indexOf(NEWLINE, offset);
+    if (newline < 0) break;
+    const line = bytes.subarray(offset, newline);
+    const checksum = decoder.decode(line.subarray(0, CHECKSUM_BYTES));
+    if (checksum !== checksumOf(bytes.subarray(offset, newline + 1))) break;
+    lines.push(JSON.parse(decoder.decode(line.subarray(CHECKSUM_BYTES + 1))));
+    offset = newline + 1;
+  }
+  return { lines, offset };
+}

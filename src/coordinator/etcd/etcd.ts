@@ -1,0 +1,455 @@
+/**
+ * The etcd coordinator: the tree of Codis 2.0 in etcd 3, through its JSON gateway.
+ *
+ *     calls ──► EtcdClient ──► transactions: what is asked for holds when it is done, or nothing is
+ *     ephemeral ──► EtcdSession's lease
+ *     watches ◄── EtcdWatchedRange ◄── watch streams
+ *
+ * An entry is a key; its version is the revision of the store that wrote it last. Numbers of
+ * sequential entries are revisions too, of twenty digits, as etcd 2 gave them to Codis 2.0.
+ *
+ * @module
+ */
+
+import { roomLogger } from "../../base/log.ts";
+import type { Secret } from "../../base/secret.ts";
+import {
+  CALL_TIMEOUT_MS,
+  type Coordinator,
+  type CoordinatorState,
+  type Entry,
+  type EntryKind,
+  type HeldLock,
+  type LockOptions,
+  type Operation,
+} from "../coordinator.ts";
+import {
+  ClosedError,
+  ConnectionLossError,
+  CoordinatorError,
+  NodeExistsError,
+  NoNodeError,
+  NotEmptyError,
+} from "../errors.ts";
+import { EtcdClient, EtcdError, type EtcdTls } from "./etcd_client.ts";
+import {
+  childNameOf,
+  type EtcdRange,
+  type EtcdRangeAnswer,
+  type EtcdTxnAnswer,
+  isAtRevision,
+  keyOf,
+  keysBelow,
+  sequenceKeyOf,
+} from "./etcd_keys.ts";
+import { EtcdReads } from "./etcd_reads.ts";
+import { EtcdSession } from "./etcd_session.ts";
+import {
+  childNames,
+  entryOf,
+  failureOf,
+  isEphemeral,
+  kvOf,
+  planChildren,
+  planCreate,
+  planDelete,
+  planDeleteOwned,
+  planDeleteTree,
+  planTransaction,
+  planWrite,
+  transactionFailureOf,
+  type Txn,
+} from "./etcd_txn.ts";
+import { EtcdWatchedRange, type EtcdWatchedSource } from "./etcd_watch.ts";
+import { ObservedState } from "../observed_state.ts";
+import { checkOperations, subjectOf } from "../operation.ts";
+import { checkPath, parentOf, ROOT_PATH } from "../path.ts";
+import { takeQueueLock } from "../lock.ts";
+import type { Watch } from "../watch.ts";
+
+/** How an etcd coordinator is opened. */
+export interface EtcdOptions {
+  /** URLs without a path. */
+  readonly endpoints: readonly string[];
+  /** Time after which a lost session ends; counted in whole seconds. */
+  readonly sessionTimeoutMs: number;
+  /** `user:password`; not set: none. */
+  readonly auth: Secret;
+  readonly tls: EtcdTls;
+  /** Longest time that a call takes. @default 5000 */
+  readonly callTimeoutMs?: number;
+  /** Gives up opening. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Least time for one endpoint to answer, however many there are. */
+const ATTEMPT_MIN_MS = 1_000;
+
+/** Longest life of a watch stream, as a share of the session timeout. */
+const STREAM_SHARE = 1 / 3;
+
+/** Digits of a sequential entry's number, as in etcd 2. */
+const SEQUENCE_DIGITS = 20;
+
+const log = roomLogger("coordinator");
+
+/** See the header; opened with {@linkcode EtcdCoordinator.open}. */
+export class EtcdCoordinator implements Coordinator {
+  readonly #callTimeoutMs: number;
+  readonly #streamMs: number;
+  readonly #client: EtcdClient;
+  readonly #reads: EtcdReads;
+  readonly #session: EtcdSession;
+  readonly #state = new ObservedState();
+  readonly #dataRanges = new Map<string, EtcdWatchedRange<Entry | undefined>>();
+  readonly #childrenRanges = new Map<string, EtcdWatchedRange<readonly string[]>>();
+  /** Numbered ephemeral entries that may exist without anybody knowing, and their lease. */
+  readonly #doubtful = new Map<string, string>();
+  #isOpening = true;
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: EtcdOptions) {
+    const { endpoints, sessionTimeoutMs, auth, tls } = options;
+    this.#callTimeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
+    this.#streamMs = sessionTimeoutMs * STREAM_SHARE;
+    const attemptMs = Math.max(ATTEMPT_MIN_MS, this.#callTimeoutMs / endpoints.length);
+    this.#client = new EtcdClient({
+      endpoints,
+      auth,
+      tls,
+      attemptMs: Math.min(attemptMs, this.#callTimeoutMs),
+      onLost: () => this.#session.lose(),
+    });
+    this.#reads = new EtcdReads(this.#client);
+    this.#session = new EtcdSession(this.#client, sessionTimeoutMs, {
+      onState: (state) => this.#see(state),
+      // Later on somebody may be about to change the password: then it is worth waiting.
+      onDenied: () => void (this.#isOpening && this.close()),
+    });
+    this.#session.start();
+  }
+
+  /**
+   * Opens a session.
+   *
+   * @throws {CoordinatorError} When no endpoint grants one within the session timeout, or the call
+   * timeout where that is longer, or user and password are wrong.
+   */
+  static async open(options: EtcdOptions): Promise<EtcdCoordinator> {
+    const coordinator = new EtcdCoordinator(options);
+    const waitMs = Math.max(options.sessionTimeoutMs, coordinator.#callTimeoutMs);
+    const began = performance.now();
+    const isConnected = await coordinator.#state.isConnectedWithin(waitMs, options.signal);
+    coordinator.#isOpening = false;
+    if (isConnected) return coordinator;
+    const tookMs = Math.round(performance.now() - began);
+    const { problem } = coordinator.#client;
+    await coordinator.close();
+    const endpoints = options.endpoints.join(",");
+    throw new CoordinatorError(
+      ROOT_PATH,
+      `cannot open etcd "${endpoints}": no session after ${tookMs} ms: ${problem}`,
+    );
+  }
+
+  get state(): CoordinatorState {
+    return this.#state.now;
+  }
+
+  onState(listener: (state: CoordinatorState) => void): () => void {
+    return this.#state.onChange(listener);
+  }
+
+  // -- calls --
+
+  async create(path: string, data: string, kind: EntryKind = "persistent"): Promise<string> {
+    checkPath(kind.endsWith("sequential") ? `${path}0` : path);
+    return await this.#do(path, "create", async (deadlineMs) => {
+      const lease = kind.startsWith("ephemeral") ? this.#leaseFor(path) : undefined;
+      if (kind.endsWith("sequential")) {
+        return await this.#createNumbered(path, data, lease, deadlineMs);
+      }
+      await this.#createAt(path, data, lease, deadlineMs);
+      return path;
+    });
+  }
+
+  async read(path: string): Promise<Entry> {
+    checkPath(path);
+    return await this.#do(path, "read", async (deadlineMs) => {
+      const { kvs } = await this.#reads.read(keyOf(path), deadlineMs);
+      const entry = entryOf(path, kvs?.[0]);
+      if (entry === undefined) throw new NoNodeError(path, "read");
+      return entry;
+    });
+  }
+
+  async write(path: string, data: string, version?: number): Promise<number> {
+    checkPath(path);
+    return await this.#do(path, "write", async (deadlineMs) => {
+      const answer = await this.#txn(planWrite(path, data, version), deadlineMs);
+      if (answer.succeeded !== true) throw failureOf(path, "write", version, answer);
+      return Number(answer.header.revision);
+    });
+  }
+
+  async delete(path: string, version?: number): Promise<void> {
+    checkPath(path);
+    await this.#do(path, "delete", async (deadlineMs) => {
+      if (path === ROOT_PATH) throw new NotEmptyError(path);
+      const answer = await this.#txn(planDelete(path, version), deadlineMs);
+      if (answer.succeeded !== true) throw failureOf(path, "delete", version, answer);
+    });
+  }
+
+  async transact(operations: readonly Operation[]): Promise<void> {
+    checkOperations(operations);
+    if (operations.length === 0) return;
+    const { path, verb } = subjectOf(operations[0]!);
+    await this.#do(path, verb, async (deadlineMs) => {
+      for (;;) {
+        const answer = await this.#txn(planTransaction(operations), deadlineMs);
+        if (answer.succeeded === true) return;
+        const failure = transactionFailureOf(operations, answer);
+        if (failure !== undefined) throw failure;
+      }
+    });
+  }
+
+  async deleteTree(path: string): Promise<void> {
+    checkPath(path);
+    await this.#do(path, "delete", async (deadlineMs) => {
+      await this.#txn(planDeleteTree(path), deadlineMs, true);
+    });
+  }
+
+  async children(path: string): Promise<string[]> {
+    checkPath(path);
+    return await this.#do(path, "read", async (deadlineMs) => {
+      const answer = await this.#txn(planChildren(path), deadlineMs, true);
+      if (answer.succeeded !== true) throw new NoNodeError(path, "read");
+      return childNames(path, answer.responses?.[0]?.response_range);
+    });
+  }
+
+  lock(path: string, options: LockOptions): Promise<HeldLock> {
+    checkPath(path);
+    return takeQueueLock(this, path, options);
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#state.change("closed");
+    for (const range of this.#watchedRanges()) range.close();
+    await this.#session.close();
+    this.#client.close();
+    await this.#session.ended();
+  }
+
+  /** Runs a call within its deadline, and tells its failure in the words of every coordinator. */
+  async #do<T>(
+    path: string,
+    verb: string,
+    body: (deadlineMs: number) => Promise<T>,
+  ): Promise<T> {
+    if (this.#state.isClosed) throw new ClosedError(path, verb);
+    if (this.#state.now !== "connected") {
+      throw new ConnectionLossError(path, `cannot ${verb} "${path}": etcd is ${this.#state.now}`);
+    }
+    try {
+      return await body(this.#deadlineMs());
+    } catch (error) {
+      if (!(error instanceof EtcdError)) throw error;
+      if (this.#state.isClosed) throw new ClosedError(path, verb);
+      const message = `cannot ${verb} "${path}": ${error.message}`;
+      // The lease has ended: the session says so next.
+      if (error.kind === "not_found") this.#session.check();
+      const isLoss = ["unsent", "unanswered", "not_found"].includes(error.kind);
+      throw isLoss
+        ? new ConnectionLossError(path, message, { cause: error })
+        : new CoordinatorError(path, message, { cause: error });
+    }
+  }
+
+  async #range(range: EtcdRange, deadlineMs: number): Promise<EtcdRangeAnswer> {
+    return await this.#client.call<EtcdRangeAnswer>("/v3/kv/range", range, deadlineMs, true);
+  }
+
+  async #txn(txn: Txn, deadlineMs: number, isRepeatable = false): Promise<EtcdTxnAnswer> {
+    return await this.#client.call<EtcdTxnAnswer>("/v3/kv/txn", txn, deadlineMs, isRepeatable);
+  }
+
+  // -- creating --
+
+  #leaseFor(path: string): string {
+    const { lease } = this.#session;
+    if (lease !== undefined) return lease;
+    throw new ConnectionLossError(path, `cannot create "${path}": there is no session with etcd`);
+  }
+
+  async #createAt(
+    path: string,
+    data: string,
+    lease: string | undefined,
+    deadlineMs: number,
+  ): Promise<void> {
+    if (path === ROOT_PATH) throw new NodeExistsError(path);
+    for (let missing: string[] = [];;) {
+      const answer = await this.#txn(planCreate(path, data, lease, missing), deadlineMs);
+      if (answer.succeeded === true) return;
+      if (kvOf(answer, 0) !== undefined) throw new NodeExistsError(path);
+      missing = await this.#missingAbove(path, deadlineMs);
+    }
+  }
+
+  /**
+   * Creates an entry with the store's next revision for a number. Whoever numbers a child writes one
+   * key of the parent, so that of two at a time the second tries again: numbers appear in order.
+   */
+  async #createNumbered(
+    prefix: string,
+    data: string,
+    lease: string | undefined,
+    deadlineMs: number,
+  ): Promise<string> {
+    const parent = parentOf(prefix);
+    const sequence = sequenceKeyOf(parent);
+    let { header, kvs } = await this.#range(sequence, deadlineMs);
+    for (let missing: string[] = [];;) {
+      const written = Number(kvs?.[0]?.mod_revision ?? 0);
+      const number = `${Number(header.revision) + 1}`.padStart(SEQUENCE_DIGITS, "0");
+      const path = prefix + number;
+      const plan = planCreate(path, data, lease, missing);
+      const answer = await this.#attempt(path, lease, () => {
+        return this.#txn({
+          compare: [...plan.compare, isAtRevision(sequence, written)],
+          success: [...plan.success, { request_put: { key: sequence.key, value: "" } }],
+          failure: [{ request_range: sequence }, { request_range: keyOf(parent) }],
+        }, deadlineMs);
+      });
+      if (answer.succeeded === true) return path;
+      header = answer.header;
+      kvs = answer.responses?.[0]?.response_range?.kvs;
+      const isParentFit = kvOf(answer, 1) !== undefined && !isEphemeral(kvOf(answer, 1));
+      missing = isParentFit ? [] : await this.#missingAbove(path, deadlineMs);
+    }
+  }
+
+  /**
+   * Makes a change; an ephemeral entry that was perhaps made unheard is remembered, since it would
+   * stay as long as the session does, in a queue for a lock for instance.
+   */
+  async #attempt<T>(path: string, lease: string | undefined, change: () => Promise<T>): Promise<T> {
+    try {
+      return await change();
+    } catch (error) {
+      const isUnknown = error instanceof EtcdError && error.kind === "unanswered";
+      if (isUnknown && lease !== undefined) this.#doubtful.set(path, lease);
+      throw error;
+    }
+  }
+
+  /** Removes the entries of this session that nobody knows of. */
+  async #sweep(): Promise<void> {
+    for (const [path, lease] of [...this.#doubtful]) {
+      try {
+        const plan = planDeleteOwned(path, lease);
+        const { succeeded } = await this.#txn(plan, this.#deadlineMs(), true);
+        this.#doubtful.delete(path);
+        if (succeeded === true) log.info("{path} was created unheard, and is removed", { path });
+      } catch (error) {
+        log.debug("{path} is looked for later: {error}", { path, error });
+      }
+    }
+  }
+
+  /** The entries between the root and `path` that are not there, parents before children. */
+  async #missingAbove(path: string, deadlineMs: number): Promise<string[]> {
+    const above: string[] = [];
+    for (let parent = parentOf(path); parent !== ROOT_PATH; parent = parentOf(parent)) {
+      above.unshift(parent);
+    }
+    if (above.length === 0) return [];
+    const { responses } = await this.#txn(
+      {
+        compare: [],
+        success: above.map((parent) => ({ request_range: keyOf(parent) })),
+      },
+      deadlineMs,
+      true,
+    );
+    const kvs = responses?.map(({ response_range }) => response_range?.kvs?.[0]) ?? [];
+    const ephemeral = above.find((_, i) => isEphemeral(kvs[i]));
+    if (ephemeral !== undefined) {
+      throw new CoordinatorError(path, `cannot create "${path}": "${ephemeral}" is ephemeral`);
+    }
+    return above.filter((_, i) => kvs[i] === undefined);
+  }
+
+  // -- watching --
+
+  watchData(path: string): Watch<Entry | undefined> {
+    return this.#watch(path, this.#dataRanges, {
+      range: keyOf(path),
+      load: async () => {
+        const { header, kvs } = await this.#range(keyOf(path), this.#deadlineMs());
+        return { value: entryOf(path, kvs?.[0]), revision: Number(header.revision) };
+      },
+      apply: (_before, kv, isDelete) => isDelete ? undefined : entryOf(path, kv),
+    });
+  }
+
+  watchChildren(path: string): Watch<readonly string[]> {
+    return this.#watch<readonly string[]>(path, this.#childrenRanges, {
+      range: keysBelow(path),
+      load: async () => {
+        const range = { ...keysBelow(path), keys_only: true };
+        const answer = await this.#range(range, this.#deadlineMs());
+        return { value: childNames(path, answer), revision: Number(answer.header.revision) };
+      },
+      apply: (names, kv, isDelete) => {
+        const name = childNameOf(path, kv.key);
+        if (name === undefined || names.includes(name) === !isDelete) return names;
+        return isDelete ? names.filter((other) => other !== name) : [...names, name].sort();
+      },
+    });
+  }
+
+  #watch<T>(
+    path: string,
+    ranges: Map<string, EtcdWatchedRange<T>>,
+    source: Omit<EtcdWatchedSource<T>, "onIdle">,
+  ): Watch<T> {
+    checkPath(path);
+    if (this.#state.isClosed) throw new ClosedError(path, "watch");
+    let watched = ranges.get(path);
+    if (watched === undefined) {
+      const onIdle = () => ranges.delete(path);
+      watched = new EtcdWatchedRange(this.#client, { ...source, onIdle }, this.#streamMs);
+      ranges.set(path, watched);
+    }
+    return watched.watch();
+  }
+
+  #deadlineMs(): number {
+    return performance.now() + this.#callTimeoutMs;
+  }
+
+  #watchedRanges(): { wake(): void; close(): void }[] {
+    return [...this.#dataRanges.values(), ...this.#childrenRanges.values()];
+  }
+
+  // -- sessions --
+
+  #see(state: CoordinatorState): void {
+    if (this.#state.isClosed) return;
+    this.#state.change(state);
+    if (state === "expired") this.#doubtful.clear();
+    if (state !== "connected") return;
+    this.#sweep();
+    for (const range of this.#watchedRanges()) range.wake();
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * Chooses how keys are moved between two servers, by asking them what they are.
+ *
+ * @module
+ */
+
+import { RedisError } from "../../redis/reply.ts";
+import { CodisServerMover } from "./codis_server.ts";
+import type { Control } from "../../control/control.ts";
+import { type KeyMover, type MoveContext, MoveError } from "./mover.ts";
+import { areOneServer } from "../../control/servers.ts";
+import { StockMover } from "./stock.ts";
+
+/**
+ * Connects to both servers of a move.
+ *
+ * @throws {MoveError} When they do not fit together.
+ * @throws {RedisUnreachableError | RedisError} When one of them cannot be used.
+ */
+export async function openKeyMover(context: MoveContext): Promise<KeyMover> {
+  const { control, pair: { source, target } } = context;
+  if (await areOneServer(control, source, target)) {
+    const also = source === target ? "" : `, which is also ${target}`;
+    throw new MoveError(`both groups have the same master, ${source}${also}`);
+  }
+  const [isSourceCodis, isTargetCodis] = [
+    await isCodisServer(control, source),
+    await isCodisServer(control, target),
+  ];
+  if (isSourceCodis !== isTargetCodis) {
+    const [codis, stock] = isSourceCodis ? [source, target] : [target, source];
+    // A proxy asks a source in its own way, and no codis-server knows a newer Redis's keys.
+    throw new MoveError(`${codis} is a codis-server and ${stock} is not: keys cannot be moved`);
+  }
+  return isSourceCodis ? await CodisServerMover.open(context) : await StockMover.open(context);
+}
+
+async function isCodisServer(control: Control, addr: string): Promise<boolean> {
+  using redis = await control.redis(addr);
+  const [reply] = await redis.pipeline([["SLOTSHASHKEY", "a"]]);
+  if (Array.isArray(reply)) return true;
+  if (reply instanceof RedisError && !/unknown command/i.test(reply.message)) throw reply;
+  return false;
+}

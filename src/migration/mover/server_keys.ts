@@ -1,0 +1,173 @@
+/**
+ * The keys of slots at a Redis server that knows nothing of slots: all its keys are looked at.
+ *
+ * @module
+ */
+
+import { slotIdOf } from "../../hash/slot_id.ts";
+import type { RedisConnection } from "../../redis/connection.ts";
+import { databasesIn, readInfo } from "../../redis/info.ts";
+import { RedisError } from "../../redis/reply.ts";
+import { quoted } from "../../resp/encoder.ts";
+
+/** Keys that one SCAN looks at: the server is busy with it for about a third of a millisecond. */
+const SCAN_COUNT = 250;
+
+/** A key and its slot. */
+export interface SlotKey {
+  readonly bytes: Uint8Array;
+  readonly slotId: number;
+}
+
+/** Keys that one step of a look has found. */
+export interface FoundKeys {
+  readonly database: number;
+  /** Of the wanted slots only. */
+  readonly keys: readonly SlotKey[];
+  /** How far the look is, 0 to 1. */
+  readonly fraction: number;
+}
+
+/**
+ * Looks at all keys of a server, in all databases. Each key that is there from beginning to end is
+ * found at least once. The next step is asked for before the last find is handed out.
+ *
+ * @param slotIds The wanted slots; looked at again with every step.
+ * @throws {RedisUnreachableError | RedisError}
+ */
+export async function* scanKeys(
+  redis: RedisConnection,
+  slotIds: ReadonlySet<number>,
+): AsyncGenerator<FoundKeys> {
+  const databases = databasesIn(await readInfo(redis, "keyspace"));
+  const total = databases.reduce((sum, { keys }) => sum + keys, 0);
+  let before = 0;
+  for (const { database, keys: count } of databases) {
+    await redis.call("SELECT", database);
+    let next = scan(redis, "0", slotIds);
+    for (let cursor = ""; cursor !== "0";) {
+      const step = await next;
+      cursor = step.cursor;
+      if (cursor !== "0") {
+        next = scan(redis, cursor, slotIds);
+        next.catch(() => {}); // who stops reading does not hear of it
+      }
+      const fraction = cursor === "0" ? 1 : fractionOf(cursor);
+      const all = (before + count * fraction) / Math.max(1, total);
+      yield { database, keys: step.keys, fraction: all };
+    }
+    before += count;
+  }
+}
+
+/**
+ * The keys that a server has, of those in question.
+ *
+ * @throws {RedisUnreachableError | RedisError}
+ */
+export async function heldKeys(
+  redis: RedisConnection,
+  database: number,
+  keys: readonly SlotKey[],
+): Promise<SlotKey[]> {
+  if (keys.length === 0) return [];
+  const [selected, ...replies] = await redis.pipeline([
+    ["SELECT", database],
+    ...keys.map(({ bytes }) => ["EXISTS", bytes]),
+  ]);
+  if (selected instanceof RedisError) throw selected;
+  return keys.filter((_, i) => replies[i] === 1);
+}
+
+/**
+ * Deletes keys, without keeping the server busy where that can be helped.
+ *
+ * @throws {RedisUnreachableError | RedisError}
+ */
+export async function dropKeys(
+  redis: RedisConnection,
+  database: number,
+  keys: readonly SlotKey[],
+): Promise<void> {
+  if (keys.length === 0) return;
+  const names = keys.map(({ bytes }) => bytes);
+  for (const command of ["UNLINK", "DEL"]) {
+    const replies = await redis.pipeline([["SELECT", database], [command, ...names]]);
+    const error = replies.find((reply) => reply instanceof RedisError);
+    if (error === undefined) return;
+    // Redis 3.2 does not know UNLINK.
+    if (command === "DEL" || !/unknown command/i.test(error.message)) throw error;
+  }
+}
+
+/** A key for a message: what is not printable is escaped, what is long is cut. */
+export function textOfKey(bytes: Uint8Array): string {
+  return quoted(bytes, 0, bytes.length);
+}
+
+interface ScanStep {
+  readonly cursor: string;
+  readonly keys: readonly SlotKey[];
+}
+
+async function scan(
+  redis: RedisConnection,
+  cursor: string,
+  slotIds: ReadonlySet<number>,
+): Promise<ScanStep> {
+  return readScan(await redis.callRaw("SCAN", cursor, "COUNT", SCAN_COUNT), slotIds);
+}
+
+/**
+ * Reads a reply of SCAN. Most keys are of no interest, and of those nothing is made. Copies the others.
+ *
+ * @param bytes `*2`, the cursor as a bulk, the keys as an array of bulks.
+ */
+export function readScan(bytes: Uint8Array, slotIds: ReadonlySet<number>): ScanStep {
+  let at = lineAfter(bytes, 0);
+  const cursorAt = lineAfter(bytes, at);
+  const cursorEnd = cursorAt + numberAt(bytes, at + 1);
+  const cursor = decoder.decode(bytes.subarray(cursorAt, cursorEnd));
+  at = lineAfter(bytes, cursorEnd + 2);
+  const keys: SlotKey[] = [];
+  while (at < bytes.length) {
+    const start = lineAfter(bytes, at);
+    const end = start + numberAt(bytes, at + 1);
+    const slotId = slotIdOf(bytes, start, end);
+    if (slotIds.has(slotId)) keys.push({ bytes: bytes.slice(start, end), slotId });
+    at = end + 2;
+  }
+  return { cursor, keys };
+}
+
+const decoder = new TextDecoder();
+
+function lineAfter(bytes: Uint8Array, at: number): number {
+  while (bytes[at] !== 10) at++;
+  return at + 1;
+}
+
+function numberAt(bytes: Uint8Array, at: number): number {
+  let value = 0;
+  for (; bytes[at] !== 13; at++) value = value * 10 + bytes[at]! - 48;
+  return value;
+}
+
+/**
+ * How far a SCAN is. Its cursor counts up from the highest bit of the table's size, so that, read
+ * backwards, it is a share of the table.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * assertEquals(fractionOf("1"), 0.5);
+ * ```
+ */
+export function fractionOf(cursor: string): number {
+  let bits = BigInt(cursor);
+  let fraction = 0;
+  for (let share = 0.5; bits > 0n; share /= 2, bits >>= 1n) {
+    if ((bits & 1n) === 1n) fraction += share;
+  }
+  return fraction;
+}

@@ -1,0 +1,135 @@
+/**
+ * Plans which slots go where so that groups get as many requests each. Moves nothing.
+ *
+ *      hottest group ── the slot that fits best between what it has too much and what the other lacks ──►
+ *      coldest group; again, until no group differs from the mean by more than a little, or no slot helps
+ *
+ * Slots with many requests go first, so few have to move; one without any never does. A slot that would
+ * only make another group the hottest stays where it is: it can be moved, not divided.
+ *
+ * @module
+ */
+
+import type { GroupRecord } from "../../model/group.ts";
+import { StoreError } from "../../store/store.ts";
+import {
+  checkIdle,
+  type Cluster,
+  masterAddr,
+  type MovePlan,
+  type PlannedMove,
+  slotsByGroup,
+  takesPart,
+} from "./plan.ts";
+import { slotRuns } from "../../model/slot_ranges.ts";
+
+/** Requests per second of a group, as it is and as planned. */
+export interface GroupLoad {
+  readonly group_id: number;
+  readonly ops_before: number;
+  readonly ops_after: number;
+}
+
+/** A plan, and what each group has from it. */
+export interface LoadPlan extends MovePlan {
+  readonly loads: readonly GroupLoad[];
+}
+
+/** A group while it is planned for. */
+interface Side {
+  readonly id: number;
+  readonly before: number;
+  load: number;
+  /** Its own slots that it may still give. */
+  readonly slots: Set<number>;
+}
+
+/** Share of the mean by which a group may differ from it: so much comes and goes by itself. */
+const TOLERANCE = 0.05;
+
+/**
+ * Plans few moves after which every group has about as many requests.
+ *
+ * @param load Requests per second of each slot.
+ * @throws {StoreError} When the cluster is not fit for it, or nobody asks for anything.
+ */
+export function planByLoad(cluster: Cluster, load: readonly number[]): LoadPlan {
+  checkIdle(cluster);
+  const owned = slotsByGroup(cluster);
+  const sides = cluster.groups.filter((group) => takesPart(group, owned))
+    .map((group) => sideOf(group, owned.get(group.id) ?? [], load));
+  const mean = sides.reduce((sum, { before }) => sum + before, 0) / sides.length;
+  if (!(mean > 0)) {
+    throw new StoreError("no requests were measured: there is nothing to divide the slots by");
+  }
+  const moved = new Map<string, { from: number; to: number; slots: number[] }>();
+  const givers = new Set(sides);
+  while (givers.size > 0) {
+    const giver = [...givers].reduce((a, b) => b.load > a.load ? b : a);
+    const taker = sides.reduce((a, b) => b.load < a.load ? b : a);
+    const [excess, lack] = [giver.load - mean, mean - taker.load];
+    if (Math.max(excess, lack) <= mean * TOLERANCE || excess <= 0) break;
+    const slot = bestOf(giver.slots, load, excess, lack);
+    if (slot === undefined) {
+      givers.delete(giver);
+      continue;
+    }
+    giver.slots.delete(slot);
+    giver.load -= load[slot]!;
+    taker.load += load[slot]!;
+    const way = `${giver.id} ${taker.id}`;
+    const move = moved.get(way) ?? { from: giver.id, to: taker.id, slots: [] };
+    move.slots.push(slot);
+    moved.set(way, move);
+  }
+  const moves = [...moved.values()].flatMap(({ from, to, slots }) =>
+    slotRuns(slots.sort((a, b) => a - b)).map((run): PlannedMove => ({
+      from_slot: run.from,
+      to_slot: run.to,
+      from_group: from,
+      to_group: to,
+    }))
+  );
+  return {
+    moves: moves.sort((a, b) => a.from_slot - b.from_slot),
+    slots: [...moved.values()].reduce((sum, { slots }) => sum + slots.length, 0),
+    loads: sides.map(({ id, before, load }) => ({
+      group_id: id,
+      ops_before: Math.round(before),
+      ops_after: Math.round(load),
+    })),
+  };
+}
+
+function sideOf(group: GroupRecord, slots: readonly number[], load: readonly number[]): Side {
+  masterAddr(group);
+  const sum = slots.reduce((total, slot) => total + (load[slot] ?? 0), 0);
+  return {
+    id: group.id,
+    before: sum,
+    load: sum,
+    slots: new Set(slots.filter((slot) => (load[slot] ?? 0) > 0)),
+  };
+}
+
+/**
+ * The slot after whose move both groups are nearest to the mean, of those that do not make the one as
+ * busy as the other was; nothing when there is none.
+ */
+function bestOf(
+  slots: ReadonlySet<number>,
+  load: readonly number[],
+  excess: number,
+  lack: number,
+): number | undefined {
+  let best: number | undefined;
+  let bestWorst = Math.max(excess, lack);
+  for (const slot of slots) {
+    if (load[slot]! > (excess + lack) / 2) continue;
+    const worst = Math.max(Math.abs(excess - load[slot]!), Math.abs(lack - load[slot]!));
+    if (worst >= bestWorst) continue;
+    best = slot;
+    bestWorst = worst;
+  }
+  return best;
+}

@@ -1,0 +1,187 @@
+/**
+ * Plans which slots go where: for evenly filled groups, or for an empty one. Moves nothing.
+ *
+ *      slots of each group ─► what each should have ─► who has too many gives its last ones to who has
+ *                                                      too few: never more moves than the difference
+ *
+ * @module
+ */
+
+import { SLOT_COUNT } from "../../hash/slot_id.ts";
+import type { GroupRecord } from "../../model/group.ts";
+import type { SlotRecord } from "../../model/slot.ts";
+import { StoreError } from "../../store/store.ts";
+import { slotRuns } from "../../model/slot_ranges.ts";
+
+/** Slots `from_slot` to `to_slot`, both included, go from one group to another. */
+export interface PlannedMove {
+  readonly from_slot: number;
+  readonly to_slot: number;
+  readonly from_group: number;
+  readonly to_group: number;
+}
+
+/** A plan, and how many slots it moves. */
+export interface MovePlan {
+  readonly moves: readonly PlannedMove[];
+  readonly slots: number;
+}
+
+/** What a plan is made from. */
+export interface Cluster {
+  /** As stored. */
+  readonly slots: readonly SlotRecord[];
+  readonly groups: readonly GroupRecord[];
+  /** Migration tasks there are. */
+  readonly tasks: number;
+}
+
+/**
+ * By what groups are filled evenly: by the number of slots, by `maxmemory` of their masters, or by what
+ * slots are asked for (rebalance_by_load.ts).
+ */
+export const REBALANCE_BY = ["slots", "memory", "ops"] as const;
+
+/** One of {@linkcode REBALANCE_BY}. */
+export type RebalanceBy = (typeof REBALANCE_BY)[number];
+
+/**
+ * Plans the fewest moves after which every group has its share.
+ *
+ * @param maxmemory Of masters, in bytes, by address; needed by memory only.
+ * @throws {StoreError} When the cluster is not fit for it; the texts are Codis 2.0's.
+ */
+export function planRebalance(
+  cluster: Cluster,
+  by: Exclude<RebalanceBy, "ops"> = "slots",
+  maxmemory: ReadonlyMap<string, number> = new Map(),
+): MovePlan {
+  checkIdle(cluster);
+  const owned = slotsByGroup(cluster);
+  const groups = cluster.groups.filter((group) => takesPart(group, owned));
+  const shares = groups.map((group) => {
+    const master = masterAddr(group);
+    const bytes = maxmemory.get(master) ?? 0;
+    if (by === "memory" && bytes <= 0) {
+      throw new StoreError(`redis ${master} should set maxmemory`);
+    }
+    return { id: group.id, share: by === "memory" ? bytes : 1 };
+  });
+  return planMoves(owned, quotas(shares, owned));
+}
+
+/**
+ * Plans how a group gives all its slots away, so that the others end as even as they can.
+ *
+ * @throws {StoreError} When there is nobody to give them to, or the cluster is not fit for it.
+ */
+export function planDrain(cluster: Cluster, groupId: number): MovePlan {
+  if (!cluster.groups.some(({ id }) => id === groupId)) {
+    throw new StoreError(`group ${groupId} is not found`);
+  }
+  checkIdle(cluster);
+  const owned = slotsByGroup(cluster);
+  const takers = cluster.groups.filter((group) =>
+    group.id !== groupId && (group.servers ?? []).length > 0
+  );
+  if (takers.length === 0) {
+    throw new StoreError(`no other group has a server: group ${groupId} cannot be emptied`);
+  }
+  for (const group of takers) masterAddr(group);
+  const counts = new Map(takers.map(({ id }) => [id, owned.get(id)?.length ?? 0]));
+  for (let left = owned.get(groupId)?.length ?? 0; left > 0; left--) {
+    const [least] = [...counts].reduce((a, b) => b[1] < a[1] ? b : a);
+    counts.set(least, counts.get(least)! + 1);
+  }
+  return planMoves(owned, counts.set(groupId, 0));
+}
+
+/** @throws {StoreError} While slots are on their way, or not all are served. */
+export function checkIdle({ slots, tasks }: Cluster): void {
+  // Codis 2.0 texts.
+  if (tasks > 0) {
+    throw new StoreError("there are migration tasks running, you should wait them done");
+  }
+  const online = slots.filter(({ state }) => state.status === "online");
+  if (online.length < SLOT_COUNT) throw new StoreError("not all slots are online");
+}
+
+/** The slots of each group, in order. */
+export function slotsByGroup({ slots, groups }: Cluster): Map<number, number[]> {
+  const owned = new Map<number, number[]>();
+  for (const { id, group_id } of slots) {
+    const of = owned.get(group_id);
+    if (of === undefined) owned.set(group_id, [id]);
+    else of.push(id);
+  }
+  for (const [groupId, [slotId]] of owned) {
+    if (groups.some(({ id }) => id === groupId)) continue;
+    throw new StoreError(`slot ${slotId} is in group ${groupId}, which is not found`);
+  }
+  for (const of of owned.values()) of.sort((a, b) => a - b);
+  return owned;
+}
+
+/** A group that has nothing yet, no server and no slot, is left alone; Codis 2.0 would refuse. */
+export function takesPart(
+  { id, servers }: GroupRecord,
+  owned: ReadonlyMap<number, number[]>,
+): boolean {
+  return (servers ?? []).length > 0 || owned.has(id);
+}
+
+/** @throws {StoreError} When the group has no master. */
+export function masterAddr({ id, servers }: GroupRecord): string {
+  const master = (servers ?? []).find(({ type }) => type === "master");
+  // Codis 2.0 text.
+  if (master === undefined) throw new StoreError(`group ${id} has no master`);
+  return master.addr;
+}
+
+/** How many slots each group should have: by its share, and where that is no whole number, by what it has. */
+function quotas(
+  shares: readonly { readonly id: number; readonly share: number }[],
+  owned: ReadonlyMap<number, number[]>,
+): Map<number, number> {
+  const total = shares.reduce((sum, { share }) => sum + share, 0);
+  const exact = shares.map(({ id, share }) => ({ id, slots: SLOT_COUNT * share / total }));
+  const quota = new Map(exact.map(({ id, slots }) => [id, Math.floor(slots)]));
+  let left = SLOT_COUNT - [...quota.values()].reduce((sum, slots) => sum + slots, 0);
+  const surplus = (id: number) => (owned.get(id)?.length ?? 0) - quota.get(id)!;
+  const byClaim = exact.sort((a, b) =>
+    Number(surplus(b.id) > 0) - Number(surplus(a.id) > 0) || b.slots % 1 - a.slots % 1 ||
+    a.id - b.id
+  );
+  for (const { id } of byClaim) {
+    if (left === 0) break;
+    quota.set(id, quota.get(id)! + 1);
+    left--;
+  }
+  return quota;
+}
+
+/** Givers give their last slots, in order, to takers in order. */
+function planMoves(
+  owned: ReadonlyMap<number, readonly number[]>,
+  quota: ReadonlyMap<number, number>,
+): MovePlan {
+  const takers = [...quota].sort(([a], [b]) => a - b)
+    .map(([id, slots]) => ({ id, missing: slots - (owned.get(id)?.length ?? 0) }))
+    .filter(({ missing }) => missing > 0);
+  const moves: PlannedMove[] = [];
+  let slots = 0;
+  for (const [from_group, of] of [...owned].sort(([a], [b]) => a - b)) {
+    let giving = of.slice(quota.get(from_group) ?? 0);
+    while (giving.length > 0) {
+      const taker = takers.find(({ missing }) => missing > 0)!;
+      const given = giving.slice(0, taker.missing);
+      giving = giving.slice(given.length);
+      taker.missing -= given.length;
+      slots += given.length;
+      for (const { from, to } of slotRuns(given)) {
+        moves.push({ from_slot: from, to_slot: to, from_group, to_group: taker.id });
+      }
+    }
+  }
+  return { moves, slots };
+}

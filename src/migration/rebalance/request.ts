@@ -1,0 +1,110 @@
+/**
+ * Rebalancing, and emptying a group, as they are asked for: planned, shown, and handed to the
+ * migrations.
+ *
+ * @module
+ */
+
+import { readInfoWithMaxmemory } from "../../redis/info.ts";
+import { loadGroups } from "../../store/groups.ts";
+import { loadMigrateTasks } from "../../store/migrate_tasks.ts";
+import { loadSlots } from "../../store/slots.ts";
+import { StoreError } from "../../store/store.ts";
+import type { Dashboard } from "../../dashboard/dashboard.ts";
+import { type Cluster, type MovePlan, planDrain, planRebalance, type RebalanceBy } from "./plan.ts";
+import { planByLoad } from "./by_load.ts";
+
+/** What is asked for. */
+export interface RebalanceRequest {
+  readonly by: RebalanceBy;
+  /** Whether the plan is only shown. */
+  readonly isDryRun: boolean;
+  /** Least time between two moves, in milliseconds. */
+  readonly delayMs: number;
+}
+
+/** Moves that are under way. */
+export class QueuedMoves {
+  /** `slots` is how many there are. */
+  constructor(readonly slots: number) {}
+}
+
+/**
+ * Spreads the slots evenly.
+ *
+ * @returns The plan of a dry run, or how many slots are under way.
+ * @throws {StoreError} When the cluster is not fit for it.
+ */
+export async function rebalance(
+  dashboard: Dashboard,
+  { by, isDryRun, delayMs }: RebalanceRequest,
+): Promise<MovePlan | QueuedMoves> {
+  // Servers first: the plan is of slots as they are when all of them have answered.
+  const maxmemory = by === "memory" ? await readMaxmemory(dashboard) : undefined;
+  const cluster = await loadCluster(dashboard);
+  const plan = by === "ops"
+    ? planByLoad(cluster, readLoad(dashboard))
+    : planRebalance(cluster, by, maxmemory);
+  return await carryOut(dashboard, plan, isDryRun, delayMs);
+}
+
+/**
+ * Empties a group, so that it can be removed; otherwise as {@linkcode rebalance}.
+ *
+ * @throws {StoreError} When there is no such group, or nobody to give its slots to.
+ */
+export async function drainGroup(
+  dashboard: Dashboard,
+  groupId: number,
+  { isDryRun, delayMs }: Omit<RebalanceRequest, "by">,
+): Promise<MovePlan | QueuedMoves> {
+  const plan = planDrain(await loadCluster(dashboard), groupId);
+  return await carryOut(dashboard, plan, isDryRun, delayMs);
+}
+
+/** What each slot was asked for of late. */
+function readLoad({ poll }: Dashboard): readonly number[] {
+  const silent = poll.proxiesWithoutLoad;
+  if (silent.length > 0) {
+    throw new StoreError(
+      `proxy ${silent.join(", ")} does not tell how many requests each slot gets`,
+    );
+  }
+  return poll.slotLoad;
+}
+
+async function loadCluster({ store }: Dashboard): Promise<Cluster> {
+  const [slots, groups, tasks] = await Promise.all([
+    loadSlots(store),
+    loadGroups(store),
+    loadMigrateTasks(store),
+  ]);
+  return { slots, groups, tasks: tasks.length };
+}
+
+async function carryOut(
+  dashboard: Dashboard,
+  plan: MovePlan,
+  isDryRun: boolean,
+  delayMs: number,
+): Promise<MovePlan | QueuedMoves> {
+  if (isDryRun) return plan;
+  for (const { from_slot, to_slot, to_group } of plan.moves) {
+    await dashboard.migrations.add(from_slot, to_slot, to_group, delayMs);
+  }
+  return new QueuedMoves(plan.slots);
+}
+
+/** `maxmemory` of every master, as it tells now: it was perhaps set a moment ago. */
+async function readMaxmemory(dashboard: Dashboard): Promise<Map<string, number>> {
+  const groups = await loadGroups(dashboard.store);
+  const masters = groups.flatMap(({ servers }) =>
+    (servers ?? []).filter(({ type }) => type === "master")
+  );
+  const entries = await Promise.all(masters.map(async ({ addr }) => {
+    using redis = await dashboard.redis(addr);
+    const info = await readInfoWithMaxmemory(redis);
+    return [addr, Number(info["maxmemory"] ?? 0)] as const;
+  }));
+  return new Map(entries);
+}

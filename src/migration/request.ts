@@ -1,0 +1,140 @@
+/**
+ * A request to migrate slots: checked as a whole, then stored as one task for each slot, or not at all.
+ *
+ * @module
+ */
+
+import { SLOT_COUNT } from "../hash/slot_id.ts";
+import { GROUP_ID_MIN } from "../model/group.ts";
+import type { MigrateTaskRecord } from "../model/migrate_task.ts";
+import type { SlotRecord } from "../model/slot.ts";
+import { loadGroup, masterOf } from "../store/groups.ts";
+import {
+  createMigrateTask,
+  deleteMigrateTask,
+  loadMigrateTasks,
+  type StoredMigrateTask,
+} from "../store/migrate_tasks.ts";
+import { loadSlot } from "../store/slots.ts";
+import { type Store, StoreError } from "../store/store.ts";
+import type { Control } from "../control/control.ts";
+import { InputError } from "../control/errors.ts";
+import { nextStep } from "./task.ts";
+import { areOneServer } from "../control/servers.ts";
+
+/** Slots `from` to `to`, both included, shall go to a group. */
+export interface MigrateRequest {
+  readonly from: number;
+  readonly to: number;
+  readonly groupId: number;
+  /** Least time between two moves, in milliseconds. */
+  readonly delayMs: number;
+}
+
+/** Tasks that are created at once. */
+const PARALLEL_MAX = 16;
+
+/**
+ * Stores the tasks.
+ *
+ * @returns Them, in the order of their slots.
+ * @throws {InputError} When a number is out of range.
+ * @throws {StoreError} When a group or slot is not fit for it; nothing was stored.
+ */
+export async function createTasks(
+  control: Control,
+  request: MigrateRequest,
+): Promise<StoredMigrateTask[]> {
+  checkNumbers(request);
+  const { store } = control;
+  const { from, to, groupId, delayMs } = request;
+  const target = masterOf(await loadGroup(store, groupId)).addr;
+  const slotIds = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  const tasks = slotIds.map((slot_id): MigrateTaskRecord => ({
+    slot_id,
+    new_group: groupId,
+    delay: delayMs,
+    create_at: `${Math.floor(Date.now() / 1000)}`,
+    percent: 0,
+    status: "pending",
+  }));
+  const slots = await checkSlots(store, tasks);
+  if (slots.every(({ group_id, state }) => group_id === groupId && state.status === "online")) {
+    const what = from === to ? `slot ${from} is` : `slots ${from} to ${to} are all`;
+    throw new StoreError(`${what} in group ${groupId} already`);
+  }
+  await checkOtherServers(control, new Set(slots.map(({ group_id }) => group_id)), groupId, target);
+  const created: StoredMigrateTask[] = [];
+  try {
+    for (let at = 0; at < tasks.length; at += PARALLEL_MAX) {
+      const made = await Promise.allSettled(
+        tasks.slice(at, at + PARALLEL_MAX).map(async (task) => {
+          created.push({ name: await createMigrateTask(store, task), task });
+        }),
+      );
+      const failed = made.find((each) => each.status === "rejected");
+      if (failed !== undefined) throw failed.reason;
+    }
+  } catch (error) {
+    await Promise.allSettled(created.map(({ name }) => deleteMigrateTask(store, name)));
+    throw error;
+  }
+  return created.sort((a, b) => a.task.slot_id - b.task.slot_id);
+}
+
+function checkNumbers({ from, to, groupId, delayMs }: MigrateRequest): void {
+  const isSlot = (value: number) => Number.isInteger(value) && value >= 0 && value < SLOT_COUNT;
+  const slotRule = `a slot, 0 to ${SLOT_COUNT - 1}`;
+  if (!isSlot(from)) throw new InputError("from", slotRule, from);
+  if (!isSlot(to)) throw new InputError("to", slotRule, to);
+  if (to < from) throw new InputError("to", `a slot not below ${from}`, to);
+  if (!(Number.isInteger(groupId) && groupId >= GROUP_ID_MIN)) {
+    throw new InputError("new_group", `a whole number from ${GROUP_ID_MIN}`, groupId);
+  }
+  if (!(Number.isInteger(delayMs) && delayMs >= 0)) {
+    throw new InputError("delay", "whole milliseconds from 0", delayMs);
+  }
+}
+
+/** @throws {StoreError} When the target is also the master of a group that gives slots. */
+async function checkOtherServers(
+  control: Control,
+  owners: ReadonlySet<number>,
+  groupId: number,
+  target: string,
+): Promise<void> {
+  for (const owner of owners) {
+    if (owner === groupId) continue;
+    const group = await loadGroup(control.store, owner).catch(() => undefined);
+    const source = group?.servers?.find(({ type }) => type === "master")?.addr;
+    if (source === undefined || !await areOneServer(control, source, target)) continue;
+    throw new StoreError(
+      `groups ${owner} and ${groupId} have the same master, ${source}` +
+        `${source === target ? "" : `, which is also ${target}`}: no key can be moved`,
+    );
+  }
+}
+
+async function checkSlots(
+  store: Store,
+  tasks: readonly MigrateTaskRecord[],
+): Promise<SlotRecord[]> {
+  const slots: SlotRecord[] = [];
+  const stored = await loadMigrateTasks(store);
+  const taskOf = new Map(stored.map(({ name, task }) => [task.slot_id, name]));
+  for (const task of tasks) {
+    const { slot_id } = task;
+    const other = taskOf.get(slot_id);
+    if (other !== undefined) {
+      throw new StoreError(`slot ${slot_id} has migrate task ${other}: wait for it, or cancel it`);
+    }
+    const slot = await loadSlot(store, slot_id);
+    if (slot.state.status === "offline") {
+      throw new StoreError(`slot ${slot_id} is offline: give it to a group with slot set first`);
+    }
+    const step = nextStep(task, slot);
+    if (step.kind === "wait") throw new StoreError(`${step.why}: cancel that first`);
+    slots.push(slot);
+  }
+  return slots;
+}

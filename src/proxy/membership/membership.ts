@@ -1,0 +1,103 @@
+/**
+ * A proxy as a member of its product: registered, told of every change, its slots as the store says.
+ *
+ *     start ──► baseline of actions ──► register ──► online ──► follow actions, load all slots ──► serve
+ *     stop ◄── (nothing is served any more) ──► actions no more followed ──► fence and entry removed
+ *
+ * @module
+ */
+
+import type { ProxyRecord } from "../../model/proxy.ts";
+import type { SlotTable } from "../../router/slot_table.ts";
+import { loadActionNames } from "../../store/actions.ts";
+import type { Store } from "../../store/store.ts";
+import { ActionFollower } from "./action_follower.ts";
+import { applyAction } from "./apply_action.ts";
+import { Registration, type RegistrationTimes } from "./registration.ts";
+import { SlotLoader } from "./slot_loader.ts";
+
+/** What happens to the process on the way. */
+export interface MembershipEvents {
+  /** Asks to be set online; see `go_online.ts`. */
+  askOnline(): Promise<void>;
+  /** Every slot is loaded: requests can be served; called again after each new loading. */
+  onServing(): void;
+  /** An operator wants the process to end in order. */
+  onMarkOffline(): void;
+  /** The table may be old: requests wait from now on. */
+  holdRequests(): void;
+  /** The table is known to be old: requests are answered with errors. */
+  refuseRequests(): void;
+  /** Requests are served again. */
+  resumeRequests(): void;
+}
+
+/** See the header. */
+export class Membership {
+  /** Where the proxy stands with the coordinator. */
+  readonly registration: Registration;
+  /** What the store said of the slots. */
+  readonly slots: SlotLoader;
+  readonly #follower: ActionFollower;
+  #isFollowing = false;
+
+  /** Does nothing yet; `record` is the proxy's own, `offline`. */
+  constructor(
+    store: Store,
+    record: ProxyRecord,
+    table: SlotTable,
+    events: MembershipEvents,
+    times: RegistrationTimes,
+  ) {
+    this.slots = new SlotLoader(store, table);
+    this.#follower = new ActionFollower(store, {
+      record: () => this.registration.record,
+      applyAction: (action) => applyAction(this.slots, action),
+      finished: (name) => table.inForce(Number(name)),
+    });
+    this.registration = new Registration(store, record, {
+      askOnline: () => events.askOnline(),
+      onMarkOffline: () => events.onMarkOffline(),
+      holdRequests: () => events.holdRequests(),
+      refuseRequests: () => events.refuseRequests(),
+      resumeRequests: () => events.resumeRequests(),
+      onOnline: async () => {
+        this.#follow();
+        // Asked before the slots: they are as this action left them, or newer.
+        const newest = (await loadActionNames(store)).at(-1) ?? this.lastAction;
+        await this.slots.loadAll();
+        table.loaded(Number(newest));
+        events.onServing();
+      },
+    }, times);
+  }
+
+  /** The newest action that is done with; `""` before the first. */
+  get lastAction(): string {
+    return this.#follower.last;
+  }
+
+  /**
+   * Registers; the rest follows from what the store says.
+   *
+   * @throws {StoreError} When another proxy has the id.
+   * @throws {CoordinatorError} When the coordinator cannot be reached.
+   */
+  async start(): Promise<void> {
+    await this.#follower.baseline();
+    await this.registration.start();
+  }
+
+  /** Leaves the product; for when no request is served any more. */
+  async stop(): Promise<void> {
+    await this.#follower.stop();
+    await this.registration.stop();
+  }
+
+  /** Before the slots are loaded, so that no change falls between the two. */
+  #follow(): void {
+    if (this.#isFollowing) return;
+    this.#isFollowing = true;
+    this.#follower.start();
+  }
+}

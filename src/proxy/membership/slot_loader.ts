@@ -1,0 +1,171 @@
+/**
+ * Brings slots from the store into the router's table.
+ *
+ * @module
+ */
+
+import { roomLogger } from "../../base/log.ts";
+import { SLOT_COUNT } from "../../hash/slot_id.ts";
+import { RecordError } from "../../model/record.ts";
+import { NO_GROUP, type SlotRecord } from "../../model/slot.ts";
+import type { SlotFill, SlotTable } from "../../router/slot_table.ts";
+import { loadGroup, masterOf } from "../../store/groups.ts";
+import { loadSlot } from "../../store/slots.ts";
+import { type Store, StoreError } from "../../store/store.ts";
+
+const log = roomLogger("proxy");
+
+/**
+ * Loads slots, each as often as it is asked to, and one at a time per slot: what is loaded last was
+ * read last.
+ *
+ * A slot that cannot be served as it is stored (no group, no master, two, moving to where it is) is
+ * reset, where Codis 2.0 ends the process: its requests are answered with an error until an action
+ * names it again, all other slots go on.
+ */
+export class SlotLoader {
+  readonly #store: Store;
+  readonly #table: SlotTable;
+  /** What the table holds; nothing for a slot that is reset. */
+  readonly #fills: (SlotFill | undefined)[] = Array.from({ length: SLOT_COUNT });
+  /** What the store said last, also of a slot that could not be served like that. */
+  readonly #records: (SlotRecord | undefined)[] = Array.from({ length: SLOT_COUNT });
+  readonly #turns: Promise<unknown>[] = Array.from({ length: SLOT_COUNT }, () => Promise.resolve());
+
+  /** Loads from `store` into `table`; nothing is loaded yet. */
+  constructor(store: Store, table: SlotTable) {
+    this.#store = store;
+    this.#table = table;
+  }
+
+  /**
+   * Loads one slot.
+   *
+   * @returns When the new owner is in force and no request to the old one is in flight.
+   * @throws {CoordinatorError} When the store cannot be read; the slot stays as it was.
+   */
+  async load(slotId: number): Promise<void> {
+    await this.#each([slotId]);
+  }
+
+  /**
+   * Loads every slot, all at once: each waits for its own requests only.
+   *
+   * @throws {CoordinatorError} When the store cannot be read; what was loaded stays loaded.
+   */
+  async loadAll(): Promise<void> {
+    await this.#each(Array.from({ length: SLOT_COUNT }, (_, slotId) => slotId));
+  }
+
+  /** Loads the slots `from` to `to`, both included; otherwise as {@linkcode SlotLoader.loadAll}. */
+  async loadRange(from: number, to: number): Promise<void> {
+    await this.#each(rangeOf(from, to));
+  }
+
+  /** Loads the slots that were last seen in a group, or on their way out of it. */
+  async loadGroup(groupId: number): Promise<void> {
+    const slotIds = rangeOf(0, SLOT_COUNT - 1);
+    await this.#each(slotIds.filter((slotId) => touchesGroup(this.#records[slotId], groupId)));
+  }
+
+  /** Resets the slots `from` to `to`, both included: nobody has them. */
+  async resetRange(from: number, to: number): Promise<void> {
+    const resets = rangeOf(from, to).map((slotId) =>
+      this.#inTurn(slotId, () => this.#resetNow(slotId))
+    );
+    await Promise.all(resets);
+  }
+
+  /** Loads several slots and waits for all of them, also when one fails. */
+  async #each(slotIds: readonly number[]): Promise<void> {
+    // Each group is read once per call: a later change of it comes with an action of its own.
+    const masters = new Map<number, Promise<string>>();
+    const loads = await Promise.allSettled(
+      slotIds.map((slotId) => this.#inTurn(slotId, () => this.#loadNow(slotId, masters))),
+    );
+    const failed = loads.find((load) => load.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async #loadNow(slotId: number, masters: Map<number, Promise<string>>): Promise<void> {
+    const fill = await this.#readFill(slotId, masters);
+    if (fill === undefined) return await this.#resetNow(slotId);
+    // Requests in flight were sent where they would be sent again: nothing to wait for.
+    if (isSameFill(fill, this.#fills[slotId])) return;
+    await this.#table.fillSlot(fill);
+    this.#fills[slotId] = fill;
+  }
+
+  #inTurn(slotId: number, work: () => Promise<void>): Promise<void> {
+    const done = this.#turns[slotId]!.then(work);
+    this.#turns[slotId] = done.catch(() => {});
+    return done;
+  }
+
+  async #resetNow(slotId: number): Promise<void> {
+    await this.#table.resetSlot(slotId);
+    this.#fills[slotId] = undefined;
+  }
+
+  /** What the store says of a slot; `undefined` when it cannot be served like that. */
+  async #readFill(
+    slotId: number,
+    masters: Map<number, Promise<string>>,
+  ): Promise<SlotFill | undefined> {
+    try {
+      const slot = this.#records[slotId] = await loadSlot(this.#store, slotId);
+      return await this.#fillOf(slot, masters);
+    } catch (error) {
+      if (!(error instanceof StoreError || error instanceof RecordError)) throw error;
+      const isFresh = this.#records[slotId]?.group_id === NO_GROUP;
+      const say = isFresh ? log.debug.bind(log) : log.error.bind(log);
+      say("slot {slotId} cannot be served: {error}", { slotId, error });
+      return undefined;
+    }
+  }
+
+  async #fillOf(slot: SlotRecord, masters: Map<number, Promise<string>>): Promise<SlotFill> {
+    const { status, migrate_status } = slot.state;
+    const isMigrating = status === "migrate";
+    const backendAddr = await this.#masterAddr(slot.group_id, masters);
+    const migrateFromAddr = isMigrating ? await this.#masterAddr(migrate_status.from, masters) : "";
+    if (migrateFromAddr === backendAddr) {
+      throw new StoreError(`slot ${slot.id} migrates from ${migrateFromAddr} to itself`);
+    }
+    return {
+      slotId: slot.id,
+      groupId: slot.group_id,
+      backendAddr,
+      migrateFromAddr,
+      migrateFromGroupId: isMigrating ? migrate_status.from : NO_GROUP,
+      isBlocked: status === "pre_migrate",
+    };
+  }
+
+  #masterAddr(groupId: number, masters: Map<number, Promise<string>>): Promise<string> {
+    let addr = masters.get(groupId);
+    if (addr === undefined) {
+      addr = loadGroup(this.#store, groupId).then((group) => masterOf(group).addr);
+      masters.set(groupId, addr);
+    }
+    return addr;
+  }
+}
+
+function touchesGroup(slot: SlotRecord | undefined, groupId: number): boolean {
+  if (slot === undefined) return false;
+  const { status, migrate_status } = slot.state;
+  return slot.group_id === groupId || (status === "migrate" && migrate_status.from === groupId);
+}
+
+function rangeOf(from: number, to: number): number[] {
+  const first = Math.max(0, from);
+  const last = Math.min(SLOT_COUNT - 1, to);
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
+}
+
+function isSameFill(fill: SlotFill, last: SlotFill | undefined): boolean {
+  return last !== undefined && fill.groupId === last.groupId &&
+    fill.backendAddr === last.backendAddr && fill.migrateFromAddr === last.migrateFromAddr &&
+    fill.migrateFromGroupId === last.migrateFromGroupId && fill.isBlocked === last.isBlocked;
+}

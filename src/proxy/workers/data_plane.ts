@@ -1,0 +1,75 @@
+/**
+ * What the proxy's process has its clients served by, in one thread or in many.
+ *
+ *     proxy.ts, membership.ts, admin.ts ──► DataPlane ─┬─ LocalPlane: one router, in this thread
+ *                                                      └─ WorkerPool: a LocalPlane in each worker
+ *
+ * @module
+ */
+
+import type { LogLevel } from "../../base/log.ts";
+import type { ListenProto } from "../../io/listen.ts";
+import type { RouterFigures } from "../../router/stats_snapshot.ts";
+import type { RouterOptions } from "../../router/options.ts";
+import type { SlotTable } from "../../router/slot_table.ts";
+
+/** Where a data plane listens for Redis clients. */
+export interface ListenPlace {
+  /** Empty for every interface. */
+  readonly hostname: string;
+  /** 0 for any free port. */
+  readonly port: number;
+  readonly proto: ListenProto;
+}
+
+/** What a data plane is made with. */
+export interface PlaneOptions {
+  readonly router: RouterOptions;
+  /** Time between PINGs to idle Redis connections; 0 sends none. */
+  readonly keepAliveMs: number;
+  /** A pause of this process from which on requests wait: the table may be old. */
+  readonly pauseMs: number;
+}
+
+/** What a data plane tells the process. */
+export interface PlaneEvents {
+  /**
+   * The process was paused. A worker that has noticed it lets its requests wait until
+   * `resumeRequests` is called; a plane in this thread goes on when this has returned. Not called
+   * before the first `accept`: until then there is no table that could be old.
+   */
+  onPause(): void;
+}
+
+/** Figures of a data plane. */
+export interface ProxyFigures {
+  readonly sum: RouterFigures;
+  /** Of each worker; one that has died has left its counts to the one in its place. */
+  readonly workers: readonly RouterFigures[];
+}
+
+/** See the header. The port is bound when there is one, and clients wait until `accept`. */
+export interface DataPlane extends SlotTable {
+  /** Where it listens. */
+  readonly address: Deno.NetAddr;
+  /** Begins to accept clients before there is a table: until `accept`, they get -LOADING. */
+  acceptLoading(): void;
+  /** Begins to accept clients, or to serve those that were accepted already. */
+  accept(): void;
+  /** Accepts no more; clients that were accepted stay. */
+  stopAccepting(): void | Promise<void>;
+  /** Lets requests wait: the table may be old. */
+  holdRequests(): void;
+  /** Answers requests with an error: the table is old. */
+  refuseRequests(): void;
+  /** Lets requests go on. */
+  resumeRequests(): void;
+  /** Lets every client finish what it has in flight; after `graceMs` they are cut. */
+  drainSessions(graceMs: number): Promise<void>;
+  /** Its figures; a worker that does not answer at once is in them as it was last seen. */
+  figures(): Promise<ProxyFigures>;
+  /** Log lines of this level and above are kept. */
+  setLogLevel(level: LogLevel): void;
+  /** Closes everything. */
+  close(): void | Promise<void>;
+}

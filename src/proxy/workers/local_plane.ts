@@ -1,0 +1,139 @@
+/**
+ * A data plane in one thread: a router, and the socket that feeds it. With `--cpu=1` it is the whole
+ * proxy's, in the process's own thread; with more, each worker has one.
+ *
+ * @module
+ */
+
+import { clock } from "../../base/clock.ts";
+import { roomLogger } from "../../base/log.ts";
+import { Acceptor } from "../../io/acceptor.ts";
+import { causeOf } from "../../io/dial.ts";
+import { listen } from "../../io/listen.ts";
+import { figuresOf } from "../../router/stats_snapshot.ts";
+import { Router } from "../../router/router.ts";
+import type { RouterSeat } from "../../router/worker_context.ts";
+import type { SlotFill } from "../../router/slot_table.ts";
+import type {
+  DataPlane,
+  ListenPlace,
+  PlaneEvents,
+  PlaneOptions,
+  ProxyFigures,
+} from "./data_plane.ts";
+import { routerEvents } from "../router_events.ts";
+
+const log = roomLogger("proxy");
+
+/** See the header. */
+export class LocalPlane implements DataPlane {
+  readonly router: Router;
+  #acceptor: Acceptor | undefined;
+  /** Whether clients may be served by a table. */
+  #hasAccepted = false;
+  #isListening = false;
+  readonly #keepAlive: ReturnType<typeof setInterval> | undefined;
+
+  /** Makes a router with no slots and no clients. */
+  constructor(options: PlaneOptions, events: PlaneEvents, seat?: RouterSeat) {
+    this.router = new Router(options.router, routerEvents(), seat);
+    // The first request read after a pause must not be served before anybody has noticed it.
+    clock.pauseMs = options.pauseMs;
+    clock.onPause = () => this.#hasAccepted && events.onPause();
+    if (options.keepAliveMs > 0) {
+      this.#keepAlive = setInterval(() => this.router.keepAlive(), options.keepAliveMs);
+    }
+  }
+
+  /**
+   * Binds the port.
+   *
+   * @param isShared Whether other workers listen on the same one.
+   * @throws {Error} Naming the address, when it cannot be bound.
+   */
+  bind({ hostname, port, proto }: ListenPlace, isShared = false): void {
+    this.#acceptor = new Acceptor(listen(hostname, port, proto, isShared), {
+      take: (connection) => this.router.accept(connection),
+      refuse: (connection) => this.router.refuse(connection),
+      onFailure: (error, times) =>
+        log.warn("clients could not be accepted, {times} times by now: {cause}", {
+          times,
+          cause: causeOf(error),
+        }),
+    });
+  }
+
+  get address(): Deno.NetAddr {
+    return this.#acceptor!.address;
+  }
+
+  acceptLoading(): void {
+    if (this.#isListening) return;
+    this.router.beginLoading();
+    this.#listen();
+  }
+
+  accept(): void {
+    this.#hasAccepted = true;
+    this.router.endLoading();
+    this.#listen();
+  }
+
+  #listen(): void {
+    if (this.#isListening) return;
+    this.#isListening = true;
+    this.#acceptor!.run();
+  }
+
+  stopAccepting(): void {
+    this.#acceptor?.stop();
+  }
+
+  fillSlot(fill: SlotFill): Promise<void> {
+    return this.router.fillSlot(fill);
+  }
+
+  resetSlot(slotId: number): Promise<void> {
+    return this.router.resetSlot(slotId);
+  }
+
+  inForce(version: number): void {
+    this.router.inForce(version);
+  }
+
+  loaded(version: number, doubtful: readonly number[] = []): void {
+    this.router.loaded(version, doubtful);
+  }
+
+  holdRequests(): void {
+    this.router.holdRequests();
+  }
+
+  refuseRequests(): void {
+    this.router.refuseRequests();
+  }
+
+  resumeRequests(): void {
+    this.router.resumeRequests();
+  }
+
+  drainSessions(graceMs: number): Promise<void> {
+    return this.router.drainSessions(graceMs);
+  }
+
+  figures(): Promise<ProxyFigures> {
+    const sum = figuresOf(this.router);
+    return Promise.resolve({ sum, workers: [sum] });
+  }
+
+  /** The thread's own log is the only one. */
+  setLogLevel(): void {}
+
+  close(): void {
+    clearInterval(this.#keepAlive);
+    clock.pauseMs = Infinity;
+    clock.onPause = () => {};
+    this.#acceptor?.stop();
+    this.router.close();
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Decides whether one thread serves the clients, or several.
+ *
+ * @module
+ */
+
+import { roomLogger } from "../../base/log.ts";
+import { canSharePort } from "../../io/listen.ts";
+import type { DataPlane, ListenPlace, PlaneEvents, PlaneOptions } from "./data_plane.ts";
+import { LocalPlane } from "./local_plane.ts";
+import { WorkerPool } from "./worker_pool.ts";
+
+/** Most workers that are started when nobody says how many. */
+const WORKERS_MAX = 8;
+
+/** One for each core, within reason. */
+export function defaultWorkers(): number {
+  return Math.min(WORKERS_MAX, navigator.hardwareConcurrency);
+}
+
+/**
+ * Binds the port and makes a data plane of so many workers; of one, in this thread, where they could
+ * not share the port.
+ *
+ * @throws {Error} Naming the address, when it cannot be bound.
+ */
+export async function openDataPlane(
+  place: ListenPlace,
+  workers: number,
+  options: PlaneOptions,
+  events: PlaneEvents,
+): Promise<DataPlane> {
+  if (workers > 1) {
+    if (canSharePort()) return await WorkerPool.open(place, { ...options, workers }, events);
+    roomLogger("proxy").warn(
+      "workers cannot share a port on this system: one serves, not {workers}",
+      {
+        workers,
+      },
+    );
+  }
+  const plane = new LocalPlane(options, events);
+  try {
+    plane.bind(place);
+  } catch (error) {
+    plane.close();
+    throw error;
+  }
+  return plane;
+}

@@ -1,0 +1,55 @@
+/**
+ * What the workers of one proxy count together, in memory that they share: client ids, so that none is
+ * given twice, clients, so that `max_clients` holds for all workers together however the system spreads
+ * connections over them, and what is held for clients, for `proxy_max_buffer`. It is touched when a client
+ * comes or goes and when much more or less is held, not by a request.
+ *
+ * @module
+ */
+
+import type { Peers, RouterSeat } from "../../router/worker_context.ts";
+
+/** The other workers. */
+export interface SharedPeers extends Peers {
+  /** They hold more than their shares, and must look at it. */
+  press(): void;
+}
+
+/** The shared memory; all of it may be posted to a worker. */
+export interface SharedCounts {
+  /** The newest client id. */
+  readonly lastId: BigInt64Array<SharedArrayBuffer>;
+  /** Clients of each worker. */
+  readonly sessions: Int32Array<SharedArrayBuffer>;
+  /** KB that each worker holds for its clients. */
+  readonly heldKb: Int32Array<SharedArrayBuffer>;
+}
+
+/** Makes the memory for so many workers. */
+export function newSharedCounts(workers: number): SharedCounts {
+  return {
+    lastId: new BigInt64Array(new SharedArrayBuffer(8)),
+    sessions: new Int32Array(new SharedArrayBuffer(4 * workers)),
+    heldKb: new Int32Array(new SharedArrayBuffer(4 * workers)),
+  };
+}
+
+/** The seat of worker number `seat`. */
+export function sharedSeat(counts: SharedCounts, seat: number, peers: SharedPeers): RouterSeat {
+  const { lastId, sessions, heldKb } = counts;
+  const elsewhere = (figures: Int32Array) => {
+    let total = 0;
+    for (let i = 0; i < figures.length; i++) if (i !== seat) total += Atomics.load(figures, i);
+    return total;
+  };
+  return {
+    nextSessionId: () => Number(Atomics.add(lastId, 0, 1n)) + 1,
+    hasSessions: (count) => void Atomics.store(sessions, seat, count),
+    sessionsElsewhere: () => elsewhere(sessions),
+    shares: sessions.length,
+    holds: (bytes) => void Atomics.store(heldKb, seat, Math.round(bytes / 1024)),
+    heldElsewhere: () => 1024 * elsewhere(heldKb),
+    pressOthers: () => peers.press(),
+    peers,
+  };
+}

@@ -1,0 +1,79 @@
+/**
+ * One worker of a proxy: a thread with a data plane of its own. This module is what `worker_pool.ts`
+ * starts a thread with; nothing imports it.
+ *
+ *     pool ── fillSlot, holdRequests, … ──► LocalPlane ◄── clients, from the port that all share
+ *     pool ◄── paused, log lines, INFO of the whole proxy ──┘
+ *
+ * A pause of the process is noticed by each worker itself, before it serves what it read first: a
+ * message from the pool might come after that. It serves again when the pool says so and knows of the
+ * pause; a word that was on its way before it does not count.
+ *
+ * @module
+ */
+
+import { clock } from "../../base/clock.ts";
+import { setLogLevel, startLog } from "../../base/log.ts";
+import { RemoteCalls } from "../../base/remote_call.ts";
+import { killClients, listClients } from "../../router/local/client_filter.ts";
+import { figuresOf } from "../../router/stats_snapshot.ts";
+import { LocalPlane } from "./local_plane.ts";
+import { sharedSeat } from "./shared_context.ts";
+import type { PoolCalls, WorkerCalls, WorkerStart } from "./worker_calls.ts";
+
+/** What a worker has of its thread; the types of a page's global scope do not fit. */
+interface WorkerScope {
+  onmessage: (event: MessageEvent) => void;
+  postMessage(message: string): void;
+}
+
+const scope = globalThis as unknown as WorkerScope;
+scope.onmessage = ({ data }) => serve(data as WorkerStart);
+
+function serve({ plane: options, logLevel, seat, counts }: WorkerStart): void {
+  let pauses = 0;
+  const own: WorkerCalls = {
+    fillSlot: (fill) => plane.fillSlot(fill),
+    resetSlot: (slotId) => plane.resetSlot(slotId),
+    inForce: (version) => plane.inForce(version),
+    loaded: (version, doubtful) => plane.loaded(version, doubtful),
+    bind: (place) => plane.bind(place, true),
+    acceptLoading: () => plane.acceptLoading(),
+    accept: () => plane.accept(),
+    stopAccepting: () => plane.stopAccepting(),
+    holdRequests: () => plane.holdRequests(),
+    refuseRequests: () => plane.refuseRequests(),
+    resumeRequests: (heardPauses) => {
+      if (heardPauses === pauses) plane.resumeRequests();
+    },
+    drainSessions: (graceMs) => plane.drainSessions(graceMs),
+    figures: () => figuresOf(plane.router),
+    listClients: (filter) => listClients(plane.router, filter),
+    killClients: (filter) => killClients(plane.router, filter),
+    press: () => plane.router.budget.isAboveShare && plane.router.runAtTurnEnd(),
+    setLogLevel,
+    close: () => plane.close(),
+  };
+  const pool = new RemoteCalls<PoolCalls>((message) => scope.postMessage(message), own);
+  startLog({ level: logLevel, write: (line) => pool.tell("writeLogLine", line) });
+  const plane = new LocalPlane(
+    options,
+    {
+      onPause() {
+        pauses++;
+        plane.holdRequests();
+        pool.tell("paused", pauses);
+      },
+    },
+    sharedSeat(counts, seat, {
+      figures: () => pool.call("proxyFigures"),
+      listClients: (filter) => pool.call("listClients", filter),
+      killClients: (filter) => pool.call("killClients", filter),
+      press: () => pool.tell("pressOthers"),
+    }),
+  );
+  scope.onmessage = ({ data }) => {
+    clock.tick(); // before anything else, as with every event: it may be the first after a pause
+    pool.receive(data as string);
+  };
+}

@@ -1,0 +1,69 @@
+/**
+ * One worker as the pool sees it: its calls, and its end.
+ *
+ *     running ── uncaught error, end() ──► ended: calls under way are rejected with WorkerEndedError
+ *
+ * @module
+ */
+
+import { RemoteCalls } from "../../base/remote_call.ts";
+import type { PoolCalls, WorkerCalls, WorkerStart } from "./worker_calls.ts";
+
+/** What is needed of a `Worker`. */
+export interface Thread {
+  onmessage: ((event: MessageEvent) => void) | null;
+  onerror: ((event: ErrorEvent) => void) | null;
+  postMessage(message: unknown): void;
+  terminate(): void;
+}
+
+/** The worker whose call was under way is gone. */
+export class WorkerEndedError extends Error {
+  override readonly name = "WorkerEndedError";
+}
+
+/** See the header. */
+export class WorkerThread {
+  /** Pauses of the process that it has noticed and told. */
+  pauses = 0;
+  readonly startedMs = performance.now();
+  readonly calls: RemoteCalls<WorkerCalls>;
+  readonly #thread: Thread;
+  #hasEnded = false;
+
+  /**
+   * Takes a thread that has just begun, and starts it.
+   *
+   * @param onDeath Hears of an error that nobody caught there; the thread has ended by it.
+   */
+  constructor(
+    thread: Thread,
+    start: WorkerStart,
+    own: PoolCalls,
+    onDeath: (cause: string) => void,
+  ) {
+    this.#thread = thread;
+    this.calls = new RemoteCalls((message) => thread.postMessage(message), own);
+    thread.onmessage = ({ data }) => this.calls.receive(data as string);
+    thread.onerror = (event) => {
+      event.preventDefault(); // or it would be this thread's error, too
+      if (this.#hasEnded) return;
+      this.end(event.message);
+      onDeath(event.message);
+    };
+    thread.postMessage(start);
+  }
+
+  /** Whether it can be asked nothing any more. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Ends the thread as it stands: its connections are cut. */
+  end(cause: string): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#thread.terminate();
+    this.calls.end(new WorkerEndedError(cause));
+  }
+}

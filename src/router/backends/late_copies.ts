@@ -1,0 +1,198 @@
+/**
+ * Ends what may still be on its way to a server after a move whose end nobody heard.
+ *
+ *      down ── raise() ──► listing ─► ending what may bring keys ─► listing … ─► nothing left: down
+ *                             ▲ │ the server does not answer, or is busy
+ *                             └─┘ after a pause, for as long as it takes
+ *
+ * A source that gives up MIGRATE keeps the key, but the copy it sent may lie in a socket and arrive
+ * much later: after another MIGRATE has moved the key, and clients have deleted it. So from the first
+ * such failure on no key is moved to the target until it has answered, and its connections that may
+ * hold such a copy are closed. That the target must answer first has another good side: one that hangs
+ * is not tried again and again with MIGRATE, each of which would stop the source.
+ *
+ * codis-server keeps its connection to a target for later moves, and says IOERR when the next one finds
+ * it closed, by us for example. So only a move that took as long as its timeout raises the fence.
+ *
+ * @module
+ */
+
+import { isRestoring, mayRestore, newestId, parseClientList } from "../../resp/client_list.ts";
+import { encodeRequest } from "../../resp/encoder.ts";
+import type { Server } from "./backend_pool.ts";
+import { isPassing, targetInDoubt } from "../errors.ts";
+import { acquireRequest, recycleRequest, type ReplyTaker, type Request } from "../request.ts";
+
+/** Pause between two rounds, in milliseconds. */
+const ROUND_MS = 100;
+/** Rounds that must find nothing: whatever connected before the first is listed in the second. */
+const CLEAN_ROUNDS = 2;
+/** Seconds that a connection has to say what it is for. */
+const GREETING_SECONDS = 1;
+/** Longest wait of a command for the fence, in milliseconds. */
+const PATIENCE_MS = 1_500;
+/** Wait for late copies at a server that does not allow CLIENT, in milliseconds. */
+const BLIND_MS = 15_000;
+
+interface Waiter {
+  readonly ready: (error: string) => void;
+  readonly timer: ReturnType<typeof setTimeout>;
+}
+
+/** The fence of one server; see the header. */
+export class RestoreFence {
+  readonly #server: Server;
+  #isRaised = false;
+  #isStopped = false;
+  /** Whether it only waits, because CLIENT is not allowed. */
+  #isBlind = false;
+  #rounds = 0;
+  #cleanRounds = 0;
+  /** Whoever connected later brings nothing that is late, and is let be. */
+  #lastId = Infinity;
+  /** What keeps it up. */
+  #cause = "it has not answered yet";
+  readonly #waiters = new Set<Waiter>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(server: Server) {
+    this.#server = server;
+  }
+
+  /** Whether no key may be moved to the server now. */
+  get isRaised(): boolean {
+    return this.#isRaised;
+  }
+
+  /** A move has failed, and nobody knows how far it came. */
+  raise(): void {
+    this.#rounds = this.#cleanRounds = 0;
+    this.#lastId = Infinity;
+    if (this.#isStopped || (this.#isRaised && !this.#isBlind)) return;
+    this.#isRaised = true;
+    this.#isBlind = false;
+    clearTimeout(this.#timer);
+    this.#list();
+  }
+
+  /**
+   * Waits until keys may be moved again, for {@linkcode PATIENCE_MS} at most.
+   *
+   * @param ready Called later, once, with an empty string or with an error text.
+   */
+  whenDown(ready: (error: string) => void): void {
+    const timer = setTimeout(() => this.#answer(waiter, this.#error()), PATIENCE_MS);
+    const waiter = { ready, timer };
+    this.#waiters.add(waiter);
+  }
+
+  /** The server is not used any more. */
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    for (const waiter of [...this.#waiters]) this.#answer(waiter, this.#error());
+  }
+
+  #error(): string {
+    return targetInDoubt(this.#server.address, this.#cause);
+  }
+
+  #answer(waiter: Waiter, error: string): void {
+    clearTimeout(waiter.timer);
+    if (this.#waiters.delete(waiter)) waiter.ready(error);
+  }
+
+  #list(): void {
+    this.#send(["CLIENT", "LIST"], (text) => {
+      if (!text.startsWith("-")) this.#listed(text);
+      else if (isPassing(text)) this.#askAgain(text.slice(1));
+      else this.#goOnBlind(text.slice(1));
+    });
+  }
+
+  #listed(text: string): void {
+    const lines = parseClientList(text);
+    if (++this.#rounds === CLEAN_ROUNDS) this.#lastId = newestId(lines);
+    const doubtful = lines.filter((line) =>
+      line.id <= this.#lastId && (isRestoring(line) || mayRestore(line))
+    );
+    if (doubtful.length === 0) {
+      if (++this.#cleanRounds >= CLEAN_ROUNDS) this.#lower();
+      else this.#list();
+      return;
+    }
+    this.#cleanRounds = 0;
+    this.#cause = `${doubtful.length} of its connections may still bring keys`;
+    for (const line of doubtful) {
+      if (!isRestoring(line) && line.ageSeconds < GREETING_SECONDS) continue;
+      this.#send(["CLIENT", "KILL", "ID", String(line.id)], (answer) => {
+        // One that is gone by itself is as good.
+        if (!answer.startsWith("-") || /no such client/i.test(answer)) return;
+        if (isPassing(answer)) this.#askAgain(answer.slice(1));
+        else this.#goOnBlind(answer.slice(1));
+      });
+    }
+    this.#again();
+  }
+
+  /** CLIENT is not allowed there: what is late has a time to arrive, and that is all we can do. */
+  #goOnBlind(cause: string): void {
+    this.#cause = cause;
+    this.#isBlind = true;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#lower(), BLIND_MS);
+  }
+
+  /** It runs an endless script, say, and listens to this later. */
+  #askAgain(cause: string): void {
+    this.#cause = cause;
+    this.#cleanRounds = 0;
+    this.#again();
+  }
+
+  #again(): void {
+    clearTimeout(this.#timer);
+    if (!this.#isStopped) this.#timer = setTimeout(() => this.#list(), ROUND_MS);
+  }
+
+  #lower(): void {
+    this.#isRaised = this.#isBlind = false;
+    for (const waiter of [...this.#waiters]) this.#answer(waiter, "");
+  }
+
+  #send(words: string[], answered: (text: string) => void): void {
+    const request = acquireRequest();
+    request.taker = new TextTaker((text, isAnswer) => {
+      if (this.#isStopped) return;
+      if (isAnswer) return answered(text);
+      this.#askAgain(text);
+    });
+    const bytes = encodeRequest(words);
+    this.#server.moverBackend(0).push(request, bytes, 0, bytes.length);
+  }
+}
+
+/** Takes one reply as text, or the reason why there is none. */
+class TextTaker implements ReplyTaker {
+  readonly #done: (text: string, isAnswer: boolean) => void;
+  #text = "";
+
+  constructor(done: (text: string, isAnswer: boolean) => void) {
+    this.#done = done;
+  }
+
+  partReplied(part: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
+    for (let i = start; i < end; i++) this.#text += String.fromCharCode(bytes[i]!);
+    if (isLast) this.#end(part, this.#text.trim(), true);
+  }
+
+  partFailed(part: Request, text: string): void {
+    this.#end(part, text, false);
+  }
+
+  #end(part: Request, text: string, isAnswer: boolean): void {
+    part.state = "settled";
+    recycleRequest(part);
+    this.#done(text, isAnswer);
+  }
+}

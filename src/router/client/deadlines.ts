@@ -1,0 +1,45 @@
+/**
+ * When a session has had long enough: idle, silent before AUTH, half a request, replies not taken.
+ *
+ * @module
+ */
+
+import type { RouterOptions } from "../options.ts";
+
+/** Upload speed that keeps an unfinished request alive past its deadline, bytes per millisecond. */
+const UNFINISHED_BYTES_PER_MS = 16;
+
+/** What a session's deadlines depend on; times in clock milliseconds. */
+export interface SessionTimes {
+  readonly nowMs: number;
+  readonly createdMs: number;
+  readonly lastReadMs: number;
+  readonly lastWroteMs: number;
+  /** Since when a request is half received; 0 when none is, or when we do not read. */
+  readonly unfinishedSinceMs: number;
+  /** How much of it has come. */
+  readonly unfinishedBytes: number;
+  readonly hasUnsent: boolean;
+  readonly hasRequests: boolean;
+  readonly isAuthenticated: boolean;
+}
+
+/** Why a session is to be closed, to be read after "closed: "; empty when it is not. */
+export function overdueReason(options: RouterOptions, session: SessionTimes): string {
+  const { nowMs } = session;
+  const isOver = (sinceMs: number, limitMs: number) => limitMs > 0 && nowMs - sinceMs > limitMs;
+  if (session.hasUnsent) {
+    const sinceMs = Math.max(session.lastWroteMs, session.lastReadMs);
+    return isOver(sinceMs, options.sessionWriteMs) ? "it takes none of its replies" : "";
+  }
+  if (!session.isAuthenticated) {
+    return isOver(session.createdMs, options.sessionAuthMs) ? "it has not authenticated" : "";
+  }
+  if (session.hasRequests) return "";
+  if (session.unfinishedSinceMs > 0) {
+    // A large request may take its time as long as it comes at a fair pace.
+    const sinceMs = session.unfinishedSinceMs + session.unfinishedBytes / UNFINISHED_BYTES_PER_MS;
+    return isOver(sinceMs, options.sessionPartialMs) ? "its request stays unfinished" : "";
+  }
+  return isOver(session.lastReadMs, options.sessionIdleMs) ? "it sends nothing" : "";
+}

@@ -1,0 +1,219 @@
+/**
+ * Commands about all keys at once, also while keys move: KEYS, RANDOMKEY, FLUSHALL, FLUSHDB, DBSIZE.
+ *
+ *      round 1      all masters
+ *      round n + 1  the owners of the slots that have moved n times meanwhile ◄─ none: answered
+ *
+ * A key that moves between two servers' answers is met by neither. It is then where its slot went, so
+ * that server is asked again; {@link ./slot_moves.ts} says why that is enough. DBSIZE cannot tell which
+ * keys were counted. It asks the source of a move before its target, so that a key which is there all the
+ * time is counted, and twice if it moves between the two answers: the sum is too high by what moves in that
+ * moment, and never too low, unless servers give slots to each other in a ring.
+ *
+ * @module
+ */
+
+import type { Command } from "../../command/command.ts";
+import { slotIdOf } from "../../hash/slot_id.ts";
+import { Encoder, errorReply, type Protocol } from "../../resp/encoder.ts";
+import { isTrialKey } from "../../resp/probe_key.ts";
+import { SLOTS_MOVE_TOO_FAST } from "../errors.ts";
+import { askAll } from "./fan_out.ts";
+import type { PartReply } from "./gather.ts";
+import { latin1 } from "../slots/key_fetch.ts";
+import { clientsKeys, elementsOf, firstError, isNull, MERGES } from "./merge.ts";
+import { requestKind } from "../client/reply_sizes.ts";
+import type { Request } from "../request.ts";
+import type { Master, Router } from "../router.ts";
+import type { Session } from "../client/session.ts";
+import type { Slot } from "../slots/slot.ts";
+
+/** Rounds, and beginnings, after which a command is given up. */
+const ROUNDS_MAX = 8;
+
+/** Whether a command is about keys, wherever they are, and not about servers. */
+export function isAboutKeys(command: Command): boolean {
+  return command.categories.includes("@keyspace");
+}
+
+/**
+ * Asks every server that has keys, unless their replies may not be asked for now. Copies `bytes`, the
+ * request.
+ */
+export function askKeySpace(session: Session, command: Command, bytes: Uint8Array): void {
+  const servers = session.router.masters().map(({ server }) => server);
+  const kind = requestKind(command.id, servers.length, bytes.length);
+  const expected = session.asking.mayAskEach(command, kind, servers);
+  if (expected < 0) return;
+  const parent = session.enqueue(command);
+  parent.state = "sent";
+  parent.kind = kind;
+  session.charge(parent, bytes.length);
+  session.isFenced = true; // what follows must not overtake a later round
+  new KeySpaceCall(session.router, parent, command, bytes.slice(), expected).begin();
+}
+
+/** One such command on its way. */
+class KeySpaceCall {
+  readonly #router: Router;
+  readonly #parent: Request;
+  readonly #command: Command;
+  readonly #bytes: Uint8Array;
+  /** What each server's reply is expected to have, in bytes. */
+  readonly #expectedBytes: number;
+  #beginnings = 0;
+  #rounds = 0;
+  /** The version of the table when it began. */
+  #since = 0;
+  /** Slots whose keys may not all have been met. */
+  #unsure: readonly Slot[] = [];
+  /** Replies to KEYS: keys of slots that are sure, then those of the others, each once. */
+  #sureKeys: Uint8Array[] = [];
+  readonly #otherKeys = new Map<string, Uint8Array>();
+  /** Servers that DBSIZE asks later, and the sum so far. */
+  #stages: Master[][] = [];
+  #sum = 0n;
+
+  constructor(
+    router: Router,
+    parent: Request,
+    command: Command,
+    bytes: Uint8Array,
+    expectedBytes: number,
+  ) {
+    this.#expectedBytes = expectedBytes;
+    this.#router = router;
+    this.#parent = parent;
+    this.#command = command;
+    this.#bytes = bytes;
+  }
+
+  begin(): void {
+    this.#beginnings++;
+    this.#rounds = 0;
+    this.#since = this.#router.moves.version;
+    this.#unsure = this.#router.slots;
+    this.#sureKeys = [];
+    this.#otherKeys.clear();
+    this.#sum = 0n;
+    const isCount = this.#command.merge === "agg_sum";
+    this.#stages = isCount ? stagesOf(this.#router) : [[...this.#router.masters()]];
+    this.#ask(this.#stages.shift()!);
+  }
+
+  #ask(masters: readonly Master[]): void {
+    this.#rounds++;
+    askAll(
+      this.#parent,
+      masters,
+      (replies, protocol) => this.#answered(masters, replies, protocol),
+      this.#bytes,
+      this.#expectedBytes,
+    );
+  }
+
+  /** The command's reply; null when more servers are asked first. */
+  #answered(
+    askedMasters: readonly Master[],
+    replies: readonly PartReply[],
+    protocol: Protocol,
+  ): Uint8Array | null {
+    // A server that the last slot has left meanwhile is cut off: its keys are elsewhere.
+    const isGone = replies.some((reply, i) =>
+      reply.isFailure && askedMasters[i]!.server.uses === 0
+    );
+    if (
+      (isGone || this.#hasDrawnOurs(replies)) && this.#beginnings < ROUNDS_MAX &&
+      this.#router.masters().length > 0
+    ) {
+      this.begin();
+      return null;
+    }
+    const error = firstError(replies);
+    if (error !== undefined) return error;
+    const merged = () => MERGES[this.#command.merge]!(replies, protocol);
+    if (this.#command.merge === "agg_sum") return this.#count(merged());
+    if (this.#command.merge === "random_key" && !isNull(merged())) return merged();
+    const askedSlots = new Set(this.#unsure);
+    this.#unsure = this.#unsure.filter((slot) => this.#movesOf(slot) >= this.#rounds);
+    const masters = this.#mastersOf(this.#unsure);
+    const isLast = masters.length === 0;
+    if (isLast && this.#rounds === 1) return merged();
+    if (this.#command.merge === "concat") this.#keepKeys(replies, askedSlots);
+    if (isLast) return this.#command.merge === "concat" ? this.#allKeys() : merged();
+    if (this.#rounds >= ROUNDS_MAX) return errorReply(SLOTS_MOVE_TOO_FAST);
+    this.#ask(masters);
+    return null;
+  }
+
+  /** Whether RANDOMKEY met nothing but a key of our own, which is there for a moment only. */
+  #hasDrawnOurs(replies: readonly PartReply[]): boolean {
+    return this.#command.merge === "random_key" &&
+      replies.some(({ bytes }) => isTrialKey(bytes)) &&
+      replies.every(({ bytes }) => isTrialKey(bytes) || isNull(bytes));
+  }
+
+  #movesOf(slot: Slot): number {
+    return this.#router.moves.movesSince(this.#since, slot);
+  }
+
+  #count(reply: Uint8Array): Uint8Array | null {
+    if (reply[0] !== 58 /* : */) return reply;
+    this.#sum += BigInt(new TextDecoder().decode(reply.subarray(1)).trim());
+    const next = this.#stages.shift();
+    if (next === undefined) return new Encoder(2).integer(this.#sum).done();
+    this.#ask(next);
+    return null;
+  }
+
+  /** Where the keys of these slots are that were not met in the rounds so far. */
+  #mastersOf(slots: readonly Slot[]): Master[] {
+    const servers = new Set<Master["server"] | null>();
+    for (const slot of slots) {
+      servers.add(slot.server);
+      // A key that was not met has moved once in each round: with the last move it left the source.
+      if (this.#movesOf(slot) > this.#rounds) servers.add(slot.migrateFrom);
+    }
+    return this.#router.masters().filter(({ server }) => servers.has(server));
+  }
+
+  /** Keeps the keys that servers told, as far as they were asked for them. Copies them. */
+  #keepKeys(replies: readonly PartReply[], asked: ReadonlySet<Slot>): void {
+    const unsure = new Set(this.#unsure);
+    for (const { bytes } of replies) {
+      for (const key of elementsOf(clientsKeys(bytes)) ?? []) {
+        const start = key.indexOf(10) + 1;
+        const slot = this.#router.slots[slotIdOf(key, start, key.length - 2)]!;
+        if (!asked.has(slot)) continue;
+        if (this.#rounds === 1 && !unsure.has(slot)) this.#sureKeys.push(key.slice());
+        else this.#otherKeys.set(latin1(key, start, key.length - 2), key.slice());
+        this.#parent.session!.charge(this.#parent, key.length);
+      }
+    }
+  }
+
+  #allKeys(): Uint8Array {
+    const keys = [...this.#sureKeys, ...this.#otherKeys.values()];
+    const out = new Encoder(2).array(keys.length);
+    for (const key of keys) out.raw(key);
+    return out.done();
+  }
+}
+
+/** All masters in stages: no target of a move before its source, unless they form a ring. */
+export function stagesOf(router: Router): Master[][] {
+  const stages: Master[][] = [];
+  let left = [...router.masters()];
+  const moving = router.slots.filter((slot) => slot.migrateFrom !== null);
+  while (left.length > 0) {
+    const servers = new Set(left.map(({ server }) => server));
+    const targets = new Set(
+      moving.filter((slot) => servers.has(slot.migrateFrom!)).map((slot) => slot.server),
+    );
+    const free = left.filter(({ server }) => !targets.has(server));
+    const stage = free.length === 0 ? left : free;
+    stages.push(stage);
+    left = left.filter((master) => !stage.includes(master));
+  }
+  return stages;
+}

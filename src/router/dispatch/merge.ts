@@ -1,0 +1,196 @@
+/**
+ * How the replies of many servers become one: Redis's response policies.
+ *
+ * @module
+ */
+
+import type { Merge as MergeName } from "../../command/command.ts";
+import { copyBytes } from "../../io/chunk_pool.ts";
+import { arrayHeader, Encoder, errorReply, type Protocol } from "../../resp/encoder.ts";
+import { ReplyFramer } from "../../resp/reply_framer.ts";
+import { isTrialKey, namesTrialKey } from "../../resp/probe_key.ts";
+import type { Merge, PartReply } from "./gather.ts";
+
+const STAR = 42;
+const COLON = 58;
+const decoder = new TextDecoder();
+
+/** Merges by name; those that need more than the replies are made where that is known. */
+export const MERGES: Readonly<Partial<Record<MergeName, Merge>>> = {
+  all_succeeded: (replies) => firstError(replies) ?? copy(replies[0]!.bytes),
+  one_succeeded: mergeOneSucceeded,
+  agg_sum: (replies) =>
+    firstError(replies) ?? integers(replies, (values) => values.reduce((sum, v) => sum + v, 0n)),
+  agg_logical_and: mergeLogicalAnd,
+  concat: mergeConcat,
+  random_key: mergeRandomKey,
+};
+
+/** The first error among the replies, the servers' own before the proxy's; undefined for none. */
+export function firstError(replies: readonly PartReply[]): Uint8Array | undefined {
+  const error = replies.find((r) => r.isError && !r.isFailure) ?? replies.find((r) => r.isError);
+  return error === undefined ? undefined : copy(error.bytes);
+}
+
+/** A server that has nothing to do says least; who could not be asked may be the one it is about. */
+function mergeOneSucceeded(replies: readonly PartReply[]): Uint8Array {
+  const succeeded = replies.find((reply) => !reply.isError);
+  if (succeeded !== undefined) return copy(succeeded.bytes);
+  const isIdle = ({ bytes }: PartReply) => decoder.decode(bytes.subarray(1, 8)) === "NOTBUSY";
+  return firstError(replies.filter((reply) => !isIdle(reply))) ?? copy(replies[0]!.bytes);
+}
+
+/** The error for a reply of a shape nobody expects. */
+export function badReply(reply: PartReply): Uint8Array {
+  const start = decoder.decode(reply.bytes.subarray(0, 32)).replace(/[^ -~]/g, ".");
+  return errorReply(`ERR handle response, unexpected reply from a server: ${start}`);
+}
+
+function copy(bytes: Uint8Array): Uint8Array {
+  return bytes.slice();
+}
+
+function integers(replies: readonly PartReply[], fold: (values: bigint[]) => bigint): Uint8Array {
+  const values: bigint[] = [];
+  for (const reply of replies) {
+    if (reply.bytes[0] !== COLON) return badReply(reply);
+    values.push(BigInt(decoder.decode(reply.bytes.subarray(1)).trim()));
+  }
+  return new Encoder(2).integer(fold(values)).done();
+}
+
+/**
+ * The elements of an array reply as views into it; null when it is none. Borrows `bytes` as long as
+ * the views are used.
+ */
+export function elementsOf(bytes: Uint8Array): Uint8Array[] | null {
+  if (bytes[0] !== STAR) return null;
+  const headerEnd = bytes.indexOf(10) + 1;
+  const count = Number(decoder.decode(bytes.subarray(1, headerEnd - 2)));
+  if (!(count >= 0)) return null;
+  const elements: Uint8Array[] = [];
+  const framer = new ReplyFramer();
+  let at = headerEnd;
+  for (let i = 0; i < count; i++) {
+    const from = at;
+    at = framer.feed(bytes, at, bytes.length);
+    if (!framer.isDone) return null;
+    framer.reset();
+    elements.push(bytes.subarray(from, at));
+  }
+  return elements;
+}
+
+/**
+ * An array of keys without those of our own. Borrows `keys`, and returns it as it is where there are
+ * none.
+ */
+export function clientsKeys(keys: Uint8Array): Uint8Array {
+  const all = namesTrialKey(keys) ? elementsOf(keys) : null;
+  if (all === null) return keys;
+  const kept = all.filter((key) => !isTrialKey(key));
+  return join(kept.length, kept, kept.reduce((size, key) => size + key.length, 0));
+}
+
+function mergeConcat(replies: readonly PartReply[]): Uint8Array {
+  const error = firstError(replies);
+  if (error !== undefined) return error;
+  let count = 0;
+  let size = 0;
+  const bodies: Uint8Array[] = [];
+  for (const reply of replies) {
+    const bytes = clientsKeys(reply.bytes);
+    const headerEnd = bytes.indexOf(10) + 1;
+    const length = Number(decoder.decode(bytes.subarray(1, headerEnd)).trim());
+    if (bytes[0] !== STAR || !(length >= 0)) {
+      return badReply({ bytes, isError: false, isFailure: false });
+    }
+    count += length;
+    bodies.push(bytes.subarray(headerEnd));
+    size += bytes.length - headerEnd;
+  }
+  return join(count, bodies, size);
+}
+
+/**
+ * Joins arrays so that element i of the whole is the next one of array `owners[i]`: each key is answered
+ * by whom it was sent to.
+ */
+export function mergeInOrder(owners: Uint16Array): Merge {
+  return (replies) => {
+    const error = firstError(replies);
+    if (error !== undefined) return error;
+    const header = arrayHeader(owners.length);
+    /** Where the next element of each reply begins. */
+    const next: number[] = [];
+    let size = header.length;
+    for (const reply of replies) {
+      if (reply.bytes[0] !== STAR) return badReply(reply);
+      next.push(reply.bytes.indexOf(10) + 1);
+      size += reply.bytes.length - next.at(-1)!;
+    }
+    const out = new Uint8Array(size);
+    copyBytes(out, 0, header, 0, header.length);
+    let at = header.length;
+    for (let i = 0; i < owners.length;) {
+      const owner = owners[i]!;
+      const { bytes } = replies[owner]!;
+      const from = next[owner]!;
+      let end = from;
+      // Neighbours go in one piece.
+      do {
+        end = elementEnd(bytes, end);
+        if (end < 0) return badReply(replies[owner]!);
+        i++;
+      } while (owners[i] === owner);
+      copyBytes(out, at, bytes, from, end);
+      at += end - from;
+      next[owner] = end;
+    }
+    return at === size ? out : out.subarray(0, at);
+  };
+}
+
+const framer = new ReplyFramer();
+
+/** One past the element that begins at `at`; -1 when it is not there to its end. */
+function elementEnd(bytes: Uint8Array, at: number): number {
+  framer.reset();
+  const end = framer.feed(bytes, at, bytes.length);
+  return framer.isDone ? end : -1;
+}
+
+/** An array of elements that are encoded already. */
+function join(count: number, parts: readonly Uint8Array[], size: number): Uint8Array {
+  const header = arrayHeader(count);
+  const out = new Uint8Array(header.length + size);
+  out.set(header);
+  let at = header.length;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+function mergeLogicalAnd(replies: readonly PartReply[], protocol: Protocol): Uint8Array {
+  const error = firstError(replies);
+  if (error !== undefined) return error;
+  const columns = replies.map((reply) => elementsOf(reply.bytes));
+  const out = new Encoder(protocol).array(columns[0]?.length ?? 0);
+  for (let i = 0; i < (columns[0]?.length ?? 0); i++) {
+    out.integer(columns.every((column) => column?.[i]?.[1] === 49 /* 1 */) ? 1 : 0);
+  }
+  return out.done();
+}
+
+function mergeRandomKey(replies: readonly PartReply[], protocol: Protocol): Uint8Array {
+  const keys = replies.filter((r) => !r.isError && !isNull(r.bytes) && !isTrialKey(r.bytes));
+  if (keys.length > 0) return copy(keys[Math.floor(Math.random() * keys.length)]!.bytes);
+  return firstError(replies) ?? new Encoder(protocol).null().done();
+}
+
+/** Whether a reply is RESP3's null or RESP2's null bulk. */
+export function isNull(bytes: Uint8Array): boolean {
+  return bytes[0] === 95 /* _ */ || (bytes[0] === 36 && bytes[1] === 45);
+}

@@ -1,0 +1,211 @@
+/**
+ * Commands of many keys that may live on many servers: MGET, MSET, DEL, UNLINK, EXISTS, TOUCH.
+ *
+ *      keys ─► slot ─► group (one per server; one per slot that is being changed)
+ *      group ─► one request with the group's keys, in the client's own order and bytes
+ *
+ * One request per server, not one per key; a command whose keys all live on one server goes there
+ * as it is.
+ *
+ * @module
+ */
+
+import type { Command } from "../../command/command.ts";
+import { keyHashOf, SLOT_COUNT } from "../../hash/slot_id.ts";
+import type { Arguments } from "../../resp/arguments.ts";
+import { arrayHeader, errorReply } from "../../resp/encoder.ts";
+import type { RequestParser } from "../../resp/request_parser.ts";
+import { SLOT_NOT_READY, wrongArity } from "../errors.ts";
+import { Gather } from "./gather.ts";
+import { mergeInOrder, MERGES } from "./merge.ts";
+import { requestKind } from "../client/reply_sizes.ts";
+import type { Session } from "../client/session.ts";
+import type { Server } from "../backends/backend_pool.ts";
+import type { Slot } from "../slots/slot.ts";
+
+/** The keys of one command that travel together. */
+interface Group {
+  /** Where they go: a server, or a slot that is being changed and decides later. */
+  readonly server: Server | null;
+  readonly changing: Slot | null;
+  /** Every slot of the group, once. */
+  readonly slots: Slot[];
+  /** How many keys it has. */
+  keys: number;
+}
+
+/** Numbers the splits, so that a slot knows whether it has been in this one. */
+let lastSplit = 0;
+
+/** Splits a request by server. Borrows the parser's bytes until it returns. */
+export function split(session: Session, command: Command, parser: RequestParser): void {
+  const step = command.keyStep;
+  if ((parser.count - 1) % step !== 0) {
+    return session.answer(errorReply(wrongArity(command.name)));
+  }
+  const { slots } = session.router;
+  if (parser.count - 1 === step) {
+    const hash = keyHashOf(parser.bytes, parser.start(1), parser.end(1));
+    const slot = slots[hash & (SLOT_COUNT - 1)]!;
+    const { bytes, requestStart, requestEnd } = parser;
+    return session.asking.forward(command, slot, hash, bytes, requestStart, requestEnd);
+  }
+  const keys = (parser.count - 1) / step;
+  const groups: Group[] = [];
+  const groupOf = new Uint16Array(keys);
+  let keysHash = 0;
+  const id = ++lastSplit;
+  for (let i = 0; i < keys; i++) {
+    const arg = 1 + i * step;
+    const hash = keyHashOf(parser.bytes, parser.start(arg), parser.end(arg));
+    const slot = slots[hash & (SLOT_COUNT - 1)]!;
+    keysHash = Math.imul(keysHash, 31) + hash | 0;
+    if (slot.state === "offline") return session.answer(errorReply(SLOT_NOT_READY));
+    if (slot.splitId !== id) {
+      slot.splitId = id;
+      slot.splitGroup = findGroup(groups, slot);
+      groups[slot.splitGroup]!.slots.push(slot);
+    }
+    groups[slot.splitGroup]!.keys++;
+    groupOf[i] = slot.splitGroup;
+  }
+  if (groups.length === 1) sendWhole(session, command, parser, groups[0]!, keysHash);
+  else sendParts(session, command, parser, groups, groupOf, keysHash);
+}
+
+/** The group that a slot's keys join, made when it is the first of its kind. */
+function findGroup(groups: Group[], slot: Slot): number {
+  const server = slot.isOpen ? slot.server : null;
+  if (server !== null) {
+    for (let g = 0; g < groups.length; g++) if (groups[g]!.server === server) return g;
+  }
+  groups.push({ server, changing: server === null ? slot : null, slots: [], keys: 0 });
+  return groups.length - 1;
+}
+
+/** All keys go one way: the client's request is sent as it is. */
+function sendWhole(
+  session: Session,
+  command: Command,
+  parser: RequestParser,
+  group: Group,
+  keysHash: number,
+): void {
+  const { bytes, requestStart, requestEnd } = parser;
+  if (group.changing !== null) {
+    return session.asking.forward(
+      command,
+      group.changing,
+      keysHash,
+      bytes,
+      requestStart,
+      requestEnd,
+    );
+  }
+  const { asking } = session;
+  const kind = requestKind(command.id, keysHash, requestEnd - requestStart);
+  const expected = asking.expectedOf(command, kind);
+  if (!asking.mayAsk(command, group.server, expected)) return;
+  const request = session.enqueue(command);
+  request.kind = kind;
+  session.charge(request, requestEnd - requestStart);
+  asking.expect(request, group.server, expected);
+  request.slots = group.slots;
+  for (const slot of group.slots) slot.enter();
+  group.server!.backend(session.database, session.protocol).push(
+    request,
+    bytes,
+    requestStart,
+    requestEnd,
+  );
+}
+
+function sendParts(
+  session: Session,
+  command: Command,
+  parser: RequestParser,
+  groups: readonly Group[],
+  groupOf: Uint16Array,
+  keysHash: number,
+): void {
+  const { asking } = session;
+  const step = command.keyStep;
+  const kind = requestKind(command.id, keysHash, parser.requestEnd - parser.requestStart);
+  const expected = asking.mayAskEach(command, kind, groups.map(({ server }) => server));
+  if (expected < 0) return;
+  const parent = session.enqueue(command);
+  parent.state = "sent";
+  parent.kind = kind;
+  const merge = command.merge === "concat" ? mergeInOrder(groupOf) : MERGES[command.merge]!;
+  const gather = new Gather(parent, groups.length, merge);
+  session.charge(parent, parser.requestEnd - parser.requestStart);
+  const nameStart = bulkStart(parser, 0);
+  const nameEnd = parser.end(0) + 2;
+  for (let g = 0; g < groups.length; g++) {
+    const group = groups[g]!;
+    const part = gather.part();
+    asking.expect(part, group.server, expected);
+    const header = arrayHeader(1 + group.keys * step);
+    if (group.changing !== null) {
+      const own = new PartBytes();
+      own.append(header, 0, header.length);
+      own.append(parser.bytes, nameStart, nameEnd);
+      appendKeys(own, parser, groupOf, g, step);
+      group.changing.send(part, own.bytes, 0, own.length);
+      continue;
+    }
+    part.slots = group.slots;
+    for (const slot of group.slots) slot.enter();
+    const backend = group.server!.backend(session.database, session.protocol);
+    if (!backend.begin(part)) continue; // failed already
+    backend.append(header, 0, header.length);
+    backend.append(parser.bytes, nameStart, nameEnd);
+    appendKeys(backend, parser, groupOf, g, step);
+  }
+}
+
+/** Something bytes are appended to. */
+interface Appender {
+  append(bytes: Uint8Array, start: number, end: number): void;
+}
+
+/** The bytes of a part that must wait for its slot. */
+class PartBytes implements Appender {
+  bytes = new Uint8Array(1024);
+  length = 0;
+
+  append(bytes: Uint8Array, start: number, end: number): void {
+    const needed = this.length + end - start;
+    if (needed > this.bytes.length) {
+      const grown = new Uint8Array(Math.max(needed, 2 * this.bytes.length));
+      grown.set(this.bytes.subarray(0, this.length));
+      this.bytes = grown;
+    }
+    this.bytes.set(bytes.subarray(start, end), this.length);
+    this.length = needed;
+  }
+}
+
+/** Appends the keys of group `g`, neighbours in one piece. */
+function appendKeys(
+  to: Appender,
+  args: Arguments,
+  groupOf: Uint16Array,
+  g: number,
+  step: number,
+): void {
+  const keys = groupOf.length;
+  for (let i = 0; i < keys; i++) {
+    if (groupOf[i] !== g) continue;
+    const from = bulkStart(args, 1 + i * step);
+    while (i + 1 < keys && groupOf[i + 1] === g) i++;
+    to.append(args.bytes, from, args.end(i * step + step) + 2);
+  }
+}
+
+/** Where argument `i` begins, its `$length` line included. */
+function bulkStart(args: Arguments, i: number): number {
+  let at = args.start(i) - 3;
+  while (args.bytes[at] !== 36 /* $ */) at--;
+  return at;
+}

@@ -1,0 +1,102 @@
+/**
+ * What every locally answered command has in common: the call, its words, names and patterns.
+ *
+ * @module
+ */
+
+import type { Command } from "../../command/command.ts";
+import type { Arguments } from "../../resp/arguments.ts";
+import type { Request } from "../request.ts";
+import type { Session } from "../client/session.ts";
+
+/** What a local command is answered from; `args` are borrowed during the call. */
+export interface LocalCall {
+  readonly session: Session;
+  readonly command: Command;
+  readonly args: Arguments;
+}
+
+/** Answers a call; null when it has arranged for the answer itself. */
+export type LocalAnswer = (call: LocalCall) => Uint8Array | null;
+
+const decoder = new TextDecoder();
+
+/** Argument `i` as text. Copies it. */
+export function textOf(args: Arguments, i: number): string {
+  return decoder.decode(args.bytes.subarray(args.start(i), args.end(i)));
+}
+
+/** A number as strictly as Redis takes it: 64 bits, no `+`, no leading zeros; else null. */
+export function integerOf(text: string): bigint | null {
+  if (!/^(0|-?[1-9]\d{0,18})$/.test(text)) return null;
+  const value = BigInt(text);
+  return BigInt.asIntN(64, value) === value ? value : null;
+}
+
+/** Argument `i` in lower case, for words of the protocol. */
+export function wordOf(args: Arguments, i: number): string {
+  return textOf(args, i).toLowerCase();
+}
+
+/** Redis's text, byte for byte. */
+export const BAD_CLIENT_NAME =
+  "ERR Client names cannot contain spaces, newlines or special characters.";
+
+/** Redis's rule: printable ASCII without spaces; empty takes the name away. */
+export function isClientName(name: string): boolean {
+  return /^[!-~]*$/.test(name);
+}
+
+/** Redis's glob as a regular expression: `*`, `?`, `[a-z]`, `[^a]`, `\x`. */
+export function globPattern(glob: string): RegExp {
+  let source = "";
+  for (let i = 0; i < glob.length; i++) {
+    const c = glob[i]!;
+    const close = glob.indexOf("]", i + 1);
+    if (c === "*") source += "[^]*";
+    else if (c === "?") source += "[^]";
+    else if (c === "[" && close > i + 1) {
+      const body = glob.slice(i + 1, close).replace(/[\\\]]/g, "\\$&");
+      source += `[${body}]`;
+      i = close;
+    } else {
+      const literal = c === "\\" && i + 1 < glob.length ? glob[++i]! : c;
+      source += literal.replace(/[.*+?^${}()|[\]\\\/-]/g, "\\$&");
+    }
+  }
+  try {
+    return new RegExp(`^${source}$`);
+  } catch {
+    return /^\b$/; // a range like [z-a] matches nothing
+  }
+}
+
+/**
+ * Answers a call now or later. What is answered later has its place in the session's line, and what the
+ * client sends after it waits.
+ *
+ * @param ask Calls `answer` once.
+ */
+export function answerWhen(
+  { session, command }: LocalCall,
+  ask: (answer: (reply: Uint8Array) => void) => void,
+): Uint8Array | null {
+  let now: Uint8Array | null = null;
+  let parked: Request | null = null;
+  let isNow = true;
+  ask((reply) => {
+    if (isNow) now = reply;
+    else session.completed(parked!, reply, false);
+  });
+  isNow = false;
+  if (now !== null) return now;
+  parked = session.enqueue(command);
+  parked.state = "sent";
+  session.isFenced = true;
+  return null;
+}
+
+/** A client's text for an error reply: cut at 128 characters, all but printable ASCII as `?`. */
+export function printable(text: string): string {
+  return text.slice(0, 128).replace(/[^ -~]/g, "?");
+}

@@ -1,0 +1,197 @@
+/**
+ * One of the 1024 slots: who owns its keys, and how many of its requests are in flight.
+ *
+ *                  fill, reset                all settled, or the deadline passed
+ *      any state ───────────────► draining ──────────────────────────────────────► open
+ *                                                                                  ├► migrating
+ *                                                                                  ├► blocked
+ *                                                                                  └► offline
+ *
+ * While a slot is draining or blocked its requests wait in line, bounded by slotWaitMs; requests for
+ * other slots go on. Invariant: inFlight = requests of this slot sent to backends and not settled.
+ *
+ * @module
+ */
+
+import { clock } from "../../base/clock.ts";
+import type { Backend } from "../backends/backend.ts";
+import { failRequest } from "../backends/backend.ts";
+import type { Server } from "../backends/backend_pool.ts";
+import { SLOT_NOT_READY, slotWaitedOut } from "../errors.ts";
+import { MigratingForward } from "./migrating.ts";
+import type { Request } from "../request.ts";
+
+/** Where a slot is in its life; see the drawing above. */
+export type SlotState = "offline" | "open" | "migrating" | "draining" | "blocked";
+/** Where a change of a slot ends. */
+export type SettledState = Exclude<SlotState, "draining">;
+
+/** One slot; see the drawing above. */
+export class Slot {
+  readonly id: number;
+  state: SlotState = "offline";
+  /** The server that owns the slot; null while it is offline. */
+  server: Server | null = null;
+  /** The server its keys are being moved away from; null when it is not migrating. */
+  migrateFrom: Server | null = null;
+  groupId = -1;
+  migrateFromGroupId = -1;
+  inFlight = 0;
+  /** Requests sent to the owner so far. */
+  requests = 0;
+  /** The last split command that named it, and the group of keys that it put it in. */
+  splitId = 0;
+  splitGroup = 0;
+
+  readonly #waitMs: number;
+  #waitingHead: Request | null = null;
+  #waitingTail: Request | null = null;
+  #onDrained: (() => void) | null = null;
+  #onOpen: (() => void)[] = [];
+  #forward: MigratingForward | null = null;
+
+  constructor(id: number, waitMs: number) {
+    this.id = id;
+    this.#waitMs = waitMs;
+  }
+
+  /** Whether requests can be sent at this moment, without waiting. */
+  get isOpen(): boolean {
+    return this.state === "open";
+  }
+
+  /** Whether keys must be fetched from the old server before they are used. */
+  get isMigrating(): boolean {
+    return this.state === "migrating";
+  }
+
+  /**
+   * Sends a request to the slot's server, or lets it wait in line. Copies `bytes[start, end)`; an
+   * offline slot fails it.
+   */
+  send(request: Request, bytes: Uint8Array, start: number, end: number): void {
+    if (this.state === "open") {
+      this.sendToOwner(request, bytes, start, end);
+    } else if (this.state === "migrating") {
+      this.#forward!.send(request, bytes, start, end);
+    } else if (this.state === "offline") {
+      request.state = "sent";
+      failRequest(request, SLOT_NOT_READY);
+    } else {
+      request.state = "waiting";
+      request.ownBytes = bytes.slice(start, end);
+      if (this.#waitingTail === null) this.#waitingHead = request;
+      else this.#waitingTail.nextSent = request;
+      this.#waitingTail = request;
+    }
+  }
+
+  /** Sends a request to the owner, whatever the state. Copies `bytes[start, end)`. */
+  sendToOwner(request: Request, bytes: Uint8Array, start: number, end: number): void {
+    request.slot = this;
+    this.requests++;
+    this.inFlight++;
+    this.server!.backend(request.database, request.protocol).push(request, bytes, start, end);
+  }
+
+  /**
+   * Fetches a key of a migrating slot for a request that is sent by other ways than `send`.
+   *
+   * @param ready Called later, unless the key is there already, with the error if there was one.
+   * @returns Whether the key is there already.
+   */
+  fetchKey(database: number, key: Uint8Array, ready: (error: string) => void): boolean {
+    return this.#forward === null || this.#forward.fetchKey(database, key, ready);
+  }
+
+  /** A request counted by {@linkcode inFlight} is settled. */
+  leave(): void {
+    if (--this.inFlight === 0 && this.#onDrained !== null) this.#onDrained();
+  }
+
+  /** Counts a request that is sent by other ways than {@linkcode send}. */
+  enter(): void {
+    this.requests++;
+    this.inFlight++;
+  }
+
+  /** Calls `callback` once when the slot is no longer draining or blocked. */
+  whenOpen(callback: () => void): void {
+    this.#onOpen.push(callback);
+  }
+
+  /**
+   * Holds new requests back and waits until none is in flight.
+   *
+   * @returns True, or false when the deadline passed first.
+   */
+  drain(): Promise<boolean> {
+    this.state = "draining";
+    if (this.inFlight === 0) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#onDrained = null;
+        resolve(false);
+      }, this.#waitMs);
+      this.#onDrained = () => {
+        this.#onDrained = null;
+        clearTimeout(timer);
+        resolve(true);
+      };
+    });
+  }
+
+  /** The backends that carry requests of this slot: what a drain past its deadline breaks off. */
+  carriers(backends: Iterable<Backend>): Backend[] {
+    return [...backends].filter((backend) => backend.carriesSlot(this.id));
+  }
+
+  /** Ends a change: the slot is in `state` now, and its line moves on accordingly. */
+  settle(state: SettledState): void {
+    this.state = state;
+    const crossing = this.#forward?.takeWaiting() ?? [];
+    this.#forward = state === "migrating"
+      ? new MigratingForward(this, this.migrateFrom!, this.server!)
+      : null;
+    // Who was on the way across comes before who has waited since.
+    let request = this.#waitingHead;
+    this.#waitingHead = this.#waitingTail = null;
+    for (const { request: first, bytes } of crossing) this.send(first, bytes, 0, bytes.length);
+    while (request !== null) {
+      const next: Request | null = request.nextSent;
+      request.nextSent = null;
+      this.#sendWaiting(request);
+      request = next;
+    }
+    if (state === "blocked") return;
+    const callbacks = this.#onOpen;
+    this.#onOpen = [];
+    for (const callback of callbacks) callback();
+  }
+
+  #sendWaiting(request: Request): void {
+    const bytes = request.ownBytes!;
+    request.ownBytes = null;
+    if (request.taker === null && request.session?.state === "closed") {
+      request.state = "sent";
+      failRequest(request, SLOT_NOT_READY); // nobody reads the answer
+    } else {
+      this.send(request, bytes, 0, bytes.length);
+    }
+  }
+
+  /** Fails requests that have waited too long; called a few times a second. */
+  tick(): void {
+    while (
+      this.#waitingHead !== null && clock.nowMs - this.#waitingHead.startedMs > this.#waitMs
+    ) {
+      const request = this.#waitingHead;
+      this.#waitingHead = request.nextSent;
+      if (this.#waitingHead === null) this.#waitingTail = null;
+      request.nextSent = null;
+      request.ownBytes = null;
+      request.state = "sent";
+      failRequest(request, slotWaitedOut(this.id, this.#waitMs));
+    }
+  }
+}

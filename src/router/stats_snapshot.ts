@@ -1,0 +1,232 @@
+/**
+ * The figures of a router at one moment, as plain values: what INFO, `/stats`, `/metrics` and their
+ * like are made of, and what workers tell each other.
+ *
+ *     router ── figuresOf ──► figures ─┐
+ *     router ── figuresOf ──► figures ─┴─ sumFigures ──► figures of the whole proxy
+ *
+ * @module
+ */
+
+import { clock } from "../base/clock.ts";
+import { COMMANDS } from "../command/command_table.ts";
+import type { BackendState } from "./backends/backend.ts";
+import type { Master, Router } from "./router.ts";
+import type { SlotState } from "./slots/slot.ts";
+import { LATENCY_BUCKETS, newTotals, type Totals } from "./stats.ts";
+
+/** Counters of one command; see `CommandStats`. */
+export interface CommandFigures {
+  readonly id: number;
+  readonly calls: number;
+  readonly errors: number;
+  readonly failures: number;
+  readonly usecs: number;
+  readonly buckets: readonly number[];
+}
+
+/** A Redis server that owns slots, or still has keys of some. */
+export interface ServerFigures {
+  readonly address: string;
+  readonly groupId: number;
+  /** The state of each connection. */
+  readonly connections: readonly BackendState[];
+  /** Whether a connection has failed since it was last ready. */
+  readonly hasFailed: boolean;
+  readonly inFlight: number;
+  /** Age of the oldest request that is not answered yet, in milliseconds. */
+  readonly oldestMs: number;
+  readonly losses: number;
+}
+
+/** The slots, one array for each column, by slot id. */
+export interface SlotFigures {
+  readonly states: readonly SlotState[];
+  readonly groups: readonly number[];
+  /** The owner's address; empty while there is none. */
+  readonly owners: readonly string[];
+  /** The address of the server that the keys are moved away from; mostly empty. */
+  readonly sources: readonly string[];
+  readonly inFlight: readonly number[];
+  readonly requests: readonly number[];
+}
+
+/** See the header. */
+export interface RouterFigures {
+  readonly uptimeMs: number;
+  readonly sessions: number;
+  /** With what open sessions have received so far. */
+  readonly totals: Totals;
+  readonly bufferedBytes: number;
+  /** Slot changes put in force. */
+  readonly tableVersion: number;
+  /** The JavaScript heap of the thread, in bytes. */
+  readonly heap: { readonly used: number; readonly total: number; readonly external: number };
+  /** Those that were called, or failed, at least once. */
+  readonly commands: readonly CommandFigures[];
+  readonly servers: readonly ServerFigures[];
+  readonly slots: SlotFigures;
+}
+
+/** The figures of one router at this moment. */
+export function figuresOf(router: Router): RouterFigures {
+  const { stats, slots } = router;
+  const { heapUsed, heapTotal, external } = Deno.memoryUsage();
+  return {
+    uptimeMs: clock.tick() - router.startedMs,
+    sessions: router.sessions.size,
+    totals: { ...router.totals, inputBytes: router.inputBytes },
+    bufferedBytes: router.budget.usedBytes,
+    tableVersion: router.tableVersion,
+    heap: { used: heapUsed, total: heapTotal, external },
+    commands: COMMANDS.filter(({ id }) => stats.calls[id]! + stats.failures[id]! > 0)
+      .map(({ id }) => ({
+        id,
+        calls: stats.calls[id]!,
+        errors: stats.errors[id]!,
+        failures: stats.failures[id]!,
+        usecs: stats.usecs[id]!,
+        buckets: [...stats.buckets(id)],
+      })),
+    servers: router.masters().map(serverFigures),
+    slots: {
+      states: slots.map(({ state }) => state),
+      groups: slots.map(({ groupId }) => groupId),
+      owners: slots.map(({ server }) => server?.address ?? ""),
+      sources: slots.map(({ migrateFrom }) => migrateFrom?.address ?? ""),
+      inFlight: slots.map(({ inFlight }) => inFlight),
+      requests: slots.map(({ requests }) => requests),
+    },
+  };
+}
+
+function serverFigures({ server, groupId }: Master): ServerFigures {
+  const backends = [...server.backends()];
+  return {
+    address: server.address,
+    groupId,
+    connections: backends.map(({ state }) => state),
+    hasFailed: backends.some(({ hasFailed }) => hasFailed),
+    inFlight: backends.reduce((sum, { inFlight }) => sum + inFlight, 0),
+    oldestMs: backends.reduce((most, backend) => Math.max(most, backend.oldestMs()), 0),
+    losses: server.losses,
+  };
+}
+
+/**
+ * Figures of several routers as those of one. Of a slot's owner the first router knows; a slot is
+ * draining while it is in any of them.
+ *
+ * @param all At least one.
+ */
+export function sumFigures(all: readonly RouterFigures[]): RouterFigures {
+  const [first] = all;
+  if (all.length === 1) return first!;
+  const sum = (value: (figures: RouterFigures) => number) =>
+    all.reduce((total, figures) => total + value(figures), 0);
+  const totals = newTotals();
+  for (const name of Object.keys(totals) as (keyof Totals)[]) {
+    totals[name] = sum((figures) => figures.totals[name]);
+  }
+  return {
+    uptimeMs: Math.max(...all.map(({ uptimeMs }) => uptimeMs)),
+    sessions: sum(({ sessions }) => sessions),
+    totals,
+    bufferedBytes: sum(({ bufferedBytes }) => bufferedBytes),
+    tableVersion: Math.max(...all.map(({ tableVersion }) => tableVersion)),
+    heap: {
+      used: sum(({ heap }) => heap.used),
+      total: sum(({ heap }) => heap.total),
+      external: sum(({ heap }) => heap.external),
+    },
+    commands: sumCommands(all),
+    servers: sumServers(all),
+    slots: {
+      ...first!.slots,
+      states: first!.slots.states.map((state, id) =>
+        all.some(({ slots }) => slots.states[id] === "draining") ? "draining" : state
+      ),
+      inFlight: first!.slots.inFlight.map((_, id) => sum(({ slots }) => slots.inFlight[id]!)),
+      requests: first!.slots.requests.map((_, id) => sum(({ slots }) => slots.requests[id]!)),
+    },
+  };
+}
+
+function sumCommands(all: readonly RouterFigures[]): CommandFigures[] {
+  const byId = new Map<number, CommandFigures>();
+  for (const { commands } of all) {
+    for (const more of commands) {
+      const sum = byId.get(more.id);
+      byId.set(
+        more.id,
+        sum === undefined ? more : {
+          id: more.id,
+          calls: sum.calls + more.calls,
+          errors: sum.errors + more.errors,
+          failures: sum.failures + more.failures,
+          usecs: sum.usecs + more.usecs,
+          buckets: sum.buckets.map((count, k) => count + more.buckets[k]!),
+        },
+      );
+    }
+  }
+  return [...byId.values()].sort((a, b) => a.id - b.id);
+}
+
+function sumServers(all: readonly RouterFigures[]): ServerFigures[] {
+  const byAddress = new Map<string, ServerFigures>();
+  for (const { servers } of all) {
+    for (const more of servers) {
+      const sum = byAddress.get(more.address);
+      byAddress.set(
+        more.address,
+        sum === undefined ? more : {
+          ...sum,
+          connections: [...sum.connections, ...more.connections],
+          hasFailed: sum.hasFailed || more.hasFailed,
+          inFlight: sum.inFlight + more.inFlight,
+          oldestMs: Math.max(sum.oldestMs, more.oldestMs),
+          losses: sum.losses + more.losses,
+        },
+      );
+    }
+  }
+  return [...byAddress.values()].sort((a, b) => a.groupId - b.groupId);
+}
+
+/** What stays of the figures of a router that is gone: what it has counted. */
+export function countedSoFar(figures: RouterFigures): RouterFigures {
+  const { slots } = figures;
+  return {
+    ...figures,
+    sessions: 0,
+    bufferedBytes: 0,
+    heap: { used: 0, total: 0, external: 0 },
+    servers: figures.servers.map((server) => ({
+      ...server,
+      connections: [],
+      hasFailed: false,
+      inFlight: 0,
+      oldestMs: 0,
+    })),
+    slots: {
+      ...slots,
+      states: slots.states.map(() => "offline"),
+      inFlight: slots.inFlight.map(() => 0),
+    },
+  };
+}
+
+/** Answered requests of all commands. */
+export function totalCalls({ commands }: RouterFigures): number {
+  return commands.reduce((total, { calls }) => total + calls, 0);
+}
+
+/** Requests of all commands by the time they took; see `LATENCY_BUCKETS`. */
+export function latencyBuckets({ commands }: RouterFigures): number[] {
+  const sum = new Array<number>(LATENCY_BUCKETS).fill(0);
+  for (const { buckets } of commands) {
+    for (let k = 0; k < LATENCY_BUCKETS; k++) sum[k]! += buckets[k]!;
+  }
+  return sum;
+}

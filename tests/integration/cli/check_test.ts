@@ -1,0 +1,92 @@
+/**
+ * `config check`: the store judged without any dashboard.
+ *
+ * @module
+ */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { EmbeddedCoordinator } from "../../../src/coordinator/embedded/embedded.ts";
+import { storePaths } from "../../../src/store/paths.ts";
+import { callCli } from "../../support/cli_call.ts";
+import { RECORDED_PRODUCT } from "../../support/codis2_tree.ts";
+import { goodTree } from "../../support/good_tree.ts";
+import { startProgram } from "../../support/proxy_process.ts";
+import { StoreFolder } from "../../support/store.ts";
+
+async function makeStore(folder: StoreFolder) {
+  const store = await folder.open(RECORDED_PRODUCT);
+  await (store.coordinator as EmbeddedCoordinator).createAll(await goodTree());
+  const file = `${folder.dir}/config.ini`;
+  await Deno.writeTextFile(file, `${folder.config}\nproduct = ${RECORDED_PRODUCT}\n`);
+  return { store, file };
+}
+
+Deno.test("config check finds nothing in a good tree", async () => {
+  await using folder = await StoreFolder.make();
+  const { store, file } = await makeStore(folder);
+  const child = startProgram(["config", "-c", file, "check"]);
+  assertEquals((await child.ended).code, 0);
+  assertEquals([child.stdout, child.stderr], ['{\n  "problems": []\n}\n', ""]);
+  const { stdout } = await callCli("config", "-c", file, "check", "--output=table");
+  assertEquals(stdout, `nothing is wrong below ${store.paths.root}\n`);
+});
+
+Deno.test("config check tells what is wrong and what to do; an error is exit code 1", async () => {
+  await using folder = await StoreFolder.make();
+  const { store, file } = await makeStore(folder);
+  await store.coordinator.create(store.paths.fence("h:1"), "");
+  const words = ["config", "-c", file, "check"];
+  const fence = {
+    fix: "set it online; if that process is surely gone, codis-proxy config action remove-fence",
+    path: store.paths.fence("h:1"),
+    problem: "no proxy is online at h:1: nothing can be changed",
+    severity: "error",
+  };
+  const fenced = await callCli(...words);
+  assertEquals([fenced.code, JSON.parse(fenced.stdout)], [1, { problems: [fence] }]);
+
+  await store.coordinator.delete(fence.path);
+  await store.coordinator.create(store.paths.migratePause, '{"since":0}');
+  const pause = {
+    fix: "codis-proxy config slot resume",
+    path: store.paths.migratePause,
+    problem: "migrations are paused: no slot moves",
+    severity: "warning",
+  };
+  const warned = await callCli(...words);
+  assertEquals([warned.code, JSON.parse(warned.stdout)], [0, { problems: [pause] }]);
+
+  await store.coordinator.delete(store.paths.slot(7));
+  const child = startProgram([...words, "--output=table"]);
+  assertEquals((await child.ended).code, 1);
+  assertEquals(child.stderr, "");
+  assertEquals(
+    child.stdout,
+    `error: ${store.paths.slot(7)}
+    slot 7: not stored, though others are
+    → write it in the coordinator as its neighbours are, or start over with codis-proxy config slot init -f
+warning: ${pause.path}
+    ${pause.problem}
+    → ${pause.fix}
+1 error, 1 warning
+`,
+  );
+});
+
+Deno.test("config check makes no store where there is none, and names a wrong product", async () => {
+  await using folder = await StoreFolder.make();
+  const file = `${folder.dir}/config.ini`;
+  await Deno.writeTextFile(file, `embedded_dir = ${folder.dir}/none`);
+  const { code, stdout, stderr } = await callCli("config", "-c", file, "check");
+  assertEquals([code, stdout], [1, ""]);
+  assertStringIncludes(stderr, `embedded_dir "${folder.dir}/none" is not there`);
+  assertEquals([...Deno.readDirSync(folder.dir)].map(({ name }) => name), ["config.ini"]);
+
+  await makeStore(folder);
+  await Deno.writeTextFile(file, `${folder.config}\nproduct = other`);
+  const other = await callCli("config", "-c", file, "check");
+  assertEquals(other.code, 1);
+  const { problems: [problem] } = JSON.parse(other.stdout);
+  assertEquals(problem.path, storePaths("other").root);
+  assertEquals(problem.problem, "nothing is stored for product other");
+});

@@ -1,0 +1,162 @@
+/**
+ * `--wait`: staying until what was queued is done, and every way in which that can end.
+ *
+ * @module
+ */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { MigrationTotals, MigrationView } from "../../../src/api/cluster_view.ts";
+import { TASK, VIEW, VIEW_AT } from "../../support/cluster_view.ts";
+import { startProgram } from "../../support/proxy_process.ts";
+import { type Answer, json, OK, RecordingDashboard } from "../../support/recording_dashboard.ts";
+
+const OTHER: MigrationView = { ...TASK, name: "0000000000", slot_id: 900 };
+const FIRST: MigrationView = { ...TASK, name: "0000000001", slot_id: 5 };
+const SECOND: MigrationView = { ...TASK, name: "0000000002", slot_id: 6, status: "pending" };
+
+const TOTALS: MigrationTotals = {
+  slots_done: 1,
+  slots_left: 2,
+  keys_moved: 110,
+  keys_left: 1_890,
+  bytes_moved: 4096,
+  keys_per_second: 10,
+  bytes_per_second: 1024,
+  eta_seconds: 189,
+};
+
+const TOLD = "all migrations: 110 keys (4.0 KB) moved, 1890 left, 10 keys/s, 1.0 KB/s, 3 min to go";
+
+/** What was queued before us is there all the time, and nothing that we wait for. */
+function view(...migrations: readonly MigrationView[]): Answer {
+  return json({ ...VIEW, migrations: [OTHER, ...migrations], migration_totals: TOTALS });
+}
+
+/** The view when both have arrived. */
+function arrived(): Answer {
+  const group = VIEW.slots.group.map((owner, id) => id === 5 || id === 6 ? 2 : owner);
+  return json({ ...VIEW, slots: { ...VIEW.slots, group }, migrations: [OTHER] });
+}
+
+/** A dashboard whose cluster goes through `steps`, one for each look at it; the last one stays. */
+function dashboardOf(steps: readonly Answer[]): RecordingDashboard {
+  let step = 0;
+  return new RecordingDashboard({
+    "POST /api/migrate": OK,
+    "POST /api/rebalance": OK,
+    "GET /api/cluster": () => steps[Math.min(step++, steps.length - 1)]!,
+  });
+}
+
+function start(dashboard: RecordingDashboard, ...words: string[]) {
+  return startProgram(["config", `--dashboard=${dashboard.addr}`, ...words]);
+}
+
+const MIGRATE = ["slot", "migrate", "5", "6", "2", "--wait"];
+
+const DONE = '{\n  "msg": "OK",\n  "ret": 0\n}\n';
+
+Deno.test("--wait stays until the tasks that it queued are gone, and only those", async () => {
+  await using dashboard = dashboardOf([view(), view(FIRST, SECOND), view(SECOND), arrived()]);
+  const child = start(dashboard, ...MIGRATE);
+  const { code } = await child.ended;
+  assertEquals([code, child.stdout], [0, DONE]);
+  assertEquals(child.stderr, "waiting for 2 tasks; Ctrl-C leaves them running\n");
+  assertEquals(dashboard.requests, [
+    "GET /api/cluster",
+    'POST /api/migrate {"from":5,"to":6,"new_group":2,"delay":0}',
+    ...Array(3).fill("GET /api/cluster"),
+  ]);
+});
+
+Deno.test("--wait tells every few seconds how far it is, and what keeps it", async () => {
+  // Also of one that has not begun: nobody is there to begin with.
+  const problem = "redis-3:6379: connection refused";
+  const stuck = { ...SECOND, problem, problem_since: VIEW_AT };
+  const waiting = Array<Answer>(6).fill(view(stuck));
+  await using dashboard = dashboardOf([view(), view(FIRST, SECOND), ...waiting, arrived()]);
+  const child = start(dashboard, ...MIGRATE);
+  assertEquals((await child.ended).code, 0);
+  // One line, or one more where the machine is slow.
+  const [, ...lines] = child.stderr.trimEnd().split("\n");
+  assertEquals(new Set(lines), new Set([`1/2  ${TOLD}; slot 6: ${problem}`]));
+});
+
+Deno.test("--wait goes on when another dashboard takes over meanwhile", async () => {
+  const away = { status: 503, body: '{"error":"no leader yet"}' };
+  await using dashboard = dashboardOf([view(), view(FIRST, SECOND), away, arrived()]);
+  const child = start(dashboard, "slot", "rebalance", "--wait");
+  assertEquals((await child.ended).code, 0);
+  assertStringIncludes(child.stderr, "dashboard answered 503: no leader yet; trying again\n");
+  assertEquals(child.stdout, DONE);
+});
+
+Deno.test("--wait has nothing to wait for when nothing had to be queued", async () => {
+  await using dashboard = dashboardOf([view()]);
+  const child = start(dashboard, "slot", "rebalance", "--wait", "--output=table");
+  assertEquals((await child.ended).code, 0);
+  assertEquals(child.stdout, "0 slots moved\n");
+});
+
+Deno.test("--wait gives up when a task stands still for more than a minute, and says why", async () => {
+  const problem = "redis-3:6379: connection refused";
+  // Also when it has not begun: what keeps it, its target for one, may be so from the first moment on.
+  for (const status of ["error", "pending"] as const) {
+    const stuck = { ...FIRST, status, problem, problem_since: VIEW_AT - 61_000 };
+    await using dashboard = dashboardOf([view(), view(stuck, SECOND)]);
+    const child = start(dashboard, ...MIGRATE);
+    const { code } = await child.ended;
+    assertEquals([code, child.stdout], [1, ""]);
+    assertEquals(
+      child.stderr.split("\n").at(-2),
+      `codis-proxy: slot 5 has not moved to group 2 for 61 s: ${problem}; ` +
+        "the migration goes on without us; `codis-proxy config slot cancel` ends it",
+    );
+  }
+});
+
+Deno.test("--wait has patience with migrations that are paused, and says that they are", async () => {
+  const paused = json({
+    ...VIEW,
+    migrations: [{ ...FIRST, status: "error", problem: "down", problem_since: VIEW_AT - 600_000 }],
+    migrations_paused_since: VIEW_AT - 600_000,
+  });
+  await using dashboard = dashboardOf([view(), ...Array<Answer>(7).fill(paused), arrived()]);
+  const child = start(dashboard, ...MIGRATE);
+  assertEquals((await child.ended).code, 0);
+  assertStringIncludes(
+    child.stderr,
+    "0/1  migrations are paused; `codis-proxy config slot resume` lets them go on\n",
+  );
+});
+
+Deno.test("--wait does not call done what somebody has cancelled", async () => {
+  await using dashboard = dashboardOf([view(), view(FIRST, SECOND), view()]);
+  const child = start(dashboard, ...MIGRATE);
+  const { code } = await child.ended;
+  assertEquals([code, child.stdout], [1, ""]);
+  assertStringIncludes(child.stderr, "slot 5 is not in group 2: its task was cancelled");
+});
+
+Deno.test("Ctrl-C ends the wait and leaves the migration running, and says so", async () => {
+  await using dashboard = dashboardOf([view(), view(FIRST, SECOND)]);
+  const child = start(dashboard, ...MIGRATE);
+  await child.waitFor(() => child.stderr.includes("waiting for 2 tasks"));
+  const { code } = await child.end("SIGINT");
+  assertEquals([code, child.stdout], [130, ""]);
+  assertEquals(
+    child.stderr.split("\n").at(-2),
+    "2 tasks of 2 left; the migration goes on without us; " +
+      "`codis-proxy config slot cancel` ends it",
+  );
+  assertEquals(dashboard.requests.filter((request) => !request.startsWith("GET")), [
+    'POST /api/migrate {"from":5,"to":6,"new_group":2,"delay":0}',
+  ]);
+});
+
+Deno.test("--wait queues nothing where the dashboard cannot tell how far it is", async () => {
+  await using dashboard = new RecordingDashboard({ "POST /api/migrate": OK });
+  const child = start(dashboard, ...MIGRATE);
+  assertEquals((await child.ended).code, 1);
+  assertEquals(dashboard.requests, ["GET /api/cluster"]);
+});

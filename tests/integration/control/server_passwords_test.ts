@@ -1,0 +1,63 @@
+/**
+ * What operators may rely on when their Redis servers want a password: the dashboard knows it, gives it
+ * to replicas and to moves, and shows it to nobody.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { Secret } from "../../../src/base/secret.ts";
+import { DashboardServer } from "../../support/dashboard_server.ts";
+import { until } from "../../support/deadline.ts";
+import { ProxyProcess } from "../../support/proxy_process.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+import { StoreFolder } from "../../support/store.ts";
+
+const PASSWORD = "open-sesame-7";
+
+Deno.test("servers with a password are added, promoted, migrated, and the password is not shown", async () => {
+  await using folder = await StoreFolder.make();
+  await using servers = await RedisServer.startMany(3, { args: ["--requirepass", PASSWORD] });
+  const [a, b, c] = servers.map(({ addr }) => addr) as [string, string, string];
+  const store = await folder.open();
+  await using dashboard = await DashboardServer.start(store, {
+    auth: { user: "", password: new Secret(PASSWORD) },
+  });
+  const add = (groupId: number, addr: string, type: string) =>
+    dashboard.done("PUT", `/api/server_group/${groupId}/addServer`, { type, addr });
+  await add(1, a, "master");
+  await add(1, b, "slave");
+  await add(2, c, "master");
+  await dashboard.done("POST", "/api/slots/init");
+  await dashboard.done("POST", "/api/slot", { from: 0, to: 1023, new_group: 1 });
+  await using proxy = await ProxyProcess.start({
+    config: {
+      ...{ embedded_dir: folder.dir, dashboard_addr: dashboard.addr, proxy_id: "one" },
+      password: PASSWORD,
+    },
+  });
+  using client = await proxy.client();
+  assertEquals(await client.call("AUTH", PASSWORD), "OK");
+  for (let i = 0; i < 300; i++) assertEquals(await client.call("SET", `k${i}`, i), "OK");
+
+  await dashboard.done("POST", "/api/server_group/1/promote", { addr: b, group_id: 1 });
+  await dashboard.done("POST", "/api/migrate", { from: 0, to: 511, new_group: 2 });
+  await until(async () => (await dashboard.get("/api/migrate/tasks")).text === "[]", 30_000);
+  for (let i = 0; i < 300; i++) assertEquals(await client.call("GET", `k${i}`), `${i}`);
+  using moved = await servers[2]!.client();
+  assertEquals(await moved.call("AUTH", PASSWORD), "OK");
+  assert(await moved.call("DBSIZE") as number > 0);
+
+  const shown = [
+    proxy.stderr,
+    proxy.stdout,
+    ...await Promise.all(
+      ["/api/cluster", "/api/overview", `/api/redis/${b}/stat`, "/api/proxy/debug/vars"].map(
+        async (path) => (await dashboard.get(path)).text,
+      ),
+    ),
+    await (await fetch(proxy.url("/metrics"))).text(),
+    await (await fetch(proxy.url("/debug/vars"))).text(),
+  ];
+  assertEquals(shown.filter((text) => text.includes(PASSWORD)), []);
+});

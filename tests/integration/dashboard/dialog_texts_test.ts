@@ -1,0 +1,522 @@
+/**
+ * What operators may rely on when the page asks before it does something: every sentence of every dialog
+ * is what the API then does. A sentence stands beside what shows that it is true, so that neither
+ * changes without the other.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { ClusterView, ServerView } from "../../../src/api/cluster_view.ts";
+import { ACTIONS } from "../../../src/dashboard/page/actions.js";
+import { createAction, loadActionNames } from "../../../src/store/actions.ts";
+import { createFence, loadFences } from "../../../src/store/fences.ts";
+import { saveServer } from "../../../src/store/groups.ts";
+import { childrenIfThere, type Store } from "../../../src/store/store.ts";
+import { type Answer, DashboardServer } from "../../support/dashboard_server.ts";
+import { until } from "../../support/deadline.ts";
+import { keysInSlots } from "../../support/counting_load.ts";
+import { ProxyProcess } from "../../support/proxy_process.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+import type { RespClient } from "../../support/resp_client.ts";
+import { StoreFolder } from "../../support/store.ts";
+
+type Values = Readonly<Record<string, string | boolean>>;
+/** Shows that a sentence is true, once the request was sent. */
+type Proof = () => unknown;
+
+/** Sentences whose proof is that of another one beside it. */
+const AS_ABOVE: Proof = () => {};
+
+/** The actions that were tried. */
+const tried = new Set<string>();
+
+/** A cluster and its page. */
+class Page {
+  constructor(readonly dashboard: DashboardServer) {}
+
+  async view(): Promise<ClusterView> {
+    return (await this.dashboard.get("/api/cluster")).json;
+  }
+
+  /** Waits until the view shows something. */
+  async shows(isShown: (view: ClusterView) => boolean): Promise<void> {
+    await until(async () => isShown(await this.view()));
+  }
+
+  async server(addr: string): Promise<ServerView | undefined> {
+    return (await this.view()).groups.flatMap(({ servers }) => servers)
+      .find((server) => server.addr === addr);
+  }
+
+  /** What a dialog says, as it is filled in. */
+  async words(name: string, filled: Values): Promise<readonly string[]> {
+    tried.add(name);
+    const view = await this.view();
+    const action = ACTIONS[name]!;
+    return action.words({ ...action.start?.(view), ...filled }, view);
+  }
+
+  /** Does what a dialog is about. */
+  async send(name: string, filled: Values): Promise<Answer> {
+    const action = ACTIONS[name]!;
+    const { method, path, body } = action.request({
+      ...action.start?.(await this.view()),
+      ...filled,
+    });
+    return await this.dashboard.ask(method, `/${path}`, body);
+  }
+
+  /** Does what is to be refused. */
+  async refuses(name: string, filled: Values, text: RegExp): Promise<void> {
+    const answer = await this.send(name, filled);
+    assertEquals(answer.status, 500, answer.text);
+    assertMatch(answer.text, text);
+  }
+
+  /** A dialog says these sentences, and they are true after its request. */
+  async holds(name: string, filled: Values, sentences: Record<string, Proof>): Promise<void> {
+    assertEquals(await this.words(name, filled), Object.keys(sentences), name);
+    const { status, text } = await this.send(name, filled);
+    assertEquals(status, 200, `${name}: ${text}`);
+    for (const [sentence, proof] of Object.entries(sentences)) {
+      const isTrue = await proof();
+      assert(isTrue !== false, `not true: ${sentence}`);
+    }
+  }
+}
+
+async function call(server: RedisServer, ...words: (string | number)[]): Promise<unknown> {
+  using client = await server.client();
+  return await client.call(...words);
+}
+
+async function replication(server: RedisServer): Promise<string> {
+  return `${await call(server, "INFO", "replication")}`;
+}
+
+/** Whether a server follows another, or will in a moment. */
+async function follows(server: RedisServer, master: RedisServer): Promise<void> {
+  await until(async () =>
+    new RegExp(`master_port:${master.port}\\s[^]*master_link_status:up`)
+      .test(await replication(server))
+  );
+}
+
+const isMaster = async (server: RedisServer) => /role:master/.test(await replication(server));
+
+Deno.test("what the dialogs of groups and servers say is what happens", async () => {
+  await using folder = await StoreFolder.make();
+  await using servers = await RedisServer.startMany(5);
+  const [a, b, c, d, e] = servers.slice() as [
+    ...[RedisServer, RedisServer, RedisServer, RedisServer, RedisServer],
+  ];
+  const store = await folder.openFilled(a.addr);
+  await using dashboard = await DashboardServer.start(store);
+  await using proxy = await ProxyProcess.start({
+    config: { embedded_dir: folder.dir, dashboard_addr: dashboard.addr, proxy_id: "one" },
+  });
+  using client = await proxy.client();
+  const page = new Page(dashboard);
+  const typeOf = async (addr: string) => (await page.server(addr))?.type;
+
+  await page.holds("add_group", { id: "2" }, {
+    "Group 2 is made, without servers and without slots. Nothing changes for clients.":
+      async () => {
+        assertEquals((await page.view()).groups[1], { id: 2, slots: 0, servers: [] });
+        return await client.call("SET", "k", "v") === "OK";
+      },
+  });
+
+  // -- the first server of a group --
+  await call(b, "SET", "its own", "1");
+  await page.holds("add_server", { group: "2", addr: b.addr, role: "slave" }, {
+    [
+      `${b.addr} becomes the master of group 2, which has none: requests for the group's slots go to ` +
+      "it from then on. Its data stay as they are."
+    ]: async () => {
+      assertEquals([await typeOf(b.addr), await call(b, "GET", "its own")], ["master", "1"]);
+    },
+    [
+      "It is refused if it does not answer, follows another server, or is in the cluster already under " +
+      "another address."
+    ]: async () => {
+      await page.refuses("add_server", { group: "9", addr: "127.0.0.1:1" }, /refused/);
+      await call(e, "SLAVEOF", "127.0.0.1", a.port);
+      await page.refuses("add_server", { group: "9", addr: e.addr }, /is a replica of/);
+      await call(e, "SLAVEOF", "NO", "ONE");
+      await call(e, "FLUSHALL");
+      await page.refuses("add_server", { group: "9", addr: `localhost:${a.port}` }, /same server/);
+    },
+  });
+  await page.holds("add_server", { group: "3", addr: "127.0.0.1:1", force: true }, {
+    [
+      "127.0.0.1:1 becomes the master of group 3, which has none: requests for the group's slots go " +
+      "to it from then on. Its data stay as they are."
+    ]: async () => assertEquals(await typeOf("127.0.0.1:1"), "master"),
+    "It is not asked whether it can be a master.": AS_ABOVE,
+  });
+
+  // -- replicas --
+  await page.holds("add_server", { group: "1", addr: c.addr, role: "slave" }, {
+    [`${c.addr} becomes a replica of ${a.addr}, and gets a copy of its data.`]: async () => {
+      await follows(c, a);
+      return await call(c, "GET", "k") === "v";
+    },
+    "It is refused if it holds keys of its own, or is in the cluster already under another address.":
+      async () => {
+        await call(d, "SET", "its own", "1");
+        await page.refuses("add_server", { group: "1", addr: d.addr }, /holds 1 keys/);
+        await page.refuses("add_server", { group: "1", addr: `127.1:${c.port}` }, /same server/);
+      },
+  });
+  await page.holds("add_server", { group: "1", addr: d.addr, role: "slave", force: true }, {
+    [`${d.addr} becomes a replica of ${a.addr}, and gets a copy of its data.`]: () => follows(d, a),
+    "Keys that it holds now are deleted.": async () => await call(d, "GET", "its own") === null,
+  });
+  const second = { group: "1", addr: e.addr, role: "master" };
+  assertEquals(await page.words("add_server", second), [
+    `${e.addr} would be a second master beside ${a.addr}: this is refused. Promote instead.`,
+  ]);
+  await page.refuses("add_server", second, /node already exists/);
+
+  // -- a group without master --
+  await store.coordinator.create(store.paths.group(4), "");
+  await saveServer(store, { type: "offline", group_id: 4, addr: "127.0.0.1:2" });
+  // A change reads all groups again.
+  assertEquals((await page.send("add_group", { id: "5" })).status, 200);
+  await page.holds("add_server", { group: "4", addr: e.addr, role: "slave" }, {
+    [
+      `${e.addr} is listed as a replica of group 4, which has no master. It is not changed, and ` +
+      "follows nobody: promote one of the group's servers."
+    ]: async () => assertEquals([await typeOf(e.addr), await isMaster(e)], ["slave", true]),
+  });
+  await call(e, "SET", "its own", "1");
+  await page.holds("promote", { group: "4", addr: e.addr }, {
+    [`${e.addr} becomes the master of group 4, which has none now.`]: async () =>
+      assertEquals(await typeOf(e.addr), "master"),
+    "All proxies send the group's requests to it as soon as they have confirmed.": AS_ABOVE,
+  });
+
+  // -- promotion --
+  await page.shows(({ groups }) =>
+    groups[0]!.servers.slice(1).every(({ replication }) => replication?.lag_bytes === 0)
+  );
+  assertEquals(await client.call("SET", "last", "1"), "OK");
+  await page.holds("promote", { group: "1", addr: c.addr }, {
+    [`${c.addr} becomes the master of group 1 instead of ${a.addr}, which becomes its replica.`]:
+      async () => {
+        await follows(a, c);
+        assertEquals([await typeOf(c.addr), await typeOf(a.addr)], ["master", "slave"]);
+      },
+    [
+      `Writes wait or are refused for a moment, until ${c.addr} has all changes: none that a client ` +
+      "had an answer to is lost."
+    ]: async () => await call(c, "GET", "last") === "1", // promote_test.ts does that under load
+    "The group's other replica follows it from then on.": () => follows(d, c),
+    "All proxies send the group's requests to it as soon as they have confirmed.": async () => {
+      assertEquals(await client.call("SET", "after", "1"), "OK");
+      return await call(c, "GET", "after") === "1";
+    },
+  });
+  await page.holds("remove_server", { group: "1", addr: d.addr }, {
+    [
+      `${d.addr} is taken out of group 1. The Redis server itself goes on running, keeps its data, ` +
+      "and goes on replicating until somebody tells it otherwise."
+    ]: async () => {
+      assertEquals(await typeOf(d.addr), undefined);
+      await follows(d, c);
+      return await call(d, "GET", "after") === "1";
+    },
+  });
+  await until(async () => await call(a, "GET", "after") === "1");
+  await c.kill();
+  await page.shows(({ groups }) => groups[0]!.servers.some((server) => !server.is_reachable));
+  const dead = { group: "1", addr: a.addr };
+  assertEquals((await page.words("promote", dead)).slice(0, 2), [
+    `${a.addr} becomes the master of group 1 instead of ${c.addr}, which does not answer and is then ` +
+    "listed as offline.",
+    `Nobody knows which writes ${a.addr} lacks: it is refused, unless you accept that they are lost.`,
+  ]);
+  await page.refuses("promote", dead, /does not answer, so nobody knows what/);
+  await page.holds("promote", { ...dead, force: true }, {
+    [
+      `${a.addr} becomes the master of group 1 instead of ${c.addr}, which does not answer and is ` +
+      "then listed as offline."
+    ]: async () =>
+      assertEquals([await typeOf(a.addr), await typeOf(c.addr)], ["master", "offline"]),
+    [`Writes that have not reached ${a.addr} are lost.`]: AS_ABOVE,
+    "All proxies send the group's requests to it as soon as they have confirmed.": async () =>
+      await client.call("GET", "after") === "1",
+  });
+
+  await page.holds("remove_group", { group: "4" }, {
+    [
+      "Group 4 and its 2 servers are taken out of the cluster. The Redis servers themselves go on " +
+      "running and keep their data."
+    ]: async () => {
+      assertEquals((await page.view()).groups.map(({ id }) => id), [1, 2, 3, 5]);
+      return await call(e, "GET", "its own") === "1";
+    },
+    "It is refused while a slot belongs to the group or is migrating from it.": () =>
+      page.refuses("remove_group", { group: "1" }, /group 1 is using by slot 0/),
+  });
+  await leaveAndReturn(page, store, proxy, client);
+});
+
+/** The dialogs of proxies and of upkeep, which end this one. */
+async function leaveAndReturn(
+  page: Page,
+  store: Store,
+  proxy: ProxyProcess,
+  client: RespClient,
+): Promise<void> {
+  await page.holds("proxy_online", { id: "one" }, {
+    "one loads the slot table and begins to serve clients; clients that look proxies up find it.":
+      async () => {
+        using another = await proxy.client();
+        return await another.call("SET", "k", "v") === "OK";
+      },
+    // It is asked of no slot that is in order: unit tests hold the rule.
+    "It is refused while a slot is offline or has no owner.": AS_ABOVE,
+  });
+  await page.shows(({ proxies }) => proxies[0]?.sessions === 1);
+  await page.holds("proxy_offline", { id: "one" }, {
+    [
+      "one deregisters and its process exits, after what clients have asked for. The 1 client " +
+      "connected to it now is cut off and must connect elsewhere."
+    ]: async () => {
+      assertEquals((await proxy.child.ended).code, 0);
+      assertEquals(await client.conn.read(new Uint8Array(1)), null);
+    },
+    "It does not come back by itself: somebody has to start the process again.": async () =>
+      (await page.dashboard.get("/api/proxy/list")).json.length === 0,
+    "This waits until it has gone.": AS_ABOVE,
+  });
+
+  await createFence(store, "crashed:9000");
+  await page.shows(({ dead_fences }) => dead_fences.length === 1);
+  const init = { is_force: true, product: "test" };
+  await page.refuses("init_slots", init, /Some proxies may not stop cleanly: crashed:9000/);
+  await page.holds("remove_fences", {}, {
+    "The fences of crashed:9000 are removed, and the cluster can be changed again.": async () => {
+      assertEquals(await loadFences(store), []);
+      assertEquals((await page.send("init_slots", init)).status, 200);
+    },
+    [
+      "A fence stands where a proxy may still be serving with a slot table that is out of date. Do " +
+      "this only when you know that these processes are not running: one that runs would go on " +
+      "writing to the old owners of slots, and those writes would be lost."
+    ]: AS_ABOVE,
+    // membership tests show it.
+    [
+      "A proxy that is started again at its address takes its fence over by itself; then nothing " +
+      "needs to be removed."
+    ]: AS_ABOVE,
+  });
+
+  await store.coordinator.create(`${store.paths.lock}/lock-`, '{"desc":""}', "sequential");
+  await page.holds("remove_locks", {}, {
+    [
+      "Every lock that was taken for a change is deleted from the coordinator. It helps when a " +
+      'dashboard or a command died in the middle, and changes fail with "obtaining lock timed out".'
+    ]: async () => (await childrenIfThere(store, store.paths.lock)).length === 0,
+    [
+      "Do this only when nobody else is changing the cluster: without its lock, two changes can be " +
+      "made at once."
+    ]: AS_ABOVE,
+  });
+
+  const target = { from: 0, to: 1, status: "online", group_id: 2 } as const;
+  const made = (count: number, ts: number) =>
+    Promise.all(
+      Array.from({ length: count }, () =>
+        createAction(store, {
+          type: "multi_slot_changed",
+          desc: "",
+          target,
+          ts: `${ts}`,
+          receivers: null,
+        })),
+    );
+  await made(530, 1);
+  await page.holds("action_gc", { by: "keep", amount: "20" }, {
+    [
+      "All actions but the newest 20, and 500 more, are deleted from the coordinator, with their " +
+      "answers."
+    ]: async () => assertEquals((await loadActionNames(store)).length, 520),
+    "They are a record only: proxies need no action that they have confirmed.": AS_ABOVE,
+  });
+  await made(2, Math.floor(Date.now() / 1000));
+  await page.holds("action_gc", { by: "secs", amount: "3600" }, {
+    "Actions older than 3600 seconds are deleted from the coordinator, with their answers.":
+      async () => assertEquals((await loadActionNames(store)).length, 2),
+    "They are a record only: proxies need no action that they have confirmed.": AS_ABOVE,
+  });
+}
+
+Deno.test("what the dialogs of slots say is what happens", async () => {
+  await using folder = await StoreFolder.make();
+  await using servers = await RedisServer.startMany(2);
+  const [a, b] = servers.slice() as [RedisServer, RedisServer];
+  const store = await folder.openFilled(`${a.addr},${b.addr}`);
+  await using dashboard = await DashboardServer.start(store);
+  await using proxy = await ProxyProcess.start({
+    config: { embedded_dir: folder.dir, dashboard_addr: dashboard.addr, proxy_id: "one" },
+  });
+  using client = await proxy.client();
+  const page = new Page(dashboard);
+  const owner = async (slot: number) => (await page.view()).slots.group[slot];
+  const idle = () => page.shows(({ migrations }) => migrations.length === 0);
+  const keys = keysInSlots([0, 1, 2, 3], 40);
+  const set = async () => {
+    for (const key of keys) assertEquals(await client.call("SET", key, "v"), "OK");
+  };
+  await set();
+
+  await page.holds("migrate", { from: "0", to: "3", new_group: "2", delay: "0" }, {
+    "Slots 0–3 and their keys move to group 2. Now they are in group 1 (4 slots).": async () => {
+      await idle();
+      assertEquals([await owner(0), await owner(3)], [2, 2]);
+      return await call(b, "DBSIZE") === keys.length;
+    },
+    "Clients go on working. Keys move as fast as it goes.": async () =>
+      await client.call("GET", keys[0]!) === "v",
+  });
+  const there = { from: "0", to: "3", new_group: "2", delay: "7" };
+  assertEquals(await page.words("migrate", there), [
+    "Slots 0–3 and their keys move to group 2. Now they are in group 2 (4 slots).",
+    "Clients go on working. The mover rests 7 ms between two moves.",
+    "All of them are there already: it is refused.",
+  ]);
+  await page.refuses("migrate", there, /are all in group 2 already/);
+
+  await page.holds("pause_migrations", {}, {
+    [
+      "No slot goes on moving until somebody resumes: 0 slots stay as far as they are, and clients go " +
+      "on working."
+    ]: async () => (await page.view()).migrations_paused_since !== null,
+    // migrate_cancel_test.ts and migrating_slot_test.ts show these.
+    "Of a slot that has begun, a key that a client uses still moves.": AS_ABOVE,
+    "It stays so when another dashboard leads.": AS_ABOVE,
+  });
+  await page.holds("migrate", { from: "3", to: "4", new_group: "2", delay: "0" }, {
+    "Slots 3–4 and their keys move to group 2. Now they are in group 2 (1 slot) and group 1 (1 slot).":
+      AS_ABOVE,
+    "Clients go on working. Keys move as fast as it goes.": AS_ABOVE,
+    "1 slot of these is there already.": AS_ABOVE,
+    "Migrations are paused: nothing moves until somebody resumes them.": async () => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return await owner(4) === 1;
+    },
+  });
+  const pending = (await page.view()).migrations.find(({ slot_id }) => slot_id === 4)!;
+  await page.holds("cancel_migration", { slot: "4", name: pending.name }, {
+    "Slot 4 stays where it is: none of its keys was moved yet.": async () => await owner(4) === 1,
+  });
+  await page.holds("resume_migrations", {}, {
+    "Keys move again: 1 slot goes on.": async () => {
+      await idle();
+      return (await page.view()).migrations_paused_since === null;
+    },
+  });
+
+  // -- cancelled on the way --
+  for (const mode of ["back", "finish"]) {
+    // So slow that neither slot is done before it is sent back.
+    const delay = mode === "back" ? "250" : "60";
+    const begun = { from: "0", to: "1", new_group: "1", delay };
+    await page.send("migrate", begun);
+    await page.shows(({ migrations }) =>
+      migrations.length === 2 && migrations.every(({ keys_moved }) => keys_moved > 0)
+    );
+    const [first] = (await page.view()).migrations;
+    const words = await page.words("cancel_migration", {
+      ...{ slot: "0", name: first!.name, mode },
+    });
+    const all = await page.words("cancel_migrations", { mode });
+    if (mode === "back") {
+      assertMatch(
+        words[0]!,
+        /^Slot 0 goes back to group 2: the \d+ keys? moved so far are moved back, /,
+      );
+      assertMatch(
+        all[0]!,
+        /^2 slots \(0–1\) have begun: the \d+ keys moved so far are moved back, /,
+      );
+    } else {
+      assertEquals(words, ["Slot 0 has begun: the rest of its keys move to group 1."]);
+      assertEquals(all, ["2 slots (0–1) have begun: the rest of the keys move."]);
+    }
+    assertEquals((await page.send("cancel_migrations", { mode })).status, 200);
+    await idle();
+    assertEquals([await owner(0), await owner(1)], mode === "back" ? [2, 2] : [1, 1]);
+    for (const key of keys) assertEquals(await client.call("GET", key), "v");
+  }
+
+  await page.holds("rebalance", { by: "slots" }, {
+    "The slots below move with their keys, while clients go on working.": async () => {
+      await idle();
+      assertEquals((await page.view()).groups.map(({ slots }) => slots), [512, 512]);
+      for (const key of keys) assertEquals(await client.call("GET", key), "v");
+    },
+  });
+
+  await page.holds("drain_group", { group: "2" }, {
+    [
+      "All slots of group 2 move with their keys to the other groups, while clients go on working. " +
+      "Then it can be removed."
+    ]: async () => {
+      await idle();
+      const { groups } = await page.view();
+      assertEquals([groups.map(({ slots }) => slots), await call(b, "DBSIZE")], [[1024, 0], 0]);
+    },
+  });
+  assertEquals((await page.send("remove_group", { group: "2" })).status, 200);
+
+  // -- owners --
+  const init = { is_force: false, product: "test" };
+  assertEquals(await page.words("init_slots", init), [
+    "All 1024 slots are written as offline, owned by nobody. Give them owners afterwards.",
+    "It is refused when slots are there already.",
+  ]);
+  await page.refuses("init_slots", init, /already initialized/);
+  await page.holds("init_slots", { ...init, is_force: true }, {
+    "All 1024 slots are written as offline, owned by nobody. Give them owners afterwards.": () =>
+      page.shows(({ slots }) => slots.status === "x".repeat(1024) && slots.group[0] === -1),
+    [
+      "1\u202f024 slots in use now stop being served, at once and on all proxies, until they have " +
+      "owners again. Keys stay where they are, but nothing remembers which group had them."
+    ]: async () => {
+      assertMatch((await client.call("GET", keys[0]!) as { message: string }).message, /^ERR /);
+      assertEquals(await call(a, "DBSIZE"), keys.length);
+    },
+  });
+  const offline = { from: "0", to: "3", new_group: "1", status: "offline" };
+  await page.holds("range_set", offline, {
+    "Slots 0–3 are written down for group 1 as offline: nobody is served there.": async () => {
+      assertEquals([await owner(0), (await page.view()).slots.status[0]], [1, "x"]);
+      assertMatch((await client.call("GET", keys[0]!) as { message: string }).message, /^ERR /);
+    },
+    "This is for slots that are offline. To change the owner of a slot in use, migrate it.":
+      AS_ABOVE,
+  });
+  const online = { from: "0", to: "3", new_group: "1", status: "online" };
+  await page.holds("range_set", online, {
+    "Slots 0–3 are given to group 1 and served from there. No keys are moved.": async () => {
+      assertEquals(await client.call("SET", keys[0]!, "new"), "OK");
+      assertEquals(await call(a, "GET", keys[0]!), "new");
+    },
+    "This is for slots that are offline. To change the owner of a slot in use, migrate it.":
+      AS_ABOVE,
+  });
+  assertEquals(
+    (await page.words("range_set", online)).at(-1),
+    "4 slots of these are in use now: it is refused.",
+  );
+  await page.refuses("range_set", online, /slot 0 is not offline/);
+});
+
+Deno.test("every dialog is held to what it says", () => {
+  assertEquals(Object.keys(ACTIONS).filter((name) => !tried.has(name)), []);
+});

@@ -1,0 +1,121 @@
+/**
+ * Big keys: told of before one moves, and moved, or left, as the operator wants it.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
+import { TRIAL_PREFIX } from "../../../src/resp/probe_key.ts";
+import { loadSlot, saveSlot } from "../../../src/store/slots.ts";
+import { until } from "../../support/deadline.ts";
+import { Migration, type MigrationOptions } from "../../support/migration.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+import type { RespClient } from "../../support/resp_client.ts";
+import { keyWhere } from "../../support/router_server.ts";
+
+const SLOT = 100;
+const TAG = `{${keyWhere((slotId) => slotId === SLOT)}}`;
+const SMALL = Array.from({ length: 1_000 }, (_, i) => `${TAG}${i}`);
+const BIG_BYTES = 100_000;
+
+/** Two servers, the first of which has a slot with small keys and two big ones. */
+async function filled() {
+  const servers = await RedisServer.startMany(2);
+  using client = await servers[0]!.client();
+  await client.call("SET", `${TAG}big`, "x".repeat(2 * BIG_BYTES));
+  await client.call("SET", `${TAG}bigger`, "x".repeat(30 * BIG_BYTES));
+  await client.pipeline(SMALL.map((key) => ["SET", key, "v"]));
+  return servers;
+}
+
+/** How many keys a server has, without the one by which a move is tried out. */
+async function sizeOf(client: RespClient): Promise<number> {
+  const keys = await client.call("KEYS", "*") as string[];
+  return keys.filter((key) => !key.startsWith(TRIAL_PREFIX)).length;
+}
+
+function start(servers: readonly RedisServer[], options: MigrationOptions): Promise<Migration> {
+  return Migration.start(servers, { bigKeyBytes: BIG_BYTES, ...options });
+}
+
+for (const bigKeyPolicy of ["last", "warn"] as const) {
+  Deno.test(`big keys are listed with what they cost before one moves: ${bigKeyPolicy}`, async () => {
+    await using servers = await filled();
+    // Slow enough to be looked at.
+    await using migration = await start(servers, { bigKeyPolicy, keysPerSecond: 1_000 });
+    await migration.queue.add(SLOT, SLOT, 2, 0);
+    await until(() => migration.queue.views()[0]?.big_keys.length === 2);
+    const [view] = migration.queue.views();
+    assertEquals(view!.problem, "");
+    const [bigger, big] = view!.big_keys;
+    assertEquals([bigger!.key, big!.key], [`${TAG}bigger`, `${TAG}big`]);
+    assertGreater(bigger!.bytes, 30 * BIG_BYTES);
+    assert(bigger!.stop_ms >= 100 && bigger!.stop_ms < 400, `${bigger!.stop_ms} ms`);
+    assertEquals([bigger!.database, bigger!.stays], [0, false]);
+    using target = await servers[1]!.client();
+    assertEquals(await target.call("EXISTS", `${TAG}big`, `${TAG}bigger`), 0);
+    if (bigKeyPolicy === "warn") {
+      assertMatch(view!.note, /^2 big keys to be moved last: ".*bigger" with .* for about \d+ ms$/);
+    } else {
+      assertEquals(view!.note, "");
+    }
+    await migration.done();
+    const level = bigKeyPolicy === "warn" ? "warning" : "info";
+    const told = migration.control.events.filter((event) => event.includes("has a big key"));
+    assertEquals(told.map((event) => event.split(":")[0]), [level, level]);
+    assertEquals(await sizeOf(target), SMALL.length + 2);
+  });
+}
+
+Deno.test("a slot with a big key that is refused does not begin, and everything else goes on", async () => {
+  await using servers = await filled();
+  await using migration = await start(servers, { bigKeyPolicy: "refuse" });
+  const { queue } = migration;
+  await queue.add(SLOT, SLOT + 20, 2, 0);
+  await until(() => queue.views().length === 1 && queue.views()[0]!.problem !== "");
+  const [view] = queue.views();
+  assertMatch(
+    view!.problem,
+    /^big key ".*bigger" with 3\.\d MB and 1 more stays at .* \(migrate_big_key_policy = refuse\): /,
+  );
+  assertEquals(view!.big_keys.map(({ stays }) => stays), [true, true]);
+  assertEquals(await migration.slot(SLOT), "online 1");
+  assertEquals(await migration.slot(SLOT + 20), "online 2");
+  using source = await servers[0]!.client();
+  using target = await servers[1]!.client();
+  assertEquals([await sizeOf(source), await sizeOf(target)], [SMALL.length + 2, 0]);
+  // However often it is tried again, each is told of once.
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  const told = migration.control.events.filter((event) => event.includes("has a big key"));
+  assertEquals(told.length, 2, told.join("\n"));
+  // As soon as they are gone, the slot arrives.
+  await source.call("DEL", `${TAG}big`, `${TAG}bigger`);
+  await migration.done();
+  assertEquals(await migration.slot(SLOT), "online 2");
+  assertEquals(await sizeOf(target), SMALL.length);
+});
+
+Deno.test("a big key met under way stays where it is refused, and goes back when that is cancelled", async () => {
+  await using servers = await filled();
+  await using migration = await Migration.make(servers, {
+    bigKeyBytes: BIG_BYTES,
+    bigKeyPolicy: "refuse",
+  });
+  // As a dashboard with another policy left it.
+  const slot = await loadSlot(migration.store, SLOT);
+  const state = { ...slot.state, status: "migrate", migrate_status: { from: 1, to: 2 } } as const;
+  await migration.queue.add(SLOT, SLOT, 2, 0);
+  await saveSlot(migration.store, { ...slot, group_id: 2, state });
+  await migration.queue.start();
+  await until(() => migration.queue.views()[0]?.problem !== "");
+  const [view] = migration.queue.views();
+  assertEquals(view!.big_keys.length, 2);
+  assertEquals(await migration.slot(SLOT), "migrate 1>2 in 2");
+  using source = await servers[0]!.client();
+  using target = await servers[1]!.client();
+  assertEquals([await sizeOf(source), await sizeOf(target)], [2, SMALL.length]);
+  await migration.queue.cancel(view!.name);
+  await migration.done();
+  assertEquals(await migration.slot(SLOT), "online 1");
+  assertEquals(await sizeOf(source), SMALL.length + 2);
+});

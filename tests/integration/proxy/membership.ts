@@ -1,0 +1,518 @@
+/**
+ * A proxy's life with the coordinator, as one suite over any of them, with a table that only remembers.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { ActionRecord } from "../../../src/model/action.ts";
+import { encodeProxy, type ProxyRecord } from "../../../src/model/proxy.ts";
+import { freshSlot, slotIn } from "../../../src/model/slot.ts";
+import { isSurelyGone, ProcessLife } from "../../../src/base/process_life.ts";
+import { goOnline } from "../../../src/proxy/membership/go_online.ts";
+import { Membership } from "../../../src/proxy/membership/membership.ts";
+import type { RegistrationTimes } from "../../../src/proxy/membership/registration.ts";
+import { createAction, loadAnswers } from "../../../src/store/actions.ts";
+import { createFence, deleteFence, loadFences } from "../../../src/store/fences.ts";
+import { saveServer } from "../../../src/store/groups.ts";
+import {
+  changeProxyState,
+  createProxy,
+  deleteProxy,
+  loadProxy,
+} from "../../../src/store/proxies.ts";
+import { saveSlot } from "../../../src/store/slots.ts";
+import { type Store, StoreError } from "../../../src/store/store.ts";
+import { CoordinatorProcess } from "../../support/coordinator_process.ts";
+import { until, within } from "../../support/deadline.ts";
+import { deadLife } from "../../support/process_life.ts";
+import { RECORD } from "../../support/proxy_record.ts";
+import { RecordedSlotTable } from "../../support/slot_table.ts";
+import type { StorePlace } from "../../support/store.ts";
+
+const GROUP = { id: 1, product_name: "test", servers: null };
+
+const TIMES: RegistrationTimes = { takeoverMs: 300, gapMs: 60_000, askMs: 20 };
+
+/** A proxy under test, and what happened to it. */
+export class TestProxy implements AsyncDisposable {
+  readonly table = new RecordedSlotTable();
+  readonly happened: string[] = [];
+  readonly membership: Membership;
+  readonly store: Store;
+
+  constructor(store: Store, times: Partial<RegistrationTimes> = {}, record: ProxyRecord = RECORD) {
+    this.store = store;
+    this.membership = new Membership(store, record, this.table, {
+      askOnline: () => goOnline(store, record.id, undefined),
+      onServing: () => this.happened.push("serving"),
+      onMarkOffline: () => this.happened.push("mark_offline"),
+      holdRequests: () => this.happened.push("hold"),
+      refuseRequests: () => this.happened.push("refuse"),
+      resumeRequests: () => this.happened.push("resume"),
+    }, { ...TIMES, ...times });
+  }
+
+  async start(): Promise<this> {
+    await this.membership.start();
+    await this.seen("serving");
+    return this;
+  }
+
+  /** Waits until something has happened `times` times. */
+  async seen(what: string, times = 1): Promise<void> {
+    await until(() => this.happened.filter((each) => each === what).length >= times);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.membership.stop();
+  }
+}
+
+/** Sends a dashboard's action for every proxy that is online. */
+export async function send(
+  store: Store,
+  action: Pick<ActionRecord, "type" | "target">,
+  receivers: ProxyRecord[] = [RECORD],
+): Promise<string> {
+  const json = receivers.map((proxy) => encodeProxy({ ...proxy, state: "online" }));
+  return await createAction(
+    store,
+    { ...action, desc: "", ts: "1", receivers: json } as ActionRecord,
+  );
+}
+
+/** Waits until proxy_1 has answered an action. */
+export async function answered(store: Store, name: string): Promise<void> {
+  await until(async () => (await loadAnswers(store, name)).includes("proxy_1"));
+}
+
+/** One kind of coordinator. */
+export interface MembershipSubject {
+  readonly name: string;
+  /** An empty place for the stores of one test. */
+  start(): Promise<StorePlace>;
+}
+
+/** Registers the suite; `register` hands a test to `Deno.test`. */
+export function testMembership(
+  subject: MembershipSubject,
+  register: (name: string, body: () => Promise<void>) => void,
+): void {
+  const test = (promise: string, body: () => Promise<void>) =>
+    register(`${subject.name}: ${promise}`, body);
+
+  test("a proxy registers, goes online, loads 1024 slots and leaves nothing behind", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    const proxy = await new TestProxy(store).start();
+    assertEquals(await loadProxy(store, "proxy_1"), { ...RECORD, state: "online" });
+    assertEquals(await loadFences(store), ["here:9000"]);
+    assertEquals(proxy.table.fills.size, 1024);
+    assertEquals(proxy.table.fills.get(0), {
+      slotId: 0,
+      groupId: 1,
+      backendAddr: "a:1",
+      migrateFromAddr: "",
+      migrateFromGroupId: -1,
+      isBlocked: false,
+    });
+    assertEquals(proxy.table.fills.get(1023)?.backendAddr, "b:2");
+    assertEquals(proxy.membership.registration.staleMs, 0);
+    await proxy.membership.stop();
+    await proxy.membership.stop();
+    assertEquals(proxy.membership.registration.state, "stopped");
+    assertEquals(await loadProxy(store, "proxy_1"), undefined);
+    assertEquals(await loadFences(store), []);
+    assertEquals(proxy.happened, ["serving"]);
+  });
+
+  test("a proxy waits until its slots can be served, and then goes online by itself", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1");
+    await saveSlot(store, freshSlot("test", 5));
+    await using proxy = new TestProxy(store);
+    await proxy.membership.start();
+    assertEquals((await loadProxy(store, "proxy_1"))?.state, "offline");
+    assertEquals(proxy.membership.registration.state, "waiting");
+    assertEquals(await loadFences(store), [], "it serves nobody, and holds up nobody");
+    await saveSlot(store, slotIn("test", 5, 1, "online"));
+    await proxy.seen("serving");
+    assertEquals(proxy.table.fills.size, 1024);
+    assertEquals(await loadFences(store), ["here:9000"]);
+  });
+
+  test("a proxy is fenced before it reads its first table, and reads it only while online", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    await using proxy = new TestProxy(store);
+    let isFirst = true;
+    const { read } = store.coordinator;
+    store.coordinator.read = async function (path) {
+      // Behind its back, between "online" and its fence, somebody sets it offline and changes a slot.
+      if (
+        isFirst && path === store.paths.proxy("proxy_1") && (await loadFences(store)).length > 0
+      ) {
+        isFirst = false;
+        assertEquals(proxy.table.fills.size, 0, "nothing was read before the fence");
+        await changeProxyState(store, "proxy_1", "offline");
+        await saveSlot(store, slotIn("test", 3, 2, "online"));
+        setTimeout(() => changeProxyState(store, "proxy_1", "online"), 50);
+      }
+      return await read.call(this, path);
+    };
+    await proxy.start();
+    assertEquals(isFirst, false);
+    assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
+    assertEquals(await loadFences(store), ["here:9000"]);
+  });
+
+  test("an action is answered only when it is in force", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    await using proxy = await new TestProxy(store).start();
+    const slot = slotIn("test", 3, 2, "online");
+    await saveSlot(store, slot);
+    const goOn = proxy.table.slow(3);
+    const name = await send(store, { type: "slot_changed", target: slot });
+    const other = await send(store, { type: "group_remove", target: GROUP });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assertEquals(await loadAnswers(store, name), []);
+    assertEquals(await loadAnswers(store, other), [], "one after the other");
+    goOn();
+    await answered(store, name);
+    assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
+    await answered(store, other);
+    const answer = await store.coordinator.read(store.paths.answer(name, "proxy_1"));
+    assertEquals(answer.data, encodeProxy({ ...RECORD, state: "online" }));
+  });
+
+  test("a migration goes through blocked, pulling and at rest", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    await using proxy = await new TestProxy(store).start();
+    const premigrate = slotIn("test", 7, 1, "pre_migrate");
+    const migrate = {
+      ...slotIn("test", 7, 2, "migrate"),
+      state: { status: "migrate", migrate_status: { from: 1, to: 2 }, last_op_ts: "0" },
+    } as const;
+    const online = slotIn("test", 7, 2, "online");
+    const steps = [["slot_premigrate", premigrate], ["slot_migrate", migrate], [
+      "slot_changed",
+      online,
+    ]] as const;
+    for (const [type, target] of steps) {
+      await saveSlot(store, target);
+      await answered(store, await send(store, { type, target }));
+    }
+    const seen = proxy.table.history.filter(({ slotId }) => slotId === 7).map(({ fill }) => [
+      fill?.backendAddr,
+      fill?.migrateFromAddr,
+      fill?.migrateFromGroupId,
+      fill?.isBlocked,
+    ]);
+    assertEquals(seen, [
+      ["a:1", "", -1, false],
+      ["a:1", "", -1, true],
+      ["b:2", "a:1", 1, false],
+      ["b:2", "", -1, false],
+    ]);
+  });
+
+  test("no action is skipped, and none that is for others is answered", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    const before = await send(store, {
+      type: "slot_changed",
+      target: slotIn("test", 1, 1, "online"),
+    });
+    await using proxy = await new TestProxy(store).start();
+    const goOn = proxy.table.slow(100);
+    const names: string[] = [];
+    for (let slotId = 100; slotId < 130; slotId++) {
+      const target = slotIn("test", slotId, 2, "online");
+      await saveSlot(store, target);
+      names.push(await send(store, { type: "slot_changed", target }));
+    }
+    const earlier = { ...RECORD, pid: 6 };
+    const foreign = await send(
+      store,
+      { type: "slot_changed", target: slotIn("test", 200, 1, "online") },
+      [earlier],
+    );
+    goOn();
+    for (const name of names) await answered(store, name);
+    await until(() => proxy.membership.lastAction === foreign);
+    assertEquals(proxy.table.version, Number(foreign), "every proxy numbers alike");
+    assertEquals(await loadAnswers(store, foreign), []);
+    assertEquals(await loadAnswers(store, before), []);
+    const order = proxy.table.history.slice(1024).map(({ slotId }) => slotId);
+    assertEquals(order, Array.from({ length: 30 }, (_, i) => 100 + i));
+  });
+
+  test("a new master reaches the slots of its group, also those on their way out", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    const leaving = {
+      ...slotIn("test", 7, 2, "migrate"),
+      state: { status: "migrate", migrate_status: { from: 1, to: 2 }, last_op_ts: "0" },
+    } as const;
+    await saveSlot(store, leaving);
+    await using proxy = await new TestProxy(store).start();
+    await saveServer(store, { type: "offline", group_id: 1, addr: "a:1" });
+    // Between the two writes the group has no master: such a slot is not served, the rest is.
+    await answered(
+      store,
+      await send(store, { type: "slot_changed", target: slotIn("", 9, 1, "online") }),
+    );
+    assertEquals(proxy.table.fills.has(9), false);
+    assertEquals(proxy.table.fills.get(8)?.backendAddr, "a:1");
+    await saveServer(store, { type: "master", group_id: 1, addr: "c:3" });
+    await answered(store, await send(store, { type: "group_changed", target: GROUP }));
+    const of = (slotId: number) => proxy.table.fills.get(slotId);
+    assertEquals([of(0)?.backendAddr, of(9)?.backendAddr, of(511)?.backendAddr], [
+      "c:3",
+      "c:3",
+      "c:3",
+    ]);
+    assertEquals([of(7)?.backendAddr, of(7)?.migrateFromAddr], ["b:2", "c:3"]);
+    assertEquals(of(1023)?.backendAddr, "b:2");
+  });
+
+  test("slots taken away by range are reset, and the proxy lives on", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1");
+    await using proxy = await new TestProxy(store).start();
+    await saveSlot(store, freshSlot("test", 0));
+    await answered(
+      store,
+      await send(store, { type: "slot_changed", target: freshSlot("test", 0) }),
+    );
+    assertEquals(proxy.table.fills.has(0), false);
+    const range = { from: 10, to: 19, status: "offline", group_id: 1 } as const;
+    await answered(store, await send(store, { type: "multi_slot_changed", target: range }));
+    assertEquals(proxy.table.fills.size, 1024 - 11);
+    const back = { ...range, status: "online" } as const;
+    await answered(store, await send(store, { type: "multi_slot_changed", target: back }));
+    assertEquals(proxy.table.fills.size, 1024 - 1);
+  });
+
+  test("an operator's mark_offline is passed on once", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1");
+    await using proxy = await new TestProxy(store).start();
+    await changeProxyState(store, "proxy_1", "mark_offline");
+    await proxy.seen("mark_offline");
+    await proxy.membership.stop();
+    assertEquals(proxy.happened, ["serving", "mark_offline"]);
+    assertEquals(await loadProxy(store, "proxy_1"), undefined);
+  });
+
+  test("a proxy whose entry was deleted registers again, its slots kept meanwhile", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    await using proxy = await new TestProxy(store).start();
+    const moved = slotIn("test", 4, 2, "online");
+    await saveSlot(store, moved);
+    await deleteProxy(store, "proxy_1");
+    await proxy.seen("serving", 2);
+    assertEquals(await loadProxy(store, "proxy_1"), { ...RECORD, state: "online" });
+    assertEquals(proxy.membership.registration.registrations, 2);
+    assertEquals(proxy.table.fills.get(4)?.backendAddr, "b:2", "the table was read again");
+    assertEquals(proxy.table.history.length, 1024 + 1, "and what had not changed was left alone");
+    assertEquals(proxy.happened, ["serving", "serving"], "no request had to wait");
+    await answered(store, await send(store, { type: "slot_changed", target: moved }));
+  });
+
+  test("requests wait for a new table when the fence was removed behind our back", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1");
+    await using proxy = await new TestProxy(store).start();
+    await deleteFence(store, "here:9000");
+    await deleteProxy(store, "proxy_1");
+    await proxy.seen("resume");
+    // Loaded behind the fence, and perhaps once more when it is online again.
+    const distinct = proxy.happened.filter((what, i, all) => what !== all[i - 1]);
+    assertEquals(distinct.slice(0, 4), ["serving", "hold", "serving", "resume"]);
+    assertEquals(await loadFences(store), ["here:9000"]);
+  });
+
+  test("a fence that is removed while the proxy serves is made again, and the table read behind it", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    await using proxy = await new TestProxy(store).start();
+    // As Codis 2.0's tools do it: somebody sets the proxy offline, the dead fence is removed, slots change.
+    await changeProxyState(store, "proxy_1", "offline");
+    await until(() => proxy.membership.registration.state === "waiting");
+    const goOn = proxy.table.slow(3);
+    await saveSlot(store, slotIn("test", 3, 2, "online"));
+    await deleteFence(store, "here:9000");
+    await proxy.seen("hold");
+    await until(async () => (await loadFences(store)).length === 1);
+    assertEquals(proxy.happened, ["serving", "hold"], "nothing is served by the old table");
+    goOn();
+    await proxy.seen("resume");
+    assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
+    assertEquals(proxy.membership.registration.state, "waiting");
+    await proxy.membership.stop();
+    assertEquals(await loadFences(store), []);
+  });
+
+  test("requests wait no longer than their bound for a new table, and then get errors", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    await using proxy = await new TestProxy(store, { holdMs: 50 }).start();
+    const goOn = proxy.table.slow(3);
+    await saveSlot(store, slotIn("test", 3, 2, "online"));
+    await deleteFence(store, "here:9000");
+    await deleteProxy(store, "proxy_1");
+    await proxy.seen("refuse");
+    assertEquals(proxy.happened, ["serving", "hold", "refuse"]);
+    goOn();
+    await proxy.seen("resume");
+    assertEquals(proxy.happened.slice(3).filter((what) => what !== "serving"), ["resume"]);
+    assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
+  });
+
+  test("a new table is read behind the fence, also when nobody sets the proxy online", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    await using proxy = await new TestProxy(store).start();
+    await saveSlot(store, slotIn("test", 3, 2, "online"));
+    await saveSlot(store, freshSlot("test", 4)); // an offline slot keeps every proxy from going online
+    await deleteFence(store, "here:9000");
+    await deleteProxy(store, "proxy_1");
+    await proxy.seen("resume");
+    await until(() => proxy.membership.registration.state === "waiting");
+    assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
+    assertEquals(await loadFences(store), ["here:9000"]);
+  });
+
+  test("a process paused while it was not online doubts its table as well", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    await using proxy = await new TestProxy(store, { gapMs: 300 }).start();
+    await saveSlot(store, freshSlot("test", 4));
+    await changeProxyState(store, "proxy_1", "offline");
+    await until(() => proxy.membership.registration.state === "waiting");
+    await saveSlot(store, slotIn("test", 3, 2, "online"));
+    const wake = performance.now() + 700;
+    while (performance.now() < wake);
+    proxy.membership.registration.checkGap();
+    assertEquals(proxy.happened.at(-1), "hold");
+    await proxy.seen("resume");
+    assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
+  });
+
+  test("a paused process makes sure of its place before it serves on", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1");
+    await using proxy = await new TestProxy(store, { gapMs: 300 }).start();
+    const wake = performance.now() + 700;
+    while (performance.now() < wake);
+    proxy.membership.registration.checkGap();
+    await proxy.seen("resume");
+    assertEquals(proxy.happened, ["serving", "hold", "resume"]);
+  });
+
+  test("a pause that only a worker has noticed is looked into as well", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1");
+    await using proxy = new TestProxy(store);
+    // There is no table yet that could be old: nobody waits.
+    proxy.membership.registration.notePause();
+    assertEquals(proxy.happened, ["resume"]);
+    await proxy.start();
+    proxy.membership.registration.notePause();
+    proxy.membership.registration.notePause();
+    assertEquals(proxy.happened, ["resume", "serving", "hold"]);
+    await proxy.seen("resume", 2);
+    assertEquals(proxy.happened, ["resume", "serving", "hold", "resume"]);
+  });
+
+  test("a proxy set offline by somebody serves its last table until it is online again", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1");
+    await using proxy = await new TestProxy(store).start();
+    await changeProxyState(store, "proxy_1", "offline");
+    await until(() => proxy.membership.registration.state === "waiting");
+    assert(proxy.membership.registration.staleMs >= 0);
+    assertEquals(proxy.table.fills.size, 1024);
+    await changeProxyState(store, "proxy_1", "online");
+    await proxy.seen("serving", 2);
+  });
+
+  test("a second proxy of the same id is refused, by name", async () => {
+    await using folder = await subject.start();
+    const [store, other] = [await folder.openFilled("a:1"), await folder.open()];
+    await using proxy = await new TestProxy(store).start();
+    const second = new TestProxy(other, {}, { ...RECORD, pid: 8, addr: "there:9000" });
+    await assertRejects(() => second.membership.start(), StoreError, 'proxy_id "proxy_1" is taken');
+    await second.membership.stop();
+    assertEquals(await loadFences(store), ["here:9000"]);
+    assertEquals(
+      (await loadProxy(store, "proxy_1"))?.pid,
+      proxy.membership.registration.record.pid,
+    );
+  });
+
+  test("a proxy takes its id over from an earlier process that is killed", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1");
+    const earlier = await CoordinatorProcess.start(folder.config);
+    const json = encodeProxy({ ...RECORD, pid: 6 });
+    await earlier.call("create", store.paths.proxy("proxy_1"), json, "ephemeral");
+    await using proxy = new TestProxy(store, { takeoverMs: 10_000 });
+    const starting = proxy.membership.start();
+    await earlier.kill();
+    await within(starting);
+    await proxy.seen("serving");
+    assertEquals((await loadProxy(store, "proxy_1"))?.pid, 7);
+  });
+
+  test("a proxy takes its place at once from an earlier process that is surely gone", async () => {
+    await using folder = await subject.start();
+    const [store, other] = [await folder.openFilled("a:1"), await folder.open()];
+    // Its session lasts, as after kill -9 while nobody has noticed it yet.
+    using life = deadLife();
+    const earlier = { ...RECORD, pid: 6, description: life.text };
+    await createProxy(other, earlier);
+    await createFence(other, RECORD.addr, life.text);
+    await saveSlot(store, freshSlot("test", 5));
+    await using proxy = new TestProxy(store, { takeoverMs: 60_000 });
+    await within(proxy.membership.start());
+    assertEquals((await loadProxy(store, "proxy_1"))?.pid, 7);
+    assertEquals(await loadFences(store), [], "and its fence is gone with it");
+    await until(() => !isSurelyGone(life.text), 2_000); // and the file that told so
+    await saveSlot(store, slotIn("test", 5, 1, "online"));
+    await proxy.seen("serving");
+    assertEquals(proxy.membership.registration.registrations, 1);
+  });
+
+  test("a proxy waits for an earlier process that lives, and leaves its fence", async () => {
+    await using folder = await subject.start();
+    const [store, other] = [await folder.openFilled("a:1"), await folder.open()];
+    const life = ProcessLife.begin("a test");
+    await createProxy(other, { ...RECORD, pid: 6, description: life.text });
+    await createFence(other, RECORD.addr, life.text);
+    const proxy = new TestProxy(store);
+    await assertRejects(() => proxy.membership.start(), StoreError, 'proxy_id "proxy_1" is taken');
+    await proxy.membership.stop();
+    assertEquals((await loadProxy(store, "proxy_1"))?.pid, 6);
+    assertEquals(await loadFences(store), ["here:9000"]);
+    life.end();
+  });
+
+  test("a proxy that is stopped while it waits for its id leaves nothing behind", async () => {
+    await using folder = await subject.start();
+    const [store, other] = [await folder.openFilled("a:1"), await folder.open()];
+    await using _proxy = await new TestProxy(store).start();
+    const second = new TestProxy(other, { takeoverMs: 60_000 }, { ...RECORD, pid: 8, addr: "x:1" });
+    const starting = second.membership.start();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await within(second.membership.stop());
+    await starting;
+    assertEquals(await loadFences(store), ["here:9000"]);
+    assertEquals((await loadProxy(store, "proxy_1"))?.pid, 7);
+  });
+}

@@ -1,0 +1,176 @@
+/**
+ * The one-file program needs nothing but itself, a shell, and what every system has.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { packSelfExtracting } from "../../../deploy/self_extracting.ts";
+import { Child } from "../../support/child.ts";
+import { freePort } from "../../support/free_port.ts";
+import { configText, PROGRAM_FLAGS } from "../../support/proxy_process.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+import { RespClient } from "../../support/resp_client.ts";
+
+/** Tells its arguments and folder, then waits for SIGTERM and exits with 7, or exits with 3. */
+const PROGRAM = `
+console.log(JSON.stringify({ args: Deno.args, cwd: Deno.cwd(), deno: Deno.execPath() }));
+if (Deno.args[0] === "fail") Deno.exit(3);
+if (Deno.args[0] === "wait") {
+  Deno.addSignalListener("SIGTERM", () => Deno.exit(7));
+  setInterval(() => {}, 1000);
+  console.log("waiting");
+}
+`;
+
+/** A machine without Deno: these folders have none. */
+const PATH = "/usr/bin:/bin";
+
+/** Starts a file as the kernel starts it; the tests may run nothing but named programs, so sh does. */
+function start(file: string, args: string[], env: Record<string, string>, cwd = "/"): Child {
+  const words = ["-c", 'exec "$0" "$@"', file, ...args];
+  return new Child("sh", { args: words, env: { PATH, ...env }, clearEnv: true, cwd });
+}
+
+async function run(file: string, args: string[], env: Record<string, string>, cwd = "/") {
+  const child = start(file, args, env, cwd);
+  const { code } = await child.ended;
+  return { code, stdout: child.stdout, stderr: child.stderr };
+}
+
+Deno.test("the one-file program runs on a machine that has nothing", async (t) => {
+  const folder = await Deno.makeTempDir({ prefix: "codis-pack-" });
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  await Deno.writeTextFile(`${folder}/main.ts`, PROGRAM);
+  const built = `${folder}/built`;
+  await packSelfExtracting({
+    entry: `${folder}/main.ts`,
+    output: built,
+    version: "0.0.0",
+    flags: ["--no-prompt", "--allow-read", "--allow-env", "--allow-sys"],
+    gzipLevel: 1,
+  });
+  const alone = `${folder}/alone`;
+  await Deno.mkdir(alone);
+  const file = `${alone}/codis-proxy`;
+  await Deno.rename(built, file);
+  const home = `${folder}/home`;
+
+  await t.step("two that start at once both run, and nothing half-made is left", async () => {
+    await Deno.mkdir(home);
+    const both = await Promise.all([
+      run(file, ["a", "b c", "*", ""], { HOME: home }, alone),
+      run(file, ["a", "b c", "*", ""], { HOME: home }, alone),
+    ]);
+    for (const { code, stdout, stderr } of both) {
+      assertEquals(code, 0, stderr);
+      const { args, cwd, deno } = JSON.parse(stdout);
+      assertEquals(args, ["a", "b c", "*", ""]);
+      assertEquals(cwd, alone);
+      assert(deno.startsWith(`${home}/.cache/codis-proxy/`), deno);
+    }
+    const [app] = [...Deno.readDirSync(`${home}/.cache/codis-proxy`)];
+    const names = [...Deno.readDirSync(`${home}/.cache/codis-proxy/${app!.name}`)].map((entry) =>
+      entry.name
+    );
+    assertEquals(names.filter((name) => name !== "cache").sort(), ["deno", "main.js"]);
+  });
+
+  await t.step("the exit code is the program's, and so is the process", async () => {
+    assertEquals((await run(file, ["fail"], { HOME: home })).code, 3);
+    const child = start(file, ["wait"], { HOME: home });
+    await child.waitFor(() => child.stdout.includes("waiting"));
+    assertEquals((await child.end("SIGTERM")).code, 7);
+  });
+
+  await t.step("by the name of Codis 2.0's codis-config it is that", async () => {
+    const link = `${folder}/codis-config`;
+    await Deno.symlink(file, link);
+    const { code, stdout, stderr } = await run(link, ["-c", "a b", "slot"], { HOME: home });
+    assertEquals(code, 0, stderr);
+    assertEquals(JSON.parse(stdout).args, ["config", "-c", "a b", "slot"]);
+  });
+
+  await t.step("with an empty or impossible HOME it unpacks into a temporary folder", async () => {
+    const temporary = `${folder}/tmp`;
+    await Deno.mkdir(temporary);
+    for (const HOME of ["", "/dev/null/nowhere"]) {
+      const { code, stdout, stderr } = await run(file, [], { HOME, TMPDIR: temporary });
+      assertEquals(code, 0, stderr);
+      assert(JSON.parse(stdout).deno.startsWith(`${temporary}/codis-proxy-`), stdout);
+    }
+  });
+
+  await t.step("what npm is told in HOME is none of its business", async () => {
+    const strange = `${folder}/strange`;
+    await Deno.mkdir(`${strange}/.npmrc`, { recursive: true });
+    assertEquals((await run(file, [], { HOME: strange })).code, 0);
+  });
+
+  await t.step("with an empty PATH it says which programs it needs", async () => {
+    const bare = `${folder}/bare`;
+    await Deno.writeTextFile(bare, `#!/bin/sh\nPATH= exec ${file}\n`, { mode: 0o755 });
+    const { code, stderr } = await run(bare, [], { HOME: home });
+    const programs = "uname id mkdir tail tar gzip mv rm";
+    assertEquals([code, stderr], [
+      1,
+      `codis-proxy: not found in PATH (""): ${programs}\n`,
+    ]);
+  });
+
+  await t.step("with no folder at all it says what to do", async () => {
+    const nowhere = "/dev/null/nowhere";
+    const { code, stderr } = await run(file, [], { HOME: nowhere, TMPDIR: nowhere });
+    assertEquals(code, 1);
+    assertEquals(
+      stderr,
+      "codis-proxy: no folder to unpack into: set XDG_CACHE_HOME to one that can be written to\n",
+    );
+  });
+
+  await t.step("a folder that somebody else prepared in its place is not trusted", async () => {
+    const temporary = `${folder}/shared`;
+    const [uid] = (await run("id", ["-u"], {})).stdout.split("\n");
+    await Deno.mkdir(`${temporary}/elsewhere`, { recursive: true });
+    const [app] = [...Deno.readDirSync(`${home}/.cache/codis-proxy`)];
+    await Deno.mkdir(`${temporary}/codis-proxy-${uid}`);
+    await Deno.symlink(
+      `${temporary}/elsewhere`,
+      `${temporary}/codis-proxy-${uid}/${app!.name}`,
+    );
+    assertEquals((await run(file, [], { TMPDIR: temporary })).code, 1);
+  });
+});
+
+Deno.test("the proxy in one file has its workers in it", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "codis-pack-" });
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const root = new URL("../../..", import.meta.url).pathname;
+  const file = `${folder}/codis-proxy`;
+  await packSelfExtracting({
+    entry: `${root}main.ts`,
+    workers: [`${root}src/proxy/workers/worker.ts`],
+    output: file,
+    version: "0.0.0",
+    flags: ["--unstable-net", ...PROGRAM_FLAGS],
+    gzipLevel: 1,
+  });
+  const redis = stack.use(await RedisServer.start());
+  const config = { embedded_dir: `${folder}/data`, servers: redis.addr };
+  await Deno.writeTextFile(`${folder}/config.ini`, configText(config));
+  const [port, httpPort] = [freePort(), freePort()];
+  const addrs = [`--addr=127.0.0.1:${port}`, `--http-addr=127.0.0.1:${httpPort}`];
+  const words = ["-c", `${folder}/config.ini`, "--cpu=2", ...addrs];
+  const child = start(file, words, { HOME: folder });
+  stack.adopt(child, (running) => running.end("SIGKILL").then(() => {}));
+  await child.waitFor(() => child.stderr.includes("serving on"));
+  {
+    using client = await RespClient.connect(port);
+    assertEquals(await client.call("SET", "k", "v"), "OK");
+  }
+  const metrics = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text();
+  assert(metrics.includes('codis_proxy_sessions{worker="1"}'), metrics);
+  assertEquals((await child.end("SIGTERM")).code, 0);
+});

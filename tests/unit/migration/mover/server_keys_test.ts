@@ -1,0 +1,41 @@
+/**
+ * What is read of a SCAN: the keys of some slots, and how far it is.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import * as fc from "fast-check";
+import { fractionOf, readScan } from "../../../../src/migration/mover/server_keys.ts";
+import { slotsText } from "../../../../src/model/slot_ranges.ts";
+import { slotIdOf } from "../../../../src/hash/slot_id.ts";
+import { Encoder } from "../../../../src/resp/encoder.ts";
+
+Deno.test("of a SCAN's reply the keys of the wanted slots are read, whatever their bytes", () => {
+  const key = fc.uint8Array({ maxLength: 40 });
+  fc.assert(fc.property(fc.array(key), fc.maxSafeNat(), fc.nat(1023), (keys, cursor, last) => {
+    const reply = new Encoder(2).array(2).bulk(`${cursor}`).array(keys.length);
+    for (const each of keys) reply.bulk(each);
+    const wanted = new Set(Array.from({ length: last + 1 }, (_, slotId) => slotId));
+    const step = readScan(reply.done(), wanted);
+    assertEquals(step.cursor, `${cursor}`);
+    const expected = keys.map((bytes) => ({ bytes, slotId: slotIdOf(bytes, 0, bytes.length) }));
+    assertEquals(step.keys, expected.filter(({ slotId }) => slotId <= last));
+  }));
+});
+
+Deno.test("the cursors of a SCAN tell that it goes from beginning to end", () => {
+  // A table of 16: the cursors that Redis gives, one bucket after the other.
+  const cursors = [8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15];
+  assertEquals(cursors.map((cursor) => fractionOf(`${cursor}`) * 16), cursors.map((_, i) => i + 1));
+  const large = fractionOf("18446744073709551615");
+  assert(large > 0.999 && large <= 1);
+  assertEquals(fractionOf("0"), 0);
+});
+
+Deno.test("many slots are told of in few words", () => {
+  assertEquals(slotsText([5]), "slot 5");
+  assertEquals(slotsText([1023, 0, 1, 2, 7]), "slots 0-2, 7, 1023");
+  const scattered = Array.from({ length: 100 }, (_, i) => i * 2);
+  assertEquals(slotsText(scattered), "slots 0, 2, 4, 6, 8, 10, 12, 14 and 92 runs more");
+});

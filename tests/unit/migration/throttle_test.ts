@@ -1,0 +1,133 @@
+/**
+ * How fast keys are moved: fast when alone, out of the way of clients, never above a limit.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { Pace, type PaceLimits } from "../../../src/migration/throttle.ts";
+
+const UNLIMITED: PaceLimits = {
+  keysPerSecond: 0,
+  bytesPerSecond: 0,
+  delayMs: 0,
+  p99MaxMs: 0,
+};
+
+/** Moves keys of `size` bytes for `seconds`, each taking `keyMs`, and counts them. */
+function run(limits: PaceLimits, seconds: number, keyMs = 0.004, size = 100, othersOps = 0) {
+  let nowMs = 0;
+  const pace = new Pace(limits, () => nowMs);
+  pace.looked(othersOps, 1);
+  const calls: number[] = [];
+  let keys = 0;
+  let busyMs = 0;
+  while (nowMs < seconds * 1000) {
+    const restMs = pace.restMs();
+    if (restMs > 0) {
+      nowMs += restMs;
+      continue;
+    }
+    const tookMs = pace.keys * keyMs;
+    calls.push(tookMs);
+    keys += pace.keys;
+    busyMs += tookMs;
+    nowMs += tookMs;
+    pace.called(pace.keys, pace.keys * size, tookMs);
+  }
+  return { keys, calls, busyShare: busyMs / nowMs };
+}
+
+Deno.test("alone, calls follow each other and grow to one millisecond and a half", () => {
+  const { keys, calls, busyShare } = run(UNLIMITED, 1);
+  assert(busyShare > 0.99, `busy for ${busyShare}`);
+  assert(keys > 200_000, `${keys} keys`);
+  const late = calls.slice(20);
+  assert(Math.max(...late) < 1.7 && Math.min(...late) > 1, `${Math.max(...late)}`);
+});
+
+Deno.test("slow keys make small calls, and at least one key is moved", () => {
+  const { calls } = run(UNLIMITED, 2, 0.5, 10_000);
+  assert(Math.max(...calls.slice(10)) <= 1.5);
+  assertEquals(run(UNLIMITED, 10, 30, 10_000).calls.at(-1), 30);
+});
+
+Deno.test("beside clients, calls are short and take less than a third of the time", () => {
+  const { calls, busyShare } = run(UNLIMITED, 2, 0.004, 100, 10_000);
+  assert(busyShare < 0.34, `busy for ${busyShare}`);
+  assert(Math.max(...calls.slice(50)) < 0.6);
+});
+
+Deno.test("limits hold for keys, for bytes and for the time between calls", () => {
+  const { keys } = run({ ...UNLIMITED, keysPerSecond: 5_000 }, 10);
+  assert(keys > 48_000 && keys < 51_500, `${keys} keys`);
+  const bytes = run({ ...UNLIMITED, bytesPerSecond: 1_000_000 }, 10).keys * 100;
+  assert(bytes > 9_500_000 && bytes < 10_400_000, `${bytes} bytes`);
+  const { calls } = run({ ...UNLIMITED, delayMs: 100 }, 10);
+  assert(calls.length <= 100 && calls.length > 95, `${calls.length} calls`);
+  const slow = run({ ...UNLIMITED, keysPerSecond: 2 }, 10).keys;
+  assert(slow >= 18 && slow <= 22, `${slow} keys`);
+});
+
+Deno.test("a server that answers late gets longer and longer rests, until it is in time again", () => {
+  let nowMs = 0;
+  const pace = new Pace(UNLIMITED, () => nowMs);
+  const restAfter = (answerMs: number) => {
+    pace.looked(0, answerMs);
+    nowMs += 10_000;
+    pace.called(100, 0, 1);
+    return pace.restMs();
+  };
+  assertEquals(restAfter(1), 0);
+  const rests = Array.from({ length: 10 }, () => restAfter(50));
+  assert(rests[0]! > 0 && rests[1]! > rests[0]! && rests.at(-1) === 250, `${rests}`);
+  for (let i = 0; i < 8; i++) restAfter(1);
+  assertEquals(restAfter(1), 0);
+});
+
+Deno.test("calls of one key share a rest, or a late codis-server would give four keys a second", () => {
+  let nowMs = 0;
+  const pace = new Pace(UNLIMITED, () => nowMs);
+  for (let i = 0; i < 10; i++) pace.looked(0, 50);
+  const rests = Array.from({ length: 40 }, () => {
+    nowMs += 10_000;
+    pace.called(1, 0, 0.01);
+    return pace.restMs();
+  });
+  assertEquals(rests.filter((restMs) => restMs > 0), [250, 250]);
+  // Slow ones do not.
+  nowMs += 10_000;
+  pace.called(1, 0, 0.5);
+  assertEquals(pace.restMs(), 250);
+});
+
+Deno.test("clients that wait too long at a proxy get longer and longer rests, and it is told why", () => {
+  let nowMs = 0;
+  const pace = new Pace({ ...UNLIMITED, p99MaxMs: 20 }, () => nowMs);
+  const restAfter = (p99Ms: number) => {
+    pace.clientsWait({ id: "p1", p99Ms });
+    nowMs += 10_000;
+    pace.called(100, 0, 1);
+    return pace.restMs();
+  };
+  assertEquals([restAfter(20), pace.isUnlimited, pace.slowedBy], [0, true, ""]);
+  const rests = Array.from({ length: 10 }, () => restAfter(31.4));
+  assert(rests[0]! > 0 && rests[1]! > rests[0]! && rests.at(-1) === 1_000, `${rests}`);
+  assertEquals(pace.isUnlimited, false);
+  assertEquals(pace.slowedBy, "slowed: proxy p1's p99 is 31 ms, above 20");
+  // Also when no proxy tells any more, it goes on.
+  for (let i = 0; i < 11; i++) pace.clientsWait(undefined);
+  assertEquals([restAfter(1), pace.isUnlimited, pace.slowedBy], [0, true, ""]);
+});
+
+Deno.test("whatever clients wait, nothing is slowed for it where nobody has set a bound", () => {
+  const pace = new Pace(UNLIMITED, () => 0);
+  pace.clientsWait({ id: "p1", p99Ms: 5_000 });
+  assertEquals([pace.isUnlimited, pace.slowedBy], [true, ""]);
+});
+
+Deno.test("a server that answers late is named", () => {
+  const pace = new Pace(UNLIMITED, () => 0);
+  pace.looked(0, 14.2, "10.0.0.1:6379");
+  assertEquals(pace.slowedBy, "slowed: 10.0.0.1:6379 took 14 ms to answer, more than 10");
+});

@@ -1,0 +1,37 @@
+/**
+ * Promises of the line for private backends.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { PRIVATE_BACKENDS_MAX, Server } from "../../../../src/router/backends/backend_pool.ts";
+import { testOptions } from "../../../support/router_server.ts";
+
+/** Someone who counts how often it was called. */
+class Waiter {
+  calls = 0;
+
+  resume(): void {
+    this.calls++;
+  }
+}
+
+Deno.test("a free private backend is offered to who still waits for one, once each", () => {
+  const events = { backendReady() {}, backendLost() {} };
+  const server = new Server("127.0.0.1:1", testOptions(), events);
+  const [gone, next, last] = [new Waiter(), new Waiter(), new Waiter()];
+  const lent = Array.from(
+    { length: PRIVATE_BACKENDS_MAX },
+    () => server.borrowPrivate(0, 2, gone)!,
+  );
+  assert(lent.every((backend) => backend !== null));
+  for (const waiter of [gone, next, next, last]) {
+    assertEquals(server.borrowPrivate(0, 2, waiter), null);
+  }
+  server.leavePrivateLine(gone); // its client has closed the connection
+  server.returnPrivate(lent[0]!);
+  server.returnPrivate(lent[1]!);
+  assertEquals([gone.calls, next.calls, last.calls], [0, 1, 1]);
+  server.close();
+});

@@ -1,0 +1,64 @@
+/**
+ * Promises of the fence at a server that a move may still bring keys to.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import type { Server } from "../../../../src/router/backends/backend_pool.ts";
+import type { Request } from "../../../../src/router/request.ts";
+import { RestoreFence } from "../../../../src/router/backends/late_copies.ts";
+import { until } from "../../../support/deadline.ts";
+
+/** A server that answers one question after the other, the last answer again and again. */
+class Scripted {
+  asked = 0;
+  readonly #answers: readonly string[];
+
+  constructor(answers: readonly string[]) {
+    this.#answers = answers;
+  }
+
+  /** A fence for it. */
+  fence(): RestoreFence {
+    const push = (request: Request) => {
+      const answer = this.#answers[Math.min(this.asked++, this.#answers.length - 1)]!;
+      const bytes = new TextEncoder().encode(answer);
+      queueMicrotask(() => request.taker!.partReplied(request, bytes, 0, bytes.length, true));
+    };
+    const server = { address: { hostname: "h", port: 1 }, moverBackend: () => ({ push }) };
+    return new RestoreFence(server as unknown as Server);
+  }
+}
+
+const NOBODY = "$0\r\n\r\n";
+
+Deno.test("a busy server is asked again until it tells who is connected", async () => {
+  const busy = "-BUSY Redis is busy running a script.\r\n";
+  const loading = "-LOADING Redis is loading the dataset in memory\r\n";
+  const server = new Scripted([busy, busy, loading, NOBODY]);
+  const fence = server.fence();
+  fence.raise();
+  let error: string | undefined;
+  fence.whenDown((text) => error = text);
+  await until(() => server.asked === 3);
+  assert(fence.isRaised);
+  await until(() => error !== undefined);
+  assertEquals(error, "");
+  assertEquals(server.asked, 5, "nobody, twice");
+  fence.stop();
+});
+
+Deno.test("where CLIENT is not allowed it is asked once for each move that failed", async () => {
+  const server = new Scripted(["-NOPERM this user has no permissions to run the command\r\n"]);
+  const fence = server.fence();
+  fence.raise();
+  await until(() => server.asked === 1);
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  assertEquals(server.asked, 1);
+  assert(fence.isRaised);
+  fence.raise();
+  assertEquals(server.asked, 2, "the wait begins anew");
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  fence.stop();
+});
