@@ -14,8 +14,8 @@
 
 import { repeat } from "../base/repeat.ts";
 import type { GroupRecord } from "../model/group.ts";
+import type { RedisInfo } from "../redis/info.ts";
 import type { Control } from "./control.ts";
-import type { Poll } from "../monitor/poll.ts";
 import { isSameServer, replicationOf } from "./servers.ts";
 
 /** How often masters are judged, in milliseconds. */
@@ -25,10 +25,21 @@ const RETRY_MS = 3_000;
 /** How much longer than the master is down a replica may have been without it, in seconds. */
 const LINK_SLACK_SECONDS = 10;
 
+/** What was last seen of the cluster, as far as a failover depends on it. */
+export interface MasterSightings {
+  readonly groups: readonly GroupRecord[];
+  /** For how long a server has not answered this dashboard, in milliseconds; 0 while it answers. */
+  downMs(addr: string): number;
+  /** How many proxies reach a server, and how many do not. */
+  votesOn(addr: string): { up: number; down: number };
+  /** What a server last said of itself; undefined while it has not answered. */
+  infoOf(addr: string): RedisInfo | undefined;
+}
+
 /** What a failover needs. */
 export interface FailoverContext {
   readonly control: Control;
-  readonly poll: Poll;
+  readonly poll: MasterSightings;
   /** Promotes a replica whose master is down. */
   promote(groupId: number, addr: string): Promise<void>;
 }

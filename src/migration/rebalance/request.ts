@@ -10,7 +10,8 @@ import { loadGroups } from "../../store/groups.ts";
 import { loadMigrateTasks } from "../../store/migrate_tasks.ts";
 import { loadSlots } from "../../store/slots.ts";
 import { StoreError } from "../../store/store.ts";
-import type { Dashboard } from "../../dashboard/dashboard.ts";
+import type { Control } from "../../control/control.ts";
+import type { MigrateQueue } from "../queue.ts";
 import { type Cluster, type MovePlan, planDrain, planRebalance, type RebalanceBy } from "./plan.ts";
 import { planByLoad } from "./by_load.ts";
 
@@ -21,6 +22,17 @@ export interface RebalanceRequest {
   readonly isDryRun: boolean;
   /** Least time between two moves, in milliseconds. */
   readonly delayMs: number;
+}
+
+/** What a plan is made from, and who carries it out. */
+export interface RebalanceContext extends Pick<Control, "store" | "redis"> {
+  readonly migrations: MigrateQueue;
+  readonly poll: {
+    /** Requests per second of each slot of late. */
+    readonly slotLoad: readonly number[];
+    /** Proxies that do not tell what each slot gets. */
+    readonly proxiesWithoutLoad: readonly string[];
+  };
 }
 
 /** Moves that are under way. */
@@ -36,16 +48,16 @@ export class QueuedMoves {
  * @throws {StoreError} When the cluster is not fit for it.
  */
 export async function rebalance(
-  dashboard: Dashboard,
+  context: RebalanceContext,
   { by, isDryRun, delayMs }: RebalanceRequest,
 ): Promise<MovePlan | QueuedMoves> {
   // Servers first: the plan is of slots as they are when all of them have answered.
-  const maxmemory = by === "memory" ? await readMaxmemory(dashboard) : undefined;
-  const cluster = await loadCluster(dashboard);
+  const maxmemory = by === "memory" ? await readMaxmemory(context) : undefined;
+  const cluster = await loadCluster(context);
   const plan = by === "ops"
-    ? planByLoad(cluster, readLoad(dashboard))
+    ? planByLoad(cluster, readLoad(context))
     : planRebalance(cluster, by, maxmemory);
-  return await carryOut(dashboard, plan, isDryRun, delayMs);
+  return await carryOut(context, plan, isDryRun, delayMs);
 }
 
 /**
@@ -54,16 +66,16 @@ export async function rebalance(
  * @throws {StoreError} When there is no such group, or nobody to give its slots to.
  */
 export async function drainGroup(
-  dashboard: Dashboard,
+  context: RebalanceContext,
   groupId: number,
   { isDryRun, delayMs }: Omit<RebalanceRequest, "by">,
 ): Promise<MovePlan | QueuedMoves> {
-  const plan = planDrain(await loadCluster(dashboard), groupId);
-  return await carryOut(dashboard, plan, isDryRun, delayMs);
+  const plan = planDrain(await loadCluster(context), groupId);
+  return await carryOut(context, plan, isDryRun, delayMs);
 }
 
 /** What each slot was asked for of late. */
-function readLoad({ poll }: Dashboard): readonly number[] {
+function readLoad({ poll }: RebalanceContext): readonly number[] {
   const silent = poll.proxiesWithoutLoad;
   if (silent.length > 0) {
     throw new StoreError(
@@ -73,7 +85,7 @@ function readLoad({ poll }: Dashboard): readonly number[] {
   return poll.slotLoad;
 }
 
-async function loadCluster({ store }: Dashboard): Promise<Cluster> {
+async function loadCluster({ store }: RebalanceContext): Promise<Cluster> {
   const [slots, groups, tasks] = await Promise.all([
     loadSlots(store),
     loadGroups(store),
@@ -83,26 +95,26 @@ async function loadCluster({ store }: Dashboard): Promise<Cluster> {
 }
 
 async function carryOut(
-  dashboard: Dashboard,
+  context: RebalanceContext,
   plan: MovePlan,
   isDryRun: boolean,
   delayMs: number,
 ): Promise<MovePlan | QueuedMoves> {
   if (isDryRun) return plan;
   for (const { from_slot, to_slot, to_group } of plan.moves) {
-    await dashboard.migrations.add(from_slot, to_slot, to_group, delayMs);
+    await context.migrations.add(from_slot, to_slot, to_group, delayMs);
   }
   return new QueuedMoves(plan.slots);
 }
 
 /** `maxmemory` of every master, as it tells now: it was perhaps set a moment ago. */
-async function readMaxmemory(dashboard: Dashboard): Promise<Map<string, number>> {
-  const groups = await loadGroups(dashboard.store);
+async function readMaxmemory(context: RebalanceContext): Promise<Map<string, number>> {
+  const groups = await loadGroups(context.store);
   const masters = groups.flatMap(({ servers }) =>
     (servers ?? []).filter(({ type }) => type === "master")
   );
   const entries = await Promise.all(masters.map(async ({ addr }) => {
-    using redis = await dashboard.redis(addr);
+    using redis = await context.redis(addr);
     const info = await readInfoWithMaxmemory(redis);
     return [addr, Number(info["maxmemory"] ?? 0)] as const;
   }));
