@@ -102,7 +102,7 @@ export function logLevel(): LogLevel {
  * it cannot be opened, lines go on to where they went.
  */
 export function reopenLog(): void {
-  const log = roomLogger("log");
+  const log = logger("log");
   try {
     file?.reopen();
     log.info("got SIGHUP: the log file is opened anew");
@@ -120,23 +120,23 @@ export function stopLog(): void {
 }
 
 /**
- * The logger of one room: `roomLogger("router").info("backend {addr} is ready", { addr })`.
+ * The logger of one module: `logger("router").info("backend {addr} is ready", { addr })`.
  *
  * Values belong in the properties, never in the template: there they are escaped, and a brace or a
  * line break in them stays harmless.
  */
-export function roomLogger(room: string): Logger {
-  return getLogger([ROOT, room]);
+export function logger(module: string): Logger {
+  return getLogger([ROOT, module]);
 }
 
-/** One record as one line: time in UTC, level, room, message. */
+/** One record as one line: time in UTC, level, module, message. */
 export function formatRecord(record: LogRecord): string {
   const message = record.message
     .map((part, i) => i % 2 === 0 ? String(part) : formatValue(part))
     .join("");
   const time = new Date(record.timestamp).toISOString();
-  const room = record.category.slice(1).join(".");
-  return `${time} [${LABELS[record.level]}] ${room}: ${escapeControls(message)}`;
+  const module = record.category.slice(1).join(".");
+  return `${time} [${LABELS[record.level]}] ${module}: ${escapeControls(message)}`;
 }
 
 function formatValue(value: unknown): string {

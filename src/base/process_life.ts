@@ -10,7 +10,7 @@
  * @module
  */
 
-import { roomLogger } from "./log.ts";
+import { logger } from "./log.ts";
 import { ownFolders } from "./own_folders.ts";
 
 /** Form of a life's text: the name of its file, and the machine that it is on. */
@@ -22,7 +22,7 @@ const CLOCK_SLACK_MS = 2_000;
 /** Age at which the file of a process that is gone is of no use to anybody, in milliseconds. */
 const STALE_MS = 24 * 3_600_000;
 
-const log = roomLogger("proxy");
+const log = logger("proxy");
 
 /** The life of this process, for its successor to see the end of. */
 export class ProcessLife {

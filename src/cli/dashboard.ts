@@ -5,7 +5,7 @@
  */
 
 import { type Address, formatAddress, parseListenAddress } from "../base/address.ts";
-import { reopenLog, roomLogger, startLog, stopLog } from "../base/log.ts";
+import { logger, reopenLog, startLog, stopLog } from "../base/log.ts";
 import { type Config, loadConfig } from "../config/config.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
@@ -82,13 +82,13 @@ async function runDashboard(values: FlagValues): Promise<number> {
     ["SIGHUP", reopenLogs],
   ];
   for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
-  const log = roomLogger("dashboard");
+  const log = logger("dashboard");
   await using undo = new AsyncDisposableStack();
   undo.defer(stopLog);
   undo.defer(() => {
     for (const [signal, handler] of handlers) Deno.removeSignalListener(signal, handler);
   });
-  for (const warning of warnings) roomLogger("config").warn("{warning}", { warning });
+  for (const warning of warnings) logger("config").warn("{warning}", { warning });
   const requests = requestLog = undo.adopt(
     await RequestLog.open(values["http-log"]!),
     (opened) => opened.close(),
@@ -144,7 +144,7 @@ async function openUnless(signal: AbortSignal, config: Config): Promise<Coordina
     return await openCoordinator(config, signal);
   } catch (error) {
     if (!signal.aborted) throw error;
-    const log = roomLogger("dashboard");
+    const log = logger("dashboard");
     log.info("stopping: {reason}, in the middle of the start", { reason: signal.reason });
     return undefined;
   }

@@ -6,7 +6,7 @@
 
 import { parseListenAddress } from "../base/address.ts";
 import { formatByteSize, parseByteSize } from "../base/byte_size.ts";
-import { roomLogger, startLog, stopLog } from "../base/log.ts";
+import { logger, startLog, stopLog } from "../base/log.ts";
 import { loadConfig } from "../config/config.ts";
 import { defaultWorkers } from "../proxy/workers/open_data_plane.ts";
 import { runProxy } from "../proxy/proxy.ts";
@@ -65,7 +65,7 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
     fileBytesMax: readFlag(values, "log-filesize", parseLogFileSize),
   });
   try {
-    for (const warning of warnings) roomLogger("config").warn("{warning}", { warning });
+    for (const warning of warnings) logger("config").warn("{warning}", { warning });
     const attach = attachedDashboard(config, http);
     const identify = identifier(config);
     return await runProxy({ config, listen, http, workers, identify, attach });

@@ -17,7 +17,7 @@
  * @module
  */
 
-import { roomLogger } from "../base/log.ts";
+import { logger } from "../base/log.ts";
 import type { ChangeView } from "../api/cluster_view.ts";
 import { ConnectionLossError, NodeExistsError, NoNodeError } from "../coordinator/errors.ts";
 import type { Operation } from "../coordinator/coordinator.ts";
@@ -34,7 +34,7 @@ import { encodeUnfinished, loadUnfinished, type Promotion, type Unfinished } fro
 /** Wait before a change that the store interrupted is taken up again, in milliseconds. */
 const RETRY_MS = 1_000;
 
-const log = roomLogger("dashboard");
+const log = logger("dashboard");
 
 /** See the header. */
 export class Ledger {

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { roomLogger } from "../base/log.ts";
+import { logger } from "../base/log.ts";
 import type { EventView } from "../api/cluster_view.ts";
 
 /** Events that are kept. */
 export const EVENTS_KEPT = 100;
 
-const log = roomLogger("dashboard");
+const log = logger("dashboard");
 
 /** The newest events. */
 export class Events {

@@ -15,7 +15,7 @@
  * @module
  */
 
-import { roomLogger } from "../base/log.ts";
+import { logger } from "../base/log.ts";
 import { Backoff } from "../base/backoff.ts";
 import { type Operation, OPERATIONS_MAX } from "../coordinator/coordinator.ts";
 import {
@@ -45,7 +45,7 @@ const RETRY = { firstMs: 100, maxMs: 3_000 };
 /** How long an entry that is nobody's of ours is looked at before it is taken for Codis 2.0's. */
 const FOREIGN_MS = 2_000;
 
-const log = roomLogger("dashboard");
+const log = logger("dashboard");
 
 /** See the header. */
 export class Leadership {

@@ -26,7 +26,7 @@
  */
 
 import { parseAddress } from "../base/address.ts";
-import { roomLogger } from "../base/log.ts";
+import { logger } from "../base/log.ts";
 import type { GroupRecord } from "../model/group.ts";
 import { encodeServer, type ServerRecord, type ServerType } from "../model/server.ts";
 import type { RedisConnection } from "../redis/connection.ts";
@@ -62,7 +62,7 @@ const LAST_BYTES_MS = 500;
 /** How far a candidate may be behind when its promotion begins, in bytes. */
 const LAG_BYTES_MAX = 1024 * 1024;
 
-const log = roomLogger("dashboard");
+const log = logger("dashboard");
 
 /** What is to be promoted. */
 export interface PromoteOptions {

@@ -18,7 +18,7 @@
  */
 
 import type { ActionView, ChangeView, EventView } from "../api/cluster_view.ts";
-import { roomLogger } from "../base/log.ts";
+import { logger } from "../base/log.ts";
 import { repeat } from "../base/repeat.ts";
 import type { ActionRecord } from "../model/action.ts";
 import { decodeProxy, encodeProxy, isSameLife, type ProxyRecord } from "../model/proxy.ts";
@@ -76,7 +76,7 @@ const REMEMBERED_MAX = 200;
 /** What is said of a proxy that cannot confirm any more. */
 const GONE = "it is gone";
 
-const log = roomLogger("dashboard");
+const log = logger("dashboard");
 
 /** See the header. */
 export class Publisher {

@@ -14,7 +14,7 @@
  * @module
  */
 
-import { roomLogger } from "../base/log.ts";
+import { logger } from "../base/log.ts";
 import type { Operation } from "../coordinator/coordinator.ts";
 import { NoNodeError } from "../coordinator/errors.ts";
 import type { RedisConnection } from "../redis/connection.ts";
@@ -43,7 +43,7 @@ const SESSION_MIN_MS = 2_500;
 /** Wait between two tries to set a server back, in milliseconds. */
 const RETRY_MS = 2_000;
 
-const log = roomLogger("dashboard");
+const log = logger("dashboard");
 
 /** How writes are held off: they wait, or are refused. */
 export type HoldKind = "wait" | "refuse";

@@ -5,7 +5,7 @@
  */
 
 import { Backoff } from "../base/backoff.ts";
-import { roomLogger } from "../base/log.ts";
+import { logger } from "../base/log.ts";
 import type { Coordinator, HeldLock, LockOptions } from "./coordinator.ts";
 import { ConnectionLossError, LockTimeoutError, NoNodeError } from "./errors.ts";
 import { nameOf } from "./path.ts";
@@ -16,7 +16,7 @@ const PREFIX = "lock-";
 /** Waits between two tries to leave a queue that cannot be reached. */
 const RETRY = { firstMs: 100, maxMs: 2_000 };
 
-const log = roomLogger("coordinator");
+const log = logger("coordinator");
 
 /**
  * Queues for the lock at `path`, and leaves the queue when it does not come in time.

@@ -10,7 +10,7 @@
 
 import type { ClusterView, EventView } from "../api/cluster_view.ts";
 import { parseAddress } from "../base/address.ts";
-import { roomLogger } from "../base/log.ts";
+import { logger } from "../base/log.ts";
 import { isSurelyGone } from "../base/process_life.ts";
 import { repeat } from "../base/repeat.ts";
 import { RedisConnection } from "../redis/connection.ts";
@@ -67,7 +67,7 @@ const GC_MS = 60_000;
 /** How long a request waits for this dashboard to take over, in milliseconds. */
 const TAKING_OVER_MS = 5_000;
 
-const log = roomLogger("dashboard");
+const log = logger("dashboard");
 
 /** See the header. */
 export class Dashboard implements Control {

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { roomLogger } from "../base/log.ts";
+import { logger } from "../base/log.ts";
 import { hangUp, writeAll } from "./dial.ts";
 import type { HandOver } from "./http_hand_over.ts";
 
@@ -39,7 +39,7 @@ export const HTTP_DEADLINES: HttpDeadlines = {
   tickMs: 500,
 };
 
-const log = roomLogger("http");
+const log = logger("http");
 
 /** Bytes that are on their way in each direction at most. */
 const BUFFER_BYTES = 16 * 1024;

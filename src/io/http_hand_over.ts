@@ -10,14 +10,14 @@
  * @module
  */
 
-import { roomLogger } from "../base/log.ts";
+import { logger } from "../base/log.ts";
 import { ownFolders } from "../base/own_folders.ts";
 import { hangUp } from "./dial.ts";
 
 /** Longest path of a socket that every system takes, in bytes. */
 const SOCKET_PATH_MAX = 100;
 
-const log = roomLogger("http");
+const log = logger("http");
 
 /** What answers the requests of the one connection. */
 export type HandOverHandler = (

@@ -15,7 +15,7 @@
  * @module
  */
 
-import { roomLogger } from "../base/log.ts";
+import { logger } from "../base/log.ts";
 import { sleep } from "../base/sleep.ts";
 import { Acceptor } from "./acceptor.ts";
 import { causeOf, hangUp } from "./dial.ts";
@@ -30,7 +30,7 @@ const FLUSH_MS = 5;
 /** Longest body of a request, in bytes. */
 const BODY_BYTES_MAX = 1024 * 1024;
 
-const log = roomLogger("http");
+const log = logger("http");
 
 /** What a connection that there is no room for is told. */
 const NO_ROOM = new TextEncoder().encode(

@@ -11,7 +11,7 @@
 
 import type { HistoryView, ProxyView, ServerView, SlotsView } from "../api/cluster_view.ts";
 import { percentileMs, type ProxyStats } from "../api/proxy_stats.ts";
-import { roomLogger } from "../base/log.ts";
+import { logger } from "../base/log.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
@@ -40,7 +40,7 @@ const HISTORY_STEPS = 300;
 /** Looks over which the load of slots is averaged: a minute. */
 const LOAD_LOOKS = 60;
 
-const log = roomLogger("dashboard");
+const log = logger("dashboard");
 
 /** A server as it last answered. */
 interface PolledServer {

@@ -15,7 +15,7 @@
 import type { DashboardAccess } from "../api/dashboard_client.ts";
 import { gateOf } from "../api/auth.ts";
 import { formatAddress } from "../base/address.ts";
-import { reopenLog, roomLogger } from "../base/log.ts";
+import { logger, reopenLog } from "../base/log.ts";
 import { ProcessLife } from "../base/process_life.ts";
 import type { Config } from "../config/config.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
@@ -57,7 +57,7 @@ const ALWAYS_OPEN = 64;
 /** What ends the process in order. */
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
-const log = roomLogger("proxy");
+const log = logger("proxy");
 
 /** A proxy that serves. */
 export interface RunningProxy {

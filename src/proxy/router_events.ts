@@ -4,12 +4,12 @@
  * @module
  */
 
-import { roomLogger } from "../base/log.ts";
+import { logger } from "../base/log.ts";
 import type { RouterEvents } from "../router/router.ts";
 
 /** Events that are logged in the room `router`. */
 export function routerEvents(): RouterEvents {
-  const router = roomLogger("router");
+  const router = logger("router");
   return {
     backendReady: ({ server, database, protocol }) =>
       router.info("backend {address} db {database} RESP{protocol} is ready", {

@@ -5,7 +5,7 @@
  */
 
 import { type Address, formatAddress } from "../base/address.ts";
-import { roomLogger } from "../base/log.ts";
+import { logger } from "../base/log.ts";
 import { EmbeddedCoordinator } from "../coordinator/embedded/embedded.ts";
 import { NodeExistsError } from "../coordinator/errors.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
@@ -25,7 +25,7 @@ interface NewEntry {
 /** Of a server that does not answer. */
 const NO_FACTS: ServerFacts = { runId: "", follows: "" };
 
-const log = roomLogger("store");
+const log = logger("store");
 
 /** What the server at an address tells of itself; undefined: nobody answers. */
 export type Identify = (server: Address) => Promise<ServerFacts | undefined>;

@@ -6,7 +6,7 @@
 
 import { type Gate, gateOf } from "../../api/auth.ts";
 import { type Address, formatAddress } from "../../base/address.ts";
-import { roomLogger } from "../../base/log.ts";
+import { logger } from "../../base/log.ts";
 import { backendLogin, clientLogin, type Config } from "../../config/config.ts";
 import { Dashboard } from "../../dashboard/dashboard.ts";
 import { answerDashboard } from "../../dashboard/server.ts";
@@ -57,7 +57,7 @@ export function makeDashboard(
     takeOver,
   });
   if (gate.isOpenToAll && !token.isSet) {
-    roomLogger("dashboard").warn(
+    logger("dashboard").warn(
       "dashboard_token is not set: whoever reaches {addr} can change everything",
       { addr },
     );

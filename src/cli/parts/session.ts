@@ -8,7 +8,7 @@
 
 import { DashboardClient } from "../../api/dashboard_client.ts";
 import { type Address, parseAddress } from "../../base/address.ts";
-import { type LogOptions, roomLogger } from "../../base/log.ts";
+import { logger, type LogOptions } from "../../base/log.ts";
 import { type Config, ConfigError, loadConfig, parseConfig } from "../../config/config.ts";
 import type { Coordinator } from "../../coordinator/coordinator.ts";
 import { openCoordinator } from "../../coordinator/open.ts";
@@ -151,7 +151,7 @@ export class Session implements AsyncDisposable {
     // Who says where the dashboard is need not have a config file.
     if (!isNeeded && !await isThere(file)) return parseConfig("", file).config;
     const { config, warnings } = await loadConfig(file, "control");
-    for (const warning of warnings) roomLogger("config").warn("{warning}", { warning });
+    for (const warning of warnings) logger("config").warn("{warning}", { warning });
     return config;
   }
 

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { roomLogger } from "../../base/log.ts";
+import { logger } from "../../base/log.ts";
 import {
   CALL_TIMEOUT_MS,
   type Coordinator,
@@ -60,7 +60,7 @@ const RECHECK_MS = 1_000;
 /** How long after a session's file was touched to look again: its lock is freed a moment later. */
 const OWNER_RECHECK_MS = 20;
 
-const log = roomLogger("coordinator");
+const log = logger("coordinator");
 
 /** See the header; opened with {@linkcode EmbeddedCoordinator.open}. */
 export class EmbeddedCoordinator implements Coordinator {

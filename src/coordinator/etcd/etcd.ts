@@ -11,7 +11,7 @@
  * @module
  */
 
-import { roomLogger } from "../../base/log.ts";
+import { logger } from "../../base/log.ts";
 import type { Secret } from "../../base/secret.ts";
 import {
   CALL_TIMEOUT_MS,
@@ -91,7 +91,7 @@ const STREAM_SHARE = 1 / 3;
 /** Digits of a sequential entry's number, as in etcd 2. */
 const SEQUENCE_DIGITS = 20;
 
-const log = roomLogger("coordinator");
+const log = logger("coordinator");
 
 /** See the header; opened with {@linkcode EtcdCoordinator.open}. */
 export class EtcdCoordinator implements Coordinator {

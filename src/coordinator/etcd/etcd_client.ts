@@ -9,7 +9,7 @@
  * @module
  */
 
-import { roomLogger } from "../../base/log.ts";
+import { logger } from "../../base/log.ts";
 import type { Secret } from "../../base/secret.ts";
 import { CallGate } from "../semaphore.ts";
 import { startDeadline } from "../deadline.ts";
@@ -86,7 +86,7 @@ const DENIALS = /authentication failed|user name is empty|authentication is not 
 
 const AUTHENTICATE = "/v3/auth/authenticate";
 
-const log = roomLogger("coordinator");
+const log = logger("coordinator");
 
 /** See the header. */
 export class EtcdClient {

@@ -10,7 +10,7 @@
  */
 
 import { Backoff } from "../../base/backoff.ts";
-import { roomLogger } from "../../base/log.ts";
+import { logger } from "../../base/log.ts";
 import type { CoordinatorState } from "../coordinator.ts";
 import { type EtcdClient, EtcdError } from "./etcd_client.ts";
 
@@ -30,7 +30,7 @@ export interface EtcdSessionEvents {
   onDenied(): void;
 }
 
-const log = roomLogger("coordinator");
+const log = logger("coordinator");
 
 /** See the header. */
 export class EtcdSession {

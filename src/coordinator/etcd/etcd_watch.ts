@@ -12,7 +12,7 @@
  */
 
 import { Backoff } from "../../base/backoff.ts";
-import { roomLogger } from "../../base/log.ts";
+import { logger } from "../../base/log.ts";
 import { type EtcdClient, EtcdError } from "./etcd_client.ts";
 import type { EtcdHeader, EtcdKeyValue, EtcdRange } from "./etcd_keys.ts";
 import { LatestWatch, type Watch } from "../watch.ts";
@@ -46,7 +46,7 @@ const STREAM_IS_OLD = new EtcdError("unanswered", "the stream is old");
 const NOBODY_WATCHES = new EtcdError("unanswered", "nobody watches any more");
 const MUST_LOAD = new EtcdError("unanswered", "the value must be loaded");
 
-const log = roomLogger("coordinator");
+const log = logger("coordinator");
 
 /** See the header. */
 export class EtcdWatchedRange<T> {

@@ -8,7 +8,7 @@
  */
 
 import { type Address, formatAddress } from "../../base/address.ts";
-import { roomLogger } from "../../base/log.ts";
+import { logger } from "../../base/log.ts";
 import type { Secret } from "../../base/secret.ts";
 import {
   CALL_TIMEOUT_MS,
@@ -75,7 +75,7 @@ const DENIED_MS = 1_000;
 /** Most bytes of an entry: ZooKeeper closes the connection on a request above 1 MB. */
 const DATA_BYTES_MAX = 1_000_000;
 
-const log = roomLogger("coordinator");
+const log = logger("coordinator");
 
 /** See the header; opened with {@linkcode ZookeeperCoordinator.open}. */
 export class ZookeeperCoordinator implements Coordinator {

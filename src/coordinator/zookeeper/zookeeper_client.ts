@@ -16,7 +16,7 @@ import { Buffer } from "node:buffer";
 import type { Address } from "../../base/address.ts";
 import { formatAddress } from "../../base/address.ts";
 import { Backoff } from "../../base/backoff.ts";
-import { roomLogger } from "../../base/log.ts";
+import { logger } from "../../base/log.ts";
 import type { Secret } from "../../base/secret.ts";
 import { CallGate } from "../semaphore.ts";
 import { startDeadline } from "../deadline.ts";
@@ -99,7 +99,7 @@ const NAMES_BY_CODE = new Map(Object.entries(LIBRARY_CODES).map(([name, code]) =
 
 const NOTHING = Buffer.alloc(0);
 
-const log = roomLogger("coordinator");
+const log = logger("coordinator");
 
 /** See the header. */
 export class ZookeeperClient {

@@ -10,7 +10,7 @@
  */
 
 import { type Access, type Gate, refusalOf } from "../../api/auth.ts";
-import { roomLogger } from "../../base/log.ts";
+import { logger } from "../../base/log.ts";
 import { PROXY_STATES } from "../../model/proxy.ts";
 import { SERVER_TYPES } from "../../model/server.ts";
 import { SLOT_STATUSES } from "../../model/slot.ts";
@@ -53,7 +53,7 @@ import { initSlots, setSlotRange } from "../../control/slots.ts";
 const DELAY_MS_MAX = 3_600_000;
 const KEEP_MAX = 1_000_000_000;
 
-const log = roomLogger("dashboard");
+const log = logger("dashboard");
 
 /** A request on its way. */
 interface Call {

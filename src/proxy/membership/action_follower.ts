@@ -19,7 +19,7 @@
  */
 
 import { Backoff } from "../../base/backoff.ts";
-import { roomLogger } from "../../base/log.ts";
+import { logger } from "../../base/log.ts";
 import { ClosedError, CoordinatorError } from "../../coordinator/errors.ts";
 import type { Watch } from "../../coordinator/watch.ts";
 import type { ActionRecord } from "../../model/action.ts";
@@ -53,7 +53,7 @@ export interface ActionReceiver {
 /** Waits between two tries to reach the store. */
 const RETRY = { firstMs: 50, maxMs: 3_000 };
 
-const log = roomLogger("proxy");
+const log = logger("proxy");
 
 /** See the header. */
 export class ActionFollower {

@@ -27,7 +27,7 @@
  */
 
 import { Backoff } from "../../base/backoff.ts";
-import { roomLogger } from "../../base/log.ts";
+import { logger } from "../../base/log.ts";
 import { forgetLife, isSurelyGone } from "../../base/process_life.ts";
 import { changeState, type StateMoves } from "../../base/state.ts";
 import type { Entry } from "../../coordinator/coordinator.ts";
@@ -103,7 +103,7 @@ const REASON_MS = 60_000;
 /** Waits between two tries of anything that needs the coordinator. */
 const RETRY = { firstMs: 100, maxMs: 5_000 };
 
-const log = roomLogger("proxy");
+const log = logger("proxy");
 
 /** See the header. */
 export class Registration {

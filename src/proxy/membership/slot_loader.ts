@@ -4,7 +4,7 @@
  * @module
  */
 
-import { roomLogger } from "../../base/log.ts";
+import { logger } from "../../base/log.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import { RecordError } from "../../model/record.ts";
 import { NO_GROUP, type SlotRecord } from "../../model/slot.ts";
@@ -13,7 +13,7 @@ import { loadGroup, masterOf } from "../../store/groups.ts";
 import { loadSlot } from "../../store/slots.ts";
 import { type Store, StoreError } from "../../store/store.ts";
 
-const log = roomLogger("proxy");
+const log = logger("proxy");
 
 /**
  * Loads slots, each as often as it is asked to, and one at a time per slot: what is loaded last was

@@ -6,7 +6,7 @@
  */
 
 import { clock } from "../../base/clock.ts";
-import { roomLogger } from "../../base/log.ts";
+import { logger } from "../../base/log.ts";
 import { Acceptor } from "../../io/acceptor.ts";
 import { causeOf } from "../../io/dial.ts";
 import { listen } from "../../io/listen.ts";
@@ -23,7 +23,7 @@ import type {
 } from "./data_plane.ts";
 import { routerEvents } from "../router_events.ts";
 
-const log = roomLogger("proxy");
+const log = logger("proxy");
 
 /** See the header. */
 export class LocalPlane implements DataPlane {

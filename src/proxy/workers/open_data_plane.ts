@@ -4,7 +4,7 @@
  * @module
  */
 
-import { roomLogger } from "../../base/log.ts";
+import { logger } from "../../base/log.ts";
 import { canSharePort } from "../../io/listen.ts";
 import type { DataPlane, ListenPlace, PlaneEvents, PlaneOptions } from "./data_plane.ts";
 import { LocalPlane } from "./local_plane.ts";
@@ -32,7 +32,7 @@ export async function openDataPlane(
 ): Promise<DataPlane> {
   if (workers > 1) {
     if (canSharePort()) return await WorkerPool.open(place, { ...options, workers }, events);
-    roomLogger("proxy").warn(
+    logger("proxy").warn(
       "workers cannot share a port on this system: one serves, not {workers}",
       {
         workers,

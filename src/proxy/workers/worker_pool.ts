@@ -24,7 +24,7 @@
  */
 
 import { Backoff } from "../../base/backoff.ts";
-import { type LogLevel, logLevel, roomLogger, writeLogLine } from "../../base/log.ts";
+import { logger, type LogLevel, logLevel, writeLogLine } from "../../base/log.ts";
 import { listen } from "../../io/listen.ts";
 import { countedSoFar, type RouterFigures, sumFigures } from "../../router/stats_snapshot.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
@@ -54,7 +54,7 @@ const RETRY = { firstMs: 20, maxMs: 5_000 };
 /** A worker that has lived for so long did not die of its start, in milliseconds. */
 const HEALTHY_MS = 10_000;
 
-const log = roomLogger("proxy");
+const log = logger("proxy");
 
 /** The place of one worker. */
 interface Seat {

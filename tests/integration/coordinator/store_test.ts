@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { roomLogger, startLog, stopLog } from "../../../src/base/log.ts";
+import { logger, startLog, stopLog } from "../../../src/base/log.ts";
 import { parseConfig } from "../../../src/config/config.ts";
 import {
   answerAction,
@@ -85,7 +85,7 @@ Deno.test("servers leaves a store that holds something, and the log says when it
   startLog({ level: "info", file: `${folder.dir}/log` });
   try {
     assertEquals(await fillEmptyStore(store, servers("b:2,a:1")), false);
-    roomLogger("test").info("mark");
+    logger("test").info("mark");
     assertEquals(await fillEmptyStore(store, servers("a:1,c:3")), false);
   } finally {
     stopLog();

@@ -6,9 +6,9 @@
 
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
+  logger,
   logLevel,
   parseLogLevel,
-  roomLogger,
   setLogLevel,
   startLog,
   stopLog,
@@ -48,9 +48,9 @@ Deno.test("parseLogLevel() knows Codis 2.0's words in any case, and refuses othe
   }
 });
 
-Deno.test("log writes time, level, room and message, one line per record", async () => {
+Deno.test("log writes time, level, module and message, one line per record", async () => {
   const files = await withLog({}, () => {
-    roomLogger("router").warn("backend {addr} failed: {error}", {
+    logger("router").warn("backend {addr} failed: {error}", {
       addr: "127.0.0.1:6379\r\n[INFO] forged {addr}\x1b[31m",
       error: new Error("connection refused"),
     });
@@ -64,7 +64,7 @@ Deno.test("log writes time, level, room and message, one line per record", async
 
 Deno.test("setLogLevel() takes effect at once, on loggers that exist already", async () => {
   const files = await withLog({}, () => {
-    const log = roomLogger("proxy");
+    const log = logger("proxy");
     log.debug("one");
     setLogLevel("debug");
     assertEquals(logLevel(), "debug");
@@ -78,7 +78,7 @@ Deno.test("setLogLevel() takes effect at once, on loggers that exist already", a
 
 Deno.test("log rolls to the next free number by size and never splits a line", async () => {
   const files = await withLog({ fileBytesMax: 150 }, () => {
-    for (let i = 0; i < 4; i++) roomLogger("x").info("{text}", { text: "y".repeat(20) });
+    for (let i = 0; i < 4; i++) logger("x").info("{text}", { text: "y".repeat(20) });
   });
   assertEquals([...files].map(([name, lines]) => [name, lines.length]), [
     ["proxy.log.0", 2],
@@ -88,9 +88,9 @@ Deno.test("log rolls to the next free number by size and never splits a line", a
 
 Deno.test("log begins at the first number that is not taken", async () => {
   const files = await withLog({}, (name) => {
-    roomLogger("x").info("first");
+    logger("x").info("first");
     startLog({ level: "info", file: name });
-    roomLogger("x").info("second");
+    logger("x").info("second");
   });
   assertEquals([...files.keys()], ["proxy.log.0", "proxy.log.1"]);
 });
@@ -98,7 +98,7 @@ Deno.test("log begins at the first number that is not taken", async () => {
 Deno.test("log shows no password", async () => {
   const files = await withLog({}, () => {
     const password = new Secret("hunter2");
-    roomLogger("x").info("{password} {config}", { password, config: { password } });
+    logger("x").info("{password} {config}", { password, config: { password } });
   });
   assertEquals(files.get("proxy.log.0")![0]!.includes("hunter2"), false);
 });
