@@ -116,7 +116,7 @@ Deno.test("keys are found where COMMAND GETKEYS of redis-server finds them", asy
 
     const out = new KeyIndexes();
     const count = keyIndexes(command, args, out);
-    const found = [...out.values.subarray(0, Math.max(count, 0))].map((i) => words[i]);
+    const found = [...out.values.subarray(0, Math.max(count, 0))].map((i) => words[i]!);
 
     const told = await client.call("COMMAND", "GETKEYS", ...words);
     if (told instanceof ReplyError) {
