@@ -4,16 +4,13 @@
  * @module
  */
 
-/** Resolves after `ms` milliseconds, or as soon as the signal is aborted. */
+import { delay } from "@std/async/delay";
+
+/**
+ * Resolves after `ms` milliseconds, or as soon as the signal is aborted: never rejects. Where there is
+ * nothing to stop for, `delay` of the standard library is enough.
+ */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms <= 0 || signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end);
-  });
+  if (ms <= 0) return Promise.resolve();
+  return delay(ms, { signal }).catch(() => {});
 }

@@ -85,6 +85,22 @@ declare module "@std/assert" {
   export function unreachable(msg?: string): never;
 }
 
+declare module "@std/async/delay" {
+  /** What ends a delay early, and whether it keeps the process running. */
+  export interface DelayOptions {
+    readonly signal?: AbortSignal;
+    /** Whether the timer keeps the process running. @default true */
+    readonly persistent?: boolean;
+  }
+  /** Resolves after `ms` milliseconds; rejects with the signal's reason when the signal aborts. */
+  export function delay(ms: number, options?: DelayOptions): Promise<void>;
+}
+
+declare module "@std/bytes/concat" {
+  /** Copies all slices, in order, into one new array. */
+  export function concat(buffers: readonly Uint8Array[]): Uint8Array<ArrayBuffer>;
+}
+
 declare module "@std/cli/parse-args" {
   /** How the words of a command line are read. */
   export interface ParseOptions {
@@ -106,6 +122,18 @@ declare module "@std/cli/parse-args" {
     "--"?: string[];
   }
   export function parseArgs(args: readonly string[], options?: ParseOptions): Args;
+}
+
+declare module "@std/crypto/timing-safe-equal" {
+  /**
+   * Compares in a time that does not depend on where the bytes differ.
+   *
+   * @throws {TypeError} When the lengths differ.
+   */
+  export function timingSafeEqual(
+    a: Uint8Array | ArrayBuffer,
+    b: Uint8Array | ArrayBuffer,
+  ): boolean;
 }
 
 declare module "@std/text/levenshtein-distance" {
