@@ -99,7 +99,7 @@ export interface CheckAnswer {
 }
 
 /** What `POST /api/migrate` takes: one task for each slot, both ends included. */
-export interface MigrateRequest {
+export interface MigrateBody {
   readonly from: number;
   readonly to: number;
   readonly new_group: number;
@@ -107,17 +107,20 @@ export interface MigrateRequest {
   readonly delay: number;
 }
 
-/** What may be said to become of a migration that has begun when it is cancelled. */
-export type CancelMode = "back" | "finish";
+/** What becomes of slots whose migration has started when it is cancelled. */
+export const CANCEL_MODES = ["back", "finish"] as const;
+
+/** One of {@linkcode CANCEL_MODES}. */
+export type CancelMode = (typeof CANCEL_MODES)[number];
 
 /** What `POST /api/rebalance` takes. */
-export interface RebalanceRequest {
+export interface RebalanceBody {
   readonly delay?: number;
   readonly by?: "slots" | "memory" | "ops";
 }
 
 /** What `POST /api/slot` takes: slots both ends included. */
-export interface SlotRangeRequest {
+export interface SlotRangeBody {
   readonly from: number;
   readonly to: number;
   readonly new_group: number;

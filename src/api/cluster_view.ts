@@ -142,7 +142,7 @@ export interface ProxyView {
 }
 
 /** How far one migration, or all of them, are. */
-export interface MoveFigures {
+export interface MoveStats {
   readonly keys_moved: number;
   /** Still to move; null before it was counted. Of all: slots not counted yet as those that were. */
   readonly keys_left: number | null;
@@ -168,7 +168,7 @@ export type MigrationPhase =
   | "finished";
 
 /** One migration task. */
-export interface MigrationView extends MoveFigures {
+export interface MigrationView extends MoveStats {
   /** Its name in the store. */
   readonly name: string;
   readonly slot_id: number;
@@ -188,7 +188,7 @@ export interface MigrationView extends MoveFigures {
 }
 
 /** All migrations, since there was nothing to move; what was cancelled before it began is left out. */
-export interface MigrationTotals extends MoveFigures {
+export interface MigrationTotals extends MoveStats {
   readonly slots_done: number;
   readonly slots_left: number;
 }

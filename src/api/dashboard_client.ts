@@ -25,17 +25,21 @@ import {
   type CheckAnswer,
   type DoneAnswer,
   type GroupSlotKeysAnswer,
-  type MigrateRequest,
+  type MigrateBody,
   type MigrateStatusAnswer,
   type OverviewAnswer,
   type QueuedAnswer,
+  type RebalanceBody,
   type RebalancePlanAnswer,
-  type RebalanceRequest,
   type SlotKeysAnswer,
-  type SlotRangeRequest,
+  type SlotRangeBody,
 } from "./answers.ts";
 import type { ClusterView } from "./cluster_view.ts";
-import { DashboardError, DashboardUnreachableError, readRefusal } from "./dashboard_errors.ts";
+import {
+  DashboardError,
+  DashboardUnreachableError,
+  readDashboardRefusal,
+} from "./dashboard_errors.ts";
 
 /** Longest time that a read may take, in milliseconds. */
 const READ_MS = 10_000;
@@ -177,7 +181,7 @@ export class DashboardClient {
   }
 
   /** Queues what empties a group, so that it can be removed. */
-  drainGroup(groupId: number, request: Pick<RebalanceRequest, "delay">): Promise<QueuedAnswer> {
+  drainGroup(groupId: number, request: Pick<RebalanceBody, "delay">): Promise<QueuedAnswer> {
     return this.#queue(`/api/server_group/${groupId}/drain`, request);
   }
 
@@ -221,7 +225,7 @@ export class DashboardClient {
   }
 
   /** Gives slots that nobody serves to a group. */
-  setSlots(range: SlotRangeRequest): Promise<DoneAnswer> {
+  setSlots(range: SlotRangeBody): Promise<DoneAnswer> {
     return this.#change("POST", "/api/slot", range);
   }
 
@@ -238,7 +242,7 @@ export class DashboardClient {
   }
 
   /** Queues one task for each slot; does not wait for them. */
-  migrate(request: MigrateRequest): Promise<DoneAnswer> {
+  migrate(request: MigrateBody): Promise<DoneAnswer> {
     return this.#change("POST", "/api/migrate", request);
   }
 
@@ -254,12 +258,12 @@ export class DashboardClient {
   }
 
   /** Queues what spreads the slots evenly; does not wait for it. */
-  rebalance(request: RebalanceRequest): Promise<QueuedAnswer> {
+  rebalance(request: RebalanceBody): Promise<QueuedAnswer> {
     return this.#queue("/api/rebalance", request);
   }
 
   /** What {@linkcode DashboardClient.rebalance} would queue. */
-  planRebalance(request: RebalanceRequest): Promise<RebalancePlanAnswer> {
+  planRebalance(request: RebalanceBody): Promise<RebalancePlanAnswer> {
     return this.#plan("/api/rebalance", request);
   }
 
@@ -268,7 +272,7 @@ export class DashboardClient {
     return this.#change("POST", `/api/migrate/${isPaused ? "pause" : "resume"}`);
   }
 
-  #queue(path: string, request: RebalanceRequest): Promise<QueuedAnswer> {
+  #queue(path: string, request: RebalanceBody): Promise<QueuedAnswer> {
     return this.#ask({
       method: "POST",
       path,
@@ -279,7 +283,7 @@ export class DashboardClient {
     });
   }
 
-  #plan(path: string, request: RebalanceRequest): Promise<RebalancePlanAnswer> {
+  #plan(path: string, request: RebalanceBody): Promise<RebalancePlanAnswer> {
     return this.#ask({
       method: "POST",
       path,
@@ -362,7 +366,9 @@ export class DashboardClient {
           "start `codis-proxy dashboard`",
       );
     }
-    if (reply.status !== 200) throw new DashboardError(readRefusal(reply.status, reply.text));
+    if (reply.status !== 200) {
+      throw new DashboardError(readDashboardRefusal(reply.status, reply.text));
+    }
     return this.#readAnswer(question, reply.text);
   }
 
@@ -394,7 +400,7 @@ export class DashboardClient {
   /** Where a dashboard that stands by sends us, unless it is where we have just been. */
   #leaderIn({ status, text }: Reply): Address | undefined {
     if (status !== UNAVAILABLE) return undefined;
-    const { leader } = readRefusal(status, text);
+    const { leader } = readDashboardRefusal(status, text);
     if (leader === undefined || leader === this.address) return undefined;
     try {
       return parseAddress(leader);

@@ -20,7 +20,7 @@ export class DashboardUnreachableError extends Error {
 }
 
 /** What a dashboard that refuses says. */
-export interface Refusal {
+export interface DashboardRefusal {
   /** HTTP status. */
   readonly status: number;
   /** The reason in words: the body, or its `error`. */
@@ -37,7 +37,7 @@ export interface Refusal {
 const QUOTE_MAX = 500;
 
 /** The dashboard answered, and refused; the message is one line for the user. */
-export class DashboardError extends Error implements Refusal {
+export class DashboardError extends Error implements DashboardRefusal {
   override readonly name = "DashboardError";
   readonly status: number;
   readonly text: string;
@@ -46,7 +46,7 @@ export class DashboardError extends Error implements Refusal {
   readonly leader: string | undefined;
 
   /** What it says, as its parts. */
-  constructor(refusal: Refusal) {
+  constructor(refusal: DashboardRefusal) {
     super(describe(refusal));
     this.status = refusal.status;
     this.text = refusal.text;
@@ -61,7 +61,7 @@ export class DashboardError extends Error implements Refusal {
  *
  * @param body The whole body.
  */
-export function readRefusal(status: number, body: string): Refusal {
+export function readDashboardRefusal(status: number, body: string): DashboardRefusal {
   const fields = parseObject(body);
   if (typeof fields?.["error"] !== "string") return { status, text: body.trim() };
   const textOf = (name: string) => typeof fields[name] === "string" ? fields[name] : undefined;
@@ -85,7 +85,7 @@ function parseObject(json: string): Record<string, unknown> | undefined {
   }
 }
 
-function describe({ status, text, field, rule }: Refusal): string {
+function describe({ status, text, field, rule }: DashboardRefusal): string {
   const parts = [field, rule].filter((part) => part !== undefined && !text.includes(part));
   const detail = parts.length === 0 ? "" : ` (${[field, rule].filter(Boolean).join(": ")})`;
   const reason = text === "" ? "nothing more" : text.replace(/\s*\n\s*/g, " ");

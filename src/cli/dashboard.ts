@@ -105,7 +105,9 @@ async function runDashboard(values: FlagValues): Promise<number> {
     takeOver: values["take-over"] !== "",
   });
   const elsewhere = await etcd2Problem(config, coordinator);
-  if (elsewhere !== undefined) dashboard.tell("warning", `${elsewhere.problem}: ${elsewhere.fix}`);
+  if (elsewhere !== undefined) {
+    dashboard.report("warning", `${elsewhere.problem}: ${elsewhere.fix}`);
+  }
   const connectionsMax = httpConnectionsOf(countFreeDescriptors(DESCRIPTORS_COUNTED));
   const server = serveDashboard(
     dashboard,
@@ -128,7 +130,7 @@ async function runDashboard(values: FlagValues): Promise<number> {
     addr: formatAddress(server.addr),
   });
   whyNotFound(config, server.addr).then((why) => {
-    if (why !== undefined) dashboard.tell("warning", why);
+    if (why !== undefined) dashboard.report("warning", why);
   });
   await new Promise<void>((resolve) => {
     if (stopping.signal.aborted) resolve();

@@ -25,11 +25,11 @@ import type { ProxyRecord } from "../model/proxy.ts";
 import { checkFences, loadFences } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
 import { readIfThere, type Store } from "../store/store.ts";
-import type { Change, EntryWrite } from "./control.ts";
+import type { ClusterChange, EntryWrite } from "./control.ts";
 import { UnconfirmedError } from "./errors.ts";
 import { GUARDED_MAX, type Leadership } from "./leadership.ts";
 import type { Publisher } from "./publish.ts";
-import { encodeUnfinished, loadUnfinished, type Promotion, type Unfinished } from "./intent.ts";
+import { encodeIntent, type Intent, loadIntent, type Promotion } from "./intent.ts";
 
 /** Wait before a change that the store interrupted is taken up again, in milliseconds. */
 const RETRY_MS = 1_000;
@@ -37,13 +37,13 @@ const RETRY_MS = 1_000;
 const log = logger("dashboard");
 
 /** See the header. */
-export class Ledger {
+export class ChangeLog {
   readonly #store: Store;
   readonly #leadership: Leadership;
   readonly #publisher: Publisher;
   #turn: Promise<unknown> = Promise.resolve();
   #now: Omit<ChangeView, "waiting_for"> | null = null;
-  readonly #resumePromotion: (promotion: Promotion) => Promise<Change | undefined>;
+  readonly #resumePromotion: (promotion: Promotion) => Promise<ClusterChange | undefined>;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
 
   /**
@@ -56,7 +56,7 @@ export class Ledger {
     store: Store,
     leadership: Leadership,
     publisher: Publisher,
-    resumePromotion: (promotion: Promotion) => Promise<Change | undefined>,
+    resumePromotion: (promotion: Promotion) => Promise<ClusterChange | undefined>,
   ) {
     this.#store = store;
     this.#leadership = leadership;
@@ -70,7 +70,7 @@ export class Ledger {
   }
 
   /** As `Control.change`. */
-  change(change: Change): Promise<void> {
+  change(change: ClusterChange): Promise<void> {
     return this.#inTurn(change.summary, async () => {
       if (change.mayMiss !== true) await this.#checkTellable(change);
       await this.#carryOut(change, "create");
@@ -83,13 +83,13 @@ export class Ledger {
    */
   changeAfter(
     summary: string,
-    unfinished: Unfinished,
-    body: () => Promise<Change | undefined>,
+    intent: Intent,
+    body: () => Promise<ClusterChange | undefined>,
   ): Promise<void> {
     return this.#inTurn(summary, async () => {
       await this.#checkFences();
-      const path = this.#store.paths.unfinished;
-      await this.#leadership.transact([{ create: path, data: encodeUnfinished(unfinished) }]);
+      const path = this.#store.paths.intent;
+      await this.#leadership.transact([{ create: path, data: encodeIntent(intent) }]);
       await this.#orForget(body);
     });
   }
@@ -105,7 +105,7 @@ export class Ledger {
   }
 
   async #finishLeft(): Promise<void> {
-    const left = await loadUnfinished(this.#store);
+    const left = await loadIntent(this.#store);
     if (left === undefined) return;
     const isChange = left.kind === "change";
     const summary = isChange ? left.change.summary : `promotion of ${left.addr}`;
@@ -120,8 +120,8 @@ export class Ledger {
     }
   }
 
-  async #orForget(body: () => Promise<Change | undefined>): Promise<void> {
-    let change: Change | undefined;
+  async #orForget(body: () => Promise<ClusterChange | undefined>): Promise<void> {
+    let change: ClusterChange | undefined;
     try {
       change = await body();
     } catch (error) {
@@ -140,7 +140,7 @@ export class Ledger {
 
   /** @throws {StoreError} When a proxy that may be serving cannot be told. */
   async #checkTellable(
-    { announcements }: Pick<Change, "announcements">,
+    { announcements }: Pick<ClusterChange, "announcements">,
   ): Promise<void> {
     if (!announcements.some(({ mustConfirm }) => mustConfirm)) return;
     const proxies = await this.#checkFences();
@@ -150,9 +150,9 @@ export class Ledger {
   }
 
   /** @param note Whether what is to be done is stored anew, or replaces what is there. */
-  async #carryOut(change: Change, note: "create" | "write"): Promise<void> {
-    const path = this.#store.paths.unfinished;
-    const data = encodeUnfinished({ kind: "change", at: Date.now(), change });
+  async #carryOut(change: ClusterChange, note: "create" | "write"): Promise<void> {
+    const path = this.#store.paths.intent;
+    const data = encodeIntent({ kind: "change", at: Date.now(), change });
     const noted: Operation = note === "create" ? { create: path, data } : { write: path, data };
     const pieces = piecesOf(change.writes);
     const isSmall = pieces.length <= 1 && change.writes.length < GUARDED_MAX;
@@ -203,7 +203,7 @@ export class Ledger {
 
   async #forget(): Promise<void> {
     try {
-      await this.#leadership.transact([{ delete: this.#store.paths.unfinished }]);
+      await this.#leadership.transact([{ delete: this.#store.paths.intent }]);
     } catch (error) {
       if (!(error instanceof NoNodeError)) throw error;
     }

@@ -30,7 +30,7 @@ export type Announcement = {
 }[ActionRecord["type"]];
 
 /** One change of the store, and what proxies are told of it. */
-export interface Change {
+export interface ClusterChange {
   /** What it is, in words, for the log and the page: `slot 5 → group 2, migrate`. */
   readonly summary: string;
   readonly writes: readonly EntryWrite[];
@@ -56,7 +56,7 @@ export interface Control {
    * @throws {UnconfirmedError} When a proxy did not confirm in time, or is gone: everything was changed,
    * and the proxy marked offline if it is there.
    */
-  change(change: Change): Promise<void>;
+  change(change: ClusterChange): Promise<void>;
   /**
    * Connects to a Redis server with the product's password; the caller closes it.
    *
@@ -71,5 +71,5 @@ export interface Control {
    */
   movesInChunks(): Promise<"yes" | "no" | "unknown">;
   /** Writes an event into the log and onto the page. */
-  tell(level: EventView["level"], text: string): void;
+  report(level: EventView["level"], text: string): void;
 }

@@ -22,7 +22,7 @@ export class Events {
   }
 
   /** Writes one more. */
-  tell(level: EventView["level"], text: string): void {
+  report(level: EventView["level"], text: string): void {
     if (level === "info") log.info("{text}", { text });
     else if (level === "warning") log.warn("{text}", { text });
     else log.error("{text}", { text });

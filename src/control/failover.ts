@@ -95,7 +95,7 @@ export class Failover {
     if (candidate === undefined) {
       return this.#say(group.id, `${gone}, and no replica with its data does: no failover`);
     }
-    control.tell(
+    control.report(
       "error",
       `${gone} for ${Math.round(downMs / 100) / 10} s, ${down} of ${
         up + down
@@ -105,10 +105,13 @@ export class Failover {
     this.#said.delete(group.id);
     try {
       await this.#context.promote(group.id, candidate.addr);
-      control.tell("info", `group ${group.id}: ${candidate.addr} is master in place of ${master}`);
+      control.report(
+        "info",
+        `group ${group.id}: ${candidate.addr} is master in place of ${master}`,
+      );
     } catch (error) {
       this.#retryAtMs.set(group.id, performance.now() + RETRY_MS);
-      control.tell("error", `group ${group.id}: no failover yet: ${(error as Error).message}`);
+      control.report("error", `group ${group.id}: no failover yet: ${(error as Error).message}`);
     }
   }
 
@@ -139,6 +142,6 @@ export class Failover {
   #say(groupId: number, text: string): void {
     if (this.#said.get(groupId) === text) return;
     this.#said.set(groupId, text);
-    this.#context.control.tell("warning", text);
+    this.#context.control.report("warning", text);
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import { readIfThere, type Store } from "../store/store.ts";
-import type { Change } from "./control.ts";
+import type { ClusterChange } from "./control.ts";
 
 /** A promotion before its change is made: servers may have been told already. */
 export interface Promotion {
@@ -21,13 +21,13 @@ export interface Promotion {
 }
 
 /** An operation under way; `at` is when it began, in Unix milliseconds. */
-export type Unfinished =
-  | { readonly kind: "change"; readonly at: number; readonly change: Change }
+export type Intent =
+  | { readonly kind: "change"; readonly at: number; readonly change: ClusterChange }
   | Promotion;
 
-/** Writes an unfinished operation's JSON. */
-export function encodeUnfinished(unfinished: Unfinished): string {
-  return JSON.stringify(unfinished);
+/** Writes an intent's JSON. */
+export function encodeIntent(intent: Intent): string {
+  return JSON.stringify(intent);
 }
 
 /**
@@ -35,15 +35,15 @@ export function encodeUnfinished(unfinished: Unfinished): string {
  *
  * @throws {SyntaxError} When what is stored is none: no dashboard can know what to do about it.
  */
-export async function loadUnfinished(store: Store): Promise<Unfinished | undefined> {
-  const json = await readIfThere(store, store.paths.unfinished);
+export async function loadIntent(store: Store): Promise<Intent | undefined> {
+  const json = await readIfThere(store, store.paths.intent);
   if (json === undefined) return undefined;
-  const value = JSON.parse(json) as Unfinished;
+  const value = JSON.parse(json) as Intent;
   const isOne = (value.kind === "change" && Array.isArray(value.change?.writes) &&
     Array.isArray(value.change.announcements)) ||
     (value.kind === "promote" && typeof value.addr === "string");
   if (!isOne) {
-    throw new SyntaxError(`${store.paths.unfinished} cannot be read: ${json.slice(0, 80)}`);
+    throw new SyntaxError(`${store.paths.intent} cannot be read: ${json.slice(0, 80)}`);
   }
   return value;
 }

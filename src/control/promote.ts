@@ -31,14 +31,14 @@ import type { GroupRecord } from "../model/group.ts";
 import { encodeServer, type ServerRecord, type ServerType } from "../model/server.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { parseInfo, readInfo } from "../redis/info.ts";
-import { RedisError, textOf } from "../redis/reply.ts";
+import { RedisError, replyText } from "../redis/reply.ts";
 import { loadGroup } from "../store/groups.ts";
 import { withLock } from "../store/lock.ts";
 import { StoreError } from "../store/store.ts";
-import type { Change, Control } from "./control.ts";
+import type { ClusterChange, Control } from "./control.ts";
 import { NotLeaderError } from "./errors.ts";
 import { serverOf } from "./groups.ts";
-import type { Ledger } from "./change.ts";
+import type { ChangeLog } from "./change.ts";
 import {
   areOneServer,
   checkServesClients,
@@ -75,7 +75,7 @@ export interface PromoteOptions {
 /** What a promotion works with. */
 export interface PromoteContext {
   readonly control: Control;
-  readonly ledger: Ledger;
+  readonly changes: ChangeLog;
   readonly holds: WriteHolds;
   readonly auth: ServerAuth;
   /** @throws {NotLeaderError} When another dashboard leads: it decides what becomes of the promotion. */
@@ -89,7 +89,7 @@ export interface PromoteContext {
  * is not forced: then nothing was changed.
  */
 export async function promote(context: PromoteContext, options: PromoteOptions): Promise<void> {
-  const { control, ledger } = context;
+  const { control, changes } = context;
   const { groupId, addr } = options;
   await withLock(control.store, `promote ${addr} in group ${groupId}`, async () => {
     const group = await loadGroup(control.store, groupId);
@@ -108,7 +108,7 @@ export async function promote(context: PromoteContext, options: PromoteOptions):
       ...(options.isForced ? { is_forced: true } : {}),
     };
     try {
-      await ledger.changeAfter(`${addr} becomes master of group ${groupId}`, note, async () => {
+      await changes.changeAfter(`${addr} becomes master of group ${groupId}`, note, async () => {
         const oldType = await moveMaster(context, group, addr, old, options.isForced);
         return promotionChange(control, group, addr, old, oldType);
       });
@@ -126,7 +126,7 @@ export async function promote(context: PromoteContext, options: PromoteOptions):
 export async function resumePromotion(
   context: PromoteContext,
   promotion: Promotion,
-): Promise<Change | undefined> {
+): Promise<ClusterChange | undefined> {
   const { control, auth } = context;
   const { group_id, addr, old_addr: old } = promotion;
   const group = await loadGroup(control.store, group_id).catch(() => undefined);
@@ -135,7 +135,7 @@ export async function resumePromotion(
   const newRole = await roleOf(control, addr);
   const isFrozen = oldRole?.role === "slave" && isSameServer(oldRole.master, old);
   if (oldRole?.role === "master" || (isFrozen && newRole?.role !== "master")) {
-    control.tell(
+    control.report(
       "warning",
       `promotion of ${addr} in group ${group_id} is undone: ${old} is master`,
     );
@@ -145,7 +145,7 @@ export async function resumePromotion(
     return undefined;
   }
   if (oldRole === undefined && newRole?.role === "slave" && promotion.is_forced !== true) {
-    control.tell(
+    control.report(
       "error",
       `promotion of ${addr} in group ${group_id} is given up: ${old || "its master"} does not ` +
         `answer, so nobody knows what ${addr} lacks; force it if that may be lost`,
@@ -153,13 +153,13 @@ export async function resumePromotion(
     return undefined;
   }
   if (newRole === undefined) {
-    control.tell("error", `promotion of ${addr} in group ${group_id} is given up: it is down`);
+    control.report("error", `promotion of ${addr} in group ${group_id} is given up: it is down`);
     if (oldRole !== undefined) await inform(control, old, (redis) => follow(redis, "", auth));
     return undefined;
   }
   await inform(control, addr, (redis) => follow(redis, "", auth));
   const oldType = await pointAt(context, group, addr, old);
-  control.tell("warning", `promotion of ${addr} in group ${group_id} is finished`);
+  control.report("warning", `promotion of ${addr} in group ${group_id} is finished`);
   return promotionChange(control, group, addr, old, oldType);
 }
 
@@ -313,7 +313,7 @@ async function freeze(
   const replies = await master.pipeline([["INFO", "replication"], ["SLAVEOF", hostname, port]]);
   const refused = replies.find((reply) => reply instanceof RedisError);
   if (refused !== undefined) throw refused;
-  const target = replicationOf(parseInfo(textOf(replies[0]!))).offset;
+  const target = replicationOf(parseInfo(replyText(replies[0]!))).offset;
   const deadlineMs = performance.now() + LAST_BYTES_MS;
   for (let has = offset, isLinked = true; has < target;) {
     if (!isLinked || performance.now() > deadlineMs) {
@@ -355,7 +355,7 @@ function promotionChange(
   addr: string,
   old: string,
   oldType: ServerType,
-): Change {
+): ClusterChange {
   const { paths } = control.store;
   const typeOf = (server: ServerRecord): ServerType =>
     server.addr === addr ? "master" : server.addr === old ? oldType : server.type;
@@ -395,7 +395,7 @@ async function inform(
     await say(redis);
     return true;
   } catch (error) {
-    control.tell("warning", `${(error as Error).message}`);
+    control.report("warning", `${(error as Error).message}`);
     return false;
   }
 }

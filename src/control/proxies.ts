@@ -45,7 +45,7 @@ export async function removeDeadFences(control: Control): Promise<string[]> {
   const dead = deadFences(await loadFences(store), await loadProxies(store));
   for (const addr of dead) {
     await deleteFence(store, addr);
-    control.tell("warning", `fence of ${addr} removed`);
+    control.report("warning", `fence of ${addr} removed`);
   }
   return dead;
 }

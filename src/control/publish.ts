@@ -37,7 +37,7 @@ export interface PublisherContext {
   seemsGone(proxy: ProxyRecord): Promise<boolean>;
   /** What keeps a proxy, in words; asked of a proxy that is late. */
   reasonOf(proxy: ProxyRecord): Promise<string>;
-  tell(level: EventView["level"], text: string): void;
+  report(level: EventView["level"], text: string): void;
   /** Called before the store is written: rejects when this dashboard does not lead. */
   checkLead(): Promise<void>;
 }
@@ -304,7 +304,7 @@ export class Publisher {
       if (!this.#late.has(proxy.id)) return;
       this.#late.set(proxy.id, reason);
       if (isNew) {
-        this.#context.tell("warning", `proxy ${proxy.id} has not confirmed yet: ${reason}`);
+        this.#context.report("warning", `proxy ${proxy.id} has not confirmed yet: ${reason}`);
       }
     }));
   }
@@ -328,7 +328,7 @@ export class Publisher {
       ? ""
       : `; ${gone.size === 0 ? "they" : silent.map(({ id }) => id)} were marked offline`;
     const text = `receiver timeout: ${type} (action ${name}) was not confirmed by ${named}${end}`;
-    this.#context.tell("error", text);
+    this.#context.report("error", text);
     throw new UnconfirmedError(text);
   }
 
@@ -336,7 +336,7 @@ export class Publisher {
     try {
       await takeOffline(this.#store, proxy, this.#times.leaveMs ?? LEAVE_MS);
     } catch (error) {
-      this.#context.tell("warning", `${(error as Error).message}`);
+      this.#context.report("warning", `${(error as Error).message}`);
     }
   }
 }

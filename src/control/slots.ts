@@ -13,7 +13,7 @@ import { childrenIfThere, StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
 
 /** A range of slots, both ends included, and what it is to be. */
-export interface SlotRange {
+export interface SlotAssignment {
   readonly from: number;
   readonly to: number;
   readonly groupId: number;
@@ -53,7 +53,7 @@ export async function initSlots(control: Control, isForced: boolean): Promise<vo
  *
  * @throws {StoreError} When one of them belongs to somebody, or there is no such group.
  */
-export async function setSlotRange(control: Control, range: SlotRange): Promise<void> {
+export async function setSlotRange(control: Control, range: SlotAssignment): Promise<void> {
   const { store } = control;
   const { from, to, groupId, status } = range;
   await withLock(store, `set slots ${from} to ${to}`, async () => {

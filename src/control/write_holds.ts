@@ -19,7 +19,7 @@ import type { Operation } from "../coordinator/coordinator.ts";
 import { NoNodeError } from "../coordinator/errors.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { readInfo } from "../redis/info.ts";
-import { RedisError, textOf } from "../redis/reply.ts";
+import { RedisError, replyText } from "../redis/reply.ts";
 import { StoreError } from "../store/store.ts";
 import {
   encodeWriteHold,
@@ -30,7 +30,7 @@ import {
 import type { Control } from "./control.ts";
 import { NotLeaderError } from "./errors.ts";
 import { follow, isSameServer, replicationOf, type ServerAuth } from "./servers.ts";
-import { loadUnfinished } from "./intent.ts";
+import { loadIntent } from "./intent.ts";
 
 /** How long writes may wait at a server that can let them wait, in milliseconds. */
 export const PAUSE_MS = 5_000;
@@ -138,7 +138,7 @@ export class WriteHolds {
       if (kind === "wait") await redis.call("CLIENT", "UNPAUSE");
     } catch (error) {
       if (error instanceof NotLeaderError) return;
-      this.#control.tell(
+      this.#control.report(
         "error",
         `${addr} may refuse writes as a master until it is set back, which is tried again: ` +
           `${(error as Error).message}`,
@@ -202,12 +202,12 @@ export class WriteHolds {
     const addrs = (await loadHeldAddrs(store)).filter((each) => !this.#inUse.has(each));
     if (addrs.length === 0) return;
     // What is not finished may be that another server takes its place.
-    if (await loadUnfinished(store) !== undefined) return this.#retryLater();
+    if (await loadIntent(store) !== undefined) return this.#retryLater();
     for (const addr of addrs) {
       try {
         using redis = await this.#control.redis(addr);
         await this.#setBack(addr, redis);
-        this.#control.tell(
+        this.#control.report(
           "warning",
           `${addr} is set back to take writes as a master: a promotion had left it refusing`,
         );
@@ -247,7 +247,7 @@ async function letWait(addr: string, redis: RedisConnection): Promise<boolean> {
 /** @throws {RedisError} When the server does not know the setting, or may not tell. */
 async function configOf(redis: RedisConnection, name: string): Promise<string> {
   const reply = await redis.call("CONFIG", "GET", name);
-  const value = Array.isArray(reply) ? textOf(reply[1] ?? null) : "";
+  const value = Array.isArray(reply) ? replyText(reply[1] ?? null) : "";
   if (value === "") throw new RedisError(`ERR CONFIG GET ${name} tells nothing`);
   return value;
 }

@@ -19,12 +19,12 @@ import { deadFences, loadFences } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
 import { createIfMissing, type Store } from "../store/store.ts";
 import { actionViews, removeOldActions } from "../control/actions.ts";
-import type { Change, Control } from "../control/control.ts";
+import type { ClusterChange, Control } from "../control/control.ts";
 import { NotLeaderError } from "../control/errors.ts";
 import { Events } from "../control/events.ts";
 import { Failover } from "../control/failover.ts";
 import { Leadership } from "../control/leadership.ts";
-import { Ledger } from "../control/change.ts";
+import { ChangeLog } from "../control/change.ts";
 import { type MigrateOptions, MigrateQueue } from "../migration/queue.ts";
 import { Poll } from "../monitor/poll.ts";
 import { promote, type PromoteContext, resumePromotion } from "../control/promote.ts";
@@ -77,7 +77,7 @@ export class Dashboard implements Control {
   readonly #events = new Events();
   readonly #leadership: Leadership;
   readonly #publisher: Publisher;
-  readonly #ledger: Ledger;
+  readonly #changes: ChangeLog;
   readonly #holds: WriteHolds;
   /** Only while this dashboard leads. */
   #migrations: MigrateQueue | undefined;
@@ -102,10 +102,10 @@ export class Dashboard implements Control {
         isSurelyGone(proxy.description) ||
         (this.poll.hasAnswered(proxy) && await refusesConnections(proxy)),
       reasonOf,
-      tell: (level, text) => this.tell(level, text),
+      report: (level, text) => this.report(level, text),
       checkLead: () => this.#leadership.transact([]),
     }, options.times);
-    this.#ledger = new Ledger(
+    this.#changes = new ChangeLog(
       options.store,
       this.#leadership,
       this.#publisher,
@@ -158,15 +158,15 @@ export class Dashboard implements Control {
 
   // -- Control --
 
-  async change(change: Change): Promise<void> {
+  async change(change: ClusterChange): Promise<void> {
     try {
-      await this.#ledger.change(change);
+      await this.#changes.change(change);
     } catch (error) {
       // All of it may have been written, or nothing.
       await this.#reread();
       throw error;
     }
-    if (change.summary !== "") this.tell("info", change.summary);
+    if (change.summary !== "") this.report("info", change.summary);
     await this.poll.written(change.writes)
       .catch((error) => log.warn("groups are not read: {error}", { error }));
   }
@@ -184,8 +184,8 @@ export class Dashboard implements Control {
     return dead.length > 0 || told.includes(undefined) ? "unknown" : "yes";
   }
 
-  tell(level: EventView["level"], text: string): void {
-    this.#events.tell(level, text);
+  report(level: EventView["level"], text: string): void {
+    this.#events.report(level, text);
   }
 
   // -- operations --
@@ -196,7 +196,7 @@ export class Dashboard implements Control {
       const body = () => promote(this.#promoteContext, { groupId, addr, isForced });
       // No key is on its way to or from a server that stops being the master.
       await (this.#migrations?.aside(groupId, body) ?? body());
-      this.tell("info", `${addr} is master of group ${groupId}`);
+      this.report("info", `${addr} is master of group ${groupId}`);
     } finally {
       await this.#reread();
     }
@@ -262,7 +262,7 @@ export class Dashboard implements Control {
       migrations_paused_since: this.#migrations?.paused?.since ?? null,
       actions: await actionViews(store, this.#publisher, ACTIONS_SHOWN),
       events: this.#events.newest,
-      change: this.#ledger.current,
+      change: this.#changes.current,
     };
   }
 
@@ -285,19 +285,19 @@ export class Dashboard implements Control {
     // Whatever is asked for from now on comes after what was begun: every change finishes that first.
     this.#takingOver.resolve();
     await this.#migrations.start();
-    await this.#ledger.recover();
+    await this.#changes.recover();
     this.#holds.start();
     await this.#reread();
     if (this.#options.failover === "auto") this.#failover.start();
     this.#endCollecting = repeat(GC_MS, () => this.#collectActions());
-    this.tell("info", `this dashboard leads (${this.#options.addr}, pid ${Deno.pid})`);
+    this.report("info", `this dashboard leads (${this.#options.addr}, pid ${Deno.pid})`);
   }
 
   async #depose(): Promise<void> {
     this.#endCollecting();
     this.#failover.stop();
     this.#holds.stop();
-    this.#ledger.stop();
+    this.#changes.stop();
     this.poll.stop();
     await this.#migrations?.stop();
     this.#migrations = undefined;
@@ -322,7 +322,7 @@ export class Dashboard implements Control {
   get #promoteContext(): PromoteContext {
     const { auth } = this.#options;
     const checkLead = () => this.#leadership.transact([]);
-    return { control: this, ledger: this.#ledger, holds: this.#holds, auth, checkLead };
+    return { control: this, changes: this.#changes, holds: this.#holds, auth, checkLead };
   }
 }
 

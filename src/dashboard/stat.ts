@@ -7,7 +7,7 @@
 import { slotIdOf } from "../hash/slot_id.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { readInfoWithMaxmemory, type RedisInfo } from "../redis/info.ts";
-import { RedisError, textOf } from "../redis/reply.ts";
+import { RedisError, replyText } from "../redis/reply.ts";
 import { StoreError } from "../store/store.ts";
 import type { Dashboard } from "./dashboard.ts";
 import { InputError } from "../control/errors.ts";
@@ -105,7 +105,7 @@ async function countKeys(redis: RedisConnection, addr: string, slotId: number): 
       Uint8Array[],
     ];
     for (const key of keys) if (slotIdOf(key, 0, key.length) === slotId) count++;
-    cursor = textOf(next);
+    cursor = replyText(next);
     if (cursor === "0") return count;
     const nowMs = performance.now();
     if (nowMs > deadlineMs) {

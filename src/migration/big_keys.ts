@@ -137,8 +137,8 @@ export class BigKeys {
   #tell(key: BigKey): void {
     const { control, pair: { source } } = this.#context;
     const what = `slot ${key.slotId} has a big key at ${source}: ${sizeText(key)}`;
-    if (this.#policy === "refuse") return control.tell("warning", `${what}; it stays there`);
-    control.tell(
+    if (this.#policy === "refuse") return control.report("warning", `${what}; it stays there`);
+    control.report(
       this.#policy === "warn" ? "warning" : "info",
       `${what}; it is moved last, which stops both servers for about ${stopText(key)}`,
     );

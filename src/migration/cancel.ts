@@ -15,16 +15,14 @@
  * @module
  */
 
+import type { CancelMode } from "../api/answers.ts";
 import { loadSlot } from "../store/slots.ts";
 import type { MigrateJob } from "./job.ts";
 import { type ChangePart, endPart, isUnderway, taskPart, undoPart } from "./task.ts";
 import type { StepWriter } from "./step_writer.ts";
 
-/** What may be said to become of a task that has begun. */
-export const CANCEL_MODES = ["back", "finish"] as const;
-
-/** One of {@linkcode CANCEL_MODES}; `turn`: it goes the other way, unless it is nearly done. */
-export type CancelMode = (typeof CANCEL_MODES)[number] | "turn";
+/** What the operator asked for; `turn`: a task goes the other way, unless it is nearly done. */
+export type CancelRequest = CancelMode | "turn";
 
 /** Keys that are left of a slot that goes on when it is nearer to its goal than to where it came from. */
 const NEARLY_DONE_KEYS = 500;
@@ -35,13 +33,13 @@ const NEARLY_DONE_SHARE = 10;
 export async function isToFinish(
   writer: StepWriter,
   { name, task }: MigrateJob,
-  mode: CancelMode,
+  mode: CancelRequest,
 ): Promise<boolean> {
   if (mode !== "finish") return false;
   await writer.settle();
   const slot = await loadSlot(writer.control.store, task.slot_id);
   if (!isUnderway(slot)) return false;
-  writer.control.tell(
+  writer.control.report(
     "info",
     `slot ${slot.id} has begun: task ${name} comes to its end in group ${task.new_group}`,
   );
@@ -57,7 +55,7 @@ export async function isToFinish(
 export async function cancelTask(
   writer: StepWriter,
   job: MigrateJob,
-  mode: CancelMode,
+  mode: CancelRequest,
 ): Promise<boolean> {
   const { control, control: { store } } = writer;
   const { name, task } = job;
@@ -74,7 +72,7 @@ export async function cancelTask(
   const isForward = task.new_group === group;
   const { keysMoved, keysLeft } = job.progress;
   if (mode === "back" && (job.isTurned || !isForward)) {
-    control.tell("info", `slot ${slot.id} is on its way back to group ${task.new_group} already`);
+    control.report("info", `slot ${slot.id} is on its way back to group ${task.new_group} already`);
     return false;
   }
   if (
@@ -82,7 +80,7 @@ export async function cancelTask(
     keysLeft <= NEARLY_DONE_KEYS &&
     keysMoved > keysLeft * NEARLY_DONE_SHARE
   ) {
-    control.tell(
+    control.report(
       "info",
       `slot ${slot.id} is not turned back: of its keys only ${keysLeft} are not in group ${group} yet`,
     );

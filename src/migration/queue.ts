@@ -28,7 +28,7 @@ import type { Control } from "../control/control.ts";
 import type { MoveOptions } from "./mover/mover.ts";
 import { MigrateJob, Trouble } from "./job.ts";
 import { createTasks } from "./request.ts";
-import { type CancelMode, cancelTask, isToFinish } from "./cancel.ts";
+import { type CancelRequest, cancelTask, isToFinish } from "./cancel.ts";
 import { MigrateTotals } from "./totals.ts";
 import { type ChangePart, endPart, taskPart } from "./task.ts";
 import { MoveStream, type StreamLimits, type StreamWay } from "./stream.ts";
@@ -271,7 +271,7 @@ export class MigrateQueue {
    * @throws {StoreError} When there is no such task.
    * @throws As `Control.change`.
    */
-  cancel(name: string, mode: CancelMode = "turn"): Promise<void> {
+  cancel(name: string, mode: CancelRequest = "turn"): Promise<void> {
     return this.#request(async () => {
       const job = this.#jobs.get(name);
       if (job === undefined) throw new StoreError(`migrate task ${name} is not found`);
@@ -284,7 +284,7 @@ export class MigrateQueue {
    *
    * @throws As `Control.change`.
    */
-  cancelAll(mode: CancelMode = "turn"): Promise<void> {
+  cancelAll(mode: CancelRequest = "turn"): Promise<void> {
     return this.#request(async () => {
       const jobs = [...this.#jobs.values()].filter(({ isTurned }) => !isTurned);
       await this.#holding(jobs, async () => {
@@ -342,7 +342,7 @@ export class MigrateQueue {
     }
   }
 
-  async #cancel(job: MigrateJob, mode: CancelMode): Promise<void> {
+  async #cancel(job: MigrateJob, mode: CancelRequest): Promise<void> {
     if (await isToFinish(this.#writer, job, mode)) return;
     await job.stream?.release(job);
     // It may have come to its end meanwhile.
@@ -362,7 +362,7 @@ export class MigrateQueue {
       }
     } catch (error) {
       // Nobody is left to work for.
-      if (!(error instanceof ClosedError)) this.#control.tell("error", (error as Error).message);
+      if (!(error instanceof ClosedError)) this.#control.report("error", (error as Error).message);
     }
   }
 
@@ -417,7 +417,7 @@ export class MigrateQueue {
         this.#told = "";
       } catch (error) {
         const { message } = error as Error;
-        if (message !== this.#told) this.#control.tell("warning", `migrations wait: ${message}`);
+        if (message !== this.#told) this.#control.report("warning", `migrations wait: ${message}`);
         this.#told = message;
         // Whoever calls meanwhile is heard then, too: at once, the same would fail again.
         this.#isStale = false;
@@ -492,7 +492,7 @@ export class MigrateQueue {
       await this.#writer.writeAnyway("tasks with nothing to do", parts);
       for (const job of ending) {
         this.#forget(job.name);
-        if (job.step?.kind === "end") this.#control.tell("info", `no migration: ${job.step.why}`);
+        if (job.step?.kind === "end") this.#control.report("info", `no migration: ${job.step.why}`);
       }
     }
   }
@@ -578,7 +578,7 @@ export class MigrateQueue {
     this.#troubles.set(key, trouble);
     if (trouble.text !== error.message) {
       const text = `migration from group ${way.from} to ${way.to} waits: ${error.message}`;
-      this.#control.tell("warning", text);
+      this.#control.report("warning", text);
     }
     trouble.happened(error.message);
   }

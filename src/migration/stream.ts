@@ -447,7 +447,7 @@ export class MoveStream {
       } catch (error) {
         // They stay blocked until they are tried again; that is the first thing to be done then.
         const { message } = error as Error;
-        writer.control.tell("error", `${textOf(some)} stay blocked for now: ${message}`);
+        writer.control.report("error", `${textOf(some)} stay blocked for now: ${message}`);
       }
     }
   }

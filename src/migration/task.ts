@@ -28,7 +28,7 @@ import {
 } from "../model/slot.ts";
 import type { Store } from "../store/store.ts";
 import type { Direction } from "./cycle.ts";
-import type { Announcement, Change, EntryWrite } from "../control/control.ts";
+import type { Announcement, ClusterChange, EntryWrite } from "../control/control.ts";
 
 /** What is to be done next for a task. */
 export type NextStep =
@@ -137,7 +137,7 @@ export function taskPart(
 }
 
 /** Makes one change of several parts. */
-export function changeOf(summary: string, parts: readonly ChangePart[]): Change {
+export function changeOf(summary: string, parts: readonly ChangePart[]): ClusterChange {
   return {
     summary,
     writes: parts.flatMap(({ writes }) => writes),

@@ -246,12 +246,12 @@ export class Poll {
         if (downMs === 0 && polled.toldDownMs !== undefined) {
           const seconds = Math.round((performance.now() - polled.toldDownMs) / 1000);
           polled.toldDownMs = undefined;
-          this.#control.tell("info", `${name} answers again, after ${seconds} s`);
+          this.#control.report("info", `${name} answers again, after ${seconds} s`);
         } else if (downMs > DOWN_MS && polled.toldDownMs === undefined && type !== "offline") {
           polled.toldDownMs = performance.now() - downMs;
           const level = type === "master" ? "error" : "warning";
           const cause = polled.problem.replace(`${addr}: `, "");
-          this.#control.tell(level, `${name} does not answer: ${cause}`);
+          this.#control.report(level, `${name} does not answer: ${cause}`);
         }
       }
     }

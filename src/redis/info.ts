@@ -5,7 +5,7 @@
  */
 
 import type { RedisConnection } from "./connection.ts";
-import { RedisError, textOf } from "./reply.ts";
+import { RedisError, replyText } from "./reply.ts";
 
 /** INFO's fields by name, all as text. */
 export type RedisInfo = Readonly<Record<string, string>>;
@@ -16,7 +16,9 @@ export type RedisInfo = Readonly<Record<string, string>>;
  * @throws As `RedisConnection.call`.
  */
 export async function readInfo(redis: RedisConnection, section?: string): Promise<RedisInfo> {
-  return parseInfo(textOf(await redis.call("INFO", ...(section === undefined ? [] : [section]))));
+  return parseInfo(
+    replyText(await redis.call("INFO", ...(section === undefined ? [] : [section]))),
+  );
 }
 
 /**
@@ -30,7 +32,7 @@ export async function readInfoWithMaxmemory(redis: RedisConnection): Promise<Red
   if (info["maxmemory"] !== undefined) return info;
   try {
     const [, value] = await redis.call("CONFIG", "GET", "maxmemory") as Uint8Array[];
-    return value === undefined ? info : { ...info, maxmemory: textOf(value) };
+    return value === undefined ? info : { ...info, maxmemory: replyText(value) };
   } catch (error) {
     if (error instanceof RedisError) return info;
     throw error;

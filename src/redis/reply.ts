@@ -83,7 +83,7 @@ function integerAt(bytes: Uint8Array, start: number, end: number): number {
 }
 
 /** The text of a simple string, bulk or integer; `""` for everything else. */
-export function textOf(value: RedisValue): string {
+export function replyText(value: RedisValue): string {
   if (value instanceof Uint8Array) return decoder.decode(value);
   return typeof value === "string" || typeof value === "number" ? `${value}` : "";
 }

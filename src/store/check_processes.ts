@@ -54,9 +54,9 @@ export function findUnpairedActions({ tree }: DecodedTree): Problem[] {
 
 /** A change is under way for moments; one that stays was begun by a dashboard that died. */
 export function findUnfinishedChange({ tree }: DecodedTree): Problem[] {
-  if (tree.unfinished === undefined) return [];
+  if (tree.intent === undefined) return [];
   const fix = "if none runs, start codis-proxy dashboard: it finishes or undoes it";
-  return [warningAt(tree.paths.unfinished, "a dashboard is at work on a change", fix)];
+  return [warningAt(tree.paths.intent, "a dashboard is at work on a change", fix)];
 }
 
 /** A promotion holds writes off for moments; a dashboard that leads ends what another one has left. */

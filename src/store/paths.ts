@@ -17,7 +17,7 @@ export function storePaths(product: string) {
     /** Not in Codis 2.0: written by every dashboard that takes over, so that its version tells them apart. */
     dashboardEpoch: `${root}/dashboard_epoch`,
     /** Not in Codis 2.0: the change that is being carried out, for whoever has to finish it. */
-    unfinished: `${root}/unfinished_change`,
+    intent: `${root}/unfinished_change`,
 
     slots: `${root}/slots`,
     slot: (slotId: number) => `${root}/slots/slot_${slotId}`,

@@ -30,7 +30,7 @@ export interface ProductTree {
   readonly responses: readonly string[];
   readonly locks: TreeFolder;
   /** What a dashboard has begun to change and not finished; undefined: nothing. */
-  readonly unfinished: string | undefined;
+  readonly intent: string | undefined;
   /** Since when migrations are paused; undefined: they are not. */
   readonly migratePause: string | undefined;
   /** Servers whose writes are held off, by address. */
@@ -81,7 +81,7 @@ export async function loadTree(store: Store): Promise<ProductTree> {
     actions,
     responses,
     locks: await readFolder(store, paths.lock),
-    unfinished: await readIfThere(store, paths.unfinished),
+    intent: await readIfThere(store, paths.intent),
     migratePause: await readIfThere(store, paths.migratePause),
     writeHolds: await readFolder(store, paths.writeHolds),
   };

@@ -47,7 +47,7 @@ async function interrupted(
 async function assertInOrder(store: Store): Promise<void> {
   const { problems } = checkTree(await loadTree(store));
   assertEquals(problems.filter(({ severity }) => severity === "error"), []);
-  assertEquals(await readIfThere(store, store.paths.unfinished), undefined);
+  assertEquals(await readIfThere(store, store.paths.intent), undefined);
 }
 
 Deno.test("slot init, range-set and group add are finished or undone after kill -9", async () => {

@@ -8,7 +8,7 @@
 import { parseAddress } from "../../src/base/address.ts";
 import { Secret } from "../../src/base/secret.ts";
 import { OPERATIONS_MAX } from "../../src/coordinator/coordinator.ts";
-import type { Change, Control, EntryWrite } from "../../src/control/control.ts";
+import type { ClusterChange, Control, EntryWrite } from "../../src/control/control.ts";
 import { UnconfirmedError } from "../../src/control/errors.ts";
 import type { ActionRecord } from "../../src/model/action.ts";
 import { encodeProxy } from "../../src/model/proxy.ts";
@@ -39,7 +39,7 @@ export class ScriptedControl implements Control {
   /** Whether all proxies follow moves in chunks. */
   chunks: "yes" | "no" | "unknown" = "yes";
   /** Called before each change; throws to keep it from being made. */
-  beforeChange: (change: Change) => void | Promise<void> = () => {};
+  beforeChange: (change: ClusterChange) => void | Promise<void> = () => {};
   readonly #options: ScriptedControlOptions;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -48,13 +48,13 @@ export class ScriptedControl implements Control {
     this.#options = options;
   }
 
-  change(change: Change): Promise<void> {
+  change(change: ClusterChange): Promise<void> {
     const done = this.#turn.then(() => this.#change(change));
     this.#turn = done.catch(() => {});
     return done;
   }
 
-  async #change(change: Change): Promise<void> {
+  async #change(change: ClusterChange): Promise<void> {
     await this.beforeChange(change);
     if (change.announcements.length > 0 && change.mayMiss !== true) {
       checkFences(await loadFences(this.store), await loadProxies(this.store));
@@ -80,7 +80,7 @@ export class ScriptedControl implements Control {
   }
 
   /** @returns The ids of the proxies that did not confirm. */
-  async #announce({ type, target, mustConfirm }: Change["announcements"][number]) {
+  async #announce({ type, target, mustConfirm }: ClusterChange["announcements"][number]) {
     const online = (await loadProxies(this.store)).filter(({ state }) => state === "online");
     const name = await createAction(this.store, {
       type,
@@ -109,7 +109,7 @@ export class ScriptedControl implements Control {
     return Promise.resolve(this.chunks);
   }
 
-  tell(level: "info" | "warning" | "error", text: string): void {
+  report(level: "info" | "warning" | "error", text: string): void {
     this.events.push(`${level}: ${text}`);
   }
 }

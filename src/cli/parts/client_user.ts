@@ -14,7 +14,7 @@ import { Secret } from "../../base/secret.ts";
 import { COMMANDS } from "../../command/command_table.ts";
 import { RedisConnection, type RedisOptions, type Word } from "../../redis/connection.ts";
 import { readInfo } from "../../redis/info.ts";
-import { RedisError, type RedisValue, textOf } from "../../redis/reply.ts";
+import { RedisError, type RedisValue, replyText } from "../../redis/reply.ts";
 
 /** Who the user is, and what it may do. */
 export interface ClientUser {
@@ -175,7 +175,7 @@ function isDenied(reply: RedisValue): boolean {
 
 function textsOf(reply: RedisValue): string[] {
   if (reply instanceof RedisError) throw reply;
-  return (reply as RedisValue[]).map(textOf);
+  return (reply as RedisValue[]).map(replyText);
 }
 
 function isAtLeast(version: string, [major, minor]: readonly number[]): boolean {

@@ -41,7 +41,8 @@ import {
   slotRangeIn,
   wordIn,
 } from "../input.ts";
-import { CANCEL_MODES, type CancelMode } from "../../migration/cancel.ts";
+import type { CancelRequest } from "../../migration/cancel.ts";
+import { CANCEL_MODES } from "../../api/answers.ts";
 import { proxyVars, removeDeadFences, setProxyState } from "../../control/proxies.ts";
 import { REBALANCE_BY } from "../../migration/rebalance/plan.ts";
 import { drainGroup, QueuedMoves, rebalance } from "../../migration/rebalance/request.ts";
@@ -371,7 +372,7 @@ async function isForcedInit(request: Request, url: URL): Promise<boolean> {
   throw new InputError("is_force", "1, true, 0 or false", text);
 }
 
-async function cancelModeIn(request: Request): Promise<CancelMode> {
+async function cancelModeIn(request: Request): Promise<CancelRequest> {
   const body = onlyFields(await readOptionalBody(request), "mode");
   return body["mode"] === undefined ? "turn" : wordIn(body, "mode", CANCEL_MODES);
 }

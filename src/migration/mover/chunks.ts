@@ -20,7 +20,7 @@ import { parseAddress } from "../../base/address.ts";
 import { sleep } from "../../base/sleep.ts";
 import { BIG_ELEMENTS, CHUNKS, SIZE_COMMANDS } from "../../resp/big_key.ts";
 import type { RedisConnection, Word } from "../../redis/connection.ts";
-import { RedisError, type RedisValue, textOf } from "../../redis/reply.ts";
+import { RedisError, type RedisValue, replyText } from "../../redis/reply.ts";
 import type { SlotMove } from "./codis_server.ts";
 import { type MoveContext, MoveError } from "./mover.ts";
 import { endRestores, MOVER_NAME } from "./late_copy_guard.ts";
@@ -58,7 +58,7 @@ export async function* keysOfSlot(
       ["SLOTSSCAN", slotId, cursor, "COUNT", SCAN_COUNT],
     ]);
     const [next, keys] = reply as [Uint8Array, Uint8Array[]];
-    cursor = textOf(next);
+    cursor = replyText(next);
     if (keys.length > 0) yield keys;
     if (cursor === "0") return;
   }
@@ -82,7 +82,7 @@ async function keysOfSlots(
       if (reply instanceof RedisError) throw reply;
       const [next, keys] = reply as [Uint8Array, Uint8Array[]];
       for (const key of keys) found.push(key);
-      const cursor = textOf(next);
+      const cursor = replyText(next);
       return cursor === "0" ? [] : [{ slotId, cursor }];
     });
   }
@@ -270,7 +270,7 @@ export class ChunkMover {
     } catch (error) {
       const { source, target } = this.#context.pair;
       const { message } = error as Error;
-      this.#context.control.tell(
+      this.#context.control.report(
         "error",
         `a key from ${source} may come late: ${target}: ${message}`,
       );

@@ -12,7 +12,7 @@
 
 import { formatAddress } from "../../base/address.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
-import { RedisError, textOf } from "../../redis/reply.ts";
+import { RedisError, replyText } from "../../redis/reply.ts";
 import { isRestoring, mayRestore, newestId, parseClientList } from "../../resp/client_list.ts";
 
 /** The name of the connections over which a dashboard has keys moved. */
@@ -47,7 +47,7 @@ export async function endRestores(redis: RedisConnection, isInDoubt: boolean): P
         }: connections that may bring keys do not end, after ${look} tries to end them`,
       );
     }
-    const lines = parseClientList(textOf(await redis.call("CLIENT", "LIST")));
+    const lines = parseClientList(replyText(await redis.call("CLIENT", "LIST")));
     if (look === CLEAN_LOOKS - 1) lastId = newestId(lines);
     const doubtful = lines.filter((line) =>
       line.id <= lastId && (isRestoring(line) || (isInDoubt && mayRestore(line)))
@@ -72,7 +72,7 @@ export async function endRestores(redis: RedisConnection, isInDoubt: boolean): P
  * @throws {RedisUnreachableError}
  */
 export async function becomeOnlyMover(redis: RedisConnection): Promise<void> {
-  const list = parseClientList(textOf(await redis.call("CLIENT", "LIST")));
+  const list = parseClientList(replyText(await redis.call("CLIENT", "LIST")));
   await killAll(redis, list.filter(({ name }) => name === MOVER_NAME).map(({ id }) => id));
   await redis.call("CLIENT", "SETNAME", MOVER_NAME);
 }

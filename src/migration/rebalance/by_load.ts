@@ -10,6 +10,7 @@
  * @module
  */
 
+import type { GroupLoad } from "../../api/answers.ts";
 import type { GroupRecord } from "../../model/group.ts";
 import { StoreError } from "../../store/store.ts";
 import {
@@ -22,13 +23,6 @@ import {
   takesPart,
 } from "./plan.ts";
 import { slotRuns } from "../../model/slot_ranges.ts";
-
-/** Requests per second of a group, as it is and as planned. */
-export interface GroupLoad {
-  readonly group_id: number;
-  readonly ops_before: number;
-  readonly ops_after: number;
-}
 
 /** A plan, and what each group has from it. */
 export interface LoadPlan extends MovePlan {

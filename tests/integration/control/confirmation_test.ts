@@ -43,7 +43,7 @@ function publisher(
     isOurs: () => true,
     seemsGone: () => Promise.resolve(false),
     reasonOf: () => Promise.resolve("it is busy"),
-    tell: () => {},
+    report: () => {},
     checkLead: () => Promise.resolve(),
     ...context,
   }, { confirmMs, lookMs: LOOK_MS, leaveMs: 10, tellAgainMs: LOOK_MS });

@@ -9,7 +9,7 @@ import { assertEquals, assertLess, assertMatch } from "@std/assert";
 import { encodeSlot, freshSlot, slotIn } from "../../../src/model/slot.ts";
 import { Leadership } from "../../../src/control/leadership.ts";
 import { encodeDashboard } from "../../../src/model/dashboard.ts";
-import { encodeUnfinished, loadUnfinished } from "../../../src/control/intent.ts";
+import { encodeIntent, loadIntent } from "../../../src/control/intent.ts";
 import { createFence } from "../../../src/store/fences.ts";
 import { createProxy } from "../../../src/store/proxies.ts";
 import { loadActionNames } from "../../../src/store/actions.ts";
@@ -98,8 +98,8 @@ Deno.test("what a dashboard that died had begun is finished by the next one", as
   for (const { path, data } of writes.slice(0, 500)) await coordinator.write(path, data);
   const target = { from: 0, to: 1023, status: "offline", group_id: -1 } as const;
   await coordinator.create(
-    paths.unfinished,
-    encodeUnfinished({
+    paths.intent,
+    encodeIntent({
       kind: "change",
       at: Date.now(),
       change: {
@@ -112,7 +112,7 @@ Deno.test("what a dashboard that died had begun is finished by the next one", as
   await using dashboard = await DashboardServer.start(store);
   assertEquals((await loadSlots(store)).filter(({ group_id }) => group_id !== -1), []);
   assertEquals((await loadActionNames(store)).length, 1);
-  assertEquals(await loadUnfinished(store), undefined);
+  assertEquals(await loadIntent(store), undefined);
   await dashboard.done("POST", "/api/slot", { from: 0, to: 1023, new_group: 1 });
 });
 
@@ -126,8 +126,8 @@ Deno.test("a dashboard that takes over waits for nobody who is gone, and takes r
   const target = { from: 0, to: 9, status: "online", group_id: 1 } as const;
   const announcements = [{ type: "multi_slot_changed", target, mustConfirm: true }] as const;
   const change = { summary: "slots 0 to 9", writes: [], announcements };
-  const unfinished = encodeUnfinished({ kind: "change", at: Date.now(), change });
-  await store.coordinator.create(store.paths.unfinished, unfinished);
+  const intent = encodeIntent({ kind: "change", at: Date.now(), change });
+  await store.coordinator.create(store.paths.intent, intent);
   const began = performance.now();
   await using dashboard = await DashboardServer.start(store, { waitsForLead: false });
   const refusals = new Set<string>();
@@ -140,7 +140,7 @@ Deno.test("a dashboard that takes over waits for nobody who is gone, and takes r
   for (const text of refusals) assertMatch(text, /no dashboard leads|taking over/);
   await dashboard.done("PUT", "/api/server_groups", { id: 7 });
   assertLess(performance.now() - began, 5_000);
-  assertEquals(await loadUnfinished(store), undefined);
+  assertEquals(await loadIntent(store), undefined);
 });
 
 for (const isOldAlive of [true, false]) {
@@ -161,8 +161,8 @@ for (const isOldAlive of [true, false]) {
     // As kill -9 leaves it after the candidate was told to follow nobody.
     assertEquals(await candidate.call("REPLICAOF", "NO", "ONE"), "OK");
     await store.coordinator.create(
-      store.paths.unfinished,
-      encodeUnfinished({ kind: "promote", at: Date.now(), group_id: 1, addr, old_addr: old }),
+      store.paths.intent,
+      encodeIntent({ kind: "promote", at: Date.now(), group_id: 1, addr, old_addr: old }),
     );
     if (!isOldAlive) await servers[0]!.kill();
     await using dashboard = await DashboardServer.start(store);
@@ -179,7 +179,7 @@ for (const isOldAlive of [true, false]) {
       assertEquals(types, { [old]: "offline", [addr]: "master" });
       assertEquals(await role(), "master");
     }
-    assertEquals(await loadUnfinished(store), undefined);
+    assertEquals(await loadIntent(store), undefined);
   });
 }
 
@@ -204,8 +204,8 @@ Deno.test("half a change is finished before the next one", async () => {
   const store = await folder.openFilled("127.0.0.1:1");
   await using dashboard = await DashboardServer.start(store);
   await store.coordinator.create(
-    store.paths.unfinished,
-    encodeUnfinished({
+    store.paths.intent,
+    encodeIntent({
       kind: "change",
       at: Date.now(),
       change: {
@@ -219,5 +219,5 @@ Deno.test("half a change is finished before the next one", async () => {
   await dashboard.done("PUT", "/api/server_groups", { id: 7 });
   await dashboard.done("POST", "/api/slot", { from: 3, to: 3, new_group: 1 });
   assertEquals((await loadSlots(store))[3], slotIn("test", 3, 1, "online"));
-  assertEquals(await loadUnfinished(store), undefined);
+  assertEquals(await loadIntent(store), undefined);
 });

@@ -9,7 +9,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ConnectionLossError } from "../../../src/coordinator/errors.ts";
-import { encodeUnfinished } from "../../../src/control/intent.ts";
+import { encodeIntent } from "../../../src/control/intent.ts";
 import { checkTree } from "../../../src/store/check.ts";
 import { loadTree } from "../../../src/store/product_tree.ts";
 import { loadGroup, masterOf } from "../../../src/store/groups.ts";
@@ -131,8 +131,8 @@ for (const isFrozen of [false, true]) {
     const { coordinator, paths } = store;
     const hold = { since: 1, min_slaves_to_write: "0", min_slaves_max_lag: "7" };
     await coordinator.create(
-      paths.unfinished,
-      encodeUnfinished({ kind: "promote", at: 1, group_id: 1, addr, old_addr: old }),
+      paths.intent,
+      encodeIntent({ kind: "promote", at: 1, group_id: 1, addr, old_addr: old }),
     );
     await coordinator.create(paths.writeHold(old), encodeWriteHold(hold));
     await master.call("CONFIG", "SET", "min-slaves-to-write", 1000);
@@ -391,7 +391,7 @@ Deno.test("a master takes writes again at once when the coordinator is lost whil
     isLost = false;
     const { paths } = store;
     await until(async () => await readIfThere(store, paths.writeHold(old.fake.addr)) === undefined);
-    assertEquals(await readIfThere(store, paths.unfinished), undefined);
+    assertEquals(await readIfThere(store, paths.intent), undefined);
   });
 });
 
@@ -429,10 +429,10 @@ for (const is_forced of [false, true]) {
       }
       const { coordinator, paths } = store;
       const note = { kind: "promote", at: 1, group_id: 1, addr, old_addr: old } as const;
-      await coordinator.create(paths.unfinished, encodeUnfinished({ ...note, is_forced }));
+      await coordinator.create(paths.intent, encodeIntent({ ...note, is_forced }));
       await servers[0]!.kill();
       await using _dashboard = await DashboardServer.start(store);
-      await until(async () => await readIfThere(store, paths.unfinished) === undefined);
+      await until(async () => await readIfThere(store, paths.intent) === undefined);
       // What the replica lacks of the master's changes, nobody knows.
       assertEquals(masterOf(await loadGroup(store, 1)).addr, is_forced ? addr : old);
       using replica = await servers[1]!.client();

@@ -8,7 +8,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { Secret } from "../../../src/base/secret.ts";
 import { RedisConnection, RedisUnreachableError } from "../../../src/redis/connection.ts";
 import { readInfo } from "../../../src/redis/info.ts";
-import { RedisError, textOf } from "../../../src/redis/reply.ts";
+import { RedisError, replyText } from "../../../src/redis/reply.ts";
 import { FakeRedis } from "../../support/fake_redis.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 
@@ -34,7 +34,7 @@ Deno.test("commands are answered in order, in pieces of any size, and bytes stay
   assertEquals(replies[2] instanceof RedisError && replies[2].code, "WRONGTYPE");
   assertEquals(replies.slice(3), [[], 1]);
   await assertRejects(() => redis.call("LPUSH", "k", 1), RedisError, "WRONGTYPE");
-  assertEquals(textOf(await redis.call("ECHO", "hé")), "hé");
+  assertEquals(replyText(await redis.call("ECHO", "hé")), "hé");
   assertEquals((await readInfo(redis)).redis_version?.startsWith("7"), true);
 });
 

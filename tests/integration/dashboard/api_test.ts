@@ -9,7 +9,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { nameOf } from "../../../src/coordinator/path.ts";
 import { encodeAction } from "../../../src/model/action.ts";
 import { decodeProxy } from "../../../src/model/proxy.ts";
-import { loadUnfinished } from "../../../src/control/intent.ts";
+import { loadIntent } from "../../../src/control/intent.ts";
 import { loadActionNames } from "../../../src/store/actions.ts";
 import { createFence, deleteFence } from "../../../src/store/fences.ts";
 import { createProxy, deleteProxy, loadProxy } from "../../../src/store/proxies.ts";
@@ -542,7 +542,7 @@ Deno.test("a proxy that never confirms is marked offline, named, and waited for 
   assertEquals((await loadProxy(store, "mute"))?.state, "mark_offline");
   // The change itself was made, and nobody has to finish it.
   assertEquals((await dashboard.get("/api/slot/7")).json.state.status, "offline");
-  assertEquals(await loadUnfinished(store), undefined);
+  assertEquals(await loadIntent(store), undefined);
 });
 
 /** A product with a proxy that never confirms anything, and a dashboard with the usual patience. */

@@ -288,7 +288,7 @@ const ROWS: readonly Row[] = [
   },
   {
     name: "a change that nobody has finished",
-    edits: { [PATHS.unfinished]: "{}" },
+    edits: { [PATHS.intent]: "{}" },
     problems: ["warning unfinished_change: a dashboard is at work on a change"],
   },
   {
