@@ -10,7 +10,7 @@ import { EmbeddedCoordinator } from "./embedded/embedded.ts";
 import { etcdUrls, zookeeperServers } from "./endpoints.ts";
 import { EtcdCoordinator } from "./etcd/etcd.ts";
 import { Etcd2Tree } from "./etcd/etcd2_tree.ts";
-import type { EtcdTls } from "./etcd/etcd_client.ts";
+import type { EtcdTls } from "./etcd/client.ts";
 
 /**
  * Opens the coordinator that the config names.

@@ -31,7 +31,7 @@ import {
   NoNodeError,
   NotEmptyError,
 } from "../errors.ts";
-import { EtcdClient, EtcdError, type EtcdTls } from "./etcd_client.ts";
+import { EtcdClient, EtcdError, type EtcdTls } from "./client.ts";
 import {
   childNameOf,
   type EtcdRange,
@@ -41,9 +41,9 @@ import {
   keyOf,
   keysBelow,
   sequenceKeyOf,
-} from "./etcd_keys.ts";
-import { EtcdReads } from "./etcd_reads.ts";
-import { EtcdSession } from "./etcd_session.ts";
+} from "./keys.ts";
+import { EtcdReads } from "./reads.ts";
+import { EtcdSession } from "./session.ts";
 import {
   childNames,
   entryOf,
@@ -59,8 +59,8 @@ import {
   planWrite,
   transactionFailureOf,
   type Txn,
-} from "./etcd_txn.ts";
-import { EtcdWatchedRange, type EtcdWatchedSource } from "./etcd_watch.ts";
+} from "./txn.ts";
+import { EtcdWatchedRange, type EtcdWatchedSource } from "./watch.ts";
 import { ObservedState } from "../observed_state.ts";
 import { checkOperations, subjectOf } from "../operation.ts";
 import { checkPath, parentOf, ROOT_PATH } from "../path.ts";

@@ -10,7 +10,7 @@
 import type { Secret } from "../../base/secret.ts";
 import type { Entry, ReadableTree } from "../coordinator.ts";
 import { CoordinatorError, NoNodeError } from "../errors.ts";
-import { type EtcdTls, reasonIn } from "./etcd_client.ts";
+import { type EtcdTls, reasonIn } from "./client.ts";
 import { nameOf, parentOf } from "../path.ts";
 
 /** How etcd is reached. */

@@ -34,8 +34,8 @@ import { checkOperations, subjectOf } from "../operation.ts";
 import { checkPath, childOf, parentOf, ROOT_PATH } from "../path.ts";
 import { takeQueueLock } from "../lock.ts";
 import type { Watch } from "../watch.ts";
-import { ZookeeperClient, ZookeeperError } from "./zookeeper_client.ts";
-import type { LibraryAcl } from "./zookeeper_library.ts";
+import { ZookeeperClient, ZookeeperError } from "./client.ts";
+import type { LibraryAcl } from "./library.ts";
 import {
   changeAtVersion,
   childrenWatched,
@@ -50,8 +50,8 @@ import {
   rightsFor,
   transact,
   versionOf,
-} from "./zookeeper_nodes.ts";
-import { WatchedPath } from "./zookeeper_watch.ts";
+} from "./nodes.ts";
+import { WatchedPath } from "./watch.ts";
 
 /** How a ZooKeeper coordinator is opened. */
 export interface ZookeeperOptions {

@@ -13,8 +13,8 @@
 
 import { Backoff } from "../../base/backoff.ts";
 import { logger } from "../../base/log.ts";
-import { type EtcdClient, EtcdError } from "./etcd_client.ts";
-import type { EtcdHeader, EtcdKeyValue, EtcdRange } from "./etcd_keys.ts";
+import { type EtcdClient, EtcdError } from "./client.ts";
+import type { EtcdHeader, EtcdKeyValue, EtcdRange } from "./keys.ts";
 import { LatestWatch, type Watch } from "../watch.ts";
 
 /** What a watched range needs of its coordinator. */

@@ -10,14 +10,14 @@ import type { Entry, Operation } from "../coordinator.ts";
 import { BadVersionError, NodeExistsError, NoNodeError, NotEmptyError } from "../errors.ts";
 import { subjectOf } from "../operation.ts";
 import { childOf, parentOf, ROOT_PATH } from "../path.ts";
-import { type ZookeeperClient, ZookeeperError, type ZookeeperNode } from "./zookeeper_client.ts";
+import { type ZookeeperClient, ZookeeperError, type ZookeeperNode } from "./client.ts";
 import {
   createAcl,
   type LibraryAcl,
   type LibraryOperation,
   type LibraryStat,
   PERMISSION,
-} from "./zookeeper_library.ts";
+} from "./library.ts";
 
 /** How a node is created, as ZooKeeper's flags. */
 export const CREATE_FLAGS = {

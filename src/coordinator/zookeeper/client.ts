@@ -34,7 +34,7 @@ import {
   type LibraryState,
   type LibraryWatcher,
   transactionRequest,
-} from "./zookeeper_library.ts";
+} from "./library.ts";
 
 /** Where the session stands; see the drawing above. */
 export type ZookeeperClientState =

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { WatchedPath } from "../../../../src/coordinator/zookeeper/zookeeper_watch.ts";
+import { WatchedPath } from "../../../../src/coordinator/zookeeper/watch.ts";
 
 /** A path whose answers come when the test says so. */
 class ScriptedPath {

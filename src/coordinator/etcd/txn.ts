@@ -30,7 +30,7 @@ import {
   keysBelow,
   sequenceKeyOf,
   sequenceKeysBelow,
-} from "./etcd_keys.ts";
+} from "./keys.ts";
 import { parentOf, ROOT_PATH } from "../path.ts";
 
 /** Conditions, and what is done when all of them hold and when they do not. */

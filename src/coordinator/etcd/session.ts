@@ -12,7 +12,7 @@
 import { Backoff } from "../../base/backoff.ts";
 import { logger } from "../../base/log.ts";
 import type { CoordinatorState } from "../coordinator.ts";
-import { type EtcdClient, EtcdError } from "./etcd_client.ts";
+import { type EtcdClient, EtcdError } from "./client.ts";
 
 /** Times between two signs of life, as a share of the lease's time. */
 const KEEP_ALIVE_SHARE = 1 / 3;

@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { EtcdClient } from "./etcd_client.ts";
-import type { EtcdRange, EtcdRangeAnswer, EtcdTxnAnswer } from "./etcd_keys.ts";
+import type { EtcdClient } from "./client.ts";
+import type { EtcdRange, EtcdRangeAnswer, EtcdTxnAnswer } from "./keys.ts";
 
 /** Most reads of one transaction; etcd takes 128 operations. */
 const READS_MAX = 100;

@@ -11,13 +11,13 @@ import {
   decodeText,
   encodeText,
   keysBelow,
-} from "../../../../src/coordinator/etcd/etcd_keys.ts";
+} from "../../../../src/coordinator/etcd/keys.ts";
 import {
   childNames,
   entryOf,
   failureOf,
   planCreate,
-} from "../../../../src/coordinator/etcd/etcd_txn.ts";
+} from "../../../../src/coordinator/etcd/txn.ts";
 
 const kv = (key: string, revision = "7") => ({
   key: encodeText(key),
