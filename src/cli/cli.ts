@@ -13,7 +13,7 @@ import {
   parseCommandLine,
   type Request,
   UsageError,
-} from "./parts/command.ts";
+} from "./parts/subcommand.ts";
 import { completionCommand } from "./completion.ts";
 import { configCommands } from "./config.ts";
 import { dashboardCommand } from "./dashboard.ts";

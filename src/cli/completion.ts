@@ -5,11 +5,11 @@
  * @module
  */
 
-import { bashScript } from "./parts/completion/bash.ts";
-import { fishScript } from "./parts/completion/fish.ts";
-import { pathsOf } from "./parts/completion/path.ts";
-import { zshScript } from "./parts/completion/zsh.ts";
-import { type Argument, type Command, type CommandGroup, readValue } from "./parts/command.ts";
+import { bashScript } from "./completion/bash.ts";
+import { fishScript } from "./completion/fish.ts";
+import { pathsOf } from "./completion/path.ts";
+import { zshScript } from "./completion/zsh.ts";
+import { type Argument, type Command, type CommandGroup, readValue } from "./parts/subcommand.ts";
 import { PROGRAM } from "./parts/help.ts";
 
 /** What writes the script of each shell. */

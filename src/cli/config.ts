@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { CommandGroup } from "./parts/command.ts";
+import type { CommandGroup } from "./parts/subcommand.ts";
 import { actionCommands } from "./config/action.ts";
 import { checkCommand } from "./config/check.ts";
 import { groupCommands } from "./config/group.ts";
 import { proxyCommands } from "./config/proxy.ts";
 import { serverCommands } from "./config/server.ts";
-import { CONFIG_FLAGS } from "./parts/session.ts";
+import { CONFIG_FLAGS } from "./parts/context.ts";
 import { slotCommands } from "./config/slot.ts";
 import { statusCommand } from "./config/status.ts";
 import { dashboardCommand } from "./dashboard.ts";

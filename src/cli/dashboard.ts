@@ -14,10 +14,10 @@ import { etcd2Problem } from "../store/etcd2.ts";
 import { countFreeDescriptors, httpConnectionsOf } from "../io/descriptors.ts";
 import { dial } from "../io/dial.ts";
 import { storeOf } from "../store/store.ts";
-import { type Command, type FlagValues, readFlag } from "./parts/command.ts";
+import { type Command, type FlagValues, readFlag } from "./parts/subcommand.ts";
 import { makeDashboard } from "./parts/dashboard_service.ts";
-import { LOG_FILE, logLevelFlag, logOptions } from "./parts/log_flags.ts";
-import { RequestLog } from "./parts/request_log.ts";
+import { LOG_FILE, logLevelFlag, logOptions } from "./parts/flags.ts";
+import { RequestLog } from "./dashboard/request_log.ts";
 
 /** What ends the process in order. */
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;

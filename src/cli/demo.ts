@@ -13,9 +13,9 @@ import { reopenLog, startLog, stopLog } from "../base/log.ts";
 import { parseConfig } from "../config/config.ts";
 import { attachedDashboard } from "./parts/dashboard_service.ts";
 import { type RunningProxy, startProxy } from "../proxy/proxy.ts";
-import { type Command, type FlagValues, readFlag } from "./parts/command.ts";
-import { DemoRedis } from "./parts/demo_redis.ts";
-import { logLevelFlag, logOptions } from "./parts/log_flags.ts";
+import { type Command, type FlagValues, readFlag } from "./parts/subcommand.ts";
+import { DemoRedis } from "./demo/redis_process.ts";
+import { logLevelFlag, logOptions } from "./parts/flags.ts";
 import { addressFlags } from "./proxy.ts";
 
 /** Most redis-servers that a demo starts. */

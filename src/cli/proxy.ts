@@ -10,10 +10,10 @@ import { logger, startLog, stopLog } from "../base/log.ts";
 import { loadConfig } from "../config/config.ts";
 import { defaultWorkers } from "../proxy/workers/open_data_plane.ts";
 import { runProxy } from "../proxy/proxy.ts";
-import { type Command, type Flag, type FlagValues, readFlag } from "./parts/command.ts";
+import { type Command, type Flag, type FlagValues, readFlag } from "./parts/subcommand.ts";
 import { identifier } from "./parts/redis_servers.ts";
 import { attachedDashboard } from "./parts/dashboard_service.ts";
-import { LOG_FILE, logLevelFlag, logOptions } from "./parts/log_flags.ts";
+import { LOG_FILE, logLevelFlag, logOptions } from "./parts/flags.ts";
 
 /** Least size of a log file: each line of a smaller one would be a file of its own. */
 const LOG_FILE_BYTES_MIN = 64 * 1024;

@@ -12,11 +12,11 @@ import {
   isGiven,
   readValue,
   UsageError,
-} from "../parts/command.ts";
+} from "../parts/subcommand.ts";
 import { parseWhole } from "../parts/arguments.ts";
 import { configCommand, type ConfigRow } from "../parts/config_command.ts";
 import type { Outcome } from "../parts/output.ts";
-import type { Session } from "../parts/session.ts";
+import type { Session } from "../parts/context.ts";
 import { formatTable } from "../parts/table.ts";
 
 /** Most actions that may be asked to be kept. */

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { CommandGroup } from "../parts/command.ts";
-import { isGiven, readValue } from "../parts/command.ts";
+import type { CommandGroup } from "../parts/subcommand.ts";
+import { isGiven, readValue } from "../parts/subcommand.ts";
 import { DELAY, GROUP_ID, WAIT } from "../parts/arguments.ts";
 import { configCommand, type ConfigRow } from "../parts/config_command.ts";
 import { carryOutPlan, DRY_RUN } from "../parts/move_plan.ts";

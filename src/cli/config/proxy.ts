@@ -11,11 +11,11 @@ import {
   type FlagValues,
   isGiven,
   readValue,
-} from "../parts/command.ts";
+} from "../parts/subcommand.ts";
 import { PROXY_NAME } from "../parts/arguments.ts";
 import { configCommand, type ConfigRow } from "../parts/config_command.ts";
 import type { Outcome } from "../parts/output.ts";
-import type { Session } from "../parts/session.ts";
+import type { Session } from "../parts/context.ts";
 import { formatTable } from "../parts/table.ts";
 
 /** How long a proxy may take to register, and then to serve, in milliseconds. */

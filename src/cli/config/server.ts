@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type CommandGroup, type Flag, isGiven, readValue } from "../parts/command.ts";
+import { type CommandGroup, type Flag, isGiven, readValue } from "../parts/subcommand.ts";
 import { GROUP_ID, REDIS_ADDR, wordArgument } from "../parts/arguments.ts";
 import { configCommand, type ConfigRow } from "../parts/config_command.ts";
 import { hardenRow } from "./server/harden.ts";

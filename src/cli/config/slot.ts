@@ -16,7 +16,7 @@ import {
   isGiven,
   readValue,
   UsageError,
-} from "../parts/command.ts";
+} from "../parts/subcommand.ts";
 import {
   DELAY,
   GROUP_ID,
@@ -34,7 +34,7 @@ import { queueAndWait, queueOnly } from "../parts/migration_wait.ts";
 import { carryOutPlan, DRY_RUN } from "../parts/move_plan.ts";
 import type { Outcome } from "../parts/output.ts";
 import { Progress } from "../parts/progress.ts";
-import type { Session } from "../parts/session.ts";
+import type { Session } from "../parts/context.ts";
 import { foldSlots, formatSlotRanges } from "../parts/slot_ranges.ts";
 import { countOf, formatFields } from "../parts/table.ts";
 

@@ -7,7 +7,7 @@
 import type { ClusterView, ProxyView, ServerView, SlotsView } from "../../api/cluster_view.ts";
 import { NO_GROUP } from "../../model/slot.ts";
 import { concernsOf } from "../../dashboard/page/attention.js";
-import { type Flag, isGiven } from "../parts/command.ts";
+import { type Flag, isGiven } from "../parts/subcommand.ts";
 import { configCommand } from "../parts/config_command.ts";
 import { describeTotals } from "../parts/migration_text.ts";
 import {

@@ -7,7 +7,7 @@
 import { formatAddress, parseAddress } from "../../base/address.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import { GROUP_ID_MAX, GROUP_ID_MIN } from "../../model/group.ts";
-import { type Argument, type Flag, type FlagValues, readValue, UsageError } from "./command.ts";
+import { type Argument, type Flag, type FlagValues, readValue, UsageError } from "./subcommand.ts";
 
 /** Longest pause between two moves, in milliseconds. */
 const DELAY_MS_MAX = 3_600_000;

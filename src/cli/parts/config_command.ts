@@ -6,9 +6,9 @@
 
 import { DashboardError, DashboardUnreachableError } from "../../api/dashboard_errors.ts";
 import { startLog, stopLog } from "../../base/log.ts";
-import type { Argument, Command, Flag, FlagValues } from "./command.ts";
+import type { Argument, Command, Flag, FlagValues } from "./subcommand.ts";
 import { type Outcome, printOutcome } from "./output.ts";
-import { DASHBOARD_HINT, Session } from "./session.ts";
+import { DASHBOARD_HINT, Session } from "./context.ts";
 
 /** One config command. */
 export interface ConfigRow {

@@ -12,7 +12,7 @@ import {
   isGroup,
   isSwitch,
   spellFlag,
-} from "./command.ts";
+} from "./subcommand.ts";
 
 /** What the program is called in its own texts. */
 export const PROGRAM = "codis-proxy";

@@ -12,7 +12,7 @@ import type {
 } from "../../api/answers.ts";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
 import { DashboardError } from "../../api/dashboard_errors.ts";
-import { type Flag, type FlagValues, isGiven, UsageError } from "./command.ts";
+import { type Flag, type FlagValues, isGiven, UsageError } from "./subcommand.ts";
 import { WAIT } from "./arguments.ts";
 import { queueAndWait, queueOnly } from "./migration_wait.ts";
 import type { Outcome } from "./output.ts";

@@ -16,7 +16,7 @@ import {
   isGiven,
   readValue,
   UsageError,
-} from "../../parts/command.ts";
+} from "../../parts/subcommand.ts";
 import { REDIS_ADDR } from "../../parts/arguments.ts";
 import {
   type ClientUser,
@@ -24,10 +24,10 @@ import {
   type ClientUserState,
   clientUserState,
   setClientUser,
-} from "../../parts/client_user.ts";
+} from "./client_user.ts";
 import type { ConfigRow } from "../../parts/config_command.ts";
 import type { Outcome } from "../../parts/output.ts";
-import type { Session } from "../../parts/session.ts";
+import type { Session } from "../../parts/context.ts";
 import { formatTable } from "../../parts/table.ts";
 
 /** Longest time that a server may take for one answer, in milliseconds. */

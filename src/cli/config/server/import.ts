@@ -24,20 +24,14 @@ import {
   isGiven,
   readValue,
   UsageError,
-} from "../../parts/command.ts";
+} from "../../parts/subcommand.ts";
 import type { ConfigRow } from "../../parts/config_command.ts";
-import {
-  ImportError,
-  type ImportPlan,
-  planGroups,
-  planPool,
-  planSlots,
-} from "../../parts/import_plan.ts";
+import { ImportError, type ImportPlan, planGroups, planPool, planSlots } from "./import_plan.ts";
 import type { Outcome } from "../../parts/output.ts";
 import { Progress } from "../../parts/progress.ts";
-import type { Session } from "../../parts/session.ts";
+import type { Session } from "../../parts/context.ts";
 import { countOf, formatRange, formatTable } from "../../parts/table.ts";
-import { readPool } from "../../parts/twemproxy_pool.ts";
+import { readPool } from "./twemproxy_pool.ts";
 
 const FILE: Argument<{ readonly name: string; readonly isPool: boolean }> = {
   name: "file",

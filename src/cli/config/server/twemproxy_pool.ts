@@ -5,7 +5,7 @@
  */
 
 import { parse } from "@std/yaml/parse";
-import { formatAddress, parseAddress } from "../../base/address.ts";
+import { formatAddress, parseAddress } from "../../../base/address.ts";
 
 /** One pool. */
 export interface TwemproxyPool {

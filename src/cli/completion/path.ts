@@ -12,7 +12,7 @@ import {
   isGroup,
   isSwitch,
   spellFlag,
-} from "../command.ts";
+} from "../parts/subcommand.ts";
 
 /** A word and what it means. */
 export interface CompletionWord {

@@ -8,11 +8,11 @@
  * @module
  */
 
-import { SLOT_COUNT } from "../../hash/slot_id.ts";
-import type { GroupRecord } from "../../model/group.ts";
-import type { ServerRecord, ServerType } from "../../model/server.ts";
-import type { SlotRecord } from "../../model/slot.ts";
-import { formatRange } from "./table.ts";
+import { SLOT_COUNT } from "../../../hash/slot_id.ts";
+import type { GroupRecord } from "../../../model/group.ts";
+import type { ServerRecord, ServerType } from "../../../model/server.ts";
+import type { SlotRecord } from "../../../model/slot.ts";
+import { formatRange } from "../../parts/table.ts";
 import type { TwemproxyPool } from "./twemproxy_pool.ts";
 
 /** A group to be; fields are spelled as they are printed. */

@@ -5,12 +5,12 @@
  */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { foldSlots, formatSlotRanges } from "../../../src/cli/parts/slot_ranges.ts";
-import { toJson } from "../../../src/cli/parts/output.ts";
-import { formatCluster, formatSummary, summarize } from "../../../src/cli/config/status.ts";
-import { formatBytes, formatTable } from "../../../src/cli/parts/table.ts";
-import { slotIn, type SlotRecord } from "../../../src/model/slot.ts";
-import { TASK, VIEW, VIEW_AT } from "../../support/cluster_view.ts";
+import { foldSlots, formatSlotRanges } from "../../../../src/cli/parts/slot_ranges.ts";
+import { toJson } from "../../../../src/cli/parts/output.ts";
+import { formatCluster, formatSummary, summarize } from "../../../../src/cli/config/status.ts";
+import { formatBytes, formatTable } from "../../../../src/cli/parts/table.ts";
+import { slotIn, type SlotRecord } from "../../../../src/model/slot.ts";
+import { TASK, VIEW, VIEW_AT } from "../../../support/cluster_view.ts";
 
 Deno.test("slots are told in ranges of one owner and status", () => {
   const moving: SlotRecord = {

@@ -14,8 +14,8 @@ import type { Coordinator } from "../../coordinator/coordinator.ts";
 import { openCoordinator } from "../../coordinator/open.ts";
 import { decodeDashboard } from "../../model/dashboard.ts";
 import { readIfThere, type Store, storeOf } from "../../store/store.ts";
-import { type Flag, type FlagValues, isGiven, readValue } from "./command.ts";
-import { LOG_FILE, logLevelFlag, logOptions } from "./log_flags.ts";
+import { type Flag, type FlagValues, isGiven, readValue } from "./subcommand.ts";
+import { LOG_FILE, logLevelFlag, logOptions } from "./flags.ts";
 import { OUTPUT_FORMATS, type OutputFormat } from "./output.ts";
 import { parseWhole, parseWord } from "./arguments.ts";
 

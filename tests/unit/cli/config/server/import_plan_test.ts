@@ -10,10 +10,10 @@ import {
   planGroups,
   planPool,
   planSlots,
-} from "../../../../src/cli/parts/import_plan.ts";
-import type { GroupRecord } from "../../../../src/model/group.ts";
-import type { ServerType } from "../../../../src/model/server.ts";
-import { slotIn, type SlotRecord } from "../../../../src/model/slot.ts";
+} from "../../../../../src/cli/config/server/import_plan.ts";
+import type { GroupRecord } from "../../../../../src/model/group.ts";
+import type { ServerType } from "../../../../../src/model/server.ts";
+import { slotIn, type SlotRecord } from "../../../../../src/model/slot.ts";
 
 function group(id: number, ...servers: [type: ServerType, addr: string][]): GroupRecord {
   const list = servers.map(([type, addr]) => ({ type, group_id: id, addr }));

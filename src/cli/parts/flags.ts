@@ -5,7 +5,7 @@
  */
 
 import { type LogLevel, parseLogLevel } from "../../base/log.ts";
-import { type Flag, type FlagValues, readValue } from "./command.ts";
+import { type Flag, type FlagValues, readValue } from "./subcommand.ts";
 
 const LEVELS = ["error", "warn", "info", "debug"];
 

@@ -9,12 +9,12 @@
  * @module
  */
 
-import { type Address, formatAddress } from "../../base/address.ts";
-import { Secret } from "../../base/secret.ts";
-import { COMMANDS } from "../../command/command_table.ts";
-import { RedisConnection, type RedisOptions, type Word } from "../../redis/connection.ts";
-import { readInfo } from "../../redis/info.ts";
-import { RedisError, type RedisValue, replyText } from "../../redis/reply.ts";
+import { type Address, formatAddress } from "../../../base/address.ts";
+import { Secret } from "../../../base/secret.ts";
+import { COMMANDS } from "../../../command/command_table.ts";
+import { RedisConnection, type RedisOptions, type Word } from "../../../redis/connection.ts";
+import { readInfo } from "../../../redis/info.ts";
+import { RedisError, type RedisValue, replyText } from "../../../redis/reply.ts";
 
 /** Who the user is, and what it may do. */
 export interface ClientUser {

@@ -5,7 +5,11 @@
  */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { type Command, parseCommandLine, UsageError } from "../../../../src/cli/parts/command.ts";
+import {
+  type Command,
+  parseCommandLine,
+  UsageError,
+} from "../../../../src/cli/parts/subcommand.ts";
 import { proxyCommand } from "../../../../src/cli/proxy.ts";
 
 function values(...args: string[]) {

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { PoolError, readPool } from "../../../../src/cli/parts/twemproxy_pool.ts";
+import { PoolError, readPool } from "../../../../../src/cli/config/server/twemproxy_pool.ts";
 
 const FILE = "nutcracker.yml";
 
