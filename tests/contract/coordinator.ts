@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import { delay } from "@std/async/delay";
 import {
   type Coordinator,
   type Operation,
@@ -387,7 +388,7 @@ export function testCoordinator(
       const watch = first.watchData("/w");
       const end = firstOf(watch, (entry) => entry?.data === `${last}`).then(() => watch.close());
       watches.push(end);
-      const pause = new Promise((resolve) => setTimeout(resolve, 3));
+      const pause = delay(3);
       isWriting = await Promise.race([writing.then(() => false), pause.then(() => true)]);
       await pause;
     }

@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { Coordinator } from "../../src/coordinator/coordinator.ts";
 import {
   ConnectionLossError,
@@ -138,7 +139,7 @@ function testFaults(remote: RemoteCoordinator, test: Register): void {
       await assertRejects(() => session.create("/x", ""), ConnectionLossError, '"/x"');
       assert(performance.now() - asked < 500, "a session that is lost says so at once");
       // Longer than the session lasts: whether it has ended is the server's to say.
-      await new Promise((resolve) => setTimeout(resolve, sessionTimeoutMs));
+      await delay(sessionTimeoutMs);
       await server.resume();
       const awake = performance.now();
       await until(() => session.state === "connected");

@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { checkTree } from "../../src/store/check.ts";
 import { loadGroup, loadGroupIds, masterOf } from "../../src/store/groups.ts";
 import { loadTree } from "../../src/store/product_tree.ts";
@@ -34,7 +35,7 @@ async function interrupted(
   ask: (dashboard: DashboardProcess) => Promise<unknown>,
 ): Promise<DashboardProcess> {
   const asking = ask(dashboard).catch(() => {});
-  await new Promise((resolve) => setTimeout(resolve, KILL_MS * round / ROUNDS));
+  await delay(KILL_MS * round / ROUNDS);
   await dashboard.kill();
   await asking;
   await dashboard[Symbol.asyncDispose]();

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { Child } from "../support/child.ts";
 import { until } from "../support/deadline.ts";
 import { freePort } from "../support/free_port.ts";
@@ -118,7 +119,7 @@ Deno.test("demo names the package when there is no redis-server", async () => {
 Deno.test("demo leaves nothing when it is interrupted while it starts", async () => {
   for (const waitMs of [30, 60, 90, 120, 200]) {
     await using demo = await Demo.start();
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    await delay(waitMs);
     demo.child.signal("SIGINT");
     // Before our first line runs the signal ends the process by itself: code 130.
     const code = await demo.endsCleanly();

@@ -6,10 +6,11 @@
  */
 
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { ClusterView } from "../../src/api/cluster_view.ts";
 import type { Child } from "../support/child.ts";
 import { DashboardProcess } from "../support/dashboard_process.ts";
-import { rest, until } from "../support/deadline.ts";
+import { until } from "../support/deadline.ts";
 import { ProxyProcess, startProgram } from "../support/proxy_process.ts";
 import { RedisServer } from "../support/redis_server.ts";
 import { slotOf } from "../support/router_server.ts";
@@ -108,7 +109,7 @@ Deno.test("slot migrate --wait tells what the API tells, and ends when all slots
       keys: totals.keys_moved,
       bytes: totals.bytes_moved ?? 0,
     });
-    await rest(20);
+    await delay(20);
     return child.hasEnded;
   }, PATIENCE_MS);
   assertEquals((await child.ended).code, 0, child.stderr);

@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { deadFences, deleteFence, loadFences } from "../../src/store/fences.ts";
 import { loadProxies } from "../../src/store/proxies.ts";
 import { CountingLoad, keysInSlots } from "../support/counting_load.ts";
@@ -62,7 +63,7 @@ export function testOutages(
       const load = await CountingLoad.start([proxy], keysInSlots(slots, 5), 20);
 
       await coordination.stop();
-      await new Promise((resolve) => setTimeout(resolve, OUTAGE_SECONDS * 1000));
+      await delay(OUTAGE_SECONDS * 1000);
       const health = await (await fetch(proxy.url("/healthz"))).json();
       assertEquals(health.status, "ok");
       await coordination.restart();

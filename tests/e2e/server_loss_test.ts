@@ -7,6 +7,7 @@
  */
 
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { until } from "../support/deadline.ts";
 import { ProxyProcess } from "../support/proxy_process.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -41,7 +42,7 @@ async function ask(client: RespClient, key: string, isOver: () => boolean): Prom
     const value = replies[0]!.value;
     if (value instanceof ReplyError) {
       seen.errors.push(value.message);
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await delay(1);
     } else {
       assert(typeof value === "number", `INCR was answered with ${value}`);
       seen.good++;
@@ -60,15 +61,15 @@ Deno.test("a killed redis-server costs its own slots errors, nobody a connection
   const clients = await Promise.all(Array.from({ length: CLIENTS }, () => proxy.client()));
   const runs = clients.map((client, i) => ask(client, keys[i % 2]!, () => isOver));
 
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await delay(500);
   await dying!.kill();
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await delay(1500);
   await dying!.restart();
   const backMs = performance.now();
   using probe = await proxy.client();
   await until(async () => typeof await probe.call("INCR", keys[0]!) === "number", PATIENCE_MS);
   const returnMs = performance.now() - backMs;
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await delay(300);
   isOver = true;
   const seen = await Promise.all(runs);
   const endMs = performance.now();

@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import fc from "fast-check";
 import { clientBytes, cutAt, cuts } from "../support/arbitrary_bytes.ts";
 import { FUZZ_SEED, fuzzCases } from "../support/fuzz.ts";
@@ -77,7 +78,7 @@ class Bystander {
         ["ECHO", value],
       ]);
       assertEquals(replies.map((reply) => reply.value), ["OK", [value, null], value]);
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await delay(2);
     }
   }
 
@@ -152,7 +153,7 @@ Deno.test("clients that break off anywhere leave nothing behind", async () => {
     };
     // Four bystanders and the one who asks.
     while (!(await info()).includes("connected_clients:5\r\n")) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await delay(20);
     }
   });
 });

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { RespClient, type Word } from "./resp_client.ts";
 import type { RespValue } from "./resp_value.ts";
 
@@ -112,7 +113,7 @@ export class ChunkMoves {
     }
     using _ = target;
     const say = async (...words: Word[]) => {
-      await new Promise((resolve) => setTimeout(resolve, this.#host.chunkMs));
+      await delay(this.#host.chunkMs);
       if (isCancelled()) throw new Error("canceled");
       const ack = await target.call(...words) as RespValue[];
       if (!Array.isArray(ack) || ack[1] !== "0") throw new Error("connection closed");

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
+
 /** Starts "$@" with its output in $LOG, tells its pid, and stays until it or $OWNER has ended. */
 const KEEPER = `
 "$@" >>"$LOG" 2>&1 </dev/null &
@@ -52,7 +54,7 @@ export class Daemon {
   async pause(): Promise<void> {
     await this.signal("STOP");
     while (!await this.#isStopped()) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await delay(1);
     }
   }
 
@@ -75,7 +77,7 @@ export class Daemon {
   async end(name: "TERM" | "KILL"): Promise<void> {
     await this.signal(name);
     while (await this.isAlive()) {
-      await new Promise((resolve) => setTimeout(resolve, GONE_PERIOD_MS));
+      await delay(GONE_PERIOD_MS);
     }
   }
 

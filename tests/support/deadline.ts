@@ -4,6 +4,8 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
+
 /** Longest wait that a test allows, far above what is ever needed. */
 export const PATIENCE_MS = 20_000;
 
@@ -44,13 +46,8 @@ export async function until(
   const deadline = performance.now() + ms;
   while (!await isTrue()) {
     if (performance.now() > deadline) throw new Error(`it did not become true within ${ms} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await delay(10);
   }
-}
-
-/** Resolves after `ms` milliseconds. */
-export function rest(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Keeps this whole process from doing anything, a proxy in it included. */

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { RespClient } from "./resp_client.ts";
 
 /** What the probe saw; times in milliseconds. */
@@ -52,7 +53,7 @@ export class LatencyProbe {
   /** Measures for so long. */
   static async measure(port: number, key: string, ms: number): Promise<ProbeReport> {
     const probe = LatencyProbe.start(port, key);
-    await new Promise((resolve) => setTimeout(resolve, ms));
+    await delay(ms);
     return await probe.finish();
   }
 }
@@ -67,7 +68,7 @@ async function run([port, key, connections, periodMs]: string[]): Promise<void> 
     let nextMs = performance.now() + Number(periodMs) * place / Number(connections);
     while (isRunning) {
       const waitMs = nextMs - performance.now();
-      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      if (waitMs > 0) await delay(waitMs);
       const startedMs = performance.now();
       const reply = await client.call("GET", key!);
       tookMs.push(performance.now() - startedMs);

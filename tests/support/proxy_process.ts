@@ -7,6 +7,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import denoJson from "../../deno.json" with { type: "json" };
 import { Child } from "./child.ts";
 import { type ProcessFigures, processFigures } from "./process_figures.ts";
@@ -157,7 +158,7 @@ export class ProxyProcess implements AsyncDisposable {
         const state = this.child.hasEnded ? "the proxy ended" : `not healthy in ${timeoutMs} ms`;
         throw new Error(`${state}\n${this.stdout}${this.stderr}`);
       }
-      await new Promise((resolve) => setTimeout(resolve, HEALTH_PERIOD_MS));
+      await delay(HEALTH_PERIOD_MS);
     }
   }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { cutAtRandom, latin1, textOf } from "./pieces.ts";
 import { RedisModel } from "./redis_model.ts";
 
@@ -196,7 +197,7 @@ async function send(conn: Deno.Conn, bytes: Uint8Array<ArrayBuffer>, dice: Dice)
   const pieces = dice.random() < 0.3 ? 1 : 1 + dice.below(12);
   for (const piece of cutAtRandom(bytes, pieces, dice.random)) {
     for (let at = 0; at < piece.length;) at += await conn.write(piece.subarray(at));
-    if (dice.random() < 0.2) await new Promise((resolve) => setTimeout(resolve, dice.below(3)));
+    if (dice.random() < 0.2) await delay(dice.below(3));
   }
 }
 
@@ -227,7 +228,7 @@ class CheckedReader {
       if (length === null) throw new Error(`closed before ${this.#describe()}`);
       this.receivedBytes += length;
       this.#compare(length);
-      if (this.#isSlow) await new Promise((resolve) => setTimeout(resolve, 1));
+      if (this.#isSlow) await delay(1);
     }
   }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { parseAddress } from "../../src/base/address.ts";
 import { Secret } from "../../src/base/secret.ts";
 import { OPERATIONS_MAX } from "../../src/coordinator/coordinator.ts";
@@ -95,7 +96,7 @@ export class ScriptedControl implements Control {
       const silent = online.filter(({ id }) => !answers.includes(id)).map(({ id }) => id);
       if (silent.length === 0 || !mustConfirm) return [];
       if (performance.now() > endMs) return silent;
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await delay(LOOK_MS);
     }
   }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import type { ActionRecord } from "../../src/model/action.ts";
 import { encodeProxy, type ProxyRecord } from "../../src/model/proxy.ts";
 import type { SlotRecord } from "../../src/model/slot.ts";
@@ -74,7 +75,7 @@ export class ScriptedDashboard implements AsyncDisposable {
       if (performance.now() - startedMs > ANSWER_MS) {
         throw new Error(`no answer to ${type} from ${silent.map(({ id }) => id).join(" ")}`);
       }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await delay(LOOK_MS);
     }
     this.answerMs.push(performance.now() - startedMs);
   }

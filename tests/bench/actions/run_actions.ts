@@ -8,6 +8,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { parseArgs } from "@std/cli/parse-args";
 import { CountingLoad, keysInSlots } from "../../support/counting_load.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
@@ -33,7 +34,7 @@ async function main(): Promise<void> {
   for (let i = 0; i < idle!; i++) silent.push(await proxy.client());
   const slots = Array.from({ length: count! }, (_, i) => i * 11);
   const load = await CountingLoad.start([proxy], keysInSlots(slots, 2), busy!);
-  await new Promise((resolve) => setTimeout(resolve, 2000));
+  await delay(2000);
   for (const slotId of slots) await dashboard.moveSlot(slotId, 2);
   await load.stop();
   const times = dashboard.answerMs.toSorted((a, b) => a - b);

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { TRIAL_MS, TRIAL_PREFIX } from "../../../src/resp/probe_key.ts";
-import { rest } from "../../support/deadline.ts";
 import { encodeRequests, RespClient } from "../../support/resp_client.ts";
 import type { RespValue } from "../../support/resp_value.ts";
 import { slotOf } from "../../support/router_server.ts";
@@ -48,7 +48,7 @@ const LEFT_MS = 11_000;
 
 /** @returns How many keys there are. */
 export async function audit(audit: Audit): Promise<number> {
-  await rest(audit.hadFaults ? LEFT_MS : TRIAL_MS + CLOCK_MS);
+  await delay(audit.hadFaults ? LEFT_MS : TRIAL_MS + CLOCK_MS);
   // A dashboard that was killed may have left a place for answers; nobody minds, and gc removes it.
   if (audit.hadFaults) await audit.cluster.change("GET", "/api/action/gc?keep=500");
   for (const problem of await audit.cluster.problems()) audit.violated(`store: ${problem}`);

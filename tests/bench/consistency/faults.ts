@@ -4,7 +4,8 @@
  * @module
  */
 
-import { rest, until } from "../../support/deadline.ts";
+import { delay } from "@std/async/delay";
+import { until } from "../../support/deadline.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Moves } from "./moves.ts";
 import type { Dice } from "./operations.ts";
@@ -42,7 +43,7 @@ const server = (end: "from_group" | "to_group"): Strike => async (host, dice, do
   const victim = cluster.servers[group - 1]!;
   host.tell(`kill ${end === "from_group" ? "source" : "target"} ${victim.addr} (group ${group})`);
   await victim.kill();
-  await rest(downMs);
+  await delay(downMs);
   await victim.restart();
   host.tell(`${victim.addr} is back`);
 };
@@ -55,21 +56,21 @@ const STRIKES: Readonly<Record<string, Strike>> = {
     const at = dice.below(cluster.proxies.length);
     tell(`kill proxy_${at + 1}`);
     await cluster.proxies[at]!.kill();
-    await rest(downMs);
+    await delay(downMs);
     await cluster.proxies[at]!.restart();
     tell(`proxy_${at + 1} is back`);
   },
   dashboard: async ({ cluster, tell }, _dice, downMs) => {
     tell("kill dashboard");
     await cluster.dashboard.kill();
-    await rest(downMs);
+    await delay(downMs);
     await cluster.dashboard.restart();
     tell("the next dashboard leads");
   },
   coordinator: async ({ cluster, tell }, _dice, downMs) => {
     tell("kill coordinator");
     await cluster.zookeeper!.kill();
-    await rest(downMs);
+    await delay(downMs);
     await cluster.zookeeper!.restart();
     tell("the coordinator is back");
   },
@@ -102,7 +103,7 @@ export async function strikeAll(
       if (at >= 0) struck.push(...left.splice(at, 1));
     }
     await until(() => host.moves.underway.length > 0, WELL_MS);
-    await rest(dice.between(...AFTER_MS[dice.happens(LATE_SHARE) ? "late" : "soon"]));
+    await delay(dice.between(...AFTER_MS[dice.happens(LATE_SHARE) ? "late" : "soon"]));
     await Promise.all(struck.map(async (kind) => {
       kills.set(kind, (kills.get(kind) ?? 0) + 1);
       await STRIKES[kind]!(host, dice, dice.between(...DOWN_MS));

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { encodeRequests, RespClient } from "../../support/resp_client.ts";
 import { ReplyError, type RespValue } from "../../support/resp_value.ts";
 import { slotOf } from "../../support/router_server.ts";
@@ -214,7 +215,7 @@ class LoadClient {
     const msPerCommand = 1_000 * clients / rate;
     while (!this.#load.isStopped) {
       const restMs = this.#dueMs - performance.now();
-      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+      if (restMs > 0) await delay(restMs);
       const batch = this.#choose();
       await this.#send(batch);
       // Half of the rest is chance, so that clients do not go in step. What was late stays late.
@@ -413,7 +414,7 @@ class LoadClient {
         this.#connection = connection;
       } catch {
         connection?.close();
-        await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
+        await delay(RECONNECT_MS);
       }
     }
     return this.#connection;

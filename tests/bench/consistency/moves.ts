@@ -9,8 +9,8 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import type { MigrationView } from "../../../src/api/cluster_view.ts";
-import { rest } from "../../support/deadline.ts";
 import { type Cluster, GROUPS, SLOTS } from "./cluster.ts";
 import type { Dice } from "./operations.ts";
 
@@ -160,7 +160,7 @@ export class Moves {
             `${JSON.stringify(first)}; slots ${slots.status}`,
         );
       }
-      await rest(LOOK_MS);
+      await delay(LOOK_MS);
     }
   }
 
@@ -174,7 +174,7 @@ export class Moves {
         return view;
       } catch (error) {
         if (!this.#options.mayFail || performance.now() > endMs) throw error;
-        await rest(LOOK_MS);
+        await delay(LOOK_MS);
       }
     }
   }
@@ -189,7 +189,7 @@ export class Moves {
 
   async #cancelSome(count: number): Promise<void> {
     for (let i = 0; i < count; i++) {
-      await rest(this.#dice.between(...CANCEL_MS));
+      await delay(this.#dice.between(...CANCEL_MS));
       try {
         const { migrations } = await this.#view();
         if (migrations.length === 0) return;
@@ -209,7 +209,7 @@ export class Moves {
       this.cancelled += migrations.length;
     } else if ((chance -= SHARE.pause) < 0) {
       await this.#cluster.change("POST", "/api/migrate/pause");
-      await rest(this.#dice.between(...CANCEL_MS));
+      await delay(this.#dice.between(...CANCEL_MS));
       await this.#cluster.change("POST", "/api/migrate/resume");
     } else {
       const begun = migrations.filter(({ status }) => status !== "pending");

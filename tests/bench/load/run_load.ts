@@ -9,8 +9,8 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { parseArgs } from "@std/cli/parse-args";
-import { rest } from "../../support/deadline.ts";
 import { processFigures } from "../../support/process_figures.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { median } from "./median.ts";
@@ -158,9 +158,9 @@ async function restPercentOf(
   for (let i = 0; i < count; i++) {
     stack.use(await Deno.connect({ hostname: "127.0.0.1", port: target.port }));
   }
-  await rest(SETTLE_MS);
+  await delay(SETTLE_MS);
   const before = await processFigures(target.pid);
-  await rest(REST_MS);
+  await delay(REST_MS);
   const after = await processFigures(target.pid);
   return (after.cpuSeconds - before.cpuSeconds) / REST_MS * 1e5;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { loadSlot, saveSlot } from "../../../src/store/slots.ts";
 import { Child } from "../../support/child.ts";
 import { freePort } from "../../support/free_port.ts";
@@ -119,6 +120,6 @@ async function waitForPort(port: number, child: Child): Promise<void> {
         throw new Error(`nutcracker does not serve\n${child.stderr}`, { cause: error });
       }
     }
-    await new Promise((resolve) => setTimeout(resolve, CONNECT_PERIOD_MS));
+    await delay(CONNECT_PERIOD_MS);
   }
 }

@@ -10,6 +10,8 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
+
 /** What the generator saw; times in milliseconds from when a request was due. */
 export interface OpenLoopReport {
   readonly sent: number;
@@ -139,7 +141,7 @@ async function run(
   });
   const endMs = performance.now() + PATIENCE_MS;
   while (answered < sent && performance.now() < endMs) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await delay(10);
   }
   for (const sender of senders) sender.close();
   const sorted = latencies.slice(0, answered).sort();

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { parseArgs } from "@std/cli/parse-args";
 import { LatencyProbe } from "../../support/latency_probe.ts";
 import { processFigures } from "../../support/process_figures.ts";
@@ -35,8 +36,6 @@ const ELEMENT_BYTES = 16 * KB;
 /** How often a slow client reads, in milliseconds. */
 const READ_MS = 100;
 const LOOK_MS = 50;
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function readOptions(args: readonly string[]) {
   const flags = parseArgs(args, {
@@ -126,7 +125,7 @@ async function readSlowly(
     await client.sendRaw(requests);
     while (!isOver()) {
       if (await client.conn.read(buffer) === null) return true;
-      await sleep(READ_MS);
+      await delay(READ_MS);
     }
     return false;
   } catch {
@@ -152,7 +151,7 @@ async function measure(row: Row, options: Options): Promise<string[]> {
   }
   const idle = (await proxy.figures()).rssBytes;
   const probe = LatencyProbe.start(proxy.port, "small");
-  await sleep(1000);
+  await delay(1000);
   let peak = 0;
   let serverPeak = 0;
   let isOver = false;
@@ -160,7 +159,7 @@ async function measure(row: Row, options: Options): Promise<string[]> {
     while (!isOver) {
       peak = Math.max(peak, (await proxy.figures()).rssBytes);
       serverPeak = Math.max(serverPeak, (await processFigures(server.pid)).rssBytes);
-      await sleep(LOOK_MS);
+      await delay(LOOK_MS);
     }
   })();
   const requests = encodeRequests(
@@ -170,12 +169,12 @@ async function measure(row: Row, options: Options): Promise<string[]> {
     { length: clients },
     () => readSlowly(proxy.port, requests, options.rate, () => isOver),
   );
-  await sleep(options.seconds * 1000);
+  await delay(options.seconds * 1000);
   isOver = true;
   const closed = (await Promise.all(reading)).filter(Boolean).length;
   await watching;
   const { maxMs, p99Ms, errors } = await probe.finish();
-  await sleep(options.after * 1000);
+  await delay(options.after * 1000);
   const after = (await proxy.figures()).rssBytes;
   const lost = (proxy.stdout + proxy.stderr).split("\n").filter((line) => / is lost/.test(line));
   for (const line of lost) console.error(line);

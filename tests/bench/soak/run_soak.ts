@@ -5,8 +5,8 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { parseArgs } from "@std/cli/parse-args";
-import { rest } from "../../support/deadline.ts";
 import { processFigures } from "../../support/process_figures.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -107,7 +107,7 @@ async function live(port: number, pauseMs: number): Promise<{ requests: number; 
       const replies = await client.pipeline(batch);
       requests += batch.length;
       errors += replies.filter(({ raw }) => raw[0] === MINUS).length;
-      await rest(pauseMs * batch.length);
+      await delay(pauseMs * batch.length);
     }
     // One in ten leaves in the middle of its requests.
     if (Math.random() < 0.1) client.pipeline([request(), request()]).catch(() => {});
@@ -162,7 +162,7 @@ async function main(): Promise<void> {
   const sampling = (async () => {
     let told = 0;
     while (passed() < minutes) {
-      await rest(SAMPLE_MS);
+      await delay(SAMPLE_MS);
       const { rssBytes } = await processFigures(proxy.pid);
       const descriptors = await descriptorsOf(proxy.pid);
       samples.push({ minutes: passed(), rssMegabytes: rssBytes / 1e6, descriptors });
@@ -175,7 +175,7 @@ async function main(): Promise<void> {
     }
   })();
   await Promise.all([...lines, sampling]);
-  await rest(2_000);
+  await delay(2_000);
   const after = await descriptorsOf(proxy.pid);
   const settled = samples.filter((sample) => sample.minutes > minutes * WARM_UP_SHARE);
   console.log(

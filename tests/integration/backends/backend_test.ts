@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { holdUp, until } from "../../support/deadline.ts";
 import { answerNothing, FakeRedis, type FakeScript } from "../../support/fake_redis.ts";
 import { freePort } from "../../support/free_port.ts";
@@ -186,7 +187,7 @@ Deno.test("a server that answers slowly, a byte now and then, is not cut off", a
   await using fake = new FakeRedis(afterGreeting(async (_words, connection) => {
     for (const byte of "$5\r\nhello\r\n") {
       await connection.send(byte);
-      await new Promise((resolve) => setTimeout(resolve, 60));
+      await delay(60);
     }
     return "hang";
   }));
@@ -294,7 +295,7 @@ Deno.test("a server that was killed serves again within a second of its return",
   const downUntilMs = performance.now() + 2000;
   while (performance.now() < downUntilMs) {
     assertError(await client.call("GET", "a"), /backend conn failure/);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await delay(20);
   }
   await redis.restart();
   assertLess(await timeUntilServed(client, "a"), 1000);
@@ -418,7 +419,7 @@ Deno.test("a server whose large replies are read slowly by many clients is not t
   const clients = await Promise.all(Array.from({ length: 12 }, () => proxy.client()));
   for (const client of clients) await client.send("GET", "large");
   // First nobody else waits, and the server is not read; then somebody does.
-  await new Promise((resolve) => setTimeout(resolve, 1200));
+  await delay(1200);
   for (let i = 0; i < 20; i++) assertEquals(await setUp.call("GET", "none"), null);
   assertEquals(proxy.events.filter((line) => line.startsWith("lost")), []);
   for (const client of clients) client.close();
@@ -431,13 +432,13 @@ Deno.test("a server that is busy sending to one connection has more time for ano
     if (words[0] === "GET" && words[1] === "large") {
       await connection.send("$2000\r\n");
       for (let i = 0; i < 20; i++) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await delay(50);
         await connection.send("x".repeat(100));
       }
       return "\r\n";
     }
     if (words[0] === "SELECT" && words[1] === "1" && hellos++ === 0) {
-      await new Promise((resolve) => setTimeout(resolve, 700));
+      await delay(700);
     }
     return answerNothing(words);
   });

@@ -7,6 +7,7 @@
  */
 
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { FUZZ_SCALE } from "../../support/fuzz.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -18,8 +19,6 @@ const SERVERS = 3;
 const CLIENTS = 20;
 /** How long the server is up, then down, then up again, in milliseconds. */
 const PHASE_MS = 1500 * Math.min(FUZZ_SCALE, 10);
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** What happened to the dead server's requests: when they were answered, and how. */
 interface Outcome {
@@ -71,7 +70,7 @@ class Worker {
         else assert(reply === `${round}` || reply === null, `${reply}`);
         this.outcomes.push({ sentMs, answeredMs, isError });
       }
-      await sleep(1);
+      await delay(1);
     }
     assertEquals(await client.call("PING", "the end"), "the end");
   }
@@ -86,13 +85,13 @@ Deno.test("a redis-server killed under load costs nobody else anything and comes
   const working = Promise.all(workers.map((worker, i) => worker.run(clients[i]!, () => isRunning)));
   working.catch(() => {});
 
-  await sleep(PHASE_MS);
+  await delay(PHASE_MS);
   const killedMs = performance.now();
   await servers[2]!.kill();
-  await sleep(PHASE_MS);
+  await delay(PHASE_MS);
   await servers[2]!.restart();
   const backMs = performance.now();
-  await sleep(PHASE_MS);
+  await delay(PHASE_MS);
   isRunning = false;
   await working;
 
@@ -130,7 +129,7 @@ Deno.test("a redis-server that hangs under load costs the others' clients nothin
     const sentMs = performance.now();
     assertEquals(await client.call("GET", alive), "1");
     slowestMs = Math.max(slowestMs, performance.now() - sentMs);
-    await sleep(1);
+    await delay(1);
   }
   assertLess(slowestMs, 500);
   const reply = await stuck;
@@ -139,6 +138,6 @@ Deno.test("a redis-server that hangs under load costs the others' clients nothin
   const resumedMs = performance.now();
   while (await other.call("GET", dead) !== "1") {
     assertLess(performance.now() - resumedMs, 1500);
-    await sleep(10);
+    await delay(10);
   }
 });

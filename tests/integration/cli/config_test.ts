@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { encodeDashboard } from "../../../src/model/dashboard.ts";
 import { slotIn, type SlotStatus } from "../../../src/model/slot.ts";
 import type { Child } from "../../support/child.ts";
@@ -643,7 +644,7 @@ Deno.test("config: a dashboard that is just starting is waited for, and so is it
 
 /** Does something when whoever waits for it has looked in vain. */
 async function later<T>(what: () => T | Promise<T>): Promise<T> {
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await delay(300);
   return await what();
 }
 

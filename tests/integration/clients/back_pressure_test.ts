@@ -7,6 +7,7 @@
  */
 
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { until, within } from "../../support/deadline.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { encodeRequests, RespClient, type Word } from "../../support/resp_client.ts";
@@ -38,7 +39,7 @@ async function timesOf(client: RespClient, words: Word[], work: Promise<unknown>
     const reply = await client.call(...words);
     assert(!(reply instanceof ReplyError), `${reply}`);
     times.push(performance.now() - startedMs);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await delay(1);
   }
   await work;
   return times;
@@ -50,8 +51,6 @@ function assertRarelyAbove(times: readonly number[], boundMs: number): void {
   assertLess(slow.length, 3, `slower than ${boundMs} ms: ${slow.map(Math.round)}`);
 }
 
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
 Deno.test("a client that asks for much and reads nothing holds up nobody for long", async () => {
   await using servers = await RedisServer.startMany(2);
   await using proxy = await RouterServer.start({ servers });
@@ -60,7 +59,7 @@ Deno.test("a client that asks for much and reads nothing holds up nobody for lon
   await other.call("SET", keyOn(0, 2), "x");
   using greedy = await proxy.client();
   await greedy.sendRaw(encodeRequests(Array.from({ length: 60 }, (_, i) => ["GET", keys[i % 4]!])));
-  const times = await timesOf(other, ["GET", keyOn(0, 2)], sleep(2500));
+  const times = await timesOf(other, ["GET", keyOn(0, 2)], delay(2500));
   assertRarelyAbove(times, 500);
   assert(times.length > 100, `${times.length} calls`);
 });
@@ -74,7 +73,7 @@ Deno.test("a client that asks for one huge value after small ones and stops read
   using greedy = await proxy.client();
   for (let i = 0; i < 50; i++) await greedy.call("SET", small, "x");
   await greedy.send("GET", huge!);
-  assertRarelyAbove(await timesOf(other, ["GET", small], sleep(1500)), 600);
+  assertRarelyAbove(await timesOf(other, ["GET", small], delay(1500)), 600);
 });
 
 Deno.test("a client that reads slowly gets every byte even when nobody else is there to wait", async () => {
@@ -87,7 +86,7 @@ Deno.test("a client that reads slowly gets every byte even when nobody else is t
   const sending = client.sendRaw(encodeRequests([...requests, ["MGET", ...keys], ...requests]));
   for (let i = 0; i < 181; i++) {
     const { raw } = await client.read();
-    if (i % 10 === 0) await sleep(5);
+    if (i % 10 === 0) await delay(5);
     assert(raw.length > MB, `reply ${i}`);
   }
   await sending;
@@ -120,7 +119,7 @@ Deno.test("a client that reads slowly gets every byte of a pipeline of large val
         }
       }
       received += length;
-      await sleep(2);
+      await delay(2);
     }
   })();
   using other = await proxy.client();
@@ -145,7 +144,7 @@ Deno.test("a client that sends much and reads nothing is not read on, and its re
   })().catch(() => {});
   await until(async () => {
     const before = sent;
-    await sleep(300);
+    await delay(300);
     return sent === before;
   });
   assertLess(sent, 600, "the client was read to its end");
@@ -174,7 +173,7 @@ Deno.test("many clients that read nothing together stay within proxy_max_buffer,
   await Promise.all(clients.map((client) => client.sendRaw(requests)));
   let most = 0;
   const timer = setInterval(() => most = Math.max(most, proxy.router.budget.usedBytes), 2);
-  await sleep(1000);
+  await delay(1000);
   using other = await proxy.client();
   assertEquals(await other.call("SET", "a", "still served"), "OK");
   await Promise.all(clients.map(async (client) => {
@@ -262,7 +261,7 @@ Deno.test("how many large replies are asked for at once is learned from the firs
     await client.sendRaw(encodeRequests(Array.from({ length: 30 }, () => words)));
   }
   await until(async () => await callsOf(server, "smembers") > 0);
-  await sleep(300);
+  await delay(300);
   for (const [name] of asked) {
     // The system takes some megabytes of each connection, so that more is asked for.
     const calls = await callsOf(server, name) - (name === "get" ? 200 : 0);
@@ -285,7 +284,7 @@ Deno.test("clients that wait in line for large replies all get theirs, also when
     const one = Array.from({ length: 8 }, (_, i): Word[] => ["GET", keys[(n + i) % 6]!]);
     await client.sendRaw(encodeRequests([...one, ["MGET", keys[0]!, keys[1]!]]));
     if (n % 3 === 0) {
-      await sleep(n * 4);
+      await delay(n * 4);
       return client.close();
     }
     for (let i = 0; i < 8; i++) assertEquals((await client.read()).raw.length, replyBytes);

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { ReadMode } from "../../../src/io/byte_source.ts";
 import { acquireRequest, recycleRequest } from "../../../src/router/request.ts";
 import { PRIVATE_BACKENDS_MAX } from "../../../src/router/backends/backend_pool.ts";
@@ -365,7 +366,7 @@ Deno.test("a slot change waits for the uploads that are under way", async () => 
   await until(() => proxy.router.slots[slotOf("a")]!.inFlight === 1);
   let isFilled = false;
   const filled = proxy.fill(slotOf("a"), servers[1]!.addr).then(() => isFilled = true);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await delay(50);
   assert(!isFilled);
   await client.sendRaw(rest);
   assertEquals((await client.read()).value, "OK");
@@ -434,7 +435,7 @@ Deno.test("a reply of 64 MB to a client that reads slowly is not held whole", as
       const chunk = new Uint8Array(MB);
       for (let left = "$67108864\r\n".length + 64 * MB + 2; left > 0;) {
         left -= (await client.conn.read(chunk))!;
-        if (left % 8 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+        if (left % 8 === 0) await delay(1);
       }
     })(),
   );
@@ -474,13 +475,13 @@ Deno.test("a large request after blank lines and empty requests is found where i
   await client.sendRaw(
     `\r\n*0\r\n\r\n*3\r\n$3\r\nSET\r\n$${near.length}\r\n${near}\r\n$${size}\r\n`,
   );
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await delay(50);
   await client.sendRaw(`${"x".repeat(size)}\r\n`);
   assertEquals((await client.read()).value, "OK");
   await client.sendRaw(
     `*-1\r\n\r\n*5\r\n$4\r\nMSET\r\n$${near.length}\r\n${near}\r\n$1\r\n1\r\n$${far.length}\r\n${far}\r\n$${size}\r\n`,
   );
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await delay(50);
   await client.sendRaw(`${"y".repeat(size)}\r\n`);
   assertEquals((await client.read()).value, "OK");
   assertEquals(await client.call("STRLEN", far), size);

@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { until } from "../../support/deadline.ts";
 import { LatencyProbe } from "../../support/latency_probe.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
@@ -22,8 +23,6 @@ const REPLY_BYTES = 10 * MB;
 /** A few such replies' time, on a busy machine; all of them would take much longer. */
 const WAIT_MS_MAX = 1500;
 const GIVEN_BACK_MS = 10_000;
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 for (const cpu of [1, 2]) {
   Deno.test(`clients with large replies under way do not grow the process past its budget, ${cpu} worker(s)`, async () => {
@@ -42,7 +41,7 @@ for (const cpu of [1, 2]) {
     const rss = async () => (await proxy.figures()).rssBytes;
     const idle = await rss();
     const probe = LatencyProbe.start(proxy.port, "small");
-    await sleep(500);
+    await delay(500);
     const clients = await Promise.all(Array.from({ length: CLIENTS }, () => proxy.client()));
     const requests = Array.from({ length: 30 }, (_, i): Word[] => ["GET", `large${i % 4}`]);
     for (const client of clients) await client.sendRaw(encodeRequests(requests));
@@ -59,7 +58,7 @@ for (const cpu of [1, 2]) {
     for (let endMs = performance.now() + 15_000; performance.now() < endMs;) {
       most = Math.max(most, await rss());
       if (closed === 0 && (closed = await counter()) > 0) endMs = performance.now() + 1500;
-      await sleep(20);
+      await delay(20);
     }
     closed = await counter();
     const { errors, maxMs } = await probe.finish();

@@ -8,6 +8,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { until, within } from "../../support/deadline.ts";
 import { chance, FUZZ_SEED } from "../../support/fuzz.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -18,8 +19,6 @@ const MB = 1024 * 1024;
 const KEYS = 48;
 const CLIENTS = 40;
 const CALM_MS = 15_000;
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The size of each key's value: a quarter are large, two of them huge. */
 const sizeOf = (key: number) => key < 2 ? 3 * MB : key < 12 ? 48 * 1024 + key * 30_000 : key * 20;
@@ -59,7 +58,7 @@ async function live(proxy: RouterServer, random: Random, mayFail: boolean): Prom
     const leavesAt = pace < 0.2 ? Math.floor(random() * requests.length) : Infinity;
     for (const [i, { words, starts }] of requests.entries()) {
       if (i === leavesAt) break;
-      if (pace > 0.8) await sleep(random() * 20);
+      if (pace > 0.8) await delay(random() * 20);
       const begins = await beginning(client);
       if (begins === null) {
         assert(mayFail, "the connection was closed");
@@ -97,7 +96,7 @@ for (const mayFail of [false, true]) {
     const troubled = (async () => {
       const random = chance(FUZZ_SEED ^ 1);
       while (!isOver) {
-        await sleep(20);
+        await delay(20);
         const slotId = Math.floor(random() * 1024);
         if (!mayFail) await proxy.fill(slotId, servers[Math.floor(random() * 2)]!.addr);
         else if (random() < 0.3) {

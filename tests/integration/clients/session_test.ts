@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { ReadMode } from "../../../src/io/byte_source.ts";
 import { until } from "../../support/deadline.ts";
 import { answerNothing, FakeRedis } from "../../support/fake_redis.ts";
@@ -28,7 +29,7 @@ const [FIRST, SECOND] = [keyOn(0, 2), keyOn(1, 2)];
 function slowRedis(delayMs: number): FakeRedis {
   return new FakeRedis(async (words) => {
     if (words[0] !== "GET") return answerNothing(words);
-    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    await delay(delayMs);
     return `+${words[1]}\r\n`;
   });
 }
@@ -71,7 +72,7 @@ for (const readMode of MODES) {
       const bytes = encodeRequests([["SET", "a", value], ["GET", "a"], ["PING"]]);
       for (const piece of cutAtRandom(bytes, 1 + Math.floor(random() * 30), random)) {
         await client.sendRaw(piece);
-        if (random() < 0.5) await new Promise((resolve) => setTimeout(resolve, 0));
+        if (random() < 0.5) await delay(0);
       }
       assertEquals((await client.read()).value, "OK");
       assertEquals((await client.read()).value, value);
@@ -330,7 +331,7 @@ Deno.test("a client whose every read ends in the middle of a request is not take
     await client.sendRaw(request.subarray(10));
     await client.sendRaw(request.subarray(0, 10));
     assertEquals((await client.read()).value, "hello");
-    await new Promise((resolve) => setTimeout(resolve, 80));
+    await delay(80);
   }
   assertEquals(proxy.router.totals.timedOutSessions, 0);
 });
@@ -366,7 +367,7 @@ Deno.test("a command after SELECT never overtakes one before it", async () => {
   const executed: string[] = [];
   await using fake = new FakeRedis(async (words) => {
     if (words[0] !== "GET") return answerNothing(words);
-    if (words[1] === "slow") await new Promise((resolve) => setTimeout(resolve, 30));
+    if (words[1] === "slow") await delay(30);
     executed.push(words[1]!);
     return "$-1\r\n";
   });
@@ -625,7 +626,7 @@ Deno.test("while the table is in doubt requests wait, and get errors once it is 
   await client.send("SET", "k", large);
   await client.send("DBSIZE");
   await client.send("PING");
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await delay(100);
   assertEquals(proxy.sessionOf(client).depth, 0, "nothing is sent");
   proxy.router.refuseRequests();
   for (let i = 0; i < 4; i++) {

@@ -10,6 +10,7 @@
  */
 
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { LatencyProbe, type ProbeReport } from "../../support/latency_probe.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -24,8 +25,6 @@ const MEASURED_MS = Math.max(1500, Math.min(10_000, SENT_BYTES_MAX / MB * 10));
 /** The promise is twice the p99 of before. A short run has but a handful of answers above a p99, and one
  * moment in which the machine was busy otherwise makes them: it gets some milliseconds more. */
 const P99_SLACK_MS = SENT_BYTES_MAX >= 1024 * MB ? 0 : 5;
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** What a flood consists of. */
 interface Flood {
@@ -104,7 +103,7 @@ async function measure(proxy: ProxyProcess, flood: Flood) {
   const watching = (async () => {
     while (!isOver) {
       rssBytes = Math.max(rssBytes, (await proxy.figures()).rssBytes);
-      await sleep(50);
+      await delay(50);
     }
   })();
   const probe = LatencyProbe.start(proxy.port, small);
@@ -112,8 +111,8 @@ async function measure(proxy: ProxyProcess, flood: Flood) {
   let sent = 0;
   const flooding = send(greedy, flood.requests(keys), () => isOver, (bytes) => void (sent += bytes))
     .catch(() => {}); // it is cut off in the middle of a write
-  await Promise.race([flooding, sleep(2 * MEASURED_MS)]);
-  await sleep(Math.max(0, MEASURED_MS - (performance.now() - startedMs)));
+  await Promise.race([flooding, delay(2 * MEASURED_MS)]);
+  await delay(Math.max(0, MEASURED_MS - (performance.now() - startedMs)));
   const during = await probe.finish();
   isOver = true;
   greedy.close();

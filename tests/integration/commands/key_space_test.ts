@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { trialKey } from "../../../src/resp/probe_key.ts";
 import { answerNothing, FakeRedis, type FakeReply } from "../../support/fake_redis.ts";
 import { keyWhere, RouterServer, slotOf } from "../../support/router_server.ts";
@@ -93,7 +94,7 @@ function moveBetween(two: TwoServers): void {
   two.before = async (server, asked) => {
     if (server === 1 && asked === 1) return void setTimeout(resolve, 20);
     if (server === 0 && asked === 1) {
-      await Promise.race([promise, new Promise((done) => setTimeout(done, 200))]);
+      await Promise.race([promise, delay(200)]);
       two.move(MOVING, 0);
     }
   };
@@ -118,7 +119,7 @@ Deno.test("KEYS has the keys of a move that begins and ends before the last serv
   using client = await run.proxy.client();
   run.two.before = async (server, asked) => {
     if (server !== 0 || asked !== 1) return;
-    await new Promise((done) => setTimeout(done, 20));
+    await delay(20);
     await run.begin();
     run.two.move(MOVING, 0);
     await run.end();

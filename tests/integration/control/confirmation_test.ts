@@ -5,6 +5,7 @@
  */
 
 import { assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { Announcement } from "../../../src/control/control.ts";
 import { UnconfirmedError } from "../../../src/control/errors.ts";
 import { Publisher, type PublisherContext } from "../../../src/control/publish.ts";
@@ -14,7 +15,7 @@ import { loadAction, loadActionNames } from "../../../src/store/actions.ts";
 import { createProxy, deleteProxy, loadProxy } from "../../../src/store/proxies.ts";
 import { type Store, StoreError } from "../../../src/store/store.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
-import { rest, until } from "../../support/deadline.ts";
+import { until } from "../../support/deadline.ts";
 import { RECORD } from "../../support/proxy_record.ts";
 import { StoreFolder } from "../../support/store.ts";
 
@@ -58,7 +59,7 @@ Deno.test("a proxy that is gone is named once, however slow the coordinator is",
   store.coordinator.read = async function (path) {
     if (path.startsWith(`${store.paths.proxies}/`)) {
       reading++;
-      await rest(LOOK_MS * 1.5);
+      await delay(LOOK_MS * 1.5);
     }
     return await read.call(this, path);
   };
@@ -140,7 +141,7 @@ Deno.test("a proxy of ours that is slow is told once", async () => {
   const store = await folder.openFilled("x:1");
   await createProxy(store, A);
   const publishing = publisher(store, {}, 10_000).publish([CHANGE]);
-  await rest(LOOK_MS * 5);
+  await delay(LOOK_MS * 5);
   const names = await loadActionNames(store);
   assertEquals(names.length, 1);
   await store.coordinator.create(store.paths.answer(names[0]!, "a"), "");

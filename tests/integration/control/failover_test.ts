@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { createFence, deleteFence } from "../../../src/store/fences.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
@@ -84,7 +85,7 @@ Deno.test("a killed master is replaced in time, with every write that its replic
   assert((await events(dashboard)).some((text) => /promoting .* which has \d+ bytes/.test(text)));
   // The old master comes back: it is nobody's, and stays so.
   await servers[0]!.restart();
-  await new Promise((resolve) => setTimeout(resolve, AFTER_MS + 1_000));
+  await delay(AFTER_MS + 1_000);
   assertEquals((await dashboard.get("/api/server_group/1")).json, group);
   assertEquals(await client.call("SET", "after", "1"), "OK");
 });
@@ -114,7 +115,7 @@ Deno.test("a master that only the dashboard cannot see stays master", async () =
   );
   const said = (await events(dashboard)).filter((text) => /no failover/.test(text));
   assertMatch(said[0]!, /does not answer this dashboard, but 1 of 1 proxies reach it: no failover/);
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  await delay(2_000);
   const { servers: stored } = (await dashboard.get("/api/server_group/1")).json;
   assertEquals(
     stored.find(({ type }: { type: string }) => type === "master").addr,

@@ -6,6 +6,7 @@
  */
 
 import { assertEquals, assertLess, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { encodeSlot, freshSlot, slotIn } from "../../../src/model/slot.ts";
 import { Leadership } from "../../../src/control/leadership.ts";
 import { encodeDashboard } from "../../../src/model/dashboard.ts";
@@ -190,7 +191,7 @@ Deno.test("the entry of a Codis 2.0 dashboard is respected, unless it is to be t
   await store.coordinator.create(store.paths.dashboard, entry);
   {
     await using polite = await DashboardServer.start(store, { waitsForLead: false });
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await delay(300);
     const { status, json } = await polite.ask("PUT", "/api/server_groups", { id: 7 });
     assertEquals([status, json.leader], [503, "old:18087"]);
     assertEquals(await readIfThere(store, store.paths.dashboard), entry);

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { ConnectionLossError, CoordinatorError } from "../../../src/coordinator/errors.ts";
 import { EmbeddedCoordinator } from "../../../src/coordinator/embedded/embedded.ts";
 import { CoordinatorProcess } from "../../support/coordinator_process.ts";
@@ -156,7 +157,7 @@ Deno.test("embedded store keeps the entries of a paused process", () =>
     await withStore(dir, async (coordinator) => {
       owner.signal("SIGSTOP");
       // Longer than several looks at the owners.
-      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      await delay(1_500);
       assertEquals((await coordinator.read("/e")).data, "");
       owner.signal("SIGCONT");
     });
@@ -200,7 +201,7 @@ Deno.test("embedded store is lost and found again when its folder is wiped", () 
         assertEquals(states, ["disconnected", "connected"]);
         await coordinator.create("/e", "again", "ephemeral");
         assertEquals((await other.read("/e")).data, "again");
-        await new Promise((resolve) => setTimeout(resolve, 600));
+        await delay(600);
         assertEquals((await other.read("/e")).data, "again");
       });
       watch.close();

@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { nameOf } from "../../../src/coordinator/path.ts";
 import { encodeAction } from "../../../src/model/action.ts";
 import { decodeProxy } from "../../../src/model/proxy.ts";
@@ -131,7 +132,7 @@ Deno.test("a cluster is made, changed and taken apart by the API alone", async (
     group_id: 1,
   });
   assertEquals(promoted.text, '{"msg":"OK","ret":0}');
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await delay(100);
   isWriting = false;
   await writing;
   assert(errors.every((error) => error.startsWith("READONLY")), errors[0]);
@@ -508,7 +509,7 @@ Deno.test("a proxy that is late is named with what it waits for", async () => {
         const { change } = (await dashboard.get("/api/cluster")).json;
         const reason = change?.waiting_for[0]?.reason ?? "";
         if (reason.startsWith("slot")) return change;
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await delay(50);
       }
     })();
     assertEquals(waiting.waiting_for, [{

@@ -7,6 +7,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { ClusterView, ServerView } from "../../../src/api/cluster_view.ts";
 import { ACTIONS } from "../../../src/dashboard/page/actions.js";
 import { createAction, loadActionNames } from "../../../src/store/actions.ts";
@@ -406,7 +407,7 @@ Deno.test("what the dialogs of slots say is what happens", async () => {
     "Clients go on working. Keys move as fast as it goes.": AS_ABOVE,
     "1 slot of these is there already.": AS_ABOVE,
     "Migrations are paused: nothing moves until somebody resumes them.": async () => {
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await delay(300);
       return await owner(4) === 1;
     },
   });

@@ -8,6 +8,7 @@
  */
 
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { keysInSlots } from "../../support/counting_load.ts";
 import { Migration } from "../../support/migration.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
@@ -33,7 +34,7 @@ function ask(client: RespClient, ...words: string[]): { stop(): Promise<number> 
       const reply = await client.call(...words);
       assert(!(reply instanceof Error), String(reply));
       longestMs = Math.max(longestMs, performance.now() - startedMs);
-      await new Promise((resolve) => setTimeout(resolve, PERIOD_MS));
+      await delay(PERIOD_MS);
     }
   })();
   return {

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { TRIAL_PREFIX } from "../../../src/resp/probe_key.ts";
 import { loadSlot, saveSlot } from "../../../src/store/slots.ts";
 import { until } from "../../support/deadline.ts";
@@ -85,7 +86,7 @@ Deno.test("a slot with a big key that is refused does not begin, and everything 
   using target = await servers[1]!.client();
   assertEquals([await sizeOf(source), await sizeOf(target)], [SMALL.length + 2, 0]);
   // However often it is tried again, each is told of once.
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  await delay(1_500);
   const told = migration.control.events.filter((event) => event.includes("has a big key"));
   assertEquals(told.length, 2, told.join("\n"));
   // As soon as they are gone, the slot arrives.

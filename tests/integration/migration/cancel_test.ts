@@ -5,10 +5,11 @@
  */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { encodeMigrateTask } from "../../../src/model/migrate_task.ts";
 import { loadMigrateTasks, type StoredMigrateTask } from "../../../src/store/migrate_tasks.ts";
 import { readIfThere, StoreError } from "../../../src/store/store.ts";
-import { rest, until } from "../../support/deadline.ts";
+import { until } from "../../support/deadline.ts";
 import { Migration, newQueue } from "../../support/migration.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { keyWhere } from "../../support/router_server.ts";
@@ -208,7 +209,7 @@ Deno.test("a pause stops the keys, and they go on after it", async () => {
   assert(migration.queue.paused !== undefined);
   using client = await servers[0]!.client();
   const left = await client.call("DBSIZE");
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await delay(200);
   assertEquals(await client.call("DBSIZE"), left);
   await migration.queue.resume();
   await migration.done();
@@ -230,7 +231,7 @@ Deno.test("a pause outlives its dashboard, until somebody ends it", async () => 
   assertEquals(next.views().map((view) => view.name), [name]);
   // Tasks may be made meanwhile, and wait.
   await next.add(SLOT + 1, SLOT + 1, 2, 0);
-  await rest(300);
+  await delay(300);
   assertEquals(await source.call("DBSIZE"), left);
   assertEquals(await migration.slot(SLOT + 1), "online 1");
   await next.resume();
@@ -274,14 +275,14 @@ Deno.test("a migration that is cancelled while it is taken up again moves no key
     if (/pre_migrate/.test(summary) && !mayTurn) throw new StoreError("not yet");
     if (summary !== "tasks at work") return;
     cancelling ??= next.cancel(name!);
-    await rest(50);
+    await delay(50);
   };
   await next.start();
   await until(() => cancelling !== undefined);
   await cancelling;
   using target = await servers[1]!.client();
   const arrived = await target.call("DBSIZE");
-  await rest(500);
+  await delay(500);
   assertEquals(await target.call("DBSIZE"), arrived);
   mayTurn = true;
   await until(() => next.views().length === 0);

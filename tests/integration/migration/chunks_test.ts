@@ -5,8 +5,9 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { CodisServer, type CodisServerOptions } from "../../support/codis_server.ts";
-import { rest, until, within } from "../../support/deadline.ts";
+import { until, within } from "../../support/deadline.ts";
 import { answerNothing, FakeRedis } from "../../support/fake_redis.ts";
 import { Migration } from "../../support/migration.ts";
 import type { RespClient } from "../../support/resp_client.ts";
@@ -126,7 +127,7 @@ Deno.test("what a source says of a command is followed: executed, gone, on its w
         const code = codes.shift() ?? 2;
         if (code === IN_PIECES) {
           await connection.send("-");
-          await rest(20);
+          await delay(20);
           return "BUSY a script\r\n";
         }
         if (code === FULL) return "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
@@ -205,7 +206,7 @@ Deno.test("big keys wait for a proxy to tell whether it follows moves in chunks,
   migration.control.chunks = "unknown";
   await migration.queue.add(SLOT, SLOT, 2, 0);
   await until(async () => await now.call("EXISTS", `${TAG}small`) === 1);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await delay(200);
   assertEquals(await old.call("KEYS", "*"), [BIG]);
   migration.control.chunks = "no";
   await migration.done();

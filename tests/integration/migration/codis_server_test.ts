@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { isRestoring, parseClientList } from "../../../src/resp/client_list.ts";
 import { CodisServer } from "../../support/codis_server.ts";
 import { keysInSlots } from "../../support/counting_load.ts";
@@ -105,7 +106,7 @@ Deno.test("nothing is ended without doubt, and a connection that somebody closes
   while (migration.queue.views().length > 0) {
     for (const id of await kept()) await now.call("CLIENT", "KILL", "ID", id);
     problems.push(...migration.queue.views().map(({ problem }) => problem).filter(Boolean));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await delay(20);
   }
   assertEquals(problems, []);
   assertEquals([await old.call("DBSIZE"), await now.call("DBSIZE")], [0, keys.length]);

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { encodeSlot, slotIn, type SlotRecord, type SlotStatus } from "../../../src/model/slot.ts";
 import type { MigrateTaskStatus } from "../../../src/model/migrate_task.ts";
 import { createMigrateTask } from "../../../src/store/migrate_tasks.ts";
@@ -240,7 +241,7 @@ Deno.test("a dashboard that is stopped at any moment leaves what the next one fi
   for (; queues < 30; queues++) {
     const queue = newQueue(new ScriptedControl(store), { keysPerSecond: 5_000, slotsAtOnce: 40 });
     await queue.start();
-    await new Promise((resolve) => setTimeout(resolve, 20 + Math.random() * 100));
+    await delay(20 + Math.random() * 100);
     await queue.stop();
     if (queue.views().length === 0) break;
   }
@@ -280,7 +281,7 @@ for (const how of ["stop", "pause"] as const) {
     const ended = how === "stop" ? queue.stop() : queue.pause();
     goOn.resolve();
     await ended;
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await delay(300);
     assertEquals(await migration.slot(0), "online 1");
     assertEquals(control.changes.filter((text) => text.startsWith("slots")), []);
   });

@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { parseAddress } from "../../../src/base/address.ts";
 import { Secret } from "../../../src/base/secret.ts";
 import { RedisConnection } from "../../../src/redis/connection.ts";
@@ -105,13 +106,13 @@ Deno.test("a target that hangs stops its source for one call, and no longer", as
   await movedAtLeast(migration, 500);
   servers[1]!.pause();
   try {
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    await delay(400);
     let longestMs = 0;
     for (let i = 0; i < 30; i++) {
       const startedMs = performance.now();
       await other.call("PING");
       longestMs = Math.max(longestMs, performance.now() - startedMs);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await delay(50);
     }
     assert(longestMs < 250, `a PING took ${longestMs} ms`);
   } finally {
@@ -134,7 +135,7 @@ Deno.test("copies that come late, of a call that was given up, change nothing an
   using now = await servers[1]!.client();
   for (const key of KEYS) await now.call("DEL", key);
   relay.release();
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await delay(200);
   assertEquals(await now.call("DBSIZE"), 0);
 });
 

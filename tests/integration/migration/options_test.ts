@@ -5,9 +5,10 @@
  */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { ClusterView, MigrationView } from "../../../src/api/cluster_view.ts";
 import { DashboardProcess } from "../../support/dashboard_process.ts";
-import { rest, until } from "../../support/deadline.ts";
+import { until } from "../../support/deadline.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { keyWhere, slotOf } from "../../support/router_server.ts";
@@ -120,7 +121,7 @@ Deno.test("while a proxy's clients wait longer than config.ini allows, a migrati
   assertEquals([slowed!.problem, slowed!.status], ["", "migrating"]);
   // Alone it moves more than a hundred thousand in that time.
   const before = slowed!.keys_moved;
-  await rest(1_000);
+  await delay(1_000);
   const moved = (await view()).migrations[0]!.keys_moved - before;
   assert(moved > 0 && moved < 12_000, `${moved} keys in a second`);
 

@@ -6,10 +6,11 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { ClusterView } from "../../../src/api/cluster_view.ts";
 import { CountingLoad, keysInSlots } from "../../support/counting_load.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
-import { rest, until } from "../../support/deadline.ts";
+import { until } from "../../support/deadline.ts";
 import { answerNothing, FakeRedis } from "../../support/fake_redis.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -77,7 +78,7 @@ Deno.test("slots are spread by what proxies count: busy ones move, and few of th
     config: { embedded_dir: folder.dir, dashboard_addr: dashboard.addr, proxy_id: "one" },
   });
   const load = await CountingLoad.start([proxy], keysInSlots(BUSY, 2), 10);
-  await rest(MEASURE_MS);
+  await delay(MEASURE_MS);
   const { status, json } = await plan();
   assertEquals(status, 200);
   assert(json.slots >= 4 && json.slots <= 6, JSON.stringify(json));

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { TRIAL_PREFIX } from "../../../src/resp/probe_key.ts";
 import { loadSlot } from "../../../src/store/slots.ts";
 import { CountingLoad, keysInSlots } from "../../support/counting_load.ts";
@@ -35,7 +36,7 @@ Deno.test("slots go there and back, cancelled at random, under two proxies: no c
       const view = views[Math.floor(Math.random() * views.length)];
       if (view === undefined) continue;
       await migration.queue.cancel(view.name).then(() => cancelled++, () => {}); // or it is done
-      await new Promise((resolve) => setTimeout(resolve, 30));
+      await delay(30);
     }
     await migration.done(60_000);
   }

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { ActionRecord } from "../../../src/model/action.ts";
 import { encodeProxy, type ProxyRecord } from "../../../src/model/proxy.ts";
 import { freshSlot, slotIn } from "../../../src/model/slot.ts";
@@ -176,7 +177,7 @@ export function testMembership(
     const goOn = proxy.table.slow(3);
     const name = await send(store, { type: "slot_changed", target: slot });
     const other = await send(store, { type: "group_remove", target: GROUP });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await delay(100);
     assertEquals(await loadAnswers(store, name), []);
     assertEquals(await loadAnswers(store, other), [], "one after the other");
     goOn();
@@ -509,7 +510,7 @@ export function testMembership(
     await using _proxy = await new TestProxy(store).start();
     const second = new TestProxy(other, { takeoverMs: 60_000 }, { ...RECORD, pid: 8, addr: "x:1" });
     const starting = second.membership.start();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await delay(50);
     await within(second.membership.stop());
     await starting;
     assertEquals(await loadFences(store), ["here:9000"]);

@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { slotIn } from "../../../src/model/slot.ts";
 import { checkFences, loadFences } from "../../../src/store/fences.ts";
 import { loadProxies, loadProxy } from "../../../src/store/proxies.ts";
@@ -58,7 +59,7 @@ export function testRemoteMembership(
     await remote.server.kill();
     try {
       await until(() => own.coordinator.state === "disconnected");
-      await new Promise((resolve) => setTimeout(resolve, remote.sessionTimeoutMs / 2));
+      await delay(remote.sessionTimeoutMs / 2);
       assertEquals(proxy.table.fills.size, 1024);
     } finally {
       await remote.server.restart();

@@ -7,6 +7,7 @@
  */
 
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { loadProxies } from "../../../src/store/proxies.ts";
 import { CountingLoad, keysInSlots } from "../../support/counting_load.ts";
 import { until } from "../../support/deadline.ts";
@@ -252,7 +253,7 @@ Deno.test("a worker that dies takes its clients with it; the others go on, anoth
 /** Leaves a request in flight for a moment, by a server that sleeps; then waits for what became of it. */
 async function holdBack(client: RespClient, key: string): Promise<() => Promise<void>> {
   await client.send("EVAL", "for i = 1, 20000000 do end return 1", 1, key);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await delay(50);
   return async () => {
     await client.read().catch(() => {}); // its worker may be the one that died
   };

@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { until, within } from "../../support/deadline.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { ReplyError, type RespValue } from "../../support/resp_value.ts";
@@ -76,7 +77,7 @@ Deno.test("a copy that comes late does not bring back what clients deleted", asy
   await until(async () => await client.call("INCR", `${TAG}n`) === 2);
   assertEquals(await client.call("DEL", `${TAG}n`), 1);
   relay.release();
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await delay(200);
   assertEquals(await client.call("EXISTS", `${TAG}n`), 0);
 });
 

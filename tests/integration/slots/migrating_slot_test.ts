@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { CODIS_SERVER, CodisServer } from "../../support/codis_server.ts";
 import { within } from "../../support/deadline.ts";
 import { answerNothing, FakeRedis } from "../../support/fake_redis.ts";
@@ -246,7 +247,7 @@ Deno.test("requests of a migrating slot keep their order, and moves of all are u
   const client = await proxy.client();
   const keys = ["a", "b", "c", "a", "b"].map((key) => `${TAG}${key}`);
   const replies = client.pipeline(keys.map((key) => ["GET", key]));
-  while (asked.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (asked.length < 3) await delay(5);
   assertEquals(asked, keys.slice(0, 3));
   assertEquals(executed, []);
   for (const go of release) go();

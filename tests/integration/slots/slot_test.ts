@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { until, within } from "../../support/deadline.ts";
 import { answerNothing, type FakeConnection, FakeRedis } from "../../support/fake_redis.ts";
 import { FullBacklog } from "../../support/full_backlog.ts";
@@ -53,7 +54,7 @@ function assertError(reply: RespValue, text: RegExp): void {
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
   promise.then(() => settled = true, () => settled = true);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await delay(50);
   return settled;
 }
 
@@ -331,7 +332,7 @@ Deno.test("slots that change hands under load lose, double and reorder nothing",
       await proxy.fill(slotId, redis.addr, { isBlocked: true });
       await proxy.fill(slotId, redis.addr);
       changes++;
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await delay(1);
     }
     return changes;
   })();

@@ -5,6 +5,7 @@
  */
 
 import { assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { DashboardClient } from "../../../src/api/dashboard_client.ts";
 import { DashboardError, DashboardUnreachableError } from "../../../src/api/dashboard_errors.ts";
 import { parseAddress } from "../../../src/base/address.ts";
@@ -161,7 +162,7 @@ Deno.test("DashboardClient waits for a dashboard that is starting, until it has 
   const address = parseAddress(`127.0.0.1:${port}`);
   const client = new DashboardClient({ address, token: new Secret(""), startMs: 5_000 });
   const adding = client.addGroup(1);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await delay(50);
   const standsBy = { status: 503, body: JSON.stringify({ error: "nobody leads yet" }) };
   let asked = 0;
   await using dashboard = new RecordingDashboard(

@@ -5,21 +5,22 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { repeat } from "../../../src/base/repeat.ts";
-import { rest, until } from "../../support/deadline.ts";
+import { until } from "../../support/deadline.ts";
 
 Deno.test("repeat() begins anew only when the last time has ended, and ends when it is told", async () => {
   let [running, most, times] = [0, 0, 0];
   const end = repeat(5, async () => {
     most = Math.max(most, ++running);
-    await rest(25);
+    await delay(25);
     running--;
     times++;
   });
   await until(() => times >= 3);
   end();
   const before = times;
-  await rest(60);
+  await delay(60);
   assertEquals(most, 1);
   assert(times <= before + 1, "what was under way comes to its end");
 });

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { HTTP_DEADLINES } from "../../../src/io/http_connection.ts";
 import { type HttpHandler, type HttpServer, serveHttp } from "../../../src/io/http_server.ts";
 
@@ -122,7 +123,7 @@ Deno.test("connections that wait make room for new ones, those that are answered
   for (const raw of waiting.slice(0, 15)) assertEquals(await raw.read(), "");
   // Now all of them are answered: there is no room.
   const more = [1, 2].map(() => fetch(`${served.url}/slow`));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await delay(50);
   using none = await served.sends("");
   assertMatch(await none.read(), /^HTTP\/1\.1 503 .*\r\n\r\ntoo many connections\n$/s);
   release.resolve();
@@ -142,7 +143,7 @@ Deno.test("half a head, half a body, silence and a client that reads nothing end
   assertEquals(await head.rest(), "");
   assertEquals(await silent.rest(), "");
   assertMatch(await body.rest(), /^HTTP\/1\.1 408 .*\r\n\r\nthe body took too long\n$/s);
-  await new Promise((resolve) => setTimeout(resolve, 600 - (performance.now() - startedMs)));
+  await delay(600 - (performance.now() - startedMs));
   assert((await reader.rest()).length < LARGE.length);
   assert(performance.now() - startedMs < 3000);
 });
@@ -153,7 +154,7 @@ Deno.test("a drop of a head now and then does not put its deadline off", async (
   let isOpen = true;
   raw.rest().then(() => isOpen = false);
   for (let i = 0; i < 20 && isOpen; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await delay(50);
     await raw.send("x: y\r\n").catch(() => {});
   }
   assertEquals(isOpen, false);

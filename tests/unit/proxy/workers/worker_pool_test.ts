@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { WorkerPool } from "../../../../src/proxy/workers/worker_pool.ts";
 import { totalCalls } from "../../../../src/router/stats_snapshot.ts";
 import type { SlotFill } from "../../../../src/router/slot_table.ts";
@@ -69,7 +70,7 @@ class Pool implements AsyncDisposable {
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
   promise.then(() => settled = true, () => settled = true);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await delay(20);
   return settled;
 }
 
@@ -234,7 +235,7 @@ Deno.test("figures are summed, and what a dead worker has counted is not lost", 
   for (let died = 0; died < 2; died++) {
     workers.filter(({ start }) => start.seat === 0).at(-1)!.die("gone");
     await until(() => workers.at(-1)!.told.includes("bind") && workers.length === 3 + died);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await delay(20);
   }
   const after = await pool.figures();
   assertEquals(after.sum.sessions, 4);
@@ -258,7 +259,7 @@ Deno.test("while the proxy stops, no worker begins to listen again", async () =>
   await pool.stopAccepting();
   workers[0]!.die("gone");
   await pool.drainSessions(100);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await delay(100);
   assertEquals(workers.length, 2);
   assertEquals(workers[1]!.told, ["bind", "accept", "stop", "drain"]);
 });

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { Server } from "../../../../src/router/backends/backend_pool.ts";
 import type { Request } from "../../../../src/router/request.ts";
 import { RestoreFence } from "../../../../src/router/backends/late_copies.ts";
@@ -54,11 +55,11 @@ Deno.test("where CLIENT is not allowed it is asked once for each move that faile
   const fence = server.fence();
   fence.raise();
   await until(() => server.asked === 1);
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  await delay(150);
   assertEquals(server.asked, 1);
   assert(fence.isRaised);
   fence.raise();
   assertEquals(server.asked, 2, "the wait begins anew");
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  await delay(10);
   fence.stop();
 });
