@@ -21,8 +21,8 @@ import { demoCommand } from "./demo.ts";
 import { formatCommandHelp, formatGroupHelp, formatHelp, PROGRAM } from "./parts/help.ts";
 import { proxyCommand } from "./proxy.ts";
 
-/** Every command. */
-const ROOT: CommandGroup = {
+/** The whole command line: every command, by the word that names it. */
+export const ROOT: CommandGroup = {
   name: PROGRAM,
   summary: "A proxy that shards Redis.",
   flags: [],

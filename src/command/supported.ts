@@ -1,18 +1,17 @@
 /**
- * Writes the README's table of commands: what the proxy does with each.
- *
- * Run by `deno task gen:readme`; a test holds the README equal to the table.
+ * Writes the table of docs/commands.md: what the proxy does with each Redis command. Run by `deno task gen:docs`.
  *
  * @module
  */
 
+import { replaceGeneratedSection } from "../base/generated_section.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./command_table.ts";
 import { groupOf } from "./describe.ts";
 
-/** Where the README's table begins and ends. */
-const TABLE_BEGIN = "<!-- commands -->";
-const TABLE_END = "<!-- /commands -->";
+/** The file with the table, and the name of its generated part. */
+const DOCUMENT = "docs/commands.md";
+const SECTION = "commands";
 
 /** The columns: a title and which rows it shows. */
 const COLUMNS: readonly (readonly [title: string, shows: (command: Command) => boolean])[] = [
@@ -24,7 +23,7 @@ const COLUMNS: readonly (readonly [title: string, shows: (command: Command) => b
   ["refused", ({ handling }) => handling === "refuse"],
 ];
 
-/** The README's table of commands, without the markers: a row for each group of Redis's manual. */
+/** The table of commands, in Markdown: a row for each group of Redis's manual. */
 export function formatCommandTable(): string {
   const shown = COMMANDS.filter((row) =>
     row.origin !== "http" && (!row.isContainer || row.handling !== "refuse")
@@ -46,21 +45,16 @@ function nameOf(command: Command): string {
 }
 
 /**
- * Puts the table between the README's markers.
+ * Puts the table of commands into its document.
  *
- * @returns The whole new README.
- * @throws {Error} When the markers are missing or in the wrong order.
+ * @param document The whole of docs/commands.md.
+ * @returns The whole new document.
+ * @throws {Error} When it has no place for the table.
  */
-export function replaceCommandTable(readme: string): string {
-  const begin = readme.indexOf(TABLE_BEGIN);
-  const end = readme.indexOf(TABLE_END);
-  if (begin < 0 || end < begin) {
-    throw new Error(`README has no "${TABLE_BEGIN}" followed by "${TABLE_END}"`);
-  }
-  const head = readme.slice(0, begin + TABLE_BEGIN.length);
-  return `${head}\n\n${formatCommandTable()}\n\n${readme.slice(end)}`;
+export function replaceCommandTable(document: string): string {
+  return replaceGeneratedSection(document, SECTION, formatCommandTable());
 }
 
 if (import.meta.main) {
-  await Deno.writeTextFile("README.md", replaceCommandTable(await Deno.readTextFile("README.md")));
+  await Deno.writeTextFile(DOCUMENT, replaceCommandTable(await Deno.readTextFile(DOCUMENT)));
 }

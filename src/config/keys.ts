@@ -61,7 +61,7 @@ export interface ConfigKey {
   readonly sample?: string;
   /** What the shipped config.ini shows behind a `#` when there is no default. */
   readonly example?: string;
-  /** One sentence for config.ini and the README. */
+  /** One sentence for config.ini and docs/configuration.md. */
   readonly help: string;
 }
 

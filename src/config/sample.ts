@@ -1,15 +1,16 @@
 /**
- * Writes the shipped config.ini and the README's table of keys from the table of keys.
+ * Writes the shipped config.ini and docs/configuration.md from the table of keys: `deno task gen:config`.
  *
  * @module
  */
 
+import { replaceGeneratedSection } from "../base/generated_section.ts";
 import { CONFIG_KEYS, type ConfigKey } from "./keys.ts";
 import { describeConfigRule } from "./value.ts";
 
-/** Where the README's table begins and ends. */
-const TABLE_BEGIN = "<!-- config -->";
-const TABLE_END = "<!-- /config -->";
+/** The file with the table of keys, and the name of its generated part. */
+const DOCUMENT = "docs/configuration.md";
+const SECTION = "config";
 
 /** Help lines of config.ini are broken before this column. */
 const COLUMN_MAX = 100;
@@ -28,7 +29,7 @@ export function formatSampleConfig(): string {
   return `${head}\n\n${blocks.join("\n")}`;
 }
 
-/** The README's table of keys, without the markers. */
+/** The table of keys, in Markdown. */
 export function formatConfigTable(): string {
   const rows = (CONFIG_KEYS as readonly ConfigKey[]).map((row) => {
     const initial = row.default === "" ? "" : `\`${row.default}\``;
@@ -39,19 +40,14 @@ export function formatConfigTable(): string {
 }
 
 /**
- * Puts the table between the README's markers.
+ * Puts the table of keys into its document.
  *
- * @returns The whole new README.
- * @throws {Error} When the markers are missing or in the wrong order.
+ * @param document The whole of docs/configuration.md.
+ * @returns The whole new document.
+ * @throws {Error} When it has no place for the table.
  */
-export function replaceConfigTable(readme: string): string {
-  const begin = readme.indexOf(TABLE_BEGIN);
-  const end = readme.indexOf(TABLE_END);
-  if (begin < 0 || end < begin) {
-    throw new Error(`README has no "${TABLE_BEGIN}" followed by "${TABLE_END}"`);
-  }
-  const head = readme.slice(0, begin + TABLE_BEGIN.length);
-  return `${head}\n\n${formatConfigTable()}\n\n${readme.slice(end)}`;
+export function replaceConfigTable(document: string): string {
+  return replaceGeneratedSection(document, SECTION, formatConfigTable());
 }
 
 function formatSampleLine(row: ConfigKey): string {
@@ -76,5 +72,5 @@ function wrap(text: string): string {
 
 if (import.meta.main) {
   await Deno.writeTextFile("config.ini", formatSampleConfig());
-  await Deno.writeTextFile("README.md", replaceConfigTable(await Deno.readTextFile("README.md")));
+  await Deno.writeTextFile(DOCUMENT, replaceConfigTable(await Deno.readTextFile(DOCUMENT)));
 }

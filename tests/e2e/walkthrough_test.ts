@@ -1,6 +1,6 @@
 /**
- * The README's walk-through, pasted as one block: the whole life of a cluster from an empty ZooKeeper or etcd,
- * by the `config` commands alone.
+ * The walk-through of docs/quickstart.md, pasted as one block: the whole life of a cluster from an empty
+ * ZooKeeper or etcd, by the `config` commands alone.
  *
  * @module
  */
@@ -14,20 +14,20 @@ import { RedisServer } from "../support/redis_server.ts";
 import { RespClient } from "../support/resp_client.ts";
 import { StoreServer } from "../support/store.ts";
 
-const README = new URL("../../README.md", import.meta.url);
+const QUICKSTART = new URL("../../docs/quickstart.md", import.meta.url);
 /** Longest time that one line may take, in milliseconds. */
 const LINE_MS = 60_000;
 
 /** The commands of the walk-through, without comments. */
 async function walkthrough(): Promise<string[]> {
-  const text = await Deno.readTextFile(README);
+  const text = await Deno.readTextFile(QUICKSTART);
   const block = /<!-- walkthrough -->\n([^]*?)<!-- \/walkthrough -->/.exec(text)?.[1] ?? "";
   return block.split("\n").filter((line) => line.startsWith("    "))
     .map((line) => line.replace(/ +#.*$/, "").trim());
 }
 
 for (const kind of ["zookeeper", "etcd"] as const) {
-  Deno.test(`the README's walk-through works pasted as one block, from an empty ${kind}`, () =>
+  Deno.test(`the walk-through of docs/quickstart.md works pasted as one block, from an empty ${kind}`, () =>
     walk(kind));
 }
 

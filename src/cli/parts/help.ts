@@ -110,7 +110,8 @@ function spellArgument({ name, isOptional }: Argument): string {
   return isOptional ? `[<${name}>]` : `<${name}>`;
 }
 
-function spellFlagWithValue(flag: Flag): string {
+/** A flag and what its value is, as the help shows it: `--addr=<host:port>`. */
+export function spellFlagWithValue(flag: Flag): string {
   if (isSwitch(flag)) return spellFlag(flag.name);
   return `${spellFlag(flag.name)}${flag.name.length === 1 ? " " : "="}<${flag.value}>`;
 }
