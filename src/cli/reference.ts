@@ -6,7 +6,7 @@
 
 import { replaceGeneratedSection } from "../base/generated_section.ts";
 import { ROOT } from "./cli.ts";
-import { type Command, type CommandGroup, type Flag, isGroup } from "./parts/command.ts";
+import { type Command, type CommandGroup, type Flag, isGroup } from "./parts/subcommand.ts";
 import { PROGRAM, spellCommand, spellFlagWithValue } from "./parts/help.ts";
 
 /** The file with the tables, and the name of its generated part. */

@@ -6,7 +6,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ROOT } from "../../../src/cli/cli.ts";
-import { type Command, type CommandGroup, isGroup } from "../../../src/cli/parts/command.ts";
+import { type Command, type CommandGroup, isGroup } from "../../../src/cli/parts/subcommand.ts";
 import { formatCommandLine, replaceCommandLine } from "../../../src/cli/reference.ts";
 
 Deno.test("docs/command-line.md holds the tables that `deno task gen:docs` writes", async () => {
