@@ -107,16 +107,22 @@ export interface MigrateBody {
   readonly delay: number;
 }
 
-/** What becomes of slots whose migration has started when it is cancelled. */
+/** What to do with a migration that has started, when it is cancelled: move it back, or let it finish. */
 export const CANCEL_MODES = ["back", "finish"] as const;
 
 /** One of {@linkcode CANCEL_MODES}. */
 export type CancelMode = (typeof CANCEL_MODES)[number];
 
+/** What a rebalance makes even: slots per group, slots per `maxmemory` of the masters, or requests. */
+export const REBALANCE_BY = ["slots", "memory", "ops"] as const;
+
+/** One of {@linkcode REBALANCE_BY}. */
+export type RebalanceBy = (typeof REBALANCE_BY)[number];
+
 /** What `POST /api/rebalance` takes. */
 export interface RebalanceBody {
   readonly delay?: number;
-  readonly by?: "slots" | "memory" | "ops";
+  readonly by?: RebalanceBy;
 }
 
 /** What `POST /api/slot` takes: slots both ends included. */

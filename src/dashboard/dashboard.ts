@@ -1,7 +1,7 @@
 /**
  * The dashboard: leads or stands by, and ties the parts of the control plane together.
  *
- *     start ─► Leadership ── leading ──► finish what was begun ─► Poll, MigrateQueue, Failover
+ *     start ─► Leadership ── leading ──► finish what was begun ─► Poll, MigrationQueue, Failover
  *                  ▲   └───── deposed ──► all of them stopped ◄──────┘
  *                  └────────────────────────────┘
  *
@@ -25,7 +25,7 @@ import { Events } from "../control/events.ts";
 import { Failover } from "../control/failover.ts";
 import { Leadership } from "../control/leadership.ts";
 import { ChangeLog } from "../control/change.ts";
-import { type MigrateOptions, MigrateQueue } from "../migration/queue.ts";
+import { type MigrationOptions, MigrationQueue } from "../migration/queue.ts";
 import { Poll } from "../monitor/poll.ts";
 import { promote, type PromoteContext, resumePromotion } from "../control/promote.ts";
 import { reasonOf, refusesConnections } from "../control/proxies.ts";
@@ -47,7 +47,7 @@ export interface DashboardOptions {
   readonly failover: "off" | "auto";
   readonly failoverAfterMs: number;
   /** How slots are moved; what is left out has a default. */
-  readonly migrate?: Omit<MigrateOptions, "user" | "password" | "slowestProxy">;
+  readonly migrate?: Omit<MigrationOptions, "user" | "password" | "slowestProxy">;
   /** Whether changes need a token. */
   readonly needsToken: boolean;
   /** Whether the entry of a Codis 2.0 dashboard is removed. */
@@ -80,7 +80,7 @@ export class Dashboard implements Control {
   readonly #changes: ChangeLog;
   readonly #holds: WriteHolds;
   /** Only while this dashboard leads. */
-  #migrations: MigrateQueue | undefined;
+  #migrations: MigrationQueue | undefined;
   readonly #failover: Failover;
   readonly #startedAt = Date.now();
   #endCollecting = () => {};
@@ -134,7 +134,7 @@ export class Dashboard implements Control {
    *
    * @throws {NotLeaderError} When another dashboard leads.
    */
-  get migrations(): MigrateQueue {
+  get migrations(): MigrationQueue {
     if (this.#migrations === undefined) {
       throw new NotLeaderError(this.#leadership.leader, this.isLeading);
     }
@@ -281,7 +281,7 @@ export class Dashboard implements Control {
     await this.poll.start();
     const { auth, migrate } = this.#options;
     const slowestProxy = () => this.poll.slowestProxy;
-    this.#migrations = new MigrateQueue(this, { ...migrate, ...auth, slowestProxy });
+    this.#migrations = new MigrationQueue(this, { ...migrate, ...auth, slowestProxy });
     // Whatever is asked for from now on comes after what was begun: every change finishes that first.
     this.#takingOver.resolve();
     await this.#migrations.start();

@@ -17,12 +17,9 @@
 
 import type { CancelMode } from "../api/answers.ts";
 import { loadSlot } from "../store/slots.ts";
-import type { MigrateJob } from "./job.ts";
+import type { MigrationJob } from "./job.ts";
 import { type ChangePart, endPart, isUnderway, taskPart, undoPart } from "./task.ts";
 import type { StepWriter } from "./step_writer.ts";
-
-/** What the operator asked for; `turn`: a task goes the other way, unless it is nearly done. */
-export type CancelRequest = CancelMode | "turn";
 
 /** Keys that are left of a slot that goes on when it is nearer to its goal than to where it came from. */
 const NEARLY_DONE_KEYS = 500;
@@ -32,8 +29,8 @@ const NEARLY_DONE_SHARE = 10;
 /** Whether a task is to be let finish: then nobody who works on it need stop. */
 export async function isToFinish(
   writer: StepWriter,
-  { name, task }: MigrateJob,
-  mode: CancelRequest,
+  { name, task }: MigrationJob,
+  mode: CancelMode | undefined,
 ): Promise<boolean> {
   if (mode !== "finish") return false;
   await writer.settle();
@@ -54,8 +51,8 @@ export async function isToFinish(
  */
 export async function cancelTask(
   writer: StepWriter,
-  job: MigrateJob,
-  mode: CancelRequest,
+  job: MigrationJob,
+  mode: CancelMode | undefined,
 ): Promise<boolean> {
   const { control, control: { store } } = writer;
   const { name, task } = job;
@@ -76,7 +73,7 @@ export async function cancelTask(
     return false;
   }
   if (
-    mode === "turn" && isForward && !job.isInTrouble && keysLeft !== null &&
+    mode === undefined && isForward && !job.isInTrouble && keysLeft !== null &&
     keysLeft <= NEARLY_DONE_KEYS &&
     keysMoved > keysLeft * NEARLY_DONE_SHARE
   ) {

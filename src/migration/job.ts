@@ -9,8 +9,8 @@ import { Backoff, type BackoffOptions } from "../base/backoff.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import type { SlotRecord } from "../model/slot.ts";
 import { type BigKeyList, listedKeys } from "./big_keys.ts";
-import { type Direction, isSameDirection } from "./cycle.ts";
-import { directionOf, type NextStep, nextStep } from "./task.ts";
+import { isSameRoute, type Route } from "./cycle.ts";
+import { currentRouteOf, type NextStep, nextStep } from "./task.ts";
 import type { MoveStream } from "./stream.ts";
 import { MoveProgress } from "./progress.ts";
 
@@ -18,14 +18,14 @@ import { MoveProgress } from "./progress.ts";
 const LASTING_TIMES = 2;
 
 /** See the header. */
-export class MigrateJob {
+export class MigrationJob {
   /** Its name in the store. */
   readonly name: string;
   task: MigrateTaskRecord;
   /** What was to be done next when the store was last looked at. */
   step: NextStep | undefined;
-  /** In which direction keys of its slot are, or may be, on their way; nothing: in none. */
-  direction: Direction | undefined;
+  /** In which currentRoute keys of its slot are, or may be, on their route; nothing: in none. */
+  currentRoute: Route | undefined;
   /** Who works on it; nobody else may then. */
   stream: MoveStream | undefined;
   progress = new MoveProgress();
@@ -35,7 +35,7 @@ export class MigrateJob {
   readonly bigKeys: BigKeyList = new Map();
   /** Whether an operator's request is being carried out on it: nobody else may begin anything. */
   isHeld = false;
-  /** Whether it was cancelled while this dashboard leads: it is on its way back. */
+  /** Whether it was cancelled while this dashboard leads: it is on its route back. */
   isTurned = false;
   readonly #trouble: Trouble;
 
@@ -62,22 +62,24 @@ export class MigrateJob {
   }
 
   /** Where it comes from and goes to; nothing while that is not known, or there is nothing to do. */
-  get way(): { readonly from: number; readonly to: number; readonly delayMs: number } | undefined {
+  get route():
+    | { readonly from: number; readonly to: number; readonly delayMs: number }
+    | undefined {
     const { step, task } = this;
     if (step?.kind !== "begin" && step?.kind !== "move") return undefined;
     return { from: step.from, to: step.to, delayMs: task.delay };
   }
 
-  /** Whether its slot is to go back to where it comes from, and keys still move the other way. */
+  /** Whether its slot is to go back to where it comes from, and keys still move the other route. */
   get isTurning(): boolean {
-    const { way, direction } = this;
-    return way !== undefined && direction !== undefined && !isSameDirection(way, direction);
+    const { route, currentRoute } = this;
+    return route !== undefined && currentRoute !== undefined && !isSameRoute(route, currentRoute);
   }
 
   /** Takes what the store says of its slot, and returns what is to be done next. */
   look(slot: SlotRecord): NextStep {
     const step = nextStep(this.task, slot);
-    this.direction = directionOf(slot, step);
+    this.currentRoute = currentRouteOf(slot, step);
     return this.step = step;
   }
 
@@ -96,7 +98,7 @@ export class MigrateJob {
   }
 
   /**
-   * It goes the other way from now on.
+   * It goes the other route from now on.
    *
    * @param isTurned Whether that is back to where it came from.
    */
@@ -117,13 +119,13 @@ export class MigrateJob {
     if (isPaused && stream === undefined) return "paused";
     if (status === "error") return "failed";
     if (status === "migrating" && problem !== "") return "stuck";
-    // One that was cancelled before this dashboard led is known by its way.
+    // One that was cancelled before this dashboard led is known by its route.
     if (this.isTurned || this.isTurning) return "moving back";
     return stream === undefined ? "waiting" : "moving";
   }
 
   /**
-   * @param shared What keeps everything that goes its way.
+   * @param shared What keeps everything that goes its route.
    * @param isPaused Whether no migration moves, because somebody wants it so.
    */
   view(shared: Trouble | undefined, isPaused: boolean): MigrationView {
@@ -135,7 +137,7 @@ export class MigrateJob {
     return {
       name: this.name,
       slot_id,
-      from_group: this.way?.from ?? null,
+      from_group: this.route?.from ?? null,
       to_group: new_group,
       status,
       phase: this.#phase(trouble.text, isPaused),

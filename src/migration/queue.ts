@@ -6,13 +6,14 @@
  *                                     └───────── rests, with its problem ───┘ something keeps it
  *
  * A server gives keys to one other at a time, and gets them from one; and keys do not go in circles
- * (move_ways.ts): a way waits until slots that would close one have arrived. A task that fails rests, longer
+ * (move_ways.ts): a route waits until slots that would close one have arrived. A task that fails rests, longer
  * each time, and keeps nobody: others go on. Whatever is known of a task but its goal is read from the
  * store, so the next dashboard takes over wherever this one ended.
  *
  * @module
  */
 
+import type { CancelMode } from "../api/answers.ts";
 import type { MigrationTotals, MigrationView } from "../api/cluster_view.ts";
 import type { BackoffOptions } from "../base/backoff.ts";
 import { sleep } from "../base/sleep.ts";
@@ -26,19 +27,27 @@ import { StoreError } from "../store/store.ts";
 import type { BigKeyPolicy } from "./big_keys.ts";
 import type { Control } from "../control/control.ts";
 import type { MoveOptions } from "./mover/mover.ts";
-import { MigrateJob, Trouble } from "./job.ts";
+import { MigrationJob, Trouble } from "./job.ts";
 import { createTasks } from "./request.ts";
-import { type CancelRequest, cancelTask, isToFinish } from "./cancel.ts";
-import { MigrateTotals } from "./totals.ts";
+import { cancelTask, isToFinish } from "./cancel.ts";
+import { TotalProgress } from "./totals.ts";
 import { type ChangePart, endPart, taskPart } from "./task.ts";
-import { MoveStream, type StreamLimits, type StreamWay } from "./stream.ts";
-import { circleOf, isOfUse, isOnWay, jobsFor, keyOf, type Traffic, waysOf } from "./routes.ts";
+import { MoveStream, type StreamLimits, type StreamRoute } from "./stream.ts";
+import {
+  cycleNoteOf,
+  hasWork,
+  isOnRoute,
+  jobsFor,
+  routeKey,
+  routesOf,
+  type Traffic,
+} from "./routes.ts";
 import type { ProxyLatency } from "./throttle.ts";
-import { TargetGate } from "./mover/late_copy_guard.ts";
+import { MoveLock } from "./mover/move_lock.ts";
 import { StepWriter } from "./step_writer.ts";
 
 /** How migrations are run; what is left out has a default. */
-export interface MigrateOptions extends Pick<MoveOptions, "user" | "password"> {
+export interface MigrationOptions extends Pick<MoveOptions, "user" | "password"> {
   /** Slots of one source that are in `migrate` at once. @default 256 */
   readonly slotsAtOnce?: number;
   /** Slots that are blocked together. @default 16 */
@@ -71,20 +80,20 @@ const BREAK_OFF_MS = 2_000;
 const TASKS_PER_CHANGE = 32;
 
 /** See the header. */
-export class MigrateQueue {
+export class MigrationQueue {
   readonly #writer: StepWriter;
   readonly #retry: BackoffOptions;
   readonly #options: MoveOptions;
   readonly #limits: StreamLimits;
   readonly #slowestProxy: () => ProxyLatency | undefined;
-  readonly #jobs = new Map<string, MigrateJob>();
+  readonly #jobs = new Map<string, MigrationJob>();
   /** The tasks that have left the store while it is being read. */
   #gone: Set<string> | undefined;
-  readonly #totals = new MigrateTotals();
+  readonly #totals = new TotalProgress();
   readonly #streams = new Map<MoveStream, Promise<void>>();
-  /** What keeps everything that goes one way, by the way. */
+  /** What keeps everything that goes one route, by the route. */
   readonly #troubles = new Map<string, Trouble>();
-  readonly #gates = new Map<string, TargetGate>();
+  readonly #moveLocks = new Map<string, MoveLock>();
   /** Whether a dashboard before us had begun tasks: it may have died in the middle of a move. */
   #foundBegun = false;
   /** Groups that must not take part, and how often that was asked for. */
@@ -103,7 +112,7 @@ export class MigrateQueue {
   /** Requests of operators, one after the other. */
   #requests: Promise<unknown> = Promise.resolve();
 
-  constructor(control: Control, options: MigrateOptions) {
+  constructor(control: Control, options: MigrationOptions) {
     this.#writer = new StepWriter(control);
     this.#retry = options.retry ?? RETRY;
     this.#options = {
@@ -169,7 +178,7 @@ export class MigrateQueue {
   }
 
   /**
-   * Lets migrations rest, whichever dashboard leads: slots on their way stay so, and clients are served.
+   * Lets migrations rest, whichever dashboard leads: slots on their route stay so, and clients are served.
    *
    * @throws As `Control.change`: then they go on.
    */
@@ -190,7 +199,7 @@ export class MigrateQueue {
   }
 
   /**
-   * Goes on after {@linkcode MigrateQueue.pause}.
+   * Goes on after {@linkcode MigrationQueue.pause}.
    *
    * @throws As `Control.change`: then they stay paused.
    */
@@ -219,13 +228,15 @@ export class MigrateQueue {
 
   /**
    * Does something while no key goes to or from a group's servers: its master may change meanwhile.
-   * Slots on their way stay so.
+   * Slots on their route stay so.
    */
   async aside<T>(groupId: number, body: () => Promise<T>): Promise<T> {
     this.#aside.set(groupId, (this.#aside.get(groupId) ?? 0) + 1);
     try {
       await this.#endStreams(
-        [...this.#streams.keys()].filter(({ way }) => way.from === groupId || way.to === groupId),
+        [...this.#streams.keys()].filter(({ route }) =>
+          route.from === groupId || route.to === groupId
+        ),
       );
       return await body();
     } finally {
@@ -256,7 +267,12 @@ export class MigrateQueue {
    */
   add(from: number, to: number, groupId: number, delayMs: number): Promise<string[]> {
     return this.#request(async () => {
-      const tasks = await createTasks(this.#control, { from, to, groupId, delayMs });
+      const tasks = await createTasks(this.#control, {
+        from,
+        to,
+        new_group: groupId,
+        delay: delayMs,
+      });
       this.#know(tasks);
       this.#wake();
       return tasks.map(({ name }) => name);
@@ -271,7 +287,7 @@ export class MigrateQueue {
    * @throws {StoreError} When there is no such task.
    * @throws As `Control.change`.
    */
-  cancel(name: string, mode: CancelRequest = "turn"): Promise<void> {
+  cancel(name: string, mode?: CancelMode): Promise<void> {
     return this.#request(async () => {
       const job = this.#jobs.get(name);
       if (job === undefined) throw new StoreError(`migrate task ${name} is not found`);
@@ -280,11 +296,11 @@ export class MigrateQueue {
   }
 
   /**
-   * Cancels every task, as {@linkcode MigrateQueue.cancel}, but those that are on their way back.
+   * Cancels every task, as {@linkcode MigrationQueue.cancel}, but those that are on their route back.
    *
    * @throws As `Control.change`.
    */
-  cancelAll(mode: CancelRequest = "turn"): Promise<void> {
+  cancelAll(mode?: CancelMode): Promise<void> {
     return this.#request(async () => {
       const jobs = [...this.#jobs.values()].filter(({ isTurned }) => !isTurned);
       await this.#holding(jobs, async () => {
@@ -297,7 +313,7 @@ export class MigrateQueue {
     });
   }
 
-  async #deleteTasks(jobs: readonly MigrateJob[]): Promise<void> {
+  async #deleteTasks(jobs: readonly MigrationJob[]): Promise<void> {
     const { store } = this.#control;
     await this.#writer.write(
       `${jobs.length} migration tasks cancelled`,
@@ -316,13 +332,13 @@ export class MigrateQueue {
     return this.#totals.view(this.views());
   }
 
-  #inOrder(): MigrateJob[] {
+  #inOrder(): MigrationJob[] {
     return [...this.#jobs.values()].sort((a, b) => compareSequence(a.name, b.name));
   }
 
-  /** What keeps everything that goes a job's way. */
-  #troubleOf({ way }: MigrateJob): Trouble | undefined {
-    return way === undefined ? undefined : this.#troubles.get(keyOf(way));
+  /** What keeps everything that goes a job's route. */
+  #troubleOf({ route }: MigrationJob): Trouble | undefined {
+    return route === undefined ? undefined : this.#troubles.get(routeKey(route));
   }
 
   #request<T>(body: () => Promise<T>): Promise<T> {
@@ -332,7 +348,7 @@ export class MigrateQueue {
   }
 
   /** Keeps everybody else from jobs while something is done with them. */
-  async #holding(jobs: readonly MigrateJob[], body: () => Promise<void>): Promise<void> {
+  async #holding(jobs: readonly MigrationJob[], body: () => Promise<void>): Promise<void> {
     for (const job of jobs) job.isHeld = true;
     try {
       await body();
@@ -342,7 +358,7 @@ export class MigrateQueue {
     }
   }
 
-  async #cancel(job: MigrateJob, mode: CancelRequest): Promise<void> {
+  async #cancel(job: MigrationJob, mode: CancelMode | undefined): Promise<void> {
     if (await isToFinish(this.#writer, job, mode)) return;
     await job.stream?.release(job);
     // It may have come to its end meanwhile.
@@ -392,7 +408,7 @@ export class MigrateQueue {
     for (const { name, task } of tasks) {
       if (this.#jobs.has(name)) continue;
       if (this.#jobs.size === 0) this.#totals.begin();
-      this.#jobs.set(name, new MigrateJob(name, task, this.#retry));
+      this.#jobs.set(name, new MigrationJob(name, task, this.#retry));
     }
   }
 
@@ -440,8 +456,8 @@ export class MigrateQueue {
     }
     const nowMs = performance.now();
     const jobs = this.#inOrder();
-    const due: MigrateJob[] = [];
-    const busy = new Map<number, MigrateJob>();
+    const due: MigrationJob[] = [];
+    const busy = new Map<number, MigrationJob>();
     for (const job of jobs) {
       const { slot_id } = job.task;
       const first = busy.get(slot_id);
@@ -454,10 +470,10 @@ export class MigrateQueue {
     await this.#end(due.filter(({ step, isHeld }) => step?.kind === "end" && !isHeld));
     await this.#markErrors();
     // A stop or a pause meanwhile has ended the streams that there were.
-    for (const way of this.#state === "running" ? waysOf(due) : []) {
-      const circle = circleOf(way, this.#traffic);
-      for (const job of due) if (isOnWay(job, way)) job.note = circle;
-      if (circle === "" && this.#isFree(way) && isOfUse(way, this.#traffic)) this.#begin(way);
+    for (const route of this.#state === "running" ? routesOf(due) : []) {
+      const circle = cycleNoteOf(route, this.#traffic);
+      for (const job of due) if (isOnRoute(job, route)) job.note = circle;
+      if (circle === "" && this.#isFree(route) && hasWork(route, this.#traffic)) this.#begin(route);
     }
     const untils = [
       ...jobs.filter(({ stream }) => stream === undefined).map(({ dueMs }) => dueMs),
@@ -472,7 +488,7 @@ export class MigrateQueue {
     this.#timer = setTimeout(() => this.#wake(), Math.max(1, ms));
   }
 
-  async #look(job: MigrateJob): Promise<void> {
+  async #look(job: MigrationJob): Promise<void> {
     try {
       job.look(await loadSlot(this.#control.store, job.task.slot_id));
     } catch (error) {
@@ -482,7 +498,7 @@ export class MigrateQueue {
     if (job.step?.kind === "wait") job.fail(job.step.why);
   }
 
-  async #end(jobs: readonly MigrateJob[]): Promise<void> {
+  async #end(jobs: readonly MigrationJob[]): Promise<void> {
     const { store } = this.#control;
     for (let at = 0; at < jobs.length; at += TASKS_PER_CHANGE) {
       const ending = jobs.slice(at, at + TASKS_PER_CHANGE);
@@ -519,12 +535,12 @@ export class MigrateQueue {
     }
   }
 
-  /** Whether nobody uses the servers as this way would, and nothing keeps it. */
-  #isFree(way: StreamWay): boolean {
-    if (this.#traffic.isKept(way)) return false;
-    if (this.#aside.has(way.from) || this.#aside.has(way.to)) return false;
+  /** Whether nobody uses the servers as this route would, and nothing keeps it. */
+  #isFree(route: StreamRoute): boolean {
+    if (this.#traffic.isKept(route)) return false;
+    if (this.#aside.has(route.from) || this.#aside.has(route.to)) return false;
     return [...this.#streams.keys()].every((stream) =>
-      stream.way.from !== way.from && stream.way.to !== way.to
+      stream.route.from !== route.from && stream.route.to !== route.to
     );
   }
 
@@ -532,25 +548,25 @@ export class MigrateQueue {
     const nowMs = performance.now();
     return {
       jobs: [...this.#jobs.values()],
-      running: [...this.#streams.keys()].map(({ way }) => way),
-      isKept: (way) => (this.#troubles.get(keyOf(way))?.untilMs ?? 0) > nowMs,
+      running: [...this.#streams.keys()].map(({ route }) => route),
+      isKept: (route) => (this.#troubles.get(routeKey(route))?.untilMs ?? 0) > nowMs,
       nowMs,
     };
   }
 
-  #begin(way: StreamWay): void {
-    const stream = new MoveStream(way, {
+  #begin(route: StreamRoute): void {
+    const stream = new MoveStream(route, {
       writer: this.#writer,
       limits: this.#limits,
       options: this.#options,
-      gate: (addr) => this.#gate(addr),
+      moveLock: (addr) => this.#moveLock(addr),
       slowestProxy: this.#slowestProxy,
       take: (stream, count) => this.#take(stream, count),
       upcoming: (stream) =>
         [...this.#jobs.values()]
-          .filter((job) => job.task.status === "pending" && isOnWay(job, stream.way))
+          .filter((job) => job.task.status === "pending" && isOnRoute(job, stream.route))
           .map(({ task }) => task.slot_id),
-      goesOn: ({ way }) => this.#troubles.delete(keyOf(way)),
+      goesOn: ({ route }) => this.#troubles.delete(routeKey(route)),
       letGo: (job) => job.stream = undefined,
       ended: (job) => {
         this.#totals.ended(job.view(undefined, false));
@@ -564,7 +580,7 @@ export class MigrateQueue {
   async #run(stream: MoveStream): Promise<void> {
     try {
       await stream.run();
-      this.#troubles.delete(keyOf(stream.way));
+      this.#troubles.delete(routeKey(stream.route));
     } catch (error) {
       if (!stream.isStopping) this.#failed(stream, error as Error);
     }
@@ -572,25 +588,26 @@ export class MigrateQueue {
     this.#wake();
   }
 
-  #failed({ way }: MoveStream, error: Error): void {
-    const key = keyOf(way);
+  #failed({ route }: MoveStream, error: Error): void {
+    const key = routeKey(route);
     const trouble = this.#troubles.get(key) ?? new Trouble(this.#retry);
     this.#troubles.set(key, trouble);
     if (trouble.text !== error.message) {
-      const text = `migration from group ${way.from} to ${way.to} waits: ${error.message}`;
+      const text = `migration from group ${route.from} to ${route.to} waits: ${error.message}`;
       this.#control.report("warning", text);
     }
     trouble.happened(error.message);
   }
 
-  #gate(addr: string): TargetGate {
-    const gate = this.#gates.get(addr) ?? new TargetGate(this.#foundBegun ? "unknown" : "none");
-    this.#gates.set(addr, gate);
-    return gate;
+  #moveLock(addr: string): MoveLock {
+    const moveLock = this.#moveLocks.get(addr) ??
+      new MoveLock(this.#foundBegun ? "unknown" : "none");
+    this.#moveLocks.set(addr, moveLock);
+    return moveLock;
   }
 
-  #take(stream: MoveStream, count: number): MigrateJob[] {
-    const jobs = jobsFor(stream.way, count, this.#traffic);
+  #take(stream: MoveStream, count: number): MigrationJob[] {
+    const jobs = jobsFor(stream.route, count, this.#traffic);
     for (const job of jobs) {
       job.stream = stream;
       job.note = "";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { MigrateBody } from "../api/answers.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { GROUP_ID_MIN } from "../model/group.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
@@ -22,15 +23,6 @@ import { InputError } from "../control/errors.ts";
 import { nextStep } from "./task.ts";
 import { areOneServer } from "../control/servers.ts";
 
-/** Slots `from` to `to`, both included, shall go to a group. */
-export interface MigrateRequest {
-  readonly from: number;
-  readonly to: number;
-  readonly groupId: number;
-  /** Least time between two moves, in milliseconds. */
-  readonly delayMs: number;
-}
-
 /** Tasks that are created at once. */
 const PARALLEL_MAX = 16;
 
@@ -43,17 +35,17 @@ const PARALLEL_MAX = 16;
  */
 export async function createTasks(
   control: Control,
-  request: MigrateRequest,
+  request: MigrateBody,
 ): Promise<StoredMigrateTask[]> {
   checkNumbers(request);
   const { store } = control;
-  const { from, to, groupId, delayMs } = request;
+  const { from, to, new_group: groupId, delay } = request;
   const target = masterOf(await loadGroup(store, groupId)).addr;
   const slotIds = Array.from({ length: to - from + 1 }, (_, i) => from + i);
   const tasks = slotIds.map((slot_id): MigrateTaskRecord => ({
     slot_id,
     new_group: groupId,
-    delay: delayMs,
+    delay,
     create_at: `${Math.floor(Date.now() / 1000)}`,
     percent: 0,
     status: "pending",
@@ -82,17 +74,17 @@ export async function createTasks(
   return created.sort((a, b) => a.task.slot_id - b.task.slot_id);
 }
 
-function checkNumbers({ from, to, groupId, delayMs }: MigrateRequest): void {
+function checkNumbers({ from, to, new_group, delay }: MigrateBody): void {
   const isSlot = (value: number) => Number.isInteger(value) && value >= 0 && value < SLOT_COUNT;
   const slotRule = `a slot, 0 to ${SLOT_COUNT - 1}`;
   if (!isSlot(from)) throw new InputError("from", slotRule, from);
   if (!isSlot(to)) throw new InputError("to", slotRule, to);
   if (to < from) throw new InputError("to", `a slot not below ${from}`, to);
-  if (!(Number.isInteger(groupId) && groupId >= GROUP_ID_MIN)) {
-    throw new InputError("new_group", `a whole number from ${GROUP_ID_MIN}`, groupId);
+  if (!(Number.isInteger(new_group) && new_group >= GROUP_ID_MIN)) {
+    throw new InputError("new_group", `a whole number from ${GROUP_ID_MIN}`, new_group);
   }
-  if (!(Number.isInteger(delayMs) && delayMs >= 0)) {
-    throw new InputError("delay", "whole milliseconds from 0", delayMs);
+  if (!(Number.isInteger(delay) && delay >= 0)) {
+    throw new InputError("delay", "whole milliseconds from 0", delay);
   }
 }
 

@@ -17,31 +17,31 @@ import { loadGroup, masterOf } from "../store/groups.ts";
 import { loadSlot } from "../store/slots.ts";
 import { UnconfirmedError } from "../control/errors.ts";
 import {
-  type KeyMover,
   type MoveContext,
   MoveError,
   type MoveOptions,
   type MovePair,
+  type SlotMover,
 } from "./mover/mover.ts";
-import type { MigrateJob } from "./job.ts";
+import type { MigrationJob } from "./job.ts";
 import {
   beginPart,
   type ChangePart,
-  directionOf,
+  currentRouteOf,
   finishPart,
   isUnderway,
   openPart,
   taskPart,
   undoPart,
 } from "./task.ts";
-import { openKeyMover } from "./mover/open_mover.ts";
-import { Pace, type PaceLimits, type ProxyLatency } from "./throttle.ts";
-import type { TargetGate } from "./mover/late_copy_guard.ts";
+import { openMover } from "./mover/open_mover.ts";
+import { type ProxyLatency, Throttle, type ThrottleLimits } from "./throttle.ts";
+import { lockBoth, type MoveLock } from "./mover/move_lock.ts";
 import { slotsText } from "../model/slot_ranges.ts";
 import type { StepWriter } from "./step_writer.ts";
 
 /** Where slots go from and to, and how fast. */
-export interface StreamWay {
+export interface StreamRoute {
   readonly from: number;
   readonly to: number;
   /** Least time between two calls, in milliseconds. */
@@ -49,7 +49,7 @@ export interface StreamWay {
 }
 
 /** Sizes of a stream. */
-export interface StreamLimits extends Omit<PaceLimits, "delayMs"> {
+export interface StreamLimits extends Omit<ThrottleLimits, "delayMs"> {
   /** Slots of one source that are in `migrate` at once. */
   readonly slotsAtOnce: number;
   /** Slots that are blocked together. */
@@ -61,20 +61,20 @@ export interface StreamHost {
   readonly writer: StepWriter;
   readonly limits: StreamLimits;
   readonly options: MoveOptions;
-  /** The gate of a server, by address. */
-  gate(addr: string): TargetGate;
+  /** The move lock of a server, by address. */
+  moveLock(addr: string): MoveLock;
   /** The proxy whose clients wait longest, as far as proxies tell. */
   slowestProxy(): ProxyLatency | undefined;
-  /** Hands out jobs that go this way; they are the stream's until `letGo` or `ended`. */
-  take(stream: MoveStream, count: number): MigrateJob[];
-  /** Slots that will come this way and have not begun. */
+  /** Hands out jobs that go this route; they are the stream's until `letGo` or `ended`. */
+  take(stream: MoveStream, count: number): MigrationJob[];
+  /** Slots that will come this route and have not begun. */
   upcoming(stream: MoveStream): number[];
   /** Keys have been moved, and the servers are well. */
   goesOn(stream: MoveStream): void;
   /** A job is nobody's again. */
-  letGo(job: MigrateJob): void;
+  letGo(job: MigrationJob): void;
   /** A job is done, and its task deleted. */
-  ended(job: MigrateJob): void;
+  ended(job: MigrationJob): void;
 }
 
 /** Time between two looks at what clients wait, in milliseconds: as often as proxies tell. */
@@ -82,7 +82,7 @@ const CLIENTS_MS = 1_000;
 
 /** A job and its slot as it was last read. */
 interface Entering {
-  readonly job: MigrateJob;
+  readonly job: MigrationJob;
   readonly slot: SlotRecord;
 }
 
@@ -96,7 +96,7 @@ const TOGETHER = 4;
 type Kind =
   /** It is in `migrate` already. */
   | "moving"
-  /** It is on its way from where it is to go now. */
+  /** It is on its route from where it is to go now. */
   | "turning"
   /** Whoever blocked it did not open it. */
   | "blocked"
@@ -119,29 +119,29 @@ function textOf(entering: readonly Entering[]): string {
 
 /** See the header. */
 export class MoveStream {
-  readonly way: StreamWay;
+  readonly route: StreamRoute;
   readonly #host: StreamHost;
   readonly #stopping = new AbortController();
-  readonly #jobs = new Map<number, MigrateJob>();
+  readonly #jobs = new Map<number, MigrationJob>();
   /** The slots whose keys are being moved: those of `#jobs`, less the ones that are leaving. */
   readonly #slots = new Set<number>();
-  readonly #leaving = new Set<MigrateJob>();
+  readonly #leaving = new Set<MigrationJob>();
   /** Slots of which the target has no key that it must not have. */
   readonly #cleared = new Set<number>();
-  readonly #pace: Pace;
+  readonly #throttle: Throttle;
   #pair: MovePair | undefined;
-  #mover: KeyMover | undefined;
+  #mover: SlotMover | undefined;
   #changing: Promise<unknown> = Promise.resolve();
 
-  constructor(way: StreamWay, host: StreamHost) {
-    this.way = way;
+  constructor(route: StreamRoute, host: StreamHost) {
+    this.route = route;
     this.#host = host;
-    this.#pace = new Pace({ ...host.limits, delayMs: way.delayMs });
+    this.#throttle = new Throttle({ ...host.limits, delayMs: route.delayMs });
   }
 
   /** Why it goes slower than it might; `""`: it does not. */
   get slowedBy(): string {
-    return this.#pace.slowedBy;
+    return this.#throttle.slowedBy;
   }
 
   /** Whether it was told to end. */
@@ -163,18 +163,18 @@ export class MoveStream {
   /**
    * Moves slots until there are none to move.
    *
-   * @throws {Error} What keeps this way from being gone; every job is nobody's again.
+   * @throws {Error} What keeps this route from being gone; every job is nobody's again.
    */
   async run(): Promise<void> {
     const { signal } = this.#stopping;
-    const look = () => this.#pace.clientsWait(this.#host.slowestProxy());
+    const look = () => this.#throttle.clientsWait(this.#host.slowestProxy());
     look();
     const looking = setInterval(look, CLIENTS_MS);
     try {
       // A dashboard that does not lead any more must not begin.
       await this.#host.writer.settle("always");
       const pair = this.#pair = await this.#masters();
-      this.#mover = await openKeyMover(this.#context(pair));
+      this.#mover = await openMover(this.#context(pair));
       for (;;) {
         signal.throwIfAborted();
         await this.#checkMasters(pair);
@@ -198,7 +198,7 @@ export class MoveStream {
   }
 
   /** Lets a job go: when this resolves, nothing of its slot is being moved or changed here. */
-  async release(job: MigrateJob): Promise<void> {
+  async release(job: MigrationJob): Promise<void> {
     this.#leaving.add(job);
     this.#slots.delete(job.task.slot_id);
     let changing: Promise<unknown>;
@@ -214,7 +214,7 @@ export class MoveStream {
 
   async #masters(): Promise<MovePair> {
     const { store } = this.#host.writer.control;
-    const { from, to } = this.way;
+    const { from, to } = this.route;
     return {
       source: masterOf(await loadGroup(store, from)).addr,
       target: masterOf(await loadGroup(store, to)).addr,
@@ -224,8 +224,8 @@ export class MoveStream {
   /** A server that is no master any more must neither give keys nor get any. */
   async #checkMasters({ source, target }: MovePair): Promise<void> {
     const now = await this.#masters();
-    if (now.source !== source) throw new MoveError(`${source} gave way to ${now.source}`);
-    if (now.target !== target) throw new MoveError(`${target} gave way to ${now.target}`);
+    if (now.source !== source) throw new MoveError(`${source} gave route to ${now.source}`);
+    if (now.target !== target) throw new MoveError(`${target} gave route to ${now.target}`);
   }
 
   #context(pair: MovePair): MoveContext {
@@ -234,8 +234,8 @@ export class MoveStream {
       control,
       options,
       pair,
-      pace: this.#pace,
-      gate: (addr) => this.#host.gate(addr),
+      throttle: this.#throttle,
+      moveLock: (addr) => this.#host.moveLock(addr),
       progress: (slotId) => this.#jobs.get(slotId)?.progress,
       note: (slotId, text) => {
         const job = this.#jobs.get(slotId);
@@ -249,7 +249,7 @@ export class MoveStream {
    * @param text What keeps it from going on; left out: nothing.
    * @param lasts Whether that is how it is to be.
    */
-  #leave(job: MigrateJob | undefined, text?: string, lasts = false): void {
+  #leave(job: MigrationJob | undefined, text?: string, lasts = false): void {
     if (job === undefined || job.stream !== this) return;
     const { slot_id } = job.task;
     this.#jobs.delete(slot_id);
@@ -261,7 +261,7 @@ export class MoveStream {
   // -- into `migrate` ---------------------------------------------------------------------------
 
   /** Brings jobs' slots into `migrate`; what cannot be is let go. */
-  async #enter(jobs: readonly MigrateJob[], mover: KeyMover): Promise<void> {
+  async #enter(jobs: readonly MigrationJob[], mover: SlotMover): Promise<void> {
     if (jobs.length === 0) return;
     for (const job of jobs) this.#jobs.set(job.task.slot_id, job);
     const entering = await this.#read(jobs);
@@ -273,8 +273,8 @@ export class MoveStream {
     await this.#open(await this.#clear(kinds.fresh, mover), mover, false);
   }
 
-  /** Reads the jobs' slots, and lets go whatever does not go this way any more. */
-  async #read(jobs: readonly MigrateJob[]): Promise<Entering[]> {
+  /** Reads the jobs' slots, and lets go whatever does not go this route any more. */
+  async #read(jobs: readonly MigrationJob[]): Promise<Entering[]> {
     const { writer } = this.#host;
     await writer.settle();
     const entering: Entering[] = [];
@@ -282,7 +282,7 @@ export class MoveStream {
       const slot = await loadSlot(writer.control.store, job.task.slot_id);
       const step = job.look(slot);
       const isThisWay = (step.kind === "begin" || step.kind === "move") &&
-        step.from === this.way.from && step.to === this.way.to;
+        step.from === this.route.from && step.to === this.route.to;
       if (isThisWay) entering.push({ job, slot });
       else this.#leave(job);
     }
@@ -290,14 +290,14 @@ export class MoveStream {
   }
 
   /** Slots that were in `migrate` when we came: whoever moved them may have given up in the middle. */
-  async #resume(entering: readonly Entering[], mover: KeyMover): Promise<void> {
+  async #resume(entering: readonly Entering[], mover: SlotMover): Promise<void> {
     if (entering.length === 0) return;
     this.#changing = this.#resumeNow(entering, mover);
     await this.#changing;
   }
 
-  async #resumeNow(entering: readonly Entering[], mover: KeyMover): Promise<void> {
-    await this.#alone(() => mover.fence(true, []));
+  async #resumeNow(entering: readonly Entering[], mover: SlotMover): Promise<void> {
+    await this.#exclusive(() => mover.fence(true, []));
     const { writer } = this.#host;
     const { store } = writer.control;
     const idle = entering.filter(({ job }) => job.task.status !== "migrating");
@@ -312,23 +312,23 @@ export class MoveStream {
   /** Slots are in `migrate`: their keys are moved from now on, unless somebody took them away. */
   #hold(entering: readonly Entering[]): void {
     for (const { job } of entering) {
-      job.direction = this.way;
+      job.currentRoute = this.route;
       if (this.#has(job)) this.#slots.add(job.task.slot_id);
     }
   }
 
   /** Whether a job is ours, and stays so. */
-  #has(job: MigrateJob): boolean {
+  #has(job: MigrationJob): boolean {
     return job.stream === this && !this.#leaving.has(job);
   }
 
   /** Looks for keys that the target must not have, and for big ones. */
-  async #clear(entering: readonly Entering[], mover: KeyMover): Promise<readonly Entering[]> {
+  async #clear(entering: readonly Entering[], mover: SlotMover): Promise<readonly Entering[]> {
     if (entering.length === 0) return [];
     await mover.tryOut();
     const unknown = entering.map(({ slot }) => slot.id).filter((id) => !this.#cleared.has(id));
     if (unknown.length > 0) {
-      // One look at the target serves all that will come this way.
+      // One look at the target serves all that will come this route.
       const slotIds = [...unknown, ...this.#host.upcoming(this)];
       const strays = await mover.clearTarget(slotIds, false);
       for (const slotId of slotIds) if (!strays.has(slotId)) this.#cleared.add(slotId);
@@ -342,26 +342,26 @@ export class MoveStream {
   }
 
   /** Blocks slots and lets them migrate, a few at a time. */
-  async #open(entering: readonly Entering[], mover: KeyMover, isInDoubt: boolean): Promise<void> {
+  async #open(entering: readonly Entering[], mover: SlotMover, isInDoubt: boolean): Promise<void> {
     for (const some of this.#inChanges(entering)) {
       this.#stopping.signal.throwIfAborted();
       const ours = some.filter(({ job }) => this.#has(job));
       if (ours.length === 0) continue;
-      this.#changing = this.#alone(() => this.#openAll(ours, mover, isInDoubt));
+      this.#changing = this.#exclusive(() => this.#openAll(ours, mover, isInDoubt));
       await this.#changing;
     }
   }
 
   /**
-   * Turns slots round. As long as one of them lets keys go the way it came, none may let them come
+   * Turns slots round. As long as one of them lets keys go the route it came, none may let them come
    * back: all are blocked before the first is opened.
    */
-  async #turn(entering: readonly Entering[], mover: KeyMover): Promise<void> {
+  async #turn(entering: readonly Entering[], mover: SlotMover): Promise<void> {
     if (entering.length === 0) return;
     await mover.clearTarget(entering.map(({ slot }) => slot.id), true);
     this.#stopping.signal.throwIfAborted();
     if (entering.every(({ job }) => this.#has(job))) {
-      this.#changing = this.#alone(() => this.#openAll(entering, mover, true, true));
+      this.#changing = this.#exclusive(() => this.#openAll(entering, mover, true, true));
       await this.#changing;
     } else {
       // One of them goes on after all: the queue looks anew at what may begin.
@@ -378,18 +378,16 @@ export class MoveStream {
 
   async #openAll(
     entering: readonly Entering[],
-    mover: KeyMover,
+    mover: SlotMover,
     isInDoubt: boolean,
     isTurn = false,
   ): Promise<void> {
     const { writer } = this.#host;
     const { store } = writer.control;
-    const { from, to } = this.way;
+    const { from, to } = this.route;
     const blocked: Entering[] = [];
     for (const some of this.#inChanges(entering, TOGETHER)) {
-      const begin = some.map(({ job: { name, task }, slot }) =>
-        beginPart(store, { name, task, slot })
-      );
+      const begin = some.map(({ job, slot }) => beginPart(store, job, slot));
       const error = await this.#try(some, `${textOf(some)}: group ${from}, pre_migrate`, begin);
       if (error !== undefined) {
         // Those that were blocked when we came must not stay so, either.
@@ -398,7 +396,7 @@ export class MoveStream {
       }
       for (const { job } of some) {
         job.task = { ...job.task, status: "migrating" };
-        job.direction = this.way;
+        job.currentRoute = this.route;
       }
       blocked.push(...some);
     }
@@ -443,7 +441,7 @@ export class MoveStream {
       const parts = some.map(({ slot }) => undoPart(writer.control.store, slot));
       try {
         await writer.writeAnyway(`${textOf(some)}: as before`, parts);
-        for (const { job, slot } of some) job.direction = directionOf(slot);
+        for (const { job, slot } of some) job.currentRoute = currentRouteOf(slot);
       } catch (error) {
         // They stay blocked until they are tried again; that is the first thing to be done then.
         const { message } = error as Error;
@@ -456,19 +454,16 @@ export class MoveStream {
     for (const { job } of entering) this.#leave(job, (error as Error).message);
   }
 
-  /** Does something while no keys are sent to either server. */
-  async #alone<T>(body: () => Promise<T>): Promise<T> {
-    const { source, target } = this.#pair!;
-    // Always in the same order, so that two streams do not wait for each other.
-    const [first, second] = [source, target].sort();
-    return await this.#host.gate(first!).alone(() => this.#host.gate(second!).alone(body));
+  /** Runs `body` while no keys are sent to either server. */
+  #exclusive<T>(body: () => Promise<T>): Promise<T> {
+    return lockBoth((addr) => this.#host.moveLock(addr), this.#pair!, body);
   }
 
   // -- out of `migrate` -------------------------------------------------------------------------
 
   async #finish(slotIds: readonly number[]): Promise<void> {
     const { writer, limits: { slotsPerChange } } = this.#host;
-    const { to } = this.way;
+    const { to } = this.route;
     for (let at = 0; at < slotIds.length; at += slotsPerChange) {
       const jobs = slotIds.slice(at, at + slotsPerChange).flatMap((slotId) => {
         const job = this.#jobs.get(slotId);

@@ -26,8 +26,9 @@ import {
   type SlotRecord,
   type SlotStatus,
 } from "../model/slot.ts";
+import type { StoredMigrateTask } from "../store/migrate_tasks.ts";
 import type { Store } from "../store/store.ts";
-import type { Direction } from "./cycle.ts";
+import type { Route } from "./cycle.ts";
 import type { Announcement, ClusterChange, EntryWrite } from "../control/control.ts";
 
 /** What is to be done next for a task. */
@@ -40,14 +41,6 @@ export type NextStep =
   | { readonly kind: "begin"; readonly from: number; readonly to: number }
   /** Move the keys. */
   | { readonly kind: "move"; readonly from: number; readonly to: number };
-
-/** A slot and the task that moves it. */
-export interface SlotMove {
-  /** The task's name in the store. */
-  readonly name: string;
-  readonly task: MigrateTaskRecord;
-  readonly slot: SlotRecord;
-}
 
 /** What one slot adds to a change. */
 export interface ChangePart {
@@ -87,14 +80,18 @@ export function isUnderway({ state: { status, migrate_status } }: SlotRecord): b
  *
  * @param step What is to be done next for its task; left out: it is as it was before it was blocked.
  */
-export function directionOf(slot: SlotRecord, step?: NextStep): Direction | undefined {
+export function currentRouteOf(slot: SlotRecord, step?: NextStep): Route | undefined {
   const { group_id: to, state: { status, migrate_status: { from } } } = slot;
   if (status === "pre_migrate" && step?.kind === "begin") return { from: step.from, to: step.to };
   return isUnderway(slot) ? { from, to } : undefined;
 }
 
 /** Blocks a slot on every proxy, and says that its task is at work. */
-export function beginPart(store: Store, { name, task, slot }: SlotMove): ChangePart {
+export function beginPart(
+  store: Store,
+  { name, task }: StoredMigrateTask,
+  slot: SlotRecord,
+): ChangePart {
   const blocked = withStatus(slot, "pre_migrate");
   const writes = [slotWrite(store, blocked), taskWrite(store, name, task, "migrating")];
   return part(blocked, writes, "slot_premigrate");

@@ -12,7 +12,7 @@
  */
 
 /** Limits that an operator sets; 0 is none. */
-export interface PaceLimits {
+export interface ThrottleLimits {
   readonly keysPerSecond: number;
   readonly bytesPerSecond: number;
   /** Least rest between two calls, in milliseconds: a task's `delay`. */
@@ -57,22 +57,22 @@ const REST_MS_MIN = 2;
 const BURST_SECONDS = 0.1;
 
 /** See the header. */
-export class Pace {
-  readonly #limits: PaceLimits;
+export class Throttle {
+  readonly #limits: ThrottleLimits;
   readonly #now: () => number;
   #keys = KEYS_FIRST;
   /** What one key needs, in milliseconds; 0 before the first call. */
   #keyMs = 0;
   #isShared = false;
-  readonly #server = new Brake(SERVER_REST);
-  readonly #proxy = new Brake(PROXY_REST);
+  readonly #server = new AdaptiveRest(SERVER_REST);
+  readonly #proxy = new AdaptiveRest(PROXY_REST);
   /** Calls since the last rest that was not one of an operator's limits. */
   #work = { keys: 0, ms: 0 };
   /** From when on the next call may be made, in monotonic milliseconds. */
   #freeMs = 0;
 
   /** @param now The monotonic clock, in milliseconds. @default performance.now */
-  constructor(limits: PaceLimits, now: () => number = () => performance.now()) {
+  constructor(limits: ThrottleLimits, now: () => number = () => performance.now()) {
     this.#limits = limits;
     this.#now = now;
   }
@@ -167,7 +167,7 @@ export class Pace {
 }
 
 /** A rest that doubles as long as somebody is slow, and halves as soon as nobody is. */
-class Brake {
+class AdaptiveRest {
   /** In milliseconds; 0: nobody is slow. */
   restMs = 0;
   /** Why it rests. */

@@ -18,7 +18,7 @@ interface Arrived {
 const NOTHING: Arrived = { slots: 0, keys: 0, bytes: null };
 
 /** See the header. */
-export class MigrateTotals {
+export class TotalProgress {
   #arrived = NOTHING;
 
   /** There was nothing to move. */

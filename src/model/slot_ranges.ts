@@ -5,13 +5,13 @@
  */
 
 /** Slots `from` to `to`, both included. */
-export interface SlotRun {
+export interface SlotRange {
   readonly from: number;
   readonly to: number;
 }
 
 /** The fewest runs that hold these slots, in order. */
-export function slotRuns(slotIds: Iterable<number>): SlotRun[] {
+export function slotRanges(slotIds: Iterable<number>): SlotRange[] {
   const runs: { from: number; to: number }[] = [];
   for (const id of [...slotIds].sort((a, b) => a - b)) {
     const last = runs.at(-1);
@@ -35,7 +35,7 @@ const RUNS_NAMED_MAX = 8;
  */
 export function slotsText(slotIds: Iterable<number>): string {
   const ids = [...slotIds];
-  const runs = slotRuns(ids);
+  const runs = slotRanges(ids);
   const named = runs.slice(0, RUNS_NAMED_MAX)
     .map(({ from, to }) => from === to ? `${from}` : `${from}-${to}`).join(", ");
   const rest = runs.length - RUNS_NAMED_MAX;

@@ -5,7 +5,7 @@
  */
 
 import { Secret } from "../../src/base/secret.ts";
-import { type MigrateOptions, MigrateQueue } from "../../src/migration/queue.ts";
+import { type MigrationOptions, MigrationQueue } from "../../src/migration/queue.ts";
 import { loadMigrateTasks } from "../../src/store/migrate_tasks.ts";
 import { loadSlot } from "../../src/store/slots.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -18,15 +18,17 @@ import { StoreFolder } from "./store.ts";
 const RETRY = { firstMs: 50, maxMs: 200 };
 
 /** How migrations are run, and how the control plane deviates from the rule. */
-export type MigrationOptions = Partial<Omit<MigrateOptions, "password">> & ScriptedControlOptions;
+export type MigrationTestOptions =
+  & Partial<Omit<MigrationOptions, "password">>
+  & ScriptedControlOptions;
 
 /** A queue at work on a store of its own; disposing ends both. */
 export class Migration implements AsyncDisposable {
   readonly control: ScriptedControl;
-  readonly queue: MigrateQueue;
+  readonly queue: MigrationQueue;
   readonly folder: StoreFolder;
 
-  private constructor(folder: StoreFolder, control: ScriptedControl, queue: MigrateQueue) {
+  private constructor(folder: StoreFolder, control: ScriptedControl, queue: MigrationQueue) {
     this.folder = folder;
     this.control = control;
     this.queue = queue;
@@ -35,7 +37,7 @@ export class Migration implements AsyncDisposable {
   /** Makes a store with one group for each server, slots spread evenly; the queue is not started. */
   static async make(
     servers: readonly { readonly addr: string }[],
-    options: MigrationOptions = {},
+    options: MigrationTestOptions = {},
   ): Promise<Migration> {
     const folder = await StoreFolder.make();
     const store = await folder.openFilled(servers.map(({ addr }) => addr).join(","));
@@ -46,7 +48,7 @@ export class Migration implements AsyncDisposable {
   /** As {@linkcode Migration.make}, with the queue started. */
   static async start(
     servers: readonly { readonly addr: string }[],
-    options: MigrationOptions = {},
+    options: MigrationTestOptions = {},
   ): Promise<Migration> {
     const migration = await Migration.make(servers, options);
     await migration.queue.start();
@@ -100,8 +102,8 @@ export class Migration implements AsyncDisposable {
 /** A queue with a test's patience. */
 export function newQueue(
   control: ScriptedControl,
-  options: MigrationOptions = {},
-): MigrateQueue {
+  options: MigrationTestOptions = {},
+): MigrationQueue {
   const password = new Secret(options.password ?? "");
-  return new MigrateQueue(control, { user: "", retry: RETRY, ...options, password });
+  return new MigrationQueue(control, { user: "", retry: RETRY, ...options, password });
 }

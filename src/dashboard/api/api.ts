@@ -9,6 +9,7 @@
  * @module
  */
 
+import { CANCEL_MODES, type CancelMode, REBALANCE_BY } from "../../api/answers.ts";
 import { type Access, type Gate, refusalOf } from "../../api/auth.ts";
 import { logger } from "../../base/log.ts";
 import { PROXY_STATES } from "../../model/proxy.ts";
@@ -41,10 +42,7 @@ import {
   slotRangeIn,
   wordIn,
 } from "../input.ts";
-import type { CancelRequest } from "../../migration/cancel.ts";
-import { CANCEL_MODES } from "../../api/answers.ts";
 import { proxyVars, removeDeadFences, setProxyState } from "../../control/proxies.ts";
-import { REBALANCE_BY } from "../../migration/rebalance/plan.ts";
 import { drainGroup, QueuedMoves, rebalance } from "../../migration/rebalance/request.ts";
 import { askFacts, IDENTITY_MS } from "../../control/servers.ts";
 import { overview, redisStat, slotKeys } from "../stat.ts";
@@ -372,9 +370,9 @@ async function isForcedInit(request: Request, url: URL): Promise<boolean> {
   throw new InputError("is_force", "1, true, 0 or false", text);
 }
 
-async function cancelModeIn(request: Request): Promise<CancelRequest> {
+async function cancelModeIn(request: Request): Promise<CancelMode | undefined> {
   const body = onlyFields(await readOptionalBody(request), "mode");
-  return body["mode"] === undefined ? "turn" : wordIn(body, "mode", CANCEL_MODES);
+  return body["mode"] === undefined ? undefined : wordIn(body, "mode", CANCEL_MODES);
 }
 
 async function collectActions({ dashboard, url }: Call): Promise<void> {

@@ -24,6 +24,7 @@ import { RedisError, type RedisValue, replyText } from "../../redis/reply.ts";
 import type { SlotMove } from "./codis_server.ts";
 import { type MoveContext, MoveError } from "./mover.ts";
 import { endRestores, MOVER_NAME } from "./late_copy_guard.ts";
+import { lockBoth } from "./move_lock.ts";
 import { textOfKey } from "./server_keys.ts";
 import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "../../resp/probe_key.ts";
 
@@ -181,7 +182,7 @@ export class ChunkMover {
     const key = trialKey();
     const select = ["SELECT", TRIAL_DATABASE];
     await this.#waiter.pipeline([select, ["SET", key, "", "PX", TRIAL_MS]]);
-    const reply = await this.#alone(() => this.#ask(TRIAL_DATABASE, key));
+    const reply = await this.#exclusive(() => this.#ask(TRIAL_DATABASE, key));
     await this.#waiter.pipeline([select, ["DEL", key]]);
     await this.#target.pipeline([select, ["DEL", key]]);
     if (reply instanceof RedisError && !isOfOthers(reply)) throw this.#error(key, reply);
@@ -193,14 +194,14 @@ export class ChunkMover {
    * @throws {MoveError | RedisUnreachableError}
    */
   async move(key: Uint8Array, { database, slotId, slotIds, signal }: SlotMove): Promise<void> {
-    const { gate, note, pair: { target }, progress } = this.#context;
+    const { moveLock, note, pair: { target }, progress } = this.#context;
     const text = textOfKey(key);
     note(slotId, `moves key "${text}" of database ${database} in chunks`);
     const sinceMs = performance.now();
     try {
       for (let tries = 1;;) {
         signal.throwIfAborted();
-        const reply = await this.#alone(async () => {
+        const reply = await this.#exclusive(async () => {
           if (signal.aborted || !slotIds.has(slotId)) return 0;
           return await this.#watched(key, database, slotId, signal);
         });
@@ -209,7 +210,9 @@ export class ChunkMover {
           return;
         }
         const isClosed = /connection closed/.test(reply.message);
-        if (/^ERR interrupted/.test(reply.message) && !isClosed) gate(target).doubt = "some";
+        if (/^ERR interrupted/.test(reply.message) && !isClosed) {
+          moveLock(target).lateCopies = "some";
+        }
         // What has ended it may have been us: the slot is wanted elsewhere, or nothing is to move now.
         if (!slotIds.has(slotId)) return;
         signal.throwIfAborted();
@@ -217,10 +220,10 @@ export class ChunkMover {
           ? performance.now() - sinceMs < PATIENCE_MS
           : /^ERR interrupted/.test(reply.message) && tries++ < TRIES;
         if (!mayAgain) throw this.#error(key, reply);
-        await gate(target).alone(async () => {
-          if (gate(target).doubt !== "some") return;
+        await moveLock(target).exclusive(async () => {
+          if (moveLock(target).lateCopies !== "some") return;
           await endRestores(this.#target, true);
-          gate(target).doubt = "none";
+          moveLock(target).lateCopies = "none";
         });
         await sleep(REST_MS, signal);
       }
@@ -229,11 +232,10 @@ export class ChunkMover {
     }
   }
 
-  /** Does something while neither server gives or gets keys of ours: each does only one of it at a time. */
-  async #alone<T>(body: () => Promise<T>): Promise<T> {
-    const { gate, pair: { source, target } } = this.#context;
-    const [first, second] = [source, target].sort();
-    return await gate(first!).alone(() => gate(second!).alone(body));
+  /** Runs `body` while neither server gives or gets keys of ours: a server does only one at a time. */
+  #exclusive<T>(body: () => Promise<T>): Promise<T> {
+    const { moveLock, pair } = this.#context;
+    return lockBoth(moveLock, pair, body);
   }
 
   /** Asks for a move; breaks off when the source is gone, and cancels it when nobody wants it any more. */
@@ -280,7 +282,7 @@ export class ChunkMover {
   }
 
   async #ask(database: number, key: Uint8Array): Promise<RedisValue> {
-    const { gate, pair: { target } } = this.#context;
+    const { moveLock, pair: { target } } = this.#context;
     const { hostname, port } = parseAddress(target);
     try {
       const replies = await this.#waiter.pipeline([
@@ -289,7 +291,7 @@ export class ChunkMover {
       ]);
       return replies.find((reply) => reply instanceof RedisError) ?? replies[1]!;
     } catch (error) {
-      gate(target).doubt = "some";
+      moveLock(target).lateCopies = "some";
       throw error;
     }
   }

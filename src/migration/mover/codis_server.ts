@@ -27,7 +27,7 @@ import type { RedisConnection, Word } from "../../redis/connection.ts";
 import { databasesIn, readInfo } from "../../redis/info.ts";
 import { RedisError, type RedisValue } from "../../redis/reply.ts";
 import { ChunkMover, keysOfSlot, sorted } from "./chunks.ts";
-import { type KeyMover, type MoveContext, MoveError, type PassResult } from "./mover.ts";
+import { type MoveContext, MoveError, type RoundResult, type SlotMover } from "./mover.ts";
 import { becomeOnlyMover, endRestores } from "./late_copy_guard.ts";
 import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "../../resp/probe_key.ts";
 
@@ -67,7 +67,7 @@ export interface SlotMove {
 }
 
 /** See the header. */
-export class CodisServerMover implements KeyMover {
+export class CodisServerMover implements SlotMover {
   readonly kind = "codis-server";
   readonly #context: MoveContext;
   readonly #source: RedisConnection;
@@ -165,9 +165,10 @@ export class CodisServerMover implements KeyMover {
   }
 
   async fence(isInDoubt: boolean, turning: readonly number[]): Promise<void> {
-    const { gate, pair: { source, target } } = this.#context;
+    const { moveLock, pair: { source, target } } = this.#context;
     const isDoubtful = (addr: string) =>
-      gate(addr).doubt === "some" || (isInDoubt && gate(addr).doubt === "unknown");
+      moveLock(addr).lateCopies === "some" ||
+      (isInDoubt && moveLock(addr).lateCopies === "unknown");
     if (isDoubtful(target)) await this.#endCopies(this.#source, this.#target, target);
     if (isDoubtful(source)) await this.#endCopies(this.#target, this.#source, source);
     await this.#chunks?.dropRests(turning);
@@ -176,12 +177,12 @@ export class CodisServerMover implements KeyMover {
   /** Ends what may come late to a server; from then on its connections are those of now. */
   async #endCopies(from: RedisConnection, to: RedisConnection, toAddr: string): Promise<void> {
     await endRestores(to, true);
-    this.#context.gate(toAddr).doubt = "none";
+    this.#context.moveLock(toAddr).lateCopies = "none";
     // What keeps it is found out by whoever moves the next key.
     await this.#trial(from, to, toAddr);
   }
 
-  async pass(slotIds: ReadonlySet<number>, signal: AbortSignal): Promise<PassResult> {
+  async pass(slotIds: ReadonlySet<number>, signal: AbortSignal): Promise<RoundResult> {
     const endMs = performance.now() + PASS_MS;
     const begun = [...slotIds];
     const unclean = new Set<number>();
@@ -273,7 +274,7 @@ export class CodisServerMover implements KeyMover {
   }
 
   get #window(): number {
-    return this.#context.pace.isUnlimited && !this.#isLate ? WINDOW : 1;
+    return this.#context.throttle.isUnlimited && !this.#isLate ? WINDOW : 1;
   }
 
   /**
@@ -285,8 +286,8 @@ export class CodisServerMover implements KeyMover {
     { database, slotId, slotIds, signal }: SlotMove,
     requests: readonly ((where: readonly Word[]) => readonly Word[])[],
   ): Promise<RedisValue[]> {
-    const { gate, options, pace, pair: { target }, progress } = this.#context;
-    await sleep(pace.restMs(), signal);
+    const { moveLock, options, throttle, pair: { target }, progress } = this.#context;
+    await sleep(throttle.restMs(), signal);
     signal.throwIfAborted();
     // Of a slot that was taken away meanwhile, keys may go the other way by now.
     if (!slotIds.has(slotId)) return [];
@@ -295,7 +296,7 @@ export class CodisServerMover implements KeyMover {
     const { hostname, port } = parseAddress(target);
     const words = requests.map((request) => request([hostname, port, callMs]));
     let startedMs = 0;
-    const call = gate(target).send(() => {
+    const call = moveLock(target).shared(() => {
       startedMs = performance.now();
       return this.#source.pipeline([["SELECT", database], ...words]);
     });
@@ -305,7 +306,7 @@ export class CodisServerMover implements KeyMover {
       replies = await call;
     } catch (error) {
       // The source may be at it, or have given it up.
-      gate(target).doubt = "some";
+      moveLock(target).lateCopies = "some";
       throw error;
     } finally {
       this.#calls.delete(call);
@@ -316,7 +317,7 @@ export class CodisServerMover implements KeyMover {
     for (const reply of moves) {
       const moved = typeof reply === "number" ? reply : (reply as [number, number])[0];
       progress(slotId)?.moved(moved);
-      if (moved > 0) pace.called(moved, 0, this.#workMs(moved, tookMs / words.length));
+      if (moved > 0) throttle.called(moved, 0, this.#workMs(moved, tookMs / words.length));
     }
     if (error === undefined) this.#isWell();
     else await this.#failed(error, tookMs >= callMs, isPatient);
@@ -340,17 +341,19 @@ export class CodisServerMover implements KeyMover {
    * @throws {MoveError} When it is not to be tried again at once.
    */
   async #failed(error: RedisError, isLate: boolean, wasPatient: boolean): Promise<void> {
-    const { gate, pair: { source, target } } = this.#context;
+    const { moveLock, pair: { source, target } } = this.#context;
     const mayAgain = error.code === "IOERR" &&
       (isLate ? !wasPatient : ++this.#closedTries <= CLOSED_TRIES);
-    if (isLate) gate(target).doubt = "some";
+    if (isLate) moveLock(target).lateCopies = "some";
     if (!mayAgain) {
       throw new MoveError(`${source} cannot give keys to ${target}: ${error.message}`);
     }
     if (!isLate) return;
     this.#isLate = true;
-    await gate(target).alone(async () => {
-      if (gate(target).doubt === "some") await this.#endCopies(this.#source, this.#target, target);
+    await moveLock(target).exclusive(async () => {
+      if (moveLock(target).lateCopies === "some") {
+        await this.#endCopies(this.#source, this.#target, target);
+      }
     });
   }
 

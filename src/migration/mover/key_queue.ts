@@ -19,7 +19,7 @@ export interface MovingKey extends SlotKey {
 }
 
 /** See the header. */
-export class KeyLine {
+export class KeyQueue {
   #keys: MovingKey[] = [];
   #state: "open" | "ended" | "failed" = "open";
   #error: unknown;

@@ -29,7 +29,7 @@ const GREETING_SECONDS = 1;
 
 /**
  * Ends the connections to a server over which keys may still come. Nothing of our own may be on its
- * way there meanwhile; see {@linkcode TargetGate}. Connections that others open meanwhile bring nothing
+ * way there meanwhile; see {@linkcode MoveLock}. Connections that others open meanwhile bring nothing
  * that is late, and are let be.
  *
  * @param isInDoubt Whether a move may have been given up: then connections that have only greeted are
@@ -83,51 +83,4 @@ async function killAll(redis: RedisConnection, ids: readonly number[]): Promise<
     answer instanceof RedisError && !/no such client/i.test(answer.message)
   );
   if (refusal !== undefined) throw refusal;
-}
-
-/**
- * Keeps moves to one server, which may be many at once, apart from what must happen without any. Who
- * wants to be alone waits for those under way, and those that come later wait for it.
- */
-export class TargetGate {
-  /**
-   * Whether copies may still come that codis-server sent and gave up; `unknown` where a dashboard before
-   * us may have left some.
-   */
-  doubt: "unknown" | "none" | "some";
-  #under = 0;
-  #alone: Promise<unknown> = Promise.resolve();
-  #isAlone = false;
-  #whenEmpty: (() => void) | undefined;
-
-  constructor(doubt: TargetGate["doubt"] = "none") {
-    this.doubt = doubt;
-  }
-
-  /** Does something that sends keys to the server. */
-  async send<T>(body: () => Promise<T>): Promise<T> {
-    while (this.#isAlone) await this.#alone;
-    this.#under++;
-    try {
-      return await body();
-    } finally {
-      if (--this.#under === 0) this.#whenEmpty?.();
-    }
-  }
-
-  /** Does something while nothing is sent to the server. */
-  async alone<T>(body: () => Promise<T>): Promise<T> {
-    while (this.#isAlone) await this.#alone;
-    this.#isAlone = true;
-    const over = Promise.withResolvers<void>();
-    this.#alone = over.promise;
-    try {
-      if (this.#under > 0) await new Promise<void>((resolve) => this.#whenEmpty = resolve);
-      this.#whenEmpty = undefined;
-      return await body();
-    } finally {
-      this.#isAlone = false;
-      over.resolve();
-    }
-  }
 }

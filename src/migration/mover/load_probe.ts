@@ -21,11 +21,11 @@ interface Looked {
   ours: number;
 }
 
-/** Looks at both servers now and then, and tells the pace. */
+/** Looks at both servers now and then, and tells the throttle. */
 export class LoadProbe {
   readonly #source: RedisConnection;
   readonly #target: RedisConnection;
-  readonly #context: Pick<MoveContext, "pace" | "pair">;
+  readonly #context: Pick<MoveContext, "throttle" | "pair">;
   readonly #atSource: Looked = { commands: NaN, ours: 0 };
   readonly #atTarget: Looked = { commands: NaN, ours: 0 };
   #lookedMs = 0;
@@ -33,7 +33,7 @@ export class LoadProbe {
   constructor(
     source: RedisConnection,
     target: RedisConnection,
-    context: Pick<MoveContext, "pace" | "pair">,
+    context: Pick<MoveContext, "throttle" | "pair">,
   ) {
     this.#source = source;
     this.#target = target;
@@ -67,7 +67,7 @@ export class LoadProbe {
     const sourceMs = await answerOf(this.#source);
     const targetMs = await answerOf(this.#target);
     const { pair } = this.#context;
-    this.#context.pace.looked(
+    this.#context.throttle.looked(
       Math.max(source, target),
       Math.max(sourceMs, targetMs),
       sourceMs > targetMs ? pair.source : pair.target,

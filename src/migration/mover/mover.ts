@@ -11,8 +11,8 @@ import type { Secret } from "../../base/secret.ts";
 import type { BigKeyList, BigKeyPolicy } from "../big_keys.ts";
 import type { Control } from "../../control/control.ts";
 import type { MoveProgress } from "../progress.ts";
-import type { Pace } from "../throttle.ts";
-import type { TargetGate } from "./late_copy_guard.ts";
+import type { Throttle } from "../throttle.ts";
+import type { MoveLock } from "./move_lock.ts";
 
 /** The servers between which keys are moved. */
 export interface MovePair {
@@ -40,9 +40,9 @@ export interface MoveContext {
   readonly control: Control;
   readonly pair: MovePair;
   readonly options: MoveOptions;
-  readonly pace: Pace;
-  /** The gate of a server, by address. */
-  gate(addr: string): TargetGate;
+  readonly throttle: Throttle;
+  /** The move lock of a server, by address. */
+  moveLock(addr: string): MoveLock;
   /** Where a slot's keys are counted. */
   progress(slotId: number): MoveProgress | undefined;
   /** Tells what operators should know of a slot while it moves; `""`: nothing any more. */
@@ -52,7 +52,7 @@ export interface MoveContext {
 }
 
 /** What a look at the source's keys has come to. */
-export interface PassResult {
+export interface RoundResult {
   /** Slots of which the source has no key: a look at all its keys, begun in `migrate`, has seen none. */
   readonly clean: readonly number[];
   /** Slots with keys that cannot be moved, and why. */
@@ -67,7 +67,7 @@ export class MoveError extends Error {
 }
 
 /** See the header. Its methods are called one after the other. */
-export interface KeyMover {
+export interface SlotMover {
   readonly kind: "codis-server" | "stock";
   /**
    * Moves a key of our own from source to target: what keeps it would keep all others, and clients.
@@ -101,7 +101,7 @@ export interface KeyMover {
     upcoming: readonly number[],
   ): Promise<ReadonlyMap<number, string>>;
   /**
-   * Ends what earlier moves may still bring to either server. The gates of both must be closed.
+   * Ends what earlier moves may still bring to either server. The move locks of both must be closed.
    *
    * @param isInDoubt Whether an earlier move may have been given up.
    * @param turning Slots whose keys have gone the other way so far; all of them are blocked.
@@ -115,7 +115,7 @@ export interface KeyMover {
    * @param slotIds Looked at again before each call: a slot taken out is moved no further.
    * @throws {MoveError | RedisUnreachableError} Keys may have been moved nevertheless.
    */
-  pass(slotIds: ReadonlySet<number>, signal: AbortSignal): Promise<PassResult>;
+  pass(slotIds: ReadonlySet<number>, signal: AbortSignal): Promise<RoundResult>;
   /** Resolves when calls that are under way for a slot have ended. */
   settled(slotId: number): Promise<void>;
   /** Ends its connections. */

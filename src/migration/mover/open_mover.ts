@@ -7,7 +7,7 @@
 import { RedisError } from "../../redis/reply.ts";
 import { CodisServerMover } from "./codis_server.ts";
 import type { Control } from "../../control/control.ts";
-import { type KeyMover, type MoveContext, MoveError } from "./mover.ts";
+import { type MoveContext, MoveError, type SlotMover } from "./mover.ts";
 import { areOneServer } from "../../control/servers.ts";
 import { StockMover } from "./stock.ts";
 
@@ -17,7 +17,7 @@ import { StockMover } from "./stock.ts";
  * @throws {MoveError} When they do not fit together.
  * @throws {RedisUnreachableError | RedisError} When one of them cannot be used.
  */
-export async function openKeyMover(context: MoveContext): Promise<KeyMover> {
+export async function openMover(context: MoveContext): Promise<SlotMover> {
   const { control, pair: { source, target } } = context;
   if (await areOneServer(control, source, target)) {
     const also = source === target ? "" : `, which is also ${target}`;

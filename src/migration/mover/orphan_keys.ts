@@ -13,7 +13,7 @@ import type { RedisConnection } from "../../redis/connection.ts";
 import { dropKeys, heldKeys, scanKeys, textOfKey } from "./server_keys.ts";
 
 /** What was found of a slot. */
-interface Strays {
+interface Orphans {
   count: number;
   readonly example: string;
 }
@@ -26,13 +26,13 @@ interface Strays {
  * @returns Slots of which the server has keys that the owner has not, and a text for each.
  * @throws {RedisUnreachableError | RedisError}
  */
-export async function clearStrays(
+export async function clearOrphans(
   target: RedisConnection,
   owner: RedisConnection,
   slotIds: ReadonlySet<number>,
   addrs: { readonly target: string; readonly owner: string },
 ): Promise<Map<number, string>> {
-  const strays = new Map<number, Strays>();
+  const strays = new Map<number, Orphans>();
   for await (const { database, keys } of scanKeys(target, slotIds)) {
     const copies = new Set(await heldKeys(owner, database, keys));
     await dropKeys(target, database, [...copies]);

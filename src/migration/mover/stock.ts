@@ -32,13 +32,13 @@ import type { RedisConnection } from "../../redis/connection.ts";
 import { RedisError } from "../../redis/reply.ts";
 import { utf8 } from "../../resp/encoder.ts";
 import { type BigKey, BigKeys } from "../big_keys.ts";
-import { KeyLine, type MovingKey } from "./key_queue.ts";
-import { type KeyMover, type MoveContext, MoveError, type PassResult } from "./mover.ts";
+import { KeyQueue, type MovingKey } from "./key_queue.ts";
+import { type MoveContext, MoveError, type RoundResult, type SlotMover } from "./mover.ts";
 import { becomeOnlyMover, endRestores, MOVER_NAME } from "./late_copy_guard.ts";
 import { dropKeys, heldKeys, scanKeys, type SlotKey, textOfKey } from "./server_keys.ts";
 import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "../../resp/probe_key.ts";
 import { LoadProbe } from "./load_probe.ts";
-import { clearStrays } from "./orphan_keys.ts";
+import { clearOrphans } from "./orphan_keys.ts";
 
 /** Calls under way at once where nothing is to be spared: the source need not wait for us. */
 const LANES = 2;
@@ -58,7 +58,7 @@ const MEMORY = utf8("MEMORY");
 const USAGE = utf8("USAGE");
 
 /** See the header. */
-export class StockMover implements KeyMover {
+export class StockMover implements SlotMover {
   readonly kind = "stock";
   readonly #context: MoveContext;
   readonly #scanner: RedisConnection;
@@ -147,7 +147,7 @@ export class StockMover implements KeyMover {
   ): Promise<ReadonlyMap<number, string>> {
     const { pair: { source, target } } = this.#context;
     const addrs = { target, owner: source };
-    const strays = await clearStrays(this.#target, this.#scanner, new Set(slotIds), addrs);
+    const strays = await clearOrphans(this.#target, this.#scanner, new Set(slotIds), addrs);
     return mayHaveOthers ? new Map() : strays;
   }
 
@@ -182,7 +182,7 @@ export class StockMover implements KeyMover {
     await endRestores(this.#scanner, isInDoubt);
   }
 
-  async pass(slotIds: ReadonlySet<number>, signal: AbortSignal): Promise<PassResult> {
+  async pass(slotIds: ReadonlySet<number>, signal: AbortSignal): Promise<RoundResult> {
     const begun = [...slotIds];
     this.#stuck = new Map();
     this.#stuckKeys = 0;
@@ -190,7 +190,7 @@ export class StockMover implements KeyMover {
     this.#bigKeys = new BigKeys(this.#context);
     for (const slotId of begun) this.#context.progress(slotId)?.lookBegins();
     await this.#probe.look();
-    const line = new KeyLine();
+    const line = new KeyQueue();
     const lanes = Array.from(
       { length: LANES },
       (_, lane) => this.#move(line, lane, slotIds, signal).catch((error) => line.fail(error)),
@@ -257,16 +257,16 @@ export class StockMover implements KeyMover {
 
   /** Moves keys from the line; the second lane only where nothing is to be spared. */
   async #move(
-    line: KeyLine,
+    line: KeyQueue,
     lane: number,
     slotIds: ReadonlySet<number>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { pace } = this.#context;
+    const { throttle } = this.#context;
     while (!signal.aborted) {
-      if (lane > 0 && !pace.isUnlimited) return;
-      await sleep(pace.restMs(), signal);
-      const keys = await line.take(() => pace.keys, slotIds);
+      if (lane > 0 && !throttle.isUnlimited) return;
+      await sleep(throttle.restMs(), signal);
+      const keys = await line.take(() => throttle.keys, slotIds);
       if (keys.length === 0 || signal.aborted) break;
       await this.#until(this.#migrate(keys, this.#migrateMs));
     }
@@ -307,11 +307,11 @@ export class StockMover implements KeyMover {
     isSecond = false,
   ): Promise<void> {
     if (keys.length === 0) return;
-    const { pace } = this.#context;
+    const { throttle } = this.#context;
     const startedMs = performance.now();
     let error: RedisError | undefined;
     try {
-      await this.#context.gate(this.#context.pair.target).send(() =>
+      await this.#context.moveLock(this.#context.pair.target).shared(() =>
         this.#callMigrate(keys, migrateMs, redis)
       );
     } catch (caught) {
@@ -321,7 +321,7 @@ export class StockMover implements KeyMover {
     const size = keys.reduce((sum, key) => sum + key.size, 0);
     // The server does one after the other: a call begins when the one before it has ended.
     const endMs = performance.now();
-    pace.called(keys.length, size, endMs - Math.max(startedMs, this.#calledMs));
+    throttle.called(keys.length, size, endMs - Math.max(startedMs, this.#calledMs));
     this.#calledMs = endMs;
     if (error === undefined) return this.#moved(keys);
     await this.#failed(
@@ -367,12 +367,12 @@ export class StockMover implements KeyMover {
     migrate: (keys: readonly MovingKey[], isSecond: boolean) => Promise<void>,
     isSecond: boolean,
   ): Promise<void> {
-    const { pair: { source, target }, gate } = this.#context;
+    const { pair: { source, target }, moveLock } = this.#context;
     const { message } = error;
     const { database } = keys[0]!;
     if (message.startsWith("IOERR")) {
       if (isSecond) throw new MoveError(`${source} cannot give keys to ${target}: ${message}`);
-      await gate(target).alone(() => endRestores(this.#target, true));
+      await moveLock(target).exclusive(() => endRestores(this.#target, true));
       return await migrate(await this.#left(keys), true);
     }
     const cause = message.replace(/^ERR Target instance replied with error: /, "");

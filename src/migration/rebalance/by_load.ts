@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { GroupLoad } from "../../api/answers.ts";
+import type { GroupLoad, RebalanceMove } from "../../api/answers.ts";
 import type { GroupRecord } from "../../model/group.ts";
 import { StoreError } from "../../store/store.ts";
 import {
@@ -18,11 +18,10 @@ import {
   type Cluster,
   masterAddr,
   type MovePlan,
-  type PlannedMove,
   slotsByGroup,
   takesPart,
 } from "./plan.ts";
-import { slotRuns } from "../../model/slot_ranges.ts";
+import { slotRanges } from "../../model/slot_ranges.ts";
 
 /** A plan, and what each group has from it. */
 export interface LoadPlan extends MovePlan {
@@ -77,7 +76,7 @@ export function planByLoad(cluster: Cluster, load: readonly number[]): LoadPlan 
     moved.set(way, move);
   }
   const moves = [...moved.values()].flatMap(({ from, to, slots }) =>
-    slotRuns(slots.sort((a, b) => a - b)).map((run): PlannedMove => ({
+    slotRanges(slots.sort((a, b) => a - b)).map((run): RebalanceMove => ({
       from_slot: run.from,
       to_slot: run.to,
       from_group: from,

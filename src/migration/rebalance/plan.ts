@@ -7,23 +7,16 @@
  * @module
  */
 
+import type { RebalanceBy, RebalanceMove } from "../../api/answers.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import type { GroupRecord } from "../../model/group.ts";
 import type { SlotRecord } from "../../model/slot.ts";
 import { StoreError } from "../../store/store.ts";
-import { slotRuns } from "../../model/slot_ranges.ts";
-
-/** Slots `from_slot` to `to_slot`, both included, go from one group to another. */
-export interface PlannedMove {
-  readonly from_slot: number;
-  readonly to_slot: number;
-  readonly from_group: number;
-  readonly to_group: number;
-}
+import { slotRanges } from "../../model/slot_ranges.ts";
 
 /** A plan, and how many slots it moves. */
 export interface MovePlan {
-  readonly moves: readonly PlannedMove[];
+  readonly moves: readonly RebalanceMove[];
   readonly slots: number;
 }
 
@@ -35,15 +28,6 @@ export interface Cluster {
   /** Migration tasks there are. */
   readonly tasks: number;
 }
-
-/**
- * By what groups are filled evenly: by the number of slots, by `maxmemory` of their masters, or by what
- * slots are asked for (rebalance_by_load.ts).
- */
-export const REBALANCE_BY = ["slots", "memory", "ops"] as const;
-
-/** One of {@linkcode REBALANCE_BY}. */
-export type RebalanceBy = (typeof REBALANCE_BY)[number];
 
 /**
  * Plans the fewest moves after which every group has its share.
@@ -168,7 +152,7 @@ function planMoves(
   const takers = [...quota].sort(([a], [b]) => a - b)
     .map(([id, slots]) => ({ id, missing: slots - (owned.get(id)?.length ?? 0) }))
     .filter(({ missing }) => missing > 0);
-  const moves: PlannedMove[] = [];
+  const moves: RebalanceMove[] = [];
   let slots = 0;
   for (const [from_group, of] of [...owned].sort(([a], [b]) => a - b)) {
     let giving = of.slice(quota.get(from_group) ?? 0);
@@ -178,7 +162,7 @@ function planMoves(
       giving = giving.slice(given.length);
       taker.missing -= given.length;
       slots += given.length;
-      for (const { from, to } of slotRuns(given)) {
+      for (const { from, to } of slotRanges(given)) {
         moves.push({ from_slot: from, to_slot: to, from_group, to_group: taker.id });
       }
     }

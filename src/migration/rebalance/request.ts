@@ -5,18 +5,19 @@
  * @module
  */
 
+import type { RebalanceBy } from "../../api/answers.ts";
 import { readInfoWithMaxmemory } from "../../redis/info.ts";
 import { loadGroups } from "../../store/groups.ts";
 import { loadMigrateTasks } from "../../store/migrate_tasks.ts";
 import { loadSlots } from "../../store/slots.ts";
 import { StoreError } from "../../store/store.ts";
 import type { Control } from "../../control/control.ts";
-import type { MigrateQueue } from "../queue.ts";
-import { type Cluster, type MovePlan, planDrain, planRebalance, type RebalanceBy } from "./plan.ts";
+import type { MigrationQueue } from "../queue.ts";
+import { type Cluster, type MovePlan, planDrain, planRebalance } from "./plan.ts";
 import { planByLoad } from "./by_load.ts";
 
 /** What is asked for. */
-export interface RebalanceRequest {
+export interface RebalanceOptions {
   readonly by: RebalanceBy;
   /** Whether the plan is only shown. */
   readonly isDryRun: boolean;
@@ -26,7 +27,7 @@ export interface RebalanceRequest {
 
 /** What a plan is made from, and who carries it out. */
 export interface RebalanceContext extends Pick<Control, "store" | "redis"> {
-  readonly migrations: MigrateQueue;
+  readonly migrations: MigrationQueue;
   readonly poll: {
     /** Requests per second of each slot of late. */
     readonly slotLoad: readonly number[];
@@ -49,7 +50,7 @@ export class QueuedMoves {
  */
 export async function rebalance(
   context: RebalanceContext,
-  { by, isDryRun, delayMs }: RebalanceRequest,
+  { by, isDryRun, delayMs }: RebalanceOptions,
 ): Promise<MovePlan | QueuedMoves> {
   // Servers first: the plan is of slots as they are when all of them have answered.
   const maxmemory = by === "memory" ? await readMaxmemory(context) : undefined;
@@ -68,7 +69,7 @@ export async function rebalance(
 export async function drainGroup(
   context: RebalanceContext,
   groupId: number,
-  { isDryRun, delayMs }: Omit<RebalanceRequest, "by">,
+  { isDryRun, delayMs }: Omit<RebalanceOptions, "by">,
 ): Promise<MovePlan | QueuedMoves> {
   const plan = planDrain(await loadCluster(context), groupId);
   return await carryOut(context, plan, isDryRun, delayMs);

@@ -9,7 +9,7 @@ import { delay } from "@std/async/delay";
 import { TRIAL_PREFIX } from "../../../src/resp/probe_key.ts";
 import { loadSlot, saveSlot } from "../../../src/store/slots.ts";
 import { until } from "../../support/deadline.ts";
-import { Migration, type MigrationOptions } from "../../support/migration.ts";
+import { Migration, type MigrationTestOptions } from "../../support/migration.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient } from "../../support/resp_client.ts";
 import { keyWhere } from "../../support/router_server.ts";
@@ -35,7 +35,7 @@ async function sizeOf(client: RespClient): Promise<number> {
   return keys.filter((key) => !key.startsWith(TRIAL_PREFIX)).length;
 }
 
-function start(servers: readonly RedisServer[], options: MigrationOptions): Promise<Migration> {
+function start(servers: readonly RedisServer[], options: MigrationTestOptions): Promise<Migration> {
   return Migration.start(servers, { bigKeyBytes: BIG_BYTES, ...options });
 }
 

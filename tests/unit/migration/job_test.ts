@@ -5,26 +5,26 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { MigrateJob } from "../../../src/migration/job.ts";
+import { MigrationJob } from "../../../src/migration/job.ts";
 import type { MoveStream } from "../../../src/migration/stream.ts";
 import type { MigrateTaskRecord } from "../../../src/model/migrate_task.ts";
 import { slotIn } from "../../../src/model/slot.ts";
 
 const STREAM = { slowedBy: "" } as MoveStream;
 
-function job(status: MigrateTaskRecord["status"], change: (job: MigrateJob) => void = () => {}) {
+function job(status: MigrateTaskRecord["status"], change: (job: MigrationJob) => void = () => {}) {
   const task = { slot_id: 5, new_group: 2, delay: 0, create_at: "0", percent: 0, status };
-  const made = new MigrateJob("0000000001", task, { firstMs: 1, maxMs: 1 });
+  const made = new MigrationJob("0000000001", task, { firstMs: 1, maxMs: 1 });
   change(made);
   return made;
 }
 
-function phaseOf(made: MigrateJob, isPaused = false): string {
+function phaseOf(made: MigrationJob, isPaused = false): string {
   return made.view(undefined, isPaused).phase;
 }
 
 Deno.test("a slot that is paused, cancelled or waits its turn is not said to move", () => {
-  const moving = (made: MigrateJob) => void (made.stream = STREAM);
+  const moving = (made: MigrationJob) => void (made.stream = STREAM);
   assertEquals(phaseOf(job("pending")), "waiting");
   assertEquals(phaseOf(job("migrating", moving)), "moving");
   assertEquals(phaseOf(job("migrating")), "waiting", "a dashboard has just taken over");
@@ -45,7 +45,7 @@ Deno.test("a slot that is paused, cancelled or waits its turn is not said to mov
   assertEquals(phaseOf(turned), "moving back");
   turned.stream = STREAM;
   assertEquals(phaseOf(turned), "moving back");
-  // Another dashboard leads by now: it knows by the way.
+  // Another dashboard leads by now: it knows by the route.
   turned.isTurned = false;
   assertEquals(phaseOf(turned), "moving back");
 });

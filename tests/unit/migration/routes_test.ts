@@ -1,18 +1,18 @@
 /**
- * Which ways slots may go, given where others are on their way.
+ * Which routes slots may go, given where others are on their route.
  *
  * @module
  */
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { MigrateJob } from "../../../src/migration/job.ts";
-import { circleOf, isOfUse, jobsFor, type Traffic } from "../../../src/migration/routes.ts";
+import { MigrationJob } from "../../../src/migration/job.ts";
+import { cycleNoteOf, hasWork, jobsFor, type Traffic } from "../../../src/migration/routes.ts";
 import { slotIn } from "../../../src/model/slot.ts";
 
 const RETRY = { firstMs: 1_000, maxMs: 1_000 };
 
 /** A job as the store has it: `3: 1` is online, `3: 1>2` in migrate, `3: (1)` blocked. */
-function job(text: string, goal: number): MigrateJob {
+function job(text: string, goal: number): MigrationJob {
   const [, id, open, from, to] = /^(\d+): (\(?)(\d)(?:>(\d))?\)?$/.exec(text)!;
   const slotId = Number(id);
   const status = open === "(" ? "pre_migrate" : to === undefined ? "online" : "migrate";
@@ -21,7 +21,7 @@ function job(text: string, goal: number): MigrateJob {
     ...{ slot_id: slotId, new_group: goal, delay: 0, create_at: "0", percent: 0 },
     status: status === "online" ? "pending" : "migrating",
   } as const;
-  const made = new MigrateJob(`${slotId}`.padStart(10, "0"), task, RETRY);
+  const made = new MigrationJob(`${slotId}`.padStart(10, "0"), task, RETRY);
   const migrate_status = to === undefined
     ? slot.state.migrate_status
     : { from: Number(from), to: Number(to) };
@@ -29,17 +29,17 @@ function job(text: string, goal: number): MigrateJob {
   return made;
 }
 
-function traffic(jobs: readonly MigrateJob[], running: Traffic["running"] = []): Traffic {
+function traffic(jobs: readonly MigrationJob[], running: Traffic["running"] = []): Traffic {
   return { jobs, running, isKept: () => false, nowMs: 1 };
 }
 
-function way(from: number, to: number) {
+function route(from: number, to: number) {
   return { from, to, delayMs: 0 };
 }
 
-/** The slots of the jobs for a way. */
+/** The slots of the jobs for a route. */
 function slotsFor(from: number, to: number, all: Traffic, count = 10): number[] {
-  return jobsFor(way(from, to), count, all).map(({ task }) => task.slot_id);
+  return jobsFor(route(from, to), count, all).map(({ task }) => task.slot_id);
 }
 
 Deno.test("slots go in order, those that have begun first, so many at once", () => {
@@ -47,33 +47,33 @@ Deno.test("slots go in order, those that have begun first, so many at once", () 
   assertEquals(slotsFor(1, 2, all), [3, 1, 2]);
   assertEquals(slotsFor(1, 2, all, 2), [3, 1]);
   assertEquals(slotsFor(1, 3, all), [4]);
-  assertEquals(circleOf(way(1, 3), all), "");
+  assertEquals(cycleNoteOf(route(1, 3), all), "");
 });
 
 Deno.test("two groups do not give each other keys at a time, nor do three in a circle", () => {
   const two = traffic([job("1: 1>2", 2), job("2: 2", 1)]);
   assertEquals(
-    circleOf(way(2, 1), two),
-    "waits for slots on their way from group 1 to 2: servers that give each other keys would stand still",
+    cycleNoteOf(route(2, 1), two),
+    "waits for slots on their route from group 1 to 2: servers that give each other keys would stand still",
   );
   assertEquals(slotsFor(2, 1, two), []);
-  const three = traffic([job("1: 1>2", 2), job("2: 3", 1)], [way(2, 3)]);
+  const three = traffic([job("1: 1>2", 2), job("2: 3", 1)], [route(2, 3)]);
   assertEquals(
-    circleOf(way(3, 1), three),
-    "waits for slots on their way from group 1 to 2 and from group 2 to 3: servers that give each " +
+    cycleNoteOf(route(3, 1), three),
+    "waits for slots on their route from group 1 to 2 and from group 2 to 3: servers that give each " +
       "other keys would stand still",
   );
   assertEquals(slotsFor(3, 1, three), []);
   assertEquals(slotsFor(2, 3, traffic([job("1: 1>2", 2), job("2: 2", 3)])), [2]);
 });
 
-Deno.test("a blocked slot counts as one on its way, and is opened before all else", () => {
+Deno.test("a blocked slot counts as one on its route, and is opened before all else", () => {
   const all = traffic([job("1: (1)", 2), job("2: 2", 1), job("3: 1", 2)]);
   assertEquals(slotsFor(2, 1, all), []);
   assertEquals(slotsFor(1, 2, all), [1, 3]);
 });
 
-Deno.test("slots turn round together, and not while others go the way they came", () => {
+Deno.test("slots turn round together, and not while others go the route they came", () => {
   const [turned, other] = [job("1: 1>2", 1), job("2: 1>2", 2)];
   const fresh = job("3: 1", 2);
   const some = traffic([turned, other, fresh]);
@@ -82,32 +82,32 @@ Deno.test("slots turn round together, and not while others go the way they came"
   const all = traffic([turned, job("4: 1>2", 1), job("5: 2", 1), fresh]);
   assertEquals(slotsFor(2, 1, all, 1), [1, 4], "all of them, however many at once");
   assertEquals(slotsFor(2, 1, all, 3), [1, 4, 5]);
-  assertEquals(slotsFor(1, 2, traffic([fresh, turned], [way(2, 1)])), []);
+  assertEquals(slotsFor(1, 2, traffic([fresh, turned], [route(2, 1)])), []);
 });
 
-Deno.test("slots that somebody else let go both ways arrive, one way after the other", () => {
+Deno.test("slots that somebody else let go both routes arrive, one route after the other", () => {
   const jobs = [job("1: 1>2", 2), job("2: 2>1", 1), job("3: 1", 2)];
-  assertEquals(circleOf(way(1, 2), traffic(jobs)), "");
+  assertEquals(cycleNoteOf(route(1, 2), traffic(jobs)), "");
   assertEquals(slotsFor(1, 2, traffic(jobs)), [1]);
   assertEquals(
-    circleOf(way(2, 1), traffic(jobs, [way(1, 2)])),
-    "waits for slots on their way from group 1 to 2: servers that give each other keys would stand still",
+    cycleNoteOf(route(2, 1), traffic(jobs, [route(1, 2)])),
+    "waits for slots on their route from group 1 to 2: servers that give each other keys would stand still",
   );
 });
 
-Deno.test("slots that were turned both ways arrive as well, one after the other", () => {
-  // Both came from where they go again, and on their way back were sent on.
+Deno.test("slots that were turned both routes arrive as well, one after the other", () => {
+  // Both came from where they go again, and on their route back were sent on.
   const jobs = [job("1: 2>1", 2), job("2: 1>2", 1), job("3: 1", 2)];
-  assertEquals(circleOf(way(1, 2), traffic(jobs)), "");
-  assertEquals(slotsFor(1, 2, traffic(jobs, [way(1, 2)])), [1]);
-  assert(isOfUse(way(1, 2), traffic(jobs)));
+  assertEquals(cycleNoteOf(route(1, 2), traffic(jobs)), "");
+  assertEquals(slotsFor(1, 2, traffic(jobs, [route(1, 2)])), [1]);
+  assert(hasWork(route(1, 2), traffic(jobs)));
 });
 
 Deno.test("slots do not turn round as long as one of them cannot", () => {
   const held = job("1: 1>2", 1);
   held.isHeld = true;
   const all = traffic([held, job("2: 1>2", 1)]);
-  assertNotEquals(circleOf(way(2, 1), all), "");
+  assertNotEquals(cycleNoteOf(route(2, 1), all), "");
   assertEquals(slotsFor(2, 1, all), []);
   held.isHeld = false;
   assertEquals(slotsFor(2, 1, all), [1, 2]);
@@ -115,6 +115,6 @@ Deno.test("slots do not turn round as long as one of them cannot", () => {
 
 Deno.test("a stream that would find nothing to do is of no use", () => {
   const jobs = [job("1: 1>2", 1), job("2: 1>2", 2), job("3: 1", 2)];
-  assert(isOfUse(way(1, 2), traffic(jobs)));
-  assert(!isOfUse(way(1, 2), traffic([jobs[0]!, jobs[2]!])), "no new one follows");
+  assert(hasWork(route(1, 2), traffic(jobs)));
+  assert(!hasWork(route(1, 2), traffic([jobs[0]!, jobs[2]!])), "no new one follows");
 });

@@ -5,9 +5,9 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { Pace, type PaceLimits } from "../../../src/migration/throttle.ts";
+import { Throttle, type ThrottleLimits } from "../../../src/migration/throttle.ts";
 
-const UNLIMITED: PaceLimits = {
+const UNLIMITED: ThrottleLimits = {
   keysPerSecond: 0,
   bytesPerSecond: 0,
   delayMs: 0,
@@ -15,25 +15,25 @@ const UNLIMITED: PaceLimits = {
 };
 
 /** Moves keys of `size` bytes for `seconds`, each taking `keyMs`, and counts them. */
-function run(limits: PaceLimits, seconds: number, keyMs = 0.004, size = 100, othersOps = 0) {
+function run(limits: ThrottleLimits, seconds: number, keyMs = 0.004, size = 100, othersOps = 0) {
   let nowMs = 0;
-  const pace = new Pace(limits, () => nowMs);
-  pace.looked(othersOps, 1);
+  const throttle = new Throttle(limits, () => nowMs);
+  throttle.looked(othersOps, 1);
   const calls: number[] = [];
   let keys = 0;
   let busyMs = 0;
   while (nowMs < seconds * 1000) {
-    const restMs = pace.restMs();
+    const restMs = throttle.restMs();
     if (restMs > 0) {
       nowMs += restMs;
       continue;
     }
-    const tookMs = pace.keys * keyMs;
+    const tookMs = throttle.keys * keyMs;
     calls.push(tookMs);
-    keys += pace.keys;
+    keys += throttle.keys;
     busyMs += tookMs;
     nowMs += tookMs;
-    pace.called(pace.keys, pace.keys * size, tookMs);
+    throttle.called(throttle.keys, throttle.keys * size, tookMs);
   }
   return { keys, calls, busyShare: busyMs / nowMs };
 }
@@ -71,12 +71,12 @@ Deno.test("limits hold for keys, for bytes and for the time between calls", () =
 
 Deno.test("a server that answers late gets longer and longer rests, until it is in time again", () => {
   let nowMs = 0;
-  const pace = new Pace(UNLIMITED, () => nowMs);
+  const throttle = new Throttle(UNLIMITED, () => nowMs);
   const restAfter = (answerMs: number) => {
-    pace.looked(0, answerMs);
+    throttle.looked(0, answerMs);
     nowMs += 10_000;
-    pace.called(100, 0, 1);
-    return pace.restMs();
+    throttle.called(100, 0, 1);
+    return throttle.restMs();
   };
   assertEquals(restAfter(1), 0);
   const rests = Array.from({ length: 10 }, () => restAfter(50));
@@ -87,47 +87,47 @@ Deno.test("a server that answers late gets longer and longer rests, until it is 
 
 Deno.test("calls of one key share a rest, or a late codis-server would give four keys a second", () => {
   let nowMs = 0;
-  const pace = new Pace(UNLIMITED, () => nowMs);
-  for (let i = 0; i < 10; i++) pace.looked(0, 50);
+  const throttle = new Throttle(UNLIMITED, () => nowMs);
+  for (let i = 0; i < 10; i++) throttle.looked(0, 50);
   const rests = Array.from({ length: 40 }, () => {
     nowMs += 10_000;
-    pace.called(1, 0, 0.01);
-    return pace.restMs();
+    throttle.called(1, 0, 0.01);
+    return throttle.restMs();
   });
   assertEquals(rests.filter((restMs) => restMs > 0), [250, 250]);
   // Slow ones do not.
   nowMs += 10_000;
-  pace.called(1, 0, 0.5);
-  assertEquals(pace.restMs(), 250);
+  throttle.called(1, 0, 0.5);
+  assertEquals(throttle.restMs(), 250);
 });
 
 Deno.test("clients that wait too long at a proxy get longer and longer rests, and it is told why", () => {
   let nowMs = 0;
-  const pace = new Pace({ ...UNLIMITED, p99MaxMs: 20 }, () => nowMs);
+  const throttle = new Throttle({ ...UNLIMITED, p99MaxMs: 20 }, () => nowMs);
   const restAfter = (p99Ms: number) => {
-    pace.clientsWait({ id: "p1", p99Ms });
+    throttle.clientsWait({ id: "p1", p99Ms });
     nowMs += 10_000;
-    pace.called(100, 0, 1);
-    return pace.restMs();
+    throttle.called(100, 0, 1);
+    return throttle.restMs();
   };
-  assertEquals([restAfter(20), pace.isUnlimited, pace.slowedBy], [0, true, ""]);
+  assertEquals([restAfter(20), throttle.isUnlimited, throttle.slowedBy], [0, true, ""]);
   const rests = Array.from({ length: 10 }, () => restAfter(31.4));
   assert(rests[0]! > 0 && rests[1]! > rests[0]! && rests.at(-1) === 1_000, `${rests}`);
-  assertEquals(pace.isUnlimited, false);
-  assertEquals(pace.slowedBy, "slowed: proxy p1's p99 is 31 ms, above 20");
+  assertEquals(throttle.isUnlimited, false);
+  assertEquals(throttle.slowedBy, "slowed: proxy p1's p99 is 31 ms, above 20");
   // Also when no proxy tells any more, it goes on.
-  for (let i = 0; i < 11; i++) pace.clientsWait(undefined);
-  assertEquals([restAfter(1), pace.isUnlimited, pace.slowedBy], [0, true, ""]);
+  for (let i = 0; i < 11; i++) throttle.clientsWait(undefined);
+  assertEquals([restAfter(1), throttle.isUnlimited, throttle.slowedBy], [0, true, ""]);
 });
 
 Deno.test("whatever clients wait, nothing is slowed for it where nobody has set a bound", () => {
-  const pace = new Pace(UNLIMITED, () => 0);
-  pace.clientsWait({ id: "p1", p99Ms: 5_000 });
-  assertEquals([pace.isUnlimited, pace.slowedBy], [true, ""]);
+  const throttle = new Throttle(UNLIMITED, () => 0);
+  throttle.clientsWait({ id: "p1", p99Ms: 5_000 });
+  assertEquals([throttle.isUnlimited, throttle.slowedBy], [true, ""]);
 });
 
 Deno.test("a server that answers late is named", () => {
-  const pace = new Pace(UNLIMITED, () => 0);
-  pace.looked(0, 14.2, "10.0.0.1:6379");
-  assertEquals(pace.slowedBy, "slowed: 10.0.0.1:6379 took 14 ms to answer, more than 10");
+  const throttle = new Throttle(UNLIMITED, () => 0);
+  throttle.looked(0, 14.2, "10.0.0.1:6379");
+  assertEquals(throttle.slowedBy, "slowed: 10.0.0.1:6379 took 14 ms to answer, more than 10");
 });

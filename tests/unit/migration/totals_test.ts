@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { MigrateTotals } from "../../../src/migration/totals.ts";
+import { TotalProgress } from "../../../src/migration/totals.ts";
 import { TASK } from "../../support/cluster_view.ts";
 
 /** Ten keys of a hundred are moved, at 10 per second. */
@@ -21,7 +21,7 @@ const PENDING = {
 };
 
 Deno.test("what has arrived counts until there is nothing to move any more", () => {
-  const totals = new MigrateTotals();
+  const totals = new TotalProgress();
   assertEquals(totals.view([]), null);
   totals.begin();
   totals.ended({ ...RUNNING, keys_moved: 100, keys_left: 0, bytes_moved: 50_000 });
@@ -40,7 +40,7 @@ Deno.test("what has arrived counts until there is nothing to move any more", () 
 });
 
 Deno.test("slots that nobody has counted are taken to be like those that were", () => {
-  const totals = new MigrateTotals();
+  const totals = new TotalProgress();
   const first = totals.view([PENDING, PENDING])!;
   assertEquals([first.keys_left, first.bytes_moved, first.eta_seconds], [null, null, null]);
   totals.ended({ ...RUNNING, keys_moved: 200, keys_left: 0 });

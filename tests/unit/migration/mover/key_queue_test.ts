@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { KeyLine, type MovingKey } from "../../../../src/migration/mover/key_queue.ts";
+import { KeyQueue, type MovingKey } from "../../../../src/migration/mover/key_queue.ts";
 
 const SLOTS: ReadonlySet<number> = new Set([1, 2]);
 
@@ -20,7 +20,7 @@ function keys(count: number, change: Partial<MovingKey> = {}): MovingKey[] {
 }
 
 Deno.test("calls are full, until the last, and hold keys of one database and of wanted slots", async () => {
-  const line = new KeyLine();
+  const line = new KeyQueue();
   await line.put([...keys(3), ...keys(5, { slotId: 3 }), ...keys(9, { slotId: 2 })]);
   await line.put(keys(2, { database: 1 }));
   line.end();
@@ -35,7 +35,7 @@ Deno.test("calls are full, until the last, and hold keys of one database and of 
 });
 
 Deno.test("a call waits until it is full, and is no larger than what a server does at once", async () => {
-  const line = new KeyLine();
+  const line = new KeyQueue();
   const call = line.take(() => 100, SLOTS);
   await line.put(keys(60));
   await line.put(keys(60));
@@ -48,7 +48,7 @@ Deno.test("a call waits until it is full, and is no larger than what a server do
 });
 
 Deno.test("who finds keys waits for who moves them, and hears when that fails", async () => {
-  const line = new KeyLine();
+  const line = new KeyQueue();
   await line.put(keys(1_500));
   let isPut = false;
   const putting = line.put(keys(1_500)).then(() => isPut = true);
@@ -64,7 +64,7 @@ Deno.test("who finds keys waits for who moves them, and hears when that fails", 
 });
 
 Deno.test("keys of slots that were taken away hold up nobody", async () => {
-  const line = new KeyLine();
+  const line = new KeyQueue();
   const slots = new Set([1, 2]);
   let isPut = false;
   const putting = line.put([...keys(600), ...keys(2_400, { slotId: 2 })]).then(() => isPut = true);
