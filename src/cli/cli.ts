@@ -6,12 +6,12 @@
 
 import { VERSION } from "../proxy/version.ts";
 import {
-  type Command,
   type CommandGroup,
-  findCommand,
+  type Invocation,
   isGroup,
   parseCommandLine,
-  type Request,
+  resolveCommand,
+  type Subcommand,
   UsageError,
 } from "./parts/subcommand.ts";
 import { completionCommand } from "./completion.ts";
@@ -77,21 +77,21 @@ async function dispatch(args: readonly string[]): Promise<number> {
     const request = parseCommandLine(DEFAULT, args);
     return await answer(request, () => formatHelp(ROOT, DEFAULT), DEFAULT);
   }
-  const { words: [, ...words], command, flags, args: rest } = findCommand(ROOT, args);
+  const { words: [, ...words], command, flags, args: rest } = resolveCommand(ROOT, args);
   if (!isGroup(command)) {
     const request = parseCommandLine(command, rest, flags);
     return await answer(request, () => formatCommandHelp(words, command, flags), command);
   }
   const { name, summary } = command;
-  const alone: Command = { name, summary, flags, run: () => missing(words, command) };
+  const alone: Subcommand = { name, summary, flags, run: () => missing(words, command) };
   const request = parseCommandLine(alone, rest);
   return await answer(request, () => formatGroupHelp(words, command, flags), alone);
 }
 
 async function answer(
-  request: Request,
+  request: Invocation,
   formatHelp: () => string,
-  command: Command,
+  command: Subcommand,
 ): Promise<number> {
   switch (request.kind) {
     case "help":

@@ -9,7 +9,8 @@ import { bashScript } from "./completion/bash.ts";
 import { fishScript } from "./completion/fish.ts";
 import { pathsOf } from "./completion/path.ts";
 import { zshScript } from "./completion/zsh.ts";
-import { type Argument, type Command, type CommandGroup, readValue } from "./parts/subcommand.ts";
+import { type CommandGroup, readValue, type Subcommand } from "./parts/subcommand.ts";
+import { wordArgument } from "./parts/arguments.ts";
 import { PROGRAM } from "./parts/help.ts";
 
 /** What writes the script of each shell. */
@@ -19,23 +20,14 @@ type Shell = keyof typeof SCRIPTS;
 
 const SHELLS = Object.keys(SCRIPTS) as Shell[];
 
-const SHELL: Argument<Shell> = {
-  name: "shell",
-  help: SHELLS.join(", "),
-  words: SHELLS,
-  parse: (text) => {
-    const shell = SHELLS.find((each) => each === text);
-    if (shell !== undefined) return shell;
-    throw new SyntaxError(`"${text}" is not one of ${SHELLS.join(", ")}`);
-  },
-};
+const SHELL = wordArgument("shell", SHELLS, SHELLS.join(", "));
 
 /**
  * See the header.
  *
  * @param root Gives the tables, of which this command is a part itself.
  */
-export function completionCommand(root: () => CommandGroup): Command {
+export function completionCommand(root: () => CommandGroup): Subcommand {
   return {
     name: "completion",
     summary: "Print a script with which a shell completes commands and flags.",

@@ -14,9 +14,9 @@ import { etcd2Problem } from "../store/etcd2.ts";
 import { countFreeDescriptors, httpConnectionsOf } from "../io/descriptors.ts";
 import { dial } from "../io/dial.ts";
 import { storeOf } from "../store/store.ts";
-import { type Command, type FlagValues, readFlag } from "./parts/subcommand.ts";
+import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
 import { makeDashboard } from "./parts/dashboard_service.ts";
-import { LOG_FILE, logLevelFlag, logOptions } from "./parts/flags.ts";
+import { CONFIG_FILE, LOG_FILE, logLevelFlag, logOptions } from "./parts/flags.ts";
 import { RequestLog } from "./dashboard/request_log.ts";
 
 /** What ends the process in order. */
@@ -32,20 +32,14 @@ const REACH_MS = 1_000;
 const SESSION_MS_MAX = 6_000;
 
 /** See the header. */
-export const dashboardCommand: Command = {
+export const dashboardCommand: Subcommand = {
   name: "dashboard",
   summary: "Serve the control plane: its API and its page.",
   details:
     "Several may run for one product: one leads, the others stand by and take over when it " +
     "is gone. Without dashboard_token it listens on 127.0.0.1 and [::1] only, unless --addr names a host.",
   flags: [
-    {
-      name: "c",
-      value: "config_file",
-      default: "config.ini",
-      isFile: true,
-      help: "the config file",
-    },
+    CONFIG_FILE,
     { name: "addr", value: "host:port", default: ":18087", help: "where HTTP is served" },
     {
       name: "http-log",

@@ -13,10 +13,9 @@ import { reopenLog, startLog, stopLog } from "../base/log.ts";
 import { parseConfig } from "../config/config.ts";
 import { attachedDashboard } from "./parts/dashboard_service.ts";
 import { type RunningProxy, startProxy } from "../proxy/proxy.ts";
-import { type Command, type FlagValues, readFlag } from "./parts/subcommand.ts";
+import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
 import { DemoRedis } from "./demo/redis_process.ts";
-import { logLevelFlag, logOptions } from "./parts/flags.ts";
-import { addressFlags } from "./proxy.ts";
+import { addressFlags, logLevelFlag, logOptions } from "./parts/flags.ts";
 
 /** Most redis-servers that a demo starts. */
 const REDIS_MAX = 64;
@@ -25,7 +24,7 @@ const REDIS_MAX = 64;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** See the header. */
-export const demoCommand: Command = {
+export const demoCommand: Subcommand = {
   name: "demo",
   summary: "Start redis-servers and a proxy in front of them, to try it; Ctrl-C ends all.",
   flags: [

@@ -10,10 +10,10 @@ import { logger, startLog, stopLog } from "../base/log.ts";
 import { loadConfig } from "../config/config.ts";
 import { defaultWorkers } from "../proxy/workers/open_data_plane.ts";
 import { runProxy } from "../proxy/proxy.ts";
-import { type Command, type Flag, type FlagValues, readFlag } from "./parts/subcommand.ts";
+import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
 import { identifier } from "./parts/redis_servers.ts";
 import { attachedDashboard } from "./parts/dashboard_service.ts";
-import { LOG_FILE, logLevelFlag, logOptions } from "./parts/flags.ts";
+import { addressFlags, CONFIG_FILE, LOG_FILE, logLevelFlag, logOptions } from "./parts/flags.ts";
 
 /** Least size of a log file: each line of a smaller one would be a file of its own. */
 const LOG_FILE_BYTES_MIN = 64 * 1024;
@@ -21,26 +21,12 @@ const LOG_FILE_BYTES_MIN = 64 * 1024;
 /** Most workers that may be asked for. */
 const CPUS_MAX = 64;
 
-/** Where the proxy listens, for every command that starts one. */
-export function addressFlags(addr: string, httpAddr: string): readonly Flag[] {
-  return [
-    { name: "addr", value: "host:port", default: addr, help: "where Redis clients connect" },
-    { name: "http-addr", value: "host:port", default: httpAddr, help: "where HTTP is served" },
-  ];
-}
-
 /** See the header. */
-export const proxyCommand: Command = {
+export const proxyCommand: Subcommand = {
   name: "proxy",
   summary: "Serve Redis clients.",
   flags: [
-    {
-      name: "c",
-      value: "config_file",
-      default: "config.ini",
-      isFile: true,
-      help: "the config file",
-    },
+    CONFIG_FILE,
     LOG_FILE,
     logLevelFlag("info"),
     { name: "log-filesize", value: "size", default: "1GB", help: "size at which a log file ends" },

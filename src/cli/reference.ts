@@ -6,7 +6,7 @@
 
 import { replaceGeneratedSection } from "../base/generated_section.ts";
 import { ROOT } from "./cli.ts";
-import { type Command, type CommandGroup, type Flag, isGroup } from "./parts/subcommand.ts";
+import { type CommandGroup, type Flag, isGroup, type Subcommand } from "./parts/subcommand.ts";
 import { PROGRAM, spellCommand, spellFlagWithValue } from "./parts/help.ts";
 
 /** The file with the tables, and the name of its generated part. */
@@ -16,7 +16,7 @@ const SECTION = "command-line";
 /** A command and the words that lead to it, without the program's name. */
 interface Leaf {
   readonly words: readonly string[];
-  readonly command: Command;
+  readonly command: Subcommand;
 }
 
 /** The tables of commands and of their flags, in Markdown: a section for each first word. */
@@ -39,7 +39,7 @@ export function replaceCommandLine(document: string): string {
   return replaceGeneratedSection(document, SECTION, formatCommandLine());
 }
 
-function commandBody({ details, flags }: Command): string[] {
+function commandBody({ details, flags }: Subcommand): string[] {
   return [
     ...(details === undefined ? [] : ["```text", details, "```", ""]),
     ...(flags.length === 0

@@ -6,12 +6,12 @@
 
 import {
   type Argument,
-  type Command,
   type CommandGroup,
   type Flag,
   isGroup,
   isSwitch,
   spellFlag,
+  type Subcommand,
 } from "../parts/subcommand.ts";
 
 /** A word and what it means. */
@@ -67,7 +67,7 @@ export function pathsOf(
 }
 
 function pathOf(
-  command: Command,
+  command: Subcommand,
   words: readonly string[],
   outerFlags: readonly Flag[],
 ): CompletionPath {

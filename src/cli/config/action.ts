@@ -15,8 +15,8 @@ import {
 } from "../parts/subcommand.ts";
 import { parseWhole } from "../parts/arguments.ts";
 import { configCommand, type ConfigRow } from "../parts/config_command.ts";
-import type { Outcome } from "../parts/output.ts";
-import type { Session } from "../parts/context.ts";
+import type { CommandOutput } from "../parts/output.ts";
+import type { CommandContext } from "../parts/context.ts";
 import { formatTable } from "../parts/table.ts";
 
 /** Most actions that may be asked to be kept. */
@@ -44,8 +44,8 @@ const ROWS: readonly ConfigRow[] = [
   {
     name: "list",
     summary: "Show the newest actions and who has confirmed them.",
-    run: async (_values, session) => {
-      const { actions } = await (await session.client()).cluster();
+    run: async (_values, context) => {
+      const { actions } = await (await context.client()).cluster();
       return { json: actions, text: describeActions(actions) };
     },
   },
@@ -59,8 +59,8 @@ const ROWS: readonly ConfigRow[] = [
   {
     name: "remove-lock",
     summary: "Take the lock away from a dashboard that has crashed while it had it.",
-    run: async (_values, session) => ({
-      json: await (await session.client()).removeLocks(),
+    run: async (_values, context) => ({
+      json: await (await context.client()).removeLocks(),
       text: "no lock is left",
     }),
   },
@@ -69,8 +69,8 @@ const ROWS: readonly ConfigRow[] = [
     summary: "Remove the fences of proxies that have crashed; make sure first that they are gone.",
     details:
       "While such a fence stands nothing can be changed: that proxy may serve by an old table.",
-    run: async (_values, session) => ({
-      json: await (await session.client()).removeFences(),
+    run: async (_values, context) => ({
+      json: await (await context.client()).removeFences(),
       text: "no fence is left without an online proxy",
     }),
   },
@@ -84,7 +84,7 @@ export const actionCommands: CommandGroup = {
   commands: ROWS.map(configCommand),
 };
 
-async function collect(values: FlagValues, session: Session): Promise<Outcome> {
+async function collect(values: FlagValues, context: CommandContext): Promise<CommandOutput> {
   const [byNumber, byAge] = [isGiven(values, KEEP), isGiven(values, SECONDS)];
   if (byNumber && byAge) {
     throw new UsageError("-n and -s do not go together: one of them says what is kept");
@@ -92,7 +92,7 @@ async function collect(values: FlagValues, session: Session): Promise<Outcome> {
   // Codis 2.0's scripts may end when it fails.
   if (!byNumber && !byAge) return { text: "nothing is removed: say with -n or -s what is kept" };
   const bound = byNumber ? { keep: readValue(values, KEEP) } : { secs: readValue(values, SECONDS) };
-  const json = await (await session.client()).gcActions(bound);
+  const json = await (await context.client()).gcActions(bound);
   return { json, text: "old actions removed" };
 }
 

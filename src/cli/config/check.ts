@@ -14,7 +14,7 @@ import { loadTree, serverAddrs } from "../../store/product_tree.ts";
 import type { Store } from "../../store/store.ts";
 import { openServer } from "../parts/redis_servers.ts";
 import { configCommand } from "../parts/config_command.ts";
-import { countOf, printable } from "../parts/table.ts";
+import { countOf, maskControls } from "../parts/table.ts";
 
 /** See the header. */
 export const checkCommand = configCommand({
@@ -22,12 +22,12 @@ export const checkCommand = configCommand({
   summary:
     "Look for mistakes in the store, and ask its servers, without a dashboard; exit code 1 when there " +
     "is an error.",
-  run: async (_values, session) => {
-    const store = await session.store();
-    const elsewhere = await etcd2Problem(await session.config(), store.coordinator);
+  run: async (_values, context) => {
+    const store = await context.store();
+    const elsewhere = await etcd2Problem(await context.config(), store.coordinator);
     // Then all that could be said of what is here is that there is nothing.
     const problems = elsewhere === undefined
-      ? await problemsIn(store, await session.config())
+      ? await problemsIn(store, await context.config())
       : [errorAt(store.paths.root, elsewhere.problem, elsewhere.fix)];
     const hasError = problems.some(({ severity }) => severity === "error");
     return {
@@ -48,7 +48,7 @@ async function problemsIn(store: Store, config: Config): Promise<readonly Proble
 function describeProblems(problems: readonly Problem[], root: string): string {
   if (problems.length === 0) return `nothing is wrong below ${root}`;
   const lines = problems.map(({ path, severity, problem, fix }) =>
-    `${severity}: ${printable(path)}\n    ${printable(problem)}\n    → ${fix}`
+    `${severity}: ${maskControls(path)}\n    ${maskControls(problem)}\n    → ${fix}`
   );
   const errors = problems.filter(({ severity }) => severity === "error").length;
   const sum = [countOf(errors, "error"), countOf(problems.length - errors, "warning")].join(", ");

@@ -16,10 +16,10 @@ export const drainRow: ConfigRow = {
   summary: "Move all slots of a group to the others, so that it can be removed.",
   arguments: [GROUP_ID],
   flags: [DRY_RUN, DELAY, WAIT],
-  run: (values, session) => {
+  run: (values, context) => {
     const groupId = readValue(values, GROUP_ID);
     const delay = isGiven(values, DELAY) ? { delay: readValue(values, DELAY) } : {};
-    return carryOutPlan(values, () => session.client(), {
+    return carryOutPlan(values, () => context.client(), {
       plan: (client) => client.planDrain(groupId),
       queue: (client) => client.drainGroup(groupId, delay),
     });

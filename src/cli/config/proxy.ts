@@ -14,8 +14,8 @@ import {
 } from "../parts/subcommand.ts";
 import { PROXY_NAME } from "../parts/arguments.ts";
 import { configCommand, type ConfigRow } from "../parts/config_command.ts";
-import type { Outcome } from "../parts/output.ts";
-import type { Session } from "../parts/context.ts";
+import type { CommandOutput } from "../parts/output.ts";
+import type { CommandContext } from "../parts/context.ts";
 import { formatTable } from "../parts/table.ts";
 
 /** How long a proxy may take to register, and then to serve, in milliseconds. */
@@ -34,8 +34,8 @@ const ROWS: readonly ConfigRow[] = [
   {
     name: "list",
     summary: "Show every proxy that is registered.",
-    run: async (_values, session) => {
-      const proxies = await (await session.client()).proxies();
+    run: async (_values, context) => {
+      const proxies = await (await context.client()).proxies();
       const rows = (proxies ?? []).map((proxy) => [
         ...[proxy.id, proxy.addr, proxy.state, proxy.debug_var_addr],
         ...[`${proxy.pid}`, proxy.start_at],
@@ -50,10 +50,10 @@ const ROWS: readonly ConfigRow[] = [
     summary: "Let a proxy serve clients.",
     arguments: [PROXY_NAME],
     flags: [SERVES],
-    run: async (values, session) => {
-      if (isGiven(values, SERVES)) await untilRegistered(values, session);
-      const outcome = await setState(values, session, "online", "online");
-      if (isGiven(values, SERVES)) await untilServing(values, session);
+    run: async (values, context) => {
+      if (isGiven(values, SERVES)) await untilRegistered(values, context);
+      const outcome = await setState(values, context, "online", "online");
+      if (isGiven(values, SERVES)) await untilServing(values, context);
       return outcome;
     },
   },
@@ -62,9 +62,9 @@ const ROWS: readonly ConfigRow[] = [
     summary: "Let a proxy end itself in order.",
     details: "The process stops: it finishes what clients have asked for and leaves the store.",
     arguments: [PROXY_NAME],
-    run: async (values, session) => {
-      await checkRegistered(values, session);
-      return await setState(values, session, "mark_offline", "offline: it has ended");
+    run: async (values, context) => {
+      await checkRegistered(values, context);
+      return await setState(values, context, "mark_offline", "offline: it has ended");
     },
   },
 ];
@@ -82,27 +82,27 @@ export const proxyCommands: CommandGroup = {
  *
  * @throws {Error} When no proxy of that name is registered.
  */
-async function checkRegistered(values: FlagValues, session: Session): Promise<void> {
+async function checkRegistered(values: FlagValues, context: CommandContext): Promise<void> {
   const name = readValue(values, PROXY_NAME);
-  const ids = (await (await session.client()).proxies() ?? []).map(({ id }) => id);
+  const ids = (await (await context.client()).proxies() ?? []).map(({ id }) => id);
   if (ids.includes(name)) return;
   const known = ids.length === 0 ? "none is" : `registered: ${ids.join(", ")}`;
   throw new Error(`proxy ${name} is not registered (${known})`);
 }
 
 /** @throws {Error} When no proxy of that name registers in time. */
-async function untilRegistered(values: FlagValues, session: Session): Promise<void> {
+async function untilRegistered(values: FlagValues, context: CommandContext): Promise<void> {
   const name = readValue(values, PROXY_NAME);
-  const client = await session.client();
+  const client = await context.client();
   await until(`proxy ${name} has not registered`, async () => {
     return (await client.proxies() ?? []).some(({ id }) => id === name);
   });
 }
 
 /** @throws {Error} When it does not serve every slot in time. */
-async function untilServing(values: FlagValues, session: Session): Promise<void> {
+async function untilServing(values: FlagValues, context: CommandContext): Promise<void> {
   const name = readValue(values, PROXY_NAME);
-  const client = await session.client();
+  const client = await context.client();
   await until(`proxy ${name} does not serve every slot`, async () => {
     const proxy = (await client.cluster()).proxies.find(({ id }) => id === name);
     // Codis 2.0's own proxies do not tell.
@@ -120,11 +120,11 @@ async function until(complaint: string, isReached: () => Promise<boolean>): Prom
 
 async function setState(
   values: FlagValues,
-  session: Session,
+  context: CommandContext,
   state: ProxyState,
   what: string,
-): Promise<Outcome> {
+): Promise<CommandOutput> {
   const name = readValue(values, PROXY_NAME);
-  const json = await (await session.client()).setProxyState(name, state);
+  const json = await (await context.client()).setProxyState(name, state);
   return { json, text: `proxy ${name} is ${what}` };
 }

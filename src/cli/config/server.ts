@@ -35,8 +35,8 @@ const ROWS: readonly ConfigRow[] = [
   {
     name: "list",
     summary: "Show every group and its servers.",
-    run: async (_values, session) => {
-      const groups = await (await session.client()).groups();
+    run: async (_values, context) => {
+      const groups = await (await context.client()).groups();
       const rows = [...groups ?? []].sort((a, b) => a.id - b.id).flatMap(({ id, servers }) => {
         if ((servers ?? []).length === 0) return [[`${id}`, "", "no servers"]];
         return (servers ?? []).map((server): Cell[] => [`${id}`, server.type, server.addr]);
@@ -53,10 +53,10 @@ const ROWS: readonly ConfigRow[] = [
     details: "A slave is told to follow the group's master; adding it again repeats that.",
     arguments: [GROUP_ID, REDIS_ADDR, ROLE],
     flags: [ADD_ANYWAY],
-    run: async (values, session) => {
+    run: async (values, context) => {
       const [groupId, addr] = [readValue(values, GROUP_ID), readValue(values, REDIS_ADDR)];
       const role = readValue(values, ROLE);
-      const client = await session.client();
+      const client = await context.client();
       const json = await client.addServer(groupId, addr, role, isGiven(values, ADD_ANYWAY));
       return { json, text: `${addr} added to group ${groupId}` };
     },
@@ -65,9 +65,9 @@ const ROWS: readonly ConfigRow[] = [
     name: "remove",
     summary: "Remove a Redis server that is not the master from its group.",
     arguments: [GROUP_ID, REDIS_ADDR],
-    run: async (values, session) => {
+    run: async (values, context) => {
       const [groupId, addr] = [readValue(values, GROUP_ID), readValue(values, REDIS_ADDR)];
-      const json = await (await session.client()).removeServer(groupId, addr);
+      const json = await (await context.client()).removeServer(groupId, addr);
       return { json, text: `${addr} removed from group ${groupId}` };
     },
   },
@@ -76,9 +76,9 @@ const ROWS: readonly ConfigRow[] = [
     summary: "Make a slave the master of its group.",
     arguments: [GROUP_ID, REDIS_ADDR],
     flags: [FORCE],
-    run: async (values, session) => {
+    run: async (values, context) => {
       const [groupId, addr] = [readValue(values, GROUP_ID), readValue(values, REDIS_ADDR)];
-      const client = await session.client();
+      const client = await context.client();
       const json = await client.promoteServer(groupId, addr, isGiven(values, FORCE));
       return { json, text: `${addr} is the master of group ${groupId}` };
     },
@@ -87,9 +87,9 @@ const ROWS: readonly ConfigRow[] = [
     name: "add-group",
     summary: "Make a group without servers.",
     arguments: [GROUP_ID],
-    run: async (values, session) => {
+    run: async (values, context) => {
       const groupId = readValue(values, GROUP_ID);
-      const json = await (await session.client()).addGroup(groupId);
+      const json = await (await context.client()).addGroup(groupId);
       return { json, text: `group ${groupId} added` };
     },
   },
@@ -97,9 +97,9 @@ const ROWS: readonly ConfigRow[] = [
     name: "remove-group",
     summary: "Remove a group that owns no slot, and its servers from the store.",
     arguments: [GROUP_ID],
-    run: async (values, session) => {
+    run: async (values, context) => {
       const groupId = readValue(values, GROUP_ID);
-      const json = await (await session.client()).removeGroup(groupId);
+      const json = await (await context.client()).removeGroup(groupId);
       return { json, text: `group ${groupId} removed` };
     },
   },

@@ -32,9 +32,9 @@ import { configCommand, type ConfigRow } from "../parts/config_command.ts";
 import { drainRow } from "./group.ts";
 import { queueAndWait, queueOnly } from "../parts/migration_wait.ts";
 import { carryOutPlan, DRY_RUN } from "../parts/move_plan.ts";
-import type { Outcome } from "../parts/output.ts";
+import type { CommandOutput } from "../parts/output.ts";
 import { Progress } from "../parts/progress.ts";
-import type { Session } from "../parts/context.ts";
+import type { CommandContext } from "../parts/context.ts";
 import { foldSlots, formatSlotRanges } from "../parts/slot_ranges.ts";
 import { countOf, formatFields } from "../parts/table.ts";
 
@@ -92,8 +92,8 @@ const ROWS: readonly ConfigRow[] = [
   {
     name: "list",
     summary: "Show who owns which slots.",
-    run: async (_values, session) => {
-      const slots = await (await session.client()).slots() ?? [];
+    run: async (_values, context) => {
+      const slots = await (await context.client()).slots() ?? [];
       const sorted = [...slots].sort((a, b) => a.id - b.id);
       const text = sorted.length === 0
         ? "there are no slots yet: make them with `codis-proxy config slot init`"
@@ -105,9 +105,9 @@ const ROWS: readonly ConfigRow[] = [
     name: "info",
     summary: "Show one slot.",
     arguments: [SLOT_ID],
-    run: async (values, session) => {
+    run: async (values, context) => {
       const slotId = readValue(values, SLOT_ID);
-      const slot = await (await session.client()).slot(slotId);
+      const slot = await (await context.client()).slot(slotId);
       return { json: slot, text: describeSlot(slot) };
     },
   },
@@ -116,8 +116,8 @@ const ROWS: readonly ConfigRow[] = [
     summary: `Make all ${SLOT_COUNT} slots, owned by nobody.`,
     details: "Once for each product, before slots are given to groups with range-set.",
     flags: [FORCE_INIT],
-    run: async (values, session) => {
-      const client = await session.client();
+    run: async (values, context) => {
+      const client = await context.client();
       const json = await initSlots(client, isGiven(values, FORCE_INIT));
       return { json, text: `${SLOT_COUNT} slots made, offline and owned by nobody` };
     },
@@ -127,9 +127,9 @@ const ROWS: readonly ConfigRow[] = [
     summary: "Give one slot that is offline to a group.",
     details: "A slot that is online is moved with migrate.",
     arguments: [SLOT_ID, GROUP_ID, STATUS],
-    run: (values, session) => {
+    run: (values, context) => {
       const slotId = readValue(values, SLOT_ID);
-      return setSlots(values, session, slotId, slotId);
+      return setSlots(values, context, slotId, slotId);
     },
   },
   {
@@ -137,9 +137,9 @@ const ROWS: readonly ConfigRow[] = [
     summary: "Give slots that are offline to a group.",
     details: "Slots that are online are moved with migrate.",
     arguments: [SLOT_FROM, SLOT_TO, GROUP_ID, STATUS],
-    run: (values, session) => {
+    run: (values, context) => {
       const { from, to } = readSlotRange(values);
-      return setSlots(values, session, from, to);
+      return setSlots(values, context, from, to);
     },
   },
   {
@@ -162,16 +162,16 @@ const ROWS: readonly ConfigRow[] = [
     summary:
       "Let migrations rest: slots on their way stay so, and clients are served; keys of such slots that " +
       "clients use still move.",
-    run: async (_values, session) => {
-      const json = await (await session.client()).setMigrationsPaused(true);
+    run: async (_values, context) => {
+      const json = await (await context.client()).setMigrationsPaused(true);
       return { json, text: "paused until `slot resume`, whichever dashboard leads" };
     },
   },
   {
     name: "resume",
     summary: "Let migrations go on.",
-    run: async (_values, session) => {
-      const json = await (await session.client()).setMigrationsPaused(false);
+    run: async (_values, context) => {
+      const json = await (await context.client()).setMigrationsPaused(false);
       return { json, text: "going on" };
     },
   },
@@ -196,22 +196,22 @@ export const slotCommands: CommandGroup = {
 
 async function setSlots(
   values: FlagValues,
-  session: Session,
+  context: CommandContext,
   from: number,
   to: number,
-): Promise<Outcome> {
+): Promise<CommandOutput> {
   const groupId = readValue(values, GROUP_ID);
   const status = readValue(values, STATUS);
-  const client = await session.client();
+  const client = await context.client();
   const json = await client.setSlots({ from, to, new_group: groupId, status });
   return { json, text: `${slotsText(from, to)} set: group ${groupId}, ${status}` };
 }
 
-async function migrate(values: FlagValues, session: Session): Promise<Outcome> {
+async function migrate(values: FlagValues, context: CommandContext): Promise<CommandOutput> {
   const { from, to } = readSlotRange(values);
   const groupId = readValue(values, GROUP_ID);
   const delay = isGiven(values, DELAY) ? readValue(values, DELAY) : 0;
-  const client = await session.client();
+  const client = await context.client();
   const queue = () => client.migrate({ from, to, new_group: groupId, delay });
   if (isGiven(values, WAIT)) return await queueAndWait(client, queue);
   const text = `${countOf(to - from + 1, "task")} queued: ${
@@ -220,14 +220,14 @@ async function migrate(values: FlagValues, session: Session): Promise<Outcome> {
   return await queueOnly(client, queue, text);
 }
 
-async function cancel(values: FlagValues, session: Session): Promise<Outcome> {
+async function cancel(values: FlagValues, context: CommandContext): Promise<CommandOutput> {
   const [isBack, isFinish] = [isGiven(values, BACK), isGiven(values, FINISH)];
   if (isBack && isFinish) {
     throw new UsageError("--back and --finish do not go together: what has begun does one of them");
   }
   const mode = isBack ? "back" : isFinish ? "finish" : undefined;
   const name = isGiven(values, TASK) ? readValue(values, TASK) : undefined;
-  const client = await session.client();
+  const client = await context.client();
   const begun = isBack
     ? "; what had begun goes back"
     : isFinish
@@ -240,12 +240,12 @@ async function cancel(values: FlagValues, session: Session): Promise<Outcome> {
   return { json, text: `task ${name} cancelled${begun}` };
 }
 
-function rebalance(values: FlagValues, session: Session): Promise<Outcome> {
+function rebalance(values: FlagValues, context: CommandContext): Promise<CommandOutput> {
   const request = {
     ...(isGiven(values, BY) ? { by: readValue(values, BY) } : {}),
     ...(isGiven(values, DELAY) ? { delay: readValue(values, DELAY) } : {}),
   };
-  return carryOutPlan(values, () => session.client(), {
+  return carryOutPlan(values, () => context.client(), {
     plan: (client) => withChoice(client.planRebalance(request)),
     queue: (client) => withChoice(client.rebalance(request)),
   });

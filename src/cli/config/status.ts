@@ -17,7 +17,7 @@ import {
   formatFields,
   formatRange,
   formatTable,
-  printable,
+  maskControls,
 } from "../parts/table.ts";
 
 /** Most migration tasks, events and slot ranges that fit on the screen. */
@@ -46,8 +46,8 @@ export const statusCommand = configCommand({
   name: "status",
   summary: "Show the whole cluster on one screen.",
   flags: [SHORT],
-  run: async (values, session) => {
-    const view = await (await session.client()).cluster();
+  run: async (values, context) => {
+    const view = await (await context.client()).cluster();
     if (!isGiven(values, SHORT)) return { json: view, text: formatCluster(view) };
     const summary = summarize(view);
     return { json: summary, text: formatSummary(summary) };
@@ -97,7 +97,7 @@ export function formatSummary(summary: ReturnType<typeof summarize>): string {
     ["proxies", `${summary.proxies_online} of ${summary.proxies} online`],
     ["load", `${ops} requests/s, ${countOf(keys, "key")}, ${formatBytes(memory_bytes)}`],
   ]);
-  const lines = concerns.map(({ severity, text }) => `${severity}: ${printable(text)}`);
+  const lines = concerns.map(({ severity, text }) => `${severity}: ${maskControls(text)}`);
   return [fields, ...lines].join("\n");
 }
 
@@ -227,7 +227,7 @@ function formatTroubles({ dead_fences, change, at }: ClusterView): string {
     const waiting = silent.length === 0 ? "" : `, waiting for ${silent.join(", ")}`;
     lines.push(`under way for ${seconds} s: ${change.summary}${waiting}`);
   }
-  return lines.map(printable).join("\n");
+  return lines.map(maskControls).join("\n");
 }
 
 function formatEvents({ events }: ClusterView): string {

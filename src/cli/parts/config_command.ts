@@ -6,9 +6,9 @@
 
 import { DashboardError, DashboardUnreachableError } from "../../api/dashboard_errors.ts";
 import { startLog, stopLog } from "../../base/log.ts";
-import type { Argument, Command, Flag, FlagValues } from "./subcommand.ts";
-import { type Outcome, printOutcome } from "./output.ts";
-import { DASHBOARD_HINT, Session } from "./context.ts";
+import type { Argument, Flag, FlagValues, Subcommand } from "./subcommand.ts";
+import { type CommandOutput, printOutput } from "./output.ts";
+import { CommandContext, DASHBOARD_HINT } from "./context.ts";
 
 /** One config command. */
 export interface ConfigRow {
@@ -21,30 +21,30 @@ export interface ConfigRow {
   readonly arguments?: readonly Argument[];
   readonly flags?: readonly Flag[];
   /**
-   * Does it. Reads its arguments before it asks the session for anything, so that what is mistaken in
+   * Does it. Reads its arguments before it asks the context for anything, so that what is mistaken in
    * the command line is said first.
    *
    * @throws {Error} What goes wrong, in one line for the user.
    */
-  run(values: FlagValues, session: Session): Promise<Outcome>;
+  run(values: FlagValues, context: CommandContext): Promise<CommandOutput>;
 }
 
 /** HTTP's word for a token that is missing or wrong. */
 const UNAUTHORIZED = 401;
 
 /** Makes a command of a row. */
-export function configCommand(row: ConfigRow): Command {
+export function configCommand(row: ConfigRow): Subcommand {
   return { ...row, flags: row.flags ?? [], run: (values) => runRow(row, values) };
 }
 
 async function runRow(row: ConfigRow, values: FlagValues): Promise<number> {
-  await using session = new Session(values);
-  const { log } = session;
+  await using context = new CommandContext(values);
+  const { log } = context;
   // Who asks for no log gets none: what goes wrong is said in one line, and nothing else.
   if (log !== undefined) startLog(log);
   try {
-    const outcome = await row.run(values, session);
-    printOutcome(outcome, session.outputFormat);
+    const outcome = await row.run(values, context);
+    printOutput(outcome, context.outputFormat);
     return outcome.exitCode ?? 0;
   } catch (error) {
     throw withAdvice(error);

@@ -15,7 +15,7 @@ import { openCoordinator } from "../../coordinator/open.ts";
 import { decodeDashboard } from "../../model/dashboard.ts";
 import { readIfThere, type Store, storeOf } from "../../store/store.ts";
 import { type Flag, type FlagValues, isGiven, readValue } from "./subcommand.ts";
-import { LOG_FILE, logLevelFlag, logOptions } from "./flags.ts";
+import { CONFIG_FILE, LOG_FILE, logLevelFlag, logOptions } from "./flags.ts";
 import { OUTPUT_FORMATS, type OutputFormat } from "./output.ts";
 import { parseWhole, parseWord } from "./arguments.ts";
 
@@ -23,14 +23,6 @@ import { parseWhole, parseWord } from "./arguments.ts";
 const DASHBOARD_WAIT_SECONDS_MAX = 3600;
 /** Time between two looks for a dashboard in the store, in milliseconds. */
 const STORED_POLL_MS = 200;
-
-const CONFIG_FILE: Flag<string> = {
-  name: "c",
-  value: "config_file",
-  default: "config.ini",
-  help: "the config file",
-  isFile: true,
-};
 
 const LOG_LEVEL = logLevelFlag("");
 
@@ -74,7 +66,7 @@ export class NoDashboardError extends Error {
 }
 
 /** See the header; disposing closes what was opened. */
-export class Session implements AsyncDisposable {
+export class CommandContext implements AsyncDisposable {
   readonly #values: FlagValues;
   readonly #coordinators: Coordinator[] = [];
   #config: Config | undefined;
@@ -125,7 +117,7 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * The store that some config names, for reading; closed with the session.
+   * The store that some config names, for reading; closed with the context.
    *
    * @throws {ConfigError | CoordinatorError} When it cannot be opened, or an embedded one is not there.
    */

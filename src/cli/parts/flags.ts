@@ -1,11 +1,28 @@
 /**
- * The flags that say what is logged and where, the same for every command.
+ * The flags that several commands take: the config file, the addresses, the log.
  *
  * @module
  */
 
 import { type LogLevel, parseLogLevel } from "../../base/log.ts";
 import { type Flag, type FlagValues, readValue } from "./subcommand.ts";
+
+/** The config file. */
+export const CONFIG_FILE: Flag<string> = {
+  name: "c",
+  value: "config_file",
+  default: "config.ini",
+  isFile: true,
+  help: "the config file",
+};
+
+/** Where a proxy listens, for every command that starts one. */
+export function addressFlags(addr: string, httpAddr: string): readonly Flag[] {
+  return [
+    { name: "addr", value: "host:port", default: addr, help: "where Redis clients connect" },
+    { name: "http-addr", value: "host:port", default: httpAddr, help: "where HTTP is served" },
+  ];
+}
 
 const LEVELS = ["error", "warn", "info", "debug"];
 

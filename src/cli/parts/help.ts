@@ -6,12 +6,12 @@
 
 import {
   type Argument,
-  type Command,
   type CommandGroup,
   type Flag,
   isGroup,
   isSwitch,
   spellFlag,
+  type Subcommand,
 } from "./subcommand.ts";
 
 /** What the program is called in its own texts. */
@@ -21,7 +21,7 @@ export const PROGRAM = "codis-proxy";
 type Row = readonly [left: string, right: string];
 
 /** The help of the whole program; its first command is the one meant when no word is given. */
-export function formatHelp(root: CommandGroup, first: Command): string {
+export function formatHelp(root: CommandGroup, first: Subcommand): string {
   const commands = root.commands.map(({ name, summary }): Row => [name, summary]);
   return [
     `Usage: ${PROGRAM} [<command>] [<flags>]`,
@@ -61,7 +61,7 @@ export function formatGroupHelp(
 /** The help of one command. */
 export function formatCommandHelp(
   words: readonly string[],
-  command: Command,
+  command: Subcommand,
   outerFlags: readonly Flag[],
 ): string {
   const { summary, details, arguments: args = [], flags } = command;
@@ -83,7 +83,7 @@ export function formatCommandHelp(
 }
 
 /** A command's words, arguments and own flags, as its line in a list shows them. */
-export function spellCommand(words: readonly string[], command: Command): string {
+export function spellCommand(words: readonly string[], command: Subcommand): string {
   const args = (command.arguments ?? []).map(spellArgument);
   const flags = command.flags.map((flag) => `[${spellFlagWithValue(flag)}]`);
   return [...words, ...args, ...flags].join(" ");

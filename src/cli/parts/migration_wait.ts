@@ -13,7 +13,7 @@ import type { ClusterView, MigrationView } from "../../api/cluster_view.ts";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
 import { DashboardError, DashboardUnreachableError } from "../../api/dashboard_errors.ts";
 import { describeTotals } from "./migration_text.ts";
-import type { Outcome } from "./output.ts";
+import type { CommandOutput } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { countOf } from "./table.ts";
 
@@ -44,7 +44,7 @@ export async function queueOnly(
   client: DashboardClient,
   queue: () => Promise<unknown>,
   text: string,
-): Promise<Outcome> {
+): Promise<CommandOutput> {
   const json = await queue();
   // They are queued, whether or not the dashboard can tell how things are.
   const view = await client.cluster().catch(() => undefined);
@@ -62,7 +62,7 @@ export async function queueOnly(
 export async function queueAndWait(
   client: DashboardClient,
   queue: () => Promise<unknown>,
-): Promise<Outcome> {
+): Promise<CommandOutput> {
   const before = new Set((await client.cluster()).migrations.map(({ name }) => name));
   using interrupt = new Interrupt();
   const json = await queue();

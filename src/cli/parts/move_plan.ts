@@ -15,7 +15,7 @@ import { DashboardError } from "../../api/dashboard_errors.ts";
 import { type Flag, type FlagValues, isGiven, UsageError } from "./subcommand.ts";
 import { WAIT } from "./arguments.ts";
 import { queueAndWait, queueOnly } from "./migration_wait.ts";
-import type { Outcome } from "./output.ts";
+import type { CommandOutput } from "./output.ts";
 import { countOf, formatRange, formatTable } from "./table.ts";
 
 /** Shows the plan alone. */
@@ -49,7 +49,7 @@ export async function carryOutPlan(
   values: FlagValues,
   open: () => Promise<DashboardClient>,
   { plan, queue }: PlanRequests,
-): Promise<Outcome> {
+): Promise<CommandOutput> {
   const isDryRun = isGiven(values, DRY_RUN);
   if (isDryRun && isGiven(values, WAIT)) {
     throw new UsageError("--wait and --dry-run do not go together: nothing is moved to wait for");

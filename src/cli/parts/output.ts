@@ -5,7 +5,7 @@
  */
 
 /** What a config command has done. */
-export interface Outcome {
+export interface CommandOutput {
   /** For programs; left out with `text`: nothing is printed. */
   readonly json?: unknown;
   /** For people. */
@@ -21,7 +21,7 @@ export const OUTPUT_FORMATS = ["table", "json"] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** Prints an outcome on standard output. */
-export function printOutcome(outcome: Outcome, format: OutputFormat): void {
+export function printOutput(outcome: CommandOutput, format: OutputFormat): void {
   const text = format === "json" ? toJson(outcome.json) : outcome.text;
   if (text !== undefined) console.log(text);
 }

@@ -44,7 +44,7 @@ export interface Flag<T = unknown> extends Value<T> {
 export type FlagValues = Readonly<Record<string, string>>;
 
 /** One command. */
-export interface Command {
+export interface Subcommand {
   /** The word that names it. */
   readonly name: string;
   /** One sentence for the help. */
@@ -68,7 +68,7 @@ export interface CommandGroup {
   readonly summary: string;
   /** Flags that all of its commands know. */
   readonly flags: readonly Flag[];
-  readonly commands: readonly (Command | CommandGroup)[];
+  readonly commands: readonly (Subcommand | CommandGroup)[];
 }
 
 /** A command line that cannot be understood; the message is one line for the user. */
@@ -77,15 +77,15 @@ export class UsageError extends Error {
 }
 
 /** What a command line asks for. */
-export type Request =
+export type Invocation =
   | { readonly kind: "help" | "version" }
   | { readonly kind: "run"; readonly values: FlagValues };
 
 /** A command or group, and how it was come to. */
-export interface FoundCommand {
+export interface ResolvedCommand {
   /** The words that led to it. */
   readonly words: readonly string[];
-  readonly command: Command | CommandGroup;
+  readonly command: Subcommand | CommandGroup;
   /** Flags of the groups on the way. */
   readonly flags: readonly Flag[];
   /** What is left of the command line. */
@@ -102,7 +102,7 @@ const ON = "on";
 const NUMBER_MARK = "\u0001";
 
 /** Whether there are commands behind it. */
-export function isGroup(command: Command | CommandGroup): command is CommandGroup {
+export function isGroup(command: Subcommand | CommandGroup): command is CommandGroup {
   return "commands" in command;
 }
 
@@ -111,8 +111,8 @@ export function isGroup(command: Command | CommandGroup): command is CommandGrou
  *
  * @throws {UsageError} When a word or a flag on the way is unknown.
  */
-export function findCommand(group: CommandGroup, args: readonly string[]): FoundCommand {
-  let command: Command | CommandGroup = group;
+export function resolveCommand(group: CommandGroup, args: readonly string[]): ResolvedCommand {
+  let command: Subcommand | CommandGroup = group;
   const words = [group.name];
   const flags: Flag[] = [...group.flags];
   const rest: string[] = [];
@@ -138,7 +138,7 @@ function findWord(
   group: CommandGroup,
   words: readonly string[],
   word: string,
-): Command | CommandGroup {
+): Subcommand | CommandGroup {
   const command = group.commands.find((each) => each.name === word);
   if (command !== undefined) return command;
   const names = group.commands.map((each) => each.name);
@@ -163,10 +163,10 @@ function findFlag(flags: readonly Flag[], arg: string): Flag | undefined {
  * over, or a value breaks its rule.
  */
 export function parseCommandLine(
-  command: Command,
+  command: Subcommand,
   args: readonly string[],
   outerFlags: readonly Flag[] = [],
-): Request {
+): Invocation {
   const flags = [...command.flags, ...outerFlags];
   const [switches, others] = [flags.filter(isSwitch), flags.filter((flag) => !isSwitch(flag))];
   const parsed = parseArgs(args.map(markNumber), {
@@ -193,7 +193,7 @@ export function parseCommandLine(
 }
 
 function readArguments(
-  command: Command,
+  command: Subcommand,
   words: readonly string[],
   values: Record<string, string>,
 ): void {

@@ -70,7 +70,7 @@ export function formatBytes(bytes: number): string {
 }
 
 /** What is stored may be anything; a terminal must not be told what to do by it. */
-export function printable(text: string): string {
+export function maskControls(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
 }
@@ -81,5 +81,5 @@ function widthOf(text: string): number {
 }
 
 function formatCell(cell: Cell): string {
-  return cell === null ? "-" : printable(`${cell}`);
+  return cell === null ? "-" : maskControls(`${cell}`);
 }

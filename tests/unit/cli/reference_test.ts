@@ -6,7 +6,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ROOT } from "../../../src/cli/cli.ts";
-import { type Command, type CommandGroup, isGroup } from "../../../src/cli/parts/subcommand.ts";
+import { type CommandGroup, isGroup, type Subcommand } from "../../../src/cli/parts/subcommand.ts";
 import { formatCommandLine, replaceCommandLine } from "../../../src/cli/reference.ts";
 
 Deno.test("docs/command-line.md holds the tables that `deno task gen:docs` writes", async () => {
@@ -17,7 +17,7 @@ Deno.test("docs/command-line.md holds the tables that `deno task gen:docs` write
 
 Deno.test("the tables name every command and every flag", () => {
   const text = formatCommandLine();
-  const visit = (command: Command | CommandGroup, words: readonly string[]) => {
+  const visit = (command: Subcommand | CommandGroup, words: readonly string[]) => {
     for (const { name } of command.flags) {
       assertStringIncludes(text, name.length === 1 ? `| \`-${name}` : `| \`--${name}`);
     }

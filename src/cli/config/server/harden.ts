@@ -26,8 +26,8 @@ import {
   setClientUser,
 } from "./client_user.ts";
 import type { ConfigRow } from "../../parts/config_command.ts";
-import type { Outcome } from "../../parts/output.ts";
-import type { Session } from "../../parts/context.ts";
+import type { CommandOutput } from "../../parts/output.ts";
+import type { CommandContext } from "../../parts/context.ts";
 import { formatTable } from "../../parts/table.ts";
 
 /** Longest time that a server may take for one answer, in milliseconds. */
@@ -68,8 +68,8 @@ export const hardenRow: ConfigRow = {
   run: harden,
 };
 
-async function harden(values: FlagValues, session: Session): Promise<Outcome> {
-  const config = await session.config();
+async function harden(values: FlagValues, context: CommandContext): Promise<CommandOutput> {
+  const config = await context.config();
   const user = clientUserOf(config);
   if (user === undefined) {
     throw new UsageError(
@@ -78,7 +78,7 @@ async function harden(values: FlagValues, session: Session): Promise<Outcome> {
   }
   const addrs = isGiven(values, SERVER)
     ? [readValue(values, SERVER)]
-    : (await (await session.client()).groups() ?? [])
+    : (await (await context.client()).groups() ?? [])
       .flatMap(({ servers }) => (servers ?? []).map(({ addr }) => addr));
   const isApplied = isGiven(values, APPLY);
   const servers = await Promise.all(

@@ -27,9 +27,9 @@ import {
 } from "../../parts/subcommand.ts";
 import type { ConfigRow } from "../../parts/config_command.ts";
 import { ImportError, type ImportPlan, planGroups, planPool, planSlots } from "./import_plan.ts";
-import type { Outcome } from "../../parts/output.ts";
+import type { CommandOutput } from "../../parts/output.ts";
 import { Progress } from "../../parts/progress.ts";
-import type { Session } from "../../parts/context.ts";
+import type { CommandContext } from "../../parts/context.ts";
 import { countOf, formatRange, formatTable } from "../../parts/table.ts";
 import { readPool } from "./twemproxy_pool.ts";
 
@@ -92,15 +92,15 @@ export const importRow: ConfigRow = {
   run: runImport,
 };
 
-async function runImport(values: FlagValues, session: Session): Promise<Outcome> {
+async function runImport(values: FlagValues, context: CommandContext): Promise<CommandOutput> {
   const { name, isPool } = readValue(values, FILE);
   const [pool, withSlots] = [isGiven(values, POOL), isGiven(values, SLOTS)];
   if (pool && !isPool) throw new UsageError("--pool is for twemproxy configs, *.yml");
   if (withSlots && isPool) throw new UsageError("--slots is for configs of another Codis, *.ini");
-  const client = await session.client();
+  const client = await context.client();
   const plan = isPool
     ? await poolPlan(client, name, pool ? readValue(values, POOL) : undefined)
-    : await productPlan(client, session, name, withSlots);
+    : await productPlan(client, context, name, withSlots);
   const isDryRun = isGiven(values, DRY_RUN);
   if (!isDryRun) await carryOut(client, plan);
   return { json: { dry_run: isDryRun, ...plan }, text: describePlan(plan, isDryRun) };
@@ -117,16 +117,16 @@ async function poolPlan(
 
 async function productPlan(
   client: DashboardClient,
-  session: Session,
+  context: CommandContext,
   file: string,
   withSlots: boolean,
 ): Promise<ImportPlan> {
   const { config } = await loadConfig(file, "control");
   const old = await loadEtcd2Store(config);
-  const isOld = old !== undefined && await isReadThere(config, old, client, session);
+  const isOld = old !== undefined && await isReadThere(config, old, client, context);
   // Codis 2.0's own dashboard would say that all of it is there already: in the keys that it is read from.
   if (isOld) await client.cluster();
-  const store = isOld ? old : await session.openStore(config);
+  const store = isOld ? old : await context.openStore(config);
   if (await isEmptyStore(store)) {
     throw new ImportError(`${file}: nothing is stored there for product ${config.product}`);
   }
@@ -146,14 +146,14 @@ async function isReadThere(
   config: Config,
   old: ReadableStore,
   client: DashboardClient,
-  session: Session,
+  context: CommandContext,
 ): Promise<boolean> {
   const isHere = (other: Config) =>
     other.coordinator === "etcd" && other.product === old.product &&
     `${[...other.coordinatorEndpoints].sort()}` === `${[...config.coordinatorEndpoints].sort()}`;
-  if (isHere(await session.config())) return true;
+  if (isHere(await context.config())) return true;
   // An etcd 2 has no other keys, and is not waited for.
-  const store = await session.openStore(config).catch(() => undefined);
+  const store = await context.openStore(config).catch(() => undefined);
   if (store === undefined || await isEmptyStore(store)) return true;
   const dashboard = await readIfThere(store, store.paths.dashboard);
   return dashboard !== undefined && decodeDashboard(dashboard).addr === client.address;

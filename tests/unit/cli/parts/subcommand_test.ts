@@ -6,8 +6,8 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import {
-  type Command,
   parseCommandLine,
+  type Subcommand,
   UsageError,
 } from "../../../../src/cli/parts/subcommand.ts";
 import { proxyCommand } from "../../../../src/cli/proxy.ts";
@@ -70,7 +70,7 @@ for (const [args, message] of MISTAKES) {
 }
 
 Deno.test("a number stays as it was written", () => {
-  const command: Command = {
+  const command: Subcommand = {
     name: "test",
     summary: "",
     flags: [{ name: "n", value: "n", default: "", help: "" }],
