@@ -29,7 +29,7 @@ export type Handling = "forward" | "split" | "local" | "fanout" | "refuse";
  * - `scan`: one server at a time; the cursor says which.
  * - `random_key`: the first reply that is not null, servers tried in random order.
  */
-export type Merge =
+export type MergeRule =
   | ""
   | "all_succeeded"
   | "one_succeeded"
@@ -122,7 +122,7 @@ export interface Command {
   readonly toldKeys: readonly [firstKey: number, lastKey: number, keyStep: number];
 
   readonly handling: Handling;
-  readonly merge: Merge;
+  readonly merge: MergeRule;
   /** Whether `destructive_commands = off` refuses it. */
   readonly isDestructive: boolean;
   /** Whether the session is closed after the refusal. */

@@ -7,19 +7,19 @@
  * @module
  */
 
-import type { Handling, Merge } from "./command.ts";
+import type { Handling, MergeRule } from "./command.ts";
 
 /** What this table says about one command. */
 export interface HandlingRow {
   readonly handling: Handling;
-  readonly merge: Merge;
+  readonly merge: MergeRule;
   readonly isDestructive: boolean;
   readonly closesSession: boolean;
   readonly blockingOption: string;
   readonly reason: string;
 }
 
-const SPLIT: Readonly<Record<string, Merge>> = {
+const SPLIT: Readonly<Record<string, MergeRule>> = {
   mget: "concat",
   mset: "all_succeeded",
   del: "agg_sum",
@@ -28,7 +28,7 @@ const SPLIT: Readonly<Record<string, Merge>> = {
   touch: "agg_sum",
 };
 
-const FANOUT: Readonly<Record<string, Merge>> = {
+const FANOUT: Readonly<Record<string, MergeRule>> = {
   "dbsize": "agg_sum",
   "flushall": "all_succeeded",
   "flushdb": "all_succeeded",
@@ -132,7 +132,7 @@ export function buildHandling(): ReadonlyMap<string, HandlingRow> {
   const destructive = new Set(words(DESTRUCTIVE));
   const closing = new Set(words(CLOSES_SESSION));
   const table = new Map<string, HandlingRow>();
-  const add = (name: string, handling: Handling, merge: Merge, option = "", reason = "") => {
+  const add = (name: string, handling: Handling, merge: MergeRule, option = "", reason = "") => {
     if (table.has(name)) throw new Error(`command "${name}" has two rows`);
     table.set(name, {
       handling,

@@ -20,7 +20,7 @@ import { Modal, toast } from "./modal.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 /** @import { Action, Field, Values } from "./actions.js" */
-/** @import { Refusal } from "./api.js" */
+/** @import { ApiError } from "./api.js" */
 
 /** @typedef {{ action: Action, preset: Values }} Question */
 
@@ -69,7 +69,7 @@ function ActionDialog({ action, preset, view, onClose }) {
   const [values, setValues] = useState(
     /** @type {() => Values} */ (() => ({ ...action.start?.(view), ...preset })),
   );
-  const [refusal, setRefusal] = useState(/** @type {Refusal | null} */ (null));
+  const [refusal, setRefusal] = useState(/** @type {ApiError | null} */ (null));
   const [state, setState] = useState(/** @type {"asking" | "sending" | "login"} */ ("asking"));
   const isOpen = useRef(true);
   useEffect(() => () => void (isOpen.current = false), []);
@@ -93,7 +93,7 @@ function ActionDialog({ action, preset, view, onClose }) {
       poll();
       if (isOpen.current) onClose();
     } catch (error) {
-      const reason = /** @type {Refusal} */ (error);
+      const reason = /** @type {ApiError} */ (error);
       if (!isOpen.current) return toast("bad", `${action.title(values)}: ${reason.message}`);
       setRefusal(reason);
       setState(reason.wantsToken ? "login" : "asking");
@@ -173,7 +173,7 @@ function usePreview({ preview }, values, isPaused, onNoToken) {
         words: preview.words(answer),
         problem: "",
       }),
-      (/** @type {Refusal} */ error) => {
+      (/** @type {ApiError} */ error) => {
         if (error.wantsToken && isWanted) onNoToken();
         return { isReady: false, words: [], problem: error.message };
       },
@@ -196,7 +196,7 @@ function Plan({ action, plan }) {
   `;
 }
 
-/** @param {{ refusal: Refusal | null }} props */
+/** @param {{ refusal: ApiError | null }} props */
 function RefusalText({ refusal }) {
   if (refusal === null) return html`<p class="problem" role="alert"></p>`;
   const { message, field, rule, leader } = refusal;

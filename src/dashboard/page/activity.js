@@ -7,7 +7,7 @@
 import { useState } from "./preact_hooks.js";
 import { ask } from "./action_dialog.js";
 import { Badge, Empty, Switch, Unchanged } from "./elements.js";
-import { ago, clock, counted, duration, millis } from "./format.js";
+import { ago, clockTime, counted, duration, millis } from "./format.js";
 import { html } from "./html.js";
 
 /** @import { ActionView, ClusterView, EventView } from "../../api/cluster_view.ts" */
@@ -96,7 +96,7 @@ function ActionItem({ action, now }) {
               : `, slowest ${slowest.proxy_id} after ${millis(slowest.after_ms)}`}
           </small>
         </summary>
-        <p class="record">${type}, <code>${name}</code>, ${clock(created_at, now)}</p>
+        <p class="record">${type}, <code>${name}</code>, ${clockTime(created_at, now)}</p>
         <ul class="answers">
           ${silent.map((id) => html`<li key=${id} class="silent">${id}: not yet</li>`)}
           ${answers.map(({ proxy_id, after_ms }) =>
@@ -134,7 +134,7 @@ function Events({ view: { events, at } }) {
                 ${shown.map((event) =>
                   html`
                     <li key=${`${event.at} ${event.text}`}>
-                      <time>${clock(event.at, at)}</time>
+                      <time>${clockTime(event.at, at)}</time>
                       <${Badge} tone=${EVENT_TONES[event.level]}>${event.text}</${Badge}>
                     </li>
                   `

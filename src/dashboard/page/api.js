@@ -21,9 +21,9 @@ const UNAUTHORIZED = 401;
 const TEXT_MAX = 2000;
 
 /** The dashboard said no; the message is its own text. */
-export class Refusal extends Error {
+export class ApiError extends Error {
   /** @override */
-  name = "Refusal";
+  name = "ApiError";
   /**
    * @param {number} status Of HTTP; 0: no answer came.
    * @param {string} text
@@ -70,18 +70,18 @@ export function onToken(listener) {
  * Takes a token once the dashboard has accepted it.
  *
  * @param {string} candidate
- * @throws {Refusal} When it is wrong, or cannot be asked about.
+ * @throws {ApiError} When it is wrong, or cannot be asked about.
  */
-export async function login(candidate) {
+export async function logIn(candidate) {
   if (!/^[\x21-\x7e]+$/.test(candidate)) {
-    throw new Refusal(UNAUTHORIZED, "a token is made of visible ASCII characters, without spaces");
+    throw new ApiError(UNAUTHORIZED, "a token is made of visible ASCII characters, without spaces");
   }
   await send({ method: "POST", path: "api/login" }, candidate);
   useToken(candidate);
 }
 
 /** Forgets the token. */
-export function logout() {
+export function logOut() {
   useToken("");
 }
 
@@ -91,7 +91,7 @@ export function logout() {
  * @param {ApiRequest} request
  * @param {string} withToken
  * @returns {Promise<any>}
- * @throws {Refusal} When it is refused or no answer comes.
+ * @throws {ApiError} When it is refused or no answer comes.
  */
 export async function send({ method, path, body }, withToken = token) {
   /** @type {Record<string, string>} */
@@ -109,20 +109,20 @@ export async function send({ method, path, body }, withToken = token) {
     });
     text = await response.text();
   } catch (error) {
-    throw new Refusal(
+    throw new ApiError(
       0,
       "The dashboard did not answer: it may or may not have done it. " +
         `Look at the events before you try again. (${/** @type {Error} */ (error).message})`,
     );
   }
   if (!response.ok) {
-    if (response.status === UNAUTHORIZED && withToken === token) logout();
+    if (response.status === UNAUTHORIZED && withToken === token) logOut();
     throw refusal(response.status, text);
   }
   try {
     return JSON.parse(text);
   } catch {
-    throw new Refusal(response.status, `not an answer of a dashboard: ${text.slice(0, TEXT_MAX)}`);
+    throw new ApiError(response.status, `not an answer of a dashboard: ${text.slice(0, TEXT_MAX)}`);
   }
 }
 
@@ -133,9 +133,9 @@ export async function send({ method, path, body }, withToken = token) {
 function refusal(status, text) {
   try {
     const told = JSON.parse(text);
-    if (typeof told?.error === "string") return new Refusal(status, told.error, told);
+    if (typeof told?.error === "string") return new ApiError(status, told.error, told);
   } catch { /* Codis 2.0's texts are no JSON. */ }
-  return new Refusal(status, text.trim().slice(0, TEXT_MAX) || `HTTP status ${status}`);
+  return new ApiError(status, text.trim().slice(0, TEXT_MAX) || `HTTP status ${status}`);
 }
 
 /** @param {string} next */

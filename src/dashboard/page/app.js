@@ -8,10 +8,10 @@
 import { useEffect, useState } from "./preact_hooks.js";
 import { ask, Questions } from "./action_dialog.js";
 import { Activity } from "./activity.js";
-import { currentToken, logout, onToken } from "./api.js";
+import { currentToken, logOut, onToken } from "./api.js";
 import { concernsOf } from "./attention.js";
 import { usePicture } from "./cluster.js";
-import { clock, counted, duration } from "./format.js";
+import { clockTime, counted, duration } from "./format.js";
 import { Groups } from "./groups.js";
 import { html } from "./html.js";
 import { LoginDialog } from "./login.js";
@@ -150,7 +150,7 @@ function LoginButton({ needsToken }) {
   const [token, setToken] = useState(currentToken);
   const [isOpen, setOpen] = useState(false);
   useEffect(() => onToken(setToken), []);
-  if (token !== "") return html`<button type="button" onClick=${logout}>Log out</button>`;
+  if (token !== "") return html`<button type="button" onClick=${logOut}>Log out</button>`;
   if (!needsToken) return null;
   return html`
     <button type="button" onClick=${() => setOpen(true)}>Log in</button>
@@ -217,7 +217,7 @@ function OutOfReach({ picture: { view, problem, problemSince, leader } }) {
     <div class="status bad" role="alert">
       <span>
         <b>No news from the dashboard:</b> ${problem}, for ${since} now.${" "}
-        ${view === null ? "" : `What you see is from ${clock(view.at)}.`}
+        ${view === null ? "" : `What you see is from ${clockTime(view.at)}.`}
       </span>
       ${leader === "" ? null : html`<a href=${`http://${leader}/admin`}>Go to ${leader}</a>`}
     </div>

@@ -107,7 +107,7 @@ export function ago(at, now) {
  * @param {number} at Unix milliseconds.
  * @param {number} now Unix milliseconds.
  */
-export function clock(at, now = Date.now()) {
+export function clockTime(at, now = Date.now()) {
   const time = new Date(at);
   const pad = (/** @type {number} */ part) => String(part).padStart(2, "0");
   const ofDay = [time.getHours(), time.getMinutes(), time.getSeconds()].map(pad).join(":");

@@ -6,11 +6,11 @@
 
 /// <reference lib="dom" />
 import { useState } from "./preact_hooks.js";
-import { login } from "./api.js";
+import { logIn } from "./api.js";
 import { html } from "./html.js";
 import { Modal } from "./modal.js";
 
-/** @import { Refusal } from "./api.js" */
+/** @import { ApiError } from "./api.js" */
 
 /**
  * The dialog; the token is tried before it is taken.
@@ -28,10 +28,10 @@ export function LoginDialog({ onClose }) {
     setBusy(true);
     setProblem("");
     try {
-      await login(token.trim());
+      await logIn(token.trim());
       onClose(true);
     } catch (error) {
-      setProblem(/** @type {Refusal} */ (error).message);
+      setProblem(/** @type {ApiError} */ (error).message);
       setBusy(false);
     }
   }

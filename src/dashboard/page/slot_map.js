@@ -10,7 +10,7 @@
 /// <reference lib="dom" />
 import { useLayoutEffect, useRef, useState } from "./preact_hooks.js";
 import { html } from "./html.js";
-import { gridOf, paintCells, paintMarks, SLOT_COUNT } from "./slot_painting.js";
+import { CELL_COUNT, gridOf, paintCells, paintMarks } from "./slot_painting.js";
 import { useTheme } from "./theme.js";
 
 /** @import { Grid, Painting, Range } from "./slot_painting.js" */
@@ -137,7 +137,7 @@ function useWidth(place) {
 function slotAt({ columns, cell, left }, x, y) {
   const column = Math.floor((x - left) / cell);
   const slot = Math.floor(y / cell) * columns + column;
-  return column < 0 || column >= columns || slot < 0 || slot >= SLOT_COUNT ? null : slot;
+  return column < 0 || column >= columns || slot < 0 || slot >= CELL_COUNT ? null : slot;
 }
 
 /**
@@ -154,9 +154,9 @@ function moved(name, from, { columns }) {
     ArrowRight: 1,
     ArrowUp: -columns,
     ArrowDown: columns,
-    Home: -SLOT_COUNT,
-    End: SLOT_COUNT,
+    Home: -CELL_COUNT,
+    End: CELL_COUNT,
   };
   const step = steps[name];
-  return step === undefined ? null : Math.min(SLOT_COUNT - 1, Math.max(0, from + step));
+  return step === undefined ? null : Math.min(CELL_COUNT - 1, Math.max(0, from + step));
 }

@@ -24,7 +24,8 @@ import { themeColour } from "./theme.js";
 
 /** @typedef {{ columns: number, cell: number, left: number, width: number, height: number }} Grid */
 
-export const SLOT_COUNT = 1024;
+/** A cell for each slot. */
+export const CELL_COUNT = 1024;
 /** From this width on there are more columns than on a phone. */
 const WIDE_PX = 720;
 const COLUMNS_WIDE = 64;
@@ -48,7 +49,7 @@ export function gridOf(width) {
   const columns = isWide ? COLUMNS_WIDE : COLUMNS_NARROW;
   const left = isWide ? ROW_LABEL_PX : 0;
   const cell = Math.max(1, (width - left) / columns);
-  return { columns, cell, left, width, height: Math.ceil(cell * (SLOT_COUNT / columns)) };
+  return { columns, cell, left, width, height: Math.ceil(cell * (CELL_COUNT / columns)) };
 }
 
 /**
@@ -89,12 +90,12 @@ export function paintCells(canvas, grid, { slots, shade, group }) {
   if (left > 0) {
     context.fillStyle = muted;
     context.textAlign = "right";
-    for (let slot = 0; slot < SLOT_COUNT; slot += columns) {
+    for (let slot = 0; slot < CELL_COUNT; slot += columns) {
       context.fillText(String(slot), left - 8, (slot / columns + 0.5) * cell);
     }
   }
   context.textAlign = "center";
-  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+  for (let slot = 0; slot < CELL_COUNT; slot++) {
     const x = left + (slot % columns) * cell;
     const y = Math.floor(slot / columns) * cell;
     const owner = slots.group[slot] ?? -1;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Merge as MergeName } from "../../command/command.ts";
+import type { MergeRule } from "../../command/command.ts";
 import { copyBytes } from "../../io/chunk_pool.ts";
 import { arrayHeader, Encoder, errorReply, type Protocol } from "../../resp/encoder.ts";
 import { ReplyFramer } from "../../resp/reply_framer.ts";
@@ -16,7 +16,7 @@ const COLON = 58;
 const decoder = new TextDecoder();
 
 /** Merges by name; those that need more than the replies are made where that is known. */
-export const MERGES: Readonly<Partial<Record<MergeName, Merge>>> = {
+export const MERGES: Readonly<Partial<Record<MergeRule, Merge>>> = {
   all_succeeded: (replies) => firstError(replies) ?? copy(replies[0]!.bytes),
   one_succeeded: mergeOneSucceeded,
   agg_sum: (replies) =>

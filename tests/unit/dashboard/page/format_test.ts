@@ -8,7 +8,7 @@ import { assertEquals } from "@std/assert";
 import {
   ago,
   bytes,
-  clock,
+  clockTime,
   counted,
   duration,
   millis,
@@ -66,8 +66,8 @@ Deno.test("times take the units that count", () => {
 
 Deno.test("a time of another day says which", () => {
   const now = new Date(2026, 10, 24, 12, 0, 0).getTime();
-  assertEquals(clock(new Date(2026, 10, 24, 9, 5, 7).getTime(), now), "09:05:07");
-  assertEquals(clock(new Date(2026, 10, 23, 9, 5, 7).getTime(), now), "2026-11-23 09:05:07");
+  assertEquals(clockTime(new Date(2026, 10, 24, 9, 5, 7).getTime(), now), "09:05:07");
+  assertEquals(clockTime(new Date(2026, 10, 23, 9, 5, 7).getTime(), now), "2026-11-23 09:05:07");
 });
 
 Deno.test("things are counted in the right number", () => {

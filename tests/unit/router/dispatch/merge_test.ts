@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import type { Merge as MergeName } from "../../../../src/command/command.ts";
+import type { MergeRule } from "../../../../src/command/command.ts";
 import type { Protocol } from "../../../../src/resp/encoder.ts";
 import type { PartReply } from "../../../../src/router/dispatch/gather.ts";
 import {
@@ -27,7 +27,7 @@ function failure(text: string): PartReply {
   return { bytes: latin1(text), isError: true, isFailure: true };
 }
 
-function merge(name: MergeName, replies: readonly PartReply[], protocol: Protocol = 2): string {
+function merge(name: MergeRule, replies: readonly PartReply[], protocol: Protocol = 2): string {
   return textOf(MERGES[name]!(replies, protocol));
 }
 
@@ -38,7 +38,7 @@ const TRIAL = `$55\r\n${textOf(trialKey())}\r\n`;
 
 /** Merges of good replies; texts stand for whole replies. */
 const CASES: readonly (readonly [
-  name: MergeName,
+  name: MergeRule,
   promise: string,
   replies: readonly string[],
   merged: string,
