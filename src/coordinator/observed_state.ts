@@ -9,7 +9,12 @@ import type { CoordinatorState } from "./coordinator.ts";
 /** One word, changed in one place. */
 export class ObservedState {
   readonly #listeners = new Set<(state: CoordinatorState) => void>();
-  #state: CoordinatorState = "connecting";
+  #state: CoordinatorState;
+
+  /** Begins in `state`. */
+  constructor(state: CoordinatorState = "connecting") {
+    this.#state = state;
+  }
 
   /** Where the session stands. */
   get now(): CoordinatorState {

@@ -1,47 +1,47 @@
 /**
- * Calls in flight at a time: the others wait their turn, so that 1024 of them take neither 1024
- * connections nor the event loop for themselves.
+ * A semaphore: bounds how many calls are in flight, so that 1024 of them take neither 1024 connections
+ * nor the whole event loop. The others wait in a queue.
  *
  * @module
  */
 
 import { startDeadline } from "./deadline.ts";
 
-/** Lets a number of calls through, first come first served. */
-export class CallGate {
+/** Holds a number of permits; first come, first served. */
+export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
-  /** Lets `callsMax` through at a time. */
-  constructor(callsMax: number) {
-    this.#free = callsMax;
+  /** Begins with `permits` free permits. */
+  constructor(permits: number) {
+    this.#free = permits;
   }
 
   /**
-   * Waits for a turn; whoever gets one ends it by {@linkcode CallGate.leave}.
+   * Waits for a permit. Who gets one gives it back with {@linkcode Semaphore.release}.
    *
-   * @returns Whether it came before `deadlineMs` of the monotonic clock.
+   * @returns Whether the permit came before `deadlineMs` of the monotonic clock.
    */
-  enter(deadlineMs: number): Promise<boolean> {
+  acquire(deadlineMs: number): Promise<boolean> {
     if (this.#free > 0) {
       this.#free--;
       return Promise.resolve(true);
     }
     return new Promise((resolve) => {
-      const turn = () => {
+      const grant = () => {
         end();
         resolve(true);
       };
       const end = startDeadline(deadlineMs - performance.now(), () => {
-        this.#waiting.splice(this.#waiting.indexOf(turn), 1);
+        this.#waiting.splice(this.#waiting.indexOf(grant), 1);
         resolve(false);
       });
-      this.#waiting.push(turn);
+      this.#waiting.push(grant);
     });
   }
 
-  /** Ends a turn: the next one begins. */
-  leave(): void {
+  /** Gives a permit back; the first in the queue gets it. */
+  release(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free++;
     else next();

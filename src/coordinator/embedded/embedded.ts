@@ -42,8 +42,10 @@ import {
 import { checkOperations, subjectOf } from "../operation.ts";
 import { checkPath, ROOT_PATH } from "../path.ts";
 import { takeQueueLock } from "../lock.ts";
-import type { Change, Tree } from "./tree.ts";
-import { LatestWatch, type Watch } from "../watch.ts";
+import type { Tree, TreeChange } from "./tree.ts";
+import type { Watch } from "../watch.ts";
+import { ObservedState } from "../observed_state.ts";
+import { entryIn, TreeWatches } from "./watches.ts";
 
 /** How an embedded coordinator is opened. */
 export interface EmbeddedOptions {
@@ -69,13 +71,9 @@ export class EmbeddedCoordinator implements Coordinator {
   readonly #fileLock: FileLock;
   readonly #probe: OwnerProbe;
   readonly #journal: Journal;
-  readonly #listeners = new Set<(state: CoordinatorState) => void>();
-  readonly #dataWatches = new Map<string, Set<LatestWatch<Entry | undefined>>>();
-  readonly #childrenWatches = new Map<string, Set<LatestWatch<readonly string[]>>>();
-  readonly #changedData = new Set<string>();
-  readonly #changedChildren = new Set<string>();
+  readonly #state = new ObservedState("connected");
+  readonly #watches = new TreeWatches();
   #owner: OwnerFile;
-  #state: CoordinatorState = "connected";
   #turn: Promise<unknown> = Promise.resolve();
   #isReaping = false;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -87,10 +85,7 @@ export class EmbeddedCoordinator implements Coordinator {
     this.#callTimeoutMs = callTimeoutMs;
     this.#fileLock = fileLock;
     this.#probe = new OwnerProbe(`${dir}/owners`);
-    this.#journal = new Journal(`${dir}/journal`, {
-      dataChanged: (path) => this.#changedData.add(path),
-      childrenChanged: (path) => this.#changedChildren.add(path),
-    });
+    this.#journal = new Journal(`${dir}/journal`, this.#watches);
     this.#owner = new OwnerFile(`${dir}/owners`);
     this.#probe.sweep((id) => this.#journal.tree.pathsOwnedBy(id).length > 0);
   }
@@ -125,12 +120,11 @@ export class EmbeddedCoordinator implements Coordinator {
   }
 
   get state(): CoordinatorState {
-    return this.#state;
+    return this.#state.now;
   }
 
   onState(listener: (state: CoordinatorState) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#state.onChange(listener);
   }
 
   // -- calls --
@@ -170,7 +164,7 @@ export class EmbeddedCoordinator implements Coordinator {
   // deno-lint-ignore require-await -- what it throws must arrive as a rejection
   async read(path: string): Promise<Entry> {
     checkPath(path);
-    const entry = entryOf(this.#currentTree(path, "read"), path);
+    const entry = entryIn(this.#currentTree(path, "read"), path);
     if (entry === undefined) throw new NoNodeError(path, "read");
     return entry;
   }
@@ -211,11 +205,11 @@ export class EmbeddedCoordinator implements Coordinator {
   }
 
   watchData(path: string): Watch<Entry | undefined> {
-    return this.#watch(path, this.#dataWatches, (tree) => entryOf(tree, path));
+    return this.#watches.watchData(this.#treeToWatch(path), path);
   }
 
   watchChildren(path: string): Watch<readonly string[]> {
-    return this.#watch(path, this.#childrenWatches, (tree) => tree.childNames(path));
+    return this.#watches.watchChildren(this.#treeToWatch(path), path);
   }
 
   lock(path: string, options: LockOptions): Promise<HeldLock> {
@@ -224,15 +218,13 @@ export class EmbeddedCoordinator implements Coordinator {
   }
 
   async close(): Promise<void> {
-    if (this.#state === "closed") return;
+    if (this.#state.isClosed) return;
     const last = this.#commit(ROOT_PATH, "delete", (tree) => planEndOfOwner(tree, this.#owner.id));
     this.#changeState("closed");
     clearInterval(this.#timer);
     clearTimeout(this.#ownerTimer);
     this.#watcher?.close();
-    for (const watches of [this.#dataWatches, this.#childrenWatches]) {
-      for (const watch of [...watches.values()].flatMap((set) => [...set])) watch.close();
-    }
+    this.#watches.close();
     // What cannot be deleted now, others delete when they see our file go.
     await last.catch((error) => log.warn("session not ended in order: {error}", { error }));
     this.#owner.close();
@@ -251,10 +243,10 @@ export class EmbeddedCoordinator implements Coordinator {
   #commit(
     path: string,
     verb: string,
-    plan: (tree: Tree) => Change[],
+    plan: (tree: Tree) => TreeChange[],
     whenUnheard?: () => Promise<void>,
   ): Promise<void> {
-    if (this.#state === "closed") return Promise.reject(new ClosedError(path, verb));
+    if (this.#state.isClosed) return Promise.reject(new ClosedError(path, verb));
     const deadline = performance.now() + this.#callTimeoutMs;
     const turn = this.#turn.then(() => this.#commitInTurn(path, verb, plan, deadline));
     this.#turn = turn.catch(() => {});
@@ -266,7 +258,7 @@ export class EmbeddedCoordinator implements Coordinator {
   async #commitInTurn(
     path: string,
     verb: string,
-    plan: (tree: Tree) => Change[],
+    plan: (tree: Tree) => TreeChange[],
     deadline: number,
   ): Promise<void> {
     try {
@@ -280,7 +272,7 @@ export class EmbeddedCoordinator implements Coordinator {
         await this.#compact();
       } finally {
         this.#fileLock.release();
-        this.#notify();
+        this.#watches.notify(this.#journal.tree);
       }
     } catch (error) {
       throw this.#asLoss(error, path, verb);
@@ -324,60 +316,34 @@ export class EmbeddedCoordinator implements Coordinator {
   // -- reading --
 
   #currentTree(path: string, verb: string): Tree {
-    if (this.#state === "closed") throw new ClosedError(path, verb);
+    if (this.#state.isClosed) throw new ClosedError(path, verb);
     try {
       this.#catchUp();
     } catch (error) {
       throw this.#asLoss(error, path, verb);
     }
-    this.#notify();
+    this.#watches.notify(this.#journal.tree);
     return this.#journal.tree;
   }
 
   #catchUp(): void {
     try {
-      if (this.#journal.catchUp()) {
-        for (const path of this.#dataWatches.keys()) this.#changedData.add(path);
-        for (const path of this.#childrenWatches.keys()) this.#changedChildren.add(path);
-      }
+      if (this.#journal.catchUp()) this.#watches.allChanged();
     } catch (error) {
-      if (this.#state === "connected") this.#changeState("disconnected");
+      if (this.#state.now === "connected") this.#changeState("disconnected");
       throw error;
     }
-    if (this.#state === "disconnected") this.#changeState("connected");
+    if (this.#state.now === "disconnected") this.#changeState("connected");
   }
 
   // -- watching --
 
-  #watch<T>(
-    path: string,
-    watches: Map<string, Set<LatestWatch<T>>>,
-    valueOf: (tree: Tree) => T,
-  ): Watch<T> {
+  /** Brings the tree up to date, for a watch that begins. */
+  #treeToWatch(path: string): Tree {
     checkPath(path);
-    if (this.#state === "closed") throw new ClosedError(path, "watch");
+    if (this.#state.isClosed) throw new ClosedError(path, "watch");
     this.#look();
-    const set = watches.get(path) ?? new Set();
-    const watch = new LatestWatch<T>(() => {
-      set.delete(watch);
-      if (set.size === 0) watches.delete(path);
-    });
-    watches.set(path, set.add(watch));
-    // No change can come between this value and the watch: both happen in one turn of the loop.
-    watch.push(valueOf(this.#journal.tree));
-    return watch;
-  }
-
-  #notify(): void {
-    const tree = this.#journal.tree;
-    for (const path of this.#changedData) {
-      for (const watch of this.#dataWatches.get(path) ?? []) watch.push(entryOf(tree, path));
-    }
-    for (const path of this.#changedChildren) {
-      for (const watch of this.#childrenWatches.get(path) ?? []) watch.push(tree.childNames(path));
-    }
-    this.#changedData.clear();
-    this.#changedChildren.clear();
+    return this.#journal.tree;
   }
 
   #start(recheckMs: number): void {
@@ -407,14 +373,14 @@ export class EmbeddedCoordinator implements Coordinator {
 
   /** Catches up, and ends the sessions of processes that died. */
   #look(): void {
-    if (this.#state === "closed") return;
+    if (this.#state.isClosed) return;
     try {
       this.#catchUp();
     } catch (error) {
       log.debug("embedded_dir cannot be read: {error}", { error });
       return;
     }
-    this.#notify();
+    this.#watches.notify(this.#journal.tree);
     this.#reap();
   }
 
@@ -448,12 +414,6 @@ export class EmbeddedCoordinator implements Coordinator {
 
   #changeState(next: CoordinatorState): void {
     log.info("embedded coordinator {next}", { next });
-    this.#state = next;
-    for (const listener of [...this.#listeners]) listener(next);
+    this.#state.change(next);
   }
-}
-
-function entryOf(tree: Tree, path: string): Entry | undefined {
-  const entry = tree.get(path);
-  return entry === undefined ? undefined : { data: entry.data, version: entry.version };
 }

@@ -13,7 +13,7 @@
  */
 
 import { crc32 } from "../../hash/crc32.ts";
-import { type Change, type SnapshotEntry, Tree, type TreeObserver } from "./tree.ts";
+import { type SnapshotEntry, Tree, type TreeChange, type TreeObserver } from "./tree.ts";
 
 /** The form of the file that this program reads and writes. */
 const FORMAT = 1;
@@ -47,7 +47,7 @@ interface Header {
 
 interface ChangesLine {
   readonly v: number;
-  readonly changes: readonly Change[];
+  readonly changes: readonly TreeChange[];
 }
 
 /** A journal that cannot be read. */
@@ -134,7 +134,7 @@ export class Journal {
    *
    * @param isDurable Whether they must survive a loss of power.
    */
-  async append(changes: readonly Change[], isDurable: boolean): Promise<void> {
+  async append(changes: readonly TreeChange[], isDurable: boolean): Promise<void> {
     await this.#cutTail();
     const line: ChangesLine = { v: this.#tree.version + 1, changes };
     const end = this.#offset;

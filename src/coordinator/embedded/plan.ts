@@ -13,7 +13,7 @@ import {
   NotEmptyError,
 } from "../errors.ts";
 import { parentOf, ROOT_PATH } from "../path.ts";
-import type { Change, Tree } from "./tree.ts";
+import type { Tree, TreeChange } from "./tree.ts";
 
 /** Digits of a sequential entry's number, as in ZooKeeper. */
 const SEQUENCE_DIGITS = 10;
@@ -25,7 +25,7 @@ const SEQUENCE_DIGITS = 10;
  * @throws {NodeExistsError} When it is there.
  * @throws {CoordinatorError} When it would be the child of an ephemeral entry.
  */
-export function planCreate(tree: Tree, path: string, data: string, owner?: string): Change[] {
+export function planCreate(tree: Tree, path: string, data: string, owner?: string): TreeChange[] {
   return planOne(tree, { path, data, owner }, new Set());
 }
 
@@ -35,7 +35,7 @@ export function planCreateSequential(
   prefix: string,
   data: string,
   owner?: string,
-): { path: string; changes: Change[] } {
+): { path: string; changes: TreeChange[] } {
   const sequence = tree.get(parentOf(prefix))?.nextSequence ?? 0;
   const path = prefix + String(sequence).padStart(SEQUENCE_DIGITS, "0");
   return { path, changes: planOne(tree, { path, data, owner, sequence }, new Set()) };
@@ -45,7 +45,7 @@ export function planCreateSequential(
 export function planCreateAll(
   tree: Tree,
   entries: readonly { path: string; data: string }[],
-): Change[] {
+): TreeChange[] {
   const planned = new Set<string>();
   return entries.flatMap((entry) => planOne(tree, entry, planned));
 }
@@ -56,7 +56,7 @@ export function planCreateAll(
  * @throws {NoNodeError} When it is not there.
  * @throws {BadVersionError} When it is at another version.
  */
-export function planWrite(tree: Tree, path: string, data: string, version?: number): Change[] {
+export function planWrite(tree: Tree, path: string, data: string, version?: number): TreeChange[] {
   checkVersion(tree, path, "write", version);
   return [{ write: path, data }];
 }
@@ -68,14 +68,14 @@ export function planWrite(tree: Tree, path: string, data: string, version?: numb
  * @throws {NotEmptyError} When it has children; the root counts as having some.
  * @throws {BadVersionError} When it is at another version.
  */
-export function planDelete(tree: Tree, path: string, version?: number): Change[] {
+export function planDelete(tree: Tree, path: string, version?: number): TreeChange[] {
   checkVersion(tree, path, "delete", version);
   if (path === ROOT_PATH || tree.get(path)!.children.size > 0) throw new NotEmptyError(path);
   return [{ delete: path }];
 }
 
 /** Plans the end of an entry and all below it; nothing when it is not there. */
-export function planDeleteTree(tree: Tree, path: string): Change[] {
+export function planDeleteTree(tree: Tree, path: string): TreeChange[] {
   const paths = tree.pathsBelow(path).filter((below) => below !== ROOT_PATH);
   return paths.map((below) => ({ delete: below }));
 }
@@ -85,9 +85,9 @@ export function planDeleteTree(tree: Tree, path: string): Change[] {
  *
  * @throws As the plans of its operations.
  */
-export function planTransaction(tree: Tree, operations: readonly Operation[]): Change[] {
+export function planTransaction(tree: Tree, operations: readonly Operation[]): TreeChange[] {
   const planned = new Set<string>();
-  return operations.flatMap((operation): Change[] => {
+  return operations.flatMap((operation): TreeChange[] => {
     if ("check" in operation) {
       checkVersion(tree, operation.check, "check", operation.version);
       return [];
@@ -105,12 +105,12 @@ export function planTransaction(tree: Tree, operations: readonly Operation[]): C
 }
 
 /** Plans the end of everything that a session owns. */
-export function planEndOfOwner(tree: Tree, owner: string): Change[] {
+export function planEndOfOwner(tree: Tree, owner: string): TreeChange[] {
   return tree.pathsOwnedBy(owner).map((path) => ({ delete: path }));
 }
 
 /** Whether changes must outlive a loss of power: all but those of ephemeral entries. */
-export function isDurable(tree: Tree, changes: readonly Change[]): boolean {
+export function isDurable(tree: Tree, changes: readonly TreeChange[]): boolean {
   return changes.some((change) => {
     if ("create" in change) return change.owner === undefined;
     return tree.get("write" in change ? change.write : change.delete)?.owner === undefined;
@@ -125,10 +125,10 @@ interface NewEntry {
 }
 
 /** `planned` holds the paths that earlier parts of the same plan create; ours are added. */
-function planOne(tree: Tree, entry: NewEntry, planned: Set<string>): Change[] {
+function planOne(tree: Tree, entry: NewEntry, planned: Set<string>): TreeChange[] {
   const { path, data, owner, sequence } = entry;
   if (tree.get(path) !== undefined || planned.has(path)) throw new NodeExistsError(path);
-  const changes: Change[] = [{
+  const changes: TreeChange[] = [{
     create: path,
     data,
     ...(owner === undefined ? {} : { owner }),

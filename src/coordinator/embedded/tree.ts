@@ -7,7 +7,7 @@
 import { childOf, nameOf, parentOf, ROOT_PATH } from "../path.ts";
 
 /** One change of the tree, as it is stored. */
-export type Change =
+export type TreeChange =
   | {
     readonly create: string;
     readonly data: string;
@@ -98,7 +98,7 @@ export class Tree {
   }
 
   /** Makes one set of changes, which together are change number `version`. */
-  apply(version: number, changes: readonly Change[], observer?: TreeObserver): void {
+  apply(version: number, changes: readonly TreeChange[], observer?: TreeObserver): void {
     this.#version = version;
     for (const change of changes) {
       if ("create" in change) this.#create(change, observer);
@@ -134,7 +134,7 @@ export class Tree {
     this.#version = version;
   }
 
-  #create(change: Extract<Change, { create: string }>, observer?: TreeObserver): void {
+  #create(change: Extract<TreeChange, { create: string }>, observer?: TreeObserver): void {
     const path = change.create;
     const parent = this.#entries.get(parentOf(path))!;
     this.#entries.set(path, {

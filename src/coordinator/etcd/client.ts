@@ -11,7 +11,7 @@
 
 import { logger } from "../../base/log.ts";
 import type { Secret } from "../../base/secret.ts";
-import { CallGate } from "../semaphore.ts";
+import { Semaphore } from "../semaphore.ts";
 import { startDeadline } from "../deadline.ts";
 
 /** PEM texts; all of them or none for the client's own certificate. */
@@ -101,7 +101,7 @@ export class EtcdClient {
   #failures = 0;
   #problem = "no endpoint has answered";
   #token: string | undefined;
-  readonly #gate = new CallGate(CALLS_MAX);
+  readonly #inFlight = new Semaphore(CALLS_MAX);
 
   /** Calls nobody yet. */
   constructor(options: EtcdClientOptions) {
@@ -136,7 +136,7 @@ export class EtcdClient {
     deadlineMs: number,
     isRepeatable: boolean,
   ): Promise<T> {
-    if (!await this.#gate.enter(deadlineMs)) {
+    if (!await this.#inFlight.acquire(deadlineMs)) {
       throw new EtcdError("unsent", "too many calls were in flight");
     }
     try {
@@ -153,7 +153,7 @@ export class EtcdClient {
         }
       }
     } finally {
-      this.#gate.leave();
+      this.#inFlight.release();
     }
   }
 

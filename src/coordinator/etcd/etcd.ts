@@ -27,43 +27,30 @@ import {
   ClosedError,
   ConnectionLossError,
   CoordinatorError,
-  NodeExistsError,
   NoNodeError,
   NotEmptyError,
 } from "../errors.ts";
 import { EtcdClient, EtcdError, type EtcdTls } from "./client.ts";
-import {
-  childNameOf,
-  type EtcdRange,
-  type EtcdRangeAnswer,
-  type EtcdTxnAnswer,
-  isAtRevision,
-  keyOf,
-  keysBelow,
-  sequenceKeyOf,
-} from "./keys.ts";
-import { EtcdReads } from "./reads.ts";
+import { childNameOf, entryKey, entryKeysBelow } from "./keys.ts";
+import { createEntry, createNumbered } from "./create.ts";
+import { EtcdKv } from "./kv.ts";
 import { EtcdSession } from "./session.ts";
 import {
   childNames,
-  entryOf,
+  childrenTxn,
+  deleteOwnedTxn,
+  deleteTreeTxn,
+  deleteTxn,
+  entryOfKey,
   failureOf,
-  isEphemeral,
-  kvOf,
-  planChildren,
-  planCreate,
-  planDelete,
-  planDeleteOwned,
-  planDeleteTree,
-  planTransaction,
-  planWrite,
   transactionFailureOf,
-  type Txn,
+  transactionTxn,
+  writeTxn,
 } from "./txn.ts";
 import { EtcdWatchedRange, type EtcdWatchedSource } from "./watch.ts";
 import { ObservedState } from "../observed_state.ts";
 import { checkOperations, subjectOf } from "../operation.ts";
-import { checkPath, parentOf, ROOT_PATH } from "../path.ts";
+import { checkPath, ROOT_PATH } from "../path.ts";
 import { takeQueueLock } from "../lock.ts";
 import type { Watch } from "../watch.ts";
 
@@ -88,9 +75,6 @@ const ATTEMPT_MIN_MS = 1_000;
 /** Longest life of a watch stream, as a share of the session timeout. */
 const STREAM_SHARE = 1 / 3;
 
-/** Digits of a sequential entry's number, as in etcd 2. */
-const SEQUENCE_DIGITS = 20;
-
 const log = logger("coordinator");
 
 /** See the header; opened with {@linkcode EtcdCoordinator.open}. */
@@ -98,7 +82,7 @@ export class EtcdCoordinator implements Coordinator {
   readonly #callTimeoutMs: number;
   readonly #streamMs: number;
   readonly #client: EtcdClient;
-  readonly #reads: EtcdReads;
+  readonly #kv: EtcdKv;
   readonly #session: EtcdSession;
   readonly #state = new ObservedState();
   readonly #dataRanges = new Map<string, EtcdWatchedRange<Entry | undefined>>();
@@ -120,7 +104,7 @@ export class EtcdCoordinator implements Coordinator {
       attemptMs: Math.min(attemptMs, this.#callTimeoutMs),
       onLost: () => this.#session.lose(),
     });
-    this.#reads = new EtcdReads(this.#client);
+    this.#kv = new EtcdKv(this.#client);
     this.#session = new EtcdSession(this.#client, sessionTimeoutMs, {
       onState: (state) => this.#see(state),
       // Later on somebody may be about to change the password: then it is worth waiting.
@@ -166,19 +150,19 @@ export class EtcdCoordinator implements Coordinator {
     checkPath(kind.endsWith("sequential") ? `${path}0` : path);
     return await this.#do(path, "create", async (deadlineMs) => {
       const lease = kind.startsWith("ephemeral") ? this.#leaseFor(path) : undefined;
-      if (kind.endsWith("sequential")) {
-        return await this.#createNumbered(path, data, lease, deadlineMs);
-      }
-      await this.#createAt(path, data, lease, deadlineMs);
-      return path;
+      const entry = { path, data, lease };
+      if (!kind.endsWith("sequential")) return await createEntry(this.#kv, entry, deadlineMs);
+      return await createNumbered(this.#kv, entry, deadlineMs, (created) => {
+        if (lease !== undefined) this.#doubtful.set(created, lease);
+      });
     });
   }
 
   async read(path: string): Promise<Entry> {
     checkPath(path);
     return await this.#do(path, "read", async (deadlineMs) => {
-      const { kvs } = await this.#reads.read(keyOf(path), deadlineMs);
-      const entry = entryOf(path, kvs?.[0]);
+      const { kvs } = await this.#kv.read(entryKey(path), deadlineMs);
+      const entry = entryOfKey(path, kvs?.[0]);
       if (entry === undefined) throw new NoNodeError(path, "read");
       return entry;
     });
@@ -187,7 +171,7 @@ export class EtcdCoordinator implements Coordinator {
   async write(path: string, data: string, version?: number): Promise<number> {
     checkPath(path);
     return await this.#do(path, "write", async (deadlineMs) => {
-      const answer = await this.#txn(planWrite(path, data, version), deadlineMs);
+      const answer = await this.#kv.txn(writeTxn(path, data, version), deadlineMs);
       if (answer.succeeded !== true) throw failureOf(path, "write", version, answer);
       return Number(answer.header.revision);
     });
@@ -197,7 +181,7 @@ export class EtcdCoordinator implements Coordinator {
     checkPath(path);
     await this.#do(path, "delete", async (deadlineMs) => {
       if (path === ROOT_PATH) throw new NotEmptyError(path);
-      const answer = await this.#txn(planDelete(path, version), deadlineMs);
+      const answer = await this.#kv.txn(deleteTxn(path, version), deadlineMs);
       if (answer.succeeded !== true) throw failureOf(path, "delete", version, answer);
     });
   }
@@ -208,7 +192,7 @@ export class EtcdCoordinator implements Coordinator {
     const { path, verb } = subjectOf(operations[0]!);
     await this.#do(path, verb, async (deadlineMs) => {
       for (;;) {
-        const answer = await this.#txn(planTransaction(operations), deadlineMs);
+        const answer = await this.#kv.txn(transactionTxn(operations), deadlineMs);
         if (answer.succeeded === true) return;
         const failure = transactionFailureOf(operations, answer);
         if (failure !== undefined) throw failure;
@@ -219,14 +203,14 @@ export class EtcdCoordinator implements Coordinator {
   async deleteTree(path: string): Promise<void> {
     checkPath(path);
     await this.#do(path, "delete", async (deadlineMs) => {
-      await this.#txn(planDeleteTree(path), deadlineMs, true);
+      await this.#kv.txn(deleteTreeTxn(path), deadlineMs, true);
     });
   }
 
   async children(path: string): Promise<string[]> {
     checkPath(path);
     return await this.#do(path, "read", async (deadlineMs) => {
-      const answer = await this.#txn(planChildren(path), deadlineMs, true);
+      const answer = await this.#kv.txn(childrenTxn(path), deadlineMs, true);
       if (answer.succeeded !== true) throw new NoNodeError(path, "read");
       return childNames(path, answer.responses?.[0]?.response_range);
     });
@@ -274,14 +258,6 @@ export class EtcdCoordinator implements Coordinator {
     }
   }
 
-  async #range(range: EtcdRange, deadlineMs: number): Promise<EtcdRangeAnswer> {
-    return await this.#client.call<EtcdRangeAnswer>("/v3/kv/range", range, deadlineMs, true);
-  }
-
-  async #txn(txn: Txn, deadlineMs: number, isRepeatable = false): Promise<EtcdTxnAnswer> {
-    return await this.#client.call<EtcdTxnAnswer>("/v3/kv/txn", txn, deadlineMs, isRepeatable);
-  }
-
   // -- creating --
 
   #leaseFor(path: string): string {
@@ -290,74 +266,12 @@ export class EtcdCoordinator implements Coordinator {
     throw new ConnectionLossError(path, `cannot create "${path}": there is no session with etcd`);
   }
 
-  async #createAt(
-    path: string,
-    data: string,
-    lease: string | undefined,
-    deadlineMs: number,
-  ): Promise<void> {
-    if (path === ROOT_PATH) throw new NodeExistsError(path);
-    for (let missing: string[] = [];;) {
-      const answer = await this.#txn(planCreate(path, data, lease, missing), deadlineMs);
-      if (answer.succeeded === true) return;
-      if (kvOf(answer, 0) !== undefined) throw new NodeExistsError(path);
-      missing = await this.#missingAbove(path, deadlineMs);
-    }
-  }
-
-  /**
-   * Creates an entry with the store's next revision for a number. Whoever numbers a child writes one
-   * key of the parent, so that of two at a time the second tries again: numbers appear in order.
-   */
-  async #createNumbered(
-    prefix: string,
-    data: string,
-    lease: string | undefined,
-    deadlineMs: number,
-  ): Promise<string> {
-    const parent = parentOf(prefix);
-    const sequence = sequenceKeyOf(parent);
-    let { header, kvs } = await this.#range(sequence, deadlineMs);
-    for (let missing: string[] = [];;) {
-      const written = Number(kvs?.[0]?.mod_revision ?? 0);
-      const number = `${Number(header.revision) + 1}`.padStart(SEQUENCE_DIGITS, "0");
-      const path = prefix + number;
-      const plan = planCreate(path, data, lease, missing);
-      const answer = await this.#attempt(path, lease, () => {
-        return this.#txn({
-          compare: [...plan.compare, isAtRevision(sequence, written)],
-          success: [...plan.success, { request_put: { key: sequence.key, value: "" } }],
-          failure: [{ request_range: sequence }, { request_range: keyOf(parent) }],
-        }, deadlineMs);
-      });
-      if (answer.succeeded === true) return path;
-      header = answer.header;
-      kvs = answer.responses?.[0]?.response_range?.kvs;
-      const isParentFit = kvOf(answer, 1) !== undefined && !isEphemeral(kvOf(answer, 1));
-      missing = isParentFit ? [] : await this.#missingAbove(path, deadlineMs);
-    }
-  }
-
-  /**
-   * Makes a change; an ephemeral entry that was perhaps made unheard is remembered, since it would
-   * stay as long as the session does, in a queue for a lock for instance.
-   */
-  async #attempt<T>(path: string, lease: string | undefined, change: () => Promise<T>): Promise<T> {
-    try {
-      return await change();
-    } catch (error) {
-      const isUnknown = error instanceof EtcdError && error.kind === "unanswered";
-      if (isUnknown && lease !== undefined) this.#doubtful.set(path, lease);
-      throw error;
-    }
-  }
-
   /** Removes the entries of this session that nobody knows of. */
   async #sweep(): Promise<void> {
     for (const [path, lease] of [...this.#doubtful]) {
       try {
-        const plan = planDeleteOwned(path, lease);
-        const { succeeded } = await this.#txn(plan, this.#deadlineMs(), true);
+        const plan = deleteOwnedTxn(path, lease);
+        const { succeeded } = await this.#kv.txn(plan, this.#deadlineMs(), true);
         this.#doubtful.delete(path);
         if (succeeded === true) log.info("{path} was created unheard, and is removed", { path });
       } catch (error) {
@@ -366,48 +280,25 @@ export class EtcdCoordinator implements Coordinator {
     }
   }
 
-  /** The entries between the root and `path` that are not there, parents before children. */
-  async #missingAbove(path: string, deadlineMs: number): Promise<string[]> {
-    const above: string[] = [];
-    for (let parent = parentOf(path); parent !== ROOT_PATH; parent = parentOf(parent)) {
-      above.unshift(parent);
-    }
-    if (above.length === 0) return [];
-    const { responses } = await this.#txn(
-      {
-        compare: [],
-        success: above.map((parent) => ({ request_range: keyOf(parent) })),
-      },
-      deadlineMs,
-      true,
-    );
-    const kvs = responses?.map(({ response_range }) => response_range?.kvs?.[0]) ?? [];
-    const ephemeral = above.find((_, i) => isEphemeral(kvs[i]));
-    if (ephemeral !== undefined) {
-      throw new CoordinatorError(path, `cannot create "${path}": "${ephemeral}" is ephemeral`);
-    }
-    return above.filter((_, i) => kvs[i] === undefined);
-  }
-
   // -- watching --
 
   watchData(path: string): Watch<Entry | undefined> {
     return this.#watch(path, this.#dataRanges, {
-      range: keyOf(path),
+      range: entryKey(path),
       load: async () => {
-        const { header, kvs } = await this.#range(keyOf(path), this.#deadlineMs());
-        return { value: entryOf(path, kvs?.[0]), revision: Number(header.revision) };
+        const { header, kvs } = await this.#kv.range(entryKey(path), this.#deadlineMs());
+        return { value: entryOfKey(path, kvs?.[0]), revision: Number(header.revision) };
       },
-      apply: (_before, kv, isDelete) => isDelete ? undefined : entryOf(path, kv),
+      apply: (_before, kv, isDelete) => isDelete ? undefined : entryOfKey(path, kv),
     });
   }
 
   watchChildren(path: string): Watch<readonly string[]> {
     return this.#watch<readonly string[]>(path, this.#childrenRanges, {
-      range: keysBelow(path),
+      range: entryKeysBelow(path),
       load: async () => {
-        const range = { ...keysBelow(path), keys_only: true };
-        const answer = await this.#range(range, this.#deadlineMs());
+        const range = { ...entryKeysBelow(path), keys_only: true };
+        const answer = await this.#kv.range(range, this.#deadlineMs());
         return { value: childNames(path, answer), revision: Number(answer.header.revision) };
       },
       apply: (names, kv, isDelete) => {

@@ -79,19 +79,19 @@ export function decodeText(base64: string | undefined): string {
 }
 
 /** The key of an entry. */
-export function keyOf(path: string): EtcdRange {
+export function entryKey(path: string): EtcdRange {
   return { key: encodeText(path) };
 }
 
 /** The keys of everything below an entry. */
-export function keysBelow(path: string): EtcdRange {
+export function entryKeysBelow(path: string): EtcdRange {
   const prefix = path === ROOT_PATH ? "" : path;
   // "0" comes right after "/".
   return { key: encodeText(`${prefix}/`), range_end: encodeText(`${prefix}0`) };
 }
 
 /** The key that is written with every numbered child of an entry. */
-export function sequenceKeyOf(path: string): EtcdRange {
+export function sequenceKey(path: string): EtcdRange {
   return { key: encodeText(`sequence:${path}`) };
 }
 

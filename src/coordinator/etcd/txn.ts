@@ -17,6 +17,8 @@ import {
   childNameOf,
   decodeText,
   encodeText,
+  entryKey,
+  entryKeysBelow,
   type EtcdCompare,
   type EtcdKeyValue,
   type EtcdOperation,
@@ -26,9 +28,7 @@ import {
   isAtRevision,
   isMissing,
   isThere,
-  keyOf,
-  keysBelow,
-  sequenceKeyOf,
+  sequenceKey,
   sequenceKeysBelow,
 } from "./keys.ts";
 import { parentOf, ROOT_PATH } from "../path.ts";
@@ -41,31 +41,31 @@ export interface Txn {
 }
 
 /** New data for an entry, at a version if one is given; the answer to a failure is the entry. */
-export function planWrite(path: string, data: string, version: number | undefined): Txn {
-  const put = { ...keyOf(path), value: encodeText(data), ignore_lease: path !== ROOT_PATH };
+export function writeTxn(path: string, data: string, version: number | undefined): Txn {
+  const put = { ...entryKey(path), value: encodeText(data), ignore_lease: path !== ROOT_PATH };
   return {
     compare: conditions(path, version),
     success: [{ request_put: put }],
-    failure: [{ request_range: keyOf(path) }],
+    failure: [{ request_range: entryKey(path) }],
   };
 }
 
-/** The end of one entry without children; otherwise as {@linkcode planWrite}. */
-export function planDelete(path: string, version: number | undefined): Txn {
+/** The end of one entry without children; otherwise as {@linkcode writeTxn}. */
+export function deleteTxn(path: string, version: number | undefined): Txn {
   return {
-    compare: [...conditions(path, version), isMissing(keysBelow(path))],
+    compare: [...conditions(path, version), isMissing(entryKeysBelow(path))],
     success: [
-      { request_delete_range: keyOf(path) },
-      { request_delete_range: sequenceKeyOf(path) },
+      { request_delete_range: entryKey(path) },
+      { request_delete_range: sequenceKey(path) },
     ],
-    failure: [{ request_range: keyOf(path) }],
+    failure: [{ request_range: entryKey(path) }],
   };
 }
 
 /** The end of an entry and everything below it. */
-export function planDeleteTree(path: string): Txn {
-  const entries = [keyOf(path), keysBelow(path)];
-  const sequences = [sequenceKeyOf(path), sequenceKeysBelow(path)];
+export function deleteTreeTxn(path: string): Txn {
+  const entries = [entryKey(path), entryKeysBelow(path)];
+  const sequences = [sequenceKey(path), sequenceKeysBelow(path)];
   return {
     compare: [],
     success: [...entries, ...sequences].map((range) => ({ request_delete_range: range })),
@@ -79,7 +79,7 @@ const ANSWERS_EACH = 2;
  * Several operations at once; the answers to a failure are the entry of each, and then its parent when
  * it is to be created, or its first child.
  */
-export function planTransaction(operations: readonly Operation[]): Txn & {
+export function transactionTxn(operations: readonly Operation[]): Txn & {
   readonly failure: EtcdOperation[];
 } {
   const created = new Set(operations.flatMap((each) => "create" in each ? [each.create] : []));
@@ -89,29 +89,29 @@ export function planTransaction(operations: readonly Operation[]): Txn & {
     if ("create" in operation) {
       const parent = parentOf(path);
       const isKnown = parent === ROOT_PATH || created.has(parent);
-      if (!isKnown) parentCompares.set(parent, isThere(keyOf(parent)));
-      return [isMissing(keyOf(path))];
+      if (!isKnown) parentCompares.set(parent, isThere(entryKey(parent)));
+      return [isMissing(entryKey(path))];
     }
     const own = conditions(path, operation.version);
-    return "delete" in operation ? [...own, isMissing(keysBelow(path))] : own;
+    return "delete" in operation ? [...own, isMissing(entryKeysBelow(path))] : own;
   });
   return {
     compare: [...compare, ...parentCompares.values()],
     success: operations.flatMap((operation): EtcdOperation[] => {
       if ("check" in operation) return [];
-      if ("delete" in operation) return planDelete(operation.delete, undefined).success;
+      if ("delete" in operation) return deleteTxn(operation.delete, undefined).success;
       if ("write" in operation) {
-        return planWrite(operation.write, operation.data, undefined).success;
+        return writeTxn(operation.write, operation.data, undefined).success;
       }
-      const { key } = keyOf(operation.create);
+      const { key } = entryKey(operation.create);
       return [{ request_put: { key, value: encodeText(operation.data) } }];
     }),
     failure: operations.flatMap((operation): EtcdOperation[] => {
       const { path } = subjectOf(operation);
       const around = "create" in operation
-        ? keyOf(parentOf(path))
-        : { ...keysBelow(path), limit: "1" };
-      return [{ request_range: keyOf(path) }, { request_range: around }];
+        ? entryKey(parentOf(path))
+        : { ...entryKeysBelow(path), limit: "1" };
+      return [{ request_range: entryKey(path) }, { request_range: around }];
     }),
   };
 }
@@ -134,7 +134,7 @@ export function transactionFailureOf(
       created.add(path);
       continue;
     }
-    const entry = entryOf(path, kv);
+    const entry = entryOfKey(path, kv);
     if (entry === undefined) return new NoNodeError(path, verb);
     const { version } = operation;
     if (version !== undefined && version !== entry.version) {
@@ -146,25 +146,25 @@ export function transactionFailureOf(
 }
 
 /** The names of children, if their parent is there. */
-export function planChildren(path: string): Txn {
+export function childrenTxn(path: string): Txn {
   return {
-    compare: path === ROOT_PATH ? [] : [isThere(keyOf(path))],
-    success: [{ request_range: { ...keysBelow(path), keys_only: true } }],
+    compare: path === ROOT_PATH ? [] : [isThere(entryKey(path))],
+    success: [{ request_range: { ...entryKeysBelow(path), keys_only: true } }],
   };
 }
 
 /** The end of an entry that ends with a lease. */
-export function planDeleteOwned(path: string, lease: string): Txn {
+export function deleteOwnedTxn(path: string, lease: string): Txn {
   return {
-    compare: [isThere(keyOf(path)), hasLease(keyOf(path), lease)],
-    success: [{ request_delete_range: keyOf(path) }],
+    compare: [isThere(entryKey(path)), hasLease(entryKey(path), lease)],
+    success: [{ request_delete_range: entryKey(path) }],
   };
 }
 
 /** That an entry is there, at a version if one is given; the root always is. */
 function conditions(path: string, version: number | undefined): EtcdCompare[] {
-  const at = version === undefined ? [] : [isAtRevision(keyOf(path), version)];
-  return path === ROOT_PATH ? at : [isThere(keyOf(path)), ...at];
+  const at = version === undefined ? [] : [isAtRevision(entryKey(path), version)];
+  return path === ROOT_PATH ? at : [isThere(entryKey(path)), ...at];
 }
 
 /**
@@ -173,7 +173,7 @@ function conditions(path: string, version: number | undefined): EtcdCompare[] {
  *
  * @param lease What it ends with, if it is ephemeral.
  */
-export function planCreate(
+export function createTxn(
   path: string,
   data: string,
   lease: string | undefined,
@@ -181,17 +181,17 @@ export function planCreate(
 ): Txn & { failure: EtcdOperation[] } {
   const nearest = missing.length === 0 ? parentOf(path) : parentOf(missing[0]!);
   const isUnderRoot = nearest === ROOT_PATH;
-  const { key } = keyOf(path);
+  const { key } = entryKey(path);
   return {
     compare: [
-      ...[path, ...missing].map((absent) => isMissing(keyOf(absent))),
-      ...(isUnderRoot ? [] : [isThere(keyOf(nearest)), hasLease(keyOf(nearest), "0")]),
+      ...[path, ...missing].map((absent) => isMissing(entryKey(absent))),
+      ...(isUnderRoot ? [] : [isThere(entryKey(nearest)), hasLease(entryKey(nearest), "0")]),
     ],
     success: [
-      ...missing.map((parent) => ({ request_put: { ...keyOf(parent), value: "" } })),
+      ...missing.map((parent) => ({ request_put: { ...entryKey(parent), value: "" } })),
       { request_put: { key, value: encodeText(data), ...(lease === undefined ? {} : { lease }) } },
     ],
-    failure: [{ request_range: keyOf(path) }],
+    failure: [{ request_range: entryKey(path) }],
   };
 }
 
@@ -220,7 +220,7 @@ export function failureOf(
 }
 
 /** A key as an entry; the root is always there. */
-export function entryOf(path: string, kv: EtcdKeyValue | undefined): Entry | undefined {
+export function entryOfKey(path: string, kv: EtcdKeyValue | undefined): Entry | undefined {
   if (kv !== undefined) return { data: decodeText(kv.value), version: Number(kv.mod_revision) };
   return path === ROOT_PATH ? { data: "", version: 0 } : undefined;
 }

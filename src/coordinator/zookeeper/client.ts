@@ -18,7 +18,7 @@ import { formatAddress } from "../../base/address.ts";
 import { Backoff } from "../../base/backoff.ts";
 import { logger } from "../../base/log.ts";
 import type { Secret } from "../../base/secret.ts";
-import { CallGate } from "../semaphore.ts";
+import { Semaphore } from "../semaphore.ts";
 import { startDeadline } from "../deadline.ts";
 import {
   createLibraryClient,
@@ -27,6 +27,7 @@ import {
   type LibraryAcl,
   type LibraryCallback,
   type LibraryClient,
+  LibraryConnection,
   type LibraryError,
   type LibraryOperation,
   type LibraryPayload,
@@ -92,12 +93,7 @@ const SILENCE_MAX = 2 / 3;
 /** Waits before the servers are dialed once more, when none of them took us. */
 const REDIAL = { firstMs: 100, maxMs: 1_000 };
 
-/** Longest message that a server may send; a list of a million names. */
-const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
-
 const NAMES_BY_CODE = new Map(Object.entries(LIBRARY_CODES).map(([name, code]) => [code, name]));
-
-const NOTHING = Buffer.alloc(0);
 
 const log = logger("coordinator");
 
@@ -105,7 +101,8 @@ const log = logger("coordinator");
 export class ZookeeperClient {
   readonly #options: ZookeeperClientOptions;
   readonly #client: LibraryClient;
-  readonly #gate = new CallGate(CALLS_MAX);
+  readonly #connection: LibraryConnection;
+  readonly #inFlight = new Semaphore(CALLS_MAX);
   readonly #redial = new Backoff(REDIAL);
   #state: ZookeeperClientState = "connecting";
   #wasDenied = false;
@@ -121,8 +118,6 @@ export class ZookeeperClient {
   #heardMs = 0;
   #endSilenceWatch = () => {};
   #lostMs = performance.now();
-  /** The beginning of a message whose rest has not come yet. */
-  #partial: Buffer = NOTHING;
 
   /** Begins to connect. */
   constructor(options: ZookeeperClientOptions) {
@@ -133,7 +128,7 @@ export class ZookeeperClient {
     if (options.auth.isSet) {
       this.#client.addAuthInfo("digest", Buffer.from(options.auth.reveal()));
     }
-    this.#standBetween();
+    this.#connection = this.#watchConnection();
     this.#client.connect();
   }
 
@@ -174,10 +169,7 @@ export class ZookeeperClient {
   ): Promise<string> {
     const request = createRequest(path, Buffer.from(data), [acl], flags);
     return this.#call(deadlineMs, (done) => {
-      this.#client.connectionManager.queue(
-        request,
-        (error, response) => done(error, response?.payload?.path),
-      );
+      this.#connection.send(request, (error, payload) => done(error, payload?.path));
     }, onLate);
   }
 
@@ -223,10 +215,7 @@ export class ZookeeperClient {
     deadlineMs: number,
   ): Promise<{ index: number; code: string } | undefined> {
     const payload = await this.#call<LibraryPayload>(deadlineMs, (done) => {
-      this.#client.connectionManager.queue(
-        transactionRequest(operations),
-        (error, response) => done(error, response?.payload),
-      );
+      this.#connection.send(transactionRequest(operations), done);
     });
     const codes = payload.results?.map(({ err }) => NAMES_BY_CODE.get(err ?? 0) ?? "OK") ?? [];
     // Those before the one that failed are "OK", those after it were not looked at.
@@ -246,20 +235,9 @@ export class ZookeeperClient {
     this.#state = "closed";
     clearTimeout(this.#dialTimer);
     this.#endSilenceWatch();
-    const { socket, connectTimeoutHandler } = this.#client.connectionManager;
-    const closed = socket === undefined || socket.destroyed
-      ? Promise.resolve()
-      : new Promise<void>((resolve) => socket.once("close", resolve));
+    const ended = this.#connection.ending();
     this.#client.close();
-    if (canTell) {
-      const timer = setTimeout(() => socket?.destroy(), CLOSE_MS);
-      await closed;
-      clearTimeout(timer);
-    } else {
-      socket?.destroy();
-      await closed;
-    }
-    clearTimeout(connectTimeoutHandler);
+    await ended(canTell ? CLOSE_MS : 0);
   }
 
   async #call<T>(
@@ -267,13 +245,13 @@ export class ZookeeperClient {
     send: (done: LibraryCallback<T | undefined>) => void,
     onLate?: (value: T | undefined) => void,
   ): Promise<T> {
-    if (!await this.#gate.enter(deadlineMs)) {
+    if (!await this.#inFlight.acquire(deadlineMs)) {
       throw new ZookeeperError("DEADLINE", "too many calls were in flight");
     }
     try {
       return await this.#callNow(deadlineMs, send, onLate);
     } finally {
-      this.#gate.leave();
+      this.#inFlight.release();
     }
   }
 
@@ -303,39 +281,25 @@ export class ZookeeperClient {
 
   // -- the connection --
 
-  /** Puts us between the library's connection and its socket. */
-  #standBetween(): void {
-    const connection = this.#client.connectionManager;
-    const { onSocketConnected, onSocketData, onSocketError, onSocketClosed } = connection;
-    connection.findNextServer = (dial) => this.#dialNext(dial);
-    connection.onSocketConnected = () => {
-      this.#isTcpOpen = true;
-      this.#heard();
-      this.#watchSilence();
-      onSocketConnected.call(connection);
-    };
-    connection.onSocketData = (bytes) => {
-      this.#heard();
-      try {
-        this.#split(bytes, (message) => onSocketData.call(connection, message));
-      } catch (error) {
-        // Such as an error code that the library does not know; it must not end the process.
-        this.#cut(`its answer cannot be read: ${(error as Error).message}`);
-      }
-    };
-    connection.onSocketError = (error) => {
-      this.#problem = error.message;
-      onSocketError.call(connection, error);
-    };
-    connection.onSocketClosed = (hasError) => {
-      this.#endSilenceWatch();
-      this.#partial = NOTHING;
-      const wasSilent = this.#isCut || (!this.#isTcpOpen && !hasError);
-      if (wasSilent && this.#state !== "connected") this.#silentDials++;
-      if (this.#isTcpOpen && !this.#isCut && this.#state !== "connected") this.#seeRefusal();
-      this.#isTcpOpen = false;
-      onSocketClosed.call(connection, hasError);
-    };
+  #watchConnection(): LibraryConnection {
+    return new LibraryConnection(this.#client, {
+      chooseServer: (dial) => this.#dialNext(dial),
+      opened: () => {
+        this.#isTcpOpen = true;
+        this.#heard();
+        this.#watchSilence();
+      },
+      heard: () => this.#heard(),
+      unreadable: (reason) => this.#cut(`its answer cannot be read: ${reason}`),
+      failed: (error) => this.#problem = error.message,
+      closed: (hasError) => {
+        this.#endSilenceWatch();
+        const wasSilent = this.#isCut || (!this.#isTcpOpen && !hasError);
+        if (wasSilent && this.#state !== "connected") this.#silentDials++;
+        if (this.#isTcpOpen && !this.#isCut && this.#state !== "connected") this.#seeRefusal();
+        this.#isTcpOpen = false;
+      },
+    });
   }
 
   /** One server after the other, and a pause when all of them had their turn. */
@@ -343,7 +307,7 @@ export class ZookeeperClient {
     const { servers } = this.#options;
     const isNewRound = this.#dials > 0 && this.#dials % servers.length === 0;
     this.#isCut = false;
-    this.#client.connectionManager.connectTimeout = this.#connectMs;
+    this.#connection.connectMs = this.#connectMs;
     this.#dials++;
     this.#dialTimer = setTimeout(() => {
       const server = servers[this.#nextServer]!;
@@ -366,19 +330,6 @@ export class ZookeeperClient {
     return Math.min(sessionTimeoutMs, Math.max(CONNECT_MS_MIN, firstMs) * 2 ** round);
   }
 
-  /** Hands whole messages on: the library keeps the rest of a lost connection for the next one. */
-  #split(bytes: Buffer, take: (message: Buffer) => void): void {
-    let rest = this.#partial.length === 0 ? bytes : Buffer.concat([this.#partial, bytes]);
-    while (rest.length >= 4) {
-      const length = rest.readInt32BE(0);
-      if (length < 0 || length > MESSAGE_BYTES_MAX) throw new Error(`a message of ${length} bytes`);
-      if (rest.length < 4 + length) break;
-      take(rest.subarray(0, 4 + length));
-      rest = rest.subarray(4 + length);
-    }
-    this.#partial = rest.length === 0 ? NOTHING : rest;
-  }
-
   #heard(): void {
     this.#heardMs = performance.now();
   }
@@ -386,10 +337,9 @@ export class ZookeeperClient {
   /** Cuts the connection when its server is silent for too long: the library waits for ever. */
   #watchSilence(): void {
     this.#endSilenceWatch();
-    const connection = this.#client.connectionManager;
     const longestMs = this.#state === "connected"
       ? this.#client.getSessionTimeout() * SILENCE_MAX
-      : connection.connectTimeout;
+      : this.#connection.connectMs;
     const leftMs = longestMs - (performance.now() - this.#heardMs);
     if (leftMs <= 0) return this.#cut(`it was silent for ${Math.round(longestMs)} ms`);
     this.#endSilenceWatch = startDeadline(leftMs, () => this.#watchSilence());
@@ -400,7 +350,7 @@ export class ZookeeperClient {
     log.warn("connection to ZooKeeper {server} cut: {reason}", { server: this.#server, reason });
     this.#problem = `${this.#server}: ${reason}`;
     this.#isCut = true;
-    this.#client.connectionManager.socket?.destroy();
+    this.#connection.cut();
   }
 
   /**
@@ -410,7 +360,7 @@ export class ZookeeperClient {
   #seeRefusal(): void {
     this.#problem = `${this.#server} closed the connection`;
     const lostMs = performance.now() - this.#lostMs;
-    if (lostMs > this.#options.sessionTimeoutMs) this.#client.connectionManager.zxid.fill(0);
+    if (lostMs > this.#options.sessionTimeoutMs) this.#connection.forgetTransactions();
   }
 
   // -- states --

@@ -1,10 +1,11 @@
 /**
- * What this program uses of npm:node-zookeeper-client, which comes without types.
+ * All that this program knows of npm:node-zookeeper-client: its types, which it comes without, the
+ * requests that it makes wrongly, and the patches of its connection.
  *
  * @module
  */
 
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import library from "node-zookeeper-client";
 import jute from "node-zookeeper-client/jute";
 
@@ -76,14 +77,14 @@ export interface LibraryClient {
     callback: LibraryCallback<unknown>,
   ): void;
   remove(path: string, version: number, callback: LibraryCallback<void>): void;
-  readonly connectionManager: LibraryConnection;
+  readonly connectionManager: Connection;
 }
 
 /**
- * The connection below a client. It is none of the library's public face, but the only way to notice
- * a hung server, to choose the next one and to close for good; the lock file pins the version.
+ * The connection below a client. It is not part of the library's public API, but the only way to notice
+ * a hung server, to choose the next one and to close for good. The lock file pins the version.
  */
-export interface LibraryConnection {
+interface Connection {
   readonly socket?: { readonly destroyed: boolean; destroy(): void; once: Once };
   readonly connectTimeoutHandler?: ReturnType<typeof setTimeout>;
   /** Milliseconds to dial one server, and for it to grant a session. */
@@ -99,6 +100,117 @@ export interface LibraryConnection {
     request: unknown,
     callback: LibraryCallback<{ readonly payload: LibraryPayload }>,
   ): void;
+}
+
+/** What a {@linkcode LibraryConnection} asks and reports. */
+export interface ConnectionEvents {
+  /** Calls `dial` with the server to connect to, now or later. */
+  chooseServer(dial: (server: { host: string; port: number }) => void): void;
+  /** TCP stands; the server has not granted the session yet. */
+  opened(): void;
+  /** The server has sent something. */
+  heard(): void;
+  /** What the server sent makes no sense; the connection must be cut. */
+  unreadable(reason: string): void;
+  failed(error: Error): void;
+  closed(hasError: boolean): void;
+}
+
+/** Longest message that a server may send; a list of a million names. */
+const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
+
+const NOTHING = Buffer.alloc(0);
+
+/** The connection below a client, patched so that we choose servers and see what happens to it. */
+export class LibraryConnection {
+  readonly #connection: Connection;
+  /** The beginning of a message whose rest has not come yet. */
+  #partial: Buffer = NOTHING;
+
+  /** Patches the connection of `client`, which must not be connected yet. */
+  constructor(client: LibraryClient, events: ConnectionEvents) {
+    const connection = this.#connection = client.connectionManager;
+    const { onSocketConnected, onSocketData, onSocketError, onSocketClosed } = connection;
+    connection.findNextServer = (dial) => events.chooseServer(dial);
+    connection.onSocketConnected = () => {
+      events.opened();
+      onSocketConnected.call(connection);
+    };
+    connection.onSocketData = (bytes) => {
+      events.heard();
+      try {
+        this.#split(bytes, (message) => onSocketData.call(connection, message));
+      } catch (error) {
+        // Such as an error code that the library does not know; it must not end the process.
+        events.unreadable((error as Error).message);
+      }
+    };
+    connection.onSocketError = (error) => {
+      events.failed(error);
+      onSocketError.call(connection, error);
+    };
+    connection.onSocketClosed = (hasError) => {
+      this.#partial = NOTHING;
+      events.closed(hasError);
+      onSocketClosed.call(connection, hasError);
+    };
+  }
+
+  /** Time to dial one server, and for it to grant a session, in milliseconds. */
+  get connectMs(): number {
+    return this.#connection.connectTimeout;
+  }
+
+  set connectMs(ms: number) {
+    this.#connection.connectTimeout = ms;
+  }
+
+  /** Sends a request of ours; see {@linkcode createRequest}. */
+  send(request: unknown, done: LibraryCallback<LibraryPayload | undefined>): void {
+    this.#connection.queue(request, (error, response) => done(error, response?.payload));
+  }
+
+  /** Takes servers as they are, also one that is behind what we have seen. */
+  forgetTransactions(): void {
+    this.#connection.zxid.fill(0);
+  }
+
+  /** Cuts the connection; the library dials the next server. */
+  cut(): void {
+    this.#connection.socket?.destroy();
+  }
+
+  /**
+   * Prepares the end: to be called before the client's `close`.
+   *
+   * @returns What waits until the connection is closed, cut by us after `cutMs` (0: at once).
+   */
+  ending(): (cutMs: number) => Promise<void> {
+    const { socket, connectTimeoutHandler } = this.#connection;
+    const closed = socket === undefined || socket.destroyed
+      ? Promise.resolve()
+      : new Promise<void>((resolve) => socket.once("close", resolve));
+    return async (cutMs) => {
+      if (cutMs === 0) socket?.destroy();
+      const timer = setTimeout(() => socket?.destroy(), cutMs);
+      await closed;
+      clearTimeout(timer);
+      clearTimeout(connectTimeoutHandler);
+    };
+  }
+
+  /** Hands whole messages on: the library would keep the rest of a lost connection for the next one. */
+  #split(bytes: Buffer, take: (message: Buffer) => void): void {
+    let rest = this.#partial.length === 0 ? bytes : Buffer.concat([this.#partial, bytes]);
+    while (rest.length >= 4) {
+      const length = rest.readInt32BE(0);
+      if (length < 0 || length > MESSAGE_BYTES_MAX) throw new Error(`a message of ${length} bytes`);
+      if (rest.length < 4 + length) break;
+      take(rest.subarray(0, 4 + length));
+      rest = rest.subarray(4 + length);
+    }
+    this.#partial = rest.length === 0 ? NOTHING : rest;
+  }
 }
 
 /** What an answer brings: a path when a node was created, results of a transaction. */

@@ -65,7 +65,7 @@ export function versionOf(stat: LibraryStat): number {
 }
 
 /** A node as an entry. */
-export function entryOf({ data, stat }: ZookeeperNode): Entry {
+export function entryOfNode({ data, stat }: ZookeeperNode): Entry {
   return { data, version: versionOf(stat) };
 }
 
@@ -228,7 +228,7 @@ export async function readWatched(
   onChange: () => void,
 ): Promise<Entry | undefined> {
   return await watched(client, path, deadlineMs, onChange, undefined, async () => {
-    return entryOf(await client.read(path, deadlineMs, onChange));
+    return entryOfNode(await client.read(path, deadlineMs, onChange));
   });
 }
 

@@ -43,7 +43,7 @@ import {
   createWithParents,
   deleteNode,
   deleteTree,
-  entryOf,
+  entryOfNode,
   isCode,
   type NodeRights,
   readWatched,
@@ -151,7 +151,7 @@ export class ZookeeperCoordinator implements Coordinator {
   async read(path: string): Promise<Entry> {
     checkPath(path);
     return await this.#do(path, "read", async (client, deadlineMs) => {
-      return entryOf(await client.read(path, deadlineMs));
+      return entryOfNode(await client.read(path, deadlineMs));
     });
   }
 

@@ -10,13 +10,13 @@ import {
   childNameOf,
   decodeText,
   encodeText,
-  keysBelow,
+  entryKeysBelow,
 } from "../../../../src/coordinator/etcd/keys.ts";
 import {
   childNames,
-  entryOf,
+  createTxn,
+  entryOfKey,
   failureOf,
-  planCreate,
 } from "../../../../src/coordinator/etcd/txn.ts";
 
 const kv = (key: string, revision = "7") => ({
@@ -26,7 +26,7 @@ const kv = (key: string, revision = "7") => ({
 });
 
 Deno.test("the keys below an entry are its children's and theirs, and nobody else's", () => {
-  const { key, range_end } = keysBelow("/a/b");
+  const { key, range_end } = entryKeysBelow("/a/b");
   const [from, to] = [decodeText(key), decodeText(range_end)];
   for (const inside of ["/a/b/c", "/a/b/c/d", "/a/b/~", "/a/b/日本"]) {
     assertEquals(from <= inside && inside < to, true, inside);
@@ -34,7 +34,7 @@ Deno.test("the keys below an entry are its children's and theirs, and nobody els
   for (const outside of ["/a/b", "/a/bc", "/a/b0", "/a", "/a/b.c", "sequence:/a/b/c"]) {
     assertEquals(from <= outside && outside < to, false, outside);
   }
-  assertEquals(decodeText(keysBelow("/").key), "/");
+  assertEquals(decodeText(entryKeysBelow("/").key), "/");
 });
 
 Deno.test("only keys right below an entry are its children", () => {
@@ -46,13 +46,13 @@ Deno.test("only keys right below an entry are its children", () => {
 });
 
 Deno.test("an entry is a key's text and revision, and the root is always there", () => {
-  assertEquals(entryOf("/a", { ...kv("/a", "12"), value: encodeText("日本🎈") }), {
+  assertEquals(entryOfKey("/a", { ...kv("/a", "12"), value: encodeText("日本🎈") }), {
     data: "日本🎈",
     version: 12,
   });
-  assertEquals(entryOf("/a", kv("/a"))?.data, "");
-  assertEquals(entryOf("/a", undefined), undefined);
-  assertEquals(entryOf("/", undefined), { data: "", version: 0 });
+  assertEquals(entryOfKey("/a", kv("/a"))?.data, "");
+  assertEquals(entryOfKey("/a", undefined), undefined);
+  assertEquals(entryOfKey("/", undefined), { data: "", version: 0 });
 });
 
 Deno.test("why a change was not made follows from what is there instead", () => {
@@ -67,7 +67,7 @@ Deno.test("why a change was not made follows from what is there instead", () => 
 });
 
 Deno.test("an entry is made under the nearest parent that is there, with those that are not", () => {
-  const plan = planCreate("/a/b/c", "x", "77", ["/a/b"]);
+  const plan = createTxn("/a/b/c", "x", "77", ["/a/b"]);
   const keys = plan.compare.map(({ key, result, target }) => {
     return `${decodeText(key)} ${target} ${result}`;
   });
@@ -82,5 +82,5 @@ Deno.test("an entry is made under the nearest parent that is there, with those t
     ["/a/b", undefined],
     ["/a/b/c", "77"],
   ]);
-  assertEquals(planCreate("/a", "", undefined, []).compare.length, 1, "the root needs no proof");
+  assertEquals(createTxn("/a", "", undefined, []).compare.length, 1, "the root needs no proof");
 });

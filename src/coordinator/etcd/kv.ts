@@ -1,12 +1,13 @@
 /**
- * Reads of single keys: those asked for in one turn of the event loop go out as one transaction, so
- * that 1024 slots are a dozen calls.
+ * etcd's key-value calls: ranges, transactions, and reads of single keys. Reads that are asked for in
+ * one turn of the event loop go out as one transaction, so that 1024 slots are a dozen calls.
  *
  * @module
  */
 
 import type { EtcdClient } from "./client.ts";
 import type { EtcdRange, EtcdRangeAnswer, EtcdTxnAnswer } from "./keys.ts";
+import type { Txn } from "./txn.ts";
 
 /** Most reads of one transaction; etcd takes 128 operations. */
 const READS_MAX = 100;
@@ -19,11 +20,11 @@ interface Waiter {
 }
 
 /** See the header. */
-export class EtcdReads {
+export class EtcdKv {
   readonly #client: EtcdClient;
   #waiters: Waiter[] = [];
 
-  /** Reads nothing yet. */
+  /** Calls through `client`; nothing is called yet. */
   constructor(client: EtcdClient) {
     this.#client = client;
   }
@@ -40,6 +41,25 @@ export class EtcdReads {
     });
   }
 
+  /**
+   * Reads a range of keys now.
+   *
+   * @throws {EtcdError} As {@linkcode EtcdKv.read}.
+   */
+  async range(range: EtcdRange, deadlineMs: number): Promise<EtcdRangeAnswer> {
+    return await this.#client.call<EtcdRangeAnswer>("/v3/kv/range", range, deadlineMs, true);
+  }
+
+  /**
+   * Makes a transaction.
+   *
+   * @param isRepeatable Whether doing it twice is as good as once.
+   * @throws {EtcdError} As {@linkcode EtcdKv.read}.
+   */
+  async txn(txn: Txn, deadlineMs: number, isRepeatable = false): Promise<EtcdTxnAnswer> {
+    return await this.#client.call<EtcdTxnAnswer>("/v3/kv/txn", txn, deadlineMs, isRepeatable);
+  }
+
   #send(): void {
     const waiters = this.#waiters;
     this.#waiters = [];
@@ -52,8 +72,7 @@ export class EtcdReads {
     const deadlineMs = Math.min(...waiters.map((waiter) => waiter.deadlineMs));
     const success = waiters.map(({ range }) => ({ request_range: range }));
     try {
-      const body = { compare: [], success };
-      const answer = await this.#client.call<EtcdTxnAnswer>("/v3/kv/txn", body, deadlineMs, true);
+      const answer = await this.txn({ compare: [], success }, deadlineMs, true);
       const { header } = answer;
       waiters.forEach(({ resolve }, i) => {
         resolve({ ...answer.responses?.[i]?.response_range, header });
