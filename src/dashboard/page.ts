@@ -41,7 +41,7 @@ import proxies from "./page/proxies.js" with { type: "text" };
 import slotActions from "./page/slot_actions.js" with { type: "text" };
 import slotMap from "./page/slot_map.js" with { type: "text" };
 import slotPainting from "./page/slot_painting.js" with { type: "text" };
-import slotRanges from "./page/slot_ranges.js" with { type: "text" };
+import slotRanges from "../model/slot_ranges.js" with { type: "text" };
 import slots from "./page/slots.js" with { type: "text" };
 import slotsCss from "./page/slots.css" with { type: "text" };
 import themeCss from "./page/theme.css" with { type: "text" };

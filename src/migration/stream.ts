@@ -37,7 +37,7 @@ import {
 import { openMover } from "./mover/open_mover.ts";
 import { type ProxyLatency, Throttle, type ThrottleLimits } from "./throttle.ts";
 import { lockBoth, type MoveLock } from "./mover/move_lock.ts";
-import { slotsText } from "../model/slot_ranges.ts";
+import { slotsText } from "../model/slot_ranges.js";
 import type { StepWriter } from "./step_writer.ts";
 
 /** Where slots go from and to, and how fast. */

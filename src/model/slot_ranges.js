@@ -1,45 +1,60 @@
 /**
- * Slots in a row, as `0-511`: how many slots are told of in few words.
+ * Slots put together to ranges, as `0-511`: fewer lines to read than 1024.
+ *
+ * The program and the page use this one file, so it is what a browser runs as it stands.
  *
  * @module
  */
 
-/** Slots `from` to `to`, both included. */
-export interface SlotRange {
-  readonly from: number;
-  readonly to: number;
-}
+/**
+ * Slots `from` to `to`, both included.
+ *
+ * @typedef {object} SlotRange
+ * @property {number} from
+ * @property {number} to
+ */
 
-/** The fewest runs that hold these slots, in order. */
-export function slotRanges(slotIds: Iterable<number>): SlotRange[] {
-  const runs: { from: number; to: number }[] = [];
-  for (const id of [...slotIds].sort((a, b) => a - b)) {
-    const last = runs.at(-1);
-    if (last !== undefined && id <= last.to + 1) last.to = id;
-    else runs.push({ from: id, to: id });
-  }
-  return runs;
-}
-
-/** Runs that a text names before it only counts the rest. */
-const RUNS_NAMED_MAX = 8;
+/** Most ranges that a text names; of the others it says how many there are. */
+const RANGES_NAMED_MAX = 8;
 
 /**
- * Slots in words.
+ * The fewest ranges that hold these slots, in order.
  *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * assertEquals(slotsText([7, 1, 2, 3]), "slots 1-3, 7");
- * ```
+ * @param {Iterable<number>} slotIds In any order.
+ * @param {(a: number, b: number) => boolean} isAlike Whether two neighbours may be in one range.
+ * @returns {SlotRange[]}
  */
-export function slotsText(slotIds: Iterable<number>): string {
+export function slotRanges(slotIds, isAlike = () => true) {
+  /** @type {SlotRange[]} */
+  const ranges = [];
+  for (const id of [...slotIds].sort((a, b) => a - b)) {
+    const last = ranges.at(-1);
+    if (last !== undefined && id <= last.to + 1 && isAlike(last.to, id)) last.to = id;
+    else ranges.push({ from: id, to: id });
+  }
+  return ranges;
+}
+
+/**
+ * The numbers of slots in few words: `1-3, 7`.
+ *
+ * @param {Iterable<number>} slotIds In any order.
+ * @param {string} dash What stands between the first and the last slot of a range.
+ */
+export function rangesText(slotIds, dash = "-") {
+  const ranges = slotRanges(slotIds);
+  const named = ranges.slice(0, RANGES_NAMED_MAX)
+    .map(({ from, to }) => from === to ? `${from}` : `${from}${dash}${to}`).join(", ");
+  const more = ranges.length - RANGES_NAMED_MAX;
+  return more > 0 ? `${named} and ${more} more ${more === 1 ? "range" : "ranges"}` : named;
+}
+
+/**
+ * Slots in words: `slot 5`, `slots 1-3, 7`.
+ *
+ * @param {Iterable<number>} slotIds In any order.
+ */
+export function slotsText(slotIds) {
   const ids = [...slotIds];
-  const runs = slotRanges(ids);
-  const named = runs.slice(0, RUNS_NAMED_MAX)
-    .map(({ from, to }) => from === to ? `${from}` : `${from}-${to}`).join(", ");
-  const rest = runs.length - RUNS_NAMED_MAX;
-  return `${ids.length === 1 ? "slot" : "slots"} ${named}${
-    rest > 0 ? ` and ${rest} runs more` : ""
-  }`;
+  return `${ids.length === 1 ? "slot" : "slots"} ${rangesText(ids)}`;
 }

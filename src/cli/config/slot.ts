@@ -35,7 +35,7 @@ import { carryOutPlan, DRY_RUN } from "../parts/move_plan.ts";
 import type { CommandOutput } from "../parts/output.ts";
 import { Progress } from "../parts/progress.ts";
 import type { CommandContext } from "../parts/context.ts";
-import { foldSlots, formatSlotRanges } from "../parts/slot_ranges.ts";
+import { formatSlots } from "../parts/slot_ranges.ts";
 import { countOf, formatFields } from "../parts/table.ts";
 
 /** Time between two looks at how many slots are made, in milliseconds. */
@@ -97,7 +97,7 @@ const ROWS: readonly ConfigRow[] = [
       const sorted = [...slots].sort((a, b) => a.id - b.id);
       const text = sorted.length === 0
         ? "there are no slots yet: make them with `codis-proxy config slot init`"
-        : formatSlotRanges(foldSlots(sorted));
+        : formatSlots(sorted);
       return { json: sorted, text };
     },
   },

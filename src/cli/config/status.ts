@@ -9,6 +9,7 @@ import { NO_GROUP } from "../../model/slot.ts";
 import { concernsOf } from "../../dashboard/page/attention.js";
 import { type Flag, isGiven } from "../parts/subcommand.ts";
 import { configCommand } from "../parts/config_command.ts";
+import { alikeRanges } from "../parts/slot_ranges.ts";
 import { describeTotals } from "../parts/migration_text.ts";
 import {
   type Cell,
@@ -170,21 +171,16 @@ function formatProxies(proxies: readonly ProxyView[]): string {
 }
 
 function formatSlots({ group, status, from }: SlotsView): string {
-  const ranges: { from: number; to: number; what: string[] }[] = [];
-  for (const [slotId, letter] of [...status].entries()) {
-    const owner = group[slotId] ?? NO_GROUP;
-    const source = from[slotId];
-    const state = SLOT_LETTERS[letter] ?? letter;
-    const what = [
-      owner === NO_GROUP ? "no group" : `group ${owner}`,
-      source === undefined || source === NO_GROUP ? state : `${state} from group ${source}`,
-    ];
-    const last = ranges.at(-1);
-    if (last !== undefined && last.what.join() === what.join()) last.to = slotId;
-    else ranges.push({ from: slotId, to: slotId, what });
-  }
-  const shown = ranges.slice(0, RANGES_MAX).map(({ from, to, what }) => [
-    ...[`slots ${formatRange(from, to)}`, ...what],
+  const ranges = alikeRanges(
+    Array.from(status, (letter, id) => ({
+      id,
+      groupId: group[id] ?? NO_GROUP,
+      status: SLOT_LETTERS[letter] ?? letter,
+      sourceId: from[id] ?? NO_GROUP,
+    })),
+  );
+  const shown = ranges.slice(0, RANGES_MAX).map(({ from, to, cells }) => [
+    ...[`slots ${formatRange(from, to)}`, ...cells],
   ]);
   const more = ranges.length - shown.length;
   const rest = more === 0

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { counted, duration } from "./format.js";
-import { slotsText } from "./slot_ranges.js";
+import { counted, countedSlots, duration } from "./format.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 
@@ -151,7 +150,7 @@ function migrationConcerns({ migrations, migrations_paused_since, at }) {
     const slots = tasks.map(({ slot_id }) => slot_id);
     const what = slots.length === 1
       ? `The migration of slot ${slots[0]} does`
-      : `The migrations of ${slotsText(slots)} do`;
+      : `The migrations of ${countedSlots(slots)} do`;
     return { tone: "warning", text: `${what} not go on: ${problem}`, place: "migrations" };
   });
 }

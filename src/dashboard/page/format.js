@@ -4,6 +4,8 @@
  * @module
  */
 
+import { rangesText } from "./slot_ranges.js";
+
 /** Stands for what is not known. */
 export const UNKNOWN = "–";
 
@@ -124,6 +126,15 @@ export function clockTime(at, now = Date.now()) {
  */
 export function counted(count, thing, things = `${thing}s`) {
   return `${whole(count)} ${count === 1 ? thing : things}`;
+}
+
+/**
+ * Slots by number and name: `4 slots (1–3, 7)`.
+ *
+ * @param {readonly number[]} slots In any order.
+ */
+export function countedSlots(slots) {
+  return `${counted(slots.length, "slot")} (${rangesText(slots, "–")})`;
 }
 
 /**

@@ -4,9 +4,8 @@
  * @module
  */
 
-import { counted, slotRange } from "./format.js";
+import { counted, countedSlots, slotRange } from "./format.js";
 import { DELAY_FIELD, planWords } from "./move_plan.js";
-import { slotsText } from "./slot_ranges.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 /** @import { Action, Field, Values } from "./actions.js" */
@@ -253,7 +252,7 @@ export const SLOT_ACTIONS = {
             : `${counted(waiting, "slot")} that wait their turn stay where they are.`,
         ],
         ...begun.length === 0 ? [] : [
-          `${slotsText(begun.map(({ slot_id }) => slot_id))} ${
+          `${countedSlots(begun.map(({ slot_id }) => slot_id))} ${
             begun.length === 1 ? "has" : "have"
           } begun: ${
             mode === "finish"

@@ -12,7 +12,7 @@ import { Bar, Empty, Switch, Unchanged } from "./elements.js";
 import { counted, short, slotRange, whole } from "./format.js";
 import { html } from "./html.js";
 import { SlotMap } from "./slot_map.js";
-import { runsOf } from "./slot_ranges.js";
+import { slotRanges } from "./slot_ranges.js";
 
 /** @import { ClusterView, SlotsView } from "../../api/cluster_view.ts" */
 /** @import { Range, Shade } from "./slot_painting.js" */
@@ -209,25 +209,33 @@ function StatusLegend() {
 
 /** @param {{ slots: SlotsView, onChoose: (range: Range) => void }} props */
 function Ranges({ slots, onChoose }) {
-  const runs = runsOf(slots);
+  const lookOf = (/** @type {number} */ slot) => ({
+    owner: ownerName(slots.group[slot] ?? -1),
+    ownerId: slots.group[slot] ?? -1,
+    state: `${STATUS_WORDS[slots.status[slot] ?? "-"]}${
+      slots.from[slot] === undefined ? "" : ` from group ${slots.from[slot]}`
+    }`,
+  });
+  const isAlike = (/** @type {number} */ a, /** @type {number} */ b) =>
+    JSON.stringify(lookOf(a)) === JSON.stringify(lookOf(b));
+  const ranges = slotRanges(slots.group.keys(), isAlike)
+    .map((range) => ({ ...range, ...lookOf(range.from) }));
   return html`
     <section class="card ranges">
       <h2>Ranges</h2>
       <${Unchanged}
-        of=${runs}
+        of=${ranges}
         draw=${() =>
           html`
             <ol>
-              ${runs.map(({ from, to, group, status }) =>
+              ${ranges.map(({ from, to, owner, ownerId, state }) =>
                 html`
                   <li key=${from}>
                     <button type="button" onClick=${() => onChoose({ from, to })}>
-                      <i style=${group < 0 ? {} : { background: ownerColour(group) }}></i>
+                      <i style=${ownerId < 0 ? {} : { background: ownerColour(ownerId) }}></i>
                       <b>${from === to ? from : `${from}–${to}`}</b>
-                      <span>${ownerName(group)}</span>
-                      <span>${STATUS_WORDS[status]}${slots.from[from] === undefined
-                        ? ""
-                        : ` from group ${slots.from[from]}`}</span>
+                      <span>${owner}</span>
+                      <span>${state}</span>
                       <small>${counted(to - from + 1, "slot")}</small>
                     </button>
                   </li>

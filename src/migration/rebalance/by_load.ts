@@ -21,7 +21,7 @@ import {
   slotsByGroup,
   takesPart,
 } from "./plan.ts";
-import { slotRanges } from "../../model/slot_ranges.ts";
+import { slotRanges } from "../../model/slot_ranges.js";
 
 /** A plan, and what each group has from it. */
 export interface LoadPlan extends MovePlan {

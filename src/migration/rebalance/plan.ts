@@ -12,7 +12,7 @@ import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import type { GroupRecord } from "../../model/group.ts";
 import type { SlotRecord } from "../../model/slot.ts";
 import { StoreError } from "../../store/store.ts";
-import { slotRanges } from "../../model/slot_ranges.ts";
+import { slotRanges } from "../../model/slot_ranges.js";
 
 /** A plan, and how many slots it moves. */
 export interface MovePlan {

@@ -12,7 +12,7 @@ import { SLOT_COUNT } from "../../../hash/slot_id.ts";
 import type { GroupRecord } from "../../../model/group.ts";
 import type { ServerRecord, ServerType } from "../../../model/server.ts";
 import type { SlotRecord } from "../../../model/slot.ts";
-import { formatRange } from "../../parts/table.ts";
+import { slotsText } from "../../../model/slot_ranges.js";
 import type { TwemproxyPool } from "./twemproxy_pool.ts";
 
 /** A group to be; fields are spelled as they are printed. */
@@ -48,9 +48,6 @@ export interface ImportPlan {
 export class ImportError extends Error {
   override readonly name = "ImportError";
 }
-
-/** Ranges that a message names. */
-const NAMED_MAX = 5;
 
 /** Makes one group of each server of a pool, in order, from the next free number on. */
 export function planPool(pool: TwemproxyPool, here: readonly GroupRecord[]): ImportPlan {
@@ -196,14 +193,6 @@ function missingIds(slots: ReadonlyMap<number, SlotRecord>): number[] {
 /** @throws {ImportError} When there are such slots; it names them. */
 function refuse(slotIds: readonly number[], reason: string): void {
   if (slotIds.length === 0) return;
-  const ranges: [from: number, to: number][] = [];
-  for (const id of [...slotIds].sort((a, b) => a - b)) {
-    const last = ranges.at(-1);
-    if (last?.[1] === id - 1) last[1] = id;
-    else ranges.push([id, id]);
-  }
-  const named = ranges.slice(0, NAMED_MAX).map(([from, to]) => formatRange(from, to));
-  const rest = ranges.length > NAMED_MAX ? ", …" : "";
-  const [noun, verb] = slotIds.length === 1 ? ["slot", "is"] : ["slots", "are"];
-  throw new ImportError(`${noun} ${named.join(", ")}${rest} ${verb} ${reason}`);
+  const verb = slotIds.length === 1 ? "is" : "are";
+  throw new ImportError(`${slotsText(slotIds)} ${verb} ${reason}`);
 }

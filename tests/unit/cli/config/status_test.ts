@@ -5,7 +5,7 @@
  */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { foldSlots, formatSlotRanges } from "../../../../src/cli/parts/slot_ranges.ts";
+import { formatSlots } from "../../../../src/cli/parts/slot_ranges.ts";
 import { toJson } from "../../../../src/cli/parts/output.ts";
 import { formatCluster, formatSummary, summarize } from "../../../../src/cli/config/status.ts";
 import { formatBytes, formatTable } from "../../../../src/cli/parts/table.ts";
@@ -25,7 +25,7 @@ Deno.test("slots are told in ranges of one owner and status", () => {
     slotIn("p", 8, -1, "offline"),
   ];
   assertEquals(
-    formatSlotRanges(foldSlots(slots.toReversed())),
+    formatSlots(slots.toReversed()),
     `0-3  group 1   online
 4    group 1   pre_migrate
 5    group 2   migrate from group 1

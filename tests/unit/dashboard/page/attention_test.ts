@@ -7,7 +7,6 @@
 import { assertEquals } from "@std/assert";
 import type { ClusterView } from "../../../../src/api/cluster_view.ts";
 import { concernsOf } from "../../../../src/dashboard/page/attention.js";
-import { runsOf } from "../../../../src/dashboard/page/slot_ranges.js";
 import { madeUpCluster } from "../../../support/made_up_cluster.ts";
 
 /** The made-up cluster without its troubles. */
@@ -85,23 +84,4 @@ Deno.test("what keeps many slots from moving is told once, with the slots", () =
     `warning: The migrations of 4 slots (1–3, 7) do not go on: ${down}`,
     "warning: The migration of slot 9 does not go on: a key is too big",
   ]);
-});
-
-Deno.test("slots with one owner, state and source are one line", () => {
-  assertEquals(
-    runsOf({
-      group: [1, 1, 2, 2, 2, -1],
-      status: "oommox",
-      from: { 2: 1, 3: 3 },
-      ops: [0, 0, 0, 0, 0, 0],
-      served: 5,
-    }),
-    [
-      { from: 0, to: 1, group: 1, status: "o" },
-      { from: 2, to: 2, group: 2, status: "m" },
-      { from: 3, to: 3, group: 2, status: "m" },
-      { from: 4, to: 4, group: 2, status: "o" },
-      { from: 5, to: 5, group: -1, status: "x" },
-    ],
-  );
 });

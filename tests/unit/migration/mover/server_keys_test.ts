@@ -7,7 +7,6 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { fractionOf, readScan } from "../../../../src/migration/mover/server_keys.ts";
-import { slotsText } from "../../../../src/model/slot_ranges.ts";
 import { slotIdOf } from "../../../../src/hash/slot_id.ts";
 import { Encoder } from "../../../../src/resp/encoder.ts";
 
@@ -31,11 +30,4 @@ Deno.test("the cursors of a SCAN tell that it goes from beginning to end", () =>
   const large = fractionOf("18446744073709551615");
   assert(large > 0.999 && large <= 1);
   assertEquals(fractionOf("0"), 0);
-});
-
-Deno.test("many slots are told of in few words", () => {
-  assertEquals(slotsText([5]), "slot 5");
-  assertEquals(slotsText([1023, 0, 1, 2, 7]), "slots 0-2, 7, 1023");
-  const scattered = Array.from({ length: 100 }, (_, i) => i * 2);
-  assertEquals(slotsText(scattered), "slots 0, 2, 4, 6, 8, 10, 12, 14 and 92 runs more");
 });
