@@ -31,6 +31,7 @@ import { promote, type PromoteContext, resumePromotion } from "../control/promot
 import { reasonOf, refusesConnections } from "../control/proxies.ts";
 import { Publisher, type PublisherTimes } from "../control/publish.ts";
 import type { ServerAuth } from "../control/servers.ts";
+import { SlotKeyCounter } from "../control/slot_keys.ts";
 import { WriteHolds } from "../control/write_holds.ts";
 
 /** How a dashboard is run. */
@@ -73,6 +74,7 @@ const log = logger("dashboard");
 export class Dashboard implements Control {
   readonly store: Store;
   readonly poll: Poll;
+  readonly slotKeys: SlotKeyCounter = new SlotKeyCounter(this);
   readonly #options: DashboardOptions;
   readonly #events = new Events();
   readonly #leadership: Leadership;

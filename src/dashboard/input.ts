@@ -11,7 +11,10 @@ import { InputError } from "../control/errors.ts";
 
 /** Longest body of a request, in bytes. */
 const BODY_BYTES_MAX = 64 * 1024;
+/** Longest address, in characters. */
 const ADDR_CHARS_MAX = 256;
+/** Longest delay between two moves of a migration, in milliseconds. */
+const DELAY_MS_MAX = 3_600_000;
 
 /** The fields of a request's body. */
 export type Body = Readonly<Record<string, unknown>>;
@@ -82,15 +85,9 @@ export function integerIn(body: Body, field: string, min: number, max: number): 
   throw new InputError(field, `a whole number from ${min} to ${max}`, value);
 }
 
-/** As {@linkcode integerIn}; missing means `initial`. */
-export function optionalInteger(
-  body: Body,
-  field: string,
-  min: number,
-  max: number,
-  initial: number,
-): number {
-  return body[field] === undefined ? initial : integerIn(body, field, min, max);
+/** The least time between two moves of a migration, in milliseconds; missing means 0. */
+export function delayIn(body: Body): number {
+  return body["delay"] === undefined ? 0 : integerIn(body, "delay", 0, DELAY_MS_MAX);
 }
 
 /** A slot number of the body. */

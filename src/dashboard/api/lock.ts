@@ -1,0 +1,14 @@
+/**
+ * The route that removes locks which a process left behind.
+ *
+ * @module
+ */
+
+import { removeLocks } from "../../store/lock.ts";
+import { changeByGet, type Route } from "./route.ts";
+
+/** See the header. */
+export const LOCK_ROUTES: readonly Route[] = changeByGet(
+  "/api/force_remove_locks",
+  ({ dashboard }) => removeLocks(dashboard.store),
+);

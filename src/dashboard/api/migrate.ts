@@ -1,0 +1,51 @@
+/**
+ * Routes of migrations: slots that move from one group to another.
+ *
+ * @module
+ */
+
+import { CANCEL_MODES, type CancelMode } from "../../api/answers.ts";
+import { loadMigrateTasks } from "../../store/migrate_tasks.ts";
+import { loadSlots } from "../../store/slots.ts";
+import {
+  delayIn,
+  groupIdIn,
+  onlyFields,
+  readBody,
+  readOptionalBody,
+  slotRangeIn,
+  wordIn,
+} from "../input.ts";
+import { change, read, type Route } from "./route.ts";
+
+/** See the header. */
+export const MIGRATE_ROUTES: readonly Route[] = [
+  read("/api/migrate/status", async ({ dashboard }) => ({
+    migrate_slots: (await loadSlots(dashboard.store)).filter(({ state }) =>
+      state.status === "migrate" || state.status === "pre_migrate"
+    ),
+    migrate_task: null, // Codis 2.0 never fills it
+  })),
+  read("/api/migrate/tasks", async ({ dashboard }) => {
+    return (await loadMigrateTasks(dashboard.store)).map(({ task }) => task);
+  }),
+  change("POST", "/api/migrate", async ({ dashboard, request }) => {
+    const body = await readBody(request);
+    const { from, to } = slotRangeIn(body);
+    const delayMs = delayIn(body);
+    await dashboard.migrations.add(from, to, groupIdIn(body, "new_group"), delayMs);
+  }),
+  change("DELETE", "/api/migrate/tasks/:name", async ({ dashboard, request, words }) => {
+    await dashboard.migrations.cancel(words.name, await cancelModeIn(request));
+  }),
+  change("POST", "/api/migrate/cancel", async ({ dashboard, request }) => {
+    await dashboard.migrations.cancelAll(await cancelModeIn(request));
+  }),
+  change("POST", "/api/migrate/pause", ({ dashboard }) => dashboard.migrations.pause()),
+  change("POST", "/api/migrate/resume", ({ dashboard }) => dashboard.migrations.resume()),
+];
+
+async function cancelModeIn(request: Request): Promise<CancelMode | undefined> {
+  const body = onlyFields(await readOptionalBody(request), "mode");
+  return body["mode"] === undefined ? undefined : wordIn(body, "mode", CANCEL_MODES);
+}

@@ -1,0 +1,26 @@
+/**
+ * The route of Codis 2.0's overview: requests per second, and INFO of every master.
+ *
+ * @module
+ */
+
+import type { OverviewAnswer } from "../../api/answers.ts";
+import type { Dashboard } from "../dashboard.ts";
+import { codis2Info } from "./redis.ts";
+import { readMonitored, type Route } from "./route.ts";
+
+/** See the header. */
+export const OVERVIEW_ROUTES: readonly Route[] = [
+  readMonitored("/api/overview", ({ dashboard }) => Promise.resolve(overview(dashboard))),
+];
+
+function overview({ poll, store }: Dashboard): OverviewAnswer {
+  const masters = poll.groups.flatMap(({ servers }) =>
+    (servers ?? []).filter(({ type }) => type === "master")
+  );
+  const infos = masters.map(({ addr }) => {
+    const info = poll.downMs(addr) > 0 ? undefined : poll.infoOf(addr);
+    return info === undefined ? null : codis2Info(info);
+  });
+  return { ops: poll.ops, product: store.product, redis_infos: infos };
+}

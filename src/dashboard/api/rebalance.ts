@@ -1,0 +1,23 @@
+/**
+ * The route that spreads the slots over the groups.
+ *
+ * @module
+ */
+
+import { REBALANCE_BY } from "../../api/answers.ts";
+import { rebalance } from "../../migration/rebalance/request.ts";
+import { delayIn, flagIn, onlyFields, readOptionalBody, wordIn } from "../input.ts";
+import { change, type Route } from "./route.ts";
+
+/** See the header. */
+export const REBALANCE_ROUTES: readonly Route[] = [
+  change("POST", "/api/rebalance", async ({ dashboard, request }) => {
+    const body = onlyFields(await readOptionalBody(request), "by", "dry_run", "delay");
+    return await rebalance(dashboard, {
+      // Codis 2.0's request has no body and means this.
+      by: wordIn(body, "by", REBALANCE_BY, "memory"),
+      isDryRun: flagIn(body, "dry_run"),
+      delayMs: delayIn(body),
+    });
+  }),
+];

@@ -1,0 +1,120 @@
+/**
+ * A route of the API: method, path, what it needs, and the function that answers it.
+ *
+ * @module
+ */
+
+import type { Access } from "../../api/auth.ts";
+import type { Dashboard } from "../dashboard.ts";
+import { InputError } from "../../control/errors.ts";
+
+/** The methods that routes have. */
+type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+/** The names of the `:words` of a path. */
+type WordsOf<P extends string> = P extends `${string}:${infer Name}/${infer Rest}`
+  ? Name | WordsOf<Rest>
+  : P extends `${string}:${infer Name}` ? Name
+  : never;
+
+/** A request on its way to the route that answers it. */
+export interface Call<Word extends string = never> {
+  readonly dashboard: Dashboard;
+  readonly request: Request;
+  readonly url: URL;
+  /** What stands in the request's path for the `:words` of the route's path, decoded. */
+  readonly words: Readonly<Record<Word, string>>;
+}
+
+/** One row of the tables of routes. */
+export interface Route {
+  readonly method: Method;
+  /** Matches the whole path; a `:word` stands for anything but nothing and `/`. */
+  readonly pattern: URLPattern;
+  /** Whether it changes anything: when it returns nothing, the answer is Codis 2.0's OK. */
+  readonly changes: boolean;
+  /** What the sender must be allowed to do. */
+  readonly access: Access;
+  /** Whether only the dashboard that leads can answer. */
+  readonly needsLead: boolean;
+  /** Resolves with the document of the answer, or with nothing. */
+  readonly answer: (call: Call<string>) => Promise<unknown>;
+}
+
+type Answer<P extends string> = (call: Call<WordsOf<P>>) => Promise<unknown>;
+
+function route<P extends string>(
+  method: Method,
+  path: P,
+  answer: Answer<P>,
+  needs: Pick<Route, "changes" | "access" | "needsLead">,
+): Route {
+  // The pattern is made from the same path as the type of the words.
+  const pattern = new URLPattern({ pathname: path });
+  return { method, pattern, answer: answer as Route["answer"], ...needs };
+}
+
+/** Reads what is stored: any dashboard can answer. */
+export function read<P extends string>(path: P, answer: Answer<P>): Route {
+  return route("GET", path, answer, { changes: false, access: "read", needsLead: false });
+}
+
+/** Reads what only the dashboard that leads monitors. */
+export function readMonitored<P extends string>(path: P, answer: Answer<P>): Route {
+  return route("GET", path, answer, { changes: false, access: "read", needsLead: true });
+}
+
+/** Reads what keeps a Redis server busy, so the sender must be allowed to change things. */
+export function readCostly<P extends string>(path: P, answer: Answer<P>): Route {
+  return route("GET", path, answer, { changes: false, access: "change", needsLead: true });
+}
+
+/** Changes the cluster. */
+export function change<P extends string>(method: Method, path: P, answer: Answer<P>): Route {
+  return route(method, path, answer, { changes: true, access: "change", needsLead: true });
+}
+
+/**
+ * As {@linkcode change}, by GET as in Codis 2.0, for its tools, and by POST for browsers, which then say
+ * which page sends the request.
+ */
+export function changeByGet<P extends string>(path: P, answer: Answer<P>): Route[] {
+  return [change("GET", path, answer), change("POST", path, answer)];
+}
+
+/**
+ * Finds the route of a request.
+ *
+ * @returns The route and its words; the methods that the path has, when it has others; nothing when it
+ * has none.
+ * @throws {InputError} When a word is not percent-encoded UTF-8.
+ */
+export function findRoute(
+  routes: readonly Route[],
+  method: string,
+  url: URL,
+): { route: Route; words: Record<string, string> } | { allow: string } | undefined {
+  const { pathname } = url;
+  const allowed = new Set<string>();
+  for (const each of routes) {
+    const match = each.pattern.exec({ pathname });
+    if (match === null) continue;
+    if (each.method === method) return { route: each, words: decodeWords(match.pathname.groups) };
+    allowed.add(each.method);
+  }
+  return allowed.size === 0 ? undefined : { allow: [...allowed].join(", ") };
+}
+
+function decodeWords(groups: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(groups).map(([name, text = ""]) => [name, decodeWord(text)]),
+  );
+}
+
+function decodeWord(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new InputError("path", "percent-encoded UTF-8", text);
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Routes of server groups and of the servers in them.
+ *
+ * @module
+ */
+
+import { addGroup, addServer, removeGroup, removeServer } from "../../control/groups.ts";
+import { drainGroup } from "../../migration/rebalance/request.ts";
+import { SERVER_TYPES } from "../../model/server.ts";
+import { loadGroup, loadGroupIds, loadGroups } from "../../store/groups.ts";
+import {
+  addrIn,
+  delayIn,
+  flagIn,
+  groupIdIn,
+  groupIdOfPath,
+  onlyFields,
+  readBody,
+  readOptionalBody,
+  wordIn,
+} from "../input.ts";
+import { change, read, type Route } from "./route.ts";
+
+/** See the header. */
+export const SERVER_GROUP_ROUTES: readonly Route[] = [
+  read("/api/server_groups", async ({ dashboard: { store } }) => {
+    const ids = await loadGroupIds(store);
+    return ids.length === 0 ? null : await loadGroups(store);
+  }),
+  change("PUT", "/api/server_groups", async ({ dashboard, request }) => {
+    await addGroup(dashboard, groupIdIn(await readBody(request), "id"));
+  }),
+  read("/api/server_group/:id", ({ dashboard, words }) => {
+    return loadGroup(dashboard.store, groupIdOfPath(words.id));
+  }),
+  change("DELETE", "/api/server_group/:id", async ({ dashboard, words }) => {
+    await removeGroup(dashboard, groupIdOfPath(words.id));
+  }),
+  change("PUT", "/api/server_group/:id/addServer", async ({ dashboard, request, words }) => {
+    const groupId = groupIdOfPath(words.id);
+    const body = await readBody(request);
+    await addServer(dashboard, {
+      groupId,
+      addr: addrIn(body, "addr"),
+      type: wordIn(body, "type", SERVER_TYPES, "slave"),
+      isForced: flagIn(body, "force"),
+    }, dashboard.auth);
+  }),
+  change("PUT", "/api/server_group/:id/removeServer", async ({ dashboard, request, words }) => {
+    const groupId = groupIdOfPath(words.id);
+    await removeServer(dashboard, groupId, addrIn(await readBody(request), "addr"));
+  }),
+  change("POST", "/api/server_group/:id/promote", async ({ dashboard, request, words }) => {
+    groupIdOfPath(words.id);
+    const body = await readBody(request);
+    // Codis 2.0 takes the group from the body alone.
+    const groupId = groupIdIn(body, "group_id");
+    await dashboard.promote(groupId, addrIn(body, "addr"), flagIn(body, "force"));
+  }),
+  change("POST", "/api/server_group/:id/drain", async ({ dashboard, request, words }) => {
+    const groupId = groupIdOfPath(words.id);
+    const body = onlyFields(await readOptionalBody(request), "dry_run", "delay");
+    return await drainGroup(dashboard, groupId, {
+      isDryRun: flagIn(body, "dry_run"),
+      delayMs: delayIn(body),
+    });
+  }),
+];
