@@ -1,15 +1,22 @@
 /**
- * The style of the house, as far as a test can tell: rooms, doors, lengths, headers.
+ * What a reader of the source may rely on: which module imports which, what each file and function
+ * is at most, that names mean one thing, and that what is exported is explained.
  *
  * @module
  */
 
 import { assertEquals } from "@std/assert";
+import { readSourceTree } from "../support/source_tree.ts";
 
-const SRC = new URL("../../src/", import.meta.url);
-const LINES_MAX = 600;
+const FILE_LINES_MAX = 450;
+/** A longer file is named in the output of this test, before it is too long. */
+const FILE_LINES_NEAR_MAX = 400;
+const FUNCTION_LINES_MAX = 70;
 
-/** Each room and the rooms it may import from, besides itself. */
+/** What the processes that change a cluster have below them. */
+const CLUSTER = ["base", "hash", "io", "resp", "model", "config", "coordinator", "store", "redis"];
+
+/** Each module and the modules it may import from, besides itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   hash: [],
@@ -23,94 +30,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ["base", "hash", "model", "config", "coordinator"],
   redis: ["base", "io", "resp"],
   api: ["base", "model"],
-  proxy: [
-    "base",
-    "hash",
-    "io",
-    "resp",
-    "command",
-    "router",
-    "model",
-    "config",
-    "coordinator",
-    "store",
-    "api",
-  ],
-  control: [
-    "base",
-    "hash",
-    "io",
-    "resp",
-    "model",
-    "config",
-    "coordinator",
-    "store",
-    "redis",
-    "api",
-  ],
-  migration: [
-    "base",
-    "hash",
-    "io",
-    "resp",
-    "model",
-    "config",
-    "coordinator",
-    "store",
-    "redis",
-    "api",
-    "control",
-  ],
-  monitor: [
-    "base",
-    "hash",
-    "io",
-    "resp",
-    "model",
-    "config",
-    "coordinator",
-    "store",
-    "redis",
-    "api",
-    "control",
-    "migration",
-  ],
-  dashboard: [
-    "base",
-    "hash",
-    "io",
-    "resp",
-    "model",
-    "config",
-    "coordinator",
-    "store",
-    "redis",
-    "api",
-    "control",
-    "migration",
-    "monitor",
-  ],
+  proxy: [...CLUSTER.filter((module) => module !== "redis"), "api", "command", "router"],
+  control: [...CLUSTER, "api"],
+  migration: [...CLUSTER, "api", "control"],
+  monitor: [...CLUSTER, "api", "control", "migration"],
+  dashboard: [...CLUSTER, "api", "control", "migration", "monitor"],
   cli: [
-    "base",
-    "hash",
-    "io",
-    "command",
-    "model",
-    "config",
-    "coordinator",
-    "store",
-    "redis",
-    "api",
-    "proxy",
-    "control",
-    "migration",
-    "monitor",
-    "dashboard",
+    ...CLUSTER.filter((module) => module !== "resp"),
+    ...["api", "command", "proxy", "control", "migration", "monitor", "dashboard"],
   ],
 };
 
-/** Calls that open a door to the outside, and the rooms that may make them. */
-const DOORS: readonly (readonly [call: RegExp, rooms: readonly string[]])[] = [
+/** Calls that reach out of the program, and the modules that may make them. */
+const EFFECTS: readonly (readonly [call: RegExp, modules: readonly string[]])[] = [
   [/Deno\.connect(Tls)?\(/, ["io"]],
   [/Deno\.listen(Tls)?\(/, ["io"]],
   [/Deno\.serve\(/, ["io"]],
@@ -118,65 +50,183 @@ const DOORS: readonly (readonly [call: RegExp, rooms: readonly string[]])[] = [
   [/new Deno\.Command\(/, ["cli", "command"]],
 ];
 
-interface SourceFile {
-  readonly room: string;
-  readonly path: string;
-  readonly text: string;
-}
+/** Files that need each other's types. A new circle, or a larger one, needs a reason. */
+const TYPE_CIRCLES: readonly (readonly string[])[] = [
+  ["migration/big_keys.ts", "migration/mover/mover.ts"],
+  ["migration/mover/chunks.ts", "migration/mover/codis_server.ts"],
+  ["migration/job.ts", "migration/stream.ts"],
+  [
+    "router/backends/backend.ts",
+    "router/backends/backend_pool.ts",
+    "router/backends/late_copies.ts",
+    "router/backends/resp3_support.ts",
+    "router/backends/server_version.ts",
+    "router/client/pass_through.ts",
+    "router/client/reply_credit.ts",
+    "router/client/reply_pressure.ts",
+    "router/client/session.ts",
+    "router/dispatch/dispatch.ts",
+    "router/dispatch/fan_out.ts",
+    "router/dispatch/gather.ts",
+    "router/dispatch/key_space.ts",
+    "router/dispatch/merge.ts",
+    "router/dispatch/scan.ts",
+    "router/dispatch/split.ts",
+    "router/local/auth.ts",
+    "router/local/client.ts",
+    "router/local/client_filter.ts",
+    "router/local/command.ts",
+    "router/local/info.ts",
+    "router/local/local_call.ts",
+    "router/local/local_commands.ts",
+    "router/request.ts",
+    "router/router.ts",
+    "router/slots/key_fetch.ts",
+    "router/slots/migrating.ts",
+    "router/slots/slot.ts",
+    "router/slots/slot_moves.ts",
+    "router/slots/source_call.ts",
+    "router/stats_snapshot.ts",
+    "router/worker_context.ts",
+  ],
+];
 
-function sourceFiles(): SourceFile[] {
-  const files: SourceFile[] = [];
-  const walk = (folder: URL, room: string, prefix: string) => {
-    for (const entry of Deno.readDirSync(folder)) {
-      const path = `${prefix}${entry.name}`;
-      if (entry.isDirectory) {
-        walk(new URL(`${entry.name}/`, folder), room || entry.name, `${path}/`);
-      } else if (/\.(tsx?|js)$/.test(entry.name) && !entry.name.endsWith(".d.ts")) {
-        files.push({ room, path, text: Deno.readTextFileSync(new URL(entry.name, folder)) });
-      }
-    }
+/** What does not hold yet: these lists only get shorter. */
+const EXCEPTIONS: Readonly<Record<"circles" | "files" | "functions" | "names", readonly string[]>> =
+  {
+    circles: ["router/dispatch/fan_out.ts"],
+    files: [
+      "api/dashboard_client.ts",
+      "config/keys.ts",
+      "control/publish.ts",
+      "migration/queue.ts",
+      "migration/stream.ts",
+      "monitor/poll.ts",
+      "proxy/membership/registration.ts",
+      "proxy/workers/worker_pool.ts",
+      "router/backends/backend.ts",
+      "router/client/session.ts",
+    ],
+    functions: [
+      "cli/dashboard.ts",
+      "dashboard/page/action_dialog.js",
+      "dashboard/page/migrations.js",
+      "dashboard/page/slot_map.js",
+      "proxy/proxy.ts",
+    ],
+    names: ["Asking", "ProxyIdentity", "Route", "refusalOf"],
   };
-  walk(SRC, "", "");
-  return files;
+
+const FILES = readSourceTree();
+
+/** Every value that more than one of the pairs has, with what they say of it. */
+function sharedBy(pairs: readonly (readonly [value: string, path: string])[]): string[] {
+  const paths = new Map<string, Set<string>>();
+  for (const [value, path] of pairs) paths.set(value, (paths.get(value) ?? new Set()).add(path));
+  const shared = [...paths].filter(([, found]) => found.size > 1);
+  return shared.map(([value, found]) => `${value}: ${[...found].join(", ")}`);
 }
 
-const FILES = sourceFiles();
-
-Deno.test("imports run downhill: no room imports from a room above it", () => {
-  const uphill: string[] = [];
-  for (const { room, path, text } of FILES) {
-    for (const match of text.matchAll(/from\s+"(\.[^"]+)"/g)) {
-      const target = new URL(match[1]!, new URL(path, SRC)).href;
-      if (!target.startsWith(SRC.href)) continue;
-      const other = target.slice(SRC.href.length).split("/")[0]!;
-      if (other !== room && !MAY_IMPORT[room]?.includes(other)) uphill.push(`${path} → ${other}`);
-    }
+/** The groups of files that import each other, over any number of steps. */
+function circles(withTypes: boolean): string[][] {
+  const imports = new Map(FILES.map((file) => {
+    const followed = file.imports.filter(({ isTypeOnly }) => withTypes || !isTypeOnly);
+    return [file.path, followed.map(({ path }) => path)];
+  }));
+  const reached = new Map([...imports.keys()].map((path) => [path, reachedFrom(path, imports)]));
+  const groups = new Map<string, string[]>();
+  for (const [path, others] of reached) {
+    if (!others.has(path)) continue;
+    const group = [...others].filter((other) => reached.get(other)?.has(path)).sort();
+    groups.set(group[0]!, group);
   }
+  return [...groups.values()];
+}
+
+function reachedFrom(path: string, imports: ReadonlyMap<string, readonly string[]>): Set<string> {
+  const reached = new Set<string>();
+  const next = [...imports.get(path) ?? []];
+  for (let file = next.pop(); file !== undefined; file = next.pop()) {
+    if (reached.has(file)) continue;
+    reached.add(file);
+    next.push(...imports.get(file) ?? []);
+  }
+  return reached;
+}
+
+Deno.test("imports run downhill: no module imports from a module above it", () => {
+  const uphill = FILES.flatMap(({ module, path, imports }) => {
+    const modules = imports.map((one) => one.path.split("/")[0]!);
+    return modules
+      .filter((other) => other !== module && !MAY_IMPORT[module]?.includes(other))
+      .map((other) => `${path} → ${other}`);
+  });
   assertEquals(uphill, []);
 });
 
-Deno.test("effects have doors: sockets, processes and exits are opened in their rooms only", () => {
-  const strays: string[] = [];
-  for (const { room, path, text } of FILES) {
-    for (const [call, rooms] of DOORS) {
-      if (call.test(text) && !rooms.includes(room)) strays.push(`${path}: ${call.source}`);
-    }
-  }
-  assertEquals(strays, []);
+Deno.test("no file needs itself to be loaded: values are never imported in a circle", () => {
+  const found = circles(false).filter(([path]) => !EXCEPTIONS.circles.includes(path!));
+  assertEquals(found, []);
 });
 
-Deno.test("every file opens with what it is, and none is longer than it may be", () => {
-  const wrong: string[] = [];
-  for (const { path, text } of FILES) {
-    const header = /^\/\*\*\n \* \S[^]*? \* @module\n \*\//.exec(text);
-    if (header === null) wrong.push(`${path}: no header`);
-    const lines = text.split("\n").length - 1;
-    if (lines > LINES_MAX) wrong.push(`${path}: ${lines} lines`);
-  }
-  assertEquals(wrong, []);
+Deno.test("few files need each other to be understood: circles of types are listed here", () => {
+  const unlisted = circles(true).filter((circle) =>
+    !TYPE_CIRCLES.some((listed) => circle.every((path) => listed.includes(path)))
+  );
+  assertEquals(unlisted, []);
 });
 
-Deno.test("files are snake_case nouns, and none is a junk drawer", () => {
+Deno.test("sockets, servers, processes and exits are opened only by the modules that may", () => {
+  const elsewhere = FILES.flatMap(({ module, path, text }) =>
+    EFFECTS
+      .filter(([call, modules]) => call.test(text) && !modules.includes(module))
+      .map(([call]) => `${path}: ${call.source}`)
+  );
+  assertEquals(elsewhere, []);
+});
+
+Deno.test("every file says first what it is", () => {
+  const header = /^\/\*\*\n \* \S[^]*? \* @module\n \*\//;
+  assertEquals(FILES.filter(({ text }) => !header.test(text)).map(({ path }) => path), []);
+});
+
+Deno.test(`no file has more than ${FILE_LINES_MAX} lines`, () => {
+  const lengths = FILES.map(({ path, text }) => ({ path, lines: text.split("\n").length - 1 }));
+  for (const { path, lines } of lengths) {
+    if (lines > FILE_LINES_NEAR_MAX) console.warn(`src/${path} has ${lines} lines: split it soon`);
+  }
+  const tooLong = lengths.filter(({ path, lines }) =>
+    lines > FILE_LINES_MAX && !EXCEPTIONS.files.includes(path)
+  );
+  assertEquals(tooLong.map(({ path, lines }) => `${path}: ${lines} lines`), []);
+});
+
+Deno.test(`no function has more than ${FUNCTION_LINES_MAX} lines`, () => {
+  const tooLong = FILES.flatMap(({ path, functions }) =>
+    functions
+      .filter(({ lines }) => lines > FUNCTION_LINES_MAX && !EXCEPTIONS.functions.includes(path))
+      .map(({ name, lines }) => `${path}: ${name}: ${lines} lines`)
+  );
+  assertEquals(tooLong, []);
+});
+
+Deno.test("an exported name means one thing, wherever it is read", () => {
+  const names = FILES.flatMap(({ path, exports }) =>
+    exports.map(({ name }) => [name, path] as const)
+  );
+  const shared = sharedBy(names).filter((one) => !EXCEPTIONS.names.includes(one.split(":")[0]!));
+  assertEquals(shared, []);
+});
+
+Deno.test("whatever is exported is explained where it is declared", () => {
+  const unexplained = FILES.flatMap(({ path, exports }) => {
+    const explained = new Set(exports.filter((one) => one.isDocumented).map(({ name }) => name));
+    return exports.filter(({ name }) => !explained.has(name)).map(({ name }) => `${path}: ${name}`);
+  });
+  assertEquals(unexplained, []);
+});
+
+Deno.test("files are snake_case nouns, and none is a place for what has no other", () => {
   const wrong = FILES.map(({ path }) => path).filter((path) => {
     const name = path.split("/").at(-1)!.replace(/\.(tsx?|js)$/, "");
     return !/^[a-z0-9]+(_[a-z0-9]+)*$/.test(name) ||
