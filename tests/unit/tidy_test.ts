@@ -117,7 +117,19 @@ const EXCEPTIONS: Readonly<Record<"circles" | "files" | "functions" | "names", r
     names: ["Asking", "ProxyIdentity", "Route", "refusalOf"],
   };
 
+/** Unit tests that hold several files of a module, or all of src, to one thing. */
+const UNIT_TESTS_OF_MANY = ["model/recorded_test.ts", "tidy_test.ts"];
+
 const FILES = readSourceTree();
+
+/** The test files below a folder of tests/unit, relative to tests/unit. */
+function unitTests(prefix: string): string[] {
+  const folder = new URL(`./${prefix}`, import.meta.url);
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
+    if (isDirectory) return unitTests(`${prefix}${name}/`);
+    return name.endsWith("_test.ts") ? [`${prefix}${name}`] : [];
+  });
+}
 
 /** Every value that more than one of the pairs has, with what they say of it. */
 function sharedBy(pairs: readonly (readonly [value: string, path: string])[]): string[] {
@@ -233,6 +245,16 @@ Deno.test("files are snake_case nouns, and none is a place for what has no other
       /(^|_)(util|utils|helper|helpers|common|manager|misc|index)(_|$)/.test(name);
   });
   assertEquals(wrong, []);
+});
+
+Deno.test("a unit test lies at the path of the file or folder that it tests", () => {
+  const paths = new Set(FILES.flatMap(({ path }) => [path, path.slice(0, path.lastIndexOf("/"))]));
+  const elsewhere = unitTests("").filter((path) => {
+    const tested = path.replace(/_test\.ts$/, "");
+    return !UNIT_TESTS_OF_MANY.includes(path) &&
+      ![tested, `${tested}.ts`, `${tested}.tsx`, `${tested}.js`].some((one) => paths.has(one));
+  });
+  assertEquals(elsewhere, []);
 });
 
 Deno.test("no file leaves work undone: reminders name an issue", () => {

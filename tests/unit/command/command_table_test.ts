@@ -1,5 +1,5 @@
 /**
- * Promises of command lookup.
+ * What the command lookup guarantees.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Promises of the command rows.
+ * What the rows of the command table guarantee.
  *
  * @module
  */

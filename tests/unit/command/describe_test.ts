@@ -1,6 +1,6 @@
 /**
- * Promises of COMMAND INFO and COMMAND DOCS; `tests/integration/commands/command_describe_test.ts` compares
- * with a real Redis.
+ * What COMMAND INFO and COMMAND DOCS guarantee;
+ * `tests/integration/commands/command_describe_test.ts` compares them with a real Redis.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Promises of the table that says what the proxy does with each command.
+ * What the table guarantees that says what the proxy does with each command.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Promises of finding keys; `tests/integration/commands/command_keys_test.ts` compares with a real Redis.
+ * Keys are found in requests; `tests/integration/commands/command_keys_test.ts` compares with a
+ * real Redis.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Promises of the checksum.
+ * The checksum is the CRC-32 that Codis uses.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Promises of the hash tag rule.
+ * What the hash tag rule guarantees.
  *
  * @module
  */

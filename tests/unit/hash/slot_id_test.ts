@@ -1,5 +1,5 @@
 /**
- * Promises of key placement: the same slot as a real codis-server, for every recorded key.
+ * A key gets the slot that a real codis-server gives it, for every recorded key.
  *
  * @module
  */

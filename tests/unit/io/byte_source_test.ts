@@ -1,5 +1,5 @@
 /**
- * Promises of the read buffer, in both read modes.
+ * What the read buffer guarantees, in both read modes.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Promises of the end of a turn.
+ * What the end of a turn of the event loop guarantees.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Promises of the write batch.
+ * What the write batch guarantees.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Promises of the encoder.
+ * What the encoder guarantees.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Promises of inline commands: Redis's quoting rules.
+ * Inline commands follow Redis's rules for quotes.
  *
  * @module
  */

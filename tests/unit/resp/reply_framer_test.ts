@@ -1,5 +1,5 @@
 /**
- * Promises of the reply framer.
+ * What the reply framer guarantees.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Promises of the request framer: it agrees with the request parser about every request of bulks.
+ * The request framer agrees with the request parser about every request of bulks.
  *
  * @module
  */

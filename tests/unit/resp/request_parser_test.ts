@@ -1,5 +1,5 @@
 /**
- * Promises of the request parser.
+ * What the request parser guarantees.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Promises of the proxy's own error texts.
+ * What the proxy's own error texts guarantee.
  *
  * @module
  */

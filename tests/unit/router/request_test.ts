@@ -1,5 +1,5 @@
 /**
- * Promises of pooled requests.
+ * What pooled requests guarantee.
  *
  * @module
  */

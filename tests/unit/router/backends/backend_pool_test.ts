@@ -1,5 +1,5 @@
 /**
- * Promises of the line for private backends.
+ * What the queue for private backends guarantees.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Promises of the fence at a server that a move may still bring keys to.
+ * What guards a server that a move may still bring keys to.
  *
  * @module
  */

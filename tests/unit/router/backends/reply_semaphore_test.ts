@@ -1,5 +1,5 @@
 /**
- * Promises of the gate for large replies.
+ * What the semaphore for large replies guarantees.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Promises of the byte budget.
+ * What the byte budget guarantees.
  *
  * @module
  */

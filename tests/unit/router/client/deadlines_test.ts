@@ -1,5 +1,5 @@
 /**
- * Promises of a session's deadlines.
+ * What a session's deadlines guarantee.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Promises of what sessions may ask for at once: nobody is passed for ever, nobody holds up a line.
+ * What sessions may ask for at once: none waits for ever, none holds up the queue.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Promises of what is learned of replies' sizes.
+ * What is learned of the sizes of replies.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Promises of merging many servers' replies into one.
+ * Replies of many servers become one reply.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Promises of SCAN's cursors, and of what is known of slots that have moved.
+ * What SCAN's cursors guarantee, also when slots have moved.
  *
  * @module
  */

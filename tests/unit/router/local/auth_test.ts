@@ -1,5 +1,5 @@
 /**
- * Promises of what slows down who guesses passwords.
+ * Guessing passwords is slow.
  *
  * @module
  */
