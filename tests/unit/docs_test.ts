@@ -1,0 +1,92 @@
+/**
+ * What the documents guarantee: links lead somewhere, and what exists is described.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+
+const ROOT = new URL("../../", import.meta.url);
+
+/** Every Markdown file of the project, by its path from the root. */
+async function documents(): Promise<Map<string, string>> {
+  const texts = new Map<string, string>();
+  const visit = async (folder: string) => {
+    for await (const { name, isFile, isDirectory } of Deno.readDir(new URL(folder, ROOT))) {
+      if (isFile && name.endsWith(".md")) {
+        texts.set(`${folder}${name}`, await Deno.readTextFile(new URL(`${folder}${name}`, ROOT)));
+      } else if (isDirectory && folder !== "") await visit(`${folder}${name}/`);
+    }
+  };
+  for (const folder of ["", "docs/", "tests/bench/"]) await visit(folder);
+  return texts;
+}
+
+/** Text without blocks of code. */
+function prose(text: string): string {
+  return text.replace(/^```[^]*?^```/gm, "").replace(/^ {4}.*$/gm, "");
+}
+
+/** The anchors of a document's headings, as code hosts make them. */
+function anchors(text: string): Set<string> {
+  return new Set(
+    [...prose(text).matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+      heading!.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
+    ),
+  );
+}
+
+async function exists(url: URL): Promise<boolean> {
+  return await Deno.stat(url).then(() => true, () => false);
+}
+
+Deno.test("every link between documents leads to a file, and to a heading in it", async () => {
+  const texts = await documents();
+  const broken: string[] = [];
+  for (const [path, text] of texts) {
+    for (const [, target] of prose(text).replace(/`[^`\n]*`/g, "").matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(target!)) continue;
+      const url = new URL(target!, new URL(path, ROOT));
+      const anchor = decodeURIComponent(url.hash.slice(1));
+      url.hash = "";
+      const linked = url.href.slice(ROOT.href.length);
+      const isThere = await exists(url) &&
+        (anchor === "" || anchors(texts.get(linked) ?? "").has(anchor));
+      if (!isThere) broken.push(`${path}: ${target}`);
+    }
+  }
+  assertEquals(broken, []);
+});
+
+Deno.test("every document can be reached from README.md", async () => {
+  const texts = await documents();
+  const seen = new Set<string>();
+  const follow = (path: string) => {
+    if (seen.has(path) || !texts.has(path)) return;
+    seen.add(path);
+    for (const [, target] of texts.get(path)!.matchAll(/\]\(([^)#\s]+\.md)[^)]*\)/g)) {
+      follow(new URL(target!, new URL(path, ROOT)).href.slice(ROOT.href.length));
+    }
+  };
+  follow("README.md");
+  assertEquals([...texts.keys()].filter((path) => !seen.has(path)), []);
+});
+
+Deno.test("files and folders that documents name in code are there", async () => {
+  const missing: string[] = [];
+  for (const [path, text] of await documents()) {
+    if (path === "CHANGELOG.md") continue;
+    for (const [, named] of text.matchAll(/`((?:src|tests|deploy|docs)\/[\w/.-]+)`/g)) {
+      if (!await exists(new URL(named!, ROOT))) missing.push(`${path}: ${named}`);
+    }
+  }
+  assertEquals(missing, []);
+});
+
+Deno.test("docs/operations.md describes every metric, and no other", async () => {
+  const source = await Deno.readTextFile(new URL("src/proxy/metrics.ts", ROOT));
+  const document = await Deno.readTextFile(new URL("docs/operations.md", ROOT));
+  const made = [...source.matchAll(/name: "(codis_proxy_\w+)"/g)].map(([, name]) => name!);
+  const described = [...document.matchAll(/^\| `(codis_proxy_\w+)` \|/gm)].map(([, name]) => name!);
+  assertEquals(described.toSorted(), made.toSorted());
+});
