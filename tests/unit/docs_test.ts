@@ -90,3 +90,24 @@ Deno.test("docs/operations.md describes every metric, and no other", async () =>
   const described = [...document.matchAll(/^\| `(codis_proxy_\w+)` \|/gm)].map(([, name]) => name!);
   assertEquals(described.toSorted(), made.toSorted());
 });
+
+Deno.test("log lines that docs/operations.md explains are written by the source", async () => {
+  const sources: string[] = [];
+  const visit = async (folder: string) => {
+    for await (const { name, isDirectory } of Deno.readDir(new URL(folder, ROOT))) {
+      if (isDirectory) await visit(`${folder}${name}/`);
+      else if (name.endsWith(".ts")) {
+        sources.push(await Deno.readTextFile(new URL(`${folder}${name}`, ROOT)));
+      }
+    }
+  };
+  await visit("src/");
+  // A text that is broken over lines is one text.
+  const source = sources.join("\n").replace(/["`]\s*\+\s*["`]/g, "");
+  const document = await Deno.readTextFile(new URL("docs/operations.md", ROOT));
+  const table = /<!-- logs -->([^]*?)<!-- \/logs -->/.exec(document)![1]!;
+  const lines = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, line]) => line!);
+  const unknown = lines.filter((line) => !line.split("…").every((part) => source.includes(part)));
+  assertEquals(unknown, []);
+  assertEquals(lines.length > 10, true, `${lines.length} lines`);
+});
