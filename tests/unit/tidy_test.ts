@@ -109,9 +109,6 @@ const EXCEPTIONS: Readonly<Record<"circles" | "files" | "functions" | "names", r
     ],
     functions: [
       "cli/dashboard.ts",
-      "dashboard/page/action_dialog.js",
-      "dashboard/page/migrations.js",
-      "dashboard/page/slot_map.js",
       "proxy/proxy.ts",
     ],
     names: ["Asking", "ProxyIdentity", "Route", "refusalOf"],

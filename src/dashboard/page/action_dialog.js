@@ -117,19 +117,12 @@ function ActionDialog({ action, preset, view, onClose }) {
         <${Plan} action=${action} plan=${plan} />
         <${RefusalText} refusal=${refusal} />
         <${Fields} ...${filled} fields=${fields.filter((field) => field.afterRefusal)} />
-        <div class="buttons">
-          ${state === "sending"
-            ? html`<span class="busy">waiting for the dashboard and its proxies …</span>`
-            : null}
-          <button type="button" onClick=${onClose}>
-            ${state === "sending" ? "Close, let it go on" : "Cancel"}
-          </button>
-          <button
-            type="submit"
-            class=${action.isRisky ? "primary risky" : "primary"}
-            disabled=${wrong !== "" || state === "sending" || !plan.isReady}
-          >${action.verb}</button>
-        </div>
+        <${Buttons}
+          action=${action}
+          isSending=${state === "sending"}
+          isReady=${wrong === "" && state !== "sending" && plan.isReady}
+          onClose=${onClose}
+        />
       </form>
     </${Modal}>
     ${state === "login"
@@ -138,6 +131,27 @@ function ActionDialog({ action, preset, view, onClose }) {
         if (isLoggedIn && refusal !== null) carryOut();
       }} />`
       : null}
+  `;
+}
+
+/**
+ * @param {{ action: Action, isSending: boolean, isReady: boolean, onClose: () => void }} props
+ */
+function Buttons({ action, isSending, isReady, onClose }) {
+  return html`
+    <div class="buttons">
+      ${isSending
+        ? html`<span class="busy">waiting for the dashboard and its proxies …</span>`
+        : null}
+      <button type="button" onClick=${onClose}>
+        ${isSending ? "Close, let it go on" : "Cancel"}
+      </button>
+      <button
+        type="submit"
+        class=${action.isRisky ? "primary risky" : "primary"}
+        disabled=${!isReady}
+      >${action.verb}</button>
+    </div>
   `;
 }
 

@@ -40,23 +40,7 @@ export function Migrations({ view }) {
           `}
         </p>
         <${Totals} totals=${view.migration_totals} />
-        <div class="buttons">
-          <button type="button" class="primary" onClick=${() => ask("migrate")}>
-            Migrate slots …
-          </button>
-          <button type="button" onClick=${() => ask("rebalance")}>Rebalance …</button>
-          ${since === null
-            ? html`<button type="button" onClick=${() => ask("pause_migrations")}>Pause …</button>`
-            : html`<button type="button" onClick=${() =>
-              ask("resume_migrations")}>Resume …</button>`}
-          <button
-            type="button"
-            disabled=${migrations.length === 0}
-            onClick=${() => ask("cancel_migrations")}
-          >
-            Cancel all …
-          </button>
-        </div>
+        <${Buttons} isPaused=${since !== null} isEmpty=${migrations.length === 0} />
       </div>
       ${migrations.length === 0
         ? html`<${Empty}>No slot is on its way to another group.</${Empty}>`
@@ -85,6 +69,28 @@ export function Migrations({ view }) {
           <button type="button" onClick=${() => setWhole(true)}>Show all</button>
         </p>
       `}
+    </div>
+  `;
+}
+
+/** @param {{ isPaused: boolean, isEmpty: boolean }} props */
+function Buttons({ isPaused, isEmpty }) {
+  return html`
+    <div class="buttons">
+      <button type="button" class="primary" onClick=${() => ask("migrate")}>
+        Migrate slots …
+      </button>
+      <button type="button" onClick=${() => ask("rebalance")}>Rebalance …</button>
+      ${!isPaused
+        ? html`<button type="button" onClick=${() => ask("pause_migrations")}>Pause …</button>`
+        : html`<button type="button" onClick=${() => ask("resume_migrations")}>Resume …</button>`}
+      <button
+        type="button"
+        disabled=${isEmpty}
+        onClick=${() => ask("cancel_migrations")}
+      >
+        Cancel all …
+      </button>
     </div>
   `;
 }

@@ -16,19 +16,20 @@ import { useTheme } from "./theme.js";
 /** @import { Grid, Painting, Range } from "./slot_painting.js" */
 
 /**
- * @param {Painting & {
- *   chosen: Range | null,
- *   pointed: number | null,
- *   onPoint: (slot: number | null) => void,
- *   onChoose: (range: Range | null) => void,
- * }} props
+ * What is chosen on the map, and who is notified when that changes.
+ *
+ * @typedef {object} Choice
+ * @property {Range | null} chosen
+ * @property {number | null} pointed
+ * @property {(slot: number | null) => void} onPoint
+ * @property {(range: Range | null) => void} onChoose
  */
+
+/** @param {Painting & Choice} props */
 export function SlotMap({ slots, shade, group, chosen, pointed, onPoint, onChoose }) {
   const place = useRef(/** @type {HTMLDivElement | null} */ (null));
   const cells = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const marks = useRef(/** @type {HTMLCanvasElement | null} */ (null));
-  const anchor = useRef(/** @type {number | null} */ (null));
-  const isDragging = useRef(false);
   const width = useWidth(place);
   const theme = useTheme();
   const grid = gridOf(width);
@@ -42,6 +43,50 @@ export function SlotMap({ slots, shade, group, chosen, pointed, onPoint, onChoos
   useLayoutEffect(() => {
     if (marks.current !== null) paintMarks(marks.current, grid, chosen, pointed);
   }, [chosen?.from, chosen?.to, pointed, width, theme]);
+
+  const { down, move, up, key, leave } = useChoice(grid, marks, {
+    chosen,
+    pointed,
+    onPoint,
+    onChoose,
+  });
+
+  return html`
+    <div
+      class="slot-map"
+      ref=${place}
+      style=${{ height: `${grid.height}px` }}
+      tabindex="0"
+      role="application"
+      aria-label="Map of slots. Arrow keys go from slot to slot, shift chooses a range."
+      aria-describedby="slot-heard"
+      onKeyDown=${key}
+      onBlur=${() => onPoint(null)}
+    >
+      <canvas ref=${cells} aria-hidden="true"></canvas>
+      <canvas
+        ref=${marks}
+        aria-hidden="true"
+        onPointerDown=${down}
+        onPointerMove=${move}
+        onPointerUp=${up}
+        onPointerCancel=${up}
+        onPointerLeave=${leave}
+      ></canvas>
+    </div>
+  `;
+}
+
+/**
+ * Pointing at slots and choosing ranges of them, by pointer and by keys.
+ *
+ * @param {Grid} grid
+ * @param {{ current: HTMLCanvasElement | null }} marks keeps the pointer while it drags
+ * @param {Choice} choice
+ */
+function useChoice(grid, marks, { chosen, pointed, onPoint, onChoose }) {
+  const anchor = useRef(/** @type {number | null} */ (null));
+  const isDragging = useRef(false);
 
   /** @param {number} slot @param {boolean} isExtending */
   const choose = (slot, isExtending) => {
@@ -85,31 +130,8 @@ export function SlotMap({ slots, shade, group, chosen, pointed, onPoint, onChoos
     else if (slot === from) choose(slot, false);
     else anchor.current = slot;
   }
-
-  return html`
-    <div
-      class="slot-map"
-      ref=${place}
-      style=${{ height: `${grid.height}px` }}
-      tabindex="0"
-      role="application"
-      aria-label="Map of slots. Arrow keys go from slot to slot, shift chooses a range."
-      aria-describedby="slot-heard"
-      onKeyDown=${key}
-      onBlur=${() => onPoint(null)}
-    >
-      <canvas ref=${cells} aria-hidden="true"></canvas>
-      <canvas
-        ref=${marks}
-        aria-hidden="true"
-        onPointerDown=${down}
-        onPointerMove=${move}
-        onPointerUp=${up}
-        onPointerCancel=${up}
-        onPointerLeave=${() => isDragging.current || onPoint(null)}
-      ></canvas>
-    </div>
-  `;
+  const leave = () => isDragging.current || onPoint(null);
+  return { down, move, up, key, leave };
 }
 
 /** @param {{ current: HTMLElement | null }} place */
