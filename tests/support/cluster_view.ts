@@ -152,3 +152,13 @@ export function tellsThatItLeads({ events }: Pick<ClusterView, "events">): boole
   return events.length >= EVENTS_KEPT ||
     events.some(({ text }) => text.startsWith("this dashboard leads"));
 }
+
+/** What is known of a migration that has not started. */
+export const NOT_STARTED = {
+  keys_moved: 0,
+  keys_left: null,
+  bytes_moved: null,
+  keys_per_second: null,
+  bytes_per_second: null,
+  eta_seconds: null,
+} as const satisfies Partial<MigrationView>;

@@ -15,6 +15,7 @@ import type {
   ProxyView,
   ServerView,
 } from "../../src/api/cluster_view.ts";
+import { NOT_STARTED } from "./cluster_view.ts";
 
 export const GROUP_COUNT = 64;
 export const PROXY_COUNT = 32;
@@ -139,12 +140,7 @@ function migrations(second: number): MigrationView[] {
     status: "pending",
     phase: "waiting",
     delay_ms: 10,
-    keys_moved: 0,
-    keys_left: null,
-    bytes_moved: null,
-    keys_per_second: null,
-    bytes_per_second: null,
-    eta_seconds: null,
+    ...NOT_STARTED,
     note: "",
     big_keys: [],
   }));

@@ -26,6 +26,17 @@ function slot(status: SlotStatus, group: number, from = -1, to = -1): SlotRecord
   return { ...at, state: { ...at.state, migrate_status: { from, to } } };
 }
 
+/** Stores a task for the slot, as a dashboard that is gone has left it. */
+async function storeTask(
+  { store }: Migration,
+  groupId: number,
+  status: MigrateTaskStatus,
+): Promise<void> {
+  await createMigrateTask(store, {
+    ...{ slot_id: SLOT, new_group: groupId, delay: 0, create_at: "1700000000", percent: 0, status },
+  });
+}
+
 /** What a dashboard may leave: the task, the slot, where the keys are, and where they end. */
 interface Left {
   readonly what: string;
@@ -164,14 +175,7 @@ for (
         await (i < left.atFirst ? one : two).call("SET", key, key);
       }
       await saveSlot(migration.store, left.slot);
-      await createMigrateTask(migration.store, {
-        slot_id: SLOT,
-        new_group: left.goal,
-        delay: 0,
-        create_at: "1700000000",
-        percent: 0,
-        status: left.status,
-      });
+      await storeTask(migration, left.goal, left.status);
       await migration.queue.start();
       await migration.done();
       assertEquals(await migration.slot(SLOT), `online ${left.ends}`, left.what);
@@ -190,14 +194,7 @@ Deno.test("a key that both servers have when a dashboard takes over is the targe
   await one.call("MSET", `${TAG}a`, "old", `${TAG}b`, "old", `${TAG}c`, "c");
   await two.call("MSET", `${TAG}a`, "new", `${TAG}b`, "old");
   await saveSlot(migration.store, slot("migrate", 2, 1, 2));
-  await createMigrateTask(migration.store, {
-    slot_id: SLOT,
-    new_group: 2,
-    delay: 0,
-    create_at: "1700000000",
-    percent: 0,
-    status: "migrating",
-  });
+  await storeTask(migration, 2, "migrating");
   await migration.queue.start();
   await migration.done();
   assertEquals(await two.call("MGET", `${TAG}a`, `${TAG}b`, `${TAG}c`), ["new", "old", "c"]);
@@ -212,14 +209,7 @@ Deno.test("the same when it goes back: what the new server has counts, whatever 
   await one.call("MSET", `${TAG}a`, "old", `${TAG}c`, "c");
   await two.call("MSET", `${TAG}a`, "new", `${TAG}b`, "b");
   await saveSlot(migration.store, slot("migrate", 2, 1, 2));
-  await createMigrateTask(migration.store, {
-    slot_id: SLOT,
-    new_group: 1,
-    delay: 0,
-    create_at: "1700000000",
-    percent: 0,
-    status: "migrating",
-  });
+  await storeTask(migration, 1, "migrating");
   await migration.queue.start();
   await migration.done();
   assertEquals(await migration.slot(SLOT), "online 1");

@@ -6,19 +6,11 @@
 
 import { assertEquals } from "@std/assert";
 import { TotalProgress } from "../../../src/migration/totals.ts";
-import { TASK } from "../../support/cluster_view.ts";
+import { NOT_STARTED, TASK } from "../../support/cluster_view.ts";
 
 /** Ten keys of a hundred are moved, at 10 per second. */
 const RUNNING = { ...TASK, keys_per_second: 10 };
-const PENDING = {
-  ...TASK,
-  keys_moved: 0,
-  keys_left: null,
-  bytes_moved: null,
-  keys_per_second: null,
-  bytes_per_second: null,
-  eta_seconds: null,
-};
+const PENDING = { ...TASK, ...NOT_STARTED };
 
 Deno.test("what has arrived counts until there is nothing to move any more", () => {
   const totals = new TotalProgress();
