@@ -8,10 +8,10 @@
  * @module
  */
 
-/** A run that takes longer hangs somewhere, and is ended. */
+/** A run of `deno test` that takes longer hangs, and is killed. */
 const RUN_LIMIT_MINUTES = 15;
 
-/** What tests may do: anything on this machine's network and disk, these programs and no others. */
+/** What tests may do: use network and disk, and run these programs. */
 const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"];
 const PROGRAMS = [
   "redis-server",
@@ -34,12 +34,12 @@ interface Sum {
 const root = new URL("..", import.meta.url).pathname;
 
 /**
- * Tests that run beside each other. Most of them wait most of the time: twice as many as cores keep
- * the machine busy.
+ * How many runs of `deno test` go on at the same time. Most tests wait most of the time: twice as many
+ * as cores keep the machine busy.
  */
-const LANES = 2 * Math.max(2, navigator.hardwareConcurrency);
+const WORKERS = 2 * Math.max(2, navigator.hardwareConcurrency);
 
-/** How many files one run of `deno test` takes, by folder: those with long tests come first, alone. */
+/** How many files one run of `deno test` takes, by folder. Folders with long tests come first. */
 const FILES_AT_ONCE: readonly (readonly [folder: string, count: number])[] = [
   ["tests/e2e", 1],
   ["tests/contract", 1],
@@ -48,10 +48,10 @@ const FILES_AT_ONCE: readonly (readonly [folder: string, count: number])[] = [
   ["tests/unit", 20],
 ];
 
-/** What the header of a file says whose tests hold the program to times: they run last, one by one. */
+/** In the header of a file whose tests measure times: such files run last, one after another. */
 const RUNS_ALONE = /^ \* Runs alone: \S/m;
 
-/** Runs deno, with its output on ours at once or, when it is `quiet`, at its end. */
+/** Runs deno. Its output is printed as it comes or, when `quiet`, all at its end. */
 async function runDeno(args: string[], quiet = false): Promise<boolean> {
   const output = quiet ? "piped" : "inherit";
   const child = new Deno.Command(Deno.execPath(), {
@@ -62,7 +62,7 @@ async function runDeno(args: string[], quiet = false): Promise<boolean> {
     stderr: output,
   }).spawn();
   const timer = setTimeout(() => {
-    console.error(`still running after ${RUN_LIMIT_MINUTES} minutes: ended`);
+    console.error(`deno still runs after ${RUN_LIMIT_MINUTES} minutes: killed`);
     child.kill("SIGKILL");
   }, RUN_LIMIT_MINUTES * 60_000);
   if (!quiet) {
@@ -87,13 +87,13 @@ async function check(name: string, args: string[], sum: Sum): Promise<void> {
   hasPassed ? sum.passed++ : sum.failed++;
 }
 
-/** Adds up the cases of a JUnit report; returns the files it tells of. */
+/** Adds up the cases of a JUnit report; returns the files that it names. */
 function readReport(report: string, sum: Sum): Set<string> {
   const files = new Set<string>();
   for (const [, file] of report.matchAll(/<testsuite name="([^"]*)"/g)) {
     files.add(file!.replace(/^\.\//, ""));
   }
-  // Names and messages are escaped, so that no "<" can be anything but a tag.
+  // Names and messages are escaped: a "<" always begins a tag.
   for (const [, inside] of report.matchAll(/<testcase [^>]*>([\s\S]*?)<\/testcase>/g)) {
     if (/<(failure|error)\b/.test(inside!)) sum.failed++;
     else if (!/<skipped\b/.test(inside!)) sum.passed++;
@@ -133,28 +133,28 @@ async function runTests(args: string[], sum: Sum, quiet = false): Promise<Set<st
   }
 }
 
-/** Runs every test there is: first in lanes, then those that want the machine for themselves. */
+/** Runs every test: first many files at the same time, then those that need the machine alone. */
 async function runAll(sum: Sum): Promise<void> {
   const all: string[] = [];
   for await (const file of testFiles("tests")) all.push(file);
   const texts = await Promise.all(all.map((file) => Deno.readTextFile(`${root}${file}`)));
   const alone = all.filter((_, i) => RUNS_ALONE.test(texts[i]!));
-  // The types have been checked; a mistake in them must not hide what the tests say.
+  // The types have been checked. A mistake in them must not hide the results of tests.
   const runs: string[][] = [["--doc", "--no-check", "src"]];
   for (const [folder, count] of FILES_AT_ONCE) {
     const files = all.filter((file) => file.startsWith(`${folder}/`) && !alone.includes(file));
     while (files.length > 0) runs.push(["--no-check", ...files.splice(0, count)]);
   }
   const seen: Set<string>[] = [];
-  const lane = async () => {
+  const work = async () => {
     for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
       seen.push(await runTests(run, sum, true));
     }
   };
-  await Promise.all(Array.from({ length: LANES }, lane));
+  await Promise.all(Array.from({ length: WORKERS }, work));
   seen.push(await runTests(["--no-check", ...alone], sum));
   for (const file of all) {
-    // A file that does not load has no place in the report.
+    // A file that does not load is not in the report.
     if (seen.some((files) => files.has(file))) continue;
     console.log(`${file} did not run`);
     sum.failed++;
