@@ -114,8 +114,8 @@ const EXCEPTIONS: Readonly<Record<"circles" | "files" | "functions" | "names", r
     names: ["Asking", "ProxyIdentity", "Route", "refusalOf"],
   };
 
-/** Unit tests that hold several files of a module, or all of src, to one thing. */
-const UNIT_TESTS_OF_MANY = ["model/recorded_test.ts", "tidy_test.ts"];
+/** Unit tests of several files of a module. Those of the whole project are in tests/unit itself. */
+const UNIT_TESTS_OF_MANY = ["model/recorded_test.ts"];
 
 const FILES = readSourceTree();
 
@@ -248,7 +248,7 @@ Deno.test("a unit test lies at the path of the file or folder that it tests", ()
   const paths = new Set(FILES.flatMap(({ path }) => [path, path.slice(0, path.lastIndexOf("/"))]));
   const elsewhere = unitTests("").filter((path) => {
     const tested = path.replace(/_test\.ts$/, "");
-    return !UNIT_TESTS_OF_MANY.includes(path) &&
+    return path.includes("/") && !UNIT_TESTS_OF_MANY.includes(path) &&
       ![tested, `${tested}.ts`, `${tested}.tsx`, `${tested}.js`].some((one) => paths.has(one));
   });
   assertEquals(elsewhere, []);
