@@ -4,13 +4,25 @@
  * @module
  */
 
-import { delay } from "@std/async/delay";
+import { SYSTEM_TIMERS, type Timers } from "./timers.ts";
 
 /**
- * Resolves after `ms` milliseconds, or as soon as the signal is aborted: never rejects. Where there is
- * nothing to stop for, `delay` of the standard library is enough.
+ * Resolves after `ms` milliseconds, or as soon as the signal is aborted; never rejects. Where nothing
+ * can stop the wait, `delay` of the standard library is enough.
  */
-export function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms <= 0) return Promise.resolve();
-  return delay(ms, { signal }).catch(() => {});
+export function sleep(
+  ms: number,
+  signal: AbortSignal,
+  timers: Timers = SYSTEM_TIMERS,
+): Promise<void> {
+  if (ms <= 0 || signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = () => {
+      cancel();
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const cancel = timers.after(ms, end);
+    signal.addEventListener("abort", end);
+  });
 }

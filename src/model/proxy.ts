@@ -45,10 +45,10 @@ export const PROXY_SHAPE = recordOf<ProxyRecord>({
 });
 
 /** What makes two records the same life of the same proxy. */
-export type ProxyIdentity = Pick<ProxyRecord, "id" | "pid" | "start_at">;
+export type ProxyLife = Pick<ProxyRecord, "id" | "pid" | "start_at">;
 
 /** Whether two records are of one life of one proxy: same id, same process, same start. */
-export function isSameLife(a: ProxyIdentity, b: ProxyIdentity): boolean {
+export function isSameLife(a: ProxyLife, b: ProxyLife): boolean {
   return a.id === b.id && a.pid === b.pid && a.start_at === b.start_at;
 }
 

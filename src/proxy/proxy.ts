@@ -86,7 +86,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
     router: routerOptions(config, VERSION),
     keepAliveMs: config.backendPingPeriodMs,
     pauseMs: gapMs(config),
-  }, { onPause: () => membership!.registration.notePause() });
+  }, { onPause: () => membership!.registration.table.notePause() });
   const telling = setTimeout(() => plane.acceptLoading(), BACKLOG_MS);
   const life = ProcessLife.begin(`codis-proxy ${config.proxyId}, pid ${Deno.pid}`);
   let coordinator: Coordinator | undefined;
@@ -152,9 +152,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
         serving.resolve();
       },
       onMarkOffline: () => void stop("the proxy was marked offline"),
-      holdRequests: () => plane.holdRequests(),
-      refuseRequests: () => plane.refuseRequests(),
-      resumeRequests: () => plane.resumeRequests(),
+      setServing: (serving) => plane.setServing(serving),
     }, {
       takeoverMs: takeoverMs(config),
       gapMs: gapMs(config),

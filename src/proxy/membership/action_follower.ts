@@ -8,7 +8,7 @@
  *                                          │ not for us ───────────────► next
  *                                          │ answered already ─────────► next
  *                                          ▼
- *                                     applyAction ──► in force ──► answer ──► next
+ *                                       apply ──────► in force ──► answer ──► next
  *                                          │
  *                                          └─ store unreachable ──► wait, try the same one again
  *
@@ -20,10 +20,12 @@
 
 import { Backoff } from "../../base/backoff.ts";
 import { logger } from "../../base/log.ts";
+import { sleep } from "../../base/sleep.ts";
+import { SYSTEM_TIMERS, type Timers } from "../../base/timers.ts";
 import { ClosedError, CoordinatorError } from "../../coordinator/errors.ts";
 import type { Watch } from "../../coordinator/watch.ts";
-import type { ActionRecord } from "../../model/action.ts";
-import type { ProxyRecord } from "../../model/proxy.ts";
+import type { ActionOf, ActionRecord, ActionType } from "../../model/action.ts";
+import { isSameLife, type ProxyLife, type ProxyRecord } from "../../model/proxy.ts";
 import {
   answerAction,
   isAnswered,
@@ -33,22 +35,37 @@ import {
 } from "../../store/actions.ts";
 import { compareSequence, sortSequence } from "../../store/sequence.ts";
 import type { Store } from "../../store/store.ts";
-import { isReceiver } from "./action_receivers.ts";
+import type { SlotLoader } from "./slot_loader.ts";
 
-/** What the follower works for. */
-export interface ActionReceiver {
+/** What the follower needs of its proxy. */
+export interface FollowerOptions {
+  readonly slots: SlotLoader;
   /** The proxy as it is registered now. */
   record(): ProxyRecord;
-  /**
-   * Brings an action into force.
-   *
-   * @returns When nothing of what it changes is in flight any more.
-   * @throws {CoordinatorError} When the store cannot be read: the same action is tried again.
-   */
-  applyAction(action: ActionRecord): Promise<void>;
-  /** An action is done with, for us or not, and all before it are. */
+  /** An action is done with, for us or not, and so are all before it. */
   finished(name: string): void;
 }
+
+type Appliers = {
+  readonly [T in ActionType]: (slots: SlotLoader, target: ActionOf<T>["target"]) => Promise<void>;
+};
+
+/**
+ * What each type of action does to the slots. The copy inside an action names what changed; what it
+ * changed to is read from the store.
+ */
+const APPLIERS: Appliers = {
+  slot_changed: (slots, slot) => slots.loadRange(slot.id, slot.id),
+  slot_premigrate: (slots, slot) => slots.loadRange(slot.id, slot.id),
+  slot_migrate: (slots, slot) => slots.loadRange(slot.id, slot.id),
+  multi_slot_changed: (slots, range) =>
+    range.status === "offline"
+      ? slots.resetRange(range.from, range.to)
+      : slots.loadRange(range.from, range.to),
+  group_changed: (slots, group) => slots.loadGroup(group.id),
+  // No slot may have the group, or it could not have been removed.
+  group_remove: () => Promise.resolve(),
+};
 
 /** Waits between two tries to reach the store. */
 const RETRY = { firstMs: 50, maxMs: 3_000 };
@@ -58,17 +75,19 @@ const log = logger("proxy");
 /** See the header. */
 export class ActionFollower {
   readonly #store: Store;
-  readonly #receiver: ActionReceiver;
+  readonly #options: FollowerOptions;
+  readonly #timers: Timers;
   /** The newest action that is done with; nothing before the first, whose number is 0. */
   #last: string | undefined;
   #watch: Watch<readonly string[]> | undefined;
   #running: Promise<void> = Promise.resolve();
-  #wake: (() => void) | undefined;
+  readonly #stopping = new AbortController();
 
   /** Follows nothing yet. */
-  constructor(store: Store, receiver: ActionReceiver) {
+  constructor(store: Store, options: FollowerOptions, timers: Timers = SYSTEM_TIMERS) {
     this.#store = store;
-    this.#receiver = receiver;
+    this.#options = options;
+    this.#timers = timers;
   }
 
   /** The newest action that is done with; `""` before the first. */
@@ -100,7 +119,7 @@ export class ActionFollower {
   async stop(): Promise<void> {
     this.#watch?.close();
     this.#watch = undefined;
-    this.#wake?.();
+    this.#stopping.abort();
     await this.#running;
   }
 
@@ -121,7 +140,7 @@ export class ActionFollower {
       try {
         await this.#doOnce(name);
         this.#last = name;
-        this.#receiver.finished(name);
+        this.#options.finished(name);
         return;
       } catch (error) {
         if (error instanceof ClosedError) return;
@@ -131,35 +150,52 @@ export class ActionFollower {
           this.#last = name;
           return;
         }
-        log.warn("action {name} waits for the store: {error}", { name, error });
-        await this.#pause(backoff.nextMs());
+        log.warn("action {name} not applied yet, trying again: {error}", { name, error });
+        await sleep(backoff.nextMs(), this.#stopping.signal, this.#timers);
       }
     }
   }
 
   async #doOnce(name: string): Promise<void> {
     const action = await loadAction(this.#store, name);
-    const own = this.#receiver.record();
+    const own = this.#options.record();
     if (!isReceiver(action.receivers, own)) {
       log.debug("action {name} is not for us", { name });
       return;
     }
     if (await isAnswered(this.#store, name, own.id)) return;
     const began = performance.now();
-    await this.#receiver.applyAction(action);
-    await answerAction(this.#store, name, this.#receiver.record());
+    await applyAction(this.#options.slots, action);
+    await answerAction(this.#store, name, this.#options.record());
     const took = Math.round(performance.now() - began);
-    log.info("action {name} {type} done in {took} ms", { name, type: action.type, took });
+    log.info("action {name} ({type}) applied in {took} ms", { name, type: action.type, took });
   }
+}
 
-  /** Waits, but not once {@linkcode ActionFollower.stop} was called. */
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+async function applyAction(slots: SlotLoader, action: ActionRecord): Promise<void> {
+  const apply = APPLIERS[action.type] as Appliers[typeof action.type];
+  await apply(slots, action.target as never);
+}
+
+/**
+ * Whether a proxy is among an action's receivers, by Codis 2.0's rule: each is a proxy record in JSON
+ * of which id, pid and start_at count; one that is not JSON is an id, and unless it is ours nobody
+ * behind it is looked at.
+ */
+export function isReceiver(receivers: readonly string[] | null, own: ProxyLife): boolean {
+  for (const receiver of receivers ?? []) {
+    const life = parseLife(receiver);
+    if (life === undefined) return receiver === own.id;
+    if (isSameLife(life, own)) return true;
+  }
+  return false;
+}
+
+function parseLife(text: string): ProxyLife | undefined {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
   }
 }

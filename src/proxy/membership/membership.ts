@@ -1,18 +1,19 @@
 /**
- * A proxy as a member of its product: registered, told of every change, its slots as the store says.
+ * A proxy as a member of its product: registered, following every change, its slots as the store says.
  *
  *     start ──► baseline of actions ──► register ──► online ──► follow actions, load all slots ──► serve
- *     stop ◄── (nothing is served any more) ──► actions no more followed ──► fence and entry removed
+ *     stop ◄── (nothing is served any more) ──► actions not followed any more ──► fence and entry removed
  *
  * @module
  */
 
+import type { Timers } from "../../base/timers.ts";
 import type { ProxyRecord } from "../../model/proxy.ts";
+import type { Serving } from "../../router/serving.ts";
 import type { SlotTable } from "../../router/slot_table.ts";
 import { loadActionNames } from "../../store/actions.ts";
 import type { Store } from "../../store/store.ts";
 import { ActionFollower } from "./action_follower.ts";
-import { applyAction } from "./apply_action.ts";
 import { Registration, type RegistrationTimes } from "./registration.ts";
 import { SlotLoader } from "./slot_loader.ts";
 
@@ -24,12 +25,8 @@ export interface MembershipEvents {
   onServing(): void;
   /** An operator wants the process to end in order. */
   onMarkOffline(): void;
-  /** The table may be old: requests wait from now on. */
-  holdRequests(): void;
-  /** The table is known to be old: requests are answered with errors. */
-  refuseRequests(): void;
-  /** Requests are served again. */
-  resumeRequests(): void;
+  /** Requests are served, held or refused from now on. */
+  setServing(serving: Serving): void;
 }
 
 /** See the header. */
@@ -48,28 +45,33 @@ export class Membership {
     table: SlotTable,
     events: MembershipEvents,
     times: RegistrationTimes,
+    timers?: Timers,
   ) {
     this.slots = new SlotLoader(store, table);
     this.#follower = new ActionFollower(store, {
       record: () => this.registration.record,
-      applyAction: (action) => applyAction(this.slots, action),
+      slots: this.slots,
       finished: (name) => table.inForce(Number(name)),
-    });
-    this.registration = new Registration(store, record, {
-      askOnline: () => events.askOnline(),
-      onMarkOffline: () => events.onMarkOffline(),
-      holdRequests: () => events.holdRequests(),
-      refuseRequests: () => events.refuseRequests(),
-      resumeRequests: () => events.resumeRequests(),
-      onOnline: async () => {
-        this.#follow();
-        // Asked before the slots: they are as this action left them, or newer.
-        const newest = (await loadActionNames(store)).at(-1) ?? this.lastAction;
-        await this.slots.loadAll();
-        table.loaded(Number(newest));
-        events.onServing();
+    }, timers);
+    this.registration = new Registration(
+      store,
+      record,
+      {
+        askOnline: () => events.askOnline(),
+        onMarkOffline: () => events.onMarkOffline(),
+        setServing: (serving) => events.setServing(serving),
+        onOnline: async () => {
+          this.#follow();
+          // Asked before the slots: they are as this action left them, or newer.
+          const newest = (await loadActionNames(store)).at(-1) ?? this.lastAction;
+          await this.slots.loadAll();
+          table.loaded(Number(newest));
+          events.onServing();
+        },
       },
-    }, times);
+      times,
+      timers,
+    );
   }
 
   /** The newest action that is done with; `""` before the first. */

@@ -11,6 +11,7 @@ import type { LogLevel } from "../../base/log.ts";
 import type { ListenProto } from "../../io/listen.ts";
 import type { RouterFigures } from "../../router/stats_snapshot.ts";
 import type { RouterOptions } from "../../router/options.ts";
+import type { Serving } from "../../router/serving.ts";
 import type { SlotTable } from "../../router/slot_table.ts";
 
 /** Where a data plane listens for Redis clients. */
@@ -31,12 +32,12 @@ export interface PlaneOptions {
   readonly pauseMs: number;
 }
 
-/** What a data plane tells the process. */
+/** What a data plane reports to the process. */
 export interface PlaneEvents {
   /**
-   * The process was paused. A worker that has noticed it lets its requests wait until
-   * `resumeRequests` is called; a plane in this thread goes on when this has returned. Not called
-   * before the first `accept`: until then there is no table that could be old.
+   * The process was paused. A worker that has noticed it holds its requests until `setServing` is
+   * called; a plane in this thread goes on when this has returned. Not called before the first
+   * `accept`: until then there is no table that could be old.
    */
   onPause(): void;
 }
@@ -58,12 +59,8 @@ export interface DataPlane extends SlotTable {
   accept(): void;
   /** Accepts no more; clients that were accepted stay. */
   stopAccepting(): void | Promise<void>;
-  /** Lets requests wait: the table may be old. */
-  holdRequests(): void;
-  /** Answers requests with an error: the table is old. */
-  refuseRequests(): void;
-  /** Lets requests go on. */
-  resumeRequests(): void;
+  /** Says whether requests are served from now on, those of clients that come later included. */
+  setServing(serving: Serving): void;
   /** Lets every client finish what it has in flight; after `graceMs` they are cut. */
   drainSessions(graceMs: number): Promise<void>;
   /** Its figures; a worker that does not answer at once is in them as it was last seen. */

@@ -13,6 +13,7 @@ import { listen } from "../../io/listen.ts";
 import { figuresOf } from "../../router/stats_snapshot.ts";
 import { Router } from "../../router/router.ts";
 import type { RouterSeat } from "../../router/worker_context.ts";
+import type { Serving } from "../../router/serving.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
 import type {
   DataPlane,
@@ -35,8 +36,8 @@ export class LocalPlane implements DataPlane {
   readonly #keepAlive: ReturnType<typeof setInterval> | undefined;
 
   /** Makes a router with no slots and no clients. */
-  constructor(options: PlaneOptions, events: PlaneEvents, seat?: RouterSeat) {
-    this.router = new Router(options.router, routerEvents(), seat);
+  constructor(options: PlaneOptions, events: PlaneEvents, context?: RouterSeat) {
+    this.router = new Router(options.router, routerEvents(), context);
     // The first request read after a pause must not be served before anybody has noticed it.
     clock.pauseMs = options.pauseMs;
     clock.onPause = () => this.#hasAccepted && events.onPause();
@@ -56,7 +57,7 @@ export class LocalPlane implements DataPlane {
       take: (connection) => this.router.accept(connection),
       refuse: (connection) => this.router.refuse(connection),
       onFailure: (error, times) =>
-        log.warn("clients could not be accepted, {times} times by now: {cause}", {
+        log.warn("accepting clients failed {times} times: {cause}", {
           times,
           cause: causeOf(error),
         }),
@@ -105,16 +106,10 @@ export class LocalPlane implements DataPlane {
     this.router.loaded(version, doubtful);
   }
 
-  holdRequests(): void {
-    this.router.holdRequests();
-  }
-
-  refuseRequests(): void {
-    this.router.refuseRequests();
-  }
-
-  resumeRequests(): void {
-    this.router.resumeRequests();
+  setServing(serving: Serving): void {
+    if (serving === "held") this.router.holdRequests();
+    else if (serving === "refused") this.router.refuseRequests();
+    else this.router.resumeRequests();
   }
 
   drainSessions(graceMs: number): Promise<void> {

@@ -34,20 +34,24 @@ export function newSharedCounts(workers: number): SharedCounts {
   };
 }
 
-/** The seat of worker number `seat`. */
-export function sharedSeat(counts: SharedCounts, seat: number, peers: SharedPeers): RouterSeat {
+/** What worker number `index` shares with the others. */
+export function sharedContext(
+  counts: SharedCounts,
+  index: number,
+  peers: SharedPeers,
+): RouterSeat {
   const { lastId, sessions, heldKb } = counts;
-  const elsewhere = (figures: Int32Array) => {
+  const elsewhere = (cells: Int32Array) => {
     let total = 0;
-    for (let i = 0; i < figures.length; i++) if (i !== seat) total += Atomics.load(figures, i);
+    for (let i = 0; i < cells.length; i++) if (i !== index) total += Atomics.load(cells, i);
     return total;
   };
   return {
     nextSessionId: () => Number(Atomics.add(lastId, 0, 1n)) + 1,
-    hasSessions: (count) => void Atomics.store(sessions, seat, count),
+    hasSessions: (count) => void Atomics.store(sessions, index, count),
     sessionsElsewhere: () => elsewhere(sessions),
     shares: sessions.length,
-    holds: (bytes) => void Atomics.store(heldKb, seat, Math.round(bytes / 1024)),
+    holds: (bytes) => void Atomics.store(heldKb, index, Math.round(bytes / 1024)),
     heldElsewhere: () => 1024 * elsewhere(heldKb),
     pressOthers: () => peers.press(),
     peers,

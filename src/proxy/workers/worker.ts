@@ -2,12 +2,12 @@
  * One worker of a proxy: a thread with a data plane of its own. This module is what `worker_pool.ts`
  * starts a thread with; nothing imports it.
  *
- *     pool ── fillSlot, holdRequests, … ──► LocalPlane ◄── clients, from the port that all share
+ *     pool ── fillSlot, setServing, … ──► LocalPlane ◄── clients, from the port that all share
  *     pool ◄── paused, log lines, INFO of the whole proxy ──┘
  *
  * A pause of the process is noticed by each worker itself, before it serves what it read first: a
  * message from the pool might come after that. It serves again when the pool says so and knows of the
- * pause; a word that was on its way before it does not count.
+ * pause; a message that was under way before does not count.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { RemoteCalls } from "../../base/remote_call.ts";
 import { killClients, listClients } from "../../router/local/client_filter.ts";
 import { figuresOf } from "../../router/stats_snapshot.ts";
 import { LocalPlane } from "./local_plane.ts";
-import { sharedSeat } from "./shared_context.ts";
+import { sharedContext } from "./shared_context.ts";
 import type { PoolCalls, WorkerCalls, WorkerStart } from "./worker_calls.ts";
 
 /** What a worker has of its thread; the types of a page's global scope do not fit. */
@@ -30,7 +30,7 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope;
 scope.onmessage = ({ data }) => serve(data as WorkerStart);
 
-function serve({ plane: options, logLevel, seat, counts }: WorkerStart): void {
+function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
   let pauses = 0;
   const own: WorkerCalls = {
     fillSlot: (fill) => plane.fillSlot(fill),
@@ -41,10 +41,8 @@ function serve({ plane: options, logLevel, seat, counts }: WorkerStart): void {
     acceptLoading: () => plane.acceptLoading(),
     accept: () => plane.accept(),
     stopAccepting: () => plane.stopAccepting(),
-    holdRequests: () => plane.holdRequests(),
-    refuseRequests: () => plane.refuseRequests(),
-    resumeRequests: (heardPauses) => {
-      if (heardPauses === pauses) plane.resumeRequests();
+    setServing: (serving, heardPauses) => {
+      if (serving !== "serving" || heardPauses === pauses) plane.setServing(serving);
     },
     drainSessions: (graceMs) => plane.drainSessions(graceMs),
     figures: () => figuresOf(plane.router),
@@ -61,11 +59,11 @@ function serve({ plane: options, logLevel, seat, counts }: WorkerStart): void {
     {
       onPause() {
         pauses++;
-        plane.holdRequests();
+        plane.setServing("held");
         pool.tell("paused", pauses);
       },
     },
-    sharedSeat(counts, seat, {
+    sharedContext(counts, index, {
       figures: () => pool.call("proxyFigures"),
       listClients: (filter) => pool.call("listClients", filter),
       killClients: (filter) => pool.call("killClients", filter),

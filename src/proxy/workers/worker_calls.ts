@@ -1,5 +1,5 @@
 /**
- * What the pool and its workers say to each other: one message that starts a worker, then calls in
+ * The calls between a pool and its workers: one message that starts a worker, then calls in
  * both directions.
  *
  *     pool ── WorkerStart ──► worker
@@ -12,6 +12,7 @@
 import type { LogLevel } from "../../base/log.ts";
 import type { ClientFilter } from "../../router/local/client_filter.ts";
 import type { RouterFigures } from "../../router/stats_snapshot.ts";
+import type { Serving } from "../../router/serving.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
 import type { ListenPlace, PlaneOptions } from "./data_plane.ts";
 import type { SharedCounts } from "./shared_context.ts";
@@ -21,11 +22,11 @@ export interface WorkerStart {
   readonly plane: PlaneOptions;
   readonly logLevel: LogLevel;
   /** Its number among the workers, from 0. */
-  readonly seat: number;
+  readonly index: number;
   readonly counts: SharedCounts;
 }
 
-/** What the pool asks of a worker. */
+/** The calls that a worker answers. */
 export interface WorkerCalls {
   fillSlot(fill: SlotFill): Promise<void>;
   resetSlot(slotId: number): Promise<void>;
@@ -36,25 +37,24 @@ export interface WorkerCalls {
   acceptLoading(): void;
   accept(): void;
   stopAccepting(): void;
-  holdRequests(): void;
-  refuseRequests(): void;
   /**
-   * Lets requests go on, unless the worker has noticed a pause that the pool had not heard of.
+   * Says whether requests are served from now on. A worker that has noticed a pause which the pool had
+   * not heard of does not serve for it.
    *
-   * @param heardPauses The newest number that `PoolCalls.paused` told.
+   * @param heardPauses The newest number that `PoolCalls.paused` reported.
    */
-  resumeRequests(heardPauses: number): void;
+  setServing(serving: Serving, heardPauses: number): void;
   drainSessions(graceMs: number): Promise<void>;
   figures(): RouterFigures;
   listClients(filter: ClientFilter): string;
   killClients(filter: ClientFilter): number;
-  /** All workers hold more than proxy_max_buffer: whoever is above its share closes clients. */
+  /** All workers hold more than proxy_max_buffer: those above their share close clients. */
   press(): void;
   setLogLevel(level: LogLevel): void;
   close(): void;
 }
 
-/** What a worker tells the pool, and asks of it. */
+/** The calls that the pool answers. */
 export interface PoolCalls {
   /** The worker has noticed a pause, its `pauses`th, and holds requests. */
   paused(pauses: number): void;
@@ -64,7 +64,7 @@ export interface PoolCalls {
   proxyFigures(): Promise<RouterFigures>;
   /** CLIENT LIST's lines of the other workers' clients. */
   listClients(filter: ClientFilter): Promise<string>;
-  /** Closes clients of the other workers; tells how many. */
+  /** Closes clients of the other workers; resolves with how many. */
   killClients(filter: ClientFilter): Promise<number>;
   /** All hold more than proxy_max_buffer, and this worker not more than its share. */
   pressOthers(): void;

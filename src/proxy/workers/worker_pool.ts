@@ -12,7 +12,7 @@
  * the proxies of a product do: Codis's steps (blocked everywhere, then migrating everywhere) are made
  * for that. A worker that is alive and does not settle keeps the change from being confirmed.
  *
- * **A worker that dies** takes its clients with it. Another one takes its seat, and is given the whole
+ * **A worker that dies** takes its clients with it. Another one takes its place, and is given the whole
  * table as it is wanted now, and whether requests are held, before it listens. A change under way
  * waits until the dead one's connections are gone; the new one begins with it, and has nothing in flight.
  *
@@ -27,6 +27,7 @@ import { Backoff } from "../../base/backoff.ts";
 import { logger, type LogLevel, logLevel, writeLogLine } from "../../base/log.ts";
 import { listen } from "../../io/listen.ts";
 import { countedSoFar, type RouterFigures, sumFigures } from "../../router/stats_snapshot.ts";
+import type { Serving } from "../../router/serving.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
 import type {
   DataPlane,
@@ -35,6 +36,7 @@ import type {
   PlaneOptions,
   ProxyFigures,
 } from "./data_plane.ts";
+import { SettlingChanges } from "./settling_changes.ts";
 import { newSharedCounts, type SharedCounts } from "./shared_context.ts";
 import type { PoolCalls } from "./worker_calls.ts";
 import { type Thread, WorkerEndedError, WorkerThread } from "./worker_thread.ts";
@@ -47,17 +49,15 @@ const FIGURES_MS = 5_000;
 const GONE_MS = 100;
 /** How much longer than its own bound a worker may take to settle a change, in milliseconds. */
 const LATE_MS = 2_000;
-/** How often it is looked whether a change is overdue, in milliseconds. */
-const OVERDUE_MS = 500;
-/** Waits before the seat of a worker that died is taken again. */
+/** Waits before a worker that died is replaced. */
 const RETRY = { firstMs: 20, maxMs: 5_000 };
 /** A worker that has lived for so long did not die of its start, in milliseconds. */
 const HEALTHY_MS = 10_000;
 
 const log = logger("proxy");
 
-/** The place of one worker. */
-interface Seat {
+/** One worker of the pool, and those that died before it in its place. */
+interface PoolWorker {
   readonly index: number;
   readonly backoff: Backoff;
   thread: WorkerThread | undefined;
@@ -68,15 +68,6 @@ interface Seat {
   /** What those that died here have counted. */
   counted: RouterFigures | undefined;
   retry: ReturnType<typeof setTimeout> | undefined;
-}
-
-/** A change that a worker has not settled. */
-interface Unsettled {
-  readonly index: number;
-  readonly slotId: number;
-  readonly lateMs: number;
-  isOverdue: boolean;
-  reject(error: Error): void;
 }
 
 /** What a pool is made with. */
@@ -94,7 +85,7 @@ export class WorkerPool implements DataPlane {
   readonly #options: PoolOptions;
   readonly #events: PlaneEvents;
   readonly #counts: SharedCounts;
-  readonly #seats: readonly Seat[];
+  readonly #workers: readonly PoolWorker[];
   /** What was last wanted of each slot; nothing for one that is nobody's. */
   readonly #table = new Map<number, SlotFill>();
   /** The newest action that is in force, and the slots that have changed since it was. */
@@ -104,7 +95,7 @@ export class WorkerPool implements DataPlane {
   #openedMs = 0;
   #place: ListenPlace | undefined;
   #address: Deno.NetAddr | undefined;
-  #requests: "served" | "held" | "refused" = "served";
+  #serving: Serving = "serving";
   #accepting: "nobody" | "loading" | "served" = "nobody";
   #hasAccepted = false;
   /** Whether no worker may begin to listen any more. */
@@ -113,8 +104,7 @@ export class WorkerPool implements DataPlane {
   #tableVersion = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
   #reading: Promise<ProxyFigures> | undefined;
-  readonly #unsettled = new Set<Unsettled>();
-  #overdueTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #settling: SettlingChanges;
 
   private constructor(options: PoolOptions, events: PlaneEvents) {
     const { workers, router } = options;
@@ -122,7 +112,8 @@ export class WorkerPool implements DataPlane {
     this.#options = { ...options, router: { ...router, proxyBufferBytesMax } };
     this.#events = events;
     this.#counts = newSharedCounts(workers);
-    this.#seats = Array.from({ length: workers }, (_, index) => ({
+    this.#settling = new SettlingChanges(router.slotWaitMs + LATE_MS);
+    this.#workers = Array.from({ length: workers }, (_, index) => ({
       index,
       backoff: new Backoff(RETRY),
       thread: undefined,
@@ -159,7 +150,7 @@ export class WorkerPool implements DataPlane {
     this.#address = alone.addr as Deno.NetAddr;
     alone.close();
     this.#place = { hostname: this.#address.hostname, port: this.#address.port, proto };
-    await Promise.all(this.#seats.map((seat) => this.#start(seat)));
+    await Promise.all(this.#workers.map((worker) => this.#start(worker)));
     this.#openedMs = performance.now();
     this.#timer = setInterval(() => this.figures(), FIGURES_MS);
   }
@@ -171,52 +162,51 @@ export class WorkerPool implements DataPlane {
   // -- workers --------------------------------------------------------------------------------
 
   /**
-   * Puts a worker in a seat; it gets the whole table before it listens, and every change since.
+   * Starts a worker; it gets the whole table before it listens, and every change since.
    *
    * @throws {Error} When it dies on the way, or cannot bind the port.
    */
-  async #start(seat: Seat): Promise<void> {
+  async #start(worker: PoolWorker): Promise<void> {
     const { spawn = newWorker, workers: _, ...plane } = this.#options;
-    const start = { plane, logLevel: logLevel(), seat: seat.index, counts: this.#counts };
+    const start = { plane, logLevel: logLevel(), index: worker.index, counts: this.#counts };
     const thread = new WorkerThread(
       spawn(),
       start,
-      this.#callsOf(seat),
-      (cause) => this.#died(seat, thread, cause),
+      this.#callsOf(worker),
+      (cause) => this.#died(worker, thread, cause),
     );
-    seat.thread = thread;
-    if (this.#requests !== "served") thread.calls.tell("holdRequests");
-    if (this.#requests === "refused") thread.calls.tell("refuseRequests");
+    worker.thread = thread;
+    if (this.#serving !== "serving") thread.calls.tell("setServing", this.#serving, 0);
     await Promise.all([...this.#table.values()].map((fill) => thread.calls.call("fillSlot", fill)));
     thread.calls.tell("loaded", this.#inForce, [...this.#changed]);
     await thread.calls.call("bind", this.#place!);
-    seat.last = await thread.calls.call("figures");
+    worker.last = await thread.calls.call("figures");
     if (this.#accepting === "loading") thread.calls.tell("acceptLoading");
     if (this.#accepting === "served") thread.calls.tell("accept");
   }
 
   /** What a worker may ask. */
-  #callsOf(seat: Seat): PoolCalls {
+  #callsOf(worker: PoolWorker): PoolCalls {
     return {
       paused: (pauses) => {
-        if (seat.thread === undefined) return;
-        seat.thread.pauses = pauses;
-        if (this.#requests === "refused") seat.thread.calls.tell("refuseRequests");
+        if (worker.thread === undefined) return;
+        worker.thread.pauses = pauses;
+        if (this.#serving === "refused") worker.thread.calls.tell("setServing", "refused", pauses);
         if (this.#hasAccepted) this.#events.onPause();
       },
       writeLogLine,
       proxyFigures: async () => (await this.figures()).sum,
       listClients: async (filter) => {
-        const lists = await this.#askOthers(seat, (calls) => calls.call("listClients", filter));
+        const lists = await this.#askOthers(worker, (calls) => calls.call("listClients", filter));
         return lists.join("");
       },
       killClients: async (filter) => {
-        const counts = await this.#askOthers(seat, (calls) => calls.call("killClients", filter));
+        const counts = await this.#askOthers(worker, (calls) => calls.call("killClients", filter));
         return counts.reduce((total, count) => total + count, 0);
       },
       pressOthers: () => {
-        for (const { thread, index } of this.#seats) {
-          if (index !== seat.index) thread?.calls.tell("press");
+        for (const { thread, index } of this.#workers) {
+          if (index !== worker.index) thread?.calls.tell("press");
         }
       },
     };
@@ -224,46 +214,48 @@ export class WorkerPool implements DataPlane {
 
   /** The answers of all workers but one; without those that do not answer in time. */
   async #askOthers<T>(
-    asking: Seat,
+    asking: PoolWorker,
     ask: (calls: WorkerThread["calls"]) => Promise<T>,
   ): Promise<T[]> {
     const answers = await Promise.all(
-      this.#seats.map(({ thread }, index) =>
+      this.#workers.map(({ thread }, index) =>
         thread === undefined || index === asking.index ? undefined : inTime(ask(thread.calls))
       ),
     );
     return answers.filter((answer) => answer !== undefined);
   }
 
-  #died(seat: Seat, thread: WorkerThread, cause: string): void {
-    const { index, last } = seat;
-    seat.thread = undefined;
+  #died(worker: PoolWorker, thread: WorkerThread, cause: string): void {
+    const { index, last } = worker;
+    worker.thread = undefined;
     Atomics.store(this.#counts.sessions, index, 0);
     Atomics.store(this.#counts.heldKb, index, 0);
     if (last !== undefined) {
       const counted = countedSoFar(last);
-      seat.counted = seat.counted === undefined ? counted : sumFigures([counted, seat.counted]);
-      seat.last = undefined;
+      worker.counted = worker.counted === undefined
+        ? counted
+        : sumFigures([counted, worker.counted]);
+      worker.last = undefined;
     }
-    seat.gone = new Promise((resolve) => setTimeout(resolve, GONE_MS));
-    log.error("worker {index} died, its clients are cut: {cause}", { index, cause });
+    worker.gone = new Promise((resolve) => setTimeout(resolve, GONE_MS));
+    log.error("worker {index} died, closing its clients: {cause}", { index, cause });
     if (this.#isStopping) return;
-    if (performance.now() - thread.startedMs > HEALTHY_MS) seat.backoff.reset();
-    seat.retry = setTimeout(() => this.#replace(seat), seat.backoff.nextMs());
+    if (performance.now() - thread.startedMs > HEALTHY_MS) worker.backoff.reset();
+    worker.retry = setTimeout(() => this.#replace(worker), worker.backoff.nextMs());
   }
 
-  async #replace(seat: Seat): Promise<void> {
-    const { index } = seat;
+  async #replace(worker: PoolWorker): Promise<void> {
+    const { index } = worker;
     try {
-      await this.#start(seat);
-      log.info("another worker {index} is in its place", { index });
+      await this.#start(worker);
+      log.info("worker {index} was replaced", { index });
     } catch (error) {
       // One that dies is looked after elsewhere.
       if (error instanceof WorkerEndedError) return;
-      const thread = seat.thread!;
+      const thread = worker.thread!;
       const { message } = error as Error;
       thread.end(message);
-      this.#died(seat, thread, message);
+      this.#died(worker, thread, message);
     }
   }
 
@@ -303,65 +295,30 @@ export class WorkerPool implements DataPlane {
     slotId: number,
     change: (thread: WorkerThread) => Promise<void>,
   ): Promise<void> {
-    const results = await Promise.allSettled(this.#seats.map(async (seat) => {
-      if (seat.thread !== undefined) {
+    const results = await Promise.allSettled(this.#workers.map(async (worker) => {
+      if (worker.thread !== undefined) {
         try {
-          return await this.#inTime(seat, slotId, change(seat.thread));
+          return await this.#settling.inTime(worker.index, slotId, change(worker.thread));
         } catch (error) {
           if (!(error instanceof WorkerEndedError)) throw error;
         }
       }
-      await seat.gone;
+      await worker.gone;
     }));
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
     this.#tableVersion++;
   }
 
-  /** Waits for a worker that must settle a change within its own bound. */
-  #inTime({ index }: Seat, slotId: number, settled: Promise<void>): Promise<void> {
-    const lateMs = performance.now() + this.#options.router.slotWaitMs + LATE_MS;
-    return new Promise((resolve, reject) => {
-      const waiting: Unsettled = { index, slotId, lateMs, isOverdue: false, reject };
-      this.#unsettled.add(waiting);
-      this.#overdueTimer ??= setTimeout(() => this.#lookForOverdue(), OVERDUE_MS);
-      settled.then(resolve, reject).finally(() => this.#unsettled.delete(waiting));
-    });
-  }
-
-  /** One timer for all: a thousand slots may change at once. */
-  #lookForOverdue(): void {
-    const nowMs = performance.now();
-    for (const waiting of this.#unsettled) {
-      const { index, slotId, lateMs, isOverdue, reject } = waiting;
-      if (nowMs < lateMs) continue;
-      // After a pause of the process the answer may be here, and not looked at yet: once more.
-      if (!isOverdue) waiting.isOverdue = true;
-      else reject(new Error(`worker ${index} does not answer, and has not settled slot ${slotId}`));
-    }
-    const isDone = this.#unsettled.size === 0 || this.#isClosed;
-    this.#overdueTimer = isDone ? undefined : setTimeout(() => this.#lookForOverdue(), OVERDUE_MS);
-  }
-
   // -- requests -------------------------------------------------------------------------------
 
-  holdRequests(): void {
-    this.#requests = "held";
-    this.#tellAll((calls) => calls.tell("holdRequests"));
-  }
-
-  refuseRequests(): void {
-    this.#requests = "refused";
-    this.#tellAll((calls) => calls.tell("refuseRequests"));
-  }
-
-  resumeRequests(): void {
-    this.#requests = "served";
-    this.#tellAll((calls, { pauses }) => calls.tell("resumeRequests", pauses));
+  setServing(serving: Serving): void {
+    this.#serving = serving;
+    this.#tellAll((calls, { pauses }) => calls.tell("setServing", serving, pauses));
   }
 
   #tellAll(tell: (calls: WorkerThread["calls"], thread: WorkerThread) => void): void {
-    for (const { thread } of this.#seats) if (thread !== undefined) tell(thread.calls, thread);
+    for (const { thread } of this.#workers) if (thread !== undefined) tell(thread.calls, thread);
   }
 
   // -- clients --------------------------------------------------------------------------------
@@ -376,14 +333,14 @@ export class WorkerPool implements DataPlane {
     this.#accepting = "served";
     this.#hasAccepted = true;
     const tookMs = Math.round(this.#openedMs - this.#startedMs);
-    log.info("{count} workers, started in {tookMs} ms", { count: this.#seats.length, tookMs });
+    log.info("{count} workers, started in {tookMs} ms", { count: this.#workers.length, tookMs });
     this.#tellAll((calls) => calls.tell("accept"));
   }
 
   async stopAccepting(): Promise<void> {
     this.#accepting = "nobody";
     this.#isStopping = true;
-    for (const { retry } of this.#seats) clearTimeout(retry);
+    for (const { retry } of this.#workers) clearTimeout(retry);
     await this.#askAll((calls) => inTime(calls.call("stopAccepting")));
   }
 
@@ -395,7 +352,7 @@ export class WorkerPool implements DataPlane {
 
   async #askAll<T>(ask: (calls: WorkerThread["calls"]) => Promise<T>): Promise<void> {
     await Promise.all(
-      this.#seats.map(({ thread }) => thread === undefined ? undefined : ask(thread.calls)),
+      this.#workers.map(({ thread }) => thread === undefined ? undefined : ask(thread.calls)),
     );
   }
 
@@ -407,14 +364,14 @@ export class WorkerPool implements DataPlane {
   }
 
   async #readFigures(): Promise<ProxyFigures> {
-    await Promise.all(this.#seats.map(async (seat) => {
-      const { thread } = seat;
+    await Promise.all(this.#workers.map(async (worker) => {
+      const { thread } = worker;
       const figures = thread && await inTime(thread.calls.call("figures"));
-      if (figures !== undefined && seat.thread === thread) seat.last = figures;
+      if (figures !== undefined && worker.thread === thread) worker.last = figures;
     }));
     // What lives comes first: of the slots' owners it knows.
-    const living = this.#seats.flatMap(({ last }) => last ?? []);
-    const sum = sumFigures([...living, ...this.#seats.flatMap(({ counted }) => counted ?? [])]);
+    const living = this.#workers.flatMap(({ last }) => last ?? []);
+    const sum = sumFigures([...living, ...this.#workers.flatMap(({ counted }) => counted ?? [])]);
     const own = Deno.memoryUsage();
     return {
       sum: {
@@ -427,7 +384,7 @@ export class WorkerPool implements DataPlane {
           external: sum.heap.external + own.external,
         },
       },
-      workers: this.#seats.map(({ last, counted }) =>
+      workers: this.#workers.map(({ last, counted }) =>
         sumFigures([last, counted].filter((figures) => figures !== undefined))
       ),
     };
@@ -441,10 +398,10 @@ export class WorkerPool implements DataPlane {
     if (this.#isClosed) return;
     this.#isStopping = this.#isClosed = true;
     clearInterval(this.#timer);
-    clearTimeout(this.#overdueTimer);
-    for (const { retry } of this.#seats) clearTimeout(retry);
+    this.#settling.stop();
+    for (const { retry } of this.#workers) clearTimeout(retry);
     await this.#askAll((calls) => inTime(calls.call("close")));
-    for (const { thread } of this.#seats) thread?.end("the pool is closed");
+    for (const { thread } of this.#workers) thread?.end("the pool is closed");
   }
 }
 

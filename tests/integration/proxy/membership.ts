@@ -46,17 +46,15 @@ export class TestProxy implements AsyncDisposable {
     this.store = store;
     this.membership = new Membership(store, record, this.table, {
       askOnline: () => goOnline(store, record.id, undefined),
-      onServing: () => this.happened.push("serving"),
+      onServing: () => this.happened.push("loaded"),
       onMarkOffline: () => this.happened.push("mark_offline"),
-      holdRequests: () => this.happened.push("hold"),
-      refuseRequests: () => this.happened.push("refuse"),
-      resumeRequests: () => this.happened.push("resume"),
+      setServing: (serving) => this.happened.push(serving),
     }, { ...TIMES, ...times });
   }
 
   async start(): Promise<this> {
     await this.membership.start();
-    await this.seen("serving");
+    await this.seen("loaded");
     return this;
   }
 
@@ -125,7 +123,7 @@ export function testMembership(
     assertEquals(proxy.membership.registration.state, "stopped");
     assertEquals(await loadProxy(store, "proxy_1"), undefined);
     assertEquals(await loadFences(store), []);
-    assertEquals(proxy.happened, ["serving"]);
+    assertEquals(proxy.happened, ["loaded"]);
   });
 
   test("a proxy waits until its slots can be served, and then goes online by itself", async () => {
@@ -138,7 +136,7 @@ export function testMembership(
     assertEquals(proxy.membership.registration.state, "waiting");
     assertEquals(await loadFences(store), [], "it serves nobody, and holds up nobody");
     await saveSlot(store, slotIn("test", 5, 1, "online"));
-    await proxy.seen("serving");
+    await proxy.seen("loaded");
     assertEquals(proxy.table.fills.size, 1024);
     assertEquals(await loadFences(store), ["here:9000"]);
   });
@@ -305,7 +303,7 @@ export function testMembership(
     await changeProxyState(store, "proxy_1", "mark_offline");
     await proxy.seen("mark_offline");
     await proxy.membership.stop();
-    assertEquals(proxy.happened, ["serving", "mark_offline"]);
+    assertEquals(proxy.happened, ["loaded", "mark_offline"]);
     assertEquals(await loadProxy(store, "proxy_1"), undefined);
   });
 
@@ -316,12 +314,12 @@ export function testMembership(
     const moved = slotIn("test", 4, 2, "online");
     await saveSlot(store, moved);
     await deleteProxy(store, "proxy_1");
-    await proxy.seen("serving", 2);
+    await proxy.seen("loaded", 2);
     assertEquals(await loadProxy(store, "proxy_1"), { ...RECORD, state: "online" });
     assertEquals(proxy.membership.registration.registrations, 2);
     assertEquals(proxy.table.fills.get(4)?.backendAddr, "b:2", "the table was read again");
     assertEquals(proxy.table.history.length, 1024 + 1, "and what had not changed was left alone");
-    assertEquals(proxy.happened, ["serving", "serving"], "no request had to wait");
+    assertEquals(proxy.happened, ["loaded", "loaded"], "no request had to wait");
     await answered(store, await send(store, { type: "slot_changed", target: moved }));
   });
 
@@ -331,10 +329,10 @@ export function testMembership(
     await using proxy = await new TestProxy(store).start();
     await deleteFence(store, "here:9000");
     await deleteProxy(store, "proxy_1");
-    await proxy.seen("resume");
+    await proxy.seen("serving");
     // Loaded behind the fence, and perhaps once more when it is online again.
     const distinct = proxy.happened.filter((what, i, all) => what !== all[i - 1]);
-    assertEquals(distinct.slice(0, 4), ["serving", "hold", "serving", "resume"]);
+    assertEquals(distinct.slice(0, 4), ["loaded", "held", "loaded", "serving"]);
     assertEquals(await loadFences(store), ["here:9000"]);
   });
 
@@ -348,11 +346,11 @@ export function testMembership(
     const goOn = proxy.table.slow(3);
     await saveSlot(store, slotIn("test", 3, 2, "online"));
     await deleteFence(store, "here:9000");
-    await proxy.seen("hold");
+    await proxy.seen("held");
     await until(async () => (await loadFences(store)).length === 1);
-    assertEquals(proxy.happened, ["serving", "hold"], "nothing is served by the old table");
+    assertEquals(proxy.happened, ["loaded", "held"], "nothing is served by the old table");
     goOn();
-    await proxy.seen("resume");
+    await proxy.seen("serving");
     assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
     assertEquals(proxy.membership.registration.state, "waiting");
     await proxy.membership.stop();
@@ -367,11 +365,11 @@ export function testMembership(
     await saveSlot(store, slotIn("test", 3, 2, "online"));
     await deleteFence(store, "here:9000");
     await deleteProxy(store, "proxy_1");
-    await proxy.seen("refuse");
-    assertEquals(proxy.happened, ["serving", "hold", "refuse"]);
+    await proxy.seen("refused");
+    assertEquals(proxy.happened, ["loaded", "held", "refused"]);
     goOn();
-    await proxy.seen("resume");
-    assertEquals(proxy.happened.slice(3).filter((what) => what !== "serving"), ["resume"]);
+    await proxy.seen("serving");
+    assertEquals(proxy.happened.slice(3).filter((what) => what !== "loaded"), ["serving"]);
     assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
   });
 
@@ -383,7 +381,7 @@ export function testMembership(
     await saveSlot(store, freshSlot("test", 4)); // an offline slot keeps every proxy from going online
     await deleteFence(store, "here:9000");
     await deleteProxy(store, "proxy_1");
-    await proxy.seen("resume");
+    await proxy.seen("serving");
     await until(() => proxy.membership.registration.state === "waiting");
     assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
     assertEquals(await loadFences(store), ["here:9000"]);
@@ -399,9 +397,9 @@ export function testMembership(
     await saveSlot(store, slotIn("test", 3, 2, "online"));
     const wake = performance.now() + 700;
     while (performance.now() < wake);
-    proxy.membership.registration.checkGap();
-    assertEquals(proxy.happened.at(-1), "hold");
-    await proxy.seen("resume");
+    proxy.membership.registration.table.checkGap();
+    assertEquals(proxy.happened.at(-1), "held");
+    await proxy.seen("serving");
     assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
   });
 
@@ -411,9 +409,9 @@ export function testMembership(
     await using proxy = await new TestProxy(store, { gapMs: 300 }).start();
     const wake = performance.now() + 700;
     while (performance.now() < wake);
-    proxy.membership.registration.checkGap();
-    await proxy.seen("resume");
-    assertEquals(proxy.happened, ["serving", "hold", "resume"]);
+    proxy.membership.registration.table.checkGap();
+    await proxy.seen("serving");
+    assertEquals(proxy.happened, ["loaded", "held", "serving"]);
   });
 
   test("a pause that only a worker has noticed is looked into as well", async () => {
@@ -421,14 +419,14 @@ export function testMembership(
     const store = await folder.openFilled("a:1");
     await using proxy = new TestProxy(store);
     // There is no table yet that could be old: nobody waits.
-    proxy.membership.registration.notePause();
-    assertEquals(proxy.happened, ["resume"]);
+    proxy.membership.registration.table.notePause();
+    assertEquals(proxy.happened, ["serving"]);
     await proxy.start();
-    proxy.membership.registration.notePause();
-    proxy.membership.registration.notePause();
-    assertEquals(proxy.happened, ["resume", "serving", "hold"]);
-    await proxy.seen("resume", 2);
-    assertEquals(proxy.happened, ["resume", "serving", "hold", "resume"]);
+    proxy.membership.registration.table.notePause();
+    proxy.membership.registration.table.notePause();
+    assertEquals(proxy.happened, ["serving", "loaded", "held"]);
+    await proxy.seen("serving", 2);
+    assertEquals(proxy.happened, ["serving", "loaded", "held", "serving"]);
   });
 
   test("a proxy set offline by somebody serves its last table until it is online again", async () => {
@@ -440,7 +438,7 @@ export function testMembership(
     assert(proxy.membership.registration.staleMs >= 0);
     assertEquals(proxy.table.fills.size, 1024);
     await changeProxyState(store, "proxy_1", "online");
-    await proxy.seen("serving", 2);
+    await proxy.seen("loaded", 2);
   });
 
   test("a second proxy of the same id is refused, by name", async () => {
@@ -467,7 +465,7 @@ export function testMembership(
     const starting = proxy.membership.start();
     await earlier.kill();
     await within(starting);
-    await proxy.seen("serving");
+    await proxy.seen("loaded");
     assertEquals((await loadProxy(store, "proxy_1"))?.pid, 7);
   });
 
@@ -486,7 +484,7 @@ export function testMembership(
     assertEquals(await loadFences(store), [], "and its fence is gone with it");
     await until(() => !isSurelyGone(life.text), 2_000); // and the file that told so
     await saveSlot(store, slotIn("test", 5, 1, "online"));
-    await proxy.seen("serving");
+    await proxy.seen("loaded");
     assertEquals(proxy.membership.registration.registrations, 1);
   });
 

@@ -48,7 +48,7 @@ export function testRemoteMembership(
     assertEquals(proxy.membership.registration.registrations, 2);
     assertEquals(await loadFences(store), ["here:9000"]);
     await follows(proxy, store);
-    assertEquals(proxy.happened.filter((what) => what === "hold"), [], "no request had to wait");
+    assertEquals(proxy.happened.filter((what) => what === "held"), [], "no request had to wait");
   });
 
   test("a proxy outlives its coordinator's end, and follows on when it is back", async () => {
@@ -66,7 +66,7 @@ export function testRemoteMembership(
     }
     await backOnline(remote, store);
     await follows(proxy, store);
-    assertEquals(proxy.happened.filter((what) => what === "hold"), []);
+    assertEquals(proxy.happened.filter((what) => what === "held"), []);
   });
 
   test("an action is answered although the connection was cut while it was sent", async () => {

@@ -61,7 +61,7 @@ async function tryOut(cpu: number, servers: readonly RedisServer[]): Promise<voi
     assertMatch(`${await client.call("INFO", "persistence")}`, /^loading:0\r?$/m);
     assertEquals((await child.end("SIGTERM")).code, 0);
     // What keeps it is logged when it changes.
-    const reasons = child.stderr.match(/wait to be online: .*/g)!;
+    const reasons = child.stderr.match(/waits to be set online: .*/g)!;
     assertEquals(reasons.length, new Set(reasons).size, child.stderr);
   } finally {
     await child.end("SIGKILL");
@@ -75,7 +75,7 @@ Deno.test("a proxy that waits for an earlier one of its id ends in order when it
     ...["proxy", "-c", `${first.folder}/config.ini`, "--cpu=1"],
     ...[`--addr=127.0.0.1:${freePort()}`, `--http-addr=127.0.0.1:${freePort()}`],
   ]);
-  await second.waitFor(() => second.stderr.includes("wait for the earlier proxy_1 to end"));
+  await second.waitFor(() => second.stderr.includes("waiting for the earlier proxy_1 to end"));
   const began = performance.now();
   assertEquals((await second.end("SIGTERM")).code, 0, second.stderr);
   assertLess(performance.now() - began, 2_000);

@@ -105,7 +105,7 @@ Deno.test("a worker that dies neither hangs a change nor settles it for the othe
   assertEquals(await isSettled(change), false);
   release();
   await change;
-  assertEquals(workers[3]!.start.seat, 1);
+  assertEquals(workers[3]!.start.index, 1);
   assertEquals(workers[3]!.table.fills.get(5), fillOf(5));
 });
 
@@ -129,13 +129,13 @@ Deno.test("the one in a dead worker's place has the whole table before it listen
   await pool.fillSlot(migrating);
   await pool.resetSlot(7);
   pool.accept();
-  pool.holdRequests();
+  pool.setServing("held");
   workers[0]!.die("gone");
   await until(() => workers[2]?.told.includes("accept") === true);
   assertEquals(workers[2]!.slotsAtBind, 1023);
   assertEquals(workers[2]!.table.fills.get(3), blocked);
   assertEquals(workers[2]!.table.fills.get(4), migrating);
-  assertEquals(workers[2]!.told, ["hold", "bind", "accept"]);
+  assertEquals(workers[2]!.told, ["held", "bind", "accept"]);
 });
 
 Deno.test("every worker knows which action is in force, a new one also which slots are ahead of it", async () => {
@@ -181,18 +181,18 @@ Deno.test("a worker that lives and does not answer keeps a change from being con
   );
 });
 
-Deno.test("hold, refuse and resume reach every worker, and one that comes later", async () => {
+Deno.test("held, refused and serving reach every worker, and one that comes later", async () => {
   await using run = await Pool.open(2);
   const { pool, workers } = run;
   pool.accept();
-  pool.holdRequests();
-  pool.refuseRequests();
+  pool.setServing("held");
+  pool.setServing("refused");
   workers[1]!.die("gone");
   await until(() => workers[2]?.told.includes("accept") === true);
-  pool.resumeRequests();
-  await until(() => workers[2]!.told.includes("resume 0"));
-  assertEquals(workers[0]!.told, ["bind", "accept", "hold", "refuse", "resume 0"]);
-  assertEquals(workers[2]!.told, ["hold", "refuse", "bind", "accept", "resume 0"]);
+  pool.setServing("serving");
+  await until(() => workers[2]!.told.includes("serving 0"));
+  assertEquals(workers[0]!.told, ["bind", "accept", "held", "refused", "serving 0"]);
+  assertEquals(workers[2]!.told, ["refused", "bind", "accept", "serving 0"]);
 });
 
 Deno.test("a worker that comes before there is a table tells its clients so, as all do", async () => {
@@ -212,14 +212,14 @@ Deno.test("a worker that has noticed a pause is only let go by who has heard of 
   await using run = await Pool.open(2);
   const { pool, workers } = run;
   pool.accept();
-  pool.resumeRequests();
+  pool.setServing("serving");
   workers[0]!.pool.tell("paused", 1);
   await until(() => run.pauses() === 1);
-  pool.resumeRequests();
-  await until(() => workers[0]!.told.includes("resume 1"));
+  pool.setServing("serving");
+  await until(() => workers[0]!.told.includes("serving 1"));
   // Said before the pause was heard of: the worker, which counts 1, takes no notice.
-  assertEquals(workers[0]!.told, ["bind", "accept", "resume 0", "resume 1"]);
-  assertEquals(workers[1]!.told, ["bind", "accept", "resume 0", "resume 0"]);
+  assertEquals(workers[0]!.told, ["bind", "accept", "serving 0", "serving 1"]);
+  assertEquals(workers[1]!.told, ["bind", "accept", "serving 0", "serving 0"]);
 });
 
 Deno.test("figures are summed, and what a dead worker has counted is not lost", async () => {
@@ -233,7 +233,7 @@ Deno.test("figures are summed, and what a dead worker has counted is not lost", 
   assertEquals(before.sum.slots.requests[9], 110);
   assertEquals(before.workers.map(totalCalls), [100, 10]);
   for (let died = 0; died < 2; died++) {
-    workers.filter(({ start }) => start.seat === 0).at(-1)!.die("gone");
+    workers.filter(({ start }) => start.index === 0).at(-1)!.die("gone");
     await until(() => workers.at(-1)!.told.includes("bind") && workers.length === 3 + died);
     await delay(20);
   }

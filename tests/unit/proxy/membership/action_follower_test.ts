@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { isReceiver } from "../../../../src/proxy/membership/action_receivers.ts";
+import { isReceiver } from "../../../../src/proxy/membership/action_follower.ts";
 
 const OWN = { id: "proxy_1", pid: 7, start_at: "2026-11-22 05:16:07 +0000 UTC" };
 const json = (change: object) => JSON.stringify({ ...OWN, state: "online", ...change });

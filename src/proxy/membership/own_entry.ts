@@ -1,0 +1,111 @@
+/**
+ * What a proxy keeps at the coordinator: its entry, and the fence of its address.
+ *
+ * @module
+ */
+
+import { logger } from "../../base/log.ts";
+import type { Entry } from "../../coordinator/coordinator.ts";
+import { NodeExistsError } from "../../coordinator/errors.ts";
+import type { Watch } from "../../coordinator/watch.ts";
+import { decodeProxy, isSameLife, type ProxyRecord } from "../../model/proxy.ts";
+import { createFence, deleteFence, deleteFenceOf, loadFences } from "../../store/fences.ts";
+import { createProxy, deleteProxy, loadProxy, watchProxy } from "../../store/proxies.ts";
+import type { Store } from "../../store/store.ts";
+
+const log = logger("proxy");
+
+/** Reads and writes both; every call throws a `CoordinatorError` when the coordinator cannot be asked. */
+export class OwnEntry {
+  /** The proxy as it is registered. */
+  record: ProxyRecord;
+  readonly store: Store;
+  #hasFence = false;
+
+  /** Writes nothing yet. */
+  constructor(store: Store, record: ProxyRecord) {
+    this.store = store;
+    this.record = record;
+  }
+
+  /** Whether our address is fenced by us, or may be. */
+  get hasFence(): boolean {
+    return this.#hasFence;
+  }
+
+  /**
+   * Creates the entry, `offline`.
+   *
+   * @returns The record that was created; the caller keeps it once the proxy is registered.
+   * @throws {NodeExistsError} When another process has the id.
+   */
+  async create(): Promise<ProxyRecord> {
+    const record = { ...this.record, state: "offline" } as const;
+    try {
+      await createProxy(this.store, record);
+    } catch (error) {
+      // An earlier try of ours may have succeeded without an answer.
+      const entry = error instanceof NodeExistsError ? await this.load() : undefined;
+      if (entry === undefined) throw error;
+    }
+    return record;
+  }
+
+  /** Reads the entry; `undefined` when there is none of this life. */
+  async load(): Promise<ProxyRecord | undefined> {
+    const entry = await loadProxy(this.store, this.record.id);
+    return entry !== undefined && isSameLife(entry, this.record) ? entry : undefined;
+  }
+
+  /** What a changed entry says of us; `undefined` when it is gone, or of another life. */
+  parse(entry: Entry | undefined): ProxyRecord | undefined {
+    if (entry === undefined) return undefined;
+    try {
+      const record = decodeProxy(entry.data);
+      return isSameLife(record, this.record) ? record : undefined;
+    } catch (error) {
+      log.error("own entry cannot be read, it counts as unchanged: {error}", { error });
+      return this.record;
+    }
+  }
+
+  /** Watches the entry. */
+  watch(): Watch<Entry | undefined> {
+    return watchProxy(this.store, this.record.id);
+  }
+
+  /** Watches the fence. */
+  watchFence(): Watch<Entry | undefined> {
+    const { coordinator, paths } = this.store;
+    return coordinator.watchData(paths.fence(this.record.addr));
+  }
+
+  /** Fences our address. @returns Whether it was not fenced before. */
+  fence(): Promise<boolean> {
+    const { addr, description } = this.record;
+    this.#hasFence = true;
+    return createFence(this.store, addr, description);
+  }
+
+  /** Whether our address is fenced, by whomever. */
+  async isFenced(): Promise<boolean> {
+    return (await loadFences(this.store)).includes(this.record.addr);
+  }
+
+  /**
+   * Removes a fence that {@linkcode OwnEntry.fence} has just made; one that was there before belongs to
+   * somebody else, unless it was made by a call of ours that got no answer.
+   */
+  async removeNewFence(isMade: boolean): Promise<void> {
+    const { addr, description } = this.record;
+    const isOurs = (life: string) => isMade || (life !== "" && life === description);
+    await deleteFenceOf(this.store, addr, isOurs);
+    this.#hasFence = false;
+  }
+
+  /** Removes our fence, then our entry. A fence that another process has left is not ours to remove. */
+  async remove(): Promise<void> {
+    if (this.#hasFence) await deleteFence(this.store, this.record.addr);
+    if (await this.load() !== undefined) await deleteProxy(this.store, this.record.id);
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * Whether requests are served, as one value that is handed on from the membership to every router.
+ *
+ * @module
+ */
+
+/**
+ * - `serving`: requests go to the servers.
+ * - `held`: requests wait, as the slot table may be out of date.
+ * - `refused`: requests are answered with an error, as the slot table is out of date.
+ *
+ * Requests that are in flight are not touched by a change.
+ */
+export type Serving = "serving" | "held" | "refused";
