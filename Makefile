@@ -1,4 +1,4 @@
-# The verbs of this project. Each needs nothing installed beforehand but npm, or Deno itself.
+# What can be done with this project. Only npm, or Deno itself, must be installed before.
 
 .DEFAULT_GOAL := help
 .PHONY: run start test bench build lint fmt clean help
@@ -12,19 +12,19 @@ start: ## start the proxy with ./config.ini; ARGS="--cpu=2" for more
 test: ## run the whole test suite
 	@sh deploy/setup.sh redis-server redis-benchmark java zookeeper etcd chromium -- deno task test $(ARGS)
 
-bench: ## measure redis-server, twemproxy and the proxy side by side
+bench: ## compare the speed of redis-server, twemproxy and the proxy
 	@sh deploy/setup.sh redis-server redis-benchmark nutcracker -- deno task bench $(ARGS)
 
 build: ## make dist/codis-proxy, one executable file
 	@sh deploy/setup.sh -- deno task build $(ARGS)
 
-lint: ## look for mistakes in style, types and format
+lint: ## check format, style and types
 	@sh deploy/setup.sh -- deno task lint
 
 fmt: ## format the source
 	@sh deploy/setup.sh -- deno task fmt
 
-clean: ## remove what the other verbs made
+clean: ## remove what the other targets made
 	@rm -rf dist coverage .deno
 
 help: ## show this list
