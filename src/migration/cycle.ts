@@ -1,11 +1,11 @@
 /**
- * Keys must not go round in a circle: from group to group and back to where one of them comes from.
+ * Keys must not move in a cycle: from group to group and back to the first.
  *
- *      A ─ MIGRATE ─► B      A stops until B answers, B until A does: neither goes on before a deadline,
- *      A ◄─ MIGRATE ─ B      nobody is served meanwhile, and where the keys are is in doubt
+ *      A ─ MIGRATE ─► B      A stops until B answers, and B until A does: both stop until a timeout.
+ *      A ◄─ MIGRATE ─ B      Nobody is served meanwhile, and it is unclear which server has the keys
  *
- * The same goes for three servers and more. Not only dashboards move keys: of a slot in `migrate` every
- * proxy does, so what counts is in which routes slots are on their route.
+ * The same goes for three servers and more. A dashboard is not alone in moving keys: every proxy moves
+ * keys of a slot in `migrate`. So what counts is on which routes slots migrate.
  *
  * @module
  */
@@ -16,10 +16,21 @@ export interface Route {
   readonly to: number;
 }
 
+/** The route of one stream, and how fast it may go. */
+export interface StreamRoute extends Route {
+  /** Least time between two calls, in milliseconds. */
+  readonly delayMs: number;
+}
+
+/** Names the route of a stream. */
+export function routeKey({ from, to, delayMs }: StreamRoute): string {
+  return `${from} ${to} ${delayMs}`;
+}
+
 /**
  * The routes by which keys could come back to where `route` begins.
  *
- * @param others Directions in which slots are, or may be, on their route.
+ * @param others Routes on which slots migrate, or may.
  * @returns A path from `route.to` to `route.from`; empty when there is none.
  *
  * @example
@@ -35,14 +46,14 @@ export function routeBack(route: Route, others: readonly Route[]): readonly Rout
   for (const [group, path] of pathTo) {
     if (group === route.from) return path;
     for (const step of others) {
-      // A map hands out what is added while it is gone through.
+      // Entries that are added while a map is iterated are visited, too.
       if (step.from === group && !pathTo.has(step.to)) pathTo.set(step.to, [...path, step]);
     }
   }
   return [];
 }
 
-/** Whether two routes are the same. */
+/** Whether two routes are between the same groups. */
 export function isSameRoute(a: Route, b: Route): boolean {
   return a.from === b.from && a.to === b.to;
 }

@@ -1,28 +1,28 @@
 /**
- * How far the move of one slot's keys is.
+ * The progress of one slot's migration: keys moved and left, and the speed.
  *
  * @module
  */
 
-/** Time over which the speed is measured, in milliseconds; twice that at most. */
+/** Least time over which a speed is measured, in milliseconds; at most twice that. */
 const WINDOW_MS = 3_000;
-/** Least time after which a speed can be told, in milliseconds. */
+/** Least time before a speed is known, in milliseconds. */
 const WINDOW_MS_MIN = 200;
-/** A look at the source must have come this far before what is left can be told from it. */
+/** Share of a scan that is needed before the number of keys left can be estimated, 0 to 1. */
 const FRACTION_MIN = 0.02;
 
 /** Counts the keys of one slot, and their bytes. */
 export class MoveProgress {
   keysMoved = 0;
-  /** By the memory that keys took at the source, as far as that was told; null: nobody tells. */
+  /** Memory that the moved keys took at the source; null: not known. */
   bytesMoved: number | null = null;
-  /** Still to move; null before it can be told. */
+  /** Still to move; null: not known yet. */
   keysLeft: number | null = null;
   readonly #keys: Speed;
   readonly #bytes: Speed;
-  /** Keys that the present look has seen, and moved. */
+  /** Keys that the present scan has seen, and that were moved since it started. */
   #seen = 0;
-  #movedOfLook = 0;
+  #movedOfScan = 0;
 
   /** @param now The monotonic clock, in milliseconds. @default performance.now */
   constructor(now: () => number = () => performance.now()) {
@@ -33,11 +33,11 @@ export class MoveProgress {
   /**
    * Keys have been moved.
    *
-   * @param bytes What they took at the source; left out: that is not known.
+   * @param bytes Memory that they took at the source; left out: not known.
    */
   moved(keys: number, bytes?: number): void {
     this.keysMoved += keys;
-    this.#movedOfLook += keys;
+    this.#movedOfScan += keys;
     if (this.keysLeft !== null) this.keysLeft = Math.max(0, this.keysLeft - keys);
     this.#keys.add(keys);
     if (bytes === undefined) return;
@@ -45,34 +45,34 @@ export class MoveProgress {
     this.#bytes.add(bytes);
   }
 
-  /** A look at all of the source's keys begins. */
-  lookBegins(): void {
+  /** A scan of all keys of the source starts. */
+  scanStarted(): void {
     this.#seen = 0;
-    this.#movedOfLook = 0;
+    this.#movedOfScan = 0;
   }
 
-  /** The look has seen keys of the slot. */
+  /** The scan has seen keys of the slot. */
   seen(keys: number): void {
     this.#seen += keys;
   }
 
-  /** The look has come so far, 0 to 1: keys are spread evenly over it. */
-  looked(fraction: number): void {
+  /** The scan has come so far, 0 to 1: keys are spread evenly over it. */
+  scanned(fraction: number): void {
     if (fraction < FRACTION_MIN) return;
-    this.keysLeft = Math.max(0, Math.round(this.#seen / fraction) - this.#movedOfLook);
+    this.keysLeft = Math.max(0, Math.round(this.#seen / fraction) - this.#movedOfScan);
   }
 
-  /** Keys per second of late; null before it can be told. */
+  /** Recent keys per second; null: not known yet. */
   get keysPerSecond(): number | null {
     return this.#keys.perSecond;
   }
 
-  /** Bytes per second of late; null before it can be told. */
+  /** Recent bytes per second; null: not known yet. */
   get bytesPerSecond(): number | null {
     return this.#bytes.perSecond;
   }
 
-  /** Seconds until all keys are moved at this speed; null when that cannot be told. */
+  /** Seconds until all keys are moved at this speed; null: not known. */
   get etaSeconds(): number | null {
     const rate = this.keysPerSecond;
     if (this.keysLeft === null || rate === null || rate === 0) return null;
@@ -80,7 +80,7 @@ export class MoveProgress {
   }
 }
 
-/** How many of something there were per second, of late. */
+/** How many of something there were per second, recently. */
 class Speed {
   readonly #now: () => number;
   /** The present window, and the one before it. */
@@ -104,7 +104,7 @@ class Speed {
     this.#count = 0;
   }
 
-  /** Null before it can be told. */
+  /** Null: not known yet. */
   get perSecond(): number | null {
     if (this.#beganMs === 0) return null;
     const tookMs = this.#lastMs + this.#now() - this.#beganMs;

@@ -1,5 +1,5 @@
 /**
- * A request to migrate slots: checked as a whole, then stored as one task for each slot, or not at all.
+ * Checks a request to migrate slots as a whole, then stores one task for each slot, or none.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { InputError } from "../control/errors.ts";
 import { nextStep } from "./task.ts";
 import { areOneServer } from "../control/servers.ts";
 
-/** Tasks that are created at once. */
+/** Tasks that are created at the same time. */
 const PARALLEL_MAX = 16;
 
 /**
@@ -31,7 +31,7 @@ const PARALLEL_MAX = 16;
  *
  * @returns Them, in the order of their slots.
  * @throws {InputError} When a number is out of range.
- * @throws {StoreError} When a group or slot is not fit for it; nothing was stored.
+ * @throws {StoreError} When a group or slot does not allow it; nothing was stored.
  */
 export async function createTasks(
   control: Control,

@@ -1,66 +1,61 @@
 /**
- * Which routes slots may go now, given where others are on their route: decided here, done by migrate_queue.ts.
+ * Decides which routes slots may take now, given the routes on which others migrate.
  *
- * A route may begin when no key could come back by others to where it begins (circle.ts). A slot that is
- * cancelled turns round: it waits until no slot goes the route it came any more but those that turn with
- * it; those that still do come to their end, and no new ones follow them.
+ * A route may start when no key could come back to its first group (cycle.ts). A cancelled slot reverses:
+ * it waits until the only slots that migrate the way it came are those that reverse with it. The others
+ * finish, and no new slots follow them.
  *
  * @module
  */
 
 import { compareSequence } from "../store/sequence.ts";
-import { isSameRoute, type Route, routeBack } from "./cycle.ts";
+import { isSameRoute, type Route, routeBack, routeKey, type StreamRoute } from "./cycle.ts";
 import type { MigrationJob } from "./job.ts";
-import type { StreamRoute } from "./stream.ts";
 
-/** What is known of all routes. */
+/** All that is known of all routes. */
 export interface Traffic {
   readonly jobs: readonly MigrationJob[];
-  /** Ways on which streams are at work. */
+  /** Routes on which streams work. */
   readonly running: readonly Route[];
-  /** Whether something keeps everything that goes a route, at this moment. */
-  isKept(route: StreamRoute): boolean;
+  /** Whether a route waits after a failure. */
+  isWaiting(route: StreamRoute): boolean;
   /** The monotonic clock, in milliseconds. */
   readonly nowMs: number;
 }
 
-/** Names a route. */
-export function routeKey({ from, to, delayMs }: StreamRoute): string {
-  return `${from} ${to} ${delayMs}`;
-}
-
-/** Whether a job goes a route. */
+/** Whether a job takes a route. */
 export function isOnRoute(job: MigrationJob, route: StreamRoute): boolean {
   return job.route !== undefined && routeKey(job.route) === routeKey(route);
 }
 
-/** The routes that jobs go, those that have begun first. */
+/** The routes that jobs take, those of jobs that have started first. */
 export function routesOf(jobs: readonly MigrationJob[]): StreamRoute[] {
-  const begun = [...jobs].sort((a, b) => hasStarted(b) - hasStarted(a));
-  const routes = begun.flatMap(({ route }) => route === undefined ? [] : [route]);
+  const sorted = [...jobs].sort((a, b) => hasStarted(b) - hasStarted(a));
+  const routes = sorted.flatMap(({ route }) => route === undefined ? [] : [route]);
   return [...new Map(routes.map((route) => [routeKey(route), route])).values()];
 }
 
-/** Whether there is anything to do for a stream that begins to go a route. */
+/** Whether a stream that starts on a route would find a job. */
 export function hasWork(route: StreamRoute, traffic: Traffic): boolean {
   return jobsFor(route, 1, { ...traffic, running: [...traffic.running, route] }).length > 0;
 }
 
-/** What a route waits for lest keys go in a circle; empty: nothing. */
+/** Why a route waits lest keys move in a cycle; empty: it need not. */
 export function cycleNoteOf(route: StreamRoute, traffic: Traffic): string {
-  // Where slots are on their route already, the best is that they arrive.
+  // Slots that migrate already had best arrive.
   const isUnderway = traffic.jobs.some((job) => isOnRoute(job, route) && isOpen(job));
   const back = routeBack(route, isUnderway ? traffic.running : routesBeside(route, traffic));
   if (back.length === 0) return "";
   const routes = back.map(({ from, to }) => `from group ${from} to ${to}`).join(" and ");
-  return `waits for slots on their route ${routes}: servers that give each other keys would stand still`;
+  return `waits until slots have migrated ${routes}: ` +
+    "servers that give keys to each other would block each other";
 }
 
 /**
- * Jobs for a route: those whose slots are on their route first, then all that turn into it, then others in
- * order, as long as something may begin.
+ * Jobs for a route: first those whose slots migrate on it, then all that reverse into it, then others in
+ * order, as long as something may start.
  *
- * @param count How many others, at most, with the ones before.
+ * @param count Most jobs together with the others; the first two kinds come in any case.
  */
 export function jobsFor(route: StreamRoute, count: number, traffic: Traffic): MigrationJob[] {
   const due = traffic.jobs
@@ -68,35 +63,35 @@ export function jobsFor(route: StreamRoute, count: number, traffic: Traffic): Mi
     .sort((a, b) => hasStarted(b) - hasStarted(a) || compareSequence(a.name, b.name));
   const jobs = due.filter(isOpen);
   if (routeBack(route, routesBeside(route, traffic)).length > 0) return jobs;
-  // As long as one of those goes the other route none may come this route: all of them, or none.
-  jobs.push(...due.filter(({ isTurning }) => isTurning));
+  // While one of them goes the other way none may come this way: all of them, or none.
+  jobs.push(...due.filter(({ isReversing }) => isReversing));
   if (isAwaited(route, traffic)) return jobs;
   const others = due.filter((job) => !jobs.includes(job));
   return [...jobs, ...others.slice(0, Math.max(0, count - jobs.length))];
 }
 
-/** Directions in which slots are on their route, but those that can turn into this one now. */
+/** Routes on which slots migrate, without those of slots that can reverse into this route now. */
 function routesBeside(route: Route, { jobs, running, nowMs }: Traffic): Route[] {
   const routes = [...running];
   for (const job of jobs) {
     const { currentRoute } = job;
-    const turns = job.isTurning && isSameRoute(job.route!, route) && job.isDue(nowMs);
-    if (currentRoute === undefined || turns) continue;
+    const canReverse = job.isReversing && isSameRoute(job.route!, route) && job.isDue(nowMs);
+    if (currentRoute === undefined || canReverse) continue;
     if (!routes.some((known) => isSameRoute(known, currentRoute))) routes.push(currentRoute);
   }
   return routes;
 }
 
-/** Whether slots that turn round wait for those of this route. */
+/** Whether slots that reverse wait for those of this route. */
 function isAwaited(route: Route, traffic: Traffic): boolean {
   return traffic.jobs.some((job) =>
-    job.isTurning && job.isDue(traffic.nowMs) && !traffic.isKept(job.route!) &&
+    job.isReversing && job.isDue(traffic.nowMs) && !traffic.isWaiting(job.route!) &&
     routeBack(job.route!, routesBeside(job.route!, traffic))
       .some((step) => isSameRoute(step, route))
   );
 }
 
-/** Whether keys of its slot are on their route to where it is to go. */
+/** Whether keys of its slot move to where the job wants them. */
 function isOpen({ route, currentRoute }: MigrationJob): boolean {
   return route !== undefined && currentRoute !== undefined && isSameRoute(route, currentRoute);
 }

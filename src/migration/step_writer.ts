@@ -1,5 +1,5 @@
 /**
- * Writes the steps of migrations, and knows when the store may not be what it seems.
+ * Writes the steps of migrations, and knows when a change may be half made.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { changeOf, type ChangePart } from "./task.ts";
 /** See the header. */
 export class StepWriter {
   readonly control: Control;
-  /** Whether a change may have been begun whose end we do not know, by us or by who led before. */
+  /** Whether a change may be half made, by us or by the dashboard that led before. */
   #isUncertain = true;
 
   constructor(control: Control) {
@@ -20,7 +20,7 @@ export class StepWriter {
   }
 
   /**
-   * Makes one change of several parts; none makes no change.
+   * Makes one change of several parts; without parts it makes none.
    *
    * @throws As `Control.change`.
    */
@@ -30,8 +30,8 @@ export class StepWriter {
   }
 
   /**
-   * As {@linkcode StepWriter.write}, where it does no harm that a proxy does not hear of it: one that was
-   * told and has not confirmed in time is marked offline, one that cannot be told goes on as it is.
+   * As {@linkcode StepWriter.write}, for changes that a proxy may miss without harm: a proxy that does not
+   * confirm in time is marked offline, a proxy that cannot be reached goes on as it is.
    */
   async writeAnyway(summary: string, parts: readonly ChangePart[]): Promise<void> {
     if (parts.length === 0) return;
@@ -43,14 +43,14 @@ export class StepWriter {
   }
 
   /**
-   * Sees to it that no change is half done: only then may be decided by what the store says.
+   * Completes a change that is half made: only then does the store say what comes next.
    *
-   * @param when Whether it is looked also when all is known: whether we still lead.
+   * @param when `always` also checks that this dashboard still leads.
    * @throws As `Control.change`.
    */
   async settle(when: "if uncertain" | "always" = "if uncertain"): Promise<void> {
     if (!this.#isUncertain && when === "if uncertain") return;
-    // A change that was begun is finished before the next one is made, even before an empty one.
+    // A change that was started is completed before the next one is made, even before an empty one.
     await this.#change(() => this.control.change(changeOf("", [])));
     this.#isUncertain = false;
   }

@@ -1,5 +1,5 @@
 /**
- * One slot on its way to another group: what comes next, and the change of the store that makes it so.
+ * The steps of a slot to another group: what comes next, and the change of the store for it.
  *
  *      online at F ──begin──► pre_migrate ──open──► migrate F to T ── keys moved ──finish──► online at T
  *           ▲                     │                     │                              task deleted
@@ -7,12 +7,12 @@
  *                                                       │ task cancelled: its new group is F
  *      online at F ◄──finish── migrate T to F ◄──open── pre_migrate (group T) ◄──begin──┘
  *
- * Nodes and JSON are Codis 2.0's, so that its dashboard and ours can take over from each other. Where a
- * task stands is read from the store, never remembered: the slot tells all but the goal, and the goal is
- * the task's. While a slot turns round, its `pre_migrate` keeps what `migrate` said of it.
+ * Nodes and JSON are Codis 2.0's, so that its dashboard and ours can take over from each other. The state
+ * of a task is read from the store, never remembered: the task has the goal, the slot has all else. While a
+ * slot reverses, its `pre_migrate` keeps the groups of its `migrate`.
  *
- * From `pre_migrate` on, confirmed by every proxy, nobody writes the slot's keys at the old server; only
- * after that may `migrate` be written, whoever finds the slot so.
+ * Once every proxy has confirmed `pre_migrate`, no client writes the slot's keys at the old server. Only then
+ * may a dashboard write `migrate`.
  *
  * @module
  */
@@ -31,11 +31,11 @@ import type { Store } from "../store/store.ts";
 import type { Route } from "./cycle.ts";
 import type { Announcement, ClusterChange, EntryWrite } from "../control/control.ts";
 
-/** What is to be done next for a task. */
+/** What comes next for a task. */
 export type NextStep =
   /** Nothing but to delete the task, and to write the slot when there is one to write. */
   | { readonly kind: "end"; readonly why: string; readonly slot: SlotRecord | undefined }
-  /** Nothing now: somebody else's work on the slot comes first. */
+  /** Nothing now: another migration of the slot comes first. */
   | { readonly kind: "wait"; readonly why: string }
   /** Block the slot, then let it migrate. */
   | { readonly kind: "begin"; readonly from: number; readonly to: number }
@@ -48,7 +48,7 @@ export interface ChangePart {
   readonly announcements: readonly Announcement[];
 }
 
-/** What the store says is to be done next. */
+/** What comes next for a task, given its slot. */
 export function nextStep(task: MigrateTaskRecord, slot: SlotRecord): NextStep {
   const { id, group_id: group, state: { status, migrate_status: { from } } } = slot;
   const goal = task.new_group;
@@ -58,7 +58,7 @@ export function nextStep(task: MigrateTaskRecord, slot: SlotRecord): NextStep {
   if (isUnderway(slot)) {
     if (goal === from) return { kind: "begin", from: group, to: from };
     if (goal !== group) {
-      return { kind: "wait", why: `slot ${id} is on its way from group ${from} to ${group}` };
+      return { kind: "wait", why: `slot ${id} is migrating from group ${from} to ${group}` };
     }
     return { kind: status === "migrate" ? "move" : "begin", from, to: group };
   }
@@ -69,16 +69,16 @@ export function nextStep(task: MigrateTaskRecord, slot: SlotRecord): NextStep {
   return { kind: "begin", from: group, to: goal };
 }
 
-/** Whether keys of the slot may be in two groups: it migrates, or is blocked on its way back. */
+/** Whether keys of the slot may be in two groups: it migrates, or is blocked while it reverses. */
 export function isUnderway({ state: { status, migrate_status } }: SlotRecord): boolean {
   return status === "migrate" ||
     (status === "pre_migrate" && migrate_status.from !== NO_GROUP);
 }
 
 /**
- * In which direction keys of the slot move, or will as soon as its block ends; nothing: in none.
+ * The route on which keys of the slot move, or will when its block ends; `undefined`: none.
  *
- * @param step What is to be done next for its task; left out: it is as it was before it was blocked.
+ * @param step What comes next for its task; left out: the block is taken back.
  */
 export function currentRouteOf(slot: SlotRecord, step?: NextStep): Route | undefined {
   const { group_id: to, state: { status, migrate_status: { from } } } = slot;
@@ -86,7 +86,7 @@ export function currentRouteOf(slot: SlotRecord, step?: NextStep): Route | undef
   return isUnderway(slot) ? { from, to } : undefined;
 }
 
-/** Blocks a slot on every proxy, and says that its task is at work. */
+/** Blocks a slot on every proxy, and marks its task as started. */
 export function beginPart(
   store: Store,
   { name, task }: StoredMigrateTask,
@@ -103,7 +103,7 @@ export function openPart(store: Store, slot: SlotRecord, from: number, to: numbe
   return part(migrating, [slotWrite(store, migrating)], "slot_migrate");
 }
 
-/** Takes a block back: the slot is as it was before `begin`. */
+/** Takes a block back: the slot is as before. */
 export function undoPart(store: Store, slot: SlotRecord): ChangePart {
   const before = withStatus(slot, isUnderway(slot) ? "migrate" : "online");
   const type = isUnderway(slot) ? "slot_migrate" : "slot_changed";
@@ -123,7 +123,7 @@ export function endPart(store: Store, name: string, slot: SlotRecord | undefined
   return part(slot, [slotWrite(store, slot), taskGone(store, name)], "slot_changed");
 }
 
-/** Writes a task as it is to be, and tells nobody. */
+/** Writes a task; no proxy needs to know. */
 export function taskPart(
   store: Store,
   name: string,

@@ -1,12 +1,12 @@
 /**
- * How fast keys are moved: how many in one call, and how long to rest between two calls.
+ * Throttles a migration: how many keys go in one call, and how long it rests between two calls.
  *
- *      nobody else uses the servers     calls of about 1.4 ms, one after the other
- *      clients do                       calls of about 0.4 ms, and rest for most of the time
- *      a server answers late,           rest longer and longer, until it answers in time again
- *      or a proxy to its clients
+ *      no clients use the servers       calls of about 1.4 ms, one after the other
+ *      clients do                       calls of about 0.4 ms, with rests for most of the time
+ *      a server or a proxy is slow      longer and longer rests, until it is fast again
  *
- * A call stops its source and keeps its target busy, so its length is what a client may have to wait.
+ * A call stops its source and keeps its target busy, so clients may have to wait for as long as a call
+ * takes.
  *
  * @module
  */
@@ -17,11 +17,11 @@ export interface ThrottleLimits {
   readonly bytesPerSecond: number;
   /** Least rest between two calls, in milliseconds: a task's `delay`. */
   readonly delayMs: number;
-  /** What 99 of 100 requests at a proxy may take at most, in milliseconds. */
+  /** Longest p99 latency at a proxy, in milliseconds. */
   readonly p99MaxMs: number;
 }
 
-/** A proxy, and what 99 of 100 of its requests took at most of late. */
+/** A proxy and its recent p99 latency. */
 export interface ProxyLatency {
   readonly id: string;
   /** In milliseconds. */
@@ -30,30 +30,30 @@ export interface ProxyLatency {
 
 /** Keys of the first call. */
 const KEYS_FIRST = 100;
-/** Small keys that make a call no longer than it is anyway: the way there and back. */
+/** So many small keys take hardly longer than the round trip of the call. */
 const KEYS_FEW = 20;
 /** A key below this size is small, in bytes. */
 const SMALL_BYTES = 2_048;
 /** Most keys of one call, however fast it is. */
 export const CALL_KEYS_MAX = 1_000;
-/** Length of a call that is aimed at, alone and beside clients, in milliseconds. */
+/** Desired length of a call, without clients and with them, in milliseconds. */
 const CALL_MS_ALONE = 1.4;
 const CALL_MS_SHARED = 0.4;
-/** Weight of the newest call in what one key is taken to need. */
+/** Weight of the newest call in the average time of one key. */
 const NEWEST_SHARE = 0.2;
-/** Share of the time that calls may take beside clients. */
+/** Share of the time that calls may take while clients use the servers. */
 const SHARE_SHARED = 0.3;
-/** Commands of others per second from which on a server counts as used. */
+/** Commands of others per second from which a server counts as used. */
 const SHARED_OPS = 2_000;
-/** A server that takes longer for a small command is late, in milliseconds. */
-const LATE_MS = 10;
-/** First and longest rest between two calls that a late server demands, in milliseconds. */
+/** A server that takes longer for a small command is slow, in milliseconds. */
+const SLOW_MS = 10;
+/** First and longest rest between two calls while a server is slow, in milliseconds. */
 const SERVER_REST = { firstMs: 2, maxMs: 250 };
-/** The same for a proxy that is slow to answer. */
+/** The same while a proxy is slow. */
 const PROXY_REST = { firstMs: 8, maxMs: 1_000 };
-/** A rest below this is none, in milliseconds. */
+/** A shorter rest counts as none, in milliseconds. */
 const REST_MS_MIN = 2;
-/** Seconds of unused budget that may be caught up on. */
+/** Seconds of unused budget that later calls may use. */
 const BURST_SECONDS = 0.1;
 
 /** See the header. */
@@ -61,14 +61,14 @@ export class Throttle {
   readonly #limits: ThrottleLimits;
   readonly #now: () => number;
   #keys = KEYS_FIRST;
-  /** What one key needs, in milliseconds; 0 before the first call. */
+  /** Average time of one key, in milliseconds; 0 before the first call. */
   #keyMs = 0;
   #isShared = false;
   readonly #server = new AdaptiveRest(SERVER_REST);
   readonly #proxy = new AdaptiveRest(PROXY_REST);
   /** Calls since the last rest that was not one of an operator's limits. */
   #work = { keys: 0, ms: 0 };
-  /** From when on the next call may be made, in monotonic milliseconds. */
+  /** When the next call may be made, in monotonic milliseconds. */
   #freeMs = 0;
 
   /** @param now The monotonic clock, in milliseconds. @default performance.now */
@@ -84,7 +84,7 @@ export class Throttle {
     return Math.max(1, Math.min(this.#keys, Math.floor(keysPerSecond * BURST_SECONDS)));
   }
 
-  /** Whether calls may follow each other without rest; then several may be under way. */
+  /** Whether calls may follow each other without rest; then several may run at once. */
   get isUnlimited(): boolean {
     const { keysPerSecond, bytesPerSecond, delayMs } = this.#limits;
     return keysPerSecond + bytesPerSecond + delayMs === 0 && !this.#isShared && !this.#isSlowed;
@@ -94,7 +94,7 @@ export class Throttle {
     return this.#server.restMs + this.#proxy.restMs > 0;
   }
 
-  /** Why it goes slower than it might, for operators; `""`: it does not. */
+  /** Why a slow server or proxy slows the migration down, for operators; `""`: none does. */
   get slowedBy(): string {
     return [this.#proxy, this.#server].find(({ restMs }) => restMs > 0)?.cause ?? "";
   }
@@ -113,7 +113,7 @@ export class Throttle {
     this.#freeMs = spentMs === 0 ? nowMs + restMs : Math.max(nowMs + restMs, budgetMs);
   }
 
-  /** The rest that others need after a call: codis-server's calls of one key share one. */
+  /** The rest that others need after a call; several calls of one key, as codis-server's, share one. */
   #restAfter(keys: number, tookMs: number): number {
     const work = { keys: this.#work.keys + keys, ms: this.#work.ms + tookMs };
     const isDue = work.keys >= KEYS_FEW || tookMs >= CALL_MS_SHARED || work.ms >= CALL_MS_ALONE;
@@ -128,7 +128,7 @@ export class Throttle {
     const aimMs = this.#isShared || this.#isSlowed ? CALL_MS_SHARED : CALL_MS_ALONE;
     const now = this.#keys;
     const keyMs = tookMs / keys;
-    // One call that was held up, by whatever, says little.
+    // One call that was delayed says little.
     this.#keyMs = this.#keyMs === 0 ? keyMs : this.#keyMs + (keyMs - this.#keyMs) * NEWEST_SHARE;
     const fitting = Math.min(now * 1.1 + 1, Math.max(now / 2, aimMs / this.#keyMs));
     const least = bytes / keys < SMALL_BYTES ? KEYS_FEW : 1;
@@ -136,27 +136,27 @@ export class Throttle {
   }
 
   /**
-   * What a look at the servers has shown.
+   * The servers' load was measured.
    *
-   * @param othersOps Commands per second that were not ours.
-   * @param answerMs How long one of them took for a small command.
-   * @param addr Which.
+   * @param othersOps Commands per second that were not ours, at the busier server.
+   * @param latencyMs Latency of a small command at the slower server.
+   * @param addr The slower server.
    */
-  looked(othersOps: number, answerMs: number, addr = "a server"): void {
+  serversMeasured(othersOps: number, latencyMs: number, addr = "a server"): void {
     this.#isShared = othersOps > SHARED_OPS;
-    this.#server.looked(
-      answerMs > LATE_MS,
-      `slowed: ${addr} took ${Math.round(answerMs)} ms to answer, more than ${LATE_MS}`,
+    this.#server.adapt(
+      latencyMs > SLOW_MS,
+      `slowed down: ${addr} takes ${Math.round(latencyMs)} ms to answer, more than ${SLOW_MS} ms`,
     );
   }
 
-  /** What clients wait at the slowest proxy; nothing while no proxy tells. */
-  clientsWait(slowest: ProxyLatency | undefined): void {
+  /** The latency of the slowest proxy was read; `undefined`: not known. */
+  proxyMeasured(slowest: ProxyLatency | undefined): void {
     const { p99MaxMs } = this.#limits;
     const { id, p99Ms } = slowest ?? { id: "", p99Ms: 0 };
-    this.#proxy.looked(
+    this.#proxy.adapt(
       p99MaxMs > 0 && p99Ms > p99MaxMs,
-      `slowed: proxy ${id}'s p99 is ${Math.round(p99Ms)} ms, above ${p99MaxMs}`,
+      `slowed down: the p99 of proxy ${id} is ${Math.round(p99Ms)} ms, above ${p99MaxMs} ms`,
     );
   }
 
@@ -166,11 +166,11 @@ export class Throttle {
   }
 }
 
-/** A rest that doubles as long as somebody is slow, and halves as soon as nobody is. */
+/** A rest that doubles while a server or proxy is slow, and halves while none is. */
 class AdaptiveRest {
-  /** In milliseconds; 0: nobody is slow. */
+  /** In milliseconds; 0: no rest. */
   restMs = 0;
-  /** Why it rests. */
+  /** What is slow. */
   cause = "";
   readonly #firstMs: number;
   readonly #maxMs: number;
@@ -180,7 +180,7 @@ class AdaptiveRest {
     this.#maxMs = maxMs;
   }
 
-  looked(isSlow: boolean, cause: string): void {
+  adapt(isSlow: boolean, cause: string): void {
     if (isSlow) {
       this.cause = cause;
       this.restMs = Math.min(this.#maxMs, Math.max(this.#firstMs, this.restMs * 2));

@@ -1,14 +1,14 @@
 /**
- * How far all migrations together are: from when there was nothing to move until there is nothing again.
+ * The progress of all migrations together, since there was nothing to move.
  *
- * What slots have that nobody has counted yet is told from those that were: as many keys each.
+ * Slots whose keys were not counted yet are taken to have as many keys as those that were.
  *
  * @module
  */
 
 import type { MigrationTotals, MigrationView } from "../api/cluster_view.ts";
 
-/** What has arrived already. */
+/** What has arrived. */
 interface Arrived {
   readonly slots: number;
   readonly keys: number;
@@ -21,7 +21,7 @@ const NOTHING: Arrived = { slots: 0, keys: 0, bytes: null };
 export class TotalProgress {
   #arrived = NOTHING;
 
-  /** There was nothing to move. */
+  /** Starts again: there was nothing to move. */
   begin(): void {
     this.#arrived = NOTHING;
   }
@@ -36,7 +36,7 @@ export class TotalProgress {
     };
   }
 
-  /** How far everything is, with the tasks that there are; null when there are none. */
+  /** The progress together with the tasks that there are; null when there are none. */
   view(tasks: readonly MigrationView[]): MigrationTotals | null {
     if (tasks.length === 0) return null;
     const { slots, keys, bytes } = this.#arrived;
@@ -68,7 +68,7 @@ export class TotalProgress {
   }
 }
 
-/** The sum of what is known; null when nothing is. */
+/** The sum of the known numbers; null when none is known. */
 function sumOf(numbers: readonly (number | null)[]): number | null {
   const known = numbers.filter((number) => number !== null);
   return known.length === 0 ? null : known.reduce((sum, number) => sum + number, 0);

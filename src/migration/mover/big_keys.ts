@@ -1,67 +1,54 @@
 /**
- * Keys so big that moving one stops both servers for a while: told of before any of them moves.
+ * The big keys of one round: moving one stops both servers for a while, so they are reported first.
  *
- *      found before its slot begins, or met later ─► listed
- *        ├─ last     moved alone, after all other keys of the look, the smallest first
+ *      found before its slot starts, or met later ─► listed
+ *        ├─ last     moved alone, after all other keys of the round, the smallest first
  *        ├─ warn     the same, with a warning before
- *        └─ refuse   its slot does not begin; where it has begun, the key stays, and its slot with it,
- *                    though a client's request may still move it
+ *        └─ refuse   its slot does not start; if it has started, the key stays, and its slot with it, though
+ *                    a client's request may still move it
  *
  * @module
  */
 
-import type { BigKeyView } from "../api/cluster_view.ts";
-import type { MoveContext } from "./mover/mover.ts";
-import { type SlotKey, textOfKey } from "./mover/server_keys.ts";
+import type { BigKeyView } from "../../api/cluster_view.ts";
+import type { BigKeyPolicy } from "../big_key_list.ts";
+import type { MovingKey } from "./key_queue.ts";
+import type { MoveContext } from "./mover.ts";
+import { textOfKey } from "./server_keys.ts";
 
-/** What is done with big keys. */
-export type BigKeyPolicy = "last" | "warn" | "refuse";
-
-/** A big key. */
-export interface BigKey extends SlotKey {
-  readonly database: number;
-  /** Memory it takes at the source, in bytes. */
-  readonly size: number;
-}
-
-/** The big keys of a slot as operators see them, by name. */
-export type BigKeyList = Map<string, BigKeyView>;
-
-/** Big keys remembered in one look; the next look finds the others. */
-const BIG_KEYS_MAX = 10_000;
-/** Big keys of one slot that are remembered where they stay: they can be any number. */
+/** Big keys that one round remembers; the next round finds the others. */
+const ROUND_KEYS_MAX = 10_000;
+/** Big keys of one slot that are remembered where they stay: there may be any number. */
 const SLOT_KEYS_MAX = 100;
-/** Big keys of one look that get an event of their own. */
-const TOLD_MAX = 10;
-/** Big keys of a slot that are listed. */
-const LISTED_MAX = 20;
+/** Big keys of one round that get an event each. */
+const EVENTS_MAX = 10;
 /**
- * Bytes that are moved in one millisecond, by which the stop is foretold: measured with hashes of small
+ * Bytes that are moved in one millisecond, by which the stop is estimated: measured with hashes of small
  * fields on a slow machine; large strings are five times as fast.
  */
 const BYTES_PER_MS = 25_000;
 
-/** The big keys of one look. */
+/** See the header. */
 export class BigKeys {
   readonly #context: MoveContext;
   readonly #policy: BigKeyPolicy;
-  readonly #keys: BigKey[] = [];
-  /** Those of each slot that are not moved yet, by name. */
-  readonly #slots = new Map<number, Map<string, BigKey>>();
-  #told = 0;
+  readonly #keys: MovingKey[] = [];
+  /** The keys of each slot that have not moved, by name. */
+  readonly #slots = new Map<number, Map<string, MovingKey>>();
+  #events = 0;
 
   constructor(context: MoveContext) {
     this.#context = context;
     this.#policy = context.options.bigKeyPolicy;
   }
 
-  /** Puts a key off until the end of the look, or for good. */
-  add(key: BigKey): void {
-    const slot = this.#slots.get(key.slotId) ?? new Map<string, BigKey>();
-    const isEnough = this.#policy === "refuse"
+  /** Takes a big key; it is moved at the end of the round, or never. */
+  add(key: MovingKey): void {
+    const slot = this.#slots.get(key.slotId) ?? new Map<string, MovingKey>();
+    const isFull = this.#policy === "refuse"
       ? slot.size >= SLOT_KEYS_MAX
-      : this.#keys.length >= BIG_KEYS_MAX;
-    if (isEnough) return;
+      : this.#keys.length >= ROUND_KEYS_MAX;
+    if (isFull) return;
     if (this.#policy !== "refuse") this.#keys.push(key);
     const name = nameOf(key);
     this.#slots.set(key.slotId, slot.set(name, key));
@@ -69,11 +56,11 @@ export class BigKeys {
     const isNew = list?.has(name) === false;
     list?.set(name, this.#view(key));
     this.#note(key.slotId);
-    if (isNew && ++this.#told <= TOLD_MAX) this.#tell(key);
+    if (isNew && ++this.#events <= EVENTS_MAX) this.#report(key);
   }
 
-  /** Moves them one after the other, the smallest first, where they are not to stay. */
-  async moveAll(move: (key: BigKey) => Promise<void>, signal: AbortSignal): Promise<void> {
+  /** Moves them one after the other, the smallest first, unless they must stay. */
+  async moveAll(move: (key: MovingKey) => Promise<void>, signal: AbortSignal): Promise<void> {
     for (const key of this.#keys.sort((a, b) => a.size - b.size)) {
       signal.throwIfAborted();
       await move(key);
@@ -83,25 +70,25 @@ export class BigKeys {
     }
   }
 
-  /** The slots that keep a key which is not to be moved, and why. */
+  /** The slots that keep a key which must not be moved, and why. */
   get refused(): ReadonlyMap<number, string> {
     if (this.#policy !== "refuse") return new Map();
     return new Map([...this.#slots].map(([slotId, keys]) => {
       const biggest = biggestOf([...keys.values()]);
-      const most = keys.size < SLOT_KEYS_MAX ? "" : "at least ";
-      const more = keys.size === 1 ? "" : ` and ${most}${keys.size - 1} more`;
+      const least = keys.size < SLOT_KEYS_MAX ? "" : "at least ";
+      const more = keys.size === 1 ? "" : ` and ${least}${keys.size - 1} more`;
       const { source } = this.#context.pair;
       return [
         slotId,
         `big key ${
           sizeText(biggest)
         }${more} stays at ${source} (migrate_big_key_policy = refuse): ` +
-        `its move would stop both servers for about ${stopText(biggest)}`,
+        `moving it would stop both servers for about ${stopText(biggest)}`,
       ];
     }));
   }
 
-  /** What was listed of a slot in an earlier look and is not there any more is no big key now. */
+  /** Takes from the slots' lists what this round has not seen: it is no big key any more. */
   forgetOthers(slotIds: Iterable<number>): void {
     for (const slotId of slotIds) {
       const list = this.#context.bigKeys(slotId);
@@ -110,7 +97,7 @@ export class BigKeys {
     }
   }
 
-  #view(key: BigKey): BigKeyView {
+  #view(key: MovingKey): BigKeyView {
     return {
       key: textOfKey(key.bytes),
       database: key.database,
@@ -125,48 +112,41 @@ export class BigKeys {
     const keys = [...this.#slots.get(slotId)?.values() ?? []];
     if (keys.length === 0) return this.#context.note(slotId, "");
     const biggest = biggestOf(keys);
-    const what = keys.length === 1 ? "a big key" : `${keys.length} big keys`;
+    const what = keys.length === 1 ? "1 big key moves last" : `${keys.length} big keys move last`;
     this.#context.note(
       slotId,
-      `${what} to be moved last: ${sizeText(biggest)} stops its servers for about ${
-        stopText(biggest)
-      }`,
+      `${what}: ${sizeText(biggest)} stops both servers for about ${stopText(biggest)}`,
     );
   }
 
-  #tell(key: BigKey): void {
+  #report(key: MovingKey): void {
     const { control, pair: { source } } = this.#context;
     const what = `slot ${key.slotId} has a big key at ${source}: ${sizeText(key)}`;
     if (this.#policy === "refuse") return control.report("warning", `${what}; it stays there`);
     control.report(
       this.#policy === "warn" ? "warning" : "info",
-      `${what}; it is moved last, which stops both servers for about ${stopText(key)}`,
+      `${what}; it moves last and stops both servers for about ${stopText(key)}`,
     );
   }
 }
 
-/** What is shown of a slot's big keys, the biggest first. */
-export function listedKeys(list: BigKeyList): BigKeyView[] {
-  return [...list.values()].sort((a, b) => b.bytes - a.bytes).slice(0, LISTED_MAX);
-}
-
-function nameOf({ bytes, database }: BigKey): string {
+function nameOf({ bytes, database }: MovingKey): string {
   return `${database} ${bytes.join()}`;
 }
 
-function biggestOf(keys: readonly BigKey[]): BigKey {
+function biggestOf(keys: readonly MovingKey[]): MovingKey {
   return keys.reduce((a, b) => b.size > a.size ? b : a);
 }
 
-function sizeText({ bytes, size }: BigKey): string {
+function sizeText({ bytes, size }: MovingKey): string {
   return `"${textOfKey(bytes)}" with ${(size / 1024 ** 2).toFixed(1)} MB`;
 }
 
-function stopMs({ size }: BigKey): number {
+function stopMs({ size }: MovingKey): number {
   return Math.max(1, Math.round(size / BYTES_PER_MS));
 }
 
-function stopText(key: BigKey): string {
+function stopText(key: MovingKey): string {
   const ms = stopMs(key);
   return ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

@@ -1,27 +1,26 @@
 /**
- * Moves big keys between Codis 3.2's servers in chunks: neither server stands still meanwhile.
+ * Moves big keys between Codis 3.2's servers in chunks: neither server stops meanwhile.
  *
- *      small or big? ─► both servers ours alone ─► SLOTSMGRTONE-ASYNC ─► … chunk, ack, chunk … ─► moved
+ *      lock both servers ─► SLOTSMGRTONE-ASYNC ─► … chunk, ack, chunk … ─► moved
  *
  * The source has the key until the last chunk is acknowledged. Until then proxies use it there
- * (router/slots/source_call.ts); while it is on its way only what reads it, others wait. The target's part of
- * a key has some minutes to live until it is whole, and is replaced by the next try. A source that stands
- * still for longer would send the rest and delete the key, although the part is gone: so the target's end of
- * the move is closed as soon as the source is silent.
+ * (router/slots/source_call.ts): commands that read it are served, others wait. The target's part of a key
+ * expires after some minutes unless it becomes whole, and the next try replaces it. A source that stops for
+ * longer would send the rest and delete the key although the part has expired: so the target's end of the
+ * move is closed as soon as the source does not answer.
  *
- * A server has one such move of a database under way at a time, and takes none meanwhile, so whoever comes
- * second waits. The reply comes when all is done, and may be overtaken by replies to later commands: a
- * connection of its own asks for it.
+ * A server runs one such move per database, and receives none meanwhile, so a second move waits. The reply
+ * comes when all is done, and replies to later commands may overtake it: so it has a connection of its own.
  *
  * @module
  */
 
 import { parseAddress } from "../../base/address.ts";
 import { sleep } from "../../base/sleep.ts";
-import { BIG_ELEMENTS, CHUNKS, SIZE_COMMANDS } from "../../resp/big_key.ts";
-import type { RedisConnection, Word } from "../../redis/connection.ts";
-import { RedisError, type RedisValue, replyText } from "../../redis/reply.ts";
-import type { SlotMove } from "./codis_server.ts";
+import { CHUNKS } from "../../resp/big_key.ts";
+import type { RedisConnection } from "../../redis/connection.ts";
+import { RedisError, type RedisValue } from "../../redis/reply.ts";
+import { callAll, keysOfSlots, splitBySize } from "./codis_keys.ts";
 import { type MoveContext, MoveError } from "./mover.ts";
 import { endRestores, MOVER_NAME } from "./late_copy_guard.ts";
 import { lockBoth } from "./move_lock.ts";
@@ -30,98 +29,27 @@ import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "../../resp/probe_key.ts";
 
 /** Longest time that one key may take, in milliseconds. */
 const KEY_MS = 600_000;
-/** Pause before another look whether both servers still answer, in times of a stock server's timeout. */
-const LOOK_TIMES = 0.5;
-/** Looks in a row that a source may leave unanswered: much less than the target's part has to live. */
-const SILENT_LOOKS = 5;
-/** Pause before another try, in milliseconds. */
-const REST_MS = 20;
-/** How long others' moves of the same database are waited for, in milliseconds. */
-const PATIENCE_MS = 60_000;
-/** How often a key is tried that does not arrive, before its task rests. */
+/** Time between two PINGs to both servers, in times of a stock server's timeout. */
+const PING_TIMES = 0.5;
+/** PINGs in a row that a source may leave unanswered: far less time than the target's part has to live. */
+const UNANSWERED_MAX = 5;
+/** Wait before another try, in milliseconds. */
+const RETRY_MS = 20;
+/** How long a move waits for others' moves of the same database, in milliseconds. */
+const OTHERS_MS = 60_000;
+/** How often a key that does not arrive is tried before its task waits. */
 const TRIES = 3;
-/** Keys of a slot that are looked at together. */
-const SCAN_COUNT = 200;
-
-/**
- * The keys of a slot in one database, some at a time. Each that is there from beginning to end is found.
- *
- * @throws {RedisUnreachableError | RedisError}
- */
-export async function* keysOfSlot(
-  redis: RedisConnection,
-  database: number,
-  slotId: number,
-): AsyncGenerator<Uint8Array[]> {
-  for (let cursor = "0";;) {
-    const reply = await lastOf(redis, [
-      ["SELECT", database],
-      ["SLOTSSCAN", slotId, cursor, "COUNT", SCAN_COUNT],
-    ]);
-    const [next, keys] = reply as [Uint8Array, Uint8Array[]];
-    cursor = replyText(next);
-    if (keys.length > 0) yield keys;
-    if (cursor === "0") return;
-  }
+/** The slot of a key that is moved, and when to stop. */
+export interface ChunkMove {
+  readonly database: number;
+  readonly slotId: number;
+  /** Read again before each call. */
+  readonly slotIds: ReadonlySet<number>;
+  readonly signal: AbortSignal;
 }
 
-/** All keys of slots in one database: as few steps as there can be, because clients wait. */
-async function keysOfSlots(
-  redis: RedisConnection,
-  database: number,
-  slotIds: readonly number[],
-): Promise<Uint8Array[]> {
-  const found: Uint8Array[] = [];
-  let open = slotIds.map((slotId) => ({ slotId, cursor: "0" }));
-  while (open.length > 0) {
-    const [, ...replies] = await redis.pipeline([
-      ["SELECT", database],
-      ...open.map(({ slotId, cursor }) => ["SLOTSSCAN", slotId, cursor, "COUNT", SCAN_COUNT]),
-    ]);
-    open = open.flatMap(({ slotId }, i) => {
-      const reply = replies[i]!;
-      if (reply instanceof RedisError) throw reply;
-      const [next, keys] = reply as [Uint8Array, Uint8Array[]];
-      for (const key of keys) found.push(key);
-      const cursor = replyText(next);
-      return cursor === "0" ? [] : [{ slotId, cursor }];
-    });
-  }
-  return found;
-}
-
-/**
- * Tells big keys from others.
- *
- * @throws {RedisUnreachableError | RedisError}
- */
-export async function sorted(
-  redis: RedisConnection,
-  database: number,
-  keys: readonly Uint8Array[],
-): Promise<{ small: Uint8Array[]; big: Uint8Array[] }> {
-  if (keys.length === 0) return { small: [], big: [] };
-  const select = ["SELECT", database];
-  const [, ...types] = await redis.pipeline([select, ...keys.map((key) => ["TYPE", key])]);
-  const small: Uint8Array[] = [];
-  const others: { key: Uint8Array; command: string }[] = [];
-  for (const [i, key] of keys.entries()) {
-    const command = SIZE_COMMANDS[String(types[i])];
-    if (command === undefined) small.push(key);
-    else others.push({ key, command });
-  }
-  if (others.length === 0) return { small, big: [] };
-  const asked = others.map(({ key, command }) => [command, key]);
-  const [, ...sizes] = await redis.pipeline([select, ...asked]);
-  const big: Uint8Array[] = [];
-  for (const [i, { key }] of others.entries()) {
-    (Number(sizes[i]) >= BIG_ELEMENTS ? big : small).push(key);
-  }
-  return { small, big };
-}
-
-/** A key on its way. */
-interface UnderWay {
+/** The move that is under way. */
+interface RunningMove {
   readonly slotId: number;
   readonly database: number;
   readonly done: Promise<unknown>;
@@ -133,9 +61,9 @@ export class ChunkMover {
   readonly #context: MoveContext;
   readonly #source: RedisConnection;
   readonly #target: RedisConnection;
-  /** The connection that waits for moves. */
+  /** The connection that waits for the reply of a move. */
   readonly #waiter: RedisConnection;
-  #underWay: UnderWay | undefined;
+  #running: RunningMove | undefined;
 
   private constructor(
     context: MoveContext,
@@ -150,9 +78,9 @@ export class ChunkMover {
   }
 
   /**
-   * Opens what is needed besides the connections to both servers.
+   * Opens a connection for moves, besides those to both servers.
    *
-   * @returns Nothing when the source does not move in chunks.
+   * @returns `undefined` when the source does not move in chunks.
    * @throws {MoveError} When it does, and the target is older.
    * @throws {RedisUnreachableError | RedisError}
    */
@@ -174,11 +102,11 @@ export class ChunkMover {
   }
 
   /**
-   * Moves a key of our own.
+   * Moves a probe key.
    *
    * @throws {MoveError | RedisUnreachableError}
    */
-  async tryOut(): Promise<void> {
+  async probe(): Promise<void> {
     const key = trialKey();
     const select = ["SELECT", TRIAL_DATABASE];
     await this.#waiter.pipeline([select, ["SET", key, "", "PX", TRIAL_MS]]);
@@ -193,10 +121,11 @@ export class ChunkMover {
    *
    * @throws {MoveError | RedisUnreachableError}
    */
-  async move(key: Uint8Array, { database, slotId, slotIds, signal }: SlotMove): Promise<void> {
-    const { moveLock, note, pair: { target }, progress } = this.#context;
+  async move(key: Uint8Array, where: ChunkMove): Promise<void> {
+    const { database, slotId, slotIds, signal } = where;
+    const { note, progress } = this.#context;
     const text = textOfKey(key);
-    note(slotId, `moves key "${text}" of database ${database} in chunks`);
+    note(slotId, `moving key "${text}" of database ${database} in chunks`);
     const sinceMs = performance.now();
     try {
       for (let tries = 1;;) {
@@ -209,27 +138,37 @@ export class ChunkMover {
           progress(slotId)?.moved(Number(reply));
           return;
         }
-        const isClosed = /connection closed/.test(reply.message);
-        if (/^ERR interrupted/.test(reply.message) && !isClosed) {
-          moveLock(target).lateCopies = "some";
-        }
-        // What has ended it may have been us: the slot is wanted elsewhere, or nothing is to move now.
+        this.#noteInterrupt(reply);
+        // We may have ended it: another stream wants the slot, or nothing may move now.
         if (!slotIds.has(slotId)) return;
         signal.throwIfAborted();
-        const mayAgain = isOfOthers(reply)
-          ? performance.now() - sinceMs < PATIENCE_MS
-          : /^ERR interrupted/.test(reply.message) && tries++ < TRIES;
-        if (!mayAgain) throw this.#error(key, reply);
-        await moveLock(target).exclusive(async () => {
-          if (moveLock(target).lateCopies !== "some") return;
-          await endRestores(this.#target, true);
-          moveLock(target).lateCopies = "none";
-        });
-        await sleep(REST_MS, signal);
+        const mayRetry = isOfOthers(reply)
+          ? performance.now() - sinceMs < OTHERS_MS
+          : isInterrupt(reply) && tries++ < TRIES;
+        if (!mayRetry) throw this.#error(key, reply);
+        await this.#endLateCopies();
+        await sleep(RETRY_MS, signal);
       }
     } finally {
       note(slotId, "");
     }
+  }
+
+  /** A part of the key may still be in a socket, unless the connection was found closed. */
+  #noteInterrupt(reply: RedisError): void {
+    const { moveLock, pair: { target } } = this.#context;
+    if (isInterrupt(reply) && !/connection closed/.test(reply.message)) {
+      moveLock(target).lateCopies = "some";
+    }
+  }
+
+  async #endLateCopies(): Promise<void> {
+    const { moveLock, pair: { target } } = this.#context;
+    await moveLock(target).exclusive(async () => {
+      if (moveLock(target).lateCopies !== "some") return;
+      await endRestores(this.#target, true);
+      moveLock(target).lateCopies = "none";
+    });
   }
 
   /** Runs `body` while neither server gives or gets keys of ours: a server does only one at a time. */
@@ -238,7 +177,7 @@ export class ChunkMover {
     return lockBoth(moveLock, pair, body);
   }
 
-  /** Asks for a move; breaks off when the source is gone, and cancels it when nobody wants it any more. */
+  /** Asks for a move. Aborts it when the source does not answer; cancels it when it is not wanted any more. */
   async #watched(
     key: Uint8Array,
     database: number,
@@ -246,27 +185,27 @@ export class ChunkMover {
     signal: AbortSignal,
   ): Promise<RedisValue> {
     const done = this.#ask(database, key);
-    const underWay = this.#underWay = { slotId, database, done, isCancelled: false };
-    const cancel = () => this.#cancel(underWay);
+    const running = this.#running = { slotId, database, done, isCancelled: false };
+    const cancel = () => this.#cancel(running);
     signal.addEventListener("abort", cancel);
     let unanswered = 0;
-    const look = setInterval(() => {
-      if (++unanswered === SILENT_LOOKS) this.#breakOff();
+    const pings = setInterval(() => {
+      if (++unanswered === UNANSWERED_MAX) this.#abort();
       this.#source.call("PING").then(() => unanswered = 0, () => this.#waiter.close());
       // The source would wait for it much longer.
       this.#target.call("PING").catch(cancel);
-    }, LOOK_TIMES * this.#context.options.migrateMs);
+    }, PING_TIMES * this.#context.options.migrateMs);
     try {
       return await done;
     } finally {
-      clearInterval(look);
+      clearInterval(pings);
       signal.removeEventListener("abort", cancel);
-      this.#underWay = undefined;
+      this.#running = undefined;
     }
   }
 
-  /** The source is silent: what it sends when it goes on must not arrive. */
-  async #breakOff(): Promise<void> {
+  /** The source does not answer: what it sends when it goes on must not arrive. */
+  async #abort(): Promise<void> {
     try {
       await endRestores(this.#target, true);
     } catch (error) {
@@ -274,7 +213,7 @@ export class ChunkMover {
       const { message } = error as Error;
       this.#context.control.report(
         "error",
-        `a key from ${source} may come late: ${target}: ${message}`,
+        `a late copy of a key may still arrive at ${target} from ${source}: ${message}`,
       );
     } finally {
       this.#waiter.close();
@@ -296,35 +235,35 @@ export class ChunkMover {
     }
   }
 
-  #cancel(underWay: UnderWay): void {
-    if (underWay.isCancelled) return;
-    underWay.isCancelled = true;
-    const { database } = underWay;
+  #cancel(running: RunningMove): void {
+    if (running.isCancelled) return;
+    running.isCancelled = true;
+    const { database } = running;
     this.#source.pipeline([["SELECT", database], ["SLOTSMGRT-ASYNC-CANCEL"]]).catch(() => {});
   }
 
   #error(key: Uint8Array, { message }: RedisError): MoveError {
     const { source, target } = this.#context.pair;
     return new MoveError(
-      `${source} cannot give key "${textOfKey(key)}" to ${target} in chunks: ${message}`,
+      `key "${textOfKey(key)}" cannot be moved from ${source} to ${target} in chunks: ${message}`,
     );
   }
 
-  /** Resolves when no key of this slot is on its way; one that is comes back. */
+  /** Resolves when no key of this slot is being moved; a running move is cancelled. */
   async settled(slotId: number): Promise<void> {
-    const underWay = this.#underWay;
-    if (underWay?.slotId !== slotId) return;
-    this.#cancel(underWay);
-    await underWay.done.catch(() => {});
+    const running = this.#running;
+    if (running?.slotId !== slotId) return;
+    this.#cancel(running);
+    await running.done.catch(() => {});
   }
 
   /**
-   * Deletes what moves that were broken off have left of big keys, before slots turn round: at the source
-   * of now, which has got these keys in part, or not at all. Nobody uses the slots meanwhile.
+   * Deletes the parts of big keys that aborted moves have left, before slots reverse: at the present
+   * source, which has got such a key in part, or not at all. The slots are blocked meanwhile.
    *
    * @throws {RedisUnreachableError | RedisError}
    */
-  async dropRests(slotIds: readonly number[]): Promise<void> {
+  async dropParts(slotIds: readonly number[]): Promise<void> {
     if (slotIds.length === 0) return;
     for (let database = 0;; database++) {
       const [selected, counts] = await this.#target.pipeline([["SELECT", database], ["SLOTSINFO"]]);
@@ -332,18 +271,23 @@ export class ChunkMover {
       const left = new Set((counts as [number, number][]).map(([slotId]) => slotId));
       const some = slotIds.filter((slotId) => left.has(slotId));
       if (some.length === 0) continue;
-      // A move that nobody waits for any more may still be under way.
+      // A move whose caller has gone may still run.
       await this.#target.call("SLOTSMGRT-ASYNC-FENCE");
       const keys = await keysOfSlots(this.#target, database, some);
-      const { big } = await sorted(this.#target, database, keys);
-      if (big.length > 0) await lastOf(this.#source, [["SELECT", database], ["DEL", ...big]]);
+      const { big } = await splitBySize(this.#target, database, keys);
+      if (big.length > 0) await callAll(this.#source, [["SELECT", database], ["DEL", ...big]]);
     }
   }
 
-  /** Ends its connection. */
+  /** Closes its connection. */
   close(): void {
     this.#waiter.close();
   }
+}
+
+/** Whether a move ended before it was done. */
+function isInterrupt({ message }: RedisError): boolean {
+  return /^ERR interrupted/.test(message);
 }
 
 /** Whether a server moves keys in chunks. */
@@ -354,17 +298,7 @@ async function knowsChunks(redis: RedisConnection): Promise<boolean> {
   throw reply;
 }
 
-/** Whether somebody else moves a key of the database. */
+/** Whether another client moves a key of the database. */
 function isOfOthers({ message }: RedisError): boolean {
   return /is being migrated|previous operation/.test(message);
-}
-
-/** Sends commands; the last reply. */
-async function lastOf(
-  redis: RedisConnection,
-  requests: readonly (readonly Word[])[],
-): Promise<RedisValue> {
-  const replies = await redis.pipeline(requests);
-  for (const reply of replies) if (reply instanceof RedisError) throw reply;
-  return replies.at(-1)!;
 }

@@ -4,19 +4,19 @@
  *      for each database: SLOTSINFO ─► for each slot with keys
  *        2.8            SLOTSMGRTTAGSLOT, a few at once ─► [moved, remaining] … ─► remaining is 0
  *        3.2, chunks    SLOTSSCAN ─► small keys: SLOTSMGRTONE, a few at once
- *                                 └► big keys: SLOTSMGRTONE-ASYNC, one after the other (chunk_mover.ts)
+ *                                 └► big keys: SLOTSMGRTONE-ASYNC, one after the other (chunks.ts)
  *
- * Each call but the last moves a key, or all keys of one tag together, and stops the source as long. The
- * target's copy is replaced. What happens when one fails:
+ * Each call but the last moves a key, or all keys of one tag together; the source stops meanwhile. The
+ * target's copy is replaced. What happens when a call fails:
  *
- *      IOERR, at once        codis-server keeps its connection to a target, and found it closed at the other
- *                            end: nothing was sent. The next call opens another one
- *      IOERR, after its time the copy may lie in a socket: the target's connections that may bring it are
- *                            ended, for which it must answer; then the key is moved again
- *      anything else         is of a server, not of a key: the task rests and goes on where it was
+ *      IOERR, at once        codis-server keeps its connection to a target, and found that the target had
+ *                            closed it: nothing was sent. The next call opens another one
+ *      IOERR, after a while  the copy may be in a socket: the target's connections that may bring it are
+ *                            closed, for which the target must answer; then the key is moved again
+ *      anything else         is about a server, not about a key: the task waits and goes on where it was
  *
- * Connections of the target are ended only in doubt: among them are those that the source kept, which
- * other proxies' moves use as well. One that was ended is used up by a key of our own.
+ * Connections of the target are closed only when late copies are possible: among them are those that the
+ * source keeps, which the moves of proxies use as well. A probe key uses up one that was closed.
  *
  * @module
  */
@@ -26,7 +26,8 @@ import { sleep } from "../../base/sleep.ts";
 import type { RedisConnection, Word } from "../../redis/connection.ts";
 import { databasesIn, readInfo } from "../../redis/info.ts";
 import { RedisError, type RedisValue } from "../../redis/reply.ts";
-import { ChunkMover, keysOfSlot, sorted } from "./chunks.ts";
+import { ChunkMover } from "./chunks.ts";
+import { countsOfSlots, keysOfSlot, splitBySize } from "./codis_keys.ts";
 import { type MoveContext, MoveError, type RoundResult, type SlotMover } from "./mover.ts";
 import { becomeOnlyMover, endRestores } from "./late_copy_guard.ts";
 import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "../../resp/probe_key.ts";
@@ -35,8 +36,8 @@ import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "../../resp/probe_key.ts";
 const PATIENT_MS = 30_000;
 /** Timeout of other calls, in times of a stock server's: all keys of a tag go in one. */
 const CALL_TIMES = 1.5;
-/** Calls under way at once, and commands of one, where nothing limits the speed: a target that hangs stops all. */
-const LANES = 2;
+/** Calls at once, and commands of one call, where nothing limits the speed: a target that hangs stops all. */
+const WORKERS = 2;
 const WINDOW = 4;
 /** Longest reply, in milliseconds: Codis 2.0's 5 s were less than what it allowed the server. */
 const REPLY_MS = PATIENT_MS + 5_000;
@@ -44,22 +45,22 @@ const REPLY_MS = PATIENT_MS + 5_000;
 const TARGET_REPLY_MS = 5_000;
 /** How often a call is tried again that finds connections closed: several may be, one by one. */
 const CLOSED_TRIES = 4;
-/** How long a proxy has to tell whether it follows moves in chunks, in milliseconds. */
-const UNTOLD_MS = 15_000;
-/** Pause before another look at big keys that must stay, in milliseconds. */
+/** How long a proxy may leave unsaid whether it follows moves in chunks, in milliseconds. */
+const UNKNOWN_MS = 15_000;
+/** Wait before big keys that must stay are read again, in milliseconds. */
 const WAIT_MS = 100;
-/** Growth per call of what a key is taken to need: later ones may be larger. */
+/** Growth per call of the time that a key is taken to need: later keys may be larger. */
 const KEY_MS_GROWTH = 1.1;
-/** How long one pass takes at most before it tells which slots are clean, in milliseconds. */
-const PASS_MS = 1_000;
+/** Longest time of one round before it returns which slots are clean, in milliseconds. */
+const ROUND_MS = 1_000;
 
 /** What is moved: a slot's keys of one database. */
-export interface SlotMove {
+interface SlotMove {
   readonly database: number;
   readonly slotId: number;
-  /** Looked at again before each call. */
+  /** Read again before each call. */
   readonly slotIds: ReadonlySet<number>;
-  /** When to tell which slots are clean, in monotonic milliseconds. */
+  /** When the round ends, in monotonic milliseconds. */
   readonly endMs: number;
   readonly signal: AbortSignal;
   /** Whether big keys may be moved now. */
@@ -75,11 +76,11 @@ export class CodisServerMover implements SlotMover {
   /** Only where both servers move keys in chunks. */
   readonly #chunks: ChunkMover | undefined;
   readonly #calls = new Set<Promise<unknown>>();
-  /** Calls in a row that found the source's connection closed. */
+  /** Calls in a row that found the source's connection closed at the target. */
   #closedTries = 0;
-  /** Since when a proxy has not told whether it follows moves in chunks, in monotonic milliseconds. */
-  #untoldMs = Infinity;
-  /** What one key needs, at the best of late, in milliseconds. */
+  /** Since when it is unknown whether all proxies follow moves in chunks, in monotonic milliseconds. */
+  #unknownSinceMs = Infinity;
+  /** The time that one key needed, the best of recent calls, in milliseconds. */
   #keyMs = Infinity;
   /** Whether the last call took as long as its timeout. */
   #isLate = false;
@@ -118,22 +119,22 @@ export class CodisServerMover implements SlotMover {
     }
   }
 
-  async tryOut(): Promise<void> {
+  async probe(): Promise<void> {
     const { source, target } = this.#context.pair;
-    const error = await this.#trial(this.#source, this.#target, target);
+    const error = await this.#moveProbe(this.#source, this.#target, target);
     if (error !== undefined) {
-      throw new MoveError(`${source} cannot give keys to ${target}: ${error}`);
+      throw new MoveError(`keys cannot be moved from ${source} to ${target}: ${error}`);
     }
-    await this.#chunks?.tryOut();
+    await this.#chunks?.probe();
   }
 
   /**
-   * Moves a key of our own from one server to another, over the connection that the one may have kept:
-   * when that was closed, it is used up, and the next one opened.
+   * Moves a probe key from one server to another, over the connection that the first may have kept: one
+   * that was closed is used up, and the next one opened.
    *
-   * @returns What keeps it.
+   * @returns Why it does not move.
    */
-  async #trial(
+  async #moveProbe(
     from: RedisConnection,
     to: RedisConnection,
     toAddr: string,
@@ -154,78 +155,71 @@ export class CodisServerMover implements SlotMover {
     return undefined;
   }
 
-  /** Nothing to clear: what the target has is replaced, as in Codis. */
+  /** Nothing to clear: the target's copies are replaced, as in Codis. */
   clearTarget(): Promise<ReadonlyMap<number, string>> {
     return Promise.resolve(new Map());
   }
 
-  /** Nothing: codis-server moves a slot's keys as it meets them, and does not say which. */
-  survey(): Promise<ReadonlyMap<number, string>> {
+  /** Finds nothing: codis-server moves a slot's keys as it meets them, and does not say which. */
+  findBigKeys(): Promise<ReadonlyMap<number, string>> {
     return Promise.resolve(new Map());
   }
 
-  async fence(isInDoubt: boolean, turning: readonly number[]): Promise<void> {
+  async endLateCopies(mayHaveLateCopies: boolean, reversing: readonly number[]): Promise<void> {
     const { moveLock, pair: { source, target } } = this.#context;
-    const isDoubtful = (addr: string) =>
+    const mayGetCopies = (addr: string) =>
       moveLock(addr).lateCopies === "some" ||
-      (isInDoubt && moveLock(addr).lateCopies === "unknown");
-    if (isDoubtful(target)) await this.#endCopies(this.#source, this.#target, target);
-    if (isDoubtful(source)) await this.#endCopies(this.#target, this.#source, source);
-    await this.#chunks?.dropRests(turning);
+      (mayHaveLateCopies && moveLock(addr).lateCopies === "unknown");
+    if (mayGetCopies(target)) await this.#endCopies(this.#source, this.#target, target);
+    if (mayGetCopies(source)) await this.#endCopies(this.#target, this.#source, source);
+    await this.#chunks?.dropParts(reversing);
   }
 
-  /** Ends what may come late to a server; from then on its connections are those of now. */
+  /** Closes a server's connections that may bring late copies. */
   async #endCopies(from: RedisConnection, to: RedisConnection, toAddr: string): Promise<void> {
     await endRestores(to, true);
     this.#context.moveLock(toAddr).lateCopies = "none";
-    // What keeps it is found out by whoever moves the next key.
-    await this.#trial(from, to, toAddr);
+    // The next call finds out what keeps it.
+    await this.#moveProbe(from, to, toAddr);
   }
 
-  async pass(slotIds: ReadonlySet<number>, signal: AbortSignal): Promise<RoundResult> {
-    const endMs = performance.now() + PASS_MS;
+  async moveRound(slotIds: ReadonlySet<number>, signal: AbortSignal): Promise<RoundResult> {
+    const endMs = performance.now() + ROUND_MS;
     const begun = [...slotIds];
     const unclean = new Set<number>();
     const follows = await this.#doProxiesFollow();
     const chunks = follows === "no" ? undefined : this.#chunks;
     for (const { database } of databasesIn(await readInfo(this.#source, "keyspace"))) {
-      const counts = await this.#counts(database);
-      const line = begun.filter((slotId) => (counts.get(slotId) ?? 0) > 0);
-      for (const slotId of line) {
+      const counts = await countsOfSlots(this.#source, database);
+      const queue = begun.filter((slotId) => (counts.get(slotId) ?? 0) > 0);
+      for (const slotId of queue) {
         const counted = this.#context.progress(slotId);
         if (counted !== undefined) counted.keysLeft = counts.get(slotId)!;
       }
-      const lane = async () => {
-        for (let slotId = line.shift(); slotId !== undefined; slotId = line.shift()) {
+      const work = async () => {
+        for (let slotId = queue.shift(); slotId !== undefined; slotId = queue.shift()) {
           const mayBeBig = follows === "yes";
           const move = { database, slotId, slotIds, endMs, signal, mayBeBig };
           if (!await this.#moveSlot(move, chunks)) unclean.add(slotId);
         }
       };
-      const lanes = await Promise.allSettled(Array.from({ length: LANES }, lane));
-      for (const { reason } of lanes as { reason?: unknown }[]) if (reason) throw reason;
+      const workers = await Promise.allSettled(Array.from({ length: WORKERS }, work));
+      for (const { reason } of workers as { reason?: unknown }[]) if (reason) throw reason;
     }
     const clean = begun.filter((slotId) => slotIds.has(slotId) && !unclean.has(slotId));
     return { clean, stuck: new Map(), refused: new Map() };
   }
 
-  /** Whether proxies follow moves in chunks; one that does not tell is taken for one that does not. */
+  /** Whether proxies follow moves in chunks; `unknown` for long counts as `no`. */
   async #doProxiesFollow(): Promise<"yes" | "no" | "unknown"> {
     if (this.#chunks === undefined) return "no";
     const follows = await this.#context.control.movesInChunks();
-    if (follows !== "unknown") this.#untoldMs = Infinity;
-    else this.#untoldMs = Math.min(this.#untoldMs, performance.now());
-    return performance.now() - this.#untoldMs > UNTOLD_MS ? "no" : follows;
+    if (follows !== "unknown") this.#unknownSinceMs = Infinity;
+    else this.#unknownSinceMs = Math.min(this.#unknownSinceMs, performance.now());
+    return performance.now() - this.#unknownSinceMs > UNKNOWN_MS ? "no" : follows;
   }
 
-  /** Keys of a database at the source, by slot. */
-  async #counts(database: number): Promise<Map<number, number>> {
-    const [selected, counts] = await this.#source.pipeline([["SELECT", database], ["SLOTSINFO"]]);
-    for (const reply of [selected, counts]) if (reply instanceof RedisError) throw reply;
-    return new Map(counts as [number, number][]);
-  }
-
-  /** @returns Whether no key is left in the database; else there was no time. */
+  /** @returns Whether no key is left in the database; if not, the round had no more time. */
   async #moveSlot(move: SlotMove, chunks: ChunkMover | undefined): Promise<boolean> {
     while (performance.now() < move.endMs && move.slotIds.has(move.slotId)) {
       const left = chunks === undefined
@@ -256,7 +250,7 @@ export class CodisServerMover implements SlotMover {
     let count = 0;
     for await (const keys of keysOfSlot(this.#source, database, slotId)) {
       count += keys.length;
-      const { small, big } = await sorted(this.#source, database, keys);
+      const { small, big } = await splitBySize(this.#source, database, keys);
       while (small.length > 0 && slotIds.has(slotId)) {
         const requests = small.splice(0, this.#window)
           .map((key) => (where: readonly Word[]) => ["SLOTSMGRTONE", ...where, key]);
@@ -268,7 +262,7 @@ export class CodisServerMover implements SlotMover {
         if (performance.now() > endMs) return 1;
       }
     }
-    // They stay until it is known how to move them.
+    // Big keys stay until it is known how they may be moved.
     if (!mayBeBig) await sleep(WAIT_MS, move.signal);
     return count;
   }
@@ -278,9 +272,9 @@ export class CodisServerMover implements SlotMover {
   }
 
   /**
-   * Moves keys, with all that follows.
+   * Makes one call that moves keys.
    *
-   * @returns The replies that are no errors; what was not moved is left for the next time.
+   * @returns The replies that are no errors; keys that were not moved are left for the next call.
    */
   async #call(
     { database, slotId, slotIds, signal }: SlotMove,
@@ -289,7 +283,7 @@ export class CodisServerMover implements SlotMover {
     const { moveLock, options, throttle, pair: { target }, progress } = this.#context;
     await sleep(throttle.restMs(), signal);
     signal.throwIfAborted();
-    // Of a slot that was taken away meanwhile, keys may go the other way by now.
+    // A slot that was taken out meanwhile may move the other way by now.
     if (!slotIds.has(slotId)) return [];
     const isPatient = this.#isLate;
     const callMs = isPatient ? PATIENT_MS : CALL_TIMES * options.migrateMs;
@@ -305,7 +299,7 @@ export class CodisServerMover implements SlotMover {
     try {
       replies = await call;
     } catch (error) {
-      // The source may be at it, or have given it up.
+      // The source may still move the keys, or have given up.
       moveLock(target).lateCopies = "some";
       throw error;
     } finally {
@@ -324,7 +318,7 @@ export class CodisServerMover implements SlotMover {
     return moves;
   }
 
-  /** What a call has cost the servers: others' commands before it are no work of ours. */
+  /** The time that a call has cost the servers, without the commands of others that came before it. */
   #workMs(keys: number, tookMs: number): number {
     this.#keyMs = Math.min(tookMs / keys, this.#keyMs * KEY_MS_GROWTH);
     return keys * this.#keyMs;
@@ -336,17 +330,17 @@ export class CodisServerMover implements SlotMover {
   }
 
   /**
-   * Sees to what a failed call leaves.
+   * Handles a failed call.
    *
-   * @throws {MoveError} When it is not to be tried again at once.
+   * @throws {MoveError} When it should not be tried again at once.
    */
   async #failed(error: RedisError, isLate: boolean, wasPatient: boolean): Promise<void> {
     const { moveLock, pair: { source, target } } = this.#context;
-    const mayAgain = error.code === "IOERR" &&
+    const mayRetry = error.code === "IOERR" &&
       (isLate ? !wasPatient : ++this.#closedTries <= CLOSED_TRIES);
     if (isLate) moveLock(target).lateCopies = "some";
-    if (!mayAgain) {
-      throw new MoveError(`${source} cannot give keys to ${target}: ${error.message}`);
+    if (!mayRetry) {
+      throw new MoveError(`keys cannot be moved from ${source} to ${target}: ${error.message}`);
     }
     if (!isLate) return;
     this.#isLate = true;

@@ -1,5 +1,5 @@
 /**
- * What other clients ask of the two servers of a move, by which the mover keeps out of their way.
+ * Measures what other clients ask of the two servers of a move, so that the throttle makes way for them.
  *
  * @module
  */
@@ -8,27 +8,27 @@ import { readInfo } from "../../redis/info.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import type { MoveContext } from "./mover.ts";
 
-/** Time between two looks, in milliseconds: of that long the keys of one call are a small part. */
-const LOOK_MS = 1_000;
-/** PINGs by which the time of an answer is measured. */
+/** Time between two measurements, in milliseconds: long enough that one call counts for little. */
+const MEASURE_MS = 1_000;
+/** PINGs by which the latency of a server is measured. */
 const PINGS = 3;
 
-/** What a server has done by the last look. */
-interface Looked {
+/** What a server had done at the last measurement. */
+interface ServerCount {
   /** All commands it has executed. */
   commands: number;
-  /** Commands that were ours, since the last look. */
+  /** Commands that were ours, since the last measurement. */
   ours: number;
 }
 
-/** Looks at both servers now and then, and tells the throttle. */
-export class LoadProbe {
+/** See the header. */
+export class LoadMeter {
   readonly #source: RedisConnection;
   readonly #target: RedisConnection;
   readonly #context: Pick<MoveContext, "throttle" | "pair">;
-  readonly #atSource: Looked = { commands: NaN, ours: 0 };
-  readonly #atTarget: Looked = { commands: NaN, ours: 0 };
-  #lookedMs = 0;
+  readonly #atSource: ServerCount = { commands: NaN, ours: 0 };
+  readonly #atTarget: ServerCount = { commands: NaN, ours: 0 };
+  #measuredMs = 0;
 
   constructor(
     source: RedisConnection,
@@ -51,23 +51,23 @@ export class LoadProbe {
   }
 
   /**
-   * Looks, when it is time to.
+   * Measures both servers, if it is time to, and informs the throttle.
    *
    * @throws {RedisUnreachableError | RedisError}
    */
-  async look(): Promise<void> {
+  async measure(): Promise<void> {
     const startedMs = performance.now();
-    const sinceMs = startedMs - this.#lookedMs;
-    if (sinceMs < LOOK_MS) return;
-    this.#lookedMs = startedMs;
+    const sinceMs = startedMs - this.#measuredMs;
+    if (sinceMs < MEASURE_MS) return;
+    this.#measuredMs = startedMs;
     const [source, target] = await Promise.all([
       othersAt(this.#source, this.#atSource, sinceMs),
       othersAt(this.#target, this.#atTarget, sinceMs),
     ]);
-    const sourceMs = await answerOf(this.#source);
-    const targetMs = await answerOf(this.#target);
+    const sourceMs = await latencyOf(this.#source);
+    const targetMs = await latencyOf(this.#target);
     const { pair } = this.#context;
-    this.#context.throttle.looked(
+    this.#context.throttle.serversMeasured(
       Math.max(source, target),
       Math.max(sourceMs, targetMs),
       sourceMs > targetMs ? pair.source : pair.target,
@@ -78,22 +78,22 @@ export class LoadProbe {
 /** @returns Commands per second that were not ours. */
 async function othersAt(
   redis: RedisConnection,
-  looked: Looked,
+  last: ServerCount,
   sinceMs: number,
 ): Promise<number> {
   const info = await readInfo(redis, "stats");
   const commands = Number(info.total_commands_processed);
-  // At the first look we have asked for nothing yet: all there is to see is others'.
-  const others = Number.isNaN(looked.commands)
+  // At first we have sent nothing: all commands are others'.
+  const others = Number.isNaN(last.commands)
     ? Number(info.instantaneous_ops_per_sec)
-    : (commands - looked.commands - looked.ours) / sinceMs * 1000;
-  looked.commands = commands;
-  looked.ours = 0;
+    : (commands - last.commands - last.ours) / sinceMs * 1000;
+  last.commands = commands;
+  last.ours = 0;
   return others;
 }
 
-/** How long a server takes to answer, in milliseconds: the best of a few, or it may be our own doing. */
-async function answerOf(redis: RedisConnection): Promise<number> {
+/** The latency of a server, in milliseconds: the best of a few, for one may have waited for our own calls. */
+async function latencyOf(redis: RedisConnection): Promise<number> {
   let bestMs = Infinity;
   for (let i = 0; i < PINGS; i++) {
     const startedMs = performance.now();

@@ -1,14 +1,14 @@
 /**
- * What moves the keys of slots from one server to another: one interface, two ways.
+ * Moves the keys of slots from one server to another: one interface, two implementations.
  *
- *      both are codis-server     their own commands, slot by slot        codis_server_mover.ts
- *      else                      one SCAN for many slots, MIGRATE        stock_mover.ts
+ *      both servers are codis-server     their own commands, slot by slot        codis_server.ts
+ *      else                              one SCAN for many slots, MIGRATE        stock.ts
  *
  * @module
  */
 
 import type { Secret } from "../../base/secret.ts";
-import type { BigKeyList, BigKeyPolicy } from "../big_keys.ts";
+import type { BigKeyList, BigKeyPolicy } from "../big_key_list.ts";
 import type { Control } from "../../control/control.ts";
 import type { MoveProgress } from "../progress.ts";
 import type { Throttle } from "../throttle.ts";
@@ -28,10 +28,10 @@ export interface MoveOptions {
   readonly user: string;
   /** Password with which a source logs in at a target. */
   readonly password: Secret;
-  /** A key of at least this size is a big one, in bytes. */
+  /** A key of at least this size is a big key, in bytes. */
   readonly bigKeyBytes: number;
   readonly bigKeyPolicy: BigKeyPolicy;
-  /** Longest time that MIGRATE waits for the target at any moment, in milliseconds; the source stops so long. */
+  /** Longest time that MIGRATE waits for the target, in milliseconds; the source stops meanwhile. */
   readonly migrateMs: number;
 }
 
@@ -45,23 +45,23 @@ export interface MoveContext {
   moveLock(addr: string): MoveLock;
   /** Where a slot's keys are counted. */
   progress(slotId: number): MoveProgress | undefined;
-  /** Tells what operators should know of a slot while it moves; `""`: nothing any more. */
+  /** Sets what operators should know of a slot while it moves; `""`: nothing. */
   note(slotId: number, text: string): void;
   /** Where a slot's big keys are listed. */
   bigKeys(slotId: number): BigKeyList | undefined;
 }
 
-/** What a look at the source's keys has come to. */
+/** What one round over the source's keys has found. */
 export interface RoundResult {
-  /** Slots of which the source has no key: a look at all its keys, begun in `migrate`, has seen none. */
+  /** Slots of which the source has no key: a scan of all its keys, started in `migrate`, saw none. */
   readonly clean: readonly number[];
   /** Slots with keys that cannot be moved, and why. */
   readonly stuck: ReadonlyMap<number, string>;
-  /** Slots with keys that are not to be moved, and why. */
+  /** Slots with keys that must not be moved, and why. */
   readonly refused: ReadonlyMap<number, string>;
 }
 
-/** Something keeps all keys from moving; the message says what, and at which server. */
+/** No key can be moved; the message says why, and at which server. */
 export class MoveError extends Error {
   override readonly name = "MoveError";
 }
@@ -70,54 +70,54 @@ export class MoveError extends Error {
 export interface SlotMover {
   readonly kind: "codis-server" | "stock";
   /**
-   * Moves a key of our own from source to target: what keeps it would keep all others, and clients.
+   * Moves a probe key from source to target: what keeps it would keep all other keys, and clients.
    *
    * @throws {MoveError | RedisUnreachableError}
    */
-  tryOut(): Promise<void>;
+  probe(): Promise<void>;
   /**
-   * Looks whether the target has keys of slots that are not its own, before they become so. A copy of
-   * what the source has is deleted: the owner's counts.
+   * Looks for keys of slots at the target before the target gets these slots. Copies of what the source
+   * has are deleted: the source's keys count.
    *
-   * @param mayHaveOthers Whether keys that the source has not are as they should be: the slots are on
-   * their way back.
-   * @returns Slots with other keys, and a problem's text for each.
+   * @param mayHaveKeys Whether keys that only the target has are right: the slots go back there.
+   * @returns Slots with orphan keys, and a problem's text for each.
    * @throws {MoveError | RedisUnreachableError}
    */
   clearTarget(
     slotIds: readonly number[],
-    mayHaveOthers: boolean,
+    mayHaveKeys: boolean,
   ): Promise<ReadonlyMap<number, string>>;
   /**
-   * Looks for big keys of slots that have not begun: told before the first client can move one.
+   * Looks for big keys of slots that have not started: they are reported before the first client can
+   * move one.
    *
-   * @param slotIds Slots that are about to begin.
-   * @param upcoming Slots that will come later: one look at the source serves all of them.
-   * @returns Slots that must not begin, and why: a key of theirs is not to be moved.
+   * @param slotIds Slots that are about to start.
+   * @param upcoming Slots that will come later: one scan of the source serves all of them.
+   * @returns Slots that must not start, and why: a key of theirs must not be moved.
    * @throws {MoveError | RedisUnreachableError}
    */
-  survey(
+  findBigKeys(
     slotIds: readonly number[],
     upcoming: readonly number[],
   ): Promise<ReadonlyMap<number, string>>;
   /**
-   * Ends what earlier moves may still bring to either server. The move locks of both must be closed.
+   * Ends what earlier moves may still bring to either server. The caller holds the locks of both.
    *
-   * @param isInDoubt Whether an earlier move may have been given up.
-   * @param turning Slots whose keys have gone the other way so far; all of them are blocked.
+   * @param mayHaveLateCopies Whether an earlier move may have been given up.
+   * @param reversing Slots whose keys have moved the other way so far; all of them are blocked.
    * @throws {RedisError | RedisUnreachableError}
    */
-  fence(isInDoubt: boolean, turning: readonly number[]): Promise<void>;
+  endLateCopies(mayHaveLateCopies: boolean, reversing: readonly number[]): Promise<void>;
   /**
-   * Moves what it finds of these slots' keys. Slots that are neither clean nor stuck after it need
-   * another pass.
+   * Moves keys of these slots that it finds. Slots that are neither clean nor stuck after it need another
+   * round.
    *
-   * @param slotIds Looked at again before each call: a slot taken out is moved no further.
-   * @throws {MoveError | RedisUnreachableError} Keys may have been moved nevertheless.
+   * @param slotIds Read again before each call: of a slot that was taken out no more keys move.
+   * @throws {MoveError | RedisUnreachableError} Some keys may have been moved.
    */
-  pass(slotIds: ReadonlySet<number>, signal: AbortSignal): Promise<RoundResult>;
-  /** Resolves when calls that are under way for a slot have ended. */
+  moveRound(slotIds: ReadonlySet<number>, signal: AbortSignal): Promise<RoundResult>;
+  /** Resolves when no call for a slot is under way. */
   settled(slotId: number): Promise<void>;
-  /** Ends its connections. */
+  /** Closes its connections. */
   close(): void;
 }

@@ -1,5 +1,5 @@
 /**
- * Chooses how keys are moved between two servers, by asking them what they are.
+ * Chooses the mover for two servers, by asking both what they are.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export async function openMover(context: MoveContext): Promise<SlotMover> {
   ];
   if (isSourceCodis !== isTargetCodis) {
     const [codis, stock] = isSourceCodis ? [source, target] : [target, source];
-    // A proxy asks a source in its own way, and no codis-server knows a newer Redis's keys.
+    // Proxies use other commands for a codis-server, and no codis-server can read a newer Redis's keys.
     throw new MoveError(`${codis} is a codis-server and ${stock} is not: keys cannot be moved`);
   }
   return isSourceCodis ? await CodisServerMover.open(context) : await StockMover.open(context);

@@ -1,10 +1,10 @@
 /**
- * Keys at a server that is about to get their slots: they are not the owner's.
+ * Orphan keys: keys of slots at a server that is about to get these slots.
  *
- *      key at the target ── the owner has it, too ──► deleted at the target: the owner's counts
- *                       └── the owner has it not ───► told; the slot does not move as long as it is there
+ *      key at the target ── the owner has it, too ────► deleted at the target: the owner's key counts
+ *                       └── the owner does not have it ► reported; the slot waits until it is deleted
  *
- * From `migrate` on a key that both servers have is the target's, so before it the target may have none.
+ * In `migrate`, a key that both servers have is the target's, so before that the target must have none.
  *
  * @module
  */
@@ -23,7 +23,7 @@ interface Orphans {
  *
  * @param target The server that is about to get the slots.
  * @param owner The server that has them.
- * @returns Slots of which the server has keys that the owner has not, and a text for each.
+ * @returns Slots with keys that only the target has, and a problem's text for each.
  * @throws {RedisUnreachableError | RedisError}
  */
 export async function clearOrphans(
@@ -32,21 +32,22 @@ export async function clearOrphans(
   slotIds: ReadonlySet<number>,
   addrs: { readonly target: string; readonly owner: string },
 ): Promise<Map<number, string>> {
-  const strays = new Map<number, Orphans>();
+  const orphans = new Map<number, Orphans>();
   for await (const { database, keys } of scanKeys(target, slotIds)) {
     const copies = new Set(await heldKeys(owner, database, keys));
     await dropKeys(target, database, [...copies]);
     for (const key of keys) {
       if (copies.has(key)) continue;
-      const found = strays.get(key.slotId);
-      if (found === undefined) strays.set(key.slotId, { count: 1, example: textOfKey(key.bytes) });
+      const found = orphans.get(key.slotId);
+      if (found === undefined) orphans.set(key.slotId, { count: 1, example: textOfKey(key.bytes) });
       else found.count++;
     }
   }
-  return new Map([...strays].map(([slotId, { count, example }]) => {
+  return new Map([...orphans].map(([slotId, { count, example }]) => {
     const what = count === 1 ? `key "${example}"` : `${count} keys, such as "${example}",`;
-    const text = `${addrs.target} has ${what} of slot ${slotId}, which ${addrs.owner} has not: ` +
-      "delete them there, or they would come back to life";
+    const [pronoun, them] = count === 1 ? ["it", "it"] : ["they", "them"];
+    const text = `${addrs.target} has ${what} of slot ${slotId}, but ${addrs.owner} does not: ` +
+      `delete ${them} there, or ${pronoun} would reappear after the migration`;
     return [slotId, text];
   }));
 }

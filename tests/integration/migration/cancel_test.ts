@@ -97,7 +97,7 @@ Deno.test("a migration that is nearly done is not turned back", async () => {
   await migration.done();
   assertEquals(await migration.slot(SLOT), "online 2");
   await assertAllAt(servers, 1);
-  assert(migration.control.events.some((event) => event.includes("not turned back")));
+  assert(migration.control.events.some((event) => event.includes("not moved back")));
 });
 
 Deno.test("an operator may have a migration go back however little is left of it", async () => {

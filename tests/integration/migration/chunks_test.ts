@@ -215,7 +215,7 @@ Deno.test("big keys wait for a proxy to tell whether it follows moves in chunks,
   assertEquals(inChunks.filter((line) => line.includes(TAG)), []);
 });
 
-Deno.test("a slot that turns round in the middle of a big key keeps all of it", async () => {
+Deno.test("a slot that reverses in the middle of a big key keeps all of it", async () => {
   await using source = await start({ chunkMs: 50 });
   if (source === undefined) return;
   await using target = (await start())!;
@@ -226,7 +226,7 @@ Deno.test("a slot that turns round in the middle of a big key keeps all of it", 
   await fillHash(old, BIG, count);
   const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);
   await until(async () => await now.call("EXISTS", BIG) === 1);
-  assertMatch(migration.queue.views()[0]!.note, /moves key ".*big" of database 0 in chunks/);
+  assertMatch(migration.queue.views()[0]!.note, /moving key ".*big" of database 0 in chunks/);
   await migration.queue.cancel(name!);
   await migration.done();
   assertEquals(await migration.slot(SLOT), "online 1");
@@ -234,7 +234,7 @@ Deno.test("a slot that turns round in the middle of a big key keeps all of it", 
   assertEquals(await old.call("TTL", BIG), -1);
 });
 
-Deno.test("a source that stands still in the middle of a big key gives nothing to its target later", async () => {
+Deno.test("a source that stops in the middle of a big key sends nothing to its target later", async () => {
   let isSilent = false;
   let isOver = false;
   await using source = new FakeRedis((words) => {

@@ -116,7 +116,9 @@ Deno.test("while a proxy's clients wait longer than config.ini allows, a migrati
     slowed = (await view()).migrations[0];
     return slowed!.note !== "" && slowed!.keys_per_second !== null;
   });
-  const p99 = Number(/^slowed: proxy one's p99 is (\d+) ms, above 20$/.exec(slowed!.note)?.[1]);
+  const p99 = Number(
+    /^slowed down: the p99 of proxy one is (\d+) ms, above 20 ms$/.exec(slowed!.note)?.[1],
+  );
   assert(p99 > 20, slowed!.note);
   assertEquals([slowed!.problem, slowed!.status], ["", "migrating"]);
   // Alone it moves more than a hundred thousand in that time.

@@ -152,21 +152,21 @@ Deno.test("a big key is told of in advance, and moved alone after all others", a
   );
 });
 
-Deno.test("keys that the target has and must not are told of, copies of the owner's are deleted", async () => {
+Deno.test("orphan keys of the target are reported, copies of the owner's keys are deleted", async () => {
   await using servers = await RedisServer.startMany(2);
   await using migration = await Migration.start(servers);
   using old = await servers[0]!.client();
   using now = await servers[1]!.client();
   await old.call("SET", `${TAG}both`, "owner");
-  await now.call("MSET", `${TAG}both`, "stray", `${TAG}stray`, "stray");
+  await now.call("MSET", `${TAG}both`, "copy", `${TAG}orphan`, "orphan");
   const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);
   await until(() => migration.queue.views()[0]?.problem !== "");
   const { problem, problem_since, status } = migration.queue.views()[0]!;
   assertEquals(
     problem,
-    `${servers[1]!.addr} has key "${TAG}stray" of slot ${SLOT}, which ${
+    `${servers[1]!.addr} has key "${TAG}orphan" of slot ${SLOT}, but ${
       servers[0]!.addr
-    } has not: delete them there, or they would come back to life`,
+    } does not: delete it there, or it would reappear after the migration`,
   );
   assert(problem_since !== null && status === "pending");
   assertEquals(await migration.slot(SLOT), "online 1");
@@ -176,7 +176,7 @@ Deno.test("keys that the target has and must not are told of, copies of the owne
   assertEquals(await migration.slot(SLOT + 1), "online 2");
   assertEquals(migration.queue.views()[0]!.name, name);
 
-  await now.call("DEL", `${TAG}stray`);
+  await now.call("DEL", `${TAG}orphan`);
   await migration.done();
   assertEquals(await now.call("GET", `${TAG}both`), "owner");
 });
@@ -236,7 +236,7 @@ Deno.test("what a task cannot be made for is refused as a whole", async () => {
     ...slotIn("test", 4, 2, "migrate"),
     state: { status: "migrate", migrate_status: { from: 1, to: 2 }, last_op_ts: "0" },
   });
-  await refused(4, 5, 3, "slot 4 is on its way from group 1 to 2: cancel that first");
+  await refused(4, 5, 3, "slot 4 is migrating from group 1 to 2: cancel that first");
   assertEquals((await loadMigrateTasks(store)).length, 1);
   const json = (await store.coordinator.read(store.paths.migrateTask(first!))).data;
   assertMatch(

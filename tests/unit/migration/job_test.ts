@@ -1,16 +1,15 @@
 /**
- * What a migration task is said to do, whatever its record in the store says.
+ * The phase that operators see of a migration task.
  *
  * @module
  */
 
 import { assertEquals } from "@std/assert";
-import { MigrationJob } from "../../../src/migration/job.ts";
-import type { MoveStream } from "../../../src/migration/stream.ts";
+import { type JobStream, MigrationJob } from "../../../src/migration/job.ts";
 import type { MigrateTaskRecord } from "../../../src/model/migrate_task.ts";
 import { slotIn } from "../../../src/model/slot.ts";
 
-const STREAM = { slowedBy: "" } as MoveStream;
+const STREAM: JobStream = { slowedBy: "", release: () => Promise.resolve() };
 
 function job(status: MigrateTaskRecord["status"], change: (job: MigrationJob) => void = () => {}) {
   const task = { slot_id: 5, new_group: 2, delay: 0, create_at: "0", percent: 0, status };
@@ -23,7 +22,7 @@ function phaseOf(made: MigrationJob, isPaused = false): string {
   return made.view(undefined, isPaused).phase;
 }
 
-Deno.test("a slot that is paused, cancelled or waits its turn is not said to move", () => {
+Deno.test("a slot that is paused, cancelled or waiting is not shown as moving", () => {
   const moving = (made: MigrationJob) => void (made.stream = STREAM);
   assertEquals(phaseOf(job("pending")), "waiting");
   assertEquals(phaseOf(job("migrating", moving)), "moving");
@@ -38,14 +37,14 @@ Deno.test("a slot that is paused, cancelled or waits its turn is not said to mov
 
   const migrate_status = { from: 1, to: 2 };
   const slot = slotIn("test", 5, 2, "migrate");
-  const turned = job("migrating", (made) => {
-    made.turn({ ...made.task, new_group: 1 }, true);
-    made.look({ ...slot, state: { ...slot.state, migrate_status } });
+  const reversed = job("migrating", (made) => {
+    made.reverse({ ...made.task, new_group: 1 }, true);
+    made.readSlot({ ...slot, state: { ...slot.state, migrate_status } });
   });
-  assertEquals(phaseOf(turned), "moving back");
-  turned.stream = STREAM;
-  assertEquals(phaseOf(turned), "moving back");
-  // Another dashboard leads by now: it knows by the route.
-  turned.isTurned = false;
-  assertEquals(phaseOf(turned), "moving back");
+  assertEquals(phaseOf(reversed), "moving back");
+  reversed.stream = STREAM;
+  assertEquals(phaseOf(reversed), "moving back");
+  // Another dashboard leads by now: it knows that by the route.
+  reversed.isGoingBack = false;
+  assertEquals(phaseOf(reversed), "moving back");
 });

@@ -1,5 +1,5 @@
 /**
- * What is told of a move: keys moved and left, speed, time to go.
+ * The progress of a slot: keys moved and left, speed, time to go.
  *
  * @module
  */
@@ -7,35 +7,35 @@
 import { assertEquals } from "@std/assert";
 import { MoveProgress } from "../../../src/migration/progress.ts";
 
-Deno.test("what is left is told from how far the look is, and exactly at its end", () => {
+Deno.test("the number of keys left is estimated during a scan, and exact at its end", () => {
   const progress = new MoveProgress();
   assertEquals([progress.keysMoved, progress.keysLeft], [0, null]);
-  progress.lookBegins();
+  progress.scanStarted();
   progress.seen(10);
-  progress.looked(0.01);
+  progress.scanned(0.01);
   assertEquals(progress.keysLeft, null);
   progress.seen(90);
-  progress.looked(0.1);
+  progress.scanned(0.1);
   assertEquals(progress.keysLeft, 1000);
   progress.moved(100);
   assertEquals(progress.keysLeft, 900);
   progress.seen(1100);
-  progress.looked(1);
+  progress.scanned(1);
   assertEquals(progress.keysLeft, 1100);
   progress.moved(1100);
   assertEquals([progress.keysMoved, progress.keysLeft], [1200, 0]);
-  progress.lookBegins();
-  progress.looked(1);
+  progress.scanStarted();
+  progress.scanned(1);
   assertEquals(progress.keysLeft, 0);
 });
 
-Deno.test("speed is that of the last seconds, and the time to go follows from it", () => {
+Deno.test("the speed is that of the last seconds, and the time to go follows from it", () => {
   let nowMs = 1_000;
   const progress = new MoveProgress(() => nowMs);
   assertEquals([progress.keysPerSecond, progress.etaSeconds], [null, null]);
-  progress.lookBegins();
+  progress.scanStarted();
   progress.seen(10_000);
-  progress.looked(1);
+  progress.scanned(1);
   progress.moved(1);
   nowMs += 100;
   assertEquals(progress.keysPerSecond, null);
@@ -49,7 +49,7 @@ Deno.test("speed is that of the last seconds, and the time to go follows from it
   assertEquals(progress.keysPerSecond! < 50, true);
 });
 
-Deno.test("bytes are told where they are known, and their speed", () => {
+Deno.test("bytes and their speed are shown where they are known", () => {
   let nowMs = 1_000;
   const progress = new MoveProgress(() => nowMs);
   progress.moved(1);

@@ -1,5 +1,5 @@
 /**
- * Which routes slots may go, given where others are on their route.
+ * Which routes slots may take, given the routes on which others migrate.
  *
  * @module
  */
@@ -25,12 +25,12 @@ function job(text: string, goal: number): MigrationJob {
   const migrate_status = to === undefined
     ? slot.state.migrate_status
     : { from: Number(from), to: Number(to) };
-  made.look({ ...slot, state: { ...slot.state, migrate_status } });
+  made.readSlot({ ...slot, state: { ...slot.state, migrate_status } });
   return made;
 }
 
 function traffic(jobs: readonly MigrationJob[], running: Traffic["running"] = []): Traffic {
-  return { jobs, running, isKept: () => false, nowMs: 1 };
+  return { jobs, running, isWaiting: () => false, nowMs: 1 };
 }
 
 function route(from: number, to: number) {
@@ -42,7 +42,7 @@ function slotsFor(from: number, to: number, all: Traffic, count = 10): number[] 
   return jobsFor(route(from, to), count, all).map(({ task }) => task.slot_id);
 }
 
-Deno.test("slots go in order, those that have begun first, so many at once", () => {
+Deno.test("slots go in order, those that have started first, so many at once", () => {
   const all = traffic([job("1: 1", 2), job("2: 1", 2), job("3: 1>2", 2), job("4: 1", 3)]);
   assertEquals(slotsFor(1, 2, all), [3, 1, 2]);
   assertEquals(slotsFor(1, 2, all, 2), [3, 1]);
@@ -50,60 +50,62 @@ Deno.test("slots go in order, those that have begun first, so many at once", () 
   assertEquals(cycleNoteOf(route(1, 3), all), "");
 });
 
-Deno.test("two groups do not give each other keys at a time, nor do three in a circle", () => {
+Deno.test("keys do not move in a cycle between two groups or three", () => {
   const two = traffic([job("1: 1>2", 2), job("2: 2", 1)]);
   assertEquals(
     cycleNoteOf(route(2, 1), two),
-    "waits for slots on their route from group 1 to 2: servers that give each other keys would stand still",
+    "waits until slots have migrated from group 1 to 2: servers that give keys to each other would block " +
+      "each other",
   );
   assertEquals(slotsFor(2, 1, two), []);
   const three = traffic([job("1: 1>2", 2), job("2: 3", 1)], [route(2, 3)]);
   assertEquals(
     cycleNoteOf(route(3, 1), three),
-    "waits for slots on their route from group 1 to 2 and from group 2 to 3: servers that give each " +
-      "other keys would stand still",
+    "waits until slots have migrated from group 1 to 2 and from group 2 to 3: servers that give keys " +
+      "to each other would block each other",
   );
   assertEquals(slotsFor(3, 1, three), []);
   assertEquals(slotsFor(2, 3, traffic([job("1: 1>2", 2), job("2: 2", 3)])), [2]);
 });
 
-Deno.test("a blocked slot counts as one on its route, and is opened before all else", () => {
+Deno.test("a blocked slot counts as one that migrates, and is opened before all else", () => {
   const all = traffic([job("1: (1)", 2), job("2: 2", 1), job("3: 1", 2)]);
   assertEquals(slotsFor(2, 1, all), []);
   assertEquals(slotsFor(1, 2, all), [1, 3]);
 });
 
-Deno.test("slots turn round together, and not while others go the route they came", () => {
-  const [turned, other] = [job("1: 1>2", 1), job("2: 1>2", 2)];
+Deno.test("slots reverse together, and not while others move the way they came", () => {
+  const [reversed, other] = [job("1: 1>2", 1), job("2: 1>2", 2)];
   const fresh = job("3: 1", 2);
-  const some = traffic([turned, other, fresh]);
+  const some = traffic([reversed, other, fresh]);
   assertEquals(slotsFor(2, 1, some), []);
   assertEquals(slotsFor(1, 2, some), [2], "no new ones follow while they wait");
-  const all = traffic([turned, job("4: 1>2", 1), job("5: 2", 1), fresh]);
+  const all = traffic([reversed, job("4: 1>2", 1), job("5: 2", 1), fresh]);
   assertEquals(slotsFor(2, 1, all, 1), [1, 4], "all of them, however many at once");
   assertEquals(slotsFor(2, 1, all, 3), [1, 4, 5]);
-  assertEquals(slotsFor(1, 2, traffic([fresh, turned], [route(2, 1)])), []);
+  assertEquals(slotsFor(1, 2, traffic([fresh, reversed], [route(2, 1)])), []);
 });
 
-Deno.test("slots that somebody else let go both routes arrive, one route after the other", () => {
+Deno.test("slots that another dashboard moved both ways arrive, one route after the other", () => {
   const jobs = [job("1: 1>2", 2), job("2: 2>1", 1), job("3: 1", 2)];
   assertEquals(cycleNoteOf(route(1, 2), traffic(jobs)), "");
   assertEquals(slotsFor(1, 2, traffic(jobs)), [1]);
   assertEquals(
     cycleNoteOf(route(2, 1), traffic(jobs, [route(1, 2)])),
-    "waits for slots on their route from group 1 to 2: servers that give each other keys would stand still",
+    "waits until slots have migrated from group 1 to 2: servers that give keys to each other would block " +
+      "each other",
   );
 });
 
-Deno.test("slots that were turned both routes arrive as well, one after the other", () => {
-  // Both came from where they go again, and on their route back were sent on.
+Deno.test("slots that were reversed both ways arrive as well, one route after the other", () => {
+  // Both were cancelled twice: they go forward again.
   const jobs = [job("1: 2>1", 2), job("2: 1>2", 1), job("3: 1", 2)];
   assertEquals(cycleNoteOf(route(1, 2), traffic(jobs)), "");
   assertEquals(slotsFor(1, 2, traffic(jobs, [route(1, 2)])), [1]);
   assert(hasWork(route(1, 2), traffic(jobs)));
 });
 
-Deno.test("slots do not turn round as long as one of them cannot", () => {
+Deno.test("slots do not reverse while one of them cannot", () => {
   const held = job("1: 1>2", 1);
   held.isHeld = true;
   const all = traffic([held, job("2: 1>2", 1)]);
@@ -113,7 +115,7 @@ Deno.test("slots do not turn round as long as one of them cannot", () => {
   assertEquals(slotsFor(2, 1, all), [1, 2]);
 });
 
-Deno.test("a stream that would find nothing to do is of no use", () => {
+Deno.test("a stream that would find no job does not start", () => {
   const jobs = [job("1: 1>2", 1), job("2: 1>2", 2), job("3: 1", 2)];
   assert(hasWork(route(1, 2), traffic(jobs)));
   assert(!hasWork(route(1, 2), traffic([jobs[0]!, jobs[2]!])), "no new one follows");

@@ -1,5 +1,5 @@
 /**
- * What comes next for a migration task, for everything the store may say of it.
+ * What comes next for a migration task, for every state of its slot.
  *
  * @module
  */
@@ -26,7 +26,7 @@ Deno.test("a task's next step follows from its goal and the slot alone", () => {
     [2, slot("online", 2), "end slot 5 is in group 2 already"],
     [2, slot("offline", -1), "end slot 5 is offline"],
     [2, slot("offline", 1), "end slot 5 is offline"],
-    // Blocked, and already where it shall be: it must not stay blocked.
+    // Blocked, and already in its group: it must not stay blocked.
     [2, slot("pre_migrate", 2), "end slot 5 is in group 2 already, and online"],
     // Cancelled: back to where it came from.
     [1, slot("migrate", 2, 1, 2), "begin 2>1"],
@@ -35,8 +35,8 @@ Deno.test("a task's next step follows from its goal and the slot alone", () => {
     // Cancelled, and the cancelling cancelled.
     [2, slot("pre_migrate", 2, 1, 2), "begin 1>2"],
     // Keys of the slot are in two groups: a third must wait.
-    [3, slot("migrate", 2, 1, 2), "wait slot 5 is on its way from group 1 to 2"],
-    [3, slot("pre_migrate", 2, 1, 2), "wait slot 5 is on its way from group 1 to 2"],
+    [3, slot("migrate", 2, 1, 2), "wait slot 5 is migrating from group 1 to 2"],
+    [3, slot("pre_migrate", 2, 1, 2), "wait slot 5 is migrating from group 1 to 2"],
   ];
   for (const [goal, record, expected] of cases) {
     const step = nextStep(task(goal), record);

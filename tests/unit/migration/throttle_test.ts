@@ -1,5 +1,5 @@
 /**
- * How fast keys are moved: fast when alone, out of the way of clients, never above a limit.
+ * The speed of a migration: fast without clients, slow beside them, never above a limit.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const UNLIMITED: ThrottleLimits = {
 function run(limits: ThrottleLimits, seconds: number, keyMs = 0.004, size = 100, othersOps = 0) {
   let nowMs = 0;
   const throttle = new Throttle(limits, () => nowMs);
-  throttle.looked(othersOps, 1);
+  throttle.serversMeasured(othersOps, 1);
   const calls: number[] = [];
   let keys = 0;
   let busyMs = 0;
@@ -38,7 +38,7 @@ function run(limits: ThrottleLimits, seconds: number, keyMs = 0.004, size = 100,
   return { keys, calls, busyShare: busyMs / nowMs };
 }
 
-Deno.test("alone, calls follow each other and grow to one millisecond and a half", () => {
+Deno.test("without clients, calls follow each other and grow to 1.5 ms", () => {
   const { keys, calls, busyShare } = run(UNLIMITED, 1);
   assert(busyShare > 0.99, `busy for ${busyShare}`);
   assert(keys > 200_000, `${keys} keys`);
@@ -69,11 +69,11 @@ Deno.test("limits hold for keys, for bytes and for the time between calls", () =
   assert(slow >= 18 && slow <= 22, `${slow} keys`);
 });
 
-Deno.test("a server that answers late gets longer and longer rests, until it is in time again", () => {
+Deno.test("a slow server gets longer and longer rests, until it is fast again", () => {
   let nowMs = 0;
   const throttle = new Throttle(UNLIMITED, () => nowMs);
   const restAfter = (answerMs: number) => {
-    throttle.looked(0, answerMs);
+    throttle.serversMeasured(0, answerMs);
     nowMs += 10_000;
     throttle.called(100, 0, 1);
     return throttle.restMs();
@@ -85,10 +85,10 @@ Deno.test("a server that answers late gets longer and longer rests, until it is 
   assertEquals(restAfter(1), 0);
 });
 
-Deno.test("calls of one key share a rest, or a late codis-server would give four keys a second", () => {
+Deno.test("calls of one key share a rest, or a slow codis-server would give four keys a second", () => {
   let nowMs = 0;
   const throttle = new Throttle(UNLIMITED, () => nowMs);
-  for (let i = 0; i < 10; i++) throttle.looked(0, 50);
+  for (let i = 0; i < 10; i++) throttle.serversMeasured(0, 50);
   const rests = Array.from({ length: 40 }, () => {
     nowMs += 10_000;
     throttle.called(1, 0, 0.01);
@@ -101,11 +101,11 @@ Deno.test("calls of one key share a rest, or a late codis-server would give four
   assertEquals(throttle.restMs(), 250);
 });
 
-Deno.test("clients that wait too long at a proxy get longer and longer rests, and it is told why", () => {
+Deno.test("a slow proxy gets longer and longer rests, and the view says why", () => {
   let nowMs = 0;
   const throttle = new Throttle({ ...UNLIMITED, p99MaxMs: 20 }, () => nowMs);
   const restAfter = (p99Ms: number) => {
-    throttle.clientsWait({ id: "p1", p99Ms });
+    throttle.proxyMeasured({ id: "p1", p99Ms });
     nowMs += 10_000;
     throttle.called(100, 0, 1);
     return throttle.restMs();
@@ -114,20 +114,23 @@ Deno.test("clients that wait too long at a proxy get longer and longer rests, an
   const rests = Array.from({ length: 10 }, () => restAfter(31.4));
   assert(rests[0]! > 0 && rests[1]! > rests[0]! && rests.at(-1) === 1_000, `${rests}`);
   assertEquals(throttle.isUnlimited, false);
-  assertEquals(throttle.slowedBy, "slowed: proxy p1's p99 is 31 ms, above 20");
-  // Also when no proxy tells any more, it goes on.
-  for (let i = 0; i < 11; i++) throttle.clientsWait(undefined);
+  assertEquals(throttle.slowedBy, "slowed down: the p99 of proxy p1 is 31 ms, above 20 ms");
+  // Without a report of any proxy it goes on, too.
+  for (let i = 0; i < 11; i++) throttle.proxyMeasured(undefined);
   assertEquals([restAfter(1), throttle.isUnlimited, throttle.slowedBy], [0, true, ""]);
 });
 
-Deno.test("whatever clients wait, nothing is slowed for it where nobody has set a bound", () => {
+Deno.test("without a limit, a slow proxy slows nothing down", () => {
   const throttle = new Throttle(UNLIMITED, () => 0);
-  throttle.clientsWait({ id: "p1", p99Ms: 5_000 });
+  throttle.proxyMeasured({ id: "p1", p99Ms: 5_000 });
   assertEquals([throttle.isUnlimited, throttle.slowedBy], [true, ""]);
 });
 
-Deno.test("a server that answers late is named", () => {
+Deno.test("a slow server is named", () => {
   const throttle = new Throttle(UNLIMITED, () => 0);
-  throttle.looked(0, 14.2, "10.0.0.1:6379");
-  assertEquals(throttle.slowedBy, "slowed: 10.0.0.1:6379 took 14 ms to answer, more than 10");
+  throttle.serversMeasured(0, 14.2, "10.0.0.1:6379");
+  assertEquals(
+    throttle.slowedBy,
+    "slowed down: 10.0.0.1:6379 takes 14 ms to answer, more than 10 ms",
+  );
 });

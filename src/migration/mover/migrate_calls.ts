@@ -1,0 +1,224 @@
+/**
+ * Calls of MIGRATE between two servers, and what is done when one fails.
+ *
+ * As in router/slots/key_fetch.ts, MIGRATE never replaces: a key is the source's until the target has it, then
+ * the target's. What happens when a call fails:
+ *
+ *      OK, NOKEY             moved, by us or by a proxy
+ *      BUSYKEY               the target has some of the keys: of a move of a proxy, or of ours, only the
+ *                            target has heard, or the source came back with old data. The source's copies
+ *                            of these are dropped, the others moved
+ *      IOERR                 the keys may be at both servers, or in between. The source keeps them. The
+ *                            target's connections that may bring late copies are closed, for which it must
+ *                            answer; then the keys are moved again, once; after that the task waits
+ *      target out of memory, the keys stay at the source; the task waits and tries again, with a problem
+ *      not master, loading   for the operator
+ *      a server is gone      the same; a call without a reply counts as IOERR
+ *      one key refused       it stays, with its slot in `migrate`; all others go on
+ *
+ * @module
+ */
+
+import { parseAddress } from "../../base/address.ts";
+import type { RedisConnection } from "../../redis/connection.ts";
+import { RedisError } from "../../redis/reply.ts";
+import type { MovingKey } from "./key_queue.ts";
+import { endRestores } from "./late_copy_guard.ts";
+import type { LoadMeter } from "./load_meter.ts";
+import { type MoveContext, MoveError } from "./mover.ts";
+import { dropKeys, heldKeys, textOfKey } from "./server_keys.ts";
+
+/** Keys of one round that the target may refuse; with more, the servers do not fit. */
+const STUCK_KEYS_MAX = 100;
+
+/** How one call is made. */
+interface CallOptions {
+  /** Longest time that MIGRATE waits for the target, in milliseconds. */
+  readonly migrateMs: number;
+  /** A connection to the source. */
+  readonly redis: RedisConnection;
+}
+
+/** See the header. */
+export class MigrateCalls {
+  readonly #context: MoveContext;
+  readonly #source: RedisConnection;
+  readonly #target: RedisConnection;
+  readonly #meter: LoadMeter;
+  readonly #hasSizes: boolean;
+  #stuck = new Map<number, string>();
+  #stuckKeys = 0;
+  readonly #running = new Set<Promise<void>>();
+  /** When the last call ended, in monotonic milliseconds. */
+  #endMs = 0;
+
+  /**
+   * @param source A connection to the source that waits for MIGRATE.
+   * @param hasSizes Whether the keys' sizes are known.
+   */
+  constructor(
+    context: MoveContext,
+    source: RedisConnection,
+    target: RedisConnection,
+    meter: LoadMeter,
+    hasSizes: boolean,
+  ) {
+    this.#context = context;
+    this.#source = source;
+    this.#target = target;
+    this.#meter = meter;
+    this.#hasSizes = hasSizes;
+  }
+
+  /** Slots with keys that the target refused since `forgetStuck`, and why. */
+  get stuck(): ReadonlyMap<number, string> {
+    return this.#stuck;
+  }
+
+  /** Forgets keys that the target refused: they are tried again. */
+  forgetStuck(): void {
+    this.#stuck = new Map();
+    this.#stuckKeys = 0;
+  }
+
+  /** Resolves when no call is under way. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+
+  /**
+   * Moves keys of one database, with all that follows from a failure.
+   *
+   * @param options A connection and a timeout for keys that need more than the usual.
+   * @throws {MoveError | RedisUnreachableError}
+   */
+  async move(keys: readonly MovingKey[], options: Partial<CallOptions> = {}): Promise<void> {
+    const { migrateMs } = this.#context.options;
+    const moving = this.#move(keys, { migrateMs, redis: this.#source, ...options }, false);
+    this.#running.add(moving);
+    try {
+      await moving;
+    } finally {
+      this.#running.delete(moving);
+    }
+  }
+
+  /** The keys are moved, by us or by a proxy. */
+  count(keys: readonly MovingKey[]): void {
+    this.#meter.arrived(keys.length);
+    for (const { slotId, size } of keys) {
+      this.#context.progress(slotId)?.moved(1, this.#hasSizes ? size : undefined);
+    }
+  }
+
+  async #move(
+    keys: readonly MovingKey[],
+    options: CallOptions,
+    isSecond: boolean,
+  ): Promise<void> {
+    if (keys.length === 0) return;
+    const { moveLock, pair, throttle } = this.#context;
+    const startedMs = performance.now();
+    let error: RedisError | undefined;
+    try {
+      await moveLock(pair.target).shared(() => this.#call(keys, options));
+    } catch (caught) {
+      if (!(caught instanceof RedisError)) throw caught;
+      error = caught;
+    }
+    const size = keys.reduce((sum, key) => sum + key.size, 0);
+    // The server runs one call after the other: a call begins when the one before it has ended.
+    const endMs = performance.now();
+    throttle.called(keys.length, size, endMs - Math.max(startedMs, this.#endMs));
+    this.#endMs = endMs;
+    if (error === undefined) return this.count(keys);
+    await this.#failed(keys, error, options, isSecond);
+  }
+
+  async #call(
+    keys: readonly MovingKey[],
+    { migrateMs, redis }: CallOptions,
+  ): Promise<void> {
+    const { pair, options: { user, password } } = this.#context;
+    const { hostname, port } = parseAddress(pair.target);
+    const { database } = keys[0]!;
+    const auth = !password.isSet
+      ? []
+      : user === ""
+      ? ["AUTH", password.reveal()]
+      : ["AUTH2", user, password.reveal()];
+    const where = [hostname, port, "", database, migrateMs];
+    this.#meter.sent(2);
+    const replies = await redis.pipeline([
+      ["SELECT", database],
+      ["MIGRATE", ...where, ...auth, "KEYS", ...keys.map(({ bytes }) => bytes)],
+    ]);
+    for (const reply of replies) if (reply instanceof RedisError) throw reply;
+  }
+
+  async #failed(
+    keys: readonly MovingKey[],
+    { message }: RedisError,
+    options: CallOptions,
+    isSecond: boolean,
+  ): Promise<void> {
+    const { pair: { source, target }, moveLock } = this.#context;
+    const { database } = keys[0]!;
+    if (message.startsWith("IOERR")) {
+      if (isSecond) {
+        throw new MoveError(`keys cannot be moved from ${source} to ${target}: ${message}`);
+      }
+      await moveLock(target).exclusive(() => endRestores(this.#target, true));
+      return await this.#move(await this.#left(keys), options, true);
+    }
+    const cause = message.replace(/^ERR Target instance replied with error: /, "");
+    if (/BUSYKEY/.test(cause)) {
+      const both = await heldKeys(this.#target, database, keys) as MovingKey[];
+      await this.#dropCopies(both);
+      const others = keys.filter((key) => !both.includes(key));
+      return await this.#move(await this.#left(others), options, false);
+    }
+    if (isOfServer(cause)) {
+      const isFromTarget = cause !== message;
+      throw new MoveError(
+        isFromTarget ? `${target} takes no keys: ${cause}` : `${source} gives no keys: ${cause}`,
+      );
+    }
+    const left = await this.#left(keys);
+    if (left.length > 1) {
+      for (const key of left) await this.#move([key], options, false);
+    } else if (left.length === 1) {
+      this.#refused(left[0]!, cause);
+    }
+  }
+
+  /** The target has these keys: the source's copies are old. */
+  async #dropCopies(keys: readonly MovingKey[]): Promise<void> {
+    if (keys.length === 0) return;
+    await dropKeys(this.#source, keys[0]!.database, keys);
+    this.count(keys);
+  }
+
+  /** The keys that the source still has; the others are counted. */
+  async #left(keys: readonly MovingKey[]): Promise<MovingKey[]> {
+    if (keys.length === 0) return [];
+    const left = await heldKeys(this.#source, keys[0]!.database, keys) as MovingKey[];
+    this.count(keys.filter((key) => !left.includes(key)));
+    return left;
+  }
+
+  #refused(key: MovingKey, cause: string): void {
+    const text = `key "${textOfKey(key.bytes)}" of database ${key.database} stays at ` +
+      `${this.#context.pair.source}: ${cause}`;
+    if (!this.#stuck.has(key.slotId)) this.#stuck.set(key.slotId, text);
+    if (++this.#stuckKeys > STUCK_KEYS_MAX) {
+      throw new MoveError(`${this.#stuckKeys} keys cannot be moved, one of them: ${text}`);
+    }
+  }
+}
+
+/** Whether an error of a target is about the server, not about one key. */
+function isOfServer(cause: string): boolean {
+  return /^(OOM|READONLY|LOADING|MASTERDOWN|MISCONF|NOAUTH|WRONGPASS|NOPERM|NOREPLICAS|CLUSTERDOWN)/
+    .test(cause) || /unknown command|invalid password|DB index|without any password/i.test(cause);
+}

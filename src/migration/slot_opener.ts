@@ -1,0 +1,290 @@
+/**
+ * Brings slots into `migrate`: clears the target, blocks the slots, ends late copies, opens the slots.
+ *
+ *      read ─► in migrate already  moved on
+ *          ├─► blocked             ended late copies, open
+ *          ├─► reversing           all blocked, late copies ended, open
+ *          └─► fresh               target cleared, big keys found, block, late copies ended, open
+ *
+ * A slot is blocked only from `block` to `open`: what can fail is tried before, where it can be. A few
+ * slots go in one change.
+ *
+ * @module
+ */
+
+import { UnconfirmedError } from "../control/errors.ts";
+import type { SlotRecord } from "../model/slot.ts";
+import { slotsText } from "../model/slot_ranges.js";
+import { loadSlot } from "../store/slots.ts";
+import type { Store } from "../store/store.ts";
+import type { Route } from "./cycle.ts";
+import type { MigrationJob } from "./job.ts";
+import { lockBoth, type MoveLock } from "./mover/move_lock.ts";
+import type { MovePair, SlotMover } from "./mover/mover.ts";
+import type { StepWriter } from "./step_writer.ts";
+import type { StreamSlots } from "./stream_slots.ts";
+import {
+  beginPart,
+  type ChangePart,
+  currentRouteOf,
+  isUnderway,
+  openPart,
+  taskPart,
+  undoPart,
+} from "./task.ts";
+
+/** What slots are opened with. */
+export interface SlotOpenerOptions {
+  readonly route: Route;
+  readonly pair: MovePair;
+  readonly slots: StreamSlots;
+  readonly mover: SlotMover;
+  readonly writer: StepWriter;
+  /** Slots that are blocked together. */
+  readonly slotsPerChange: number;
+  /** Ends it soon. */
+  readonly signal: AbortSignal;
+  /** The lock of a server, by address. */
+  moveLock(addr: string): MoveLock;
+  /** Slots that will take this route and have not started. */
+  upcoming(): number[];
+}
+
+/** A job and its slot as it was last read. */
+interface Entering {
+  readonly job: MigrationJob;
+  readonly slot: SlotRecord;
+}
+
+/** How much larger than usual a change is for slots that must all be blocked before one is opened. */
+const TOGETHER = 4;
+
+/** What has to be done with a slot that enters. */
+type Kind =
+  /** It is in `migrate` already. */
+  | "moving"
+  /** It migrates from where it shall go now. */
+  | "reversing"
+  /** It was blocked and not opened. */
+  | "blocked"
+  | "fresh";
+
+/** See the header. */
+export class SlotOpener {
+  readonly #options: SlotOpenerOptions;
+  /** Slots of which the target has no key that it must not have. */
+  readonly #cleared = new Set<number>();
+
+  constructor(options: SlotOpenerOptions) {
+    this.#options = options;
+  }
+
+  get #store(): Store {
+    return this.#options.writer.control.store;
+  }
+
+  /**
+   * Brings jobs' slots into `migrate`; jobs for which that fails leave the stream.
+   *
+   * @throws {Error} What keeps all slots of the route.
+   */
+  async enter(jobs: readonly MigrationJob[]): Promise<void> {
+    if (jobs.length === 0) return;
+    const { slots } = this.#options;
+    slots.add(jobs);
+    const entering = await this.#read(jobs);
+    const kinds = { moving: [], reversing: [], blocked: [], fresh: [] } as Record<Kind, Entering[]>;
+    for (const each of entering) kinds[kindOf(each)].push(each);
+    if (kinds.moving.length > 0) await slots.change(() => this.#resume(kinds.moving));
+    await this.#open(kinds.blocked, true);
+    await this.#reverse(kinds.reversing);
+    await this.#open(await this.#clear(kinds.fresh), false);
+  }
+
+  /** Reads the jobs' slots; jobs that take another route by now leave. */
+  async #read(jobs: readonly MigrationJob[]): Promise<Entering[]> {
+    const { route, slots, writer } = this.#options;
+    await writer.settle();
+    const entering: Entering[] = [];
+    for (const job of jobs) {
+      const slot = await loadSlot(this.#store, job.task.slot_id);
+      const step = job.readSlot(slot);
+      const isOurs = (step.kind === "begin" || step.kind === "move") &&
+        step.from === route.from && step.to === route.to;
+      if (isOurs) entering.push({ job, slot });
+      else slots.leave(job);
+    }
+    return entering;
+  }
+
+  /** Slots that were in `migrate` already: an earlier stream may have given up in the middle of a move. */
+  async #resume(entering: readonly Entering[]): Promise<void> {
+    const { mover, route, slots, writer } = this.#options;
+    await this.#exclusive(() => mover.endLateCopies(true, []));
+    const idle = entering.filter(({ job }) => job.task.status !== "migrating");
+    await writer.write(
+      "tasks at work",
+      idle.map(({ job }) => taskPart(this.#store, job.name, job.task, "migrating")),
+    );
+    for (const { job } of idle) job.task = { ...job.task, status: "migrating" };
+    slots.move(jobsOf(entering), route);
+  }
+
+  /** Looks for keys that the target must not have, and for big keys. */
+  async #clear(entering: readonly Entering[]): Promise<readonly Entering[]> {
+    if (entering.length === 0) return [];
+    const { mover, slots, upcoming } = this.#options;
+    await mover.probe();
+    const unknown = entering.map(({ slot }) => slot.id).filter((id) => !this.#cleared.has(id));
+    if (unknown.length > 0) {
+      // One scan of the target serves all slots that will take this route.
+      const slotIds = [...unknown, ...upcoming()];
+      const orphans = await mover.clearTarget(slotIds, false);
+      for (const slotId of slotIds) if (!orphans.has(slotId)) this.#cleared.add(slotId);
+      for (const [slotId, text] of orphans) slots.leave(slots.get(slotId), text);
+    }
+    const clear = entering.filter(({ slot }) => this.#cleared.has(slot.id));
+    const refused = await mover.findBigKeys(clear.map(({ slot }) => slot.id), upcoming());
+    for (const [slotId, text] of refused) slots.leave(slots.get(slotId), text, true);
+    return clear.filter(({ slot }) => !refused.has(slot.id));
+  }
+
+  /** Blocks slots and lets them migrate, a few at a time. */
+  async #open(entering: readonly Entering[], mayHaveLateCopies: boolean): Promise<void> {
+    const { signal, slots } = this.#options;
+    for (const some of this.#inChanges(entering)) {
+      signal.throwIfAborted();
+      const ours = some.filter(({ job }) => slots.has(job));
+      if (ours.length === 0) continue;
+      await slots.change(() =>
+        this.#exclusive(() => this.#openAll(ours, mayHaveLateCopies, false))
+      );
+    }
+  }
+
+  /**
+   * Reverses slots. While keys of one of them move the way it came, keys of none may come back: all are
+   * blocked before the first is opened.
+   */
+  async #reverse(entering: readonly Entering[]): Promise<void> {
+    if (entering.length === 0) return;
+    const { mover, signal, slots } = this.#options;
+    await mover.clearTarget(entering.map(({ slot }) => slot.id), true);
+    signal.throwIfAborted();
+    if (entering.every(({ job }) => slots.has(job))) {
+      await slots.change(() => this.#exclusive(() => this.#openAll(entering, true, true)));
+    } else {
+      // One of them goes on after all: the scheduler decides again what may start.
+      for (const { job } of entering) if (slots.has(job)) slots.leave(job);
+    }
+  }
+
+  async #openAll(
+    entering: readonly Entering[],
+    mayHaveLateCopies: boolean,
+    areReversing: boolean,
+  ): Promise<void> {
+    const { mover, route: { from, to }, slots, writer } = this.#options;
+    if (!await this.#blockAll(entering)) return;
+    try {
+      const reversing = areReversing ? entering.map(({ slot }) => slot.id) : [];
+      await mover.endLateCopies(mayHaveLateCopies, reversing);
+    } catch (error) {
+      await this.#undo(entering);
+      throw error;
+    }
+    for (const some of this.#inChanges(entering, TOGETHER)) {
+      const open = some.map(({ slot }) => openPart(this.#store, slot, from, to));
+      try {
+        // A proxy that does not confirm still blocks the slots: keys may be moved.
+        await writer.writeAnyway(`${textOf(some)}: group ${to}, migrate from group ${from}`, open);
+      } catch (error) {
+        slots.leaveAll(jobsOf(some), error);
+        continue;
+      }
+      slots.move(jobsOf(some), this.#options.route);
+    }
+  }
+
+  /** @returns Whether every proxy blocks the slots; if not, they are as they were and have left. */
+  async #blockAll(entering: readonly Entering[]): Promise<boolean> {
+    const { route, slots } = this.#options;
+    const blocked: Entering[] = [];
+    for (const some of this.#inChanges(entering, TOGETHER)) {
+      const parts = some.map(({ job, slot }) => beginPart(this.#store, job, slot));
+      const error = await this.#block(some, parts);
+      if (error !== undefined) {
+        // Slots that were blocked before must not stay blocked, either.
+        await this.#undo(entering.filter((each) => blocked.includes(each) || isBlocked(each)));
+        slots.leaveAll(jobsOf(entering), error);
+        return false;
+      }
+      for (const { job } of some) {
+        job.task = { ...job.task, status: "migrating" };
+        job.currentRoute = route;
+      }
+      blocked.push(...some);
+    }
+    return true;
+  }
+
+  /** @returns Why not every proxy blocks the slots: they are as they were; `undefined` if all do. */
+  async #block(entering: readonly Entering[], parts: readonly ChangePart[]): Promise<unknown> {
+    const { route, writer } = this.#options;
+    try {
+      await writer.write(`${textOf(entering)}: group ${route.from}, pre_migrate`, parts);
+      return undefined;
+    } catch (error) {
+      // Some proxies block the slots, others do not.
+      if (error instanceof UnconfirmedError) await this.#undo(entering);
+      return error;
+    }
+  }
+
+  async #undo(entering: readonly Entering[]): Promise<void> {
+    const { writer } = this.#options;
+    for (const some of this.#inChanges(entering, TOGETHER)) {
+      const parts = some.map(({ slot }) => undoPart(this.#store, slot));
+      try {
+        await writer.writeAnyway(`${textOf(some)}: as before`, parts);
+        for (const { job, slot } of some) job.currentRoute = currentRouteOf(slot);
+      } catch (error) {
+        // The next try begins with these slots.
+        const { message } = error as Error;
+        writer.control.report("error", `${textOf(some)} stay blocked for now: ${message}`);
+      }
+    }
+  }
+
+  /** @param times How much larger than usual a change may be. */
+  #inChanges(entering: readonly Entering[], times = 1): Entering[][] {
+    const size = this.#options.slotsPerChange * times;
+    const count = Math.ceil(entering.length / size);
+    return Array.from({ length: count }, (_, i) => entering.slice(i * size, (i + 1) * size));
+  }
+
+  /** Runs `body` while no keys are sent to either server. */
+  #exclusive<T>(body: () => Promise<T>): Promise<T> {
+    const { moveLock, pair } = this.#options;
+    return lockBoth(moveLock, pair, body);
+  }
+}
+
+function kindOf({ slot, job: { step } }: Entering): Kind {
+  if (step?.kind === "move") return "moving";
+  const isBack = step?.kind === "begin" && step.to === slot.state.migrate_status.from;
+  if (isUnderway(slot) && isBack) return "reversing";
+  return slot.state.status === "pre_migrate" ? "blocked" : "fresh";
+}
+
+function isBlocked({ slot }: Entering): boolean {
+  return slot.state.status === "pre_migrate";
+}
+
+function jobsOf(entering: readonly Entering[]): MigrationJob[] {
+  return entering.map(({ job }) => job);
+}
+
+function textOf(entering: readonly Entering[]): string {
+  return slotsText(entering.map(({ slot }) => slot.id));
+}

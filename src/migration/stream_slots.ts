@@ -1,0 +1,114 @@
+/**
+ * The jobs of one stream, and the slots of which it moves keys now.
+ *
+ * @module
+ */
+
+import type { Route } from "./cycle.ts";
+import type { JobStream, MigrationJob } from "./job.ts";
+
+/** See the header. */
+export class StreamSlots {
+  readonly #stream: JobStream;
+  readonly #letGo: (job: MigrationJob) => void;
+  readonly #jobs = new Map<number, MigrationJob>();
+  readonly #moving = new Set<number>();
+  /** Jobs that are being released. */
+  readonly #leaving = new Set<MigrationJob>();
+  #change: Promise<unknown> = Promise.resolve();
+
+  /** @param letGo Called with every job that leaves and is not finished. */
+  constructor(stream: JobStream, letGo: (job: MigrationJob) => void) {
+    this.#stream = stream;
+    this.#letGo = letGo;
+  }
+
+  /** How many jobs there are. */
+  get size(): number {
+    return this.#jobs.size;
+  }
+
+  /** Slots in `migrate` of which keys are moved; it changes when a slot enters or leaves. */
+  get moving(): ReadonlySet<number> {
+    return this.#moving;
+  }
+
+  /** The job of a slot. */
+  get(slotId: number): MigrationJob | undefined {
+    return this.#jobs.get(slotId);
+  }
+
+  /** Every job. */
+  all(): MigrationJob[] {
+    return [...this.#jobs.values()];
+  }
+
+  /** Whether a job is the stream's, and stays so. */
+  has(job: MigrationJob): boolean {
+    return job.stream === this.#stream && !this.#leaving.has(job);
+  }
+
+  /** Takes jobs; their slots are not in `migrate` yet. */
+  add(jobs: readonly MigrationJob[]): void {
+    for (const job of jobs) this.#jobs.set(job.task.slot_id, job);
+  }
+
+  /** Slots are in `migrate` on a route: their keys are moved, unless the job is being released. */
+  move(jobs: readonly MigrationJob[], route: Route): void {
+    for (const job of jobs) {
+      job.currentRoute = route;
+      if (this.has(job)) this.#moving.add(job.task.slot_id);
+    }
+  }
+
+  /**
+   * Lets a job go.
+   *
+   * @param problem Why it cannot go on; left out: nothing keeps it.
+   * @param lasts Whether a retry cannot help before an operator changes something.
+   */
+  leave(job: MigrationJob | undefined, problem?: string, lasts = false): void {
+    if (job === undefined || job.stream !== this.#stream) return;
+    this.drop(job);
+    if (problem !== undefined) job.fail(problem, lasts);
+    this.#letGo(job);
+  }
+
+  /** Lets several jobs go that have failed for the same reason. */
+  leaveAll(jobs: readonly MigrationJob[], error: unknown): void {
+    for (const job of jobs) this.leave(job, (error as Error).message);
+  }
+
+  /** Forgets a job that is finished. */
+  drop({ task: { slot_id } }: MigrationJob): void {
+    this.#jobs.delete(slot_id);
+    this.#moving.delete(slot_id);
+  }
+
+  /** Makes a change of the store that a release has to wait for. */
+  change<T>(body: () => Promise<T>): Promise<T> {
+    const change = body();
+    this.#change = change;
+    return change;
+  }
+
+  /**
+   * Lets a job go. Resolves when no change of its slot is under way, and no call.
+   *
+   * @param settled Resolves when no call for a slot is under way.
+   */
+  async release(job: MigrationJob, settled: (slotId: number) => Promise<void>): Promise<void> {
+    const { slot_id } = job.task;
+    this.#leaving.add(job);
+    this.#moving.delete(slot_id);
+    let change: Promise<unknown>;
+    do {
+      change = this.#change;
+      await change.catch(() => {});
+    } while (change !== this.#change);
+    this.#moving.delete(slot_id);
+    await settled(slot_id);
+    this.leave(job);
+    this.#leaving.delete(job);
+  }
+}
