@@ -11,7 +11,8 @@ import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.
 import type { ProxyRecord } from "../model/proxy.ts";
 import type { DataPlane } from "./workers/data_plane.ts";
 import { type Build, debugVars } from "./debug_vars.ts";
-import { METRICS_CONTENT_TYPE, metricsText } from "./metrics.ts";
+import { metricsText } from "./metrics.ts";
+import { PROMETHEUS_CONTENT_TYPE } from "./prometheus.ts";
 import { proxyStats } from "./proxy_stats.ts";
 
 /** What the endpoint tells about. */
@@ -128,13 +129,13 @@ async function slots({ plane }: AdminSubject): Promise<Response> {
 }
 
 async function metrics(subject: AdminSubject): Promise<Response> {
-  const body = await metricsText(await subject.plane.figures(), {
+  const body = metricsText(await subject.plane.figures(), {
     version: subject.build.version,
     state: subject.proxyRecord().state,
     coordinatorState: subject.coordinatorState(),
     staleSeconds: subject.staleSeconds(),
   });
-  return new Response(body, { headers: { "content-type": METRICS_CONTENT_TYPE } });
+  return new Response(body, { headers: { "content-type": PROMETHEUS_CONTENT_TYPE } });
 }
 
 function changeLogLevel({ plane }: AdminSubject, url: URL): Response {

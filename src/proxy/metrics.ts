@@ -5,15 +5,14 @@
  * @module
  */
 
-import type { Registry } from "prom-client";
-import LibraryRegistry from "prom-client/registry";
 import { COMMANDS } from "../command/command_table.ts";
 import { COORDINATOR_STATES, type CoordinatorState } from "../coordinator/coordinator.ts";
 import type { RouterFigures } from "../router/stats_snapshot.ts";
 import { LATENCY_BUCKETS } from "../router/stats.ts";
+import { type Metric, prometheusText, type Sample } from "./prometheus.ts";
 import type { ProxyFigures } from "./workers/data_plane.ts";
 
-/** What metrics tell that routers do not know. */
+/** What metrics show that routers do not know. */
 export interface ProxyFacts {
   readonly version: string;
   /** `online`, `offline`, … as in the store. */
@@ -24,16 +23,7 @@ export interface ProxyFacts {
   readonly staleSeconds: number;
 }
 
-/** All that is used of the library; the whole of it takes a tenth of a second to load. */
-const PromRegistry: typeof Registry = LibraryRegistry;
-
-type Labels = Readonly<Record<string, string | number>>;
-type Sample = readonly [labels: Labels, value: number, suffix?: string];
-
-interface Row {
-  readonly name: string;
-  readonly help: string;
-  readonly type: "counter" | "gauge" | "histogram";
+interface Row extends Omit<Metric, "samples"> {
   /** Whether each worker has samples of its own; otherwise they are the process's. */
   readonly isPerWorker?: true;
   readonly samples: (figures: RouterFigures, facts: ProxyFacts) => Iterable<Sample>;
@@ -281,30 +271,6 @@ function* samplesOf(
  *
  * @param facts What routers do not know.
  */
-export function metricsText(figures: ProxyFigures, facts: ProxyFacts): Promise<string> {
-  const registry = new PromRegistry();
-  for (const row of ROWS) {
-    // The counts live in the routers: a metric here is only a view that is read when printed.
-    const view = {
-      name: row.name,
-      get: () =>
-        Promise.resolve({
-          name: row.name,
-          help: row.help,
-          type: row.type,
-          aggregator: "sum",
-          values: Array.from(samplesOf(row, figures, facts), ([labels, value, suffix]) => ({
-            labels,
-            value,
-            metricName: row.name + (suffix ?? ""),
-          })),
-        }),
-      reset() {},
-    };
-    registry.registerMetric(view as unknown as Parameters<Registry["registerMetric"]>[0]);
-  }
-  return registry.metrics();
+export function metricsText(figures: ProxyFigures, facts: ProxyFacts): string {
+  return prometheusText(ROWS.map((row) => ({ ...row, samples: samplesOf(row, figures, facts) })));
 }
-
-/** The content type of {@linkcode metricsText}. */
-export const METRICS_CONTENT_TYPE = PromRegistry.PROMETHEUS_CONTENT_TYPE;
