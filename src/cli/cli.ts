@@ -1,5 +1,5 @@
 /**
- * The command line: the first word names the command, none means the proxy.
+ * The command line: the first word names the command; without one, the proxy starts.
  *
  * @module
  */
@@ -35,20 +35,21 @@ export const ROOT: CommandGroup = {
   ],
 };
 
-/** The command that is meant when no word is given. */
+/** The command that runs when the command line names none. */
 const DEFAULT = proxyCommand;
 
-/** What Deno says of files that it keeps programs from, and what that is to a user of ours. */
+/** Deno's message about files that no program may use, and what our users read instead. */
 const DENO_REFUSAL = /Requires \w+ access to "[^"]*", run again with the --allow-\S+ flag/g;
 const SYSTEM_FILES = "files below /dev, /proc and /sys cannot be used";
 
-/** The name of Codis 2.0's own program for what `config` does here. */
+/** Codis 2.0's program for the commands that are below `config` here. */
 const CONFIG_PROGRAM = "codis-config";
 
 /**
- * What a program that was started by some name is to do: called `codis-config`, by a link, it is that.
+ * The command line of a program that was started by some name: as `codis-config`, through a link, it runs
+ * `config`.
  *
- * @param program How it was called, with or without folders.
+ * @param program The name by which it was called, with or without folders.
  */
 export function commandLine(program: string, args: readonly string[]): string[] {
   const isConfig = program.split("/").at(-1) === CONFIG_PROGRAM;
@@ -56,10 +57,10 @@ export function commandLine(program: string, args: readonly string[]): string[] 
 }
 
 /**
- * Does what a command line says, and reports what goes wrong in one line on standard error.
+ * Runs a command line, and reports a failure in one line on standard error.
  *
- * @param args The words behind the program's name.
- * @returns The exit code: 0, or 1 when it went wrong.
+ * @param args The words after the program's name.
+ * @returns The exit code: 0, or 1 after a failure.
  */
 export async function runCli(args: readonly string[]): Promise<number> {
   try {
@@ -109,6 +110,6 @@ function missing(words: readonly string[], { commands }: CommandGroup): Promise<
   const choice = commands.map((command) => command.name).join(", ");
   const path = words.join(" ");
   return Promise.reject(
-    new UsageError(`${path} needs one of ${choice} behind it; see ${PROGRAM} ${path} --help`),
+    new UsageError(`${path} needs a command: ${choice}; see ${PROGRAM} ${path} --help`),
   );
 }

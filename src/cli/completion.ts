@@ -1,6 +1,5 @@
 /**
- * The command `completion`: scripts that let a shell complete our words, made from the tables of
- * commands.
+ * The command `completion`: scripts for shells to complete our words, made from the tables of commands.
  *
  * @module
  */
@@ -13,7 +12,7 @@ import { type CommandGroup, readValue, type Subcommand } from "./parts/subcomman
 import { wordArgument } from "./parts/arguments.ts";
 import { PROGRAM } from "./parts/help.ts";
 
-/** What writes the script of each shell. */
+/** The function that writes the script, for each shell. */
 const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
 
 type Shell = keyof typeof SCRIPTS;
@@ -25,12 +24,12 @@ const SHELL = wordArgument("shell", SHELLS, SHELLS.join(", "));
 /**
  * See the header.
  *
- * @param root Gives the tables, of which this command is a part itself.
+ * @param root Returns the tables, which contain this command itself.
  */
 export function completionCommand(root: () => CommandGroup): Subcommand {
   return {
     name: "completion",
-    summary: "Print a script with which a shell completes commands and flags.",
+    summary: "Print a script that lets a shell complete commands and flags.",
     details: [
       `bash:  source <(${PROGRAM} completion bash)`,
       `zsh:   source <(${PROGRAM} completion zsh)`,

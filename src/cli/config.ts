@@ -1,5 +1,5 @@
 /**
- * The commands `config …`: those of Codis 2.0's codis-config, with the same words, and some more.
+ * The commands `config …`: those of Codis 2.0's codis-config, by the same names, and some more.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { dashboardCommand } from "./dashboard.ts";
 /** See the header. */
 export const configCommands: CommandGroup = {
   name: "config",
-  summary: "Look at a cluster and change it, through its dashboard.",
+  summary: "Show and change a cluster through its dashboard.",
   flags: CONFIG_FLAGS,
   commands: [
     statusCommand,
@@ -28,7 +28,7 @@ export const configCommands: CommandGroup = {
     proxyCommands,
     actionCommands,
     checkCommand,
-    // Also by this name, as in codis-config.
+    // codis-config has it by this name.
     dashboardCommand,
   ],
 };

@@ -19,13 +19,13 @@ import { makeDashboard } from "./parts/dashboard_service.ts";
 import { CONFIG_FILE, LOG_FILE, logLevelFlag, logOptions } from "./parts/flags.ts";
 import { RequestLog } from "./dashboard/request_log.ts";
 
-/** What ends the process in order. */
+/** Signals that stop the process cleanly. */
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
-/** Descriptors from which on it does not matter how many more there are. */
+/** Free descriptors beyond this number are not counted: they make no difference. */
 const DESCRIPTORS_COUNTED = 2_048;
 
-/** How long `dashboard_addr` may take to answer this dashboard itself, in milliseconds. */
+/** How long `dashboard_addr` may take to answer this dashboard, in milliseconds. */
 const REACH_MS = 1_000;
 
 /** Longest session of a dashboard, in milliseconds; Codis 2.0's lasts 4 s. */
@@ -34,19 +34,20 @@ const SESSION_MS_MAX = 6_000;
 /** See the header. */
 export const dashboardCommand: Subcommand = {
   name: "dashboard",
-  summary: "Serve the control plane: its API and its page.",
+  summary: "Serve the control plane: the API and the web page.",
   details:
-    "Several may run for one product: one leads, the others stand by and take over when it " +
-    "is gone. Without dashboard_token it listens on 127.0.0.1 and [::1] only, unless --addr names a host.",
+    "Several dashboards can run for one product. One leads; the others stand by and take over when " +
+    "it stops.\nWithout dashboard_token, a dashboard listens on 127.0.0.1 and [::1] only, unless " +
+    "--addr names a host.",
   flags: [
     CONFIG_FILE,
-    { name: "addr", value: "host:port", default: ":18087", help: "where HTTP is served" },
+    { name: "addr", value: "host:port", default: ":18087", help: "address for HTTP" },
     {
       name: "http-log",
       value: "file",
       default: "",
       isFile: true,
-      help: "write a line for every request",
+      help: "write a line for every HTTP request to this file",
     },
     LOG_FILE,
     logLevelFlag("info"),
@@ -54,7 +55,7 @@ export const dashboardCommand: Subcommand = {
       name: "take-over",
       value: "",
       default: "",
-      help: "remove the entry that a crashed Codis 2.0 dashboard left",
+      help: "remove the record that a crashed Codis 2.0 dashboard left in the store",
     },
   ],
   run: runDashboard,
@@ -64,12 +65,14 @@ async function runDashboard(values: FlagValues): Promise<number> {
   const asked = readFlag(values, "addr", parseListenAddress);
   const { config, warnings } = await loadConfig(values["c"]!, "control");
   startLog(logOptions(values));
-  // From the first moment on: a signal during the start ends the start in order.
+  // Before anything else: a signal during the start must stop the start cleanly.
   const stopping = new AbortController();
   let requestLog: RequestLog | undefined;
   const reopenLogs = () => {
     reopenLog();
-    requestLog?.reopen().catch((error) => log.error("got SIGHUP: {error}", { error }));
+    requestLog?.reopen().catch((error) =>
+      log.error("cannot reopen --http-log after SIGHUP: {error}", { error })
+    );
   };
   const handlers: (readonly [Deno.Signal, () => void])[] = [
     ...SIGNALS.map((signal) => [signal, () => stopping.abort(`got ${signal}`)] as const),
@@ -87,7 +90,7 @@ async function runDashboard(values: FlagValues): Promise<number> {
     await RequestLog.open(values["http-log"]!),
     (opened) => opened.close(),
   );
-  // The next dashboard leads when this one's session has ended: that must not take long.
+  // The next dashboard can lead once this session has ended, so it must end soon.
   const sessionMs = Math.min(config.zkSessionTimeoutMs, SESSION_MS_MAX);
   const opened = await openUnless(stopping.signal, { ...config, zkSessionTimeoutMs: sessionMs });
   if (opened === undefined) return 0;
@@ -134,21 +137,21 @@ async function runDashboard(values: FlagValues): Promise<number> {
   return 0;
 }
 
-/** Opens the coordinator; none when the dashboard was told to stop before it could. */
+/** Opens the coordinator; `undefined` when a signal stopped the dashboard first. */
 async function openUnless(signal: AbortSignal, config: Config): Promise<Coordinator | undefined> {
   try {
     return await openCoordinator(config, signal);
   } catch (error) {
     if (!signal.aborted) throw error;
     const log = logger("dashboard");
-    log.info("stopping: {reason}, in the middle of the start", { reason: signal.reason });
+    log.info("stopping during the start: {reason}", { reason: signal.reason });
     return undefined;
   }
 }
 
 /**
- * What to tell who starts a dashboard where nobody looks for it: `dashboard_addr` names another port, or
- * another address than the one of this machine alone that is listened on.
+ * Why proxies and config commands will not find this dashboard: `dashboard_addr` names another port, or an
+ * address that only a dashboard with a host in `--addr` listens on. `undefined`: they will find it.
  */
 async function whyNotFound({ dashboardAddr }: Config, here: Address): Promise<string | undefined> {
   if (dashboardAddr === undefined) return undefined;
@@ -157,23 +160,22 @@ async function whyNotFound({ dashboardAddr }: Config, here: Address): Promise<st
     (await dial(dashboardAddr.hostname, dashboardAddr.port, REACH_MS)).close();
     return undefined;
   } catch (error) {
-    return `nobody answers at dashboard_addr, ${addr} (${
+    const listens = formatAddress(here);
+    return `dashboard_addr ${addr} does not answer (${
       (error as Error).message
-    }), where proxies and ` +
-      `config commands look for a dashboard; this one listens on ${
-        formatAddress(here)
-      }: start it ` +
-      `with --addr=${addr}, or set dashboard_addr`;
+    }): proxies and config ` +
+      `commands look for the dashboard there, but this one listens on ${listens}; start it with ` +
+      `--addr=${addr}, or change dashboard_addr`;
   }
 }
 
-/** Without a token, and without a host in `--addr`, only this machine gets in. */
+/** Without a token and without a host in `--addr`, only this machine can connect. */
 function hostnamesOf(config: Config, asked: Address): readonly string[] {
   if (asked.hostname !== "" || config.dashboardToken.isSet) return [asked.hostname];
   return { tcp: ["127.0.0.1", "::1"], tcp4: ["127.0.0.1"], tcp6: ["::1"] }[config.proto];
 }
 
-/** What the store says of where the dashboard is: as in Codis 2.0 what the config says. */
+/** The address of the dashboard in the store: as in Codis 2.0, the one in the config. */
 function advertised(config: Config, asked: Address): string {
   if (config.dashboardAddr !== undefined) return formatAddress(config.dashboardAddr);
   const isAnywhere = asked.hostname === "0.0.0.0" || asked.hostname === "::" ||

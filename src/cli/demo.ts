@@ -1,7 +1,7 @@
 /**
- * The command `demo`: a whole throw-away cluster on this machine.
+ * The command `demo`: a complete temporary cluster on this machine.
  *
- *     temp folder ─► N redis-servers ─► proxy in front ─► Ctrl-C, SIGTERM, or anything going wrong
+ *     temp folder ─► N redis-servers ─► proxy in front ─► Ctrl-C, SIGTERM, or any failure
  *          ▲                ▲                ▲                              │
  *          └────────────────┴────────────────┴──────── undone, last first ◄─┘
  *
@@ -17,18 +17,18 @@ import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.t
 import { DemoRedis } from "./demo/redis_process.ts";
 import { addressFlags, logLevelFlag, logOptions } from "./parts/flags.ts";
 
-/** Most redis-servers that a demo starts. */
+/** Largest value of `--redis`. */
 const REDIS_MAX = 64;
 
-/** What ends a demo; SIGHUP only says so where there is a terminal that it can have lost. */
+/** Signals that end a demo; SIGHUP does so only for a process that has a terminal to lose. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** See the header. */
 export const demoCommand: Subcommand = {
   name: "demo",
-  summary: "Start redis-servers and a proxy in front of them, to try it; Ctrl-C ends all.",
+  summary: "Start Redis servers and a proxy, to try it. Ctrl-C stops everything.",
   flags: [
-    { name: "redis", value: "number", default: "2", help: "how many redis-servers to start" },
+    { name: "redis", value: "number", default: "2", help: "number of Redis servers to start" },
     ...addressFlags("127.0.0.1:9000", "127.0.0.1:9001"),
     logLevelFlag("warn"),
   ],
@@ -39,7 +39,7 @@ async function runDemo(values: FlagValues): Promise<number> {
   const count = readFlag(values, "redis", parseRedisCount);
   const listen = readFlag(values, "addr", parseListenAddress);
   const http = readFlag(values, "http-addr", parseListenAddress);
-  // From the first moment on: what was started by then is undone in any case.
+  // Before anything else: whatever has started by then is undone in any case.
   await using undo = new AsyncDisposableStack();
   const interrupted = undo.adopt(listenForEnd(), ({ stop }) => stop());
   startLog(logOptions(values));
@@ -70,15 +70,15 @@ async function runDemo(values: FlagValues): Promise<number> {
   if (!interrupted.isSeen()) console.log(describeDemo(proxy, addrs));
   for (const redis of servers) reportEnd(redis, interrupted.isSeen);
   await Promise.race([proxy.stopped, interrupted.seen]);
-  console.log("Ending the demo …");
+  console.log("Stopping the demo …");
   return 0;
 }
 
-/** Hears the first signal that ends the demo, and any later one so that it ends in order. */
+/** Listens for the signals that end the demo; later ones do not interrupt the clean stop. */
 function listenForEnd() {
   const { promise, resolve } = Promise.withResolvers<void>();
   let isSeen = false;
-  // Asked now: a terminal that is gone is none.
+  // Checked now: a terminal that has gone is not a terminal any more.
   const hasTerminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((each) => each.isTerminal());
   const end = () => {
     isSeen = true;
@@ -97,10 +97,12 @@ function listenForEnd() {
   };
 }
 
-/** Says when somebody ends a server, which is one of the things to try. */
+/** Reports when a server ends: to kill one is among the things to try. */
 async function reportEnd(redis: DemoRedis, isOver: () => boolean): Promise<void> {
   await redis.ended;
-  if (!isOver()) console.log(`redis-server ${redis.addr} has ended; its slots answer errors now`);
+  if (!isOver()) {
+    console.log(`redis-server ${redis.addr} has stopped: its slots answer with errors now`);
+  }
 }
 
 function describeDemo(proxy: RunningProxy, addrs: readonly string[]): string {
@@ -120,7 +122,7 @@ Try:
     curl ${url}/metrics
     open ${url}/admin in a browser: the dashboard
 
-Ctrl-C ends everything and leaves nothing behind.`;
+Ctrl-C stops everything and deletes its data.`;
 }
 
 async function removeFolder(folder: string): Promise<void> {

@@ -15,10 +15,10 @@ import { identifier } from "./parts/redis_servers.ts";
 import { attachedDashboard } from "./parts/dashboard_service.ts";
 import { addressFlags, CONFIG_FILE, LOG_FILE, logLevelFlag, logOptions } from "./parts/flags.ts";
 
-/** Least size of a log file: each line of a smaller one would be a file of its own. */
+/** Smallest size of a log file: in smaller ones, each line would need a file. */
 const LOG_FILE_BYTES_MIN = 64 * 1024;
 
-/** Most workers that may be asked for. */
+/** Largest value of `--cpu`. */
 const CPUS_MAX = 64;
 
 /** See the header. */
@@ -29,12 +29,17 @@ export const proxyCommand: Subcommand = {
     CONFIG_FILE,
     LOG_FILE,
     logLevelFlag("info"),
-    { name: "log-filesize", value: "size", default: "1GB", help: "size at which a log file ends" },
+    {
+      name: "log-filesize",
+      value: "size",
+      default: "1GB",
+      help: "start a new log file at this size",
+    },
     {
       name: "cpu",
       value: "number",
       default: "",
-      help: "CPUs to use, a worker for each; without it all there are, 8 at most",
+      help: "number of CPUs to use, one worker each; without this flag: all CPUs, at most 8",
     },
     ...addressFlags(":9000", ":9001"),
   ],
@@ -66,7 +71,7 @@ function parseLogFileSize(text: string): number {
   throw new SyntaxError(`"${text}" is below ${formatByteSize(LOG_FILE_BYTES_MIN)}`);
 }
 
-/** A number of CPUs, or nothing for as many as make sense here. */
+/** Reads a number of CPUs; `""` means the default for this machine. */
 function parseCpuCount(text: string): number {
   if (text === "") return defaultWorkers();
   const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;

@@ -132,7 +132,7 @@ Deno.test("demo says when one of its redis-servers dies, and goes on with the ot
   const [first, second] = demo.servers;
   const server = await RespClient.connect(Number(first!.split(":")[1]));
   await server.send("SHUTDOWN", "NOSAVE");
-  await demo.child.waitFor(() => demo.child.stdout.includes(`redis-server ${first} has ended`));
+  await demo.child.waitFor(() => demo.child.stdout.includes(`redis-server ${first} has stopped`));
   server.close();
   const client = await RespClient.connect(demo.port);
   // Some key belongs to the server that is left.

@@ -19,16 +19,16 @@ import type { CommandOutput } from "../parts/output.ts";
 import type { CommandContext } from "../parts/context.ts";
 import { formatTable } from "../parts/table.ts";
 
-/** Most actions that may be asked to be kept. */
+/** Largest value of `-n`. */
 const KEEP_MAX = 1_000_000_000;
-/** Greatest age of actions that may be asked for: a hundred years. */
+/** Largest value of `-s`: a hundred years. */
 const SECONDS_MAX = 3_153_600_000;
 
 const KEEP: Flag<number> = {
   name: "n",
   value: "num",
   default: "",
-  help: "keep the newest <num>, and 500 more as Codis 2.0 does",
+  help: "keep the newest <num> actions, and 500 more as Codis 2.0 does",
   parse: (text) => parseWhole(text, "a number of actions", 0, KEEP_MAX),
 };
 
@@ -36,14 +36,14 @@ const SECONDS: Flag<number> = {
   name: "s",
   value: "seconds",
   default: "",
-  help: "keep those of the last <seconds>",
+  help: "keep the actions of the last <seconds>",
   parse: (text) => parseWhole(text, "an age in seconds", 0, SECONDS_MAX),
 };
 
 const ROWS: readonly ConfigRow[] = [
   {
     name: "list",
-    summary: "Show the newest actions and who has confirmed them.",
+    summary: "Show the newest actions, and which proxies have confirmed them.",
     run: async (_values, context) => {
       const { actions } = await (await context.client()).cluster();
       return { json: actions, text: describeActions(actions) };
@@ -52,13 +52,14 @@ const ROWS: readonly ConfigRow[] = [
   {
     name: "gc",
     summary: "Remove old actions from the store.",
-    details: "One of -n and -s says which; without them nothing is removed, as in Codis 2.0.",
+    details:
+      "Use -n or -s to say which actions to keep. Without them, nothing is removed, as in Codis 2.0.",
     flags: [KEEP, SECONDS],
     run: collect,
   },
   {
     name: "remove-lock",
-    summary: "Take the lock away from a dashboard that has crashed while it had it.",
+    summary: "Remove the lock of a dashboard that has crashed.",
     run: async (_values, context) => ({
       json: await (await context.client()).removeLocks(),
       text: "no lock is left",
@@ -66,9 +67,10 @@ const ROWS: readonly ConfigRow[] = [
   },
   {
     name: "remove-fence",
-    summary: "Remove the fences of proxies that have crashed; make sure first that they are gone.",
+    summary: "Remove the fences of crashed proxies. First make sure that they do not run.",
     details:
-      "While such a fence stands nothing can be changed: that proxy may serve by an old table.",
+      "While a proxy has a fence and is not online, the cluster cannot be changed: the proxy may still " +
+      "serve\nwith an old slot table.",
     run: async (_values, context) => ({
       json: await (await context.client()).removeFences(),
       text: "no fence is left without an online proxy",
@@ -79,7 +81,7 @@ const ROWS: readonly ConfigRow[] = [
 /** See the header. */
 export const actionCommands: CommandGroup = {
   name: "action",
-  summary: "What proxies were told, and what crashes have left behind.",
+  summary: "Show and remove actions; remove locks and fences after crashes.",
   flags: [],
   commands: ROWS.map(configCommand),
 };
@@ -87,10 +89,12 @@ export const actionCommands: CommandGroup = {
 async function collect(values: FlagValues, context: CommandContext): Promise<CommandOutput> {
   const [byNumber, byAge] = [isGiven(values, KEEP), isGiven(values, SECONDS)];
   if (byNumber && byAge) {
-    throw new UsageError("-n and -s do not go together: one of them says what is kept");
+    throw new UsageError("-n and -s cannot be used together");
   }
-  // Codis 2.0's scripts may end when it fails.
-  if (!byNumber && !byAge) return { text: "nothing is removed: say with -n or -s what is kept" };
+  // No error: scripts for Codis 2.0 may stop at one.
+  if (!byNumber && !byAge) {
+    return { text: "nothing was removed: use -n or -s to say which actions to keep" };
+  }
   const bound = byNumber ? { keep: readValue(values, KEEP) } : { secs: readValue(values, SECONDS) };
   const json = await (await context.client()).gcActions(bound);
   return { json, text: "old actions removed" };

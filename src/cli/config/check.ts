@@ -1,5 +1,5 @@
 /**
- * The command `config check`: what is wrong with what is stored, read without any dashboard.
+ * The command `config check`: problems in the store, found without a dashboard.
  *
  * @module
  */
@@ -19,13 +19,12 @@ import { countOf, maskControls } from "../parts/table.ts";
 /** See the header. */
 export const checkCommand = configCommand({
   name: "check",
-  summary:
-    "Look for mistakes in the store, and ask its servers, without a dashboard; exit code 1 when there " +
-    "is an error.",
+  summary: "Check the store and its Redis servers for problems. Needs no dashboard.",
+  details: "The exit code is 1 when there is an error.",
   run: async (_values, context) => {
     const store = await context.store();
     const elsewhere = await etcd2Problem(await context.config(), store.coordinator);
-    // Then all that could be said of what is here is that there is nothing.
+    // Otherwise the only finding here would be that nothing is stored.
     const problems = elsewhere === undefined
       ? await problemsIn(store, await context.config())
       : [errorAt(store.paths.root, elsewhere.problem, elsewhere.fix)];
@@ -38,7 +37,7 @@ export const checkCommand = configCommand({
   },
 });
 
-/** What is wrong, by what is stored and by what the servers say that answer. */
+/** Problems in what is stored, checked against what the reachable servers answer. */
 async function problemsIn(store: Store, config: Config): Promise<readonly Problem[]> {
   const tree = await loadTree(store);
   const open = (addr: string) => openServer(config, parseAddress(addr));
@@ -46,7 +45,7 @@ async function problemsIn(store: Store, config: Config): Promise<readonly Proble
 }
 
 function describeProblems(problems: readonly Problem[], root: string): string {
-  if (problems.length === 0) return `nothing is wrong below ${root}`;
+  if (problems.length === 0) return `no problems below ${root}`;
   const lines = problems.map(({ path, severity, problem, fix }) =>
     `${severity}: ${maskControls(path)}\n    ${maskControls(problem)}\n    → ${fix}`
   );

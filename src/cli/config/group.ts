@@ -10,10 +10,10 @@ import { DELAY, GROUP_ID, WAIT } from "../parts/arguments.ts";
 import { configCommand, type ConfigRow } from "../parts/config_command.ts";
 import { carryOutPlan, DRY_RUN } from "../parts/move_plan.ts";
 
-/** Also known as `slot drain`. */
+/** The command `group drain`, and `slot drain`. */
 export const drainRow: ConfigRow = {
   name: "drain",
-  summary: "Move all slots of a group to the others, so that it can be removed.",
+  summary: "Move all slots of a group to the other groups. Then it can be removed.",
   arguments: [GROUP_ID],
   flags: [DRY_RUN, DELAY, WAIT],
   run: (values, context) => {
@@ -29,7 +29,7 @@ export const drainRow: ConfigRow = {
 /** See the header. */
 export const groupCommands: CommandGroup = {
   name: "group",
-  summary: "Groups of servers as a whole; `server` adds and removes them.",
+  summary: "Groups of servers; `config server` adds and removes them.",
   flags: [],
   commands: [drainRow].map(configCommand),
 };

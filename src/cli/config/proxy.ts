@@ -18,22 +18,22 @@ import type { CommandOutput } from "../parts/output.ts";
 import type { CommandContext } from "../parts/context.ts";
 import { formatTable } from "../parts/table.ts";
 
-/** How long a proxy may take to register, and then to serve, in milliseconds. */
+/** Time limit for a proxy to register, and then to serve, in milliseconds. */
 const START_MS = 30_000;
-/** Time between two looks at it, in milliseconds. */
+/** Time between two polls, in milliseconds. */
 const POLL_MS = 250;
 
 const SERVES: Flag = {
   name: "wait",
   value: "",
   default: "",
-  help: "wait until it has registered, and stay until it serves; 30 s for each",
+  help: "wait until the proxy has registered, and then until it serves; at most 30 s each",
 };
 
 const ROWS: readonly ConfigRow[] = [
   {
     name: "list",
-    summary: "Show every proxy that is registered.",
+    summary: "Show every registered proxy.",
     run: async (_values, context) => {
       const proxies = await (await context.client()).proxies();
       const rows = (proxies ?? []).map((proxy) => [
@@ -47,7 +47,7 @@ const ROWS: readonly ConfigRow[] = [
   },
   {
     name: "online",
-    summary: "Let a proxy serve clients.",
+    summary: "Set a proxy online: it starts to serve clients.",
     arguments: [PROXY_NAME],
     flags: [SERVES],
     run: async (values, context) => {
@@ -59,12 +59,12 @@ const ROWS: readonly ConfigRow[] = [
   },
   {
     name: "offline",
-    summary: "Let a proxy end itself in order.",
-    details: "The process stops: it finishes what clients have asked for and leaves the store.",
+    summary: "Set a proxy offline: its process stops cleanly.",
+    details: "The proxy finishes the requests that it has received, leaves the store and exits.",
     arguments: [PROXY_NAME],
     run: async (values, context) => {
       await checkRegistered(values, context);
-      return await setState(values, context, "mark_offline", "offline: it has ended");
+      return await setState(values, context, "mark_offline", "offline and has stopped");
     },
   },
 ];
@@ -72,13 +72,13 @@ const ROWS: readonly ConfigRow[] = [
 /** See the header. */
 export const proxyCommands: CommandGroup = {
   name: "proxy",
-  summary: "The proxies.",
+  summary: "Show proxies, set them online and offline.",
   flags: [],
   commands: ROWS.map(configCommand),
 };
 
 /**
- * Codis 2.0's dashboard, and so ours, answers that a proxy is offline which never was there.
+ * Checks the name first: as in Codis 2.0, the dashboard confirms that an unknown proxy is offline.
  *
  * @throws {Error} When no proxy of that name is registered.
  */
@@ -86,7 +86,7 @@ async function checkRegistered(values: FlagValues, context: CommandContext): Pro
   const name = readValue(values, PROXY_NAME);
   const ids = (await (await context.client()).proxies() ?? []).map(({ id }) => id);
   if (ids.includes(name)) return;
-  const known = ids.length === 0 ? "none is" : `registered: ${ids.join(", ")}`;
+  const known = ids.length === 0 ? "no proxy is" : `registered: ${ids.join(", ")}`;
   throw new Error(`proxy ${name} is not registered (${known})`);
 }
 
@@ -105,7 +105,7 @@ async function untilServing(values: FlagValues, context: CommandContext): Promis
   const client = await context.client();
   await until(`proxy ${name} does not serve every slot`, async () => {
     const proxy = (await client.cluster()).proxies.find(({ id }) => id === name);
-    // Codis 2.0's own proxies do not tell.
+    // Codis 2.0's own proxies do not report slots_offline.
     return proxy?.state === "online" && proxy.is_reachable && (proxy.slots_offline ?? 0) === 0;
   });
 }

@@ -21,14 +21,14 @@ const ADD_ANYWAY: Flag = {
   name: "force",
   value: "",
   default: "",
-  help: "a slave that has keys of its own, which it loses; a master that does not answer",
+  help: "add a slave that holds keys (they are deleted), or a master that does not answer",
 };
 
 const FORCE: Flag = {
   name: "force",
   value: "",
   default: "",
-  help: "even if it lags behind its master, or cannot be seen to follow it: writes may be lost",
+  help: "promote a slave that lags, or whose replication state is unknown; writes may be lost",
 };
 
 const ROWS: readonly ConfigRow[] = [
@@ -42,15 +42,15 @@ const ROWS: readonly ConfigRow[] = [
         return (servers ?? []).map((server): Cell[] => [`${id}`, server.type, server.addr]);
       });
       const text = rows.length === 0
-        ? "there are no groups yet: `codis-proxy config server add` makes one"
+        ? "there are no groups yet: `codis-proxy config server add` creates one"
         : formatTable(["GROUP", "ROLE", "SERVER"], rows);
       return { json: groups, text };
     },
   },
   {
     name: "add",
-    summary: "Add a Redis server to a group, which is made when it is not there.",
-    details: "A slave is told to follow the group's master; adding it again repeats that.",
+    summary: "Add a Redis server to a group. A missing group is created.",
+    details: "A slave starts to replicate the group's master. Adding it again repeats this.",
     arguments: [GROUP_ID, REDIS_ADDR, ROLE],
     flags: [ADD_ANYWAY],
     run: async (values, context) => {
@@ -63,7 +63,7 @@ const ROWS: readonly ConfigRow[] = [
   },
   {
     name: "remove",
-    summary: "Remove a Redis server that is not the master from its group.",
+    summary: "Remove a Redis server from its group. A master cannot be removed.",
     arguments: [GROUP_ID, REDIS_ADDR],
     run: async (values, context) => {
       const [groupId, addr] = [readValue(values, GROUP_ID), readValue(values, REDIS_ADDR)];
@@ -85,7 +85,7 @@ const ROWS: readonly ConfigRow[] = [
   },
   {
     name: "add-group",
-    summary: "Make a group without servers.",
+    summary: "Create a group without servers.",
     arguments: [GROUP_ID],
     run: async (values, context) => {
       const groupId = readValue(values, GROUP_ID);
@@ -95,7 +95,7 @@ const ROWS: readonly ConfigRow[] = [
   },
   {
     name: "remove-group",
-    summary: "Remove a group that owns no slot, and its servers from the store.",
+    summary: "Remove a group and its servers from the store. It must not own slots.",
     arguments: [GROUP_ID],
     run: async (values, context) => {
       const groupId = readValue(values, GROUP_ID);

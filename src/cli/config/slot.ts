@@ -38,31 +38,31 @@ import type { CommandContext } from "../parts/context.ts";
 import { formatSlots } from "../parts/slot_ranges.ts";
 import { countOf, formatFields } from "../parts/table.ts";
 
-/** Time between two looks at how many slots are made, in milliseconds. */
+/** Time between two polls of the number of slots, in milliseconds. */
 const INIT_POLL_MS = 500;
 
-/** What slots at rest may be set to. */
+/** The states that a slot can be set to. */
 const STATUS = wordArgument("status", ["online", "offline"]);
 
 const FORCE_INIT: Flag = {
   name: "f",
   value: "",
   default: "",
-  help: "also when there are slots: who owns them is forgotten",
+  help: "overwrite existing slots; their owners are lost",
 };
 
 const BACK: Flag = {
   name: "back",
   value: "",
   default: "",
-  help: "what has begun is moved back in any case",
+  help: "move slots whose migration has started back, even if it is nearly done",
 };
 
 const FINISH: Flag = {
   name: "finish",
   value: "",
   default: "",
-  help: "what has begun comes to its end",
+  help: "let slots whose migration has started finish",
 };
 
 const BALANCE = ["memory", "slots", "ops"] as const;
@@ -72,15 +72,15 @@ const BY: Flag<(typeof BALANCE)[number]> = {
   value: "what",
   default: "",
   help:
-    "memory: by maxmemory of the masters, as in Codis 2.0 and without --by; slots: as many for " +
-    "each group; ops: as many requests for each group, as proxies count them",
+    "memory: by maxmemory of the masters, the default as in Codis 2.0; slots: equal numbers of " +
+    "slots; ops: equal numbers of requests, as the proxies count them",
   words: BALANCE,
   parse: (text) => parseWord(text, BALANCE),
 };
 
 const TASK: Argument<string> = {
   name: "task",
-  help: "name of a task, as `config status` shows it; without it all of them",
+  help: "name of a task, as `config status` shows it; without it: all tasks",
   isOptional: true,
   parse: (text) => {
     if (/^\d{1,20}$/.test(text)) return text;
@@ -91,12 +91,12 @@ const TASK: Argument<string> = {
 const ROWS: readonly ConfigRow[] = [
   {
     name: "list",
-    summary: "Show who owns which slots.",
+    summary: "Show which group owns which slots.",
     run: async (_values, context) => {
       const slots = await (await context.client()).slots() ?? [];
       const sorted = [...slots].sort((a, b) => a.id - b.id);
       const text = sorted.length === 0
-        ? "there are no slots yet: make them with `codis-proxy config slot init`"
+        ? "there are no slots yet: `codis-proxy config slot init` creates them"
         : formatSlots(sorted);
       return { json: sorted, text };
     },
@@ -113,19 +113,19 @@ const ROWS: readonly ConfigRow[] = [
   },
   {
     name: "init",
-    summary: `Make all ${SLOT_COUNT} slots, owned by nobody.`,
-    details: "Once for each product, before slots are given to groups with range-set.",
+    summary: `Create all ${SLOT_COUNT} slots, offline and without a group.`,
+    details: "Run this once for each product. Then assign the slots to groups with range-set.",
     flags: [FORCE_INIT],
     run: async (values, context) => {
       const client = await context.client();
       const json = await initSlots(client, isGiven(values, FORCE_INIT));
-      return { json, text: `${SLOT_COUNT} slots made, offline and owned by nobody` };
+      return { json, text: `${SLOT_COUNT} slots created, offline and without a group` };
     },
   },
   {
     name: "set",
-    summary: "Give one slot that is offline to a group.",
-    details: "A slot that is online is moved with migrate.",
+    summary: "Assign an offline slot to a group.",
+    details: "To move a slot that is online, use migrate.",
     arguments: [SLOT_ID, GROUP_ID, STATUS],
     run: (values, context) => {
       const slotId = readValue(values, SLOT_ID);
@@ -134,8 +134,8 @@ const ROWS: readonly ConfigRow[] = [
   },
   {
     name: "range-set",
-    summary: "Give slots that are offline to a group.",
-    details: "Slots that are online are moved with migrate.",
+    summary: "Assign offline slots to a group.",
+    details: "To move slots that are online, use migrate.",
     arguments: [SLOT_FROM, SLOT_TO, GROUP_ID, STATUS],
     run: (values, context) => {
       const { from, to } = readSlotRange(values);
@@ -144,42 +144,44 @@ const ROWS: readonly ConfigRow[] = [
   },
   {
     name: "migrate",
-    summary: "Move slots and their keys to a group, while clients go on.",
+    summary: "Move slots and their keys to a group. Clients keep working.",
     arguments: [SLOT_FROM, SLOT_TO, GROUP_ID],
     flags: [DELAY, WAIT],
     run: migrate,
   },
   {
     name: "rebalance",
-    summary: "Move slots so that groups have as many as the maxmemory of their masters wants.",
-    details: "Refused where a master has no maxmemory, as in Codis 2.0; --by divides otherwise.",
+    summary: "Move slots so that they match the maxmemory of the groups' masters.",
+    details:
+      "As in Codis 2.0, every master needs a maxmemory. --by spreads the slots by something else.",
     flags: [DRY_RUN, BY, DELAY, WAIT],
     run: rebalance,
   },
   drainRow,
   {
     name: "pause",
-    summary:
-      "Let migrations rest: slots on their way stay so, and clients are served; keys of such slots that " +
-      "clients use still move.",
+    summary: "Pause migrations. Slots that are half moved keep serving.",
+    details: "In a slot that is half moved, a key still moves when a client uses it.",
     run: async (_values, context) => {
       const json = await (await context.client()).setMigrationsPaused(true);
-      return { json, text: "paused until `slot resume`, whichever dashboard leads" };
+      return { json, text: "migrations are paused until `codis-proxy config slot resume`" };
     },
   },
   {
     name: "resume",
-    summary: "Let migrations go on.",
+    summary: "Resume migrations.",
     run: async (_values, context) => {
       const json = await (await context.client()).setMigrationsPaused(false);
-      return { json, text: "going on" };
+      return { json, text: "migrations resumed" };
     },
   },
   {
     name: "cancel",
-    summary: "Cancel a migration task, or all: what has not begun goes, what has is moved back.",
-    details: "Without --back and --finish what is nearly done is let finish, and a task that is " +
-      "cancelled twice goes forward again.",
+    summary: "Cancel a migration task, or all of them.",
+    details:
+      "A slot whose migration has not started stays in its group. A slot whose migration has " +
+      "started moves\nback; if it is nearly done, it finishes instead. A task that is cancelled twice " +
+      "moves forward again.\n--back and --finish override this.",
     arguments: [TASK],
     flags: [BACK, FINISH],
     run: cancel,
@@ -189,7 +191,7 @@ const ROWS: readonly ConfigRow[] = [
 /** See the header. */
 export const slotCommands: CommandGroup = {
   name: "slot",
-  summary: "Who owns which slots, and moving them.",
+  summary: "Show, assign and migrate slots.",
   flags: [],
   commands: ROWS.map(configCommand),
 };
@@ -223,18 +225,18 @@ async function migrate(values: FlagValues, context: CommandContext): Promise<Com
 async function cancel(values: FlagValues, context: CommandContext): Promise<CommandOutput> {
   const [isBack, isFinish] = [isGiven(values, BACK), isGiven(values, FINISH)];
   if (isBack && isFinish) {
-    throw new UsageError("--back and --finish do not go together: what has begun does one of them");
+    throw new UsageError("--back and --finish cannot be used together");
   }
   const mode = isBack ? "back" : isFinish ? "finish" : undefined;
   const name = isGiven(values, TASK) ? readValue(values, TASK) : undefined;
   const client = await context.client();
   const begun = isBack
-    ? "; what had begun goes back"
+    ? "; slots whose migration has started move back"
     : isFinish
-    ? "; what had begun comes to its end"
+    ? "; slots whose migration has started will finish"
     : "";
   if (name === undefined) {
-    return { json: await client.cancelTasks(mode), text: `all cancelled${begun}` };
+    return { json: await client.cancelTasks(mode), text: `all tasks cancelled${begun}` };
   }
   const json = await client.cancelTask(name, mode);
   return { json, text: `task ${name} cancelled${begun}` };
@@ -251,31 +253,31 @@ function rebalance(values: FlagValues, context: CommandContext): Promise<Command
   });
 }
 
-/** Codis 2.0's refusal says nothing of what else could be done. */
+/** Adds what else can be done to an error of Codis 2.0, which does not say it. */
 async function withChoice<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
     if (!(error instanceof DashboardError) || !/should set maxmemory/.test(error.text)) throw error;
-    const choice = "or divide by number of slots: --by=slots";
+    const choice = "or use --by=slots";
     throw new Error(`${error.message}; ${choice}`, { cause: error });
   }
 }
 
-/** On a terminal it is shown how many slots are made; Codis 2.0's dashboard takes minutes for it. */
+/** Creates the slots and shows the progress on a terminal: a Codis 2.0 dashboard takes minutes. */
 async function initSlots(client: DashboardClient, isForced: boolean): Promise<unknown> {
   using progress = new Progress();
   const making = client.initSlots(isForced);
   if (!progress.isTerminal) return await making;
   let isMade = false;
   const made = making.finally(() => isMade = true);
-  // Its failure is the caller's; here it only ends the watching.
+  // The caller handles a failure; here it only ends the loop.
   const ended = made.then(() => {}, () => {});
   for (;;) {
     const pause = new Promise((resolve) => setTimeout(resolve, INIT_POLL_MS));
     await Promise.race([ended, pause]);
     if (isMade) return await made;
-    // A dashboard that has no such page, or is too busy, is not looked at.
+    // A dashboard without this page, or one that is too busy, shows no progress.
     const view = await client.cluster().catch(() => undefined);
     const count = view?.slots.status.split("x").length ?? 1;
     if (!isMade) progress.show(count - 1, SLOT_COUNT, "slots");

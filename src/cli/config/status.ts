@@ -30,7 +30,7 @@ const SHORT: Flag = {
   name: "short",
   value: "",
   default: "",
-  help: "a few figures, and what needs attention",
+  help: "show only totals, and what needs attention",
 };
 
 /** What the letters of the slots mean. */
@@ -55,7 +55,7 @@ export const statusCommand = configCommand({
   },
 });
 
-/** The cluster in a few figures, and what needs somebody's attention, as the page tells it. */
+/** The totals of the cluster, and what needs attention as on the page. */
 export function summarize(view: ClusterView) {
   const servers = view.groups.flatMap((group) => group.servers);
   const slots: Record<string, number> = {};
@@ -191,7 +191,7 @@ function formatSlots({ group, status, from }: SlotsView): string {
 
 function formatMigrations(view: ClusterView): string {
   const { migrations, migrations_paused_since: since } = view;
-  // An older dashboard does not tell.
+  // An older dashboard does not send it.
   const paused = typeof since !== "number"
     ? ""
     : `migrations are paused${since === 0 ? "" : ` since ${new Date(since).toISOString()}`}: ` +
@@ -212,8 +212,8 @@ function formatMigrations(view: ClusterView): string {
 
 function formatTroubles({ dead_fences, change, at }: ClusterView): string {
   const lines = dead_fences.map((addr) =>
-    `nothing can be changed: no proxy is online at ${addr}; set it online, or, when it is gone, ` +
-    "`codis-proxy config action remove-fence`"
+    `the cluster cannot be changed: proxy ${addr} has a fence and is not online; set it online, or, ` +
+    "if its process is gone, run `codis-proxy config action remove-fence`"
   );
   if (change !== null) {
     const seconds = Math.round((at - change.since) / 1000);
@@ -221,7 +221,7 @@ function formatTroubles({ dead_fences, change, at }: ClusterView): string {
       reason === "" ? proxy_id : `${proxy_id} (${reason})`
     );
     const waiting = silent.length === 0 ? "" : `, waiting for ${silent.join(", ")}`;
-    lines.push(`under way for ${seconds} s: ${change.summary}${waiting}`);
+    lines.push(`change running for ${seconds} s: ${change.summary}${waiting}`);
   }
   return lines.map(maskControls).join("\n");
 }

@@ -1,5 +1,5 @@
 /**
- * The file with a line for every HTTP request, as `--http-log` asks for.
+ * The file of `--http-log`: a line for every HTTP request.
  *
  * @module
  */
@@ -16,17 +16,17 @@ export class RequestLog {
   }
 
   /**
-   * Opens a file to append to; `""`: none, nothing is written.
+   * Opens a file to append to; `""`: no file, nothing is written.
    *
-   * @throws {Error} Naming the file, when it cannot be opened.
+   * @throws {Error} When the file cannot be opened; the message names it.
    */
   static async open(name: string): Promise<RequestLog> {
     return new RequestLog(name, name === "" ? undefined : await openToAppend(name));
   }
 
   /**
-   * Opens the file anew by its name, when what was written so far is in the old one; where that fails,
-   * lines go on to the old one.
+   * Opens the file again by its name, after log rotation has renamed it. When that fails, lines still go to
+   * the old file.
    *
    * @throws {Error} As {@linkcode RequestLog.open}.
    */
@@ -38,7 +38,7 @@ export class RequestLog {
     old.close();
   }
 
-  /** Writes a line; one that cannot be written is lost. */
+  /** Writes a line; a line that cannot be written is lost. */
   write(line: string): void {
     const file = this.#file;
     if (file === undefined) return;

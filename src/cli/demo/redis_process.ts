@@ -1,5 +1,5 @@
 /**
- * The redis-servers of the demo: real ones, on free ports, saving nothing.
+ * The Redis servers of the demo: real ones, on free ports, without persistence.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import { listen } from "../../io/listen.ts";
 const START_MS = 10_000;
 /** Longest time that a server may take to end before it is killed, in milliseconds. */
 const END_MS = 3_000;
-/** How often a start is tried when somebody else takes the free port first. */
+/** Attempts to start a server, in case another process takes the free port first. */
 const START_ATTEMPTS = 5;
-/** What a server prints when it can be used. */
+/** What a server prints when it is ready. */
 const READY = "Ready to accept connections";
 
 /** One redis-server process. */
@@ -32,9 +32,9 @@ export class DemoRedis {
   }
 
   /**
-   * Starts a server and waits until it can be used.
+   * Starts a server and waits until it is ready.
    *
-   * @param folder Where it may keep files.
+   * @param folder Its working folder.
    * @throws {Error} When there is no redis-server program, or it does not start.
    */
   static async start(folder: string): Promise<DemoRedis> {
@@ -53,7 +53,7 @@ export class DemoRedis {
     return this.#child.status;
   }
 
-  /** Ends the process, by force if need be; nothing happens when it has ended. */
+  /** Ends the process, if necessary with SIGKILL; does nothing when it has ended. */
   async stop(): Promise<void> {
     this.#signal("SIGTERM");
     const timer = setTimeout(() => this.#signal("SIGKILL"), END_MS);
@@ -87,7 +87,7 @@ function spawn(args: string[]): Deno.ChildProcess {
       stdin: "null",
       stdout: "piped",
       stderr: "null",
-      // Out of the terminal's reach: Ctrl-C is for us, who end the servers after the proxy.
+      // Not in our process group: Ctrl-C must reach only us. We end the servers after the proxy.
       detached: true,
     }).spawn();
   } catch (error) {
@@ -95,19 +95,19 @@ function spawn(args: string[]): Deno.ChildProcess {
       error instanceof Deno.errors.NotCapable;
     if (!isMissing) throw error;
     throw new Error(
-      "there is no redis-server in PATH: install Debian's package, apt-get install redis-server",
+      "redis-server is not in PATH: install it, for example with apt-get install redis-server",
       { cause: error },
     );
   }
 }
 
-/** Resolves to whether the server got ready; reads on until its output ends, or it would block. */
+/** Resolves to whether the server is ready. Reads its output to the end: otherwise it would block. */
 function drainUntilReady(stdout: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const drain = async () => {
     let text = "";
     for await (const chunk of stdout.pipeThrough(new TextDecoderStream())) {
-      // A line may be cut by the chunks, so some of what was read is kept.
+      // A chunk may end within a line, so the end of the text is kept.
       text = text.slice(-READY.length) + chunk;
       if (text.includes(READY)) resolve(true);
     }

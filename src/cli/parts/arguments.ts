@@ -1,5 +1,5 @@
 /**
- * The arguments and flags that several config commands take, each with its rule.
+ * The arguments and flags that several commands take, each with its rule.
  *
  * @module
  */
@@ -15,7 +15,7 @@ const DELAY_MS_MAX = 3_600_000;
 /** A group. */
 export const GROUP_ID: Argument<number> = {
   name: "group_id",
-  help: "number of a group; Codis's manual begins at 1",
+  help: "number of a group, usually from 1",
   parse: (text) => parseWhole(text, "a group", GROUP_ID_MIN, GROUP_ID_MAX),
 };
 
@@ -43,7 +43,7 @@ export const SLOT_FROM: Argument<number> = {
 /** The last of several slots. */
 export const SLOT_TO: Argument<number> = {
   name: "slot_to",
-  help: "last slot, not below the first",
+  help: "last slot, not below <slot_from>",
   parse: parseSlotId,
 };
 
@@ -53,7 +53,7 @@ export const PROXY_NAME: Argument<string> = {
   help: "proxy_id of a proxy",
   parse: (text) => {
     if (text !== "" && !text.includes("/")) return text;
-    throw new SyntaxError(`"${text}" is no proxy_id: it is not empty and has no "/"`);
+    throw new SyntaxError(`"${text}" is not a proxy_id: it must not be empty or contain "/"`);
   },
 };
 
@@ -66,12 +66,12 @@ export const DELAY: Flag<number> = {
   parse: (text) => parseWhole(text, "a delay in milliseconds", 0, DELAY_MS_MAX),
 };
 
-/** Whether to stay until what was queued is done. */
+/** Whether to wait for the migration. */
 export const WAIT: Flag = {
   name: "wait",
   value: "",
   default: "",
-  help: "stay until all of it is done; Ctrl-C leaves it running",
+  help: "wait until the migration is done; Ctrl-C ends the wait, not the migration",
 };
 
 /** An argument that is one of `words`. */
@@ -84,7 +84,7 @@ export function wordArgument<W extends string>(
 }
 
 /**
- * Reads the slots that a command is about.
+ * Reads a range of slots.
  *
  * @throws {UsageError} When the first is above the last.
  */
@@ -92,7 +92,7 @@ export function readSlotRange(values: FlagValues): { readonly from: number; read
   const [from, to] = [readValue(values, SLOT_FROM), readValue(values, SLOT_TO)];
   if (from <= to) return { from, to };
   throw new UsageError(
-    `bad <slot_to>: ${to} is below <slot_from> ${from}: give the lower one first`,
+    `bad <slot_to>: ${to} is below <slot_from> ${from}; the lower one comes first`,
   );
 }
 
@@ -110,7 +110,7 @@ export function parseWord<W extends string>(text: string, words: readonly W[]): 
 /**
  * Reads a whole number.
  *
- * @param what What it is, for the message: `a slot`.
+ * @param what What the number is, for the message: `a slot`.
  * @throws {SyntaxError} When it is not one, or below `min` or above `max`.
  */
 export function parseWhole(text: string, what: string, min: number, max: number): number {

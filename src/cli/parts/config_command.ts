@@ -1,5 +1,5 @@
 /**
- * What all config commands have in common: how one row of their tables becomes a command.
+ * Makes a command of a row in the tables of the config commands.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Argument, Flag, FlagValues, Subcommand } from "./subcommand.ts";
 import { type CommandOutput, printOutput } from "./output.ts";
 import { CommandContext, DASHBOARD_HINT } from "./context.ts";
 
-/** One config command. */
+/** A config command. */
 export interface ConfigRow {
   /** The word that names it. */
   readonly name: string;
@@ -21,15 +21,15 @@ export interface ConfigRow {
   readonly arguments?: readonly Argument[];
   readonly flags?: readonly Flag[];
   /**
-   * Does it. Reads its arguments before it asks the context for anything, so that what is mistaken in
-   * the command line is said first.
+   * Runs the command. Reads its arguments before it uses the context, so that mistakes in the command line
+   * are reported first.
    *
-   * @throws {Error} What goes wrong, in one line for the user.
+   * @throws {Error} When it fails; the message is one line for the user.
    */
   run(values: FlagValues, context: CommandContext): Promise<CommandOutput>;
 }
 
-/** HTTP's word for a token that is missing or wrong. */
+/** HTTP status for a missing or wrong token. */
 const UNAUTHORIZED = 401;
 
 /** Makes a command of a row. */
@@ -40,7 +40,7 @@ export function configCommand(row: ConfigRow): Subcommand {
 async function runRow(row: ConfigRow, values: FlagValues): Promise<number> {
   await using context = new CommandContext(values);
   const { log } = context;
-  // Who asks for no log gets none: what goes wrong is said in one line, and nothing else.
+  // Without a flag for the log there is no log: a failure is one line, and nothing else.
   if (log !== undefined) startLog(log);
   try {
     const outcome = await row.run(values, context);
@@ -53,13 +53,13 @@ async function runRow(row: ConfigRow, values: FlagValues): Promise<number> {
   }
 }
 
-/** What went wrong, and what the user can do about it. */
+/** Adds to an error what the user can do. */
 function withAdvice(error: unknown): unknown {
   if (error instanceof DashboardUnreachableError && error.reason !== "silent") {
     return new Error(`${error.message}; ${DASHBOARD_HINT}`, { cause: error });
   }
   if (error instanceof DashboardError && error.status === UNAUTHORIZED) {
-    return new Error(`${error.message}; set dashboard_token to what the dashboard has`, {
+    return new Error(`${error.message}; set dashboard_token to the token of the dashboard`, {
       cause: error,
     });
   }

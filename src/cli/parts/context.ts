@@ -1,5 +1,5 @@
 /**
- * What a config command works with while it runs: the config, the dashboard, the store.
+ * What a config command works with: the config, the client of the dashboard, the store.
  *
  *     --dashboard ─► dashboard_addr ─► the embedded store's own record ─► nothing: say what to do
  *
@@ -19,9 +19,9 @@ import { CONFIG_FILE, LOG_FILE, logLevelFlag, logOptions } from "./flags.ts";
 import { OUTPUT_FORMATS, type OutputFormat } from "./output.ts";
 import { parseWhole, parseWord } from "./arguments.ts";
 
-/** Longest time that a dashboard can be waited for. */
+/** Largest value of `--dashboard-wait`. */
 const DASHBOARD_WAIT_SECONDS_MAX = 3600;
-/** Time between two looks for a dashboard in the store, in milliseconds. */
+/** Time between two reads of the dashboard's record in the store, in milliseconds. */
 const STORED_POLL_MS = 200;
 
 const LOG_LEVEL = logLevelFlag("");
@@ -30,7 +30,7 @@ const DASHBOARD: Flag<Address> = {
   name: "dashboard",
   value: "host:port",
   default: "",
-  help: "where the dashboard is; without it as dashboard_addr says",
+  help: "address of the dashboard; without this flag: dashboard_addr",
   parse: parseAddress,
 };
 
@@ -38,7 +38,7 @@ const OUTPUT: Flag<OutputFormat> = {
   name: "output",
   value: "format",
   default: "",
-  help: "table or json; without it table on a terminal, json elsewhere",
+  help: "table or json; without this flag: table on a terminal, json elsewhere",
   words: OUTPUT_FORMATS,
   parse: (text) => parseWord(text, OUTPUT_FORMATS),
 };
@@ -47,25 +47,25 @@ const DASHBOARD_WAIT: Flag<number> = {
   name: "dashboard-wait",
   value: "seconds",
   default: "5",
-  help: "how long a dashboard may take that is just starting",
+  help: "how long to wait for a dashboard that is starting",
   parse: (text) => parseWhole(text, "a time in seconds", 0, DASHBOARD_WAIT_SECONDS_MAX),
 };
 
-/** The flags that every config command knows. */
+/** The flags of every config command. */
 export const CONFIG_FLAGS: readonly Flag[] = [
   ...[CONFIG_FILE, LOG_FILE, LOG_LEVEL, DASHBOARD, DASHBOARD_WAIT, OUTPUT],
 ];
 
-/** How to come to a dashboard, for the end of a message. */
+/** What to do when no dashboard answers, for the end of a message. */
 export const DASHBOARD_HINT =
-  "start `codis-proxy dashboard`, or set dashboard_addr / --dashboard to where it is";
+  "start `codis-proxy dashboard`, or set dashboard_addr or --dashboard to its address";
 
-/** There is no dashboard to ask; the message says what to do. */
+/** The address of the dashboard is not known; the message says what to do. */
 export class NoDashboardError extends Error {
   override readonly name = "NoDashboardError";
 }
 
-/** See the header; disposing closes what was opened. */
+/** See the header. Disposing closes what was opened. */
 export class CommandContext implements AsyncDisposable {
   readonly #values: FlagValues;
   readonly #coordinators: Coordinator[] = [];
@@ -77,13 +77,13 @@ export class CommandContext implements AsyncDisposable {
     this.#values = values;
   }
 
-  /** How to print the outcome. */
+  /** How to print the output. */
   get outputFormat(): OutputFormat {
     if (isGiven(this.#values, OUTPUT)) return readValue(this.#values, OUTPUT);
     return Deno.stdout.isTerminal() ? "table" : "json";
   }
 
-  /** What to log where; undefined: nothing is asked for. */
+  /** The log that the flags ask for; `undefined`: none. */
   get log(): LogOptions | undefined {
     const isAsked = isGiven(this.#values, LOG_FILE) || isGiven(this.#values, LOG_LEVEL);
     return isAsked ? logOptions(this.#values) : undefined;
@@ -117,15 +117,15 @@ export class CommandContext implements AsyncDisposable {
   }
 
   /**
-   * The store that some config names, for reading; closed with the context.
+   * Opens the store of a config, for reading; closed with the context.
    *
-   * @throws {ConfigError | CoordinatorError} When it cannot be opened, or an embedded one is not there.
+   * @throws {ConfigError | CoordinatorError} When it cannot be opened, or an embedded one does not exist.
    */
   async openStore(config: Config): Promise<Store> {
     if (config.coordinator === "embedded" && !await isThere(config.embeddedDir)) {
-      // Opening would make it, and who only reads makes nothing.
+      // Opening would create it, but this command only reads.
       throw new ConfigError(
-        `embedded_dir "${config.embeddedDir}" is not there: nothing has been stored yet`,
+        `embedded_dir "${config.embeddedDir}" does not exist: nothing has been stored yet`,
       );
     }
     const coordinator = await openCoordinator(config);
@@ -140,7 +140,7 @@ export class CommandContext implements AsyncDisposable {
   async #loadConfig(): Promise<Config> {
     const file = readValue(this.#values, CONFIG_FILE);
     const isNeeded = file !== CONFIG_FILE.default || !isGiven(this.#values, DASHBOARD);
-    // Who says where the dashboard is need not have a config file.
+    // With --dashboard, the default config file may be missing.
     if (!isNeeded && !await isThere(file)) return parseConfig("", file).config;
     const { config, warnings } = await loadConfig(file, "control");
     for (const warning of warnings) logger("config").warn("{warning}", { warning });
@@ -155,19 +155,19 @@ export class CommandContext implements AsyncDisposable {
       : config.dashboardAddr ?? await this.#awaitStoredDashboard(config, startMs);
     if (address === undefined) {
       throw new NoDashboardError(
-        "no dashboard is known: start `codis-proxy`, which serves one where the coordinator is " +
-          "embedded, or set dashboard_addr / --dashboard to where one is",
+        "no dashboard is known: start `codis-proxy`, which serves one with the embedded coordinator, " +
+          "or set dashboard_addr or --dashboard to the address of one",
       );
     }
     return new DashboardClient({ address, token: config.dashboardToken, startMs });
   }
 
-  /** Where the embedded store says that the dashboard is; one that is just starting is waited for. */
+  /** The dashboard's address in the embedded store; waits for a dashboard that is starting. */
   async #awaitStoredDashboard(config: Config, startMs: number): Promise<Address | undefined> {
     if (config.coordinator !== "embedded") return undefined;
     const endMs = performance.now() + startMs;
     for (let store: Store | undefined;;) {
-      // The store itself may be made by the one that is starting.
+      // A process that is starting may create the store only now.
       if (store === undefined && await isThere(config.embeddedDir)) {
         store = await this.openStore(config);
       }
@@ -178,7 +178,7 @@ export class CommandContext implements AsyncDisposable {
   }
 }
 
-/** Where the store says that the dashboard is; it says nothing while none runs. */
+/** The dashboard's address in the store; `undefined` while no dashboard runs. */
 async function storedDashboard(store: Store): Promise<Address | undefined> {
   const json = await readIfThere(store, store.paths.dashboard);
   return json === undefined ? undefined : parseAddress(decodeDashboard(json).addr);

@@ -1,5 +1,5 @@
 /**
- * A dashboard as the configuration wants it, for a process of its own and for a proxy's.
+ * A dashboard made from the configuration, for its own process and for a proxy that serves one.
  *
  * @module
  */
@@ -14,18 +14,18 @@ import type { AttachedPlace, AttachedService } from "../../proxy/proxy_start.ts"
 import { VERSION } from "../../proxy/version.ts";
 import type { Store } from "../../store/store.ts";
 
-/** How a dashboard is reached, and by whom. */
+/** The store and the addresses of a dashboard. */
 export interface DashboardPlace {
   readonly store: Store;
   /** Where others reach it, `host:port`. */
   readonly addr: string;
-  /** What it listens on, where that was named on purpose; otherwise empty. */
+  /** The host that it listens on, if the operator named one; otherwise `""`. */
   readonly hostname: string;
-  /** Whether the entry of a Codis 2.0 dashboard is removed. */
+  /** Whether to remove the record of a Codis 2.0 dashboard. */
   readonly takeOver: boolean;
 }
 
-/** A dashboard that is not started, and who may change anything through it. */
+/** Makes a dashboard, not started, and the rules of who may change the cluster through it. */
 export function makeDashboard(
   config: Config,
   place: DashboardPlace,
@@ -58,7 +58,7 @@ export function makeDashboard(
   });
   if (gate.isOpenToAll && !token.isSet) {
     logger("dashboard").warn(
-      "dashboard_token is not set: whoever reaches {addr} can change everything",
+      "dashboard_token is not set: everybody who can reach {addr} can change the cluster",
       { addr },
     );
   }
@@ -67,7 +67,7 @@ export function makeDashboard(
 
 /**
  * The dashboard that a proxy serves on its own HTTP address: with the embedded coordinator and without
- * `dashboard_addr` one process is a whole system. Nothing otherwise.
+ * `dashboard_addr`, one process is the whole system. Otherwise `undefined`.
  */
 export function attachedDashboard(
   config: Config,
@@ -75,13 +75,13 @@ export function attachedDashboard(
 ): ((place: AttachedPlace) => AttachedService) | undefined {
   if (config.coordinator !== "embedded" || config.dashboardAddr !== undefined) return undefined;
   return ({ store, port }) => {
-    // The store's other users are on this machine, too.
+    // All users of an embedded store are on this machine.
     const isAnywhere = ["", "0.0.0.0", "::"].includes(http.hostname);
     const hostname = isAnywhere ? "127.0.0.1" : http.hostname;
     const { dashboard, gate } = makeDashboard(config, {
       store,
       addr: formatAddress({ hostname, port }),
-      // The address was opened for clients and metrics: that opens no dashboard.
+      // The operator opened the address for metrics, not for changes to the cluster.
       hostname: "",
       takeOver: false,
     });

@@ -19,35 +19,35 @@ export const CONFIG_FILE: Flag<string> = {
 /** Where a proxy listens, for every command that starts one. */
 export function addressFlags(addr: string, httpAddr: string): readonly Flag[] {
   return [
-    { name: "addr", value: "host:port", default: addr, help: "where Redis clients connect" },
-    { name: "http-addr", value: "host:port", default: httpAddr, help: "where HTTP is served" },
+    { name: "addr", value: "host:port", default: addr, help: "address for Redis clients" },
+    { name: "http-addr", value: "host:port", default: httpAddr, help: "address for HTTP" },
   ];
 }
 
 const LEVELS = ["error", "warn", "info", "debug"];
 
-/** Where the log goes. */
+/** The files of the log. */
 export const LOG_FILE: Flag<string> = {
   name: "L",
   value: "log_file",
   default: "",
   isFile: true,
-  help: "log to files named <log_file>.<k>; without it to standard error",
+  help: "write the log to files <log_file>.<k>; without this flag: to standard error",
 };
 
-/** What is logged; `initial` when nothing is said, `""`: nothing at all. */
+/** The log level; `initial` is its default, `""`: no log. */
 export function logLevelFlag(initial: LogLevel | ""): Flag<LogLevel> {
   return {
     name: "log-level",
     value: "level",
     default: initial,
     words: LEVELS,
-    help: "error, warn, info or debug",
+    help: "log level: error, warn, info or debug",
     parse: parseLogLevel,
   };
 }
 
-/** What a command line says of its log. */
+/** Reads the level and the file of the log from the flags. */
 export function logOptions(values: FlagValues): { level: LogLevel; file: string | undefined } {
   const { level, file } = { level: values["log-level"]!, file: values[LOG_FILE.name] ?? "" };
   return {

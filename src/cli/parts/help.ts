@@ -1,5 +1,5 @@
 /**
- * The texts that `--help` shows, made from the tables of commands.
+ * The texts of `--help`, made from the tables of commands.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import {
   type Subcommand,
 } from "./subcommand.ts";
 
-/** What the program is called in its own texts. */
+/** The name of the program in its texts. */
 export const PROGRAM = "codis-proxy";
 
 /** Left and right half of a line. */
 type Row = readonly [left: string, right: string];
 
-/** The help of the whole program; its first command is the one meant when no word is given. */
+/** The help of the whole program; `first` is the command that runs without a word. */
 export function formatHelp(root: CommandGroup, first: Subcommand): string {
   const commands = root.commands.map(({ name, summary }): Row => [name, summary]);
   return [
@@ -29,14 +29,14 @@ export function formatHelp(root: CommandGroup, first: Subcommand): string {
     "Commands:",
     formatRows(commands),
     "",
-    `Without a command: ${first.name}, with these flags:`,
+    `Without a command, ${PROGRAM} runs ${first.name}. Its flags:`,
     formatFlags(first.flags),
     "",
     `${PROGRAM} <command> --help shows the flags of a command.`,
   ].join("\n");
 }
 
-/** The help of a word that leads to commands: all of them, and the flags they share. */
+/** The help of a group of commands: all of them, and the flags that they share. */
 export function formatGroupHelp(
   words: readonly string[],
   group: CommandGroup,
@@ -82,7 +82,7 @@ export function formatCommandHelp(
   ].join("\n");
 }
 
-/** A command's words, arguments and own flags, as its line in a list shows them. */
+/** The words, arguments and own flags of a command, for its line in a list. */
 export function spellCommand(words: readonly string[], command: Subcommand): string {
   const args = (command.arguments ?? []).map(spellArgument);
   const flags = command.flags.map((flag) => `[${spellFlagWithValue(flag)}]`);
@@ -116,7 +116,7 @@ export function spellFlagWithValue(flag: Flag): string {
   return `${spellFlag(flag.name)}${flag.name.length === 1 ? " " : "="}<${flag.value}>`;
 }
 
-/** Widest left half that the right one still stands beside; below a wider one it is put. */
+/** Widest left half, in characters. After a wider one, the right half starts a new line. */
 const LEFT_MAX = 46;
 
 function formatRows(rows: readonly Row[]): string {

@@ -1,5 +1,5 @@
 /**
- * How far migrations are, in one line for people.
+ * The progress of migrations, in one line of text.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { MigrationTotals } from "../../api/cluster_view.ts";
 import { countOf, formatBytes } from "./table.ts";
 
-/** Longest time that is told in seconds. */
+/** Longer times are shown in minutes. */
 const SECONDS_MAX = 120;
 
 /** `300 keys (1.2 MB) moved, 90 left, 10 keys/s, 4.0 KB/s, 9 s to go`. */

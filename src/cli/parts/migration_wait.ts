@@ -2,9 +2,9 @@
  * Queueing migration tasks, and waiting for them: what `--wait` does.
  *
  *     names before ─► queue ─► names that are new: ours ─► poll ─► all gone: done
- *                                                           ├─► one stands still for too long: give up
+ *                                                           ├─► one is stuck for too long: give up
  *                                                           ├─► the dashboard is away for too long: give up
- *                                                           └─► Ctrl-C: leave it running
+ *                                                           └─► Ctrl-C: leave the tasks running
  *
  * @module
  */
@@ -17,28 +17,28 @@ import type { CommandOutput } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { countOf } from "./table.ts";
 
-/** Time between two looks at the cluster, in milliseconds. */
+/** Time between two polls of the cluster, in milliseconds. */
 const POLL_MS = 1_000;
-/** How long a task may stand still before we give up, in milliseconds. */
+/** How long a task may be stuck before we give up, in milliseconds. */
 const STUCK_MS = 60_000;
 /** How long the dashboard may be away before we give up, in milliseconds. */
 const AWAY_MS = 60_000;
-/** HTTP's word for a dashboard that stands by. */
+/** HTTP status of a dashboard that stands by. */
 const UNAVAILABLE = 503;
-/** Exit code of a program that Ctrl-C has ended. */
+/** Exit code of a program that Ctrl-C has stopped. */
 const INTERRUPTED = 130;
 
-/** What ends the wait from outside. */
+/** Signals that end the wait. */
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
-const PAUSED = "migrations are paused; `codis-proxy config slot resume` lets them go on";
-const LEFT_RUNNING = "the migration goes on without us; `codis-proxy config slot cancel` ends it";
+const PAUSED = "migrations are paused; `codis-proxy config slot resume` resumes them";
+const LEFT_RUNNING = "the migration continues; `codis-proxy config slot cancel` cancels it";
 
 /**
- * Queues tasks, and says when nothing will come of them for now.
+ * Queues tasks, and says so when migrations are paused.
  *
- * @param queue Queues them; its answer becomes the outcome.
- * @param text What is said of it.
+ * @param queue Queues them; its answer becomes the output.
+ * @param text The output for people.
  */
 export async function queueOnly(
   client: DashboardClient,
@@ -46,7 +46,7 @@ export async function queueOnly(
   text: string,
 ): Promise<CommandOutput> {
   const json = await queue();
-  // They are queued, whether or not the dashboard can tell how things are.
+  // The tasks are queued, even when the dashboard cannot show the cluster.
   const view = await client.cluster().catch(() => undefined);
   const isPaused = typeof view?.migrations_paused_since === "number";
   return { json, text: isPaused ? `${text}; ${PAUSED}` : text };
@@ -55,9 +55,8 @@ export async function queueOnly(
 /**
  * Queues tasks and waits until they are done.
  *
- * @param queue Queues them; its answer becomes the outcome.
- * @throws {Error} When a task stands still, or the dashboard is away, for longer than is waited for;
- * and what `queue` throws.
+ * @param queue Queues them; its answer becomes the output.
+ * @throws {Error} When a task is stuck, or the dashboard is away, for too long; and as `queue`.
  */
 export async function queueAndWait(
   client: DashboardClient,
@@ -86,7 +85,7 @@ class Wait {
   readonly #client: DashboardClient;
   readonly #names: ReadonlySet<string>;
   readonly #progress: Progress;
-  /** Since when each task stands still, by its name; by our clock. */
+  /** Since when each task is stuck, by its name, by our clock. */
   readonly #stuckSinceMs = new Map<string, number>();
   /** How many tasks are not done. */
   left = 0;
@@ -106,7 +105,7 @@ class Wait {
         const tasks = view.migrations.filter(({ name }) => this.#names.has(name));
         this.left = tasks.length;
         if (tasks.length === 0) return view;
-        // An older dashboard does not tell.
+        // An older dashboard does not send it.
         const isPaused = typeof view.migrations_paused_since === "number";
         if (isPaused) this.#stuckSinceMs.clear();
         else for (const task of tasks) this.#checkStuck(task, view.at);
@@ -115,12 +114,12 @@ class Wait {
       }
       await Promise.race([interrupt.seen, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
       if (interrupt.isSeen) return undefined;
-      view = await this.#look(lastAnswerMs);
+      view = await this.#poll(lastAnswerMs);
     }
   }
 
-  /** The cluster; `undefined` while no dashboard answers, perhaps because another takes over. */
-  async #look(lastAnswerMs: number): Promise<ClusterView | undefined> {
+  /** The cluster; `undefined` while no dashboard answers: another one may be taking over. */
+  async #poll(lastAnswerMs: number): Promise<ClusterView | undefined> {
     try {
       return await this.#client.cluster();
     } catch (error) {
@@ -149,13 +148,13 @@ class Wait {
   }
 }
 
-/** Whether it may be better in a moment: nobody answers, or who answers waits to lead. */
+/** Whether a retry may help: no dashboard answers, or the one that answers does not lead yet. */
 function isAway(error: unknown): error is Error {
   return error instanceof DashboardUnreachableError ||
     (error instanceof DashboardError && error.status === UNAVAILABLE);
 }
 
-/** A task that is gone need not be done: somebody may have cancelled it. */
+/** Checks that tasks are done: a task that has gone may have been cancelled. */
 function checkOwners(tasks: readonly MigrationView[], view: ClusterView): void {
   const stray = tasks.find(({ slot_id, to_group }) => view.slots.group[slot_id] !== to_group);
   if (stray === undefined) return;
@@ -164,7 +163,7 @@ function checkOwners(tasks: readonly MigrationView[], view: ClusterView): void {
   );
 }
 
-/** Hears Ctrl-C. */
+/** Waits for Ctrl-C. */
 class Interrupt implements Disposable {
   readonly seen: Promise<void>;
   isSeen = false;
@@ -188,7 +187,7 @@ class Interrupt implements Disposable {
 function describe(tasks: readonly MigrationView[], view: ClusterView): string {
   const parts: string[] = [];
   const { migrations, migration_totals: totals } = view;
-  // What has arrived is told of all together, so that it never becomes less.
+  // The totals cover all migrations: a sum over our tasks would drop whenever one is done.
   const whose = tasks.length === migrations.length ? "" : "all migrations: ";
   if (totals) parts.push(`${whose}${describeTotals(totals)}`);
   const told = tasks.find(({ problem, note }) => (problem || note) !== "");

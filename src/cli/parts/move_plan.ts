@@ -1,5 +1,5 @@
 /**
- * What commands that plan moves have in common: the plan is shown, or queued and waited for.
+ * Carries out commands that plan moves: shows the plan, or queues it and waits for it.
  *
  * @module
  */
@@ -18,22 +18,22 @@ import { queueAndWait, queueOnly } from "./migration_wait.ts";
 import type { CommandOutput } from "./output.ts";
 import { countOf, formatRange, formatTable } from "./table.ts";
 
-/** Shows the plan alone. */
+/** Shows the plan only. */
 export const DRY_RUN: Flag = {
   name: "dry-run",
   value: "",
   default: "",
-  help: "only show what would be moved",
+  help: "show the plan, and move nothing",
 };
 
-/** HTTP's word for a path that nobody serves. */
+/** HTTP status of a path that does not exist. */
 const NOT_FOUND = 404;
 
-const NOTHING = "nothing to move: groups have what they should";
+const NOTHING = "nothing to move: every group has its share of slots";
 
-const QUEUED = "queued; `codis-proxy config status` shows how far it is";
+const QUEUED = "queued; `codis-proxy config status` shows the progress";
 
-/** How a plan is asked for, and how it is queued. */
+/** The requests for a plan, and to queue it. */
 export interface PlanRequests {
   plan(client: DashboardClient): Promise<RebalancePlanAnswer>;
   queue(client: DashboardClient): Promise<QueuedAnswer>;
@@ -42,7 +42,7 @@ export interface PlanRequests {
 /**
  * Shows a plan, or queues it, as the flags say.
  *
- * @param open Called once the flags are read.
+ * @param open Opens the client; called after the flags are read.
  * @throws {UsageError} When there would be nothing to wait for.
  */
 export async function carryOutPlan(
@@ -52,7 +52,7 @@ export async function carryOutPlan(
 ): Promise<CommandOutput> {
   const isDryRun = isGiven(values, DRY_RUN);
   if (isDryRun && isGiven(values, WAIT)) {
-    throw new UsageError("--wait and --dry-run do not go together: nothing is moved to wait for");
+    throw new UsageError("--wait and --dry-run cannot be used together: a dry run moves nothing");
   }
   const client = await open();
   if (isDryRun) {
@@ -73,7 +73,7 @@ export async function carryOutPlan(
 }
 
 /**
- * Codis 2.0's dashboard reads nothing of the request: it would move slots.
+ * Checks for a dashboard of Codis 2.0, which ignores `dry_run` and would move slots.
  *
  * @throws {Error} When the dashboard is one.
  */
@@ -82,8 +82,8 @@ async function checkKnowsDryRun(client: DashboardClient): Promise<void> {
     await client.cluster();
   } catch (error) {
     if (!(error instanceof DashboardError) || error.status !== NOT_FOUND) throw error;
-    const why = "a dashboard of Codis 2.0 knows no dry run, and would move slots";
-    throw new Error(`${why}: nothing was asked of it`, { cause: error });
+    const why = "a dashboard of Codis 2.0 has no dry run, and would move slots";
+    throw new Error(`${why}: the request was not sent`, { cause: error });
   }
 }
 
@@ -107,5 +107,5 @@ function describeLoads(loads: readonly GroupLoad[]): string {
   const rows = loads.map(({ group_id, ops_before, ops_after }) => [
     ...[`group ${group_id}`, ops_before, ops_after],
   ]);
-  return formatTable(["", "REQUESTS/S NOW", "THEN"], rows);
+  return formatTable(["", "REQUESTS/S NOW", "AFTER"], rows);
 }

@@ -1,12 +1,12 @@
 /**
- * How the config commands print what they have to say: JSON for programs, text for people.
+ * The output of the config commands: JSON for programs, text for people.
  *
  * @module
  */
 
-/** What a config command has done. */
+/** What a config command prints, and its exit code. */
 export interface CommandOutput {
-  /** For programs; left out with `text`: nothing is printed. */
+  /** For programs. Without `json` and `text`, nothing is printed. */
   readonly json?: unknown;
   /** For people. */
   readonly text?: string;
@@ -14,24 +14,24 @@ export interface CommandOutput {
   readonly exitCode?: number;
 }
 
-/** The ways of printing it. */
+/** The formats of the output. */
 export const OUTPUT_FORMATS = ["table", "json"] as const;
 
 /** One of {@linkcode OUTPUT_FORMATS}. */
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
-/** Prints an outcome on standard output. */
-export function printOutput(outcome: CommandOutput, format: OutputFormat): void {
-  const text = format === "json" ? toJson(outcome.json) : outcome.text;
+/** Prints on standard output. */
+export function printOutput(output: CommandOutput, format: OutputFormat): void {
+  const text = format === "json" ? toJson(output.json) : output.text;
   if (text !== undefined) console.log(text);
 }
 
-/** A list of nothing but numbers; line ends within texts are escaped, so it is never part of one. */
+/** A list of only numbers. Never part of a text: JSON escapes line ends within texts. */
 const NUMBERS = /\[\n(?:\s*(?:-?[\d.eE+-]+|null),?\n)+\s*\]/g;
 
 /**
- * JSON as Codis 2.0's codis-config prints it: two spaces, fields by name, Go's escapes; but a list of
- * numbers, which codis-config has none of, is one line.
+ * Writes JSON as Codis 2.0's codis-config prints it: two spaces, fields in order of their names, Go's
+ * escapes. Lists of numbers, which codis-config does not have, are one line.
  */
 export function toJson(value: unknown): string | undefined {
   return JSON.stringify(sortFields(value), null, 2)

@@ -1,7 +1,7 @@
 /**
- * How far a long command has come: a bar on a terminal, a line every few seconds elsewhere.
+ * The progress of a long command: a bar on a terminal, a line every few seconds elsewhere.
  *
- * Goes to standard error, so that standard output holds the outcome and nothing else.
+ * It goes to standard error, so that standard output holds only the result.
  *
  * @module
  */
@@ -10,14 +10,14 @@
 const LINE_PERIOD_MS = 5_000;
 /** Characters of a whole bar. */
 const BAR_WIDTH = 30;
-/** Width of a terminal that does not tell. */
+/** Width of a terminal whose width is not known. */
 const COLUMNS = 80;
 /** Moves to the start of the line and clears it. */
 const CLEAR = "\r\u001b[K";
 
 /** Where progress is shown. */
 export interface ProgressPlace {
-  /** Whether the line can be drawn anew. */
+  /** Whether the line can be drawn again. */
   readonly isTerminal: boolean;
   write(text: string): void;
 }
@@ -28,7 +28,7 @@ const STANDARD_ERROR: ProgressPlace = {
   write: (text) => Deno.stderr.writeSync(new TextEncoder().encode(text)),
 };
 
-/** One bar; `using progress = new Progress()` takes it away at the end. */
+/** A progress bar; `using progress = new Progress()` removes it at the end. */
 export class Progress implements Disposable {
   readonly #place: ProgressPlace;
   #lastLineMs = performance.now();
@@ -43,7 +43,7 @@ export class Progress implements Disposable {
     return this.#place.isTerminal;
   }
 
-  /** Shows that `done` of `total` are done, and what else there is to say. */
+  /** Shows that `done` of `total` are done, and a text. */
   show(done: number, total: number, text: string): void {
     const count = `${done}/${total}${text === "" ? "" : `  ${text}`}`;
     if (this.#place.isTerminal) {
@@ -56,7 +56,7 @@ export class Progress implements Disposable {
     this.#place.write(`${count}\n`);
   }
 
-  /** Says something that stays. */
+  /** Prints a line that stays. */
   say(text: string): void {
     this.#place.write(`${this.#place.isTerminal ? CLEAR : ""}${text}\n`);
   }

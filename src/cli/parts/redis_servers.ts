@@ -1,5 +1,5 @@
 /**
- * How a process of the control plane reaches the Redis servers, by its configuration.
+ * Connections to the Redis servers, with the login and timeouts of the config.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { RedisConnection } from "../../redis/connection.ts";
 import type { Identify } from "../../store/bootstrap.ts";
 
 /**
- * Connects to a server of which little is asked; the caller closes it.
+ * Connects to a server for a few short commands; the caller closes the connection.
  *
  * @throws {RedisUnreachableError | RedisError} When that fails.
  */
@@ -20,7 +20,7 @@ export function openServer(config: Config, server: Address): Promise<RedisConnec
   return RedisConnection.open(server, { ...backendLogin(config), dialMs, replyMs: IDENTITY_MS });
 }
 
-/** Asks servers who they are. */
+/** Makes the function that asks a server for its identity. */
 export function identifier(config: Config): Identify {
   return async (server) => {
     try {

@@ -1,8 +1,8 @@
 /**
- * What a command of the command line is: its words, its arguments, its flags; and how words are read.
+ * The commands of the command line, with their arguments and flags, and how a command line is read.
  *
  *     config  slot  migrate  0 511 2  --delay=10
- *     └─ groups ─┘  command  arguments  flags, anywhere behind the command that knows them
+ *     └─ groups ─┘  command  arguments  flags, anywhere after the command that has them
  *
  * @module
  */
@@ -10,63 +10,63 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { suggestion } from "../../base/nearest.ts";
 
-/** What arguments and flags have in common. */
+/** The properties that arguments and flags share. */
 interface Value<T> {
-  /** How it is read; the message of what it throws quotes the text and names the rule. */
+  /** Reads the text. Throws an error whose message quotes the text and names the rule. */
   readonly parse?: (text: string) => T;
-  /** The words that it may be, for completion; `parse` is what refuses others. */
+  /** The possible words, for completion; `parse` refuses others. */
   readonly words?: readonly string[];
   /** Whether it is the name of a file, for completion. */
   readonly isFile?: boolean;
   readonly help: string;
 }
 
-/** One word that a command takes behind its own. */
+/** A word that follows the words of a command. */
 export interface Argument<T = unknown> extends Value<T> {
-  /** What it is, as the help shows it: `slot_id`. */
+  /** Its name in the help: `slot_id`. */
   readonly name: string;
   readonly parse: (text: string) => T;
-  /** Whether it may be left out; only the last may. */
+  /** Whether it may be omitted; only the last argument may. */
   readonly isOptional?: boolean;
 }
 
-/** One flag. */
+/** A flag. */
 export interface Flag<T = unknown> extends Value<T> {
   /** Without dashes: one letter (`-c`) or a word (`--addr`). */
   readonly name: string;
-  /** What the value is, as the help shows it; `""`: it takes none, it is there or not. */
+  /** The name of its value in the help; `""`: a switch, without a value. */
   readonly value: string;
-  /** What it is when it is not given; `""` for nothing. */
+  /** The value of a flag that is not given; `""`: none. */
   readonly default: string;
 }
 
-/** The text of a command's arguments and flags, by name; a flag without a value is `on` or `""`. */
+/** The texts of arguments and flags, by name; a switch is `on` or `""`. */
 export type FlagValues = Readonly<Record<string, string>>;
 
-/** One command. */
+/** A command. */
 export interface Subcommand {
-  /** The word that names it. */
+  /** Its word on the command line. */
   readonly name: string;
   /** One sentence for the help. */
   readonly summary: string;
-  /** What else a user should know, for its own help. */
+  /** More sentences, for its own help. */
   readonly details?: string;
   readonly arguments?: readonly Argument[];
   readonly flags: readonly Flag[];
   /**
-   * Does it.
+   * Runs the command.
    *
    * @returns The exit code.
-   * @throws {Error} What goes wrong, in one line for the user.
+   * @throws {Error} When it fails; the message is one line for the user.
    */
   run(values: FlagValues): Promise<number>;
 }
 
-/** A word that leads to commands: `config`, `slot`. */
+/** A word with commands below it: `config`, `slot`. */
 export interface CommandGroup {
   readonly name: string;
   readonly summary: string;
-  /** Flags that all of its commands know. */
+  /** Flags of all its commands. */
   readonly flags: readonly Flag[];
   readonly commands: readonly (Subcommand | CommandGroup)[];
 }
@@ -81,27 +81,27 @@ export type Invocation =
   | { readonly kind: "help" | "version" }
   | { readonly kind: "run"; readonly values: FlagValues };
 
-/** A command or group, and how it was come to. */
+/** A command or group that a command line names. */
 export interface ResolvedCommand {
   /** The words that led to it. */
   readonly words: readonly string[];
   readonly command: Subcommand | CommandGroup;
-  /** Flags of the groups on the way. */
+  /** Flags of the groups that it is in. */
   readonly flags: readonly Flag[];
-  /** What is left of the command line. */
+  /** The rest of the command line. */
   readonly args: readonly string[];
 }
 
-/** Flags that every command knows besides its own. */
+/** Flags of every command. */
 const COMMON_FLAGS = ["help", "h", "version"];
 
-/** What a flag without a value is when it is given. */
+/** The value of a switch that is given. */
 const ON = "on";
 
-/** Stands before a negative number while words are read, so that it is not taken for flags. */
+/** Marks a negative number while the command line is read, so that it is not read as flags. */
 const NUMBER_MARK = "\u0001";
 
-/** Whether there are commands behind it. */
+/** Whether it has commands below it. */
 export function isGroup(command: Subcommand | CommandGroup): command is CommandGroup {
   return "commands" in command;
 }
@@ -109,7 +109,7 @@ export function isGroup(command: Subcommand | CommandGroup): command is CommandG
 /**
  * Follows the words of a command line to the command that they name.
  *
- * @throws {UsageError} When a word or a flag on the way is unknown.
+ * @throws {UsageError} When one of these words, or a flag between them, is unknown.
  */
 export function resolveCommand(group: CommandGroup, args: readonly string[]): ResolvedCommand {
   let command: Subcommand | CommandGroup = group;
@@ -146,7 +146,7 @@ function findWord(
   throw new UsageError(`unknown command "${full}"${suggestion(word, names)}`);
 }
 
-/** @throws {UsageError} When no group so far knows the flag. */
+/** @throws {UsageError} When none of the groups so far has the flag. */
 function findFlag(flags: readonly Flag[], arg: string): Flag | undefined {
   const [spelled] = arg.split("=");
   if (COMMON_FLAGS.map(spellFlag).includes(spelled!)) return undefined;
@@ -156,11 +156,11 @@ function findFlag(flags: readonly Flag[], arg: string): Flag | undefined {
 }
 
 /**
- * Reads the words behind a command's name.
+ * Reads the words after a command's name.
  *
  * @param outerFlags Flags of the groups that it is in.
- * @throws {UsageError} When a flag is unknown or has no value, an argument is missing, a word is left
- * over, or a value breaks its rule.
+ * @throws {UsageError} When a flag is unknown or has no value, an argument is missing, there is a word too
+ * many, or a value breaks its rule.
  */
 export function parseCommandLine(
   command: Subcommand,
@@ -210,7 +210,7 @@ function readArguments(
 }
 
 /**
- * Reads an argument or flag as its row says.
+ * Reads an argument or flag with its parser.
  *
  * @throws {UsageError} When it breaks its rule.
  */
@@ -222,15 +222,15 @@ export function readValue<T>(values: FlagValues, row: Argument<T> | Flag<T>): T 
 }
 
 /**
- * Reads a flag's value by a parser whose errors do not know the flag.
+ * Reads a flag's value with a parser that does not know the flag.
  *
- * @throws {UsageError} What the parser complains of, with the flag's name.
+ * @throws {UsageError} With the name of the flag and the message of the parser.
  */
 export function readFlag<T>(values: FlagValues, name: string, parse: (text: string) => T): T {
   return readNamed(spellFlag(name), values[name]!, parse);
 }
 
-/** Whether a flag without a value, or an argument that may be left out, is given. */
+/** Whether a flag or an optional argument is given. */
 export function isGiven(values: FlagValues, row: Argument | Flag): boolean {
   return (values[row.name] ?? "") !== "";
 }
@@ -240,7 +240,7 @@ export function isSwitch(flag: Flag): boolean {
   return flag.value === "";
 }
 
-/** A flag as it is written: `-c`, `--addr`. */
+/** Spells a flag: `-c`, `--addr`. */
 export function spellFlag(name: string): string {
   return name.length === 1 ? `-${name}` : `--${name}`;
 }

@@ -8,13 +8,13 @@
 const GAP = "  ";
 const BYTE_UNITS = ["B", "KB", "MB", "GB", "TB", "PB"];
 
-/** A cell; a number stands to the right of its column, `null` means that it is not known. */
+/** A cell. Numbers are aligned right; `null` means unknown. */
 export type Cell = string | number | null;
 
 /**
- * Lays rows out in columns as wide as they need to be.
+ * Formats rows in columns that are as wide as necessary.
  *
- * @param heads What stands above the columns; none: nothing does.
+ * @param heads The titles of the columns; empty: no titles.
  *
  * @example
  * ```ts
@@ -42,7 +42,7 @@ export function formatTable(heads: readonly string[], rows: readonly (readonly C
   ).join("\n");
 }
 
-/** `name: value` lines, values below each other. */
+/** Formats `name  value` lines with aligned values. */
 export function formatFields(fields: readonly (readonly [name: string, value: Cell])[]): string {
   return formatTable([], fields.map(([name, value]) => [name, formatCell(value)]));
 }
@@ -69,13 +69,13 @@ export function formatBytes(bytes: number): string {
   }`;
 }
 
-/** What is stored may be anything; a terminal must not be told what to do by it. */
+/** Replaces control characters by `?`: stored text must not control the terminal. */
 export function maskControls(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
 }
 
-/** Characters; what we print is one column wide each. */
+/** Width in columns: every character that we print is one column wide. */
 function widthOf(text: string): number {
   return [...text].length;
 }

@@ -28,7 +28,7 @@ Deno.test("config check finds nothing in a good tree", async () => {
   assertEquals((await child.ended).code, 0);
   assertEquals([child.stdout, child.stderr], ['{\n  "problems": []\n}\n', ""]);
   const { stdout } = await callCli("config", "-c", file, "check", "--output=table");
-  assertEquals(stdout, `nothing is wrong below ${store.paths.root}\n`);
+  assertEquals(stdout, `no problems below ${store.paths.root}\n`);
 });
 
 Deno.test("config check tells what is wrong and what to do; an error is exit code 1", async () => {
@@ -79,7 +79,7 @@ Deno.test("config check makes no store where there is none, and names a wrong pr
   await Deno.writeTextFile(file, `embedded_dir = ${folder.dir}/none`);
   const { code, stdout, stderr } = await callCli("config", "-c", file, "check");
   assertEquals([code, stdout], [1, ""]);
-  assertStringIncludes(stderr, `embedded_dir "${folder.dir}/none" is not there`);
+  assertStringIncludes(stderr, `embedded_dir "${folder.dir}/none" does not exist`);
   assertEquals([...Deno.readDirSync(folder.dir)].map(({ name }) => name), ["config.ini"]);
 
   await makeStore(folder);

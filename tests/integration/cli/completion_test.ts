@@ -69,7 +69,7 @@ Deno.test("completion zsh and fish: the scripts hold every word and what it mean
     for (const word of [...SLOT_WORDS, "remove-fence", "log-level", "status"]) {
       assertStringIncludes(stdout, word);
     }
-    assertStringIncludes(stdout, "Show who owns which slots.");
+    assertStringIncludes(stdout, "Show which group owns which slots.");
   }
 });
 

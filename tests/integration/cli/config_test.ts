@@ -119,7 +119,7 @@ const ROWS: readonly Row[] = [
     asks: ["GET /api/server_groups"],
     answer: json(null),
     json: "null\n",
-    table: "there are no groups yet: `codis-proxy config server add` makes one\n",
+    table: "there are no groups yet: `codis-proxy config server add` creates one\n",
   },
   {
     words: "server add 3 redis-5:6379 master",
@@ -139,29 +139,29 @@ const ROWS: readonly Row[] = [
   {
     words: "group drain 3 --delay=5",
     asks: ['POST /api/server_group/3/drain {"delay":5}', LOOK],
-    table: "queued; `codis-proxy config status` shows how far it is\n",
+    table: "queued; `codis-proxy config status` shows the progress\n",
   },
   {
     words: "group drain 1 --dry-run",
     asks: [LOOK, 'POST /api/server_group/1/drain {"dry_run":true}'],
     answer: json({ moves: [], slots: 0 }),
     json: '{\n  "moves": [],\n  "slots": 0\n}\n',
-    table: "nothing to move: groups have what they should\n",
+    table: "nothing to move: every group has its share of slots\n",
   },
   {
     words: "slot drain 3 --delay=5",
     asks: ['POST /api/server_group/3/drain {"delay":5}', LOOK],
-    table: "queued; `codis-proxy config status` shows how far it is\n",
+    table: "queued; `codis-proxy config status` shows the progress\n",
   },
   {
     words: "slot pause",
     asks: ["POST /api/migrate/pause"],
-    table: "paused until `slot resume`, whichever dashboard leads\n",
+    table: "migrations are paused until `codis-proxy config slot resume`\n",
   },
   {
     words: "slot resume",
     asks: ["POST /api/migrate/resume"],
-    table: "going on\n",
+    table: "migrations resumed\n",
   },
   {
     words: "server remove 1 [::1]:6380",
@@ -231,12 +231,12 @@ const ROWS: readonly Row[] = [
   {
     words: "slot init",
     asks: ["POST /api/slots/init"],
-    table: "1024 slots made, offline and owned by nobody\n",
+    table: "1024 slots created, offline and without a group\n",
   },
   {
     words: "slot init -f",
     asks: ["POST /api/slots/init?is_force=1"],
-    table: "1024 slots made, offline and owned by nobody\n",
+    table: "1024 slots created, offline and without a group\n",
   },
   {
     words: "slot set 5 2 online",
@@ -261,19 +261,19 @@ const ROWS: readonly Row[] = [
   {
     words: "slot rebalance",
     asks: ["POST /api/rebalance", LOOK],
-    table: "queued; `codis-proxy config status` shows how far it is\n",
+    table: "queued; `codis-proxy config status` shows the progress\n",
   },
   {
     words: "slot rebalance --by=slots",
     asks: ['POST /api/rebalance {"by":"slots"}', LOOK],
     answer: json({ msg: "OK", ret: 0, slots: 0 }),
     json: '{\n  "msg": "OK",\n  "ret": 0,\n  "slots": 0\n}\n',
-    table: "nothing to move: groups have what they should\n",
+    table: "nothing to move: every group has its share of slots\n",
   },
   {
     words: "slot rebalance --by=memory --delay 5",
     asks: ['POST /api/rebalance {"by":"memory","delay":5}', LOOK],
-    table: "queued; `codis-proxy config status` shows how far it is\n",
+    table: "queued; `codis-proxy config status` shows the progress\n",
   },
   {
     words: "slot rebalance --dry-run --by slots",
@@ -317,22 +317,22 @@ const ROWS: readonly Row[] = [
 }
 `,
     table: "SLOTS  FROM     TO\n0-9    group 1  group 2\n10 slots would move\n\n" +
-      "         REQUESTS/S NOW  THEN\ngroup 1             900   500\n",
+      "         REQUESTS/S NOW  AFTER\ngroup 1             900    500\n",
   },
   {
     words: "slot cancel",
     asks: ["POST /api/migrate/cancel"],
-    table: "all cancelled\n",
+    table: "all tasks cancelled\n",
   },
   {
     words: "slot cancel --finish",
     asks: ['POST /api/migrate/cancel {"mode":"finish"}'],
-    table: "all cancelled; what had begun comes to its end\n",
+    table: "all tasks cancelled; slots whose migration has started will finish\n",
   },
   {
     words: "slot cancel 0000000012 --back",
     asks: ['DELETE /api/migrate/tasks/0000000012 {"mode":"back"}'],
-    table: "task 0000000012 cancelled; what had begun goes back\n",
+    table: "task 0000000012 cancelled; slots whose migration has started move back\n",
   },
   {
     words: "slot cancel 0000000012",
@@ -440,7 +440,7 @@ Deno.test("config slot migrate: says so when migrations are paused", async () =>
   assertEquals(await config(`--dashboard=${dashboard.addr}`, ...words), {
     code: 0,
     stdout: "1 task queued: slot 7 → group 2; migrations are paused; " +
-      "`codis-proxy config slot resume` lets them go on\n",
+      "`codis-proxy config slot resume` resumes them\n",
     stderr: "",
   });
 });
@@ -459,7 +459,7 @@ Deno.test("config proxy offline: a proxy that is not registered is not said to h
   assertEquals(dashboard.requests.splice(0), ["GET /api/proxy/list"]);
   assertEquals(await config(...at, "proxy_1"), {
     code: 0,
-    stdout: "proxy proxy_1 is offline: it has ended\n",
+    stdout: "proxy proxy_1 is offline and has stopped\n",
     stderr: "",
   });
   assertEquals(dashboard.requests, [
@@ -474,14 +474,14 @@ Deno.test("config slot rebalance --dry-run: asks nothing of a dashboard of Codis
   const words = ["slot", "rebalance", "--dry-run"];
   const { code, stderr } = await config(`--dashboard=${dashboard.addr}`, ...words);
   assertEquals([code, dashboard.requests], [1, ["GET /api/cluster"]]);
-  assertStringIncludes(stderr, "a dashboard of Codis 2.0 knows no dry run, and would move slots");
+  assertStringIncludes(stderr, "a dashboard of Codis 2.0 has no dry run, and would move slots");
 });
 
 Deno.test("config slot rebalance: a refusal for want of maxmemory says what else can be done", async () => {
   const body = "redis a:1 should set maxmemory";
   await using dashboard = new RecordingDashboard({ "POST /api/rebalance": { status: 500, body } });
   const { stderr } = await config(`--dashboard=${dashboard.addr}`, "slot", "rebalance");
-  const choice = "or divide by number of slots: --by=slots";
+  const choice = "or use --by=slots";
   assertEquals(stderr, `codis-proxy: dashboard answered 500: ${body}; ${choice}\n`);
 });
 
@@ -536,14 +536,14 @@ const REFUSALS: readonly { name: string; answer: Answerer; complaint: string }[]
     name: "401",
     answer: { status: 401, body: '{"error":"token missing or wrong"}' },
     complaint: "dashboard answered 401: token missing or wrong; " +
-      "set dashboard_token to what the dashboard has",
+      "set dashboard_token to the token of the dashboard",
   },
   {
     name: "something that is no dashboard",
     answer: { body: "<html>hello</html>" },
     complaint: "does not answer PUT /api/server_groups as a dashboard does: " +
       "not JSON: <html>hello</html>; start `codis-proxy dashboard`, or set dashboard_addr / " +
-      "--dashboard to where it is",
+      "--dashboard to its address",
   },
   {
     name: "503 that knows no leader",
@@ -592,7 +592,7 @@ Deno.test("config: nobody there is told with what to do", async () => {
     code: 1,
     stdout: "",
     stderr: `codis-proxy: dashboard ${addr} cannot be reached: connection refused; ` +
-      "start `codis-proxy dashboard`, or set dashboard_addr / --dashboard to where it is\n",
+      "start `codis-proxy dashboard`, or set dashboard_addr or --dashboard to its address\n",
   });
 });
 

@@ -110,7 +110,7 @@ Deno.test("--wait gives up when a task stands still for more than a minute, and 
     assertEquals(
       child.stderr.split("\n").at(-2),
       `codis-proxy: slot 5 has not moved to group 2 for 61 s: ${problem}; ` +
-        "the migration goes on without us; `codis-proxy config slot cancel` ends it",
+        "the migration continues; `codis-proxy config slot cancel` ends it",
     );
   }
 });
@@ -126,7 +126,7 @@ Deno.test("--wait has patience with migrations that are paused, and says that th
   assertEquals((await child.ended).code, 0);
   assertStringIncludes(
     child.stderr,
-    "0/1  migrations are paused; `codis-proxy config slot resume` lets them go on\n",
+    "0/1  migrations are paused; `codis-proxy config slot resume` resumes them\n",
   );
 });
 
@@ -146,7 +146,7 @@ Deno.test("Ctrl-C ends the wait and leaves the migration running, and says so", 
   assertEquals([code, child.stdout], [130, ""]);
   assertEquals(
     child.stderr.split("\n").at(-2),
-    "2 tasks of 2 left; the migration goes on without us; " +
+    "2 tasks of 2 left; the migration continues; " +
       "`codis-proxy config slot cancel` ends it",
   );
   assertEquals(dashboard.requests.filter((request) => !request.startsWith("GET")), [

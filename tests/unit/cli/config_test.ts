@@ -22,7 +22,7 @@ const MISTAKES: readonly [words: string, complaint: string][] = [
   ["slot migrate 0 8 1 --delay=-5", 'bad --delay: "-5" is not a delay in milliseconds'],
   ["slot migrate 0 8 1 --delay -5", 'bad --delay: "-5" is not a delay in milliseconds'],
   ["slot rebalance --by=keys", 'bad --by: "keys" is not one of memory, slots'],
-  ["slot rebalance --dry-run --wait", "--wait and --dry-run do not go together"],
+  ["slot rebalance --dry-run --wait", "--wait and --dry-run cannot be used together"],
   ["slot cancel all", 'bad <task>: "all" is not the name of a task: digits only'],
   ["server add 1 redis-1 master", 'bad <redis_addr>: address "redis-1" has no port'],
   ["server add 1 redis-1:0 master", 'bad <redis_addr>: address "redis-1:0" has port 0'],
@@ -37,13 +37,13 @@ const MISTAKES: readonly [words: string, complaint: string][] = [
   ["server import /nowhere.yml", "/nowhere.yml cannot be read: no such file"],
   ["server import a.ini --pool=x", "--pool is for twemproxy configs"],
   ["server import a.yml --slots", "--slots is for configs of another Codis"],
-  ["proxy online a/b", 'bad <proxy_name>: "a/b" is no proxy_id'],
-  ["action gc -n 1 -s 1", "-n and -s do not go together"],
+  ["proxy online a/b", 'bad <proxy_name>: "a/b" is not a proxy_id'],
+  ["action gc -n 1 -s 1", "-n and -s cannot be used together"],
   ["action gc -n many", 'bad -n: "many" is not a number of actions'],
-  ["slot cancel --back --finish", "--back and --finish do not go together"],
+  ["slot cancel --back --finish", "--back and --finish cannot be used together"],
   ["group drain -1", 'bad <group_id>: "-1" is not a group: a whole number, 0 to 999999999'],
-  ["slot", "config slot needs one of list, info"],
-  ["", "config needs one of status, group, server"],
+  ["slot", "config slot needs a command: list, info"],
+  ["", "config needs a command: status, group, server"],
   ["slot inof 5", 'unknown command "config slot inof", did you mean "info"?'],
   ["sever list", 'unknown command "config sever", did you mean "server"?'],
   ["slot list --ouput=json", 'unknown flag "--ouput", did you mean "--output"?'],
@@ -73,7 +73,7 @@ Deno.test("action gc without a word of what is kept removes nothing, and does no
   const words = ["config", `--dashboard=${dashboard.addr}`, "action", "gc"];
   assertEquals(await callCli(...words, "--output=json"), { code: 0, stdout: "", stderr: "" });
   const { stdout } = await callCli(...words, "--output=table");
-  assertEquals(stdout, "nothing is removed: say with -n or -s what is kept\n");
+  assertEquals(stdout, "nothing was removed: use -n or -s to say which actions to keep\n");
   assertEquals(dashboard.requests, []);
 });
 

@@ -44,7 +44,7 @@ Deno.test("formatBytes() takes the unit that fits", () => {
   ]);
 });
 
-Deno.test("config status shows what is under way, and what keeps it from going on", () => {
+Deno.test("config status shows a running change, and what it waits for", () => {
   const status = `${"o".repeat(5)}m${"x".repeat(2)}${"o".repeat(1016)}`;
   const text = formatCluster({
     ...VIEW,
@@ -65,8 +65,8 @@ Deno.test("config status shows what is under way, and what keeps it from going o
       "slots 6-7       group 1  offline\n",
       "migrations are paused since 2026-11-24T06:00:00.000Z: `codis-proxy config slot resume`\n",
       "2 migration tasks\n",
-      "nothing can be changed: no proxy is online at proxy-2:19000",
-      "under way for 3 s: slot 5 → group 2, migrate, waiting for proxy_1 (a request hangs)",
+      "the cluster cannot be changed: proxy proxy-2:19000 has a fence and is not online",
+      "change running for 3 s: slot 5 → group 2, migrate, waiting for proxy_1 (a request hangs)",
       "2026-11-24T06:00:00.000Z  warning  redis-3:6379 is down",
     ]
   ) {
