@@ -1,8 +1,10 @@
 /**
- * A value that no log line, error text or JSON document may show.
+ * A value that no log line, error text or JSON document may show, and how one is compared.
  *
  * @module
  */
+
+import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
 
 /** What a secret prints as wherever it is printed. */
 const MASK = "***";
@@ -40,4 +42,16 @@ export class Secret {
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }
+}
+
+/**
+ * Compares a password or token that somebody gave with the right one. How long it takes depends on the
+ * lengths, not on how much of it was right.
+ */
+export function isSameSecret(given: string, right: string): boolean {
+  const encoder = new TextEncoder();
+  const [a, b] = [encoder.encode(given), encoder.encode(right)];
+  const padded = new Uint8Array(b.length);
+  padded.set(a.subarray(0, b.length));
+  return timingSafeEqual(padded, b) && a.length === b.length;
 }

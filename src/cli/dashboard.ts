@@ -95,7 +95,7 @@ async function runDashboard(values: FlagValues): Promise<number> {
   const opened = await openUnless(stopping.signal, { ...config, zkSessionTimeoutMs: sessionMs });
   if (opened === undefined) return 0;
   const coordinator = undo.adopt(opened, (coordinator) => coordinator.close());
-  const { dashboard, gate } = makeDashboard(config, {
+  const { dashboard, policy } = makeDashboard(config, {
     store: storeOf(coordinator, config.product),
     addr: advertised(config, asked),
     hostname: asked.hostname,
@@ -108,7 +108,7 @@ async function runDashboard(values: FlagValues): Promise<number> {
   const connectionsMax = httpConnectionsOf(countFreeDescriptors(DESCRIPTORS_COUNTED));
   const server = serveDashboard(
     dashboard,
-    gate,
+    policy,
     {
       hostnames: hostnamesOf(config, asked),
       port: asked.port,

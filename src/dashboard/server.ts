@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Gate } from "../api/auth.ts";
+import type { AccessPolicy } from "../api/auth.ts";
 import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.ts";
 import { answerApi } from "./api/api.ts";
 import type { Dashboard } from "./dashboard.ts";
@@ -13,12 +13,12 @@ import { pageResponse } from "./page.ts";
 /** Answers one request; `remote` is the address that it came from, without port. */
 export async function answerDashboard(
   dashboard: Dashboard,
-  gate: Gate,
+  policy: AccessPolicy,
   request: Request,
   remote: string,
 ): Promise<Response> {
   const { pathname } = new URL(request.url);
-  if (pathname.startsWith("/api/")) return await answerApi(dashboard, gate, request, remote);
+  if (pathname.startsWith("/api/")) return await answerApi(dashboard, policy, request, remote);
   if (pathname === "/healthz") {
     const state = dashboard.isLeading ? "leading" : "standing by";
     return Response.json({ status: "ok", state });
@@ -35,13 +35,13 @@ export async function answerDashboard(
  */
 export function serveDashboard(
   dashboard: Dashboard,
-  gate: Gate,
+  policy: AccessPolicy,
   options: HttpOptions,
   onRequest: (line: string) => void,
 ): HttpServer {
   return serveHttp(options, async (request, remote) => {
     const began = performance.now();
-    const response = await answerDashboard(dashboard, gate, request, remote);
+    const response = await answerDashboard(dashboard, policy, request, remote);
     const { pathname } = new URL(request.url);
     const tookMs = Math.round(performance.now() - began);
     onRequest(

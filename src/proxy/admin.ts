@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Gate, refusalOf } from "../api/auth.ts";
+import { type AccessPolicy, authorize } from "../api/auth.ts";
 import { type LogLevel, parseLogLevel, setLogLevel } from "../base/log.ts";
 import type { CoordinatorState } from "../coordinator/coordinator.ts";
 import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.ts";
@@ -28,7 +28,7 @@ export interface AdminSubject {
   /** Whether clients are being accepted. */
   isServing(): boolean;
   /** Who may change anything. */
-  readonly gate: Gate;
+  readonly policy: AccessPolicy;
   /** Answers what none of the routes here does; `/` too, when it is given. */
   others(): ((request: Request, remote: string) => Promise<Response>) | undefined;
 }
@@ -88,7 +88,7 @@ function answer(
     return new Response(`use ${allow}\n`, { status: 405, headers: { allow } });
   }
   if (route.changes) {
-    const refusal = refusalOf(subject.gate, { request, url, remote }, "change");
+    const refusal = authorize(subject.policy, { request, url, remote }, "change");
     if (refusal !== undefined) return text(`${refusal.error}\n`, refusal.status);
   }
   return route.handle(subject, url);

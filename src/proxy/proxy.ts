@@ -13,7 +13,7 @@
  */
 
 import type { DashboardAccess } from "../api/dashboard_client.ts";
-import { gateOf } from "../api/auth.ts";
+import { accessPolicy } from "../api/auth.ts";
 import { formatAddress } from "../base/address.ts";
 import { logger, reopenLog } from "../base/log.ts";
 import { ProcessLife } from "../base/process_life.ts";
@@ -105,7 +105,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
         coordinatorState: () => coordinator?.state ?? "connecting",
         staleSeconds: () => (membership?.registration.staleMs ?? 0) / 1000,
         isServing: () => isServing,
-        gate: gateOf(config.dashboardToken, start.http.hostname, [
+        policy: accessPolicy(config.dashboardToken, start.http.hostname, [
           ...config.httpNames,
           config.announceHttpAddr?.hostname ?? "",
         ]),

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { gateOf } from "../../src/api/auth.ts";
+import { accessPolicy } from "../../src/api/auth.ts";
 import { Secret } from "../../src/base/secret.ts";
 import { Dashboard, type DashboardOptions } from "../../src/dashboard/dashboard.ts";
 import type { HttpServer } from "../../src/io/http_server.ts";
@@ -79,9 +79,9 @@ export class DashboardServer implements AsyncDisposable {
       takeOver: false,
       ...options,
     });
-    const gate = gateOf(new Secret(options.token ?? ""), "", []);
+    const policy = accessPolicy(new Secret(options.token ?? ""), "", []);
     const place = { hostnames: ["127.0.0.1"], port, connectionsMax: 64 };
-    this.#server = serveDashboard(this.dashboard, gate, place, () => {});
+    this.#server = serveDashboard(this.dashboard, policy, place, () => {});
     this.dashboard.start();
   }
 

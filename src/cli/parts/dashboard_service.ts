@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Gate, gateOf } from "../../api/auth.ts";
+import { type AccessPolicy, accessPolicy } from "../../api/auth.ts";
 import { type Address, formatAddress } from "../../base/address.ts";
 import { logger } from "../../base/log.ts";
 import { backendLogin, clientLogin, type Config } from "../../config/config.ts";
@@ -29,10 +29,10 @@ export interface DashboardPlace {
 export function makeDashboard(
   config: Config,
   place: DashboardPlace,
-): { dashboard: Dashboard; gate: Gate } {
+): { dashboard: Dashboard; policy: AccessPolicy } {
   const { store, addr, hostname, takeOver } = place;
   const token = config.dashboardToken;
-  const gate = gateOf(token, hostname, [
+  const policy = accessPolicy(token, hostname, [
     ...config.httpNames,
     config.dashboardAddr?.hostname ?? "",
     config.announceHttpAddr?.hostname ?? "",
@@ -56,13 +56,13 @@ export function makeDashboard(
     needsToken: token.isSet,
     takeOver,
   });
-  if (gate.isOpenToAll && !token.isSet) {
+  if (policy.isOpenToAll && !token.isSet) {
     logger("dashboard").warn(
       "dashboard_token is not set: everybody who can reach {addr} can change the cluster",
       { addr },
     );
   }
-  return { dashboard, gate };
+  return { dashboard, policy };
 }
 
 /**
@@ -78,7 +78,7 @@ export function attachedDashboard(
     // All users of an embedded store are on this machine.
     const isAnywhere = ["", "0.0.0.0", "::"].includes(http.hostname);
     const hostname = isAnywhere ? "127.0.0.1" : http.hostname;
-    const { dashboard, gate } = makeDashboard(config, {
+    const { dashboard, policy } = makeDashboard(config, {
       store,
       addr: formatAddress({ hostname, port }),
       // The operator opened the address for metrics, not for changes to the cluster.
@@ -87,7 +87,7 @@ export function attachedDashboard(
     });
     dashboard.start();
     return {
-      answer: (request, remote) => answerDashboard(dashboard, gate, request, remote),
+      answer: (request, remote) => answerDashboard(dashboard, policy, request, remote),
       stop: () => dashboard.stop(),
     };
   };

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { type Gate, refusalOf } from "../../api/auth.ts";
+import { type AccessPolicy, authorize } from "../../api/auth.ts";
 import { logger } from "../../base/log.ts";
 import { InputError, NotLeaderError, UnconfirmedError } from "../../control/errors.ts";
 import { QueuedMoves } from "../../migration/rebalance/request.ts";
@@ -55,7 +55,7 @@ const ROUTES: readonly Route[] = [
  */
 export async function answerApi(
   dashboard: Dashboard,
-  gate: Gate,
+  policy: AccessPolicy,
   request: Request,
   remote: string,
 ): Promise<Response> {
@@ -67,7 +67,7 @@ export async function answerApi(
       return json({ error: `use ${found.allow}` }, 405, { allow: found.allow });
     }
     const { route, words } = found;
-    const refusal = refusalOf(gate, { request, url, remote }, route.access);
+    const refusal = authorize(policy, { request, url, remote }, route.access);
     if (refusal !== undefined) return json({ error: refusal.error }, refusal.status);
     if (route.needsLead) await dashboard.checkLead();
     const answer = await route.answer({ dashboard, request, url, words });

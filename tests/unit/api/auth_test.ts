@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { type Access, gateOf, refusalOf } from "../../../src/api/auth.ts";
+import { type Access, accessPolicy, authorize } from "../../../src/api/auth.ts";
 import { Secret } from "../../../src/base/secret.ts";
 
 const HERE = "127.0.0.1";
@@ -20,8 +20,8 @@ function statusOf(
   { url = OWN, method = "GET", remote = HERE, headers = {} as Record<string, string> },
 ): number {
   const request = new Request(url, { method, headers: { host: new URL(url).host, ...headers } });
-  const gate = gateOf(new Secret(token), hostname, names);
-  return refusalOf(gate, { request, url: new URL(url), remote }, access)?.status ?? 200;
+  const policy = accessPolicy(new Secret(token), hostname, names);
+  return authorize(policy, { request, url: new URL(url), remote }, access)?.status ?? 200;
 }
 
 const RIGHT = { authorization: "Bearer sesame" };
@@ -41,15 +41,15 @@ Deno.test("without a token this machine may do all, and others what was opened o
 });
 
 Deno.test("with a token whoever changes anything shows it, and so does whoever reads from elsewhere", () => {
-  const gate = { token: "sesame" };
+  const policy = { token: "sesame" };
   for (const remote of [HERE, ELSEWHERE]) {
-    assertEquals(statusOf(gate, "change", { remote }), 401);
-    assertEquals(statusOf(gate, "change", { remote, headers: RIGHT }), 200);
-    assertEquals(statusOf(gate, "read", { remote, headers: RIGHT }), 200);
+    assertEquals(statusOf(policy, "change", { remote }), 401);
+    assertEquals(statusOf(policy, "change", { remote, headers: RIGHT }), 200);
+    assertEquals(statusOf(policy, "read", { remote, headers: RIGHT }), 200);
   }
-  assertEquals(statusOf(gate, "read", {}), 200);
-  assertEquals(statusOf(gate, "read", { remote: ELSEWHERE }), 401);
-  assertEquals(statusOf({ ...gate, hostname: "0.0.0.0" }, "change", { remote: ELSEWHERE }), 401);
+  assertEquals(statusOf(policy, "read", {}), 200);
+  assertEquals(statusOf(policy, "read", { remote: ELSEWHERE }), 401);
+  assertEquals(statusOf({ ...policy, hostname: "0.0.0.0" }, "change", { remote: ELSEWHERE }), 401);
 });
 
 Deno.test("a token of Latin letters is known as browsers write it into a header, and as shells do", () => {
