@@ -11,6 +11,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { type Address, formatAddress, parseAddress } from "../base/address.ts";
 import type { Secret } from "../base/secret.ts";
 import type { GroupRecord } from "../model/group.ts";
@@ -385,7 +386,7 @@ export class DashboardClient {
         if (!mayBeStarting || !isRefused(error)) throw error;
       }
       this.#address = given;
-      await new Promise((resolve) => setTimeout(resolve, STARTING_POLL_MS));
+      await delay(STARTING_POLL_MS);
     }
   }
 

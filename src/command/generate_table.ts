@@ -7,6 +7,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { TABLE_VERSION } from "./redis_version.ts";
 
 const START_TIMEOUT_MS = 10_000;
@@ -35,7 +36,7 @@ async function waitForSocket(path: string): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   while ((await run("redis-cli", ["-s", path, "PING"]).catch(() => "")) !== "PONG\n") {
     if (Date.now() > deadline) throw new Error(`redis-server does not answer on "${path}"`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await delay(50);
   }
 }
 

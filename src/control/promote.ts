@@ -25,6 +25,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { parseAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
 import type { GroupRecord } from "../model/group.ts";
@@ -215,7 +216,7 @@ async function syncedReplication(redis: RedisConnection): Promise<Replication> {
     const replication = replicationOf(await readInfo(redis, "replication"));
     const isDone = replication.role === "master" || replication.isLinked;
     if (isDone || performance.now() > deadlineMs) return replication;
-    await new Promise((resolve) => setTimeout(resolve, SYNC_LOOK_MS));
+    await delay(SYNC_LOOK_MS);
   }
 }
 
@@ -292,7 +293,7 @@ async function untilCaughtUp(
           `${CATCH_UP_MS} ms; force it if what it lacks may be lost`,
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await delay(LOOK_MS);
   }
 }
 
@@ -327,7 +328,7 @@ async function freeze(
     const now = replicationOf(await readInfo(candidate, "replication"));
     // Older servers without a link tell -1.
     [has, isLinked] = [Math.max(has, now.offset), now.isLinked];
-    if (has < target && isLinked) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    if (has < target && isLinked) await delay(LOOK_MS);
   }
 }
 

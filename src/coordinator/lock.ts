@@ -6,6 +6,7 @@
 
 import { Backoff } from "../base/backoff.ts";
 import { logger } from "../base/log.ts";
+import { sleep } from "../base/sleep.ts";
 import type { Coordinator, HeldLock, LockOptions } from "./coordinator.ts";
 import { ConnectionLossError, LockTimeoutError, NoNodeError } from "./errors.ts";
 import { nameOf } from "./path.ts";
@@ -104,13 +105,7 @@ async function leaveOnce(coordinator: Coordinator, own: string): Promise<void> {
 
 /** Waits until the coordinator changes its state, but no longer than `ms`. */
 function changeOfState(coordinator: Coordinator, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      stop();
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    const stop = coordinator.onState(end);
-  });
+  const changed = new AbortController();
+  const stop = coordinator.onState(() => changed.abort());
+  return sleep(ms, changed.signal).finally(stop);
 }

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { isOutOfDescriptors } from "./descriptors.ts";
 import { hangUp } from "./dial.ts";
 
@@ -74,7 +75,7 @@ export class Acceptor {
         if (this.#isStopped) return;
         this.#failed(error);
         if (this.#giveUpReserve(error)) continue;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await delay(RETRY_MS);
         continue;
       }
       if (this.#isStopped) return hangUp(connection);

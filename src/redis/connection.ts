@@ -7,6 +7,7 @@
  * @module
  */
 
+import { concat } from "@std/bytes/concat";
 import type { Address } from "../base/address.ts";
 import { formatAddress } from "../base/address.ts";
 import type { Secret } from "../base/secret.ts";
@@ -187,7 +188,7 @@ export class RedisConnection implements Disposable {
         this.#pieces.push(piece.slice());
         break;
       }
-      const whole = this.#pieces.length === 0 ? piece : joined(this.#pieces, piece);
+      const whole = this.#pieces.length === 0 ? piece : concat([...this.#pieces, piece]);
       this.#pieces = [];
       const isError = this.#framer.type === 45;
       this.#framer.reset();
@@ -221,17 +222,6 @@ export class RedisConnection implements Disposable {
 
 function unreachable(address: Address, cause: unknown): RedisUnreachableError {
   return new RedisUnreachableError(`${formatAddress(address)}: ${causeOf(cause)}`, { cause });
-}
-
-function joined(pieces: readonly Uint8Array[], last: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, last.length));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  bytes.set(last, at);
-  return bytes;
 }
 
 function encodeRequests(requests: readonly (readonly Word[])[]): Uint8Array {

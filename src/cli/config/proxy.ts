@@ -4,6 +4,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import type { ProxyState } from "../../model/proxy.ts";
 import {
   type CommandGroup,
@@ -114,7 +115,7 @@ async function until(complaint: string, isReached: () => Promise<boolean>): Prom
   const endMs = performance.now() + START_MS;
   while (!await isReached()) {
     if (performance.now() >= endMs) throw new Error(`${complaint} after ${START_MS / 1000} s`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await delay(POLL_MS);
   }
 }
 

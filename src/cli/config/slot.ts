@@ -4,6 +4,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
 import { DashboardError } from "../../api/dashboard_errors.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
@@ -274,7 +275,7 @@ async function initSlots(client: DashboardClient, isForced: boolean): Promise<un
   // The caller handles a failure; here it only ends the loop.
   const ended = made.then(() => {}, () => {});
   for (;;) {
-    const pause = new Promise((resolve) => setTimeout(resolve, INIT_POLL_MS));
+    const pause = delay(INIT_POLL_MS);
     await Promise.race([ended, pause]);
     if (isMade) return await made;
     // A dashboard without this page, or one that is too busy, shows no progress.

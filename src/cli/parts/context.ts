@@ -6,6 +6,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { DashboardClient } from "../../api/dashboard_client.ts";
 import { type Address, parseAddress } from "../../base/address.ts";
 import { logger, type LogOptions } from "../../base/log.ts";
@@ -173,7 +174,7 @@ export class CommandContext implements AsyncDisposable {
       }
       const address = store === undefined ? undefined : await storedDashboard(store);
       if (address !== undefined || performance.now() >= endMs) return address;
-      await new Promise((resolve) => setTimeout(resolve, STORED_POLL_MS));
+      await delay(STORED_POLL_MS);
     }
   }
 }

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import type { ClusterView, MigrationView } from "../../api/cluster_view.ts";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
 import { DashboardError, DashboardUnreachableError } from "../../api/dashboard_errors.ts";
@@ -112,7 +113,7 @@ class Wait {
         const text = isPaused ? PAUSED : describe(tasks, view);
         this.#progress.show(this.#names.size - tasks.length, this.#names.size, text);
       }
-      await Promise.race([interrupt.seen, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
+      await Promise.race([interrupt.seen, delay(POLL_MS)]);
       if (interrupt.isSeen) return undefined;
       view = await this.#poll(lastAnswerMs);
     }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
+
 /** Waits between two tries are random up to this, so that waiters do not try in step. */
 const RETRY_MS_MAX = 8;
 
@@ -29,7 +31,7 @@ export class FileLock {
   async acquire(deadline: number): Promise<boolean> {
     while (!this.#tryAcquire()) {
       if (performance.now() >= deadline) return false;
-      await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * (RETRY_MS_MAX - 1)));
+      await delay(1 + Math.random() * (RETRY_MS_MAX - 1));
     }
     return true;
   }

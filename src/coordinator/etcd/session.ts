@@ -11,6 +11,7 @@
 
 import { Backoff } from "../../base/backoff.ts";
 import { logger } from "../../base/log.ts";
+import { sleep } from "../../base/sleep.ts";
 import type { CoordinatorState } from "../coordinator.ts";
 import { type EtcdClient, EtcdError } from "./client.ts";
 
@@ -40,7 +41,7 @@ export class EtcdSession {
   #state: CoordinatorState = "connecting";
   #lease: string | undefined;
   #running: Promise<void> = Promise.resolve();
-  #wake: (() => void) | undefined;
+  #pausing = new AbortController();
 
   /**
    * Asks for nothing yet.
@@ -76,7 +77,7 @@ export class EtcdSession {
 
   /** Asks etcd for the lease now. */
   check(): void {
-    this.#wake?.();
+    this.#pausing.abort();
   }
 
   /** Gives the lease back, if that can be told at once: all that was ephemeral is gone. */
@@ -159,16 +160,9 @@ export class EtcdSession {
   }
 
   #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#isClosed()) return resolve();
-      const end = () => {
-        clearTimeout(timer);
-        this.#wake = undefined;
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      this.#wake = end;
-    });
+    if (this.#isClosed()) return Promise.resolve();
+    this.#pausing = new AbortController();
+    return sleep(ms, this.#pausing.signal);
   }
 
   #move(next: CoordinatorState): void {

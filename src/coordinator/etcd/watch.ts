@@ -13,6 +13,7 @@
 
 import { Backoff } from "../../base/backoff.ts";
 import { logger } from "../../base/log.ts";
+import { sleep } from "../../base/sleep.ts";
 import { type EtcdClient, EtcdError } from "./client.ts";
 import type { EtcdHeader, EtcdKeyValue, EtcdRange } from "./keys.ts";
 import { LatestWatch, type Watch } from "../watch.ts";
@@ -60,7 +61,7 @@ export class EtcdWatchedRange<T> {
   #current: { readonly value: T; readonly next: number } | undefined;
   #isRunning = false;
   #over: AbortController | undefined;
-  #wake: (() => void) | undefined;
+  #pausing = new AbortController();
 
   /** Watches nothing yet. */
   constructor(client: EtcdClient, source: EtcdWatchedSource<T>, streamMs: number) {
@@ -83,7 +84,7 @@ export class EtcdWatchedRange<T> {
 
   /** Tries again at once what has been waiting for etcd. */
   wake(): void {
-    this.#wake?.();
+    this.#pausing.abort();
   }
 
   /** Ends every watch. */
@@ -110,7 +111,7 @@ export class EtcdWatchedRange<T> {
   #stop(): void {
     this.#current = undefined;
     this.#over?.abort(NOBODY_WATCHES);
-    this.#wake?.();
+    this.#pausing.abort();
     this.#source.onIdle();
   }
 
@@ -185,14 +186,7 @@ export class EtcdWatchedRange<T> {
   }
 
   #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const end = () => {
-        clearTimeout(timer);
-        this.#wake = undefined;
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      this.#wake = end;
-    });
+    this.#pausing = new AbortController();
+    return sleep(ms, this.#pausing.signal);
   }
 }

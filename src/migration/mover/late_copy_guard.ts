@@ -10,6 +10,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { formatAddress } from "../../base/address.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { RedisError, replyText } from "../../redis/reply.ts";
@@ -59,7 +60,7 @@ export async function endRestores(redis: RedisConnection, isInDoubt: boolean): P
     );
     await killAll(redis, ending.map(({ id }) => id));
     if (ending.length < doubtful.length) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await delay(LOOK_MS);
     }
   }
 }

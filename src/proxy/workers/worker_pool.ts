@@ -23,6 +23,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { Backoff } from "../../base/backoff.ts";
 import { logger, type LogLevel, logLevel, writeLogLine } from "../../base/log.ts";
 import { listen } from "../../io/listen.ts";
@@ -237,7 +238,7 @@ export class WorkerPool implements DataPlane {
         : sumFigures([counted, worker.counted]);
       worker.last = undefined;
     }
-    worker.gone = new Promise((resolve) => setTimeout(resolve, GONE_MS));
+    worker.gone = delay(GONE_MS);
     log.error("worker {index} died, closing its clients: {cause}", { index, cause });
     if (this.#isStopping) return;
     if (performance.now() - thread.startedMs > HEALTHY_MS) worker.backoff.reset();
