@@ -7,7 +7,8 @@
 import { formatByteSize } from "../base/byte_size.ts";
 import { suggestion } from "../base/nearest.ts";
 import type { Secret } from "../base/secret.ts";
-import { CONFIG_KEYS, type ConfigKey } from "./keys.ts";
+import type { ConfigKey } from "./key.ts";
+import { CONFIG_KEYS } from "./keys.ts";
 import { type ConfigValueByKind, printConfigValue, readConfigValue } from "./value.ts";
 
 type Row = (typeof CONFIG_KEYS)[number];

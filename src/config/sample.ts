@@ -5,7 +5,8 @@
  */
 
 import { replaceGeneratedSection } from "../base/generated_section.ts";
-import { CONFIG_KEYS, type ConfigKey } from "./keys.ts";
+import type { ConfigKey } from "./key.ts";
+import { CONFIG_KEYS } from "./keys.ts";
 import { describeConfigRule } from "./value.ts";
 
 /** The file with the table of keys, and the name of its generated part. */

@@ -7,7 +7,7 @@
 import { type Address, formatAddress, parseAddress } from "../base/address.ts";
 import { formatByteSize, parseByteSize } from "../base/byte_size.ts";
 import { Secret } from "../base/secret.ts";
-import type { ConfigKey, ConfigKind } from "./keys.ts";
+import type { ConfigKey, ConfigKind } from "./key.ts";
 
 /** The TypeScript type of a value, by kind; a `word` row narrows it to its words. */
 export interface ConfigValueByKind {

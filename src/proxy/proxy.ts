@@ -12,7 +12,7 @@
  * @module
  */
 
-import type { DashboardAccess } from "../api/dashboard_client.ts";
+import type { DashboardAccess } from "../api/dashboard_requests.ts";
 import { accessPolicy } from "../api/auth.ts";
 import { formatAddress } from "../base/address.ts";
 import { logger, reopenLog } from "../base/log.ts";

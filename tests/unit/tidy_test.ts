@@ -96,8 +96,6 @@ const EXCEPTIONS: Readonly<Record<"circles" | "files" | "functions" | "names", r
   {
     circles: ["router/dispatch/fan_out.ts"],
     files: [
-      "api/dashboard_client.ts",
-      "config/keys.ts",
       "control/publish.ts",
       "migration/queue.ts",
       "migration/stream.ts",

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type DashboardAccess, DashboardClient } from "../../api/dashboard_client.ts";
+import { DashboardClient } from "../../api/dashboard_client.ts";
+import type { DashboardAccess } from "../../api/dashboard_requests.ts";
 import { changeProxyState } from "../../store/proxies.ts";
 import type { Store } from "../../store/store.ts";
 

@@ -1,0 +1,229 @@
+/**
+ * How the dashboard is asked: with patience while it starts, and of whoever leads.
+ *
+ *     question ── request, token ──► dashboard ── 200 ──► answer, checked
+ *                    ▲                 ├── refuses connections, or nobody leads: it may be starting
+ *                    └─────────────────┘
+ *                                      ├── 503 + leader ──► the same to the leader, once
+ *                                      ├── anything else ──► DashboardError
+ *                                      └── nothing ──► DashboardUnreachableError
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { type Address, formatAddress, parseAddress } from "../base/address.ts";
+import type { Secret } from "../base/secret.ts";
+import { RecordError, type Shape } from "../model/record.ts";
+import { ANSWER_SHAPES, type DoneAnswer } from "./answers.ts";
+import {
+  DashboardError,
+  DashboardUnreachableError,
+  readDashboardRefusal,
+} from "./dashboard_errors.ts";
+
+/** Longest time that a read may take, in milliseconds. */
+const READ_MS = 10_000;
+/** Longest time that a change may take, in milliseconds: proxies have 30 s to confirm each step. */
+const CHANGE_MS = 120_000;
+/** Time between two tries while a dashboard may be starting, in milliseconds. */
+const STARTING_POLL_MS = 200;
+/** HTTP's word for a dashboard that stands by, or is about to lead. */
+const UNAVAILABLE = 503;
+/** Longest piece of an answer that a message quotes, in characters. */
+const QUOTE_MAX = 80;
+
+/** Where the dashboard is, and what it lets us do. */
+export interface DashboardAccess {
+  readonly address: Address;
+  /** Token of changes; not set: none is sent. */
+  readonly token: Secret;
+  /** Longest time that a read may take, in milliseconds. @default 10000 */
+  readonly readMs?: number;
+  /** Longest time that a change may take, in milliseconds. @default 120000 */
+  readonly changeMs?: number;
+  /**
+   * How long a dashboard may take that is just starting, in milliseconds: until it has answered once, it
+   * is asked again while it refuses connections or stands by. @default 0
+   */
+  readonly startMs?: number;
+}
+
+type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+/** What is asked of the dashboard. */
+interface Question<T> {
+  readonly method: Method;
+  readonly path: string;
+  readonly body?: unknown;
+  readonly shape: Shape<T>;
+  readonly timeoutMs: number;
+  readonly isChange: boolean;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly text: string;
+}
+
+/**
+ * Questions to one dashboard, or to the one that leads instead of it.
+ *
+ * Every method rejects with {@linkcode DashboardError} when the dashboard refuses, and with
+ * {@linkcode DashboardUnreachableError} when no usable answer comes in time. An answer is what the
+ * dashboard sent, checked for the fields of its shape.
+ */
+export class DashboardRequests {
+  readonly #token: Secret;
+  readonly #readMs: number;
+  readonly #changeMs: number;
+  readonly #startMs: number;
+  /** Who is asked: the address that was given, or the leader it named. */
+  #address: Address;
+  /** Whether it has answered. */
+  #isUp = false;
+
+  /** Connects nothing yet. */
+  constructor(access: DashboardAccess) {
+    this.#address = access.address;
+    this.#token = access.token;
+    this.#readMs = access.readMs ?? READ_MS;
+    this.#changeMs = access.changeMs ?? CHANGE_MS;
+    this.#startMs = access.startMs ?? 0;
+  }
+
+  /** Who is asked, `host:port`. */
+  get address(): string {
+    return formatAddress(this.#address);
+  }
+
+  /** Reads something. */
+  read<T>(path: string, shape: Shape<T>): Promise<T> {
+    const question = { method: "GET", path, shape, timeoutMs: this.#readMs } as const;
+    return this.#ask({ ...question, isChange: false });
+  }
+
+  /** Changes something that is answered with "done". */
+  change(method: Method, path: string, body?: unknown): Promise<DoneAnswer> {
+    const shape = ANSWER_SHAPES.done;
+    return this.#ask({ method, path, body, shape, timeoutMs: this.#changeMs, isChange: true });
+  }
+
+  /** Posts what takes as long as a change; `isChange` says whether it is one. */
+  post<T>(path: string, body: unknown, shape: Shape<T>, isChange: boolean): Promise<T> {
+    return this.#ask({ method: "POST", path, body, shape, timeoutMs: this.#changeMs, isChange });
+  }
+
+  async #ask<T>(question: Question<T>): Promise<T> {
+    const reply = await this.#sendPatiently(question);
+    this.#isUp = true;
+    if (isUnknownToCodis2(reply)) {
+      const what = `${question.method} ${question.path}`;
+      throw new DashboardUnreachableError(
+        "garbled",
+        `${this.address} does not know ${what}: it is Codis 2.0's dashboard, or none; stop it, and ` +
+          "start `codis-proxy dashboard`",
+      );
+    }
+    if (reply.status !== 200) {
+      throw new DashboardError(readDashboardRefusal(reply.status, reply.text));
+    }
+    return this.#readAnswer(question, reply.text);
+  }
+
+  /** Sends a request, until it has come to a dashboard, or none can be expected to start any more. */
+  async #sendPatiently(question: Question<unknown>): Promise<Reply> {
+    const given = this.#address;
+    const endMs = performance.now() + this.#startMs;
+    for (;;) {
+      const mayBeStarting = !this.#isUp && performance.now() < endMs;
+      try {
+        const reply = await this.#sendToLeader(question);
+        if (reply.status !== UNAVAILABLE || !mayBeStarting) return reply;
+      } catch (error) {
+        if (!mayBeStarting || !isRefused(error)) throw error;
+      }
+      this.#address = given;
+      await delay(STARTING_POLL_MS);
+    }
+  }
+
+  async #sendToLeader(question: Question<unknown>): Promise<Reply> {
+    const reply = await this.#send(question);
+    const leader = this.#leaderIn(reply);
+    if (leader === undefined) return reply;
+    this.#address = leader;
+    return await this.#send(question);
+  }
+
+  /** Where a dashboard that stands by sends us, unless it is where we have just been. */
+  #leaderIn({ status, text }: Reply): Address | undefined {
+    if (status !== UNAVAILABLE) return undefined;
+    const { leader } = readDashboardRefusal(status, text);
+    if (leader === undefined || leader === this.address) return undefined;
+    try {
+      return parseAddress(leader);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #send({ method, path, body, timeoutMs, isChange }: Question<unknown>): Promise<Reply> {
+    const headers: Record<string, string> = {};
+    if (body !== undefined) headers["content-type"] = "application/json";
+    if (this.#token.isSet) headers["authorization"] = `Bearer ${this.#token.reveal()}`;
+    try {
+      const response = await fetch(`http://${this.address}${path}`, {
+        method,
+        headers,
+        body: body === undefined ? null : JSON.stringify(body),
+        // A dashboard does not redirect what we ask; whatever does is none.
+        redirect: "manual",
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      return { status: response.status, text: await response.text() };
+    } catch (error) {
+      const who = `dashboard ${this.address}`;
+      if (error instanceof DOMException && error.name === "TimeoutError") {
+        const doubt = isChange ? "; whether it was done is not known" : "";
+        const what = `${method} ${path} within ${timeoutMs / 1000} s`;
+        throw new DashboardUnreachableError("silent", `${who} did not answer ${what}${doubt}`);
+      }
+      const message = `${who} cannot be reached: ${reasonIn(error)}`;
+      throw new DashboardUnreachableError("unreachable", message, { cause: error });
+    }
+  }
+
+  #readAnswer<T>({ method, path, shape }: Question<T>, text: string): T {
+    try {
+      const answer: unknown = JSON.parse(text);
+      shape.read(answer, "answer");
+      return answer as T;
+    } catch (error) {
+      const quote = text.length <= QUOTE_MAX ? text : `${text.slice(0, QUOTE_MAX)}…`;
+      const reason = error instanceof RecordError ? error.message : `not JSON: ${quote.trim()}`;
+      throw new DashboardUnreachableError(
+        "garbled",
+        `${this.address} does not answer ${method} ${path} as a dashboard does: ${reason}`,
+      );
+    }
+  }
+}
+
+/** Whether it is the answer of Codis 2.0's dashboard to what came after it. */
+function isUnknownToCodis2({ status, text }: Reply): boolean {
+  return status === 404 && text.trim() === "404 page not found";
+}
+
+/** Whether nobody listens: then nothing of the request was heard. */
+function isRefused(error: unknown): boolean {
+  return error instanceof DashboardUnreachableError && error.reason === "unreachable" &&
+    error.message.endsWith("connection refused");
+}
+
+/** What the system said, without what fetch wraps around it. */
+function reasonIn(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return message.replace(/ \(os error \d+\)/g, "").split(": ").at(-1)!.toLowerCase();
+}
