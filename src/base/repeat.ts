@@ -4,6 +4,8 @@
  * @module
  */
 
+import { SYSTEM_TIMERS, type Timers } from "./timers.ts";
+
 /**
  * Does something `ms` milliseconds from now, and again `ms` after each time has ended. `setInterval`
  * would begin anew while the last time is still waiting for somebody who is slow.
@@ -11,18 +13,22 @@
  * @param body Must not reject.
  * @returns What ends it; a time that is under way comes to its end.
  */
-export function repeat(ms: number, body: () => void | Promise<void>): () => void {
+export function repeat(
+  ms: number,
+  body: () => void | Promise<void>,
+  timers: Timers = SYSTEM_TIMERS,
+): () => void {
   let isEnded = false;
-  let timer: ReturnType<typeof setTimeout>;
+  let cancel: () => void;
   const next = () => {
-    timer = setTimeout(async () => {
+    cancel = timers.after(ms, async () => {
       await body();
       if (!isEnded) next();
-    }, ms);
+    });
   };
   next();
   return () => {
     isEnded = true;
-    clearTimeout(timer);
+    cancel();
   };
 }

@@ -39,7 +39,7 @@ export interface MasterSightings {
 /** What a failover needs. */
 export interface FailoverContext {
   readonly control: Control;
-  readonly poll: MasterSightings;
+  readonly sightings: MasterSightings;
   /** Promotes a replica whose master is down. */
   promote(groupId: number, addr: string): Promise<void>;
 }
@@ -70,20 +70,20 @@ export class Failover {
   }
 
   async #look(): Promise<void> {
-    for (const group of this.#context.poll.groups) await this.#judge(group);
+    for (const group of this.#context.sightings.groups) await this.#judge(group);
   }
 
   async #judge(group: GroupRecord): Promise<void> {
-    const { poll, control } = this.#context;
+    const { sightings, control } = this.#context;
     const master = group.servers?.find(({ type }) => type === "master")?.addr;
     if (master === undefined) return;
-    const downMs = poll.downMs(master);
+    const downMs = sightings.downMs(master);
     if (downMs < this.#afterMs) {
       if (downMs === 0) this.#said.delete(group.id);
       return;
     }
     if (performance.now() < (this.#retryAtMs.get(group.id) ?? 0)) return;
-    const { up, down } = poll.votesOn(master);
+    const { up, down } = sightings.votesOn(master);
     const gone = `group ${group.id}: the master ${master} does not answer`;
     if (down === 0 || down <= up) {
       const seen = up === 0
@@ -121,11 +121,11 @@ export class Failover {
     master: string,
     downSeconds: number,
   ): { addr: string; offset: number } | undefined {
-    const { poll } = this.#context;
+    const { sightings } = this.#context;
     // What it last told: a replica may know it by another address than we do.
-    const masterHistory = replicationOf(poll.infoOf(master) ?? {}).history;
+    const masterHistory = replicationOf(sightings.infoOf(master) ?? {}).history;
     const fit = (group.servers ?? []).flatMap(({ addr, type }) => {
-      const info = poll.downMs(addr) === 0 ? poll.infoOf(addr) : undefined;
+      const info = sightings.downMs(addr) === 0 ? sightings.infoOf(addr) : undefined;
       if (type !== "slave" || info === undefined) return [];
       const { role, master: followed, history, offset } = replicationOf(info);
       const isOneHistory = history !== "" && history === masterHistory;

@@ -26,7 +26,8 @@ import { Failover } from "../control/failover.ts";
 import { Leadership } from "../control/leadership.ts";
 import { ChangeLog } from "../control/change.ts";
 import { type MigrationOptions, MigrationQueue } from "../migration/queue.ts";
-import { Poll } from "../monitor/poll.ts";
+import { monitoredView } from "../monitor/cluster_view.ts";
+import { Monitor } from "../monitor/monitor.ts";
 import { promote, type PromoteContext, resumePromotion } from "../control/promote.ts";
 import { reasonOf, refusesConnections } from "../control/proxies.ts";
 import { Publisher, type PublisherTimes } from "../control/publish.ts";
@@ -73,7 +74,7 @@ const log = logger("dashboard");
 /** See the header. */
 export class Dashboard implements Control {
   readonly store: Store;
-  readonly poll: Poll;
+  readonly monitor: Monitor;
   readonly slotKeys: SlotKeyCounter = new SlotKeyCounter(this);
   readonly #options: DashboardOptions;
   readonly #events = new Events();
@@ -98,11 +99,11 @@ export class Dashboard implements Control {
       onDepose: () => this.#depose(),
     });
     this.#publisher = new Publisher(options.store, {
-      isOurs: (proxy) => this.poll.isOurs(proxy),
+      isOurs: (proxy) => this.monitor.proxies.isOurs(proxy),
       // One that has never answered may listen where it cannot be reached from here.
       seemsGone: async (proxy) =>
         isSurelyGone(proxy.description) ||
-        (this.poll.hasAnswered(proxy) && await refusesConnections(proxy)),
+        (this.monitor.proxies.hasAnswered(proxy) && await refusesConnections(proxy)),
       reasonOf,
       report: (level, text) => this.report(level, text),
       checkLead: () => this.#leadership.transact([]),
@@ -118,10 +119,10 @@ export class Dashboard implements Control {
       options.auth,
       (operations) => this.#leadership.transact(operations),
     );
-    this.poll = new Poll(this);
+    this.monitor = new Monitor(this);
     this.#failover = new Failover({
       control: this,
-      poll: this.poll,
+      sightings: this.monitor,
       promote: (groupId, addr) => this.promote(groupId, addr, true),
     }, options.failoverAfterMs);
   }
@@ -169,7 +170,7 @@ export class Dashboard implements Control {
       throw error;
     }
     if (change.summary !== "") this.report("info", change.summary);
-    await this.poll.written(change.writes)
+    await this.monitor.tree.written(change.writes)
       .catch((error) => log.warn("groups are not read: {error}", { error }));
   }
 
@@ -180,7 +181,7 @@ export class Dashboard implements Control {
 
   async movesInChunks(): Promise<"yes" | "no" | "unknown"> {
     const proxies = await loadProxies(this.store);
-    const told = proxies.map((proxy) => this.poll.followsChunks(proxy));
+    const told = proxies.map((proxy) => this.monitor.proxies.followsChunks(proxy));
     if (told.includes(false)) return "no";
     const dead = deadFences(await loadFences(this.store), proxies);
     return dead.length > 0 || told.includes(undefined) ? "unknown" : "yes";
@@ -221,22 +222,8 @@ export class Dashboard implements Control {
 
   /** The whole cluster at this moment. */
   async view(): Promise<ClusterView> {
-    const { poll, store } = this;
+    const { store } = this;
     const { coordinator, addr, version, failover, failoverAfterMs, needsToken } = this.#options;
-    const groups = poll.groups.map(({ id, servers }) => {
-      const master = servers?.find(({ type }) => type === "master")?.addr ?? "";
-      const ordered = [...servers ?? []].sort((a, b) => order(a.type) - order(b.type));
-      return {
-        id,
-        slots: poll.slotCount(id),
-        servers: ordered.map((server) => poll.serverView(server, master)),
-      };
-    });
-    const masters = groups.flatMap(({ servers }) =>
-      servers.filter(({ type }) => type === "master")
-    );
-    const sum = (numbers: readonly (number | null)[]) =>
-      numbers.reduce<number>((total, number) => total + (number ?? 0), 0);
     return {
       product: store.product,
       version,
@@ -250,15 +237,7 @@ export class Dashboard implements Control {
         failover_after_seconds: failoverAfterMs / 1000,
         needs_token: needsToken,
       },
-      ops: poll.ops,
-      sessions: poll.sessions,
-      keys: sum(masters.map(({ keys }) => keys)),
-      memory_bytes: sum(masters.map(({ memory_bytes }) => memory_bytes)),
-      history: poll.history,
-      groups,
-      slots: poll.slotsView(),
-      proxies: poll.proxyViews(),
-      dead_fences: poll.deadFences,
+      ...monitoredView(this.monitor),
       migrations: this.#migrations?.views() ?? [],
       migration_totals: this.#migrations?.totals ?? null,
       migrations_paused_since: this.#migrations?.paused?.since ?? null,
@@ -280,9 +259,9 @@ export class Dashboard implements Control {
         ...[paths.actions, paths.responses, paths.lock, paths.migrateTasks, paths.writeHolds],
       ]
     ) await createIfMissing(store, path, "");
-    await this.poll.start();
+    await this.monitor.start();
     const { auth, migrate } = this.#options;
-    const slowestProxy = () => this.poll.slowestProxy;
+    const slowestProxy = () => this.monitor.proxies.slowest;
     this.#migrations = new MigrationQueue(this, { ...migrate, ...auth, slowestProxy });
     // Whatever is asked for from now on comes after what was begun: every change finishes that first.
     this.#takingOver.resolve();
@@ -300,7 +279,7 @@ export class Dashboard implements Control {
     this.#failover.stop();
     this.#holds.stop();
     this.#changes.stop();
-    this.poll.stop();
+    this.monitor.stop();
     await this.#migrations?.stop();
     this.#migrations = undefined;
     this.#takingOver.resolve();
@@ -308,7 +287,7 @@ export class Dashboard implements Control {
   }
 
   async #reread(): Promise<void> {
-    await this.poll.refresh().catch((error) =>
+    await this.monitor.tree.refresh().catch((error) =>
       log.warn("the tree is not read: {error}", { error })
     );
   }
@@ -326,9 +305,4 @@ export class Dashboard implements Control {
     const checkLead = () => this.#leadership.transact([]);
     return { control: this, changes: this.#changes, holds: this.#holds, auth, checkLead };
   }
-}
-
-/** Masters first, then replicas, then the rest. */
-function order(type: "master" | "slave" | "offline"): number {
-  return ["master", "slave", "offline"].indexOf(type);
 }

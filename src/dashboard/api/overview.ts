@@ -14,13 +14,13 @@ export const OVERVIEW_ROUTES: readonly Route[] = [
   readMonitored("/api/overview", ({ dashboard }) => Promise.resolve(overview(dashboard))),
 ];
 
-function overview({ poll, store }: Dashboard): OverviewAnswer {
-  const masters = poll.groups.flatMap(({ servers }) =>
+function overview({ monitor, store }: Dashboard): OverviewAnswer {
+  const masters = monitor.tree.groups.flatMap(({ servers }) =>
     (servers ?? []).filter(({ type }) => type === "master")
   );
   const infos = masters.map(({ addr }) => {
-    const info = poll.downMs(addr) > 0 ? undefined : poll.infoOf(addr);
+    const info = monitor.servers.downMs(addr) > 0 ? undefined : monitor.servers.infoOf(addr);
     return info === undefined ? null : codis2Info(info);
   });
-  return { ops: poll.ops, product: store.product, redis_infos: infos };
+  return { ops: monitor.proxies.ops, product: store.product, redis_infos: infos };
 }

@@ -50,7 +50,9 @@ async function slotKeys(
 }
 
 /** @throws {InputError} When the address is of no server in a group: we connect to nothing else. */
-function checkKnown({ poll }: Dashboard, addr: string): void {
-  const isKnown = poll.groups.some(({ servers }) => servers?.some((each) => each.addr === addr));
+function checkKnown({ monitor }: Dashboard, addr: string): void {
+  const isKnown = monitor.tree.groups.some(({ servers }) =>
+    servers?.some((each) => each.addr === addr)
+  );
   if (!isKnown) throw new InputError("addr", "the address of a server of a group", addr);
 }

@@ -28,11 +28,11 @@ export interface RebalanceOptions {
 /** What a plan is made from, and who carries it out. */
 export interface RebalanceContext extends Pick<Control, "store" | "redis"> {
   readonly migrations: MigrationQueue;
-  readonly poll: {
-    /** Requests per second of each slot of late. */
-    readonly slotLoad: readonly number[];
-    /** Proxies that do not tell what each slot gets. */
-    readonly proxiesWithoutLoad: readonly string[];
+  readonly monitor: {
+    /** Requests per second of each slot, over the last minute. */
+    readonly slotLoad: { readonly opsBySlot: readonly number[] };
+    /** The proxies that do not report what each slot gets. */
+    readonly proxies: { readonly withoutLoad: readonly string[] };
   };
 }
 
@@ -76,14 +76,14 @@ export async function drainGroup(
 }
 
 /** What each slot was asked for of late. */
-function readLoad({ poll }: RebalanceContext): readonly number[] {
-  const silent = poll.proxiesWithoutLoad;
+function readLoad({ monitor }: RebalanceContext): readonly number[] {
+  const silent = monitor.proxies.withoutLoad;
   if (silent.length > 0) {
     throw new StoreError(
       `proxy ${silent.join(", ")} does not tell how many requests each slot gets`,
     );
   }
-  return poll.slotLoad;
+  return monitor.slotLoad.opsBySlot;
 }
 
 async function loadCluster({ store }: RebalanceContext): Promise<Cluster> {

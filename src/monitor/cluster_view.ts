@@ -1,0 +1,110 @@
+/**
+ * The view of the cluster that the page shows: what is stored, and what servers and proxies answer.
+ *
+ * @module
+ */
+
+import type { ClusterView, GroupView, SlotsView } from "../api/cluster_view.ts";
+import { SLOT_COUNT } from "../hash/slot_id.ts";
+import type { GroupRecord } from "../model/group.ts";
+import type { ServerType } from "../model/server.ts";
+import { NO_GROUP, type SlotRecord } from "../model/slot.ts";
+import type { Monitor } from "./monitor.ts";
+
+/** The part of the view that is monitored. */
+export type MonitoredView = Pick<
+  ClusterView,
+  | "ops"
+  | "sessions"
+  | "keys"
+  | "memory_bytes"
+  | "history"
+  | "groups"
+  | "slots"
+  | "proxies"
+  | "dead_fences"
+>;
+
+/** The cluster as it was last seen. */
+export function monitoredView(monitor: Monitor): MonitoredView {
+  const { proxies } = monitor;
+  const groups = groupViews(monitor);
+  const masters = groups.flatMap(({ servers }) => servers.filter(({ type }) => type === "master"));
+  return {
+    ops: proxies.ops,
+    sessions: proxies.sessions,
+    keys: sumKnown(masters.map(({ keys }) => keys)),
+    memory_bytes: sumKnown(masters.map(({ memory_bytes }) => memory_bytes)),
+    history: monitor.history.view,
+    groups,
+    slots: slotsView(monitor),
+    proxies: proxies.views(),
+    dead_fences: proxies.deadFences,
+  };
+}
+
+function sumKnown(numbers: readonly (number | null)[]): number {
+  return numbers.reduce<number>((sum, number) => sum + (number ?? 0), 0);
+}
+
+/** The order of servers on the page. */
+const TYPE_ORDER: readonly ServerType[] = ["master", "slave", "offline"];
+
+function groupViews({ tree, servers: monitored }: Monitor): GroupView[] {
+  return tree.groups.map((group) => {
+    const master = masterAddr(group) ?? "";
+    const ordered = [...group.servers ?? []].sort((a, b) =>
+      TYPE_ORDER.indexOf(a.type) - TYPE_ORDER.indexOf(b.type)
+    );
+    return {
+      id: group.id,
+      slots: tree.slotCount(group.id),
+      servers: ordered.map((server) => monitored.view(server, master)),
+    };
+  });
+}
+
+const STATUS_LETTERS = { online: "o", offline: "x", migrate: "m", pre_migrate: "p" } as const;
+
+function slotsView(monitor: Monitor): SlotsView {
+  const { tree: { slots }, proxies } = monitor;
+  const group: number[] = [];
+  const from: Record<string, number> = {};
+  let status = "";
+  for (let slotId = 0; slotId < SLOT_COUNT; slotId++) {
+    const slot = slots[slotId];
+    group.push(slot?.group_id ?? NO_GROUP);
+    status += slot === undefined ? "-" : STATUS_LETTERS[slot.state.status];
+    if (slot?.state.status === "migrate") from[slotId] = slot.state.migrate_status.from;
+  }
+  return {
+    group,
+    status,
+    from,
+    ops: proxies.slotOps().map(Math.round),
+    served: servedSlots(monitor).length,
+  };
+}
+
+/** The slots whose requests can be answered. */
+function servedSlots(monitor: Monitor): readonly (SlotRecord | undefined)[] {
+  const { groups, slots } = monitor.tree;
+  const isUp = new Map(groups.map((group) => [group.id, isMasterUp(monitor, group)]));
+  return slots.filter((slot) => {
+    if (slot === undefined) return false;
+    const { group_id, state: { status, migrate_status: { from } } } = slot;
+    if (status === "online") return isUp.get(group_id);
+    return status === "migrate" && isUp.get(group_id) && isUp.get(from);
+  });
+}
+
+/** Whether a group's master answers this dashboard, or any proxy. */
+function isMasterUp({ servers, proxies }: Monitor, group: GroupRecord): boolean {
+  const master = masterAddr(group);
+  if (master === undefined) return false;
+  return servers.downMs(master) === 0 || proxies.votesOn(master).up > 0;
+}
+
+function masterAddr({ servers }: GroupRecord): string | undefined {
+  return servers?.find(({ type }) => type === "master")?.addr;
+}

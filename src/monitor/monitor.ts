@@ -1,0 +1,146 @@
+/**
+ * What the dashboard that leads knows about the cluster at this moment, and how it learns it.
+ *
+ *     store ── every 10 s, and what is written here at once ──► TreeMonitor: slots, groups
+ *     servers ── INFO every second, one connection each ──────► ServerMonitor
+ *     proxies ── /stats every second ─────────────────────────► ProxyMonitor ─► History, SlotLoad
+ *
+ * @module
+ */
+
+import { logger } from "../base/log.ts";
+import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
+import type { Control } from "../control/control.ts";
+import type { MasterSightings } from "../control/failover.ts";
+import type { GroupRecord } from "../model/group.ts";
+import type { RedisInfo } from "../redis/info.ts";
+import { History, SlotLoad } from "./history.ts";
+import { ProxyMonitor } from "./proxies.ts";
+import { ServerMonitor } from "./servers.ts";
+import { TreeMonitor } from "./tree.ts";
+
+/** Time between two rounds over all proxies, in milliseconds. */
+const PROXY_MS = 1_000;
+/** Time between two rounds over all servers, in milliseconds. */
+const SERVER_MS = 1_000;
+/** Time between two readings of slots and groups, in milliseconds. */
+const TREE_MS = 10_000;
+
+const log = logger("dashboard");
+
+/** What a monitor works with. */
+export interface MonitorOptions {
+  /** @default SYSTEM_TIMERS */
+  readonly timers?: Timers;
+  /** Asks one proxy; by default over HTTP. */
+  readonly askProxy?: ConstructorParameters<typeof ProxyMonitor>[2];
+}
+
+/** See the header. */
+export class Monitor implements MasterSightings {
+  readonly tree: TreeMonitor;
+  readonly servers: ServerMonitor;
+  readonly proxies: ProxyMonitor;
+  readonly history: History = new History(PROXY_MS);
+  readonly slotLoad: SlotLoad = new SlotLoad();
+  readonly #timers: Timers;
+  readonly #cancels: (() => void)[] = [];
+  #isStopped = false;
+  #isReading = false;
+
+  /** Reads through `control`; nothing is read yet. */
+  constructor(control: Pick<Control, "store" | "redis" | "report">, options: MonitorOptions = {}) {
+    const { timers = SYSTEM_TIMERS, askProxy } = options;
+    this.#timers = timers;
+    this.tree = new TreeMonitor(control.store);
+    this.servers = new ServerMonitor(control, timers);
+    this.proxies = new ProxyMonitor(control.store, timers, askProxy);
+  }
+
+  /**
+   * Reads slots and groups, then starts the rounds.
+   *
+   * @throws {CoordinatorError | RecordError} When slots or groups cannot be read; nothing was started.
+   */
+  async start(): Promise<void> {
+    this.#isStopped = false;
+    this.slotLoad.restart();
+    this.servers.start();
+    await this.tree.refresh();
+    if (this.#isStopped) return;
+    this.#proxyRound();
+    this.#serverRound();
+    this.#every(PROXY_MS, () => this.#proxyRound());
+    this.#every(SERVER_MS, () => this.#serverRound());
+    this.#every(TREE_MS, () => this.#refreshTree());
+  }
+
+  /** Ends the rounds, and closes the connections to servers. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const cancel of this.#cancels.splice(0)) cancel();
+    this.servers.stop();
+  }
+
+  // -- what a failover asks for --
+
+  get groups(): readonly GroupRecord[] {
+    return this.tree.groups;
+  }
+
+  downMs(addr: string): number {
+    return this.servers.downMs(addr);
+  }
+
+  votesOn(addr: string): { up: number; down: number } {
+    return this.proxies.votesOn(addr);
+  }
+
+  infoOf(addr: string): RedisInfo | undefined {
+    return this.servers.infoOf(addr);
+  }
+
+  // -- rounds --
+
+  /** Calls `body` every `ms` milliseconds, also when the call before has not ended. */
+  #every(ms: number, body: () => void): void {
+    const index = this.#cancels.length;
+    const next = () => {
+      this.#cancels[index] = this.#timers.after(ms, () => {
+        next();
+        body();
+      });
+    };
+    next();
+  }
+
+  async #proxyRound(): Promise<void> {
+    if (!await this.proxies.round()) return;
+    const { proxies } = this;
+    this.history.add({
+      at: Date.now(),
+      ops: proxies.ops,
+      p50_ms: proxies.percentileMs(0.5),
+      p99_ms: proxies.percentileMs(0.99),
+      sessions: proxies.sessions,
+    });
+    // Before a proxy has answered twice, there is nothing to compare.
+    if (proxies.hasSlotOps) this.slotLoad.add(proxies.slotOps());
+  }
+
+  #serverRound(): void {
+    void this.servers.round(this.tree.groups);
+  }
+
+  async #refreshTree(): Promise<void> {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    try {
+      await this.tree.refresh();
+    } catch (error) {
+      log.warn("slots and groups cannot be read: {error}", { error });
+    } finally {
+      this.#isReading = false;
+    }
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * Every proxy of the cluster as it last answered, and what happened in it since the answer before.
+ *
+ * @module
+ */
+
+import type { ProxyView } from "../api/cluster_view.ts";
+import { percentileMs, type ProxyStats } from "../api/proxy_stats.ts";
+import { logger } from "../base/log.ts";
+import type { Timers } from "../base/timers.ts";
+import { askProxy, causeOfFetch, type ProxyAnswer } from "../control/proxies.ts";
+import { SLOT_COUNT } from "../hash/slot_id.ts";
+import type { ProxyLatency } from "../migration/throttle.ts";
+import type { ProxyRecord } from "../model/proxy.ts";
+import { loadFences } from "../store/fences.ts";
+import { loadProxies } from "../store/proxies.ts";
+import type { Store } from "../store/store.ts";
+
+const log = logger("dashboard");
+
+/** A proxy as it last answered. */
+interface MonitoredProxy {
+  record: ProxyRecord;
+  answer: ProxyAnswer | undefined;
+  /** Whether it has ever answered since it started. */
+  hasAnswered: boolean;
+  problem: string;
+  /** When it answered, in monotonic milliseconds. */
+  atMs: number;
+  /** Requests per second since the answer before; null while there is only one. */
+  ops: number | null;
+  /** Requests by latency, since the answer before. */
+  latency: readonly number[];
+  /** Requests per second of each slot, since the answer before. */
+  slotOps: readonly number[];
+}
+
+/** See the header. */
+export class ProxyMonitor {
+  readonly #store: Store;
+  readonly #timers: Timers;
+  readonly #ask: (proxy: ProxyRecord) => Promise<ProxyAnswer>;
+  readonly #proxies = new Map<string, MonitoredProxy>();
+  #fences: readonly string[] = [];
+  #isAsking = false;
+
+  /** @param ask Asks one proxy; rejects when it does not answer. */
+  constructor(store: Store, timers: Timers, ask = askProxy) {
+    this.#store = store;
+    this.#timers = timers;
+    this.#ask = ask;
+  }
+
+  /**
+   * Asks every proxy that is registered, unless the round before has not ended.
+   *
+   * @returns Whether all have answered, or have not in time.
+   */
+  async round(): Promise<boolean> {
+    if (this.#isAsking) return false;
+    this.#isAsking = true;
+    try {
+      const [records, fences] = await Promise.all([
+        loadProxies(this.#store),
+        loadFences(this.#store),
+      ]);
+      this.#fences = fences;
+      const ids = new Set(records.map(({ id }) => id));
+      for (const id of this.#proxies.keys()) if (!ids.has(id)) this.#proxies.delete(id);
+      await Promise.all(records.map((record) => this.#askOne(record)));
+      return true;
+    } catch (error) {
+      log.warn("proxies cannot be read from the coordinator: {error}", { error });
+      return false;
+    } finally {
+      this.#isAsking = false;
+    }
+  }
+
+  async #askOne(record: ProxyRecord): Promise<void> {
+    const before = this.#proxies.get(record.id);
+    const isSameLife = before?.record.start_at === record.start_at;
+    const now: MonitoredProxy = {
+      record,
+      answer: undefined,
+      hasAnswered: isSameLife && before?.hasAnswered === true,
+      problem: "",
+      atMs: this.#timers.nowMs(),
+      ops: null,
+      latency: [],
+      slotOps: [],
+    };
+    try {
+      now.answer = await this.#ask(record);
+      now.hasAnswered = true;
+      now.atMs = this.#timers.nowMs();
+      if (isSameLife && before?.answer !== undefined) compare(before, now);
+    } catch (error) {
+      now.problem = causeOfFetch(error);
+    }
+    this.#proxies.set(record.id, now);
+  }
+
+  // -- all of them --
+
+  /** Requests per second over all proxies. */
+  get ops(): number {
+    return [...this.#proxies.values()].reduce((sum, { ops }) => sum + (ops ?? 0), 0);
+  }
+
+  /** Clients of all proxies that report them. */
+  get sessions(): number {
+    return this.#stats().reduce((sum, { sessions }) => sum + sessions, 0);
+  }
+
+  /** The time that a share of the requests of the last round did not exceed, in milliseconds. */
+  percentileMs(share: number): number | null {
+    return percentileMs(
+      [],
+      sumOf([...this.#proxies.values()].map(({ latency }) => latency)),
+      share,
+    );
+  }
+
+  /** Whether any proxy has reported what each slot is asked for, twice. */
+  get hasSlotOps(): boolean {
+    return [...this.#proxies.values()].some(({ slotOps }) => slotOps.length > 0);
+  }
+
+  /** Requests per second of each slot, over all proxies that report them. */
+  slotOps(): number[] {
+    const slotOps = [...this.#proxies.values()].map((proxy) => proxy.slotOps);
+    return sumOf([new Array<number>(SLOT_COUNT).fill(0), ...slotOps]);
+  }
+
+  /** The proxies that are online and do not report what each slot is asked for. */
+  get withoutLoad(): readonly string[] {
+    return [...this.#proxies.values()]
+      .filter(({ record, answer }) => record.state === "online" && answer?.kind !== "ours")
+      .map(({ record }) => record.id);
+  }
+
+  /** Of the proxies that are online, the one whose requests take longest, and how long 99 of 100 took. */
+  get slowest(): ProxyLatency | undefined {
+    let slowest: ProxyLatency | undefined;
+    for (const { record: { id, state }, latency } of this.#proxies.values()) {
+      const p99Ms = percentileMs([], latency, 0.99);
+      if (state !== "online" || p99Ms === null) continue;
+      if (slowest === undefined || p99Ms > slowest.p99Ms) slowest = { id, p99Ms };
+    }
+    return slowest;
+  }
+
+  /** The fenced addresses without an online proxy. */
+  get deadFences(): readonly string[] {
+    const online = new Set(
+      [...this.#proxies.values()].map(({ record }) => record)
+        .filter(({ state }) => state === "online").map(({ addr }) => addr),
+    );
+    return this.#fences.filter((addr) => !online.has(addr));
+  }
+
+  /** How many proxies see a server up, and how many see it down. */
+  votesOn(addr: string): { up: number; down: number } {
+    const states = this.#stats().flatMap(({ backends }) =>
+      backends.filter((backend) => backend.addr === addr).map(({ state }) => state)
+    );
+    return {
+      up: states.filter((state) => state === "up").length,
+      down: states.filter((state) => state === "down").length,
+    };
+  }
+
+  /** Every proxy as it is stored and as it last answered. */
+  views(): ProxyView[] {
+    return [...this.#proxies.values()].map(viewOf);
+  }
+
+  // -- one of them --
+
+  /** Whether a proxy is one of ours, as far as it has answered. */
+  isOurs(record: ProxyRecord): boolean {
+    return this.#sameLife(record)?.answer?.kind === "ours";
+  }
+
+  /** Whether a proxy has answered since it started. */
+  hasAnswered(record: ProxyRecord): boolean {
+    return this.#sameLife(record)?.hasAnswered === true;
+  }
+
+  /** Whether a proxy follows moves in chunks; undefined as long as it has not answered. */
+  followsChunks(record: ProxyRecord): boolean | undefined {
+    const answer = this.#sameLife(record)?.answer;
+    if (answer === undefined) return undefined;
+    return answer.kind === "ours" && answer.stats.follows_chunks === true;
+  }
+
+  #sameLife({ id, start_at }: ProxyRecord): MonitoredProxy | undefined {
+    const proxy = this.#proxies.get(id);
+    return proxy?.record.start_at === start_at ? proxy : undefined;
+  }
+
+  #stats(): ProxyStats[] {
+    return [...this.#proxies.values()].flatMap(({ answer }) =>
+      answer?.kind === "ours" ? [answer.stats] : []
+    );
+  }
+}
+
+function viewOf({ record, answer, problem, ops, latency }: MonitoredProxy): ProxyView {
+  const stats = answer?.kind === "ours" ? answer.stats : undefined;
+  const { id, addr, debug_var_addr, state, pid, start_at } = record;
+  return {
+    ...{ id, addr, debug_var_addr, state, pid, start_at },
+    is_reachable: answer !== undefined,
+    problem,
+    version: answer?.kind === "codis2" ? answer.version : stats?.version ?? null,
+    ops,
+    p50_ms: percentileMs([], latency, 0.5),
+    p99_ms: percentileMs([], latency, 0.99),
+    sessions: stats?.sessions ?? null,
+    memory_bytes: stats?.memory_bytes ?? null,
+    stale_seconds: stats?.stale_seconds ?? null,
+    table_version: stats?.table_version ?? null,
+    slots_offline: stats?.slots_offline ?? null,
+  };
+}
+
+/** Fills in what happened between two answers of a proxy. */
+function compare(before: MonitoredProxy, now: MonitoredProxy): void {
+  const seconds = (now.atMs - before.atMs) / 1000;
+  const [a, b] = [before.answer!, now.answer!];
+  const perSecond = (first: number, second: number) => Math.max(0, (second - first) / seconds);
+  if (a.kind === "ours" && b.kind === "ours") {
+    now.ops = Math.round(perSecond(a.stats.ops, b.stats.ops));
+    now.latency = b.stats.latency_buckets.map((count, k) =>
+      Math.max(0, count - (a.stats.latency_buckets[k] ?? 0))
+    );
+    now.slotOps = b.stats.slot_requests.map((count, slotId) =>
+      perSecond(a.stats.slot_requests[slotId] ?? 0, count)
+    );
+  } else if (a.kind === "codis2" && b.kind === "codis2") {
+    now.ops = Math.round(perSecond(a.ops, b.ops));
+  }
+}
+
+function sumOf(lists: readonly (readonly number[])[]): number[] {
+  const sums: number[] = [];
+  for (const list of lists) {
+    for (let i = 0; i < list.length; i++) sums[i] = (sums[i] ?? 0) + list[i]!;
+  }
+  return sums;
+}

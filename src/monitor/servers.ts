@@ -1,0 +1,223 @@
+/**
+ * Every Redis server of the cluster as it last answered INFO, and since when it has not.
+ *
+ * @module
+ */
+
+import type { ServerView } from "../api/cluster_view.ts";
+import type { Timers } from "../base/timers.ts";
+import type { Control } from "../control/control.ts";
+import { isSameServer, type Replication, replicationOf } from "../control/servers.ts";
+import type { GroupRecord } from "../model/group.ts";
+import type { ServerRecord } from "../model/server.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { keysIn, readInfoWithMaxmemory, type RedisInfo, runIdIn } from "../redis/info.ts";
+
+/** How long a server must not have answered until an event says so, in milliseconds. */
+const DOWN_MS = 2_000;
+/** Longest time that a server may take to answer INFO, in milliseconds. */
+const INFO_MS = 2_000;
+
+/** A server as it last answered. */
+interface MonitoredServer {
+  connection: RedisConnection | undefined;
+  info: RedisInfo | undefined;
+  problem: string;
+  /** When it stopped answering, in monotonic milliseconds; undefined while it answers. */
+  downSinceMs: number | undefined;
+  /** The same, as the last event said; undefined when that said that it answers. */
+  reportedDownMs: number | undefined;
+  isBusy: boolean;
+}
+
+/** See the header. */
+export class ServerMonitor {
+  readonly #control: Pick<Control, "redis" | "report">;
+  readonly #timers: Timers;
+  readonly #servers = new Map<string, MonitoredServer>();
+  #isStopped = false;
+
+  /** Connects to servers, and reports outages, through `control`. */
+  constructor(control: Pick<Control, "redis" | "report">, timers: Timers) {
+    this.#control = control;
+    this.#timers = timers;
+  }
+
+  /** Lets rounds start again after {@linkcode ServerMonitor.stop}. */
+  start(): void {
+    this.#isStopped = false;
+  }
+
+  /** Closes all connections, and forgets every server. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const { connection } of this.#servers.values()) connection?.close();
+    this.#servers.clear();
+  }
+
+  /**
+   * Asks every server that has answered the round before, and reports those that have stopped answering
+   * and those that answer again.
+   *
+   * @returns Settled when every server has answered, or has not in time. The next round need not wait.
+   */
+  async round(groups: readonly GroupRecord[]): Promise<void> {
+    const wanted = new Set(groups.flatMap(({ servers }) => servers?.map(({ addr }) => addr) ?? []));
+    for (const [addr, { connection }] of this.#servers) {
+      if (wanted.has(addr)) continue;
+      connection?.close();
+      this.#servers.delete(addr);
+    }
+    const asked = Promise.all([...wanted].map((addr) => this.#ask(addr)));
+    this.#reportOutages(groups);
+    await asked;
+  }
+
+  #reportOutages(groups: readonly GroupRecord[]): void {
+    for (const { id, servers } of groups) {
+      for (const { addr, type } of servers ?? []) {
+        const server = this.#servers.get(addr);
+        if (server === undefined) continue;
+        const downMs = this.downMs(addr);
+        const name = `group ${id}: the ${type === "slave" ? "replica" : type} ${addr}`;
+        if (downMs === 0 && server.reportedDownMs !== undefined) {
+          const seconds = Math.round((this.#timers.nowMs() - server.reportedDownMs) / 1000);
+          server.reportedDownMs = undefined;
+          this.#control.report("info", `${name} answers again, after ${seconds} s`);
+        } else if (
+          downMs > DOWN_MS && server.reportedDownMs === undefined && type !== "offline"
+        ) {
+          server.reportedDownMs = this.#timers.nowMs() - downMs;
+          const level = type === "master" ? "error" : "warning";
+          const cause = server.problem.replace(`${addr}: `, "");
+          this.#control.report(level, `${name} does not answer: ${cause}`);
+        }
+      }
+    }
+  }
+
+  async #ask(addr: string): Promise<void> {
+    let server = this.#servers.get(addr);
+    if (server === undefined) {
+      server = {
+        connection: undefined,
+        info: undefined,
+        problem: NOT_ASKED,
+        downSinceMs: undefined,
+        reportedDownMs: undefined,
+        isBusy: false,
+      };
+      this.#servers.set(addr, server);
+    }
+    if (server.isBusy) return;
+    server.isBusy = true;
+    try {
+      if (server.connection !== undefined && !server.connection.isOpen) {
+        server.downSinceMs ??= server.connection.failedMs;
+        server.connection = undefined;
+      }
+      if (server.connection === undefined) {
+        server.connection = await this.#control.redis(addr, INFO_MS);
+      }
+      server.info = await readInfoWithMaxmemory(server.connection);
+      server.problem = "";
+      server.downSinceMs = undefined;
+    } catch (error) {
+      server.problem = error instanceof Error ? error.message : `${error}`;
+      // A connection that was lost since the last round knows when.
+      server.downSinceMs ??= server.connection?.failedMs || this.#timers.nowMs();
+      server.connection?.close();
+      server.connection = undefined;
+    } finally {
+      server.isBusy = false;
+      if (this.#isStopped) server.connection?.close();
+    }
+  }
+
+  /** How long a server has not answered, in milliseconds; 0 when it does, or was never asked. */
+  downMs(addr: string): number {
+    const server = this.#servers.get(addr);
+    const since = server?.downSinceMs ?? (server?.connection?.failedMs || undefined);
+    return since === undefined ? 0 : this.#timers.nowMs() - since;
+  }
+
+  /** INFO of a server as it was last read. */
+  infoOf(addr: string): RedisInfo | undefined {
+    return this.#servers.get(addr)?.info;
+  }
+
+  /** A server as it is stored and as it last answered; `master` is the stored master of its group. */
+  view({ addr, type }: ServerRecord, master: string): ServerView {
+    const server = this.#servers.get(addr);
+    const isDown = server?.downSinceMs !== undefined;
+    const info = isDown ? undefined : server?.info;
+    const number = (name: string) => info?.[name] === undefined ? null : Number(info[name]);
+    const replication = info === undefined ? undefined : replicationOf(info);
+    const followed = this.#followed(replication, master);
+    const masterInfo = this.infoOf(followed);
+    const masterOffset = masterInfo === undefined ? undefined : replicationOf(masterInfo).offset;
+    return {
+      addr,
+      type,
+      is_reachable: info !== undefined,
+      problem: server === undefined ? NOT_ASKED : server.problem || this.#otherName(addr) ||
+        differenceOf(type, replication, followed, master),
+      down_seconds: Math.round(this.downMs(addr) / 1000),
+      role: replication?.role ?? null,
+      version: info?.["redis_version"] ?? null,
+      uptime_seconds: number("uptime_in_seconds"),
+      keys: info === undefined ? null : keysIn(info),
+      ops: number("instantaneous_ops_per_sec"),
+      clients: number("connected_clients"),
+      memory_bytes: number("used_memory"),
+      maxmemory_bytes: number("maxmemory"),
+      replication: replication?.role !== "slave" ? null : {
+        master: replication.master,
+        is_up: replication.isLinked,
+        lag_bytes: masterOffset === undefined
+          ? null
+          : Math.max(0, masterOffset - replication.offset),
+      },
+    };
+  }
+
+  /** The master that a replica follows: by its stored address where the replica uses another name. */
+  #followed(replication: Replication | undefined, master: string): string {
+    if (replication === undefined) return "";
+    const { history } = replicationOf(this.infoOf(master) ?? {});
+    const isOneHistory = history !== "" && history === replication.history;
+    return isOneHistory || isSameServer(replication.master, master) ? master : replication.master;
+  }
+
+  /** A problem if the server is stored under a second address, too; `""` if it is not. */
+  #otherName(addr: string): string {
+    const runId = runIdIn(this.infoOf(addr) ?? {});
+    if (runId === "") return "";
+    const other = [...this.#servers].find(([each, { info, downSinceMs }]) =>
+      each !== addr && downSinceMs === undefined && info !== undefined && runIdIn(info) === runId
+    );
+    return other === undefined ? "" : `the same server as ${other[0]}, stored twice`;
+  }
+}
+
+/** The problem of a server before its first answer. */
+const NOT_ASKED = "not asked yet";
+
+/** How a server differs from what is stored of it; `""` when it does not. */
+function differenceOf(
+  type: ServerRecord["type"],
+  replication: Replication | undefined,
+  followed: string,
+  master: string,
+): string {
+  if (replication === undefined) return "";
+  if (type === "master" && replication.role === "slave") {
+    return `stored as master, but it follows ${replication.master}`;
+  }
+  if (type !== "slave") return "";
+  if (replication.role === "master") return "stored as slave, but it follows no master";
+  if (master !== "" && followed !== master) {
+    return `it follows ${replication.master}, not the master ${master}`;
+  }
+  return replication.isLinked ? "" : `its link to ${replication.master} is down`;
+}

@@ -1,0 +1,86 @@
+/**
+ * What the monitor of proxies knows from two answers of a proxy, and that it forgets an earlier life.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import type { ProxyStats } from "../../../src/api/proxy_stats.ts";
+import type { ProxyAnswer } from "../../../src/control/proxies.ts";
+import type { ProxyRecord } from "../../../src/model/proxy.ts";
+import { ProxyMonitor } from "../../../src/monitor/proxies.ts";
+import { createFence } from "../../../src/store/fences.ts";
+import { createProxy, deleteProxy } from "../../../src/store/proxies.ts";
+import { FakeTimers } from "../../support/fake_timers.ts";
+import { RECORD } from "../../support/proxy_record.ts";
+import { StoreFolder } from "../../support/store.ts";
+
+const PROXY: ProxyRecord = { ...RECORD, state: "online" };
+
+const STATS: ProxyStats = {
+  version: "test",
+  follows_chunks: true,
+  ops: 1_000,
+  latency_buckets: [0, 10, 0],
+  sessions: 4,
+  memory_bytes: 1,
+  stale_seconds: 0,
+  table_version: 1,
+  slots_offline: 0,
+  slot_requests: [5, 0],
+  backends: [{ addr: "s:1", state: "down", in_flight: 0 }],
+  draining: [],
+};
+
+function ours(stats: Partial<ProxyStats>): ProxyAnswer {
+  return { kind: "ours", stats: { ...STATS, ...stats } };
+}
+
+Deno.test("ProxyMonitor compares two answers of one life of a proxy", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("x:1");
+  await createProxy(store, PROXY);
+  const timers = new FakeTimers();
+  let answer = ours({});
+  const monitor = new ProxyMonitor(store, timers, () => Promise.resolve(answer));
+  assertEquals(monitor.isOurs(PROXY), false);
+
+  await monitor.round();
+  assertEquals([monitor.ops, monitor.sessions, monitor.percentileMs(0.99)], [0, 4, null]);
+  assertEquals([monitor.isOurs(PROXY), monitor.followsChunks(PROXY)], [true, true]);
+  assertEquals(monitor.hasSlotOps, false);
+  assertEquals(monitor.votesOn("s:1"), { up: 0, down: 1 });
+
+  timers.advance(2_000);
+  answer = ours({ ops: 1_400, latency_buckets: [0, 10, 400], slot_requests: [105, 0] });
+  await monitor.round();
+  assertEquals([monitor.ops, monitor.percentileMs(0.99)], [200, 0.004]);
+  assertEquals(monitor.slowest, { id: PROXY.id, p99Ms: 0.004 });
+  assertEquals([monitor.hasSlotOps, monitor.slotOps()[0]], [true, 50]);
+
+  // Another life at the same place begins at zero, and has not answered yet.
+  await deleteProxy(store, PROXY.id);
+  const next = { ...PROXY, start_at: "2026-11-23 05:16:07 +0000 UTC" };
+  await createProxy(store, next);
+  assertEquals([monitor.isOurs(next), monitor.hasAnswered(next)], [false, false]);
+  await monitor.round();
+  assertEquals([monitor.ops, monitor.hasAnswered(next)], [0, true]);
+});
+
+Deno.test("ProxyMonitor says why a proxy does not answer, and which fences are dead", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("x:1");
+  await createProxy(store, PROXY);
+  await createFence(store, PROXY.addr);
+  await createFence(store, "gone:9000");
+  const monitor = new ProxyMonitor(
+    store,
+    new FakeTimers(),
+    () => Promise.reject(new TypeError("fetch failed", { cause: new Error("timed out") })),
+  );
+  await monitor.round();
+  const [view] = monitor.views();
+  assertEquals([view!.is_reachable, view!.problem, view!.ops], [false, "timed out", null]);
+  assertEquals(monitor.deadFences, ["gone:9000"]);
+  assertEquals(monitor.withoutLoad, [PROXY.id]);
+});
