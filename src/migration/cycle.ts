@@ -11,13 +11,13 @@
  */
 
 /** From one group to another. */
-export interface Route {
+export interface GroupRoute {
   readonly from: number;
   readonly to: number;
 }
 
 /** The route of one stream, and how fast it may go. */
-export interface StreamRoute extends Route {
+export interface StreamRoute extends GroupRoute {
   /** Least time between two calls, in milliseconds. */
   readonly delayMs: number;
 }
@@ -41,8 +41,8 @@ export function routeKey({ from, to, delayMs }: StreamRoute): string {
  * assertEquals(routeBack({ from: 1, to: 4 }, [{ from: 1, to: 4 }]), []);
  * ```
  */
-export function routeBack(route: Route, others: readonly Route[]): readonly Route[] {
-  const pathTo = new Map<number, readonly Route[]>([[route.to, []]]);
+export function routeBack(route: GroupRoute, others: readonly GroupRoute[]): readonly GroupRoute[] {
+  const pathTo = new Map<number, readonly GroupRoute[]>([[route.to, []]]);
   for (const [group, path] of pathTo) {
     if (group === route.from) return path;
     for (const step of others) {
@@ -54,6 +54,6 @@ export function routeBack(route: Route, others: readonly Route[]): readonly Rout
 }
 
 /** Whether two routes are between the same groups. */
-export function isSameRoute(a: Route, b: Route): boolean {
+export function isSameRoute(a: GroupRoute, b: GroupRoute): boolean {
   return a.from === b.from && a.to === b.to;
 }

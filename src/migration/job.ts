@@ -10,7 +10,7 @@ import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import type { SlotRecord } from "../model/slot.ts";
 import { type BigKeyList, shownKeys } from "./big_key_list.ts";
-import { isSameRoute, type Route, type StreamRoute } from "./cycle.ts";
+import { type GroupRoute, isSameRoute, type StreamRoute } from "./cycle.ts";
 import { MoveProgress } from "./progress.ts";
 import { RetryState } from "./retry_state.ts";
 import { currentRouteOf, type NextStep, nextStep } from "./task.ts";
@@ -31,7 +31,7 @@ export class MigrationJob {
   /** What comes next, as of the last read of the store. */
   step: NextStep | undefined;
   /** The route on which keys of its slot move, or may move; none: `undefined`. */
-  currentRoute: Route | undefined;
+  currentRoute: GroupRoute | undefined;
   /** The stream that works on it; no other may. */
   stream: JobStream | undefined;
   progress: MoveProgress;

@@ -9,14 +9,14 @@
  */
 
 import { compareSequence } from "../store/sequence.ts";
-import { isSameRoute, type Route, routeBack, routeKey, type StreamRoute } from "./cycle.ts";
+import { type GroupRoute, isSameRoute, routeBack, routeKey, type StreamRoute } from "./cycle.ts";
 import type { MigrationJob } from "./job.ts";
 
 /** All that is known of all routes. */
 export interface Traffic {
   readonly jobs: readonly MigrationJob[];
   /** Routes on which streams work. */
-  readonly running: readonly Route[];
+  readonly running: readonly GroupRoute[];
   /** Whether a route waits after a failure. */
   isWaiting(route: StreamRoute): boolean;
   /** The monotonic clock, in milliseconds. */
@@ -71,7 +71,7 @@ export function jobsFor(route: StreamRoute, count: number, traffic: Traffic): Mi
 }
 
 /** Routes on which slots migrate, without those of slots that can reverse into this route now. */
-function routesBeside(route: Route, { jobs, running, nowMs }: Traffic): Route[] {
+function routesBeside(route: GroupRoute, { jobs, running, nowMs }: Traffic): GroupRoute[] {
   const routes = [...running];
   for (const job of jobs) {
     const { currentRoute } = job;
@@ -83,7 +83,7 @@ function routesBeside(route: Route, { jobs, running, nowMs }: Traffic): Route[] 
 }
 
 /** Whether slots that reverse wait for those of this route. */
-function isAwaited(route: Route, traffic: Traffic): boolean {
+function isAwaited(route: GroupRoute, traffic: Traffic): boolean {
   return traffic.jobs.some((job) =>
     job.isReversing && job.isDue(traffic.nowMs) && !traffic.isWaiting(job.route!) &&
     routeBack(job.route!, routesBeside(job.route!, traffic))

@@ -17,7 +17,7 @@ import type { SlotRecord } from "../model/slot.ts";
 import { slotsText } from "../model/slot_ranges.js";
 import { loadSlot } from "../store/slots.ts";
 import type { Store } from "../store/store.ts";
-import type { Route } from "./cycle.ts";
+import type { GroupRoute } from "./cycle.ts";
 import type { MigrationJob } from "./job.ts";
 import { lockBoth, type MoveLock } from "./mover/move_lock.ts";
 import type { MovePair, SlotMover } from "./mover/mover.ts";
@@ -35,7 +35,7 @@ import {
 
 /** What slots are opened with. */
 export interface SlotOpenerOptions {
-  readonly route: Route;
+  readonly route: GroupRoute;
   readonly pair: MovePair;
   readonly slots: StreamSlots;
   readonly mover: SlotMover;

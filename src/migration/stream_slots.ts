@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Route } from "./cycle.ts";
+import type { GroupRoute } from "./cycle.ts";
 import type { JobStream, MigrationJob } from "./job.ts";
 
 /** See the header. */
@@ -54,7 +54,7 @@ export class StreamSlots {
   }
 
   /** Slots are in `migrate` on a route: their keys are moved, unless the job is being released. */
-  move(jobs: readonly MigrationJob[], route: Route): void {
+  move(jobs: readonly MigrationJob[], route: GroupRoute): void {
     for (const job of jobs) {
       job.currentRoute = route;
       if (this.has(job)) this.#moving.add(job.task.slot_id);

@@ -28,7 +28,7 @@ import {
 } from "../model/slot.ts";
 import type { StoredMigrateTask } from "../store/migrate_tasks.ts";
 import type { Store } from "../store/store.ts";
-import type { Route } from "./cycle.ts";
+import type { GroupRoute } from "./cycle.ts";
 import type { Announcement, ClusterChange, EntryWrite } from "../control/control.ts";
 
 /** What comes next for a task. */
@@ -80,7 +80,7 @@ export function isUnderway({ state: { status, migrate_status } }: SlotRecord): b
  *
  * @param step What comes next for its task; left out: the block is taken back.
  */
-export function currentRouteOf(slot: SlotRecord, step?: NextStep): Route | undefined {
+export function currentRouteOf(slot: SlotRecord, step?: NextStep): GroupRoute | undefined {
   const { group_id: to, state: { status, migrate_status: { from } } } = slot;
   if (status === "pre_migrate" && step?.kind === "begin") return { from: step.from, to: step.to };
   return isUnderway(slot) ? { from, to } : undefined;

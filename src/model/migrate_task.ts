@@ -1,5 +1,5 @@
 /**
- * The record of a migration task: one slot on its way to another group.
+ * The record of a migration task, which moves one slot to another group.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * That migrations are paused, as the store keeps it for whichever dashboard leads. A Codis 2.0 dashboard
- * knows nothing of it.
+ * The pause of all migrations in the store, for the dashboard that leads. A Codis 2.0 dashboard ignores it.
  *
  * @module
  */
@@ -21,7 +20,7 @@ export function encodeMigratePause(pause: MigratePause): string {
   return encodeRecord(SHAPE, pause);
 }
 
-/** Reads a pause; whatever stands there is one, for who made it wanted nothing to move. */
+/** Reads a pause. Any content is one: an operator who wrote it by hand wanted nothing to move. */
 export function decodeMigratePause(json: string): MigratePause {
   try {
     return decodeRecord(SHAPE, json, "migrate pause");

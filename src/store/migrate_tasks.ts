@@ -40,20 +40,7 @@ export async function createMigrateTask(store: Store, task: MigrateTaskRecord): 
   return nameOf(await store.coordinator.create(prefix, json, "sequential", LEAF));
 }
 
-/**
- * Writes a task that is stored.
- *
- * @throws {NoNodeError} When it is not.
- */
-export async function saveMigrateTask(
-  store: Store,
-  name: string,
-  task: MigrateTaskRecord,
-): Promise<void> {
-  await store.coordinator.write(store.paths.migrateTask(name), encodeMigrateTask(task));
-}
-
-/** Deletes a task: it is done, or not wanted any more. */
+/** Deletes a task: it is done, or cancelled. */
 export async function deleteMigrateTask(store: Store, name: string): Promise<void> {
   await deleteIfThere(store, store.paths.migrateTask(name));
 }

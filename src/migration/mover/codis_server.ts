@@ -185,13 +185,13 @@ export class CodisServerMover implements SlotMover {
 
   async moveRound(slotIds: ReadonlySet<number>, signal: AbortSignal): Promise<RoundResult> {
     const endMs = performance.now() + ROUND_MS;
-    const begun = [...slotIds];
+    const started = [...slotIds];
     const unclean = new Set<number>();
     const follows = await this.#doProxiesFollow();
     const chunks = follows === "no" ? undefined : this.#chunks;
     for (const { database } of databasesIn(await readInfo(this.#source, "keyspace"))) {
       const counts = await countsOfSlots(this.#source, database);
-      const queue = begun.filter((slotId) => (counts.get(slotId) ?? 0) > 0);
+      const queue = started.filter((slotId) => (counts.get(slotId) ?? 0) > 0);
       for (const slotId of queue) {
         const counted = this.#context.progress(slotId);
         if (counted !== undefined) counted.keysLeft = counts.get(slotId)!;
@@ -206,7 +206,7 @@ export class CodisServerMover implements SlotMover {
       const workers = await Promise.allSettled(Array.from({ length: WORKERS }, work));
       for (const { reason } of workers as { reason?: unknown }[]) if (reason) throw reason;
     }
-    const clean = begun.filter((slotId) => slotIds.has(slotId) && !unclean.has(slotId));
+    const clean = started.filter((slotId) => slotIds.has(slotId) && !unclean.has(slotId));
     return { clean, stuck: new Map(), refused: new Map() };
   }
 

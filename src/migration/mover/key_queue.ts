@@ -1,20 +1,21 @@
 /**
- * Keys in line to be moved, between who finds them and who moves them: the one is never far ahead.
+ * A queue of keys between the scan that finds them and the workers that move them. It is bounded, so the
+ * scan is never far ahead.
  *
  * @module
  */
 
 import type { SlotKey } from "./server_keys.ts";
 
-/** Keys that wait at most, besides those found at once. */
+/** Most keys that wait, besides those that one step of the scan finds. */
 const KEYS_HELD_MAX = 2_000;
 /** Most bytes of one call; a larger key goes alone. */
 const CALL_BYTES_MAX = 256 * 1024;
 
-/** A key that is to be moved. */
+/** A key and its size. */
 export interface MovingKey extends SlotKey {
   readonly database: number;
-  /** Memory it takes at the source, in bytes; 0 where that is not known. */
+  /** Memory it takes at the source, in bytes; 0: not known. */
   readonly size: number;
 }
 
@@ -26,9 +27,9 @@ export class KeyQueue {
   #changed = Promise.withResolvers<void>();
 
   /**
-   * Adds keys and waits until there is room for more.
+   * Adds keys, and waits while the queue is full.
    *
-   * @throws What the line failed with.
+   * @throws The error that the queue failed with.
    */
   async put(keys: readonly MovingKey[]): Promise<void> {
     if (keys.length > 0) this.#keys.push(...keys);
@@ -43,7 +44,7 @@ export class KeyQueue {
     this.#change();
   }
 
-  /** Something keeps keys from being moved: nobody waits any longer. */
+  /** Keys cannot be moved: no caller waits any longer. */
   fail(error: unknown): void {
     if (this.#state === "failed") return;
     this.#state = "failed";
@@ -51,22 +52,22 @@ export class KeyQueue {
     this.#change();
   }
 
-  /** @throws What the line failed with. */
+  /** @throws The error that the queue failed with. */
   check(): void {
     if (this.#state === "failed") throw this.#error;
   }
 
   /**
-   * Takes the keys of one call out: of one database, not too many and not too large.
+   * Takes the keys of one call: of one database, not too many and not too large.
    *
-   * @param countMax Looked at when there may be enough.
-   * @param slotIds Keys of other slots are thrown away.
-   * @returns None when there will be none any more.
+   * @param countMax Most keys of the call, read when there may be enough.
+   * @param slotIds Keys of other slots are dropped.
+   * @returns No key when the queue has ended.
    */
   async take(countMax: () => number, slotIds: ReadonlySet<number>): Promise<MovingKey[]> {
     for (;;) {
       if (this.#state === "failed") return [];
-      this.#throwAway(slotIds);
+      this.#dropOthers(slotIds);
       const { call, end, isFull } = this.#next(countMax());
       if (isFull || this.#state === "ended") {
         this.#keys.splice(0, end);
@@ -77,11 +78,11 @@ export class KeyQueue {
     }
   }
 
-  #throwAway(slotIds: ReadonlySet<number>): void {
+  #dropOthers(slotIds: ReadonlySet<number>): void {
     const kept = this.#keys.filter(({ slotId }) => slotIds.has(slotId));
     if (kept.length === this.#keys.length) return;
     this.#keys = kept;
-    // Whoever finds keys may wait for their room.
+    // The scan may wait for their space.
     this.#change();
   }
 

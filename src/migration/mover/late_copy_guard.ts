@@ -1,11 +1,10 @@
 /**
- * What the dashboard does against moves that outlive their time: copies that arrive late at a target,
- * and movers that nobody leads any more.
+ * Late-copy guard: closes connections over which moves that were given up could still bring keys.
  *
- *      MIGRATE given up ─► its copy may lie in a socket ─► the target's connections that may bring it end
- *      dashboard gone, or paused ─► its connection to the source may still say MIGRATE ─► it ends
+ *      MIGRATE given up ─► its copy may be in a socket ─► the target's connections that may bring it close
+ *      dashboard dead, or hung ─► its connection to the source may still send MIGRATE ─► it closes
  *
- * Proxies guard their own moves in the same way (router/backends/late_copies.ts); why, is told there.
+ * Proxies guard their own moves in the same way; router/backends/late_copies.ts explains why.
  *
  * @module
  */
@@ -16,42 +15,44 @@ import type { RedisConnection } from "../../redis/connection.ts";
 import { RedisError, replyText } from "../../redis/reply.ts";
 import { isRestoring, mayRestore, newestId, parseClientList } from "../../resp/client_list.ts";
 
-/** The name of the connections over which a dashboard has keys moved. */
+/** The name of a dashboard's connections over which keys are moved. */
 export const MOVER_NAME = "codis-mover";
 
-/** Pause before another look, in milliseconds. */
-const LOOK_MS = 50;
-/** Looks that must find nothing: whatever connected before the first is listed in the second. */
-const CLEAN_LOOKS = 2;
-/** Looks before we give up: connections do not end, or do not say what they are for. */
-const LOOKS_MAX = 100;
-/** Seconds that a connection has to say what it is for. */
+/** Wait before the connections are listed again, in milliseconds. */
+const LIST_MS = 50;
+/** Lists in a row without such a connection: the second has all that connected before the first. */
+const CLEAN_LISTS = 2;
+/** Lists before we give up: connections do not close, or do not say what they are for. */
+const LISTS_MAX = 100;
+/** Seconds that a new connection has to send a command that says what it is for. */
 const GREETING_SECONDS = 1;
 
 /**
- * Ends the connections to a server over which keys may still come. Nothing of our own may be on its
- * way there meanwhile; see {@linkcode MoveLock}. Connections that others open meanwhile bring nothing
- * that is late, and are let be.
+ * Closes the connections to a server over which late copies may come. We must send no keys there
+ * meanwhile; see `MoveLock`. Connections that others open meanwhile bring no late copies, and stay.
  *
- * @param isInDoubt Whether a move may have been given up: then connections that have only greeted are
- * ended as well, of which some may be a proxy's that does nothing at the moment.
+ * @param mayHaveLateCopies Whether a move may have been given up: then connections that have sent no keys
+ * yet are closed as well, some of which may be idle connections of proxies.
  * @throws {RedisError} When the server does not allow it.
  * @throws {RedisUnreachableError}
  */
-export async function endRestores(redis: RedisConnection, isInDoubt: boolean): Promise<void> {
+export async function endRestores(
+  redis: RedisConnection,
+  mayHaveLateCopies: boolean,
+): Promise<void> {
   let lastId = Infinity;
-  for (let look = 0, clean = 0; clean < CLEAN_LOOKS; look++) {
-    if (look === LOOKS_MAX) {
+  for (let lists = 0, clean = 0; clean < CLEAN_LISTS; lists++) {
+    if (lists === LISTS_MAX) {
       throw new Error(
         `${
           formatAddress(redis.address)
-        }: connections that may bring keys do not end, after ${look} tries to end them`,
+        }: connections that may bring late copies of keys do not close, after ${lists} tries to close them`,
       );
     }
     const lines = parseClientList(replyText(await redis.call("CLIENT", "LIST")));
-    if (look === CLEAN_LOOKS - 1) lastId = newestId(lines);
+    if (lists === CLEAN_LISTS - 1) lastId = newestId(lines);
     const doubtful = lines.filter((line) =>
-      line.id <= lastId && (isRestoring(line) || (isInDoubt && mayRestore(line)))
+      line.id <= lastId && (isRestoring(line) || (mayHaveLateCopies && mayRestore(line)))
     );
     clean = doubtful.length === 0 ? clean + 1 : 0;
     if (doubtful.length === 0) continue;
@@ -60,14 +61,13 @@ export async function endRestores(redis: RedisConnection, isInDoubt: boolean): P
     );
     await killAll(redis, ending.map(({ id }) => id));
     if (ending.length < doubtful.length) {
-      await delay(LOOK_MS);
+      await delay(LIST_MS);
     }
   }
 }
 
 /**
- * Names a connection as a mover's, and ends all others of that name: there is one mover per source, and
- * it is we.
+ * Names a connection as a mover's, and closes all others of that name: a source has one mover.
  *
  * @throws {RedisError} When the server does not allow it.
  * @throws {RedisUnreachableError}

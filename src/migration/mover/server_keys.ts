@@ -1,5 +1,5 @@
 /**
- * The keys of slots at a Redis server that knows nothing of slots: all its keys are looked at.
+ * The keys of slots at a Redis server that knows nothing of slots: all its keys are scanned.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { databasesIn, readInfo } from "../../redis/info.ts";
 import { RedisError } from "../../redis/reply.ts";
 import { quoted } from "../../resp/encoder.ts";
 
-/** Keys that one SCAN looks at: the server is busy with it for about a third of a millisecond. */
+/** Keys of one SCAN, which keeps the server busy for about 0.3 ms. */
 const SCAN_COUNT = 250;
 
 /** A key and its slot. */
@@ -19,20 +19,20 @@ export interface SlotKey {
   readonly slotId: number;
 }
 
-/** Keys that one step of a look has found. */
+/** Keys that one step of a scan has found. */
 export interface FoundKeys {
   readonly database: number;
   /** Of the wanted slots only. */
   readonly keys: readonly SlotKey[];
-  /** How far the look is, 0 to 1. */
+  /** How far the scan is, 0 to 1. */
   readonly fraction: number;
 }
 
 /**
- * Looks at all keys of a server, in all databases. Each key that is there from beginning to end is
- * found at least once. The next step is asked for before the last find is handed out.
+ * Scans all keys of a server, in all databases. Each key that is there from beginning to end is found at
+ * least once. The next step is requested before the last one is handed out.
  *
- * @param slotIds The wanted slots; looked at again with every step.
+ * @param slotIds The wanted slots; read again with every step.
  * @throws {RedisUnreachableError | RedisError}
  */
 export async function* scanKeys(
@@ -50,7 +50,7 @@ export async function* scanKeys(
       cursor = step.cursor;
       if (cursor !== "0") {
         next = scan(redis, cursor, slotIds);
-        next.catch(() => {}); // who stops reading does not hear of it
+        next.catch(() => {}); // a caller that stops reading ignores it
       }
       const fraction = cursor === "0" ? 1 : fractionOf(cursor);
       const all = (before + count * fraction) / Math.max(1, total);
@@ -80,7 +80,7 @@ export async function heldKeys(
 }
 
 /**
- * Deletes keys, without keeping the server busy where that can be helped.
+ * Deletes keys, in the background where the server can.
  *
  * @throws {RedisUnreachableError | RedisError}
  */
@@ -100,7 +100,7 @@ export async function dropKeys(
   }
 }
 
-/** A key for a message: what is not printable is escaped, what is long is cut. */
+/** A key for a message: bytes that are no text are escaped, long keys are cut. */
 export function textOfKey(bytes: Uint8Array): string {
   return quoted(bytes, 0, bytes.length);
 }
@@ -119,7 +119,7 @@ async function scan(
 }
 
 /**
- * Reads a reply of SCAN. Most keys are of no interest, and of those nothing is made. Copies the others.
+ * Reads a reply of SCAN. Copies the keys of the wanted slots; most keys are skipped without a copy.
  *
  * @param bytes `*2`, the cursor as a bulk, the keys as an array of bulks.
  */
@@ -154,8 +154,8 @@ function numberAt(bytes: Uint8Array, at: number): number {
 }
 
 /**
- * How far a SCAN is. Its cursor counts up from the highest bit of the table's size, so that, read
- * backwards, it is a share of the table.
+ * How far a SCAN is. Its cursor counts from the highest bit of the table's size on: its bits, reversed,
+ * are a share of the table.
  *
  * @example
  * ```ts

@@ -1,11 +1,11 @@
 /**
- * Plans which slots go where so that groups get as many requests each. Moves nothing.
+ * Plans moves of slots after which groups get as many requests each. Moves nothing.
  *
- *      hottest group ── the slot that fits best between what it has too much and what the other lacks ──►
- *      coldest group; again, until no group differs from the mean by more than a little, or no slot helps
+ *      busiest group ── the slot that brings both groups nearest to the mean ──► least busy group
+ *      again, until every group is near the mean, or no slot helps
  *
- * Slots with many requests go first, so few have to move; one without any never does. A slot that would
- * only make another group the hottest stays where it is: it can be moved, not divided.
+ * Slots with many requests go first, so few have to move; a slot without requests stays. A slot that would
+ * only make another group the busiest stays, too: a slot cannot be divided.
  *
  * @module
  */
@@ -23,28 +23,28 @@ import {
 } from "./plan.ts";
 import { slotRanges } from "../../model/slot_ranges.js";
 
-/** A plan, and what each group has from it. */
+/** A plan, and the requests of each group before and after it. */
 export interface LoadPlan extends MovePlan {
   readonly loads: readonly GroupLoad[];
 }
 
-/** A group while it is planned for. */
+/** A group in a plan that is being made. */
 interface Side {
   readonly id: number;
   readonly before: number;
   load: number;
-  /** Its own slots that it may still give. */
+  /** Its own slots that it can still give. */
   readonly slots: Set<number>;
 }
 
-/** Share of the mean by which a group may differ from it: so much comes and goes by itself. */
+/** Share of the mean by which a group may differ from it: requests vary as much by themselves. */
 const TOLERANCE = 0.05;
 
 /**
  * Plans few moves after which every group has about as many requests.
  *
  * @param load Requests per second of each slot.
- * @throws {StoreError} When the cluster is not fit for it, or nobody asks for anything.
+ * @throws {StoreError} When the cluster does not allow it, or no requests were measured.
  */
 export function planByLoad(cluster: Cluster, load: readonly number[]): LoadPlan {
   checkIdle(cluster);

@@ -1,8 +1,8 @@
 /**
- * Plans which slots go where: for evenly filled groups, or for an empty one. Moves nothing.
+ * Plans moves of slots after which groups are filled evenly, or one is empty. Moves nothing.
  *
- *      slots of each group ─► what each should have ─► who has too many gives its last ones to who has
- *                                                      too few: never more moves than the difference
+ *      slots of each group ─► its quota ─► a group above its quota gives its last slots to groups below
+ *                                          theirs: never more moves than needed
  *
  * @module
  */
@@ -20,7 +20,7 @@ export interface MovePlan {
   readonly slots: number;
 }
 
-/** What a plan is made from. */
+/** What a plan is made of. */
 export interface Cluster {
   /** As stored. */
   readonly slots: readonly SlotRecord[];
@@ -30,10 +30,10 @@ export interface Cluster {
 }
 
 /**
- * Plans the fewest moves after which every group has its share.
+ * Plans the fewest moves after which every group has its quota.
  *
  * @param maxmemory Of masters, in bytes, by address; needed by memory only.
- * @throws {StoreError} When the cluster is not fit for it; the texts are Codis 2.0's.
+ * @throws {StoreError} When the cluster does not allow it; the texts are Codis 2.0's.
  */
 export function planRebalance(
   cluster: Cluster,
@@ -55,9 +55,9 @@ export function planRebalance(
 }
 
 /**
- * Plans how a group gives all its slots away, so that the others end as even as they can.
+ * Plans moves of all slots of a group, after which the others are filled as evenly as possible.
  *
- * @throws {StoreError} When there is nobody to give them to, or the cluster is not fit for it.
+ * @throws {StoreError} When there is no other group for them, or the cluster does not allow it.
  */
 export function planDrain(cluster: Cluster, groupId: number): MovePlan {
   if (!cluster.groups.some(({ id }) => id === groupId)) {
@@ -80,7 +80,7 @@ export function planDrain(cluster: Cluster, groupId: number): MovePlan {
   return planMoves(owned, counts.set(groupId, 0));
 }
 
-/** @throws {StoreError} While slots are on their way, or not all are served. */
+/** @throws {StoreError} While slots migrate, or not all are online. */
 export function checkIdle({ slots, tasks }: Cluster): void {
   // Codis 2.0 texts.
   if (tasks > 0) {
@@ -106,7 +106,7 @@ export function slotsByGroup({ slots, groups }: Cluster): Map<number, number[]> 
   return owned;
 }
 
-/** A group that has nothing yet, no server and no slot, is left alone; Codis 2.0 would refuse. */
+/** A group without servers and slots is left out; Codis 2.0 would refuse. */
 export function takesPart(
   { id, servers }: GroupRecord,
   owned: ReadonlyMap<number, number[]>,
@@ -122,7 +122,7 @@ export function masterAddr({ id, servers }: GroupRecord): string {
   return master.addr;
 }
 
-/** How many slots each group should have: by its share, and where that is no whole number, by what it has. */
+/** How many slots each group should have: by its share; groups that have more slots are rounded up first. */
 function quotas(
   shares: readonly { readonly id: number; readonly share: number }[],
   owned: ReadonlyMap<number, number[]>,
@@ -144,7 +144,7 @@ function quotas(
   return quota;
 }
 
-/** Givers give their last slots, in order, to takers in order. */
+/** Groups above their quota give their last slots, in order, to groups below theirs, in order. */
 function planMoves(
   owned: ReadonlyMap<number, readonly number[]>,
   quota: ReadonlyMap<number, number>,

@@ -1,6 +1,5 @@
 /**
- * Rebalancing, and emptying a group, as they are asked for: planned, shown, and handed to the
- * migrations.
+ * Requests to rebalance, and to empty a group: makes the plan, and shows it or queues its migrations.
  *
  * @module
  */
@@ -46,7 +45,7 @@ export class QueuedMoves {
  * Spreads the slots evenly.
  *
  * @returns The plan of a dry run, or how many slots are under way.
- * @throws {StoreError} When the cluster is not fit for it.
+ * @throws {StoreError} When the cluster does not allow it.
  */
 export async function rebalance(
   context: RebalanceContext,
@@ -64,7 +63,7 @@ export async function rebalance(
 /**
  * Empties a group, so that it can be removed; otherwise as {@linkcode rebalance}.
  *
- * @throws {StoreError} When there is no such group, or nobody to give its slots to.
+ * @throws {StoreError} When there is no such group, or no other group for its slots.
  */
 export async function drainGroup(
   context: RebalanceContext,
@@ -75,12 +74,12 @@ export async function drainGroup(
   return await carryOut(context, plan, isDryRun, delayMs);
 }
 
-/** What each slot was asked for of late. */
+/** The recent requests of each slot. */
 function readLoad({ monitor }: RebalanceContext): readonly number[] {
   const silent = monitor.proxies.withoutLoad;
   if (silent.length > 0) {
     throw new StoreError(
-      `proxy ${silent.join(", ")} does not tell how many requests each slot gets`,
+      `proxy ${silent.join(", ")} does not report how many requests each slot gets`,
     );
   }
   return monitor.slotLoad.opsBySlot;
@@ -108,7 +107,7 @@ async function carryOut(
   return new QueuedMoves(plan.slots);
 }
 
-/** `maxmemory` of every master, as it tells now: it was perhaps set a moment ago. */
+/** The present `maxmemory` of every master: it may have been set a moment ago. */
 async function readMaxmemory(context: RebalanceContext): Promise<Map<string, number>> {
   const groups = await loadGroups(context.store);
   const masters = groups.flatMap(({ servers }) =>

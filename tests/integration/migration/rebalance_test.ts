@@ -119,7 +119,7 @@ Deno.test("while a proxy does not tell what slots are asked for, nothing is plan
     const { status, text } = await dashboard.ask("POST", "/api/rebalance", { by: "ops" });
     assertEquals(
       [status, text],
-      [500, "proxy one does not tell how many requests each slot gets"],
+      [500, "proxy one does not report how many requests each slot gets"],
     );
   } finally {
     proxy.child.signal("SIGCONT");
