@@ -18,10 +18,10 @@ type ValueOf<R extends Row> = R extends { readonly words: readonly (infer W)[] }
 /** Every setting, by the `field` of its row; durations in milliseconds, sizes in bytes. */
 export type Config = { readonly [R in Row as R["field"]]: ValueOf<R> };
 
-/** Who reads a file: as in Codis 2.0 a dashboard and the config commands need not say who a proxy is. */
+/** Who reads the file. As in Codis 2.0, dashboard and config commands need no keys of a proxy. */
 export type ConfigReader = "proxy" | "control";
 
-/** What a file says, and what about it deserves a line in the log. */
+/** The settings of a file, and warnings for the log. */
 export interface LoadedConfig {
   readonly config: Config;
   /** One sentence each; never holds a secret. */
@@ -33,34 +33,34 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-/** Values of `zk_session_timeout` up to this are seconds, a quirk that operators rely on. */
+/** Values of `zk_session_timeout` up to this are seconds; operators rely on it. */
 const ZK_SESSION_TIMEOUT_SECONDS_MAX = 100;
-/** Least value that is milliseconds. */
+/** Smallest value that means milliseconds. */
 const ZK_SESSION_TIMEOUT_MS_MIN = 1000;
 
-/** Bytes with which a file of UTF-16 begins, either way around. */
+/** The first bytes of a UTF-16 file, for both byte orders. */
 const UTF16_MARKS = ["fffe", "feff"];
 
-/** What editors put before text of UTF-8, and nobody sees. */
+/** The invisible mark that some editors put before UTF-8 text. */
 const BYTE_ORDER_MARK = "\ufeff";
 
-/** Characters that nobody sees: what web pages and word processors put in the place of a space. */
+/** Invisible characters, which web pages and word processors use in place of spaces. */
 const INVISIBLE = /(?! )[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}]/u;
 
-/** Those of them that no value can need, not even a password. */
+/** Invisible characters that not even a password can need. */
 const CONTROL = /\p{Cc}/u;
 
-/** Lines that other programs' ini files have, and what to do about them. */
+/** Lines of other programs' ini files, and what to do about them. */
 const FOREIGN_LINES: readonly (readonly [begins: string, advice: string])[] = [
   [";", 'comments begin with "#", not with ";"'],
   ["//", 'comments begin with "#", not with "//"'],
   ["[", "there are no sections here: remove the line"],
 ];
 
-/** Kinds of which a quote or a "#" may be a part. */
+/** Kinds whose values may contain a quote or a "#". */
 const FREE_KINDS = ["text", "name", "folder", "secret", "token"];
 
-/** Kinds that no message may quote. */
+/** Kinds whose values no message may quote. */
 const SECRET_KINDS = ["secret", "token"];
 
 /** Keys that only some coordinators use. */
@@ -133,7 +133,7 @@ function isUtf8(latin1: string): boolean {
  *
  * @param text The whole file.
  * @param file Its name, for messages.
- * @param reader Who reads it, and needs what.
+ * @param reader Who reads it, which decides what is required.
  * @throws {ConfigError} When it breaks a rule.
  *
  * @example
@@ -170,13 +170,13 @@ export function parseConfig(
   return { config: readQuirks(bounded, file, warnings), warnings };
 }
 
-/** As whom dashboard and mover are known to the Redis servers. */
+/** The login of dashboard and mover at the Redis servers. */
 export function backendLogin(config: Config): { readonly user: string; readonly password: Secret } {
   const { backendUser: user, backendPassword, password } = config;
   return { user, password: backendPassword.isSet ? backendPassword : password };
 }
 
-/** As whom proxies do what clients ask for; undefined: as {@linkcode backendLogin}. */
+/** The login for the requests of clients; `undefined`: the same as {@linkcode backendLogin}. */
 export function clientLogin(
   config: Config,
 ): { readonly user: string; readonly password: Secret } | undefined {
@@ -190,9 +190,9 @@ export function configEntries(config: Config): [key: string, value: string][] {
 }
 
 /**
- * Splits the file into entries by Codis 2.0's own rules, which no ini library keeps: only spaces are
- * trimmed, the first `=` splits, no sections, no quotes, no trailing comments, the last of a
- * repeated key wins; and errors must name the line.
+ * Splits the file into entries by Codis 2.0's own rules, which no ini library follows: only spaces are
+ * trimmed, the first `=` splits, there are no sections, quotes or trailing comments, and the last of a
+ * repeated key wins. Errors must name the line.
  */
 function readEntries(text: string, file: string, warnings: string[]): Map<string, Entry> {
   const entries = new Map<string, Entry>();
@@ -218,7 +218,9 @@ function readEntries(text: string, file: string, warnings: string[]): Map<string
     checkVisible(value, SECRET_KINDS.includes(row.kind) ? CONTROL : INVISIBLE, `${at}: ${key}`);
     const before = entries.get(key);
     if (before !== undefined) {
-      warnings.push(`${at}: ${key} is set twice: this line holds, line ${before.line} does not`);
+      warnings.push(
+        `${at}: ${key} is set twice: this line is used, line ${before.line} is ignored`,
+      );
     }
     const part = FREE_KINDS.includes(row.kind) ? foreignPart(value) : undefined;
     if (part !== undefined) warnings.push(`${at}: ${key}: ${part} of the value`);
@@ -227,17 +229,17 @@ function readEntries(text: string, file: string, warnings: string[]): Map<string
   return entries;
 }
 
-/** @throws {ConfigError} When there is a character in it that nobody sees; it is not quoted. */
+/** @throws {ConfigError} When the text has an invisible character; the message does not quote the text. */
 function checkVisible(text: string, pattern: RegExp, at: string): void {
   const char = pattern.exec(text)?.[0];
   if (char === undefined) return;
   const code = char.codePointAt(0)!;
-  if (char === "\t") throw new ConfigError(`${at}: there is a tab in the line: use spaces`);
+  if (char === "\t") throw new ConfigError(`${at}: the line has a tab: use spaces`);
   const name = `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
-  throw new ConfigError(`${at}: there is a character in the line that cannot be seen: ${name}`);
+  throw new ConfigError(`${at}: the line has an invisible character: ${name}`);
 }
 
-/** What of a value was perhaps not meant to be in it. */
+/** The part of a value that may be there by mistake. */
 function foreignPart(value: string): string | undefined {
   if (/^(["']).*\1$/.test(value)) return "the quotes are part";
   if (/ [#;]/.test(value)) return "a comment is a line of its own, this one is part";
@@ -273,9 +275,9 @@ function checkRequired(
 }
 
 /**
- * Between the quirk's seconds and a second there is nothing that a session could last.
+ * Refuses values that are neither seconds nor a usable number of milliseconds.
  *
- * @throws {ConfigError} When it is set to that.
+ * @throws {ConfigError} When the value is one.
  */
 function checkSessionTimeout(config: Config, entries: Map<string, Entry>, file: string): void {
   const value = config.zkSessionTimeoutMs;
@@ -287,7 +289,7 @@ function checkSessionTimeout(config: Config, entries: Map<string, Entry>, file: 
   );
 }
 
-/** What is announced is dialled by others: an address of every interface would lead them to themselves. */
+/** Other machines dial an announced address; "all interfaces" would lead them to themselves. */
 function checkAnnounced(config: Config, entries: Map<string, Entry>, file: string): void {
   for (const row of CONFIG_KEYS) {
     if (row.field !== "announceAddr" && row.field !== "announceHttpAddr") continue;
@@ -299,11 +301,11 @@ function checkAnnounced(config: Config, entries: Map<string, Entry>, file: strin
   }
 }
 
-/** AUTH needs a password: a user name alone would never be sent. */
+/** Checks the users: AUTH needs a password, so a user name alone would never be sent. */
 function checkBackendUser(config: Config, entries: Map<string, Entry>, file: string): void {
   if (config.backendUser !== "" && !backendLogin(config).password.isSet) {
     const { line } = entries.get("backend_user")!;
-    throw new ConfigError(`${file}:${line}: backend_user needs backend_password, or password`);
+    throw new ConfigError(`${file}:${line}: backend_user needs backend_password or password`);
   }
   const { backendClientUser, backendClientPassword } = config;
   if ((backendClientUser === "") === !backendClientPassword.isSet) return;
@@ -314,7 +316,7 @@ function checkBackendUser(config: Config, entries: Map<string, Entry>, file: str
   );
 }
 
-/** What is set and does nothing is said: somebody believes that it does. */
+/** Warns of keys that are set and have no effect: the operator expects one. */
 function warnUnused(
   { coordinator }: Config,
   entries: Map<string, Entry>,
@@ -330,9 +332,9 @@ function warnUnused(
 }
 
 /**
- * One client cannot be given more than all together: who lowers only the whole, lowers both.
+ * Bounds the memory of one client by that of all clients, for files that lower only the latter.
  *
- * @throws {ConfigError} When the file gives one client more.
+ * @throws {ConfigError} When the file sets the limit of one client higher.
  */
 function boundSessionBuffer(config: Config, entries: Map<string, Entry>, file: string): Config {
   const { sessionMaxBufferBytes, proxyMaxBufferBytes } = config;
@@ -348,7 +350,7 @@ function boundSessionBuffer(config: Config, entries: Map<string, Entry>, file: s
 function readQuirks(config: Config, file: string, warnings: string[]): Config {
   const seconds = config.zkSessionTimeoutMs;
   if (seconds > ZK_SESSION_TIMEOUT_SECONDS_MAX) return config;
-  warnings.push(`${file}: zk_session_timeout = ${seconds} is taken as ${seconds} seconds`);
+  warnings.push(`${file}: zk_session_timeout = ${seconds} means ${seconds} seconds`);
   return { ...config, zkSessionTimeoutMs: seconds * 1000 };
 }
 

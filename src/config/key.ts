@@ -1,5 +1,5 @@
 /**
- * What can be said of a key of config.ini.
+ * The type of a row in the table of config.ini keys.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Every key of config.ini, one row each: what is read, checked, documented and printed follows from
- * this table alone.
+ * The table of config.ini's keys, one row each. It alone decides what is read, checked, documented and
+ * printed.
  *
  * @module
  */
@@ -18,15 +18,16 @@ export const CONFIG_KEYS = [
     kind: "word",
     words: ["embedded", "zookeeper", "etcd"],
     default: "embedded",
-    help: "Where the slot table lives: files of this machine, ZooKeeper or etcd. " +
-      "A file that sets zk but not this key means zookeeper, as in Codis 2.0.",
+    help: "Where the slot table is stored: in files on this machine, in ZooKeeper or in etcd. " +
+      "If zk is set and this key is not, it is zookeeper, as in Codis 2.0.",
   },
   {
     key: "embedded_dir",
     field: "embeddedDir",
     kind: "folder",
     default: "./codis-data",
-    help: "Folder of the embedded coordinator, made when missing; relative to the working folder.",
+    help:
+      "Folder of the embedded coordinator. A missing folder is created. Relative to the working folder.",
   },
   {
     key: "servers",
@@ -35,8 +36,8 @@ export const CONFIG_KEYS = [
     default: "",
     sample: "127.0.0.1:6379",
     help:
-      "Redis servers, masters all, that fill an empty embedded store: one group each, slots spread evenly, " +
-      "all online. A store that holds something is left as it is.",
+      "Redis masters for an empty embedded store: one group each, the slots spread evenly and online. " +
+      "A store that is not empty stays unchanged.",
   },
   {
     key: "zk",
@@ -45,8 +46,8 @@ export const CONFIG_KEYS = [
     default: "",
     requiredBy: REMOTE,
     example: "zk-1:2181,zk-2:2181,zk-3:2181",
-    help: "Hosts of ZooKeeper (port 2181 when none is given) or endpoints of etcd " +
-      "(http:// and port 2379 when nothing is given).",
+    help:
+      "Hosts of ZooKeeper (default port 2181), or endpoints of etcd (default http:// and port 2379).",
   },
   {
     key: "coordinator_auth",
@@ -54,8 +55,9 @@ export const CONFIG_KEYS = [
     kind: "secret",
     default: "",
     example: "user:password",
-    help: "User and password for ZooKeeper's digest scheme or for etcd. What is created in " +
-      "ZooKeeper is then for them alone, and no longer for everybody as in Codis 2.0.",
+    help:
+      "User and password for ZooKeeper (digest scheme) or for etcd. Only this user can then use new " +
+      "nodes in ZooKeeper; without this key, everybody can, as in Codis 2.0.",
   },
   {
     key: "coordinator_ca",
@@ -63,8 +65,8 @@ export const CONFIG_KEYS = [
     kind: "text",
     default: "",
     example: "/etc/ssl/etcd/ca.pem",
-    help: "PEM file with the authority that vouches for etcd's https endpoints; not set: those " +
-      "that the system trusts.",
+    help: "PEM file with the certificate authority of etcd's https endpoints. Not set: the " +
+      "authorities that the system trusts.",
   },
   {
     key: "coordinator_cert",
@@ -72,7 +74,7 @@ export const CONFIG_KEYS = [
     kind: "text",
     default: "",
     example: "/etc/ssl/etcd/client.pem",
-    help: "PEM file with the certificate that we show to etcd, where it wants one.",
+    help: "PEM file with the client certificate for etcd, if etcd requires one.",
   },
   {
     key: "coordinator_key",
@@ -80,14 +82,14 @@ export const CONFIG_KEYS = [
     kind: "text",
     default: "",
     example: "/etc/ssl/etcd/client-key.pem",
-    help: "PEM file with the private key of that certificate.",
+    help: "PEM file with the private key of coordinator_cert.",
   },
   {
     key: "product",
     field: "product",
     kind: "name",
     default: "test",
-    help: "Name of the cluster; everything is stored below /zk/codis/db_<product>.",
+    help: "Name of the cluster. Everything is stored below /zk/codis/db_<product>.",
   },
   {
     key: "proxy_id",
@@ -96,7 +98,7 @@ export const CONFIG_KEYS = [
     default: "proxy_1",
     requiredBy: REMOTE,
     isOfProxy: true,
-    help: "Name of this proxy, different for every proxy of the product.",
+    help: "Name of this proxy. Every proxy of the product needs its own name.",
   },
   {
     key: "dashboard_addr",
@@ -106,8 +108,8 @@ export const CONFIG_KEYS = [
     requiredBy: REMOTE,
     example: "localhost:18087",
     help:
-      "Where the proxy and the config commands reach the dashboard. Not set with the embedded " +
-      "coordinator: the proxy serves the dashboard on its own http address.",
+      "Address at which proxies and config commands reach the dashboard. Not set, with the embedded " +
+      "coordinator: the proxy serves the dashboard on its own HTTP address.",
   },
   {
     key: "dashboard_token",
@@ -115,9 +117,9 @@ export const CONFIG_KEYS = [
     kind: "token",
     default: "",
     help:
-      "Token for every request to the dashboard that changes something, and for each one that comes " +
-      "from another machine; the same for dashboard, proxies and config commands. Not set: only this " +
-      "machine gets in, or everybody where the dashboard's --addr names a host.",
+      "Token for every request to the dashboard that changes something or comes from another machine. " +
+      "Dashboard, proxies and config commands need the same token. Not set: only this machine has " +
+      "access, or everybody if the dashboard's --addr names a host.",
   },
   {
     key: "http_names",
@@ -126,9 +128,9 @@ export const CONFIG_KEYS = [
     default: "",
     example: "codis.example.com",
     help:
-      "Further names by which proxy and dashboard are asked over HTTP, such as a reverse proxy's. " +
-      "Under a name that is neither here, nor the machine's, nor in dashboard_addr and " +
-      "announce_http_addr, nothing can be changed: it might be an attacker's.",
+      "More host names for HTTP requests to proxy and dashboard, such as a reverse proxy's. A request " +
+      "that changes something must use one of these names, the machine's name, or the host of " +
+      "dashboard_addr or announce_http_addr. This stops attacks by other web sites.",
   },
   {
     key: "announce_addr",
@@ -136,8 +138,9 @@ export const CONFIG_KEYS = [
     kind: "address",
     default: "",
     example: "redis.example.com:9000",
-    help: "Address for Redis clients that the proxy registers instead of the one it listens on: " +
-      "behind NAT, in a container.",
+    help:
+      "Address for Redis clients that the proxy registers, instead of the one it listens on. For " +
+      "proxies behind NAT or in a container.",
   },
   {
     key: "announce_http_addr",
@@ -145,29 +148,31 @@ export const CONFIG_KEYS = [
     kind: "address",
     default: "",
     example: "proxy-1.example.com:9001",
-    help: "HTTP address that the proxy registers instead of the one it listens on; dashboards " +
-      "ask there.",
+    help:
+      "HTTP address that the proxy registers, instead of the one it listens on. The dashboard " +
+      "sends its requests there.",
   },
   {
     key: "password",
     field: "password",
     kind: "secret",
     default: "",
-    help: "Password that clients AUTH with, and that every Redis server is given.",
+    help: "Password that clients send with AUTH. The proxy also sends it to every Redis server.",
   },
   {
     key: "backend_user",
     field: "backendUser",
     kind: "text",
     default: "",
-    help: "User name for AUTH to the Redis servers; not set: the default user.",
+    help: "User name for AUTH to the Redis servers. Not set: the default user.",
   },
   {
     key: "backend_password",
     field: "backendPassword",
     kind: "secret",
     default: "",
-    help: "Password for the Redis servers where it is not the clients' one; not set: password.",
+    help:
+      "Password for the Redis servers, if it differs from the clients' password. Not set: password.",
   },
   {
     key: "backend_client_user",
@@ -175,8 +180,9 @@ export const CONFIG_KEYS = [
     kind: "text",
     default: "",
     example: "codis-clients",
-    help: "User, with fewer rights, by whom proxies do what clients ask for; `config server " +
-      "harden` makes it. Not set: backend_user, who moves keys, too.",
+    help:
+      "User with fewer rights, for the requests of clients. `config server harden` creates it. Not " +
+      "set: backend_user, which has the rights to migrate keys, too.",
   },
   {
     key: "backend_client_password",
@@ -191,7 +197,7 @@ export const CONFIG_KEYS = [
     kind: "word",
     words: ["tcp", "tcp4", "tcp6"],
     default: "tcp",
-    help: "What the proxy listens with: both IP versions, or one of them.",
+    help: "IP version of the listening sockets: both, or only one.",
   },
   {
     key: "backend_ping_period",
@@ -200,7 +206,7 @@ export const CONFIG_KEYS = [
     unit: "s",
     default: "5",
     max: 86_400,
-    help: "Time between keep-alive PINGs to an idle Redis connection; 0 sends none.",
+    help: "Time between keep-alive PINGs on an idle Redis connection. 0 sends none.",
   },
   {
     key: "backend_dial_timeout",
@@ -210,7 +216,7 @@ export const CONFIG_KEYS = [
     default: "1000",
     min: 1,
     max: 60_000,
-    help: "Time that connecting to a Redis server may take.",
+    help: "Time limit for a connection to a Redis server.",
   },
   {
     key: "backend_timeout",
@@ -220,8 +226,7 @@ export const CONFIG_KEYS = [
     default: "15",
     min: 1,
     max: 3600,
-    help:
-      "Time that a Redis server may leave a request unanswered before its connection is closed.",
+    help: "Time limit for a reply of a Redis server. After it, the connection is closed.",
   },
   {
     key: "slot_wait_timeout",
@@ -231,8 +236,9 @@ export const CONFIG_KEYS = [
     default: "20",
     min: 1,
     max: 29,
-    help: "Time that a slot change waits for requests in flight, and that a request waits for a " +
-      "blocked slot; below the 30 s that a dashboard waits for a proxy.",
+    help:
+      "Time limit for a slot change to wait for requests in flight, and for a request to wait for a " +
+      "blocked slot. Must be below the 30 s that a dashboard waits for a proxy.",
   },
   {
     key: "session_max_timeout",
@@ -241,7 +247,7 @@ export const CONFIG_KEYS = [
     unit: "s",
     default: "1800",
     max: 31_536_000,
-    help: "Time that a client may stay silent; 0 means for ever.",
+    help: "Time after which an idle client is closed. 0: never.",
   },
   {
     key: "session_auth_timeout",
@@ -251,7 +257,7 @@ export const CONFIG_KEYS = [
     default: "10",
     min: 1,
     max: 3600,
-    help: "Time that a client has to AUTH where a password is set.",
+    help: "Time limit for a client to send AUTH, if a password is set.",
   },
   {
     key: "session_partial_timeout",
@@ -261,7 +267,7 @@ export const CONFIG_KEYS = [
     default: "30",
     min: 1,
     max: 3600,
-    help: "Time that a half-received request may go without a further byte.",
+    help: "Time limit between two bytes of an unfinished request.",
   },
   {
     key: "session_write_timeout",
@@ -271,8 +277,9 @@ export const CONFIG_KEYS = [
     default: "30",
     min: 1,
     max: 3600,
-    help: "Time that a client may take no byte of a reply that waits for it. Of a large reply it " +
-      "must read about 1 MB in it: the system only then takes more.",
+    help:
+      "Time after which a client that reads nothing of a reply is closed. For a large reply, it " +
+      "must read about 1 MB in this time: only then does the system accept more bytes.",
   },
   {
     key: "session_max_bufsize",
@@ -281,7 +288,7 @@ export const CONFIG_KEYS = [
     default: "131072",
     min: 1024,
     max: 64 * 1024 * 1024,
-    help: "Most bytes that one read takes from a client; buffers start smaller and grow.",
+    help: "Largest read from a client. Buffers start smaller and grow.",
   },
   {
     key: "session_max_pipeline",
@@ -289,7 +296,8 @@ export const CONFIG_KEYS = [
     kind: "count",
     default: "1024",
     max: 1_048_576,
-    help: "Requests of one client in flight; reading pauses above it, nothing is dropped.",
+    help:
+      "Limit of requests in flight for one client. Above it, the proxy stops reading; nothing is lost.",
   },
   {
     key: "session_max_buffer",
@@ -297,7 +305,7 @@ export const CONFIG_KEYS = [
     kind: "size",
     default: "64mb",
     min: 64 * 1024,
-    help: "Bytes that one client's requests and replies may hold in the proxy.",
+    help: "Memory limit for the requests and replies of one client.",
   },
   {
     key: "proxy_max_buffer",
@@ -306,7 +314,8 @@ export const CONFIG_KEYS = [
     default: "128mb",
     min: 1024 * 1024,
     help:
-      "Bytes that all clients' requests and replies together may hold in the proxy, in all workers. Past half of it less is asked for at once; past all of it the client that most replies wait for is closed.",
+      "Memory limit for the requests and replies of all clients, in all workers. Above half of it, the " +
+      "proxy sends fewer requests at once. Above it, the proxy closes the client with most waiting replies.",
   },
   {
     key: "max_clients",
@@ -316,7 +325,7 @@ export const CONFIG_KEYS = [
     min: 1,
     max: 1_000_000,
     help:
-      "Clients at one time, of all workers together; the next one gets Redis's error and is closed.",
+      "Limit of connected clients, in all workers. The next client gets Redis's error and is closed.",
   },
   {
     key: "read_mode",
@@ -324,7 +333,8 @@ export const CONFIG_KEYS = [
     kind: "word",
     words: ["byob", "direct"],
     default: "byob",
-    help: "How client bytes are read: BYOB stream readers, or straight from the connection.",
+    help:
+      "How the proxy reads from clients: through BYOB stream readers, or directly from the connection.",
   },
   {
     key: "destructive_commands",
@@ -333,7 +343,7 @@ export const CONFIG_KEYS = [
     default: "on",
     help:
       "Whether FLUSHALL, FLUSHDB, SCRIPT FLUSH, and FUNCTION FLUSH, DELETE and RESTORE are allowed. " +
-      "A script can call FLUSHALL and FLUSHDB all the same, unless backend_client_user is set.",
+      "When off, scripts can still call FLUSHALL and FLUSHDB, unless backend_client_user is set.",
   },
   {
     key: "failover",
@@ -342,7 +352,7 @@ export const CONFIG_KEYS = [
     words: ["off", "auto"],
     default: "off",
     help:
-      "Whether the dashboard promotes a replica when a master is down, as most proxies see it too.",
+      "Whether the dashboard promotes a replica when a master is down and most proxies see it down, too.",
   },
   {
     key: "failover_after",
@@ -352,7 +362,7 @@ export const CONFIG_KEYS = [
     default: "10",
     min: 1,
     max: 3600,
-    help: "Time that a master must be down before a replica is promoted in its place.",
+    help: "Time that a master must be down before the dashboard promotes a replica.",
   },
   {
     key: "migrate_keys_per_second",
@@ -360,15 +370,16 @@ export const CONFIG_KEYS = [
     kind: "count",
     default: "0",
     max: 1_000_000_000,
-    help: "Most keys per second that migrations move from one server to another; 0 is no limit.",
+    help: "Limit of keys per second that migrations move from one server to another. 0: no limit.",
   },
   {
     key: "migrate_bytes_per_second",
     field: "migrateBytesPerSecond",
     kind: "size",
     default: "0",
-    help: "Most bytes per second that migrations move from one server to another, by the memory " +
-      "that keys take at the source; 0 is no limit. Codis-servers do not tell it.",
+    help:
+      "Limit of bytes per second that migrations move from one server to another, measured as " +
+      "memory of the keys at the source. 0: no limit. It has no effect on codis-servers.",
   },
   {
     key: "migrate_big_key",
@@ -376,7 +387,8 @@ export const CONFIG_KEYS = [
     kind: "size",
     default: "1mb",
     min: 1024,
-    help: "Memory from which on a key is a big one, whose move stops its servers for a while.",
+    help:
+      "Memory from which a key counts as big. The move of a big key stops its servers for a while.",
   },
   {
     key: "migrate_big_key_policy",
@@ -385,8 +397,8 @@ export const CONFIG_KEYS = [
     words: ["last", "warn", "refuse"],
     default: "warn",
     help:
-      "What a migration does with a big key: moves it alone, after the slot's other keys; the " +
-      "same, with a warning before; or does not begin with its slot.",
+      "What a migration does with big keys. last: it moves each one alone, after the other keys of the " +
+      "slot. warn: the same, after a warning. refuse: it does not start with the slot.",
   },
   {
     key: "migrate_p99_max",
@@ -396,8 +408,8 @@ export const CONFIG_KEYS = [
     default: "0",
     max: 60_000,
     help:
-      "Migrations go slower and slower while 99 of 100 requests at some proxy take longer than " +
-      "this, and faster again after it; 0: whatever they take.",
+      "Migrations slow down while the p99 latency of a proxy is above this limit, and speed up again " +
+      "below it. 0: no limit.",
   },
   {
     key: "zk_session_timeout",
@@ -407,6 +419,6 @@ export const CONFIG_KEYS = [
     default: "30000",
     min: 1,
     max: 3_600_000,
-    help: "Time after which a lost coordinator session ends; 100 and below are taken as seconds.",
+    help: "Time after which a lost session at the coordinator ends. Values up to 100 are seconds.",
   },
 ] as const satisfies readonly ConfigKey[];

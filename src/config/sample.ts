@@ -13,7 +13,7 @@ import { describeConfigRule } from "./value.ts";
 const DOCUMENT = "docs/configuration.md";
 const SECTION = "config";
 
-/** Help lines of config.ini are broken before this column. */
+/** Longest line of a comment in config.ini, in characters. */
 const COLUMN_MAX = 100;
 
 /** The whole text of the shipped config.ini: every key, its help, its rule and its default. */
@@ -24,7 +24,7 @@ export function formatSampleConfig(): string {
     return `${comment}\n${formatSampleLine(row)}\n`;
   });
   const head = wrap(
-    "Every setting of the proxy, the dashboard and the config commands, written from the table in " +
+    "All settings of the proxy, the dashboard and the config commands. Generated from " +
       "src/config/keys.ts by: deno task gen:config",
   );
   return `${head}\n\n${blocks.join("\n")}`;
@@ -54,7 +54,7 @@ export function replaceConfigTable(document: string): string {
 function formatSampleLine(row: ConfigKey): string {
   if (row.sample !== undefined) return `${row.key} = ${row.sample}`;
   if (row.default !== "") return `${row.key} = ${row.default}`;
-  // A key without a default stays a comment: set but empty can mean something else than not set.
+  // A key without a default stays a comment: an empty value may differ from a key that is not set.
   return `# ${row.key} =${row.example === undefined ? "" : ` ${row.example}`}`;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a value of config.ini must look like, one reader and one printer per kind.
+ * Reads and prints the values of config.ini, by their kind.
  *
  * @module
  */
@@ -72,7 +72,7 @@ const PRINTERS: ConfigPrinters = {
 };
 
 /**
- * Reads one value as its row demands.
+ * Reads one value by the rule of its row.
  *
  * @throws {SyntaxError | RangeError} When it breaks the row's rule; the message is that rule.
  */
@@ -110,7 +110,7 @@ export function describeConfigRule(row: ConfigKey): string {
     case "endpoints":
       return "host,host:port,…";
     case "token":
-      return "any text of Latin letters, digits and signs";
+      return "Latin letters, digits and signs";
     case "folder":
       return "not empty";
     case "secret":
@@ -133,9 +133,11 @@ function readName(text: string): string {
 }
 
 function readToken(text: string): Secret {
-  // A header of HTTP has room for bytes.
+  // An HTTP header holds only characters of one byte.
   if ([...text].some((char) => char > "\u00ff")) {
-    throw new SyntaxError("must be Latin letters, digits and signs: HTTP headers take no others");
+    throw new SyntaxError(
+      "must be Latin letters, digits and signs: HTTP headers cannot hold others",
+    );
   }
   return new Secret(text);
 }

@@ -542,7 +542,7 @@ const REFUSALS: readonly { name: string; answer: Answerer; complaint: string }[]
     name: "something that is no dashboard",
     answer: { body: "<html>hello</html>" },
     complaint: "does not answer PUT /api/server_groups as a dashboard does: " +
-      "not JSON: <html>hello</html>; start `codis-proxy dashboard`, or set dashboard_addr / " +
+      "not JSON: <html>hello</html>; start `codis-proxy dashboard`, or set dashboard_addr or " +
       "--dashboard to its address",
   },
   {

@@ -52,9 +52,9 @@ Deno.test("a twemproxy pool becomes a group for each server, and a second time n
   assertEquals(lines.slice(2), [
     "group 5  10.0.0.1:6379  master  would be added",
     "group 6  10.0.0.2:6379  master  would be added",
-    "2 servers would be added, 0 there already",
+    "2 servers would be added, 0 exist already",
   ]);
-  assertStringIncludes(lines[0]!, "warning: keys are not where slots look for them");
+  assertStringIncludes(lines[0]!, "warning: keys are not in the groups of their slots");
   assertStringIncludes(lines[0]!, "ketama of murmur and hash_tag {}");
   assertStringIncludes(lines[1]!, "warning: weights are ignored");
 
@@ -83,8 +83,8 @@ Deno.test("a twemproxy pool becomes a group for each server, and a second time n
   ]);
   const again = await callCli(...words, "--output=table");
   assertEquals(dashboard.requests, ["GET /api/server_groups"]);
-  assertStringIncludes(again.stdout, "group 5  10.0.0.1:6379  master  is there\n");
-  assertStringIncludes(again.stdout, "0 servers added, 2 there already\n");
+  assertStringIncludes(again.stdout, "group 5  10.0.0.1:6379  master  exists\n");
+  assertStringIncludes(again.stdout, "0 servers added, 2 exist already\n");
 });
 
 Deno.test("an import that breaks off says where, and that it can be repeated", async () => {
@@ -102,7 +102,7 @@ Deno.test("an import that breaks off says where, and that it can be repeated", a
     stdout: "",
     stderr: "codis-proxy: 10.0.0.1:6379, master of group 1 (step 1 of 2): " +
       "dashboard answered 500: zkutil: obtaining lock timed out; " +
-      "what was done before stays; run it again to go on\n",
+      "the steps before it are done; run the command again to continue\n",
   });
 });
 
@@ -151,7 +151,7 @@ group 2        10.0.0.3:6379  slave    added
 slots          all of them    offline  added
 slots 0-511    group 1        online   added
 slots 512-999  group 2        online   added
-3 servers added, 0 there already
+3 servers added, 0 exist already
 `,
   );
 });
@@ -169,7 +169,7 @@ Deno.test("slots that are on their way there, or given away here, stay where the
   assertEquals([taken.code, taken.stdout], [1, ""]);
   assertEquals(
     taken.stderr,
-    "codis-proxy: slots 0-999 are not offline here: --slots gives away only slots that are\n",
+    "codis-proxy: slots 0-999 are not offline here: --slots assigns only offline slots\n",
   );
   const store = await folder.open("old");
   const moving = slotIn("old", 5, 2, "migrate");
@@ -179,7 +179,7 @@ Deno.test("slots that are on their way there, or given away here, stay where the
   assertEquals(code, 1);
   assertEquals(
     stderr,
-    "codis-proxy: slot 5 is migrating there: wait until that is done\n",
+    "codis-proxy: slot 5 is migrating there: wait until the migration is done\n",
   );
   assertEquals(dashboard.requests.filter((request) => !request.startsWith("GET")), []);
 });

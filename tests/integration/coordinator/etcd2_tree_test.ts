@@ -124,9 +124,12 @@ Deno.test("a product in etcd 2's keys is named by check, proxy and dashboard, an
     const { code, stdout, stderr } = await callCli(...words);
     assertEquals([code, stderr], [0, ""]);
     const lines = stdout.trimEnd().split("\n");
-    assertStringIncludes(lines[0]!, "warning: read from etcd 2's keys");
-    assertStringIncludes(lines[1]!, "warning: 1 proxy, proxy_1 (old-host:19000), still serves");
-    assertEquals(lines.at(-1), "3 servers added, 0 there already");
+    assertStringIncludes(lines[0]!, "warning: read from the keys of etcd 2");
+    assertStringIncludes(
+      lines[1]!,
+      "warning: proxies that still use the keys of etcd 2: proxy_1 (old-host:19000)",
+    );
+    assertEquals(lines.at(-1), "3 servers added, 0 exist already");
     assertEquals(dashboard.requests.slice(-5), [
       'PUT /api/server_group/1/addServer {"type":"slave","group_id":-1,"addr":"10.0.0.2:6379"}',
       'PUT /api/server_group/2/addServer {"type":"master","group_id":-1,"addr":"10.0.0.3:6379"}',

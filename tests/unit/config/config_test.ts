@@ -73,10 +73,10 @@ Deno.test("parseConfig() reads a Codis 2.0 file as Codis 2.0 does", () => {
   assertEquals(config.sessionMaxTimeoutMs, 60_000);
   assertEquals(config.zkSessionTimeoutMs, 30_000);
   assertEquals(warnings, [
-    "config.ini:6: product is set twice: this line holds, line 5 does not",
+    "config.ini:6: product is set twice: this line is used, line 5 is ignored",
     "config.ini:9: password: a comment is a line of its own, this one is part of the value",
     "config.ini:4: zk is set and coordinator is not: using zookeeper",
-    "config.ini: zk_session_timeout = 30 is taken as 30 seconds",
+    "config.ini: zk_session_timeout = 30 means 30 seconds",
   ]);
 });
 
@@ -253,7 +253,7 @@ const INVISIBLE: readonly { name: string; text: string; message: string }[] = [
   {
     name: "a user without a password",
     text: "\nbackend_user = proxy",
-    message: "config.ini:2: backend_user needs backend_password, or password",
+    message: "config.ini:2: backend_user needs backend_password or password",
   },
   {
     name: "two servers without a comma",
@@ -286,7 +286,7 @@ const INVISIBLE: readonly { name: string; text: string; message: string }[] = [
     name: "a token that HTTP cannot carry",
     text: "dashboard_token = 漢字",
     message: "config.ini:1: dashboard_token = ***: must be Latin letters, digits and signs: " +
-      "HTTP headers take no others",
+      "HTTP headers cannot hold others",
   },
   {
     name: "a user of clients without a password",
@@ -296,27 +296,27 @@ const INVISIBLE: readonly { name: string; text: string; message: string }[] = [
   {
     name: "a tab",
     text: "product =\ta",
-    message: "config.ini:1: product: there is a tab in the line: use spaces",
+    message: "config.ini:1: product: the line has a tab: use spaces",
   },
   {
     name: "a tab beside the key",
     text: "product\t= a",
-    message: "config.ini:1: there is a tab in the line: use spaces",
+    message: "config.ini:1: the line has a tab: use spaces",
   },
   {
     name: "a NUL byte",
     text: "password = a\0b",
-    message: "config.ini:1: password: there is a character in the line that cannot be seen: U+0000",
+    message: "config.ini:1: password: the line has an invisible character: U+0000",
   },
   {
     name: "line ends of old Macs",
     text: "product = a\rproxy_id = b",
-    message: "config.ini:1: product: there is a character in the line that cannot be seen: U+000D",
+    message: "config.ini:1: product: the line has an invisible character: U+000D",
   },
   {
     name: "a space that is none",
     text: "product\u00a0= a",
-    message: "config.ini:1: there is a character in the line that cannot be seen: U+00A0",
+    message: "config.ini:1: the line has an invisible character: U+00A0",
   },
 ];
 

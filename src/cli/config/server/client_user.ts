@@ -1,8 +1,8 @@
 /**
- * The user of a Redis server by whom proxies do what clients ask for, with no more rights than that.
+ * The Redis user for the requests of clients, with no more rights than they need.
  *
- * A script runs with the rights of whoever sends it: what a proxy refuses, a script of a client can do,
- * unless the server refuses it to the proxy. Users and their rights are there since Redis 6.
+ * A client's script runs with the rights of the proxy's connection: it can call what the proxy refuses,
+ * unless the server refuses it. Redis has users with rights since version 6.
  *
  *     @all ─ @admin ─ @dangerous + what the proxy forwards of those ─ what destructive_commands forbids
  *
@@ -16,7 +16,7 @@ import { RedisConnection, type RedisOptions, type Word } from "../../../redis/co
 import { readInfo } from "../../../redis/info.ts";
 import { RedisError, type RedisValue, replyText } from "../../../redis/reply.ts";
 
-/** Who the user is, and what it may do. */
+/** The user and its rights. */
 export interface ClientUser {
   readonly name: string;
   readonly password: Secret;
@@ -24,57 +24,57 @@ export interface ClientUser {
   readonly allowsDestructive: boolean;
 }
 
-/** What a server has of the user. */
+/** The state of the user at a server. */
 export type ClientUserState = "in place" | "other rights" | "not there";
 
-/** First versions with users, and with rights to channels. */
+/** First Redis versions with users, and with rights to channels. */
 const ACL_VERSION = [6, 0];
 const CHANNELS_VERSION = [6, 2];
 
-/** Kinds of commands that the user is not given as a whole. */
+/** Categories of commands that the user does not get as a whole. */
 const PRIVILEGED = ["admin", "dangerous"];
 
-/** What proxies ask servers for on their own, over the connections of the user. */
+/** Commands that proxies send on their own, over the connections of the user. */
 const PROXY_COMMANDS = ["info"];
 
-/** What the user must not be able to do; done, none of it has an effect. */
+/** Probes that the user must not be allowed; none has an effect. */
 const DENIED: readonly Word[][] = [
   ["SWAPDB", 0, 0],
   ["MIGRATE", "host", 0, "key", 0, "no time"],
   ["CONFIG", "GET", "nothing"],
 ];
-/** What it must be able to do; done, none of it has an effect. */
+/** Probes that the user must be allowed; none has an effect. */
 const ALLOWED: readonly Word[][] = [
   ["INFO", "server"],
   ["RESTORE", "key", "no time", "no value"],
   ["SORT", "key", "NONSENSE"],
 ];
-/** What depends on `destructive_commands`; done, it has no effect. */
+/** Probes that depend on `destructive_commands`; none has an effect. */
 const DESTRUCTIVE: readonly Word[][] = [["FLUSHALL", "NONSENSE"], ["FLUSHDB", "NONSENSE"]];
 
-/** A server that has no users; the message says which version it is. */
+/** The server has no users; the message names its version. */
 export class NoUsersError extends Error {
   override readonly name = "NoUsersError";
 }
 
-/** Hashes a password as ACL rules name it, so that it need not be shown. */
+/** Hashes a password for an ACL rule, so that the rule does not show it. */
 export async function hashPassword(password: Secret): Promise<string> {
   const bytes = new TextEncoder().encode(password.reveal());
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
 /**
- * The words of ACL SETUSER behind the user's name, for this very server: its commands are not the same
- * in all versions.
+ * The words of ACL SETUSER after the user's name. They are made for this server: versions of Redis have
+ * different commands.
  *
- * @param redis A connection of somebody who may do everything.
+ * @param redis A connection of a user with all rights.
  * @throws {NoUsersError} When the server is older than Redis 6.
  * @throws As `RedisConnection.call`.
  */
 export async function clientUserRules(redis: RedisConnection, user: ClientUser): Promise<string[]> {
   const { redis_version: version = "0" } = await readInfo(redis, "server");
   if (!isAtLeast(version, ACL_VERSION)) {
-    throw new NoUsersError(`version ${version} has no users: Redis 6.0 or later does`);
+    throw new NoUsersError(`version ${version} has no users: Redis 6.0 or later is needed`);
   }
   const lists = await redis.pipeline(PRIVILEGED.map((category) => ["ACL", "CAT", category]));
   const privileged = new Set(lists.flatMap(textsOf));
@@ -88,7 +88,7 @@ export async function clientUserRules(redis: RedisConnection, user: ClientUser):
     ...PROXY_COMMANDS,
     ...forwarded.filter(isAllowed).map(({ name }) => name),
   ].filter((name) => privileged.has(name));
-  // Of a command with subcommands some of them: all are taken, and the others given back.
+  // Some subcommands of a command: the rules remove all of them, and add the others again.
   const containers = new Set(
     forwarded.filter((command) => !isAllowed(command) && command.name.includes("|"))
       .map(({ name }) => name.split("|")[0]!),
@@ -112,9 +112,9 @@ export async function clientUserRules(redis: RedisConnection, user: ClientUser):
 }
 
 /**
- * Finds out what a server has of the user, by trying.
+ * Finds the state of the user at a server, with probes.
  *
- * @throws {RedisUnreachableError} When it cannot be reached.
+ * @throws {RedisUnreachableError} When the server cannot be reached.
  */
 export async function clientUserState(
   address: Address,
@@ -142,9 +142,9 @@ export async function clientUserState(
 }
 
 /**
- * Makes the user, or gives it its rights anew, and has the server keep it over a restart.
+ * Creates the user or resets its rights, and makes the server keep the user over a restart.
  *
- * @returns Why it is not kept; `""`: it is.
+ * @returns Why the server does not keep it; `""`: it does.
  * @throws As `RedisConnection.call`.
  */
 export async function setClientUser(
@@ -157,16 +157,14 @@ export async function setClientUser(
   const { config_file: config = "" } = await readInfo(redis, "server");
   const isInFile = file !== undefined && file !== "";
   if (!isInFile && config === "") {
-    return `${
-      formatAddress(redis.address)
-    } has neither an aclfile nor a config file: the user is ` +
-      "gone when it restarts";
+    const addr = formatAddress(redis.address);
+    return `${addr} has neither an aclfile nor a config file: a restart deletes the user`;
   }
   const words = isInFile ? ["ACL", "SAVE"] : ["CONFIG", "REWRITE"];
   const [reply] = await redis.pipeline([words]);
   if (!(reply instanceof RedisError)) return "";
-  return `${words.join(" ")} at ${formatAddress(redis.address)}: ${reply.message}: the user is ` +
-    "gone when it restarts";
+  return `${words.join(" ")} at ${formatAddress(redis.address)}: ${reply.message}: a restart ` +
+    "deletes the user";
 }
 
 function isDenied(reply: RedisValue): boolean {

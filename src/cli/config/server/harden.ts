@@ -1,5 +1,5 @@
 /**
- * The command `config server harden`: what proxies do for clients, as a user who cannot do more.
+ * The command `config server harden`: a Redis user with fewer rights, for what proxies do for clients.
  *
  *     config.ini: backend_client_user ─► every server: has it? ─► rules, printed ── --apply ─► set, tried
  *
@@ -42,27 +42,28 @@ const APPLY: Flag = {
   name: "apply",
   value: "",
   default: "",
-  help: "make the user, or give it its rights anew; without it only say how",
+  help: "create the user or reset its rights; without this flag: only show the commands",
 };
 
-/** What one server has, or has got; fields are spelled as they are printed. */
+/** The user at one server; fields are spelled as they are printed. */
 interface HardenedServer {
   readonly addr: string;
   readonly state: ClientUserState | "set" | "failed";
-  /** What went wrong, or is to be known; `""`: nothing. */
+  /** An error or a note; `""`: none. */
   readonly problem: string;
-  /** The command that makes the user; `""` where it cannot be made. */
+  /** The command that creates the user; `""` when it cannot be created. */
   readonly command: string;
 }
 
 /** See the header. */
 export const hardenRow: ConfigRow = {
   name: "harden",
-  summary: "Make a user at the Redis servers who cannot do harm by a client's script.",
-  details: "A script does with the rights of whoever sends it what the proxy itself refuses: " +
-    "FLUSHALL, MIGRATE,\nSWAPDB. Set backend_client_user and backend_client_password in config.ini, " +
-    "make the user with\n--apply, then restart the proxies. Needs Redis 6. Do it for every server " +
-    "before it is added.",
+  summary: "Create a Redis user with fewer rights, for the requests of clients.",
+  details:
+    "A client's script runs with the rights of the proxy: it can call what the proxy refuses, such " +
+    "as\nFLUSHALL, MIGRATE and SWAPDB. Set backend_client_user and backend_client_password in " +
+    "config.ini,\ncreate the user with --apply, then restart the proxies. Needs Redis 6. Do this for " +
+    "every server\nbefore you add it.",
   arguments: [SERVER],
   flags: [APPLY],
   run: harden,
@@ -73,7 +74,7 @@ async function harden(values: FlagValues, context: CommandContext): Promise<Comm
   const user = clientUserOf(config);
   if (user === undefined) {
     throw new UsageError(
-      "set backend_client_user and backend_client_password in config.ini first: that is the user",
+      "set backend_client_user and backend_client_password in config.ini first",
     );
   }
   const addrs = isGiven(values, SERVER)
@@ -114,7 +115,12 @@ async function hardenServer(
     const problem = await setClientUser(redis, user, rules);
     const state = await clientUserState(address, user, timesOf(config));
     if (state === "in place") return { addr, state: "set", problem, command };
-    return { addr, state: "failed", problem: `the user is ${state} after all`, command };
+    return {
+      addr,
+      state: "failed",
+      problem: `after ACL SETUSER, the user is still: ${state}`,
+      command,
+    };
   } catch (error) {
     return { addr, state: "failed", problem: (error as Error).message, command };
   }
@@ -123,15 +129,17 @@ async function hardenServer(
 /**
  * The user that config.ini names.
  *
- * @throws {UsageError} When it cannot be one.
+ * @throws {UsageError} When the name is not allowed.
  */
 function clientUserOf(config: Config): ClientUser | undefined {
   const { backendClientUser: name, backendClientPassword: password } = config;
   if (name === "") return undefined;
-  if (/\s/.test(name)) throw new UsageError(`backend_client_user "${name}": no spaces`);
-  // Its rights would be taken from the dashboard, too.
+  if (/\s/.test(name)) {
+    throw new UsageError(`backend_client_user "${name}" must not contain spaces`);
+  }
+  // Otherwise the dashboard would lose its rights, too.
   if (name === (config.backendUser || DEFAULT_USER)) {
-    throw new UsageError(`backend_client_user "${name}" must be another user than backend_user`);
+    throw new UsageError(`backend_client_user "${name}" must not be backend_user`);
   }
   return { name, password, allowsDestructive: config.allowsDestructiveCommands };
 }
@@ -153,5 +161,9 @@ function describe(servers: readonly HardenedServer[], isApplied: boolean): strin
   const texts = [...commands].map(([command, addrs]) =>
     `In redis-cli at ${addrs.join(", ")}:\n${command}`
   );
-  return [table, ...texts, "--apply does that, and has the servers keep it."].join("\n\n");
+  return [
+    table,
+    ...texts,
+    "--apply runs these commands, and makes the servers keep the user over a restart.",
+  ].join("\n\n");
 }

@@ -35,7 +35,7 @@ import { readPool } from "./twemproxy_pool.ts";
 
 const FILE: Argument<{ readonly name: string; readonly isPool: boolean }> = {
   name: "file",
-  help: "a twemproxy config, *.yml or *.yaml, or the config.ini of another Codis, *.ini",
+  help: "a twemproxy config (*.yml, *.yaml), or the config.ini of another Codis (*.ini)",
   isFile: true,
   parse: (name) => {
     const kind = /\.(ya?ml|ini)$/i.exec(name)?.[1]?.toLowerCase();
@@ -46,7 +46,7 @@ const FILE: Argument<{ readonly name: string; readonly isPool: boolean }> = {
   },
 };
 
-/** Why a file cannot be read; undefined: as far as can be seen, it can. */
+/** Why a file cannot be read; `undefined`: no reason is known. */
 function whyNoFile(name: string): string | undefined {
   try {
     return Deno.statSync(name).isDirectory ? "it is a folder" : undefined;
@@ -60,33 +60,33 @@ const POOL: Flag<string> = {
   name: "pool",
   value: "name",
   default: "",
-  help: "which pool of a twemproxy config, when it has several",
+  help: "the pool to import, when a twemproxy config has several",
 };
 
 const SLOTS: Flag = {
   name: "slots",
   value: "",
   default: "",
-  help: "also give slots to the groups that have them in the other Codis",
+  help: "also assign the slots to the groups that own them in the other Codis",
 };
 
 const DRY_RUN: Flag = {
   name: "dry-run",
   value: "",
   default: "",
-  help: "only show what would be done",
+  help: "show what would be done, and change nothing",
 };
 
-/** Codis 2.0's word for groups or slots of which there never was one. */
+/** Codis 2.0's error when no group or slot was ever stored. */
 const NOTHING_YET = "node does not exist";
 
 /** See the header. */
 export const importRow: ConfigRow = {
   name: "import",
-  summary: "Make groups and servers here that are in a twemproxy pool or in another Codis.",
+  summary: "Create the groups and servers of a twemproxy pool or of another Codis.",
   details:
-    "What is here already is left as it is, so that an import that broke off can be repeated. " +
-    "No keys\nare copied: the servers bring theirs.",
+    "Groups and servers that exist already stay unchanged, so an import that has failed can be " +
+    "repeated.\nNo keys are copied: the servers keep their data.",
   arguments: [FILE],
   flags: [POOL, SLOTS, DRY_RUN],
   run: runImport,
@@ -124,7 +124,7 @@ async function productPlan(
   const { config } = await loadConfig(file, "control");
   const old = await loadEtcd2Store(config);
   const isOld = old !== undefined && await isReadThere(config, old, client, context);
-  // Codis 2.0's own dashboard would say that all of it is there already: in the keys that it is read from.
+  // Refuses a Codis 2.0 dashboard: it writes the keys that are read here, so all would exist already.
   if (isOld) await client.cluster();
   const store = isOld ? old : await context.openStore(config);
   if (await isEmptyStore(store)) {
@@ -139,8 +139,8 @@ async function productPlan(
 }
 
 /**
- * Whether the product that is in etcd 2's keys is meant: not when there is one in etcd 3's, too, unless
- * that is the one that we import into.
+ * Whether to read the product in the keys of etcd 2. Not when etcd 3 has one, too, unless that is the one
+ * that we import into.
  */
 async function isReadThere(
   config: Config,
@@ -152,7 +152,7 @@ async function isReadThere(
     other.coordinator === "etcd" && other.product === old.product &&
     `${[...other.coordinatorEndpoints].sort()}` === `${[...config.coordinatorEndpoints].sort()}`;
   if (isHere(await context.config())) return true;
-  // An etcd 2 has no other keys, and is not waited for.
+  // An etcd 2 has no keys of etcd 3: opening that store fails.
   const store = await context.openStore(config).catch(() => undefined);
   if (store === undefined || await isEmptyStore(store)) return true;
   const dashboard = await readIfThere(store, store.paths.dashboard);
@@ -162,16 +162,18 @@ async function isReadThere(
 async function warningsOfEtcd2(store: ReadableStore): Promise<string[]> {
   const proxies = (await loadProxies(store)).map(({ id, addr }) => `${id} (${addr})`);
   return [
-    "read from etcd 2's keys, where Codis 2.0 keeps its tree: what it changes there from now on is " +
-    "not seen here, nor the other way around",
+    "read from the keys of etcd 2, where Codis 2.0 keeps its data: later changes there are not seen " +
+    "here, and changes here are not seen there",
     ...proxies.length === 0 ? [] : [
-      `${countOf(proxies.length, "proxy")}, ${proxies.join(", ")}, still serves by them: replace ` +
-      "it before slots move or masters change",
+      `proxies that still use the keys of etcd 2: ${
+        proxies.join(", ")
+      }; replace them before slots ` +
+      "move or masters change",
     ],
   ];
 }
 
-/** A list of the API's; of what there never was one there is none. */
+/** A list of the API; empty when nothing of its kind was ever stored. */
 async function orNone<T>(list: Promise<readonly T[] | null>): Promise<readonly T[]> {
   try {
     return await list ?? [];
@@ -191,12 +193,12 @@ async function readFile(file: string): Promise<string> {
   }
 }
 
-/** Does what is not done already, in an order in which each step finds what it needs. */
+/** Carries out the steps that are not done, in an order in which each has what it needs. */
 async function carryOut(client: DashboardClient, plan: ImportPlan): Promise<void> {
   const steps: { what: string; run: () => Promise<unknown> }[] = [];
   const filled = new Set(plan.servers.map(({ group_id }) => group_id));
   for (const { group_id, is_there } of plan.groups) {
-    // Its first server makes a group: one that is refused leaves none behind.
+    // The first server creates its group: if it is refused, no empty group remains.
     if (is_there || filled.has(group_id)) continue;
     steps.push({ what: `group ${group_id}`, run: () => client.addGroup(group_id) });
   }
@@ -219,7 +221,7 @@ async function carryOut(client: DashboardClient, plan: ImportPlan): Promise<void
       await run();
     } catch (error) {
       const message = (error as Error).message;
-      const advice = "what was done before stays; run it again to go on";
+      const advice = "the steps before it are done; run the command again to continue";
       throw new Error(`${what} (step ${i + 1} of ${steps.length}): ${message}; ${advice}`, {
         cause: error,
       });
@@ -229,7 +231,7 @@ async function carryOut(client: DashboardClient, plan: ImportPlan): Promise<void
 
 function describePlan(plan: ImportPlan, isDryRun: boolean): string {
   const add = isDryRun ? "would be added" : "added";
-  const state = (isThere: boolean) => isThere ? "is there" : add;
+  const state = (isThere: boolean) => isThere ? "exists" : add;
   const rows = [
     ...plan.servers.map(({ group_id, addr, type, is_there }) => [
       ...[`group ${group_id}`, addr, type, state(is_there)],
@@ -243,7 +245,7 @@ function describePlan(plan: ImportPlan, isDryRun: boolean): string {
     ]),
   ];
   const news = plan.servers.filter(({ is_there }) => !is_there).length;
-  const sum = `${countOf(news, "server")} ${add}, ${plan.servers.length - news} there already`;
+  const sum = `${countOf(news, "server")} ${add}, ${plan.servers.length - news} exist already`;
   const warnings = plan.warnings.map((warning) => `warning: ${warning}`);
   return [...warnings, ...(rows.length === 0 ? [] : [formatTable([], rows)]), sum].join("\n");
 }

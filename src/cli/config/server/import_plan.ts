@@ -1,9 +1,9 @@
 /**
- * What an import would do, worked out before anything is done: pure.
+ * The plan of an import, made before anything is changed: pure.
  *
- *     what is there (a pool, another product) ─┐
- *                                              ├─► plan: groups, servers, slots ─► nothing twice
- *     what is here ────────────────────────────┘
+ *     there: a pool, another product ─┐
+ *                                     ├─► plan: groups, servers, slots; what exists is marked
+ *     here: this cluster ─────────────┘
  *
  * @module
  */
@@ -15,41 +15,41 @@ import type { SlotRecord } from "../../../model/slot.ts";
 import { slotsText } from "../../../model/slot_ranges.js";
 import type { TwemproxyPool } from "./twemproxy_pool.ts";
 
-/** A group to be; fields are spelled as they are printed. */
+/** A group to create; fields are spelled as they are printed. */
 export interface GroupStep {
   readonly group_id: number;
   readonly is_there: boolean;
 }
 
-/** A server to be. */
+/** A server to add. */
 export interface ServerStep extends GroupStep {
   readonly addr: string;
   readonly type: ServerType;
 }
 
-/** Slots to be given to a group, both ends included. */
+/** Slots to assign to a group, both ends included. */
 export interface SlotStep extends GroupStep {
   readonly from: number;
   readonly to: number;
 }
 
-/** Everything that an import does; `is_there` marks what is done already. */
+/** Everything that an import does; `is_there` marks what exists already. */
 export interface ImportPlan {
   readonly warnings: readonly string[];
   readonly groups: readonly GroupStep[];
   /** The master of a group before its slaves. */
   readonly servers: readonly ServerStep[];
-  /** Whether slots must be made before they can be given away. */
+  /** Whether slots must be created before they can be assigned. */
   readonly makes_slots: boolean;
   readonly slots: readonly SlotStep[];
 }
 
-/** What is here contradicts what is there; the message is one line for the user. */
+/** The clusters contradict each other; the message is one line for the user. */
 export class ImportError extends Error {
   override readonly name = "ImportError";
 }
 
-/** Makes one group of each server of a pool, in order, from the next free number on. */
+/** Plans one group for each server of a pool, in order, from the next free number on. */
 export function planPool(pool: TwemproxyPool, here: readonly GroupRecord[]): ImportPlan {
   const known = serversByAddr(here);
   let nextId = Math.max(0, ...here.map(({ id }) => id)) + 1;
@@ -58,7 +58,9 @@ export function planPool(pool: TwemproxyPool, here: readonly GroupRecord[]): Imp
     const server = known.get(addr);
     if (server === undefined) return { group_id: nextId++, addr, type: "master", is_there: false };
     if (server.type !== "master") {
-      warnings.push(`${addr} is ${server.type} in group ${server.group_id} here: left as it is`);
+      warnings.push(
+        `${addr} is ${server.type} in group ${server.group_id} here: it stays unchanged`,
+      );
     }
     return { group_id: server.group_id, addr, type: server.type, is_there: true };
   });
@@ -67,9 +69,9 @@ export function planPool(pool: TwemproxyPool, here: readonly GroupRecord[]): Imp
 }
 
 /**
- * Makes the groups of another product here, with their numbers and roles.
+ * Plans the groups of another product, with their numbers and roles.
  *
- * @throws {ImportError} When a group or server is here otherwise, or a group there cannot be rebuilt.
+ * @throws {ImportError} When a group or server is different here, or a group there has not one master.
  */
 export function planGroups(
   there: readonly GroupRecord[],
@@ -95,7 +97,7 @@ export function planGroups(
         );
       }
       if (server !== undefined && server.type !== type) {
-        warnings.push(`${addr} of group ${id} is ${server.type} here: left as it is`);
+        warnings.push(`${addr} of group ${id} is ${server.type} here: it stays unchanged`);
       }
       const step = {
         group_id: id,
@@ -112,9 +114,10 @@ export function planGroups(
 }
 
 /**
- * Gives slots to the groups that have them in another product; what is offline there stays so here.
+ * Plans to assign slots to the groups that own them in another product; slots that are offline there stay
+ * offline here.
  *
- * @throws {ImportError} When slots migrate or are missing there, or are given away otherwise here.
+ * @throws {ImportError} When slots migrate or are missing there, or have other owners here.
  */
 export function planSlots(
   there: readonly SlotRecord[],
@@ -122,13 +125,13 @@ export function planSlots(
   groups: readonly GroupStep[],
 ): Pick<ImportPlan, "makes_slots" | "slots"> {
   const [theirs, ours] = [byId(there), byId(here)];
-  refuse(missingIds(theirs), "not stored there: a product has all its slots");
+  refuse(missingIds(theirs), "not stored there: a product must have all slots");
   const moving = there.filter(({ state }) => state.status.endsWith("migrate"));
-  refuse(moving.map(({ id }) => id), "migrating there: wait until that is done");
+  refuse(moving.map(({ id }) => id), "migrating there: wait until the migration is done");
   const known = new Set(groups.map(({ group_id }) => group_id));
   const served = there.filter(({ state }) => state.status === "online");
   const stray = served.filter(({ group_id }) => !known.has(group_id));
-  refuse(stray.map(({ id }) => id), "owned there by groups that are not there");
+  refuse(stray.map(({ id }) => id), "owned there by groups that do not exist");
   const makesSlots = ours.size === 0;
   if (!makesSlots) refuse(missingIds(ours), "not stored here: see `codis-proxy config check`");
   const taken = served.filter(({ id, group_id }) => {
@@ -136,7 +139,7 @@ export function planSlots(
     const isFree = slot === undefined || slot.state.status === "offline";
     return !isFree && !(slot.state.status === "online" && slot.group_id === group_id);
   });
-  refuse(taken.map(({ id }) => id), "not offline here: --slots gives away only slots that are");
+  refuse(taken.map(({ id }) => id), "not offline here: --slots assigns only offline slots");
   const steps: SlotStep[] = [];
   for (const { id, group_id } of [...served].sort((a, b) => a.id - b.id)) {
     const is_there = ours.get(id)?.state.status === "online";
@@ -148,7 +151,7 @@ export function planSlots(
   return { makes_slots: makesSlots, slots: steps };
 }
 
-/** The one master of a group there, unless the group here has another. */
+/** The only master of a group there; the group here must not have another one. */
 function checkMaster(
   groupId: number,
   servers: readonly ServerRecord[],
@@ -157,14 +160,14 @@ function checkMaster(
   const masters = servers.filter(({ type }) => type === "master");
   if (servers.length > 0 && masters.length !== 1) {
     const count = masters.length === 0 ? "no master" : "two masters";
-    throw new ImportError(`group ${groupId} has ${count} there: mend it there first`);
+    throw new ImportError(`group ${groupId} has ${count} there: correct that first`);
   }
   const other = (own?.servers ?? []).find(({ type }) => type === "master");
   const [master] = masters;
   if (master !== undefined && other !== undefined && other.addr !== master.addr) {
     throw new ImportError(
       `the master of group ${groupId} is ${master.addr} there and ${other.addr} here: ` +
-        "groups keep their numbers, so this one must be free",
+        "groups keep their numbers, so this number must be free here",
     );
   }
   return master;

@@ -1,5 +1,5 @@
 /**
- * The pools of a twemproxy config file, nutcracker.yml, as far as groups can be made of them.
+ * Reads the pools of a twemproxy config file, nutcracker.yml, for an import.
  *
  * @module
  */
@@ -12,11 +12,11 @@ export interface TwemproxyPool {
   readonly name: string;
   /** Its servers in the order of the file, `host:port`. */
   readonly servers: readonly string[];
-  /** What does not come along, one sentence each. */
+  /** What is not imported, one sentence each. */
   readonly warnings: readonly string[];
 }
 
-/** A pool, or a file, of which no groups can be made; the message is one line for the user. */
+/** A pool or a file that cannot be imported; the message is one line for the user. */
 export class PoolError extends Error {
   override readonly name = "PoolError";
 }
@@ -29,7 +29,7 @@ const SERVER = /^(?<host>.+):(?<port>\d+):(?<weight>\d+)(?:\s+(?<name>\S+))?$/;
  *
  * @param text The whole file.
  * @param file Its name, for messages.
- * @param poolName Which pool; left out: the only one.
+ * @param poolName The name of the pool; omitted: the only one.
  * @throws {PoolError} When the file is no twemproxy config, there is no such pool, or its servers are
  * not Redis servers that can be reached over TCP.
  */
@@ -62,14 +62,14 @@ export function readPool(text: string, file: string, poolName?: string): Twempro
 }
 
 function parsePools(text: string, file: string): Record<string, unknown> {
-  // YAML has no tabs before a line's first word; the parser takes such a line for one of the pools.
+  // YAML allows no tab before the first word of a line, but the parser reads such a line as a pool.
   const tab = text.split("\n").findIndex((line) => /^ *\t\s*[^\s#]/.test(line));
   if (tab >= 0) {
     throw new PoolError(`${file}:${tab + 1}: not YAML: the line is indented by a tab: use spaces`);
   }
   let value: unknown;
   try {
-    // Nothing but text, numbers, booleans, lists and maps: what twemproxy reads.
+    // Only text, numbers, booleans, lists and maps, as twemproxy reads.
     value = parse(text, { schema: "core" });
   } catch (error) {
     throw new PoolError(`${file}: not YAML: ${(error as Error).message.replace(/\s*\n\s*/g, " ")}`);
@@ -100,7 +100,7 @@ function readServer(server: unknown, at: string): { addr: string; weight: number
 function checkTwice(addrs: readonly string[], at: string): void {
   const seen = new Set<string>();
   for (const addr of addrs) {
-    if (seen.has(addr)) throw new PoolError(`${at}: server ${addr} is in it twice`);
+    if (seen.has(addr)) throw new PoolError(`${at}: server ${addr} is listed twice`);
     seen.add(addr);
   }
 }
@@ -109,15 +109,15 @@ function warningsOf(pool: Record<string, unknown>, hasWeights: boolean): string[
   const [distribution, hash] = [pool["distribution"] ?? "ketama", pool["hash"] ?? "fnv1a_64"];
   const tag = pool["hash_tag"] === undefined ? "" : ` and hash_tag ${pool["hash_tag"]}`;
   const warnings = [
-    `keys are not where slots look for them: twemproxy placed them by ${distribution} of ${hash}` +
+    `keys are not in the groups of their slots: twemproxy places keys by ${distribution} of ${hash}` +
     `${tag}, slots are CRC-32 modulo 1024; copy the data through the proxy, or start empty`,
   ];
-  if (hasWeights) warnings.push("weights are ignored: give slots to groups as you like");
+  if (hasWeights) warnings.push("weights are ignored: assign slots to groups as you like");
   if (pool["redis_auth"] !== undefined) {
     warnings.push("redis_auth is not imported: set password, or backend_password, in config.ini");
   }
   const database = pool["redis_db"] ?? 0;
-  if (database !== 0) warnings.push(`redis_db ${database} is not imported: clients SELECT it`);
+  if (database !== 0) warnings.push(`redis_db ${database} is not imported: clients must SELECT it`);
   return warnings;
 }
 

@@ -43,7 +43,7 @@ Deno.test("planPool() numbers groups above all that are there, and leaves known 
     "2 c:1 slave there",
     "9 d:1 master",
   ]);
-  assertEquals(plan.warnings, ["c:1 is slave in group 2 here: left as it is"]);
+  assertEquals(plan.warnings, ["c:1 is slave in group 2 here: it stays unchanged"]);
 });
 
 Deno.test("planGroups() puts masters first, whatever their addresses", () => {
@@ -61,7 +61,7 @@ Deno.test("planGroups() leaves what is there, and says where it differs", () => 
   const there = [group(1, ["master", "a:1"], ["slave", "b:1"], ["slave", "c:1"])];
   const plan = planGroups(there, [group(1, ["master", "a:1"], ["offline", "b:1"])]);
   assertEquals(briefly(plan), ["1 a:1 master there", "1 b:1 offline there", "1 c:1 slave"]);
-  assertEquals(plan.warnings, ["b:1 of group 1 is offline here: left as it is"]);
+  assertEquals(plan.warnings, ["b:1 of group 1 is offline here: it stays unchanged"]);
 });
 
 const BAD_GROUPS: readonly [
@@ -137,7 +137,7 @@ const BAD_SLOTS: readonly [
     "slots of groups that are not there",
     slots(slotIn("p", 4, 9, "online")),
     [],
-    "slot 4 is owned there by groups that are not there",
+    "slot 4 is owned there by groups that do not exist",
   ],
   [
     "slots that somebody else has here",

@@ -42,9 +42,9 @@ Deno.test("readPool() warns of what does not come along, and tells no password",
   const { warnings } = readPool(text, FILE);
   assertEquals(warnings.length, 4);
   assertEquals(warnings[0]!.includes("by ketama of fnv1a_64, slots are CRC-32"), true);
-  assertEquals(warnings[1], "weights are ignored: give slots to groups as you like");
+  assertEquals(warnings[1], "weights are ignored: assign slots to groups as you like");
   assertEquals(warnings.join().includes("hunter2"), false);
-  assertEquals(warnings[3], "redis_db 3 is not imported: clients SELECT it");
+  assertEquals(warnings[3], "redis_db 3 is not imported: clients must SELECT it");
 });
 
 const MISTAKES: readonly [name: string, text: string, message: string][] = [
@@ -63,7 +63,7 @@ const MISTAKES: readonly [name: string, text: string, message: string][] = [
   ["a number", pool("6379"), "server 6379 is not host:port:weight"],
   ["a bad port", pool("redis:99999:1"), 'address "redis:99999" has a bad port'],
   ["a bad host", pool('"red is:1:1"'), 'address "red is:1" has a bad host'],
-  ["a server twice", pool("a:1:1", "a:1:2"), "server a:1 is in it twice"],
+  ["a server twice", pool("a:1:1", "a:1:2"), "server a:1 is listed twice"],
 ];
 
 for (const [name, text, message] of MISTAKES) {
