@@ -107,8 +107,9 @@ Deno.test("a dashboard says when nobody answers where config.ini tells others to
   await elsewhere.waitFor(() => elsewhere.stderr.includes("does not answer ("));
   assertStringIncludes(
     elsewhere.stderr,
-    `127.0.0.1:${told} (connection refused), where proxies and config commands look for a ` +
-      `dashboard; this one listens on 127.0.0.1:${here}: start it with --addr=127.0.0.1:${told}`,
+    `dashboard_addr 127.0.0.1:${told} does not answer (connection refused): proxies and config ` +
+      `commands look for the dashboard there, but this one listens on 127.0.0.1:${here}; start it ` +
+      `with --addr=127.0.0.1:${told}, or change dashboard_addr`,
   );
   await elsewhere.end("SIGTERM");
   const found = start(told);

@@ -110,7 +110,7 @@ Deno.test("--wait gives up when a task stands still for more than a minute, and 
     assertEquals(
       child.stderr.split("\n").at(-2),
       `codis-proxy: slot 5 has not moved to group 2 for 61 s: ${problem}; ` +
-        "the migration continues; `codis-proxy config slot cancel` ends it",
+        "the migration continues; `codis-proxy config slot cancel` cancels it",
     );
   }
 });
@@ -147,7 +147,7 @@ Deno.test("Ctrl-C ends the wait and leaves the migration running, and says so", 
   assertEquals(
     child.stderr.split("\n").at(-2),
     "2 tasks of 2 left; the migration continues; " +
-      "`codis-proxy config slot cancel` ends it",
+      "`codis-proxy config slot cancel` cancels it",
   );
   assertEquals(dashboard.requests.filter((request) => !request.startsWith("GET")), [
     'POST /api/migrate {"from":5,"to":6,"new_group":2,"delay":0}',
