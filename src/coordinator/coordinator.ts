@@ -35,7 +35,7 @@ export type EntryKind = "persistent" | "ephemeral" | "sequential" | "ephemeral_s
 
 /** What else is known of an entry that is created. */
 export interface CreateOptions {
-  /** Nothing will ever be put below it; ZooKeeper is told so by its rights, as Codis 2.0 does. */
+  /** Nothing will ever be put below it; ZooKeeper gets fitting rights, as Codis 2.0 does. */
   readonly isLeaf?: boolean;
 }
 
@@ -65,7 +65,7 @@ export type CoordinatorState = (typeof COORDINATOR_STATES)[number];
 
 /** How a lock is taken. */
 export interface LockOptions {
-  /** What the waiter's entry holds, for whoever wonders who has the lock. */
+  /** What the waiter's entry holds, for people who wonder who has the lock. */
   readonly data: string;
   /** How long to queue; 0 only tries. */
   readonly waitMs: number;
@@ -76,13 +76,13 @@ export interface HeldLock {
   /** The entry that stands for it. */
   readonly path: string;
   /**
-   * Lets the next in the queue have it; resolves also when it was lost before. When the coordinator
-   * cannot be reached, it resolves too, and the lock is let go as soon as it can.
+   * Releases it to the next in the queue; resolves also when it was lost before. When the coordinator
+   * cannot be reached, it resolves too, and the lock is released as soon as it can be reached.
    */
   release(): Promise<void>;
 }
 
-/** Longest time that a call takes unless told otherwise, in milliseconds. */
+/** Longest time that a call takes unless another one is set, in milliseconds. */
 export const CALL_TIMEOUT_MS = 5_000;
 
 /** What of a coordinator can be read, and of a picture of one. */

@@ -47,7 +47,7 @@ export class NotEmptyError extends CoordinatorError {
   }
 }
 
-/** The entry has another version than the caller named: somebody else was faster. */
+/** The entry has another version than the caller named: another writer was faster. */
 export class BadVersionError extends CoordinatorError {
   override readonly name = "BadVersionError";
 

@@ -49,7 +49,7 @@ async function waitUntilFirst(
   // Closing the watch ends the loop below: time is up.
   const timer = waitMs > 0 ? setTimeout(() => queue.close(), waitMs) : undefined;
   try {
-    let first = "nobody";
+    let first = "another one";
     for await (const names of queue) {
       first = names[0] ?? first;
       if (first === nameOf(own)) return;
@@ -68,13 +68,13 @@ async function waitUntilFirst(
   }
 }
 
-/** Leaves at once, or as soon as the coordinator can be reached; else nobody ever gets the lock. */
+/** Leaves at once, or as soon as the coordinator can be reached; else no other ever gets the lock. */
 async function leaveQueue(coordinator: Coordinator, own: string): Promise<void> {
   try {
     await leaveOnce(coordinator, own);
   } catch (error) {
     if (!(error instanceof ConnectionLossError)) throw error;
-    log.warn("the lock {own} is let go later: {error}", { own, error });
+    log.warn("lock {own} not released, trying again: {error}", { own, error });
     leaveLater(coordinator, own);
   }
 }
@@ -89,7 +89,7 @@ async function leaveLater(coordinator: Coordinator, own: string): Promise<void> 
     try {
       return await leaveOnce(coordinator, own);
     } catch (error) {
-      log.debug("the lock {own} is let go later: {error}", { own, error });
+      log.debug("lock {own} not released, trying again: {error}", { own, error });
     }
   }
 }
@@ -98,7 +98,7 @@ async function leaveOnce(coordinator: Coordinator, own: string): Promise<void> {
   try {
     await coordinator.delete(own);
   } catch (error) {
-    // Somebody removed the lock by force: it is not ours either way.
+    // The lock was removed by force: it is not ours either way.
     if (!(error instanceof NoNodeError)) throw error;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The state of a session, and everybody who wants to know when it changes.
+ * The state of a session, and the listeners that are called when it changes.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export class ObservedState {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Changes the state, and tells everybody. */
+  /** Changes the state, and calls every listener. */
   change(next: CoordinatorState): void {
     this.#state = next;
     for (const listener of [...this.#listeners]) listener(next);

@@ -31,7 +31,7 @@ export async function openCoordinator(
     case "zookeeper": {
       checkAuth(config);
       const servers = zookeeperServers(coordinatorEndpoints);
-      // Its library costs a tenth of a second to load, which nobody else has to wait for.
+      // Its library takes a tenth of a second to load; the others need not wait for it.
       const { ZookeeperCoordinator } = await import("./zookeeper/zookeeper.ts");
       return await ZookeeperCoordinator.open({ servers, ...session });
     }

@@ -16,7 +16,7 @@ export interface Watch<T> extends AsyncIterableIterator<T> {
   close(): void;
 }
 
-/** A watch that is told its values: holds the newest one until it is asked for. */
+/** A watch that values are pushed to: holds the newest one until it is read. */
 export class LatestWatch<T> implements Watch<T> {
   readonly #onClose: () => void;
   /** Boxed, because `undefined` is a value too: no such entry. */
@@ -29,7 +29,7 @@ export class LatestWatch<T> implements Watch<T> {
     this.#onClose = onClose;
   }
 
-  /** Replaces the value that nobody has asked for yet. */
+  /** Replaces the value that was not read yet. */
   push(value: T): void {
     if (this.#isClosed) return;
     const waiter = this.#waiter;

@@ -7,8 +7,12 @@
 import { logger } from "../base/log.ts";
 import type { RouterEvents } from "../router/router.ts";
 
-/** Events that are logged in the room `router`. */
-export function routerEvents(): RouterEvents {
+/**
+ * Events that are logged by the module `router`.
+ *
+ * @param slotWaitMs How long a slot that changes owners waits for requests in flight.
+ */
+export function routerEvents(slotWaitMs: number): RouterEvents {
   const router = logger("router");
   return {
     backendReady: ({ server, database, protocol }) =>
@@ -19,8 +23,8 @@ export function routerEvents(): RouterEvents {
       }),
     backendLost: ({ server, database }, cause, wasReady) => {
       const details = { address: server.address, database, cause };
-      if (wasReady) router.warn("backend {address} db {database} is lost: {cause}", details);
-      else router.debug("backend {address} db {database} cannot be reached: {cause}", details);
+      if (wasReady) router.warn("backend {address} db {database} disconnected: {cause}", details);
+      else router.debug("backend {address} db {database} not reachable: {cause}", details);
     },
     sessionOpened: ({ id, remote }) =>
       router.debug("session {id} opened by {remote}", { id, remote }),
@@ -28,12 +32,12 @@ export function routerEvents(): RouterEvents {
       router.debug("session {id} of {remote} closed", { id, remote }),
     sessionOverflowed: ({ id, remote, unsentBytes }) =>
       router.warn(
-        "session {id} of {remote} closed: {unsentBytes} bytes of replies wait for it, more than session_max_buffer",
+        "session {id} of {remote} closed: it has not read {unsentBytes} bytes of replies, more than session_max_buffer",
         { id, remote, unsentBytes },
       ),
     sessionEvicted: ({ id, remote, unsentBytes }) =>
       router.warn(
-        "session {id} of {remote} closed: {unsentBytes} bytes of replies wait for it, more than for any other, and all hold more than proxy_max_buffer",
+        "session {id} of {remote} closed: all sessions hold more than proxy_max_buffer, and it holds most: {unsentBytes} bytes of unread replies",
         { id, remote, unsentBytes },
       ),
     sessionTimedOut: ({ id, remote }, reason) =>
@@ -46,9 +50,14 @@ export function routerEvents(): RouterEvents {
         { id, remote, address, count },
       ),
     slotDrainTimedOut: (slotId, backends) =>
-      router.warn("slot {slotId} changes hands without waiting longer; connections cut: {cut}", {
-        slotId,
-        cut: backends.map((backend) => backend.server.address).join(" "),
-      }),
+      router.warn(
+        "slot {slotId}: drain timed out after {seconds} s, closing {count} backend connections: {addresses}",
+        {
+          slotId,
+          seconds: slotWaitMs / 1000,
+          count: backends.length,
+          addresses: backends.map((backend) => backend.server.address).join(" "),
+        },
+      ),
   };
 }

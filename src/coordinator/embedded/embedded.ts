@@ -1,11 +1,11 @@
 /**
  * The embedded coordinator: the tree in files of this machine, shared by its processes.
  *
- *     embedded_dir/lock      held by whoever writes, for as long as one change takes
+ *     embedded_dir/lock      held by the writer, for as long as one change takes
  *                  journal   the tree (journal.ts)
  *                  owners/   who is alive (owners.ts)
  *
- *     create, write, delete ──► turn (one at a time in this process) ──► lock (one in all processes)
+ *     create, write, delete ──► queue (one at a time in this process) ──► lock (one in all processes)
  *                               ──► catch up ──► plan ──► append ──► unlock
  *     read, children ─────────► catch up ──► tree in memory
  *     watches ◄──────────────── catch up ◄── the folder changed (Deno.watchFs), or a slow timer
@@ -53,7 +53,7 @@ export interface EmbeddedOptions {
   readonly dir: string;
   /** Longest time that a call takes. @default 5000 */
   readonly callTimeoutMs?: number;
-  /** Time between two looks at the folder that nothing asked for. @default 1000 */
+  /** Time between two checks of the folder, in milliseconds. @default 1000 */
   readonly recheckMs?: number;
 }
 
@@ -74,7 +74,7 @@ export class EmbeddedCoordinator implements Coordinator {
   readonly #state = new ObservedState("connected");
   readonly #watches = new TreeWatches();
   #owner: OwnerFile;
-  #turn: Promise<unknown> = Promise.resolve();
+  #lastCall: Promise<unknown> = Promise.resolve();
   #isReaping = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #ownerTimer: ReturnType<typeof setTimeout> | undefined;
@@ -108,7 +108,7 @@ export class EmbeddedCoordinator implements Coordinator {
       await Journal.create(`${dir}/journal`);
       const coordinator = new EmbeddedCoordinator(dir, callTimeoutMs, fileLock);
       fileLock.release();
-      // Whoever opens after a crash finds nothing of the dead any more.
+      // Who opens after a crash finds nothing of the dead any more.
       await coordinator.#reap();
       coordinator.#start(recheckMs);
       return coordinator;
@@ -135,8 +135,8 @@ export class EmbeddedCoordinator implements Coordinator {
     const isEphemeral = kind.startsWith("ephemeral");
     let created = path;
     // It would stay as long as this process does, in a queue for a lock, and keep all others waiting.
-    const removeUnheard = async () => {
-      log.info("{path} was created unheard, and is removed", { path: created });
+    const removeLate = async () => {
+      log.info("removing {path}: it was created after the call had timed out", { path: created });
       await this.delete(created).catch((error) => log.warn("{error}", { error }));
     };
     await this.#commit(path, "create", (tree) => {
@@ -145,7 +145,7 @@ export class EmbeddedCoordinator implements Coordinator {
       const planned = planCreateSequential(tree, path, data, owner);
       created = planned.path;
       return planned.changes;
-    }, isEphemeral ? removeUnheard : undefined);
+    }, isEphemeral ? removeLate : undefined);
     return created;
   }
 
@@ -226,7 +226,9 @@ export class EmbeddedCoordinator implements Coordinator {
     this.#watcher?.close();
     this.#watches.close();
     // What cannot be deleted now, others delete when they see our file go.
-    await last.catch((error) => log.warn("session not ended in order: {error}", { error }));
+    await last.catch((error) =>
+      log.warn("own entries not removed, others will remove them: {error}", { error })
+    );
     this.#owner.close();
     this.#probe.close();
     this.#journal.close();
@@ -238,24 +240,24 @@ export class EmbeddedCoordinator implements Coordinator {
   /**
    * Plans changes on the newest tree and stores them, one call at a time.
    *
-   * @param whenUnheard Called when they are stored after the caller was told that time is up.
+   * @param whenLate Called when they are stored after the call has timed out.
    */
   #commit(
     path: string,
     verb: string,
     plan: (tree: Tree) => TreeChange[],
-    whenUnheard?: () => Promise<void>,
+    whenLate?: () => Promise<void>,
   ): Promise<void> {
     if (this.#state.isClosed) return Promise.reject(new ClosedError(path, verb));
     const deadline = performance.now() + this.#callTimeoutMs;
-    const turn = this.#turn.then(() => this.#commitInTurn(path, verb, plan, deadline));
-    this.#turn = turn.catch(() => {});
-    const heard = this.#orTimeout(turn, path, verb);
-    if (whenUnheard !== undefined) heard.catch(() => turn.then(whenUnheard, () => {}));
+    const call = this.#lastCall.then(() => this.#commitNow(path, verb, plan, deadline));
+    this.#lastCall = call.catch(() => {});
+    const heard = this.#orTimeout(call, path, verb);
+    if (whenLate !== undefined) heard.catch(() => call.then(whenLate, () => {}));
     return heard;
   }
 
-  async #commitInTurn(
+  async #commitNow(
     path: string,
     verb: string,
     plan: (tree: Tree) => TreeChange[],
@@ -284,11 +286,11 @@ export class EmbeddedCoordinator implements Coordinator {
       await this.#journal.compactIfGrown();
     } catch (error) {
       // The change itself is stored; the next one tries again.
-      log.warn("journal not written anew: {error}", { error });
+      log.warn("journal not compacted, trying again with the next change: {error}", { error });
     }
   }
 
-  /** Rejects when the call takes too long; what it does in the end is then nobody's business. */
+  /** Rejects when the call takes too long; its outcome is then not reported. */
   async #orTimeout<T>(call: Promise<T>, path: string, verb: string): Promise<T> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const timeout = new Promise<never>((_resolve, reject) => {
@@ -342,37 +344,43 @@ export class EmbeddedCoordinator implements Coordinator {
   #treeToWatch(path: string): Tree {
     checkPath(path);
     if (this.#state.isClosed) throw new ClosedError(path, "watch");
-    this.#look();
+    this.#refresh();
     return this.#journal.tree;
   }
 
   #start(recheckMs: number): void {
-    this.#timer = setInterval(() => this.#look(), recheckMs);
+    this.#timer = setInterval(() => this.#refresh(), recheckMs);
     try {
       this.#watcher = Deno.watchFs([this.#dir, `${this.#dir}/owners`], { recursive: false });
     } catch (error) {
-      log.warn("changes are noticed every {recheckMs} ms only: {error}", { recheckMs, error });
+      log.warn("embedded_dir cannot be watched, checking it every {recheckMs} ms: {error}", {
+        recheckMs,
+        error,
+      });
       return;
     }
     this.#followFolder(this.#watcher, recheckMs);
-    this.#look();
+    this.#refresh();
   }
 
   async #followFolder(watcher: Deno.FsWatcher, recheckMs: number): Promise<void> {
     try {
       for await (const { paths } of watcher) {
-        this.#look();
+        this.#refresh();
         if (!paths.some((path) => path.includes("/owners/"))) continue;
         clearTimeout(this.#ownerTimer);
-        this.#ownerTimer = setTimeout(() => this.#look(), OWNER_RECHECK_MS);
+        this.#ownerTimer = setTimeout(() => this.#refresh(), OWNER_RECHECK_MS);
       }
     } catch (error) {
-      log.warn("changes are noticed every {recheckMs} ms only: {error}", { recheckMs, error });
+      log.warn("embedded_dir cannot be watched, checking it every {recheckMs} ms: {error}", {
+        recheckMs,
+        error,
+      });
     }
   }
 
   /** Catches up, and ends the sessions of processes that died. */
-  #look(): void {
+  #refresh(): void {
     if (this.#state.isClosed) return;
     try {
       this.#catchUp();
@@ -394,16 +402,16 @@ export class EmbeddedCoordinator implements Coordinator {
       for (const id of dead) {
         await this.#commit(ROOT_PATH, "delete", (tree) => planEndOfOwner(tree, id));
         this.#probe.remove(id);
-        log.info("session {id} ended with its process", { id });
+        log.info("removed the entries of session {id}: its process is gone", { id });
       }
     } catch (error) {
-      log.warn("dead sessions stay for now: {error}", { error });
+      log.warn("entries of dead processes not removed, trying again: {error}", { error });
     } finally {
       this.#isReaping = false;
     }
   }
 
-  /** The session's name; a new one when somebody wiped the folder and with it the old. */
+  /** The session's name; a new one when the folder was wiped, and the old one with it. */
   #ownerId(): string {
     if (!this.#owner.isThere()) {
       this.#owner.close();
@@ -413,7 +421,7 @@ export class EmbeddedCoordinator implements Coordinator {
   }
 
   #changeState(next: CoordinatorState): void {
-    log.info("embedded coordinator {next}", { next });
+    log.info("embedded coordinator is {next}", { next });
     this.#state.change(next);
   }
 }

@@ -48,7 +48,7 @@ export class FileLock {
 
   #tryAcquire(): boolean {
     if (!this.#file.tryLockSync(true)) return false;
-    // Somebody may have wiped the folder and begun anew: then our lock is on a file that is gone.
+    // The folder may have been wiped and made again: then our lock is on a file that is gone.
     if (Deno.statSync(this.#path).ino === this.#file.statSync().ino) return true;
     this.#file.close();
     this.#file = openLockFile(this.#path);

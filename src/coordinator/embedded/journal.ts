@@ -55,7 +55,7 @@ export class JournalError extends Error {
   override readonly name = "JournalError";
 }
 
-/** The journal of one folder. Whoever calls `create`, `append` or `compact` holds the store's lock. */
+/** The journal of one folder. Who calls `create`, `append` or `compact` holds the store's lock. */
 export class Journal {
   readonly #path: string;
   readonly #observer: TreeObserver;
@@ -69,7 +69,7 @@ export class Journal {
   /**
    * Opens the journal at `path`, which exists.
    *
-   * @param observer Is told of every change read or made.
+   * @param observer Called after every change that is read or made.
    * @throws {JournalError} When it is damaged, or from another version of this program.
    */
   constructor(path: string, observer: TreeObserver) {
@@ -111,7 +111,7 @@ export class Journal {
   /**
    * Reads what others have written since.
    *
-   * @returns Whether the whole tree was replaced, because somebody replaced the store.
+   * @returns Whether the whole tree was replaced, because the store was replaced.
    * @throws {Deno.errors.NotFound} When the journal is gone.
    */
   catchUp(): boolean {
@@ -164,7 +164,7 @@ export class Journal {
 
   #changeOver(file: Deno.FsFile): boolean {
     const header = readHeader(file, this.#path);
-    // Nobody writes to the old file any more: what it holds now is all it ever will.
+    // The old file is not written to any more: what it holds now is all it ever will.
     this.#readChanges();
     const isSame = header.id === this.#header.id && header.version === this.#tree.version;
     if (!isSame) this.#tree = readSnapshot(file, header, this.#path);

@@ -3,7 +3,7 @@
  *
  *     owners/<id>      locked by the process that owns it; kill -9 frees the lock, SIGSTOP does not:
  *                      a paused owner is alive, and what it registered stays
- *     owners/<id>.new  being made; whoever holds the store's lock may remove it
+ *     owners/<id>.new  being made; who holds the store's lock may remove it
  *
  * There is no lease on top: on one machine a paused process is an operator's doing, and while it is
  * paused it confirms no action, so that nothing is changed behind its back.
@@ -22,7 +22,7 @@ export class OwnerFile {
   constructor(folder: string) {
     this.id = `${Deno.pid}-${crypto.randomUUID()}`;
     this.#path = `${folder}/${this.id}`;
-    // Locked before it gets its name: nobody ever sees it unlocked while we live.
+    // Locked before it gets its name: it is never seen unlocked while we live.
     const unfinished = `${this.#path}.new`;
     this.#file = Deno.openSync(unfinished, { write: true, createNew: true });
     this.#file.lockSync(true);
@@ -49,12 +49,12 @@ export class OwnerFile {
   }
 }
 
-/** Tells which sessions of other processes have ended. */
+/** Finds out which sessions of other processes have ended. */
 export class OwnerProbe {
   readonly #folder: string;
   readonly #files = new Map<string, Deno.FsFile>();
 
-  /** Looks at the files in `folder`. */
+  /** Checks the files in `folder`. */
   constructor(folder: string) {
     this.#folder = folder;
   }
@@ -99,7 +99,7 @@ export class OwnerProbe {
       }
       this.#files.set(id, file);
     }
-    // Shared, so that two processes that look at the same time do not take each other for the owner.
+    // Shared, so that two processes that check at the same time do not take each other for the owner.
     return file.tryLockSync(false);
   }
 

@@ -40,7 +40,7 @@ export interface SnapshotEntry {
   readonly next?: number;
 }
 
-/** Who is told of changes, once per change. */
+/** What is called after changes, once per change. */
 export interface TreeObserver {
   /** The entry was created, written or deleted. */
   dataChanged(path: string): void;
@@ -48,7 +48,7 @@ export interface TreeObserver {
   childrenChanged(path: string): void;
 }
 
-/** Entries by path. Changes must be legal: whoever plans them has checked. */
+/** Entries by path. Changes must be legal: the plan has checked that. */
 export class Tree {
   readonly #entries = new Map<string, TreeEntry>();
   readonly #pathsByOwner = new Map<string, Set<string>>();

@@ -31,7 +31,7 @@ export interface EtcdClientOptions {
   readonly tls: EtcdTls;
   /** Longest time that one endpoint may take for one call. */
   readonly attemptMs: number;
-  /** Told when no endpoint answers any more, once per endpoint that did not. */
+  /** Called when no endpoint answers any more, once per endpoint that did not. */
   onLost(): void;
 }
 
@@ -103,7 +103,7 @@ export class EtcdClient {
   #token: string | undefined;
   readonly #inFlight = new Semaphore(CALLS_MAX);
 
-  /** Calls nobody yet. */
+  /** Makes no call yet. */
   constructor(options: EtcdClientOptions) {
     this.#options = options;
     this.#used = Math.floor(Math.random() * options.endpoints.length);
@@ -216,7 +216,7 @@ export class EtcdClient {
     if (leftMs <= 0 || this.#isClosed) throw new EtcdError("unsent", "no time is left");
     const over = new AbortController();
     const end = startDeadline(leftMs, () => {
-      // A call that had little time left tells nothing about the endpoint: only it has failed.
+      // A call that had little time left says nothing about the endpoint: only the call has failed.
       const isFair = leftMs >= FAIR_ATTEMPT_MS;
       const late = silence(leftMs);
       over.abort(isFair ? late : new EtcdError("unanswered", `${endpoint}: ${late.message}`));
@@ -276,10 +276,13 @@ export class EtcdClient {
     const failure = new EtcdError(/\(Connect\)/.test(reason) ? "unsent" : "unanswered", message);
     if (this.#isClosed || endpoint !== this.#endpoint()) return failure;
     this.#problem = message;
-    log.debug("etcd {endpoint} is given up: {reason}", { endpoint, reason });
+    log.debug("etcd {endpoint} does not answer, using the next endpoint: {reason}", {
+      endpoint,
+      reason,
+    });
     this.#used = (this.#used + 1) % this.#options.endpoints.length;
     this.#failures++;
-    // Who waits for an answer from it waits in vain, as all do when a connection is lost.
+    // Its other calls would wait in vain, as all do when a connection is lost.
     const cut = new EtcdError("unanswered", message);
     for (const over of [...this.#calls, ...this.#streams]) over.abort(cut);
     if (this.#failures >= this.#options.endpoints.length) this.#options.onLost();

@@ -87,7 +87,7 @@ export class EtcdCoordinator implements Coordinator {
   readonly #state = new ObservedState();
   readonly #dataRanges = new Map<string, EtcdWatchedRange<Entry | undefined>>();
   readonly #childrenRanges = new Map<string, EtcdWatchedRange<readonly string[]>>();
-  /** Numbered ephemeral entries that may exist without anybody knowing, and their lease. */
+  /** Numbered ephemeral entries that may exist although their creator got no answer, and their lease. */
   readonly #doubtful = new Map<string, string>();
   #isOpening = true;
   #closing: Promise<void> | undefined;
@@ -107,7 +107,7 @@ export class EtcdCoordinator implements Coordinator {
     this.#kv = new EtcdKv(this.#client);
     this.#session = new EtcdSession(this.#client, sessionTimeoutMs, {
       onState: (state) => this.#see(state),
-      // Later on somebody may be about to change the password: then it is worth waiting.
+      // Later on the password may be about to be changed: then it is worth waiting.
       onDenied: () => void (this.#isOpening && this.close()),
     });
     this.#session.start();
@@ -233,7 +233,7 @@ export class EtcdCoordinator implements Coordinator {
     await this.#session.ended();
   }
 
-  /** Runs a call within its deadline, and tells its failure in the words of every coordinator. */
+  /** Runs a call within its deadline, and reports its failure as every coordinator does. */
   async #do<T>(
     path: string,
     verb: string,
@@ -266,16 +266,18 @@ export class EtcdCoordinator implements Coordinator {
     throw new ConnectionLossError(path, `cannot create "${path}": there is no session with etcd`);
   }
 
-  /** Removes the entries of this session that nobody knows of. */
+  /** Removes the entries of this session whose creators got no answer. */
   async #sweep(): Promise<void> {
     for (const [path, lease] of [...this.#doubtful]) {
       try {
         const plan = deleteOwnedTxn(path, lease);
         const { succeeded } = await this.#kv.txn(plan, this.#deadlineMs(), true);
         this.#doubtful.delete(path);
-        if (succeeded === true) log.info("{path} was created unheard, and is removed", { path });
+        if (succeeded === true) {
+          log.info("removed {path}: it was created, but the answer was lost", { path });
+        }
       } catch (error) {
-        log.debug("{path} is looked for later: {error}", { path, error });
+        log.debug("{path} not checked, trying again later: {error}", { path, error });
       }
     }
   }

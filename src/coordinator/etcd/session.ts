@@ -80,7 +80,7 @@ export class EtcdSession {
     this.#pausing.abort();
   }
 
-  /** Gives the lease back, if that can be told at once: all that was ephemeral is gone. */
+  /** Gives the lease back, if etcd can be reached at once: all that was ephemeral is gone. */
   async close(): Promise<void> {
     const isReached = this.#state === "connected";
     this.#state = "closed";
@@ -88,7 +88,9 @@ export class EtcdSession {
     if (isReached && this.#lease !== undefined) {
       const deadlineMs = performance.now() + REVOKE_MS;
       await this.#client.call("/v3/lease/revoke", { ID: this.#lease }, deadlineMs, true)
-        .catch((error) => log.warn("lease not given back, it ends by itself: {error}", { error }));
+        .catch((error) =>
+          log.warn("lease not given back, it will expire by itself: {error}", { error })
+        );
     }
     this.#lease = undefined;
   }
@@ -149,7 +151,7 @@ export class EtcdSession {
   #seeFailure(error: unknown): void {
     if (this.#isClosed()) return;
     if (error instanceof EtcdError && error.kind === "denied") {
-      log.error("etcd refuses us: {error}", { error });
+      log.error("etcd refuses our user, password or rights: {error}", { error });
       this.#events.onDenied();
     }
     if (this.#state === "connected") this.#move("disconnected");

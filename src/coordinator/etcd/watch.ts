@@ -23,9 +23,9 @@ export interface EtcdWatchedSource<T> {
   readonly range: EtcdRange;
   /** Reads the value, and the revision of the store that it is of. */
   load(): Promise<{ value: T; revision: number }>;
-  /** The value after a change; the same object when nobody cares. */
+  /** The value after a change; the same object when it does not matter to watches. */
   apply(value: T, change: EtcdKeyValue, isDelete: boolean): T;
-  /** Nobody watches any more. */
+  /** The last watch has ended. */
   onIdle(): void;
 }
 
@@ -44,7 +44,7 @@ const RETRY = { firstMs: 50, maxMs: 2_000 };
 
 /** Why a stream is ended by us. */
 const STREAM_IS_OLD = new EtcdError("unanswered", "the stream is old");
-const NOBODY_WATCHES = new EtcdError("unanswered", "nobody watches any more");
+const NO_WATCHES = new EtcdError("unanswered", "the last watch has ended");
 const MUST_LOAD = new EtcdError("unanswered", "the value must be loaded");
 
 const log = logger("coordinator");
@@ -82,7 +82,7 @@ export class EtcdWatchedRange<T> {
     return watch;
   }
 
-  /** Tries again at once what has been waiting for etcd. */
+  /** Ends a pause between two tries. */
   wake(): void {
     this.#pausing.abort();
   }
@@ -101,7 +101,7 @@ export class EtcdWatchedRange<T> {
         this.#backoff.reset();
       } catch (error) {
         if (this.#watches.size === 0) break;
-        log.debug("a watch begins again: {error}", { error });
+        log.debug("watch stream ended, opening it again: {error}", { error });
         await this.#pause(this.#backoff.nextMs());
       }
     }
@@ -110,7 +110,7 @@ export class EtcdWatchedRange<T> {
 
   #stop(): void {
     this.#current = undefined;
-    this.#over?.abort(NOBODY_WATCHES);
+    this.#over?.abort(NO_WATCHES);
     this.#pausing.abort();
     this.#source.onIdle();
   }
@@ -135,7 +135,7 @@ export class EtcdWatchedRange<T> {
   #jump({ value, revision }: { value: T; revision: number }): void {
     if (this.#current !== undefined && revision < this.#current.next) return;
     this.#current = { value, next: revision + 1 };
-    this.#tell(value);
+    this.#push(value);
   }
 
   /** Follows one stream until it is old; throws when it breaks. */
@@ -178,10 +178,10 @@ export class EtcdWatchedRange<T> {
       const next = Math.max(this.#current.next, Number(last.kv.mod_revision) + 1);
       this.#current = { value: this.#current.value, next };
     }
-    if (this.#current.value !== before) this.#tell(this.#current.value);
+    if (this.#current.value !== before) this.#push(this.#current.value);
   }
 
-  #tell(value: T): void {
+  #push(value: T): void {
     for (const watch of this.#watches) watch.push(value);
   }
 

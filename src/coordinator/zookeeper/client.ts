@@ -7,7 +7,7 @@
  *      │                        └── session unknown ──► expired, for good │                         │
  *      └────────────────── disconnected ◄─────────────────────────────────┴──── connection cut ◄────┘
  *
- * After `expired` the object is dead, as the session is: whoever had it makes a new one.
+ * After `expired` the object is dead, as the session is: its owner makes a new one.
  *
  * @module
  */
@@ -52,7 +52,7 @@ export interface ZookeeperClientOptions {
   readonly sessionTimeoutMs: number;
   /** `user:password` for ZooKeeper's digest scheme; not set: none. */
   readonly auth: Secret;
-  /** Told of each change of state but the last one, `closed`. */
+  /** Called after each change of state but the last one, `closed`. */
   onState(state: ZookeeperClientState): void;
 }
 
@@ -81,7 +81,7 @@ const CALLS_MAX = 16;
 /** Least time for one server to grant a session, in milliseconds, however many there are. */
 const CONNECT_MS_MIN = 300;
 
-/** Share of the session timeout in which every server shall have had its first turn. */
+/** Share of the session timeout in which every server is dialed once. */
 const FIRST_ROUND_SHARE = 1 / 4;
 
 /** How long the end of a session may take before its connection is cut. */
@@ -108,7 +108,7 @@ export class ZookeeperClient {
   #wasDenied = false;
   #nextServer: number;
   #dials = 0;
-  /** Dials since we were connected that nobody answered in time. */
+  /** Dials since we were connected that got no answer in time. */
   #silentDials = 0;
   #dialTimer: ReturnType<typeof setTimeout> | undefined;
   #server = "";
@@ -157,7 +157,7 @@ export class ZookeeperClient {
   /**
    * Creates a node.
    *
-   * @param onLate Told what became of it when that is known only after the call was given up.
+   * @param onLate Called with the outcome when it is known only after the call was given up.
    */
   create(
     path: string,
@@ -173,7 +173,7 @@ export class ZookeeperClient {
     }, onLate);
   }
 
-  /** Reads a node and, if it is there, has `watcher` told of its next change. */
+  /** Reads a node and, if it is there, has `watcher` called at its next change. */
   read(path: string, deadlineMs: number, watcher?: LibraryWatcher): Promise<ZookeeperNode> {
     return this.#call(deadlineMs, (done) => {
       this.#client.getData(path, watcher, (error, data, stat) => {
@@ -182,12 +182,12 @@ export class ZookeeperClient {
     });
   }
 
-  /** What is known of a node, if it is there; has `watcher` told when it comes, changes or goes. */
+  /** What is known of a node, if it is there; has `watcher` called when it comes, changes or goes. */
   stat(path: string, deadlineMs: number, watcher?: LibraryWatcher): Promise<LibraryStat | null> {
     return this.#call(deadlineMs, (done) => this.#client.exists(path, watcher, done));
   }
 
-  /** The names of a node's children; has `watcher` told of the next that comes or goes. */
+  /** The names of a node's children; has `watcher` called when the next one comes or goes. */
   children(path: string, deadlineMs: number, watcher?: LibraryWatcher): Promise<string[]> {
     return this.#call(deadlineMs, (done) => this.#client.getChildren(path, watcher, done));
   }
@@ -218,7 +218,7 @@ export class ZookeeperClient {
       this.#connection.send(transactionRequest(operations), done);
     });
     const codes = payload.results?.map(({ err }) => NAMES_BY_CODE.get(err ?? 0) ?? "OK") ?? [];
-    // Those before the one that failed are "OK", those after it were not looked at.
+    // Those before the one that failed are "OK", those after it were not tried.
     const index = codes.findIndex((code) => code !== "OK" && code !== "RUNTIME_INCONSISTENCY");
     return index < 0 ? undefined : { index, code: codes[index]! };
   }
@@ -228,16 +228,16 @@ export class ZookeeperClient {
     return this.#call(deadlineMs, (done) => this.#client.setACL(path, [acl], -1, done));
   }
 
-  /** Ends the session, if a server can be told so at once, and the connection. */
+  /** Ends the session, if a server can be asked to at once, and the connection. */
   async close(): Promise<void> {
     if (this.#state === "closed") return;
-    const canTell = this.#state === "connected";
+    const canEnd = this.#state === "connected";
     this.#state = "closed";
     clearTimeout(this.#dialTimer);
     this.#endSilenceWatch();
     const ended = this.#connection.ending();
     this.#client.close();
-    await ended(canTell ? CLOSE_MS : 0);
+    await ended(canEnd ? CLOSE_MS : 0);
   }
 
   async #call<T>(
@@ -261,7 +261,7 @@ export class ZookeeperClient {
     onLate?: (value: T | undefined) => void,
   ): Promise<T> {
     if (this.#state !== "connected") {
-      // The library would keep the call and send it some day, when nobody wants it any more.
+      // The library would keep the call and send it some day, when it is of no use any more.
       return Promise.reject(new ZookeeperError("CONNECTION_LOSS", `it is ${this.#state}`));
     }
     return new Promise((resolve, reject) => {
@@ -302,7 +302,7 @@ export class ZookeeperClient {
     });
   }
 
-  /** One server after the other, and a pause when all of them had their turn. */
+  /** One server after the other, and a pause after each round. */
   #dialNext(dial: (server: { host: string; port: number }) => void): void {
     const { servers } = this.#options;
     const isNewRound = this.#dials > 0 && this.#dials % servers.length === 0;
@@ -347,7 +347,10 @@ export class ZookeeperClient {
 
   #cut(reason: string): void {
     if (this.#state === "closed") return;
-    log.warn("connection to ZooKeeper {server} cut: {reason}", { server: this.#server, reason });
+    log.warn("closing the connection to ZooKeeper {server}: {reason}", {
+      server: this.#server,
+      reason,
+    });
     this.#problem = `${this.#server}: ${reason}`;
     this.#isCut = true;
     this.#connection.cut();

@@ -12,7 +12,7 @@ import jute from "node-zookeeper-client/jute";
 /** Answers one call, exactly once. */
 export type LibraryCallback<T> = (error: LibraryError | null | undefined, value: T) => void;
 
-/** Told of one change of a node, once. */
+/** Called at one change of a node, once. */
 export type LibraryWatcher = () => void;
 
 /** An error answer; also of calls that were never sent. */
@@ -234,7 +234,7 @@ export function createLibraryClient(sessionTimeoutMs: number): LibraryClient {
   return library.createClient("none", { sessionTimeout: sessionTimeoutMs });
 }
 
-/** Rights for everybody, or for whoever has the credentials of the session that sets them. */
+/** Rights for everybody, or for those who have the credentials of the session that sets them. */
 export function createAcl(permission: number, whose: "anyone" | "creator"): LibraryAcl {
   const { ANYONE_ID_UNSAFE, AUTH_IDS } = library.Id;
   return new library.ACL(permission, whose === "anyone" ? ANYONE_ID_UNSAFE : AUTH_IDS);

@@ -205,7 +205,7 @@ export async function deleteTree(
       return await client.delete(path, ANY_VERSION, deadlineMs);
     } catch (error) {
       if (isCode(error, "NO_NODE")) return;
-      // Somebody made a child meanwhile.
+      // A child was created meanwhile.
       if (!isCode(error, "NOT_EMPTY")) throw error;
     }
   }

@@ -1,10 +1,10 @@
 /**
  * One path of ZooKeeper that is watched: its one-shot watch, armed anew as often as it fires.
  *
- *     look ──► read, and arm with the same call ──► value to all watches
- *       ▲                                               │
- *       └── fired ◄──── changed ◄───────────────────────┘
- *       └── the session is connected again, or is another one
+ *     refresh ──► read, and arm with the same call ──► value to all watches
+ *        ▲                                                │
+ *        ├── fired ◄──── changed ◄────────────────────────┘
+ *        └── the session is connected again, or is another one
  *
  * What changes after the read fires, what changed before it was read: there is no gap between them.
  *
@@ -20,9 +20,9 @@ export interface WatchedSource<T> {
   read(onChange: () => void): Promise<T>;
   /** Whether two values are the same for a watcher. */
   isSame(a: T, b: T): boolean;
-  /** Whether reading can work now; when it can again, {@linkcode WatchedPath.look} is called. */
+  /** Whether reading can work now; when it can again, {@linkcode WatchedPath.refresh} is called. */
   isConnected(): boolean;
-  /** Nobody watches any more, and nothing is armed. */
+  /** The last watch has ended, and nothing is armed. */
   onIdle(): void;
 }
 
@@ -34,17 +34,17 @@ export class WatchedPath<T> {
   readonly #source: WatchedSource<T>;
   readonly #watches = new Set<LatestWatch<T>>();
   readonly #backoff = new Backoff(RETRY);
-  /** The value as of now, as long as a change of it would be told. */
+  /** The value as of now, as long as a change of it would be reported. */
   #armed: { readonly value: T } | undefined;
-  /** What the watches were told last. */
-  #told: { readonly value: T } | undefined;
+  /** The value that the watches got last. */
+  #pushed: { readonly value: T } | undefined;
   #isReading = false;
   #mustReadAgain = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   // The library knows its watchers by identity: one function, one event.
   readonly #onChange = () => {
     this.#armed = undefined;
-    this.look();
+    this.refresh();
   };
 
   /** Watches nothing yet. */
@@ -61,13 +61,13 @@ export class WatchedPath<T> {
     this.#watches.add(watch);
     if (this.#armed !== undefined) watch.push(this.#armed.value);
     else {
-      this.#told = undefined;
-      this.look();
+      this.#pushed = undefined;
+      this.refresh();
     }
     return watch;
   }
 
-  /** The session is lost: nothing that happens now is told. */
+  /** The session is lost: nothing that happens now is reported. */
   disarm(): void {
     this.#armed = undefined;
     this.#endIfIdle();
@@ -79,8 +79,8 @@ export class WatchedPath<T> {
     for (const watch of [...this.#watches]) watch.close();
   }
 
-  /** Reads the value anew, if anybody wants it. */
-  look(): void {
+  /** Reads the value again, if there is a watch. */
+  refresh(): void {
     if (this.#watches.size === 0) return this.#endIfIdle();
     if (this.#isReading) this.#mustReadAgain = true;
     else this.#readAll();
@@ -95,13 +95,13 @@ export class WatchedPath<T> {
         const value = await this.#source.read(this.#onChange);
         // It may have fired between the answer and this line.
         if (!this.#mustReadAgain) this.#armed = { value };
-        this.#tell(value);
+        this.#push(value);
       } while (this.#mustReadAgain && this.#watches.size > 0);
       this.#backoff.reset();
     } catch {
       // Else the return of the connection brings us back here.
       if (this.#watches.size > 0 && this.#source.isConnected()) {
-        this.#timer = setTimeout(() => this.look(), this.#backoff.nextMs());
+        this.#timer = setTimeout(() => this.refresh(), this.#backoff.nextMs());
       }
     } finally {
       this.#isReading = false;
@@ -109,9 +109,9 @@ export class WatchedPath<T> {
     this.#endIfIdle();
   }
 
-  #tell(value: T): void {
-    if (this.#told !== undefined && this.#source.isSame(this.#told.value, value)) return;
-    this.#told = { value };
+  #push(value: T): void {
+    if (this.#pushed !== undefined && this.#source.isSame(this.#pushed.value, value)) return;
+    this.#pushed = { value };
     for (const watch of this.#watches) watch.push(value);
   }
 

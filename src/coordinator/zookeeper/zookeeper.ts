@@ -66,7 +66,7 @@ export interface ZookeeperOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Below this a session would end at every hiccup. */
+/** Below this a session would end with every short delay. */
 const SESSION_TIMEOUT_MIN_MS = 500;
 
 /** Wait before the next session when our credentials were refused. */
@@ -85,9 +85,9 @@ export class ZookeeperCoordinator implements Coordinator {
   readonly #state = new ObservedState();
   readonly #dataPaths = new Map<string, WatchedPath<Entry | undefined>>();
   readonly #childrenPaths = new Map<string, WatchedPath<readonly string[]>>();
-  /** Numbered ephemeral nodes of this session that somebody knows of. */
+  /** Numbered ephemeral nodes of this session whose creator knows of them. */
   readonly #known = new Set<string>();
-  /** Prefixes of such nodes that may exist without anybody knowing. */
+  /** Prefixes of such nodes that may exist although their creator got no answer. */
   readonly #doubtful = new Set<string>();
   #client: ZookeeperClient;
   #renewTimer: ReturnType<typeof setTimeout> | undefined;
@@ -220,7 +220,7 @@ export class ZookeeperCoordinator implements Coordinator {
     await this.#client.close();
   }
 
-  /** Runs a call within its deadline, and tells its failure in the words of every coordinator. */
+  /** Runs a call within its deadline, and reports its failure as every coordinator does. */
   async #do<T>(
     path: string,
     verb: string,
@@ -262,8 +262,8 @@ export class ZookeeperCoordinator implements Coordinator {
   // -- numbered ephemeral nodes --
 
   /**
-   * Creates one. If that happens unheard, it would stay as long as the session does, in a queue for a
-   * lock for instance: it is found by its owner, and removed.
+   * Creates one. If it is created but the answer is lost, it would stay as long as the session does, in a
+   * queue for a lock for instance: so it is found by its owner, and removed.
    */
   async #createNumbered(
     client: ZookeeperClient,
@@ -287,7 +287,7 @@ export class ZookeeperCoordinator implements Coordinator {
     }
   }
 
-  /** Removes the nodes of this session that nobody knows of. */
+  /** Removes the nodes of this session whose creators got no answer. */
   async #sweep(): Promise<void> {
     const [client, deadlineMs] = [this.#client, this.#deadlineMs()];
     for (const prefix of [...this.#doubtful]) {
@@ -299,12 +299,15 @@ export class ZookeeperCoordinator implements Coordinator {
           const stat = await client.stat(path, deadlineMs);
           if (stat === null || !client.owns(stat)) continue;
           await deleteNode(client, path, deadlineMs);
-          log.info("{path} was created unheard, and is removed", { path });
+          log.info("removed {path}: it was created, but the answer was lost", { path });
         }
         this.#doubtful.delete(prefix);
       } catch (error) {
         if (isCode(error, "NO_NODE")) this.#doubtful.delete(prefix);
-        else log.debug("{prefix} is looked through later: {error}", { prefix, error });
+        else {log.debug("nodes {prefix}… not checked, trying again later: {error}", {
+            prefix,
+            error,
+          });}
       }
     }
   }
@@ -349,7 +352,7 @@ export class ZookeeperCoordinator implements Coordinator {
     return watched.watch();
   }
 
-  #watchedPaths(): { look(): void; disarm(): void; close(): void }[] {
+  #watchedPaths(): { refresh(): void; disarm(): void; close(): void }[] {
     return [...this.#dataPaths.values(), ...this.#childrenPaths.values()];
   }
 
@@ -373,7 +376,7 @@ export class ZookeeperCoordinator implements Coordinator {
     this.#state.change(state);
     if (state === "connected") {
       this.#sweep();
-      for (const path of this.#watchedPaths()) path.look();
+      for (const path of this.#watchedPaths()) path.refresh();
     }
     if (state === "expired") {
       this.#known.clear();

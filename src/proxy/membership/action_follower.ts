@@ -145,7 +145,7 @@ export class ActionFollower {
       } catch (error) {
         if (error instanceof ClosedError) return;
         if (!(error instanceof CoordinatorError)) {
-          // Neither applied nor answered: the dashboard will notice, and the next action is due.
+          // Neither applied nor answered: the dashboard will notice, and the next action follows.
           log.error("action {name} failed: {error}", { name, error });
           this.#last = name;
           return;
@@ -179,8 +179,8 @@ async function applyAction(slots: SlotLoader, action: ActionRecord): Promise<voi
 
 /**
  * Whether a proxy is among an action's receivers, by Codis 2.0's rule: each is a proxy record in JSON
- * of which id, pid and start_at count; one that is not JSON is an id, and unless it is ours nobody
- * behind it is looked at.
+ * of which id, pid and start_at count; one that is not JSON is an id, and unless it is ours the
+ * receivers behind it do not count.
  */
 export function isReceiver(receivers: readonly string[] | null, own: ProxyLife): boolean {
   for (const receiver of receivers ?? []) {

@@ -17,7 +17,7 @@ import { ActionFollower } from "./action_follower.ts";
 import { Registration, type RegistrationTimes } from "./registration.ts";
 import { SlotLoader } from "./slot_loader.ts";
 
-/** What happens to the process on the way. */
+/** What the membership asks of the process. */
 export interface MembershipEvents {
   /** Asks to be set online; see `go_online.ts`. */
   askOnline(): Promise<void>;

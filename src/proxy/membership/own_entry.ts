@@ -94,7 +94,7 @@ export class OwnEntry {
 
   /**
    * Removes a fence that {@linkcode OwnEntry.fence} has just made; one that was there before belongs to
-   * somebody else, unless it was made by a call of ours that got no answer.
+   * another process, unless it was made by a call of ours that got no answer.
    */
   async removeNewFence(isMade: boolean): Promise<void> {
     const { addr, description } = this.record;

@@ -3,7 +3,7 @@
  *
  *     idle ── start ──► registering ──► waiting ──► online ── the table is loaded (served_table.ts)
  *                            ▲             │  ▲        │
- *                            │             │  └────────┤ somebody wrote "offline"
+ *                            │             │  └────────┤ "offline" was written
  *                            └── lost ◄────┴───────────┘ own entry is gone: expired, deleted
  *     any of them ── stop ──► stopping: fence, then own entry removed ──► stopped
  *     own entry says "mark_offline" ──► onMarkOffline: the process ends itself in order
@@ -47,9 +47,9 @@ export type RegistrationState =
   | "stopping"
   | "stopped";
 
-/** What happens to the process on the way. */
+/** What the registration asks of the process. */
 export interface RegistrationEvents {
-  /** Asks to be set online: writes it, or tells the dashboard; tried again until it resolves. */
+  /** Asks to be set online: writes it, or asks the dashboard; tried again until it resolves. */
   askOnline(): Promise<void>;
   /**
    * The proxy is online, for the first time or again: loads every slot, then serves. Called again
@@ -145,7 +145,7 @@ export class Registration {
     return this.#registrations;
   }
 
-  /** How long the table has been without somebody to change it, in milliseconds; 0 when online. */
+  /** How long no dashboard could change the table, in milliseconds; 0 when online. */
   get staleMs(): number {
     return this.#state === "online" ? 0 : this.#timers.nowMs() - this.#awaySinceMs;
   }

@@ -5,8 +5,8 @@
  *     online ──► fence ──► load the table ──► serving
  *                             ▲                  │ fence removed, or this process was paused
  *                             │                  ▼
- *                             └────────────── held ── holdMs ──┬─► refused: somebody may have changed slots
- *                                                              └─► serving: nobody can be asked
+ *                             └────────────── held ── holdMs ──┬─► refused: slots may have changed
+ *                                                              └─► serving: the coordinator cannot be asked
  *
  * While the fence stands without an online proxy behind it, the dashboard changes nothing: then the last
  * table holds, whatever happens to our entry.
@@ -54,7 +54,7 @@ export class ServedTable {
   readonly #options: ServedTableOptions;
   /** Whether there is a table, so that requests are or were served by it. */
   #hasTable = false;
-  /** Whether somebody could change slots since the table was read. */
+  /** Whether slots could be changed since the table was read. */
   #isOld = false;
   #isLoading = false;
   #mustLoad = false;
@@ -74,7 +74,7 @@ export class ServedTable {
     this.#seenMs = options.timers.nowMs();
   }
 
-  /** Begins to look for pauses of this process. */
+  /** Begins to watch for pauses of this process. */
   start(): void {
     const { timers, gapMs, signal } = this.#options;
     const tick = () => {
@@ -227,7 +227,7 @@ export class ServedTable {
     );
   }
 
-  /** Nobody changed anything behind our back if we were online and fenced all the time. */
+  /** Nothing was changed behind our back if we were online and fenced all the time. */
   async #checkPlace(gap: number): Promise<void> {
     const own = await this.#own.load();
     const isInPlace = own?.state === "online" && await this.#own.isFenced();

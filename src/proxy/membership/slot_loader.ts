@@ -62,13 +62,13 @@ export class SlotLoader {
     await this.#each(rangeOf(from, to));
   }
 
-  /** Loads the slots that were last seen in a group, or on their way out of it. */
+  /** Loads the slots that were last seen in a group, or moving out of it. */
   async loadGroup(groupId: number): Promise<void> {
     const slotIds = rangeOf(0, SLOT_COUNT - 1);
     await this.#each(slotIds.filter((slotId) => touchesGroup(this.#records[slotId], groupId)));
   }
 
-  /** Resets the slots `from` to `to`, both included: nobody has them. */
+  /** Resets the slots `from` to `to`, both included: they have no owner any more. */
   async resetRange(from: number, to: number): Promise<void> {
     const resets = rangeOf(from, to).map((slotId) =>
       this.#inTurn(slotId, () => this.#resetNow(slotId))

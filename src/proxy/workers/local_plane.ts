@@ -37,7 +37,7 @@ export class LocalPlane implements DataPlane {
 
   /** Makes a router with no slots and no clients. */
   constructor(options: PlaneOptions, events: PlaneEvents, context?: RouterSeat) {
-    this.router = new Router(options.router, routerEvents(), context);
+    this.router = new Router(options.router, routerEvents(options.router.slotWaitMs), context);
     // The first request read after a pause must not be served before anybody has noticed it.
     clock.pauseMs = options.pauseMs;
     clock.onPause = () => this.#hasAccepted && events.onPause();

@@ -176,7 +176,9 @@ async function measure(row: Row, options: Options): Promise<string[]> {
   const { maxMs, p99Ms, errors } = await probe.finish();
   await delay(options.after * 1000);
   const after = (await proxy.figures()).rssBytes;
-  const lost = (proxy.stdout + proxy.stderr).split("\n").filter((line) => / is lost/.test(line));
+  const lost = (proxy.stdout + proxy.stderr).split("\n").filter((line) =>
+    / disconnected: /.test(line)
+  );
   for (const line of lost) console.error(line);
   return [
     ...[`${clients}`, `${name} of ${size / KB} KB`, `${pipeline}`],

@@ -99,7 +99,7 @@ Deno.test("WatchedPath reads anew after a lost connection, and trusts nothing fr
   path.isConnected = false;
   path.watched.disarm();
   path.isConnected = true;
-  path.watched.look();
+  path.watched.refresh();
   await path.answer("2");
   assertEquals((await watch.next()).value, "2");
   watch.close();
@@ -113,7 +113,7 @@ Deno.test("WatchedPath waits for the connection when a read fails without it", a
   await settled();
   assertEquals(path.reads.length, 1);
   path.isConnected = true;
-  path.watched.look();
+  path.watched.refresh();
   await path.answer("1");
   assertEquals((await watch.next()).value, "1");
   watch.close();
