@@ -1,8 +1,8 @@
 /**
- * A hash of many megabytes in a slot that moves: told beforehand, and nobody waits longer than its two
- * servers do.
+ * A hash of many megabytes in a slot that moves: it is reported first, and no client waits longer than
+ * its two servers stop.
  *
- * `BIG_HASH_MB=200` makes it as large as the largest that operators told of.
+ * `BIG_HASH_MB=200` makes it as large as the largest that operators have reported.
  *
  * @module
  */
@@ -55,7 +55,7 @@ async function migrateMs(server: RedisServer): Promise<number> {
   return Math.max(...times);
 }
 
-Deno.test(`a hash of ${MEGABYTES} MB is told of, and moves without stopping anybody else`, async () => {
+Deno.test(`a hash of ${MEGABYTES} MB is reported, and its move stops no other server`, async () => {
   await using servers = await RedisServer.startMany(3);
   await using migration = await Migration.make(servers, { bigKeyBytes: 1_000_000 });
   await using dashboard = new ScriptedDashboard(migration.store);

@@ -1,5 +1,5 @@
 /**
- * Big keys: told of before one moves, and moved, or left, as the operator wants it.
+ * Big keys: reported before one moves, and moved, or left, as the operator has chosen.
  *
  * @module
  */
@@ -42,7 +42,7 @@ function start(servers: readonly RedisServer[], options: MigrationTestOptions): 
 for (const bigKeyPolicy of ["last", "warn"] as const) {
   Deno.test(`big keys are listed with what they cost before one moves: ${bigKeyPolicy}`, async () => {
     await using servers = await filled();
-    // Slow enough to be looked at.
+    // Slow enough to be watched.
     await using migration = await start(servers, { bigKeyPolicy, keysPerSecond: 1_000 });
     await migration.queue.add(SLOT, SLOT, 2, 0);
     await until(() => migration.queue.views()[0]?.big_keys.length === 2);
@@ -68,7 +68,7 @@ for (const bigKeyPolicy of ["last", "warn"] as const) {
   });
 }
 
-Deno.test("a slot with a big key that is refused does not begin, and everything else goes on", async () => {
+Deno.test("a slot with a refused big key does not start, and all else goes on", async () => {
   await using servers = await filled();
   await using migration = await start(servers, { bigKeyPolicy: "refuse" });
   const { queue } = migration;
@@ -85,7 +85,7 @@ Deno.test("a slot with a big key that is refused does not begin, and everything 
   using source = await servers[0]!.client();
   using target = await servers[1]!.client();
   assertEquals([await sizeOf(source), await sizeOf(target)], [SMALL.length + 2, 0]);
-  // However often it is tried again, each is told of once.
+  // Each is reported once, however often the slot is tried again.
   await delay(1_500);
   const told = migration.control.events.filter((event) => event.includes("has a big key"));
   assertEquals(told.length, 2, told.join("\n"));
@@ -96,7 +96,7 @@ Deno.test("a slot with a big key that is refused does not begin, and everything 
   assertEquals(await sizeOf(target), SMALL.length);
 });
 
-Deno.test("a big key met under way stays where it is refused, and goes back when that is cancelled", async () => {
+Deno.test("a refused big key that is met during a move stays, and its slot can be cancelled", async () => {
   await using servers = await filled();
   await using migration = await Migration.make(servers, {
     bigKeyBytes: BIG_BYTES,

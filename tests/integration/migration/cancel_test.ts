@@ -1,5 +1,5 @@
 /**
- * Migrations are cancelled, paused and resumed in every state, and no key is lost by it.
+ * Migrations are cancelled, paused and resumed in every state without losing a key.
  *
  * @module
  */
@@ -41,7 +41,7 @@ function movedAtLeast(migration: Migration, keys: number): Promise<void> {
   return until(() => (migration.queue.views()[0]?.keys_moved ?? 0) >= keys);
 }
 
-Deno.test("a task that has not begun is deleted", async () => {
+Deno.test("cancelling deletes a task that has not started", async () => {
   await using servers = await filled();
   await using migration = await Migration.make(servers);
   const names = await migration.queue.add(SLOT, SLOT + 1, 2, 0);
@@ -61,7 +61,7 @@ Deno.test("a task that has not begun is deleted", async () => {
   await assertAllAt(servers, 0);
 });
 
-Deno.test("a migration that is cancelled at 30 % goes back to where it came from", async () => {
+Deno.test("a migration that is cancelled at 30 % goes back to its source", async () => {
   await using servers = await filled();
   await using migration = await Migration.start(servers, SLOW);
   const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);
@@ -88,7 +88,7 @@ Deno.test("a cancelled migration is cancelled again: it goes forward", async () 
   await assertAllAt(servers, 1);
 });
 
-Deno.test("a migration that is nearly done is not turned back", async () => {
+Deno.test("a migration that is nearly done finishes when it is cancelled", async () => {
   await using servers = await filled();
   await using migration = await Migration.start(servers, SLOW);
   const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);
@@ -100,7 +100,7 @@ Deno.test("a migration that is nearly done is not turned back", async () => {
   assert(migration.control.events.some((event) => event.includes("not moved back")));
 });
 
-Deno.test("an operator may have a migration go back however little is left of it", async () => {
+Deno.test("with mode back, a migration that is nearly done goes back, too", async () => {
   await using servers = await filled();
   await using migration = await Migration.start(servers, SLOW);
   const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);
@@ -115,7 +115,7 @@ Deno.test("an operator may have a migration go back however little is left of it
   await assertAllAt(servers, 0);
 });
 
-Deno.test("an operator may have what has begun come to its end, and only the rest cancelled", async () => {
+Deno.test("with mode finish, migrations that have started finish, and the others are cancelled", async () => {
   await using servers = await filled();
   await using migration = await Migration.start(servers, { ...SLOW, slotsAtOnce: 1 });
   const names = await migration.queue.add(SLOT, SLOT + 50, 2, 0);
@@ -123,7 +123,7 @@ Deno.test("an operator may have what has begun come to its end, and only the res
   await migration.queue.cancelAll("finish");
   const moved = migration.queue.views()[0]!.keys_moved;
   assertEquals(migration.queue.views().map(({ name }) => name), names.slice(0, 1));
-  // One that has begun is not even held up.
+  // A migration that has started is not even delayed.
   assert(moved >= KEYS.length * 0.3, `${moved} keys`);
   await migration.queue.cancel(names[0]!, "finish");
   await migration.done();
@@ -134,7 +134,7 @@ Deno.test("an operator may have what has begun come to its end, and only the res
   await assertAllAt(servers, 1);
 });
 
-Deno.test("what goes back goes on doing so where what has begun is to come to its end", async () => {
+Deno.test("with mode finish, a migration that goes back finishes going back", async () => {
   await using servers = await filled();
   await using migration = await Migration.start(servers, SLOW);
   const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);
@@ -146,7 +146,7 @@ Deno.test("what goes back goes on doing so where what has begun is to come to it
   await assertAllAt(servers, 0);
 });
 
-Deno.test("a slot that stays blocked since its dashboard died is set free by cancelling", async () => {
+Deno.test("cancelling unblocks a slot whose dashboard died while it was blocked", async () => {
   await using servers = await filled();
   await using migration = await Migration.make(servers);
   const { control, queue } = migration;
@@ -167,7 +167,7 @@ Deno.test("a slot that stays blocked since its dashboard died is set free by can
   await assertAllAt(servers, 0);
 });
 
-Deno.test("that a migration was cancelled survives its dashboard", async () => {
+Deno.test("a cancelled migration goes back under the next dashboard, too", async () => {
   await using servers = await filled();
   await using migration = await Migration.start(servers, SLOW);
   const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);
@@ -185,7 +185,7 @@ Deno.test("that a migration was cancelled survives its dashboard", async () => {
   await assertAllAt(servers, 0);
 });
 
-Deno.test("cancelling all deletes what waits and turns back what has begun", async () => {
+Deno.test("cancelling all deletes tasks that wait and moves back those that have started", async () => {
   await using servers = await filled();
   await using migration = await Migration.start(servers, { ...SLOW, slotsAtOnce: 1 });
   await migration.queue.add(SLOT, SLOT + 50, 2, 0);
@@ -200,7 +200,7 @@ Deno.test("cancelling all deletes what waits and turns back what has begun", asy
   await assertAllAt(servers, 0);
 });
 
-Deno.test("a pause stops the keys, and they go on after it", async () => {
+Deno.test("no key moves during a pause, and keys move on after it", async () => {
   await using servers = await filled();
   await using migration = await Migration.start(servers, SLOW);
   await migration.queue.add(SLOT, SLOT, 2, 0);
@@ -216,7 +216,7 @@ Deno.test("a pause stops the keys, and they go on after it", async () => {
   await assertAllAt(servers, 1);
 });
 
-Deno.test("a pause outlives its dashboard, until somebody ends it", async () => {
+Deno.test("a pause outlives its dashboard, until an operator resumes migrations", async () => {
   await using servers = await filled();
   await using migration = await Migration.start(servers, SLOW);
   const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);
@@ -256,7 +256,7 @@ Deno.test("a pause that cannot be stored is refused, and migrations go on", asyn
   await assertAllAt(servers, 1);
 });
 
-Deno.test("a migration that is cancelled while it is taken up again moves no key any more", async () => {
+Deno.test("a migration that is cancelled while a dashboard takes it up moves no more keys", async () => {
   await using servers = await filled();
   await using migration = await Migration.start(servers, SLOW);
   const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);
@@ -270,9 +270,9 @@ Deno.test("a migration that is cancelled while it is taken up again moves no key
   const control = new ScriptedControl(migration.store);
   const next = newQueue(control, { keysPerSecond: 1_000 });
   let cancelling: Promise<void> | undefined;
-  let mayTurn = false;
+  let mayReverse = false;
   control.beforeChange = async ({ summary }) => {
-    if (/pre_migrate/.test(summary) && !mayTurn) throw new StoreError("not yet");
+    if (/pre_migrate/.test(summary) && !mayReverse) throw new StoreError("not yet");
     if (summary !== "tasks at work") return;
     cancelling ??= next.cancel(name!);
     await delay(50);
@@ -284,13 +284,13 @@ Deno.test("a migration that is cancelled while it is taken up again moves no key
   const arrived = await target.call("DBSIZE");
   await delay(500);
   assertEquals(await target.call("DBSIZE"), arrived);
-  mayTurn = true;
+  mayReverse = true;
   await until(() => next.views().length === 0);
   await next.stop();
   await assertAllAt(servers, 0);
 });
 
-Deno.test("while a group's master may change, no key goes to it or from it", async () => {
+Deno.test("no key moves to or from a group while its master may change", async () => {
   await using servers = await RedisServer.startMany(3);
   {
     using client = await servers[0]!.client();
@@ -312,7 +312,7 @@ Deno.test("while a group's master may change, no key goes to it or from it", asy
   assertEquals(await client.call("MGET", ...KEYS), KEYS);
 });
 
-Deno.test("a task that somebody deletes by hand is nobody's any more", async () => {
+Deno.test("a task that was deleted by hand is given up", async () => {
   await using servers = await filled();
   await using migration = await Migration.start(servers, SLOW);
   const [name] = await migration.queue.add(SLOT, SLOT, 2, 0);

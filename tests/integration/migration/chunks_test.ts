@@ -1,5 +1,6 @@
 /**
- * Big keys move in chunks between Codis 3.2's servers, and are used where they are until they have arrived.
+ * Big keys move in chunks between Codis 3.2's servers, and clients use them at the source until they have
+ * arrived.
  *
  * @module
  */
@@ -109,7 +110,7 @@ Deno.test("a command that needs a big key with others has it moved in chunks", a
   await until(() => proxy.leftovers().length === 0);
 });
 
-Deno.test("what a source says of a command is followed: executed, gone, on its way, unknown, full", async () => {
+Deno.test("a source's reply to a command is followed: executed, gone, being moved, unknown, full", async () => {
   const FULL = 9;
   const IN_PIECES = 10;
   const codes: number[] = [];
@@ -194,7 +195,7 @@ Deno.test("the dashboard moves big keys in chunks and others whole, in every dat
   assertEquals(asked("SLOTSMGRTONE").filter((line) => line.includes(TAG)).length, 60);
 });
 
-Deno.test("big keys wait for a proxy to tell whether it follows moves in chunks, and move whole if not", async () => {
+Deno.test("big keys wait until it is known whether proxies follow moves in chunks, and move whole if not", async () => {
   await using source = await start();
   if (source === undefined) return;
   await using target = (await start())!;

@@ -60,7 +60,7 @@ Deno.test("a delay is kept between two keys or tags", async () => {
   assert(performance.now() - startedMs >= 400);
 });
 
-Deno.test("a target that goes away and comes back keeps a codis-server's slot only so long", async () => {
+Deno.test("a target that goes away and comes back delays a codis-server's slot no longer than that", async () => {
   await using source = await CodisServer.start();
   await using target = await CodisServer.start();
   await using migration = await Migration.start([source, target], { migrateMs: 400 });
@@ -82,7 +82,7 @@ Deno.test("a target that goes away and comes back keeps a codis-server's slot on
   assertEquals([await old.call("DBSIZE"), await now.call("DBSIZE")], [0, 300]);
 });
 
-Deno.test("nothing is ended without doubt, and a connection that somebody closes costs nothing", async () => {
+Deno.test("no connection is closed without need, and one that is closed by others costs nothing", async () => {
   await using source = await CodisServer.start();
   await using target = await CodisServer.start();
   await using migration = await Migration.start([source, target], { slotsPerChange: 4 });
@@ -116,7 +116,7 @@ for (const isSourceCodis of [true, false]) {
   const kinds = isSourceCodis
     ? "a codis-server to a stock one"
     : "a stock server to a codis-server";
-  Deno.test(`nothing is moved from ${kinds}: both are named, and the slot is served as before`, async () => {
+  Deno.test(`nothing moves from ${kinds}: both are named, and the slot is served as before`, async () => {
     await using codis = await CodisServer.start();
     await using stock = await RedisServer.start();
     const servers = isSourceCodis ? [codis, stock] : [stock, codis];

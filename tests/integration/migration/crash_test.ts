@@ -163,7 +163,7 @@ for (
     CodisServer.start,
   ]] as const
 ) {
-  Deno.test(`the next dashboard goes on from whatever was left: ${kind}`, async () => {
+  Deno.test(`the next dashboard goes on from what was left: ${kind}`, async () => {
     await using first = await start();
     await using second = await start();
     using one = await first.client();
@@ -201,7 +201,7 @@ Deno.test("a key that both servers have when a dashboard takes over is the targe
   assertEquals(await one.call("DBSIZE"), 0);
 });
 
-Deno.test("the same when it goes back: what the new server has counts, whatever the old one has", async () => {
+Deno.test("the same when it goes back: the new server's keys count", async () => {
   await using servers = await RedisServer.startMany(2);
   using one = await servers[0]!.client();
   using two = await servers[1]!.client();
@@ -253,14 +253,14 @@ Deno.test("a dashboard that is stopped at any moment leaves what the next one fi
 });
 
 for (const how of ["stop", "pause"] as const) {
-  Deno.test(`nothing begins after a ${how} that came while it was planned`, async () => {
+  Deno.test(`nothing starts after a ${how} that came during a round of the scheduler`, async () => {
     await using servers = await RedisServer.startMany(2);
     await using migration = await Migration.make(servers);
     const { control, queue } = migration;
     await queue.add(0, 7, 2, 0);
     const planning = Promise.withResolvers<void>();
     const goOn = Promise.withResolvers<void>();
-    // The first change is the look whether we lead.
+    // The first change checks that the dashboard leads.
     control.beforeChange = () => {
       control.beforeChange = () => {};
       planning.resolve();

@@ -1,5 +1,5 @@
 /**
- * Slots go both ways between servers, and in circles: no server stands still for it.
+ * Slots move both ways between servers, and in cycles: no server blocks another.
  *
  * @module
  */
@@ -40,7 +40,7 @@ async function sizes(servers: readonly RedisServer[]): Promise<number> {
 }
 
 for (const count of [2, 3]) {
-  Deno.test(`${count} servers give each other slots: none stands still`, async () => {
+  Deno.test(`${count} servers give each other slots: none blocks another`, async () => {
     await using servers = await RedisServer.startMany(count);
     await fill(servers);
     await using migration = await Migration.start(servers);
@@ -59,7 +59,7 @@ for (const count of [2, 3]) {
   });
 }
 
-Deno.test("slots that are cancelled go back while others go forward: no server stands still", async () => {
+Deno.test("cancelled slots go back while others go forward: no server blocks another", async () => {
   await using servers = await RedisServer.startMany(2);
   await fill(servers);
   await using migration = await Migration.start(servers, {
@@ -83,7 +83,7 @@ Deno.test("slots that are cancelled go back while others go forward: no server s
   for (const probe of probes) assertLess((await probe.finish()).maxMs, STALL_MS);
   assertEquals(await sizes(servers), KEYS);
   const slots = await Promise.all(names.map((_, slotId) => migration.slot(slotId)));
-  // One that was nearly done is not turned back.
+  // A slot that was nearly done finishes.
   assertLess(slots.filter((text) => text === "online 1").length, cancelled.length + 1);
   assertEquals(slots.filter((text) => !/^online [12]$/.test(text)), []);
 });

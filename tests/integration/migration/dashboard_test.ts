@@ -18,7 +18,7 @@ const SLOTS = Array.from({ length: 30 }, (_, i) => i);
 const BUSY_KEYS = 3;
 const QUIET_KEYS = 40;
 
-Deno.test("slots move, and are turned back in the middle, at a user's request and under load", async () => {
+Deno.test("slots move, and go back when they are cancelled in the middle, under load", async () => {
   await using servers = await RedisServer.startMany(3);
   await using folder = await StoreFolder.make();
   const store = await folder.openFilled(servers.map(({ addr }) => addr).join(","));

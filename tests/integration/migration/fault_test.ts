@@ -1,6 +1,6 @@
 /**
- * Whatever fails while slots move: it is told, nothing is lost, others go on, and so does the task once
- * it can.
+ * Failures while slots move: they are reported, nothing is lost, other tasks go on, and so does the task
+ * once it can.
  *
  * @module
  */
@@ -50,7 +50,7 @@ async function problemOf(migration: Migration, text: RegExp): Promise<void> {
   assert(Date.now() - view!.problem_since! < 60_000, JSON.stringify(view));
 }
 
-Deno.test("a target out of memory: told, and gone on with once there is some", async () => {
+Deno.test("a target out of memory is reported, and the task goes on once there is memory", async () => {
   await using servers = await RedisServer.startMany(2);
   await fill(servers[0]!);
   using now = await servers[1]!.client();
@@ -179,7 +179,7 @@ Deno.test("one key that the target refuses stays with its slot, and all others g
   assertEquals(await client.call("DBSIZE"), 0);
 });
 
-Deno.test("what keeps one pair of servers does not keep another", async () => {
+Deno.test("a failure of one pair of servers does not stop another", async () => {
   await using servers = await RedisServer.startMany(3);
   await fill(servers[0]!);
   await using migration = await Migration.start(servers, { migrateMs: 300 });
@@ -195,7 +195,7 @@ Deno.test("what keeps one pair of servers does not keep another", async () => {
   assertEquals(await migration.slot(10), "online 3");
 });
 
-Deno.test("while a proxy may serve by an old table no slot moves, and none is blocked", async () => {
+Deno.test("while a proxy may use an old table no slot moves, and none is blocked", async () => {
   await using servers = await RedisServer.startMany(2);
   await using migration = await Migration.start(servers);
   await createFence(migration.store, "10.0.0.1:9000");
@@ -225,11 +225,11 @@ Deno.test("a block that not every proxy confirms is taken back", async () => {
   await assertMoved(servers);
 });
 
-Deno.test("servers that do not know each other are found out before a slot depends on it", async () => {
+Deno.test("servers that refuse each other are found before a slot is blocked", async () => {
   await using source = await RedisServer.start();
   await using target = await RedisServer.start({ args: ["--requirepass", "secret"] });
   await fill(source);
-  // The dashboard has the password, and the source is told another one.
+  // The dashboard has the password, but gives the source another one.
   await using migration = await Migration.start([source, target], { password: "wrong" });
   migration.control.redis = (addr, replyMs = 5_000) =>
     RedisConnection.open(parseAddress(addr), {
@@ -249,7 +249,7 @@ Deno.test("servers that do not know each other are found out before a slot depen
   assertEquals(await now.call("DBSIZE"), 0);
 });
 
-Deno.test("whoever moved a source's keys before is ended when another begins", async () => {
+Deno.test("an earlier mover of a source's keys is disconnected when another starts", async () => {
   await using servers = await RedisServer.startMany(2);
   await using migration = await Migration.start(servers);
   using stale = await servers[0]!.client();

@@ -1,5 +1,5 @@
 /**
- * What config.ini says of migrations holds for the dashboard that reads it.
+ * The settings of config.ini for migrations take effect.
  *
  * @module
  */
@@ -41,7 +41,7 @@ async function move(
   return { tookMs: performance.now() - startedMs, seen, view: view! };
 }
 
-Deno.test("a limit of keys or bytes per second that config.ini sets is kept", async () => {
+Deno.test("a limit of keys or bytes per second in config.ini is kept", async () => {
   await using servers = await RedisServer.startMany(2);
   using source = await servers[0]!.client();
   using target = await servers[1]!.client();
@@ -62,7 +62,7 @@ Deno.test("a limit of keys or bytes per second that config.ini sets is kept", as
   }
 });
 
-Deno.test("a key is big from the size on that config.ini sets", async () => {
+Deno.test("a key is big from the size in config.ini on", async () => {
   await using servers = await RedisServer.startMany(2);
   using source = await servers[0]!.client();
   await source.call("SET", `${TAG}k`, "x".repeat(20_000));
@@ -82,7 +82,7 @@ const SLOW_SCRIPT = `
   while us() - started < 40000 do end
   return 1`;
 
-Deno.test("while a proxy's clients wait longer than config.ini allows, a migration goes slower and says so", async () => {
+Deno.test("a migration slows down while a proxy's p99 is above the limit in config.ini, and says so", async () => {
   await using servers = await RedisServer.startMany(3);
   await using folder = await StoreFolder.make();
   await folder.openFilled(servers.map(({ addr }) => addr).join(","));

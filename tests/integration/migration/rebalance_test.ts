@@ -1,6 +1,5 @@
 /**
- * Rebalancing as users ask for it: by what the old command meant, and from what real proxies count to
- * slots that have moved.
+ * Rebalancing through the API: as Codis 2.0's command does, and by the requests that real proxies count.
  *
  * @module
  */
@@ -21,7 +20,7 @@ const BUSY = [0, 7, 20, 33, 100, 101, 300, 301, 444, 500];
 /** Long enough for the proxy to be asked a few times, in milliseconds. */
 const MEASURE_MS = 5_000;
 
-Deno.test("asked as in Codis 2.0, groups get slots by maxmemory, and none where a master has none", async () => {
+Deno.test("as in Codis 2.0, groups get slots by maxmemory, and nothing moves when a master has none", async () => {
   await using servers = await RedisServer.startMany(2);
   await using folder = await StoreFolder.make();
   const store = await folder.openFilled(servers.map(({ addr }) => addr).join(","));
@@ -34,7 +33,7 @@ Deno.test("asked as in Codis 2.0, groups get slots by maxmemory, and none where 
     using client = await servers[i]!.client();
     await client.call("CONFIG", "SET", "maxmemory", `${megabytes}mb`);
   }
-  // At once: who has followed the advice need not wait for the next look.
+  // At once: an operator who has followed the advice need not wait.
   assertEquals((await dashboard.ask("POST", "/api/rebalance")).status, 200);
   const view = async (): Promise<ClusterView> => (await dashboard.get("/api/cluster")).json;
   await until(async () => (await view()).migrations.length === 0);
@@ -45,7 +44,7 @@ Deno.test("asked as in Codis 2.0, groups get slots by maxmemory, and none where 
   assertEquals(again.text, '{"msg":"OK","ret":0,"slots":0}');
 });
 
-Deno.test("servers whose INFO lacks maxmemory, as codis-server 2.8's does, are asked for it by CONFIG", async () => {
+Deno.test("maxmemory is read with CONFIG where INFO lacks it, as codis-server 2.8's does", async () => {
   const old = (megabytes: number) =>
     new FakeRedis(([command, , name]) => {
       const bulk = (text: string) => `$${text.length}\r\n${text}\r\n`;
@@ -64,7 +63,7 @@ Deno.test("servers whose INFO lacks maxmemory, as codis-server 2.8's does, are a
   assertEquals(stat.json.maxmemory, `${300 * 1024 * 1024}`);
 });
 
-Deno.test("slots are spread by what proxies count: busy ones move, and few of them", async () => {
+Deno.test("slots are spread by requests: busy slots move, and few of them", async () => {
   await using servers = await RedisServer.startMany(2);
   await using folder = await StoreFolder.make();
   const store = await folder.openFilled(servers.map(({ addr }) => addr).join(","));
@@ -103,7 +102,7 @@ Deno.test("slots are spread by what proxies count: busy ones move, and few of th
   assertEquals([load.errors, await load.lostUpdates(proxy)], [[], []]);
 });
 
-Deno.test("while a proxy does not tell what slots are asked for, nothing is planned by it", async () => {
+Deno.test("nothing is planned by requests while a proxy does not report them", async () => {
   await using servers = await RedisServer.startMany(2);
   await using folder = await StoreFolder.make();
   const store = await folder.openFilled(servers.map(({ addr }) => addr).join(","));

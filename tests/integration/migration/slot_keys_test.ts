@@ -1,5 +1,5 @@
 /**
- * How the keys of a slot are counted: once at a time, and out of clients' way.
+ * Counting the keys of a slot: one scan at a time, and with rests for clients.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { DashboardServer } from "../../support/dashboard_server.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { StoreFolder } from "../../support/store.ts";
 
-Deno.test("many who ask for the keys of a slot make a server scan once, and rest in between", async () => {
+Deno.test("many requests for the keys of a slot share one scan, which rests in between", async () => {
   await using folder = await StoreFolder.make();
   await using redis = await RedisServer.start();
   using client = await redis.client();

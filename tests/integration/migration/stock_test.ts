@@ -123,7 +123,7 @@ Deno.test("sources log in at targets, with a password alone and with a user", as
   }
 });
 
-Deno.test("a big key is told of in advance, and moved alone after all others", async () => {
+Deno.test("a big key is reported first, and moves alone after all others", async () => {
   await using servers = await RedisServer.startMany(2);
   await using migration = await Migration.start(servers, { bigKeyBytes: 100_000 });
   using old = await servers[0]!.client();
@@ -215,7 +215,7 @@ Deno.test("a delay is kept between two calls, and a limit of keys per second", a
   assert(tookMs > 500, `it took ${tookMs} ms`);
 });
 
-Deno.test("what a task cannot be made for is refused as a whole", async () => {
+Deno.test("a request that is wrong for one slot is refused as a whole", async () => {
   await using servers = await RedisServer.startMany(2);
   await using migration = await Migration.make(servers);
   const { queue, store } = migration;

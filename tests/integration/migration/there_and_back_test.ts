@@ -1,5 +1,5 @@
 /**
- * Slots go there and back, and are cancelled on the way, while clients count: no increment is lost.
+ * Slots move there and back, and are cancelled meanwhile, while clients count: no increment is lost.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What is told of all migrations together: never less than before, and of what is known only.
+ * The progress of all migrations together: it never falls, and is null while it is not known.
  *
  * @module
  */
@@ -31,7 +31,7 @@ Deno.test("what has arrived counts until there is nothing to move any more", () 
   assertEquals(totals.view([RUNNING])!.keys_moved, 10);
 });
 
-Deno.test("slots that nobody has counted are taken to be like those that were", () => {
+Deno.test("slots that were not counted yet are taken to be like those that were", () => {
   const totals = new TotalProgress();
   const first = totals.view([PENDING, PENDING])!;
   assertEquals([first.keys_left, first.bytes_moved, first.eta_seconds], [null, null, null]);

@@ -1,5 +1,5 @@
 /**
- * The line of keys between who finds them and who moves them.
+ * The queue of keys between the scan and the workers.
  *
  * @module
  */
@@ -20,13 +20,13 @@ function keys(count: number, change: Partial<MovingKey> = {}): MovingKey[] {
 }
 
 Deno.test("calls are full, until the last, and hold keys of one database and of wanted slots", async () => {
-  const line = new KeyQueue();
-  await line.put([...keys(3), ...keys(5, { slotId: 3 }), ...keys(9, { slotId: 2 })]);
-  await line.put(keys(2, { database: 1 }));
-  line.end();
+  const queue = new KeyQueue();
+  await queue.put([...keys(3), ...keys(5, { slotId: 3 }), ...keys(9, { slotId: 2 })]);
+  await queue.put(keys(2, { database: 1 }));
+  queue.end();
   const calls: number[] = [];
   for (;;) {
-    const call = await line.take(() => 5, SLOTS);
+    const call = await queue.take(() => 5, SLOTS);
     if (call.length === 0) break;
     assert(call.every(({ database }) => database === call[0]!.database));
     calls.push(call.length);
@@ -35,44 +35,44 @@ Deno.test("calls are full, until the last, and hold keys of one database and of 
 });
 
 Deno.test("a call waits until it is full, and is no larger than what a server does at once", async () => {
-  const line = new KeyQueue();
-  const call = line.take(() => 100, SLOTS);
-  await line.put(keys(60));
-  await line.put(keys(60));
+  const queue = new KeyQueue();
+  const call = queue.take(() => 100, SLOTS);
+  await queue.put(keys(60));
+  await queue.put(keys(60));
   assertEquals((await call).length, 100);
-  await line.put(keys(4, { size: 100_000 }));
-  line.end();
+  await queue.put(keys(4, { size: 100_000 }));
+  queue.end();
   const sizes = [];
-  for (let i = 0; i < 4; i++) sizes.push((await line.take(() => 100, SLOTS)).length);
+  for (let i = 0; i < 4; i++) sizes.push((await queue.take(() => 100, SLOTS)).length);
   assertEquals(sizes, [22, 2, 0, 0]);
 });
 
-Deno.test("who finds keys waits for who moves them, and hears when that fails", async () => {
-  const line = new KeyQueue();
-  await line.put(keys(1_500));
+Deno.test("the scan waits while the queue is full, and fails when the workers fail", async () => {
+  const queue = new KeyQueue();
+  await queue.put(keys(1_500));
   let isPut = false;
-  const putting = line.put(keys(1_500)).then(() => isPut = true);
-  for (let i = 0; i < 9; i++) await line.take(() => 100, SLOTS);
+  const putting = queue.put(keys(1_500)).then(() => isPut = true);
+  for (let i = 0; i < 9; i++) await queue.take(() => 100, SLOTS);
   assertEquals(isPut, false);
-  await line.take(() => 100, SLOTS);
+  await queue.take(() => 100, SLOTS);
   await putting;
-  const waiting = line.put(keys(1_500));
-  line.fail(new Error("the target is gone"));
+  const waiting = queue.put(keys(1_500));
+  queue.fail(new Error("the target is gone"));
   await assertRejects(() => waiting, Error, "the target is gone");
-  await assertRejects(() => line.put([]), Error, "the target is gone");
-  assertEquals(await line.take(() => 1, SLOTS), []);
+  await assertRejects(() => queue.put([]), Error, "the target is gone");
+  assertEquals(await queue.take(() => 1, SLOTS), []);
 });
 
-Deno.test("keys of slots that were taken away hold up nobody", async () => {
-  const line = new KeyQueue();
+Deno.test("keys of slots that were taken out delay nothing", async () => {
+  const queue = new KeyQueue();
   const slots = new Set([1, 2]);
   let isPut = false;
-  const putting = line.put([...keys(600), ...keys(2_400, { slotId: 2 })]).then(() => isPut = true);
+  const putting = queue.put([...keys(600), ...keys(2_400, { slotId: 2 })]).then(() => isPut = true);
   slots.delete(2);
   // Too few are left for a full call, and who finds more waits for room.
-  const call = line.take(() => 1_000, slots);
+  const call = queue.take(() => 1_000, slots);
   await putting;
   assert(isPut);
-  await line.put(keys(400));
+  await queue.put(keys(400));
   assertEquals((await call).length, 1_000);
 });

@@ -1,5 +1,5 @@
 /**
- * What is read of a SCAN: the keys of some slots, and how far it is.
+ * Reading a SCAN: the keys of the wanted slots, and how far it is.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { fractionOf, readScan } from "../../../../src/migration/mover/server_key
 import { slotIdOf } from "../../../../src/hash/slot_id.ts";
 import { Encoder } from "../../../../src/resp/encoder.ts";
 
-Deno.test("of a SCAN's reply the keys of the wanted slots are read, whatever their bytes", () => {
+Deno.test("the keys of the wanted slots are read from a SCAN's reply, whatever their bytes", () => {
   const key = fc.uint8Array({ maxLength: 40 });
   fc.assert(fc.property(fc.array(key), fc.maxSafeNat(), fc.nat(1023), (keys, cursor, last) => {
     const reply = new Encoder(2).array(2).bulk(`${cursor}`).array(keys.length);
@@ -23,7 +23,7 @@ Deno.test("of a SCAN's reply the keys of the wanted slots are read, whatever the
   }));
 });
 
-Deno.test("the cursors of a SCAN tell that it goes from beginning to end", () => {
+Deno.test("the cursors of a SCAN show how far it is, from beginning to end", () => {
   // A table of 16: the cursors that Redis gives, one bucket after the other.
   const cursors = [8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15];
   assertEquals(cursors.map((cursor) => fractionOf(`${cursor}`) * 16), cursors.map((_, i) => i + 1));

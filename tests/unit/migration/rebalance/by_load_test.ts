@@ -64,7 +64,7 @@ Deno.test("groups that differ by a little are left alone, and so are slots witho
   assertEquals(planByLoad(HALVES, even).moves, []);
 });
 
-Deno.test("a slot that is too busy for any group does not keep others from moving", () => {
+Deno.test("a slot that is too busy for any group does not stop others from moving", () => {
   const load = loadOf({ 3: 10_000, 4: 400, 5: 400 });
   const plan = planByLoad(HALVES, load);
   assertEquals(loadsAfter(HALVES, load, plan), [10_000, 800]);
@@ -77,7 +77,7 @@ Deno.test("an empty group gets its share of the requests", () => {
   for (const sum of after) assert(Math.abs(sum - 10_240 / 3) < 10_240 / 3 * 0.06, `${after}`);
 });
 
-Deno.test("whatever is asked for, no group is farther from the mean than the farthest was", () => {
+Deno.test("for any load, no group ends farther from the mean than the farthest was", () => {
   const loads = fc.array(fc.integer({ min: 0, max: 1000 }), { minLength: 1, maxLength: 200 });
   fc.assert(fc.property(loads, fc.integer({ min: 2, max: 9 }), (some, count) => {
     const load = Array.from({ length: 1024 }, (_, slotId) => some[slotId % some.length]!);
@@ -97,7 +97,7 @@ Deno.test("whatever is asked for, no group is farther from the mean than the far
   }));
 });
 
-Deno.test("nothing is planned where nobody asks for anything, or slots are on their way", () => {
+Deno.test("nothing is planned without requests, or while slots migrate", () => {
   assertThrows(() => planByLoad(HALVES, loadOf({})), StoreError, "no requests were measured");
   assertThrows(
     () => planByLoad({ ...HALVES, tasks: 1 }, loadOf({ 1: 1 })),

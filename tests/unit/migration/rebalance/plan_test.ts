@@ -60,7 +60,7 @@ Deno.test("groups that differ by no more than one are left alone", () => {
   assertEquals(planRebalance(clusterOf([1024])).moves, []);
 });
 
-Deno.test("whatever the groups have, each ends with its share, and only what is too much moves", () => {
+Deno.test("each group ends with its quota, and only slots above a quota move", () => {
   const clusters = fc.array(fc.integer({ min: 0, max: 1000 }), { minLength: 1, maxLength: 12 });
   fc.assert(fc.property(clusters, fc.boolean(), (weights, byMemory) => {
     const total = weights.reduce((sum, weight) => sum + weight, 0);
@@ -93,7 +93,7 @@ Deno.test("a group is emptied evenly, and nothing else moves", () => {
   assertEquals(planDrain(clusterOf([1024, 0]), 2).moves, []);
 });
 
-Deno.test("what cannot be planned is refused in Codis 2.0's words", () => {
+Deno.test("a plan that cannot be made is refused with Codis 2.0's texts", () => {
   const refused = (text: string, plan: () => unknown) => assertThrows(plan, StoreError, text);
   const even = clusterOf([512, 512]);
   refused(
