@@ -91,6 +91,20 @@ Deno.test("docs/operations.md describes every metric, and no other", async () =>
   assertEquals(described.toSorted(), made.toSorted());
 });
 
+Deno.test("docs/dashboard.md describes every path of the API, and no other", async () => {
+  const folder = new URL("src/dashboard/api/", ROOT);
+  const document = await Deno.readTextFile(new URL("docs/dashboard.md", ROOT));
+  const made = new Set<string>();
+  for await (const { name } of Deno.readDir(folder)) {
+    const source = await Deno.readTextFile(new URL(name, folder));
+    for (const [, path] of source.matchAll(/"(\/api\/[^"]+)"/g)) made.add(path!);
+  }
+  const described = [...document.matchAll(/^\| `[A-Z]+ (\/api\/\S+)` \|/gm)].map(([, path]) =>
+    path!
+  );
+  assertEquals([...new Set(described)].toSorted(), [...made].toSorted());
+});
+
 Deno.test("log lines that docs/operations.md explains are written by the source", async () => {
   const sources: string[] = [];
   const visit = async (folder: string) => {
