@@ -1,5 +1,5 @@
 /**
- * What `GET /stats` of a proxy answers: the figures a dashboard polls every second.
+ * What `GET /stats` of a proxy answers: the stats that a dashboard polls every second.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export interface ProxyStats {
   readonly stale_seconds: number;
   /** Slot changes put in force. */
   readonly table_version: number;
-  /** Slots that nobody has. */
+  /** Slots without an owner. */
   readonly slots_offline: number;
   /** Requests sent to the owner of each slot. */
   readonly slot_requests: readonly number[];
@@ -32,7 +32,7 @@ export interface ProxyStats {
 /** A Redis server as a proxy sees it. */
 export interface BackendStats {
   readonly addr: string;
-  /** `down` once a connection failed and none is open; `unknown` when nobody has asked for it. */
+  /** `down` once a connection failed and none is open; `unknown` when it was not needed yet. */
   readonly state: "up" | "down" | "unknown";
   readonly in_flight: number;
 }

@@ -7,7 +7,7 @@
 /** A timer that fires this late means that the whole process was held up, in milliseconds. */
 export const HELD_UP_MS = 100;
 
-/** The data plane's time. `nowMs` only moves when somebody calls `tick`. */
+/** The data plane's time. `nowMs` only moves when `tick` is called. */
 export const clock = {
   /** Milliseconds on the monotonic clock as of the last {@linkcode clock.tick}. */
   nowMs: performance.now(),

@@ -98,16 +98,16 @@ export function logLevel(): LogLevel {
 }
 
 /**
- * Opens the log file anew, for whoever has moved it away: what SIGHUP asks for. Without a file, or where
- * it cannot be opened, lines go on to where they went.
+ * Opens the log file again, after it was moved away (log rotation): what SIGHUP asks for. Without a file,
+ * or when it cannot be opened, lines go where they went before.
  */
 export function reopenLog(): void {
   const log = logger("log");
   try {
     file?.reopen();
-    log.info("got SIGHUP: the log file is opened anew");
+    log.info("got SIGHUP: log file opened again");
   } catch (error) {
-    log.error("got SIGHUP: {error}", { error });
+    log.error("got SIGHUP: log file not opened again: {error}", { error });
   }
 }
 
@@ -158,7 +158,7 @@ function writeRecord(record: LogRecord): void {
   writeLogLine(formatRecord(record));
 }
 
-/** Writes a line to where this thread's log goes, whoever has formatted it. */
+/** Writes a line that is formatted already to this thread's log. */
 export function writeLogLine(line: string): void {
   write?.(line);
 }
@@ -179,6 +179,6 @@ function writeStderr(text: string): void {
       written += Deno.stderr.writeSync(bytes.subarray(written));
     }
   } catch {
-    // Whoever read our standard error has gone: nobody is left to be told.
+    // The reader of our standard error has gone: there is nowhere left to report it.
   }
 }

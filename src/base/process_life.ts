@@ -1,8 +1,8 @@
 /**
  * Proof that a process is gone: each holds a lock on a file of its own for as long as it lives.
  *
- *     begin ──► /tmp/codis-proxy-<uuid>.life, locked ──► its name is told to others as `text`
- *     isSurelyGone(text) ──► the file is on this machine, and nobody holds its lock
+ *     begin ──► /tmp/codis-proxy-<uuid>.life, locked ──► its name is given to others as `text`
+ *     isSurelyGone(text) ──► the file is on this machine, and its lock is free
  *
  * kill -9 frees the lock when the last thread has ended; SIGSTOP does not. Whatever cannot be known (the
  * file is on another machine, was removed, or came here with a copy of a disk) is no proof.
@@ -19,14 +19,14 @@ const TEXT = /^life ([0-9a-f-]{36}) on (.+)$/;
 /** How much the clock may have been set since this machine was started, in milliseconds. */
 const CLOCK_SLACK_MS = 2_000;
 
-/** Age at which the file of a process that is gone is of no use to anybody, in milliseconds. */
+/** Age at which the file of a process that is gone is of no use any more, in milliseconds. */
 const STALE_MS = 24 * 3_600_000;
 
 const log = logger("proxy");
 
 /** The life of this process, for its successor to see the end of. */
 export class ProcessLife {
-  /** What others are told; `""` when no file could be made, and nothing can be proven. */
+  /** What others are given; `""` when no file could be made, and nothing can be proven. */
   readonly text: string;
   readonly #path: string;
   readonly #file: Deno.FsFile | undefined;
@@ -40,7 +40,7 @@ export class ProcessLife {
   /**
    * Begins one; it ends with the process, or by {@linkcode ProcessLife.end}.
    *
-   * @param description What whoever finds the file is to read in it.
+   * @param description What the file says to people who find it.
    */
   static begin(description: string): ProcessLife {
     const uuid = crypto.randomUUID();
@@ -55,7 +55,7 @@ export class ProcessLife {
         return new ProcessLife(`life ${uuid} on ${Deno.hostname()}`, path, file);
       } catch (error) {
         file?.close();
-        log.debug("{path} cannot be made: {error}", { path, error });
+        log.debug("{path} not made: {error}", { path, error });
       }
     }
     return new ProcessLife("", "", undefined);
@@ -73,7 +73,7 @@ export class ProcessLife {
   }
 }
 
-/** Whether the process of which `text` tells is surely gone; false when that cannot be known. */
+/** Whether the process that `text` names is surely gone; false when that cannot be known. */
 export function isSurelyGone(text: string): boolean {
   return pathOfGone(text) !== undefined;
 }
@@ -95,14 +95,14 @@ function pathOfGone(text: string): string | undefined {
       const file = Deno.openSync(path, { read: true });
       try {
         const madeMs = file.statSync().mtime?.getTime() ?? 0;
-        // Shared, so that two that look at the same time do not take each other for the owner.
+        // Shared, so that two that check at the same time do not take each other for the owner.
         if (file.tryLockSync(false)) return madeMs >= bootedMs ? path : undefined;
         return undefined;
       } finally {
         file.close();
       }
     } catch (error) {
-      log.debug("{path} tells nothing: {error}", { path, error });
+      log.debug("{path} proves nothing: {error}", { path, error });
     }
   }
   return undefined;
@@ -112,13 +112,13 @@ function pathIn(folder: string, uuid: string): string {
   return `${folder.replace(/\/+$/, "")}/codis-proxy-${uuid}.life`;
 }
 
-/** Nobody has started a process again for a day: removes what those that were killed have left. */
+/** Removes files that killed processes left more than a day ago: they were not started again. */
 function removeStale(folder: string): void {
   let names: string[] = [];
   try {
     names = [...Deno.readDirSync(folder)].map(({ name }) => name);
   } catch (error) {
-    log.debug("{folder} cannot be listed: {error}", { folder, error });
+    log.debug("{folder} not listed: {error}", { folder, error });
   }
   for (const name of names) {
     if (!/^codis-proxy-[0-9a-f-]{36}\.life$/.test(name)) continue;
@@ -128,7 +128,7 @@ function removeStale(folder: string): void {
       const ageMs = Date.now() - (file.statSync().mtime?.getTime() ?? Date.now());
       if (ageMs > STALE_MS && file.tryLockSync(false)) Deno.removeSync(path);
     } catch (error) {
-      log.debug("{path} stays: {error}", { path, error });
+      log.debug("{path} not removed: {error}", { path, error });
     }
   }
 }
@@ -137,6 +137,6 @@ function removeIfThere(path: string): void {
   try {
     Deno.removeSync(path);
   } catch (error) {
-    log.debug("{path} stays: {error}", { path, error });
+    log.debug("{path} not removed: {error}", { path, error });
   }
 }

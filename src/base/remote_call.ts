@@ -64,7 +64,7 @@ export class RemoteCalls<Theirs extends CallTable<Theirs>> {
     });
   }
 
-  /** As {@linkcode RemoteCalls.call}, for who does not care what becomes of it. */
+  /** As {@linkcode RemoteCalls.call}, when the outcome does not matter. */
   tell<N extends keyof Theirs & string>(name: N, ...args: Args<Theirs[N]>): void {
     this.#send({ call: 0, name, args });
   }

@@ -1,5 +1,5 @@
 /**
- * Doing something again and again, without ever running over itself.
+ * Doing something again and again, never twice at a time.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { SYSTEM_TIMERS, type Timers } from "./timers.ts";
 
 /**
  * Does something `ms` milliseconds from now, and again `ms` after each time has ended. `setInterval`
- * would begin anew while the last time is still waiting for somebody who is slow.
+ * would begin anew while the last time still waits for something slow.
  *
  * @param body Must not reject.
- * @returns What ends it; a time that is under way comes to its end.
+ * @returns What ends it; a time that is under way is not cut short.
  */
 export function repeat(
   ms: number,

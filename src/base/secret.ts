@@ -45,7 +45,7 @@ export class Secret {
 }
 
 /**
- * Compares a password or token that somebody gave with the right one. How long it takes depends on the
+ * Compares a given password or token with the right one. How long it takes depends on the
  * lengths, not on how much of it was right.
  */
 export function isSameSecret(given: string, right: string): boolean {

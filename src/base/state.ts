@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Where each state may go next; a state with no way out is an end. */
+/** Where each state may go next; a state without a next one is an end. */
 export type StateMoves<S extends string> = { readonly [From in S]: readonly S[] };
 
 /**

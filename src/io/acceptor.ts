@@ -1,12 +1,12 @@
 /**
- * Accepts connections for as long as it is wanted, also while the process has no descriptors left.
+ * Accepts connections until it is stopped, also while the process has no descriptors left.
  *
  *     accept ──► take
  *       │ none left: give up the reserve ──► accept ─┬─ reserve there again ──► take
- *       │                                            └─ still none ──► refuse: told why, closed
- *       └ any other failure: a pause, and on
+ *       │                                            └─ still none ──► refuse: answered why, closed
+ *       └ any other failure: a pause, then accept again
  *
- * Without the reserve, whoever connects would wait in the backlog until somebody else has left.
+ * Without the reserve, new clients would wait in the backlog until another one has left.
  *
  * @module
  */
@@ -24,12 +24,12 @@ const REPORT_MS = 10_000;
 export interface AcceptorEvents {
   /** Takes a connection; when it throws, the connection is closed. */
   take(connection: Deno.TcpConn): void;
-  /** Tells a client that there is no room, as far as it listens; the acceptor closes the connection. */
+  /** Answers a client above the limit, as far as it reads; the acceptor closes the connection. */
   refuse(connection: Deno.TcpConn): Promise<void>;
   /**
-   * Hears why connections could not be accepted, or were gone at once; every ten seconds at most.
+   * Called when connections could not be accepted, or were gone at once; every ten seconds at most.
    *
-   * @param times How often that happened since it was last told.
+   * @param times How often that happened since the last call.
    */
   onFailure(error: unknown, times: number): void;
 }

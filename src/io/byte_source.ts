@@ -29,7 +29,7 @@ export interface ByteReader {
   read(bytes: Uint8Array): Promise<number | null>;
 }
 
-/** Who is told about what a read brought. */
+/** What is called after a read. */
 export interface SourceOwner {
   /** `start..end` of the source holds new bytes; views made before the read are dead. */
   bytesArrived(): void;
@@ -43,7 +43,7 @@ export interface SourceOwner {
 export abstract class ByteSource {
   /** The whole buffer; replaced by every read in `byob` mode. */
   bytes: Uint8Array<ArrayBuffer>;
-  /** First byte not yet consumed; moved by whoever parses. */
+  /** First byte not yet consumed; moved by the parser. */
   start = 0;
   /** One past the last byte received. */
   end = 0;
@@ -109,7 +109,7 @@ export abstract class ByteSource {
     this.end = left;
   }
 
-  /** How large the buffer is to be for the next read, with `left` bytes unconsumed. */
+  /** How large the buffer should be for the next read, with `left` bytes unconsumed. */
   #nextSize(left: number): number {
     const size = this.bytes.length;
     const max = this.#bytesMax;

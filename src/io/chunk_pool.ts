@@ -33,7 +33,7 @@ export function borrowChunk(bytes: number): Uint8Array {
 export function releaseChunk(chunk: Uint8Array): void {
   for (let size = 0; size < CHUNK_BYTES.length; size++) {
     if (chunk.length !== CHUNK_BYTES[size]) continue;
-    if (chunk.byteLength !== chunk.buffer.byteLength) return; // a view into somebody's buffer
+    if (chunk.byteLength !== chunk.buffer.byteLength) return; // a view into another buffer
     if (keep(free[size]!, chunk, FREE_BYTES_MAX)) return;
     break;
   }
@@ -81,7 +81,7 @@ const LARGE_FREE_BYTES_MAX = 2 * 1024 * 1024;
 
 const freeLarge = new Map(LARGE_BYTES.map((size) => [size, [] as Uint8Array<ArrayBuffer>[]]));
 
-/** Frees what nobody has asked for since the last call. */
+/** Frees what was not needed since the last call. */
 export function trimPools(): void {
   for (let size = 0; size < free.length; size++) {
     const list = free[size]!;

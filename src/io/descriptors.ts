@@ -4,7 +4,7 @@
  *
  *     free = clients + workers × (own + servers) + HTTP + coordinator, log, …
  *
- * The system's limit (`ulimit -n`) can only be read with permissions that nobody should give. So it is
+ * The system's limit (`ulimit -n`) can only be read with permissions that should not be given. So it is
  * counted once, at the start, what can be opened.
  *
  * @module
@@ -50,7 +50,7 @@ export interface DescriptorPlan {
   readonly kept: number;
 }
 
-/** Descriptors that are to be counted, so that {@linkcode planDescriptors} lowers nothing. */
+/** Descriptors that must be counted, so that {@linkcode planDescriptors} lowers nothing. */
 export function descriptorsWanted({ clients, workers, servers }: DescriptorNeeds): number {
   return clients + keptFor(HTTP_CONNECTIONS_MAX, workers, servers);
 }

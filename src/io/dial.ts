@@ -39,12 +39,12 @@ export async function dial(
     const dueMs = performance.now() + timeoutMs;
     timer = setTimeout(() => {
       if (performance.now() - dueMs < HELD_UP_MS) return giveUp();
-      // It may be open since long, and we have not been told yet.
+      // It may be open for long, and its event has not been handled yet.
       timer = setTimeout(giveUp, HELD_UP_MS);
     }, timeoutMs);
   });
   const dialing = Deno.connect({ hostname, port, signal: abort.signal } as Deno.ConnectOptions);
-  // A connection that comes after the deadline is nobody's.
+  // A connection that comes after the deadline is closed.
   dialing.then((conn) => abort.signal.aborted && conn.close(), () => {});
   try {
     const conn = await Promise.race([dialing, late]);

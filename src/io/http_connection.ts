@@ -25,11 +25,11 @@ export interface HttpDeadlines {
   readonly writeMs: number;
   /** In which a client must notice that its connection ends. */
   readonly lingerMs: number;
-  /** Between two looks at the others. */
+  /** Between two checks of these deadlines. */
   readonly tickMs: number;
 }
 
-/** The deadlines in force unless a test says otherwise. */
+/** The deadlines in force unless others are given. */
 export const HTTP_DEADLINES: HttpDeadlines = {
   headMs: 10_000,
   bodyMs: 10_000,
@@ -41,7 +41,7 @@ export const HTTP_DEADLINES: HttpDeadlines = {
 
 const log = logger("http");
 
-/** Bytes that are on their way in each direction at most. */
+/** Most bytes that are being passed on in each direction. */
 const BUFFER_BYTES = 16 * 1024;
 
 /** What a connection needs of its server. */
@@ -56,7 +56,7 @@ export interface HttpConnectionEvents {
 export class HttpConnection {
   /** The client's address, without port. */
   readonly remote: string;
-  /** When a byte was last on its way, or the client came; milliseconds of `performance.now()`. */
+  /** When a byte was last passed on, or the client connected; milliseconds of `performance.now()`. */
   quietSinceMs = performance.now();
   readonly #outer: Deno.TcpConn;
   readonly #deadlines: HttpDeadlines;
@@ -105,7 +105,7 @@ export class HttpConnection {
   /**
    * Carries bytes until one of the two ends.
    *
-   * @param noServer What the client is told when there is no `Deno.serve` for it.
+   * @param noServer The answer when there is no `Deno.serve` for the client.
    */
   async run(noServer: Uint8Array): Promise<void> {
     const buffer = new Uint8Array(BUFFER_BYTES);
@@ -117,7 +117,7 @@ export class HttpConnection {
         if (this.#answering === 0 && this.#partialSinceMs === 0) {
           this.#partialSinceMs = this.quietSinceMs;
         }
-        if (this.#endingSinceMs !== 0) continue; // nobody wants it any more
+        if (this.#endingSinceMs !== 0) continue; // not wanted any more
         if (this.#inner === undefined && !await this.#open(noServer)) return;
         await writeAll(this.#inner!.socket, buffer.subarray(0, count)).catch(() => {});
       }
@@ -133,7 +133,7 @@ export class HttpConnection {
     try {
       this.#inner = await this.#events.handOver();
     } catch (error) {
-      log.debug("{remote} is not answered: {error}", { remote: this.remote, error });
+      log.debug("connection of {remote} refused: {error}", { remote: this.remote, error });
       await writeAll(this.#outer, noServer);
       this.close();
       return false;

@@ -1,10 +1,10 @@
 /**
- * `Deno.serve` for one connection of ours, out of everybody else's reach.
+ * `Deno.serve` for one connection of ours, out of reach of all others.
  *
  *     folder that only we may enter: made ─► socket in it: served ─► connected ─► both removed
  *
- * What listens can be connected to, and takes descriptors, by whoever finds it: on a port of 127.0.0.1 by
- * every process of this machine. So each connection has a socket of its own, in the file system, that is
+ * A socket that listens takes connections, and with them descriptors, from all who find it: on a port of
+ * 127.0.0.1 from every process of this machine. So each connection has a socket of its own, in the file system, that is
  * there for no longer than it takes to connect; and by it the server knows whose requests it answers.
  *
  * @module
@@ -33,9 +33,9 @@ export interface HandOver {
 }
 
 /**
- * Connects to a `Deno.serve` that nobody else connects to. It ends with the connection.
+ * Connects to a `Deno.serve` that takes no other connection. It ends with the connection.
  *
- * @throws {Error} When there is no room for it: no descriptors, no place for a socket.
+ * @throws {Error} When there are no descriptors, or a socket can be made nowhere.
  */
 export async function handOver(
   handler: HandOverHandler,
@@ -49,8 +49,8 @@ export async function handOver(
     const { finished } = server;
     const finish = () => void server!.shutdown().catch(() => {});
     finished.catch((error) => {
-      // It could not accept, for want of descriptors: all others are answered.
-      log.debug("a connection is not served: {error}", { error });
+      // It could not accept, as there are no descriptors: all others are answered.
+      log.debug("connection not served: {error}", { error });
       hangUp(socket);
     });
     return { socket, finish };
@@ -78,7 +78,7 @@ function makePlace(): Place {
       if (new TextEncoder().encode(path).length <= SOCKET_PATH_MAX) return { path, remove };
       remove();
     } catch (error) {
-      log.debug("no socket can be made in {dir}: {error}", { dir, error });
+      log.debug("socket not made in {dir}: {error}", { dir, error });
     }
   }
   // Nothing can be written: one without a file, which others might connect to, is better than none.
@@ -90,6 +90,6 @@ function removeIfThere(path: string): void {
   try {
     Deno.removeSync(path);
   } catch (error) {
-    log.debug("{path} stays: {error}", { path, error });
+    log.debug("{path} not removed: {error}", { path, error });
   }
 }

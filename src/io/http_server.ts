@@ -10,7 +10,7 @@
  * (`http_hand_over.ts`).
  *
  * A connection waits for a request, or has some that are being answered. One that waits may be closed
- * to make room for another one: whoever holds connections and sends nothing keeps nobody out.
+ * to make room for another one: clients that hold connections and send nothing keep no other client out.
  *
  * @module
  */
@@ -25,15 +25,15 @@ import { listen, type ListenProto } from "./listen.ts";
 
 /** How long a server that is shut down waits for what it answers, in milliseconds. */
 const SHUTDOWN_MS = 5_000;
-/** How often it is looked whether all has been sent, in milliseconds. */
+/** Time between two checks whether all has been sent, in milliseconds. */
 const FLUSH_MS = 5;
 /** Longest body of a request, in bytes. */
 const BODY_BYTES_MAX = 1024 * 1024;
 
 const log = logger("http");
 
-/** What a connection that there is no room for is told. */
-const NO_ROOM = new TextEncoder().encode(
+/** The answer to a connection above the limit. */
+const TOO_MANY = new TextEncoder().encode(
   "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 21\r\nretry-after: 1\r\n" +
     "connection: close\r\n\r\ntoo many connections\n",
 );
@@ -96,7 +96,7 @@ class BoundedServer implements HttpServer {
         take: (socket) => this.#take(socket),
         refuse: refuse,
         onFailure: (error, times) =>
-          log.warn("connections could not be accepted, {times} times by now: {cause}", {
+          log.warn("accepting connections failed {times} times: {cause}", {
             times,
             cause: causeOf(error),
           }),
@@ -108,7 +108,7 @@ class BoundedServer implements HttpServer {
   // -- connections ----------------------------------------------------------------------------
 
   #take(socket: Deno.TcpConn): void {
-    if (this.#connections.size >= this.#connectionsMax && !this.#makeRoom()) {
+    if (this.#connections.size >= this.#connectionsMax && !this.#closeOneThatWaits()) {
       refuse(socket).catch(() => {}).finally(() => hangUp(socket));
       return;
     }
@@ -119,11 +119,11 @@ class BoundedServer implements HttpServer {
     });
     this.#connections.add(connection);
     this.#timer ??= setInterval(() => this.#tick(), this.#deadlines.tickMs);
-    connection.run(NO_ROOM);
+    connection.run(TOO_MANY);
   }
 
   /** Closes the connection that has waited longest for a request; false when none waits. */
-  #makeRoom(): boolean {
+  #closeOneThatWaits(): boolean {
     let longest: HttpConnection | undefined;
     for (const connection of this.#connections) {
       if (!connection.isWaiting) continue;
@@ -154,7 +154,7 @@ class BoundedServer implements HttpServer {
     completed.catch(() => {}).finally(() => connection.requestEnds());
     if (FORBIDDEN_METHODS.includes(request.method)) return lastAnswer("no such method", 405);
     const url = httpUrlOf(request);
-    if (url === undefined) return lastAnswer("the Host is none", 400);
+    if (url === undefined) return lastAnswer("the Host header is not a host", 400);
     const whole = await withBody(request, url, this.#deadlines.bodyMs);
     return whole instanceof Response ? whole : await this.#handler(whole, connection.remote);
   }
@@ -210,11 +210,11 @@ function bindAll(
 }
 
 async function refuse(socket: Deno.TcpConn): Promise<void> {
-  await socket.write(NO_ROOM);
+  await socket.write(TOO_MANY);
 }
 
 function onHandlerError(error: unknown): Response {
-  log.error("request failed: {error}", { error });
+  log.error("request not answered: {error}", { error });
   return text(`${causeOf(error)}\n`, 500);
 }
 
@@ -269,7 +269,7 @@ function tooLong(): Response {
   return lastAnswer(`a body has at most ${BODY_BYTES_MAX} bytes`, 413);
 }
 
-/** What is answered while bytes may be on their way that nobody wants. */
+/** An answer that ends the connection: bytes that are not wanted may still come. */
 function lastAnswer(why: string, status: number): Response {
   const response = text(`${why}\n`, status);
   response.headers.set("connection", "close");

@@ -3,7 +3,7 @@
  *
  * All reads that complete in one turn run their handlers in the same microtask round, so one
  * microtask queued by the first of them runs after the last: that is where batches are flushed and
- * paused sessions are looked at again. One flush per connection per turn is what decides speed here,
+ * paused sessions are checked again. One flush per connection per turn is what decides speed here,
  * since the send system call is the largest single cost of a request.
  *
  * @module

@@ -20,7 +20,7 @@ export interface ByteSink {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** Who is told about the fate of a batch's bytes. */
+/** What is called when bytes of a batch were written, or cannot be. */
 export interface BatchOwner {
   /** The kernel took `bytes` bytes. */
   wrote(bytes: number): void;
@@ -60,7 +60,7 @@ export class WriteBatch implements TurnWork {
     this.#onFailed = (error) => this.#failed(error);
   }
 
-  /** Opens the tap: what was appended so far is written at the end of this turn. */
+  /** Starts sending: what was appended so far is written at the end of this turn. */
   attach(sink: ByteSink): void {
     this.#sink = sink;
     this.#isFailed = false;

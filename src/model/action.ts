@@ -1,5 +1,5 @@
 /**
- * The record of an action: a change that the dashboard tells every proxy about.
+ * The record of an action: a change that the dashboard announces to every proxy.
  *
  * @module
  */

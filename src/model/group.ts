@@ -9,7 +9,7 @@ import { SERVER_SHAPE, type ServerRecord } from "./server.ts";
 
 /** Least id of a group, as in Codis 2.0, whose manual begins at 1. */
 export const GROUP_ID_MIN = 0;
-/** Greatest id of a group: what names in the store have room for. */
+/** Greatest id of a group: what fits into names in the store. */
 export const GROUP_ID_MAX = 999_999_999;
 
 /** One master and its slaves. */

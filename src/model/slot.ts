@@ -1,5 +1,5 @@
 /**
- * The record of one slot: which group has it, and whether it is on its way to another.
+ * The record of one slot: which group owns it, and whether it moves to another.
  *
  * @module
  */
@@ -65,7 +65,7 @@ export function encodeSlot(record: SlotRecord): string {
   return encodeRecord(SLOT_SHAPE, record);
 }
 
-/** A slot that nobody has: what `slot init` writes. */
+/** A slot without an owner: what `slot init` writes. */
 export function freshSlot(product: string, slotId: number): SlotRecord {
   return slotIn(product, slotId, NO_GROUP, "offline");
 }

@@ -1,5 +1,5 @@
 /**
- * SIGHUP, as logrotate sends it: the logs are opened anew, and nothing ends.
+ * SIGHUP, as logrotate sends it: the logs are opened again, and nothing ends.
  *
  * @module
  */
