@@ -802,7 +802,7 @@ async function drawsNothingTwiceOrOver(place: Place): Promise<void> {
     replica!.problem = `it follows ${replica!.addr}, not the master ${master!.addr}`;
     const migrations = view.migrations.map((task) => ({
       ...task,
-      ...{ status: "migrating" as const, keys_moved: 5, note: "slowed: p99 is 33 ms, above 20" },
+      ...{ status: "migrating" as const, keys_moved: 5, note: "slowed down: p99 is 33 ms" },
     }));
     const { history } = view;
     const [ops, sessions] = [history.ops.map((_, i) => i % 2), history.sessions.map(() => 1)];
