@@ -1,7 +1,7 @@
 # What can be done with this project. Only npm, or Deno itself, must be installed before.
 
 .DEFAULT_GOAL := help
-.PHONY: run start test bench build lint fmt clean help
+.PHONY: run start test conformance bench build lint fmt clean help
 
 run: ## start two redis-servers and a proxy on port 9000; Ctrl-C ends all
 	@sh deploy/setup.sh redis-server -- deno task demo
@@ -10,7 +10,11 @@ start: ## start the proxy with ./config.ini; ARGS="--cpu=2" for more
 	@sh deploy/setup.sh -- deno task start $(ARGS)
 
 test: ## run the whole test suite
-	@sh deploy/setup.sh redis-server redis-benchmark java zookeeper etcd chromium -- deno task test $(ARGS)
+	@sh deploy/setup.sh redis-server redis-benchmark java zookeeper etcd chromium tclsh dpkg-source -- \
+	  deno task test $(ARGS)
+
+conformance: ## run Redis's own test suite through the proxy; ARGS=--help says how
+	@sh deploy/setup.sh redis-server redis-benchmark tclsh dpkg-source -- deno task conformance $(ARGS)
 
 bench: ## compare the speed of redis-server, twemproxy and the proxy
 	@sh deploy/setup.sh redis-server redis-benchmark nutcracker -- deno task bench $(ARGS)
@@ -25,7 +29,7 @@ fmt: ## format the source
 	@sh deploy/setup.sh -- deno task fmt
 
 clean: ## remove what the other targets made
-	@rm -rf dist coverage .deno
+	@rm -rf dist coverage .deno .conformance
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\): ## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "  %-12s %s\n", $$1, $$2 }'

@@ -50,6 +50,8 @@ package_of() {
     redis-cli | redis-benchmark) echo redis-tools ;;
     etcd) echo etcd-server ;;
     java) echo default-jre-headless ;;
+    tclsh) echo tcl ;;
+    dpkg-source) echo dpkg-dev ;;
     *) echo "$1" ;;
   esac
 }

@@ -17,6 +17,7 @@ const PROGRAMS = [
   "redis-server",
   "redis-cli",
   "redis-benchmark",
+  "tclsh",
   "chromium",
   "sh",
   "bash",
@@ -42,6 +43,7 @@ const WORKERS = 2 * Math.max(2, navigator.hardwareConcurrency);
 /** How many files one run of `deno test` takes, by folder. Folders with long tests come first. */
 const FILES_AT_ONCE: readonly (readonly [folder: string, count: number])[] = [
   ["tests/e2e", 1],
+  ["tests/conformance", 1],
   ["tests/contract", 1],
   ["tests/integration", 2],
   ["tests/fuzz", 1],

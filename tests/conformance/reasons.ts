@@ -1,0 +1,26 @@
+/**
+ * Why tests that pass on one redis-server must fail through the proxy.
+ *
+ * A test without a reason here is work to do.
+ *
+ * @module
+ */
+
+/** Tests that fail for one reason. */
+interface Reason {
+  readonly unit: RegExp;
+  readonly test: RegExp;
+  readonly why: string;
+}
+
+/** The first one that fits is given. */
+const REASONS: readonly Reason[] = [];
+
+/** What the table of failures says where there is no reason. */
+export const NO_REASON = "no reason known";
+
+/** Why this test must fail, or {@linkcode NO_REASON}. */
+export function reasonFor(unit: string, test: string): string {
+  return REASONS.find((reason) => reason.unit.test(unit) && reason.test.test(test))?.why ??
+    NO_REASON;
+}

@@ -1,0 +1,53 @@
+/**
+ * What a unit is run against: a redis-server, or the proxy before two of them, as users start it.
+ *
+ * @module
+ */
+
+import { ProxyProcess } from "../support/proxy_process.ts";
+import { RedisServer } from "../support/redis_server.ts";
+import { SlotMover } from "./slot_mover.ts";
+
+/** The three ways in which units are run. */
+export type Way = "direct" | "proxy" | "migrating";
+
+/** What listens to a unit's commands. */
+export interface Target extends AsyncDisposable {
+  readonly port: number;
+  /** What it wrote, for a look when something went wrong. */
+  readonly log: () => string;
+  /** Slots that changed hands so far. */
+  readonly slotsMoved: () => number;
+  /** What went wrong outside of tests. */
+  readonly failure: () => string | undefined;
+}
+
+const START_LIMIT_MS = 60_000;
+
+/** Starts new servers with nothing in them. */
+export async function startTarget(way: Way, cpu: number): Promise<Target> {
+  await using owned = new AsyncDisposableStack();
+  const servers = owned.use(await RedisServer.startMany(way === "direct" ? 1 : 2));
+  if (way === "direct") {
+    const own = owned.move();
+    return {
+      port: servers[0]!.port,
+      log: () => "",
+      slotsMoved: () => 0,
+      failure: () => undefined,
+      [Symbol.asyncDispose]: () => own.disposeAsync(),
+    };
+  }
+  const proxy = owned.use(
+    await ProxyProcess.start({ servers, cpu, startTimeoutMs: START_LIMIT_MS }),
+  );
+  const mover = way === "migrating" ? owned.use(new SlotMover(proxy.url(""))) : undefined;
+  const own = owned.move();
+  return {
+    port: proxy.port,
+    log: () => `${proxy.stdout}${proxy.stderr}`,
+    slotsMoved: () => mover?.slotsMoved ?? 0,
+    failure: () => proxy.child.hasEnded ? "the proxy ended" : mover?.failure,
+    [Symbol.asyncDispose]: () => own.disposeAsync(),
+  };
+}
