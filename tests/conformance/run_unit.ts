@@ -5,7 +5,7 @@
  */
 
 import { Child } from "../support/child.ts";
-import { rest } from "../support/deadline.ts";
+import { delay } from "@std/async/delay";
 import { parseOutput, type UnitOutput } from "./output.ts";
 import { type RedisSource, WORK_FOLDER } from "./source.ts";
 import { startTarget, type Way } from "./target.ts";
@@ -94,7 +94,7 @@ async function watch(child: Child): Promise<boolean> {
   let length = 0;
   let sinceMs = performance.now();
   while (!child.hasEnded) {
-    await Promise.race([child.ended, rest(LOOK_MS)]);
+    await Promise.race([child.ended, delay(LOOK_MS)]);
     if (child.stdout.length !== length) {
       length = child.stdout.length;
       sinceMs = performance.now();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { rest } from "../support/deadline.ts";
+import { delay } from "@std/async/delay";
 
 const HALF = 512;
 /** Time between two looks at what is left to move, in milliseconds. */
@@ -47,7 +47,7 @@ export class SlotMover implements AsyncDisposable {
       while (!this.#isStopped && this.#left > 0) {
         const tasks = await this.#ask("/api/migrate/tasks") as unknown[] | null;
         this.#left = tasks?.length ?? 0;
-        await rest(LOOK_MS);
+        await delay(LOOK_MS);
       }
     }
   }
