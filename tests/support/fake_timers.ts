@@ -27,6 +27,11 @@ export class FakeTimers implements Timers {
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
+  /** Lets time pass as while the process is stopped: what is due fires with the next advance. */
+  pause(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   /** Lets time pass; every timer that is due fires at its own time, in order. */
   advance(ms: number): void {
     const endMs = this.#nowMs + ms;

@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
+import type { Timers } from "../../../src/base/timers.ts";
 import type { ActionRecord } from "../../../src/model/action.ts";
 import { encodeProxy, type ProxyRecord } from "../../../src/model/proxy.ts";
 import { freshSlot, slotIn } from "../../../src/model/slot.ts";
@@ -26,6 +27,7 @@ import { saveSlot } from "../../../src/store/slots.ts";
 import { type Store, StoreError } from "../../../src/store/store.ts";
 import { CoordinatorProcess } from "../../support/coordinator_process.ts";
 import { until, within } from "../../support/deadline.ts";
+import { FakeTimers } from "../../support/fake_timers.ts";
 import { deadLife } from "../../support/process_life.ts";
 import { RECORD } from "../../support/proxy_record.ts";
 import { RecordedSlotTable } from "../../support/slot_table.ts";
@@ -42,14 +44,26 @@ export class TestProxy implements AsyncDisposable {
   readonly membership: Membership;
   readonly store: Store;
 
-  constructor(store: Store, times: Partial<RegistrationTimes> = {}, record: ProxyRecord = RECORD) {
+  constructor(
+    store: Store,
+    times: Partial<RegistrationTimes> = {},
+    record: ProxyRecord = RECORD,
+    timers?: Timers,
+  ) {
     this.store = store;
-    this.membership = new Membership(store, record, this.table, {
-      askOnline: () => goOnline(store, record.id, undefined),
-      onServing: () => this.happened.push("loaded"),
-      onMarkOffline: () => this.happened.push("mark_offline"),
-      setServing: (serving) => this.happened.push(serving),
-    }, { ...TIMES, ...times });
+    this.membership = new Membership(
+      store,
+      record,
+      this.table,
+      {
+        askOnline: () => goOnline(store, record.id, undefined),
+        onServing: () => this.happened.push("loaded"),
+        onMarkOffline: () => this.happened.push("mark_offline"),
+        setServing: (serving) => this.happened.push(serving),
+      },
+      { ...TIMES, ...times },
+      timers,
+    );
   }
 
   async start(): Promise<this> {
@@ -390,13 +404,13 @@ export function testMembership(
   test("a process paused while it was not online doubts its table as well", async () => {
     await using folder = await subject.start();
     const store = await folder.openFilled("a:1,b:2");
-    await using proxy = await new TestProxy(store, { gapMs: 300 }).start();
+    const timers = new FakeTimers();
+    await using proxy = await new TestProxy(store, { gapMs: 300 }, RECORD, timers).start();
     await saveSlot(store, freshSlot("test", 4));
     await changeProxyState(store, "proxy_1", "offline");
     await until(() => proxy.membership.registration.state === "waiting");
     await saveSlot(store, slotIn("test", 3, 2, "online"));
-    const wake = performance.now() + 700;
-    while (performance.now() < wake);
+    timers.pause(700);
     proxy.membership.registration.table.checkGap();
     assertEquals(proxy.happened.at(-1), "held");
     await proxy.seen("serving");
@@ -406,9 +420,9 @@ export function testMembership(
   test("a paused process makes sure of its place before it serves on", async () => {
     await using folder = await subject.start();
     const store = await folder.openFilled("a:1");
-    await using proxy = await new TestProxy(store, { gapMs: 300 }).start();
-    const wake = performance.now() + 700;
-    while (performance.now() < wake);
+    const timers = new FakeTimers();
+    await using proxy = await new TestProxy(store, { gapMs: 300 }, RECORD, timers).start();
+    timers.pause(700);
     proxy.membership.registration.table.checkGap();
     await proxy.seen("serving");
     assertEquals(proxy.happened, ["loaded", "held", "serving"]);
