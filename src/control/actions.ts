@@ -6,6 +6,8 @@
 
 import type { ActionView } from "../api/cluster_view.ts";
 import { NoNodeError } from "../coordinator/errors.ts";
+import type { ActionRecord } from "../model/action.ts";
+import { decodeProxy } from "../model/proxy.ts";
 import { RecordError } from "../model/record.ts";
 import {
   deleteAction,
@@ -16,7 +18,6 @@ import {
 } from "../store/actions.ts";
 import { withLock } from "../store/lock.ts";
 import { type Store, StoreError } from "../store/store.ts";
-import { actionView, type Publisher } from "./publish.ts";
 
 /** Codis 2.0 always keeps this many more than it is told to. */
 const KEPT_BESIDES = 500;
@@ -25,10 +26,14 @@ const PARALLEL_MAX = 16;
 /** Until an action follows the place for its answers, if it is to come at all, in milliseconds. */
 const ACTION_FOLLOWS_MS = 10_000;
 
-/** The newest actions, newest first. */
+/**
+ * The newest actions, newest first.
+ *
+ * @param afterMs How long after an action each proxy confirmed it, in milliseconds, by proxy.
+ */
 export async function actionViews(
   store: Store,
-  publisher: Publisher,
+  afterMs: (action: string) => ReadonlyMap<string, number>,
   count: number,
 ): Promise<ActionView[]> {
   const names = (await loadActionNames(store)).slice(-count).reverse();
@@ -38,7 +43,7 @@ export async function actionViews(
         loadAction(store, name),
         loadAnswers(store, name),
       ]);
-      return [actionView(name, action, answers, publisher.afterMs(name))];
+      return [actionView(name, action, answers, afterMs(name))];
     } catch (error) {
       // Removed meanwhile, or not one of ours.
       if (error instanceof StoreError || error instanceof RecordError) return [];
@@ -101,4 +106,57 @@ async function removeAll(store: Store, names: readonly string[]): Promise<number
   };
   await Promise.all(Array.from({ length: PARALLEL_MAX }, work));
   return names.length;
+}
+
+function actionView(
+  name: string,
+  action: ActionRecord,
+  answers: readonly string[],
+  afterMs: ReadonlyMap<string, number>,
+): ActionView {
+  return {
+    name,
+    type: action.type,
+    summary: summaryOf(action),
+    created_at: Number(action.ts) * 1000,
+    receivers: (action.receivers ?? []).map(idOf),
+    answers: answers.map((proxy_id) => ({ proxy_id, after_ms: afterMs.get(proxy_id) ?? null })),
+  };
+}
+
+/** What an action that stands for many of one type says of the slots' status. */
+const STATUS_OF: Readonly<Record<string, string>> = {
+  slot_premigrate: "pre_migrate",
+  slot_migrate: "migrate",
+};
+
+function idOf(receiver: string): string {
+  try {
+    return decodeProxy(receiver).id;
+  } catch {
+    return receiver; // Codis 2.0 takes a bare id as well
+  }
+}
+
+function summaryOf(action: ActionRecord): string {
+  switch (action.type) {
+    case "slot_changed":
+    case "slot_premigrate":
+    case "slot_migrate": {
+      const { id, group_id, state } = action.target;
+      const from = state.status === "migrate" ? ` from group ${state.migrate_status.from}` : "";
+      return `slot ${id}: group ${group_id}, ${state.status}${from}`;
+    }
+    case "multi_slot_changed": {
+      const { from, to, group_id, status } = action.target;
+      return `slots ${from} to ${to}: group ${group_id}, ${STATUS_OF[action.desc] ?? status}`;
+    }
+    case "group_changed": {
+      const { id, servers } = action.target;
+      const master = servers?.find(({ type }) => type === "master")?.addr ?? "none";
+      return `group ${id}: master ${master}`;
+    }
+    case "group_remove":
+      return `group ${action.target.id} removed`;
+  }
 }

@@ -66,7 +66,9 @@ export class ChangeLog {
 
   /** The change that is being made, if one is. */
   get current(): ChangeView | null {
-    return this.#now === null ? null : { ...this.#now, waiting_for: this.#publisher.waitingFor };
+    return this.#now === null
+      ? null
+      : { ...this.#now, waiting_for: this.#publisher.confirmer.waitingFor };
   }
 
   /** As `Control.change`. */

@@ -13,13 +13,14 @@
  */
 
 import { repeat } from "../base/repeat.ts";
+import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { RedisInfo } from "../redis/info.ts";
 import type { Control } from "./control.ts";
 import { isSameServer, replicationOf } from "./servers.ts";
 
 /** How often masters are judged, in milliseconds. */
-const LOOK_MS = 250;
+const ROUND_MS = 250;
 /** Wait after a promotion that was refused, in milliseconds. */
 const RETRY_MS = 3_000;
 /** How much longer than the master is down a replica may have been without it, in seconds. */
@@ -48,20 +49,22 @@ export interface FailoverContext {
 export class Failover {
   readonly #context: FailoverContext;
   readonly #afterMs: number;
+  readonly #timers: Timers;
   #end = () => {};
   /** What was said last of each group, so that it is said once. */
   readonly #said = new Map<number, string>();
   readonly #retryAtMs = new Map<number, number>();
 
   /** @param afterMs How long a master must be down, in milliseconds. */
-  constructor(context: FailoverContext, afterMs: number) {
+  constructor(context: FailoverContext, afterMs: number, timers: Timers = SYSTEM_TIMERS) {
     this.#context = context;
+    this.#timers = timers;
     this.#afterMs = afterMs;
   }
 
   /** Begins to judge. */
   start(): void {
-    this.#end = repeat(LOOK_MS, () => this.#look());
+    this.#end = repeat(ROUND_MS, () => this.#round(), this.#timers);
   }
 
   /** Ends judging. */
@@ -69,7 +72,7 @@ export class Failover {
     this.#end();
   }
 
-  async #look(): Promise<void> {
+  async #round(): Promise<void> {
     for (const group of this.#context.sightings.groups) await this.#judge(group);
   }
 
@@ -82,7 +85,7 @@ export class Failover {
       if (downMs === 0) this.#said.delete(group.id);
       return;
     }
-    if (performance.now() < (this.#retryAtMs.get(group.id) ?? 0)) return;
+    if (this.#timers.nowMs() < (this.#retryAtMs.get(group.id) ?? 0)) return;
     const { up, down } = sightings.votesOn(master);
     const gone = `group ${group.id}: the master ${master} does not answer`;
     if (down === 0 || down <= up) {
@@ -110,7 +113,7 @@ export class Failover {
         `group ${group.id}: ${candidate.addr} is master in place of ${master}`,
       );
     } catch (error) {
-      this.#retryAtMs.set(group.id, performance.now() + RETRY_MS);
+      this.#retryAtMs.set(group.id, this.#timers.nowMs() + RETRY_MS);
       control.report("error", `group ${group.id}: no failover yet: ${(error as Error).message}`);
     }
   }

@@ -6,17 +6,21 @@
 
 import type { ProxyStats } from "../api/proxy_stats.ts";
 import { parseAddress } from "../base/address.ts";
+import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import { dial } from "../io/dial.ts";
-import type { ProxyRecord, ProxyState } from "../model/proxy.ts";
+import { decodeProxy, isSameLife, type ProxyRecord, type ProxyState } from "../model/proxy.ts";
 import { deadFences, deleteFence, loadFences } from "../store/fences.ts";
 import { changeProxyState, loadProxies, loadProxy } from "../store/proxies.ts";
+import { type Store, StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
-import { takeOffline } from "./publish.ts";
 
 /** Longest time that a proxy may take to answer over HTTP, in milliseconds. */
 const ANSWER_MS = 2_000;
 /** Longest time that it may take to hear that nobody listens, in milliseconds. */
 const REFUSAL_MS = 300;
+
+/** Longest time that a proxy may take to leave after it was marked offline, in milliseconds. */
+export const LEAVE_MS = 15_000;
 
 /** What a proxy answered to `/stats`, or a Codis 2.0 one to `/debug/vars`. */
 export type ProxyAnswer =
@@ -37,6 +41,38 @@ export async function setProxyState(
   if (state !== "mark_offline") return await changeProxyState(store, proxyId, state);
   const proxy = await loadProxy(store, proxyId);
   if (proxy !== undefined) await takeOffline(store, proxy);
+}
+
+/**
+ * Marks a proxy offline, and waits until it is gone or has written `offline` itself.
+ *
+ * @param leaveMs Longest time to wait, in milliseconds.
+ * @throws {StoreError} When it is still there then.
+ */
+export async function takeOffline(
+  store: Store,
+  proxy: ProxyRecord,
+  leaveMs: number = LEAVE_MS,
+  timers: Timers = SYSTEM_TIMERS,
+): Promise<void> {
+  const now = await loadProxy(store, proxy.id);
+  // Another process under this id is none of our business.
+  if (now === undefined || !isSameLife(now, proxy)) return;
+  await changeProxyState(store, proxy.id, "mark_offline");
+  const watch = store.coordinator.watchData(store.paths.proxy(proxy.id));
+  const cancel = timers.after(leaveMs, () => watch.close());
+  try {
+    for await (const entry of watch) {
+      const own = entry === undefined ? undefined : decodeProxy(entry.data);
+      if (own === undefined || !isSameLife(own, proxy) || own.state === "offline") return;
+    }
+  } finally {
+    cancel();
+    watch.close();
+  }
+  throw new StoreError(
+    `proxy ${proxy.id} is marked offline and has not left within ${leaveMs} ms`,
+  );
 }
 
 /** Removes the fences that no online proxy stands behind; returns their addresses. */

@@ -24,13 +24,14 @@ import { NotLeaderError } from "../control/errors.ts";
 import { Events } from "../control/events.ts";
 import { Failover } from "../control/failover.ts";
 import { Leadership } from "../control/leadership.ts";
+import { Confirmer, type ConfirmTimes } from "../control/confirm.ts";
 import { ChangeLog } from "../control/change.ts";
 import { type MigrationOptions, MigrationQueue } from "../migration/queue.ts";
 import { monitoredView } from "../monitor/cluster_view.ts";
 import { Monitor } from "../monitor/monitor.ts";
 import { promote, type PromoteContext, resumePromotion } from "../control/promote.ts";
 import { reasonOf, refusesConnections } from "../control/proxies.ts";
-import { Publisher, type PublisherTimes } from "../control/publish.ts";
+import { Publisher } from "../control/publish.ts";
 import type { ServerAuth } from "../control/servers.ts";
 import { SlotKeyCounter } from "../control/slot_keys.ts";
 import { WriteHolds } from "../control/write_holds.ts";
@@ -55,7 +56,7 @@ export interface DashboardOptions {
   /** Whether the entry of a Codis 2.0 dashboard is removed. */
   readonly takeOver: boolean;
   /** How long proxies may take to confirm; Codis 2.0's times unless told otherwise. */
-  readonly times?: PublisherTimes;
+  readonly times?: ConfirmTimes;
 }
 
 /** Longest time that a Redis server may take to reply unless told otherwise, in milliseconds. */
@@ -98,9 +99,9 @@ export class Dashboard implements Control {
       onLead: () => this.#lead(),
       onDepose: () => this.#depose(),
     });
-    this.#publisher = new Publisher(options.store, {
+    const confirmer = new Confirmer(options.store, {
       isOurs: (proxy) => this.monitor.proxies.isOurs(proxy),
-      // One that has never answered may listen where it cannot be reached from here.
+      // A proxy that has never answered may listen where it cannot be reached from here.
       seemsGone: async (proxy) =>
         isSurelyGone(proxy.description) ||
         (this.monitor.proxies.hasAnswered(proxy) && await refusesConnections(proxy)),
@@ -108,6 +109,7 @@ export class Dashboard implements Control {
       report: (level, text) => this.report(level, text),
       checkLead: () => this.#leadership.transact([]),
     }, options.times);
+    this.#publisher = new Publisher(options.store, confirmer);
     this.#changes = new ChangeLog(
       options.store,
       this.#leadership,
@@ -241,7 +243,11 @@ export class Dashboard implements Control {
       migrations: this.#migrations?.views() ?? [],
       migration_totals: this.#migrations?.totals ?? null,
       migrations_paused_since: this.#migrations?.paused?.since ?? null,
-      actions: await actionViews(store, this.#publisher, ACTIONS_SHOWN),
+      actions: await actionViews(
+        store,
+        (name) => this.#publisher.confirmer.afterMs(name),
+        ACTIONS_SHOWN,
+      ),
       events: this.#events.newest,
       change: this.#changes.current,
     };

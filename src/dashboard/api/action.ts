@@ -7,13 +7,13 @@
 import { removeActionsBefore, removeOldActions } from "../../control/actions.ts";
 import { InputError } from "../../control/errors.ts";
 import { integerOfText } from "../input.ts";
-import { type Call, changeByGet, type Route } from "./route.ts";
+import { type ApiRoute, type Call, changeByGet } from "./route.ts";
 
 /** Most actions, and most seconds, that a clean-up may keep. */
 const KEEP_MAX = 1_000_000_000;
 
 /** See the header. */
-export const ACTION_ROUTES: readonly Route[] = changeByGet("/api/action/gc", removeActions);
+export const ACTION_ROUTES: readonly ApiRoute[] = changeByGet("/api/action/gc", removeActions);
 
 async function removeActions({ dashboard, url }: Call): Promise<void> {
   const [keep, secs] = [url.searchParams.get("keep"), url.searchParams.get("secs")];

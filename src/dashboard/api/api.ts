@@ -26,13 +26,13 @@ import { OVERVIEW_ROUTES } from "./overview.ts";
 import { PROXY_ROUTES } from "./proxy.ts";
 import { REBALANCE_ROUTES } from "./rebalance.ts";
 import { REDIS_ROUTES } from "./redis.ts";
-import { findRoute, type Route } from "./route.ts";
+import { type ApiRoute, findRoute } from "./route.ts";
 import { SERVER_GROUP_ROUTES } from "./server_group.ts";
 import { SLOT_ROUTES } from "./slot.ts";
 
 const log = logger("dashboard");
 
-const ROUTES: readonly Route[] = [
+const ROUTES: readonly ApiRoute[] = [
   ACTION_ROUTES,
   CHECK_ROUTES,
   CLUSTER_ROUTES,

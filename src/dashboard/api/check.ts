@@ -7,10 +7,10 @@
 import { askFacts, IDENTITY_MS } from "../../control/servers.ts";
 import { checkTree } from "../../store/check.ts";
 import { loadTree, serverAddrs } from "../../store/product_tree.ts";
-import { read, type Route } from "./route.ts";
+import { type ApiRoute, read } from "./route.ts";
 
 /** See the header. */
-export const CHECK_ROUTES: readonly Route[] = [
+export const CHECK_ROUTES: readonly ApiRoute[] = [
   read("/api/check", async ({ dashboard }) => {
     const tree = await loadTree(dashboard.store);
     const open = (addr: string) => dashboard.redis(addr, IDENTITY_MS);

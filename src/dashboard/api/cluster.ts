@@ -4,9 +4,9 @@
  * @module
  */
 
-import { readMonitored, type Route } from "./route.ts";
+import { type ApiRoute, readMonitored } from "./route.ts";
 
 /** See the header. */
-export const CLUSTER_ROUTES: readonly Route[] = [
+export const CLUSTER_ROUTES: readonly ApiRoute[] = [
   readMonitored("/api/cluster", ({ dashboard }) => dashboard.view()),
 ];

@@ -5,10 +5,10 @@
  */
 
 import { removeDeadFences } from "../../control/proxies.ts";
-import { changeByGet, type Route } from "./route.ts";
+import { type ApiRoute, changeByGet } from "./route.ts";
 
 /** See the header. */
-export const FENCE_ROUTES: readonly Route[] = changeByGet(
+export const FENCE_ROUTES: readonly ApiRoute[] = changeByGet(
   "/api/remove_fence",
   async ({ dashboard }) => void await removeDeadFences(dashboard),
 );

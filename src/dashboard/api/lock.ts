@@ -5,10 +5,10 @@
  */
 
 import { removeLocks } from "../../store/lock.ts";
-import { changeByGet, type Route } from "./route.ts";
+import { type ApiRoute, changeByGet } from "./route.ts";
 
 /** See the header. */
-export const LOCK_ROUTES: readonly Route[] = changeByGet(
+export const LOCK_ROUTES: readonly ApiRoute[] = changeByGet(
   "/api/force_remove_locks",
   ({ dashboard }) => removeLocks(dashboard.store),
 );

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { change, type Route } from "./route.ts";
+import { type ApiRoute, change } from "./route.ts";
 
 /** See the header. */
-export const LOGIN_ROUTES: readonly Route[] = [
+export const LOGIN_ROUTES: readonly ApiRoute[] = [
   change("POST", "/api/login", () => Promise.resolve()),
 ];

@@ -16,10 +16,10 @@ import {
   slotRangeIn,
   wordIn,
 } from "../input.ts";
-import { change, read, type Route } from "./route.ts";
+import { type ApiRoute, change, read } from "./route.ts";
 
 /** See the header. */
-export const MIGRATE_ROUTES: readonly Route[] = [
+export const MIGRATE_ROUTES: readonly ApiRoute[] = [
   read("/api/migrate/status", async ({ dashboard }) => ({
     migrate_slots: (await loadSlots(dashboard.store)).filter(({ state }) =>
       state.status === "migrate" || state.status === "pre_migrate"

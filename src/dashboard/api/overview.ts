@@ -7,10 +7,10 @@
 import type { OverviewAnswer } from "../../api/answers.ts";
 import type { Dashboard } from "../dashboard.ts";
 import { codis2Info } from "./redis.ts";
-import { readMonitored, type Route } from "./route.ts";
+import { type ApiRoute, readMonitored } from "./route.ts";
 
 /** See the header. */
-export const OVERVIEW_ROUTES: readonly Route[] = [
+export const OVERVIEW_ROUTES: readonly ApiRoute[] = [
   readMonitored("/api/overview", ({ dashboard }) => Promise.resolve(overview(dashboard))),
 ];
 

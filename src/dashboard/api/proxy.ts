@@ -9,10 +9,10 @@ import { PROXY_STATES } from "../../model/proxy.ts";
 import { loadProxies } from "../../store/proxies.ts";
 import { StoreError } from "../../store/store.ts";
 import { nameIn, readBody, wordIn } from "../input.ts";
-import { type Call, change, read, type Route } from "./route.ts";
+import { type ApiRoute, type Call, change, read } from "./route.ts";
 
 /** See the header. */
-export const PROXY_ROUTES: readonly Route[] = [
+export const PROXY_ROUTES: readonly ApiRoute[] = [
   read("/api/proxy/list", ({ dashboard }) => loadProxies(dashboard.store)),
   read("/api/proxy/debug/vars", getVars),
   change("POST", "/api/proxy", async ({ dashboard, request }) => {

@@ -7,10 +7,10 @@
 import { REBALANCE_BY } from "../../api/answers.ts";
 import { rebalance } from "../../migration/rebalance/request.ts";
 import { delayIn, flagIn, onlyFields, readOptionalBody, wordIn } from "../input.ts";
-import { change, type Route } from "./route.ts";
+import { type ApiRoute, change } from "./route.ts";
 
 /** See the header. */
-export const REBALANCE_ROUTES: readonly Route[] = [
+export const REBALANCE_ROUTES: readonly ApiRoute[] = [
   change("POST", "/api/rebalance", async ({ dashboard, request }) => {
     const body = onlyFields(await readOptionalBody(request), "by", "dry_run", "delay");
     return await rebalance(dashboard, {

@@ -10,10 +10,10 @@ import { readInfoWithMaxmemory, type RedisInfo } from "../../redis/info.ts";
 import { loadGroup, masterOf } from "../../store/groups.ts";
 import type { Dashboard } from "../dashboard.ts";
 import { groupIdOfPath, slotIdOfPath } from "../input.ts";
-import { readCostly, readMonitored, type Route } from "./route.ts";
+import { type ApiRoute, readCostly, readMonitored } from "./route.ts";
 
 /** See the header. */
-export const REDIS_ROUTES: readonly Route[] = [
+export const REDIS_ROUTES: readonly ApiRoute[] = [
   readMonitored("/api/redis/:addr/stat", async ({ dashboard, words }): Promise<RedisInfo> => {
     checkKnown(dashboard, words.addr);
     using redis = await dashboard.redis(words.addr);

@@ -27,7 +27,7 @@ export interface Call<Word extends string = never> {
 }
 
 /** One row of the tables of routes. */
-export interface Route {
+export interface ApiRoute {
   readonly method: Method;
   /** Matches the whole path; a `:word` stands for anything but nothing and `/`. */
   readonly pattern: URLPattern;
@@ -47,30 +47,30 @@ function route<P extends string>(
   method: Method,
   path: P,
   answer: Answer<P>,
-  needs: Pick<Route, "changes" | "access" | "needsLead">,
-): Route {
+  needs: Pick<ApiRoute, "changes" | "access" | "needsLead">,
+): ApiRoute {
   // The pattern is made from the same path as the type of the words.
   const pattern = new URLPattern({ pathname: path });
-  return { method, pattern, answer: answer as Route["answer"], ...needs };
+  return { method, pattern, answer: answer as ApiRoute["answer"], ...needs };
 }
 
 /** Reads what is stored: any dashboard can answer. */
-export function read<P extends string>(path: P, answer: Answer<P>): Route {
+export function read<P extends string>(path: P, answer: Answer<P>): ApiRoute {
   return route("GET", path, answer, { changes: false, access: "read", needsLead: false });
 }
 
 /** Reads what only the dashboard that leads monitors. */
-export function readMonitored<P extends string>(path: P, answer: Answer<P>): Route {
+export function readMonitored<P extends string>(path: P, answer: Answer<P>): ApiRoute {
   return route("GET", path, answer, { changes: false, access: "read", needsLead: true });
 }
 
 /** Reads what keeps a Redis server busy, so the sender must be allowed to change things. */
-export function readCostly<P extends string>(path: P, answer: Answer<P>): Route {
+export function readCostly<P extends string>(path: P, answer: Answer<P>): ApiRoute {
   return route("GET", path, answer, { changes: false, access: "change", needsLead: true });
 }
 
 /** Changes the cluster. */
-export function change<P extends string>(method: Method, path: P, answer: Answer<P>): Route {
+export function change<P extends string>(method: Method, path: P, answer: Answer<P>): ApiRoute {
   return route(method, path, answer, { changes: true, access: "change", needsLead: true });
 }
 
@@ -78,7 +78,7 @@ export function change<P extends string>(method: Method, path: P, answer: Answer
  * As {@linkcode change}, by GET as in Codis 2.0, for its tools, and by POST for browsers, which then say
  * which page sends the request.
  */
-export function changeByGet<P extends string>(path: P, answer: Answer<P>): Route[] {
+export function changeByGet<P extends string>(path: P, answer: Answer<P>): ApiRoute[] {
   return [change("GET", path, answer), change("POST", path, answer)];
 }
 
@@ -90,10 +90,10 @@ export function changeByGet<P extends string>(path: P, answer: Answer<P>): Route
  * @throws {InputError} When a word is not percent-encoded UTF-8.
  */
 export function findRoute(
-  routes: readonly Route[],
+  routes: readonly ApiRoute[],
   method: string,
   url: URL,
-): { route: Route; words: Record<string, string> } | { allow: string } | undefined {
+): { route: ApiRoute; words: Record<string, string> } | { allow: string } | undefined {
   const { pathname } = url;
   const allowed = new Set<string>();
   for (const each of routes) {

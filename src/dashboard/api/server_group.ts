@@ -19,10 +19,10 @@ import {
   readOptionalBody,
   wordIn,
 } from "../input.ts";
-import { change, read, type Route } from "./route.ts";
+import { type ApiRoute, change, read } from "./route.ts";
 
 /** See the header. */
-export const SERVER_GROUP_ROUTES: readonly Route[] = [
+export const SERVER_GROUP_ROUTES: readonly ApiRoute[] = [
   read("/api/server_groups", async ({ dashboard: { store } }) => {
     const ids = await loadGroupIds(store);
     return ids.length === 0 ? null : await loadGroups(store);

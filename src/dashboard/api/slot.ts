@@ -9,10 +9,10 @@ import { initSlots, setSlotRange } from "../../control/slots.ts";
 import { SLOT_STATUSES } from "../../model/slot.ts";
 import { loadSlot, loadSlots } from "../../store/slots.ts";
 import { groupIdIn, readBody, slotIdOfPath, slotRangeIn, wordIn } from "../input.ts";
-import { type Call, change, read, type Route } from "./route.ts";
+import { type ApiRoute, type Call, change, read } from "./route.ts";
 
 /** See the header. */
-export const SLOT_ROUTES: readonly Route[] = [
+export const SLOT_ROUTES: readonly ApiRoute[] = [
   read("/api/slots", ({ dashboard }) => loadSlots(dashboard.store)),
   read("/api/slot/list", ({ dashboard }) => loadSlots(dashboard.store)),
   read("/api/slot/:id", ({ dashboard, words }) => {

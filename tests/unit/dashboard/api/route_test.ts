@@ -6,11 +6,11 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InputError } from "../../../../src/control/errors.ts";
-import { change, findRoute, read, type Route } from "../../../../src/dashboard/api/route.ts";
+import { type ApiRoute, change, findRoute, read } from "../../../../src/dashboard/api/route.ts";
 
 const FOLDER = new URL("../../../../src/dashboard/api/", import.meta.url);
 const done = () => Promise.resolve();
-const ROUTES: readonly Route[] = [
+const ROUTES: readonly ApiRoute[] = [
   read("/api/slot/list", done),
   read("/api/slot/:id", done),
   change("DELETE", "/api/slot/:id", done),
@@ -51,7 +51,7 @@ Deno.test("every route is in the file of its noun", async () => {
     const exports: Record<string, unknown> = await import(new URL(name, FOLDER).href);
     for (const [table, routes] of Object.entries(exports)) {
       if (!table.endsWith("_ROUTES")) continue;
-      for (const { pattern } of routes as readonly Route[]) {
+      for (const { pattern } of routes as readonly ApiRoute[]) {
         const word = pattern.pathname.split("/")[2]!;
         assert(word.includes(name.replace(".ts", "")), `${pattern.pathname} in ${name}`);
         count++;

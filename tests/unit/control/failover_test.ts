@@ -1,0 +1,133 @@
+/**
+ * When a failover promotes a replica, which one, and when it does not.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
+import type { Control } from "../../../src/control/control.ts";
+import { Failover } from "../../../src/control/failover.ts";
+import type { RedisInfo } from "../../../src/redis/info.ts";
+import { FakeTimers } from "../../support/fake_timers.ts";
+
+const AFTER_MS = 2_000;
+const MASTER = "m:1";
+
+function replica(offset: number, more: RedisInfo = {}): RedisInfo {
+  return {
+    role: "slave",
+    master_host: "m",
+    master_port: "1",
+    master_replid: "x",
+    slave_repl_offset: `${offset}`,
+    ...more,
+  };
+}
+
+/** A group whose master is down, and what a failover does about it. */
+class Outage {
+  readonly timers = new FakeTimers();
+  readonly events: string[] = [];
+  readonly promoted: string[] = [];
+  votes = { up: 0, down: 2 };
+  isDown = true;
+  /** Why promotions fail; empty: they do not. */
+  refusal = "";
+  readonly #failover: Failover;
+
+  constructor(readonly infos: Readonly<Record<string, RedisInfo>>) {
+    const group = {
+      id: 1,
+      product_name: "test",
+      servers: [
+        { type: "master", group_id: 1, addr: MASTER } as const,
+        ...Object.keys(infos).map((addr) => ({ type: "slave", group_id: 1, addr }) as const),
+      ],
+    };
+    const report: Control["report"] = (level, text) => void this.events.push(`${level}: ${text}`);
+    this.#failover = new Failover(
+      {
+        control: { report } as Control,
+        sightings: {
+          groups: [group],
+          downMs: (addr) => addr === MASTER && this.isDown ? this.timers.nowMs() : 0,
+          votesOn: () => this.votes,
+          infoOf: (addr) => addr === MASTER ? { master_replid: "x" } : infos[addr],
+        },
+        promote: (_group, addr) => {
+          this.promoted.push(addr);
+          if (this.refusal !== "") return Promise.reject(new Error(this.refusal));
+          this.isDown = false;
+          return Promise.resolve();
+        },
+      },
+      AFTER_MS,
+      this.timers,
+    );
+    this.#failover.start();
+  }
+
+  /** Lets time pass, and the failover act. */
+  async pass(ms: number): Promise<void> {
+    const endMs = this.timers.nowMs() + ms;
+    while (this.timers.nowMs() < endMs) {
+      this.timers.advance(250);
+      await delay(0);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#failover.stop();
+  }
+}
+
+Deno.test("the replica with most of the master's changes is promoted, not before its time", async () => {
+  using outage = new Outage({ "a:1": replica(10), "b:1": replica(30), "c:1": replica(20) });
+  await outage.pass(AFTER_MS - 250);
+  assertEquals(outage.promoted, []);
+  await outage.pass(300);
+  assertEquals(outage.promoted, ["b:1"]);
+});
+
+Deno.test("a replica that was without its master for long, or follows another one, is not promoted", async () => {
+  using outage = new Outage({
+    "late:1": replica(90, { master_link_down_since_seconds: "60" }),
+    "syncing:1": replica(90, { master_sync_in_progress: "1" }),
+    "other:1": replica(90, { master_host: "other", master_replid: "y" }),
+    "free:1": { role: "master", master_replid: "x" },
+  });
+  await outage.pass(AFTER_MS + 5_000);
+  assertEquals(outage.promoted, []);
+  assertEquals(outage.events.length, 1, "said once");
+});
+
+Deno.test("a master that most proxies reach is not replaced, and the reason is said once", async () => {
+  using outage = new Outage({ "a:1": replica(10) });
+  for (const votes of [{ up: 1, down: 1 }, { up: 2, down: 1 }, { up: 0, down: 0 }]) {
+    outage.votes = votes;
+    outage.events.length = 0;
+    await outage.pass(20_000);
+    assertEquals(outage.promoted, []);
+    assertEquals(outage.events.length, 1, outage.events.join("\n"));
+  }
+  // It counts again when the master has answered meanwhile.
+  outage.isDown = false;
+  await outage.pass(1_000);
+  outage.isDown = true;
+  await outage.pass(1_000);
+  assertEquals(outage.events.length, 2);
+});
+
+Deno.test("a promotion that was refused is tried again after three seconds", async () => {
+  using outage = new Outage({ "a:1": replica(10) });
+  outage.refusal = "a fence is dead";
+  await outage.pass(AFTER_MS + 300);
+  assertEquals(outage.promoted, ["a:1"]);
+  assertEquals(outage.events.at(-1), "error: group 1: no failover yet: a fence is dead");
+  await outage.pass(2_250);
+  assertEquals(outage.promoted, ["a:1"]);
+  outage.refusal = "";
+  await outage.pass(1_000);
+  assertEquals(outage.promoted, ["a:1", "a:1"]);
+});
