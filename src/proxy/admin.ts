@@ -50,13 +50,13 @@ const ROUTES: Readonly<Record<string, Route>> = {
   "/stats": {
     methods: ["GET"],
     handle: async ({ plane, build, staleSeconds }) =>
-      json(proxyStats((await plane.figures()).sum, build.version, staleSeconds())),
+      json(proxyStats((await plane.stats()).sum, build.version, staleSeconds())),
   },
   "/metrics": { methods: ["GET"], handle: metrics },
   "/debug/vars": {
     methods: ["GET"],
     handle: async ({ plane, proxyRecord, build }) =>
-      json(debugVars((await plane.figures()).sum, proxyRecord(), build)),
+      json(debugVars((await plane.stats()).sum, proxyRecord(), build)),
   },
   // As Codis 2.0: any method, an empty 200. An unknown level is 400; there it means info.
   "/setloglevel": { methods: ["GET", "POST"], changes: true, handle: changeLogLevel },
@@ -103,7 +103,7 @@ function index({ build }: AdminSubject): Response {
 
 /** 200 while clients are served by every slot, 503 otherwise; the body says why. */
 async function healthz(subject: AdminSubject): Promise<Response> {
-  const { sum } = await subject.plane.figures();
+  const { sum } = await subject.plane.stats();
   const offline = sum.slots.states.filter((state) => state === "offline").length;
   const isHealthy = subject.isServing() && offline === 0;
   return json({
@@ -117,7 +117,7 @@ async function healthz(subject: AdminSubject): Promise<Response> {
 
 /** The slot table in force, in the words of the store. */
 async function slots({ plane }: AdminSubject): Promise<Response> {
-  const { sum: { slots } } = await plane.figures();
+  const { sum: { slots } } = await plane.stats();
   return json(slots.states.map((state, id) => ({
     id,
     state,
@@ -129,7 +129,7 @@ async function slots({ plane }: AdminSubject): Promise<Response> {
 }
 
 async function metrics(subject: AdminSubject): Promise<Response> {
-  const body = metricsText(await subject.plane.figures(), {
+  const body = metricsText(await subject.plane.stats(), {
     version: subject.build.version,
     state: subject.proxyRecord().state,
     coordinatorState: subject.coordinatorState(),

@@ -6,7 +6,7 @@
 
 import { COMMANDS } from "../command/command_table.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
-import { type RouterFigures, totalCalls } from "../router/stats_snapshot.ts";
+import { type StatsSnapshot, totalCalls } from "../router/stats_snapshot.ts";
 
 /** What the process is, for `router.build`. */
 export interface Build {
@@ -19,8 +19,8 @@ export interface Build {
  * The document; `ops` and `cmds` count requests that were answered, error replies included, not
  * those the proxy failed itself. Keys come out sorted, as Go prints them.
  */
-export function debugVars(figures: RouterFigures, info: ProxyRecord, build: Build): unknown {
-  const cmds = figures.commands.filter(({ calls }) => calls > 0).map((command) => {
+export function debugVars(stats: StatsSnapshot, info: ProxyRecord, build: Build): unknown {
+  const cmds = stats.commands.filter(({ calls }) => calls > 0).map((command) => {
     const { id, calls } = command;
     const usecs = Math.round(command.usecs);
     return {
@@ -32,12 +32,12 @@ export function debugVars(figures: RouterFigures, info: ProxyRecord, build: Buil
   });
   return {
     cmdline: ["codis-proxy", ...Deno.args],
-    memstats: memStats(figures),
+    memstats: memStats(stats),
     router: {
       build: { compile: build.compile, version: build.version },
       cmds,
       info,
-      ops: totalCalls(figures),
+      ops: totalCalls(stats),
     },
   };
 }
@@ -50,7 +50,7 @@ const GO_SIZES = 61;
  * Every field of Go's `runtime.MemStats`, since what reads them stumbles over one that is missing. V8
  * does not tell what Go counts of its own allocator and collector: that is 0.
  */
-function memStats({ heap: { used, total, external } }: RouterFigures): Record<string, unknown> {
+function memStats({ heap: { used, total, external } }: StatsSnapshot): Record<string, unknown> {
   return {
     Alloc: used + external,
     TotalAlloc: used + external,

@@ -7,10 +7,10 @@
 
 import { COMMANDS } from "../command/command_table.ts";
 import { COORDINATOR_STATES, type CoordinatorState } from "../coordinator/coordinator.ts";
-import type { RouterFigures } from "../router/stats_snapshot.ts";
+import type { StatsSnapshot } from "../router/stats_snapshot.ts";
 import { LATENCY_BUCKETS } from "../router/stats.ts";
 import { type Metric, prometheusText, type Sample } from "./prometheus.ts";
-import type { ProxyFigures } from "./workers/data_plane.ts";
+import type { PlaneStats } from "./workers/data_plane.ts";
 
 /** What metrics show that routers do not know. */
 export interface ProxyFacts {
@@ -26,7 +26,7 @@ export interface ProxyFacts {
 interface Row extends Omit<Metric, "samples"> {
   /** Whether each worker has samples of its own; otherwise they are the process's. */
   readonly isPerWorker?: true;
-  readonly samples: (figures: RouterFigures, facts: ProxyFacts) => Iterable<Sample>;
+  readonly samples: (stats: StatsSnapshot, facts: ProxyFacts) => Iterable<Sample>;
 }
 
 const one = (value: number): Sample[] => [[{}, value]];
@@ -157,21 +157,21 @@ const ROWS: readonly Row[] = [
     help: "Requests answered, error replies included",
     type: "counter",
     isPerWorker: true,
-    samples: (figures) => perCommand(figures, "calls"),
+    samples: (stats) => perCommand(stats, "calls"),
   },
   {
     name: "codis_proxy_command_errors_total",
     help: "Answers that were errors",
     type: "counter",
     isPerWorker: true,
-    samples: (figures) => perCommand(figures, "errors"),
+    samples: (stats) => perCommand(stats, "errors"),
   },
   {
     name: "codis_proxy_command_failures_total",
     help: "Requests the proxy failed itself: no server, lost connection, deadline",
     type: "counter",
     isPerWorker: true,
-    samples: (figures) => perCommand(figures, "failures"),
+    samples: (stats) => perCommand(stats, "failures"),
   },
   {
     name: "codis_proxy_command_seconds",
@@ -230,13 +230,13 @@ const ROWS: readonly Row[] = [
 ];
 
 function perCommand(
-  { commands }: RouterFigures,
+  { commands }: StatsSnapshot,
   counter: "calls" | "errors" | "failures",
 ): Sample[] {
   return commands.map((command) => [{ command: COMMANDS[command.id]!.name }, command[counter]]);
 }
 
-function* latencies({ commands }: RouterFigures): Generator<Sample> {
+function* latencies({ commands }: StatsSnapshot): Generator<Sample> {
   for (const { id, calls, usecs, buckets } of commands) {
     if (calls === 0) continue;
     const { name } = COMMANDS[id]!;
@@ -254,12 +254,12 @@ function* latencies({ commands }: RouterFigures): Generator<Sample> {
 /** A row's samples, of the process or of each worker. */
 function* samplesOf(
   row: Row,
-  { sum, workers }: ProxyFigures,
+  { sum, workers }: PlaneStats,
   facts: ProxyFacts,
 ): Generator<Sample> {
   if (!row.isPerWorker || workers.length === 1) return yield* row.samples(sum, facts);
-  for (const [worker, figures] of workers.entries()) {
-    for (const [labels, value, suffix] of row.samples(figures, facts)) {
+  for (const [worker, stats] of workers.entries()) {
+    for (const [labels, value, suffix] of row.samples(stats, facts)) {
       const sample: Sample = [{ worker, ...labels }, value];
       yield suffix === undefined ? sample : [sample[0], value, suffix];
     }
@@ -271,6 +271,6 @@ function* samplesOf(
  *
  * @param facts What routers do not know.
  */
-export function metricsText(figures: ProxyFigures, facts: ProxyFacts): string {
-  return prometheusText(ROWS.map((row) => ({ ...row, samples: samplesOf(row, figures, facts) })));
+export function metricsText(stats: PlaneStats, facts: ProxyFacts): string {
+  return prometheusText(ROWS.map((row) => ({ ...row, samples: samplesOf(row, stats, facts) })));
 }

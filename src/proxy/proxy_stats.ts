@@ -1,5 +1,5 @@
 /**
- * `/stats`: the figures that a dashboard polls.
+ * `/stats`: the stats that a dashboard polls.
  *
  * @module
  */
@@ -7,27 +7,27 @@
 import type { BackendStats, ProxyStats } from "../api/proxy_stats.ts";
 import {
   latencyBuckets,
-  type RouterFigures,
-  type ServerFigures,
+  type ServerSnapshot,
+  type StatsSnapshot,
   totalCalls,
 } from "../router/stats_snapshot.ts";
 
-/** The figures at this moment, of all workers together. */
+/** The stats at this moment, of all workers together. */
 export function proxyStats(
-  figures: RouterFigures,
+  stats: StatsSnapshot,
   version: string,
   staleSeconds: number,
 ): ProxyStats {
-  const { slots, servers } = figures;
+  const { slots, servers } = stats;
   return {
     version,
     follows_chunks: true,
-    ops: totalCalls(figures),
-    latency_buckets: latencyBuckets(figures),
-    sessions: figures.sessions,
+    ops: totalCalls(stats),
+    latency_buckets: latencyBuckets(stats),
+    sessions: stats.sessions,
     memory_bytes: Deno.memoryUsage().rss,
     stale_seconds: staleSeconds,
-    table_version: figures.tableVersion,
+    table_version: stats.tableVersion,
     slots_offline: slots.states.filter((state) => state === "offline").length,
     slot_requests: slots.requests,
     backends: servers.map((server) => ({
@@ -45,7 +45,7 @@ export function proxyStats(
   };
 }
 
-function stateOf({ connections, hasFailed }: ServerFigures): BackendStats["state"] {
+function stateOf({ connections, hasFailed }: ServerSnapshot): BackendStats["state"] {
   if (connections.includes("ready")) return "up";
   return hasFailed ? "down" : "unknown";
 }

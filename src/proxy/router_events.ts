@@ -5,7 +5,7 @@
  */
 
 import { logger } from "../base/log.ts";
-import type { RouterEvents } from "../router/router.ts";
+import type { RouterEvents } from "../router/events.ts";
 
 /**
  * Events that are logged by the module `router`.

@@ -1,12 +1,13 @@
 /**
- * One command in flight, from its session to a backend and back.
+ * One command in flight, from its owner to a backend and back.
  *
- *     session FIFO (next)      head ─► r1 ─► r2 ─► r3 ─► tail      replies leave in this order
+ *     client's FIFO (next)     head ─► r1 ─► r2 ─► r3 ─► tail      replies leave in this order
  *     backend FIFO (nextSent)  sent ─► r1 ─► x7 ─► r3              replies arrive in this order
  *
- * A reply that arrives for the session's first request goes straight to the client; any other is
- * held in its request until its turn. Requests are pooled: one is free again when it is settled and
- * has left its session's FIFO.
+ * Each request has one owner from when it is acquired until it is recycled: the owner gets the reply or
+ * the failure, once. Whole requests of a client belong to its replies (client/replies.ts), parts to their
+ * gather, our own questions to who asks. Requests are pooled: one is free again when it is settled and has
+ * left its client's FIFO. This file imports nothing that knows requests.
  *
  * @module
  */
@@ -14,11 +15,8 @@
 import type { Command } from "../command/command.ts";
 import { copyBytes, enlarge, releaseChunk } from "../io/chunk_pool.ts";
 import type { WriteBatch } from "../io/write_batch.ts";
-import type { Backend } from "./backends/backend.ts";
-import type { Gather } from "./dispatch/gather.ts";
-import type { ReplyGate } from "./backends/reply_semaphore.ts";
-import type { Session } from "./client/session.ts";
-import type { Slot } from "./slots/slot.ts";
+import type { Carrier } from "./backends/carrier.ts";
+import type { ReplySemaphore } from "./backends/reply_semaphore.ts";
 
 /** Requests kept for re-use. */
 const FREE_REQUESTS_MAX = 16_384;
@@ -32,33 +30,72 @@ export const WHOLE_BYTES_MIN = 64 * 1024;
 /** Where a request is: `waiting` for a slot, `sent` to a backend's queue, or `settled`. */
 export type RequestState = "free" | "new" | "waiting" | "sent" | "settled";
 
-/** Someone who takes a reply in a session's place. */
-export interface ReplyTaker {
+/** Who a request belongs to. One of the two methods is called last, once, with the end of the reply. */
+export interface RequestOwner {
+  /** Whether nobody wants the reply any more: a request that still waits for a slot is not sent. */
+  readonly isGone: boolean;
   /** Reply bytes arrived. Borrows `bytes` during the call. */
-  partReplied(part: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void;
-  /** There will be no reply. */
-  partFailed(part: Request, text: string): void;
+  replied(request: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void;
+  /** There will be no reply, for the reason that this error text gives. */
+  failed(request: Request, text: string): void;
 }
 
-/** One command in flight. All fields belong to session, slot and backend together. */
+/** A slot as a request knows it: what counts the request as in flight. */
+export interface FlightCounter {
+  readonly id: number;
+  /** One request more is in flight. */
+  enter(): void;
+  /** One of them is settled. */
+  leave(): void;
+}
+
+/** What a request of several parts is made of. */
+export interface ReplyParts {
+  /** Nobody wants the reply any more: reply bytes that are held can go. */
+  abandon(): void;
+}
+
+/** Whom a free request belongs to: nobody may use it. */
+const NOBODY: RequestOwner = {
+  isGone: true,
+  replied() {
+    throw new Error("a free request got a reply");
+  },
+  failed() {
+    throw new Error("a free request failed");
+  },
+};
+
+/** Owns requests whose reply is of no interest, such as a keep-alive. */
+export const NO_INTEREST: RequestOwner = {
+  isGone: false,
+  replied(request, _bytes, _start, _end, isLast) {
+    if (isLast) recycleRequest(request);
+  },
+  failed: recycleRequest,
+};
+
+/** One command in flight. All fields belong to owner, slot and backend together. */
 export class Request {
   state: RequestState = "free";
-  /** Whose command it is; null for the proxy's own (keep-alive). */
-  session: Session | null = null;
+  owner: RequestOwner = NOBODY;
+  /** The client for which it is sent, whoever owns it; only compared. Null for requests of our own. */
+  client: object | null = null;
   command: Command | null = null;
   /** The slot that counts it as in flight. */
-  slot: Slot | null = null;
-  /** For a part that covers several slots: all of them, with repetitions. */
-  slots: Slot[] | null = null;
-  /** Who wants the reply instead of the session: a part's gather, a key move. */
-  taker: ReplyTaker | null = null;
+  slot: FlightCounter | null = null;
+  /** For a part that covers several slots: all of them, each once. */
+  slots: readonly FlightCounter[] | null = null;
+  /**
+   * Its keys, each once, one character for each byte: set by dispatch when a slot of it is not open,
+   * so that nobody looks for them again. Null while they are of no interest.
+   */
+  keys: readonly string[] | null = null;
   /** The backend that carries it, or did. */
-  backend: Backend | null = null;
-  /** The private backend that carries it, given back when it settles. */
-  privateBackend: Backend | null = null;
-  /** Next in the session's FIFO; next free one in the pool. */
+  backend: Carrier | null = null;
+  /** Next in the client's FIFO; next free one in the pool. */
   next: Request | null = null;
-  /** Next in the backend's FIFO or the slot's waiting line. */
+  /** Next in the backend's FIFO or the slot's queue. */
   nextSent: Request | null = null;
   /** When it was dispatched, in clock milliseconds. */
   startedMs = 0;
@@ -70,10 +107,10 @@ export class Request {
   expectedBytes = 0;
   /** Whether its reply is known to be large from others to the same request. */
   isForeseen = false;
-  /** The gate that a large reply was asked for through, until it settles. */
-  gate: ReplyGate | null = null;
-  /** Who makes its reply of several parts; null for a request that is sent as it is. */
-  gather: Gather | null = null;
+  /** The semaphore that its large reply was counted by, until it settles. */
+  semaphore: ReplySemaphore | null = null;
+  /** Its parts; null for a request that is sent as it is. */
+  parts: ReplyParts | null = null;
   /** Its bytes, while it waits for a slot; else null. */
   ownBytes: Uint8Array | null = null;
   /** Database and protocol it was sent under, for a request that waits. */
@@ -133,8 +170,8 @@ export class Request {
 let free: Request | null = null;
 let freeCount = 0;
 
-/** Borrows a request from the pool; its fields are as a new one's. */
-export function acquireRequest(): Request {
+/** Borrows a request from the pool; but for its owner, its fields are as a new one's. */
+export function acquireRequest(owner: RequestOwner): Request {
   const request = free ?? new Request();
   if (free !== null) {
     free = request.next;
@@ -142,6 +179,7 @@ export function acquireRequest(): Request {
     freeCount--;
   }
   request.state = "new";
+  request.owner = owner;
   return request;
 }
 
@@ -149,20 +187,20 @@ export function acquireRequest(): Request {
 export function recycleRequest(request: Request): void {
   if (request.state === "free") throw new Error("a request was given back twice");
   request.state = "free";
+  request.owner = NOBODY;
   if (freeCount >= FREE_REQUESTS_MAX) return request.dropHeld();
-  request.session = null;
+  request.client = null;
   request.command = null;
   request.slot = null;
   request.slots = null;
-  request.taker = null;
+  request.keys = null;
   request.backend = null;
-  request.privateBackend = null;
   request.nextSent = null;
   request.ownBytes = null;
   request.chargedBytes = 0;
   request.kind = 0;
   request.isForeseen = false;
-  request.gather = null;
+  request.parts = null;
   request.replyType = 0;
   request.replyBytes = 0;
   request.missingBytes = 0;
@@ -172,13 +210,31 @@ export function recycleRequest(request: Request): void {
   freeCount++;
 }
 
-/** A session leaves its FIFO: settled requests are free now, the others when somebody settles them. */
+/** Hands reply bytes to the owner. Borrows `bytes` during the call. */
+export function deliver(
+  request: Request,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  isLast: boolean,
+): void {
+  request.replyBytes += end - start;
+  request.owner.replied(request, bytes, start, end, isLast);
+}
+
+/** Fails a request that cannot be sent, or will get no reply. */
+export function failRequest(request: Request, text: string): void {
+  request.state = "sent";
+  request.owner.failed(request, text);
+}
+
+/** A client leaves its FIFO: settled requests are free now, the others when they are settled. */
 export function leaveRequests(head: Request | null): void {
   for (let request = head; request !== null;) {
     const next: Request | null = request.next;
     request.next = null;
     request.dropHeld();
-    request.gather?.abandon();
+    request.parts?.abandon();
     if (request.state === "settled") recycleRequest(request);
     request = next;
   }

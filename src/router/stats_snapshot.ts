@@ -1,22 +1,19 @@
 /**
- * The figures of a router at one moment, as plain values: what INFO, `/stats`, `/metrics` and their
- * like are made of, and what workers tell each other.
+ * The stats of a router at one moment, as plain values: what INFO, `/stats`, `/metrics` and their like
+ * are made of, and what workers send each other.
  *
- *     router ── figuresOf ──► figures ─┐
- *     router ── figuresOf ──► figures ─┴─ sumFigures ──► figures of the whole proxy
+ *     router ── takeSnapshot ──► snapshot ─┐
+ *     router ── takeSnapshot ──► snapshot ─┴─ sumSnapshots ──► snapshot of the whole proxy
  *
  * @module
  */
 
-import { clock } from "../base/clock.ts";
-import { COMMANDS } from "../command/command_table.ts";
 import type { BackendState } from "./backends/backend.ts";
-import type { Master, Router } from "./router.ts";
 import type { SlotState } from "./slots/slot.ts";
 import { LATENCY_BUCKETS, newTotals, type Totals } from "./stats.ts";
 
 /** Counters of one command; see `CommandStats`. */
-export interface CommandFigures {
+export interface CommandSnapshot {
   readonly id: number;
   readonly calls: number;
   readonly errors: number;
@@ -26,7 +23,7 @@ export interface CommandFigures {
 }
 
 /** A Redis server that owns slots, or still has keys of some. */
-export interface ServerFigures {
+export interface ServerSnapshot {
   readonly address: string;
   readonly groupId: number;
   /** The state of each connection. */
@@ -40,7 +37,7 @@ export interface ServerFigures {
 }
 
 /** The slots, one array for each column, by slot id. */
-export interface SlotFigures {
+export interface SlotsSnapshot {
   readonly states: readonly SlotState[];
   readonly groups: readonly number[];
   /** The owner's address; empty while there is none. */
@@ -52,7 +49,7 @@ export interface SlotFigures {
 }
 
 /** See the header. */
-export interface RouterFigures {
+export interface StatsSnapshot {
   readonly uptimeMs: number;
   readonly sessions: number;
   /** With what open sessions have received so far. */
@@ -63,70 +60,25 @@ export interface RouterFigures {
   /** The JavaScript heap of the thread, in bytes. */
   readonly heap: { readonly used: number; readonly total: number; readonly external: number };
   /** Those that were called, or failed, at least once. */
-  readonly commands: readonly CommandFigures[];
-  readonly servers: readonly ServerFigures[];
-  readonly slots: SlotFigures;
-}
-
-/** The figures of one router at this moment. */
-export function figuresOf(router: Router): RouterFigures {
-  const { stats, slots } = router;
-  const { heapUsed, heapTotal, external } = Deno.memoryUsage();
-  return {
-    uptimeMs: clock.tick() - router.startedMs,
-    sessions: router.sessions.size,
-    totals: { ...router.totals, inputBytes: router.inputBytes },
-    bufferedBytes: router.budget.usedBytes,
-    tableVersion: router.tableVersion,
-    heap: { used: heapUsed, total: heapTotal, external },
-    commands: COMMANDS.filter(({ id }) => stats.calls[id]! + stats.failures[id]! > 0)
-      .map(({ id }) => ({
-        id,
-        calls: stats.calls[id]!,
-        errors: stats.errors[id]!,
-        failures: stats.failures[id]!,
-        usecs: stats.usecs[id]!,
-        buckets: [...stats.buckets(id)],
-      })),
-    servers: router.masters().map(serverFigures),
-    slots: {
-      states: slots.map(({ state }) => state),
-      groups: slots.map(({ groupId }) => groupId),
-      owners: slots.map(({ server }) => server?.address ?? ""),
-      sources: slots.map(({ migrateFrom }) => migrateFrom?.address ?? ""),
-      inFlight: slots.map(({ inFlight }) => inFlight),
-      requests: slots.map(({ requests }) => requests),
-    },
-  };
-}
-
-function serverFigures({ server, groupId }: Master): ServerFigures {
-  const backends = [...server.backends()];
-  return {
-    address: server.address,
-    groupId,
-    connections: backends.map(({ state }) => state),
-    hasFailed: backends.some(({ hasFailed }) => hasFailed),
-    inFlight: backends.reduce((sum, { inFlight }) => sum + inFlight, 0),
-    oldestMs: backends.reduce((most, backend) => Math.max(most, backend.oldestMs()), 0),
-    losses: server.losses,
-  };
+  readonly commands: readonly CommandSnapshot[];
+  readonly servers: readonly ServerSnapshot[];
+  readonly slots: SlotsSnapshot;
 }
 
 /**
- * Figures of several routers as those of one. Of a slot's owner the first router knows; a slot is
- * draining while it is in any of them.
+ * The stats of several routers as those of one. A slot's owner is the first router's; a slot is draining
+ * while it is in any of them.
  *
  * @param all At least one.
  */
-export function sumFigures(all: readonly RouterFigures[]): RouterFigures {
+export function sumSnapshots(all: readonly StatsSnapshot[]): StatsSnapshot {
   const [first] = all;
   if (all.length === 1) return first!;
-  const sum = (value: (figures: RouterFigures) => number) =>
-    all.reduce((total, figures) => total + value(figures), 0);
+  const sum = (value: (stats: StatsSnapshot) => number) =>
+    all.reduce((total, stats) => total + value(stats), 0);
   const totals = newTotals();
   for (const name of Object.keys(totals) as (keyof Totals)[]) {
-    totals[name] = sum((figures) => figures.totals[name]);
+    totals[name] = sum((stats) => stats.totals[name]);
   }
   return {
     uptimeMs: Math.max(...all.map(({ uptimeMs }) => uptimeMs)),
@@ -152,8 +104,8 @@ export function sumFigures(all: readonly RouterFigures[]): RouterFigures {
   };
 }
 
-function sumCommands(all: readonly RouterFigures[]): CommandFigures[] {
-  const byId = new Map<number, CommandFigures>();
+function sumCommands(all: readonly StatsSnapshot[]): CommandSnapshot[] {
+  const byId = new Map<number, CommandSnapshot>();
   for (const { commands } of all) {
     for (const more of commands) {
       const sum = byId.get(more.id);
@@ -173,8 +125,8 @@ function sumCommands(all: readonly RouterFigures[]): CommandFigures[] {
   return [...byId.values()].sort((a, b) => a.id - b.id);
 }
 
-function sumServers(all: readonly RouterFigures[]): ServerFigures[] {
-  const byAddress = new Map<string, ServerFigures>();
+function sumServers(all: readonly StatsSnapshot[]): ServerSnapshot[] {
+  const byAddress = new Map<string, ServerSnapshot>();
   for (const { servers } of all) {
     for (const more of servers) {
       const sum = byAddress.get(more.address);
@@ -194,15 +146,15 @@ function sumServers(all: readonly RouterFigures[]): ServerFigures[] {
   return [...byAddress.values()].sort((a, b) => a.groupId - b.groupId);
 }
 
-/** What stays of the figures of a router that is gone: what it has counted. */
-export function countedSoFar(figures: RouterFigures): RouterFigures {
-  const { slots } = figures;
+/** What stays of the stats of a router that is gone: what it has counted. */
+export function countedSoFar(stats: StatsSnapshot): StatsSnapshot {
+  const { slots } = stats;
   return {
-    ...figures,
+    ...stats,
     sessions: 0,
     bufferedBytes: 0,
     heap: { used: 0, total: 0, external: 0 },
-    servers: figures.servers.map((server) => ({
+    servers: stats.servers.map((server) => ({
       ...server,
       connections: [],
       hasFailed: false,
@@ -218,12 +170,12 @@ export function countedSoFar(figures: RouterFigures): RouterFigures {
 }
 
 /** Answered requests of all commands. */
-export function totalCalls({ commands }: RouterFigures): number {
+export function totalCalls({ commands }: StatsSnapshot): number {
   return commands.reduce((total, { calls }) => total + calls, 0);
 }
 
 /** Requests of all commands by the time they took; see `LATENCY_BUCKETS`. */
-export function latencyBuckets({ commands }: RouterFigures): number[] {
+export function latencyBuckets({ commands }: StatsSnapshot): number[] {
   const sum = new Array<number>(LATENCY_BUCKETS).fill(0);
   for (const { buckets } of commands) {
     for (let k = 0; k < LATENCY_BUCKETS; k++) sum[k]! += buckets[k]!;

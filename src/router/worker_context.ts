@@ -5,13 +5,29 @@
  */
 
 import type { BudgetPartners } from "./client/byte_budget.ts";
-import type { ClientFilter } from "./local/client_filter.ts";
-import type { RouterFigures } from "./stats_snapshot.ts";
+import type { StatsSnapshot } from "./stats_snapshot.ts";
+
+/**
+ * Which clients CLIENT LIST and CLIENT KILL mean, in plain values, since the clients of other workers are
+ * meant, too. Every condition that is given must hold.
+ */
+export interface ClientFilter {
+  /** One of these ids. */
+  readonly ids?: readonly number[];
+  /** The client's own address. */
+  readonly remote?: string;
+  /** The address that it has connected to. */
+  readonly local?: string;
+  /** Nobody: a type of client that the proxy has none of. */
+  readonly isNone?: boolean;
+  /** All but this one. */
+  readonly exceptId?: number;
+}
 
 /** What a router asks of the others of the same proxy; what does not answer in time is left out. */
-export interface Peers {
-  /** The figures of all routers together, the asking one included; at most a second old. */
-  figures(): Promise<RouterFigures>;
+export interface WorkerPeers {
+  /** The stats of all routers together, the asking one included; at most a second old. */
+  stats(): Promise<StatsSnapshot>;
   /** CLIENT LIST's lines of the others' clients. */
   listClients(filter: ClientFilter): Promise<string>;
   /** Closes clients of the others; tells how many. */
@@ -19,21 +35,21 @@ export interface Peers {
 }
 
 /** What a router shares with the others of the same proxy. */
-export interface RouterSeat extends BudgetPartners {
+export interface WorkerContext extends BudgetPartners {
   /** An id that no client of the proxy has had. */
   nextSessionId(): number;
   /** This router has so many clients now. */
   hasSessions(count: number): void;
   /** Clients that the other routers have now. */
   sessionsElsewhere(): number;
-  /** The others hold more than their shares, and must look at it. */
+  /** Asks the others, which hold more than their shares, to check what they hold. */
   pressOthers(): void;
   /** The other routers; null when there are none. */
-  readonly peers: Peers | null;
+  readonly peers: WorkerPeers | null;
 }
 
-/** The seat of a router that is the whole proxy. */
-export function aloneSeat(): RouterSeat {
+/** The context of a router that is the whole proxy. */
+export function onlyWorker(): WorkerContext {
   let lastId = 0;
   return {
     nextSessionId: () => ++lastId,

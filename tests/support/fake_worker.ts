@@ -5,7 +5,7 @@
  */
 
 import { RemoteCalls } from "../../src/base/remote_call.ts";
-import type { RouterFigures } from "../../src/router/stats_snapshot.ts";
+import type { StatsSnapshot } from "../../src/router/stats_snapshot.ts";
 import { newTotals } from "../../src/router/stats.ts";
 import type { PoolCalls, WorkerCalls, WorkerStart } from "../../src/proxy/workers/worker_calls.ts";
 import type { Thread } from "../../src/proxy/workers/worker_thread.ts";
@@ -82,7 +82,7 @@ export class FakeWorker implements Thread {
       setServing: (serving, heardPauses) =>
         tell(serving === "serving" ? `serving ${heardPauses}` : serving),
       drainSessions: () => Promise.resolve(tell("drain")),
-      figures: () => this.#figures(),
+      stats: () => this.#stats(),
       listClients: () => `client of ${this.start.index}\n`,
       killClients: () => 1,
       press: () => tell("press"),
@@ -91,7 +91,7 @@ export class FakeWorker implements Thread {
     };
   }
 
-  #figures(): RouterFigures {
+  #stats(): StatsSnapshot {
     const column = <T>(value: T) => new Array<T>(SLOTS).fill(value);
     const { requests: calls } = this;
     return {

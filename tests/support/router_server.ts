@@ -9,7 +9,8 @@ import { listen } from "../../src/io/listen.ts";
 import { slotIdOf } from "../../src/hash/slot_id.ts";
 import type { Backend } from "../../src/router/backends/backend.ts";
 import type { RouterOptions } from "../../src/router/options.ts";
-import { Router, type RouterEvents } from "../../src/router/router.ts";
+import type { RouterEvents } from "../../src/router/events.ts";
+import { Router } from "../../src/router/router.ts";
 import type { Session } from "../../src/router/client/session.ts";
 import type { SlotFill } from "../../src/router/slot_table.ts";
 import { RespClient } from "./resp_client.ts";
@@ -76,8 +77,8 @@ export class RouterServer implements AsyncDisposable {
 
   /** Gives a slot an owner, as an action of its own. */
   async fill(slotId: number, addr: string, change: Partial<SlotFill> = {}): Promise<void> {
-    await this.router.fillSlot(slotFill(slotId, addr, change));
-    this.router.inForce(++this.#actions);
+    await this.router.shared.slots.fillSlot(slotFill(slotId, addr, change));
+    this.router.shared.slots.inForce(++this.#actions);
   }
 
   /** Opens a connection as a Redis client. */
@@ -97,10 +98,12 @@ export class RouterServer implements AsyncDisposable {
   /** Nothing is left of any request: no slot counts one, and no byte is charged. */
   leftovers(): string[] {
     const left: string[] = [];
-    for (const { id, inFlight } of this.router.slots) {
+    for (const { id, inFlight } of this.router.shared.slots.all) {
       if (inFlight !== 0) left.push(`slot ${id}: ${inFlight} in flight`);
     }
-    if (this.router.budget.usedBytes !== 0) left.push(`${this.router.budget.usedBytes} bytes`);
+    if (this.router.shared.budget.usedBytes !== 0) {
+      left.push(`${this.router.shared.budget.usedBytes} bytes`);
+    }
     return left;
   }
 

@@ -9,7 +9,7 @@
 
 import type { LogLevel } from "../../base/log.ts";
 import type { ListenProto } from "../../io/listen.ts";
-import type { RouterFigures } from "../../router/stats_snapshot.ts";
+import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { RouterOptions } from "../../router/options.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotTable } from "../../router/slot_table.ts";
@@ -42,11 +42,11 @@ export interface PlaneEvents {
   onPause(): void;
 }
 
-/** Figures of a data plane. */
-export interface ProxyFigures {
-  readonly sum: RouterFigures;
+/** Stats of a data plane. */
+export interface PlaneStats {
+  readonly sum: StatsSnapshot;
   /** Of each worker; one that has died has left its counts to the one in its place. */
-  readonly workers: readonly RouterFigures[];
+  readonly workers: readonly StatsSnapshot[];
 }
 
 /** See the header. The port is bound when there is one, and clients wait until `accept`. */
@@ -63,8 +63,8 @@ export interface DataPlane extends SlotTable {
   setServing(serving: Serving): void;
   /** Lets every client finish what it has in flight; after `graceMs` they are cut. */
   drainSessions(graceMs: number): Promise<void>;
-  /** Its figures; a worker that does not answer at once is in them as it was last seen. */
-  figures(): Promise<ProxyFigures>;
+  /** Its stats; a worker that does not answer at once is in them as it was last seen. */
+  stats(): Promise<PlaneStats>;
   /** Log lines of this level and above are kept. */
   setLogLevel(level: LogLevel): void;
   /** Closes everything. */

@@ -10,9 +10,9 @@ import { logger } from "../../base/log.ts";
 import { Acceptor } from "../../io/acceptor.ts";
 import { causeOf } from "../../io/dial.ts";
 import { listen } from "../../io/listen.ts";
-import { figuresOf } from "../../router/stats_snapshot.ts";
+import { takeSnapshot } from "../../router/take_snapshot.ts";
 import { Router } from "../../router/router.ts";
-import type { RouterSeat } from "../../router/worker_context.ts";
+import type { WorkerContext } from "../../router/worker_context.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
 import type {
@@ -20,7 +20,7 @@ import type {
   ListenPlace,
   PlaneEvents,
   PlaneOptions,
-  ProxyFigures,
+  PlaneStats,
 } from "./data_plane.ts";
 import { routerEvents } from "../router_events.ts";
 
@@ -36,7 +36,7 @@ export class LocalPlane implements DataPlane {
   readonly #keepAlive: ReturnType<typeof setInterval> | undefined;
 
   /** Makes a router with no slots and no clients. */
-  constructor(options: PlaneOptions, events: PlaneEvents, context?: RouterSeat) {
+  constructor(options: PlaneOptions, events: PlaneEvents, context?: WorkerContext) {
     this.router = new Router(options.router, routerEvents(options.router.slotWaitMs), context);
     // The first request read after a pause must not be served before anybody has noticed it.
     clock.pauseMs = options.pauseMs;
@@ -91,33 +91,31 @@ export class LocalPlane implements DataPlane {
   }
 
   fillSlot(fill: SlotFill): Promise<void> {
-    return this.router.fillSlot(fill);
+    return this.router.shared.slots.fillSlot(fill);
   }
 
   resetSlot(slotId: number): Promise<void> {
-    return this.router.resetSlot(slotId);
+    return this.router.shared.slots.resetSlot(slotId);
   }
 
   inForce(version: number): void {
-    this.router.inForce(version);
+    this.router.shared.slots.inForce(version);
   }
 
   loaded(version: number, doubtful: readonly number[] = []): void {
-    this.router.loaded(version, doubtful);
+    this.router.shared.slots.loaded(version, doubtful);
   }
 
   setServing(serving: Serving): void {
-    if (serving === "held") this.router.holdRequests();
-    else if (serving === "refused") this.router.refuseRequests();
-    else this.router.resumeRequests();
+    this.router.setServing(serving);
   }
 
   drainSessions(graceMs: number): Promise<void> {
     return this.router.drainSessions(graceMs);
   }
 
-  figures(): Promise<ProxyFigures> {
-    const sum = figuresOf(this.router);
+  stats(): Promise<PlaneStats> {
+    const sum = takeSnapshot(this.router.shared);
     return Promise.resolve({ sum, workers: [sum] });
   }
 

@@ -7,10 +7,10 @@
  * @module
  */
 
-import type { Peers, RouterSeat } from "../../router/worker_context.ts";
+import type { WorkerContext, WorkerPeers } from "../../router/worker_context.ts";
 
 /** The other workers. */
-export interface SharedPeers extends Peers {
+export interface SharedPeers extends WorkerPeers {
   /** They hold more than their shares, and must look at it. */
   press(): void;
 }
@@ -39,7 +39,7 @@ export function sharedContext(
   counts: SharedCounts,
   index: number,
   peers: SharedPeers,
-): RouterSeat {
+): WorkerContext {
   const { lastId, sessions, heldKb } = counts;
   const elsewhere = (cells: Int32Array) => {
     let total = 0;

@@ -16,7 +16,7 @@ import { clock } from "../../base/clock.ts";
 import { setLogLevel, startLog } from "../../base/log.ts";
 import { RemoteCalls } from "../../base/remote_call.ts";
 import { killClients, listClients } from "../../router/local/client_filter.ts";
-import { figuresOf } from "../../router/stats_snapshot.ts";
+import { takeSnapshot } from "../../router/take_snapshot.ts";
 import { LocalPlane } from "./local_plane.ts";
 import { sharedContext } from "./shared_context.ts";
 import type { PoolCalls, WorkerCalls, WorkerStart } from "./worker_calls.ts";
@@ -45,10 +45,10 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
       if (serving !== "serving" || heardPauses === pauses) plane.setServing(serving);
     },
     drainSessions: (graceMs) => plane.drainSessions(graceMs),
-    figures: () => figuresOf(plane.router),
-    listClients: (filter) => listClients(plane.router, filter),
-    killClients: (filter) => killClients(plane.router, filter),
-    press: () => plane.router.budget.isAboveShare && plane.router.runAtTurnEnd(),
+    stats: () => takeSnapshot(plane.router.shared),
+    listClients: (filter) => listClients(plane.router.shared, filter),
+    killClients: (filter) => killClients(plane.router.shared, filter),
+    press: () => plane.router.shared.budget.isAboveShare && plane.router.runAtTurnEnd(),
     setLogLevel,
     close: () => plane.close(),
   };
@@ -64,7 +64,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
       },
     },
     sharedContext(counts, index, {
-      figures: () => pool.call("proxyFigures"),
+      stats: () => pool.call("proxyStats"),
       listClients: (filter) => pool.call("listClients", filter),
       killClients: (filter) => pool.call("killClients", filter),
       press: () => pool.tell("pressOthers"),

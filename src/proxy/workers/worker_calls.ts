@@ -10,8 +10,8 @@
  */
 
 import type { LogLevel } from "../../base/log.ts";
-import type { ClientFilter } from "../../router/local/client_filter.ts";
-import type { RouterFigures } from "../../router/stats_snapshot.ts";
+import type { ClientFilter } from "../../router/worker_context.ts";
+import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
 import type { ListenPlace, PlaneOptions } from "./data_plane.ts";
@@ -45,7 +45,7 @@ export interface WorkerCalls {
    */
   setServing(serving: Serving, heardPauses: number): void;
   drainSessions(graceMs: number): Promise<void>;
-  figures(): RouterFigures;
+  stats(): StatsSnapshot;
   listClients(filter: ClientFilter): string;
   killClients(filter: ClientFilter): number;
   /** All workers hold more than proxy_max_buffer: those above their share close clients. */
@@ -60,8 +60,8 @@ export interface PoolCalls {
   paused(pauses: number): void;
   /** A line for the process's log. */
   writeLogLine(line: string): void;
-  /** The figures of the whole proxy. */
-  proxyFigures(): Promise<RouterFigures>;
+  /** The stats of the whole proxy. */
+  proxyStats(): Promise<StatsSnapshot>;
   /** CLIENT LIST's lines of the other workers' clients. */
   listClients(filter: ClientFilter): Promise<string>;
   /** Closes clients of the other workers; resolves with how many. */

@@ -27,7 +27,7 @@ import { delay } from "@std/async/delay";
 import { Backoff } from "../../base/backoff.ts";
 import { logger, type LogLevel, logLevel, writeLogLine } from "../../base/log.ts";
 import { listen } from "../../io/listen.ts";
-import { countedSoFar, type RouterFigures, sumFigures } from "../../router/stats_snapshot.ts";
+import { countedSoFar, type StatsSnapshot, sumSnapshots } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
 import type {
@@ -35,7 +35,7 @@ import type {
   ListenPlace,
   PlaneEvents,
   PlaneOptions,
-  ProxyFigures,
+  PlaneStats,
 } from "./data_plane.ts";
 import { SettlingChanges } from "./settling_changes.ts";
 import { newSharedCounts, type SharedCounts } from "./shared_context.ts";
@@ -44,8 +44,8 @@ import { type Thread, WorkerEndedError, WorkerThread } from "./worker_thread.ts"
 
 /** How long a worker may take for what it can answer at once, in milliseconds. */
 const ANSWER_MS = 500;
-/** How often figures are read so that little is lost with a worker that dies, in milliseconds. */
-const FIGURES_MS = 5_000;
+/** How often stats are read so that little is lost with a worker that dies, in milliseconds. */
+const STATS_MS = 5_000;
 /** How long after its end a worker's sockets may still be there, in milliseconds. */
 const GONE_MS = 100;
 /** How much longer than its own bound a worker may take to settle a change, in milliseconds. */
@@ -64,10 +64,10 @@ interface PoolWorker {
   thread: WorkerThread | undefined;
   /** Settles when the last one that died here can have nothing in flight. */
   gone: Promise<void>;
-  /** The figures of the worker as they were seen last. */
-  last: RouterFigures | undefined;
+  /** The stats of the worker as they were seen last. */
+  last: StatsSnapshot | undefined;
   /** What those that died here have counted. */
-  counted: RouterFigures | undefined;
+  counted: StatsSnapshot | undefined;
   retry: ReturnType<typeof setTimeout> | undefined;
 }
 
@@ -104,7 +104,7 @@ export class WorkerPool implements DataPlane {
   #isClosed = false;
   #tableVersion = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
-  #reading: Promise<ProxyFigures> | undefined;
+  #reading: Promise<PlaneStats> | undefined;
   readonly #settling: SettlingChanges;
 
   private constructor(options: PoolOptions, events: PlaneEvents) {
@@ -153,7 +153,7 @@ export class WorkerPool implements DataPlane {
     this.#place = { hostname: this.#address.hostname, port: this.#address.port, proto };
     await Promise.all(this.#workers.map((worker) => this.#start(worker)));
     this.#openedMs = performance.now();
-    this.#timer = setInterval(() => this.figures(), FIGURES_MS);
+    this.#timer = setInterval(() => this.stats(), STATS_MS);
   }
 
   get address(): Deno.NetAddr {
@@ -181,7 +181,7 @@ export class WorkerPool implements DataPlane {
     await Promise.all([...this.#table.values()].map((fill) => thread.calls.call("fillSlot", fill)));
     thread.calls.tell("loaded", this.#inForce, [...this.#changed]);
     await thread.calls.call("bind", this.#place!);
-    worker.last = await thread.calls.call("figures");
+    worker.last = await thread.calls.call("stats");
     if (this.#accepting === "loading") thread.calls.tell("acceptLoading");
     if (this.#accepting === "served") thread.calls.tell("accept");
   }
@@ -196,7 +196,7 @@ export class WorkerPool implements DataPlane {
         if (this.#hasAccepted) this.#events.onPause();
       },
       writeLogLine,
-      proxyFigures: async () => (await this.figures()).sum,
+      proxyStats: async () => (await this.stats()).sum,
       listClients: async (filter) => {
         const lists = await this.#askOthers(worker, (calls) => calls.call("listClients", filter));
         return lists.join("");
@@ -235,7 +235,7 @@ export class WorkerPool implements DataPlane {
       const counted = countedSoFar(last);
       worker.counted = worker.counted === undefined
         ? counted
-        : sumFigures([counted, worker.counted]);
+        : sumSnapshots([counted, worker.counted]);
       worker.last = undefined;
     }
     worker.gone = delay(GONE_MS);
@@ -357,22 +357,22 @@ export class WorkerPool implements DataPlane {
     );
   }
 
-  // -- figures --------------------------------------------------------------------------------
+  // -- stats --------------------------------------------------------------------------------
 
   /** Whoever asks while an answer is awaited gets the same one. */
-  figures(): Promise<ProxyFigures> {
-    return this.#reading ??= this.#readFigures().finally(() => this.#reading = undefined);
+  stats(): Promise<PlaneStats> {
+    return this.#reading ??= this.#readStats().finally(() => this.#reading = undefined);
   }
 
-  async #readFigures(): Promise<ProxyFigures> {
+  async #readStats(): Promise<PlaneStats> {
     await Promise.all(this.#workers.map(async (worker) => {
       const { thread } = worker;
-      const figures = thread && await inTime(thread.calls.call("figures"));
-      if (figures !== undefined && worker.thread === thread) worker.last = figures;
+      const stats = thread && await inTime(thread.calls.call("stats"));
+      if (stats !== undefined && worker.thread === thread) worker.last = stats;
     }));
     // What lives comes first: of the slots' owners it knows.
     const living = this.#workers.flatMap(({ last }) => last ?? []);
-    const sum = sumFigures([...living, ...this.#workers.flatMap(({ counted }) => counted ?? [])]);
+    const sum = sumSnapshots([...living, ...this.#workers.flatMap(({ counted }) => counted ?? [])]);
     const own = Deno.memoryUsage();
     return {
       sum: {
@@ -386,7 +386,7 @@ export class WorkerPool implements DataPlane {
         },
       },
       workers: this.#workers.map(({ last, counted }) =>
-        sumFigures([last, counted].filter((figures) => figures !== undefined))
+        sumSnapshots([last, counted].filter((stats) => stats !== undefined))
       ),
     };
   }

@@ -1,5 +1,5 @@
 /**
- * One connection to a Redis server, in one database and protocol, shared by all sessions.
+ * One connection to a Redis server, in one database and protocol, mostly shared by all clients.
  *
  *               push                  greeting answered             lost, or silent too long
  *      idle ──────────► dialing ─► greeting ──────────────► ready ──────────────┐
@@ -9,7 +9,7 @@
  *                                      └──────── after a jittered pause ────────┘
  *      any ── close() ─► closed
  *
- *   requests:  | sent, waiting for replies, oldest first (sentHead … sentTail) |
+ *   requests:  | sent, waiting for replies, oldest first (SentQueue) |
  *
  * While a server is down its requests fail at once: only the first dial makes requests wait. Each
  * request pushed is settled exactly once: by its reply, or by the loss of the connection.
@@ -23,13 +23,18 @@ import { changeState, type StateMoves } from "../../base/state.ts";
 import { type ByteSource, openSource, type SourceOwner } from "../../io/byte_source.ts";
 import { causeOf, type Connection, dial, hangUp, writeAll } from "../../io/dial.ts";
 import { type BatchOwner, WriteBatch } from "../../io/write_batch.ts";
+import { concat } from "@std/bytes/concat";
 import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
 import { ReplyFramer } from "../../resp/reply_framer.ts";
 import { BACKEND_RESET, backendDown, backendFailure } from "../errors.ts";
-import type { Server } from "./backend_pool.ts";
-import type { BackendLogin } from "../options.ts";
-import { acquireRequest, recycleRequest, type Request } from "../request.ts";
-import type { Session } from "../client/session.ts";
+import type { BackendLogin, RouterOptions } from "../options.ts";
+import { acquireRequest, deliver, failRequest, NO_INTEREST, type Request } from "../request.ts";
+import { sendOn } from "../slots/route.ts";
+import type { Carrier, SlowReader } from "./carrier.ts";
+import { greetingOf } from "./greeting.ts";
+import { ReadPause } from "./read_pause.ts";
+import type { ReplySemaphore } from "./reply_semaphore.ts";
+import { SentQueue } from "./sent_queue.ts";
 
 /** Where a connection is in its life; see the drawing above. */
 export type BackendState = "idle" | "dialing" | "greeting" | "ready" | "failing" | "closed";
@@ -38,11 +43,6 @@ export type BackendState = "idle" | "dialing" | "greeting" | "ready" | "failing"
 const READ_BYTES_MAX = 128 * 1024;
 /** A backend that failed and then was not asked for anything this long stops redialing. */
 const REDIAL_UNUSED_MS = 30_000;
-/** How long other sessions may wait for a backend whose replies one session does not take. */
-const PAUSE_MS_MAX = 50;
-
-/** The database of a connection that uses none: a server that runs a script would refuse to SELECT. */
-export const NO_DATABASE = -1;
 
 const MOVES: StateMoves<BackendState> = {
   idle: ["dialing", "closed"],
@@ -55,21 +55,44 @@ const MOVES: StateMoves<BackendState> = {
 
 const PING = encodeRequest(["PING"]);
 
+/** A backend's server, as the backend knows it. */
+export interface BackendHost {
+  /** `host:port`. */
+  readonly address: string;
+  readonly hostname: string;
+  readonly port: number;
+  readonly options: RouterOptions;
+  /** What counts the large replies that it is asked for. */
+  readonly largeReplies: ReplySemaphore;
+  /** Whether clients wait until they may ask it for a large reply. */
+  readonly isAwaited: boolean;
+  /** When a byte came from it last, over any connection; clock milliseconds. */
+  heardMs: number;
+  /** A connection has asked HELLO 3: an empty error means that the server knows it. */
+  learnedResp3(error: string): void;
+  becameReady(backend: Backend): void;
+  lost(backend: Backend, cause: string, wasReady: boolean): void;
+  closed(backend: Backend): void;
+}
+
 /** A connection to a server; see the drawing above. */
-export class Backend implements SourceOwner, BatchOwner {
-  readonly server: Server;
+export class Backend implements SourceOwner, BatchOwner, Carrier {
+  readonly server: BackendHost;
   readonly database: number;
   readonly protocol: Protocol;
-  /** Whether one session owns it. */
+  /** Whether it carries requests of one client at a time. */
   readonly isPrivate: boolean;
   readonly #login: BackendLogin;
-  /** Requests sent and not answered. */
-  inFlight = 0;
   /**
    * Called when all bytes appended so far were taken by the kernel, and when the backend fails. Set
    * as long as more bytes of the last request are to come: its deadline does not run yet.
    */
   onDrain: (() => void) | null = null;
+  /**
+   * Called with each whole RESP3 push, which it takes; null where nobody is linked to the backend, and
+   * pushes are dropped.
+   */
+  onPush: ((push: Uint8Array) => void) | null = null;
 
   #state: BackendState = "idle";
   /** Why it failed last; empty while all is well. */
@@ -78,20 +101,19 @@ export class Backend implements SourceOwner, BatchOwner {
   #source: ByteSource | null = null;
   #batch: WriteBatch;
   readonly #framer = new ReplyFramer();
-  #sentHead: Request | null = null;
-  #sentTail: Request | null = null;
+  /** The beginning of a push, while the rest is to come. */
+  #push: Uint8Array[] = [];
+  readonly #sent = new SentQueue();
   /** Last time a byte came, or the queue went from empty to not empty; clock milliseconds. */
   #progressMs = 0;
   #usedMs = 0;
   #greetingLeft = 0;
   readonly #backoff = new Backoff({ firstMs: 50, maxMs: 500 });
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
-  /** The session for whose sake nothing is read now. */
-  #pausedBy: Session | null = null;
-  #pauseTimer: ReturnType<typeof setInterval> | undefined;
+  readonly #pause = new ReadPause((slow) => this.#isAwaited(slow));
 
   constructor(
-    server: Server,
+    server: BackendHost,
     database: number,
     protocol: Protocol,
     isPrivate = false,
@@ -126,32 +148,30 @@ export class Backend implements SourceOwner, BatchOwner {
 
   // -- sending --------------------------------------------------------------------------------
 
-  /** Sends a request. Copies `bytes[start, end)`. */
-  push(request: Request, bytes: Uint8Array, start: number, end: number): void {
-    if (this.begin(request)) this.#batch.append(bytes, start, end);
+  /** How many requests are sent and not answered. */
+  get inFlight(): number {
+    return this.#sent.length;
+  }
+
+  get largeReplies(): ReplySemaphore {
+    return this.server.largeReplies;
   }
 
   /**
-   * Puts a request in the queue; its bytes follow by {@linkcode append}, before anything else.
+   * Puts a request in the queue; its bytes follow by {@linkcode append}, before anything else. Only
+   * slots/route.ts calls it, which counts the request first.
    *
    * @returns False when the backend takes no requests now: then the request has been failed.
    */
   begin(request: Request): boolean {
     if (this.#state !== "ready" && !this.#takesWhileConnecting()) {
-      request.state = "sent";
       failRequest(request, backendDown(this.server.address, this.#lastCause));
       return false;
     }
     request.state = "sent";
     request.backend = this;
-    if (this.#sentTail === null) {
-      this.#sentHead = request;
-      this.#progressMs = clock.nowMs;
-    } else {
-      this.#sentTail.nextSent = request;
-    }
-    this.#sentTail = request;
-    this.inFlight++;
+    if (this.#sent.length === 0) this.#progressMs = clock.nowMs;
+    this.#sent.push(request);
     return true;
   }
 
@@ -170,9 +190,8 @@ export class Backend implements SourceOwner, BatchOwner {
 
   /** Sends a PING nobody waits for when nothing else is in flight, as Codis does. */
   keepAlive(): void {
-    if (this.#state !== "ready" || this.inFlight > 0) return;
-    const ping = acquireRequest();
-    this.push(ping, PING, 0, PING.length);
+    if (this.#state !== "ready" || this.#sent.length > 0) return;
+    sendOn(this, acquireRequest(NO_INTEREST), PING, 0, PING.length);
   }
 
   /** Connects now instead of at the first request. */
@@ -203,16 +222,7 @@ export class Backend implements SourceOwner, BatchOwner {
     this.#framer.reset();
     this.#framer.error = "";
     this.#source = openSource(this.server.options.readMode, connection, this, READ_BYTES_MAX);
-    const { user, password } = this.#login;
-    const greeting: Uint8Array[] = [];
-    if (password !== "") {
-      greeting.push(encodeRequest(user === "" ? ["AUTH", password] : ["AUTH", user, password]));
-    }
-    if (this.protocol === 3) greeting.push(encodeRequest(["HELLO", "3"]));
-    // Always sent, database 0 included: its answer proves that the server serves us.
-    if (this.database !== NO_DATABASE) {
-      greeting.push(encodeRequest(["SELECT", String(this.database)]));
-    }
+    const greeting = greetingOf(this.#login, this.protocol, this.database);
     this.#greetingLeft = greeting.length;
     this.#progressMs = clock.tick();
     if (greeting.length === 0) this.#becomeReady();
@@ -271,18 +281,14 @@ export class Backend implements SourceOwner, BatchOwner {
         continue;
       }
       if (framer.type === 62 /* > */) {
-        // A push belongs to no request; nobody here asked for one.
+        this.#pushed(bytes, from, at, framer.isDone);
         if (framer.isDone) framer.reset();
         continue;
       }
-      const request = this.#sentHead;
+      const request = this.#sent.head;
       if (request === null) return this.#fail("the server sent a reply nobody asked for");
       if (framer.isDone) {
-        const next = request.nextSent;
-        request.nextSent = null;
-        this.#sentHead = next;
-        if (next === null) this.#sentTail = null;
-        this.inFlight--;
+        this.#sent.shift();
         request.replyType = framer.type;
         framer.reset();
         deliver(request, bytes, from, at, true);
@@ -295,7 +301,17 @@ export class Backend implements SourceOwner, BatchOwner {
       }
     }
     source.start = source.end;
-    if (this.#pausedBy === null) source.read();
+    if (!this.#pause.isActive) source.read();
+  }
+
+  /** A push belongs to no request, but to who is linked to this connection. */
+  #pushed(bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
+    if (this.onPush === null) return;
+    this.#push.push(bytes.slice(start, end));
+    if (!isLast) return;
+    const push = concat(this.#push);
+    this.#push = [];
+    this.onPush(push);
   }
 
   sourceEnded(): void {
@@ -314,47 +330,25 @@ export class Backend implements SourceOwner, BatchOwner {
     if (this.#connection !== null) this.#fail(causeOf(error));
   }
 
-  /**
-   * Stops reading because `session` does not take its replies. Others who wait here are not made to
-   * wait longer than a moment, {@linkcode PAUSE_MS_MAX}.
-   *
-   * @returns False when reading had stopped already, for another session, or when others wait and there
-   * is room enough for the replies.
-   */
-  pauseReading(session: Session): boolean {
-    if (this.#pausedBy !== null || this.#state !== "ready") return false;
-    if (!session.router.budget.isTight && this.#isAwaited(session)) return false;
-    this.#pausedBy = session;
-    this.#pauseTimer = setInterval(() => this.#lookAtPause(session), PAUSE_MS_MAX);
-    return true;
-  }
-
-  #lookAtPause(slow: Session): void {
-    clock.tick();
-    slow.easePressure();
-    if (this.#pausedBy !== null && this.#isAwaited(slow)) slow.losePatience();
+  pauseReading(reader: SlowReader): boolean {
+    return !this.#pause.isActive && this.#state === "ready" && this.#pause.begin(reader);
   }
 
   resumeReading(): void {
-    if (this.#pausedBy === null) return;
-    this.#endPause();
+    if (!this.#pause.isActive) return;
+    this.#pause.end();
     this.#progressMs = clock.nowMs;
     if (this.#source !== null && this.#source.start === this.#source.end) this.#source.read();
-  }
-
-  #endPause(): void {
-    this.#pausedBy = null;
-    clearInterval(this.#pauseTimer);
   }
 
   // -- failing --------------------------------------------------------------------------------
 
   /** Whether no deadline of its can pass: it waits for no server. */
   get isQuiet(): boolean {
-    return this.inFlight === 0 && this.#state !== "greeting";
+    return this.#sent.length === 0 && this.#state !== "greeting";
   }
 
-  /** Looks after deadlines; called a few times a second unless it is quiet. */
+  /** Checks deadlines; called a few times a second unless it is quiet. */
   tick(): void {
     const now = clock.nowMs;
     const { backendTimeoutMs, backendDialMs } = this.server.options;
@@ -367,7 +361,7 @@ export class Backend implements SourceOwner, BatchOwner {
       }
     }
     if (
-      this.#state === "ready" && this.#pausedBy === null && this.inFlight > 0 &&
+      this.#state === "ready" && !this.#pause.isActive && this.#sent.length > 0 &&
       backendTimeoutMs > 0 &&
       this.onDrain === null &&
       now - this.#progressMs > backendTimeoutMs
@@ -376,31 +370,19 @@ export class Backend implements SourceOwner, BatchOwner {
     }
   }
 
-  /** Whether others than this session wait for replies, or to be allowed to ask for one. */
-  #isAwaited(session: Session): boolean {
-    const { gate, newcomerGate } = this.server;
-    return gate.isAwaited || newcomerGate.isAwaited || this.#servesOthers(session);
-  }
-
-  /** Whether requests of other sessions than this one wait for replies. */
-  #servesOthers(session: Session): boolean {
-    for (let r = this.#sentHead; r !== null; r = r.nextSent) {
-      if (r.session !== session) return true;
-    }
-    return false;
+  /** Whether other clients wait for replies, or to be allowed to ask for one. */
+  #isAwaited(client: SlowReader): boolean {
+    return this.server.isAwaited || this.#sent.hasOthersThan(client);
   }
 
   /** Whether a request of this slot is in flight here. */
   carriesSlot(slotId: number): boolean {
-    for (let r = this.#sentHead; r !== null; r = r.nextSent) {
-      if (r.slot?.id === slotId || r.slots?.some((slot) => slot.id === slotId)) return true;
-    }
-    return false;
+    return this.#sent.hasSlot(slotId);
   }
 
   /** The age in milliseconds of the oldest request in flight; 0 when there is none. */
   oldestMs(): number {
-    return this.#sentHead === null ? 0 : clock.nowMs - this.#sentHead.startedMs;
+    return this.#sent.head === null ? 0 : clock.nowMs - this.#sent.head.startedMs;
   }
 
   /**
@@ -442,22 +424,15 @@ export class Backend implements SourceOwner, BatchOwner {
     this.#source = null;
     this.#batch.reset();
     this.#batch = new WriteBatch(this, null);
-    this.#endPause();
+    this.#push = [];
+    this.#pause.end();
     const connection = this.#connection;
     this.#connection = null;
     if (connection !== null) hangUp(connection);
   }
 
   #failSent(text: string): void {
-    let request = this.#sentHead;
-    this.#sentHead = this.#sentTail = null;
-    this.inFlight = 0;
-    while (request !== null) {
-      const next: Request | null = request.nextSent;
-      request.nextSent = null;
-      failRequest(request, text);
-      request = next;
-    }
+    for (const request of this.#sent.takeAll()) failRequest(request, text);
     this.onDrain?.();
   }
 
@@ -473,34 +448,3 @@ export class Backend implements SourceOwner, BatchOwner {
 }
 
 const decoder = new TextDecoder();
-
-/** Hands reply bytes to whoever asked. Borrows `bytes` during the call. */
-export function deliver(
-  request: Request,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  isLast: boolean,
-): void {
-  request.replyBytes += end - start;
-  if (request.taker !== null) request.taker.partReplied(request, bytes, start, end, isLast);
-  else if (request.session !== null) request.session.replied(request, bytes, start, end, isLast);
-  else if (isLast) recycleRequest(request); // our own PING
-}
-
-/** Tells whoever asked that there will be no reply. */
-export function failRequest(request: Request, text: string): void {
-  if (request.taker !== null) request.taker.partFailed(request, text);
-  else if (request.session !== null) request.session.requestFailed(request, text);
-  else recycleRequest(request);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}

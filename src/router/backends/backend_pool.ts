@@ -1,194 +1,12 @@
 /**
- * The Redis servers in use, each with its connections, counted by use.
- *
- *     pool ── address ─► server ── database × protocol ─► backend   (shared, opened at first use)
- *                          ├────── private backends                (one session's, for a while)
- *                          └────── mover backends                  (another user's, who moves keys)
- *
- * A server is there as long as a slot names it as owner or migration source; with the last use its
- * connections close.
+ * The Redis servers in use, by address, counted by use: a server is there as long as a slot names it as
+ * owner or migration source.
  *
  * @module
  */
 
-import type { Protocol } from "../../resp/encoder.ts";
-import { Backend, NO_DATABASE } from "./backend.ts";
-import type { BudgetWaiter } from "../client/byte_budget.ts";
-import { DATABASES, type RouterOptions } from "../options.ts";
-import { ReplyGate } from "./reply_semaphore.ts";
-import { RestoreFence } from "./late_copies.ts";
-import { ServerVersion } from "./server_version.ts";
-
-/** Private backends of one server that exist at once; more sessions wait. */
-export const PRIVATE_BACKENDS_MAX = 32;
-/** Idle private backends kept open. */
-const PRIVATE_BACKENDS_KEPT = 4;
-
-/** What happens to backends, for the log. */
-export interface BackendEvents {
-  backendReady(backend: Backend): void;
-  backendLost(backend: Backend, cause: string, wasReady: boolean): void;
-}
-
-/** One Redis server and the connections to it. */
-export class Server {
-  readonly address: string;
-  readonly hostname: string;
-  readonly port: number;
-  readonly options: RouterOptions;
-  /** Slots that name it, as owner or as migration source. */
-  uses = 0;
-  /** Whether it knows RESP3: `unknown` until a connection asked. */
-  resp3: "unknown" | "yes" | "no" = "unknown";
-  /** How it gives keys away, `chunks` being Codis 3.2's: `unknown` until it was asked to. */
-  mover: "unknown" | "chunks" | "codis" | "stock" = "unknown";
-  /** Up while a key that was sent to it by a move may still be on its way. */
-  readonly restoreFence = new RestoreFence(this);
-  readonly version = new ServerVersion(this);
-  /** How much of large replies it is asked for at once. */
-  readonly gate: ReplyGate;
-  /** The same for sessions of whose replies little is known. */
-  readonly newcomerGate: ReplyGate;
-  /** Its answer to HELLO when it knows none. */
-  helloError = "";
-  /** When a byte came from it last, over any connection; clock milliseconds. */
-  heardMs = 0;
-  /** Connections lost since the server was first used. */
-  losses = 0;
-
-  readonly #events: BackendEvents;
-  readonly #shared: (Backend | undefined)[] = new Array(2 * DATABASES).fill(undefined);
-  /** By database; none while clients' user moves keys, too. */
-  readonly #movers: (Backend | undefined)[] = new Array(DATABASES).fill(undefined);
-  #privates = new Set<Backend>();
-  #idlePrivates: Backend[] = [];
-  /** Who waits for a private backend, each once. */
-  readonly #privateLine = new Set<BudgetWaiter>();
-
-  constructor(address: string, options: RouterOptions, events: BackendEvents) {
-    this.address = address;
-    const colon = address.lastIndexOf(":");
-    this.hostname = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
-    this.port = Number(address.slice(colon + 1));
-    this.options = options;
-    this.#events = events;
-    this.gate = new ReplyGate(options.proxyBufferBytesMax);
-    this.newcomerGate = new ReplyGate(options.proxyBufferBytesMax);
-  }
-
-  /** The shared backend of a database and protocol; made, not yet connected, at first use. */
-  backend(database: number, protocol: Protocol): Backend {
-    const index = protocol === 3 ? DATABASES + database : database;
-    return this.#shared[index] ??= new Backend(this, database, protocol);
-  }
-
-  /** The backend over which keys are moved: clients' own, or that of a user who may do more. */
-  moverBackend(database: number): Backend {
-    const login = this.options.moverLogin;
-    if (login === undefined) return this.backend(database, 2);
-    return this.#movers[database] ??= new Backend(this, database, 2, false, login);
-  }
-
-  /** All backends, shared and private. */
-  *backends(): Generator<Backend> {
-    for (const backend of this.#shared) if (backend !== undefined) yield backend;
-    for (const backend of this.#movers) if (backend !== undefined) yield backend;
-    yield* this.#privates;
-  }
-
-  /**
-   * Lends a backend that carries nobody else's requests.
-   *
-   * @param waiter Told later, once, when none is free now: then ask again. Until then it may
-   * {@linkcode leavePrivateLine}.
-   * @returns The backend, or null when too many are in use.
-   */
-  borrowPrivate(database: number, protocol: Protocol, waiter: BudgetWaiter): Backend | null {
-    const index = this.#idlePrivates.findIndex((backend) =>
-      backend.database === database && backend.protocol === protocol
-    );
-    if (index >= 0) return this.#idlePrivates.splice(index, 1)[0]!;
-    if (this.#privates.size >= PRIVATE_BACKENDS_MAX) {
-      const idle = this.#idlePrivates.shift();
-      if (idle === undefined) {
-        this.#privateLine.add(waiter);
-        return null;
-      }
-      idle.close();
-    }
-    const backend = new Backend(this, database, protocol, true);
-    this.#privates.add(backend);
-    return backend;
-  }
-
-  /**
-   * Opens a backend for one request that must overtake all others; with as little as can be between it
-   * and the server. It is closed when given back.
-   */
-  openAlone(): Backend {
-    const backend = new Backend(this, NO_DATABASE, 2, true);
-    this.#privates.add(backend);
-    return backend;
-  }
-
-  /** Takes a private backend back; one that is not clean is closed. */
-  returnPrivate(backend: Backend): void {
-    if (backend.state === "closed") return;
-    if (backend.database === NO_DATABASE) return backend.close();
-    // An answer that came before the request was complete leaves the connection in mid-request.
-    const isClean = backend.state === "ready" && backend.inFlight === 0 &&
-      backend.queuedBytes === 0 && backend.onDrain === null;
-    backend.onDrain = null;
-    if (isClean && this.uses > 0 && this.#idlePrivates.length < PRIVATE_BACKENDS_KEPT) {
-      this.#idlePrivates.push(backend);
-      this.#callNext();
-    } else {
-      backend.close();
-    }
-  }
-
-  /** A connection asked HELLO 3: an empty error means that the server knows it. */
-  learnedResp3(error: string): void {
-    this.resp3 = error === "" ? "yes" : "no";
-    this.helloError = error;
-  }
-
-  becameReady(backend: Backend): void {
-    this.#events.backendReady(backend);
-  }
-
-  lost(backend: Backend, cause: string, wasReady: boolean): void {
-    if (wasReady) this.losses++;
-    this.#events.backendLost(backend, cause, wasReady);
-  }
-
-  closed(backend: Backend): void {
-    if (!this.#privates.delete(backend)) return;
-    this.#idlePrivates = this.#idlePrivates.filter((idle) => idle !== backend);
-    this.#callNext();
-  }
-
-  /** The waiter does not want a private backend any more. */
-  leavePrivateLine(waiter: BudgetWaiter): void {
-    this.#privateLine.delete(waiter);
-  }
-
-  #callNext(): void {
-    for (const waiter of this.#privateLine) {
-      this.#privateLine.delete(waiter);
-      return waiter.resume();
-    }
-  }
-
-  /** Closes all connections. */
-  close(): void {
-    this.restoreFence.stop();
-    this.version.stop();
-    for (const backend of [...this.backends()]) backend.close();
-    this.#shared.fill(undefined);
-    this.#movers.fill(undefined);
-  }
-}
+import type { RouterOptions } from "../options.ts";
+import { type BackendEvents, Server } from "./server.ts";
 
 /** All servers in use, by address. */
 export class BackendPool {
@@ -225,7 +43,7 @@ export class BackendPool {
   }
 
   /**
-   * Looks after deadlines.
+   * Checks deadlines.
    *
    * @returns Whether no connection waits for anything.
    */

@@ -1,27 +1,27 @@
 /**
  * Ends what may still be on its way to a server after a move whose end nobody heard.
  *
- *      down ── raise() ──► listing ─► ending what may bring keys ─► listing … ─► nothing left: down
- *                             ▲ │ the server does not answer, or is busy
- *                             └─┘ after a pause, for as long as it takes
+ *      clear ── suspect() ─► listing ─► ending what may bring keys ─► listing … ─► nothing left: clear
+ *                              ▲ │ the server does not answer, or is busy
+ *                              └─┘ after a pause, for as long as it takes
  *
  * A source that gives up MIGRATE keeps the key, but the copy it sent may lie in a socket and arrive
  * much later: after another MIGRATE has moved the key, and clients have deleted it. So from the first
- * such failure on no key is moved to the target until it has answered, and its connections that may
- * hold such a copy are closed. That the target must answer first has another good side: one that hangs
- * is not tried again and again with MIGRATE, each of which would stop the source.
+ * such failure on no key is moved to the target until the target has answered, and its connections that
+ * may hold such a copy are closed. That the target must answer first has another good side: one that
+ * hangs is not tried again and again with MIGRATE, each of which would stop the source.
  *
  * codis-server keeps its connection to a target for later moves, and says IOERR when the next one finds
- * it closed, by us for example. So only a move that took as long as its timeout raises the fence.
+ * it closed, by us for example. So only a move that took as long as its timeout makes copies suspect.
  *
  * @module
  */
 
 import { isRestoring, mayRestore, newestId, parseClientList } from "../../resp/client_list.ts";
 import { encodeRequest } from "../../resp/encoder.ts";
-import type { Server } from "./backend_pool.ts";
 import { isPassing, targetInDoubt } from "../errors.ts";
-import { acquireRequest, recycleRequest, type ReplyTaker, type Request } from "../request.ts";
+import type { RouteBackend } from "../slots/route.ts";
+import { askServer } from "./question.ts";
 
 /** Pause between two rounds, in milliseconds. */
 const ROUND_MS = 100;
@@ -29,7 +29,7 @@ const ROUND_MS = 100;
 const CLEAN_ROUNDS = 2;
 /** Seconds that a connection has to say what it is for. */
 const GREETING_SECONDS = 1;
-/** Longest wait of a command for the fence, in milliseconds. */
+/** Longest wait of a command until late copies are ended, in milliseconds. */
 const PATIENCE_MS = 1_500;
 /** Wait for late copies at a server that does not allow CLIENT, in milliseconds. */
 const BLIND_MS = 15_000;
@@ -39,37 +39,43 @@ interface Waiter {
   readonly timer: ReturnType<typeof setTimeout>;
 }
 
-/** The fence of one server; see the header. */
-export class RestoreFence {
-  readonly #server: Server;
-  #isRaised = false;
+/** A server that keys are moved to. */
+export interface GuardedServer {
+  readonly address: string;
+  moverBackend(database: number): RouteBackend;
+}
+
+/** Guards one server against late copies; see the header. */
+export class LateCopyGuard {
+  readonly #server: GuardedServer;
+  #isActive = false;
   #isStopped = false;
   /** Whether it only waits, because CLIENT is not allowed. */
   #isBlind = false;
   #rounds = 0;
   #cleanRounds = 0;
-  /** Whoever connected later brings nothing that is late, and is let be. */
+  /** A connection with a higher id brings nothing that is late, and is left alone. */
   #lastId = Infinity;
-  /** What keeps it up. */
+  /** Why it is still active. */
   #cause = "it has not answered yet";
   readonly #waiters = new Set<Waiter>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(server: Server) {
+  constructor(server: GuardedServer) {
     this.#server = server;
   }
 
   /** Whether no key may be moved to the server now. */
-  get isRaised(): boolean {
-    return this.#isRaised;
+  get isActive(): boolean {
+    return this.#isActive;
   }
 
   /** A move has failed, and nobody knows how far it came. */
-  raise(): void {
+  suspect(): void {
     this.#rounds = this.#cleanRounds = 0;
     this.#lastId = Infinity;
-    if (this.#isStopped || (this.#isRaised && !this.#isBlind)) return;
-    this.#isRaised = true;
+    if (this.#isStopped || (this.#isActive && !this.#isBlind)) return;
+    this.#isActive = true;
     this.#isBlind = false;
     clearTimeout(this.#timer);
     this.#list();
@@ -80,7 +86,7 @@ export class RestoreFence {
    *
    * @param ready Called later, once, with an empty string or with an error text.
    */
-  whenDown(ready: (error: string) => void): void {
+  whenClear(ready: (error: string) => void): void {
     const timer = setTimeout(() => this.#answer(waiter, this.#error()), PATIENCE_MS);
     const waiter = { ready, timer };
     this.#waiters.add(waiter);
@@ -105,8 +111,8 @@ export class RestoreFence {
   #list(): void {
     this.#send(["CLIENT", "LIST"], (text) => {
       if (!text.startsWith("-")) this.#listed(text);
-      else if (isPassing(text)) this.#askAgain(text.slice(1));
-      else this.#goOnBlind(text.slice(1));
+      else if (isPassing(text)) this.#retry(text.slice(1));
+      else this.#waitBlindly(text.slice(1));
     });
   }
 
@@ -117,7 +123,7 @@ export class RestoreFence {
       line.id <= this.#lastId && (isRestoring(line) || mayRestore(line))
     );
     if (doubtful.length === 0) {
-      if (++this.#cleanRounds >= CLEAN_ROUNDS) this.#lower();
+      if (++this.#cleanRounds >= CLEAN_ROUNDS) this.#clear();
       else this.#list();
       return;
     }
@@ -128,71 +134,43 @@ export class RestoreFence {
       this.#send(["CLIENT", "KILL", "ID", String(line.id)], (answer) => {
         // One that is gone by itself is as good.
         if (!answer.startsWith("-") || /no such client/i.test(answer)) return;
-        if (isPassing(answer)) this.#askAgain(answer.slice(1));
-        else this.#goOnBlind(answer.slice(1));
+        if (isPassing(answer)) this.#retry(answer.slice(1));
+        else this.#waitBlindly(answer.slice(1));
       });
     }
-    this.#again();
+    this.#listLater();
   }
 
   /** CLIENT is not allowed there: what is late has a time to arrive, and that is all we can do. */
-  #goOnBlind(cause: string): void {
+  #waitBlindly(cause: string): void {
     this.#cause = cause;
     this.#isBlind = true;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#lower(), BLIND_MS);
+    this.#timer = setTimeout(() => this.#clear(), BLIND_MS);
   }
 
   /** It runs an endless script, say, and listens to this later. */
-  #askAgain(cause: string): void {
+  #retry(cause: string): void {
     this.#cause = cause;
     this.#cleanRounds = 0;
-    this.#again();
+    this.#listLater();
   }
 
-  #again(): void {
+  #listLater(): void {
     clearTimeout(this.#timer);
     if (!this.#isStopped) this.#timer = setTimeout(() => this.#list(), ROUND_MS);
   }
 
-  #lower(): void {
-    this.#isRaised = this.#isBlind = false;
+  #clear(): void {
+    this.#isActive = this.#isBlind = false;
     for (const waiter of [...this.#waiters]) this.#answer(waiter, "");
   }
 
   #send(words: string[], answered: (text: string) => void): void {
-    const request = acquireRequest();
-    request.taker = new TextTaker((text, isAnswer) => {
+    askServer(this.#server.moverBackend(0), encodeRequest(words), (text, isReply) => {
       if (this.#isStopped) return;
-      if (isAnswer) return answered(text);
-      this.#askAgain(text);
+      if (isReply) answered(text.trim());
+      else this.#retry(text);
     });
-    const bytes = encodeRequest(words);
-    this.#server.moverBackend(0).push(request, bytes, 0, bytes.length);
-  }
-}
-
-/** Takes one reply as text, or the reason why there is none. */
-class TextTaker implements ReplyTaker {
-  readonly #done: (text: string, isAnswer: boolean) => void;
-  #text = "";
-
-  constructor(done: (text: string, isAnswer: boolean) => void) {
-    this.#done = done;
-  }
-
-  partReplied(part: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
-    for (let i = start; i < end; i++) this.#text += String.fromCharCode(bytes[i]!);
-    if (isLast) this.#end(part, this.#text.trim(), true);
-  }
-
-  partFailed(part: Request, text: string): void {
-    this.#end(part, text, false);
-  }
-
-  #end(part: Request, text: string, isAnswer: boolean): void {
-    part.state = "settled";
-    recycleRequest(part);
-    this.#done(text, isAnswer);
   }
 }

@@ -1,12 +1,12 @@
 /**
- * How many bytes of large replies are asked of one server at once.
+ * How many bytes of large replies are asked of one server at once: a counting semaphore.
  *
- *      session ─► isOpenFor? ─ yes ─► take ─► … reply is through … ─► giveBack ─► next in line
- *                     └─ no ─► line
+ *      client ─► mayAcquire? ─ yes ─► acquire ─► … reply is through … ─► release ─► next in the queue
+ *                    └─ no ─► wait in the queue
  *
- * Replies of a shared connection come in order, so whoever asks for something small waits for all that
- * was asked for before: that is to be no more than one large reply, or {@linkcode ASKED_BYTES_MAX}. Small
- * replies do not go through the gate.
+ * Replies of a shared connection come in order, so a client that asks for something small waits for all
+ * that was asked for before. That should be no more than one large reply, or {@linkcode ASKED_BYTES_MAX}.
+ * Small replies are not counted.
  *
  * @module
  */
@@ -24,57 +24,57 @@ export const UNKNOWN_BYTES = 512 * 1024;
 /** The least that it counts for, however small those before it were, in bytes. */
 const UNKNOWN_BYTES_MIN = 64 * 1024;
 
-/** The gate of one server; see the drawing above. */
-export class ReplyGate {
+/** The semaphore of one server; see the drawing above. */
+export class ReplySemaphore {
   /** Bytes asked for and not here yet, by what is expected of them. */
   askedBytes = 0;
   /**
-   * What a reply of which nothing is known counts for, in bytes: less with each small one that came through
-   * this gate, so that clients who connect for one request do not wait for each other; the most again
+   * What a reply of which nothing is known counts for, in bytes: less with each small one that was
+   * counted here, so that clients who connect for one request do not wait for each other; the most again
    * after a large one.
    */
   unknownBytes = UNKNOWN_BYTES;
   readonly #askedBytesMax: number;
-  readonly #line = new Set<BudgetWaiter>();
+  readonly #queue = new Set<BudgetWaiter>();
 
   /** @param budgetBytes What all that is held may have together. */
   constructor(budgetBytes: number) {
     this.#askedBytesMax = Math.min(ASKED_BYTES_MAX, budgetBytes * BUDGET_PART);
   }
 
-  /** Whether somebody waits for it. */
+  /** Whether a client waits for it. */
   get isAwaited(): boolean {
-    return this.#line.size > 0;
+    return this.#queue.size > 0;
   }
 
   /** Whether a reply of so many bytes may be asked for now. */
-  isOpenFor(waiter: BudgetWaiter, bytes: number): boolean {
-    if (this.#line.size > 0 && this.#line.values().next().value !== waiter) return false;
+  mayAcquire(waiter: BudgetWaiter, bytes: number): boolean {
+    if (this.#queue.size > 0 && this.#queue.values().next().value !== waiter) return false;
     return this.askedBytes === 0 || this.askedBytes + bytes <= this.#askedBytesMax;
   }
 
-  /** Puts someone at the end of the line: it is told when it is its turn to ask again. */
+  /** Puts a client at the end of the queue; it is resumed when it is its turn to ask again. */
   wait(waiter: BudgetWaiter): void {
-    this.#line.add(waiter);
+    this.#queue.add(waiter);
   }
 
-  /** It has asked, or does not want to any more. */
+  /** The client has asked, or does not want to any more. */
   leave(waiter: BudgetWaiter): void {
-    if (this.#line.delete(waiter)) this.#callNext();
+    if (this.#queue.delete(waiter)) this.#callNext();
   }
 
   /** So many bytes more were asked for, or turned out to be on their way. */
-  take(bytes: number): void {
+  acquire(bytes: number): void {
     this.askedBytes += bytes;
   }
 
-  /** What was taken is here, or will not come. */
-  giveBack(bytes: number): void {
+  /** What was acquired is here, or will not come. */
+  release(bytes: number): void {
     this.askedBytes -= bytes;
     this.#callNext();
   }
 
-  /** A reply that was asked for through it has so many bytes. */
+  /** A reply that it counted has so many bytes. */
   learn(bytes: number): void {
     if (bytes >= LARGE_REPLY_BYTES) this.unknownBytes = UNKNOWN_BYTES;
     else if (this.unknownBytes > UNKNOWN_BYTES_MIN) {
@@ -83,6 +83,6 @@ export class ReplyGate {
   }
 
   #callNext(): void {
-    if (this.#line.size > 0) this.#line.values().next().value!.resume();
+    if (this.#queue.size > 0) this.#queue.values().next().value!.resume();
   }
 }

@@ -1,21 +1,20 @@
 /**
- * Whether all servers know RESP3, asked once for all clients who want to know at the same time.
+ * Whether all servers know RESP3, asked once for all clients that want to know at the same time.
  *
  *      HELLO 3 ─► known? ─ yes ─► answered at once
- *                   └─ no ─► line ── the servers' connections say so, or are lost ──► all answered
- *                              └──── backend_dial_timeout since the first in line ────────▲
+ *                   └─ no ─► wait ── the servers' connections say so, or are lost ──► all answered
+ *                              └──── backend_dial_timeout since the first asked ──────────▲
  *
  * @module
  */
 
-import type { Server } from "./backend_pool.ts";
-import type { Master } from "../router.ts";
+import type { Master, Server } from "./server.ts";
 
 /** Called once with an empty string, or with the error of a server that does not know RESP3. */
 export type Resp3Answer = (error: string) => void;
 
-/** The question of one router; see the drawing above. */
-export class Resp3Question {
+/** RESP3 at the servers of one router; see the drawing above. */
+export class Resp3Support {
   readonly #masters: () => readonly Master[];
   readonly #patienceMs: number;
   #waiting: Resp3Answer[] = [];
@@ -45,14 +44,14 @@ export class Resp3Question {
   }
 
   /** A server has answered, or a connection to one is lost. */
-  look(): void {
+  check(): void {
     if (this.#waiting.length === 0) return;
     if (this.#error() !== "" || !this.#masters().some(({ server }) => mayAnswer(server))) {
       this.#answer();
     }
   }
 
-  /** Nobody is answered any more. */
+  /** No client is answered any more. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#waiting = [];

@@ -5,27 +5,35 @@
  * @module
  */
 
-import { encodeRequest } from "../../resp/encoder.ts";
-import type { Server } from "./backend_pool.ts";
+import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
 import { isPassing } from "../errors.ts";
-import { acquireRequest, recycleRequest, type ReplyTaker, type Request } from "../request.ts";
+import type { RouteBackend } from "../slots/route.ts";
+import { askServer } from "./question.ts";
 
-const ASK = encodeRequest(["INFO", "server"]);
+const INFO_SERVER = encodeRequest(["INFO", "server"]);
+
+/** A server that can be asked for its version. */
+export interface AskedServer {
+  /** Connections lost so far. */
+  readonly losses: number;
+  /** Whether a connection has learned that it knows RESP3. */
+  readonly resp3: "unknown" | "yes" | "no";
+  readonly options: { readonly backendDialMs: number };
+  backend(database: number, protocol: Protocol): RouteBackend;
+}
 
 /** The version of one server; see the header. */
-export class ServerVersion implements ReplyTaker {
-  /** As its INFO told it last; empty while that is not known. */
+export class ServerVersion {
+  /** As its INFO said last; empty while that is not known. */
   text = "";
-  readonly #server: Server;
-  /** How many connections had been lost when it was asked, and when what it answered was asked. */
-  #askedAt = 0;
+  readonly #server: AskedServer;
+  /** Connections that had been lost when the question was asked that it answered last. */
   #answeredAt = -1;
-  #reply = "";
   readonly #waiting = new Set<() => void>();
   #isAsking = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(server: Server) {
+  constructor(server: AskedServer) {
     this.#server = server;
   }
 
@@ -40,33 +48,18 @@ export class ServerVersion implements ReplyTaker {
     this.#waiting.add(settled);
     if (this.#isAsking) return;
     this.#isAsking = true;
-    this.#reply = "";
     this.#timer = setTimeout(() => this.#settle(), this.#server.options.backendDialMs);
-    const request = acquireRequest();
-    request.taker = this;
-    this.#askedAt = this.#server.losses;
+    const askedAt = this.#server.losses;
     // HELLO 3 has just opened a connection that will do.
-    this.#server.backend(0, this.#server.resp3 === "yes" ? 3 : 2).push(request, ASK, 0, ASK.length);
-  }
-
-  partReplied(part: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
-    this.#reply += new TextDecoder().decode(bytes.subarray(start, end));
-    if (!isLast) return;
-    this.text = /^redis_version:([\w.-]+)/m.exec(this.#reply)?.[1] ?? this.text;
-    if (!isPassing(this.#reply)) this.#answeredAt = this.#askedAt;
-    this.#end(part);
-  }
-
-  partFailed(part: Request): void {
-    this.#end(part);
-  }
-
-  #end(part: Request): void {
-    part.state = "settled";
-    recycleRequest(part);
-    this.#isAsking = false;
-    // A server that is known to be down fails it at once; whoever asked is not ready for that.
-    queueMicrotask(() => this.#settle());
+    const backend = this.#server.backend(0, this.#server.resp3 === "yes" ? 3 : 2);
+    askServer(backend, INFO_SERVER, (text, isReply) => {
+      if (isReply) {
+        this.text = /^redis_version:([\w.-]+)/m.exec(text)?.[1] ?? this.text;
+        if (!isPassing(text)) this.#answeredAt = askedAt;
+      }
+      this.#isAsking = false;
+      this.#settle();
+    });
   }
 
   #settle(): void {

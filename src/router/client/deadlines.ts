@@ -6,8 +6,8 @@
 
 import type { RouterOptions } from "../options.ts";
 
-/** Upload speed that keeps an unfinished request alive past its deadline, bytes per millisecond. */
-const UNFINISHED_BYTES_PER_MS = 16;
+/** Upload speed that keeps a partial request alive past its deadline, bytes per millisecond. */
+const PARTIAL_BYTES_PER_MS = 16;
 
 /** What a session's deadlines depend on; times in clock milliseconds. */
 export interface SessionTimes {
@@ -16,9 +16,9 @@ export interface SessionTimes {
   readonly lastReadMs: number;
   readonly lastWroteMs: number;
   /** Since when a request is half received; 0 when none is, or when we do not read. */
-  readonly unfinishedSinceMs: number;
+  readonly partialSinceMs: number;
   /** How much of it has come. */
-  readonly unfinishedBytes: number;
+  readonly partialBytes: number;
   readonly hasUnsent: boolean;
   readonly hasRequests: boolean;
   readonly isAuthenticated: boolean;
@@ -36,9 +36,9 @@ export function overdueReason(options: RouterOptions, session: SessionTimes): st
     return isOver(session.createdMs, options.sessionAuthMs) ? "it has not authenticated" : "";
   }
   if (session.hasRequests) return "";
-  if (session.unfinishedSinceMs > 0) {
+  if (session.partialSinceMs > 0) {
     // A large request may take its time as long as it comes at a fair pace.
-    const sinceMs = session.unfinishedSinceMs + session.unfinishedBytes / UNFINISHED_BYTES_PER_MS;
+    const sinceMs = session.partialSinceMs + session.partialBytes / PARTIAL_BYTES_PER_MS;
     return isOver(sinceMs, options.sessionPartialMs) ? "its request stays unfinished" : "";
   }
   return isOver(session.lastReadMs, options.sessionIdleMs) ? "it sends nothing" : "";

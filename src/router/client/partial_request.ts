@@ -1,5 +1,5 @@
 /**
- * The request that a session has received a part of: since when, and what it weighs.
+ * The request that a client has sent a part of: since when, and how many bytes it holds.
  *
  * @module
  */
@@ -7,19 +7,19 @@
 import { clock } from "../../base/clock.ts";
 import type { BudgetWaiter, ByteBudget } from "./byte_budget.ts";
 
-/** What is not worth counting, in bytes. */
+/** Less than this is not counted, in bytes. */
 const UNCHARGED_BYTES_MAX = 1024;
 
-/** One session's unfinished request, the same object for one after the other. */
-export class UnfinishedRequest {
+/** One client's partial request; the same object serves one after the other. */
+export class PartialRequest {
   /** Since when a part of it is here, in clock milliseconds; 0 while there is none. */
   sinceMs = 0;
   #chargedBytes = 0;
 
   /**
-   * Asks for leave to hold so much of it.
+   * Asks whether so much of it may be held.
    *
-   * @returns False when the budget is spent: `waiter` is told when there is room again.
+   * @returns False when the budget is spent: `waiter` is resumed when to ask again.
    */
   mayHold(bytes: number, waiter: BudgetWaiter, budget: ByteBudget): boolean {
     if (this.sinceMs === 0) this.sinceMs = clock.nowMs;
@@ -30,7 +30,7 @@ export class UnfinishedRequest {
     return true;
   }
 
-  /** It is through, or nobody wants it any more. */
+  /** It has been dispatched, or nobody wants it any more. */
   end(waiter: BudgetWaiter, budget: ByteBudget): void {
     this.sinceMs = 0;
     if (this.#chargedBytes === 0) return;

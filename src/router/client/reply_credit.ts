@@ -1,99 +1,84 @@
 /**
- * How much one session asks for at once: by what the replies to its requests are expected to have.
+ * How much one client may ask for at once: by how large the replies to its requests are expected to be.
  *
- *      request ─► large reply expected? ─ no ─► trusted? ─ yes ─► asked
- *                        │ yes                     └─ no ─► few under way? ─► newcomers' gate ─► asked
- *                        └─► room in the session? ─► gate of its server open? ─► asked
+ *      request ─► large reply expected? ─ no ─► trusted? ─ yes ─► sent
+ *                        │ yes                     └─ no ─► few in flight? ─► newcomers' semaphore ─► sent
+ *                        └─► client holds little? ─► its server's semaphore free? ─► sent
  *                                  └─ no ──────────────────┴─ no ─► it stays unread, is tried again
  *
- * Nobody knows what the reply to a request has whose like was never seen. So a session begins with few at
- * a time, and may have twice as many under way with each small reply that it gets. After a large one it
+ * Nobody knows how large the reply to a request is whose like was never seen. So a client begins with few
+ * at a time, and may have twice as many in flight with each small reply that it gets. After a large one it
  * begins with one, and its next reply is expected to be as large.
  *
- * A request that is refused has not been taken from the session's input: the session looks at it again
- * when its replies have gone, or when the gate calls.
+ * A request that is refused has not been taken from the client's input: it is dispatched again when the
+ * client's replies have gone, or when the semaphore resumes the client.
  *
  * @module
  */
 
 import type { Command } from "../../command/command.ts";
-import type { Server } from "../backends/backend_pool.ts";
-import { type ReplyGate, UNKNOWN_BYTES } from "../backends/reply_semaphore.ts";
-import { LARGE_REPLY_BYTES, requestKind } from "./reply_sizes.ts";
+import { type ReplySemaphore, UNKNOWN_BYTES } from "../backends/reply_semaphore.ts";
+import type { Server } from "../backends/server.ts";
 import type { Request } from "../request.ts";
-import type { Session } from "./session.ts";
-import type { Slot } from "../slots/slot.ts";
+import type { BudgetWaiter, ByteBudget } from "./byte_budget.ts";
+import { LARGE_REPLY_BYTES, type ReplySizes } from "./reply_sizes.ts";
 
-/** Bytes that the replies of a session's requests in flight may amount to, with those not sent. */
+/** Bytes that the replies of a client's requests in flight may amount to, with those not sent. */
 export const REPLY_BYTES_HIGH = 4 * 1024 * 1024;
 
-/** Requests that a new session may have under way. */
+/** Requests that a new client may have in flight. */
 const TRUST_FIRST = 4;
-/** Requests that a session may have under way when it has proved that its replies are small. */
+/** Requests that a client may have in flight when it has proved that its replies are small. */
 const TRUSTED = 64;
 
-/** One session's expectations; see the drawing above. */
-export class Asking {
+/** A client as its credit knows it. */
+export interface Creditor extends BudgetWaiter {
+  readonly shared: { readonly budget: ByteBudget; readonly replySizes: ReplySizes };
+  /** Requests in flight. */
+  readonly depth: number;
+  /** Bytes of replies not sent yet. */
+  readonly unsentBytes: number;
+}
+
+/** What a server's replies are counted by. */
+export type CountedServer = Pick<Server, "largeReplies" | "newcomerReplies">;
+
+/** One client's credit; see the drawing above. */
+export class ReplyCredit {
   /** What the replies of the requests in flight are expected to have, in bytes. */
   expectedBytes = 0;
   /** The request that was dispatched last must wait and be dispatched again. */
   isRefused = false;
 
-  readonly #session: Session;
-  /** Requests that may be under way, doubled up to {@linkcode TRUSTED}; then there is no bound. */
+  readonly #client: Creditor;
+  /** Requests that may be in flight, doubled up to {@linkcode TRUSTED}; then there is no bound. */
   #trust = TRUST_FIRST;
-  /** The gates in whose lines the session is: all those of one request, joined at the same time. */
-  #gates: readonly ReplyGate[] = NO_GATES;
+  /** The semaphores that the client waits for: all those of one request, joined at the same time. */
+  #awaited: readonly ReplySemaphore[] = NOTHING;
   /** The last reply to a reading command, while that was a large one: its size, and the command. */
   #largeBytes = 0;
   #largeCommand: Command | null = null;
 
-  constructor(session: Session) {
-    this.#session = session;
-  }
-
-  /**
-   * Sends one request to a slot, unless its reply may not be asked for now. Copies `bytes[start, end)`.
-   *
-   * @param keyHash Hash of its key, or of what stands for it.
-   */
-  forward(
-    command: Command,
-    slot: Slot,
-    keyHash: number,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    const kind = requestKind(command.id, keyHash, end - start);
-    const expected = this.expectedOf(command, kind);
-    // Most requests, of which nothing is asked but this.
-    const isPlain = expected < LARGE_REPLY_BYTES && this.#isTrustedWith(command);
-    const server = !isPlain && slot.isOpen ? slot.server : null;
-    if (!isPlain && !this.mayAsk(command, server, expected)) return;
-    const request = this.#session.enqueue(command);
-    request.kind = kind;
-    this.#session.charge(request, end - start);
-    if (isPlain) {
-      request.expectedBytes = expected;
-      this.expectedBytes += expected;
-    } else {
-      this.expect(request, server, expected);
-    }
-    slot.send(request, bytes, start, end);
+  constructor(client: Creditor) {
+    this.#client = client;
   }
 
   /** What a reply to such a request is expected to have, in bytes. */
   expectedOf(command: Command, kind: number): number {
-    const { replySizes } = this.#session.router;
+    const { replySizes } = this.#client.shared;
     const known = replySizes.largeReply(kind);
     if (known > 0) return known;
     return this.#seemsLarge(command) ? this.#largeBytes : replySizes.typical(command.id);
   }
 
-  /** Whether a large reply is expected just because the session's last one was. */
+  /** Whether a large reply is expected just because the client's last one was. */
   #seemsLarge(command: Command): boolean {
     return this.#largeBytes > 0 && command === this.#largeCommand;
+  }
+
+  /** Whether such a reply is not counted by any semaphore, as most are not. */
+  isUncounted(command: Command, bytes: number): boolean {
+    return bytes < LARGE_REPLY_BYTES && this.#isTrustedWith(command);
   }
 
   /**
@@ -101,12 +86,12 @@ export class Asking {
    *
    * @param server Whom it would be sent to; null when that is not known yet.
    */
-  mayAsk(command: Command, server: Server | null, bytes: number): boolean {
-    if (bytes < LARGE_REPLY_BYTES && this.#isTrustedWith(command)) return true;
+  mayAsk(command: Command, server: CountedServer | null, bytes: number): boolean {
+    if (this.isUncounted(command, bytes)) return true;
     if (server === null && bytes < LARGE_REPLY_BYTES) return true;
-    if (!this.#hasRoom(bytes)) return false;
-    const gate = this.#gateOf(server, bytes);
-    return gate === null || this.#isOpen(gate, bytes) || this.#wait([gate]);
+    if (!this.#holdsLittle(bytes)) return false;
+    const semaphore = this.#semaphoreOf(server, bytes);
+    return semaphore === null || this.#isFree(semaphore, bytes) || this.#wait([semaphore]);
   }
 
   /**
@@ -115,89 +100,98 @@ export class Asking {
    * @param servers A null for each one that is not known yet.
    * @returns What is expected of each, in bytes; -1 when it is refused.
    */
-  mayAskEach(command: Command, kind: number, servers: readonly (Server | null)[]): number {
+  mayAskEach(command: Command, kind: number, servers: readonly (CountedServer | null)[]): number {
     const bytes = Math.ceil(this.expectedOf(command, kind) / servers.length);
-    if (bytes < LARGE_REPLY_BYTES && this.#isTrustedWith(command)) return bytes;
-    const gates: ReplyGate[] = [];
+    if (this.isUncounted(command, bytes)) return bytes;
+    const semaphores: ReplySemaphore[] = [];
     let isKnown = false;
     for (const server of servers) {
       isKnown ||= server !== null;
-      const gate = this.#gateOf(server, bytes);
-      if (gate !== null) gates.push(gate);
+      const semaphore = this.#semaphoreOf(server, bytes);
+      if (semaphore !== null) semaphores.push(semaphore);
     }
-    if ((isKnown || bytes >= LARGE_REPLY_BYTES) && !this.#hasRoom(bytes)) return -1;
-    if (gates.every((gate) => this.#isOpen(gate, bytes))) return bytes;
-    this.#wait(gates);
+    if ((isKnown || bytes >= LARGE_REPLY_BYTES) && !this.#holdsLittle(bytes)) return -1;
+    if (semaphores.every((semaphore) => this.#isFree(semaphore, bytes))) return bytes;
+    this.#wait(semaphores);
     return -1;
   }
 
-  /** Whether the session may have any number of small replies to such commands under way. */
+  /** Whether the client may have any number of small replies to such commands in flight. */
   #isTrustedWith(command: Command): boolean {
     return this.#trust >= TRUSTED || command.isWrite;
   }
 
-  /** Whether the session itself may have a reply of so many bytes more under way; else it is refused. */
-  #hasRoom(bytes: number): boolean {
-    const session = this.#session;
+  /** Whether the client holds so little that it may ask for so many bytes more; else it is refused. */
+  #holdsLittle(bytes: number): boolean {
+    const client = this.#client;
     if (bytes < LARGE_REPLY_BYTES) {
-      if (session.depth < this.#trust) return true;
+      if (client.depth < this.#trust) return true;
     } else {
-      const { fairShareBytes, isTight } = session.router.budget;
-      const own = session.unsentBytes + this.expectedBytes;
+      const { fairShareBytes, isTight } = client.shared.budget;
+      const own = client.unsentBytes + this.expectedBytes;
       const high = isTight ? fairShareBytes : REPLY_BYTES_HIGH;
       if (own <= fairShareBytes || own + bytes <= high) return true;
     }
     this.isRefused = true;
-    this.leaveLine(); // it waits for itself: in a line it would hold up all who are behind it
+    this.leaveQueues(); // it waits for itself: in a queue it would hold up all that are behind it
     return false;
   }
 
-  /** The gate of a server that a reply of so many bytes is asked for through. */
-  #gateOf(server: Server | null, bytes: number): ReplyGate | null {
-    // Who waits for a slot that changes hands must not keep those of other slots.
+  /** What counts a reply of so many bytes at a server. */
+  #semaphoreOf(server: CountedServer | null, bytes: number): ReplySemaphore | null {
+    // A client that waits for a slot that changes hands must not keep those of other slots waiting.
     if (server === null) return null;
-    if (bytes >= LARGE_REPLY_BYTES) return server.gate;
-    return this.#trust > TRUST_FIRST ? null : server.newcomerGate;
+    if (bytes >= LARGE_REPLY_BYTES) return server.largeReplies;
+    return this.#trust > TRUST_FIRST ? null : server.newcomerReplies;
   }
 
-  #isOpen(gate: ReplyGate, bytes: number): boolean {
-    const counted = bytes >= LARGE_REPLY_BYTES ? bytes : gate.unknownBytes;
-    return gate.isOpenFor(this.#session, counted);
+  #isFree(semaphore: ReplySemaphore, bytes: number): boolean {
+    const counted = bytes >= LARGE_REPLY_BYTES ? bytes : semaphore.unknownBytes;
+    return semaphore.mayAcquire(this.#client, counted);
   }
 
   /**
-   * Waits in the lines of all gates of a request. As everybody joins all theirs at one time, whoever has
-   * waited longest is the first in each: nobody who wants parts of several servers is passed for ever.
+   * Waits in the queues of all semaphores of a request. As every client joins all of its queues at one
+   * time, the one that has waited longest is the first in each: no client that wants parts of several
+   * servers is passed for ever.
    */
-  #wait(gates: readonly ReplyGate[]): false {
+  #wait(semaphores: readonly ReplySemaphore[]): false {
     this.isRefused = true;
-    const { length } = gates;
-    if (this.#gates.length === length && gates.every((gate, i) => gate === this.#gates[i])) {
+    const { length } = semaphores;
+    if (
+      this.#awaited.length === length && semaphores.every((each, i) => each === this.#awaited[i])
+    ) {
       return false;
     }
-    this.leaveLine();
-    this.#gates = gates;
-    for (const gate of gates) gate.wait(this.#session);
+    this.leaveQueues();
+    this.#awaited = semaphores;
+    for (const semaphore of semaphores) semaphore.wait(this.#client);
     return false;
   }
 
   /** A request is sent to a server, and so many bytes are expected of it. */
-  expect(request: Request, server: Server | null, bytes: number): void {
+  expect(request: Request, server: CountedServer | null, bytes: number): void {
     const isLarge = bytes >= LARGE_REPLY_BYTES;
     request.isForeseen = isLarge && !this.#seemsLarge(request.command!);
     const isNew = !isLarge && this.#trust <= TRUST_FIRST && !request.command!.isWrite;
-    const expected = isNew ? server?.newcomerGate.unknownBytes ?? UNKNOWN_BYTES : bytes;
+    const expected = isNew ? server?.newcomerReplies.unknownBytes ?? UNKNOWN_BYTES : bytes;
     request.expectedBytes = expected;
     this.expectedBytes += expected;
     if (server === null) return;
-    if (isLarge) this.#take(request, server.gate, expected);
-    else if (isNew) this.#take(request, server.newcomerGate, expected);
+    if (isLarge) this.#acquire(request, server.largeReplies, expected);
+    else if (isNew) this.#acquire(request, server.newcomerReplies, expected);
   }
 
-  #take(request: Request, gate: ReplyGate, bytes: number): void {
-    request.gate = gate;
-    gate.take(bytes);
-    this.#session.router.budget.expect(bytes);
+  /** As {@linkcode expect}, for a reply that {@linkcode isUncounted}. */
+  expectUncounted(request: Request, bytes: number): void {
+    request.expectedBytes = bytes;
+    this.expectedBytes += bytes;
+  }
+
+  #acquire(request: Request, semaphore: ReplySemaphore, bytes: number): void {
+    request.semaphore = semaphore;
+    semaphore.acquire(bytes);
+    this.#client.shared.budget.expect(bytes);
   }
 
   /** A part of a reply is here: it has more than was expected. */
@@ -207,12 +201,12 @@ export class Asking {
     request.expectedBytes = bytes;
     this.expectedBytes += more;
     if (bytes < LARGE_REPLY_BYTES) return;
-    request.gate?.learn(bytes);
-    const { budget, replySizes } = this.#session.router;
-    if (request.gate === null) {
-      this.#take(request, request.backend!.server.gate, bytes);
+    request.semaphore?.learn(bytes);
+    const { budget, replySizes } = this.#client.shared;
+    if (request.semaphore === null) {
+      this.#acquire(request, request.backend!.largeReplies, bytes);
     } else {
-      request.gate.take(more);
+      request.semaphore.acquire(more);
       budget.expect(more);
     }
     if (request.kind !== 0) replySizes.remember(request.kind, bytes);
@@ -223,18 +217,18 @@ export class Asking {
     const bytes = request.expectedBytes;
     request.expectedBytes = 0;
     this.expectedBytes -= bytes;
-    const { gate } = request;
-    if (gate === null) return;
-    request.gate = null;
-    if (request.replyBytes > 0) gate.learn(request.replyBytes);
-    this.#session.router.budget.expect(-bytes);
-    gate.giveBack(bytes);
+    const { semaphore } = request;
+    if (semaphore === null) return;
+    request.semaphore = null;
+    if (request.replyBytes > 0) semaphore.learn(request.replyBytes);
+    this.#client.shared.budget.expect(-bytes);
+    semaphore.release(bytes);
   }
 
   /** A reply has come as a whole. One that was known to be large says nothing of those to others. */
   learn(command: Command, request: Request): void {
     const bytes = request.replyBytes;
-    this.#session.router.replySizes.learn(request.kind, command.id, bytes);
+    this.#client.shared.replySizes.learn(request.kind, command.id, bytes);
     if (bytes >= LARGE_REPLY_BYTES) {
       if (request.isForeseen) return;
       this.#trust = 1;
@@ -246,13 +240,13 @@ export class Asking {
     }
   }
 
-  /** The session has asked, waits for something else, or is gone. */
-  leaveLine(): void {
-    if (this.#gates.length === 0) return;
-    const gates = this.#gates;
-    this.#gates = NO_GATES;
-    for (const gate of gates) gate.leave(this.#session);
+  /** The client has asked, waits for something else, or is gone. */
+  leaveQueues(): void {
+    if (this.#awaited.length === 0) return;
+    const awaited = this.#awaited;
+    this.#awaited = NOTHING;
+    for (const semaphore of awaited) semaphore.leave(this.#client);
   }
 }
 
-const NO_GATES: readonly ReplyGate[] = [];
+const NOTHING: readonly ReplySemaphore[] = [];

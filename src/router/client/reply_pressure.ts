@@ -1,10 +1,10 @@
 /**
- * Back-pressure from a client that does not take its replies to the backends that send them.
+ * Back-pressure from a client that does not read its replies to the backends that send them.
  *
  *      calm ── isHigh ─► holding: backends not read ── ease: most replies taken ─► calm
  *                            └── losePatience: others wait there ─► overflowing ──────▲
  *
- * A shared backend is not read for a moment only: when other sessions wait there it reads on, and
+ * A shared backend is not read for a moment only: when other clients wait there it is read on, and
  * the slow client's replies pile up, until they are taken or outgrow session_max_buffer. The backend
  * of the reply that the client gets next is read whenever the client takes bytes: else replies that
  * wait behind that one would hold it up for ever.
@@ -12,7 +12,7 @@
  * @module
  */
 
-import type { Backend } from "../backends/backend.ts";
+import type { Carrier, SlowReader } from "../backends/carrier.ts";
 import type { Request } from "../request.ts";
 
 /** Bytes waiting for a client, sent or held, past which a backend that adds to them is not read. */
@@ -20,10 +20,15 @@ export const PRESSURE_BYTES_HIGH = 4 * 1024 * 1024;
 /** Bytes waiting for a client at which its backends are read again. */
 const PRESSURE_BYTES_LOW = PRESSURE_BYTES_HIGH / 2;
 
-/** One session's hold on backends. */
+/** The backends that one client keeps from being read. */
 export class ReplyPressure {
-  #held: Backend[] = [];
+  readonly #reader: SlowReader;
+  #held: Carrier[] = [];
   #isOverflowing = false;
+
+  constructor(reader: SlowReader) {
+    this.#reader = reader;
+  }
 
   /** Whether there is anything to ease. */
   get isActive(): boolean {
@@ -34,7 +39,7 @@ export class ReplyPressure {
   isHigh(request: Request): void {
     const backend = request.backend;
     if (this.#isOverflowing || backend === null || this.#held.includes(backend)) return;
-    if (backend.pauseReading(request.session!)) this.#held.push(backend);
+    if (backend.pauseReading(this.#reader)) this.#held.push(backend);
   }
 
   /**

@@ -1,7 +1,7 @@
 /**
  * The parts of one split or fanned-out command, and the merge of their replies.
  *
- *     parent (in the session's FIFO) ◄── merge ── left = 0 ◄── part, part, part (in backend FIFOs)
+ *     parent (in the client's FIFO) ◄── merge ── left = 0 ◄── part, part, part (in backend FIFOs)
  *
  * Every part is settled once, by its reply or its failure; the merge runs when the last one is.
  *
@@ -10,7 +10,14 @@
 
 import type { Protocol } from "../../resp/encoder.ts";
 import { errorReply } from "../../resp/encoder.ts";
-import { acquireRequest, recycleRequest, type ReplyTaker, type Request } from "../request.ts";
+import type { Client } from "../client/client.ts";
+import {
+  acquireRequest,
+  recycleRequest,
+  type ReplyParts,
+  type Request,
+  type RequestOwner,
+} from "../request.ts";
 
 const MINUS = 45;
 const BANG = 33;
@@ -30,40 +37,51 @@ export interface PartReply {
  *
  * @returns The merged reply, which belongs to the caller.
  */
-export type Merge = (replies: readonly PartReply[], protocol: Protocol) => Uint8Array;
+export type ReplyMerge = (replies: readonly PartReply[], protocol: Protocol) => Uint8Array;
 
-/** As {@linkcode Merge}; null when others were asked, by whom the parent will be answered. */
+/** As {@linkcode ReplyMerge}; null when others were asked, whose replies will answer the parent. */
 export type MergeOrAsk = (
   replies: readonly PartReply[],
   protocol: Protocol,
 ) => Uint8Array | null;
 
 /** The parts of one command; see the drawing above. */
-export class Gather implements ReplyTaker {
+export class Gather implements RequestOwner, ReplyParts {
+  readonly isGone = false;
+  readonly #client: Client;
   readonly #parent: Request;
   readonly #merge: MergeOrAsk;
   readonly #parts: Request[] = [];
   /** Parts without a reply; mostly there are none. */
   #failed: Set<Request> | undefined;
   #left: number;
+  readonly #settledAll: () => void;
 
   /**
-   * @param parent The client's request, already in its session's FIFO.
+   * @param parent The client's request, already in its FIFO.
    * @param count How many parts there will be; at least 1.
+   * @param settledAll Called once all parts are settled, whether the client is still there or not.
    */
-  constructor(parent: Request, count: number, merge: MergeOrAsk) {
+  constructor(
+    client: Client,
+    parent: Request,
+    count: number,
+    merge: MergeOrAsk,
+    settledAll: () => void = () => {},
+  ) {
+    this.#client = client;
     this.#parent = parent;
     this.#left = count;
     this.#merge = merge;
-    parent.gather = this;
+    this.#settledAll = settledAll;
+    parent.parts = this;
   }
 
   /** A part, ready to be sent; belongs to the gather until it is settled. */
   part(): Request {
     const parent = this.#parent;
-    const part = acquireRequest();
-    part.taker = this;
-    part.session = parent.session;
+    const part = acquireRequest(this);
+    part.client = parent.client;
     part.command = parent.command;
     part.startedMs = parent.startedMs;
     part.database = parent.database;
@@ -73,45 +91,43 @@ export class Gather implements ReplyTaker {
     return part;
   }
 
-  /** Reply bytes of a part arrived. Copies `bytes[start, end)`. */
-  partReplied(part: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
-    const session = part.session!;
-    if (session.state !== "closed") {
+  replied(part: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
+    const { replies, credit } = this.#client;
+    if (!replies.isGone) {
       part.hold(bytes, start, end);
-      session.holds(end - start);
+      replies.holds(end - start);
       if (!isLast && part.replyBytes + part.missingBytes > part.expectedBytes) {
-        session.asking.outgrew(part);
+        credit.outgrew(part);
       }
     }
     if (isLast) this.#settled(part);
   }
 
-  /** Nobody wants the reply any more; its parts' bytes were given back already. */
   abandon(): void {
     for (const part of this.#parts) part.dropHeld();
   }
 
-  /** There will be no reply for a part. */
-  partFailed(part: Request, text: string): void {
-    const session = part.session!;
-    session.holds(-part.heldBytes);
+  failed(part: Request, text: string): void {
+    const { replies } = this.#client;
+    replies.holds(-part.heldBytes);
     part.dropHeld();
     part.replyType = MINUS;
     (this.#failed ??= new Set()).add(part);
     const error = errorReply(text);
     part.hold(error, 0, error.length);
-    session.holds(error.length);
+    replies.holds(error.length);
     this.#settled(part);
   }
 
   #settled(part: Request): void {
-    const session = part.session!;
-    session.flightEnded(part);
+    const { replies } = this.#client;
+    replies.flightEnded(part);
     if (--this.#left > 0) return;
+    this.#settledAll();
     const parent = this.#parent;
     const parts = this.#parts;
     let reply: Uint8Array | null = EMPTY;
-    if (session.state !== "closed") {
+    if (!replies.isGone) {
       reply = this.#merge(
         parts.map((p) => ({
           bytes: p.held === null ? EMPTY : p.held.subarray(0, p.heldBytes),
@@ -122,12 +138,12 @@ export class Gather implements ReplyTaker {
       );
     }
     const isFailure = this.#failed !== undefined;
-    if (parent.gather === this) parent.gather = null; // its merge may have asked others
+    if (parent.parts === this) parent.parts = null; // its merge may have asked others
     for (const p of parts) {
-      session.holds(-p.heldBytes);
+      replies.holds(-p.heldBytes);
       recycleRequest(p);
     }
-    if (reply !== null) session.completed(parent, reply, isFailure);
+    if (reply !== null) replies.completed(parent, reply, isFailure);
   }
 }
 

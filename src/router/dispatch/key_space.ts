@@ -18,15 +18,15 @@ import { slotIdOf } from "../../hash/slot_id.ts";
 import { Encoder, errorReply, type Protocol } from "../../resp/encoder.ts";
 import { isTrialKey } from "../../resp/probe_key.ts";
 import { SLOTS_MOVE_TOO_FAST } from "../errors.ts";
-import { askAll } from "./fan_out.ts";
-import type { PartReply } from "./gather.ts";
-import { latin1 } from "../slots/key_fetch.ts";
-import { clientsKeys, elementsOf, firstError, isNull, MERGES } from "./merge.ts";
-import { requestKind } from "../client/reply_sizes.ts";
+import { latin1 } from "../../resp/latin1.ts";
+import type { Master } from "../backends/server.ts";
+import type { Client } from "../client/client.ts";
 import type { Request } from "../request.ts";
-import type { Master, Router } from "../router.ts";
-import type { Session } from "../client/session.ts";
+import type { RouterSlots } from "../slots/router_slots.ts";
 import type { Slot } from "../slots/slot.ts";
+import { askAll, parkForMasters } from "./ask_masters.ts";
+import type { PartReply } from "./gather.ts";
+import { clientsKeys, elementsOf, firstError, isNull, MERGES } from "./merge.ts";
 
 /** Rounds, and beginnings, after which a command is given up. */
 const ROUNDS_MAX = 8;
@@ -40,22 +40,18 @@ export function isAboutKeys(command: Command): boolean {
  * Asks every server that has keys, unless their replies may not be asked for now. Copies `bytes`, the
  * request.
  */
-export function askKeySpace(session: Session, command: Command, bytes: Uint8Array): void {
-  const servers = session.router.masters().map(({ server }) => server);
-  const kind = requestKind(command.id, servers.length, bytes.length);
-  const expected = session.asking.mayAskEach(command, kind, servers);
-  if (expected < 0) return;
-  const parent = session.enqueue(command);
-  parent.state = "sent";
-  parent.kind = kind;
-  session.charge(parent, bytes.length);
-  session.isFenced = true; // what follows must not overtake a later round
-  new KeySpaceCall(session.router, parent, command, bytes.slice(), expected).begin();
+export function askKeySpace(client: Client, command: Command, bytes: Uint8Array): void {
+  const parked = parkForMasters(client, command, client.shared.slots.masters(), bytes);
+  if (parked === null) return;
+  client.isAtBarrier = true; // what follows must not overtake a later round
+  const { parent, expectedBytes } = parked;
+  new KeySpaceCall(client, parent, command, bytes.slice(), expectedBytes).begin();
 }
 
-/** One such command on its way. */
+/** One such command in flight. */
 class KeySpaceCall {
-  readonly #router: Router;
+  readonly #client: Client;
+  readonly #table: RouterSlots;
   readonly #parent: Request;
   readonly #command: Command;
   readonly #bytes: Uint8Array;
@@ -75,14 +71,15 @@ class KeySpaceCall {
   #sum = 0n;
 
   constructor(
-    router: Router,
+    client: Client,
     parent: Request,
     command: Command,
     bytes: Uint8Array,
     expectedBytes: number,
   ) {
     this.#expectedBytes = expectedBytes;
-    this.#router = router;
+    this.#client = client;
+    this.#table = client.shared.slots;
     this.#parent = parent;
     this.#command = command;
     this.#bytes = bytes;
@@ -91,19 +88,20 @@ class KeySpaceCall {
   begin(): void {
     this.#beginnings++;
     this.#rounds = 0;
-    this.#since = this.#router.moves.version;
-    this.#unsure = this.#router.slots;
+    this.#since = this.#table.moves.version;
+    this.#unsure = this.#table.all;
     this.#sureKeys = [];
     this.#otherKeys.clear();
     this.#sum = 0n;
     const isCount = this.#command.merge === "agg_sum";
-    this.#stages = isCount ? stagesOf(this.#router) : [[...this.#router.masters()]];
+    this.#stages = isCount ? stagesOf(this.#table) : [[...this.#table.masters()]];
     this.#ask(this.#stages.shift()!);
   }
 
   #ask(masters: readonly Master[]): void {
     this.#rounds++;
     askAll(
+      this.#client,
       this.#parent,
       masters,
       (replies, protocol) => this.#answered(masters, replies, protocol),
@@ -124,7 +122,7 @@ class KeySpaceCall {
     );
     if (
       (isGone || this.#hasDrawnOurs(replies)) && this.#beginnings < ROUNDS_MAX &&
-      this.#router.masters().length > 0
+      this.#table.masters().length > 0
     ) {
       this.begin();
       return null;
@@ -154,7 +152,7 @@ class KeySpaceCall {
   }
 
   #movesOf(slot: Slot): number {
-    return this.#router.moves.movesSince(this.#since, slot);
+    return this.#table.moves.movesSince(this.#since, slot);
   }
 
   #count(reply: Uint8Array): Uint8Array | null {
@@ -174,7 +172,7 @@ class KeySpaceCall {
       // A key that was not met has moved once in each round: with the last move it left the source.
       if (this.#movesOf(slot) > this.#rounds) servers.add(slot.migrateFrom);
     }
-    return this.#router.masters().filter(({ server }) => servers.has(server));
+    return this.#table.masters().filter(({ server }) => servers.has(server));
   }
 
   /** Keeps the keys that servers told, as far as they were asked for them. Copies them. */
@@ -183,11 +181,11 @@ class KeySpaceCall {
     for (const { bytes } of replies) {
       for (const key of elementsOf(clientsKeys(bytes)) ?? []) {
         const start = key.indexOf(10) + 1;
-        const slot = this.#router.slots[slotIdOf(key, start, key.length - 2)]!;
+        const slot = this.#table.all[slotIdOf(key, start, key.length - 2)]!;
         if (!asked.has(slot)) continue;
         if (this.#rounds === 1 && !unsure.has(slot)) this.#sureKeys.push(key.slice());
         else this.#otherKeys.set(latin1(key, start, key.length - 2), key.slice());
-        this.#parent.session!.charge(this.#parent, key.length);
+        this.#client.replies.charge(this.#parent, key.length);
       }
     }
   }
@@ -201,10 +199,10 @@ class KeySpaceCall {
 }
 
 /** All masters in stages: no target of a move before its source, unless they form a ring. */
-export function stagesOf(router: Router): Master[][] {
+export function stagesOf(table: RouterSlots): Master[][] {
   const stages: Master[][] = [];
-  let left = [...router.masters()];
-  const moving = router.slots.filter((slot) => slot.migrateFrom !== null);
+  let left = [...table.masters()];
+  const moving = table.all.filter((slot) => slot.migrateFrom !== null);
   while (left.length > 0) {
     const servers = new Set(left.map(({ server }) => server));
     const targets = new Set(

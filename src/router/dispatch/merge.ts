@@ -9,14 +9,14 @@ import { copyBytes } from "../../io/chunk_pool.ts";
 import { arrayHeader, Encoder, errorReply, type Protocol } from "../../resp/encoder.ts";
 import { ReplyFramer } from "../../resp/reply_framer.ts";
 import { isTrialKey, namesTrialKey } from "../../resp/probe_key.ts";
-import type { Merge, PartReply } from "./gather.ts";
+import type { PartReply, ReplyMerge } from "./gather.ts";
 
 const STAR = 42;
 const COLON = 58;
 const decoder = new TextDecoder();
 
 /** Merges by name; those that need more than the replies are made where that is known. */
-export const MERGES: Readonly<Partial<Record<MergeRule, Merge>>> = {
+export const MERGES: Readonly<Partial<Record<MergeRule, ReplyMerge>>> = {
   all_succeeded: (replies) => firstError(replies) ?? copy(replies[0]!.bytes),
   one_succeeded: mergeOneSucceeded,
   agg_sum: (replies) =>
@@ -32,7 +32,7 @@ export function firstError(replies: readonly PartReply[]): Uint8Array | undefine
   return error === undefined ? undefined : copy(error.bytes);
 }
 
-/** A server that has nothing to do says least; who could not be asked may be the one it is about. */
+/** A server that has nothing to do says least; one that could not be asked may be the one it is about. */
 function mergeOneSucceeded(replies: readonly PartReply[]): Uint8Array {
   const succeeded = replies.find((reply) => !reply.isError);
   if (succeeded !== undefined) return copy(succeeded.bytes);
@@ -114,9 +114,9 @@ function mergeConcat(replies: readonly PartReply[]): Uint8Array {
 
 /**
  * Joins arrays so that element i of the whole is the next one of array `owners[i]`: each key is answered
- * by whom it was sent to.
+ * by the server that it was sent to.
  */
-export function mergeInOrder(owners: Uint16Array): Merge {
+export function mergeInOrder(owners: Uint16Array): ReplyMerge {
   return (replies) => {
     const error = firstError(replies);
     if (error !== undefined) return error;

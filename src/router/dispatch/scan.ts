@@ -20,13 +20,14 @@ import type { Command } from "../../command/command.ts";
 import { slotIdOf } from "../../hash/slot_id.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import { Encoder, encodeRequest, errorReply } from "../../resp/encoder.ts";
-import { sendToAll } from "./fan_out.ts";
+import type { Master } from "../backends/server.ts";
+import type { Client } from "../client/client.ts";
+import type { RouterSlots } from "../slots/router_slots.ts";
+import { isMovingBack, VERSIONS_KEPT } from "../slots/slot_moves.ts";
+import type { Slot } from "../slots/slot.ts";
+import { sendToAll } from "./ask_masters.ts";
 import type { PartReply } from "./gather.ts";
 import { badReply, clientsKeys, elementsOf, firstError } from "./merge.ts";
-import type { Master, Router } from "../router.ts";
-import type { Session } from "../client/session.ts";
-import type { Slot } from "../slots/slot.ts";
-import { isMovingBack, VERSIONS_KEPT } from "../slots/slot_moves.ts";
 
 /** Passes that a cursor can name; a slot that has moved back more often makes the walk begin anew. */
 const PASSES_MAX = 4;
@@ -77,36 +78,36 @@ export function placeOf(cursor: bigint): ScanPlace {
 }
 
 /** One step of a walk. Borrows the arguments until it returns. */
-export function scan(session: Session, command: Command, args: Arguments): void {
+export function scan(client: Client, command: Command, args: Arguments): void {
   const words: Uint8Array[] = [];
   for (let i = 0; i < args.count; i++) words.push(args.bytes.slice(args.start(i), args.end(i)));
   const text = new TextDecoder().decode(words[1]!);
   // As strtoul() reads it: a sign is taken, and nothing is 0.
   const isNumber = /^([+-]?\d{1,20})?$/.test(text) && BigInt(text) < 2n ** 64n;
-  if (!isNumber) return session.answer(errorReply("ERR invalid cursor"));
+  if (!isNumber) return client.answer(errorReply("ERR invalid cursor"));
   const cursor = BigInt.asUintN(64, BigInt(text));
-  const walk = new Walk(session.router, placeOf(cursor), cursor === 0n);
+  const walk = new Walk(client.shared.slots, placeOf(cursor), cursor === 0n);
   const master = walk.master();
-  if (master === null) return session.answer(walk.reply(0n, EMPTY_ARRAY));
+  if (master === null) return client.answer(walk.reply(0n, EMPTY_ARRAY));
   words[1] = new TextEncoder().encode(String(walk.own));
   const merge = ([reply]: readonly PartReply[]) => walk.answered(reply!, master);
-  sendToAll(session, command, [master], merge, encodeRequest(words));
+  sendToAll(client, command, [master], merge, encodeRequest(words));
 }
 
 const EMPTY_ARRAY = new Encoder(2).array(0).done();
 
 /** A walk at one place. */
 class Walk {
-  readonly #router: Router;
+  readonly #table: RouterSlots;
   /** When it began. */
   #version: number;
   #pass: number;
   #groupId: number;
   own: bigint;
 
-  constructor(router: Router, place: ScanPlace, isNew: boolean) {
-    this.#router = router;
-    const { moves } = router;
+  constructor(table: RouterSlots, place: ScanPlace, isNew: boolean) {
+    this.#table = table;
+    const { moves } = table;
     const age = (moves.version - place.version) % VERSIONS;
     this.#version = moves.version - (age < 0 ? age + VERSIONS : age);
     this.#pass = place.pass;
@@ -118,7 +119,7 @@ class Walk {
   }
 
   #begin(): void {
-    this.#version = this.#router.moves.version;
+    this.#version = this.#table.moves.version;
     this.#pass = 1;
     this.#groupId = -1;
     this.own = 0n;
@@ -133,7 +134,7 @@ class Walk {
         this.#groupId = master.groupId;
         return master;
       }
-      if (!this.#router.slots.some((slot) => this.#movedBack(slot) >= this.#pass)) return null;
+      if (!this.#table.all.some((slot) => this.#movedBack(slot) >= this.#pass)) return null;
       if (this.#pass === PASSES_MAX) this.#begin();
       else this.#pass++;
       this.#groupId = -1;
@@ -141,20 +142,20 @@ class Walk {
   }
 
   #movedBack(slot: Slot): number {
-    return this.#router.moves.movesBackSince(this.#version, slot);
+    return this.#table.moves.movesBackSince(this.#version, slot);
   }
 
   /** The first server from this group on that has keys for this pass. */
   #nextMaster(): Master | null {
     if (this.#pass === 1) {
-      return this.#router.masters().find(({ groupId }) => groupId >= this.#groupId) ?? null;
+      return this.#table.masters().find(({ groupId }) => groupId >= this.#groupId) ?? null;
     }
     let next: Master | null = null;
     const consider = (server: Master["server"] | null, groupId: number) => {
       if (server === null || groupId < this.#groupId) return;
       if (next === null || groupId < next.groupId) next = { server, groupId };
     };
-    for (const slot of this.#router.slots) {
+    for (const slot of this.#table.all) {
       const movedBack = this.#movedBack(slot);
       if (movedBack < this.#pass - 1) continue;
       consider(slot.server, slot.groupId);
@@ -185,7 +186,7 @@ class Walk {
   #keysOfPass(keys: Uint8Array): Uint8Array {
     const kept = (elementsOf(keys) ?? []).filter((key) => {
       const slotId = slotIdOf(key, key.indexOf(10) + 1, key.length - 2);
-      return this.#movedBack(this.#router.slots[slotId]!) >= this.#pass - 1;
+      return this.#movedBack(this.#table.all[slotId]!) >= this.#pass - 1;
     });
     const out = new Encoder(2).array(kept.length);
     for (const key of kept) out.raw(key);

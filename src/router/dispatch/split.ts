@@ -18,10 +18,13 @@ import type { RequestParser } from "../../resp/request_parser.ts";
 import { SLOT_NOT_READY, wrongArity } from "../errors.ts";
 import { Gather } from "./gather.ts";
 import { mergeInOrder, MERGES } from "./merge.ts";
+import { latin1 } from "../../resp/latin1.ts";
+import type { Server } from "../backends/server.ts";
+import type { Client } from "../client/client.ts";
 import { requestKind } from "../client/reply_sizes.ts";
-import type { Session } from "../client/session.ts";
-import type { Server } from "../backends/backend_pool.ts";
+import { beginAt, sendTo } from "../slots/route.ts";
 import type { Slot } from "../slots/slot.ts";
+import { sendToSlot } from "./forward.ts";
 
 /** The keys of one command that travel together. */
 interface Group {
@@ -38,17 +41,18 @@ interface Group {
 let lastSplit = 0;
 
 /** Splits a request by server. Borrows the parser's bytes until it returns. */
-export function split(session: Session, command: Command, parser: RequestParser): void {
+export function split(client: Client, command: Command, parser: RequestParser): void {
   const step = command.keyStep;
   if ((parser.count - 1) % step !== 0) {
-    return session.answer(errorReply(wrongArity(command.name)));
+    return client.answer(errorReply(wrongArity(command.name)));
   }
-  const { slots } = session.router;
+  const slots = client.shared.slots.all;
   if (parser.count - 1 === step) {
-    const hash = keyHashOf(parser.bytes, parser.start(1), parser.end(1));
-    const slot = slots[hash & (SLOT_COUNT - 1)]!;
     const { bytes, requestStart, requestEnd } = parser;
-    return session.asking.forward(command, slot, hash, bytes, requestStart, requestEnd);
+    const hash = keyHashOf(bytes, parser.start(1), parser.end(1));
+    const slot = slots[hash & (SLOT_COUNT - 1)]!;
+    const keys = slot.isOpen ? null : [latin1(bytes, parser.start(1), parser.end(1))];
+    return sendToSlot(client, command, slot, hash, keys, bytes, requestStart, requestEnd);
   }
   const keys = (parser.count - 1) / step;
   const groups: Group[] = [];
@@ -60,7 +64,7 @@ export function split(session: Session, command: Command, parser: RequestParser)
     const hash = keyHashOf(parser.bytes, parser.start(arg), parser.end(arg));
     const slot = slots[hash & (SLOT_COUNT - 1)]!;
     keysHash = Math.imul(keysHash, 31) + hash | 0;
-    if (slot.state === "offline") return session.answer(errorReply(SLOT_NOT_READY));
+    if (slot.state === "offline") return client.answer(errorReply(SLOT_NOT_READY));
     if (slot.splitId !== id) {
       slot.splitId = id;
       slot.splitGroup = findGroup(groups, slot);
@@ -69,8 +73,8 @@ export function split(session: Session, command: Command, parser: RequestParser)
     groups[slot.splitGroup]!.keys++;
     groupOf[i] = slot.splitGroup;
   }
-  if (groups.length === 1) sendWhole(session, command, parser, groups[0]!, keysHash);
-  else sendParts(session, command, parser, groups, groupOf, keysHash);
+  if (groups.length === 1) sendWhole(client, command, parser, groups[0]!, groupOf, keysHash);
+  else sendParts(client, command, parser, groups, groupOf, keysHash);
 }
 
 /** The group that a slot's keys join, made when it is the first of its kind. */
@@ -83,85 +87,77 @@ function findGroup(groups: Group[], slot: Slot): number {
   return groups.length - 1;
 }
 
-/** All keys go one way: the client's request is sent as it is. */
+/** All keys have one server: the client's request is sent as it is. */
 function sendWhole(
-  session: Session,
+  client: Client,
   command: Command,
   parser: RequestParser,
   group: Group,
+  groupOf: Uint16Array,
   keysHash: number,
 ): void {
   const { bytes, requestStart, requestEnd } = parser;
-  if (group.changing !== null) {
-    return session.asking.forward(
-      command,
-      group.changing,
-      keysHash,
-      bytes,
-      requestStart,
-      requestEnd,
-    );
+  const { changing, server } = group;
+  if (changing !== null) {
+    const keys = keysOf(parser, groupOf, 0, command.keyStep);
+    return sendToSlot(client, command, changing, keysHash, keys, bytes, requestStart, requestEnd);
   }
-  const { asking } = session;
+  const { credit, replies } = client;
   const kind = requestKind(command.id, keysHash, requestEnd - requestStart);
-  const expected = asking.expectedOf(command, kind);
-  if (!asking.mayAsk(command, group.server, expected)) return;
-  const request = session.enqueue(command);
+  const expected = credit.expectedOf(command, kind);
+  if (!credit.mayAsk(command, server, expected)) return;
+  const request = replies.enqueue(command);
   request.kind = kind;
-  session.charge(request, requestEnd - requestStart);
-  asking.expect(request, group.server, expected);
   request.slots = group.slots;
-  for (const slot of group.slots) slot.enter();
-  group.server!.backend(session.database, session.protocol).push(
-    request,
-    bytes,
-    requestStart,
-    requestEnd,
-  );
+  replies.charge(request, requestEnd - requestStart);
+  credit.expect(request, server, expected);
+  sendTo(server!, request, bytes, requestStart, requestEnd);
 }
 
 function sendParts(
-  session: Session,
+  client: Client,
   command: Command,
   parser: RequestParser,
   groups: readonly Group[],
   groupOf: Uint16Array,
   keysHash: number,
 ): void {
-  const { asking } = session;
+  const { credit, replies } = client;
   const step = command.keyStep;
   const kind = requestKind(command.id, keysHash, parser.requestEnd - parser.requestStart);
-  const expected = asking.mayAskEach(command, kind, groups.map(({ server }) => server));
+  const expected = credit.mayAskEach(command, kind, groups.map(({ server }) => server));
   if (expected < 0) return;
-  const parent = session.enqueue(command);
-  parent.state = "sent";
+  const parent = replies.park(command);
   parent.kind = kind;
   const merge = command.merge === "concat" ? mergeInOrder(groupOf) : MERGES[command.merge]!;
-  const gather = new Gather(parent, groups.length, merge);
-  session.charge(parent, parser.requestEnd - parser.requestStart);
-  const nameStart = bulkStart(parser, 0);
-  const nameEnd = parser.end(0) + 2;
+  const gather = new Gather(client, parent, groups.length, merge);
+  replies.charge(parent, parser.requestEnd - parser.requestStart);
   for (let g = 0; g < groups.length; g++) {
-    const group = groups[g]!;
+    const { server, changing, slots, keys } = groups[g]!;
     const part = gather.part();
-    asking.expect(part, group.server, expected);
-    const header = arrayHeader(1 + group.keys * step);
-    if (group.changing !== null) {
+    credit.expect(part, server, expected);
+    const header = arrayHeader(1 + keys * step);
+    if (changing !== null) {
+      part.keys = keysOf(parser, groupOf, g, step);
       const own = new PartBytes();
-      own.append(header, 0, header.length);
-      own.append(parser.bytes, nameStart, nameEnd);
-      appendKeys(own, parser, groupOf, g, step);
-      group.changing.send(part, own.bytes, 0, own.length);
+      appendPart(own, header, parser, groupOf, g, step);
+      changing.send(part, own.bytes, 0, own.length);
       continue;
     }
-    part.slots = group.slots;
-    for (const slot of group.slots) slot.enter();
-    const backend = group.server!.backend(session.database, session.protocol);
-    if (!backend.begin(part)) continue; // failed already
-    backend.append(header, 0, header.length);
-    backend.append(parser.bytes, nameStart, nameEnd);
-    appendKeys(backend, parser, groupOf, g, step);
+    part.slots = slots;
+    const backend = beginAt(server!, part);
+    if (backend !== null) appendPart(backend, header, parser, groupOf, g, step);
   }
+}
+
+/** The keys of group `g`, each once. */
+function keysOf(args: Arguments, groupOf: Uint16Array, g: number, step: number): string[] {
+  const keys = new Set<string>();
+  for (let i = 0; i < groupOf.length; i++) {
+    const arg = 1 + i * step;
+    if (groupOf[i] === g) keys.add(latin1(args.bytes, args.start(arg), args.end(arg)));
+  }
+  return [...keys];
 }
 
 /** Something bytes are appended to. */
@@ -186,14 +182,17 @@ class PartBytes implements Appender {
   }
 }
 
-/** Appends the keys of group `g`, neighbours in one piece. */
-function appendKeys(
+/** Appends a request for the keys of group `g`: the command's name, then the keys, neighbours in one piece. */
+function appendPart(
   to: Appender,
+  header: Uint8Array,
   args: Arguments,
   groupOf: Uint16Array,
   g: number,
   step: number,
 ): void {
+  to.append(header, 0, header.length);
+  to.append(args.bytes, bulkStart(args, 0), args.end(0) + 2);
   const keys = groupOf.length;
   for (let i = 0; i < keys; i++) {
     if (groupOf[i] !== g) continue;

@@ -5,24 +5,19 @@
  */
 
 import { asSent, Encoder, errorReply, utf8 } from "../../resp/encoder.ts";
-import {
-  type ClientFilter,
-  clientsOf,
-  describeClient,
-  killClients,
-  listClients,
-} from "./client_filter.ts";
-import type { ClientSelf } from "../client/client_name.ts";
+import { clientsOf, describeClient, killClients, listClients } from "./client_filter.ts";
+import type { ClientInfo } from "../client/client_info.ts";
 import { SYNTAX_ERROR } from "../errors.ts";
+import type { ClientFilter } from "../worker_context.ts";
 import {
+  argumentText,
+  argumentWord,
   BAD_CLIENT_NAME,
+  clientText,
   integerOf,
   isClientName,
   type LocalAnswer,
   type LocalCall,
-  printable,
-  textOf,
-  wordOf,
 } from "./local_call.ts";
 
 const OK = utf8("+OK\r\n");
@@ -31,23 +26,23 @@ const CLIENT_TYPES = ["normal", "master", "replica", "slave", "pubsub"];
 
 /** Answers by name. */
 export const CLIENT_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
-  "client|id": ({ session }) => new Encoder(2).integer(session.id).done(),
-  "client|getname": ({ session }) => {
-    const out = new Encoder(session.protocol);
-    return (session.client.name === "" ? out.null() : out.bulk(session.client.name)).done();
+  "client|id": ({ client }) => new Encoder(2).integer(client.id).done(),
+  "client|getname": ({ client }) => {
+    const out = new Encoder(client.protocol);
+    return (client.info.name === "" ? out.null() : out.bulk(client.info.name)).done();
   },
-  "client|setname": ({ session, args }) => {
-    const name = textOf(args, 2);
+  "client|setname": ({ client, args }) => {
+    const name = argumentText(args, 2);
     if (!isClientName(name)) return errorReply(BAD_CLIENT_NAME);
-    session.client = { ...session.client, name };
+    client.info = { ...client.info, name };
     return OK;
   },
   "client|setinfo": setInfo,
   "client|getredir": () => new Encoder(2).integer(-1).done(),
   "client|no-evict": (call) => setFlag(call, (isNoEvict) => ({ isNoEvict })),
   "client|no-touch": (call) => setFlag(call, (isNoTouch) => ({ isNoTouch })),
-  "client|info": ({ session }) =>
-    new Encoder(session.protocol).verbatim(`${describeClient(session)}\n`).done(),
+  "client|info": ({ client }) =>
+    new Encoder(client.protocol).verbatim(`${describeClient(client)}\n`).done(),
   "client|list": list,
   "client|kill": kill,
 };
@@ -58,53 +53,53 @@ function sentOf(args: LocalCall["args"], i: number): string {
 }
 
 function setFlag(
-  { session, args }: LocalCall,
-  flag: (isOn: boolean) => Partial<ClientSelf>,
+  { client, args }: LocalCall,
+  flag: (isOn: boolean) => Partial<ClientInfo>,
 ): Uint8Array {
-  const word = wordOf(args, 2);
+  const word = argumentWord(args, 2);
   if (word !== "on" && word !== "off") return errorReply(SYNTAX_ERROR);
-  session.client = { ...session.client, ...flag(word === "on") };
+  client.info = { ...client.info, ...flag(word === "on") };
   return OK;
 }
 
-function setInfo({ session, args }: LocalCall): Uint8Array {
-  const attribute = wordOf(args, 2);
-  const value = textOf(args, 3);
+function setInfo({ client, args }: LocalCall): Uint8Array {
+  const attribute = argumentWord(args, 2);
+  const value = argumentText(args, 3);
   if (attribute !== "lib-name" && attribute !== "lib-ver") {
-    return errorReply(`ERR Unrecognized option '${printable(attribute)}'`);
+    return errorReply(`ERR Unrecognized option '${clientText(attribute)}'`);
   }
   if (!isClientName(value)) {
     return errorReply(`ERR ${attribute} cannot contain spaces, newlines or special characters.`);
   }
-  if (attribute === "lib-name") session.client = { ...session.client, libraryName: value };
-  else session.client = { ...session.client, libraryVersion: value };
+  if (attribute === "lib-name") client.info = { ...client.info, libraryName: value };
+  else client.info = { ...client.info, libraryVersion: value };
   return OK;
 }
 
 function list(call: LocalCall): Uint8Array | null {
-  const { session, args } = call;
+  const { client, args } = call;
   const filter = listFilter(args);
   if (typeof filter === "string") return errorReply(filter);
-  const { router, protocol } = session;
-  const own = listClients(router, filter);
+  const { shared, protocol } = client;
+  const own = listClients(shared, filter);
   const reply = (others: string) => new Encoder(protocol).verbatim(own + others).done();
-  const { peers } = router.seat;
+  const { peers } = shared.worker;
   return peers === null ? reply("") : answerLater(call, peers.listClients(filter), "", reply);
 }
 
 /** `[TYPE type | ID id [id …]]`; an error text when it is something else. */
 function listFilter(args: LocalCall["args"]): ClientFilter | string {
   if (args.count === 2) return {};
-  const option = wordOf(args, 2);
+  const option = argumentWord(args, 2);
   if (option === "type" && args.count === 4) {
-    const type = wordOf(args, 3);
+    const type = argumentWord(args, 3);
     if (!CLIENT_TYPES.includes(type)) return `ERR Unknown client type '${sentOf(args, 3)}'`;
     return { isNone: type !== "normal" };
   }
   if (option !== "id" || args.count < 4) return SYNTAX_ERROR;
   const ids: number[] = [];
   for (let i = 3; i < args.count; i++) {
-    const id = integerOf(textOf(args, i));
+    const id = integerOf(argumentText(args, i));
     if (id === null) return "ERR Invalid client ID";
     ids.push(Number(id));
   }
@@ -113,27 +108,27 @@ function listFilter(args: LocalCall["args"]): ClientFilter | string {
 
 /** `CLIENT KILL addr` and `CLIENT KILL [ID n] [ADDR a] [LADDR a] [TYPE t] [USER u] [SKIPME y]`. */
 function kill(call: LocalCall): Uint8Array | null {
-  const { session, args } = call;
+  const { client, args } = call;
   const isOldForm = args.count === 3;
-  const filter = isOldForm ? { remote: textOf(args, 2) } : killFilter(args, session.id);
+  const filter = isOldForm ? { remote: argumentText(args, 2) } : killFilter(args, client.id);
   if (typeof filter === "string") return errorReply(filter);
-  const { router } = session;
-  const isOwn = clientsOf(router, filter).includes(session);
-  const killed = killClients(router, { ...filter, exceptId: session.id }) + (isOwn ? 1 : 0);
+  const { shared } = client;
+  const isOwn = clientsOf(shared, filter).includes(client);
+  const killed = killClients(shared, { ...filter, exceptId: client.id }) + (isOwn ? 1 : 0);
   const reply = (elsewhere: number) => {
     const count = killed + elsewhere;
     if (!isOldForm) return new Encoder(2).integer(count).done();
     return count === 0 ? errorReply("ERR No such client") : OK;
   };
-  const { peers } = router.seat;
+  const { peers } = shared.worker;
   if (peers !== null) {
     answerLater(call, peers.killClients(filter), 0, reply, isOwn);
     return null;
   }
   if (!isOwn) return reply(0);
-  // As Redis: whoever kills himself is told so first.
-  session.answer(reply(0));
-  session.drain();
+  // As Redis: a client that kills itself gets the answer first.
+  client.answer(reply(0));
+  client.drain();
   return null;
 }
 
@@ -143,8 +138,8 @@ function killFilter(args: LocalCall["args"], ownId: number): ClientFilter | stri
   let filter: ClientFilter = {};
   let skipMe = true;
   for (let i = 2; i + 1 < args.count; i += 2) {
-    const option = wordOf(args, i);
-    const value = textOf(args, i + 1);
+    const option = argumentWord(args, i);
+    const value = argumentText(args, i + 1);
     if (option === "id") {
       if (!/^[1-9]\d{0,14}$/.test(value)) return "ERR client-id should be greater than 0";
       const isOther = filter.ids !== undefined && !filter.ids.includes(Number(value));
@@ -180,21 +175,20 @@ function sameOrNone(
 /**
  * Answers once the other workers have; without them when they cannot be asked.
  *
- * @param isLast Whether the session ends with the answer.
+ * @param isLast Whether the client is closed after the answer.
  */
 function answerLater<T>(
-  { session, command }: LocalCall,
+  { client, command }: LocalCall,
   others: Promise<T>,
   none: T,
   reply: (others: T) => Uint8Array,
   isLast = false,
 ): null {
-  const parked = session.enqueue(command);
-  parked.state = "sent";
-  session.isFenced = true; // what follows may depend on it
+  const parked = client.replies.park(command);
+  client.isAtBarrier = true; // what follows may depend on it
   others.catch(() => none).then((value) => {
-    session.completed(parked, reply(value), false);
-    if (isLast) session.drain();
+    client.replies.completed(parked, reply(value));
+    if (isLast) client.drain();
   });
   return null;
 }

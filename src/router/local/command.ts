@@ -16,13 +16,19 @@ import {
 import type { Arguments } from "../../resp/arguments.ts";
 import { Encoder, errorReply } from "../../resp/encoder.ts";
 import { NO_KEYS_FOUND, SYNTAX_ERROR } from "../errors.ts";
-import { answerWhen, globPattern, type LocalAnswer, type LocalCall, wordOf } from "./local_call.ts";
+import {
+  answerWhen,
+  argumentWord,
+  globPattern,
+  type LocalAnswer,
+  type LocalCall,
+} from "./local_call.ts";
 
 /** Answers by name. */
 export const COMMAND_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   "command": (call) =>
     withVersion(call, (version) => {
-      return encodeCommandInfo(listedCommands(version), call.session.protocol, version);
+      return encodeCommandInfo(listedCommands(version), call.client.protocol, version);
     }),
   "command|count": (call) =>
     withVersion(call, (version) => new Encoder(2).integer(listedCommands(version).length).done()),
@@ -39,12 +45,12 @@ function withVersion(
   reply: (version: string) => Uint8Array,
 ): Uint8Array | null {
   return answerWhen(call, (answer) => {
-    call.session.router.askVersion((version) => answer(reply(version)));
+    call.client.shared.version.ask((version) => answer(reply(version)));
   });
 }
 
 function commandInfo(call: LocalCall): Uint8Array | null {
-  const { session: { protocol }, args } = call;
+  const { client: { protocol }, args } = call;
   const named = args.count === 2 ? null : namedBy(args);
   return withVersion(call, (version) => {
     const rows = named?.map((row) => row && isKnownTo(version, row) ? row : undefined);
@@ -53,7 +59,7 @@ function commandInfo(call: LocalCall): Uint8Array | null {
 }
 
 function commandDocs(call: LocalCall): Uint8Array | null {
-  const { session: { protocol }, args } = call;
+  const { client: { protocol }, args } = call;
   const named = args.count === 2 ? null : namedBy(args).filter((command) => command !== undefined);
   return withVersion(call, (version) => {
     const rows = named?.filter((row) => isKnownTo(version, row)) ?? listedCommands(version);
@@ -64,7 +70,7 @@ function commandDocs(call: LocalCall): Uint8Array | null {
 /** The rows that the arguments after the subcommand name. */
 function namedBy(args: Arguments): (Command | undefined)[] {
   const rows: (Command | undefined)[] = [];
-  for (let i = 2; i < args.count; i++) rows.push(findByName(wordOf(args, i)));
+  for (let i = 2; i < args.count; i++) rows.push(findByName(argumentWord(args, i)));
   return rows;
 }
 
@@ -74,9 +80,9 @@ function commandList(call: LocalCall): Uint8Array | null {
   const { args } = call;
   let isListed: (command: Command) => boolean = () => true;
   if (args.count > 2) {
-    if (args.count !== 5 || wordOf(args, 2) !== "filterby") return errorReply(SYNTAX_ERROR);
-    const value = wordOf(args, 4);
-    switch (wordOf(args, 3)) {
+    if (args.count !== 5 || argumentWord(args, 2) !== "filterby") return errorReply(SYNTAX_ERROR);
+    const value = argumentWord(args, 4);
+    switch (argumentWord(args, 3)) {
       case "aclcat":
         isListed = ({ categories }) => categories.includes(`@${value}`);
         break;
@@ -124,7 +130,7 @@ class LaterArguments implements Arguments {
   }
 }
 
-function getKeys({ session, args }: LocalCall, withFlags: boolean): Uint8Array {
+function getKeys({ client, args }: LocalCall, withFlags: boolean): Uint8Array {
   const request = new LaterArguments(args, 2);
   const command = findCommand(request);
   if (command === undefined) return errorReply("ERR Invalid command specified");
@@ -135,10 +141,10 @@ function getKeys({ session, args }: LocalCall, withFlags: boolean): Uint8Array {
   const count = keyIndexes(command, request, KEYS);
   if (count <= 0) {
     return command.flags.includes("no_mandatory_keys")
-      ? new Encoder(session.protocol).array(0).done()
+      ? new Encoder(client.protocol).array(0).done()
       : errorReply(NO_KEYS_FOUND);
   }
-  const out = new Encoder(session.protocol).array(count);
+  const out = new Encoder(client.protocol).array(count);
   for (let i = 0; i < count; i++) {
     const index = KEYS.values[i]!;
     const key = request.bytes.subarray(request.start(index), request.end(index));

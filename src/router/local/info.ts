@@ -1,23 +1,25 @@
 /**
- * INFO: the proxy's own sections, and totals over all masters.
+ * INFO: the proxy's own sections, and totals over all masters; and TIME.
  *
  * @module
  */
 
+import { wallClockUs } from "../../base/clock.ts";
 import { COMMANDS } from "../../command/command_table.ts";
 import { Encoder, encodeRequest, type Protocol } from "../../resp/encoder.ts";
 import type { PartReply } from "../dispatch/gather.ts";
-import { askAll } from "../dispatch/fan_out.ts";
-import { figuresOf, type RouterFigures, totalCalls } from "../stats_snapshot.ts";
-import { type LocalCall, wordOf } from "./local_call.ts";
+import { askAll } from "../dispatch/ask_masters.ts";
 import type { RouterOptions } from "../options.ts";
+import { type StatsSnapshot, totalCalls } from "../stats_snapshot.ts";
+import { takeSnapshot } from "../take_snapshot.ts";
+import { argumentWord, type LocalCall } from "./local_call.ts";
 
 type Fields = [name: string, value: string | number][];
 
 /** What the proxy's own sections are made of. */
 interface Facts {
   readonly options: RouterOptions;
-  readonly figures: RouterFigures;
+  readonly stats: StatsSnapshot;
   /** The lowest version of Redis among the servers. */
   readonly redisVersion: string;
   readonly isLoading: boolean;
@@ -26,8 +28,8 @@ interface Facts {
 /** Sections the proxy fills from its own counters. */
 const OWN_SECTIONS: Readonly<Record<string, (facts: Facts) => Fields>> = {
   server: serverSection,
-  clients: ({ options, figures }) => [
-    ["connected_clients", figures.sessions],
+  clients: ({ options, stats }) => [
+    ["connected_clients", stats.sessions],
     ["maxclients", options.maxClients],
     ["blocked_clients", 0],
   ],
@@ -54,26 +56,29 @@ const DEFAULT_SECTIONS = [
   "keyspace",
 ];
 
+const US_PER_S = 1_000_000n;
+
 /** What the masters are asked. */
 const ASK_INFO = encodeRequest(["INFO"]);
 
 /** Answers INFO; asks the masters only when a section needs them, and the other workers, if any. */
-export function info({ session, command, args }: LocalCall): Uint8Array | null {
-  const { router } = session;
-  const { options, isLoading, seat: { peers } } = router;
+export function info({ client, command, args }: LocalCall): Uint8Array | null {
+  const { shared, replies } = client;
+  const { options, isLoading, worker: { peers } } = shared;
   const wanted = sectionsOf(args);
-  const masters = wanted.some((name) => TOTAL_SECTIONS.includes(name)) ? router.masters() : [];
-  const parent = session.enqueue(command);
-  parent.state = "sent";
+  const masters = wanted.some((name) => TOTAL_SECTIONS.includes(name))
+    ? shared.slots.masters()
+    : [];
+  const parent = replies.park(command);
   const asked = Promise.all([
-    peers === null ? figuresOf(router) : peers.figures().catch(() => figuresOf(router)),
-    wanted.includes("server") ? new Promise<string>((told) => router.askVersion(told)) : "",
+    peers === null ? takeSnapshot(shared) : peers.stats().catch(() => takeSnapshot(shared)),
+    wanted.includes("server") ? new Promise<string>((known) => shared.version.ask(known)) : "",
   ]);
-  asked.then(([figures, redisVersion]) => {
-    const reply = (replies: readonly PartReply[], protocol: Protocol) =>
-      encode({ options, figures, redisVersion, isLoading }, wanted, replies, protocol);
-    if (masters.length === 0) session.completed(parent, reply([], parent.protocol), false);
-    else askAll(parent, masters, reply, ASK_INFO);
+  asked.then(([stats, redisVersion]) => {
+    const reply = (parts: readonly PartReply[], protocol: Protocol) =>
+      encode({ options, stats, redisVersion, isLoading }, wanted, parts, protocol);
+    if (masters.length === 0) replies.completed(parent, reply([], parent.protocol));
+    else askAll(client, parent, masters, reply, ASK_INFO);
   });
   return null;
 }
@@ -90,7 +95,7 @@ function encode(
 function sectionsOf(args: LocalCall["args"]): string[] {
   const names: string[] = [];
   for (let i = 1; i < args.count; i++) {
-    const name = wordOf(args, i);
+    const name = argumentWord(args, i);
     if (name === "default") names.push(...DEFAULT_SECTIONS);
     else if (name === "all" || name === "everything") {
       names.push(...DEFAULT_SECTIONS, "commandstats");
@@ -115,8 +120,8 @@ function print(facts: Facts, sections: readonly string[], replies: readonly Part
   return texts.join("\r\n");
 }
 
-function serverSection({ options, figures, redisVersion }: Facts): Fields {
-  const uptime = Math.floor(figures.uptimeMs / 1000);
+function serverSection({ options, stats, redisVersion }: Facts): Fields {
+  const uptime = Math.floor(stats.uptimeMs / 1000);
   return [
     ["redis_version", redisVersion],
     ["redis_mode", "standalone"],
@@ -129,11 +134,11 @@ function serverSection({ options, figures, redisVersion }: Facts): Fields {
   ];
 }
 
-function statsSection({ figures }: Facts): Fields {
-  const { totals, commands } = figures;
+function statsSection({ stats }: Facts): Fields {
+  const { totals, commands } = stats;
   return [
     ["total_connections_received", totals.connections],
-    ["total_commands_processed", totalCalls(figures)],
+    ["total_commands_processed", totalCalls(stats)],
     ["total_error_replies", commands.reduce((sum, { errors }) => sum + errors, 0)],
     ["total_failed_requests", commands.reduce((sum, { failures }) => sum + failures, 0)],
     ["rejected_connections", totals.rejectedConnections],
@@ -145,13 +150,13 @@ function statsSection({ figures }: Facts): Fields {
   ];
 }
 
-function proxySection({ figures }: Facts): Fields {
-  const { servers, slots } = figures;
+function proxySection({ stats }: Facts): Fields {
+  const { servers, slots } = stats;
   return [
     ["proxy_rss_bytes", Deno.memoryUsage().rss],
-    ["proxy_buffered_bytes", figures.bufferedBytes],
+    ["proxy_buffered_bytes", stats.bufferedBytes],
     ["slots_online", slots.states.filter((state) => state !== "offline").length],
-    ["slots_table_version", figures.tableVersion],
+    ["slots_table_version", stats.tableVersion],
     ["backend_servers", servers.length],
     ...servers.map(({ address, groupId, connections, inFlight, losses }, i): Fields[number] => {
       const state = connections.includes("ready") ? "ready" : connections[0] ?? "idle";
@@ -164,8 +169,8 @@ function proxySection({ figures }: Facts): Fields {
   ];
 }
 
-function commandStatsSection({ figures }: Facts): Fields {
-  return figures.commands.filter(({ calls }) => calls > 0).map(({ id, calls, usecs, errors }) => {
+function commandStatsSection({ stats }: Facts): Fields {
+  return stats.commands.filter(({ calls }) => calls > 0).map(({ id, calls, usecs, errors }) => {
     const usec = Math.round(usecs);
     return [
       `cmdstat_${COMMANDS[id]!.name}`,
@@ -218,4 +223,13 @@ function keyspaceTotals(replies: readonly PartReply[]): Fields {
     `db${database}`,
     `keys=${keys},expires=${expires},avg_ttl=0`,
   ]);
+}
+
+// -- TIME -------------------------------------------------------------------------------------
+
+/** `TIME`: seconds, and microseconds of the current one. */
+export function time({ client }: LocalCall): Uint8Array {
+  const us = wallClockUs();
+  return new Encoder(client.protocol).array(2).bulk(String(us / US_PER_S))
+    .bulk(String(us % US_PER_S)).done();
 }

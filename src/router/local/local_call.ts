@@ -1,28 +1,28 @@
 /**
- * What every locally answered command has in common: the call, its words, names and patterns.
+ * What every command has in common that we answer: the call, its words, names and patterns.
  *
  * @module
  */
 
 import type { Command } from "../../command/command.ts";
 import type { Arguments } from "../../resp/arguments.ts";
+import type { Client } from "../client/client.ts";
 import type { Request } from "../request.ts";
-import type { Session } from "../client/session.ts";
 
 /** What a local command is answered from; `args` are borrowed during the call. */
 export interface LocalCall {
-  readonly session: Session;
+  readonly client: Client;
   readonly command: Command;
   readonly args: Arguments;
 }
 
-/** Answers a call; null when it has arranged for the answer itself. */
+/** Answers a call; null when it answers the client itself, now or later. */
 export type LocalAnswer = (call: LocalCall) => Uint8Array | null;
 
 const decoder = new TextDecoder();
 
 /** Argument `i` as text. Copies it. */
-export function textOf(args: Arguments, i: number): string {
+export function argumentText(args: Arguments, i: number): string {
   return decoder.decode(args.bytes.subarray(args.start(i), args.end(i)));
 }
 
@@ -34,8 +34,8 @@ export function integerOf(text: string): bigint | null {
 }
 
 /** Argument `i` in lower case, for words of the protocol. */
-export function wordOf(args: Arguments, i: number): string {
-  return textOf(args, i).toLowerCase();
+export function argumentWord(args: Arguments, i: number): string {
+  return argumentText(args, i).toLowerCase();
 }
 
 /** Redis's text, byte for byte. */
@@ -72,13 +72,13 @@ export function globPattern(glob: string): RegExp {
 }
 
 /**
- * Answers a call now or later. What is answered later has its place in the session's line, and what the
+ * Answers a call now or later. What is answered later keeps its place among the replies, and what the
  * client sends after it waits.
  *
  * @param ask Calls `answer` once.
  */
 export function answerWhen(
-  { session, command }: LocalCall,
+  { client, command }: LocalCall,
   ask: (answer: (reply: Uint8Array) => void) => void,
 ): Uint8Array | null {
   let now: Uint8Array | null = null;
@@ -86,17 +86,16 @@ export function answerWhen(
   let isNow = true;
   ask((reply) => {
     if (isNow) now = reply;
-    else session.completed(parked!, reply, false);
+    else client.replies.completed(parked!, reply);
   });
   isNow = false;
   if (now !== null) return now;
-  parked = session.enqueue(command);
-  parked.state = "sent";
-  session.isFenced = true;
+  parked = client.replies.park(command);
+  client.isAtBarrier = true;
   return null;
 }
 
 /** A client's text for an error reply: cut at 128 characters, all but printable ASCII as `?`. */
-export function printable(text: string): string {
+export function clientText(text: string): string {
   return text.slice(0, 128).replace(/[^ -~]/g, "?");
 }

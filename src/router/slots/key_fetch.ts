@@ -1,7 +1,7 @@
 /**
  * Moves single keys of a migrating slot to their new server before a command uses them.
  *
- *      key ─► moved before? ─► on its way? ─ wait ─► ask the source ─► everyone who waits goes on
+ *      key ─► moved before? ─► on its way? ─ wait ─► ask the source ─► all that wait go on
  *
  * codis-server moves a key, and every key of the same tag, with SLOTSMGRTTAGONE; stock Redis moves
  * the named keys with MIGRATE. Which one a server is, its answer to the first move tells. However
@@ -16,18 +16,18 @@
  *      BUSYKEY        at both: a move broke off      the source's copy is dropped, then as OK: the target's
  *                     half-way, or the source came   is the same, or newer
  *                     back with old data
- *      IOERR, or the  perhaps at both, perhaps       the target's fence goes up (restore_fence.ts), then
+ *      IOERR, or the  perhaps at both, perhaps       late copies are ended first (late_copies.ts), then
  *      source is lost still on its way               it is asked once more; a late copy cannot replace
  *                                                    what clients wrote, nor bring back what they deleted
  *      another error  at the source                  the command fails, the next one tries again
  *
  * Codis 3.2's server can move a key in chunks, while it goes on. That is what the dashboard does with big
- * keys, and until it has, they are used where they are (forward.ts). Small ones never move so, nor big ones
+ * keys, and until it has, they are used where they are (migrating.ts). Small ones never move so, nor big ones
  * whole: a copy in chunks would overwrite what clients write at the target meanwhile. A small key does not
  * grow big at the source, because every command moves it first; and one that was found to be big is taken
  * for big until it is gone. Only a command that needs a big key together with others has it moved.
  *
- * codis-server's own commands do replace; there the fence alone guards against late copies. And unlike
+ * codis-server's own commands do replace; there the guard against late copies is all that helps. And unlike
  * MIGRATE they say IOERR at once when the connection that codis-server kept from an earlier move is
  * closed at the other end, for whatever reason: nothing was sent then, and they are asked again.
  *
@@ -36,17 +36,19 @@
  * later one finds NOKEY (0 keys, with codis-server), which says the same: it is not at the source any more.
  * After BUSYKEY several may drop the source's copy, which is one copy in any case. None of this depends on
  * who asked, because the slot was blocked in every router of every proxy before it was migrating in any.
- * The fence is each router's own, too: it guards the keys that this router moves.
+ * The guard is each router's own, too: it guards the keys that this router moves.
  *
  * @module
  */
 
 import { BIG_ELEMENTS, CHUNKS, SIZE_COMMANDS } from "../../resp/big_key.ts";
 import { encodeRequest } from "../../resp/encoder.ts";
-import type { Server } from "../backends/backend_pool.ts";
+import { latin1Bytes as bytesOf } from "../../resp/latin1.ts";
+import type { Backend } from "../backends/backend.ts";
+import { askServer } from "../backends/question.ts";
+import type { Server } from "../backends/server.ts";
 import { moveFailed } from "../errors.ts";
-import { acquireRequest, recycleRequest, type ReplyTaker, type Request } from "../request.ts";
-import type { Slot } from "./slot.ts";
+import type { FlightCounter } from "../request.ts";
 
 /** Codis 2.0's timeout of SLOTSMGRTTAGONE, in milliseconds. */
 const TAG_MOVE_MS = 3_000;
@@ -68,10 +70,6 @@ const MIGRATE_MS = 5_000;
 /** Moved keys that a slot remembers; past it, it forgets and asks again. */
 const MOVED_KEYS_MAX = 65_536;
 
-const COLON = 58;
-const PLUS = 43;
-const MINUS = 45;
-
 /** Called when a key may be used: with an empty string, or with the error that kept it. */
 export type Moved = (error: string) => void;
 
@@ -81,9 +79,9 @@ export type Moved = (error: string) => void;
  */
 type MoveKind = "tag" | "migrate" | "drop" | "probe" | "type" | "size" | "chunks";
 
-/** Who waits for a key. */
+/** A request that waits for a key. */
 interface Waiter {
-  /** Whether it does with a big key that stays where it is. */
+  /** Whether it can use a big key where it is. */
   readonly mayStay: boolean;
   readonly moved: Moved;
 }
@@ -97,34 +95,30 @@ interface Move {
   readonly tries: number;
   /** When it was asked, in monotonic milliseconds. */
   readonly sentMs: number;
-  /** The source's answer so far. */
-  answer: string;
 }
 
 /** The moves of one migrating slot. */
-export class KeyMover implements ReplyTaker {
-  readonly #slot: Slot;
+export class KeyFetch {
+  readonly #slot: FlightCounter;
   readonly #source: Server;
   readonly #target: Server;
   readonly #moved = new Set<string>();
   readonly #waiting = new Map<string, Waiter[]>();
   /** Keys that were found to be big, at the source. */
   readonly #big = new Set<string>();
-  readonly #moves = new Map<Request, Move>();
   #isStopped = false;
-  #isSending = false;
 
-  constructor(slot: Slot, source: Server, target: Server) {
+  constructor(slot: FlightCounter, source: Server, target: Server) {
     this.#slot = slot;
     this.#source = source;
     this.#target = target;
   }
 
   /**
-   * Sees to it that keys are at the target.
+   * Brings keys to the target.
    *
    * @param keys The keys as latin1 strings, one character per byte.
-   * @param mayStay Whether big ones may stay at the source; then {@linkcode KeyMover.isBig} tells.
+   * @param mayStay Whether big ones may stay at the source; then {@linkcode KeyFetch.isBig} tells.
    * @param moved Called once per key that is not known to be there; not at all for the others.
    * @returns How many times `moved` will be called; 0 when every key is there.
    */
@@ -159,17 +153,17 @@ export class KeyMover implements ReplyTaker {
     this.#remember(id);
   }
 
-  /** The slot changes hands: nothing more is asked on behalf of who still waits. */
+  /** The slot changes hands: nothing more is asked for requests that still wait. */
   stop(): void {
     this.#isStopped = true;
   }
 
   /** Sends the source's own kind of question, once no earlier one is in doubt. */
   #ask(database: number, keys: readonly string[], tries = 0): void {
-    const fence = this.#target.restoreFence;
-    if (fence.isRaised) {
-      return fence.whenDown((error) => {
-        // Whoever waits here no longer belongs to this slot's line, or looks at the slot anew.
+    const { lateCopies } = this.#target;
+    if (lateCopies.isActive) {
+      return lateCopies.whenClear((error) => {
+        // What waits here no longer belongs to this slot's queue, or is sent to the slot anew.
         if (this.#isStopped) this.#settle(database, keys, "");
         else if (error === "") this.#ask(database, keys, tries);
         else this.#settle(database, keys, error);
@@ -201,7 +195,7 @@ export class KeyMover implements ReplyTaker {
     }
   }
 
-  /** A key that is at the source was found to be big: who does with that goes on. */
+  /** A key that is at the source was found to be big: what can use it there goes on. */
   #isBigOne(database: number, key: string): void {
     const id = idOf(database, key);
     const waiting = this.#waiting.get(id) ?? [];
@@ -216,13 +210,13 @@ export class KeyMover implements ReplyTaker {
     for (const { mayStay, moved } of waiting) if (mayStay) moved("");
   }
 
-  /** Has a big key moved for who needs it with others. The answer comes out of order: it goes alone. */
+  /** Moves a big key that a command needs with others. The answer comes out of order: it goes alone. */
   #inChunks(database: number, key: string, sinceMs: number): void {
     if (this.#isStopped) return this.#settle(database, [key], "");
     const again = () => this.#inChunks(database, key, sinceMs);
-    const fence = this.#target.restoreFence;
-    if (fence.isRaised) {
-      return fence.whenDown((error) => {
+    const { lateCopies } = this.#target;
+    if (lateCopies.isActive) {
+      return lateCopies.whenClear((error) => {
         if (error === "") again();
         else this.#settle(database, [key], error);
       });
@@ -232,7 +226,9 @@ export class KeyMover implements ReplyTaker {
     const { hostname, port } = this.#target;
     const move = { ...moveOf(database, [key], "chunks", 0), sentMs: sinceMs };
     const words = [hostname, String(port), ...CHUNKS, bytesOf(key)];
-    this.#send(move, ["SLOTSMGRTONE-ASYNC", ...words], backend);
+    this.#send(move, ["SLOTSMGRTONE-ASYNC", ...words], backend, () => {
+      this.#source.returnPrivate(backend);
+    });
   }
 
   /** @param text What the source said of a move in chunks, or why it said nothing. */
@@ -242,7 +238,7 @@ export class KeyMover implements ReplyTaker {
       return this.#settle(database, keys, moveFailed(this.#slot.id, this.#source.address, text));
     }
     const isClosed = /connection closed/.test(text);
-    if (text.startsWith("ERR interrupted") && !isClosed) this.#target.restoreFence.raise();
+    if (text.startsWith("ERR interrupted") && !isClosed) this.#target.lateCopies.suspect();
     if (performance.now() - sentMs > (isClosed ? CLOSED_PATIENCE_MS : CHUNKS_PATIENCE_MS)) {
       return this.#settle(database, keys, moveFailed(this.#slot.id, this.#source.address, text));
     }
@@ -273,64 +269,28 @@ export class KeyMover implements ReplyTaker {
     );
   }
 
+  /** @param settled Called before the answer is acted on. */
   #send(
     move: Move,
     words: readonly (string | Uint8Array)[],
-    backend = this.#source.moverBackend(move.database),
+    backend: Backend = this.#source.moverBackend(move.database),
+    settled: () => void = () => {},
   ): void {
-    const request = acquireRequest();
-    request.taker = this;
-    request.slot = this.#slot;
-    this.#slot.enter();
-    this.#moves.set(request, move);
-    const bytes = encodeRequest(words);
-    this.#isSending = true;
-    if (backend.isPrivate) request.privateBackend = backend;
-    backend.push(request, bytes, 0, bytes.length);
-    this.#isSending = false;
+    // The slot counts the question until the answer was acted on.
+    askServer(backend, encodeRequest(words), (text, isReply) => {
+      settled();
+      if (isReply) return this.#answered(move, text);
+      // It may have been asked, and may be doing it now.
+      if (text.startsWith("ERR handle response")) this.#target.lateCopies.suspect();
+      this.#settle(move.database, move.keys, text);
+    }, this.#slot);
   }
 
-  partReplied(
-    part: Request,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    isLast: boolean,
-  ): void {
-    const move = this.#moves.get(part)!;
-    move.answer += latin1(bytes, start, end);
-    if (!isLast) return;
-    const type = part.replyType;
-    this.#take(part);
-    this.#answered(move, type);
-    this.#slot.leave();
-  }
-
-  partFailed(part: Request, text: string): void {
-    const move = this.#moves.get(part)!;
-    this.#take(part);
-    // It may have been asked, and may be doing it now.
-    if (text.startsWith("ERR handle response")) this.#target.restoreFence.raise();
-    const settle = () => this.#settle(move.database, move.keys, text);
-    // A source that is known to be down fails it at once; whoever asked is not ready for that.
-    if (this.#isSending) queueMicrotask(settle);
-    else settle();
-    this.#slot.leave();
-  }
-
-  /** Gives the request back; the slot counts the move until its outcome was acted on. */
-  #take(part: Request): void {
-    this.#moves.delete(part);
-    if (part.privateBackend !== null) this.#source.returnPrivate(part.privateBackend);
-    part.state = "settled";
-    part.slot = null;
-    recycleRequest(part);
-  }
-
-  #answered(move: Move, type: number): void {
+  #answered(move: Move, reply: string): void {
     const { database, keys, kind, tries } = move;
-    const text = move.answer.slice(1).trim();
-    const isError = type === MINUS;
+    const type = reply[0];
+    const text = reply.slice(1).trim();
+    const isError = type === "-";
     if (kind === "probe" && (!isError || /^ERR unknown command/i.test(text))) {
       if (isError) return this.#askCodis("SLOTSMGRTTAGONE", database, keys, tries);
       this.#source.mover = "chunks";
@@ -349,7 +309,7 @@ export class KeyMover implements ReplyTaker {
     if (kind === "size" && tries + 1 < CLOSED_TRIES) return this.#ask(database, keys, tries + 1);
     if (kind === "chunks" && isError) return this.#chunksFailed(move, text);
     // An integer from codis-server, however many keys moved; +OK or +NOKEY from stock Redis.
-    if (type === COLON || type === PLUS) {
+    if (type === ":" || type === "+") {
       if (kind === "tag" && this.#source.mover === "unknown") this.#source.mover = "codis";
       if (kind === "chunks") this.#big.delete(idOf(database, keys[0]!));
       return this.#settle(database, keys, "");
@@ -366,7 +326,7 @@ export class KeyMover implements ReplyTaker {
     }
     if (text.startsWith("IOERR")) {
       const isInDoubt = kind !== "tag" || performance.now() - move.sentMs >= LATE_MS;
-      if (isInDoubt) this.#target.restoreFence.raise();
+      if (isInDoubt) this.#target.lateCopies.suspect();
       if (tries + 1 < (isInDoubt ? DOUBTFUL_TRIES : CLOSED_TRIES)) {
         return this.#ask(database, keys, tries + 1);
       }
@@ -391,20 +351,9 @@ export class KeyMover implements ReplyTaker {
 }
 
 function moveOf(database: number, keys: readonly string[], kind: MoveKind, tries: number): Move {
-  return { database, keys, kind, tries, sentMs: performance.now(), answer: "" };
+  return { database, keys, kind, tries, sentMs: performance.now() };
 }
 
 function idOf(database: number, key: string): string {
   return `${database}:${key}`;
-}
-
-/** Bytes as a string of one character per byte, which can be the key of a map. */
-export function latin1(bytes: Uint8Array, start: number, end: number): string {
-  let text = "";
-  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]!);
-  return text;
-}
-
-function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }

@@ -1,26 +1,21 @@
 /**
  * How requests cross a slot whose keys are being moved: first the keys, then the request.
  *
- *      request ─► its session's lane ─► keys moved? ──────────► head of the lane, all keys there ─► target
- *                        └────────────► moves asked for at once ────────▲          └ its key is big ─► source
+ *      request ─► its client's queue ─► keys moved? ──────────► head of the queue, all keys there ─► target
+ *                        └────────────► moves asked for at once ────────▲         └ its key is big ─► source
  *
- * A lane keeps the requests of one session in order; those of others go on. Moves of all that wait are under
+ * A queue keeps the requests of one client in order; those of others go on. Moves of all that wait are under
  * way together. A big key of a codis-server that moves keys in chunks stays at the source until the
  * dashboard has moved it, and is used there (source_call.ts).
  *
  * @module
  */
 
-import { findCommand } from "../../command/command_table.ts";
-import { KeyIndexes, keyIndexes } from "../../command/key.ts";
-import { RequestParser } from "../../resp/request_parser.ts";
-import { KeyMover, latin1 } from "./key_fetch.ts";
-import type { Request } from "../request.ts";
-import type { Server } from "../backends/backend_pool.ts";
-import type { Session } from "../client/session.ts";
-import type { Slot } from "./slot.ts";
-import { failRequest } from "../backends/backend.ts";
-import { type Outcome, SourceCall } from "./source_call.ts";
+import type { Server } from "../backends/server.ts";
+import { latin1 } from "../../resp/latin1.ts";
+import { failRequest, type FlightCounter, type Request } from "../request.ts";
+import { KeyFetch } from "./key_fetch.ts";
+import { SourceCall, type SourceOutcome } from "./source_call.ts";
 
 /** Pause before a key that is on its way in chunks is asked for again, in milliseconds. */
 const BUSY_MS = 20;
@@ -29,7 +24,7 @@ const BUSY_MS = 20;
 interface Crossing {
   readonly request: Request;
   readonly bytes: Uint8Array;
-  readonly lane: Lane;
+  readonly queue: ClientQueue;
   /** The only key, as latin1; nothing when there are several, or none. */
   readonly key: string | undefined;
   /** Keys that are still to be moved. */
@@ -42,40 +37,48 @@ interface Crossing {
   mustMove: boolean;
 }
 
-/** What one session has on its way. */
-interface Lane {
-  readonly line: Crossing[];
-  isMoving: boolean;
+/** What one client has on its way. */
+interface ClientQueue {
+  readonly crossings: Crossing[];
+  isAdvancing: boolean;
 }
 
-/** The way across one migrating slot; see the drawing above. */
+/** A slot as its requests cross it. */
+export interface CrossedSlot extends FlightCounter {
+  readonly isMigrating: boolean;
+  sendToOwner(request: Request, bytes: Uint8Array, start: number, end: number): void;
+}
+
+/** The way of requests across one migrating slot; see the drawing above. */
 export class MigratingForward {
-  readonly #slot: Slot;
+  readonly #slot: CrossedSlot;
   readonly #source: Server;
-  readonly #mover: KeyMover;
+  readonly #keys: KeyFetch;
   /** Everything that has not crossed, in the order in which it came. */
   readonly #all = new Set<Crossing>();
-  readonly #lanes = new Map<Session | null, Lane>();
+  readonly #queues = new Map<object | null, ClientQueue>();
   /** Requests whose key is on its way in chunks, by database and key. */
   readonly #busy = new Map<string, Crossing[]>();
   #busyTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(slot: Slot, source: Server, target: Server) {
+  constructor(slot: CrossedSlot, source: Server, target: Server) {
     this.#slot = slot;
     this.#source = source;
-    this.#mover = new KeyMover(slot, source, target);
+    this.#keys = new KeyFetch(slot, source, target);
   }
 
   /** Sends a request once its keys are at the target. Copies `bytes[start, end)` if it must wait. */
   send(request: Request, bytes: Uint8Array, start: number, end: number): void {
-    let lane = this.#lanes.get(request.session);
-    if (lane === undefined) this.#lanes.set(request.session, lane = { line: [], isMoving: false });
-    const copy = bytes.slice(start, end);
-    const keys = keysOf(copy);
+    const { client } = request;
+    let queue = this.#queues.get(client);
+    if (queue === undefined) {
+      this.#queues.set(client, queue = { crossings: [], isAdvancing: false });
+    }
+    const keys = request.keys ?? [];
     const crossing: Crossing = {
       request,
-      bytes: copy,
-      lane,
+      bytes: bytes.slice(start, end),
+      queue,
       key: keys.length === 1 ? keys[0] : undefined,
       missing: 0,
       error: "",
@@ -83,51 +86,50 @@ export class MigratingForward {
       mustMove: false,
     };
     request.state = "waiting";
-    lane.line.push(crossing);
+    queue.crossings.push(crossing);
     this.#all.add(crossing);
     this.#move(crossing, keys);
-    this.#advance(lane);
+    this.#advance(queue);
   }
 
   #move(crossing: Crossing, keys: readonly string[]): void {
     const mayStay = crossing.key !== undefined && !crossing.mustMove;
-    crossing.missing = this.#mover.move(crossing.request.database, keys, mayStay, (error) => {
+    crossing.missing = this.#keys.move(crossing.request.database, keys, mayStay, (error) => {
       crossing.missing--;
       if (error !== "") crossing.error = error;
-      this.#advance(crossing.lane);
+      this.#advance(crossing.queue);
     });
   }
 
-  /** Sees to it that one key is at the target, for a request that is sent by other ways. */
+  /** Brings one key to the target, for a request that is not sent by {@linkcode send}. */
   fetchKey(database: number, key: Uint8Array, ready: (error: string) => void): boolean {
-    return this.#mover.move(database, [latin1(key, 0, key.length)], false, ready) === 0;
+    return this.#keys.move(database, [latin1(key)], false, ready) === 0;
   }
 
   /** Takes out, in order, the requests that have not crossed yet: the slot changes hands. */
   takeWaiting(): { request: Request; bytes: Uint8Array }[] {
-    this.#mover.stop();
+    this.#keys.stop();
     clearTimeout(this.#busyTimer);
     this.#busy.clear();
     const waiting = [...this.#all].filter(({ state }) => state === "waiting");
     this.#all.clear();
-    this.#lanes.clear();
+    this.#queues.clear();
     return waiting;
   }
 
-  /** Sends what is at the head of a lane and ready. */
-  #advance(lane: Lane): void {
-    if (lane.isMoving) return; // a failure that comes at once comes back here
-    lane.isMoving = true;
-    for (let head = lane.line[0]; head !== undefined; head = lane.line[0]) {
+  /** Sends what is at the head of a queue and ready. */
+  #advance(queue: ClientQueue): void {
+    if (queue.isAdvancing) return; // a failure that comes at once comes back here
+    queue.isAdvancing = true;
+    for (let head = queue.crossings[0]; head !== undefined; head = queue.crossings[0]) {
       if (head.missing > 0 || head.state !== "waiting" || !this.#slot.isMigrating) break;
       if (this.#isBusy(head)) break;
       const { request, bytes, error, key } = head;
       if (error !== "") {
         this.#crossed(head);
-        request.state = "sent";
         failRequest(request, error);
       } else if (
-        key !== undefined && !head.mustMove && this.#mover.isBig(request.database, key)
+        key !== undefined && !head.mustMove && this.#keys.isBig(request.database, key)
       ) {
         this.#askSource(head, key);
       } else {
@@ -135,17 +137,17 @@ export class MigratingForward {
         this.#slot.sendToOwner(request, bytes, 0, bytes.length);
       }
     }
-    lane.isMoving = false;
+    queue.isAdvancing = false;
   }
 
-  /** It is on its final way; what becomes of it is told to its session. */
+  /** It is on its way to a server, or failed: it is in no queue any more. */
   #crossed(crossing: Crossing): void {
-    const { lane, request } = crossing;
+    const { queue, request } = crossing;
     crossing.state = "crossed";
     this.#all.delete(crossing);
-    lane.line.shift();
-    if (lane.line.length === 0 && this.#lanes.get(request.session) === lane) {
-      this.#lanes.delete(request.session);
+    queue.crossings.shift();
+    if (queue.crossings.length === 0 && this.#queues.get(request.client) === queue) {
+      this.#queues.delete(request.client);
     }
   }
 
@@ -160,13 +162,13 @@ export class MigratingForward {
     call.send(this.#source.backend(request.database, request.protocol), key, bytes);
   }
 
-  #answered(crossing: Crossing, key: string, outcome: Outcome): void {
-    const { lane, request: { database } } = crossing;
+  #answered(crossing: Crossing, key: string, outcome: SourceOutcome): void {
+    const { queue, request: { database } } = crossing;
     if (outcome === "taken") {
       this.#crossed(crossing);
     } else {
       crossing.state = "waiting";
-      if (outcome === "moved") this.#mover.arrived(database, key);
+      if (outcome === "moved") this.#keys.arrived(database, key);
       if (outcome === "unknown") {
         crossing.mustMove = true;
         this.#move(crossing, [key]);
@@ -178,7 +180,7 @@ export class MigratingForward {
     else if (outcome !== "taken" || crossing.request.command?.isReadOnly !== true) {
       this.#release(id);
     }
-    this.#advance(lane);
+    this.#advance(queue);
   }
 
   /** Whether it waits for its key to arrive; what only reads does not. */
@@ -206,26 +208,6 @@ export class MigratingForward {
     const waiting = this.#busy.get(id);
     if (waiting === undefined) return;
     this.#busy.delete(id);
-    for (const { lane } of waiting) this.#advance(lane);
+    for (const { queue } of waiting) this.#advance(queue);
   }
-}
-
-const PARSER = new RequestParser();
-const KEYS = new KeyIndexes();
-
-/** The keys of an encoded request, each once, as latin1 strings. */
-function keysOf(bytes: Uint8Array): string[] {
-  PARSER.next();
-  if (PARSER.parse(bytes, 0, bytes.length) !== "request") return [];
-  const command = findCommand(PARSER);
-  const keys = new Set<string>();
-  if (command !== undefined) {
-    const count = keyIndexes(command, PARSER, KEYS);
-    for (let i = 0; i < count; i++) {
-      const key = KEYS.values[i]!;
-      keys.add(latin1(PARSER.bytes, PARSER.start(key), PARSER.end(key)));
-    }
-  }
-  PARSER.next();
-  return [...keys];
 }

@@ -7,7 +7,7 @@
  *                                                                                  ├► blocked
  *                                                                                  └► offline
  *
- * While a slot is draining or blocked its requests wait in line, bounded by slotWaitMs; requests for
+ * While a slot is draining or blocked its requests wait in a queue, bounded by slotWaitMs; requests for
  * other slots go on. Invariant: inFlight = requests of this slot sent to backends and not settled.
  *
  * @module
@@ -15,11 +15,11 @@
 
 import { clock } from "../../base/clock.ts";
 import type { Backend } from "../backends/backend.ts";
-import { failRequest } from "../backends/backend.ts";
-import type { Server } from "../backends/backend_pool.ts";
+import type { Server } from "../backends/server.ts";
 import { SLOT_NOT_READY, slotWaitedOut } from "../errors.ts";
+import { failRequest, type FlightCounter, type Request } from "../request.ts";
 import { MigratingForward } from "./migrating.ts";
-import type { Request } from "../request.ts";
+import { sendTo } from "./route.ts";
 
 /** Where a slot is in its life; see the drawing above. */
 export type SlotState = "offline" | "open" | "migrating" | "draining" | "blocked";
@@ -27,7 +27,7 @@ export type SlotState = "offline" | "open" | "migrating" | "draining" | "blocked
 export type SettledState = Exclude<SlotState, "draining">;
 
 /** One slot; see the drawing above. */
-export class Slot {
+export class Slot implements FlightCounter {
   readonly id: number;
   state: SlotState = "offline";
   /** The server that owns the slot; null while it is offline. */
@@ -37,7 +37,7 @@ export class Slot {
   groupId = -1;
   migrateFromGroupId = -1;
   inFlight = 0;
-  /** Requests sent to the owner so far. */
+  /** Requests sent so far. */
   requests = 0;
   /** The last split command that named it, and the group of keys that it put it in. */
   splitId = 0;
@@ -48,7 +48,7 @@ export class Slot {
   #waitingTail: Request | null = null;
   #onDrained: (() => void) | null = null;
   #onOpen: (() => void)[] = [];
-  #forward: MigratingForward | null = null;
+  #migrating: MigratingForward | null = null;
 
   constructor(id: number, waitMs: number) {
     this.id = id;
@@ -66,16 +66,15 @@ export class Slot {
   }
 
   /**
-   * Sends a request to the slot's server, or lets it wait in line. Copies `bytes[start, end)`; an
-   * offline slot fails it.
+   * Sends a request to the slot's server, or lets it wait. Copies `bytes[start, end)`; an offline slot
+   * fails it. Unless the slot is open, the request must know its keys.
    */
   send(request: Request, bytes: Uint8Array, start: number, end: number): void {
     if (this.state === "open") {
       this.sendToOwner(request, bytes, start, end);
     } else if (this.state === "migrating") {
-      this.#forward!.send(request, bytes, start, end);
+      this.#migrating!.send(request, bytes, start, end);
     } else if (this.state === "offline") {
-      request.state = "sent";
       failRequest(request, SLOT_NOT_READY);
     } else {
       request.state = "waiting";
@@ -89,30 +88,26 @@ export class Slot {
   /** Sends a request to the owner, whatever the state. Copies `bytes[start, end)`. */
   sendToOwner(request: Request, bytes: Uint8Array, start: number, end: number): void {
     request.slot = this;
-    this.requests++;
-    this.inFlight++;
-    this.server!.backend(request.database, request.protocol).push(request, bytes, start, end);
+    sendTo(this.server!, request, bytes, start, end);
   }
 
   /**
-   * Fetches a key of a migrating slot for a request that is sent by other ways than `send`.
+   * Fetches a key of a migrating slot for a request that is not sent by `send`.
    *
    * @param ready Called later, unless the key is there already, with the error if there was one.
    * @returns Whether the key is there already.
    */
   fetchKey(database: number, key: Uint8Array, ready: (error: string) => void): boolean {
-    return this.#forward === null || this.#forward.fetchKey(database, key, ready);
+    return this.#migrating === null || this.#migrating.fetchKey(database, key, ready);
   }
 
-  /** A request counted by {@linkcode inFlight} is settled. */
-  leave(): void {
-    if (--this.inFlight === 0 && this.#onDrained !== null) this.#onDrained();
-  }
-
-  /** Counts a request that is sent by other ways than {@linkcode send}. */
   enter(): void {
     this.requests++;
     this.inFlight++;
+  }
+
+  leave(): void {
+    if (--this.inFlight === 0 && this.#onDrained !== null) this.#onDrained();
   }
 
   /** Calls `callback` once when the slot is no longer draining or blocked. */
@@ -141,19 +136,19 @@ export class Slot {
     });
   }
 
-  /** The backends that carry requests of this slot: what a drain past its deadline breaks off. */
+  /** The backends that carry requests of this slot: a drain past its deadline breaks them off. */
   carriers(backends: Iterable<Backend>): Backend[] {
     return [...backends].filter((backend) => backend.carriesSlot(this.id));
   }
 
-  /** Ends a change: the slot is in `state` now, and its line moves on accordingly. */
+  /** Ends a change: the slot is in `state` now, and what waits is sent accordingly. */
   settle(state: SettledState): void {
     this.state = state;
-    const crossing = this.#forward?.takeWaiting() ?? [];
-    this.#forward = state === "migrating"
+    const crossing = this.#migrating?.takeWaiting() ?? [];
+    this.#migrating = state === "migrating"
       ? new MigratingForward(this, this.migrateFrom!, this.server!)
       : null;
-    // Who was on the way across comes before who has waited since.
+    // What was on its way across comes before what has waited since.
     let request = this.#waitingHead;
     this.#waitingHead = this.#waitingTail = null;
     for (const { request: first, bytes } of crossing) this.send(first, bytes, 0, bytes.length);
@@ -172,8 +167,7 @@ export class Slot {
   #sendWaiting(request: Request): void {
     const bytes = request.ownBytes!;
     request.ownBytes = null;
-    if (request.taker === null && request.session?.state === "closed") {
-      request.state = "sent";
+    if (request.owner.isGone) {
       failRequest(request, SLOT_NOT_READY); // nobody reads the answer
     } else {
       this.send(request, bytes, 0, bytes.length);
@@ -190,7 +184,6 @@ export class Slot {
       if (this.#waitingHead === null) this.#waitingTail = null;
       request.nextSent = null;
       request.ownBytes = null;
-      request.state = "sent";
       failRequest(request, slotWaitedOut(this.id, this.#waitMs));
     }
   }

@@ -14,14 +14,22 @@
  */
 
 import { encodeRequest } from "../../resp/encoder.ts";
-import { type Backend, deliver, failRequest } from "../backends/backend.ts";
-import { acquireRequest, recycleRequest, type ReplyTaker, type Request } from "../request.ts";
-import type { Slot } from "./slot.ts";
+import { latin1, latin1Bytes } from "../../resp/latin1.ts";
+import {
+  acquireRequest,
+  deliver,
+  failRequest,
+  type FlightCounter,
+  recycleRequest,
+  type Request,
+  type RequestOwner,
+} from "../request.ts";
+import { beginOn, countInFlight, type RouteBackend } from "./route.ts";
 
 /** What became of it: `taken` when the client gets a reply, be it an error; see the table above. */
-export type Outcome = "taken" | "moved" | "busy" | "unknown";
+export type SourceOutcome = "taken" | "moved" | "busy" | "unknown";
 
-const CODES: Readonly<Record<string, Outcome>> = {
+const CODES: Readonly<Record<string, SourceOutcome>> = {
   "2": "taken",
   "0": "moved",
   "1": "busy",
@@ -35,19 +43,20 @@ const FULL = "-OOM ";
 const HEADER_BYTES_MAX = 16;
 
 /** One call; see the header. */
-export class SourceCall implements ReplyTaker {
-  readonly #slot: Slot;
+export class SourceCall implements RequestOwner {
+  readonly isGone = false;
+  readonly #slot: FlightCounter;
   readonly #request: Request;
-  readonly #done: (outcome: Outcome) => void;
+  readonly #done: (outcome: SourceOutcome) => void;
   /** The beginning of the reply, until the code is known. */
   #header = "";
-  #outcome: Outcome | undefined;
+  #outcome: SourceOutcome | undefined;
 
   /**
    * @param request The client's; while the outcome is none but `taken` it is still the caller's.
    * @param done Called once, when the outcome is known.
    */
-  constructor(slot: Slot, request: Request, done: (outcome: Outcome) => void) {
+  constructor(slot: FlightCounter, request: Request, done: (outcome: SourceOutcome) => void) {
     this.#slot = slot;
     this.#request = request;
     this.#done = done;
@@ -59,26 +68,25 @@ export class SourceCall implements ReplyTaker {
    * @param key The command's only key, as latin1.
    * @param bytes The command, an array of bulks. Copied.
    */
-  send(backend: Backend, key: string, bytes: Uint8Array): void {
-    const part = acquireRequest();
-    part.taker = this;
+  send(backend: RouteBackend, key: string, bytes: Uint8Array): void {
+    const part = acquireRequest(this);
+    part.client = this.#request.client;
     part.slot = this.#slot;
     part.startedMs = this.#request.startedMs;
-    this.#slot.enter();
     const lineEnd = bytes.indexOf(10) + 1;
-    const count = Number(latin1Text(bytes, 1, lineEnd - 2));
+    const count = Number(latin1(bytes, 1, lineEnd - 2));
     const prefix = encodeRequest([
       "SLOTSMGRT-EXEC-WRAPPER",
-      Uint8Array.from(key, (char) => char.charCodeAt(0)),
+      latin1Bytes(key),
     ]);
     const head = new TextEncoder().encode(`*${count + 2}\r\n`);
-    if (!backend.begin(part)) return;
+    if (!beginOn(backend, part)) return;
     backend.append(head, 0, head.length);
     backend.append(prefix, prefix.indexOf(10) + 1, prefix.length);
     backend.append(bytes, lineEnd, bytes.length);
   }
 
-  partReplied(part: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
+  replied(part: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
     let from = start;
     if (this.#outcome === undefined) {
       from = this.#readHeader(part, bytes, start, end, isLast);
@@ -100,7 +108,7 @@ export class SourceCall implements ReplyTaker {
     isLast: boolean,
   ): number {
     const before = this.#header.length;
-    this.#header += latin1Text(bytes, start, Math.min(end, start + HEADER_BYTES_MAX));
+    this.#header += latin1(bytes, start, Math.min(end, start + HEADER_BYTES_MAX));
     const match = HEADER.exec(this.#header);
     const outcome = match === null ? undefined : CODES[match[1]!];
     if (match !== null && outcome !== undefined) {
@@ -128,7 +136,7 @@ export class SourceCall implements ReplyTaker {
     return end;
   }
 
-  #decide(part: Request, outcome: Outcome): void {
+  #decide(part: Request, outcome: SourceOutcome): void {
     this.#outcome = outcome;
     const request = this.#request;
     if (outcome === "taken") {
@@ -136,12 +144,12 @@ export class SourceCall implements ReplyTaker {
       request.slot = this.#slot;
       request.backend = part.backend;
       request.replyType = 0;
-      this.#slot.enter();
+      countInFlight(request);
     }
     this.#done(outcome);
   }
 
-  partFailed(part: Request, text: string): void {
+  failed(part: Request, text: string): void {
     const isKnown = this.#outcome !== undefined;
     if (!isKnown) this.#decide(part, "taken");
     if (this.#outcome === "taken") failRequest(this.#request, text);
@@ -154,10 +162,4 @@ export class SourceCall implements ReplyTaker {
     recycleRequest(part);
     this.#slot.leave();
   }
-}
-
-function latin1Text(bytes: Uint8Array, start: number, end: number): string {
-  let text = "";
-  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]!);
-  return text;
 }

@@ -120,7 +120,7 @@ Deno.test("a server that does not take a connection is given up after backend_di
   const startedMs = performance.now();
   assertError(await client.call("GET", "a"), /timeout after 200 ms/);
   assertLess(performance.now() - startedMs, 1000);
-  const [server] = proxy.router.pool.servers();
+  const [server] = proxy.router.shared.slots.pool.servers();
   await until(() => server!.backend(0, 2).state === "failing");
 });
 
@@ -373,7 +373,9 @@ Deno.test("a server that no slot names any longer loses its connections", async 
   await client.call("SET", "a", "first");
   await Promise.all(Array.from({ length: 1024 }, (_, id) => proxy.fill(id, second!.addr)));
   assertEquals(await client.call("GET", "a"), null);
-  assertEquals([...proxy.router.pool.servers()].map(({ address }) => address), [second!.addr]);
+  assertEquals([...proxy.router.shared.slots.pool.servers()].map(({ address }) => address), [
+    second!.addr,
+  ]);
   using direct = await first!.client();
   await until(async () => !`${await direct.call("CLIENT", "LIST")}`.trim().includes("\n"));
 });

@@ -148,7 +148,7 @@ Deno.test("a client that sends much and reads nothing is not read on, and its re
     return sent === before;
   });
   assertLess(sent, 600, "the client was read to its end");
-  assertLess(proxy.router.budget.usedBytes, 16 * MB);
+  assertLess(proxy.router.shared.budget.usedBytes, 16 * MB);
   const answers = (async () => {
     for (let i = 0; i < 600; i++) {
       assertEquals((await greedy.read()).value, value);
@@ -172,7 +172,7 @@ Deno.test("many clients that read nothing together stay within proxy_max_buffer,
   const requests = encodeRequests(Array.from({ length: 40 }, (_, i) => ["GET", keys[i % 4]!]));
   await Promise.all(clients.map((client) => client.sendRaw(requests)));
   let most = 0;
-  const timer = setInterval(() => most = Math.max(most, proxy.router.budget.usedBytes), 2);
+  const timer = setInterval(() => most = Math.max(most, proxy.router.shared.budget.usedBytes), 2);
   await delay(1000);
   using other = await proxy.client();
   assertEquals(await other.call("SET", "a", "still served"), "OK");
@@ -201,7 +201,7 @@ Deno.test("past proxy_max_buffer the client that holds most is closed, the other
   await setUp.call("SET", huge, "h".repeat(48 * MB));
   await setUp.call("SET", middle, "m".repeat(12 * MB));
   let most = 0;
-  const timer = setInterval(() => most = Math.max(most, proxy.router.budget.usedBytes), 1);
+  const timer = setInterval(() => most = Math.max(most, proxy.router.shared.budget.usedBytes), 1);
   // A server is read on only when somebody else waits for it.
   let isOver = false;
   const beside = (async () => {
@@ -210,7 +210,7 @@ Deno.test("past proxy_max_buffer the client that holds most is closed, the other
   })();
   using modest = await proxy.client();
   await modest.send("GET", middle);
-  await until(() => proxy.router.budget.replyBytes > 2 * MB);
+  await until(() => proxy.router.shared.budget.replyBytes > 2 * MB);
   using greedy = await proxy.client();
   await greedy.send("GET", huge);
   await until(() => proxy.events.includes("session evicted"));
@@ -218,7 +218,7 @@ Deno.test("past proxy_max_buffer the client that holds most is closed, the other
   isOver = true;
   await beside;
   assertLess(most, limit + MB);
-  assertEquals(proxy.router.totals.evictedSessions, 1);
+  assertEquals(proxy.router.shared.totals.evictedSessions, 1);
   assertEquals((await within(modest.read())).raw.length, 12 * MB + "$12582912\r\n\r\n".length);
   assertEquals(await setUp.call("PING"), "PONG");
   greedy.close();
@@ -291,9 +291,9 @@ Deno.test("clients that wait in line for large replies all get theirs, also when
     assertEquals((await client.read()).raw.length, 2 * replyBytes + "*2\r\n".length);
     client.close();
   })));
-  assertEquals(proxy.router.totals.evictedSessions, 0);
+  assertEquals(proxy.router.shared.totals.evictedSessions, 0);
   await until(() => proxy.leftovers().length === 0);
-  for (const { server } of proxy.router.masters()) {
-    assertEquals([server.gate.askedBytes, server.newcomerGate.askedBytes], [0, 0]);
+  for (const { server } of proxy.router.shared.slots.masters()) {
+    assertEquals([server.largeReplies.askedBytes, server.newcomerReplies.askedBytes], [0, 0]);
   }
 });

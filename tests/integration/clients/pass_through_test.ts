@@ -7,8 +7,8 @@
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { ReadMode } from "../../../src/io/byte_source.ts";
-import { acquireRequest, recycleRequest } from "../../../src/router/request.ts";
-import { PRIVATE_BACKENDS_MAX } from "../../../src/router/backends/backend_pool.ts";
+import { acquireRequest, NO_INTEREST, recycleRequest } from "../../../src/router/request.ts";
+import { PRIVATE_BACKENDS_MAX } from "../../../src/router/backends/server.ts";
 import { until, within } from "../../support/deadline.ts";
 import { answerNothing, FakeRedis } from "../../support/fake_redis.ts";
 import { textOf } from "../../support/pieces.ts";
@@ -43,7 +43,7 @@ async function sendMost(client: RespClient, words: (string | Uint8Array)[], miss
 /** The largest number of bytes the proxy held for its clients while `work` was done. */
 async function mostHeld(proxy: RouterServer, work: Promise<unknown>): Promise<number> {
   let most = 0;
-  const timer = setInterval(() => most = Math.max(most, proxy.router.budget.usedBytes), 1);
+  const timer = setInterval(() => most = Math.max(most, proxy.router.shared.budget.usedBytes), 1);
   await work.finally(() => clearInterval(timer));
   return most;
 }
@@ -237,7 +237,7 @@ Deno.test("more uploads at once than a server is given connections all succeed",
     assertEquals((await client.read()).value, "OK");
   }));
   assertEquals(await clients[0]!.call("DBSIZE"), uploads);
-  const privates = [...proxy.router.pool.servers()].flatMap((server) =>
+  const privates = [...proxy.router.shared.slots.pool.servers()].flatMap((server) =>
     [...server.backends()].filter((backend) => backend.isPrivate)
   );
   assert(privates.length <= 4, `${privates.length} connections were kept`);
@@ -249,19 +249,19 @@ Deno.test("a client that vanishes during an upload changes nothing and leaves no
   await using proxy = await RouterServer.start({ servers: [redis] });
   using other = await proxy.client();
   await other.call("SET", "a", "old");
-  const pooled = Array.from({ length: 5 }, acquireRequest);
+  const pooled = Array.from({ length: 5 }, () => acquireRequest(NO_INTEREST));
   pooled.forEach(recycleRequest);
   for (let i = 0; i < 10; i++) {
     const client = await proxy.client();
     await sendMost(client, ["SET", "a", valueOf(MB)], 1000);
-    await until(() => proxy.router.slots[slotOf("a")]!.inFlight === 1);
+    await until(() => proxy.router.shared.slots.all[slotOf("a")]!.inFlight === 1);
     if (i % 2 === 0) client.close();
     else await other.call("CLIENT", "KILL", "TYPE", "normal");
     await until(() => proxy.router.sessions.size === 1);
     client.close();
   }
   assertEquals(await other.call("GET", "a"), "old");
-  const again = Array.from({ length: 12 }, acquireRequest);
+  const again = Array.from({ length: 12 }, () => acquireRequest(NO_INTEREST));
   assert(pooled.every((request) => again.includes(request)), "the pool has lost requests");
   again.forEach(recycleRequest);
   await until(() => proxy.leftovers().length === 0);
@@ -343,7 +343,7 @@ Deno.test("an upload to a blocked slot waits in the client's buffers, then goes 
   await until(() => proxy.sessionOf(client).inputBytes > 0);
   const free = keyWhere((id) => id !== slotId, "free");
   for (let i = 0; i < 50; i++) assertEquals(await other.call("SET", free, "x"), "OK");
-  assertLess(proxy.router.budget.usedBytes, HELD_BYTES_MAX);
+  assertLess(proxy.router.shared.budget.usedBytes, HELD_BYTES_MAX);
   await proxy.fill(slotId, redis.addr);
   assertEquals((await within(upload)).map((reply) => reply.value), ["OK", 32 * MB]);
 });
@@ -363,7 +363,7 @@ Deno.test("a slot change waits for the uploads that are under way", async () => 
   await using proxy = await RouterServer.start({ servers: [servers[0]!] });
   using client = await proxy.client();
   const rest = await sendMost(client, ["SET", "a", valueOf(MB)], 1000);
-  await until(() => proxy.router.slots[slotOf("a")]!.inFlight === 1);
+  await until(() => proxy.router.shared.slots.all[slotOf("a")]!.inFlight === 1);
   let isFilled = false;
   const filled = proxy.fill(slotOf("a"), servers[1]!.addr).then(() => isFilled = true);
   await delay(50);

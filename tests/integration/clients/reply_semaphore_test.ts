@@ -118,12 +118,12 @@ for (const mayFail of [false, true]) {
     await until(() => proxy.leftovers().length === 0, CALM_MS);
     const { router } = proxy;
     await until(() => router.sessions.size === 0, CALM_MS);
-    for (const { gate, newcomerGate } of router.pool.servers()) {
-      assertEquals([gate.askedBytes, newcomerGate.askedBytes], [0, 0]);
-      assertEquals([gate.isAwaited, newcomerGate.isAwaited], [false, false]);
+    for (const { largeReplies, newcomerReplies } of router.shared.slots.pool.servers()) {
+      assertEquals([largeReplies.askedBytes, newcomerReplies.askedBytes], [0, 0]);
+      assertEquals([largeReplies.isAwaited, newcomerReplies.isAwaited], [false, false]);
     }
-    assertEquals([router.budget.usedBytes, router.budget.replyBytes], [0, 0]);
-    assert(!router.budget.isTight);
+    assertEquals([router.shared.budget.usedBytes, router.shared.budget.replyBytes], [0, 0]);
+    assert(!router.shared.budget.isTight);
   });
 }
 

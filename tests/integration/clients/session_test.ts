@@ -93,7 +93,7 @@ for (const readMode of MODES) {
       `+${FIRST}\r\n+OK\r\n-ERR Protocol error: invalid bulk length\r\n`,
     );
     assertEquals(await bystander.call("GET", SECOND), "1");
-    assertEquals(proxy.router.totals.protocolErrors, 1);
+    assertEquals(proxy.router.shared.totals.protocolErrors, 1);
   });
 }
 
@@ -152,7 +152,7 @@ Deno.test("clients above max_clients are told so in Redis's words; one that leav
   await until(() => proxy.router.sessions.size === 1);
   using fourth = await proxy.client();
   assertEquals(await fourth.call("PING"), "PONG");
-  assertEquals(proxy.router.totals.rejectedConnections, 1);
+  assertEquals(proxy.router.shared.totals.rejectedConnections, 1);
 });
 
 // -- who one is -------------------------------------------------------------------------------
@@ -223,13 +223,13 @@ Deno.test("wrong passwords are answered late, counted and logged; right ones bes
   using client = await proxy.client();
   const guessing = client.pipeline(Array.from({ length: 5000 }, (_, i) => ["AUTH", `guess ${i}`]));
   guessing.catch(() => {}); // it is cut when the test ends
-  await until(() => proxy.router.totals.wrongAuths === 7); // the last one waits for 400 ms
+  await until(() => proxy.router.shared.totals.wrongAuths === 7); // the last one waits for 400 ms
   const startedMs = performance.now();
   for (const way of [["AUTH", "secret"], ["HELLO", 2, "AUTH", "default", "secret"]]) {
     using other = await proxy.client();
     const replies = await other.pipeline([way, ["PING"]]);
     assertEquals(replies[1]!.value, "PONG");
-    assertEquals(proxy.router.totals.wrongAuths, 7, `${performance.now() - startedMs} ms`);
+    assertEquals(proxy.router.shared.totals.wrongAuths, 7, `${performance.now() - startedMs} ms`);
   }
   assertEquals(proxy.events.filter((event) => event.startsWith("wrong")), ["wrong passwords: 1"]);
   using other = await proxy.client();
@@ -243,7 +243,7 @@ Deno.test("a client that waits to hear that it was wrong may go meanwhile", asyn
   for (let i = 0; i < 6; i++) {
     using client = await proxy.client();
     client.call("AUTH", "wrong").catch(() => {});
-    await until(() => proxy.router.totals.wrongAuths === i + 1);
+    await until(() => proxy.router.shared.totals.wrongAuths === i + 1);
   }
   using client = await proxy.client();
   assertError(await client.call("AUTH", "wrong"), /invalid password/);
@@ -314,7 +314,7 @@ Deno.test("a client past one of its deadlines is closed, one within them is not"
       "session timed out: its request stays unfinished",
     ],
   );
-  assertEquals(proxy.router.totals.timedOutSessions, 4);
+  assertEquals(proxy.router.shared.totals.timedOutSessions, 4);
   await until(() => proxy.leftovers().length === 0);
 });
 
@@ -333,7 +333,7 @@ Deno.test("a client whose every read ends in the middle of a request is not take
     assertEquals((await client.read()).value, "hello");
     await delay(80);
   }
-  assertEquals(proxy.router.totals.timedOutSessions, 0);
+  assertEquals(proxy.router.shared.totals.timedOutSessions, 0);
 });
 
 // -- databases and protocols ------------------------------------------------------------------
@@ -619,7 +619,7 @@ Deno.test("while the table is in doubt requests wait, and get errors once it is 
   await using proxy = await RouterServer.start({ servers: [redis] });
   using client = await proxy.client();
   assertEquals(await client.call("SET", "k", "v"), "OK");
-  proxy.router.holdRequests();
+  proxy.router.setServing("held");
   const large = "x".repeat(700 * 1024); // one that is passed through
   await client.send("GET", "k");
   await client.send("MGET", "k", "l");
@@ -628,12 +628,12 @@ Deno.test("while the table is in doubt requests wait, and get errors once it is 
   await client.send("PING");
   await delay(100);
   assertEquals(proxy.sessionOf(client).depth, 0, "nothing is sent");
-  proxy.router.refuseRequests();
+  proxy.router.setServing("refused");
   for (let i = 0; i < 4; i++) {
     assertError((await client.read()).value, /^ERR handle request, slots may have changed/);
   }
   assertEquals((await client.read()).value, "PONG");
-  proxy.router.resumeRequests();
+  proxy.router.setServing("serving");
   assertEquals(await client.call("GET", "k"), "v");
   assertEquals(proxy.leftovers(), []);
 });

@@ -60,7 +60,9 @@ Deno.test("SCRIPT KILL and FUNCTION KILL end what runs, and with nothing running
   }
   assertEquals(run.proxy.leftovers(), []);
   // No connection of a KILL is left.
-  const backends = [...run.proxy.router.pool.servers()].flatMap((server) => [...server.backends()]);
+  const backends = [...run.proxy.router.shared.slots.pool.servers()].flatMap((
+    server,
+  ) => [...server.backends()]);
   assertEquals(backends.filter(({ isPrivate }) => isPrivate), []);
 });
 

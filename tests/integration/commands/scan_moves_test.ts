@@ -64,8 +64,8 @@ class Product implements AsyncDisposable {
       .filter((fill) => JSON.stringify(fill) !== this.#filled.get(fill.slotId));
     this.#version++;
     for (const { router } of this.proxies) {
-      await Promise.all(fills.map((fill) => router.fillSlot(fill)));
-      router.inForce(this.#version);
+      await Promise.all(fills.map((fill) => router.shared.slots.fillSlot(fill)));
+      router.shared.slots.inForce(this.#version);
     }
     for (const fill of fills) this.#filled.set(fill.slotId, JSON.stringify(fill));
     for (const key of KEYS) {
@@ -94,9 +94,9 @@ class Product implements AsyncDisposable {
     this.#version++;
     for (const [i, { router }] of this.proxies.entries()) {
       if (i > 0) await between();
-      for (const slotId of slotIds) await router.fillSlot(this.#fillOf(slotId));
+      for (const slotId of slotIds) await router.shared.slots.fillSlot(this.#fillOf(slotId));
       for (const id of slotIds) this.#filled.set(id, JSON.stringify(this.#fillOf(id)));
-      router.inForce(this.#version);
+      router.shared.slots.inForce(this.#version);
     }
   }
 

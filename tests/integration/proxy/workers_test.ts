@@ -206,7 +206,7 @@ Deno.test("a worker that dies takes its clients with it; the others go on, anoth
   await server.fill(6, servers[0]!.addr, { isBlocked: true });
   using clients = await clientsOf(() => server.client(), MANY);
   for (const client of clients) assertEquals(await client.call("SET", key!, "x"), "OK");
-  const before = await server.pool.figures();
+  const before = await server.pool.stats();
   assertEquals(before.sum.commands.map(({ calls }) => calls), [MANY]);
 
   // While a change is under way that waits for a request in flight, of whichever worker.
@@ -236,10 +236,10 @@ Deno.test("a worker that dies takes its clients with it; the others go on, anoth
     const client = later.use(await server.client());
     ids.add(Number(await client.call("CLIENT", "ID")));
     assertEquals(await client.call("SET", key!, "y"), "OK");
-    return (await server.pool.figures()).workers.every(({ sessions }) => sessions > 0);
+    return (await server.pool.stats()).workers.every(({ sessions }) => sessions > 0);
   });
   assert(Math.min(...ids) > MANY, "a number was given twice");
-  const after = await server.pool.figures();
+  const after = await server.pool.stats();
   assertEquals(after.workers.map(({ slots }) => [slots.states[5], slots.states[6]]), [
     ["open", "blocked"],
     ["open", "blocked"],

@@ -241,10 +241,10 @@ Deno.test("a request that waits for a first connection never reaches the old own
   });
   using client = await proxy.client();
   const stuck = client.call("SET", KEY, "1");
-  const [server] = proxy.router.pool.servers();
+  const [server] = proxy.router.shared.slots.pool.servers();
   await until(() => server!.backend(0, 2).state === "dialing");
   await within(proxy.fill(SLOT, redis.addr));
-  assertEquals(proxy.router.slots[SLOT]!.inFlight, 0);
+  assertEquals(proxy.router.shared.slots.all[SLOT]!.inFlight, 0);
   assertError(await stuck, /changes hands/);
   await until(() => server!.backend(0, 2).state === "failing");
 });
@@ -257,7 +257,7 @@ Deno.test("a slot without an owner answers with Codis's text, and so do requests
   using second = await proxy.client();
   const waiting = second.pipeline([["GET", KEY], ["MGET", KEY, OTHER_KEY]]);
   await until(() => proxy.sessionOf(second).depth === 2);
-  await within(proxy.router.resetSlot(SLOT));
+  await within(proxy.router.shared.slots.resetSlot(SLOT));
   const text = /^ERR handle request, slot is not ready, may be offline$/;
   for (const { value } of await waiting) assertError(value, text);
   assertError(await client.call("GET", KEY), text);
@@ -287,7 +287,7 @@ Deno.test("changes of one slot happen one after the other, the last one stays", 
   await using proxy = await RouterServer.start({ servers: [servers[0]!] });
   await Promise.all([
     proxy.fill(SLOT, servers[1]!.addr),
-    proxy.router.resetSlot(SLOT),
+    proxy.router.shared.slots.resetSlot(SLOT),
     proxy.fill(SLOT, servers[0]!.addr, { isBlocked: true }),
     proxy.fill(SLOT, servers[2]!.addr),
   ]);
@@ -295,7 +295,7 @@ Deno.test("changes of one slot happen one after the other, the last one stays", 
   await client.call("SET", KEY, "v");
   using direct = await servers[2]!.client();
   assertEquals(await direct.call("GET", KEY), "v");
-  assertEquals([...proxy.router.pool.servers()].length, 2);
+  assertEquals([...proxy.router.shared.slots.pool.servers()].length, 2);
 });
 
 Deno.test("a slot that does not exist is refused", async () => {

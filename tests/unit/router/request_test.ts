@@ -5,15 +5,20 @@
  */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import type { Session } from "../../../src/router/client/session.ts";
 import { WriteBatch } from "../../../src/io/write_batch.ts";
-import { acquireRequest, recycleRequest, WHOLE_BYTES_MIN } from "../../../src/router/request.ts";
+import {
+  acquireRequest,
+  NO_INTEREST,
+  recycleRequest,
+  WHOLE_BYTES_MIN,
+} from "../../../src/router/request.ts";
 import { latin1, textOf } from "../../support/pieces.ts";
 import { ScriptedSink, turn } from "../../support/scripted_io.ts";
 
 Deno.test("a request from the pool is as a new one, whoever had it before", () => {
-  const used = acquireRequest();
-  used.session = {} as Session;
+  const used = acquireRequest(NO_INTEREST);
+  used.client = {};
+  used.keys = ["key"];
   used.state = "settled";
   used.chargedBytes = 10;
   used.replyType = 45;
@@ -22,10 +27,10 @@ Deno.test("a request from the pool is as a new one, whoever had it before", () =
   used.nextSent = used;
   used.hold(latin1("held"), 0, 4);
   recycleRequest(used);
-  const again = acquireRequest();
+  const again = acquireRequest(NO_INTEREST);
   assert(again === used, "the pool gives the last one first");
   assertEquals(
-    [again.session, again.command, again.slot, again.slots, again.taker, again.backend],
+    [again.client, again.command, again.slot, again.slots, again.keys, again.backend],
     [null, null, null, null, null, null],
   );
   assertEquals([again.next, again.nextSent, again.ownBytes, again.state], [
@@ -44,22 +49,22 @@ Deno.test("a request from the pool is as a new one, whoever had it before", () =
 });
 
 Deno.test("a request that is given back twice is noticed", () => {
-  const request = acquireRequest();
+  const request = acquireRequest(NO_INTEREST);
   recycleRequest(request);
   assertThrows(() => recycleRequest(request), Error, "given back twice");
 });
 
 Deno.test("the pool gives every request to one holder only", () => {
-  const all = Array.from({ length: 1000 }, acquireRequest);
+  const all = Array.from({ length: 1000 }, () => acquireRequest(NO_INTEREST));
   assertEquals(new Set(all).size, 1000);
   all.forEach(recycleRequest);
-  const again = Array.from({ length: 1500 }, acquireRequest);
+  const again = Array.from({ length: 1500 }, () => acquireRequest(NO_INTEREST));
   assertEquals(new Set(again).size, 1500);
   again.forEach(recycleRequest);
 });
 
 Deno.test("a request holds reply bytes in order, however they come, and copies them", () => {
-  const request = acquireRequest();
+  const request = acquireRequest(NO_INTEREST);
   let expected = "";
   for (let i = 0; i < 200; i++) {
     const piece = latin1(`<${String.fromCharCode(65 + i % 26).repeat(i * 7 % 100)}>`);
@@ -75,7 +80,7 @@ Deno.test("what a request holds moves to a batch, small replies and large ones",
   const sink = new ScriptedSink();
   const batch = new WriteBatch({ wrote() {}, writeFailed() {} }, sink);
   const expected: string[] = [];
-  const request = acquireRequest();
+  const request = acquireRequest(NO_INTEREST);
   for (const size of [1, 500, WHOLE_BYTES_MIN - 1, WHOLE_BYTES_MIN, 1_000_000]) {
     const text = "abcdefg".repeat(Math.ceil(size / 7)).slice(0, size);
     if (size % 2 === 0) request.adopt(latin1(text));
@@ -91,9 +96,9 @@ Deno.test("what a request holds moves to a batch, small replies and large ones",
 });
 
 Deno.test("a request that held much does not keep the memory", () => {
-  const request = acquireRequest();
+  const request = acquireRequest(NO_INTEREST);
   request.hold(new Uint8Array(1_000_000), 0, 1_000_000);
   recycleRequest(request);
-  assertEquals(acquireRequest().held, null);
+  assertEquals(acquireRequest(NO_INTEREST).held, null);
   recycleRequest(request);
 });

@@ -222,12 +222,12 @@ Deno.test("a worker that has noticed a pause is only let go by who has heard of 
   assertEquals(workers[1]!.told, ["bind", "accept", "serving 0", "serving 0"]);
 });
 
-Deno.test("figures are summed, and what a dead worker has counted is not lost", async () => {
+Deno.test("stats are summed, and what a dead worker has counted is not lost", async () => {
   await using run = await Pool.open(2);
   const { pool, workers } = run;
   Object.assign(workers[0]!, { requests: 100, sessions: 3 });
   Object.assign(workers[1]!, { requests: 10, sessions: 4 });
-  const before = await pool.figures();
+  const before = await pool.stats();
   assertEquals(before.sum.sessions, 7);
   assertEquals(totalCalls(before.sum), 110);
   assertEquals(before.sum.slots.requests[9], 110);
@@ -237,19 +237,19 @@ Deno.test("figures are summed, and what a dead worker has counted is not lost", 
     await until(() => workers.at(-1)!.told.includes("bind") && workers.length === 3 + died);
     await delay(20);
   }
-  const after = await pool.figures();
+  const after = await pool.stats();
   assertEquals(after.sum.sessions, 4);
   assertEquals(totalCalls(after.sum), 110);
   assertEquals(after.workers.map(totalCalls), [100, 10]);
 });
 
-Deno.test("a worker that does not answer is in the figures as it was last seen", async () => {
+Deno.test("a worker that does not answer is in the stats as it was last seen", async () => {
   await using run = await Pool.open(2);
   const { pool, workers } = run;
   Object.assign(workers[1]!, { requests: 10, sessions: 4 });
-  await pool.figures();
+  await pool.stats();
   workers[1]!.isStuck = true;
-  assertEquals(totalCalls((await pool.figures()).sum), 10);
+  assertEquals(totalCalls((await pool.stats()).sum), 10);
 });
 
 Deno.test("while the proxy stops, no worker begins to listen again", async () => {

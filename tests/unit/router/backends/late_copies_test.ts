@@ -6,9 +6,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import type { Server } from "../../../../src/router/backends/backend_pool.ts";
-import type { Request } from "../../../../src/router/request.ts";
-import { RestoreFence } from "../../../../src/router/backends/late_copies.ts";
+import { deliver, type Request } from "../../../../src/router/request.ts";
+import { LateCopyGuard } from "../../../../src/router/backends/late_copies.ts";
 import { until } from "../../../support/deadline.ts";
 
 /** A server that answers one question after the other, the last answer again and again. */
@@ -20,15 +19,16 @@ class Scripted {
     this.#answers = answers;
   }
 
-  /** A fence for it. */
-  fence(): RestoreFence {
-    const push = (request: Request) => {
+  /** The guard of it. */
+  guard(): LateCopyGuard {
+    const begin = (request: Request) => {
       const answer = this.#answers[Math.min(this.asked++, this.#answers.length - 1)]!;
       const bytes = new TextEncoder().encode(answer);
-      queueMicrotask(() => request.taker!.partReplied(request, bytes, 0, bytes.length, true));
+      queueMicrotask(() => deliver(request, bytes, 0, bytes.length, true));
+      return true;
     };
-    const server = { address: { hostname: "h", port: 1 }, moverBackend: () => ({ push }) };
-    return new RestoreFence(server as unknown as Server);
+    const backend = { begin, append() {} };
+    return new LateCopyGuard({ address: "h:1", moverBackend: () => backend });
   }
 }
 
@@ -38,28 +38,28 @@ Deno.test("a busy server is asked again until it tells who is connected", async 
   const busy = "-BUSY Redis is busy running a script.\r\n";
   const loading = "-LOADING Redis is loading the dataset in memory\r\n";
   const server = new Scripted([busy, busy, loading, NOBODY]);
-  const fence = server.fence();
-  fence.raise();
+  const guard = server.guard();
+  guard.suspect();
   let error: string | undefined;
-  fence.whenDown((text) => error = text);
+  guard.whenClear((text) => error = text);
   await until(() => server.asked === 3);
-  assert(fence.isRaised);
+  assert(guard.isActive);
   await until(() => error !== undefined);
   assertEquals(error, "");
   assertEquals(server.asked, 5, "nobody, twice");
-  fence.stop();
+  guard.stop();
 });
 
 Deno.test("where CLIENT is not allowed it is asked once for each move that failed", async () => {
   const server = new Scripted(["-NOPERM this user has no permissions to run the command\r\n"]);
-  const fence = server.fence();
-  fence.raise();
+  const guard = server.guard();
+  guard.suspect();
   await until(() => server.asked === 1);
   await delay(150);
   assertEquals(server.asked, 1);
-  assert(fence.isRaised);
-  fence.raise();
+  assert(guard.isActive);
+  guard.suspect();
   assertEquals(server.asked, 2, "the wait begins anew");
   await delay(10);
-  fence.stop();
+  guard.stop();
 });

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { type BudgetWaiter, ByteBudget } from "../../../../src/router/client/byte_budget.ts";
-import { aloneSeat } from "../../../../src/router/worker_context.ts";
+import { onlyWorker } from "../../../../src/router/worker_context.ts";
 
 /** Someone who counts how often he was told. */
 class Waiter implements BudgetWaiter {
@@ -18,7 +18,7 @@ class Waiter implements BudgetWaiter {
 }
 
 Deno.test("ByteBudget is spent above its limit, not at it", () => {
-  const budget = new ByteBudget(1000, aloneSeat());
+  const budget = new ByteBudget(1000, onlyWorker());
   budget.charge(1000);
   assert(!budget.isSpent);
   budget.charge(1);
@@ -28,7 +28,7 @@ Deno.test("ByteBudget is spent above its limit, not at it", () => {
 });
 
 Deno.test("ByteBudget wakes those who wait once an eighth is free, each once", () => {
-  const budget = new ByteBudget(1000, aloneSeat());
+  const budget = new ByteBudget(1000, onlyWorker());
   const [first, second] = [new Waiter(), new Waiter()];
   budget.charge(1200);
   budget.wait(first);
@@ -43,12 +43,12 @@ Deno.test("ByteBudget wakes those who wait once an eighth is free, each once", (
 });
 
 Deno.test("ByteBudget lets any unfinished request grow while it is not spent", () => {
-  const budget = new ByteBudget(1000, aloneSeat());
+  const budget = new ByteBudget(1000, onlyWorker());
   for (let i = 0; i < 5; i++) assert(budget.mayGrow(new Waiter()));
 });
 
 Deno.test("ByteBudget, spent, lets one unfinished request grow, and the next when that is through", () => {
-  const budget = new ByteBudget(1000, aloneSeat());
+  const budget = new ByteBudget(1000, onlyWorker());
   const [elder, younger] = [new Waiter(), new Waiter()];
   budget.charge(5000);
   assert(budget.mayGrow(elder));
@@ -61,7 +61,7 @@ Deno.test("ByteBudget, spent, lets one unfinished request grow, and the next whe
 });
 
 Deno.test("ByteBudget does not let the place of a waiter that is gone block the others", () => {
-  const budget = new ByteBudget(1000, aloneSeat());
+  const budget = new ByteBudget(1000, onlyWorker());
   const [elder, gone, next] = [new Waiter(), new Waiter(), new Waiter()];
   budget.charge(5000);
   budget.mayGrow(elder);
@@ -74,7 +74,7 @@ Deno.test("ByteBudget does not let the place of a waiter that is gone block the 
 });
 
 Deno.test("ByteBudget allows a waiter to wait again while it is being woken", () => {
-  const budget = new ByteBudget(1000, aloneSeat());
+  const budget = new ByteBudget(1000, onlyWorker());
   let calls = 0;
   const stubborn: BudgetWaiter = {
     resume() {
@@ -135,7 +135,7 @@ Deno.test("ByteBudget tells the others what it holds, to within 64 KB", () => {
 });
 
 Deno.test("ByteBudget gives each session a smaller share the more there are", () => {
-  const budget = new ByteBudget(128 * KB * KB, aloneSeat());
+  const budget = new ByteBudget(128 * KB * KB, onlyWorker());
   const shares = [1, 1000, 10_000, 1_000_000].map((sessions) => {
     budget.shareAmong(sessions);
     return budget.fairShareBytes;
@@ -144,7 +144,7 @@ Deno.test("ByteBudget gives each session a smaller share the more there are", ()
 });
 
 Deno.test("ByteBudget is tight from half of it on, with what was asked for", () => {
-  const budget = new ByteBudget(1000, aloneSeat());
+  const budget = new ByteBudget(1000, onlyWorker());
   budget.charge(300);
   assert(!budget.isTight);
   budget.expect(300);

@@ -21,8 +21,8 @@ const quiet: SessionTimes = {
   createdMs: 1_000_000,
   lastReadMs: 1_000_000,
   lastWroteMs: 1_000_000,
-  unfinishedSinceMs: 0,
-  unfinishedBytes: 0,
+  partialSinceMs: 0,
+  partialBytes: 0,
   hasUnsent: false,
   hasRequests: false,
   isAuthenticated: true,
@@ -47,13 +47,13 @@ Deno.test("a session that has not authenticated is closed after session_auth_tim
 });
 
 Deno.test("a session whose request stays unfinished is closed after session_partial_timeout", () => {
-  const change = { unfinishedSinceMs: 1_000_000, lastReadMs: 1_029_999, unfinishedBytes: 10 };
+  const change = { partialSinceMs: 1_000_000, lastReadMs: 1_029_999, partialBytes: 10 };
   assertEquals(since(30_000, change), "");
   assertEquals(since(30_001, change), "its request stays unfinished");
 });
 
 Deno.test("a large request may take its time as long as it comes at a fair pace", () => {
-  const change = { unfinishedSinceMs: 1_000_000, unfinishedBytes: 16_000_000 };
+  const change = { partialSinceMs: 1_000_000, partialBytes: 16_000_000 };
   assertEquals(since(600_000, change), "");
   assertEquals(since(1_040_000, change), "its request stays unfinished");
 });
@@ -74,6 +74,6 @@ Deno.test("a deadline of 0 is none", () => {
   const day = 86_400_000;
   assertEquals(since(day, {}, none), "");
   assertEquals(since(day, { isAuthenticated: false }, none), "");
-  assertEquals(since(day, { unfinishedSinceMs: 1_000_000 }, none), "");
+  assertEquals(since(day, { partialSinceMs: 1_000_000 }, none), "");
   assertEquals(since(day, { hasUnsent: true }, none), "");
 });

@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { PRIVATE_BACKENDS_MAX, Server } from "../../../../src/router/backends/backend_pool.ts";
+import { PRIVATE_BACKENDS_MAX, Server } from "../../../../src/router/backends/server.ts";
 import { testOptions } from "../../../support/router_server.ts";
 
 /** Someone who counts how often it was called. */
@@ -29,7 +29,7 @@ Deno.test("a free private backend is offered to who still waits for one, once ea
   for (const waiter of [gone, next, next, last]) {
     assertEquals(server.borrowPrivate(0, 2, waiter), null);
   }
-  server.leavePrivateLine(gone); // its client has closed the connection
+  server.leavePrivateQueue(gone); // its client has closed the connection
   server.returnPrivate(lent[0]!);
   server.returnPrivate(lent[1]!);
   assertEquals([gone.calls, next.calls, last.calls], [0, 1, 1]);

@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { clock } from "../../../../src/base/clock.ts";
-import { AuthThrottle } from "../../../../src/router/local/auth.ts";
+import { AuthThrottle } from "../../../../src/router/client/auth_throttle.ts";
 
 /** A throttle with a clock of the test's own. */
 class Guesser implements Disposable {

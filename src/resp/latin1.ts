@@ -1,0 +1,17 @@
+/**
+ * Bytes as text of one character for each byte, which can be the key of a map.
+ *
+ * @module
+ */
+
+/** `bytes[start, end)` as text. */
+export function latin1(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
+  let text = "";
+  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]!);
+  return text;
+}
+
+/** The bytes of such a text. */
+export function latin1Bytes(text: string): Uint8Array {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+}

@@ -1,0 +1,33 @@
+/**
+ * A backend as requests and clients know it: what carries a request, and can stop reading replies.
+ *
+ * @module
+ */
+
+import type { ReplySemaphore } from "./reply_semaphore.ts";
+
+/** A client that may read its replies too slowly. */
+export interface SlowReader {
+  /** Whether little is left of the bytes that all clients together may hold. */
+  readonly isBudgetTight: boolean;
+  /** Lets paused backends go on as far as the client has read its replies. */
+  easePressure(): void;
+  /** Others have waited long enough for the client: from now on its replies pile up. */
+  losePatience(): void;
+}
+
+/** A backend that carries a request. */
+export interface Carrier {
+  /** What counts the large replies that its server is asked for. */
+  readonly largeReplies: ReplySemaphore;
+  /**
+   * Stops reading because a client does not read its replies; `reader` is also what its requests have
+   * as `client`.
+   *
+   * @returns False when reading had stopped already, for another client, or when others wait and there
+   * is enough memory for the replies.
+   */
+  pauseReading(reader: SlowReader): boolean;
+  /** Reads again. */
+  resumeReading(): void;
+}

@@ -1,0 +1,55 @@
+/**
+ * The requests that one backend has sent and that are not answered yet, oldest first: replies come in the
+ * same order.
+ *
+ * @module
+ */
+
+import type { Request } from "../request.ts";
+
+/** A FIFO of requests, linked by their `nextSent`. */
+export class SentQueue {
+  /** The oldest request, whose reply comes next. */
+  head: Request | null = null;
+  length = 0;
+  #tail: Request | null = null;
+
+  /** Puts a request at the end. */
+  push(request: Request): void {
+    if (this.#tail === null) this.head = request;
+    else this.#tail.nextSent = request;
+    this.#tail = request;
+    this.length++;
+  }
+
+  /** Takes the oldest request out. */
+  shift(): void {
+    const request = this.head!;
+    const next = request.nextSent;
+    request.nextSent = null;
+    this.head = next;
+    if (next === null) this.#tail = null;
+    this.length--;
+  }
+
+  /** Takes all out, oldest first. */
+  takeAll(): Request[] {
+    const all: Request[] = [];
+    for (; this.head !== null; this.shift()) all.push(this.head);
+    return all;
+  }
+
+  /** Whether one of them is of this slot. */
+  hasSlot(slotId: number): boolean {
+    for (let r = this.head; r !== null; r = r.nextSent) {
+      if (r.slot?.id === slotId || r.slots?.some((slot) => slot.id === slotId)) return true;
+    }
+    return false;
+  }
+
+  /** Whether one of them is not this client's. */
+  hasOthersThan(client: object): boolean {
+    for (let r = this.head; r !== null; r = r.nextSent) if (r.client !== client) return true;
+    return false;
+  }
+}

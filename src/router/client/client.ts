@@ -1,0 +1,43 @@
+/**
+ * A connected client as dispatch, slots and local commands know it; session.ts is what it is.
+ *
+ * @module
+ */
+
+import type { Command } from "../../command/command.ts";
+import type { Protocol } from "../../resp/encoder.ts";
+import type { LinkHolder } from "../backends/link.ts";
+import type { RouterShared } from "../shared.ts";
+import type { ClientInfo, ListedClient } from "./client_info.ts";
+import type { Replies } from "./replies.ts";
+import type { ReplyCredit } from "./reply_credit.ts";
+
+/**
+ * Where a client is in its life.
+ *
+ *      open ── end of input, QUIT, protocol error ─► draining ── all replies sent ─► closed
+ *        └───────────────── socket lost, deadline, overflow ───────────────────────────▲
+ */
+export type ClientState = "open" | "draining" | "closed";
+
+/** One connected client. */
+export interface Client extends ListedClient, LinkHolder {
+  readonly shared: RouterShared;
+  readonly state: ClientState;
+  /** Its requests in flight and their replies. */
+  readonly replies: Replies;
+  /** How much it may ask for now. */
+  readonly credit: ReplyCredit;
+  /** What the client says of itself; replaced, never changed, since most share the default. */
+  info: ClientInfo;
+  isAuthenticated: boolean;
+  protocol: Protocol;
+  database: number;
+  lastCommand: Command | null;
+  /** While set, no request is dispatched until all earlier ones are settled. */
+  isAtBarrier: boolean;
+  /** Answers the command being dispatched, after all earlier ones. Copies `reply`. */
+  answer(reply: Uint8Array): void;
+  /** Accepts no more requests; closes when all replies are sent. */
+  drain(): void;
+}

@@ -1,0 +1,51 @@
+/**
+ * What a client says of itself, by HELLO and CLIENT commands, and what CLIENT LIST says of it.
+ *
+ * @module
+ */
+
+import type { Command } from "../../command/command.ts";
+import type { Protocol } from "../../resp/encoder.ts";
+
+/** Names and flags of one client. */
+export interface ClientInfo {
+  readonly name: string;
+  readonly libraryName: string;
+  readonly libraryVersion: string;
+  readonly isNoEvict: boolean;
+  readonly isNoTouch: boolean;
+}
+
+/** A client that has said nothing yet. */
+export const ANONYMOUS: ClientInfo = {
+  name: "",
+  libraryName: "",
+  libraryVersion: "",
+  isNoEvict: false,
+  isNoTouch: false,
+};
+
+/** A client as it is listed, and can be closed. Times are clock milliseconds. */
+export interface ListedClient {
+  readonly id: number;
+  /** Its own address, `host:port`. */
+  readonly remote: string;
+  /** The address it connected to. */
+  readonly local: string;
+  readonly info: ClientInfo;
+  readonly createdMs: number;
+  readonly lastReadMs: number;
+  readonly protocol: Protocol;
+  readonly database: number;
+  readonly lastCommand: Command | null;
+  /** Requests in flight. */
+  readonly depth: number;
+  /** Bytes received so far. */
+  readonly inputBytes: number;
+  /** Bytes received and not dispatched yet. */
+  readonly unreadBytes: number;
+  /** Bytes of replies not sent yet. */
+  readonly unsentBytes: number;
+  /** Closes it now; requests in flight are settled later. */
+  close(): void;
+}

@@ -1,0 +1,246 @@
+/**
+ * A client's bytes in: parsed, dispatched, and read only as fast as the client may ask.
+ *
+ *      socket ──read──► parser ─┬─ request ─────────► dispatch
+ *                          ▲    └─ large, in pieces ─► pass through
+ *                          └── paused while the client has too many requests or bytes under way
+ *
+ * Reading pauses; nothing is dropped.
+ *
+ * @module
+ */
+
+import { clock } from "../../base/clock.ts";
+import { type ByteSource, openSource, type SourceOwner } from "../../io/byte_source.ts";
+import type { Connection } from "../../io/dial.ts";
+import { errorReply } from "../../resp/encoder.ts";
+import { ELEMENTS_MAX_BEFORE_7, RequestParser } from "../../resp/request_parser.ts";
+import { waitsForVersion } from "../dispatch/admit.ts";
+import { dispatch } from "../dispatch/dispatch.ts";
+import type { Client } from "./client.ts";
+import { PartialRequest } from "./partial_request.ts";
+import { PassThrough } from "./pass_through.ts";
+import { REPLY_BYTES_HIGH } from "./reply_credit.ts";
+
+/** Unsent reply bytes past which no more requests are read. */
+const OUTPUT_BYTES_HIGH = 1024 * 1024;
+/**
+ * Bytes of requests in flight past which no more are read: what other clients wait for behind one.
+ */
+const REQUEST_BYTES_HIGH = 256 * 1024;
+
+/** One client's input; see the drawing above. */
+export class Input implements SourceOwner {
+  readonly parser = new RequestParser();
+  lastReadMs: number = clock.nowMs;
+  isEnded = false;
+  /** Whether it waits for something else than bytes. */
+  isPaused = false;
+  /** Whether what still comes is read away, so that the last reply is not lost. */
+  isLingering = false;
+
+  readonly #client: Client;
+  readonly #source: ByteSource;
+  readonly #partial = new PartialRequest();
+  #passThrough: PassThrough | null = null;
+
+  constructor(client: Client, connection: Connection) {
+    const { options } = client.shared;
+    this.#client = client;
+    this.#source = openSource(options.readMode, connection, this, options.sessionReadBytesMax);
+  }
+
+  /** Bytes received so far. */
+  get totalBytes(): number {
+    return this.#source.totalBytes;
+  }
+
+  /** Bytes received and not dispatched yet. */
+  get unreadBytes(): number {
+    return this.#source.end - this.#source.start;
+  }
+
+  /** Since when a part of a request is here; 0 when none is, or when nothing is read. */
+  get partialSinceMs(): number {
+    return this.isPaused ? 0 : this.#partial.sinceMs;
+  }
+
+  /** How much of it has come. */
+  get partialBytes(): number {
+    return this.unreadBytes + (this.#passThrough?.passedBytes ?? 0);
+  }
+
+  /** Reads on. */
+  read(): void {
+    this.#source.read();
+  }
+
+  bytesArrived(): void {
+    this.lastReadMs = clock.tick();
+    if (this.isLingering) {
+      this.#source.start = this.#source.end;
+      this.#source.read();
+    } else if (!this.isPaused) {
+      this.pump();
+    }
+  }
+
+  sourceEnded(): void {
+    clock.tick();
+    this.isEnded = true;
+    if (this.isLingering) this.#client.close();
+    else if (!this.isPaused) this.pump();
+  }
+
+  sourceFailed(): void {
+    this.#client.close();
+  }
+
+  /** Parses and dispatches what was received, until more is needed or the client must wait. */
+  pump(): void {
+    const client = this.#client;
+    const source = this.#source;
+    const parser = this.parser;
+    this.isPaused = false;
+    // A large request that has begun is let through even while the client drains.
+    while (
+      client.state === "open" || (client.state === "draining" && this.#passThrough !== null)
+    ) {
+      if (this.#passThrough !== null) {
+        if (!this.#passOn(this.#passThrough)) return;
+        continue;
+      }
+      if (this.#mustPause()) {
+        client.credit.leaveQueues();
+        this.isPaused = true;
+        return;
+      }
+      switch (parser.parse(source.bytes, source.start, source.end)) {
+        case "request":
+          if (!this.#dispatch()) return;
+          break;
+        case "more":
+          source.start = parser.nextStart;
+          this.#passThrough = PassThrough.begin(client, parser);
+          if (this.#passThrough === null) return this.#readMore();
+          break;
+        case "error":
+          client.answer(errorReply(parser.error));
+          this.#endAfterProtocolError();
+          break;
+      }
+    }
+  }
+
+  /** Dispatches the request that was parsed; false when it must wait, and the pump stop for now. */
+  #dispatch(): boolean {
+    const client = this.#client;
+    const source = this.#source;
+    const parser = this.parser;
+    const { credit } = client;
+    const from = source.start;
+    if (parser.count > ELEMENTS_MAX_BEFORE_7 && waitsForVersion(client)) {
+      this.isPaused = true;
+      return false;
+    }
+    source.start = parser.nextStart;
+    if (this.#partial.sinceMs > 0) this.#partial.end(client, client.shared.budget);
+    dispatch(client, parser);
+    parser.next();
+    if (credit.isRefused) {
+      // It stays where it is, and is dispatched again when its reply may be asked for.
+      credit.isRefused = false;
+      source.start = from;
+      this.isPaused = true;
+      return false;
+    }
+    credit.leaveQueues();
+    return true;
+  }
+
+  /** Nothing the client sends can be understood any more: its last reply is on its way. */
+  #endAfterProtocolError(): void {
+    this.#client.shared.totals.protocolErrors++;
+    this.#source.start = this.#source.end;
+    this.isLingering = true;
+    this.#client.drain();
+  }
+
+  /** Hands on what has come of a large request; false when the pump must stop for now. */
+  #passOn(passThrough: PassThrough): boolean {
+    switch (passThrough.pass(this.#source)) {
+      case "waiting":
+        this.isPaused = true;
+        return false;
+      case "more":
+        this.#readMore();
+        return false;
+      case "malformed":
+        this.#endAfterProtocolError();
+        break;
+      case "done":
+        break;
+    }
+    this.#passThrough = null;
+    this.parser.next();
+    this.#partial.end(this.#client, this.#client.shared.budget);
+    return true;
+  }
+
+  #mustPause(): boolean {
+    const client = this.#client;
+    const { replies, shared } = client;
+    const { budget } = shared;
+    const depth = replies.depth;
+    const queued = replies.queuedBytes;
+    const share = budget.fairShareBytes;
+    if (shared.isHeld) return true;
+    if (depth === 0) {
+      client.isAtBarrier = false;
+      return queued > share && (queued > OUTPUT_BYTES_HIGH || budget.isTight);
+    }
+    if (client.isAtBarrier || depth >= shared.options.sessionPipelineMax) return true;
+    if (replies.requestBytes > REQUEST_BYTES_HIGH) return true;
+    const output = queued + replies.heldBytes;
+    const expected = output + client.credit.expectedBytes;
+    if (expected > share && (expected > REPLY_BYTES_HIGH || budget.isTight)) return true;
+    if (replies.requestBytes + output > share && budget.isSpent) {
+      budget.wait(client);
+      return true;
+    }
+    return false;
+  }
+
+  #readMore(): void {
+    if (this.isEnded) {
+      this.#passThrough?.abandon(); // half a request is none
+      this.#passThrough = null;
+      return this.#client.drain();
+    }
+    const { budget } = this.#client.shared;
+    const unread = this.unreadBytes;
+    if (unread === 0 && this.#passThrough === null) this.#partial.end(this.#client, budget);
+    else if (!this.#partial.mayHold(unread, this.#client, budget)) {
+      this.isPaused = true;
+      return;
+    }
+    this.#source.read();
+  }
+
+  /** Checks the deadline of a large request; called about once a second. */
+  tick(): void {
+    this.#passThrough?.tick();
+  }
+
+  /** Reads no more. */
+  close(): void {
+    this.#partial.end(this.#client, this.#client.shared.budget);
+    this.#source.stop();
+  }
+
+  /** The client is gone: a large request that has not come whole is given up. */
+  abandon(): void {
+    this.#passThrough?.abandon();
+    this.#passThrough = null;
+  }
+}

@@ -1,0 +1,312 @@
+/**
+ * A client's requests in flight, in order, and its replies on their way out.
+ *
+ *      dispatch ─► enqueue ─► FIFO: head ─► … ─► tail
+ *      backend  ─► replied ─► head? ─ yes ─► batch ─► socket
+ *                               └─ no ─► held in its request until its turn
+ *
+ * Invariants: replies leave in the order of the requests; each request is settled once; a reply for the
+ * head of the FIFO passes straight through, any other is held.
+ *
+ * @module
+ */
+
+import { clock } from "../../base/clock.ts";
+import type { Command } from "../../command/command.ts";
+import { type BatchOwner, type ByteSink, WriteBatch } from "../../io/write_batch.ts";
+import { errorReply, type Protocol } from "../../resp/encoder.ts";
+import type { SlowReader } from "../backends/carrier.ts";
+import type { Link } from "../backends/link.ts";
+import {
+  acquireRequest,
+  leaveRequests,
+  recycleRequest,
+  type Request,
+  type RequestOwner,
+  WHOLE_BYTES_MIN,
+} from "../request.ts";
+import type { RouterShared } from "../shared.ts";
+import type { ReplyCredit } from "./reply_credit.ts";
+import { PRESSURE_BYTES_HIGH, ReplyPressure } from "./reply_pressure.ts";
+
+/** Replies up to this size wait until they are whole: if their server dies, an error takes their place. */
+const PIECE_BYTES_MIN = 64 * 1024;
+
+/** Whose replies they are. */
+export interface ReplyHost {
+  readonly shared: RouterShared;
+  readonly credit: ReplyCredit;
+  readonly database: number;
+  readonly protocol: Protocol;
+  readonly link: Link | null;
+  /** Replies have left, so that more may be asked for, or the client closed. */
+  repliesLeft(): void;
+  /** More than session_max_buffer is held. */
+  repliesOverflowed(): void;
+  /** The client cannot be answered any more. */
+  close(): void;
+}
+
+/** One client's replies; see the drawing above. */
+export class Replies implements RequestOwner, SlowReader, BatchOwner {
+  /** Requests in flight. */
+  depth = 0;
+  /** Bytes of requests in flight. */
+  requestBytes = 0;
+  /** Bytes of replies held until their turn. */
+  heldBytes = 0;
+  /** Whether the client is gone: what is in flight is settled unheard. */
+  isGone = false;
+  lastWroteMs: number = clock.nowMs;
+
+  readonly #host: ReplyHost;
+  readonly #shared: RouterShared;
+  readonly #batch: WriteBatch;
+  readonly #pressure = new ReplyPressure(this);
+  #head: Request | null = null;
+  #tail: Request | null = null;
+
+  constructor(host: ReplyHost, sink: ByteSink) {
+    this.#host = host;
+    this.#shared = host.shared;
+    this.#batch = new WriteBatch(this, sink);
+  }
+
+  /** Bytes of replies that the socket has not taken yet. */
+  get queuedBytes(): number {
+    return this.#batch.queuedBytes;
+  }
+
+  /** Whether a request is in flight, or a reply not sent. */
+  get isBusy(): boolean {
+    return this.#head !== null || this.#batch.queuedBytes > 0;
+  }
+
+  // -- requests -------------------------------------------------------------------------------
+
+  /** Puts a request of `command` at the end of the FIFO. */
+  enqueue(command: Command): Request {
+    const host = this.#host;
+    const request = acquireRequest(this);
+    request.client = this;
+    request.command = command;
+    request.startedMs = clock.nowMs;
+    request.database = host.database;
+    request.protocol = host.protocol;
+    this.#append(request);
+    return request;
+  }
+
+  /** As {@linkcode enqueue}, for a request that is answered by {@linkcode completed}. */
+  park(command: Command): Request {
+    const request = this.enqueue(command);
+    request.state = "sent";
+    return request;
+  }
+
+  /** Counts a request's bytes against client and process until it is settled. */
+  charge(request: Request, bytes: number): void {
+    request.chargedBytes += bytes;
+    this.requestBytes += bytes;
+    this.#shared.budget.charge(bytes);
+  }
+
+  #append(request: Request): void {
+    if (this.#tail === null) this.#head = request;
+    else this.#tail.next = request;
+    this.#tail = request;
+    this.depth++;
+  }
+
+  // -- replies --------------------------------------------------------------------------------
+
+  /** Answers after all earlier requests. Copies `reply`. */
+  answer(reply: Uint8Array): void {
+    if (this.#head === null) return this.#send(reply, 0, reply.length);
+    const request = acquireRequest(this);
+    request.client = this;
+    request.state = "settled";
+    request.hold(reply, 0, reply.length);
+    this.holds(reply.length);
+    this.#append(request);
+  }
+
+  replied(request: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
+    if (this.isGone) {
+      if (isLast) {
+        this.flightEnded(request);
+        recycleRequest(request);
+      }
+      return;
+    }
+    if (this.#head === request && (isLast || request.replyBytes > PIECE_BYTES_MIN)) {
+      if (request.heldBytes > 0) this.#sendHeld(request);
+      if (start < end) this.#send(bytes, start, end);
+      if (this.#batch.queuedBytes > PRESSURE_BYTES_HIGH) this.#pressure.isHigh(request);
+      if (isLast) {
+        this.#settle(request);
+        this.#shift();
+      }
+    } else {
+      request.hold(bytes, start, end);
+      this.holds(end - start);
+      if (this.heldBytes > PRESSURE_BYTES_HIGH) this.#pressure.isHigh(request);
+      if (isLast) this.#settle(request);
+    }
+    if (!isLast && request.replyBytes + request.missingBytes > request.expectedBytes) {
+      this.#host.credit.outgrew(request);
+    }
+  }
+
+  /** The whole reply of a request that has parts, or was parked. Takes `reply`. */
+  completed(request: Request, reply: Uint8Array, isFailure = false): void {
+    request.replyType = reply[0] ?? 0;
+    request.replyBytes = reply.length;
+    if (isFailure && request.command !== null) this.#shared.stats.failures[request.command.id]!++;
+    const isWhole = reply.length >= WHOLE_BYTES_MIN && !this.isGone;
+    if (isWhole) {
+      request.adopt(reply);
+      this.holds(reply.length);
+    }
+    this.replied(request, reply, 0, isWhole ? 0 : reply.length, true);
+  }
+
+  /** The proxy's error takes the reply's place. */
+  failed(request: Request, text: string): void {
+    if (request.command !== null) this.#shared.stats.failures[request.command.id]!++;
+    if (this.isGone) {
+      this.flightEnded(request);
+      return recycleRequest(request);
+    }
+    if (request.replyBytes > request.heldBytes) {
+      // Part of the reply is with the client already: nothing that follows would be understood.
+      this.flightEnded(request);
+      return this.#host.close();
+    }
+    this.holds(-request.heldBytes);
+    request.dropHeld();
+    request.replyBytes = 0;
+    const error = errorReply(text);
+    request.command = null; // a failure is not an answer in the statistics
+    this.replied(request, error, 0, error.length, true);
+  }
+
+  /** Counts reply bytes that are held, or no longer are when negative. */
+  holds(bytes: number): void {
+    if (this.isGone) return; // everything was given back at once
+    this.heldBytes += bytes;
+    this.#shared.budget.chargeReply(bytes);
+    if (bytes > 0 && this.heldBytes > this.#shared.options.sessionBufferBytesMax) {
+      this.#host.repliesOverflowed();
+    }
+  }
+
+  /** Ends what a sent request weighs on slots and budgets; not yet its place in the FIFO. */
+  flightEnded(request: Request): void {
+    request.state = "settled";
+    if (request.slot !== null) request.slot.leave();
+    if (request.slots !== null) { for (const slot of request.slots) slot.leave(); }
+    request.slot = request.slots = null;
+    const { credit, link } = this.#host;
+    if (request.expectedBytes > 0) credit.ended(request);
+    if (request.chargedBytes > 0) {
+      this.requestBytes -= request.chargedBytes;
+      this.#shared.budget.release(request.chargedBytes);
+      request.chargedBytes = 0;
+    }
+    if (link !== null) link.settled(request);
+  }
+
+  #settle(request: Request): void {
+    this.flightEnded(request);
+    const command = request.command;
+    if (command !== null) {
+      const type = request.replyType;
+      this.#shared.stats.answered(
+        command.id,
+        clock.nowMs - request.startedMs,
+        type === 45 /* - */ || type === 33, /* ! */
+      );
+      if (request.kind !== 0) this.#host.credit.learn(command, request);
+    }
+  }
+
+  /** Takes the settled head out of the FIFO, and with it all settled ones behind it. */
+  #shift(): void {
+    let request = this.#head!;
+    for (;;) {
+      const next = request.next;
+      this.depth--;
+      recycleRequest(request);
+      if (next === null) {
+        this.#head = this.#tail = null;
+        break;
+      }
+      this.#head = request = next;
+      const isSettled = request.state === "settled";
+      if (request.heldBytes > (isSettled ? 0 : PIECE_BYTES_MIN)) this.#sendHeld(request);
+      if (!isSettled) break;
+    }
+    this.easePressure();
+    this.#host.repliesLeft();
+  }
+
+  // -- bytes out ------------------------------------------------------------------------------
+
+  #sendHeld(request: Request): void {
+    this.heldBytes -= request.heldBytes;
+    request.moveHeld(this.#batch);
+    this.#batchGrew();
+  }
+
+  #send(bytes: Uint8Array, start: number, end: number): void {
+    this.#batch.append(bytes, start, end);
+    this.#shared.budget.chargeReply(end - start);
+    this.#batchGrew();
+  }
+
+  #batchGrew(): void {
+    const queued = this.#batch.queuedBytes;
+    if (queued > PRESSURE_BYTES_HIGH && queued > this.#shared.options.sessionBufferBytesMax) {
+      this.#host.repliesOverflowed();
+    }
+  }
+
+  wrote(bytes: number): void {
+    this.lastWroteMs = clock.nowMs;
+    this.#shared.budget.chargeReply(-bytes);
+    this.#shared.totals.outputBytes += bytes;
+    this.easePressure();
+    this.#host.repliesLeft();
+  }
+
+  writeFailed(): void {
+    this.#host.close();
+  }
+
+  // -- slow readers ---------------------------------------------------------------------------
+
+  get isBudgetTight(): boolean {
+    return this.#shared.budget.isTight;
+  }
+
+  easePressure(): void {
+    if (!this.#pressure.isActive) return;
+    this.#pressure.ease(this.#batch.queuedBytes, this.heldBytes, this.#head);
+  }
+
+  losePatience(): void {
+    this.#pressure.losePatience();
+  }
+
+  /** Drops everything: requests in flight are settled later, unheard. */
+  close(): void {
+    this.isGone = true;
+    this.#shared.budget.chargeReply(-(this.#batch.queuedBytes + this.heldBytes));
+    this.heldBytes = 0;
+    this.#batch.reset();
+    leaveRequests(this.#head);
+    this.#head = this.#tail = null;
+    this.#pressure.end();
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Commands that go whole to the server of their keys' slot.
+ *
+ * @module
+ */
+
+import type { Command } from "../../command/command.ts";
+import { BAD_ARGUMENTS, KeyIndexes, keyIndexes, looseCountIndex } from "../../command/key.ts";
+import { keyHashOf, SLOT_COUNT, slotIdOf } from "../../hash/slot_id.ts";
+import type { Arguments } from "../../resp/arguments.ts";
+import { errorReply } from "../../resp/encoder.ts";
+import { latin1 } from "../../resp/latin1.ts";
+import type { RequestParser } from "../../resp/request_parser.ts";
+import type { Client } from "../client/client.ts";
+import { requestKind } from "../client/reply_sizes.ts";
+import { CROSS_SLOT, wrongArity } from "../errors.ts";
+import type { Slot } from "../slots/slot.ts";
+
+/** Key positions of the request being dispatched. */
+const KEYS = new KeyIndexes();
+const MANY_SLOTS = -2;
+
+/** Sends a request whole to the server of its keys' slot. Borrows the parser's bytes until it returns. */
+export function forward(client: Client, command: Command, parser: RequestParser): void {
+  const slots = client.shared.slots.all;
+  const { bytes, requestStart, requestEnd } = parser;
+  const key = command.singleKey;
+  if (key > 0) {
+    const keyHash = keyHashOf(bytes, parser.start(key), parser.end(key));
+    const slot = slots[keyHash & (SLOT_COUNT - 1)]!;
+    const keys = slot.isOpen ? null : [latin1(bytes, parser.start(key), parser.end(key))];
+    return sendToSlot(client, command, slot, keyHash, keys, bytes, requestStart, requestEnd);
+  }
+  if (command.keyStep > 1 && (parser.count - command.firstKey) % command.keyStep !== 0) {
+    return client.answer(errorReply(wrongArity(command.name)));
+  }
+  const count = keyIndexes(command, parser, KEYS);
+  if (count === BAD_ARGUMENTS) return forwardKeyless(client, command, parser);
+  const slotId = commonSlot(parser, count);
+  if (slotId === MANY_SLOTS) return client.answer(errorReply(CROSS_SLOT));
+  const slot = slots[slotId]!;
+  const keys = slot.isOpen ? null : keyTexts(parser, count);
+  sendToSlot(client, command, slot, slotId, keys, bytes, requestStart, requestEnd);
+}
+
+/**
+ * No server can find the keys either: any of them says, in its own words, what is wrong with the request.
+ * One that is not strict about numbers must not take it for a good one.
+ */
+function forwardKeyless(client: Client, command: Command, parser: RequestParser): void {
+  const bytes = parser.bytes.slice(parser.requestStart, parser.requestEnd);
+  const loose = looseCountIndex(command, parser);
+  if (loose > 0) {
+    const start = parser.start(loose) - parser.requestStart;
+    bytes.fill(120, /* x */ start, parser.end(loose) - parser.requestStart);
+  }
+  sendToSlot(client, command, client.shared.slots.all[0]!, 0, null, bytes, 0, bytes.length);
+}
+
+/** The slot that all keys share; slot 0, as in Codis, for a command without keys. */
+function commonSlot(args: Arguments, count: number): number {
+  let slotId = 0;
+  for (let i = 0; i < count; i++) {
+    const key = KEYS.values[i]!;
+    const id = slotIdOf(args.bytes, args.start(key), args.end(key));
+    if (i > 0 && id !== slotId) return MANY_SLOTS;
+    slotId = id;
+  }
+  return slotId;
+}
+
+function keyTexts(args: Arguments, count: number): string[] {
+  const keys = new Set<string>();
+  for (let i = 0; i < count; i++) {
+    const key = KEYS.values[i]!;
+    keys.add(latin1(args.bytes, args.start(key), args.end(key)));
+  }
+  return [...keys];
+}
+
+/**
+ * Sends one request to a slot, unless its reply may not be asked for now. Copies `bytes[start, end)`.
+ *
+ * @param keyHash Hash of its key, or of what stands for it.
+ * @param keys Its keys; null where the slot is open, or there are none.
+ */
+export function sendToSlot(
+  client: Client,
+  command: Command,
+  slot: Slot,
+  keyHash: number,
+  keys: readonly string[] | null,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  const { credit, replies } = client;
+  const kind = requestKind(command.id, keyHash, end - start);
+  const expected = credit.expectedOf(command, kind);
+  const isUncounted = credit.isUncounted(command, expected);
+  const server = !isUncounted && slot.isOpen ? slot.server : null;
+  if (!isUncounted && !credit.mayAsk(command, server, expected)) return;
+  const request = replies.enqueue(command);
+  request.kind = kind;
+  request.keys = keys;
+  replies.charge(request, end - start);
+  if (isUncounted) credit.expectUncounted(request, expected);
+  else credit.expect(request, server, expected);
+  slot.send(request, bytes, start, end);
+}

@@ -1,0 +1,21 @@
+/**
+ * What the data plane reports, for the log.
+ *
+ * @module
+ */
+
+import type { ListedClient } from "./client/client_info.ts";
+import type { SlotEvents } from "./slots/router_slots.ts";
+
+/** The events of one router. */
+export interface RouterEvents extends SlotEvents {
+  sessionOpened(session: ListedClient): void;
+  sessionClosed(session: ListedClient): void;
+  /** A session held more reply bytes than session_max_buffer and is being closed. */
+  sessionOverflowed(session: ListedClient): void;
+  /** A session held most when all held more than proxy_max_buffer, and is being closed. */
+  sessionEvicted(session: ListedClient): void;
+  sessionTimedOut(session: ListedClient, reason: string): void;
+  /** Wrong passwords came from an address since the last report of it; this session gave the last. */
+  authsRefused(session: ListedClient, address: string, count: number): void;
+}

@@ -1,0 +1,39 @@
+/**
+ * Commands that the proxy answers itself: one table from name to answer.
+ *
+ * @module
+ */
+
+import type { Command } from "../../command/command.ts";
+import type { Arguments } from "../../resp/arguments.ts";
+import type { Client } from "../client/client.ts";
+import { auth } from "./auth.ts";
+import { CLIENT_COMMANDS } from "./client.ts";
+import { COMMAND_COMMANDS } from "./command.ts";
+import { configGet } from "./config.ts";
+import { CONNECTION_COMMANDS } from "./connection.ts";
+import { info, time } from "./info.ts";
+import type { LocalAnswer } from "./local_call.ts";
+import { slotsHashKey, slotsMapping } from "./slots.ts";
+
+const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
+  auth,
+  ...CONNECTION_COMMANDS,
+  ...CLIENT_COMMANDS,
+  ...COMMAND_COMMANDS,
+  "config|get": configGet,
+  info,
+  time,
+  slotshashkey: slotsHashKey,
+  slotsmapping: slotsMapping,
+};
+
+/** Answers a command of the table's `local` rows. Borrows the arguments until it returns. */
+export function answerLocally(client: Client, command: Command, args: Arguments): void {
+  const answer = ANSWERS[command.name];
+  if (answer === undefined) throw new Error(`no answer for local command "${command.name}"`);
+  const reply = answer({ client, command, args });
+  if (reply === null) return;
+  client.shared.stats.answered(command.id, 0, reply[0] === 45 /* - */);
+  client.answer(reply);
+}

@@ -1,0 +1,80 @@
+/**
+ * What all clients of a router share: its slots, options, counters and budgets.
+ *
+ * @module
+ */
+
+import { clock } from "../base/clock.ts";
+import { COMMANDS } from "../command/command_table.ts";
+import { LowestVersion } from "./backends/lowest_version.ts";
+import { Resp3Support } from "./backends/resp3_support.ts";
+import { AuthThrottle } from "./client/auth_throttle.ts";
+import { ByteBudget } from "./client/byte_budget.ts";
+import type { ListedClient } from "./client/client_info.ts";
+import { ReplySizes } from "./client/reply_sizes.ts";
+import type { RouterEvents } from "./events.ts";
+import type { RouterOptions } from "./options.ts";
+import { RouterSlots } from "./slots/router_slots.ts";
+import { CommandStats, newTotals } from "./stats.ts";
+import type { WorkerContext } from "./worker_context.ts";
+
+/** What the clients of one router share. */
+export class RouterShared {
+  readonly options: RouterOptions;
+  readonly events: RouterEvents;
+  /** Its place beside the proxy's other routers. */
+  readonly worker: WorkerContext;
+  readonly slots: RouterSlots;
+  readonly stats = new CommandStats(COMMANDS.length);
+  readonly totals = newTotals();
+  readonly replySizes = new ReplySizes(COMMANDS.length);
+  readonly budget: ByteBudget;
+  readonly authThrottle = new AuthThrottle();
+  /** Whether the servers know RESP3. */
+  readonly resp3: Resp3Support;
+  readonly version: LowestVersion;
+  /** The clients that are connected, by id. */
+  readonly clients: ReadonlyMap<number, ListedClient>;
+  /** When the router was made, in clock milliseconds. */
+  readonly startedMs = clock.tick();
+  /** Whether no request may be dispatched now: the slot table is in doubt. */
+  isHeld = false;
+  /** Whether there is no slot table yet: only what Redis answers while it loads is answered. */
+  isLoading = false;
+  /** Why no request for a server is served now, as an error text; empty when they are. */
+  refusal = "";
+
+  constructor(
+    options: RouterOptions,
+    events: RouterEvents,
+    worker: WorkerContext,
+    clients: ReadonlyMap<number, ListedClient>,
+  ) {
+    this.options = options;
+    this.events = events;
+    this.worker = worker;
+    this.clients = clients;
+    this.budget = new ByteBudget(options.proxyBufferBytesMax, worker);
+    const masters = () => this.slots.masters();
+    this.version = new LowestVersion(masters);
+    this.resp3 = new Resp3Support(masters, options.backendDialMs);
+    this.slots = new RouterSlots(options, {
+      backendReady: (backend) => {
+        events.backendReady(backend);
+        this.resp3.check();
+      },
+      backendLost: (backend, cause, wasReady) => {
+        events.backendLost(backend, cause, wasReady);
+        this.resp3.check();
+      },
+      slotDrainTimedOut: (slotId, backends) => events.slotDrainTimedOut(slotId, backends),
+    });
+  }
+
+  /** Bytes received from clients, of closed ones and open ones. */
+  get inputBytes(): number {
+    let bytes = this.totals.inputBytes;
+    for (const client of this.clients.values()) bytes += client.inputBytes;
+    return bytes;
+  }
+}

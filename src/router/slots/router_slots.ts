@@ -1,0 +1,140 @@
+/**
+ * The 1024 slots of a router, the servers behind them, and how a slot changes hands.
+ *
+ *      fill, reset ─► requests of the slot wait ─► drain ─► new owner ─► requests go on
+ *
+ * @module
+ */
+
+import { SLOT_COUNT } from "../../hash/slot_id.ts";
+import type { Backend } from "../backends/backend.ts";
+import { BackendPool } from "../backends/backend_pool.ts";
+import type { BackendEvents, Master, Server } from "../backends/server.ts";
+import type { RouterOptions } from "../options.ts";
+import type { SlotFill, SlotTable } from "../slot_table.ts";
+import { Slot } from "./slot.ts";
+import { SlotMoves } from "./slot_moves.ts";
+
+/** What the slots report, for the log. */
+export interface SlotEvents extends BackendEvents {
+  /** A slot change did not wait any longer for requests in flight. */
+  slotDrainTimedOut(slotId: number, backends: readonly Backend[]): void;
+}
+
+/** The slots of one router; see the drawing above. */
+export class RouterSlots implements SlotTable {
+  readonly all: readonly Slot[];
+  readonly pool: BackendPool;
+  /** Which slots have changed servers. */
+  readonly moves = new SlotMoves();
+  /** Slot changes so far: the version of the table. */
+  version = 0;
+  readonly #events: SlotEvents;
+  #masters: Master[] | null = null;
+  readonly #changing: Promise<void>[] = [];
+
+  constructor(options: RouterOptions, events: SlotEvents) {
+    this.#events = events;
+    this.pool = new BackendPool(options, events);
+    this.all = Array.from({ length: SLOT_COUNT }, (_, id) => new Slot(id, options.slotWaitMs));
+  }
+
+  /**
+   * Puts a slot's owner in force. New requests of the slot wait meanwhile; requests of other slots
+   * do not notice.
+   *
+   * @returns When every request of the slot that was in flight is settled and the new owner serves.
+   * What is not settled within slotWaitMs is failed, and its connection closed, first.
+   */
+  fillSlot(fill: SlotFill): Promise<void> {
+    return this.#change(fill.slotId, async (slot) => {
+      await this.#drain(slot);
+      const server = this.pool.acquire(fill.backendAddr);
+      const migrateFrom = fill.migrateFromAddr === ""
+        ? null
+        : this.pool.acquire(fill.migrateFromAddr);
+      this.moves.filled(fill);
+      this.#releaseServers(slot);
+      slot.server = server;
+      slot.migrateFrom = migrateFrom;
+      slot.groupId = fill.groupId;
+      slot.migrateFromGroupId = migrateFrom === null ? -1 : fill.migrateFromGroupId;
+      slot.settle(fill.isBlocked ? "blocked" : migrateFrom === null ? "open" : "migrating");
+    });
+  }
+
+  /** Takes a slot's owner away: its requests are answered with an error from now on. */
+  resetSlot(slotId: number): Promise<void> {
+    return this.#change(slotId, async (slot) => {
+      await this.#drain(slot);
+      this.#releaseServers(slot);
+      slot.server = slot.migrateFrom = null;
+      slot.groupId = slot.migrateFromGroupId = -1;
+      slot.settle("offline");
+    });
+  }
+
+  inForce(version: number): void {
+    this.moves.inForce(version);
+  }
+
+  loaded(version: number, doubtful: readonly number[] = []): void {
+    this.moves.loaded(version, doubtful);
+  }
+
+  /** Runs changes of one slot one after the other. */
+  #change(slotId: number, change: (slot: Slot) => Promise<void>): Promise<void> {
+    const slot = this.all[slotId];
+    if (slot === undefined) return Promise.reject(new RangeError(`no slot has number ${slotId}`));
+    const done = (this.#changing[slotId] ?? Promise.resolve()).then(async () => {
+      await change(slot);
+      this.#masters = null;
+      this.version++;
+    });
+    this.#changing[slotId] = done.catch(() => {});
+    return done;
+  }
+
+  async #drain(slot: Slot): Promise<void> {
+    if (slot.state === "offline" && slot.inFlight === 0) return;
+    if (await slot.drain()) return;
+    const carriers = [slot.server, slot.migrateFrom]
+      .flatMap((server) => server === null ? [] : slot.carriers(server.backends()));
+    this.#events.slotDrainTimedOut(slot.id, carriers);
+    for (const backend of carriers) backend.breakOff(`slot ${slot.id} changes hands`);
+  }
+
+  #releaseServers(slot: Slot): void {
+    if (slot.server !== null) this.pool.release(slot.server);
+    if (slot.migrateFrom !== null) this.pool.release(slot.migrateFrom);
+  }
+
+  /** The servers in use, by group: every one that owns a slot or has keys of a migrating one. */
+  masters(): readonly Master[] {
+    if (this.#masters !== null) return this.#masters;
+    const groups = new Map<Server, number>();
+    for (const slot of this.all) {
+      if (slot.server !== null) groups.set(slot.server, slot.groupId);
+      if (slot.migrateFrom !== null) groups.set(slot.migrateFrom, slot.migrateFromGroupId);
+    }
+    this.#masters = [...groups]
+      .map(([server, groupId]) => ({ server, groupId }))
+      .sort((a, b) => a.groupId - b.groupId);
+    return this.#masters;
+  }
+
+  /**
+   * Checks deadlines.
+   *
+   * @returns Whether nothing waits for anything.
+   */
+  tick(): boolean {
+    let isQuiet = this.pool.tick();
+    for (const slot of this.all) {
+      if (slot.state === "open") continue;
+      slot.tick();
+      isQuiet = false;
+    }
+    return isQuiet;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Takes a snapshot of a router's stats.
+ *
+ * @module
+ */
+
+import { clock } from "../base/clock.ts";
+import { COMMANDS } from "../command/command_table.ts";
+import type { Master } from "./backends/server.ts";
+import type { RouterShared } from "./shared.ts";
+import type { ServerSnapshot, StatsSnapshot } from "./stats_snapshot.ts";
+
+/** The stats of one router at this moment. */
+export function takeSnapshot(shared: RouterShared): StatsSnapshot {
+  const { stats } = shared;
+  const slots = shared.slots.all;
+  const { heapUsed, heapTotal, external } = Deno.memoryUsage();
+  return {
+    uptimeMs: clock.tick() - shared.startedMs,
+    sessions: shared.clients.size,
+    totals: { ...shared.totals, inputBytes: shared.inputBytes },
+    bufferedBytes: shared.budget.usedBytes,
+    tableVersion: shared.slots.version,
+    heap: { used: heapUsed, total: heapTotal, external },
+    commands: COMMANDS.filter(({ id }) => stats.calls[id]! + stats.failures[id]! > 0)
+      .map(({ id }) => ({
+        id,
+        calls: stats.calls[id]!,
+        errors: stats.errors[id]!,
+        failures: stats.failures[id]!,
+        usecs: stats.usecs[id]!,
+        buckets: [...stats.buckets(id)],
+      })),
+    servers: shared.slots.masters().map(serverSnapshot),
+    slots: {
+      states: slots.map(({ state }) => state),
+      groups: slots.map(({ groupId }) => groupId),
+      owners: slots.map(({ server }) => server?.address ?? ""),
+      sources: slots.map(({ migrateFrom }) => migrateFrom?.address ?? ""),
+      inFlight: slots.map(({ inFlight }) => inFlight),
+      requests: slots.map(({ requests }) => requests),
+    },
+  };
+}
+
+function serverSnapshot({ server, groupId }: Master): ServerSnapshot {
+  const backends = [...server.backends()];
+  return {
+    address: server.address,
+    groupId,
+    connections: backends.map(({ state }) => state),
+    hasFailed: backends.some(({ hasFailed }) => hasFailed),
+    inFlight: backends.reduce((sum, { inFlight }) => sum + inFlight, 0),
+    oldestMs: backends.reduce((most, backend) => Math.max(most, backend.oldestMs()), 0),
+    losses: server.losses,
+  };
+}
