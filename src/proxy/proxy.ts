@@ -42,7 +42,7 @@ import { COMPILED, VERSION } from "./version.ts";
 
 /** Longest time that sessions may take to finish when the proxy stops, in milliseconds. */
 const DRAIN_MS = 10_000;
-/** How long clients wait in the backlog for the table, until they are told; milliseconds. */
+/** How long clients wait in the backlog for the table, until they get -LOADING; milliseconds. */
 const BACKLOG_MS = 1_000;
 /** How long after its session a killed process's entry of the same id may still be there. */
 const TAKEOVER_MS = 3_000;
@@ -67,7 +67,7 @@ export interface RunningProxy {
   readonly httpAddress: Deno.NetAddr;
   /** Settles when the proxy accepts clients with all slots loaded for the first time. */
   readonly serving: Promise<void>;
-  /** Settles when the proxy has stopped, whoever asked for it. */
+  /** Settles when the proxy has stopped, for whatever reason. */
   readonly stopped: Promise<void>;
   /** Stops: no new clients, requests in flight finished within a bound, then out of the store. */
   stop(reason: string): Promise<void>;
@@ -87,7 +87,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
     keepAliveMs: config.backendPingPeriodMs,
     pauseMs: gapMs(config),
   }, { onPause: () => membership!.registration.table.notePause() });
-  const telling = setTimeout(() => plane.acceptLoading(), BACKLOG_MS);
+  const loadingTimer = setTimeout(() => plane.acceptLoading(), BACKLOG_MS);
   const life = ProcessLife.begin(`codis-proxy ${config.proxyId}, pid ${Deno.pid}`);
   let coordinator: Coordinator | undefined;
   let attached: AttachedService | undefined;
@@ -96,7 +96,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
     const build: Build = { version: VERSION, compile: COMPILED };
     const record = () => membership?.registration.record ?? own;
     let isServing = false;
-    // The HTTP endpoint tells about a proxy that is still waiting, so it comes before the rest.
+    // The HTTP endpoint shows a proxy that is still waiting, so it comes before the rest.
     admin = serveAdmin(
       {
         plane,
@@ -147,7 +147,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
           address: formatAddress(plane.address),
           http: formatAddress(admin!.addr),
         });
-        clearTimeout(telling);
+        clearTimeout(loadingTimer);
         plane.accept();
         serving.resolve();
       },
@@ -156,12 +156,12 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
     }, {
       takeoverMs: takeoverMs(config),
       gapMs: gapMs(config),
-      // Where nobody else has to be asked, it costs nothing.
+      // Where no other process has to be asked, it costs nothing.
       ...(dashboardOf(config) === undefined ? { askMs: EMBEDDED_ASK_MS } : {}),
     });
     const stopAll = async (reason: string) => {
       log.info("stopping: {reason}", { reason });
-      clearTimeout(telling);
+      clearTimeout(loadingTimer);
       await plane.stopAccepting();
       await plane.drainSessions(DRAIN_MS);
       await attached?.stop();
@@ -188,7 +188,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
       stop,
     };
   } catch (error) {
-    clearTimeout(telling);
+    clearTimeout(loadingTimer);
     life.end();
     await plane.close();
     await attached?.stop();
@@ -199,7 +199,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
 }
 
 /**
- * Runs a proxy until it is told to stop.
+ * Runs a proxy until it is stopped.
  *
  * @returns The exit code: 0 after a clean stop.
  * @throws {Error} When it cannot be started; see {@linkcode startProxy}.
@@ -221,7 +221,7 @@ export async function runProxy(start: ProxyStart): Promise<number> {
   }
 }
 
-/** Starts a proxy; none when it was told to stop before it could. */
+/** Starts a proxy; none when it was stopped before it could. */
 async function startUnless(
   signal: AbortSignal,
   start: ProxyStart,
@@ -249,7 +249,7 @@ function fitDescriptors(
     log.warn(
       "max_clients is {wanted}, but only {free} more files can be opened (ulimit -n), and {kept} of " +
         "them are kept for servers, coordinator, log and HTTP: at most {clients} clients are " +
-        'served; "ulimit -n {limit}" makes room for all',
+        'served; "ulimit -n {limit}" is enough for all',
       { wanted: config.maxClients, free, kept, clients, limit: wanted + ALWAYS_OPEN },
     );
   }

@@ -18,7 +18,7 @@ export interface ProxyStart {
   readonly http: Address;
   /** How many workers serve clients; 1 serves in this very thread. */
   readonly workers: number;
-  /** Asks a Redis server who it is; left out: nobody asks. */
+  /** Asks a Redis server who it is; left out: it is not asked. */
   readonly identify?: Identify;
   /** Ends the proxy in order, also while it starts; its reason is a text for the log. */
   readonly signal?: AbortSignal | undefined;

@@ -1,5 +1,5 @@
 /**
- * What every coordinator promises, as one suite over a store that a subject makes.
+ * What every coordinator guarantees, as one suite over a store that a subject makes.
  *
  * @module
  */
@@ -275,19 +275,22 @@ export function testCoordinator(
 
   // -- numbers --
 
-  test("numbers sequential entries in order, whoever makes them", async (_, first, second) => {
-    const paths: string[] = [];
-    for (let i = 0; i < 6; i++) {
-      paths.push(await (i % 2 === 0 ? first : second).create("/seq/n-", `${i}`, "sequential"));
-    }
-    for (const path of paths) {
-      assert(/^\/seq\/n-\d+$/.test(path), path);
-      assertEquals(path.length, "/seq/n-".length + subject.sequenceDigits);
-    }
-    assertEquals(paths, [...paths].sort());
-    assertEquals(new Set(paths).size, 6);
-    assertEquals((await second.read(paths[3]!)).data, "3");
-  });
+  test(
+    "numbers sequential entries in order, also those of several sessions",
+    async (_, first, second) => {
+      const paths: string[] = [];
+      for (let i = 0; i < 6; i++) {
+        paths.push(await (i % 2 === 0 ? first : second).create("/seq/n-", `${i}`, "sequential"));
+      }
+      for (const path of paths) {
+        assert(/^\/seq\/n-\d+$/.test(path), path);
+        assertEquals(path.length, "/seq/n-".length + subject.sequenceDigits);
+      }
+      assertEquals(paths, [...paths].sort());
+      assertEquals(new Set(paths).size, 6);
+      assertEquals((await second.read(paths[3]!)).data, "3");
+    },
+  );
 
   test("gives a number only once", async (_, first) => {
     const before = await first.create("/seq/", "", "sequential");
@@ -310,18 +313,21 @@ export function testCoordinator(
 
   // -- ephemeral entries --
 
-  test("ends ephemeral entries with their session, and tells watchers", async (store, first) => {
-    const owner = await store.open();
-    await owner.create("/e/own", "mine", "ephemeral");
-    const numbered = await owner.create("/e/n-", "mine", "ephemeral_sequential");
-    await first.create("/e/other", "", "ephemeral");
-    const watch = first.watchData("/e/own");
-    await firstOf(watch, (entry) => entry?.data === "mine");
-    await owner.close();
-    await firstOf(watch, (entry) => entry === undefined);
-    await assertRejects(() => first.read(numbered), NoNodeError);
-    assertEquals(await first.children("/e"), ["other"]);
-  });
+  test(
+    "ends ephemeral entries with their session, and reports that to watches",
+    async (store, first) => {
+      const owner = await store.open();
+      await owner.create("/e/own", "mine", "ephemeral");
+      const numbered = await owner.create("/e/n-", "mine", "ephemeral_sequential");
+      await first.create("/e/other", "", "ephemeral");
+      const watch = first.watchData("/e/own");
+      await firstOf(watch, (entry) => entry?.data === "mine");
+      await owner.close();
+      await firstOf(watch, (entry) => entry === undefined);
+      await assertRejects(() => first.read(numbered), NoNodeError);
+      assertEquals(await first.children("/e"), ["other"]);
+    },
+  );
 
   test("lets others write an ephemeral entry without making it theirs", async (store, first) => {
     const owner = await store.open();
@@ -477,7 +483,7 @@ export function testCoordinator(
 
   // -- sessions --
 
-  test("tells its state", async (store) => {
+  test("reports its state", async (store) => {
     const session = await store.open();
     const states: string[] = [];
     session.onState((state) => states.push(state));

@@ -1,6 +1,6 @@
 /**
- * What every coordinator on a server promises when server or network fail, and all else that it
- * promises.
+ * What every coordinator on a server guarantees when server or network fail, and all else that it
+ * guarantees.
  *
  * @module
  */
@@ -261,7 +261,7 @@ function testFaults(remote: RemoteCoordinator, test: Register): void {
     assert(error.message.includes("refused") || error.message.includes("REFUSED"), error.message);
   });
 
-  test("leaves no lock behind that it took unheard", async () => {
+  test("leaves no lock behind that it took without an answer", async () => {
     await using faulty = await FaultySession.open(remote, {
       sessionTimeoutMs: 30_000,
       callTimeoutMs: 500,

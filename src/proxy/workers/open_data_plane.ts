@@ -10,7 +10,7 @@ import type { DataPlane, ListenPlace, PlaneEvents, PlaneOptions } from "./data_p
 import { LocalPlane } from "./local_plane.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
-/** Most workers that are started when nobody says how many. */
+/** Most workers that are started when no number is given. */
 const WORKERS_MAX = 8;
 
 /** One for each core, within reason. */

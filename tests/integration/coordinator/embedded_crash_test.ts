@@ -114,7 +114,7 @@ Deno.test("embedded store ignores and removes what a crash left half-made", () =
     assertEquals([...Deno.readDirSync(`${dir}/owners`)].length, 0);
   }));
 
-Deno.test("embedded store ends at its opening the sessions that died with nobody there", () =>
+Deno.test("embedded store ends the sessions of dead processes when it is opened", () =>
   withFolder(async (dir) => {
     const owner = await CoordinatorProcess.start(`embedded_dir = ${dir}`);
     await owner.call("create", "/e/own", "", "ephemeral");

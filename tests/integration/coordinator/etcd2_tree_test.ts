@@ -1,5 +1,5 @@
 /**
- * A product that Codis 2.0 keeps in etcd 2's keys: named by whoever looks for it, and imported.
+ * A product that Codis 2.0 keeps in etcd 2's keys: reported when the store is empty, and imported.
  *
  * @module
  */

@@ -387,7 +387,7 @@ export function testMembership(
     assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
   });
 
-  test("a new table is read behind the fence, also when nobody sets the proxy online", async () => {
+  test("a new table is read behind the fence, also when the proxy is not set online", async () => {
     await using folder = await subject.start();
     const store = await folder.openFilled("a:1,b:2");
     await using proxy = await new TestProxy(store).start();
@@ -428,7 +428,7 @@ export function testMembership(
     assertEquals(proxy.happened, ["loaded", "held", "serving"]);
   });
 
-  test("a pause that only a worker has noticed is looked into as well", async () => {
+  test("a pause that only a worker has noticed is checked as well", async () => {
     await using folder = await subject.start();
     const store = await folder.openFilled("a:1");
     await using proxy = new TestProxy(store);
@@ -443,7 +443,7 @@ export function testMembership(
     assertEquals(proxy.happened, ["serving", "loaded", "held", "serving"]);
   });
 
-  test("a proxy set offline by somebody serves its last table until it is online again", async () => {
+  test("a proxy that is set offline serves its last table until it is online again", async () => {
     await using folder = await subject.start();
     const store = await folder.openFilled("a:1");
     await using proxy = await new TestProxy(store).start();

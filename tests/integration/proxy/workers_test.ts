@@ -1,5 +1,5 @@
 /**
- * Several workers are one proxy: to clients, to whoever watches it, and to the coordinator.
+ * Several workers are one proxy: to clients, to monitoring, and to the coordinator.
  *
  * Runs alone: it holds the proxy to times.
  *
@@ -49,7 +49,7 @@ const MEMSTATS = [
   ...["GCCPUFraction", "EnableGC", "DebugGC", "BySize"],
 ];
 
-Deno.test("two workers serve one port, and are summed wherever figures are told", async () => {
+Deno.test("two workers serve one port, and are summed wherever stats are shown", async () => {
   await using servers = await RedisServer.startMany(2);
   await using proxy = await ProxyProcess.start({
     servers,

@@ -9,7 +9,7 @@ import { delay } from "@std/async/delay";
 import { repeat } from "../../../src/base/repeat.ts";
 import { until } from "../../support/deadline.ts";
 
-Deno.test("repeat() begins anew only when the last time has ended, and ends when it is told", async () => {
+Deno.test("repeat() runs again only when the last time has ended, and ends when it is stopped", async () => {
   let [running, most, times] = [0, 0, 0];
   const end = repeat(5, async () => {
     most = Math.max(most, ++running);

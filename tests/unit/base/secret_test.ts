@@ -17,7 +17,7 @@ Deno.test("isSameSecret() is true for the same text only", () => {
   for (const [given, right] of different) assertEquals(isSameSecret(given, right), false, given);
 });
 
-Deno.test("Secret shows its value to nobody who prints it", () => {
+Deno.test("Secret does not show its value when it is printed", () => {
   const secret = new Secret("sesame");
   assertEquals([`${secret}`, JSON.stringify({ secret }), Deno.inspect(secret)], [
     "***",

@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { ObservedState } from "../../../src/coordinator/observed_state.ts";
 
-Deno.test("ObservedState tells every change to whoever asked for it, until they have enough", () => {
+Deno.test("ObservedState reports every change to its listeners, until they end that", () => {
   const state = new ObservedState();
   const seen: string[] = [];
   const stop = state.onChange((next) => seen.push(next));

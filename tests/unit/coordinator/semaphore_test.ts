@@ -1,5 +1,5 @@
 /**
- * Turns of calls.
+ * How calls share the permits of a semaphore.
  *
  * @module
  */
@@ -29,7 +29,7 @@ Deno.test("Semaphore lets so many calls through at a time, first come first serv
   ]);
 });
 
-Deno.test("Semaphore takes nobody's turn who has given up waiting", async () => {
+Deno.test("Semaphore gives no permit to a call that has given up", async () => {
   const semaphore = new Semaphore(1);
   await semaphore.acquire(LATER);
   const late = semaphore.acquire(performance.now());

@@ -19,7 +19,7 @@ Deno.test("LatestWatch yields the newest value, also when it is undefined", asyn
   assertEquals(await watch.next(), { value: "3", done: false });
 });
 
-Deno.test("LatestWatch ends once, and forgets what nobody read", async () => {
+Deno.test("LatestWatch ends once, and forgets what was not read", async () => {
   let ends = 0;
   const watch = new LatestWatch<string>(() => ends++);
   watch.push("1");

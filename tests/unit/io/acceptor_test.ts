@@ -65,7 +65,7 @@ class FewDescriptors {
   }
 }
 
-Deno.test("whoever connects when no descriptor is left is refused at once, and later ones are taken again", async () => {
+Deno.test("clients that connect when no descriptor is left are refused at once, and later ones are taken again", async () => {
   const run = new FewDescriptors(3);
   run.acceptor.run();
   run.connect(5);

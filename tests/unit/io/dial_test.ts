@@ -14,7 +14,7 @@ Deno.test("dial() says why there is no connection", async () => {
   await assertRejects(() => dial("127.0.0.1", freePort(), 1_000), Error, "connection refused");
 });
 
-Deno.test("dial() gives up in time where nobody answers", async () => {
+Deno.test("dial() gives up in time when there is no answer", async () => {
   using full = await FullBacklog.open();
   await assertRejects(
     () => dial("127.0.0.1", Number(full.addr.split(":")[1]), 200),

@@ -103,7 +103,7 @@ Deno.test("a large answer arrives whole, also when the server is shut down meanw
   await down;
 });
 
-Deno.test("connections that wait make room for new ones, those that are answered do not", async () => {
+Deno.test("connections that wait are closed for new ones, those that are answered do not", async () => {
   const release = Promise.withResolvers<void>();
   await using served = new Served(
     async (request) => {

@@ -1,5 +1,5 @@
 /**
- * What a listening socket promises before anybody is accepted.
+ * What a listening socket guarantees before a client is accepted.
  *
  * @module
  */

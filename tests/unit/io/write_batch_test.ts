@@ -153,7 +153,7 @@ Deno.test("WriteBatch without a sink keeps what is appended until one is attache
   assertEquals(owner.wroteBytes, 10);
 });
 
-Deno.test("WriteBatch tells its owner of a failed write once, and takes nothing more", async () => {
+Deno.test("WriteBatch reports a failed write to its owner once, and takes nothing more", async () => {
   const { owner, sink, batch } = setUp();
   append(batch, "lost");
   await turn();
@@ -166,7 +166,7 @@ Deno.test("WriteBatch tells its owner of a failed write once, and takes nothing 
   assertEquals([batch.queuedBytes, sink.writes.length, owner.wroteBytes], [0, 1, 0]);
 });
 
-Deno.test("WriteBatch still counts what was queued while it tells its owner of a failed write", async () => {
+Deno.test("WriteBatch still counts what was queued while it reports a failed write to its owner", async () => {
   const sink = new ScriptedSink();
   const counted: number[] = [];
   const batch: WriteBatch = new WriteBatch({
@@ -236,7 +236,7 @@ Deno.test("a buffer keeps its bytes when its size changes, and a large one's mem
   }
 });
 
-Deno.test("a large buffer that somebody outgrew is used again, and few are kept", () => {
+Deno.test("a large buffer that became too small is used again, and few are kept", () => {
   const size = 256 * 1024;
   const outgrown = Array.from({ length: 100 }, () => new Uint8Array(size));
   const known = new Set<ArrayBufferLike>(outgrown.map((bytes) => bytes.buffer));
@@ -253,7 +253,7 @@ Deno.test("a large buffer that somebody outgrew is used again, and few are kept"
   assert(!known.has(resize(small, 3, size).buffer));
 });
 
-Deno.test("the pool of chunks is bounded, and takes no part of somebody's buffer", () => {
+Deno.test("the pool of chunks is bounded, and takes no part of another buffer", () => {
   const strangers = new Uint8Array(3 * CHUNK_BYTES_MAX);
   releaseChunk(strangers.subarray(0, CHUNK_BYTES_MAX));
   releaseChunk(strangers);
@@ -279,7 +279,7 @@ Deno.test("WriteBatch frees what was queued when it is reset, and what is being 
   assertEquals(first.buffer.byteLength, 0);
 });
 
-Deno.test("trimPools() frees the chunks that nobody has borrowed since the last time", () => {
+Deno.test("trimPools() frees the chunks that were not borrowed since the last time", () => {
   const chunks = Array.from({ length: 50 }, () => new Uint8Array(CHUNK_BYTES_MAX));
   trimPools();
   trimPools();

@@ -15,7 +15,7 @@ function filledTree(): Tree {
   return tree;
 }
 
-Deno.test("Tree tells its observer what changed", () => {
+Deno.test("Tree reports changes to its observer", () => {
   const seen: string[] = [];
   const tree = filledTree();
   const observer = {

@@ -25,7 +25,7 @@ const kv = (key: string, revision = "7") => ({
   mod_revision: revision,
 });
 
-Deno.test("the keys below an entry are its children's and theirs, and nobody else's", () => {
+Deno.test("the keys below an entry are those of its children and all below them, and no others", () => {
   const { key, range_end } = entryKeysBelow("/a/b");
   const [from, to] = [decodeText(key), decodeText(range_end)];
   for (const inside of ["/a/b/c", "/a/b/c/d", "/a/b/~", "/a/b/日本"]) {

@@ -52,7 +52,7 @@ Deno.test("WatchedPath reads again each time its watch fires", async () => {
   watch.close();
 });
 
-Deno.test("WatchedPath reads again when its watch fires before the answer was looked at", async () => {
+Deno.test("WatchedPath reads again when its watch fires before the answer was handled", async () => {
   const path = new ScriptedPath();
   const watch = path.watched.watch();
   path.reads[0]!.answer.resolve("1");
@@ -78,7 +78,7 @@ Deno.test("WatchedPath reads once for all who watch, and gives newcomers what it
   for (const watch of [first, second, third]) watch.close();
 });
 
-Deno.test("WatchedPath tells no value twice", async () => {
+Deno.test("WatchedPath gives no value twice", async () => {
   const path = new ScriptedPath();
   const watch = path.watched.watch();
   await path.answer("1");
@@ -119,7 +119,7 @@ Deno.test("WatchedPath waits for the connection when a read fails without it", a
   watch.close();
 });
 
-Deno.test("WatchedPath is given up when nobody watches and nothing can fire any more", async () => {
+Deno.test("WatchedPath is given up when there are no watches and nothing can fire any more", async () => {
   const path = new ScriptedPath();
   const watch = path.watched.watch();
   await path.answer("1");
