@@ -6,22 +6,25 @@
  */
 
 /** The database it is in. */
-export const TRIAL_DATABASE = 0;
+export const PROBE_DATABASE = 0;
 /** How long it lives at most, in milliseconds, whatever comes of it. */
-export const TRIAL_MS = 3_000;
+export const PROBE_MS = 3_000;
 
-/** How its name begins; the first byte is one that is found fast, because hardly any key has it. */
-export const TRIAL_PREFIX = "\0codis-mover:trial:";
+/**
+ * How its name begins, which proxies of every version hide; the first byte is found fast, because hardly any
+ * key has it.
+ */
+export const PROBE_PREFIX = "\0codis-mover:trial:";
 
-const PREFIX = new TextEncoder().encode(TRIAL_PREFIX);
+const PREFIX = new TextEncoder().encode(PROBE_PREFIX);
 
 /** A key that nobody has. */
-export function trialKey(): Uint8Array {
-  return new TextEncoder().encode(`${TRIAL_PREFIX}${crypto.randomUUID()}`);
+export function probeKey(): Uint8Array {
+  return new TextEncoder().encode(`${PROBE_PREFIX}${crypto.randomUUID()}`);
 }
 
 /** Whether `bytes`, keys as a server tells them, may name such a key. */
-export function namesTrialKey(bytes: Uint8Array): boolean {
+export function namesProbeKey(bytes: Uint8Array): boolean {
   for (let at = bytes.indexOf(0); at >= 0; at = bytes.indexOf(0, at + 1)) {
     if (PREFIX.every((byte, i) => bytes[at + i] === byte)) return true;
   }
@@ -29,7 +32,7 @@ export function namesTrialKey(bytes: Uint8Array): boolean {
 }
 
 /** Whether a bulk string, with its header, is such a key. */
-export function isTrialKey(bulk: Uint8Array): boolean {
+export function isProbeKey(bulk: Uint8Array): boolean {
   const start = bulk.indexOf(10) + 1;
   return PREFIX.every((byte, i) => bulk[start + i] === byte);
 }

@@ -25,7 +25,7 @@ import { type MoveContext, MoveError } from "./mover.ts";
 import { endRestores, MOVER_NAME } from "./late_copy_guard.ts";
 import { lockBoth } from "./move_lock.ts";
 import { textOfKey } from "./server_keys.ts";
-import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "../../resp/probe_key.ts";
+import { PROBE_DATABASE, PROBE_MS, probeKey } from "../../resp/probe_key.ts";
 
 /** Longest time that one key may take, in milliseconds. */
 const KEY_MS = 600_000;
@@ -107,10 +107,10 @@ export class ChunkMover {
    * @throws {MoveError | RedisUnreachableError}
    */
   async probe(): Promise<void> {
-    const key = trialKey();
-    const select = ["SELECT", TRIAL_DATABASE];
-    await this.#waiter.pipeline([select, ["SET", key, "", "PX", TRIAL_MS]]);
-    const reply = await this.#exclusive(() => this.#ask(TRIAL_DATABASE, key));
+    const key = probeKey();
+    const select = ["SELECT", PROBE_DATABASE];
+    await this.#waiter.pipeline([select, ["SET", key, "", "PX", PROBE_MS]]);
+    const reply = await this.#exclusive(() => this.#ask(PROBE_DATABASE, key));
     await this.#waiter.pipeline([select, ["DEL", key]]);
     await this.#target.pipeline([select, ["DEL", key]]);
     if (reply instanceof RedisError && !isOfOthers(reply)) throw this.#error(key, reply);

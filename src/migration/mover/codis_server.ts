@@ -30,7 +30,7 @@ import { ChunkMover } from "./chunks.ts";
 import { countsOfSlots, keysOfSlot, splitBySize } from "./codis_keys.ts";
 import { type MoveContext, MoveError, type RoundResult, type SlotMover } from "./mover.ts";
 import { becomeOnlyMover, endRestores } from "./late_copy_guard.ts";
-import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "../../resp/probe_key.ts";
+import { PROBE_DATABASE, PROBE_MS, probeKey } from "../../resp/probe_key.ts";
 
 /** Codis 2.0's timeout of SLOTSMGRTTAGSLOT, in milliseconds: for a call that goes alone. */
 const PATIENT_MS = 30_000;
@@ -140,18 +140,18 @@ export class CodisServerMover implements SlotMover {
     toAddr: string,
   ): Promise<string | undefined> {
     const { hostname, port } = parseAddress(toAddr);
-    const key = trialKey();
+    const key = probeKey();
     for (let tries = 0;; tries++) {
       const [, , moved] = await from.pipeline([
-        ["SELECT", TRIAL_DATABASE],
-        ["SET", key, "", "PX", TRIAL_MS],
-        ["SLOTSMGRTONE", hostname, port, TRIAL_MS, key],
+        ["SELECT", PROBE_DATABASE],
+        ["SET", key, "", "PX", PROBE_MS],
+        ["SLOTSMGRTONE", hostname, port, PROBE_MS, key],
         ["DEL", key],
       ]);
       if (!(moved instanceof RedisError)) break;
       if (moved.code !== "IOERR" || tries === CLOSED_TRIES) return moved.message;
     }
-    await to.pipeline([["SELECT", TRIAL_DATABASE], ["DEL", key]]);
+    await to.pipeline([["SELECT", PROBE_DATABASE], ["DEL", key]]);
     return undefined;
   }
 

@@ -15,7 +15,7 @@ import { sleep } from "../../base/sleep.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { RedisError } from "../../redis/reply.ts";
 import { utf8 } from "../../resp/encoder.ts";
-import { TRIAL_DATABASE, TRIAL_MS, trialKey } from "../../resp/probe_key.ts";
+import { PROBE_DATABASE, PROBE_MS, probeKey } from "../../resp/probe_key.ts";
 import { BigKeys } from "./big_keys.ts";
 import { KeyQueue, type MovingKey } from "./key_queue.ts";
 import { becomeOnlyMover, endRestores, MOVER_NAME } from "./late_copy_guard.ts";
@@ -103,10 +103,10 @@ export class StockMover implements SlotMover {
   }
 
   async probe(): Promise<void> {
-    const bytes = trialKey();
+    const bytes = probeKey();
     const made = await this.#migrator.pipeline([
-      ["SELECT", TRIAL_DATABASE],
-      ["SET", bytes, "", "PX", TRIAL_MS],
+      ["SELECT", PROBE_DATABASE],
+      ["SET", bytes, "", "PX", PROBE_MS],
     ]);
     for (const reply of made) {
       if (reply instanceof RedisError) {
@@ -115,11 +115,11 @@ export class StockMover implements SlotMover {
     }
     this.#calls.forgetStuck();
     try {
-      await this.#calls.move([{ bytes, slotId: -1, database: TRIAL_DATABASE, size: 0 }]);
+      await this.#calls.move([{ bytes, slotId: -1, database: PROBE_DATABASE, size: 0 }]);
     } finally {
       if (this.#migrator.isOpen) await this.#migrator.pipeline([["DEL", bytes]]);
     }
-    await this.#target.pipeline([["SELECT", TRIAL_DATABASE], ["DEL", bytes]]);
+    await this.#target.pipeline([["SELECT", PROBE_DATABASE], ["DEL", bytes]]);
     for (const cause of this.#calls.stuck.values()) throw new MoveError(cause);
   }
 

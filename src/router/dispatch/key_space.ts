@@ -16,7 +16,7 @@
 import type { Command } from "../../command/command.ts";
 import { slotIdOf } from "../../hash/slot_id.ts";
 import { Encoder, errorReply, type Protocol } from "../../resp/encoder.ts";
-import { isTrialKey } from "../../resp/probe_key.ts";
+import { isProbeKey } from "../../resp/probe_key.ts";
 import { SLOTS_MOVE_TOO_FAST } from "../errors.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import type { Master } from "../backends/server.ts";
@@ -147,8 +147,8 @@ class KeySpaceCall {
   /** Whether RANDOMKEY met nothing but a key of our own, which is there for a moment only. */
   #hasDrawnOurs(replies: readonly PartReply[]): boolean {
     return this.#command.merge === "random_key" &&
-      replies.some(({ bytes }) => isTrialKey(bytes)) &&
-      replies.every(({ bytes }) => isTrialKey(bytes) || isNull(bytes));
+      replies.some(({ bytes }) => isProbeKey(bytes)) &&
+      replies.every(({ bytes }) => isProbeKey(bytes) || isNull(bytes));
   }
 
   #movesOf(slot: Slot): number {

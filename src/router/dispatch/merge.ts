@@ -8,7 +8,7 @@ import type { MergeRule } from "../../command/command.ts";
 import { copyBytes } from "../../io/chunk_pool.ts";
 import { arrayHeader, Encoder, errorReply, type Protocol } from "../../resp/encoder.ts";
 import { ReplyFramer } from "../../resp/reply_framer.ts";
-import { isTrialKey, namesTrialKey } from "../../resp/probe_key.ts";
+import { isProbeKey, namesProbeKey } from "../../resp/probe_key.ts";
 import type { PartReply, ReplyMerge } from "./gather.ts";
 
 const STAR = 42;
@@ -86,9 +86,9 @@ export function elementsOf(bytes: Uint8Array): Uint8Array[] | null {
  * none.
  */
 export function clientsKeys(keys: Uint8Array): Uint8Array {
-  const all = namesTrialKey(keys) ? elementsOf(keys) : null;
+  const all = namesProbeKey(keys) ? elementsOf(keys) : null;
   if (all === null) return keys;
-  const kept = all.filter((key) => !isTrialKey(key));
+  const kept = all.filter((key) => !isProbeKey(key));
   return join(kept.length, kept, kept.reduce((size, key) => size + key.length, 0));
 }
 
@@ -185,7 +185,7 @@ function mergeLogicalAnd(replies: readonly PartReply[], protocol: Protocol): Uin
 }
 
 function mergeRandomKey(replies: readonly PartReply[], protocol: Protocol): Uint8Array {
-  const keys = replies.filter((r) => !r.isError && !isNull(r.bytes) && !isTrialKey(r.bytes));
+  const keys = replies.filter((r) => !r.isError && !isNull(r.bytes) && !isProbeKey(r.bytes));
   if (keys.length > 0) return copy(keys[Math.floor(Math.random() * keys.length)]!.bytes);
   return firstError(replies) ?? new Encoder(protocol).null().done();
 }

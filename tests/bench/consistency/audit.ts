@@ -5,7 +5,7 @@
  */
 
 import { delay } from "@std/async/delay";
-import { TRIAL_MS, TRIAL_PREFIX } from "../../../src/resp/probe_key.ts";
+import { PROBE_MS, PROBE_PREFIX } from "../../../src/resp/probe_key.ts";
 import { encodeRequests, RespClient } from "../../support/resp_client.ts";
 import type { RespValue } from "../../support/resp_value.ts";
 import { slotOf } from "../../support/router_server.ts";
@@ -48,7 +48,7 @@ const LEFT_MS = 11_000;
 
 /** @returns How many keys there are. */
 export async function audit(audit: Audit): Promise<number> {
-  await delay(audit.hadFaults ? LEFT_MS : TRIAL_MS + CLOCK_MS);
+  await delay(audit.hadFaults ? LEFT_MS : PROBE_MS + CLOCK_MS);
   // A dashboard that was killed may have left a place for answers; nobody minds, and gc removes it.
   if (audit.hadFaults) await audit.cluster.change("GET", "/api/action/gc?keep=500");
   for (const problem of await audit.cluster.problems()) audit.violated(`store: ${problem}`);
@@ -124,7 +124,7 @@ async function lookAtServers({ cluster, items, violated }: Audit): Promise<numbe
     for (let database = 0; database < DATABASES; database++) {
       await client.call("SELECT", database);
       for (const key of await client.call("KEYS", "*") as string[]) {
-        if (key.startsWith(TRIAL_PREFIX)) continue;
+        if (key.startsWith(PROBE_PREFIX)) continue;
         const slotId = slotOf(key);
         if (slots.group[slotId] !== i + 1) {
           violated(
@@ -165,7 +165,7 @@ async function readKeys(
       .flatMap((item) => item.keys.map((key) => [key, item] as const)),
   );
   const keys = (await client.call("KEYS", "*") as string[]).filter((key) =>
-    !key.startsWith(TRIAL_PREFIX)
+    !key.startsWith(PROBE_PREFIX)
   );
   for (let at = 0; at < keys.length; at += KEYS_BATCH) {
     const some = keys.slice(at, at + KEYS_BATCH);

@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { trialKey } from "../../../src/resp/probe_key.ts";
+import { probeKey } from "../../../src/resp/probe_key.ts";
 import { answerNothing, FakeRedis, type FakeReply } from "../../support/fake_redis.ts";
 import { keyWhere, RouterServer, slotOf } from "../../support/router_server.ts";
 
@@ -140,8 +140,8 @@ Deno.test("while nothing moves each server is asked for its keys once", async ()
 Deno.test("clients see no key of a dashboard's own, moving slots or not", async () => {
   await using run = await movingSlot();
   using client = await run.proxy.client();
-  const trial = new TextDecoder().decode(trialKey());
-  run.two.keys[1]!.add(trial);
+  const probe = new TextDecoder().decode(probeKey());
+  run.two.keys[1]!.add(probe);
   const scanned = async () => {
     const [, first] = await client.call("SCAN", 0) as [string, string[]];
     return first;
@@ -151,7 +151,7 @@ Deno.test("clients see no key of a dashboard's own, moving slots or not", async 
   moveBetween(run.two);
   assertEquals((await client.call("KEYS", "*") as string[]).sort(), ALL);
   for (const keys of run.two.keys) keys.clear();
-  run.two.keys[0]!.add(trial);
+  run.two.keys[0]!.add(probe);
   assertEquals(await scanned(), []);
   assertEquals(await client.call("RANDOMKEY"), null);
   // It is gone a moment later.

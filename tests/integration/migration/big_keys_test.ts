@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { TRIAL_PREFIX } from "../../../src/resp/probe_key.ts";
+import { PROBE_PREFIX } from "../../../src/resp/probe_key.ts";
 import { loadSlot, saveSlot } from "../../../src/store/slots.ts";
 import { until } from "../../support/deadline.ts";
 import { Migration, type MigrationTestOptions } from "../../support/migration.ts";
@@ -32,7 +32,7 @@ async function filled() {
 /** How many keys a server has, without the one by which a move is tried out. */
 async function sizeOf(client: RespClient): Promise<number> {
   const keys = await client.call("KEYS", "*") as string[];
-  return keys.filter((key) => !key.startsWith(TRIAL_PREFIX)).length;
+  return keys.filter((key) => !key.startsWith(PROBE_PREFIX)).length;
 }
 
 function start(servers: readonly RedisServer[], options: MigrationTestOptions): Promise<Migration> {

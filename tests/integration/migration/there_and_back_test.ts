@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { TRIAL_PREFIX } from "../../../src/resp/probe_key.ts";
+import { PROBE_PREFIX } from "../../../src/resp/probe_key.ts";
 import { loadSlot } from "../../../src/store/slots.ts";
 import { CountingLoad, keysInSlots } from "../../support/counting_load.ts";
 import { until } from "../../support/deadline.ts";
@@ -57,7 +57,7 @@ async function misplaced(
     using client = await server.client();
     for (const key of await client.call("KEYS", "*") as string[]) {
       // One by which a dashboard tries servers out may not have expired yet.
-      if (!key.startsWith(TRIAL_PREFIX)) {
+      if (!key.startsWith(PROBE_PREFIX)) {
         holders.set(key, [...holders.get(key) ?? [], at + 1]);
       }
     }

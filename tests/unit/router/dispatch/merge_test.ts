@@ -14,7 +14,7 @@ import {
   mergeInOrder,
   MERGES,
 } from "../../../../src/router/dispatch/merge.ts";
-import { trialKey } from "../../../../src/resp/probe_key.ts";
+import { probeKey } from "../../../../src/resp/probe_key.ts";
 import { latin1, textOf } from "../../../support/pieces.ts";
 
 /** A server's reply. */
@@ -34,7 +34,7 @@ function merge(name: MergeRule, replies: readonly PartReply[], protocol: Protoco
 const BAD = "-ERR handle response, unexpected reply from a server: ";
 
 /** A key of our own, as a server tells it. */
-const TRIAL = `$55\r\n${textOf(trialKey())}\r\n`;
+const TRIAL = `$55\r\n${textOf(probeKey())}\r\n`;
 
 /** Merges of good replies; texts stand for whole replies. */
 const CASES: readonly (readonly [
