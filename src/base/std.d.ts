@@ -124,6 +124,11 @@ declare module "@std/cli/parse-args" {
   export function parseArgs(args: readonly string[], options?: ParseOptions): Args;
 }
 
+declare module "@std/collections/chunk" {
+  /** Splits an array into arrays of `size` elements, the last of which may be shorter. */
+  export function chunk<T>(array: readonly T[], size: number): T[][];
+}
+
 declare module "@std/crypto/timing-safe-equal" {
   /**
    * Compares in a time that does not depend on where the bytes differ.

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { MigrationTotals, MigrationView } from "../api/cluster_view.ts";
 import type { BackoffOptions } from "../base/backoff.ts";
 import type { Timers } from "../base/timers.ts";
 import { loadMigrateTasks, type StoredMigrateTask } from "../store/migrate_tasks.ts";
@@ -19,7 +18,8 @@ export class JobList {
   readonly #retry: BackoffOptions;
   readonly #timers: Timers;
   readonly #jobs = new Map<string, MigrationJob>();
-  readonly #totals = new TotalProgress();
+  /** How far all jobs together are. */
+  readonly totals = new TotalProgress();
   /** Tasks that have left the store while it is being read. */
   #removed: Set<string> | undefined;
 
@@ -55,11 +55,6 @@ export class JobList {
     return this.all().sort((a, b) => compareSequence(a.name, b.name));
   }
 
-  /** How far all jobs together are; null when there are none. */
-  totals(views: readonly MigrationView[]): MigrationTotals | null {
-    return this.#totals.view(views);
-  }
-
   /**
    * Reads the tasks of the store.
    *
@@ -85,7 +80,7 @@ export class JobList {
   add(tasks: readonly StoredMigrateTask[]): void {
     for (const { name, task } of tasks) {
       if (this.#jobs.has(name)) continue;
-      if (this.#jobs.size === 0) this.#totals.begin();
+      if (this.#jobs.size === 0) this.totals.begin();
       this.#jobs.set(name, new MigrationJob(name, task, this.#retry, this.#timers));
     }
   }
@@ -98,7 +93,7 @@ export class JobList {
 
   /** Removes a job whose slot has arrived. */
   finish(job: MigrationJob): void {
-    this.#totals.ended(job.view(undefined, false));
+    this.totals.ended(job.view(undefined, false));
     job.stream = undefined;
     this.remove(job);
   }

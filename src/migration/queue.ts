@@ -12,6 +12,7 @@
  * @module
  */
 
+import { chunk } from "@std/collections/chunk";
 import type { CancelMode } from "../api/answers.ts";
 import type { MigrationTotals, MigrationView } from "../api/cluster_view.ts";
 import type { BackoffOptions } from "../base/backoff.ts";
@@ -270,9 +271,7 @@ export class MigrationQueue {
       const jobs = this.#jobs.all().filter(({ isGoingBack }) => !isGoingBack);
       await this.#scheduler.holding(jobs, async () => {
         const waiting = jobs.filter(({ stream, task }) => !stream && task.status === "pending");
-        for (let at = 0; at < waiting.length; at += TASKS_PER_CHANGE) {
-          await this.#deleteTasks(waiting.slice(at, at + TASKS_PER_CHANGE));
-        }
+        for (const some of chunk(waiting, TASKS_PER_CHANGE)) await this.#deleteTasks(some);
         for (const job of jobs) if (this.#jobs.has(job)) await this.#cancel(job, mode);
       });
     });
@@ -303,7 +302,7 @@ export class MigrationQueue {
 
   /** How far all tasks together are; null when there are none. */
   get totals(): MigrationTotals | null {
-    return this.#jobs.totals(this.views());
+    return this.#jobs.totals.view(this.views());
   }
 
   #serially<T>(body: () => Promise<T>): Promise<T> {

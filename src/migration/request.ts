@@ -4,6 +4,7 @@
  * @module
  */
 
+import { chunk } from "@std/collections/chunk";
 import type { MigrateBody } from "../api/answers.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { GROUP_ID_MIN } from "../model/group.ts";
@@ -58,9 +59,9 @@ export async function createTasks(
   await checkOtherServers(control, new Set(slots.map(({ group_id }) => group_id)), groupId, target);
   const created: StoredMigrateTask[] = [];
   try {
-    for (let at = 0; at < tasks.length; at += PARALLEL_MAX) {
+    for (const some of chunk(tasks, PARALLEL_MAX)) {
       const made = await Promise.allSettled(
-        tasks.slice(at, at + PARALLEL_MAX).map(async (task) => {
+        some.map(async (task) => {
           created.push({ name: await createMigrateTask(store, task), task });
         }),
       );

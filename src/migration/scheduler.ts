@@ -8,6 +8,7 @@
  * @module
  */
 
+import { chunk } from "@std/collections/chunk";
 import type { Timers } from "../base/timers.ts";
 import type { Control } from "../control/control.ts";
 import { loadSlot } from "../store/slots.ts";
@@ -170,8 +171,7 @@ export class Scheduler {
   /** Deletes tasks with nothing to do. */
   async #end(jobs: readonly MigrationJob[]): Promise<void> {
     const { writer } = this.#options;
-    for (let at = 0; at < jobs.length; at += TASKS_PER_CHANGE) {
-      const ending = jobs.slice(at, at + TASKS_PER_CHANGE);
+    for (const ending of chunk(jobs, TASKS_PER_CHANGE)) {
       const parts: ChangePart[] = ending.flatMap(({ name, step }) =>
         step?.kind === "end" ? [endPart(this.#control.store, name, step.slot)] : []
       );

@@ -12,6 +12,7 @@
  * @module
  */
 
+import { chunk } from "@std/collections/chunk";
 import { UnconfirmedError } from "../control/errors.ts";
 import type { SlotRecord } from "../model/slot.ts";
 import { slotsText } from "../model/slot_ranges.js";
@@ -258,9 +259,7 @@ export class SlotOpener {
 
   /** @param times How much larger than usual a change may be. */
   #inChanges(entering: readonly Entering[], times = 1): Entering[][] {
-    const size = this.#options.slotsPerChange * times;
-    const count = Math.ceil(entering.length / size);
-    return Array.from({ length: count }, (_, i) => entering.slice(i * size, (i + 1) * size));
+    return chunk(entering, this.#options.slotsPerChange * times);
   }
 
   /** Runs `body` while no keys are sent to either server. */

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { chunk } from "@std/collections/chunk";
 import type { Timers } from "../base/timers.ts";
 import { slotsText } from "../model/slot_ranges.js";
 import { loadGroup, masterOf } from "../store/groups.ts";
@@ -205,8 +206,8 @@ export class MoveStream implements JobStream {
   async #finish(slotIds: readonly number[]): Promise<void> {
     const { writer, limits: { slotsPerChange } } = this.#host;
     const { to } = this.route;
-    for (let at = 0; at < slotIds.length; at += slotsPerChange) {
-      const jobs = slotIds.slice(at, at + slotsPerChange).flatMap((slotId) => {
+    for (const some of chunk(slotIds, slotsPerChange)) {
+      const jobs = some.flatMap((slotId) => {
         const job = this.#slots.get(slotId);
         return job !== undefined && this.#slots.moving.has(slotId) ? [job] : [];
       });

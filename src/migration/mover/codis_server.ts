@@ -105,18 +105,13 @@ export class CodisServerMover implements SlotMover {
    */
   static async open(context: MoveContext): Promise<CodisServerMover> {
     const { control, pair } = context;
-    const opened: RedisConnection[] = [];
-    try {
-      opened.push(await control.redis(pair.target, TARGET_REPLY_MS));
-      opened.push(await control.redis(pair.source, REPLY_MS));
-      const [target, source] = opened as [RedisConnection, RedisConnection];
-      await becomeOnlyMover(source);
-      const chunks = await ChunkMover.open(context, source, target);
-      return new CodisServerMover(context, source, target, chunks);
-    } catch (error) {
-      for (const redis of opened) redis.close();
-      throw error;
-    }
+    using opened = new DisposableStack();
+    const target = opened.use(await control.redis(pair.target, TARGET_REPLY_MS));
+    const source = opened.use(await control.redis(pair.source, REPLY_MS));
+    await becomeOnlyMover(source);
+    const chunks = await ChunkMover.open(context, source, target);
+    opened.move();
+    return new CodisServerMover(context, source, target, chunks);
   }
 
   async probe(): Promise<void> {

@@ -81,25 +81,16 @@ export class StockMover implements SlotMover {
    */
   static async open(context: MoveContext): Promise<StockMover> {
     const { control, pair } = context;
-    const opened: RedisConnection[] = [];
-    try {
-      const connect = async (addr: string, replyMs: number) => {
-        const redis = await control.redis(addr, replyMs);
-        opened.push(redis);
-        return redis;
-      };
-      const target = await connect(pair.target, REPLY_MS);
-      const scanner = await connect(pair.source, REPLY_MS);
-      await becomeOnlyMover(scanner);
-      const migrator = await connect(pair.source, MIGRATE_REPLY_MS);
-      await migrator.call("CLIENT", "SETNAME", MOVER_NAME);
-      // Redis 3.2 has no MEMORY.
-      const [usage] = await scanner.pipeline([["MEMORY", "USAGE", ""]]);
-      return new StockMover(context, scanner, migrator, target, !(usage instanceof RedisError));
-    } catch (error) {
-      for (const redis of opened) redis.close();
-      throw error;
-    }
+    using opened = new DisposableStack();
+    const target = opened.use(await control.redis(pair.target, REPLY_MS));
+    const scanner = opened.use(await control.redis(pair.source, REPLY_MS));
+    await becomeOnlyMover(scanner);
+    const migrator = opened.use(await control.redis(pair.source, MIGRATE_REPLY_MS));
+    await migrator.call("CLIENT", "SETNAME", MOVER_NAME);
+    // Redis 3.2 has no MEMORY.
+    const [usage] = await scanner.pipeline([["MEMORY", "USAGE", ""]]);
+    opened.move();
+    return new StockMover(context, scanner, migrator, target, !(usage instanceof RedisError));
   }
 
   async probe(): Promise<void> {
