@@ -131,7 +131,7 @@ async function showsSlots(place: Place): Promise<void> {
     const [slot, told] of [
       [0, "group 1, online"],
       [100, "group 20, migrating, from group 7"],
-      [101, "group 7, about to migrate, to move to group 20"],
+      [101, "group 7, about to migrate, will move to group 20"],
       [1023, "group 64, online"],
     ] as const
   ) {
@@ -174,7 +174,7 @@ async function showsLists(place: Place): Promise<void> {
   for (const word of [proxy.id, proxy.addr, "online", whole(proxy.ops), millis(proxy.p99_ms)]) {
     assertStringIncludes(second, word);
   }
-  assertStringIncludes(await tab.text("tbody"), "out of touch for");
+  assertStringIncludes(await tab.text("tbody"), "not updated for");
   assertStringIncludes(await tab.text("tbody"), "no answer within 2 s");
 
   await turnTo(tab, "migrations");
@@ -190,7 +190,7 @@ async function showsLists(place: Place): Promise<void> {
   assertStringIncludes(await tab.text(".actions li"), "27 of 30 confirmed");
   assertEquals(await tab.page.locator(".events li").count(), 100);
   await tab.page.locator(".actions summary").first().click();
-  assertStringIncludes(await tab.text(".actions .answers"), "proxy_28: not yet");
+  assertStringIncludes(await tab.text(".actions .answers"), "proxy_28: not confirmed yet");
 }
 
 async function showsChange(place: Place): Promise<void> {
@@ -227,14 +227,14 @@ const CASES: readonly Case[] = [
     view: "groups",
     opens: "Add group …",
     fill: { id: "70" },
-    says: "Group 70 is made, without servers",
+    says: "Group 70 is created without servers",
     confirm: "Add group",
     asks: { method: "PUT", path: "/api/server_groups", body: { id: 70 } },
   },
   {
     view: "groups",
     opens: "Remove …",
-    says: "Group 1 and its 2 servers are taken out",
+    says: "Group 1 and its 2 servers are removed",
     confirm: "Remove group",
     asks: { method: "DELETE", path: "/api/server_group/1", body: OK_BODY },
   },
@@ -249,7 +249,7 @@ const CASES: readonly Case[] = [
     view: "groups",
     opens: "Add server …",
     fill: { addr: "10.0.1.9:6379", role: "slave" },
-    says: "10.0.1.9:6379 becomes a replica of 10.0.1.1:6379, and gets a copy of its data",
+    says: "10.0.1.9:6379 becomes a replica of 10.0.1.1:6379 and gets a copy of its data",
     confirm: "Add server",
     asks: {
       method: "PUT",
@@ -260,7 +260,7 @@ const CASES: readonly Case[] = [
   {
     view: "groups",
     opens: "tbody Remove …",
-    says: "10.0.1.2:6379 is taken out of group 1",
+    says: "10.0.1.2:6379 is removed from group 1",
     confirm: "Remove server",
     asks: {
       method: "PUT",
@@ -283,7 +283,7 @@ const CASES: readonly Case[] = [
     view: "slots",
     opens: "Set owner …",
     fill: { from: "3", to: "9", new_group: "2", status: "offline" },
-    says: "Slots 3–9 are written down for group 2 as offline",
+    says: "Group 2 then owns slots 3–9, but offline",
     confirm: "Set owner",
     asks: {
       method: "POST",
@@ -295,7 +295,7 @@ const CASES: readonly Case[] = [
     view: "slots",
     opens: "Initialize …",
     fill: { product: "shop" },
-    says: "It is refused when slots are there already",
+    says: "This is refused if slots exist",
     confirm: "Initialize",
     asks: { method: "POST", path: "/api/slots/init", body: OK_BODY },
   },
@@ -303,7 +303,7 @@ const CASES: readonly Case[] = [
     view: "slots",
     opens: "Initialize …",
     fill: { is_force: true, product: "shop" },
-    says: "1 024 slots in use now stop being served".replace(" ", "\u202f"),
+    says: "Requests for the 1\u202f024 slots in use",
     confirm: "Initialize",
     asks: { method: "POST", path: "/api/slots/init?is_force=1", body: OK_BODY },
   },
@@ -311,7 +311,7 @@ const CASES: readonly Case[] = [
     view: "migrations",
     opens: "Migrate slots …",
     fill: { from: "16", to: "40", new_group: "9", delay: "5" },
-    says: "Now they are in group 2 (16 slots) and group 3 (9 slots)",
+    says: "The owner now: group 2 (16 slots) and group 3 (9 slots)",
     confirm: "Migrate",
     asks: {
       method: "POST",
@@ -330,7 +330,7 @@ const CASES: readonly Case[] = [
   {
     view: "migrations",
     opens: "Cancel …",
-    says: "Slot 99 goes back to group 7",
+    says: "Slot 99 moves back to group 7",
     confirm: "Cancel migration",
     asks: { method: "DELETE", path: "/api/migrate/tasks/0000000099", body: OK_BODY },
   },
@@ -338,14 +338,14 @@ const CASES: readonly Case[] = [
     view: "migrations",
     opens: "Rebalance …",
     fill: { by: "ops" },
-    says: "group 1: 12.0k requests/s now, 7 000 then".replace(" 000", "\u202f000"),
+    says: "group 1: 12.0k requests/s now, 7 000 after".replace(" 000", "\u202f000"),
     confirm: "Rebalance",
     asks: { method: "POST", path: "/api/rebalance", body: { delay: 0, by: "ops" } },
   },
   {
     view: "migrations",
     opens: "Pause …",
-    says: "No slot goes on moving until somebody resumes",
+    says: "Migrations stop until you resume them",
     confirm: "Pause",
     asks: { method: "POST", path: "/api/migrate/pause", body: OK_BODY },
   },
@@ -353,7 +353,7 @@ const CASES: readonly Case[] = [
     view: "migrations",
     opens: "Cancel …",
     fill: { mode: "back" },
-    says: "Slot 99 goes back to group 7",
+    says: "Slot 99 moves back to group 7",
     confirm: "Cancel migration",
     asks: { method: "DELETE", path: "/api/migrate/tasks/0000000099", body: { mode: "back" } },
   },
@@ -361,21 +361,21 @@ const CASES: readonly Case[] = [
     view: "migrations",
     opens: "Cancel all …",
     fill: { mode: "finish" },
-    says: "2 slots (99–100) have begun: the rest of the keys move.",
+    says: "The migration of 2 slots (99–100) has started: the other keys move, too.",
     confirm: "Cancel all",
     asks: { method: "POST", path: "/api/migrate/cancel", body: { mode: "finish" } },
   },
   {
     view: "migrations",
     opens: "Cancel all …",
-    says: "80 slots that wait their turn stay where they are",
+    says: "80 waiting slots stay where they are",
     confirm: "Cancel all",
     asks: { method: "POST", path: "/api/migrate/cancel", body: OK_BODY },
   },
   {
     view: "proxies",
     opens: "Take offline …",
-    says: "proxy_1 deregisters and its process exits",
+    says: "proxy_1 answers the requests that it has received",
     confirm: "Take offline",
     asks: { method: "POST", path: "/api/proxy", body: { id: "proxy_1", state: "mark_offline" } },
   },
@@ -389,14 +389,14 @@ const CASES: readonly Case[] = [
   {
     view: "activity",
     opens: "Remove fences …",
-    says: "Do this only when you know that these processes are not running",
+    says: "Do this only when you know that these processes do not run",
     confirm: "Remove fences",
     asks: { method: "POST", path: "/api/remove_fence", body: OK_BODY },
   },
   {
     view: "activity",
     opens: "Remove locks …",
-    says: "Do this only when nobody else is changing the cluster",
+    says: "Do this only when no change is running",
     confirm: "Remove locks",
     asks: { method: "POST", path: "/api/force_remove_locks", body: OK_BODY },
   },
@@ -494,7 +494,7 @@ async function tellsRefusals(place: Place): Promise<void> {
   );
   server.isDown = true;
   await dialogButton(tab, "Add group").click();
-  await tab.page.getByText("it may or may not have done it").waitFor();
+  await tab.page.getByText("It may have made the change").waitFor();
   server.isDown = false;
   server.takeAsked();
   await dialogButton(tab, "Add group").click();
@@ -572,7 +572,7 @@ async function choosesSlots(place: Place): Promise<void> {
   await tab.page.mouse.move(to.x, to.y, { steps: 3 });
   await tab.page.mouse.up();
   await tab.page.mouse.move(0, 0);
-  await tab.page.locator(".told").getByText("Chosen: slots 130–200").waitFor();
+  await tab.page.locator(".told").getByText("Selected: slots 130–200").waitFor();
   const last = await middleOf(tab, 260);
   await tab.page.keyboard.down("Shift");
   await tab.page.mouse.click(last.x, last.y);
@@ -685,7 +685,7 @@ async function outlivesTheDashboard(place: Place): Promise<void> {
   const tab = await visit(place, "overview");
   const shown = await tab.text(".tiles");
   server.isDown = true;
-  await tab.page.getByText("No news from the dashboard").waitFor();
+  await tab.page.getByText("No data from the dashboard").waitFor();
   assertEquals(await tab.text(".tiles"), shown);
   await until(() => tab.ask("getComputedStyle(document.querySelector('main')).opacity < 0.6"));
   server.isDown = false;
@@ -696,7 +696,7 @@ async function outlivesTheDashboard(place: Place): Promise<void> {
   // Nothing at all is known yet: it says so instead of being empty.
   server.isDown = true;
   await tab.page.reload();
-  await tab.page.getByText("No news from the dashboard").waitFor();
+  await tab.page.getByText("No data from the dashboard").waitFor();
   assertEquals(await tab.text("main"), "");
 }
 
@@ -712,10 +712,10 @@ async function hasTwoThemes(place: Place): Promise<void> {
   await becomes("light");
   await tab.page.emulateMedia({ colorScheme: "dark" });
   await becomes("dark");
-  await tab.page.getByRole("button", { name: "Show it light" }).click();
+  await tab.page.getByRole("button", { name: "Switch to light colours" }).click();
   await becomes("light");
   await tab.page.reload();
-  await tab.page.getByRole("button", { name: "Show it dark" }).waitFor();
+  await tab.page.getByRole("button", { name: "Switch to dark colours" }).waitFor();
   await becomes("light");
   await tab.page.emulateMedia({ colorScheme: "light" });
 }
@@ -724,7 +724,7 @@ async function showsWhatStopsEverything(place: Place): Promise<void> {
   const { server } = place;
   server.edit = (view) => ({ ...view, dead_fences: ["10.1.0.31:19000"] });
   const tab = await visit(place, "overview");
-  assertStringIncludes(await tab.text(".status"), "No change can be made");
+  assertStringIncludes(await tab.text(".status"), "The cluster cannot be changed");
   assertStringIncludes(await tab.text(".alarm"), "10.1.0.31:19000");
   assertStringIncludes(await tab.text(".alarm"), "Start the proxy again at its address");
   await tab.page.locator(".alarm button").click();
@@ -763,9 +763,9 @@ async function showsNothing(place: Place): Promise<void> {
       ["overview", "There is no group of servers yet"],
       ["slots", "no group\nnot stored"],
       ["groups", "There is no group yet"],
-      ["proxies", "No proxy has registered"],
-      ["migrations", "No slot is on its way"],
-      ["activity", "Nothing so far"],
+      ["proxies", "No proxy is registered"],
+      ["migrations", "No slot is migrating"],
+      ["activity", "There are no events yet"],
     ] as const
   ) {
     await turnTo(tab, view);
@@ -841,7 +841,7 @@ async function drawsNothingTwiceOrOver(place: Place): Promise<void> {
         "none",
       );
       await openDialog(tab, "Cancel all …");
-      assertStringIncludes(await tab.text("dialog"), "82 slots (99–180) have begun");
+      assertStringIncludes(await tab.text("dialog"), "82 slots (99–180) has started");
       assert(
         await tab.ask<boolean>(
           `document.querySelector("dialog .buttons").getBoundingClientRect().bottom < innerHeight`,

@@ -1,6 +1,6 @@
 /**
- * Asks before anything is done: what to fill in, what will happen in words, and what the dashboard
- * said when it refused.
+ * The dialog before a change: its fields, what will happen in words, and the error when the dashboard
+ * refuses.
  *
  *     ask ──► (log in) ──► fill in, read ──► sent ──► done, with a toast
  *                              ▲               └──► refused: its text, and another try
@@ -28,10 +28,10 @@ import { Modal, toast } from "./modal.js";
 let open = () => {};
 
 /**
- * Asks the user about one of {@linkcode ACTIONS}, and does it when they agree.
+ * Opens the dialog of one of {@linkcode ACTIONS}, and carries it out when the user confirms.
  *
  * @param {string} name
- * @param {Values} [preset] What is known already: which group, which slots.
+ * @param {Values} [preset] The values that are known already: the group, the slots.
  */
 export function ask(name, preset = {}) {
   const action = ACTIONS[name];
@@ -40,7 +40,7 @@ export function ask(name, preset = {}) {
 }
 
 /**
- * The place where questions appear.
+ * The place where dialogs appear.
  *
  * @param {{ view: ClusterView }} props
  */
@@ -144,7 +144,7 @@ function Buttons({ action, isSending, isReady, onClose }) {
         ? html`<span class="busy">waiting for the dashboard and its proxies …</span>`
         : null}
       <button type="button" onClick=${onClose}>
-        ${isSending ? "Close, let it go on" : "Cancel"}
+        ${isSending ? "Close, keep it running" : "Cancel"}
       </button>
       <button
         type="submit"
@@ -163,12 +163,12 @@ function Buttons({ action, isSending, isReady, onClose }) {
  */
 
 /**
- * What the action would do, asked again whenever something else is filled in.
+ * What the action would do; asked again whenever a field changes.
  *
  * @param {Action} action
  * @param {Values} values
  * @param {boolean} isPaused
- * @param {() => void} onNoToken Called when it needs a token that is not there.
+ * @param {() => void} onNoToken Called when it needs a token.
  * @returns {PlanState}
  */
 function usePreview({ preview }, values, isPaused, onNoToken) {
@@ -204,7 +204,7 @@ function Plan({ action, plan }) {
   return html`
     <ul class="plan" aria-label="Plan">
       ${plan.words.length === 0
-        ? html`<li>working out a plan …</li>`
+        ? html`<li>planning …</li>`
         : plan.words.map((line) => html`<li>${line}</li>`)}
     </ul>
   `;

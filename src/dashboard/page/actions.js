@@ -1,6 +1,5 @@
 /**
- * Everything that can be done from the page: what it is called, what it asks for, what it says will
- * happen, and the request that does it.
+ * The actions of the page: title, fields, what will happen in words, and the request that does it.
  *
  * @module
  */
@@ -13,13 +12,13 @@ import { counted } from "./format.js";
 /** @import { ApiRequest } from "./api.js" */
 
 /**
- * What was filled in: text and numbers as typed, boxes as they are ticked.
+ * The values of the fields: text and numbers as typed, boxes as ticked.
  *
  * @typedef {Readonly<Record<string, string | boolean>>} Values
  */
 
 /**
- * One thing to fill in.
+ * A field of a dialog.
  *
  * @typedef {object} Field
  * @property {string} name As in the request's body.
@@ -29,28 +28,28 @@ import { counted } from "./format.js";
  * @property {number} [least] Of a number.
  * @property {number} [most] Of a number.
  * @property {(view: ClusterView) => readonly (readonly [value: string, text: string])[]} [choices]
- * @property {boolean} [afterRefusal] Whether it is offered only once the plain request was refused.
+ * @property {boolean} [afterRefusal] Whether it appears only after the plain request was refused.
  */
 
 /**
- * Something that can be done.
+ * An action of the user.
  *
  * @typedef {object} Action
  * @property {(values: Values) => string} title
  * @property {string} verb On the button that does it.
- * @property {boolean} [isRisky] Whether the button warns.
+ * @property {boolean} [isRisky] Whether the button has the colour of a warning.
  * @property {readonly Field[]} [fields]
- * @property {(view: ClusterView) => Values} [start] What the fields hold at first.
+ * @property {(view: ClusterView) => Values} [start] The first values of the fields.
  * @property {(values: Values, view: ClusterView) => readonly string[]} words What will happen.
  * @property {(values: Values, view: ClusterView) => string} [problem] Why it cannot be done as filled
  * in; `""`: it can.
  * @property {(values: Values) => ApiRequest} request
  * @property {Preview} [preview]
- * @property {(values: Values) => string} done What is said when it was done.
+ * @property {(values: Values) => string} done The message when it was done.
  */
 
 /**
- * A request that tells beforehand what the action would do.
+ * A request that shows what the action would do.
  *
  * @typedef {object} Preview
  * @property {(values: Values) => ApiRequest} request
@@ -64,8 +63,8 @@ const PROXY_ACTIONS = {
     title: ({ id }) => `Set ${id} online`,
     verb: "Set online",
     words: ({ id }) => [
-      `${id} loads the slot table and begins to serve clients; clients that look proxies up find it.`,
-      "It is refused while a slot is offline or has no owner.",
+      `${id} loads the slot table and starts to serve clients. Clients that discover proxies find it.`,
+      "This is refused while a slot is offline or has no group.",
     ],
     request: ({ id }) => ({
       method: "POST",
@@ -82,14 +81,14 @@ const PROXY_ACTIONS = {
       const proxy = view.proxies.find((other) => other.id === id);
       const connected = counted(
         proxy?.sessions ?? 0,
-        "client connected to it now is cut off and must connect",
-        "clients connected to it now are cut off and must connect",
+        "client connected to it is disconnected and must use another proxy",
+        "clients connected to it are disconnected and must use another proxy",
       );
       return [
-        `${id} deregisters and its process exits, after what clients have asked for. The ` +
-        `${connected} elsewhere.`,
-        "It does not come back by itself: somebody has to start the process again.",
-        "This waits until it has gone.",
+        `${id} answers the requests that it has received. Then it leaves the store and its process ` +
+        `exits. The ${connected}.`,
+        "It does not restart by itself: start the process again when you need it.",
+        "The change is done when the proxy is gone.",
       ];
     },
     request: ({ id }) => ({
@@ -108,13 +107,15 @@ const UPKEEP_ACTIONS = {
     verb: "Remove fences",
     isRisky: true,
     words: (_values, { dead_fences }) => [
-      `The fences of ${dead_fences.join(", ") || "no proxy"} are removed, and the cluster can be ` +
+      `The fences of ${
+        dead_fences.join(", ") || "no proxy"
+      } are removed. Then the cluster can be ` +
       "changed again.",
-      "A fence stands where a proxy may still be serving with a slot table that is out of date. " +
-      "Do this only when you know that these processes are not running: one that runs would go on " +
-      "writing to the old owners of slots, and those writes would be lost.",
-      "A proxy that is started again at its address takes its fence over by itself; then nothing " +
-      "needs to be removed.",
+      "A fence means that a proxy may still serve with an old slot table. Do this only when you know " +
+      "that these processes do not run. A running one would still write to the old owners of slots, " +
+      "and these writes would be lost.",
+      "If you start a proxy again at its address, it takes over its fence. Then there is nothing to " +
+      "remove.",
     ],
     request: () => ({ method: "POST", path: "api/remove_fence" }),
     done: () => "Dead fences were removed.",
@@ -124,10 +125,9 @@ const UPKEEP_ACTIONS = {
     verb: "Remove locks",
     isRisky: true,
     words: () => [
-      "Every lock that was taken for a change is deleted from the coordinator. It helps when a " +
-      'dashboard or a command died in the middle, and changes fail with "obtaining lock timed out".',
-      "Do this only when nobody else is changing the cluster: without its lock, two changes can be " +
-      "made at once.",
+      "All locks for changes are deleted from the coordinator. This helps when a dashboard or a " +
+      'command has crashed and changes fail with "obtaining lock timed out".',
+      "Do this only when no change is running. Without a lock, two changes can run at the same time.",
     ],
     request: () => ({ method: "POST", path: "api/force_remove_locks" }),
     done: () => "Locks were removed.",
@@ -147,10 +147,10 @@ const UPKEEP_ACTIONS = {
     start: () => ({ by: "keep", amount: "500" }),
     words: ({ by, amount }) => [
       by === "keep"
-        ? `All actions but the newest ${amount}, and 500 more, are deleted from the coordinator, with ` +
-          "their answers."
+        ? `The newest ${amount} actions and 500 more stay. All others are deleted from the ` +
+          "coordinator, with their answers."
         : `Actions older than ${amount} seconds are deleted from the coordinator, with their answers.`,
-      "They are a record only: proxies need no action that they have confirmed.",
+      "Old actions are only a record. Proxies do not need actions that they have confirmed.",
     ],
     request: ({ by, amount }) => ({
       method: "POST",
@@ -169,7 +169,7 @@ export const ACTIONS = {
 };
 
 /**
- * What is wrong with one field; `""`: nothing.
+ * The problem of a field; `""`: none.
  *
  * @param {Field} field
  * @param {string | boolean | undefined} value

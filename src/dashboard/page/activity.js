@@ -1,5 +1,5 @@
 /**
- * The view of what happened: changes and who confirmed them, events, and upkeep of the records.
+ * The view of the activity: the running change, actions and who confirmed them, events.
  *
  * @module
  */
@@ -31,15 +31,13 @@ export function Activity({ view }) {
       <div class="columns">
         <section class="card">
           <h2>Actions</h2>
-          ${view.actions.length === 0
-            ? html`<${Empty}>Proxies have not been told anything yet.</${Empty}>`
-            : html`
-              <ol class="actions">
-                ${view.actions.map((action) =>
-                  html`<${ActionItem} key=${action.name} action=${action} now=${view.at} />`
-                )}
-              </ol>
-            `}
+          ${view.actions.length === 0 ? html`<${Empty}>There are no actions yet.</${Empty}>` : html`
+            <ol class="actions">
+              ${view.actions.map((action) =>
+                html`<${ActionItem} key=${action.name} action=${action} now=${view.at} />`
+              )}
+            </ol>
+          `}
         </section>
         <${Events} view=${view} />
       </div>
@@ -51,8 +49,8 @@ export function Activity({ view }) {
 function UnderWay({ view: { change, at } }) {
   return html`
     <section class="card under-way" aria-live="polite">
-      <h2>Under way</h2>
-      ${change === null ? html`<${Empty}>No change is being carried out.</${Empty}>` : html`
+      <h2>Running change</h2>
+      ${change === null ? html`<${Empty}>No change is running.</${Empty}>` : html`
         <p><b>${change.summary}</b>, for ${duration((at - change.since) / 1000)}</p>
         <ul class="waits">
           ${change.waiting_for.map(({ proxy_id, reason }) =>
@@ -84,7 +82,7 @@ function ActionItem({ action, now }) {
         <summary>
           <span class="what">${summary}</span>
           ${receivers.length === 0
-            ? html`<${Badge} tone="off">nobody had to confirm</${Badge}>`
+            ? html`<${Badge} tone="off">no confirmation needed</${Badge}>`
             : silent.length === 0
             ? html`<${Badge} tone="good">${`all ${receivers.length} confirmed`}</${Badge}>`
             : html`<${Badge} tone="busy">${`${
@@ -98,7 +96,7 @@ function ActionItem({ action, now }) {
         </summary>
         <p class="record">${type}, <code>${name}</code>, ${clockTime(created_at, now)}</p>
         <ul class="answers">
-          ${silent.map((id) => html`<li key=${id} class="silent">${id}: not yet</li>`)}
+          ${silent.map((id) => html`<li key=${id} class="silent">${id}: not confirmed yet</li>`)}
           ${answers.map(({ proxy_id, after_ms }) =>
             html`<li key=${proxy_id}>${proxy_id}: ${
               after_ms === null ? "confirmed" : millis(after_ms)
@@ -125,7 +123,7 @@ function Events({ view: { events, at } }) {
           onChange=${setLevel}
         />
       </div>
-      ${shown.length === 0 ? html`<${Empty}>Nothing so far.</${Empty}>` : html`
+      ${shown.length === 0 ? html`<${Empty}>There are no events yet.</${Empty}>` : html`
         <${Unchanged}
           of=${[shown, new Date(at).toDateString()]}
           draw=${() =>

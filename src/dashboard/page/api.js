@@ -1,5 +1,5 @@
 /**
- * Asks the dashboard for changes, with the token that the user gave.
+ * Sends changes to the dashboard, with the user's token.
  *
  * The token lives in this tab's session storage and travels in one header, never in an address.
  *
@@ -17,26 +17,26 @@
 
 const TOKEN_KEY = "codis-proxy.token";
 const UNAUTHORIZED = 401;
-/** Longest piece of an answer that is shown, in characters. */
+/** Longest text of an answer that is shown, in characters. */
 const TEXT_MAX = 2000;
 
-/** The dashboard said no; the message is its own text. */
+/** The dashboard refused, or did not answer; the message is its text. */
 export class ApiError extends Error {
   /** @override */
   name = "ApiError";
   /**
    * @param {number} status Of HTTP; 0: no answer came.
    * @param {string} text
-   * @param {{ field?: string, rule?: string, leader?: string }} [more] What it told besides.
+   * @param {{ field?: string, rule?: string, leader?: string }} [more] More fields of its answer.
    */
   constructor(status, text, more = {}) {
     super(text);
     this.status = status;
-    /** The member of the body that is wrong; `""`: not told. */
+    /** The field of the body that is wrong; `""`: not known. */
     this.field = more.field ?? "";
-    /** What that member should be; `""`: not told. */
+    /** The rule of that field; `""`: not known. */
     this.rule = more.rule ?? "";
-    /** The dashboard that can do it, `host:port`; `""`: not told. */
+    /** The dashboard that leads, `host:port`; `""`: not known. */
     this.leader = more.leader ?? "";
   }
 
@@ -67,14 +67,14 @@ export function onToken(listener) {
 }
 
 /**
- * Takes a token once the dashboard has accepted it.
+ * Stores a token after the dashboard has accepted it.
  *
  * @param {string} candidate
- * @throws {ApiError} When it is wrong, or cannot be asked about.
+ * @throws {ApiError} When it is wrong, or the dashboard does not answer.
  */
 export async function logIn(candidate) {
   if (!/^[\x21-\x7e]+$/.test(candidate)) {
-    throw new ApiError(UNAUTHORIZED, "a token is made of visible ASCII characters, without spaces");
+    throw new ApiError(UNAUTHORIZED, "a token has only visible ASCII characters, without spaces");
   }
   await send({ method: "POST", path: "api/login" }, candidate);
   useToken(candidate);
@@ -111,8 +111,8 @@ export async function send({ method, path, body }, withToken = token) {
   } catch (error) {
     throw new ApiError(
       0,
-      "The dashboard did not answer: it may or may not have done it. " +
-        `Look at the events before you try again. (${/** @type {Error} */ (error).message})`,
+      "The dashboard did not answer. It may have made the change: check the events before you try " +
+        `again. (${/** @type {Error} */ (error).message})`,
     );
   }
   if (!response.ok) {
@@ -132,9 +132,9 @@ export async function send({ method, path, body }, withToken = token) {
  */
 function refusal(status, text) {
   try {
-    const told = JSON.parse(text);
-    if (typeof told?.error === "string") return new ApiError(status, told.error, told);
-  } catch { /* Codis 2.0's texts are no JSON. */ }
+    const answer = JSON.parse(text);
+    if (typeof answer?.error === "string") return new ApiError(status, answer.error, answer);
+  } catch { /* Codis 2.0 answers plain text. */ }
   return new ApiError(status, text.trim().slice(0, TEXT_MAX) || `HTTP status ${status}`);
 }
 
@@ -144,7 +144,7 @@ function useToken(next) {
   try {
     if (next === "") sessionStorage.removeItem(TOKEN_KEY);
     else sessionStorage.setItem(TOKEN_KEY, next);
-  } catch { /* Without storage it is known until the page is loaded again. */ }
+  } catch { /* Without storage, the token lasts until the page is reloaded. */ }
   for (const listener of listeners) listener(token);
 }
 

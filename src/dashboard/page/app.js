@@ -1,5 +1,5 @@
 /**
- * The frame of the page: its head, the way from view to view, and how the cluster is in one line.
+ * The frame of the page: its head, the tabs of the views, and the state of the cluster in one line.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import { switchTheme, useTheme } from "./theme.js";
 /** @import { ChangeView, ClusterView } from "../../api/cluster_view.ts" */
 /** @import { Picture } from "./cluster.js" */
 
-/** Every view: its name in the address, its title, the paths of its sign, what draws it. */
+/** The views: name in the address, title, path of the icon, component. */
 const VIEWS = [
   { name: "overview", title: "Overview", sign: "M3 12h4l3-8 4 16 3-8h4", draw: Overview },
   {
@@ -80,7 +80,7 @@ export function App() {
     <${StatusLine} picture=${picture} />
     <main id="main" tabindex="-1" class=${picture.problem === "" ? "" : "stale"}>
       ${view === null
-        ? html`<p class="waiting">${picture.problem === "" ? "Asking the dashboard …" : ""}</p>`
+        ? html`<p class="waiting">${picture.problem === "" ? "Loading …" : ""}</p>`
         : html`<${shown?.draw} view=${view} />`}
     </main>
     ${view === null ? null : html`<${Questions} view=${view} />`}
@@ -138,8 +138,8 @@ function ThemeButton() {
     <button
       type="button"
       class="icon"
-      title=${`Show it ${other}`}
-      aria-label=${`Show it ${other}`}
+      title=${`Switch to ${other} colours`}
+      aria-label=${`Switch to ${other} colours`}
       onClick=${switchTheme}
     ><svg viewBox="0 0 24 24" aria-hidden="true"><path d=${sign} /></svg></button>
   `;
@@ -159,7 +159,7 @@ function LoginButton({ needsToken }) {
 }
 
 /**
- * One line, always there: what is most worth knowing now.
+ * One line, always visible: the most important fact now.
  *
  * @param {{ picture: Picture }} props
  */
@@ -171,7 +171,7 @@ function StatusLine({ picture }) {
     return html`
       <div class="status bad" role="alert">
         <span>
-          <b>No change can be made:</b>${" "}
+          <b>The cluster cannot be changed:</b>${" "}
           ${counted(view.dead_fences.length, "proxy", "proxies")} did not stop cleanly${" "}
           (${view.dead_fences.join(", ")}).
         </span>
@@ -204,7 +204,7 @@ function ChangeLine({ change, now }) {
       (first.reason === "" ? "" : ` (${first.reason})`);
   return html`
     <div class="status busy">
-      <span>Under way for ${duration((now - since) / 1000)}: ${summary}${waits}</span>
+      <span>Change running for ${duration((now - since) / 1000)}: ${summary}${waits}</span>
       <a href="#activity">Show</a>
     </div>
   `;
@@ -216,8 +216,8 @@ function OutOfReach({ picture: { view, problem, problemSince, leader } }) {
   return html`
     <div class="status bad" role="alert">
       <span>
-        <b>No news from the dashboard:</b> ${problem}, for ${since} now.${" "}
-        ${view === null ? "" : `What you see is from ${clockTime(view.at)}.`}
+        <b>No data from the dashboard:</b> ${problem}, for ${since}.${" "}
+        ${view === null ? "" : `This page shows the state at ${clockTime(view.at)}.`}
       </span>
       ${leader === "" ? null : html`<a href=${`http://${leader}/admin`}>Go to ${leader}</a>`}
     </div>

@@ -1,5 +1,5 @@
 /**
- * What in the cluster needs somebody's attention, the worst first.
+ * What in the cluster needs attention, the worst first.
  *
  * @module
  */
@@ -12,11 +12,11 @@ import { counted, countedSlots, duration } from "./format.js";
  * @typedef {object} Concern
  * @property {"bad" | "warning"} tone
  * @property {string} text
- * @property {string} place The view that shows more, as in the address: `groups`.
+ * @property {string} place The name of the view that shows more: `groups`.
  */
 
 /**
- * Everything that is not as it should be.
+ * Everything that is wrong or unusual.
  *
  * @param {ClusterView} view
  * @returns {readonly Concern[]}
@@ -40,7 +40,7 @@ export function concernsOf(view) {
 function fenceConcerns({ dead_fences }) {
   if (dead_fences.length === 0) return [];
   const text = `${counted(dead_fences.length, "proxy", "proxies")} did not stop cleanly ` +
-    `(${dead_fences.join(", ")}): nothing can be changed`;
+    `(${dead_fences.join(", ")}): the cluster cannot be changed`;
   return [{ tone: "bad", text, place: "overview" }];
 }
 
@@ -122,7 +122,7 @@ function proxyConcerns({ proxies }) {
     } else if (problem !== "") {
       concerns.push({ tone: "warning", text: `Proxy ${id}: ${problem}`, place: "proxies" });
     } else if (state === "offline") {
-      const text = `Proxy ${id} waits to be set online`;
+      const text = `Proxy ${id} is offline: set it online`;
       concerns.push({ tone: "warning", text, place: "proxies" });
     }
   }
@@ -141,7 +141,7 @@ function migrationConcerns({ migrations, migrations_paused_since, at }) {
     }: ${counted(migrations.length, "slot waits", "slots wait")}`;
     return [{ tone: "warning", text, place: "migrations" }];
   }
-  // What keeps one slot from moving mostly keeps all that go the same way.
+  // A problem of one slot is mostly a problem of all slots with the same source and target.
   const stuck = Map.groupBy(
     migrations.filter(({ problem }) => problem !== ""),
     ({ problem }) => problem,
@@ -149,9 +149,9 @@ function migrationConcerns({ migrations, migrations_paused_since, at }) {
   return [...stuck].map(([problem, tasks]) => {
     const slots = tasks.map(({ slot_id }) => slot_id);
     const what = slots.length === 1
-      ? `The migration of slot ${slots[0]} does`
-      : `The migrations of ${countedSlots(slots)} do`;
-    return { tone: "warning", text: `${what} not go on: ${problem}`, place: "migrations" };
+      ? `The migration of slot ${slots[0]} is`
+      : `The migrations of ${countedSlots(slots)} are`;
+    return { tone: "warning", text: `${what} stuck: ${problem}`, place: "migrations" };
   });
 }
 

@@ -46,11 +46,11 @@ const TIME_STEPS_S = [
 const WHOLE_STEPS = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power))
   .flat();
 const FONT = "11px system-ui, sans-serif";
-/** Before it is known how wide it may be. */
+/** Width until the real one is known. */
 const FIRST_WIDTH_PX = 300;
 
 /**
- * A chart with its legend; as wide as its place, and always of one height.
+ * A chart with its legend, as wide as its parent and of a fixed height.
  *
  * @param {{
  *   title: string,
@@ -160,7 +160,7 @@ function optionsOf(element, width, lines, format, isWhole) {
         points: { show: false },
       })),
     ],
-    hooks: { setCursor: [(shown) => tellValues(shown, element, lines, format)] },
+    hooks: { setCursor: [(shown) => showValues(shown, element, lines, format)] },
   };
 }
 
@@ -170,14 +170,14 @@ function timeOfDay(seconds) {
 }
 
 /**
- * Shows beside the cursor what the lines say there.
+ * Shows the values of the lines beside the cursor.
  *
  * @param {uPlot} shown
  * @param {HTMLElement} element
  * @param {readonly Line[]} lines
  * @param {(value: number | null) => string} format
  */
-function tellValues(shown, element, lines, format) {
+function showValues(shown, element, lines, format) {
   const index = shown.cursor.idx;
   const at = index === null || index === undefined ? undefined : shown.data[0][index];
   if (at === undefined || index === null || index === undefined) {

@@ -1,7 +1,7 @@
 /**
- * What the page knows of the cluster: asks `GET /api/cluster` once a second and tells whoever draws.
+ * The page's copy of the cluster: polls `GET /api/cluster` once a second and notifies its listeners.
  *
- * While nothing answers, the last view stays, and it is told since when.
+ * Without an answer, the last view stays, with the time since when it is old.
  *
  * @module
  */
@@ -12,18 +12,18 @@ import { currentToken, onToken } from "./api.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 
-/** From one question to the next, in milliseconds. */
+/** Time between two polls, in milliseconds. */
 const POLL_PERIOD_MS = 1000;
-/** An answer that takes longer is given up, in milliseconds. */
+/** Longest wait for an answer, in milliseconds. */
 const ANSWER_MS = 5000;
 
 /**
  * @typedef {object} Picture
- * @property {ClusterView | null} view The last one that came.
- * @property {string} problem Why there is no newer one; `""`: nothing.
- * @property {number} problemSince When that began, Unix milliseconds of this machine.
+ * @property {ClusterView | null} view The last one received.
+ * @property {string} problem Why there is no newer view; `""`: no problem.
+ * @property {number} problemSince When the problem started, Unix milliseconds of this machine.
  * @property {boolean} wantsToken Whether a token would help.
- * @property {string} leader The dashboard that can be asked instead, `host:port`; `""`: none known.
+ * @property {string} leader The dashboard that leads, `host:port`; `""`: not known.
  */
 
 /** @type {Picture} */
@@ -34,7 +34,7 @@ const listeners = new Set();
 let timer;
 let isAsking = false;
 
-/** The picture, kept up to date; draws again with every new one. */
+/** The current picture; renders again when it changes. */
 export function usePicture() {
   const [shown, show] = useState(picture);
   useEffect(() => {
@@ -45,14 +45,14 @@ export function usePicture() {
   return shown;
 }
 
-/** Begins to ask, and goes on as long as the page is there and seen. */
+/** Starts to poll; pauses while the page is hidden. */
 export function startPolling() {
   document.addEventListener("visibilitychange", () => void poll());
   onToken(() => void poll());
   poll();
 }
 
-/** Asks now, whenever the next question was due. */
+/** Polls now, without waiting for the next time. */
 export async function poll() {
   clearTimeout(timer);
   if (isAsking || document.hidden) return;
@@ -85,7 +85,7 @@ async function ask() {
     return await refused(response);
   } catch (error) {
     const isLate = /** @type {Error} */ (error).name === "TimeoutError";
-    return failed(isLate ? `no answer within ${ANSWER_MS / 1000} s` : "it cannot be reached");
+    return failed(isLate ? `no answer within ${ANSWER_MS / 1000} s` : "not reachable");
   }
 }
 
@@ -97,7 +97,7 @@ async function refused(response) {
     const { error, leader } = JSON.parse(text);
     return { ...failed(String(error), String(leader ?? "")), wantsToken };
   } catch {
-    return failed(text === "" ? `it answered ${response.status}` : text.trim());
+    return failed(text === "" ? `HTTP status ${response.status}` : text.trim());
   }
 }
 

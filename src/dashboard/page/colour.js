@@ -1,9 +1,9 @@
 /**
- * Colours that carry meaning: who owns a slot, how much it is asked for.
+ * Colours with a meaning: the owner of a slot, and its load.
  *
- * Owners take Okabe and Ito's colours, which people tell apart however they see colour, then darker
- * and lighter ones of the same; where there are more groups than colours, the number says which.
- * Load takes cividis, which is in order of lightness for everybody.
+ * Owners have the colours of Okabe and Ito, which colour-blind people can distinguish, then darker and
+ * lighter ones. With more groups than colours, the number decides. Load has cividis, whose lightness
+ * grows evenly for everybody.
  *
  * @module
  */
@@ -58,7 +58,7 @@ export function ownerColour(groupId) {
 }
 
 /**
- * Black or white, whichever is read on the colour of a group.
+ * Black or white, whichever is readable on the colour of a group.
  *
  * @param {number} groupId From 0.
  */

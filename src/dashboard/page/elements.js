@@ -1,5 +1,5 @@
 /**
- * Small pieces that several views are made of.
+ * Small components that several views use.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import { bytes } from "./format.js";
 
 /** @typedef {"good" | "busy" | "warning" | "bad" | "off"} Tone */
 
-/** What stands before a word so that its tone is not told by colour alone. */
+/** Marks, so that colour alone does not carry the tone. */
 const MARKS = { good: "●", busy: "◐", warning: "▲", bad: "✕", off: "○" };
-/** Shares of its memory from which a server is worth a look, and from which it is in trouble. */
+/** Shares of used memory from which a server gets a warning, and an alarm. */
 const MEMORY_WARNING = 0.8;
 const MEMORY_BAD = 0.95;
 
@@ -75,7 +75,7 @@ function memoryTone(share) {
 }
 
 /**
- * A line to choose with `label`, of which one `option` is in force.
+ * A switch between several options.
  *
  * @param {{
  *   label: string,
@@ -102,7 +102,7 @@ export function Switch({ label, value, options, onChange }) {
 }
 
 /**
- * What is shown where a list is empty.
+ * The text of an empty list.
  *
  * @param {{ children?: unknown }} props
  */
@@ -111,8 +111,8 @@ export function Empty({ children }) {
 }
 
 /**
- * Draws its child again only when `of` reads differently: most of a large cluster is as it was a
- * second ago.
+ * Renders its child again only when `of` has changed: most of a large cluster does not change within a
+ * second.
  *
  * @extends {Component<{ of: unknown, draw: () => unknown }, {}>}
  */

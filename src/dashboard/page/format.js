@@ -1,12 +1,12 @@
 /**
- * Figures as people read them. What is not known is a dash.
+ * Formats numbers, sizes and times for people. A dash means unknown.
  *
  * @module
  */
 
 import { rangesText } from "./slot_ranges.js";
 
-/** Stands for what is not known. */
+/** Shown for an unknown value. */
 export const UNKNOWN = "–";
 
 const BYTE_UNITS = ["B", "KB", "MB", "GB", "TB", "PB"];
@@ -104,7 +104,7 @@ export function ago(at, now) {
 }
 
 /**
- * The time of day where the reader is; with the date when that is not `now`'s.
+ * The local time of day; with the date when it is not the day of `now`.
  *
  * @param {number} at Unix milliseconds.
  * @param {number} now Unix milliseconds.

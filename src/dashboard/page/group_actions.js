@@ -1,5 +1,5 @@
 /**
- * What can be done with groups and their Redis servers.
+ * The actions for groups and their Redis servers.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import { DELAY_FIELD, planWords } from "./move_plan.js";
 /** @import { ClusterView, GroupView, ServerView } from "../../api/cluster_view.ts" */
 /** @import { Action } from "./actions.js" */
 
-/** Highest group number, as the dashboard takes it. */
+/** Highest group number that the dashboard accepts. */
 const GROUP_MAX = 999_999_999;
-/** What `host:port` looks like; the dashboard knows the rule. */
+/** The shape of `host:port`; the dashboard has the exact rule. */
 const ADDRESS = /^\S+:\d{1,5}$/;
 
 /** @type {Readonly<Record<string, Action>>} */
@@ -23,7 +23,7 @@ export const GROUP_ACTIONS = {
     fields: [{ name: "id", label: "Number", kind: "number", least: 0, most: GROUP_MAX }],
     start: ({ groups }) => ({ id: String(Math.max(0, ...groups.map(({ id }) => id)) + 1) }),
     words: ({ id }) => [
-      `Group ${id} is made, without servers and without slots. Nothing changes for clients.`,
+      `Group ${id} is created without servers and slots. Nothing changes for clients.`,
     ],
     request: ({ id }) => ({ method: "PUT", path: "api/server_groups", body: { id: Number(id) } }),
     done: ({ id }) => `Group ${id} was added.`,
@@ -33,11 +33,9 @@ export const GROUP_ACTIONS = {
     verb: "Remove group",
     isRisky: true,
     words: ({ group }, view) => [
-      `Group ${group} and its ${
-        counted(serversOf(view, group).length, "server")
-      } are taken out of ` +
-      "the cluster. The Redis servers themselves go on running and keep their data.",
-      "It is refused while a slot belongs to the group or is migrating from it.",
+      `Group ${group} and its ${counted(serversOf(view, group).length, "server")} are removed ` +
+      "from the cluster. The Redis servers keep running and keep their data.",
+      "This is refused while the group owns a slot, or a slot migrates from it.",
     ],
     request: ({ group }) => ({
       method: "DELETE",
@@ -51,8 +49,8 @@ export const GROUP_ACTIONS = {
     fields: [DELAY_FIELD],
     start: () => ({ delay: "0" }),
     words: ({ group }) => [
-      `All slots of group ${group} move with their keys to the other groups, while clients go on ` +
-      "working. Then it can be removed.",
+      `All slots of group ${group} and their keys move to the other groups. Clients keep working. ` +
+      "Then the group can be removed.",
     ],
     preview: {
       request: ({ group }) => ({
@@ -68,7 +66,7 @@ export const GROUP_ACTIONS = {
       path: `api/server_group/${Number(group)}/drain`,
       body: { delay: Number(delay) },
     }),
-    done: ({ group }) => `The slots of group ${group} will move to others.`,
+    done: ({ group }) => `The slots of group ${group} will move to other groups.`,
   },
   add_server: {
     title: ({ group }) => `Add a server to group ${group}`,
@@ -83,44 +81,43 @@ export const GROUP_ACTIONS = {
       },
       {
         name: "force",
-        label: "Add it all the same",
+        label: "Add it anyway",
         kind: "box",
         afterRefusal: true,
       },
     ],
     start: () => ({ addr: "", role: "slave", force: false }),
     problem: ({ addr }) =>
-      ADDRESS.test(String(addr).trim()) ? "" : `"${addr}" is no address: write host:port`,
+      ADDRESS.test(String(addr).trim()) ? "" : `"${addr}" is not an address: use host:port`,
     words: ({ group, addr, role, force }, view) => {
       const server = String(addr).trim() || "The server";
       const master = masterOf(view, group);
       if (master !== undefined) {
         if (role === "master") {
           return [
-            `${server} would be a second master beside ${master}: this is refused. Promote instead.`,
+            `This is refused: ${master} is the master already. Add ${server} as a replica and promote it.`,
           ];
         }
         return [
-          `${server} becomes a replica of ${master}, and gets a copy of its data.`,
+          `${server} becomes a replica of ${master} and gets a copy of its data.`,
           force === true
-            ? "Keys that it holds now are deleted."
-            : "It is refused if it holds keys of its own, or is in the cluster already under another " +
-              "address.",
+            ? "The keys that it holds now are deleted."
+            : "This is refused if it holds keys, or is in the cluster under another address.",
         ];
       }
       if (role === "slave" && serversOf(view, group).length > 0) {
         return [
-          `${server} is listed as a replica of group ${group}, which has no master. It is not changed, ` +
-          "and follows nobody: promote one of the group's servers.",
+          `${server} is listed as a replica of group ${group}, which has no master. The server itself ` +
+          "is not changed and replicates nothing. Promote one of the group's servers.",
         ];
       }
       return [
-        `${server} becomes the master of group ${group}, which has none: requests for the ` +
-        "group's slots go to it from then on. Its data stay as they are.",
+        `${server} becomes the master of group ${group}, which has none. Requests for the group's ` +
+        "slots then go to it. Its data stay unchanged.",
         force === true
-          ? "It is not asked whether it can be a master."
-          : "It is refused if it does not answer, follows another server, or is in the cluster " +
-            "already under another address.",
+          ? "The server is not checked."
+          : "This is refused if it does not answer, replicates another server, or is in the cluster " +
+            "under another address.",
       ];
     },
     request: ({ group, addr, role, force }) => ({
@@ -140,8 +137,8 @@ export const GROUP_ACTIONS = {
     verb: "Remove server",
     isRisky: true,
     words: ({ group, addr }) => [
-      `${addr} is taken out of group ${group}. The Redis server itself goes on running, keeps its ` +
-      "data, and goes on replicating until somebody tells it otherwise.",
+      `${addr} is removed from group ${group}. The Redis server keeps running, keeps its data and ` +
+      "keeps replicating its master.",
     ],
     request: ({ group, addr }) => ({
       method: "PUT",
@@ -157,7 +154,7 @@ export const GROUP_ACTIONS = {
     fields: [
       {
         name: "force",
-        label: "Promote it all the same; what it lacks is lost",
+        label: "Promote it anyway; missing writes are lost",
         kind: "box",
         afterRefusal: true,
       },
@@ -172,11 +169,10 @@ export const GROUP_ACTIONS = {
         ...promotionWords(String(group), String(addr), master, lag, force === true),
         ...others.length === 0 ? [] : [
           `The group's other ${
-            others.length === 1 ? "replica follows" : "replicas follow"
-          } it from ` +
-          "then on.",
+            others.length === 1 ? "replica then replicates" : "replicas then replicate"
+          } it.`,
         ],
-        "All proxies send the group's requests to it as soon as they have confirmed.",
+        "All proxies send the group's requests to it after they have confirmed the change.",
       ];
     },
     request: ({ group, addr, force }) => ({
@@ -193,7 +189,7 @@ export const GROUP_ACTIONS = {
 };
 
 /**
- * What becomes of the master and of writes when a server is promoted.
+ * What a promotion changes for the master and for writes.
  *
  * @param {string} group
  * @param {string} addr
@@ -203,7 +199,7 @@ export const GROUP_ACTIONS = {
  */
 function promotionWords(group, addr, master, lag, isForced) {
   if (master === undefined) {
-    return [`${addr} becomes the master of group ${group}, which has none now.`];
+    return [`${addr} becomes the master of group ${group}, which has none.`];
   }
   const instead = `${addr} becomes the master of group ${group} instead of ${master.addr}`;
   if (!master.is_reachable) {
@@ -211,21 +207,21 @@ function promotionWords(group, addr, master, lag, isForced) {
       `${instead}, which does not answer and is then listed as offline.`,
       isForced
         ? `Writes that have not reached ${addr} are lost.`
-        : `Nobody knows which writes ${addr} lacks: it is refused, unless you accept that they are lost.`,
+        : `It is not known which writes ${addr} lacks. This is refused unless you accept that they are lost.`,
     ];
   }
   return [
     `${instead}, which becomes its replica.`,
     isForced
       ? `Writes that have not reached ${addr} are lost.`
-      : `Writes wait or are refused for a moment, until ${addr} has all changes: none that a client ` +
-        "had an answer to is lost.",
+      : `Until ${addr} has all changes, writes wait or are refused for a moment. No write that was ` +
+        "answered is lost.",
     ...lag === null || lag === 0 ? [] : [`It is ${bytes(lag)} behind its master now.`],
   ];
 }
 
 /**
- * The servers of a group, given its number as an action holds it.
+ * The servers of a group; its number is a value of an action.
  *
  * @param {ClusterView} view
  * @param {string | boolean | undefined} group

@@ -1,5 +1,5 @@
 /**
- * The view of the groups: which Redis servers they have, and how these are.
+ * The view of the groups: their Redis servers and the state of each.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { html } from "./html.js";
 
 /** @import { ClusterView, GroupView, ServerView } from "../../api/cluster_view.ts" */
 
-/** What the stored roles are called here. */
+/** The names of the stored roles. */
 const ROLES = { master: "master", slave: "replica", offline: "offline" };
 
 /** @param {{ view: ClusterView }} props */
@@ -55,7 +55,7 @@ export function Groups({ view: { groups } }) {
       </div>
       ${shown.length === 0
         ? html`<${Empty}>
-        ${groups.length === 0 ? "There is no group yet." : "No group is like that."}
+        ${groups.length === 0 ? "There is no group yet." : "No group matches."}
       </${Empty}>`
         : null}
       ${shown.map((group) =>
@@ -159,7 +159,7 @@ function Row({ group, server, most }) {
 }
 
 /**
- * Days or hours: nobody wants to see it change each second.
+ * In days or hours, so that it does not change every second.
  *
  * @param {number} seconds
  */

@@ -1,5 +1,5 @@
 /**
- * Markup in JavaScript: `html` makes Preact's nodes. Whatever is put in is text, never markup.
+ * Markup in JavaScript: `html` makes Preact nodes. Inserted values are text, never markup.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import htm from "./htm.js";
  */
 
 /**
- * What the package's types call an object with a default, the browser gets as the function itself.
+ * The types of the package declare an object with a default; the browser gets the function itself.
  *
  * @type {{ bind(make: typeof h): (strings: TemplateStringsArray, ...values: unknown[]) => Markup }}
  */

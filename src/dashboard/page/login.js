@@ -1,5 +1,5 @@
 /**
- * Asks for the token that changes need.
+ * The dialog for the token that changes need.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { Modal } from "./modal.js";
 /** @import { ApiError } from "./api.js" */
 
 /**
- * The dialog; the token is tried before it is taken.
+ * The dialog; it checks the token with the dashboard before it stores it.
  *
  * @param {{ onClose: (isLoggedIn: boolean) => void }} props
  */
@@ -40,8 +40,8 @@ export function LoginDialog({ onClose }) {
     <${Modal} title="Log in" onClose=${() => onClose(false)}>
       <form onSubmit=${submit}>
         <p>
-          Changes to this cluster need the token that its dashboard was given as${" "}
-          <code>dashboard_token</code>. It is kept until this tab is closed.
+          Changes to this cluster need the token of its dashboard:${" "}
+          <code>dashboard_token</code>. The page keeps it until you close this tab.
         </p>
         <input class="sr-only" name="username" autocomplete="username" value="dashboard" readonly
           tabindex="-1" aria-hidden="true" />

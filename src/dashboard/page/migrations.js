@@ -1,5 +1,5 @@
 /**
- * The view of the slots on their way to another group.
+ * The view of the migrations: slots that move to another group.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { html } from "./html.js";
 
 /** @import { ClusterView, MigrationView } from "../../api/cluster_view.ts" */
 
-/** Most tasks that are listed until somebody asks for all. */
+/** Longest list of tasks until the user asks for all. */
 const TASKS_MAX = 50;
 
 /** @param {{ view: ClusterView }} props */
@@ -42,27 +42,25 @@ export function Migrations({ view }) {
         <${Totals} totals=${view.migration_totals} />
         <${Buttons} isPaused=${since !== null} isEmpty=${migrations.length === 0} />
       </div>
-      ${migrations.length === 0
-        ? html`<${Empty}>No slot is on its way to another group.</${Empty}>`
-        : html`
-          <table class="list">
-            <thead>
-              <tr>
-                <th scope="col">Slot</th>
-                <th scope="col">From → to</th>
-                <th scope="col">State</th>
-                <th scope="col">Progress</th>
-                <th scope="col" class="number">Keys/s</th>
-                <th scope="col" class="number">Left</th>
-                <th scope="col">Asked for</th>
-                <th scope="col"><span class="sr-only">Actions</span></th>
-              </tr>
-            </thead>
-            <tbody>
-              ${shown.map((task) => html`<${Row} key=${task.name} task=${task} now=${view.at} />`)}
-            </tbody>
-          </table>
-        `}
+      ${migrations.length === 0 ? html`<${Empty}>No slot is migrating.</${Empty}>` : html`
+        <table class="list">
+          <thead>
+            <tr>
+              <th scope="col">Slot</th>
+              <th scope="col">From → to</th>
+              <th scope="col">State</th>
+              <th scope="col">Progress</th>
+              <th scope="col" class="number">Keys/s</th>
+              <th scope="col" class="number">Time left</th>
+              <th scope="col">Queued</th>
+              <th scope="col"><span class="sr-only">Actions</span></th>
+            </tr>
+          </thead>
+          <tbody>
+            ${shown.map((task) => html`<${Row} key=${task.name} task=${task} now=${view.at} />`)}
+          </tbody>
+        </table>
+      `}
       ${shown.length === sorted.length ? null : html`
         <p class="more">
           and ${counted(sorted.length - shown.length, "slot")} more${" "}
@@ -96,7 +94,7 @@ function Buttons({ isPaused, isEmpty }) {
 }
 
 /**
- * What is shown of each phase.
+ * The badge of each phase.
  *
  * @type {Readonly<Record<MigrationView["phase"], readonly [tone: string, text: string]>>}
  */
@@ -105,7 +103,7 @@ const PHASES = {
   moving: ["busy", "moving"],
   "moving back": ["busy", "cancelled, moving back"],
   paused: ["off", "paused"],
-  failed: ["bad", "failed, tried again"],
+  failed: ["bad", "failed, retrying"],
   stuck: ["warning", "stuck"],
   finished: ["good", "finished"],
 };
@@ -157,10 +155,10 @@ function Row({ task, now }) {
           <small>${bytes(task.bytes_per_second)}/s</small>
         `}
       </td>
-      <td data-label="Left" class="number">${duration(task.eta_seconds)}</td>
-      <td data-label="Asked for">
+      <td data-label="Time left" class="number">${duration(task.eta_seconds)}</td>
+      <td data-label="Queued">
         ${ago(created_at, now)}
-        <small>${delay_ms === 0 ? "" : `rests ${whole(delay_ms)} ms between moves`}</small>
+        <small>${delay_ms === 0 ? "" : `pauses ${whole(delay_ms)} ms between moves`}</small>
       </td>
       <td class="does">
         <button
@@ -187,7 +185,7 @@ function BigKeys({ keys }) {
               <code>${key}</code>${database === 0 ? "" : ` of database ${database}`}: ${bytes(
                 size,
               )},${" "}
-              ${stays ? "stays; would stop" : "stops"} both servers for about ${millis(stop_ms)}
+              ${stays ? "not moved: would stop" : "stops"} both servers for about ${millis(stop_ms)}
             </li>
           `
         )}
@@ -198,7 +196,7 @@ function BigKeys({ keys }) {
 
 /** @param {{ task: MigrationView }} props */
 function State({ task: { phase } }) {
-  // A dashboard that was started after the page was loaded may know more of them.
+  // A dashboard newer than the loaded page may know more phases.
   const [tone, text] = PHASES[phase] ?? ["off", phase];
   return html`<${Badge} tone=${tone}>${text}</${Badge}>`;
 }

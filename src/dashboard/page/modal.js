@@ -1,5 +1,5 @@
 /**
- * A dialog that holds the focus until it is closed, and short toasts of what was done.
+ * A modal dialog, and short messages (toasts) about what was done.
  *
  * @module
  */
@@ -21,7 +21,7 @@ let toastId = 0;
 const listeners = new Set();
 
 /**
- * A dialog over the page. Escape closes it; what had the focus before gets it back.
+ * A dialog over the page. Escape closes it, and the focus returns to where it was.
  *
  * @param {{ title: string, onClose: () => void, children?: unknown }} props
  */
@@ -48,18 +48,18 @@ export function Modal({ title, onClose, children }) {
 }
 
 /**
- * Says in the corner of the page what came of something.
+ * Shows a message in the corner of the page.
  *
  * @param {Toast["tone"]} tone
  * @param {string} text
  */
 export function toast(tone, text) {
   const id = toastId++;
-  tellToasts([...toasts, { id, tone, text }].slice(-TOASTS_MAX));
+  setToasts([...toasts, { id, tone, text }].slice(-TOASTS_MAX));
   setTimeout(() => dropToast(id), TOAST_MS);
 }
 
-/** The toasts that are to be seen. */
+/** The visible toasts. */
 export function Toasts() {
   const [shown, show] = useState(toasts);
   useEffect(() => {
@@ -82,11 +82,11 @@ export function Toasts() {
 
 /** @param {number} id */
 function dropToast(id) {
-  tellToasts(toasts.filter((other) => other.id !== id));
+  setToasts(toasts.filter((other) => other.id !== id));
 }
 
 /** @param {readonly Toast[]} next */
-function tellToasts(next) {
+function setToasts(next) {
   toasts = next;
   for (const show of listeners) show(toasts);
 }

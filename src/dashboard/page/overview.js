@@ -1,5 +1,5 @@
 /**
- * The view that shows how the cluster is: figures, charts, what needs attention, who is in charge.
+ * The overview of the cluster: totals, charts, what needs attention, the control plane.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { html } from "./html.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 
-/** Most concerns that are listed; the others are counted. */
+/** Longest list of concerns; the others are counted. */
 const CONCERNS_MAX = 12;
 
 /** @param {{ view: ClusterView }} props */
@@ -75,8 +75,8 @@ function Tiles({ view }) {
   const online = view.proxies.filter(({ state }) => state === "online");
   const migrating = Object.keys(view.slots.from).length;
   return html`
-    <section class="tiles" aria-label="Figures">
-      <${Tile} label="Requests/s" value=${whole(view.ops)} of="over all proxies" />
+    <section class="tiles" aria-label="Totals">
+      <${Tile} label="Requests/s" value=${whole(view.ops)} of="all proxies" />
       <${Tile}
         label="p99 latency"
         value=${millis(view.history.p99_ms.at(-1))}
@@ -136,12 +136,12 @@ function DeadFences({ view: { dead_fences } }) {
       <h2>${counted(dead_fences.length, "proxy", "proxies")} did not stop cleanly</h2>
       <ul class="addresses">${dead_fences.map((addr) => html`<li key=${addr}>${addr}</li>`)}</ul>
       <p>
-        A fence stands in the coordinator for each of these addresses, and no proxy is online there.
-        Somebody may still be serving with an old slot table, so slots and masters cannot be changed:
-        no migration, no promotion, no failover.
+        The coordinator has a fence for each of these addresses, but no proxy is online there. A proxy
+        there may still serve with an old slot table. Therefore slots and masters cannot be changed: no
+        migration, no promotion, no failover.
       </p>
       <p>
-        Start the proxy again at its address: it takes the fence over. If its process is gone for
+        Start the proxy again at its address, and it takes over the fence. If its process is gone for
         good, remove the fence.
       </p>
       <button type="button" class="primary risky" onClick=${() => ask("remove_fences")}>
@@ -158,7 +158,7 @@ function Concerns({ view }) {
     <section class="card concerns">
       <h2>Needs attention</h2>
       ${concerns.length === 0
-        ? html`<${Empty}>Nothing: servers, proxies and slots are as they should be.</${Empty}>`
+        ? html`<${Empty}>Nothing. All servers, proxies and slots are healthy.</${Empty}>`
         : html`
           <ul>
             ${concerns.slice(0, CONCERNS_MAX).map(({ tone, text, place }) =>
@@ -188,7 +188,7 @@ function Control({ view }) {
         <dd>${view.product}</dd>
         <dt>Dashboard</dt>
         <dd>
-          <code>${dashboard.addr}</code>, pid ${dashboard.pid}, since${" "}
+          <code>${dashboard.addr}</code>, pid ${dashboard.pid}, started${" "}
           ${ago(dashboard.started_at, view.at)}
         </dd>
         <dt>Coordinator</dt>
@@ -201,17 +201,17 @@ function Control({ view }) {
         <dt>Failover</dt>
         <dd>
           ${dashboard.failover === "auto"
-            ? `automatic, when a master has been down for ${
+            ? `automatic, after a master has been down for ${
               duration(dashboard.failover_after_seconds)
             }`
-            : "off: a replica is promoted by hand"}
+            : "off: promote replicas by hand"}
         </dd>
         <dt>Changes</dt>
         <dd>${dashboard.needs_token
           ? "need a token"
-          : "need no token: whoever gets here can make them"}</dd>
-        <dt>Under way</dt>
-        <dd>${change === null ? "nothing" : change.summary}</dd>
+          : "need no token: everybody with access can make them"}</dd>
+        <dt>Running change</dt>
+        <dd>${change === null ? "none" : change.summary}</dd>
         <dt>Version</dt>
         <dd>${view.version}</dd>
       </dl>

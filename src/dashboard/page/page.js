@@ -1,5 +1,5 @@
 /**
- * Where the page begins.
+ * The entry point of the page.
  *
  * @module
  */

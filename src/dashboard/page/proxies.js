@@ -1,5 +1,5 @@
 /**
- * The view of the proxies: how much each does, how fast, and how up to date its slot table is.
+ * The view of the proxies: load, latency, and the state of the slot table.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { html } from "./html.js";
 
 /** @import { ClusterView, ProxyView } from "../../api/cluster_view.ts" */
 
-/** From here on a table that nobody can change is worth a warning, in seconds. */
+/** Age from which a slot table that is not updated gets a warning, in seconds. */
 const STALE_WARNING_S = 5;
 
 /** @param {{ view: ClusterView }} props */
@@ -25,7 +25,7 @@ export function Proxies({ view }) {
         <p>${online} of ${counted(proxies.length, "proxy", "proxies")} online</p>
       </div>
       ${proxies.length === 0
-        ? html`<${Empty}>No proxy has registered. Start one with this product's name.</${Empty}>`
+        ? html`<${Empty}>No proxy is registered. Start a proxy with this product's name.</${Empty}>`
         : html`
           <table class="list">
             <thead>
@@ -119,7 +119,7 @@ function Table({ proxy: { table_version, stale_seconds, slots_offline } }) {
   const version = html`<small>version ${table_version}</small>`;
   if ((stale_seconds ?? 0) >= STALE_WARNING_S) {
     return html`
-      <${Badge} tone="warning">${`out of touch for ${duration(stale_seconds)}`}</${Badge}>
+      <${Badge} tone="warning">${`not updated for ${duration(stale_seconds)}`}</${Badge}>
       ${version}
     `;
   }

@@ -1,5 +1,5 @@
 /**
- * What can be done with slots: owners set, keys moved, moves ended.
+ * The actions for slots: set the owner, initialize, migrate, pause, cancel.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { DELAY_FIELD, planWords } from "./move_plan.js";
 
 /** Highest slot number. */
 const SLOT_MAX = 1023;
-/** Most owners of a range that are named. */
+/** Longest list of owners of a range. */
 const OWNERS_MAX = 4;
 
 /** @type {readonly Field[]} */
@@ -30,12 +30,12 @@ const GROUP_FIELD = {
 /** @type {Field} */
 const CANCEL_FIELD = {
   name: "mode",
-  label: "What has begun",
+  label: "Slots whose migration has started",
   kind: "choice",
   choices: () => [
-    ["", "goes back, unless it is nearly done"],
-    ["back", "goes back in any case"],
-    ["finish", "comes to its end"],
+    ["", "move back, unless nearly done"],
+    ["back", "move back, even if nearly done"],
+    ["finish", "finish"],
   ],
 };
 
@@ -55,14 +55,14 @@ export const SLOT_ACTIONS = {
     problem: rangeProblem,
     words: ({ from, to, new_group, status }, view) => {
       const taken = countSlots(from, to, (slot) => view.slots.status[slot] !== "x");
-      const slots = rangeOf(from, to);
+      const slots = slotRange(Number(from), Number(to));
       return [
         status === "online"
-          ? `${slots} are given to group ${new_group} and served from there. No keys are moved.`
-          : `${slots} are written down for group ${new_group} as offline: nobody is served there.`,
-        "This is for slots that are offline. To change the owner of a slot in use, migrate it.",
+          ? `Group ${new_group} then owns ${slots} and serves clients. No keys move.`
+          : `Group ${new_group} then owns ${slots}, but offline: clients get errors.`,
+        "This is only for offline slots. To move a slot that is in use, migrate it.",
         ...taken === 0 ? [] : [
-          `${counted(taken, "slot of these is", "slots of these are")} in use now: it is refused.`,
+          `${counted(taken, "of these slots is", "of these slots are")} in use: this is refused.`,
         ],
       ];
     },
@@ -83,10 +83,10 @@ export const SLOT_ACTIONS = {
     verb: "Initialize",
     isRisky: true,
     fields: [
-      { name: "is_force", label: "Also where slots are there already", kind: "box" },
+      { name: "is_force", label: "Overwrite existing slots", kind: "box" },
       {
         name: "product",
-        label: "Product name, to be sure",
+        label: "Product name, to confirm",
         kind: "text",
         hint: "type the name of this cluster",
       },
@@ -99,12 +99,14 @@ export const SLOT_ACTIONS = {
     words: ({ is_force }, view) => {
       const online = [...view.slots.status].filter((status) => status !== "-" && status !== "x");
       return [
-        "All 1024 slots are written as offline, owned by nobody. Give them owners afterwards.",
+        "All 1024 slots are created, offline and without a group. Then assign them to groups.",
         is_force === true
-          ? `${counted(online.length, "slot")} in use now stop being served, at once and on all ` +
-            "proxies, until they have owners again. Keys stay where they are, but nothing remembers " +
-            "which group had them."
-          : "It is refused when slots are there already.",
+          ? `Requests for the ${
+            counted(online.length, "slot")
+          } in use get errors at once, on all ` +
+            "proxies, until the slots have groups again. Keys stay on their servers, but the cluster " +
+            "forgets which group owned which slot."
+          : "This is refused if slots exist.",
       ];
     },
     request: ({ is_force }) => ({
@@ -123,19 +125,21 @@ export const SLOT_ACTIONS = {
       const isThere = (/** @type {number} */ slot) => view.slots.group[slot] === Number(new_group);
       const there = countSlots(from, to, isThere);
       return [
-        `${rangeOf(from, to)} and their keys move to group ${new_group}. ` +
-        `Now they are in ${ownersOf(view, from, to)}.`,
+        `${rangeOf(from, to)} and ${
+          Number(from) === Number(to) ? "its" : "their"
+        } keys move to group ${new_group}. ` +
+        `The owner now: ${ownersOf(view, from, to)}.`,
         Number(delay) === 0
-          ? "Clients go on working. Keys move as fast as it goes."
-          : `Clients go on working. The mover rests ${Number(delay)} ms between two moves.`,
+          ? "Clients keep working. Keys move at full speed."
+          : `Clients keep working. The migration pauses ${Number(delay)} ms between two moves.`,
         ...there === 0 ? [] : [
           there === Number(to) - Number(from) + 1
-            ? "All of them are there already: it is refused."
-            : `${counted(there, "slot of these is", "slots of these are")} there already.`,
+            ? "The group owns all of them already: this is refused."
+            : `The group owns ${counted(there, "of them", "of them")} already.`,
         ],
         ...view.migrations_paused_since === null
           ? []
-          : ["Migrations are paused: nothing moves until somebody resumes them."],
+          : ["Migrations are paused: nothing moves until you resume them."],
       ];
     },
     request: ({ from, to, new_group, delay }) => ({
@@ -155,16 +159,16 @@ export const SLOT_ACTIONS = {
     verb: "Rebalance",
     fields: [{
       name: "by",
-      label: "Divide by",
+      label: "Spread by",
       kind: "choice",
       choices: () => [["memory", "memory: by each master's maxmemory"], [
         "slots",
-        "slots: as many for each group",
-      ], ["ops", "requests: as many for each group"]],
+        "slots: the same number for each group",
+      ], ["ops", "requests: the same rate for each group"]],
     }, DELAY_FIELD],
     start: (view) => ({ by: haveMaxmemory(view) ? "memory" : "slots", delay: "0" }),
     words: () => [
-      "The slots below move with their keys, while clients go on working.",
+      "The slots below move with their keys. Clients keep working.",
     ],
     preview: {
       request: ({ by }) => ({
@@ -186,11 +190,11 @@ export const SLOT_ACTIONS = {
     title: () => "Pause migrations",
     verb: "Pause",
     words: (_values, { migrations }) => [
-      `No slot goes on moving until somebody resumes: ${
-        counted(migrations.length, "slot stays as far as it is", "slots stay as far as they are")
-      }, and clients go on working.`,
-      "Of a slot that has begun, a key that a client uses still moves.",
-      "It stays so when another dashboard leads.",
+      `Migrations stop until you resume them: ${
+        counted(migrations.length, "slot waits", "slots wait")
+      }. Clients keep working.`,
+      "In a slot that is half moved, a key still moves when a client uses it.",
+      "The pause remains when another dashboard takes over.",
     ],
     request: () => ({ method: "POST", path: "api/migrate/pause" }),
     done: () => "Migrations are paused.",
@@ -199,10 +203,10 @@ export const SLOT_ACTIONS = {
     title: () => "Resume migrations",
     verb: "Resume",
     words: (_values, { migrations }) => [
-      `Keys move again: ${counted(migrations.length, "slot goes", "slots go")} on.`,
+      `Migrations continue: ${counted(migrations.length, "slot is", "slots are")} left to move.`,
     ],
     request: () => ({ method: "POST", path: "api/migrate/resume" }),
-    done: () => "Migrations go on.",
+    done: () => "Migrations were resumed.",
   },
   cancel_migration: {
     title: ({ slot }) => `Cancel the migration of slot ${slot}`,
@@ -213,19 +217,18 @@ export const SLOT_ACTIONS = {
     words: ({ name, slot, mode }, view) => {
       const task = view.migrations.find((other) => other.name === name);
       if (task === undefined || task.status === "pending") {
-        return [`Slot ${slot} stays where it is: none of its keys was moved yet.`];
+        return [`Slot ${slot} stays where it is. None of its keys has moved yet.`];
       }
       if (mode === "finish") {
-        return [`Slot ${slot} has begun: the rest of its keys move to group ${task.to_group}.`];
+        return [
+          `The migration of slot ${slot} has started: its other keys move to group ${task.to_group}, too.`,
+        ];
       }
       return [
-        `Slot ${slot} goes back to ${
-          task.from_group === null ? "the group it came from" : `group ${task.from_group}`
-        }: the ${
-          counted(task.keys_moved, "key")
-        } moved so far are moved back, while clients go on ` +
-        "working.",
-        ...mode === "back" ? [] : ["If it is nearly done, it comes to its end instead."],
+        `Slot ${slot} moves back to ${
+          task.from_group === null ? "its old group" : `group ${task.from_group}`
+        }, with the ${counted(task.keys_moved, "key")} moved so far. Clients keep working.`,
+        ...mode === "back" ? [] : ["If it is nearly done, it finishes instead."],
       ];
     },
     request: ({ name, mode }) => ({
@@ -248,20 +251,18 @@ export const SLOT_ACTIONS = {
       return [
         ...waiting === 0 ? [] : [
           waiting === 1
-            ? "1 slot that waits its turn stays where it is."
-            : `${counted(waiting, "slot")} that wait their turn stay where they are.`,
+            ? "1 waiting slot stays where it is."
+            : `${counted(waiting, "waiting slot")} stay where they are.`,
         ],
         ...begun.length === 0 ? [] : [
-          `${countedSlots(begun.map(({ slot_id }) => slot_id))} ${
-            begun.length === 1 ? "has" : "have"
-          } begun: ${
+          `The migration of ${countedSlots(begun.map(({ slot_id }) => slot_id))} has started: ${
             mode === "finish"
-              ? "the rest of the keys move."
-              : `the ${keys} moved so far are moved back, while clients go on working.`
+              ? "the other keys move, too."
+              : `the ${keys} moved so far move back. Clients keep working.`
           }`,
           ...mode === "finish" || mode === "back"
             ? []
-            : ["What is nearly done comes to its end instead."],
+            : ["Slots that are nearly done finish instead."],
         ],
       ];
     },
@@ -271,7 +272,7 @@ export const SLOT_ACTIONS = {
 };
 
 /**
- * What a cancelling request says of what has begun, where it says anything.
+ * The part of a cancelling request that says what started migrations do.
  *
  * @param {string | boolean | undefined} mode
  */
@@ -280,7 +281,7 @@ function cancelBody(mode) {
 }
 
 /**
- * Whether all masters say how much memory they may take: then it is what groups are divided by.
+ * Whether all masters have a maxmemory: then slots are spread by it.
  *
  * @param {ClusterView} view
  */
@@ -299,8 +300,10 @@ function firstGroup({ groups }) {
  * @param {ClusterView} view
  */
 function rangeProblem({ from, to, new_group }, view) {
-  if (Number(from) > Number(to)) return `slot ${from} to ${to}: the first is behind the last`;
-  if (!view.groups.some(({ id }) => id === Number(new_group))) return "there is no group to choose";
+  if (Number(from) > Number(to)) {
+    return `slot ${from} to ${to}: the first slot must not be above the last`;
+  }
+  if (!view.groups.some(({ id }) => id === Number(new_group))) return "there is no group yet";
   return "";
 }
 

@@ -1,8 +1,8 @@
 /**
- * The 1024 slots as a map, to look at and to choose from with pointer or keys.
+ * The 1024 slots as a map, where pointer or keys select slots.
  *
- * Cells are painted on a canvas, and only when what they show has changed; where the reader points
- * and what is chosen lies on a second canvas above it.
+ * Cells are painted on a canvas, and only when they have changed. The pointed and the selected slots are on
+ * a second canvas above it.
  *
  * @module
  */
@@ -58,7 +58,7 @@ export function SlotMap({ slots, shade, group, chosen, pointed, onPoint, onChoos
       style=${{ height: `${grid.height}px` }}
       tabindex="0"
       role="application"
-      aria-label="Map of slots. Arrow keys go from slot to slot, shift chooses a range."
+      aria-label="Map of slots. Arrow keys move between slots, shift selects a range."
       aria-describedby="slot-heard"
       onKeyDown=${key}
       onBlur=${() => onPoint(null)}
@@ -163,7 +163,7 @@ function slotAt({ columns, cell, left }, x, y) {
 }
 
 /**
- * Where a key leads from a slot; null: nowhere.
+ * The slot that a key moves to; null: the key moves nowhere.
  *
  * @param {string} name
  * @param {number} from

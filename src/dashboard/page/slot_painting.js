@@ -1,7 +1,7 @@
 /**
  * Paints the map of slots: one cell each, in the order of their numbers.
  *
- * What a cell's colour says, its number or its mark says as well.
+ * The number or the mark of a cell says the same as its colour.
  *
  * @module
  */
@@ -26,20 +26,20 @@ import { themeColour } from "./theme.js";
 
 /** A cell for each slot. */
 export const CELL_COUNT = 1024;
-/** From this width on there are more columns than on a phone. */
+/** Width from which there are more columns than on a phone. */
 const WIDE_PX = 720;
 const COLUMNS_WIDE = 64;
 const COLUMNS_NARROW = 32;
-/** Room for the numbers of the rows, where there is any. */
+/** Width of the row numbers, where they fit. */
 const ROW_LABEL_PX = 38;
-/** A cell must be this wide for its group's number to be read. */
+/** Width of a cell from which its group's number is readable. */
 const NUMBERED_CELL_PX = 15;
 const GAP_PX = 1;
-/** How much is left of the colour of groups that are not looked at. */
+/** Opacity of groups that are not in focus. */
 const FADED = 0.14;
 
 /**
- * How the cells lie in a place of some width.
+ * The grid of cells for a width.
  *
  * @param {number} width
  * @returns {Grid}
@@ -53,7 +53,7 @@ export function gridOf(width) {
 }
 
 /**
- * Makes a canvas as large as the grid, in the pixels of the screen.
+ * Clears a canvas and makes it as large as the grid, in pixels of the screen.
  *
  * @param {HTMLCanvasElement} canvas
  * @param {Grid} grid
@@ -152,7 +152,7 @@ function paintCross(context, x, y, size, colour) {
 }
 
 /**
- * Migrating: the half that is left behind has the colour of where it comes from.
+ * Migrating: the upper left half has the colour of the old group.
  *
  * @param {CanvasRenderingContext2D} context
  * @param {number} x
@@ -188,7 +188,7 @@ function paintRing(context, x, y, size, colour) {
 }
 
 /**
- * Paints what is chosen and where the reader points.
+ * Paints the selection and the pointed slot.
  *
  * @param {HTMLCanvasElement} canvas
  * @param {Grid} grid
@@ -247,7 +247,7 @@ function traceRange(context, { columns, cell, left }, { from, to }) {
 }
 
 /**
- * Draws what was traced so that it is seen on any colour.
+ * Strokes the path so that it is visible on any colour.
  *
  * @param {CanvasRenderingContext2D} context
  * @param {string} ink

@@ -1,5 +1,5 @@
 /**
- * The view of the slots: the map, what is known of one of them, and what can be done with a range.
+ * The view of the slots: the map, details of a slot, and actions for a range.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { slotRanges } from "./slot_ranges.js";
 /** @import { ClusterView, SlotsView } from "../../api/cluster_view.ts" */
 /** @import { Range, Shade } from "./slot_painting.js" */
 
-/** What the letters of `SlotsView.status` stand for. */
+/** The meaning of the letters in `SlotsView.status`. */
 const STATUS_WORDS = /** @type {Readonly<Record<string, string>>} */ ({
   o: "online",
   x: "offline",
@@ -25,9 +25,9 @@ const STATUS_WORDS = /** @type {Readonly<Record<string, string>>} */ ({
   p: "about to migrate",
   "-": "not stored",
 });
-/** How many of the busiest slots are listed. */
+/** Length of the list of busiest slots. */
 const BUSIEST_MAX = 10;
-/** Where the scale of loads is labelled: shares of the most. */
+/** Labels of the scale of loads: shares of the maximum. */
 const SCALE_STEPS = [0, 0.04, 0.16, 0.36, 0.64, 1];
 
 /** @param {{ view: ClusterView }} props */
@@ -60,10 +60,12 @@ export function Slots({ view }) {
       </div>
       <section class="card">
         <p class="sr-only" id="slot-heard" aria-live="polite">
-          ${pointed === null ? hearRange(chosen) : hearSlot(slots, pointed)}
+          ${pointed === null ? spokenRange(chosen) : spokenSlot(slots, pointed)}
         </p>
         <p class="told">
-          <span>${pointed === null ? tellRange(slots, chosen) : tellSlot(view, pointed)}</span>
+          <span>${pointed === null
+            ? rangeDetails(slots, chosen)
+            : slotDetails(view, pointed)}</span>
           ${chosen === null
             ? null
             : html`<button type="button" onClick=${() => setChosen(null)}>Clear</button>`}
@@ -99,13 +101,13 @@ function presetOf(chosen) {
  * @param {ClusterView} view
  * @param {number} slot
  */
-function tellSlot({ slots, migrations }, slot) {
+function slotDetails({ slots, migrations }, slot) {
   const status = slots.status[slot] ?? "-";
   const parts = [ownerName(slots.group[slot] ?? -1), STATUS_WORDS[status]];
   const from = slots.from[slot];
   if (from !== undefined) parts.push(`from group ${from}`);
   const task = migrations.find(({ slot_id }) => slot_id === slot);
-  if (task !== undefined && status !== "m") parts.push(`to move to group ${task.to_group}`);
+  if (task !== undefined && status !== "m") parts.push(`will move to group ${task.to_group}`);
   parts.push(`${whole(slots.ops[slot] ?? 0)} requests/s`);
   return html`<b>Slot ${slot}</b> ${parts.join(", ")}`;
 }
@@ -114,17 +116,17 @@ function tellSlot({ slots, migrations }, slot) {
  * @param {SlotsView} slots
  * @param {Range | null} chosen
  */
-function tellRange(slots, chosen) {
+function rangeDetails(slots, chosen) {
   if (chosen === null) {
     return html`<span class="muted">
-      Drag over slots to choose them, or choose the first one and, with shift, the last.
+      Drag over slots to select them, or click the first one and shift-click the last one.
     </span>`;
   }
   const { from, to } = chosen;
   const owners = new Set(slots.group.slice(from, to + 1));
   const ops = slots.ops.slice(from, to + 1).reduce((sum, each) => sum + each, 0);
   return html`
-    <b>Chosen: ${slotRange(from, to)}</b>${" "}
+    <b>Selected: ${slotRange(from, to)}</b>${" "}
     ${counted(to - from + 1, "slot")},${" "}
     ${owners.size === 1 ? ownerName([...owners][0] ?? -1) : `${owners.size} owners`},${" "}
     ${whole(ops)} requests/s
@@ -132,18 +134,18 @@ function tellRange(slots, chosen) {
 }
 
 /**
- * What is read out: what changes every second would never let it end.
+ * The text for screen readers: without values that change every second.
  *
  * @param {SlotsView} slots
  * @param {number} slot
  */
-function hearSlot({ group, status }, slot) {
+function spokenSlot({ group, status }, slot) {
   return `slot ${slot}, ${ownerName(group[slot] ?? -1)}, ${STATUS_WORDS[status[slot] ?? "-"]}`;
 }
 
 /** @param {Range | null} chosen */
-function hearRange(chosen) {
-  return chosen === null ? "" : `chosen: ${slotRange(chosen.from, chosen.to)}`;
+function spokenRange(chosen) {
+  return chosen === null ? "" : `selected: ${slotRange(chosen.from, chosen.to)}`;
 }
 
 /** @param {number} group */
@@ -200,7 +202,7 @@ function StatusLegend() {
     <ul class="marks" aria-label="Marks">
       <li><i class="mark-online"></i>online</li>
       <li><i class="mark-pre"></i>about to migrate</li>
-      <li><i class="mark-migrate"></i>migrating, from the upper left</li>
+      <li><i class="mark-migrate"></i>migrating, upper left: old group</li>
       <li><i class="mark-offline">✕</i>offline</li>
       <li><i class="mark-missing"></i>no owner or not stored</li>
     </ul>
@@ -259,7 +261,7 @@ function Busiest({ slots: { ops, group }, onChoose }) {
   return html`
     <section class="card busiest">
       <h2>Busiest</h2>
-      ${busiest.length === 0 ? html`<${Empty}>No slot is asked for.</${Empty}>` : html`
+      ${busiest.length === 0 ? html`<${Empty}>No slot gets requests.</${Empty}>` : html`
         <ol>
           ${busiest.map((each, place) =>
             html`

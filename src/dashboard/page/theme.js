@@ -1,5 +1,5 @@
 /**
- * Dark or light: as the system has it, or as the user chose here.
+ * The theme, dark or light: the system's, or the one that the user chose here.
  *
  * @module
  */
@@ -14,31 +14,31 @@ const THEME_KEY = "codis-proxy.theme";
 /** @type {Set<() => void>} */
 const listeners = new Set();
 const system = matchMedia("(prefers-color-scheme: dark)");
-/** Nothing to be seen: style sheets only tell of colours that an element has. */
+/** Invisible: a style sheet reports a colour only through an element that has it. */
 const probe = document.createElement("i");
 /** @type {Theme | null} */
 let chosen = readChoice();
 
 show();
-system.addEventListener("change", tell);
+system.addEventListener("change", notify);
 
-/** @returns {Theme} The theme in force. */
+/** @returns {Theme} The current theme. */
 export function currentTheme() {
   return chosen ?? (system.matches ? "dark" : "light");
 }
 
-/** Changes to the other theme, and remembers it. */
+/** Switches to the other theme, and stores the choice. */
 export function switchTheme() {
   chosen = currentTheme() === "dark" ? "light" : "dark";
   try {
     localStorage.setItem(THEME_KEY, chosen);
-  } catch { /* Without storage it lasts until the page is loaded again. */ }
+  } catch { /* Without storage, the choice lasts until the page is reloaded. */ }
   show();
-  tell();
+  notify();
 }
 
 /**
- * A colour of the style sheet in the theme in force, as a canvas takes it.
+ * A colour of the style sheet in the current theme, for a canvas.
  *
  * @param {string} name `--muted`
  */
@@ -48,7 +48,7 @@ export function themeColour(name) {
   return getComputedStyle(probe).color;
 }
 
-/** The theme in force; draws again when it changes. */
+/** The current theme; renders again when it changes. */
 export function useTheme() {
   const [theme, setTheme] = useState(currentTheme);
   useEffect(() => {
@@ -63,7 +63,7 @@ function show() {
   if (chosen !== null) document.documentElement.dataset["theme"] = chosen;
 }
 
-function tell() {
+function notify() {
   for (const listener of listeners) listener();
 }
 

@@ -122,24 +122,23 @@ Deno.test("what the dialogs of groups and servers say is what happens", async ()
   const typeOf = async (addr: string) => (await page.server(addr))?.type;
 
   await page.holds("add_group", { id: "2" }, {
-    "Group 2 is made, without servers and without slots. Nothing changes for clients.":
-      async () => {
-        assertEquals((await page.view()).groups[1], { id: 2, slots: 0, servers: [] });
-        return await client.call("SET", "k", "v") === "OK";
-      },
+    "Group 2 is created without servers and slots. Nothing changes for clients.": async () => {
+      assertEquals((await page.view()).groups[1], { id: 2, slots: 0, servers: [] });
+      return await client.call("SET", "k", "v") === "OK";
+    },
   });
 
   // -- the first server of a group --
   await call(b, "SET", "its own", "1");
   await page.holds("add_server", { group: "2", addr: b.addr, role: "slave" }, {
     [
-      `${b.addr} becomes the master of group 2, which has none: requests for the group's slots go to ` +
-      "it from then on. Its data stay as they are."
+      `${b.addr} becomes the master of group 2, which has none. Requests for the group's slots then ` +
+      "go to it. Its data stay unchanged."
     ]: async () => {
       assertEquals([await typeOf(b.addr), await call(b, "GET", "its own")], ["master", "1"]);
     },
     [
-      "It is refused if it does not answer, follows another server, or is in the cluster already under " +
+      "This is refused if it does not answer, replicates another server, or is in the cluster under " +
       "another address."
     ]: async () => {
       await page.refuses("add_server", { group: "9", addr: "127.0.0.1:1" }, /refused/);
@@ -152,32 +151,31 @@ Deno.test("what the dialogs of groups and servers say is what happens", async ()
   });
   await page.holds("add_server", { group: "3", addr: "127.0.0.1:1", force: true }, {
     [
-      "127.0.0.1:1 becomes the master of group 3, which has none: requests for the group's slots go " +
-      "to it from then on. Its data stay as they are."
+      "127.0.0.1:1 becomes the master of group 3, which has none. Requests for the group's slots then " +
+      "go to it. Its data stay unchanged."
     ]: async () => assertEquals(await typeOf("127.0.0.1:1"), "master"),
-    "It is not asked whether it can be a master.": AS_ABOVE,
+    "The server is not checked.": AS_ABOVE,
   });
 
   // -- replicas --
   await page.holds("add_server", { group: "1", addr: c.addr, role: "slave" }, {
-    [`${c.addr} becomes a replica of ${a.addr}, and gets a copy of its data.`]: async () => {
+    [`${c.addr} becomes a replica of ${a.addr} and gets a copy of its data.`]: async () => {
       await follows(c, a);
       return await call(c, "GET", "k") === "v";
     },
-    "It is refused if it holds keys of its own, or is in the cluster already under another address.":
-      async () => {
-        await call(d, "SET", "its own", "1");
-        await page.refuses("add_server", { group: "1", addr: d.addr }, /holds 1 keys/);
-        await page.refuses("add_server", { group: "1", addr: `127.1:${c.port}` }, /same server/);
-      },
+    "This is refused if it holds keys, or is in the cluster under another address.": async () => {
+      await call(d, "SET", "its own", "1");
+      await page.refuses("add_server", { group: "1", addr: d.addr }, /holds 1 keys/);
+      await page.refuses("add_server", { group: "1", addr: `127.1:${c.port}` }, /same server/);
+    },
   });
   await page.holds("add_server", { group: "1", addr: d.addr, role: "slave", force: true }, {
-    [`${d.addr} becomes a replica of ${a.addr}, and gets a copy of its data.`]: () => follows(d, a),
-    "Keys that it holds now are deleted.": async () => await call(d, "GET", "its own") === null,
+    [`${d.addr} becomes a replica of ${a.addr} and gets a copy of its data.`]: () => follows(d, a),
+    "The keys that it holds now are deleted.": async () => await call(d, "GET", "its own") === null,
   });
   const second = { group: "1", addr: e.addr, role: "master" };
   assertEquals(await page.words("add_server", second), [
-    `${e.addr} would be a second master beside ${a.addr}: this is refused. Promote instead.`,
+    `This is refused: ${a.addr} is the master already. Add ${e.addr} as a replica and promote it.`,
   ]);
   await page.refuses("add_server", second, /node already exists/);
 
@@ -188,15 +186,15 @@ Deno.test("what the dialogs of groups and servers say is what happens", async ()
   assertEquals((await page.send("add_group", { id: "5" })).status, 200);
   await page.holds("add_server", { group: "4", addr: e.addr, role: "slave" }, {
     [
-      `${e.addr} is listed as a replica of group 4, which has no master. It is not changed, and ` +
-      "follows nobody: promote one of the group's servers."
+      `${e.addr} is listed as a replica of group 4, which has no master. The server itself is not ` +
+      "changed and replicates nothing. Promote one of the group's servers."
     ]: async () => assertEquals([await typeOf(e.addr), await isMaster(e)], ["slave", true]),
   });
   await call(e, "SET", "its own", "1");
   await page.holds("promote", { group: "4", addr: e.addr }, {
-    [`${e.addr} becomes the master of group 4, which has none now.`]: async () =>
+    [`${e.addr} becomes the master of group 4, which has none.`]: async () =>
       assertEquals(await typeOf(e.addr), "master"),
-    "All proxies send the group's requests to it as soon as they have confirmed.": AS_ABOVE,
+    "All proxies send the group's requests to it after they have confirmed the change.": AS_ABOVE,
   });
 
   // -- promotion --
@@ -211,19 +209,20 @@ Deno.test("what the dialogs of groups and servers say is what happens", async ()
         assertEquals([await typeOf(c.addr), await typeOf(a.addr)], ["master", "slave"]);
       },
     [
-      `Writes wait or are refused for a moment, until ${c.addr} has all changes: none that a client ` +
-      "had an answer to is lost."
+      `Until ${c.addr} has all changes, writes wait or are refused for a moment. No write that was ` +
+      "answered is lost."
     ]: async () => await call(c, "GET", "last") === "1", // promote_test.ts does that under load
-    "The group's other replica follows it from then on.": () => follows(d, c),
-    "All proxies send the group's requests to it as soon as they have confirmed.": async () => {
-      assertEquals(await client.call("SET", "after", "1"), "OK");
-      return await call(c, "GET", "after") === "1";
-    },
+    "The group's other replica then replicates it.": () => follows(d, c),
+    "All proxies send the group's requests to it after they have confirmed the change.":
+      async () => {
+        assertEquals(await client.call("SET", "after", "1"), "OK");
+        return await call(c, "GET", "after") === "1";
+      },
   });
   await page.holds("remove_server", { group: "1", addr: d.addr }, {
     [
-      `${d.addr} is taken out of group 1. The Redis server itself goes on running, keeps its data, ` +
-      "and goes on replicating until somebody tells it otherwise."
+      `${d.addr} is removed from group 1. The Redis server keeps running, keeps its data and keeps ` +
+      "replicating its master."
     ]: async () => {
       assertEquals(await typeOf(d.addr), undefined);
       await follows(d, c);
@@ -237,7 +236,7 @@ Deno.test("what the dialogs of groups and servers say is what happens", async ()
   assertEquals((await page.words("promote", dead)).slice(0, 2), [
     `${a.addr} becomes the master of group 1 instead of ${c.addr}, which does not answer and is then ` +
     "listed as offline.",
-    `Nobody knows which writes ${a.addr} lacks: it is refused, unless you accept that they are lost.`,
+    `It is not known which writes ${a.addr} lacks. This is refused unless you accept that they are lost.`,
   ]);
   await page.refuses("promote", dead, /does not answer, so nobody knows what/);
   await page.holds("promote", { ...dead, force: true }, {
@@ -247,19 +246,19 @@ Deno.test("what the dialogs of groups and servers say is what happens", async ()
     ]: async () =>
       assertEquals([await typeOf(a.addr), await typeOf(c.addr)], ["master", "offline"]),
     [`Writes that have not reached ${a.addr} are lost.`]: AS_ABOVE,
-    "All proxies send the group's requests to it as soon as they have confirmed.": async () =>
+    "All proxies send the group's requests to it after they have confirmed the change.": async () =>
       await client.call("GET", "after") === "1",
   });
 
   await page.holds("remove_group", { group: "4" }, {
     [
-      "Group 4 and its 2 servers are taken out of the cluster. The Redis servers themselves go on " +
-      "running and keep their data."
+      "Group 4 and its 2 servers are removed from the cluster. The Redis servers keep running and " +
+      "keep their data."
     ]: async () => {
       assertEquals((await page.view()).groups.map(({ id }) => id), [1, 2, 3, 5]);
       return await call(e, "GET", "its own") === "1";
     },
-    "It is refused while a slot belongs to the group or is migrating from it.": () =>
+    "This is refused while the group owns a slot, or a slot migrates from it.": () =>
       page.refuses("remove_group", { group: "1" }, /group 1 is using by slot 0/),
   });
   await leaveAndReturn(page, store, proxy, client);
@@ -273,26 +272,26 @@ async function leaveAndReturn(
   client: RespClient,
 ): Promise<void> {
   await page.holds("proxy_online", { id: "one" }, {
-    "one loads the slot table and begins to serve clients; clients that look proxies up find it.":
+    "one loads the slot table and starts to serve clients. Clients that discover proxies find it.":
       async () => {
         using another = await proxy.client();
         return await another.call("SET", "k", "v") === "OK";
       },
     // It is asked of no slot that is in order: unit tests hold the rule.
-    "It is refused while a slot is offline or has no owner.": AS_ABOVE,
+    "This is refused while a slot is offline or has no group.": AS_ABOVE,
   });
   await page.shows(({ proxies }) => proxies[0]?.sessions === 1);
   await page.holds("proxy_offline", { id: "one" }, {
     [
-      "one deregisters and its process exits, after what clients have asked for. The 1 client " +
-      "connected to it now is cut off and must connect elsewhere."
+      "one answers the requests that it has received. Then it leaves the store and its process exits. " +
+      "The 1 client connected to it is disconnected and must use another proxy."
     ]: async () => {
       assertEquals((await proxy.child.ended).code, 0);
       assertEquals(await client.conn.read(new Uint8Array(1)), null);
     },
-    "It does not come back by itself: somebody has to start the process again.": async () =>
+    "It does not restart by itself: start the process again when you need it.": async () =>
       (await page.dashboard.get("/api/proxy/list")).json.length === 0,
-    "This waits until it has gone.": AS_ABOVE,
+    "The change is done when the proxy is gone.": AS_ABOVE,
   });
 
   await createFence(store, "crashed:9000");
@@ -300,32 +299,30 @@ async function leaveAndReturn(
   const init = { is_force: true, product: "test" };
   await page.refuses("init_slots", init, /Some proxies may not stop cleanly: crashed:9000/);
   await page.holds("remove_fences", {}, {
-    "The fences of crashed:9000 are removed, and the cluster can be changed again.": async () => {
+    "The fences of crashed:9000 are removed. Then the cluster can be changed again.": async () => {
       assertEquals(await loadFences(store), []);
       assertEquals((await page.send("init_slots", init)).status, 200);
     },
     [
-      "A fence stands where a proxy may still be serving with a slot table that is out of date. Do " +
-      "this only when you know that these processes are not running: one that runs would go on " +
-      "writing to the old owners of slots, and those writes would be lost."
+      "A fence means that a proxy may still serve with an old slot table. Do this only when you know " +
+      "that these processes do not run. A running one would still write to the old owners of slots, " +
+      "and these writes would be lost."
     ]: AS_ABOVE,
     // membership tests show it.
     [
-      "A proxy that is started again at its address takes its fence over by itself; then nothing " +
-      "needs to be removed."
+      "If you start a proxy again at its address, it takes over its fence. Then there is nothing to " +
+      "remove."
     ]: AS_ABOVE,
   });
 
   await store.coordinator.create(`${store.paths.lock}/lock-`, '{"desc":""}', "sequential");
   await page.holds("remove_locks", {}, {
     [
-      "Every lock that was taken for a change is deleted from the coordinator. It helps when a " +
-      'dashboard or a command died in the middle, and changes fail with "obtaining lock timed out".'
+      "All locks for changes are deleted from the coordinator. This helps when a dashboard or a " +
+      'command has crashed and changes fail with "obtaining lock timed out".'
     ]: async () => (await childrenIfThere(store, store.paths.lock)).length === 0,
-    [
-      "Do this only when nobody else is changing the cluster: without its lock, two changes can be " +
-      "made at once."
-    ]: AS_ABOVE,
+    "Do this only when no change is running. Without a lock, two changes can run at the same time.":
+      AS_ABOVE,
   });
 
   const target = { from: 0, to: 1, status: "online", group_id: 2 } as const;
@@ -343,16 +340,18 @@ async function leaveAndReturn(
   await made(530, 1);
   await page.holds("action_gc", { by: "keep", amount: "20" }, {
     [
-      "All actions but the newest 20, and 500 more, are deleted from the coordinator, with their " +
-      "answers."
+      "The newest 20 actions and 500 more stay. All others are deleted from the coordinator, with " +
+      "their answers."
     ]: async () => assertEquals((await loadActionNames(store)).length, 520),
-    "They are a record only: proxies need no action that they have confirmed.": AS_ABOVE,
+    "Old actions are only a record. Proxies do not need actions that they have confirmed.":
+      AS_ABOVE,
   });
   await made(2, Math.floor(Date.now() / 1000));
   await page.holds("action_gc", { by: "secs", amount: "3600" }, {
     "Actions older than 3600 seconds are deleted from the coordinator, with their answers.":
       async () => assertEquals((await loadActionNames(store)).length, 2),
-    "They are a record only: proxies need no action that they have confirmed.": AS_ABOVE,
+    "Old actions are only a record. Proxies do not need actions that they have confirmed.":
+      AS_ABOVE,
   });
 }
 
@@ -376,47 +375,45 @@ Deno.test("what the dialogs of slots say is what happens", async () => {
   await set();
 
   await page.holds("migrate", { from: "0", to: "3", new_group: "2", delay: "0" }, {
-    "Slots 0–3 and their keys move to group 2. Now they are in group 1 (4 slots).": async () => {
+    "Slots 0–3 and their keys move to group 2. The owner now: group 1 (4 slots).": async () => {
       await idle();
       assertEquals([await owner(0), await owner(3)], [2, 2]);
       return await call(b, "DBSIZE") === keys.length;
     },
-    "Clients go on working. Keys move as fast as it goes.": async () =>
+    "Clients keep working. Keys move at full speed.": async () =>
       await client.call("GET", keys[0]!) === "v",
   });
   const there = { from: "0", to: "3", new_group: "2", delay: "7" };
   assertEquals(await page.words("migrate", there), [
-    "Slots 0–3 and their keys move to group 2. Now they are in group 2 (4 slots).",
-    "Clients go on working. The mover rests 7 ms between two moves.",
-    "All of them are there already: it is refused.",
+    "Slots 0–3 and their keys move to group 2. The owner now: group 2 (4 slots).",
+    "Clients keep working. The migration pauses 7 ms between two moves.",
+    "The group owns all of them already: this is refused.",
   ]);
   await page.refuses("migrate", there, /are all in group 2 already/);
 
   await page.holds("pause_migrations", {}, {
-    [
-      "No slot goes on moving until somebody resumes: 0 slots stay as far as they are, and clients go " +
-      "on working."
-    ]: async () => (await page.view()).migrations_paused_since !== null,
+    "Migrations stop until you resume them: 0 slots wait. Clients keep working.": async () =>
+      (await page.view()).migrations_paused_since !== null,
     // migrate_cancel_test.ts and migrating_slot_test.ts show these.
-    "Of a slot that has begun, a key that a client uses still moves.": AS_ABOVE,
-    "It stays so when another dashboard leads.": AS_ABOVE,
+    "In a slot that is half moved, a key still moves when a client uses it.": AS_ABOVE,
+    "The pause remains when another dashboard takes over.": AS_ABOVE,
   });
   await page.holds("migrate", { from: "3", to: "4", new_group: "2", delay: "0" }, {
-    "Slots 3–4 and their keys move to group 2. Now they are in group 2 (1 slot) and group 1 (1 slot).":
+    "Slots 3–4 and their keys move to group 2. The owner now: group 2 (1 slot) and group 1 (1 slot).":
       AS_ABOVE,
-    "Clients go on working. Keys move as fast as it goes.": AS_ABOVE,
-    "1 slot of these is there already.": AS_ABOVE,
-    "Migrations are paused: nothing moves until somebody resumes them.": async () => {
+    "Clients keep working. Keys move at full speed.": AS_ABOVE,
+    "The group owns 1 of them already.": AS_ABOVE,
+    "Migrations are paused: nothing moves until you resume them.": async () => {
       await delay(300);
       return await owner(4) === 1;
     },
   });
   const pending = (await page.view()).migrations.find(({ slot_id }) => slot_id === 4)!;
   await page.holds("cancel_migration", { slot: "4", name: pending.name }, {
-    "Slot 4 stays where it is: none of its keys was moved yet.": async () => await owner(4) === 1,
+    "Slot 4 stays where it is. None of its keys has moved yet.": async () => await owner(4) === 1,
   });
   await page.holds("resume_migrations", {}, {
-    "Keys move again: 1 slot goes on.": async () => {
+    "Migrations continue: 1 slot is left to move.": async () => {
       await idle();
       return (await page.view()).migrations_paused_since === null;
     },
@@ -439,15 +436,19 @@ Deno.test("what the dialogs of slots say is what happens", async () => {
     if (mode === "back") {
       assertMatch(
         words[0]!,
-        /^Slot 0 goes back to group 2: the \d+ keys? moved so far are moved back, /,
+        /^Slot 0 moves back to group 2, with the \d+ keys? moved so far\. /,
       );
       assertMatch(
         all[0]!,
-        /^2 slots \(0–1\) have begun: the \d+ keys moved so far are moved back, /,
+        /^The migration of 2 slots \(0–1\) has started: the \d+ keys moved so far move back\. /,
       );
     } else {
-      assertEquals(words, ["Slot 0 has begun: the rest of its keys move to group 1."]);
-      assertEquals(all, ["2 slots (0–1) have begun: the rest of the keys move."]);
+      assertEquals(words, [
+        "The migration of slot 0 has started: its other keys move to group 1, too.",
+      ]);
+      assertEquals(all, [
+        "The migration of 2 slots (0–1) has started: the other keys move, too.",
+      ]);
     }
     assertEquals((await page.send("cancel_migrations", { mode })).status, 200);
     await idle();
@@ -456,7 +457,7 @@ Deno.test("what the dialogs of slots say is what happens", async () => {
   }
 
   await page.holds("rebalance", { by: "slots" }, {
-    "The slots below move with their keys, while clients go on working.": async () => {
+    "The slots below move with their keys. Clients keep working.": async () => {
       await idle();
       assertEquals((await page.view()).groups.map(({ slots }) => slots), [512, 512]);
       for (const key of keys) assertEquals(await client.call("GET", key), "v");
@@ -465,8 +466,8 @@ Deno.test("what the dialogs of slots say is what happens", async () => {
 
   await page.holds("drain_group", { group: "2" }, {
     [
-      "All slots of group 2 move with their keys to the other groups, while clients go on working. " +
-      "Then it can be removed."
+      "All slots of group 2 and their keys move to the other groups. Clients keep working. Then the " +
+      "group can be removed."
     ]: async () => {
       await idle();
       const { groups } = await page.view();
@@ -478,16 +479,17 @@ Deno.test("what the dialogs of slots say is what happens", async () => {
   // -- owners --
   const init = { is_force: false, product: "test" };
   assertEquals(await page.words("init_slots", init), [
-    "All 1024 slots are written as offline, owned by nobody. Give them owners afterwards.",
-    "It is refused when slots are there already.",
+    "All 1024 slots are created, offline and without a group. Then assign them to groups.",
+    "This is refused if slots exist.",
   ]);
   await page.refuses("init_slots", init, /already initialized/);
   await page.holds("init_slots", { ...init, is_force: true }, {
-    "All 1024 slots are written as offline, owned by nobody. Give them owners afterwards.": () =>
+    "All 1024 slots are created, offline and without a group. Then assign them to groups.": () =>
       page.shows(({ slots }) => slots.status === "x".repeat(1024) && slots.group[0] === -1),
     [
-      "1\u202f024 slots in use now stop being served, at once and on all proxies, until they have " +
-      "owners again. Keys stay where they are, but nothing remembers which group had them."
+      "Requests for the 1\u202f024 slots in use get errors at once, on all proxies, until the slots " +
+      "have groups again. Keys stay on their servers, but the cluster forgets which group owned which " +
+      "slot."
     ]: async () => {
       assertMatch((await client.call("GET", keys[0]!) as { message: string }).message, /^ERR /);
       assertEquals(await call(a, "DBSIZE"), keys.length);
@@ -495,25 +497,23 @@ Deno.test("what the dialogs of slots say is what happens", async () => {
   });
   const offline = { from: "0", to: "3", new_group: "1", status: "offline" };
   await page.holds("range_set", offline, {
-    "Slots 0–3 are written down for group 1 as offline: nobody is served there.": async () => {
+    "Group 1 then owns slots 0–3, but offline: clients get errors.": async () => {
       assertEquals([await owner(0), (await page.view()).slots.status[0]], [1, "x"]);
       assertMatch((await client.call("GET", keys[0]!) as { message: string }).message, /^ERR /);
     },
-    "This is for slots that are offline. To change the owner of a slot in use, migrate it.":
-      AS_ABOVE,
+    "This is only for offline slots. To move a slot that is in use, migrate it.": AS_ABOVE,
   });
   const online = { from: "0", to: "3", new_group: "1", status: "online" };
   await page.holds("range_set", online, {
-    "Slots 0–3 are given to group 1 and served from there. No keys are moved.": async () => {
+    "Group 1 then owns slots 0–3 and serves clients. No keys move.": async () => {
       assertEquals(await client.call("SET", keys[0]!, "new"), "OK");
       assertEquals(await call(a, "GET", keys[0]!), "new");
     },
-    "This is for slots that are offline. To change the owner of a slot in use, migrate it.":
-      AS_ABOVE,
+    "This is only for offline slots. To move a slot that is in use, migrate it.": AS_ABOVE,
   });
   assertEquals(
     (await page.words("range_set", online)).at(-1),
-    "4 slots of these are in use now: it is refused.",
+    "4 of these slots are in use: this is refused.",
   );
   await page.refuses("range_set", online, /slot 0 is not offline/);
 });

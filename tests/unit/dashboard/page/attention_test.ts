@@ -62,7 +62,7 @@ Deno.test("a lost master is worse than a lost replica, and comes first", () => {
 
 Deno.test("what keeps the cluster from being changed or served is told", () => {
   assertEquals(concerns({ dead_fences: ["10.1.0.9:19000"], proxies: [] }), [
-    "bad: 1 proxy did not stop cleanly (10.1.0.9:19000): nothing can be changed",
+    "bad: 1 proxy did not stop cleanly (10.1.0.9:19000): the cluster cannot be changed",
     "bad: No proxy is online",
   ]);
   const { at, migrations } = madeUpCluster(0);
@@ -81,7 +81,7 @@ Deno.test("what keeps many slots from moving is told once, with the slots", () =
   migrations.push({ ...first!, slot_id: 9, problem: "a key is too big" });
   migrations.push({ ...first!, slot_id: 10, problem: "" });
   assertEquals(concerns({ migrations }), [
-    `warning: The migrations of 4 slots (1–3, 7) do not go on: ${down}`,
-    "warning: The migration of slot 9 does not go on: a key is too big",
+    `warning: The migrations of 4 slots (1–3, 7) are stuck: ${down}`,
+    "warning: The migration of slot 9 is stuck: a key is too big",
   ]);
 });
