@@ -97,14 +97,4 @@ export class JobList {
     job.stream = undefined;
     this.remove(job);
   }
-
-  /** Runs `body` while nothing else may start work on these jobs. */
-  async holding(jobs: readonly MigrationJob[], body: () => Promise<void>): Promise<void> {
-    for (const job of jobs) job.isHeld = true;
-    try {
-      await body();
-    } finally {
-      for (const job of jobs) job.isHeld = false;
-    }
-  }
 }

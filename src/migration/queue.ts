@@ -60,8 +60,19 @@ export interface MigrationOptions extends Pick<MoveOptions, "user" | "password">
   readonly timers?: Timers;
 }
 
-/** How long a task waits after it has failed. */
-const RETRY: BackoffOptions = { firstMs: 1_000, maxMs: 5_000 };
+const DEFAULTS: Required<Omit<MigrationOptions, "user" | "password">> = {
+  slotsAtOnce: 256,
+  slotsPerChange: 16,
+  keysPerSecond: 0,
+  bytesPerSecond: 0,
+  p99MaxMs: 0,
+  slowestProxy: () => undefined,
+  bigKeyBytes: 1024 ** 2,
+  bigKeyPolicy: "warn",
+  migrateMs: 2_000,
+  retry: { firstMs: 1_000, maxMs: 5_000 },
+  timers: SYSTEM_TIMERS,
+};
 
 /** See the header. */
 export class MigrationQueue {
@@ -78,27 +89,13 @@ export class MigrationQueue {
   #requests: Promise<unknown> = Promise.resolve();
 
   constructor(control: Control, options: MigrationOptions) {
-    const { retry = RETRY, timers = SYSTEM_TIMERS } = options;
+    const all = { ...DEFAULTS, ...options };
+    const { retry, timers, slowestProxy } = all;
     const writer = this.#writer = new StepWriter(control);
     const jobs = this.#jobs = new JobList(control.store, retry, timers);
     this.#timers = timers;
     const streams = this.#streams = new StreamSet({
-      ...{ jobs, writer, retry, timers },
-      limits: {
-        slotsAtOnce: options.slotsAtOnce ?? 256,
-        slotsPerChange: options.slotsPerChange ?? 16,
-        keysPerSecond: options.keysPerSecond ?? 0,
-        bytesPerSecond: options.bytesPerSecond ?? 0,
-        p99MaxMs: options.p99MaxMs ?? 0,
-      },
-      move: {
-        user: options.user,
-        password: options.password,
-        bigKeyBytes: options.bigKeyBytes ?? 1024 ** 2,
-        bigKeyPolicy: options.bigKeyPolicy ?? "warn",
-        migrateMs: options.migrateMs ?? 2_000,
-      },
-      slowestProxy: options.slowestProxy ?? (() => undefined),
+      ...{ jobs, writer, limits: all, move: all, retry, timers, slowestProxy },
       onEnd: () => this.#scheduler.wake(),
     });
     this.#scheduler = new Scheduler({

@@ -82,9 +82,11 @@ export class Scheduler {
 
   /** Runs `body` while nothing else may start work on these jobs. */
   async holding(jobs: readonly MigrationJob[], body: () => Promise<void>): Promise<void> {
+    for (const job of jobs) job.isHeld = true;
     try {
-      await this.#options.jobs.holding(jobs, body);
+      await body();
     } finally {
+      for (const job of jobs) job.isHeld = false;
       this.wake();
     }
   }
