@@ -85,7 +85,7 @@ export function moveFailed(slotId: number, source: string, cause: string): strin
   return causedBy(cause, `handle request, bad slotsmgrt resp: slot ${slotId} from ${source}`);
 }
 
-/** A server to which keys may still be on their way, from a move that nobody heard the end of. */
+/** A server to which keys may still be on their way, from a move whose end was not heard. */
 export function targetInDoubt(target: string, cause: string): string {
   const text = `handle request, bad slotsmgrt resp: unfinished moves to ${target} are in doubt`;
   return causedBy(cause, text);

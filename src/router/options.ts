@@ -1,5 +1,5 @@
 /**
- * What the data plane is told at start-up; plain values, whoever read them from wherever.
+ * The settings of the data plane, as plain values.
  *
  * @module
  */
@@ -24,8 +24,8 @@ export interface RouterOptions {
   /** Password for AUTH at the servers; empty for none. */
   readonly backendPassword: string;
   /**
-   * Who moves keys, where that is another user than the one who does what clients ask for; undefined:
-   * one user does both, over the same connections.
+   * The user that moves keys, where clients' requests are sent as another one; undefined: one user does
+   * both, over the same connections.
    */
   readonly moverLogin?: BackendLogin | undefined;
   readonly maxClients: number;
@@ -35,7 +35,7 @@ export interface RouterOptions {
   readonly sessionAuthMs: number;
   /** Close a session whose request stays unfinished this long. */
   readonly sessionPartialMs: number;
-  /** Close a session that takes none of its replies for this long. */
+  /** Close a session that reads none of its replies for this long. */
   readonly sessionWriteMs: number;
   /** How far a session's read buffer grows for throughput. */
   readonly sessionReadBytesMax: number;

@@ -6,7 +6,7 @@
  *
  * Each request has one owner from when it is acquired until it is recycled: the owner gets the reply or
  * the failure, once. Whole requests of a client belong to its replies (client/replies.ts), parts to their
- * gather, our own questions to who asks. Requests are pooled: one is free again when it is settled and has
+ * gather, the proxy's own questions to the code that asks. Requests are pooled: one is free again when it is settled and has
  * left its client's FIFO. This file imports nothing that knows requests.
  *
  * @module
@@ -30,7 +30,7 @@ export const WHOLE_BYTES_MIN = 64 * 1024;
 /** Where a request is: `waiting` for a slot, `sent` to a backend's queue, or `settled`. */
 export type RequestState = "free" | "new" | "waiting" | "sent" | "settled";
 
-/** Who a request belongs to. One of the two methods is called last, once, with the end of the reply. */
+/** The owner of a request. One of the two methods is called last, once, with the end of the reply. */
 export interface RequestOwner {
   /** Whether nobody wants the reply any more: a request that still waits for a slot is not sent. */
   readonly isGone: boolean;
@@ -79,7 +79,7 @@ export const NO_INTEREST: RequestOwner = {
 export class Request {
   state: RequestState = "free";
   owner: RequestOwner = NOBODY;
-  /** The client for which it is sent, whoever owns it; only compared. Null for requests of our own. */
+  /** The client for which it is sent, also where another owns it; only compared. Null for requests of our own. */
   client: object | null = null;
   command: Command | null = null;
   /** The slot that counts it as in flight. */

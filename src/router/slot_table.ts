@@ -31,7 +31,7 @@ export interface SlotTable {
   /**
    * All slots were filled from the store, as it was after this action or later.
    *
-   * @param doubtful Slots that may be ahead of what {@linkcode inForce} has told others. @default none
+   * @param doubtful Slots that may be ahead of what {@linkcode inForce} has reported to others. @default none
    */
   loaded(version: number, doubtful?: readonly number[]): void;
 }

@@ -30,7 +30,7 @@ export interface WorkerPeers {
   stats(): Promise<StatsSnapshot>;
   /** CLIENT LIST's lines of the others' clients. */
   listClients(filter: ClientFilter): Promise<string>;
-  /** Closes clients of the others; tells how many. */
+  /** Closes clients of the others; resolves with how many. */
   killClients(filter: ClientFilter): Promise<number>;
 }
 

@@ -304,7 +304,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     if (!this.#pause.isActive) source.read();
   }
 
-  /** A push belongs to no request, but to who is linked to this connection. */
+  /** A push belongs to no request, but to the client that is linked to this connection. */
   #pushed(bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
     if (this.onPush === null) return;
     this.#push.push(bytes.slice(start, end));

@@ -1,6 +1,6 @@
 /**
  * The time for which a backend is not read because one client does not read its replies. Other clients
- * who wait there are not made to wait longer than a moment.
+ * that wait there are not made to wait longer than a moment.
  *
  * @module
  */

@@ -30,7 +30,7 @@ export class ReplySemaphore {
   askedBytes = 0;
   /**
    * What a reply of which nothing is known counts for, in bytes: less with each small one that was
-   * counted here, so that clients who connect for one request do not wait for each other; the most again
+   * counted here, so that clients that connect for one request do not wait for each other; the most again
    * after a large one.
    */
   unknownBytes = UNKNOWN_BYTES;

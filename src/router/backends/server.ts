@@ -3,7 +3,7 @@
  *
  *     server ── database × protocol ─► backend    (shared, opened at first use)
  *        ├────── private backends                 (lent to one client or key move at a time)
- *        └────── mover backends                   (of another user, who moves keys)
+ *        └────── mover backends                   (of another user, that moves keys)
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { LateCopyGuard } from "./late_copies.ts";
 import { ReplySemaphore } from "./reply_semaphore.ts";
 import { ServerVersion } from "./server_version.ts";
 
-/** Private backends of one server that exist at once; who needs more of them waits. */
+/** Private backends of one server that exist at once; more clients wait. */
 export const PRIVATE_BACKENDS_MAX = 32;
 /** Idle private backends kept open. */
 const PRIVATE_BACKENDS_KEPT = 4;
@@ -91,7 +91,7 @@ export class Server implements BackendHost {
     return this.#shared[index] ??= new Backend(this, database, protocol);
   }
 
-  /** The backend over which keys are moved: clients' own, or that of a user who may do more. */
+  /** The backend over which keys are moved: clients' own, or that of a user that may do more. */
   moverBackend(database: number): Backend {
     const login = this.options.moverLogin;
     if (login === undefined) return this.backend(database, 2);

@@ -1,31 +1,28 @@
 /**
- * The bytes that all sessions together may hold: requests in flight, replies not yet sent, requests
- * half received.
+ * The bytes that all clients together may hold: requests in flight, replies not yet sent, partial requests.
  *
- *     half of it ─► tight: who holds its fair share asks for nothing more
- *     all of it ──► spent: who holds more than its fair share is not read; an unfinished request grows
- *                   only in one session at a time, the elder, so that those who wait cannot wait for each
- *                   other
- *     above it ───► over, if more than half of it are replies: the session that holds most of them is
- *                   closed
+ *     half of it ─► tight: a client that holds its fair share asks for nothing more
+ *     all of it ──► spent: a client that holds more than its fair share is not read; only one partial request
+ *                   grows at a time, so that clients cannot wait for each other
+ *     above it ───► over, if more than half of it are replies: the client that holds most of them is closed
  *
  * Charging never waits; what waits is reading and asking more. Several routers of a proxy have an even
- * share each. Only when all shares together are used up is anybody closed, and then where more than a
+ * share each. Only when all shares together are used up is a client closed, and then where more than a
  * share is held: what one router does not use, replies at another may.
  *
  * @module
  */
 
-/** What a session may hold, in bytes, and still be read while the budget is spent. */
+/** What a client may hold, in bytes, and still be read while the budget is spent. */
 export const FAIR_SHARE_BYTES = 64 * 1024;
-/** The least that a session may hold at such times however many there are, in bytes. */
+/** The least that a client may hold at such times, however many there are, in bytes. */
 const FAIR_SHARE_BYTES_MIN = 1024;
-/** How much more or less is charged before the other routers are told, in bytes. */
-const TOLD_BYTES = 64 * 1024;
+/** How much more or less is charged before it is reported to the other routers, in bytes. */
+const REPORTED_BYTES = 64 * 1024;
 
-/** Someone who waits for the budget. */
+/** What waits for the budget, a semaphore or a connection. */
 export interface BudgetWaiter {
-  /** The budget has room again, or it is the waiter's turn. */
+  /** What it waits for may be free now: it tries again, not before the end of the turn. */
   resume(): void;
 }
 
@@ -33,9 +30,9 @@ export interface BudgetWaiter {
 export interface BudgetPartners {
   /** How many shares there are, with this router's. */
   readonly shares: number;
-  /** Tells them how many bytes this router holds. */
+  /** Reports how many bytes this router holds. */
   holds(bytes: number): void;
-  /** What they hold together, in bytes, as far as they have told it. */
+  /** What they hold together, in bytes, as far as they have reported it. */
   heldElsewhere(): number;
 }
 
@@ -45,7 +42,7 @@ export class ByteBudget {
   usedBytes = 0;
   /** Those of them that are replies. */
   replyBytes = 0;
-  /** What a session may hold while there is little left, in bytes. */
+  /** What a client may hold while there is little left, in bytes. */
   fairShareBytes = FAIR_SHARE_BYTES;
   readonly limitBytes: number;
   /** Called, perhaps many times, when more is held than the whole budget allows. */
@@ -54,18 +51,18 @@ export class ByteBudget {
   readonly #partners: BudgetPartners;
   /** Bytes of large replies that were asked for and are not here. */
   #expectedBytes = 0;
-  /** What the others were told last, and from where on they are told anew. */
-  #toldBytes = 0;
-  #tellFromBytes = TOLD_BYTES;
+  /** What was reported last, and from where on it is reported again. */
+  #reportedBytes = 0;
+  #reportFromBytes = REPORTED_BYTES;
   readonly #waiting = new Set<BudgetWaiter>();
-  #elder: BudgetWaiter | null = null;
+  #growing: BudgetWaiter | null = null;
 
   constructor(limitBytes: number, partners: BudgetPartners) {
     this.limitBytes = limitBytes;
     this.#partners = partners;
   }
 
-  /** Whether so little is left that who holds its fair share is to ask for nothing more. */
+  /** Whether so little is left that a client with its fair share must ask for nothing more. */
   get isTight(): boolean {
     return (this.usedBytes + this.#expectedBytes) * 2 > this.limitBytes;
   }
@@ -86,7 +83,7 @@ export class ByteBudget {
     return this.isSpent && this.replyBytes * 2 > this.limitBytes;
   }
 
-  /** So many sessions share it. */
+  /** So many clients share it. */
   shareAmong(sessions: number): void {
     const share = Math.floor(this.limitBytes / (2 * Math.max(1, sessions)));
     this.fairShareBytes = Math.max(FAIR_SHARE_BYTES_MIN, Math.min(FAIR_SHARE_BYTES, share));
@@ -95,14 +92,14 @@ export class ByteBudget {
   /** Charges bytes; may overdraw. */
   charge(bytes: number): void {
     this.usedBytes += bytes;
-    if (this.usedBytes >= this.#tellFromBytes) this.#tell();
+    if (this.usedBytes >= this.#reportFromBytes) this.#report();
   }
 
-  /** Gives bytes back and wakes those who wait once an eighth of the budget is free. */
+  /** Gives bytes back, and resumes what waits once an eighth of the budget is free. */
   release(bytes: number): void {
     this.usedBytes -= bytes;
-    if (this.usedBytes < this.#toldBytes - TOLD_BYTES) this.#tell();
-    if (this.#waiting.size > 0 && this.usedBytes <= this.limitBytes * 0.875) this.#wakeAll();
+    if (this.usedBytes < this.#reportedBytes - REPORTED_BYTES) this.#report();
+    if (this.#waiting.size > 0 && this.usedBytes <= this.limitBytes * 0.875) this.#resumeAll();
   }
 
   /** Charges bytes of a reply, or gives them back when negative. */
@@ -117,38 +114,38 @@ export class ByteBudget {
     this.#expectedBytes += bytes;
   }
 
-  #tell(): void {
-    this.#toldBytes = this.usedBytes;
-    this.#tellFromBytes = this.usedBytes + TOLD_BYTES;
+  #report(): void {
+    this.#reportedBytes = this.usedBytes;
+    this.#reportFromBytes = this.usedBytes + REPORTED_BYTES;
     this.#partners.holds(this.usedBytes);
     if (this.isOver) this.onOver();
   }
 
-  /** Whether an unfinished request may grow now; if not, `waiter` is told when it may. */
+  /** Whether a partial request may grow now; if not, `waiter` is resumed when it may. */
   mayGrow(waiter: BudgetWaiter): boolean {
-    if (!this.isSpent || this.#elder === waiter) return true;
-    if (this.#elder === null) {
-      this.#elder = waiter;
+    if (!this.isSpent || this.#growing === waiter) return true;
+    if (this.#growing === null) {
+      this.#growing = waiter;
       return true;
     }
     this.#waiting.add(waiter);
     return false;
   }
 
-  /** Calls `waiter` once when there is room again. */
+  /** Resumes `waiter` once, when bytes are free again. */
   wait(waiter: BudgetWaiter): void {
     this.#waiting.add(waiter);
   }
 
-  /** The waiter's unfinished request is through, or the waiter is gone. */
+  /** The waiter's partial request is complete, or the waiter is gone. */
   leave(waiter: BudgetWaiter): void {
     this.#waiting.delete(waiter);
-    if (this.#elder !== waiter) return;
-    this.#elder = null;
-    this.#wakeAll();
+    if (this.#growing !== waiter) return;
+    this.#growing = null;
+    this.#resumeAll();
   }
 
-  #wakeAll(): void {
+  #resumeAll(): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const waiter of waiting) waiter.resume();

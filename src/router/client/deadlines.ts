@@ -1,5 +1,5 @@
 /**
- * When a session has had long enough: idle, silent before AUTH, half a request, replies not taken.
+ * The deadlines of a session: idle, no AUTH, a request that stays partial, replies that are not read.
  *
  * @module
  */
@@ -24,22 +24,22 @@ export interface SessionTimes {
   readonly isAuthenticated: boolean;
 }
 
-/** Why a session is to be closed, to be read after "closed: "; empty when it is not. */
+/** Which deadline of a session has passed, to be read after "closed: "; empty when none has. */
 export function overdueReason(options: RouterOptions, session: SessionTimes): string {
   const { nowMs } = session;
   const isOver = (sinceMs: number, limitMs: number) => limitMs > 0 && nowMs - sinceMs > limitMs;
   if (session.hasUnsent) {
     const sinceMs = Math.max(session.lastWroteMs, session.lastReadMs);
-    return isOver(sinceMs, options.sessionWriteMs) ? "it takes none of its replies" : "";
+    return isOver(sinceMs, options.sessionWriteMs) ? "write timeout" : "";
   }
   if (!session.isAuthenticated) {
-    return isOver(session.createdMs, options.sessionAuthMs) ? "it has not authenticated" : "";
+    return isOver(session.createdMs, options.sessionAuthMs) ? "authentication timeout" : "";
   }
   if (session.hasRequests) return "";
   if (session.partialSinceMs > 0) {
-    // A large request may take its time as long as it comes at a fair pace.
+    // A large request may take its time as long as it comes fast enough.
     const sinceMs = session.partialSinceMs + session.partialBytes / PARTIAL_BYTES_PER_MS;
-    return isOver(sinceMs, options.sessionPartialMs) ? "its request stays unfinished" : "";
+    return isOver(sinceMs, options.sessionPartialMs) ? "request timeout" : "";
   }
-  return isOver(session.lastReadMs, options.sessionIdleMs) ? "it sends nothing" : "";
+  return isOver(session.lastReadMs, options.sessionIdleMs) ? "idle timeout" : "";
 }

@@ -1,7 +1,7 @@
 /**
  * A large request, handed on as it arrives instead of being held whole.
  *
- *      first in line? ─► slot open? ─► link to its server ─► pass bytes … ─► done
+ *      first of all?  ─► slot open? ─► link to its server ─► pass bytes … ─► done
  *             └── not admitted ─► read away ─► error, done
  *
  *      needed whole, and larger than may be held ─► error, at once ─► read away ─► done
@@ -31,7 +31,7 @@ export const PASS_THROUGH_BYTES = 512 * 1024;
 /** Bytes that wait for the server before the client is not read, in bytes. */
 const QUEUED_BYTES_HIGH = 1024 * 1024;
 
-/** One large request on its way; see the drawing above. */
+/** One large request; see the drawing above. */
 export class PassThrough {
   /** Bytes of the request handed on or read away so far. */
   passedBytes = 0;
@@ -59,7 +59,7 @@ export class PassThrough {
   /**
    * Takes over a request that is not here as a whole, if it is large.
    *
-   * @returns Null when it is to be held: it is not large, its key may still be to come, or its arguments
+   * @returns Null when it must be held: it is not large, its key may still be to come, or its arguments
    * are needed as a whole.
    */
   static begin(client: Client, parser: RequestParser): PassThrough | null {
@@ -121,7 +121,7 @@ export class PassThrough {
     return "done";
   }
 
-  /** Starts the request on a link, as soon as it is first in line and its slot open. */
+  /** Starts the request on a link, as soon as all earlier ones are settled and its slot is open. */
   #open(): boolean {
     const client = this.#client;
     const slot = this.#slot!;

@@ -46,8 +46,8 @@ export class ReplyPressure {
    * Lets backends go on as far as the client has taken its replies.
    *
    * @param unsentBytes Bytes that the client could take now.
-   * @param heldBytes Bytes that wait for their turn.
-   * @param head Whose turn it is.
+   * @param heldBytes Bytes that wait for earlier replies.
+   * @param head The request whose reply the client gets next.
    */
   ease(unsentBytes: number, heldBytes: number, head: Request | null): void {
     if (unsentBytes > PRESSURE_BYTES_LOW) return;

@@ -4,17 +4,17 @@
  *     request ─► its kind: command, key, length ─► seen with a large reply? ─ yes ─► that size
  *                         └─ command ─► what its replies have mostly
  *
- * Both tables have a fixed size. Small replies leave no trace but in the command's own figure, so that
+ * Both tables have a fixed size. Small replies leave no trace but in the command's typical size, so that
  * millions of small keys do not push out what was learned of a few large ones.
  *
  * @module
  */
 
-/** Replies from this size on are remembered by their request, and asked for through a gate; bytes. */
+/** Replies from this size on are remembered by their request, and counted by a semaphore; bytes. */
 export const LARGE_REPLY_BYTES = 32 * 1024;
 /** Kinds of requests that are remembered; a power of two. */
 const KINDS_MAX = 16_384;
-/** Largest size that is told apart, in bytes. */
+/** Largest size that is distinguished, in bytes. */
 const BYTES_MAX = 2 ** 30;
 
 /**

@@ -175,7 +175,7 @@ class KeySpaceCall {
     return this.#table.masters().filter(({ server }) => servers.has(server));
   }
 
-  /** Keeps the keys that servers told, as far as they were asked for them. Copies them. */
+  /** Keeps the keys that servers named, as far as they were asked for them. Copies them. */
   #keepKeys(replies: readonly PartReply[], asked: ReadonlySet<Slot>): void {
     const unsure = new Set(this.#unsure);
     for (const { bytes } of replies) {

@@ -125,7 +125,7 @@ class Walk {
     this.own = 0n;
   }
 
-  /** The server whose turn it is, or the next one's that is there; null at the end of the walk. */
+  /** The server to ask now, or the next one that is there; null at the end of the walk. */
   master(): Master | null {
     for (;;) {
       const master = this.#nextMaster();
@@ -193,7 +193,7 @@ class Walk {
     return out.done();
   }
 
-  /** Ends the turn of a server. */
+  /** The server has no more keys for this pass. */
   #goOn(keys: Uint8Array): Uint8Array {
     this.#groupId++;
     this.own = 0n;

@@ -55,7 +55,7 @@ export function authenticate(
   authThrottle.whenAllowed(address, () => done(false));
 }
 
-/** Compares in a time that does not tell how much of the password was right. */
+/** Compares in a time that does not depend on how much of the password was right. */
 function isPassword(given: string, password: string): boolean {
   const [a, b] = [utf8(given), utf8(password)];
   return a.length === b.length && timingSafeEqual(a, b);

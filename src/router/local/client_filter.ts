@@ -26,7 +26,7 @@ export function listClients(shared: RouterShared, filter: ClientFilter): string 
   return clientsOf(shared, filter).map((client) => `${describeClient(client)}\n`).join("");
 }
 
-/** Closes clients of one router; tells how many. */
+/** Closes clients of one router; returns how many. */
 export function killClients(shared: RouterShared, filter: ClientFilter): number {
   const clients = clientsOf(shared, filter);
   for (const client of clients) client.close();

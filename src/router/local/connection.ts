@@ -1,5 +1,5 @@
 /**
- * Redis's connection commands but for AUTH and CLIENT: who speaks, which database, which protocol.
+ * Redis's connection commands but for AUTH and CLIENT: PING, HELLO, SELECT, RESET and their like.
  *
  * @module
  */

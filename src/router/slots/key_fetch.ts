@@ -35,7 +35,7 @@
  * just as other proxies may. The source does one after the other: the first move takes the key, every
  * later one finds NOKEY (0 keys, with codis-server), which says the same: it is not at the source any more.
  * After BUSYKEY several may drop the source's copy, which is one copy in any case. None of this depends on
- * who asked, because the slot was blocked in every router of every proxy before it was migrating in any.
+ * which router asked, because the slot was blocked in every router of every proxy before it was migrating in any.
  * The guard is each router's own, too: it guards the keys that this router moves.
  *
  * @module
@@ -59,7 +59,7 @@ const CHUNKS_PATIENCE_MS = 60_000;
 /** The same where the target closes the connection, as one does that is full. */
 const CLOSED_PATIENCE_MS = 5_000;
 
-/** An IOERR that comes sooner, in milliseconds, tells of a connection that was closed before. */
+/** An IOERR that comes sooner, in milliseconds, means that the connection had been closed before. */
 const LATE_MS = TAG_MOVE_MS / 2;
 /** How often a key is asked for at most that finds connections closed: several may be, one by one. */
 const CLOSED_TRIES = 4;
@@ -118,7 +118,7 @@ export class KeyFetch {
    * Brings keys to the target.
    *
    * @param keys The keys as latin1 strings, one character per byte.
-   * @param mayStay Whether big ones may stay at the source; then {@linkcode KeyFetch.isBig} tells.
+   * @param mayStay Whether big ones may stay at the source; then {@linkcode KeyFetch.isBig} says which.
    * @param moved Called once per key that is not known to be there; not at all for the others.
    * @returns How many times `moved` will be called; 0 when every key is there.
    */

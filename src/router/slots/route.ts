@@ -24,7 +24,7 @@ export interface RouteServer<B extends RouteBackend> {
   backend(database: number, protocol: Protocol): B;
 }
 
-/** Counts a request as in flight at each of its slots; whoever settles it takes it off again. */
+/** Counts a request as in flight at each of its slots; settling it takes it off again. */
 export function countInFlight(request: Request): void {
   if (request.slot !== null) request.slot.enter();
   if (request.slots !== null) { for (const slot of request.slots) slot.enter(); }

@@ -2,8 +2,8 @@
  * Which slots have changed servers, and since when that is known: what a walk over all keys must know so
  * as to miss none that moved while it walked.
  *
- * A walk visits servers one after the other. It misses a key that leaves a server before its turn, or
- * during it, for one whose turn is over. When servers are visited in the order of their groups, only
+ * A walk visits servers one after the other. It misses a key that leaves a server before or while it
+ * is visited, for one that was visited already. When servers are visited in the order of their groups, only
  * moves to a group that comes earlier, or is the same (another master), can do that: moves back. A key
  * that a whole pass over the groups has missed has moved back in it, so after as many passes as its
  * slot has moved back, and one more, it was met. Where all servers are asked at once, there is no order,

@@ -115,7 +115,7 @@ export class SourceCall implements RequestOwner {
       this.#decide(part, outcome);
       return start + match[0].length - before;
     }
-    // Reads and deletions need no memory, and the target may have room for the others.
+    // Reads and deletions need no memory, and the target may have memory for the others.
     if (this.#header.startsWith(FULL)) {
       this.#decide(part, "unknown");
       return end;

@@ -308,10 +308,10 @@ Deno.test("a client past one of its deadlines is closed, one within them is not"
   assertEquals(
     proxy.events.filter((line) => line.startsWith("session timed out")).sort(),
     [
-      "session timed out: it sends nothing",
-      "session timed out: it takes none of its replies",
-      "session timed out: its request stays unfinished",
-      "session timed out: its request stays unfinished",
+      "session timed out: idle timeout",
+      "session timed out: write timeout",
+      "session timed out: request timeout",
+      "session timed out: request timeout",
     ],
   );
   assertEquals(proxy.router.shared.totals.timedOutSessions, 4);
