@@ -8,8 +8,11 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { WriteBatch } from "../../../src/io/write_batch.ts";
 import {
   acquireRequest,
+  deliver,
+  failRequest,
   NO_INTEREST,
   recycleRequest,
+  type RequestOwner,
   WHOLE_BYTES_MIN,
 } from "../../../src/router/request.ts";
 import { latin1, textOf } from "../../support/pieces.ts";
@@ -101,4 +104,50 @@ Deno.test("a request that held much does not keep the memory", () => {
   recycleRequest(request);
   assertEquals(acquireRequest(NO_INTEREST).held, null);
   recycleRequest(request);
+});
+
+/** An owner that records what its requests get. */
+function recordingOwner(): RequestOwner & { readonly seen: string[] } {
+  const seen: string[] = [];
+  return {
+    seen,
+    isGone: false,
+    replied(request, bytes, start, end, isLast) {
+      const text = textOf(bytes.subarray(start, end));
+      seen.push(`${text}${isLast ? "." : "…"} ${request.replyBytes}`);
+    },
+    failed: (_request, text) => void seen.push(`failed: ${text}`),
+  };
+}
+
+Deno.test("what arrives for a request reaches its owner, and nobody else", () => {
+  const [one, two] = [recordingOwner(), recordingOwner()];
+  const [first, second] = [acquireRequest(one), acquireRequest(two)];
+  const bytes = latin1("<abc>");
+  deliver(first, bytes, 1, 3, false);
+  failRequest(second, "lost");
+  deliver(first, bytes, 3, 4, true);
+  assertEquals(one.seen, ["ab… 2", "c. 3"]);
+  assertEquals([two.seen, second.state], [["failed: lost"], "sent"]);
+  recycleRequest(first);
+  recycleRequest(second);
+});
+
+Deno.test("a request that is free has no owner: what arrives for it is noticed", () => {
+  const request = acquireRequest(recordingOwner());
+  recycleRequest(request);
+  assertThrows(() => deliver(request, latin1("x"), 0, 1, true), Error, "a free request");
+  assertThrows(() => failRequest(request, "lost"), Error, "a free request");
+  request.state = "free"; // as it was in the pool
+});
+
+Deno.test("a request of no interest is free again with its reply or its failure", () => {
+  const request = acquireRequest(NO_INTEREST);
+  deliver(request, latin1("+PO"), 0, 3, false);
+  assertEquals(request.state, "new");
+  deliver(request, latin1("NG"), 0, 2, true);
+  assertEquals(request.state, "free");
+  const again = acquireRequest(NO_INTEREST);
+  failRequest(again, "lost");
+  assertEquals(again.state, "free");
 });

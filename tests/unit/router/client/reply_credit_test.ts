@@ -43,7 +43,7 @@ function newServer(): CountedServer {
   };
 }
 
-Deno.test("ReplyCredit leaves the line when the session must wait for its own client", () => {
+Deno.test("ReplyCredit leaves the queue when the session must wait for its own client", () => {
   const server = newServer();
   const [slow, other] = [new Client(), new Client()];
   server.largeReplies.acquire(4 * MB);
@@ -57,7 +57,7 @@ Deno.test("ReplyCredit leaves the line when the session must wait for its own cl
   assert(other.credit.mayAsk(GET, server, MB));
 });
 
-Deno.test("ReplyCredit leaves the line when too many of a new session's requests are under way", () => {
+Deno.test("ReplyCredit leaves the queue when too many of a new session's requests are under way", () => {
   const server = newServer();
   const [first, other] = [new Client(), new Client()];
   server.newcomerReplies.acquire(4 * MB);
@@ -85,7 +85,7 @@ Deno.test("ReplyCredit trusts a session further after a large reply that was for
   assert(!mayAskSmall());
 });
 
-Deno.test("ReplyCredit lets who wants parts of two servers not be passed for ever", () => {
+Deno.test("ReplyCredit lets a client that wants parts of two servers have its turn", () => {
   const servers = [newServer(), newServer()];
   const both = new Client();
   both.shared.replySizes.remember(KIND, 4 * MB);
@@ -93,14 +93,14 @@ Deno.test("ReplyCredit lets who wants parts of two servers not be passed for eve
   const ask = () => both.credit.mayAskEach(MGET, KIND, servers) > 0;
   assert(!ask());
   // Clients of one server each: as one has asked, the next one waits.
-  const lines = servers.map(() => [new Client(), new Client(), new Client()]);
+  const queues = servers.map(() => [new Client(), new Client(), new Client()]);
   const tryAll = () =>
-    lines.forEach((line, s) =>
-      line.forEach((client, i) => {
+    queues.forEach((queue, s) =>
+      queue.forEach((client, i) => {
         if (!client.credit.mayAsk(GET, servers[s]!, 4 * MB)) return;
         servers[s]!.largeReplies.acquire(4 * MB);
         client.credit.leaveQueues();
-        line[i] = new Client();
+        queue[i] = new Client();
       })
     );
   let rounds = 0;

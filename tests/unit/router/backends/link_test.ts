@@ -1,0 +1,138 @@
+/**
+ * What a client's link guarantees: pushes reach the client that is linked, whole, and nobody else; the link
+ * ends with the request that it was opened for.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { Link, type LinkHolder } from "../../../../src/router/backends/link.ts";
+import { Server } from "../../../../src/router/backends/server.ts";
+import {
+  acquireRequest,
+  NO_INTEREST,
+  recycleRequest,
+  type Request,
+  type RequestOwner,
+} from "../../../../src/router/request.ts";
+import { sendTo } from "../../../../src/router/slots/route.ts";
+import { until } from "../../../support/deadline.ts";
+import { answerNothing, FakeRedis } from "../../../support/fake_redis.ts";
+import { latin1, textOf } from "../../../support/pieces.ts";
+import { testOptions } from "../../../support/router_server.ts";
+
+const PUSH = ">2\r\n$4\r\npush\r\n$5\r\nhello\r\n";
+
+/** A client that records what comes; it owns its requests as a session does. */
+class Holder implements LinkHolder, RequestOwner {
+  readonly isGone = false;
+  link: Link | null = null;
+  pushes: string[] = [];
+  replies: string[] = [];
+  resumed = 0;
+
+  resume(): void {
+    this.resumed++;
+  }
+
+  pushed(push: Uint8Array): void {
+    this.pushes.push(textOf(push));
+  }
+
+  replied(request: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
+    this.replies.push(textOf(bytes.subarray(start, end)));
+    if (isLast) this.#settle(request);
+  }
+
+  failed(request: Request, text: string): void {
+    this.replies.push(`-${text}`);
+    this.#settle(request);
+  }
+
+  #settle(request: Request): void {
+    this.link?.settled(request);
+    recycleRequest(request);
+  }
+}
+
+/** A server that pushes before each reply to GET, in two pieces. */
+function pushingServer(): FakeRedis {
+  return new FakeRedis(async (words, connection) => {
+    if (words[0] !== "GET") return answerNothing(words);
+    await connection.send(PUSH.slice(0, 12));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return `${PUSH.slice(12)}+done\r\n`;
+  });
+}
+
+function serverAt(fake: FakeRedis): Server {
+  const server = new Server(fake.addr, testOptions(), { backendReady() {}, backendLost() {} });
+  server.uses = 1; // or no connection would be kept
+  return server;
+}
+
+const GET = latin1("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n");
+
+Deno.test("pushes of a link's server reach its client whole, and not those of a shared connection", async () => {
+  await using fake = pushingServer();
+  const server = serverAt(fake);
+  const holder = new Holder();
+  const link = Link.open(server, 0, 3, holder)!;
+  assert(holder.link === link);
+  const request = acquireRequest(holder);
+  assert(link.begin(request, () => {}));
+  link.append(GET, 0, GET.length);
+  link.complete();
+  const shared = acquireRequest(holder);
+  shared.database = 0;
+  shared.protocol = 3;
+  sendTo(server, shared, GET, 0, GET.length);
+  await until(() => holder.replies.length === 2);
+  assertEquals(holder.replies, ["+done\r\n", "+done\r\n"]);
+  assertEquals(holder.pushes, [PUSH]);
+  server.close();
+});
+
+Deno.test("a link ends with its request; its connection serves the next client, without pushes to the last", async () => {
+  await using fake = pushingServer();
+  const server = serverAt(fake);
+  const [first, second] = [new Holder(), new Holder()];
+  for (const holder of [first, second]) {
+    const link = Link.open(server, 0, 3, holder)!;
+    const other = acquireRequest(NO_INTEREST);
+    link.settled(other);
+    assert(holder.link === link, "another request of the client does not end it");
+    recycleRequest(other);
+    assert(link.begin(acquireRequest(holder), () => {}));
+    link.append(GET, 0, GET.length);
+    link.complete();
+    await until(() => holder.replies.length === 1);
+    assertEquals(holder.link, null);
+  }
+  assertEquals([first.pushes, second.pushes], [[PUSH], [PUSH]]);
+  assertEquals(fake.connectionCount, 1);
+  server.close();
+});
+
+Deno.test("a link whose request is incomplete is not lent again", async () => {
+  await using fake = new FakeRedis();
+  const server = serverAt(fake);
+  const holder = new Holder();
+  const link = Link.open(server, 0, 2, holder)!;
+  assert(link.begin(acquireRequest(holder), () => {}));
+  link.append(GET, 0, GET.length); // answered, and the client has not said that this was all
+  await until(() => holder.replies.length === 1);
+  assertEquals([holder.link, link.isClosed], [null, true]);
+  server.close();
+});
+
+Deno.test("breaking a link off fails its request", async () => {
+  await using fake = new FakeRedis(() => "hang");
+  const server = serverAt(fake);
+  const holder = new Holder();
+  const link = Link.open(server, 0, 2, holder)!;
+  assert(link.begin(acquireRequest(holder), () => {}));
+  link.breakOff("gone");
+  assertEquals([holder.replies, holder.link, link.isClosed], [["-gone"], null, true]);
+  server.close();
+});
