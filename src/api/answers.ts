@@ -29,7 +29,7 @@ export interface DoneAnswer {
 
 /** What moves that were planned and queued are answered with. */
 export interface QueuedAnswer extends DoneAnswer {
-  /** How many slots will move; Codis 2.0's dashboard does not tell. */
+  /** How many slots will move; undefined from a Codis 2.0 dashboard. */
   readonly slots: number | undefined;
 }
 

@@ -36,7 +36,7 @@ export interface ClusterView {
   readonly migrations: readonly MigrationView[];
   /** How far all of them together are; null while there are none. */
   readonly migration_totals: MigrationTotals | null;
-  /** Since when none of them moves, because somebody wants it so (0: not known); null while they may. */
+  /** Since when migrations are paused (0: not known); null while they are not. */
   readonly migrations_paused_since: number | null;
   /** The newest actions, newest first, at most 20. */
   readonly actions: readonly ActionView[];
@@ -94,7 +94,7 @@ export interface ServerView {
   readonly memory_bytes: number | null;
   /** 0: no limit. */
   readonly maxmemory_bytes: number | null;
-  /** Of a replica: whom it follows, whether the link is up, how far it is behind. */
+  /** Of a replica: the master it follows, whether the link is up, how far it is behind. */
   readonly replication: {
     readonly master: string;
     readonly is_up: boolean;
@@ -104,13 +104,13 @@ export interface ServerView {
 
 /** The 1024 slots; list index = slot number. */
 export interface SlotsView {
-  /** The owner; -1: nobody. */
+  /** The group that owns each; -1: none. */
   readonly group: readonly number[];
   /** One letter each: `o`nline, `x` offline, `m`igrate, `p`re_migrate, `-` not stored. */
   readonly status: string;
   /** Where keys of migrating slots come from, by slot number. */
   readonly from: Readonly<Record<string, number>>;
-  /** Requests per second, over all proxies that tell. */
+  /** Requests per second, over all proxies that report them. */
   readonly ops: readonly number[];
   /** Slots whose requests can be answered: online or migrating, and no master that they need is down. */
   readonly served: number;
@@ -154,8 +154,8 @@ export interface MoveStats {
 }
 
 /**
- * What becomes of a migration task at this moment: it waits its turn; moves keys; was cancelled and moves
- * them back, or is about to; rests with all others; has failed and is tried again; cannot go on.
+ * The state of a migration task: it waits in the queue; moves keys; was cancelled and moves them back, or
+ * will; is paused with all others; has failed and is tried again; cannot go on.
  * `finished` is Codis 2.0's.
  */
 export type MigrationPhase =
@@ -181,7 +181,7 @@ export interface MigrationView extends MoveStats {
   /** What keeps it from going on, since when; `""`: nothing. */
   readonly problem: string;
   readonly problem_since: number | null;
-  /** What else is to be known while it goes on, or waits its turn; `""`: nothing. */
+  /** What else an operator should know while it moves or waits; `""`: nothing. */
   readonly note: string;
   /** Keys of it that stop their servers when they move, and have not moved; the biggest, at most 20. */
   readonly big_keys: readonly BigKeyView[];
@@ -217,7 +217,7 @@ export interface ActionView {
   readonly receivers: readonly string[];
   readonly answers: readonly {
     readonly proxy_id: string;
-    /** After the action was made; null when nobody watched. */
+    /** After the action was made; null when no dashboard saw it. */
     readonly after_ms: number | null;
   }[];
 }
@@ -233,6 +233,6 @@ export interface EventView {
 export interface ChangeView {
   readonly summary: string;
   readonly since: number;
-  /** Proxies that have not confirmed, and why not, as far as they tell. */
+  /** Proxies that have not confirmed, and why not, as far as they answer. */
   readonly waiting_for: readonly { readonly proxy_id: string; readonly reason: string }[];
 }

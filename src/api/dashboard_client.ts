@@ -36,7 +36,7 @@ export class DashboardClient {
     this.#requests = new DashboardRequests(access);
   }
 
-  /** Who is asked, `host:port`: the address that was given, or the leader that it named. */
+  /** The dashboard that gets the requests, `host:port`: the address that was given, or the leader that it named. */
   get address(): string {
     return this.#requests.address;
   }
@@ -146,12 +146,12 @@ export class DashboardClient {
     return this.#requests.read(`/api/slot/${slotId}`, ANSWER_SHAPES.slot);
   }
 
-  /** Makes all slots, owned by nobody; with `force` also when there are some. */
+  /** Creates all slots, of no group; with `force` also when there are some. */
   initSlots(force: boolean): Promise<DoneAnswer> {
     return this.#requests.change("POST", `/api/slots/init${force ? "?is_force=1" : ""}`);
   }
 
-  /** Gives slots that nobody serves to a group. */
+  /** Assigns slots that belong to no group. */
   setSlots(range: SlotRangeBody): Promise<DoneAnswer> {
     return this.#requests.change("POST", "/api/slot", range);
   }
@@ -252,7 +252,7 @@ export class DashboardClient {
     return this.#requests.change("GET", `/api/action/gc?${query}`);
   }
 
-  /** Takes the product's lock away from whoever has it. */
+  /** Removes the product's lock, whichever process has it. */
   removeLocks(): Promise<DoneAnswer> {
     return this.#requests.change("GET", "/api/force_remove_locks");
   }

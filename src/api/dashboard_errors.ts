@@ -19,7 +19,7 @@ export class DashboardUnreachableError extends Error {
   }
 }
 
-/** What a dashboard that refuses says. */
+/** Why a dashboard refuses a request. */
 export interface DashboardRefusal {
   /** HTTP status. */
   readonly status: number;
@@ -45,7 +45,7 @@ export class DashboardError extends Error implements DashboardRefusal {
   readonly rule: string | undefined;
   readonly leader: string | undefined;
 
-  /** What it says, as its parts. */
+  /** The answer, as its parts. */
   constructor(refusal: DashboardRefusal) {
     super(describe(refusal));
     this.status = refusal.status;

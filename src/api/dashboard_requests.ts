@@ -1,8 +1,8 @@
 /**
- * How the dashboard is asked: with patience while it starts, and of whoever leads.
+ * Sends requests to the dashboard that leads, and waits while it starts.
  *
  *     question ── request, token ──► dashboard ── 200 ──► answer, checked
- *                    ▲                 ├── refuses connections, or nobody leads: it may be starting
+ *                    ▲                 ├── refuses connections, or none leads: it may be starting
  *                    └─────────────────┘
  *                                      ├── 503 + leader ──► the same to the leader, once
  *                                      ├── anything else ──► DashboardError
@@ -215,13 +215,13 @@ function isUnknownToCodis2({ status, text }: Reply): boolean {
   return status === 404 && text.trim() === "404 page not found";
 }
 
-/** Whether nobody listens: then nothing of the request was heard. */
+/** Whether the connection was refused: then the dashboard got nothing of the request. */
 function isRefused(error: unknown): boolean {
   return error instanceof DashboardUnreachableError && error.reason === "unreachable" &&
     error.message.endsWith("connection refused");
 }
 
-/** What the system said, without what fetch wraps around it. */
+/** The system's own reason, without the text that fetch puts around it. */
 function reasonIn(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const message = cause instanceof Error ? cause.message : String(cause);

@@ -1,5 +1,5 @@
 /**
- * Operations on the actions that were sent: looked at, and removed when they are old.
+ * Operations on the actions that were sent: reads them for the page, and removes old ones.
  *
  * @module
  */
@@ -19,11 +19,11 @@ import {
 import { withLock } from "../store/lock.ts";
 import { type Store, StoreError } from "../store/store.ts";
 
-/** Codis 2.0 always keeps this many more than it is told to. */
+/** Codis 2.0 always keeps this many more actions than its command asks for. */
 const KEPT_BESIDES = 500;
 /** Actions removed at once. */
 const PARALLEL_MAX = 16;
-/** Until an action follows the place for its answers, if it is to come at all, in milliseconds. */
+/** Longest time between creating the folder for answers and storing the action, in milliseconds. */
 const ACTION_FOLLOWS_MS = 10_000;
 
 /**
@@ -45,7 +45,7 @@ export async function actionViews(
       ]);
       return [actionView(name, action, answers, afterMs(name))];
     } catch (error) {
-      // Removed meanwhile, or not one of ours.
+      // It was removed while we read, or it is not a valid action.
       if (error instanceof StoreError || error instanceof RecordError) return [];
       throw error;
     }
@@ -61,7 +61,7 @@ export async function actionViews(
 export async function removeOldActions(store: Store, keep: number): Promise<number> {
   const oldOf = (names: readonly string[]) =>
     names.slice(0, Math.max(0, names.length - keep - KEPT_BESIDES));
-  // Mostly there is nothing to do: nobody else has to wait for that.
+  // Mostly there is nothing to do: then the lock is not taken.
   const isIdle = oldOf(await loadActionNames(store)).length === 0 &&
     (await lostAnswers(store)).length === 0;
   if (isIdle) return 0;
@@ -124,7 +124,7 @@ function actionView(
   };
 }
 
-/** What an action that stands for many of one type says of the slots' status. */
+/** The status of the slots of an action that joins many, by its `desc`. */
 const STATUS_OF: Readonly<Record<string, string>> = {
   slot_premigrate: "pre_migrate",
   slot_migrate: "migrate",

@@ -4,15 +4,14 @@
  *     checked: every fenced proxy is online
  *        │
  *        ▼                     fits one transaction?
- *     written together with ───── no: first what is to be done, then the writes, piece by piece
- *     what is to be done
+ *     intent and entries ──────── no: first the intent, then the entries, piece by piece
+ *     written together
  *        ▼
- *     announced ─► confirmed ─► what was to be done is removed
+ *     announced to proxies ─► confirmed ─► intent deleted
  *
- * From the moment that "what is to be done" is stored, the change happens: this dashboard finishes it,
- * however often the store fails meanwhile, or the next one does (`recover`). Doing it twice does no
- * harm: entries are set to what they are to be, and proxies read them again. Changes are made one after
- * the other.
+ * Once its intent is stored, the change will happen: this dashboard finishes it, however often the store
+ * fails on the way, or the next dashboard does (`recover`). To do it twice is harmless: entries get the
+ * same content, and proxies read them again. Changes are made one after the other.
  *
  * @module
  */
@@ -31,7 +30,7 @@ import { GUARDED_MAX, type Leadership } from "./leadership.ts";
 import type { Publisher } from "./publish.ts";
 import { encodeIntent, type Intent, loadIntent, type Promotion } from "./intent.ts";
 
-/** Wait before a change that the store interrupted is taken up again, in milliseconds. */
+/** Wait before a change is retried that the store interrupted, in milliseconds. */
 const RETRY_MS = 1_000;
 
 const log = logger("dashboard");
@@ -41,15 +40,15 @@ export class ChangeLog {
   readonly #store: Store;
   readonly #leadership: Leadership;
   readonly #publisher: Publisher;
-  #turn: Promise<unknown> = Promise.resolve();
+  #queue: Promise<unknown> = Promise.resolve();
   #now: Omit<ChangeView, "waiting_for"> | null = null;
   readonly #resumePromotion: (promotion: Promotion) => Promise<ClusterChange | undefined>;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * Writes what `leadership` lets it, and tells proxies through `publisher`.
+   * Writes as long as `leadership` is ours, and announces to proxies through `publisher`.
    *
-   * @param resumePromotion Decides what becomes of a promotion that was begun: the change that ends
+   * @param resumePromotion Decides about a promotion that was interrupted: the change that ends
    * it, or none when it is undone.
    */
   constructor(
@@ -73,64 +72,64 @@ export class ChangeLog {
 
   /** As `Control.change`. */
   change(change: ClusterChange): Promise<void> {
-    return this.#inTurn(change.summary, async () => {
-      if (change.mayMiss !== true) await this.#checkTellable(change);
+    return this.#enqueue(change.summary, async () => {
+      if (change.mayMiss !== true) await this.#checkReachable(change);
       await this.#carryOut(change, "create");
     });
   }
 
   /**
-   * Stores what is to be done before anything is done, calls `body`, and makes the change it returns;
-   * when it rejects, or returns none, what was to be done is not any more.
+   * Stores an intent, calls `body`, and makes the change that it returns. When `body` rejects, or returns
+   * none, the intent is deleted.
    */
   changeAfter(
     summary: string,
     intent: Intent,
     body: () => Promise<ClusterChange | undefined>,
   ): Promise<void> {
-    return this.#inTurn(summary, async () => {
+    return this.#enqueue(summary, async () => {
       await this.#checkFences();
       const path = this.#store.paths.intent;
       await this.#leadership.transact([{ create: path, data: encodeIntent(intent) }]);
-      await this.#orForget(body);
+      await this.#orDeleteIntent(body);
     });
   }
 
-  /** Finishes what was begun and not finished, by this dashboard or by another one. */
+  /** Finishes the change that this dashboard, or another one, has started and not finished. */
   recover(): Promise<void> {
-    return this.#inTurn("", () => Promise.resolve());
+    return this.#enqueue("", () => Promise.resolve());
   }
 
-  /** Begins nothing any more of its own accord. */
+  /** Ends retries. */
   stop(): void {
     clearTimeout(this.#retryTimer);
   }
 
-  async #finishLeft(): Promise<void> {
+  async #finishInterrupted(): Promise<void> {
     const left = await loadIntent(this.#store);
     if (left === undefined) return;
     const isChange = left.kind === "change";
     const summary = isChange ? left.change.summary : `promotion of ${left.addr}`;
-    log.warn("finishing what was begun: {summary}", { summary });
+    log.warn("a change was interrupted, finishing it: {summary}", { summary });
     this.#now = { summary, since: left.at };
     try {
       if (isChange) await this.#carryOut(left.change, "write");
-      else await this.#orForget(() => this.#resumePromotion(left));
+      else await this.#orDeleteIntent(() => this.#resumePromotion(left));
     } catch (error) {
-      // It is done all the same, and was told.
+      // The change is in the store all the same, and the error was reported.
       if (!(error instanceof UnconfirmedError)) throw error;
     }
   }
 
-  async #orForget(body: () => Promise<ClusterChange | undefined>): Promise<void> {
+  async #orDeleteIntent(body: () => Promise<ClusterChange | undefined>): Promise<void> {
     let change: ClusterChange | undefined;
     try {
       change = await body();
     } catch (error) {
-      await this.#forget();
+      await this.#deleteIntent();
       throw error;
     }
-    if (change === undefined) await this.#forget();
+    if (change === undefined) await this.#deleteIntent();
     else await this.#carryOut(change, "write");
   }
 
@@ -140,8 +139,8 @@ export class ChangeLog {
     return proxies;
   }
 
-  /** @throws {StoreError} When a proxy that may be serving cannot be told. */
-  async #checkTellable(
+  /** @throws {StoreError} When a proxy that may be serving cannot get the change. */
+  async #checkReachable(
     { announcements }: Pick<ClusterChange, "announcements">,
   ): Promise<void> {
     if (!announcements.some(({ mustConfirm }) => mustConfirm)) return;
@@ -151,7 +150,7 @@ export class ChangeLog {
     await this.#publisher.checkPresent(proxies);
   }
 
-  /** @param note Whether what is to be done is stored anew, or replaces what is there. */
+  /** @param note Whether the intent is created, or replaces the one that is there. */
   async #carryOut(change: ClusterChange, note: "create" | "write"): Promise<void> {
     const path = this.#store.paths.intent;
     const data = encodeIntent({ kind: "change", at: Date.now(), change });
@@ -170,14 +169,14 @@ export class ChangeLog {
     try {
       await this.#publisher.publish(change.announcements);
     } catch (error) {
-      // Done all the same; with any other error the store knows what is still to be done.
-      if (error instanceof UnconfirmedError) await this.#forget();
+      // The change is in the store all the same. After any other error the intent stays, for a retry.
+      if (error instanceof UnconfirmedError) await this.#deleteIntent();
       throw error;
     }
-    await this.#forget();
+    await this.#deleteIntent();
   }
 
-  /** Sets entries to what they are to be, whatever they are. */
+  /** Gives entries their content, whatever they have now. */
   async #write(piece: readonly EntryWrite[], ...more: Operation[]): Promise<void> {
     for (;;) {
       const operations = await Promise.all(piece.map((write) => this.#operationFor(write)));
@@ -187,7 +186,7 @@ export class ChangeLog {
       } catch (error) {
         const isOurs = (error instanceof NodeExistsError || error instanceof NoNodeError) &&
           piece.some(({ path }) => path === error.path);
-        // Somebody made or removed the entry since we looked: look again.
+        // The entry was created or deleted since we read it: read it again.
         if (!isOurs) throw error;
       }
     }
@@ -203,7 +202,7 @@ export class ChangeLog {
     return { create: path, data, isLeaf };
   }
 
-  async #forget(): Promise<void> {
+  async #deleteIntent(): Promise<void> {
     try {
       await this.#leadership.transact([{ delete: this.#store.paths.intent }]);
     } catch (error) {
@@ -211,19 +210,21 @@ export class ChangeLog {
     }
   }
 
-  /** The store failed in the middle: what was begun is finished as soon as it can be. */
+  /** The store failed in the middle: the change is finished as soon as the store works again. */
   #retryLater(): void {
     clearTimeout(this.#retryTimer);
     this.#retryTimer = setTimeout(() => {
       if (!this.#leadership.isLeading) return;
-      this.recover().catch((error) => log.warn("not finished yet: {error}", { error }));
+      this.recover().catch((error) =>
+        log.warn("the change is not finished yet, retrying: {error}", { error })
+      );
     }, RETRY_MS);
   }
 
-  #inTurn(summary: string, body: () => Promise<void>): Promise<void> {
-    const done = this.#turn.then(async () => {
+  #enqueue(summary: string, body: () => Promise<void>): Promise<void> {
+    const done = this.#queue.then(async () => {
       try {
-        await this.#finishLeft();
+        await this.#finishInterrupted();
         if (summary !== "") this.#now = { summary, since: Date.now() };
         await body();
       } catch (error) {
@@ -233,7 +234,7 @@ export class ChangeLog {
         this.#now = null;
       }
     });
-    this.#turn = done.catch(() => {});
+    this.#queue = done.catch(() => {});
     return done;
   }
 }

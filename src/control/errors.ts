@@ -7,7 +7,7 @@
 /** Another dashboard leads: nothing was changed by this one. */
 export class NotLeaderError extends Error {
   override readonly name = "NotLeaderError";
-  /** Where the leader is, `host:port`; empty while nobody leads. */
+  /** Where the leader is, `host:port`; empty while no dashboard leads. */
   readonly leader: string;
 
   /** @param isOwn Whether this dashboard itself is about to lead. */

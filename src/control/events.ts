@@ -1,5 +1,5 @@
 /**
- * What the dashboard did and decided: in the log, and on the page.
+ * Events: what the dashboard did and decided, for the log and the page.
  *
  * @module
  */

@@ -1,13 +1,13 @@
 /**
- * Failover: when a master is down, a replica takes its place; never when only this dashboard cannot
- * see it, and never two masters.
+ * Failover: when a master is down, a replica takes its place. It does not when only this dashboard cannot
+ * reach the master, and a group never has two masters.
  *
  *     down for failover_after as we see it ─► down as most proxies see it ─► best replica ─► promoted
  *            │                                       │                            │
- *            └ no: wait                              └ no: said, wait             └ none: said, wait
+ *            └ no: wait                              └ no: reported, wait         └ none: reported, wait
  *
- * The old master is stored as `offline`: no proxy asks it any more when it comes back. A proxy that
- * cannot be told keeps its fence, and while it does nothing is promoted.
+ * The old master is stored as `offline`: no proxy uses it when it comes back. A proxy that cannot be
+ * reached keeps its fence. As long as there is such a fence, nothing is promoted.
  *
  * @module
  */
@@ -33,7 +33,7 @@ export interface MasterSightings {
   downMs(addr: string): number;
   /** How many proxies reach a server, and how many do not. */
   votesOn(addr: string): { up: number; down: number };
-  /** What a server last said of itself; undefined while it has not answered. */
+  /** INFO of a server as it was last read; undefined while it has not answered. */
   infoOf(addr: string): RedisInfo | undefined;
 }
 
@@ -51,8 +51,8 @@ export class Failover {
   readonly #afterMs: number;
   readonly #timers: Timers;
   #end = () => {};
-  /** What was said last of each group, so that it is said once. */
-  readonly #said = new Map<number, string>();
+  /** The last event of each group, so that it is reported once. */
+  readonly #reported = new Map<number, string>();
   readonly #retryAtMs = new Map<number, number>();
 
   /** @param afterMs How long a master must be down, in milliseconds. */
@@ -62,12 +62,12 @@ export class Failover {
     this.#afterMs = afterMs;
   }
 
-  /** Begins to judge. */
+  /** Starts to judge masters. */
   start(): void {
     this.#end = repeat(ROUND_MS, () => this.#round(), this.#timers);
   }
 
-  /** Ends judging. */
+  /** Stops. */
   stop(): void {
     this.#end();
   }
@@ -82,30 +82,33 @@ export class Failover {
     if (master === undefined) return;
     const downMs = sightings.downMs(master);
     if (downMs < this.#afterMs) {
-      if (downMs === 0) this.#said.delete(group.id);
+      if (downMs === 0) this.#reported.delete(group.id);
       return;
     }
     if (this.#timers.nowMs() < (this.#retryAtMs.get(group.id) ?? 0)) return;
     const { up, down } = sightings.votesOn(master);
-    const gone = `group ${group.id}: the master ${master} does not answer`;
+    const problem = `group ${group.id}: the master ${master} does not answer`;
     if (down === 0 || down <= up) {
       const seen = up === 0
         ? "no proxy has asked it since"
         : `${up} of ${up + down} proxies reach it`;
-      return this.#say(group.id, `${gone} this dashboard, but ${seen}: no failover`);
+      return this.#reportOnce(group.id, `${problem} this dashboard, but ${seen}: no failover`);
     }
     const candidate = this.#bestReplica(group, master, downMs / 1000);
     if (candidate === undefined) {
-      return this.#say(group.id, `${gone}, and no replica with its data does: no failover`);
+      return this.#reportOnce(
+        group.id,
+        `${problem}, and no replica with its data does: no failover`,
+      );
     }
     control.report(
       "error",
-      `${gone} for ${Math.round(downMs / 100) / 10} s, ${down} of ${
+      `${problem} for ${Math.round(downMs / 100) / 10} s, ${down} of ${
         up + down
-      } proxies say so too: ` +
+      } proxies cannot reach it either: ` +
         `promoting ${candidate.addr}, which has ${candidate.offset} bytes of its changes`,
     );
-    this.#said.delete(group.id);
+    this.#reported.delete(group.id);
     try {
       await this.#context.promote(group.id, candidate.addr);
       control.report(
@@ -125,7 +128,7 @@ export class Failover {
     downSeconds: number,
   ): { addr: string; offset: number } | undefined {
     const { sightings } = this.#context;
-    // What it last told: a replica may know it by another address than we do.
+    // From its last INFO: a replica may know the master by another address than we do.
     const masterHistory = replicationOf(sightings.infoOf(master) ?? {}).history;
     const fit = (group.servers ?? []).flatMap(({ addr, type }) => {
       const info = sightings.downMs(addr) === 0 ? sightings.infoOf(addr) : undefined;
@@ -142,9 +145,9 @@ export class Failover {
     return fit.sort((a, b) => b.offset - a.offset)[0];
   }
 
-  #say(groupId: number, text: string): void {
-    if (this.#said.get(groupId) === text) return;
-    this.#said.set(groupId, text);
+  #reportOnce(groupId: number, text: string): void {
+    if (this.#reported.get(groupId) === text) return;
+    this.#reported.set(groupId, text);
     this.#context.control.report("warning", text);
   }
 }

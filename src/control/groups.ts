@@ -20,7 +20,7 @@ import {
 } from "./servers.ts";
 import { checkNoSlotOf } from "./slots.ts";
 
-/** A server to be added. */
+/** A server that will be added. */
 export interface NewServer {
   readonly groupId: number;
   /** `host:port`. */
@@ -82,7 +82,7 @@ export async function removeGroup(control: Control, groupId: number): Promise<vo
 
 /**
  * Adds a server to a group, which is made when it is missing. The first one becomes its master,
- * whatever was asked for; a replica is told to follow the master.
+ * whatever type was asked for; a replica gets the command to follow the master.
  *
  * @throws {StoreError} When the group has a master, the server is in another group or is not fit, or is
  * stored under another address.

@@ -1,5 +1,5 @@
 /**
- * What the store keeps of an operation until it is done, for the dashboard that has to finish it.
+ * The intent of an operation: stored before it starts, for the dashboard that must finish it after a crash.
  *
  * @module
  */
@@ -7,20 +7,20 @@
 import { readIfThere, type Store } from "../store/store.ts";
 import type { ClusterChange } from "./control.ts";
 
-/** A promotion before its change is made: servers may have been told already. */
+/** A promotion before its change is made: servers may have got commands already. */
 export interface Promotion {
   readonly kind: "promote";
   readonly at: number;
   readonly group_id: number;
-  /** Who becomes master. */
+  /** The server that becomes master. */
   readonly addr: string;
-  /** Who was master; `""`: nobody. */
+  /** The old master; `""`: there is none. */
   readonly old_addr: string;
   /** Whether what the candidate lacks may be lost; left out for no. */
   readonly is_forced?: boolean;
 }
 
-/** An operation under way; `at` is when it began, in Unix milliseconds. */
+/** An operation that has started; `at` is when, in Unix milliseconds. */
 export type Intent =
   | { readonly kind: "change"; readonly at: number; readonly change: ClusterChange }
   | Promotion;
@@ -31,9 +31,9 @@ export function encodeIntent(intent: Intent): string {
 }
 
 /**
- * Reads the operation that nobody has finished, if there is one.
+ * Reads the intent of the operation that is not finished, if there is one.
  *
- * @throws {SyntaxError} When what is stored is none: no dashboard can know what to do about it.
+ * @throws {SyntaxError} When it cannot be read: no dashboard can know what to do about it.
  */
 export async function loadIntent(store: Store): Promise<Intent | undefined> {
   const json = await readIfThere(store, store.paths.intent);

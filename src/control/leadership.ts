@@ -1,11 +1,11 @@
 /**
- * Who of several dashboards leads: one at a time, and nobody who was replaced changes anything.
+ * Decides which of several dashboards leads: one at a time. A dashboard that was replaced changes nothing.
  *
  *     standing by ── `dashboard` is free: created, ephemeral ──► epoch written ──► leading
  *          ▲                                                                          │
- *          └────────── entry gone, or somebody else's; epoch written by another ◄─────┘
+ *          └────────── entry gone, or another one's; epoch written by another ◄───────┘
  *
- * The entry ends with the session of whoever made it, so a crash leaves nothing behind. What a
+ * The entry ends with the session of the dashboard that made it, so a crash leaves nothing behind. What a
  * dashboard writes carries the condition that the epoch is still its own (`guard`): a paused one that
  * wakes when another leads cannot write any more, whatever it believes.
  *
@@ -42,7 +42,7 @@ export const GUARDED_MAX = OPERATIONS_MAX - 1;
 /** Waits between two tries to become the leader when the store fails. */
 const RETRY = { firstMs: 100, maxMs: 3_000 };
 
-/** How long an entry that is nobody's of ours is looked at before it is taken for Codis 2.0's. */
+/** How long an entry without an epoch must stay until it is taken for Codis 2.0's, in milliseconds. */
 const FOREIGN_MS = 2_000;
 
 const log = logger("dashboard");
@@ -71,7 +71,7 @@ export class Leadership {
     return this.#epoch !== undefined;
   }
 
-  /** Where the leader is, `host:port`; empty while nobody leads. */
+  /** Where the leader is, `host:port`; empty while no dashboard leads. */
   get leader(): string {
     return this.#leader;
   }
@@ -125,7 +125,7 @@ export class Leadership {
         }
       } catch (error) {
         if (error instanceof ClosedError) return;
-        log.warn("cannot lead: {error}", { error });
+        log.warn("this dashboard cannot lead yet, retrying: {error}", { error });
         await this.#pause(backoff.nextMs());
       }
     }
@@ -146,19 +146,19 @@ export class Leadership {
             return true;
           } catch (error) {
             if (!(error instanceof NodeExistsError)) throw error;
-            continue; // the watch tells who was faster
+            continue; // another one was faster: the watch has its entry
           }
         }
         if (entry.data === this.#own) {
-          // Made, or left, while no answer came: it would never end by itself, and nobody would lead.
-          log.info("an entry of ours was left behind: removed");
+          // Our own entry of an earlier session: it would never end by itself, and no dashboard would lead.
+          log.info("this dashboard removed its own entry of an earlier session");
           await deleteIfThere(this.#store, paths.dashboard);
           continue;
         }
         this.#leader = addrOf(entry.data);
         if (warned === entry.data) continue;
         warned = entry.data;
-        log.info("standing by: the dashboard at {leader} leads", { leader: this.#leader });
+        log.info("this dashboard stands by: the one at {leader} leads", { leader: this.#leader });
         this.#warnOfForeign(entry.data);
       }
       return false;
@@ -193,7 +193,7 @@ export class Leadership {
       for await (const entry of watch) {
         if (this.#isStopping || this.#epoch === undefined) return;
         if (entry?.data === this.#own) continue;
-        log.warn("our entry is gone: standing by");
+        log.warn("the entry of this dashboard is gone: it stands by");
         return;
       }
     } finally {
@@ -207,11 +207,13 @@ export class Leadership {
       if (await readIfThere(this.#store, paths.dashboard) !== this.#own) return;
       await deleteIfThere(this.#store, paths.dashboard);
     } catch (error) {
-      log.warn("our entry ends with the session: {error}", { error });
+      log.warn("the entry of this dashboard was not removed, it ends with the session: {error}", {
+        error,
+      });
     }
   }
 
-  /** Says so when the one that leads is a Codis 2.0 dashboard, which may have crashed. */
+  /** Logs an error when the leader is a Codis 2.0 dashboard, which may have crashed. */
   #warnOfForeign(data: string): void {
     setTimeout(async () => {
       if (this.#isStopping || this.isLeading) return;
@@ -224,7 +226,7 @@ export class Leadership {
           { data },
         );
       } catch (error) {
-        log.debug("cannot tell who leads: {error}", { error });
+        log.debug("it is not known which dashboard leads: {error}", { error });
       }
     }, FOREIGN_MS);
   }

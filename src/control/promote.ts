@@ -8,19 +8,19 @@
  *                                   ─► old master and the others follow it; writes that waited are
  *                                      refused (-READONLY), not lost
  *                                   ─► writes no longer held off
- *                                   ─► store changed, proxies told and confirmed
+ *                                   ─► store changed, announced to proxies, confirmed
  *
- * Nothing but a server's role holds off scripts before Redis 6.2, and nothing else lasts when this
- * process stands still: writes wait for a while only. So the old master is told to follow itself, which
- * fails and harms nothing, and then it is looked whether the candidate has all that was written until
- * that moment. If not, the old master goes on as before. Whoever was paused for so long that another
- * dashboard leads tells servers nothing more.
+ * Before Redis 6.2 only a server's role keeps scripts from writing. And only the role lasts when this
+ * process is paused: held-off writes wait for a limited time. So the old master gets the command to
+ * follow itself. That makes it a replica that finds no master, and harms nothing. Then it is checked that
+ * the candidate has all that was written until that moment. If not, the old master becomes master again.
+ * A dashboard that was paused so long that another one leads sends no further command.
  *
- * What a dashboard that died on the way left is undone as long as the old master has all that clients
- * wrote: it answers as a master, or is frozen while the candidate is still a replica. It is finished
- * when the candidate is a master already. When the old master is down there is nothing to wait for: the
- * candidate is taken as it is, which the operator says by `force`, or the failover by having chosen it.
- * Without that the promotion is given up.
+ * When a dashboard dies on the way, the next one decides. It undoes the promotion as long as the old
+ * master has all that clients wrote: it answers as a master, or is frozen while the candidate is still a
+ * replica. It finishes the promotion when the candidate is a master already. When the old master is down,
+ * the candidate is taken as it is if the promotion was forced, by the operator or by the failover.
+ * Otherwise the promotion is given up.
  *
  * @module
  */
@@ -54,10 +54,11 @@ import { type HeldServer, isSurelyOurs, type WriteHolds } from "./write_holds.ts
 
 /** How long the candidate may take to catch up with the old master, in ms; below `PAUSE_MS`. */
 const CATCH_UP_MS = 3_000;
-const LOOK_MS = 5;
+/** Time between two questions how far the candidate is, in milliseconds. */
+const ROUND_MS = 5;
 /** How long a candidate's first sync is waited for: a master begins it 5 s after it was asked to. */
 const FIRST_SYNC_MS = 15_000;
-const SYNC_LOOK_MS = 100;
+const SYNC_ROUND_MS = 100;
 /** How long the candidate may take to read what a frozen master has sent it, in milliseconds. */
 const LAST_BYTES_MS = 500;
 /** How far a candidate may be behind when its promotion begins, in bytes. */
@@ -65,7 +66,7 @@ const LAG_BYTES_MAX = 1024 * 1024;
 
 const log = logger("dashboard");
 
-/** What is to be promoted. */
+/** The server that will be promoted. */
 export interface PromoteOptions {
   readonly groupId: number;
   readonly addr: string;
@@ -120,7 +121,7 @@ export async function promote(context: PromoteContext, options: PromoteOptions):
 }
 
 /**
- * Decides what becomes of a promotion that was begun.
+ * Decides about a promotion that was interrupted: finish it, or undo it.
  *
  * @returns The change that finishes it; nothing when it was undone.
  */
@@ -140,25 +141,25 @@ export async function resumePromotion(
       "warning",
       `promotion of ${addr} in group ${group_id} is undone: ${old} is master`,
     );
-    if (isFrozen) await inform(control, old, (redis) => follow(redis, "", auth));
-    await inform(control, addr, (redis) => follow(redis, old, auth));
-    await inform(control, old, (redis) => redis.call("CLIENT", "UNPAUSE").catch(() => {}));
+    if (isFrozen) await command(control, old, (redis) => follow(redis, "", auth));
+    await command(control, addr, (redis) => follow(redis, old, auth));
+    await command(control, old, (redis) => redis.call("CLIENT", "UNPAUSE").catch(() => {}));
     return undefined;
   }
   if (oldRole === undefined && newRole?.role === "slave" && promotion.is_forced !== true) {
     control.report(
       "error",
       `promotion of ${addr} in group ${group_id} is given up: ${old || "its master"} does not ` +
-        `answer, so nobody knows what ${addr} lacks; force it if that may be lost`,
+        `answer, so it is not known what ${addr} lacks; force it if that may be lost`,
     );
     return undefined;
   }
   if (newRole === undefined) {
     control.report("error", `promotion of ${addr} in group ${group_id} is given up: it is down`);
-    if (oldRole !== undefined) await inform(control, old, (redis) => follow(redis, "", auth));
+    if (oldRole !== undefined) await command(control, old, (redis) => follow(redis, "", auth));
     return undefined;
   }
-  await inform(control, addr, (redis) => follow(redis, "", auth));
+  await command(control, addr, (redis) => follow(redis, "", auth));
   const oldType = await pointAt(context, group, addr, old);
   control.report("warning", `promotion of ${addr} in group ${group_id} is finished`);
   return promotionChange(control, group, addr, old, oldType);
@@ -182,12 +183,12 @@ async function checkCandidate(
     new StoreError(`${addr} is not promoted: ${reason}; force it if what it lacks may be lost`);
   const master = old === "" ? undefined : await roleOf(control, old);
   if (old !== "" && master === undefined) {
-    throw why(`the master ${old} does not answer, so nobody knows what ${addr} lacks`);
+    throw why(`the master ${old} does not answer, so it is not known what ${addr} lacks`);
   }
   const candidate = await syncedReplication(redis);
   if (candidate.role !== "slave" || !await doesFollow(control, candidate, old, master)) {
     if (old === "" && candidate.role === "master") return;
-    const whom = candidate.role === "slave" ? `follows ${candidate.master}` : "follows nobody";
+    const whom = candidate.role === "slave" ? `follows ${candidate.master}` : "follows no master";
     throw why(`it ${whom}, not the master ${old || "(there is none)"}`);
   }
   if (!candidate.isLinked) throw why(`its link to ${old} is down, or its first sync is not done`);
@@ -209,14 +210,14 @@ async function doesFollow(
   return isOneHistory || await areOneServer(control, replica.master, old);
 }
 
-/** How a server replicates; one that has just begun to follow its master gets time for the first sync. */
+/** How a server replicates; one that follows its master since a moment ago gets time for the first sync. */
 async function syncedReplication(redis: RedisConnection): Promise<Replication> {
   const deadlineMs = performance.now() + FIRST_SYNC_MS;
   for (;;) {
     const replication = replicationOf(await readInfo(redis, "replication"));
     const isDone = replication.role === "master" || replication.isLinked;
     if (isDone || performance.now() > deadlineMs) return replication;
-    await delay(SYNC_LOOK_MS);
+    await delay(SYNC_ROUND_MS);
   }
 }
 
@@ -232,7 +233,7 @@ async function moveMaster(
   using candidate = await control.redis(addr);
   let master: RedisConnection | undefined;
   let held: HeldServer | undefined;
-  let isTold = false;
+  let isSent = false;
   let oldType: ServerType | undefined;
   try {
     try {
@@ -249,23 +250,23 @@ async function moveMaster(
       await freeze(held, candidate, addr, offset);
     }
     await context.checkLead();
-    isTold = true;
+    isSent = true;
     await follow(candidate, "", auth);
     await context.checkLead();
     return oldType = await pointAt(context, group, addr, master === undefined ? "" : old);
   } catch (error) {
-    if (isTold && old !== "" && await mayUndo(context, held, error)) {
-      await inform(control, addr, (redis) => follow(redis, old, auth));
+    if (isSent && old !== "" && await mayUndo(context, held, error)) {
+      await command(control, addr, (redis) => follow(redis, old, auth));
     }
     throw error;
   } finally {
-    // One that does not follow the new master waits until nobody writes to it any more.
+    // A master that does not follow the new one stays held off until clients write to it no more.
     if (held !== undefined && oldType !== "offline") await holds.release(held);
     master?.close();
   }
 }
 
-/** Whether nobody else may have decided meanwhile what becomes of a promotion that failed. */
+/** Whether this dashboard still leads, so that no other one has decided about the failed promotion. */
 async function mayUndo(
   { checkLead }: PromoteContext,
   held: HeldServer | undefined,
@@ -293,7 +294,7 @@ async function untilCaughtUp(
           `${CATCH_UP_MS} ms; force it if what it lacks may be lost`,
       );
     }
-    await delay(LOOK_MS);
+    await delay(ROUND_MS);
   }
 }
 
@@ -310,7 +311,7 @@ async function freeze(
   offset: number,
 ): Promise<void> {
   const { hostname, port } = parseAddress(old);
-  // Sent in one piece, and so read and executed in one: nobody writes between them.
+  // Sent in one piece, so the server executes both before any write of a client.
   const replies = await master.pipeline([["INFO", "replication"], ["SLAVEOF", hostname, port]]);
   const refused = replies.find((reply) => reply instanceof RedisError);
   if (refused !== undefined) throw refused;
@@ -326,9 +327,9 @@ async function freeze(
       );
     }
     const now = replicationOf(await readInfo(candidate, "replication"));
-    // Older servers without a link tell -1.
+    // Older servers without a link answer -1.
     [has, isLinked] = [Math.max(has, now.offset), now.isLinked];
-    if (has < target && isLinked) await delay(LOOK_MS);
+    if (has < target && isLinked) await delay(ROUND_MS);
   }
 }
 
@@ -344,8 +345,8 @@ async function pointAt(
   );
   let oldType: ServerType = "offline";
   await Promise.all(others.map(async (server) => {
-    const isTold = await inform(control, server.addr, (redis) => follow(redis, addr, auth));
-    if (server.addr === old && isTold) oldType = "slave";
+    const isSent = await command(control, server.addr, (redis) => follow(redis, addr, auth));
+    if (server.addr === old && isSent) oldType = "slave";
   }));
   return oldType;
 }
@@ -385,15 +386,15 @@ async function roleOf(control: Control, addr: string): Promise<Replication | und
   }
 }
 
-/** Tells a server something; false when it does not take it, which is told. */
-async function inform(
+/** Sends commands to a server; false when it fails, which is reported. */
+async function command(
   control: Control,
   addr: string,
-  say: (redis: RedisConnection) => Promise<unknown>,
+  send: (redis: RedisConnection) => Promise<unknown>,
 ): Promise<boolean> {
   try {
     using redis = await control.redis(addr);
-    await say(redis);
+    await send(redis);
     return true;
   } catch (error) {
     control.report("warning", `${(error as Error).message}`);

@@ -1,5 +1,5 @@
 /**
- * Operations on proxies: set online or offline, their fences, and what they tell over HTTP.
+ * Operations on proxies: online and offline, their fences, and what they answer over HTTP.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import type { Control } from "./control.ts";
 
 /** Longest time that a proxy may take to answer over HTTP, in milliseconds. */
 const ANSWER_MS = 2_000;
-/** Longest time that it may take to hear that nobody listens, in milliseconds. */
+/** Longest time that a refused connection may take, in milliseconds. */
 const REFUSAL_MS = 300;
 
 /** Longest time that a proxy may take to leave after it was marked offline, in milliseconds. */
@@ -87,8 +87,7 @@ export async function removeDeadFences(control: Control): Promise<string[]> {
 }
 
 /**
- * Whether nobody listens on a proxy's HTTP port any more: its process has ended, or somebody keeps us
- * from it. A paused one still listens, and a machine that cannot be reached does not refuse.
+ * Whether a proxy's HTTP port refuses connections: its process has ended, or a firewall refuses for it. A paused one still listens, and a machine that cannot be reached does not refuse.
  */
 export async function refusesConnections({ debug_var_addr }: ProxyRecord): Promise<boolean> {
   try {
@@ -101,7 +100,7 @@ export async function refusesConnections({ debug_var_addr }: ProxyRecord): Promi
 }
 
 /**
- * Asks a proxy for its figures.
+ * Asks a proxy for its stats.
  *
  * @throws {Error} When it does not answer; the message says why.
  */
@@ -137,7 +136,7 @@ export async function reasonOf(proxy: ProxyRecord): Promise<string> {
   } catch (error) {
     return `it does not answer on ${proxy.debug_var_addr}: ${causeOfFetch(error)}`;
   }
-  if (answer.kind === "codis2") return "it does not tell (Codis 2.0)";
+  if (answer.kind === "codis2") return "a Codis 2.0 proxy does not say why";
   const { draining } = answer.stats;
   if (draining.length === 0) return "it waits for no request; its coordinator may be slow";
   const shown = draining.slice(0, 3).map(({ slot_id, backend, in_flight }) =>

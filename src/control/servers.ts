@@ -1,5 +1,5 @@
 /**
- * What the control plane asks of Redis servers, and tells them: who they are, whom they follow.
+ * What the control plane asks Redis servers and commands them: their identity, and the master they follow.
  *
  * @module
  */
@@ -18,13 +18,13 @@ import type { Control } from "./control.ts";
 /** How a server replicates. */
 export interface Replication {
   readonly role: "master" | "slave";
-  /** Whom a replica follows, `host:port`; empty for a master. */
+  /** The master that a replica follows, `host:port`; empty for a master. */
   readonly master: string;
   /** Whether a replica is in touch with its master and has all of its data. */
   readonly isLinked: boolean;
   /**
-   * Name of the stream of changes, which a master and all that follow it share; `""` before Redis 4,
-   * which does not tell.
+   * Name of the stream of changes, which a master and its replicas share; `""` before Redis 4, which has
+   * none.
    */
   readonly history: string;
   /** How much of the stream of changes it has made or taken, in bytes. */
@@ -36,13 +36,13 @@ export interface ServerAuth {
   /** `""`: the default user. */
   readonly user: string;
   readonly password: Secret;
-  /** By whom proxies do what clients ask for; undefined: the same user. */
+  /** The user by which proxies send the requests of clients; undefined: the same user. */
   readonly clients?: { readonly user: string; readonly password: Secret } | undefined;
 }
 
 /**
- * What servers tell of themselves, for the rules of `config check`: asked all at once; who does not
- * answer is left out.
+ * What servers report about themselves, for the rules of `config check`. All are asked at once; servers
+ * that do not answer are left out.
  *
  * @param open Connects to an address.
  */
@@ -62,7 +62,7 @@ export async function askFacts(
 }
 
 /**
- * What a server tells of itself.
+ * What a server reports about itself.
  *
  * @throws As `RedisConnection.call`.
  */
@@ -90,10 +90,10 @@ export function replicationOf(info: RedisInfo): Replication {
   };
 }
 
-/** Longest time that a server may take to tell who it is, in milliseconds. */
+/** Longest time that a server may take to report its identity, in milliseconds. */
 export const IDENTITY_MS = 1_000;
 
-/** Who answers at an address, whatever it is called; `""`: nobody, or it does not tell. */
+/** The run id of the server that answers at an address; `""`: none does, or it has no run id. */
 export async function identityOf(control: Control, addr: string): Promise<string> {
   try {
     using redis = await control.redis(addr, IDENTITY_MS);
@@ -143,14 +143,14 @@ export async function findUnderOtherName(
   return own === "" ? undefined : others[ids.indexOf(own!)];
 }
 
-/** Whether two addresses are the same server's, as far as their spelling tells. */
+/** Whether two addresses are the same server's, judged by their spelling alone. */
 export function isSameServer(a: string, b: string): boolean {
   const local = (addr: string) => addr.replace(/^(localhost|\[::1\]):/, "127.0.0.1:");
   return local(a) === local(b);
 }
 
 /**
- * Checks that a server can be a master of ours: it answers, and follows nobody.
+ * Checks that a server can be a master of ours: it answers, and follows no master.
  *
  * @throws {StoreError} When it cannot.
  */
@@ -167,7 +167,7 @@ export async function checkFitMaster(control: Control, addr: string): Promise<vo
 }
 
 /**
- * Checks that proxies could serve clients by a server: servers do not tell each other of users.
+ * Checks that proxies can log in to a server: a replica does not get the users of its master.
  *
  * @throws {StoreError} When it does not know the proxies' user.
  */
@@ -177,7 +177,7 @@ export async function checkServesClients({ clients }: ServerAuth, addr: string):
     const times = { dialMs: IDENTITY_MS, replyMs: IDENTITY_MS };
     (await RedisConnection.open(parseAddress(addr), { ...clients, ...times })).close();
   } catch (error) {
-    // Who does not answer is told of by others.
+    // A server that does not answer is reported elsewhere.
     if (!(error instanceof RedisError)) return;
     throw new StoreError(
       `${addr} does not let proxies in as backend_client_user "${clients.user}" ` +
@@ -209,13 +209,13 @@ export async function makeReplica(
   if (now.role === "master" && keys > 0 && !isForced) {
     throw new StoreError(
       `${addr} holds ${keys} keys, which it would lose as a replica of ${master}: ` +
-        "force it if nobody needs them",
+        "force it if they are not needed",
     );
   }
   await follow(redis, master, auth);
 }
 
-/** Has a server follow `master`; `""`: nobody. */
+/** Makes a server follow `master`; `""`: makes it a master. */
 export async function follow(
   redis: RedisConnection,
   master: string,

@@ -1,5 +1,5 @@
 /**
- * Operations on slots: made, given to a group, looked at.
+ * Operations on slots: initialise them, assign them to a group, check them.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { loadSlot, loadSlots } from "../store/slots.ts";
 import { childrenIfThere, StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
 
-/** A range of slots, both ends included, and what it is to be. */
+/** A range of slots, both ends included, and the group and status that it gets. */
 export interface SlotAssignment {
   readonly from: number;
   readonly to: number;
@@ -21,9 +21,9 @@ export interface SlotAssignment {
 }
 
 /**
- * Makes 1024 slots that nobody has.
+ * Creates 1024 slots that belong to no group.
  *
- * @param isForced Also when there are slots: then nobody has them any more.
+ * @param isForced Also when there are slots: then they belong to no group any more.
  * @throws {StoreError} When there are slots and it is not forced.
  */
 export async function initSlots(control: Control, isForced: boolean): Promise<void> {
@@ -34,7 +34,7 @@ export async function initSlots(control: Control, isForced: boolean): Promise<vo
     throw new StoreError("slots already initialized, you may use 'is_force' flag and try again.");
   }
   await control.change({
-    summary: `${SLOT_COUNT} slots, nobody's`,
+    summary: `${SLOT_COUNT} slots, of no group`,
     writes: Array.from({ length: SLOT_COUNT }, (_, slotId) => ({
       path: store.paths.slot(slotId),
       data: encodeSlot(freshSlot(store.product, slotId)),
@@ -49,9 +49,9 @@ export async function initSlots(control: Control, isForced: boolean): Promise<vo
 }
 
 /**
- * Gives slots that nobody has to a group.
+ * Assigns slots that belong to no group.
  *
- * @throws {StoreError} When one of them belongs to somebody, or there is no such group.
+ * @throws {StoreError} When one of them belongs to a group, or there is no such group.
  */
 export async function setSlotRange(control: Control, range: SlotAssignment): Promise<void> {
   const { store } = control;

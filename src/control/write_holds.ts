@@ -7,9 +7,8 @@
  *     noted in the store ─► held off ─► … frozen, as a replica of its own (promote.ts) …
  *                                    ─► settings as they were, master again ─► note deleted
  *
- * Neither the setting nor the freezing ends by itself. As long as its note is in the store, the
- * dashboard that leads tries to set a server back, whatever became of the promotion and of the dashboard
- * that began it.
+ * Neither the setting nor the freezing ends by itself. As long as the note is in the store, the
+ * dashboard that leads tries to set the server back, even if another dashboard has held it off.
  *
  * @module
  */
@@ -55,11 +54,11 @@ export interface HeldServer {
   readonly kind: HoldKind;
   /** Since when, in monotonic milliseconds. */
   readonly sinceMs: number;
-  /** What it was set to; undefined: the note in the store tells. */
+  /** Its settings before; undefined: the note in the store has them. */
   readonly before?: WriteHold;
 }
 
-/** Whether nobody else can lead yet, as the session of who held writes off cannot have ended. */
+/** Whether no other dashboard can lead yet: the session of the one that held writes off has not ended. */
 export function isSurelyOurs({ sinceMs }: HeldServer): boolean {
   return performance.now() - sinceMs < SESSION_MIN_MS;
 }
@@ -87,13 +86,13 @@ export class WriteHolds {
     this.#transact = transact;
   }
 
-  /** Begins to set back what dashboards before this one have left, and goes on trying. */
+  /** Starts to set back servers that earlier dashboards have left, and retries until it is done. */
   start(): void {
     this.#isStopped = false;
     this.#releaseSoon();
   }
 
-  /** Ends trying. */
+  /** Ends retries. */
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
@@ -132,7 +131,7 @@ export class WriteHolds {
     const { addr, redis, kind, before } = held;
     this.#inUse.delete(addr);
     try {
-      // Who leads instead of us may hold it off at this moment. While nobody can, the store need not answer.
+      // Another leader may hold it off at this moment. While none can lead, the store need not answer.
       if (!isSurelyOurs(held)) await this.#transact([]);
       await this.#setBack(addr, redis, before);
       if (kind === "wait") await redis.call("CLIENT", "UNPAUSE");
@@ -140,7 +139,7 @@ export class WriteHolds {
       if (error instanceof NotLeaderError) return;
       this.#control.report(
         "error",
-        `${addr} may refuse writes as a master until it is set back, which is tried again: ` +
+        `${addr} may refuse writes as a master, setting it back is retried: ` +
           `${(error as Error).message}`,
       );
       this.#retryLater();
@@ -182,7 +181,7 @@ export class WriteHolds {
     if (hold === undefined) return;
     const { master } = replicationOf(await readInfo(redis, "replication"));
     if (isSameServer(master, addr)) await follow(redis, "", this.#auth);
-    // Somebody else may have set it meanwhile, or the server has started anew.
+    // The setting may have been changed since, or the server was restarted.
     if (
       hold.min_slaves_to_write !== "" &&
       await configOf(redis, "min-slaves-to-write") === `${REPLICAS_NEEDED}`
@@ -209,10 +208,10 @@ export class WriteHolds {
         await this.#setBack(addr, redis);
         this.#control.report(
           "warning",
-          `${addr} is set back to take writes as a master: a promotion had left it refusing`,
+          `${addr} takes writes as a master again: a promotion had left it refusing them`,
         );
       } catch (error) {
-        log.warn("{addr} is not set back to take writes yet: {error}", { addr, error });
+        log.warn("{addr} still refuses writes, retrying: {error}", { addr, error });
         this.#retryLater();
       }
     }
@@ -226,7 +225,9 @@ export class WriteHolds {
 
   #releaseSoon(): void {
     this.#releasing = this.#releaseLeft().catch((error) => {
-      log.warn("what servers were set to is not known: {error}", { error });
+      log.warn("servers that refuse writes cannot be read from the store, retrying: {error}", {
+        error,
+      });
       this.#retryLater();
     });
   }
@@ -239,15 +240,15 @@ async function letWait(addr: string, redis: RedisConnection): Promise<boolean> {
     return true;
   } catch (error) {
     if (!(error instanceof RedisError)) throw error;
-    log.debug("writes are refused, as they cannot wait: {addr}: {error}", { addr, error });
+    log.debug("{addr} cannot let writes wait, so they are refused: {error}", { addr, error });
     return false;
   }
 }
 
-/** @throws {RedisError} When the server does not know the setting, or may not tell. */
+/** @throws {RedisError} When the server does not know the setting, or may not answer. */
 async function configOf(redis: RedisConnection, name: string): Promise<string> {
   const reply = await redis.call("CONFIG", "GET", name);
   const value = Array.isArray(reply) ? replyText(reply[1] ?? null) : "";
-  if (value === "") throw new RedisError(`ERR CONFIG GET ${name} tells nothing`);
+  if (value === "") throw new RedisError(`ERR CONFIG GET ${name} returns nothing`);
   return value;
 }

@@ -1,7 +1,7 @@
 /**
  * The dashboard: leads or stands by, and ties the parts of the control plane together.
  *
- *     start ─► Leadership ── leading ──► finish what was begun ─► Poll, MigrationQueue, Failover
+ *     start ─► Leadership ── leading ──► interrupted change finished ─► Monitor, MigrationQueue, Failover
  *                  ▲   └───── deposed ──► all of them stopped ◄──────┘
  *                  └────────────────────────────┘
  *
@@ -55,18 +55,18 @@ export interface DashboardOptions {
   readonly needsToken: boolean;
   /** Whether the entry of a Codis 2.0 dashboard is removed. */
   readonly takeOver: boolean;
-  /** How long proxies may take to confirm; Codis 2.0's times unless told otherwise. */
+  /** How long proxies may take to confirm. @default Codis 2.0's times */
   readonly times?: ConfirmTimes;
 }
 
-/** Longest time that a Redis server may take to reply unless told otherwise, in milliseconds. */
+/** Longest time that a Redis server may take to reply by default, in milliseconds. */
 const REPLY_MS = 5_000;
 /** Actions on the page. */
 const ACTIONS_SHOWN = 20;
-/** Actions kept when nobody removes them: Codis 2.0 lets them pile up. */
+/** Actions that are kept: Codis 2.0 lets them pile up. */
 const ACTIONS_KEPT = 1_000;
-/** Time between two looks for what is to be removed, in milliseconds. */
-const GC_MS = 60_000;
+/** Time between two clean-ups of old actions, in milliseconds. */
+const CLEAN_UP_MS = 60_000;
 /** How long a request waits for this dashboard to take over, in milliseconds. */
 const TAKING_OVER_MS = 5_000;
 
@@ -87,7 +87,7 @@ export class Dashboard implements Control {
   #migrations: MigrationQueue | undefined;
   readonly #failover: Failover;
   readonly #startedAt = Date.now();
-  #endCollecting = () => {};
+  #endRemoving = () => {};
   /** Settled when this dashboard can make changes, or does not lead any more. */
   #takingOver = Promise.withResolvers<void>();
 
@@ -173,7 +173,7 @@ export class Dashboard implements Control {
     }
     if (change.summary !== "") this.report("info", change.summary);
     await this.monitor.tree.written(change.writes)
-      .catch((error) => log.warn("groups are not read: {error}", { error }));
+      .catch((error) => log.warn("groups cannot be read from the coordinator: {error}", { error }));
   }
 
   redis(addr: string, replyMs: number = REPLY_MS): Promise<RedisConnection> {
@@ -183,10 +183,10 @@ export class Dashboard implements Control {
 
   async movesInChunks(): Promise<"yes" | "no" | "unknown"> {
     const proxies = await loadProxies(this.store);
-    const told = proxies.map((proxy) => this.monitor.proxies.followsChunks(proxy));
-    if (told.includes(false)) return "no";
+    const answers = proxies.map((proxy) => this.monitor.proxies.followsChunks(proxy));
+    if (answers.includes(false)) return "no";
     const dead = deadFences(await loadFences(this.store), proxies);
-    return dead.length > 0 || told.includes(undefined) ? "unknown" : "yes";
+    return dead.length > 0 || answers.includes(undefined) ? "unknown" : "yes";
   }
 
   report(level: EventView["level"], text: string): void {
@@ -269,19 +269,19 @@ export class Dashboard implements Control {
     const { auth, migrate } = this.#options;
     const slowestProxy = () => this.monitor.proxies.slowest;
     this.#migrations = new MigrationQueue(this, { ...migrate, ...auth, slowestProxy });
-    // Whatever is asked for from now on comes after what was begun: every change finishes that first.
+    // Requests may come from now on: every change first finishes the one that was interrupted.
     this.#takingOver.resolve();
     await this.#migrations.start();
     await this.#changes.recover();
     this.#holds.start();
     await this.#reread();
     if (this.#options.failover === "auto") this.#failover.start();
-    this.#endCollecting = repeat(GC_MS, () => this.#collectActions());
+    this.#endRemoving = repeat(CLEAN_UP_MS, () => this.#removeOldActions());
     this.report("info", `this dashboard leads (${this.#options.addr}, pid ${Deno.pid})`);
   }
 
   async #depose(): Promise<void> {
-    this.#endCollecting();
+    this.#endRemoving();
     this.#failover.stop();
     this.#holds.stop();
     this.#changes.stop();
@@ -294,15 +294,15 @@ export class Dashboard implements Control {
 
   async #reread(): Promise<void> {
     await this.monitor.tree.refresh().catch((error) =>
-      log.warn("the tree is not read: {error}", { error })
+      log.warn("slots and groups cannot be read from the coordinator: {error}", { error })
     );
   }
 
-  async #collectActions(): Promise<void> {
+  async #removeOldActions(): Promise<void> {
     try {
       await removeOldActions(this.store, ACTIONS_KEPT);
     } catch (error) {
-      log.warn("old actions stay: {error}", { error });
+      log.warn("old actions were not removed: {error}", { error });
     }
   }
 

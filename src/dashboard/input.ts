@@ -1,5 +1,5 @@
 /**
- * What requests bring: checked field by field, so that nothing half-understood is ever acted on.
+ * Checks what requests contain, field by field: input that breaks a rule changes nothing.
  *
  * @module
  */
@@ -20,7 +20,7 @@ const DELAY_MS_MAX = 3_600_000;
 export type Body = Readonly<Record<string, unknown>>;
 
 /**
- * Reads a body, which must be a JSON object; fields that nobody asks for are ignored.
+ * Reads a body, which must be a JSON object; fields that no route reads are ignored.
  *
  * @throws {InputError} When it is not.
  */
@@ -48,8 +48,8 @@ export async function readOptionalBody(request: Request): Promise<Body> {
 }
 
 /**
- * Checks that a body says nothing that nobody would read: who wrote `dryrun` wanted no real run. For
- * requests of our own only, as clients of Codis 2.0 send whole records.
+ * Checks that a body has no other fields: a request with `dryrun` must not be a real run. Only for routes
+ * that Codis 2.0 does not have, as its clients send whole records.
  *
  * @throws {InputError} When it has another field.
  */
@@ -115,7 +115,7 @@ export function addrIn(body: Body, field: string): string {
       parseAddress(value);
       return value;
     } catch {
-      // Said below.
+      // The error is thrown below.
     }
   }
   throw new InputError(field, "host:port", value);

@@ -171,7 +171,7 @@ function isFresh(request: Request, etag: string): boolean {
 
 /**
  * A package's module as a browser takes it: packages name each other, browsers want addresses; and
- * there is no source map to be found.
+ * there is no source map.
  */
 function asServed(module: string): string {
   return module

@@ -1,5 +1,5 @@
 /**
- * The dashboard's HTTP endpoint: the API, the page, and whether it is well.
+ * The dashboard's HTTP endpoint: the API, the page, and /healthz.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export async function answerDashboard(
 /**
  * Serves until it is shut down.
  *
- * @param onRequest Told of each request when it is answered, for a log of them.
+ * @param onRequest Called with a line for each request that was answered, for a log of them.
  * @throws {Error} Naming the address, when it cannot be bound.
  */
 export function serveDashboard(

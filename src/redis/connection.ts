@@ -193,7 +193,7 @@ export class RedisConnection implements Disposable {
       const isError = this.#framer.type === 45;
       this.#framer.reset();
       const waiting = this.#waiting[0];
-      if (waiting === undefined) throw new Error("a reply came that nobody asked for");
+      if (waiting === undefined) throw new Error("the server sent a reply without a request");
       waiting.replies.push(waiting.isRaw && !isError ? whole.slice() : decodeReply(whole));
       if (waiting.replies.length === waiting.count) {
         this.#waiting.shift();

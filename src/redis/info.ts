@@ -22,8 +22,8 @@ export async function readInfo(redis: RedisConnection, section?: string): Promis
 }
 
 /**
- * Asks for INFO, and for what it does not tell before Redis 3.2, codis-server 2.8 among those: `maxmemory`.
- * It stays out where CONFIG is not to be had.
+ * Asks for INFO, and for `maxmemory`, which is not in it before Redis 3.2 and in codis-server 2.8. The field
+ * is missing where CONFIG is refused.
  *
  * @throws As `RedisConnection.call`, but for a refused CONFIG.
  */
@@ -58,8 +58,8 @@ export function parseInfo(text: string): RedisInfo {
 }
 
 /**
- * Who a server is, whatever it is called: 40 hexadecimal digits of its own for each start; `""` when it
- * does not tell.
+ * The identity of a server, whatever its address: 40 hexadecimal digits, new with each start; `""` when
+ * INFO has none.
  */
 export function runIdIn(info: RedisInfo): string {
   return info["run_id"] ?? "";

@@ -8,7 +8,7 @@
 export class RedisError extends Error {
   override readonly name = "RedisError";
 
-  /** The first word, by which Redis tells kinds of errors apart: `NOAUTH`, `BUSYKEY`, … */
+  /** The first word, which is the kind of the error: `NOAUTH`, `BUSYKEY`, … */
   get code(): string {
     return this.message.split(" ", 1)[0]!;
   }

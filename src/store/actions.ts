@@ -53,7 +53,7 @@ export async function loadAction(store: Store, name: string): Promise<ActionReco
 export async function createAction(store: Store, action: ActionRecord): Promise<string> {
   const json = encodeAction(action);
   const { paths, coordinator } = store;
-  // The place for the answers comes first: who sees the action must be able to answer it.
+  // The folder for answers comes first: a proxy that sees the action must be able to answer it.
   const response = await coordinator.create(`${paths.responses}/`, json, "sequential");
   const name = nameOf(response);
   await coordinator.create(paths.action(name), json, "persistent", LEAF);

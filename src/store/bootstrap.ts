@@ -16,7 +16,7 @@ import { loadGroups } from "./groups.ts";
 import type { StorePaths } from "./paths.ts";
 import { childrenIfThere, createIfMissing, type Store, StoreError } from "./store.ts";
 
-/** An entry to be created. */
+/** An entry that will be created. */
 interface NewEntry {
   readonly path: string;
   readonly data: string;
@@ -27,16 +27,16 @@ const NO_FACTS: ServerFacts = { runId: "", follows: "" };
 
 const log = logger("store");
 
-/** What the server at an address tells of itself; undefined: nobody answers. */
+/** Reads what the server at an address reports about itself; undefined when none answers. */
 export type Identify = (server: Address) => Promise<ServerFacts | undefined>;
 
 /**
  * Fills the store from `servers` if it holds neither a group nor a slot; leaves it as it is
- * otherwise, and says so in the log when `servers` names others than are stored.
+ * otherwise, and logs it when `servers` names others than are stored.
  *
  * A store is filled in one change: a crash leaves it empty or full.
  *
- * @param identify Asks a server who it is; left out: nobody asks.
+ * @param identify Asks a server for its identity; left out: servers are not asked.
  * @throws {StoreError} When `servers` names one server twice, whose keys would be counted twice, or a
  * replica, which would refuse all writes of its slots.
  * @returns Whether the store was filled.
@@ -69,7 +69,7 @@ export async function fillEmptyStore(
       if (!(error instanceof NodeExistsError)) throw error;
     }
   }
-  await tellDifference(store, servers);
+  await logDifference(store, servers);
   return false;
 }
 
@@ -124,7 +124,7 @@ async function isEmpty(store: Store): Promise<boolean> {
   return groups.length === 0 && slots.length === 0;
 }
 
-async function tellDifference(store: Store, servers: readonly Address[]): Promise<void> {
+async function logDifference(store: Store, servers: readonly Address[]): Promise<void> {
   if (servers.length === 0) return;
   const groups = await loadGroups(store);
   const stored = groups.flatMap((group) => (group.servers ?? []).map((server) => server.addr));

@@ -3,7 +3,7 @@
  *
  *     loadTree ─► decodeTree ─► every rule, over everything ─► problems, with what to do about them
  *
- * What a dashboard that died has left in `dashboard` cannot be told from one that lives.
+ * The `dashboard` entry of a dashboard that died looks like that of one that lives.
  *
  * @module
  */
@@ -41,7 +41,7 @@ import { type DecodedTree, decodeTree, type FactsByAddr } from "./decoded_tree.t
 import { CONFIG, errorAt, type Problem } from "./problem.ts";
 import type { ProductTree } from "./product_tree.ts";
 
-/** Every rule, in the order in which its problems are told. */
+/** Every rule, in the order in which its problems are listed. */
 const RULES: readonly ((product: DecodedTree) => readonly Problem[])[] = [
   ({ problems }) => problems,
   findMissingSlots,
@@ -75,7 +75,7 @@ export interface CheckResult {
 /**
  * Finds everything that is wrong with a tree.
  *
- * @param facts What the servers in it told of themselves; without, nothing is said of that.
+ * @param facts What its servers reported about themselves; left out: the rules about that are not checked.
  */
 export function checkTree(tree: ProductTree, facts: FactsByAddr = new Map()): CheckResult {
   if (!tree.isThere) {

@@ -29,7 +29,7 @@ export function findMasterCounts({ tree, slots, groupIds, servers }: DecodedTree
   });
 }
 
-/** A server says of itself what its place says. */
+/** The record of a server agrees with its path. */
 export function findMisplacedServers({ tree, servers }: DecodedTree): Problem[] {
   return servers.flatMap(({ groupId, addr, record }) => {
     const wrong: string[] = [];

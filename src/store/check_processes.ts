@@ -13,7 +13,7 @@ import { CONFIG, errorAt, type Problem, warningAt } from "./problem.ts";
 import { decodeWriteHold } from "./write_holds.ts";
 import { compareSequence, sortSequence } from "./sequence.ts";
 
-/** A proxy says of itself what its place says. */
+/** The record of a proxy agrees with its path. */
 export function findMisplacedProxies({ tree, proxies }: DecodedTree): Problem[] {
   return proxies.filter(({ name, record }) => record.id !== name).map(({ name, record }) =>
     errorAt(tree.paths.proxy(name), `id is "${record.id}", not its name`, "restart that proxy")
@@ -42,17 +42,17 @@ export function findUnpairedActions({ tree }: DecodedTree): Problem[] {
   const lost = subtract(responses, actions).filter((name) => compareSequence(name, newest) < 0);
   const fix = `${CONFIG} action gc`;
   return [
-    ...tellFirst(
+    ...listFirst(
       deaf,
       paths.action,
       "an action that cannot be answered: it has no response node",
       fix,
     ),
-    ...tellFirst(lost, paths.response, "a response node without its action", fix),
+    ...listFirst(lost, paths.response, "a response node without its action", fix),
   ];
 }
 
-/** A change is under way for moments; one that stays was begun by a dashboard that died. */
+/** A change lasts for moments; one that stays was started by a dashboard that died. */
 export function findUnfinishedChange({ tree }: DecodedTree): Problem[] {
   if (tree.intent === undefined) return [];
   const fix = "if none runs, start codis-proxy dashboard: it finishes or undoes it";
@@ -73,7 +73,7 @@ export function findWriteHolds({ tree }: DecodedTree): Problem[] {
   });
 }
 
-/** A pause stays until somebody ends it, and is easily forgotten. */
+/** A pause stays until an operator ends it, and is easily forgotten. */
 export function findMigratePause({ tree }: DecodedTree): Problem[] {
   if (tree.migratePause === undefined) return [];
   const { since } = decodeMigratePause(tree.migratePause);
@@ -99,7 +99,7 @@ function describeOwner(json: string): string {
     return `by process ${pid} on ${hostname}: ${desc}`;
   } catch (error) {
     if (!(error instanceof RecordError)) throw error;
-    return "by somebody who cannot be told";
+    return "by an unknown process";
   }
 }
 
@@ -109,7 +109,7 @@ function subtract(names: readonly string[], others: readonly string[]): string[]
 }
 
 /** There may be thousands of them, and all are healed alike: the first stands for all. */
-function tellFirst(
+function listFirst(
   names: readonly string[],
   pathOf: (name: string) => string,
   problem: string,

@@ -1,5 +1,5 @@
 /**
- * Rules about what Redis servers say of themselves, as far as they were asked and answered.
+ * Rules about what Redis servers report about themselves, as far as they have answered.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export function findServersUnderTwoNames(product: DecodedTree): Problem[] {
   });
 }
 
-/** A master follows nobody; one that does refuses all writes. */
+/** A master follows no server; one that does refuses all writes. */
 export function findMastersThatFollow({ tree, servers, facts }: DecodedTree): Problem[] {
   // On the way from one master to another it is so for a moment.
   if (tree.intent !== undefined) return [];

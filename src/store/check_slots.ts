@@ -9,7 +9,7 @@ import { NO_GROUP, type SlotRecord } from "../model/slot.ts";
 import type { DecodedTree } from "./decoded_tree.ts";
 import { CONFIG, type Problem, type Severity } from "./problem.ts";
 
-/** What a rule says of one slot; neighbours of which it says the same are told as one. */
+/** What a rule finds about one slot; neighbours with the same finding become one problem. */
 interface Finding {
   readonly severity: Severity;
   readonly problem: string;
@@ -40,7 +40,7 @@ function everySlot(rule: SlotRule): (product: DecodedTree) => Problem[] {
     foldFindings(product, [...product.slots].map(([id, slot]) => [id, rule(id, slot, product)]));
 }
 
-/** A slot says of itself what its place says. */
+/** The record of a slot agrees with its path. */
 export const findMisplacedSlots = everySlot((slotId, slot, { tree }) => {
   const [isId, isProduct] = [slot.id === slotId, slot.product_name === tree.product];
   if (isId && isProduct) return undefined;
@@ -50,14 +50,14 @@ export const findMisplacedSlots = everySlot((slotId, slot, { tree }) => {
   return { severity: "error", problem: `${wrong}, not ${right}`, fix };
 });
 
-/** Who is served has an owner. */
+/** A slot that is served has an owner. */
 export const findUnownedSlots = everySlot((_slotId, slot, { groupIds }) => {
   const { group_id: groupId, state: { status } } = slot;
   if (status === "offline" || groupIds.has(groupId)) return undefined;
   if (groupId === NO_GROUP) {
     const fix = (range: string) =>
       `set the status to offline ${BY_HAND}, then ${CONFIG} slot range-set ${range} <group_id> online`;
-    return { severity: "error", problem: `${status}, but owned by nobody`, fix };
+    return { severity: "error", problem: `${status}, but owned by no group`, fix };
   }
   const fix = () => `${CONFIG} server add ${groupId} <redis_addr> master, if its keys are there`;
   return { severity: "error", problem: `owned by group ${groupId}, which is not there`, fix };
@@ -99,7 +99,7 @@ export function findOfflineSlots(product: DecodedTree): Problem[] {
   )(product);
 }
 
-/** Who is on its way has a task that ends it. */
+/** A slot that migrates has a task that ends it. */
 export const findUnfinishedMigrations = everySlot((slotId, slot, { tasks }) => {
   const { status, migrate_status: { from, to } } = slot.state;
   if (status !== "migrate" && status !== "pre_migrate") return undefined;
@@ -112,7 +112,7 @@ export const findUnfinishedMigrations = everySlot((slotId, slot, { tasks }) => {
   return { severity: "warning", problem: `${status}, and no task will end it`, fix };
 });
 
-/** Tells neighbours with the same finding as one problem. */
+/** Joins neighbours with the same finding into one problem. */
 function foldFindings(
   { tree }: DecodedTree,
   findings: readonly (readonly [slotId: number, finding: Finding | undefined])[],

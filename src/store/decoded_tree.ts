@@ -28,15 +28,15 @@ export interface PlacedServer {
   readonly record: ServerRecord;
 }
 
-/** What a Redis server told of itself. */
+/** What a Redis server reports about itself. */
 export interface ServerFacts {
-  /** Who it is, whatever it is called; `""`: it does not tell. */
+  /** Its run id, whatever its address; `""`: it has none. */
   readonly runId: string;
-  /** Whom it follows, `host:port`; `""`: nobody. */
+  /** The master it follows, `host:port`; `""`: none. */
   readonly follows: string;
 }
 
-/** What servers told of themselves, by the address that is stored; those that did not answer are missing. */
+/** What servers report about themselves, by their stored address; without those that did not answer. */
 export type FactsByAddr = ReadonlyMap<string, ServerFacts>;
 
 /** See the header. */
@@ -52,7 +52,7 @@ export interface DecodedTree {
   readonly proxies: readonly Named<ProxyRecord>[];
   /** Oldest first. */
   readonly tasks: readonly Named<MigrateTaskRecord>[];
-  /** The entries that cannot be read, or that nobody reads. */
+  /** The entries that cannot be read, or that no program reads. */
   readonly problems: readonly Problem[];
 }
 

@@ -42,7 +42,7 @@ export async function etcd2Problem(
   const { product } = config;
   if (config.coordinator !== "etcd") return undefined;
   const store = { coordinator, product, paths: storePaths(product) };
-  // A look that fails must keep nobody from starting.
+  // A check that fails must not keep the process from starting.
   if (!await isEmptyStore(store).catch(() => false)) return undefined;
   if (await loadEtcd2Store(config).catch(() => undefined) === undefined) return undefined;
   return {

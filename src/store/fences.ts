@@ -38,7 +38,7 @@ export async function createFence(store: Store, addr: string, life = ""): Promis
 }
 
 /**
- * Removes the fence of an address if the process that made it serves nobody.
+ * Removes the fence of an address if the process that made it serves no client.
  *
  * @param isIdle Whether that is known of a life.
  * @returns Whether it was removed.
@@ -71,7 +71,7 @@ export function deadFences(fences: readonly string[], proxies: readonly ProxyRec
 }
 
 /**
- * Checks that every proxy that may be serving can be told of a change.
+ * Checks that every proxy that may be serving can get a change.
  *
  * @throws {StoreError} When one cannot; the message names their addresses.
  */

@@ -1,5 +1,5 @@
 /**
- * The lock of a product: who changes groups and slots does it alone.
+ * The lock of a product: one process at a time changes groups and slots.
  *
  * @module
  */
@@ -13,11 +13,11 @@ import { childrenIfThere, type Store, StoreError } from "./store.ts";
 const WAIT_MS = 3_000;
 
 /**
- * Does something under the lock. Whoever does not get it within a few seconds is told so, as by Codis
- * 2.0: who has it may have died with it.
+ * Does something under the lock. When it is not free within a few seconds this fails, as in Codis 2.0: the
+ * process that has it may have died with it.
  *
- * @param desc What for, for whoever wonders who has the lock.
- * @throws {StoreError} When somebody else has it.
+ * @param desc What it is taken for, for operators who find it.
+ * @throws {StoreError} When another process has it.
  */
 export async function withLock<T>(store: Store, desc: string, body: () => Promise<T>): Promise<T> {
   const held = await takeLock(store, desc);
@@ -28,7 +28,7 @@ export async function withLock<T>(store: Store, desc: string, body: () => Promis
   }
 }
 
-/** Takes the lock away from whoever has it or waits for it; after a Codis 2.0 dashboard crashed. */
+/** Removes the lock of every process that has it or waits for it; after a Codis 2.0 dashboard crashed. */
 export async function removeLocks(store: Store): Promise<void> {
   for (const name of await childrenIfThere(store, store.paths.lock)) {
     await store.coordinator.deleteTree(`${store.paths.lock}/${name}`);

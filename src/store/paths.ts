@@ -12,11 +12,11 @@ export function storePaths(product: string) {
   const root = `/zk/codis/db_${product}`;
   return {
     root,
-    /** Who the one dashboard is. */
+    /** The dashboard that leads. */
     dashboard: `${root}/dashboard`,
-    /** Not in Codis 2.0: written by every dashboard that takes over, so that its version tells them apart. */
+    /** Not in Codis 2.0: written by every dashboard that takes over, so that its version differs for each. */
     dashboardEpoch: `${root}/dashboard_epoch`,
-    /** Not in Codis 2.0: the change that is being carried out, for whoever has to finish it. */
+    /** Not in Codis 2.0: the intent of the change that is being made, for the dashboard that must finish it. */
     intent: `${root}/unfinished_change`,
 
     slots: `${root}/slots`,

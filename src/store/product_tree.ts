@@ -1,5 +1,5 @@
 /**
- * All that is stored for one product, as text, for those who look at it as a whole.
+ * All that is stored for one product, as text, for checks of the whole.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export interface ProductTree {
   /** Names only, of the places for answers. */
   readonly responses: readonly string[];
   readonly locks: TreeFolder;
-  /** What a dashboard has begun to change and not finished; undefined: nothing. */
+  /** The intent of a change that is not finished; undefined: none. */
   readonly intent: string | undefined;
   /** Since when migrations are paused; undefined: they are not. */
   readonly migratePause: string | undefined;

@@ -84,7 +84,7 @@ export function watchProxy(store: Store, proxyId: string): Watch<Entry | undefin
  * Writes a proxy's state, all else as it is.
  *
  * @throws {StoreError} When no such proxy is registered, the state is not one, or it is `online` and
- * a slot is not fit to be served.
+ * a slot cannot be served.
  */
 export async function changeProxyState(
   store: Store,
@@ -103,7 +103,7 @@ export async function changeProxyState(
       await store.coordinator.write(store.paths.proxy(proxyId), changed, entry.version);
       return;
     } catch (error) {
-      // Somebody wrote it meanwhile, the proxy itself perhaps, anew: then it is read anew.
+      // It was written since we read it, perhaps by the proxy itself: read it again.
       if (!(error instanceof BadVersionError)) throw error;
     }
   }

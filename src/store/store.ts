@@ -8,14 +8,14 @@ import type { Coordinator, CreateOptions, ReadableTree } from "../coordinator/co
 import { NodeExistsError, NoNodeError } from "../coordinator/errors.ts";
 import { type StorePaths, storePaths } from "./paths.ts";
 
-/** What every function of this room works on that only reads. */
+/** What every function here works with that only reads. */
 export interface ReadableStore {
   readonly coordinator: ReadableTree;
   readonly product: string;
   readonly paths: StorePaths;
 }
 
-/** What every other one works on. */
+/** What every other function here works with. */
 export interface Store extends ReadableStore {
   readonly coordinator: Coordinator;
 }

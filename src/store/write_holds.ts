@@ -1,5 +1,5 @@
 /**
- * Masters whose writes are held off, and what they were set to before: stored before a server is told,
+ * Masters whose writes are held off, and their settings before: stored before a server gets a command,
  * so that whichever dashboard leads can set it back. A Codis 2.0 dashboard knows nothing of it.
  *
  * @module
@@ -19,13 +19,13 @@ import { childrenIfThere, readIfThere, type Store } from "./store.ts";
 export interface WriteHold {
   /** Since when, in Unix milliseconds. */
   readonly since: number;
-  /** `min-slaves-to-write`, as `CONFIG GET` told it; `""`: writes wait, and it is not changed. */
+  /** `min-slaves-to-write`, as `CONFIG GET` returned it; `""`: writes wait, and it is not changed. */
   readonly min_slaves_to_write: string;
-  /** `min-slaves-max-lag`, as `CONFIG GET` told it; `""` likewise. */
+  /** `min-slaves-max-lag`, as `CONFIG GET` returned it; `""` likewise. */
   readonly min_slaves_max_lag: string;
 }
 
-/** What Redis has where nobody sets anything. */
+/** Redis's defaults. */
 const REDIS_DEFAULTS: WriteHold = { since: 0, min_slaves_to_write: "0", min_slaves_max_lag: "10" };
 
 const SHAPE = recordOf<WriteHold>({

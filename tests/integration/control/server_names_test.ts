@@ -93,7 +93,7 @@ Deno.test("nobody is told to empty a server that has keys", async () => {
   const { text } = await dashboard.ask("PUT", "/api/server_group/1/addServer", added);
   assertMatch(
     text,
-    /holds 1 keys, which it would lose as a replica of .*: force it if nobody needs/,
+    /holds 1 keys, which it would lose as a replica of .*: force it if they are not needed/,
   );
 });
 

@@ -238,7 +238,7 @@ Deno.test("what the dialogs of groups and servers say is what happens", async ()
     "listed as offline.",
     `It is not known which writes ${a.addr} lacks. This is refused unless you accept that they are lost.`,
   ]);
-  await page.refuses("promote", dead, /does not answer, so nobody knows what/);
+  await page.refuses("promote", dead, /does not answer, so it is not known what/);
   await page.holds("promote", { ...dead, force: true }, {
     [
       `${a.addr} becomes the master of group 1 instead of ${c.addr}, which does not answer and is ` +

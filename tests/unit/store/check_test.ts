@@ -126,7 +126,7 @@ const ROWS: readonly Row[] = [
   {
     name: "slots that nobody owns, though they are online",
     edits: { [PATHS.slot(3)]: slot(3, -1, "online"), [PATHS.slot(4)]: slot(4, -1, "online") },
-    problems: ["error slots/slot_3: slots 3-4: online, but owned by nobody"],
+    problems: ["error slots/slot_3: slots 3-4: online, but owned by no group"],
   },
   {
     name: "a slot of a group that is not there",
@@ -283,7 +283,7 @@ const ROWS: readonly Row[] = [
     },
     problems: [
       "warning LOCK/lock-0000000001: held or waited for by process 7 on h: add group",
-      "warning LOCK/lock-0000000002: held or waited for by somebody who cannot be told",
+      "warning LOCK/lock-0000000002: held or waited for by an unknown process",
     ],
   },
   {
