@@ -309,9 +309,9 @@ Deno.test("a client past one of its deadlines is closed, one within them is not"
     proxy.events.filter((line) => line.startsWith("session timed out")).sort(),
     [
       "session timed out: idle timeout",
+      "session timed out: request timeout",
+      "session timed out: request timeout",
       "session timed out: write timeout",
-      "session timed out: request timeout",
-      "session timed out: request timeout",
     ],
   );
   assertEquals(proxy.router.shared.totals.timedOutSessions, 4);
