@@ -57,7 +57,7 @@ export class MigrationJob {
     this.task = task;
     this.#retry = new RetryState(retry, timers);
     this.#timers = timers;
-    this.progress = new MoveProgress(timers.nowMs);
+    this.progress = new MoveProgress(() => timers.nowMs());
   }
 
   /** Whether nothing of its own keeps it from being worked on now. */
@@ -118,7 +118,7 @@ export class MigrationJob {
     this.task = task;
     this.isGoingBack = isGoingBack;
     this.step = undefined;
-    this.progress = new MoveProgress(this.#timers.nowMs);
+    this.progress = new MoveProgress(() => this.#timers.nowMs());
     this.note = "";
     this.bigKeys.clear();
     this.#retry.recovered();

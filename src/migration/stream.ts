@@ -79,7 +79,10 @@ export class MoveStream implements JobStream {
     this.route = route;
     this.#host = host;
     this.#slots = new StreamSlots(this, host.letGo);
-    this.#throttle = new Throttle({ ...host.limits, delayMs: route.delayMs }, host.timers.nowMs);
+    this.#throttle = new Throttle(
+      { ...host.limits, delayMs: route.delayMs },
+      () => host.timers.nowMs(),
+    );
   }
 
   /** Why it is slower than it could be; `""`: it is not. */

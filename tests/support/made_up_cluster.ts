@@ -112,7 +112,7 @@ function migrations(second: number): MigrationView[] {
     eta_seconds: Math.round((90_000 - moved) / 1_500),
     problem: "",
     problem_since: null,
-    note: "a big key to be moved last",
+    note: '1 big key moves last: "{a}feed" with 45.8 MB stops both servers for about 1.9 s',
     big_keys: [{ key: "{a}feed", database: 0, bytes: 48_000_000, stop_ms: 1920, stays: false }],
   };
   const stuck: MigrationView = {

@@ -39,6 +39,7 @@ const RETRY_MS = 20;
 const OTHERS_MS = 60_000;
 /** How often a key that does not arrive is tried before its task waits. */
 const TRIES = 3;
+
 /** The slot of a key that is moved, and when to stop. */
 export interface ChunkMove {
   readonly database: number;

@@ -1,5 +1,5 @@
 /**
- * Measures what other clients ask of the two servers of a move, so that the throttle makes way for them.
+ * Measures how much other clients use the two servers of a move, for the throttle.
  *
  * @module
  */

@@ -70,10 +70,10 @@ export function planByLoad(cluster: Cluster, load: readonly number[]): LoadPlan 
     giver.slots.delete(slot);
     giver.load -= load[slot]!;
     taker.load += load[slot]!;
-    const way = `${giver.id} ${taker.id}`;
-    const move = moved.get(way) ?? { from: giver.id, to: taker.id, slots: [] };
+    const route = `${giver.id} ${taker.id}`;
+    const move = moved.get(route) ?? { from: giver.id, to: taker.id, slots: [] };
     move.slots.push(slot);
-    moved.set(way, move);
+    moved.set(route, move);
   }
   const moves = [...moved.values()].flatMap(({ from, to, slots }) =>
     slotRanges(slots.sort((a, b) => a - b)).map((run): RebalanceMove => ({

@@ -5,10 +5,10 @@
  */
 
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
-import { delay } from "@std/async/delay";
 import { PROBE_PREFIX } from "../../../src/resp/probe_key.ts";
 import { loadSlot, saveSlot } from "../../../src/store/slots.ts";
 import { until } from "../../support/deadline.ts";
+import { FakeTimers } from "../../support/fake_timers.ts";
 import { Migration, type MigrationTestOptions } from "../../support/migration.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient } from "../../support/resp_client.ts";
@@ -18,6 +18,8 @@ const SLOT = 100;
 const TAG = `{${keyWhere((slotId) => slotId === SLOT)}}`;
 const SMALL = Array.from({ length: 1_000 }, (_, i) => `${TAG}${i}`);
 const BIG_BYTES = 100_000;
+/** Wait of a slot with a refused big key: twice the longest wait. */
+const LASTING_MS = 400;
 
 /** Two servers, the first of which has a slot with small keys and two big ones. */
 async function filled() {
@@ -33,6 +35,12 @@ async function filled() {
 async function sizeOf(client: RespClient): Promise<number> {
   const keys = await client.call("KEYS", "*") as string[];
   return keys.filter((key) => !key.startsWith(PROBE_PREFIX)).length;
+}
+
+/** How many SCANs a server has executed. */
+async function scansOf(client: RespClient): Promise<number> {
+  const stats = String(await client.call("INFO", "commandstats"));
+  return Number(/cmdstat_scan:calls=(\d+)/.exec(stats)?.[1] ?? 0);
 }
 
 function start(servers: readonly RedisServer[], options: MigrationTestOptions): Promise<Migration> {
@@ -70,7 +78,9 @@ for (const bigKeyPolicy of ["last", "warn"] as const) {
 
 Deno.test("a slot with a refused big key does not start, and all else goes on", async () => {
   await using servers = await filled();
-  await using migration = await start(servers, { bigKeyPolicy: "refuse" });
+  const timers = new FakeTimers();
+  const retry = { firstMs: 50, maxMs: 200 };
+  await using migration = await start(servers, { bigKeyPolicy: "refuse", retry, timers });
   const { queue } = migration;
   await queue.add(SLOT, SLOT + 20, 2, 0);
   await until(() => queue.views().length === 1 && queue.views()[0]!.problem !== "");
@@ -86,11 +96,18 @@ Deno.test("a slot with a refused big key does not start, and all else goes on", 
   using target = await servers[1]!.client();
   assertEquals([await sizeOf(source), await sizeOf(target)], [SMALL.length + 2, 0]);
   // Each is reported once, however often the slot is tried again.
-  await delay(1_500);
+  for (let retries = 0; retries < 3; retries++) {
+    const before = await scansOf(source);
+    await until(() => timers.nextMs === LASTING_MS);
+    timers.advance(LASTING_MS);
+    await until(async () => await scansOf(source) > before);
+  }
   const told = migration.control.events.filter((event) => event.includes("has a big key"));
   assertEquals(told.length, 2, told.join("\n"));
   // As soon as they are gone, the slot arrives.
   await source.call("DEL", `${TAG}big`, `${TAG}bigger`);
+  await until(() => timers.nextMs === LASTING_MS);
+  timers.advance(LASTING_MS);
   await migration.done();
   assertEquals(await migration.slot(SLOT), "online 2");
   assertEquals(await sizeOf(target), SMALL.length);
