@@ -774,7 +774,7 @@ async function showsNothing(place: Place): Promise<void> {
   await turnTo(tab, "slots");
   await button(tab, "By load").click();
   await openDialog(tab, "Migrate …");
-  assertStringIncludes(await tab.text("dialog"), "there is no group to choose");
+  assertStringIncludes(await tab.text("dialog"), "there is no group yet");
   assertEquals(tab.complaints, []);
 }
 

@@ -37,7 +37,7 @@ class Demo implements AsyncDisposable {
   }
 
   async isRunning(): Promise<this> {
-    await this.child.waitFor(() => this.child.stdout.includes("Ctrl-C ends everything"));
+    await this.child.waitFor(() => this.child.stdout.includes("Ctrl-C stops everything"));
     return this;
   }
 
@@ -111,7 +111,7 @@ Deno.test("demo names the package when there is no redis-server", async () => {
   assertEquals(await demo.endsCleanly(), 1);
   assertStringIncludes(
     demo.child.stderr,
-    "codis-proxy: there is no redis-server in PATH: install Debian's package, " +
+    "codis-proxy: redis-server is not in PATH: install it, for example with " +
       "apt-get install redis-server\n",
   );
 });
