@@ -5,6 +5,8 @@
  */
 
 import type { ActionView } from "../api/cluster_view.ts";
+import { logger } from "../base/log.ts";
+import { repeat } from "../base/repeat.ts";
 import { NoNodeError } from "../coordinator/errors.ts";
 import type { ActionRecord } from "../model/action.ts";
 import { decodeProxy } from "../model/proxy.ts";
@@ -21,10 +23,14 @@ import { type Store, StoreError } from "../store/store.ts";
 
 /** Codis 2.0 always keeps this many more actions than its command asks for. */
 const KEPT_BESIDES = 500;
+/** Time between two clean-ups, in milliseconds. */
+const CLEAN_UP_MS = 60_000;
 /** Actions removed at once. */
 const PARALLEL_MAX = 16;
 /** Longest time between creating the folder for answers and storing the action, in milliseconds. */
 const ACTION_FOLLOWS_MS = 10_000;
+
+const log = logger("dashboard");
 
 /**
  * The newest actions, newest first.
@@ -67,6 +73,21 @@ export async function removeOldActions(store: Store, keep: number): Promise<numb
   if (isIdle) return 0;
   return await withLock(store, "gc of actions", async () => {
     return await removeAll(store, oldOf(await loadActionNames(store)));
+  });
+}
+
+/**
+ * Removes all but the newest actions every minute, as {@linkcode removeOldActions}.
+ *
+ * @returns A function that ends it.
+ */
+export function keepNewestActions(store: Store, keep: number): () => void {
+  return repeat(CLEAN_UP_MS, async () => {
+    try {
+      await removeOldActions(store, keep);
+    } catch (error) {
+      log.warn("old actions were not removed: {error}", { error });
+    }
   });
 }
 

@@ -9,8 +9,8 @@
  * dashboard writes carries the condition that the epoch is still its own (`guard`): a paused one that
  * wakes when another leads cannot write any more, whatever it believes.
  *
- * A Codis 2.0 dashboard makes the same entry, persistent, and knows no epoch; it is respected, and by
- * that told apart from one of ours.
+ * A Codis 2.0 dashboard makes the same entry, persistent, and knows no epoch; it is respected, and
+ * recognised by that.
  *
  * @module
  */

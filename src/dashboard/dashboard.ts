@@ -12,13 +12,12 @@ import type { ClusterView, EventView } from "../api/cluster_view.ts";
 import { parseAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
 import { isSurelyGone } from "../base/process_life.ts";
-import { repeat } from "../base/repeat.ts";
 import { RedisConnection } from "../redis/connection.ts";
 import { sleep } from "../base/sleep.ts";
 import { deadFences, loadFences } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
-import { createIfMissing, type Store } from "../store/store.ts";
-import { actionViews, removeOldActions } from "../control/actions.ts";
+import { createFolders, type Store } from "../store/store.ts";
+import { actionViews, keepNewestActions } from "../control/actions.ts";
 import type { ClusterChange, Control } from "../control/control.ts";
 import { NotLeaderError } from "../control/errors.ts";
 import { Events } from "../control/events.ts";
@@ -65,8 +64,6 @@ const REPLY_MS = 5_000;
 const ACTIONS_SHOWN = 20;
 /** Actions that are kept: Codis 2.0 lets them pile up. */
 const ACTIONS_KEPT = 1_000;
-/** Time between two clean-ups of old actions, in milliseconds. */
-const CLEAN_UP_MS = 60_000;
 /** How long a request waits for this dashboard to take over, in milliseconds. */
 const TAKING_OVER_MS = 5_000;
 
@@ -88,7 +85,7 @@ export class Dashboard implements Control {
   readonly #failover: Failover;
   readonly #startedAt = Date.now();
   #endRemoving = () => {};
-  /** Settled when this dashboard can make changes, or does not lead any more. */
+  /** Settled when this dashboard can make changes, or has lost the lead. */
   #takingOver = Promise.withResolvers<void>();
 
   /** Does nothing yet. */
@@ -151,7 +148,7 @@ export class Dashboard implements Control {
     return this.#options.auth;
   }
 
-  /** Begins to lead, or to stand by. */
+  /** Starts to lead, or to stand by. */
   start(): void {
     this.#leadership.start(this.#options.takeOver);
   }
@@ -208,9 +205,9 @@ export class Dashboard implements Control {
   }
 
   /**
-   * Checks that this dashboard may change anything; one that takes over at this moment is waited for.
+   * Checks that this dashboard may change anything; if it is just taking over, waits for that.
    *
-   * @throws {NotLeaderError} When another one leads, or taking over lasts.
+   * @throws {NotLeaderError} When another one leads, or taking over takes too long.
    */
   async checkLead(): Promise<void> {
     if (this.#leadership.isLeading && this.#migrations === undefined) {
@@ -256,15 +253,7 @@ export class Dashboard implements Control {
   // -- leading --
 
   async #lead(): Promise<void> {
-    const { store } = this;
-    const { paths } = store;
-    // What a transaction creates must have its parent.
-    for (
-      const path of [
-        ...[paths.slots, paths.servers, paths.proxies, paths.fences],
-        ...[paths.actions, paths.responses, paths.lock, paths.migrateTasks, paths.writeHolds],
-      ]
-    ) await createIfMissing(store, path, "");
+    await createFolders(this.store);
     await this.monitor.start();
     const { auth, migrate } = this.#options;
     const slowestProxy = () => this.monitor.proxies.slowest;
@@ -276,7 +265,7 @@ export class Dashboard implements Control {
     this.#holds.start();
     await this.#reread();
     if (this.#options.failover === "auto") this.#failover.start();
-    this.#endRemoving = repeat(CLEAN_UP_MS, () => this.#removeOldActions());
+    this.#endRemoving = keepNewestActions(this.store, ACTIONS_KEPT);
     this.report("info", `this dashboard leads (${this.#options.addr}, pid ${Deno.pid})`);
   }
 
@@ -296,14 +285,6 @@ export class Dashboard implements Control {
     await this.monitor.tree.refresh().catch((error) =>
       log.warn("slots and groups cannot be read from the coordinator: {error}", { error })
     );
-  }
-
-  async #removeOldActions(): Promise<void> {
-    try {
-      await removeOldActions(this.store, ACTIONS_KEPT);
-    } catch (error) {
-      log.warn("old actions were not removed: {error}", { error });
-    }
   }
 
   get #promoteContext(): PromoteContext {

@@ -67,8 +67,8 @@ export async function deleteAction(store: Store, name: string): Promise<void> {
 }
 
 /**
- * The answers of which there is no action: whoever made the place for them died before, or while, they
- * were deleted. Such a place that is new may be about to get its action.
+ * The folders for answers that have no action: the process that made one died before it stored the action,
+ * or while it deleted both. A new folder may be about to get its action.
  *
  * @param beforeMs When it must have been made, in milliseconds since 1970.
  * @returns Their names.

@@ -46,7 +46,7 @@ export const findMisplacedSlots = everySlot((slotId, slot, { tree }) => {
   if (isId && isProduct) return undefined;
   const wrong = isId ? `product_name is "${slot.product_name}"` : `id is ${slot.id}`;
   const right = isId ? `"${tree.product}"` : "the number in its name";
-  const fix = () => `correct it ${BY_HAND}: whoever changes this slot would change another one`;
+  const fix = () => `correct it ${BY_HAND}: a change of this slot would change another one`;
   return { severity: "error", problem: `${wrong}, not ${right}`, fix };
 });
 

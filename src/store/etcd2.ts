@@ -32,8 +32,8 @@ export async function isEmptyStore(store: ReadableStore): Promise<boolean> {
 }
 
 /**
- * What to tell somebody whose product is in etcd 2's keys and not in etcd 3's; nothing in any other
- * case, also when etcd cannot be asked.
+ * The problem of a product that is in etcd 2's keys and not in etcd 3's; undefined in any other case, also
+ * when etcd does not answer.
  */
 export async function etcd2Problem(
   config: Config,

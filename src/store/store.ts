@@ -33,6 +33,17 @@ export function storeOf(coordinator: Coordinator, product: string): Store {
   return { coordinator, product, paths: storePaths(product) };
 }
 
+/** Creates every folder of the tree that is missing: a transaction creates no parents. */
+export async function createFolders(store: Store): Promise<void> {
+  const { paths } = store;
+  for (
+    const path of [
+      ...[paths.slots, paths.servers, paths.proxies, paths.fences],
+      ...[paths.actions, paths.responses, paths.lock, paths.migrateTasks, paths.writeHolds],
+    ]
+  ) await createIfMissing(store, path, "");
+}
+
 /** Reads an entry's text; `undefined` when it is not there. */
 export async function readIfThere(
   store: ReadableStore,

@@ -126,7 +126,7 @@ Deno.test("a master that only the dashboard cannot see stays master", async () =
   await until(async () => (await events(dashboard)).some((text) => /answers again/.test(text)));
 });
 
-Deno.test("without a replica, or a proxy that cannot be told, the reason is said and nothing done", async () => {
+Deno.test("without a replica, or with a proxy that cannot be reached, nothing is promoted and the reason is reported", async () => {
   await using folder = await StoreFolder.make();
   await using servers = await RedisServer.startMany(3);
   const [lone, master, replica] = servers.map(({ addr }) => addr) as [string, string, string];

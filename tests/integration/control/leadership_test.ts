@@ -1,6 +1,6 @@
 /**
  * What operators may rely on when there are several dashboards, or one that died: one leads, the next
- * takes over and finishes what was begun, and nobody who was replaced changes anything.
+ * takes over and finishes changes that were interrupted, and a replaced one changes nothing.
  *
  * @module
  */
@@ -87,7 +87,7 @@ Deno.test("an entry of its own that was left behind does not keep a dashboard fr
   }
 });
 
-Deno.test("what a dashboard that died had begun is finished by the next one", async () => {
+Deno.test("a change that a dashboard started before it died is finished by the next one", async () => {
   await using folder = await StoreFolder.make();
   const store = await folder.openFilled("127.0.0.1:1");
   const { paths, coordinator } = store;
@@ -117,7 +117,7 @@ Deno.test("what a dashboard that died had begun is finished by the next one", as
   await dashboard.done("POST", "/api/slot", { from: 0, to: 1023, new_group: 1 });
 });
 
-Deno.test("a dashboard that takes over waits for nobody who is gone, and takes requests meanwhile", async () => {
+Deno.test("a dashboard that takes over does not wait for proxies that are gone, and takes requests", async () => {
   await using folder = await StoreFolder.make();
   const store = await folder.openFilled("127.0.0.1:1,127.0.0.1:2");
   // As kill -9 of a proxy and of the dashboard leaves them: a change is under way, a session lasts.
@@ -146,7 +146,7 @@ Deno.test("a dashboard that takes over waits for nobody who is gone, and takes r
 
 for (const isOldAlive of [true, false]) {
   const what = isOldAlive ? "undone while the old master answers" : "finished when it is down";
-  Deno.test(`a promotion that was begun is ${what}`, async () => {
+  Deno.test(`a promotion that was interrupted is ${what}`, async () => {
     await using folder = await StoreFolder.make();
     await using servers = await RedisServer.startMany(2);
     const store = await folder.openFilled(servers[0]!.addr);

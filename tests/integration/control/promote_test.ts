@@ -333,7 +333,7 @@ for (const canWait of [true, false]) {
     });
   });
 
-  Deno.test(`a dashboard that is replaced in the middle of a promotion tells servers no more, where writes ${how}`, async () => {
+  Deno.test(`a dashboard that is replaced in the middle of a promotion sends servers no more commands, where writes ${how}`, async () => {
     await withTwo(canWait, async (old, candidate, dashboard, store) => {
       let looks = 0;
       old.before = async (words) => {

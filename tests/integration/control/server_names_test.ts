@@ -82,7 +82,7 @@ Deno.test("a server is added once, whatever it is called, and is left as it is",
   await dashboard.done("POST", "/api/server_group/1/promote", { addr: c.addr, group_id: 1 });
 });
 
-Deno.test("nobody is told to empty a server that has keys", async () => {
+Deno.test("no message asks an operator to empty a server that has keys", async () => {
   await using folder = await StoreFolder.make();
   await using servers = await RedisServer.startMany(2);
   const [a, b] = servers.slice() as [RedisServer, RedisServer];

@@ -1,5 +1,5 @@
 /**
- * What a dashboard tells when a server stops answering: events, and how many slots are served.
+ * What a dashboard reports when a server stops answering: events, and how many slots are served.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { until } from "../../support/deadline.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { StoreFolder } from "../../support/store.ts";
 
-Deno.test("a dead master is told once, its slots are not served, and its return is told", async () => {
+Deno.test("a dead master is reported once, its slots are not served, and its return is reported", async () => {
   await using folder = await StoreFolder.make();
   await using servers = await RedisServer.startMany(3);
   const [one, two, replica] = servers.map(({ addr }) => addr);

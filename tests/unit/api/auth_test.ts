@@ -40,7 +40,7 @@ Deno.test("without a token this machine may do all, and others what was opened o
   assertEquals(statusOf({ hostname: "0.0.0.0" }, "read", { remote: ELSEWHERE }), 200);
 });
 
-Deno.test("with a token whoever changes anything shows it, and so does whoever reads from elsewhere", () => {
+Deno.test("with a token, every change needs it, and so does reading from another machine", () => {
   const policy = { token: "sesame" };
   for (const remote of [HERE, ELSEWHERE]) {
     assertEquals(statusOf(policy, "change", { remote }), 401);

@@ -177,7 +177,7 @@ Deno.test("DashboardClient waits for a dashboard that is starting, until it has 
   assertEquals(dashboard.requests.length, 3);
 });
 
-Deno.test("DashboardClient tells who is not there, who is silent, and who is no dashboard", async () => {
+Deno.test("DashboardClient says whether an address is unreachable, silent, or no dashboard", async () => {
   const nobody = clientOf(`127.0.0.1:${freePort()}`);
   const unreachable = await assertRejects(() => nobody.slots(), DashboardUnreachableError);
   assertEquals(unreachable.reason, "unreachable");

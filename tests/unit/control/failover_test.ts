@@ -99,10 +99,10 @@ Deno.test("a replica that was without its master for long, or follows another on
   });
   await outage.pass(AFTER_MS + 5_000);
   assertEquals(outage.promoted, []);
-  assertEquals(outage.events.length, 1, "said once");
+  assertEquals(outage.events.length, 1, "reported once");
 });
 
-Deno.test("a master that most proxies reach is not replaced, and the reason is said once", async () => {
+Deno.test("a master that most proxies reach is not replaced, and the reason is reported once", async () => {
   using outage = new Outage({ "a:1": replica(10) });
   for (const votes of [{ up: 1, down: 1 }, { up: 2, down: 1 }, { up: 0, down: 0 }]) {
     outage.votes = votes;

@@ -1,3 +1,9 @@
+/**
+ * How announcements of slots are joined into actions.
+ *
+ * @module
+ */
+
 import { assertEquals } from "@std/assert";
 import type { Announcement } from "../../../src/control/control.ts";
 import { inRows, type Row } from "../../../src/control/publish.ts";
@@ -11,7 +17,7 @@ function slot(
   return { type, target: slotIn("test", id, groupId, "online"), mustConfirm: true };
 }
 
-Deno.test("inRows() tells of slots in a row at once, and of one alone as Codis 2.0 does", () => {
+Deno.test("inRows() joins slots in a row into one action, and leaves one alone as in Codis 2.0", () => {
   const removed: Announcement = {
     type: "group_remove",
     target: { id: 3, product_name: "test", servers: null },

@@ -56,7 +56,7 @@ Deno.test("a file is sent again only when it has changed", async () => {
   assertEquals(get("/admin/page.css", { headers: { "if-none-match": '"old"' } })!.status, 200);
 });
 
-Deno.test("HEAD tells what GET would, and nothing else is taken", async () => {
+Deno.test("HEAD is answered as GET without the body, and other methods are refused", async () => {
   const head = get("/admin", { method: "HEAD" })!;
   assertEquals([head.status, await head.text()], [200, ""]);
   const post = get("/admin", { method: "POST" })!;

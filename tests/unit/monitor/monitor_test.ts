@@ -1,5 +1,5 @@
 /**
- * How often the monitor asks, and that it asks nobody any more once it has stopped.
+ * How often the monitor asks, and that it asks no more once it has stopped.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { FakeTimers } from "../../support/fake_timers.ts";
 import { RECORD } from "../../support/proxy_record.ts";
 import { StoreFolder } from "../../support/store.ts";
 
-Deno.test("Monitor asks proxies and servers every second, and nobody after it has stopped", async () => {
+Deno.test("Monitor asks proxies and servers every second, and none after it has stopped", async () => {
   await using folder = await StoreFolder.make();
   const store = await folder.openFilled("x:1");
   await createProxy(store, RECORD);

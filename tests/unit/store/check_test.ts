@@ -310,7 +310,7 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-Deno.test("checkTree(): replicas that follow nobody, another group, each other", async () => {
+Deno.test("checkTree(): replicas that follow no server, another group, each other", async () => {
   await using folder = await StoreFolder.make();
   const store = await folder.open(RECORDED_PRODUCT);
   const group = [["m:1", "master"], ["a:1", "slave"], ["b:1", "slave"]] as const;
