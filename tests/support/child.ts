@@ -4,6 +4,9 @@
  * @module
  */
 
+/** Longest wait for a child, far above what is ever needed, in milliseconds. */
+const WAIT_MS = 60_000;
+
 /** How a child process is started. */
 export interface ChildOptions {
   readonly args: string[];
@@ -73,11 +76,22 @@ export class Child {
     return this.#hasEnded;
   }
 
-  /** Waits until `condition` holds; it is asked again after each piece of output and at the end. */
-  async waitFor(condition: () => boolean): Promise<void> {
+  /**
+   * Waits until `condition` holds; it is asked again after each piece of output and at the end.
+   * Rejects with all output when the process has ended, or `ms` milliseconds are over.
+   */
+  async waitFor(condition: () => boolean, ms = WAIT_MS): Promise<void> {
+    const endMs = performance.now() + ms;
     while (!condition()) {
-      if (this.#hasEnded) throw new Error(`the process ended\n${this.#stdout}${this.#stderr}`);
-      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+      const output = `${this.#stdout}${this.#stderr}`;
+      if (this.#hasEnded) throw new Error(`the process ended\n${output}`);
+      const leftMs = endMs - performance.now();
+      if (leftMs <= 0) throw new Error(`it was not so within ${ms} ms\n${output}`);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, leftMs);
+      this.#waiters.push(resolve);
+      await promise;
+      clearTimeout(timer);
     }
   }
 
