@@ -6,6 +6,7 @@
 
 import { type Address, formatAddress, parseListenAddress } from "../base/address.ts";
 import { logger, reopenLog, startLog, stopLog } from "../base/log.ts";
+import { ProcessSignals } from "../base/process_signals.ts";
 import { type Config, loadConfig } from "../config/config.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
@@ -18,9 +19,6 @@ import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.t
 import { makeDashboard } from "./parts/dashboard_service.ts";
 import { CONFIG_FILE, LOG_FILE, logLevelFlag, logOptions } from "./parts/flags.ts";
 import { RequestLog } from "./dashboard/request_log.ts";
-
-/** Signals that stop the process cleanly. */
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /** Free descriptors beyond this number are not counted: they make no difference. */
 const DESCRIPTORS_COUNTED = 2_048;
@@ -65,26 +63,19 @@ async function runDashboard(values: FlagValues): Promise<number> {
   const asked = readFlag(values, "addr", parseListenAddress);
   const { config, warnings } = await loadConfig(values["c"]!, "control");
   startLog(logOptions(values));
-  // Before anything else: a signal during the start must stop the start cleanly.
-  const stopping = new AbortController();
-  let requestLog: RequestLog | undefined;
-  const reopenLogs = () => {
-    reopenLog();
-    requestLog?.reopen().catch((error) =>
-      log.error("cannot reopen --http-log after SIGHUP: {error}", { error })
-    );
-  };
-  const handlers: (readonly [Deno.Signal, () => void])[] = [
-    ...SIGNALS.map((signal) => [signal, () => stopping.abort(`got ${signal}`)] as const),
-    ["SIGHUP", reopenLogs],
-  ];
-  for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
   const log = logger("dashboard");
   await using undo = new AsyncDisposableStack();
   undo.defer(stopLog);
-  undo.defer(() => {
-    for (const [signal, handler] of handlers) Deno.removeSignalListener(signal, handler);
-  });
+  let requestLog: RequestLog | undefined;
+  // Before anything else: a signal during the start must stop the start cleanly.
+  const { stopping } = undo.use(
+    new ProcessSignals(() => {
+      reopenLog();
+      requestLog?.reopen().catch((error) =>
+        log.error("cannot reopen --http-log after SIGHUP: {error}", { error })
+      );
+    }),
+  );
   for (const warning of warnings) logger("config").warn("{warning}", { warning });
   const requests = requestLog = undo.adopt(
     await RequestLog.open(values["http-log"]!),
@@ -92,7 +83,7 @@ async function runDashboard(values: FlagValues): Promise<number> {
   );
   // The next dashboard can lead once this session has ended, so it must end soon.
   const sessionMs = Math.min(config.zkSessionTimeoutMs, SESSION_MS_MAX);
-  const opened = await openUnless(stopping.signal, { ...config, zkSessionTimeoutMs: sessionMs });
+  const opened = await openUnless(stopping, { ...config, zkSessionTimeoutMs: sessionMs });
   if (opened === undefined) return 0;
   const coordinator = undo.adopt(opened, (coordinator) => coordinator.close());
   const { dashboard, policy } = makeDashboard(config, {
@@ -130,10 +121,10 @@ async function runDashboard(values: FlagValues): Promise<number> {
     if (why !== undefined) dashboard.report("warning", why);
   });
   await new Promise<void>((resolve) => {
-    if (stopping.signal.aborted) resolve();
-    stopping.signal.addEventListener("abort", () => resolve());
+    if (stopping.aborted) resolve();
+    stopping.addEventListener("abort", () => resolve());
   });
-  log.info("stopping: {reason}", { reason: stopping.signal.reason });
+  log.info("stopping: {reason}", { reason: stopping.reason });
   return 0;
 }
 

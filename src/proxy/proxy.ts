@@ -17,12 +17,14 @@ import { accessPolicy } from "../api/auth.ts";
 import { formatAddress } from "../base/address.ts";
 import { logger, reopenLog } from "../base/log.ts";
 import { ProcessLife } from "../base/process_life.ts";
+import { ProcessSignals } from "../base/process_signals.ts";
 import type { Config } from "../config/config.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { fillEmptyStore } from "../store/bootstrap.ts";
 import { refuseEtcd2 } from "../store/etcd2.ts";
-import { storeOf } from "../store/store.ts";
+import type { ProxyRecord } from "../model/proxy.ts";
+import { type Store, storeOf } from "../store/store.ts";
 import {
   countFreeDescriptors,
   type DescriptorPlan,
@@ -34,6 +36,7 @@ import { serveAdmin } from "./admin.ts";
 import type { Build } from "./debug_vars.ts";
 import { goOnline } from "./membership/go_online.ts";
 import { Membership } from "./membership/membership.ts";
+import type { DataPlane } from "./workers/data_plane.ts";
 import { openDataPlane } from "./workers/open_data_plane.ts";
 import { newProxyRecord } from "./membership/proxy_record.ts";
 import type { AttachedService, ProxyStart } from "./proxy_start.ts";
@@ -53,9 +56,6 @@ const EMBEDDED_GAP_MS = 30_000;
 const EMBEDDED_ASK_MS = 1_000;
 /** Descriptors that the process has open from its start on. */
 const ALWAYS_OPEN = 64;
-
-/** What ends the process in order. */
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 const log = logger("proxy");
 
@@ -79,122 +79,174 @@ export interface RunningProxy {
  * @throws {Error} When an address cannot be bound, the coordinator cannot be opened, or another
  * proxy has the id; nothing is left behind then.
  */
-export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
-  const { descriptors, config } = fitDescriptors(start);
-  let membership: Membership | undefined;
-  const plane = await openDataPlane({ ...start.listen, proto: config.proto }, start.workers, {
+export async function startProxy(asked: ProxyStart): Promise<RunningProxy> {
+  const { descriptors, config } = fitDescriptors(asked);
+  const plane = await openDataPlane({ ...asked.listen, proto: config.proto }, asked.workers, {
     router: routerOptions(config, VERSION),
     keepAliveMs: config.backendPingPeriodMs,
     pauseMs: gapMs(config),
-  }, { onPause: () => membership!.registration.table.notePause() });
-  const loadingTimer = setTimeout(() => plane.acceptLoading(), BACKLOG_MS);
-  const life = ProcessLife.begin(`codis-proxy ${config.proxyId}, pid ${Deno.pid}`);
-  let coordinator: Coordinator | undefined;
-  let attached: AttachedService | undefined;
-  let admin: HttpServer | undefined;
+  }, { onPause: () => proxy.notePause() });
+  const proxy = new StartedProxy({ ...asked, config }, plane);
   try {
-    const build: Build = { version: VERSION, compile: COMPILED };
-    const record = () => membership?.registration.record ?? own;
-    let isServing = false;
+    await proxy.start(descriptors.httpConnections);
+    return proxy;
+  } catch (error) {
+    await proxy.undo();
+    throw error;
+  }
+}
+
+/** The parts of a proxy process, in the order in which they are started. */
+class StartedProxy implements RunningProxy {
+  readonly #start: ProxyStart;
+  readonly #plane: DataPlane;
+  readonly #life: ProcessLife;
+  readonly #loadingTimer: ReturnType<typeof setTimeout>;
+  readonly #serving = Promise.withResolvers<void>();
+  readonly #stopped = Promise.withResolvers<void>();
+  #admin: HttpServer | undefined;
+  #coordinator: Coordinator | undefined;
+  #attached: AttachedService | undefined;
+  #membership: Membership | undefined;
+  #isServing = false;
+  #stopping: Promise<void> | undefined;
+
+  /** `plane` is bound, and has accepted nobody yet. */
+  constructor(start: ProxyStart, plane: DataPlane) {
+    this.#start = start;
+    this.#plane = plane;
+    this.#loadingTimer = setTimeout(() => plane.acceptLoading(), BACKLOG_MS);
+    this.#life = ProcessLife.begin(`codis-proxy ${start.config.proxyId}, pid ${Deno.pid}`);
+    this.#serving.promise.catch(() => {});
+  }
+
+  get address(): Deno.NetAddr {
+    return this.#plane.address;
+  }
+
+  get httpAddress(): Deno.NetAddr {
+    return this.#admin!.addr;
+  }
+
+  get serving(): Promise<void> {
+    return this.#serving.promise;
+  }
+
+  get stopped(): Promise<void> {
+    return this.#stopped.promise;
+  }
+
+  /** The process was paused for so long that its table may be old. */
+  notePause(): void {
+    this.#membership!.registration.table.notePause();
+  }
+
+  /** Starts everything behind the data plane; `httpConnectionsMax` is the HTTP endpoint's limit. */
+  async start(httpConnectionsMax: number): Promise<void> {
+    const { config, http, listen, signal, identify, attach } = this.#start;
+    const record = () => this.#membership?.registration.record ?? own;
     // The HTTP endpoint shows a proxy that is still waiting, so it comes before the rest.
-    admin = serveAdmin(
-      {
-        plane,
-        build,
-        proxyRecord: record,
-        coordinatorState: () => coordinator?.state ?? "connecting",
-        staleSeconds: () => (membership?.registration.staleMs ?? 0) / 1000,
-        isServing: () => isServing,
-        policy: accessPolicy(config.dashboardToken, start.http.hostname, [
-          ...config.httpNames,
-          config.announceHttpAddr?.hostname ?? "",
-        ]),
-        others: () => attached?.answer.bind(attached),
-      },
-      {
-        hostnames: [start.http.hostname],
-        port: start.http.port,
-        proto: config.proto,
-        connectionsMax: descriptors.httpConnections,
-      },
-    );
+    const { port } = this.#serveAdmin(record, httpConnectionsMax);
     const own = newProxyRecord({
       proxyId: config.proxyId,
-      listen: { hostname: start.listen.hostname, port: plane.address.port },
-      http: { hostname: start.http.hostname, port: admin.addr.port },
+      listen: { hostname: listen.hostname, port: this.address.port },
+      http: { hostname: http.hostname, port },
       announce: { addr: config.announceAddr, http: config.announceHttpAddr },
       hostname: Deno.hostname(),
       pid: Deno.pid,
-      life: life.text,
+      life: this.#life.text,
       startedMs: performance.timeOrigin + performance.now(),
     });
-    coordinator = await openCoordinator(config, start.signal);
-    const store = storeOf(coordinator, config.product);
-    await refuseEtcd2(config, coordinator);
-    await fillEmptyStore(store, config.servers, start.identify);
-    attached = start.attach?.({ store, port: admin.addr.port });
+    this.#coordinator = await openCoordinator(config, signal);
+    const store = storeOf(this.#coordinator, config.product);
+    await refuseEtcd2(config, this.#coordinator);
+    await fillEmptyStore(store, config.servers, identify);
+    this.#attached = attach?.({ store, port });
+    this.#membership = this.#makeMembership(store, own);
+    // An earlier process of the same id may be waited for, which must not keep this one from ending.
+    signal?.addEventListener("abort", () => void this.stop(signal.reason));
+    if (signal?.aborted) await this.stop(signal.reason);
+    else await this.#membership.start();
+  }
 
-    const serving = Promise.withResolvers<void>();
-    const stopped = Promise.withResolvers<void>();
-    let stopping: Promise<void> | undefined;
-    const stop = (reason: string) => stopping ??= stopAll(reason);
-    membership = new Membership(store, own, plane, {
-      askOnline: () => goOnline(store, config.proxyId, dashboardOf(config)),
-      onServing: () => {
-        if (isServing || stopping !== undefined) return;
-        isServing = true;
-        log.info("serving on {address}, http on {http}", {
-          address: formatAddress(plane.address),
-          http: formatAddress(admin!.addr),
-        });
-        clearTimeout(loadingTimer);
-        plane.accept();
-        serving.resolve();
+  #serveAdmin(proxyRecord: () => ProxyRecord, connectionsMax: number): Deno.NetAddr {
+    const { config, http } = this.#start;
+    const build: Build = { version: VERSION, compile: COMPILED };
+    this.#admin = serveAdmin(
+      {
+        plane: this.#plane,
+        build,
+        proxyRecord,
+        coordinatorState: () => this.#coordinator?.state ?? "connecting",
+        staleSeconds: () => (this.#membership?.registration.staleMs ?? 0) / 1000,
+        isServing: () => this.#isServing,
+        policy: accessPolicy(config.dashboardToken, http.hostname, [
+          ...config.httpNames,
+          config.announceHttpAddr?.hostname ?? "",
+        ]),
+        others: () => this.#attached?.answer.bind(this.#attached),
       },
-      onMarkOffline: () => void stop("the proxy was marked offline"),
-      setServing: (serving) => plane.setServing(serving),
+      { hostnames: [http.hostname], port: http.port, proto: config.proto, connectionsMax },
+    );
+    return this.#admin.addr;
+  }
+
+  #makeMembership(store: Store, own: ProxyRecord): Membership {
+    const { config } = this.#start;
+    const dashboard = dashboardOf(config);
+    return new Membership(store, own, this.#plane, {
+      askOnline: () => goOnline(store, config.proxyId, dashboard),
+      onServing: () => this.#serve(),
+      onMarkOffline: () => void this.stop("the proxy was marked offline"),
+      setServing: (serving) => this.#plane.setServing(serving),
     }, {
       takeoverMs: takeoverMs(config),
       gapMs: gapMs(config),
       // Where no other process has to be asked, it costs nothing.
-      ...(dashboardOf(config) === undefined ? { askMs: EMBEDDED_ASK_MS } : {}),
+      ...(dashboard === undefined ? { askMs: EMBEDDED_ASK_MS } : {}),
     });
-    const stopAll = async (reason: string) => {
-      log.info("stopping: {reason}", { reason });
-      clearTimeout(loadingTimer);
-      await plane.stopAccepting();
-      await plane.drainSessions(DRAIN_MS);
-      await attached?.stop();
-      await membership!.stop();
-      await coordinator!.close();
-      await plane.close();
-      await admin!.shutdown();
-      life.end();
-      log.info("proxy exit");
-      serving.reject(new Error(reason));
-      stopped.resolve();
-    };
-    serving.promise.catch(() => {});
-    // An earlier process of the same id may be waited for, which must not keep this one from ending.
-    const { signal } = start;
-    signal?.addEventListener("abort", () => void stop(signal.reason));
-    if (signal?.aborted) await stop(signal.reason);
-    else await membership.start();
-    return {
-      address: plane.address,
-      httpAddress: admin.addr,
-      serving: serving.promise,
-      stopped: stopped.promise,
-      stop,
-    };
-  } catch (error) {
-    clearTimeout(loadingTimer);
-    life.end();
-    await plane.close();
-    await attached?.stop();
-    await coordinator?.close();
-    await admin?.shutdown();
-    throw error;
+  }
+
+  #serve(): void {
+    if (this.#isServing || this.#stopping !== undefined) return;
+    this.#isServing = true;
+    log.info("serving on {address}, http on {http}", {
+      address: formatAddress(this.address),
+      http: formatAddress(this.httpAddress),
+    });
+    clearTimeout(this.#loadingTimer);
+    this.#plane.accept();
+    this.#serving.resolve();
+  }
+
+  stop(reason: string): Promise<void> {
+    return this.#stopping ??= this.#stopAll(reason);
+  }
+
+  async #stopAll(reason: string): Promise<void> {
+    log.info("stopping: {reason}", { reason });
+    clearTimeout(this.#loadingTimer);
+    await this.#plane.stopAccepting();
+    await this.#plane.drainSessions(DRAIN_MS);
+    await this.#attached?.stop();
+    await this.#membership!.stop();
+    await this.#coordinator!.close();
+    await this.#plane.close();
+    await this.#admin!.shutdown();
+    this.#life.end();
+    log.info("proxy exit");
+    this.#serving.reject(new Error(reason));
+    this.#stopped.resolve();
+  }
+
+  /** Leaves nothing of a start that failed. */
+  async undo(): Promise<void> {
+    clearTimeout(this.#loadingTimer);
+    this.#life.end();
+    await this.#plane.close();
+    await this.#attached?.stop();
+    await this.#coordinator?.close();
+    await this.#admin?.shutdown();
   }
 }
 
@@ -206,19 +258,10 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
  */
 export async function runProxy(start: ProxyStart): Promise<number> {
   // From the first moment on: a signal during the start ends the start in order.
-  const stopping = new AbortController();
-  const handlers: (readonly [Deno.Signal, () => void])[] = [
-    ...SIGNALS.map((signal) => [signal, () => stopping.abort(`got ${signal}`)] as const),
-    ["SIGHUP", reopenLog],
-  ];
-  for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
-  try {
-    const proxy = await startUnless(stopping.signal, start);
-    await proxy?.stopped;
-    return 0;
-  } finally {
-    for (const [signal, handler] of handlers) Deno.removeSignalListener(signal, handler);
-  }
+  using signals = new ProcessSignals(reopenLog);
+  const proxy = await startUnless(signals.stopping, start);
+  await proxy?.stopped;
+  return 0;
 }
 
 /** Starts a proxy; none when it was stopped before it could. */

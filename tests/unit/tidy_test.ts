@@ -66,7 +66,6 @@ const EXCEPTIONS: Readonly<Record<"circles" | "files" | "functions" | "names", r
       "proxy/workers/worker_pool.ts",
     ],
     functions: [
-      "cli/dashboard.ts",
       "proxy/proxy.ts",
     ],
     names: ["ProxyIdentity", "Route"],
