@@ -30,7 +30,7 @@ import { BACKEND_RESET, backendDown, backendFailure } from "../errors.ts";
 import type { BackendLogin, RouterOptions } from "../options.ts";
 import { acquireRequest, deliver, failRequest, NO_INTEREST, type Request } from "../request.ts";
 import { sendOn } from "../slots/route.ts";
-import type { Carrier, SlowReader } from "./carrier.ts";
+import type { Carrier, LinkedUser, SlowReader } from "./carrier.ts";
 import { greetingOf } from "./greeting.ts";
 import { ReadPause } from "./read_pause.ts";
 import type { ReplySemaphore } from "./reply_semaphore.ts";
@@ -88,11 +88,8 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
    * as long as more bytes of the last request are to come: its deadline does not run yet.
    */
   onDrain: (() => void) | null = null;
-  /**
-   * Called with each whole RESP3 push, which it takes; null where nobody is linked to the backend, and
-   * pushes are dropped.
-   */
-  onPush: ((push: Uint8Array) => void) | null = null;
+  /** Who uses a private backend; null while nobody does, and pushes are dropped. */
+  linked: LinkedUser | null = null;
 
   #state: BackendState = "idle";
   /** Why it failed last; empty while all is well. */
@@ -306,12 +303,12 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
 
   /** A push belongs to no request, but to the client that is linked to this connection. */
   #pushed(bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
-    if (this.onPush === null) return;
+    if (this.linked === null) return;
     this.#push.push(bytes.slice(start, end));
     if (!isLast) return;
     const push = concat(this.#push);
     this.#push = [];
-    this.onPush(push);
+    this.linked.pushed(push);
   }
 
   sourceEnded(): void {
@@ -363,7 +360,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     if (
       this.#state === "ready" && !this.#pause.isActive && this.#sent.length > 0 &&
       backendTimeoutMs > 0 &&
-      this.onDrain === null &&
+      this.onDrain === null && this.linked?.mayBlock !== true &&
       now - this.#progressMs > backendTimeoutMs
     ) {
       this.#fail(`no answer for ${backendTimeoutMs} ms`);
@@ -444,6 +441,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     this.#disconnect();
     this.#failSent(text);
     this.server.closed(this);
+    this.linked?.lost(this.#lastCause || text);
   }
 }
 

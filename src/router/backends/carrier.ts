@@ -31,3 +31,13 @@ export interface Carrier {
   /** Reads again. */
   resumeReading(): void;
 }
+
+/** Who uses a private backend for a while. */
+export interface LinkedUser {
+  /** Whether replies may take as long as they like: a command that blocks is under way. */
+  readonly mayBlock: boolean;
+  /** The server has pushed something. Takes `push`, a whole RESP3 push. */
+  pushed(push: Uint8Array): void;
+  /** The connection is lost, or could not be opened; what went over it has been failed. */
+  lost(cause: string): void;
+}

@@ -1,10 +1,14 @@
 /**
- * A client's own connection to a server, for as long as a request of it needs one.
+ * A client's own connection to a server, for what cannot go over the shared one.
  *
- *      open ── request begins ─► in use ── it settles ─► given back: kept for the next client, or closed
- *                                  └── pushes of the server ─► the client
+ *      open ── requests of the client ─► in use ── given back ─► kept for the next client, or closed
+ *                                          ├── pushes of the server ─► its user
+ *                                          └── lost ────────────────► its user
  *
- * The link belongs to the client, which has one at most; only requests of the client go over it.
+ * A link is opened for one request (pass through) and given back when that settles, or for a state that
+ * the server keeps for a connection, and given back when the state ends. A client may have several, one
+ * for each purpose and server; only its requests go over them. Each has one user: the part of the router
+ * that opened it.
  *
  * @module
  */
@@ -13,34 +17,57 @@ import type { Protocol } from "../../resp/encoder.ts";
 import type { BudgetWaiter } from "../client/byte_budget.ts";
 import { BACKEND_RESET } from "../errors.ts";
 import type { Request } from "../request.ts";
-import { beginOn } from "../slots/route.ts";
+import { beginOn, sendOn } from "../slots/route.ts";
 import type { Backend } from "./backend.ts";
+import type { LinkedUser } from "./carrier.ts";
 
-/** A client that can have a link. */
+/** A client that can have links. */
 export interface LinkHolder extends BudgetWaiter {
-  link: Link | null;
+  /** Those that it has; replaced when they change, so that none costs nothing. */
+  links: readonly Link[];
+}
+
+/** The part of the router that opened a link. */
+export interface LinkUser {
   /** The server has pushed something. Takes `push`, a whole RESP3 push. */
-  pushed(push: Uint8Array): void;
+  pushed(link: Link, push: Uint8Array): void;
+  /** The connection is lost, or was refused: what went over it has been failed. The link is of no use. */
+  lost(link: Link, cause: string): void;
+  /** The client is gone. The user breaks the link off, or lets what is on its way end. */
+  clientClosed(link: Link): void;
 }
 
 /** A server that lends connections. */
 export interface LinkServer {
+  readonly address: string;
   borrowPrivate(database: number, protocol: Protocol, waiter: BudgetWaiter): Backend | null;
-  returnPrivate(backend: Backend): void;
+  returnPrivate(backend: Backend, isClean: boolean): void;
 }
 
+/** What clients without a link have. */
+export const NO_LINKS: readonly Link[] = [];
+
 /** One client's own connection; see the drawing above. */
-export class Link {
-  readonly #server: LinkServer;
+export class Link implements LinkedUser {
+  readonly server: LinkServer;
+  /**
+   * Whether replies may take as long as they like: a command that blocks is waited for without a deadline.
+   */
+  mayBlock = false;
   readonly #holder: LinkHolder;
   readonly #backend: Backend;
-  /** The request for which it was opened. */
+  readonly #user: LinkUser;
+  /** The request with which the link ends. */
   #request: Request | null = null;
+  #isGivenBack = false;
 
-  private constructor(server: LinkServer, holder: LinkHolder, backend: Backend) {
-    this.#server = server;
+  private constructor(server: LinkServer, holder: LinkHolder, backend: Backend, user: LinkUser) {
+    this.server = server;
     this.#holder = holder;
     this.#backend = backend;
+    this.#user = user;
+    backend.linked = this;
+    holder.links = [...holder.links, this];
   }
 
   /**
@@ -53,11 +80,10 @@ export class Link {
     database: number,
     protocol: Protocol,
     holder: LinkHolder,
+    user: LinkUser,
   ): Link | null {
     const backend = server.borrowPrivate(database, protocol, holder);
-    if (backend === null) return null;
-    backend.onPush = (push) => holder.pushed(push);
-    return holder.link = new Link(server, holder, backend);
+    return backend === null ? null : new Link(server, holder, backend, user);
   }
 
   /** Whether the connection is lost: what went over it has been failed. */
@@ -65,13 +91,36 @@ export class Link {
     return this.#backend.state === "closed";
   }
 
+  /** The database that it is in, as it was opened. */
+  get database(): number {
+    return this.#backend.database;
+  }
+
+  get protocol(): Protocol {
+    return this.#backend.protocol;
+  }
+
   /** Bytes that the server has not taken yet. */
   get queuedBytes(): number {
     return this.#backend.queuedBytes;
   }
 
+  /** Requests that were sent and are not answered. */
+  get inFlight(): number {
+    return this.#backend.inFlight;
+  }
+
   /**
-   * Begins a request that comes in pieces; its deadline runs once all of it was appended.
+   * Sends a request, and is not given back with it. Copies `bytes[start, end)`; a link that is lost fails
+   * the request.
+   */
+  send(request: Request, bytes: Uint8Array, start: number, end: number): void {
+    sendOn(this.#backend, request, bytes, start, end);
+  }
+
+  /**
+   * Begins a request that comes in pieces, and with which the link ends; its deadline runs once all of it
+   * was appended.
    *
    * @param taken Called when the server has taken what was appended so far, and when it is lost.
    * @returns False when the connection cannot be used: then the request has been failed.
@@ -82,26 +131,56 @@ export class Link {
     return beginOn(this.#backend, request);
   }
 
-  /** Copies more bytes of the request. */
+  /** Copies more bytes of the request that {@linkcode begin} began. */
   append(bytes: Uint8Array, start: number, end: number): void {
     this.#backend.append(bytes, start, end);
   }
 
-  /** All bytes of the request were appended. */
+  /** All bytes of that request were appended. */
   complete(): void {
     this.#backend.onDrain = null;
   }
 
-  /** A request of the client is settled; with the one that it was opened for, the link is given back. */
-  settled(request: Request): void {
-    if (request !== this.#request) return;
-    this.#holder.link = null;
-    this.#backend.onPush = null;
-    this.#server.returnPrivate(this.#backend);
+  pushed(push: Uint8Array): void {
+    this.#user.pushed(this, push);
   }
 
-  /** Breaks the connection off; what went over it is failed with `text`. */
+  lost(cause: string): void {
+    this.#leave();
+    this.#user.lost(this, cause);
+  }
+
+  /** A request of the client is settled; with the one that it was opened for, the link is given back. */
+  settled(request: Request): void {
+    if (request === this.#request) this.giveBack(true);
+  }
+
+  /** The client is gone. */
+  clientClosed(): void {
+    this.#user.clientClosed(this);
+  }
+
+  /**
+   * Ends the link.
+   *
+   * @param isClean Whether the server keeps nothing for the connection: then another client may have it.
+   */
+  giveBack(isClean: boolean): void {
+    if (this.#isGivenBack) return;
+    this.#leave();
+    this.server.returnPrivate(this.#backend, isClean);
+  }
+
+  /** Breaks the connection off; what went over it is failed with `text`. The user is not notified. */
   breakOff(text = BACKEND_RESET): void {
+    this.#leave();
     this.#backend.close(text);
+  }
+
+  #leave(): void {
+    this.#isGivenBack = true;
+    this.#backend.linked = null;
+    this.#holder.links = this.#holder.links.filter((link) => link !== this);
+    if (this.#holder.links.length === 0) this.#holder.links = NO_LINKS;
   }
 }

@@ -140,10 +140,14 @@ export class Server implements BackendHost {
     return backend;
   }
 
-  /** Takes a private backend back; one that is not clean is closed. */
-  returnPrivate(backend: Backend): void {
+  /**
+   * Takes a private backend back; one that is not clean is closed.
+   *
+   * @param mayKeep Whether another client may have it, as far as the one knows that gives it back.
+   */
+  returnPrivate(backend: Backend, mayKeep = true): void {
     if (backend.state === "closed") return;
-    if (backend.database === NO_DATABASE) return backend.close();
+    if (!mayKeep || backend.database === NO_DATABASE) return backend.close();
     // An answer that came before the request was complete leaves the connection in mid-request.
     const isClean = backend.state === "ready" && backend.inFlight === 0 &&
       backend.queuedBytes === 0 && backend.onDrain === null;

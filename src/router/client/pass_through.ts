@@ -20,7 +20,7 @@ import type { ByteSource } from "../../io/byte_source.ts";
 import { errorReply } from "../../resp/encoder.ts";
 import { RequestFramer } from "../../resp/request_framer.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
-import { Link } from "../backends/link.ts";
+import { Link, type LinkUser } from "../backends/link.ts";
 import { admit } from "../dispatch/admit.ts";
 import { BACKEND_RESET, requestTooLarge, SLOT_NOT_READY, slotWaitedOut } from "../errors.ts";
 import type { Slot } from "../slots/slot.ts";
@@ -32,7 +32,7 @@ export const PASS_THROUGH_BYTES = 512 * 1024;
 const QUEUED_BYTES_HIGH = 1024 * 1024;
 
 /** One large request; see the drawing above. */
-export class PassThrough {
+export class PassThrough implements LinkUser {
   /** Bytes of the request handed on or read away so far. */
   passedBytes = 0;
 
@@ -137,7 +137,7 @@ export class PassThrough {
       slot.whenOpen(() => client.resume());
       return false;
     }
-    const link = Link.open(slot.server!, client.database, client.protocol, client);
+    const link = Link.open(slot.server!, client.database, client.protocol, client, this);
     if (link === null) return false;
     const request = client.replies.enqueue(this.#command!);
     request.slot = slot;
@@ -171,6 +171,12 @@ export class PassThrough {
     else client.answer(errorReply(text));
     return "malformed";
   }
+
+  pushed(): void {} // nothing that passes through asks for pushes
+
+  lost(): void {} // seen when the next piece is handed on
+
+  clientClosed(): void {} // a request that is there as a whole is left to the server
 
   /** Gives up waiting for a blocked slot in time; called about once a second. */
   tick(): void {

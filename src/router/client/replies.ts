@@ -38,7 +38,7 @@ export interface ReplyHost {
   readonly credit: ReplyCredit;
   readonly database: number;
   readonly protocol: Protocol;
-  readonly link: Link | null;
+  readonly links: readonly Link[];
   /** Replies have left, so that more may be asked for, or the client closed. */
   repliesLeft(): void;
   /** More than session_max_buffer is held. */
@@ -207,14 +207,14 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     if (request.slot !== null) request.slot.leave();
     if (request.slots !== null) { for (const slot of request.slots) slot.leave(); }
     request.slot = request.slots = null;
-    const { credit, link } = this.#host;
+    const { credit, links } = this.#host;
     if (request.expectedBytes > 0) credit.ended(request);
     if (request.chargedBytes > 0) {
       this.requestBytes -= request.chargedBytes;
       this.#shared.budget.release(request.chargedBytes);
       request.chargedBytes = 0;
     }
-    if (link !== null) link.settled(request);
+    for (let i = links.length - 1; i >= 0; i--) links[i]!.settled(request);
   }
 
   #settle(request: Request): void {

@@ -18,7 +18,7 @@ import { hangUp } from "../../io/dial.ts";
 import { type AcceptedConnection, printAddress } from "../../io/listen.ts";
 import { atTurnEnd, type TurnWork } from "../../io/turn.ts";
 import type { Protocol } from "../../resp/encoder.ts";
-import type { Link } from "../backends/link.ts";
+import { type Link, NO_LINKS } from "../backends/link.ts";
 import type { RouterShared } from "../shared.ts";
 import type { Client, ClientState } from "./client.ts";
 import { ANONYMOUS, type ClientInfo } from "./client_info.ts";
@@ -49,7 +49,7 @@ export class Session implements Client, ReplyHost, TurnWork {
   info: ClientInfo = ANONYMOUS;
   lastCommand: Command | null = null;
   isAtBarrier = false;
-  link: Link | null = null;
+  links: readonly Link[] = NO_LINKS;
   isQueuedForTurnEnd = false;
 
   #state: ClientState = "open";
@@ -127,10 +127,6 @@ export class Session implements Client, ReplyHost, TurnWork {
 
   answer(reply: Uint8Array): void {
     this.replies.answer(reply);
-  }
-
-  pushed(push: Uint8Array): void {
-    this.replies.answer(push);
   }
 
   // -- what the session waits for ---------------------------------------------------------------
@@ -214,6 +210,7 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.#input.close();
     this.replies.close();
     this.#input.abandon();
+    for (const link of this.links) link.clientClosed();
     hangUp(this.#connection);
     this.#onClosed(this);
   }

@@ -26,6 +26,17 @@ export type SlotState = "offline" | "open" | "migrating" | "draining" | "blocked
 /** Where a change of a slot ends. */
 export type SettledState = Exclude<SlotState, "draining">;
 
+/** Someone whose connection depends on who owns a slot. */
+export interface SlotWatcher {
+  /**
+   * The slot is about to change hands. What it has in flight must be settled soon; `slot.enter` and
+   * `slot.leave` make the change wait for more.
+   */
+  slotDraining(slot: Slot): void;
+  /** The slot is in force again; {@linkcode Slot.server} may be another one. */
+  slotSettled(slot: Slot): void;
+}
+
 /** One slot; see the drawing above. */
 export class Slot implements FlightCounter {
   readonly id: number;
@@ -48,6 +59,8 @@ export class Slot implements FlightCounter {
   #waitingTail: Request | null = null;
   #onDrained: (() => void) | null = null;
   #onOpen: (() => void)[] = [];
+  /** Null while nobody watches, as it is for most. */
+  #watchers: Set<SlotWatcher> | null = null;
   #migrating: MigratingForward | null = null;
 
   constructor(id: number, waitMs: number) {
@@ -115,6 +128,17 @@ export class Slot implements FlightCounter {
     this.#onOpen.push(callback);
   }
 
+  /** Notifies `watcher` of each change of the slot from now on. */
+  watch(watcher: SlotWatcher): void {
+    (this.#watchers ??= new Set()).add(watcher);
+  }
+
+  /** Ends {@linkcode watch}. */
+  unwatch(watcher: SlotWatcher): void {
+    this.#watchers?.delete(watcher);
+    if (this.#watchers?.size === 0) this.#watchers = null;
+  }
+
   /**
    * Holds new requests back and waits until none is in flight.
    *
@@ -122,6 +146,7 @@ export class Slot implements FlightCounter {
    */
   drain(): Promise<boolean> {
     this.state = "draining";
+    for (const watcher of [...this.#watchers ?? []]) watcher.slotDraining(this);
     if (this.inFlight === 0) return Promise.resolve(true);
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
@@ -158,6 +183,7 @@ export class Slot implements FlightCounter {
       this.#sendWaiting(request);
       request = next;
     }
+    for (const watcher of [...this.#watchers ?? []]) watcher.slotSettled(this);
     if (state === "blocked") return;
     const callbacks = this.#onOpen;
     this.#onOpen = [];

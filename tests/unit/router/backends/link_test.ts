@@ -6,7 +6,12 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { Link, type LinkHolder } from "../../../../src/router/backends/link.ts";
+import {
+  Link,
+  type LinkHolder,
+  type LinkUser,
+  NO_LINKS,
+} from "../../../../src/router/backends/link.ts";
 import { Server } from "../../../../src/router/backends/server.ts";
 import {
   acquireRequest,
@@ -24,9 +29,10 @@ import { testOptions } from "../../../support/router_server.ts";
 const PUSH = ">2\r\n$4\r\npush\r\n$5\r\nhello\r\n";
 
 /** A client that records what comes; it owns its requests as a session does. */
-class Holder implements LinkHolder, RequestOwner {
+class Holder implements LinkHolder, LinkUser, RequestOwner {
   readonly isGone = false;
-  link: Link | null = null;
+  links: readonly Link[] = NO_LINKS;
+  losses: string[] = [];
   pushes: string[] = [];
   replies: string[] = [];
   resumed = 0;
@@ -35,9 +41,15 @@ class Holder implements LinkHolder, RequestOwner {
     this.resumed++;
   }
 
-  pushed(push: Uint8Array): void {
+  pushed(_link: Link, push: Uint8Array): void {
     this.pushes.push(textOf(push));
   }
+
+  lost(_link: Link, cause: string): void {
+    this.losses.push(cause);
+  }
+
+  clientClosed(): void {}
 
   replied(request: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
     this.replies.push(textOf(bytes.subarray(start, end)));
@@ -50,7 +62,7 @@ class Holder implements LinkHolder, RequestOwner {
   }
 
   #settle(request: Request): void {
-    this.link?.settled(request);
+    for (const link of this.links) link.settled(request);
     recycleRequest(request);
   }
 }
@@ -77,8 +89,8 @@ Deno.test("pushes of a link's server reach its client whole, and not those of a 
   await using fake = pushingServer();
   const server = serverAt(fake);
   const holder = new Holder();
-  const link = Link.open(server, 0, 3, holder)!;
-  assert(holder.link === link);
+  const link = Link.open(server, 0, 3, holder, holder)!;
+  assert(holder.links[0] === link);
   const request = acquireRequest(holder);
   assert(link.begin(request, () => {}));
   link.append(GET, 0, GET.length);
@@ -98,16 +110,16 @@ Deno.test("a link ends with its request; its connection serves the next client, 
   const server = serverAt(fake);
   const [first, second] = [new Holder(), new Holder()];
   for (const holder of [first, second]) {
-    const link = Link.open(server, 0, 3, holder)!;
+    const link = Link.open(server, 0, 3, holder, holder)!;
     const other = acquireRequest(NO_INTEREST);
     link.settled(other);
-    assert(holder.link === link, "another request of the client does not end it");
+    assert(holder.links[0] === link, "another request of the client does not end it");
     recycleRequest(other);
     assert(link.begin(acquireRequest(holder), () => {}));
     link.append(GET, 0, GET.length);
     link.complete();
     await until(() => holder.replies.length === 1);
-    assertEquals(holder.link, null);
+    assertEquals(holder.links, []);
   }
   assertEquals([first.pushes, second.pushes], [[PUSH], [PUSH]]);
   assertEquals(fake.connectionCount, 1);
@@ -118,11 +130,11 @@ Deno.test("a link whose request is incomplete is not lent again", async () => {
   await using fake = new FakeRedis();
   const server = serverAt(fake);
   const holder = new Holder();
-  const link = Link.open(server, 0, 2, holder)!;
+  const link = Link.open(server, 0, 2, holder, holder)!;
   assert(link.begin(acquireRequest(holder), () => {}));
   link.append(GET, 0, GET.length); // answered, and the client has not said that this was all
   await until(() => holder.replies.length === 1);
-  assertEquals([holder.link, link.isClosed], [null, true]);
+  assertEquals([holder.links, link.isClosed], [[], true]);
   server.close();
 });
 
@@ -130,9 +142,31 @@ Deno.test("breaking a link off fails its request", async () => {
   await using fake = new FakeRedis(() => "hang");
   const server = serverAt(fake);
   const holder = new Holder();
-  const link = Link.open(server, 0, 2, holder)!;
+  const link = Link.open(server, 0, 2, holder, holder)!;
   assert(link.begin(acquireRequest(holder), () => {}));
   link.breakOff("gone");
-  assertEquals([holder.replies, holder.link, link.isClosed], [["-gone"], null, true]);
+  assertEquals([holder.replies, holder.links, link.isClosed, holder.losses], [
+    ["-gone"],
+    [],
+    true,
+    [],
+  ]);
+  server.close();
+});
+
+Deno.test("a client that has several links hears which one is lost, and keeps the others", async () => {
+  await using fake = new FakeRedis();
+  const server = serverAt(fake);
+  const holder = new Holder();
+  const [kept, lost] = [0, 0].map(() => Link.open(server, 0, 2, holder, holder)!);
+  for (const link of [kept!, lost!]) {
+    link.send(acquireRequest(holder), GET, 0, GET.length);
+  }
+  await until(() => holder.replies.length === 2);
+  assertEquals([holder.links.length, holder.losses.length], [2, 0]);
+  for (const backend of [...server.backends()].slice(1)) backend.breakOff("cut");
+  assertEquals([holder.links, holder.losses, lost!.isClosed], [[kept!], ["cut"], true]);
+  kept!.giveBack(false);
+  assertEquals([kept!.isClosed, holder.links, holder.losses], [true, [], ["cut"]]);
   server.close();
 });
