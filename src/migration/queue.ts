@@ -219,7 +219,8 @@ export class MigrationQueue {
       }
     } catch (error) {
       // The coordinator is closed: this dashboard ends.
-      if (!(error instanceof ClosedError)) this.#control.report("error", (error as Error).message);
+      if (error instanceof ClosedError) return;
+      this.#control.report("error", `cannot watch migration tasks: ${(error as Error).message}`);
     }
   }
 

@@ -177,10 +177,15 @@ export class Scheduler {
       const parts: ChangePart[] = ending.flatMap(({ name, step }) =>
         step?.kind === "end" ? [endPart(this.#control.store, name, step.slot)] : []
       );
-      await writer.writeAnyway("tasks with nothing to do", parts);
+      await writer.writeAnyway(`${ending.length} migration tasks with nothing to do`, parts);
       for (const job of ending) {
         this.#options.jobs.remove(job);
-        if (job.step?.kind === "end") this.#control.report("info", `no migration: ${job.step.why}`);
+        if (job.step?.kind === "end") {
+          this.#control.report(
+            "info",
+            `task ${job.name} ended without a migration: ${job.step.why}`,
+          );
+        }
       }
     }
   }
@@ -200,7 +205,7 @@ export class Scheduler {
           const parts = jobs.map(({ name, task }) =>
             taskPart(this.#control.store, name, task, "error")
           );
-          await writer.write(`${jobs.length} migration tasks do not go on`, parts);
+          await writer.write(`${jobs.length} migration tasks cannot go on`, parts);
           for (const job of jobs) job.task = { ...job.task, status: "error" };
         });
       });

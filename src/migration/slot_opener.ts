@@ -124,7 +124,7 @@ export class SlotOpener {
     await this.#exclusive(() => mover.endLateCopies(true, []));
     const idle = entering.filter(({ job }) => job.task.status !== "migrating");
     await writer.write(
-      "tasks at work",
+      `${textOf(entering)}: migration continued`,
       idle.map(({ job }) => taskPart(this.#store, job.name, job.task, "migrating")),
     );
     for (const { job } of idle) job.task = { ...job.task, status: "migrating" };
@@ -247,12 +247,15 @@ export class SlotOpener {
     for (const some of this.#inChanges(entering, TOGETHER)) {
       const parts = some.map(({ slot }) => undoPart(this.#store, slot));
       try {
-        await writer.writeAnyway(`${textOf(some)}: as before`, parts);
+        await writer.writeAnyway(`${textOf(some)}: block taken back`, parts);
         for (const { job, slot } of some) job.currentRoute = currentRouteOf(slot);
       } catch (error) {
         // The next try begins with these slots.
         const { message } = error as Error;
-        writer.control.report("error", `${textOf(some)} stay blocked for now: ${message}`);
+        writer.control.report(
+          "error",
+          `${textOf(some)}: block not taken back yet, requests wait: ${message}`,
+        );
       }
     }
   }

@@ -217,7 +217,7 @@ Deno.test("a block that not every proxy confirms is taken back", async () => {
   await migration.queue.add(SLOT, SLOT, 2, 0);
   await problemOf(migration, /no answer from silent/);
   const { changes } = migration.control;
-  await until(() => changes.filter((summary) => summary.includes("as before")).length > 1);
+  await until(() => changes.filter((summary) => summary.includes("block taken back")).length > 1);
   assertEquals(changes.filter((summary) => summary.includes("migrate from")), []);
   await deleteProxy(migration.store, "silent");
   await deleteFence(migration.store, silent.addr);
