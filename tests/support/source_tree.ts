@@ -7,14 +7,6 @@
 /** The folder of the program's source. */
 export const SRC = new URL("../../src/", import.meta.url);
 
-/** A relative import of one file of src by another. */
-export interface SourceImport {
-  /** The file that is imported, relative to src. */
-  readonly path: string;
-  /** Whether nothing of it is left when the program runs. */
-  readonly isTypeOnly: boolean;
-}
-
 /** Something that a file declares and exports. */
 export interface SourceExport {
   readonly name: string;
@@ -37,12 +29,12 @@ export interface SourceFile {
   /** Relative to src. */
   readonly path: string;
   readonly text: string;
-  readonly imports: readonly SourceImport[];
+  /** The files of src that it imports, for values or for types, relative to src. */
+  readonly imports: readonly string[];
   readonly exports: readonly SourceExport[];
   readonly functions: readonly SourceFunction[];
 }
 
-type Statement = Deno.lint.ImportDeclaration | Deno.lint.ExportNamedDeclaration;
 type AnyFunction =
   | Deno.lint.FunctionDeclaration
   | Deno.lint.FunctionExpression
@@ -69,13 +61,13 @@ function readFile(path: string): SourceFile {
 }
 
 function parse(path: string, text: string): Pick<SourceFile, "imports" | "exports" | "functions"> {
-  const imports: SourceImport[] = [];
+  const imports: string[] = [];
   const exports: SourceExport[] = [];
   const functions: SourceFunction[] = [];
-  const addImport = (source: string, isTypeOnly: boolean) => {
+  const addImport = (source: string) => {
     const target = new URL(source, new URL(path, SRC)).href;
     if (!source.startsWith(".") || !target.startsWith(SRC.href)) return;
-    imports.push({ path: target.slice(SRC.href.length), isTypeOnly });
+    imports.push(target.slice(SRC.href.length));
   };
   const create = ({ sourceCode }: Deno.lint.RuleContext): Deno.lint.LintVisitor => {
     const addFunction = (node: AnyFunction) => {
@@ -84,18 +76,18 @@ function parse(path: string, text: string): Pick<SourceFile, "imports" | "export
       functions.push({ name: `${nameOf(node)} in line ${line}`, lines });
     };
     return {
-      ImportDeclaration: (node) => addImport(node.source.value, isTypeOnly(node, node.importKind)),
-      ExportAllDeclaration: (node) => addImport(node.source.value, node.exportKind === "type"),
+      ImportDeclaration: (node) => addImport(node.source.value),
+      ExportAllDeclaration: (node) => addImport(node.source.value),
       ImportExpression: ({ source }) => {
-        if (source.type === "Literal") addImport(String(source.value), false);
+        if (source.type === "Literal") addImport(String(source.value));
       },
       TSImportType: (node) => {
         const source = /^import\(\s*"([^"]+)"/.exec(sourceCode.getText(node));
-        if (source !== null) addImport(source[1]!, true);
+        if (source !== null) addImport(source[1]!);
       },
       ExportNamedDeclaration: (node) => {
         if (node.source !== null) {
-          addImport(node.source.value, isTypeOnly(node, node.exportKind));
+          addImport(node.source.value);
           return;
         }
         const isDocumented = sourceCode.getCommentsBefore(node).some(({ type, value }) =>
@@ -110,15 +102,6 @@ function parse(path: string, text: string): Pick<SourceFile, "imports" | "export
   };
   Deno.lint.runPlugin({ name: "source-tree", rules: { read: { create } } }, path, text);
   return { imports, exports, functions };
-}
-
-function isTypeOnly({ specifiers }: Statement, kind: "type" | "value"): boolean {
-  if (kind === "type") return true;
-  const kinds = specifiers.map((one) => {
-    if (one.type === "ImportSpecifier") return one.importKind;
-    return one.type === "ExportSpecifier" ? one.exportKind : "value";
-  });
-  return kinds.length > 0 && kinds.every((one) => one === "type");
 }
 
 function declaredNames(declaration: Deno.lint.ExportNamedDeclaration["declaration"]): string[] {

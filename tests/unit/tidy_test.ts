@@ -50,27 +50,6 @@ const EFFECTS: readonly (readonly [call: RegExp, modules: readonly string[]])[] 
   [/new Deno\.Command\(/, ["cli", "command"]],
 ];
 
-/** Files that need each other's types. A new circle, or a larger one, needs a reason. */
-const TYPE_CIRCLES: readonly (readonly string[])[] = [];
-
-/** What does not hold yet: these lists only get shorter. */
-const EXCEPTIONS: Readonly<Record<"circles" | "files" | "functions" | "names", readonly string[]>> =
-  {
-    circles: [],
-    files: [
-      "control/publish.ts",
-      "migration/queue.ts",
-      "migration/stream.ts",
-      "monitor/poll.ts",
-      "proxy/membership/registration.ts",
-      "proxy/workers/worker_pool.ts",
-    ],
-    functions: [
-      "proxy/proxy.ts",
-    ],
-    names: ["ProxyIdentity", "Route"],
-  };
-
 /** Unit tests of several files of a module. Those of the whole project are in tests/unit itself. */
 const UNIT_TESTS_OF_MANY = ["model/recorded_test.ts"];
 
@@ -94,11 +73,8 @@ function sharedBy(pairs: readonly (readonly [value: string, path: string])[]): s
 }
 
 /** The groups of files that import each other, over any number of steps. */
-function circles(withTypes: boolean): string[][] {
-  const imports = new Map(FILES.map((file) => {
-    const followed = file.imports.filter(({ isTypeOnly }) => withTypes || !isTypeOnly);
-    return [file.path, followed.map(({ path }) => path)];
-  }));
+function circles(): string[][] {
+  const imports = new Map(FILES.map(({ path, imports }) => [path, imports]));
   const reached = new Map([...imports.keys()].map((path) => [path, reachedFrom(path, imports)]));
   const groups = new Map<string, string[]>();
   for (const [path, others] of reached) {
@@ -122,7 +98,7 @@ function reachedFrom(path: string, imports: ReadonlyMap<string, readonly string[
 
 Deno.test("imports run downhill: no module imports from a module above it", () => {
   const uphill = FILES.flatMap(({ module, path, imports }) => {
-    const modules = imports.map((one) => one.path.split("/")[0]!);
+    const modules = imports.map((target) => target.split("/")[0]!);
     return modules
       .filter((other) => other !== module && !MAY_IMPORT[module]?.includes(other))
       .map((other) => `${path} → ${other}`);
@@ -130,16 +106,8 @@ Deno.test("imports run downhill: no module imports from a module above it", () =
   assertEquals(uphill, []);
 });
 
-Deno.test("no file needs itself to be loaded: values are never imported in a circle", () => {
-  const found = circles(false).filter(([path]) => !EXCEPTIONS.circles.includes(path!));
-  assertEquals(found, []);
-});
-
-Deno.test("few files need each other to be understood: circles of types are listed here", () => {
-  const unlisted = circles(true).filter((circle) =>
-    !TYPE_CIRCLES.some((listed) => circle.every((path) => listed.includes(path)))
-  );
-  assertEquals(unlisted, []);
+Deno.test("no file needs itself: files import each other in no circle, not even for types", () => {
+  assertEquals(circles(), []);
 });
 
 Deno.test("sockets, servers, processes and exits are opened only by the modules that may", () => {
@@ -161,16 +129,14 @@ Deno.test(`no file has more than ${FILE_LINES_MAX} lines`, () => {
   for (const { path, lines } of lengths) {
     if (lines > FILE_LINES_NEAR_MAX) console.warn(`src/${path} has ${lines} lines: split it soon`);
   }
-  const tooLong = lengths.filter(({ path, lines }) =>
-    lines > FILE_LINES_MAX && !EXCEPTIONS.files.includes(path)
-  );
+  const tooLong = lengths.filter(({ lines }) => lines > FILE_LINES_MAX);
   assertEquals(tooLong.map(({ path, lines }) => `${path}: ${lines} lines`), []);
 });
 
 Deno.test(`no function has more than ${FUNCTION_LINES_MAX} lines`, () => {
   const tooLong = FILES.flatMap(({ path, functions }) =>
     functions
-      .filter(({ lines }) => lines > FUNCTION_LINES_MAX && !EXCEPTIONS.functions.includes(path))
+      .filter(({ lines }) => lines > FUNCTION_LINES_MAX)
       .map(({ name, lines }) => `${path}: ${name}: ${lines} lines`)
   );
   assertEquals(tooLong, []);
@@ -180,8 +146,7 @@ Deno.test("an exported name means one thing, wherever it is read", () => {
   const names = FILES.flatMap(({ path, exports }) =>
     exports.map(({ name }) => [name, path] as const)
   );
-  const shared = sharedBy(names).filter((one) => !EXCEPTIONS.names.includes(one.split(":")[0]!));
-  assertEquals(shared, []);
+  assertEquals(sharedBy(names), []);
 });
 
 Deno.test("whatever is exported is explained where it is declared", () => {
