@@ -80,6 +80,9 @@ proc judge_recover {clients} {
     lset ::servers end [dict remove $srv client]
     if {[catch {reconnect} error]} {judge_setup_failed reconnect $error}
     catch {judge_r client unpause}
+    foreach mode {hello readraw deferred} {
+        if {[dict exists $::judge_modes $mode]} {catch {judge_r $mode [dict get $::judge_modes $mode]}}
+    }
 }
 
 # --- Blocks around tests -----------------------------------------------------------------------
@@ -88,8 +91,14 @@ proc judge_recover {clients} {
 # their tests in procedures and loops that begin with a CONFIG SET.
 rename r judge_r
 
+# How a block has set up its connection before a test: RESP version, raw replies.
+set ::judge_modes {}
+
 proc r {args} {
     set code [catch {judge_r {*}$args} result options]
+    if {$code == 0 && !$::judge_in_test && [lindex $args 0] in {hello readraw deferred}} {
+        dict set ::judge_modes [lindex $args 0] [lindex $args 1]
+    }
     if {$code == 1 && !$::judge_in_test} {
         judge_setup_failed "r $args" $result
         return {}
@@ -142,6 +151,8 @@ proc run_external_server_test {code overrides} {
     set srv [dict create host $::host port $::port config [list port $::port]]
     dict set srv client [redis $::host $::port 0 $::tls]
     lappend ::servers $srv
+    set modes $::judge_modes
+    set ::judge_modes {}
     r flushall
     r function flush
     set saved {}
@@ -159,6 +170,7 @@ proc run_external_server_test {code overrides} {
             judge_setup_failed "config set $param $value" $error
         }
     }
+    set ::judge_modes $modes
     catch {[dict get [lindex $::servers $depth] client] close}
     set ::servers [lrange $::servers 0 [expr {$depth - 1}]]
 }

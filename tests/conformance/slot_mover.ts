@@ -5,8 +5,12 @@
  */
 
 import { delay } from "@std/async/delay";
+import { until } from "../support/deadline.ts";
 
 const HALF = 512;
+/** Slots that one request sends away. */
+const RANGE = 32;
+const BEGIN_LIMIT_MS = 60_000;
 /** Time between two looks at what is left to move, in milliseconds. */
 const LOOK_MS = 100;
 const ASK_LIMIT_MS = 60_000;
@@ -17,7 +21,7 @@ export class SlotMover implements AsyncDisposable {
   readonly #ended: Promise<void>;
   #failure: Error | undefined;
   #isStopped = false;
-  #slotsMoved = 0;
+  #slotsAsked = 0;
   #left = 0;
 
   /** @param url The dashboard's address, as `http://127.0.0.1:9001`. */
@@ -33,28 +37,39 @@ export class SlotMover implements AsyncDisposable {
 
   /** Slots that changed hands so far. */
   get slotsMoved(): number {
-    return this.#slotsMoved - this.#left;
+    return this.#slotsAsked - this.#left;
   }
 
   async #run(): Promise<void> {
     // The halves begin in group 1 and 2, and change places again and again.
     for (let round = 1; !this.#isStopped; round++) {
       const isAway = round % 2 === 1;
-      await this.#migrate(0, HALF - 1, isAway ? 2 : 1);
-      await this.#migrate(HALF, 2 * HALF - 1, isAway ? 1 : 2);
-      this.#slotsMoved += 2 * HALF;
-      this.#left = 2 * HALF;
+      for (let from = 0; from < HALF && !this.#isStopped; from += RANGE) {
+        await this.#migrate(from, isAway ? 2 : 1);
+        await this.#migrate(HALF + from, isAway ? 1 : 2);
+      }
       while (!this.#isStopped && this.#left > 0) {
-        const tasks = await this.#ask("/api/migrate/tasks") as unknown[] | null;
-        this.#left = tasks?.length ?? 0;
         await delay(LOOK_MS);
+        await this.#look();
       }
     }
   }
 
-  async #migrate(from: number, to: number, new_group: number): Promise<void> {
-    if (this.#isStopped) return;
-    await this.#ask("/api/migrate", { from, to, new_group, delay: 0 });
+  async #migrate(from: number, new_group: number): Promise<void> {
+    await this.#ask("/api/migrate", { from, to: from + RANGE - 1, new_group, delay: 0 });
+    this.#slotsAsked += RANGE;
+    this.#left += RANGE;
+    await this.#look();
+  }
+
+  /** Sees what is left to move. */
+  async #look(): Promise<void> {
+    this.#left = (await this.#ask("/api/migrate/tasks") as unknown[] | null)?.length ?? 0;
+  }
+
+  /** Waits until the first slots have moved: a short unit would be over before. */
+  async hasBegun(): Promise<void> {
+    await until(() => this.slotsMoved > 0 || this.#failure !== undefined, BEGIN_LIMIT_MS);
   }
 
   async #ask(path: string, body?: unknown): Promise<unknown> {

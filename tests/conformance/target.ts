@@ -42,6 +42,7 @@ export async function startTarget(way: Way, cpu: number): Promise<Target> {
     await ProxyProcess.start({ servers, cpu, startTimeoutMs: START_LIMIT_MS }),
   );
   const mover = way === "migrating" ? owned.use(new SlotMover(proxy.url(""))) : undefined;
+  await mover?.hasBegun();
   const own = owned.move();
   return {
     port: proxy.port,
