@@ -28,13 +28,17 @@ const LINK_SLACK_SECONDS = 10;
 
 /** What was last seen of the cluster, as far as a failover depends on it. */
 export interface MasterSightings {
-  readonly groups: readonly GroupRecord[];
-  /** For how long a server has not answered this dashboard, in milliseconds; 0 while it answers. */
-  downMs(addr: string): number;
-  /** How many proxies reach a server, and how many do not. */
-  votesOn(addr: string): { up: number; down: number };
-  /** INFO of a server as it was last read; undefined while it has not answered. */
-  infoOf(addr: string): RedisInfo | undefined;
+  readonly tree: { readonly groups: readonly GroupRecord[] };
+  readonly servers: {
+    /** For how long a server has not answered this dashboard, in milliseconds; 0 while it answers. */
+    downMs(addr: string): number;
+    /** INFO of a server as it was last read; undefined while it has not answered. */
+    infoOf(addr: string): RedisInfo | undefined;
+  };
+  readonly proxies: {
+    /** How many proxies reach a server, and how many do not. */
+    votesOn(addr: string): { up: number; down: number };
+  };
 }
 
 /** What a failover needs. */
@@ -73,20 +77,20 @@ export class Failover {
   }
 
   async #round(): Promise<void> {
-    for (const group of this.#context.sightings.groups) await this.#judge(group);
+    for (const group of this.#context.sightings.tree.groups) await this.#judge(group);
   }
 
   async #judge(group: GroupRecord): Promise<void> {
     const { sightings, control } = this.#context;
     const master = group.servers?.find(({ type }) => type === "master")?.addr;
     if (master === undefined) return;
-    const downMs = sightings.downMs(master);
+    const downMs = sightings.servers.downMs(master);
     if (downMs < this.#afterMs) {
       if (downMs === 0) this.#reported.delete(group.id);
       return;
     }
     if (this.#timers.nowMs() < (this.#retryAtMs.get(group.id) ?? 0)) return;
-    const { up, down } = sightings.votesOn(master);
+    const { up, down } = sightings.proxies.votesOn(master);
     const problem = `group ${group.id}: the master ${master} does not answer`;
     if (down === 0 || down <= up) {
       const seen = up === 0
@@ -129,9 +133,11 @@ export class Failover {
   ): { addr: string; offset: number } | undefined {
     const { sightings } = this.#context;
     // From its last INFO: a replica may know the master by another address than we do.
-    const masterHistory = replicationOf(sightings.infoOf(master) ?? {}).history;
+    const masterHistory = replicationOf(sightings.servers.infoOf(master) ?? {}).history;
     const fit = (group.servers ?? []).flatMap(({ addr, type }) => {
-      const info = sightings.downMs(addr) === 0 ? sightings.infoOf(addr) : undefined;
+      const info = sightings.servers.downMs(addr) === 0
+        ? sightings.servers.infoOf(addr)
+        : undefined;
       if (type !== "slave" || info === undefined) return [];
       const { role, master: followed, history, offset } = replicationOf(info);
       const isOneHistory = history !== "" && history === masterHistory;

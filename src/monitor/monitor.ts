@@ -9,11 +9,9 @@
  */
 
 import { logger } from "../base/log.ts";
+import { repeat } from "../base/repeat.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import type { Control } from "../control/control.ts";
-import type { MasterSightings } from "../control/failover.ts";
-import type { GroupRecord } from "../model/group.ts";
-import type { RedisInfo } from "../redis/info.ts";
 import { History, SlotLoad } from "./history.ts";
 import { ProxyMonitor } from "./proxies.ts";
 import { ServerMonitor } from "./servers.ts";
@@ -37,16 +35,15 @@ export interface MonitorOptions {
 }
 
 /** See the header. */
-export class Monitor implements MasterSightings {
+export class Monitor {
   readonly tree: TreeMonitor;
   readonly servers: ServerMonitor;
   readonly proxies: ProxyMonitor;
   readonly history: History = new History(PROXY_MS);
   readonly slotLoad: SlotLoad = new SlotLoad();
   readonly #timers: Timers;
-  readonly #cancels: (() => void)[] = [];
+  readonly #ends: (() => void)[] = [];
   #isStopped = false;
-  #isReading = false;
 
   /** Reads through `control`; nothing is read yet. */
   constructor(control: Pick<Control, "store" | "redis" | "report">, options: MonitorOptions = {}) {
@@ -70,49 +67,21 @@ export class Monitor implements MasterSightings {
     if (this.#isStopped) return;
     this.#proxyRound();
     this.#serverRound();
-    this.#every(PROXY_MS, () => this.#proxyRound());
-    this.#every(SERVER_MS, () => this.#serverRound());
-    this.#every(TREE_MS, () => this.#refreshTree());
+    this.#ends.push(
+      repeat(PROXY_MS, () => this.#proxyRound(), this.#timers),
+      repeat(SERVER_MS, () => this.#serverRound(), this.#timers),
+      repeat(TREE_MS, () => this.#refreshTree(), this.#timers),
+    );
   }
 
   /** Ends the rounds, and closes the connections to servers. */
   stop(): void {
     this.#isStopped = true;
-    for (const cancel of this.#cancels.splice(0)) cancel();
+    for (const end of this.#ends.splice(0)) end();
     this.servers.stop();
   }
 
-  // -- what a failover asks for --
-
-  get groups(): readonly GroupRecord[] {
-    return this.tree.groups;
-  }
-
-  downMs(addr: string): number {
-    return this.servers.downMs(addr);
-  }
-
-  votesOn(addr: string): { up: number; down: number } {
-    return this.proxies.votesOn(addr);
-  }
-
-  infoOf(addr: string): RedisInfo | undefined {
-    return this.servers.infoOf(addr);
-  }
-
   // -- rounds --
-
-  /** Calls `body` every `ms` milliseconds, also when the call before has not ended. */
-  #every(ms: number, body: () => void): void {
-    const index = this.#cancels.length;
-    const next = () => {
-      this.#cancels[index] = this.#timers.after(ms, () => {
-        next();
-        body();
-      });
-    };
-    next();
-  }
 
   async #proxyRound(): Promise<void> {
     if (!await this.proxies.round()) return;
@@ -128,19 +97,16 @@ export class Monitor implements MasterSightings {
     if (proxies.hasSlotOps) this.slotLoad.add(proxies.slotOps());
   }
 
+  /** Does not wait: a server that is slow delays no other one. */
   #serverRound(): void {
     void this.servers.round(this.tree.groups);
   }
 
   async #refreshTree(): Promise<void> {
-    if (this.#isReading) return;
-    this.#isReading = true;
     try {
       await this.tree.refresh();
     } catch (error) {
       log.warn("slots and groups cannot be read: {error}", { error });
-    } finally {
-      this.#isReading = false;
     }
   }
 }

@@ -50,10 +50,12 @@ class Outage {
       {
         control: { report } as Control,
         sightings: {
-          groups: [group],
-          downMs: (addr) => addr === MASTER && this.isDown ? this.timers.nowMs() : 0,
-          votesOn: () => this.votes,
-          infoOf: (addr) => addr === MASTER ? { master_replid: "x" } : infos[addr],
+          tree: { groups: [group] },
+          servers: {
+            downMs: (addr) => addr === MASTER && this.isDown ? this.timers.nowMs() : 0,
+            infoOf: (addr) => addr === MASTER ? { master_replid: "x" } : infos[addr],
+          },
+          proxies: { votesOn: () => this.votes },
         },
         promote: (_group, addr) => {
           this.promoted.push(addr);

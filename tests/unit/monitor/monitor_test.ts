@@ -39,7 +39,7 @@ Deno.test("Monitor asks proxies and servers every second, and none after it has 
     timers.advance(1_000);
   }
   await until(() => monitor.history.view.at.length === 4);
-  assertEquals(monitor.downMs("x:1"), 3_000);
+  assertEquals(monitor.servers.downMs("x:1"), 3_000);
   monitor.stop();
   assertEquals(timers.nextMs, undefined);
   timers.advance(60_000);
