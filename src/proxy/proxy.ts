@@ -273,7 +273,7 @@ async function startUnless(
     return await startProxy({ ...start, signal });
   } catch (error) {
     if (!signal.aborted) throw error;
-    log.info("stopping: {reason}, in the middle of the start", { reason: signal.reason });
+    log.info("stopping during the start: {reason}", { reason: signal.reason });
     log.debug("the start ended with {error}", { error });
     return undefined;
   }
