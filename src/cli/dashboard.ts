@@ -96,18 +96,8 @@ async function runDashboard(values: FlagValues): Promise<number> {
   if (elsewhere !== undefined) {
     dashboard.report("warning", `${elsewhere.problem}: ${elsewhere.fix}`);
   }
-  const connectionsMax = httpConnectionsOf(countFreeDescriptors(DESCRIPTORS_COUNTED));
-  const server = serveDashboard(
-    dashboard,
-    policy,
-    {
-      hostnames: hostnamesOf(config, asked),
-      port: asked.port,
-      proto: config.proto,
-      connectionsMax,
-    },
-    (line) => requests.write(line),
-  );
+  const place = listenPlace(config, asked);
+  const server = serveDashboard(dashboard, policy, place, (line) => requests.write(line));
   undo.defer(async () => {
     await dashboard.stop();
     await server.shutdown();
@@ -158,6 +148,16 @@ async function whyNotFound({ dashboardAddr }: Config, here: Address): Promise<st
       `commands look for the dashboard there, but this one listens on ${listens}; start it with ` +
       `--addr=${addr}, or change dashboard_addr`;
   }
+}
+
+/** The addresses to listen on, and how many connections the free descriptors allow. */
+function listenPlace(config: Config, asked: Address) {
+  return {
+    hostnames: hostnamesOf(config, asked),
+    port: asked.port,
+    proto: config.proto,
+    connectionsMax: httpConnectionsOf(countFreeDescriptors(DESCRIPTORS_COUNTED)),
+  };
 }
 
 /** Without a token and without a host in `--addr`, only this machine can connect. */

@@ -1,6 +1,6 @@
 /**
  * The rows that Redis 7.0.15 does not have: codis-server's own commands, two subcommands that
- * today's clients send while they connect, and the words an HTTP request begins with.
+ * current clients send while they connect, and the first words of HTTP requests.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export type TableRow = readonly [
   keySpecs: readonly KeySpec[],
 ];
 
-/** An added row with what COMMAND DOCS says of it. */
+/** An added row with its COMMAND DOCS entry. */
 export interface AddedRow {
   readonly origin: Origin;
   readonly row: TableRow;
@@ -115,7 +115,7 @@ export const ADDED_ROWS: readonly AddedRow[] = [
     group: "connection",
   },
 
-  // A browser that was lured into posting to the port; Redis hangs up on both words, too.
+  // Sent by a browser that a web site attacks us with; Redis closes the connection for both, too.
   ...["post", "host:"].map((name): AddedRow => ({
     origin: "http",
     row: [name, -1, "no_auth", 0, 0, 0, "@dangerous", "", []],

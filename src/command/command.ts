@@ -21,8 +21,8 @@ export type Handling = "forward" | "split" | "local" | "fanout" | "refuse";
  * where it has one. Empty for the other handlings.
  *
  * - `all_succeeded`: the first reply when none is an error, else that error.
- * - `one_succeeded`: the first reply that is no error, else the error that says most. Each server is
- *   asked over a connection of its own, which overtakes all that it is busy with.
+ * - `one_succeeded`: the first reply that is not an error, else the most useful error. Each server gets the
+ *   command over a separate connection, so that it does not wait behind other requests.
  * - `agg_sum`: integers, added.
  * - `agg_logical_and`: arrays of 0 and 1, combined place by place.
  * - `concat`: arrays, joined (split: in the order of the keys).
@@ -47,7 +47,7 @@ export type Origin = "redis" | "redis_later" | "codis" | "http";
  *
  * - `none`: it has no keys.
  * - `static`: at fixed argument indexes (`firstKey`, `lastKey`, `keyStep`).
- * - `movable`: the arguments say where; `keySpecs` tell how to look.
+ * - `movable`: the arguments decide; `keySpecs` say how.
  */
 export type KeyPlaces = "none" | "static" | "movable";
 
@@ -96,7 +96,7 @@ export interface Command {
   readonly categories: readonly string[];
   readonly tips: readonly string[];
   readonly keySpecs: readonly KeySpec[];
-  /** Whether the command needs a subcommand; such a row is only met when the subcommand is wrong. */
+  /** Whether the command needs a subcommand; its row is found only when the subcommand is wrong. */
   readonly isContainer: boolean;
   /** The ids of a container's subcommands. */
   readonly subcommands: readonly number[];
@@ -118,8 +118,8 @@ export interface Command {
   /** Arguments from one static key to the next; 0 when there is none. */
   readonly keyStep: number;
 
-  /** First key, last key and step as COMMAND INFO tells them, movable keys or not. */
-  readonly toldKeys: readonly [firstKey: number, lastKey: number, keyStep: number];
+  /** First key, last key and step as COMMAND INFO reports them, also for movable keys. */
+  readonly reportedKeys: readonly [firstKey: number, lastKey: number, keyStep: number];
 
   readonly handling: Handling;
   readonly merge: MergeRule;
@@ -134,7 +134,7 @@ export interface Command {
 }
 
 /**
- * Tells whether a command accepts this many arguments.
+ * Whether a command accepts this number of arguments.
  *
  * @param count The number of arguments, the name included.
  */

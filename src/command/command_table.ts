@@ -1,5 +1,5 @@
 /**
- * Every command the proxy knows, and the way from a request's bytes to its row.
+ * All commands of the proxy, and the lookup of a row by the bytes of a request.
  *
  * @module
  */
@@ -73,7 +73,7 @@ function buildCommand(
     firstKey: keyPlaces === "static" ? firstKey : 0,
     lastKey: keyPlaces === "static" ? lastKey : 0,
     keyStep: keyPlaces === "static" ? keyStep : 0,
-    toldKeys: [firstKey, lastKey, keyStep],
+    reportedKeys: [firstKey, lastKey, keyStep],
     handling: own?.handling ?? byDefault,
     merge: own?.merge ?? "",
     isDestructive: own?.isDestructive ?? false,
@@ -140,7 +140,7 @@ function fillLookup(): void {
   }
 }
 
-/** FNV-1a over the word in lower case, begun with the container; an index into LOOKUP. */
+/** FNV-1a over the word in lower case, seeded with the container; an index into LOOKUP. */
 function hashWord(container: number, bytes: Uint8Array, start: number, end: number): number {
   let hash = 0x811c9dc5 ^ container;
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ lowerCase(bytes[i]!), 0x01000193);

@@ -1,5 +1,5 @@
 /**
- * COMMAND INFO and COMMAND DOCS, answered from the table in the very shape Redis gives them.
+ * The replies of COMMAND INFO and COMMAND DOCS, made from the table in the shape that Redis uses.
  *
  * @module
  */
@@ -44,7 +44,7 @@ export function encodeCommandDocs(
 }
 
 /**
- * The rows a bare COMMAND, COMMAND DOCS, COMMAND COUNT or COMMAND LIST speaks of.
+ * The rows of a bare COMMAND, COMMAND DOCS, COMMAND COUNT or COMMAND LIST.
  *
  * @param version Of the servers: what came with a later one is left out.
  */
@@ -54,7 +54,7 @@ export function listedCommands(version = TABLE_VERSION): Command[] {
   );
 }
 
-/** Whether servers of a version know a command, or need not because the proxy answers it. */
+/** Whether servers of a version have a command, or the proxy answers it itself. */
 export function isKnownTo(version: string, command: Command): boolean {
   if (command.origin !== "redis" || command.handling === "local") return true;
   return !isOlder(version, String(docOf(command).since));
@@ -85,7 +85,7 @@ function addedDoc(name: string): Doc {
   return { summary: added.summary, since: added.since, group: added.group };
 }
 
-/** A reply in the making, with the shapes that descriptions are made of. */
+/** Builds a reply, with methods for the parts of descriptions. */
 class Description extends Encoder {
   readonly #version: string;
 
@@ -113,8 +113,8 @@ class Description extends Encoder {
 
   info(command: Command): this {
     this.array(10).bulk(command.name).integer(command.arity).statuses(command.flags);
-    // Redis tells the static places even of commands that have movable keys besides.
-    const [firstKey, lastKey, keyStep] = command.toldKeys;
+    // Redis reports static positions even for commands that have movable keys.
+    const [firstKey, lastKey, keyStep] = command.reportedKeys;
     this.integer(firstKey).integer(lastKey).integer(keyStep).statuses(command.categories);
     this.set(command.tips.length);
     for (const tip of command.tips) this.bulk(tip);

@@ -1,5 +1,5 @@
 /**
- * Writes `table.json` and `docs.json`: what a real redis-server says about its own commands.
+ * Writes `table.json` and `docs.json` from what a real redis-server reports about its commands.
  *
  * Run by `deno task gen:commands`. Needs redis-server and redis-cli of the version below on PATH,
  * starts one of its own on a Unix socket in a temporary folder, and stops it again.

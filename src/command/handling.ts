@@ -9,7 +9,7 @@
 
 import type { Handling, MergeRule } from "./command.ts";
 
-/** What this table says about one command. */
+/** The row of this table for one command. */
 export interface HandlingRow {
   readonly handling: Handling;
   readonly merge: MergeRule;
@@ -56,18 +56,18 @@ const LOCAL = `
   command|getkeys command|getkeysandflags
   config|get slotshashkey slotsmapping`;
 
-/** Commands without keys that every server answers alike, so that any one may be asked. */
+/** Commands without keys that any server can answer, because all answer the same. */
 const ANY_SERVER = `
   lolwut function|list function|dump
   command|help client|help config|help object|help xgroup|help xinfo|help script|help
   function|help`;
 
-/** Commands that hold up a shared connection only when one option is given. */
+/** Commands that block a shared connection only with one option. */
 const BLOCKING_OPTION: Readonly<Record<string, string>> = { xread: "BLOCK", xreadgroup: "BLOCK" };
 
 const BLOCKING_REASON = "it would hold up the connection that all clients share";
 
-/** Why, and which: the reasons end up in the error text. */
+/** The refused commands by reason; the reason is a part of the error text. */
 const REFUSED: readonly (readonly [reason: string, names: string])[] = [
   [
     "transactions need a server connection of their own",

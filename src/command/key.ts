@@ -13,7 +13,7 @@ export class KeyIndexes {
   /** The indexes; only as many as `keyIndexes` returned are meant. Replaced when it grows. */
   values: Int32Array = new Int32Array(64);
 
-  /** Makes room for `count` indexes, keeping those that are there. */
+  /** Grows to `count` indexes and keeps the existing ones. */
   reserve(count: number): void {
     if (count <= this.values.length) return;
     const grown = new Int32Array(Math.max(count, this.values.length * 2));
@@ -22,7 +22,7 @@ export class KeyIndexes {
   }
 }
 
-/** What {@linkcode keyIndexes} returns for arguments whose keys cannot be told. */
+/** Returned by {@linkcode keyIndexes} for arguments whose keys cannot be found. */
 export const BAD_ARGUMENTS = -1;
 
 /**
@@ -58,13 +58,13 @@ function staticKeys(command: Command, args: Arguments, out: KeyIndexes): number 
 
 // -- movable keys --
 
-/** A key specification made ready: numbers only, and the keyword's bytes. */
+/** A prepared key specification: numbers, and the bytes of the keyword. */
 interface KeyRule {
   /** The word the keys follow, in lower case; empty when they begin at a fixed index. */
   readonly keyword: Uint8Array;
   /** Where the keys begin, or where the search for the keyword does. */
   readonly index: number;
-  /** Whether an argument tells how many keys there are. */
+  /** Whether an argument holds the number of keys. */
   readonly isCounted: boolean;
   /** Where the count is, from `index`; only when counted. */
   readonly countOffset: number;
@@ -131,8 +131,8 @@ function movableKeys(rule: KeyRule, args: Arguments, out: KeyIndexes, count: num
 }
 
 /**
- * The argument that tells how many keys there are, when that is not a number for Redis 7 but one that
- * earlier servers understand, as `+1` or `01`; else 0. Borrows the arguments until it returns.
+ * The argument with the number of keys, if it is invalid for Redis 7 but valid for earlier servers, such as
+ * `+1` or `01`; else 0. Borrows the arguments until it returns.
  */
 export function looseCountIndex(command: Command, args: Arguments): number {
   const rule = RULES[command.id]!.find(({ isCounted }) => isCounted);
@@ -173,7 +173,7 @@ function readCount(args: Arguments, i: number): number {
   return length > 1 && args.bytes[start] === 0x30 ? -1 : count;
 }
 
-// -- commands whose specifications do not tell all --
+// -- commands whose specifications are incomplete --
 
 const word = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -234,8 +234,8 @@ const GROUP = word("group");
 const BLOCK = word("block");
 
 /**
- * Tells whether a request of a command with a `blockingOption` gives that option: XREAD and
- * XREADGROUP with BLOCK. Borrows the arguments until it returns; allocates nothing.
+ * Whether a request of a command with a `blockingOption` has that option: XREAD and XREADGROUP with BLOCK.
+ * Borrows the arguments until it returns; allocates nothing.
  */
 export function givesBlockingOption(command: Command, args: Arguments): boolean {
   if (command.blockingOption === "") return false;

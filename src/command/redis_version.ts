@@ -7,7 +7,7 @@
 /** The Redis whose commands and texts the proxy speaks. */
 export const TABLE_VERSION = "7.0.15";
 
-/** Whether version `a` comes before `b`; both as INFO tells them, such as `3.2.11`. */
+/** Whether version `a` comes before `b`; both as in INFO, such as `3.2.11`. */
 export function isOlder(a: string, b: string): boolean {
   const [partsA, partsB] = [a, b].map((version) =>
     version.split(".").map((part) => parseInt(part))

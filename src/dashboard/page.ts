@@ -49,6 +49,7 @@ import theme from "./page/theme.js" with { type: "text" };
 import uplotCss from "./page/uplot.css" with { type: "text" };
 import uplot from "./page/uplot.js" with { type: "text" };
 import viewsCss from "./page/views.css" with { type: "text" };
+import overviewCss from "./page/overview.css" with { type: "text" };
 
 const CONTENT_TYPES = {
   css: "text/css; charset=utf-8",
@@ -80,7 +81,8 @@ const FILES: Readonly<Record<string, string>> = {
   "modal.js": modal,
   "move_plan.js": movePlan,
   "overview.js": overview,
-  "page.css": [uplotCss, themeCss, pageCss, listsCss, viewsCss, slotsCss, dialogCss].join("\n"),
+  "page.css": [uplotCss, themeCss, pageCss, listsCss, viewsCss, overviewCss, slotsCss, dialogCss]
+    .join("\n"),
   "page.js": pageJs,
   "preact.js": asServed(preact),
   "preact_hooks.js": asServed(preactHooks),

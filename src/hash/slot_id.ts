@@ -29,11 +29,11 @@ export function slotIdOf(bytes: Uint8Array, start: number, end: number): number 
 }
 
 /**
- * Returns the checksum that the slot of the key `bytes[start..end)` is made of, its lowest bits, as a
- * signed integer: that of its tag, or of all of it. Borrows `bytes` until it returns.
+ * Returns the checksum of the key `bytes[start..end)`, whose lowest bits are the slot, as a signed integer:
+ * the checksum of its tag, or of the whole key. Borrows `bytes` until it returns.
  */
 export function keyHashOf(bytes: Uint8Array, start: number, end: number): number {
-  // One pass for the common key: the checksum runs along while we look for a tag.
+  // One scan for a key without a tag: computes the checksum while it searches for a tag.
   let crc = -1;
   let mayHaveTag = true;
   for (let i = start; i < end; i++) {

@@ -5,10 +5,10 @@
  */
 
 /**
- * One request's arguments as the parser found them; argument 0 is the command name.
+ * The arguments of one request, as the parser found them; argument 0 is the command name.
  *
- * Borrows `bytes` from the connection's read buffer until the next read: whoever keeps an argument
- * longer copies it first.
+ * Borrows `bytes` from the connection's read buffer until the next read: copy an argument to keep it
+ * longer.
  */
 export interface Arguments {
   /** The buffer that all spans index; may hold other requests before and after this one. */

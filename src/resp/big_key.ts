@@ -1,22 +1,22 @@
 /**
- * Big keys, by the number of their elements: Codis 3.2's server moves them in chunks, and goes on meanwhile.
- * Proxies and dashboard must mean the same by it.
+ * Big keys, by the number of their elements: Codis 3.2's server moves them in chunks and keeps serving.
+ * Proxies and dashboard must use the same limit.
  *
  * @module
  */
 
-/** Elements from which on a key is big. Fewer may be large; the server goes by their number, too. */
+/** Number of elements from which a key is big. The server counts elements, not bytes, too. */
 export const BIG_ELEMENTS = 64;
 
 /**
- * What a server is asked for a move in chunks: its timeout in milliseconds, elements and bytes of a chunk.
+ * The parameters of a move in chunks: timeout in milliseconds, elements and bytes of a chunk.
  *
- * The target's part lives for three times the timeout after each chunk. When the source stands still for
- * longer in between, the rest makes a new key, which the source then takes for the whole: so that is long.
+ * The target keeps its part for three times the timeout after each chunk. If the source pauses longer, the
+ * rest becomes a new key, which the source takes for the whole key. Therefore the timeout is long.
  */
 export const CHUNKS = ["60000", "100", "131072"] as const;
 
-/** How the number of a key's elements is asked for, by its type; a string moves whole in any case. */
+/** The command for the number of elements of a key, by its type; a string always moves as a whole. */
 export const SIZE_COMMANDS: Readonly<Record<string, string>> = {
   list: "LLEN",
   hash: "HLEN",

@@ -1,10 +1,9 @@
 /**
- * CLIENT LIST, by which a server tells of its connections; and which of them may carry keys that
- * MIGRATE sent.
+ * Reads CLIENT LIST, the list of a server's connections, and finds those that may carry keys of MIGRATE.
  *
- * MIGRATE opens a connection of its own from the source to the target: AUTH, SELECT, RESTORE, RESTORE …
- * When it gives up, what the network still holds of that connection is carried out later, however long
- * later. Ending the connection at the target throws it away.
+ * MIGRATE opens its own connection from the source to the target: AUTH, SELECT, RESTORE, RESTORE …
+ * When it gives up, the target still executes what the network holds of that connection, at any later
+ * time. Closing the connection at the target prevents this.
  *
  * @module
  */
@@ -20,7 +19,7 @@ export interface ClientLine {
   readonly ageSeconds: number;
 }
 
-/** What MIGRATE and codis-server say to a target, besides greetings that others use as well. */
+/** Commands that only MIGRATE and codis-server send to a target. */
 const RESTORES = new Set([
   "restore",
   "restore-asking",
@@ -29,10 +28,10 @@ const RESTORES = new Set([
   "slotsrestore-async-auth",
   "slotsrestore-async-select",
 ]);
-/** All that is said on such a connection before the first key. */
+/** Commands on such a connection before the first key; other clients send them, too. */
 const GREETINGS = new Set(["null", "auth", "select", "asking"]);
 
-/** Reads the reply of CLIENT LIST; lines without an id are left out. */
+/** Reads the reply of CLIENT LIST; skips lines without an id. */
 export function parseClientList(text: string): ClientLine[] {
   return text.split("\n").flatMap((line) => {
     const field = (name: string) => new RegExp(`(?:^| )${name}=(\\S*)`).exec(line)?.[1] ?? "";
@@ -48,12 +47,12 @@ export function newestId(lines: readonly ClientLine[]): number {
   return lines.reduce((newest, { id }) => Math.max(newest, id), 0);
 }
 
-/** Whether a connection has carried keys: it is MIGRATE's, at work, waiting, or given up. */
+/** Whether a connection has carried keys of MIGRATE: active, waiting or given up. */
 export function isRestoring(line: ClientLine): boolean {
   return RESTORES.has(line.cmd);
 }
 
-/** Whether a connection may turn out to be MIGRATE's: all it has said are greetings. */
+/** Whether a connection may be MIGRATE's: so far it has sent nothing that shows otherwise. */
 export function mayRestore(line: ClientLine): boolean {
   return GREETINGS.has(line.cmd) && line.name === "";
 }

@@ -7,7 +7,7 @@
 /** RESP version of a connection. */
 export type Protocol = 2 | 3;
 
-/** Longest piece of a client's bytes quoted in an error text, in bytes. */
+/** Longest quote of a client's bytes in an error text, in bytes. */
 export const QUOTED_BYTES_MAX = 128;
 
 const encoder = new TextEncoder();
@@ -17,11 +17,11 @@ export function utf8(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);
 }
 
-/** First lines of arrays that were needed before, by length. */
+/** Cached first lines of arrays, by length. */
 const ARRAY_HEADERS: Uint8Array[] = [];
 const ARRAY_HEADERS_MAX = 1024;
 
-/** The first line of an array of `count` elements, or of a request of so many words; nobody's to change. */
+/** The first line of an array or request of `count` elements. Shared: do not change the bytes. */
 export function arrayHeader(count: number): Uint8Array {
   if (count >= ARRAY_HEADERS_MAX) return utf8(`*${count}\r\n`);
   return ARRAY_HEADERS[count] ??= utf8(`*${count}\r\n`);
@@ -72,7 +72,7 @@ export class Encoder {
     return this.#header(36, /* $ */ bytes.length).raw(bytes).#end();
   }
 
-  /** A text for people: verbatim in RESP3, a bulk in RESP2. */
+  /** A text for people: a verbatim string in RESP3, a bulk string in RESP2. */
   verbatim(text: string): this {
     if (this.protocol === 2) return this.bulk(text);
     const bytes = encoder.encode(text);
@@ -84,7 +84,7 @@ export class Encoder {
     return this.#line(this.protocol === 3 ? "_" : "$-1");
   }
 
-  /** Where an array might have been: RESP3's null, RESP2's null array. */
+  /** A missing array: null in RESP3, the null array in RESP2. */
   nullArray(): this {
     return this.#line(this.protocol === 3 ? "_" : "*-1");
   }
@@ -103,7 +103,7 @@ export class Encoder {
     return this.#line(`${this.protocol === 3 ? "~" : "*"}${length}`);
   }
 
-  /** Bytes that are a reply, or a part of one, already. Copies `bytes`. */
+  /** Bytes that are an encoded reply, or a part of one. Copies `bytes`. */
   raw(bytes: Uint8Array): this {
     this.#reserve(bytes.length);
     this.#bytes.set(bytes, this.#length);

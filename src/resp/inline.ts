@@ -30,7 +30,7 @@ const SINGLE_QUOTE = 39;
 export function splitInline(bytes: Uint8Array, start: number, end: number): InlineRequest | null {
   const words: Uint8Array[] = [];
   const word = new Uint8Array(end - start);
-  // To Redis the line is a C string. Behind it the whole buffer may follow.
+  // To Redis, the line is a C string: a NUL byte ends it.
   const nul = bytes.subarray(start, end).indexOf(0);
   if (nul >= 0) end = start + nul;
   let at = start;
@@ -90,12 +90,12 @@ function readWord(bytes: Uint8Array, at: number, end: number, out: Uint8Array): 
   return at;
 }
 
-/** C's isspace: what may stand between words, and after a closing quote. */
+/** C's isspace: separates words, and follows a closing quote. */
 function isBlank(byte: number): boolean {
   return byte === 32 || (byte >= 9 && byte <= 13);
 }
 
-/** What ends a word without quotes: not all blanks do, in Redis. */
+/** The bytes that end a word without quotes; in Redis, not all blanks do. */
 function endsWord(byte: number): boolean {
   return byte === 32 || byte === 9 || byte === 10 || byte === 13;
 }

@@ -33,7 +33,7 @@ export class ReplyFramer {
   isDone = false;
   /** First byte of the current reply (`+`, `-`, `$`, …); 0 before it came. */
   type = 0;
-  /** What is wrong with the bytes; empty while they are well-formed. */
+  /** The protocol error; empty while the bytes are well-formed. */
   error = "";
 
   #state = TYPE;
@@ -47,12 +47,12 @@ export class ReplyFramer {
   /** Bytes of the current bulk, with its CR LF, still to come. */
   #missing = 0;
 
-  /** Bytes of the bulk that is on its way, with its CR LF, still to come; 0 when none is. */
+  /** Missing bytes of the bulk that is being received, with its CR LF; 0 when there is none. */
   get missingBytes(): number {
     return this.#state === BULK ? this.#missing : 0;
   }
 
-  /** Makes ready for the next reply. */
+  /** Prepares for the next reply. */
   reset(): void {
     this.isDone = false;
     this.type = 0;
@@ -113,7 +113,7 @@ export class ReplyFramer {
     return end;
   }
 
-  /** A bulk that is here as a whole, the common case; else falls back to the slow states. */
+  /** A bulk that is complete in the buffer, the common case; else uses the slow states. */
   #bulkAtOnce(bytes: Uint8Array, at: number, end: number): number {
     let length = 0;
     let p = at;

@@ -6,8 +6,7 @@
  *      ▲ `*` once, then `$`               │
  *      └──────────────────────────────────┘
  *
- * As strict as the request parser, and in the same words: what it lets through, a server understands
- * in the same way.
+ * As strict as the request parser, with the same error texts: a server must see the same request ends.
  *
  * @module
  */
@@ -18,7 +17,7 @@ const CR = 13;
 const LF = 10;
 const DOLLAR = 36;
 const STAR = 42;
-/** Most digits of a length that can be right. */
+/** Most digits of a valid length. */
 const DIGITS_MAX = 10;
 
 const TYPE = 0;
@@ -32,7 +31,7 @@ const BULK_LF = 5;
 export class RequestFramer {
   /** After {@linkcode feed}: whether the request ended at the returned position. */
   isDone = false;
-  /** What is wrong with the bytes, as Redis says it after `Protocol error: `; else empty. */
+  /** The protocol error, as Redis words it after `Protocol error: `; else empty. */
   error = "";
 
   #state = TYPE;

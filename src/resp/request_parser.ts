@@ -5,12 +5,12 @@
  *        │                              ▲──────────────────────┘
  *        └──other──► inline line ──► request (re-encoded as multibulk in a buffer of its own)
  *
- * Invariant: requestStart ≤ requestStart + #at ≤ end; everything before #at has been understood and
- * is never looked at again, so a bulk that arrives in a thousand reads is scanned once. Positions
+ * Invariant: requestStart ≤ requestStart + #at ≤ end; everything before #at is parsed and is never
+ * read again, so a bulk that arrives in a thousand reads is scanned once. Positions
  * are kept relative to the request's first byte, so the buffer may slide or grow between reads.
  *
  * The parser is as strict about lengths as Redis (no `+`, no leading zeros, CR LF demanded), because
- * the client's own bytes are forwarded: what we take for one request, the server must too.
+ * the client's own bytes are forwarded: the server must see the same request as we do.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { splitInline } from "./inline.ts";
 export const BULK_BYTES_MAX = 512 * 1024 * 1024;
 /** Most elements in a request, as Redis 7. */
 export const ELEMENTS_MAX = 2 ** 31 - 1;
-/** Most elements that a server before Redis 7 takes: past it, it hangs up. */
+/** Most elements that a server before Redis 7 accepts: with more, it closes the connection. */
 export const ELEMENTS_MAX_BEFORE_7 = 1024 * 1024;
 /** The fewest bytes of an element: an empty bulk. */
 const ELEMENT_BYTES_MIN = 6;
@@ -68,7 +68,7 @@ export class RequestParser implements Arguments {
   /** Whether Redis's limits for clients that have not authenticated are lifted. */
   isAuthenticated = true;
 
-  /** Where parsing goes on, relative to requestStart. */
+  /** Where parsing continues, relative to requestStart. */
   #at = 0;
   /** Length of the bulk being received; -1 when a bulk header comes next. */
   #bulk = -1;
@@ -89,7 +89,7 @@ export class RequestParser implements Arguments {
     return this.#bulk;
   }
 
-  /** How many bytes the current request has at least, by what is known of it. */
+  /** Smallest size of the current request, in bytes, by what is parsed so far. */
   get leastBytes(): number {
     const isInBulk = this.#bulk >= 0;
     const left = this.announced - this.count - (isInBulk ? 1 : 0);
@@ -111,7 +111,7 @@ export class RequestParser implements Arguments {
   }
 
   /**
-   * Goes on parsing. Borrows `bytes` until the next read.
+   * Continues to parse. Borrows `bytes` until the next read.
    *
    * @param bytes The read buffer.
    * @param start The first byte of the current request, or where one would begin.
@@ -296,7 +296,7 @@ const EMPTY = new Uint8Array(0);
 const INCOMPLETE = Number.MIN_SAFE_INTEGER;
 const INVALID = Number.MIN_SAFE_INTEGER + 1;
 
-/** What is said of a byte that stands where a bulk should begin. */
+/** The error text for a byte in the place of a bulk's `$`. */
 export function unexpectedByte(byte: number): string {
   const printable = byte >= 32 && byte < 127
     ? String.fromCharCode(byte)

@@ -86,7 +86,7 @@ function Tiles({ view }) {
       <${Tile}
         label="Memory"
         value=${bytes(view.memory_bytes)}
-        of=${limit > 0 ? `of ${bytes(limit)} on masters` : "on masters"}
+        of=${limit > 0 ? `of ${bytes(limit)}` : "on masters"}
       />
       <${Tile} label="Connections" value=${whole(view.sessions)} of="clients" />
       <${Tile}
