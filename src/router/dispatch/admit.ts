@@ -12,6 +12,7 @@ import { findByName } from "../../command/command_table.ts";
 import { givesBlockingOption } from "../../command/key.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import { ELEMENTS_MAX_BEFORE_7 } from "../../resp/request_parser.ts";
+import type { Client } from "../client/client.ts";
 import {
   NO_AUTH,
   notAllowed,
@@ -88,14 +89,8 @@ function unknownText(args: Arguments): string {
 
 // -- before the version of the servers is known -----------------------------------------------
 
-/** A client that can wait until the version of the servers is known. */
-export interface VersionWaiter {
-  readonly shared: Pick<RouterShared, "version">;
-  resume(): void;
-}
-
 /** Clients whose request of very many arguments has waited already. */
-const HAVE_WAITED = new WeakSet<VersionWaiter>();
+const HAVE_WAITED = new WeakSet<Client>();
 
 /**
  * Whether a request of more than {@linkcode ELEMENTS_MAX_BEFORE_7} arguments must wait until it is known
@@ -103,7 +98,7 @@ const HAVE_WAITED = new WeakSet<VersionWaiter>();
  *
  * @returns True when the client must wait; it is resumed, and then not held up again.
  */
-export function waitsForVersion(client: VersionWaiter): boolean {
+export function waitsForVersion(client: Client): boolean {
   if (HAVE_WAITED.delete(client)) return false;
   let isKnown = false;
   client.shared.version.ask(() => {
