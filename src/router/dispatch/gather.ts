@@ -55,7 +55,7 @@ export class Gather implements RequestOwner, ReplyParts {
   /** Parts without a reply; mostly there are none. */
   #failed: Set<Request> | undefined;
   #left: number;
-  readonly #settledAll: () => void;
+  readonly #settledAll: (() => void) | null;
 
   /**
    * @param parent The client's request, already in its FIFO.
@@ -67,7 +67,7 @@ export class Gather implements RequestOwner, ReplyParts {
     parent: Request,
     count: number,
     merge: MergeOrAsk,
-    settledAll: () => void = () => {},
+    settledAll: (() => void) | null = null,
   ) {
     this.#client = client;
     this.#parent = parent;
@@ -123,7 +123,7 @@ export class Gather implements RequestOwner, ReplyParts {
     const { replies } = this.#client;
     replies.flightEnded(part);
     if (--this.#left > 0) return;
-    this.#settledAll();
+    this.#settledAll?.();
     const parent = this.#parent;
     const parts = this.#parts;
     let reply: Uint8Array | null = EMPTY;
