@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import {
   Link,
   type LinkHolder,
@@ -72,7 +73,7 @@ function pushingServer(): FakeRedis {
   return new FakeRedis(async (words, connection) => {
     if (words[0] !== "GET") return answerNothing(words);
     await connection.send(PUSH.slice(0, 12));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await delay(20);
     return `${PUSH.slice(12)}+done\r\n`;
   });
 }
