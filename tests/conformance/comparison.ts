@@ -29,7 +29,16 @@ export interface UnitComparison {
 }
 
 /** Sums of all units. */
-export type Totals = Pick<UnitComparison, "tests" | "passedDirectly" | "passedThrough">;
+export interface Totals {
+  readonly tests: number;
+  readonly passedDirectly: number;
+  readonly passedThrough: number;
+  /** Tests that waited for a reply that never came. */
+  readonly hangs: number;
+}
+
+/** What judge.tcl says of a test that waited for a reply too long. */
+const HANG = /no reply within \d+ s/;
 
 /** Compares two runs of one unit. Tests of one name are told apart by their order. */
 export function compare(direct: UnitRun, through: UnitRun): UnitComparison {
@@ -71,5 +80,6 @@ export function totalsOf(units: readonly UnitComparison[]): Totals {
     tests: sum((unit) => unit.tests),
     passedDirectly: sum((unit) => unit.passedDirectly),
     passedThrough: sum((unit) => unit.passedThrough),
+    hangs: sum(({ differences }) => differences.filter(({ why }) => HANG.test(why)).length),
   };
 }

@@ -18,16 +18,18 @@ const ENTRY = /^- `(.*)`: (.*)$/;
 const UNIT_HEAD = /^#### (\S+)$/;
 
 /** The sentence over the table, for people and for {@linkcode listedDifferences}. */
-function summary({ tests, passedDirectly, passedThrough }: Totals, version: string): string {
+function summary({ tests, passedDirectly, passedThrough, hangs }: Totals, version: string): string {
   return `Redis ${version}: of ${tests} tests ${passedDirectly} pass directly, and of these ` +
-    `${passedThrough} pass through the proxy.`;
+    `${passedThrough} pass through the proxy. ${hangs} wait in vain for a reply of the proxy.`;
 }
 
 /** The table of units, and the list of tests that fail only through the proxy. */
 export function partText(units: readonly UnitComparison[], version: string): string {
   const totals = totalsOf(units);
-  const row = ({ tests, passedDirectly, passedThrough }: Totals, name: string) =>
-    `| ${name} | ${tests} | ${passedDirectly} | ${passedThrough} |\n`;
+  const row = (
+    { tests, passedDirectly, passedThrough }: Omit<Totals, "hangs">,
+    name: string,
+  ) => `| ${name} | ${tests} | ${passedDirectly} | ${passedThrough} |\n`;
   const lists = units.filter(({ differences }) => differences.length > 0).map((
     { unit, differences },
   ) =>

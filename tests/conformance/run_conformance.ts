@@ -130,14 +130,18 @@ async function main(): Promise<void> {
     await writePart(part, partText(results, source.version));
     console.log("docs/conformance.md is written");
   }
-  const { tests, passedDirectly, passedThrough } = totalsOf(results);
+  const { tests, passedDirectly, passedThrough, hangs } = totalsOf(results);
   const open = results.flatMap(({ differences }) => differences).filter(({ reason }) =>
     reason === NO_REASON
   );
   console.log(
     `${tests} tests, ${passedDirectly} pass directly, ${passedThrough} of these through the proxy, ` +
-      `${open.length} fail without a known reason: ${list}`,
+      `${hangs} wait in vain for a reply, ${open.length} fail without a known reason: ${list}`,
   );
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  stop((error as Error).message);
+}
