@@ -13,7 +13,7 @@ import { repeat } from "../base/repeat.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import type { Control } from "../control/control.ts";
 import { History, SlotLoad } from "./history.ts";
-import { ProxyMonitor } from "./proxies.ts";
+import { type AskProxy, ProxyMonitor } from "./proxies.ts";
 import { ServerMonitor } from "./servers.ts";
 import { TreeMonitor } from "./tree.ts";
 
@@ -31,7 +31,7 @@ export interface MonitorOptions {
   /** @default SYSTEM_TIMERS */
   readonly timers?: Timers;
   /** Asks one proxy; by default over HTTP. */
-  readonly askProxy?: ConstructorParameters<typeof ProxyMonitor>[2];
+  readonly askProxy?: AskProxy;
 }
 
 /** See the header. */

@@ -18,6 +18,9 @@ import type { Store } from "../store/store.ts";
 
 const log = logger("dashboard");
 
+/** Asks one proxy; rejects when it does not answer. */
+export type AskProxy = (proxy: ProxyRecord) => Promise<ProxyAnswer>;
+
 /** A proxy as it last answered. */
 interface MonitoredProxy {
   record: ProxyRecord;
@@ -39,13 +42,13 @@ interface MonitoredProxy {
 export class ProxyMonitor {
   readonly #store: Store;
   readonly #timers: Timers;
-  readonly #ask: (proxy: ProxyRecord) => Promise<ProxyAnswer>;
+  readonly #ask: AskProxy;
   readonly #proxies = new Map<string, MonitoredProxy>();
   #fences: readonly string[] = [];
   #isAsking = false;
 
-  /** @param ask Asks one proxy; rejects when it does not answer. */
-  constructor(store: Store, timers: Timers, ask = askProxy) {
+  /** Asks no proxy yet; `ask` asks over HTTP by default. */
+  constructor(store: Store, timers: Timers, ask: AskProxy = askProxy) {
     this.#store = store;
     this.#timers = timers;
     this.#ask = ask;
