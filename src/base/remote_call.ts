@@ -65,7 +65,7 @@ export class RemoteCalls<Theirs extends CallTable<Theirs>> {
   }
 
   /** As {@linkcode RemoteCalls.call}, when the outcome does not matter. */
-  tell<N extends keyof Theirs & string>(name: N, ...args: Args<Theirs[N]>): void {
+  notify<N extends keyof Theirs & string>(name: N, ...args: Args<Theirs[N]>): void {
     this.#send({ call: 0, name, args });
   }
 

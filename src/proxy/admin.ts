@@ -15,7 +15,7 @@ import { metricsText } from "./metrics.ts";
 import { PROMETHEUS_CONTENT_TYPE } from "./prometheus.ts";
 import { proxyStats } from "./proxy_stats.ts";
 
-/** What the endpoint tells about. */
+/** What the endpoint shows. */
 export interface AdminSubject {
   readonly plane: DataPlane;
   readonly build: Build;

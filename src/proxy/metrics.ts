@@ -36,19 +36,19 @@ const ROWS: readonly Row[] = [
     name: "codis_proxy_info",
     help: "The version that runs; always 1",
     type: "gauge",
-    samples: (_figures, { version }) => [[{ version }, 1]],
+    samples: (_stats, { version }) => [[{ version }, 1]],
   },
   {
     name: "codis_proxy_online",
     help: "Whether the proxy is online at its coordinator",
     type: "gauge",
-    samples: (_figures, { state }) => one(state === "online" ? 1 : 0),
+    samples: (_stats, { state }) => one(state === "online" ? 1 : 0),
   },
   {
     name: "codis_proxy_coordinator_state",
     help: "Where the session with the coordinator stands: 1 for the state it is in",
     type: "gauge",
-    samples: (_figures, { coordinatorState }) =>
+    samples: (_stats, { coordinatorState }) =>
       COORDINATOR_STATES.map((state) => [{ state }, state === coordinatorState ? 1 : 0]),
   },
   {
@@ -67,7 +67,7 @@ const ROWS: readonly Row[] = [
     name: "codis_proxy_table_stale_seconds",
     help: "Time since the slot table was last known to agree with the coordinator",
     type: "gauge",
-    samples: (_figures, { staleSeconds }) => one(staleSeconds),
+    samples: (_stats, { staleSeconds }) => one(staleSeconds),
   },
   {
     name: "codis_proxy_slots",

@@ -111,7 +111,7 @@ class StartedProxy implements RunningProxy {
   #isServing = false;
   #stopping: Promise<void> | undefined;
 
-  /** `plane` is bound, and has accepted nobody yet. */
+  /** `plane` is bound, and has accepted no client yet. */
   constructor(start: ProxyStart, plane: DataPlane) {
     this.#start = start;
     this.#plane = plane;

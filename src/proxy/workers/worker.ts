@@ -53,21 +53,21 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     close: () => plane.close(),
   };
   const pool = new RemoteCalls<PoolCalls>((message) => scope.postMessage(message), own);
-  startLog({ level: logLevel, write: (line) => pool.tell("writeLogLine", line) });
+  startLog({ level: logLevel, write: (line) => pool.notify("writeLogLine", line) });
   const plane = new LocalPlane(
     options,
     {
       onPause() {
         pauses++;
         plane.setServing("held");
-        pool.tell("paused", pauses);
+        pool.notify("paused", pauses);
       },
     },
     sharedContext(counts, index, {
       stats: () => pool.call("proxyStats"),
       listClients: (filter) => pool.call("listClients", filter),
       killClients: (filter) => pool.call("killClients", filter),
-      press: () => pool.tell("pressOthers"),
+      press: () => pool.notify("pressOthers"),
     }),
   );
   scope.onmessage = ({ data }) => {

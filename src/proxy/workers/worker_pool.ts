@@ -87,7 +87,7 @@ export class WorkerPool implements DataPlane {
   readonly #events: PlaneEvents;
   readonly #counts: SharedCounts;
   readonly #workers: readonly PoolWorker[];
-  /** What was last wanted of each slot; nothing for one that is nobody's. */
+  /** What was last wanted of each slot; nothing for one without an owner. */
   readonly #table = new Map<number, SlotFill>();
   /** The newest action that is in force, and the slots that have changed since it was. */
   #inForce = 0;
@@ -97,7 +97,7 @@ export class WorkerPool implements DataPlane {
   #place: ListenPlace | undefined;
   #address: Deno.NetAddr | undefined;
   #serving: Serving = "serving";
-  #accepting: "nobody" | "loading" | "served" = "nobody";
+  #accepting: "none" | "loading" | "served" = "none";
   #hasAccepted = false;
   /** Whether no worker may begin to listen any more. */
   #isStopping = false;
@@ -177,13 +177,13 @@ export class WorkerPool implements DataPlane {
       (cause) => this.#died(worker, thread, cause),
     );
     worker.thread = thread;
-    if (this.#serving !== "serving") thread.calls.tell("setServing", this.#serving, 0);
+    if (this.#serving !== "serving") thread.calls.notify("setServing", this.#serving, 0);
     await Promise.all([...this.#table.values()].map((fill) => thread.calls.call("fillSlot", fill)));
-    thread.calls.tell("loaded", this.#inForce, [...this.#changed]);
+    thread.calls.notify("loaded", this.#inForce, [...this.#changed]);
     await thread.calls.call("bind", this.#place!);
     worker.last = await thread.calls.call("stats");
-    if (this.#accepting === "loading") thread.calls.tell("acceptLoading");
-    if (this.#accepting === "served") thread.calls.tell("accept");
+    if (this.#accepting === "loading") thread.calls.notify("acceptLoading");
+    if (this.#accepting === "served") thread.calls.notify("accept");
   }
 
   /** What a worker may ask. */
@@ -192,7 +192,9 @@ export class WorkerPool implements DataPlane {
       paused: (pauses) => {
         if (worker.thread === undefined) return;
         worker.thread.pauses = pauses;
-        if (this.#serving === "refused") worker.thread.calls.tell("setServing", "refused", pauses);
+        if (this.#serving === "refused") {
+          worker.thread.calls.notify("setServing", "refused", pauses);
+        }
         if (this.#hasAccepted) this.#events.onPause();
       },
       writeLogLine,
@@ -207,7 +209,7 @@ export class WorkerPool implements DataPlane {
       },
       pressOthers: () => {
         for (const { thread, index } of this.#workers) {
-          if (index !== worker.index) thread?.calls.tell("press");
+          if (index !== worker.index) thread?.calls.notify("press");
         }
       },
     };
@@ -251,7 +253,7 @@ export class WorkerPool implements DataPlane {
       await this.#start(worker);
       log.info("worker {index} was replaced", { index });
     } catch (error) {
-      // One that dies is looked after elsewhere.
+      // One that dies is handled by #died.
       if (error instanceof WorkerEndedError) return;
       const thread = worker.thread!;
       const { message } = error as Error;
@@ -277,13 +279,13 @@ export class WorkerPool implements DataPlane {
   inForce(version: number): void {
     this.#inForce = Math.max(this.#inForce, version);
     this.#changed.clear();
-    this.#tellAll((calls) => calls.tell("inForce", version));
+    this.#notifyAll((calls) => calls.notify("inForce", version));
   }
 
   loaded(version: number): void {
     this.#inForce = Math.max(this.#inForce, version);
     this.#changed.clear();
-    this.#tellAll((calls) => calls.tell("loaded", this.#inForce, []));
+    this.#notifyAll((calls) => calls.notify("loaded", this.#inForce, []));
   }
 
   /**
@@ -315,19 +317,19 @@ export class WorkerPool implements DataPlane {
 
   setServing(serving: Serving): void {
     this.#serving = serving;
-    this.#tellAll((calls, { pauses }) => calls.tell("setServing", serving, pauses));
+    this.#notifyAll((calls, { pauses }) => calls.notify("setServing", serving, pauses));
   }
 
-  #tellAll(tell: (calls: WorkerThread["calls"], thread: WorkerThread) => void): void {
-    for (const { thread } of this.#workers) if (thread !== undefined) tell(thread.calls, thread);
+  #notifyAll(notify: (calls: WorkerThread["calls"], thread: WorkerThread) => void): void {
+    for (const { thread } of this.#workers) if (thread !== undefined) notify(thread.calls, thread);
   }
 
   // -- clients --------------------------------------------------------------------------------
 
   acceptLoading(): void {
-    if (this.#accepting !== "nobody") return;
+    if (this.#accepting !== "none") return;
     this.#accepting = "loading";
-    this.#tellAll((calls) => calls.tell("acceptLoading"));
+    this.#notifyAll((calls) => calls.notify("acceptLoading"));
   }
 
   accept(): void {
@@ -335,11 +337,11 @@ export class WorkerPool implements DataPlane {
     this.#hasAccepted = true;
     const tookMs = Math.round(this.#openedMs - this.#startedMs);
     log.info("{count} workers, started in {tookMs} ms", { count: this.#workers.length, tookMs });
-    this.#tellAll((calls) => calls.tell("accept"));
+    this.#notifyAll((calls) => calls.notify("accept"));
   }
 
   async stopAccepting(): Promise<void> {
-    this.#accepting = "nobody";
+    this.#accepting = "none";
     this.#isStopping = true;
     for (const { retry } of this.#workers) clearTimeout(retry);
     await this.#askAll((calls) => inTime(calls.call("stopAccepting")));
@@ -392,7 +394,7 @@ export class WorkerPool implements DataPlane {
   }
 
   setLogLevel(level: LogLevel): void {
-    this.#tellAll((calls) => calls.tell("setLogLevel", level));
+    this.#notifyAll((calls) => calls.notify("setLogLevel", level));
   }
 
   async close(): Promise<void> {

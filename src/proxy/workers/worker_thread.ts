@@ -24,7 +24,7 @@ export class WorkerEndedError extends Error {
 
 /** See the header. */
 export class WorkerThread {
-  /** Pauses of the process that it has noticed and told. */
+  /** Pauses of the process that it has noticed and reported. */
   pauses = 0;
   readonly startedMs = performance.now();
   readonly calls: RemoteCalls<WorkerCalls>;
@@ -34,7 +34,7 @@ export class WorkerThread {
   /**
    * Takes a thread that has just begun, and starts it.
    *
-   * @param onDeath Hears of an error that nobody caught there; the thread has ended by it.
+   * @param onDeath Called with an error that was not caught there; the thread has ended by it.
    */
   constructor(
     thread: Thread,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
+import { isSameSecret } from "../../base/secret.ts";
 import { errorReply, utf8 } from "../../resp/encoder.ts";
 import type { Client } from "../client/client.ts";
 import { SYNTAX_ERROR, WRONG_PASSWORD } from "../errors.ts";
@@ -43,7 +43,7 @@ export function authenticate(
 ): void {
   const { options, authThrottle, totals, events } = client.shared;
   const isAny = options.password === "";
-  const isRight = user === "default" && (isAny || isPassword(password, options.password));
+  const isRight = user === "default" && (isAny || isSameSecret(password, options.password));
   if (isRight) {
     client.isAuthenticated = true;
     return done(true);
@@ -53,10 +53,4 @@ export function authenticate(
   const unreported = authThrottle.failed(address);
   if (unreported > 0) events.authsRefused(client, address, unreported);
   authThrottle.whenAllowed(address, () => done(false));
-}
-
-/** Compares in a time that does not depend on how much of the password was right. */
-function isPassword(given: string, password: string): boolean {
-  const [a, b] = [utf8(given), utf8(password)];
-  return a.length === b.length && timingSafeEqual(a, b);
 }

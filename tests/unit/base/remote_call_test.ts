@@ -46,7 +46,7 @@ Deno.test("a call gives what the other side returns, at once or later, or its er
 
 Deno.test("calls of one turn go as one message, in order", async () => {
   const { calls, notes, messages } = line();
-  for (let i = 0; i < 99; i++) calls.tell("note", `${i}`);
+  for (let i = 0; i < 99; i++) calls.notify("note", `${i}`);
   await calls.call("note", "last");
   assertEquals(messages(), 1);
   assertEquals(notes, [...Array.from({ length: 99 }, (_, i) => `${i}`), "last"]);
@@ -60,7 +60,7 @@ Deno.test("once the other side is gone, what waits is rejected, and nothing is s
   calls.end(new Error("gone"));
   await assertRejects(() => waiting, Error, "gone");
   await assertRejects(() => calls.call("later", "y"), Error, "gone");
-  calls.tell("note", "z");
+  calls.notify("note", "z");
   await Promise.resolve();
   assertEquals(messages, 1);
 });

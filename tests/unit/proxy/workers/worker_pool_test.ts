@@ -213,7 +213,7 @@ Deno.test("a worker that has noticed a pause is only let go by who has heard of 
   const { pool, workers } = run;
   pool.accept();
   pool.setServing("serving");
-  workers[0]!.pool.tell("paused", 1);
+  workers[0]!.pool.notify("paused", 1);
   await until(() => run.pauses() === 1);
   pool.setServing("serving");
   await until(() => workers[0]!.told.includes("serving 1"));
