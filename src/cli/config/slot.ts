@@ -56,7 +56,7 @@ const BACK: Flag = {
   name: "back",
   value: "",
   default: "",
-  help: "move slots whose migration has started back, even if it is nearly done",
+  help: "move slots back whose migration has started, even if it is nearly done",
 };
 
 const FINISH: Flag = {

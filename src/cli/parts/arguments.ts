@@ -62,7 +62,7 @@ export const DELAY: Flag<number> = {
   name: "delay",
   value: "ms",
   default: "",
-  help: "pause between two moves",
+  help: "pause between two moves, to spare the servers",
   parse: (text) => parseWhole(text, "a delay in milliseconds", 0, DELAY_MS_MAX),
 };
 

@@ -36,7 +36,11 @@ const REPLY_MS = 5_000;
 /** The name of the user that every server has. */
 const DEFAULT_USER = "default";
 
-const SERVER: Argument<string> = { ...REDIS_ADDR, isOptional: true };
+const SERVER: Argument<string> = {
+  ...REDIS_ADDR,
+  help: "host:port of a Redis server; without it: all servers of the cluster",
+  isOptional: true,
+};
 
 const APPLY: Flag = {
   name: "apply",
