@@ -32,6 +32,7 @@ import { acquireRequest, deliver, failRequest, NO_INTEREST, type Request } from 
 import { sendOn } from "../slots/route.ts";
 import type { Carrier, LinkedUser, SlowReader } from "./carrier.ts";
 import { greetingOf } from "./greeting.ts";
+import { PushPieces } from "./push_pieces.ts";
 import { ReadPause } from "./read_pause.ts";
 import type { ReplySemaphore } from "./reply_semaphore.ts";
 import { SentQueue } from "./sent_queue.ts";
@@ -90,6 +91,8 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   onDrain: (() => void) | null = null;
   /** Who uses a private backend; null while nobody does, and pushes are dropped. */
   linked: LinkedUser | null = null;
+  /** Whether all that the server sends is a push for the user: the connection subscribes. */
+  isListening = false;
 
   #state: BackendState = "idle";
   /** Why it failed last; empty while all is well. */
@@ -98,8 +101,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   #source: ByteSource | null = null;
   #batch: WriteBatch;
   readonly #framer = new ReplyFramer();
-  /** The beginning of a push, while the rest is to come. */
-  #push: Uint8Array[] = [];
+  readonly #push = new PushPieces();
   readonly #sent = new SentQueue();
   /** Last time a byte came, or the queue went from empty to not empty; clock milliseconds. */
   #progressMs = 0;
@@ -188,6 +190,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   /** Sends a PING nobody waits for when nothing else is in flight, as Codis does. */
   keepAlive(): void {
     if (this.#state !== "ready" || this.#sent.length > 0) return;
+    if (this.isListening) return this.linked?.keepAlive();
     sendOn(this, acquireRequest(NO_INTEREST), PING, 0, PING.length);
   }
 
@@ -277,9 +280,11 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
         }
         continue;
       }
-      if (framer.type === 62 /* > */) {
-        this.#pushed(bytes, from, at, framer.isDone);
-        if (framer.isDone) framer.reset();
+      if (framer.type === 62 /* > */ || this.isListening) {
+        const { isDone } = framer;
+        if (isDone) framer.reset();
+        this.#pushed(bytes, from, at, isDone);
+        if (this.#connection === null) return; // its user may close us
         continue;
       }
       const request = this.#sent.head;
@@ -303,12 +308,8 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
 
   /** A push belongs to no request, but to the client that is linked to this connection. */
   #pushed(bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
-    if (this.linked === null) return;
-    this.#push.push(bytes.slice(start, end));
-    if (!isLast) return;
-    const push = concat(this.#push);
-    this.#push = [];
-    this.linked.pushed(push);
+    const push = this.linked === null ? null : this.#push.add(bytes, start, end, isLast);
+    if (push !== null) this.linked!.pushed(push);
   }
 
   sourceEnded(): void {
@@ -421,7 +422,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     this.#source = null;
     this.#batch.reset();
     this.#batch = new WriteBatch(this, null);
-    this.#push = [];
+    this.#push.clear();
     this.#pause.end();
     const connection = this.#connection;
     this.#connection = null;

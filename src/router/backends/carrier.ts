@@ -38,6 +38,8 @@ export interface LinkedUser {
   readonly mayBlock: boolean;
   /** The server has pushed something. Takes `push`, a whole RESP3 push. */
   pushed(push: Uint8Array): void;
+  /** It is time to ask the server, over a connection that subscribes, whether it is still there. */
+  keepAlive(): void;
   /** The connection is lost, or could not be opened; what went over it has been failed. */
   lost(cause: string): void;
 }

@@ -33,6 +33,8 @@ export interface LinkUser {
   pushed(link: Link, push: Uint8Array): void;
   /** The connection is lost, or was refused: what went over it has been failed. The link is of no use. */
   lost(link: Link, cause: string): void;
+  /** The server has nothing to answer for a while: the link of a subscriber asks whether it is there. */
+  keepAlive?(link: Link): void;
   /** The client is gone. The user breaks the link off, or lets what is on its way end. */
   clientClosed(link: Link): void;
 }
@@ -119,6 +121,20 @@ export class Link implements LinkedUser {
   }
 
   /**
+   * Connects, and takes whatever the server sends as pushes from now on, replies too: what a subscribed
+   * connection gets under RESP2 cannot be told from replies by its form.
+   */
+  listen(): void {
+    this.#backend.isListening = true;
+    this.#backend.warm();
+  }
+
+  /** Sends a request over a link that listens; the user knows its reply. Copies `bytes`. */
+  write(bytes: Uint8Array): void {
+    this.#backend.append(bytes, 0, bytes.length);
+  }
+
+  /**
    * Begins a request that comes in pieces, and with which the link ends; its deadline runs once all of it
    * was appended.
    *
@@ -143,6 +159,10 @@ export class Link implements LinkedUser {
 
   pushed(push: Uint8Array): void {
     this.#user.pushed(this, push);
+  }
+
+  keepAlive(): void {
+    this.#user.keepAlive?.(this);
   }
 
   lost(cause: string): void {

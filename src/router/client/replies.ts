@@ -65,6 +65,8 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
   readonly #pressure = new ReplyPressure(this);
   #head: Request | null = null;
   #tail: Request | null = null;
+  /** Pushes that wait until the reply is whole that the client has a part of; null while there are none. */
+  #pushes: Uint8Array[] | null = null;
 
   constructor(host: ReplyHost, sink: ByteSink) {
     this.#host = host;
@@ -158,6 +160,29 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     }
   }
 
+  /**
+   * Gives the client a push, which answers nothing: at once, but not inside a reply of which it has a part
+   * already. Copies `push`, or keeps it.
+   */
+  push(push: Uint8Array): void {
+    if (this.isGone) return;
+    const head = this.#head;
+    if (head === null || head.replyBytes <= head.heldBytes) {
+      return this.#send(push, 0, push.length);
+    }
+    (this.#pushes ??= []).push(push);
+    this.holds(push.length);
+  }
+
+  #sendPushes(): void {
+    const pushes = this.#pushes!;
+    this.#pushes = null;
+    for (const push of pushes) {
+      this.holds(-push.length);
+      this.#send(push, 0, push.length);
+    }
+  }
+
   /** The whole reply of a request that has parts, or was parked. Takes `reply`. */
   completed(request: Request, reply: Uint8Array, isFailure = false): void {
     request.replyType = reply[0] ?? 0;
@@ -233,6 +258,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
 
   /** Takes the settled head out of the FIFO, and with it all settled ones behind it. */
   #shift(): void {
+    if (this.#pushes !== null) this.#sendPushes();
     let request = this.#head!;
     for (;;) {
       const next = request.next;
@@ -304,6 +330,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     this.isGone = true;
     this.#shared.budget.chargeReply(-(this.#batch.queuedBytes + this.heldBytes));
     this.heldBytes = 0;
+    this.#pushes = null;
     this.#batch.reset();
     leaveRequests(this.#head);
     this.#head = this.#tail = null;

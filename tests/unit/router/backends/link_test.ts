@@ -171,3 +171,29 @@ Deno.test("a client that has several links hears which one is lost, and keeps th
   assertEquals([kept!.isClosed, holder.links, holder.losses], [true, [], ["cut"]]);
   server.close();
 });
+
+Deno.test("a link that listens gives all that its server sends to its user, and pings by its user only", async () => {
+  const asked: string[] = [];
+  await using fake = new FakeRedis(async (words, connection) => {
+    if (words[0] === "SELECT") return answerNothing(words);
+    asked.push(words.join(" "));
+    await connection.send("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n");
+    await delay(20);
+    return "$5\r\nhello\r\n-ERR no\r\n";
+  });
+  const server = serverAt(fake);
+  let pings = 0;
+  const holder = Object.assign(new Holder(), { keepAlive: () => pings++ });
+  const link = Link.open(server, 0, 2, holder, holder)!;
+  link.listen();
+  link.write(GET);
+  await until(() => holder.pushes.length === 2);
+  assertEquals(holder.pushes, [
+    "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$5\r\nhello\r\n",
+    "-ERR no\r\n",
+  ]);
+  for (const backend of server.backends()) backend.keepAlive();
+  assertEquals([pings, asked], [1, ["GET k"]]);
+  link.breakOff();
+  server.close();
+});
