@@ -66,13 +66,9 @@ export function replacePart(document: string, part: Part, text: string): string 
   return `${document.slice(0, from + begin.length)}\n\n${text.trim()}\n\n${document.slice(to)}`;
 }
 
-/** Writes a part into docs/conformance.md, formatted as `deno fmt` wants it. */
+/** Writes a part into docs/conformance.md. */
 export async function writePart(part: Part, text: string): Promise<void> {
-  await Deno.writeTextFile(
-    DOCUMENT,
-    replacePart(await Deno.readTextFile(DOCUMENT), part, text),
-  );
-  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", DOCUMENT] }).output();
+  await Deno.writeTextFile(DOCUMENT, replacePart(await Deno.readTextFile(DOCUMENT), part, text));
 }
 
 /**
