@@ -39,6 +39,14 @@ export type MergeRule =
   | "scan"
   | "random_key";
 
+/**
+ * What a command may do that its keys do not show.
+ *
+ * - `script`, `function`: it runs code; without keys, only code that touches none.
+ * - `sort`: its patterns name more keys.
+ */
+export type Caution = "" | "script" | "function" | "sort";
+
 /** Where a row comes from: Redis 7.0.15, a later Redis, codis-server, or an HTTP request line. */
 export type Origin = "redis" | "redis_later" | "codis" | "http";
 
@@ -121,10 +129,14 @@ export interface Command {
   /** First key, last key and step as COMMAND INFO reports them, also for movable keys. */
   readonly reportedKeys: readonly [firstKey: number, lastKey: number, keyStep: number];
 
+  /** What its arguments are looked at for before it is let through; mostly nothing. */
+  readonly caution: Caution;
   readonly handling: Handling;
   readonly merge: MergeRule;
   /** Whether `destructive_commands = off` refuses it. */
   readonly isDestructive: boolean;
+  /** Whether it needs `server_commands = on`: it changes every server, not keys. */
+  readonly isServerCommand: boolean;
   /** Whether the session is closed after the refusal. */
   readonly closesSession: boolean;
   /** The option, in upper case, with which the command would block and is refused; else empty. */

@@ -7,7 +7,7 @@
 import type { Arguments } from "../resp/arguments.ts";
 import type { Command, KeyPlaces, KeySpec, Origin } from "./command.ts";
 import { ADDED_ROWS, type TableRow } from "./codis_commands.ts";
-import { buildHandling } from "./handling.ts";
+import { buildHandling, CAUTIONS } from "./handling.ts";
 import redisRows from "./table.json" with { type: "json" };
 
 /** Every row: Redis 7.0.15's in alphabetical order, then the added ones. */
@@ -74,9 +74,11 @@ function buildCommand(
     lastKey: keyPlaces === "static" ? lastKey : 0,
     keyStep: keyPlaces === "static" ? keyStep : 0,
     reportedKeys: [firstKey, lastKey, keyStep],
+    caution: CAUTIONS[name] ?? "",
     handling: own?.handling ?? byDefault,
     merge: own?.merge ?? "",
     isDestructive: own?.isDestructive ?? false,
+    isServerCommand: own?.isServerCommand ?? false,
     closesSession: own?.closesSession ?? false,
     blockingOption: own?.blockingOption ?? "",
     refusal: refusalOf(name, own?.reason ?? "", byDefault === "refuse" && own === undefined),

@@ -7,13 +7,14 @@
  * @module
  */
 
-import type { Handling, MergeRule } from "./command.ts";
+import type { Caution, Handling, MergeRule } from "./command.ts";
 
 /** The row of this table for one command. */
 export interface HandlingRow {
   readonly handling: Handling;
   readonly merge: MergeRule;
   readonly isDestructive: boolean;
+  readonly isServerCommand: boolean;
   readonly closesSession: boolean;
   readonly blockingOption: string;
   readonly reason: string;
@@ -48,6 +49,9 @@ const FANOUT: Readonly<Record<string, MergeRule>> = {
 
 const DESTRUCTIVE = "flushall flushdb script|flush function|delete function|flush function|restore";
 
+/** Commands that need `server_commands = on`. */
+const SERVER = "";
+
 const LOCAL = `
   ping echo quit auth hello select reset time info
   client|id client|info client|list client|kill client|no-evict client|no-touch
@@ -61,6 +65,18 @@ const ANY_SERVER = `
   lolwut function|list function|dump
   command|help client|help config|help object|help xgroup|help xinfo|help script|help
   function|help`;
+
+/** Commands whose arguments are looked at before they are let through. */
+export const CAUTIONS: Readonly<Record<string, Caution>> = {
+  eval: "script",
+  eval_ro: "script",
+  evalsha: "script",
+  evalsha_ro: "script",
+  fcall: "function",
+  fcall_ro: "function",
+  sort: "sort",
+  sort_ro: "sort",
+};
 
 /** Commands that block a shared connection only with one option. */
 const BLOCKING_OPTION: Readonly<Record<string, string>> = { xread: "BLOCK", xreadgroup: "BLOCK" };
@@ -130,6 +146,7 @@ const words = (text: string): string[] => text.split(/\s+/).filter((word) => wor
 /** Builds the table by command name. */
 export function buildHandling(): ReadonlyMap<string, HandlingRow> {
   const destructive = new Set(words(DESTRUCTIVE));
+  const server = new Set(words(SERVER));
   const closing = new Set(words(CLOSES_SESSION));
   const table = new Map<string, HandlingRow>();
   const add = (name: string, handling: Handling, merge: MergeRule, option = "", reason = "") => {
@@ -138,6 +155,7 @@ export function buildHandling(): ReadonlyMap<string, HandlingRow> {
       handling,
       merge,
       isDestructive: destructive.has(name),
+      isServerCommand: server.has(name),
       closesSession: closing.has(name),
       blockingOption: option,
       reason,

@@ -346,6 +346,25 @@ export const CONFIG_KEYS = [
       "When off, scripts can still call FLUSHALL and FLUSHDB, unless backend_client_user is set.",
   },
   {
+    key: "server_commands",
+    field: "allowsServerCommands",
+    kind: "switch",
+    default: "off",
+    help:
+      "Whether clients may use CONFIG SET, RESETSTAT and REWRITE, SWAPDB, SAVE, BGSAVE, BGREWRITEAOF, " +
+      "MEMORY PURGE, LATENCY RESET, SLOWLOG RESET and DEBUG. They act on the masters of all groups.",
+  },
+  {
+    key: "undeclared_keys",
+    field: "undeclaredKeys",
+    kind: "word",
+    words: ["refuse", "allow"],
+    default: "refuse",
+    help:
+      "Whether scripts and functions that declare no keys may call commands with keys. If allowed, " +
+      "such a script runs on one server, and sees the keys of that server only.",
+  },
+  {
     key: "failover",
     field: "failover",
     kind: "word",

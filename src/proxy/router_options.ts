@@ -31,6 +31,8 @@ export function routerOptions(config: Config, version: string): RouterOptions {
     backendTimeoutMs: config.backendTimeoutMs,
     slotWaitMs: config.slotWaitTimeoutMs,
     destructiveCommands: config.allowsDestructiveCommands,
+    undeclaredKeys: config.undeclaredKeys === "allow",
+    serverCommands: config.allowsServerCommands,
     shownConfig: shownConfig(config),
     version,
   };

@@ -32,6 +32,9 @@ export const SLOT_NOT_READY = "ERR handle request, slot is not ready, may be off
 /** Codis 3.2's text. */
 export const BACKEND_RESET = "ERR handle response, backend conn reset";
 
+/** Redis's text, byte for byte. */
+export const NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
+
 /** The slot table is old, and the new one cannot be read yet. Codis 3.2's form. */
 export const TABLE_OLD =
   "ERR handle request, slots may have changed while this proxy was away: it waits for its coordinator";

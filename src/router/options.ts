@@ -52,6 +52,10 @@ export interface RouterOptions {
   readonly slotWaitMs: number;
   /** Whether FLUSHALL and its like are let through. */
   readonly destructiveCommands: boolean;
+  /** Whether scripts and functions may run that declare no keys and may touch some. */
+  readonly undeclaredKeys: boolean;
+  /** Whether CONFIG SET and its like are let through, to all masters. */
+  readonly serverCommands: boolean;
   /** What CONFIG GET shows: names and values, no passwords. */
   readonly shownConfig: readonly (readonly [name: string, value: string])[];
   /** Program version, for INFO and HELLO. */

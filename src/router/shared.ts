@@ -12,6 +12,7 @@ import { AuthThrottle } from "./client/auth_throttle.ts";
 import { ByteBudget } from "./client/byte_budget.ts";
 import type { ListedClient } from "./client/client_info.ts";
 import { ReplySizes } from "./client/reply_sizes.ts";
+import { ScriptTexts } from "./dispatch/script_texts.ts";
 import type { RouterEvents } from "./events.ts";
 import type { RouterOptions } from "./options.ts";
 import { RouterSlots } from "./slots/router_slots.ts";
@@ -30,6 +31,8 @@ export class RouterShared {
   readonly replySizes = new ReplySizes(COMMANDS.length);
   readonly budget: ByteBudget;
   readonly authThrottle = new AuthThrottle();
+  /** What scripts and functions do that declare no keys. */
+  readonly scripts = new ScriptTexts();
   /** Whether the servers know RESP3. */
   readonly resp3: Resp3Support;
   readonly version: LowestVersion;

@@ -35,6 +35,8 @@ export function testOptions(change: Partial<RouterOptions> = {}): RouterOptions 
     backendTimeoutMs: 15_000,
     slotWaitMs: 20_000,
     destructiveCommands: true,
+    undeclaredKeys: false,
+    serverCommands: false,
     shownConfig: [],
     version: "test",
     ...change,

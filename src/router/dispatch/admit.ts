@@ -10,6 +10,7 @@
 import { arityMatches, type Command } from "../../command/command.ts";
 import { findByName } from "../../command/command_table.ts";
 import { givesBlockingOption } from "../../command/key.ts";
+import { refusedPattern } from "../../command/sort_pattern.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import { ELEMENTS_MAX_BEFORE_7 } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
@@ -22,11 +23,12 @@ import {
   wrongArity,
 } from "../errors.ts";
 import type { RouterShared } from "../shared.ts";
+import { refuseUndeclared } from "./undeclared_keys.ts";
 
 /** What the gate knows of a client. */
 export interface AdmittedClient {
   readonly isAuthenticated: boolean;
-  readonly shared: Pick<RouterShared, "options" | "isLoading" | "refusal" | "version">;
+  readonly shared: Pick<RouterShared, "options" | "isLoading" | "refusal" | "version" | "scripts">;
 }
 
 /**
@@ -56,10 +58,17 @@ export function admit(
   }
   switch (command.handling) {
     case "forward":
-      if (shared.refusal !== "" || command.blockingOption === "") return shared.refusal;
+      if (shared.refusal !== "") return shared.refusal;
+      if (command.caution !== "" && args.count === count) {
+        return refusedCaution(shared, command, args);
+      }
+      if (command.blockingOption === "") return "";
       return givesBlockingOption(command, args) ? command.refusal : "";
     case "split":
     case "fanout":
+      if (command.isServerCommand && !shared.options.serverCommands) {
+        return notAllowed(command.name, "server_commands is off in the proxy's configuration");
+      }
       if (command.isDestructive && !shared.options.destructiveCommands) {
         return notAllowed(command.name, "destructive_commands is off in the proxy's configuration");
       }
@@ -70,6 +79,16 @@ export function admit(
     case "refuse":
       return command.refusal;
   }
+}
+
+/** What the arguments of a command show that its keys do not; an error text, or empty. */
+function refusedCaution(
+  { options, scripts }: AdmittedClient["shared"],
+  command: Command,
+  args: Arguments,
+): string {
+  if (command.caution === "sort") return refusedPattern(args);
+  return options.undeclaredKeys ? "" : refuseUndeclared(scripts, command, args);
 }
 
 /** Whether Redis, too, answers a command while it loads: AUTH and INFO, but not PING. */

@@ -18,10 +18,15 @@ import { admit } from "./admit.ts";
 import { fanOut } from "./fan_out.ts";
 import { forward } from "./forward.ts";
 import { split } from "./split.ts";
+import { waitsForFunctions } from "./undeclared_keys.ts";
 
 /** Dispatches the request that `parser` found. Borrows its bytes until it returns. */
 export function dispatch(client: Client, parser: RequestParser): void {
   const command = findCommand(parser);
+  if (command?.caution === "function" && waitsForFunctions(client, parser)) {
+    client.credit.isRefused = true; // it is dispatched again
+    return;
+  }
   if (command !== undefined) client.lastCommand = command;
   const refusal = admit(client, command, parser, parser.count);
   if (refusal !== "" || command === undefined) {

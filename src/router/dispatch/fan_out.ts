@@ -24,9 +24,20 @@ export function fanOut(client: Client, command: Command, parser: RequestParser):
   if (command.merge === "scan") return scan(client, command, parser);
   const bytes = parser.bytes.subarray(parser.requestStart, parser.requestEnd);
   if (isAboutKeys(command)) return askKeySpace(client, command, bytes);
+  noteScripts(client, command, parser);
   const merge = MERGES[command.merge]!;
   if (command.merge === "one_succeeded") askAlone(client, command, masters, merge, bytes);
   else sendToAll(client, command, masters, merge, bytes);
+}
+
+/** Scripts and functions that servers get are looked at, for when they are called without keys. */
+function noteScripts(client: Client, command: Command, args: RequestParser): void {
+  const { scripts, options } = client.shared;
+  if (options.undeclaredKeys) return;
+  if (command.name.startsWith("function|")) scripts.functionsChange();
+  else if (command.name === "script|load") {
+    scripts.learn(args.bytes.subarray(args.start(2), args.end(2)));
+  }
 }
 
 /** Asks masters over connections of their own, which wait for nothing that a server is busy with. */

@@ -1,0 +1,100 @@
+/**
+ * What a Lua script without declared keys may call: commands whose answer is the same on every server,
+ * named in the text itself.
+ *
+ * The text is not run or understood, only split into words: every use of `redis` in it must be of a form
+ * that is known to be harmless.
+ *
+ * @module
+ */
+
+/** Commands that a script without keys may call: they touch no key, wherever they run. */
+const KEYLESS = new Set(["ping", "echo", "time", "publish", "spublish", "lolwut"]);
+/** What calls commands. */
+const CALLS = ["call", "pcall"];
+/** The table of Redis, and Valkey's other name for it. */
+const TABLES = ["redis", "server"];
+/** Ways to reach the table, or new code, by a name that is not in the text. */
+const HIDDEN_WAYS = ["_G", "getfenv", "setfenv", "load", "loadstring", "rawget", "getmetatable"];
+
+/** A word of Lua: a name, a quoted text without escapes, or anything else. */
+interface Token {
+  readonly kind: "name" | "text" | "other";
+  readonly text: string;
+}
+
+const TOKEN = new RegExp(
+  [
+    String.raw`--\[(?<comment>=*)\[[^]*?\]\k<comment>\]`,
+    String.raw`--[^\n]*`,
+    String.raw`\[(?<long>=*)\[(?<longText>[^]*?)\]\k<long>\]`,
+    String.raw`(?<quote>["'])(?<quoted>(?:\\[^]|(?!\k<quote>)[^\\])*)\k<quote>`,
+    String.raw`(?<name>[A-Za-z_]\w*)`,
+    String.raw`(?<space>\s+)`,
+    String.raw`(?<other>\.+|[^])`,
+  ].join("|"),
+  "g",
+);
+
+/**
+ * Looks for calls in a script that may touch keys.
+ *
+ * @param script The text of a script, or of a whole library of functions.
+ * @returns What the script does that only declared keys allow, for an error text; empty when it does
+ * nothing of the kind.
+ */
+export function undeclaredAccess(script: string): string {
+  const tokens = tokensOf(script.replace(/^#![^\n]*/, ""));
+  for (let i = 0; i < tokens.length; i++) {
+    const { kind, text } = tokens[i]!;
+    if (kind !== "name") continue;
+    const isField = isOther(tokens[i - 1], ".") || isOther(tokens[i - 1], ":");
+    if (HIDDEN_WAYS.includes(text) && !isField) return `uses ${text}`;
+    if (!TABLES.includes(text) || isField && tokens[i - 2]?.text !== "_G") continue;
+    const access = accessOf(tokens, i);
+    if (access !== "") return access;
+  }
+  return "";
+}
+
+/** What is done with the table at `tokens[i]`; empty when that is harmless. */
+function accessOf(tokens: readonly Token[], i: number): string {
+  const table = tokens[i]!.text;
+  const field = tokens[i + 2];
+  if (!isOther(tokens[i + 1], ".") || field?.kind !== "name") {
+    // `server` is also a good name for something else.
+    return table === "redis" ? "uses redis otherwise than as redis.NAME" : "";
+  }
+  if (!CALLS.includes(field.text)) return "";
+  const isCall = isOther(tokens[i + 3], "(");
+  const name = tokens[i + (isCall ? 4 : 3)];
+  const after = tokens[i + 5];
+  const isWhole = !isCall || isOther(after, ")") || isOther(after, ",");
+  if (name?.kind !== "text" || !isWhole) {
+    return `calls a command that its text does not name after ${table}.${field.text}`;
+  }
+  return KEYLESS.has(name.text.toLowerCase()) ? "" : `calls ${shown(name.text)}`;
+}
+
+function isOther(token: Token | undefined, text: string): boolean {
+  return token?.kind === "other" && token.text === text;
+}
+
+function shown(name: string): string {
+  return name.slice(0, 32).replace(/[^ -~]/g, "?").toUpperCase();
+}
+
+function tokensOf(script: string): Token[] {
+  const tokens: Token[] = [];
+  for (const { groups } of script.matchAll(TOKEN)) {
+    const { name, longText, quoted, other } = groups!;
+    if (name !== undefined) tokens.push({ kind: "name", text: name });
+    else if (longText !== undefined) tokens.push({ kind: "text", text: longText });
+    else if (other !== undefined) tokens.push({ kind: "other", text: other });
+    else if (quoted !== undefined) {
+      // An escape may stand for any letter: such a text names nothing that can be known.
+      tokens.push({ kind: quoted.includes("\\") ? "other" : "text", text: quoted });
+    }
+  }
+  return tokens;
+}

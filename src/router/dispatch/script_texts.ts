@@ -1,0 +1,105 @@
+/**
+ * What the router knows of the texts of scripts and functions: whether they may touch keys that they do not
+ * declare.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { undeclaredAccess } from "../../command/script_text.ts";
+import { encodeRequest } from "../../resp/encoder.ts";
+import { latin1Bytes } from "../../resp/latin1.ts";
+import { fieldOf, parseReply, type ReplyValue } from "../../resp/reply_value.ts";
+import { askServer } from "../backends/question.ts";
+import type { Master } from "../backends/server.ts";
+
+/** Scripts that are remembered; then the one is forgotten that was seen first. */
+const SCRIPTS_MAX = 10_000;
+/** How long the code of functions is taken for what the servers have, in milliseconds. */
+const FUNCTIONS_FRESH_MS = 1_000;
+
+const LIST_FUNCTIONS = encodeRequest(["FUNCTION", "LIST", "WITHCODE"]);
+const decoder = new TextDecoder();
+
+/** What one router knows of scripts and functions. */
+export class ScriptTexts {
+  /** By SHA, what a script does that only declared keys allow; empty for nothing. */
+  readonly #scripts = new Map<string, string>();
+  /** The same by the name of a function, in lower case as Redis looks it up. */
+  #functions = new Map<string, string>();
+  #functionsMs = -Infinity;
+  #isAsking = false;
+  readonly #waiting: (() => void)[] = [];
+
+  /** Looks at a script, if that has not been done yet. Borrows `text`. */
+  learn(text: Uint8Array): string {
+    const sha = createHash("sha1").update(text).digest("hex");
+    const known = this.#scripts.get(sha);
+    if (known !== undefined) return known;
+    const access = undeclaredAccess(decoder.decode(text));
+    if (this.#scripts.size >= SCRIPTS_MAX) {
+      for (const oldest of this.#scripts.keys()) {
+        this.#scripts.delete(oldest);
+        break;
+      }
+    }
+    this.#scripts.set(sha, access);
+    return access;
+  }
+
+  /** What was found in a script; undefined when its text has not been seen. */
+  script(sha: string): string | undefined {
+    return this.#scripts.get(sha.toLowerCase());
+  }
+
+  /** What was found in the library of a function; undefined when no server has the function. */
+  function(name: string): string | undefined {
+    return this.#functions.get(name.toLowerCase());
+  }
+
+  /** The servers' functions change. */
+  functionsChange(): void {
+    this.#functionsMs = -Infinity;
+  }
+
+  /**
+   * Makes sure that the functions are known as they were at most a second ago.
+   *
+   * @param known Called later when they had to be asked for.
+   * @returns Whether they need not be asked for.
+   */
+  hasFunctions(master: Master, known: () => void): boolean {
+    const now = performance.now();
+    if (now - this.#functionsMs < FUNCTIONS_FRESH_MS) return true;
+    if (this.#isAsking) {
+      this.#waiting.push(known);
+      return false;
+    }
+    this.#isAsking = true;
+    this.#waiting.push(known);
+    askServer(master.server.backend(0, 2), LIST_FUNCTIONS, (reply, isReply) => {
+      // A server that does not tell will not run one either, but say why itself.
+      if (isReply && !reply.startsWith("-")) this.#functions = functionsOf(reply);
+      this.#functionsMs = performance.now();
+      this.#isAsking = false;
+      for (const each of this.#waiting.splice(0)) each();
+    });
+    return false;
+  }
+}
+
+/** What the libraries of FUNCTION LIST WITHCODE do, by their functions' names. */
+function functionsOf(reply: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const library of listOf(parseReply(latin1Bytes(reply)))) {
+    const access = undeclaredAccess(String(fieldOf(library, "library_code")));
+    for (const each of listOf(fieldOf(library, "functions"))) {
+      found.set(String(fieldOf(each, "name")).toLowerCase(), access);
+    }
+  }
+  return found;
+}
+
+function listOf(value: ReplyValue | undefined): readonly ReplyValue[] {
+  return Array.isArray(value) ? value : [];
+}
