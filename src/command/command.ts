@@ -12,9 +12,10 @@
  * - `split`: groups its keys by server, sends a part to each, merges the replies.
  * - `local`: answers it itself.
  * - `fanout`: sends it to every master, merges the replies.
+ * - `transaction`: opens, ends or guards a transaction of the client.
  * - `refuse`: answers with the row's `refusal`.
  */
-export type Handling = "forward" | "split" | "local" | "fanout" | "refuse";
+export type Handling = "forward" | "split" | "local" | "fanout" | "transaction" | "refuse";
 
 /**
  * How the replies of a `split` or `fanout` command become one; Redis's own response_policy words

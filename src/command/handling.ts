@@ -78,6 +78,8 @@ export const CAUTIONS: Readonly<Record<string, Caution>> = {
   sort_ro: "sort",
 };
 
+const TRANSACTION = "multi exec discard watch unwatch";
+
 /** Commands that block a shared connection only with one option. */
 const BLOCKING_OPTION: Readonly<Record<string, string>> = { xread: "BLOCK", xreadgroup: "BLOCK" };
 
@@ -85,10 +87,6 @@ const BLOCKING_REASON = "it would hold up the connection that all clients share"
 
 /** The refused commands by reason; the reason is a part of the error text. */
 const REFUSED: readonly (readonly [reason: string, names: string])[] = [
-  [
-    "transactions need a server connection of their own",
-    "multi exec discard watch unwatch",
-  ],
   [
     BLOCKING_REASON,
     "blpop brpop brpoplpush blmove blmpop bzpopmin bzpopmax bzmpop wait monitor",
@@ -165,6 +163,7 @@ export function buildHandling(): ReadonlyMap<string, HandlingRow> {
   for (const [name, merge] of Object.entries(FANOUT)) add(name, "fanout", merge);
   for (const name of words(LOCAL)) add(name, "local", "");
   for (const name of words(ANY_SERVER)) add(name, "forward", "");
+  for (const name of words(TRANSACTION)) add(name, "transaction", "");
   for (const [name, option] of Object.entries(BLOCKING_OPTION)) {
     add(name, "forward", "", option, `with ${option}, ${BLOCKING_REASON}`);
   }

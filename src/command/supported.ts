@@ -20,6 +20,7 @@ const COLUMNS: readonly (readonly [title: string, shows: (command: Command) => b
   ["every master", ({ handling }) => handling === "fanout"],
   ["any server", ({ handling, keyPlaces }) => handling === "forward" && keyPlaces === "none"],
   ["the proxy itself", ({ handling }) => handling === "local"],
+  ["transaction", ({ handling }) => handling === "transaction"],
   ["refused", ({ handling }) => handling === "refuse"],
 ];
 

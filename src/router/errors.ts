@@ -19,6 +19,24 @@ export const MAX_CLIENTS = "ERR max number of clients reached";
 /** Redis Cluster's text, byte for byte. */
 export const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
 /** Redis's text, byte for byte. */
+export const EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors.";
+/** Redis's text for an EXEC that was refused, byte for byte. */
+export function execAborted(cause: string): string {
+  return `EXECABORT Transaction discarded because of: ${cause.replace(/^ERR /, "")}`;
+}
+/** A server that takes no MULTI, but what follows it. */
+export const MULTI_REFUSED =
+  "ERR handle response, the server refused MULTI and executed the commands one by one";
+/** Redis Cluster's text, and how to mend it. */
+export const TRANSACTION_CROSS_SLOT =
+  `${CROSS_SLOT}: give all keys of a transaction the same {tag}, or set multi_slot_transactions`;
+/** All clients together hold too much. */
+export const BUDGET_SPENT =
+  "ERR handle request, no memory for a larger transaction: proxy_max_buffer is used up";
+
+/** Redis's text, byte for byte. */
+export const NO_SUCH_DATABASE = "ERR DB index is out of range";
+/** Redis's text, byte for byte. */
 export const SYNTAX_ERROR = "ERR syntax error";
 /** Redis's text, byte for byte. */
 export const NOT_AN_INTEGER = "ERR value is not an integer or out of range";
@@ -49,6 +67,11 @@ export const SLOTS_MOVE_TOO_FAST =
 /** A request that cannot be passed on in pieces, and is too large to be held. */
 export function requestTooLarge(bytes: number, bytesMax: number): string {
   return `ERR request of at least ${bytes} bytes is larger than session_max_buffer (${bytesMax} bytes)`;
+}
+
+/** A transaction whose commands are too large to be held. */
+export function transactionTooLarge(bytes: number, bytesMax: number): string {
+  return `ERR transaction of at least ${bytes} bytes is larger than session_max_buffer (${bytesMax} bytes)`;
 }
 
 /** More arguments than the oldest of the servers takes. */

@@ -49,6 +49,14 @@ export interface FlightCounter {
   leave(): void;
 }
 
+/** The replies before a request's own: to what was sent in one piece with it. */
+export interface LeadingReplies {
+  /** How many are still to come. */
+  left: number;
+  /** Bytes of the next one arrived. Borrows `bytes` during the call; `type` is the reply's first byte. */
+  led(type: number, bytes: Uint8Array, start: number, end: number, isLast: boolean): void;
+}
+
 /** What a request of several parts is made of. */
 export interface ReplyParts {
   /** Nobody wants the reply any more: reply bytes that are held can go. */
@@ -111,6 +119,8 @@ export class Request {
   semaphore: ReplySemaphore | null = null;
   /** Its parts; null for a request that is sent as it is. */
   parts: ReplyParts | null = null;
+  /** The replies that come before its own; null for most. */
+  leads: LeadingReplies | null = null;
   /** Its bytes, while it waits for a slot; else null. */
   ownBytes: Uint8Array | null = null;
   /** Database and protocol it was sent under, for a request that waits. */
@@ -201,6 +211,7 @@ export function recycleRequest(request: Request): void {
   request.kind = 0;
   request.isForeseen = false;
   request.parts = null;
+  request.leads = null;
   request.replyType = 0;
   request.replyBytes = 0;
   request.missingBytes = 0;
@@ -210,7 +221,12 @@ export function recycleRequest(request: Request): void {
   freeCount++;
 }
 
-/** Hands reply bytes to the owner. Borrows `bytes` during the call. */
+/** Whether the next reply to it is its own, with which it is answered. */
+export function isOwnReplyNext(request: Request): boolean {
+  return request.leads === null || request.leads.left === 0;
+}
+
+/** Hands reply bytes to the owner, or to what leads. Borrows `bytes` during the call. */
 export function deliver(
   request: Request,
   bytes: Uint8Array,
@@ -218,6 +234,11 @@ export function deliver(
   end: number,
   isLast: boolean,
 ): void {
+  const { leads } = request;
+  if (leads !== null && leads.left > 0) {
+    if (isLast) leads.left--;
+    return leads.led(request.replyType, bytes, start, end, isLast);
+  }
   request.replyBytes += end - start;
   request.owner.replied(request, bytes, start, end, isLast);
 }

@@ -289,18 +289,15 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
       }
       const request = this.#sent.head;
       if (request === null) return this.#fail("the server sent a reply nobody asked for");
-      if (framer.isDone) {
-        this.#sent.shift();
-        request.replyType = framer.type;
+      request.replyType = framer.type;
+      const { isDone } = framer;
+      if (!isDone) request.missingBytes = framer.missingBytes;
+      else {
+        this.#sent.replied();
         framer.reset();
-        deliver(request, bytes, from, at, true);
-        if (this.#connection === null) return; // a delivery may close us
-      } else {
-        request.replyType = framer.type;
-        request.missingBytes = framer.missingBytes;
-        deliver(request, bytes, from, at, false);
-        if (this.#connection === null) return;
       }
+      deliver(request, bytes, from, at, isDone);
+      if (this.#connection === null) return; // a delivery may close us
     }
     source.start = source.end;
     if (!this.#pause.isActive) source.read();

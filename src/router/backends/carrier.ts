@@ -30,6 +30,8 @@ export interface Carrier {
   pauseReading(reader: SlowReader): boolean;
   /** Reads again. */
   resumeReading(): void;
+  /** Breaks the connection, whose state at the server is in doubt, and fails what is in flight. */
+  breakOff(cause: string): void;
 }
 
 /** Who uses a private backend for a while. */

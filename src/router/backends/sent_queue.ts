@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Request } from "../request.ts";
+import { isOwnReplyNext, type Request } from "../request.ts";
 
 /** A FIFO of requests, linked by their `nextSent`. */
 export class SentQueue {
@@ -20,6 +20,11 @@ export class SentQueue {
     else this.#tail.nextSent = request;
     this.#tail = request;
     this.length++;
+  }
+
+  /** A whole reply has come: takes the oldest request out, unless it was to another that leads it. */
+  replied(): void {
+    if (isOwnReplyNext(this.head!)) this.shift();
   }
 
   /** Takes the oldest request out. */

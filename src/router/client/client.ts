@@ -11,6 +11,7 @@ import type { RouterShared } from "../shared.ts";
 import type { ClientInfo, ListedClient } from "./client_info.ts";
 import type { Replies } from "./replies.ts";
 import type { ReplyCredit } from "./reply_credit.ts";
+import type { Transaction } from "./transaction.ts";
 
 /**
  * Where a client is in its life.
@@ -34,6 +35,8 @@ export interface Client extends ListedClient, LinkHolder {
   protocol: Protocol;
   database: number;
   lastCommand: Command | null;
+  /** What it has queued since MULTI; null while it is in no transaction. */
+  transaction: Transaction | null;
   /** While set, no request is dispatched until all earlier ones are settled. */
   isAtBarrier: boolean;
   /** Answers the command being dispatched, after all earlier ones. Copies `reply`. */

@@ -22,7 +22,13 @@ import { RequestFramer } from "../../resp/request_framer.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import { Link, type LinkUser } from "../backends/link.ts";
 import { admit } from "../dispatch/admit.ts";
-import { BACKEND_RESET, requestTooLarge, SLOT_NOT_READY, slotWaitedOut } from "../errors.ts";
+import {
+  BACKEND_RESET,
+  requestTooLarge,
+  SLOT_NOT_READY,
+  slotWaitedOut,
+  transactionTooLarge,
+} from "../errors.ts";
 import type { Slot } from "../slots/slot.ts";
 import type { Client } from "./client.ts";
 
@@ -68,8 +74,15 @@ export class PassThrough implements LinkUser {
     if (bytes <= Math.min(PASS_THROUGH_BYTES, sessionBufferBytesMax)) return null;
     const hold = (canWait: boolean) => {
       const isTooLarge = (canWait ? parser.pendingBulk : bytes) > sessionBufferBytesMax;
-      return isTooLarge ? PassThrough.#refuse(client, bytes) : null;
+      if (!isTooLarge) return null;
+      return PassThrough.#refuse(client, requestTooLarge(bytes, sessionBufferBytesMax));
     };
+    if (client.transaction !== null) {
+      const total = client.transaction.heldBytes + bytes;
+      if (total <= sessionBufferBytesMax) return null;
+      client.transaction.isAborted = true;
+      return PassThrough.#refuse(client, transactionTooLarge(total, sessionBufferBytesMax));
+    }
     if (parser.count === 0) return hold(true);
     const command = findCommand(parser);
     const discard = (error: string) => new PassThrough(client, null, null, error);
@@ -87,10 +100,8 @@ export class PassThrough implements LinkUser {
   }
 
   /** Answers a request that may not be held, and reads the rest of it away. */
-  static #refuse(client: Client, bytes: number): PassThrough {
-    client.answer(
-      errorReply(requestTooLarge(bytes, client.shared.options.sessionBufferBytesMax)),
-    );
+  static #refuse(client: Client, text: string): PassThrough {
+    client.answer(errorReply(text));
     const passThrough = new PassThrough(client, null, null, "");
     passThrough.#isDiscarding = true;
     return passThrough;

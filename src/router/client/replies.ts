@@ -26,6 +26,7 @@ import {
   WHOLE_BYTES_MIN,
 } from "../request.ts";
 import type { RouterShared } from "../shared.ts";
+import { CapturedReply } from "./captured_reply.ts";
 import type { ReplyCredit } from "./reply_credit.ts";
 import { PRESSURE_BYTES_HIGH, ReplyPressure } from "./reply_pressure.ts";
 
@@ -63,6 +64,8 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
   readonly #shared: RouterShared;
   readonly #batch: WriteBatch;
   readonly #pressure = new ReplyPressure(this);
+  /** Gets the next reply in the client's place; null mostly. */
+  #captured: CapturedReply | null = null;
   #head: Request | null = null;
   #tail: Request | null = null;
   /** Pushes that wait until the reply is whole that the client has a part of; null while there are none. */
@@ -101,9 +104,25 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
 
   /** As {@linkcode enqueue}, for a request that is answered by {@linkcode completed}. */
   park(command: Command): Request {
-    const request = this.enqueue(command);
+    const captured = this.#captured;
+    const request = captured === null ? this.enqueue(command) : captured.park(command, this.#host);
     request.state = "sent";
     return request;
+  }
+
+  /**
+   * Runs `run`, which answers or parks one command, and takes its reply.
+   *
+   * @param taken Called with the reply, now or later.
+   */
+  capture(taken: (reply: Uint8Array) => void, run: () => void): void {
+    const before = this.#captured;
+    this.#captured = new CapturedReply(this, taken);
+    try {
+      run();
+    } finally {
+      this.#captured = before;
+    }
   }
 
   /** Counts a request's bytes against client and process until it is settled. */
@@ -124,6 +143,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
 
   /** Answers after all earlier requests. Copies `reply`. */
   answer(reply: Uint8Array): void {
+    if (this.#captured !== null) return this.#captured.answered(reply);
     if (this.#head === null) return this.#send(reply, 0, reply.length);
     const request = acquireRequest(this);
     request.client = this;
@@ -187,6 +207,9 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
   completed(request: Request, reply: Uint8Array, isFailure = false): void {
     request.replyType = reply[0] ?? 0;
     request.replyBytes = reply.length;
+    if (request.owner !== this) {
+      return request.owner.replied(request, reply, 0, reply.length, true);
+    }
     if (isFailure && request.command !== null) this.#shared.stats.failures[request.command.id]!++;
     const isWhole = reply.length >= WHOLE_BYTES_MIN && !this.isGone;
     if (isWhole) {

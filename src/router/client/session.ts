@@ -26,6 +26,7 @@ import { overdueReason } from "./deadlines.ts";
 import { Input } from "./input.ts";
 import { Replies, type ReplyHost } from "./replies.ts";
 import { ReplyCredit } from "./reply_credit.ts";
+import type { Transaction } from "./transaction.ts";
 
 /** How long a closed-down session's input is read away so that its last reply is not lost. */
 const LINGER_MS = 1000;
@@ -49,6 +50,7 @@ export class Session implements Client, ReplyHost, TurnWork {
   info: ClientInfo = ANONYMOUS;
   lastCommand: Command | null = null;
   isAtBarrier = false;
+  transaction: Transaction | null = null;
   links: readonly Link[] = NO_LINKS;
   isQueuedForTurnEnd = false;
 
@@ -210,6 +212,7 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.#input.close();
     this.replies.close();
     this.#input.abandon();
+    this.transaction?.end();
     for (const link of this.links) link.clientClosed();
     hangUp(this.#connection);
     this.#onClosed(this);

@@ -28,6 +28,8 @@ import { refuseUndeclared } from "./undeclared_keys.ts";
 /** What the gate knows of a client. */
 export interface AdmittedClient {
   readonly isAuthenticated: boolean;
+  /** Its open transaction, in which nothing blocks. */
+  readonly transaction: object | null;
   readonly shared: Pick<RouterShared, "options" | "isLoading" | "refusal" | "version" | "scripts">;
 }
 
@@ -63,7 +65,9 @@ export function admit(
         return refusedCaution(shared, command, args);
       }
       if (command.blockingOption === "") return "";
-      return givesBlockingOption(command, args) ? command.refusal : "";
+      return client.transaction === null && givesBlockingOption(command, args)
+        ? command.refusal
+        : "";
     case "split":
     case "fanout":
       if (command.isServerCommand && !shared.options.serverCommands) {
@@ -76,6 +80,8 @@ export function admit(
     case "local":
       if (shared.isLoading && !isAnsweredWhileLoading(command)) return shared.refusal;
       return isUnknownSubcommand ? unknownSubcommand(command.name, args) : "";
+    case "transaction":
+      return "";
     case "refuse":
       return command.refusal;
   }

@@ -4,6 +4,7 @@
  *      admitted? ─┬─ forward ─► keys ─► one slot ─► its server
  *                 ├─ split ──► parts by server ─► merge
  *                 ├─ fan out ► every server ────► merge
+ *                 ├─ queue ──► between MULTI and EXEC
  *                 └─ local ──► answered here
  *
  * @module
@@ -13,11 +14,13 @@ import { findCommand } from "../../command/command_table.ts";
 import { errorReply } from "../../resp/encoder.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
+import { execAborted } from "../errors.ts";
 import { answerLocally } from "../local/answer.ts";
 import { admit } from "./admit.ts";
 import { fanOut } from "./fan_out.ts";
 import { forward } from "./forward.ts";
 import { split } from "./split.ts";
+import { queueRequest, transactionCommand } from "./transact.ts";
 import { waitsForFunctions } from "./undeclared_keys.ts";
 
 /** Dispatches the request that `parser` found. Borrows its bytes until it returns. */
@@ -28,9 +31,13 @@ export function dispatch(client: Client, parser: RequestParser): void {
     return;
   }
   if (command !== undefined) client.lastCommand = command;
+  if (client.transaction !== null && queueRequest(client, client.transaction, command, parser)) {
+    return;
+  }
   const refusal = admit(client, command, parser, parser.count);
   if (refusal !== "" || command === undefined) {
-    client.answer(errorReply(refusal));
+    const isExec = command?.name === "exec"; // Redis's answer to it begins always so
+    client.answer(errorReply(isExec ? execAborted(refusal) : refusal));
     if (command?.closesSession && refusal === command.refusal) client.drain();
     return;
   }
@@ -43,6 +50,8 @@ export function dispatch(client: Client, parser: RequestParser): void {
       return fanOut(client, command, parser);
     case "local":
       return answerLocally(client, command, parser);
+    case "transaction":
+      return transactionCommand(client, command);
     case "refuse":
       throw new Error(`"${command.name}" was admitted`);
   }

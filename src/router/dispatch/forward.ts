@@ -14,6 +14,7 @@ import type { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
 import { requestKind } from "../client/reply_sizes.ts";
 import { CROSS_SLOT, wrongArity } from "../errors.ts";
+import type { Request } from "../request.ts";
 import type { Slot } from "../slots/slot.ts";
 
 /** Key positions of the request being dispatched. */
@@ -43,18 +44,24 @@ export function forward(client: Client, command: Command, parser: RequestParser)
   sendToSlot(client, command, slot, slotId, keys, bytes, requestStart, requestEnd);
 }
 
-/**
- * No server can find the keys either: any of them says, in its own words, what is wrong with the request.
- * One that is not strict about numbers must not take it for a good one.
- */
+/** No server can find the keys either: any of them says what is wrong with the request. */
 function forwardKeyless(client: Client, command: Command, parser: RequestParser): void {
+  const bytes = keylessBytes(command, parser);
+  sendToSlot(client, command, client.shared.slots.all[0]!, 0, null, bytes, 0, bytes.length);
+}
+
+/**
+ * A copy of a request whose keys cannot be found, so that any server says what is wrong with it, in its
+ * own words: one that is not strict about numbers must not take it for a good one.
+ */
+export function keylessBytes(command: Command, parser: RequestParser): Uint8Array {
   const bytes = parser.bytes.slice(parser.requestStart, parser.requestEnd);
   const loose = looseCountIndex(command, parser);
   if (loose > 0) {
     const start = parser.start(loose) - parser.requestStart;
     bytes.fill(120, /* x */ start, parser.end(loose) - parser.requestStart);
   }
-  sendToSlot(client, command, client.shared.slots.all[0]!, 0, null, bytes, 0, bytes.length);
+  return bytes;
 }
 
 /** The slot that all keys share; slot 0, as in Codis, for a command without keys. */
@@ -94,17 +101,35 @@ export function sendToSlot(
   start: number,
   end: number,
 ): void {
+  const request = enqueueFor(client, command, slot, keyHash, end - start);
+  if (request === null) return;
+  request.keys = keys;
+  slot.send(request, bytes, start, end);
+}
+
+/**
+ * Puts a request to a slot in its client's FIFO.
+ *
+ * @param length How many bytes it has.
+ * @returns Null when its reply may not be asked for now: the client is refused, and dispatches it again.
+ */
+export function enqueueFor(
+  client: Client,
+  command: Command,
+  slot: Slot,
+  keyHash: number,
+  length: number,
+): Request | null {
   const { credit, replies } = client;
-  const kind = requestKind(command.id, keyHash, end - start);
+  const kind = requestKind(command.id, keyHash, length);
   const expected = credit.expectedOf(command, kind);
   const isUncounted = credit.isUncounted(command, expected);
   const server = !isUncounted && slot.isOpen ? slot.server : null;
-  if (!isUncounted && !credit.mayAsk(command, server, expected)) return;
+  if (!isUncounted && !credit.mayAsk(command, server, expected)) return null;
   const request = replies.enqueue(command);
   request.kind = kind;
-  request.keys = keys;
-  replies.charge(request, end - start);
+  replies.charge(request, length);
   if (isUncounted) credit.expectUncounted(request, expected);
   else credit.expect(request, server, expected);
-  slot.send(request, bytes, start, end);
+  return request;
 }

@@ -8,7 +8,14 @@ import type { Arguments } from "../../resp/arguments.ts";
 import { asSent, Encoder, errorReply, type Protocol, utf8 } from "../../resp/encoder.ts";
 import type { Client } from "../client/client.ts";
 import { ANONYMOUS } from "../client/client_info.ts";
-import { NO_AUTH, NOT_32_BITS, NOT_AN_INTEGER, WRONG_PASSWORD, wrongArity } from "../errors.ts";
+import {
+  NO_AUTH,
+  NO_SUCH_DATABASE,
+  NOT_32_BITS,
+  NOT_AN_INTEGER,
+  WRONG_PASSWORD,
+  wrongArity,
+} from "../errors.ts";
 import { DATABASES } from "../options.ts";
 import { authenticate } from "./auth.ts";
 import {
@@ -41,6 +48,8 @@ export const CONNECTION_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   hello,
   select,
   reset: ({ client }) => {
+    client.transaction?.end();
+    client.transaction = null;
     client.database = 0;
     client.protocol = 2;
     client.info = ANONYMOUS;
@@ -130,13 +139,19 @@ function greeting(client: Client, version: string): Uint8Array {
     .done();
 }
 
+/** The database that a SELECT chooses; an error text when there is none such. */
+export function selectedDatabase(args: Arguments): number | string {
+  const value = integerOf(argumentText(args, 1));
+  if (value === null) return NOT_AN_INTEGER;
+  if (BigInt.asIntN(32, value) !== value) return NOT_32_BITS;
+  const database = Number(value);
+  return database < 0 || database >= DATABASES ? NO_SUCH_DATABASE : database;
+}
+
 /** `SELECT n`: later commands use connections in that database, opened when first needed. */
 function select({ client, args }: LocalCall): Uint8Array {
-  const value = integerOf(argumentText(args, 1));
-  if (value === null) return errorReply(NOT_AN_INTEGER);
-  if (BigInt.asIntN(32, value) !== value) return errorReply(NOT_32_BITS);
-  const database = Number(value);
-  if (database < 0 || database >= DATABASES) return errorReply("ERR DB index is out of range");
+  const database = selectedDatabase(args);
+  if (typeof database === "string") return errorReply(database);
   // What follows takes another connection and must not overtake what went before.
   if (database !== client.database) client.isAtBarrier = true;
   client.database = database;

@@ -83,7 +83,7 @@ export class MigratingForward {
       missing: 0,
       error: "",
       state: "waiting",
-      mustMove: false,
+      mustMove: request.leads !== null, // what is sent in one piece is executed in one place
     };
     request.state = "waiting";
     queue.crossings.push(crossing);

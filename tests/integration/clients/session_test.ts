@@ -520,7 +520,6 @@ Deno.test("commands this proxy does not serve are refused with the reason, the c
   await using proxy = await RouterServer.start({ servers: [redis] });
   using client = await proxy.client();
   const requests = [
-    ["MULTI"],
     ["BLPOP", "a", "0"],
     ["SUBSCRIBE", "c"],
     ["CONFIG", "SET", "maxmemory", "1"],

@@ -24,6 +24,7 @@ function clientIn(circumstances: Circumstances): AdmittedClient {
   const { destructiveCommands = true } = circumstances;
   return {
     isAuthenticated: circumstances.isAuthenticated ?? true,
+    transaction: null,
     shared: {
       options: testOptions({ destructiveCommands }),
       isLoading: circumstances.isLoading ?? false,

@@ -1,0 +1,124 @@
+/**
+ * The commands that a client has queued since MULTI, as the bytes that EXEC sends in one piece.
+ *
+ *      MULTI ─► queue: checked, answered +QUEUED ─┬─ EXEC ────► MULTI … EXEC to the server of its slot
+ *                  └─ a command with an error ─┐  ├─ DISCARD ─► dropped
+ *                                              └──┴─ EXEC ────► -EXECABORT
+ *
+ * A client has none while it is in no transaction. What the proxy answers itself is not in the piece: it is
+ * executed after the server's part, and takes its place among the replies.
+ *
+ * @module
+ */
+
+import type { Command } from "../../command/command.ts";
+import { copyBytes, enlarge, releaseChunk } from "../../io/chunk_pool.ts";
+import { encodeRequest } from "../../resp/encoder.ts";
+import type { ByteBudget } from "./byte_budget.ts";
+
+const MULTI = encodeRequest(["MULTI"]);
+const EXEC = encodeRequest(["EXEC"]);
+/** What most transactions have room in, in bytes. */
+const FIRST_BYTES = 512;
+
+/** A queued command that the proxy answers itself. */
+export interface LaterCommand {
+  /** Its place among the commands. */
+  readonly place: number;
+  readonly command: Command;
+  readonly bytes: Uint8Array;
+}
+
+/** One client's open transaction; see the drawing above. */
+export class Transaction {
+  /** Whether a command was refused: EXEC answers EXECABORT, and what follows is not kept. */
+  isAborted = false;
+  /** The slot of all keys; -1 while no key was named. */
+  slotId = -1;
+  /** The database that SELECT has chosen in it; -1 while there was none. */
+  database = -1;
+  /** All queued commands. */
+  readonly commands: Command[] = [];
+  /** Those that the proxy answers itself. */
+  readonly later: LaterCommand[] = [];
+
+  readonly #budget: ByteBudget;
+  #bytes: Uint8Array = new Uint8Array(FIRST_BYTES);
+  #length = MULTI.length;
+  #laterBytes = 0;
+  #chargedBytes = 0;
+
+  constructor(budget: ByteBudget) {
+    this.#budget = budget;
+    copyBytes(this.#bytes, 0, MULTI, 0, MULTI.length);
+  }
+
+  /** How many commands the server gets, but for MULTI and EXEC. */
+  get sentCommands(): number {
+    return this.commands.length - this.later.length;
+  }
+
+  /** Bytes held for it. */
+  get heldBytes(): number {
+    return this.#length + this.#laterBytes;
+  }
+
+  /** Queues a command for the server. Copies `bytes[start, end)`. */
+  push(command: Command, bytes: Uint8Array, start: number, end: number): void {
+    this.commands.push(command);
+    this.#append(bytes, start, end);
+  }
+
+  /** Queues a command that is executed here, after the server's part. Copies `bytes[start, end)`. */
+  pushLater(command: Command, bytes: Uint8Array, start: number, end: number): void {
+    this.later.push({ place: this.commands.length, command, bytes: bytes.slice(start, end) });
+    this.commands.push(command);
+    this.#laterBytes += end - start;
+    this.#charge(end - start);
+  }
+
+  #append(bytes: Uint8Array, start: number, end: number): void {
+    const total = this.#length + end - start;
+    if (total > this.#bytes.length) {
+      const size = Math.max(total, 2 * this.#bytes.length);
+      this.#bytes = enlarge(this.#bytes, this.#length, size);
+    }
+    copyBytes(this.#bytes, this.#length, bytes, start, end);
+    this.#length = total;
+    this.#charge(end - start);
+  }
+
+  #charge(bytes: number): void {
+    this.#chargedBytes += bytes;
+    this.#budget.charge(bytes);
+  }
+
+  /** The queued requests one after the other, without MULTI and EXEC. Borrowed until it ends. */
+  get queuedBytes(): Uint8Array {
+    return this.#bytes.subarray(MULTI.length, this.#length);
+  }
+
+  /**
+   * All that the server gets, from MULTI to EXEC. Borrowed until the transaction ends.
+   *
+   * @param last What is to come before EXEC.
+   */
+  piece(last: Uint8Array): Uint8Array {
+    const total = this.#length + last.length + EXEC.length;
+    if (total > this.#bytes.length) this.#bytes = enlarge(this.#bytes, this.#length, total);
+    this.#bytes.set(last, this.#length);
+    this.#bytes.set(EXEC, this.#length + last.length);
+    return this.#bytes.subarray(0, total);
+  }
+
+  /** It was sent or dropped: gives its bytes back. */
+  end(): void {
+    this.#budget.release(this.#chargedBytes);
+    this.#chargedBytes = 0;
+    releaseChunk(this.#bytes);
+    this.#bytes = EMPTY;
+    this.#length = 0;
+  }
+}
+
+const EMPTY = new Uint8Array(0);

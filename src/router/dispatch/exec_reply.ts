@@ -1,0 +1,153 @@
+/**
+ * The reply to EXEC: the server's array, passed on unread where nothing of the proxy's own stands in it.
+ *
+ *      server ─► +OK +QUEUED … (led) ─► array ─┬─ nothing of ours ─► client
+ *                                              └─ held ─► our commands are executed ─► merged ─► client
+ *
+ * @module
+ */
+
+import { concat } from "@std/bytes/concat";
+import { clock } from "../../base/clock.ts";
+import { arrayHeader, errorReply } from "../../resp/encoder.ts";
+import { RequestParser } from "../../resp/request_parser.ts";
+import type { Client } from "../client/client.ts";
+import type { Transaction } from "../client/transaction.ts";
+import { execAborted, MULTI_REFUSED } from "../errors.ts";
+import { answerLocally } from "../local/answer.ts";
+import type { LeadingReplies, Request, RequestOwner } from "../request.ts";
+import { elementsOf } from "./merge.ts";
+
+const MINUS = 45;
+const decoder = new TextDecoder();
+
+/** Owns an EXEC that is on its way, in its client's FIFO; see the drawing above. */
+export class ExecReply implements RequestOwner, LeadingReplies {
+  /** Replies that come before the array: to MULTI, and to each command. */
+  left: number;
+  readonly #client: Client;
+  readonly #transaction: Transaction;
+  readonly #leads: number;
+  /** The first error among them, and whether it was MULTI's. */
+  #leadError = "";
+  #isMultiRefused = false;
+  /** What is held: an error, or an array that is not passed on as it is. */
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+
+  constructor(client: Client, transaction: Transaction) {
+    this.#client = client;
+    this.#transaction = transaction;
+    const { sentCommands, database } = transaction;
+    this.#leads = this.left = 1 + sentCommands + (database >= 0 ? 1 : 0);
+  }
+
+  /** Whether the array is held, since what the client gets is another one. */
+  get isRewritten(): boolean {
+    return this.#transaction.later.length > 0 || this.#transaction.database >= 0;
+  }
+
+  get isGone(): boolean {
+    return this.#client.replies.isGone;
+  }
+
+  led(type: number, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
+    if (type !== MINUS || (this.#leadError !== "" && this.#held.length === 0)) return;
+    this.#held.push(bytes.slice(start, end));
+    if (!isLast) return;
+    this.#leadError = errorText(concat(this.#held));
+    this.#isMultiRefused = this.left + 1 === this.#leads;
+    this.#held = [];
+  }
+
+  replied(request: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
+    const { replies } = this.#client;
+    const isError = request.replyType === MINUS;
+    if (replies.isGone || (!isError && !this.isRewritten)) {
+      if (isLast && !replies.isGone && !isError && request.replyBytes > NULL_BYTES_MAX) {
+        this.#countCommands(request);
+      }
+      return replies.replied(request, bytes, start, end, isLast);
+    }
+    this.#held.push(bytes.slice(start, end));
+    this.#heldBytes += end - start;
+    replies.holds(end - start);
+    if (!isLast) return;
+    const reply = concat(this.#held);
+    replies.holds(-this.#heldBytes);
+    this.#held = [];
+    if (isError) return this.#answerError(request, errorText(reply));
+    const elements = elementsOf(reply);
+    if (elements === null) return this.#complete(request, reply); // a null: it was not executed
+    this.executed(request, elements);
+  }
+
+  failed(request: Request, text: string): void {
+    const { replies } = this.#client;
+    if (!replies.isGone) replies.holds(-this.#heldBytes);
+    this.#heldBytes = 0;
+    replies.failed(request, text);
+  }
+
+  /** The server has not executed it, or not as a transaction. */
+  #answerError(request: Request, text: string): void {
+    const { backend } = request;
+    const isEnded = text.startsWith("EXECABORT") || text.startsWith("ERR EXEC without MULTI");
+    let shown = text;
+    if (this.#isMultiRefused) shown = `${MULTI_REFUSED}: ${this.#leadError}`;
+    else if (this.#leadError !== "") shown = execAborted(this.#leadError);
+    this.#complete(request, errorReply(shown));
+    // Else all that follows on the connection would be queued.
+    if (!isEnded) backend?.breakOff(`EXEC was refused: ${text}`);
+  }
+
+  /** The server's part is executed: executes ours, and answers. */
+  executed(request: Request, elements: readonly Uint8Array[] = []): void {
+    const client = this.#client;
+    const { database, later } = this.#transaction;
+    if (database >= 0) client.database = database;
+    this.#countCommands(request);
+    const replies: Uint8Array[] = [...elements];
+    if (database >= 0) replies.pop(); // SELECT of the database before
+    const next = (i: number) => {
+      const entry = later[i];
+      if (entry === undefined) return this.#complete(request, arrayOf(replies));
+      const { place, command, bytes } = entry;
+      const parser = new RequestParser();
+      parser.parse(bytes, 0, bytes.length);
+      client.replies.capture((reply) => {
+        replies.splice(place, 0, reply);
+        next(i + 1);
+      }, () => answerLocally(client, command, parser));
+    };
+    next(0);
+  }
+
+  #complete(request: Request, reply: Uint8Array): void {
+    const { replies } = this.#client;
+    request.owner = replies;
+    replies.completed(request, reply);
+  }
+
+  #countCommands(request: Request): void {
+    const { stats } = this.#client.shared;
+    const { commands, later } = this.#transaction;
+    const elapsedMs = clock.nowMs - request.startedMs;
+    let next = 0;
+    for (let i = 0; i < commands.length; i++) {
+      if (later[next]?.place === i) next++; // counted when it is answered
+      else stats.answered(commands[i]!.id, elapsedMs, false);
+    }
+  }
+}
+
+/** The longest null, `*-1` and a line end; an array with something in it has more bytes. */
+const NULL_BYTES_MAX = 5;
+
+function arrayOf(elements: readonly Uint8Array[]): Uint8Array {
+  return concat([arrayHeader(elements.length), ...elements]);
+}
+
+function errorText(reply: Uint8Array): string {
+  return decoder.decode(reply.subarray(1)).replace(/\r\n$/, "");
+}

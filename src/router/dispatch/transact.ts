@@ -1,0 +1,226 @@
+/**
+ * MULTI, EXEC and DISCARD, and what happens to a command between them.
+ *
+ *      command ─► admitted? ─► keys in the transaction's slot? ─► queued, +QUEUED
+ *                    └─ no ───────────┴─ no ─► error, and EXEC answers EXECABORT
+ *
+ *      EXEC ─► MULTI … EXEC in one piece, over the shared connection of the slot's server ─► array
+ *
+ * A transaction costs no connection of its own, since nothing of another client can come between the
+ * requests of one piece.
+ *
+ * @module
+ */
+
+import type { Command } from "../../command/command.ts";
+import { BAD_ARGUMENTS, KeyIndexes, keyIndexes } from "../../command/key.ts";
+import { SLOT_COUNT, slotIdOf } from "../../hash/slot_id.ts";
+import { encodeRequest, errorReply, utf8 } from "../../resp/encoder.ts";
+import type { RequestParser } from "../../resp/request_parser.ts";
+import type { Client } from "../client/client.ts";
+import { Transaction } from "../client/transaction.ts";
+import {
+  BUDGET_SPENT,
+  EXEC_ABORT,
+  execAborted,
+  NO_SUCH_DATABASE,
+  notAllowed,
+  TRANSACTION_CROSS_SLOT,
+  transactionTooLarge,
+} from "../errors.ts";
+import { selectedDatabase } from "../local/connection.ts";
+import type { Slot } from "../slots/slot.ts";
+import { admit } from "./admit.ts";
+import { enqueueFor, keylessBytes } from "./forward.ts";
+import { ExecReply } from "./exec_reply.ts";
+import { keysOfQueued } from "./queued_keys.ts";
+
+const OK = utf8("+OK\r\n");
+const QUEUED = utf8("+QUEUED\r\n");
+/** A database that no server has: its own words say so. */
+const SELECT_NONE = encodeRequest(["SELECT", "-1"]);
+const NOTHING = new Uint8Array(0);
+
+const KEYS = new KeyIndexes();
+/** What {@linkcode slotOf} says of a command without keys, and of one whose keys differ in slot. */
+const NO_SLOT = -1;
+const MANY_SLOTS = -2;
+
+/** What is executed at once between MULTI and EXEC, as in Redis. */
+const AT_ONCE = new Set(["multi", "exec", "discard", "watch", "quit", "reset"]);
+/** What the proxy answers itself elsewhere, and every server answers as well. */
+const ANY_SERVER = new Set(["ping", "echo", "time", "unwatch"]);
+
+// -- between MULTI and EXEC -------------------------------------------------------------------
+
+/**
+ * Queues a request of a client's open transaction, or refuses it.
+ *
+ * @returns False for what is executed at once: the caller does that.
+ */
+export function queueRequest(
+  client: Client,
+  transaction: Transaction,
+  command: Command | undefined,
+  parser: RequestParser,
+): boolean {
+  const refusal = admit(client, command, parser, parser.count);
+  if (refusal !== "" || command === undefined) {
+    if (command?.name === "exec") {
+      endTransaction(client);
+      client.answer(errorReply(execAborted(refusal)));
+    } else {
+      abort(client, transaction, refusal);
+      if (command?.closesSession) client.drain();
+    }
+    return true;
+  }
+  if (AT_ONCE.has(command.name)) return false;
+  const error = transaction.isAborted ? "" : queue(client, transaction, command, parser);
+  if (error === "") client.answer(QUEUED);
+  else abort(client, transaction, error);
+  return true;
+}
+
+function abort(client: Client, transaction: Transaction, text: string): void {
+  transaction.isAborted = true;
+  client.answer(errorReply(text));
+}
+
+/** Returns why a command cannot be queued; empty when it was. */
+function queue(
+  client: Client,
+  transaction: Transaction,
+  command: Command,
+  parser: RequestParser,
+): string {
+  const { budget, options } = client.shared;
+  const { bytes, requestStart, requestEnd } = parser;
+  const size = transaction.heldBytes + requestEnd - requestStart;
+  if (size > options.sessionBufferBytesMax) {
+    return transactionTooLarge(size, options.sessionBufferBytesMax);
+  }
+  if (budget.isSpent && size > budget.fairShareBytes) return BUDGET_SPENT;
+  if (command.name === "select") queueSelect(transaction, command, parser);
+  else if (command.name === "hello") {
+    return notAllowed(command.name, "the protocol cannot change inside a transaction");
+  } else if (command.handling === "fanout") {
+    return notAllowed(command.name, "it asks all servers, and a transaction is executed by one");
+  } else if (command.handling === "local" && !ANY_SERVER.has(command.name)) {
+    transaction.pushLater(command, bytes, requestStart, requestEnd);
+  } else {
+    return queueForSlot(transaction, command, parser);
+  }
+  return "";
+}
+
+function queueForSlot(
+  transaction: Transaction,
+  command: Command,
+  parser: RequestParser,
+): string {
+  const count = keyIndexes(command, parser, KEYS);
+  if (count === BAD_ARGUMENTS) {
+    const bytes = keylessBytes(command, parser);
+    transaction.push(command, bytes, 0, bytes.length);
+    return "";
+  }
+  const slotId = slotOf(parser, count);
+  if (slotId !== NO_SLOT) {
+    if (transaction.slotId < 0 && slotId !== MANY_SLOTS) transaction.slotId = slotId;
+    if (slotId !== transaction.slotId) return TRANSACTION_CROSS_SLOT;
+  }
+  transaction.push(command, parser.bytes, parser.requestStart, parser.requestEnd);
+  return "";
+}
+
+/** The slot that all keys share. */
+function slotOf(parser: RequestParser, count: number): number {
+  let slotId = NO_SLOT;
+  for (let i = 0; i < count; i++) {
+    const key = KEYS.values[i]!;
+    const id = slotIdOf(parser.bytes, parser.start(key), parser.end(key));
+    if (i > 0 && id !== slotId) return MANY_SLOTS;
+    slotId = id;
+  }
+  return slotId;
+}
+
+function queueSelect(transaction: Transaction, command: Command, parser: RequestParser): void {
+  const database = selectedDatabase(parser);
+  if (typeof database === "number") transaction.database = database;
+  // The server may have more databases than clients may use.
+  if (database === NO_SUCH_DATABASE) transaction.push(command, SELECT_NONE, 0, SELECT_NONE.length);
+  else transaction.push(command, parser.bytes, parser.requestStart, parser.requestEnd);
+}
+
+// -- MULTI, EXEC, DISCARD ---------------------------------------------------------------------
+
+/** Executes a command of the table's `transaction` rows. */
+export function transactionCommand(client: Client, command: Command): void {
+  switch (command.name) {
+    case "multi":
+      if (client.transaction !== null) return answer(client, "ERR MULTI calls can not be nested");
+      client.transaction = new Transaction(client.shared.budget);
+      return client.answer(OK);
+    case "discard":
+      if (client.transaction === null) return answer(client, "ERR DISCARD without MULTI");
+      endTransaction(client);
+      return client.answer(OK);
+    case "exec":
+      return exec(client, command);
+    case "watch":
+      if (client.transaction !== null) {
+        return answer(client, "ERR WATCH inside MULTI is not allowed");
+      }
+      return answer(client, notAllowed("watch", "it needs a server connection of its own"));
+    case "unwatch":
+      return client.answer(OK);
+  }
+}
+
+function answer(client: Client, text: string): void {
+  client.answer(errorReply(text));
+}
+
+/** Drops a client's transaction, if it has one. */
+export function endTransaction(client: Client): void {
+  client.transaction?.end();
+  client.transaction = null;
+}
+
+function exec(client: Client, command: Command): void {
+  const { transaction } = client;
+  if (transaction === null) return answer(client, "ERR EXEC without MULTI");
+  const refusal = transaction.sentCommands > 0 ? client.shared.refusal : "";
+  if (transaction.isAborted || refusal !== "") {
+    endTransaction(client);
+    return answer(client, transaction.isAborted ? EXEC_ABORT : execAborted(refusal));
+  }
+  if (transaction.sentCommands === 0) {
+    const parked = client.replies.park(command);
+    client.isAtBarrier = true;
+    client.transaction = null;
+    transaction.end();
+    return new ExecReply(client, transaction).executed(parked);
+  }
+  const slot = client.shared.slots.all[Math.max(0, transaction.slotId)]!;
+  send(client, command, transaction, slot);
+}
+
+/** Sends the whole transaction over the shared connection of its slot's server. */
+function send(client: Client, command: Command, transaction: Transaction, slot: Slot): void {
+  const isSelecting = transaction.database >= 0;
+  const last = isSelecting ? encodeRequest(["SELECT", `${client.database}`]) : NOTHING;
+  const piece = transaction.piece(last);
+  const keyHash = slot.id + SLOT_COUNT * transaction.sentCommands;
+  const request = enqueueFor(client, command, slot, keyHash, piece.length);
+  if (request === null) return;
+  const reply = new ExecReply(client, transaction);
+  request.owner = request.leads = reply;
+  if (!slot.isOpen) request.keys = keysOfQueued(transaction.queuedBytes);
+  client.transaction = null;
+  if (reply.isRewritten) client.isAtBarrier = true;
+  slot.send(request, piece, 0, piece.length);
+  transaction.end();
+}
