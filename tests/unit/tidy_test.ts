@@ -106,6 +106,14 @@ Deno.test("imports run downhill: no module imports from a module above it", () =
   assertEquals(uphill, []);
 });
 
+Deno.test("one place says which slot a key is in: slot rules hold wherever keys are placed", () => {
+  // Everywhere else: Placement (hash/placement.ts), which a router has at `shared.slots`.
+  const elsewhere = FILES.filter(({ module, text }) =>
+    module === "router" && /\b(?<!\.)(slotIdOf|keyHashOf)\(/.test(text)
+  );
+  assertEquals(elsewhere.map(({ path }) => path), []);
+});
+
 Deno.test("no file needs itself: files import each other in no circle, not even for types", () => {
   assertEquals(circles(), []);
 });

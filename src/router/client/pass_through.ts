@@ -15,7 +15,6 @@
 import { clock } from "../../base/clock.ts";
 import type { Command } from "../../command/command.ts";
 import { findCommand } from "../../command/command_table.ts";
-import { slotIdOf } from "../../hash/slot_id.ts";
 import type { ByteSource } from "../../io/byte_source.ts";
 import { errorReply } from "../../resp/encoder.ts";
 import { RequestFramer } from "../../resp/request_framer.ts";
@@ -92,9 +91,9 @@ export class PassThrough implements LinkUser {
     const isPairOfMset = command.name === "mset" && parser.announced === 3;
     const key = isPairOfMset ? 1 : command.handling === "forward" ? command.singleKey : 0;
     if (key === 0 || key >= parser.count) return hold(key > 0);
-    const slotId = slotIdOf(parser.bytes, parser.start(key), parser.end(key));
+    const slot = client.shared.slots.slotOf(parser.bytes, parser.start(key), parser.end(key));
     client.lastCommand = command;
-    const passThrough = new PassThrough(client, command, client.shared.slots.all[slotId]!, "");
+    const passThrough = new PassThrough(client, command, slot, "");
     passThrough.#key = parser.bytes.slice(parser.start(key), parser.end(key));
     return passThrough;
   }

@@ -6,7 +6,8 @@
 
 import type { Command } from "../../command/command.ts";
 import { BAD_ARGUMENTS, KeyIndexes, keyIndexes, looseCountIndex } from "../../command/key.ts";
-import { keyHashOf, SLOT_COUNT, slotIdOf } from "../../hash/slot_id.ts";
+import type { Placement } from "../../hash/placement.ts";
+import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import { errorReply } from "../../resp/encoder.ts";
 import { latin1 } from "../../resp/latin1.ts";
@@ -23,11 +24,11 @@ const MANY_SLOTS = -2;
 
 /** Sends a request whole to the server of its keys' slot. Borrows the parser's bytes until it returns. */
 export function forward(client: Client, command: Command, parser: RequestParser): void {
-  const slots = client.shared.slots.all;
+  const { all: slots, placement } = client.shared.slots;
   const { bytes, requestStart, requestEnd } = parser;
   const key = command.singleKey;
   if (key > 0) {
-    const keyHash = keyHashOf(bytes, parser.start(key), parser.end(key));
+    const keyHash = placement.hashOf(bytes, parser.start(key), parser.end(key));
     const slot = slots[keyHash & (SLOT_COUNT - 1)]!;
     const keys = slot.isOpen ? null : [latin1(bytes, parser.start(key), parser.end(key))];
     return sendToSlot(client, command, slot, keyHash, keys, bytes, requestStart, requestEnd);
@@ -37,7 +38,7 @@ export function forward(client: Client, command: Command, parser: RequestParser)
   }
   const count = keyIndexes(command, parser, KEYS);
   if (count === BAD_ARGUMENTS) return forwardKeyless(client, command, parser);
-  const slotId = commonSlot(parser, count);
+  const slotId = commonSlot(placement, parser, count);
   if (slotId === MANY_SLOTS) return client.answer(errorReply(CROSS_SLOT));
   const slot = slots[slotId]!;
   const keys = slot.isOpen ? null : keyTexts(parser, count);
@@ -65,11 +66,11 @@ export function keylessBytes(command: Command, parser: RequestParser): Uint8Arra
 }
 
 /** The slot that all keys share; slot 0, as in Codis, for a command without keys. */
-function commonSlot(args: Arguments, count: number): number {
+function commonSlot(placement: Placement, args: Arguments, count: number): number {
   let slotId = 0;
   for (let i = 0; i < count; i++) {
     const key = KEYS.values[i]!;
-    const id = slotIdOf(args.bytes, args.start(key), args.end(key));
+    const id = placement.slotIdOf(args.bytes, args.start(key), args.end(key));
     if (i > 0 && id !== slotId) return MANY_SLOTS;
     slotId = id;
   }

@@ -14,7 +14,6 @@
  */
 
 import type { Command } from "../../command/command.ts";
-import { slotIdOf } from "../../hash/slot_id.ts";
 import { Encoder, errorReply, type Protocol } from "../../resp/encoder.ts";
 import { isProbeKey } from "../../resp/probe_key.ts";
 import { SLOTS_MOVE_TOO_FAST } from "../errors.ts";
@@ -181,7 +180,7 @@ class KeySpaceCall {
     for (const { bytes } of replies) {
       for (const key of elementsOf(clientsKeys(bytes)) ?? []) {
         const start = key.indexOf(10) + 1;
-        const slot = this.#table.all[slotIdOf(key, start, key.length - 2)]!;
+        const slot = this.#table.slotOf(key, start, key.length - 2);
         if (!asked.has(slot)) continue;
         if (this.#rounds === 1 && !unsure.has(slot)) this.#sureKeys.push(key.slice());
         else this.#otherKeys.set(latin1(key, start, key.length - 2), key.slice());

@@ -17,7 +17,6 @@
  */
 
 import type { Command } from "../../command/command.ts";
-import { slotIdOf } from "../../hash/slot_id.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import { Encoder, encodeRequest, errorReply } from "../../resp/encoder.ts";
 import type { Master } from "../backends/server.ts";
@@ -185,8 +184,8 @@ class Walk {
   /** Of a server's keys, those of the slots that this pass is for: the others were returned before. */
   #keysOfPass(keys: Uint8Array): Uint8Array {
     const kept = (elementsOf(keys) ?? []).filter((key) => {
-      const slotId = slotIdOf(key, key.indexOf(10) + 1, key.length - 2);
-      return this.#movedBack(this.#table.all[slotId]!) >= this.#pass - 1;
+      const slot = this.#table.slotOf(key, key.indexOf(10) + 1, key.length - 2);
+      return this.#movedBack(slot) >= this.#pass - 1;
     });
     const out = new Encoder(2).array(kept.length);
     for (const key of kept) out.raw(key);

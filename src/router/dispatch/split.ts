@@ -11,7 +11,7 @@
  */
 
 import type { Command } from "../../command/command.ts";
-import { keyHashOf, SLOT_COUNT } from "../../hash/slot_id.ts";
+import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import { arrayHeader, errorReply } from "../../resp/encoder.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
@@ -46,10 +46,10 @@ export function split(client: Client, command: Command, parser: RequestParser): 
   if ((parser.count - 1) % step !== 0) {
     return client.answer(errorReply(wrongArity(command.name)));
   }
-  const slots = client.shared.slots.all;
+  const { all: slots, placement } = client.shared.slots;
   if (parser.count - 1 === step) {
     const { bytes, requestStart, requestEnd } = parser;
-    const hash = keyHashOf(bytes, parser.start(1), parser.end(1));
+    const hash = placement.hashOf(bytes, parser.start(1), parser.end(1));
     const slot = slots[hash & (SLOT_COUNT - 1)]!;
     const keys = slot.isOpen ? null : [latin1(bytes, parser.start(1), parser.end(1))];
     return sendToSlot(client, command, slot, hash, keys, bytes, requestStart, requestEnd);
@@ -61,7 +61,7 @@ export function split(client: Client, command: Command, parser: RequestParser): 
   const id = ++lastSplit;
   for (let i = 0; i < keys; i++) {
     const arg = 1 + i * step;
-    const hash = keyHashOf(parser.bytes, parser.start(arg), parser.end(arg));
+    const hash = placement.hashOf(parser.bytes, parser.start(arg), parser.end(arg));
     const slot = slots[hash & (SLOT_COUNT - 1)]!;
     keysHash = Math.imul(keysHash, 31) + hash | 0;
     if (slot.state === "offline") return client.answer(errorReply(SLOT_NOT_READY));

@@ -14,7 +14,8 @@
 
 import type { Command } from "../../command/command.ts";
 import { BAD_ARGUMENTS, KeyIndexes, keyIndexes } from "../../command/key.ts";
-import { SLOT_COUNT, slotIdOf } from "../../hash/slot_id.ts";
+import type { Placement } from "../../hash/placement.ts";
+import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import { encodeRequest, errorReply, utf8 } from "../../resp/encoder.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
@@ -109,12 +110,13 @@ function queue(
   } else if (command.handling === "local" && !ANY_SERVER.has(command.name)) {
     transaction.pushLater(command, bytes, requestStart, requestEnd);
   } else {
-    return queueForSlot(transaction, command, parser);
+    return queueForSlot(client.shared.slots.placement, transaction, command, parser);
   }
   return "";
 }
 
 function queueForSlot(
+  placement: Placement,
   transaction: Transaction,
   command: Command,
   parser: RequestParser,
@@ -125,7 +127,7 @@ function queueForSlot(
     transaction.push(command, bytes, 0, bytes.length);
     return "";
   }
-  const slotId = slotOf(parser, count);
+  const slotId = slotOf(placement, parser, count);
   if (slotId !== NO_SLOT) {
     if (transaction.slotId < 0 && slotId !== MANY_SLOTS) transaction.slotId = slotId;
     if (slotId !== transaction.slotId) return TRANSACTION_CROSS_SLOT;
@@ -135,11 +137,11 @@ function queueForSlot(
 }
 
 /** The slot that all keys share. */
-function slotOf(parser: RequestParser, count: number): number {
+function slotOf(placement: Placement, parser: RequestParser, count: number): number {
   let slotId = NO_SLOT;
   for (let i = 0; i < count; i++) {
     const key = KEYS.values[i]!;
-    const id = slotIdOf(parser.bytes, parser.start(key), parser.end(key));
+    const id = placement.slotIdOf(parser.bytes, parser.start(key), parser.end(key));
     if (i > 0 && id !== slotId) return MANY_SLOTS;
     slotId = id;
   }

@@ -4,16 +4,16 @@
  * @module
  */
 
-import { slotIdOf } from "../../hash/slot_id.ts";
 import { Encoder, errorReply } from "../../resp/encoder.ts";
 import { wrongArity } from "../errors.ts";
 import { argumentText, clientText, type LocalCall } from "./local_call.ts";
 
 /** Codis 3.2's `SLOTSHASHKEY key [key …]`: the slot of each key. */
-export function slotsHashKey({ args }: LocalCall): Uint8Array {
+export function slotsHashKey({ client, args }: LocalCall): Uint8Array {
+  const { placement } = client.shared.slots;
   const out = new Encoder(2).array(args.count - 1);
   for (let i = 1; i < args.count; i++) {
-    out.integer(slotIdOf(args.bytes, args.start(i), args.end(i)));
+    out.integer(placement.slotIdOf(args.bytes, args.start(i), args.end(i)));
   }
   return out.done();
 }

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { Placement } from "../../hash/placement.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import type { Backend } from "../backends/backend.ts";
 import { BackendPool } from "../backends/backend_pool.ts";
@@ -25,6 +26,8 @@ export interface SlotEvents extends BackendEvents {
 export class RouterSlots implements SlotTable {
   readonly all: readonly Slot[];
   readonly pool: BackendPool;
+  /** Which slot a key is in. */
+  readonly placement = new Placement();
   /** Which slots have changed servers. */
   readonly moves = new SlotMoves();
   /** Slot changes so far: the version of the table. */
@@ -37,6 +40,11 @@ export class RouterSlots implements SlotTable {
     this.#events = events;
     this.pool = new BackendPool(options, events);
     this.all = Array.from({ length: SLOT_COUNT }, (_, id) => new Slot(id, options.slotWaitMs));
+  }
+
+  /** The slot of the key `bytes[start..end)`. */
+  slotOf(bytes: Uint8Array, start: number, end: number): Slot {
+    return this.all[this.placement.slotIdOf(bytes, start, end)]!;
   }
 
   /**
