@@ -57,6 +57,18 @@ export interface LeadingReplies {
   led(type: number, bytes: Uint8Array, start: number, end: number, isLast: boolean): void;
 }
 
+/** A connection as a request is sent over it; see slots/route.ts. */
+export interface RouteBackend {
+  begin(request: Request): boolean;
+  append(bytes: Uint8Array, start: number, end: number): void;
+}
+
+/** A client's ways to servers, where these are not the shared connections. */
+export interface Ways {
+  /** The connection that carries a request to a server. */
+  at(server: { readonly address: string }, request: Request): RouteBackend;
+}
+
 /** What a request of several parts is made of. */
 export interface ReplyParts {
   /** Nobody wants the reply any more: reply bytes that are held can go. */
@@ -89,6 +101,10 @@ export class Request {
   owner: RequestOwner = NOBODY;
   /** The client for which it is sent, also where another owns it; only compared. Null for requests of our own. */
   client: object | null = null;
+  /** What chooses its connection; null for the shared one of its database and protocol. */
+  ways: Ways | null = null;
+  /** Whether its client wants no reply to it. */
+  isMuted = false;
   command: Command | null = null;
   /** The slot that counts it as in flight. */
   slot: FlightCounter | null = null;
@@ -200,6 +216,8 @@ export function recycleRequest(request: Request): void {
   request.owner = NOBODY;
   if (freeCount >= FREE_REQUESTS_MAX) return request.dropHeld();
   request.client = null;
+  request.ways = null;
+  request.isMuted = false;
   request.command = null;
   request.slot = null;
   request.slots = null;

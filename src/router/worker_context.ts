@@ -18,8 +18,8 @@ export interface ClientFilter {
   readonly remote?: string;
   /** The address that it has connected to. */
   readonly local?: string;
-  /** Nobody: a type of client that the proxy has none of. */
-  readonly isNone?: boolean;
+  /** Redis's type of client; the proxy has no masters and replicas. */
+  readonly type?: "normal" | "pubsub" | "none";
   /** All but this one. */
   readonly exceptId?: number;
 }

@@ -20,7 +20,7 @@
 import { isRestoring, mayRestore, newestId, parseClientList } from "../../resp/client_list.ts";
 import { encodeRequest } from "../../resp/encoder.ts";
 import { isPassing, targetInDoubt } from "../errors.ts";
-import type { RouteBackend } from "../slots/route.ts";
+import type { RouteBackend } from "../request.ts";
 import { askServer } from "./question.ts";
 
 /** Pause between two rounds, in milliseconds. */

@@ -11,8 +11,9 @@ import {
   recycleRequest,
   type Request,
   type RequestOwner,
+  type RouteBackend,
 } from "../request.ts";
-import { type RouteBackend, sendOn } from "../slots/route.ts";
+import { sendOn } from "../slots/route.ts";
 
 /**
  * Called once, never before {@linkcode askServer} has returned, with the reply, one character for each byte, or

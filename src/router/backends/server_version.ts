@@ -7,7 +7,7 @@
 
 import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
 import { isPassing } from "../errors.ts";
-import type { RouteBackend } from "../slots/route.ts";
+import type { RouteBackend } from "../request.ts";
 import { askServer } from "./question.ts";
 
 const INFO_SERVER = encodeRequest(["INFO", "server"]);

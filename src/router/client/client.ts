@@ -9,22 +9,14 @@ import type { Protocol } from "../../resp/encoder.ts";
 import type { LinkHolder } from "../backends/link.ts";
 import type { RouterShared } from "../shared.ts";
 import type { ClientInfo, ListedClient } from "./client_info.ts";
+import type { ExtrasHost } from "./extras.ts";
 import type { Replies } from "./replies.ts";
 import type { ReplyCredit } from "./reply_credit.ts";
 import type { Transaction } from "./transaction.ts";
 
-/**
- * Where a client is in its life.
- *
- *      open ── end of input, QUIT, protocol error ─► draining ── all replies sent ─► closed
- *        └───────────────── socket lost, deadline, overflow ───────────────────────────▲
- */
-export type ClientState = "open" | "draining" | "closed";
-
 /** One connected client. */
-export interface Client extends ListedClient, LinkHolder {
+export interface Client extends Omit<ListedClient, "extras">, LinkHolder, ExtrasHost {
   readonly shared: RouterShared;
-  readonly state: ClientState;
   /** Its requests in flight and their replies. */
   readonly replies: Replies;
   /** How much it may ask for now. */

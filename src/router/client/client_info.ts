@@ -6,6 +6,7 @@
 
 import type { Command } from "../../command/command.ts";
 import type { Protocol } from "../../resp/encoder.ts";
+import type { TrackingOptions } from "./tracking_options.ts";
 
 /** Names and flags of one client. */
 export interface ClientInfo {
@@ -25,6 +26,20 @@ export const ANONYMOUS: ClientInfo = {
   isNoTouch: false,
 };
 
+/**
+ * Where a client is in its life.
+ *
+ *      open ── end of input, QUIT, protocol error ─► draining ── all replies sent ─► closed
+ *        └───────────────── socket lost, deadline, overflow ───────────────────────────▲
+ */
+export type ClientState = "open" | "draining" | "closed";
+
+/** What CLIENT LIST says of a client's extras. */
+export interface ListedExtras {
+  readonly isMonitor: boolean;
+  readonly tracking: { readonly options: TrackingOptions; readonly isBroken: boolean } | null;
+}
+
 /** A client as it is listed, and can be closed. Times are clock milliseconds. */
 export interface ListedClient {
   readonly id: number;
@@ -38,6 +53,10 @@ export interface ListedClient {
   readonly protocol: Protocol;
   readonly database: number;
   readonly lastCommand: Command | null;
+  /** What it has asked for that few clients do; null for most. */
+  readonly extras: ListedExtras | null;
+  /** Where it is in its life. */
+  readonly state: ClientState;
   /** Requests in flight. */
   readonly depth: number;
   /** Bytes received so far. */

@@ -83,6 +83,7 @@ export class PassThrough implements LinkUser {
       return PassThrough.#refuse(client, transactionTooLarge(total, sessionBufferBytesMax));
     }
     if (parser.count === 0) return hold(true);
+    if (client.extras?.mayPassThrough === false) return hold(true);
     const command = findCommand(parser);
     const discard = (error: string) => new PassThrough(client, null, null, error);
     // Where the version of the servers is not known, the connection that one hangs up on is nobody else's.

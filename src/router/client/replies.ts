@@ -23,6 +23,7 @@ import {
   recycleRequest,
   type Request,
   type RequestOwner,
+  type Ways,
   WHOLE_BYTES_MIN,
 } from "../request.ts";
 import type { RouterShared } from "../shared.ts";
@@ -40,6 +41,10 @@ export interface ReplyHost {
   readonly database: number;
   readonly protocol: Protocol;
   readonly links: readonly Link[];
+  /** Whether the client wants no replies to what it asks now. */
+  readonly isMuted: boolean;
+  /** Its ways to servers, where they are not those that all clients share; else null. */
+  readonly ways: Ways | null;
   /** Replies have left, so that more may be asked for, or the client closed. */
   repliesLeft(): void;
   /** More than session_max_buffer is held. */
@@ -94,6 +99,8 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     const host = this.#host;
     const request = acquireRequest(this);
     request.client = this;
+    request.ways = host.ways;
+    request.isMuted = host.isMuted;
     request.command = command;
     request.startedMs = clock.nowMs;
     request.database = host.database;
@@ -144,6 +151,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
   /** Answers after all earlier requests. Copies `reply`. */
   answer(reply: Uint8Array): void {
     if (this.#captured !== null) return this.#captured.answered(reply);
+    if (this.#host.isMuted) return;
     if (this.#head === null) return this.#send(reply, 0, reply.length);
     const request = acquireRequest(this);
     request.client = this;
@@ -161,6 +169,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
       }
       return;
     }
+    if (request.isMuted) return this.#drop(request, isLast);
     if (this.#head === request && (isLast || request.replyBytes > PIECE_BYTES_MIN)) {
       if (request.heldBytes > 0) this.#sendHeld(request);
       if (start < end) this.#send(bytes, start, end);
@@ -217,6 +226,39 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
       this.holds(reply.length);
     }
     this.replied(request, reply, 0, isWhole ? 0 : reply.length, true);
+  }
+
+  /**
+   * As {@linkcode push}, for what must not overtake replies that came before it and wait for their turn:
+   * an invalidation. It comes before those of which nothing is here. Copies `bytes`.
+   */
+  pushInOrder(bytes: Uint8Array): void {
+    if (this.isGone) return;
+    let last: Request | null = null;
+    for (let request = this.#head; request !== null; request = request.next) {
+      // Parts of a reply may be here that are merged when all are.
+      const hasCome = request.state === "settled" || request.replyBytes > 0;
+      if (hasCome || request.parts !== null) last = request;
+    }
+    if (last === null) return this.#send(bytes, 0, bytes.length);
+    const push = acquireRequest(this);
+    push.client = this;
+    push.state = "settled";
+    push.hold(bytes, 0, bytes.length);
+    this.holds(bytes.length);
+    push.next = last.next;
+    last.next = push;
+    if (this.#tail === last) this.#tail = push;
+    this.depth++;
+  }
+
+  /** The client does not want the reply: it keeps its place and settles what it weighs, and is dropped. */
+  #drop(request: Request, isLast: boolean): void {
+    this.holds(-request.heldBytes);
+    request.dropHeld();
+    if (!isLast) return;
+    this.#settle(request);
+    if (this.#head === request) this.#shift();
   }
 
   /** The proxy's error takes the reply's place. */

@@ -19,10 +19,12 @@ import { type AcceptedConnection, printAddress } from "../../io/listen.ts";
 import { atTurnEnd, type TurnWork } from "../../io/turn.ts";
 import type { Protocol } from "../../resp/encoder.ts";
 import { type Link, NO_LINKS } from "../backends/link.ts";
+import type { Ways } from "../request.ts";
 import type { RouterShared } from "../shared.ts";
-import type { Client, ClientState } from "./client.ts";
-import { ANONYMOUS, type ClientInfo } from "./client_info.ts";
+import type { Client } from "./client.ts";
+import { ANONYMOUS, type ClientInfo, type ClientState } from "./client_info.ts";
 import { overdueReason } from "./deadlines.ts";
+import type { Extras } from "./extras.ts";
 import { Input } from "./input.ts";
 import { Replies, type ReplyHost } from "./replies.ts";
 import { ReplyCredit } from "./reply_credit.ts";
@@ -53,6 +55,9 @@ export class Session implements Client, ReplyHost, TurnWork {
   transaction: Transaction | null = null;
   links: readonly Link[] = NO_LINKS;
   isQueuedForTurnEnd = false;
+  extras: Extras | null = null;
+  isMuted = false;
+  ways: Ways | null = null;
 
   #state: ClientState = "open";
   readonly #connection: AcceptedConnection;
@@ -213,6 +218,7 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.replies.close();
     this.#input.abandon();
     this.transaction?.end();
+    this.extras?.reset();
     for (const link of this.links) link.clientClosed();
     hangUp(this.#connection);
     this.#onClosed(this);

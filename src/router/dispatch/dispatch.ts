@@ -25,6 +25,17 @@ import { waitsForFunctions } from "./undeclared_keys.ts";
 
 /** Dispatches the request that `parser` found. Borrows its bytes until it returns. */
 export function dispatch(client: Client, parser: RequestParser): void {
+  const { extras } = client;
+  if (extras === null) return dispatchCommand(client, parser);
+  if (!extras.mayDispatch()) {
+    client.credit.isRefused = true;
+    return;
+  }
+  dispatchCommand(client, parser);
+  extras.dispatched();
+}
+
+function dispatchCommand(client: Client, parser: RequestParser): void {
   const command = findCommand(parser);
   if (command?.caution === "function" && waitsForFunctions(client, parser)) {
     client.credit.isRefused = true; // it is dispatched again

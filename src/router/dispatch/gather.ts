@@ -82,6 +82,7 @@ export class Gather implements RequestOwner, ReplyParts {
     const parent = this.#parent;
     const part = acquireRequest(this);
     part.client = parent.client;
+    part.ways = parent.ways;
     part.command = parent.command;
     part.startedMs = parent.startedMs;
     part.database = parent.database;

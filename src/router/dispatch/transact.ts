@@ -49,6 +49,8 @@ const MANY_SLOTS = -2;
 
 /** What is executed at once between MULTI and EXEC, as in Redis. */
 const AT_ONCE = new Set(["multi", "exec", "discard", "watch", "quit", "reset"]);
+/** What decides how the transaction's own commands are sent, or its replies. */
+const NEVER_QUEUED = new Set(["hello", "client|reply", "client|tracking", "client|caching"]);
 /** What the proxy answers itself elsewhere, and every server answers as well. */
 const ANY_SERVER = new Set(["ping", "echo", "time", "unwatch"]);
 
@@ -103,8 +105,8 @@ function queue(
   }
   if (budget.isSpent && size > budget.fairShareBytes) return BUDGET_SPENT;
   if (command.name === "select") queueSelect(transaction, command, parser);
-  else if (command.name === "hello") {
-    return notAllowed(command.name, "the protocol cannot change inside a transaction");
+  else if (NEVER_QUEUED.has(command.name)) {
+    return notAllowed(command.name, "it changes the connection, do it before MULTI");
   } else if (command.handling === "fanout") {
     return notAllowed(command.name, "it asks all servers, and a transaction is executed by one");
   } else if (command.handling === "local" && !ANY_SERVER.has(command.name)) {

@@ -5,10 +5,18 @@
  */
 
 import { asSent, Encoder, errorReply, utf8 } from "../../resp/encoder.ts";
-import { clientsOf, describeClient, killClients, listClients } from "./client_filter.ts";
 import type { ClientInfo } from "../client/client_info.ts";
+import { Extras } from "../client/extras.ts";
 import { SYNTAX_ERROR } from "../errors.ts";
 import type { ClientFilter } from "../worker_context.ts";
+import {
+  clientsOf,
+  type CurrentRequest,
+  describeClient,
+  killClients,
+  listClients,
+  orderLines,
+} from "./client_filter.ts";
 import {
   argumentText,
   argumentWord,
@@ -21,7 +29,7 @@ import {
 } from "./local_call.ts";
 
 const OK = utf8("+OK\r\n");
-/** Redis's types of clients; the proxy has normal ones only. */
+/** Redis's types of clients. */
 const CLIENT_TYPES = ["normal", "master", "replica", "slave", "pubsub"];
 
 /** Answers by name. */
@@ -41,8 +49,12 @@ export const CLIENT_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   "client|getredir": () => new Encoder(2).integer(-1).done(),
   "client|no-evict": (call) => setFlag(call, (isNoEvict) => ({ isNoEvict })),
   "client|no-touch": (call) => setFlag(call, (isNoTouch) => ({ isNoTouch })),
-  "client|info": ({ client }) =>
-    new Encoder(client.protocol).verbatim(`${describeClient(client)}\n`).done(),
+  "client|reply": setReplyMode,
+  "client|info": (call) => {
+    const { client } = call;
+    return new Encoder(client.protocol).verbatim(`${describeClient(client, currentOf(call))}\n`)
+      .done();
+  },
   "client|list": list,
   "client|kill": kill,
 };
@@ -76,13 +88,34 @@ function setInfo({ client, args }: LocalCall): Uint8Array {
   return OK;
 }
 
+/** CLIENT REPLY: whether the client wants replies. */
+function setReplyMode({ client, args }: LocalCall): Uint8Array | null {
+  const word = argumentWord(args, 2);
+  if (word !== "on" && word !== "off" && word !== "skip") return errorReply(SYNTAX_ERROR);
+  Extras.of(client).setReplyMode(word);
+  return word === "on" ? OK : null;
+}
+
+/** What Redis has of the request in its client's buffers. */
+function currentOf({ client, args }: LocalCall): CurrentRequest {
+  let argumentBytes = 0;
+  let requestBytes = `*${args.count}\r\n`.length;
+  for (let i = 0; i < args.count; i++) {
+    const length = args.end(i) - args.start(i);
+    argumentBytes += length;
+    requestBytes += `$${length}\r\n\r\n`.length + length;
+  }
+  return { clientId: client.id, argumentBytes, requestBytes };
+}
+
 function list(call: LocalCall): Uint8Array | null {
   const { client, args } = call;
   const filter = listFilter(args);
   if (typeof filter === "string") return errorReply(filter);
   const { shared, protocol } = client;
-  const own = listClients(shared, filter);
-  const reply = (others: string) => new Encoder(protocol).verbatim(own + others).done();
+  const own = listClients(shared, filter, currentOf(call));
+  const reply = (others: string) =>
+    new Encoder(protocol).verbatim(orderLines(own + others, filter)).done();
   const { peers } = shared.worker;
   return peers === null ? reply("") : answerLater(call, peers.listClients(filter), "", reply);
 }
@@ -91,11 +124,7 @@ function list(call: LocalCall): Uint8Array | null {
 function listFilter(args: LocalCall["args"]): ClientFilter | string {
   if (args.count === 2) return {};
   const option = argumentWord(args, 2);
-  if (option === "type" && args.count === 4) {
-    const type = argumentWord(args, 3);
-    if (!CLIENT_TYPES.includes(type)) return `ERR Unknown client type '${sentOf(args, 3)}'`;
-    return { isNone: type !== "normal" };
-  }
+  if (option === "type" && args.count === 4) return typeFilter(args, 3);
   if (option !== "id" || args.count < 4) return SYNTAX_ERROR;
   const ids: number[] = [];
   for (let i = 3; i < args.count; i++) {
@@ -104,6 +133,13 @@ function listFilter(args: LocalCall["args"]): ClientFilter | string {
     ids.push(Number(id));
   }
   return { ids };
+}
+
+/** One of Redis's types; an error text when it is something else. */
+function typeFilter(args: LocalCall["args"], i: number): ClientFilter | string {
+  const type = argumentWord(args, i);
+  if (!CLIENT_TYPES.includes(type)) return `ERR Unknown client type '${sentOf(args, i)}'`;
+  return { type: type === "normal" || type === "pubsub" ? type : "none" };
 }
 
 /** `CLIENT KILL addr` and `CLIENT KILL [ID n] [ADDR a] [LADDR a] [TYPE t] [USER u] [SKIPME y]`. */
@@ -132,26 +168,26 @@ function kill(call: LocalCall): Uint8Array | null {
   return null;
 }
 
-/** The new form's options; an error text when they are something else. */
+/** The new form's options, the last of each counting; an error text when they are something else. */
 function killFilter(args: LocalCall["args"], ownId: number): ClientFilter | string {
-  if (args.count % 2 !== 0) return SYNTAX_ERROR;
   let filter: ClientFilter = {};
   let skipMe = true;
-  for (let i = 2; i + 1 < args.count; i += 2) {
+  for (let i = 2; i < args.count; i += 2) {
     const option = argumentWord(args, i);
+    if (i + 1 === args.count) return SYNTAX_ERROR;
     const value = argumentText(args, i + 1);
     if (option === "id") {
-      if (!/^[1-9]\d{0,14}$/.test(value)) return "ERR client-id should be greater than 0";
-      const isOther = filter.ids !== undefined && !filter.ids.includes(Number(value));
-      filter = { ...filter, ids: isOther ? [] : [Number(value)] };
+      const id = integerOf(value);
+      if (id === null || id < 1n) return "ERR client-id should be greater than 0";
+      filter = { ...filter, ids: [Number(id)] };
     } else if (option === "addr") {
-      filter = { ...filter, ...sameOrNone("remote", filter.remote, value) };
+      filter = { ...filter, remote: value };
     } else if (option === "laddr") {
-      filter = { ...filter, ...sameOrNone("local", filter.local, value) };
+      filter = { ...filter, local: value };
     } else if (option === "type") {
-      const type = value.toLowerCase();
-      if (!CLIENT_TYPES.includes(type)) return `ERR Unknown client type '${sentOf(args, i + 1)}'`;
-      if (type !== "normal") filter = { ...filter, isNone: true };
+      const type = typeFilter(args, i + 1);
+      if (typeof type === "string") return type;
+      filter = { ...filter, ...type };
     } else if (option === "user") {
       if (value !== "default") return `ERR No such user '${sentOf(args, i + 1)}'`;
     } else if (option === "skipme" && /^(yes|no)$/i.test(value)) {
@@ -161,15 +197,6 @@ function killFilter(args: LocalCall["args"], ownId: number): ClientFilter | stri
     }
   }
   return skipMe ? { ...filter, exceptId: ownId } : filter;
-}
-
-/** An address condition; given twice with different addresses, it means nobody. */
-function sameOrNone(
-  name: "remote" | "local",
-  before: string | undefined,
-  value: string,
-): ClientFilter {
-  return before === undefined || before === value ? { [name]: value } : { isNone: true };
 }
 
 /**

@@ -11,19 +11,45 @@ import type { ClientFilter } from "../worker_context.ts";
 
 /** The clients of one router that are meant. */
 export function clientsOf(shared: RouterShared, filter: ClientFilter): ListedClient[] {
-  return [...shared.clients.values()].filter((client) => matches(client, filter));
+  const { ids } = filter;
+  const clients = ids === undefined
+    ? [...shared.clients.values()]
+    : ids.flatMap((id) => shared.clients.get(id) ?? []);
+  return clients.filter((client) => matches(client, filter));
 }
 
 function matches(client: ListedClient, filter: ClientFilter): boolean {
-  const { ids, remote, local, isNone, exceptId } = filter;
-  return isNone !== true && client.id !== exceptId && (ids?.includes(client.id) ?? true) &&
+  const { remote, local, type, exceptId } = filter;
+  return client.id !== exceptId &&
     (remote === undefined || client.remote === remote) &&
-    (local === undefined || client.local === local);
+    (local === undefined || client.local === local) &&
+    (type === undefined || typeOf(client) === type);
+}
+
+/** Redis's types of clients, as far as the proxy has them. */
+function typeOf(_client: ListedClient): "normal" | "pubsub" {
+  return "normal";
 }
 
 /** Lines of CLIENT LIST for the clients of one router. */
-export function listClients(shared: RouterShared, filter: ClientFilter): string {
-  return clientsOf(shared, filter).map((client) => `${describeClient(client)}\n`).join("");
+export function listClients(
+  shared: RouterShared,
+  filter: ClientFilter,
+  current?: CurrentRequest,
+): string {
+  return clientsOf(shared, filter).map((client) =>
+    `${describeClient(client, client.id === current?.clientId ? current : undefined)}\n`
+  ).join("");
+}
+
+/** Lines of several routers as one Redis would list them: as they connected, or as they were asked for. */
+export function orderLines(lines: string, { ids }: ClientFilter): string {
+  const byId = new Map<number, string>();
+  for (const line of lines.split("\n")) {
+    if (line !== "") byId.set(Number(line.slice(3, line.indexOf(" "))), `${line}\n`);
+  }
+  const order = ids ?? [...byId.keys()].sort((a, b) => a - b);
+  return order.map((id) => byId.get(id) ?? "").join("");
 }
 
 /** Closes clients of one router; returns how many. */
@@ -33,31 +59,73 @@ export function killClients(shared: RouterShared, filter: ClientFilter): number 
   return clients.length;
 }
 
-/** One line of CLIENT LIST, in Redis's fields and order. */
-export function describeClient(client: ListedClient): string {
+/** The request that asks for the list, which Redis has in the buffer of its client. */
+export interface CurrentRequest {
+  readonly clientId: number;
+  /** Bytes of the request. */
+  readonly requestBytes: number;
+  /** Bytes of its arguments. */
+  readonly argumentBytes: number;
+}
+
+/** Bytes that Redis keeps for a client at least: its structure and its buffers. */
+const CLIENT_BYTES = 1_024;
+
+/** Bytes of replies that Redis keeps in a client's own buffer, and not in a list. */
+const OUTPUT_BUFFER_BYTES = 16 * 1024;
+
+/** One line of CLIENT LIST, in the fields and the order of Redis 7.0; what the proxy has not is 0. */
+export function describeClient(client: ListedClient, current?: CurrentRequest): string {
+  const { info, extras, unreadBytes, unsentBytes } = client;
   const seconds = (sinceMs: number) => Math.floor((clock.nowMs - sinceMs) / 1000);
+  const queryBytes = unreadBytes + (current?.requestBytes ?? 0);
+  const argumentBytes = current?.argumentBytes ?? 0;
   const fields: [string, string | number][] = [
     ["id", client.id],
     ["addr", client.remote],
     ["laddr", client.local],
     ["fd", 0],
-    ["name", client.info.name],
+    ["name", info.name],
     ["age", seconds(client.createdMs)],
     ["idle", seconds(client.lastReadMs)],
-    ["flags", client.info.isNoEvict ? "e" : "N"],
+    ["flags", flagsOf(client)],
     ["db", client.database],
     ["sub", 0],
     ["psub", 0],
+    ["ssub", 0],
     ["multi", -1],
-    ["qbuf", client.unreadBytes],
-    ["obl", 0],
-    ["oll", client.depth],
-    ["omem", client.unsentBytes],
+    ["qbuf", queryBytes],
+    ["qbuf-free", 0],
+    ["argv-mem", argumentBytes],
+    ["multi-mem", 0],
+    ["rbs", CLIENT_BYTES],
+    ["rbp", 0],
+    ["obl", Math.min(unsentBytes, OUTPUT_BUFFER_BYTES)],
+    ["oll", 0],
+    ["omem", Math.max(0, unsentBytes - OUTPUT_BUFFER_BYTES)],
+    ["tot-mem", 2 * CLIENT_BYTES + queryBytes + argumentBytes + unsentBytes],
+    ["events", "r"],
     ["cmd", client.lastCommand?.name ?? "NULL"],
     ["user", "default"],
+    ["redir", extras?.tracking?.options.redirect ?? -1],
     ["resp", client.protocol],
-    ["lib-name", client.info.libraryName],
-    ["lib-ver", client.info.libraryVersion],
   ];
+  // Redis 7.2 has these, too; one of 7.0 never has anything to say.
+  if (info.libraryName !== "" || info.libraryVersion !== "") {
+    fields.push(["lib-name", info.libraryName], ["lib-ver", info.libraryVersion]);
+  }
   return fields.map(([name, value]) => `${name}=${value}`).join(" ");
+}
+
+function flagsOf({ info, extras, state }: ListedClient): string {
+  const tracking = extras?.tracking;
+  const flags = [
+    extras?.isMonitor === true && "O",
+    tracking && "t",
+    tracking?.isBroken && "R",
+    tracking?.options.isBroadcast && "B",
+    state === "draining" && "c",
+    info.isNoEvict && "e",
+  ].filter((flag) => typeof flag === "string");
+  return flags.length === 0 ? "N" : flags.join("");
 }

@@ -55,6 +55,7 @@ export const CONNECTION_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
     client.info = ANONYMOUS;
     client.isAuthenticated = client.shared.options.password === "";
     client.isAtBarrier = true;
+    client.extras?.reset();
     return RESET;
   },
 };

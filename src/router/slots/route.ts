@@ -5,23 +5,27 @@
  *      key fetch, source call, questions ──┴─► count at its slots ─► choose the connection ─► its bytes
  *
  * Which connection carries a request is decided here and nowhere else: the shared one of its database and
- * protocol, unless the caller names another one, such as a link of the client's own.
+ * protocol, unless its client has ways of its own (tracking), or the caller names another one, such as a
+ * link of the client's own.
  *
  * @module
  */
 
 import type { Protocol } from "../../resp/encoder.ts";
-import type { Request } from "../request.ts";
-
-/** A connection as it is sent over. */
-export interface RouteBackend {
-  begin(request: Request): boolean;
-  append(bytes: Uint8Array, start: number, end: number): void;
-}
+import type { Request, RouteBackend } from "../request.ts";
 
 /** A server as it is sent to. */
-export interface RouteServer<B extends RouteBackend> {
-  backend(database: number, protocol: Protocol): B;
+export interface RouteServer {
+  readonly address: string;
+  backend(database: number, protocol: Protocol): RouteBackend;
+}
+
+/** The connection that carries a request to a server. */
+function backendAt(server: RouteServer, request: Request): RouteBackend {
+  const { ways } = request;
+  return ways === null
+    ? server.backend(request.database, request.protocol)
+    : ways.at(server, request);
 }
 
 /** Counts a request as in flight at each of its slots; settling it takes it off again. */
@@ -56,22 +60,19 @@ export function sendOn(
  *
  * @returns The connection; null when it takes no requests now: then the request has been failed.
  */
-export function beginAt<B extends RouteBackend>(
-  server: RouteServer<B>,
-  request: Request,
-): B | null {
-  const backend = server.backend(request.database, request.protocol);
+export function beginAt(server: RouteServer, request: Request): RouteBackend | null {
+  const backend = backendAt(server, request);
   return beginOn(backend, request) ? backend : null;
 }
 
 /** Sends a request to a server. Copies `bytes[start, end)`. */
-export function sendTo<B extends RouteBackend>(
-  server: RouteServer<B>,
+export function sendTo(
+  server: RouteServer,
   request: Request,
   bytes: Uint8Array,
   start: number,
   end: number,
 ): void {
-  const backend = server.backend(request.database, request.protocol);
+  const backend = backendAt(server, request);
   if (beginOn(backend, request)) backend.append(bytes, start, end);
 }

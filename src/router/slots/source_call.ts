@@ -23,8 +23,9 @@ import {
   recycleRequest,
   type Request,
   type RequestOwner,
+  type RouteBackend,
 } from "../request.ts";
-import { beginOn, countInFlight, type RouteBackend } from "./route.ts";
+import { beginOn, countInFlight } from "./route.ts";
 
 /** What became of it: `taken` when the client gets a reply, be it an error; see the table above. */
 export type SourceOutcome = "taken" | "moved" | "busy" | "unknown";

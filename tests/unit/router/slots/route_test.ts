@@ -48,6 +48,7 @@ Deno.test("a request goes over the connection of its database and protocol", () 
   const asked: [number, Protocol][] = [];
   const shared = new Recorder();
   const server = {
+    address: "one:1",
     backend: (database: number, protocol: Protocol) => {
       asked.push([database, protocol]);
       return shared;

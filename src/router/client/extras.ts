@@ -1,0 +1,113 @@
+/**
+ * What few clients have asked for, by CLIENT REPLY, CLIENT TRACKING or MONITOR. A client that has asked for
+ * none of it has no extras, and costs nothing.
+ *
+ * @module
+ */
+
+import type { Ways } from "../request.ts";
+import type { TrackingOptions } from "./tracking_options.ts";
+
+/** Which commands a client wants no replies to: none, all, or the next one. */
+export type ReplyMode = "on" | "off" | "skip";
+
+/** CLIENT TRACKING of one client; tracking.ts is what it is. */
+export interface TrackingState {
+  readonly options: TrackingOptions;
+  /** Whether the client that invalidations go to was gone when there was one. */
+  readonly isBroken: boolean;
+  /** Whether CLIENT CACHING was given for the next command. */
+  readonly isCaching: boolean;
+  /** Takes options over; the text is empty, or why the servers do not. Called once, never at once. */
+  configure(options: TrackingOptions, done: (error: string) => void): void;
+  /** CLIENT CACHING: meant for the next command. */
+  cacheNext(): void;
+  /** Whether a command may be dispatched now; else the client is resumed later. */
+  isReady(): boolean;
+  /** A command was dispatched. */
+  dispatched(): void;
+  /** CLIENT TRACKING OFF, or the end of the client: nothing is in flight, or nobody waits for it. */
+  end(): void;
+}
+
+/** A client that can have extras. */
+export interface ExtrasHost {
+  extras: Extras | null;
+  isMuted: boolean;
+  ways: Ways | null;
+  readonly credit: { isRefused: boolean };
+}
+
+/** The extras of one client. */
+export class Extras {
+  tracking: TrackingState | null = null;
+  isMonitor = false;
+  readonly #host: ExtrasHost;
+  #replyMode: ReplyMode = "on";
+  /** Whether CLIENT REPLY SKIP is meant for the command that is being dispatched. */
+  #isSkipping = false;
+
+  private constructor(host: ExtrasHost) {
+    this.#host = host;
+    host.extras = this;
+  }
+
+  /** The extras of a client, made when it has none. */
+  static of(host: ExtrasHost): Extras {
+    return host.extras ?? new Extras(host);
+  }
+
+  /** Whether a large request may be handed on in pieces, over a connection that is not the usual one. */
+  get mayPassThrough(): boolean {
+    return this.#replyMode !== "skip" && this.tracking === null;
+  }
+
+  /** CLIENT REPLY: from now on, or with `skip` for the next command. */
+  setReplyMode(mode: ReplyMode): void {
+    if (mode === "skip" && this.#replyMode === "off") return;
+    this.#replyMode = mode;
+    this.#isSkipping = false;
+    this.#host.isMuted = mode !== "on";
+  }
+
+  /**
+   * A command is about to be dispatched.
+   *
+   * @returns False when it must wait: the client is resumed later, and dispatches it again.
+   */
+  mayDispatch(): boolean {
+    if (this.tracking !== null && !this.tracking.isReady()) return false;
+    this.#isSkipping = this.#replyMode === "skip";
+    return true;
+  }
+
+  /** The command was dispatched, or is to be dispatched again. */
+  dispatched(): void {
+    if (this.#host.credit.isRefused) return;
+    if (this.#isSkipping) this.setReplyMode("on");
+    this.tracking?.dispatched();
+    this.endIfNone();
+  }
+
+  /** Ends them when there is nothing extra any more. */
+  endIfNone(): void {
+    if (this.#replyMode === "on" && this.tracking === null && !this.isMonitor) {
+      this.#host.extras = null;
+    }
+  }
+
+  /** RESET, or the end of the client. */
+  reset(): void {
+    this.setReplyMode("on");
+    this.isMonitor = false;
+    this.endTracking();
+  }
+
+  /** CLIENT TRACKING OFF. */
+  endTracking(): void {
+    this.tracking?.end();
+    this.tracking = null;
+    this.#host.ways = null;
+    this.endIfNone();
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * CLIENT REPLY, LIST and KILL: the same bytes as from redis-server.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { RedisServer } from "../../support/redis_server.ts";
+import { encodeRequests, RespClient, type Word } from "../../support/resp_client.ts";
+import { RouterServer } from "../../support/router_server.ts";
+
+const utf8 = new TextDecoder();
+
+/** What a server at a port answers to requests in one write, up to the answer to a last ECHO. */
+async function answers(port: number, requests: readonly (readonly Word[])[]): Promise<string> {
+  using client = await RespClient.connect(port);
+  await client.sendRaw(encodeRequests([...requests, ["QUIT"]]));
+  return utf8.decode(await client.readToEnd());
+}
+
+const big = "x".repeat(2_000_000);
+const REPLY_CASES: readonly (readonly (readonly Word[])[])[] = [
+  [["CLIENT", "REPLY", "ON"], ["PING"]],
+  [["CLIENT", "REPLY", "OFF"], ["PING"], ["SET", "k", "1"], ["CLIENT", "REPLY", "ON"], [
+    "GET",
+    "k",
+  ]],
+  [["CLIENT", "REPLY", "SKIP"], ["PING"], ["PING", "two"]],
+  [["CLIENT", "REPLY", "SKIP"], ["SET", "k", "2"], ["GET", "k"]],
+  [["CLIENT", "REPLY", "SKIP"], ["SET", "big", big], ["STRLEN", "big"]],
+  [["CLIENT", "REPLY", "SKIP"], ["GET", "big"], ["STRLEN", "big"]],
+  [["CLIENT", "REPLY", "SKIP"], ["CLIENT", "REPLY", "SKIP"], ["PING", "1"], ["PING", "2"]],
+  [["CLIENT", "REPLY", "SKIP"], ["CLIENT", "REPLY", "ON"], ["PING", "1"]],
+  [["CLIENT", "REPLY", "SKIP"], ["NOSUCH"], ["PING", "1"]],
+  [["CLIENT", "REPLY", "SKIP"], ["CLIENT", "REPLY", "OFF"], ["PING"], ["CLIENT", "REPLY", "ON"]],
+  [["CLIENT", "REPLY", "OFF"], ["CLIENT", "REPLY", "SKIP"], ["PING"], ["CLIENT", "REPLY", "ON"]],
+  [["CLIENT", "REPLY", "maybe"], ["CLIENT", "REPLY"], ["PING"]],
+  [["GET", "k"], ["CLIENT", "REPLY", "SKIP"], ["MGET", "k", "a", "b", "c", "d"], ["GET", "k"]],
+  [
+    ["CLIENT", "REPLY", "OFF"],
+    ...[["MULTI"], ["SET", "k", "3"], ["GET", "k"], ["EXEC"]],
+    ...[["CLIENT", "REPLY", "ON"], ["GET", "k"]],
+  ],
+  [["CLIENT", "REPLY", "OFF"], ["DBSIZE"], ["GET", "big"], ["RESET"], ["PING"]],
+];
+
+Deno.test("CLIENT REPLY drops the replies that redis-server drops, and no others", async () => {
+  await using redis = await RedisServer.start();
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  for (const requests of REPLY_CASES) {
+    const names = requests.map((words) => words.map((word) => `${word}`.slice(0, 10)).join(" "));
+    assertEquals(
+      await answers(proxy.port, requests),
+      await answers(redis.port, requests),
+      names.join(" | "),
+    );
+  }
+});
+
+Deno.test("replies that are dropped weigh nothing: 100 000 of them, and what follows is served", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  using client = await RespClient.connect(proxy.port);
+  await client.send("CLIENT", "REPLY", "OFF");
+  const sets = encodeRequests(Array.from({ length: 100 }, (_, i) => ["SET", `k${i}`, "v"]));
+  for (let i = 0; i < 1_000; i++) await client.sendRaw(sets);
+  assertEquals(await client.call("CLIENT", "REPLY", "ON"), "OK");
+  assertEquals(await client.call("GET", "k99"), "v");
+  const [session] = [...proxy.router.sessions.values()];
+  assertEquals([session!.replies.heldBytes, session!.replies.requestBytes], [0, 0]);
+  assertEquals(session!.extras, null);
+});
+
+Deno.test("what changes the connection is refused inside MULTI, and EXEC is not executed", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  for (const words of [["REPLY", "SKIP"]]) {
+    using client = await RespClient.connect(proxy.port);
+    const requests = [["MULTI"], ["CLIENT", ...words], ["EXEC"], ["PING"]];
+    const replies = await client.pipeline(requests);
+    assertMatch(utf8.decode(replies[1]!.raw), /it changes the connection, do it before MULTI/);
+    assertMatch(utf8.decode(replies[2]!.raw), /^-EXECABORT/);
+    assertEquals(replies[3]!.value, "PONG");
+  }
+});
+
+/** A line of CLIENT LIST with what differs from run to run taken out. */
+function comparable(line: string): string {
+  return line
+    .replace(/(id|addr|laddr|fd|age|idle|qbuf-free|rbs|rbp|tot-mem)=\S+/g, "$1=*")
+    .trimEnd();
+}
+
+Deno.test("CLIENT INFO and LIST have the line of redis-server 7.0, field for field", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  const requests: (readonly Word[])[][] = [
+    [["CLIENT", "INFO"]],
+    [["CLIENT", "LIST"]],
+    [["CLIENT", "SETNAME", "me"], ["SELECT", 3], ["CLIENT", "NO-EVICT", "on"], ["CLIENT", "INFO"]],
+    [["HELLO", 3], ["CLIENT", "LIST", "TYPE", "NORMAL"]],
+  ];
+  const last = async (port: number, words: readonly (readonly Word[])[]) => {
+    using client = await RespClient.connect(port);
+    let text = "";
+    for (const each of words) text = String(await client.call(...each));
+    return comparable(text.trimEnd().split("\n").at(-1)!);
+  };
+  for (const words of requests) {
+    assertEquals(await last(proxy.port, words), await last(redis.port, words));
+  }
+});
+
+Deno.test("CLIENT LIST ID keeps the order of the ids, and CLIENT KILL the last of each filter", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  const errors: Word[][] = [
+    ["CLIENT", "KILL", "ID", "10", "wrong"],
+    ["CLIENT", "KILL", "ID", "str"],
+    ["CLIENT", "KILL", "ID", "-1"],
+    ["CLIENT", "KILL", "ID", "0", "more"],
+    ["CLIENT", "KILL", "TYPE", "wrong"],
+    ["CLIENT", "KILL", "USER", "wrong"],
+    ["CLIENT", "KILL", "SKIPME", "perhaps"],
+    ["CLIENT", "KILL", "TYPE", "master"],
+    ["CLIENT", "KILL", "1.2.3.4:5"],
+    ["CLIENT", "LIST", "ID", "x"],
+    ["CLIENT", "LIST", "TYPE"],
+  ];
+  assertEquals(await answers(proxy.port, errors), await answers(redis.port, errors));
+  using one = await RespClient.connect(proxy.port);
+  using two = await RespClient.connect(proxy.port);
+  const ids = [await one.call("CLIENT", "ID"), await two.call("CLIENT", "ID")] as number[];
+  const list = String(await one.call("CLIENT", "LIST", "ID", ids[1]!, ids[0]!));
+  assertMatch(list, new RegExp(`^id=${ids[1]} .*\\nid=${ids[0]} .*\\n$`));
+  const kill = ["CLIENT", "KILL", "ID", ids[0]!, "ID", ids[1]!, "TYPE", "master", "TYPE", "normal"];
+  assertEquals(await one.call(...kill), 1);
+  assert((await two.readToEnd()).length === 0);
+});
