@@ -56,10 +56,15 @@ package_of() {
   esac
 }
 
-# Whether a program is there; ZooKeeper is one without a command of its own.
+# The Python module of a Debian package.
+module_of() { echo "${1#python3-}" | tr - _; }
+
+# Whether a program is there; some are packages without a command of their own.
 is_there() {
   case $1 in
     zookeeper) [ -e /usr/share/java/zookeeper.jar ] ;;
+    python3-*) /usr/bin/python3 -c "import $(module_of "$1")" 2>/dev/null ;;
+    ruby-*) ruby -e "require '${1#ruby-}'" 2>/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }

@@ -1,0 +1,106 @@
+/**
+ * Frameworks that people build on Redis: through the proxy before two servers each of them comes to
+ * what it comes to on one redis-server. Each is a program of tests/frameworks, which prints one line.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { Child } from "../support/child.ts";
+import { ProxyProcess } from "../support/proxy_process.ts";
+import { RedisServer } from "../support/redis_server.ts";
+
+/** How a proxy is set for programs whose keys belong together. */
+type Setting = "plain";
+
+/** The programs, the slowest first, and the settings that they are run with. */
+const PROGRAMS: Readonly<Record<string, readonly Setting[]>> = {
+  "rate_limiter.ts": ["plain"],
+  "redlock.ts": ["plain"],
+};
+
+/** How programs are started, by the end of their names. */
+const STARTS: Readonly<Record<string, readonly string[]>> = {
+  // kue needs __proto__.
+  ts: [Deno.execPath(), "run", "--allow-all", "--unsafe-proto", "--no-check", "--quiet"],
+  // Debian's own, which has Debian's packages, whatever else is first on PATH.
+  py: ["/usr/bin/python3", "-B"],
+  rb: ["ruby"],
+};
+
+/** Programs under way at the same time, for each setting. */
+const LANES = 2;
+/** Longest time that a program may take, in milliseconds. */
+const RUN_MS = 60_000;
+/** Characters of its errors that are shown when it fails. */
+const SHOWN = 2_000;
+const EVENTS = ["--notify-keyspace-events", "AKE"];
+const CONFIG: Readonly<Record<Setting, Readonly<Record<string, string>>>> = {
+  plain: {},
+};
+
+const folder = new URL("../frameworks/", import.meta.url).pathname;
+
+/** Runs a program; its outcome, or how it failed. */
+async function run(name: string, port: number): Promise<unknown> {
+  const [command, ...words] = STARTS[name.split(".").at(-1)!]!;
+  const child = new Child(command!, {
+    args: [...words, `${folder}${name}`, "127.0.0.1", `${port}`],
+    cwd: folder,
+    env: { PYTHONDONTWRITEBYTECODE: "1" },
+  });
+  const timer = setTimeout(() => child.signal("SIGKILL"), RUN_MS);
+  const { code } = await child.ended;
+  clearTimeout(timer);
+  try {
+    if (code === 0) return JSON.parse(child.stdout);
+  } catch {
+    // It is told below what was printed instead.
+  }
+  return `exit code ${code}: ${`${child.stdout}${child.stderr}`.slice(-SHOWN)}`;
+}
+
+/** Runs programs one after the other, each against empty servers. */
+async function runLane(
+  names: string[],
+  outcomes: Map<string, unknown>,
+  setting?: Setting,
+): Promise<void> {
+  await using owned = new AsyncDisposableStack();
+  const count = setting === undefined ? 1 : 2;
+  const servers = owned.use(await RedisServer.startMany(count, { args: EVENTS }));
+  const proxy = setting &&
+    owned.use(await ProxyProcess.start({ servers, config: CONFIG[setting] }));
+  for (let name = names.shift(); name !== undefined; name = names.shift()) {
+    outcomes.set(name, await run(name, (proxy ?? servers[0]!).port));
+    for (const server of servers) {
+      using client = await server.client();
+      await client.call("FLUSHALL");
+    }
+  }
+}
+
+async function runAll(names: readonly string[], setting?: Setting): Promise<Map<string, unknown>> {
+  const left = [...names];
+  const outcomes = new Map<string, unknown>();
+  await Promise.all(Array.from({ length: LANES }, () => runLane(left, outcomes, setting)));
+  return outcomes;
+}
+
+Deno.test("frameworks come through the proxy to what they come to on one redis-server", async (t) => {
+  const names = Object.keys(PROGRAMS);
+  const namesOf = (setting: Setting) => names.filter((name) => PROGRAMS[name]!.includes(setting));
+  const settings: readonly Setting[] = ["plain"];
+  const [expected, ...found] = await Promise.all([
+    runAll(names),
+    ...settings.map((setting) => runAll(namesOf(setting), setting)),
+  ]);
+  for (const [i, setting] of settings.entries()) {
+    for (const [name, outcome] of found[i]!) {
+      await t.step(`${name}, ${setting}`, () => {
+        assertEquals(typeof expected!.get(name), "object", `${expected!.get(name)}`);
+        assertEquals(outcome, expected!.get(name));
+      });
+    }
+  }
+});
