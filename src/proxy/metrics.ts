@@ -227,6 +227,22 @@ const ROWS: readonly Row[] = [
     isPerWorker: true,
     samples: ({ servers }) => servers.map(({ address, losses }) => [{ server: address }, losses]),
   },
+  {
+    name: "codis_proxy_private_connections",
+    help: "Connections to a server that belong to one client each",
+    type: "gauge",
+    isPerWorker: true,
+    samples: ({ servers }) =>
+      servers.map(({ address, privates }) => [{ server: address }, privates]),
+  },
+  {
+    name: "codis_proxy_private_connection_refusals_total",
+    help: "Clients that waited for a connection of their own in vain",
+    type: "counter",
+    isPerWorker: true,
+    samples: ({ servers }) =>
+      servers.map(({ address, privateRefusals }) => [{ server: address }, privateRefusals]),
+  },
 ];
 
 function perCommand(

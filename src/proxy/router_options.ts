@@ -29,6 +29,8 @@ export function routerOptions(config: Config, version: string): RouterOptions {
     proxyBufferBytesMax: config.proxyMaxBufferBytes,
     backendDialMs: config.backendDialTimeoutMs,
     backendTimeoutMs: config.backendTimeoutMs,
+    privateConnectionsMax: config.privateConnectionsMax,
+    multiSlotTransactions: config.allowsMultiSlotTransactions,
     slotWaitMs: config.slotWaitTimeoutMs,
     destructiveCommands: config.allowsDestructiveCommands,
     undeclaredKeys: config.undeclaredKeys === "allow",

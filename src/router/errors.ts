@@ -127,6 +127,12 @@ export function backendFailure(address: string, cause: string): string {
   return `ERR handle response, backend conn failure, ${address}: ${cause}`;
 }
 
+/** A server to which as many connections of clients' own are open as there may be. */
+export function privateConnectionsSpent(address: string, max: number): string {
+  return `ERR handle request, all ${max} private connections to ${address} are in use: ` +
+    "see private_connections_max in the proxy's configuration";
+}
+
 /** A command the proxy refuses. Codis 3.2's form, with the reason after it. */
 export function notAllowed(name: string, reason: string): string {
   return `ERR handle request, command '${

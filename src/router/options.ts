@@ -48,6 +48,10 @@ export interface RouterOptions {
   readonly backendDialMs: number;
   /** Longest time a server may leave its oldest request unanswered without sending a byte. */
   readonly backendTimeoutMs: number;
+  /** Connections to one server that belong to one client each; more clients wait. */
+  readonly privateConnectionsMax: number;
+  /** Whether a transaction may have keys of several slots: it is atomic for each server only. */
+  readonly multiSlotTransactions: boolean;
   /** Longest wait of a request for a blocked slot, and of a slot for its requests in flight. */
   readonly slotWaitMs: number;
   /** Whether FLUSHALL and its like are let through. */

@@ -34,6 +34,10 @@ export interface ServerSnapshot {
   /** Age of the oldest request that is not answered yet, in milliseconds. */
   readonly oldestMs: number;
   readonly losses: number;
+  /** Connections that one client each has. */
+  readonly privates: number;
+  /** Clients that waited for such a connection in vain. */
+  readonly privateRefusals: number;
 }
 
 /** The slots, one array for each column, by slot id. */
@@ -139,6 +143,8 @@ function sumServers(all: readonly StatsSnapshot[]): ServerSnapshot[] {
           inFlight: sum.inFlight + more.inFlight,
           oldestMs: Math.max(sum.oldestMs, more.oldestMs),
           losses: sum.losses + more.losses,
+          privates: sum.privates + more.privates,
+          privateRefusals: sum.privateRefusals + more.privateRefusals,
         },
       );
     }
@@ -160,6 +166,7 @@ export function countedSoFar(stats: StatsSnapshot): StatsSnapshot {
       hasFailed: false,
       inFlight: 0,
       oldestMs: 0,
+      privates: 0,
     })),
     slots: {
       ...slots,

@@ -53,5 +53,7 @@ function serverSnapshot({ server, groupId }: Master): ServerSnapshot {
     inFlight: backends.reduce((sum, { inFlight }) => sum + inFlight, 0),
     oldestMs: backends.reduce((most, backend) => Math.max(most, backend.oldestMs()), 0),
     losses: server.losses,
+    privates: server.privatesInUse,
+    privateRefusals: server.privateRefusals,
   };
 }

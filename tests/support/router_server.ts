@@ -33,6 +33,8 @@ export function testOptions(change: Partial<RouterOptions> = {}): RouterOptions 
     proxyBufferBytesMax: 128 * 1024 * 1024,
     backendDialMs: 1000,
     backendTimeoutMs: 15_000,
+    privateConnectionsMax: 1000,
+    multiSlotTransactions: false,
     slotWaitMs: 20_000,
     destructiveCommands: true,
     undeclaredKeys: false,

@@ -110,7 +110,9 @@ export class WorkerPool implements DataPlane {
   private constructor(options: PoolOptions, events: PlaneEvents) {
     const { workers, router } = options;
     const proxyBufferBytesMax = Math.floor(router.proxyBufferBytesMax / workers);
-    this.#options = { ...options, router: { ...router, proxyBufferBytesMax } };
+    const privateConnectionsMax = Math.max(1, Math.floor(router.privateConnectionsMax / workers));
+    const share = { proxyBufferBytesMax, privateConnectionsMax };
+    this.#options = { ...options, router: { ...router, ...share } };
     this.#events = events;
     this.#counts = newSharedCounts(workers);
     this.#settling = new SettlingChanges(router.slotWaitMs + LATE_MS);

@@ -42,7 +42,12 @@ export interface LinkUser {
 /** A server that lends connections. */
 export interface LinkServer {
   readonly address: string;
-  borrowPrivate(database: number, protocol: Protocol, waiter: BudgetWaiter): Backend | null;
+  borrowPrivate(
+    database: number,
+    protocol: Protocol,
+    waiter: BudgetWaiter,
+    isLoad?: boolean,
+  ): Backend | null;
   returnPrivate(backend: Backend, isClean: boolean): void;
 }
 
@@ -75,7 +80,9 @@ export class Link implements LinkedUser {
   /**
    * Gives a client a link to a server.
    *
-   * @returns Null when the server has lent too many connections: `holder` is resumed when to ask again.
+   * @param waiter Resumed when to ask again, if the server has lent too many connections.
+   * @param isLoad Whether it is to carry something large.
+   * @returns Null when the server has lent too many.
    */
   static open(
     server: LinkServer,
@@ -83,8 +90,10 @@ export class Link implements LinkedUser {
     protocol: Protocol,
     holder: LinkHolder,
     user: LinkUser,
+    waiter: BudgetWaiter = holder,
+    isLoad = false,
   ): Link | null {
-    const backend = server.borrowPrivate(database, protocol, holder);
+    const backend = server.borrowPrivate(database, protocol, waiter, isLoad);
     return backend === null ? null : new Link(server, holder, backend, user);
   }
 

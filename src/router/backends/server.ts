@@ -17,8 +17,10 @@ import { LateCopyGuard } from "./late_copies.ts";
 import { ReplySemaphore } from "./reply_semaphore.ts";
 import { ServerVersion } from "./server_version.ts";
 
-/** Private backends of one server that exist at once; more clients wait. */
-export const PRIVATE_BACKENDS_MAX = 32;
+/**
+ * Private backends of one server that carry something large at once, such as an upload; more clients wait.
+ */
+export const LARGE_LOADS_MAX = 32;
 /** Idle private backends kept open. */
 const PRIVATE_BACKENDS_KEPT = 4;
 
@@ -69,6 +71,11 @@ export class Server implements BackendHost {
   #idlePrivates: Backend[] = [];
   /** Those who wait for a private backend, each once. */
   readonly #privateQueue = new Set<BudgetWaiter>();
+  /** Private backends that carry something large, and who waits to lend another one. */
+  readonly #loaded = new Set<Backend>();
+  readonly #loadQueue = new Set<BudgetWaiter>();
+  /** Clients that waited for a private backend in vain. */
+  privateRefusals = 0;
 
   constructor(address: string, options: RouterOptions, events: BackendEvents) {
     this.address = address;
@@ -110,14 +117,30 @@ export class Server implements BackendHost {
    *
    * @param waiter Resumed later, once, when none is free now: then ask again. Until then it may
    * {@linkcode leavePrivateQueue}.
+   * @param isLoad Whether it is to carry something large: only a few may at once.
    * @returns The backend, or null when too many are in use.
    */
-  borrowPrivate(database: number, protocol: Protocol, waiter: BudgetWaiter): Backend | null {
+  borrowPrivate(
+    database: number,
+    protocol: Protocol,
+    waiter: BudgetWaiter,
+    isLoad = false,
+  ): Backend | null {
+    if (isLoad && this.#loaded.size >= LARGE_LOADS_MAX) {
+      this.#loadQueue.add(waiter);
+      return null;
+    }
+    const backend = this.#takePrivate(database, protocol, waiter);
+    if (isLoad && backend !== null) this.#loaded.add(backend);
+    return backend;
+  }
+
+  #takePrivate(database: number, protocol: Protocol, waiter: BudgetWaiter): Backend | null {
     const index = this.#idlePrivates.findIndex((backend) =>
       backend.database === database && backend.protocol === protocol
     );
     if (index >= 0) return this.#idlePrivates.splice(index, 1)[0]!;
-    if (this.#privates.size >= PRIVATE_BACKENDS_MAX) {
+    if (this.#privates.size >= this.options.privateConnectionsMax) {
       const idle = this.#idlePrivates.shift();
       if (idle === undefined) {
         this.#privateQueue.add(waiter);
@@ -152,9 +175,10 @@ export class Server implements BackendHost {
     const isClean = backend.state === "ready" && backend.inFlight === 0 &&
       backend.queuedBytes === 0 && backend.onDrain === null;
     backend.onDrain = null;
+    this.#loadEnded(backend);
     if (isClean && this.uses > 0 && this.#idlePrivates.length < PRIVATE_BACKENDS_KEPT) {
       this.#idlePrivates.push(backend);
-      this.#callNext();
+      callNext(this.#privateQueue);
     } else {
       backend.close();
     }
@@ -178,19 +202,28 @@ export class Server implements BackendHost {
   closed(backend: Backend): void {
     if (!this.#privates.delete(backend)) return;
     this.#idlePrivates = this.#idlePrivates.filter((idle) => idle !== backend);
-    this.#callNext();
+    this.#loadEnded(backend);
+    callNext(this.#privateQueue);
+  }
+
+  #loadEnded(backend: Backend): void {
+    if (this.#loaded.delete(backend)) callNext(this.#loadQueue);
   }
 
   /** The waiter does not want a private backend any more. */
   leavePrivateQueue(waiter: BudgetWaiter): void {
     this.#privateQueue.delete(waiter);
+    this.#loadQueue.delete(waiter);
   }
 
-  #callNext(): void {
-    for (const waiter of this.#privateQueue) {
-      this.#privateQueue.delete(waiter);
-      return waiter.resume();
-    }
+  /** Whether somebody waits for a private backend, because as many are in use as there may be. */
+  get isPrivateSpent(): boolean {
+    return this.#privateQueue.size > 0;
+  }
+
+  /** Private backends that somebody uses. */
+  get privatesInUse(): number {
+    return this.#privates.size - this.#idlePrivates.length;
   }
 
   /** Closes all connections. */
@@ -200,5 +233,13 @@ export class Server implements BackendHost {
     for (const backend of [...this.backends()]) backend.close();
     this.#shared.fill(undefined);
     this.#movers.fill(undefined);
+  }
+}
+
+/** Calls the first of a queue; whoever does not want what is free calls the next one. */
+function callNext(queue: Set<BudgetWaiter>): void {
+  for (const waiter of queue) {
+    queue.delete(waiter);
+    return waiter.resume();
   }
 }

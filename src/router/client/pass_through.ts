@@ -23,6 +23,7 @@ import { Link, type LinkUser } from "../backends/link.ts";
 import { admit } from "../dispatch/admit.ts";
 import {
   BACKEND_RESET,
+  privateConnectionsSpent,
   requestTooLarge,
   SLOT_NOT_READY,
   slotWaitedOut,
@@ -49,6 +50,8 @@ export class PassThrough implements LinkUser {
   #isDiscarding: boolean;
   #link: Link | null = null;
   #waitingSinceMs = 0;
+  /** Since when it waits for a connection; 0 while it does not. */
+  #unlinkedSinceMs = 0;
   #key: Uint8Array = new Uint8Array(0);
   #isFetchingKey = false;
   readonly #framer = new RequestFramer();
@@ -148,8 +151,12 @@ export class PassThrough implements LinkUser {
       slot.whenOpen(() => client.resume());
       return false;
     }
-    const link = Link.open(slot.server!, client.database, client.protocol, client, this);
-    if (link === null) return false;
+    const { database, protocol } = client;
+    const link = Link.open(slot.server!, database, protocol, client, this, client, true);
+    if (link === null) {
+      if (this.#unlinkedSinceMs === 0) this.#unlinkedSinceMs = clock.nowMs;
+      return false;
+    }
     const request = client.replies.enqueue(this.#command!);
     request.slot = slot;
     this.#link = link;
@@ -189,10 +196,21 @@ export class PassThrough implements LinkUser {
 
   clientClosed(): void {} // a request that is there as a whole is left to the server
 
-  /** Gives up waiting for a blocked slot in time; called about once a second. */
+  /** Gives up waiting for a blocked slot or a connection in time; called about once a second. */
   tick(): void {
-    const { slotWaitMs } = this.#client.shared.options;
-    if (this.#waitingSinceMs === 0 || this.#link !== null || this.#isDiscarding) return;
+    if (this.#link !== null || this.#isDiscarding) return;
+    const { slotWaitMs, backendDialMs, privateConnectionsMax } = this.#client.shared.options;
+    const server = this.#slot?.server;
+    if (
+      this.#unlinkedSinceMs > 0 && server?.isPrivateSpent === true &&
+      clock.nowMs - this.#unlinkedSinceMs > backendDialMs
+    ) {
+      server.privateRefusals++;
+      server.leavePrivateQueue(this.#client);
+      this.#giveUp(privateConnectionsSpent(server.address, privateConnectionsMax));
+      return this.#client.resume();
+    }
+    if (this.#waitingSinceMs === 0) return;
     if (clock.nowMs - this.#waitingSinceMs <= slotWaitMs) return;
     this.#giveUp(slotWaitedOut(this.#slot!.id, slotWaitMs));
     this.#client.resume();

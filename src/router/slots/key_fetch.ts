@@ -221,7 +221,7 @@ export class KeyFetch {
         else this.#settle(database, [key], error);
       });
     }
-    const backend = this.#source.borrowPrivate(database, 2, { resume: again });
+    const backend = this.#source.borrowPrivate(database, 2, { resume: again }, true);
     if (backend === null) return;
     const { hostname, port } = this.#target;
     const move = { ...moveOf(database, [key], "chunks", 0), sentMs: sinceMs };

@@ -8,7 +8,7 @@ import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { ReadMode } from "../../../src/io/byte_source.ts";
 import { acquireRequest, NO_INTEREST, recycleRequest } from "../../../src/router/request.ts";
-import { PRIVATE_BACKENDS_MAX } from "../../../src/router/backends/server.ts";
+import { LARGE_LOADS_MAX } from "../../../src/router/backends/server.ts";
 import { until, within } from "../../support/deadline.ts";
 import { answerNothing, FakeRedis } from "../../support/fake_redis.ts";
 import { textOf } from "../../support/pieces.ts";
@@ -227,7 +227,7 @@ Deno.test("more uploads at once than a server is given connections all succeed",
   await using redis = await RedisServer.start();
   await using proxy = await RouterServer.start({ servers: [redis] });
   const value = valueOf(700_000);
-  const uploads = PRIVATE_BACKENDS_MAX + 8;
+  const uploads = LARGE_LOADS_MAX + 8;
   const clients = await Promise.all(Array.from({ length: uploads }, () => proxy.client()));
   const rests = await Promise.all(
     clients.map((client, i) => sendMost(client, ["SET", `k${i}`, value], 1000)),

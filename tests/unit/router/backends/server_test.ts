@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { PRIVATE_BACKENDS_MAX, Server } from "../../../../src/router/backends/server.ts";
+import { LARGE_LOADS_MAX, Server } from "../../../../src/router/backends/server.ts";
 import { testOptions } from "../../../support/router_server.ts";
 
 /** Someone who counts how often it was called. */
@@ -22,12 +22,12 @@ Deno.test("a free private backend is offered to who still waits for one, once ea
   const server = new Server("127.0.0.1:1", testOptions(), events);
   const [gone, next, last] = [new Waiter(), new Waiter(), new Waiter()];
   const lent = Array.from(
-    { length: PRIVATE_BACKENDS_MAX },
-    () => server.borrowPrivate(0, 2, gone)!,
+    { length: LARGE_LOADS_MAX },
+    () => server.borrowPrivate(0, 2, gone, true)!,
   );
   assert(lent.every((backend) => backend !== null));
   for (const waiter of [gone, next, next, last]) {
-    assertEquals(server.borrowPrivate(0, 2, waiter), null);
+    assertEquals(server.borrowPrivate(0, 2, waiter, true), null);
   }
   server.leavePrivateQueue(gone); // its client has closed the connection
   server.returnPrivate(lent[0]!);

@@ -1,0 +1,156 @@
+/**
+ * The rows of the table of keys that say what clients may hold and do.
+ *
+ * @module
+ */
+
+import type { ConfigKey } from "./key.ts";
+
+/** A part of the table, in its order. */
+export const CLIENT_KEYS = [
+  {
+    key: "session_max_timeout",
+    field: "sessionMaxTimeoutMs",
+    kind: "duration",
+    unit: "s",
+    default: "1800",
+    max: 31_536_000,
+    help: "Time after which an idle client is closed. 0: never.",
+  },
+  {
+    key: "session_auth_timeout",
+    field: "sessionAuthTimeoutMs",
+    kind: "duration",
+    unit: "s",
+    default: "10",
+    min: 1,
+    max: 3600,
+    help: "Time limit for a client to send AUTH, if a password is set.",
+  },
+  {
+    key: "session_partial_timeout",
+    field: "sessionPartialTimeoutMs",
+    kind: "duration",
+    unit: "s",
+    default: "30",
+    min: 1,
+    max: 3600,
+    help: "Time limit between two bytes of an unfinished request.",
+  },
+  {
+    key: "session_write_timeout",
+    field: "sessionWriteTimeoutMs",
+    kind: "duration",
+    unit: "s",
+    default: "30",
+    min: 1,
+    max: 3600,
+    help:
+      "Time after which a client that reads nothing of a reply is closed. For a large reply, it " +
+      "must read about 1 MB in this time: only then does the system accept more bytes.",
+  },
+  {
+    key: "session_max_bufsize",
+    field: "sessionMaxBufsizeBytes",
+    kind: "size",
+    default: "131072",
+    min: 1024,
+    max: 64 * 1024 * 1024,
+    help: "Largest read from a client. Buffers start smaller and grow.",
+  },
+  {
+    key: "session_max_pipeline",
+    field: "sessionMaxPipeline",
+    kind: "count",
+    default: "1024",
+    max: 1_048_576,
+    help:
+      "Limit of requests in flight for one client. Above it, the proxy stops reading; nothing is lost.",
+  },
+  {
+    key: "session_max_buffer",
+    field: "sessionMaxBufferBytes",
+    kind: "size",
+    default: "64mb",
+    min: 64 * 1024,
+    help: "Memory limit for the requests and replies of one client.",
+  },
+  {
+    key: "proxy_max_buffer",
+    field: "proxyMaxBufferBytes",
+    kind: "size",
+    default: "128mb",
+    min: 1024 * 1024,
+    help:
+      "Memory limit for the requests and replies of all clients, in all workers. Above half of it, the " +
+      "proxy sends fewer requests at once. Above it, the proxy closes the client with most waiting replies.",
+  },
+  {
+    key: "max_clients",
+    field: "maxClients",
+    kind: "count",
+    default: "10000",
+    min: 1,
+    max: 1_000_000,
+    help:
+      "Limit of connected clients, in all workers. The next client gets Redis's error and is closed.",
+  },
+  {
+    key: "read_mode",
+    field: "readMode",
+    kind: "word",
+    words: ["byob", "direct"],
+    default: "byob",
+    help:
+      "How the proxy reads from clients: through BYOB stream readers, or directly from the connection.",
+  },
+  {
+    key: "destructive_commands",
+    field: "allowsDestructiveCommands",
+    kind: "switch",
+    default: "on",
+    help:
+      "Whether FLUSHALL, FLUSHDB, SCRIPT FLUSH, and FUNCTION FLUSH, DELETE and RESTORE are allowed. " +
+      "When off, scripts can still call FLUSHALL and FLUSHDB, unless backend_client_user is set.",
+  },
+  {
+    key: "private_connections_max",
+    field: "privateConnectionsMax",
+    kind: "count",
+    default: "1000",
+    min: 1,
+    max: 1_000_000,
+    help:
+      "Limit of connections to one Redis server that belong to one client each, in all workers: for " +
+      "WATCH, blocking commands, subscriptions and tracking. The next client waits as long as " +
+      "backend_dial_timeout; then it gets an error.",
+  },
+  {
+    key: "multi_slot_transactions",
+    field: "allowsMultiSlotTransactions",
+    kind: "switch",
+    default: "off",
+    help:
+      "Whether the keys of a transaction may be in several slots. If on, EXEC sends each server its part " +
+      "as a transaction of its own: it is atomic for each server, not over all of them.",
+  },
+  {
+    key: "server_commands",
+    field: "allowsServerCommands",
+    kind: "switch",
+    default: "off",
+    help:
+      "Whether clients may use CONFIG SET, RESETSTAT and REWRITE, SWAPDB, SAVE, BGSAVE, BGREWRITEAOF, " +
+      "MEMORY PURGE, LATENCY RESET, SLOWLOG RESET and DEBUG. They act on the masters of all groups.",
+  },
+  {
+    key: "undeclared_keys",
+    field: "undeclaredKeys",
+    kind: "word",
+    words: ["refuse", "allow"],
+    default: "refuse",
+    help:
+      "Whether scripts and functions that declare no keys may call commands with keys. If allowed, " +
+      "such a script runs on one server, and sees the keys of that server only.",
+  },
+] as const satisfies readonly ConfigKey[];
