@@ -1,5 +1,5 @@
 /**
- * Writes the table of docs/commands.md: what the proxy does with each Redis command. Run by `deno task gen:docs`.
+ * Writes the tables of docs/commands.md: what the proxy does with each Redis command, and INFO's fields. Run by `deno task gen:docs`.
  *
  * @module
  */
@@ -8,10 +8,12 @@ import { replaceGeneratedSection } from "../base/generated_section.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./command_table.ts";
 import { groupOf } from "./describe.ts";
+import { formatInfoTable } from "./info_fields.ts";
 
 /** The file with the table, and the name of its generated part. */
 const DOCUMENT = "docs/commands.md";
 const SECTION = "commands";
+const INFO_SECTION = "info";
 
 /** The columns: a title and which rows it shows. */
 const COLUMNS: readonly (readonly [title: string, shows: (command: Command) => boolean])[] = [
@@ -46,14 +48,15 @@ function nameOf(command: Command): string {
 }
 
 /**
- * Puts the table of commands into its document.
+ * Puts the tables of commands and of INFO's fields into their document.
  *
  * @param document The whole of docs/commands.md.
  * @returns The whole new document.
  * @throws {Error} When it has no place for the table.
  */
 export function replaceCommandTable(document: string): string {
-  return replaceGeneratedSection(document, SECTION, formatCommandTable());
+  const withCommands = replaceGeneratedSection(document, SECTION, formatCommandTable());
+  return replaceGeneratedSection(withCommands, INFO_SECTION, formatInfoTable());
 }
 
 if (import.meta.main) {

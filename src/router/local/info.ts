@@ -1,156 +1,204 @@
 /**
- * INFO: the proxy's own sections, and totals over all masters; and TIME.
+ * INFO: all masters as one, and what the proxy knows itself; and TIME.
+ *
+ * Each field by the rule that ../../command/info_fields.ts gives it.
  *
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { wallClockUs } from "../../base/clock.ts";
-import { COMMANDS } from "../../command/command_table.ts";
-import { Encoder, encodeRequest, type Protocol } from "../../resp/encoder.ts";
-import type { PartReply } from "../dispatch/gather.ts";
-import { askAll } from "../dispatch/ask_masters.ts";
+import { Encoder, encodeRequest } from "../../resp/encoder.ts";
+import { askEach } from "../backends/ask_each.ts";
 import type { RouterOptions } from "../options.ts";
 import { type StatsSnapshot, totalCalls } from "../stats_snapshot.ts";
 import { takeSnapshot } from "../take_snapshot.ts";
+import {
+  commandStats,
+  errorStats,
+  type InfoFields,
+  keyspace,
+  latencyStats,
+  type MasterInfo,
+  moduleLines,
+  readMasterInfo,
+  sectionOf,
+} from "./info_totals.ts";
 import { argumentWord, type LocalCall } from "./local_call.ts";
 
-type Fields = [name: string, value: string | number][];
-
-/** What the proxy's own sections are made of. */
+/** What INFO is made of. */
 interface Facts {
   readonly options: RouterOptions;
   readonly stats: StatsSnapshot;
   /** The lowest version of Redis among the servers. */
   readonly redisVersion: string;
   readonly isLoading: boolean;
+  /** The port that the client has connected to. */
+  readonly port: string;
+  /** The INFO of every master that has answered. */
+  readonly masters: readonly MasterInfo[];
 }
 
-/** Sections the proxy fills from its own counters. */
-const OWN_SECTIONS: Readonly<Record<string, (facts: Facts) => Fields>> = {
-  server: serverSection,
-  clients: ({ options, stats }) => [
-    ["connected_clients", stats.sessions],
-    ["maxclients", options.maxClients],
-    ["blocked_clients", 0],
-  ],
-  persistence: ({ isLoading }) => [["loading", isLoading ? 1 : 0]],
-  stats: statsSection,
-  replication: () => [["role", "master"], ["connected_slaves", 0]],
-  cluster: () => [["cluster_enabled", 0]],
-  proxy: proxySection,
-  commandstats: commandStatsSection,
+type OwnValues = (facts: Facts) => Readonly<Record<string, string | number>>;
+
+/** The proxy's own values, by section of the table of fields. */
+const OWN_VALUES: Readonly<Record<string, OwnValues>> = {
+  server: serverValues,
+  clients: ({ options, stats }) => ({
+    connected_clients: stats.sessions,
+    maxclients: options.maxClients,
+  }),
+  persistence: ({ isLoading }) => ({ loading: isLoading ? 1 : 0 }),
+  stats: statsValues,
+  replication: () => ({
+    role: "master",
+    connected_slaves: 0,
+    master_failover_state: "no-failover",
+  }),
+  cluster: () => ({ cluster_enabled: 0 }),
 };
 
-/** Sections that are sums over the masters. */
-const TOTAL_SECTIONS = ["memory", "keyspace"];
-/** Sections of an INFO without arguments, in order. */
-const DEFAULT_SECTIONS = [
-  "server",
-  "clients",
-  "memory",
-  "persistence",
-  "stats",
-  "replication",
-  "cluster",
-  "proxy",
-  "keyspace",
-];
+/** A section: its title, its lines, and whether INFO without arguments has it. */
+interface Section {
+  readonly title: string;
+  readonly fields: (facts: Facts) => InfoFields;
+  readonly isDefault: boolean;
+}
+
+function fromTable(title: string): Section {
+  const name = title.toLowerCase();
+  const fields = (facts: Facts) =>
+    sectionOf(name, facts.masters, new Map(Object.entries(OWN_VALUES[name]?.(facts) ?? {})));
+  return { title, fields, isDefault: true };
+}
+
+/** All sections, in Redis's order; by the words that ask for them. */
+const SECTIONS: Readonly<Record<string, Section>> = {
+  server: fromTable("Server"),
+  clients: fromTable("Clients"),
+  memory: fromTable("Memory"),
+  persistence: fromTable("Persistence"),
+  stats: fromTable("Stats"),
+  replication: fromTable("Replication"),
+  cpu: fromTable("CPU"),
+  modules: { title: "Modules", fields: (facts) => moduleLines(facts.masters), isDefault: true },
+  commandstats: {
+    title: "Commandstats",
+    fields: (facts) => commandStats(facts.masters),
+    isDefault: false,
+  },
+  errorstats: {
+    title: "Errorstats",
+    fields: (facts) => errorStats(facts.masters),
+    isDefault: true,
+  },
+  latencystats: {
+    title: "Latencystats",
+    fields: (facts) => latencyStats(facts.masters),
+    isDefault: false,
+  },
+  cluster: fromTable("Cluster"),
+  proxy: { title: "Proxy", fields: proxySection, isDefault: true },
+  keyspace: { title: "Keyspace", fields: (facts) => keyspace(facts.masters), isDefault: true },
+};
+/** Redis's other word for a section. */
+const OTHER_WORDS: Readonly<Record<string, string>> = { module_list: "modules" };
 
 const US_PER_S = 1_000_000n;
 
-/** What the masters are asked. */
-const ASK_INFO = encodeRequest(["INFO"]);
+/** What the masters are asked; servers before Redis 7 take one word at most. */
+const ASK_DEFAULT = encodeRequest(["INFO"]);
+const ASK_ALL = encodeRequest(["INFO", "all"]);
 
-/** Answers INFO; asks the masters only when a section needs them, and the other workers, if any. */
+/** Answers INFO from the masters' and the other workers, if any. */
 export function info({ client, command, args }: LocalCall): Uint8Array | null {
   const { shared, replies } = client;
   const { options, isLoading, worker: { peers } } = shared;
   const wanted = sectionsOf(args);
-  const masters = wanted.some((name) => TOTAL_SECTIONS.includes(name))
-    ? shared.slots.masters()
-    : [];
+  const masters = wanted.every(([name]) => name === "proxy") ? [] : shared.slots.masters();
+  const bytes = wanted.every(([, { isDefault }]) => isDefault) ? ASK_DEFAULT : ASK_ALL;
+  const port = client.local.slice(client.local.lastIndexOf(":") + 1);
   const parent = replies.park(command);
   const asked = Promise.all([
     peers === null ? takeSnapshot(shared) : peers.stats().catch(() => takeSnapshot(shared)),
-    wanted.includes("server") ? new Promise<string>((known) => shared.version.ask(known)) : "",
+    new Promise<string>((known) => shared.version.ask(known)),
   ]);
+  client.isAtBarrier = true;
+  const { database, protocol } = client;
+  // Clients ask for INFO to see whether they may start: a server that is stuck must not stop all of them.
+  const asking = { database, protocol, silenceMs: options.backendDialMs };
   asked.then(([stats, redisVersion]) => {
-    const reply = (parts: readonly PartReply[], protocol: Protocol) =>
-      encode({ options, stats, redisVersion, isLoading }, wanted, parts, protocol);
-    if (masters.length === 0) replies.completed(parent, reply([], parent.protocol));
-    else askAll(client, parent, masters, reply, ASK_INFO);
+    askEach(masters, bytes, asking, (answers) => {
+      const infos = answers.flatMap(({ master, value }) =>
+        typeof value === "string" ? [readMasterInfo(master.server.hostname, value)] : []
+      );
+      const facts = { options, stats, redisVersion, isLoading, port, masters: infos };
+      replies.completed(parent, new Encoder(protocol).verbatim(print(facts, wanted)).done());
+    });
   });
   return null;
 }
 
-function encode(
-  facts: Facts,
-  sections: readonly string[],
-  replies: readonly PartReply[],
-  protocol: Protocol,
-): Uint8Array {
-  return new Encoder(protocol).verbatim(print(facts, sections, replies)).done();
-}
-
-function sectionsOf(args: LocalCall["args"]): string[] {
-  const names: string[] = [];
+/** The sections that are asked for, in Redis's order; a word that is none asks for nothing. */
+function sectionsOf(args: LocalCall["args"]): [word: string, section: Section][] {
+  const words = new Set(args.count === 1 ? ["default"] : []);
   for (let i = 1; i < args.count; i++) {
-    const name = argumentWord(args, i);
-    if (name === "default") names.push(...DEFAULT_SECTIONS);
-    else if (name === "all" || name === "everything") {
-      names.push(...DEFAULT_SECTIONS, "commandstats");
-    } else names.push(name);
+    const word = argumentWord(args, i);
+    words.add(OTHER_WORDS[word] ?? word);
   }
-  return names.length === 0 ? DEFAULT_SECTIONS : [...new Set(names)];
+  const isAll = words.has("all") || words.has("everything");
+  return Object.entries(SECTIONS).filter(([word, { isDefault }]) =>
+    isAll || words.has(word) || (isDefault && words.has("default"))
+  );
 }
 
-function print(facts: Facts, sections: readonly string[], replies: readonly PartReply[]): string {
-  const texts: string[] = [];
-  for (const name of sections) {
-    const fields = OWN_SECTIONS[name]?.(facts) ??
-      (name === "memory"
-        ? memoryTotals(replies)
-        : name === "keyspace"
-        ? keyspaceTotals(replies)
-        : null);
-    if (fields === null) continue;
-    const title = name[0]!.toUpperCase() + name.slice(1);
-    texts.push(`# ${title}\r\n${fields.map(([key, value]) => `${key}:${value}\r\n`).join("")}`);
-  }
-  return texts.join("\r\n");
+function print(facts: Facts, sections: readonly [word: string, section: Section][]): string {
+  return sections.map(([, { title, fields }]) => {
+    const lines = fields(facts).map(([name, value]) => `${name}:${value}\r\n`);
+    return `# ${title}\r\n${lines.join("")}`;
+  }).join("\r\n");
 }
 
-function serverSection({ options, stats, redisVersion }: Facts): Fields {
+function serverValues({ options, stats, redisVersion, port, masters }: Facts) {
   const uptime = Math.floor(stats.uptimeMs / 1000);
-  return [
-    ["redis_version", redisVersion],
-    ["redis_mode", "standalone"],
-    ["codis_proxy_version", options.version],
-    ["os", `${Deno.build.os} ${Deno.build.arch}`],
-    ["arch_bits", 64],
-    ["process_id", Deno.pid],
-    ["uptime_in_seconds", uptime],
-    ["uptime_in_days", Math.floor(uptime / 86_400)],
-  ];
+  const runIds = masters.map(({ sections }) => sections.get("server")?.get("run_id") ?? "");
+  const { os, arch } = Deno.build;
+  return {
+    redis_version: redisVersion,
+    redis_mode: "standalone",
+    codis_proxy_version: options.version,
+    os: `${os[0]!.toUpperCase()}${os.slice(1)} ${arch}`,
+    arch_bits: 64,
+    process_id: Deno.pid,
+    process_supervised: "no",
+    // The same from all proxies, and another one when a server has started anew.
+    run_id: createHash("sha1").update(runIds.join()).digest("hex"),
+    tcp_port: port,
+    server_time_usec: String(wallClockUs()),
+    uptime_in_seconds: uptime,
+    uptime_in_days: Math.floor(uptime / 86_400),
+    executable: "codis-proxy",
+    config_file: "",
+  };
 }
 
-function statsSection({ stats }: Facts): Fields {
+function statsValues({ stats }: Facts) {
   const { totals, commands } = stats;
-  return [
-    ["total_connections_received", totals.connections],
-    ["total_commands_processed", totalCalls(stats)],
-    ["total_error_replies", commands.reduce((sum, { errors }) => sum + errors, 0)],
-    ["total_failed_requests", commands.reduce((sum, { failures }) => sum + failures, 0)],
-    ["rejected_connections", totals.rejectedConnections],
-    ["total_net_input_bytes", totals.inputBytes],
-    ["total_net_output_bytes", totals.outputBytes],
-    ["acl_access_denied_auth", totals.wrongAuths],
-    ["client_output_buffer_limit_disconnections", totals.overflowedSessions],
-    ["evicted_clients", totals.evictedSessions],
-  ];
+  return {
+    total_connections_received: totals.connections,
+    total_commands_processed: totalCalls(stats),
+    total_net_input_bytes: totals.inputBytes,
+    total_net_output_bytes: totals.outputBytes,
+    rejected_connections: totals.rejectedConnections,
+    evicted_clients: totals.evictedSessions,
+    total_error_replies: commands.reduce((sum, { errors }) => sum + errors, 0),
+    total_failed_requests: commands.reduce((sum, { failures }) => sum + failures, 0),
+    acl_access_denied_auth: totals.wrongAuths,
+    client_output_buffer_limit_disconnections: totals.overflowedSessions,
+  };
 }
 
-function proxySection({ stats }: Facts): Fields {
+function proxySection({ stats, masters }: Facts): InfoFields {
   const { servers, slots } = stats;
   return [
     ["proxy_rss_bytes", Deno.memoryUsage().rss],
@@ -158,7 +206,8 @@ function proxySection({ stats }: Facts): Fields {
     ["slots_online", slots.states.filter((state) => state !== "offline").length],
     ["slots_table_version", stats.tableVersion],
     ["backend_servers", servers.length],
-    ...servers.map(({ address, groupId, connections, inFlight, losses }, i): Fields[number] => {
+    ["backends_answering", masters.length],
+    ...servers.map(({ address, groupId, connections, inFlight, losses }, i): InfoFields[number] => {
       const state = connections.includes("ready") ? "ready" : connections[0] ?? "idle";
       return [
         `backend_${i}`,
@@ -167,62 +216,6 @@ function proxySection({ stats }: Facts): Fields {
       ];
     }),
   ];
-}
-
-function commandStatsSection({ stats }: Facts): Fields {
-  return stats.commands.filter(({ calls }) => calls > 0).map(({ id, calls, usecs, errors }) => {
-    const usec = Math.round(usecs);
-    return [
-      `cmdstat_${COMMANDS[id]!.name}`,
-      `calls=${calls},usec=${usec},usec_per_call=${
-        (usec / calls).toFixed(2)
-      },rejected_calls=0,failed_calls=${errors}`,
-    ];
-  });
-}
-
-// -- totals over the masters ------------------------------------------------------------------
-
-const decoder = new TextDecoder();
-
-/** The text of an INFO reply, bulk or verbatim; empty for an error. */
-function infoText(reply: PartReply): string {
-  if (reply.isError) return "";
-  const text = decoder.decode(reply.bytes);
-  return text.slice(text.indexOf("\n") + 1);
-}
-
-function memoryTotals(replies: readonly PartReply[]): Fields {
-  const sum = (name: string) =>
-    replies.reduce((total, reply) => {
-      const match = new RegExp(`^${name}:(\\d+)\\r?$`, "m").exec(infoText(reply));
-      return total + (match === null ? 0 : Number(match[1]));
-    }, 0);
-  const used = sum("used_memory");
-  return [
-    ["used_memory", used],
-    ["used_memory_human", `${(used / 1024 / 1024).toFixed(2)}M`],
-    ["used_memory_rss", sum("used_memory_rss")],
-    ["maxmemory", sum("maxmemory")],
-    ["backends_answering", replies.filter((reply) => !reply.isError).length],
-  ];
-}
-
-function keyspaceTotals(replies: readonly PartReply[]): Fields {
-  const totals = new Map<number, { keys: number; expires: number }>();
-  for (const reply of replies) {
-    for (const match of infoText(reply).matchAll(/^db(\d+):keys=(\d+),expires=(\d+)/gm)) {
-      const database = Number(match[1]);
-      const total = totals.get(database) ?? { keys: 0, expires: 0 };
-      total.keys += Number(match[2]);
-      total.expires += Number(match[3]);
-      totals.set(database, total);
-    }
-  }
-  return [...totals].sort(([a], [b]) => a - b).map(([database, { keys, expires }]) => [
-    `db${database}`,
-    `keys=${keys},expires=${expires},avg_ttl=0`,
-  ]);
 }
 
 // -- TIME -------------------------------------------------------------------------------------
