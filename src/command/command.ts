@@ -140,9 +140,11 @@ export interface Command {
   readonly isServerCommand: boolean;
   /** Whether the session is closed after the refusal. */
   readonly closesSession: boolean;
-  /** The option, in upper case, with which the command would block and is refused; else empty. */
+  /** Whether it may wait at a server, for which it needs a connection of the client's own. */
+  readonly isBlocking: boolean;
+  /** The option, in upper case, without which it does not block; empty when it always does. */
   readonly blockingOption: string;
-  /** The error text of a `refuse` row or of `blockingOption`, without `-` and line end; else empty. */
+  /** The error text of a `refuse` row, without `-` and line end; else empty. */
   readonly refusal: string;
 }
 

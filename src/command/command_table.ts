@@ -80,6 +80,7 @@ function buildCommand(
     isDestructive: own?.isDestructive ?? false,
     isServerCommand: own?.isServerCommand ?? false,
     closesSession: own?.closesSession ?? false,
+    isBlocking: own?.isBlocking ?? false,
     blockingOption: own?.blockingOption ?? "",
     refusal: refusalOf(name, own?.reason ?? "", byDefault === "refuse" && own === undefined),
   };

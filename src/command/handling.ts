@@ -16,6 +16,7 @@ export interface HandlingRow {
   readonly isDestructive: boolean;
   readonly isServerCommand: boolean;
   readonly closesSession: boolean;
+  readonly isBlocking: boolean;
   readonly blockingOption: string;
   readonly reason: string;
 }
@@ -80,7 +81,8 @@ export const CAUTIONS: Readonly<Record<string, Caution>> = {
 
 const TRANSACTION = "multi exec discard watch unwatch";
 
-/** Commands that block a shared connection only with one option. */
+/** Commands that wait at a server: always, or with one option. */
+const BLOCKING = "blpop brpop brpoplpush blmove blmpop bzpopmin bzpopmax bzmpop";
 const BLOCKING_OPTION: Readonly<Record<string, string>> = { xread: "BLOCK", xreadgroup: "BLOCK" };
 
 const BLOCKING_REASON = "it would hold up the connection that all clients share";
@@ -89,7 +91,7 @@ const BLOCKING_REASON = "it would hold up the connection that all clients share"
 const REFUSED: readonly (readonly [reason: string, names: string])[] = [
   [
     BLOCKING_REASON,
-    "blpop brpop brpoplpush blmove blmpop bzpopmin bzpopmax bzmpop wait monitor",
+    "wait monitor",
   ],
   [
     "publish and subscribe are not served by this proxy",
@@ -147,7 +149,13 @@ export function buildHandling(): ReadonlyMap<string, HandlingRow> {
   const server = new Set(words(SERVER));
   const closing = new Set(words(CLOSES_SESSION));
   const table = new Map<string, HandlingRow>();
-  const add = (name: string, handling: Handling, merge: MergeRule, option = "", reason = "") => {
+  const add = (
+    name: string,
+    handling: Handling,
+    merge: MergeRule,
+    reason = "",
+    blocking: { readonly option: string } | null = null,
+  ) => {
     if (table.has(name)) throw new Error(`command "${name}" has two rows`);
     table.set(name, {
       handling,
@@ -155,7 +163,8 @@ export function buildHandling(): ReadonlyMap<string, HandlingRow> {
       isDestructive: destructive.has(name),
       isServerCommand: server.has(name),
       closesSession: closing.has(name),
-      blockingOption: option,
+      isBlocking: blocking !== null,
+      blockingOption: blocking?.option ?? "",
       reason,
     });
   };
@@ -164,11 +173,12 @@ export function buildHandling(): ReadonlyMap<string, HandlingRow> {
   for (const name of words(LOCAL)) add(name, "local", "");
   for (const name of words(ANY_SERVER)) add(name, "forward", "");
   for (const name of words(TRANSACTION)) add(name, "transaction", "");
+  for (const name of words(BLOCKING)) add(name, "forward", "", "", { option: "" });
   for (const [name, option] of Object.entries(BLOCKING_OPTION)) {
-    add(name, "forward", "", option, `with ${option}, ${BLOCKING_REASON}`);
+    add(name, "forward", "", "", { option });
   }
   for (const [reason, names] of REFUSED) {
-    for (const name of words(names)) add(name, "refuse", "", "", reason);
+    for (const name of words(names)) add(name, "refuse", "", reason);
   }
   return table;
 }

@@ -233,6 +233,11 @@ const COUNT = word("count");
 const GROUP = word("group");
 const BLOCK = word("block");
 
+/** Whether a request of a command that `isBlocking` blocks: always, or with its option. */
+export function blocks(command: Command, args: Arguments): boolean {
+  return command.blockingOption === "" || givesBlockingOption(command, args);
+}
+
 /**
  * Whether a request of a command with a `blockingOption` has that option: XREAD and XREADGROUP with BLOCK.
  * Borrows the arguments until it returns; allocates nothing.

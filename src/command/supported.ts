@@ -43,8 +43,7 @@ export function formatCommandTable(): string {
 }
 
 function nameOf(command: Command): string {
-  const name = command.name.toUpperCase().replace("|", " ");
-  return command.blockingOption === "" ? name : `${name} (without ${command.blockingOption})`;
+  return command.name.toUpperCase().replace("|", " ");
 }
 
 /**

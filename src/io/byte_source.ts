@@ -76,6 +76,27 @@ export abstract class ByteSource {
 
   protected abstract startRead(): void;
 
+  /**
+   * Starts one read, unless one is outstanding, during which what was received before stays readable, as
+   * it does not while {@linkcode read} is under way.
+   */
+  readAhead(): void {
+    this.read();
+  }
+
+  /** Puts bytes that were read elsewhere after those that are here. Copies them; `landed` counts them. */
+  protected put(more: Uint8Array): void {
+    const left = this.end - this.start;
+    if (this.bytes.length - this.end < more.length) {
+      this.bytes.copyWithin(0, this.start, this.end);
+      const size = Math.max(this.bytes.length, 2 * (left + more.length));
+      if (size !== this.bytes.length) this.bytes = resize(this.bytes, left, size);
+      this.start = 0;
+      this.end = left;
+    }
+    this.bytes.set(more, this.end);
+  }
+
   /** Stops reading for good; an outstanding read may still end, unheard. */
   stop(): void {
     this.isStopped = true;
@@ -152,8 +173,12 @@ class DirectSource extends ByteSource {
   }
 }
 
-/** Reads by a BYOB reader; every read transfers the buffer and gives it back as a new one. */
+/**
+ * Reads by a BYOB reader; every read transfers the buffer and gives it back as a new one. Reading ahead
+ * takes a buffer of its own.
+ */
 class ByobSource extends ByteSource {
+  #isAhead = false;
   readonly #reader: ReadableStreamBYOBReader;
   readonly #onRead: (result: ReadableStreamReadResult<Uint8Array<ArrayBuffer>>) => void;
   readonly #onError: (error: unknown) => void;
@@ -163,7 +188,9 @@ class ByobSource extends ByteSource {
     this.#reader = byteStream(reader).getReader({ mode: "byob" });
     this.#onRead = (result) => {
       if (this.isStopped) return;
-      if (result.value !== undefined) this.bytes = new Uint8Array(result.value.buffer);
+      if (this.#isAhead) this.put(result.value ?? new Uint8Array(0));
+      else if (result.value !== undefined) this.bytes = new Uint8Array(result.value.buffer);
+      this.#isAhead = false;
       if (result.done) this.owner.sourceEnded();
       else this.landed(result.value.byteLength);
     };
@@ -175,6 +202,12 @@ class ByobSource extends ByteSource {
   protected override startRead(): void {
     this.#reader.read(this.end === 0 ? this.bytes : this.bytes.subarray(this.end))
       .then(this.#onRead, this.#onError);
+  }
+
+  override readAhead(): void {
+    if (this.isReading) return;
+    this.isReading = this.#isAhead = true;
+    this.#reader.read(new Uint8Array(READ_BYTES_MIN)).then(this.#onRead, this.#onError);
   }
 }
 

@@ -16,8 +16,9 @@ export const NO_AUTH = "NOAUTH Authentication required.";
 export const WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled.";
 /** Redis's text, byte for byte. */
 export const MAX_CLIENTS = "ERR max number of clients reached";
-/** Redis Cluster's text, byte for byte. */
-export const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
+/** Redis Cluster's text, and how to mend it. */
+export const CROSS_SLOT =
+  "CROSSSLOT Keys in request don't hash to the same slot: give them the same {tag}, as in {a}x and {a}y";
 /** Redis's text, byte for byte. */
 export const EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors.";
 /** Redis's text for an EXEC that was refused, byte for byte. */
@@ -63,6 +64,9 @@ export const LOADING = "LOADING codis-proxy waits to be set online: it has no sl
 /** Slots change servers again and again while a command asks for all keys. Codis 3.2's form. */
 export const SLOTS_MOVE_TOO_FAST =
   "ERR handle response, slots move faster than all keys can be asked for";
+
+/** The proxy closes its clients, and the command waits no longer. Nothing was done. */
+export const CLIENTS_CLOSED = "ERR handle request, the proxy is shutting down";
 
 /** A request that cannot be passed on in pieces, and is too large to be held. */
 export function requestTooLarge(bytes: number, bytesMax: number): string {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { CROSS_SLOT } from "../../src/router/errors.ts";
 import { slotOf } from "./router_server.ts";
 
 type Value = string | string[] | Map<string, string> | Set<string>;
@@ -16,7 +17,7 @@ type Handler = (model: RedisModel, args: string[]) => string;
 const OK = "+OK\r\n";
 const WRONG_TYPE = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
 const NOT_AN_INTEGER = "-ERR value is not an integer or out of range\r\n";
-const CROSS_SLOT = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
+const CROSS_SLOT_REPLY = `-${CROSS_SLOT}\r\n`;
 
 const int = (value: number) => `:${value}\r\n`;
 const bulk = (value: string) => `$${value.length}\r\n${value}\r\n`;
@@ -232,7 +233,7 @@ const COMMANDS: Readonly<Record<string, readonly [arity: number, run: Handler]>>
     return Array.isArray(value) ? "+list\r\n" : value instanceof Map ? "+hash\r\n" : "+set\r\n";
   }],
   rename: [3, (model, [from, to]) => {
-    if (model.hasSlots && slotOf(from!) !== slotOf(to!)) return CROSS_SLOT;
+    if (model.hasSlots && slotOf(from!) !== slotOf(to!)) return CROSS_SLOT_REPLY;
     const value = model.keys.get(from!);
     if (value === undefined) return "-ERR no such key\r\n";
     model.keys.delete(from!);

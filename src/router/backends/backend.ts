@@ -31,7 +31,7 @@ import type { BackendLogin, RouterOptions } from "../options.ts";
 import { acquireRequest, deliver, failRequest, NO_INTEREST, type Request } from "../request.ts";
 import { sendOn } from "../slots/route.ts";
 import type { Carrier, LinkedUser, SlowReader } from "./carrier.ts";
-import { greetingOf } from "./greeting.ts";
+import { greetingOf, refusesHello } from "./greeting.ts";
 import { PushPieces } from "./push_pieces.ts";
 import { ReadPause } from "./read_pause.ts";
 import type { ReplySemaphore } from "./reply_semaphore.ts";
@@ -91,6 +91,8 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   onDrain: (() => void) | null = null;
   /** Who uses a private backend; null while nobody does, and pushes are dropped. */
   linked: LinkedUser | null = null;
+  /** The server's id of a private backend, once somebody has asked for it; else 0. */
+  clientId = 0;
   /** Whether all that the server sends is a push for the user: the connection subscribes. */
   isListening = false;
 
@@ -235,12 +237,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   #greetingAnswered(bytes: Uint8Array, start: number, end: number): void {
     if (this.#framer.type === 45 /* - */) {
       const text = decoder.decode(bytes.subarray(start + 1, end)).replace(/\r\n$/, "");
-      // HELLO is the last but one of the greeting.
-      if (
-        this.protocol === 3 && this.#greetingLeft === 2 && !/^(NOAUTH|NOPERM|LOADING)/.test(text)
-      ) {
-        this.server.learnedResp3(text);
-      }
+      if (refusesHello(this.protocol, this.#greetingLeft, text)) this.server.learnedResp3(text);
       return this.#fail(text);
     }
     if (--this.#greetingLeft > 0) return;
@@ -338,9 +335,14 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
 
   // -- failing --------------------------------------------------------------------------------
 
+  /** Whether it is the server's turn: nothing is, where a command may block for as long as it likes. */
+  get #isDue(): boolean {
+    return this.#sent.length > 0 && this.linked?.mayBlock !== true;
+  }
+
   /** Whether no deadline of its can pass: it waits for no server. */
   get isQuiet(): boolean {
-    return this.#sent.length === 0 && this.#state !== "greeting";
+    return !this.#isDue && this.#state !== "greeting";
   }
 
   /** Checks deadlines; called a few times a second unless it is quiet. */
@@ -356,10 +358,8 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
       }
     }
     if (
-      this.#state === "ready" && !this.#pause.isActive && this.#sent.length > 0 &&
-      backendTimeoutMs > 0 &&
-      this.onDrain === null && this.linked?.mayBlock !== true &&
-      now - this.#progressMs > backendTimeoutMs
+      this.#state === "ready" && !this.#pause.isActive && this.#isDue && this.onDrain === null &&
+      backendTimeoutMs > 0 && now - this.#progressMs > backendTimeoutMs
     ) {
       this.#fail(`no answer for ${backendTimeoutMs} ms`);
     }
@@ -375,9 +375,9 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     return this.#sent.hasSlot(slotId);
   }
 
-  /** The age in milliseconds of the oldest request in flight; 0 when there is none. */
+  /** The age in milliseconds of the oldest request in flight that does not block; 0 when there is none. */
   oldestMs(): number {
-    return this.#sent.head === null ? 0 : clock.nowMs - this.#sent.head.startedMs;
+    return this.#isDue ? clock.nowMs - this.#sent.head!.startedMs : 0;
   }
 
   /**

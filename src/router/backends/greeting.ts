@@ -26,3 +26,8 @@ export function greetingOf(
   if (database !== NO_DATABASE) requests.push(encodeRequest(["SELECT", String(database)]));
   return requests;
 }
+
+/** Whether an error means that the server knows no RESP3; `left` requests were unanswered before it came. */
+export function refusesHello(protocol: Protocol, left: number, error: string): boolean {
+  return protocol === 3 && left === 2 && !/^(NOAUTH|NOPERM|LOADING)/.test(error);
+}

@@ -13,13 +13,16 @@
  * @module
  */
 
-import type { Protocol } from "../../resp/encoder.ts";
+import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
 import type { BudgetWaiter } from "../client/byte_budget.ts";
 import { BACKEND_RESET } from "../errors.ts";
 import type { Request } from "../request.ts";
 import { beginOn, sendOn } from "../slots/route.ts";
 import type { Backend } from "./backend.ts";
 import type { LinkedUser } from "./carrier.ts";
+import { askServer } from "./question.ts";
+
+const CLIENT_ID = encodeRequest(["CLIENT", "ID"]);
 
 /** A client that can have links. */
 export interface LinkHolder extends BudgetWaiter {
@@ -109,6 +112,21 @@ export class Link implements LinkedUser {
 
   get protocol(): Protocol {
     return this.#backend.protocol;
+  }
+
+  /** The server's id of the connection; 0 until it was learned. */
+  get id(): number {
+    return this.#backend.clientId;
+  }
+
+  /** Asks the server for the {@linkcode id}, unless it is known; `learned` is called once it is. */
+  learnId(learned: () => void): void {
+    const backend = this.#backend;
+    if (backend.clientId !== 0) return;
+    askServer(backend, CLIENT_ID, (text) => {
+      backend.clientId = Number(/^:(\d+)\r\n$/.exec(text)?.[1] ?? 0);
+      if (backend.clientId !== 0) learned();
+    });
   }
 
   /** Bytes that the server has not taken yet. */

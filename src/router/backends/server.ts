@@ -8,6 +8,7 @@
  * @module
  */
 
+import { clock } from "../../base/clock.ts";
 import type { Protocol } from "../../resp/encoder.ts";
 import type { BudgetWaiter } from "../client/byte_budget.ts";
 import { DATABASES, type RouterOptions } from "../options.ts";
@@ -16,6 +17,7 @@ import { NO_DATABASE } from "./greeting.ts";
 import { LateCopyGuard } from "./late_copies.ts";
 import { ReplySemaphore } from "./reply_semaphore.ts";
 import { ServerVersion } from "./server_version.ts";
+import { UnblockSupport } from "./unblock_support.ts";
 
 /**
  * Private backends of one server that carry something large at once, such as an upload; more clients wait.
@@ -52,6 +54,8 @@ export class Server implements BackendHost {
   /** Active while a key that was sent to it by a move may still be on its way. */
   readonly lateCopies = new LateCopyGuard(this);
   readonly version = new ServerVersion(this);
+  /** Whether it can be told to unblock a connection. */
+  readonly unblocking = new UnblockSupport(this);
   /** How much of large replies it is asked for at once. */
   readonly largeReplies: ReplySemaphore;
   /** The same for clients of whose replies little is known. */
@@ -197,6 +201,20 @@ export class Server implements BackendHost {
   lost(backend: Backend, cause: string, wasReady: boolean): void {
     if (wasReady) this.losses++;
     this.#events.backendLost(backend, cause, wasReady);
+    if (wasReady && this.#isSilent && !backend.isPrivate) this.#breakOffBlocked(cause);
+  }
+
+  /** Whether nothing has come from it for so long that a connection is given up. */
+  get #isSilent(): boolean {
+    const { backendTimeoutMs } = this.options;
+    return backendTimeoutMs > 0 && clock.nowMs - this.heardMs > backendTimeoutMs;
+  }
+
+  /** What blocks has no deadline of its own: it ends with the others. */
+  #breakOffBlocked(cause: string): void {
+    for (const backend of [...this.#privates]) {
+      if (backend.linked?.mayBlock === true) backend.breakOff(cause);
+    }
   }
 
   closed(backend: Backend): void {

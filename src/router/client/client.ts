@@ -6,6 +6,7 @@
 
 import type { Command } from "../../command/command.ts";
 import type { Protocol } from "../../resp/encoder.ts";
+import type { Blocked } from "../blocking/blocked.ts";
 import type { LinkHolder } from "../backends/link.ts";
 import type { RouterShared } from "../shared.ts";
 import type { ClientInfo, ListedClient } from "./client_info.ts";
@@ -31,6 +32,8 @@ export interface Client extends Omit<ListedClient, "extras">, LinkHolder, Extras
   transaction: Transaction | null;
   /** While set, no request is dispatched until all earlier ones are settled. */
   isAtBarrier: boolean;
+  /** The command that it is blocked by; null for most. */
+  blocked: Blocked | null;
   /** Answers the command being dispatched, after all earlier ones. Copies `reply`. */
   answer(reply: Uint8Array): void;
   /** Accepts no more requests; closes when all replies are sent. */

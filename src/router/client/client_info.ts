@@ -57,6 +57,8 @@ export interface ListedClient {
   readonly extras: ListedExtras | null;
   /** Where it is in its life. */
   readonly state: ClientState;
+  /** Whether it waits for a command that blocks. */
+  readonly isBlocked: boolean;
   /** Requests in flight. */
   readonly depth: number;
   /** Bytes received so far. */

@@ -43,6 +43,8 @@ export class Input implements SourceOwner {
   readonly #source: ByteSource;
   readonly #partial = new PartialRequest();
   #passThrough: PassThrough | null = null;
+  /** Whether it has read while the client was blocked. */
+  #hasReadAhead = false;
 
   constructor(client: Client, connection: Connection) {
     const { options } = client.shared;
@@ -82,13 +84,16 @@ export class Input implements SourceOwner {
       this.#source.read();
     } else if (!this.isPaused) {
       this.pump();
+    } else if (this.#client.blocked !== null) {
+      this.#readAhead();
     }
   }
 
   sourceEnded(): void {
     clock.tick();
     this.isEnded = true;
-    if (this.isLingering) this.#client.close();
+    // As Redis: a client that blocks is gone when it sends no more.
+    if (this.isLingering || this.#client.blocked !== null) this.#client.close();
     else if (!this.isPaused) this.pump();
   }
 
@@ -102,6 +107,7 @@ export class Input implements SourceOwner {
     const source = this.#source;
     const parser = this.parser;
     this.isPaused = false;
+    if (this.#hasReadAhead) this.#endReadAhead();
     // A large request that has begun is let through even while the client drains.
     while (
       client.state === "open" || (client.state === "draining" && this.#passThrough !== null)
@@ -113,6 +119,7 @@ export class Input implements SourceOwner {
       if (this.#mustPause()) {
         client.credit.leaveQueues();
         this.isPaused = true;
+        if (client.blocked !== null) this.#readAhead();
         return;
       }
       switch (parser.parse(source.bytes, source.start, source.end)) {
@@ -225,6 +232,21 @@ export class Input implements SourceOwner {
       return;
     }
     this.#source.read();
+  }
+
+  /** Reads while the client is blocked: otherwise nobody would see that it is gone. */
+  #readAhead(): void {
+    const { shared } = this.#client;
+    const { unreadBytes } = this;
+    if (this.isEnded || unreadBytes > shared.options.sessionBufferBytesMax) return;
+    this.#hasReadAhead = true;
+    if (this.#partial.mayHold(unreadBytes, this.#client, shared.budget)) this.#source.readAhead();
+  }
+
+  /** What has come is dispatched now; how long it has waited does not count. */
+  #endReadAhead(): void {
+    this.#hasReadAhead = false;
+    this.#partial.end(this.#client, this.#client.shared.budget);
   }
 
   /** Checks the deadline of a large request; called about once a second. */

@@ -19,6 +19,7 @@ import { type AcceptedConnection, printAddress } from "../../io/listen.ts";
 import { atTurnEnd, type TurnWork } from "../../io/turn.ts";
 import type { Protocol } from "../../resp/encoder.ts";
 import { type Link, NO_LINKS } from "../backends/link.ts";
+import type { Blocked } from "../blocking/blocked.ts";
 import type { Ways } from "../request.ts";
 import type { RouterShared } from "../shared.ts";
 import type { Client } from "./client.ts";
@@ -53,6 +54,7 @@ export class Session implements Client, ReplyHost, TurnWork {
   lastCommand: Command | null = null;
   isAtBarrier = false;
   transaction: Transaction | null = null;
+  blocked: Blocked | null = null;
   links: readonly Link[] = NO_LINKS;
   isQueuedForTurnEnd = false;
   extras: Extras | null = null;
@@ -109,6 +111,10 @@ export class Session implements Client, ReplyHost, TurnWork {
 
   get lastReadMs(): number {
     return this.#input.lastReadMs;
+  }
+
+  get isBlocked(): boolean {
+    return this.blocked !== null;
   }
 
   get depth(): number {
@@ -172,6 +178,7 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.#state = changeState(MOVES, this.#state, "draining", `session ${this.id}`);
     this.#drainingMs = clock.nowMs;
     this.credit.leaveQueues();
+    this.blocked?.clientDraining();
     atTurnEnd(this);
   }
 
@@ -219,6 +226,7 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.#input.abandon();
     this.transaction?.end();
     this.extras?.reset();
+    this.blocked?.clientClosed();
     for (const link of this.links) link.clientClosed();
     hangUp(this.#connection);
     this.#onClosed(this);

@@ -9,7 +9,6 @@
 
 import { arityMatches, type Command } from "../../command/command.ts";
 import { findByName } from "../../command/command_table.ts";
-import { givesBlockingOption } from "../../command/key.ts";
 import { refusedPattern } from "../../command/sort_pattern.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import { ELEMENTS_MAX_BEFORE_7 } from "../../resp/request_parser.ts";
@@ -28,8 +27,6 @@ import { refuseUndeclared } from "./undeclared_keys.ts";
 /** What the gate knows of a client. */
 export interface AdmittedClient {
   readonly isAuthenticated: boolean;
-  /** Its open transaction, in which nothing blocks. */
-  readonly transaction: object | null;
   readonly shared: Pick<RouterShared, "options" | "isLoading" | "refusal" | "version" | "scripts">;
 }
 
@@ -64,10 +61,7 @@ export function admit(
       if (command.caution !== "" && args.count === count) {
         return refusedCaution(shared, command, args);
       }
-      if (command.blockingOption === "") return "";
-      return client.transaction === null && givesBlockingOption(command, args)
-        ? command.refusal
-        : "";
+      return "";
     case "split":
     case "fanout":
       if (command.isServerCommand && !shared.options.serverCommands) {

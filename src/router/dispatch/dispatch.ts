@@ -10,12 +10,14 @@
  * @module
  */
 
+import { blocks } from "../../command/key.ts";
 import { findCommand } from "../../command/command_table.ts";
 import { errorReply } from "../../resp/encoder.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
 import { execAborted } from "../errors.ts";
 import { answerLocally } from "../local/answer.ts";
+import { block } from "../blocking/block.ts";
 import { admit } from "./admit.ts";
 import { fanOut } from "./fan_out.ts";
 import { forward } from "./forward.ts";
@@ -54,7 +56,9 @@ function dispatchCommand(client: Client, parser: RequestParser): void {
   }
   switch (command.handling) {
     case "forward":
-      return forward(client, command, parser);
+      return command.isBlocking && blocks(command, parser)
+        ? block(client, command, parser)
+        : forward(client, command, parser);
     case "split":
       return split(client, command, parser);
     case "fanout":

@@ -117,10 +117,11 @@ export function describeClient(client: ListedClient, current?: CurrentRequest): 
   return fields.map(([name, value]) => `${name}=${value}`).join(" ");
 }
 
-function flagsOf({ info, extras, state }: ListedClient): string {
+function flagsOf({ info, extras, state, isBlocked }: ListedClient): string {
   const tracking = extras?.tracking;
   const flags = [
     extras?.isMonitor === true && "O",
+    isBlocked && "b",
     tracking && "t",
     tracking?.isBroken && "R",
     tracking?.options.isBroadcast && "B",

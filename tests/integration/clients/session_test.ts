@@ -503,7 +503,8 @@ Deno.test("keys in different slots are refused with Redis Cluster's text unless 
   await using servers = await RedisServer.startMany(2);
   await using proxy = await RouterServer.start({ servers });
   using client = await proxy.client();
-  const crossSlot = /^CROSSSLOT Keys in request don't hash to the same slot$/;
+  const crossSlot =
+    /^CROSSSLOT Keys in request don't hash to the same slot: give them the same \{tag\}/;
   assertError(await client.call("RENAME", "a", "b"), crossSlot);
   assertError(await client.call("SUNIONSTORE", "a", "b", "c"), crossSlot);
   assertError(await client.call("EVAL", "return 1", 2, "a", "b"), crossSlot);
@@ -520,11 +521,9 @@ Deno.test("commands this proxy does not serve are refused with the reason, the c
   await using proxy = await RouterServer.start({ servers: [redis] });
   using client = await proxy.client();
   const requests = [
-    ["BLPOP", "a", "0"],
     ["SUBSCRIBE", "c"],
     ["CONFIG", "SET", "maxmemory", "1"],
     ["SHUTDOWN"],
-    ["XREAD", "BLOCK", "0", "STREAMS", "a", "0"],
     ["MIGRATE", "h", "1", "k", "0", "1"],
   ];
   const replies = await client.pipeline([...requests, ["PING"]]);
