@@ -27,6 +27,9 @@ export type Handling = "forward" | "split" | "local" | "fanout" | "transaction" 
  * - `agg_sum`: integers, added.
  * - `agg_logical_and`: arrays of 0 and 1, combined place by place.
  * - `concat`: arrays, joined (split: in the order of the keys).
+ * - `agg_max`: integers, the largest.
+ * - `union`: arrays, joined, each element once.
+ * - `pairs_max`: arrays of names and integers, the largest for each name.
  * - `scan`: one server at a time; the cursor says which.
  * - `random_key`: the first reply that is not null, servers tried in random order.
  */
@@ -36,7 +39,10 @@ export type MergeRule =
   | "one_succeeded"
   | "agg_sum"
   | "agg_logical_and"
+  | "agg_max"
   | "concat"
+  | "pairs_max"
+  | "union"
   | "scan"
   | "random_key";
 
@@ -126,6 +132,9 @@ export interface Command {
   readonly lastKey: number;
   /** Arguments from one static key to the next; 0 when there is none. */
   readonly keyStep: number;
+
+  /** The argument index of the channel whose slot says where to publish, else 0. */
+  readonly channelIndex: number;
 
   /** First key, last key and step as COMMAND INFO reports them, also for movable keys. */
   readonly reportedKeys: readonly [firstKey: number, lastKey: number, keyStep: number];

@@ -73,6 +73,7 @@ function buildCommand(
     firstKey: keyPlaces === "static" ? firstKey : 0,
     lastKey: keyPlaces === "static" ? lastKey : 0,
     keyStep: keyPlaces === "static" ? keyStep : 0,
+    channelIndex: name === "publish" || name === "spublish" ? 1 : 0,
     reportedKeys: [firstKey, lastKey, keyStep],
     caution: CAUTIONS[name] ?? "",
     handling: own?.handling ?? byDefault,

@@ -46,6 +46,11 @@ const FANOUT: Readonly<Record<string, MergeRule>> = {
   "function|flush": "all_succeeded",
   "function|restore": "all_succeeded",
   "function|kill": "one_succeeded",
+  "pubsub|channels": "union",
+  "pubsub|numpat": "agg_max",
+  "pubsub|numsub": "pairs_max",
+  "pubsub|shardchannels": "union",
+  "pubsub|shardnumsub": "pairs_max",
 };
 
 const DESTRUCTIVE = "flushall flushdb script|flush function|delete function|flush function|restore";
@@ -54,6 +59,7 @@ const DESTRUCTIVE = "flushall flushdb script|flush function|delete function|flus
 const SERVER = "";
 
 const LOCAL = `
+  subscribe unsubscribe psubscribe punsubscribe ssubscribe sunsubscribe
   ping echo quit auth hello select reset time info
   client|id client|info client|list client|kill client|no-evict client|no-touch
   client|setname client|getname client|setinfo client|getredir client|reply
@@ -63,9 +69,9 @@ const LOCAL = `
 
 /** Commands without keys that any server can answer, because all answer the same. */
 const ANY_SERVER = `
-  lolwut function|list function|dump
+  lolwut function|list function|dump publish spublish
   command|help client|help config|help object|help xgroup|help xinfo|help script|help
-  function|help`;
+  function|help pubsub|help`;
 
 /** Commands whose arguments are looked at before they are let through. */
 export const CAUTIONS: Readonly<Record<string, Caution>> = {
@@ -92,12 +98,6 @@ const REFUSED: readonly (readonly [reason: string, names: string])[] = [
   [
     BLOCKING_REASON,
     "wait monitor",
-  ],
-  [
-    "publish and subscribe are not served by this proxy",
-    `publish subscribe unsubscribe psubscribe punsubscribe spublish ssubscribe sunsubscribe
-     pubsub|channels pubsub|help pubsub|numpat pubsub|numsub pubsub|shardchannels
-     pubsub|shardnumsub`,
   ],
   [
     "it changes the state of a connection that all clients share",

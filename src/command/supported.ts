@@ -15,12 +15,17 @@ const DOCUMENT = "docs/commands.md";
 const SECTION = "commands";
 const INFO_SECTION = "info";
 
+/** Whether the slot of its keys, or of its channel, says where a command goes. */
+function isByKey({ handling, keyPlaces, channelIndex }: Command): boolean {
+  return handling === "forward" && (keyPlaces !== "none" || channelIndex > 0);
+}
+
 /** The columns: a title and which rows it shows. */
 const COLUMNS: readonly (readonly [title: string, shows: (command: Command) => boolean])[] = [
-  ["by key", ({ handling, keyPlaces }) => handling === "forward" && keyPlaces !== "none"],
+  ["by key", isByKey],
   ["split by server", ({ handling }) => handling === "split"],
   ["every master", ({ handling }) => handling === "fanout"],
-  ["any server", ({ handling, keyPlaces }) => handling === "forward" && keyPlaces === "none"],
+  ["any server", (row) => row.handling === "forward" && !isByKey(row)],
   ["the proxy itself", ({ handling }) => handling === "local"],
   ["transaction", ({ handling }) => handling === "transaction"],
   ["refused", ({ handling }) => handling === "refuse"],

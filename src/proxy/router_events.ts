@@ -15,16 +15,20 @@ import type { RouterEvents } from "../router/events.ts";
 export function routerEvents(slotWaitMs: number): RouterEvents {
   const router = logger("router");
   return {
-    backendReady: ({ server, database, protocol }) =>
-      router.info("backend {address} db {database} RESP{protocol} is ready", {
+    backendReady: ({ server, database, protocol, isListening }) => {
+      const say = isListening ? router.debug.bind(router) : router.info.bind(router);
+      say("backend {address} db {database} RESP{protocol} is ready", {
         address: server.address,
         database,
         protocol,
-      }),
-    backendLost: ({ server, database }, cause, wasReady) => {
+      });
+    },
+    backendLost: ({ server, database, isListening }, cause, wasReady) => {
       const details = { address: server.address, database, cause };
-      if (wasReady) router.warn("backend {address} db {database} disconnected: {cause}", details);
-      else router.debug("backend {address} db {database} not reachable: {cause}", details);
+      // What is said of all subscribers of a server together is enough.
+      if (wasReady && !isListening) {
+        router.warn("backend {address} db {database} disconnected: {cause}", details);
+      } else router.debug("backend {address} db {database} not reachable: {cause}", details);
     },
     sessionOpened: ({ id, remote }) =>
       router.debug("session {id} opened by {remote}", { id, remote }),
@@ -48,6 +52,16 @@ export function routerEvents(slotWaitMs: number): RouterEvents {
           ? "session {id} of {remote} gave a wrong password"
           : "{count} wrong passwords from {address}, the last by session {id} of {remote}",
         { id, remote, address, count },
+      ),
+    subscriptionsLost: (address, cause) =>
+      router.warn(
+        "subscriptions at {address} are lost: {cause}; what is published there does not reach clients until it is back",
+        { address, cause },
+      ),
+    subscriptionsBack: (address, clients, lostMs) =>
+      router.info(
+        "{clients} clients are subscribed at {address} again, after {lostMs} ms without its messages",
+        { address, clients, lostMs: Math.round(lostMs) },
       ),
     slotDrainTimedOut: (slotId, backends) =>
       router.warn(

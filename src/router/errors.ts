@@ -83,6 +83,18 @@ export function tooManyArguments(count: number, countMax: number): string {
   return `ERR request of ${count} arguments: servers before Redis 7 take ${countMax}`;
 }
 
+/** Redis's text for a command that a client may not use while it subscribes, under RESP2, byte for byte. */
+export function notWhileSubscribed(name: string): string {
+  return `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET ` +
+    "are allowed in this context";
+}
+
+/** A server that has as many private connections as it may, for as long as a client waits for one. */
+export function noPrivateConnection(address: string): string {
+  return `ERR handle request, no more connections to ${address} may be opened for single clients: ` +
+    "see private_connections_max";
+}
+
 /** A request that waited for its slot in vain. */
 export function slotWaitedOut(slotId: number, waitMs: number): string {
   return `ERR handle request, slot ${slotId} is blocked by a change that took longer than ${waitMs} ms`;

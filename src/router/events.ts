@@ -5,10 +5,11 @@
  */
 
 import type { ListedClient } from "./client/client_info.ts";
+import type { SubscriberEvents } from "./pubsub/subscribers.ts";
 import type { SlotEvents } from "./slots/router_slots.ts";
 
 /** The events of one router. */
-export interface RouterEvents extends SlotEvents {
+export interface RouterEvents extends SlotEvents, SubscriberEvents {
   sessionOpened(session: ListedClient): void;
   sessionClosed(session: ListedClient): void;
   /** A session held more reply bytes than session_max_buffer and is being closed. */

@@ -184,6 +184,7 @@ export class Router implements TurnWork {
     this.shared.authThrottle.stop();
     for (const session of [...this.sessions.values()]) session.close();
     this.shared.resp3.stop();
+    this.shared.subscribers.stop();
     this.shared.slots.pool.close();
   }
 }

@@ -15,6 +15,7 @@ import { ReplySizes } from "./client/reply_sizes.ts";
 import { ScriptTexts } from "./dispatch/script_texts.ts";
 import type { RouterEvents } from "./events.ts";
 import type { RouterOptions } from "./options.ts";
+import { Subscribers } from "./pubsub/subscribers.ts";
 import { RouterSlots } from "./slots/router_slots.ts";
 import { CommandStats, newTotals } from "./stats.ts";
 import type { WorkerContext } from "./worker_context.ts";
@@ -36,6 +37,8 @@ export class RouterShared {
   /** Whether the servers know RESP3. */
   readonly resp3: Resp3Support;
   readonly version: LowestVersion;
+  /** The clients that subscribe. */
+  readonly subscribers: Subscribers;
   /** The clients that are connected, by id. */
   readonly clients: ReadonlyMap<number, ListedClient>;
   /** When the router was made, in clock milliseconds. */
@@ -72,6 +75,8 @@ export class RouterShared {
       },
       slotDrainTimedOut: (slotId, backends) => events.slotDrainTimedOut(slotId, backends),
     });
+    this.subscribers = new Subscribers(this.slots, options.backendDialMs, events);
+    this.slots.listener = this.subscribers;
   }
 
   /** Bytes received from clients, of closed ones and open ones. */

@@ -132,6 +132,10 @@ export class RouterServer implements AsyncDisposable {
       sessionEvicted: () => events.push("session evicted"),
       sessionTimedOut: (_session, reason) => events.push(`session timed out: ${reason}`),
       authsRefused: (_session, _address, count) => events.push(`wrong passwords: ${count}`),
+      subscriptionsLost: (address, cause) =>
+        events.push(`subscriptions at ${address} lost: ${cause}`),
+      subscriptionsBack: (address, clients) =>
+        events.push(`subscriptions of ${clients} clients at ${address} are back`),
       slotDrainTimedOut: (slotId, backends) =>
         events.push(`drain of slot ${slotId} timed out: ${backends.map(place).join(", ")}`),
     };

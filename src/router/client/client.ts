@@ -8,6 +8,7 @@ import type { Command } from "../../command/command.ts";
 import type { Protocol } from "../../resp/encoder.ts";
 import type { Blocked } from "../blocking/blocked.ts";
 import type { LinkHolder } from "../backends/link.ts";
+import type { ClientSubscriptions } from "../pubsub/client_subscriptions.ts";
 import type { RouterShared } from "../shared.ts";
 import type { ClientInfo, ListedClient } from "./client_info.ts";
 import type { ExtrasHost } from "./extras.ts";
@@ -27,6 +28,7 @@ export interface Client extends Omit<ListedClient, "extras">, LinkHolder, Extras
   isAuthenticated: boolean;
   protocol: Protocol;
   database: number;
+  subscriptions: ClientSubscriptions | null;
   lastCommand: Command | null;
   /** What it has queued since MULTI; null while it is in no transaction. */
   transaction: Transaction | null;

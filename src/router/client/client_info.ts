@@ -6,6 +6,7 @@
 
 import type { Command } from "../../command/command.ts";
 import type { Protocol } from "../../resp/encoder.ts";
+import type { ClientSubscriptions } from "../pubsub/client_subscriptions.ts";
 import type { TrackingOptions } from "./tracking_options.ts";
 
 /** Names and flags of one client. */
@@ -52,6 +53,8 @@ export interface ListedClient {
   readonly lastReadMs: number;
   readonly protocol: Protocol;
   readonly database: number;
+  /** What it is subscribed to; null for nothing. */
+  readonly subscriptions: ClientSubscriptions | null;
   readonly lastCommand: Command | null;
   /** What it has asked for that few clients do; null for most. */
   readonly extras: ListedExtras | null;

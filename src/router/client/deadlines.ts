@@ -22,6 +22,8 @@ export interface SessionTimes {
   readonly hasUnsent: boolean;
   readonly hasRequests: boolean;
   readonly isAuthenticated: boolean;
+  /** Whether it waits for messages: then it may be idle as long as it likes, as with Redis. */
+  readonly isSubscribed: boolean;
 }
 
 /** Which deadline of a session has passed, to be read after "closed: "; empty when none has. */
@@ -41,5 +43,6 @@ export function overdueReason(options: RouterOptions, session: SessionTimes): st
     const sinceMs = session.partialSinceMs + session.partialBytes / PARTIAL_BYTES_PER_MS;
     return isOver(sinceMs, options.sessionPartialMs) ? "request timeout" : "";
   }
+  if (session.isSubscribed) return "";
   return isOver(session.lastReadMs, options.sessionIdleMs) ? "idle timeout" : "";
 }

@@ -20,6 +20,7 @@ import { atTurnEnd, type TurnWork } from "../../io/turn.ts";
 import type { Protocol } from "../../resp/encoder.ts";
 import { type Link, NO_LINKS } from "../backends/link.ts";
 import type { Blocked } from "../blocking/blocked.ts";
+import type { ClientSubscriptions } from "../pubsub/client_subscriptions.ts";
 import type { Ways } from "../request.ts";
 import type { RouterShared } from "../shared.ts";
 import type { Client } from "./client.ts";
@@ -56,6 +57,7 @@ export class Session implements Client, ReplyHost, TurnWork {
   transaction: Transaction | null = null;
   blocked: Blocked | null = null;
   links: readonly Link[] = NO_LINKS;
+  subscriptions: ClientSubscriptions | null = null;
   isQueuedForTurnEnd = false;
   extras: Extras | null = null;
   isMuted = false;
@@ -196,6 +198,7 @@ export class Session implements Client, ReplyHost, TurnWork {
   tick(): void {
     const now = clock.nowMs;
     this.#input.tick();
+    this.subscriptions?.tick();
     if (this.#isWriteClosed && now - this.#drainingMs > LINGER_MS) return this.close();
     const reason = overdueReason(this.shared.options, {
       nowMs: now,
@@ -207,6 +210,7 @@ export class Session implements Client, ReplyHost, TurnWork {
       hasUnsent: this.replies.queuedBytes > 0,
       hasRequests: this.replies.depth > 0,
       isAuthenticated: this.#isAuthenticated,
+      isSubscribed: this.subscriptions?.isSubscribed === true,
     });
     if (reason === "") return;
     this.shared.totals.timedOutSessions++;
@@ -227,6 +231,7 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.transaction?.end();
     this.extras?.reset();
     this.blocked?.clientClosed();
+    this.subscriptions?.close();
     for (const link of this.links) link.clientClosed();
     hangUp(this.#connection);
     this.#onClosed(this);

@@ -18,6 +18,7 @@ import type { Client } from "../client/client.ts";
 import { execAborted } from "../errors.ts";
 import { answerLocally } from "../local/answer.ts";
 import { block } from "../blocking/block.ts";
+import { whileSubscribed } from "../local/pubsub.ts";
 import { admit } from "./admit.ts";
 import { fanOut } from "./fan_out.ts";
 import { forward } from "./forward.ts";
@@ -47,7 +48,10 @@ function dispatchCommand(client: Client, parser: RequestParser): void {
   if (client.transaction !== null && queueRequest(client, client.transaction, command, parser)) {
     return;
   }
-  const refusal = admit(client, command, parser, parser.count);
+  let refusal = admit(client, command, parser, parser.count);
+  if (client.subscriptions !== null && command !== undefined) {
+    refusal = whileSubscribed(client, command, refusal);
+  }
   if (refusal !== "" || command === undefined) {
     const isExec = command?.name === "exec"; // Redis's answer to it begins always so
     client.answer(errorReply(isExec ? execAborted(refusal) : refusal));

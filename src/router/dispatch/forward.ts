@@ -33,6 +33,7 @@ export function forward(client: Client, command: Command, parser: RequestParser)
     const keys = slot.isOpen ? null : [latin1(bytes, parser.start(key), parser.end(key))];
     return sendToSlot(client, command, slot, keyHash, keys, bytes, requestStart, requestEnd);
   }
+  if (command.channelIndex > 0) return publish(client, command, parser);
   if (command.keyStep > 1 && (parser.count - command.firstKey) % command.keyStep !== 0) {
     return client.answer(errorReply(wrongArity(command.name)));
   }
@@ -43,6 +44,19 @@ export function forward(client: Client, command: Command, parser: RequestParser)
   const slot = slots[slotId]!;
   const keys = slot.isOpen ? null : keyTexts(parser, count);
   sendToSlot(client, command, slot, slotId, keys, bytes, requestStart, requestEnd);
+}
+
+/**
+ * Sends a message to the owner of its channel's slot, where it is counted in flight, as requests with keys
+ * are: so it reaches subscribers in the order in which it was sent, whoever owns the slot.
+ */
+function publish(client: Client, command: Command, parser: RequestParser): void {
+  const { channelIndex } = command;
+  const { bytes, requestStart, requestEnd } = parser;
+  const { all, placement } = client.shared.slots;
+  const hash = placement.hashOf(bytes, parser.start(channelIndex), parser.end(channelIndex));
+  const slot = all[hash & (SLOT_COUNT - 1)]!;
+  sendToSlot(client, command, slot, hash, null, bytes, requestStart, requestEnd);
 }
 
 /** No server can find the keys either: any of them says what is wrong with the request. */

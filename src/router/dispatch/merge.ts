@@ -8,6 +8,7 @@ import type { MergeRule } from "../../command/command.ts";
 import { copyBytes } from "../../io/chunk_pool.ts";
 import { arrayHeader, Encoder, errorReply, type Protocol } from "../../resp/encoder.ts";
 import { ReplyFramer } from "../../resp/reply_framer.ts";
+import { latin1 } from "../../resp/latin1.ts";
 import { isProbeKey, namesProbeKey } from "../../resp/probe_key.ts";
 import type { PartReply, ReplyMerge } from "./gather.ts";
 
@@ -21,7 +22,10 @@ export const MERGES: Readonly<Partial<Record<MergeRule, ReplyMerge>>> = {
   one_succeeded: mergeOneSucceeded,
   agg_sum: (replies) =>
     firstError(replies) ?? integers(replies, (values) => values.reduce((sum, v) => sum + v, 0n)),
+  agg_max: (replies) => firstError(replies) ?? integers(replies, largest),
   agg_logical_and: mergeLogicalAnd,
+  union: mergeUnion,
+  pairs_max: mergePairs,
   concat: mergeConcat,
   random_key: mergeRandomKey,
 };
@@ -90,6 +94,44 @@ export function clientsKeys(keys: Uint8Array): Uint8Array {
   if (all === null) return keys;
   const kept = all.filter((key) => !isProbeKey(key));
   return join(kept.length, kept, kept.reduce((size, key) => size + key.length, 0));
+}
+
+/** Subscribers are connected to every master: a channel that several of them name is one. */
+function mergeUnion(replies: readonly PartReply[]): Uint8Array {
+  const error = firstError(replies);
+  if (error !== undefined) return error;
+  const names = new Map<string, Uint8Array>();
+  for (const reply of replies) {
+    const elements = elementsOf(reply.bytes);
+    if (elements === null) return badReply(reply);
+    for (const element of elements) names.set(latin1(element), element);
+  }
+  const all = [...names.values()];
+  return join(all.length, all, all.reduce((size, name) => size + name.length, 0));
+}
+
+/** The servers answer the same names in the same order. */
+function mergePairs(replies: readonly PartReply[]): Uint8Array {
+  const error = firstError(replies);
+  if (error !== undefined) return error;
+  const all: Uint8Array[][] = [];
+  for (const reply of replies) {
+    const elements = elementsOf(reply.bytes);
+    if (elements === null) return badReply(reply);
+    all.push(elements);
+  }
+  const out = new Encoder(2).array(all[0]!.length);
+  for (let i = 0; i + 1 < all[0]!.length; i += 2) {
+    const counts = all.map((elements) =>
+      BigInt(decoder.decode(elements[i + 1]!.subarray(1)).trim())
+    );
+    out.raw(all[0]![i]!).integer(largest(counts));
+  }
+  return out.done();
+}
+
+function largest(values: readonly bigint[]): bigint {
+  return values.reduce((most, value) => value > most ? value : most, 0n);
 }
 
 function mergeConcat(replies: readonly PartReply[]): Uint8Array {

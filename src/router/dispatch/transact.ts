@@ -30,6 +30,7 @@ import {
   transactionTooLarge,
 } from "../errors.ts";
 import { selectedDatabase } from "../local/connection.ts";
+import { SUBSCRIPTION_KINDS } from "../pubsub/kinds.ts";
 import type { Slot } from "../slots/slot.ts";
 import { admit } from "./admit.ts";
 import { enqueueFor, keylessBytes } from "./forward.ts";
@@ -50,7 +51,10 @@ const MANY_SLOTS = -2;
 /** What is executed at once between MULTI and EXEC, as in Redis. */
 const AT_ONCE = new Set(["multi", "exec", "discard", "watch", "quit", "reset"]);
 /** What decides how the transaction's own commands are sent, or its replies. */
-const NEVER_QUEUED = new Set(["hello", "client|reply", "client|tracking", "client|caching"]);
+const NEVER_QUEUED = new Set([
+  ...["hello", "client|reply", "client|tracking", "client|caching"],
+  ...SUBSCRIPTION_KINDS.flatMap(({ subscribe, unsubscribe }) => [subscribe, unsubscribe]),
+]);
 /** What the proxy answers itself elsewhere, and every server answers as well. */
 const ANY_SERVER = new Set(["ping", "echo", "time", "unwatch"]);
 

@@ -14,6 +14,7 @@ import { configGet } from "./config.ts";
 import { CONNECTION_COMMANDS } from "./connection.ts";
 import { info, time } from "./info.ts";
 import type { LocalAnswer } from "./local_call.ts";
+import { PUBSUB_COMMANDS } from "./pubsub.ts";
 import { slotsHashKey, slotsMapping } from "./slots.ts";
 
 const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
@@ -21,6 +22,7 @@ const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
   ...CONNECTION_COMMANDS,
   ...CLIENT_COMMANDS,
   ...COMMAND_COMMANDS,
+  ...PUBSUB_COMMANDS,
   "config|get": configGet,
   info,
   time,

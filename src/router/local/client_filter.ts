@@ -90,9 +90,9 @@ export function describeClient(client: ListedClient, current?: CurrentRequest): 
     ["idle", seconds(client.lastReadMs)],
     ["flags", flagsOf(client)],
     ["db", client.database],
-    ["sub", 0],
-    ["psub", 0],
-    ["ssub", 0],
+    ["sub", client.subscriptions?.counts.channels ?? 0],
+    ["psub", client.subscriptions?.counts.patterns ?? 0],
+    ["ssub", client.subscriptions?.counts.shardChannels ?? 0],
     ["multi", -1],
     ["qbuf", queryBytes],
     ["qbuf-free", 0],
@@ -117,10 +117,11 @@ export function describeClient(client: ListedClient, current?: CurrentRequest): 
   return fields.map(([name, value]) => `${name}=${value}`).join(" ");
 }
 
-function flagsOf({ info, extras, state, isBlocked }: ListedClient): string {
+function flagsOf({ info, extras, subscriptions, state, isBlocked }: ListedClient): string {
   const tracking = extras?.tracking;
   const flags = [
     extras?.isMonitor === true && "O",
+    subscriptions?.isSubscribed === true && "P",
     isBlocked && "b",
     tracking && "t",
     tracking?.isBroken && "R",

@@ -18,6 +18,7 @@ import {
 } from "../errors.ts";
 import { DATABASES } from "../options.ts";
 import { authenticate } from "./auth.ts";
+import { pongWhileSubscribed } from "./pubsub.ts";
 import {
   answerWhen,
   argumentText,
@@ -35,8 +36,11 @@ const RESET = utf8("+RESET\r\n");
 
 /** Answers by name. */
 export const CONNECTION_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
-  ping: ({ command, args }) => {
+  ping: ({ client, command, args }) => {
     if (args.count > 2) return errorReply(wrongArity(command.name));
+    if (client.protocol === 2 && client.subscriptions?.isSubscribed === true) {
+      return pongWhileSubscribed(args);
+    }
     return args.count === 1 ? PONG : echo(args);
   },
   echo: ({ args }) => echo(args),
@@ -50,6 +54,7 @@ export const CONNECTION_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   reset: ({ client }) => {
     client.transaction?.end();
     client.transaction = null;
+    client.subscriptions?.close();
     client.database = 0;
     client.protocol = 2;
     client.info = ANONYMOUS;

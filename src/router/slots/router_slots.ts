@@ -22,6 +22,14 @@ export interface SlotEvents extends BackendEvents {
   slotDrainTimedOut(slotId: number, backends: readonly Backend[]): void;
 }
 
+/** Who must know of servers before they serve, and of slots that have changed hands. */
+export interface SlotsListener {
+  /** A server is about to own a slot; it serves once this resolves. Null when nobody minds. */
+  beforeServing(address: string): Promise<void> | null;
+  /** A slot has changed hands. */
+  changed(): void;
+}
+
 /** The slots of one router; see the drawing above. */
 export class RouterSlots implements SlotTable {
   readonly all: readonly Slot[];
@@ -32,6 +40,7 @@ export class RouterSlots implements SlotTable {
   readonly moves = new SlotMoves();
   /** Slot changes so far: the version of the table. */
   version = 0;
+  listener: SlotsListener | null = null;
   readonly #events: SlotEvents;
   #masters: Master[] | null = null;
   readonly #changing: Promise<void>[] = [];
@@ -57,12 +66,14 @@ export class RouterSlots implements SlotTable {
   fillSlot(fill: SlotFill): Promise<void> {
     return this.#change(fill.slotId, async (slot) => {
       await this.#drain(slot);
+      await this.listener?.beforeServing(fill.backendAddr);
       const server = this.pool.acquire(fill.backendAddr);
       const migrateFrom = fill.migrateFromAddr === ""
         ? null
         : this.pool.acquire(fill.migrateFromAddr);
       this.moves.filled(fill);
       this.#releaseServers(slot);
+      if (slot.server !== server) slot.ownerSince = this.version + 1;
       slot.server = server;
       slot.migrateFrom = migrateFrom;
       slot.groupId = fill.groupId;
@@ -98,6 +109,7 @@ export class RouterSlots implements SlotTable {
       await change(slot);
       this.#masters = null;
       this.version++;
+      this.listener?.changed();
     });
     this.#changing[slotId] = done.catch(() => {});
     return done;

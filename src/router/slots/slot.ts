@@ -45,6 +45,8 @@ export class Slot implements FlightCounter {
   server: Server | null = null;
   /** The server its keys are being moved away from; null when it is not migrating. */
   migrateFrom: Server | null = null;
+  /** The version of the slots from which on `server` is its owner. */
+  ownerSince = 0;
   groupId = -1;
   migrateFromGroupId = -1;
   inFlight = 0;

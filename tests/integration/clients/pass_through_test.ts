@@ -378,7 +378,7 @@ Deno.test("a slot change waits for the uploads that are under way", async () => 
 const NOWHERE: readonly (readonly [name: string, words: string[], error: RegExp])[] = [
   ["an unknown command", ["FOO", "a"], /^ERR unknown command 'FOO'/],
   ["too many arguments", ["GET", "a"], /^ERR wrong number of arguments for 'get' command/],
-  ["a command that is refused", ["PUBLISH", "a"], /not allowed/],
+  ["a command that is refused", ["REPLICAOF", "a"], /not allowed/],
 ];
 
 for (const [name, words, error] of NOWHERE) {

@@ -43,7 +43,7 @@ function draw(random: Random): { words: Word[]; starts: RegExp } {
   }
   if (kind < 0.85) return { words: ["KEYS", "k1?"], starts: /^\*[12]\d\r/ };
   if (kind < 0.9) return { words: ["SCAN", "0", "COUNT", 10], starts: /^\*2\r/ };
-  if (kind < 0.95) return { words: ["SUBSCRIBE", "x"], starts: /^-ERR/ };
+  if (kind < 0.95) return { words: ["REPLICAOF", "x", "1"], starts: /^-ERR/ };
   return { words: ["SET", `w${one}`, "v".repeat(700_000)], starts: /^\+OK/ }; // passes through
 }
 

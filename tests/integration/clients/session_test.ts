@@ -521,7 +521,6 @@ Deno.test("commands this proxy does not serve are refused with the reason, the c
   await using proxy = await RouterServer.start({ servers: [redis] });
   using client = await proxy.client();
   const requests = [
-    ["SUBSCRIBE", "c"],
     ["CONFIG", "SET", "maxmemory", "1"],
     ["SHUTDOWN"],
     ["MIGRATE", "h", "1", "k", "0", "1"],

@@ -26,6 +26,7 @@ const quiet: SessionTimes = {
   hasUnsent: false,
   hasRequests: false,
   isAuthenticated: true,
+  isSubscribed: false,
 };
 
 const since = (ms: number, change: Partial<SessionTimes> = {}, given = options) =>
@@ -34,6 +35,11 @@ const since = (ms: number, change: Partial<SessionTimes> = {}, given = options) 
 Deno.test("a session that sends nothing is closed after session_max_timeout", () => {
   assertEquals(since(1_800_000), "");
   assertEquals(since(1_800_001), "idle timeout");
+});
+
+Deno.test("a session that subscribes may be idle, but must read what it gets", () => {
+  assertEquals(since(10_000_000, { isSubscribed: true }), "");
+  assertEquals(since(20_001, { isSubscribed: true, hasUnsent: true }), "write timeout");
 });
 
 Deno.test("a session that waits for a reply is not idle, however long it takes", () => {

@@ -1,0 +1,252 @@
+/**
+ * The clients of a router that subscribe, and the servers that they are connected to: all masters, so that a
+ * message reaches them wherever it is published.
+ *
+ *      a server is about to serve its first slot ─► all join it ─► it serves
+ *      a server has no slots any more ────────────► all leave it, when what it sent has come
+ *      a server is lost ─► one tries again, later and later ─► it is there ─► the others follow
+ *
+ * @module
+ */
+
+import { Backoff } from "../../base/backoff.ts";
+import { clock } from "../../base/clock.ts";
+import type { Server } from "../backends/server.ts";
+import type { RouterSlots } from "../slots/router_slots.ts";
+
+/** How long it takes until a change of the slots is looked at, in milliseconds: many come at once. */
+const LOOK_MS = 20;
+
+/** Why a server is lost that did not let a subscriber join. */
+export const UNREACHABLE = "a connection for subscriptions could not be opened";
+
+/** A client that subscribes. */
+export interface Subscriber {
+  /** Connects to a server and subscribes there; `ended` is called once, later or at once. */
+  join(server: Server, ended: (isUp: boolean) => void): void;
+  /** Takes what a server has sent, and disconnects from it; `ended` is called once. */
+  leave(server: Server, ended: () => void): void;
+}
+
+/** What is reported, for the log. */
+export interface SubscriberEvents {
+  /** Subscribed clients have lost a server: what is published there now does not reach them. */
+  subscriptionsLost(address: string, cause: string): void;
+  /** They are subscribed there again. */
+  subscriptionsBack(address: string, clients: number, lostMs: number): void;
+}
+
+/** A server that is lost. */
+interface Outage {
+  readonly sinceMs: number;
+  readonly backoff: Backoff;
+  readonly waiting: Set<Subscriber>;
+  timer: ReturnType<typeof setTimeout> | undefined;
+  cause: string;
+}
+
+/** A server that subscribers are connected to. */
+interface Place {
+  /** Resolves when all have joined it, or have waited long enough. */
+  joining: Promise<void>;
+  outage: Outage | null;
+}
+
+/** See the drawing above. */
+export class Subscribers {
+  /** Connections of subscribers that were lost so far. */
+  losses = 0;
+
+  readonly #slots: RouterSlots;
+  readonly #patienceMs: number;
+  readonly #events: SubscriberEvents;
+  readonly #all = new Set<Subscriber>();
+  readonly #places = new Map<Server, Place>();
+  /** Servers that may serve soon, by address: slots are about to move to them. */
+  #expected: readonly string[] = [];
+  #lookTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param patienceMs How long a server that is about to serve is waited for. */
+  constructor(slots: RouterSlots, patienceMs: number, events: SubscriberEvents) {
+    this.#slots = slots;
+    this.#patienceMs = patienceMs;
+    this.#events = events;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** The servers that a subscriber is connected to, if they are there. */
+  servers(): Server[] {
+    return [...this.#places.keys()];
+  }
+
+  /** Why a server is lost; null while it is not. */
+  outageCause(server: Server): string | null {
+    return this.#places.get(server)?.outage?.cause ?? null;
+  }
+
+  /** A client subscribes from now on. */
+  add(subscriber: Subscriber): void {
+    this.#all.add(subscriber);
+    if (this.#all.size > 1) return;
+    for (const address of this.#wanted()) this.#place(address);
+  }
+
+  /** A client does not subscribe any more; it has no connections. */
+  delete(subscriber: Subscriber): void {
+    if (!this.#all.delete(subscriber)) return;
+    for (const { outage } of this.#places.values()) outage?.waiting.delete(subscriber);
+    if (this.#all.size === 0) this.#clear();
+  }
+
+  #clear(): void {
+    clearTimeout(this.#lookTimer);
+    this.#lookTimer = undefined;
+    for (const [server, place] of this.#places) {
+      clearTimeout(place.outage?.timer);
+      this.#slots.pool.release(server);
+    }
+    this.#places.clear();
+  }
+
+  /** No client subscribes any more: the router stops. */
+  stop(): void {
+    this.#all.clear();
+    this.#clear();
+  }
+
+  // -- servers come and go ----------------------------------------------------------------------
+
+  #wanted(): Set<string> {
+    const addresses = this.#slots.masters().map(({ server }) => server.address);
+    return new Set([...addresses, ...this.#expected]);
+  }
+
+  #place(address: string): Place & { readonly server: Server } {
+    const server = this.#slots.pool.acquire(address);
+    const place = { server, joining: Promise.resolve(), outage: null };
+    this.#places.set(server, place);
+    return place;
+  }
+
+  /** Lets all join a server before it serves; null when they have, or there is nobody. */
+  beforeServing(address: string): Promise<void> | null {
+    if (this.#all.size === 0) return null;
+    for (const [server, { joining }] of this.#places) {
+      if (server.address === address) return joining;
+    }
+    const place = this.#place(address);
+    place.joining = this.#joinAll(place.server, [...this.#all]);
+    return place.joining;
+  }
+
+  #joinAll(server: Server, subscribers: readonly Subscriber[]): Promise<void> {
+    return new Promise((resolve) => {
+      let left = subscribers.length;
+      const timer = setTimeout(resolve, this.#patienceMs);
+      for (const subscriber of subscribers) {
+        subscriber.join(server, (isUp) => {
+          if (!isUp) this.lost(server, subscriber, UNREACHABLE);
+          if (--left > 0) return;
+          clearTimeout(timer);
+          resolve();
+        });
+      }
+    });
+  }
+
+  /**
+   * Slots are about to move to one of these servers, other proxies' clients perhaps before ours: all join
+   * them. With none, the time of moves is over.
+   */
+  async expect(addresses: readonly string[]): Promise<void> {
+    this.#expected = addresses;
+    if (addresses.length === 0) return this.changed();
+    await Promise.all(addresses.map((address) => this.beforeServing(address)));
+  }
+
+  /** Slots have changed hands. */
+  changed(): void {
+    if (this.#all.size === 0) return;
+    this.#lookTimer ??= setTimeout(() => this.#look(), LOOK_MS);
+  }
+
+  #look(): void {
+    this.#lookTimer = undefined;
+    const wanted = this.#wanted();
+    for (const server of [...this.#places.keys()]) {
+      if (!wanted.delete(server.address)) this.#leave(server);
+    }
+    for (const address of wanted) this.beforeServing(address);
+  }
+
+  #leave(server: Server): void {
+    clearTimeout(this.#places.get(server)?.outage?.timer);
+    this.#places.delete(server);
+    let left = this.#all.size;
+    for (const subscriber of [...this.#all]) {
+      subscriber.leave(server, () => {
+        if (--left === 0) this.#slots.pool.release(server);
+      });
+    }
+  }
+
+  // -- servers are lost -------------------------------------------------------------------------
+
+  /** A subscriber has lost a server, or could not join it: it will be asked to join again. */
+  lost(server: Server, subscriber: Subscriber, cause: string): void {
+    const place = this.#places.get(server);
+    if (place === undefined || !this.#all.has(subscriber)) return;
+    this.losses++;
+    if (place.outage === null) {
+      this.#events.subscriptionsLost(server.address, cause);
+      place.outage = {
+        sinceMs: clock.nowMs,
+        backoff: new Backoff({ firstMs: 50, maxMs: 2_000 }),
+        waiting: new Set(),
+        timer: undefined,
+        cause,
+      };
+      this.#retryLater(server, place.outage);
+    }
+    place.outage.cause = cause;
+    place.outage.waiting.add(subscriber);
+  }
+
+  #retryLater(server: Server, outage: Outage): void {
+    outage.timer = setTimeout(() => this.#retry(server, outage), outage.backoff.nextMs());
+  }
+
+  #retry(server: Server, outage: Outage): void {
+    clock.tick();
+    const place = this.#places.get(server);
+    if (place?.outage !== outage) return;
+    const [first, ...others] = outage.waiting;
+    if (first === undefined) {
+      place.outage = null;
+      return;
+    }
+    outage.waiting.delete(first);
+    first.join(server, (isUp) => {
+      if (place.outage !== outage) return;
+      if (!isUp) {
+        if (this.#all.has(first)) outage.waiting.add(first);
+        return this.#retryLater(server, outage);
+      }
+      place.outage = null;
+      this.#events.subscriptionsBack(
+        server.address,
+        others.length + 1,
+        clock.nowMs - outage.sinceMs,
+      );
+      for (const other of outage.waiting) {
+        other.join(server, (isJoined) => {
+          if (!isJoined) this.lost(server, other, UNREACHABLE);
+        });
+      }
+    });
+  }
+}

@@ -1,0 +1,338 @@
+/**
+ * What one client is subscribed to, at every master.
+ *
+ *      SUBSCRIBE ─► sent to each master ─► each has acknowledged ─► acknowledged to the client, counted here
+ *      message of a master ─► in order? ─► client
+ *
+ * The client has a connection of its own to every master: so PUBLISH and PUBSUB NUMSUB count it once,
+ * whoever publishes wherever, and a slot may move without a word.
+ *
+ * @module
+ */
+
+import { clock } from "../../base/clock.ts";
+import { Encoder, utf8 } from "../../resp/encoder.ts";
+import { latin1Bytes } from "../../resp/latin1.ts";
+import type { Server } from "../backends/server.ts";
+import type { Client } from "../client/client.ts";
+import { backendDown, noPrivateConnection, SLOT_NOT_READY } from "../errors.ts";
+import type { ClientSubscriptions, SubscriptionCounts } from "./client_subscriptions.ts";
+import { CHANNELS, PATTERNS, SHARD_CHANNELS, SUBSCRIPTION_KINDS } from "./kinds.ts";
+import type { SubscriptionKind } from "./kinds.ts";
+import { MessageOrder } from "./message_order.ts";
+import type { PushedFrame } from "./pushed_frame.ts";
+import { type Subscriber, UNREACHABLE } from "./subscribers.ts";
+import { type LinkOutcome, SubscriberLink, type SubscriberLinkUser } from "./subscriber_link.ts";
+
+const PUSH_OF_3 = { 2: utf8("*3\r\n"), 3: utf8(">3\r\n") };
+
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+/** A SUBSCRIBE that is under way. */
+interface Subscribing {
+  readonly kind: SubscriptionKind;
+  readonly names: ReadonlySet<string>;
+  /** Messages that have come before the client knows that it is subscribed. */
+  readonly early: { link: SubscriberLink; frame: PushedFrame; message: Uint8Array }[];
+}
+
+/** See the drawing above. */
+export class Subscriptions implements ClientSubscriptions, Subscriber, SubscriberLinkUser {
+  readonly #client: Client;
+  readonly #names = new Map<SubscriptionKind, Set<string>>(
+    SUBSCRIPTION_KINDS.map((kind) => [kind, new Set()]),
+  );
+  readonly #links = new Map<Server, SubscriberLink>();
+  readonly #order: MessageOrder;
+  #subscribing: Subscribing | null = null;
+  /** What is being unsubscribed from. */
+  #removing: { kind: SubscriptionKind; names: ReadonlySet<string> } | null = null;
+  #isClosed = false;
+  /** Since when it waits until it may connect; 0 while it does not. */
+  #waitingSinceMs = 0;
+
+  private constructor(client: Client) {
+    this.#client = client;
+    this.#order = new MessageOrder(
+      client.shared.slots,
+      () => this.#links.values(),
+      (message) => this.#deliver(message),
+      (bytes) => client.replies.holds(bytes),
+    );
+    client.shared.subscribers.add(this);
+  }
+
+  /** Those of a client, which has none yet, or has some. */
+  static of(client: Client): Subscriptions {
+    const { subscriptions } = client;
+    if (subscriptions instanceof Subscriptions) return subscriptions;
+    const made = new Subscriptions(client);
+    client.subscriptions = made;
+    return made;
+  }
+
+  get counts(): SubscriptionCounts {
+    return {
+      channels: this.#names.get(CHANNELS)!.size,
+      patterns: this.#names.get(PATTERNS)!.size,
+      shardChannels: this.#names.get(SHARD_CHANNELS)!.size,
+    };
+  }
+
+  get isSubscribed(): boolean {
+    for (const names of this.#names.values()) if (names.size > 0) return true;
+    return false;
+  }
+
+  /** Redis's count of a kind: channels and patterns together. */
+  #countOf(kind: SubscriptionKind): number {
+    const { channels, patterns, shardChannels } = this.counts;
+    return kind.isShard ? shardChannels : channels + patterns;
+  }
+
+  // -- commands ---------------------------------------------------------------------------------
+
+  /**
+   * Connects to all masters.
+   *
+   * @returns `waiting` when one has lent too many connections: the client is resumed when to ask again.
+   * An error text when there is nothing to connect to. Else an empty text.
+   */
+  connect(): "waiting" | string {
+    const { subscribers } = this.#client.shared;
+    const servers = subscribers.servers();
+    let cause = SLOT_NOT_READY;
+    for (const server of servers) {
+      if (this.#links.has(server)) continue;
+      const outage = subscribers.outageCause(server);
+      if (outage !== null) {
+        subscribers.lost(server, this, outage);
+        cause = backendDown(server.address, outage);
+      } else if (!this.#open(server, (isUp) => isUp || this.#isUnreachable(server))) {
+        return this.#waits(server);
+      }
+    }
+    this.#waitingSinceMs = 0;
+    if (this.#links.size > 0) return "";
+    this.#endIfUnused();
+    return cause;
+  }
+
+  #isUnreachable(server: Server): void {
+    this.#client.shared.subscribers.lost(server, this, UNREACHABLE);
+  }
+
+  #waits(server: Server): "waiting" | string {
+    const { backendDialMs } = this.#client.shared.options;
+    if (this.#waitingSinceMs === 0) this.#waitingSinceMs = clock.nowMs;
+    if (clock.nowMs - this.#waitingSinceMs <= backendDialMs) return "waiting";
+    this.#waitingSinceMs = 0;
+    server.leavePrivateQueue(this.#client);
+    this.#endIfUnused();
+    return noPrivateConnection(server.address);
+  }
+
+  /**
+   * Subscribes.
+   *
+   * @param names Each as latin1.
+   * @param answered Called once with the reply.
+   */
+  subscribe(
+    kind: SubscriptionKind,
+    names: readonly string[],
+    answered: (reply: Uint8Array) => void,
+  ): void {
+    const mine = this.#names.get(kind)!;
+    const added = new Set(names.filter((name) => !mine.has(name)));
+    const early: Subscribing["early"] = [];
+    this.#subscribing = { kind, names: added, early };
+    this.#ask(kind.subscribe, added, (error) => {
+      this.#subscribing = null;
+      if (error !== "") return this.#refused(kind, added, early, error, answered);
+      const out = new Encoder(this.#client.protocol);
+      for (const name of names) {
+        mine.add(name);
+        this.#acknowledge(out, kind, kind.subscribe, name);
+      }
+      answered(out.done());
+      for (const { link, frame, message } of early) {
+        this.#client.replies.holds(-message.length);
+        this.message(link, frame, message);
+      }
+    });
+  }
+
+  /** A server does not want it: the others forget it. */
+  #refused(
+    kind: SubscriptionKind,
+    names: ReadonlySet<string>,
+    early: Subscribing["early"],
+    error: string,
+    answered: (reply: Uint8Array) => void,
+  ): void {
+    for (const { message } of early) this.#client.replies.holds(-message.length);
+    this.#ask(kind.unsubscribe, names, () => {
+      this.#endIfUnused();
+      answered(new Encoder(2).error(error).done());
+    });
+  }
+
+  /**
+   * Unsubscribes.
+   *
+   * @param names Each as latin1; with none, from all of the kind.
+   * @param answered Called once with the reply.
+   */
+  unsubscribe(
+    kind: SubscriptionKind,
+    names: readonly string[],
+    answered: (reply: Uint8Array) => void,
+  ): void {
+    const mine = this.#names.get(kind)!;
+    const named = names.length === 0 ? [...mine] : names;
+    const removed = new Set(named.filter((name) => mine.has(name)));
+    this.#removing = { kind, names: removed };
+    this.#ask(kind.unsubscribe, removed, () => {
+      this.#removing = null;
+      this.#order.releaseAll();
+      const out = new Encoder(this.#client.protocol);
+      for (const name of named) {
+        mine.delete(name);
+        this.#acknowledge(out, kind, kind.unsubscribe, name);
+      }
+      if (named.length === 0) this.#acknowledge(out, kind, kind.unsubscribe, null);
+      this.#endIfUnused();
+      answered(out.done());
+    });
+  }
+
+  #acknowledge(out: Encoder, kind: SubscriptionKind, word: string, name: string | null): void {
+    out.raw(PUSH_OF_3[out.protocol]).bulk(word);
+    if (name === null) out.null();
+    else out.bulk(latin1Bytes(name));
+    out.integer(this.#countOf(kind));
+  }
+
+  /** Asks every server; `ended` gets the first error of one that refuses, or that none is left. */
+  #ask(word: string, names: ReadonlySet<string>, ended: (error: string) => void): void {
+    const bytes = [...names].map(latin1Bytes);
+    const links = [...this.#links.values()];
+    let left = links.length;
+    let refusal = "";
+    let losses = 0;
+    let cause = "";
+    if (left === 0) return ended("");
+    const one = (outcome: LinkOutcome) => {
+      if (outcome.is === "refused") refusal ||= outcome.text;
+      if (outcome.is === "lost") {
+        losses++;
+        cause = outcome.text;
+      }
+      if (--left > 0 || this.#isClosed) return;
+      ended(refusal === "" && losses === links.length ? cause : refusal);
+    };
+    for (const link of links) link.request(word, bytes, one);
+  }
+
+  /** A client without subscriptions needs no connections. */
+  #endIfUnused(): void {
+    if (!this.isSubscribed && this.#subscribing === null) this.close();
+  }
+
+  // -- messages ---------------------------------------------------------------------------------
+
+  message(link: SubscriberLink, frame: PushedFrame, message: Uint8Array): void {
+    const kind = SUBSCRIPTION_KINDS.find((each) => each.message === frame.word);
+    if (kind === undefined) return;
+    if (this.#names.get(kind)!.has(frame.name)) return this.#order.arrived(link, frame, message);
+    const subscribing = this.#subscribing;
+    if (subscribing?.kind !== kind || !subscribing.names.has(frame.name)) return;
+    subscribing.early.push({ link, frame, message });
+    this.#client.replies.holds(message.length);
+  }
+
+  #deliver(message: Uint8Array): void {
+    message[0] = this.#client.protocol === 3 ? 62 /* > */ : 42; /* * */
+    this.#client.replies.push(message);
+  }
+
+  // -- servers ----------------------------------------------------------------------------------
+
+  /** Opens a connection, subscribed to all that there is; false when none may be opened now. */
+  #open(server: Server, ended: (isUp: boolean) => void): boolean {
+    const link = SubscriberLink.open(server, this.#client, this);
+    if (link === null) return false;
+    const { slots } = this.#client.shared;
+    link.flushedAt = slots.version; // it had nothing before
+    this.#links.set(server, link);
+    let isRefused = false;
+    for (const [kind, names] of this.#names) {
+      const going = this.#removing?.kind === kind ? this.#removing.names : NO_NAMES;
+      const bytes = [...names].filter((name) => !going.has(name)).map(latin1Bytes);
+      link.request(kind.subscribe, bytes, (outcome) => isRefused ||= outcome.is !== "done");
+    }
+    if (this.#subscribing !== null) {
+      const { kind, names } = this.#subscribing;
+      link.request(kind.subscribe, [...names].map(latin1Bytes), () => {});
+    }
+    link.flush(slots.version, (outcome) => {
+      link.isUp = outcome.is === "done" && !isRefused;
+      if (isRefused && outcome.is === "done") this.#drop(server, link);
+      ended(link.isUp);
+    });
+    return true;
+  }
+
+  #drop(server: Server, link: SubscriberLink): void {
+    link.close();
+    this.#links.delete(server);
+    this.#order.gone(link);
+  }
+
+  join(server: Server, ended: (isUp: boolean) => void): void {
+    const link = this.#links.get(server);
+    if (link !== undefined) {
+      link.isLeaving = false;
+      return ended(true);
+    }
+    if (!this.#open(server, ended)) ended(false);
+  }
+
+  leave(server: Server, ended: () => void): void {
+    const link = this.#links.get(server);
+    if (link === undefined) return ended();
+    link.isLeaving = true;
+    link.flush(this.#client.shared.slots.version, () => {
+      if (link.isLeaving && this.#links.get(server) === link) this.#drop(server, link);
+      ended();
+    });
+  }
+
+  linkLost(link: SubscriberLink, cause: string): void {
+    const { server } = link;
+    if (this.#links.get(server) !== link) return;
+    this.#links.delete(server);
+    this.#order.gone(link);
+    if (link.isUp) this.#client.shared.subscribers.lost(server, this, cause);
+  }
+
+  tick(): void {
+    const { backendTimeoutMs } = this.#client.shared.options;
+    for (const link of [...this.#links.values()]) link.tick(backendTimeoutMs);
+    if (this.#waitingSinceMs > 0) this.#client.resume();
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#client.shared.subscribers.delete(this);
+    for (const link of this.#links.values()) {
+      link.server.leavePrivateQueue(this.#client);
+      link.close();
+    }
+    this.#links.clear();
+    this.#order.releaseAll();
+    this.#client.subscriptions = null;
+  }
+}
