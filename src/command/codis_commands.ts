@@ -6,19 +6,7 @@
  */
 
 import type { KeySpec, Origin } from "./command.ts";
-
-/** A row as `table.json` holds it: the fields of Redis's COMMAND reply, word lists joined. */
-export type TableRow = readonly [
-  name: string,
-  arity: number,
-  flags: string,
-  firstKey: number,
-  lastKey: number,
-  keyStep: number,
-  categories: string,
-  tips: string,
-  keySpecs: readonly KeySpec[],
-];
+import type { TableRow } from "./command_row.ts";
 
 /** An added row with its COMMAND DOCS entry. */
 export interface AddedRow {

@@ -25,9 +25,9 @@ export type Handling = "forward" | "split" | "local" | "fanout" | "transaction" 
  * - `one_succeeded`: the first reply that is not an error, else the most useful error. Each server gets the
  *   command over a separate connection, so that it does not wait behind other requests.
  * - `agg_sum`: integers, added.
- * - `agg_logical_and`: arrays of 0 and 1, combined place by place.
+ * - `agg_min`, `agg_max`: the least integer, the greatest.
+ * - `agg_logical_and`, `agg_logical_or`: 0 and 1, combined; in arrays, place by place.
  * - `concat`: arrays, joined (split: in the order of the keys).
- * - `agg_max`: integers, the largest.
  * - `union`: arrays, joined, each element once.
  * - `pairs_max`: arrays of names and integers, the largest for each name.
  * - `scan`: one server at a time; the cursor says which.
@@ -38,8 +38,10 @@ export type MergeRule =
   | "all_succeeded"
   | "one_succeeded"
   | "agg_sum"
-  | "agg_logical_and"
+  | "agg_min"
   | "agg_max"
+  | "agg_logical_and"
+  | "agg_logical_or"
   | "concat"
   | "pairs_max"
   | "union"
@@ -54,8 +56,11 @@ export type MergeRule =
  */
 export type Caution = "" | "script" | "function" | "sort";
 
-/** Where a row comes from: Redis 7.0.15, a later Redis, codis-server, or an HTTP request line. */
-export type Origin = "redis" | "redis_later" | "codis" | "http";
+/**
+ * Where a row comes from: Redis 7.0.15, a later Redis, codis-server, an HTTP request line, or the servers
+ * themselves, which were asked for what they know.
+ */
+export type Origin = "redis" | "redis_later" | "codis" | "http" | "learned";
 
 /**
  * Where a command's keys are.
@@ -97,9 +102,28 @@ export interface KeySpec {
     | { readonly type: "unknown"; readonly spec: Readonly<Record<string, never>> };
 }
 
+/** A prepared key specification: numbers, and the bytes of the keyword. */
+export interface KeyRule {
+  /** The word the keys follow, in lower case; empty when they begin at a fixed index. */
+  readonly keyword: Uint8Array;
+  /** Where the keys begin, or where the search for the keyword does. */
+  readonly index: number;
+  /** Whether an argument holds the number of keys. */
+  readonly isCounted: boolean;
+  /** Where the count is, from `index`; only when counted. */
+  readonly countOffset: number;
+  /** Where the first key is, from `index`. */
+  readonly firstOffset: number;
+  /** The last key from the first one; negative: from the end of the arguments. */
+  readonly lastOffset: number;
+  readonly step: number;
+  /** With a last key from the end: only the first 1/limit of the arguments are keys; 0: all. */
+  readonly limit: number;
+}
+
 /** One command or subcommand. Every row has every field, so that all rows have one shape. */
 export interface Command {
-  /** The row's place in `COMMANDS`, 0..n-1: an index for counters. */
+  /** An index for counters: the row's place in `COMMANDS`, or a number after those for a learned row. */
   readonly id: number;
   /** Lower-case name; a subcommand's is `container|word`. */
   readonly name: string;
@@ -111,6 +135,8 @@ export interface Command {
   readonly categories: readonly string[];
   readonly tips: readonly string[];
   readonly keySpecs: readonly KeySpec[];
+  /** The specifications of movable keys, prepared; empty where one of them does not say enough. */
+  readonly keyRules: readonly KeyRule[];
   /** Whether the command needs a subcommand; its row is found only when the subcommand is wrong. */
   readonly isContainer: boolean;
   /** The ids of a container's subcommands. */

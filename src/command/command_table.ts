@@ -5,9 +5,10 @@
  */
 
 import type { Arguments } from "../resp/arguments.ts";
-import type { Command, KeyPlaces, KeySpec, Origin } from "./command.ts";
-import { ADDED_ROWS, type TableRow } from "./codis_commands.ts";
-import { buildHandling, CAUTIONS } from "./handling.ts";
+import { ADDED_ROWS } from "./codis_commands.ts";
+import type { Command, Origin } from "./command.ts";
+import { buildCommand, type TableRow } from "./command_row.ts";
+import { buildHandling } from "./handling.ts";
 import redisRows from "./table.json" with { type: "json" };
 
 /** Every row: Redis 7.0.15's in alphabetical order, then the added ones. */
@@ -37,77 +38,9 @@ function buildCommands(): Command[] {
     children.set(container, [...(children.get(container) ?? []), id]);
   }
   const handling = buildHandling();
-  return sources.map(([origin, row], id) => buildCommand(id, origin, row, children, handling));
-}
-
-function buildCommand(
-  id: number,
-  origin: Origin,
-  row: TableRow,
-  children: ReadonlyMap<string, readonly number[]>,
-  handling: ReturnType<typeof buildHandling>,
-): Command {
-  const [name, arity, flagText, firstKey, lastKey, keyStep, categories, tips, keySpecs] = row;
-  const flags = words(flagText);
-  const keyPlaces = keyPlacesOf(flags, firstKey, keySpecs);
-  const own = handling.get(name);
-  // COMMAND is a container that also answers by itself; the others only lead to their subcommands.
-  const subcommands = children.get(name) ?? [];
-  const byDefault = keyPlaces === "none" ? "refuse" : "forward";
-  return {
-    id,
-    name,
-    origin,
-    arity,
-    flags,
-    categories: words(categories),
-    tips: words(tips),
-    keySpecs,
-    isContainer: subcommands.length > 0,
-    subcommands,
-    isWrite: flags.includes("write"),
-    isReadOnly: flags.includes("readonly"),
-    isAllowedBeforeAuth: flags.includes("no_auth"),
-    keyPlaces,
-    singleKey: keyPlaces === "static" && firstKey === lastKey ? firstKey : 0,
-    firstKey: keyPlaces === "static" ? firstKey : 0,
-    lastKey: keyPlaces === "static" ? lastKey : 0,
-    keyStep: keyPlaces === "static" ? keyStep : 0,
-    channelIndex: name === "publish" || name === "spublish" ? 1 : 0,
-    reportedKeys: [firstKey, lastKey, keyStep],
-    caution: CAUTIONS[name] ?? "",
-    handling: own?.handling ?? byDefault,
-    merge: own?.merge ?? "",
-    isDestructive: own?.isDestructive ?? false,
-    isServerCommand: own?.isServerCommand ?? false,
-    closesSession: own?.closesSession ?? false,
-    isBlocking: own?.isBlocking ?? false,
-    blockingOption: own?.blockingOption ?? "",
-    refusal: refusalOf(name, own?.reason ?? "", byDefault === "refuse" && own === undefined),
-  };
-}
-
-function words(text: string): readonly string[] {
-  return text === "" ? [] : text.split(" ");
-}
-
-function keyPlacesOf(
-  flags: readonly string[],
-  firstKey: number,
-  keySpecs: readonly KeySpec[],
-): KeyPlaces {
-  // SPUBLISH and its like name a channel where others name a key.
-  const hasKeys = keySpecs.some((spec) => !spec.flags.includes("not_key"));
-  if (!hasKeys) return "none";
-  return flags.includes("movablekeys") || firstKey === 0 ? "movable" : "static";
-}
-
-function refusalOf(name: string, reason: string, isUnlisted: boolean): string {
-  if (reason === "" && !isUnlisted) return "";
-  const because = reason === "" ? "a subcommand is needed" : reason;
-  // Codis 3.2's form, with the reason after it.
-  const shown = name.toUpperCase().replace("|", " ");
-  return `ERR handle request, command '${shown}' is not allowed: ${because}`;
+  return sources.map(([origin, row], id) =>
+    buildCommand({ id, origin, row, subcommands: children.get(row[0]) ?? [] }, handling.get(row[0]))
+  );
 }
 
 // -- lookup --

@@ -5,8 +5,7 @@
  */
 
 import type { Arguments } from "../resp/arguments.ts";
-import type { Command, KeySpec } from "./command.ts";
-import { COMMANDS } from "./command_table.ts";
+import type { Command, KeyRule } from "./command.ts";
 
 /** Argument indexes of a request's keys; one object serves request after request. */
 export class KeyIndexes {
@@ -40,7 +39,7 @@ export function keyIndexes(command: Command, args: Arguments, out: KeyIndexes): 
   const incomplete = INCOMPLETE[command.name];
   if (incomplete !== undefined) return incomplete(args, out);
   let count = 0;
-  for (const rule of RULES[command.id]!) {
+  for (const rule of command.keyRules) {
     count = movableKeys(rule, args, out, count);
     if (count < 0) return BAD_ARGUMENTS;
   }
@@ -57,52 +56,6 @@ function staticKeys(command: Command, args: Arguments, out: KeyIndexes): number 
 }
 
 // -- movable keys --
-
-/** A prepared key specification: numbers, and the bytes of the keyword. */
-interface KeyRule {
-  /** The word the keys follow, in lower case; empty when they begin at a fixed index. */
-  readonly keyword: Uint8Array;
-  /** Where the keys begin, or where the search for the keyword does. */
-  readonly index: number;
-  /** Whether an argument holds the number of keys. */
-  readonly isCounted: boolean;
-  /** Where the count is, from `index`; only when counted. */
-  readonly countOffset: number;
-  /** Where the first key is, from `index`. */
-  readonly firstOffset: number;
-  /** The last key from the first one; negative: from the end of the arguments. */
-  readonly lastOffset: number;
-  readonly step: number;
-  /** With a last key from the end: only the first 1/limit of the arguments are keys; 0: all. */
-  readonly limit: number;
-}
-
-const RULES: readonly (readonly KeyRule[])[] = COMMANDS.map((command) =>
-  command.keyPlaces === "movable" && !isIncomplete(command) ? command.keySpecs.map(ruleOf) : []
-);
-
-function isIncomplete(command: Command): boolean {
-  return command.keySpecs.some((spec) =>
-    spec.begin_search.type === "unknown" || spec.find_keys.type === "unknown" ||
-    spec.flags.includes("incomplete")
-  );
-}
-
-function ruleOf({ begin_search: begin, find_keys: find }: KeySpec): KeyRule {
-  if (begin.type === "unknown" || find.type === "unknown") throw new Error("unknown key places");
-  const isKeyword = begin.type === "keyword";
-  const isCounted = find.type === "keynum";
-  return {
-    keyword: new TextEncoder().encode(isKeyword ? begin.spec.keyword.toLowerCase() : ""),
-    index: isKeyword ? begin.spec.startfrom : begin.spec.index,
-    isCounted,
-    countOffset: isCounted ? find.spec.keynumidx : 0,
-    firstOffset: isCounted ? find.spec.firstkey : 0,
-    lastOffset: isCounted ? 0 : find.spec.lastkey,
-    step: find.spec.keystep,
-    limit: isCounted ? 0 : find.spec.limit,
-  };
-}
 
 /** Appends the keys of one rule after the `count` that are there; returns the new count. */
 function movableKeys(rule: KeyRule, args: Arguments, out: KeyIndexes, count: number): number {
@@ -135,7 +88,7 @@ function movableKeys(rule: KeyRule, args: Arguments, out: KeyIndexes, count: num
  * `+1` or `01`; else 0. Borrows the arguments until it returns.
  */
 export function looseCountIndex(command: Command, args: Arguments): number {
-  const rule = RULES[command.id]!.find(({ isCounted }) => isCounted);
+  const rule = command.keyRules.find(({ isCounted }) => isCounted);
   const i = rule === undefined ? 0 : rule.index + rule.countOffset;
   if (i === 0 || i >= args.count || readCount(args, i) >= 0) return 0;
   const text = new TextDecoder().decode(args.bytes.subarray(args.start(i), args.end(i)));

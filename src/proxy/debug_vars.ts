@@ -4,7 +4,6 @@
  * @module
  */
 
-import { COMMANDS } from "../command/command_table.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
 import { type StatsSnapshot, totalCalls } from "../router/stats_snapshot.ts";
 
@@ -21,11 +20,11 @@ export interface Build {
  */
 export function debugVars(stats: StatsSnapshot, info: ProxyRecord, build: Build): unknown {
   const cmds = stats.commands.filter(({ calls }) => calls > 0).map((command) => {
-    const { id, calls } = command;
+    const { name, calls } = command;
     const usecs = Math.round(command.usecs);
     return {
       calls,
-      cmd: COMMANDS[id]!.name.toUpperCase().replace("|", " "),
+      cmd: name.toUpperCase().replace("|", " "),
       usecs,
       usecs_percall: Math.floor(usecs / calls),
     };

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { COMMANDS } from "../command/command_table.ts";
 import { COORDINATOR_STATES, type CoordinatorState } from "../coordinator/coordinator.ts";
 import type { StatsSnapshot } from "../router/stats_snapshot.ts";
 import { LATENCY_BUCKETS } from "../router/stats.ts";
@@ -249,13 +248,12 @@ function perCommand(
   { commands }: StatsSnapshot,
   counter: "calls" | "errors" | "failures",
 ): Sample[] {
-  return commands.map((command) => [{ command: COMMANDS[command.id]!.name }, command[counter]]);
+  return commands.map((command) => [{ command: command.name }, command[counter]]);
 }
 
 function* latencies({ commands }: StatsSnapshot): Generator<Sample> {
-  for (const { id, calls, usecs, buckets } of commands) {
+  for (const { name, calls, usecs, buckets } of commands) {
     if (calls === 0) continue;
-    const { name } = COMMANDS[id]!;
     let below = 0;
     for (let k = 0; k < LATENCY_BUCKETS - 1; k++) {
       below += buckets[k]!;

@@ -149,6 +149,17 @@ export function privateConnectionsSpent(address: string, max: number): string {
     "see private_connections_max in the proxy's configuration";
 }
 
+/** A command of which only the servers know where its keys are, with arguments that have none there. */
+export function keysNotFound(name: string): string {
+  return `ERR handle request, no keys of command '${
+    name.toUpperCase().replace("|", " ")
+  }' are where its servers say they are`;
+}
+
+/** No server has said whether it knows a command. Codis 3.2's beginning. */
+export const COMMANDS_NOT_LEARNED =
+  "ERR handle request, backend conn failure, no server has said yet whether it knows this command";
+
 /** A command the proxy refuses. Codis 3.2's form, with the reason after it. */
 export function notAllowed(name: string, reason: string): string {
   return `ERR handle request, command '${

@@ -5,7 +5,6 @@
  */
 
 import { clock } from "../base/clock.ts";
-import { COMMANDS } from "../command/command_table.ts";
 import { LowestVersion } from "./backends/lowest_version.ts";
 import { Resp3Support } from "./backends/resp3_support.ts";
 import { AuthThrottle } from "./client/auth_throttle.ts";
@@ -14,6 +13,7 @@ import type { ListedClient } from "./client/client_info.ts";
 import { ReplySizes } from "./client/reply_sizes.ts";
 import { ScriptTexts } from "./dispatch/script_texts.ts";
 import type { RouterEvents } from "./events.ts";
+import { COMMAND_IDS, LearnedCommands } from "./learned_commands.ts";
 import type { RouterOptions } from "./options.ts";
 import { Subscribers } from "./pubsub/subscribers.ts";
 import { RouterSlots } from "./slots/router_slots.ts";
@@ -27,9 +27,9 @@ export class RouterShared {
   /** Its place beside the proxy's other routers. */
   readonly worker: WorkerContext;
   readonly slots: RouterSlots;
-  readonly stats = new CommandStats(COMMANDS.length);
+  readonly stats = new CommandStats(COMMAND_IDS);
   readonly totals = newTotals();
-  readonly replySizes = new ReplySizes(COMMANDS.length);
+  readonly replySizes = new ReplySizes(COMMAND_IDS);
   readonly budget: ByteBudget;
   readonly authThrottle = new AuthThrottle();
   /** What scripts and functions do that declare no keys. */
@@ -39,6 +39,8 @@ export class RouterShared {
   readonly version: LowestVersion;
   /** The clients that subscribe. */
   readonly subscribers: Subscribers;
+  /** Commands that only the servers know. */
+  readonly learned: LearnedCommands;
   /** The clients that are connected, by id. */
   readonly clients: ReadonlyMap<number, ListedClient>;
   /** When the router was made, in clock milliseconds. */
@@ -63,6 +65,7 @@ export class RouterShared {
     this.budget = new ByteBudget(options.proxyBufferBytesMax, worker);
     const masters = () => this.slots.masters();
     this.version = new LowestVersion(masters);
+    this.learned = new LearnedCommands(masters);
     this.resp3 = new Resp3Support(masters, options.backendDialMs);
     this.slots = new RouterSlots(options, {
       backendReady: (backend) => {

@@ -14,7 +14,8 @@ import { LATENCY_BUCKETS, newTotals, type Totals } from "./stats.ts";
 
 /** Counters of one command; see `CommandStats`. */
 export interface CommandSnapshot {
-  readonly id: number;
+  /** As in the command table; also of a command that only the servers know. */
+  readonly name: string;
   readonly calls: number;
   readonly errors: number;
   readonly failures: number;
@@ -109,14 +110,14 @@ export function sumSnapshots(all: readonly StatsSnapshot[]): StatsSnapshot {
 }
 
 function sumCommands(all: readonly StatsSnapshot[]): CommandSnapshot[] {
-  const byId = new Map<number, CommandSnapshot>();
+  const byName = new Map<string, CommandSnapshot>();
   for (const { commands } of all) {
     for (const more of commands) {
-      const sum = byId.get(more.id);
-      byId.set(
-        more.id,
+      const sum = byName.get(more.name);
+      byName.set(
+        more.name,
         sum === undefined ? more : {
-          id: more.id,
+          name: more.name,
           calls: sum.calls + more.calls,
           errors: sum.errors + more.errors,
           failures: sum.failures + more.failures,
@@ -126,7 +127,7 @@ function sumCommands(all: readonly StatsSnapshot[]): CommandSnapshot[] {
       );
     }
   }
-  return [...byId.values()].sort((a, b) => a.id - b.id);
+  return [...byName.values()];
 }
 
 function sumServers(all: readonly StatsSnapshot[]): ServerSnapshot[] {

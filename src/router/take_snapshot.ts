@@ -22,9 +22,10 @@ export function takeSnapshot(shared: RouterShared): StatsSnapshot {
     bufferedBytes: shared.budget.usedBytes,
     tableVersion: shared.slots.version,
     heap: { used: heapUsed, total: heapTotal, external },
-    commands: COMMANDS.filter(({ id }) => stats.calls[id]! + stats.failures[id]! > 0)
-      .map(({ id }) => ({
-        id,
+    commands: [...namedIds(shared)]
+      .filter(([, id]) => stats.calls[id]! + stats.failures[id]! > 0)
+      .map(([name, id]) => ({
+        name,
         calls: stats.calls[id]!,
         errors: stats.errors[id]!,
         failures: stats.failures[id]!,
@@ -41,6 +42,11 @@ export function takeSnapshot(shared: RouterShared): StatsSnapshot {
       requests: slots.map(({ requests }) => requests),
     },
   };
+}
+
+function* namedIds({ learned }: RouterShared): Generator<readonly [name: string, id: number]> {
+  for (const { name, id } of COMMANDS) yield [name, id];
+  yield* learned.names;
 }
 
 function serverSnapshot({ server, groupId }: Master): ServerSnapshot {

@@ -101,9 +101,14 @@ export class FakeWorker implements Thread {
       bufferedBytes: 0,
       tableVersion: this.table.history.length,
       heap: { used: 0, total: 0, external: 0 },
-      commands: calls === 0
-        ? []
-        : [{ id: 0, calls, errors: 0, failures: 0, usecs: calls, buckets: new Array(25).fill(0) }],
+      commands: calls === 0 ? [] : [{
+        name: "get",
+        calls,
+        errors: 0,
+        failures: 0,
+        usecs: calls,
+        buckets: new Array(25).fill(0),
+      }],
       servers: [],
       slots: {
         states: Array.from(

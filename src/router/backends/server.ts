@@ -16,6 +16,7 @@ import { Backend, type BackendHost } from "./backend.ts";
 import { NO_DATABASE } from "./greeting.ts";
 import { LateCopyGuard } from "./late_copies.ts";
 import { ReplySemaphore } from "./reply_semaphore.ts";
+import { ServerCommands } from "./server_commands.ts";
 import { ServerVersion } from "./server_version.ts";
 import { UnblockSupport } from "./unblock_support.ts";
 
@@ -56,6 +57,7 @@ export class Server implements BackendHost {
   readonly version = new ServerVersion(this);
   /** Whether it can be told to unblock a connection. */
   readonly unblocking = new UnblockSupport(this);
+  readonly commands = new ServerCommands(this);
   /** How much of large replies it is asked for at once. */
   readonly largeReplies: ReplySemaphore;
   /** The same for clients of whose replies little is known. */
@@ -248,6 +250,7 @@ export class Server implements BackendHost {
   close(): void {
     this.lateCopies.stop();
     this.version.stop();
+    this.commands.stop();
     for (const backend of [...this.backends()]) backend.close();
     this.#shared.fill(undefined);
     this.#movers.fill(undefined);

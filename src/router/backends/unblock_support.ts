@@ -10,7 +10,7 @@ import { encodeRequest } from "../../resp/encoder.ts";
 import { isPassing } from "../errors.ts";
 import { askServer } from "./question.ts";
 import type { RouteBackend } from "../request.ts";
-import type { AskedServer } from "./server_version.ts";
+import type { AskedServer } from "./server_fact.ts";
 
 /** No connection has this id. */
 const UNBLOCK_NOBODY = encodeRequest(["CLIENT", "UNBLOCK", "0"]);

@@ -87,7 +87,9 @@ export class PassThrough implements LinkUser {
     }
     if (parser.count === 0) return hold(true);
     if (client.extras?.mayPassThrough === false) return hold(true);
-    const command = findCommand(parser);
+    const command = findCommand(parser) ?? client.shared.learned.find(parser);
+    // It may be learned when it is dispatched whole.
+    if (command === undefined && !client.shared.learned.isSettled) return hold(true);
     const discard = (error: string) => new PassThrough(client, null, null, error);
     // Where the version of the servers is not known, the connection that one hangs up on is nobody else's.
     const refusal = admit(client, command, parser, parser.announced);

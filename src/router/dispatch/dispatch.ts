@@ -22,6 +22,7 @@ import { whileSubscribed } from "../local/pubsub.ts";
 import { admit } from "./admit.ts";
 import { fanOut } from "./fan_out.ts";
 import { forward } from "./forward.ts";
+import { fits, learnedCommand } from "./learn.ts";
 import { split } from "./split.ts";
 import { queueRequest, transactionCommand } from "./transact.ts";
 import { waitsForFunctions } from "./undeclared_keys.ts";
@@ -39,7 +40,9 @@ export function dispatch(client: Client, parser: RequestParser): void {
 }
 
 function dispatchCommand(client: Client, parser: RequestParser): void {
-  const command = findCommand(parser);
+  const known = findCommand(parser);
+  const command = fits(known, parser) ? known : learnedCommand(client, known, parser);
+  if (command === null) return; // it waits, or is answered
   if (command?.caution === "function" && waitsForFunctions(client, parser)) {
     client.credit.isRefused = true; // it is dispatched again
     return;

@@ -14,7 +14,7 @@ import { latin1 } from "../../resp/latin1.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
 import { requestKind } from "../client/reply_sizes.ts";
-import { CROSS_SLOT, wrongArity } from "../errors.ts";
+import { CROSS_SLOT, keysNotFound, wrongArity } from "../errors.ts";
 import type { Request } from "../request.ts";
 import type { Slot } from "../slots/slot.ts";
 
@@ -38,6 +38,9 @@ export function forward(client: Client, command: Command, parser: RequestParser)
     return client.answer(errorReply(wrongArity(command.name)));
   }
   const count = keyIndexes(command, parser, KEYS);
+  if (count === BAD_ARGUMENTS && command.origin === "learned") {
+    return client.answer(errorReply(keysNotFound(command.name)));
+  }
   if (count === BAD_ARGUMENTS) return forwardKeyless(client, command, parser);
   const slotId = commonSlot(placement, parser, count);
   if (slotId === MANY_SLOTS) return client.answer(errorReply(CROSS_SLOT));

@@ -32,6 +32,7 @@ const ROUNDS_MAX = 8;
 
 /** Whether a command is about keys, wherever they are, and not about servers. */
 export function isAboutKeys(command: Command): boolean {
+  if (command.origin === "learned" && command.merge === "concat") return false; // perhaps no keys
   return command.categories.includes("@keyspace");
 }
 

@@ -23,9 +23,14 @@ export const MERGES: Readonly<Partial<Record<MergeRule, ReplyMerge>>> = {
   agg_sum: (replies) =>
     firstError(replies) ?? integers(replies, (values) => values.reduce((sum, v) => sum + v, 0n)),
   agg_max: (replies) => firstError(replies) ?? integers(replies, largest),
-  agg_logical_and: mergeLogicalAnd,
   union: mergeUnion,
   pairs_max: mergePairs,
+  agg_min: (replies) =>
+    firstError(replies) ?? integers(replies, (values) => values.reduce((a, b) => b < a ? b : a)),
+  agg_logical_and: (replies, protocol) =>
+    mergeLogical(replies, protocol, (bits) => bits.every((bit) => bit)),
+  agg_logical_or: (replies, protocol) =>
+    mergeLogical(replies, protocol, (bits) => bits.some((bit) => bit)),
   concat: mergeConcat,
   random_key: mergeRandomKey,
 };
@@ -215,13 +220,21 @@ function join(count: number, parts: readonly Uint8Array[], size: number): Uint8A
   return out;
 }
 
-function mergeLogicalAnd(replies: readonly PartReply[], protocol: Protocol): Uint8Array {
+/** One integer of each, or arrays of them. */
+function mergeLogical(
+  replies: readonly PartReply[],
+  protocol: Protocol,
+  combine: (bits: boolean[]) => boolean,
+): Uint8Array {
   const error = firstError(replies);
   if (error !== undefined) return error;
+  if (replies.every(({ bytes }) => bytes[0] === COLON)) {
+    return integers(replies, (values) => combine(values.map((value) => value === 1n)) ? 1n : 0n);
+  }
   const columns = replies.map((reply) => elementsOf(reply.bytes));
   const out = new Encoder(protocol).array(columns[0]?.length ?? 0);
   for (let i = 0; i < (columns[0]?.length ?? 0); i++) {
-    out.integer(columns.every((column) => column?.[i]?.[1] === 49 /* 1 */) ? 1 : 0);
+    out.integer(combine(columns.map((column) => column?.[i]?.[1] === 49 /* 1 */)) ? 1 : 0);
   }
   return out.done();
 }

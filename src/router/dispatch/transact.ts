@@ -226,7 +226,7 @@ function send(client: Client, command: Command, transaction: Transaction, slot: 
   if (request === null) return;
   const reply = new ExecReply(client, transaction);
   request.owner = request.leads = reply;
-  if (!slot.isOpen) request.keys = keysOfQueued(transaction.queuedBytes);
+  if (!slot.isOpen) request.keys = keysOfQueued(transaction.queuedBytes, client.shared.learned);
   client.transaction = null;
   if (reply.isRewritten) client.isAtBarrier = true;
   slot.send(request, piece, 0, piece.length);

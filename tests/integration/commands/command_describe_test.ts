@@ -5,12 +5,22 @@
  */
 
 import { assertEquals } from "@std/assert";
+import type { Command } from "../../../src/command/command.ts";
+import { readCommandReply } from "../../../src/command/command_reply.ts";
+import { buildCommand } from "../../../src/command/command_row.ts";
 import { COMMANDS, findByName } from "../../../src/command/command_table.ts";
 import { encodeCommandDocs, encodeCommandInfo } from "../../../src/command/describe.ts";
+import { latin1 } from "../../../src/resp/latin1.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { decodeReply, type RespValue } from "../../support/resp_value.ts";
 
 const ROWS = COMMANDS.filter((row) => row.origin === "redis");
+/** Fields of a row that say what Redis says; the others say what the proxy does. */
+const SAID_BY_REDIS = [
+  ...["name", "arity", "flags", "categories", "tips", "keySpecs", "keyRules", "keyPlaces"],
+  ...["singleKey", "firstKey", "lastKey", "keyStep", "reportedKeys", "isWrite", "isReadOnly"],
+] as readonly (keyof Command)[];
+
 const decode = (bytes: Uint8Array) => decodeReply(bytes, 0)!.value;
 
 /** Subcommands come in an order that changes with each start of Redis: sorts them, drops ours. */
@@ -54,3 +64,25 @@ for (const protocol of [2, 3] as const) {
     }
   });
 }
+
+Deno.test("what redis-server says of its commands gives the rows of the table", async () => {
+  await using redis = await RedisServer.start();
+  using client = await redis.client();
+  for (const protocol of [2, 3]) {
+    await client.call("HELLO", protocol);
+    await client.send("COMMAND");
+    const { raw } = await client.read();
+    const learned = readCommandReply(latin1(raw, 0, raw.length));
+    assertEquals([...learned.keys()].sort(), ROWS.map(({ name }) => name).sort());
+    for (const row of ROWS) {
+      const source = {
+        id: row.id,
+        origin: row.origin,
+        row: learned.get(row.name)!,
+        subcommands: [],
+      };
+      const built = buildCommand(source, undefined);
+      for (const field of SAID_BY_REDIS) assertEquals(built[field], row[field], row.name);
+    }
+  }
+});

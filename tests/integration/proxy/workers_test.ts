@@ -245,7 +245,7 @@ Deno.test("a worker that dies takes its clients with it; the others go on, anoth
     ["open", "blocked"],
   ]);
   // What the dead one had counted is still there, as of when it was last looked at.
-  const sets = after.sum.commands.find(({ id }) => id === before.sum.commands[0]!.id)!;
+  const sets = after.sum.commands.find(({ name }) => name === before.sum.commands[0]!.name)!;
   assertEquals(sets.calls, MANY + ids.size);
   assertEquals(after.sum.totals.connections, MANY + ids.size);
 });
