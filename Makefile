@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .PHONY: run start test conformance bench build lint fmt clean help
 
-run: ## start two redis-servers and a proxy on port 9000; Ctrl-C ends all
+run: ## start two redis-servers and a proxy on port 9000; Ctrl-C stops all
 	@sh deploy/setup.sh redis-server -- deno task demo
 
 start: ## start the proxy with ./config.ini; ARGS="--cpu=2" for more

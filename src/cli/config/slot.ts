@@ -207,7 +207,7 @@ async function setSlots(
   const status = readValue(values, STATUS);
   const client = await context.client();
   const json = await client.setSlots({ from, to, new_group: groupId, status });
-  return { json, text: `${slotsText(from, to)} set: group ${groupId}, ${status}` };
+  return { json, text: `${rangeText(from, to)} set: group ${groupId}, ${status}` };
 }
 
 async function migrate(values: FlagValues, context: CommandContext): Promise<CommandOutput> {
@@ -218,7 +218,7 @@ async function migrate(values: FlagValues, context: CommandContext): Promise<Com
   const queue = () => client.migrate({ from, to, new_group: groupId, delay });
   if (isGiven(values, WAIT)) return await queueAndWait(client, queue);
   const text = `${countOf(to - from + 1, "task")} queued: ${
-    slotsText(from, to)
+    rangeText(from, to)
   } → group ${groupId}`;
   return await queueOnly(client, queue, text);
 }
@@ -296,6 +296,6 @@ function describeSlot({ id, product_name, group_id, state }: SlotRecord): string
   ]);
 }
 
-function slotsText(from: number, to: number): string {
+function rangeText(from: number, to: number): string {
   return from === to ? `slot ${from}` : `slots ${from}-${to}`;
 }
