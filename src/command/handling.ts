@@ -63,6 +63,7 @@ const LOCAL = `
   ping echo quit auth hello select reset time info
   client|id client|info client|list client|kill client|no-evict client|no-touch
   client|setname client|getname client|setinfo client|getredir client|reply
+  client|tracking client|caching client|trackinginfo
   command command|count command|info command|docs command|list
   command|getkeys command|getkeysandflags
   config|get slotshashkey slotsmapping`;
@@ -101,7 +102,7 @@ const REFUSED: readonly (readonly [reason: string, names: string])[] = [
   ],
   [
     "it changes the state of a connection that all clients share",
-    `client|caching client|tracking client|trackinginfo client|pause client|unpause
+    `client|pause client|unpause
      client|unblock`,
   ],
   [

@@ -46,6 +46,8 @@ export const NOT_32_BITS =
   "ERR value is out of range, value must between -2147483648 and 2147483647";
 /** Redis's text for COMMAND GETKEYS of arguments in which it cannot find the keys. */
 export const NO_KEYS_FOUND = "ERR Invalid arguments specified for command";
+/** Redis's text, byte for byte. */
+export const NO_REDIRECT_TARGET = "ERR The client ID you want redirect to does not exist";
 /** Codis 3.2's text. */
 export const SLOT_NOT_READY = "ERR handle request, slot is not ready, may be offline";
 /** Codis 3.2's text. */
@@ -93,6 +95,11 @@ export function notWhileSubscribed(name: string): string {
 export function noPrivateConnection(address: string): string {
   return `ERR handle request, no more connections to ${address} may be opened for single clients: ` +
     "see private_connections_max";
+}
+
+/** A server that cannot tell of changes, by what it says; CLIENT TRACKING came with Redis 6. */
+export function trackingUnknown(cause: string): string {
+  return `ERR CLIENT TRACKING needs Redis 6 or newer at every server: ${cause}`;
 }
 
 /** A request that waited for its slot in vain. */

@@ -11,6 +11,7 @@ import { AuthThrottle } from "./client/auth_throttle.ts";
 import { ByteBudget } from "./client/byte_budget.ts";
 import type { ListedClient } from "./client/client_info.ts";
 import { ReplySizes } from "./client/reply_sizes.ts";
+import { Trackers } from "./client/trackers.ts";
 import { ScriptTexts } from "./dispatch/script_texts.ts";
 import type { RouterEvents } from "./events.ts";
 import { COMMAND_IDS, LearnedCommands } from "./learned_commands.ts";
@@ -41,6 +42,8 @@ export class RouterShared {
   readonly subscribers: Subscribers;
   /** Commands that only the servers know. */
   readonly learned: LearnedCommands;
+  /** The clients of CLIENT TRACKING. */
+  readonly trackers = new Trackers(() => this.slots.all);
   /** The clients that are connected, by id. */
   readonly clients: ReadonlyMap<number, ListedClient>;
   /** When the router was made, in clock milliseconds. */

@@ -32,6 +32,8 @@ export interface WorkerPeers {
   listClients(filter: ClientFilter): Promise<string>;
   /** Closes clients of the others; resolves with how many. */
   killClients(filter: ClientFilter): Promise<number>;
+  /** Gives an invalidation to a client of another one; resolves with whether there is such a client. */
+  invalidate(clientId: number, keys: string): Promise<boolean>;
 }
 
 /** What a router shares with the others of the same proxy. */

@@ -85,6 +85,7 @@ export class FakeWorker implements Thread {
       stats: () => this.#stats(),
       listClients: () => `client of ${this.start.index}\n`,
       killClients: () => 1,
+      invalidate: () => false,
       press: () => tell("press"),
       setLogLevel: (level) => tell(`log ${level}`),
       close: () => tell("close"),

@@ -15,6 +15,8 @@
 import { clock } from "../../base/clock.ts";
 import { setLogLevel, startLog } from "../../base/log.ts";
 import { RemoteCalls } from "../../base/remote_call.ts";
+import { latin1Bytes } from "../../resp/latin1.ts";
+import { invalidate } from "../../router/client/invalidation.ts";
 import { killClients, listClients } from "../../router/local/client_filter.ts";
 import { takeSnapshot } from "../../router/take_snapshot.ts";
 import { LocalPlane } from "./local_plane.ts";
@@ -48,6 +50,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     stats: () => takeSnapshot(plane.router.shared),
     listClients: (filter) => listClients(plane.router.shared, filter),
     killClients: (filter) => killClients(plane.router.shared, filter),
+    invalidate: (id, keys) => invalidate(plane.router.shared.clients, id, latin1Bytes(keys)),
     press: () => plane.router.shared.budget.isAboveShare && plane.router.runAtTurnEnd(),
     setLogLevel,
     close: () => plane.close(),
@@ -67,6 +70,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
       stats: () => pool.call("proxyStats"),
       listClients: (filter) => pool.call("listClients", filter),
       killClients: (filter) => pool.call("killClients", filter),
+      invalidate: (id, keys) => pool.call("invalidate", id, keys),
       press: () => pool.notify("pressOthers"),
     }),
   );

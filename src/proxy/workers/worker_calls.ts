@@ -48,6 +48,8 @@ export interface WorkerCalls {
   stats(): StatsSnapshot;
   listClients(filter: ClientFilter): string;
   killClients(filter: ClientFilter): number;
+  /** Gives an invalidation to a client, if it is this worker's. */
+  invalidate(clientId: number, keys: string): boolean;
   /** All workers hold more than proxy_max_buffer: those above their share close clients. */
   press(): void;
   setLogLevel(level: LogLevel): void;
@@ -66,6 +68,8 @@ export interface PoolCalls {
   listClients(filter: ClientFilter): Promise<string>;
   /** Closes clients of the other workers; resolves with how many. */
   killClients(filter: ClientFilter): Promise<number>;
+  /** Gives an invalidation to a client of another worker; resolves with whether there is such a client. */
+  invalidate(clientId: number, keys: string): Promise<boolean>;
   /** All hold more than proxy_max_buffer, and this worker not more than its share. */
   pressOthers(): void;
 }

@@ -16,7 +16,7 @@
 import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
 import type { BudgetWaiter } from "../client/byte_budget.ts";
 import { BACKEND_RESET } from "../errors.ts";
-import type { Request } from "../request.ts";
+import type { Request, RouteBackend } from "../request.ts";
 import { beginOn, sendOn } from "../slots/route.ts";
 import type { Backend } from "./backend.ts";
 import type { LinkedUser } from "./carrier.ts";
@@ -108,6 +108,11 @@ export class Link implements LinkedUser {
   /** The database that it is in, as it was opened. */
   get database(): number {
     return this.#backend.database;
+  }
+
+  /** What requests are sent over, in slots/route.ts. */
+  get connection(): RouteBackend {
+    return this.#backend;
   }
 
   get protocol(): Protocol {

@@ -70,6 +70,8 @@ export interface ListedClient {
   readonly unreadBytes: number;
   /** Bytes of replies not sent yet. */
   readonly unsentBytes: number;
+  /** Sends what is no reply, between replies. Copies `bytes`. */
+  push(bytes: Uint8Array): void;
   /** Closes it now; requests in flight are settled later. */
   close(): void;
 }

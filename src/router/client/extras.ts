@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Protocol } from "../../resp/encoder.ts";
 import type { Ways } from "../request.ts";
 import type { TrackingOptions } from "./tracking_options.ts";
 
@@ -20,10 +21,10 @@ export interface TrackingState {
   readonly isCaching: boolean;
   /** Takes options over; the text is empty, or why the servers do not. Called once, never at once. */
   configure(options: TrackingOptions, done: (error: string) => void): void;
+  /** HELLO: servers push in RESP3 only. `done` is called once, when all speak the protocol. */
+  speak(protocol: Protocol, done: () => void): void;
   /** CLIENT CACHING: meant for the next command. */
   cacheNext(): void;
-  /** Whether a command may be dispatched now; else the client is resumed later. */
-  isReady(): boolean;
   /** A command was dispatched. */
   dispatched(): void;
   /** CLIENT TRACKING OFF, or the end of the client: nothing is in flight, or nobody waits for it. */
@@ -70,15 +71,9 @@ export class Extras {
     this.#host.isMuted = mode !== "on";
   }
 
-  /**
-   * A command is about to be dispatched.
-   *
-   * @returns False when it must wait: the client is resumed later, and dispatches it again.
-   */
-  mayDispatch(): boolean {
-    if (this.tracking !== null && !this.tracking.isReady()) return false;
+  /** A command is about to be dispatched. */
+  dispatching(): void {
     this.#isSkipping = this.#replyMode === "skip";
-    return true;
   }
 
   /** The command was dispatched, or is to be dispatched again. */

@@ -144,6 +144,10 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.replies.answer(reply);
   }
 
+  push(bytes: Uint8Array): void {
+    this.replies.pushInOrder(bytes);
+  }
+
   // -- what the session waits for ---------------------------------------------------------------
 
   /** What the session waited for may be over: it checks that at the end of the turn. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SYNTAX_ERROR } from "../errors.ts";
+import { NO_REDIRECT_TARGET, NOT_AN_INTEGER, SYNTAX_ERROR } from "../errors.ts";
 
 /** The options of one client's tracking. Prefixes have one character for each byte. */
 export interface TrackingOptions {
@@ -45,10 +45,10 @@ export function readTrackingOptions(
       i++;
       if (options.redirect !== 0) return "ERR A client can only redirect to a single other client";
       if (!/^(0|-?[1-9]\d{0,18})$/.test(value)) {
-        return "ERR value is not an integer or out of range";
+        return NOT_AN_INTEGER;
       }
       const redirect = Number(value);
-      if (!exists(redirect)) return "ERR The client ID you want redirect to does not exist";
+      if (!exists(redirect)) return NO_REDIRECT_TARGET;
       options = { ...options, redirect };
     } else if (word === "prefix" && value !== undefined) {
       i++;

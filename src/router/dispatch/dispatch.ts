@@ -31,10 +31,7 @@ import { waitsForFunctions } from "./undeclared_keys.ts";
 export function dispatch(client: Client, parser: RequestParser): void {
   const { extras } = client;
   if (extras === null) return dispatchCommand(client, parser);
-  if (!extras.mayDispatch()) {
-    client.credit.isRefused = true;
-    return;
-  }
+  extras.dispatching();
   dispatchCommand(client, parser);
   extras.dispatched();
 }

@@ -16,11 +16,13 @@ import { info, time } from "./info.ts";
 import type { LocalAnswer } from "./local_call.ts";
 import { PUBSUB_COMMANDS } from "./pubsub.ts";
 import { slotsHashKey, slotsMapping } from "./slots.ts";
+import { TRACKING_COMMANDS } from "./tracking.ts";
 
 const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
   auth,
   ...CONNECTION_COMMANDS,
   ...CLIENT_COMMANDS,
+  ...TRACKING_COMMANDS,
   ...COMMAND_COMMANDS,
   ...PUBSUB_COMMANDS,
   "config|get": configGet,

@@ -46,7 +46,6 @@ export const CLIENT_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
     return OK;
   },
   "client|setinfo": setInfo,
-  "client|getredir": () => new Encoder(2).integer(-1).done(),
   "client|no-evict": (call) => setFlag(call, (isNoEvict) => ({ isNoEvict })),
   "client|no-touch": (call) => setFlag(call, (isNoTouch) => ({ isNoTouch })),
   "client|reply": setReplyMode,

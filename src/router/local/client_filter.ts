@@ -27,8 +27,8 @@ function matches(client: ListedClient, filter: ClientFilter): boolean {
 }
 
 /** Redis's types of clients, as far as the proxy has them. */
-function typeOf(_client: ListedClient): "normal" | "pubsub" {
-  return "normal";
+function typeOf({ subscriptions }: ListedClient): "normal" | "pubsub" {
+  return subscriptions?.isSubscribed === true ? "pubsub" : "normal";
 }
 
 /** Lines of CLIENT LIST for the clients of one router. */

@@ -29,6 +29,7 @@ import {
   type LocalAnswer,
   type LocalCall,
 } from "./local_call.ts";
+import { mustWait } from "./tracking.ts";
 
 const OK = utf8("+OK\r\n");
 const PONG = utf8("+PONG\r\n");
@@ -52,6 +53,7 @@ export const CONNECTION_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   hello,
   select,
   reset: ({ client }) => {
+    if (client.extras !== null && mustWait(client)) return null; // its links are given up
     client.transaction?.end();
     client.transaction = null;
     client.subscriptions?.close();
@@ -126,7 +128,10 @@ function speak(
     if (name !== null) client.info = { ...client.info, name };
     if (protocol !== client.protocol) client.isAtBarrier = true;
     client.protocol = protocol;
-    client.shared.version.ask((version) => answer(greeting(client, version)));
+    const greet = () => client.shared.version.ask((version) => answer(greeting(client, version)));
+    const tracking = client.extras?.tracking ?? null;
+    if (tracking === null) greet();
+    else tracking.speak(protocol, greet);
   };
   if (protocol === 2) return agree();
   // Only servers that know RESP3 can be spoken to in it: find out before promising it.

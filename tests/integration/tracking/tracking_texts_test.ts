@@ -1,0 +1,229 @@
+/**
+ * Client-side caching: the same bytes, in the same order, as from one redis-server.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { RedisServer } from "../../support/redis_server.ts";
+import { RespClient, type Word } from "../../support/resp_client.ts";
+import { RouterServer } from "../../support/router_server.ts";
+
+const utf8 = new TextDecoder();
+
+/**
+ * A step: what one of the connections sends, or with `read` so many messages more than the answers. The word
+ * ID stands for the number of connection `listener`.
+ */
+type Step = readonly [who: "reader" | "writer" | "listener", ...words: Word[]];
+
+const PUSH: Record<string, number> = { pushed: 1, pushed2: 2 };
+
+/** Runs steps one after the other; the answer to each, and what was pushed where a step says so. */
+async function run(port: number, steps: readonly Step[]): Promise<string[]> {
+  using reader = await RespClient.connect(port);
+  using writer = await RespClient.connect(port);
+  using listener = await RespClient.connect(port);
+  const clients = { reader, writer, listener };
+  const id = await listener.call("CLIENT", "ID");
+  const anyId = (text: string) => text.replaceAll(`:${id}\r\n`, ":ID\r\n");
+  await writer.call("FLUSHALL");
+  const log: string[] = [];
+  for (const [who, ...words] of steps) {
+    const count = PUSH[String(words[0])];
+    if (count !== undefined) {
+      const messages: string[] = [];
+      for (let i = 0; i < count; i++) messages.push(utf8.decode((await clients[who].read()).raw));
+      log.push(`${who} pushed ${anyId(messages.sort().join(""))}`);
+      continue;
+    }
+    await clients[who].send(...words.map((word) => word === "ID" ? `${id}` : word));
+    const answer = anyId(utf8.decode((await clients[who].read()).raw));
+    log.push(`${who} ${words.join(" ")} => ${words[0] === "HELLO" ? "" : answer}`);
+  }
+  return log;
+}
+
+const on = (...words: Word[]): Step => ["reader", "CLIENT", "TRACKING", "ON", ...words];
+const info: Step = ["reader", "CLIENT", "TRACKINGINFO"];
+const three: Step = ["reader", "HELLO", 3];
+
+const CASES: Readonly<Record<string, readonly Step[]>> = {
+  "a key that was read, and one that was not": [
+    ...[three, on(), info],
+    ...[["reader", "GET", "a"], ["writer", "SET", "a", 1], ["reader", "pushed"]] as Step[],
+    ...[["writer", "SET", "a", 2], ["reader", "GET", "a"], ["writer", "SET", "a", 3]] as Step[],
+    ["reader", "pushed"],
+    ["reader", "CLIENT", "TRACKING", "OFF"],
+    info,
+    ["reader", "PING"],
+  ],
+  "its own writes, before the next answer": [
+    ...[three, on()],
+    ["reader", "HSET", "h", "f", 1],
+    ["reader", "HGET", "h", "f"],
+    ["reader", "HDEL", "h", "f"],
+    ["reader", "pushed"],
+    ...[on("NOLOOP"), info],
+    ["reader", "GET", "x"],
+    ["reader", "SET", "x", 1],
+    ["reader", "GET", "x"],
+    ["writer", "SET", "x", 2],
+    ["reader", "pushed"],
+  ],
+  "keys of several servers": [
+    ...[three, on()],
+    ["reader", "MGET", "a", "b", "c", "d", "e"],
+    ["writer", "SET", "a", 1],
+    ["reader", "pushed"],
+    ["writer", "SET", "e", 1],
+    ["reader", "pushed"],
+    ["writer", "MSET", "b", 1, "c", 2],
+    ["reader", "pushed2"],
+    ["reader", "MGET", "a", "b", "c", "d", "e"],
+  ],
+  "transactions": [
+    ...[three, on()],
+    ["reader", "MSET", "a{t}", 1, "b{t}", 2],
+    ["reader", "GET", "a{t}"],
+    ["reader", "MULTI"],
+    ["reader", "INCR", "a{t}"],
+    ["reader", "GET", "b{t}"],
+    ["reader", "EXEC"],
+    ["reader", "pushed"],
+    ["writer", "SET", "b{t}", 1],
+    ["reader", "pushed"],
+  ],
+  "OPTIN": [
+    ...[three, on("OPTIN"), info],
+    ["reader", "GET", "a"],
+    ["writer", "SET", "a", 1],
+    ["reader", "CLIENT", "CACHING", "YES"],
+    info,
+    ["reader", "GET", "b"],
+    info,
+    ["reader", "GET", "c"],
+    ["writer", "SET", "c", 1],
+    ["writer", "SET", "b", 1],
+    ["reader", "pushed"],
+    ["reader", "CLIENT", "CACHING", "NO"],
+    on("OPTOUT"),
+    on("BCAST"),
+  ],
+  "OPTOUT": [
+    ...[three, on("OPTOUT"), info],
+    ["reader", "CLIENT", "CACHING", "NO"],
+    info,
+    ["reader", "GET", "a"],
+    ["reader", "GET", "b"],
+    ["writer", "SET", "a", 1],
+    ["writer", "SET", "b", 1],
+    ["reader", "pushed"],
+    ["reader", "CLIENT", "CACHING", "YES"],
+  ],
+  "BCAST with prefixes": [
+    ...[three, on("BCAST", "PREFIX", "x:", "PREFIX", "y:"), info],
+    ["writer", "SET", "x:1", 1],
+    ["reader", "pushed"],
+    ["writer", "SET", "z:1", 1],
+    ["writer", "SET", "y:1", 1],
+    ["reader", "pushed"],
+    on("BCAST", "PREFIX", "z:"),
+    info,
+    ["writer", "SET", "z:1", 2],
+    ["reader", "pushed"],
+    on("BCAST", "PREFIX", "x:1"),
+    on("BCAST", "PREFIX", "a", "PREFIX", "ab"),
+    on(),
+  ],
+  "REDIRECT to a subscriber in RESP2": [
+    ["listener", "SUBSCRIBE", "__redis__:invalidate"],
+    on("REDIRECT", "ID"),
+    ...[info, ["reader", "CLIENT", "GETREDIR"]] as Step[],
+    ["reader", "GET", "a"],
+    ["reader", "HGETALL", "h"],
+    ["writer", "SET", "a", 1],
+    ["listener", "pushed"],
+    ["writer", "HSET", "h", "f", 1],
+    ["listener", "pushed"],
+    ["reader", "HGETALL", "h"],
+    three,
+    ["reader", "HGETALL", "h"],
+    ["writer", "HSET", "h", "f", 2],
+    ["listener", "pushed"],
+  ],
+  "REDIRECT to a client of RESP3": [
+    ["listener", "HELLO", 3],
+    on("REDIRECT", "ID", "BCAST", "NOLOOP"),
+    info,
+    ["reader", "SET", "a", 1],
+    ["writer", "SET", "b", 1],
+    ["listener", "pushed"],
+    ["listener", "PING"],
+  ],
+  "REDIRECT to a client that is gone": [
+    three,
+    on("REDIRECT", "ID"),
+    ["reader", "GET", "a"],
+    ["listener", "QUIT"],
+    ["writer", "SET", "a", 1],
+    ["reader", "pushed"],
+    info,
+  ],
+  "switches of protocol and database": [
+    on(),
+    ["reader", "GET", "a"],
+    three,
+    ["writer", "SET", "a", 1],
+    ["reader", "pushed"],
+    ["reader", "SELECT", 3],
+    ["reader", "GET", "a"],
+    ["writer", "SELECT", 3],
+    ["writer", "SET", "a", 1],
+    ["reader", "pushed"],
+    ["reader", "GET", "a"],
+    ["reader", "RESET"],
+    ["writer", "SET", "a", 2],
+    ["reader", "PING"],
+    info,
+  ],
+  "what is wrong": [
+    on("REDIRECT", 999_999),
+    on("REDIRECT", "x"),
+    on("REDIRECT", "ID", "REDIRECT", "ID"),
+    on("PREFIX", "a"),
+    on("PREFIX"),
+    on("BCAST", "OPTIN"),
+    on("OPTIN", "OPTOUT"),
+    on("NONSENSE"),
+    ["reader", "CLIENT", "TRACKING"],
+    ["reader", "CLIENT", "TRACKING", "PERHAPS"],
+    ["reader", "CLIENT", "CACHING", "YES"],
+    ["reader", "CLIENT", "GETREDIR"],
+    on(),
+    ["reader", "CLIENT", "CACHING", "YES"],
+    ["reader", "CLIENT", "CACHING", "NO"],
+    ["reader", "CLIENT", "CACHING", "X"],
+    info,
+  ],
+  "FLUSHALL": [
+    ...[three, on()],
+    ["reader", "MGET", "a", "b", "c", "d", "e"],
+    ["writer", "FLUSHALL"],
+    ["reader", "pushed"],
+    ["reader", "PING"],
+  ],
+};
+
+Deno.test("client-side caching: the bytes are those of one redis-server", async (t) => {
+  await using redis = await RedisServer.start();
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  for (const [name, steps] of Object.entries(CASES)) {
+    await t.step(name, async () => {
+      assertEquals(await run(proxy.port, steps), await run(redis.port, steps));
+    });
+  }
+  assertEquals(proxy.leftovers(), []);
+  assertEquals(proxy.router.shared.trackers.size, 0);
+});
