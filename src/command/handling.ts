@@ -64,6 +64,7 @@ const LOCAL = `
   client|id client|info client|list client|kill client|no-evict client|no-touch
   client|setname client|getname client|setinfo client|getredir client|reply
   client|tracking client|caching client|trackinginfo
+  client|unblock wait
   command command|count command|info command|docs command|list
   command|getkeys command|getkeysandflags
   config|get slotshashkey slotsmapping`;
@@ -98,12 +99,11 @@ const BLOCKING_REASON = "it would hold up the connection that all clients share"
 const REFUSED: readonly (readonly [reason: string, names: string])[] = [
   [
     BLOCKING_REASON,
-    "wait monitor",
+    "monitor",
   ],
   [
     "it changes the state of a connection that all clients share",
-    `client|pause client|unpause
-     client|unblock`,
+    `client|pause client|unpause`,
   ],
   [
     "it takes a connection of its own, connect to the server instead",

@@ -5,6 +5,7 @@
  */
 
 import type { BudgetPartners } from "./client/byte_budget.ts";
+import type { UnblockReply } from "./blocking/blocked.ts";
 import type { StatsSnapshot } from "./stats_snapshot.ts";
 
 /**
@@ -34,6 +35,8 @@ export interface WorkerPeers {
   killClients(filter: ClientFilter): Promise<number>;
   /** Gives an invalidation to a client of another one; resolves with whether there is such a client. */
   invalidate(clientId: number, keys: string): Promise<boolean>;
+  /** CLIENT UNBLOCK of a client of another one; resolves with whether it was blocked. */
+  unblockClient(id: number, reply: UnblockReply): Promise<boolean>;
 }
 
 /** What a router shares with the others of the same proxy. */

@@ -86,6 +86,7 @@ export class FakeWorker implements Thread {
       listClients: () => `client of ${this.start.index}\n`,
       killClients: () => 1,
       invalidate: () => false,
+      unblockClient: (id) => Promise.resolve(id === this.start.index),
       press: () => tell("press"),
       setLogLevel: (level) => tell(`log ${level}`),
       close: () => tell("close"),

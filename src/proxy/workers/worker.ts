@@ -18,6 +18,7 @@ import { RemoteCalls } from "../../base/remote_call.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import { invalidate } from "../../router/client/invalidation.ts";
 import { killClients, listClients } from "../../router/local/client_filter.ts";
+import { unblockClient } from "../../router/local/client_unblock.ts";
 import { takeSnapshot } from "../../router/take_snapshot.ts";
 import { LocalPlane } from "./local_plane.ts";
 import { sharedContext } from "./shared_context.ts";
@@ -51,6 +52,8 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     listClients: (filter) => listClients(plane.router.shared, filter),
     killClients: (filter) => killClients(plane.router.shared, filter),
     invalidate: (id, keys) => invalidate(plane.router.shared.clients, id, latin1Bytes(keys)),
+    unblockClient: (id, reply) =>
+      new Promise((resolve) => unblockClient(plane.router.shared, id, reply, resolve)),
     press: () => plane.router.shared.budget.isAboveShare && plane.router.runAtTurnEnd(),
     setLogLevel,
     close: () => plane.close(),
@@ -71,6 +74,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
       listClients: (filter) => pool.call("listClients", filter),
       killClients: (filter) => pool.call("killClients", filter),
       invalidate: (id, keys) => pool.call("invalidate", id, keys),
+      unblockClient: (id, reply) => pool.call("unblockClient", id, reply),
       press: () => pool.notify("pressOthers"),
     }),
   );

@@ -10,6 +10,7 @@
  */
 
 import type { LogLevel } from "../../base/log.ts";
+import type { UnblockReply } from "../../router/blocking/blocked.ts";
 import type { ClientFilter } from "../../router/worker_context.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
@@ -50,6 +51,7 @@ export interface WorkerCalls {
   killClients(filter: ClientFilter): number;
   /** Gives an invalidation to a client, if it is this worker's. */
   invalidate(clientId: number, keys: string): boolean;
+  unblockClient(id: number, reply: UnblockReply): Promise<boolean>;
   /** All workers hold more than proxy_max_buffer: those above their share close clients. */
   press(): void;
   setLogLevel(level: LogLevel): void;
@@ -70,6 +72,8 @@ export interface PoolCalls {
   killClients(filter: ClientFilter): Promise<number>;
   /** Gives an invalidation to a client of another worker; resolves with whether there is such a client. */
   invalidate(clientId: number, keys: string): Promise<boolean>;
+  /** CLIENT UNBLOCK of a client of another worker; resolves with whether it was blocked. */
+  unblockClient(id: number, reply: UnblockReply): Promise<boolean>;
   /** All hold more than proxy_max_buffer, and this worker not more than its share. */
   pressOthers(): void;
 }

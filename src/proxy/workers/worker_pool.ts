@@ -209,13 +209,12 @@ export class WorkerPool implements DataPlane {
         const counts = await this.#askOthers(worker, (calls) => calls.call("killClients", filter));
         return counts.reduce((total, count) => total + count, 0);
       },
-      invalidate: async (id, keys) => {
-        const found = await this.#askOthers(
-          worker,
-          (calls) => calls.call("invalidate", id, keys),
-        );
-        return found.includes(true);
-      },
+      invalidate: async (id, keys) =>
+        (await this.#askOthers(worker, (calls) => calls.call("invalidate", id, keys)))
+          .includes(true),
+      unblockClient: async (id, reply) =>
+        (await this.#askOthers(worker, (calls) => calls.call("unblockClient", id, reply)))
+          .includes(true),
       pressOthers: () => {
         for (const { thread, index } of this.#workers) {
           if (index !== worker.index) thread?.calls.notify("press");

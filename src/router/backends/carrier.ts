@@ -18,6 +18,8 @@ export interface SlowReader {
 
 /** A backend that carries a request. */
 export interface Carrier {
+  /** The server that it leads to. */
+  readonly server: object;
   /** What counts the large replies that its server is asked for. */
   readonly largeReplies: ReplySemaphore;
   /**

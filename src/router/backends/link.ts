@@ -20,7 +20,7 @@ import type { Request, RouteBackend } from "../request.ts";
 import { beginOn, sendOn } from "../slots/route.ts";
 import type { Backend } from "./backend.ts";
 import type { LinkedUser } from "./carrier.ts";
-import { askServer } from "./question.ts";
+import { type Answered, askServer } from "./question.ts";
 
 const CLIENT_ID = encodeRequest(["CLIENT", "ID"]);
 
@@ -132,6 +132,11 @@ export class Link implements LinkedUser {
       backend.clientId = Number(/^:(\d+)\r\n$/.exec(text)?.[1] ?? 0);
       if (backend.clientId !== 0) learned();
     });
+  }
+
+  /** Asks the server something of our own. Copies `bytes`. */
+  ask(bytes: Uint8Array, answered: Answered): void {
+    askServer(this.#backend, bytes, answered);
   }
 
   /** Bytes that the server has not taken yet. */

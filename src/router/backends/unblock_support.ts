@@ -57,13 +57,18 @@ export class UnblockSupport {
   }
 
   /**
-   * Ends what blocks a connection, with an error.
+   * Ends what blocks a connection.
    *
    * @param id The server's id of the connection.
    * @param answered Called once, later: whether something was ended, or null when that is not known.
+   * @param reply What the command is answered.
    */
-  unblock(id: number, answered: (isEnded: boolean | null) => void): void {
-    const bytes = encodeRequest(["CLIENT", "UNBLOCK", String(id), "ERROR"]);
+  unblock(
+    id: number,
+    answered: (isEnded: boolean | null) => void,
+    reply: "ERROR" | "TIMEOUT" = "ERROR",
+  ): void {
+    const bytes = encodeRequest(["CLIENT", "UNBLOCK", String(id), reply]);
     askServer(this.#backend(), bytes, (text, isReply) => {
       answered(isReply && text.startsWith(":") ? text.startsWith(":1") : null);
     });

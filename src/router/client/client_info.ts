@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Blocked } from "../blocking/blocked.ts";
 import type { Command } from "../../command/command.ts";
 import type { Protocol } from "../../resp/encoder.ts";
 import type { ClientSubscriptions } from "../pubsub/client_subscriptions.ts";
@@ -60,8 +61,8 @@ export interface ListedClient {
   readonly extras: ListedExtras | null;
   /** Where it is in its life. */
   readonly state: ClientState;
-  /** Whether it waits for a command that blocks. */
-  readonly isBlocked: boolean;
+  /** The command that it is blocked by; null for most. */
+  readonly blocked: Blocked | null;
   /** Requests in flight. */
   readonly depth: number;
   /** Bytes received so far. */

@@ -15,7 +15,7 @@ import { clock } from "../../base/clock.ts";
 import type { Command } from "../../command/command.ts";
 import { type BatchOwner, type ByteSink, WriteBatch } from "../../io/write_batch.ts";
 import { errorReply, type Protocol } from "../../resp/encoder.ts";
-import type { SlowReader } from "../backends/carrier.ts";
+import type { Carrier, SlowReader } from "../backends/carrier.ts";
 import type { Link } from "../backends/link.ts";
 import {
   acquireRequest,
@@ -29,6 +29,7 @@ import {
 import type { RouterShared } from "../shared.ts";
 import { CapturedReply } from "./captured_reply.ts";
 import type { ReplyCredit } from "./reply_credit.ts";
+import { WriteTrail } from "./write_trail.ts";
 import { PRESSURE_BYTES_HIGH, ReplyPressure } from "./reply_pressure.ts";
 
 /** Replies up to this size wait until they are whole: if their server dies, an error takes their place. */
@@ -55,6 +56,8 @@ export interface ReplyHost {
 
 /** One client's replies; see the drawing above. */
 export class Replies implements RequestOwner, SlowReader, BatchOwner {
+  /** What was written, for WAIT; null while nothing was. */
+  trail: WriteTrail | null = null;
   /** Requests in flight. */
   depth = 0;
   /** Bytes of requests in flight. */
@@ -291,12 +294,26 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     }
   }
 
+  /** Whether the reply to a command is taken for EXEC's: nothing may block. */
+  get isCapturing(): boolean {
+    return this.#captured !== null;
+  }
+
+  #wrote(carrier: Carrier): void {
+    this.trail ??= new WriteTrail();
+    this.trail.add(carrier, this.#shared.slots.version);
+  }
+
   /** Ends what a sent request weighs on slots and budgets; not yet its place in the FIFO. */
   flightEnded(request: Request): void {
     request.state = "settled";
     if (request.slot !== null) request.slot.leave();
     if (request.slots !== null) { for (const slot of request.slots) slot.leave(); }
     request.slot = request.slots = null;
+    const { backend, command } = request;
+    if (
+      backend !== null && command !== null && !command.isReadOnly && backend !== this.trail?.newest
+    ) this.#wrote(backend);
     const { credit, links } = this.#host;
     if (request.expectedBytes > 0) credit.ended(request);
     if (request.chargedBytes > 0) {

@@ -115,10 +115,6 @@ export class Session implements Client, ReplyHost, TurnWork {
     return this.#input.lastReadMs;
   }
 
-  get isBlocked(): boolean {
-    return this.blocked !== null;
-  }
-
   get depth(): number {
     return this.replies.depth;
   }

@@ -7,6 +7,7 @@
 import type { Command } from "../../command/command.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import type { Client } from "../client/client.ts";
+import { wait } from "../blocking/wait.ts";
 import { auth } from "./auth.ts";
 import { CLIENT_COMMANDS } from "./client.ts";
 import { COMMAND_COMMANDS } from "./command.ts";
@@ -28,6 +29,7 @@ const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
   "config|get": configGet,
   info,
   time,
+  wait,
   slotshashkey: slotsHashKey,
   slotsmapping: slotsMapping,
 };

@@ -9,6 +9,7 @@ import type { ClientInfo } from "../client/client_info.ts";
 import { Extras } from "../client/extras.ts";
 import { SYNTAX_ERROR } from "../errors.ts";
 import type { ClientFilter } from "../worker_context.ts";
+import { clientUnblock } from "./client_unblock.ts";
 import {
   clientsOf,
   type CurrentRequest,
@@ -56,6 +57,7 @@ export const CLIENT_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   },
   "client|list": list,
   "client|kill": kill,
+  "client|unblock": clientUnblock,
 };
 
 /** Argument `i` for an error text. */

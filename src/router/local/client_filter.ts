@@ -117,12 +117,12 @@ export function describeClient(client: ListedClient, current?: CurrentRequest): 
   return fields.map(([name, value]) => `${name}=${value}`).join(" ");
 }
 
-function flagsOf({ info, extras, subscriptions, state, isBlocked }: ListedClient): string {
+function flagsOf({ info, extras, subscriptions, state, blocked }: ListedClient): string {
   const tracking = extras?.tracking;
   const flags = [
     extras?.isMonitor === true && "O",
     subscriptions?.isSubscribed === true && "P",
-    isBlocked && "b",
+    blocked && "b",
     tracking && "t",
     tracking?.isBroken && "R",
     tracking?.options.isBroadcast && "B",

@@ -6,6 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { whenBlocked } from "../../support/blocked_clients.ts";
 import { within } from "../../support/deadline.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient } from "../../support/resp_client.ts";
@@ -61,20 +62,6 @@ class Moving implements AsyncDisposable {
     await this.proxy[Symbol.asyncDispose]();
     await Promise.all(this.servers.map((server) => server[Symbol.asyncDispose]()));
   }
-}
-
-/** Waits until so many clients are blocked at a server. */
-async function whenBlocked(at: RedisServer, count: number): Promise<void> {
-  using server = await at.client();
-  const blocked = async () =>
-    Number(/blocked_clients:(\d+)/.exec(String(await server.call("INFO", "clients")))![1]);
-  await within(
-    (async () => {
-      while (await blocked() !== count) await delay(2);
-    })(),
-    5000,
-    `${count} blocked clients`,
-  );
 }
 
 /** A command that blocks, what ends it, and the reply. */

@@ -1,0 +1,151 @@
+/**
+ * WAIT: how many replicas have what the client wrote, the least of all servers that it wrote to.
+ *
+ *      WAIT ─► each server: link ─► PING, WAIT ─► the least of the answers
+ *
+ * A server counts the replicas that have what the connection's command before WAIT had seen, whatever
+ * connection wrote it: the PING has seen all writes that are answered. Where slots have moved since the first
+ * write, what was written may be at any server, and all are asked.
+ *
+ * @module
+ */
+
+import type { Command } from "../../command/command.ts";
+import { Encoder, encodeRequest, errorReply } from "../../resp/encoder.ts";
+import type { Link, LinkUser } from "../backends/link.ts";
+import { openLink } from "../backends/link_wait.ts";
+import type { Master, Server } from "../backends/server.ts";
+import type { Client } from "../client/client.ts";
+import { CLIENTS_CLOSED, SLOT_NOT_READY } from "../errors.ts";
+import type { LocalCall } from "../local/local_call.ts";
+import { argumentText } from "../local/local_call.ts";
+import type { Request } from "../request.ts";
+import { type Blocked, UNBLOCKED, type UnblockReply } from "./blocked.ts";
+
+const PING = encodeRequest(["PING"]);
+
+/** Answers WAIT. */
+export function wait({ client, command, args }: LocalCall): Uint8Array | null {
+  const { shared, replies } = client;
+  if (shared.refusal !== "") return errorReply(shared.refusal);
+  const isInTransaction = replies.isCapturing;
+  if (client.depth > 0 && !isInTransaction) {
+    client.isAtBarrier = true; // the writes before it are settled first
+    client.credit.isRefused = true;
+    return null;
+  }
+  const masters = writtenTo(client);
+  if (masters.length === 0) return errorReply(SLOT_NOT_READY);
+  replies.trail?.waited();
+  const words = [argumentText(args, 1), argumentText(args, 2)];
+  // Nothing blocks in a transaction; what is no number is the server's to refuse.
+  const isAtOnce = isInTransaction && words.every((word) => /^\d{1,9}$/.test(word));
+  const request = encodeRequest(["WAIT", ...(isAtOnce ? ["0", "0"] : words)]);
+  new WaitCommand(client, command, masters, request);
+  return null;
+}
+
+/** The servers that WAIT is about. */
+function writtenTo({ replies, shared }: Client): readonly Master[] {
+  const { trail } = replies;
+  const masters = shared.slots.masters();
+  if (trail === null || trail.version !== shared.slots.version) return masters;
+  const written = masters.filter(({ server }) => trail.hasServer(server));
+  return written.length === 0 ? masters : written;
+}
+
+/** One server that is asked. */
+interface Asked {
+  readonly server: Server;
+  link: Link | null;
+  /** Ends the wait for a link. */
+  stop: () => void;
+}
+
+/** One WAIT; see the drawing above. */
+class WaitCommand implements Blocked, LinkUser {
+  readonly #client: Client;
+  readonly #asked: Asked[];
+  #parent: Request | null;
+  #left: number;
+  #least = Infinity;
+  #unblockers: ((isUnblocked: boolean) => void)[] = [];
+
+  constructor(client: Client, command: Command, masters: readonly Master[], request: Uint8Array) {
+    this.#client = client;
+    this.#parent = client.replies.park(command);
+    client.replies.charge(this.#parent, request.length);
+    client.isAtBarrier = true;
+    client.blocked = this;
+    this.#left = masters.length;
+    this.#asked = masters.map(({ server }) => ({ server, link: null, stop: () => {} }));
+    for (const asked of this.#asked) this.#ask(asked, request);
+  }
+
+  #ask(asked: Asked, request: Uint8Array): void {
+    const { server } = asked;
+    if (!server.unblocking.isKnown) server.unblocking.ask(() => {});
+    const { database, protocol } = this.#client;
+    asked.stop = openLink(server, database, protocol, this.#client, this, (link, error) => {
+      if (link === null) return this.#end(errorReply(error));
+      asked.link = link;
+      link.mayBlock = true;
+      link.learnId(() => {});
+      link.ask(PING, () => {});
+      link.ask(request, (text, isReply) => this.#answered(asked, text, isReply));
+    });
+  }
+
+  #answered(asked: Asked, text: string, isReply: boolean): void {
+    const { link } = asked;
+    asked.link = null;
+    if (this.#parent === null) return;
+    const count = /^:(\d+)\r\n$/.exec(text)?.[1];
+    if (count === undefined) {
+      link?.giveBack(false);
+      return this.#end(errorReply(isReply ? text.replace(/^-|\r\n$/g, "") : text));
+    }
+    // What unblocks it may still be on its way.
+    link?.giveBack(this.#unblockers.length === 0);
+    this.#least = Math.min(this.#least, Number(count));
+    if (--this.#left === 0) this.#end(new Encoder(2).integer(this.#least).done());
+  }
+
+  #end(reply: Uint8Array): void {
+    const parent = this.#parent;
+    if (parent === null) return;
+    this.#parent = null;
+    this.#client.blocked = null;
+    for (const asked of this.#asked) {
+      asked.stop();
+      asked.link?.breakOff();
+    }
+    for (const done of this.#unblockers) done(true);
+    this.#client.replies.completed(parent, reply);
+  }
+
+  unblock(reply: UnblockReply, done: (isUnblocked: boolean) => void): void {
+    this.#unblockers.push(done);
+    if (reply === "error") return this.#end(errorReply(UNBLOCKED));
+    // The servers answer with the replicas so far; one that cannot be told does not know of any.
+    for (const { server, link } of this.#asked) {
+      const id = link?.id ?? 0;
+      if (id === 0 || !server.unblocking.isThere) {
+        return this.#end(new Encoder(2).integer(0).done());
+      }
+      server.unblocking.unblock(id, () => {}, "TIMEOUT");
+    }
+  }
+
+  clientDraining(): void {
+    this.#end(errorReply(CLIENTS_CLOSED));
+  }
+
+  clientClosed(): void {
+    this.#end(errorReply(CLIENTS_CLOSED));
+  }
+
+  pushed(): void {}
+
+  lost(): void {} // what was asked over it has failed
+}
