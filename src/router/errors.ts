@@ -31,6 +31,8 @@ export const MULTI_REFUSED =
 /** Redis Cluster's text, and how to mend it. */
 export const TRANSACTION_CROSS_SLOT =
   `${CROSS_SLOT}: give all keys of a transaction the same {tag}, or set multi_slot_transactions`;
+/** Keys of a transaction may be in other slots now than they were when it began. */
+export const RULES_CHANGED = "the slot rules have changed since MULTI, send the transaction again";
 /** All clients together hold too much. */
 export const BUDGET_SPENT =
   "ERR handle request, no memory for a larger transaction: proxy_max_buffer is used up";

@@ -15,6 +15,7 @@ import type { ExtrasHost } from "./extras.ts";
 import type { Replies } from "./replies.ts";
 import type { ReplyCredit } from "./reply_credit.ts";
 import type { Transaction } from "./transaction.ts";
+import type { WatchedSlot } from "./watched_slot.ts";
 
 /** One connected client. */
 export interface Client extends Omit<ListedClient, "extras">, LinkHolder, ExtrasHost {
@@ -32,6 +33,8 @@ export interface Client extends Omit<ListedClient, "extras">, LinkHolder, Extras
   lastCommand: Command | null;
   /** What it has queued since MULTI; null while it is in no transaction. */
   transaction: Transaction | null;
+  /** What it watches, one for each slot; replaced when it changes. */
+  watches: readonly WatchedSlot[];
   /** While set, no request is dispatched until all earlier ones are settled. */
   isAtBarrier: boolean;
   /** The command that it is blocked by; null for most. */

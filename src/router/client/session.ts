@@ -31,6 +31,7 @@ import { Input } from "./input.ts";
 import { Replies, type ReplyHost } from "./replies.ts";
 import { ReplyCredit } from "./reply_credit.ts";
 import type { Transaction } from "./transaction.ts";
+import { NO_WATCHES, type WatchedSlot } from "./watched_slot.ts";
 
 /** How long a closed-down session's input is read away so that its last reply is not lost. */
 const LINGER_MS = 1000;
@@ -55,6 +56,7 @@ export class Session implements Client, ReplyHost, TurnWork {
   lastCommand: Command | null = null;
   isAtBarrier = false;
   transaction: Transaction | null = null;
+  watches: readonly WatchedSlot[] = NO_WATCHES;
   blocked: Blocked | null = null;
   links: readonly Link[] = NO_LINKS;
   subscriptions: ClientSubscriptions | null = null;
@@ -229,6 +231,7 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.replies.close();
     this.#input.abandon();
     this.transaction?.end();
+    for (const watch of this.watches) watch.clientClosed();
     this.extras?.reset();
     this.blocked?.clientClosed();
     this.subscriptions?.close();

@@ -42,20 +42,30 @@ export class Transaction {
   /** Those that the proxy answers itself. */
   readonly later: LaterCommand[] = [];
 
+  /** By which generation of the slot rules its keys are placed. */
+  readonly placedBy: number;
+
   readonly #budget: ByteBudget;
   #bytes: Uint8Array = new Uint8Array(FIRST_BYTES);
   #length = MULTI.length;
   #laterBytes = 0;
   #chargedBytes = 0;
 
-  constructor(budget: ByteBudget) {
+  constructor(budget: ByteBudget, placedBy: number) {
     this.#budget = budget;
+    this.placedBy = placedBy;
     copyBytes(this.#bytes, 0, MULTI, 0, MULTI.length);
   }
 
   /** How many commands the server gets, but for MULTI and EXEC. */
   get sentCommands(): number {
     return this.commands.length - this.later.length;
+  }
+
+  /** The commands that the server gets, in a list of their own. */
+  sent(): Command[] {
+    const places = new Set(this.later.map(({ place }) => place));
+    return this.commands.filter((_, i) => !places.has(i));
   }
 
   /** Bytes held for it. */

@@ -70,7 +70,7 @@ function dispatchCommand(client: Client, parser: RequestParser): void {
     case "local":
       return answerLocally(client, command, parser);
     case "transaction":
-      return transactionCommand(client, command);
+      return transactionCommand(client, command, parser);
     case "refuse":
       throw new Error(`"${command.name}" was admitted`);
   }

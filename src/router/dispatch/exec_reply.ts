@@ -28,6 +28,7 @@ export class ExecReply implements RequestOwner, LeadingReplies {
   readonly #client: Client;
   readonly #transaction: Transaction;
   readonly #leads: number;
+  readonly #settled: (() => void) | null;
   /** The first error among them, and whether it was MULTI's. */
   #leadError = "";
   #isMultiRefused = false;
@@ -35,8 +36,10 @@ export class ExecReply implements RequestOwner, LeadingReplies {
   #held: Uint8Array[] = [];
   #heldBytes = 0;
 
-  constructor(client: Client, transaction: Transaction) {
+  /** @param settled Called when nothing more is to come of the server. */
+  constructor(client: Client, transaction: Transaction, settled: (() => void) | null = null) {
     this.#client = client;
+    this.#settled = settled;
     this.#transaction = transaction;
     const { sentCommands, database } = transaction;
     this.#leads = this.left = 1 + sentCommands + (database >= 0 ? 1 : 0);
@@ -63,6 +66,7 @@ export class ExecReply implements RequestOwner, LeadingReplies {
   replied(request: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
     const { replies } = this.#client;
     const isError = request.replyType === MINUS;
+    if (isLast) this.#settled?.();
     if (replies.isGone || (!isError && !this.isRewritten)) {
       if (isLast && !replies.isGone && !isError && request.replyBytes > NULL_BYTES_MAX) {
         this.#countCommands(request);
@@ -86,6 +90,7 @@ export class ExecReply implements RequestOwner, LeadingReplies {
     const { replies } = this.#client;
     if (!replies.isGone) replies.holds(-this.#heldBytes);
     this.#heldBytes = 0;
+    this.#settled?.();
     replies.failed(request, text);
   }
 

@@ -1,33 +1,45 @@
 /**
- * The keys of the requests that a transaction has queued.
+ * The keys of the requests that a transaction has queued, by database.
  *
  * @module
  */
 
-import { findCommand } from "../../command/command_table.ts";
 import { KeyIndexes, keyIndexes } from "../../command/key.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import { RequestParser } from "../../resp/request_parser.ts";
-import { fits } from "./learn.ts";
-import type { LearnedCommands } from "../learned_commands.ts";
+import type { Transaction } from "../client/transaction.ts";
+import { selectedDatabase } from "../local/connection.ts";
+import type { DatabaseKeys } from "../slots/when_usable.ts";
 
 const KEYS = new KeyIndexes();
 
-/** All keys of these requests, each once, one character for each byte. Borrows `bytes` until it returns. */
-export function keysOfQueued(bytes: Uint8Array, learned: LearnedCommands): string[] {
-  const keys = new Set<string>();
+/**
+ * All keys of what a transaction has queued for a server, each once.
+ *
+ * @param database The one in which the first request is executed.
+ */
+export function keysOfQueued(transaction: Transaction, database: number): DatabaseKeys[] {
+  const bytes = transaction.queuedBytes;
+  const sent = transaction.sent();
+  const all = new Map<number, Set<string>>();
   const parser = new RequestParser();
+  let inDatabase = database;
   for (let at = 0; at < bytes.length; at = parser.nextStart, parser.next()) {
     if (parser.parse(bytes, at, bytes.length) !== "request") {
       throw new Error("a queued request is not whole");
     }
-    const known = findCommand(parser);
-    const command = fits(known, parser) ? known : learned.find(parser);
-    const count = command === undefined ? 0 : keyIndexes(command, parser, KEYS);
+    const command = sent.shift()!;
+    if (command.name === "select") {
+      const selected = selectedDatabase(parser);
+      if (typeof selected === "number") inDatabase = selected;
+    }
+    let keys = all.get(inDatabase);
+    if (keys === undefined) all.set(inDatabase, keys = new Set());
+    const count = keyIndexes(command, parser, KEYS);
     for (let i = 0; i < count; i++) {
       const key = KEYS.values[i]!;
       keys.add(latin1(parser.bytes, parser.start(key), parser.end(key)));
     }
   }
-  return [...keys];
+  return [...all].map(([database, keys]) => ({ database, keys: [...keys] }));
 }

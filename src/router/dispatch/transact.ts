@@ -15,14 +15,13 @@
 import type { Command } from "../../command/command.ts";
 import { BAD_ARGUMENTS, KeyIndexes, keyIndexes } from "../../command/key.ts";
 import type { Placement } from "../../hash/placement.ts";
-import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import { encodeRequest, errorReply, utf8 } from "../../resp/encoder.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
 import { Transaction } from "../client/transaction.ts";
+import { endTransaction, unwatchAll } from "../client/watched_slot.ts";
 import {
   BUDGET_SPENT,
-  EXEC_ABORT,
   execAborted,
   NO_SUCH_DATABASE,
   notAllowed,
@@ -31,17 +30,15 @@ import {
 } from "../errors.ts";
 import { selectedDatabase } from "../local/connection.ts";
 import { SUBSCRIPTION_KINDS } from "../pubsub/kinds.ts";
-import type { Slot } from "../slots/slot.ts";
 import { admit } from "./admit.ts";
-import { enqueueFor, keylessBytes } from "./forward.ts";
-import { ExecReply } from "./exec_reply.ts";
-import { keysOfQueued } from "./queued_keys.ts";
+import { exec } from "./exec.ts";
+import { keylessBytes } from "./forward.ts";
+import { watchKeys } from "./watch_keys.ts";
 
 const OK = utf8("+OK\r\n");
 const QUEUED = utf8("+QUEUED\r\n");
 /** A database that no server has: its own words say so. */
 const SELECT_NONE = encodeRequest(["SELECT", "-1"]);
-const NOTHING = new Uint8Array(0);
 
 const KEYS = new KeyIndexes();
 /** What {@linkcode slotOf} says of a command without keys, and of one whose keys differ in slot. */
@@ -164,12 +161,12 @@ function queueSelect(transaction: Transaction, command: Command, parser: Request
 
 // -- MULTI, EXEC, DISCARD ---------------------------------------------------------------------
 
-/** Executes a command of the table's `transaction` rows. */
-export function transactionCommand(client: Client, command: Command): void {
+/** Executes a command of the table's `transaction` rows. Borrows the parser's bytes until it returns. */
+export function transactionCommand(client: Client, command: Command, parser: RequestParser): void {
   switch (command.name) {
     case "multi":
       if (client.transaction !== null) return answer(client, "ERR MULTI calls can not be nested");
-      client.transaction = new Transaction(client.shared.budget);
+      begin(client);
       return client.answer(OK);
     case "discard":
       if (client.transaction === null) return answer(client, "ERR DISCARD without MULTI");
@@ -181,54 +178,20 @@ export function transactionCommand(client: Client, command: Command): void {
       if (client.transaction !== null) {
         return answer(client, "ERR WATCH inside MULTI is not allowed");
       }
-      return answer(client, notAllowed("watch", "it needs a server connection of its own"));
+      return watchKeys(client, command, parser);
     case "unwatch":
+      unwatchAll(client);
       return client.answer(OK);
   }
 }
 
+function begin(client: Client): void {
+  const { budget, slots } = client.shared;
+  client.transaction = new Transaction(budget, slots.placement.generation);
+  const watch = client.watches.find(({ isTouched }) => !isTouched);
+  if (watch !== undefined) client.transaction.slotId = watch.slot.id;
+}
+
 function answer(client: Client, text: string): void {
   client.answer(errorReply(text));
-}
-
-/** Drops a client's transaction, if it has one. */
-export function endTransaction(client: Client): void {
-  client.transaction?.end();
-  client.transaction = null;
-}
-
-function exec(client: Client, command: Command): void {
-  const { transaction } = client;
-  if (transaction === null) return answer(client, "ERR EXEC without MULTI");
-  const refusal = transaction.sentCommands > 0 ? client.shared.refusal : "";
-  if (transaction.isAborted || refusal !== "") {
-    endTransaction(client);
-    return answer(client, transaction.isAborted ? EXEC_ABORT : execAborted(refusal));
-  }
-  if (transaction.sentCommands === 0) {
-    const parked = client.replies.park(command);
-    client.isAtBarrier = true;
-    client.transaction = null;
-    transaction.end();
-    return new ExecReply(client, transaction).executed(parked);
-  }
-  const slot = client.shared.slots.all[Math.max(0, transaction.slotId)]!;
-  send(client, command, transaction, slot);
-}
-
-/** Sends the whole transaction over the shared connection of its slot's server. */
-function send(client: Client, command: Command, transaction: Transaction, slot: Slot): void {
-  const isSelecting = transaction.database >= 0;
-  const last = isSelecting ? encodeRequest(["SELECT", `${client.database}`]) : NOTHING;
-  const piece = transaction.piece(last);
-  const keyHash = slot.id + SLOT_COUNT * transaction.sentCommands;
-  const request = enqueueFor(client, command, slot, keyHash, piece.length);
-  if (request === null) return;
-  const reply = new ExecReply(client, transaction);
-  request.owner = request.leads = reply;
-  if (!slot.isOpen) request.keys = keysOfQueued(transaction.queuedBytes, client.shared.learned);
-  client.transaction = null;
-  if (reply.isRewritten) client.isAtBarrier = true;
-  slot.send(request, piece, 0, piece.length);
-  transaction.end();
 }

@@ -7,6 +7,7 @@
 import type { Arguments } from "../../resp/arguments.ts";
 import { asSent, Encoder, errorReply, type Protocol, utf8 } from "../../resp/encoder.ts";
 import type { Client } from "../client/client.ts";
+import { endTransaction } from "../client/watched_slot.ts";
 import { ANONYMOUS } from "../client/client_info.ts";
 import {
   NO_AUTH,
@@ -54,8 +55,7 @@ export const CONNECTION_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   select,
   reset: ({ client }) => {
     if (client.extras !== null && mustWait(client)) return null; // its links are given up
-    client.transaction?.end();
-    client.transaction = null;
+    endTransaction(client);
     client.subscriptions?.close();
     client.database = 0;
     client.protocol = 2;

@@ -51,7 +51,30 @@ const SAME_AS_REDIS: Readonly<Record<string, string>> = {
   "types of replies": `
     HSET {t}h f v|ZADD {t}zz 1.5 m|SADD {t}ss x|MULTI|HGETALL {t}h|ZRANGE {t}zz 0 -1 WITHSCORES|
     SMEMBERS {t}ss|GET {t}none|ZSCORE {t}zz m|HINCRBYFLOAT {t}h g 1.5|XRANGE {t}none - +|EXEC`,
-  "blocking commands do not block": "MULTI|XREAD BLOCK 0 STREAMS {t}x 0|EXEC",
+  "a watched key that nobody touched": "SET {t}w 1|WATCH {t}w {t}v|MULTI|INCR {t}w|EXEC|GET {t}w",
+  "a watched key that was touched": "WATCH {t}w|SET {t}w 2|MULTI|INCR {t}w|EXEC|GET {t}w",
+  "a write before WATCH does not touch": "SET {t}w 1|INCR {t}w|WATCH {t}w|MULTI|INCR {t}w|EXEC",
+  "an empty transaction of a touched key": "WATCH {t}w|SET {t}w 2|MULTI|EXEC",
+  "an empty transaction of a key that was not": "WATCH {t}w|MULTI|EXEC|MULTI|PING|EXEC",
+  "keys are watched one after the other": "WATCH {t}w|WATCH {t}v|SET {t}w 2|MULTI|PING|EXEC",
+  "EXEC ends watching": "WATCH {t}w|MULTI|PING|EXEC|SET {t}w 1|MULTI|PING|EXEC",
+  "a failed EXEC ends watching": "WATCH {t}w|SET {t}w 1|MULTI|PING|EXEC|MULTI|PING|EXEC",
+  "UNWATCH ends watching": "WATCH {t}w|SET {t}w 1|UNWATCH|MULTI|PING|EXEC|UNWATCH",
+  "DISCARD ends watching": "WATCH {t}w|SET {t}w 1|MULTI|PING|DISCARD|MULTI|PING|EXEC",
+  "RESET ends watching": "WATCH {t}w|SET {t}w 1|RESET|MULTI|PING|EXEC",
+  "an aborted transaction ends watching": "WATCH {t}w|SET {t}w 1|MULTI|NO|EXEC|MULTI|PING|EXEC",
+  "an abort counts more than a touch": "WATCH {t}w|SET {t}w 1|MULTI|NOSUCH|EXEC",
+  "the database of a watched key": "WATCH {t}w|SELECT 3|SET {t}w 1|MULTI|SET {t}x 3|EXEC|GET {t}x",
+  "watching in two databases": `
+    WATCH {t}w|SELECT 3|WATCH {t}w|SELECT 0|SELECT 3|SET {t}w 1|MULTI|PING|EXEC|SELECT 0|GET {t}w`,
+  "SELECT in a watched transaction": `
+    WATCH {t}w|MULTI|SELECT 3|SET {t}w 3|EXEC|GET {t}w|SELECT 0|WATCH {t}w|MULTI|GET {t}w|EXEC`,
+  "commands of ours in a watched transaction":
+    "WATCH {t}w|MULTI|CLIENT SETNAME a|CLIENT GETNAME|EXEC",
+  "WATCH without a key": "WATCH|MULTI|PING|EXEC",
+  "blocking commands do not block": `
+    MULTI|XREAD BLOCK 0 STREAMS {t}x 0|BLPOP {t}l 0|BZPOPMIN {t}z 0|BLMOVE {t}l {t}m LEFT LEFT 0|
+    LPUSH {t}l a|BRPOP {t}l 0|EXEC`,
 };
 
 function wordsOf(line: string): string[] {

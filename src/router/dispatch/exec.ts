@@ -1,0 +1,167 @@
+/**
+ * EXEC: sends a client's queued transaction in one piece.
+ *
+ *      nothing for a server ─► executed here
+ *      nothing watched ──────► the shared connection of the slot's server
+ *      keys watched ─────────► all earlier settled ─► the link over which they are watched
+ *
+ * @module
+ */
+
+import type { Command } from "../../command/command.ts";
+import { SLOT_COUNT } from "../../hash/slot_id.ts";
+import { encodeRequest, errorReply, utf8 } from "../../resp/encoder.ts";
+import type { Client } from "../client/client.ts";
+import type { Transaction } from "../client/transaction.ts";
+import { endTransaction, NO_WATCHES, type WatchedSlot } from "../client/watched_slot.ts";
+import { EXEC_ABORT, execAborted, RULES_CHANGED } from "../errors.ts";
+import type { Request } from "../request.ts";
+import type { Slot } from "../slots/slot.ts";
+import { type DatabaseKeys, whenUsable } from "../slots/when_usable.ts";
+import { ExecReply } from "./exec_reply.ts";
+import { enqueueFor } from "./forward.ts";
+import { keysOfQueued } from "./queued_keys.ts";
+
+const NOTHING = new Uint8Array(0);
+const NULL_RESP2 = utf8("*-1\r\n");
+const NULL_RESP3 = utf8("_\r\n");
+
+/** Executes a client's transaction, unless the client must wait and asks again. */
+export function exec(client: Client, command: Command): void {
+  const { transaction, watches, shared } = client;
+  if (transaction === null) return client.answer(errorReply("ERR EXEC without MULTI"));
+  const isForServer = transaction.sentCommands > 0 || watches.length > 0;
+  const refusal = transaction.isAborted
+    ? EXEC_ABORT
+    : isForServer && shared.refusal !== ""
+    ? execAborted(shared.refusal)
+    : transaction.slotId >= 0 && transaction.placedBy !== shared.slots.placement.generation
+    ? execAborted(RULES_CHANGED)
+    : "";
+  if (refusal !== "") {
+    endTransaction(client);
+    return client.answer(errorReply(refusal));
+  }
+  if (watches.some(({ isTouched }) => isTouched)) {
+    endTransaction(client);
+    return client.answer(nullOf(client));
+  }
+  if (!isForServer) return execHere(client, command, transaction);
+  const [watch] = watches;
+  if (watch !== undefined) return execWatched(client, command, transaction, watch);
+  const { all } = shared.slots;
+  const { slotId } = transaction;
+  const slot = slotId < 0 ? all.find(({ isOpen }) => isOpen) ?? all[0]! : all[slotId]!;
+  execShared(client, command, transaction, slot);
+}
+
+function nullOf(client: Client): Uint8Array {
+  return client.protocol === 3 ? NULL_RESP3 : NULL_RESP2;
+}
+
+function execHere(client: Client, command: Command, transaction: Transaction): void {
+  const parked = client.replies.park(command);
+  client.isAtBarrier = true;
+  client.transaction = null;
+  transaction.end();
+  new ExecReply(client, transaction).executed(parked);
+}
+
+/** The bytes of a transaction that leaves the connection in the database in which it was. */
+function pieceOf(client: Client, transaction: Transaction): Uint8Array {
+  const isSelecting = transaction.database >= 0;
+  return transaction.piece(
+    isSelecting ? encodeRequest(["SELECT", `${client.database}`]) : NOTHING,
+  );
+}
+
+/** Puts EXEC into its client's FIFO; null when the client must ask again later. */
+function enqueueExec(
+  client: Client,
+  command: Command,
+  transaction: Transaction,
+  slot: Slot,
+  length: number,
+): Request | null {
+  const keyHash = slot.id + SLOT_COUNT * transaction.sentCommands;
+  return enqueueFor(client, command, slot, keyHash, length);
+}
+
+function execShared(
+  client: Client,
+  command: Command,
+  transaction: Transaction,
+  slot: Slot,
+): void {
+  const piece = pieceOf(client, transaction);
+  const request = enqueueExec(client, command, transaction, slot, piece.length);
+  if (request === null) return;
+  const reply = new ExecReply(client, transaction);
+  request.owner = request.leads = reply;
+  client.transaction = null;
+  if (reply.isRewritten) client.isAtBarrier = true;
+  const keys = slot.isOpen ? null : keysOfQueued(transaction, client.database);
+  if (keys !== null && keys.length > 1) {
+    return sendWhenUsable(client, transaction, request, slot, keys, () => {
+      slot.sendToOwner(request, piece, 0, piece.length);
+    });
+  }
+  if (keys !== null) request.keys = keys[0]?.keys ?? null;
+  slot.send(request, piece, 0, piece.length);
+  transaction.end();
+}
+
+function execWatched(
+  client: Client,
+  command: Command,
+  transaction: Transaction,
+  watch: WatchedSlot,
+): void {
+  if (client.depth > 0) {
+    client.credit.isRefused = true; // it is dispatched again
+    return;
+  }
+  const { slot } = watch;
+  const piece = pieceOf(client, transaction);
+  const request = enqueueExec(client, command, transaction, slot, piece.length);
+  if (request === null) return;
+  const { replies } = client;
+  request.state = "sent";
+  request.owner = request.leads = new ExecReply(client, transaction, () => watch.end());
+  client.transaction = null;
+  client.watches = NO_WATCHES;
+  client.isAtBarrier = true; // what follows goes over other connections
+  const keys = slot.isOpen ? [] : keysOfQueued(transaction, client.database);
+  const send = () => {
+    const { link } = watch;
+    if (link === null || watch.isTouched) {
+      watch.end();
+      request.owner = replies;
+      return replies.completed(request, nullOf(client));
+    }
+    request.slot = slot;
+    link.send(request, piece, 0, piece.length);
+  };
+  watch.adapt(client, (error) => {
+    if (error === "") return sendWhenUsable(client, transaction, request, slot, keys, send);
+    transaction.end();
+    request.owner.failed(request, error);
+  });
+}
+
+/** Sends a transaction of a migrating slot when its keys are at the new server. */
+function sendWhenUsable(
+  client: Client,
+  transaction: Transaction,
+  request: Request,
+  slot: Slot,
+  keys: readonly DatabaseKeys[],
+  send: () => void,
+): void {
+  request.state = "sent";
+  whenUsable(slot, keys, client.shared.options.slotWaitMs, (error) => {
+    if (error === "" && !client.replies.isGone) send();
+    else request.owner.failed(request, error);
+    transaction.end();
+  });
+}

@@ -1,0 +1,75 @@
+/**
+ * Waits until a slot can be used over a connection of a client's own, which the slot does not send over.
+ *
+ * @module
+ */
+
+import { SLOT_NOT_READY, slotWaitedOut } from "../errors.ts";
+import { latin1Bytes } from "../../resp/latin1.ts";
+import type { Slot } from "./slot.ts";
+
+/** Keys of one database, one character for each byte. */
+export interface DatabaseKeys {
+  readonly database: number;
+  readonly keys: readonly string[];
+}
+
+/**
+ * Calls `ready` once: as soon as the slot is open, or is migrating and all of these keys are at its new
+ * server; or with an error text. Whoever sends in that call finds the slot as it was promised.
+ */
+export function whenUsable(
+  slot: Slot,
+  all: readonly DatabaseKeys[],
+  waitMs: number,
+  ready: (error: string) => void,
+): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isOver = false;
+  const end = (error: string) => {
+    isOver = true;
+    clearTimeout(timer);
+    ready(error);
+  };
+  const attempt = () => {
+    if (isOver) return;
+    if (slot.state === "offline") return end(SLOT_NOT_READY);
+    if (slot.isMigrating) {
+      return fetchKeys(slot, all, (error) => error === "" ? attempt() : end(error), end);
+    }
+    if (slot.isOpen) return end("");
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      if (!isOver && !slot.isOpen && !slot.isMigrating) end(slotWaitedOut(slot.id, waitMs));
+    }, waitMs);
+    slot.whenOpen(attempt);
+  };
+  attempt();
+}
+
+/**
+ * Brings keys to the new server of a migrating slot.
+ *
+ * @param tryAgain Called when they have come, or with the first error, if some were missing.
+ * @param here Called at once, when none is missing.
+ */
+function fetchKeys(
+  slot: Slot,
+  all: readonly DatabaseKeys[],
+  tryAgain: (error: string) => void,
+  here: (error: string) => void,
+): void {
+  let missing = 1;
+  let firstError = "";
+  let isAtOnce = true;
+  const fetched = (error: string) => {
+    if (firstError === "") firstError = error;
+    if (--missing === 0 && !isAtOnce) tryAgain(firstError);
+  };
+  for (const { database, keys } of all) {
+    for (const key of keys) if (!slot.fetchKey(database, latin1Bytes(key), fetched)) missing++;
+  }
+  missing--;
+  isAtOnce = false;
+  if (missing === 0) here("");
+}
