@@ -12,7 +12,7 @@
 import { Backoff } from "../../base/backoff.ts";
 import { clock } from "../../base/clock.ts";
 import type { Server } from "../backends/server.ts";
-import type { RouterSlots } from "../slots/router_slots.ts";
+import type { RouterSlots, SlotsListener } from "../slots/router_slots.ts";
 
 /** How long it takes until a change of the slots is looked at, in milliseconds: many come at once. */
 const LOOK_MS = 20;
@@ -53,7 +53,7 @@ interface Place {
 }
 
 /** See the drawing above. */
-export class Subscribers {
+export class Subscribers implements SlotsListener {
   /** Connections of subscribers that were lost so far. */
   losses = 0;
 
@@ -62,6 +62,8 @@ export class Subscribers {
   readonly #events: SubscriberEvents;
   readonly #all = new Set<Subscriber>();
   readonly #places = new Map<Server, Place>();
+  /** How many slots are about to be owned by a server, by its address. */
+  readonly #filling = new Map<string, number>();
   /** Servers that may serve soon, by address: slots are about to move to them. */
   #expected: readonly string[] = [];
   #lookTimer: ReturnType<typeof setTimeout> | undefined;
@@ -122,7 +124,7 @@ export class Subscribers {
 
   #wanted(): Set<string> {
     const addresses = this.#slots.masters().map(({ server }) => server.address);
-    return new Set([...addresses, ...this.#expected]);
+    return new Set([...addresses, ...this.#filling.keys(), ...this.#expected]);
   }
 
   #place(address: string): Place & { readonly server: Server } {
@@ -132,8 +134,19 @@ export class Subscribers {
     return place;
   }
 
-  /** Lets all join a server before it serves; null when they have, or there is nobody. */
   beforeServing(address: string): Promise<void> | null {
+    this.#filling.set(address, (this.#filling.get(address) ?? 0) + 1);
+    return this.#joined(address);
+  }
+
+  serves(address: string): void {
+    const left = this.#filling.get(address)! - 1;
+    if (left > 0) this.#filling.set(address, left);
+    else this.#filling.delete(address);
+  }
+
+  /** Resolves when all have joined a server; null when there is nobody. */
+  #joined(address: string): Promise<void> | null {
     if (this.#all.size === 0) return null;
     for (const [server, { joining }] of this.#places) {
       if (server.address === address) return joining;
@@ -165,10 +178,9 @@ export class Subscribers {
   async expect(addresses: readonly string[]): Promise<void> {
     this.#expected = addresses;
     if (addresses.length === 0) return this.changed();
-    await Promise.all(addresses.map((address) => this.beforeServing(address)));
+    await Promise.all(addresses.map((address) => this.#joined(address)));
   }
 
-  /** Slots have changed hands. */
   changed(): void {
     if (this.#all.size === 0) return;
     this.#lookTimer ??= setTimeout(() => this.#look(), LOOK_MS);
@@ -180,7 +192,7 @@ export class Subscribers {
     for (const server of [...this.#places.keys()]) {
       if (!wanted.delete(server.address)) this.#leave(server);
     }
-    for (const address of wanted) this.beforeServing(address);
+    for (const address of wanted) this.#joined(address);
   }
 
   #leave(server: Server): void {

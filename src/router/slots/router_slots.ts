@@ -26,6 +26,8 @@ export interface SlotEvents extends BackendEvents {
 export interface SlotsListener {
   /** A server is about to own a slot; it serves once this resolves. Null when nobody minds. */
   beforeServing(address: string): Promise<void> | null;
+  /** It owns the slot. */
+  serves(address: string): void;
   /** A slot has changed hands. */
   changed(): void;
 }
@@ -78,6 +80,7 @@ export class RouterSlots implements SlotTable {
       slot.migrateFrom = migrateFrom;
       slot.groupId = fill.groupId;
       slot.migrateFromGroupId = migrateFrom === null ? -1 : fill.migrateFromGroupId;
+      this.listener?.serves(fill.backendAddr);
       slot.settle(fill.isBlocked ? "blocked" : migrateFrom === null ? "open" : "migrating");
     });
   }
