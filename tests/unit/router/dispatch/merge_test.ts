@@ -52,6 +52,21 @@ const CASES: readonly (readonly [
     [":9007199254740993\r\n", ":9007199254740992\r\n"],
     ":18014398509481985\r\n",
   ],
+  ["agg_max", "gives the largest integer", [":1\r\n", ":20\r\n", ":3\r\n"], ":20\r\n"],
+  [
+    "union",
+    "names once what several servers name",
+    ["*2\r\n$1\r\na\r\n$1\r\nb\r\n", "*0\r\n", "*2\r\n$1\r\nb\r\n$1\r\nc\r\n"],
+    "*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n",
+  ],
+  ["union", "refuses what is no array", ["*0\r\n", ":1\r\n"], `${BAD}:1..\r\n`],
+  [
+    "pairs_max",
+    "gives the largest integer for each name",
+    ["*4\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n:7\r\n", "*4\r\n$1\r\na\r\n:2\r\n$1\r\nb\r\n:0\r\n"],
+    "*4\r\n$1\r\na\r\n:2\r\n$1\r\nb\r\n:7\r\n",
+  ],
+  ["pairs_max", "gives nothing for no name", ["*0\r\n", "*0\r\n"], "*0\r\n"],
   ["agg_sum", "refuses what is no integer", [":1\r\n", "+OK\r\n"], `${BAD}+OK..\r\n`],
   [
     "agg_logical_and",
