@@ -71,7 +71,8 @@ export function buildCommand(source: RowSource, own: HandlingRow | undefined): C
     closesSession: own?.closesSession ?? false,
     isBlocking: own?.isBlocking ?? false,
     blockingOption: own?.blockingOption ?? "",
-    refusal: refusalOf(name, own?.reason ?? "", byDefault === "refuse" && own === undefined),
+    refusal: own?.text ||
+      refusalOf(name, own?.reason ?? "", byDefault === "refuse" && own === undefined),
   };
 }
 

@@ -19,6 +19,8 @@ export interface HandlingRow {
   readonly isBlocking: boolean;
   readonly blockingOption: string;
   readonly reason: string;
+  /** The error text of a refused command, where it is not made from the reason. */
+  readonly text?: string;
 }
 
 const SPLIT: Readonly<Record<string, MergeRule>> = {
@@ -56,7 +58,9 @@ const FANOUT: Readonly<Record<string, MergeRule>> = {
 const DESTRUCTIVE = "flushall flushdb script|flush function|delete function|flush function|restore";
 
 /** Commands that need `server_commands = on`. */
-const SERVER = "";
+const SERVER = `
+  config|set config|resetstat config|rewrite bgsave bgrewriteaof save swapdb memory|purge
+  latency|reset debug`;
 
 const LOCAL = `
   subscribe unsubscribe psubscribe punsubscribe ssubscribe sunsubscribe
@@ -67,11 +71,16 @@ const LOCAL = `
   client|unblock wait
   command command|count command|info command|docs command|list
   command|getkeys command|getkeysandflags
-  config|get slotshashkey slotsmapping`;
+  config|get config|set config|resetstat config|rewrite slotshashkey slotsmapping
+  role lastsave bgsave bgrewriteaof save swapdb debug acl|whoami function|stats module|list
+  memory|stats memory|doctor memory|malloc-stats memory|purge
+  latency|latest latency|history latency|doctor latency|graph latency|histogram latency|reset
+  slowlog|get slowlog|len slowlog|reset`;
 
 /** Commands without keys that any server can answer, because all answer the same. */
 const ANY_SERVER = `
-  lolwut function|list function|dump publish spublish
+  lolwut function|list function|dump publish spublish acl|cat acl|genpass acl|help
+  latency|help memory|help module|help slowlog|help
   command|help client|help config|help object|help xgroup|help xinfo|help script|help
   function|help pubsub|help`;
 
@@ -110,26 +119,20 @@ const REFUSED: readonly (readonly [reason: string, names: string])[] = [
     "script|debug",
   ],
   [
-    "it concerns one server, connect to that server instead",
-    `acl|cat acl|deluser acl|dryrun acl|genpass acl|getuser acl|help acl|list acl|load acl|log
-     acl|save acl|setuser acl|users acl|whoami bgrewriteaof bgsave config|resetstat config|rewrite
-     config|set debug failover function|stats lastsave latency|doctor latency|graph latency|help
-     latency|histogram latency|history latency|latest latency|reset memory|doctor memory|help
-     memory|malloc-stats memory|purge memory|stats module|help module|list module|load
-     module|loadex module|unload pfdebug pfselftest psync replconf replicaof role save shutdown
-     slaveof slotscheck slotsinfo slotsscan slotsdel slowlog|get slowlog|help slowlog|len
-     slowlog|reset swapdb sync`,
+    "a proxy has no users of its own, connect to the server instead",
+    `acl|deluser acl|dryrun acl|getuser acl|list acl|load acl|log acl|save acl|setuser acl|users`,
   ],
   [
-    "Redis Cluster is not what this proxy speaks, its 1024 slots are those of Codis",
-    `asking readonly readwrite restore-asking cluster|addslots cluster|addslotsrange
-     cluster|bumpepoch cluster|count-failure-reports cluster|countkeysinslot cluster|delslots
-     cluster|delslotsrange cluster|failover cluster|flushslots cluster|forget
-     cluster|getkeysinslot cluster|help cluster|info cluster|keyslot cluster|links cluster|meet
-     cluster|myid cluster|nodes cluster|replicas cluster|replicate cluster|reset
-     cluster|saveconfig cluster|set-config-epoch cluster|setslot cluster|shards cluster|slaves
-     cluster|slots`,
+    "the dashboard decides which servers are masters, and what they are",
+    "failover replicaof slaveof",
   ],
+  ["a server is stopped on its own machine, a proxy by a signal", "shutdown"],
+  [
+    "it concerns one server, connect to that server instead",
+    `module|load module|loadex module|unload pfdebug pfselftest psync replconf slotscheck slotsinfo
+     slotsscan slotsdel sync`,
+  ],
+  ["keys are placed by slots of the proxy, not of a cluster", "restore-asking"],
   [
     "keys are moved by the dashboard only",
     `migrate slotsmgrtone slotsmgrtslot slotsmgrttagone slotsmgrttagslot slotsmgrtone-async
@@ -139,6 +142,17 @@ const REFUSED: readonly (readonly [reason: string, names: string])[] = [
   ],
   ["this is not an HTTP port", "post host:"],
 ];
+
+/** Refused in the words of a redis-server that is in no cluster. */
+const CLUSTER_DISABLED = `
+  asking readonly readwrite cluster|addslots cluster|addslotsrange cluster|bumpepoch
+  cluster|count-failure-reports cluster|countkeysinslot cluster|delslots cluster|delslotsrange
+  cluster|failover cluster|flushslots cluster|forget cluster|getkeysinslot cluster|help
+  cluster|info cluster|keyslot cluster|links cluster|meet cluster|myid cluster|nodes
+  cluster|replicas cluster|replicate cluster|reset cluster|saveconfig cluster|set-config-epoch
+  cluster|setslot cluster|shards cluster|slaves cluster|slots`;
+/** Redis's text, byte for byte. */
+const NO_CLUSTER = "ERR This instance has cluster support disabled";
 
 const CLOSES_SESSION = "post host:";
 
@@ -180,6 +194,10 @@ export function buildHandling(): ReadonlyMap<string, HandlingRow> {
   }
   for (const [reason, names] of REFUSED) {
     for (const name of words(names)) add(name, "refuse", "", reason);
+  }
+  for (const name of words(CLUSTER_DISABLED)) {
+    add(name, "refuse", "");
+    table.set(name, { ...table.get(name)!, text: NO_CLUSTER });
   }
   return table;
 }

@@ -141,7 +141,7 @@ export const CLIENT_KEYS = [
     default: "off",
     help:
       "Whether clients may use CONFIG SET, RESETSTAT and REWRITE, SWAPDB, SAVE, BGSAVE, BGREWRITEAOF, " +
-      "MEMORY PURGE, LATENCY RESET, SLOWLOG RESET and DEBUG. They act on the masters of all groups.",
+      "MEMORY PURGE, LATENCY RESET and parts of DEBUG. They act on the masters of all groups.",
   },
   {
     key: "undeclared_keys",

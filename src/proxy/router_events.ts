@@ -46,6 +46,11 @@ export function routerEvents(slotWaitMs: number): RouterEvents {
       ),
     sessionTimedOut: ({ id, remote }, reason) =>
       router.info("session {id} of {remote} closed: {reason}", { id, remote, reason }),
+    serversDiffer: (parameter, one, two) =>
+      router.warn(
+        "CONFIG GET {parameter}: {two} has another value than {one}, whose value clients get",
+        { parameter, one, two },
+      ),
     authsRefused: ({ id, remote }, address, count) =>
       router.warn(
         count === 1

@@ -41,8 +41,8 @@ export function routerOptions(config: Config, version: string): RouterOptions {
 }
 
 /**
- * What CONFIG GET shows: the proxy's own keys, secrets masked, and the few of Redis's that clients
- * and redis-benchmark ask for and that have a true answer here: the proxy itself stores nothing.
+ * What CONFIG GET shows: the proxy's own keys, secrets masked, and the few of Redis's that say
+ * something of the proxy. All others are those of the servers.
  */
 function shownConfig(config: Config): [name: string, value: string][] {
   return [
@@ -50,7 +50,5 @@ function shownConfig(config: Config): [name: string, value: string][] {
     ["maxclients", String(config.maxClients)],
     ["databases", String(DATABASES)],
     ["timeout", String(Math.floor(config.sessionMaxTimeoutMs / 1000))],
-    ["save", ""],
-    ["appendonly", "no"],
   ];
 }

@@ -17,6 +17,8 @@ export interface RouterEvents extends SlotEvents, SubscriberEvents {
   /** A session held most when all held more than proxy_max_buffer, and is being closed. */
   sessionEvicted(session: ListedClient): void;
   sessionTimedOut(session: ListedClient, reason: string): void;
+  /** Two servers have different values of a parameter that a client asked for; told once for each. */
+  serversDiffer(parameter: string, one: string, two: string): void;
   /** Wrong passwords came from an address since the last report of it; this session gave the last. */
   authsRefused(session: ListedClient, address: string, count: number): void;
 }

@@ -55,6 +55,9 @@ export class RouterShared {
   /** Why no request for a server is served now, as an error text; empty when they are. */
   refusal = "";
 
+  /** Parameters of which it was said that servers have different values. */
+  readonly #differing = new Set<string>();
+
   constructor(
     options: RouterOptions,
     events: RouterEvents,
@@ -83,6 +86,13 @@ export class RouterShared {
     });
     this.subscribers = new Subscribers(this.slots, options.backendDialMs, events);
     this.slots.listener = this.subscribers;
+  }
+
+  /** Reports once that two servers have different values of a parameter. */
+  serversDiffer(parameter: string, one: string, two: string): void {
+    if (this.#differing.has(parameter)) return;
+    this.#differing.add(parameter);
+    this.events.serversDiffer(parameter, one, two);
   }
 
   /** Bytes received from clients, of closed ones and open ones. */

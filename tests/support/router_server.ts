@@ -131,6 +131,7 @@ export class RouterServer implements AsyncDisposable {
       sessionOverflowed: () => events.push("session overflowed"),
       sessionEvicted: () => events.push("session evicted"),
       sessionTimedOut: (_session, reason) => events.push(`session timed out: ${reason}`),
+      serversDiffer: (parameter, one, two) => events.push(`${parameter} differs: ${one} ${two}`),
       authsRefused: (_session, _address, count) => events.push(`wrong passwords: ${count}`),
       subscriptionsLost: (address, cause) =>
         events.push(`subscriptions at ${address} lost: ${cause}`),

@@ -7,6 +7,7 @@
 import type { Protocol } from "../../resp/encoder.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import { parseReply, ReplyFailure, type ReplyValue } from "../../resp/reply_value.ts";
+import type { FlightCounter } from "../request.ts";
 import { askServer } from "./question.ts";
 import type { Backend } from "./backend.ts";
 import type { Master } from "./server.ts";
@@ -28,6 +29,8 @@ export interface AskOptions {
   readonly isAsOwner?: boolean;
   /** Asks over connections of their own, which wait for nothing that a server is busy with. */
   readonly isAlone?: boolean;
+  /** What counts the question as in flight. */
+  readonly counter?: (master: Master) => FlightCounter;
   /** A master that says nothing for so long counts as one that does not answer; in milliseconds. */
   readonly silenceMs?: number;
 }
@@ -78,7 +81,7 @@ function askOne(
   askServer(backend, bytes, (text, isReply) => {
     end(isReply ? parseReply(latin1Bytes(text)) : new ReplyFailure(text), isReply);
     if (options.isAlone) master.server.returnPrivate(backend);
-  });
+  }, options.counter?.(master) ?? null);
 }
 
 function backendFor({ server }: Master, options: AskOptions): Backend {

@@ -27,7 +27,10 @@ import { refuseUndeclared } from "./undeclared_keys.ts";
 /** What the gate knows of a client. */
 export interface AdmittedClient {
   readonly isAuthenticated: boolean;
-  readonly shared: Pick<RouterShared, "options" | "isLoading" | "refusal" | "version" | "scripts">;
+  readonly shared: Pick<
+    RouterShared,
+    "options" | "isLoading" | "refusal" | "version" | "scripts" | "slots"
+  >;
 }
 
 /**
@@ -64,14 +67,14 @@ export function admit(
       return "";
     case "split":
     case "fanout":
-      if (command.isServerCommand && !shared.options.serverCommands) {
-        return notAllowed(command.name, "server_commands is off in the proxy's configuration");
-      }
       if (command.isDestructive && !shared.options.destructiveCommands) {
         return notAllowed(command.name, "destructive_commands is off in the proxy's configuration");
       }
       return shared.refusal;
     case "local":
+      if (command.isServerCommand && !shared.options.serverCommands) {
+        return notAllowed(command.name, "server_commands is off in the proxy's configuration");
+      }
       if (shared.isLoading && !isAnsweredWhileLoading(command)) return shared.refusal;
       return isUnknownSubcommand ? unknownSubcommand(command.name, args) : "";
     case "transaction":
@@ -83,11 +86,13 @@ export function admit(
 
 /** What the arguments of a command show that its keys do not; an error text, or empty. */
 function refusedCaution(
-  { options, scripts }: AdmittedClient["shared"],
+  { options, scripts, slots: { placement } }: AdmittedClient["shared"],
   command: Command,
   args: Arguments,
 ): string {
-  if (command.caution === "sort") return refusedPattern(args);
+  if (command.caution === "sort") {
+    return refusedPattern(args, (bytes, start, end) => placement.slotIdOf(bytes, start, end));
+  }
   return options.undeclaredKeys ? "" : refuseUndeclared(scripts, command, args);
 }
 

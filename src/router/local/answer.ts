@@ -11,13 +11,15 @@ import { wait } from "../blocking/wait.ts";
 import { auth } from "./auth.ts";
 import { CLIENT_COMMANDS } from "./client.ts";
 import { COMMAND_COMMANDS } from "./command.ts";
-import { configGet } from "./config.ts";
+import { CONFIG_COMMANDS } from "./config.ts";
 import { CONNECTION_COMMANDS } from "./connection.ts";
 import { info, time } from "./info.ts";
 import type { LocalAnswer } from "./local_call.ts";
 import { PUBSUB_COMMANDS } from "./pubsub.ts";
+import { SERVER_COMMANDS } from "./server.ts";
 import { slotsHashKey, slotsMapping } from "./slots.ts";
 import { TRACKING_COMMANDS } from "./tracking.ts";
+import { STATISTICS_COMMANDS } from "./statistics.ts";
 
 const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
   auth,
@@ -26,7 +28,9 @@ const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
   ...TRACKING_COMMANDS,
   ...COMMAND_COMMANDS,
   ...PUBSUB_COMMANDS,
-  "config|get": configGet,
+  ...CONFIG_COMMANDS,
+  ...SERVER_COMMANDS,
+  ...STATISTICS_COMMANDS,
   info,
   time,
   wait,

@@ -1,20 +1,122 @@
 /**
- * CONFIG GET: the proxy's own configuration.
+ * CONFIG: the proxy's own configuration, and for everything else the masters'.
  *
  * @module
  */
 
-import { Encoder } from "../../resp/encoder.ts";
-import { argumentWord, globPattern, type LocalCall } from "./local_call.ts";
+import { Encoder, encodeRequest, errorReply, utf8 } from "../../resp/encoder.ts";
+import { latin1Bytes } from "../../resp/latin1.ts";
+import { ReplyFailure } from "../../resp/reply_value.ts";
+import type { MasterAnswer } from "../backends/ask_each.ts";
+import { notAllowed, wrongArity } from "../errors.ts";
+import {
+  argumentText,
+  argumentWord,
+  globPattern,
+  type LocalAnswer,
+  type LocalCall,
+} from "./local_call.ts";
+import { askMasters, orderToAll, pairsOf } from "./masters.ts";
 
-/** `CONFIG GET pattern [pattern …]`. */
-export function configGet({ client, args }: LocalCall): Uint8Array {
-  const patterns: RegExp[] = [];
-  for (let i = 1; i < args.count; i++) patterns.push(globPattern(argumentWord(args, i)));
-  const found = client.shared.options.shownConfig.filter(([key]) =>
-    patterns.some((pattern) => pattern.test(key))
-  );
-  const out = new Encoder(client.protocol).map(found.length);
-  for (const [key, value] of found) out.bulk(key).bulk(value);
+/** Answers by name. */
+export const CONFIG_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
+  "config|get": getConfig,
+  "config|set": setConfig,
+  "config|resetstat": orderToAll,
+  "config|rewrite": orderToAll,
+};
+
+/** Parameters of the masters whose values nobody sees. */
+const SECRETS = ["requirepass", "masterauth", "tls-key-file-pass", "tls-client-key-file-pass"];
+const MASK = "***";
+/** Parameters by which proxies reach the masters: each server's own, shown only when named, and not set. */
+const OF_ONE_SERVER = [...SECRETS, "masteruser", "port", "tls-port", "bind", "unixsocket"];
+/** More parameters that rightly differ from server to server. */
+const MAY_DIFFER = [...OF_ONE_SERVER, "dir", "logfile", "pidfile", "aclfile"];
+
+const OK = utf8("+OK\r\n");
+
+/** `CONFIG GET pattern [pattern …]`: the proxy's own keys, then the first master's parameters. */
+function getConfig(call: LocalCall): Uint8Array | null {
+  const { client, args } = call;
+  const words: string[] = [];
+  for (let i = 2; i < args.count; i++) words.push(argumentWord(args, i));
+  const patterns = words.map(globPattern);
+  const isMeant = (name: string) => patterns.some((pattern) => pattern.test(name));
+  const { shownConfig } = client.shared.options;
+  const own = shownConfig.filter(([name]) => isMeant(name));
+  const rest = words.filter((word) => !shownConfig.some(([name]) => name === word));
+  if (rest.length === 0 || client.shared.slots.masters().length === 0) {
+    return encodeConfig(own, new Encoder(client.protocol));
+  }
+  // Servers before Redis 7 take one pattern.
+  const asked = rest.length > 1 && client.shared.version.isBefore7 ? ["*"] : rest;
+  return askMasters(call, (answers, protocol) => {
+    const told = answers.filter(({ value }) => Array.isArray(value));
+    const [first] = told;
+    if (first === undefined && own.length === 0) {
+      return errorReply((answers[0]!.value as ReplyFailure).text);
+    }
+    const ownNames = new Set(shownConfig.map(([name]) => name));
+    const others = pairsOf(first?.value ?? []).filter(([name]) =>
+      isMeant(name) && !ownNames.has(name) &&
+      (!OF_ONE_SERVER.includes(name) || words.includes(name))
+    ).map(([name, value]): [string, string] => [
+      name,
+      SECRETS.includes(name) && value !== "" ? MASK : `${value}`,
+    ]);
+    reportDifferences(call, others.map(([name]) => name), told);
+    return encodeConfig([...own, ...others], new Encoder(protocol));
+  }, { bytes: encodeRequest(["CONFIG", "GET", ...asked]) });
+}
+
+function encodeConfig(
+  pairs: readonly (readonly [name: string, value: string])[],
+  out: Encoder,
+): Uint8Array {
+  out.map(pairs.length);
+  for (const [name, value] of pairs) out.bulk(latin1Bytes(name)).bulk(latin1Bytes(value));
   return out.done();
+}
+
+/** Says in the log, once for each parameter, that masters have different values. */
+function reportDifferences(
+  { client }: LocalCall,
+  names: readonly string[],
+  answers: readonly MasterAnswer[],
+): void {
+  const all = answers.map(({ value }) => new Map(pairsOf(value)));
+  for (const name of names) {
+    const other = all.findIndex((each) => each.get(name) !== all[0]!.get(name));
+    if (other < 0 || MAY_DIFFER.includes(name)) continue;
+    const [one, two] = [answers[0]!, answers[other]!].map(({ master }) => master.server.address);
+    client.shared.serversDiffer(name, one!, two!);
+  }
+}
+
+/** `CONFIG SET name value [name value …]`, at all masters; the proxy's own keys cannot be set. */
+function setConfig(call: LocalCall): Uint8Array | null {
+  const { client, args } = call;
+  if (args.count % 2 !== 0) return errorReply(wrongArity("config|set"));
+  const own = new Map(client.shared.options.shownConfig);
+  const words: (string | Uint8Array)[] = ["CONFIG", "SET"];
+  for (let i = 2; i < args.count; i += 2) {
+    const name = argumentWord(args, i);
+    if (OF_ONE_SERVER.includes(name)) {
+      return errorReply(notAllowed(
+        "config|set",
+        `'${name}' is how proxies reach the server, connect to the server instead`,
+      ));
+    }
+    const value = own.get(name);
+    if (value === argumentText(args, i + 1)) continue; // a program that writes back what it has read
+    if (value !== undefined) {
+      return errorReply(
+        `ERR CONFIG SET failed (possibly related to argument '${name}') - can't set immutable ` +
+          "config: it is the proxy's own, set it in the proxy's configuration",
+      );
+    }
+    for (const at of [i, i + 1]) words.push(args.bytes.slice(args.start(at), args.end(at)));
+  }
+  return words.length === 2 ? OK : orderToAll(call, { bytes: encodeRequest(words) });
 }

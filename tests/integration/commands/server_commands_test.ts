@@ -1,0 +1,253 @@
+/**
+ * Commands about servers: the answers are true of all masters and have redis-server's form, and orders
+ * reach every master or say which they have not reached.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { RedisServer } from "../../support/redis_server.ts";
+import type { RespClient, Word } from "../../support/resp_client.ts";
+import { ReplyError, type RespValue } from "../../support/resp_value.ts";
+import { keyOn, RouterServer } from "../../support/router_server.ts";
+
+const ON = { serverCommands: true } as const;
+const DEBUG = { args: ["--enable-debug-command", "yes"] } as const;
+
+/** What a reply is made of: types and names, but no figures. */
+function shapeOf(value: RespValue): unknown {
+  if (Array.isArray(value)) return value.map(shapeOf);
+  if (value instanceof Map) return [...value].map(([name, each]) => [name, shapeOf(each)]);
+  return value instanceof ReplyError ? value.message : typeof value;
+}
+
+function textOf(value: RespValue): string {
+  return value instanceof ReplyError ? value.message : `${value}`;
+}
+
+async function each(
+  servers: readonly RedisServer[],
+  ...words: Word[]
+): Promise<RespValue[]> {
+  const replies: RespValue[] = [];
+  for (const server of servers) {
+    using direct = await server.client();
+    replies.push(await direct.call(...words));
+  }
+  return replies;
+}
+
+for (const protocol of [2, 3]) {
+  Deno.test(`answers about servers have the form of redis-server's, in RESP${protocol}`, async () => {
+    await using servers = await RedisServer.startMany(2, DEBUG);
+    await using proxy = await RouterServer.start({ servers, options: ON });
+    using client = await proxy.client();
+    using direct = await servers[0]!.client();
+    const both = async (...words: string[]) => {
+      const [own, redis] = [await client.call(...words), await direct.call(...words)];
+      assertEquals(shapeOf(own), shapeOf(redis), words.join(" "));
+    };
+    for (const one of [client, direct]) await one.call("HELLO", protocol);
+    for (
+      const line of [
+        "ROLE",
+        "LASTSAVE",
+        "MODULE LIST",
+        "LATENCY LATEST",
+        "LATENCY HISTORY command",
+        "LATENCY GRAPH command",
+        "LATENCY DOCTOR",
+        "LATENCY RESET",
+        "MEMORY STATS",
+        "MEMORY DOCTOR",
+        "MEMORY MALLOC-STATS",
+        "MEMORY PURGE",
+        "MEMORY USAGE nothing",
+        "SLOWLOG LEN",
+        "SLOWLOG GET",
+        "SLOWLOG GET x",
+        "SLOWLOG GET -2",
+        "SLOWLOG RESET",
+        "FUNCTION STATS",
+        "ACL WHOAMI",
+        "ACL CAT nonsense",
+        "CONFIG GET maxmemory slowlog-*",
+        "CONFIG GET nothing-of-the-kind",
+        "CONFIG SET nothing-of-the-kind 1",
+        "CONFIG SET hz",
+        "CONFIG SET hz 10 hz 10",
+        "CONFIG SET maxmemory lots",
+        "CONFIG REWRITE",
+        "CONFIG RESETSTAT",
+        "SWAPDB 0 x",
+        "SWAPDB 0 1",
+        "DEBUG SLEEP 0",
+        "DEBUG OBJECT nothing",
+        "CLUSTER INFO",
+        "CLUSTER KEYSLOT k",
+        "READONLY",
+        "BGSAVE nonsense",
+      ]
+    ) await both(...line.split(" "));
+  });
+}
+
+Deno.test("orders reach every master", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers, options: ON });
+  using client = await proxy.client();
+  assertEquals(
+    await client.call("CONFIG", "SET", "notify-keyspace-events", "Ex", "hz", "20"),
+    "OK",
+  );
+  assertEquals(await client.call("CONFIG", "GET", "hz"), ["hz", "20"]);
+  assertEquals(await each(servers, "CONFIG", "GET", "notify-keyspace-events"), [
+    ["notify-keyspace-events", "xE"],
+    ["notify-keyspace-events", "xE"],
+  ]);
+  const keys = [keyOn(0, 2), keyOn(1, 2)];
+  for (const key of keys) await client.call("SET", key, "v");
+  assertEquals(await client.call("SWAPDB", 0, 1), "OK");
+  for (const key of keys) assertEquals(await client.call("EXISTS", key), 0);
+  await client.call("SELECT", 1);
+  for (const key of keys) assertEquals(await client.call("EXISTS", key), 1);
+  assertEquals(await client.call("SAVE"), "OK");
+  assertEquals(await client.call("CONFIG", "RESETSTAT"), "OK");
+});
+
+Deno.test("without server_commands orders are refused, and answers are given", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  using client = await proxy.client();
+  for (
+    const line of [
+      "CONFIG SET hz 10",
+      "CONFIG RESETSTAT",
+      "SWAPDB 0 1",
+      "BGSAVE",
+      "SAVE",
+      "DEBUG SLEEP 0",
+    ]
+  ) assertMatch(textOf(await client.call(...line.split(" "))), /server_commands is off/, line);
+  for (const line of ["CONFIG GET hz", "ROLE", "SLOWLOG GET", "MEMORY STATS", "LATENCY LATEST"]) {
+    assert(Array.isArray(await client.call(...line.split(" "))), line);
+  }
+  for (const line of ["SHUTDOWN", "REPLICAOF a 1", "ACL SETUSER a", "MODULE LOAD a"]) {
+    assertMatch(textOf(await client.call(...line.split(" "))), /is not allowed: /, line);
+  }
+});
+
+Deno.test("an order that some masters do not carry out names them", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers, options: ON });
+  using client = await proxy.client();
+  await client.call("CONFIG", "SET", "hz", 10);
+  using direct = await servers[1]!.client();
+  await direct.call("DEBUG", "x");
+  await direct.call("CONFIG", "SET", "save", "");
+  await servers[1]!.kill();
+  const text = textOf(await client.call("CONFIG", "SET", "hz", 20));
+  assertMatch(
+    text,
+    /^ERR CONFIG SET was done at 1 of 2 masters, and not at 127\.0\.0\.1:\d+: ERR /,
+  );
+  assert(text.includes(servers[1]!.addr));
+});
+
+Deno.test("CONFIG GET gives the proxy's own keys, then the masters', and keeps secrets", async () => {
+  await using servers = await RedisServer.startMany(2, { args: ["--requirepass", "secret"] });
+  await using proxy = await RouterServer.start({
+    servers,
+    options: {
+      ...ON,
+      backendPassword: "secret",
+      shownConfig: [["max_clients", "5"], ["maxclients", "5"]],
+    },
+  });
+  using client = await proxy.client();
+  const all = await client.call("CONFIG", "GET", "*") as string[];
+  const names = all.filter((_, i) => i % 2 === 0);
+  assertEquals(new Set(names).size, names.length);
+  for (const name of ["max_clients", "maxclients", "maxmemory-policy", "save"]) {
+    assert(names.includes(name), name);
+  }
+  for (const name of ["requirepass", "masterauth", "port"]) assert(!names.includes(name), name);
+  assertEquals(await client.call("CONFIG", "GET", "requirepass"), ["requirepass", "***"]);
+  assertEquals(await client.call("CONFIG", "GET", "MaxClients"), ["maxclients", "5"]);
+  assertEquals(await client.call("CONFIG", "SET", "maxclients", "5"), "OK");
+  assertMatch(textOf(await client.call("CONFIG", "SET", "maxclients", "6")), /the proxy's own/);
+  for (const name of ["port", "requirepass", "bind"]) {
+    assertMatch(textOf(await client.call("CONFIG", "SET", name, "1")), /how proxies reach/);
+  }
+  // Masters that differ: the first one's, and once a word in the log.
+  using direct = await servers[1]!.client();
+  await direct.call("AUTH", "secret");
+  await direct.call("CONFIG", "SET", "hz", 50);
+  for (let i = 0; i < 2; i++) assertEquals(await client.call("CONFIG", "GET", "hz"), ["hz", "10"]);
+  const told = proxy.events.filter((event) => event.startsWith("hz differs"));
+  assertEquals(told, [`hz differs: ${servers[0]!.addr} ${servers[1]!.addr}`]);
+});
+
+Deno.test("SLOWLOG has what is slow at any master, the latest first, with ids of their own", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers, options: ON });
+  using client = await proxy.client();
+  await client.call("CONFIG", "SET", "slowlog-log-slower-than", 0);
+  for (let i = 0; i < 2; i++) await client.call("GET", keyOn(i, 2));
+  const entries = await client.call("SLOWLOG", "GET", -1) as [number, number, number, string[]][];
+  assertEquals(new Set(entries.map(([id]) => id)).size, entries.length);
+  const commands = entries.map(([, , , words]) => words.join(" "));
+  for (let i = 0; i < 2; i++) assert(commands.includes(`GET ${keyOn(i, 2)}`), commands.join());
+  assertEquals((await client.call("SLOWLOG", "GET", 1) as unknown[]).length, 1);
+  await client.call("CONFIG", "SET", "slowlog-log-slower-than", 10_000);
+  await client.call("SLOWLOG", "RESET");
+  assertEquals(await client.call("SLOWLOG", "LEN"), 0);
+});
+
+Deno.test("LATENCY adds up what the masters have measured", async () => {
+  await using servers = await RedisServer.startMany(2, DEBUG);
+  await using proxy = await RouterServer.start({ servers, options: ON });
+  using client = await proxy.client();
+  await client.call("CONFIG", "SET", "latency-monitor-threshold", 5);
+  await client.call("DEBUG", "SLEEP", "0.02");
+  const [event, , ms, most] = (await client.call("LATENCY", "LATEST") as unknown[][])[0]!;
+  assertEquals(event, "command");
+  assert(Number(ms) >= 20 && Number(most) >= 20);
+  assertEquals((await client.call("LATENCY", "HISTORY", "command") as unknown[]).length, 2);
+  for (let i = 0; i < 2; i++) await client.call("GET", keyOn(i, 2));
+  const [, figures] = await client.call("LATENCY", "HISTOGRAM", "get") as [string, unknown[]];
+  assertEquals(figures.slice(0, 3), ["calls", 2, "histogram_usec"]);
+  assertEquals((figures[3] as number[]).at(-1), 2);
+  assertEquals(await client.call("LATENCY", "RESET"), 1);
+});
+
+Deno.test("SWAPDB is refused while a slot is being changed", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers, options: ON });
+  using client = await proxy.client();
+  await proxy.fill(7, servers[1]!.addr, {
+    groupId: 2,
+    migrateFromAddr: servers[0]!.addr,
+    migrateFromGroupId: 1,
+  });
+  assertMatch(textOf(await client.call("SWAPDB", 0, 1)), /slot 7 is being changed/);
+  await proxy.fill(7, servers[1]!.addr, { groupId: 2 });
+  assertEquals(await client.call("SWAPDB", 0, 1), "OK");
+});
+
+Deno.test("FUNCTION STATS shows a function that runs at any master, at once", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  using client = await proxy.client();
+  const body = "redis.register_function('forever', function() while true do end end)";
+  await client.call("FUNCTION", "LOAD", `#!lua name=busy\n${body}`);
+  using caller: RespClient = await proxy.client();
+  await caller.send("FCALL", "forever", 1, keyOn(1, 2));
+  for (;;) {
+    const [, running] = await client.call("FUNCTION", "STATS") as [string, string[] | null];
+    if (running === null) continue;
+    assertEquals(running.slice(0, 2), ["name", "forever"]);
+    break;
+  }
+  assertEquals(await client.call("FUNCTION", "KILL"), "OK");
+});
