@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ALLOWED_COMMAND_SHAPE } from "../model/allowed_command.ts";
 import { MIGRATE_TASK_SHAPE } from "../model/migrate_task.ts";
 import { PROXY_SHAPE } from "../model/proxy.ts";
 import {
@@ -167,6 +168,7 @@ export const ANSWER_SHAPES = {
   }),
   migrateStatus: recordOf<MigrateStatusAnswer>({ migrate_slots: listOf(SLOT_SHAPE) }),
   migrateTasks: listOf(MIGRATE_TASK_SHAPE),
+  allowedCommands: listOf(ALLOWED_COMMAND_SHAPE),
   slot: SLOT_SHAPE,
   slots: listOf(SLOT_SHAPE),
   proxies: listOf(PROXY_SHAPE),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { AllowedCommand } from "../model/allowed_command.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import { PROXY_SHAPE, type ProxyRecord, type ProxyState } from "../model/proxy.ts";
@@ -201,6 +202,21 @@ export class DashboardClient {
   /** Lets migrations rest, or go on. */
   setMigrationsPaused(isPaused: boolean): Promise<DoneAnswer> {
     return this.#requests.change("POST", `/api/migrate/${isPaused ? "pause" : "resume"}`);
+  }
+
+  /** The Redis commands that an operator lets through. */
+  allowedCommands(): Promise<readonly AllowedCommand[] | null> {
+    return this.#requests.read("/api/commands/allowed", ANSWER_SHAPES.allowedCommands);
+  }
+
+  /** Lets a Redis command through that only the servers know. */
+  allowCommand(command: AllowedCommand): Promise<DoneAnswer> {
+    return this.#requests.change("POST", "/api/commands/allowed", command);
+  }
+
+  /** Lets it through no longer. */
+  disallowCommand(name: string): Promise<DoneAnswer> {
+    return this.#requests.change("DELETE", `/api/commands/allowed/${encodeURIComponent(name)}`);
   }
 
   #queue(path: string, request: RebalanceBody): Promise<QueuedAnswer> {

@@ -7,6 +7,7 @@
 import type { CommandGroup } from "./parts/subcommand.ts";
 import { actionCommands } from "./config/action.ts";
 import { checkCommand } from "./config/check.ts";
+import { commandCommands } from "./config/command.ts";
 import { groupCommands } from "./config/group.ts";
 import { proxyCommands } from "./config/proxy.ts";
 import { serverCommands } from "./config/server.ts";
@@ -27,6 +28,7 @@ export const configCommands: CommandGroup = {
     slotCommands,
     proxyCommands,
     actionCommands,
+    commandCommands,
     checkCommand,
     // codis-config has it by this name.
     dashboardCommand,

@@ -34,6 +34,7 @@ import {
 import type { HttpServer } from "../io/http_server.ts";
 import { serveAdmin } from "./admin.ts";
 import type { Build } from "./debug_vars.ts";
+import { followAllowedCommands } from "./membership/allowed_commands.ts";
 import { goOnline } from "./membership/go_online.ts";
 import { Membership } from "./membership/membership.ts";
 import type { DataPlane } from "./workers/data_plane.ts";
@@ -166,7 +167,10 @@ class StartedProxy implements RunningProxy {
     // An earlier process of the same id may be waited for, which must not keep this one from ending.
     signal?.addEventListener("abort", () => void this.stop(signal.reason));
     if (signal?.aborted) await this.stop(signal.reason);
-    else await this.#membership.start();
+    else {
+      await followAllowedCommands(store, (commands) => this.#plane.allowCommands(commands));
+      await this.#membership.start();
+    }
   }
 
   #serveAdmin(proxyRecord: () => ProxyRecord, connectionsMax: number): Deno.NetAddr {

@@ -46,6 +46,8 @@ export function storePaths(product: string) {
     migrateTask: (name: string) => `${root}/migrate_tasks/${name}`,
     /** Not in Codis 2.0: there while migrations are paused. */
     migratePause: `${root}/migrate_pause`,
+    /** Not in Codis 2.0: commands that only the servers know, and how they are sent. */
+    allowedCommands: `${root}/allowed_commands`,
     /** Not in Codis 2.0: masters that refuse writes because of a promotion, and what they had been set to. */
     writeHolds: `${root}/write_holds`,
     writeHold: (addr: string) => `${root}/write_holds/${addr}`,

@@ -81,6 +81,7 @@ export class FakeWorker implements Thread {
       stopAccepting: () => tell("stop"),
       setServing: (serving, heardPauses) =>
         tell(serving === "serving" ? `serving ${heardPauses}` : serving),
+      allowCommands: () => {},
       drainSessions: () => Promise.resolve(tell("drain")),
       stats: () => this.#stats(),
       listClients: () => `client of ${this.start.index}\n`,

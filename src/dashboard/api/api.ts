@@ -18,6 +18,7 @@ import type { Dashboard } from "../dashboard.ts";
 import { ACTION_ROUTES } from "./action.ts";
 import { CHECK_ROUTES } from "./check.ts";
 import { CLUSTER_ROUTES } from "./cluster.ts";
+import { COMMAND_ROUTES } from "./command.ts";
 import { FENCE_ROUTES } from "./fence.ts";
 import { LOCK_ROUTES } from "./lock.ts";
 import { LOGIN_ROUTES } from "./login.ts";
@@ -36,6 +37,7 @@ const ROUTES: readonly ApiRoute[] = [
   ACTION_ROUTES,
   CHECK_ROUTES,
   CLUSTER_ROUTES,
+  COMMAND_ROUTES,
   FENCE_ROUTES,
   LOCK_ROUTES,
   LOGIN_ROUTES,

@@ -9,6 +9,7 @@
 
 import type { LogLevel } from "../../base/log.ts";
 import type { ListenProto } from "../../io/listen.ts";
+import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { RouterOptions } from "../../router/options.ts";
 import type { Serving } from "../../router/serving.ts";
@@ -61,6 +62,8 @@ export interface DataPlane extends SlotTable {
   stopAccepting(): void | Promise<void>;
   /** Says whether requests are served from now on, those of clients that come later included. */
   setServing(serving: Serving): void;
+  /** Says which commands that only the servers know an operator lets through. */
+  allowCommands(commands: readonly AllowedCommand[]): void;
   /** Lets every client finish what it has in flight; after `graceMs` they are cut. */
   drainSessions(graceMs: number): Promise<void>;
   /** Its stats; a worker that does not answer at once is in them as it was last seen. */

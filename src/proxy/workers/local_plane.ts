@@ -8,8 +8,10 @@
 import { clock } from "../../base/clock.ts";
 import { logger } from "../../base/log.ts";
 import { Acceptor } from "../../io/acceptor.ts";
+import { type AllowedWay, readAllowedWay } from "../../command/learned_row.ts";
 import { causeOf } from "../../io/dial.ts";
 import { listen } from "../../io/listen.ts";
+import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { takeSnapshot } from "../../router/take_snapshot.ts";
 import { Router } from "../../router/router.ts";
 import type { WorkerContext } from "../../router/worker_context.ts";
@@ -108,6 +110,13 @@ export class LocalPlane implements DataPlane {
 
   setServing(serving: Serving): void {
     this.router.setServing(serving);
+  }
+
+  allowCommands(commands: readonly AllowedCommand[]): void {
+    const ways = commands.map(({ name, way }) => [name, readAllowedWay(way)] as const);
+    this.router.shared.learned.allow(
+      new Map(ways.filter((pair): pair is [string, AllowedWay] => pair[1] !== null)),
+    );
   }
 
   drainSessions(graceMs: number): Promise<void> {

@@ -47,6 +47,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     setServing: (serving, heardPauses) => {
       if (serving !== "serving" || heardPauses === pauses) plane.setServing(serving);
     },
+    allowCommands: (commands) => plane.allowCommands(commands),
     drainSessions: (graceMs) => plane.drainSessions(graceMs),
     stats: () => takeSnapshot(plane.router.shared),
     listClients: (filter) => listClients(plane.router.shared, filter),

@@ -11,6 +11,7 @@
 
 import type { LogLevel } from "../../base/log.ts";
 import type { UnblockReply } from "../../router/blocking/blocked.ts";
+import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { ClientFilter } from "../../router/worker_context.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
@@ -45,6 +46,7 @@ export interface WorkerCalls {
    * @param heardPauses The newest number that `PoolCalls.paused` reported.
    */
   setServing(serving: Serving, heardPauses: number): void;
+  allowCommands(commands: readonly AllowedCommand[]): void;
   drainSessions(graceMs: number): Promise<void>;
   stats(): StatsSnapshot;
   listClients(filter: ClientFilter): string;

@@ -27,6 +27,7 @@ import { delay } from "@std/async/delay";
 import { Backoff } from "../../base/backoff.ts";
 import { logger, type LogLevel, logLevel, writeLogLine } from "../../base/log.ts";
 import { listen } from "../../io/listen.ts";
+import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { countedSoFar, type StatsSnapshot, sumSnapshots } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
@@ -40,7 +41,7 @@ import type {
 import { SettlingChanges } from "./settling_changes.ts";
 import { newSharedCounts, type SharedCounts } from "./shared_context.ts";
 import type { PoolCalls } from "./worker_calls.ts";
-import { type Thread, WorkerEndedError, WorkerThread } from "./worker_thread.ts";
+import { newWorker, type Thread, WorkerEndedError, WorkerThread } from "./worker_thread.ts";
 
 /** How long a worker may take for what it can answer at once, in milliseconds. */
 const ANSWER_MS = 500;
@@ -78,9 +79,6 @@ export interface PoolOptions extends PlaneOptions {
   readonly spawn?: () => Thread;
 }
 
-/** Rounds of a thread's event loop between two looks for I/O. */
-const IO_INTERVAL = "DENO_TOKIO_EVENT_INTERVAL";
-
 /** See the header. */
 export class WorkerPool implements DataPlane {
   readonly #options: PoolOptions;
@@ -97,6 +95,7 @@ export class WorkerPool implements DataPlane {
   #place: ListenPlace | undefined;
   #address: Deno.NetAddr | undefined;
   #serving: Serving = "serving";
+  #allowed: readonly AllowedCommand[] = [];
   #accepting: "none" | "loading" | "served" = "none";
   #hasAccepted = false;
   /** Whether no worker may begin to listen any more. */
@@ -180,6 +179,7 @@ export class WorkerPool implements DataPlane {
     );
     worker.thread = thread;
     if (this.#serving !== "serving") thread.calls.notify("setServing", this.#serving, 0);
+    thread.calls.notify("allowCommands", this.#allowed);
     await Promise.all([...this.#table.values()].map((fill) => thread.calls.call("fillSlot", fill)));
     thread.calls.notify("loaded", this.#inForce, [...this.#changed]);
     await thread.calls.call("bind", this.#place!);
@@ -332,6 +332,11 @@ export class WorkerPool implements DataPlane {
     for (const { thread } of this.#workers) if (thread !== undefined) notify(thread.calls, thread);
   }
 
+  allowCommands(commands: readonly AllowedCommand[]): void {
+    this.#allowed = commands;
+    this.#notifyAll((calls) => calls.notify("allowCommands", commands));
+  }
+
   // -- clients --------------------------------------------------------------------------------
 
   acceptLoading(): void {
@@ -427,17 +432,4 @@ async function inTime<T>(answer: Promise<T>, ms = ANSWER_MS): Promise<T | undefi
   } finally {
     clearTimeout(timer);
   }
-}
-
-/**
- * Beside this module lies the worker's, in the source tree and in a bundle alike.
- *
- * While a thread of Deno's has work it looks for I/O in every 61st round only, so that of hundreds of
- * busy clients some wait for long. A thread reads how often it is to look when it starts; the first
- * thread's is set by who starts the program.
- */
-function newWorker(): Thread {
-  if (Deno.env.get(IO_INTERVAL) === undefined) Deno.env.set(IO_INTERVAL, "1");
-  const name = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
-  return new Worker(new URL(name, import.meta.url), { type: "module" });
 }

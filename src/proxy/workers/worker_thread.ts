@@ -67,3 +67,19 @@ export class WorkerThread {
     this.calls.end(new WorkerEndedError(cause));
   }
 }
+
+/** Rounds of a thread's event loop between two looks for I/O. */
+const IO_INTERVAL = "DENO_TOKIO_EVENT_INTERVAL";
+
+/**
+ * Starts a thread. Beside this module lies the worker's, in the source tree and in a bundle alike.
+ *
+ * While a thread of Deno's has work it looks for I/O in every 61st round only, so that of hundreds of
+ * busy clients some wait for long. A thread reads how often it is to look when it starts; the first
+ * thread's is set by who starts the program.
+ */
+export function newWorker(): Thread {
+  if (Deno.env.get(IO_INTERVAL) === undefined) Deno.env.set(IO_INTERVAL, "1");
+  const name = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
+  return new Worker(new URL(name, import.meta.url), { type: "module" });
+}

@@ -31,7 +31,17 @@ const SLOT_WORDS = [
 const OFFERS: readonly [words: string[], offers: string[]][] = [
   [[""], ["proxy", "dashboard", "config", "demo", "completion"]],
   [["con"], ["config"]],
-  [["config", ""], ["status", "group", "server", "slot", "proxy", "action", "check", "dashboard"]],
+  [["config", ""], [
+    "status",
+    "group",
+    "server",
+    "slot",
+    "proxy",
+    "action",
+    "command",
+    "check",
+    "dashboard",
+  ]],
   [["config", "slot", ""], SLOT_WORDS],
   [["config", "slot", "mi"], ["migrate"]],
   [["config", "-c", "slot", "slot", ""], SLOT_WORDS],

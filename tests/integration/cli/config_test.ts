@@ -164,6 +164,16 @@ const ROWS: readonly Row[] = [
     table: "migrations resumed\n",
   },
   {
+    words: "command allow Ft.Search key=1",
+    asks: ['POST /api/commands/allowed {"name":"ft.search","way":"key=1"}'],
+    table: "FT.SEARCH is allowed, sent by key=1\n",
+  },
+  {
+    words: "command remove ft.config|get",
+    asks: ["DELETE /api/commands/allowed/ft.config%7Cget"],
+    table: "FT.CONFIG GET is not allowed any more\n",
+  },
+  {
     words: "server remove 1 [::1]:6380",
     asks: ['PUT /api/server_group/1/removeServer {"addr":"[::1]:6380"}'],
     table: "[::1]:6380 removed from group 1\n",
