@@ -33,7 +33,9 @@ export interface LaterCommand {
 export class Transaction {
   /** Whether a command was refused: EXEC answers EXECABORT, and what follows is not kept. */
   isAborted = false;
-  /** The slot of all keys; -1 while no key was named. */
+  /** Whether its keys are in several slots: each server gets a part. */
+  isSpread = false;
+  /** The slot of all keys, or of the first one; -1 while no key was named. */
   slotId = -1;
   /** The database that SELECT has chosen in it; -1 while there was none. */
   database = -1;

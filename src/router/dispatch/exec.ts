@@ -4,6 +4,7 @@
  *      nothing for a server ─► executed here
  *      nothing watched ──────► the shared connection of the slot's server
  *      keys watched ─────────► all earlier settled ─► the link over which they are watched
+ *      keys in many slots ───► each server its part (exec_spread.ts)
  *
  * @module
  */
@@ -19,6 +20,7 @@ import type { Request } from "../request.ts";
 import type { Slot } from "../slots/slot.ts";
 import { type DatabaseKeys, whenUsable } from "../slots/when_usable.ts";
 import { ExecReply } from "./exec_reply.ts";
+import { execSpread } from "./exec_spread.ts";
 import { enqueueFor } from "./forward.ts";
 import { keysOfQueued } from "./queued_keys.ts";
 
@@ -47,6 +49,9 @@ export function exec(client: Client, command: Command): void {
     return client.answer(nullOf(client));
   }
   if (!isForServer) return execHere(client, command, transaction);
+  if (transaction.isSpread || watches.length > 1) {
+    return execSpread(client, command, transaction, nullOf(client));
+  }
   const [watch] = watches;
   if (watch !== undefined) return execWatched(client, command, transaction, watch);
   const { all } = shared.slots;
@@ -55,6 +60,7 @@ export function exec(client: Client, command: Command): void {
   execShared(client, command, transaction, slot);
 }
 
+/** What EXEC answers when a watched key was touched. */
 function nullOf(client: Client): Uint8Array {
   return client.protocol === 3 ? NULL_RESP3 : NULL_RESP2;
 }

@@ -83,6 +83,7 @@ export class ExecReply implements RequestOwner, LeadingReplies {
     if (isError) return this.#answerError(request, errorText(reply));
     const elements = elementsOf(reply);
     if (elements === null) return this.#complete(request, reply); // a null: it was not executed
+    if (this.#transaction.database >= 0) elements.pop(); // SELECT of the database before
     this.executed(request, elements);
   }
 
@@ -106,14 +107,13 @@ export class ExecReply implements RequestOwner, LeadingReplies {
     if (!isEnded) backend?.breakOff(`EXEC was refused: ${text}`);
   }
 
-  /** The server's part is executed: executes ours, and answers. */
+  /** The servers' part is executed: executes ours, and answers. */
   executed(request: Request, elements: readonly Uint8Array[] = []): void {
     const client = this.#client;
     const { database, later } = this.#transaction;
     if (database >= 0) client.database = database;
     this.#countCommands(request);
     const replies: Uint8Array[] = [...elements];
-    if (database >= 0) replies.pop(); // SELECT of the database before
     const next = (i: number) => {
       const entry = later[i];
       if (entry === undefined) return this.#complete(request, arrayOf(replies));
@@ -153,6 +153,7 @@ function arrayOf(elements: readonly Uint8Array[]): Uint8Array {
   return concat([arrayHeader(elements.length), ...elements]);
 }
 
-function errorText(reply: Uint8Array): string {
+/** The text of an error reply. */
+export function errorText(reply: Uint8Array): string {
   return decoder.decode(reply.subarray(1)).replace(/\r\n$/, "");
 }

@@ -166,7 +166,7 @@ interface Appender {
 }
 
 /** The bytes of a part that must wait for its slot. */
-class PartBytes implements Appender {
+export class PartBytes implements Appender {
   bytes = new Uint8Array(1024);
   length = 0;
 
@@ -183,7 +183,7 @@ class PartBytes implements Appender {
 }
 
 /** Appends a request for the keys of group `g`: the command's name, then the keys, neighbours in one piece. */
-function appendPart(
+export function appendPart(
   to: Appender,
   header: Uint8Array,
   args: Arguments,

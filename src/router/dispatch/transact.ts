@@ -22,6 +22,7 @@ import { Transaction } from "../client/transaction.ts";
 import { endTransaction, unwatchAll } from "../client/watched_slot.ts";
 import {
   BUDGET_SPENT,
+  CROSS_SLOT,
   execAborted,
   NO_SUCH_DATABASE,
   notAllowed,
@@ -113,13 +114,13 @@ function queue(
   } else if (command.handling === "local" && !ANY_SERVER.has(command.name)) {
     transaction.pushLater(command, bytes, requestStart, requestEnd);
   } else {
-    return queueForSlot(client.shared.slots.placement, transaction, command, parser);
+    return queueForSlot(client, transaction, command, parser);
   }
   return "";
 }
 
 function queueForSlot(
-  placement: Placement,
+  client: Client,
   transaction: Transaction,
   command: Command,
   parser: RequestParser,
@@ -130,10 +131,15 @@ function queueForSlot(
     transaction.push(command, bytes, 0, bytes.length);
     return "";
   }
-  const slotId = slotOf(placement, parser, count);
+  const { options, slots } = client.shared;
+  const slotId = slotOf(slots.placement, parser, count);
   if (slotId !== NO_SLOT) {
     if (transaction.slotId < 0 && slotId !== MANY_SLOTS) transaction.slotId = slotId;
-    if (slotId !== transaction.slotId) return TRANSACTION_CROSS_SLOT;
+    if (slotId !== transaction.slotId) {
+      if (!options.multiSlotTransactions) return TRANSACTION_CROSS_SLOT;
+      if (slotId === MANY_SLOTS && command.handling !== "split") return CROSS_SLOT;
+      transaction.isSpread = true;
+    }
   }
   transaction.push(command, parser.bytes, parser.requestStart, parser.requestEnd);
   return "";

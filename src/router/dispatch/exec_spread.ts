@@ -1,0 +1,221 @@
+/**
+ * EXEC of a transaction whose keys are in several slots, where `multi_slot_transactions` allows it.
+ *
+ *      watched? ─► each link but one: MULTI EXEC ─► touched? ─ yes ─► nil
+ *         │                                            └─ no ─┐
+ *         └─ no ──────────────────────────────────────────────┴─► each server: MULTI part EXEC ─► joined
+ *
+ * It is atomic for each server, not over all of them: other clients may see one server's part executed
+ * and another's not yet. The part of the server with watched keys goes first, over their link; when it
+ * finds them touched, nothing is executed at all.
+ *
+ * @module
+ */
+
+import type { Command } from "../../command/command.ts";
+import { encodeRequest, errorReply } from "../../resp/encoder.ts";
+import { LinkCall } from "../backends/link_call.ts";
+import type { Client } from "../client/client.ts";
+import type { Transaction } from "../client/transaction.ts";
+import { NO_WATCHES, type WatchedSlot } from "../client/watched_slot.ts";
+import { execAborted, SLOT_NOT_READY } from "../errors.ts";
+import { failRequest, type LeadingReplies, type Request } from "../request.ts";
+import { sendTo } from "../slots/route.ts";
+import { whenUsable } from "../slots/when_usable.ts";
+import { ExecReply } from "./exec_reply.ts";
+import { Gather, type PartReply } from "./gather.ts";
+import { Spread, type SpreadPart } from "./spread_parts.ts";
+
+const CHECK = encodeRequest(["EXEC"]);
+const MULTI = encodeRequest(["MULTI"]);
+const MINUS = 45;
+
+/** The replies before a part's own; remembers the first error. */
+class PartLeads implements LeadingReplies {
+  left: number;
+  error = "";
+
+  constructor(commands: number) {
+    this.left = 1 + commands;
+  }
+
+  led(type: number, bytes: Uint8Array, start: number, end: number): void {
+    if (type !== MINUS || this.error !== "") return;
+    this.error = new TextDecoder().decode(bytes.subarray(start + 1, end)).trimEnd();
+  }
+}
+
+/** Executes a client's transaction, unless the client must wait and asks again. */
+export function execSpread(
+  client: Client,
+  command: Command,
+  transaction: Transaction,
+  nil: Uint8Array,
+): void {
+  const { watches, replies } = client;
+  if (watches.length > 0 && client.depth > 0) {
+    client.credit.isRefused = true; // it is dispatched again
+    return;
+  }
+  const parent = replies.park(command);
+  replies.charge(parent, transaction.heldBytes);
+  client.isAtBarrier = true;
+  client.transaction = null;
+  client.watches = NO_WATCHES;
+  const end = (reply: Uint8Array) => {
+    transaction.end();
+    replies.completed(parent, reply);
+  };
+  const [main, ...others] = watches;
+  whenUntouched(client, others, (isTouched, error) => {
+    if (error !== "" || isTouched) {
+      main?.cancel();
+      return end(error === "" ? nil : errorReply(error));
+    }
+    if (main === undefined) return sendParts(client, transaction, parent);
+    main.adapt(client, (error) => {
+      if (error !== "" || main.link === null || main.isTouched) {
+        main.cancel();
+        return end(error === "" ? nil : errorReply(error));
+      }
+      sendWatched(client, transaction, parent, main, nil);
+    });
+  });
+}
+
+/** Asks over the links of watched slots whether one was touched, and gives them back. */
+function whenUntouched(
+  client: Client,
+  watches: readonly WatchedSlot[],
+  done: (isTouched: boolean, error: string) => void,
+): void {
+  let [isTouched, firstError, left] = [false, "", watches.length];
+  if (left === 0) return done(false, "");
+  for (const watch of watches) {
+    const settled = (reply: Uint8Array, error: string) => {
+      const wasLost = watch.isTouched || watch.link === null;
+      if (wasLost || isNil(reply)) isTouched = true;
+      else if (error !== "") firstError ||= error;
+      watch.end();
+      if (--left === 0) done(isTouched, isTouched ? "" : firstError);
+    };
+    if (watch.link === null || client.replies.isGone) settled(NOTHING, "");
+    else {
+      new LinkCall(watch.slot, () => {}).send(watch.link, MULTI);
+      new LinkCall(watch.slot, settled).send(watch.link, CHECK);
+    }
+  }
+}
+
+/** Whether EXEC was answered with nil, in RESP2 or RESP3. */
+function isNil(reply: Uint8Array): boolean {
+  return reply[0] === 95 /* _ */ || (reply[0] === 42 /* * */ && reply[1] === 45 /* - */);
+}
+
+/** Sends the part of the server with the watched keys over their link; then the others. */
+function sendWatched(
+  client: Client,
+  transaction: Transaction,
+  parent: Request,
+  watch: WatchedSlot,
+  nil: Uint8Array,
+): void {
+  const { shared: { slots }, database } = client;
+  const spread = new Spread(transaction, slots, database, watch.slot);
+  const [own, ...others] = spread.parts;
+  const gather = new Gather(client, parent, 1, ([reply]) => {
+    watch.end();
+    const isExecuted = !reply!.isError && !isNil(reply!.bytes);
+    if (isExecuted) {
+      const copy = { ...reply!, bytes: reply!.bytes.slice() };
+      sendRest(client, transaction, parent, spread, others, [copy]);
+      return null;
+    }
+    transaction.end();
+    return reply!.isError ? reply!.bytes.slice() : nil;
+  });
+  const part = partOf(gather, own!);
+  part.slots = [...new Set([...own!.slots, watch.slot])];
+  const bytes = own!.finish();
+  const keys = own!.keys;
+  // Keys of a slot that was migrating when they were watched come to its new server first.
+  const fetched = watch.slot.isMigrating ? keys : [];
+  whenUsable(watch.slot, fetched, client.shared.options.slotWaitMs, (error) => {
+    if (error !== "" || watch.link === null) failRequest(part, error || SLOT_NOT_READY);
+    else watch.link.send(part, bytes, 0, bytes.length);
+  });
+}
+
+function sendParts(client: Client, transaction: Transaction, parent: Request): void {
+  const { shared: { slots }, database } = client;
+  const spread = new Spread(transaction, slots, database);
+  sendRest(client, transaction, parent, spread, spread.parts, []);
+}
+
+/** Sends parts over shared connections, and answers when all are executed. */
+function sendRest(
+  client: Client,
+  transaction: Transaction,
+  parent: Request,
+  spread: Spread,
+  parts: readonly SpreadPart[],
+  before: readonly PartReply[],
+): void {
+  const reply = new ExecReply(client, transaction);
+  const answer = (replies: readonly PartReply[]) => {
+    const all = [...before, ...replies];
+    const refusal = all.length === replies.length && all.every(({ isError }) => isError);
+    transaction.end();
+    if (refusal) return all[0]!.bytes.slice(); // nothing was executed
+    reply.executed(parent, spread.answers(all));
+    return null;
+  };
+  if (parts.length === 0) {
+    answer([]);
+    return;
+  }
+  const leads: PartLeads[] = [];
+  const gather = new Gather(
+    client,
+    parent,
+    parts.length,
+    (replies) => answer(replies.map((reply, i) => explained(reply, leads[i]!))),
+  );
+  for (const each of parts) {
+    const part = partOf(gather, each);
+    leads.push(part.leads as PartLeads);
+    sendPart(client, each, part);
+  }
+}
+
+function partOf(gather: Gather, { commands }: SpreadPart): Request {
+  const part = gather.part();
+  part.leads = new PartLeads(commands);
+  return part;
+}
+
+/** With the error because of which a part was not executed. */
+function explained(reply: PartReply, { error }: PartLeads): PartReply {
+  if (error === "" || !reply.isError || reply.isFailure) return reply;
+  return { ...reply, bytes: errorReply(execAborted(error)) };
+}
+
+function sendPart(client: Client, each: SpreadPart, part: Request): void {
+  const { server, changing, keys } = each;
+  const bytes = each.finish();
+  if (server !== null) {
+    part.slots = [...each.slots];
+    return sendTo(server, part, bytes, 0, bytes.length);
+  }
+  const slot = changing!;
+  if (keys.length <= 1) {
+    part.keys = keys[0]?.keys ?? [];
+    return slot.send(part, bytes, 0, bytes.length);
+  }
+  whenUsable(slot, keys, client.shared.options.slotWaitMs, (error) => {
+    if (error !== "") failRequest(part, error);
+    else slot.sendToOwner(part, bytes, 0, bytes.length);
+  });
+}
+
+const NOTHING = new Uint8Array(0);
