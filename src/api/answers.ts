@@ -16,8 +16,11 @@ import {
   recordOf,
   type Shape,
   text,
+  word,
 } from "../model/record.ts";
+import type { SlotRule } from "../hash/placement.ts";
 import { GROUP_SHAPE } from "../model/group.ts";
+import { SLOT_RULES_SHAPE } from "../model/slot_rule.ts";
 import { SLOT_SHAPE, type SlotRecord, type SlotStatus } from "../model/slot.ts";
 import type { ClusterView } from "./cluster_view.ts";
 
@@ -134,6 +137,27 @@ export interface SlotRangeBody {
   readonly status: SlotStatus;
 }
 
+/** `GET /api/slot_rules`. */
+export interface SlotRulesAnswer {
+  readonly rules: readonly SlotRule[] | null;
+  /** Rules that may come, while a change is being made. */
+  readonly pending: readonly SlotRule[] | null;
+}
+
+/** `GET /api/slot_rules/test`: where a key is placed, and why. */
+export interface KeyPlaceAnswer {
+  readonly key: string;
+  readonly slot: number;
+  /** The group that owns the slot; -1: none. */
+  readonly group: number;
+  /** What decides: its own tag, a rule, or all of the key. */
+  readonly by: "tag" | "rule" | "key";
+  /** The part of the key, or the tag, that counts. */
+  readonly part: string;
+  /** The rule; null unless one decides. */
+  readonly rule: SlotRule | null;
+}
+
 /** Any object, whatever its fields. */
 const object: Shape<Readonly<Record<string, unknown>>> = {
   read(value, at) {
@@ -171,6 +195,15 @@ export const ANSWER_SHAPES = {
   allowedCommands: listOf(ALLOWED_COMMAND_SHAPE),
   slot: SLOT_SHAPE,
   slots: listOf(SLOT_SHAPE),
+  slotRules: SLOT_RULES_SHAPE,
+  keyPlace: recordOf<KeyPlaceAnswer>({
+    key: text,
+    slot: integer,
+    group: integer,
+    by: word(["tag", "rule", "key"]),
+    part: text,
+    rule: anything as Shape<SlotRule | null>,
+  }),
   proxies: listOf(PROXY_SHAPE),
   debugVars: object,
   rebalancePlan: recordOf<RebalancePlanAnswer>({

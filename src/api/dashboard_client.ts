@@ -5,6 +5,7 @@
  */
 
 import type { AllowedCommand } from "../model/allowed_command.ts";
+import type { SlotRule } from "../hash/placement.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import { PROXY_SHAPE, type ProxyRecord, type ProxyState } from "../model/proxy.ts";
@@ -16,6 +17,7 @@ import {
   type CheckAnswer,
   type DoneAnswer,
   type GroupSlotKeysAnswer,
+  type KeyPlaceAnswer,
   type MigrateBody,
   type MigrateStatusAnswer,
   type OverviewAnswer,
@@ -24,6 +26,7 @@ import {
   type RebalancePlanAnswer,
   type SlotKeysAnswer,
   type SlotRangeBody,
+  type SlotRulesAnswer,
 } from "./answers.ts";
 import type { ClusterView } from "./cluster_view.ts";
 import { type DashboardAccess, DashboardRequests } from "./dashboard_requests.ts";
@@ -155,6 +158,30 @@ export class DashboardClient {
   /** Assigns slots that belong to no group. */
   setSlots(range: SlotRangeBody): Promise<DoneAnswer> {
     return this.#requests.change("POST", "/api/slot", range);
+  }
+
+  // -- slot rules --
+
+  /** The slot rules. */
+  slotRules(): Promise<SlotRulesAnswer> {
+    return this.#requests.read("/api/slot_rules", ANSWER_SHAPES.slotRules);
+  }
+
+  /** Adds slot rules behind those that are there, or with `first` before them. */
+  addSlotRules(rules: readonly SlotRule[], first = false): Promise<DoneAnswer> {
+    const body = { rules, ...(first ? { first } : {}) };
+    return this.#requests.change("POST", "/api/slot_rules", body);
+  }
+
+  /** Removes slot rules. */
+  removeSlotRules(patterns: readonly string[]): Promise<DoneAnswer> {
+    return this.#requests.change("POST", "/api/slot_rules/remove", { patterns });
+  }
+
+  /** Where a key is placed, and why. */
+  testSlotRules(key: string): Promise<KeyPlaceAnswer> {
+    const path = `/api/slot_rules/test?key=${encodeURIComponent(key)}`;
+    return this.#requests.read(path, ANSWER_SHAPES.keyPlace);
   }
 
   // -- migration --

@@ -9,6 +9,8 @@ export interface ProxyStats {
   readonly version: string;
   /** Whether big keys are used at their source while codis-server moves them in chunks; older: left out. */
   readonly follows_chunks?: true;
+  /** Whether keys are placed by slot rules; older: left out. */
+  readonly follows_rules?: true;
   /** Requests answered, error replies included. */
   readonly ops: number;
   /** Requests by the time they took: number k took at most 2^k microseconds. */

@@ -179,5 +179,9 @@ function summaryOf(action: ActionRecord): string {
     }
     case "group_remove":
       return `group ${action.target.id} removed`;
+    case "slot_rules":
+      return action.target.pending === null
+        ? `slot rules: ${action.target.rules?.length ?? 0} in force`
+        : "slot rules are about to change: requests wait";
   }
 }

@@ -28,7 +28,7 @@ import type { ClusterChange, EntryWrite } from "./control.ts";
 import { UnconfirmedError } from "./errors.ts";
 import { GUARDED_MAX, type Leadership } from "./leadership.ts";
 import type { Publisher } from "./publish.ts";
-import { encodeIntent, type Intent, loadIntent, type Promotion } from "./intent.ts";
+import { encodeIntent, type Intent, loadIntent, type Preparation } from "./intent.ts";
 
 /** Wait before a change is retried that the store interrupted, in milliseconds. */
 const RETRY_MS = 1_000;
@@ -42,25 +42,25 @@ export class ChangeLog {
   readonly #publisher: Publisher;
   #queue: Promise<unknown> = Promise.resolve();
   #now: Omit<ChangeView, "waiting_for"> | null = null;
-  readonly #resumePromotion: (promotion: Promotion) => Promise<ClusterChange | undefined>;
+  readonly #resume: (prepared: Preparation) => Promise<ClusterChange | undefined>;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
 
   /**
    * Writes as long as `leadership` is ours, and announces to proxies through `publisher`.
    *
-   * @param resumePromotion Decides about a promotion that was interrupted: the change that ends
+   * @param resume Decides about an operation that was interrupted before its change: the change that ends
    * it, or none when it is undone.
    */
   constructor(
     store: Store,
     leadership: Leadership,
     publisher: Publisher,
-    resumePromotion: (promotion: Promotion) => Promise<ClusterChange | undefined>,
+    resume: (prepared: Preparation) => Promise<ClusterChange | undefined>,
   ) {
     this.#store = store;
     this.#leadership = leadership;
     this.#publisher = publisher;
-    this.#resumePromotion = resumePromotion;
+    this.#resume = resume;
   }
 
   /** The change that is being made, if one is. */
@@ -109,12 +109,16 @@ export class ChangeLog {
     const left = await loadIntent(this.#store);
     if (left === undefined) return;
     const isChange = left.kind === "change";
-    const summary = isChange ? left.change.summary : `promotion of ${left.addr}`;
+    const summary = isChange
+      ? left.change.summary
+      : left.kind === "promote"
+      ? `promotion of ${left.addr}`
+      : "change of slot rules";
     log.warn("a change was interrupted, finishing it: {summary}", { summary });
     this.#now = { summary, since: left.at };
     try {
       if (isChange) await this.#carryOut(left.change, "write");
-      else await this.#orDeleteIntent(() => this.#resumePromotion(left));
+      else await this.#orDeleteIntent(() => this.#resume(left));
     } catch (error) {
       // The change is in the store all the same, and the error was reported.
       if (!(error instanceof UnconfirmedError)) throw error;

@@ -20,10 +20,19 @@ export interface Promotion {
   readonly is_forced?: boolean;
 }
 
+/** A change of slot rules before it is committed: proxies may hold requests. */
+export interface RuleChange {
+  readonly kind: "slot_rules";
+  readonly at: number;
+}
+
+/** An operation that is not a change yet. */
+export type Preparation = Promotion | RuleChange;
+
 /** An operation that has started; `at` is when, in Unix milliseconds. */
 export type Intent =
   | { readonly kind: "change"; readonly at: number; readonly change: ClusterChange }
-  | Promotion;
+  | Preparation;
 
 /** Writes an intent's JSON. */
 export function encodeIntent(intent: Intent): string {
@@ -41,7 +50,8 @@ export async function loadIntent(store: Store): Promise<Intent | undefined> {
   const value = JSON.parse(json) as Intent;
   const isOne = (value.kind === "change" && Array.isArray(value.change?.writes) &&
     Array.isArray(value.change.announcements)) ||
-    (value.kind === "promote" && typeof value.addr === "string");
+    (value.kind === "promote" && typeof value.addr === "string") ||
+    value.kind === "slot_rules";
   if (!isOne) {
     throw new SyntaxError(`${store.paths.intent} cannot be read: ${json.slice(0, 80)}`);
   }

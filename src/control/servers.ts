@@ -68,7 +68,8 @@ export async function askFacts(
  */
 export async function factsOf(redis: RedisConnection): Promise<ServerFacts> {
   const info = await readInfo(redis);
-  return { runId: runIdIn(info), follows: replicationOf(info).master };
+  const isCodis = await answersLikeCodis(redis).catch(() => false);
+  return { runId: runIdIn(info), follows: replicationOf(info).master, isCodis };
 }
 
 /** What INFO says of replication. */
@@ -108,6 +109,26 @@ export async function areOneServer(control: Control, a: string, b: string): Prom
   if (a === b) return true;
   const [one, other] = await Promise.all([identityOf(control, a), identityOf(control, b)]);
   return one !== "" && one === other;
+}
+
+/**
+ * Whether the server at an address is a codis-server, which places keys itself.
+ *
+ * @throws {RedisUnreachableError | RedisError} When it cannot be used.
+ */
+export async function isCodisServer(
+  control: Pick<Control, "redis">,
+  addr: string,
+): Promise<boolean> {
+  using redis = await control.redis(addr);
+  return await answersLikeCodis(redis);
+}
+
+async function answersLikeCodis(redis: RedisConnection): Promise<boolean> {
+  const [reply] = await redis.pipeline([["SLOTSHASHKEY", "a"]]);
+  if (Array.isArray(reply)) return true;
+  if (reply instanceof RedisError && !/unknown command/i.test(reply.message)) throw reply;
+  return false;
 }
 
 /**

@@ -8,9 +8,10 @@
  */
 
 import { delay } from "@std/async/delay";
-import { slotIdOf } from "../hash/slot_id.ts";
+import type { Placement } from "../hash/placement.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { RedisError, replyText } from "../redis/reply.ts";
+import { loadPlacement } from "../store/slot_rules.ts";
 import { StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
 
@@ -29,12 +30,12 @@ interface Count {
 
 /** See the header. */
 export class SlotKeyCounter {
-  readonly #control: Pick<Control, "redis">;
+  readonly #control: Pick<Control, "redis" | "store">;
   /** By the address of the server. */
   readonly #counts = new Map<string, Count>();
 
   /** Connects through `control`. */
-  constructor(control: Pick<Control, "redis">) {
+  constructor(control: Pick<Control, "redis" | "store">) {
     this.#control = control;
   }
 
@@ -70,11 +71,16 @@ export class SlotKeyCounter {
       // Only codis-server knows the command.
       if (!(error instanceof RedisError)) throw error;
     }
-    return await scanKeys(redis, addr, slotId);
+    return await scanKeys(redis, addr, slotId, await loadPlacement(this.#control.store));
   }
 }
 
-async function scanKeys(redis: RedisConnection, addr: string, slotId: number): Promise<number> {
+async function scanKeys(
+  redis: RedisConnection,
+  addr: string,
+  slotId: number,
+  placement: Placement,
+): Promise<number> {
   const deadlineMs = performance.now() + COUNT_MS;
   let count = 0;
   for (let cursor = "0";;) {
@@ -83,7 +89,7 @@ async function scanKeys(redis: RedisConnection, addr: string, slotId: number): P
       Uint8Array,
       Uint8Array[],
     ];
-    for (const key of keys) if (slotIdOf(key, 0, key.length) === slotId) count++;
+    for (const key of keys) if (placement.slotIdOf(key, 0, key.length) === slotId) count++;
     cursor = replyText(next);
     if (cursor === "0") return count;
     const nowMs = performance.now();

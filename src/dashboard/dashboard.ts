@@ -32,6 +32,7 @@ import { promote, type PromoteContext, resumePromotion } from "../control/promot
 import { reasonOf, refusesConnections } from "../control/proxies.ts";
 import { Publisher } from "../control/publish.ts";
 import type { ServerAuth } from "../control/servers.ts";
+import { resumeRuleChange, type RulesContext } from "../control/slot_rules.ts";
 import { SlotKeyCounter } from "../control/slot_keys.ts";
 import { WriteHolds } from "../control/write_holds.ts";
 
@@ -111,7 +112,10 @@ export class Dashboard implements Control {
       options.store,
       this.#leadership,
       this.#publisher,
-      (promotion) => resumePromotion(this.#promoteContext, promotion),
+      (prepared) =>
+        prepared.kind === "promote"
+          ? resumePromotion(this.#promoteContext, prepared)
+          : resumeRuleChange(this.rulesContext),
     );
     this.#holds = new WriteHolds(
       this,
@@ -191,6 +195,17 @@ export class Dashboard implements Control {
   }
 
   // -- operations --
+
+  /** What changes of slot rules work with. */
+  get rulesContext(): RulesContext {
+    return {
+      control: this,
+      changes: this.#changes,
+      publisher: this.#publisher,
+      followsRules: (proxy) => this.monitor.proxies.followsRules(proxy),
+      transact: (operations) => this.#leadership.transact(operations),
+    };
+  }
 
   /** Promotes a server; see `promote.ts`. */
   async promote(groupId: number, addr: string, isForced: boolean): Promise<void> {

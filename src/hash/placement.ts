@@ -3,7 +3,7 @@
  *
  *      {tag} in the key ─────────────► the tag's slot          Redis Cluster's own rule, always first
  *      a rule matches ── with a tag ─► the slot of that tag
- *                     └─ without ────► the slot of the part of the key that matched
+ *                     └─ without ────► the slot of the part before what the pattern ends with
  *      else ─────────────────────────► the whole key's slot
  *
  * Rules are tried in their order; the first that matches counts. Keys of which no rule begins with the
@@ -20,10 +20,14 @@ import { keyHashOf, SLOT_COUNT } from "./slot_id.ts";
 export interface SlotRule {
   /**
    * What keys look like. A `*` stands for any bytes up to what follows it; at the end of the pattern, for
-   * the rest of the key. With a tag the pattern describes the whole key, without one how it begins.
+   * the rest of the key. With a tag the pattern describes the whole key. Without one it describes how keys
+   * begin, and ends with a separator.
    */
   readonly pattern: string;
-  /** Keys are placed as if they carried this tag; `""`: as if what matched were their tag. */
+  /**
+   * Keys are placed as if they carried this tag; `""`: as if the part before the separator were their tag.
+   * A key that consists of this part alone is in the same slot.
+   */
   readonly tag: string;
 }
 
@@ -36,8 +40,10 @@ interface CompiledRule {
   readonly literals: readonly Uint8Array[];
   /** Whether the key must end where the pattern ends. */
   readonly isWhole: boolean;
-  /** Checksum of the tag; null: of what matched. */
+  /** Checksum of the tag; null: of what stands before the separator. */
   readonly tagHash: number | null;
+  /** Bytes of the separator. */
+  readonly separator: number;
 }
 
 /** See the header. Rules are replaced as a whole. */
@@ -70,7 +76,9 @@ export class Placement {
     for (const rule of rules) {
       const compiled = compile(rule);
       const first = compiled.literals[0]![0];
+      // A pattern that begins with `*` is tried for every key.
       if (first !== undefined) (table[first] ??= []).push(compiled);
+      else for (let byte = 0; byte < 256; byte++) (table[byte] ??= []).push(compiled);
     }
     this.#byFirstByte = table;
   }
@@ -91,17 +99,22 @@ export class Placement {
     return rules === null ? keyHashOf(bytes, start, end) : hashByRules(rules, bytes, start, end);
   }
 
-  /** The rule by which the key `bytes[start..end)` is placed, and the part that counts; null: none. */
+  /** The rule by which the key `bytes[start..end)` is placed, and the tag it is placed by; null: none. */
   explain(
     bytes: Uint8Array,
     start: number,
     end: number,
-  ): { readonly rule: SlotRule; readonly matched: Uint8Array } | null {
+  ): { readonly rule: SlotRule; readonly part: Uint8Array } | null {
     const rules = this.#byFirstByte?.[bytes[start] ?? 0] ?? null;
     if (rules === null || start >= end || hasTag(bytes, start, end)) return null;
     for (const compiled of rules) {
       const at = matchEnd(compiled, bytes, start, end);
-      if (at >= 0) return { rule: compiled.rule, matched: bytes.subarray(start, at) };
+      if (at < 0) continue;
+      const { rule, separator } = compiled;
+      const part = rule.tag === ""
+        ? bytes.subarray(start, at - separator)
+        : new TextEncoder().encode(rule.tag);
+      return { rule, part };
     }
     return null;
   }
@@ -118,7 +131,7 @@ function hashByRules(
     const at = matchEnd(rule, bytes, start, end);
     if (at < 0) continue;
     if (hasTag(bytes, start, end)) break;
-    return rule.tagHash ?? crc32(bytes, start, at) | 0;
+    return rule.tagHash ?? crc32(bytes, start, at - rule.separator) | 0;
   }
   return keyHashOf(bytes, start, end);
 }
@@ -158,9 +171,11 @@ function hasTag(bytes: Uint8Array, start: number, end: number): boolean {
 function compile(rule: SlotRule): CompiledRule {
   const encoder = new TextEncoder();
   const tag = encoder.encode(rule.tag);
+  const literals = rule.pattern.split("*").map((text) => encoder.encode(text));
   return {
     rule,
-    literals: rule.pattern.split("*").map((text) => encoder.encode(text)),
+    literals,
+    separator: literals.at(-1)!.length,
     isWhole: rule.tag !== "",
     tagHash: rule.tag === "" ? null : crc32(tag, 0, tag.length) | 0,
   };

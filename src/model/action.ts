@@ -15,6 +15,7 @@ import {
   text,
   word,
 } from "./record.ts";
+import { SLOT_RULES_SHAPE, type SlotRulesRecord } from "./slot_rule.ts";
 import { SLOT_SHAPE, SLOT_STATUSES, type SlotRecord, type SlotStatus } from "./slot.ts";
 
 /** Target of a `multi_slot_changed`: slots `from` to `to`, both included. */
@@ -40,6 +41,8 @@ interface TargetByType {
   multi_slot_changed: SlotRangeRecord;
   group_changed: GroupRecord;
   group_remove: GroupRecord;
+  /** Not in Codis 2.0. */
+  slot_rules: SlotRulesRecord;
 }
 
 const TARGET_SHAPES: { readonly [T in ActionType]: Shape<TargetByType[T]> } = {
@@ -49,6 +52,7 @@ const TARGET_SHAPES: { readonly [T in ActionType]: Shape<TargetByType[T]> } = {
   multi_slot_changed: SLOT_RANGE_SHAPE,
   group_changed: GROUP_SHAPE,
   group_remove: GROUP_SHAPE,
+  slot_rules: SLOT_RULES_SHAPE,
 };
 
 /** The type of an action, as stored. */

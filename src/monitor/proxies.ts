@@ -198,6 +198,13 @@ export class ProxyMonitor {
     return answer.kind === "ours" && answer.stats.follows_chunks === true;
   }
 
+  /** Whether a proxy places keys by slot rules; undefined as long as it has not answered. */
+  followsRules(record: ProxyRecord): boolean | undefined {
+    const answer = this.#sameLife(record)?.answer;
+    if (answer === undefined) return undefined;
+    return answer.kind === "ours" && answer.stats.follows_rules === true;
+  }
+
   #sameLife({ id, start_at }: ProxyRecord): MonitoredProxy | undefined {
     const proxy = this.#proxies.get(id);
     return proxy?.record.start_at === start_at ? proxy : undefined;

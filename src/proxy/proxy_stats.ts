@@ -22,6 +22,7 @@ export function proxyStats(
   return {
     version,
     follows_chunks: true,
+    follows_rules: true,
     ops: totalCalls(stats),
     latency_buckets: latencyBuckets(stats),
     sessions: stats.sessions,

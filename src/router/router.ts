@@ -12,6 +12,7 @@
 
 import { delay } from "@std/async/delay";
 import { clock, HELD_UP_MS } from "../base/clock.ts";
+import type { SlotRule } from "../hash/placement.ts";
 import { trimPools } from "../io/chunk_pool.ts";
 import { hangUp } from "../io/dial.ts";
 import type { AcceptedConnection } from "../io/listen.ts";
@@ -144,6 +145,15 @@ export class Router implements TurnWork {
     if (!shared.isHeld) return;
     shared.isHeld = false;
     for (const session of this.sessions.values()) session.resume();
+  }
+
+  /** Places keys by other rules. What sessions have begun under the old ones ends. */
+  async setRules(rules: readonly SlotRule[]): Promise<void> {
+    await this.shared.slots.setRules(rules);
+    for (const session of [...this.sessions.values()]) {
+      if (session.transaction !== null) session.transaction.isAborted = true;
+      if (session.links.length > 0) session.close();
+    }
   }
 
   // -- time -----------------------------------------------------------------------------------

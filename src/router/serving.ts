@@ -12,3 +12,9 @@
  * Requests that are in flight are not touched by a change.
  */
 export type Serving = "serving" | "held" | "refused";
+
+/** Of two reasons to hold or refuse requests, the stronger. */
+export function worseServing(a: Serving, b: Serving): Serving {
+  if (a === "refused" || b === "refused") return "refused";
+  return a === "held" || b === "held" ? "held" : "serving";
+}

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { SlotRule } from "../hash/placement.ts";
+
 /** A slot's owner, as the store says it. */
 export interface SlotFill {
   readonly slotId: number;
@@ -23,6 +25,17 @@ export interface SlotTable {
   fillSlot(fill: SlotFill): Promise<void>;
   /** Takes a slot's owner away; resolves when nothing of it is in flight. */
   resetSlot(slotId: number): Promise<void>;
+  /**
+   * Resolves when no request of any slot is in flight that was sent before; within the bound of a slot's
+   * change. For when requests are held.
+   */
+  settleAll(): Promise<void>;
+  /**
+   * Places keys by other rules; requests are held meanwhile, and none is in flight. What clients have
+   * begun under the old rules ends: their transactions fail, and those with connections of their own are
+   * closed.
+   */
+  setRules(rules: readonly SlotRule[]): Promise<void>;
   /**
    * Every action up to this one is in force. All proxies of a product number alike, so that a SCAN
    * begun at one can go on at another.

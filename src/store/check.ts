@@ -37,6 +37,11 @@ import {
   findReplicasThatStray,
   findServersUnderTwoNames,
 } from "./check_servers.ts";
+import {
+  findBadSlotRules,
+  findPendingSlotRules,
+  findWhoIgnoresSlotRules,
+} from "./check_slot_rules.ts";
 import { type DecodedTree, decodeTree, type FactsByAddr } from "./decoded_tree.ts";
 import { CONFIG, errorAt, type Problem } from "./problem.ts";
 import type { ProductTree } from "./product_tree.ts";
@@ -65,6 +70,9 @@ const RULES: readonly ((product: DecodedTree) => readonly Problem[])[] = [
   findUnfinishedChange,
   findMigratePause,
   findWriteHolds,
+  findBadSlotRules,
+  findPendingSlotRules,
+  findWhoIgnoresSlotRules,
 ];
 
 /** What was found; `GET /api/check` answers the same. */

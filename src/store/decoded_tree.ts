@@ -34,6 +34,8 @@ export interface ServerFacts {
   readonly runId: string;
   /** The master it follows, `host:port`; `""`: none. */
   readonly follows: string;
+  /** Whether it is a codis-server, which places keys itself; left out: not asked. */
+  readonly isCodis?: boolean;
 }
 
 /** What servers report about themselves, by their stored address; without those that did not answer. */

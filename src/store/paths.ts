@@ -48,6 +48,8 @@ export function storePaths(product: string) {
     migratePause: `${root}/migrate_pause`,
     /** Not in Codis 2.0: commands that only the servers know, and how they are sent. */
     allowedCommands: `${root}/allowed_commands`,
+    /** Not in Codis 2.0: which keys belong together. */
+    slotRules: `${root}/slot_rules`,
     /** Not in Codis 2.0: masters that refuse writes because of a promotion, and what they had been set to. */
     writeHolds: `${root}/write_holds`,
     writeHold: (addr: string) => `${root}/write_holds/${addr}`,

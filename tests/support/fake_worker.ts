@@ -70,6 +70,8 @@ export class FakeWorker implements Thread {
     return {
       fillSlot: (fill) => this.table.fillSlot(fill),
       resetSlot: (slotId) => this.table.resetSlot(slotId),
+      settleAll: () => this.table.settleAll(),
+      setRules: (rules) => this.table.setRules(rules),
       inForce: (version) => this.table.inForce(version),
       loaded: (version, doubtful) => this.table.loaded(version, doubtful),
       bind: () => {

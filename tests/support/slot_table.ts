@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { SlotRule } from "../../src/hash/placement.ts";
 import type { SlotFill, SlotTable } from "../../src/router/slot_table.ts";
 
 /** Remembers the last fill of each slot; a test may make one slot slow. */
@@ -42,6 +43,21 @@ export class RecordedSlotTable implements SlotTable {
   loaded(version: number, doubtful: readonly number[] = []): void {
     this.version = version;
     this.doubtful = doubtful;
+  }
+
+  /** Every list of rules that was put in force. */
+  readonly rules: (readonly SlotRule[])[] = [];
+  /** How often all slots were settled. */
+  settled = 0;
+
+  settleAll(): Promise<void> {
+    this.settled++;
+    return Promise.resolve();
+  }
+
+  setRules(rules: readonly SlotRule[]): Promise<void> {
+    this.rules.push(rules);
+    return Promise.resolve();
   }
 
   async resetSlot(slotId: number): Promise<void> {

@@ -29,6 +29,7 @@ import {
   WAIT,
   wordArgument,
 } from "../parts/arguments.ts";
+import { slotRuleCommands } from "./slot/rule.ts";
 import { configCommand, type ConfigRow } from "../parts/config_command.ts";
 import { drainRow } from "./group.ts";
 import { queueAndWait, queueOnly } from "../parts/migration_wait.ts";
@@ -194,7 +195,7 @@ export const slotCommands: CommandGroup = {
   name: "slot",
   summary: "Show, assign and migrate slots.",
   flags: [],
-  commands: ROWS.map(configCommand),
+  commands: [...ROWS.map(configCommand), slotRuleCommands],
 };
 
 async function setSlots(

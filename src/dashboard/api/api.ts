@@ -30,6 +30,7 @@ import { REDIS_ROUTES } from "./redis.ts";
 import { type ApiRoute, findRoute } from "./route.ts";
 import { SERVER_GROUP_ROUTES } from "./server_group.ts";
 import { SLOT_ROUTES } from "./slot.ts";
+import { SLOT_RULE_ROUTES } from "./slot_rule.ts";
 
 const log = logger("dashboard");
 
@@ -48,6 +49,7 @@ const ROUTES: readonly ApiRoute[] = [
   REDIS_ROUTES,
   SERVER_GROUP_ROUTES,
   SLOT_ROUTES,
+  SLOT_RULE_ROUTES,
 ].flat();
 
 /**

@@ -4,11 +4,10 @@
  * @module
  */
 
-import { RedisError } from "../../redis/reply.ts";
 import { CodisServerMover } from "./codis_server.ts";
-import type { Control } from "../../control/control.ts";
 import { type MoveContext, MoveError, type SlotMover } from "./mover.ts";
-import { areOneServer } from "../../control/servers.ts";
+import { areOneServer, isCodisServer } from "../../control/servers.ts";
+import { loadSlotRules } from "../../store/slot_rules.ts";
 import { StockMover } from "./stock.ts";
 
 /**
@@ -32,13 +31,12 @@ export async function openMover(context: MoveContext): Promise<SlotMover> {
     // Proxies use other commands for a codis-server, and no codis-server can read a newer Redis's keys.
     throw new MoveError(`${codis} is a codis-server and ${stock} is not: keys cannot be moved`);
   }
+  const { rules } = await loadSlotRules(control.store);
+  if (isSourceCodis && rules.length > 0) {
+    throw new MoveError(
+      `${source} and ${target} are codis-servers, which know nothing of slot rules: remove the rules, or ` +
+        "use stock Redis servers",
+    );
+  }
   return isSourceCodis ? await CodisServerMover.open(context) : await StockMover.open(context);
-}
-
-async function isCodisServer(control: Control, addr: string): Promise<boolean> {
-  using redis = await control.redis(addr);
-  const [reply] = await redis.pipeline([["SLOTSHASHKEY", "a"]]);
-  if (Array.isArray(reply)) return true;
-  if (reply instanceof RedisError && !/unknown command/i.test(reply.message)) throw reply;
-  return false;
 }

@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { Placement } from "../../hash/placement.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { dropKeys, heldKeys, scanKeys, textOfKey } from "./server_keys.ts";
 
@@ -30,10 +31,11 @@ export async function clearOrphans(
   target: RedisConnection,
   owner: RedisConnection,
   slotIds: ReadonlySet<number>,
+  placement: Placement,
   addrs: { readonly target: string; readonly owner: string },
 ): Promise<Map<number, string>> {
   const orphans = new Map<number, Orphans>();
-  for await (const { database, keys } of scanKeys(target, slotIds)) {
+  for await (const { database, keys } of scanKeys(target, slotIds, placement)) {
     const copies = new Set(await heldKeys(owner, database, keys));
     await dropKeys(target, database, [...copies]);
     for (const key of keys) {

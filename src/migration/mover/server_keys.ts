@@ -4,7 +4,7 @@
  * @module
  */
 
-import { slotIdOf } from "../../hash/slot_id.ts";
+import type { Placement } from "../../hash/placement.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { databasesIn, readInfo } from "../../redis/info.ts";
 import { RedisError } from "../../redis/reply.ts";
@@ -33,23 +33,25 @@ export interface FoundKeys {
  * least once. The next step is requested before the last one is handed out.
  *
  * @param slotIds The wanted slots; read again with every step.
+ * @param placement Says which slot a key is in.
  * @throws {RedisUnreachableError | RedisError}
  */
 export async function* scanKeys(
   redis: RedisConnection,
   slotIds: ReadonlySet<number>,
+  placement: Placement,
 ): AsyncGenerator<FoundKeys> {
   const databases = databasesIn(await readInfo(redis, "keyspace"));
   const total = databases.reduce((sum, { keys }) => sum + keys, 0);
   let before = 0;
   for (const { database, keys: count } of databases) {
     await redis.call("SELECT", database);
-    let next = scan(redis, "0", slotIds);
+    let next = scan(redis, "0", slotIds, placement);
     for (let cursor = ""; cursor !== "0";) {
       const step = await next;
       cursor = step.cursor;
       if (cursor !== "0") {
-        next = scan(redis, cursor, slotIds);
+        next = scan(redis, cursor, slotIds, placement);
         next.catch(() => {}); // a caller that stops reading ignores it
       }
       const fraction = cursor === "0" ? 1 : fractionOf(cursor);
@@ -114,8 +116,9 @@ async function scan(
   redis: RedisConnection,
   cursor: string,
   slotIds: ReadonlySet<number>,
+  placement: Placement,
 ): Promise<ScanStep> {
-  return readScan(await redis.callRaw("SCAN", cursor, "COUNT", SCAN_COUNT), slotIds);
+  return readScan(await redis.callRaw("SCAN", cursor, "COUNT", SCAN_COUNT), slotIds, placement);
 }
 
 /**
@@ -123,7 +126,11 @@ async function scan(
  *
  * @param bytes `*2`, the cursor as a bulk, the keys as an array of bulks.
  */
-export function readScan(bytes: Uint8Array, slotIds: ReadonlySet<number>): ScanStep {
+export function readScan(
+  bytes: Uint8Array,
+  slotIds: ReadonlySet<number>,
+  placement: Placement,
+): ScanStep {
   let at = lineAfter(bytes, 0);
   const cursorAt = lineAfter(bytes, at);
   const cursorEnd = cursorAt + numberAt(bytes, at + 1);
@@ -133,7 +140,7 @@ export function readScan(bytes: Uint8Array, slotIds: ReadonlySet<number>): ScanS
   while (at < bytes.length) {
     const start = lineAfter(bytes, at);
     const end = start + numberAt(bytes, at + 1);
-    const slotId = slotIdOf(bytes, start, end);
+    const slotId = placement.slotIdOf(bytes, start, end);
     if (slotIds.has(slotId)) keys.push({ bytes: bytes.slice(start, end), slotId });
     at = end + 2;
   }

@@ -12,10 +12,12 @@
  */
 
 import { sleep } from "../../base/sleep.ts";
+import type { Placement } from "../../hash/placement.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { RedisError } from "../../redis/reply.ts";
 import { utf8 } from "../../resp/encoder.ts";
 import { PROBE_DATABASE, PROBE_MS, probeKey } from "../../resp/probe_key.ts";
+import { loadPlacement } from "../../store/slot_rules.ts";
 import { BigKeys } from "./big_keys.ts";
 import { KeyQueue, type MovingKey } from "./key_queue.ts";
 import { becomeOnlyMover, endRestores, MOVER_NAME } from "./late_copy_guard.ts";
@@ -120,7 +122,13 @@ export class StockMover implements SlotMover {
   ): Promise<ReadonlyMap<number, string>> {
     const { pair: { source, target } } = this.#context;
     const addrs = { target, owner: source };
-    const orphans = await clearOrphans(this.#target, this.#scanner, new Set(slotIds), addrs);
+    const orphans = await clearOrphans(
+      this.#target,
+      this.#scanner,
+      new Set(slotIds),
+      await this.#placement(),
+      addrs,
+    );
     return mayHaveKeys ? new Map() : orphans;
   }
 
@@ -133,7 +141,8 @@ export class StockMover implements SlotMover {
       // The load of others is seen best before we ask for the size of every key.
       await this.#meter.measure();
       for (const slotId of unknown) this.#found.set(slotId, []);
-      for await (const { database, keys } of scanKeys(this.#scanner, unknown)) {
+      const placement = await this.#placement();
+      for await (const { database, keys } of scanKeys(this.#scanner, unknown, placement)) {
         for (const key of await this.#sizesOf(database, keys)) {
           if (key.size >= this.#context.options.bigKeyBytes) this.#found.get(key.slotId)!.push(key);
         }
@@ -177,6 +186,11 @@ export class StockMover implements SlotMover {
     this.#target.close();
   }
 
+  /** Slot rules do not change while a slot moves, but before and after. */
+  #placement(): Promise<Placement> {
+    return loadPlacement(this.#context.control.store);
+  }
+
   /** Scans the source and moves all keys but big ones. */
   async #moveSmall(slotIds: ReadonlySet<number>, signal: AbortSignal): Promise<void> {
     const queue = new KeyQueue();
@@ -185,7 +199,9 @@ export class StockMover implements SlotMover {
       (_, i) => this.#work(queue, i, slotIds, signal).catch((error) => queue.fail(error)),
     );
     try {
-      for await (const { database, keys, fraction } of scanKeys(this.#scanner, slotIds)) {
+      const placement = await this.#placement();
+      const steps = scanKeys(this.#scanner, slotIds, placement);
+      for await (const { database, keys, fraction } of steps) {
         signal.throwIfAborted();
         await queue.put(await this.#sized(database, keys));
         for (const slotId of slotIds) this.#context.progress(slotId)?.scanned(fraction);

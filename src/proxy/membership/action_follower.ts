@@ -35,19 +35,23 @@ import {
 } from "../../store/actions.ts";
 import { compareSequence, sortSequence } from "../../store/sequence.ts";
 import type { Store } from "../../store/store.ts";
+import type { RuleLoader } from "./rule_loader.ts";
 import type { SlotLoader } from "./slot_loader.ts";
 
 /** What the follower needs of its proxy. */
 export interface FollowerOptions {
   readonly slots: SlotLoader;
+  readonly rules: RuleLoader;
   /** The proxy as it is registered now. */
   record(): ProxyRecord;
   /** An action is done with, for us or not, and so are all before it. */
   finished(name: string): void;
 }
 
+type Loaders = Pick<FollowerOptions, "slots" | "rules">;
+
 type Appliers = {
-  readonly [T in ActionType]: (slots: SlotLoader, target: ActionOf<T>["target"]) => Promise<void>;
+  readonly [T in ActionType]: (loaders: Loaders, target: ActionOf<T>["target"]) => Promise<void>;
 };
 
 /**
@@ -55,16 +59,17 @@ type Appliers = {
  * changed to is read from the store.
  */
 const APPLIERS: Appliers = {
-  slot_changed: (slots, slot) => slots.loadRange(slot.id, slot.id),
-  slot_premigrate: (slots, slot) => slots.loadRange(slot.id, slot.id),
-  slot_migrate: (slots, slot) => slots.loadRange(slot.id, slot.id),
-  multi_slot_changed: (slots, range) =>
+  slot_changed: ({ slots }, slot) => slots.loadRange(slot.id, slot.id),
+  slot_premigrate: ({ slots }, slot) => slots.loadRange(slot.id, slot.id),
+  slot_migrate: ({ slots }, slot) => slots.loadRange(slot.id, slot.id),
+  multi_slot_changed: ({ slots }, range) =>
     range.status === "offline"
       ? slots.resetRange(range.from, range.to)
       : slots.loadRange(range.from, range.to),
-  group_changed: (slots, group) => slots.loadGroup(group.id),
+  group_changed: ({ slots }, group) => slots.loadGroup(group.id),
   // No slot may have the group, or it could not have been removed.
   group_remove: () => Promise.resolve(),
+  slot_rules: ({ rules }) => rules.load(),
 };
 
 /** Waits between two tries to reach the store. */
@@ -165,16 +170,16 @@ export class ActionFollower {
     }
     if (await isAnswered(this.#store, name, own.id)) return;
     const began = performance.now();
-    await applyAction(this.#options.slots, action);
+    await applyAction(this.#options, action);
     await answerAction(this.#store, name, this.#options.record());
     const took = Math.round(performance.now() - began);
     log.info("action {name} ({type}) applied in {took} ms", { name, type: action.type, took });
   }
 }
 
-async function applyAction(slots: SlotLoader, action: ActionRecord): Promise<void> {
+async function applyAction(loaders: Loaders, action: ActionRecord): Promise<void> {
   const apply = APPLIERS[action.type] as Appliers[typeof action.type];
-  await apply(slots, action.target as never);
+  await apply(loaders, action.target as never);
 }
 
 /**

@@ -9,12 +9,13 @@
 
 import type { Timers } from "../../base/timers.ts";
 import type { ProxyRecord } from "../../model/proxy.ts";
-import type { Serving } from "../../router/serving.ts";
+import { type Serving, worseServing } from "../../router/serving.ts";
 import type { SlotTable } from "../../router/slot_table.ts";
 import { loadActionNames } from "../../store/actions.ts";
 import type { Store } from "../../store/store.ts";
 import { ActionFollower } from "./action_follower.ts";
 import { Registration, type RegistrationTimes } from "./registration.ts";
+import { RuleLoader } from "./rule_loader.ts";
 import { SlotLoader } from "./slot_loader.ts";
 
 /** What the membership asks of the process. */
@@ -36,6 +37,9 @@ export class Membership {
   /** What the store said of the slots. */
   readonly slots: SlotLoader;
   readonly #follower: ActionFollower;
+  readonly #rules: RuleLoader;
+  /** Whether requests are served as far as the slot table is concerned, and slot rules. */
+  readonly #serving: { table: Serving; rules: Serving } = { table: "serving", rules: "serving" };
   #isFollowing = false;
 
   /** Does nothing yet; `record` is the proxy's own, `offline`. */
@@ -48,9 +52,15 @@ export class Membership {
     timers?: Timers,
   ) {
     this.slots = new SlotLoader(store, table);
+    const setServing = (of: "table" | "rules", serving: Serving) => {
+      this.#serving[of] = serving;
+      events.setServing(worseServing(this.#serving.table, this.#serving.rules));
+    };
+    this.#rules = new RuleLoader(store, table, (serving) => setServing("rules", serving), timers);
     this.#follower = new ActionFollower(store, {
       record: () => this.registration.record,
       slots: this.slots,
+      rules: this.#rules,
       finished: (name) => table.inForce(Number(name)),
     }, timers);
     this.registration = new Registration(
@@ -59,11 +69,13 @@ export class Membership {
       {
         askOnline: () => events.askOnline(),
         onMarkOffline: () => events.onMarkOffline(),
-        setServing: (serving) => events.setServing(serving),
+        setServing: (serving) => setServing("table", serving),
         onOnline: async () => {
           this.#follow();
           // Asked before the slots: they are as this action left them, or newer.
           const newest = (await loadActionNames(store)).at(-1) ?? this.lastAction;
+          // Before the first slot: no key is looked for where it is not.
+          await this.#rules.load();
           await this.slots.loadAll();
           table.loaded(Number(newest));
           events.onServing();
@@ -92,6 +104,7 @@ export class Membership {
 
   /** Leaves the product; for when no request is served any more. */
   async stop(): Promise<void> {
+    this.#rules.stop();
     await this.#follower.stop();
     await this.registration.stop();
   }

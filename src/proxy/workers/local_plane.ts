@@ -7,6 +7,7 @@
 
 import { clock } from "../../base/clock.ts";
 import { logger } from "../../base/log.ts";
+import type { SlotRule } from "../../hash/placement.ts";
 import { Acceptor } from "../../io/acceptor.ts";
 import { type AllowedWay, readAllowedWay } from "../../command/learned_row.ts";
 import { causeOf } from "../../io/dial.ts";
@@ -98,6 +99,14 @@ export class LocalPlane implements DataPlane {
 
   resetSlot(slotId: number): Promise<void> {
     return this.router.shared.slots.resetSlot(slotId);
+  }
+
+  settleAll(): Promise<void> {
+    return this.router.shared.slots.settleAll();
+  }
+
+  setRules(rules: readonly SlotRule[]): Promise<void> {
+    return this.router.setRules(rules);
   }
 
   inForce(version: number): void {

@@ -9,7 +9,8 @@ const CHECK_MS = 500;
 
 interface Settling {
   readonly index: number;
-  readonly slotId: number;
+  /** What changes, in words. */
+  readonly what: string;
   readonly lateMs: number;
   isOverdue: boolean;
   reject(error: Error): void;
@@ -28,14 +29,14 @@ export class SettlingChanges {
   }
 
   /**
-   * Waits until worker number `index` has settled a change of a slot.
+   * Waits until worker number `index` has settled a change.
    *
    * @throws {Error} When it does not do so in time, or `settled` rejects.
    */
-  inTime(index: number, slotId: number, settled: Promise<void>): Promise<void> {
+  inTime(index: number, what: string, settled: Promise<void>): Promise<void> {
     const lateMs = performance.now() + this.#settleMs;
     return new Promise((resolve, reject) => {
-      const change: Settling = { index, slotId, lateMs, isOverdue: false, reject };
+      const change: Settling = { index, what, lateMs, isOverdue: false, reject };
       this.#waiting.add(change);
       this.#timer ??= setTimeout(() => this.#check(), CHECK_MS);
       settled.then(resolve, reject).finally(() => this.#waiting.delete(change));
@@ -51,11 +52,11 @@ export class SettlingChanges {
   #check(): void {
     const nowMs = performance.now();
     for (const change of this.#waiting) {
-      const { index, slotId, lateMs, isOverdue, reject } = change;
+      const { index, what, lateMs, isOverdue, reject } = change;
       if (nowMs < lateMs) continue;
       // After a pause of the process the answer may be here, and not read yet: once more.
       if (!isOverdue) change.isOverdue = true;
-      else reject(new Error(`worker ${index} does not answer, and has not settled slot ${slotId}`));
+      else reject(new Error(`worker ${index} does not answer, and has not settled ${what}`));
     }
     const isDone = this.#waiting.size === 0 || this.#isStopped;
     this.#timer = isDone ? undefined : setTimeout(() => this.#check(), CHECK_MS);

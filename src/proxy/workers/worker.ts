@@ -38,6 +38,8 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
   const own: WorkerCalls = {
     fillSlot: (fill) => plane.fillSlot(fill),
     resetSlot: (slotId) => plane.resetSlot(slotId),
+    settleAll: () => plane.settleAll(),
+    setRules: (rules) => plane.setRules(rules),
     inForce: (version) => plane.inForce(version),
     loaded: (version, doubtful) => plane.loaded(version, doubtful),
     bind: (place) => plane.bind(place, true),

@@ -10,6 +10,7 @@
  */
 
 import type { LogLevel } from "../../base/log.ts";
+import type { SlotRule } from "../../hash/placement.ts";
 import type { UnblockReply } from "../../router/blocking/blocked.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { ClientFilter } from "../../router/worker_context.ts";
@@ -32,6 +33,8 @@ export interface WorkerStart {
 export interface WorkerCalls {
   fillSlot(fill: SlotFill): Promise<void>;
   resetSlot(slotId: number): Promise<void>;
+  settleAll(): Promise<void>;
+  setRules(rules: readonly SlotRule[]): Promise<void>;
   inForce(version: number): void;
   loaded(version: number, doubtful: readonly number[]): void;
   /** Binds the port that the workers share. */

@@ -26,6 +26,7 @@
 import { delay } from "@std/async/delay";
 import { Backoff } from "../../base/backoff.ts";
 import { logger, type LogLevel, logLevel, writeLogLine } from "../../base/log.ts";
+import type { SlotRule } from "../../hash/placement.ts";
 import { listen } from "../../io/listen.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { countedSoFar, type StatsSnapshot, sumSnapshots } from "../../router/stats_snapshot.ts";
@@ -87,6 +88,7 @@ export class WorkerPool implements DataPlane {
   readonly #workers: readonly PoolWorker[];
   /** What was last wanted of each slot; nothing for one without an owner. */
   readonly #table = new Map<number, SlotFill>();
+  #rules: readonly SlotRule[] = [];
   /** The newest action that is in force, and the slots that have changed since it was. */
   #inForce = 0;
   readonly #changed = new Set<number>();
@@ -180,6 +182,7 @@ export class WorkerPool implements DataPlane {
     worker.thread = thread;
     if (this.#serving !== "serving") thread.calls.notify("setServing", this.#serving, 0);
     thread.calls.notify("allowCommands", this.#allowed);
+    await thread.calls.call("setRules", this.#rules);
     await Promise.all([...this.#table.values()].map((fill) => thread.calls.call("fillSlot", fill)));
     thread.calls.notify("loaded", this.#inForce, [...this.#changed]);
     await thread.calls.call("bind", this.#place!);
@@ -275,13 +278,22 @@ export class WorkerPool implements DataPlane {
   fillSlot(fill: SlotFill): Promise<void> {
     this.#table.set(fill.slotId, fill);
     this.#changed.add(fill.slotId);
-    return this.#everywhere(fill.slotId, ({ calls }) => calls.call("fillSlot", fill));
+    return this.#everywhere(`slot ${fill.slotId}`, ({ calls }) => calls.call("fillSlot", fill));
   }
 
   resetSlot(slotId: number): Promise<void> {
     this.#table.delete(slotId);
     this.#changed.add(slotId);
-    return this.#everywhere(slotId, ({ calls }) => calls.call("resetSlot", slotId));
+    return this.#everywhere(`slot ${slotId}`, ({ calls }) => calls.call("resetSlot", slotId));
+  }
+
+  settleAll(): Promise<void> {
+    return this.#everywhere("the slots", ({ calls }) => calls.call("settleAll"));
+  }
+
+  setRules(rules: readonly SlotRule[]): Promise<void> {
+    this.#rules = rules;
+    return this.#everywhere("slot rules", ({ calls }) => calls.call("setRules", rules));
   }
 
   inForce(version: number): void {
@@ -297,19 +309,19 @@ export class WorkerPool implements DataPlane {
   }
 
   /**
-   * Changes a slot in every worker.
+   * Makes a change in every worker.
    *
    * @returns When it is settled in all that live, and those that died can have nothing in flight.
    * @throws {Error} When one that lives does not settle it in time, or cannot.
    */
   async #everywhere(
-    slotId: number,
+    what: string,
     change: (thread: WorkerThread) => Promise<void>,
   ): Promise<void> {
     const results = await Promise.allSettled(this.#workers.map(async (worker) => {
       if (worker.thread !== undefined) {
         try {
-          return await this.#settling.inTime(worker.index, slotId, change(worker.thread));
+          return await this.#settling.inTime(worker.index, what, change(worker.thread));
         } catch (error) {
           if (!(error instanceof WorkerEndedError)) throw error;
         }

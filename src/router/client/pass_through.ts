@@ -44,7 +44,7 @@ export class PassThrough implements LinkUser {
 
   readonly #client: Client;
   readonly #command: Command | null;
-  readonly #slot: Slot | null;
+  #slot: Slot | null;
   /** The answer when the request is read away; empty when it was answered already. */
   #error: string;
   #isDiscarding: boolean;
@@ -140,8 +140,9 @@ export class PassThrough implements LinkUser {
   /** Starts the request on a link, as soon as all earlier ones are settled and its slot is open. */
   #open(): boolean {
     const client = this.#client;
-    const slot = this.#slot!;
-    if (client.depth > 0) return false;
+    if (client.depth > 0 || client.shared.isHeld) return false;
+    // Slot rules may have changed since the request began to arrive.
+    const slot = this.#slot = client.shared.slots.slotOf(this.#key, 0, this.#key.length);
     if (slot.state === "offline") {
       this.#giveUp(SLOT_NOT_READY);
       return true;

@@ -6,14 +6,14 @@
  * @module
  */
 
-import { Placement } from "../../hash/placement.ts";
+import { Placement, type SlotRule } from "../../hash/placement.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import type { Backend } from "../backends/backend.ts";
 import { BackendPool } from "../backends/backend_pool.ts";
 import type { BackendEvents, Master, Server } from "../backends/server.ts";
 import type { RouterOptions } from "../options.ts";
 import type { SlotFill, SlotTable } from "../slot_table.ts";
-import { Slot } from "./slot.ts";
+import { type SettledState, Slot } from "./slot.ts";
 import { SlotMoves } from "./slot_moves.ts";
 
 /** What the slots report, for the log. */
@@ -94,6 +94,21 @@ export class RouterSlots implements SlotTable {
       slot.groupId = slot.migrateFromGroupId = -1;
       slot.settle("offline");
     });
+  }
+
+  async settleAll(): Promise<void> {
+    await Promise.all(this.all.map(({ id }) =>
+      this.#change(id, async (slot) => {
+        const state = slot.state as SettledState; // changes of a slot do not overlap
+        await this.#drain(slot);
+        if (slot.state === "draining") slot.settle(state);
+      })
+    ));
+  }
+
+  setRules(rules: readonly SlotRule[]): Promise<void> {
+    this.placement.setRules(rules);
+    return Promise.resolve();
   }
 
   inForce(version: number): void {

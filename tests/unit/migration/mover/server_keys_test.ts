@@ -6,6 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
+import { Placement } from "../../../../src/hash/placement.ts";
 import { fractionOf, readScan } from "../../../../src/migration/mover/server_keys.ts";
 import { slotIdOf } from "../../../../src/hash/slot_id.ts";
 import { Encoder } from "../../../../src/resp/encoder.ts";
@@ -16,7 +17,7 @@ Deno.test("the keys of the wanted slots are read from a SCAN's reply, whatever t
     const reply = new Encoder(2).array(2).bulk(`${cursor}`).array(keys.length);
     for (const each of keys) reply.bulk(each);
     const wanted = new Set(Array.from({ length: last + 1 }, (_, slotId) => slotId));
-    const step = readScan(reply.done(), wanted);
+    const step = readScan(reply.done(), wanted, new Placement());
     assertEquals(step.cursor, `${cursor}`);
     const expected = keys.map((bytes) => ({ bytes, slotId: slotIdOf(bytes, 0, bytes.length) }));
     assertEquals(step.keys, expected.filter(({ slotId }) => slotId <= last));
