@@ -5,14 +5,10 @@
  * @module
  */
 
-import type { TableRow } from "./command_row.ts";
+import { parseReply, type ReplyValue } from "../resp/reply_value.ts";
 import type { KeySpec } from "./command.ts";
+import type { TableRow } from "./command_row.ts";
 
-/** A decoded reply; maps and sets are lists. */
-type Value = string | number | null | Value[];
-
-/** Depth past which a reply is not one of COMMAND's. */
-const DEPTH_MAX = 16;
 /** Names longer than this are not kept: no command has one. */
 const NAME_CHARACTERS_MAX = 64;
 
@@ -22,21 +18,28 @@ export class CommandReplyError extends Error {
 }
 
 /**
- * Reads a reply to COMMAND.
+ * Reads a reply to COMMAND, in RESP2 or RESP3. Copies what it returns.
  *
- * @param text The reply, RESP2 or RESP3, one character for each byte.
  * @returns Its rows by name, subcommands (`container|word`) included, names in lower case.
  * @throws {CommandReplyError} When it is an error or not of that shape.
  */
-export function readCommandReply(text: string): Map<string, TableRow> {
+export function readCommandReply(bytes: Uint8Array): Map<string, TableRow> {
   const rows = new Map<string, TableRow>();
-  const { value } = decodeAt(text, 0, 0);
+  const value = decode(bytes);
   if (!Array.isArray(value)) throw new CommandReplyError("no list of commands");
   for (const command of value) addRows(rows, command);
   return rows;
 }
 
-function addRows(rows: Map<string, TableRow>, value: Value): void {
+function decode(bytes: Uint8Array): ReplyValue {
+  try {
+    return parseReply(bytes);
+  } catch (error) {
+    throw new CommandReplyError((error as Error).message);
+  }
+}
+
+function addRows(rows: Map<string, TableRow>, value: ReplyValue): void {
   if (!Array.isArray(value)) return; // a null, for a command that has just gone
   const [name, arity, flags, first, last, step, categories, tips, specs, subcommands] = value;
   if (typeof name !== "string" || typeof arity !== "number" || !Array.isArray(flags)) {
@@ -59,11 +62,11 @@ function addRows(rows: Map<string, TableRow>, value: Value): void {
   if (Array.isArray(subcommands)) { for (const each of subcommands) addRows(rows, each); }
 }
 
-function numberOf(value: Value | undefined): number {
+function numberOf(value: ReplyValue | undefined): number {
   return typeof value === "number" ? value : 0;
 }
 
-function wordsOf(value: Value | undefined): string {
+function wordsOf(value: ReplyValue | undefined): string {
   return Array.isArray(value) ? value.filter((word) => typeof word === "string").join(" ") : "";
 }
 
@@ -82,7 +85,7 @@ function legacySpecs(firstKey: number, lastKey: number, keyStep: number): KeySpe
 
 const UNKNOWN: { type: "unknown"; spec: Record<string, never> } = { type: "unknown", spec: {} };
 
-function keySpecOf(value: Value): KeySpec {
+function keySpecOf(value: ReplyValue): KeySpec {
   const fields = fieldsOf(value);
   const begin = fieldsOf(fields.begin_search);
   const find = fieldsOf(fields.find_keys);
@@ -95,7 +98,7 @@ function keySpecOf(value: Value): KeySpec {
   };
 }
 
-type Fields = Readonly<Record<string, Value | undefined>>;
+type Fields = Readonly<Record<string, ReplyValue | undefined>>;
 
 function beginSearchOf(type: string, spec: Fields): KeySpec["begin_search"] {
   if (type === "index") return { type, spec: { index: numberOf(spec.index) } };
@@ -120,55 +123,9 @@ function findKeysOf(type: string, spec: Fields): KeySpec["find_keys"] {
 }
 
 /** A map, which RESP2 gives as a list of names and values. */
-function fieldsOf(value: Value | undefined): Fields {
-  const fields: Record<string, Value> = Object.create(null);
+function fieldsOf(value: ReplyValue | undefined): Fields {
+  const fields: Record<string, ReplyValue> = Object.create(null);
   if (!Array.isArray(value)) return fields;
   for (let i = 0; i + 1 < value.length; i += 2) fields[String(value[i])] = value[i + 1]!;
   return fields;
-}
-
-// -- decoding ---------------------------------------------------------------------------------
-
-function decodeAt(text: string, start: number, depth: number): { value: Value; end: number } {
-  const lineEnd = text.indexOf("\r\n", start);
-  if (lineEnd < 0 || depth > DEPTH_MAX) throw new CommandReplyError("not a whole reply");
-  const line = text.slice(start + 1, lineEnd);
-  const end = lineEnd + 2;
-  switch (text[start]) {
-    case "+":
-      return { value: line, end };
-    case "-":
-      throw new CommandReplyError(line);
-    case ":":
-      return { value: Number(line), end };
-    case "_":
-      return { value: null, end };
-    case "$": {
-      const length = Number(line);
-      if (length < 0) return { value: null, end };
-      return { value: text.slice(end, end + length), end: end + length + 2 };
-    }
-    case "*":
-    case "~":
-      return decodeItems(text, end, Number(line), depth);
-    case "%":
-      return decodeItems(text, end, 2 * Number(line), depth);
-  }
-  throw new CommandReplyError(`no reply begins with ${JSON.stringify(text[start] ?? "")}`);
-}
-
-function decodeItems(
-  text: string,
-  start: number,
-  count: number,
-  depth: number,
-): { value: Value; end: number } {
-  const items: Value[] = [];
-  let at = start;
-  for (let i = 0; i < count; i++) {
-    const item = decodeAt(text, at, depth + 1);
-    items.push(item.value);
-    at = item.end;
-  }
-  return { value: items, end: at };
 }

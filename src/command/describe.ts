@@ -11,6 +11,17 @@ import { COMMANDS, findByName } from "./command_table.ts";
 import { isOlder, TABLE_VERSION } from "./redis_version.ts";
 import redisDocs from "./docs.json" with { type: "json" };
 
+/** A part of a server's reply to COMMAND DOCS, in the client's protocol. */
+export interface ServerDocs {
+  /** How many commands it documents. */
+  readonly count: number;
+  /** Their names and documentation, one after the other. */
+  readonly entries: Uint8Array;
+}
+
+/** No documentation. */
+export const NO_DOCS: ServerDocs = { count: 0, entries: new Uint8Array(0) };
+
 /** A documentation entry as `docs.json` holds it: Redis's own fields. */
 type Doc = { readonly [field: string]: unknown };
 
@@ -19,28 +30,32 @@ type Doc = { readonly [field: string]: unknown };
  *
  * @param commands The rows in the order asked for.
  * @param version Subcommands that came with a later Redis are left out.
+ * @param learned Rows that only the servers know; subcommands are taken from them, too.
  */
 export function encodeCommandInfo(
   commands: readonly (Command | undefined)[],
   protocol: Protocol,
   version = TABLE_VERSION,
+  learned: readonly Command[] = [],
 ): Uint8Array {
-  return new Description(protocol, version).infos(commands).done();
+  return new Description(protocol, version, learned).infos(commands).done();
 }
 
 /**
  * Encodes the reply of COMMAND DOCS for these rows: a map of documentation by name.
  *
  * @param version Subcommands that came with a later Redis are left out.
+ * @param more Documentation of others, from a server.
  */
 export function encodeCommandDocs(
   commands: readonly Command[],
   protocol: Protocol,
   version = TABLE_VERSION,
+  more: ServerDocs = NO_DOCS,
 ): Uint8Array {
-  const text = new Description(protocol, version).map(commands.length);
+  const text = new Description(protocol, version, []).map(commands.length + more.count);
   for (const command of commands) text.bulk(command.name).doc(docOf(command));
-  return text.done();
+  return text.raw(more.entries).done();
 }
 
 /**
@@ -88,10 +103,12 @@ function addedDoc(name: string): Doc {
 /** Builds a reply, with methods for the parts of descriptions. */
 class Description extends Encoder {
   readonly #version: string;
+  readonly #learned: readonly Command[];
 
-  constructor(protocol: Protocol, version: string) {
+  constructor(protocol: Protocol, version: string, learned: readonly Command[]) {
     super(protocol);
     this.#version = version;
+    this.#learned = learned;
   }
 
   statuses(words: readonly string[]): this {
@@ -122,6 +139,12 @@ class Description extends Encoder {
     for (const spec of command.keySpecs) this.keySpec(spec);
     const subcommands = command.subcommands.map((id) => COMMANDS[id]!)
       .filter((row) => isKnownTo(this.#version, row));
+    const names = new Set(subcommands.map(({ name }) => name));
+    subcommands.push(
+      ...this.#learned.filter(({ name }) =>
+        name.startsWith(`${command.name}|`) && !names.has(name)
+      ),
+    );
     this.set(subcommands.length);
     for (const row of subcommands) this.info(row);
     return this;

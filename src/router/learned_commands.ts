@@ -102,9 +102,16 @@ export class LearnedCommands {
     return this.#current().get(name);
   }
 
-  /** The rows of all commands that the table has not. */
+  /** The rows of all commands that the table has not and every server has. */
   get all(): readonly Command[] {
-    return [...this.#current().values()].filter(({ origin }) => origin === "learned");
+    return [...this.#current().values()].filter(({ origin, name }) =>
+      origin === "learned" && this.#madeOf.every(({ rows }) => rows.has(name))
+    );
+  }
+
+  /** A server that has said what it knows; undefined when there is none. */
+  get anyServer(): Server | undefined {
+    return this.#masters().find(({ server }) => server.commands.rows !== null)?.server;
   }
 
   /** The name of each learned id, for counters. */

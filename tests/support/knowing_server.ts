@@ -71,6 +71,8 @@ export class KnowingServer extends FakeRedis {
   commands: readonly CommandFields[] | null;
   /** Replies by name in lower case, to requests that are not answered by their echo. */
   readonly replies: Record<string, FakeReply> = {};
+  /** What it answers to COMMAND DOCS. */
+  documents: Record<string, unknown> = {};
   /** Makes such replies of the request. */
   readonly answers: Record<string, (words: string[]) => FakeReply> = {};
 
@@ -81,6 +83,7 @@ export class KnowingServer extends FakeRedis {
 
   #answer(words: string[]): FakeReply {
     const name = words[0]!.toLowerCase();
+    if (name === "command" && words[1] === "DOCS") return encodeValue(this.documents);
     if (name === "command") {
       return this.commands === null
         ? "-NOPERM this user has no permissions to run the 'command' command\r\n"

@@ -7,6 +7,7 @@
 import { readCommandReply } from "../../command/command_reply.ts";
 import type { TableRow } from "../../command/command_row.ts";
 import { findByName } from "../../command/command_table.ts";
+import { latin1Bytes } from "../../resp/latin1.ts";
 import { encodeRequest } from "../../resp/encoder.ts";
 import { type AskedServer, ServerFact } from "./server_fact.ts";
 
@@ -24,7 +25,7 @@ export class ServerCommands extends ServerFact {
   protected take(reply: string): void {
     try {
       const rows = new Map<string, TableRow>();
-      for (const [name, row] of readCommandReply(reply)) {
+      for (const [name, row] of readCommandReply(latin1Bytes(reply))) {
         // Copied, so that the whole reply is not kept for parts of it.
         if (findByName(name)?.arity !== row[1]) rows.set(name, JSON.parse(JSON.stringify(row)));
       }

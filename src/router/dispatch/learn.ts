@@ -9,6 +9,7 @@
  */
 
 import { arityMatches, type Command } from "../../command/command.ts";
+import type { Arguments } from "../../resp/arguments.ts";
 import { errorReply } from "../../resp/encoder.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
@@ -21,9 +22,9 @@ const WAITING = new WeakMap<Client, { isOver: boolean }>();
  * Whether the table says all there is to say of a request. Of the number of arguments servers may say more
  * where they are just sent on.
  */
-export function fits(command: Command | undefined, parser: RequestParser): boolean {
-  if (command === undefined || (command.isContainer && parser.count > 1)) return false;
-  return arityMatches(command, parser.count) || command.handling !== "forward";
+export function fits(command: Command | undefined, args: Arguments): boolean {
+  if (command === undefined || (command.isContainer && args.count > 1)) return false;
+  return arityMatches(command, args.count) || command.handling !== "forward";
 }
 
 /**

@@ -12,12 +12,19 @@ import {
   encodeCommandInfo,
   isKnownTo,
   listedCommands,
+  NO_DOCS,
+  type ServerDocs,
 } from "../../command/describe.ts";
 import type { Arguments } from "../../resp/arguments.ts";
-import { Encoder, errorReply } from "../../resp/encoder.ts";
+import { Encoder, encodeRequest, errorReply, type Protocol } from "../../resp/encoder.ts";
+import { latin1Bytes } from "../../resp/latin1.ts";
+import { RequestParser } from "../../resp/request_parser.ts";
+import { askServer } from "../backends/question.ts";
+import { fits } from "../dispatch/learn.ts";
 import { NO_KEYS_FOUND, SYNTAX_ERROR } from "../errors.ts";
 import {
   answerWhen,
+  argumentText,
   argumentWord,
   globPattern,
   type LocalAnswer,
@@ -26,12 +33,9 @@ import {
 
 /** Answers by name. */
 export const COMMAND_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
-  "command": (call) =>
-    withVersion(call, (version) => {
-      return encodeCommandInfo(listedCommands(version), call.client.protocol, version);
-    }),
+  "command": (call) => withKnown(call, (known) => infoOf(call, known.listed, known)),
   "command|count": (call) =>
-    withVersion(call, (version) => new Encoder(2).integer(listedCommands(version).length).done()),
+    withKnown(call, ({ listed }) => new Encoder(2).integer(listed.length).done()),
   "command|info": commandInfo,
   "command|docs": commandDocs,
   "command|list": commandList,
@@ -39,39 +43,85 @@ export const COMMAND_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   "command|getkeysandflags": (call) => getKeys(call, true),
 };
 
-/** Answers with what servers of the lowest version among them know. */
-function withVersion(
-  call: LocalCall,
-  reply: (version: string) => Uint8Array,
-): Uint8Array | null {
-  return answerWhen(call, (answer) => {
-    call.client.shared.version.ask((version) => answer(reply(version)));
-  });
+/** What all servers know. */
+interface Known {
+  /** Of the lowest version among them. */
+  readonly version: string;
+  /** Commands that the table has not. */
+  readonly learned: readonly Command[];
+  /** All commands, without subcommands. */
+  readonly listed: readonly Command[];
+  /** The row of a name, unless not all servers know it. */
+  find(name: string): Command | undefined;
+}
+
+/** Answers with what all servers know. */
+function withKnown(call: LocalCall, reply: (known: Known) => Uint8Array): Uint8Array | null {
+  return answerWhen(call, (answer) => askKnown(call, (known) => answer(reply(known))));
+}
+
+function askKnown({ client: { shared } }: LocalCall, answer: (known: Known) => void): void {
+  shared.version.ask((version) =>
+    shared.learned.ask(() => {
+      const learned = shared.learned.all;
+      answer({
+        version,
+        learned,
+        listed: [...listedCommands(version), ...learned.filter(({ name }) => !name.includes("|"))],
+        find(name) {
+          const row = findByName(name);
+          if (row === undefined) return learned.find((each) => each.name === name);
+          // Its servers may take more arguments.
+          return isKnownTo(version, row) ? shared.learned.byName(name) ?? row : undefined;
+        },
+      });
+    })
+  );
+}
+
+function infoOf(
+  { client: { protocol } }: LocalCall,
+  rows: readonly (Command | undefined)[],
+  { version, learned }: Known,
+): Uint8Array {
+  return encodeCommandInfo(rows, protocol, version, learned);
 }
 
 function commandInfo(call: LocalCall): Uint8Array | null {
-  const { client: { protocol }, args } = call;
-  const named = args.count === 2 ? null : namedBy(args);
-  return withVersion(call, (version) => {
-    const rows = named?.map((row) => row && isKnownTo(version, row) ? row : undefined);
-    return encodeCommandInfo(rows ?? listedCommands(version), protocol, version);
-  });
+  const names = call.args.count === 2 ? null : namesIn(call.args);
+  return withKnown(call, (known) => infoOf(call, names?.map(known.find) ?? known.listed, known));
 }
 
 function commandDocs(call: LocalCall): Uint8Array | null {
-  const { client: { protocol }, args } = call;
-  const named = args.count === 2 ? null : namedBy(args).filter((command) => command !== undefined);
-  return withVersion(call, (version) => {
-    const rows = named?.filter((row) => isKnownTo(version, row)) ?? listedCommands(version);
-    return encodeCommandDocs(rows, protocol, version);
-  });
+  const { client: { protocol, shared }, args } = call;
+  const names = args.count === 2 ? null : namesIn(args);
+  return answerWhen(call, (answer) =>
+    askKnown(call, (known) => {
+      const rows = names?.map(known.find).filter((row) => row !== undefined) ?? known.listed;
+      const own = rows.filter(({ origin }) => origin !== "learned");
+      const theirs = rows.filter(({ origin }) => origin === "learned").map(({ name }) => name);
+      const done = (docs: ServerDocs) =>
+        answer(encodeCommandDocs(own, protocol, known.version, docs));
+      const server = shared.learned.anyServer;
+      if (theirs.length === 0 || server === undefined) return done(NO_DOCS);
+      const question = encodeRequest(["COMMAND", "DOCS", ...theirs]);
+      askServer(server.backend(0, protocol), question, (text) => done(docsIn(text)));
+    }));
 }
 
-/** The rows that the arguments after the subcommand name. */
-function namedBy(args: Arguments): (Command | undefined)[] {
-  const rows: (Command | undefined)[] = [];
-  for (let i = 2; i < args.count; i++) rows.push(findByName(argumentWord(args, i)));
-  return rows;
+/** What a server's reply documents; nothing when it does not know COMMAND DOCS, as before Redis 7. */
+function docsIn(reply: string): ServerDocs {
+  const [header, type, count] = /^([*%])(\d+)\r\n/.exec(reply) ?? [];
+  if (header === undefined) return NO_DOCS;
+  return {
+    count: type === "%" ? Number(count) : Number(count) / 2,
+    entries: latin1Bytes(reply.slice(header.length)),
+  };
+}
+
+/** The names after the subcommand, in lower case. */
+function namesIn(args: Arguments): string[] {
+  return Array.from({ length: args.count - 2 }, (_, i) => argumentWord(args, i + 2));
 }
 
 // -- COMMAND LIST, GETKEYS --------------------------------------------------------------------
@@ -92,23 +142,42 @@ function commandList(call: LocalCall): Uint8Array | null {
         break;
       }
       case "module":
-        isListed = () => false;
-        break;
+        return listModule(call, argumentText(args, 4));
       default:
         return errorReply(SYNTAX_ERROR);
     }
   }
   // A filter looks at subcommands as well, as in Redis.
   const isAll = args.count > 2;
-  return withVersion(call, (version) => {
+  return withKnown(call, ({ version, learned, listed }) => {
     const all = isAll
-      ? COMMANDS.filter((row) => row.origin !== "http" && isKnownTo(version, row))
-      : listedCommands(version);
-    const listed = all.filter(isListed);
-    const out = new Encoder(2).array(listed.length);
-    for (const { name } of listed) out.bulk(name);
-    return out.done();
+      ? [
+        ...COMMANDS.filter((row) => row.origin !== "http" && isKnownTo(version, row)),
+        ...learned,
+      ]
+      : listed;
+    return listOf(all.filter(isListed).map(({ name }) => name));
   });
+}
+
+function listOf(names: readonly string[]): Uint8Array {
+  const out = new Encoder(2).array(names.length);
+  for (const name of names) out.bulk(name);
+  return out.done();
+}
+
+/** Lists what all servers know of a module's commands. */
+function listModule(call: LocalCall, module: string): Uint8Array | null {
+  return answerWhen(call, (answer) =>
+    askKnown(call, ({ learned }) => {
+      const server = call.client.shared.learned.anyServer;
+      if (learned.length === 0 || server === undefined) return answer(listOf([]));
+      const question = encodeRequest(["COMMAND", "LIST", "FILTERBY", "MODULE", module]);
+      askServer(server.backend(0, 2), question, (text) => {
+        const names = new Set(text.toLowerCase().split("\r\n"));
+        answer(listOf(learned.map(({ name }) => name).filter((name) => names.has(name))));
+      });
+    }));
 }
 
 const KEYS = new KeyIndexes();
@@ -130,9 +199,31 @@ class LaterArguments implements Arguments {
   }
 }
 
-function getKeys({ client, args }: LocalCall, withFlags: boolean): Uint8Array {
+function getKeys(call: LocalCall, withFlags: boolean): Uint8Array | null {
+  const { client: { shared, protocol }, args } = call;
   const request = new LaterArguments(args, 2);
-  const command = findCommand(request);
+  const known = findCommand(request);
+  if (fits(known, request)) return keysOf(known, request, protocol, withFlags);
+  // What waits for the servers needs arguments of its own.
+  const words = Array.from(
+    { length: request.count },
+    (_, i) => request.bytes.slice(request.start(i), request.end(i)),
+  );
+  return answerWhen(call, (answer) =>
+    shared.learned.ask(() => {
+      const kept = new RequestParser();
+      const bytes = encodeRequest(words);
+      kept.parse(bytes, 0, bytes.length);
+      answer(keysOf(shared.learned.find(kept) ?? known, kept, protocol, withFlags));
+    }));
+}
+
+function keysOf(
+  command: Command | undefined,
+  request: Arguments,
+  protocol: Protocol,
+  withFlags: boolean,
+): Uint8Array {
   if (command === undefined) return errorReply("ERR Invalid command specified");
   if (command.keyPlaces === "none") return errorReply("ERR The command has no key arguments");
   if (!arityMatches(command, request.count)) {
@@ -141,10 +232,10 @@ function getKeys({ client, args }: LocalCall, withFlags: boolean): Uint8Array {
   const count = keyIndexes(command, request, KEYS);
   if (count <= 0) {
     return command.flags.includes("no_mandatory_keys")
-      ? new Encoder(client.protocol).array(0).done()
+      ? new Encoder(protocol).array(0).done()
       : errorReply(NO_KEYS_FOUND);
   }
-  const out = new Encoder(client.protocol).array(count);
+  const out = new Encoder(protocol).array(count);
   for (let i = 0; i < count; i++) {
     const index = KEYS.values[i]!;
     const key = request.bytes.subarray(request.start(index), request.end(index));

@@ -12,7 +12,7 @@ import {
   madeUp,
   recordedCommands,
 } from "../../support/knowing_server.ts";
-import { ReplyError } from "../../support/resp_value.ts";
+import { ReplyError, type RespValue } from "../../support/resp_value.ts";
 import type { RespClient } from "../../support/resp_client.ts";
 import { RouterServer, type RouterServerOptions } from "../../support/router_server.ts";
 
@@ -239,3 +239,52 @@ Deno.test("a module's command that says nothing of its arguments still needs its
     "ERR wrong number of arguments for 'my.get' command",
   );
 });
+
+Deno.test("COMMAND tells of what all servers know, as they describe it", async () => {
+  const own = madeUp("my.set", {
+    flags: ["write"],
+    categories: ["@write", "@mine"],
+    subcommands: [madeUp("my.set|add", { arity: -3, keys: [2, 2, 1] })],
+  });
+  const redis = recordedCommands("redis-7.4.1");
+  const { stack, servers, client } = await start([
+    [...redis, own, madeUp("only.here")],
+    [...redis, own],
+  ]);
+  await using _ = stack;
+  const httl = redis.find(([name]) => name === "httl")!;
+  assertEquals(await client.call("COMMAND", "INFO", "HTTL", "only.here", "my.set"), [
+    flat(httl),
+    null,
+    flat(own),
+  ]);
+  // A known command as its servers take it.
+  const [[, arity]] = await client.call("COMMAND", "INFO", "zrank") as [[string, number]];
+  assertEquals(arity, -3);
+  const all = await client.call("COMMAND", "LIST") as string[];
+  assertEquals(["get", "hexpire", "my.set"].map((name) => all.includes(name)), [true, true, true]);
+  assertEquals(all.includes("only.here"), false);
+  assertEquals(await client.call("COMMAND", "COUNT"), all.length);
+  assertEquals((await client.call("COMMAND") as unknown[]).length, all.length);
+  assertEquals(await client.call("COMMAND", "LIST", "FILTERBY", "ACLCAT", "mine"), ["my.set"]);
+  assertEquals(
+    await client.call("COMMAND", "LIST", "FILTERBY", "PATTERN", "my.*"),
+    ["my.set", "my.set|add"],
+  );
+  assertEquals(await client.call("COMMAND", "GETKEYS", "my.set", "add", "k"), ["k"]);
+  assertEquals(await client.call("COMMAND", "GETKEYS", "HTTL", "k", "FIELDS", "1", "f"), ["k"]);
+  for (const server of servers) {
+    server.documents = { "my.set": { summary: "Of ours", group: "module" } };
+  }
+  assertEquals(await client.call("COMMAND", "DOCS", "my.set", "nonsense"), [
+    "my.set",
+    ["summary", "Of ours", "group", "module"],
+  ]);
+});
+
+/** As a client reads it in RESP2. */
+function flat(value: unknown): RespValue {
+  if (Array.isArray(value)) return value.map(flat);
+  if (typeof value !== "object" || value === null) return value as RespValue;
+  return Object.entries(value).flatMap(([name, field]) => [name, flat(field)]);
+}
