@@ -67,7 +67,7 @@ const LOCAL = `
   ping echo quit auth hello select reset time info
   client|id client|info client|list client|kill client|no-evict client|no-touch
   client|setname client|getname client|setinfo client|getredir client|reply
-  client|tracking client|caching client|trackinginfo
+  client|tracking client|caching client|trackinginfo client|pause client|unpause monitor
   client|unblock wait
   command command|count command|info command|docs command|list
   command|getkeys command|getkeysandflags
@@ -102,18 +102,8 @@ const TRANSACTION = "multi exec discard watch unwatch";
 const BLOCKING = "blpop brpop brpoplpush blmove blmpop bzpopmin bzpopmax bzmpop";
 const BLOCKING_OPTION: Readonly<Record<string, string>> = { xread: "BLOCK", xreadgroup: "BLOCK" };
 
-const BLOCKING_REASON = "it would hold up the connection that all clients share";
-
 /** The refused commands by reason; the reason is a part of the error text. */
 const REFUSED: readonly (readonly [reason: string, names: string])[] = [
-  [
-    BLOCKING_REASON,
-    "monitor",
-  ],
-  [
-    "it changes the state of a connection that all clients share",
-    `client|pause client|unpause`,
-  ],
   [
     "it takes a connection of its own, connect to the server instead",
     "script|debug",

@@ -10,6 +10,8 @@ import { Resp3Support } from "./backends/resp3_support.ts";
 import { AuthThrottle } from "./client/auth_throttle.ts";
 import { ByteBudget } from "./client/byte_budget.ts";
 import type { ListedClient } from "./client/client_info.ts";
+import { Monitors } from "./client/monitors.ts";
+import { Pause } from "./client/pause.ts";
 import { ReplySizes } from "./client/reply_sizes.ts";
 import { Trackers } from "./client/trackers.ts";
 import { ScriptTexts } from "./dispatch/script_texts.ts";
@@ -42,6 +44,10 @@ export class RouterShared {
   readonly subscribers: Subscribers;
   /** Commands that only the servers know. */
   readonly learned: LearnedCommands;
+  /** Whether the clients are paused, or somebody watches what they ask. */
+  isOverseen = false;
+  readonly pause = new Pause(() => this.#oversee());
+  readonly monitors: Monitors;
   /** The clients of CLIENT TRACKING. */
   readonly trackers = new Trackers(() => this.slots.all);
   /** The clients that are connected, by id. */
@@ -68,6 +74,7 @@ export class RouterShared {
     this.events = events;
     this.worker = worker;
     this.clients = clients;
+    this.monitors = new Monitors(worker.peers, () => this.#oversee());
     this.budget = new ByteBudget(options.proxyBufferBytesMax, worker);
     const masters = () => this.slots.masters();
     this.version = new LowestVersion(masters);
@@ -93,6 +100,10 @@ export class RouterShared {
     if (this.#differing.has(parameter)) return;
     this.#differing.add(parameter);
     this.events.serversDiffer(parameter, one, two);
+  }
+
+  #oversee(): void {
+    this.isOverseen = this.pause.isActive || this.monitors.isActive;
   }
 
   /** Bytes received from clients, of closed ones and open ones. */

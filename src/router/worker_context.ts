@@ -6,6 +6,8 @@
 
 import type { BudgetPartners } from "./client/byte_budget.ts";
 import type { UnblockReply } from "./blocking/blocked.ts";
+import type { MonitorPeers } from "./client/monitors.ts";
+import type { PauseMode } from "./client/pause.ts";
 import type { StatsSnapshot } from "./stats_snapshot.ts";
 
 /**
@@ -26,13 +28,15 @@ export interface ClientFilter {
 }
 
 /** What a router asks of the others of the same proxy; what does not answer in time is left out. */
-export interface WorkerPeers {
+export interface WorkerPeers extends MonitorPeers {
   /** The stats of all routers together, the asking one included; at most a second old. */
   stats(): Promise<StatsSnapshot>;
   /** CLIENT LIST's lines of the others' clients. */
   listClients(filter: ClientFilter): Promise<string>;
   /** Closes clients of the others; resolves with how many. */
   killClients(filter: ClientFilter): Promise<number>;
+  /** Pauses the clients of the others; or no longer, when the mode is null. */
+  pause(mode: PauseMode | null, ms: number): Promise<void>;
   /** Gives an invalidation to a client of another one; resolves with whether there is such a client. */
   invalidate(clientId: number, keys: string): Promise<boolean>;
   /** CLIENT UNBLOCK of a client of another one; resolves with whether it was blocked. */

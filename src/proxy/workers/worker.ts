@@ -54,6 +54,13 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     stats: () => takeSnapshot(plane.router.shared),
     listClients: (filter) => listClients(plane.router.shared, filter),
     killClients: (filter) => killClients(plane.router.shared, filter),
+    pause: (mode, ms) => {
+      const { pause } = plane.router.shared;
+      if (mode === null) pause.end();
+      else pause.extend(mode, ms);
+    },
+    watchedElsewhere: (isWatched) => plane.router.shared.monitors.watchedElsewhere(isWatched),
+    monitored: (lines) => plane.router.shared.monitors.give(lines),
     invalidate: (id, keys) => invalidate(plane.router.shared.clients, id, latin1Bytes(keys)),
     unblockClient: (id, reply) =>
       new Promise((resolve) => unblockClient(plane.router.shared, id, reply, resolve)),
@@ -76,6 +83,9 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
       stats: () => pool.call("proxyStats"),
       listClients: (filter) => pool.call("listClients", filter),
       killClients: (filter) => pool.call("killClients", filter),
+      pause: (mode, ms) => pool.call("pause", mode, ms),
+      watch: (isWatching) => pool.notify("watch", isWatching),
+      monitored: (lines) => pool.call("monitored", lines),
       invalidate: (id, keys) => pool.call("invalidate", id, keys),
       unblockClient: (id, reply) => pool.call("unblockClient", id, reply),
       press: () => pool.notify("pressOthers"),

@@ -13,6 +13,7 @@ import type { LogLevel } from "../../base/log.ts";
 import type { SlotRule } from "../../hash/placement.ts";
 import type { UnblockReply } from "../../router/blocking/blocked.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
+import type { PauseMode } from "../../router/client/pause.ts";
 import type { ClientFilter } from "../../router/worker_context.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
@@ -54,6 +55,12 @@ export interface WorkerCalls {
   stats(): StatsSnapshot;
   listClients(filter: ClientFilter): string;
   killClients(filter: ClientFilter): number;
+  /** Pauses the clients, or no longer when the mode is null. */
+  pause(mode: PauseMode | null, ms: number): void;
+  /** Whether a client of another worker watches what clients ask. */
+  watchedElsewhere(isWatched: boolean): void;
+  /** Lines for the clients that watch. */
+  monitored(lines: string): void;
   /** Gives an invalidation to a client, if it is this worker's. */
   invalidate(clientId: number, keys: string): boolean;
   unblockClient(id: number, reply: UnblockReply): Promise<boolean>;
@@ -75,6 +82,12 @@ export interface PoolCalls {
   listClients(filter: ClientFilter): Promise<string>;
   /** Closes clients of the other workers; resolves with how many. */
   killClients(filter: ClientFilter): Promise<number>;
+  /** Pauses the clients of the other workers, or no longer when the mode is null. */
+  pause(mode: PauseMode | null, ms: number): Promise<void>;
+  /** Whether a client of this worker watches what clients ask. */
+  watch(isWatching: boolean): void;
+  /** Lines for clients of other workers that watch. */
+  monitored(lines: string): Promise<void>;
   /** Gives an invalidation to a client of another worker; resolves with whether there is such a client. */
   invalidate(clientId: number, keys: string): Promise<boolean>;
   /** CLIENT UNBLOCK of a client of another worker; resolves with whether it was blocked. */

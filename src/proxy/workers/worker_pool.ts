@@ -29,7 +29,7 @@ import { logger, type LogLevel, logLevel, writeLogLine } from "../../base/log.ts
 import type { SlotRule } from "../../hash/placement.ts";
 import { listen } from "../../io/listen.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
-import { countedSoFar, type StatsSnapshot, sumSnapshots } from "../../router/stats_snapshot.ts";
+import { countedSoFar, sumSnapshots } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
 import type {
@@ -42,10 +42,9 @@ import type {
 import { SettlingChanges } from "./settling_changes.ts";
 import { newSharedCounts, type SharedCounts } from "./shared_context.ts";
 import type { PoolCalls } from "./worker_calls.ts";
+import { ANSWER_MS, inTime, peerCalls, type PoolWorker, tellWatched } from "./worker_peers.ts";
 import { newWorker, type Thread, WorkerEndedError, WorkerThread } from "./worker_thread.ts";
 
-/** How long a worker may take for what it can answer at once, in milliseconds. */
-const ANSWER_MS = 500;
 /** How often stats are read so that little is lost with a worker that dies, in milliseconds. */
 const STATS_MS = 5_000;
 /** How long after its end a worker's sockets may still be there, in milliseconds. */
@@ -58,20 +57,6 @@ const RETRY = { firstMs: 20, maxMs: 5_000 };
 const HEALTHY_MS = 10_000;
 
 const log = logger("proxy");
-
-/** One worker of the pool, and those that died before it in its place. */
-interface PoolWorker {
-  readonly index: number;
-  readonly backoff: Backoff;
-  thread: WorkerThread | undefined;
-  /** Settles when the last one that died here can have nothing in flight. */
-  gone: Promise<void>;
-  /** The stats of the worker as they were seen last. */
-  last: StatsSnapshot | undefined;
-  /** What those that died here have counted. */
-  counted: StatsSnapshot | undefined;
-  retry: ReturnType<typeof setTimeout> | undefined;
-}
 
 /** What a pool is made with. */
 export interface PoolOptions extends PlaneOptions {
@@ -121,6 +106,7 @@ export class WorkerPool implements DataPlane {
       index,
       backoff: new Backoff(RETRY),
       thread: undefined,
+      isWatching: false,
       gone: Promise.resolve(),
       last: undefined,
       counted: undefined,
@@ -180,6 +166,7 @@ export class WorkerPool implements DataPlane {
       (cause) => this.#died(worker, thread, cause),
     );
     worker.thread = thread;
+    tellWatched(this.#workers);
     if (this.#serving !== "serving") thread.calls.notify("setServing", this.#serving, 0);
     thread.calls.notify("allowCommands", this.#allowed);
     await thread.calls.call("setRules", this.#rules);
@@ -204,44 +191,15 @@ export class WorkerPool implements DataPlane {
       },
       writeLogLine,
       proxyStats: async () => (await this.stats()).sum,
-      listClients: async (filter) => {
-        const lists = await this.#askOthers(worker, (calls) => calls.call("listClients", filter));
-        return lists.join("");
-      },
-      killClients: async (filter) => {
-        const counts = await this.#askOthers(worker, (calls) => calls.call("killClients", filter));
-        return counts.reduce((total, count) => total + count, 0);
-      },
-      invalidate: async (id, keys) =>
-        (await this.#askOthers(worker, (calls) => calls.call("invalidate", id, keys)))
-          .includes(true),
-      unblockClient: async (id, reply) =>
-        (await this.#askOthers(worker, (calls) => calls.call("unblockClient", id, reply)))
-          .includes(true),
-      pressOthers: () => {
-        for (const { thread, index } of this.#workers) {
-          if (index !== worker.index) thread?.calls.notify("press");
-        }
-      },
+      ...peerCalls(this.#workers, worker),
     };
-  }
-
-  /** The answers of all workers but one; without those that do not answer in time. */
-  async #askOthers<T>(
-    asking: PoolWorker,
-    ask: (calls: WorkerThread["calls"]) => Promise<T>,
-  ): Promise<T[]> {
-    const answers = await Promise.all(
-      this.#workers.map(({ thread }, index) =>
-        thread === undefined || index === asking.index ? undefined : inTime(ask(thread.calls))
-      ),
-    );
-    return answers.filter((answer) => answer !== undefined);
   }
 
   #died(worker: PoolWorker, thread: WorkerThread, cause: string): void {
     const { index, last } = worker;
     worker.thread = undefined;
+    worker.isWatching = false;
+    tellWatched(this.#workers);
     Atomics.store(this.#counts.sessions, index, 0);
     Atomics.store(this.#counts.heldKb, index, 0);
     if (last !== undefined) {
@@ -430,18 +388,5 @@ export class WorkerPool implements DataPlane {
     for (const { retry } of this.#workers) clearTimeout(retry);
     await this.#askAll((calls) => inTime(calls.call("close")));
     for (const { thread } of this.#workers) thread?.end("the pool is closed");
-  }
-}
-
-/** What a worker answers, if it does so in time. */
-async function inTime<T>(answer: Promise<T>, ms = ANSWER_MS): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  });
-  try {
-    return await Promise.race([answer.catch(() => undefined), late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

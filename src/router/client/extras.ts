@@ -42,8 +42,9 @@ export interface ExtrasHost {
 /** The extras of one client. */
 export class Extras {
   tracking: TrackingState | null = null;
-  isMonitor = false;
   readonly #host: ExtrasHost;
+  /** Ends what the client watches; null while it does not. */
+  #endMonitor: (() => void) | null = null;
   #replyMode: ReplyMode = "on";
   /** Whether CLIENT REPLY SKIP is meant for the command that is being dispatched. */
   #isSkipping = false;
@@ -71,6 +72,16 @@ export class Extras {
     this.#host.isMuted = mode !== "on";
   }
 
+  /** Whether the client watches what others ask. */
+  get isMonitor(): boolean {
+    return this.#endMonitor !== null;
+  }
+
+  /** MONITOR. @param end Called once, when the client watches no longer. */
+  monitor(end: () => void): void {
+    this.#endMonitor = end;
+  }
+
   /** A command is about to be dispatched. */
   dispatching(): void {
     this.#isSkipping = this.#replyMode === "skip";
@@ -94,7 +105,8 @@ export class Extras {
   /** RESET, or the end of the client. */
   reset(): void {
     this.setReplyMode("on");
-    this.isMonitor = false;
+    this.#endMonitor?.();
+    this.#endMonitor = null;
     this.endTracking();
   }
 

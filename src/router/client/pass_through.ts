@@ -143,6 +143,11 @@ export class PassThrough implements LinkUser {
     if (client.depth > 0 || client.shared.isHeld) return false;
     // Slot rules may have changed since the request began to arrive.
     const slot = this.#slot = client.shared.slots.slotOf(this.#key, 0, this.#key.length);
+    const { pause } = client.shared;
+    if (pause.holds(this.#command!.isWrite)) {
+      pause.wait(client);
+      return false;
+    }
     if (slot.state === "offline") {
       this.#giveUp(SLOT_NOT_READY);
       return true;

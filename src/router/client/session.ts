@@ -212,7 +212,7 @@ export class Session implements Client, ReplyHost, TurnWork {
       hasUnsent: this.replies.queuedBytes > 0,
       hasRequests: this.replies.depth > 0,
       isAuthenticated: this.#isAuthenticated,
-      isSubscribed: this.subscriptions?.isSubscribed === true,
+      isSubscribed: this.subscriptions?.isSubscribed === true || this.extras?.isMonitor === true,
     });
     if (reason === "") return;
     this.shared.totals.timedOutSessions++;
@@ -233,6 +233,7 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.transaction?.end();
     for (const watch of this.watches) watch.clientClosed();
     this.extras?.reset();
+    this.shared.pause.leave(this);
     this.blocked?.clientClosed();
     this.subscriptions?.close();
     for (const link of this.links) link.clientClosed();

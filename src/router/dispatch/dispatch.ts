@@ -23,17 +23,28 @@ import { admit } from "./admit.ts";
 import { fanOut } from "./fan_out.ts";
 import { forward } from "./forward.ts";
 import { fits, learnedCommand } from "./learn.ts";
+import { mayBeShown, refuseToMonitor, secretsOf, waitsForPause } from "./oversight.ts";
 import { split } from "./split.ts";
 import { queueRequest, transactionCommand } from "./transact.ts";
 import { waitsForFunctions } from "./undeclared_keys.ts";
 
 /** Dispatches the request that `parser` found. Borrows its bytes until it returns. */
 export function dispatch(client: Client, parser: RequestParser): void {
+  if (client.extras === null && !client.shared.isOverseen) return dispatchCommand(client, parser);
+  const { shared, credit } = client;
+  const known = shared.learned.find(parser) ?? findCommand(parser);
+  if (shared.pause.isActive && waitsForPause(client, known, parser)) {
+    credit.isRefused = true; // it is dispatched again
+    return;
+  }
+  const isShown = shared.monitors.isActive && mayBeShown(client, known, parser);
   const { extras } = client;
-  if (extras === null) return dispatchCommand(client, parser);
-  extras.dispatching();
-  dispatchCommand(client, parser);
-  extras.dispatched();
+  extras?.dispatching();
+  const refusal = extras?.isMonitor ? refuseToMonitor(shared.scripts, known, parser) : "";
+  if (refusal === "") dispatchCommand(client, parser);
+  else client.answer(errorReply(refusal));
+  if (isShown && !credit.isRefused) shared.monitors.saw(client, parser, secretsOf(known!, parser));
+  extras?.dispatched();
 }
 
 function dispatchCommand(client: Client, parser: RequestParser): void {

@@ -27,6 +27,9 @@ export class ScriptTexts {
   readonly #scripts = new Map<string, string>();
   /** The same by the name of a function, in lower case as Redis looks it up. */
   #functions = new Map<string, string>();
+  /** SHAs of scripts, and names of functions, that say that they do not write. */
+  readonly #readOnly = new Set<string>();
+  #readOnlyFunctions = new Set<string>();
   #functionsMs = -Infinity;
   #isAsking = false;
   readonly #waiting: (() => void)[] = [];
@@ -40,16 +43,35 @@ export class ScriptTexts {
     if (this.#scripts.size >= SCRIPTS_MAX) {
       for (const oldest of this.#scripts.keys()) {
         this.#scripts.delete(oldest);
+        this.#readOnly.delete(oldest);
         break;
       }
     }
     this.#scripts.set(sha, access);
+    if (this.isReadOnlyText(text)) this.#readOnly.add(sha);
     return access;
   }
 
   /** What was found in a script; undefined when its text has not been seen. */
   script(sha: string): string | undefined {
     return this.#scripts.get(sha.toLowerCase());
+  }
+
+  /** Whether a script says in its first line that it does not write. Borrows `text`. */
+  isReadOnlyText(text: Uint8Array): boolean {
+    const end = text.indexOf(10);
+    const line = decoder.decode(text.subarray(0, end < 0 ? text.length : end));
+    return line.startsWith("#!") && /\sflags=(\S*,)?no-writes(,|\s|$)/.test(line);
+  }
+
+  /** Whether the script of a SHA does; false when its text has not been seen. */
+  isReadOnly(sha: string): boolean {
+    return this.#readOnly.has(sha.toLowerCase());
+  }
+
+  /** Whether a function is registered as one that does not write; false when that is not known. */
+  isReadOnlyFunction(name: string): boolean {
+    return this.#readOnlyFunctions.has(name.toLowerCase());
   }
 
   /** What was found in the library of a function; undefined when no server has the function. */
@@ -79,7 +101,11 @@ export class ScriptTexts {
     this.#waiting.push(known);
     askServer(master.server.backend(0, 2), LIST_FUNCTIONS, (reply, isReply) => {
       // A server that does not tell will not run one either, but say why itself.
-      if (isReply && !reply.startsWith("-")) this.#functions = functionsOf(reply);
+      if (isReply && !reply.startsWith("-")) {
+        const libraries = listOf(parseReply(latin1Bytes(reply)));
+        this.#functions = functionsOf(libraries);
+        this.#readOnlyFunctions = readOnlyFunctions(libraries);
+      }
       this.#functionsMs = performance.now();
       this.#isAsking = false;
       for (const each of this.#waiting.splice(0)) each();
@@ -89,12 +115,23 @@ export class ScriptTexts {
 }
 
 /** What the libraries of FUNCTION LIST WITHCODE do, by their functions' names. */
-function functionsOf(reply: string): Map<string, string> {
+function functionsOf(libraries: readonly ReplyValue[]): Map<string, string> {
   const found = new Map<string, string>();
-  for (const library of listOf(parseReply(latin1Bytes(reply)))) {
+  for (const library of libraries) {
     const access = undeclaredAccess(String(fieldOf(library, "library_code")));
     for (const each of listOf(fieldOf(library, "functions"))) {
       found.set(String(fieldOf(each, "name")).toLowerCase(), access);
+    }
+  }
+  return found;
+}
+
+function readOnlyFunctions(libraries: readonly ReplyValue[]): Set<string> {
+  const found = new Set<string>();
+  for (const library of libraries) {
+    for (const each of listOf(fieldOf(library, "functions"))) {
+      if (!listOf(fieldOf(each, "flags")).map(String).includes("no-writes")) continue;
+      found.add(String(fieldOf(each, "name")).toLowerCase());
     }
   }
   return found;

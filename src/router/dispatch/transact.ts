@@ -34,6 +34,7 @@ import { SUBSCRIPTION_KINDS } from "../pubsub/kinds.ts";
 import { admit } from "./admit.ts";
 import { exec } from "./exec.ts";
 import { keylessBytes } from "./forward.ts";
+import { mayWrite } from "./oversight.ts";
 import { watchKeys } from "./watch_keys.ts";
 
 const OK = utf8("+OK\r\n");
@@ -82,6 +83,7 @@ export function queueRequest(
   }
   if (AT_ONCE.has(command.name)) return false;
   const error = transaction.isAborted ? "" : queue(client, transaction, command, parser);
+  transaction.mayWrite ||= mayWrite(client.shared.scripts, command, parser);
   if (error === "") client.answer(QUEUED);
   else abort(client, transaction, error);
   return true;

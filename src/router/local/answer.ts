@@ -17,6 +17,7 @@ import { info, time } from "./info.ts";
 import type { LocalAnswer } from "./local_call.ts";
 import { PUBSUB_COMMANDS } from "./pubsub.ts";
 import { SERVER_COMMANDS } from "./server.ts";
+import { OVERSIGHT_COMMANDS } from "./oversight.ts";
 import { slotsHashKey, slotsMapping } from "./slots.ts";
 import { TRACKING_COMMANDS } from "./tracking.ts";
 import { STATISTICS_COMMANDS } from "./statistics.ts";
@@ -25,6 +26,7 @@ const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
   auth,
   ...CONNECTION_COMMANDS,
   ...CLIENT_COMMANDS,
+  ...OVERSIGHT_COMMANDS,
   ...TRACKING_COMMANDS,
   ...COMMAND_COMMANDS,
   ...PUBSUB_COMMANDS,

@@ -1,0 +1,120 @@
+/**
+ * What the workers of a pool ask of each other, through the pool: each for its own clients.
+ *
+ * @module
+ */
+
+import type { Backoff } from "../../base/backoff.ts";
+import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
+import type { PoolCalls } from "./worker_calls.ts";
+import type { WorkerThread } from "./worker_thread.ts";
+
+/** How long a worker may take for what it can answer at once, in milliseconds. */
+export const ANSWER_MS = 500;
+
+/** One worker of the pool, and those that died before it in its place. */
+export interface PoolWorker {
+  readonly index: number;
+  readonly backoff: Backoff;
+  thread: WorkerThread | undefined;
+  /** Whether one of its clients watches what clients ask. */
+  isWatching: boolean;
+  /** Settles when the last one that died here can have nothing in flight. */
+  gone: Promise<void>;
+  /** The stats of the worker as they were seen last. */
+  last: StatsSnapshot | undefined;
+  /** What those that died here have counted. */
+  counted: StatsSnapshot | undefined;
+  retry: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** The calls of the pool that other workers answer. */
+export type PeerCalls = Pick<
+  PoolCalls,
+  | "unblockClient"
+  | "listClients"
+  | "killClients"
+  | "pause"
+  | "watch"
+  | "monitored"
+  | "invalidate"
+  | "pressOthers"
+>;
+
+/** What a worker may ask of the others. */
+export function peerCalls(workers: readonly PoolWorker[], worker: PoolWorker): PeerCalls {
+  const ask = <T>(question: (calls: WorkerThread["calls"], other: PoolWorker) => Promise<T>) =>
+    askOthers(workers, worker, question);
+  return {
+    listClients: async (filter) => {
+      const lists = await ask((calls) => calls.call("listClients", filter));
+      return lists.join("");
+    },
+    killClients: async (filter) => {
+      const counts = await ask((calls) => calls.call("killClients", filter));
+      return counts.reduce((total, count) => total + count, 0);
+    },
+    pause: async (mode, ms) => {
+      await ask((calls) => calls.call("pause", mode, ms));
+    },
+    watch: (isWatching) => {
+      worker.isWatching = isWatching;
+      tellWatched(workers);
+    },
+    monitored: async (lines) => {
+      await ask((calls, { isWatching }) =>
+        isWatching ? calls.call("monitored", lines) : Promise.resolve()
+      );
+    },
+    invalidate: async (id, keys) => {
+      const found = await ask((calls) => calls.call("invalidate", id, keys));
+      return found.includes(true);
+    },
+    unblockClient: async (id, reply) => {
+      const found = await ask((calls) => calls.call("unblockClient", id, reply));
+      return found.includes(true);
+    },
+    pressOthers: () => {
+      for (const { thread, index } of workers) {
+        if (index !== worker.index) thread?.calls.notify("press");
+      }
+    },
+  };
+}
+
+/** Tells each worker whether a client of another one watches what clients ask. */
+export function tellWatched(workers: readonly PoolWorker[]): void {
+  for (const { thread, index } of workers) {
+    const isWatched = workers.some((other) => other.index !== index && other.isWatching);
+    thread?.calls.notify("watchedElsewhere", isWatched);
+  }
+}
+
+/** The answers of all workers but one; without those that do not answer in time. */
+async function askOthers<T>(
+  workers: readonly PoolWorker[],
+  asking: PoolWorker,
+  ask: (calls: WorkerThread["calls"], worker: PoolWorker) => Promise<T>,
+): Promise<T[]> {
+  const answers = await Promise.all(
+    workers.map((worker) =>
+      worker.thread === undefined || worker === asking
+        ? undefined
+        : inTime(ask(worker.thread.calls, worker))
+    ),
+  );
+  return answers.filter((answer) => answer !== undefined);
+}
+
+/** What a worker answers, if it does so in time. */
+export async function inTime<T>(answer: Promise<T>, ms = ANSWER_MS): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  try {
+    return await Promise.race([answer.catch(() => undefined), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

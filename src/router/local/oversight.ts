@@ -1,0 +1,58 @@
+/**
+ * CLIENT PAUSE, CLIENT UNPAUSE and MONITOR, for the clients of all workers.
+ *
+ * @module
+ */
+
+import { errorReply, utf8 } from "../../resp/encoder.ts";
+import { Extras } from "../client/extras.ts";
+import type { PauseMode } from "../client/pause.ts";
+import {
+  answerWhen,
+  argumentText,
+  argumentWord,
+  integerOf,
+  type LocalAnswer,
+  type LocalCall,
+} from "./local_call.ts";
+
+const OK = utf8("+OK\r\n");
+
+/** Answers by name. */
+export const OVERSIGHT_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
+  "client|pause": pause,
+  "client|unpause": (call) => everywhere(call, null, 0),
+  monitor: ({ client }) => {
+    const extras = Extras.of(client);
+    if (extras.isMonitor) return null; // as Redis, which does not answer either
+    const { monitors } = client.shared;
+    monitors.add(client);
+    extras.monitor(() => monitors.delete(client));
+    return OK;
+  },
+};
+
+function pause(call: LocalCall): Uint8Array | null {
+  const { args } = call;
+  if (args.count > 4) return errorReply("ERR syntax error");
+  const mode = args.count === 4 ? argumentWord(args, 3) : "all";
+  if (mode !== "write" && mode !== "all") {
+    return errorReply("ERR CLIENT PAUSE mode must be WRITE or ALL");
+  }
+  const ms = integerOf(argumentText(args, 2));
+  if (ms === null) return errorReply("ERR timeout is not an integer or out of range");
+  if (ms < 0n) return errorReply("ERR timeout is negative");
+  return everywhere(call, mode, Number(ms));
+}
+
+/** Pauses the clients of all workers, or ends it; a worker that does not answer in time is not waited for. */
+function everywhere(call: LocalCall, mode: PauseMode | null, ms: number): Uint8Array | null {
+  const { pause, worker: { peers } } = call.client.shared;
+  if (mode === null) pause.end();
+  else pause.extend(mode, ms);
+  if (peers === null) return OK;
+  return answerWhen(call, (answer) => {
+    const done = () => answer(OK);
+    peers.pause(mode, ms).then(done, done);
+  });
+}

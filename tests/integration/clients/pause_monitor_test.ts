@@ -1,0 +1,181 @@
+/**
+ * CLIENT PAUSE and MONITOR: as redis-server does it, for the clients of the proxy.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { RedisServer } from "../../support/redis_server.ts";
+import { RespClient, type Word } from "../../support/resp_client.ts";
+import { RouterServer } from "../../support/router_server.ts";
+
+const utf8 = new TextDecoder();
+
+/** Whether a request is answered within 100 ms; its reply in any case. */
+async function isHeld(client: RespClient, ...words: Word[]): Promise<[boolean, Promise<string>]> {
+  await client.send(...words);
+  let isAnswered = false;
+  const reply = client.read().then(({ raw }) => {
+    isAnswered = true;
+    return utf8.decode(raw);
+  });
+  for (let i = 0; i < 20 && !isAnswered; i++) await delay(5);
+  return [!isAnswered, reply];
+}
+
+const READ_ONLY = "#!lua flags=no-writes\nreturn 5";
+/** What is asked while writes are paused; answers must be the same, and the same must wait. */
+const WHILE_PAUSED: readonly (readonly Word[])[] = [
+  ["GET", "k"],
+  ["PING"],
+  ["MGET", "k", "l", "m"],
+  ["DBSIZE"],
+  ["SET", "k"],
+  ["NOSUCH"],
+  ["SET", "k", 1],
+  ["MSET", "k", 1, "l", 2],
+  ["DEL", "k", "l"],
+  ["PFCOUNT", "h"],
+  ["EVAL", "return 1", 0],
+  ["EVAL", "#!lua\nreturn 1", 0],
+  ["EVAL", READ_ONLY, 0],
+  ["EVAL_RO", "return 1", 0],
+  ["EVAL", READ_ONLY, 1, "k"],
+  ["FLUSHALL"],
+  ["CLIENT", "PAUSE", "x"],
+  ["CLIENT", "PAUSE", -1],
+  ["CLIENT", "PAUSE", 10, "READ"],
+  ["CLIENT", "PAUSE"],
+];
+
+Deno.test("CLIENT PAUSE WRITE holds what redis-server holds, until UNPAUSE", async () => {
+  await using redis = await RedisServer.start();
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  const seen: Record<string, unknown[]> = {};
+  for (const [name, port] of [["redis", redis.port], ["proxy", proxy.port]] as const) {
+    using operator = await RespClient.connect(port);
+    assertEquals(await operator.call("CLIENT", "PAUSE", 60_000, "WRITE"), "OK");
+    const clients = await Promise.all(WHILE_PAUSED.map(() => RespClient.connect(port)));
+    const asked = await Promise.all(
+      WHILE_PAUSED.map((words, i) => isHeld(clients[i]!, ...words)),
+    );
+    assertEquals(await operator.call("CLIENT", "UNPAUSE"), "OK");
+    seen[name] = await Promise.all(asked.map(async ([held, reply], i) => {
+      const text = held ? "" : await reply;
+      await reply;
+      return [WHILE_PAUSED[i]!.join(" "), held, text];
+    }));
+    for (const client of clients) client.close();
+  }
+  assertEquals(seen.proxy, seen.redis);
+  assertEquals(proxy.leftovers(), []);
+});
+
+Deno.test("a transaction waits where redis-server lets it wait", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  using operator = await proxy.client();
+  using writer = await proxy.client();
+  using reader = await proxy.client();
+  await writer.pipeline([["MULTI"], ["SET", "k", 1]]);
+  await reader.pipeline([["MULTI"], ["GET", "k"]]);
+  await operator.call("CLIENT", "PAUSE", 60_000, "WRITE");
+  assertEquals((await isHeld(reader, "EXEC"))[0], false);
+  const [held, reply] = await isHeld(writer, "EXEC");
+  assert(held);
+  assertEquals(proxy.router.shared.pause.waiting, 1);
+  await operator.call("CLIENT", "UNPAUSE");
+  assertEquals(await reply, "*1\r\n+OK\r\n");
+});
+
+Deno.test("CLIENT PAUSE holds everything for its time, and a shorter one does not end it", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  using operator = await proxy.client();
+  using client = await proxy.client();
+  using gone = await proxy.client();
+  const startedMs = performance.now();
+  assertEquals(
+    (await operator.pipeline([["CLIENT", "PAUSE", 400], ["PING"]])).map(({ value }) => value),
+    ["OK", "PONG"],
+  );
+  assert(performance.now() - startedMs >= 395);
+  await operator.call("CLIENT", "PAUSE", 400, "WRITE");
+  await gone.send("SET", "gone", 1);
+  const [held, reply] = await isHeld(client, "SET", "k", "x".repeat(2_000_000));
+  assert(held);
+  gone.close();
+  assertEquals(await operator.call("CLIENT", "PAUSE", 1, "WRITE"), "OK");
+  assertEquals(await operator.call("GET", "k"), null);
+  assertEquals(await reply, "+OK\r\n");
+  assert(performance.now() - startedMs >= 795);
+  assertEquals(proxy.leftovers(), []);
+  assertEquals(proxy.router.shared.isOverseen, false);
+});
+
+/** Lines of MONITOR without time, address, and where they must differ. */
+function comparable(line: string): string {
+  assertMatch(line, /^\+\d{10}\.\d{6} \[/);
+  return line.replace(/^\+\S+ /, "").replace(/(\[\d+) [^\]]*/, "$1 *");
+}
+
+const WATCHED: readonly (readonly Word[])[] = [
+  ["set", "k", 'a "b" \\ \n\r\t\x07\b\x01'],
+  ["GET", new Uint8Array([0, 128, 255])],
+  ["SELECT", 2],
+  ["get", "k"],
+  ["NOSUCH", "x"],
+  ["GET"],
+  ["AUTH", "default", "secret"],
+  ["HELLO", 3, "AUTH", "default", "secret", "SETNAME", "me"],
+  ["CLIENT", "ID"],
+  ["CLIENT", "LIST"],
+  ["EVAL_RO", "return 1", 0],
+  ["PING"],
+  ["MGET", "a", "b"],
+  ["QUIT"],
+];
+
+Deno.test("MONITOR shows the lines that redis-server shows, and ends with RESET", async () => {
+  await using redis = await RedisServer.start();
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  const seen: string[][] = [];
+  for (const port of [redis.port, proxy.port]) {
+    using monitor = await RespClient.connect(port);
+    using client = await RespClient.connect(port);
+    assertEquals(await monitor.call("MONITOR"), "OK");
+    await client.pipeline(WATCHED);
+    await monitor.send("RESET");
+    const lines: string[] = [];
+    for (;;) {
+      const line = utf8.decode((await monitor.read()).raw);
+      if (line === "+RESET\r\n") break;
+      lines.push(comparable(line));
+    }
+    seen.push(lines.filter((line) => !line.includes('"RESET"')));
+    assertEquals(await monitor.call("GET", "k"), 'a "b" \\ \n\r\t\x07\b\x01');
+  }
+  assertEquals(seen[1], seen[0]);
+  assertEquals(proxy.router.shared.isOverseen, false);
+});
+
+Deno.test("a client that watches asks for no keys, and one that does not read is closed", async () => {
+  await using redis = await RedisServer.start();
+  const options = { sessionBufferBytesMax: 8 * 1024 * 1024 };
+  await using proxy = await RouterServer.start({ servers: [redis], options });
+  using monitor = await proxy.client();
+  using client = await proxy.client();
+  await monitor.call("MONITOR");
+  await monitor.send("GET", "k");
+  assertMatch(utf8.decode((await monitor.read()).raw), /Replica can't interact with the keyspace/);
+  const session = proxy.sessionOf(monitor);
+  for (let i = 0; i < 100 && session.state !== "closed"; i++) {
+    await client.call("SET", "k", "x".repeat(300_000));
+  }
+  assertEquals(session.state, "closed");
+  assert(proxy.events.includes("session overflowed"));
+  assertEquals(await client.call("PING"), "PONG");
+});
