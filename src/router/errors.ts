@@ -30,7 +30,9 @@ export const MULTI_REFUSED =
   "ERR handle response, the server refused MULTI and executed the commands one by one";
 /** Redis Cluster's text, and how to mend it. */
 export const TRANSACTION_CROSS_SLOT =
-  `${CROSS_SLOT}: give all keys of a transaction the same {tag}, or set multi_slot_transactions`;
+  `${CROSS_SLOT}, or set multi_slot_transactions in the proxy's configuration`;
+/** Redis's text, byte for byte. */
+export const NOT_IN_TRANSACTION = "ERR Command not allowed inside a transaction";
 /** Keys of a transaction may be in other slots now than they were when it began. */
 export const RULES_CHANGED = "the slot rules have changed since MULTI, send the transaction again";
 /** All clients together hold too much. */

@@ -21,6 +21,11 @@ const REASONS: readonly Reason[] = [
       /^(Script read key with expiration set|FUNCTION - test fcall_ro with read only commands)$/,
     why: "the script declares no key: it runs on one server, and the key may be on another",
   },
+  {
+    unit: /^unit\/multi$/,
+    test: /^Flushall while watching several keys by one client$/,
+    why: "it watches keys of several slots",
+  },
 ];
 
 /** What the table of failures says where there is no reason. */

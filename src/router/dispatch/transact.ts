@@ -12,7 +12,7 @@
  * @module
  */
 
-import type { Command } from "../../command/command.ts";
+import { arityMatches, type Command } from "../../command/command.ts";
 import { BAD_ARGUMENTS, KeyIndexes, keyIndexes } from "../../command/key.ts";
 import type { Placement } from "../../hash/placement.ts";
 import { encodeRequest, errorReply, utf8 } from "../../resp/encoder.ts";
@@ -25,6 +25,7 @@ import {
   CROSS_SLOT,
   execAborted,
   NO_SUCH_DATABASE,
+  NOT_IN_TRANSACTION,
   notAllowed,
   TRANSACTION_CROSS_SLOT,
   transactionTooLarge,
@@ -70,7 +71,7 @@ export function queueRequest(
   command: Command | undefined,
   parser: RequestParser,
 ): boolean {
-  const refusal = admit(client, command, parser, parser.count);
+  const refusal = refusalInTransaction(client, command, parser);
   if (refusal !== "" || command === undefined) {
     if (command?.name === "exec") {
       endTransaction(client);
@@ -87,6 +88,17 @@ export function queueRequest(
   if (error === "") client.answer(QUEUED);
   else abort(client, transaction, error);
   return true;
+}
+
+function refusalInTransaction(
+  client: Client,
+  command: Command | undefined,
+  parser: RequestParser,
+): string {
+  const refusal = admit(client, command, parser, parser.count);
+  const isNever = command !== undefined && command.flags.includes("no_multi") &&
+    arityMatches(command, parser.count) && client.isAuthenticated;
+  return isNever ? NOT_IN_TRANSACTION : refusal;
 }
 
 function abort(client: Client, transaction: Transaction, text: string): void {

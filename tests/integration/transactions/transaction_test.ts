@@ -45,6 +45,7 @@ const SAME_AS_REDIS: Readonly<Record<string, string>> = {
   "only what is answered here": "MULTI|CLIENT SETNAME me2|CLIENT GETNAME|EXEC",
   "one after the other":
     "MULTI|INCR {t}z|EXEC|MULTI|INCR {t}z|EXEC|MULTI|INCR {t}z|DISCARD|INCR {t}z",
+  "what is never allowed inside": "MULTI|SHUTDOWN|EXEC|MULTI|SAVE|SYNC|PSYNC a b|DISCARD",
   "UNWATCH inside": "MULTI|UNWATCH|SET {t}a 1|EXEC",
   "RESET ends it": "MULTI|SET {t}r 1|RESET|GET {t}r|EXEC",
   "QUIT ends it": "MULTI|SET {t}r 1|QUIT",
