@@ -92,6 +92,20 @@ const ROWS: readonly Row[] = [
     samples: ({ sessions }) => one(sessions),
   },
   {
+    name: "codis_proxy_subscribers",
+    help: "Clients that subscribe; each has a connection of its own to every master",
+    type: "gauge",
+    isPerWorker: true,
+    samples: ({ subscribers }) => one(subscribers),
+  },
+  {
+    name: "codis_proxy_lost_subscriptions_total",
+    help: "Connections lost over which clients subscribed; they are opened again",
+    type: "counter",
+    isPerWorker: true,
+    samples: ({ totals }) => one(totals.lostSubscriptions),
+  },
+  {
     name: "codis_proxy_connections_total",
     help: "Connections accepted",
     type: "counter",

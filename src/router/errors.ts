@@ -95,12 +95,6 @@ export function notWhileSubscribed(name: string): string {
     "are allowed in this context";
 }
 
-/** A server that has as many private connections as it may, for as long as a client waits for one. */
-export function noPrivateConnection(address: string): string {
-  return `ERR handle request, no more connections to ${address} may be opened for single clients: ` +
-    "see private_connections_max";
-}
-
 /** A server that cannot tell of changes, by what it says; CLIENT TRACKING came with Redis 6. */
 export function trackingUnknown(cause: string): string {
   return `ERR CLIENT TRACKING needs Redis 6 or newer at every server: ${cause}`;

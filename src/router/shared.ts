@@ -91,7 +91,7 @@ export class RouterShared {
       },
       slotDrainTimedOut: (slotId, backends) => events.slotDrainTimedOut(slotId, backends),
     });
-    this.subscribers = new Subscribers(this.slots, options.backendDialMs, events);
+    this.subscribers = new Subscribers(this.slots, options.backendDialMs, events, this.totals);
     this.slots.listener = this.subscribers;
   }
 

@@ -17,6 +17,8 @@ export interface SlotFill {
   readonly migrateFromGroupId: number;
   /** Whether requests wait until the next fill (`pre_migrate`). */
   readonly isBlocked: boolean;
+  /** `host:port` of each master that the slot may move to while it is blocked. */
+  readonly nextAddrs?: readonly string[];
 }
 
 /** The slots of a proxy; every change waits for the slot's requests in flight, within a bound. */

@@ -59,6 +59,8 @@ export interface Totals {
   overflowedSessions: number;
   /** Sessions closed because all together held more than proxy_max_buffer. */
   evictedSessions: number;
+  /** Connections lost over which clients subscribed, and attempts to open one that failed. */
+  lostSubscriptions: number;
   /** Sessions closed for a protocol error. */
   protocolErrors: number;
   /** Wrong users or passwords given by AUTH or HELLO. */
@@ -76,6 +78,7 @@ export function newTotals(): Totals {
     outputBytes: 0,
     overflowedSessions: 0,
     evictedSessions: 0,
+    lostSubscriptions: 0,
     protocolErrors: 0,
     wrongAuths: 0,
     timedOutSessions: 0,

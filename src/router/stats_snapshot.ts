@@ -57,6 +57,8 @@ export interface SlotsSnapshot {
 export interface StatsSnapshot {
   readonly uptimeMs: number;
   readonly sessions: number;
+  /** Sessions that subscribe. */
+  readonly subscribers: number;
   /** With what open sessions have received so far. */
   readonly totals: Totals;
   readonly bufferedBytes: number;
@@ -88,6 +90,7 @@ export function sumSnapshots(all: readonly StatsSnapshot[]): StatsSnapshot {
   return {
     uptimeMs: Math.max(...all.map(({ uptimeMs }) => uptimeMs)),
     sessions: sum(({ sessions }) => sessions),
+    subscribers: sum(({ subscribers }) => subscribers),
     totals,
     bufferedBytes: sum(({ bufferedBytes }) => bufferedBytes),
     tableVersion: Math.max(...all.map(({ tableVersion }) => tableVersion)),
@@ -159,6 +162,7 @@ export function countedSoFar(stats: StatsSnapshot): StatsSnapshot {
   return {
     ...stats,
     sessions: 0,
+    subscribers: 0,
     bufferedBytes: 0,
     heap: { used: 0, total: 0, external: 0 },
     servers: stats.servers.map((server) => ({

@@ -18,6 +18,7 @@ export function takeSnapshot(shared: RouterShared): StatsSnapshot {
   return {
     uptimeMs: clock.tick() - shared.startedMs,
     sessions: shared.clients.size,
+    subscribers: shared.subscribers.size,
     totals: { ...shared.totals, inputBytes: shared.inputBytes },
     bufferedBytes: shared.budget.usedBytes,
     tableVersion: shared.slots.version,

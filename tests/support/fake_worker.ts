@@ -105,6 +105,7 @@ export class FakeWorker implements Thread {
     return {
       uptimeMs: 0,
       sessions: this.sessions,
+      subscribers: 0,
       totals: { ...newTotals(), connections: calls },
       bufferedBytes: 0,
       tableVersion: this.table.history.length,

@@ -9,7 +9,7 @@ import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import { RecordError } from "../../model/record.ts";
 import { NO_GROUP, type SlotRecord } from "../../model/slot.ts";
 import type { SlotFill, SlotTable } from "../../router/slot_table.ts";
-import { loadGroup, masterOf } from "../../store/groups.ts";
+import { loadGroup, loadGroupIds, masterOf } from "../../store/groups.ts";
 import { loadSlot } from "../../store/slots.ts";
 import { type Store, StoreError } from "../../store/store.ts";
 
@@ -79,7 +79,7 @@ export class SlotLoader {
   /** Loads several slots and waits for all of them, also when one fails. */
   async #each(slotIds: readonly number[]): Promise<void> {
     // Each group is read once per call: a later change of it comes with an action of its own.
-    const masters = new Map<number, Promise<string>>();
+    const masters = new GroupMasters(this.#store);
     const loads = await Promise.allSettled(
       slotIds.map((slotId) => this.#inTurn(slotId, () => this.#loadNow(slotId, masters))),
     );
@@ -87,7 +87,7 @@ export class SlotLoader {
     if (failed !== undefined) throw failed.reason;
   }
 
-  async #loadNow(slotId: number, masters: Map<number, Promise<string>>): Promise<void> {
+  async #loadNow(slotId: number, masters: GroupMasters): Promise<void> {
     const fill = await this.#readFill(slotId, masters);
     if (fill === undefined) return await this.#resetNow(slotId);
     // Requests in flight were sent where they would be sent again: nothing to wait for.
@@ -110,7 +110,7 @@ export class SlotLoader {
   /** What the store says of a slot; `undefined` when it cannot be served like that. */
   async #readFill(
     slotId: number,
-    masters: Map<number, Promise<string>>,
+    masters: GroupMasters,
   ): Promise<SlotFill | undefined> {
     try {
       const slot = this.#records[slotId] = await loadSlot(this.#store, slotId);
@@ -124,15 +124,15 @@ export class SlotLoader {
     }
   }
 
-  async #fillOf(slot: SlotRecord, masters: Map<number, Promise<string>>): Promise<SlotFill> {
+  async #fillOf(slot: SlotRecord, masters: GroupMasters): Promise<SlotFill> {
     const { status, migrate_status } = slot.state;
     const isMigrating = status === "migrate";
-    const backendAddr = await this.#masterAddr(slot.group_id, masters);
-    const migrateFromAddr = isMigrating ? await this.#masterAddr(migrate_status.from, masters) : "";
+    const backendAddr = await masters.of(slot.group_id);
+    const migrateFromAddr = isMigrating ? await masters.of(migrate_status.from) : "";
     if (migrateFromAddr === backendAddr) {
       throw new StoreError(`slot ${slot.id} migrates from ${migrateFromAddr} to itself`);
     }
-    return {
+    const fill: SlotFill = {
       slotId: slot.id,
       groupId: slot.group_id,
       backendAddr,
@@ -140,15 +140,41 @@ export class SlotLoader {
       migrateFromGroupId: isMigrating ? migrate_status.from : NO_GROUP,
       isBlocked: status === "pre_migrate",
     };
+    if (!fill.isBlocked) return fill;
+    return { ...fill, nextAddrs: await masters.all() };
+  }
+}
+
+/** The masters of groups, each read once. */
+class GroupMasters {
+  readonly #store: Store;
+  readonly #byGroup = new Map<number, Promise<string>>();
+  #all: Promise<string[]> | undefined;
+
+  constructor(store: Store) {
+    this.#store = store;
   }
 
-  #masterAddr(groupId: number, masters: Map<number, Promise<string>>): Promise<string> {
-    let addr = masters.get(groupId);
+  /** The address of a group's master; rejects when it has none. */
+  of(groupId: number): Promise<string> {
+    let addr = this.#byGroup.get(groupId);
     if (addr === undefined) {
       addr = loadGroup(this.#store, groupId).then((group) => masterOf(group).addr);
-      masters.set(groupId, addr);
+      this.#byGroup.set(groupId, addr);
     }
     return addr;
+  }
+
+  /** The addresses of all masters, where there is one: a blocked slot may move to any. */
+  all(): Promise<string[]> {
+    return this.#all ??= this.#readAll();
+  }
+
+  async #readAll(): Promise<string[]> {
+    const groupIds = await loadGroupIds(this.#store);
+    const groups = await Promise.all(groupIds.map((id) => loadGroup(this.#store, id)));
+    const servers = groups.flatMap((group) => group.servers ?? []);
+    return servers.filter(({ type }) => type === "master").map(({ addr }) => addr);
   }
 }
 

@@ -91,7 +91,11 @@ function answerInTurn(
 ): null {
   const parked = client.replies.park(command);
   client.isAtBarrier = true;
-  ask((reply) => client.replies.completed(parked, reply));
+  ask((reply) => {
+    // Acknowledgements are pushes, which CLIENT REPLY OFF does not hold back.
+    if (reply[0] !== 45 /* - */) parked.isMuted = false;
+    client.replies.completed(parked, reply);
+  });
   return null;
 }
 

@@ -12,6 +12,7 @@
 import { Backoff } from "../../base/backoff.ts";
 import { clock } from "../../base/clock.ts";
 import type { Server } from "../backends/server.ts";
+import type { SlotFill } from "../slot_table.ts";
 import type { RouterSlots, SlotsListener } from "../slots/router_slots.ts";
 
 /** How long it takes until a change of the slots is looked at, in milliseconds: many come at once. */
@@ -54,22 +55,26 @@ interface Place {
 
 /** See the drawing above. */
 export class Subscribers implements SlotsListener {
-  /** Connections of subscribers that were lost so far. */
-  losses = 0;
-
   readonly #slots: RouterSlots;
   readonly #patienceMs: number;
   readonly #events: SubscriberEvents;
+  readonly #totals: { lostSubscriptions: number };
   readonly #all = new Set<Subscriber>();
   readonly #places = new Map<Server, Place>();
   /** How many slots are about to be owned by a server, by its address. */
   readonly #filling = new Map<string, number>();
-  /** Servers that may serve soon, by address: slots are about to move to them. */
-  #expected: readonly string[] = [];
+  /** The servers that may serve blocked slots next, by the slot. */
+  readonly #expected = new Map<number, readonly string[]>();
   #lookTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param patienceMs How long a server that is about to serve is waited for. */
-  constructor(slots: RouterSlots, patienceMs: number, events: SubscriberEvents) {
+  constructor(
+    slots: RouterSlots,
+    patienceMs: number,
+    events: SubscriberEvents,
+    totals: { lostSubscriptions: number },
+  ) {
+    this.#totals = totals;
     this.#slots = slots;
     this.#patienceMs = patienceMs;
     this.#events = events;
@@ -124,7 +129,8 @@ export class Subscribers implements SlotsListener {
 
   #wanted(): Set<string> {
     const addresses = this.#slots.masters().map(({ server }) => server.address);
-    return new Set([...addresses, ...this.#filling.keys(), ...this.#expected]);
+    const expected = new Set(this.#expected.values()); // mostly one list for all slots
+    return new Set([...addresses, ...this.#filling.keys(), ...[...expected].flat()]);
   }
 
   #place(address: string): Place & { readonly server: Server } {
@@ -134,15 +140,25 @@ export class Subscribers implements SlotsListener {
     return place;
   }
 
-  beforeServing(address: string): Promise<void> | null {
-    this.#filling.set(address, (this.#filling.get(address) ?? 0) + 1);
-    return this.#joined(address);
+  /**
+   * Lets all join a server before it serves, and those that a blocked slot may move to: when it moves, other
+   * proxies may send messages there before this one knows.
+   */
+  beforeServing({ slotId, backendAddr, nextAddrs = [] }: SlotFill): Promise<void> | null {
+    this.#filling.set(backendAddr, (this.#filling.get(backendAddr) ?? 0) + 1);
+    if (nextAddrs.length > 0) this.#expected.set(slotId, nextAddrs);
+    const joined = this.#joined(backendAddr);
+    if (joined === null || nextAddrs.length === 0) return joined;
+    return Promise.all([joined, ...nextAddrs.map((address) => this.#joined(address))]).then(
+      () => {},
+    );
   }
 
-  serves(address: string): void {
-    const left = this.#filling.get(address)! - 1;
-    if (left > 0) this.#filling.set(address, left);
-    else this.#filling.delete(address);
+  serves({ slotId, backendAddr, nextAddrs = [] }: SlotFill): void {
+    const left = this.#filling.get(backendAddr)! - 1;
+    if (left > 0) this.#filling.set(backendAddr, left);
+    else this.#filling.delete(backendAddr);
+    if (nextAddrs.length === 0) this.#expected.delete(slotId);
   }
 
   /** Resolves when all have joined a server; null when there is nobody. */
@@ -169,16 +185,6 @@ export class Subscribers implements SlotsListener {
         });
       }
     });
-  }
-
-  /**
-   * Slots are about to move to one of these servers, other proxies' clients perhaps before ours: all join
-   * them. With none, the time of moves is over.
-   */
-  async expect(addresses: readonly string[]): Promise<void> {
-    this.#expected = addresses;
-    if (addresses.length === 0) return this.changed();
-    await Promise.all(addresses.map((address) => this.#joined(address)));
   }
 
   changed(): void {
@@ -212,7 +218,7 @@ export class Subscribers implements SlotsListener {
   lost(server: Server, subscriber: Subscriber, cause: string): void {
     const place = this.#places.get(server);
     if (place === undefined || !this.#all.has(subscriber)) return;
-    this.losses++;
+    this.#totals.lostSubscriptions++;
     if (place.outage === null) {
       this.#events.subscriptionsLost(server.address, cause);
       place.outage = {

@@ -15,7 +15,7 @@ import { Encoder, utf8 } from "../../resp/encoder.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import type { Server } from "../backends/server.ts";
 import type { Client } from "../client/client.ts";
-import { backendDown, noPrivateConnection, SLOT_NOT_READY } from "../errors.ts";
+import { backendDown, privateConnectionsSpent, SLOT_NOT_READY } from "../errors.ts";
 import type { ClientSubscriptions, SubscriptionCounts } from "./client_subscriptions.ts";
 import { CHANNELS, PATTERNS, SHARD_CHANNELS, SUBSCRIPTION_KINDS } from "./kinds.ts";
 import type { SubscriptionKind } from "./kinds.ts";
@@ -123,13 +123,13 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
   }
 
   #waits(server: Server): "waiting" | string {
-    const { backendDialMs } = this.#client.shared.options;
+    const { backendDialMs, privateConnectionsMax } = this.#client.shared.options;
     if (this.#waitingSinceMs === 0) this.#waitingSinceMs = clock.nowMs;
     if (clock.nowMs - this.#waitingSinceMs <= backendDialMs) return "waiting";
     this.#waitingSinceMs = 0;
     server.leavePrivateQueue(this.#client);
     this.#endIfUnused();
-    return noPrivateConnection(server.address);
+    return privateConnectionsSpent(server.address, privateConnectionsMax);
   }
 
   /**

@@ -25,9 +25,9 @@ export interface SlotEvents extends BackendEvents {
 /** Who must know of servers before they serve, and of slots that have changed hands. */
 export interface SlotsListener {
   /** A server is about to own a slot; it serves once this resolves. Null when nobody minds. */
-  beforeServing(address: string): Promise<void> | null;
+  beforeServing(fill: SlotFill): Promise<void> | null;
   /** It owns the slot. */
-  serves(address: string): void;
+  serves(fill: SlotFill): void;
   /** A slot has changed hands. */
   changed(): void;
 }
@@ -68,7 +68,7 @@ export class RouterSlots implements SlotTable {
   fillSlot(fill: SlotFill): Promise<void> {
     return this.#change(fill.slotId, async (slot) => {
       await this.#drain(slot);
-      await this.listener?.beforeServing(fill.backendAddr);
+      await this.listener?.beforeServing(fill);
       const server = this.pool.acquire(fill.backendAddr);
       const migrateFrom = fill.migrateFromAddr === ""
         ? null
@@ -80,7 +80,7 @@ export class RouterSlots implements SlotTable {
       slot.migrateFrom = migrateFrom;
       slot.groupId = fill.groupId;
       slot.migrateFromGroupId = migrateFrom === null ? -1 : fill.migrateFromGroupId;
-      this.listener?.serves(fill.backendAddr);
+      this.listener?.serves(fill);
       slot.settle(fill.isBlocked ? "blocked" : migrateFrom === null ? "open" : "migrating");
     });
   }

@@ -59,7 +59,7 @@ Deno.test("a server that was killed is subscribed at again when it is back; the 
     assertEquals(await messageOf(client), `message,${CHANNELS[0]},again`);
   }
   assertEquals(await subscribersAt(b, CHANNELS[0]), 5);
-  assert(proxy.router.shared.subscribers.losses >= 5);
+  assert(proxy.router.shared.totals.lostSubscriptions >= 5);
   for (const client of subscribers) client.close();
   late.close();
   await until(() => proxy.router.shared.subscribers.size === 0);
