@@ -71,6 +71,10 @@ export const LOADING = "LOADING codis-proxy waits to be set online: it has no sl
 export const SLOTS_MOVE_TOO_FAST =
   "ERR handle response, slots move faster than all keys can be asked for";
 
+/** XREAD cannot go on at another server: `$` might mean another entry there. */
+export const UNKNOWN_LAST_ID =
+  "ERR handle request, the slot has moved, and XINFO STREAM did not say what $ stood for: ask again";
+
 /** The proxy closes its clients, and the command waits no longer. Nothing was done. */
 export const CLIENTS_CLOSED = "ERR handle request, the proxy is shutting down";
 

@@ -93,6 +93,8 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   linked: LinkedUser | null = null;
   /** The server's id of a private backend, once somebody has asked for it; else 0. */
   clientId = 0;
+  /** Since when a private backend is nobody's, in clock milliseconds. */
+  idleSinceMs = 0;
   /** Whether all that the server sends is a push for the user: the connection subscribes. */
   isListening = false;
 

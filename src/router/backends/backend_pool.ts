@@ -61,6 +61,7 @@ export class BackendPool {
   /** Sends a PING on every connection that has nothing in flight. */
   keepAlive(): void {
     for (const server of this.#servers.values()) {
+      server.closeUnused();
       for (const backend of server.backends()) backend.keepAlive();
     }
   }

@@ -24,8 +24,12 @@ import { UnblockSupport } from "./unblock_support.ts";
  * Private backends of one server that carry something large at once, such as an upload; more clients wait.
  */
 export const LARGE_LOADS_MAX = 32;
-/** Idle private backends kept open. */
-const PRIVATE_BACKENDS_KEPT = 4;
+/** Idle private backends kept open at most; those who block again and again find one. */
+const PRIVATE_BACKENDS_KEPT = 64;
+/** Those of them that are kept however long nobody wants one. */
+const PRIVATE_BACKENDS_UNUSED = 4;
+/** How long the others wait for a user, in milliseconds. */
+const PRIVATE_BACKEND_UNUSED_MS = 10_000;
 
 /** What happens to backends, for the log. */
 export interface BackendEvents {
@@ -142,7 +146,7 @@ export class Server implements BackendHost {
   }
 
   #takePrivate(database: number, protocol: Protocol, waiter: BudgetWaiter): Backend | null {
-    const index = this.#idlePrivates.findIndex((backend) =>
+    const index = this.#idlePrivates.findLastIndex((backend) =>
       backend.database === database && backend.protocol === protocol
     );
     if (index >= 0) return this.#idlePrivates.splice(index, 1)[0]!;
@@ -183,6 +187,7 @@ export class Server implements BackendHost {
     backend.onDrain = null;
     this.#loadEnded(backend);
     if (isClean && this.uses > 0 && this.#idlePrivates.length < PRIVATE_BACKENDS_KEPT) {
+      backend.idleSinceMs = clock.nowMs;
       this.#idlePrivates.push(backend);
       callNext(this.#privateQueue);
     } else {
@@ -244,6 +249,15 @@ export class Server implements BackendHost {
   /** Private backends that somebody uses. */
   get privatesInUse(): number {
     return this.#privates.size - this.#idlePrivates.length;
+  }
+
+  /** Closes private backends that nobody has wanted for a while; called every few seconds. */
+  closeUnused(): void {
+    while (this.#idlePrivates.length > PRIVATE_BACKENDS_UNUSED) {
+      const oldest = this.#idlePrivates[0]!;
+      if (clock.nowMs - oldest.idleSinceMs < PRIVATE_BACKEND_UNUSED_MS) return;
+      oldest.close();
+    }
   }
 
   /** Closes all connections. */

@@ -21,10 +21,15 @@ import { latin1, latin1Bytes } from "../../resp/latin1.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import type { Link, LinkUser } from "../backends/link.ts";
 import { openLink } from "../backends/link_wait.ts";
-import { askServer } from "../backends/question.ts";
 import type { Client } from "../client/client.ts";
 import { forward } from "../dispatch/forward.ts";
-import { CLIENTS_CLOSED, CROSS_SLOT, SLOT_NOT_READY, slotWaitedOut } from "../errors.ts";
+import {
+  CLIENTS_CLOSED,
+  CROSS_SLOT,
+  SLOT_NOT_READY,
+  slotWaitedOut,
+  UNKNOWN_LAST_ID,
+} from "../errors.ts";
 import {
   acquireRequest,
   deliver,
@@ -98,7 +103,8 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
   /** Questions to the server before the command can be asked: it goes on when they are answered. */
   #questions = 0;
   /** Streams whose `$` is to be replaced. */
-  #newEntries: readonly NewEntries[];
+  readonly #newEntries: Set<NewEntries>;
+  #isAskedAgain = false;
   #link: Link | null = null;
   /** Whether the link's server can be told to unblock it. */
   #canUnblock = false;
@@ -130,7 +136,7 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
     this.#slot = slot;
     this.#keys = keys;
     this.#form = form;
-    this.#newEntries = form.newEntries;
+    this.#newEntries = new Set(form.newEntries);
     const { replies } = client;
     this.#parent = replies.park(command);
     replies.charge(this.#parent, bytes);
@@ -157,7 +163,8 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
       this.#questions++;
       return unblocking.ask((error) => this.#answered(error));
     }
-    if (!this.#fetchKeys() || !this.#learnIds()) return;
+    if (!this.#fetchKeys()) return;
+    if (this.#isAskedAgain && this.#newEntries.size > 0) return this.#fail(UNKNOWN_LAST_ID);
     this.#isSupportAsked = false;
     const { database, protocol } = this.#client;
     this.#stopOpening?.();
@@ -206,29 +213,27 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
     return this.#questions === 0;
   }
 
-  /** Replaces `$`, which must mean the same wherever it is asked; false while the ids are not known. */
-  #learnIds(): boolean {
-    const { database } = this.#client;
-    for (const stream of this.#newEntries) {
-      this.#questions++;
-      const bytes = encodeRequest(["XINFO", "STREAM", stream.key]);
-      const backend = this.#slot.server!.backend(database, 2);
-      askServer(backend, bytes, (text, isReply) => {
-        const id = isReply ? lastIdOf(text) : null;
-        if (id !== null) this.#form.putId(stream, id);
-        this.#answered(id === null ? text.replace(/^-|\r\n$/g, "") : "");
-      }, this.#slot);
-    }
-    this.#newEntries = [];
-    return this.#questions === 0;
-  }
-
   // -- asking ---------------------------------------------------------------------------------
 
   /** Milliseconds that are left; Infinity for a command that waits for ever. */
   get #leftMs(): number {
     const { timeMs } = this.#form;
     return timeMs > 0 ? this.#startedMs + timeMs - performance.now() : Infinity;
+  }
+
+  /**
+   * Learns the ids that `$` stands for, which must mean the same wherever it is asked again. A server executes
+   * what comes in one piece without anything between.
+   */
+  #learnIds(link: Link): void {
+    for (const stream of this.#newEntries) {
+      link.ask(encodeRequest(["XINFO", "STREAM", stream.key]), (text) => {
+        const id = lastIdOf(text);
+        if (id === null) return; // XREAD has the same error, or must not be asked again
+        this.#form.putId(stream, id);
+        this.#newEntries.delete(stream);
+      });
+    }
   }
 
   #ask(link: Link): void {
@@ -245,6 +250,7 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
     attempt.startedMs = this.#parent!.startedMs;
     this.#state = "asked";
     const bytes = this.#encode();
+    this.#learnIds(link);
     link.send(attempt, bytes, 0, bytes.length);
   }
 
@@ -302,6 +308,7 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
       if (this.#state !== "asked") return;
       this.#leaveLink();
       this.#state = "waiting";
+      this.#isAskedAgain = true;
       if (this.#end !== null) this.#answer(this.#end, true);
       else this.#advance();
       return;

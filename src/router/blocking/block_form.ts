@@ -103,11 +103,11 @@ function newEntriesOf(words: readonly Uint8Array[]): NewEntries[] {
 /**
  * The id of a stream's last entry, also of one that is deleted.
  *
- * @param reply The server's reply to XINFO STREAM in RESP2, one character for each byte.
+ * @param reply The server's reply to XINFO STREAM, one character for each byte.
  * @returns Null when the reply says something else.
  */
 export function lastIdOf(reply: string): string | null {
   if (/^-ERR no such key/.test(reply)) return "0-0";
-  const match = /^\*\d+\r\n[^]*?\$17\r\nlast-generated-id\r\n\$\d+\r\n(\d+-\d+)\r\n/.exec(reply);
+  const match = /^[*%]\d+\r\n[^]*?\$17\r\nlast-generated-id\r\n\$\d+\r\n(\d+-\d+)\r\n/.exec(reply);
   return match?.[1] ?? null;
 }

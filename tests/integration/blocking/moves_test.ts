@@ -8,61 +8,14 @@ import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { whenBlocked } from "../../support/blocked_clients.ts";
 import { within } from "../../support/deadline.ts";
-import { RedisServer } from "../../support/redis_server.ts";
+import { MovingSlot, TAG } from "../../support/moving_slot.ts";
+import type { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient } from "../../support/resp_client.ts";
 import type { RespValue } from "../../support/resp_value.ts";
-import { RouterServer, slotOf } from "../../support/router_server.ts";
+import { slotOf } from "../../support/router_server.ts";
 
-const TAG = "{m}";
 const SLOT = slotOf(TAG);
 const Q = `${TAG}q`;
-
-/** Two servers and a proxy whose slot {m} can be moved between them as the dashboard does it. */
-class Moving implements AsyncDisposable {
-  readonly servers: RedisServer[];
-  readonly proxy: RouterServer;
-  owner = 0;
-
-  private constructor(servers: RedisServer[], proxy: RouterServer) {
-    this.servers = servers;
-    this.proxy = proxy;
-  }
-
-  static async start(): Promise<Moving> {
-    const servers = await RedisServer.startMany(2);
-    const proxy = await RouterServer.start({ servers: [servers[0]!] });
-    return new Moving(servers, proxy);
-  }
-
-  /** Blocked, then migrating, then open at the other server. */
-  async move(migratingMs = 0): Promise<void> {
-    const from = this.servers[this.owner]!;
-    this.owner = 1 - this.owner;
-    const to = this.servers[this.owner]!;
-    await this.proxy.fill(SLOT, from.addr, { isBlocked: true });
-    await this.proxy.fill(SLOT, to.addr, {
-      groupId: 2,
-      migrateFromAddr: from.addr,
-      migrateFromGroupId: 1,
-    });
-    await delay(migratingMs);
-    await this.moveKeys(from, to);
-    await this.proxy.fill(SLOT, to.addr, { groupId: 2 });
-  }
-
-  /** Moves all keys that are still at the source. */
-  async moveKeys(from: RedisServer, to: RedisServer): Promise<void> {
-    using old = await from.client();
-    const keys = await old.call("KEYS", "*") as string[];
-    if (keys.length === 0) return;
-    await old.call("MIGRATE", "127.0.0.1", to.port, "", 0, 5000, "KEYS", ...keys);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.proxy[Symbol.asyncDispose]();
-    await Promise.all(this.servers.map((server) => server[Symbol.asyncDispose]()));
-  }
-}
 
 /** A command that blocks, what ends it, and the reply. */
 const COMMANDS: readonly (readonly [blocks: string, ends: string, reply: RespValue])[] = [
@@ -81,7 +34,7 @@ const COMMANDS: readonly (readonly [blocks: string, ends: string, reply: RespVal
 ];
 
 Deno.test("every command that blocks is answered at the slot's new server", async () => {
-  await using moving = await Moving.start();
+  await using moving = await MovingSlot.start();
   using pusher = await moving.proxy.client();
   for (const [blocks, ends, reply] of COMMANDS) {
     using client = await moving.proxy.client();
@@ -103,7 +56,7 @@ Deno.test("every command that blocks is answered at the slot's new server", asyn
 });
 
 Deno.test("a group's consumer that waits for entries waits on at the new server", async () => {
-  await using moving = await Moving.start();
+  await using moving = await MovingSlot.start();
   using pusher = await moving.proxy.client();
   await pusher.call("XGROUP", "CREATE", Q, "g", "$", "MKSTREAM");
   using client = await moving.proxy.client();
@@ -116,7 +69,7 @@ Deno.test("a group's consumer that waits for entries waits on at the new server"
 });
 
 Deno.test("$ means the last entry when the command came, also after the slot has moved", async () => {
-  await using moving = await Moving.start();
+  await using moving = await MovingSlot.start();
   using pusher = await moving.proxy.client();
   await pusher.call("XADD", Q, "1-1", "f", "old");
   await pusher.call("XADD", Q, "5-5", "f", "deleted");
@@ -134,7 +87,7 @@ Deno.test("$ means the last entry when the command came, also after the slot has
 });
 
 Deno.test("time goes on while slots move: a timeout is as long as it was asked for", async () => {
-  await using moving = await Moving.start();
+  await using moving = await MovingSlot.start();
   using client = await moving.proxy.client();
   using streams = await moving.proxy.client();
   const before = performance.now();
@@ -156,7 +109,7 @@ Deno.test("time goes on while slots move: a timeout is as long as it was asked f
 });
 
 Deno.test("a command that comes while its slot migrates takes what is still at the old server", async () => {
-  await using moving = await Moving.start();
+  await using moving = await MovingSlot.start();
   const [from, to] = moving.servers as [RedisServer, RedisServer];
   using direct = await from.client();
   await direct.call("RPUSH", Q, "old");
@@ -170,7 +123,7 @@ Deno.test("a command that comes while its slot migrates takes what is still at t
 });
 
 Deno.test("a key that is moved to a server ends what blocks there", async () => {
-  await using moving = await Moving.start();
+  await using moving = await MovingSlot.start();
   using direct = await moving.servers[1]!.client();
   const cases: readonly (readonly [fills: string, blocks: string, reply: RespValue])[] = [
     ["RPUSH k x", "BLPOP k 0", ["k", "x"]],
@@ -189,7 +142,7 @@ Deno.test("a key that is moved to a server ends what blocks there", async () => 
 });
 
 Deno.test("every element is popped once, and once only, while the slot moves to and fro", async () => {
-  await using moving = await Moving.start();
+  await using moving = await MovingSlot.start();
   const { proxy } = moving;
   const workers = await Promise.all(Array.from({ length: 20 }, () => proxy.client()));
   const popped: string[] = [];
