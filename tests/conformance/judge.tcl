@@ -80,6 +80,8 @@ proc judge_recover {clients} {
     lset ::servers end [dict remove $srv client]
     if {[catch {reconnect} error]} {judge_setup_failed reconnect $error}
     catch {judge_r client unpause}
+    # An endless script that the test has not ended would be what all later tests fail of.
+    foreach kind {script function} {catch {judge_r $kind kill}}
     foreach mode {hello readraw deferred} {
         if {[dict exists $::judge_modes $mode]} {catch {judge_r $mode [dict get $::judge_modes $mode]}}
     }

@@ -26,6 +26,42 @@ const REASONS: readonly Reason[] = [
     test: /^Flushall while watching several keys by one client$/,
     why: "it watches keys of several slots",
   },
+  {
+    unit: /^unit\/(scripting|functions)$/,
+    test:
+      /^(Timedout .*|FUNCTION - test (function kill|script kill not working on function|function kill not working on eval))$/,
+    why: "PING is answered by the proxy, also while a server is busy",
+  },
+  {
+    unit: /^unit\/scripting$/,
+    test: /^Script ACL check$/,
+    why: "users are the servers' own: the proxy has none",
+  },
+  {
+    unit: /^unit\/scripting$/,
+    test: /^SCRIPT EXISTS - can detect already defined scripts\?$/,
+    why: "EVAL loads a script into one server; SCRIPT EXISTS says 1 when all have it",
+  },
+  {
+    unit: /^unit\/latency-monitor$/,
+    test: /^LATENCY HISTOGRAM all commands$/,
+    why: "CONFIG RESETSTAT runs at each of two servers, and is counted by each",
+  },
+  {
+    unit: /^unit\/latency-monitor$/,
+    test: /^LATENCY HISTOGRAM sub commands$/,
+    why: "CLIENT ID is answered by the proxy: no server counts it",
+  },
+  {
+    unit: /^unit\/slowlog$/,
+    test: /./,
+    why: "two servers have a slow log each: orders to all are in both, PING in neither",
+  },
+  {
+    unit: /^unit\/introspection$/,
+    test: /^CONFIG SET rollback on apply error$/,
+    why: "it sets port, by which proxies reach the server",
+  },
 ];
 
 /** What the table of failures says where there is no reason. */

@@ -23,6 +23,8 @@ export interface Target extends AsyncDisposable {
 }
 
 const START_LIMIT_MS = 60_000;
+/** What a user of the suite would set: its tests change what servers are set to. */
+const CONFIG = { server_commands: "on", undeclared_keys: "allow" };
 
 /** Starts new servers with nothing in them. */
 export async function startTarget(way: Way, cpu: number): Promise<Target> {
@@ -39,7 +41,7 @@ export async function startTarget(way: Way, cpu: number): Promise<Target> {
     };
   }
   const proxy = owned.use(
-    await ProxyProcess.start({ servers, cpu, startTimeoutMs: START_LIMIT_MS }),
+    await ProxyProcess.start({ servers, cpu, startTimeoutMs: START_LIMIT_MS, config: CONFIG }),
   );
   const mover = way === "migrating" ? owned.use(new SlotMover(proxy.url(""))) : undefined;
   await mover?.hasBegun();

@@ -147,15 +147,11 @@ function commandList(call: LocalCall): Uint8Array | null {
         return errorReply(SYNTAX_ERROR);
     }
   }
-  // A filter looks at subcommands as well, as in Redis.
-  const isAll = args.count > 2;
-  return withKnown(call, ({ version, learned, listed }) => {
-    const all = isAll
-      ? [
-        ...COMMANDS.filter((row) => row.origin !== "http" && isKnownTo(version, row)),
-        ...learned,
-      ]
-      : listed;
+  return withKnown(call, ({ version, learned }) => {
+    const all = [
+      ...COMMANDS.filter((row) => row.origin !== "http" && isKnownTo(version, row)),
+      ...learned,
+    ];
     return listOf(all.filter(isListed).map(({ name }) => name));
   });
 }
@@ -243,14 +239,41 @@ function keysOf(
       out.bulk(key);
       continue;
     }
-    const flags = flagsOfKey(command, i);
+    const flags = flagsOfKey(command, i, request);
     out.array(2).bulk(key).set(flags.length);
     for (const flag of flags) out.simple(flag);
   }
   return out.done();
 }
 
+/** What Redis itself does where options decide (setGetKeys, bitfieldGetKeys and sortGetKeys in db.c). */
+const VARIABLE_FLAGS: Readonly<
+  Record<string, (request: Arguments, key: number) => readonly string[]>
+> = {
+  sort: (_request, key) => key === 0 ? ["RO", "access"] : ["OW", "update"],
+  set: (request) => {
+    for (let i = 3; i < request.count; i++) {
+      if (argumentWord(request, i) === "get") return ["RW", "access", "update"];
+    }
+    return ["OW", "update"];
+  },
+  bitfield: (request) => isBitfieldRead(request) ? ["RO", "access"] : ["RW", "access", "update"],
+};
+
+function isBitfieldRead(request: Arguments): boolean {
+  for (let i = 2; i < request.count; i++) {
+    const left = request.count - i - 1;
+    const word = argumentWord(request, i);
+    if (word === "get" && left >= 2) i += 2;
+    else if (word === "overflow" && left >= 1) i += 1;
+    else return false;
+  }
+  return true;
+}
+
 /** The flags of key number `i`: those of its specification, the last one covering the rest. */
-function flagsOfKey(command: Command, i: number): readonly string[] {
+function flagsOfKey(command: Command, i: number, request: Arguments): readonly string[] {
+  const ofOptions = VARIABLE_FLAGS[command.name];
+  if (ofOptions !== undefined) return ofOptions(request, i);
   return command.keySpecs[Math.min(i, command.keySpecs.length - 1)]?.flags ?? [];
 }

@@ -89,7 +89,8 @@ Deno.test("COMMAND tells only what the oldest server knows, and what the proxy a
   await using proxy = await RouterServer.start({ servers: versions });
   using client = await proxy.client();
   const list = await client.call("COMMAND", "LIST") as string[];
-  assertEquals(await client.call("COMMAND", "COUNT"), list.length);
+  const commands = list.filter((name) => !name.includes("|"));
+  assertEquals(await client.call("COMMAND", "COUNT"), commands.length);
   for (const name of ["get", "sadd", "hello", "client", "slotshashkey"]) {
     assert(list.includes(name));
   }
