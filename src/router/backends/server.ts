@@ -26,7 +26,7 @@ import { UnblockSupport } from "./unblock_support.ts";
 export const LARGE_LOADS_MAX = 32;
 /** Idle private backends kept open at most; those who block again and again find one. */
 const PRIVATE_BACKENDS_KEPT = 64;
-/** Those of them that are kept however long nobody wants one. */
+/** Those of them that are kept however long nobody wants one, or after something large. */
 const PRIVATE_BACKENDS_UNUSED = 4;
 /** How long the others wait for a user, in milliseconds. */
 const PRIVATE_BACKEND_UNUSED_MS = 10_000;
@@ -185,8 +185,9 @@ export class Server implements BackendHost {
     const isClean = backend.state === "ready" && backend.inFlight === 0 &&
       backend.queuedBytes === 0 && backend.onDrain === null;
     backend.onDrain = null;
+    const keptMax = this.#loaded.has(backend) ? PRIVATE_BACKENDS_UNUSED : PRIVATE_BACKENDS_KEPT;
     this.#loadEnded(backend);
-    if (isClean && this.uses > 0 && this.#idlePrivates.length < PRIVATE_BACKENDS_KEPT) {
+    if (isClean && this.uses > 0 && this.#idlePrivates.length < keptMax) {
       backend.idleSinceMs = clock.nowMs;
       this.#idlePrivates.push(backend);
       callNext(this.#privateQueue);
