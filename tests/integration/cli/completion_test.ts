@@ -24,7 +24,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
 
 const SLOT_WORDS = [
   ...["list", "info", "init", "set", "range-set", "migrate", "rebalance"],
-  ...["drain", "pause", "resume", "cancel"],
+  ...["drain", "pause", "resume", "cancel", "rule"],
 ];
 
 /** Words typed so far, and what is offered. bash splits at `=` and `:`, so words are split here. */
