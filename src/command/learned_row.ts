@@ -13,7 +13,7 @@
  */
 
 import type { HandlingRow } from "./handling.ts";
-import type { MergeRule } from "./command.ts";
+import type { KeySpec, MergeRule } from "./command.ts";
 import { isIncomplete, type TableRow } from "./command_row.ts";
 
 /** How an operator lets a command through: by the key at an argument, to any server, or to every master. */
@@ -42,6 +42,37 @@ const MERGED: readonly string[] = [
   "agg_logical_or",
 ] satisfies MergeRule[];
 
+/** One key, or a list that ends at `last`. */
+function keysAt(index: number, last: number, step: number): KeySpec {
+  return {
+    flags: [],
+    begin_search: { type: "index", spec: { index } },
+    find_keys: { type: "range", spec: { lastkey: last, keystep: step, limit: 0 } },
+  };
+}
+
+/** A number of keys, and then these. */
+function countedKeysAt(index: number): KeySpec {
+  return {
+    flags: [],
+    begin_search: { type: "index", spec: { index } },
+    find_keys: { type: "keynum", spec: { keynumidx: 0, firstkey: 1, keystep: 1 } },
+  };
+}
+
+/** Commands of well-known modules that say less than all of where their keys are. */
+const KEYS_OF: Readonly<Record<string, readonly KeySpec[]>> = {
+  "json.mget": [keysAt(1, -2, 1)],
+  "json.mset": [keysAt(1, -3, 3)],
+  "cms.merge": [keysAt(1, 0, 1), countedKeysAt(2)],
+  "tdigest.merge": [keysAt(1, 0, 1), countedKeysAt(2)],
+};
+
+/** Commands that are sent like this unless an operator says otherwise. */
+const WAYS: Readonly<Record<string, AllowedWay>> = {
+  "script|show": "any", // every server has every script
+};
+
 /** Containers whose subcommands are never forwarded, and why. */
 const CONTAINERS: Readonly<Record<string, string>> = {
   client: "it changes the state of a connection that all clients share",
@@ -61,8 +92,16 @@ export interface LearnedHandling {
  * @param way What an operator has allowed; undefined for nothing.
  */
 export function handleLearned(row: TableRow, way: AllowedWay | undefined): LearnedHandling {
-  const decided = decide(row, way);
+  const specs = KEYS_OF[row[0]];
+  const decided = decide(specs === undefined ? row : withKeys(row, specs), way ?? WAYS[row[0]]);
   return { ...decided, row: withItsKey(decided.row) };
+}
+
+function withKeys(row: TableRow, specs: readonly KeySpec[]): TableRow {
+  const [name, arity, flags, , , , categories, tips] = row;
+  const plain = flags.split(" ").filter((flag) => flag !== "movablekeys").join(" ");
+  // Found by the specifications alone.
+  return [name, arity, `${plain} movablekeys`, 0, 0, 0, categories, tips, specs];
 }
 
 /** Modules often say that a command takes any number of arguments; its first key must be there. */
@@ -162,9 +201,16 @@ function isFoundByModule([, , flags, , , , , , keySpecs]: TableRow): boolean {
   return isPlain && flags.split(" ").includes("movablekeys");
 }
 
+/** Some modules count a subcommand's arguments from its own name: then the name is where a key should be. */
+function takesWordForKey([name, , , , , , , , keySpecs]: TableRow): boolean {
+  return name.includes("|") &&
+    keySpecs.some(({ begin_search: begin }) => begin.type === "index" && begin.spec.index < 2);
+}
+
 function keyed(row: TableRow, request: string, response: string): HandlingRow {
   const [name, , flags, firstKey, lastKey, , , , keySpecs] = row;
-  if (isIncomplete(keySpecs) || isFoundByModule(row)) {
+  const isKnown = name in KEYS_OF;
+  if (!isKnown && (isIncomplete(keySpecs) || isFoundByModule(row) || takesWordForKey(row))) {
     return refused(`its servers do not say where all its keys are; ${howToAllow(name)}`);
   }
   const isWholeList = firstKey === 1 && lastKey === -1 && !flags.includes("movablekeys");
@@ -189,11 +235,7 @@ function allowedWay(row: TableRow, way: AllowedWay, response: string): LearnedHa
     };
   }
   return {
-    row: [name, arity, plain, way, way, 1, categories, tips, [{
-      flags: [],
-      begin_search: { type: "index", spec: { index: way } },
-      find_keys: { type: "range", spec: { lastkey: 0, keystep: 1, limit: 0 } },
-    }]],
+    row: [name, arity, plain, way, way, 1, categories, tips, [keysAt(way, 0, 1)]],
     own: handling("forward", ""),
   };
 }

@@ -198,7 +198,7 @@ Deno.test("what blocks, subscribes, administers or belongs to one connection is 
     madeUp("my.state", { ...keyless, categories: ["@connection"] }),
     madeUp("my.noscript", { flags: ["noscript"] }),
     madeUp("ft.search", {}),
-    madeUp("json.mget", { flags: ["readonly", "movablekeys", "module"] }),
+    madeUp("my.found", { flags: ["readonly", "movablekeys", "module"] }),
   ];
   const { stack, servers, client } = await start([commands]);
   await using _ = stack;

@@ -6,7 +6,8 @@
 
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { CommandReplyError, readCommandReply } from "../../../src/command/command_reply.ts";
-import type { TableRow } from "../../../src/command/command_row.ts";
+import { buildCommand, type TableRow } from "../../../src/command/command_row.ts";
+import { KeyIndexes, keyIndexes } from "../../../src/command/key.ts";
 import { findByName } from "../../../src/command/command_table.ts";
 import {
   type AllowedWay,
@@ -15,6 +16,7 @@ import {
   readAllowedWay,
 } from "../../../src/command/learned_row.ts";
 import { utf8 } from "../../../src/resp/encoder.ts";
+import { argumentsOfLine } from "../../support/arguments.ts";
 import {
   type CommandFields,
   encodeValue,
@@ -93,6 +95,9 @@ Deno.test("keys are found by specifications; what does not say enough is refused
   // A module that finds them itself; and Redis 6, which says no more than that they are somewhere.
   assertMatch(decided({ flags: [...movable, "module"] }), where);
   assertMatch(decided({ keys: [0, 0, 0], flags: movable }), where);
+  // Where the subcommand is.
+  assertMatch(decided({}, undefined, "my.cmd|get"), where);
+  assertEquals(decided({ keys: [2, 2, 1] }, undefined, "my.cmd|get"), "forward");
   const channel = { ...counted, flags: ["not_key"] };
   assertMatch(decided({ keys: [0, 0, 0], specs: [channel] }), /it names no keys/);
 });
@@ -133,6 +138,23 @@ Deno.test("an operator may allow what is refused for caution, but nothing that c
   assertMatch(decided({ ...none, flags: ["pubsub"] }, "any"), /messages need/);
   const { row } = handleLearned(rowsOf([madeUp("my.cmd", { arity: -1 })]).get("my.cmd")!, 3);
   assertEquals(row.slice(1, 6), [-4, "readonly", 3, 3, 1]);
+});
+
+Deno.test("of well-known modules, all keys are found where a command names more than it says", () => {
+  const keysOf = (line: string): string[] => {
+    const name = line.split(" ")[0]!.toLowerCase();
+    const { row, own } = handleLearned(rowsOf([madeUp(name, { arity: -1 })]).get(name)!, undefined);
+    const command = buildCommand({ id: 0, origin: "learned", row, subcommands: [] }, own);
+    const args = argumentsOfLine(line);
+    const found = new KeyIndexes();
+    const count = keyIndexes(command, args, found);
+    return [...found.values.subarray(0, count)].map((i) => line.split(" ")[i]!);
+  };
+  assertEquals(keysOf("JSON.MGET a b c $.x"), ["a", "b", "c"]);
+  assertEquals(keysOf("JSON.MSET a $ 1 b $ 2"), ["a", "b"]);
+  assertEquals(keysOf("CMS.MERGE to 2 a b WEIGHTS 1 2"), ["to", "a", "b"]);
+  assertEquals(keysOf("TDIGEST.MERGE to 1 a COMPRESSION 100"), ["to", "a"]);
+  assertEquals(keysOf("JSON.SET a $ 1"), ["a"]);
 });
 
 Deno.test("ways are written as they are read", () => {
