@@ -36,7 +36,7 @@ export class RouterShared {
   readonly budget: ByteBudget;
   readonly authThrottle = new AuthThrottle();
   /** What scripts and functions do that declare no keys. */
-  readonly scripts = new ScriptTexts();
+  readonly scripts = new ScriptTexts((sha, found) => this.worker.peers?.scriptSeen(sha, found));
   /** Whether the servers know RESP3. */
   readonly resp3: Resp3Support;
   readonly version: LowestVersion;

@@ -8,6 +8,7 @@ import type { BudgetPartners } from "./client/byte_budget.ts";
 import type { UnblockReply } from "./blocking/blocked.ts";
 import type { MonitorPeers } from "./client/monitors.ts";
 import type { PauseMode } from "./client/pause.ts";
+import type { FoundInScript } from "./dispatch/script_texts.ts";
 import type { StatsSnapshot } from "./stats_snapshot.ts";
 
 /**
@@ -33,6 +34,8 @@ export interface WorkerPeers extends MonitorPeers {
   stats(): Promise<StatsSnapshot>;
   /** CLIENT LIST's lines of the others' clients. */
   listClients(filter: ClientFilter): Promise<string>;
+  /** Tells the others what was found in a script. */
+  scriptSeen(sha: string, found: FoundInScript): void;
   /** Closes clients of the others; resolves with how many. */
   killClients(filter: ClientFilter): Promise<number>;
   /** Pauses the clients of the others; or no longer, when the mode is null. */

@@ -92,6 +92,7 @@ export class FakeWorker implements Thread {
       watchedElsewhere: () => {},
       monitored: () => {},
       invalidate: () => false,
+      scriptSeen: () => {},
       unblockClient: (id) => Promise.resolve(id === this.start.index),
       press: () => tell("press"),
       setLogLevel: (level) => tell(`log ${level}`),

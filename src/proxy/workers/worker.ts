@@ -64,6 +64,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     invalidate: (id, keys) => invalidate(plane.router.shared.clients, id, latin1Bytes(keys)),
     unblockClient: (id, reply) =>
       new Promise((resolve) => unblockClient(plane.router.shared, id, reply, resolve)),
+    scriptSeen: (sha, found) => plane.router.shared.scripts.heard(sha, found),
     press: () => plane.router.shared.budget.isAboveShare && plane.router.runAtTurnEnd(),
     setLogLevel,
     close: () => plane.close(),
@@ -88,6 +89,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
       monitored: (lines) => pool.call("monitored", lines),
       invalidate: (id, keys) => pool.call("invalidate", id, keys),
       unblockClient: (id, reply) => pool.call("unblockClient", id, reply),
+      scriptSeen: (sha, found) => pool.notify("scriptSeen", sha, found),
       press: () => pool.notify("pressOthers"),
     }),
   );

@@ -15,6 +15,7 @@ import type { UnblockReply } from "../../router/blocking/blocked.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { PauseMode } from "../../router/client/pause.ts";
 import type { ClientFilter } from "../../router/worker_context.ts";
+import type { FoundInScript } from "../../router/dispatch/script_texts.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
@@ -64,6 +65,8 @@ export interface WorkerCalls {
   /** Gives an invalidation to a client, if it is this worker's. */
   invalidate(clientId: number, keys: string): boolean;
   unblockClient(id: number, reply: UnblockReply): Promise<boolean>;
+  /** Another worker has looked at a script. */
+  scriptSeen(sha: string, found: FoundInScript): void;
   /** All workers hold more than proxy_max_buffer: those above their share close clients. */
   press(): void;
   setLogLevel(level: LogLevel): void;
@@ -92,6 +95,8 @@ export interface PoolCalls {
   invalidate(clientId: number, keys: string): Promise<boolean>;
   /** CLIENT UNBLOCK of a client of another worker; resolves with whether it was blocked. */
   unblockClient(id: number, reply: UnblockReply): Promise<boolean>;
+  /** The worker has looked at a script. */
+  scriptSeen(sha: string, found: FoundInScript): void;
   /** All hold more than proxy_max_buffer, and this worker not more than its share. */
   pressOthers(): void;
 }

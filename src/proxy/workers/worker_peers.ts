@@ -38,6 +38,7 @@ export type PeerCalls = Pick<
   | "watch"
   | "monitored"
   | "invalidate"
+  | "scriptSeen"
   | "pressOthers"
 >;
 
@@ -73,6 +74,11 @@ export function peerCalls(workers: readonly PoolWorker[], worker: PoolWorker): P
     unblockClient: async (id, reply) => {
       const found = await ask((calls) => calls.call("unblockClient", id, reply));
       return found.includes(true);
+    },
+    scriptSeen: (sha, found) => {
+      for (const { thread, index } of workers) {
+        if (index !== worker.index) thread?.calls.notify("scriptSeen", sha, found);
+      }
     },
     pressOthers: () => {
       for (const { thread, index } of workers) {

@@ -21,6 +21,14 @@ const FUNCTIONS_FRESH_MS = 1_000;
 const LIST_FUNCTIONS = encodeRequest(["FUNCTION", "LIST", "WITHCODE"]);
 const decoder = new TextDecoder();
 
+/** What the text of a script tells, in plain values. */
+export interface FoundInScript {
+  /** What it does that only declared keys allow; empty for nothing. */
+  readonly access: string;
+  /** Whether it says that it does not write. */
+  readonly isReadOnly: boolean;
+}
+
 /** What one router knows of scripts and functions. */
 export class ScriptTexts {
   /** By SHA, what a script does that only declared keys allow; empty for nothing. */
@@ -33,13 +41,29 @@ export class ScriptTexts {
   #functionsMs = -Infinity;
   #isAsking = false;
   readonly #waiting: (() => void)[] = [];
+  readonly #tellOthers: (sha: string, found: FoundInScript) => void;
+
+  /** @param tellOthers Tells the other workers what was found in a script. */
+  constructor(tellOthers: (sha: string, found: FoundInScript) => void) {
+    this.#tellOthers = tellOthers;
+  }
 
   /** Looks at a script, if that has not been done yet. Borrows `text`. */
   learn(text: Uint8Array): string {
     const sha = createHash("sha1").update(text).digest("hex");
     const known = this.#scripts.get(sha);
     if (known !== undefined) return known;
-    const access = undeclaredAccess(decoder.decode(text));
+    const found = {
+      access: undeclaredAccess(decoder.decode(text)),
+      isReadOnly: this.isReadOnlyText(text),
+    };
+    this.heard(sha, found);
+    this.#tellOthers(sha, found);
+    return found.access;
+  }
+
+  /** Another worker has looked at a script. */
+  heard(sha: string, { access, isReadOnly }: FoundInScript): void {
     if (this.#scripts.size >= SCRIPTS_MAX) {
       for (const oldest of this.#scripts.keys()) {
         this.#scripts.delete(oldest);
@@ -48,8 +72,7 @@ export class ScriptTexts {
       }
     }
     this.#scripts.set(sha, access);
-    if (this.isReadOnlyText(text)) this.#readOnly.add(sha);
-    return access;
+    if (isReadOnly) this.#readOnly.add(sha);
   }
 
   /** What was found in a script; undefined when its text has not been seen. */

@@ -29,6 +29,8 @@ export interface MastersAsking {
   readonly isAlone?: boolean;
 }
 
+const PING = encodeRequest(["PING"]);
+
 /** The client's own request. */
 function requestOf({ args }: LocalCall): Uint8Array {
   const words: Uint8Array[] = [];
@@ -54,9 +56,13 @@ export function askMasters(
   return answerWhen(call, (answer) => {
     const counter = ({ server }: Master) =>
       counterOf(holdsSlots ? shared.slots.all.filter((slot) => slot.server === server) : []);
-    askEach(masters, bytes, { database, protocol, isAsOwner, isAlone, counter }, (answers) => {
-      answer(reply(answers, protocol));
-    });
+    const ask = () =>
+      askEach(masters, bytes, { database, protocol, isAsOwner, isAlone, counter }, (answers) => {
+        answer(reply(answers, protocol));
+      });
+    // Over other connections than the client's earlier requests, which must be done before.
+    if (isAsOwner) askEach(masters, PING, { database, protocol }, ask);
+    else ask();
   });
 }
 
