@@ -89,8 +89,8 @@ const FIELDS: Readonly<Record<string, string>> = {
     own: rejected_connections sum: sync_full sync_partial_ok sync_partial_err expired_keys
     max: expired_stale_perc sum: expired_time_cap_reached_count expire_cycle_cpu_milliseconds
     evicted_keys own: evicted_clients sum: total_eviction_exceeded_time
-    max: current_eviction_exceeded_time sum: keyspace_hits keyspace_misses pubsub_channels
-    max: pubsub_patterns sum: pubsubshard_channels max: latest_fork_usec
+    max: current_eviction_exceeded_time sum: keyspace_hits keyspace_misses max: pubsub_channels
+    max: pubsub_patterns pubsubshard_channels latest_fork_usec
     sum: total_forks migrate_cached_sockets slave_expires_tracked_keys active_defrag_hits
     active_defrag_misses active_defrag_key_hits active_defrag_key_misses total_active_defrag_time
     max: current_active_defrag_time sum: tracking_total_keys tracking_total_items
