@@ -46,7 +46,7 @@ const FIELDS: Readonly<Record<string, string>> = {
   clients: `
     own: connected_clients sum: cluster_connections own: maxclients
     max: client_recent_max_input_buffer client_recent_max_output_buffer
-    sum: blocked_clients tracking_clients clients_in_timeout_table`,
+    own: blocked_clients tracking_clients sum: clients_in_timeout_table`,
   memory: `
     sum: used_memory human: used_memory_human sum: used_memory_rss human: used_memory_rss_human
     sum: used_memory_peak human: used_memory_peak_human ratio: used_memory_peak_perc

@@ -57,6 +57,10 @@ export interface SlotsSnapshot {
 export interface StatsSnapshot {
   readonly uptimeMs: number;
   readonly sessions: number;
+  /** Those of them that wait: for an element, for replicas, or for the end of a pause. */
+  readonly blocked: number;
+  /** Those of them that CLIENT TRACKING is on for. */
+  readonly tracking: number;
   /** Sessions that subscribe. */
   readonly subscribers: number;
   /** With what open sessions have received so far. */
@@ -90,6 +94,8 @@ export function sumSnapshots(all: readonly StatsSnapshot[]): StatsSnapshot {
   return {
     uptimeMs: Math.max(...all.map(({ uptimeMs }) => uptimeMs)),
     sessions: sum(({ sessions }) => sessions),
+    blocked: sum(({ blocked }) => blocked),
+    tracking: sum(({ tracking }) => tracking),
     subscribers: sum(({ subscribers }) => subscribers),
     totals,
     bufferedBytes: sum(({ bufferedBytes }) => bufferedBytes),
@@ -162,6 +168,8 @@ export function countedSoFar(stats: StatsSnapshot): StatsSnapshot {
   return {
     ...stats,
     sessions: 0,
+    blocked: 0,
+    tracking: 0,
     subscribers: 0,
     bufferedBytes: 0,
     heap: { used: 0, total: 0, external: 0 },

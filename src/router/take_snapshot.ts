@@ -18,6 +18,8 @@ export function takeSnapshot(shared: RouterShared): StatsSnapshot {
   return {
     uptimeMs: clock.tick() - shared.startedMs,
     sessions: shared.clients.size,
+    blocked: shared.pause.waiting + blockedOf(shared),
+    tracking: shared.trackers.size,
     subscribers: shared.subscribers.size,
     totals: { ...shared.totals, inputBytes: shared.inputBytes },
     bufferedBytes: shared.budget.usedBytes,
@@ -43,6 +45,12 @@ export function takeSnapshot(shared: RouterShared): StatsSnapshot {
       requests: slots.map(({ requests }) => requests),
     },
   };
+}
+
+function blockedOf({ clients }: RouterShared): number {
+  let count = 0;
+  for (const { blocked } of clients.values()) if (blocked !== null) count++;
+  return count;
 }
 
 function* namedIds({ learned }: RouterShared): Generator<readonly [name: string, id: number]> {

@@ -106,6 +106,8 @@ export class FakeWorker implements Thread {
     return {
       uptimeMs: 0,
       sessions: this.sessions,
+      blocked: 0,
+      tracking: 0,
       subscribers: 0,
       totals: { ...newTotals(), connections: calls },
       bufferedBytes: 0,

@@ -85,7 +85,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
       listClients: (filter) => pool.call("listClients", filter),
       killClients: (filter) => pool.call("killClients", filter),
       pause: (mode, ms) => pool.call("pause", mode, ms),
-      watch: (isWatching) => pool.notify("watch", isWatching),
+      watch: (isWatching) => pool.call("watch", isWatching),
       monitored: (lines) => pool.call("monitored", lines),
       invalidate: (id, keys) => pool.call("invalidate", id, keys),
       unblockClient: (id, reply) => pool.call("unblockClient", id, reply),

@@ -87,8 +87,8 @@ export interface PoolCalls {
   killClients(filter: ClientFilter): Promise<number>;
   /** Pauses the clients of the other workers, or no longer when the mode is null. */
   pause(mode: PauseMode | null, ms: number): Promise<void>;
-  /** Whether a client of this worker watches what clients ask. */
-  watch(isWatching: boolean): void;
+  /** Whether a client of this worker watches what clients ask; resolves when the others know. */
+  watch(isWatching: boolean): Promise<void>;
   /** Lines for clients of other workers that watch. */
   monitored(lines: string): Promise<void>;
   /** Gives an invalidation to a client of another worker; resolves with whether there is such a client. */

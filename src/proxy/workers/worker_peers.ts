@@ -58,9 +58,9 @@ export function peerCalls(workers: readonly PoolWorker[], worker: PoolWorker): P
     pause: async (mode, ms) => {
       await ask((calls) => calls.call("pause", mode, ms));
     },
-    watch: (isWatching) => {
+    watch: async (isWatching) => {
       worker.isWatching = isWatching;
-      tellWatched(workers);
+      await ask((calls, { index }) => calls.call("watchedElsewhere", isWatched(workers, index)));
     },
     monitored: async (lines) => {
       await ask((calls, { isWatching }) =>
@@ -91,9 +91,12 @@ export function peerCalls(workers: readonly PoolWorker[], worker: PoolWorker): P
 /** Tells each worker whether a client of another one watches what clients ask. */
 export function tellWatched(workers: readonly PoolWorker[]): void {
   for (const { thread, index } of workers) {
-    const isWatched = workers.some((other) => other.index !== index && other.isWatching);
-    thread?.calls.notify("watchedElsewhere", isWatched);
+    thread?.calls.notify("watchedElsewhere", isWatched(workers, index));
   }
+}
+
+function isWatched(workers: readonly PoolWorker[], by: number): boolean {
+  return workers.some(({ index, isWatching }) => index !== by && isWatching);
 }
 
 /** The answers of all workers but one; without those that do not answer in time. */

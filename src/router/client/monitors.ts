@@ -29,20 +29,25 @@ export interface Watched {
 
 /** How lines reach the other workers. */
 export interface MonitorPeers {
-  /** Whether this worker has monitors, for the others. */
-  watch(isWatching: boolean): void;
+  /** Whether this worker has monitors, for the others; resolves when they know. */
+  watch(isWatching: boolean): Promise<void>;
   /** Gives lines to the monitors of the others; resolves when they have been handed on. */
   monitored(lines: string): Promise<void>;
 }
 
 /** The monitors of one router; see the drawing above. */
 export class Monitors {
+  /** The clients that watch, or are about to. */
+  readonly #wanted = new Set<WatchingClient>();
+  /** Those that get lines. */
   readonly #own = new Set<WatchingClient>();
   readonly #peers: MonitorPeers | null;
   #isWatchedElsewhere = false;
   #waiting = "";
   #isSending = false;
   #left = 0;
+  /** Settles when the other workers know that somebody watches. */
+  #known: Promise<void> | undefined;
   readonly #changed: () => void;
 
   /** @param changed Called when {@linkcode isActive} may have changed. */
@@ -53,19 +58,23 @@ export class Monitors {
 
   /** Whether anybody watches. */
   get isActive(): boolean {
-    return this.#own.size > 0 || this.#isWatchedElsewhere;
+    return this.#wanted.size > 0 || this.#isWatchedElsewhere;
   }
 
-  /** A client watches from now on. */
-  add(monitor: WatchingClient): void {
-    this.#own.add(monitor);
-    if (this.#own.size === 1) this.#peers?.watch(true);
+  /** A client wants to watch; resolves when all workers know. It gets no line before. */
+  async add(monitor: WatchingClient): Promise<void> {
+    this.#wanted.add(monitor);
     this.#changed();
+    if (this.#wanted.size === 1) this.#known = this.#peers?.watch(true).catch(() => {});
+    await this.#known;
+    if (this.#wanted.has(monitor)) this.#own.add(monitor);
   }
 
   /** Ends {@linkcode add}. */
   delete(monitor: WatchingClient): void {
-    if (this.#own.delete(monitor) && this.#own.size === 0) this.#peers?.watch(false);
+    this.#own.delete(monitor);
+    const isLast = this.#wanted.delete(monitor) && this.#wanted.size === 0;
+    if (isLast) this.#peers?.watch(false).catch(() => {});
     this.#changed();
   }
 

@@ -31,6 +31,9 @@ export function waitsForPause(
   pause.leave(client);
   if (command === undefined || client.extras?.isMonitor === true) return false;
   if (admit(client, command, parser, parser.count) !== "") return false;
+  const master = client.shared.slots.masters()[0];
+  const isFunction = command.name === "fcall" && master !== undefined;
+  if (isFunction && !scripts.hasFunctions(master, () => client.resume())) return true;
   const writes = command.name === "exec"
     ? client.transaction?.mayWrite === true
     : mayWrite(scripts, command, parser);

@@ -47,6 +47,8 @@ const OWN_VALUES: Readonly<Record<string, OwnValues>> = {
   clients: ({ options, stats }) => ({
     connected_clients: stats.sessions,
     maxclients: options.maxClients,
+    blocked_clients: stats.blocked,
+    tracking_clients: stats.tracking,
   }),
   persistence: ({ isLoading }) => ({ loading: isLoading ? 1 : 0 }),
   stats: statsValues,

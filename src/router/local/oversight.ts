@@ -22,13 +22,14 @@ const OK = utf8("+OK\r\n");
 export const OVERSIGHT_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   "client|pause": pause,
   "client|unpause": (call) => everywhere(call, null, 0),
-  monitor: ({ client }) => {
+  monitor: (call) => {
+    const { client } = call;
     const extras = Extras.of(client);
     if (extras.isMonitor) return null; // as Redis, which does not answer either
     const { monitors } = client.shared;
-    monitors.add(client);
+    const isKnown = monitors.add(client);
     extras.monitor(() => monitors.delete(client));
-    return OK;
+    return answerWhen(call, (answer) => void isKnown.then(() => answer(OK)));
   },
 };
 
