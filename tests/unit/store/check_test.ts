@@ -304,6 +304,25 @@ const ROWS: readonly Row[] = [
     problems: ["warning migrate_pause: migrations are paused: no slot moves"],
   },
   {
+    name: "slot rules that cannot be read",
+    edits: { [PATHS.slotRules]: "{" },
+    problems: ["error slot_rules: slot rules is not JSON: {"],
+  },
+  {
+    name: "a slot rule that is none",
+    edits: { [PATHS.slotRules]: '{"rules":[{"pattern":"*","tag":"x"}],"pending":null}' },
+    problems: [
+      "error slot_rules: rule *: this would place every key in one slot",
+      "warning proxy/proxy_1: may be a proxy of Codis: such a one places keys without slot rules, and " +
+      "its clients miss keys",
+    ],
+  },
+  {
+    name: "a change of slot rules that nobody has finished",
+    edits: { [PATHS.slotRules]: '{"rules":[],"pending":[]}' },
+    problems: ["warning slot_rules: slot rules are about to change: proxies hold requests"],
+  },
+  {
     name: "nothing at all",
     edits: { "/zk/codis": null },
     problems: [`error ${PATHS.root}: nothing is stored for product test20`],
