@@ -120,22 +120,27 @@ export class LearnedCommands {
   }
 
   #current(): ReadonlyMap<string, Command> {
-    const knowledge: { server: Server; rows: ReadonlyMap<string, TableRow> }[] = [];
-    for (const { server } of this.#masters()) {
-      const { rows } = server.commands;
-      if (rows !== null) knowledge.push({ server, rows });
-    }
-    const made = this.#madeOf;
-    const isSame = knowledge.length === made.length &&
-      knowledge.every(({ server, rows }, i) =>
-        made[i]!.server === server && made[i]!.rows === rows
-      );
-    if (!isSame || this.#isStale) {
-      this.#madeOf = knowledge;
+    if (this.#isStale || this.#hasChanged()) {
+      this.#madeOf = this.#masters().flatMap(({ server }) => {
+        const { rows } = server.commands;
+        return rows === null ? [] : [{ server, rows }];
+      });
       this.#isStale = false;
-      this.#rows = this.#make(knowledge);
+      this.#rows = this.#make(this.#madeOf);
     }
     return this.#rows;
+  }
+
+  /** Whether servers say something else than what the rows were made of. Allocates nothing. */
+  #hasChanged(): boolean {
+    let count = 0;
+    for (const { server } of this.#masters()) {
+      const { rows } = server.commands;
+      if (rows === null) continue;
+      const made = this.#madeOf[count++];
+      if (made?.server !== server || made.rows !== rows) return true;
+    }
+    return count !== this.#madeOf.length;
   }
 
   #make(knowledge: Knowledge): ReadonlyMap<string, Command> {
