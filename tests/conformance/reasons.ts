@@ -72,6 +72,11 @@ const REASONS: readonly Reason[] = [
     test: /^CONFIG SET rollback on apply error$/,
     why: "it sets port, by which proxies reach the server",
   },
+  {
+    unit: /^unit\/multi$/,
+    test: /^MULTI(-EXEC body)? and script timeout$/,
+    why: "servers are not asked before EXEC: then the script has ended, and the whole is executed",
+  },
 ];
 
 /** What the table of failures says where there is no reason. */
