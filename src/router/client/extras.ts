@@ -25,6 +25,8 @@ export interface TrackingState {
   speak(protocol: Protocol, done: () => void): void;
   /** CLIENT CACHING: meant for the next command. */
   cacheNext(): void;
+  /** The last command reads these keys over a link that does not track. */
+  readUntracked(keys: readonly string[]): void;
   /** A command was dispatched. */
   dispatched(): void;
   /** CLIENT TRACKING OFF, or the end of the client: nothing is in flight, or nobody waits for it. */

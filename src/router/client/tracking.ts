@@ -38,6 +38,8 @@ import { mergedOptions, type TrackingOptions } from "./tracking_options.ts";
 
 /** Pause before a server is asked again that a client wants to hear from, in milliseconds. */
 const LISTEN_AGAIN_MS = 250;
+/** How often it is checked whether a client's last reply has come, in milliseconds. */
+const SETTLED_CHECK_MS = 10;
 const CACHING = {
   yes: encodeRequest(["CLIENT", "CACHING", "YES"]),
   no: encodeRequest(["CLIENT", "CACHING", "NO"]),
@@ -59,7 +61,7 @@ export class Tracking implements TrackingState, TrackedServerUser, Ways {
   #isEmpty = false;
   /** Whether the client waits for CLIENT TRACKING ON: it has cached nothing since. */
   #isConfiguring = false;
-  readonly #listenTimers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   /** As the tracking itself, but CLIENT CACHING comes before each request. */
   readonly #cachingWays: Ways = {
     at: (server, request) => {
@@ -153,6 +155,30 @@ export class Tracking implements TrackingState, TrackedServerUser, Ways {
     this.client.ways = this.#cachingWays;
   }
 
+  readUntracked(keys: readonly string[]): void {
+    const { client } = this;
+    const text = `*${keys.length}\r\n` + keys.map((key) => `$${key.length}\r\n${key}\r\n`).join("");
+    if (this.options.redirect === 0) {
+      // Behind the reply, which nothing has come of.
+      if (client.protocol === 3) client.replies.answer(latin1Bytes(INVALIDATE + text));
+      return;
+    }
+    const tell = () => {
+      if (this.#isEnded) return;
+      if (client.depth === 0) this.#deliver(latin1Bytes(text));
+      else this.#later(tell, SETTLED_CHECK_MS);
+    };
+    tell();
+  }
+
+  #later(run: () => void, ms: number): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      run();
+    }, ms);
+    this.#timers.add(timer);
+  }
+
   dispatched(): void {
     if (!this.isCaching || this.#isEnded) return;
     const { lastCommand, transaction } = this.client;
@@ -220,14 +246,12 @@ export class Tracking implements TrackingState, TrackedServerUser, Ways {
   /** A client that broadcast is heard for hears from all servers, whether it asks them or not. */
   #listenAgain(tracked: TrackedServer): void {
     if (this.#isEnded || !this.options.isBroadcast) return;
-    const timer = setTimeout(() => {
-      this.#listenTimers.delete(timer);
+    this.#later(() => {
       if (this.#isEnded || !this.#masters().includes(tracked.server)) return;
       tracked.configure(this.options, () => {
         if (!tracked.isReady) this.#listenAgain(tracked);
       });
     }, LISTEN_AGAIN_MS);
-    this.#listenTimers.add(timer);
   }
 
   slotDraining(slot: Slot): void {
@@ -265,7 +289,7 @@ export class Tracking implements TrackingState, TrackedServerUser, Ways {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.client.shared.trackers.delete(this);
-    for (const timer of this.#listenTimers) clearTimeout(timer);
+    for (const timer of this.#timers) clearTimeout(timer);
     for (const tracked of this.#servers.values()) tracked.close();
     this.#servers.clear();
   }

@@ -26,6 +26,7 @@ import { fits, learnedCommand } from "./learn.ts";
 import { mayBeShown, refuseToMonitor, secretsOf, waitsForPause } from "./oversight.ts";
 import { split } from "./split.ts";
 import { queueRequest, transactionCommand } from "./transact.ts";
+import { untrackedKeys } from "./untracked_reads.ts";
 import { waitsForFunctions } from "./undeclared_keys.ts";
 
 /** Dispatches the request that `parser` found. Borrows its bytes until it returns. */
@@ -40,9 +41,11 @@ export function dispatch(client: Client, parser: RequestParser): void {
   const isShown = shared.monitors.isActive && mayBeShown(client, known, parser);
   const { extras } = client;
   extras?.dispatching();
+  const untracked = untrackedKeys(client, known, parser);
   const refusal = extras?.isMonitor ? refuseToMonitor(shared.scripts, known, parser) : "";
   if (refusal === "") dispatchCommand(client, parser);
   else client.answer(errorReply(refusal));
+  if (untracked.length > 0 && !credit.isRefused) extras?.tracking?.readUntracked(untracked);
   if (isShown && !credit.isRefused) shared.monitors.saw(client, parser, secretsOf(known!, parser));
   extras?.dispatched();
 }

@@ -30,10 +30,9 @@ export function fanOut(client: Client, command: Command, parser: RequestParser):
   else sendToAll(client, command, masters, merge, bytes);
 }
 
-/** Scripts and functions that servers get are looked at, for when they are called without keys. */
+/** Scripts and functions that servers get are looked at, for when they are called. */
 function noteScripts(client: Client, command: Command, args: RequestParser): void {
-  const { scripts, options } = client.shared;
-  if (options.undeclaredKeys) return;
+  const { scripts } = client.shared;
   if (command.name.startsWith("function|")) scripts.functionsChange();
   else if (command.name === "script|load") {
     scripts.learn(args.bytes.subarray(args.start(2), args.end(2)));

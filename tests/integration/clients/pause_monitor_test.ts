@@ -25,6 +25,9 @@ async function isHeld(client: RespClient, ...words: Word[]): Promise<[boolean, P
 }
 
 const READ_ONLY = "#!lua flags=no-writes\nreturn 5";
+const FUNCTIONS = `#!lua name=lib
+redis.register_function{function_name='reads',callback=function() return 1 end,flags={'no-writes'}}
+redis.register_function('writes', function() return 2 end)`;
 /** What is asked while writes are paused; answers must be the same, and the same must wait. */
 const WHILE_PAUSED: readonly (readonly Word[])[] = [
   ["GET", "k"],
@@ -40,6 +43,11 @@ const WHILE_PAUSED: readonly (readonly Word[])[] = [
   ["EVAL", "return 1", 0],
   ["EVAL", "#!lua\nreturn 1", 0],
   ["EVAL", READ_ONLY, 0],
+  ["EVALSHA", "SHA", 0],
+  ["FCALL", "reads", 0],
+  ["FCALL", "reads", 1, "k"],
+  ["FCALL", "writes", 0],
+  ["FCALL_RO", "reads", 0],
   ["EVAL_RO", "return 1", 0],
   ["EVAL", READ_ONLY, 1, "k"],
   ["FLUSHALL"],
@@ -56,10 +64,14 @@ Deno.test("CLIENT PAUSE WRITE holds what redis-server holds, until UNPAUSE", asy
   const seen: Record<string, unknown[]> = {};
   for (const [name, port] of [["redis", redis.port], ["proxy", proxy.port]] as const) {
     using operator = await RespClient.connect(port);
+    const sha = String(await operator.call("SCRIPT", "LOAD", READ_ONLY));
+    await operator.call("FUNCTION", "LOAD", FUNCTIONS);
     assertEquals(await operator.call("CLIENT", "PAUSE", 60_000, "WRITE"), "OK");
     const clients = await Promise.all(WHILE_PAUSED.map(() => RespClient.connect(port)));
     const asked = await Promise.all(
-      WHILE_PAUSED.map((words, i) => isHeld(clients[i]!, ...words)),
+      WHILE_PAUSED.map((words, i) =>
+        isHeld(clients[i]!, ...words.map((word) => word === "SHA" ? sha : word))
+      ),
     );
     assertEquals(await operator.call("CLIENT", "UNPAUSE"), "OK");
     seen[name] = await Promise.all(asked.map(async ([held, reply], i) => {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { RedisServer } from "../../support/redis_server.ts";
 import { RespClient, type Word } from "../../support/resp_client.ts";
 import { RouterServer } from "../../support/router_server.ts";
@@ -214,6 +214,31 @@ const CASES: Readonly<Record<string, readonly Step[]>> = {
     ["reader", "PING"],
   ],
 };
+
+Deno.test("what is read over another link is told of at once, behind the reply", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  using reader = await RespClient.connect(proxy.port);
+  const invalid = /^>2\r\n\$10\r\ninvalidate\r\n\*1\r\n\$1\r\ns\r\n$/;
+  await reader.pipeline([["HELLO", 3], ["CLIENT", "TRACKING", "ON"], [
+    "XADD",
+    "s",
+    "1-1",
+    "f",
+    "v",
+  ]]);
+  for (
+    const requests of [
+      [["WATCH", "s"], ["MULTI"], ["XLEN", "s"], ["EXEC"]],
+      [["XREAD", "BLOCK", 1_000, "STREAMS", "s", "0"]],
+    ]
+  ) {
+    const replies = await reader.pipeline(requests);
+    assertMatch(utf8.decode(replies.at(-1)!.raw), /^\*1\r\n:1\r\n$|^%1\r\n\$1\r\ns\r\n/);
+    assertMatch(utf8.decode((await reader.read()).raw), invalid);
+  }
+  assertEquals(await reader.call("PING"), "PONG");
+});
 
 Deno.test("client-side caching: the bytes are those of one redis-server", async (t) => {
   await using redis = await RedisServer.start();
