@@ -2,10 +2,10 @@
  * What is done with a command that only the servers know: decided by what they say of it, or by what an
  * operator has allowed.
  *
- *      state of a connection, blocks ─► refused
+ *      state of a connection ─────────► refused
  *      allowed by an operator ────────► as the operator says
  *      administration, no scripts ────► refused, an operator may allow it
- *      keys ──────────────────────────► forwarded by them, or split
+ *      keys ──────────────────────────► forwarded by them, or split; over a link when it blocks
  *      request_policy ────────────────► every master
  *      neither ───────────────────────► refused, an operator may allow it
  *
@@ -16,19 +16,23 @@ import type { HandlingRow } from "./handling.ts";
 import type { KeySpec, MergeRule } from "./command.ts";
 import { isIncomplete, type TableRow } from "./command_row.ts";
 
-/** How an operator lets a command through: by the key at an argument, to any server, or to every master. */
-export type AllowedWay = number | "any" | "all";
+/**
+ * How an operator lets a command through: by the key at an argument, which may block or not, to any server,
+ * or to every master.
+ */
+export type AllowedWay = { readonly key: number; readonly blocks: boolean } | "any" | "all";
 
-/** Reads `key=N`, `any` or `all`; null for anything else. */
+/** Reads `key=N`, `block=N`, `any` or `all`; null for anything else. */
 export function readAllowedWay(text: string): AllowedWay | null {
   if (text === "any" || text === "all") return text;
-  const index = /^key=([1-9]\d{0,3})$/.exec(text)?.[1];
-  return index === undefined ? null : Number(index);
+  const [, kind, index] = /^(key|block)=([1-9]\d{0,3})$/.exec(text) ?? [];
+  return index === undefined ? null : { key: Number(index), blocks: kind === "block" };
 }
 
 /** Writes what {@linkcode readAllowedWay} reads. */
 export function printAllowedWay(way: AllowedWay): string {
-  return typeof way === "number" ? `key=${way}` : way;
+  if (typeof way === "string") return way;
+  return `${way.blocks ? "block" : "key"}=${way.key}`;
 }
 
 /** Replies of several servers that can be made one, by Redis's response policies. */
@@ -117,10 +121,16 @@ function decide(row: TableRow, way: AllowedWay | undefined): LearnedHandling {
   const never = neverReason(name, flags, categories.split(" "));
   if (never !== "") return { row, own: refused(never) };
   const response = policyOf(tipText, "response_policy");
+  if (flags.includes("blocking") && typeof way === "string") {
+    return { row, own: refused("it would hold up the connection that all clients share") };
+  }
   if (way !== undefined) return allowedWay(row, way, response);
   const reason = unlessAllowedReason(name, flags, categories.split(" "));
   if (reason !== "") return { row, own: refused(`${reason}; ${howToAllow(name)}`) };
   const request = policyOf(tipText, "request_policy");
+  if (flags.includes("blocking") && !hasKeys(row)) {
+    return { row, own: refused("it would hold up the connection that all clients share") };
+  }
   if (hasKeys(row)) return { row, own: keyed(row, request, response) };
   if (request !== "all_shards" && request !== "all_nodes") {
     return {
@@ -145,9 +155,6 @@ function neverReason(
 ): string {
   const container = CONTAINERS[name.split("|")[0]!];
   if (container !== undefined) return container;
-  if (flags.includes("blocking")) {
-    return "it would hold up the connection that all clients share";
-  }
   if (categories.includes("@connection") || categories.includes("@transaction")) {
     return CONTAINERS.client!;
   }
@@ -176,7 +183,7 @@ function unlessAllowedReason(
 /** What is said of a command that an operator may allow. */
 function howToAllow(name: string): string {
   const shown = name.toUpperCase().replace("|", " ");
-  return `'config command allow "${shown}" key=N | any | all' says how to send it`;
+  return `'config command allow "${shown}" key=N | block=N | any | all' says how to send it`;
 }
 
 function policyOf(tips: string, policy: string): string {
@@ -213,6 +220,7 @@ function keyed(row: TableRow, request: string, response: string): HandlingRow {
   if (!isKnown && (isIncomplete(keySpecs) || isFoundByModule(row) || takesWordForKey(row))) {
     return refused(`its servers do not say where all its keys are; ${howToAllow(name)}`);
   }
+  if (flags.split(" ").includes("blocking")) return blocking();
   const isWholeList = firstKey === 1 && lastKey === -1 && !flags.includes("movablekeys");
   const merge = response === "" ? "concat" : mergeOf(response);
   if (request === "multi_shard" && isWholeList && merge !== "") return handling("split", merge);
@@ -235,9 +243,14 @@ function allowedWay(row: TableRow, way: AllowedWay, response: string): LearnedHa
     };
   }
   return {
-    row: [name, arity, plain, way, way, 1, categories, tips, [keysAt(way, 0, 1)]],
-    own: handling("forward", ""),
+    row: [name, arity, plain, way.key, way.key, 1, categories, tips, [keysAt(way.key, 0, 1)]],
+    own: way.blocks || plain.split(" ").includes("blocking") ? blocking() : handling("forward", ""),
   };
+}
+
+/** Over a connection of its client's own. */
+function blocking(): HandlingRow {
+  return { ...handling("forward", ""), isBlocking: true };
 }
 
 function handling(kind: "forward" | "split" | "fanout", merge: MergeRule): HandlingRow {

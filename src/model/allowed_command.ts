@@ -10,7 +10,7 @@ import { decodeRecord, encodeRecord, listOf, recordOf, text } from "./record.ts"
 export interface AllowedCommand {
   /** In lower case, a subcommand as `container|word`. */
   readonly name: string;
-  /** `key=N`, `any` or `all`. */
+  /** `key=N`, `block=N`, `any` or `all`. */
   readonly way: string;
 }
 
@@ -50,5 +50,5 @@ export function storedCommandName(text: string): string {
 
 /** Whether a text says how a command is sent. */
 export function isAllowedWay(text: string): boolean {
-  return /^(any|all|key=[1-9]\d{0,3})$/.test(text);
+  return /^(any|all|(key|block)=[1-9]\d{0,3})$/.test(text);
 }

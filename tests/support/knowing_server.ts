@@ -71,6 +71,8 @@ export class KnowingServer extends FakeRedis {
   commands: readonly CommandFields[] | null;
   /** Replies by name in lower case, to requests that are not answered by their echo. */
   readonly replies: Record<string, FakeReply> = {};
+  /** Replies that are to come later. */
+  readonly blocks: Record<string, Promise<string>> = {};
   /** What it answers to COMMAND DOCS. */
   documents: Record<string, unknown> = {};
   /** Makes such replies of the request. */
@@ -81,7 +83,7 @@ export class KnowingServer extends FakeRedis {
     this.commands = commands;
   }
 
-  #answer(words: string[]): FakeReply {
+  #answer(words: string[]): FakeReply | Promise<FakeReply> {
     const name = words[0]!.toLowerCase();
     if (name === "command" && words[1] === "DOCS") return encodeValue(this.documents);
     if (name === "command") {
@@ -89,6 +91,8 @@ export class KnowingServer extends FakeRedis {
         ? "-NOPERM this user has no permissions to run the 'command' command\r\n"
         : encodeValue(this.commands);
     }
+    const later = this.blocks[name];
+    if (later !== undefined) return later;
     const reply = this.replies[name] ?? this.answers[name]?.(words);
     if (reply !== undefined) return reply;
     if (["ping", "hello", "select", "info"].includes(name)) return answerNothing(words);

@@ -21,10 +21,10 @@ const NAME: Argument<string> = {
 
 const WAY: Argument<string> = {
   name: "way",
-  help: "key=N, any or all",
+  help: "key=N, block=N, any or all",
   parse: (text) => {
     if (isAllowedWay(text)) return text;
-    throw new SyntaxError(`"${text}" is not key=N, any or all`);
+    throw new SyntaxError(`"${text}" is not key=N, block=N, any or all`);
   },
 };
 
@@ -35,7 +35,7 @@ const ROWS: readonly ConfigRow[] = [
       "Let a Redis command through that proxies refuse because its servers say too little of it.",
     details:
       "<way> says where it is sent: key=N to the server of the key at argument N (the name is " +
-      "argument 0),\nany to one server, the same for all requests, all to every master. Only a command " +
+      "argument 0),\nblock=N the same for a command that may block, over a connection of its client's own,\nany to one server, the same for all requests, all to every master. Only a command " +
       "that all servers know\nand that this proxy's own table has not can be allowed.",
     arguments: [NAME, WAY],
     run: async (values, context) => {

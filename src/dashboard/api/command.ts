@@ -18,7 +18,7 @@ export const COMMAND_ROUTES: readonly ApiRoute[] = [
     const body = onlyFields(await readBody(request), "name", "way");
     const way = body["way"];
     if (typeof way !== "string" || !isAllowedWay(way)) {
-      throw new InputError("way", "key=N, any or all", way);
+      throw new InputError("way", "key=N, block=N, any or all", way);
     }
     await allowCommand(dashboard, { name: nameIn(body["name"]), way });
   }),

@@ -322,7 +322,7 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
     if (reply === UNBLOCKED_REPLY) return this.#isTold;
     if (this.#isShortened && !this.#isWhole && WHOLE_ONLY.test(reply)) return this.#isWhole = true;
     return !this.#canUnblock && NOTHING.test(reply) &&
-      (this.#end !== null || this.#leftMs > SPARE_MS);
+      (this.#end !== null || (this.#isShortened && this.#leftMs > SPARE_MS));
   }
 
   /** Hands the client its reply. */

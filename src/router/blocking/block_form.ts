@@ -28,7 +28,7 @@ export interface NewEntries {
 
 /** A command that blocks, kept to be asked more than once. */
 export class BlockForm {
-  /** Its time, in milliseconds: 0 for ever; NaN where it is none, and the server will say so. */
+  /** Its time, in milliseconds: 0 for ever; NaN where it is none, or not known: it is asked as it is. */
   readonly timeMs: number;
   /** XREAD's streams with `$` for an id. */
   readonly newEntries: readonly NewEntries[];
@@ -46,7 +46,9 @@ export class BlockForm {
     this.#timeAt = isStream ? blockAt(words) : TIME_AT[command.name] ?? words.length - 1;
     this.newEntries = command.name === "xread" ? newEntriesOf(words) : [];
     const text = decoder.decode(words[this.#timeAt] ?? new Uint8Array(0));
-    this.timeMs = text === "" ? NaN : Number(text) * (this.#isSeconds ? 1000 : 1);
+    // Of a command that only the servers know, nobody says which word the time is.
+    const isUnknown = command.origin === "learned";
+    this.timeMs = isUnknown || text === "" ? NaN : Number(text) * (this.#isSeconds ? 1000 : 1);
   }
 
   /** The command as the client sent it; with the ids that were put for `$`. */

@@ -166,7 +166,7 @@ Deno.test("commands without keys go to every master, and the replies are merged,
   assertEquals(await client.call("MY.LIST", "a"), ["MY.LIST", "a", "MY.LIST", "a"]);
   assertMatch(
     await errorOf(client, "MY.OWN"),
-    /'config command allow "MY.OWN" key=N \| any \| all'/,
+    /'config command allow "MY.OWN" key=N \| block=N \| any \| all'/,
   );
   assertMatch(
     await errorOf(client, "MY.NONE", "x"),
@@ -192,7 +192,7 @@ Deno.test("a command for several shards is split by server, its replies in the o
 Deno.test("what blocks, subscribes, administers or belongs to one connection is not sent", async () => {
   const keyless = { keys: [0, 0, 0] as const, arity: -1 };
   const commands = [
-    madeUp("my.block", { flags: ["blocking"] }),
+    madeUp("my.block", { ...keyless, flags: ["blocking"] }),
     madeUp("my.sub", { ...keyless, flags: ["pubsub"] }),
     madeUp("my.admin", { ...keyless, flags: ["admin"] }),
     madeUp("my.danger", { categories: ["@dangerous"] }),
@@ -240,6 +240,24 @@ Deno.test("large requests of a learned command arrive whole, the first one and t
   for (let i = 0; i < 3; i++) assertEquals(await client.call("MY.PUT", "k", value), value.length);
   assertMatch(await errorOf(client, "MY.OTHER", "k", value), /unknown command 'MY\.OTHER'/);
   assertEquals(await client.call("MY.PUT", "k", "v"), 1);
+});
+
+Deno.test("a learned command that blocks holds up nobody, and its client's order is kept", async () => {
+  const { stack, servers, client, proxy } = await start([
+    [madeUp("my.bpop", { arity: -1, flags: ["write", "blocking"] })],
+  ]);
+  await using _ = stack;
+  using other = await proxy.client();
+  const { promise, resolve } = Promise.withResolvers<string>();
+  servers[0]!.blocks["my.bpop"] = promise;
+  await client.send("MY.BPOP", "k", "0");
+  await client.send("GET", "k");
+  await until(() => servers[0]!.asked.some((line) => line === "MY.BPOP k 0"));
+  assertEquals(await other.call("GET", "other"), ["GET", "other"]);
+  assertEquals(servers[0]!.asked.includes("GET k"), false);
+  resolve("$1\r\nv\r\n");
+  assertEquals((await client.read()).value, "v");
+  assertEquals((await client.read()).value, ["GET", "k"]);
 });
 
 Deno.test("inside a transaction, a learned command is queued like others", async () => {

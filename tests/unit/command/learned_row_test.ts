@@ -32,7 +32,8 @@ function rowsOf(commands: readonly CommandFields[]): Map<string, TableRow> {
 /** What is done with a made-up command: `forward`, `split concat`, or the reason of its refusal. */
 function decided(change: MadeUp, way?: AllowedWay, name = "my.cmd"): string {
   const { own } = handleLearned(rowsOf([madeUp(name, change)]).get(name)!, way);
-  return own.reason || `${own.handling} ${own.merge}`.trim();
+  const how = own.isBlocking ? "block" : own.handling;
+  return own.reason || `${how} ${own.merge}`.trim();
 }
 
 Deno.test("of Redis before 7, first key, last key and step say where keys are", () => {
@@ -127,16 +128,25 @@ Deno.test("an operator may allow what is refused for caution, but nothing that c
   assertEquals(decided(none, "all"), "fanout all_succeeded");
   assertEquals(decided({ ...none, tips: ["response_policy:agg_sum"] }, "all"), "fanout agg_sum");
   assertEquals(decided({ ...none, flags: ["admin"] }, "all"), "fanout all_succeeded");
-  assertEquals(decided({ flags: ["noscript"] }, 1), "forward");
-  assertEquals(decided({}, 1, "ft.search"), "forward");
+  const first = { key: 1, blocks: false };
+  assertEquals(decided({ flags: ["noscript"] }, first), "forward");
+  assertEquals(decided({}, first, "ft.search"), "forward");
+  // A module's command that blocks and does not say so.
+  assertEquals(decided({}, { key: 1, blocks: true }), "block");
+  assertEquals(decided({ flags: ["blocking"] }, first), "block");
+  assertEquals(decided({ flags: ["blocking"] }), "block");
   assertMatch(
     decided({}, undefined, "ft.search"),
     /an index knows only the keys of its own server/,
   );
   assertMatch(decided({ flags: ["blocking"] }, "any"), /hold up the connection/);
+  assertMatch(decided({ ...none, flags: ["blocking"] }), /hold up the connection/);
   assertMatch(decided({ categories: ["@connection"] }, "any"), /state of a connection/);
   assertMatch(decided({ ...none, flags: ["pubsub"] }, "any"), /messages need/);
-  const { row } = handleLearned(rowsOf([madeUp("my.cmd", { arity: -1 })]).get("my.cmd")!, 3);
+  const { row } = handleLearned(rowsOf([madeUp("my.cmd", { arity: -1 })]).get("my.cmd")!, {
+    key: 3,
+    blocks: false,
+  });
   assertEquals(row.slice(1, 6), [-4, "readonly", 3, 3, 1]);
 });
 
@@ -158,7 +168,7 @@ Deno.test("of well-known modules, all keys are found where a command names more 
 });
 
 Deno.test("ways are written as they are read", () => {
-  for (const way of ["any", "all", "key=1", "key=12"]) {
+  for (const way of ["any", "all", "key=1", "key=12", "block=1"]) {
     assertEquals(printAllowedWay(readAllowedWay(way)!), way);
   }
   for (const text of ["", "key=0", "key=-1", "key=", "key=x", "each"]) {
