@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { until } from "../../support/deadline.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient, Word } from "../../support/resp_client.ts";
 import { ReplyError, type RespValue } from "../../support/resp_value.ts";
@@ -155,6 +156,34 @@ Deno.test("an order that some masters do not carry out names them", async () => 
     /^ERR CONFIG SET was done at 1 of 2 masters, and not at 127\.0\.0\.1:\d+: ERR /,
   );
   assert(text.includes(servers[1]!.addr));
+});
+
+Deno.test("a master that is silent holds up an order no longer than backend_timeout, INFO less", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({
+    servers,
+    options: { ...ON, backendDialMs: 200, backendTimeoutMs: 1_000 },
+  });
+  using client = await proxy.client();
+  await client.call("CONFIG", "SET", "hz", 10);
+  servers[1]!.pause();
+  try {
+    const startedMs = performance.now();
+    for (let i = 0; i < 3; i++) {
+      assertMatch(textOf(await client.call("INFO")), /\nbackends_answering:1\r/);
+    }
+    assert(performance.now() - startedMs < 900);
+    using leaving = await proxy.client();
+    await leaving.send("CONFIG", "SET", "hz", 30);
+    leaving.close();
+    const text = textOf(await client.call("CONFIG", "SET", "hz", 20));
+    assertMatch(text, /was done at 1 of 2 masters, and not at .*no answer for 1000 ms/);
+    assert(performance.now() - startedMs < 4_000);
+  } finally {
+    servers[1]!.resume();
+  }
+  await until(() => proxy.leftovers().length === 0);
+  await until(async () => await client.call("CONFIG", "SET", "hz", 40) === "OK");
 });
 
 Deno.test("CONFIG GET gives the proxy's own keys, then the masters', and keeps secrets", async () => {
