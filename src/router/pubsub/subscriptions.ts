@@ -296,7 +296,17 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
       link.isLeaving = false;
       return ended(true);
     }
-    if (!this.#open(server, ended)) ended(false);
+    if (this.#open(server, ended)) return;
+    // It would miss what is published there, and not know: who connects again is told why it cannot.
+    const { shared } = this.#client;
+    const { privateConnectionsMax } = shared.options;
+    server.leavePrivateQueue(this.#client);
+    shared.events.sessionTimedOut(
+      this.#client,
+      privateConnectionsSpent(server.address, privateConnectionsMax),
+    );
+    this.#client.close();
+    ended(false);
   }
 
   leave(server: Server, ended: () => void): void {

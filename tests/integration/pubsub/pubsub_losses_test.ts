@@ -136,6 +136,32 @@ Deno.test("a subscriber that reads nothing is closed past session_max_buffer, ot
   await until(() => proxy.leftovers().length === 0);
 });
 
+Deno.test("past private_connections_max SUBSCRIBE answers an error, and a client that cannot follow its slots is closed", async () => {
+  await using servers = await RedisServer.startMany(2);
+  const [a, b] = servers as unknown as [RedisServer, RedisServer];
+  const options = { privateConnectionsMax: 2, backendDialMs: 200 };
+  await using proxy = await RouterServer.start({ servers: [a], options });
+  const clients = await Promise.all([0, 1, 2].map(() => proxy.client()));
+  for (const client of clients.slice(0, 2)) await client.call("SUBSCRIBE", "c");
+  const refused = await clients[2]!.call("SUBSCRIBE", "c");
+  assert(refused instanceof ReplyError);
+  assertMatch(refused.message, /private_connections_max/);
+  clients[0]!.close();
+  await until(async () => await subscribersAt(a, "c") === 1);
+  assertEquals(await clients[2]!.call("SUBSCRIBE", "c"), ["subscribe", "c", 1]);
+
+  // A slot moves to a server that can lend one of them nothing more.
+  const { pool } = proxy.router.shared.slots;
+  const server = pool.acquire(b.addr);
+  server.borrowPrivate(0, 2, { resume() {} });
+  await proxy.fill(0, b.addr);
+  await until(() => proxy.router.shared.subscribers.size === 1);
+  assert(proxy.events.some((line) => /session timed out: .*private_connections_max/.test(line)));
+  assertEquals(await subscribersAt(b, "c"), 1);
+  pool.release(server);
+  for (const client of clients) client.close();
+});
+
 Deno.test("clients that leave in the middle of SUBSCRIBE leave nothing behind", async () => {
   await using servers = await RedisServer.startMany(2);
   await using proxy = await RouterServer.start({ servers });
