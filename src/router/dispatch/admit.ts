@@ -22,11 +22,14 @@ import {
   wrongArity,
 } from "../errors.ts";
 import type { RouterShared } from "../shared.ts";
+import { isPlacedByArguments } from "./script_keys.ts";
 import { refuseUndeclared } from "./undeclared_keys.ts";
 
 /** What the gate knows of a client. */
 export interface AdmittedClient {
   readonly isAuthenticated: boolean;
+  /** Its open transaction; left out: none. */
+  readonly transaction?: object | null;
   readonly shared: Pick<
     RouterShared,
     "options" | "isLoading" | "refusal" | "version" | "scripts" | "slots"
@@ -62,7 +65,7 @@ export function admit(
     case "forward":
       if (shared.refusal !== "") return shared.refusal;
       if (command.caution !== "" && args.count === count) {
-        return refusedCaution(shared, command, args);
+        return refusedCaution(client, command, args);
       }
       return "";
     case "split":
@@ -86,14 +89,20 @@ export function admit(
 
 /** What the arguments of a command show that its keys do not; an error text, or empty. */
 function refusedCaution(
-  { options, scripts, slots: { placement } }: AdmittedClient["shared"],
+  { transaction, shared: { options, scripts, slots } }: AdmittedClient,
   command: Command,
   args: Arguments,
 ): string {
   if (command.caution === "sort") {
+    const { placement } = slots;
     return refusedPattern(args, (bytes, start, end) => placement.slotIdOf(bytes, start, end));
   }
-  return options.undeclaredKeys ? "" : refuseUndeclared(scripts, command, args);
+  if (options.undeclaredKeys) return "";
+  const refusal = refuseUndeclared(scripts, command, args);
+  if (refusal === "") return "";
+  // Inside a transaction its slot is that of the declared keys.
+  const isInTransaction = transaction !== null && transaction !== undefined;
+  return !isInTransaction && isPlacedByArguments(slots.placement, args) ? "" : refusal;
 }
 
 /** Whether Redis, too, answers a command while it loads: AUTH and INFO, but not PING. */

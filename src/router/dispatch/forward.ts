@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "../../command/command.ts";
-import { BAD_ARGUMENTS, KeyIndexes, keyIndexes, looseCountIndex } from "../../command/key.ts";
+import { BAD_ARGUMENTS, KeyIndexes, looseCountIndex } from "../../command/key.ts";
 import type { Placement } from "../../hash/placement.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import type { Arguments } from "../../resp/arguments.ts";
@@ -17,6 +17,7 @@ import { requestKind } from "../client/reply_sizes.ts";
 import { CROSS_SLOT, keysNotFound, wrongArity } from "../errors.ts";
 import type { Request } from "../request.ts";
 import type { Slot } from "../slots/slot.ts";
+import { keyIndexesByRules } from "./script_keys.ts";
 
 /** Key positions of the request being dispatched. */
 const KEYS = new KeyIndexes();
@@ -37,7 +38,7 @@ export function forward(client: Client, command: Command, parser: RequestParser)
   if (command.keyStep > 1 && (parser.count - command.firstKey) % command.keyStep !== 0) {
     return client.answer(errorReply(wrongArity(command.name)));
   }
-  const count = keyIndexes(command, parser, KEYS);
+  const count = keyIndexesByRules(command, parser, placement, KEYS);
   if (count === BAD_ARGUMENTS && command.origin === "learned") {
     return client.answer(errorReply(keysNotFound(command.name)));
   }

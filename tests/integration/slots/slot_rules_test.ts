@@ -115,6 +115,14 @@ Deno.test("slot rules", async (t) => {
     assertEquals(await client.call("EXEC"), ["OK", 1]);
     const script = "return {redis.call('GET', KEYS[1]), redis.call('LPOP', KEYS[2])}";
     assertEquals(await one(second, "EVAL", script, "2", "job:mail:a", "job:mail:b"), ["1", "2"]);
+    const undeclared = "return redis.call('EXISTS', ARGV[1], ARGV[2])";
+    await one(first, "SET", "job:mail:e", "1");
+    assertEquals(await one(second, "EVAL", undeclared, "0", "job:mail:a", "job:mail:e"), 2);
+    await one(first, "DEL", "job:mail:e");
+    const spread = await one(first, "EVAL", undeclared, "0", "job:mail:a", "job:sms:e");
+    assertMatch(JSON.stringify(spread), /CROSSSLOT/);
+    const elsewhere = await one(first, "EVAL", undeclared, "0", "mail", "x");
+    assertMatch(JSON.stringify(elsewhere), /declares no keys/);
     const reply = await one(first, "RENAME", "job:mail:a", "job:sms:a");
     assertMatch(JSON.stringify(reply), /CROSSSLOT/);
   });
