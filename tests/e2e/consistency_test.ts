@@ -6,7 +6,7 @@
  */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { runChecker } from "../bench/consistency/checker.ts";
+import { PART_KINDS, runChecker } from "../bench/consistency/checker.ts";
 import { reportText } from "../bench/consistency/run_consistency.ts";
 import { FUZZ_SEED } from "../support/fuzz.ts";
 
@@ -23,6 +23,7 @@ async function check(
   const report = await runChecker({
     ...{ ...SIZE, ...cluster, faults, kills: 1, seconds: SECONDS, seed: FUZZ_SEED },
     coordinator: "embedded",
+    parts: PART_KINDS,
     tell: (line) => told.push(line),
   });
   const text = `FUZZ_SEED=${FUZZ_SEED}\n${told.join("\n")}\n${reportText(report)}`;

@@ -12,11 +12,13 @@ import { slotOf } from "../../support/router_server.ts";
 import type { Cluster } from "./cluster.ts";
 import { CLOCK_MS, type Item, type Span, timeOf } from "./item.ts";
 import { readOf } from "./operations.ts";
+import type { Part } from "./part.ts";
 
 /** What is looked at. */
 export interface Audit {
   readonly cluster: Cluster;
   readonly items: readonly Item[];
+  readonly parts: readonly Part[];
   readonly hadFaults: boolean;
   violated(text: string): void;
 }
@@ -54,6 +56,10 @@ export async function audit(audit: Audit): Promise<number> {
   for (const problem of await audit.cluster.problems()) audit.violated(`store: ${problem}`);
   await compareTables(audit);
   await askProxy(audit);
+  for (const part of audit.parts) {
+    using client = await RespClient.connect(audit.cluster.ports[0]!, "127.0.0.1", READ_MS);
+    await part.audit(client);
+  }
   return await lookAtServers(audit);
 }
 
@@ -116,7 +122,7 @@ function batchesOf(items: readonly Item[]): Item[][] {
   return batches;
 }
 
-async function lookAtServers({ cluster, items, violated }: Audit): Promise<number> {
+async function lookAtServers({ cluster, items, parts, violated }: Audit): Promise<number> {
   const { slots } = await cluster.view();
   const found = new Map<string, Found[]>();
   for (const [i, server] of cluster.servers.entries()) {
@@ -146,8 +152,12 @@ async function lookAtServers({ cluster, items, violated }: Audit): Promise<numbe
       if (wrong !== "") violated(`at the servers: ${key}: ${wrong}\n    ${item.describe()}`);
     }
   }
-  for (const [id, [first]] of found) {
-    if (!known.has(id)) violated(`${first!.addr} has ${id}, which nobody wrote`);
+  for (const [id, there] of found) {
+    if (known.has(id)) continue;
+    const addrs = there.map(({ addr }) => addr).join(" and ");
+    const isOfPart = parts.some((part) => part.owns(id.slice(id.indexOf(" ") + 1)));
+    if (!isOfPart) violated(`${addrs} has ${id}, which nobody wrote`);
+    else if (there.length > 1) violated(`at the servers: ${id}: it is at ${addrs}`);
   }
   return found.size;
 }

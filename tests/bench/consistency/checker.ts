@@ -19,6 +19,10 @@ import { timeOf } from "./item.ts";
 import { Load, type Tally } from "./load.ts";
 import { Moves } from "./moves.ts";
 import { Dice } from "./operations.ts";
+import type { Part, PartHost, PartOptions } from "./part.ts";
+import { Queues } from "./queues.ts";
+import { Subscribers } from "./subscribers.ts";
+import { Transactions } from "./transactions.ts";
 
 /** What is run. */
 export interface CheckOptions extends Omit<ClusterOptions, "isDurable"> {
@@ -36,6 +40,8 @@ export interface CheckOptions extends Omit<ClusterOptions, "isDurable"> {
   readonly faults: readonly string[];
   /** How often each kind strikes. */
   readonly kills: number;
+  /** What runs beside the load: kinds of {@linkcode PART_KINDS}. */
+  readonly parts: readonly string[];
   /** Longest time of the moves and faults, in seconds. */
   readonly seconds: number;
   readonly seed: number;
@@ -52,6 +58,8 @@ export interface Report extends Tally {
   readonly slotsMoved: number;
   readonly cancelled: number;
   readonly kills: Readonly<Record<string, number>>;
+  /** What parts have done, by name. */
+  readonly partCounts: Readonly<Record<string, number>>;
   /** CPU seconds per second of this process, which has the clients. */
   readonly ownCpu: number;
   /** The first of what is wrong. */
@@ -61,6 +69,22 @@ export interface Report extends Tally {
   /** Where proxies and dashboard have logged to; removed when nothing is wrong. */
   readonly logs: string;
 }
+
+/** The table of parts. */
+const PARTS: Readonly<Record<string, new (options: PartOptions, host: PartHost) => Part>> = {
+  transactions: Transactions,
+  queues: Queues,
+  subscribers: Subscribers,
+};
+
+/** The kinds of parts there are. */
+export const PART_KINDS: readonly string[] = Object.keys(PARTS);
+
+/** A double of codis-server takes one command after the other: none may block, or be answered later. */
+const PARTS_OF_DOUBLE = ["transactions"];
+
+/** Clients of a part, and its steps per second, beside those of the load. */
+const PART_SHARE = 1 / 4;
 
 const VIOLATIONS_MAX = 50;
 /** Longest time in which no task comes to an end, in milliseconds. */
@@ -84,10 +108,9 @@ export async function runChecker(options: CheckOptions): Promise<Report> {
   // A real codis-server writes SLOTSRESTORE into its file with the time that is left, not with the end: the
   // key lives that long again from the server's next start on.
   const mayOutlive = isDurable && options.backend === "codis" && CODIS_SERVER !== undefined;
-  const load = new Load({ ...options, mayFail: hasFaults, mayOutlive }, {
-    port: (dice) => dice.one(cluster.ports),
-    violated: onViolated,
-  });
+  const host = { port: (dice: Dice) => dice.one(cluster.ports), violated: onViolated };
+  const load = new Load({ ...options, mayFail: hasFaults, mayOutlive }, host);
+  const parts = partsOf(options).map((kind) => new PARTS[kind]!(partOptions(options), host));
   tell(`fill ${load.items.length} items`);
   await load.fill();
   const moves = new Moves(cluster, new Dice(chance(options.seed)), {
@@ -102,6 +125,7 @@ export async function runChecker(options: CheckOptions): Promise<Report> {
   const startedMs = performance.now();
   const cpuBefore = (await processFigures(Deno.pid)).cpuSeconds;
   load.start();
+  await Promise.all(parts.map((part) => part.start()));
   const over = AbortSignal.timeout(options.seconds * 1000);
   try {
     await run(options, { cluster, moves, tell }, kills, over);
@@ -113,11 +137,12 @@ export async function runChecker(options: CheckOptions): Promise<Report> {
   }
   const seconds = (performance.now() - startedMs) / 1000;
   const ownCpu = ((await processFigures(Deno.pid)).cpuSeconds - cpuBefore) / seconds;
-  await load.stop();
+  await Promise.all([load, ...parts].map((each) => each.stop()));
   tell("last look");
   const keys = await audit({
     cluster,
     items: load.items,
+    parts,
     hadFaults: hasFaults,
     violated: onViolated,
   }).catch((error) => {
@@ -133,6 +158,7 @@ export async function runChecker(options: CheckOptions): Promise<Report> {
     slotsMoved: moves.slotsMoved,
     cancelled: moves.cancelled,
     kills: Object.fromEntries(kills),
+    partCounts: Object.assign({}, ...parts.map(({ counts }) => counts)),
     ownCpu,
     violations,
     violated,
@@ -140,7 +166,24 @@ export async function runChecker(options: CheckOptions): Promise<Report> {
   };
 }
 
-interface Parts {
+function partsOf({ backend, parts }: CheckOptions): readonly string[] {
+  const isDouble = backend === "codis" && CODIS_SERVER === undefined;
+  return isDouble ? parts.filter((kind) => PARTS_OF_DOUBLE.includes(kind)) : parts;
+}
+
+function partOptions(options: CheckOptions): PartOptions {
+  const { backend, clients, faults, rate, seed, slots } = options;
+  return {
+    clients: Math.ceil(clients * PART_SHARE),
+    rate: rate * PART_SHARE,
+    mayFail: faults.length > 0,
+    isOld: backend === "codis",
+    seed,
+    slots,
+  };
+}
+
+interface Moving {
   readonly cluster: Cluster;
   readonly moves: Moves;
   readonly tell: (text: string) => void;
@@ -148,7 +191,7 @@ interface Parts {
 
 async function run(
   options: CheckOptions,
-  parts: Parts,
+  parts: Moving,
   kills: Map<string, number>,
   over: AbortSignal,
 ): Promise<void> {

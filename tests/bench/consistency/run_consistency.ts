@@ -8,7 +8,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { type CheckOptions, faultKinds, type Report, runChecker } from "./checker.ts";
+import { type CheckOptions, faultKinds, PART_KINDS, type Report, runChecker } from "./checker.ts";
 import { SLOTS } from "./cluster.ts";
 import { FAULT_KINDS } from "./faults.ts";
 
@@ -33,6 +33,9 @@ read through the proxies and at the servers. Exit code 1 when anything is wrong.
                              what is killed with kill -9 while slots move, and comes back
                              (coordinator needs --coordinator=zookeeper)
   --kills=10                 how often each of them is killed
+  --parts=all                none, ${PART_KINDS.join(", ")} or all, several with commas:
+                             what runs beside the load, with a quarter of its clients each
+                             (a double of codis-server can only do transactions)
   --seconds=900              moves and faults end after this time
   --seed=N                   choices of moves, cancels, kills and clients; by default by chance
 `;
@@ -55,7 +58,7 @@ const NUMBERS: Readonly<Record<string, readonly [number, number, number]>> = {
 function readOptions(args: readonly string[]): CheckOptions {
   const flags = parseArgs(args, {
     boolean: ["help"],
-    string: [...Object.keys(NUMBERS), "backend", "coordinator", "faults"],
+    string: [...Object.keys(NUMBERS), "backend", "coordinator", "faults", "parts"],
     unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
   });
   if (flags.help === true) stop(HELP, 0);
@@ -81,6 +84,12 @@ function readOptions(args: readonly string[]): CheckOptions {
   if (faults.includes("coordinator") && coordinator === "embedded") {
     stop('--faults: "coordinator" needs --coordinator=zookeeper: embedded files cannot be killed');
   }
+  const parts = (given["parts"] ?? "all").split(",").flatMap((name) => {
+    if (!["none", "all", ...PART_KINDS].includes(name)) {
+      stop(`--parts: "${name}" is none of none, all, ${PART_KINDS.join(", ")}`);
+    }
+    return name === "none" ? [] : name === "all" ? PART_KINDS : [name];
+  });
   return {
     clients: number("clients"),
     keys: number("keys"),
@@ -93,6 +102,7 @@ function readOptions(args: readonly string[]): CheckOptions {
     slots: number("slots"),
     cancels: number("cancels"),
     faults,
+    parts,
     kills: number("kills"),
     seconds: number("seconds"),
     seed: number("seed"),
@@ -113,13 +123,14 @@ export function reportText(report: Report): string {
     `writes acknowledged ${report.acknowledged}, of unknown outcome ${report.unknown}, ` +
     `commands refused ${report.refused}, reads checked ${report.checkedReads}, ` +
     `connections lost ${report.lost}, longest wait ${Math.round(report.longestMs)} ms`,
+    Object.entries(report.partCounts).map(([name, count]) => `${name} ${count}`).join(", "),
     `slots moved ${report.slotsMoved}, tasks cancelled ${report.cancelled}, ` +
     `kills: ${kills.length === 0 ? "none" : kills.join(", ")}; ` +
     `own CPU ${(100 * report.ownCpu).toFixed(0)} %`,
     report.violated === 0
       ? "nothing is wrong"
       : `${report.violated} things are wrong; what proxies and dashboard said is in ${report.logs}`,
-  ].join("\n");
+  ].filter((line) => line !== "").join("\n");
 }
 
 async function main(): Promise<void> {
