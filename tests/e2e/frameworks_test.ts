@@ -6,18 +6,35 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { SLOT_RULE_PRESETS } from "../../src/model/slot_rule_presets.ts";
 import { Child } from "../support/child.ts";
+import { until } from "../support/deadline.ts";
 import { ProxyProcess } from "../support/proxy_process.ts";
 import { RedisServer } from "../support/redis_server.ts";
 
-/** How a proxy is set for programs whose keys belong together. */
-type Setting = "plain";
+/** What keeps together the keys of programs that name no tag, where anything does. */
+const SETTINGS = ["plain", "slot rules", "multi_slot_transactions"] as const;
+type Setting = typeof SETTINGS[number];
 
 /** The programs, the slowest first, and the settings that they are run with. */
 const PROGRAMS: Readonly<Record<string, readonly Setting[]>> = {
+  "celery_app.py": ["slot rules", "multi_slot_transactions"],
+  "rq_app.py": ["slot rules", "multi_slot_transactions"],
+  "sidekiq.rb": ["slot rules", "multi_slot_transactions"],
+  "socket_io.ts": ["plain"],
   "rate_limiter.ts": ["plain"],
+  "connect_redis.ts": ["plain"],
+  "client_caches.ts": ["plain"],
+  "bullmq.ts": ["slot rules"],
+  "kue.ts": ["slot rules"],
+  "redis_py.py": ["plain"],
+  "bull.ts": ["slot rules"],
+  "bee_queue.ts": ["slot rules"],
   "redlock.ts": ["plain"],
 };
+
+/** Presets of slot rules; all of them together, as a product with all of these programs has them. */
+const PRESETS = ["bullmq", "bee-queue", "kue", "rq", "celery", "sidekiq"];
 
 /** How programs are started, by the end of their names. */
 const STARTS: Readonly<Record<string, readonly string[]>> = {
@@ -37,17 +54,24 @@ const SHOWN = 2_000;
 const EVENTS = ["--notify-keyspace-events", "AKE"];
 const CONFIG: Readonly<Record<Setting, Readonly<Record<string, string>>>> = {
   plain: {},
+  "slot rules": {},
+  multi_slot_transactions: { multi_slot_transactions: "on" },
+};
+
+const PROGRAM_ENV: Readonly<Partial<Record<Setting, Readonly<Record<string, string>>>>> = {
+  // Without rules a worker can wait for one list only: no priorities.
+  multi_slot_transactions: { CELERY_PRIORITY_STEPS: "0" },
 };
 
 const folder = new URL("../frameworks/", import.meta.url).pathname;
 
 /** Runs a program; its outcome, or how it failed. */
-async function run(name: string, port: number): Promise<unknown> {
+async function run(name: string, port: number, setting?: Setting): Promise<unknown> {
   const [command, ...words] = STARTS[name.split(".").at(-1)!]!;
   const child = new Child(command!, {
     args: [...words, `${folder}${name}`, "127.0.0.1", `${port}`],
     cwd: folder,
-    env: { PYTHONDONTWRITEBYTECODE: "1" },
+    env: { PYTHONDONTWRITEBYTECODE: "1", ...PROGRAM_ENV[setting ?? "plain"] },
   });
   const timer = setTimeout(() => child.signal("SIGKILL"), RUN_MS);
   const { code } = await child.ended;
@@ -58,6 +82,25 @@ async function run(name: string, port: number): Promise<unknown> {
     // It is told below what was printed instead.
   }
   return `exit code ${code}: ${`${child.stdout}${child.stderr}`.slice(-SHOWN)}`;
+}
+
+/** Adds slot rules, as `config slot rule preset` and `config slot rule add` do. */
+async function addRules(proxy: ProxyProcess): Promise<void> {
+  const rules = SLOT_RULE_PRESETS.filter(({ name }) => PRESETS.includes(name))
+    .flatMap((preset) => preset.rules);
+  // What Sidekiq names after its machine.
+  rules.push({ pattern: `${Deno.hostname()}:*`, tag: "sidekiq" });
+  const request = {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ rules }),
+  };
+  // The dashboard may not have seen the proxy yet.
+  await until(async () => {
+    const response = await fetch(proxy.url("/api/slot_rules"), request);
+    await response.body?.cancel();
+    return response.ok;
+  });
 }
 
 /** Runs programs one after the other, each against empty servers. */
@@ -71,8 +114,9 @@ async function runLane(
   const servers = owned.use(await RedisServer.startMany(count, { args: EVENTS }));
   const proxy = setting &&
     owned.use(await ProxyProcess.start({ servers, config: CONFIG[setting] }));
+  if (setting === "slot rules") await addRules(proxy!);
   for (let name = names.shift(); name !== undefined; name = names.shift()) {
-    outcomes.set(name, await run(name, (proxy ?? servers[0]!).port));
+    outcomes.set(name, await run(name, (proxy ?? servers[0]!).port, setting));
     for (const server of servers) {
       using client = await server.client();
       await client.call("FLUSHALL");
@@ -90,12 +134,11 @@ async function runAll(names: readonly string[], setting?: Setting): Promise<Map<
 Deno.test("frameworks come through the proxy to what they come to on one redis-server", async (t) => {
   const names = Object.keys(PROGRAMS);
   const namesOf = (setting: Setting) => names.filter((name) => PROGRAMS[name]!.includes(setting));
-  const settings: readonly Setting[] = ["plain"];
   const [expected, ...found] = await Promise.all([
     runAll(names),
-    ...settings.map((setting) => runAll(namesOf(setting), setting)),
+    ...SETTINGS.map((setting) => runAll(namesOf(setting), setting)),
   ]);
-  for (const [i, setting] of settings.entries()) {
+  for (const [i, setting] of SETTINGS.entries()) {
     for (const [name, outcome] of found[i]!) {
       await t.step(`${name}, ${setting}`, () => {
         assertEquals(typeof expected!.get(name), "object", `${expected!.get(name)}`);

@@ -1,16 +1,20 @@
 """Celery: a job, a delayed one, a retry, a group with a chord, results, and revoking."""
 
+import ctypes
 import json
+import os
+import signal
 import subprocess
 import sys
-import time
-import os
 
 import celery
 
 host, port = os.environ.get("REDIS_HOST", "127.0.0.1"), os.environ.get("REDIS_PORT", "6379")
 url = f"redis://{host}:{port}/0"
 app = celery.Celery("celery_app", broker=url, backend=url)
+if "CELERY_PRIORITY_STEPS" in os.environ:
+    steps = [int(step) for step in os.environ["CELERY_PRIORITY_STEPS"].split(",")]
+    app.conf.broker_transport_options = {"priority_steps": steps}
 app.conf.update(worker_hijack_root_logger=False, broker_connection_retry_on_startup=True)
 
 
@@ -31,12 +35,18 @@ def total(numbers):
     return sum(numbers)
 
 
+def end_with_parent():
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main():
     os.environ["REDIS_HOST"], os.environ["REDIS_PORT"] = sys.argv[1], sys.argv[2]
     worker = subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "celery_app", "worker", "--pool=threads",
          "--concurrency=2", "--loglevel=ERROR", "--without-mingle"],
-        cwd=os.path.dirname(os.path.abspath(__file__)), env=os.environ, stdout=sys.stderr)
+        cwd=os.path.dirname(os.path.abspath(__file__)), env=os.environ, stdout=sys.stderr,
+        preexec_fn=end_with_parent)
     try:
         import celery_app
         plain = celery_app.add.delay(1, 2).get(timeout=30)

@@ -45,6 +45,8 @@ poller = Thread.new do
 end
 done = Array.new(5) { DONE.pop }
 sleep 0.2
+# Counts are sent by the heartbeat.
+launcher.send(:heartbeat)
 stats = Sidekiq::Stats.new
 processes = Sidekiq::ProcessSet.new.size
 poller.kill
