@@ -29,7 +29,8 @@ export class ExecReply implements RequestOwner, LeadingReplies {
   readonly #transaction: Transaction;
   readonly #leads: number;
   readonly #settled: (() => void) | null;
-  /** The first error among them, and whether it was MULTI's. */
+  /** How many of them are errors; the first one, and whether it was MULTI's. */
+  #refused = 0;
   #leadError = "";
   #isMultiRefused = false;
   /** What is held: an error, or an array that is not passed on as it is. */
@@ -55,7 +56,9 @@ export class ExecReply implements RequestOwner, LeadingReplies {
   }
 
   led(type: number, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
-    if (type !== MINUS || (this.#leadError !== "" && this.#held.length === 0)) return;
+    if (type !== MINUS) return;
+    if (isLast) this.#refused++;
+    if (this.#leadError !== "") return;
     this.#held.push(bytes.slice(start, end));
     if (!isLast) return;
     this.#leadError = errorText(concat(this.#held));
@@ -100,11 +103,12 @@ export class ExecReply implements RequestOwner, LeadingReplies {
     const { backend } = request;
     const isEnded = text.startsWith("EXECABORT") || text.startsWith("ERR EXEC without MULTI");
     let shown = text;
-    if (this.#isMultiRefused) shown = `${MULTI_REFUSED}: ${this.#leadError}`;
+    const isSplitUp = this.#isMultiRefused && this.#refused < this.#leads;
+    if (isSplitUp) shown = `${MULTI_REFUSED}: ${this.#leadError}`;
     else if (this.#leadError !== "") shown = execAborted(this.#leadError);
     this.#complete(request, errorReply(shown));
     // Else all that follows on the connection would be queued.
-    if (!isEnded) backend?.breakOff(`EXEC was refused: ${text}`);
+    if (!isEnded && !this.#isMultiRefused) backend?.breakOff(`EXEC was refused: ${text}`);
   }
 
   /** The servers' part is executed: executes ours, and answers. */
