@@ -33,6 +33,8 @@ export interface LaterCommand {
 export class Transaction {
   /** Whether a command was refused: EXEC answers EXECABORT, and what follows is not kept. */
   isAborted = false;
+  /** Why, if the reason is the proxy's and not Redis's; else empty. */
+  cause = "";
   /** Whether a queued command may change something at a server. */
   mayWrite = false;
   /** Whether its keys are in several slots: each server gets a part. */

@@ -34,7 +34,7 @@ export function exec(client: Client, command: Command): void {
   if (transaction === null) return client.answer(errorReply("ERR EXEC without MULTI"));
   const isForServer = transaction.sentCommands > 0 || watches.length > 0;
   const refusal = transaction.isAborted
-    ? EXEC_ABORT
+    ? transaction.cause === "" ? EXEC_ABORT : execAborted(transaction.cause)
     : isForServer && shared.refusal !== ""
     ? execAborted(shared.refusal)
     : transaction.slotId >= 0 && transaction.placedBy !== shared.slots.placement.generation

@@ -6,6 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { until } from "../../support/deadline.ts";
 import { textOf } from "../../support/pieces.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { RespClient } from "../../support/resp_client.ts";
@@ -68,5 +69,6 @@ Deno.test("random transactions of two clients are answered as one redis-server a
     }),
     { numRuns: RUNS }, // a failure names its seed
   );
+  await until(() => proxy.router.sessions.size === 0);
   assertEquals(proxy.leftovers(), []);
 });
