@@ -75,8 +75,11 @@ export function admit(
       }
       return shared.refusal;
     case "local":
-      if (command.isServerCommand && !shared.options.serverCommands) {
-        return notAllowed(command.name, "server_commands is off in the proxy's configuration");
+      if (command.isServerCommand) {
+        if (!shared.options.serverCommands) {
+          return notAllowed(command.name, "server_commands is off in the proxy's configuration");
+        }
+        if (shared.refusal !== "") return shared.refusal; // other servers may be masters by now
       }
       if (shared.isLoading && !isAnsweredWhileLoading(command)) return shared.refusal;
       return isUnknownSubcommand ? unknownSubcommand(command.name, args) : "";

@@ -17,15 +17,16 @@ interface Circumstances {
   readonly isLoading?: boolean;
   readonly refusal?: string;
   readonly destructiveCommands?: boolean;
+  readonly serverCommands?: boolean;
   readonly isBefore7?: boolean;
 }
 
 function clientIn(circumstances: Circumstances): AdmittedClient {
-  const { destructiveCommands = true } = circumstances;
+  const { destructiveCommands = true, serverCommands = false } = circumstances;
   return {
     isAuthenticated: circumstances.isAuthenticated ?? true,
     shared: {
-      options: testOptions({ destructiveCommands }),
+      options: testOptions({ destructiveCommands, serverCommands }),
       isLoading: circumstances.isLoading ?? false,
       refusal: circumstances.refusal ?? "",
       version: { isBefore7: circumstances.isBefore7 ?? false },
@@ -109,6 +110,18 @@ Deno.test("destructive commands are refused where they are switched off, for tha
     );
   }
   assertEquals(answerTo("DEL k", { destructiveCommands: false }), "");
+});
+
+Deno.test("commands that change servers need server_commands, and a table that is not in doubt", () => {
+  for (const line of ["CONFIG SET hz 10", "SWAPDB 0 1", "BGSAVE", "DEBUG SLEEP 0"]) {
+    assertEquals(
+      answerTo(line).endsWith("server_commands is off in the proxy's configuration"),
+      true,
+    );
+    assertEquals(answerTo(line, { serverCommands: true }), "");
+    assertEquals(answerTo(line, { serverCommands: true, refusal: "ERR in doubt" }), "ERR in doubt");
+  }
+  for (const line of ["CONFIG GET hz", "SLOWLOG GET", "ROLE"]) assertEquals(answerTo(line), "");
 });
 
 Deno.test("while the table is in doubt nothing is sent, and what we answer ourselves goes on", () => {
