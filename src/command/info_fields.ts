@@ -94,7 +94,7 @@ const FIELDS: Readonly<Record<string, string>> = {
     sum: total_forks migrate_cached_sockets slave_expires_tracked_keys active_defrag_hits
     active_defrag_misses active_defrag_key_hits active_defrag_key_misses total_active_defrag_time
     max: current_active_defrag_time sum: tracking_total_keys tracking_total_items
-    tracking_total_prefixes unexpected_error_replies own: total_error_replies
+    max: tracking_total_prefixes sum: unexpected_error_replies own: total_error_replies
     total_failed_requests acl_access_denied_auth client_output_buffer_limit_disconnections
     sum: dump_payload_sanitizations total_reads_processed total_writes_processed
     io_threaded_reads_processed io_threaded_writes_processed reply_buffer_shrinks

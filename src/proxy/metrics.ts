@@ -99,6 +99,13 @@ const ROWS: readonly Row[] = [
     samples: ({ subscribers }) => one(subscribers),
   },
   {
+    name: "codis_proxy_tracking_clients",
+    help: "Clients of CLIENT TRACKING; each has connections of its own",
+    type: "gauge",
+    isPerWorker: true,
+    samples: ({ tracking }) => one(tracking),
+  },
+  {
     name: "codis_proxy_lost_subscriptions_total",
     help: "Connections lost over which clients subscribed; they are opened again",
     type: "counter",

@@ -61,10 +61,17 @@ rename test judge_test
 proc test {name code args} {
     set failed $::num_failed
     set clients [array names ::redis::fd]
+    set unit_vars [uplevel 1 {info vars}]
     set ::judge_in_test 1
     uplevel 1 [list judge_test $name $code {*}$args]
     set ::judge_in_test 0
-    if {$::num_failed > $failed} {judge_recover $clients}
+    if {$::num_failed == $failed} return
+    # A variable of the unit, not of the test, may hold a new client: later tests use it.
+    foreach var $unit_vars {
+        if {[catch {uplevel 1 [list set $var]} value]} continue
+        if {[regexp {^::redis::redisHandle(\d+)$} $value -> id]} {lappend clients $id}
+    }
+    judge_recover $clients
 }
 
 # After a failure: closes the connections that the test has opened, and gives the unit a new one.
