@@ -7,7 +7,7 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { CommandReplyError, readCommandReply } from "../../../src/command/command_reply.ts";
 import { buildCommand, type TableRow } from "../../../src/command/command_row.ts";
-import { KeyIndexes, keyIndexes } from "../../../src/command/key.ts";
+import { BAD_ARGUMENTS, KeyIndexes, keyIndexes } from "../../../src/command/key.ts";
 import { findByName } from "../../../src/command/command_table.ts";
 import {
   type AllowedWay,
@@ -148,6 +148,28 @@ Deno.test("an operator may allow what is refused for caution, but nothing that c
     blocks: false,
   });
   assertEquals(row.slice(1, 6), [-4, "readonly", 3, 3, 1]);
+});
+
+Deno.test("keys that a number announces, each with a value, are found as Redis 8.4's MSETEX has them", () => {
+  const counted = {
+    flags: ["OW", "update"],
+    begin_search: { type: "index", spec: { index: 1 } },
+    find_keys: { type: "keynum", spec: { keynumidx: 0, firstkey: 1, keystep: 2 } },
+  };
+  const fields = madeUp("msetex", {
+    arity: -4,
+    flags: ["write", "denyoom", "movablekeys"],
+    keys: [0, 0, 0],
+    specs: [counted],
+    tips: ["request_policy:multi_shard", "response_policy:all_succeeded"],
+  });
+  const { row, own } = handleLearned(rowsOf([fields]).get("msetex")!, undefined);
+  assertEquals(own.handling, "forward"); // it cannot be split as MSET can
+  const command = buildCommand({ id: 0, origin: "learned", row, subcommands: [] }, own);
+  const found = new KeyIndexes();
+  assertEquals(keyIndexes(command, argumentsOfLine("MSETEX 2 a 1 b 2 NX EX 5"), found), 2);
+  assertEquals([...found.values.subarray(0, 2)], [2, 4]);
+  assertEquals(keyIndexes(command, argumentsOfLine("MSETEX 9 a 1"), found), BAD_ARGUMENTS);
 });
 
 Deno.test("of well-known modules, all keys are found where a command names more than it says", () => {
