@@ -144,7 +144,10 @@ export class Router implements TurnWork {
     shared.refusal = serving === "refused" ? TABLE_OLD : shared.isLoading ? LOADING : "";
     if (!shared.isHeld) return;
     shared.isHeld = false;
-    for (const session of this.sessions.values()) session.resume();
+    for (const session of [...this.sessions.values()]) {
+      session.resume();
+      session.blocked?.served();
+    }
   }
 
   /** Places keys by other rules. What sessions have begun under the old ones ends. */

@@ -90,7 +90,7 @@ export function block(client: Client, command: Command, parser: RequestParser): 
 class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
   readonly isGone = false;
   readonly #client: Client;
-  readonly #slot: Slot;
+  #slot: Slot;
   readonly #keys: readonly string[];
   readonly #form: BlockForm;
   readonly #startedMs = performance.now();
@@ -151,6 +151,10 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
   /** Takes the next step; what a step waits for comes back here. */
   #advance(): void {
     if (this.#state !== "waiting" || this.#questions > 0) return;
+    const { shared } = this.#client;
+    if (shared.isHeld) return; // slots or rules may change: served() comes afterwards
+    if (shared.refusal !== "") return this.#fail(shared.refusal);
+    if (!this.#place()) return;
     const { state, server } = this.#slot;
     if (state === "offline") return this.#fail(SLOT_NOT_READY);
     if (state !== "open" && state !== "migrating") {
@@ -176,6 +180,21 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
       this,
       (link, error) => link === null ? this.#fail(error) : this.#ask(link),
     );
+  }
+
+  /** Slot rules may have changed since it was asked; false when its keys are in several slots now. */
+  #place(): boolean {
+    const { slots } = this.#client.shared;
+    const [slot, ...others] = new Set(this.#keys.map((key) => {
+      const bytes = latin1Bytes(key);
+      return slots.slotOf(bytes, 0, bytes.length);
+    }));
+    if (others.length > 0) this.#fail(CROSS_SLOT);
+    if (others.length > 0 || slot === undefined || slot === this.#slot) return others.length === 0;
+    this.#slot.unwatch(this);
+    this.#slot = slot;
+    slot.watch(this);
+    return true;
   }
 
   /** A question is answered, or a key has come; `error` says why not. */
@@ -269,6 +288,10 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
   slotDraining(): void {
     if (this.#state === "asked") this.#unblock();
     else this.#stopWaiting();
+  }
+
+  served(): void {
+    this.#advance();
   }
 
   slotSettled(): void {

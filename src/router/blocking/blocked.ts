@@ -18,6 +18,8 @@ export interface Blocked {
    * @param done Called once, now or later: whether this has ended it. If not, its reply was on its way.
    */
   unblock(reply: UnblockReply, done: (isUnblocked: boolean) => void): void;
+  /** Requests are served again, or refused, after they were held. */
+  served(): void;
   /** The proxy closes its clients: the command ends without losing what is on its way. */
   clientDraining(): void;
   /** The client is gone: nothing may be given to it any more. */

@@ -137,6 +137,8 @@ class WaitCommand implements Blocked, LinkUser {
     }
   }
 
+  served(): void {}
+
   clientDraining(): void {
     this.#end(errorReply(CLIENTS_CLOSED));
   }

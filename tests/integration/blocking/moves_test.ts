@@ -9,10 +9,10 @@ import { delay } from "@std/async/delay";
 import { whenBlocked } from "../../support/blocked_clients.ts";
 import { within } from "../../support/deadline.ts";
 import { MovingSlot, TAG } from "../../support/moving_slot.ts";
-import type { RedisServer } from "../../support/redis_server.ts";
+import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient } from "../../support/resp_client.ts";
 import type { RespValue } from "../../support/resp_value.ts";
-import { slotOf } from "../../support/router_server.ts";
+import { keyOn, RouterServer, slotOf } from "../../support/router_server.ts";
 
 const SLOT = slotOf(TAG);
 const Q = `${TAG}q`;
@@ -184,4 +184,24 @@ Deno.test("every element is popped once, and once only, while the slot moves to 
   pusher.close();
   await delay(20);
   assertEquals(proxy.leftovers(), []);
+});
+
+Deno.test("what blocks under old slot rules waits on under the new ones", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  const { router } = proxy;
+  const key = keyOn(0, 2, "job:");
+  const tag = keyOn(1, 2, "t");
+  using client = await proxy.client();
+  using other = await proxy.client();
+  const answer = client.call("BLPOP", key, 0);
+  await whenBlocked(servers[0]!, 1);
+  router.setServing("held");
+  await router.shared.slots.settleAll();
+  await whenBlocked(servers[0]!, 0);
+  await router.setRules([{ pattern: "job:*", tag }]);
+  router.setServing("serving");
+  await whenBlocked(servers[1]!, 1);
+  await other.call("RPUSH", key, "x");
+  assertEquals(await within(answer), [key, "x"]);
 });
