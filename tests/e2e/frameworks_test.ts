@@ -27,6 +27,7 @@ const PROGRAMS: Readonly<Record<string, readonly Setting[]>> = {
   "client_caches.ts": ["plain"],
   "bullmq.ts": ["slot rules"],
   "kue.ts": ["slot rules"],
+  "django_channels.py": ["slot rules"],
   "redis_py.py": ["plain"],
   "bull.ts": ["slot rules"],
   "bee_queue.ts": ["slot rules"],
@@ -34,7 +35,7 @@ const PROGRAMS: Readonly<Record<string, readonly Setting[]>> = {
 };
 
 /** Presets of slot rules; all of them together, as a product with all of these programs has them. */
-const PRESETS = ["bullmq", "bee-queue", "kue", "rq", "celery", "sidekiq"];
+const PRESETS = ["bullmq", "bee-queue", "kue", "rq", "celery", "sidekiq", "channels"];
 
 /** How programs are started, by the end of their names. */
 const STARTS: Readonly<Record<string, readonly string[]>> = {

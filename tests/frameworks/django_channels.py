@@ -13,6 +13,8 @@ hosts = [f"redis://{sys.argv[1]}:{sys.argv[2]}"]
 async def use(make):
     here, there = make(), make()
     channel = await here.new_channel()
+    # The layer does not wait for the reply to its SUBSCRIBE.
+    await asyncio.sleep(0.1)
     await there.send(channel, {"type": "one", "n": 1})
     first = await asyncio.wait_for(here.receive(channel), 5)
     other = await there.new_channel()
@@ -34,8 +36,8 @@ async def use(make):
 
 async def main():
     print(json.dumps({
-        "core": await use(lambda: RedisChannelLayer(hosts=hosts, prefix="core")),
-        "pubsub": await use(lambda: RedisPubSubChannelLayer(hosts=hosts, prefix="pubsub")),
+        "core": await use(lambda: RedisChannelLayer(hosts=hosts, prefix="asgi")),
+        "pubsub": await use(lambda: RedisPubSubChannelLayer(hosts=hosts, prefix="asgi-pubsub")),
     }))
 
 
