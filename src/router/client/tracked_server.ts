@@ -30,6 +30,7 @@ import { type TrackingOptions, trackingWords } from "./tracking_options.ts";
 
 /** How long after a failure a server is not asked again, in milliseconds. */
 const RETRY_MS = 200;
+const PING = encodeRequest(["PING"]);
 
 /** What a tracked server tells of. */
 export interface TrackedServerUser {
@@ -127,9 +128,16 @@ export class TrackedServer implements LinkUser, RouteBackend {
     this.#change(this.#database, protocol);
   }
 
-  /** Ends it: nothing is in flight, or nobody waits for it. */
+  /** Ends it. What is on its way is left to the server, as on a shared connection. */
   close(): void {
-    this.#fail("", false);
+    for (const link of [this.#link, this.#listener]) {
+      if (link === null || link.isClosed) continue;
+      if (link.inFlight === 0) link.breakOff();
+      else askServer(link.connection, PING, () => link.giveBack(false));
+    }
+    this.#link = this.#listener = null;
+    this.#wasReady = false;
+    this.#fail("");
   }
 
   // -- opening --------------------------------------------------------------------------------
@@ -260,9 +268,7 @@ export class TrackedServer implements LinkUser, RouteBackend {
     this.#fail(cause);
   }
 
-  clientClosed(): void {
-    this.#fail("");
-  }
+  clientClosed(): void {} // its tracking has ended before
 
   /**
    * It cannot be used now.

@@ -5,8 +5,9 @@
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { RedisServer } from "../../support/redis_server.ts";
-import { RespClient, type Word } from "../../support/resp_client.ts";
+import { encodeRequests, RespClient, type Word } from "../../support/resp_client.ts";
 import { RouterServer } from "../../support/router_server.ts";
 
 const utf8 = new TextDecoder();
@@ -238,6 +239,26 @@ Deno.test("what is read over another link is told of at once, behind the reply",
     assertMatch(utf8.decode((await reader.read()).raw), invalid);
   }
   assertEquals(await reader.call("PING"), "PONG");
+});
+
+Deno.test("what a tracking client has asked before it left is executed", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  using other = await RespClient.connect(proxy.port);
+  for (let round = 0; round < 20; round++) {
+    const leaving = await RespClient.connect(proxy.port);
+    await leaving.call("CLIENT", "TRACKING", "ON");
+    await leaving.call("MGET", "a", "b", "c", "d"); // its connections are open
+    await leaving.sendRaw(encodeRequests(["a", "b", "c", "d"].map((key) => ["INCR", key])));
+    leaving.close();
+  }
+  await delay(100);
+  assertEquals(await other.call("MGET", "a", "b", "c", "d"), ["20", "20", "20", "20"]);
+  for (const server of servers) {
+    using client = await RespClient.connect(server.port);
+    const list = String(await client.call("CLIENT", "LIST"));
+    assertEquals(list.match(/flags=\w*t/g), null, list);
+  }
 });
 
 Deno.test("client-side caching: the bytes are those of one redis-server", async (t) => {
