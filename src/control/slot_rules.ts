@@ -49,7 +49,7 @@ const SEARCH_MS = 60_000;
  * Longest time from the pending rules to the commit, in milliseconds; proxies give up after
  * `RULES_HOLD_MS`.
  */
-const HELD_MS = 8_000;
+const HELD_MS = 4_500;
 
 /** What changes of rules work with. */
 export interface RulesContext {

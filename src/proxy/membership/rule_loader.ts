@@ -3,7 +3,7 @@
  *
  *      stored rules ──► all workers ──► requests are served
  *      pending ones ──► requests held ─► all in flight settled ─► confirmed
- *                           └── holdMs ──► refused, and the change is given up in the store
+ *                           └── holdMs ──► the change is given up in the store; refused until that is done
  *
  * Between two rules no request is under way at any proxy: a key is never used at two servers. The hold is
  * short. If the dashboard that has begun the change does not end it, a proxy does. The entry in the store is
@@ -25,8 +25,10 @@ import { giveUpSlotRules, loadSlotRules } from "../../store/slot_rules.ts";
 import type { Store } from "../../store/store.ts";
 
 /** Longest time that requests are held for a change of rules, in milliseconds. */
-export const RULES_HOLD_MS = 10_000;
+export const RULES_HOLD_MS = 6_000;
 
+/** When requests are refused, if the change cannot be given up by then, in milliseconds. */
+const REFUSE_MS = 500;
 /** Waits between two tries to reach the store. */
 const RETRY = { firstMs: 100, maxMs: 1_000 };
 
@@ -115,7 +117,15 @@ export class RuleLoader {
   /** The dashboard has not ended the change in time. */
   async #giveUp(): Promise<void> {
     log.error("slot rules: the dashboard has not finished the change, giving it up");
-    this.#setServing("refused");
+    const cancel = this.#timers.after(REFUSE_MS, () => this.#setServing("refused"));
+    try {
+      await this.#retryGivingUp();
+    } finally {
+      cancel();
+    }
+  }
+
+  async #retryGivingUp(): Promise<void> {
     const backoff = new Backoff(RETRY);
     while (this.#endHold !== undefined && !this.#stopping.signal.aborted) {
       try {
