@@ -57,6 +57,13 @@ export interface ListedClient {
   /** What it is subscribed to; null for nothing. */
   readonly subscriptions: ClientSubscriptions | null;
   readonly lastCommand: Command | null;
+  /** Its open transaction; null for most. */
+  readonly transaction: {
+    readonly commands: readonly unknown[];
+    readonly heldBytes: number;
+  } | null;
+  /** Slots in which it watches keys. */
+  readonly watches: readonly { readonly isTouched: boolean }[];
   /** What it has asked for that few clients do; null for most. */
   readonly extras: ListedExtras | null;
   /** Where it is in its life. */

@@ -80,6 +80,10 @@ export function describeClient(client: ListedClient, current?: CurrentRequest): 
   const seconds = (sinceMs: number) => Math.floor((clock.nowMs - sinceMs) / 1000);
   const queryBytes = unreadBytes + (current?.requestBytes ?? 0);
   const argumentBytes = current?.argumentBytes ?? 0;
+  const { transaction } = client;
+  const multiBytes = transaction === null || transaction.commands.length === 0
+    ? 0
+    : transaction.heldBytes;
   const fields: [string, string | number][] = [
     ["id", client.id],
     ["addr", client.remote],
@@ -93,11 +97,11 @@ export function describeClient(client: ListedClient, current?: CurrentRequest): 
     ["sub", client.subscriptions?.counts.channels ?? 0],
     ["psub", client.subscriptions?.counts.patterns ?? 0],
     ["ssub", client.subscriptions?.counts.shardChannels ?? 0],
-    ["multi", -1],
+    ["multi", transaction?.commands.length ?? -1],
     ["qbuf", queryBytes],
     ["qbuf-free", 0],
     ["argv-mem", argumentBytes],
-    ["multi-mem", 0],
+    ["multi-mem", multiBytes],
     ["rbs", CLIENT_BYTES],
     ["rbp", 0],
     ["obl", Math.min(unsentBytes, OUTPUT_BUFFER_BYTES)],
@@ -117,15 +121,18 @@ export function describeClient(client: ListedClient, current?: CurrentRequest): 
   return fields.map(([name, value]) => `${name}=${value}`).join(" ");
 }
 
-function flagsOf({ info, extras, subscriptions, state, blocked }: ListedClient): string {
+function flagsOf(client: ListedClient): string {
+  const { info, extras, subscriptions, state, blocked, transaction, watches } = client;
   const tracking = extras?.tracking;
   const flags = [
     extras?.isMonitor === true && "O",
     subscriptions?.isSubscribed === true && "P",
+    transaction !== null && "x",
     blocked && "b",
     tracking && "t",
     tracking?.isBroken && "R",
     tracking?.options.isBroadcast && "B",
+    watches.some(({ isTouched }) => isTouched) && "d",
     state === "draining" && "c",
     info.isNoEvict && "e",
   ].filter((flag) => typeof flag === "string");

@@ -112,6 +112,36 @@ Deno.test("CLIENT INFO and LIST have the line of redis-server 7.0, field for fie
   }
 });
 
+Deno.test("CLIENT LIST shows who is in a transaction, subscribes, watches or tracks", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  const states: (readonly Word[])[][] = [
+    [["MULTI"]],
+    [["MULTI"], ["SET", "k", 1], ["GET", "k"]],
+    [["SUBSCRIBE", "a"]],
+    [["PSUBSCRIBE", "a*"]],
+    [["HELLO", 3], ["CLIENT", "TRACKING", "ON", "BCAST"]],
+    [["CLIENT", "TRACKING", "ON"]],
+    [["MONITOR"]],
+  ];
+  const seen = async (port: number) => {
+    const found: string[] = [];
+    for (const words of states) {
+      using client = await RespClient.connect(port);
+      using other = await RespClient.connect(port);
+      const id = await client.call("CLIENT", "ID") as number;
+      for (const each of words) await client.call(...each);
+      const line = String(await other.call("CLIENT", "LIST", "ID", id));
+      const fields = /flags|sub|psub|multi|cmd|redir|resp/;
+      found.push(
+        line.split(" ").filter((field) => fields.test(field) && !/mem|tot/.test(field)).join(" "),
+      );
+    }
+    return found;
+  };
+  assertEquals(await seen(proxy.port), await seen(redis.port));
+});
+
 Deno.test("CLIENT LIST ID keeps the order of the ids, and CLIENT KILL the last of each filter", async () => {
   await using redis = await RedisServer.start();
   await using proxy = await RouterServer.start({ servers: [redis] });
