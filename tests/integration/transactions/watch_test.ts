@@ -40,6 +40,17 @@ Deno.test("watched keys", async (t) => {
   const key = "{w}k";
   const slot = slotOf(key);
 
+  await t.step("CLIENT LIST shows them, and what is queued", async () => {
+    const line = async () => `${await other.call("CLIENT", "LIST", "ID", await id)}`;
+    const id = client.call("CLIENT", "ID") as Promise<number>;
+    assertMatch(await line(), / flags=N .* multi=-1 /);
+    await client.call("WATCH", key);
+    await client.call("MULTI");
+    await client.call("GET", key);
+    assertMatch(await line(), / flags=x .* multi=1 .* multi-mem=[1-9]/);
+    await client.call("DISCARD");
+  });
+
   await t.step("another client's write makes EXEC answer nil", async () => {
     assertEquals(await client.call("WATCH", key), "OK");
     await other.call("SET", key, "other");
