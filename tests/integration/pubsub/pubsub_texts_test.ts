@@ -4,9 +4,10 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { RedisServer } from "../../support/redis_server.ts";
 import { RespClient, type Word } from "../../support/resp_client.ts";
+import { PushMessage, ReplyError } from "../../support/resp_value.ts";
 import { textOf } from "../../support/pieces.ts";
 import { RouterServer } from "../../support/router_server.ts";
 
@@ -149,4 +150,43 @@ Deno.test("publish and subscribe answer byte for byte as redis-server", async ()
       assertEquals(through, direct, `${name}, RESP${protocol}`);
     }
   }
+});
+
+Deno.test("between MULTI and EXEC, PUBLISH is a part of the transaction and SUBSCRIBE is refused", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  using client = await proxy.client();
+  using subscriber = await proxy.client();
+  await subscriber.call("SUBSCRIBE", "c");
+  assertEquals(await client.call("MULTI"), "OK");
+  assertEquals(await client.call("PUBLISH", "c", "x"), "QUEUED");
+  assertEquals(await client.call("SPUBLISH", "other", "x"), "QUEUED");
+  assertEquals(await client.call("EXEC"), [1, 0]);
+  assertEquals((await subscriber.read()).value, ["message", "c", "x"]);
+  await client.call("MULTI");
+  const refused = await client.call("SUBSCRIBE", "c");
+  assert(refused instanceof ReplyError && refused.message.includes("before MULTI"));
+  const aborted = await client.call("EXEC");
+  assert(aborted instanceof ReplyError && aborted.message.startsWith("EXECABORT"));
+});
+
+Deno.test("a client of RESP3 goes on while it subscribes; a large message arrives whole", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  using client = await proxy.client();
+  using publisher = await proxy.client();
+  await client.call("HELLO", "3");
+  const replies = await client.pipeline([["SET", "k", "v"], ["SUBSCRIBE", "c"], ["GET", "k"]]);
+  assertEquals(replies.map(({ raw }) => textOf(raw)), [
+    "+OK\r\n",
+    ">3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n",
+    "$1\r\nv\r\n",
+  ]);
+  const text = "m".repeat(3_000_000);
+  assertEquals(await publisher.call("PUBLISH", "c", text), 1);
+  assertEquals((await client.read()).value, new PushMessage(["message", "c", text]));
+  await client.send("CLIENT", "REPLY", "OFF");
+  assertEquals(await client.call("SUBSCRIBE", "d"), new PushMessage(["subscribe", "d", 2]));
+  assertEquals(await publisher.call("PUBLISH", "d", "y"), 1);
+  assertEquals((await client.read()).value, new PushMessage(["message", "d", "y"]));
 });
