@@ -8,6 +8,8 @@
  * @module
  */
 
+import { findByName } from "./command_table.ts";
+
 /** Commands that a script without keys may call: they touch no key, wherever they run. */
 const KEYLESS = new Set(["ping", "echo", "time", "publish", "spublish", "lolwut"]);
 /** What calls commands. */
@@ -16,6 +18,9 @@ const CALLS = ["call", "pcall"];
 const TABLES = ["redis", "server"];
 /** Ways to reach the table, or new code, by a name that is not in the text. */
 const HIDDEN_WAYS = ["_G", "getfenv", "setfenv", "load", "loadstring", "rawget", "getmetatable"];
+
+/** How a key is named, without spaces. */
+const NAMED_KEY = /^(KEYS\[[^[\]]+\]|unpack\(KEYS\))$/;
 
 /** A word of Lua: a name, a quoted text without escapes, or anything else. */
 interface Token {
@@ -74,6 +79,66 @@ function accessOf(tokens: readonly Token[], i: number): string {
     return `calls a command that its text does not name after ${table}.${field.text}`;
   }
   return KEYLESS.has(name.text.toLowerCase()) ? "" : `calls ${shown(name.text)}`;
+}
+
+/**
+ * Whether each call of a script names its keys as `KEYS[…]` or `unpack(KEYS)`, so that it uses no key that
+ * the request does not name. False also where the text does not show it.
+ */
+export function namesItsKeys(script: string): boolean {
+  const tokens = tokensOf(script.replace(/^#![^\n]*/, ""));
+  return tokens.every(({ kind, text }, i) => {
+    if (kind !== "name") return true;
+    const isField = isOther(tokens[i - 1], ".") || isOther(tokens[i - 1], ":");
+    if (text === "KEYS" && !isField) return isRead(tokens, i);
+    if (HIDDEN_WAYS.includes(text) && !isField) return false;
+    if (!TABLES.includes(text) || isField && tokens[i - 2]?.text !== "_G") return true;
+    return accessOf(tokens, i) === "" || isCallOfNamedKeys(tokens, i + 3);
+  });
+}
+
+/** Whether the KEYS at `tokens[i]` is read, so that it stays what the request has. */
+function isRead(tokens: readonly Token[], i: number): boolean {
+  if (isOther(tokens[i - 1], "#")) return true;
+  if (tokens[i - 2]?.text === "unpack") return isOther(tokens[i - 1], "(");
+  if (!isOther(tokens[i + 1], "[")) return false;
+  let end = i + 2;
+  while (end < tokens.length && !isOther(tokens[end], "]")) end++;
+  return !isOther(tokens[end + 1], "=") || isOther(tokens[end + 2], "=");
+}
+
+/** Whether all keys of a call are `KEYS[…]`; its parenthesis opens at `tokens[open]`. */
+function isCallOfNamedKeys(tokens: readonly Token[], open: number): boolean {
+  const name = tokens[open + 1];
+  if (!isOther(tokens[open], "(") || name?.kind !== "text") return false;
+  const command = findByName(name.text.toLowerCase());
+  if (command?.keyPlaces !== "static" || command.lastKey < -1) return false;
+  const args = argumentsFrom(tokens, open + 2);
+  const last = command.lastKey < 0 ? args.length : command.lastKey;
+  for (let at = command.firstKey; at <= last; at += command.keyStep) {
+    if (!NAMED_KEY.test(args[at - 1] ?? "")) return false;
+  }
+  return true;
+}
+
+/** The code of a call's arguments behind the command's name, up to the closing parenthesis. */
+function argumentsFrom(tokens: readonly Token[], from: number): string[] {
+  const args: string[] = [];
+  let depth = 0;
+  for (let i = from; i < tokens.length; i++) {
+    const { kind, text } = tokens[i]!;
+    const isCode = kind === "other";
+    if (isCode && depth === 0 && text === ")") break;
+    if (isCode && depth === 0 && text === ",") {
+      args.push("");
+      continue;
+    }
+    if (isCode && "([{".includes(text)) depth++;
+    if (isCode && ")]}".includes(text)) depth--;
+    // What is no code is no key either.
+    if (args.length > 0) args[args.length - 1] += kind === "text" ? `"${text}"` : text;
+  }
+  return args;
 }
 
 function isOther(token: Token | undefined, text: string): boolean {

@@ -109,6 +109,12 @@ export function slotWaitedOut(slotId: number, waitMs: number): string {
   return `ERR handle request, slot ${slotId} is blocked by a change that took longer than ${waitMs} ms`;
 }
 
+/** A script, or SORT with a pattern, that waited in vain for the end of its slot's move. */
+export function wholeSlotWaitedOut(slotId: number, waitMs: number): string {
+  return `ERR handle request, slot ${slotId} is being moved, and the command may use keys that it does not ` +
+    `name: it waited ${waitMs} ms for the end of the move`;
+}
+
 /**
  * Whether a server that answers this error to a question of ours may answer it another time: it runs a
  * script, or is just starting. Others say that it does not know the command, or that we may not.

@@ -115,6 +115,8 @@ export class Request {
    * so that nobody looks for them again. Null while they are of no interest.
    */
   keys: readonly string[] | null = null;
+  /** Whether it may use keys of its slot that `keys` does not name; set as `keys` is. */
+  usesUnnamedKeys = false;
   /** The backend that carries it, or did. */
   backend: Carrier | null = null;
   /** Next in the client's FIFO; next free one in the pool. */
@@ -222,6 +224,7 @@ export function recycleRequest(request: Request): void {
   request.slot = null;
   request.slots = null;
   request.keys = null;
+  request.usesUnnamedKeys = false;
   request.backend = null;
   request.nextSent = null;
   request.ownBytes = null;

@@ -22,7 +22,7 @@ import { type DatabaseKeys, whenUsable } from "../slots/when_usable.ts";
 import { ExecReply } from "./exec_reply.ts";
 import { execSpread } from "./exec_spread.ts";
 import { enqueueFor } from "./forward.ts";
-import { keysOfQueued } from "./queued_keys.ts";
+import { keysOfQueued, queuesUnnamedKeys } from "./queued_keys.ts";
 
 const NOTHING = new Uint8Array(0);
 const NULL_RESP2 = utf8("*-1\r\n");
@@ -112,7 +112,10 @@ function execShared(
       slot.sendToOwner(request, piece, 0, piece.length);
     });
   }
-  if (keys !== null) request.keys = keys[0]?.keys ?? null;
+  if (keys !== null) {
+    request.keys = keys[0]?.keys ?? null;
+    request.usesUnnamedKeys = queuesUnnamedKeys(transaction, client.shared.scripts);
+  }
   slot.send(request, piece, 0, piece.length);
   transaction.end();
 }
@@ -165,9 +168,11 @@ function sendWhenUsable(
   send: () => void,
 ): void {
   request.state = "sent";
-  whenUsable(slot, keys, client.shared.options.slotWaitMs, (error) => {
+  const { options, scripts } = client.shared;
+  const usesUnnamedKeys = !slot.isOpen && queuesUnnamedKeys(transaction, scripts);
+  whenUsable(slot, keys, options.slotWaitMs, (error) => {
     if (error === "" && !client.replies.isGone) send();
     else request.owner.failed(request, error);
     transaction.end();
-  });
+  }, usesUnnamedKeys);
 }

@@ -22,6 +22,7 @@ import { execAborted, SLOT_NOT_READY } from "../errors.ts";
 import { failRequest, type LeadingReplies, type Request } from "../request.ts";
 import { sendTo } from "../slots/route.ts";
 import { whenUsable } from "../slots/when_usable.ts";
+import { queuesUnnamedKeys } from "./queued_keys.ts";
 import { ExecReply } from "./exec_reply.ts";
 import { Gather, type PartReply } from "./gather.ts";
 import { Spread, type SpreadPart } from "./spread_parts.ts";
@@ -140,10 +141,12 @@ function sendWatched(
   const keys = own!.keys;
   // Keys of a slot that was migrating when they were watched come to its new server first.
   const fetched = watch.slot.isMigrating ? keys : [];
-  whenUsable(watch.slot, fetched, client.shared.options.slotWaitMs, (error) => {
+  const { options, scripts } = client.shared;
+  const usesUnnamedKeys = watch.slot.isMigrating && queuesUnnamedKeys(transaction, scripts);
+  whenUsable(watch.slot, fetched, options.slotWaitMs, (error) => {
     if (error !== "" || watch.link === null) failRequest(part, error || SLOT_NOT_READY);
     else watch.link.send(part, bytes, 0, bytes.length);
-  });
+  }, usesUnnamedKeys);
 }
 
 function sendParts(client: Client, transaction: Transaction, parent: Request): void {
@@ -184,7 +187,7 @@ function sendRest(
   for (const each of parts) {
     const part = partOf(gather, each);
     leads.push(part.leads as PartLeads);
-    sendPart(client, each, part);
+    sendPart(client, transaction, each, part);
   }
 }
 
@@ -200,7 +203,12 @@ function explained(reply: PartReply, { error }: PartLeads): PartReply {
   return { ...reply, bytes: errorReply(execAborted(error)) };
 }
 
-function sendPart(client: Client, each: SpreadPart, part: Request): void {
+function sendPart(
+  client: Client,
+  transaction: Transaction,
+  each: SpreadPart,
+  part: Request,
+): void {
   const { server, changing, keys } = each;
   const bytes = each.finish();
   if (server !== null) {
@@ -208,14 +216,17 @@ function sendPart(client: Client, each: SpreadPart, part: Request): void {
     return sendTo(server, part, bytes, 0, bytes.length);
   }
   const slot = changing!;
+  const { options, scripts } = client.shared;
+  const usesUnnamedKeys = queuesUnnamedKeys(transaction, scripts);
   if (keys.length <= 1) {
     part.keys = keys[0]?.keys ?? [];
+    part.usesUnnamedKeys = usesUnnamedKeys;
     return slot.send(part, bytes, 0, bytes.length);
   }
-  whenUsable(slot, keys, client.shared.options.slotWaitMs, (error) => {
+  whenUsable(slot, keys, options.slotWaitMs, (error) => {
     if (error !== "") failRequest(part, error);
     else slot.sendToOwner(part, bytes, 0, bytes.length);
-  });
+  }, usesUnnamedKeys);
 }
 
 const NOTHING = new Uint8Array(0);

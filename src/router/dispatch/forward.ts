@@ -16,6 +16,7 @@ import type { Client } from "../client/client.ts";
 import { requestKind } from "../client/reply_sizes.ts";
 import { CROSS_SLOT, keysNotFound, wrongArity } from "../errors.ts";
 import type { Request } from "../request.ts";
+import { mayUseUnnamedKeys } from "./unnamed_keys.ts";
 import type { Slot } from "../slots/slot.ts";
 import { keyIndexesByRules } from "./script_keys.ts";
 
@@ -47,7 +48,13 @@ export function forward(client: Client, command: Command, parser: RequestParser)
   if (slotId === MANY_SLOTS) return client.answer(errorReply(CROSS_SLOT));
   const slot = slots[slotId]!;
   const keys = slot.isOpen ? null : keyTexts(parser, count);
-  sendToSlot(client, command, slot, slotId, keys, bytes, requestStart, requestEnd);
+  const request = enqueueFor(client, command, slot, slotId, requestEnd - requestStart);
+  if (request === null) return;
+  request.keys = keys;
+  if (keys !== null) {
+    request.usesUnnamedKeys = mayUseUnnamedKeys(client.shared.scripts, command, parser);
+  }
+  slot.send(request, bytes, requestStart, requestEnd);
 }
 
 /**

@@ -9,6 +9,8 @@ import { latin1 } from "../../resp/latin1.ts";
 import { RequestParser } from "../../resp/request_parser.ts";
 import type { Transaction } from "../client/transaction.ts";
 import { selectedDatabase } from "../local/connection.ts";
+import type { ScriptTexts } from "./script_texts.ts";
+import { mayUseUnnamedKeys } from "./unnamed_keys.ts";
 import type { DatabaseKeys } from "../slots/when_usable.ts";
 
 const KEYS = new KeyIndexes();
@@ -42,4 +44,20 @@ export function keysOfQueued(transaction: Transaction, database: number): Databa
     }
   }
   return [...all].map(([database, keys]) => ({ database, keys: [...keys] }));
+}
+
+/** Whether something that a transaction has queued may use keys that it does not name. */
+export function queuesUnnamedKeys(transaction: Transaction, texts: ScriptTexts): boolean {
+  const sent = transaction.sent();
+  if (sent.every(({ caution }) => caution === "")) return false;
+  const bytes = transaction.queuedBytes;
+  const parser = new RequestParser();
+  let at = 0;
+  return sent.some((command) => {
+    parser.parse(bytes, at, bytes.length);
+    const isSo = mayUseUnnamedKeys(texts, command, parser);
+    at = parser.nextStart;
+    parser.next();
+    return isSo;
+  });
 }

@@ -6,7 +6,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { undeclaredAccess } from "../../command/script_text.ts";
+import { namesItsKeys, undeclaredAccess } from "../../command/script_text.ts";
 import { encodeRequest } from "../../resp/encoder.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import { fieldOf, parseReply, type ReplyValue } from "../../resp/reply_value.ts";
@@ -27,6 +27,8 @@ export interface FoundInScript {
   readonly access: string;
   /** Whether it says that it does not write. */
   readonly isReadOnly: boolean;
+  /** Whether it uses no key but those that it declares. */
+  readonly namesItsKeys: boolean;
 }
 
 /** What one router knows of scripts and functions. */
@@ -37,6 +39,8 @@ export class ScriptTexts {
   #functions = new Map<string, string>();
   /** SHAs of scripts, and names of functions, that say that they do not write. */
   readonly #readOnly = new Set<string>();
+  /** SHAs of scripts that use no key but those that they declare. */
+  readonly #naming = new Set<string>();
   #readOnlyFunctions = new Set<string>();
   #functionsMs = -Infinity;
   #isAsking = false;
@@ -56,6 +60,7 @@ export class ScriptTexts {
     const found = {
       access: undeclaredAccess(decoder.decode(text)),
       isReadOnly: this.isReadOnlyText(text),
+      namesItsKeys: namesItsKeys(decoder.decode(text)),
     };
     this.heard(sha, found);
     this.#tellOthers(sha, found);
@@ -63,16 +68,18 @@ export class ScriptTexts {
   }
 
   /** Another worker has looked at a script. */
-  heard(sha: string, { access, isReadOnly }: FoundInScript): void {
+  heard(sha: string, found: FoundInScript): void {
     if (this.#scripts.size >= SCRIPTS_MAX) {
       for (const oldest of this.#scripts.keys()) {
         this.#scripts.delete(oldest);
         this.#readOnly.delete(oldest);
+        this.#naming.delete(oldest);
         break;
       }
     }
-    this.#scripts.set(sha, access);
-    if (isReadOnly) this.#readOnly.add(sha);
+    this.#scripts.set(sha, found.access);
+    if (found.isReadOnly) this.#readOnly.add(sha);
+    if (found.namesItsKeys) this.#naming.add(sha);
   }
 
   /** What was found in a script; undefined when its text has not been seen. */
@@ -90,6 +97,11 @@ export class ScriptTexts {
   /** Whether the script of a SHA does; false when its text has not been seen. */
   isReadOnly(sha: string): boolean {
     return this.#readOnly.has(sha.toLowerCase());
+  }
+
+  /** Whether the script of a SHA uses no key but those that it declares; false when it was not seen. */
+  namesItsKeys(sha: string): boolean {
+    return this.#naming.has(sha.toLowerCase());
   }
 
   /** Whether a function is registered as one that does not write; false when that is not known. */

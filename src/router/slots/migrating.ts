@@ -4,13 +4,16 @@
  *      request ─► its client's queue ─► keys moved? ──────────► head of the queue, all keys there ─► target
  *                        └────────────► moves asked for at once ────────▲         └ its key is big ─► source
  *
- * A queue keeps the requests of one client in order; those of others go on. Moves of all that wait are under
+ * A queue keeps the requests of one client in order; those of others go on. A request that may use keys which it
+ * does not name waits until the slot has moved, unless codis-server moves whole tags. Moves of all that wait are under
  * way together. A big key of a codis-server that moves keys in chunks stays at the source until the
  * dashboard has moved it, and is used there (source_call.ts).
  *
  * @module
  */
 
+import { clock } from "../../base/clock.ts";
+import { wholeSlotWaitedOut } from "../errors.ts";
 import type { Server } from "../backends/server.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import { failRequest, type FlightCounter, type Request } from "../request.ts";
@@ -124,6 +127,7 @@ export class MigratingForward {
     for (let head = queue.crossings[0]; head !== undefined; head = queue.crossings[0]) {
       if (head.missing > 0 || head.state !== "waiting" || !this.#slot.isMigrating) break;
       if (this.#isBusy(head)) break;
+      if (head.error === "" && this.#needsWholeSlot(head)) break;
       const { request, bytes, error, key } = head;
       if (error !== "") {
         this.#crossed(head);
@@ -138,6 +142,21 @@ export class MigratingForward {
       }
     }
     queue.isAdvancing = false;
+  }
+
+  /** Whether it must wait until all keys of the slot are at the target. */
+  #needsWholeSlot({ request }: Crossing): boolean {
+    return request.usesUnnamedKeys && this.#source.mover !== "codis";
+  }
+
+  /** Fails what has waited too long for the whole slot; called a few times a second. */
+  tick(waitMs: number): void {
+    for (const { crossings: [head] } of [...this.#queues.values()]) {
+      if (head === undefined || !this.#needsWholeSlot(head) || head.state !== "waiting") continue;
+      if (clock.nowMs - head.request.startedMs <= waitMs) continue;
+      head.error = wholeSlotWaitedOut(this.#slot.id, waitMs);
+      this.#advance(head.queue);
+    }
   }
 
   /** It is on its way to a server, or failed: it is in no queue any more. */

@@ -204,6 +204,7 @@ export class Slot implements FlightCounter {
 
   /** Fails requests that have waited too long; called a few times a second. */
   tick(): void {
+    this.#migrating?.tick(this.#waitMs);
     while (
       this.#waitingHead !== null && clock.nowMs - this.#waitingHead.startedMs > this.#waitMs
     ) {

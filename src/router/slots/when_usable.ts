@@ -16,13 +16,14 @@ export interface DatabaseKeys {
 
 /**
  * Calls `ready` once: as soon as the slot is open, or is migrating and all of these keys are at its new
- * server; or with an error text. Whoever sends in that call finds the slot as it was promised.
+ * server; or with an error text. Where keys may be used that are not named, only as soon as it is open. Whoever sends in that call finds the slot as it was promised.
  */
 export function whenUsable(
   slot: Slot,
   all: readonly DatabaseKeys[],
   waitMs: number,
   ready: (error: string) => void,
+  usesUnnamedKeys = false,
 ): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isOver = false;
@@ -34,13 +35,14 @@ export function whenUsable(
   const attempt = () => {
     if (isOver) return;
     if (slot.state === "offline") return end(SLOT_NOT_READY);
-    if (slot.isMigrating) {
+    if (slot.isMigrating && !usesUnnamedKeys) {
       return fetchKeys(slot, all, (error) => error === "" ? attempt() : end(error), end);
     }
     if (slot.isOpen) return end("");
     timer ??= setTimeout(() => {
       timer = undefined;
-      if (!isOver && !slot.isOpen && !slot.isMigrating) end(slotWaitedOut(slot.id, waitMs));
+      const isWaiting = !slot.isOpen && (usesUnnamedKeys || !slot.isMigrating);
+      if (!isOver && isWaiting) end(slotWaitedOut(slot.id, waitMs));
     }, waitMs);
     slot.whenOpen(attempt);
   };

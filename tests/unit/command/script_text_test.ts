@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { undeclaredAccess } from "../../../src/command/script_text.ts";
+import { namesItsKeys, undeclaredAccess } from "../../../src/command/script_text.ts";
 
 Deno.test("a script that calls nothing, or only commands without keys by name, is harmless", () => {
   for (
@@ -45,4 +45,35 @@ Deno.test("a script that names a command with keys, or hides which one it calls,
     ["return 'a' --[[ ]] .. redis.call('get', 'a')", "calls GET"],
   ];
   for (const [script, access] of cases) assertEquals(undeclaredAccess(script), access, script);
+});
+
+Deno.test("a script that names all its keys as KEYS uses no others; any other may", () => {
+  for (
+    const script of [
+      "return 1",
+      "return redis.call('get', KEYS[1])",
+      "if redis.call('get',KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end",
+      "for i = 1, #KEYS do redis.call('ZADD', KEYS[i], ARGV[i], 'm') end",
+      "return redis.call('del', unpack(KEYS))",
+      "redis.call('mset', KEYS[1], 'a,b', KEYS[2], {1, 2}[1]) return KEYS[1] == KEYS[2]",
+      "redis.call('publish', 'c', redis.call('hget', KEYS[1], ARGV[1]))",
+    ]
+  ) assertEquals(namesItsKeys(script), true, script);
+  for (
+    const script of [
+      "return redis.call('get', KEYS[1] .. ':n')",
+      "return redis.call('get', 'KEYS[1]')",
+      "return redis.call('del', KEYS[1], ARGV[1])",
+      "return redis.call('del', KEYS[1], unpack(ARGV))",
+      "local key = KEYS[1] return redis.call('get', key)",
+      "KEYS[1] = 'other' return redis.call('get', KEYS[1])",
+      "local KEYS = {'other'} return redis.call('get', KEYS[1])",
+      "return redis.call('mget', KEYS[1], redis.call('get', KEYS[1]))",
+      "return redis.call(ARGV[1], KEYS[1])",
+      "return redis.call('zunionstore', KEYS[1], 1, 'other')",
+      "return redis.call('keys', '*')",
+      "return redis.call('eval', KEYS[1], 0)",
+      "local r = redis return r.call('get', KEYS[1])",
+    ]
+  ) assertEquals(namesItsKeys(script), false, script);
 });
