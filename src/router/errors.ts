@@ -203,3 +203,10 @@ export function unknownSubcommand(container: string, args: Arguments): string {
   const word = asSent(args.bytes, args.start(1), args.end(1));
   return `ERR unknown subcommand '${word}'. Try ${container.toUpperCase()} HELP.`;
 }
+
+/** Redis's text for a subcommand with more arguments than it takes, byte for byte. */
+export function wrongSubcommandForm(container: string, args: Arguments): string {
+  const word = asSent(args.bytes, args.start(1), args.end(1));
+  return `ERR unknown subcommand or wrong number of arguments for '${word}'. ` +
+    `Try ${container.toUpperCase()} HELP.`;
+}

@@ -6,14 +6,14 @@
 
 import { Encoder, errorReply } from "../../resp/encoder.ts";
 import type { UnblockReply } from "../blocking/blocked.ts";
-import { NOT_AN_INTEGER, unknownSubcommand } from "../errors.ts";
+import { NOT_AN_INTEGER, wrongSubcommandForm } from "../errors.ts";
 import type { RouterShared } from "../shared.ts";
 import { answerWhen, argumentText, argumentWord, integerOf, type LocalCall } from "./local_call.ts";
 
 /** Answers CLIENT UNBLOCK. */
 export function clientUnblock(call: LocalCall): Uint8Array | null {
   const { args, client: { shared } } = call;
-  if (args.count > 4) return errorReply(unknownSubcommand("client", args));
+  if (args.count > 4) return errorReply(wrongSubcommandForm("client", args));
   const reply = args.count === 4 ? argumentWord(args, 3) : "timeout";
   if (reply !== "timeout" && reply !== "error") {
     return errorReply("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");

@@ -8,7 +8,7 @@ import { Encoder, encodeRequest, errorReply, utf8 } from "../../resp/encoder.ts"
 import { latin1Bytes } from "../../resp/latin1.ts";
 import { ReplyFailure } from "../../resp/reply_value.ts";
 import type { MasterAnswer } from "../backends/ask_each.ts";
-import { notAllowed, wrongArity } from "../errors.ts";
+import { notAllowed, SYNTAX_ERROR } from "../errors.ts";
 import {
   argumentText,
   argumentWord,
@@ -97,7 +97,7 @@ function reportDifferences(
 /** `CONFIG SET name value [name value …]`, at all masters; the proxy's own keys cannot be set. */
 function setConfig(call: LocalCall): Uint8Array | null {
   const { client, args } = call;
-  if (args.count % 2 !== 0) return errorReply(wrongArity("config|set"));
+  if (args.count % 2 !== 0) return errorReply(SYNTAX_ERROR);
   const own = new Map(client.shared.options.shownConfig);
   const words: (string | Uint8Array)[] = ["CONFIG", "SET"];
   for (let i = 2; i < args.count; i += 2) {

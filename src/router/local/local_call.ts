@@ -6,6 +6,7 @@
 
 import type { Command } from "../../command/command.ts";
 import type { Arguments } from "../../resp/arguments.ts";
+import { encodeRequest } from "../../resp/encoder.ts";
 import type { Client } from "../client/client.ts";
 import type { Request } from "../request.ts";
 
@@ -31,6 +32,13 @@ export function integerOf(text: string): bigint | null {
   if (!/^(0|-?[1-9]\d{0,18})$/.test(text)) return null;
   const value = BigInt(text);
   return BigInt.asIntN(64, value) === value ? value : null;
+}
+
+/** The client's own request, byte for byte. Copies it. */
+export function requestOf({ args }: LocalCall): Uint8Array<ArrayBuffer> {
+  const words: Uint8Array[] = [];
+  for (let i = 0; i < args.count; i++) words.push(args.bytes.slice(args.start(i), args.end(i)));
+  return encodeRequest(words);
 }
 
 /** Argument `i` in lower case, for words of the protocol. */

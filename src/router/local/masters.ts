@@ -17,7 +17,7 @@ import { askEach, type MasterAnswer } from "../backends/ask_each.ts";
 import type { Master } from "../backends/server.ts";
 import { SLOT_NOT_READY } from "../errors.ts";
 import type { FlightCounter } from "../request.ts";
-import { answerWhen, type LocalCall } from "./local_call.ts";
+import { answerWhen, type LocalCall, requestOf } from "./local_call.ts";
 
 /** How a question to all masters differs from the client's own request. */
 export interface MastersAsking {
@@ -30,13 +30,6 @@ export interface MastersAsking {
 }
 
 const PING = encodeRequest(["PING"]);
-
-/** The client's own request. */
-function requestOf({ args }: LocalCall): Uint8Array {
-  const words: Uint8Array[] = [];
-  for (let i = 0; i < args.count; i++) words.push(args.bytes.slice(args.start(i), args.end(i)));
-  return encodeRequest(words);
-}
 
 /**
  * Asks all masters; what the client sends after it waits.

@@ -7,6 +7,7 @@
 import { errorReply, utf8 } from "../../resp/encoder.ts";
 import { Extras } from "../client/extras.ts";
 import type { PauseMode } from "../client/pause.ts";
+import { wrongSubcommandForm } from "../errors.ts";
 import {
   answerWhen,
   argumentText,
@@ -35,7 +36,7 @@ export const OVERSIGHT_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
 
 function pause(call: LocalCall): Uint8Array | null {
   const { args } = call;
-  if (args.count > 4) return errorReply("ERR syntax error");
+  if (args.count > 4) return errorReply(wrongSubcommandForm("client", args));
   const mode = args.count === 4 ? argumentWord(args, 3) : "all";
   if (mode !== "write" && mode !== "all") {
     return errorReply("ERR CLIENT PAUSE mode must be WRITE or ALL");

@@ -5,11 +5,12 @@
  * @module
  */
 
-import { Encoder, encodeRequest, errorReply } from "../../resp/encoder.ts";
+import { Encoder, errorReply } from "../../resp/encoder.ts";
+import { latin1 } from "../../resp/latin1.ts";
 import { fieldOf, type ReplyValue } from "../../resp/reply_value.ts";
 import { sendToSlot } from "../dispatch/forward.ts";
 import { notAllowed, unknownSubcommand } from "../errors.ts";
-import { argumentText, argumentWord, type LocalAnswer, type LocalCall } from "./local_call.ts";
+import { argumentWord, type LocalAnswer, type LocalCall, requestOf } from "./local_call.ts";
 import { answerOfAll, encodeValue, itemsOf, orderToAll, pairsOf } from "./masters.ts";
 
 /** Answers by name. */
@@ -106,13 +107,11 @@ function debug(call: LocalCall): Uint8Array | null {
         : unknownSubcommand("debug", args),
     );
   }
-  const words: string[] = [];
-  for (let i = 0; i < args.count; i++) words.push(argumentText(args, i));
   const { all, placement } = client.shared.slots;
   const slotId = isAboutKey ? placement.slotIdOf(args.bytes, args.start(2), args.end(2)) : 0;
-  const bytes = encodeRequest(words);
+  const bytes = requestOf(call);
   const slot = all[slotId]!;
-  const keys = isAboutKey && !slot.isOpen ? [words[2]!] : null;
+  const keys = isAboutKey && !slot.isOpen ? [latin1(args.bytes, args.start(2), args.end(2))] : null;
   sendToSlot(client, command, slot, slotId, keys, bytes, 0, bytes.length);
   return null;
 }

@@ -6,6 +6,7 @@
 
 import { type Encoder, errorReply, utf8 } from "../../resp/encoder.ts";
 import { fieldOf, type ReplyValue } from "../../resp/reply_value.ts";
+import { wrongSubcommandForm } from "../errors.ts";
 import { argumentText, integerOf, type LocalAnswer, type LocalCall } from "./local_call.ts";
 import { answerOfAll, encodeValue, itemsOf, orderToAll, pairsOf, textOfAll } from "./masters.ts";
 
@@ -88,7 +89,7 @@ function histograms(values: readonly ReplyValue[], out: Encoder): Encoder {
 /** `SLOWLOG GET [count]`: the latest of all masters. */
 function slowLog(call: LocalCall): Uint8Array | null {
   const { args } = call;
-  if (args.count > 3) return errorReply("ERR wrong number of arguments for 'slowlog|get' command");
+  if (args.count > 3) return errorReply(wrongSubcommandForm("slowlog", args));
   let count = SLOW_SHOWN;
   if (args.count === 3) {
     const value = integerOf(argumentText(args, 2));

@@ -71,6 +71,7 @@ for (const protocol of [2, 3]) {
         "SLOWLOG GET",
         "SLOWLOG GET x",
         "SLOWLOG GET -2",
+        "SLOWLOG GET 1 2",
         "SLOWLOG RESET",
         "FUNCTION STATS",
         "ACL WHOAMI",
@@ -80,6 +81,7 @@ for (const protocol of [2, 3]) {
         "CONFIG SET nothing-of-the-kind 1",
         "CONFIG SET hz",
         "CONFIG SET hz 10 hz 10",
+        "CONFIG SET hz 10 hz",
         "CONFIG SET maxmemory lots",
         "CONFIG REWRITE",
         "CONFIG RESETSTAT",
@@ -87,6 +89,8 @@ for (const protocol of [2, 3]) {
         "SWAPDB 0 1",
         "DEBUG SLEEP 0",
         "DEBUG OBJECT nothing",
+        "CLIENT PAUSE 0 ALL x",
+        "CLIENT UNBLOCK 1 ERROR x",
         "CLUSTER INFO",
         "CLUSTER KEYSLOT k",
         "READONLY",
@@ -265,6 +269,17 @@ Deno.test("SWAPDB is refused while a slot is being changed", async () => {
   assertMatch(textOf(await client.call("SWAPDB", 0, 1)), /slot 7 is being changed/);
   await proxy.fill(7, servers[1]!.addr, { groupId: 2 });
   assertEquals(await client.call("SWAPDB", 0, 1), "OK");
+});
+
+Deno.test("DEBUG finds a key of any bytes", async () => {
+  await using servers = await RedisServer.startMany(2, DEBUG);
+  await using proxy = await RouterServer.start({ servers, options: ON });
+  using client = await proxy.client();
+  for (const last of [0xfe, 0xff, 0x80]) {
+    const key = new Uint8Array([0x6b, 0xff, last]);
+    await client.call("SET", key, "1");
+    assertMatch(textOf(await client.call("DEBUG", "OBJECT", key)), /encoding:int /);
+  }
 });
 
 Deno.test("FUNCTION STATS shows a function that runs at any master, at once", async () => {
