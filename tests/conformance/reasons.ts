@@ -105,6 +105,27 @@ const REASONS: readonly Reason[] = [
     test: /^MULTI(-EXEC body)? and script timeout$/,
     why: "servers are not asked before EXEC: then the script has ended, and the whole is executed",
   },
+  {
+    unit: /^unit\/hyperloglog$/,
+    test: /^HyperLogLog self test passes$/,
+    why: "PFSELFTEST tests one server's code, and blocks that server meanwhile",
+  },
+  {
+    unit: /^unit\/hyperloglog$/,
+    test:
+      /^(HyperLogLogs are promote|HyperLogLog sparse|Corrupted sparse HyperLogLogs doesn't|PFDEBUG)/,
+    why: "PFDEBUG shows how a server stores a key: it is refused, ask that server",
+  },
+  {
+    unit: /^unit\/querybuf$/,
+    test: /^query buffer resized correctly/,
+    why: "the proxy has no buffer for each client that is idle: qbuf in CLIENT LIST is 0",
+  },
+  {
+    unit: /^unit\/type\/stream-cgroups$/,
+    test: /^XGROUP DESTROY should unblock XREADGROUP with -NOGROUP$/,
+    why: "it counts all error replies, and servers also count those to questions of the proxy",
+  },
 ];
 
 /** What the table of failures says where there is no reason. */

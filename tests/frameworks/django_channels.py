@@ -4,23 +4,32 @@ import asyncio
 import json
 import sys
 
+import redis
 from channels_redis.core import RedisChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
 hosts = [f"redis://{sys.argv[1]}:{sys.argv[2]}"]
 
 
-async def use(make):
-    here, there = make(), make()
+async def subscribed(channel, count):
+    """The layer with pub/sub does not wait for the reply to its SUBSCRIBE."""
+    client = redis.Redis(host=sys.argv[1], port=int(sys.argv[2]))
+    while client.pubsub_numsub(channel)[0][1] < count:
+        await asyncio.sleep(0.02)
+
+
+async def use(make, prefix, has_subscribers):
+    here, there = make(prefix), make(prefix)
     channel = await here.new_channel()
-    # The layer does not wait for the reply to its SUBSCRIBE.
-    await asyncio.sleep(0.1)
+    if has_subscribers:
+        await subscribed(channel, 1)
     await there.send(channel, {"type": "one", "n": 1})
     first = await asyncio.wait_for(here.receive(channel), 5)
     other = await there.new_channel()
     for layer, name in ((here, channel), (there, other)):
         await layer.group_add("room", name)
-    await asyncio.sleep(0.1)
+    if has_subscribers:
+        await subscribed(f"{prefix}__group__room", 2)
     await here.group_send("room", {"type": "all", "n": 2})
     both = [await asyncio.wait_for(here.receive(channel), 5),
             await asyncio.wait_for(there.receive(other), 5)]
@@ -35,9 +44,15 @@ async def use(make):
 
 
 async def main():
+    def core(prefix):
+        return RedisChannelLayer(hosts=hosts, prefix=prefix)
+
+    def pubsub(prefix):
+        return RedisPubSubChannelLayer(hosts=hosts, prefix=prefix)
+
     print(json.dumps({
-        "core": await use(lambda: RedisChannelLayer(hosts=hosts, prefix="asgi")),
-        "pubsub": await use(lambda: RedisPubSubChannelLayer(hosts=hosts, prefix="asgi-pubsub")),
+        "core": await use(core, "asgi", False),
+        "pubsub": await use(pubsub, "asgi-pubsub", True),
     }))
 
 
