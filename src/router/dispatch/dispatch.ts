@@ -15,6 +15,7 @@ import { findCommand } from "../../command/command_table.ts";
 import { errorReply } from "../../resp/encoder.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
+import { unwatchAll } from "../client/watched_slot.ts";
 import { execAborted } from "../errors.ts";
 import { answerLocally } from "../local/answer.ts";
 import { block } from "../blocking/block.ts";
@@ -68,6 +69,7 @@ function dispatchCommand(client: Client, parser: RequestParser): void {
   }
   if (refusal !== "" || command === undefined) {
     const isExec = command?.name === "exec"; // Redis's answer to it begins always so
+    if (isExec) unwatchAll(client); // as in Redis: what is refused of EXEC ends the watching, too
     client.answer(errorReply(isExec ? execAborted(refusal) : refusal));
     if (command?.closesSession && refusal === command.refusal) client.drain();
     return;

@@ -136,7 +136,10 @@ function execWatched(
   if (request === null) return;
   const { replies } = client;
   request.state = "sent";
-  request.owner = request.leads = new ExecReply(client, transaction, () => watch.end());
+  request.owner = request.leads = new ExecReply(client, transaction, (isFailure) => {
+    if (isFailure) watch.cancel(); // the server may watch still
+    else watch.end();
+  });
   client.transaction = null;
   client.watches = NO_WATCHES;
   client.isAtBarrier = true; // what follows goes over other connections

@@ -28,7 +28,7 @@ export class ExecReply implements RequestOwner, LeadingReplies {
   readonly #client: Client;
   readonly #transaction: Transaction;
   readonly #leads: number;
-  readonly #settled: (() => void) | null;
+  readonly #settled: ((isFailure: boolean) => void) | null;
   /** How many of them are errors; the first one, and whether it was MULTI's. */
   #refused = 0;
   #leadError = "";
@@ -37,8 +37,12 @@ export class ExecReply implements RequestOwner, LeadingReplies {
   #held: Uint8Array[] = [];
   #heldBytes = 0;
 
-  /** @param settled Called when nothing more is to come of the server. */
-  constructor(client: Client, transaction: Transaction, settled: (() => void) | null = null) {
+  /** @param settled Called when nothing more is to come of the server; whether EXEC has got no reply. */
+  constructor(
+    client: Client,
+    transaction: Transaction,
+    settled: ((isFailure: boolean) => void) | null = null,
+  ) {
     this.#client = client;
     this.#settled = settled;
     this.#transaction = transaction;
@@ -69,7 +73,7 @@ export class ExecReply implements RequestOwner, LeadingReplies {
   replied(request: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
     const { replies } = this.#client;
     const isError = request.replyType === MINUS;
-    if (isLast) this.#settled?.();
+    if (isLast) this.#settled?.(false);
     if (replies.isGone || (!isError && !this.isRewritten)) {
       if (isLast && !replies.isGone && !isError && request.replyBytes > NULL_BYTES_MAX) {
         this.#countCommands(request);
@@ -94,7 +98,7 @@ export class ExecReply implements RequestOwner, LeadingReplies {
     const { replies } = this.#client;
     if (!replies.isGone) replies.holds(-this.#heldBytes);
     this.#heldBytes = 0;
-    this.#settled?.();
+    this.#settled?.(true);
     replies.failed(request, text);
   }
 

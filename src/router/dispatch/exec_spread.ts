@@ -14,13 +14,15 @@
 
 import type { Command } from "../../command/command.ts";
 import { encodeRequest, errorReply } from "../../resp/encoder.ts";
+import type { Link } from "../backends/link.ts";
 import { LinkCall } from "../backends/link_call.ts";
 import type { Client } from "../client/client.ts";
 import type { Transaction } from "../client/transaction.ts";
 import { NO_WATCHES, type WatchedSlot } from "../client/watched_slot.ts";
 import { execAborted, SLOT_NOT_READY } from "../errors.ts";
-import { failRequest, type LeadingReplies, type Request } from "../request.ts";
+import { acquireRequest, failRequest, type LeadingReplies, type Request } from "../request.ts";
 import { sendTo } from "../slots/route.ts";
+import type { Slot } from "../slots/slot.ts";
 import { whenUsable } from "../slots/when_usable.ts";
 import { queuesUnnamedKeys } from "./queued_keys.ts";
 import { ExecReply } from "./exec_reply.ts";
@@ -30,6 +32,8 @@ import { Spread, type SpreadPart } from "./spread_parts.ts";
 const CHECK = encodeRequest(["EXEC"]);
 const MULTI = encodeRequest(["MULTI"]);
 const MINUS = 45;
+/** What `*-1` and a line end have, which no array with or without elements has. */
+const NULL_ARRAY_BYTES = 5;
 
 /** The replies before a part's own; remembers the first error. */
 class PartLeads implements LeadingReplies {
@@ -79,7 +83,7 @@ export function execSpread(
         main.cancel();
         return end(error === "" ? nil : errorReply(error));
       }
-      sendWatched(client, transaction, parent, main, nil);
+      sendWhenUsable(client, transaction, parent, main, end, nil);
     });
   });
 }
@@ -113,40 +117,102 @@ function isNil(reply: Uint8Array): boolean {
   return reply[0] === 95 /* _ */ || (reply[0] === 42 /* * */ && reply[1] === 45 /* - */);
 }
 
+/** Sends the parts when the slot of the watched keys can be used. */
+function sendWhenUsable(
+  client: Client,
+  transaction: Transaction,
+  parent: Request,
+  watch: WatchedSlot,
+  end: (reply: Uint8Array) => void,
+  nil: Uint8Array,
+): void {
+  const { shared: { slots, options, scripts }, database } = client;
+  // Keys of a slot that was migrating when they were watched come to its new server first.
+  const keys = watch.slot.isMigrating
+    ? new Spread(transaction, slots, database, watch.slot).parts[0]!.keys
+    : [];
+  const usesUnnamedKeys = watch.slot.isMigrating && queuesUnnamedKeys(transaction, scripts);
+  whenUsable(watch.slot, keys, options.slotWaitMs, (error) => {
+    if (error === "" && watch.link !== null && !watch.isTouched) {
+      return sendWatched(client, transaction, parent, watch, watch.link, nil);
+    }
+    watch.cancel();
+    end(error === "" ? nil : errorReply(error));
+  }, usesUnnamedKeys);
+}
+
 /** Sends the part of the server with the watched keys over their link; then the others. */
 function sendWatched(
   client: Client,
   transaction: Transaction,
   parent: Request,
   watch: WatchedSlot,
+  link: Link,
   nil: Uint8Array,
 ): void {
   const { shared: { slots }, database } = client;
   const spread = new Spread(transaction, slots, database, watch.slot);
   const [own, ...others] = spread.parts;
+  // Until all parts are sent, their slots stay where they are; the watched one is followed anyway.
+  const letGo = keepSlots(spread.parts, watch.slot);
   const gather = new Gather(client, parent, 1, ([reply]) => {
-    watch.end();
-    const isExecuted = !reply!.isError && !isNil(reply!.bytes);
-    if (isExecuted) {
+    if (isExecuted(part)) {
       const copy = { ...reply!, bytes: reply!.bytes.slice() };
       sendRest(client, transaction, parent, spread, others, [copy]);
+      letGo();
       return null;
     }
-    transaction.end();
     return reply!.isError ? reply!.bytes.slice() : nil;
+  }, () => {
+    if (part.replyType === MINUS) watch.cancel(); // the server may watch still
+    else watch.end();
+    const isOn = isExecuted(part);
+    if (isOn && !client.replies.isGone) return;
+    if (isOn && others.length > 0) sendUnheard(client, transaction, parent, spread, others);
+    else transaction.end();
+    letGo();
   });
   const part = partOf(gather, own!);
   part.slots = [...new Set([...own!.slots, watch.slot])];
   const bytes = own!.finish();
-  const keys = own!.keys;
-  // Keys of a slot that was migrating when they were watched come to its new server first.
-  const fetched = watch.slot.isMigrating ? keys : [];
-  const { options, scripts } = client.shared;
-  const usesUnnamedKeys = watch.slot.isMigrating && queuesUnnamedKeys(transaction, scripts);
-  whenUsable(watch.slot, fetched, options.slotWaitMs, (error) => {
-    if (error !== "" || watch.link === null) failRequest(part, error || SLOT_NOT_READY);
-    else watch.link.send(part, bytes, 0, bytes.length);
-  }, usesUnnamedKeys);
+  link.send(part, bytes, 0, bytes.length);
+}
+
+/** The client is gone after the first part: what has begun is brought to its end. */
+function sendUnheard(
+  client: Client,
+  transaction: Transaction,
+  parent: Request,
+  spread: Spread,
+  parts: readonly SpreadPart[],
+): void {
+  const unheard = acquireRequest(client.replies);
+  unheard.client = parent.client;
+  unheard.ways = parent.ways;
+  unheard.database = parent.database;
+  unheard.protocol = parent.protocol;
+  sendRest(client, transaction, unheard, spread, parts, []);
+}
+
+/** Whether EXEC has executed a part that is settled: neither an error nor nil. */
+function isExecuted({ replyType, replyBytes }: Request): boolean {
+  const isNull = replyType === 95 /* _ */ ||
+    (replyType === 42 /* * */ && replyBytes === NULL_ARRAY_BYTES);
+  return replyType !== MINUS && !isNull;
+}
+
+/**
+ * Makes changes of the parts' slots wait, but for one slot.
+ *
+ * @returns Ends that.
+ */
+function keepSlots(parts: readonly SpreadPart[], except: Slot): () => void {
+  const kept = parts.filter(({ server }) => server !== null)
+    .flatMap(({ slots }) => [...slots]).filter((slot) => slot !== except);
+  for (const slot of kept) slot.enter();
+  return () => {
+    for (const slot of kept) slot.leave();
+  };
 }
 
 function sendParts(client: Client, transaction: Transaction, parent: Request): void {
@@ -168,12 +234,12 @@ function sendRest(
   const answer = (replies: readonly PartReply[]) => {
     const all = [...before, ...replies];
     const refusal = all.length === replies.length && all.every(({ isError }) => isError);
-    transaction.end();
     if (refusal) return all[0]!.bytes.slice(); // nothing was executed
     reply.executed(parent, spread.answers(all));
     return null;
   };
   if (parts.length === 0) {
+    transaction.end();
     answer([]);
     return;
   }
@@ -183,6 +249,7 @@ function sendRest(
     parent,
     parts.length,
     (replies) => answer(replies.map((reply, i) => explained(reply, leads[i]!))),
+    () => transaction.end(),
   );
   for (const each of parts) {
     const part = partOf(gather, each);
@@ -212,6 +279,11 @@ function sendPart(
   const { server, changing, keys } = each;
   const bytes = each.finish();
   if (server !== null) {
+    // A change that could not wait any longer may have been made meanwhile.
+    const isThere = [...each.slots].every((slot) =>
+      slot.server === server && (slot.isOpen || slot.state === "draining")
+    );
+    if (!isThere) return failRequest(part, SLOT_NOT_READY);
     part.slots = [...each.slots];
     return sendTo(server, part, bytes, 0, bytes.length);
   }

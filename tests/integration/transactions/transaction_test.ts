@@ -65,6 +65,8 @@ const SAME_AS_REDIS: Readonly<Record<string, string>> = {
   "RESET ends watching": "WATCH {t}w|SET {t}w 1|RESET|MULTI|PING|EXEC",
   "an aborted transaction ends watching": "WATCH {t}w|SET {t}w 1|MULTI|NO|EXEC|MULTI|PING|EXEC",
   "an abort counts more than a touch": "WATCH {t}w|SET {t}w 1|MULTI|NOSUCH|EXEC",
+  "a refused EXEC ends watching, also without MULTI":
+    "WATCH {t}w|SET {t}w 1|EXEC x|MULTI|PING|EXEC|WATCH {t}w|SET {t}w 2|EXEC|MULTI|PING|EXEC",
   "the database of a watched key": "WATCH {t}w|SELECT 3|SET {t}w 1|MULTI|SET {t}x 3|EXEC|GET {t}x",
   "watching in two databases": `
     WATCH {t}w|SELECT 3|WATCH {t}w|SELECT 0|SELECT 3|SET {t}w 1|MULTI|PING|EXEC|SELECT 0|GET {t}w`,
