@@ -198,6 +198,7 @@ export class Router implements TurnWork {
     for (const session of [...this.sessions.values()]) session.close();
     this.shared.resp3.stop();
     this.shared.subscribers.stop();
+    this.shared.subscribing.stop();
     this.shared.slots.pool.close();
   }
 }

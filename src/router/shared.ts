@@ -19,6 +19,7 @@ import type { RouterEvents } from "./events.ts";
 import { COMMAND_IDS, LearnedCommands } from "./learned_commands.ts";
 import type { RouterOptions } from "./options.ts";
 import { Subscribers } from "./pubsub/subscribers.ts";
+import { Subscribing } from "./pubsub/subscribing.ts";
 import { RouterSlots } from "./slots/router_slots.ts";
 import { CommandStats, newTotals } from "./stats.ts";
 import type { WorkerContext } from "./worker_context.ts";
@@ -42,6 +43,8 @@ export class RouterShared {
   readonly version: LowestVersion;
   /** The clients that subscribe. */
   readonly subscribers: Subscribers;
+  /** What they subscribe to just now. */
+  readonly subscribing: Subscribing;
   /** Commands that only the servers know. */
   readonly learned: LearnedCommands;
   /** Whether the clients are paused, or somebody watches what they ask. */
@@ -93,6 +96,7 @@ export class RouterShared {
     });
     this.subscribers = new Subscribers(this.slots, options.backendDialMs, events, this.totals);
     this.slots.listener = this.subscribers;
+    this.subscribing = new Subscribing(worker.subscribing, options.backendDialMs);
   }
 
   /** Reports once that two servers have different values of a parameter. */

@@ -9,6 +9,7 @@ import type { UnblockReply } from "./blocking/blocked.ts";
 import type { MonitorPeers } from "./client/monitors.ts";
 import type { PauseMode } from "./client/pause.ts";
 import type { FoundInScript } from "./dispatch/script_texts.ts";
+import { SUBSCRIBING_NUMBERS, type SubscribingCounts } from "./pubsub/subscribing.ts";
 import type { StatsSnapshot } from "./stats_snapshot.ts";
 
 /**
@@ -56,6 +57,8 @@ export interface WorkerContext extends BudgetPartners {
   sessionsElsewhere(): number;
   /** Asks the others, which hold more than their shares, to check what they hold. */
   pressOthers(): void;
+  /** SUBSCRIBEs that are on their way, here and in the others. */
+  readonly subscribing: SubscribingCounts;
   /** The other routers; null when there are none. */
   readonly peers: WorkerPeers | null;
 }
@@ -71,6 +74,7 @@ export function onlyWorker(): WorkerContext {
     holds: () => {},
     heldElsewhere: () => 0,
     pressOthers: () => {},
+    subscribing: { numbers: new Int32Array(SUBSCRIBING_NUMBERS), index: 0 },
     peers: null,
   };
 }

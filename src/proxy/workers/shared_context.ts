@@ -1,12 +1,14 @@
 /**
  * What the workers of one proxy count together, in memory that they share: client ids, so that none is
  * given twice, clients, so that `max_clients` holds for all workers together however the system spreads
- * connections over them, and what is held for clients, for `proxy_max_buffer`. It is touched when a client
- * comes or goes and when much more or less is held, not by a request.
+ * connections over them, what is held for clients, for `proxy_max_buffer`, and SUBSCRIBEs that are on their
+ * way. It is touched when a client comes or goes, when much more or less is held, and by PUBLISH and
+ * SUBSCRIBE, not by other requests.
  *
  * @module
  */
 
+import { SUBSCRIBING_NUMBERS } from "../../router/pubsub/subscribing.ts";
 import type { WorkerContext, WorkerPeers } from "../../router/worker_context.ts";
 
 /** The other workers. */
@@ -23,6 +25,8 @@ export interface SharedCounts {
   readonly sessions: Int32Array<SharedArrayBuffer>;
   /** KB that each worker holds for its clients. */
   readonly heldKb: Int32Array<SharedArrayBuffer>;
+  /** SUBSCRIBEs of each worker that are on their way. */
+  readonly subscribing: Int32Array<SharedArrayBuffer>;
 }
 
 /** Makes the memory for so many workers. */
@@ -31,6 +35,7 @@ export function newSharedCounts(workers: number): SharedCounts {
     lastId: new BigInt64Array(new SharedArrayBuffer(8)),
     sessions: new Int32Array(new SharedArrayBuffer(4 * workers)),
     heldKb: new Int32Array(new SharedArrayBuffer(4 * workers)),
+    subscribing: new Int32Array(new SharedArrayBuffer(4 * workers * SUBSCRIBING_NUMBERS)),
   };
 }
 
@@ -40,7 +45,7 @@ export function sharedContext(
   index: number,
   peers: SharedPeers,
 ): WorkerContext {
-  const { lastId, sessions, heldKb } = counts;
+  const { lastId, sessions, heldKb, subscribing } = counts;
   const elsewhere = (cells: Int32Array) => {
     let total = 0;
     for (let i = 0; i < cells.length; i++) if (i !== index) total += Atomics.load(cells, i);
@@ -54,6 +59,7 @@ export function sharedContext(
     holds: (bytes) => void Atomics.store(heldKb, index, Math.round(bytes / 1024)),
     heldElsewhere: () => 1024 * elsewhere(heldKb),
     pressOthers: () => peers.press(),
+    subscribing: { numbers: subscribing, index },
     peers,
   };
 }

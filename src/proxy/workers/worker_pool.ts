@@ -29,6 +29,7 @@ import { logger, type LogLevel, logLevel, writeLogLine } from "../../base/log.ts
 import type { SlotRule } from "../../hash/placement.ts";
 import { listen } from "../../io/listen.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
+import { endSubscribing } from "../../router/pubsub/subscribing.ts";
 import { countedSoFar, sumSnapshots } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
@@ -202,6 +203,7 @@ export class WorkerPool implements DataPlane {
     tellWatched(this.#workers);
     Atomics.store(this.#counts.sessions, index, 0);
     Atomics.store(this.#counts.heldKb, index, 0);
+    endSubscribing({ numbers: this.#counts.subscribing, index });
     if (last !== undefined) {
       const counted = countedSoFar(last);
       worker.counted = worker.counted === undefined

@@ -48,6 +48,9 @@ export class Transaction {
   /** Those that the proxy answers itself. */
   readonly later: LaterCommand[] = [];
 
+  /** The slots of the channels that it publishes to. */
+  readonly channelSlots: number[] = [];
+
   /** By which generation of the slot rules its keys are placed. */
   readonly placedBy: number;
 

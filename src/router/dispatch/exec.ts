@@ -48,6 +48,11 @@ export function exec(client: Client, command: Command): void {
     endTransaction(client);
     return client.answer(nullOf(client));
   }
+  const { channelSlots } = transaction;
+  if (channelSlots.length > 0 && shared.subscribing.holds(client, channelSlots)) {
+    client.credit.isRefused = true; // it is dispatched again
+    return;
+  }
   if (!isForServer) return execHere(client, command, transaction);
   if (transaction.isSpread || watches.length > 1) {
     return execSpread(client, command, transaction, nullOf(client));

@@ -59,7 +59,8 @@ export function forward(client: Client, command: Command, parser: RequestParser)
 
 /**
  * Sends a message to the owner of its channel's slot, where it is counted in flight, as requests with keys
- * are: so it reaches subscribers in the order in which it was sent, whoever owns the slot.
+ * are: so it reaches subscribers in the order in which it was sent, whoever owns the slot. It does not
+ * overtake a SUBSCRIBE that was read earlier.
  */
 function publish(client: Client, command: Command, parser: RequestParser): void {
   const { channelIndex } = command;
@@ -67,6 +68,10 @@ function publish(client: Client, command: Command, parser: RequestParser): void 
   const { all, placement } = client.shared.slots;
   const hash = placement.hashOf(bytes, parser.start(channelIndex), parser.end(channelIndex));
   const slot = all[hash & (SLOT_COUNT - 1)]!;
+  if (client.shared.subscribing.holds(client, [slot.id])) {
+    client.credit.isRefused = true; // it is dispatched again
+    return;
+  }
   sendToSlot(client, command, slot, hash, null, bytes, requestStart, requestEnd);
 }
 

@@ -153,6 +153,15 @@ function queueForSlot(
     return "";
   }
   const { options, slots } = client.shared;
+  const { channelIndex } = command;
+  if (channelIndex > 0) {
+    const channel = slots.slotOf(
+      parser.bytes,
+      parser.start(channelIndex),
+      parser.end(channelIndex),
+    );
+    transaction.channelSlots.push(channel.id);
+  }
   const slotId = slotOf(slots.placement, parser, count);
   if (slotId !== NO_SLOT) {
     if (transaction.slotId < 0 && slotId !== MANY_SLOTS) transaction.slotId = slotId;

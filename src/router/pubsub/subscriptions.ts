@@ -22,6 +22,7 @@ import type { SubscriptionKind } from "./kinds.ts";
 import { MessageOrder } from "./message_order.ts";
 import type { PushedFrame } from "./pushed_frame.ts";
 import { type Subscriber, UNREACHABLE } from "./subscribers.ts";
+import { PATTERNS_CELL } from "./subscribing.ts";
 import { type LinkOutcome, SubscriberLink, type SubscriberLinkUser } from "./subscriber_link.ts";
 
 const PUSH_OF_3 = { 2: utf8("*3\r\n"), 3: utf8(">3\r\n") };
@@ -29,7 +30,7 @@ const PUSH_OF_3 = { 2: utf8("*3\r\n"), 3: utf8(">3\r\n") };
 const NO_NAMES: ReadonlySet<string> = new Set();
 
 /** A SUBSCRIBE that is under way. */
-interface Subscribing {
+interface UnderWay {
   readonly kind: SubscriptionKind;
   readonly names: ReadonlySet<string>;
   /** Messages that have come before the client knows that it is subscribed. */
@@ -44,7 +45,9 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
   );
   readonly #links = new Map<Server, SubscriberLink>();
   readonly #order: MessageOrder;
-  #subscribing: Subscribing | null = null;
+  #subscribing: UnderWay | null = null;
+  /** Lets PUBLISH go on that must not overtake it. */
+  #ended: () => void = () => {};
   /** What is being unsubscribed from. */
   #removing: { kind: SubscriptionKind; names: ReadonlySet<string> } | null = null;
   #isClosed = false;
@@ -145,10 +148,12 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
   ): void {
     const mine = this.#names.get(kind)!;
     const added = new Set(names.filter((name) => !mine.has(name)));
-    const early: Subscribing["early"] = [];
+    const early: UnderWay["early"] = [];
     this.#subscribing = { kind, names: added, early };
+    this.#ended = this.#client.shared.subscribing.begin(this.#cellsOf(kind, added));
     this.#ask(kind.subscribe, added, (error) => {
       this.#subscribing = null;
+      this.#ended();
       if (error !== "") return this.#refused(kind, added, early, error, answered);
       const out = new Encoder(this.#client.protocol);
       for (const name of names) {
@@ -163,11 +168,18 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
     });
   }
 
+  #cellsOf(kind: SubscriptionKind, names: ReadonlySet<string>): number[] {
+    if (kind === PATTERNS) return [PATTERNS_CELL];
+    const { placement } = this.#client.shared.slots;
+    const bytes = [...names].map(latin1Bytes);
+    return [...new Set(bytes.map((name) => placement.slotIdOf(name, 0, name.length)))];
+  }
+
   /** A server does not want it: the others forget it. */
   #refused(
     kind: SubscriptionKind,
     names: ReadonlySet<string>,
-    early: Subscribing["early"],
+    early: UnderWay["early"],
     error: string,
     answered: (reply: Uint8Array) => void,
   ): void {
@@ -336,6 +348,7 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#ended();
     this.#client.shared.subscribers.delete(this);
     for (const link of this.#links.values()) {
       link.server.leavePrivateQueue(this.#client);
