@@ -8,6 +8,7 @@ import {
   ALLOWED_COMMANDS_MAX,
   type AllowedCommand,
   encodeAllowedCommands,
+  shownCommandName,
 } from "../model/allowed_command.ts";
 import { loadAllowedCommands } from "../store/allowed_commands.ts";
 import { withLock } from "../store/lock.ts";
@@ -29,7 +30,7 @@ export async function allowCommand(control: Control, command: AllowedCommand): P
         `${ALLOWED_COMMANDS_MAX} commands are allowed already: remove one first`,
       );
     }
-    await save(control, `command ${command.name} allowed`, [...others, command]);
+    await save(control, `command ${shownCommandName(command.name)} allowed`, [...others, command]);
   });
 }
 
@@ -42,8 +43,10 @@ export async function disallowCommand(control: Control, name: string): Promise<v
   await withLock(control.store, `remove command ${name}`, async () => {
     const allowed = await loadAllowedCommands(control.store);
     const others = allowed.filter((command) => command.name !== name);
-    if (others.length === allowed.length) throw new StoreError(`command ${name} is not allowed`);
-    await save(control, `command ${name} removed`, others);
+    if (others.length === allowed.length) {
+      throw new StoreError(`no command ${shownCommandName(name)} was allowed: nothing to remove`);
+    }
+    await save(control, `command ${shownCommandName(name)} not allowed any more`, others);
   });
 }
 

@@ -172,7 +172,7 @@ export class Leadership {
     await createIfMissing(this.#store, paths.dashboardEpoch, "");
     this.#epoch = await coordinator.write(paths.dashboardEpoch, this.#own);
     this.#leader = addrOf(this.#own);
-    log.info("this dashboard leads");
+    log.info("this dashboard takes the lead");
     try {
       await this.#events.onLead();
       await this.#untilDeposed();

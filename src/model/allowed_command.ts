@@ -48,6 +48,11 @@ export function storedCommandName(text: string): string {
   return /^[!-{}~]+(\|[!-{}~]+)?$/.test(name) && name.length <= NAME_CHARACTERS_MAX ? name : "";
 }
 
+/** A stored name as people write it: `FT.CONFIG GET`. */
+export function shownCommandName(name: string): string {
+  return name.toUpperCase().replace("|", " ");
+}
+
 /** Whether a text says how a command is sent. */
 export function isAllowedWay(text: string): boolean {
   return /^(any|all|(key|block)=[1-9]\d{0,3})$/.test(text);

@@ -76,7 +76,11 @@ export function ruleProblem({ pattern, tag }: SlotRule): string {
 
 /** A rule in words. */
 export function describeRule({ pattern, tag }: SlotRule): string {
+  // As JSON: patterns may have bytes that cannot be shown.
+  const [shown, separator] = [pattern, pattern.split("*").at(-1)].map((text) =>
+    JSON.stringify(text)
+  );
   return tag === ""
-    ? `"${pattern}", by the part of the key before "${pattern.split("*").at(-1)!}"`
-    : `"${pattern}", all in the slot of {${tag}}`;
+    ? `${shown}, by the part of the key before ${separator}`
+    : `${shown}, all in the slot of {${tag}}`;
 }

@@ -150,7 +150,7 @@ export class Router implements TurnWork {
     }
   }
 
-  /** Places keys by other rules. What sessions have begun under the old ones ends. */
+  /** Places keys by other rules. What sessions started under the old ones ends. */
   async setRules(rules: readonly SlotRule[]): Promise<void> {
     await this.shared.slots.setRules(rules);
     for (const session of [...this.sessions.values()]) {

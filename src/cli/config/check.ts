@@ -20,28 +20,44 @@ import { countOf, maskControls } from "../parts/table.ts";
 export const checkCommand = configCommand({
   name: "check",
   summary: "Check the store and its Redis servers for problems. Needs no dashboard.",
-  details: "The exit code is 1 when there is an error.",
+  details:
+    "The exit code is 1 when there is an error. Servers that do not answer are named, and count as no error.",
   run: async (_values, context) => {
     const store = await context.store();
     const elsewhere = await etcd2Problem(await context.config(), store.coordinator);
     // Otherwise the only finding here would be that nothing is stored.
-    const problems = elsewhere === undefined
-      ? await problemsIn(store, await context.config())
-      : [errorAt(store.paths.root, elsewhere.problem, elsewhere.fix)];
+    const { problems, silent } = elsewhere === undefined
+      ? await findIn(store, await context.config())
+      : { problems: [errorAt(store.paths.root, elsewhere.problem, elsewhere.fix)], silent: [] };
     const hasError = problems.some(({ severity }) => severity === "error");
     return {
       json: { problems },
-      text: describeProblems(problems, store.paths.root),
+      text: [describeProblems(problems, store.paths.root), ...describeSilent(silent)].join("\n"),
       exitCode: hasError ? 1 : 0,
     };
   },
 });
 
+interface Findings {
+  readonly problems: readonly Problem[];
+  /** Addresses of servers that did not answer. */
+  readonly silent: readonly string[];
+}
+
 /** Problems in what is stored, checked against what the reachable servers answer. */
-async function problemsIn(store: Store, config: Config): Promise<readonly Problem[]> {
+async function findIn(store: Store, config: Config): Promise<Findings> {
   const tree = await loadTree(store);
   const open = (addr: string) => openServer(config, parseAddress(addr));
-  return checkTree(tree, await askFacts(serverAddrs(tree), open)).problems;
+  const addrs = serverAddrs(tree);
+  const facts = await askFacts(addrs, open);
+  const silent = addrs.filter((addr) => !facts.has(addr));
+  return { problems: checkTree(tree, facts).problems, silent };
+}
+
+function describeSilent(addrs: readonly string[]): readonly string[] {
+  if (addrs.length === 0) return [];
+  const names = addrs.map(maskControls).join(", ");
+  return [`${countOf(addrs.length, "server")} did not answer, so not checked: ${names}`];
 }
 
 function describeProblems(problems: readonly Problem[], root: string): string {

@@ -4,9 +4,10 @@
  * @module
  */
 
-import { isAllowedWay, storedCommandName } from "../../model/allowed_command.ts";
+import { findByName } from "../../command/command_table.ts";
+import { isAllowedWay, shownCommandName, storedCommandName } from "../../model/allowed_command.ts";
 import { configCommand, type ConfigRow } from "../parts/config_command.ts";
-import { type Argument, type CommandGroup, readValue } from "../parts/subcommand.ts";
+import { type Argument, type CommandGroup, readValue, UsageError } from "../parts/subcommand.ts";
 import { formatTable } from "../parts/table.ts";
 
 const NAME: Argument<string> = {
@@ -31,38 +32,47 @@ const WAY: Argument<string> = {
 const ROWS: readonly ConfigRow[] = [
   {
     name: "allow",
-    summary:
-      "Let a Redis command through that proxies refuse because its servers say too little of it.",
+    summary: "Allow a Redis command that only the servers know, and say where it is sent.",
     details:
-      "<way> says where it is sent: key=N to the server of the key at argument N (the name is " +
-      "argument 0),\nblock=N the same for a command that may block, over a connection of its client's own,\nany to one server, the same for all requests, all to every master. Only a command " +
-      "that all servers know\nand that this proxy's own table has not can be allowed.",
+      "Proxies refuse a command when its servers do not say enough about it. <way> is one of:\n" +
+      "key=N to the server of the key at argument N (the name is argument 0),\n" +
+      "block=N the same, for a command that may block: each client gets a connection of its own for it,\n" +
+      "any to one server, the same for all requests, all to every master.\n" +
+      "All servers must know the command. Commands of docs/commands.md cannot be allowed.",
     arguments: [NAME, WAY],
     run: async (values, context) => {
       const [name, way] = [readValue(values, NAME), readValue(values, WAY)];
+      if (findByName(name) !== undefined) {
+        throw new UsageError(
+          `${
+            shownCommandName(name)
+          } is a command of Redis 7.0: where it goes is fixed, see docs/commands.md`,
+        );
+      }
       const json = await (await context.client()).allowCommand({ name, way });
-      return { json, text: `${shownName(name)} is allowed, sent by ${way}` };
+      return { json, text: `${shownCommandName(name)} is allowed, sent by ${way}` };
     },
   },
   {
     name: "list",
-    summary: "Show the Redis commands that were allowed.",
+    summary: "Show the allowed commands.",
     run: async (_values, context) => {
       const json = await (await context.client()).allowedCommands() ?? [];
-      const text = json.length === 0
-        ? "no command was allowed"
-        : formatTable(["COMMAND", "SENT BY"], json.map(({ name, way }) => [shownName(name), way]));
+      const text = json.length === 0 ? "no command is allowed" : formatTable(
+        ["COMMAND", "SENT BY"],
+        json.map(({ name, way }) => [shownCommandName(name), way]),
+      );
       return { json, text };
     },
   },
   {
     name: "remove",
-    summary: "Let a Redis command through no longer.",
+    summary: "Refuse a command again that was allowed.",
     arguments: [NAME],
     run: async (values, context) => {
       const name = readValue(values, NAME);
       const json = await (await context.client()).disallowCommand(name);
-      return { json, text: `${shownName(name)} is not allowed any more` };
+      return { json, text: `${shownCommandName(name)} is not allowed any more` };
     },
   },
 ];
@@ -70,11 +80,7 @@ const ROWS: readonly ConfigRow[] = [
 /** See the header. */
 export const commandCommands: CommandGroup = {
   name: "command",
-  summary: "Say how Redis commands are sent that only the servers know.",
+  summary: "Allow Redis commands that only the servers know.",
   flags: [],
   commands: ROWS.map(configCommand),
 };
-
-function shownName(name: string): string {
-  return name.toUpperCase().replace("|", " ");
-}

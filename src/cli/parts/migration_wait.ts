@@ -157,10 +157,10 @@ function isAway(error: unknown): error is Error {
 
 /** Checks that tasks are done: a task that has gone may have been cancelled. */
 function checkOwners(tasks: readonly MigrationView[], view: ClusterView): void {
-  const stray = tasks.find(({ slot_id, to_group }) => view.slots.group[slot_id] !== to_group);
-  if (stray === undefined) return;
+  const other = tasks.find(({ slot_id, to_group }) => view.slots.group[slot_id] !== to_group);
+  if (other === undefined) return;
   throw new Error(
-    `slot ${stray.slot_id} is not in group ${stray.to_group}: its task was cancelled`,
+    `slot ${other.slot_id} is not in group ${other.to_group}: its task was cancelled`,
   );
 }
 

@@ -6,7 +6,7 @@
  *                           └── holdMs ──► the change is given up in the store; refused until that is done
  *
  * Between two rules no request is under way at any proxy: a key is never used at two servers. The hold is
- * short. If the dashboard that has begun the change does not end it, a proxy does. The entry in the store is
+ * short. If the dashboard that started the change does not end it, a proxy does. The entry in the store is
  * compared and set, so either the change is committed everywhere, or given up everywhere.
  *
  * @module
@@ -97,7 +97,7 @@ export class RuleLoader {
     if (areSameRules(rules, this.#rules)) return;
     await this.#table.setRules(rules);
     this.#rules = rules;
-    log.info("{count} slot rules are in force", { count: rules.length });
+    log.info("slot rules in force: {count}", { count: rules.length });
   }
 
   #hold(): void {

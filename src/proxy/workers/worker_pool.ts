@@ -346,7 +346,7 @@ export class WorkerPool implements DataPlane {
 
   // -- stats --------------------------------------------------------------------------------
 
-  /** Whoever asks while an answer is awaited gets the same one. */
+  /** Calls that come while an answer is awaited get the same one. */
   stats(): Promise<PlaneStats> {
     return this.#reading ??= this.#readStats().finally(() => this.#reading = undefined);
   }

@@ -272,7 +272,7 @@ export class Server implements BackendHost {
   }
 }
 
-/** Calls the first of a queue; whoever does not want what is free calls the next one. */
+/** Calls the first of a queue; one that does not want what is free calls the next one. */
 function callNext(queue: Set<BudgetWaiter>): void {
   for (const waiter of queue) {
     queue.delete(waiter);

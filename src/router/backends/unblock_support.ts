@@ -52,7 +52,7 @@ export class UnblockSupport {
       }
       const waiting = this.#waiting ?? [];
       this.#waiting = null;
-      for (const told of waiting) told(isReply ? "" : text);
+      for (const answer of waiting) answer(isReply ? "" : text);
     });
   }
 

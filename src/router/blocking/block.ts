@@ -102,7 +102,7 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
   #stopOpening: (() => void) | null = null;
   /** Questions to the server before the command can be asked: it goes on when they are answered. */
   #questions = 0;
-  /** Streams whose `$` is to be replaced. */
+  /** Streams whose `$` will be replaced. */
   readonly #newEntries: Set<NewEntries>;
   #isAskedAgain = false;
   #link: Link | null = null;

@@ -89,7 +89,7 @@ export class Extras {
     this.#isSkipping = this.#replyMode === "skip";
   }
 
-  /** The command was dispatched, or is to be dispatched again. */
+  /** The command was dispatched, or will be dispatched again. */
   dispatched(): void {
     if (this.#host.credit.isRefused) return;
     if (this.#isSkipping) this.setReplyMode("on");

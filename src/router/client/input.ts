@@ -108,7 +108,7 @@ export class Input implements SourceOwner {
     const parser = this.parser;
     this.isPaused = false;
     if (this.#hasReadAhead) this.#endReadAhead();
-    // A large request that has begun is let through even while the client drains.
+    // A large request that is half received is let through even while the client drains.
     while (
       client.state === "open" || (client.state === "draining" && this.#passThrough !== null)
     ) {

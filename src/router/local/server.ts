@@ -53,7 +53,7 @@ function functionStats(values: readonly ReplyValue[], out: Encoder): Encoder {
   else encodeMap(out, running);
   const engines = pairsOf(fieldOf(values[0], "engines"));
   out.bulk("engines").map(engines.length);
-  for (const [name, figures] of engines) encodeMap(out.bulk(name), figures);
+  for (const [name, fields] of engines) encodeMap(out.bulk(name), fields);
   return out;
 }
 

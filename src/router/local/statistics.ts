@@ -43,14 +43,14 @@ function sumOf(values: readonly number[]): number {
 function latest(values: readonly ReplyValue[], out: Encoder): Encoder {
   const events = new Map<string, number[]>();
   for (const each of values.flatMap(itemsOf)) {
-    const [event, ...figures] = itemsOf(each);
-    const [seconds = 0, ms = 0, most = 0] = figures.map(Number);
+    const [event, ...numbers] = itemsOf(each);
+    const [seconds = 0, ms = 0, most = 0] = numbers.map(Number);
     const known = events.get(`${event}`);
     const isLater = known === undefined || seconds > known[0]!;
     const own = isLater ? [seconds, ms] : [known[0]!, known[1]!];
     events.set(`${event}`, [...own, Math.max(most, known?.[2] ?? 0)]);
   }
-  return encodeValue(out, [...events].map(([event, figures]) => [event, ...figures]));
+  return encodeValue(out, [...events].map(([event, numbers]) => [event, ...numbers]));
 }
 
 /** `[time, ms]` for each sample of an event, in order of time. */
@@ -112,7 +112,7 @@ function slowLog(call: LocalCall): Uint8Array | null {
 
 // -- MEMORY STATS -----------------------------------------------------------------------------
 
-/** Figures that are not added up: made from the sums. */
+/** Numbers that are not added up: made from the sums. */
 const MADE: Readonly<Record<string, (sum: (name: string) => number) => number>> = {
   "keys.bytes-per-key": (sum) =>
     Math.floor(ratio(sum("total.allocated") - sum("startup.allocated"), sum("keys.count"))),

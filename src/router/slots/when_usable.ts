@@ -16,7 +16,8 @@ export interface DatabaseKeys {
 
 /**
  * Calls `ready` once: as soon as the slot is open, or is migrating and all of these keys are at its new
- * server; or with an error text. Where keys may be used that are not named, only as soon as it is open. Whoever sends in that call finds the slot as it was promised.
+ * server; or with an error text. Where keys may be used that are not named, only as soon as it is open.
+ * What is sent in that call finds the slot as it was promised.
  */
 export function whenUsable(
   slot: Slot,

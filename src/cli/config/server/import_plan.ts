@@ -130,8 +130,8 @@ export function planSlots(
   refuse(moving.map(({ id }) => id), "migrating there: wait until the migration is done");
   const known = new Set(groups.map(({ group_id }) => group_id));
   const served = there.filter(({ state }) => state.status === "online");
-  const stray = served.filter(({ group_id }) => !known.has(group_id));
-  refuse(stray.map(({ id }) => id), "owned there by groups that do not exist");
+  const unowned = served.filter(({ group_id }) => !known.has(group_id));
+  refuse(unowned.map(({ id }) => id), "owned there by groups that do not exist");
   const makesSlots = ours.size === 0;
   if (!makesSlots) refuse(missingIds(ours), "not stored here: see `codis-proxy config check`");
   const taken = served.filter(({ id, group_id }) => {

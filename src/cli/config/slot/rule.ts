@@ -75,9 +75,9 @@ const ROWS: readonly ConfigRow[] = [
     details:
       "Without --tag, the pattern describes how keys begin, and ends with a separator: bull:*: keeps all\n" +
       "keys of each Bull queue in one slot, each queue in its own. With --tag, it describes whole keys:\n" +
-      "rq:* --tag=rq keeps all of them in one slot. A {tag} in a key comes before all rules; the first rule that matches counts.\n" +
-      "All proxies hold requests for a moment. If keys are there that would change their slot, the rule\n" +
-      "is refused.",
+      "rq:* --tag=rq keeps all of them in one slot. A {tag} in a key comes before all rules. Of the rules,\n" +
+      "the first that matches counts. The rule is refused if there are keys that would change their slot.\n" +
+      "All proxies hold requests for a moment.",
     arguments: [PATTERN],
     flags: [TAG, FIRST],
     run: async (values, context) => {
@@ -93,7 +93,7 @@ const ROWS: readonly ConfigRow[] = [
   },
   {
     name: "remove",
-    summary: "Remove a slot rule. Refused while keys are there that would change their slot.",
+    summary: "Remove a slot rule. Refused if there are keys that would change their slot.",
     arguments: [PATTERN],
     run: async (values, context) => {
       const pattern = readValue(values, PATTERN);
