@@ -1,8 +1,8 @@
 /**
  * One connection to a Redis server, in one database and protocol, mostly shared by all clients.
  *
- *               push                  greeting answered             lost, or silent too long
- *      idle ──────────► dialing ─► greeting ──────────────► ready ──────────────┐
+ *               push                  handshake answered            lost, or silent too long
+ *      idle ──────────► dialing ─► handshake ─────────────► ready ──────────────┐
  *       ▲                  ▲  │        │                                        ▼
  *       └── unused ────────┘  └────────┴──────── fails ──────────────────► failing
  *             (no push for a while)    ▲                                        │
@@ -31,14 +31,14 @@ import type { BackendLogin, RouterOptions } from "../options.ts";
 import { acquireRequest, deliver, failRequest, NO_INTEREST, type Request } from "../request.ts";
 import { sendOn } from "../slots/route.ts";
 import type { Carrier, LinkedUser, SlowReader } from "./carrier.ts";
-import { greetingOf, refusesHello } from "./greeting.ts";
+import { handshakeOf, refusesHello } from "./handshake.ts";
 import { PushPieces } from "./push_pieces.ts";
 import { ReadPause } from "./read_pause.ts";
 import type { ReplySemaphore } from "./reply_semaphore.ts";
 import { SentQueue } from "./sent_queue.ts";
 
 /** Where a connection is in its life; see the drawing above. */
-export type BackendState = "idle" | "dialing" | "greeting" | "ready" | "failing" | "closed";
+export type BackendState = "idle" | "dialing" | "handshake" | "ready" | "failing" | "closed";
 
 /** How far a backend's read buffer grows, in bytes. */
 const READ_BYTES_MAX = 128 * 1024;
@@ -47,8 +47,8 @@ const REDIAL_UNUSED_MS = 30_000;
 
 const MOVES: StateMoves<BackendState> = {
   idle: ["dialing", "closed"],
-  dialing: ["greeting", "failing", "closed"],
-  greeting: ["ready", "failing", "closed"],
+  dialing: ["handshake", "failing", "closed"],
+  handshake: ["ready", "failing", "closed"],
   ready: ["failing", "closed"],
   failing: ["dialing", "idle", "closed"],
   closed: [],
@@ -110,7 +110,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   /** Last time a byte came, or the queue went from empty to not empty; clock milliseconds. */
   #progressMs = 0;
   #usedMs = 0;
-  #greetingLeft = 0;
+  #handshakeLeft = 0;
   readonly #backoff = new Backoff({ firstMs: 50, maxMs: 500 });
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #pause = new ReadPause((slow) => this.#isAwaited(slow));
@@ -187,7 +187,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     this.#usedMs = clock.nowMs;
     if (this.#state === "idle") this.#dial();
     // Only a first dial makes requests wait; afterwards they fail until the server is back.
-    return (this.#state === "dialing" || this.#state === "greeting") &&
+    return (this.#state === "dialing" || this.#state === "handshake") &&
       this.#backoff.attempt === 0;
   }
 
@@ -221,28 +221,28 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
 
   #greet(connection: Connection): void {
     if (this.#state !== "dialing") return connection.close();
-    this.#changeState("greeting");
+    this.#changeState("handshake");
     this.#connection = connection;
     this.#framer.reset();
     this.#framer.error = "";
     this.#source = openSource(this.server.options.readMode, connection, this, READ_BYTES_MAX);
-    const greeting = greetingOf(this.#login, this.protocol, this.database);
-    this.#greetingLeft = greeting.length;
+    const handshake = handshakeOf(this.#login, this.protocol, this.database);
+    this.#handshakeLeft = handshake.length;
     this.#progressMs = clock.tick();
-    if (greeting.length === 0) this.#becomeReady();
-    writeAll(connection, concat(greeting)).catch((error) => {
+    if (handshake.length === 0) this.#becomeReady();
+    writeAll(connection, concat(handshake)).catch((error) => {
       if (this.#connection === connection) this.#fail(causeOf(error));
     });
     this.#source.read();
   }
 
-  #greetingAnswered(bytes: Uint8Array, start: number, end: number): void {
+  #handshakeAnswered(bytes: Uint8Array, start: number, end: number): void {
     if (this.#framer.type === 45 /* - */) {
       const text = decoder.decode(bytes.subarray(start + 1, end)).replace(/\r\n$/, "");
-      if (refusesHello(this.protocol, this.#greetingLeft, text)) this.server.learnedResp3(text);
+      if (refusesHello(this.protocol, this.#handshakeLeft, text)) this.server.learnedResp3(text);
       return this.#fail(text);
     }
-    if (--this.#greetingLeft > 0) return;
+    if (--this.#handshakeLeft > 0) return;
     if (this.protocol === 3) this.server.learnedResp3("");
     this.#becomeReady();
   }
@@ -271,9 +271,9 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
       if (framer.error !== "") {
         return this.#fail(`protocol error from the server: ${framer.error}`);
       }
-      if (this.#state === "greeting") {
+      if (this.#state === "handshake") {
         if (framer.isDone) {
-          this.#greetingAnswered(bytes, from, at);
+          this.#handshakeAnswered(bytes, from, at);
           framer.reset();
           if (this.#connection === null) return;
         }
@@ -344,19 +344,19 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
 
   /** Whether no deadline of its can pass: it waits for no server. */
   get isQuiet(): boolean {
-    return !this.#isDue && this.#state !== "greeting";
+    return !this.#isDue && this.#state !== "handshake";
   }
 
   /** Checks deadlines; called a few times a second unless it is quiet. */
   tick(): void {
     const now = clock.nowMs;
     const { backendTimeoutMs, backendDialMs } = this.server.options;
-    if (this.#state === "greeting") {
+    if (this.#state === "handshake") {
       // A server that is busy sending elsewhere takes its time, but it is there.
       const isHeard = this.server.heardMs > this.#progressMs;
       const limitMs = isHeard ? Math.max(backendDialMs, backendTimeoutMs) : backendDialMs;
       if (now - this.#progressMs > limitMs) {
-        return this.#fail(`no answer to the greeting for ${limitMs} ms`);
+        return this.#fail(`no answer to the handshake for ${limitMs} ms`);
       }
     }
     if (
@@ -398,7 +398,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     this.#changeState("failing");
     this.#disconnect();
     this.server.lost(this, cause, wasReady);
-    // Before the greeting was answered nothing was sent.
+    // Before the handshake was answered nothing was sent.
     const text = wasReady ? backendFailure : backendDown;
     this.#failSent(text(this.server.address, cause));
     if (this.#state !== "failing") return;

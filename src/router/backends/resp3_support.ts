@@ -75,5 +75,5 @@ export class Resp3Support {
 function mayAnswer(server: Server): boolean {
   if (server.resp3 !== "unknown") return false;
   const { state } = server.backend(0, 3);
-  return state === "dialing" || state === "greeting";
+  return state === "dialing" || state === "handshake";
 }

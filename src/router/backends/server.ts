@@ -13,7 +13,7 @@ import type { Protocol } from "../../resp/encoder.ts";
 import type { BudgetWaiter } from "../client/byte_budget.ts";
 import { DATABASES, type RouterOptions } from "../options.ts";
 import { Backend, type BackendHost } from "./backend.ts";
-import { NO_DATABASE } from "./greeting.ts";
+import { NO_DATABASE } from "./handshake.ts";
 import { LateCopyGuard } from "./late_copies.ts";
 import { ReplySemaphore } from "./reply_semaphore.ts";
 import { ServerCommands } from "./server_commands.ts";

@@ -21,8 +21,8 @@ function assertError(reply: RespValue, text: RegExp): void {
   assertMatch(reply.message, text);
 }
 
-/** Greetings succeed; everything else is scripted. */
-function afterGreeting(script: FakeScript): FakeScript {
+/** Handshakes succeed; everything else is scripted. */
+function afterHandshake(script: FakeScript): FakeScript {
   return (words, connection) =>
     ["SELECT", "AUTH", "HELLO"].includes(words[0]!)
       ? answerNothing(words)
@@ -131,7 +131,7 @@ Deno.test("a server that takes the connection and stays silent is given up after
     options: { backendDialMs: 200 },
   });
   using client = await proxy.client();
-  assertError(await client.call("GET", "a"), /no answer to the greeting for 200 ms/);
+  assertError(await client.call("GET", "a"), /no answer to the handshake for 200 ms/);
 });
 
 Deno.test("a server is given user and password before anything else", async () => {
@@ -167,7 +167,9 @@ Deno.test("a server that does not accept the password is named with its own word
 });
 
 Deno.test("a server that leaves a request unanswered is cut off after backend_timeout", async () => {
-  await using fake = new FakeRedis(afterGreeting(([, key]) => key === "mute" ? "hang" : "$-1\r\n"));
+  await using fake = new FakeRedis(
+    afterHandshake(([, key]) => key === "mute" ? "hang" : "$-1\r\n"),
+  );
   await using proxy = await RouterServer.start({
     servers: [fake],
     options: { backendTimeoutMs: 300 },
@@ -184,7 +186,7 @@ Deno.test("a server that leaves a request unanswered is cut off after backend_ti
 });
 
 Deno.test("a server that answers slowly, a byte now and then, is not cut off", async () => {
-  await using fake = new FakeRedis(afterGreeting(async (_words, connection) => {
+  await using fake = new FakeRedis(afterHandshake(async (_words, connection) => {
     for (const byte of "$5\r\nhello\r\n") {
       await connection.send(byte);
       await delay(60);
@@ -209,7 +211,7 @@ const LIES: readonly (readonly [name: string, bytes: string, cause: RegExp])[] =
 for (const [name, bytes, cause] of LIES) {
   Deno.test(`a server that sends ${name} loses its connection; clients get an error and stay`, async () => {
     await using fake = new FakeRedis(
-      afterGreeting(([, key]) => key === "lie" ? bytes : "$2\r\nok\r\n"),
+      afterHandshake(([, key]) => key === "lie" ? bytes : "$2\r\nok\r\n"),
     );
     await using proxy = await RouterServer.start({ servers: [fake] });
     using client = await proxy.client();
@@ -223,7 +225,7 @@ for (const [name, bytes, cause] of LIES) {
 }
 
 Deno.test("a reply nobody asked for is given to nobody: the connection is closed instead", async () => {
-  await using fake = new FakeRedis(afterGreeting(() => "$1\r\n1\r\n$5\r\nextra\r\n"));
+  await using fake = new FakeRedis(afterHandshake(() => "$1\r\n1\r\n$5\r\nextra\r\n"));
   await using proxy = await RouterServer.start({ servers: [fake] });
   using client = await proxy.client();
   assertEquals(await client.call("GET", "a"), "1");
@@ -235,7 +237,7 @@ Deno.test("a reply nobody asked for is given to nobody: the connection is closed
 Deno.test("a push from a server reaches no client and disturbs no reply", async () => {
   const push = ">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n";
   await using fake = new FakeRedis(
-    afterGreeting(([, key]) => `${push}$${key!.length}\r\n${key}\r\n${push}`),
+    afterHandshake(([, key]) => `${push}$${key!.length}\r\n${key}\r\n${push}`),
   );
   await using proxy = await RouterServer.start({ servers: [fake] });
   using client = await proxy.client();
@@ -247,7 +249,7 @@ Deno.test("a push from a server reaches no client and disturbs no reply", async 
 
 Deno.test("requests in flight on a lost connection are each answered once, in order", async () => {
   let isUp = false;
-  await using fake = new FakeRedis(afterGreeting(([, key]) => {
+  await using fake = new FakeRedis(afterHandshake(([, key]) => {
     if (isUp) return "+served\r\n";
     return key === "k4" ? "disconnect" : key! < "k2" ? `+${key}\r\n` : "hang";
   }));
@@ -313,7 +315,7 @@ Deno.test("a server that hangs loses its connection and serves again within a se
   assertError(await client.call("GET", "a"), /no answer for 300 ms/);
   await until(async () => {
     const reply = await client.call("GET", "a");
-    return reply instanceof ReplyError && reply.message.includes("greeting");
+    return reply instanceof ReplyError && reply.message.includes("handshake");
   });
   redis.resume();
   assertLess(await timeUntilServed(client, "a"), 1000);
@@ -322,7 +324,7 @@ Deno.test("a server that hangs loses its connection and serves again within a se
 Deno.test("keep-alive finds a server that hangs although nobody asks it anything", async () => {
   let isMute = false;
   await using fake = new FakeRedis(
-    afterGreeting((words) => isMute ? "hang" : answerNothing(words)),
+    afterHandshake((words) => isMute ? "hang" : answerNothing(words)),
   );
   await using proxy = await RouterServer.start({
     servers: [fake],
@@ -354,7 +356,7 @@ Deno.test("a server that knows no RESP3 makes HELLO 3 fail in its own words; RES
 
 Deno.test("a reply that arrives byte by byte is handed on whole", async () => {
   const reply = "*3\r\n$5\r\nhello\r\n%1\r\n+k\r\n,1.5\r\n_\r\n";
-  await using fake = new FakeRedis(afterGreeting(async (_words, connection) => {
+  await using fake = new FakeRedis(afterHandshake(async (_words, connection) => {
     for (const byte of reply) await connection.send(byte);
     return "hang";
   }));
@@ -428,7 +430,7 @@ Deno.test("a server whose large replies are read slowly by many clients is not t
   await until(() => proxy.leftovers().length === 0);
 });
 
-Deno.test("a server that is busy sending to one connection has more time for another one's greeting", async () => {
+Deno.test("a server that is busy sending to one connection has more time for another one's handshake", async () => {
   let hellos = 0;
   await using fake = new FakeRedis(async (words, connection) => {
     if (words[0] === "GET" && words[1] === "large") {

@@ -299,7 +299,7 @@ Deno.test("a server that answers before the upload is complete is heard, the res
   await using fake = new FakeRedis(([name]) =>
     name === "SELECT" ? "+OK\r\n" : "-ERR unexpected\r\n"
   );
-  // Answers as soon as the first bytes of anything but a greeting are here.
+  // Answers as soon as the first bytes of anything but a handshake are here.
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const serving = (async () => {
     for await (const conn of listener) {

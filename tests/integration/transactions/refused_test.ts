@@ -21,7 +21,7 @@ async function exec(client: RespClient): Promise<unknown> {
   return value instanceof ReplyError ? value.message : value;
 }
 
-/** A server that gives these answers to what is sent between greetings. */
+/** A server that gives these answers to what is sent between handshakes. */
 function scripted(answers: Readonly<Record<string, FakeReply>>): FakeRedis {
   return new FakeRedis((words, connection) =>
     answers[words[0]!] ?? answerNothing(words) ?? connection.id

@@ -10,8 +10,8 @@ import type { BackendLogin } from "../options.ts";
 /** The database of a connection that uses none: a server that runs a script would refuse to SELECT. */
 export const NO_DATABASE = -1;
 
-/** The requests of a greeting; HELLO, if any, is the last but one. */
-export function greetingOf(
+/** The requests of a handshake; HELLO, if any, is the last but one. */
+export function handshakeOf(
   login: BackendLogin,
   protocol: Protocol,
   database: number,
