@@ -77,7 +77,7 @@ const ANSWERS_EACH = 2;
 
 /**
  * Several operations at once; the answers to a failure are the entry of each, and then its parent when
- * it is to be created, or its first child.
+ * it will be created, or its first child.
  */
 export function transactionTxn(operations: readonly Operation[]): Txn & {
   readonly failure: EtcdOperation[];

@@ -178,7 +178,7 @@ function sendWatched(
   link.send(part, bytes, 0, bytes.length);
 }
 
-/** The client is gone after the first part: what has begun is brought to its end. */
+/** The client is gone after the first part: the other parts are executed all the same. */
 function sendUnheard(
   client: Client,
   transaction: Transaction,

@@ -59,7 +59,7 @@ export function forward(client: Client, command: Command, parser: RequestParser)
 
 /**
  * Sends a message to the owner of its channel's slot, where it is counted in flight, as requests with keys
- * are: so it reaches subscribers in the order in which it was sent, whoever owns the slot. It does not
+ * are: so it reaches subscribers in the order in which it was sent, also while the slot moves. It does not
  * overtake a SUBSCRIBE that was read earlier.
  */
 function publish(client: Client, command: Command, parser: RequestParser): void {

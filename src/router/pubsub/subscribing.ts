@@ -23,7 +23,7 @@ const CELLS = SLOT_COUNT + 1;
 /** How often it is looked at whether a PUBLISH may go on, in milliseconds. */
 const LOOK_MS = 1;
 
-/** How many numbers each worker has for it: for each cell how many have begun, then how many have ended. */
+/** How many numbers each worker has for it: for each cell how many were started, then how many have ended. */
 export const SUBSCRIBING_NUMBERS = 2 * CELLS;
 
 /** The numbers of all workers of a proxy, one worker after the other. */

@@ -5,7 +5,7 @@
  *      message of a master ─► in order? ─► client
  *
  * The client has a connection of its own to every master: so PUBLISH and PUBSUB NUMSUB count it once,
- * whoever publishes wherever, and a slot may move without a word.
+ * wherever a message is published, and a slot may move without a word.
  *
  * @module
  */
