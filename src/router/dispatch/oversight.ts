@@ -79,10 +79,14 @@ export function mayBeShown(
 export function secretsOf(command: Command, args: Arguments): (i: number) => boolean {
   if (command.name === "auth") return (i) => i > 0;
   if (command.name !== "hello") return () => false;
+  // Read as HELLO reads it: a client may be named as an option is.
+  const secrets = new Set<number>();
   for (let at = 2; at < args.count; at++) {
-    if (/^auth$/i.test(latin1(args.bytes, args.start(at), args.end(at)))) {
-      return (i) => i === at + 1 || i === at + 2;
-    }
+    const option = latin1(args.bytes, args.start(at), args.end(at)).toLowerCase();
+    if (option === "setname") at++;
+    if (option !== "auth") continue;
+    secrets.add(at + 1).add(at + 2);
+    at += 2;
   }
-  return () => false;
+  return (i) => secrets.has(i);
 }

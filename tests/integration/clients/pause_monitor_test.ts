@@ -142,6 +142,8 @@ const WATCHED: readonly (readonly Word[])[] = [
   ["GET"],
   ["AUTH", "default", "secret"],
   ["HELLO", 3, "AUTH", "default", "secret", "SETNAME", "me"],
+  ["HELLO", 3, "SETNAME", "auth", "AUTH", "default", "secret"],
+  ["HELLO", 3, "AUTH", "default", "secret", "AUTH", "default", "other"],
   ["CLIENT", "ID"],
   ["CLIENT", "LIST"],
   ["EVAL_RO", "return 1", 0],
