@@ -123,7 +123,13 @@ export class EtcdCoordinator implements Coordinator {
     const coordinator = new EtcdCoordinator(options);
     const waitMs = Math.max(options.sessionTimeoutMs, coordinator.#callTimeoutMs);
     const began = performance.now();
-    const isConnected = await coordinator.#state.isConnectedWithin(waitMs, options.signal);
+    const onSlow = () =>
+      log.warn("etcd cannot be reached: {problem}; trying for {seconds} s", {
+        problem: coordinator.#client.problem,
+        seconds: waitMs / 1000,
+      });
+    const { signal } = options;
+    const isConnected = await coordinator.#state.isConnectedWithin(waitMs, signal, onSlow);
     coordinator.#isOpening = false;
     if (isConnected) return coordinator;
     const tookMs = Math.round(performance.now() - began);

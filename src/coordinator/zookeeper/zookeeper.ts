@@ -109,10 +109,18 @@ export class ZookeeperCoordinator implements Coordinator {
   static async open(options: ZookeeperOptions): Promise<ZookeeperCoordinator> {
     const coordinator = new ZookeeperCoordinator(options);
     const waitMs = Math.max(options.sessionTimeoutMs, coordinator.#callTimeoutMs);
-    if (await coordinator.#state.isConnectedWithin(waitMs, options.signal)) return coordinator;
+    const servers = options.servers.map(formatAddress).join(",");
+    const onSlow = () =>
+      log.warn("ZooKeeper {servers} cannot be reached: {problem}; trying for {seconds} s", {
+        servers,
+        problem: coordinator.#client.problem,
+        seconds: waitMs / 1000,
+      });
+    if (await coordinator.#state.isConnectedWithin(waitMs, options.signal, onSlow)) {
+      return coordinator;
+    }
     const { problem } = coordinator.#client;
     await coordinator.close();
-    const servers = options.servers.map(formatAddress).join(",");
     throw new CoordinatorError(
       ROOT_PATH,
       `cannot open ZooKeeper "${servers}": no session within ${waitMs} ms: ${problem}`,

@@ -34,3 +34,13 @@ Deno.test("ObservedState ends the wait for a connection when it comes, never wil
   assertEquals(await never, false);
   assertEquals(state.isClosed, true);
 });
+
+Deno.test("ObservedState tells once of a connection that does not come at once, and never of one that does", async () => {
+  const state = new ObservedState();
+  let told = 0;
+  assertEquals(await state.isConnectedWithin(5, undefined, () => told++), false);
+  assertEquals(told, 1);
+  const coming = state.isConnectedWithin(60_000, undefined, () => told++);
+  state.change("connected");
+  assertEquals([await coming, told], [true, 1]);
+});
