@@ -50,6 +50,9 @@ const SEARCH_MS = 60_000;
  * `RULES_HOLD_MS`.
  */
 const HELD_MS = 4_500;
+const HELD_TOO_LONG =
+  "slot rules: it took too long until all proxies held their requests, nothing was " +
+  "changed: a warning of the dashboard says which one was late; try again";
 
 /** What changes of rules work with. */
 export interface RulesContext {
@@ -199,10 +202,10 @@ async function holdAndCommit(
     ]);
     const held = await loadSlotRules(store);
     await publisher.publish([announcementOf(rules, next)]);
+    // By then the first of them serve again; and it is not the number of keys that was too large.
+    if (restMs() <= 0) throw new StoreError(HELD_TOO_LONG);
     refuseMisplaced(await findMisplaced(control, masters, rules, next, restMs()));
-    if (restMs() <= 0) {
-      throw new StoreError("slot rules: proxies took too long to hold requests: try again");
-    }
+    if (restMs() <= 0) throw new StoreError(HELD_TOO_LONG);
     const version = held.version!;
     await transact([{
       write: path,
