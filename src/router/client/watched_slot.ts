@@ -16,6 +16,7 @@ import type { Slot, SlotWatcher } from "../slots/slot.ts";
 import type { Transaction } from "./transaction.ts";
 
 const UNWATCH = encodeRequest(["UNWATCH"]);
+const PING = encodeRequest(["PING"]);
 
 /** What a connection must be in for the client's commands. */
 interface Manner {
@@ -106,8 +107,13 @@ export class WatchedSlot implements LinkUser, SlotWatcher {
 
   clientClosed(): void {
     this.slot.unwatch(this);
-    // A transaction that is on its way is left to the server.
-    if (this.#link !== null && this.#link.inFlight === 0) this.#breakOff();
+    const link = this.#link;
+    if (link === null) return;
+    if (link.inFlight === 0) return this.#breakOff();
+    // What is on its way is left to the server: a transaction ends the link, a WATCH does not.
+    link.ask(PING, () => {
+      if (this.#link === link) this.#breakOff();
+    });
   }
 
   #breakOff(): void {

@@ -187,3 +187,19 @@ Deno.test("clients wait for a connection of their own, and are told the key that
   await until(() => privates(proxy) === 0);
   assertEquals(proxy.leftovers(), []);
 });
+
+Deno.test("a client that leaves before WATCH is answered gives its connection back", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  redis.pause();
+  for (let i = 0; i < 3; i++) {
+    const client = await proxy.client();
+    await client.send("WATCH", "k");
+    await until(() => privates(proxy) === i + 1);
+    client.close();
+  }
+  await until(() => proxy.router.shared.clients.size === 0);
+  redis.resume();
+  await until(() => privates(proxy) === 0);
+  assertEquals(proxy.leftovers(), []);
+});
