@@ -168,6 +168,8 @@ export interface Command {
   /** What its arguments are looked at for before it is let through; mostly nothing. */
   readonly caution: Caution;
   readonly handling: Handling;
+  /** Whether it just goes to the server of its single key: the number of arguments is all that can be wrong. */
+  readonly isPlain: boolean;
   readonly merge: MergeRule;
   /** Whether `destructive_commands = off` refuses it. */
   readonly isDestructive: boolean;

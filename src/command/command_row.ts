@@ -40,6 +40,9 @@ export function buildCommand(source: RowSource, own: HandlingRow | undefined): C
   const flags = words(flagText);
   const keyPlaces = keyPlacesOf(flags, firstKey, keySpecs);
   const byDefault = keyPlaces === "none" ? "refuse" : "forward";
+  const handling = own?.handling ?? byDefault;
+  const singleKey = keyPlaces === "static" && firstKey === lastKey ? firstKey : 0;
+  const caution = origin === "learned" ? "" : CAUTIONS[name] ?? "";
   return {
     id,
     name,
@@ -57,14 +60,16 @@ export function buildCommand(source: RowSource, own: HandlingRow | undefined): C
     isReadOnly: flags.includes("readonly"),
     isAllowedBeforeAuth: flags.includes("no_auth"),
     keyPlaces,
-    singleKey: keyPlaces === "static" && firstKey === lastKey ? firstKey : 0,
+    singleKey,
     firstKey: keyPlaces === "static" ? firstKey : 0,
     lastKey: keyPlaces === "static" ? lastKey : 0,
     keyStep: keyPlaces === "static" ? keyStep : 0,
     channelIndex: name === "publish" || name === "spublish" ? 1 : 0,
     reportedKeys: [firstKey, lastKey, keyStep],
-    caution: origin === "learned" ? "" : CAUTIONS[name] ?? "",
-    handling: own?.handling ?? byDefault,
+    caution,
+    handling,
+    isPlain: handling === "forward" && singleKey > 0 && caution === "" &&
+      own?.isBlocking !== true && subcommands.length === 0,
     merge: own?.merge ?? "",
     isDestructive: own?.isDestructive ?? false,
     isServerCommand: own?.isServerCommand ?? false,

@@ -101,22 +101,9 @@ export class Request {
   owner: RequestOwner = NOBODY;
   /** The client for which it is sent, also where another owns it; only compared. Null for requests of our own. */
   client: object | null = null;
-  /** What chooses its connection; null for the shared one of its database and protocol. */
-  ways: Ways | null = null;
-  /** Whether its client wants no reply to it. */
-  isMuted = false;
   command: Command | null = null;
   /** The slot that counts it as in flight. */
   slot: FlightCounter | null = null;
-  /** For a part that covers several slots: all of them, each once. */
-  slots: readonly FlightCounter[] | null = null;
-  /**
-   * Its keys, each once, one character for each byte: set by dispatch when a slot of it is not open,
-   * so that nobody looks for them again. Null while they are of no interest.
-   */
-  keys: readonly string[] | null = null;
-  /** Whether it may use keys of its slot that `keys` does not name; set as `keys` is. */
-  usesUnnamedKeys = false;
   /** The backend that carries it, or did. */
   backend: Carrier | null = null;
   /** Next in the client's FIFO; next free one in the pool. */
@@ -131,29 +118,44 @@ export class Request {
   kind = 0;
   /** What its reply is expected to have, in bytes, until it settles. */
   expectedBytes = 0;
-  /** Whether its reply is known to be large from others to the same request. */
-  isForeseen = false;
-  /** The semaphore that its large reply was counted by, until it settles. */
-  semaphore: ReplySemaphore | null = null;
-  /** Its parts; null for a request that is sent as it is. */
-  parts: ReplyParts | null = null;
-  /** The replies that come before its own; null for most. */
-  leads: LeadingReplies | null = null;
-  /** Its bytes, while it waits for a slot; else null. */
-  ownBytes: Uint8Array | null = null;
   /** Database and protocol it was sent under, for a request that waits. */
   database = 0;
   protocol: 2 | 3 = 2;
-
   /** First byte of the reply; 0 before it came. */
   replyType = 0;
   /** Bytes of the reply seen so far. */
   replyBytes = 0;
-  /** Bytes that are known to be missing while a part of the reply is here. */
-  missingBytes = 0;
   /** Reply bytes that wait for their turn: held[0, heldBytes). */
   held: Uint8Array | null = null;
   heldBytes = 0;
+  /** The replies that come before its own; null for most. */
+  leads: LeadingReplies | null = null;
+  /** Whether its client wants no reply to it. */
+  isMuted = false;
+  /** What chooses its connection; null for the shared one of its database and protocol. */
+  ways: Ways | null = null;
+  /** The semaphore that its large reply was counted by, until it settles. */
+  semaphore: ReplySemaphore | null = null;
+  /** For a part that covers several slots: all of them, each once. */
+  slots: readonly FlightCounter[] | null = null;
+
+  // Of few requests; last, so that what all have lies together.
+
+  /**
+   * Its keys, each once, one character for each byte: set by dispatch when a slot of it is not open,
+   * so that nobody looks for them again. Null while they are of no interest.
+   */
+  keys: readonly string[] | null = null;
+  /** Whether it may use keys of its slot that `keys` does not name; set as `keys` is. */
+  usesUnnamedKeys = false;
+  /** Whether its reply is known to be large from others to the same request. */
+  isForeseen = false;
+  /** Its parts; null for a request that is sent as it is. */
+  parts: ReplyParts | null = null;
+  /** Its bytes, while it waits for a slot; else null. */
+  ownBytes: Uint8Array | null = null;
+  /** Bytes that are known to be missing while a part of the reply is here. */
+  missingBytes = 0;
 
   /** Copies reply bytes to the end of what is held. */
   hold(bytes: Uint8Array, start: number, end: number): void {

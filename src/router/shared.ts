@@ -110,6 +110,11 @@ export class RouterShared {
     this.isOverseen = this.pause.isActive || this.monitors.isActive;
   }
 
+  /** Whether requests need no other look than by their command: they are served, and nobody oversees them. */
+  get isPlain(): boolean {
+    return this.refusal === "" && !this.isOverseen;
+  }
+
   /** Bytes received from clients, of closed ones and open ones. */
   get inputBytes(): number {
     let bytes = this.totals.inputBytes;

@@ -268,43 +268,45 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     while (at < end) {
       const from = at;
       at = framer.feed(bytes, at, end);
-      if (framer.error !== "") {
-        return this.#fail(`protocol error from the server: ${framer.error}`);
-      }
-      if (this.#state === "handshake") {
-        if (framer.isDone) {
-          this.#handshakeAnswered(bytes, from, at);
-          framer.reset();
-          if (this.#connection === null) return;
-        }
-        continue;
-      }
-      if (framer.type === 62 /* > */ || this.isListening) {
-        const { isDone } = framer;
-        if (isDone) framer.reset();
-        this.#pushed(bytes, from, at, isDone);
-        if (this.#connection === null) return; // its user may close us
-        continue;
-      }
+      const { type, isDone } = framer;
       const request = this.#sent.head;
-      if (request === null) return this.#fail("the server sent a reply nobody asked for");
-      request.replyType = framer.type;
-      const { isDone } = framer;
-      if (!isDone) request.missingBytes = framer.missingBytes;
-      else {
-        this.#sent.replied();
-        framer.reset();
+      if (
+        request === null || type === 62 /* > */ || this.isListening ||
+        this.#state === "handshake" || framer.error !== ""
+      ) {
+        this.#noReply(bytes, from, at, isDone);
+      } else {
+        request.replyType = type;
+        if (isDone) {
+          this.#sent.replied();
+          framer.reset();
+        } else {
+          request.missingBytes = framer.missingBytes;
+        }
+        deliver(request, bytes, from, at, isDone);
       }
-      deliver(request, bytes, from, at, isDone);
-      if (this.#connection === null) return; // a delivery may close us
+      if (this.#connection === null) return; // a delivery, or the user of a link, may close us
     }
     source.start = source.end;
     if (!this.#pause.isActive) source.read();
   }
 
-  /** A push belongs to no request, but to the client that is linked to this connection. */
-  #pushed(bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
-    const push = this.linked === null ? null : this.#push.add(bytes, start, end, isLast);
+  /** What has come belongs to no request: an answer to the handshake, a push, or nothing that we know. */
+  #noReply(bytes: Uint8Array, start: number, end: number, isDone: boolean): void {
+    const framer = this.#framer;
+    const { error, type } = framer;
+    if (error !== "") return this.#fail(`protocol error from the server: ${error}`);
+    if (this.#state === "handshake") {
+      if (!isDone) return;
+      this.#handshakeAnswered(bytes, start, end);
+      return framer.reset();
+    }
+    if (type !== 62 /* > */ && !this.isListening) {
+      return this.#fail("the server sent a reply nobody asked for");
+    }
+    if (isDone) framer.reset();
+    // A push is for the client that is linked to this connection.
+    const push = this.linked === null ? null : this.#push.add(bytes, start, end, isDone);
     if (push !== null) this.linked!.pushed(push);
   }
 

@@ -27,6 +27,8 @@ export interface Client extends Omit<ListedClient, "extras">, LinkHolder, Extras
   /** What the client says of itself; replaced, never changed, since most share the default. */
   info: ClientInfo;
   isAuthenticated: boolean;
+  /** Whether its requests need no other look than any client's: no transaction, subscription or extra. */
+  readonly isPlain: boolean;
   protocol: Protocol;
   database: number;
   subscriptions: ClientSubscriptions | null;

@@ -102,8 +102,8 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     const host = this.#host;
     const request = acquireRequest(this);
     request.client = this;
-    request.ways = host.ways;
-    request.isMuted = host.isMuted;
+    if (host.ways !== null) request.ways = host.ways;
+    if (host.isMuted) request.isMuted = true;
     request.command = command;
     request.startedMs = clock.nowMs;
     request.database = host.database;
@@ -299,7 +299,8 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     return this.#captured !== null;
   }
 
-  #wrote(carrier: Carrier): void {
+  #mayHaveWritten(carrier: Carrier | null): void {
+    if (carrier === null || carrier === this.trail?.newest) return;
     this.trail ??= new WriteTrail();
     this.trail.add(carrier, this.#shared.slots.version);
   }
@@ -307,13 +308,16 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
   /** Ends what a sent request weighs on slots and budgets; not yet its place in the FIFO. */
   flightEnded(request: Request): void {
     request.state = "settled";
-    if (request.slot !== null) request.slot.leave();
-    if (request.slots !== null) { for (const slot of request.slots) slot.leave(); }
-    request.slot = request.slots = null;
-    const { backend, command } = request;
-    if (
-      backend !== null && command !== null && !command.isReadOnly && backend !== this.trail?.newest
-    ) this.#wrote(backend);
+    const { slot, slots, command } = request;
+    if (slot !== null) {
+      slot.leave();
+      request.slot = null;
+    }
+    if (slots !== null) {
+      for (const each of slots) each.leave();
+      request.slots = null;
+    }
+    if (command !== null && !command.isReadOnly) this.#mayHaveWritten(request.backend);
     const { credit, links } = this.#host;
     if (request.expectedBytes > 0) credit.ended(request);
     if (request.chargedBytes > 0) {

@@ -105,6 +105,11 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.#isAuthenticated = this.#input.parser.isAuthenticated = isAuthenticated;
   }
 
+  get isPlain(): boolean {
+    return this.extras === null && this.transaction === null && this.subscriptions === null &&
+      this.#isAuthenticated;
+  }
+
   get remote(): string {
     return printAddress(this.#connection.remoteAddr);
   }

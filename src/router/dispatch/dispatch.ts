@@ -1,6 +1,7 @@
 /**
  * Decides what happens to a parsed request: the one place where all kinds of commands part ways.
  *
+ *      plain? ── a command with one key, of a client that is in no special state ─► forward
  *      admitted? ─┬─ forward ─► keys ─► one slot ─► its server
  *                 ├─ split ──► parts by server ─► merge
  *                 ├─ fan out ► every server ────► merge
@@ -10,10 +11,11 @@
  * @module
  */
 
+import { arityMatches, type Command } from "../../command/command.ts";
 import { blocks } from "../../command/key.ts";
 import { findCommand } from "../../command/command_table.ts";
 import { errorReply } from "../../resp/encoder.ts";
-import type { RequestParser } from "../../resp/request_parser.ts";
+import { ELEMENTS_MAX_BEFORE_7, type RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
 import { unwatchAll } from "../client/watched_slot.ts";
 import { execAborted } from "../errors.ts";
@@ -22,7 +24,7 @@ import { block } from "../blocking/block.ts";
 import { whileSubscribed } from "../local/pubsub.ts";
 import { admit } from "./admit.ts";
 import { fanOut } from "./fan_out.ts";
-import { forward } from "./forward.ts";
+import { forward, forwardByKey } from "./forward.ts";
 import { fits, learnedCommand } from "./learn.ts";
 import { mayBeShown, refuseToMonitor, secretsOf, waitsForPause } from "./oversight.ts";
 import { split } from "./split.ts";
@@ -32,7 +34,21 @@ import { waitsForFunctions } from "./undeclared_keys.ts";
 
 /** Dispatches the request that `parser` found. Borrows its bytes until it returns. */
 export function dispatch(client: Client, parser: RequestParser): void {
-  if (client.extras === null && !client.shared.isOverseen) return dispatchCommand(client, parser);
+  const { shared } = client;
+  const command = findCommand(parser);
+  if (command !== undefined && command.isPlain && client.isPlain && shared.isPlain) {
+    const { count } = parser;
+    if (arityMatches(command, count) && count <= ELEMENTS_MAX_BEFORE_7) {
+      client.lastCommand = command;
+      return forwardByKey(client, command, parser);
+    }
+  }
+  if (client.extras === null && !shared.isOverseen) dispatchCommand(client, command, parser);
+  else dispatchOverseen(client, parser);
+}
+
+/** Dispatches a request while all are paused or watched, or of a client that has asked for something extra. */
+function dispatchOverseen(client: Client, parser: RequestParser): void {
   const { shared, credit } = client;
   const known = shared.learned.find(parser) ?? findCommand(parser);
   if (shared.pause.isActive && waitsForPause(client, known, parser)) {
@@ -44,15 +60,18 @@ export function dispatch(client: Client, parser: RequestParser): void {
   extras?.dispatching();
   const untracked = untrackedKeys(client, known, parser);
   const refusal = extras?.isMonitor ? refuseToMonitor(shared.scripts, known, parser) : "";
-  if (refusal === "") dispatchCommand(client, parser);
+  if (refusal === "") dispatchCommand(client, findCommand(parser), parser);
   else client.answer(errorReply(refusal));
   if (untracked.length > 0 && !credit.isRefused) extras?.tracking?.readUntracked(untracked);
   if (isShown && !credit.isRefused) shared.monitors.saw(client, parser, secretsOf(known!, parser));
   extras?.dispatched();
 }
 
-function dispatchCommand(client: Client, parser: RequestParser): void {
-  const known = findCommand(parser);
+function dispatchCommand(
+  client: Client,
+  known: Command | undefined,
+  parser: RequestParser,
+): void {
   const command = fits(known, parser) ? known : learnedCommand(client, known, parser);
   if (command === null) return; // it waits, or is answered
   if (command?.caution === "function" && waitsForFunctions(client, parser)) {

@@ -26,15 +26,9 @@ const MANY_SLOTS = -2;
 
 /** Sends a request whole to the server of its keys' slot. Borrows the parser's bytes until it returns. */
 export function forward(client: Client, command: Command, parser: RequestParser): void {
+  if (command.singleKey > 0) return forwardByKey(client, command, parser);
   const { all: slots, placement } = client.shared.slots;
   const { bytes, requestStart, requestEnd } = parser;
-  const key = command.singleKey;
-  if (key > 0) {
-    const keyHash = placement.hashOf(bytes, parser.start(key), parser.end(key));
-    const slot = slots[keyHash & (SLOT_COUNT - 1)]!;
-    const keys = slot.isOpen ? null : [latin1(bytes, parser.start(key), parser.end(key))];
-    return sendToSlot(client, command, slot, keyHash, keys, bytes, requestStart, requestEnd);
-  }
   if (command.channelIndex > 0) return publish(client, command, parser);
   if (command.keyStep > 1 && (parser.count - command.firstKey) % command.keyStep !== 0) {
     return client.answer(errorReply(wrongArity(command.name)));
@@ -55,6 +49,18 @@ export function forward(client: Client, command: Command, parser: RequestParser)
     request.usesUnnamedKeys = mayUseUnnamedKeys(client.shared.scripts, command, parser);
   }
   slot.send(request, bytes, requestStart, requestEnd);
+}
+
+/** As {@linkcode forward}, for a command whose only key has a fixed place. */
+export function forwardByKey(client: Client, command: Command, parser: RequestParser): void {
+  const { all: slots, placement } = client.shared.slots;
+  const { bytes, requestStart, requestEnd } = parser;
+  const start = parser.start(command.singleKey);
+  const end = parser.end(command.singleKey);
+  const keyHash = placement.hashOf(bytes, start, end);
+  const slot = slots[keyHash & (SLOT_COUNT - 1)]!;
+  const keys = slot.isOpen ? null : [latin1(bytes, start, end)];
+  sendToSlot(client, command, slot, keyHash, keys, bytes, requestStart, requestEnd);
 }
 
 /**
@@ -134,7 +140,7 @@ export function sendToSlot(
 ): void {
   const request = enqueueFor(client, command, slot, keyHash, end - start);
   if (request === null) return;
-  request.keys = keys;
+  if (keys !== null) request.keys = keys;
   slot.send(request, bytes, start, end);
 }
 
