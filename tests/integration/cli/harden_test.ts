@@ -115,6 +115,8 @@ Deno.test("a hardened user serves clients, moves no key itself, and its scripts 
     using owner = await target.client();
     await owner.call("AUTH", "root");
     assertStringIncludes(`${await owner.call("CLIENT", "LIST")}`, `user=${USER} `);
+    // A script that may make up keys would wait until the slot has moved.
+    await proxy.fill(slotOf("key"), target.addr, { groupId: 2 });
     for (const harm of ["'flushall'", "'swapdb',0,1", "'migrate','h','1','key',0,1"]) {
       const script = `return redis.call(${harm})`;
       const reply = await client.call("EVAL", script, 1, "key");

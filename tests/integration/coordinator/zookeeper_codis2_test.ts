@@ -116,7 +116,7 @@ Deno.test("a proxy joins a recorded Codis 2.0 cluster and answers its action byt
   // As its dashboard does when the proxy asks.
   await until(async () => await loadProxy(store, "proxy_1") !== undefined);
   await raw.write(paths.proxy("proxy_1"), recorded);
-  await proxy.seen("serving");
+  await proxy.seen("loaded");
   assertEquals(proxy.table.fills.size, 1024);
   assertEquals(proxy.table.fills.get(migrating.id), {
     slotId: 100,
