@@ -159,12 +159,16 @@ for (const mode of ["", "--back", "--finish"]) {
 
     const { slots: { group } } = await cluster.view();
     const arrived = group.slice(0, 512).filter((owner) => owner === 2).length;
-    if (mode === "--back") assert(arrived < begun.length, `${arrived} slots have arrived`);
+    // On a busy machine all that had started may have arrived before the command came.
+    if (mode === "--back") assert(arrived <= begun.length, `${arrived} slots have arrived`);
     if (mode === "--finish") {
       assertGreater(arrived, 0);
-      assert(begun.every((slotId) => group[slotId] === 2), "what had begun has come to its end");
+      assert(
+        begun.every((slotId) => group[slotId] === 2),
+        "a slot whose migration had started has not arrived",
+      );
     }
-    assert(arrived < 512, "what had not begun stays");
+    assert(arrived < 512, "slots whose migration had not started have arrived");
     await cluster.assertWhole();
     assertEquals((await waiting.ended).code, 1);
     assertStringIncludes(waiting.stderr, "its task was cancelled");
