@@ -8,6 +8,8 @@
  * @module
  */
 
+import { stripVTControlCharacters } from "node:util";
+
 /** A run of `deno test` that takes longer hangs, and is killed. */
 const RUN_LIMIT_MINUTES = 15;
 
@@ -32,9 +34,25 @@ const PROGRAMS = [
 /** Programs with a config of their own, so that nobody else fetches the libraries that they use. */
 const FRAMEWORKS = "tests/frameworks";
 
+/** Lines of a failure's message that are repeated at the end, where everybody looks. */
+const MESSAGE_LINES = 4;
+/** Longest such line, in characters. */
+const LINE_LIMIT = 160;
+
 interface Sum {
   passed: number;
   failed: number;
+  /** A text for each failure: the file and the test, and how its message begins. */
+  failures: string[];
+}
+
+const emptySum = (): Sum => ({ passed: 0, failed: 0, failures: [] });
+
+function countFailure(sum: Sum, name: string, message = ""): void {
+  sum.failed++;
+  const lines = message.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  const shown = lines.slice(0, MESSAGE_LINES).map((line) => `  ${line.slice(0, LINE_LIMIT)}`);
+  sum.failures.push([`FAILED ${name}`, ...shown].join("\n"));
 }
 
 const root = new URL("..", import.meta.url).pathname;
@@ -91,19 +109,33 @@ async function runDeno(args: string[], quiet = false): Promise<boolean> {
 async function check(name: string, args: string[], sum: Sum): Promise<void> {
   const hasPassed = await runDeno(args);
   console.log(`${name} ... ${hasPassed ? "ok" : "FAILED"}`);
-  hasPassed ? sum.passed++ : sum.failed++;
+  hasPassed ? sum.passed++ : countFailure(sum, name);
+}
+
+/** The text of a part of XML. */
+function unescaped(text: string): string {
+  const named = new Map([["lt", "<"], ["gt", ">"], ["quot", '"'], ["apos", "'"], ["amp", "&"]]);
+  return stripVTControlCharacters(text).replace(
+    /&(?:(lt|gt|quot|apos|amp)|#(\d+));/g,
+    (_, name, code) => {
+      return named.get(name) ?? String.fromCodePoint(Number(code));
+    },
+  );
 }
 
 /** Adds up the cases of a JUnit report; returns the files that it names. */
 function readReport(report: string, sum: Sum): Set<string> {
   const files = new Set<string>();
-  for (const [, file] of report.matchAll(/<testsuite name="([^"]*)"/g)) {
-    files.add(file!.replace(/^\.\//, ""));
-  }
   // Names and messages are escaped: a "<" always begins a tag.
-  for (const [, inside] of report.matchAll(/<testcase [^>]*>([\s\S]*?)<\/testcase>/g)) {
-    if (/<(failure|error)\b/.test(inside!)) sum.failed++;
-    else if (!/<skipped\b/.test(inside!)) sum.passed++;
+  for (const suite of report.split(/<testsuite name="/).slice(1)) {
+    const file = suite.slice(0, suite.indexOf('"')).replace(/^\.\//, "");
+    files.add(file);
+    for (const [, head, inside] of suite.matchAll(/<testcase ([^>]*)>([\s\S]*?)<\/testcase>/g)) {
+      const failure = inside!.match(/<(?:failure|error)\b[^>]*>([\s\S]*?)</);
+      const name = unescaped(head!.match(/^name="([^"]*)"/)?.[1] ?? "");
+      if (failure !== null) countFailure(sum, `${file}: ${name}`, unescaped(failure[1]!));
+      else if (!/<skipped\b/.test(inside!)) sum.passed++;
+    }
   }
   return files;
 }
@@ -124,18 +156,19 @@ async function runTests(args: string[], sum: Sum, quiet = false): Promise<Set<st
     const program = Deno.env.get(name);
     if (program !== undefined) programs.push(program);
   }
-  const own: Sum = { passed: 0, failed: 0 };
+  const own = emptySum();
   try {
     const hasPassed = await runDeno([
       ...["test", ...PERMISSIONS, `--allow-run=${programs.join(",")}`, "--no-prompt"],
       ...[`--junit-path=${report}`, ...args],
     ], quiet);
     const files = readReport(await Deno.readTextFile(report), own);
-    if (!hasPassed && own.failed === 0) own.failed++;
+    if (!hasPassed && own.failed === 0) countFailure(own, args.join(" "), "ended without a report");
     return files;
   } finally {
     sum.passed += own.passed;
     sum.failed += own.failed;
+    sum.failures.push(...own.failures);
     await Deno.remove(report);
   }
 }
@@ -163,13 +196,12 @@ async function runAll(sum: Sum): Promise<void> {
   for (const file of all) {
     // A file that does not load is not in the report.
     if (seen.some((files) => files.has(file))) continue;
-    console.log(`${file} did not run`);
-    sum.failed++;
+    countFailure(sum, file, "did not run");
   }
 }
 
 async function main(): Promise<void> {
-  const sum: Sum = { passed: 0, failed: 0 };
+  const sum = emptySum();
   if (Deno.args.length > 0) {
     await runTests(Deno.args, sum);
   } else {
@@ -185,6 +217,7 @@ async function main(): Promise<void> {
     ]);
     await runAll(sum);
   }
+  if (sum.failed > 0) console.log(`\n${sum.failures.join("\n")}\n`);
   console.log(`${sum.passed} passed, ${sum.failed} failed`);
   Deno.exit(sum.failed === 0 ? 0 : 1);
 }
