@@ -97,10 +97,13 @@ async function addRules(proxy: ProxyProcess): Promise<void> {
     body: JSON.stringify({ rules }),
   };
   // The dashboard may not have seen the proxy yet.
+  let answer = "";
   await until(async () => {
     const response = await fetch(proxy.url("/api/slot_rules"), request);
-    await response.body?.cancel();
+    answer = await response.text();
     return response.ok;
+  }).catch((error) => {
+    throw new Error(`slot rules are not taken: ${answer}`, { cause: error });
   });
 }
 

@@ -49,7 +49,7 @@ export interface ProxyOptions {
 
 /** Fewer than by default: descriptors for all of them are counted at each start. */
 const CLIENTS_MAX = 1_000;
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 30_000;
 const HEALTH_PERIOD_MS = 20;
 
 /**

@@ -1,10 +1,12 @@
 /**
- * Measures what blocked clients cost: memory of each, and what ordinary clients beside them notice.
+ * Measures what waiting clients cost: memory of each, and what ordinary clients beside them notice.
  *
- *     deno task bench:blocked [--blocked=1000] [--rounds=3] [--cpu=1]
+ *     deno task bench:blocked [--count=1000] [--rounds=3] [--cpu=1] [--kinds=idle,blocked,…]
  *
- * Ordinary clients are 50 of redis-benchmark's, without a pipeline. Then a long list is emptied by 50
- * clients with BLPOP, and with LPOP.
+ * Kinds: `idle` (connected, nothing asked), `blocked` (BLPOP 0 on a key of its own), `subscribed` (a
+ * channel of its own), `watched` (WATCH, and a transaction with one command queued), `all` (so many of the
+ * three at once). Ordinary clients are 50 of redis-benchmark's, without a pipeline. A round measures them
+ * alone before and after each kind. Then a long list is emptied by 50 clients with BLPOP, and with LPOP.
  *
  * @module
  */
@@ -13,7 +15,7 @@ import { delay } from "@std/async/delay";
 import { parseArgs } from "@std/cli/parse-args";
 import { processFigures } from "../../support/process_figures.ts";
 import { RedisServer } from "../../support/redis_server.ts";
-import { RespClient } from "../../support/resp_client.ts";
+import { RespClient, type Word } from "../../support/resp_client.ts";
 import { median } from "../load/median.ts";
 import { runBenchmark } from "../load/redis_benchmark.ts";
 import { proxyTarget } from "../load/target.ts";
@@ -22,24 +24,45 @@ const LOAD = { clients: 50, pipeline: 1, valueBytes: 64, keys: 0 };
 const REQUESTS = 60_000;
 const POPS = 60_000;
 const SETTLE_MS = 3_000;
+/** Links of one server: subscribers have one at each, the others at one. */
+const LINKS_EACH = 3;
 
-const { blocked, rounds, cpu } = parseArgs(Deno.args, {
-  default: { blocked: 1000, rounds: 3, cpu: 1 },
+/** What a client of each kind sends at first, by its number. */
+const KINDS: Readonly<Record<string, readonly ((i: number) => readonly (readonly Word[])[])[]>> = {
+  idle: [() => [["PING"]]],
+  blocked: [(i) => [["BLPOP", `queue:${i}`, 0]]],
+  subscribed: [(i) => [["SUBSCRIBE", `channel:${i}`]]],
+  watched: [(i) => [["WATCH", `watched:${i}`], ["MULTI"], ["INCR", `watched:${i}`]]],
+};
+const MIXED = ["blocked", "subscribed", "watched"].flatMap((kind) => KINDS[kind]!);
+
+const flags = parseArgs(Deno.args, {
+  string: ["kinds"],
+  default: { count: 1000, rounds: 3, cpu: 1, kinds: [...Object.keys(KINDS), "all"].join() },
 });
-const count = Number(blocked);
+const count = Number(flags.count);
+const kinds: string[] = flags.kinds.split(",");
 
 await using servers = await RedisServer.startMany(2);
-await using proxy = await proxyTarget(servers, { readMode: "byob", cpu: Number(cpu) });
+await using proxy = await proxyTarget(servers, {
+  readMode: "byob",
+  cpu: Number(flags.cpu),
+  config: { private_connections_max: LINKS_EACH * count },
+});
 const rssMb = async () => (await processFigures(proxy.pid)).rssBytes / 2 ** 20;
 
-/** Connects clients that are idle, or blocked. */
-async function connect(isBlocked: boolean): Promise<RespClient[]> {
+/** Connects the clients of a kind; each is served until it waits. */
+async function connect(kind: string): Promise<RespClient[]> {
   const clients: RespClient[] = [];
-  for (let i = 0; i < count; i++) {
-    const client = await RespClient.connect(proxy.port);
-    if (isBlocked) await client.send("BLPOP", `queue:${i}`, 0);
-    else await client.call("PING");
-    clients.push(client);
+  for (const opening of kind === "all" ? MIXED : KINDS[kind]!) {
+    for (let i = 0; i < count; i++) {
+      const client = await RespClient.connect(proxy.port);
+      clients.push(client);
+      for (const words of opening(i)) {
+        await client.send(...words);
+        if (words[0] !== "BLPOP") await client.read();
+      }
+    }
   }
   await delay(SETTLE_MS);
   return clients;
@@ -54,27 +77,35 @@ async function popsPerSecond(command: string[]): Promise<string> {
   return new TextDecoder().decode(stdout).trim().split(/[\r\n]/).at(-1)!;
 }
 
+/** The p99 of ordinary clients in each round, in milliseconds. */
+const p99 = new Map(kinds.map((kind) => [kind, { with: [] as number[], alone: [] as number[] }]));
 await runBenchmark(proxy.port, LOAD, REQUESTS);
-const rows: Record<string, number[]> = { alone: [], idle: [], blocked: [] };
-for (let round = 0; round < Number(rounds); round++) {
-  const before = await rssMb();
-  rows.alone!.push((await runBenchmark(proxy.port, LOAD, REQUESTS)).p99Ms);
-  for (const kind of ["idle", "blocked"] as const) {
-    const clients = await connect(kind === "blocked");
+for (let round = 0; round < Number(flags.rounds); round++) {
+  for (const kind of kinds) {
+    const before = await rssMb();
+    const first = await runBenchmark(proxy.port, LOAD, REQUESTS);
+    const clients = await connect(kind);
     const now = await rssMb();
-    const { p99Ms, requestsPerSecond } = await runBenchmark(proxy.port, LOAD, REQUESTS);
-    rows[kind]!.push(p99Ms);
-    console.log(
-      `${count} ${kind}: RSS ${before.toFixed(0)} -> ${now.toFixed(0)} MB, ` +
-        `${((now - before) * 1024 / count).toFixed(1)} KB each; ordinary clients: ` +
-        `${requestsPerSecond.toFixed(0)} requests/s, p99 ${p99Ms.toFixed(2)} ms`,
-    );
+    const beside = await runBenchmark(proxy.port, LOAD, REQUESTS);
     for (const client of clients) client.close();
     await delay(SETTLE_MS);
+    const last = await runBenchmark(proxy.port, LOAD, REQUESTS);
+    const { with: values, alone } = p99.get(kind)!;
+    values.push(beside.p99Ms);
+    alone.push(first.p99Ms, last.p99Ms);
+    console.log(
+      `${clients.length} ${kind}: RSS ${before.toFixed(0)} -> ${now.toFixed(0)} MB, ` +
+        `${((now - before) * 1024 / clients.length).toFixed(1)} KB each; ordinary clients: ` +
+        `${beside.requestsPerSecond.toFixed(0)} requests/s, p99 ${beside.p99Ms.toFixed(2)} ms ` +
+        `(alone ${first.p99Ms.toFixed(2)} before, ${last.p99Ms.toFixed(2)} after)`,
+    );
   }
 }
-for (const [kind, values] of Object.entries(rows)) {
-  console.log(`p99 of ordinary clients, ${kind}: ${median(values).toFixed(2)} ms`);
+for (const [kind, { with: values, alone }] of p99) {
+  console.log(
+    `p99 of ordinary clients beside ${kind}: median ${median(values).toFixed(2)} ms, ` +
+      `alone ${median(alone).toFixed(2)} ms, ratio ${(median(values) / median(alone)).toFixed(2)}`,
+  );
 }
 console.log(await popsPerSecond(["lpop", "work"]));
 console.log(await popsPerSecond(["blpop", "work", "0"]));

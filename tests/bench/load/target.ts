@@ -41,12 +41,14 @@ export interface ProxyTargetOptions {
   readonly migrating?: number;
   /** Workers. @default 1 */
   readonly cpu?: number;
+  /** More of config.ini. */
+  readonly config?: Readonly<Record<string, string | number>>;
 }
 
 /** The proxy of this source tree, or the file that CODIS_PROXY_BIN names. */
 export async function proxyTarget(
   servers: readonly RedisServer[],
-  { readMode, migrating = 0, cpu = 1 }: ProxyTargetOptions,
+  { readMode, migrating = 0, cpu = 1, config = {} }: ProxyTargetOptions,
 ): Promise<Target> {
   const folder = await StoreFolder.make();
   const store = await folder.openFilled(servers.map(({ addr }) => addr).join(","));
@@ -57,7 +59,7 @@ export async function proxyTarget(
     await saveSlot(store, { ...slot, group_id: 2, state });
   }
   const proxy = await ProxyProcess.start({
-    config: { read_mode: readMode, embedded_dir: folder.dir, max_clients: CLIENTS_MAX },
+    config: { read_mode: readMode, embedded_dir: folder.dir, max_clients: CLIENTS_MAX, ...config },
     cpu,
   });
   const name = [
