@@ -15,6 +15,7 @@
  * @module
  */
 
+import { isLoopback } from "../base/address.ts";
 import { isSameSecret, type Secret } from "../base/secret.ts";
 
 /** What requests to an endpoint must show. */
@@ -60,7 +61,7 @@ export function accessPolicy(
   const hostnames = [machine, machine.split(".")[0]!, hostname, ...names];
   return {
     token,
-    isOpenToAll: hostname !== "" && !isLocal(hostname),
+    isOpenToAll: hostname !== "" && !isLoopback(hostname),
     hostnames: hostnames.filter((name) => name !== "").map((name) => name.toLowerCase()),
   };
 }
@@ -174,7 +175,7 @@ function isOwnName(policy: AccessPolicy, hostname: string): boolean {
 function isThisMachine({ request, remote }: IncomingRequest): boolean {
   if (FORWARDED.some((name) => request.headers.has(name))) return false;
   const address = remote.replace(/^::ffff:/, "");
-  if (isLocal(address)) return true;
+  if (isLoopback(address)) return true;
   try {
     return Deno.networkInterfaces().some((each) => each.address === address);
   } catch {
@@ -184,10 +185,6 @@ function isThisMachine({ request, remote }: IncomingRequest): boolean {
 
 /** What a server in front of us adds. */
 const FORWARDED = ["forwarded", "x-forwarded-for", "x-real-ip"];
-
-function isLocal(hostname: string): boolean {
-  return hostname === "localhost" || /^127\.|^::1$/.test(hostname);
-}
 
 // -- the token ----------------------------------------------------------------------------------
 

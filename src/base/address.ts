@@ -48,6 +48,12 @@ export function formatAddress(address: Address): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
+/** Whether only this machine can have such an address; `localhost` counts, by its meaning. */
+export function isLoopback(hostname: string): boolean {
+  const address = hostname.replace(/^::ffff:(?=\d+\.)/i, "");
+  return address === "localhost" || address === "::1" || /^127\.\d+\.\d+\.\d+$/.test(address);
+}
+
 function splitAddress(text: string): Address {
   const bracketed = /^\[([0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%[\w.-]+)?)\]:([^:]*)$/.exec(text);
   if (bracketed !== null) {

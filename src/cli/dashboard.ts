@@ -14,6 +14,7 @@ import { serveDashboard } from "../dashboard/server.ts";
 import { etcd2Problem } from "../store/etcd2.ts";
 import { countFreeDescriptors, httpConnectionsOf } from "../io/descriptors.ts";
 import { dial } from "../io/dial.ts";
+import { LOOPBACK } from "../io/listen.ts";
 import { storeOf } from "../store/store.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
 import { makeDashboard } from "./parts/dashboard_service.ts";
@@ -163,7 +164,7 @@ function listenPlace(config: Config, asked: Address) {
 /** Without a token and without a host in `--addr`, only this machine can connect. */
 function hostnamesOf(config: Config, asked: Address): readonly string[] {
   if (asked.hostname !== "" || config.dashboardToken.isSet) return [asked.hostname];
-  return { tcp: ["127.0.0.1", "::1"], tcp4: ["127.0.0.1"], tcp6: ["::1"] }[config.proto];
+  return LOOPBACK[config.proto];
 }
 
 /** The address of the dashboard in the store: as in Codis 2.0, the one in the config. */

@@ -151,6 +151,7 @@ export function parseConfig(
   const warnings: string[] = [];
   const entries = readEntries(text.replace(BYTE_ORDER_MARK, ""), file, warnings);
   assumeZookeeper(entries, file, warnings);
+  assumeOpen(entries, file, reader, warnings);
   const fields: Record<string, unknown> = {};
   for (const row of CONFIG_KEYS as readonly ConfigKey[]) {
     const entry = entries.get(row.key);
@@ -256,6 +257,27 @@ function assumeZookeeper(entries: Map<string, Entry>, file: string, warnings: st
   if (zk === undefined || zk.value === "" || entries.has("coordinator")) return;
   entries.set("coordinator", { value: "zookeeper", line: zk.line });
   warnings.push(`${file}:${zk.line}: zk is set and coordinator is not: using zookeeper`);
+}
+
+/** Codis 2.0 serves every machine: its config files, which name zk, go on to mean that. */
+function assumeOpen(
+  entries: Map<string, Entry>,
+  file: string,
+  reader: ConfigReader,
+  warnings: string[],
+): void {
+  const zk = entries.get("zk");
+  if (zk === undefined || zk.value === "" || entries.has("protected_mode")) return;
+  if (entries.get("coordinator")?.value === "embedded") return;
+  entries.set("protected_mode", { value: "no", line: zk.line });
+  if (reader !== "proxy") return;
+  const open = (entries.get("password")?.value ?? "") === ""
+    ? "serves every machine, and without a password"
+    : "answers HTTP requests of every machine (metrics, slots)";
+  warnings.push(
+    `${file}:${zk.line}: zk is set and protected_mode is not: as in Codis 2.0, the proxy ${open}; ` +
+      "write protected_mode = yes or no",
+  );
 }
 
 function checkRequired(

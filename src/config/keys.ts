@@ -154,6 +154,17 @@ export const CONFIG_KEYS = [
       "sends its requests there.",
   },
   {
+    key: "protected_mode",
+    field: "protectedMode",
+    kind: "word",
+    words: ["yes", "no"],
+    default: "yes",
+    help:
+      "As Redis's protected-mode. If yes: without a password, and without a host in --addr, only " +
+      "this machine can use Redis commands; and without a host in --http-addr and dashboard_token, " +
+      "only this machine can use HTTP. If zk is set and this key is not, it is no, as in Codis 2.0.",
+  },
+  {
     key: "password",
     field: "password",
     kind: "secret",

@@ -21,6 +21,13 @@ const BACKLOG = 4096;
 /** Which IP versions to listen with; the value of config key `proto`. */
 export type ListenProto = "tcp" | "tcp4" | "tcp6";
 
+/** The addresses that only this machine can connect to. */
+export const LOOPBACK: Readonly<Record<ListenProto, readonly string[]>> = {
+  tcp: ["127.0.0.1", "::1"],
+  tcp4: ["127.0.0.1"],
+  tcp6: ["::1"],
+};
+
 /**
  * Binds a TCP address.
  *

@@ -14,7 +14,7 @@
 
 import type { DashboardAccess } from "../api/dashboard_requests.ts";
 import { accessPolicy } from "../api/auth.ts";
-import { formatAddress } from "../base/address.ts";
+import { type Address, formatAddress, isLoopback } from "../base/address.ts";
 import { logger, reopenLog } from "../base/log.ts";
 import { ProcessLife } from "../base/process_life.ts";
 import { ProcessSignals } from "../base/process_signals.ts";
@@ -31,6 +31,7 @@ import {
   descriptorsWanted,
   planDescriptors,
 } from "../io/descriptors.ts";
+import { LOOPBACK } from "../io/listen.ts";
 import type { HttpServer } from "../io/http_server.ts";
 import { serveAdmin } from "./admin.ts";
 import type { Build } from "./debug_vars.ts";
@@ -83,7 +84,7 @@ export interface RunningProxy {
 export async function startProxy(asked: ProxyStart): Promise<RunningProxy> {
   const { descriptors, config } = fitDescriptors(asked);
   const plane = await openDataPlane({ ...asked.listen, proto: config.proto }, asked.workers, {
-    router: routerOptions(config, VERSION),
+    router: routerOptions(config, VERSION, asked.listen),
     keepAliveMs: config.backendPingPeriodMs,
     pauseMs: gapMs(config),
   }, { onPause: () => proxy.notePause() });
@@ -152,7 +153,10 @@ class StartedProxy implements RunningProxy {
       proxyId: config.proxyId,
       listen: { hostname: listen.hostname, port: this.address.port },
       http: { hostname: http.hostname, port },
-      announce: { addr: config.announceAddr, http: config.announceHttpAddr },
+      announce: {
+        addr: config.announceAddr,
+        http: config.announceHttpAddr ?? onlyHere(config, this.#admin!.addr),
+      },
       hostname: Deno.hostname(),
       pid: Deno.pid,
       life: this.#life.text,
@@ -190,7 +194,12 @@ class StartedProxy implements RunningProxy {
         ]),
         others: () => this.#attached?.answer.bind(this.#attached),
       },
-      { hostnames: [http.hostname], port: http.port, proto: config.proto, connectionsMax },
+      {
+        hostnames: httpHostnames(config, http),
+        port: http.port,
+        proto: config.proto,
+        connectionsMax,
+      },
     );
     return this.#admin.addr;
   }
@@ -301,6 +310,17 @@ function fitDescriptors(
     );
   }
   return { config: { ...config, maxClients: clients }, descriptors };
+}
+
+/** Where the HTTP endpoint listens: in protected mode, only this machine can connect. */
+function httpHostnames(config: Config, { hostname }: Address): readonly string[] {
+  const isOpen = hostname !== "" || config.dashboardToken.isSet || config.protectedMode === "no";
+  return isOpen ? [hostname] : LOOPBACK[config.proto];
+}
+
+/** The HTTP address as others of an embedded store reach it, who are on this machine; else undefined. */
+function onlyHere({ coordinator }: Config, address: Deno.NetAddr): Address | undefined {
+  return coordinator === "embedded" && isLoopback(address.hostname) ? address : undefined;
 }
 
 /** With the embedded coordinator the proxy sets itself online; there need be no dashboard. */

@@ -51,13 +51,7 @@ export function routerEvents(slotWaitMs: number): RouterEvents {
         "CONFIG GET {parameter}: {two} has another value than {one}, whose value clients get",
         { parameter, one, two },
       ),
-    authsRefused: ({ id, remote }, address, count) =>
-      router.warn(
-        count === 1
-          ? "session {id} of {remote} gave a wrong password"
-          : "{count} wrong passwords from {address}, the last by session {id} of {remote}",
-        { id, remote, address, count },
-      ),
+    ...accessEvents(router),
     subscriptionsLost: (address, cause) =>
       router.warn(
         "subscriptions at {address} are lost: {cause}; what is published there does not reach clients until it is back",
@@ -77,6 +71,27 @@ export function routerEvents(slotWaitMs: number): RouterEvents {
           count: backends.length,
           addresses: backends.map((backend) => backend.server.address).join(" "),
         },
+      ),
+  };
+}
+
+/** Who was not let in. */
+function accessEvents(
+  router: ReturnType<typeof logger>,
+): Pick<RouterEvents, "clientsProtectedFrom" | "authsRefused"> {
+  return {
+    clientsProtectedFrom: (address, count) =>
+      router.warn(
+        "protected mode: {count} clients of other machines were refused, the last from {address}; to " +
+          "serve them, set password, or name the address to listen on: --addr=0.0.0.0:9000",
+        { address, count },
+      ),
+    authsRefused: ({ id, remote }, address, count) =>
+      router.warn(
+        count === 1
+          ? "session {id} of {remote} gave a wrong password"
+          : "{count} wrong passwords from {address}, the last by session {id} of {remote}",
+        { id, remote, address, count },
       ),
   };
 }

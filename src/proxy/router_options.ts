@@ -4,16 +4,22 @@
  * @module
  */
 
+import type { Address } from "../base/address.ts";
 import { backendLogin, clientLogin, type Config, configEntries } from "../config/config.ts";
 import { DATABASES, type RouterOptions } from "../router/options.ts";
 
-/** Turns a checked configuration into the router's options. */
-export function routerOptions(config: Config, version: string): RouterOptions {
+/**
+ * Turns a checked configuration into the router's options.
+ *
+ * @param listen Where clients connect; a host that the operator named is open on purpose.
+ */
+export function routerOptions(config: Config, version: string, listen: Address): RouterOptions {
   const [own, clients] = [backendLogin(config), clientLogin(config)];
   const { user, password } = clients ?? own;
   return {
     readMode: config.readMode,
     password: config.password.reveal(),
+    isProtected: config.protectedMode === "yes" && listen.hostname === "",
     backendUser: user,
     backendPassword: password.reveal(),
     moverLogin: clients && { user: own.user, password: own.password.reveal() },
@@ -47,6 +53,7 @@ export function routerOptions(config: Config, version: string): RouterOptions {
 function shownConfig(config: Config): [name: string, value: string][] {
   return [
     ...configEntries(config),
+    ["protected-mode", config.protectedMode],
     ["maxclients", String(config.maxClients)],
     ["databases", String(DATABASES)],
     ["timeout", String(Math.floor(config.sessionMaxTimeoutMs / 1000))],

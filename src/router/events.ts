@@ -19,6 +19,8 @@ export interface RouterEvents extends SlotEvents, SubscriberEvents {
   sessionTimedOut(session: ListedClient, reason: string): void;
   /** Two servers have different values of a parameter that a client asked for; told once for each. */
   serversDiffer(parameter: string, one: string, two: string): void;
+  /** Clients of other machines were refused since the last report, the last one from this address. */
+  clientsProtectedFrom(address: string, count: number): void;
   /** Wrong passwords came from an address since the last report of it; this session gave the last. */
   authsRefused(session: ListedClient, address: string, count: number): void;
 }

@@ -19,6 +19,8 @@ export interface RouterOptions {
   readonly readMode: ReadMode;
   /** What clients must AUTH with; empty for no authentication. */
   readonly password: string;
+  /** Whether only this machine is served while no password is set. */
+  readonly isProtected: boolean;
   /** User name for AUTH at the servers; empty for the one-argument form. */
   readonly backendUser: string;
   /** Password for AUTH at the servers; empty for none. */

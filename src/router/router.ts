@@ -19,6 +19,7 @@ import type { AcceptedConnection } from "../io/listen.ts";
 import { atTurnEnd, type TurnWork } from "../io/turn.ts";
 import { errorReply } from "../resp/encoder.ts";
 import { Session } from "./client/session.ts";
+import { PROTECTED } from "./client/protected_mode.ts";
 import { LOADING, MAX_CLIENTS, TABLE_OLD } from "./errors.ts";
 import type { RouterEvents } from "./events.ts";
 import type { RouterOptions } from "./options.ts";
@@ -59,7 +60,12 @@ export class Router implements TurnWork {
   /** Takes an accepted connection; over max_clients it is answered with an error and closed. */
   accept(connection: AcceptedConnection): void {
     clock.tick();
-    const { options, worker, totals, events } = this.shared;
+    const { options, worker, totals, events, protectedMode } = this.shared;
+    if (protectedMode.isRefused(connection.remoteAddr)) {
+      totals.rejectedConnections++;
+      connection.write(PROTECTED).catch(() => {}).finally(() => hangUp(connection));
+      return;
+    }
     if (this.sessions.size + worker.sessionsElsewhere() >= options.maxClients) {
       this.refuse(connection).catch(() => {}).finally(() => hangUp(connection));
       return;

@@ -12,6 +12,7 @@ import { ByteBudget } from "./client/byte_budget.ts";
 import type { ListedClient } from "./client/client_info.ts";
 import { Monitors } from "./client/monitors.ts";
 import { Pause } from "./client/pause.ts";
+import { ProtectedMode } from "./client/protected_mode.ts";
 import { ReplySizes } from "./client/reply_sizes.ts";
 import { Trackers } from "./client/trackers.ts";
 import { ScriptTexts } from "./dispatch/script_texts.ts";
@@ -36,6 +37,7 @@ export class RouterShared {
   readonly replySizes = new ReplySizes(COMMAND_IDS);
   readonly budget: ByteBudget;
   readonly authThrottle = new AuthThrottle();
+  readonly protectedMode: ProtectedMode;
   /** What scripts and functions do that declare no keys. */
   readonly scripts = new ScriptTexts((sha, found) => this.worker.peers?.scriptSeen(sha, found));
   /** Whether the servers know RESP3. */
@@ -77,6 +79,7 @@ export class RouterShared {
     this.events = events;
     this.worker = worker;
     this.clients = clients;
+    this.protectedMode = new ProtectedMode(options, events);
     this.monitors = new Monitors(worker.peers, () => this.#oversee());
     this.budget = new ByteBudget(options.proxyBufferBytesMax, worker);
     const masters = () => this.slots.masters();

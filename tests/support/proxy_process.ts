@@ -36,6 +36,8 @@ export interface ProxyOptions {
   readonly config?: Readonly<Record<string, string | number>>;
   /** Workers that serve clients; what a test says of one process often holds for one thread. @default 1 */
   readonly cpu?: number;
+  /** The host that it listens on, for Redis clients and HTTP; `""`: none is named. @default 127.0.0.1 */
+  readonly host?: string;
   /** Further words of the command line. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -132,10 +134,11 @@ export class ProxyProcess implements AsyncDisposable {
 
   /** Starts the program again, on the same ports and with the same store. */
   async restart(): Promise<void> {
+    const { host = "127.0.0.1" } = this.#options;
     this.#child = startProgram(
       [
         ...["proxy", "-c", `${this.folder}/config.ini`],
-        ...[`--addr=127.0.0.1:${this.port}`, `--http-addr=127.0.0.1:${this.httpPort}`],
+        ...[`--addr=${host}:${this.port}`, `--http-addr=${host}:${this.httpPort}`],
         ...[`--cpu=${this.#options.cpu ?? 1}`, ...(this.#options.args ?? [])],
       ],
       // What it leaves when it is killed goes with its folder.

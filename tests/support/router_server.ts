@@ -20,6 +20,7 @@ export function testOptions(change: Partial<RouterOptions> = {}): RouterOptions 
   return {
     readMode: "byob",
     password: "",
+    isProtected: true,
     backendUser: "",
     backendPassword: "",
     maxClients: 10_000,
@@ -132,6 +133,7 @@ export class RouterServer implements AsyncDisposable {
       sessionEvicted: () => events.push("session evicted"),
       sessionTimedOut: (_session, reason) => events.push(`session timed out: ${reason}`),
       serversDiffer: (parameter, one, two) => events.push(`${parameter} differs: ${one} ${two}`),
+      clientsProtectedFrom: (address, count) => events.push(`refused ${address}: ${count}`),
       authsRefused: (_session, _address, count) => events.push(`wrong passwords: ${count}`),
       subscriptionsLost: (address, cause) =>
         events.push(`subscriptions at ${address} lost: ${cause}`),

@@ -76,6 +76,8 @@ Deno.test("parseConfig() reads a Codis 2.0 file as Codis 2.0 does", () => {
     "config.ini:6: product is set twice: this line is used, line 5 is ignored",
     "config.ini:9: password: a comment is a line of its own, this one is part of the value",
     "config.ini:4: zk is set and coordinator is not: using zookeeper",
+    "config.ini:4: zk is set and protected_mode is not: as in Codis 2.0, the proxy answers HTTP requests " +
+    "of every machine (metrics, slots); write protected_mode = yes or no",
     "config.ini: zk_session_timeout = 30 means 30 seconds",
   ]);
 });
@@ -337,7 +339,10 @@ Deno.test("parseConfig() lets nobody have more than all, when only the whole is 
 });
 
 Deno.test("parseConfig() warns of what is set and does nothing", () => {
-  const { warnings } = parseConfig(`${REMOTE}servers = a:1\ncoordinator_ca = ca.pem`, "c");
+  const { warnings } = parseConfig(
+    `${REMOTE}servers = a:1\ncoordinator_ca = ca.pem\nprotected_mode = yes`,
+    "c",
+  );
   const why = "servers is not used when coordinator = etcd";
   assertEquals(warnings, [`c:5: ${why}: add them with \`codis-proxy config server add\``]);
   const embedded = parseConfig("coordinator = embedded\nzk = a:1\nproduct = 'a'", "c");
@@ -345,6 +350,21 @@ Deno.test("parseConfig() warns of what is set and does nothing", () => {
     "c:3: product: the quotes are part of the value",
     "c:2: zk is not used when coordinator = embedded: the store is in embedded_dir",
   ]);
+});
+
+Deno.test("parseConfig() serves every machine, with a warning, where a file of Codis 2.0 does", () => {
+  const codis2 = "zk = a:1\nproxy_id = p\ndashboard_addr = a:1\n";
+  const warned = (text: string, reader: "proxy" | "control" = "proxy") => {
+    const { config, warnings } = parseConfig(text, "c", reader);
+    return [config.protectedMode, warnings.some((line) => line.includes("protected_mode is not"))];
+  };
+  assertEquals(warned(codis2), ["no", true]);
+  assertEquals(warned(`${codis2}coordinator = etcd`), ["no", true]);
+  assertEquals(warned(codis2, "control"), ["no", false]);
+  assertEquals(warned(`${codis2}protected_mode = no`), ["no", false]);
+  assertEquals(warned(`${codis2}protected_mode = yes`), ["yes", false]);
+  assertEquals(warned(`${codis2}coordinator = embedded`), ["yes", false]);
+  assertEquals(warned("servers = a:1"), ["yes", false]);
 });
 
 Deno.test("loadConfig() reads UTF-8, with or without its mark, and names what is none", async () => {
