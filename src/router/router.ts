@@ -10,6 +10,7 @@
  * @module
  */
 
+import type { UsersUpdate } from "../acl/users.ts";
 import { delay } from "@std/async/delay";
 import { clock, HELD_UP_MS } from "../base/clock.ts";
 import type { SlotRule } from "../hash/placement.ts";
@@ -20,6 +21,7 @@ import { atTurnEnd, type TurnWork } from "../io/turn.ts";
 import { errorReply } from "../resp/encoder.ts";
 import { Session } from "./client/session.ts";
 import { PROTECTED } from "./client/protected_mode.ts";
+import { updateUsers } from "./client/update_users.ts";
 import { LOADING, MAX_CLIENTS, TABLE_OLD } from "./errors.ts";
 import type { RouterEvents } from "./events.ts";
 import type { RouterOptions } from "./options.ts";
@@ -163,6 +165,11 @@ export class Router implements TurnWork {
       if (session.transaction !== null) session.transaction.isAborted = true;
       if (session.links.length > 0) session.close();
     }
+  }
+
+  /** The users are others now: of clients that may not stay, the connections are closed. */
+  updateUsers(update: UsersUpdate): void {
+    updateUsers(this.shared, this.sessions.values(), update);
   }
 
   // -- time -----------------------------------------------------------------------------------

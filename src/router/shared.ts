@@ -4,6 +4,8 @@
  * @module
  */
 
+import { AclLog } from "../acl/acl_log.ts";
+import { Users } from "../acl/users.ts";
 import { clock } from "../base/clock.ts";
 import { LowestVersion } from "./backends/lowest_version.ts";
 import { Resp3Support } from "./backends/resp3_support.ts";
@@ -36,6 +38,10 @@ export class RouterShared {
   readonly totals = newTotals();
   readonly replySizes = new ReplySizes(COMMAND_IDS);
   readonly budget: ByteBudget;
+  /** Who may log in, and do what. */
+  readonly users: Users;
+  /** What users were refused. */
+  readonly aclLog = new AclLog();
   readonly authThrottle = new AuthThrottle();
   readonly protectedMode: ProtectedMode;
   /** What scripts and functions do that declare no keys. */
@@ -80,6 +86,7 @@ export class RouterShared {
     this.worker = worker;
     this.clients = clients;
     this.protectedMode = new ProtectedMode(options, events);
+    this.users = new Users(options.password);
     this.monitors = new Monitors(worker.peers, () => this.#oversee());
     this.budget = new ByteBudget(options.proxyBufferBytesMax, worker);
     const masters = () => this.slots.masters();

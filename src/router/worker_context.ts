@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { UsersAnswer, UsersChange } from "../acl/users_owner.ts";
 import type { BudgetPartners } from "./client/byte_budget.ts";
 import type { UnblockReply } from "./blocking/blocked.ts";
 import type { MonitorPeers } from "./client/monitors.ts";
@@ -27,6 +28,8 @@ export interface ClientFilter {
   readonly type?: "normal" | "pubsub" | "none";
   /** All but this one. */
   readonly exceptId?: number;
+  /** The clients of a user. */
+  readonly user?: string;
 }
 
 /** What a router asks of the others of the same proxy; what does not answer in time is left out. */
@@ -61,6 +64,8 @@ export interface WorkerContext extends BudgetPartners {
   readonly subscribing: SubscribingCounts;
   /** The other routers; null when there are none. */
   readonly peers: WorkerPeers | null;
+  /** Changes the users of all routers; resolves when the change is in force in all. */
+  changeUsers(change: UsersChange, clientId: number): Promise<UsersAnswer>;
 }
 
 /** The context of a router that is the whole proxy. */
@@ -76,5 +81,7 @@ export function onlyWorker(): WorkerContext {
     pressOthers: () => {},
     subscribing: { numbers: new Int32Array(SUBSCRIBING_NUMBERS), index: 0 },
     peers: null,
+    changeUsers: () =>
+      Promise.resolve({ error: "ERR the users of this proxy cannot be changed", deleted: 0 }),
   };
 }

@@ -7,6 +7,8 @@
  * @module
  */
 
+import type { UserRecord } from "../../acl/user.ts";
+import type { UsersOwner } from "../../acl/users_owner.ts";
 import type { LogLevel } from "../../base/log.ts";
 import type { ListenProto } from "../../io/listen.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
@@ -27,6 +29,8 @@ export interface ListenPlace {
 /** What a data plane is made with. */
 export interface PlaneOptions {
   readonly router: RouterOptions;
+  /** Who may log in; left out: the default user only, as Redis makes it. */
+  readonly users?: readonly UserRecord[];
   /** Time between PINGs to idle Redis connections; 0 sends none. */
   readonly keepAliveMs: number;
   /** A pause of this process from which on requests wait: the table may be old. */
@@ -54,6 +58,8 @@ export interface PlaneStats {
 export interface DataPlane extends SlotTable {
   /** Where it listens. */
   readonly address: Deno.NetAddr;
+  /** Who may log in: changed here, for all workers. */
+  readonly users: UsersOwner;
   /** Begins to accept clients before there is a table: until `accept`, they get -LOADING. */
   acceptLoading(): void;
   /** Begins to accept clients, or to serve those that were accepted already. */

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { UsersUpdate } from "../../acl/users.ts";
+import { usersOf, UsersOwner } from "../../acl/users_owner.ts";
 import { clock } from "../../base/clock.ts";
 import { logger } from "../../base/log.ts";
 import type { SlotRule } from "../../hash/placement.ts";
@@ -15,7 +17,7 @@ import { listen } from "../../io/listen.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { takeSnapshot } from "../../router/take_snapshot.ts";
 import { Router } from "../../router/router.ts";
-import type { WorkerContext } from "../../router/worker_context.ts";
+import { onlyWorker, type WorkerContext } from "../../router/worker_context.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
 import type {
@@ -32,6 +34,8 @@ const log = logger("proxy");
 /** See the header. */
 export class LocalPlane implements DataPlane {
   readonly router: Router;
+  /** Of a plane that is the whole proxy's; in a worker, the pool has it. */
+  readonly users: UsersOwner;
   #acceptor: Acceptor | undefined;
   /** Whether clients may be served by a table. */
   #hasAccepted = false;
@@ -40,7 +44,19 @@ export class LocalPlane implements DataPlane {
 
   /** Makes a router with no slots and no clients. */
   constructor(options: PlaneOptions, events: PlaneEvents, context?: WorkerContext) {
-    this.router = new Router(options.router, routerEvents(options.router.slotWaitMs), context);
+    const { users = [], router } = options;
+    this.users = new UsersOwner(usersOf(users, router.password), (update) => {
+      this.updateUsers(update);
+      return Promise.resolve();
+    });
+    const alone = (): WorkerContext => ({
+      ...onlyWorker(),
+      changeUsers: (change, clientId) => this.users.change(change, clientId),
+    });
+    this.router = new Router(router, routerEvents(router.slotWaitMs), context ?? alone());
+    if (users.length > 0) {
+      this.router.updateUsers({ changed: users, deleted: [], isReload: false, by: 0 });
+    }
     // The first request read after a pause must not be served before anybody has noticed it.
     clock.pauseMs = options.pauseMs;
     clock.onPause = () => this.#hasAccepted && events.onPause();
@@ -126,6 +142,11 @@ export class LocalPlane implements DataPlane {
     this.router.shared.learned.allow(
       new Map(ways.filter((pair): pair is [string, AllowedWay] => pair[1] !== null)),
     );
+  }
+
+  /** The users are others now. */
+  updateUsers(update: UsersUpdate): void {
+    this.router.updateUsers(update);
   }
 
   drainSessions(graceMs: number): Promise<void> {

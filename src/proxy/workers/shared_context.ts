@@ -43,6 +43,7 @@ export function newSharedCounts(workers: number): SharedCounts {
 export function sharedContext(
   counts: SharedCounts,
   index: number,
+  changeUsers: WorkerContext["changeUsers"],
   peers: SharedPeers,
 ): WorkerContext {
   const { lastId, sessions, heldKb, subscribing } = counts;
@@ -61,5 +62,6 @@ export function sharedContext(
     pressOthers: () => peers.press(),
     subscribing: { numbers: subscribing, index },
     peers,
+    changeUsers,
   };
 }

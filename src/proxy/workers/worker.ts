@@ -50,6 +50,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
       if (serving !== "serving" || heardPauses === pauses) plane.setServing(serving);
     },
     allowCommands: (commands) => plane.allowCommands(commands),
+    updateUsers: (update) => plane.updateUsers(update),
     drainSessions: (graceMs) => plane.drainSessions(graceMs),
     stats: () => takeSnapshot(plane.router.shared),
     listClients: (filter) => listClients(plane.router.shared, filter),
@@ -80,7 +81,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
         pool.notify("paused", pauses);
       },
     },
-    sharedContext(counts, index, {
+    sharedContext(counts, index, (change, clientId) => pool.call("changeUsers", change, clientId), {
       stats: () => pool.call("proxyStats"),
       listClients: (filter) => pool.call("listClients", filter),
       killClients: (filter) => pool.call("killClients", filter),

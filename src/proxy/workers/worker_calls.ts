@@ -9,6 +9,8 @@
  * @module
  */
 
+import type { UsersUpdate } from "../../acl/users.ts";
+import type { UsersAnswer, UsersChange } from "../../acl/users_owner.ts";
 import type { LogLevel } from "../../base/log.ts";
 import type { SlotRule } from "../../hash/placement.ts";
 import type { UnblockReply } from "../../router/blocking/blocked.ts";
@@ -52,6 +54,8 @@ export interface WorkerCalls {
    */
   setServing(serving: Serving, heardPauses: number): void;
   allowCommands(commands: readonly AllowedCommand[]): void;
+  /** The users are others now. */
+  updateUsers(update: UsersUpdate): void;
   drainSessions(graceMs: number): Promise<void>;
   stats(): StatsSnapshot;
   listClients(filter: ClientFilter): string;
@@ -95,6 +99,8 @@ export interface PoolCalls {
   invalidate(clientId: number, keys: string): Promise<boolean>;
   /** CLIENT UNBLOCK of a client of another worker; resolves with whether it was blocked. */
   unblockClient(id: number, reply: UnblockReply): Promise<boolean>;
+  /** Changes the users; resolves when the change is in force in all workers. */
+  changeUsers(change: UsersChange, clientId: number): Promise<UsersAnswer>;
   /** The worker has looked at a script. */
   scriptSeen(sha: string, found: FoundInScript): void;
   /** All hold more than proxy_max_buffer, and this worker not more than its share. */

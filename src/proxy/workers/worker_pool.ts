@@ -23,6 +23,7 @@
  * @module
  */
 
+import { usersOf, UsersOwner } from "../../acl/users_owner.ts";
 import { delay } from "@std/async/delay";
 import { Backoff } from "../../base/backoff.ts";
 import { logger, type LogLevel, logLevel, writeLogLine } from "../../base/log.ts";
@@ -84,6 +85,7 @@ export class WorkerPool implements DataPlane {
   #address: Deno.NetAddr | undefined;
   #serving: Serving = "serving";
   #allowed: readonly AllowedCommand[] = [];
+  readonly users: UsersOwner;
   #accepting: "none" | "loading" | "served" = "none";
   #hasAccepted = false;
   /** Whether no worker may begin to listen any more. */
@@ -103,6 +105,10 @@ export class WorkerPool implements DataPlane {
     this.#events = events;
     this.#counts = newSharedCounts(workers);
     this.#settling = new SettlingChanges(router.slotWaitMs + LATE_MS);
+    this.users = new UsersOwner(
+      usersOf(options.users ?? [], router.password),
+      (update) => this.#inAll("users", ({ calls }) => calls.call("updateUsers", update)),
+    );
     this.#workers = Array.from({ length: workers }, (_, index) => ({
       index,
       backoff: new Backoff(RETRY),
@@ -159,7 +165,13 @@ export class WorkerPool implements DataPlane {
    */
   async #start(worker: PoolWorker): Promise<void> {
     const { spawn = newWorker, workers: _, ...plane } = this.#options;
-    const start = { plane, logLevel: logLevel(), index: worker.index, counts: this.#counts };
+    const users = this.users.users.areConfigured ? this.users.users.records() : [];
+    const start = {
+      plane: { ...plane, users },
+      logLevel: logLevel(),
+      index: worker.index,
+      counts: this.#counts,
+    };
     const thread = new WorkerThread(
       spawn(),
       start,
@@ -191,6 +203,7 @@ export class WorkerPool implements DataPlane {
         if (this.#hasAccepted) this.#events.onPause();
       },
       writeLogLine,
+      changeUsers: (change, clientId) => this.users.change(change, clientId),
       proxyStats: async () => (await this.stats()).sum,
       ...peerCalls(this.#workers, worker),
     };
@@ -278,6 +291,11 @@ export class WorkerPool implements DataPlane {
     what: string,
     change: (thread: WorkerThread) => Promise<void>,
   ): Promise<void> {
+    await this.#inAll(what, change);
+    this.#tableVersion++;
+  }
+
+  async #inAll(what: string, change: (thread: WorkerThread) => Promise<void>): Promise<void> {
     const results = await Promise.allSettled(this.#workers.map(async (worker) => {
       if (worker.thread !== undefined) {
         try {
@@ -290,7 +308,6 @@ export class WorkerPool implements DataPlane {
     }));
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
-    this.#tableVersion++;
   }
 
   // -- requests -------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { User } from "../../acl/user.ts";
 import type { Command } from "../../command/command.ts";
 import type { Protocol } from "../../resp/encoder.ts";
 import type { Blocked } from "../blocking/blocked.ts";
@@ -26,7 +27,9 @@ export interface Client extends Omit<ListedClient, "extras">, LinkHolder, Extras
   readonly credit: ReplyCredit;
   /** What the client says of itself; replaced, never changed, since most share the default. */
   info: ClientInfo;
-  isAuthenticated: boolean;
+  /** Whose rights it has: of the default user until it logs in. */
+  readonly user: User;
+  readonly isAuthenticated: boolean;
   /** Whether its requests need no other look than any client's: no transaction, subscription or extra. */
   readonly isPlain: boolean;
   protocol: Protocol;
@@ -41,6 +44,12 @@ export interface Client extends Omit<ListedClient, "extras">, LinkHolder, Extras
   isAtBarrier: boolean;
   /** The command that it is blocked by; null for most. */
   blocked: Blocked | null;
+  /** Its line of CLIENT LIST. */
+  describe(): string;
+  /** It has logged in as this user. */
+  logIn(user: User): void;
+  /** It is again as a client that has just come. */
+  logOut(): void;
   /** Answers the command being dispatched, after all earlier ones. Copies `reply`. */
   answer(reply: Uint8Array): void;
   /** Accepts no more requests; closes when all replies are sent. */

@@ -54,6 +54,8 @@ export interface ListedClient {
   readonly lastReadMs: number;
   readonly protocol: Protocol;
   readonly database: number;
+  /** Whose rights it has. */
+  readonly user: { readonly name: string };
   /** What it is subscribed to; null for nothing. */
   readonly subscriptions: ClientSubscriptions | null;
   readonly lastCommand: Command | null;

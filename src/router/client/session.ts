@@ -11,6 +11,7 @@
  * @module
  */
 
+import type { User } from "../../acl/user.ts";
 import { clock } from "../../base/clock.ts";
 import { changeState, type StateMoves } from "../../base/state.ts";
 import type { Command } from "../../command/command.ts";
@@ -22,6 +23,7 @@ import { type Link, NO_LINKS } from "../backends/link.ts";
 import type { Blocked } from "../blocking/blocked.ts";
 import type { ClientSubscriptions } from "../pubsub/client_subscriptions.ts";
 import type { Ways } from "../request.ts";
+import { describeClient } from "../local/client_filter.ts";
 import type { RouterShared } from "../shared.ts";
 import type { Client } from "./client.ts";
 import { ANONYMOUS, type ClientInfo, type ClientState } from "./client_info.ts";
@@ -69,7 +71,12 @@ export class Session implements Client, ReplyHost, TurnWork {
   readonly #connection: AcceptedConnection;
   readonly #input: Input;
   readonly #onClosed: (session: Session) => void;
+  #user: User;
+  /** Whether it has logged in, or has come when that was not needed. */
+  #hasLoggedIn: boolean;
   #isAuthenticated = false;
+  /** Whether it is logged in as a user that may do everything. */
+  #isTrusted = false;
   #drainingMs = 0;
   #isOverflowed = false;
   #isWriteClosed = false;
@@ -89,11 +96,18 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.credit = new ReplyCredit(this);
     this.replies = new Replies(this, connection);
     this.#input = new Input(this, connection);
-    this.isAuthenticated = shared.options.password === "";
+    this.#user = shared.users.default;
+    this.#hasLoggedIn = this.#user.needsNoLogin;
+    this.userChanged();
   }
 
   get state(): ClientState {
     return this.#state;
+  }
+
+  /** Whose rights it has: of the default user until it logs in. */
+  get user(): User {
+    return this.#user;
   }
 
   /** Whether it may do what needs AUTH. */
@@ -101,13 +115,32 @@ export class Session implements Client, ReplyHost, TurnWork {
     return this.#isAuthenticated;
   }
 
-  set isAuthenticated(isAuthenticated: boolean) {
-    this.#isAuthenticated = this.#input.parser.isAuthenticated = isAuthenticated;
-  }
-
   get isPlain(): boolean {
     return this.extras === null && this.transaction === null && this.subscriptions === null &&
-      this.#isAuthenticated;
+      this.#isTrusted;
+  }
+
+  describe(): string {
+    return describeClient(this);
+  }
+
+  logIn(user: User): void {
+    this.#user = user;
+    this.#hasLoggedIn = true;
+    this.userChanged();
+  }
+
+  logOut(): void {
+    this.#user = this.shared.users.default;
+    this.#hasLoggedIn = this.#user.needsNoLogin;
+    this.userChanged();
+  }
+
+  /** Its user has other rules now. */
+  userChanged(): void {
+    this.#isAuthenticated = this.#hasLoggedIn || this.shared.users.default.needsNoLogin;
+    this.#isTrusted = this.#isAuthenticated && this.#user.isUnrestricted;
+    this.#input.parser.isAuthenticated = this.#isAuthenticated;
   }
 
   get remote(): string {

@@ -5,6 +5,7 @@
  */
 
 import { asSent, Encoder, errorReply, utf8 } from "../../resp/encoder.ts";
+import { latin1 } from "../../resp/latin1.ts";
 import type { ClientInfo } from "../client/client_info.ts";
 import { Extras } from "../client/extras.ts";
 import { SYNTAX_ERROR } from "../errors.ts";
@@ -147,7 +148,7 @@ function typeFilter(args: LocalCall["args"], i: number): ClientFilter | string {
 function kill(call: LocalCall): Uint8Array | null {
   const { client, args } = call;
   const isOldForm = args.count === 3;
-  const filter = isOldForm ? { remote: argumentText(args, 2) } : killFilter(args, client.id);
+  const filter = isOldForm ? { remote: argumentText(args, 2) } : killFilter(call);
   if (typeof filter === "string") return errorReply(filter);
   const { shared } = client;
   const isOwn = clientsOf(shared, filter).includes(client);
@@ -170,7 +171,7 @@ function kill(call: LocalCall): Uint8Array | null {
 }
 
 /** The new form's options, the last of each counting; an error text when they are something else. */
-function killFilter(args: LocalCall["args"], ownId: number): ClientFilter | string {
+function killFilter({ client, args }: LocalCall): ClientFilter | string {
   let filter: ClientFilter = {};
   let skipMe = true;
   for (let i = 2; i < args.count; i += 2) {
@@ -190,14 +191,16 @@ function killFilter(args: LocalCall["args"], ownId: number): ClientFilter | stri
       if (typeof type === "string") return type;
       filter = { ...filter, ...type };
     } else if (option === "user") {
-      if (value !== "default") return `ERR No such user '${sentOf(args, i + 1)}'`;
+      const user = client.shared.users.get(latin1(args.bytes, args.start(i + 1), args.end(i + 1)));
+      if (user === undefined) return `ERR No such user '${sentOf(args, i + 1)}'`;
+      filter = { ...filter, user: user.name };
     } else if (option === "skipme" && /^(yes|no)$/i.test(value)) {
       skipMe = value.toLowerCase() === "yes";
     } else {
       return SYNTAX_ERROR;
     }
   }
-  return skipMe ? { ...filter, exceptId: ownId } : filter;
+  return skipMe ? { ...filter, exceptId: client.id } : filter;
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { textOfBytes } from "../../acl/users.ts";
 import { clock } from "../../base/clock.ts";
 import type { ListedClient } from "../client/client_info.ts";
 import type { RouterShared } from "../shared.ts";
@@ -19,11 +20,12 @@ export function clientsOf(shared: RouterShared, filter: ClientFilter): ListedCli
 }
 
 function matches(client: ListedClient, filter: ClientFilter): boolean {
-  const { remote, local, type, exceptId } = filter;
+  const { remote, local, type, exceptId, user } = filter;
   return client.id !== exceptId &&
     (remote === undefined || client.remote === remote) &&
     (local === undefined || client.local === local) &&
-    (type === undefined || typeOf(client) === type);
+    (type === undefined || typeOf(client) === type) &&
+    (user === undefined || client.user.name === user);
 }
 
 /** Redis's types of clients, as far as the proxy has them. */
@@ -110,7 +112,7 @@ export function describeClient(client: ListedClient, current?: CurrentRequest): 
     ["tot-mem", 2 * CLIENT_BYTES + queryBytes + argumentBytes + unsentBytes],
     ["events", "r"],
     ["cmd", client.lastCommand?.name ?? "NULL"],
-    ["user", "default"],
+    ["user", textOfBytes(client.user.name)],
     ["redir", extras?.tracking?.options.redirect ?? -1],
     ["resp", client.protocol],
   ];

@@ -18,7 +18,7 @@ import {
   wrongArity,
 } from "../errors.ts";
 import { DATABASES } from "../options.ts";
-import { authenticate } from "./auth.ts";
+import { argumentBytes, authenticate } from "./auth.ts";
 import { pongWhileSubscribed } from "./pubsub.ts";
 import {
   answerWhen,
@@ -60,7 +60,7 @@ export const CONNECTION_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
     client.database = 0;
     client.protocol = 2;
     client.info = ANONYMOUS;
-    client.isAuthenticated = client.shared.options.password === "";
+    client.logOut();
     client.isAtBarrier = true;
     client.extras?.reset();
     return RESET;
@@ -89,7 +89,7 @@ function hello(call: LocalCall): Uint8Array | null {
     const option = argumentWord(args, i);
     const more = args.count - 1 - i;
     if (option === "auth" && more >= 2) {
-      credentials = [argumentText(args, i + 1), argumentText(args, i + 2)];
+      credentials = [argumentBytes(args, i + 1), argumentBytes(args, i + 2)];
       i += 2;
     } else if (option === "setname" && more >= 1) {
       name = argumentText(args, ++i);
@@ -101,7 +101,7 @@ function hello(call: LocalCall): Uint8Array | null {
   }
   return answerWhen(call, (answer) => {
     if (credentials === null) return speak(client, protocol, name, answer);
-    authenticate(client, ...credentials, (isRight) => {
+    authenticate(client, args, ...credentials, (isRight) => {
       if (isRight) speak(client, protocol, name, answer);
       else answer(errorReply(WRONG_PASSWORD));
     });

@@ -16,6 +16,8 @@ export interface ClientSubscriptions {
   readonly counts: SubscriptionCounts;
   /** Whether there is one at least: then RESP2 allows few commands, and the client may be idle. */
   readonly isSubscribed: boolean;
+  /** Whether something holds for all channels and patterns, those that are just being subscribed to included. */
+  every(holds: (name: string, isPattern: boolean) => boolean): boolean;
   /** Checks deadlines; called about once a second. */
   tick(): void;
   /** Ends all at once, without a word: the client is gone, or resets its connection. */

@@ -87,6 +87,13 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
     return false;
   }
 
+  every(holds: (name: string, isPattern: boolean) => boolean): boolean {
+    const all = this.#subscribing === null
+      ? [...this.#names]
+      : [...this.#names, [this.#subscribing.kind, this.#subscribing.names] as const];
+    return all.every(([kind, names]) => [...names].every((name) => holds(name, kind === PATTERNS)));
+  }
+
   /** Redis's count of a kind: channels and patterns together. */
   #countOf(kind: SubscriptionKind): number {
     const { channels, patterns, shardChannels } = this.counts;
