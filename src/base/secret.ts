@@ -9,23 +9,39 @@ import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
 /** What a secret prints as wherever it is printed. */
 const MASK = "***";
 
-/** Holds a password; only {@linkcode Secret.reveal} gives it out. */
+/**
+ * Holds a password, and older ones that are still good; only {@linkcode Secret.reveal} and
+ * {@linkcode Secret.revealAll} give them out. It may change while the program runs: ask each time.
+ */
 export class Secret {
-  readonly #value: string;
+  #values: readonly string[];
 
-  /** Wraps `value`; `""` means that no password is set. */
-  constructor(value: string) {
-    this.#value = value;
+  /** Wraps `value`; `""` means that no password is set. `older` ones are still good. */
+  constructor(value: string, older: readonly string[] = []) {
+    this.#values = [value, ...older];
   }
 
   /** Whether a password is set at all. */
   get isSet(): boolean {
-    return this.#value !== "";
+    return this.reveal() !== "";
   }
 
   /** The password itself, for the wire only. */
   reveal(): string {
-    return this.#value;
+    return this.#values[0]!;
+  }
+
+  /** All that are good, the newest first, for the wire only; one `""` when no password is set. */
+  revealAll(): readonly string[] {
+    return this.#values;
+  }
+
+  /** Takes other values, the newest first; returns whether anything is new. */
+  replace(values: readonly string[]): boolean {
+    const isSame = values.length === this.#values.length &&
+      values.every((value, i) => value === this.#values[i]);
+    this.#values = values;
+    return !isSame;
   }
 
   /** The mask, or `""` when no password is set. */
@@ -42,6 +58,11 @@ export class Secret {
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }
+}
+
+/** Whether a given password or token is one of the right ones; compared with all of them, each time. */
+export function isOneOfSecrets(given: string, right: readonly string[]): boolean {
+  return right.map((each) => isSameSecret(given, each)).includes(true);
 }
 
 /**

@@ -7,6 +7,7 @@
 import { replaceGeneratedSection } from "../base/generated_section.ts";
 import type { ConfigKey } from "./key.ts";
 import { CONFIG_KEYS } from "./keys.ts";
+import { isSecretKey, secretFileKey, secretVariable } from "./secrets.ts";
 import { describeConfigRule } from "./value.ts";
 
 /** The file with the table of keys, and the name of its generated part. */
@@ -20,7 +21,7 @@ const COLUMN_MAX = 100;
 export function formatSampleConfig(): string {
   const blocks = (CONFIG_KEYS as readonly ConfigKey[]).map((row) => {
     const initial = row.default === "" ? "not set" : row.default;
-    const comment = wrap(`${row.help} (${describeConfigRule(row)}; default: ${initial})`);
+    const comment = wrap(`${helpOf(row)} (${describeConfigRule(row)}; default: ${initial})`);
     return `${comment}\n${formatSampleLine(row)}\n`;
   });
   const head = wrap(
@@ -34,7 +35,7 @@ export function formatSampleConfig(): string {
 export function formatConfigTable(): string {
   const rows = (CONFIG_KEYS as readonly ConfigKey[]).map((row) => {
     const initial = row.default === "" ? "" : `\`${row.default}\``;
-    const cells = [`\`${row.key}\``, initial, describeConfigRule(row), row.help];
+    const cells = [`\`${row.key}\``, initial, describeConfigRule(row), helpOf(row)];
     return `| ${cells.map((cell) => cell.replaceAll("<", "&lt;")).join(" | ")} |`;
   });
   return ["| key | default | value | meaning |", "|---|---|---|---|", ...rows].join("\n");
@@ -49,6 +50,13 @@ export function formatConfigTable(): string {
  */
 export function replaceConfigTable(document: string): string {
   return replaceGeneratedSection(document, SECTION, formatConfigTable());
+}
+
+/** What a key is for; a secret may also be elsewhere. */
+function helpOf(row: ConfigKey): string {
+  if (!isSecretKey(row)) return row.help;
+  return `${row.help} Elsewhere: ${secretFileKey(row)} names a file, ${secretVariable(row)} is a ` +
+    "variable of the environment.";
 }
 
 function formatSampleLine(row: ConfigKey): string {

@@ -5,7 +5,7 @@
  */
 
 import { type Address, parseAddress } from "../base/address.ts";
-import { ConfigError } from "../config/config.ts";
+import { ConfigError } from "../config/error.ts";
 
 /** Where ZooKeeper listens when nothing else is said. */
 const ZOOKEEPER_PORT = 2181;

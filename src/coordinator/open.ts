@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Config, ConfigError } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
+import { ConfigError } from "../config/error.ts";
 import type { Coordinator, ReadableTree } from "./coordinator.ts";
 import { EmbeddedCoordinator } from "./embedded/embedded.ts";
 import { etcdUrls, zookeeperServers } from "./endpoints.ts";

@@ -13,13 +13,8 @@ import {
   assertThrows,
 } from "@std/assert";
 import * as fc from "fast-check";
-import {
-  type Config,
-  configEntries,
-  ConfigError,
-  loadConfig,
-  parseConfig,
-} from "../../../src/config/config.ts";
+import { type Config, configEntries, loadConfig, parseConfig } from "../../../src/config/config.ts";
+import { ConfigError } from "../../../src/config/error.ts";
 import { CONFIG_KEYS } from "../../../src/config/keys.ts";
 
 function read(text: string): Config {

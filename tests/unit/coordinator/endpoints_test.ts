@@ -5,7 +5,8 @@
  */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { ConfigError, parseConfig } from "../../../src/config/config.ts";
+import { parseConfig } from "../../../src/config/config.ts";
+import { ConfigError } from "../../../src/config/error.ts";
 import { etcdUrls, zookeeperServers } from "../../../src/coordinator/endpoints.ts";
 
 function endpoints(zk: string): readonly string[] {
