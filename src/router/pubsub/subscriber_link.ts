@@ -15,7 +15,6 @@ import { clock } from "../../base/clock.ts";
 import { encodeRequest } from "../../resp/encoder.ts";
 import { Link, type LinkHolder, type LinkUser } from "../backends/link.ts";
 import type { Server } from "../backends/server.ts";
-import { backendFailure } from "../errors.ts";
 import { type PushedFrame, readPushedFrame } from "./pushed_frame.ts";
 
 /** How a request over such a connection ends. */
@@ -144,8 +143,7 @@ export class SubscriberLink implements LinkUser {
   }
 
   #failSent(cause: string): void {
-    const text = backendFailure(this.server.address, cause);
-    for (const { ended } of this.#sent.splice(0)) ended({ is: "lost", text });
+    for (const { ended } of this.#sent.splice(0)) ended({ is: "lost", text: cause });
   }
 
   /** Closes the connection: its requests fail, its user is not told. */

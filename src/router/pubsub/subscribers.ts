@@ -18,13 +18,14 @@ import type { RouterSlots, SlotsListener } from "../slots/router_slots.ts";
 /** How long it takes until a change of the slots is looked at, in milliseconds: many come at once. */
 const LOOK_MS = 20;
 
-/** Why a server is lost that did not let a subscriber join. */
-export const UNREACHABLE = "a connection for subscriptions could not be opened";
-
 /** A client that subscribes. */
 export interface Subscriber {
-  /** Connects to a server and subscribes there; `ended` is called once, later or at once. */
-  join(server: Server, ended: (isUp: boolean) => void): void;
+  /**
+   * Connects to a server and subscribes there.
+   *
+   * @param ended Called once, later or at once, with the cause if it did not succeed, else with nothing.
+   */
+  join(server: Server, ended: (failure: string) => void): void;
   /** Takes what a server has sent, and disconnects from it; `ended` is called once. */
   leave(server: Server, ended: () => void): void;
 }
@@ -177,8 +178,8 @@ export class Subscribers implements SlotsListener {
       let left = subscribers.length;
       const timer = setTimeout(resolve, this.#patienceMs);
       for (const subscriber of subscribers) {
-        subscriber.join(server, (isUp) => {
-          if (!isUp) this.lost(server, subscriber, UNREACHABLE);
+        subscriber.join(server, (failure) => {
+          if (failure !== "") this.lost(server, subscriber, failure);
           if (--left > 0) return;
           clearTimeout(timer);
           resolve();
@@ -248,9 +249,10 @@ export class Subscribers implements SlotsListener {
       return;
     }
     outage.waiting.delete(first);
-    first.join(server, (isUp) => {
+    first.join(server, (failure) => {
       if (place.outage !== outage) return;
-      if (!isUp) {
+      if (failure !== "") {
+        outage.cause = failure;
         if (this.#all.has(first)) outage.waiting.add(first);
         return this.#retryLater(server, outage);
       }
@@ -261,8 +263,8 @@ export class Subscribers implements SlotsListener {
         clock.nowMs - outage.sinceMs,
       );
       for (const other of outage.waiting) {
-        other.join(server, (isJoined) => {
-          if (!isJoined) this.lost(server, other, UNREACHABLE);
+        other.join(server, (failure) => {
+          if (failure !== "") this.lost(server, other, failure);
         });
       }
     });

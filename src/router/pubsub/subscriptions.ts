@@ -15,13 +15,13 @@ import { Encoder, utf8 } from "../../resp/encoder.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import type { Server } from "../backends/server.ts";
 import type { Client } from "../client/client.ts";
-import { backendDown, privateConnectionsSpent, SLOT_NOT_READY } from "../errors.ts";
+import { backendDown, backendFailure, privateConnectionsSpent, SLOT_NOT_READY } from "../errors.ts";
 import type { ClientSubscriptions, SubscriptionCounts } from "./client_subscriptions.ts";
 import { CHANNELS, PATTERNS, SHARD_CHANNELS, SUBSCRIPTION_KINDS } from "./kinds.ts";
 import type { SubscriptionKind } from "./kinds.ts";
 import { MessageOrder } from "./message_order.ts";
 import type { PushedFrame } from "./pushed_frame.ts";
-import { type Subscriber, UNREACHABLE } from "./subscribers.ts";
+import type { Subscriber } from "./subscribers.ts";
 import { PATTERNS_CELL } from "./subscribing.ts";
 import { type LinkOutcome, SubscriberLink, type SubscriberLinkUser } from "./subscriber_link.ts";
 
@@ -118,7 +118,7 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
       if (outage !== null) {
         subscribers.lost(server, this, outage);
         cause = backendDown(server.address, outage);
-      } else if (!this.#open(server, (isUp) => isUp || this.#isUnreachable(server))) {
+      } else if (!this.#open(server, (failure) => this.#joined(server, failure))) {
         return this.#waits(server);
       }
     }
@@ -128,8 +128,8 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
     return cause;
   }
 
-  #isUnreachable(server: Server): void {
-    this.#client.shared.subscribers.lost(server, this, UNREACHABLE);
+  #joined(server: Server, failure: string): void {
+    if (failure !== "") this.#client.shared.subscribers.lost(server, this, failure);
   }
 
   #waits(server: Server): "waiting" | string {
@@ -242,16 +242,16 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
     let losses = 0;
     let cause = "";
     if (left === 0) return ended("");
-    const one = (outcome: LinkOutcome) => {
+    const one = ({ server: { address } }: SubscriberLink, outcome: LinkOutcome) => {
       if (outcome.is === "refused") refusal ||= outcome.text;
       if (outcome.is === "lost") {
         losses++;
-        cause = outcome.text;
+        cause = backendFailure(address, outcome.text);
       }
       if (--left > 0 || this.#isClosed) return;
       ended(refusal === "" && losses === links.length ? cause : refusal);
     };
-    for (const link of links) link.request(word, bytes, one);
+    for (const link of links) link.request(word, bytes, (outcome) => one(link, outcome));
   }
 
   /** A client without subscriptions needs no connections. */
@@ -279,26 +279,27 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
   // -- servers ----------------------------------------------------------------------------------
 
   /** Opens a connection, subscribed to all that there is; false when none may be opened now. */
-  #open(server: Server, ended: (isUp: boolean) => void): boolean {
+  #open(server: Server, ended: (failure: string) => void): boolean {
     const link = SubscriberLink.open(server, this.#client, this);
     if (link === null) return false;
     const { slots } = this.#client.shared;
     link.flushedAt = slots.version; // it had nothing before
     this.#links.set(server, link);
-    let isRefused = false;
+    let refusal = "";
     for (const [kind, names] of this.#names) {
       const going = this.#removing?.kind === kind ? this.#removing.names : NO_NAMES;
       const bytes = [...names].filter((name) => !going.has(name)).map(latin1Bytes);
-      link.request(kind.subscribe, bytes, (outcome) => isRefused ||= outcome.is !== "done");
+      link.request(kind.subscribe, bytes, (outcome) => refusal ||= failureOf(outcome));
     }
     if (this.#subscribing !== null) {
       const { kind, names } = this.#subscribing;
       link.request(kind.subscribe, [...names].map(latin1Bytes), () => {});
     }
     link.flush(slots.version, (outcome) => {
-      link.isUp = outcome.is === "done" && !isRefused;
-      if (isRefused && outcome.is === "done") this.#drop(server, link);
-      ended(link.isUp);
+      const failure = refusal === "" ? failureOf(outcome) : refusal;
+      link.isUp = failure === "";
+      if (!link.isUp && outcome.is === "done") this.#drop(server, link);
+      ended(failure);
     });
     return true;
   }
@@ -309,23 +310,20 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
     this.#order.gone(link);
   }
 
-  join(server: Server, ended: (isUp: boolean) => void): void {
+  join(server: Server, ended: (failure: string) => void): void {
     const link = this.#links.get(server);
     if (link !== undefined) {
       link.isLeaving = false;
-      return ended(true);
+      return ended("");
     }
     if (this.#open(server, ended)) return;
     // It would miss what is published there, and not know: who connects again is told why it cannot.
     const { shared } = this.#client;
-    const { privateConnectionsMax } = shared.options;
+    const reason = privateConnectionsSpent(server.address, shared.options.privateConnectionsMax);
     server.leavePrivateQueue(this.#client);
-    shared.events.sessionTimedOut(
-      this.#client,
-      privateConnectionsSpent(server.address, privateConnectionsMax),
-    );
+    shared.events.sessionTimedOut(this.#client, reason);
     this.#client.close();
-    ended(false);
+    ended(reason);
   }
 
   leave(server: Server, ended: () => void): void {
@@ -365,4 +363,9 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
     this.#order.releaseAll();
     this.#client.subscriptions = null;
   }
+}
+
+/** Why a request over a link failed; empty when it did not. */
+function failureOf(outcome: LinkOutcome): string {
+  return outcome.is === "done" ? "" : outcome.text;
 }

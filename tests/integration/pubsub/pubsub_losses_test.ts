@@ -67,6 +67,22 @@ Deno.test("a server that was killed is subscribed at again when it is back; the 
   assertEquals(proxy.leftovers(), []);
 });
 
+Deno.test("the log says why a server could not be subscribed at", async () => {
+  await using servers = await RedisServer.startMany(2);
+  const [a, b] = servers as unknown as [RedisServer, RedisServer];
+  await using proxy = await RouterServer.start({ servers });
+  await a.kill();
+  using admin = await b.client();
+  await admin.call("CONFIG", "SET", "requirepass", "secret");
+  using client = await proxy.client();
+  await client.call("SUBSCRIBE", "c");
+  const causeOf = ({ addr }: RedisServer) =>
+    proxy.events.find((line) => line.startsWith(`subscriptions at ${addr} lost: `));
+  await until(() => causeOf(a) !== undefined && causeOf(b) !== undefined);
+  assertMatch(causeOf(a)!, /refused/);
+  assertMatch(causeOf(b)!, /NOAUTH/);
+});
+
 Deno.test("SUBSCRIBE to servers that are all down answers an error, and works once one is back", async () => {
   await using servers = await RedisServer.startMany(2);
   await using proxy = await RouterServer.start({ servers });
