@@ -199,11 +199,16 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
   push(push: Uint8Array): void {
     if (this.isGone) return;
     const head = this.#head;
-    if (head === null || head.replyBytes <= head.heldBytes) {
+    if (this.#pushes === null && (head === null || head.replyBytes <= head.heldBytes)) {
       return this.#send(push, 0, push.length);
     }
     (this.#pushes ??= []).push(push);
     this.holds(push.length);
+  }
+
+  /** Lets pushes wait until the client has the reply at the head of the FIFO. */
+  withholdPushes(): void {
+    this.#pushes ??= [];
   }
 
   #sendPushes(): void {

@@ -21,12 +21,17 @@ const EXEC = encodeRequest(["EXEC"]);
 /** What most transactions have room in, in bytes. */
 const FIRST_BYTES = 512;
 
-/** A queued command that the proxy answers itself. */
+/** A queued command with which something is to be done after the server's part. */
 export interface LaterCommand {
   /** Its place among the commands. */
   readonly place: number;
   readonly command: Command;
   readonly bytes: Uint8Array;
+}
+
+/** A queued command that all servers must execute: the transaction's own one does so in its place. */
+export interface EverywhereCommand extends LaterCommand {
+  readonly database: number;
 }
 
 /** One client's open transaction; see the drawing above. */
@@ -47,6 +52,10 @@ export class Transaction {
   readonly commands: Command[] = [];
   /** Those that the proxy answers itself. */
   readonly later: LaterCommand[] = [];
+  /** Those that the other servers execute afterwards, too. */
+  readonly everywhere: EverywhereCommand[] = [];
+  /** Whether it subscribes or unsubscribes, after the server's part. */
+  isSubscribing = false;
 
   /** The slots of the channels that it publishes to. */
   readonly channelSlots: number[] = [];
@@ -92,6 +101,25 @@ export class Transaction {
   pushLater(command: Command, bytes: Uint8Array, start: number, end: number): void {
     this.later.push({ place: this.commands.length, command, bytes: bytes.slice(start, end) });
     this.commands.push(command);
+    this.#laterBytes += end - start;
+    this.#charge(end - start);
+  }
+
+  /**
+   * Queues a command for the server, and afterwards for all others. Copies `bytes[start, end)`.
+   *
+   * @param database The one in which it is executed.
+   */
+  pushEverywhere(
+    command: Command,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    database: number,
+  ): void {
+    const place = this.commands.length;
+    this.everywhere.push({ place, command, bytes: bytes.slice(start, end), database });
+    this.push(command, bytes, start, end);
     this.#laterBytes += end - start;
     this.#charge(end - start);
   }

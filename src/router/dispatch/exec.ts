@@ -15,13 +15,14 @@ import { encodeRequest, errorReply, utf8 } from "../../resp/encoder.ts";
 import type { Client } from "../client/client.ts";
 import type { Transaction } from "../client/transaction.ts";
 import { endTransaction, NO_WATCHES, type WatchedSlot } from "../client/watched_slot.ts";
-import { EXEC_ABORT, execAborted, RULES_CHANGED } from "../errors.ts";
+import { EXEC_ABORT, execAborted, notAllowed, RULES_CHANGED } from "../errors.ts";
 import type { Request } from "../request.ts";
 import type { Slot } from "../slots/slot.ts";
 import { type DatabaseKeys, whenUsable } from "../slots/when_usable.ts";
 import { ExecReply } from "./exec_reply.ts";
 import { execSpread } from "./exec_spread.ts";
 import { enqueueFor } from "./forward.ts";
+import { isAboutKeys } from "./key_space.ts";
 import { keysOfQueued, queuesUnnamedKeys } from "./queued_keys.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -39,7 +40,7 @@ export function exec(client: Client, command: Command): void {
     ? execAborted(shared.refusal)
     : transaction.slotId >= 0 && transaction.placedBy !== shared.slots.placement.generation
     ? execAborted(RULES_CHANGED)
-    : "";
+    : refusedEverywhere(client, transaction);
   if (refusal !== "") {
     endTransaction(client);
     return client.answer(errorReply(refusal));
@@ -53,6 +54,10 @@ export function exec(client: Client, command: Command): void {
     client.credit.isRefused = true; // it is dispatched again
     return;
   }
+  if (transaction.isSubscribing && client.depth > 0) {
+    client.credit.isRefused = true; // acknowledgements and messages have one order
+    return;
+  }
   if (!isForServer) return execHere(client, command, transaction);
   if (transaction.isSpread || watches.length > 1) {
     return execSpread(client, command, transaction, nullOf(client));
@@ -63,6 +68,44 @@ export function exec(client: Client, command: Command): void {
   const { slotId } = transaction;
   const slot = slotId < 0 ? all.find(({ isOpen }) => isOpen) ?? all[0]! : all[slotId]!;
   execShared(client, command, transaction, slot);
+}
+
+/** Why what a transaction wants of all servers cannot be had now, as EXEC's error; empty when it can. */
+function refusedEverywhere({ shared }: Client, transaction: Transaction): string {
+  const { everywhere, isSpread } = transaction;
+  const [first] = everywhere;
+  if (first === undefined) return "";
+  const { name } = first.command;
+  if (isSpread) {
+    return execAborted(
+      notAllowed(name, "the keys of the transaction are in several slots, send it alone"),
+    );
+  }
+  const moving = shared.slots.all.find(({ isOpen, state }) => !isOpen && state !== "offline");
+  if (moving === undefined || !flushes(transaction)) return "";
+  return execAborted(
+    notAllowed(
+      name,
+      `slot ${moving.id} is being changed, and keys that move would be left; try again, or send it alone`,
+    ),
+  );
+}
+
+/** Whether it empties all servers: keys that move meanwhile would be left. */
+function flushes({ everywhere }: Transaction): boolean {
+  return everywhere.some(({ command }) => isAboutKeys(command));
+}
+
+/** Lets no slot change servers until all servers are empty; `own` is counted anyway. */
+function holdSlots(
+  { shared }: Client,
+  transaction: Transaction,
+  request: Request,
+  own: Slot,
+): void {
+  if (own.isOpen && flushes(transaction)) {
+    request.slots = shared.slots.all.filter((slot) => slot !== own);
+  }
 }
 
 /** What EXEC answers when a watched key was touched. */
@@ -109,6 +152,7 @@ function execShared(
   if (request === null) return;
   const reply = new ExecReply(client, transaction);
   request.owner = request.leads = reply;
+  holdSlots(client, transaction, request, slot);
   client.transaction = null;
   if (reply.isRewritten) client.isAtBarrier = true;
   const keys = slot.isOpen ? null : keysOfQueued(transaction, client.database);
@@ -156,7 +200,14 @@ function execWatched(
       request.owner = replies;
       return replies.completed(request, nullOf(client));
     }
+    const refusal = refusedEverywhere(client, transaction);
+    if (refusal !== "") {
+      watch.cancel();
+      request.owner = replies;
+      return replies.completed(request, errorReply(refusal));
+    }
     request.slot = slot;
+    holdSlots(client, transaction, request, slot);
     link.send(request, piece, 0, piece.length);
   };
   watch.adapt(client, (error) => {

@@ -12,10 +12,11 @@ import { clock } from "../../base/clock.ts";
 import { arrayHeader, errorReply } from "../../resp/encoder.ts";
 import { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
-import type { Transaction } from "../client/transaction.ts";
+import type { EverywhereCommand, LaterCommand, Transaction } from "../client/transaction.ts";
 import { execAborted, MULTI_REFUSED } from "../errors.ts";
 import { answerLocally } from "../local/answer.ts";
 import type { LeadingReplies, Request, RequestOwner } from "../request.ts";
+import { executeElsewhere } from "./fan_out.ts";
 import { elementsOf } from "./merge.ts";
 
 const MINUS = 45;
@@ -52,7 +53,8 @@ export class ExecReply implements RequestOwner, LeadingReplies {
 
   /** Whether the array is held, since what the client gets is another one. */
   get isRewritten(): boolean {
-    return this.#transaction.later.length > 0 || this.#transaction.database >= 0;
+    const { database, later, everywhere } = this.#transaction;
+    return later.length > 0 || everywhere.length > 0 || database >= 0;
   }
 
   get isGone(): boolean {
@@ -118,22 +120,31 @@ export class ExecReply implements RequestOwner, LeadingReplies {
   /** The servers' part is executed: executes ours, and answers. */
   executed(request: Request, elements: readonly Uint8Array[] = []): void {
     const client = this.#client;
-    const { database, later } = this.#transaction;
+    const { database, later, everywhere, isSubscribing } = this.#transaction;
     if (database >= 0) client.database = database;
+    if (isSubscribing) client.replies.withholdPushes(); // they follow the acknowledgement, in EXEC's reply
     this.#countCommands(request);
     const replies: Uint8Array[] = [...elements];
-    const next = (i: number) => {
-      const entry = later[i];
+    const left = [...later, ...everywhere].sort((a, b) => a.place - b.place);
+    const next = () => {
+      const entry = left.shift();
       if (entry === undefined) return this.#complete(request, arrayOf(replies));
       const { place, command, bytes } = entry;
       const parser = new RequestParser();
       parser.parse(bytes, 0, bytes.length);
+      if (isEverywhere(entry)) {
+        const server = request.backend?.server;
+        return executeElsewhere(client, entry, parser, server, replies[place]!, (reply) => {
+          replies[place] = reply;
+          next();
+        });
+      }
       client.replies.capture((reply) => {
         replies.splice(place, 0, reply);
-        next(i + 1);
+        next();
       }, () => answerLocally(client, command, parser));
     };
-    next(0);
+    next();
   }
 
   #complete(request: Request, reply: Uint8Array): void {
@@ -152,6 +163,10 @@ export class ExecReply implements RequestOwner, LeadingReplies {
       else stats.answered(commands[i]!.id, elapsedMs, false);
     }
   }
+}
+
+function isEverywhere(command: LaterCommand): command is EverywhereCommand {
+  return "database" in command;
 }
 
 /** The longest null, `*-1` and a line end; an array with something in it has more bytes. */

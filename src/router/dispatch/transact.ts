@@ -31,6 +31,7 @@ import {
   transactionTooLarge,
 } from "../errors.ts";
 import { selectedDatabase } from "../local/connection.ts";
+import { argumentText } from "../local/local_call.ts";
 import { SUBSCRIPTION_KINDS } from "../pubsub/kinds.ts";
 import { admit } from "./admit.ts";
 import { exec } from "./exec.ts";
@@ -50,11 +51,16 @@ const MANY_SLOTS = -2;
 
 /** What is executed at once between MULTI and EXEC, as in Redis. */
 const AT_ONCE = new Set(["multi", "exec", "discard", "watch", "quit", "reset"]);
-/** What decides how the transaction's own commands are sent, or its replies. */
-const NEVER_QUEUED = new Set([
-  ...["hello", "client|reply", "client|tracking", "client|caching"],
-  ...SUBSCRIPTION_KINDS.flatMap(({ subscribe, unsubscribe }) => [subscribe, unsubscribe]),
-]);
+/** What decides how the transaction's own commands are sent, or its replies, and how that is mended. */
+const NEVER_QUEUED: Readonly<Record<string, string>> = {
+  "client|reply": "it would break off EXEC's reply in the middle, send it before MULTI",
+  "client|tracking": "the transaction's own reads are sent as before it, send it before MULTI",
+  "client|caching": "it is about the whole transaction, send it right before MULTI",
+};
+/** What is executed after the server's part, so that the client would not hear its own messages. */
+const SUBSCRIBING: ReadonlySet<string> = new Set(
+  SUBSCRIPTION_KINDS.flatMap(({ subscribe, unsubscribe }) => [subscribe, unsubscribe]),
+);
 /** What the proxy answers itself elsewhere, and every server answers as well. */
 const ANY_SERVER = new Set(["ping", "echo", "time", "unwatch"]);
 
@@ -128,16 +134,29 @@ function queue(
   }
   if (budget.isSpent && size > budget.fairShareBytes) return BUDGET_SPENT;
   if (command.name === "select") queueSelect(transaction, command, parser);
-  else if (NEVER_QUEUED.has(command.name)) {
-    return notAllowed(command.name, "it changes the connection, do it before MULTI");
+  else if (command.handling === "fanout" && command.merge === "all_succeeded") {
+    const database = transaction.database < 0 ? client.database : transaction.database;
+    transaction.pushEverywhere(command, bytes, requestStart, requestEnd, database);
   } else if (command.handling === "fanout") {
     return notAllowed(command.name, "it asks all servers, and a transaction is executed by one");
   } else if (command.handling === "local" && !ANY_SERVER.has(command.name)) {
+    const refusal = refusalOfLocal(client, command, parser);
+    if (refusal !== "") return notAllowed(command.name, refusal);
+    transaction.isSubscribing ||= SUBSCRIBING.has(command.name);
     transaction.pushLater(command, bytes, requestStart, requestEnd);
   } else {
     return queueForSlot(client, transaction, command, parser);
   }
   return "";
+}
+
+/** Why a command that the proxy answers itself cannot be a part of a transaction; empty when it can. */
+function refusalOfLocal({ protocol }: Client, { name }: Command, args: RequestParser): string {
+  if (name === "hello") {
+    const isOther = args.count > 1 && argumentText(args, 1) === (protocol === 2 ? "3" : "2");
+    return isOther ? "it would change the protocol within EXEC's reply, send it before MULTI" : "";
+  }
+  return NEVER_QUEUED[name] ?? "";
 }
 
 function queueForSlot(
@@ -155,6 +174,12 @@ function queueForSlot(
   const { options, slots } = client.shared;
   const { channelIndex } = command;
   if (channelIndex > 0) {
+    if (transaction.isSubscribing) {
+      return notAllowed(
+        command.name,
+        "subscriptions change after what the servers execute of a transaction, send it before them",
+      );
+    }
     const channel = slots.slotOf(
       parser.bytes,
       parser.start(channelIndex),

@@ -11,6 +11,7 @@
  */
 
 import { Encoder, encodeRequest, errorReply, type Protocol } from "../../resp/encoder.ts";
+import type { Command } from "../../command/command.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import { ReplyFailure, type ReplyValue } from "../../resp/reply_value.ts";
 import { askEach, type MasterAnswer } from "../backends/ask_each.ts";
@@ -120,13 +121,28 @@ function doneByAll({ command }: LocalCall, answers: readonly MasterAnswer[]): Ui
   }
   const texts = new Set(failed.map(({ value }) => (value as ReplyFailure).text));
   if (failed.length === answers.length && texts.size === 1) return errorReply([...texts][0]!);
+  return notDoneByAll(command, answers, answers.length);
+}
+
+/**
+ * Which masters have not done what all were asked to do, as an error reply.
+ *
+ * @param count How many were asked; those without an answer here have done it.
+ */
+export function notDoneByAll(
+  command: Command,
+  answers: readonly MasterAnswer[],
+  count: number,
+): Uint8Array {
+  const failed = answers.filter(({ value }) => value instanceof ReplyFailure);
   const name = command.name.toUpperCase().replace("|", " ");
-  const done = answers.length - failed.length;
   const causes = failed.map(({ master, value }) =>
     `${master.server.address}: ${(value as ReplyFailure).text}`
   );
   return errorReply(
-    `ERR ${name} was done at ${done} of ${answers.length} masters, and not at ${causes.join("; ")}`,
+    `ERR ${name} was done at ${count - failed.length} of ${count} masters, and not at ${
+      causes.join("; ")
+    }`,
   );
 }
 

@@ -19,12 +19,16 @@ import {
 
 const OK = utf8("+OK\r\n");
 
+/** Redis's text, byte for byte. */
+const NOT_IN_A_TRANSACTION = "ERR MONITOR isn't allowed for DENY BLOCKING client";
+
 /** Answers by name. */
 export const OVERSIGHT_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   "client|pause": pause,
   "client|unpause": (call) => everywhere(call, null, 0),
   monitor: (call) => {
     const { client } = call;
+    if (client.replies.isCapturing) return errorReply(NOT_IN_A_TRANSACTION);
     const extras = Extras.of(client);
     if (extras.isMonitor) return null; // as Redis, which does not answer either
     const { monitors } = client.shared;

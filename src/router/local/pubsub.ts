@@ -60,9 +60,10 @@ function subscribe(call: LocalCall, kind: SubscriptionKind): Uint8Array | null {
   const { client } = call;
   const { refusal } = client.shared;
   if (refusal !== "") return errorReply(refusal);
-  if (client.depth > 0) return askAgain(client);
+  const { isCapturing } = client.replies;
+  if (client.depth > 0 && !isCapturing) return askAgain(client);
   const subscriptions = Subscriptions.of(client);
-  const error = subscriptions.connect();
+  const error = subscriptions.connect(isCapturing ? 0 : client.shared.options.backendDialMs);
   if (error === "waiting") return askAgain(client);
   if (error !== "") return errorReply(error);
   return answerInTurn(call, (answered) => subscriptions.subscribe(kind, namesOf(call), answered));
@@ -70,7 +71,7 @@ function subscribe(call: LocalCall, kind: SubscriptionKind): Uint8Array | null {
 
 function unsubscribe(call: LocalCall, kind: SubscriptionKind): Uint8Array | null {
   const { client } = call;
-  if (client.depth > 0) return askAgain(client);
+  if (client.depth > 0 && !client.replies.isCapturing) return askAgain(client);
   const subscriptions = Subscriptions.of(client);
   return answerInTurn(call, (answered) => subscriptions.unsubscribe(kind, namesOf(call), answered));
 }

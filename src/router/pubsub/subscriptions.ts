@@ -105,10 +105,11 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
   /**
    * Connects to all masters.
    *
+   * @param patienceMs How long it may wait until it may; 0 for an error at once.
    * @returns `waiting` when one has lent too many connections: the client is resumed when to ask again.
    * An error text when there is nothing to connect to. Else an empty text.
    */
-  connect(): "waiting" | string {
+  connect(patienceMs: number): "waiting" | string {
     const { subscribers } = this.#client.shared;
     const servers = subscribers.servers();
     let cause = SLOT_NOT_READY;
@@ -119,7 +120,7 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
         subscribers.lost(server, this, outage);
         cause = backendDown(server.address, outage);
       } else if (!this.#open(server, (failure) => this.#joined(server, failure))) {
-        return this.#waits(server);
+        return this.#waits(server, patienceMs);
       }
     }
     this.#waitingSinceMs = 0;
@@ -132,10 +133,10 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
     if (failure !== "") this.#client.shared.subscribers.lost(server, this, failure);
   }
 
-  #waits(server: Server): "waiting" | string {
-    const { backendDialMs, privateConnectionsMax } = this.#client.shared.options;
+  #waits(server: Server, patienceMs: number): "waiting" | string {
+    const { privateConnectionsMax } = this.#client.shared.options;
     if (this.#waitingSinceMs === 0) this.#waitingSinceMs = clock.nowMs;
-    if (clock.nowMs - this.#waitingSinceMs <= backendDialMs) return "waiting";
+    if (patienceMs > 0 && clock.nowMs - this.#waitingSinceMs <= patienceMs) return "waiting";
     this.#waitingSinceMs = 0;
     server.leavePrivateQueue(this.#client);
     this.#endIfUnused();

@@ -78,6 +78,26 @@ const SAME_AS_REDIS: Readonly<Record<string, string>> = {
   "blocking commands do not block": `
     MULTI|XREAD BLOCK 0 STREAMS {t}x 0|BLPOP {t}l 0|BZPOPMIN {t}z 0|BLMOVE {t}l {t}m LEFT LEFT 0|
     LPUSH {t}l a|BRPOP {t}l 0|EXEC`,
+  "FLUSHALL in its place":
+    "SET {t}a 1|SET u 1|MULTI|SET {t}b 1|FLUSHALL|GET {t}b|SET {t}a 2|EXEC|GET {t}a|GET u|DBSIZE",
+  "FLUSHDB of a selected database": `
+    SET u 0|SELECT 3|SET u 3|SELECT 0|MULTI|SELECT 3|FLUSHDB|EXEC|GET u|SELECT 0|GET u`,
+  "FLUSHALL that is none":
+    "SET u 1|MULTI|FLUSHALL NEVER|SET {t}a 1|EXEC|GET u|MULTI|FLUSHALL|DISCARD|GET u",
+  "FLUSHALL of a touched key":
+    "SET u 1|WATCH {t}w|SET {t}w 1|MULTI|FLUSHALL|EXEC|GET u|WATCH {t}w|MULTI|FLUSHALL|EXEC|GET u",
+  "a script that is loaded": `
+    MULTI|SCRIPT LOAD "return redis.call('GET', KEYS[1])"|SET {t}a 5|EXEC|
+    EVALSHA d3c21d0c2b9ca22f82737626a27bcaf5d288f99f 1 {t}a|
+    EVALSHA d3c21d0c2b9ca22f82737626a27bcaf5d288f99f 1 {u}a`,
+  "SUBSCRIBE and UNSUBSCRIBE": `
+    MULTI|PUBLISH c x|SUBSCRIBE c|SET {t}a 1|PSUBSCRIBE p*|UNSUBSCRIBE c|EXEC|PING|PUNSUBSCRIBE|GET {t}a`,
+  "only SUBSCRIBE": "MULTI|SUBSCRIBE c|EXEC|PING|UNSUBSCRIBE|PING",
+  "SUBSCRIBE discarded, or for a touched key":
+    "MULTI|SUBSCRIBE c|DISCARD|WATCH {t}w|SET {t}w 1|MULTI|SUBSCRIBE c|EXEC|PUBLISH c x|PING",
+  "SUBSCRIBE in an aborted one": "MULTI|SUBSCRIBE c|NOSUCH|EXEC|PUBLISH c x|PING",
+  "MONITOR": "MULTI|MONITOR|SET {t}a 1|EXEC|GET {t}a",
+  "HELLO with errors": "MULTI|HELLO 9|HELLO x|PING|EXEC",
 };
 
 function wordsOf(line: string): string[] {
