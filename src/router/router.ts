@@ -210,6 +210,7 @@ export class Router implements TurnWork {
     this.shared.authThrottle.stop();
     for (const session of [...this.sessions.values()]) session.close();
     this.shared.resp3.stop();
+    this.shared.longScripts.stop();
     this.shared.subscribers.stop();
     this.shared.subscribing.stop();
     this.shared.slots.pool.close();

@@ -7,6 +7,7 @@
 import { AclLog } from "../acl/acl_log.ts";
 import { Users } from "../acl/users.ts";
 import { clock } from "../base/clock.ts";
+import { LongScripts } from "./backends/long_scripts.ts";
 import { LowestVersion } from "./backends/lowest_version.ts";
 import { Resp3Support } from "./backends/resp3_support.ts";
 import { AuthThrottle } from "./client/auth_throttle.ts";
@@ -55,10 +56,11 @@ export class RouterShared {
   readonly subscribing: Subscribing;
   /** Commands that only the servers know. */
   readonly learned: LearnedCommands;
-  /** Whether the clients are paused, or somebody watches what they ask. */
+  /** Whether the clients are paused, somebody watches what they ask, or a script holds a server up. */
   isOverseen = false;
   readonly pause = new Pause(() => this.#oversee());
   readonly monitors: Monitors;
+  readonly longScripts = new LongScripts(() => this.slots.pool.servers(), () => this.#oversee());
   /** The clients of CLIENT TRACKING. */
   readonly trackers = new Trackers(() => this.slots.all);
   /** The clients that are connected, by id. */
@@ -117,7 +119,7 @@ export class RouterShared {
   }
 
   #oversee(): void {
-    this.isOverseen = this.pause.isActive || this.monitors.isActive;
+    this.isOverseen = this.pause.isActive || this.monitors.isActive || this.longScripts.isActive;
   }
 
   /** Whether requests need no other look than by their command: they are served, and nobody oversees them. */

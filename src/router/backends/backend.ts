@@ -23,7 +23,6 @@ import { changeState, type StateMoves } from "../../base/state.ts";
 import { type ByteSource, openSource, type SourceOwner } from "../../io/byte_source.ts";
 import { causeOf, type Connection, dial, hangUp, writeAll } from "../../io/dial.ts";
 import { type BatchOwner, WriteBatch } from "../../io/write_batch.ts";
-import { concat } from "@std/bytes/concat";
 import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
 import { ReplyFramer } from "../../resp/reply_framer.ts";
 import { BACKEND_RESET, backendDown, backendFailure } from "../errors.ts";
@@ -31,7 +30,7 @@ import type { BackendLogin, RouterOptions } from "../options.ts";
 import { acquireRequest, deliver, failRequest, NO_INTEREST, type Request } from "../request.ts";
 import { sendOn } from "../slots/route.ts";
 import type { Carrier, LinkedUser, SlowReader } from "./carrier.ts";
-import { handshakeOf, refusesHello } from "./handshake.ts";
+import { type GreetedServer, Handshake } from "./handshake.ts";
 import { PushPieces } from "./push_pieces.ts";
 import { ReadPause } from "./read_pause.ts";
 import type { ReplySemaphore } from "./reply_semaphore.ts";
@@ -57,7 +56,7 @@ const MOVES: StateMoves<BackendState> = {
 const PING = encodeRequest(["PING"]);
 
 /** A backend's server, as the backend knows it. */
-export interface BackendHost {
+export interface BackendHost extends GreetedServer {
   /** `host:port`. */
   readonly address: string;
   readonly hostname: string;
@@ -67,10 +66,6 @@ export interface BackendHost {
   readonly largeReplies: ReplySemaphore;
   /** Whether clients wait until they may ask it for a large reply. */
   readonly isAwaited: boolean;
-  /** When a byte came from it last, over any connection; clock milliseconds. */
-  heardMs: number;
-  /** A connection has asked HELLO 3: an empty error means that the server knows it. */
-  learnedResp3(error: string): void;
   becameReady(backend: Backend): void;
   lost(backend: Backend, cause: string, wasReady: boolean): void;
   closed(backend: Backend): void;
@@ -110,7 +105,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   /** Last time a byte came, or the queue went from empty to not empty; clock milliseconds. */
   #progressMs = 0;
   #usedMs = 0;
-  #handshakeLeft = 0;
+  #handshake: Handshake | null = null;
   readonly #backoff = new Backoff({ firstMs: 50, maxMs: 500 });
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #pause = new ReadPause((slow) => this.#isAwaited(slow));
@@ -151,7 +146,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
 
   // -- sending --------------------------------------------------------------------------------
 
-  /** How many requests are sent and not answered. */
+  /** Requests that are sent and not answered. */
   get inFlight(): number {
     return this.#sent.length;
   }
@@ -210,8 +205,8 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
 
   #dial(): void {
     this.#changeState("dialing");
-    const { hostname, port } = this.server;
-    dial(hostname, port, this.server.options.backendDialMs).then(
+    const { hostname, port, options } = this.server;
+    dial(hostname, port, options.backendDialMs).then(
       (connection) => this.#greet(connection),
       (error) => {
         if (this.#state === "dialing") this.#fail(causeOf(error));
@@ -226,25 +221,20 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     this.#framer.reset();
     this.#framer.error = "";
     this.#source = openSource(this.server.options.readMode, connection, this, READ_BYTES_MAX);
-    const handshake = handshakeOf(this.#login, this.protocol, this.database);
-    this.#handshakeLeft = handshake.length;
+    this.#handshake = new Handshake(this.server, this.#login, this.protocol, this.database);
     this.#progressMs = clock.tick();
-    if (handshake.length === 0) this.#becomeReady();
-    writeAll(connection, concat(handshake)).catch((error) => {
+    if (this.#handshake.isDone) this.#becomeReady();
+    writeAll(connection, this.#handshake.bytes).catch((error) => {
       if (this.#connection === connection) this.#fail(causeOf(error));
     });
     this.#source.read();
   }
 
   #handshakeAnswered(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#framer.type === 45 /* - */) {
-      const text = decoder.decode(bytes.subarray(start + 1, end)).replace(/\r\n$/, "");
-      if (refusesHello(this.protocol, this.#handshakeLeft, text)) this.server.learnedResp3(text);
-      return this.#fail(text);
-    }
-    if (--this.#handshakeLeft > 0) return;
-    if (this.protocol === 3) this.server.learnedResp3("");
-    this.#becomeReady();
+    const handshake = this.#handshake!;
+    const error = handshake.answered(this.#framer.type, bytes.subarray(start, end));
+    if (error !== "") this.#fail(error);
+    else if (handshake.isDone) this.#becomeReady();
   }
 
   #becomeReady(): void {
@@ -352,11 +342,9 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   /** Checks deadlines; called a few times a second unless it is quiet. */
   tick(): void {
     const now = clock.nowMs;
-    const { backendTimeoutMs, backendDialMs } = this.server.options;
+    const { backendTimeoutMs } = this.server.options;
     if (this.#state === "handshake") {
-      // A server that is busy sending elsewhere takes its time, but it is there.
-      const isHeard = this.server.heardMs > this.#progressMs;
-      const limitMs = isHeard ? Math.max(backendDialMs, backendTimeoutMs) : backendDialMs;
+      const limitMs = this.#handshake!.limitMs(this.#progressMs);
       if (now - this.#progressMs > limitMs) {
         return this.#fail(`no answer to the handshake for ${limitMs} ms`);
       }
@@ -367,6 +355,12 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     ) {
       this.#fail(`no answer for ${backendTimeoutMs} ms`);
     }
+  }
+
+  /** Whether the server has done nothing for so long but run a script that came over it. */
+  isHeldUp(ms: number): boolean {
+    return this.#state === "ready" && clock.nowMs - this.#progressMs >= ms &&
+      this.#sent.isScriptNext;
   }
 
   /** Whether other clients wait for replies, or to be allowed to ask for one. */
@@ -446,5 +440,3 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     this.linked?.lost(this.#lastCause || text);
   }
 }
-
-const decoder = new TextDecoder();

@@ -44,6 +44,12 @@ export class SentQueue {
     return all;
   }
 
+  /** Whether the next reply is a script's, or that of a transaction, which may have one. */
+  get isScriptNext(): boolean {
+    const command = this.head?.command ?? null;
+    return command !== null && (command.caution !== "" || this.head!.leads !== null);
+  }
+
   /** Whether one of them is of this slot. */
   hasSlot(slotId: number): boolean {
     for (let r = this.head; r !== null; r = r.nextSent) {

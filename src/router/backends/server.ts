@@ -1,7 +1,8 @@
 /**
  * One Redis server and the connections to it.
  *
- *     server ── database × protocol ─► backend    (shared, opened at first use)
+ *     server ── database × protocol ─► backend    (shared, opened at first use; another one while a script
+ *        │                                          runs over it, see long_scripts.ts)
  *        ├────── private backends                 (lent to one client or key move at a time)
  *        └────── mover backends                   (of another user, that moves keys)
  *
@@ -77,6 +78,8 @@ export class Server implements BackendHost {
   readonly #shared: (Backend | undefined)[] = new Array(2 * DATABASES).fill(undefined);
   /** By database; none while clients' user moves keys, too. */
   readonly #movers: (Backend | undefined)[] = new Array(DATABASES).fill(undefined);
+  /** Shared backends over which nothing more is sent, because a script keeps the server from reading it. */
+  readonly #heldUp = new Map<number, Backend>();
   #privates = new Set<Backend>();
   #idlePrivates: Backend[] = [];
   /** Those who wait for a private backend, each once. */
@@ -115,10 +118,33 @@ export class Server implements BackendHost {
     return this.#movers[database] ??= new Backend(this, database, 2, false, login);
   }
 
+  /** Whether a script keeps it from answering over a shared backend. */
+  get isHeldUp(): boolean {
+    return this.#heldUp.size > 0;
+  }
+
+  /**
+   * Puts new backends in the place of shared ones whose script has run for so long, and closes old ones that
+   * have been answered everything.
+   */
+  replaceHeldUp(ms: number): void {
+    for (const [index, backend] of this.#heldUp) {
+      if (backend.inFlight > 0) continue;
+      this.#heldUp.delete(index);
+      backend.close();
+    }
+    for (const [index, backend] of this.#shared.entries()) {
+      if (backend?.isHeldUp(ms) !== true || this.#heldUp.has(index)) continue;
+      this.#heldUp.set(index, backend);
+      this.#shared[index] = undefined;
+    }
+  }
+
   /** All backends, shared and private. */
   *backends(): Generator<Backend> {
     for (const backend of this.#shared) if (backend !== undefined) yield backend;
     for (const backend of this.#movers) if (backend !== undefined) yield backend;
+    yield* this.#heldUp.values();
     yield* this.#privates;
   }
 
@@ -269,6 +295,7 @@ export class Server implements BackendHost {
     for (const backend of [...this.backends()]) backend.close();
     this.#shared.fill(undefined);
     this.#movers.fill(undefined);
+    this.#heldUp.clear();
   }
 }
 

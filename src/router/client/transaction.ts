@@ -42,6 +42,8 @@ export class Transaction {
   cause = "";
   /** Whether a queued command may change something at a server. */
   mayWrite = false;
+  /** Whether a queued command runs a script. */
+  runsScript = false;
   /** Whether its keys are in several slots: each server gets a part. */
   isSpread = false;
   /** The slot of all keys, or of the first one; -1 while no key was named. */
@@ -94,6 +96,7 @@ export class Transaction {
   /** Queues a command for the server. Copies `bytes[start, end)`. */
   push(command: Command, bytes: Uint8Array, start: number, end: number): void {
     this.commands.push(command);
+    if (command.caution !== "") this.runsScript = true;
     this.#append(bytes, start, end);
   }
 

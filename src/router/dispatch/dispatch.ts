@@ -47,9 +47,16 @@ export function dispatch(client: Client, parser: RequestParser): void {
   else dispatchOverseen(client, parser);
 }
 
-/** Dispatches a request while all are paused or watched, or of a client that has asked for something extra. */
+/**
+ * Dispatches a request while all are paused or watched, or a script holds a server up, or of a client that has
+ * asked for something extra.
+ */
 function dispatchOverseen(client: Client, parser: RequestParser): void {
   const { shared, credit } = client;
+  if (shared.longScripts.isActive && client.depth > 0) {
+    credit.isRefused = true; // it is dispatched again
+    return;
+  }
   const known = shared.learned.find(parser) ?? findCommand(parser);
   if (shared.pause.isActive && waitsForPause(client, known, parser)) {
     credit.isRefused = true; // it is dispatched again

@@ -59,6 +59,7 @@ export function exec(client: Client, command: Command): void {
     return;
   }
   if (!isForServer) return execHere(client, command, transaction);
+  if (transaction.runsScript) shared.longScripts.sent();
   if (transaction.isSpread || watches.length > 1) {
     return execSpread(client, command, transaction, nullOf(client));
   }

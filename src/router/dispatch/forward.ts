@@ -48,6 +48,7 @@ export function forward(client: Client, command: Command, parser: RequestParser)
   if (keys !== null) {
     request.usesUnnamedKeys = mayUseUnnamedKeys(client.shared.scripts, command, parser);
   }
+  if (command.caution !== "") client.shared.longScripts.sent();
   slot.send(request, bytes, requestStart, requestEnd);
 }
 

@@ -1,5 +1,5 @@
 /**
- * SUBSCRIBEs that are on their way to the servers, in all workers of a proxy.
+ * SUBSCRIBEs and UNSUBSCRIBEs that are on their way to the servers, in all workers of a proxy.
  *
  *      SUBSCRIBE read ─► begun ─► connects, sent ─► every server has acknowledged ─► ended
  *      PUBLISH read ─► begun before it for its channel, not ended? ─► it waits ─► sent
@@ -69,7 +69,7 @@ export class Subscribing {
     this.#limitMs = limitMs;
   }
 
-  /** SUBSCRIBEs begin; the function that is returned is called once they have ended. */
+  /** A SUBSCRIBE or UNSUBSCRIBE begins; the function that is returned is called once it has ended. */
   begin(cells: readonly number[]): () => void {
     for (const cell of cells) Atomics.add(this.#numbers, this.#first + cell, 1);
     let isEnded = false;

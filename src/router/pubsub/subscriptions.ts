@@ -213,8 +213,10 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
     const named = names.length === 0 ? [...mine] : names;
     const removed = new Set(named.filter((name) => mine.has(name)));
     this.#removing = { kind, names: removed };
+    this.#ended = this.#client.shared.subscribing.begin(this.#cellsOf(kind, removed));
     this.#ask(kind.unsubscribe, removed, () => {
       this.#removing = null;
+      this.#ended();
       this.#order.releaseAll();
       const out = new Encoder(this.#client.protocol);
       for (const name of named) {

@@ -9,7 +9,8 @@ import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient } from "../../support/resp_client.ts";
-import { RouterServer } from "../../support/router_server.ts";
+import type { RespValue } from "../../support/resp_value.ts";
+import { keyOn, RouterServer } from "../../support/router_server.ts";
 
 const ROUNDS = 10;
 
@@ -63,6 +64,42 @@ Deno.test("PUBLISH, also in a transaction, does not overtake a SUBSCRIBE that wa
     assertEquals(await client.call("EXEC"), ["OK", 1]);
   };
   assertEquals(await missedBy(proxy, (channel) => ["SUBSCRIBE", channel], inTransaction), []);
+  assertEquals(proxy.leftovers(), []);
+});
+
+Deno.test("PUBLISH waits until an UNSUBSCRIBE that was read before is in force at every master", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  using publisher = await proxy.client();
+  for (
+    const [subscribe, unsubscribe, publish] of [
+      ["SUBSCRIBE", "UNSUBSCRIBE", "PUBLISH"],
+      ["PSUBSCRIBE", "PUNSUBSCRIBE", "PUBLISH"],
+      ["SSUBSCRIBE", "SUNSUBSCRIBE", "SPUBLISH"],
+    ] as const
+  ) {
+    using subscriber = await proxy.client();
+    const channel = keyOn(1, 2);
+    await subscriber.call(subscribe, channel);
+    assertEquals(await publisher.call(publish, channel, "x"), 1);
+    await subscriber.read();
+    servers[0]!.pause(); // the other one, not the channel's
+    let count: RespValue | undefined;
+    let published: Promise<void>;
+    try {
+      await subscriber.send(unsubscribe);
+      const session = proxy.sessionOf(subscriber);
+      while (session.lastCommand?.name !== unsubscribe.toLowerCase()) await delay(0);
+      published = publisher.call(publish, channel, "x").then((reply) => void (count = reply));
+      await delay(50);
+      assertEquals(count, undefined, publish);
+    } finally {
+      servers[0]!.resume();
+    }
+    await published;
+    assertEquals(count, 0);
+    await subscriber.read();
+  }
   assertEquals(proxy.leftovers(), []);
 });
 
