@@ -6,6 +6,9 @@
  */
 
 import { ALLOWED_COMMAND_SHAPE } from "../model/allowed_command.ts";
+import { AUDIT_ENTRY_SHAPE, type AuditEntry } from "../model/audit_entry.ts";
+import { type ApiToken } from "../model/api_token.ts";
+import { type DashboardUser, type Role, ROLES } from "../model/dashboard_user.ts";
 import { MIGRATE_TASK_SHAPE } from "../model/migrate_task.ts";
 import { PROXY_SHAPE } from "../model/proxy.ts";
 import {
@@ -158,6 +161,31 @@ export interface KeyPlaceAnswer {
   readonly rule: SlotRule | null;
 }
 
+/** One of `GET /api/users`: all but the password. */
+export type UserAnswer = Omit<DashboardUser, "password">;
+
+/** One of `GET /api/tokens`: all but what the token is checked by. */
+export type TokenAnswer = Omit<ApiToken, "hash">;
+
+/** `POST /api/tokens`. */
+export interface NewTokenAnswer extends DoneAnswer {
+  /** The token itself, shown this once. */
+  readonly token: string;
+}
+
+/** What `POST /api/tokens` takes. */
+export interface TokenBody {
+  readonly name: string;
+  readonly role: Role;
+  /** Left out: it does not expire. */
+  readonly expires_seconds?: number;
+}
+
+/** `GET /api/audit`, newest first. */
+export interface AuditAnswer {
+  readonly entries: readonly AuditEntry[] | null;
+}
+
 /** Any object, whatever its fields. */
 const object: Shape<Readonly<Record<string, unknown>>> = {
   read(value, at) {
@@ -225,6 +253,21 @@ export const ANSWER_SHAPES = {
       recordOf<ProblemView>({ path: text, severity: text, problem: text, fix: text }),
     ),
   }),
+  users: listOf(recordOf<UserAnswer>({
+    name: text,
+    role: word(ROLES),
+    created_at: integer,
+    changed_at: integer,
+  })),
+  tokens: listOf(recordOf<TokenAnswer>({
+    name: text,
+    role: word(ROLES),
+    prefix: text,
+    created_at: integer,
+    expires_at: integer,
+  })),
+  newToken: recordOf<NewTokenAnswer>({ msg: text, ret: integer, token: text }),
+  audit: recordOf<AuditAnswer>({ entries: listOf(AUDIT_ENTRY_SHAPE) }),
   // Too large and too young to be spelled out twice: its type is the contract.
   cluster: object as unknown as Shape<ClusterView>,
 } as const;

@@ -82,26 +82,36 @@ function authorizeRead(policy: AccessPolicy, incoming: IncomingRequest): AccessD
   return isBrowser(incoming.request) ? checkName(policy, incoming) : undefined;
 }
 
+/** Why a request that changes something may be the doing of another site's page; nothing when it is not. */
+export function foreignPage(
+  policy: AccessPolicy,
+  incoming: IncomingRequest,
+): AccessDenied | undefined {
+  if (isFromElsewhere(incoming)) {
+    return { status: 403, error: "requests from pages of other sites are refused" };
+  }
+  return checkName(policy, incoming);
+}
+
 function authorizeChange(
   policy: AccessPolicy,
   incoming: IncomingRequest,
 ): AccessDenied | undefined {
   const { request } = incoming;
-  if (isFromElsewhere(incoming)) {
-    return { status: 403, error: "requests from pages of other sites are refused" };
-  }
-  const wrongName = checkName(policy, incoming);
-  if (wrongName !== undefined) return wrongName;
+  const foreign = foreignPage(policy, incoming);
+  if (foreign !== undefined) return foreign;
   if (policy.token.isSet) return isToken(policy.token, request) ? undefined : NO_TOKEN;
   if (!policy.isOpenToAll && !isThisMachine(incoming)) return notHere("change anything");
-  if (isBrowser(request) && !namesItsPage(request)) {
-    return {
-      status: 403,
-      error:
-        "this browser does not say which page sends the request: use the page /admin, or codis-proxy config",
-    };
-  }
-  return undefined;
+  return isBrowser(request) ? unnamedPage(request) : undefined;
+}
+
+/** Why a browser's request that shows no token may be an image's on another page; nothing when it is not. */
+export function unnamedPage(request: Request): AccessDenied | undefined {
+  return namesItsPage(request) ? undefined : {
+    status: 403,
+    error:
+      "this browser does not say which page sends the request: use the page /admin, or codis-proxy config",
+  };
 }
 
 const NO_TOKEN: AccessDenied = {
@@ -134,7 +144,7 @@ function isSameHost(origin: string, request: Request): boolean {
 }
 
 /** Every browser sends one of these; no page can change that for its images and forms. */
-function isBrowser(request: Request): boolean {
+export function isBrowser(request: Request): boolean {
   return request.headers.has("sec-fetch-site") ||
     /^Mozilla\//.test(request.headers.get("user-agent") ?? "");
 }
@@ -183,13 +193,26 @@ function isThisMachine({ request, remote }: IncomingRequest): boolean {
   }
 }
 
+/** The address that a server on this machine says it got a request from; `undefined`: none says so. */
+export function lastForwarded({ request, remote }: IncomingRequest): string | undefined {
+  if (!isLoopback(remote.replace(/^::ffff:/, ""))) return undefined;
+  return request.headers.get("x-forwarded-for")?.split(",").at(-1)?.trim() ??
+    request.headers.get("x-real-ip") ?? undefined;
+}
+
 /** What a server in front of us adds. */
 const FORWARDED = ["forwarded", "x-forwarded-for", "x-real-ip"];
 
 // -- the token ----------------------------------------------------------------------------------
 
-function isToken(token: Secret, request: Request): boolean {
-  const given = /^Bearer (.*)$/i.exec(request.headers.get("authorization") ?? "")?.[1] ?? "";
+/** The token that a request carries; `undefined`: none. */
+export function bearerIn(request: Request): string | undefined {
+  return /^Bearer (.*)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+}
+
+/** Whether a request carries this token. */
+export function isToken(token: Secret, request: Request): boolean {
+  const given = bearerIn(request) ?? "";
   // Programs write letters like "é" into a header as one byte, as browsers do, or as UTF-8, as shells do.
   const typed = new TextDecoder().decode(Uint8Array.from(given, (char) => char.charCodeAt(0)));
   return [given, typed].map((each) => isSameSecret(each, token.reveal())).includes(true);

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { Role } from "../model/dashboard_user.ts";
 import type { MigrateTaskStatus } from "../model/migrate_task.ts";
 import type { ProxyState } from "../model/proxy.ts";
 import type { ServerType } from "../model/server.ts";
@@ -44,6 +45,17 @@ export interface ClusterView {
   readonly events: readonly EventView[];
   /** A change that is being carried out. */
   readonly change: ChangeView | null;
+  /** Who asks; in the answer to a request only. */
+  readonly you?: YouView;
+}
+
+/** Whoever sent the request that is answered. */
+export interface YouView {
+  /** `alice`, `token ci`, `dashboard_token`, `this machine`. */
+  readonly name: string;
+  readonly role: Role;
+  /** Whether it is a user who has logged in. */
+  readonly is_user: boolean;
 }
 
 /** The dashboard that answers. */
@@ -53,8 +65,10 @@ export interface DashboardView {
   readonly started_at: number;
   readonly failover: "off" | "auto";
   readonly failover_after_seconds: number;
-  /** Whether changes need a token. */
+  /** Whether changes need a token or a login. */
   readonly needs_token: boolean;
+  /** Whether people log in with a name and a password. */
+  readonly has_users: boolean;
 }
 
 /** The last minutes, one value per step in each list, oldest first. */

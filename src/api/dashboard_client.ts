@@ -6,6 +6,7 @@
 
 import type { AllowedCommand } from "../model/allowed_command.ts";
 import type { SlotRule } from "../hash/placement.ts";
+import type { Role } from "../model/dashboard_user.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import { PROXY_SHAPE, type ProxyRecord, type ProxyState } from "../model/proxy.ts";
@@ -13,6 +14,7 @@ import type { ServerType } from "../model/server.ts";
 import type { SlotRecord } from "../model/slot.ts";
 import {
   ANSWER_SHAPES,
+  type AuditAnswer,
   type CancelMode,
   type CheckAnswer,
   type DoneAnswer,
@@ -20,6 +22,7 @@ import {
   type KeyPlaceAnswer,
   type MigrateBody,
   type MigrateStatusAnswer,
+  type NewTokenAnswer,
   type OverviewAnswer,
   type QueuedAnswer,
   type RebalanceBody,
@@ -27,6 +30,9 @@ import {
   type SlotKeysAnswer,
   type SlotRangeBody,
   type SlotRulesAnswer,
+  type TokenAnswer,
+  type TokenBody,
+  type UserAnswer,
 } from "./answers.ts";
 import type { ClusterView } from "./cluster_view.ts";
 import { type DashboardAccess, DashboardRequests } from "./dashboard_requests.ts";
@@ -60,6 +66,57 @@ export class DashboardClient {
   /** What is wrong with what is stored. */
   check(): Promise<CheckAnswer> {
     return this.#requests.read("/api/check", ANSWER_SHAPES.check);
+  }
+
+  // -- who may do what, and who did --
+
+  /** The users of the dashboard. */
+  users(): Promise<readonly UserAnswer[] | null> {
+    return this.#requests.read("/api/users", ANSWER_SHAPES.users);
+  }
+
+  /** Makes a user. */
+  addUser(name: string, role: Role, password: string): Promise<DoneAnswer> {
+    return this.#requests.change("POST", "/api/users", { name, role, password });
+  }
+
+  /** Changes a user's role, password or both. */
+  setUser(
+    name: string,
+    change: { readonly role?: Role; readonly password?: string },
+  ): Promise<DoneAnswer> {
+    return this.#requests.change("PUT", `/api/users/${encodeURIComponent(name)}`, change);
+  }
+
+  /** Removes a user. */
+  removeUser(name: string): Promise<DoneAnswer> {
+    return this.#requests.change("DELETE", `/api/users/${encodeURIComponent(name)}`);
+  }
+
+  /** The API tokens. */
+  tokens(): Promise<readonly TokenAnswer[] | null> {
+    return this.#requests.read("/api/tokens", ANSWER_SHAPES.tokens);
+  }
+
+  /** Makes an API token. */
+  addToken(body: TokenBody): Promise<NewTokenAnswer> {
+    return this.#requests.post("/api/tokens", body, ANSWER_SHAPES.newToken, true);
+  }
+
+  /** Withdraws an API token. */
+  removeToken(name: string): Promise<DoneAnswer> {
+    return this.#requests.change("DELETE", `/api/tokens/${encodeURIComponent(name)}`);
+  }
+
+  /** Who did what, newest first. */
+  audit(
+    filter: { readonly limit: number; readonly who?: string; readonly refused?: boolean },
+  ): Promise<AuditAnswer> {
+    const { limit, who, refused } = filter;
+    const query = new URLSearchParams({ limit: `${limit}` });
+    if (who !== undefined) query.set("who", who);
+    if (refused === true) query.set("refused", "true");
+    return this.#requests.read(`/api/audit?${query}`, ANSWER_SHAPES.audit);
   }
 
   /** Finds out whether the token is the right one; changes nothing. */
@@ -292,17 +349,17 @@ export class DashboardClient {
   /** Removes old actions: all but the newest `keep`, or those older than `secs` seconds. */
   gcActions(bound: { readonly keep: number } | { readonly secs: number }): Promise<DoneAnswer> {
     const query = "keep" in bound ? `keep=${bound.keep}` : `secs=${bound.secs}`;
-    return this.#requests.change("GET", `/api/action/gc?${query}`);
+    return this.#requests.change("POST", `/api/action/gc?${query}`);
   }
 
   /** Removes the product's lock, whichever process has it. */
   removeLocks(): Promise<DoneAnswer> {
-    return this.#requests.change("GET", "/api/force_remove_locks");
+    return this.#requests.change("POST", "/api/force_remove_locks");
   }
 
   /** Removes the fences behind which no proxy is online. */
   removeFences(): Promise<DoneAnswer> {
-    return this.#requests.change("GET", "/api/remove_fence");
+    return this.#requests.change("POST", "/api/remove_fence");
   }
 }
 

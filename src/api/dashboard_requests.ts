@@ -47,6 +47,8 @@ export interface DashboardAccess {
    * is asked again while it refuses connections or stands by. @default 0
    */
   readonly startMs?: number;
+  /** Who we are, for the audit trail. @default "proxy" */
+  readonly sender?: "cli" | "proxy";
 }
 
 type Method = "GET" | "POST" | "PUT" | "DELETE";
@@ -78,6 +80,7 @@ export class DashboardRequests {
   readonly #readMs: number;
   readonly #changeMs: number;
   readonly #startMs: number;
+  readonly #sender: string;
   /** Who is asked: the address that was given, or the leader it named. */
   #address: Address;
   /** Whether it has answered. */
@@ -90,6 +93,7 @@ export class DashboardRequests {
     this.#readMs = access.readMs ?? READ_MS;
     this.#changeMs = access.changeMs ?? CHANGE_MS;
     this.#startMs = access.startMs ?? 0;
+    this.#sender = `codis-proxy ${access.sender ?? "proxy"}`;
   }
 
   /** Who is asked, `host:port`. */
@@ -169,7 +173,7 @@ export class DashboardRequests {
   }
 
   async #send({ method, path, body, timeoutMs, isChange }: Question<unknown>): Promise<Reply> {
-    const headers: Record<string, string> = {};
+    const headers: Record<string, string> = { "user-agent": this.#sender };
     if (body !== undefined) headers["content-type"] = "application/json";
     if (this.#token.isSet) headers["authorization"] = `Bearer ${this.#token.reveal()}`;
     try {

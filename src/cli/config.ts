@@ -6,6 +6,7 @@
 
 import type { CommandGroup } from "./parts/subcommand.ts";
 import { actionCommands } from "./config/action.ts";
+import { auditCommand } from "./config/audit.ts";
 import { checkCommand } from "./config/check.ts";
 import { commandCommands } from "./config/command.ts";
 import { groupCommands } from "./config/group.ts";
@@ -14,6 +15,8 @@ import { serverCommands } from "./config/server.ts";
 import { CONFIG_FLAGS } from "./parts/context.ts";
 import { slotCommands } from "./config/slot.ts";
 import { statusCommand } from "./config/status.ts";
+import { tokenCommands } from "./config/token.ts";
+import { userCommands } from "./config/user.ts";
 import { dashboardCommand } from "./dashboard.ts";
 
 /** See the header. */
@@ -29,6 +32,9 @@ export const configCommands: CommandGroup = {
     proxyCommands,
     actionCommands,
     commandCommands,
+    userCommands,
+    tokenCommands,
+    auditCommand,
     checkCommand,
     // codis-config has it by this name.
     dashboardCommand,

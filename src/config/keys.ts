@@ -123,6 +123,16 @@ export const CONFIG_KEYS = [
       "access, or everybody if the dashboard's --addr names a host.",
   },
   {
+    key: "audit_log",
+    field: "auditLog",
+    kind: "text",
+    default: "",
+    example: "/var/log/codis/audit.jsonl",
+    help:
+      "File to which the dashboard adds a line of JSON for everything that somebody changed or was " +
+      "refused. The newest entries are in the coordinator, too. Not set: only there.",
+  },
+  {
     key: "http_names",
     field: "httpNames",
     kind: "hostnames",

@@ -35,6 +35,10 @@ import type { ServerAuth } from "../control/servers.ts";
 import { resumeRuleChange, type RulesContext } from "../control/slot_rules.ts";
 import { SlotKeyCounter } from "../control/slot_keys.ts";
 import { WriteHolds } from "../control/write_holds.ts";
+import type { AccessControl } from "../control/dashboard_users.ts";
+import { AccessGate } from "./access/access_gate.ts";
+import { AuditLog } from "./audit/audit_log.ts";
+import { AuditTrail } from "./audit/audit_trail.ts";
 
 /** How a dashboard is run. */
 export interface DashboardOptions {
@@ -55,6 +59,8 @@ export interface DashboardOptions {
   readonly needsToken: boolean;
   /** Whether the entry of a Codis 2.0 dashboard is removed. */
   readonly takeOver: boolean;
+  /** File of the audit trail. @default none */
+  readonly auditLog?: string;
   /** How long proxies may take to confirm. @default Codis 2.0's times */
   readonly times?: ConfirmTimes;
 }
@@ -75,6 +81,10 @@ export class Dashboard implements Control {
   readonly store: Store;
   readonly monitor: Monitor;
   readonly slotKeys: SlotKeyCounter = new SlotKeyCounter(this);
+  /** Who may do what. */
+  readonly access: AccessGate;
+  /** Who did what. */
+  readonly audit: AuditTrail;
   readonly #options: DashboardOptions;
   readonly #events = new Events();
   readonly #leadership: Leadership;
@@ -93,6 +103,12 @@ export class Dashboard implements Control {
   constructor(options: DashboardOptions) {
     this.#options = options;
     this.store = options.store;
+    this.access = new AccessGate(options.store);
+    this.audit = new AuditTrail(
+      options.store,
+      new AuditLog(options.auditLog ?? ""),
+      (operations) => this.#leadership.transact(operations),
+    );
     this.#leadership = new Leadership(options.store, options.addr, {
       onLead: () => this.#lead(),
       onDepose: () => this.#depose(),
@@ -126,7 +142,7 @@ export class Dashboard implements Control {
     this.#failover = new Failover({
       control: this,
       sightings: this.monitor,
-      promote: (groupId, addr) => this.promote(groupId, addr, true),
+      promote: (groupId, addr) => this.#failOver(groupId, addr),
     }, options.failoverAfterMs);
   }
 
@@ -154,12 +170,15 @@ export class Dashboard implements Control {
 
   /** Starts to lead, or to stand by. */
   start(): void {
+    this.access.records.start();
     this.#leadership.start(this.#options.takeOver);
   }
 
   /** Gives up the lead, after the change that is being made. */
   async stop(): Promise<void> {
+    await this.audit.flush();
     await this.#leadership.stop();
+    this.access.records.stop();
   }
 
   // -- Control --
@@ -219,6 +238,15 @@ export class Dashboard implements Control {
     }
   }
 
+  /** Changes users or tokens; what was changed is in force when this resolves. */
+  async changeAccess<T>(body: (access: AccessControl) => Promise<T>): Promise<T> {
+    try {
+      return await body({ control: this, hasConfigToken: this.#options.needsToken });
+    } finally {
+      await this.access.records.refresh();
+    }
+  }
+
   /**
    * Checks that this dashboard may change anything; if it is just taking over, waits for that.
    *
@@ -249,7 +277,8 @@ export class Dashboard implements Control {
         started_at: this.#startedAt,
         failover,
         failover_after_seconds: failoverAfterMs / 1000,
-        needs_token: needsToken,
+        needs_token: needsToken || this.access.records.areThere,
+        has_users: this.access.records.hasUsers,
       },
       ...monitoredView(this.monitor),
       migrations: this.#migrations?.views() ?? [],
@@ -270,6 +299,7 @@ export class Dashboard implements Control {
   async #lead(): Promise<void> {
     await createFolders(this.store);
     await this.monitor.start();
+    await this.audit.load();
     const { auth, migrate } = this.#options;
     const slowestProxy = () => this.monitor.proxies.slowest;
     this.#migrations = new MigrationQueue(this, { ...migrate, ...auth, slowestProxy });
@@ -286,6 +316,7 @@ export class Dashboard implements Control {
 
   async #depose(): Promise<void> {
     this.#endRemoving();
+    this.audit.unload();
     this.#failover.stop();
     this.#holds.stop();
     this.#changes.stop();
@@ -294,6 +325,21 @@ export class Dashboard implements Control {
     this.#migrations = undefined;
     this.#takingOver.resolve();
     this.#takingOver = Promise.withResolvers();
+  }
+
+  async #failOver(groupId: number, addr: string): Promise<void> {
+    const note = (status: number, end: string) =>
+      this.audit.note({
+        ...{ who: "failover", address: "", by: "dashboard", request: "promote" },
+        ...{ arguments: `group_id=${groupId} addr=${addr}`, status, end },
+      });
+    try {
+      await this.promote(groupId, addr, true);
+      note(200, "ok");
+    } catch (error) {
+      note(500, (error as Error).message);
+      throw error;
+    }
   }
 
   async #reread(): Promise<void> {

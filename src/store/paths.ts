@@ -50,6 +50,13 @@ export function storePaths(product: string) {
     allowedCommands: `${root}/allowed_commands`,
     /** Not in Codis 2.0: which keys belong together. */
     slotRules: `${root}/slot_rules`,
+    /** Not in Codis 2.0: who may log in at the dashboard. */
+    dashboardUsers: `${root}/dashboard_users`,
+    /** Not in Codis 2.0: the tokens of programs that use the dashboard. */
+    apiTokens: `${root}/api_tokens`,
+    /** Not in Codis 2.0: who did what through the dashboard, in pages. */
+    audit: `${root}/audit`,
+    auditPage: (name: string) => `${root}/audit/${name}`,
     /** Not in Codis 2.0: masters that refuse writes because of a promotion, and what they had been set to. */
     writeHolds: `${root}/write_holds`,
     writeHold: (addr: string) => `${root}/write_holds/${addr}`,

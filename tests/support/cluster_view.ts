@@ -23,6 +23,7 @@ export const VIEW: ClusterView = {
     failover: "auto",
     failover_after_seconds: 10,
     needs_token: true,
+    has_users: false,
   },
   ops: 1234.4,
   sessions: 50,

@@ -205,6 +205,7 @@ export function madeUpCluster(second: number): ClusterView {
       failover: "auto",
       failover_after_seconds: 10,
       needs_token: false,
+      has_users: false,
     },
     ops: Math.round(wave(second)),
     sessions,

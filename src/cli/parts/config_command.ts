@@ -8,7 +8,7 @@ import { DashboardError, DashboardUnreachableError } from "../../api/dashboard_e
 import { startLog, stopLog } from "../../base/log.ts";
 import type { Argument, Flag, FlagValues, Subcommand } from "./subcommand.ts";
 import { type CommandOutput, printOutput } from "./output.ts";
-import { CommandContext, DASHBOARD_HINT } from "./context.ts";
+import { CommandContext, DASHBOARD_HINT, TOKEN_VARIABLE } from "./context.ts";
 
 /** A config command. */
 export interface ConfigRow {
@@ -59,9 +59,12 @@ function withAdvice(error: unknown): unknown {
     return new Error(`${error.message}; ${DASHBOARD_HINT}`, { cause: error });
   }
   if (error instanceof DashboardError && error.status === UNAUTHORIZED) {
-    return new Error(`${error.message}; set dashboard_token to the token of the dashboard`, {
-      cause: error,
-    });
+    return new Error(
+      `${error.message}; set dashboard_token to the token of the dashboard, or ${TOKEN_VARIABLE} to an API token`,
+      {
+        cause: error,
+      },
+    );
   }
   return error;
 }

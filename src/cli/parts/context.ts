@@ -9,6 +9,7 @@
 import { delay } from "@std/async/delay";
 import { DashboardClient } from "../../api/dashboard_client.ts";
 import { type Address, parseAddress } from "../../base/address.ts";
+import { Secret } from "../../base/secret.ts";
 import { logger, type LogOptions } from "../../base/log.ts";
 import { type Config, loadConfig, parseConfig } from "../../config/config.ts";
 import { ConfigError } from "../../config/error.ts";
@@ -25,6 +26,9 @@ import { parseWhole, parseWord } from "./arguments.ts";
 const DASHBOARD_WAIT_SECONDS_MAX = 3600;
 /** Time between two reads of the dashboard's record in the store, in milliseconds. */
 const STORED_POLL_MS = 200;
+
+/** The environment variable with the token of whoever uses the command. */
+export const TOKEN_VARIABLE = "CODIS_DASHBOARD_TOKEN";
 
 const LOG_LEVEL = logLevelFlag("");
 
@@ -161,7 +165,8 @@ export class CommandContext implements AsyncDisposable {
           "or set dashboard_addr or --dashboard to the address of one",
       );
     }
-    return new DashboardClient({ address, token: config.dashboardToken, startMs });
+    const token = tokenOf(config);
+    return new DashboardClient({ address, token, startMs, sender: "cli" });
   }
 
   /** The dashboard's address in the embedded store; waits for a dashboard that is starting. */
@@ -178,6 +183,12 @@ export class CommandContext implements AsyncDisposable {
       await delay(STORED_POLL_MS);
     }
   }
+}
+
+/** The token of whoever uses the command, or else of the machine. */
+function tokenOf(config: Config): Secret {
+  const own = Deno.env.get(TOKEN_VARIABLE) ?? "";
+  return own === "" ? config.dashboardToken : new Secret(own);
 }
 
 /** The dashboard's address in the store; `undefined` while no dashboard runs. */

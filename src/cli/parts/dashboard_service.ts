@@ -55,6 +55,7 @@ export function makeDashboard(
     },
     needsToken: token.isSet,
     takeOver,
+    auditLog: config.auditLog,
   });
   if (policy.isOpenToAll && !token.isSet) {
     logger("dashboard").warn(

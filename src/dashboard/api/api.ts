@@ -1,7 +1,7 @@
 /**
  * The dashboard's HTTP API: Codis 2.0's routes and ours, a file for each noun.
  *
- *     request ─► route ─► allowed? ─► leads? ─► input checked ─► operation ─► answer
+ *     request ─► route ─► allowed? ─► leads? ─► input checked ─► operation ─► answer, noted in the audit trail
  *
  * Success is answered as Codis 2.0 does, `{"msg":"OK","ret":0}` or an indented document. So is what it
  * refuses: 500 and its own text. Input that breaks a rule is answered with 400, field and rule.
@@ -9,39 +9,50 @@
  * @module
  */
 
-import { type AccessPolicy, authorize } from "../../api/auth.ts";
+import type { AccessPolicy } from "../../api/auth.ts";
 import { logger } from "../../base/log.ts";
 import { InputError, NotLeaderError, UnconfirmedError } from "../../control/errors.ts";
 import { QueuedMoves } from "../../migration/rebalance/request.ts";
+import { isRefused } from "../../model/audit_entry.ts";
 import { StoreError } from "../../store/store.ts";
+import { addressOf } from "../access/access_gate.ts";
+import type { Refusal } from "../access/identity.ts";
+import { auditNote, isDryRun } from "../audit/audit_note.ts";
 import type { Dashboard } from "../dashboard.ts";
 import { ACTION_ROUTES } from "./action.ts";
+import { AUDIT_ROUTES } from "./audit.ts";
 import { CHECK_ROUTES } from "./check.ts";
 import { CLUSTER_ROUTES } from "./cluster.ts";
 import { COMMAND_ROUTES } from "./command.ts";
 import { FENCE_ROUTES } from "./fence.ts";
 import { LOCK_ROUTES } from "./lock.ts";
 import { LOGIN_ROUTES } from "./login.ts";
+import { LOGOUT_ROUTES } from "./logout.ts";
 import { MIGRATE_ROUTES } from "./migrate.ts";
 import { OVERVIEW_ROUTES } from "./overview.ts";
 import { PROXY_ROUTES } from "./proxy.ts";
 import { REBALANCE_ROUTES } from "./rebalance.ts";
 import { REDIS_ROUTES } from "./redis.ts";
-import { type ApiRoute, findRoute } from "./route.ts";
+import { type ApiRoute, type Call, findRoute } from "./route.ts";
 import { SERVER_GROUP_ROUTES } from "./server_group.ts";
 import { SLOT_ROUTES } from "./slot.ts";
 import { SLOT_RULE_ROUTES } from "./slot_rule.ts";
+import { TOKEN_ROUTES } from "./token.ts";
+import { USER_ROUTES } from "./user.ts";
 
 const log = logger("dashboard");
 
-const ROUTES: readonly ApiRoute[] = [
+/** Every route. */
+export const API_TABLE: readonly ApiRoute[] = [
   ACTION_ROUTES,
+  AUDIT_ROUTES,
   CHECK_ROUTES,
   CLUSTER_ROUTES,
   COMMAND_ROUTES,
   FENCE_ROUTES,
   LOCK_ROUTES,
   LOGIN_ROUTES,
+  LOGOUT_ROUTES,
   MIGRATE_ROUTES,
   OVERVIEW_ROUTES,
   PROXY_ROUTES,
@@ -50,6 +61,8 @@ const ROUTES: readonly ApiRoute[] = [
   SERVER_GROUP_ROUTES,
   SLOT_ROUTES,
   SLOT_RULE_ROUTES,
+  TOKEN_ROUTES,
+  USER_ROUTES,
 ].flat();
 
 /**
@@ -65,22 +78,81 @@ export async function answerApi(
 ): Promise<Response> {
   const url = new URL(request.url);
   try {
-    const found = findRoute(ROUTES, request.method, url);
+    const found = findRoute(API_TABLE, request.method, url);
     if (found === undefined) return json({ error: `no such path: ${url.pathname}` }, 404);
     if ("allow" in found) {
       return json({ error: `use ${found.allow}` }, 405, { allow: found.allow });
     }
     const { route, words } = found;
-    const refusal = authorize(policy, { request, url, remote }, route.access);
-    if (refusal !== undefined) return json({ error: refusal.error }, refusal.status);
-    if (route.needsLead) await dashboard.checkLead();
-    const answer = await route.answer({ dashboard, request, url, words });
-    if (route.changes && answer === undefined) return json({ msg: "OK", ret: 0 });
-    if (answer instanceof QueuedMoves) return json({ msg: "OK", ret: 0, slots: answer.slots });
-    return new Response(goIndented(answer), { headers: JSON_HEADERS });
+    const who = await dashboard.access.admit(policy, { request, url, remote }, route);
+    // Routes read the body, too; it is here already.
+    const body = route.changes ? await request.clone().text() : "";
+    const call = {
+      ...{ dashboard, request, url, remote, words, note: {}, answerHeaders: new Headers() },
+      who: "status" in who ? { name: "nobody", role: "viewer", kind: "place" } as const : who,
+    };
+    const response = "status" in who ? refused(dashboard, who) : await answerRoute(route, call);
+    await noteRequest(route, call, body, response);
+    return response;
   } catch (error) {
     return failureOf(error, request, url);
   }
+}
+
+async function answerRoute(route: ApiRoute, call: Call<string>): Promise<Response> {
+  const { dashboard, request, url, answerHeaders } = call;
+  try {
+    if (route.needsLead) await dashboard.checkLead();
+    const answer = await route.answer(call);
+    if (isRefusal(answer)) return refused(dashboard, answer);
+    if (route.changes && answer === undefined) {
+      return json({ msg: "OK", ret: 0 }, 200, Object.fromEntries(answerHeaders));
+    }
+    if (answer instanceof QueuedMoves) return json({ msg: "OK", ret: 0, slots: answer.slots });
+    for (const [name, value] of Object.entries(JSON_HEADERS)) answerHeaders.set(name, value);
+    return new Response(goIndented(answer), { headers: answerHeaders });
+  } catch (error) {
+    return failureOf(error, request, url);
+  }
+}
+
+/** What was changed, and what was refused, is noted; what was only read is not. */
+async function noteRequest(
+  route: ApiRoute,
+  call: Call<string>,
+  body: string,
+  response: Response,
+): Promise<void> {
+  const { dashboard, request, who, note } = call;
+  const { status } = response;
+  if ((!route.changes || isDryRun(body)) && !isRefused({ status })) return;
+  const error = status < 400 ? "" : errorIn(await response.clone().text());
+  const sender = { who: note.who ?? who.name, address: addressOf(call) };
+  dashboard.audit.note({
+    ...auditNote(request, body, sender, { status, error }),
+    ...note.arguments === undefined ? {} : { arguments: note.arguments },
+  });
+}
+
+function errorIn(text: string): string {
+  try {
+    return String(JSON.parse(text).error ?? text);
+  } catch {
+    return text;
+  }
+}
+
+function isRefusal(answer: unknown): answer is Refusal {
+  return typeof answer === "object" && answer !== null && "status" in answer && "error" in answer;
+}
+
+function refused(dashboard: Dashboard, refusal: Refusal): Response {
+  const { status, error, retryAfter } = refusal;
+  // The page asks for a name and a password only where there are users.
+  const more = status === 401 ? { has_users: dashboard.access.records.hasUsers } : {};
+  return json({ error, ...more }, status, {
+    ...retryAfter === undefined ? {} : { "retry-after": `${retryAfter}` },
+  });
 }
 
 function failureOf(error: unknown, { method }: Request, { pathname: path }: URL): Response {

@@ -8,5 +8,8 @@ import { type ApiRoute, readMonitored } from "./route.ts";
 
 /** See the header. */
 export const CLUSTER_ROUTES: readonly ApiRoute[] = [
-  readMonitored("/api/cluster", ({ dashboard }) => dashboard.view()),
+  readMonitored("/api/cluster", async ({ dashboard, who }) => ({
+    ...await dashboard.view(),
+    you: { name: who.name, role: who.role, is_user: who.kind === "user" },
+  })),
 ];

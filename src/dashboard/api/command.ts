@@ -21,10 +21,10 @@ export const COMMAND_ROUTES: readonly ApiRoute[] = [
       throw new InputError("way", "key=N, block=N, any or all", way);
     }
     await allowCommand(dashboard, { name: nameIn(body["name"]), way });
-  }),
+  }, "admin"),
   change("DELETE", "/api/commands/allowed/:name", async ({ dashboard, words }) => {
     await disallowCommand(dashboard, nameIn(words.name));
-  }),
+  }, "admin"),
 ];
 
 function nameIn(value: unknown): string {

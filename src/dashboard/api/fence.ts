@@ -11,4 +11,5 @@ import { type ApiRoute, changeByGet } from "./route.ts";
 export const FENCE_ROUTES: readonly ApiRoute[] = changeByGet(
   "/api/remove_fence",
   async ({ dashboard }) => void await removeDeadFences(dashboard),
+  "admin",
 );

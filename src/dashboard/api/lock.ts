@@ -11,4 +11,5 @@ import { type ApiRoute, changeByGet } from "./route.ts";
 export const LOCK_ROUTES: readonly ApiRoute[] = changeByGet(
   "/api/force_remove_locks",
   ({ dashboard }) => removeLocks(dashboard.store),
+  "admin",
 );

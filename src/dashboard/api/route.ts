@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { Access } from "../../api/auth.ts";
-import type { Dashboard } from "../dashboard.ts";
 import { InputError } from "../../control/errors.ts";
+import type { Role } from "../../model/dashboard_user.ts";
+import type { Identity } from "../access/identity.ts";
+import type { Dashboard } from "../dashboard.ts";
 
 /** The methods that routes have. */
 type Method = "GET" | "POST" | "PUT" | "DELETE";
@@ -22,6 +23,14 @@ export interface Call<Word extends string = never> {
   readonly dashboard: Dashboard;
   readonly request: Request;
   readonly url: URL;
+  /** The address that it came from, without port. */
+  readonly remote: string;
+  /** Who sends it. */
+  readonly who: Identity;
+  /** Further headers of the answer. */
+  readonly answerHeaders: Headers;
+  /** What the audit trail says, where the route knows better. */
+  readonly note: { who?: string; arguments?: string };
   /** What stands in the request's path for the `:words` of the route's path, decoded. */
   readonly words: Readonly<Record<Word, string>>;
 }
@@ -33,8 +42,8 @@ export interface ApiRoute {
   readonly pattern: URLPattern;
   /** Whether it changes anything: when it returns nothing, the answer is Codis 2.0's OK. */
   readonly changes: boolean;
-  /** What the sender must be allowed to do. */
-  readonly access: Access;
+  /** The least role of the sender; `anyone`: no login is needed. */
+  readonly role: Role | "anyone";
   /** Whether only the dashboard that leads can answer. */
   readonly needsLead: boolean;
   /** Resolves with the document of the answer, or with nothing. */
@@ -47,7 +56,7 @@ function route<P extends string>(
   method: Method,
   path: P,
   answer: Answer<P>,
-  needs: Pick<ApiRoute, "changes" | "access" | "needsLead">,
+  needs: Pick<ApiRoute, "changes" | "role" | "needsLead">,
 ): ApiRoute {
   // The pattern is made from the same path as the type of the words.
   const pattern = new URLPattern({ pathname: path });
@@ -55,31 +64,44 @@ function route<P extends string>(
 }
 
 /** Reads what is stored: any dashboard can answer. */
-export function read<P extends string>(path: P, answer: Answer<P>): ApiRoute {
-  return route("GET", path, answer, { changes: false, access: "read", needsLead: false });
+export function read<P extends string>(
+  path: P,
+  answer: Answer<P>,
+  role: Role = "viewer",
+): ApiRoute {
+  return route("GET", path, answer, { changes: false, role, needsLead: false });
 }
 
-/** Reads what only the dashboard that leads monitors. */
+/** Reads what only the dashboard that leads knows. */
 export function readMonitored<P extends string>(path: P, answer: Answer<P>): ApiRoute {
-  return route("GET", path, answer, { changes: false, access: "read", needsLead: true });
+  return route("GET", path, answer, { changes: false, role: "viewer", needsLead: true });
 }
 
 /** Reads what keeps a Redis server busy, so the sender must be allowed to change things. */
 export function readCostly<P extends string>(path: P, answer: Answer<P>): ApiRoute {
-  return route("GET", path, answer, { changes: false, access: "change", needsLead: true });
+  return route("GET", path, answer, { changes: false, role: "operator", needsLead: true });
 }
 
-/** Changes the cluster. */
-export function change<P extends string>(method: Method, path: P, answer: Answer<P>): ApiRoute {
-  return route(method, path, answer, { changes: true, access: "change", needsLead: true });
+/** Changes the cluster, or who may. */
+export function change<P extends string>(
+  method: Method,
+  path: P,
+  answer: Answer<P>,
+  role: ApiRoute["role"] = "operator",
+): ApiRoute {
+  return route(method, path, answer, { changes: true, role, needsLead: true });
 }
 
 /**
- * As {@linkcode change}, by GET as in Codis 2.0, for its tools, and by POST for browsers, which then say
- * which page sends the request.
+ * As {@linkcode change}, by GET as in Codis 2.0, for its tools, and by POST for browsers, which may change
+ * nothing by GET.
  */
-export function changeByGet<P extends string>(path: P, answer: Answer<P>): ApiRoute[] {
-  return [change("GET", path, answer), change("POST", path, answer)];
+export function changeByGet<P extends string>(
+  path: P,
+  answer: Answer<P>,
+  role: Role = "operator",
+): ApiRoute[] {
+  return [change("GET", path, answer, role), change("POST", path, answer, role)];
 }
 
 /**

@@ -35,7 +35,7 @@ export const SERVER_GROUP_ROUTES: readonly ApiRoute[] = [
   }),
   change("DELETE", "/api/server_group/:id", async ({ dashboard, words }) => {
     await removeGroup(dashboard, groupIdOfPath(words.id));
-  }),
+  }, "admin"),
   change("PUT", "/api/server_group/:id/addServer", async ({ dashboard, request, words }) => {
     const groupId = groupIdOfPath(words.id);
     const body = await readBody(request);
@@ -49,7 +49,7 @@ export const SERVER_GROUP_ROUTES: readonly ApiRoute[] = [
   change("PUT", "/api/server_group/:id/removeServer", async ({ dashboard, request, words }) => {
     const groupId = groupIdOfPath(words.id);
     await removeServer(dashboard, groupId, addrIn(await readBody(request), "addr"));
-  }),
+  }, "admin"),
   change("POST", "/api/server_group/:id/promote", async ({ dashboard, request, words }) => {
     groupIdOfPath(words.id);
     const body = await readBody(request);

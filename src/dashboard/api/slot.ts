@@ -20,7 +20,7 @@ export const SLOT_ROUTES: readonly ApiRoute[] = [
   }),
   change("POST", "/api/slots/init", async (call) => {
     await initSlots(call.dashboard, await isForcedInit(call));
-  }),
+  }, "admin"),
   change("POST", "/api/slot", async ({ dashboard, request }) => {
     const body = await readBody(request);
     await setSlotRange(dashboard, {

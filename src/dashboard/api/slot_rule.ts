@@ -27,7 +27,7 @@ export const SLOT_RULE_ROUTES: readonly ApiRoute[] = [
     const body = onlyFields(await readBody(request), "rules", "first");
     const isFirst = flagIn(body, "first");
     await addSlotRules(dashboard.rulesContext, rulesIn(body), isFirst);
-  }),
+  }, "admin"),
   change("POST", "/api/slot_rules/remove", async ({ dashboard, request }) => {
     const body = onlyFields(await readBody(request), "patterns");
     const patterns = listIn(body, "patterns", "a list of patterns").map((pattern) => {
@@ -35,7 +35,7 @@ export const SLOT_RULE_ROUTES: readonly ApiRoute[] = [
       throw new InputError("patterns", "a list of patterns", pattern);
     });
     await removeSlotRules(dashboard.rulesContext, patterns);
-  }),
+  }, "admin"),
 ];
 
 function rulesIn(body: Body): SlotRule[] {

@@ -406,22 +406,22 @@ const ROWS: readonly Row[] = [
   },
   {
     words: "action gc -n 100",
-    asks: ["GET /api/action/gc?keep=100"],
+    asks: ["POST /api/action/gc?keep=100"],
     table: "old actions removed\n",
   },
   {
     words: "action gc -s 3600",
-    asks: ["GET /api/action/gc?secs=3600"],
+    asks: ["POST /api/action/gc?secs=3600"],
     table: "old actions removed\n",
   },
   {
     words: "action remove-lock",
-    asks: ["GET /api/force_remove_locks"],
+    asks: ["POST /api/force_remove_locks"],
     table: "no lock is left\n",
   },
   {
     words: "action remove-fence",
-    asks: ["GET /api/remove_fence"],
+    asks: ["POST /api/remove_fence"],
     table: "no fence is left without an online proxy\n",
   },
 ];

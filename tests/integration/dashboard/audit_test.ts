@@ -1,0 +1,127 @@
+/**
+ * What the audit trail is good for: who changed what and what was refused, in the store and in a file,
+ * whatever happens to the dashboard and to the disk.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import type { AuditEntry } from "../../../src/model/audit_entry.ts";
+import { AUDIT_PAGE_ENTRIES, AUDIT_PAGES } from "../../../src/store/audit_pages.ts";
+import { DashboardServer } from "../../support/dashboard_server.ts";
+import { until } from "../../support/deadline.ts";
+import { StoreFolder } from "../../support/store.ts";
+
+async function entriesOf(dashboard: DashboardServer, query = ""): Promise<AuditEntry[]> {
+  return (await dashboard.get(`/api/audit?limit=1200${query}`)).json.entries;
+}
+
+/** Who, what and how it ended, newest first. */
+function told(entries: readonly AuditEntry[]): string[] {
+  return entries.map(({ who, request, arguments: given, status }) =>
+    [who, request, given, status].filter((part) => part !== "").join(" ")
+  );
+}
+
+async function linesOf(file: string): Promise<Record<string, unknown>[]> {
+  const text = await Deno.readTextFile(file);
+  return text.trim().split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+}
+
+Deno.test("changes and refusals are noted, with who and how they ended; the next dashboard knows them", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.open();
+  const file = `${folder.dir}/audit.jsonl`;
+  {
+    await using dashboard = await DashboardServer.start(store, { auditLog: file });
+    await dashboard.done("PUT", "/api/server_groups", { id: 1 });
+    await dashboard.ask("PUT", "/api/server_groups", { id: 1 });
+    await dashboard.ask("POST", "/api/rebalance", { dry_run: true, by: "slots" });
+    await dashboard.get("/api/slots");
+    const foreign = { origin: "http://evil.example" };
+    for (let i = 0; i < 3; i++) await dashboard.ask("POST", "/api/slots/init", undefined, foreign);
+    const wrong = { user: "geheim", password: "geheim" };
+    await dashboard.ask("POST", "/api/login/user", wrong);
+    await until(async () => (await linesOf(file)).length === 5);
+  }
+  const expected = [
+    "nobody POST /api/login/user an unknown user 401",
+    "nobody POST /api/slots/init 403",
+    "this machine PUT /api/server_groups id=1 500",
+    "this machine PUT /api/server_groups id=1 200",
+  ];
+  const lines = await linesOf(file);
+  assert(!JSON.stringify(lines).includes("geheim"));
+  // Counts 1 and 2 of the three equal refusals are lines, 3 is not: a flood writes few.
+  assertEquals(lines.map(({ status, count }) => [status, count]), [
+    [200, 1],
+    [500, 1],
+    [403, 1],
+    [403, 2],
+    [401, 1],
+  ]);
+  assertEquals(lines[1]!["end"], "group already exists");
+
+  await using next = await DashboardServer.start(store);
+  const entries = await entriesOf(next);
+  assertEquals(told(entries), expected);
+  assertEquals((await entriesOf(next, "&refused=true")).map(({ count }) => count), [1, 3]);
+  assertEquals((await entriesOf(next, "&who=nobody")).length, 2);
+});
+
+Deno.test("the store keeps so many entries, in few writes; strangers push out nothing that was done", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.open();
+  const most = AUDIT_PAGE_ENTRIES * AUDIT_PAGES.done;
+  {
+    await using dashboard = await DashboardServer.start(store);
+    const note = (i: number, status: number) =>
+      dashboard.dashboard.audit.note({
+        ...{ who: `u${i}`, address: "10.0.0.1", by: "api", request: "POST /api/slot" },
+        ...{ arguments: "", status, end: "" },
+      });
+    let writes = 0;
+    const transact = store.coordinator.transact.bind(store.coordinator);
+    store.coordinator.transact = (operations) => {
+      writes += operations.some((each) => JSON.stringify(each).includes("/audit/")) ? 1 : 0;
+      return transact(operations);
+    };
+    for (let i = 0; i < most + 70; i++) note(i, 200);
+    await dashboard.dashboard.audit.flush();
+    for (let i = 0; i < 2_000; i++) note(i, 401);
+    await dashboard.dashboard.audit.flush();
+    assert(writes <= AUDIT_PAGES.done + AUDIT_PAGES.refused + 2, `${writes} writes`);
+  }
+  const names = await store.coordinator.children(store.paths.audit);
+  assertEquals(names.length, AUDIT_PAGES.done + AUDIT_PAGES.refused);
+  await using next = await DashboardServer.start(store);
+  const entries = await entriesOf(next);
+  const done = entries.filter(({ status }) => status === 200).map(({ who }) => who);
+  // The oldest page is written over whole.
+  assert(done.length > most - AUDIT_PAGE_ENTRIES && done.length <= most, `${done.length}`);
+  assertEquals([done[0], new Set(done).size], [`u${most + 69}`, done.length]);
+  await next.done("PUT", "/api/server_groups", { id: 1 });
+  assertEquals(told(await entriesOf(next))[0], "this machine PUT /api/server_groups id=1 200");
+});
+
+Deno.test("a file that log rotation has renamed is followed by a new one; a full disk stops nothing", async () => {
+  await using folder = await StoreFolder.make();
+  const file = `${folder.dir}/audit.jsonl`;
+  await using dashboard = await DashboardServer.start(await folder.open(), { auditLog: file });
+  await dashboard.done("PUT", "/api/server_groups", { id: 1 });
+  await until(async () => (await linesOf(file)).length === 1);
+  assertEquals((await Deno.stat(file)).mode! & 0o777, 0o600);
+  await Deno.rename(file, `${file}.1`);
+  await dashboard.done("PUT", "/api/server_groups", { id: 2 });
+  await until(async () => (await linesOf(file).catch(() => [])).length === 1);
+  // As a full disk: what is written there fails.
+  await Deno.remove(file);
+  await Deno.symlink("/dev/full", file);
+  await dashboard.done("PUT", "/api/server_groups", { id: 3 });
+  await dashboard.dashboard.audit.flush();
+  await Deno.remove(file);
+  await dashboard.done("PUT", "/api/server_groups", { id: 4 });
+  await until(async () => (await linesOf(file).catch(() => [])).length === 1);
+  assertEquals((await linesOf(file))[0]!["arguments"], "id=4");
+  assertEquals((await entriesOf(dashboard)).length, 4, "the store has all of them");
+});

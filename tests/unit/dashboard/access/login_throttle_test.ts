@@ -1,0 +1,50 @@
+/**
+ * Who guesses passwords is slowed down, and nobody else for long.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { LoginThrottle } from "../../../../src/dashboard/access/login_throttle.ts";
+
+Deno.test("after five wrong passwords an address waits, twice as long each time, a minute at most", () => {
+  let now = 0;
+  const throttle = new LoginThrottle(() => now);
+  const waits: number[] = [];
+  for (let i = 0; i < 14; i++) {
+    waits.push(throttle.refusedMs("10.0.0.1"));
+    now += waits.at(-1)!;
+    assertEquals(throttle.refusedMs("10.0.0.1"), 0, "when the time is over, one more try is free");
+    throttle.wrongPassword("10.0.0.1", "alice");
+  }
+  assertEquals(
+    waits.map((ms) => ms / 1000),
+    [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60],
+  );
+  assertEquals(throttle.refusedMs("10.0.0.2"), 0);
+  now += 60_000;
+  throttle.rightPassword("10.0.0.1", "alice");
+  throttle.wrongPassword("10.0.0.1", "alice");
+  assertEquals(throttle.refusedMs("10.0.0.1"), 0, "a right one starts anew");
+});
+
+Deno.test("what others try at a name makes its user wait a few seconds, and never locks him out", async () => {
+  const throttle = new LoginThrottle();
+  for (let i = 0; i < 100; i++) throttle.wrongPassword(`10.0.0.${i}`, "alice");
+  assertEquals(throttle.refusedMs("10.9.9.9"), 0);
+  const began = performance.now();
+  assert(await throttle.beforeCheck("bob"));
+  assert(performance.now() - began < 500);
+  assert(await throttle.beforeCheck("alice"));
+  const took = performance.now() - began;
+  assert(took > 2_500 && took < 6_000, `${took} ms`);
+});
+
+Deno.test("only so many answers wait: further guesses are refused at once", async () => {
+  const throttle = new LoginThrottle();
+  const answers = await Promise.all(
+    Array.from({ length: 80 }, () => throttle.wrongToken("10.0.0.1")),
+  );
+  assertEquals(answers.slice(0, 60).every((isAnswered) => isAnswered), true);
+  assertEquals(answers.filter((isAnswered) => !isAnswered).length, 80 - 5 - 64);
+});
