@@ -102,14 +102,14 @@ export function hasKeys(command: Command): boolean {
   return finderOf(command).rules.length > 0;
 }
 
-/** What options that are still to come may make of the access to a single key; 0 when they change nothing. */
+/** Whether options decide what is done with the key. */
 export function isAccessVariable(command: Command): boolean {
   return finderOf(command).isVariable;
 }
 
-/** What is done with the only key of a command: what its first specification says. */
-export function accessOfOnlyKey(command: Command): number {
-  return finderOf(command).rules[0]?.access ?? READ | WRITE;
+/** All that is done with keys of a command, of whichever. */
+export function accessOfAnyKey(command: Command): number {
+  return finderOf(command).rules.reduce((all, { access }) => all | access, 0);
 }
 
 /** Writes the keys of a request to `out`. Borrows the arguments until it returns. */

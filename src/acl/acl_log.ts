@@ -20,6 +20,12 @@ export interface AclLogEntry {
   readonly clientInfo: string;
 }
 
+/** An error text, and what ACL LOG says of it; null for what Redis does not log. */
+export interface AccessRefusal {
+  readonly text: string;
+  readonly event: Pick<AclLogEntry, "reason" | "context" | "object"> | null;
+}
+
 /** Entries that are kept, by Redis's default. */
 const ENTRIES_MAX = 128;
 /** Entries among which one alike is looked for, as in Redis. */

@@ -11,7 +11,7 @@ import type { Command } from "../command/command.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import {
   AccessedKeys,
-  accessOfOnlyKey,
+  accessOfAnyKey,
   findAccessedKeys,
   hasKeys,
   isAccessVariable,
@@ -45,6 +45,11 @@ const CHANNELS: Readonly<
   publish: { isList: false, isPattern: false },
   spublish: { isList: false, isPattern: false },
 };
+
+/** Whether a command names channels that a user must be allowed. */
+export function namesChannels({ name }: Command): boolean {
+  return CHANNELS[name] !== undefined;
+}
 
 const KEYS = new AccessedKeys();
 /** Whether {@linkcode KEYS} are those of the request that is being checked. */
@@ -100,7 +105,8 @@ function allowsCommand({ commands }: Selector, command: Command, args: Arguments
   return commands.firstArgumentsOf(command).some((word) => isSameWord(args, 1, word));
 }
 
-function allowsKey(
+/** Whether a selector allows an access to a key. */
+export function allowsKey(
   selector: Selector,
   bytes: Uint8Array,
   start: number,
@@ -174,35 +180,29 @@ function lower(byte: number): number {
 
 // -- other questions ---------------------------------------------------------------------------
 
-/** Whether a user may run a command, with whatever first argument. */
-export function mayRunSomehow(user: User, command: Command): boolean {
-  return user.selectors.some(({ commands }) =>
-    commands.allows(command) || commands.firstArgumentsOf(command).length > 0
-  );
-}
-
 /**
  * Whether a request with one key may begin to be handed on before all of it is here.
  *
  * @param args The arguments that are here, the key among them.
- * @returns `unknown` when that depends on options that are still to come.
+ * @returns Valid until the next call; null when it depends on options that are still to come.
  */
 export function checkBeginning(
   user: User,
   command: Command,
   args: Arguments,
   key: number,
-): "allowed" | "denied" | "unknown" {
+): Verdict | null {
   const isVariable = isAccessVariable(command);
-  const least = isVariable ? 0 : accessOfOnlyKey(command);
+  const least = isVariable ? 0 : accessOfAnyKey(command);
   const most = isVariable ? READ | WRITE : least;
+  const able = user.selectors.filter((selector) => allowsCommand(selector, command, args));
   const allows = (access: number) =>
-    user.selectors.some((selector) =>
-      allowsCommand(selector, command, args) &&
+    able.some((selector) =>
       allowsKey(selector, args.bytes, args.start(key), args.end(key), access)
     );
-  if (allows(most)) return "allowed";
-  return allows(least) ? "unknown" : "denied";
+  VERDICT.index = key;
+  VERDICT.reason = able.length === 0 ? DENIED_COMMAND : allows(most) ? ALLOWED : DENIED_KEY;
+  return VERDICT.reason === DENIED_KEY && allows(least) && most !== least ? null : VERDICT;
 }
 
 /**

@@ -62,23 +62,65 @@ export function undeclaredAccess(script: string): string {
   return "";
 }
 
-/** What is done with the table at `tokens[i]`; empty when that is harmless. */
-function accessOf(tokens: readonly Token[], i: number): string {
+/** What a script calls, as far as its text shows it. */
+export interface ScriptCalls {
+  /** Names of commands, each once, as in `get` and `config|get`. */
+  readonly calls: readonly string[];
+  /** What hides more calls, for an error text; empty when all are seen. */
+  readonly hides: string;
+}
+
+/**
+ * The commands that a script calls.
+ *
+ * @param script The text of a script, or of a whole library of functions.
+ */
+export function callsOf(script: string): ScriptCalls {
+  const tokens = tokensOf(script.replace(/^#![^\n]*/, ""));
+  const calls = new Set<string>();
+  for (let i = 0; i < tokens.length; i++) {
+    const { kind, text } = tokens[i]!;
+    if (kind !== "name") continue;
+    const isField = isOther(tokens[i - 1], ".") || isOther(tokens[i - 1], ":");
+    if (HIDDEN_WAYS.includes(text) && !isField) return { calls: [], hides: `uses ${text}` };
+    if (!TABLES.includes(text) || isField && tokens[i - 2]?.text !== "_G") continue;
+    const called = calledAt(tokens, i);
+    if (called.hides !== "") return { calls: [], hides: called.hides };
+    if (called.name !== "") calls.add(called.name);
+  }
+  return { calls: [...calls], hides: "" };
+}
+
+/** The command that the table at `tokens[i]` is used to call, if any; or how its name is hidden. */
+function calledAt(tokens: readonly Token[], i: number): { name: string; hides: string } {
   const table = tokens[i]!.text;
   const field = tokens[i + 2];
   if (!isOther(tokens[i + 1], ".") || field?.kind !== "name") {
     // `server` is also a good name for something else.
-    return table === "redis" ? "uses redis otherwise than as redis.NAME" : "";
+    return { name: "", hides: table === "redis" ? "uses redis otherwise than as redis.NAME" : "" };
   }
-  if (!CALLS.includes(field.text)) return "";
+  if (!CALLS.includes(field.text)) return { name: "", hides: "" };
   const isCall = isOther(tokens[i + 3], "(");
   const name = tokens[i + (isCall ? 4 : 3)];
   const after = tokens[i + 5];
   const isWhole = !isCall || isOther(after, ")") || isOther(after, ",");
-  if (name?.kind !== "text" || !isWhole) {
-    return `calls a command that its text does not name after ${table}.${field.text}`;
-  }
-  return KEYLESS.has(name.text.toLowerCase()) ? "" : `calls ${shown(name.text)}`;
+  const hides = `calls a command that its text does not name after ${table}.${field.text}`;
+  if (name?.kind !== "text" || !isWhole) return { name: "", hides };
+  const lower = name.text.toLowerCase();
+  if (findByName(lower)?.isContainer !== true) return { name: lower, hides: "" };
+  const subcommand = tokens[i + 6];
+  const isNamed = isOther(after, ",") && subcommand?.kind === "text" &&
+    (isOther(tokens[i + 7], ")") || isOther(tokens[i + 7], ","));
+  return isNamed
+    ? { name: `${lower}|${subcommand.text.toLowerCase()}`, hides: "" }
+    : { name: "", hides };
+}
+
+/** What is done with the table at `tokens[i]`; empty when that is harmless. */
+function accessOf(tokens: readonly Token[], i: number): string {
+  const { name, hides } = calledAt(tokens, i);
+  if (name === "" || KEYLESS.has(name)) return hides;
+  return `calls ${shown(name.split("|")[0]!)}`;
 }
 
 /**

@@ -87,8 +87,8 @@ export class RouterShared {
     this.events = events;
     this.worker = worker;
     this.clients = clients;
-    this.protectedMode = new ProtectedMode(options, events);
     this.users = new Users(options.password);
+    this.protectedMode = new ProtectedMode(options, this.users, events);
     this.monitors = new Monitors(worker.peers, () => this.#oversee());
     this.budget = new ByteBudget(options.proxyBufferBytesMax, worker);
     const masters = () => this.slots.masters();

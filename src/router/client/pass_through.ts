@@ -12,6 +12,7 @@
  * @module
  */
 
+import { ALLOWED, checkBeginning, DENIED_KEY } from "../../acl/verdict.ts";
 import { clock } from "../../base/clock.ts";
 import type { Command } from "../../command/command.ts";
 import { findCommand } from "../../command/command_table.ts";
@@ -21,6 +22,7 @@ import { RequestFramer } from "../../resp/request_framer.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import { Link, type LinkUser } from "../backends/link.ts";
 import { admit } from "../dispatch/admit.ts";
+import { eventOf, logAccess, NO_KEY, noCommand } from "../dispatch/refused_access.ts";
 import {
   BACKEND_RESET,
   privateConnectionsSpent,
@@ -97,6 +99,14 @@ export class PassThrough implements LinkUser {
     const isPairOfMset = command.name === "mset" && parser.announced === 3;
     const key = isPairOfMset ? 1 : command.handling === "forward" ? command.singleKey : 0;
     if (key === 0 || key >= parser.count) return hold(key > 0);
+    if (!client.user.isUnrestricted) {
+      const verdict = checkBeginning(client.user, command, parser, key);
+      if (verdict === null) return hold(false); // an option that is still to come decides
+      if (verdict.reason !== ALLOWED) {
+        logAccess(client, eventOf(verdict, "toplevel", command, parser)!);
+        return discard(verdict.reason === DENIED_KEY ? NO_KEY : noCommand(command));
+      }
+    }
     const slot = client.shared.slots.slotOf(parser.bytes, parser.start(key), parser.end(key));
     client.lastCommand = command;
     const passThrough = new PassThrough(client, command, slot, "");

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { Users } from "../../acl/users.ts";
 import { isLoopback } from "../../base/address.ts";
 import { clock } from "../../base/clock.ts";
 import { errorReply } from "../../resp/encoder.ts";
@@ -36,18 +37,19 @@ export const PROTECTED = errorReply(
 export class ProtectedMode {
   readonly #options: RouterOptions;
   readonly #events: RouterEvents;
+  readonly #users: Users;
   #reportedMs = -Infinity;
   #unreported = 0;
 
-  constructor(options: RouterOptions, events: RouterEvents) {
+  constructor(options: RouterOptions, users: Users, events: RouterEvents) {
     this.#options = options;
+    this.#users = users;
     this.#events = events;
   }
 
   /** Whether a client that connects from there is refused; counts and reports it then. */
   isRefused(remote: Deno.Addr): boolean {
-    const { isProtected, password } = this.#options;
-    if (!isProtected || password !== "") return false;
+    if (!this.#options.isProtected || !this.#users.default.isNoPass) return false;
     // What has no address came over a socket of this machine's.
     if (!("hostname" in remote) || isLoopback(remote.hostname)) return false;
     this.#unreported++;

@@ -27,6 +27,8 @@ export interface LaterCommand {
   readonly place: number;
   readonly command: Command;
   readonly bytes: Uint8Array;
+  /** The error that it gets instead of being executed; empty for most. */
+  readonly refusal: string;
 }
 
 /** A queued command that all servers must execute: the transaction's own one does so in its place. */
@@ -50,6 +52,8 @@ export class Transaction {
   slotId = -1;
   /** The database that SELECT has chosen in it; -1 while there was none. */
   database = -1;
+  /** Which rules of the user's its commands were checked by. */
+  userVersion = 0;
   /** All queued commands. */
   readonly commands: Command[] = [];
   /** Those that the proxy answers itself. */
@@ -102,7 +106,12 @@ export class Transaction {
 
   /** Queues a command that is executed here, after the server's part. Copies `bytes[start, end)`. */
   pushLater(command: Command, bytes: Uint8Array, start: number, end: number): void {
-    this.later.push({ place: this.commands.length, command, bytes: bytes.slice(start, end) });
+    this.later.push({
+      place: this.commands.length,
+      command,
+      bytes: bytes.slice(start, end),
+      refusal: "",
+    });
     this.commands.push(command);
     this.#laterBytes += end - start;
     this.#charge(end - start);
@@ -121,10 +130,33 @@ export class Transaction {
     database: number,
   ): void {
     const place = this.commands.length;
-    this.everywhere.push({ place, command, bytes: bytes.slice(start, end), database });
+    this.everywhere.push({
+      place,
+      command,
+      bytes: bytes.slice(start, end),
+      refusal: "",
+      database,
+    });
     this.push(command, bytes, start, end);
     this.#laterBytes += end - start;
     this.#charge(end - start);
+  }
+
+  /** Keeps the place of a command that may not be executed any more. */
+  pushRefused(command: Command, refusal: string): void {
+    this.later.push({ place: this.commands.length, command, bytes: EMPTY, refusal });
+    this.commands.push(command);
+  }
+
+  /** A transaction with nothing queued, and otherwise like this one. */
+  copyOfFrame(): Transaction {
+    const copy = new Transaction(this.#budget, this.placedBy);
+    copy.isSpread = this.isSpread;
+    copy.mayWrite = this.mayWrite;
+    copy.slotId = this.slotId;
+    copy.isSubscribing = this.isSubscribing;
+    copy.channelSlots.push(...this.channelSlots);
+    return copy;
   }
 
   #append(bytes: Uint8Array, start: number, end: number): void {

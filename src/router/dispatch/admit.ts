@@ -2,11 +2,12 @@
  * The one gate: which requests are let through. Dispatch asks it for whole requests, pass-through for those
  * that are still arriving.
  *
- *      known? ─► arity ─► subcommand? ─► authenticated? ─► not too long ─► allowed? ─► served now?
+ *      known? ─► arity ─► subcommand? ─► authenticated? ─► may its user? ─► not too long ─► allowed? ─► served?
  *
  * @module
  */
 
+import type { User } from "../../acl/user.ts";
 import { arityMatches, type Command } from "../../command/command.ts";
 import { findByName } from "../../command/command_table.ts";
 import { refusedPattern } from "../../command/sort_pattern.ts";
@@ -22,12 +23,14 @@ import {
   wrongArity,
 } from "../errors.ts";
 import type { RouterShared } from "../shared.ts";
+import { refusedAccess } from "./refused_access.ts";
 import { isPlacedByArguments } from "./script_keys.ts";
 import { refuseUndeclared } from "./undeclared_keys.ts";
 
 /** What the gate knows of a client. */
 export interface AdmittedClient {
   readonly isAuthenticated: boolean;
+  readonly user: User;
   /** Its open transaction; left out: none. */
   readonly transaction?: object | null;
   readonly shared: Pick<
@@ -56,6 +59,12 @@ export function admit(
     return unknownSubcommand(command.name, args);
   }
   if (!client.isAuthenticated && !command.isAllowedBeforeAuth) return NO_AUTH;
+  // Of a request that is still arriving, the rights are checked where it is handed on.
+  if (!client.user.isUnrestricted && args.count === count) {
+    if (isUnknownSubcommand) return unknownSubcommand(command.name, args);
+    const refusal = refusedAccess(client, command, args);
+    if (refusal !== null) return refusal.text;
+  }
   const { shared } = client;
   // Such servers hang up on so many arguments, and with it on every client of the connection.
   if (count > ELEMENTS_MAX_BEFORE_7 && shared.version.isBefore7) {

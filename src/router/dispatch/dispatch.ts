@@ -27,6 +27,7 @@ import { fanOut } from "./fan_out.ts";
 import { forward, forwardByKey } from "./forward.ts";
 import { fits, learnedCommand } from "./learn.ts";
 import { mayBeShown, refuseToMonitor, secretsOf, waitsForPause } from "./oversight.ts";
+import { logRefusedAccess } from "./refused_access.ts";
 import { split } from "./split.ts";
 import { queueRequest, transactionCommand } from "./transact.ts";
 import { untrackedKeys } from "./untracked_reads.ts";
@@ -92,6 +93,9 @@ function dispatchCommand(
   let refusal = admit(client, command, parser, parser.count);
   if (client.subscriptions !== null && command !== undefined) {
     refusal = whileSubscribed(client, command, refusal);
+  }
+  if (refusal.startsWith("NOPERM ") && command !== undefined) {
+    logRefusedAccess(client, command, parser);
   }
   if (refusal !== "" || command === undefined) {
     const isExec = command?.name === "exec"; // Redis's answer to it begins always so

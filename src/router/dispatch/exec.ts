@@ -23,6 +23,7 @@ import { ExecReply } from "./exec_reply.ts";
 import { execSpread } from "./exec_spread.ts";
 import { enqueueFor } from "./forward.ts";
 import { isAboutKeys } from "./key_space.ts";
+import { recheckQueued } from "./recheck_queued.ts";
 import { keysOfQueued, queuesUnnamedKeys } from "./queued_keys.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -31,8 +32,9 @@ const NULL_RESP3 = utf8("_\r\n");
 
 /** Executes a client's transaction, unless the client must wait and asks again. */
 export function exec(client: Client, command: Command): void {
-  const { transaction, watches, shared } = client;
-  if (transaction === null) return client.answer(errorReply("ERR EXEC without MULTI"));
+  const { watches, shared } = client;
+  if (client.transaction === null) return client.answer(errorReply("ERR EXEC without MULTI"));
+  const transaction = client.transaction = recheckQueued(client, client.transaction);
   const isForServer = transaction.sentCommands > 0 || watches.length > 0;
   const refusal = transaction.isAborted
     ? transaction.cause === "" ? EXEC_ABORT : execAborted(transaction.cause)

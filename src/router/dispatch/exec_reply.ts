@@ -129,7 +129,11 @@ export class ExecReply implements RequestOwner, LeadingReplies {
     const next = () => {
       const entry = left.shift();
       if (entry === undefined) return this.#complete(request, arrayOf(replies));
-      const { place, command, bytes } = entry;
+      const { place, command, bytes, refusal } = entry;
+      if (refusal !== "") {
+        replies.splice(place, 0, errorReply(refusal));
+        return next();
+      }
       const parser = new RequestParser();
       parser.parse(bytes, 0, bytes.length);
       if (isEverywhere(entry)) {

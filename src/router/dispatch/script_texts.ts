@@ -6,7 +6,12 @@
  */
 
 import { createHash } from "node:crypto";
-import { namesItsKeys, undeclaredAccess } from "../../command/script_text.ts";
+import {
+  callsOf,
+  namesItsKeys,
+  type ScriptCalls,
+  undeclaredAccess,
+} from "../../command/script_text.ts";
 import { encodeRequest } from "../../resp/encoder.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import { fieldOf, parseReply, type ReplyValue } from "../../resp/reply_value.ts";
@@ -22,7 +27,7 @@ const LIST_FUNCTIONS = encodeRequest(["FUNCTION", "LIST", "WITHCODE"]);
 const decoder = new TextDecoder();
 
 /** What the text of a script tells, in plain values. */
-export interface FoundInScript {
+export interface FoundInScript extends ScriptCalls {
   /** What it does that only declared keys allow; empty for nothing. */
   readonly access: string;
   /** Whether it says that it does not write. */
@@ -33,15 +38,10 @@ export interface FoundInScript {
 
 /** What one router knows of scripts and functions. */
 export class ScriptTexts {
-  /** By SHA, what a script does that only declared keys allow; empty for nothing. */
-  readonly #scripts = new Map<string, string>();
-  /** The same by the name of a function, in lower case as Redis looks it up. */
-  #functions = new Map<string, string>();
-  /** SHAs of scripts, and names of functions, that say that they do not write. */
-  readonly #readOnly = new Set<string>();
-  /** SHAs of scripts that use no key but those that they declare. */
-  readonly #naming = new Set<string>();
-  #readOnlyFunctions = new Set<string>();
+  /** By SHA. */
+  readonly #scripts = new Map<string, FoundInScript>();
+  /** By the name of a function, in lower case as Redis looks it up. */
+  #functions = new Map<string, FoundInScript>();
   #functionsMs = -Infinity;
   #isAsking = false;
   readonly #waiting: (() => void)[] = [];
@@ -53,18 +53,20 @@ export class ScriptTexts {
   }
 
   /** Looks at a script, if that has not been done yet. Borrows `text`. */
-  learn(text: Uint8Array): string {
+  learn(text: Uint8Array): FoundInScript {
     const sha = createHash("sha1").update(text).digest("hex");
     const known = this.#scripts.get(sha);
     if (known !== undefined) return known;
+    const script = decoder.decode(text);
     const found = {
-      access: undeclaredAccess(decoder.decode(text)),
+      ...callsOf(script),
+      access: undeclaredAccess(script),
       isReadOnly: this.isReadOnlyText(text),
-      namesItsKeys: namesItsKeys(decoder.decode(text)),
+      namesItsKeys: namesItsKeys(script),
     };
     this.heard(sha, found);
     this.#tellOthers(sha, found);
-    return found.access;
+    return found;
   }
 
   /** Another worker has looked at a script. */
@@ -72,18 +74,14 @@ export class ScriptTexts {
     if (this.#scripts.size >= SCRIPTS_MAX) {
       for (const oldest of this.#scripts.keys()) {
         this.#scripts.delete(oldest);
-        this.#readOnly.delete(oldest);
-        this.#naming.delete(oldest);
         break;
       }
     }
-    this.#scripts.set(sha, found.access);
-    if (found.isReadOnly) this.#readOnly.add(sha);
-    if (found.namesItsKeys) this.#naming.add(sha);
+    this.#scripts.set(sha, found);
   }
 
   /** What was found in a script; undefined when its text has not been seen. */
-  script(sha: string): string | undefined {
+  script(sha: string): FoundInScript | undefined {
     return this.#scripts.get(sha.toLowerCase());
   }
 
@@ -96,21 +94,21 @@ export class ScriptTexts {
 
   /** Whether the script of a SHA does; false when its text has not been seen. */
   isReadOnly(sha: string): boolean {
-    return this.#readOnly.has(sha.toLowerCase());
+    return this.script(sha)?.isReadOnly === true;
   }
 
   /** Whether the script of a SHA uses no key but those that it declares; false when it was not seen. */
   namesItsKeys(sha: string): boolean {
-    return this.#naming.has(sha.toLowerCase());
+    return this.script(sha)?.namesItsKeys === true;
   }
 
   /** Whether a function is registered as one that does not write; false when that is not known. */
   isReadOnlyFunction(name: string): boolean {
-    return this.#readOnlyFunctions.has(name.toLowerCase());
+    return this.function(name)?.isReadOnly === true;
   }
 
   /** What was found in the library of a function; undefined when no server has the function. */
-  function(name: string): string | undefined {
+  function(name: string): FoundInScript | undefined {
     return this.#functions.get(name.toLowerCase());
   }
 
@@ -137,9 +135,7 @@ export class ScriptTexts {
     askServer(master.server.backend(0, 2), LIST_FUNCTIONS, (reply, isReply) => {
       // A server that does not tell will not run one either, but say why itself.
       if (isReply && !reply.startsWith("-")) {
-        const libraries = listOf(parseReply(latin1Bytes(reply)));
-        this.#functions = functionsOf(libraries);
-        this.#readOnlyFunctions = readOnlyFunctions(libraries);
+        this.#functions = functionsOf(listOf(parseReply(latin1Bytes(reply))));
       }
       this.#functionsMs = performance.now();
       this.#isAsking = false;
@@ -150,23 +146,18 @@ export class ScriptTexts {
 }
 
 /** What the libraries of FUNCTION LIST WITHCODE do, by their functions' names. */
-function functionsOf(libraries: readonly ReplyValue[]): Map<string, string> {
-  const found = new Map<string, string>();
+function functionsOf(libraries: readonly ReplyValue[]): Map<string, FoundInScript> {
+  const found = new Map<string, FoundInScript>();
   for (const library of libraries) {
-    const access = undeclaredAccess(String(fieldOf(library, "library_code")));
+    const code = String(fieldOf(library, "library_code"));
+    const calls = callsOf(code);
+    const access = undeclaredAccess(code);
     for (const each of listOf(fieldOf(library, "functions"))) {
-      found.set(String(fieldOf(each, "name")).toLowerCase(), access);
-    }
-  }
-  return found;
-}
-
-function readOnlyFunctions(libraries: readonly ReplyValue[]): Set<string> {
-  const found = new Set<string>();
-  for (const library of libraries) {
-    for (const each of listOf(fieldOf(library, "functions"))) {
-      if (!listOf(fieldOf(each, "flags")).map(String).includes("no-writes")) continue;
-      found.add(String(fieldOf(each, "name")).toLowerCase());
+      const isReadOnly = listOf(fieldOf(each, "flags")).map(String).includes("no-writes");
+      // The keys of a function are an argument of it, whatever that is called.
+      const namesItsKeys = false;
+      const name = String(fieldOf(each, "name")).toLowerCase();
+      found.set(name, { ...calls, access, isReadOnly, namesItsKeys });
     }
   }
   return found;

@@ -37,6 +37,7 @@ import { admit } from "./admit.ts";
 import { exec } from "./exec.ts";
 import { keylessBytes } from "./forward.ts";
 import { mayWrite } from "./oversight.ts";
+import { logRefusedAccess } from "./refused_access.ts";
 import { watchKeys } from "./watch_keys.ts";
 
 const OK = utf8("+OK\r\n");
@@ -101,10 +102,12 @@ function refusalInTransaction(
   command: Command | undefined,
   parser: RequestParser,
 ): string {
-  const refusal = admit(client, command, parser, parser.count);
   const isNever = command !== undefined && command.flags.includes("no_multi") &&
     arityMatches(command, parser.count) && client.isAuthenticated;
-  return isNever ? NOT_IN_TRANSACTION : refusal;
+  if (isNever) return NOT_IN_TRANSACTION;
+  const refusal = admit(client, command, parser, parser.count);
+  if (refusal.startsWith("NOPERM ")) logRefusedAccess(client, command!, parser);
+  return refusal;
 }
 
 function abort(client: Client, transaction: Transaction, text: string): void {
@@ -249,6 +252,7 @@ export function transactionCommand(client: Client, command: Command, parser: Req
 function begin(client: Client): void {
   const { budget, slots } = client.shared;
   client.transaction = new Transaction(budget, slots.placement.generation);
+  client.transaction.userVersion = client.user.version;
   const watch = client.watches.find(({ isTouched }) => !isTouched);
   if (watch !== undefined) client.transaction.slotId = watch.slot.id;
 }

@@ -26,12 +26,12 @@ export function refuseUndeclared(texts: ScriptTexts, command: Command, args: Arg
   const { bytes } = args;
   const name = command.name.replace(/_ro$/, "");
   let access: string | undefined;
-  if (name === "eval") access = texts.learn(bytes.subarray(args.start(1), args.end(1)));
+  if (name === "eval") access = texts.learn(bytes.subarray(args.start(1), args.end(1))).access;
   else if (name === "evalsha") {
-    access = texts.script(latin1(bytes, args.start(1), args.end(1)));
+    access = texts.script(latin1(bytes, args.start(1), args.end(1)))?.access;
     if (access === undefined) return NO_SCRIPT;
   } else {
-    access = texts.function(latin1(bytes, args.start(1), args.end(1))) ?? "";
+    access = texts.function(latin1(bytes, args.start(1), args.end(1)))?.access ?? "";
   }
   if (access === "") return "";
   const what = name === "fcall" ? "the function's library" : "the script";
@@ -48,14 +48,16 @@ function declaresNone(args: Arguments): boolean {
 }
 
 /**
- * Whether a function without keys must wait until it is known what the functions do.
+ * Whether a function without keys, or of a user that may not do everything, must wait until it is known what
+ * the functions do.
  *
  * @returns True when the client must wait; it is resumed then.
  */
 export function waitsForFunctions(client: Client, args: Arguments): boolean {
   const { options, scripts, slots, refusal } = client.shared;
-  if (options.undeclaredKeys || refusal !== "" || !client.isAuthenticated) return false;
+  if (refusal !== "" || !client.isAuthenticated) return false;
+  const isAsked = !client.user.isUnrestricted || (!options.undeclaredKeys && declaresNone(args));
   const master = slots.masters()[0];
-  if (master === undefined || !declaresNone(args)) return false;
+  if (master === undefined || !isAsked) return false;
   return !scripts.hasFunctions(master, () => client.resume());
 }

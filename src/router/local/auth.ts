@@ -9,7 +9,7 @@ import type { Arguments } from "../../resp/arguments.ts";
 import { errorReply, utf8 } from "../../resp/encoder.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import type { Client } from "../client/client.ts";
-import { logEvent } from "../dispatch/refused_access.ts";
+import { logAccess } from "../dispatch/refused_access.ts";
 import { SYNTAX_ERROR, WRONG_PASSWORD } from "../errors.ts";
 import { answerWhen, type LocalCall } from "./local_call.ts";
 
@@ -67,12 +67,8 @@ export function authenticate(
     return done(true);
   }
   totals.wrongAuths++;
-  logEvent(client, {
-    reason: "auth",
-    context: client.transaction === null ? "toplevel" : "multi",
-    object: argumentBytes(args, 0),
-    username: name,
-  });
+  const context = client.transaction === null ? "toplevel" : "multi";
+  logAccess(client, { reason: "auth", context, object: argumentBytes(args, 0) }, name);
   const address = client.remote.replace(/:\d+$/, "");
   const unreported = authThrottle.failed(address);
   if (unreported > 0) events.authsRefused(client, address, unreported);

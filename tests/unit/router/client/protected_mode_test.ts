@@ -7,6 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { ProtectedMode } from "../../../../src/router/client/protected_mode.ts";
 import type { RouterEvents } from "../../../../src/router/events.ts";
+import { Users } from "../../../../src/acl/users.ts";
 import type { RouterOptions } from "../../../../src/router/options.ts";
 
 const HERE = ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"];
@@ -19,7 +20,8 @@ function modeOf(options: Partial<RouterOptions>): { mode: ProtectedMode; reports
   } as Partial<RouterEvents> as RouterEvents;
   return {
     mode: new ProtectedMode(
-      { isProtected: true, password: "", ...options } as RouterOptions,
+      { isProtected: true, ...options } as RouterOptions,
+      new Users(options.password ?? ""),
       events,
     ),
     reports,

@@ -6,6 +6,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { User } from "../../../../src/acl/user.ts";
 import { findCommand } from "../../../../src/command/command_table.ts";
 import { admit, type AdmittedClient } from "../../../../src/router/dispatch/admit.ts";
 import { argumentsOfLine } from "../../../support/arguments.ts";
@@ -25,6 +26,7 @@ function clientIn(circumstances: Circumstances): AdmittedClient {
   const { destructiveCommands = true, serverCommands = false } = circumstances;
   return {
     isAuthenticated: circumstances.isAuthenticated ?? true,
+    user: User.byDefault(""),
     shared: {
       options: testOptions({ destructiveCommands, serverCommands }),
       isLoading: circumstances.isLoading ?? false,
