@@ -2,6 +2,7 @@
  * What is done with a command that only the servers know: decided by what they say of it, or by what an
  * operator has allowed.
  *
+ *      answered by the proxy itself ──► WAITAOF
  *      state of a connection ─────────► refused
  *      allowed by an operator ────────► as the operator says
  *      administration, no scripts ────► refused, an operator may allow it
@@ -77,6 +78,9 @@ const WAYS: Readonly<Record<string, AllowedWay>> = {
   "script|show": "any", // every server has every script
 };
 
+/** Commands that the proxy answers itself, wherever all servers know them. */
+const OWN: ReadonlySet<string> = new Set(["waitaof"]);
+
 /** Containers whose subcommands are never forwarded, and why. */
 const CONTAINERS: Readonly<Record<string, string>> = {
   client: "it changes the state of a connection that all clients share",
@@ -117,6 +121,7 @@ function withItsKey(row: TableRow): TableRow {
 
 function decide(row: TableRow, way: AllowedWay | undefined): LearnedHandling {
   const [name, , flagText, , , , categories, tipText] = row;
+  if (OWN.has(name)) return { row, own: handling("local", "") };
   const flags = flagText.split(" ");
   const never = neverReason(name, flags, categories.split(" "));
   if (never !== "") return { row, own: refused(never) };
@@ -253,7 +258,7 @@ function blocking(): HandlingRow {
   return { ...handling("forward", ""), isBlocking: true };
 }
 
-function handling(kind: "forward" | "split" | "fanout", merge: MergeRule): HandlingRow {
+function handling(kind: "forward" | "split" | "fanout" | "local", merge: MergeRule): HandlingRow {
   return {
     handling: kind,
     merge,

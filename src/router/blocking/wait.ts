@@ -1,5 +1,6 @@
 /**
- * WAIT: how many replicas have what the client wrote, the least of all servers that it wrote to.
+ * WAIT: how many replicas have what the client wrote, the least of all servers that it wrote to; WAITAOF: how
+ * many have it on disk, the servers themselves and their replicas.
  *
  *      WAIT ─► each server: link ─► PING, WAIT ─► the least of the answers
  *
@@ -24,7 +25,7 @@ import { type Blocked, UNBLOCKED, type UnblockReply } from "./blocked.ts";
 
 const PING = encodeRequest(["PING"]);
 
-/** Answers WAIT. */
+/** Answers WAIT and WAITAOF. */
 export function wait({ client, command, args }: LocalCall): Uint8Array | null {
   const { shared, replies } = client;
   if (shared.refusal !== "") return errorReply(shared.refusal);
@@ -37,10 +38,10 @@ export function wait({ client, command, args }: LocalCall): Uint8Array | null {
   const masters = writtenTo(client);
   if (masters.length === 0) return errorReply(SLOT_NOT_READY);
   replies.trail?.waited();
-  const words = [argumentText(args, 1), argumentText(args, 2)];
+  const words = Array.from({ length: args.count - 1 }, (_, i) => argumentText(args, i + 1));
   // Nothing blocks in a transaction; what is no number is the server's to refuse.
   const isAtOnce = isInTransaction && words.every((word) => /^\d{1,9}$/.test(word));
-  const request = encodeRequest(["WAIT", ...(isAtOnce ? ["0", "0"] : words)]);
+  const request = encodeRequest([command.name, ...(isAtOnce ? words.map(() => "0") : words)]);
   new WaitCommand(client, command, masters, request);
   return null;
 }
@@ -68,11 +69,13 @@ class WaitCommand implements Blocked, LinkUser {
   readonly #asked: Asked[];
   #parent: Request | null;
   #left: number;
-  #least = Infinity;
+  /** WAIT has one number, WAITAOF two. */
+  readonly #least: number[];
   #unblockers: ((isUnblocked: boolean) => void)[] = [];
 
   constructor(client: Client, command: Command, masters: readonly Master[], request: Uint8Array) {
     this.#client = client;
+    this.#least = Array.from({ length: command.name === "wait" ? 1 : 2 }, () => Infinity);
     this.#parent = client.replies.park(command);
     client.replies.charge(this.#parent, request.length);
     client.isAtBarrier = true;
@@ -100,15 +103,24 @@ class WaitCommand implements Blocked, LinkUser {
     const { link } = asked;
     asked.link = null;
     if (this.#parent === null) return;
-    const count = /^:(\d+)\r\n$/.exec(text)?.[1];
-    if (count === undefined) {
+    const counts = /^(?:\*2\r\n:(\d+)\r\n)?:(\d+)\r\n$/.exec(text)?.slice(-this.#least.length);
+    if (counts === undefined) {
       link?.giveBack(false);
       return this.#end(errorReply(isReply ? text.replace(/^-|\r\n$/g, "") : text));
     }
     // What unblocks it may still be on its way.
     link?.giveBack(this.#unblockers.length === 0);
-    this.#least = Math.min(this.#least, Number(count));
-    if (--this.#left === 0) this.#end(new Encoder(2).integer(this.#least).done());
+    for (const [i, count] of counts.entries()) {
+      this.#least[i] = Math.min(this.#least[i]!, Number(count));
+    }
+    if (--this.#left === 0) this.#end(this.#replyOf(this.#least));
+  }
+
+  #replyOf(counts: readonly number[]): Uint8Array {
+    const out = new Encoder(2);
+    if (counts.length > 1) out.array(counts.length);
+    for (const count of counts) out.integer(count);
+    return out.done();
   }
 
   #end(reply: Uint8Array): void {
@@ -131,7 +143,7 @@ class WaitCommand implements Blocked, LinkUser {
     for (const { server, link } of this.#asked) {
       const id = link?.id ?? 0;
       if (id === 0 || !server.unblocking.isThere) {
-        return this.#end(new Encoder(2).integer(0).done());
+        return this.#end(this.#replyOf(this.#least.map(() => 0)));
       }
       server.unblocking.unblock(id, () => {}, "TIMEOUT");
     }

@@ -43,7 +43,7 @@ export class Input implements SourceOwner {
   readonly #source: ByteSource;
   readonly #partial = new PartialRequest();
   #passThrough: PassThrough | null = null;
-  /** Whether it has read while the client was blocked. */
+  /** Whether it has read while the client waited. */
   #hasReadAhead = false;
 
   constructor(client: Client, connection: Connection) {
@@ -84,7 +84,7 @@ export class Input implements SourceOwner {
       this.#source.read();
     } else if (!this.isPaused) {
       this.pump();
-    } else if (this.#client.blocked !== null) {
+    } else if (this.#mayBeGone) {
       this.#readAhead();
     }
   }
@@ -92,8 +92,8 @@ export class Input implements SourceOwner {
   sourceEnded(): void {
     clock.tick();
     this.isEnded = true;
-    // As Redis: a client that blocks is gone when it sends no more.
-    if (this.isLingering || this.#client.blocked !== null) this.#client.close();
+    // As Redis: a client that waits is gone when it sends no more.
+    if (this.isLingering || this.#mayBeGone) this.#client.close();
     else if (!this.isPaused) this.pump();
   }
 
@@ -119,7 +119,7 @@ export class Input implements SourceOwner {
       if (this.#mustPause()) {
         client.credit.leaveQueues();
         this.isPaused = true;
-        if (client.blocked !== null) this.#readAhead();
+        if (this.#mayBeGone) this.#readAhead();
         return;
       }
       switch (parser.parse(source.bytes, source.start, source.end)) {
@@ -159,6 +159,7 @@ export class Input implements SourceOwner {
       credit.isRefused = false;
       source.start = from;
       this.isPaused = true;
+      if (this.#mayBeGone) this.#readAhead();
       return false;
     }
     credit.leaveQueues();
@@ -234,7 +235,13 @@ export class Input implements SourceOwner {
     this.#source.read();
   }
 
-  /** Reads while the client is blocked: otherwise nobody would see that it is gone. */
+  /** Whether the client may wait for so long that it must be noticed when it goes away. */
+  get #mayBeGone(): boolean {
+    const { blocked, shared: { pause } } = this.#client;
+    return blocked !== null || (pause.isActive && pause.isHolding(this.#client));
+  }
+
+  /** Reads while the client waits: otherwise nobody would see that it is gone. */
   #readAhead(): void {
     const { shared } = this.#client;
     const { unreadBytes } = this;

@@ -38,6 +38,11 @@ export class Pause {
     return this.#waiting.size;
   }
 
+  /** Whether a client waits. */
+  isHolding(client: BudgetWaiter): boolean {
+    return this.#waiting.has(client);
+  }
+
   /** Begins to pause, or goes on to: as in Redis, neither the end nor the mode is taken back. */
   extend(mode: PauseMode, ms: number): void {
     const now = performance.now();

@@ -36,6 +36,7 @@ const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
   info,
   time,
   wait,
+  waitaof: wait,
   slotshashkey: slotsHashKey,
   slotsmapping: slotsMapping,
 };

@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { until } from "../../support/deadline.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { RespClient, type Word } from "../../support/resp_client.ts";
 import { RouterServer } from "../../support/router_server.ts";
@@ -151,6 +152,31 @@ const WATCHED: readonly (readonly Word[])[] = [
   ["MGET", "a", "b"],
   ["QUIT"],
 ];
+
+for (const readMode of ["byob", "direct"] as const) {
+  Deno.test(`a client that leaves while it waits for the end of a pause is gone at once, ${readMode}`, async () => {
+    await using redis = await RedisServer.start();
+    await using proxy = await RouterServer.start({ servers: [redis], options: { readMode } });
+    using client = await proxy.client();
+    assertEquals(await client.call("CLIENT", "PAUSE", 60_000, "WRITE"), "OK");
+    const leaving = await proxy.client();
+    const [isWaiting, none] = await isHeld(leaving, "SET", "gone", 1);
+    assert(isWaiting);
+    none.catch(() => {});
+    const patient = await proxy.client();
+    const [, reply] = await isHeld(patient, "SET", "patient", 1);
+    await patient.sendRaw("*3\r\n$3\r\nSET\r\n$4\r\nlate\r\n$1\r\n");
+    leaving.close();
+    await until(() => proxy.router.sessions.size === 2);
+    await patient.sendRaw("2\r\n");
+    assertEquals(await client.call("CLIENT", "UNPAUSE"), "OK");
+    assertEquals(await reply, "+OK\r\n");
+    assertEquals((await patient.read()).value, "OK");
+    assertEquals(await client.call("MGET", "gone", "patient", "late"), [null, "1", "2"]);
+    patient.close();
+    await until(() => proxy.leftovers().length === 0);
+  });
+}
 
 Deno.test("MONITOR shows the lines that redis-server shows, and ends with RESET", async () => {
   await using redis = await RedisServer.start();

@@ -15,7 +15,7 @@ import {
 import { RedisServer } from "../../support/redis_server.ts";
 import { ReplyError, type RespValue } from "../../support/resp_value.ts";
 import type { RespClient } from "../../support/resp_client.ts";
-import { RouterServer, type RouterServerOptions } from "../../support/router_server.ts";
+import { keyOn, RouterServer, type RouterServerOptions } from "../../support/router_server.ts";
 
 /** Servers that know different things, a proxy before them, and a client. */
 async function start(
@@ -336,3 +336,27 @@ function flat(value: unknown): RespValue {
   if (typeof value !== "object" || value === null) return value as RespValue;
   return Object.entries(value).flatMap(([name, field]) => [name, flat(field)]);
 }
+
+Deno.test("WAITAOF answers the least of both numbers of all servers that the client wrote to", async () => {
+  const redis = recordedCommands("redis-7.4.1");
+  const { stack, servers, client } = await start([redis, redis]);
+  await using _ = stack;
+  const [a, b] = servers as [KnowingServer, KnowingServer];
+  Object.assign(a.replies, { set: "+OK\r\n", waitaof: "*2\r\n:1\r\n:2\r\n" });
+  Object.assign(b.replies, { set: "+OK\r\n", waitaof: "*2\r\n:0\r\n:3\r\n" });
+  await client.call("SET", keyOn(0, 2), "1");
+  assertEquals(await client.call("WAITAOF", 1, 2, 0), [1, 2]);
+  await client.pipeline([["SET", keyOn(0, 2), "1"], ["SET", keyOn(1, 2), "1"]]);
+  assertEquals(await client.call("WAITAOF", 1, 2, 0), [0, 2]);
+  await client.call("MULTI");
+  await client.call("WAITAOF", 1, 2, 1000);
+  assertEquals(await client.call("EXEC"), [[0, 2]]);
+  assertEquals(a.asked.at(-1), "waitaof 0 0 0", "nothing waits in a transaction");
+  b.replies.waitaof =
+    "-ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.\r\n";
+  assertMatch(await errorOf(client, "WAITAOF", "1", "0", "0"), /^ERR WAITAOF cannot be used/);
+  // Only where all servers have it.
+  const { stack: others, client: other } = await start([redis, recordedCommands("redis-6.2.14")]);
+  await using _others = others;
+  assertMatch(await errorOf(other, "WAITAOF", "1", "0", "0"), /not all servers know it/);
+});
