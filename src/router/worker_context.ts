@@ -42,7 +42,7 @@ export interface WorkerPeers extends MonitorPeers {
   scriptSeen(sha: string, found: FoundInScript): void;
   /** Closes clients of the others; resolves with how many. */
   killClients(filter: ClientFilter): Promise<number>;
-  /** Pauses the clients of the others; or no longer, when the mode is null. */
+  /** Pauses the clients of all, this one's too; or no longer, when the mode is null. */
   pause(mode: PauseMode | null, ms: number): Promise<void>;
   /** Gives an invalidation to a client of another one; resolves with whether there is such a client. */
   invalidate(clientId: number, keys: string): Promise<boolean>;

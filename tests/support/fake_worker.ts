@@ -89,7 +89,7 @@ export class FakeWorker implements Thread {
       stats: () => this.#stats(),
       listClients: () => `client of ${this.start.index}\n`,
       killClients: () => 1,
-      pause: () => {},
+      pause: (mode, ms) => tell(`pause ${mode} ${Math.ceil(ms / 1000)}`),
       watchedElsewhere: () => {},
       monitored: () => {},
       invalidate: () => false,

@@ -89,7 +89,7 @@ export interface PoolCalls {
   listClients(filter: ClientFilter): Promise<string>;
   /** Closes clients of the other workers; resolves with how many. */
   killClients(filter: ClientFilter): Promise<number>;
-  /** Pauses the clients of the other workers, or no longer when the mode is null. */
+  /** Pauses the clients of all workers, or no longer when the mode is null. */
   pause(mode: PauseMode | null, ms: number): Promise<void>;
   /** Whether a client of this worker watches what clients ask; resolves when the others know. */
   watch(isWatching: boolean): Promise<void>;

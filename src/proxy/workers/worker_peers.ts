@@ -5,6 +5,7 @@
  */
 
 import type { Backoff } from "../../base/backoff.ts";
+import type { Pause } from "../../router/client/pause.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { PoolCalls } from "./worker_calls.ts";
 import type { WorkerThread } from "./worker_thread.ts";
@@ -42,10 +43,18 @@ export type PeerCalls = Pick<
   | "pressOthers"
 >;
 
-/** What a worker may ask of the others. */
-export function peerCalls(workers: readonly PoolWorker[], worker: PoolWorker): PeerCalls {
+/**
+ * What a worker may ask of the others.
+ *
+ * @param pause What all workers have been told of a pause, for those that begin later.
+ */
+export function peerCalls(
+  workers: readonly PoolWorker[],
+  worker: PoolWorker,
+  pause: Pause,
+): PeerCalls {
   const ask = <T>(question: (calls: WorkerThread["calls"], other: PoolWorker) => Promise<T>) =>
-    askOthers(workers, worker, question);
+    askEach(workers.filter((other) => other !== worker), question);
   return {
     listClients: async (filter) => {
       const lists = await ask((calls) => calls.call("listClients", filter));
@@ -56,7 +65,9 @@ export function peerCalls(workers: readonly PoolWorker[], worker: PoolWorker): P
       return counts.reduce((total, count) => total + count, 0);
     },
     pause: async (mode, ms) => {
-      await ask((calls) => calls.call("pause", mode, ms));
+      if (mode === null) pause.end();
+      else pause.extend(mode, ms);
+      await askEach(workers, (calls) => calls.call("pause", mode, ms));
     },
     watch: async (isWatching) => {
       worker.isWatching = isWatching;
@@ -99,17 +110,14 @@ function isWatched(workers: readonly PoolWorker[], by: number): boolean {
   return workers.some(({ index, isWatching }) => index !== by && isWatching);
 }
 
-/** The answers of all workers but one; without those that do not answer in time. */
-async function askOthers<T>(
+/** The answers of workers; without those that do not answer in time. */
+async function askEach<T>(
   workers: readonly PoolWorker[],
-  asking: PoolWorker,
   ask: (calls: WorkerThread["calls"], worker: PoolWorker) => Promise<T>,
 ): Promise<T[]> {
   const answers = await Promise.all(
     workers.map((worker) =>
-      worker.thread === undefined || worker === asking
-        ? undefined
-        : inTime(ask(worker.thread.calls, worker))
+      worker.thread === undefined ? undefined : inTime(ask(worker.thread.calls, worker))
     ),
   );
   return answers.filter((answer) => answer !== undefined);

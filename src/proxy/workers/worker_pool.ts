@@ -30,6 +30,7 @@ import { logger, type LogLevel, logLevel, writeLogLine } from "../../base/log.ts
 import type { SlotRule } from "../../hash/placement.ts";
 import { listen } from "../../io/listen.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
+import { Pause } from "../../router/client/pause.ts";
 import { endSubscribing } from "../../router/pubsub/subscribing.ts";
 import { countedSoFar, sumSnapshots } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
@@ -84,6 +85,8 @@ export class WorkerPool implements DataPlane {
   #place: ListenPlace | undefined;
   #address: Deno.NetAddr | undefined;
   #serving: Serving = "serving";
+  /** CLIENT PAUSE, as all workers were told. */
+  readonly #pause = new Pause(() => {});
   #allowed: readonly AllowedCommand[] = [];
   readonly users: UsersOwner;
   #accepting: "none" | "loading" | "served" = "none";
@@ -182,6 +185,8 @@ export class WorkerPool implements DataPlane {
     tellWatched(this.#workers);
     if (this.#serving !== "serving") thread.calls.notify("setServing", this.#serving, 0);
     thread.calls.notify("allowCommands", this.#allowed);
+    const { left } = this.#pause;
+    if (left !== null) thread.calls.notify("pause", left.mode, left.ms);
     await thread.calls.call("setRules", this.#rules);
     await Promise.all([...this.#table.values()].map((fill) => thread.calls.call("fillSlot", fill)));
     thread.calls.notify("loaded", this.#inForce, [...this.#changed]);
@@ -205,7 +210,7 @@ export class WorkerPool implements DataPlane {
       writeLogLine,
       changeUsers: (change, clientId) => this.users.change(change, clientId),
       proxyStats: async () => (await this.stats()).sum,
-      ...peerCalls(this.#workers, worker),
+      ...peerCalls(this.#workers, worker, this.#pause),
     };
   }
 
@@ -403,6 +408,7 @@ export class WorkerPool implements DataPlane {
     if (this.#isClosed) return;
     this.#isStopping = this.#isClosed = true;
     clearInterval(this.#timer);
+    this.#pause.end();
     this.#settling.stop();
     for (const { retry } of this.#workers) clearTimeout(retry);
     await this.#askAll((calls) => inTime(calls.call("close")));

@@ -33,6 +33,12 @@ export class Pause {
     return this.#mode !== null;
   }
 
+  /** How long it still takes, in milliseconds, and what waits; null while nothing does. */
+  get left(): { readonly mode: PauseMode; readonly ms: number } | null {
+    if (this.#mode === null) return null;
+    return { mode: this.#mode, ms: Math.max(0, this.#endMs - performance.now()) };
+  }
+
   /** How many clients wait. */
   get waiting(): number {
     return this.#waiting.size;

@@ -51,14 +51,19 @@ function pause(call: LocalCall): Uint8Array | null {
   return everywhere(call, mode, Number(ms));
 }
 
-/** Pauses the clients of all workers, or ends it; a worker that does not answer in time is not waited for. */
+/**
+ * Pauses the clients of all workers, or ends it: of several workers, all do it in the order in which their
+ * pool has heard of it. One that does not answer in time is not waited for.
+ */
 function everywhere(call: LocalCall, mode: PauseMode | null, ms: number): Uint8Array | null {
   const { pause, worker: { peers } } = call.client.shared;
+  if (peers !== null) {
+    return answerWhen(call, (answer) => {
+      const done = () => answer(OK);
+      peers.pause(mode, ms).then(done, done);
+    });
+  }
   if (mode === null) pause.end();
   else pause.extend(mode, ms);
-  if (peers === null) return OK;
-  return answerWhen(call, (answer) => {
-    const done = () => answer(OK);
-    peers.pause(mode, ms).then(done, done);
-  });
+  return OK;
 }

@@ -296,3 +296,25 @@ Deno.test("a pool that cannot bind its port says so and leaves no worker", async
   );
   assertEquals(workers.filter(({ isTerminated }) => !isTerminated), []);
 });
+
+Deno.test("CLIENT PAUSE is one order for all workers, also for one that takes a dead one's place", async () => {
+  await using run = await Pool.open(2);
+  const { workers } = run;
+  const [a, b] = workers as [FakeWorker, FakeWorker];
+  const paused = ({ told }: FakeWorker) => told.filter((line) => line.startsWith("pause"));
+  // At the same time: both workers end as the later one says.
+  await Promise.all([a.pool.call("pause", "write", 30_000), b.pool.call("pause", null, 0)]);
+  assertEquals(paused(a), ["pause write 30", "pause null 0"]);
+  assertEquals(paused(b), paused(a));
+  await a.pool.call("pause", "write", 30_000);
+  // Who asked is dead: the others know of it, and so does who comes.
+  const asked = b.pool.call("pause", "all", 5_000);
+  b.die("gone");
+  await Promise.race([asked, delay(100)]);
+  await until(() => workers.length === 3 && workers[2]!.told.includes("bind"));
+  const replaced = paused(workers[2]!);
+  const [, , ...later] = paused(a);
+  assertEquals(replaced, [later.length === 1 ? "pause write 30" : "pause all 30"]);
+  await a.pool.call("pause", null, 0);
+  assertEquals(paused(workers[2]!).at(-1), "pause null 0");
+});
