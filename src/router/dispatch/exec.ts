@@ -154,7 +154,8 @@ function execShared(
   const request = enqueueExec(client, command, transaction, slot, piece.length);
   if (request === null) return;
   const reply = new ExecReply(client, transaction);
-  request.owner = request.leads = reply;
+  request.owner = reply;
+  request.leads = reply.leads;
   holdSlots(client, transaction, request, slot);
   client.transaction = null;
   if (reply.isRewritten) client.isAtBarrier = true;
@@ -188,10 +189,12 @@ function execWatched(
   if (request === null) return;
   const { replies } = client;
   request.state = "sent";
-  request.owner = request.leads = new ExecReply(client, transaction, (isFailure) => {
+  const reply = new ExecReply(client, transaction, (isFailure) => {
     if (isFailure) watch.cancel(); // the server may watch still
     else watch.end();
   });
+  request.owner = reply;
+  request.leads = reply.leads;
   client.transaction = null;
   client.watches = NO_WATCHES;
   client.isAtBarrier = true; // what follows goes over other connections

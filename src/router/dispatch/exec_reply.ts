@@ -13,27 +13,21 @@ import { arrayHeader, errorReply } from "../../resp/encoder.ts";
 import { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
 import type { EverywhereCommand, LaterCommand, Transaction } from "../client/transaction.ts";
-import { execAborted, MULTI_REFUSED } from "../errors.ts";
 import { answerLocally } from "../local/answer.ts";
-import type { LeadingReplies, Request, RequestOwner } from "../request.ts";
+import type { Request, RequestOwner } from "../request.ts";
+import { errorText, ExecLeads } from "./exec_leads.ts";
 import { executeElsewhere } from "./fan_out.ts";
 import { elementsOf } from "./merge.ts";
 
 const MINUS = 45;
-const decoder = new TextDecoder();
 
 /** Owns an EXEC that is on its way, in its client's FIFO; see the drawing above. */
-export class ExecReply implements RequestOwner, LeadingReplies {
-  /** Replies that come before the array: to MULTI, and to each command. */
-  left: number;
+export class ExecReply implements RequestOwner {
+  /** Replies that come before the array. */
+  readonly leads: ExecLeads;
   readonly #client: Client;
   readonly #transaction: Transaction;
-  readonly #leads: number;
   readonly #settled: ((isFailure: boolean) => void) | null;
-  /** How many of them are errors; the first one, and whether it was MULTI's. */
-  #refused = 0;
-  #leadError = "";
-  #isMultiRefused = false;
   /** What is held: an error, or an array that is not passed on as it is. */
   #held: Uint8Array[] = [];
   #heldBytes = 0;
@@ -48,7 +42,7 @@ export class ExecReply implements RequestOwner, LeadingReplies {
     this.#settled = settled;
     this.#transaction = transaction;
     const { sentCommands, database } = transaction;
-    this.#leads = this.left = 1 + sentCommands + (database >= 0 ? 1 : 0);
+    this.leads = new ExecLeads(sentCommands + (database >= 0 ? 1 : 0));
   }
 
   /** Whether the array is held, since what the client gets is another one. */
@@ -61,21 +55,13 @@ export class ExecReply implements RequestOwner, LeadingReplies {
     return this.#client.replies.isGone;
   }
 
-  led(type: number, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
-    if (type !== MINUS) return;
-    if (isLast) this.#refused++;
-    if (this.#leadError !== "") return;
-    this.#held.push(bytes.slice(start, end));
-    if (!isLast) return;
-    this.#leadError = errorText(concat(this.#held));
-    this.#isMultiRefused = this.left + 1 === this.#leads;
-    this.#held = [];
-  }
-
   replied(request: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
     const { replies } = this.#client;
     const isError = request.replyType === MINUS;
     if (isLast) this.#settled?.(false);
+    if (replies.isGone && isError && isLast) {
+      this.#breakOffIfOpen(request, errorText(bytes.subarray(start, end)));
+    }
     if (replies.isGone || (!isError && !this.isRewritten)) {
       if (isLast && !replies.isGone && !isError && request.replyBytes > NULL_BYTES_MAX) {
         this.#countCommands(request);
@@ -107,14 +93,13 @@ export class ExecReply implements RequestOwner, LeadingReplies {
   /** The server has not executed it, or not as a transaction. */
   #answerError(request: Request, text: string): void {
     const { backend } = request;
-    const isEnded = text.startsWith("EXECABORT") || text.startsWith("ERR EXEC without MULTI");
-    let shown = text;
-    const isSplitUp = this.#isMultiRefused && this.#refused < this.#leads;
-    if (isSplitUp) shown = `${MULTI_REFUSED}: ${this.#leadError}`;
-    else if (this.#leadError !== "") shown = execAborted(this.#leadError);
-    this.#complete(request, errorReply(shown));
-    // Else all that follows on the connection would be queued.
-    if (!isEnded && !this.#isMultiRefused) backend?.breakOff(`EXEC was refused: ${text}`);
+    this.#complete(request, errorReply(this.leads.shown(text)));
+    this.#breakOffIfOpen({ backend }, text);
+  }
+
+  /** Else all that follows on the connection would be queued. */
+  #breakOffIfOpen({ backend }: Pick<Request, "backend">, text: string): void {
+    if (this.leads.isOpen(text)) backend?.breakOff(`EXEC was refused: ${text}`);
   }
 
   /** The servers' part is executed: executes ours, and answers. */
@@ -178,9 +163,4 @@ const NULL_BYTES_MAX = 5;
 
 function arrayOf(elements: readonly Uint8Array[]): Uint8Array {
   return concat([arrayHeader(elements.length), ...elements]);
-}
-
-/** The text of an error reply. */
-export function errorText(reply: Uint8Array): string {
-  return decoder.decode(reply.subarray(1)).replace(/\r\n$/, "");
 }

@@ -19,12 +19,13 @@ import { LinkCall } from "../backends/link_call.ts";
 import type { Client } from "../client/client.ts";
 import type { Transaction } from "../client/transaction.ts";
 import { NO_WATCHES, type WatchedSlot } from "../client/watched_slot.ts";
-import { execAborted, SLOT_NOT_READY } from "../errors.ts";
-import { acquireRequest, failRequest, type LeadingReplies, type Request } from "../request.ts";
+import { SLOT_NOT_READY } from "../errors.ts";
+import { acquireRequest, failRequest, type Request } from "../request.ts";
 import { sendTo } from "../slots/route.ts";
 import type { Slot } from "../slots/slot.ts";
 import { whenUsable } from "../slots/when_usable.ts";
 import { queuesUnnamedKeys } from "./queued_keys.ts";
+import { errorText, ExecLeads } from "./exec_leads.ts";
 import { ExecReply } from "./exec_reply.ts";
 import { Gather, type PartReply } from "./gather.ts";
 import { Spread, type SpreadPart } from "./spread_parts.ts";
@@ -34,21 +35,6 @@ const MULTI = encodeRequest(["MULTI"]);
 const MINUS = 45;
 /** What `*-1` and a line end have, which no array with or without elements has. */
 const NULL_ARRAY_BYTES = 5;
-
-/** The replies before a part's own; remembers the first error. */
-class PartLeads implements LeadingReplies {
-  left: number;
-  error = "";
-
-  constructor(commands: number) {
-    this.left = 1 + commands;
-  }
-
-  led(type: number, bytes: Uint8Array, start: number, end: number): void {
-    if (type !== MINUS || this.error !== "") return;
-    this.error = new TextDecoder().decode(bytes.subarray(start + 1, end)).trimEnd();
-  }
-}
 
 /** Executes a client's transaction, unless the client must wait and asks again. */
 export function execSpread(
@@ -162,7 +148,7 @@ function sendWatched(
       letGo();
       return null;
     }
-    return reply!.isError ? reply!.bytes.slice() : nil;
+    return reply!.isError ? explained(reply!, part).bytes.slice() : nil;
   }, () => {
     if (part.replyType === MINUS) watch.cancel(); // the server may watch still
     else watch.end();
@@ -243,31 +229,43 @@ function sendRest(
     answer([]);
     return;
   }
-  const leads: PartLeads[] = [];
+  const sent: Request[] = [];
   const gather = new Gather(
     client,
     parent,
     parts.length,
-    (replies) => answer(replies.map((reply, i) => explained(reply, leads[i]!))),
-    () => transaction.end(),
+    (replies) => answer(replies.map((reply, i) => explained(reply, sent[i]!))),
+    () => {
+      transaction.end();
+      if (client.replies.isGone) { for (const part of sent) breakOffIfOpen(part, ""); }
+    },
   );
   for (const each of parts) {
     const part = partOf(gather, each);
-    leads.push(part.leads as PartLeads);
+    sent.push(part);
     sendPart(client, transaction, each, part);
   }
 }
 
 function partOf(gather: Gather, { commands }: SpreadPart): Request {
   const part = gather.part();
-  part.leads = new PartLeads(commands);
+  part.leads = new ExecLeads(commands);
   return part;
 }
 
-/** With the error because of which a part was not executed. */
-function explained(reply: PartReply, { error }: PartLeads): PartReply {
-  if (error === "" || !reply.isError || reply.isFailure) return reply;
-  return { ...reply, bytes: errorReply(execAborted(error)) };
+/** With the error because of which a part was not executed, or not as a transaction. */
+function explained(reply: PartReply, part: Request): PartReply {
+  const { leads } = part;
+  if (!reply.isError || reply.isFailure || !(leads instanceof ExecLeads)) return reply;
+  const text = errorText(reply.bytes);
+  breakOffIfOpen(part, text);
+  return { ...reply, bytes: errorReply(leads.shown(text)) };
+}
+
+/** Else all that follows on the connection would be queued. */
+function breakOffIfOpen({ leads, backend, replyType }: Request, text: string): void {
+  if (replyType !== MINUS || !(leads instanceof ExecLeads) || !leads.isOpen(text)) return;
+  backend?.breakOff(`EXEC was refused: ${text}`);
 }
 
 function sendPart(

@@ -11,7 +11,7 @@ import { answerNothing, FakeRedis, type FakeReply } from "../../support/fake_red
 import { RedisServer } from "../../support/redis_server.ts";
 import { type RespClient } from "../../support/resp_client.ts";
 import { ReplyError } from "../../support/resp_value.ts";
-import { RouterServer } from "../../support/router_server.ts";
+import { keyOn, RouterServer } from "../../support/router_server.ts";
 
 const BUSY = "-BUSY Redis is busy running a script.\r\n";
 
@@ -83,6 +83,63 @@ Deno.test("a server that does not end a transaction loses the connection: nobody
   assertEquals(await exec(client), "BUSY Redis is busy running a script.");
   await until(async () => await client.call("GET", "a") === null);
   assertEquals(redis.connectionCount, 2);
+});
+
+Deno.test("a client that is gone before its EXEC is refused leaves no server queueing for others", async () => {
+  for (const multiSlotTransactions of [false, true]) {
+    const late = Promise.withResolvers<string>();
+    await using redis = new FakeRedis((words, connection) => {
+      if (words[0] === "MULTI") return "+OK\r\n";
+      if (words[0] === "SET") return "+QUEUED\r\n";
+      if (words[0] === "EXEC") return late.promise;
+      return answerNothing(words) ?? connection.id;
+    });
+    await using proxy = await RouterServer.start({
+      servers: [redis],
+      options: { multiSlotTransactions },
+    });
+    using other = await proxy.client();
+    const client = await proxy.client();
+    const key = multiSlotTransactions ? "b" : "a";
+    await client.pipeline([["MULTI"], ["SET", "a", "1"], ["SET", key, "1"]]);
+    await client.send("EXEC");
+    await until(() => redis.received.some(([name]) => name === "EXEC"));
+    assertEquals(await other.call("CLIENT", "KILL", "TYPE", "normal"), 1);
+    client.close();
+    late.resolve(BUSY);
+    await until(async () => await other.call("GET", "a") === null);
+    assertEquals(redis.connectionCount, 2);
+    assertEquals(proxy.leftovers(), []);
+  }
+});
+
+Deno.test("of a transaction over several slots, the part of a server that refuses it says so", async () => {
+  await using refusing = scripted({
+    MULTI: "-NOPERM no permission\r\n",
+    SET: "+OK\r\n",
+    EXEC: "-ERR EXEC without MULTI\r\n",
+  });
+  await using open = scripted({ MULTI: "+OK\r\n", SET: "+QUEUED\r\n", EXEC: BUSY });
+  await using redis = await RedisServer.start();
+  for (const server of [refusing, open]) {
+    await using proxy = await RouterServer.start({
+      servers: [server, redis],
+      options: { multiSlotTransactions: true },
+    });
+    using client = await proxy.client();
+    const [a, b] = [keyOn(0, 2), keyOn(1, 2)];
+    const replies = await client.pipeline([["MULTI"], ["SET", a, 1], ["SET", b, 1], ["EXEC"]]);
+    const [refused, done] = replies[3]!.value as [ReplyError, string];
+    assertEquals(done, "OK");
+    assertEquals(
+      refused.message,
+      server === refusing
+        ? "ERR handle response, the server refused MULTI and executed the commands one by one: NOPERM no permission"
+        : "BUSY Redis is busy running a script.",
+    );
+    if (server === open) await until(async () => await client.call("GET", a) === null);
+    assertEquals(server.connectionCount, server === open ? 2 : 1);
+  }
 });
 
 Deno.test("a client that leaves in the middle leaves nothing behind", async () => {
