@@ -37,9 +37,11 @@ const ALIKE_MS = 60_000;
 export class AclLog {
   #entries: readonly AclLogEntry[] = [];
 
-  /** All entries. */
-  get entries(): readonly AclLogEntry[] {
-    return this.#entries;
+  /** All entries; with `isReset` none are left afterwards. */
+  read(isReset: boolean): readonly AclLogEntry[] {
+    const entries = this.#entries;
+    if (isReset) this.#entries = [];
+    return entries;
   }
 
   /** Adds an entry of one event, or counts it with one that is alike. */
@@ -47,11 +49,6 @@ export class AclLog {
     const alike = this.#entries.slice(0, ALIKE_AMONG).find((each) => areAlike(each, entry));
     const others = this.#entries.filter((each) => each !== alike);
     this.#entries = [{ ...entry, count: (alike?.count ?? 0) + 1 }, ...others].slice(0, ENTRIES_MAX);
-  }
-
-  /** Forgets all. */
-  reset(): void {
-    this.#entries = [];
   }
 }
 

@@ -175,7 +175,7 @@ export class Selector {
     return this.allChannels ? ["&*"] : this.channels.map(({ pattern }) => `&${pattern}`);
   }
 
-  /** The rules that make it from a new one, in Redis's order. */
+  /** The rules that make it from a new one, in Redis's order and form. */
   rules(): string[] {
     const channels = this.channelRules();
     return [
@@ -183,5 +183,11 @@ export class Selector {
       ...(this.allChannels ? channels : ["resetchannels", ...channels]),
       ...this.commands.rules(),
     ];
+  }
+
+  /** As {@linkcode Selector.rules}; `%RW~*` stays what it is, and does not become `~*`, which forbids more patterns. */
+  exactRules(): string[] {
+    if (this.allKeys) return this.rules();
+    return this.rules().map((rule) => (rule === "~*" ? "%RW~*" : rule));
   }
 }

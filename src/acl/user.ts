@@ -176,7 +176,12 @@ export class User {
   /** All of it in plain values. */
   record(): UserRecord {
     const { name, flags, passwords, selectors } = this;
-    return { name, flags, passwords, selectors: selectors.map((selector) => selector.rules()) };
+    return {
+      name,
+      flags,
+      passwords,
+      selectors: selectors.map((selector) => selector.exactRules()),
+    };
   }
 
   /** Becomes what a record says; clients that are this user stay so. */

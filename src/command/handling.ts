@@ -72,14 +72,16 @@ const LOCAL = `
   command command|count command|info command|docs command|list
   command|getkeys command|getkeysandflags
   config|get config|set config|resetstat config|rewrite slotshashkey slotsmapping
-  role lastsave bgsave bgrewriteaof save swapdb debug acl|whoami function|stats module|list
+  acl|cat acl|deluser acl|dryrun acl|genpass acl|getuser acl|list acl|load acl|log acl|save
+  acl|setuser acl|users acl|whoami
+  role lastsave bgsave bgrewriteaof save swapdb debug function|stats module|list
   memory|stats memory|doctor memory|malloc-stats memory|purge
   latency|latest latency|history latency|doctor latency|graph latency|histogram latency|reset
   slowlog|get slowlog|len slowlog|reset`;
 
 /** Commands without keys that any server can answer, because all answer the same. */
 const ANY_SERVER = `
-  lolwut function|list function|dump publish spublish acl|cat acl|genpass acl|help
+  lolwut function|list function|dump publish spublish acl|help
   latency|help memory|help module|help slowlog|help
   command|help client|help config|help object|help xgroup|help xinfo|help script|help
   function|help pubsub|help`;
@@ -107,10 +109,6 @@ const REFUSED: readonly (readonly [reason: string, names: string])[] = [
   [
     "it takes a connection of its own, connect to the server instead",
     "script|debug",
-  ],
-  [
-    "a proxy has no users of its own, connect to the server instead",
-    `acl|deluser acl|dryrun acl|getuser acl|list acl|load acl|log acl|save acl|setuser acl|users`,
   ],
   [
     "the dashboard decides which servers are masters, and what they are",

@@ -80,6 +80,12 @@ export class Encoder {
     return this.raw(encoder.encode("txt:")).raw(bytes).#line("");
   }
 
+  /** A number with a fraction: a double in RESP3, a bulk string in RESP2; 17 digits, as Redis writes it. */
+  double(value: number): this {
+    const text = value.toPrecision(17).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+    return this.protocol === 3 ? this.#line(`,${text}`) : this.bulk(text);
+  }
+
   null(): this {
     return this.#line(this.protocol === 3 ? "_" : "$-1");
   }

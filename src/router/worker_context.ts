@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { AclLogEntry } from "../acl/acl_log.ts";
 import type { UsersAnswer, UsersChange } from "../acl/users_owner.ts";
 import type { BudgetPartners } from "./client/byte_budget.ts";
 import type { UnblockReply } from "./blocking/blocked.ts";
@@ -36,6 +37,8 @@ export interface ClientFilter {
 export interface WorkerPeers extends MonitorPeers {
   /** The stats of all routers together, the asking one included; at most a second old. */
   stats(): Promise<StatsSnapshot>;
+  /** The others' ACL LOG, a list each; with `isReset` they forget it. */
+  aclLog(isReset: boolean): Promise<readonly (readonly AclLogEntry[])[]>;
   /** CLIENT LIST's lines of the others' clients. */
   listClients(filter: ClientFilter): Promise<string>;
   /** Tells the others what was found in a script. */

@@ -84,6 +84,7 @@ export class FakeWorker implements Thread {
       setServing: (serving, heardPauses) =>
         tell(serving === "serving" ? `serving ${heardPauses}` : serving),
       updateUsers: () => {},
+      aclLog: () => [],
       allowCommands: () => {},
       drainSessions: () => Promise.resolve(tell("drain")),
       stats: () => this.#stats(),

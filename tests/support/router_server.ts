@@ -5,6 +5,8 @@
  * @module
  */
 
+import { Users } from "../../src/acl/users.ts";
+import { UsersOwner } from "../../src/acl/users_owner.ts";
 import { listen } from "../../src/io/listen.ts";
 import { slotIdOf } from "../../src/hash/slot_id.ts";
 import type { Backend } from "../../src/router/backends/backend.ts";
@@ -12,6 +14,7 @@ import type { RouterOptions } from "../../src/router/options.ts";
 import type { RouterEvents } from "../../src/router/events.ts";
 import { Router } from "../../src/router/router.ts";
 import type { Session } from "../../src/router/client/session.ts";
+import { onlyWorker } from "../../src/router/worker_context.ts";
 import type { SlotFill } from "../../src/router/slot_table.ts";
 import { RespClient } from "./resp_client.ts";
 
@@ -66,7 +69,14 @@ export class RouterServer implements AsyncDisposable {
   #actions = 0;
 
   private constructor(options: RouterOptions) {
-    this.router = new Router(options, this.#record());
+    const owner = new UsersOwner(new Users(options.password), (update) => {
+      this.router.updateUsers(update);
+      return Promise.resolve();
+    });
+    this.router = new Router(options, this.#record(), {
+      ...onlyWorker(),
+      changeUsers: (change, clientId) => owner.change(change, clientId),
+    });
     this.#listener = listen("127.0.0.1", 0);
     this.port = this.#listener.addr.port;
     this.#accepting = this.#accept();

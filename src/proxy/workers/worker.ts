@@ -53,6 +53,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     updateUsers: (update) => plane.updateUsers(update),
     drainSessions: (graceMs) => plane.drainSessions(graceMs),
     stats: () => takeSnapshot(plane.router.shared),
+    aclLog: (isReset) => plane.router.shared.aclLog.read(isReset),
     listClients: (filter) => listClients(plane.router.shared, filter),
     killClients: (filter) => killClients(plane.router.shared, filter),
     pause: (mode, ms) => {
@@ -83,6 +84,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     },
     sharedContext(counts, index, (change, clientId) => pool.call("changeUsers", change, clientId), {
       stats: () => pool.call("proxyStats"),
+      aclLog: (isReset) => pool.call("aclLog", isReset),
       listClients: (filter) => pool.call("listClients", filter),
       killClients: (filter) => pool.call("killClients", filter),
       pause: (mode, ms) => pool.call("pause", mode, ms),

@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { AclLogEntry } from "../../acl/acl_log.ts";
 import type { UsersUpdate } from "../../acl/users.ts";
 import type { UsersAnswer, UsersChange } from "../../acl/users_owner.ts";
 import type { LogLevel } from "../../base/log.ts";
@@ -58,6 +59,8 @@ export interface WorkerCalls {
   updateUsers(update: UsersUpdate): void;
   drainSessions(graceMs: number): Promise<void>;
   stats(): StatsSnapshot;
+  /** The worker's ACL LOG; with `isReset` it forgets it. */
+  aclLog(isReset: boolean): readonly AclLogEntry[];
   listClients(filter: ClientFilter): string;
   killClients(filter: ClientFilter): number;
   /** Pauses the clients, or no longer when the mode is null. */
@@ -85,6 +88,8 @@ export interface PoolCalls {
   writeLogLine(line: string): void;
   /** The stats of the whole proxy. */
   proxyStats(): Promise<StatsSnapshot>;
+  /** The other workers' ACL LOG, a list each; with `isReset` they forget it. */
+  aclLog(isReset: boolean): Promise<readonly (readonly AclLogEntry[])[]>;
   /** CLIENT LIST's lines of the other workers' clients. */
   listClients(filter: ClientFilter): Promise<string>;
   /** Closes clients of the other workers; resolves with how many. */

@@ -32,6 +32,7 @@ export interface PoolWorker {
 /** The calls of the pool that other workers answer. */
 export type PeerCalls = Pick<
   PoolCalls,
+  | "aclLog"
   | "unblockClient"
   | "listClients"
   | "killClients"
@@ -56,6 +57,7 @@ export function peerCalls(
   const ask = <T>(question: (calls: WorkerThread["calls"], other: PoolWorker) => Promise<T>) =>
     askEach(workers.filter((other) => other !== worker), question);
   return {
+    aclLog: (isReset) => ask((calls) => calls.call("aclLog", isReset)),
     listClients: async (filter) => {
       const lists = await ask((calls) => calls.call("listClients", filter));
       return lists.join("");

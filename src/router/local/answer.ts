@@ -8,6 +8,7 @@ import type { Command } from "../../command/command.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import type { Client } from "../client/client.ts";
 import { wait } from "../blocking/wait.ts";
+import { ACL_COMMANDS } from "./acl.ts";
 import { auth } from "./auth.ts";
 import { CLIENT_COMMANDS } from "./client.ts";
 import { COMMAND_COMMANDS } from "./command.ts";
@@ -24,6 +25,7 @@ import { STATISTICS_COMMANDS } from "./statistics.ts";
 
 const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
   auth,
+  ...ACL_COMMANDS,
   ...CONNECTION_COMMANDS,
   ...CLIENT_COMMANDS,
   ...OVERSIGHT_COMMANDS,

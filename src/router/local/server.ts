@@ -16,7 +16,6 @@ import { answerOfAll, encodeValue, itemsOf, orderToAll, pairsOf } from "./master
 /** Answers by name. */
 export const SERVER_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   "role": () => new Encoder(2).array(3).bulk("master").integer(0).array(0).done(),
-  "acl|whoami": () => new Encoder(2).bulk("default").done(),
   "module|list": (call) => answerOfAll(call, commonModules),
   "function|stats": (call) => answerOfAll(call, functionStats, { isAlone: true }),
   "bgsave": orderToAll,
