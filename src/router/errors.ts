@@ -18,7 +18,7 @@ export const WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user 
 export const MAX_CLIENTS = "ERR max number of clients reached";
 /** Redis Cluster's text, and how to mend it. */
 export const CROSS_SLOT =
-  "CROSSSLOT Keys in request don't hash to the same slot: give them the same {tag}, as in {a}x and {a}y";
+  "CROSSSLOT Keys in request don't hash to the same slot: give them the same {tag}, as in {a}x and {a}y, or a slot rule ('config slot rule preset' has those of frameworks)";
 /** Redis's text, byte for byte. */
 export const EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors.";
 /** Redis's text for an EXEC that was refused, byte for byte. */

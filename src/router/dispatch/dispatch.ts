@@ -45,20 +45,24 @@ export function dispatch(client: Client, parser: RequestParser): void {
     }
   }
   if (client.extras === null && !shared.isOverseen) dispatchCommand(client, command, parser);
-  else dispatchOverseen(client, parser);
+  else dispatchOverseen(client, command, parser);
 }
 
 /**
  * Dispatches a request while all are paused or watched, or a script holds a server up, or of a client that has
  * asked for something extra.
  */
-function dispatchOverseen(client: Client, parser: RequestParser): void {
+function dispatchOverseen(
+  client: Client,
+  found: Command | undefined,
+  parser: RequestParser,
+): void {
   const { shared, credit } = client;
   if (shared.longScripts.isActive && client.depth > 0) {
     credit.isRefused = true; // it is dispatched again
     return;
   }
-  const known = shared.learned.find(parser) ?? findCommand(parser);
+  const known = fits(found, parser) ? found : shared.learned.find(parser) ?? found;
   if (shared.pause.isActive && waitsForPause(client, known, parser)) {
     credit.isRefused = true; // it is dispatched again
     return;
@@ -68,7 +72,7 @@ function dispatchOverseen(client: Client, parser: RequestParser): void {
   extras?.dispatching();
   const untracked = untrackedKeys(client, known, parser);
   const refusal = extras?.isMonitor ? refuseToMonitor(shared.scripts, known, parser) : "";
-  if (refusal === "") dispatchCommand(client, findCommand(parser), parser);
+  if (refusal === "") dispatchCommand(client, found, parser);
   else client.answer(errorReply(refusal));
   if (untracked.length > 0 && !credit.isRefused) extras?.tracking?.readUntracked(untracked);
   if (isShown && !credit.isRefused) shared.monitors.saw(client, parser, secretsOf(known!, parser));

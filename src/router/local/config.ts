@@ -40,17 +40,22 @@ const OK = utf8("+OK\r\n");
 function getConfig(call: LocalCall): Uint8Array | null {
   const { client, args } = call;
   const words: string[] = [];
-  for (let i = 2; i < args.count; i++) words.push(argumentWord(args, i));
+  const asked = new Map<string, string>();
+  for (let i = 2; i < args.count; i++) {
+    const word = argumentWord(args, i);
+    words.push(word);
+    if (!asked.has(word)) asked.set(word, argumentText(args, i));
+  }
   const patterns = words.map(globPattern);
   const isMeant = (name: string) => patterns.some((pattern) => pattern.test(name));
   const { shownConfig } = client.shared.options;
   const own = shownConfig.filter(([name]) => isMeant(name));
   const rest = words.filter((word) => !shownConfig.some(([name]) => name === word));
   if (rest.length === 0 || client.shared.slots.masters().length === 0) {
-    return encodeConfig(own, new Encoder(client.protocol));
+    return encodeConfig(own, asked, new Encoder(client.protocol));
   }
   // Servers before Redis 7 take one pattern.
-  const asked = rest.length > 1 && client.shared.version.isBefore7 ? ["*"] : rest;
+  const patternsSent = rest.length > 1 && client.shared.version.isBefore7 ? ["*"] : rest;
   return askMasters(call, (answers, protocol) => {
     const told = answers.filter(({ value }) => Array.isArray(value));
     const [first] = told;
@@ -66,16 +71,20 @@ function getConfig(call: LocalCall): Uint8Array | null {
       SECRETS.includes(name) && value !== "" ? MASK : `${value}`,
     ]);
     reportDifferences(call, others.map(([name]) => name), told);
-    return encodeConfig([...own, ...others], new Encoder(protocol));
-  }, { bytes: encodeRequest(["CONFIG", "GET", ...asked]) });
+    return encodeConfig([...own, ...others], asked, new Encoder(protocol));
+  }, { bytes: encodeRequest(["CONFIG", "GET", ...patternsSent]) });
 }
 
+/** @param asked How the client has spelled a name in lower case: as Redis 7, it gets it back like that. */
 function encodeConfig(
   pairs: readonly (readonly [name: string, value: string])[],
+  asked: ReadonlyMap<string, string>,
   out: Encoder,
 ): Uint8Array {
   out.map(pairs.length);
-  for (const [name, value] of pairs) out.bulk(latin1Bytes(name)).bulk(latin1Bytes(value));
+  for (const [name, value] of pairs) {
+    out.bulk(latin1Bytes(asked.get(name) ?? name)).bulk(latin1Bytes(value));
+  }
   return out.done();
 }
 

@@ -78,6 +78,9 @@ for (const protocol of [2, 3]) {
         "ACL CAT nonsense",
         "CONFIG GET maxmemory slowlog-*",
         "CONFIG GET nothing-of-the-kind",
+        "CONFIG GET MaxMemory",
+        "CONFIG GET MAXMEMORY maxmemory",
+        "CONFIG GET MaxMemory-Pol*",
         "CONFIG SET nothing-of-the-kind 1",
         "CONFIG SET hz",
         "CONFIG SET hz 10 hz 10",
@@ -209,7 +212,7 @@ Deno.test("CONFIG GET gives the proxy's own keys, then the masters', and keeps s
   }
   for (const name of ["requirepass", "masterauth", "port"]) assert(!names.includes(name), name);
   assertEquals(await client.call("CONFIG", "GET", "requirepass"), ["requirepass", "***"]);
-  assertEquals(await client.call("CONFIG", "GET", "MaxClients"), ["maxclients", "5"]);
+  assertEquals(await client.call("CONFIG", "GET", "MaxClients"), ["MaxClients", "5"]);
   assertEquals(await client.call("CONFIG", "SET", "maxclients", "5"), "OK");
   assertMatch(textOf(await client.call("CONFIG", "SET", "maxclients", "6")), /the proxy's own/);
   for (const name of ["port", "requirepass", "bind"]) {
