@@ -35,7 +35,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   control: [...CLUSTER, "api"],
   migration: [...CLUSTER, "api", "control"],
   monitor: [...CLUSTER, "api", "control", "migration"],
-  dashboard: [...CLUSTER, "api", "control", "migration", "monitor"],
+  dashboard: [...CLUSTER, "api", "command", "control", "migration", "monitor"],
   cli: [
     ...CLUSTER.filter((module) => module !== "resp"),
     ...["api", "command", "acl", "proxy", "control", "migration", "monitor", "dashboard"],

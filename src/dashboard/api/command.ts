@@ -4,6 +4,7 @@
  * @module
  */
 
+import { findByName } from "../../command/command_table.ts";
 import { allowCommand, disallowCommand } from "../../control/allowed_commands.ts";
 import { InputError } from "../../control/errors.ts";
 import { isAllowedWay, storedCommandName } from "../../model/allowed_command.ts";
@@ -20,7 +21,15 @@ export const COMMAND_ROUTES: readonly ApiRoute[] = [
     if (typeof way !== "string" || !isAllowedWay(way)) {
       throw new InputError("way", "key=N, block=N, any or all", way);
     }
-    await allowCommand(dashboard, { name: nameIn(body["name"]), way });
+    const name = nameIn(body["name"]);
+    if (findByName(name) !== undefined) {
+      throw new InputError(
+        "name",
+        "a command that only the servers know: what is done with this one is in docs/commands.md",
+        body["name"],
+      );
+    }
+    await allowCommand(dashboard, { name, way });
   }, "admin"),
   change("DELETE", "/api/commands/allowed/:name", async ({ dashboard, words }) => {
     await disallowCommand(dashboard, nameIn(words.name));

@@ -356,6 +356,12 @@ const BAD_INPUT: readonly [string, string, unknown, string][] = [
   ["GET", "/api/redis/1.2.3.4:5/stat", undefined, "addr"],
   ["GET", "/api/redis/1.2.3.4:5/5/slotinfo", undefined, "addr"],
   ["GET", "/api/redis/group/1/5000/slotinfo", undefined, "slot id"],
+  ["POST", "/api/commands/allowed", { name: "a b c", way: "any" }, "name"],
+  ["POST", "/api/commands/allowed", { name: "FT.SEARCH", way: "some" }, "way"],
+  // The table says what is done with these.
+  ["POST", "/api/commands/allowed", { name: "GET", way: "all" }, "name"],
+  ["POST", "/api/commands/allowed", { name: "shutdown", way: "any" }, "name"],
+  ["POST", "/api/commands/allowed", { name: "config set", way: "all" }, "name"],
 ];
 
 Deno.test(`${BAD_INPUT.length} bad inputs are refused by field and rule, and change nothing`, async () => {
