@@ -29,7 +29,6 @@ export function forward(client: Client, command: Command, parser: RequestParser)
   if (command.singleKey > 0) return forwardByKey(client, command, parser);
   const { all: slots, placement } = client.shared.slots;
   const { bytes, requestStart, requestEnd } = parser;
-  if (command.channelIndex > 0) return publish(client, command, parser);
   if (command.keyStep > 1 && (parser.count - command.firstKey) % command.keyStep !== 0) {
     return client.answer(errorReply(wrongArity(command.name)));
   }
@@ -62,24 +61,6 @@ export function forwardByKey(client: Client, command: Command, parser: RequestPa
   const slot = slots[keyHash & (SLOT_COUNT - 1)]!;
   const keys = slot.isOpen ? null : [latin1(bytes, start, end)];
   sendToSlot(client, command, slot, keyHash, keys, bytes, requestStart, requestEnd);
-}
-
-/**
- * Sends a message to the owner of its channel's slot, where it is counted in flight, as requests with keys
- * are: so it reaches subscribers in the order in which it was sent, also while the slot moves. It does not
- * overtake a SUBSCRIBE that was read earlier.
- */
-function publish(client: Client, command: Command, parser: RequestParser): void {
-  const { channelIndex } = command;
-  const { bytes, requestStart, requestEnd } = parser;
-  const { all, placement } = client.shared.slots;
-  const hash = placement.hashOf(bytes, parser.start(channelIndex), parser.end(channelIndex));
-  const slot = all[hash & (SLOT_COUNT - 1)]!;
-  if (client.shared.subscribing.holds(client, [slot.id])) {
-    client.credit.isRefused = true; // it is dispatched again
-    return;
-  }
-  sendToSlot(client, command, slot, hash, null, bytes, requestStart, requestEnd);
 }
 
 /** No server can find the keys either: any of them says what is wrong with the request. */

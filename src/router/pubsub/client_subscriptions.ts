@@ -18,6 +18,8 @@ export interface ClientSubscriptions {
   readonly isSubscribed: boolean;
   /** Whether something holds for all channels and patterns, those that are just being subscribed to included. */
   every(holds: (name: string, isPattern: boolean) => boolean): boolean;
+  /** Calls `done` once, now or later, when what a server has sent so far has come. */
+  heardAll(server: object | undefined, done: () => void): void;
   /** Checks deadlines; called about once a second. */
   tick(): void;
   /** Ends all at once, without a word: the client is gone, or resets its connection. */

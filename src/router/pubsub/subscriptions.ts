@@ -347,6 +347,12 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
     if (link.isUp) this.#client.shared.subscribers.lost(server, this, cause);
   }
 
+  heardAll(server: object | undefined, done: () => void): void {
+    const link = [...this.#links.values()].find((each) => each.server === server);
+    if (link === undefined) done();
+    else link.flush(0, done);
+  }
+
   tick(): void {
     const { backendTimeoutMs } = this.#client.shared.options;
     for (const link of [...this.#links.values()]) link.tick(backendTimeoutMs);

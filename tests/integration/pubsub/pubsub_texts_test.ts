@@ -91,6 +91,16 @@ const CASES: Readonly<Record<string, readonly Step[]>> = {
     [1, "PING"],
     [1, "UNSUBSCRIBE"],
   ],
+  "RESP3: its own messages come before the replies that count them": [
+    [1, "SUBSCRIBE", "a"],
+    [1, "PSUBSCRIBE", "a*"],
+    [1, "SSUBSCRIBE", "s"],
+    ...Array.from({ length: 20 }, (_, i): Step => [3, "PUBLISH", "a", `${i}`]),
+    [2, "PUBLISH", "ab", "x"],
+    [1, "PUBLISH", "none", "x"],
+    [2, "SPUBLISH", "s", "x"],
+    [1, "GET", "k"],
+  ],
   "QUIT while subscribed": [[1, "SUBSCRIBE", "a"], [1, "QUIT"]],
   "wrong numbers of arguments": [
     [1, "SUBSCRIBE"],
@@ -141,6 +151,7 @@ Deno.test("publish and subscribe answer byte for byte as redis-server", async ()
   await using proxy = await RouterServer.start({ servers: behind });
   for (const [name, steps] of Object.entries(CASES)) {
     for (const protocol of [2, 3] as const) {
+      if (protocol === 2 && name.includes("RESP3")) continue;
       // RESP3 lets a client go on: what it would get for these is tested elsewhere.
       if (protocol === 3 && name.includes("RESP2")) continue;
       const [direct, through] = [
