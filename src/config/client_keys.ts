@@ -9,6 +9,24 @@ import type { ConfigKey } from "./key.ts";
 /** A part of the table, in its order. */
 export const CLIENT_KEYS = [
   {
+    key: "aclfile",
+    field: "aclFile",
+    kind: "text",
+    default: "",
+    example: "/etc/codis/users.acl",
+    help:
+      "File with the users that may log in, as Redis has it: a line `user NAME rules…` for each. " +
+      "ACL LOAD reads it again, ACL SAVE writes it.",
+  },
+  {
+    key: "user.NAME",
+    field: "users",
+    kind: "users",
+    default: "",
+    example: "on >secret ~app:* &app:* +@all -@dangerous",
+    help: "The user NAME and what it may do; a line for each user. Not together with aclfile.",
+  },
+  {
     key: "session_max_timeout",
     field: "sessionMaxTimeoutMs",
     kind: "duration",

@@ -9,7 +9,7 @@ import type { Secret } from "../base/secret.ts";
 import { ConfigError } from "./error.ts";
 import type { ConfigKey } from "./key.ts";
 import { CONFIG_KEYS } from "./keys.ts";
-import { type ConfigLine, decodeConfig, foreignPart, readEntries } from "./lines.ts";
+import { type ConfigLine, configUsersOf, decodeConfig, foreignPart, readEntries } from "./lines.ts";
 import {
   findSecret,
   type FoundSecret,
@@ -127,7 +127,9 @@ export function parseConfig(
     (fields[row.field] as Secret).replace(secret.values);
     secrets.add(row, secret, fields[row.field] as Secret, read);
   }
+  fields.users = configUsersOf(entries);
   const config = fields as unknown as Config;
+  checkUsers(config, entries);
   checkRequired(config, entries, file, reader);
   checkAnnounced(config, entries, file);
   checkBackendUser(config, entries);
@@ -135,6 +137,23 @@ export function parseConfig(
   const bounded = boundSessionBuffer(config, entries);
   checkSessionTimeout(config, entries);
   return { config: readQuirks(bounded, file, warnings), warnings, secrets };
+}
+
+/** Users are defined in one place, and the default one's password in one. */
+function checkUsers(config: Config, entries: ReadonlyMap<string, ConfigLine>): void {
+  const [first] = config.users;
+  if (first !== undefined && config.aclFile !== "") {
+    throw new ConfigError(
+      `${first.at}: users here and aclfile are both set: define either an ACL file or users in the ` +
+        "configuration, but not both",
+    );
+  }
+  const byDefault = entries.get("user.default");
+  if (byDefault === undefined || !config.password.isSet) return;
+  throw new ConfigError(
+    `${byDefault.at}: user.default and password are both set: keep one of them; ` +
+      "a rule >PASSWORD of user.default does what password does",
+  );
 }
 
 /** Finds the secrets, wherever they are, and puts their values among the entries. */

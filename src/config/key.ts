@@ -14,6 +14,8 @@ export type ConfigKind =
   | "secret"
   /** A secret that can be sent in an HTTP header. */
   | "token"
+  /** Users by lines of their own, `user.NAME = rules`; the row stands for all of them. */
+  | "users"
   /** A folder, which must be named. */
   | "folder"
   /** One of the row's `words`. */

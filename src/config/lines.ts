@@ -4,11 +4,13 @@
  * @module
  */
 
+import { Secret } from "../base/secret.ts";
 import { suggestion } from "../base/nearest.ts";
 import { ConfigError } from "./error.ts";
 import type { ConfigKey, ConfigKind } from "./key.ts";
 import { CONFIG_KEYS } from "./keys.ts";
 import { isSecretKey, secretFileKey } from "./secrets.ts";
+import type { ConfigUser } from "./value.ts";
 
 /** The first bytes of a UTF-16 file, for both byte orders. */
 const UTF16_MARKS = ["fffe", "feff"];
@@ -26,6 +28,7 @@ const CONTROL = /\p{Cc}/u;
 const FOREIGN_LINES: readonly (readonly [begins: string, advice: string])[] = [
   [";", 'comments begin with "#", not with ";"'],
   ["//", 'comments begin with "#", not with "//"'],
+  ["user ", "write users as user.NAME = RULES"],
   ["[", "there are no sections here: remove the line"],
 ];
 
@@ -39,6 +42,11 @@ const KINDS: ReadonlyMap<string, ConfigKind> = new Map(
     ...(isSecretKey(row) ? [[secretFileKey(row), "text"] as const] : []),
   ]),
 );
+
+/** What the keys of users begin with. */
+const USER = "user.";
+/** Redis's text. */
+const TWICE = "Duplicate user found. A user can only be defined once in config files";
 
 /** One `key = value` line. */
 export interface ConfigLine {
@@ -92,14 +100,17 @@ export function readEntries(
     if (key === "") throw new ConfigError(`${at}: line without a key: write key = value`);
     const value = trimSpaces(line.slice(equals + 1));
     checkVisible(key, INVISIBLE, at);
-    const kind = KINDS.get(key);
+    const kind = key.startsWith(USER) ? "users" : KINDS.get(key);
     if (kind === undefined) {
       const hint = suggestion(key, [...KINDS.keys()]);
       throw new ConfigError(`${at}: unknown key ${JSON.stringify(key)}${hint}`);
     }
-    const isSecret = kind === "secret" || kind === "token";
+    const isSecret = kind === "secret" || kind === "token" || kind === "users";
     checkVisible(value, isSecret ? CONTROL : INVISIBLE, `${at}: ${key}`);
     const before = entries.get(key)?.at.slice(file.length + 1);
+    if (before !== undefined && kind === "users") {
+      throw new ConfigError(`${at}: ${key}: ${TWICE}, see line ${before}`);
+    }
     if (before !== undefined) {
       warnings.push(`${at}: ${key} is set twice: this line is used, line ${before} is ignored`);
     }
@@ -108,6 +119,15 @@ export function readEntries(
     entries.set(key, { value, at });
   }
   return entries;
+}
+
+/** The users of config.ini, in its order. */
+export function configUsersOf(lines: ReadonlyMap<string, ConfigLine>): ConfigUser[] {
+  return [...lines].filter(([key]) => key.startsWith(USER)).map(([key, { value, at }]) => ({
+    name: key.slice(USER.length),
+    rules: new Secret(value),
+    at,
+  }));
 }
 
 /** @throws {ConfigError} When the text has an invisible character; the message does not quote the text. */

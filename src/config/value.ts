@@ -9,12 +9,22 @@ import { formatByteSize, parseByteSize } from "../base/byte_size.ts";
 import { Secret } from "../base/secret.ts";
 import type { ConfigKey, ConfigKind } from "./key.ts";
 
+/** A user of config.ini. */
+export interface ConfigUser {
+  readonly name: string;
+  /** Its ACL rules; there may be passwords in them. */
+  readonly rules: Secret;
+  /** Where they are, for messages. */
+  readonly at: string;
+}
+
 /** The TypeScript type of a value, by kind; a `word` row narrows it to its words. */
 export interface ConfigValueByKind {
   text: string;
   name: string;
   secret: Secret;
   token: Secret;
+  users: readonly ConfigUser[];
   folder: string;
   word: string;
   switch: boolean;
@@ -42,6 +52,7 @@ const READERS: ConfigReaders = {
   name: readName,
   secret: (text) => new Secret(text),
   token: readToken,
+  users: () => [], // read from lines of their own
   folder: readFolder,
   word: readWord,
   switch: readSwitch,
@@ -59,6 +70,7 @@ const PRINTERS: ConfigPrinters = {
   name: (value) => value,
   secret: (value) => value.toString(),
   token: (value) => value.toString(),
+  users: (value) => value.map(({ name }) => name).join(","),
   folder: (value) => value,
   word: (value) => value,
   switch: (value) => value ? "on" : "off",
@@ -111,6 +123,8 @@ export function describeConfigRule(row: ConfigKey): string {
       return "host,host:port,…";
     case "token":
       return "Latin letters, digits and signs";
+    case "users":
+      return "rules of Redis's ACL";
     case "folder":
       return "not empty";
     case "secret":

@@ -43,6 +43,7 @@ import { openDataPlane } from "./workers/open_data_plane.ts";
 import { newProxyRecord } from "./membership/proxy_record.ts";
 import type { AttachedService, ProxyStart } from "./proxy_start.ts";
 import { routerOptions } from "./router_options.ts";
+import { readUsers } from "./users.ts";
 import { COMPILED, VERSION } from "./version.ts";
 
 /** Longest time that sessions may take to finish when the proxy stops, in milliseconds. */
@@ -83,11 +84,14 @@ export interface RunningProxy {
  */
 export async function startProxy(asked: ProxyStart): Promise<RunningProxy> {
   const { descriptors, config } = fitDescriptors(asked);
+  const { users, source } = await readUsers(config);
   const plane = await openDataPlane({ ...asked.listen, proto: config.proto }, asked.workers, {
     router: routerOptions(config, VERSION, asked.listen),
+    users,
     keepAliveMs: config.backendPingPeriodMs,
     pauseMs: gapMs(config),
   }, { onPause: () => proxy.notePause() });
+  plane.users.source = source;
   const proxy = new StartedProxy({ ...asked, config }, plane);
   try {
     await proxy.start(descriptors.httpConnections);
