@@ -52,12 +52,16 @@ export class User {
     this.name = name;
   }
 
-  /** The user `default` as Redis makes it: it may do everything, with a password or without. */
-  static byDefault(password: string): User {
+  /**
+   * The user `default` as Redis makes it: it may do everything, with one of the passwords, or without.
+   *
+   * @param passwords Of one character for each byte; none or an empty one: no password is needed.
+   */
+  static byDefault(passwords: readonly string[]): User {
     const user = new User(DEFAULT_USER);
-    for (const rule of ["+@all", "~*", "&*", "on", password === "" ? "nopass" : `>${password}`]) {
-      user.apply(rule);
-    }
+    for (const rule of ["+@all", "~*", "&*", "on"]) user.apply(rule);
+    for (const each of passwords) user.apply(each === "" ? "nopass" : `>${each}`);
+    if (passwords.length === 0) user.apply("nopass");
     user.isUnrestricted = true;
     return user;
   }
@@ -115,6 +119,15 @@ export class User {
     if (">#<!".includes(rule[0]!)) return this.#changePassword(rule);
     if (rule.startsWith("(") && rule.endsWith(")")) return this.#addSelector(rule);
     return this.root.apply(rule);
+  }
+
+  /** Takes new passwords in place of those it had; others that it has stay. Nothing, if it had none of them. */
+  replacePasswords(before: readonly string[], now: readonly string[]): void {
+    const [old, fresh] = [before.map(hashPassword), now.map(hashPassword)];
+    if (!this.passwords.some((hash) => old.includes(hash))) return;
+    const others = this.passwords.filter((hash) => !old.includes(hash) && !fresh.includes(hash));
+    this.passwords = [...fresh, ...others];
+    this.version++;
   }
 
   #reset(): void {

@@ -24,14 +24,21 @@ export interface UsersUpdate {
 /** The users of a proxy. There is always one that is named `default`. */
 export class Users {
   readonly #byName = new Map<string, User>();
-  readonly #password: string;
+  #passwords: readonly string[];
   /** Whether there are other users than Redis makes, or other rules. */
   areConfigured = false;
 
-  /** @param password The default user's, as long as no rules say otherwise; empty for none. */
-  constructor(password: string) {
-    this.#password = password;
-    this.#byName.set(DEFAULT_USER, User.byDefault(password));
+  /** @param passwords Text; the default user's, as long as no rules say otherwise; one `""` for none. */
+  constructor(passwords: readonly string[]) {
+    this.#passwords = passwords.map(bytesOfText);
+    this.#byName.set(DEFAULT_USER, User.byDefault(this.#passwords));
+  }
+
+  /** The configuration has other passwords for the default user now; there is at least one. */
+  setPasswords(passwords: readonly string[]): void {
+    const before = this.#passwords;
+    this.#passwords = passwords.map(bytesOfText);
+    this.default.replacePasswords(before, this.#passwords);
   }
 
   /** The user whose rights clients have that have not logged in. */
@@ -103,7 +110,9 @@ export class Users {
   updateTo(records: readonly UserRecord[]): UsersUpdate {
     const names = new Set(records.map(({ name }) => name));
     const isDefaultLeft = !names.has(DEFAULT_USER);
-    const changed = isDefaultLeft ? [...records, User.byDefault(this.#password).record()] : records;
+    const changed = isDefaultLeft
+      ? [...records, User.byDefault(this.#passwords).record()]
+      : records;
     const deleted = [...this.#byName.keys()].filter((name) =>
       name !== DEFAULT_USER && !names.has(name)
     );

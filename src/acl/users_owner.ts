@@ -84,6 +84,18 @@ export class UsersOwner {
     return this.#inTurn(() => this.#inForce(update));
   }
 
+  /**
+   * The configuration has other passwords for the default user.
+   *
+   * @param tell Puts them into every worker.
+   */
+  setPasswords(passwords: readonly string[], tell: () => Promise<void>): Promise<void> {
+    return this.#inTurn(async () => {
+      this.users.setPasswords(passwords);
+      await tell();
+    });
+  }
+
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#last.then(work);
     this.#last = done.catch(() => {});
@@ -135,8 +147,8 @@ export class UsersOwner {
 }
 
 /** Users of records; a default user that none of them is, is as Redis makes it. */
-export function usersOf(records: readonly UserRecord[], password: string): Users {
-  const users = new Users(password);
+export function usersOf(records: readonly UserRecord[], passwords: readonly string[]): Users {
+  const users = new Users(passwords);
   if (records.length > 0) {
     users.update({ changed: records, deleted: [], isReload: false, by: 0 });
   }

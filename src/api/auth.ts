@@ -16,7 +16,7 @@
  */
 
 import { isLoopback } from "../base/address.ts";
-import { isSameSecret, type Secret } from "../base/secret.ts";
+import { isOneOfSecrets, type Secret } from "../base/secret.ts";
 
 /** What requests to an endpoint must show. */
 export interface AccessPolicy {
@@ -215,5 +215,5 @@ export function isToken(token: Secret, request: Request): boolean {
   const given = bearerIn(request) ?? "";
   // Programs write letters like "é" into a header as one byte, as browsers do, or as UTF-8, as shells do.
   const typed = new TextDecoder().decode(Uint8Array.from(given, (char) => char.charCodeAt(0)));
-  return [given, typed].map((each) => isSameSecret(each, token.reveal())).includes(true);
+  return [given, typed].map((each) => isOneOfSecrets(each, token.revealAll())).includes(true);
 }

@@ -28,6 +28,8 @@ const READ_MS = 10_000;
 const CHANGE_MS = 120_000;
 /** Time between two tries while a dashboard may be starting, in milliseconds. */
 const STARTING_POLL_MS = 200;
+/** HTTP's word for a token that is missing or wrong. */
+const UNAUTHORIZED = 401;
 /** HTTP's word for a dashboard that stands by, or is about to lead. */
 const UNAVAILABLE = 503;
 /** Longest piece of an answer that a message quotes, in characters. */
@@ -172,10 +174,24 @@ export class DashboardRequests {
     }
   }
 
-  async #send({ method, path, body, timeoutMs, isChange }: Question<unknown>): Promise<Reply> {
+  /** Sends a request; with the older tokens, too, if the dashboard does not know the new one yet. */
+  async #send(question: Question<unknown>): Promise<Reply> {
+    const [token, ...older] = this.#token.revealAll();
+    let reply = await this.#sendWith(token!, question);
+    for (const each of older) {
+      if (reply.status !== UNAUTHORIZED) return reply;
+      reply = await this.#sendWith(each, question);
+    }
+    return reply;
+  }
+
+  async #sendWith(
+    token: string,
+    { method, path, body, timeoutMs, isChange }: Question<unknown>,
+  ): Promise<Reply> {
     const headers: Record<string, string> = { "user-agent": this.#sender };
     if (body !== undefined) headers["content-type"] = "application/json";
-    if (this.#token.isSet) headers["authorization"] = `Bearer ${this.#token.reveal()}`;
+    if (token !== "") headers["authorization"] = `Bearer ${token}`;
     try {
       const response = await fetch(`http://${this.address}${path}`, {
         method,

@@ -60,6 +60,11 @@ export class Secret {
   }
 }
 
+/** Whether a Redis server's error says that user or password were wrong: another password may be right. */
+export function isWrongPassword(error: string): boolean {
+  return /WRONGPASS|invalid password/.test(error);
+}
+
 /** Whether a given password or token is one of the right ones; compared with all of them, each time. */
 export function isOneOfSecrets(given: string, right: readonly string[]): boolean {
   return right.map((each) => isSameSecret(given, each)).includes(true);

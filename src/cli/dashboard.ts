@@ -7,6 +7,7 @@
 import { type Address, formatAddress, parseListenAddress } from "../base/address.ts";
 import { logger, reopenLog, startLog, stopLog } from "../base/log.ts";
 import { ProcessSignals } from "../base/process_signals.ts";
+import { rereadSecrets } from "../config/secrets.ts";
 import { type Config, loadConfig } from "../config/config.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
@@ -62,26 +63,22 @@ export const dashboardCommand: Subcommand = {
 
 async function runDashboard(values: FlagValues): Promise<number> {
   const asked = readFlag(values, "addr", parseListenAddress);
-  const { config, warnings } = await loadConfig(values["c"]!, "control");
+  const { config, warnings, secrets } = await loadConfig(values["c"]!, "control");
   startLog(logOptions(values));
   const log = logger("dashboard");
   await using undo = new AsyncDisposableStack();
   undo.defer(stopLog);
-  let requestLog: RequestLog | undefined;
   // Before anything else: a signal during the start must stop the start cleanly.
-  const { stopping } = undo.use(
-    new ProcessSignals(() => {
-      reopenLog();
-      requestLog?.reopen().catch((error) =>
-        log.error("cannot reopen --http-log after SIGHUP: {error}", { error })
-      );
-    }),
-  );
+  const signals = undo.use(new ProcessSignals());
+  const { stopping } = signals;
+  signals.onHangUp("open the log again", reopenLog);
+  signals.onHangUp("read the secrets again", () => rereadSecrets(secrets));
   for (const warning of warnings) logger("config").warn("{warning}", { warning });
-  const requests = requestLog = undo.adopt(
+  const requests = undo.adopt(
     await RequestLog.open(values["http-log"]!),
     (opened) => opened.close(),
   );
+  signals.onHangUp("open --http-log again", () => requests.reopen());
   // The next dashboard can lead once this session has ended, so it must end soon.
   const sessionMs = Math.min(config.zkSessionTimeoutMs, SESSION_MS_MAX);
   const opened = await openUnless(stopping, { ...config, zkSessionTimeoutMs: sessionMs });

@@ -50,7 +50,7 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
   const listen = readFlag(values, "addr", parseListenAddress);
   const http = readFlag(values, "http-addr", parseListenAddress);
   const workers = readFlag(values, "cpu", parseCpuCount);
-  const { config, warnings } = await loadConfig(values["c"]!);
+  const { config, warnings, secrets } = await loadConfig(values["c"]!);
   startLog({
     ...logOptions(values),
     fileBytesMax: readFlag(values, "log-filesize", parseLogFileSize),
@@ -59,7 +59,7 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
     for (const warning of warnings) logger("config").warn("{warning}", { warning });
     const attach = attachedDashboard(config, http);
     const identify = identifier(config);
-    return await runProxy({ config, listen, http, workers, identify, attach });
+    return await runProxy({ config, secrets, listen, http, workers, identify, attach });
   } finally {
     stopLog();
   }

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { logger } from "../base/log.ts";
 import type { Secret } from "../base/secret.ts";
 import type { ConfigKey } from "./key.ts";
 
@@ -182,4 +183,17 @@ export class SecretFiles {
     });
     return read.filter(({ secret, values }) => secret.replace(values)).map(({ key }) => key);
   }
+}
+
+/**
+ * Reads the files again, and says in the log what has changed; the log has no value.
+ *
+ * @throws {Error} As {@linkcode SecretFiles.reread}.
+ */
+export function rereadSecrets(files: SecretFiles | undefined): void {
+  if (files === undefined || files.isEmpty) return;
+  const changed = files.reread().join(", ");
+  logger("config").info("SIGHUP: the secrets were read again; changed: {changed}", {
+    changed: changed === "" ? "none" : changed,
+  });
 }

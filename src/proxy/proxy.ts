@@ -18,6 +18,7 @@ import { type Address, formatAddress, isLoopback } from "../base/address.ts";
 import { logger, reopenLog } from "../base/log.ts";
 import { ProcessLife } from "../base/process_life.ts";
 import { ProcessSignals } from "../base/process_signals.ts";
+import { rereadSecrets } from "../config/secrets.ts";
 import type { Config } from "../config/config.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
@@ -42,7 +43,7 @@ import type { DataPlane } from "./workers/data_plane.ts";
 import { openDataPlane } from "./workers/open_data_plane.ts";
 import { newProxyRecord } from "./membership/proxy_record.ts";
 import type { AttachedService, ProxyStart } from "./proxy_start.ts";
-import { routerOptions } from "./router_options.ts";
+import { routerLogins, routerOptions } from "./router_options.ts";
 import { readUsers } from "./users.ts";
 import { COMPILED, VERSION } from "./version.ts";
 
@@ -72,6 +73,8 @@ export interface RunningProxy {
   readonly serving: Promise<void>;
   /** Settles when the proxy has stopped, for whatever reason. */
   readonly stopped: Promise<void>;
+  /** Takes the passwords that the configuration has now. */
+  takePasswords(): Promise<void>;
   /** Stops: no new clients, requests in flight finished within a bound, then out of the store. */
   stop(reason: string): Promise<void>;
 }
@@ -236,6 +239,10 @@ class StartedProxy implements RunningProxy {
     this.#serving.resolve();
   }
 
+  takePasswords(): Promise<void> {
+    return this.#plane.setLogins(routerLogins(this.#start.config));
+  }
+
   stop(reason: string): Promise<void> {
     return this.#stopping ??= this.#stopAll(reason);
   }
@@ -275,8 +282,14 @@ class StartedProxy implements RunningProxy {
  */
 export async function runProxy(start: ProxyStart): Promise<number> {
   // From the first moment on: a signal during the start ends the start in order.
-  using signals = new ProcessSignals(reopenLog);
-  const proxy = await startUnless(signals.stopping, start);
+  using signals = new ProcessSignals();
+  const starting = startUnless(signals.stopping, start);
+  signals.onHangUp("open the log again", reopenLog);
+  signals.onHangUp("read the secrets again", async () => {
+    rereadSecrets(start.secrets);
+    await (await starting)?.takePasswords();
+  });
+  const proxy = await starting;
   await proxy?.stopped;
   return 0;
 }

@@ -6,12 +6,15 @@
 
 import type { Address } from "../base/address.ts";
 import type { Config } from "../config/config.ts";
+import type { SecretFiles } from "../config/secrets.ts";
 import type { Identify } from "../store/bootstrap.ts";
 import type { Store } from "../store/store.ts";
 
 /** The configuration and the addresses of the command line. */
 export interface ProxyStart {
   readonly config: Config;
+  /** The config's secrets that came from files. @default none */
+  readonly secrets?: SecretFiles;
   /** Where Redis clients connect; an empty host means every interface, port 0 any free port. */
   readonly listen: Address;
   /** Where the HTTP endpoint listens; as `listen`. */

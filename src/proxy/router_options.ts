@@ -5,8 +5,34 @@
  */
 
 import type { Address } from "../base/address.ts";
+import type { Secret } from "../base/secret.ts";
 import { backendLogin, clientLogin, type Config, configEntries } from "../config/config.ts";
-import { DATABASES, type RouterOptions } from "../router/options.ts";
+import {
+  type BackendLogin,
+  DATABASES,
+  type RouterLogins,
+  type RouterOptions,
+} from "../router/options.ts";
+
+/** The passwords as they are now. */
+export function routerLogins(config: Config): RouterLogins {
+  const [own, clients] = [backendLogin(config), clientLogin(config)];
+  const [password, ...oldPasswords] = config.password.revealAll();
+  const requests = plainLogin(clients ?? own);
+  return {
+    password: password!,
+    oldPasswords,
+    backendUser: requests.user,
+    backendPassword: requests.password,
+    backendOldPasswords: requests.oldPasswords ?? [],
+    moverLogin: clients && plainLogin(own),
+  };
+}
+
+function plainLogin(login: { readonly user: string; readonly password: Secret }): BackendLogin {
+  const [password, ...oldPasswords] = login.password.revealAll();
+  return { user: login.user, password: password!, oldPasswords };
+}
 
 /**
  * Turns a checked configuration into the router's options.
@@ -14,15 +40,10 @@ import { DATABASES, type RouterOptions } from "../router/options.ts";
  * @param listen Where clients connect; a host that the operator named is open on purpose.
  */
 export function routerOptions(config: Config, version: string, listen: Address): RouterOptions {
-  const [own, clients] = [backendLogin(config), clientLogin(config)];
-  const { user, password } = clients ?? own;
   return {
+    ...routerLogins(config),
     readMode: config.readMode,
-    password: config.password.reveal(),
     isProtected: config.protectedMode === "yes" && listen.hostname === "",
-    backendUser: user,
-    backendPassword: password.reveal(),
-    moverLogin: clients && { user: own.user, password: own.password.reveal() },
     maxClients: config.maxClients,
     sessionIdleMs: config.sessionMaxTimeoutMs,
     sessionAuthMs: config.sessionAuthTimeoutMs,

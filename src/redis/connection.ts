@@ -10,7 +10,7 @@
 import { concat } from "@std/bytes/concat";
 import type { Address } from "../base/address.ts";
 import { formatAddress } from "../base/address.ts";
-import type { Secret } from "../base/secret.ts";
+import { isWrongPassword, type Secret } from "../base/secret.ts";
 import { causeOf, type Connection, dial, hangUp, writeAll } from "../io/dial.ts";
 import { Encoder } from "../resp/encoder.ts";
 import { ReplyFramer } from "../resp/reply_framer.ts";
@@ -85,14 +85,22 @@ export class RedisConnection implements Disposable {
     }
     const redis = new RedisConnection(address, options, connection);
     try {
-      if (password.isSet) {
-        const words = user === "" ? [password.reveal()] : [user, password.reveal()];
-        await redis.call("AUTH", ...words);
-      }
+      if (password.isSet) await redis.#logIn(user, password.revealAll());
       return redis;
     } catch (error) {
       redis.close();
       throw error;
+    }
+  }
+
+  /** Tries the passwords in their order: the server may not have been told of the new one yet. */
+  async #logIn(user: string, passwords: readonly string[]): Promise<void> {
+    for (const [i, password] of passwords.entries()) {
+      const words = user === "" ? [password] : [user, password];
+      const [reply] = await this.pipeline([["AUTH", ...words]]);
+      if (!(reply instanceof RedisError)) return;
+      const isLast = i === passwords.length - 1;
+      if (isLast || !isWrongPassword(reply.message)) throw reply;
     }
   }
 

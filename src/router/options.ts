@@ -12,24 +12,34 @@ export interface BackendLogin {
   readonly user: string;
   /** Empty for no AUTH. */
   readonly password: string;
+  /** Tried in this order when the server refuses the password: it may not have been told of it yet. */
+  readonly oldPasswords?: readonly string[];
 }
 
-/** Settings of the data plane. Times are milliseconds, sizes bytes; 0 switches a deadline off. */
-export interface RouterOptions {
-  readonly readMode: ReadMode;
+/** Passwords. They may change while the router runs, by `Router.setLogins`: look again each time. */
+export interface RouterLogins {
   /** What clients must AUTH with; empty for no authentication. */
   readonly password: string;
-  /** Whether only this machine is served while no password is set. */
-  readonly isProtected: boolean;
+  /** What is right, too, until all clients have the new one. */
+  readonly oldPasswords?: readonly string[];
   /** User name for AUTH at the servers; empty for the one-argument form. */
   readonly backendUser: string;
   /** Password for AUTH at the servers; empty for none. */
   readonly backendPassword: string;
+  /** As those of a login. */
+  readonly backendOldPasswords?: readonly string[];
   /**
    * The user that moves keys, where clients' requests are sent as another one; undefined: one user does
    * both, over the same connections.
    */
   readonly moverLogin?: BackendLogin | undefined;
+}
+
+/** Settings of the data plane. Times are milliseconds, sizes bytes; 0 switches a deadline off. */
+export interface RouterOptions extends RouterLogins {
+  readonly readMode: ReadMode;
+  /** Whether only this machine is served while no password is set. */
+  readonly isProtected: boolean;
   readonly maxClients: number;
   /** Close a session that sends nothing for this long. */
   readonly sessionIdleMs: number;
@@ -66,6 +76,27 @@ export interface RouterOptions {
   readonly shownConfig: readonly (readonly [name: string, value: string])[];
   /** Program version, for INFO and HELLO. */
   readonly version: string;
+}
+
+/** What clients may AUTH with, the newest first; one `""` for no authentication. */
+export function clientPasswords({ password, oldPasswords = [] }: RouterLogins): readonly string[] {
+  return [password, ...oldPasswords];
+}
+
+/** The login for clients' requests. */
+export function requestLogin(logins: RouterLogins): BackendLogin {
+  const { backendUser: user, backendPassword: password, backendOldPasswords } = logins;
+  return { user, password, oldPasswords: backendOldPasswords ?? [] };
+}
+
+/** The login for moving keys. */
+export function moverLogin(logins: RouterLogins): BackendLogin {
+  return logins.moverLogin ?? requestLogin(logins);
+}
+
+/** The passwords of a login in the order in which they are tried; none for no AUTH. */
+export function passwordsOf({ password, oldPasswords = [] }: BackendLogin): readonly string[] {
+  return password === "" ? [] : [password, ...oldPasswords];
 }
 
 /** Databases a session may SELECT: 0..15. */

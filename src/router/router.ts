@@ -24,7 +24,7 @@ import { PROTECTED } from "./client/protected_mode.ts";
 import { updateUsers } from "./client/update_users.ts";
 import { LOADING, MAX_CLIENTS, TABLE_OLD } from "./errors.ts";
 import type { RouterEvents } from "./events.ts";
-import type { RouterOptions } from "./options.ts";
+import { clientPasswords, type RouterLogins, type RouterOptions } from "./options.ts";
 import type { Serving } from "./serving.ts";
 import { RouterShared } from "./shared.ts";
 import { onlyWorker, type WorkerContext } from "./worker_context.ts";
@@ -51,6 +51,7 @@ export class Router implements TurnWork {
   #sessionsTickedMs = 0;
   #trimmedMs = 0;
 
+  /** @param options Belong to the router from now on, which may change passwords in them. */
   constructor(options: RouterOptions, events: RouterEvents, worker: WorkerContext = onlyWorker()) {
     this.shared = new RouterShared(options, events, worker, this.sessions);
     this.shared.budget.onOver = () => atTurnEnd(this);
@@ -170,6 +171,13 @@ export class Router implements TurnWork {
   /** The users are others now: of clients that may not stay, the connections are closed. */
   updateUsers(update: UsersUpdate): void {
     updateUsers(this.shared, this.sessions.values(), update);
+  }
+
+  /** Takes other passwords: for clients that log in, and for connections to servers that are opened. */
+  setLogins(logins: RouterLogins): void {
+    const { options, users } = this.shared;
+    Object.assign(options, logins);
+    users.setPasswords(clientPasswords(options));
   }
 
   // -- time -----------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ import { Trackers } from "./client/trackers.ts";
 import { ScriptTexts } from "./dispatch/script_texts.ts";
 import type { RouterEvents } from "./events.ts";
 import { COMMAND_IDS, LearnedCommands } from "./learned_commands.ts";
-import type { RouterOptions } from "./options.ts";
+import { clientPasswords, type RouterOptions } from "./options.ts";
 import { Subscribers } from "./pubsub/subscribers.ts";
 import { Subscribing } from "./pubsub/subscribing.ts";
 import { RouterSlots } from "./slots/router_slots.ts";
@@ -87,7 +87,7 @@ export class RouterShared {
     this.events = events;
     this.worker = worker;
     this.clients = clients;
-    this.users = new Users(options.password);
+    this.users = new Users(clientPasswords(options));
     this.protectedMode = new ProtectedMode(options, this.users, events);
     this.monitors = new Monitors(worker.peers, () => this.#oversee());
     this.budget = new ByteBudget(options.proxyBufferBytesMax, worker);

@@ -86,6 +86,7 @@ export class FakeWorker implements Thread {
       updateUsers: () => {},
       aclLog: () => [],
       allowCommands: () => {},
+      setLogins: () => Promise.resolve(),
       drainSessions: () => Promise.resolve(tell("drain")),
       stats: () => this.#stats(),
       listClients: () => `client of ${this.start.index}\n`,

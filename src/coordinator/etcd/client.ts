@@ -255,10 +255,22 @@ export class EtcdClient {
   async #tokenFrom(endpoint: string): Promise<string | undefined> {
     const { auth, attemptMs } = this.#options;
     if (!auth.isSet || this.#token !== undefined) return this.#token;
-    const [name, ...rest] = auth.reveal().split(":");
-    const [body, deadlineMs] = [{ name, password: rest.join(":") }, performance.now() + attemptMs];
-    const { token } = await this.#ask<{ token: string }>(endpoint, AUTHENTICATE, body, deadlineMs);
-    return this.#token = token;
+    const logins = auth.revealAll();
+    const deadlineMs = performance.now() + attemptMs;
+    for (const [i, login] of logins.entries()) {
+      const [name, ...rest] = login.split(":");
+      const body = { name, password: rest.join(":") };
+      try {
+        const answer = await this.#ask<{ token: string }>(
+          ...[endpoint, AUTHENTICATE, body, deadlineMs] as const,
+        );
+        return this.#token = answer.token;
+      } catch (error) {
+        // etcd may not have been told of the new password yet.
+        const isWrong = error instanceof EtcdError && error.kind === "denied";
+        if (!isWrong || i === logins.length - 1) throw error;
+      }
+    }
   }
 
   // -- endpoints --

@@ -126,7 +126,10 @@ export class ZookeeperClient {
     this.#client = createLibraryClient(options.sessionTimeoutMs);
     this.#client.on("state", ({ name }) => this.#see(name));
     if (options.auth.isSet) {
-      this.#client.addAuthInfo("digest", Buffer.from(options.auth.reveal()));
+      // A session may be several users, and then uses the nodes of each.
+      for (const login of options.auth.revealAll()) {
+        this.#client.addAuthInfo("digest", Buffer.from(login));
+      }
     }
     this.#connection = this.#watchConnection();
     this.#client.connect();

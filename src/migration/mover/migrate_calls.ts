@@ -19,6 +19,7 @@
  * @module
  */
 
+import { isWrongPassword } from "../../base/secret.ts";
 import { parseAddress } from "../../base/address.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { RedisError } from "../../redis/reply.ts";
@@ -135,18 +136,34 @@ export class MigrateCalls {
     await this.#failed(keys, error, options, isSecond);
   }
 
-  async #call(
+  /** Tries the passwords in their order: the target may not have been told of the new one yet. */
+  async #call(keys: readonly MovingKey[], options: CallOptions): Promise<void> {
+    const passwords = this.#context.options.password.revealAll();
+    for (const [i, password] of passwords.entries()) {
+      try {
+        return await this.#callWith(keys, password, options);
+      } catch (error) {
+        const isLast = i === passwords.length - 1;
+        if (isLast || !(error instanceof RedisError) || !isWrongPassword(error.message)) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  async #callWith(
     keys: readonly MovingKey[],
+    password: string,
     { migrateMs, redis }: CallOptions,
   ): Promise<void> {
-    const { pair, options: { user, password } } = this.#context;
+    const { pair, options: { user } } = this.#context;
     const { hostname, port } = parseAddress(pair.target);
     const { database } = keys[0]!;
-    const auth = !password.isSet
+    const auth = password === ""
       ? []
       : user === ""
-      ? ["AUTH", password.reveal()]
-      : ["AUTH2", user, password.reveal()];
+      ? ["AUTH", password]
+      : ["AUTH2", user, password];
     const where = [hostname, port, "", database, migrateMs];
     this.#meter.sent(2);
     const replies = await redis.pipeline([

@@ -13,7 +13,7 @@ import type { LogLevel } from "../../base/log.ts";
 import type { ListenProto } from "../../io/listen.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
-import type { RouterOptions } from "../../router/options.ts";
+import type { RouterLogins, RouterOptions } from "../../router/options.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotTable } from "../../router/slot_table.ts";
 
@@ -70,6 +70,8 @@ export interface DataPlane extends SlotTable {
   setServing(serving: Serving): void;
   /** Says which commands that only the servers know an operator lets through. */
   allowCommands(commands: readonly AllowedCommand[]): void;
+  /** Takes other passwords; resolves when they are in force in every worker. */
+  setLogins(logins: RouterLogins): Promise<void>;
   /** Lets every client finish what it has in flight; after `graceMs` they are cut. */
   drainSessions(graceMs: number): Promise<void>;
   /** Its stats; a worker that does not answer at once is in them as it was last seen. */

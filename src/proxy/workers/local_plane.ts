@@ -16,6 +16,7 @@ import { causeOf } from "../../io/dial.ts";
 import { listen } from "../../io/listen.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { takeSnapshot } from "../../router/take_snapshot.ts";
+import { clientPasswords, type RouterLogins } from "../../router/options.ts";
 import { Router } from "../../router/router.ts";
 import { onlyWorker, type WorkerContext } from "../../router/worker_context.ts";
 import type { Serving } from "../../router/serving.ts";
@@ -45,7 +46,7 @@ export class LocalPlane implements DataPlane {
   /** Makes a router with no slots and no clients. */
   constructor(options: PlaneOptions, events: PlaneEvents, context?: WorkerContext) {
     const { users = [], router } = options;
-    this.users = new UsersOwner(usersOf(users, router.password), (update) => {
+    this.users = new UsersOwner(usersOf(users, clientPasswords(router)), (update) => {
       this.updateUsers(update);
       return Promise.resolve();
     });
@@ -147,6 +148,13 @@ export class LocalPlane implements DataPlane {
   /** The users are others now. */
   updateUsers(update: UsersUpdate): void {
     this.router.updateUsers(update);
+  }
+
+  setLogins(logins: RouterLogins): Promise<void> {
+    return this.users.setPasswords(clientPasswords(logins), () => {
+      this.router.setLogins(logins);
+      return Promise.resolve();
+    });
   }
 
   drainSessions(graceMs: number): Promise<void> {

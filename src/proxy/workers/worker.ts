@@ -51,6 +51,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     },
     allowCommands: (commands) => plane.allowCommands(commands),
     updateUsers: (update) => plane.updateUsers(update),
+    setLogins: (logins) => plane.setLogins(logins),
     drainSessions: (graceMs) => plane.drainSessions(graceMs),
     stats: () => takeSnapshot(plane.router.shared),
     aclLog: (isReset) => plane.router.shared.aclLog.read(isReset),

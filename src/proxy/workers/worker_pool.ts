@@ -32,6 +32,7 @@ import { listen } from "../../io/listen.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { Pause } from "../../router/client/pause.ts";
 import { endSubscribing } from "../../router/pubsub/subscribing.ts";
+import { clientPasswords, type RouterLogins } from "../../router/options.ts";
 import { countedSoFar, sumSnapshots } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
@@ -70,7 +71,7 @@ export interface PoolOptions extends PlaneOptions {
 
 /** See the header. */
 export class WorkerPool implements DataPlane {
-  readonly #options: PoolOptions;
+  #options: PoolOptions;
   readonly #events: PlaneEvents;
   readonly #counts: SharedCounts;
   readonly #workers: readonly PoolWorker[];
@@ -109,7 +110,7 @@ export class WorkerPool implements DataPlane {
     this.#counts = newSharedCounts(workers);
     this.#settling = new SettlingChanges(router.slotWaitMs + LATE_MS);
     this.users = new UsersOwner(
-      usersOf(options.users ?? [], router.password),
+      usersOf(options.users ?? [], clientPasswords(router)),
       (update) => this.#inAll("users", ({ calls }) => calls.call("updateUsers", update)),
     );
     this.#workers = Array.from({ length: workers }, (_, index) => ({
@@ -329,6 +330,15 @@ export class WorkerPool implements DataPlane {
   allowCommands(commands: readonly AllowedCommand[]): void {
     this.#allowed = commands;
     this.#notifyAll((calls) => calls.notify("allowCommands", commands));
+  }
+
+  async setLogins(logins: RouterLogins): Promise<void> {
+    // A worker that starts from now on has them from the beginning.
+    this.#options = { ...this.#options, router: { ...this.#options.router, ...logins } };
+    await this.users.setPasswords(
+      clientPasswords(logins),
+      () => this.#inAll("passwords", ({ calls }) => calls.call("setLogins", logins)),
+    );
   }
 
   // -- clients --------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ import { type BatchOwner, WriteBatch } from "../../io/write_batch.ts";
 import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
 import { ReplyFramer } from "../../resp/reply_framer.ts";
 import { BACKEND_RESET, backendDown, backendFailure } from "../errors.ts";
-import type { BackendLogin, RouterOptions } from "../options.ts";
+import { moverLogin, requestLogin, type RouterOptions } from "../options.ts";
 import { acquireRequest, deliver, failRequest, NO_INTEREST, type Request } from "../request.ts";
 import { sendOn } from "../slots/route.ts";
 import type { Carrier, LinkedUser, SlowReader } from "./carrier.ts";
@@ -43,6 +43,7 @@ export type BackendState = "idle" | "dialing" | "handshake" | "ready" | "failing
 const READ_BYTES_MAX = 128 * 1024;
 /** A backend that failed and then was not asked for anything this long stops redialing. */
 const REDIAL_UNUSED_MS = 30_000;
+const PING = encodeRequest(["PING"]);
 
 const MOVES: StateMoves<BackendState> = {
   idle: ["dialing", "closed"],
@@ -53,9 +54,7 @@ const MOVES: StateMoves<BackendState> = {
   closed: [],
 };
 
-const PING = encodeRequest(["PING"]);
-
-/** A backend's server, as the backend knows it. */
+/** A backend's server. */
 export interface BackendHost extends GreetedServer {
   /** `host:port`. */
   readonly address: string;
@@ -78,7 +77,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   readonly protocol: Protocol;
   /** Whether it carries requests of one client at a time. */
   readonly isPrivate: boolean;
-  readonly #login: BackendLogin;
+  readonly #isMover: boolean;
   /**
    * Called when all bytes appended so far were taken by the kernel, and when the backend fails. Set
    * as long as more bytes of the last request are to come: its deadline does not run yet.
@@ -115,14 +114,13 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     database: number,
     protocol: Protocol,
     isPrivate = false,
-    login?: BackendLogin,
+    isMover = false,
   ) {
     this.server = server;
     this.database = database;
     this.protocol = protocol;
     this.isPrivate = isPrivate;
-    const { backendUser: user, backendPassword: password } = server.options;
-    this.#login = login ?? { user, password };
+    this.#isMover = isMover;
     this.#batch = new WriteBatch(this, null);
   }
 
@@ -220,21 +218,28 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     this.#connection = connection;
     this.#framer.reset();
     this.#framer.error = "";
-    this.#source = openSource(this.server.options.readMode, connection, this, READ_BYTES_MAX);
-    this.#handshake = new Handshake(this.server, this.#login, this.protocol, this.database);
+    const { options } = this.server;
+    this.#source = openSource(options.readMode, connection, this, READ_BYTES_MAX);
+    const login = this.#isMover ? moverLogin(options) : requestLogin(options);
+    this.#handshake = new Handshake(this.server, login, this.protocol, this.database);
     this.#progressMs = clock.tick();
+    this.#say(this.#handshake.begin(), connection);
     if (this.#handshake.isDone) this.#becomeReady();
-    writeAll(connection, this.#handshake.bytes).catch((error) => {
+    this.#source.read();
+  }
+
+  #say(bytes: Uint8Array, connection: Connection): void {
+    writeAll(connection, bytes).catch((error) => {
       if (this.#connection === connection) this.#fail(causeOf(error));
     });
-    this.#source.read();
   }
 
   #handshakeAnswered(bytes: Uint8Array, start: number, end: number): void {
     const handshake = this.#handshake!;
-    const error = handshake.answered(this.#framer.type, bytes.subarray(start, end));
-    if (error !== "") this.#fail(error);
-    else if (handshake.isDone) this.#becomeReady();
+    const answer = handshake.answered(this.#framer.type, bytes.subarray(start, end));
+    if (typeof answer === "string") return this.#fail(answer);
+    this.#say(answer, this.#connection!);
+    if (handshake.isDone) this.#becomeReady();
   }
 
   #becomeReady(): void {

@@ -113,9 +113,8 @@ export class Server implements BackendHost {
 
   /** The backend over which keys are moved: clients' own, or that of a user that may do more. */
   moverBackend(database: number): Backend {
-    const login = this.options.moverLogin;
-    if (login === undefined) return this.backend(database, 2);
-    return this.#movers[database] ??= new Backend(this, database, 2, false, login);
+    if (this.options.moverLogin === undefined) return this.backend(database, 2);
+    return this.#movers[database] ??= new Backend(this, database, 2, false, true);
   }
 
   /** Whether a script keeps it from answering over a shared backend. */

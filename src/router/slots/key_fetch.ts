@@ -41,6 +41,7 @@
  * @module
  */
 
+import { isWrongPassword } from "../../base/secret.ts";
 import { BIG_ELEMENTS, CHUNKS, SIZE_COMMANDS } from "../../resp/big_key.ts";
 import { encodeRequest } from "../../resp/encoder.ts";
 import { latin1Bytes as bytesOf } from "../../resp/latin1.ts";
@@ -48,6 +49,7 @@ import type { Backend } from "../backends/backend.ts";
 import { askServer } from "../backends/question.ts";
 import type { Server } from "../backends/server.ts";
 import { moveFailed } from "../errors.ts";
+import { moverLogin, passwordsOf } from "../options.ts";
 import type { FlightCounter } from "../request.ts";
 
 /** Codis 2.0's timeout of SLOTSMGRTTAGONE, in milliseconds. */
@@ -93,6 +95,8 @@ interface Move {
   readonly kind: MoveKind;
   /** How often it was asked before, without a known outcome. */
   readonly tries: number;
+  /** Which of the target's passwords was given, in the order in which they are tried. */
+  readonly passwordAt: number;
   /** When it was asked, in monotonic milliseconds. */
   readonly sentMs: number;
 }
@@ -245,18 +249,18 @@ export class KeyFetch {
     setTimeout(() => this.#inChunks(database, keys[0]!, sentMs), CHUNKS_REST_MS);
   }
 
-  #askStock(database: number, keys: readonly string[], tries: number): void {
+  #askStock(database: number, keys: readonly string[], tries: number, passwordAt = 0): void {
     const { hostname, port, options } = this.#target;
-    const { user, password } = options.moverLogin ??
-      { user: options.backendUser, password: options.backendPassword };
-    const auth = password === ""
+    const login = moverLogin(options);
+    const [user, password] = [login.user, passwordsOf(login)[passwordAt]];
+    const auth = password === undefined
       ? []
       : user === ""
       ? ["AUTH", password]
       : ["AUTH2", user, password];
     const where = [hostname, String(port), "", String(database), String(MIGRATE_MS)];
     this.#send(
-      moveOf(database, keys, "migrate", tries),
+      { ...moveOf(database, keys, "migrate", tries), passwordAt },
       ["MIGRATE", ...where, ...auth, "KEYS", ...keys.map(bytesOf)],
     );
   }
@@ -324,6 +328,11 @@ export class KeyFetch {
       for (const key of keys) this.#askStock(database, [key], tries);
       return;
     }
+    if (kind === "migrate" && isWrongPassword(text)) {
+      const next = move.passwordAt + 1;
+      const { length } = passwordsOf(moverLogin(this.#target.options));
+      if (next < length) return this.#askStock(database, keys, tries, next);
+    }
     if (text.startsWith("IOERR")) {
       const isInDoubt = kind !== "tag" || performance.now() - move.sentMs >= LATE_MS;
       if (isInDoubt) this.#target.lateCopies.suspect();
@@ -351,7 +360,7 @@ export class KeyFetch {
 }
 
 function moveOf(database: number, keys: readonly string[], kind: MoveKind, tries: number): Move {
-  return { database, keys, kind, tries, sentMs: performance.now() };
+  return { database, keys, kind, tries, passwordAt: 0, sentMs: performance.now() };
 }
 
 function idOf(database: number, key: string): string {

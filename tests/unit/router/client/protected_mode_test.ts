@@ -21,7 +21,7 @@ function modeOf(options: Partial<RouterOptions>): { mode: ProtectedMode; reports
   return {
     mode: new ProtectedMode(
       { isProtected: true, ...options } as RouterOptions,
-      new Users(options.password ?? ""),
+      new Users([options.password ?? ""]),
       events,
     ),
     reports,

@@ -26,7 +26,7 @@ function clientIn(circumstances: Circumstances): AdmittedClient {
   const { destructiveCommands = true, serverCommands = false } = circumstances;
   return {
     isAuthenticated: circumstances.isAuthenticated ?? true,
-    user: User.byDefault(""),
+    user: User.byDefault([]),
     shared: {
       options: testOptions({ destructiveCommands, serverCommands }),
       isLoading: circumstances.isLoading ?? false,
