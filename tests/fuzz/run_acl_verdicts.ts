@@ -36,7 +36,7 @@ let seed = Number(flags.seed);
 await using redis = await RedisServer.start();
 using client = await RespClient.connect(redis.port);
 
-const users = new Users("");
+const users = new Users([""]);
 const fake = {
   protocol: 2,
   shared: { users, learned: { find: () => undefined } },

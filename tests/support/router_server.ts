@@ -10,7 +10,7 @@ import { UsersOwner } from "../../src/acl/users_owner.ts";
 import { listen } from "../../src/io/listen.ts";
 import { slotIdOf } from "../../src/hash/slot_id.ts";
 import type { Backend } from "../../src/router/backends/backend.ts";
-import type { RouterOptions } from "../../src/router/options.ts";
+import { clientPasswords, type RouterOptions } from "../../src/router/options.ts";
 import type { RouterEvents } from "../../src/router/events.ts";
 import { Router } from "../../src/router/router.ts";
 import type { Session } from "../../src/router/client/session.ts";
@@ -69,7 +69,7 @@ export class RouterServer implements AsyncDisposable {
   #actions = 0;
 
   private constructor(options: RouterOptions) {
-    const owner = new UsersOwner(new Users(options.password), (update) => {
+    const owner = new UsersOwner(new Users(clientPasswords(options)), (update) => {
       this.router.updateUsers(update);
       return Promise.resolve();
     });
