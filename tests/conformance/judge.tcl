@@ -1,10 +1,13 @@
 # Runs one unit of Redis's test suite against a running server, and goes on after each failure.
 #
-#   cd REDIS_SOURCE; tclsh judge.tcl UNIT READ_LIMIT_SECONDS [OPTION OF runtest...]
+#   cd REDIS_SOURCE; tclsh judge.tcl UNIT READ_LIMIT_SECONDS CONTROL_PORT [OPTION OF runtest...]
 #
 # Redis's own runtest ends a unit at the first exception: one refused command hides all tests that
 # follow it. Here a test that fails in whatever way counts as one failure, and the next test runs.
 # Redis's files are sourced as they are; what they define is replaced after that, in this file.
+#
+# With a CONTROL_PORT other than 0 each block of the unit gets a server of its own, configured as the block
+# says: see own_servers.ts. So tests run that runtest itself skips with a server that is not its own.
 #
 # Standard output has one line for each event, in the form of runtest's own output:
 #
@@ -17,7 +20,8 @@
 
 set judge_unit [lindex $argv 0]
 set judge_read_limit_ms [expr {1000 * [lindex $argv 1]}]
-set argv [lrange $argv 2 end]
+set judge_control_port [lindex $argv 2]
+set argv [lrange $argv 3 end]
 
 # Everything of test_helper.tcl but its last statement, which would start runtest's own processes.
 set judge_channel [open tests/test_helper.tcl r]
@@ -155,8 +159,29 @@ proc tags {tags code} {
     set ::tags [lrange $::tags 0 end-[llength $tags]]
 }
 
+rename tags_acceptable judge_tags_acceptable
+
+proc tags_acceptable {tags err_return} {
+    upvar $err_return err
+    if {$::judge_control_port != 0} {set tags [lsearch -all -inline -not $tags external:skip]}
+    return [judge_tags_acceptable $tags err]
+}
+
+# Has a server started that is configured as a block says, in place of the one before.
+proc judge_own_server {overrides} {
+    set control [socket 127.0.0.1 $::judge_control_port]
+    puts $control [join $overrides "\t"]
+    flush $control
+    set ::port [gets $control]
+    close $control
+}
+
 proc run_external_server_test {code overrides} {
     set depth [llength $::servers]
+    if {$::judge_control_port != 0} {
+        judge_own_server $overrides
+        set overrides {}
+    }
     set srv [dict create host $::host port $::port config [list port $::port]]
     dict set srv client [redis $::host $::port 0 $::tls]
     lappend ::servers $srv

@@ -6,6 +6,7 @@
 
 import { Child } from "../support/child.ts";
 import { delay } from "@std/async/delay";
+import { OWN_SERVER_UNITS, OwnServers } from "./own_servers.ts";
 import { parseOutput, type UnitOutput } from "./output.ts";
 import { type RedisSource, WORK_FOLDER } from "./source.ts";
 import { startTarget, type Way } from "./target.ts";
@@ -65,7 +66,11 @@ export async function runUnit(
 ): Promise<UnitRun> {
   if (isEnding) throw new Error("interrupted");
   const startMs = performance.now();
-  await using target = await startTarget(way, cpu);
+  const hasOwnServers = OWN_SERVER_UNITS.includes(unit);
+  await using target = hasOwnServers
+    ? await OwnServers.start(way, cpu, folder)
+    : await startTarget(way, cpu);
+  const controlPort = target instanceof OwnServers ? target.controlPort : 0;
   const suite = ["--host", "127.0.0.1", "--port", `${target.port}`, ...SUITE_OPTIONS];
   const child = isPlain
     ? new Child("sh", {
@@ -73,7 +78,7 @@ export async function runUnit(
       cwd: folder,
     })
     : new Child("tclsh", {
-      args: [judge, unit, `${READ_LIMIT_SECONDS[way]}`, ...suite],
+      args: [judge, unit, `${READ_LIMIT_SECONDS[way]}`, `${controlPort}`, ...suite],
       cwd: folder,
     });
   running.add(child);

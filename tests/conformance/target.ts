@@ -26,11 +26,46 @@ const START_LIMIT_MS = 60_000;
 /** What a user of the suite would set: its tests change what servers are set to. */
 const CONFIG = { server_commands: "on", undeclared_keys: "allow" };
 
+/** Users of a target's configuration, in the form of redis.conf; empty for none. */
+export interface TargetUsers {
+  readonly aclFile: string;
+  /** A name and its rules. */
+  readonly user: string;
+  readonly pubsubDefault: string;
+}
+
+const NO_USERS: TargetUsers = { aclFile: "", user: "", pubsubDefault: "" };
+
+/** The users as arguments of redis-server. */
+function userArguments({ aclFile, user, pubsubDefault }: TargetUsers): string[] {
+  return [
+    ...(aclFile === "" ? [] : ["--aclfile", aclFile]),
+    ...(user === "" ? [] : ["--user", ...user.split(" ")]),
+    ...(pubsubDefault === "" ? [] : ["--acl-pubsub-default", pubsubDefault]),
+    ...["--enable-debug-command", "yes"],
+  ];
+}
+
+/** The users as lines of config.ini, which has no acl-pubsub-default. */
+function userLines({ aclFile, user }: TargetUsers): Record<string, string> {
+  const [name, ...rules] = user.split(" ");
+  return {
+    ...(aclFile === "" ? {} : { aclfile: aclFile }),
+    ...(user === "" ? {} : { [`user.${name}`]: rules.join(" ") }),
+  };
+}
+
 /** Starts new servers with nothing in them. */
-export async function startTarget(way: Way, cpu: number): Promise<Target> {
+export async function startTarget(
+  way: Way,
+  cpu: number,
+  users: TargetUsers = NO_USERS,
+): Promise<Target> {
   await using owned = new AsyncDisposableStack();
-  const servers = owned.use(await RedisServer.startMany(way === "direct" ? 1 : 2));
-  if (way === "direct") {
+  const isDirect = way === "direct";
+  const args = isDirect ? userArguments(users) : [];
+  const servers = owned.use(await RedisServer.startMany(isDirect ? 1 : 2, { args }));
+  if (isDirect) {
     const own = owned.move();
     return {
       port: servers[0]!.port,
@@ -41,7 +76,12 @@ export async function startTarget(way: Way, cpu: number): Promise<Target> {
     };
   }
   const proxy = owned.use(
-    await ProxyProcess.start({ servers, cpu, startTimeoutMs: START_LIMIT_MS, config: CONFIG }),
+    await ProxyProcess.start({
+      servers,
+      cpu,
+      startTimeoutMs: START_LIMIT_MS,
+      config: { ...CONFIG, ...userLines(users) },
+    }),
   );
   const mover = way === "migrating" ? owned.use(new SlotMover(proxy.url(""))) : undefined;
   await mover?.hasBegun();
