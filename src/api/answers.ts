@@ -103,6 +103,8 @@ export interface ProblemView {
 /** `GET /api/check`. */
 export interface CheckAnswer {
   readonly problems: readonly ProblemView[] | null;
+  /** Addresses of servers that did not answer. */
+  readonly silent_servers: readonly string[] | null;
 }
 
 /** What `POST /api/migrate` takes: one task for each slot, both ends included. */
@@ -252,6 +254,7 @@ export const ANSWER_SHAPES = {
     problems: listOf(
       recordOf<ProblemView>({ path: text, severity: text, problem: text, fix: text }),
     ),
+    silent_servers: listOf(text),
   }),
   users: listOf(recordOf<UserAnswer>({
     name: text,

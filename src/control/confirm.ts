@@ -115,14 +115,30 @@ export class Confirmer {
   /**
    * Waits until every one of the proxies has confirmed an action.
    *
+   * @param withinMs How long is waited, when later confirmations are of no use.
    * @throws {UnconfirmedError} When one does not in time, or is gone. Those that are there were marked
-   * offline.
+   * offline, unless it was waited for a shorter time.
    */
-  async untilConfirmed(action: SentAction, proxies: readonly ProxyRecord[]): Promise<void> {
+  async untilConfirmed(
+    action: SentAction,
+    proxies: readonly ProxyRecord[],
+    withinMs?: number,
+  ): Promise<void> {
     const confirmation = new Confirmation(this, action, proxies, this.#remember(action.name));
-    await confirmation.run();
+    await confirmation.run(withinMs ?? this.times.confirmMs ?? CONFIRM_MS);
     const { silent, gone } = confirmation;
-    if (silent.length + gone.size > 0) await this.#giveUp(action, silent, gone);
+    if (silent.length + gone.size === 0) return;
+    const named = this.#named(silent, gone);
+    if (withinMs === undefined) await this.#giveUp(action, silent, named);
+    for (const { id } of silent) this.late.delete(id);
+    throw new UnconfirmedError(`${action.type} was not confirmed by ${named}`);
+  }
+
+  #named(silent: readonly ProxyRecord[], gone: ReadonlyMap<string, string>): string {
+    return [
+      ...silent.map(({ id }) => ({ id, reason: this.late.get(id) ?? "" })),
+      ...[...gone].map(([id, reason]) => ({ id, reason })),
+    ].map(({ id, reason }) => reason === "" ? id : `${id} (${reason})`).join(", ");
   }
 
   #remember(name: string): Map<string, number> {
@@ -136,12 +152,8 @@ export class Confirmer {
   async #giveUp(
     { name, type }: SentAction,
     silent: readonly ProxyRecord[],
-    gone: ReadonlyMap<string, string>,
+    named: string,
   ): Promise<never> {
-    const named = [
-      ...silent.map(({ id }) => ({ id, reason: this.late.get(id) ?? "" })),
-      ...[...gone].map(([id, reason]) => ({ id, reason })),
-    ].map(({ id, reason }) => reason === "" ? id : `${id} (${reason})`).join(", ");
     await this.context.checkLead();
     await Promise.all(silent.map((proxy) => this.#takeOffline(proxy)));
     for (const { id } of silent) this.late.delete(id);
@@ -193,13 +205,14 @@ class Confirmation {
   }
 
   /** Resolves when all have confirmed or are gone, or the time is up. */
-  async run(): Promise<void> {
+  async run(limitMs: number): Promise<void> {
     const { store: { coordinator, paths }, timers, times, late } = this.#owner;
     const all = this.silent;
     const watch = coordinator.watchChildren(paths.response(this.#action.name));
     const cancels = [
-      timers.after(times.confirmMs ?? CONFIRM_MS, () => watch.close()),
-      this.#askFrom(times.lateMs ?? LATE_MS),
+      timers.after(limitMs, () => watch.close()),
+      // Its answer must come before the time is up.
+      this.#askFrom(Math.min(times.lateMs ?? LATE_MS, limitMs / 3)),
       repeat(RESEND_MS, () => this.#resend(), timers),
       repeat(ROUND_MS, async () => {
         await this.#round();

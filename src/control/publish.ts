@@ -55,9 +55,11 @@ export class Publisher {
   /**
    * Sends announcements to every online proxy, and waits for those that must confirm.
    *
+   * @param withinMs How long is waited, when later confirmations are of no use: those that are late stay
+   * online.
    * @throws {UnconfirmedError} When one did not in time; all announcements were sent.
    */
-  async publish(announcements: readonly Announcement[]): Promise<void> {
+  async publish(announcements: readonly Announcement[], withinMs?: number): Promise<void> {
     if (announcements.length === 0) return;
     const proxies = await loadProxies(this.#store);
     const online = proxies.filter(({ state }) => state === "online");
@@ -71,7 +73,8 @@ export class Publisher {
       const name = await this.#create(row, online);
       if (!row.mustConfirm || online.length === 0) continue;
       const resend = (receivers: readonly ProxyRecord[]) => this.#create(row, receivers);
-      const confirmed = this.confirmer.untilConfirmed({ name, type: row.type, resend }, online)
+      const action = { name, type: row.type, resend };
+      const confirmed = this.confirmer.untilConfirmed(action, online, withinMs)
         .catch((error) => void failures.push(error))
         .finally(() => confirming.delete(confirmed));
       confirming.add(confirmed);

@@ -11,7 +11,9 @@ import type { ServerRecord } from "../model/server.ts";
 import { keysIn, readInfo, type RedisInfo, runIdIn } from "../redis/info.ts";
 import { RedisConnection } from "../redis/connection.ts";
 import { RedisError } from "../redis/reply.ts";
+import { type CheckResult, checkTree } from "../store/check.ts";
 import type { FactsByAddr, ServerFacts } from "../store/decoded_tree.ts";
+import { type ProductTree, serverAddrs } from "../store/product_tree.ts";
 import { StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
 
@@ -40,13 +42,33 @@ export interface ServerAuth {
   readonly clients?: { readonly user: string; readonly password: Secret } | undefined;
 }
 
+/** What `config check` and `GET /api/check` find. */
+export interface CheckFindings extends CheckResult {
+  /** Addresses of servers that did not answer, so that what they would say is not checked. */
+  readonly silent_servers: readonly string[];
+}
+
+/**
+ * Finds what is wrong with a tree, also by what its servers report about themselves.
+ *
+ * @param open Connects to an address.
+ */
+export async function checkWithServers(
+  tree: ProductTree,
+  open: (addr: string) => Promise<RedisConnection>,
+): Promise<CheckFindings> {
+  const addrs = serverAddrs(tree);
+  const facts = await askFacts(addrs, open);
+  return { ...checkTree(tree, facts), silent_servers: addrs.filter((addr) => !facts.has(addr)) };
+}
+
 /**
  * What servers report about themselves, for the rules of `config check`. All are asked at once; servers
  * that do not answer are left out.
  *
  * @param open Connects to an address.
  */
-export async function askFacts(
+async function askFacts(
   addrs: readonly string[],
   open: (addr: string) => Promise<RedisConnection>,
 ): Promise<FactsByAddr> {

@@ -38,7 +38,7 @@ import { CONFIG } from "../store/problem.ts";
 import { StoreError } from "../store/store.ts";
 import type { ChangeLog } from "./change.ts";
 import type { Announcement, ClusterChange, Control } from "./control.ts";
-import { InputError } from "./errors.ts";
+import { InputError, UnconfirmedError } from "./errors.ts";
 import { findMisplaced, type MisplacedKeys } from "./misplaced_keys.ts";
 import type { Publisher } from "./publish.ts";
 import { isCodisServer } from "./servers.ts";
@@ -51,8 +51,7 @@ const SEARCH_MS = 60_000;
  */
 const HELD_MS = 4_500;
 const HELD_TOO_LONG =
-  "slot rules: it took too long until all proxies held their requests, nothing was " +
-  "changed: a warning of the dashboard says which one was late; try again";
+  "slot rules: looking for keys took longer than requests may be held, nothing was changed: try again";
 
 /** What changes of rules work with. */
 export interface RulesContext {
@@ -201,7 +200,7 @@ async function holdAndCommit(
         : { write: path, data: pending, version: before.version },
     ]);
     const held = await loadSlotRules(store);
-    await publisher.publish([announcementOf(rules, next)]);
+    await publisher.publish([announcementOf(rules, next)], restMs());
     // By then the first of them serve again; and it is not the number of keys that was too large.
     if (restMs() <= 0) throw new StoreError(HELD_TOO_LONG);
     refuseMisplaced(await findMisplaced(control, masters, rules, next, restMs()));
@@ -214,13 +213,23 @@ async function holdAndCommit(
     }]);
     return { change: { ...toldChange(next), summary: "slot rules changed" }, failure: undefined };
   } catch (error) {
-    const failure = error instanceof BadVersionError
-      ? new StoreError(
-        "slot rules: a proxy has given the change up, as it took too long: try again",
-      )
-      : error;
-    return { change: await giveUp(context), failure };
+    return { change: await giveUp(context, rules), failure: reasonOfGivingUp(error) };
   }
+}
+
+function reasonOfGivingUp(error: unknown): unknown {
+  if (error instanceof BadVersionError) {
+    return new StoreError(
+      "slot rules: a proxy has given the change up, as it took too long: try again",
+    );
+  }
+  if (!(error instanceof UnconfirmedError)) return error;
+  return new StoreError(
+    `slot rules: not all proxies held their requests within ${
+      HELD_MS / 1000
+    } s, nothing was changed: ` +
+      `${error.message}; try again, or end that proxy`,
+  );
 }
 
 /** Decides about a change of rules that another dashboard has not finished. */
@@ -233,12 +242,21 @@ export async function resumeRuleChange(context: RulesContext): Promise<ClusterCh
   return change;
 }
 
-/** Ends a change if it was not committed. */
-async function giveUp({ control, transact }: RulesContext): Promise<ClusterChange> {
+/**
+ * Ends a change if it was not committed.
+ *
+ * @param before The rules before it, if they are known.
+ */
+async function giveUp(
+  { control, transact }: RulesContext,
+  before?: readonly SlotRule[],
+): Promise<ClusterChange> {
   const { store } = control;
   for (;;) {
     const { rules, pending, version } = await loadSlotRules(store);
-    if (pending === undefined) return toldChange(rules);
+    // Where nothing has changed, nobody is waited for: who is late was the reason, perhaps.
+    const hasChanged = before === undefined || !areSameRules(rules, before);
+    if (pending === undefined) return toldChange(rules, hasChanged);
     const data = encodeSlotRules({ rules, pending: null });
     try {
       await transact([{ write: store.paths.slotRules, data, version: version! }]);
@@ -249,8 +267,9 @@ async function giveUp({ control, transact }: RulesContext): Promise<ClusterChang
 }
 
 /** Tells proxies which rules are in force. */
-function toldChange(rules: readonly SlotRule[]): ClusterChange {
-  return { summary: "", writes: [], announcements: [announcementOf(rules, null)] };
+function toldChange(rules: readonly SlotRule[], mustConfirm = true): ClusterChange {
+  const announcement = { ...announcementOf(rules, null), mustConfirm };
+  return { summary: "", writes: [], announcements: [announcement] };
 }
 
 function announcementOf(

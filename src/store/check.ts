@@ -75,7 +75,7 @@ const RULES: readonly ((product: DecodedTree) => readonly Problem[])[] = [
   findWhoIgnoresSlotRules,
 ];
 
-/** What was found; `GET /api/check` answers the same. */
+/** What was found. */
 export interface CheckResult {
   readonly problems: readonly Problem[];
 }

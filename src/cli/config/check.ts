@@ -5,12 +5,11 @@
  */
 
 import { parseAddress } from "../../base/address.ts";
-import { askFacts } from "../../control/servers.ts";
-import { checkTree } from "../../store/check.ts";
+import { type CheckFindings, checkWithServers } from "../../control/servers.ts";
 import type { Config } from "../../config/config.ts";
 import { etcd2Problem } from "../../store/etcd2.ts";
 import { errorAt, type Problem } from "../../store/problem.ts";
-import { loadTree, serverAddrs } from "../../store/product_tree.ts";
+import { loadTree } from "../../store/product_tree.ts";
 import type { Store } from "../../store/store.ts";
 import { openServer } from "../parts/redis_servers.ts";
 import { configCommand } from "../parts/config_command.ts";
@@ -26,32 +25,28 @@ export const checkCommand = configCommand({
     const store = await context.store();
     const elsewhere = await etcd2Problem(await context.config(), store.coordinator);
     // Otherwise the only finding here would be that nothing is stored.
-    const { problems, silent } = elsewhere === undefined
+    const { problems, silent_servers } = elsewhere === undefined
       ? await findIn(store, await context.config())
-      : { problems: [errorAt(store.paths.root, elsewhere.problem, elsewhere.fix)], silent: [] };
+      : {
+        problems: [errorAt(store.paths.root, elsewhere.problem, elsewhere.fix)],
+        silent_servers: [],
+      };
     const hasError = problems.some(({ severity }) => severity === "error");
     return {
-      json: { problems },
-      text: [describeProblems(problems, store.paths.root), ...describeSilent(silent)].join("\n"),
+      json: { problems, silent_servers },
+      text: [describeProblems(problems, store.paths.root), ...describeSilent(silent_servers)]
+        .join("\n"),
       exitCode: hasError ? 1 : 0,
     };
   },
 });
 
-interface Findings {
-  readonly problems: readonly Problem[];
-  /** Addresses of servers that did not answer. */
-  readonly silent: readonly string[];
-}
-
 /** Problems in what is stored, checked against what the reachable servers answer. */
-async function findIn(store: Store, config: Config): Promise<Findings> {
-  const tree = await loadTree(store);
-  const open = (addr: string) => openServer(config, parseAddress(addr));
-  const addrs = serverAddrs(tree);
-  const facts = await askFacts(addrs, open);
-  const silent = addrs.filter((addr) => !facts.has(addr));
-  return { problems: checkTree(tree, facts).problems, silent };
+async function findIn(store: Store, config: Config): Promise<CheckFindings> {
+  return await checkWithServers(
+    await loadTree(store),
+    (addr) => openServer(config, parseAddress(addr)),
+  );
 }
 
 function describeSilent(addrs: readonly string[]): readonly string[] {

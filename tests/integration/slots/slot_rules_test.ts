@@ -248,6 +248,34 @@ Deno.test("slot rules", async (t) => {
     }
   });
 
+  await t.step("a proxy that is frozen is named, soon, and nothing has changed", async () => {
+    const { rules } = await loadSlotRules(store);
+    const path = rules.length === 0 ? "/api/slot_rules" : "/api/slot_rules/remove";
+    const body = rules.length === 0 ? { rules: [RULE] } : { patterns: [RULE.pattern] };
+    second.child.signal("SIGSTOP");
+    try {
+      const began = performance.now();
+      const { status, text } = await cluster.dashboard.ask("POST", path, body);
+      assert(performance.now() - began < 8_000, `${performance.now() - began} ms`);
+      assertEquals(status, 500);
+      assertMatch(
+        text,
+        /^slot rules: not all proxies held their requests within 4.5 s, .* not confirmed by two \(it does not answer on 127/,
+      );
+      assertEquals(await loadSlotRules(store).then(({ rules, pending }) => [rules, pending]), [
+        rules,
+        undefined,
+      ]);
+      assertEquals(await one(first, "PING"), "PONG");
+      assertEquals(await one(first, "SET", "other", "1"), "OK");
+    } finally {
+      second.child.signal("SIGCONT");
+    }
+    const [own, other] = await cluster.slotsOf(KEY);
+    assertEquals(own, other);
+    await until(async () => await one(second, "GET", "other") === "1");
+  });
+
   await t.step("a proxy that is killed is no reason to wait for ever", async () => {
     const { rules } = await loadSlotRules(store);
     const path = rules.length === 0 ? "/api/slot_rules" : "/api/slot_rules/remove";
