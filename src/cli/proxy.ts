@@ -4,10 +4,11 @@
  * @module
  */
 
-import { parseListenAddress } from "../base/address.ts";
+import { type Address, parseListenAddress } from "../base/address.ts";
 import { formatByteSize, parseByteSize } from "../base/byte_size.ts";
 import { logger, startLog, stopLog } from "../base/log.ts";
 import { loadConfig } from "../config/config.ts";
+import { ConfigError } from "../config/error.ts";
 import { defaultWorkers } from "../proxy/workers/open_data_plane.ts";
 import { runProxy } from "../proxy/proxy.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
@@ -47,10 +48,13 @@ export const proxyCommand: Subcommand = {
 };
 
 async function runProxyCommand(values: FlagValues): Promise<number> {
-  const listen = readFlag(values, "addr", parseListenAddress);
+  const listen = readFlag(values, "addr", parseClientAddress);
   const http = readFlag(values, "http-addr", parseListenAddress);
   const workers = readFlag(values, "cpu", parseCpuCount);
   const { config, warnings, secrets } = await loadConfig(values["c"]!);
+  if (listen === undefined && config.tlsAddr === undefined) {
+    throw new ConfigError("--addr=off needs tls_addr: otherwise no client can connect");
+  }
   startLog({
     ...logOptions(values),
     fileBytesMax: readFlag(values, "log-filesize", parseLogFileSize),
@@ -63,6 +67,11 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
   } finally {
     stopLog();
   }
+}
+
+/** Reads `--addr`; `undefined` for `off`. */
+function parseClientAddress(text: string): Address | undefined {
+  return text === "off" ? undefined : parseListenAddress(text);
 }
 
 function parseLogFileSize(text: string): number {

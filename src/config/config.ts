@@ -18,6 +18,7 @@ import {
   SecretFiles,
   type SecretSources,
 } from "./secrets.ts";
+import { checkTls } from "./tls.ts";
 import { type ConfigValueByKind, printConfigValue, readConfigValue } from "./value.ts";
 
 type Row = (typeof CONFIG_KEYS)[number];
@@ -134,6 +135,7 @@ export function parseConfig(
   checkAnnounced(config, entries, file);
   checkBackendUser(config, entries);
   warnUnused(config, entries, warnings);
+  checkTlsKeys(config, entries, file, warnings);
   const bounded = boundSessionBuffer(config, entries);
   checkSessionTimeout(config, entries);
   return { config: readQuirks(bounded, file, warnings), warnings, secrets };
@@ -285,6 +287,21 @@ function checkBackendUser(config: Config, entries: Map<string, ConfigLine>): voi
   throw new ConfigError(
     `${at}: backend_client_user and backend_client_password must be set together`,
   );
+}
+
+/** @throws {ConfigError} When a key about TLS needs another one. */
+function checkTlsKeys(
+  config: Config,
+  entries: ReadonlyMap<string, ConfigLine>,
+  file: string,
+  warnings: string[],
+): void {
+  const at = (key: string) => entries.get(key)?.at ?? file;
+  try {
+    warnings.push(...checkTls(config, at));
+  } catch (error) {
+    throw new ConfigError((error as Error).message);
+  }
 }
 
 /** Warns of keys that are set and have no effect: the operator expects one. */

@@ -7,6 +7,7 @@
 
 import { CLIENT_KEYS } from "./client_keys.ts";
 import type { ConfigKey } from "./key.ts";
+import { TLS_KEYS } from "./tls_keys.ts";
 
 /** Coordinators that other processes share, as opposed to files of this machine. */
 const REMOTE = ["zookeeper", "etcd"] as const;
@@ -263,6 +264,7 @@ export const CONFIG_KEYS = [
       "blocked slot. Must be below the 30 s that a dashboard waits for a proxy.",
   },
   ...CLIENT_KEYS,
+  ...TLS_KEYS,
   {
     key: "failover",
     field: "failover",

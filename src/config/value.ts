@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Address, formatAddress, parseAddress } from "../base/address.ts";
+import { type Address, formatAddress, parseAddress, parseListenAddress } from "../base/address.ts";
 import { formatByteSize, parseByteSize } from "../base/byte_size.ts";
 import { Secret } from "../base/secret.ts";
 import type { ConfigKey, ConfigKind } from "./key.ts";
@@ -32,6 +32,7 @@ export interface ConfigValueByKind {
   duration: number;
   size: number;
   address: Address | undefined;
+  listen: Address | undefined;
   hostnames: readonly string[];
   addresses: readonly Address[];
   endpoints: readonly string[];
@@ -60,6 +61,7 @@ const READERS: ConfigReaders = {
   duration: (text, row) => checkBounds(readWhole(text), row) * UNIT_MS[row.unit!],
   size: (text, row) => checkBounds(readNonNegative(text, parseByteSize), row),
   address: (text) => text === "" ? undefined : parseAddress(text),
+  listen: (text) => text === "" ? undefined : parseListenAddress(text),
   hostnames: readHostnames,
   addresses: readAddresses,
   endpoints: readEndpoints,
@@ -78,6 +80,7 @@ const PRINTERS: ConfigPrinters = {
   duration: (value, row) => `${value / UNIT_MS[row.unit!]}`,
   size: (value) => formatByteSize(value),
   address: (value) => value === undefined ? "" : formatAddress(value),
+  listen: (value) => value === undefined ? "" : formatAddress(value),
   hostnames: (value) => value.join(","),
   addresses: (value) => value.map(formatAddress).join(","),
   endpoints: (value) => value.join(","),
@@ -115,6 +118,8 @@ export function describeConfigRule(row: ConfigKey): string {
       return 'not empty, no "/"';
     case "address":
       return "host:port";
+    case "listen":
+      return "host:port or :port";
     case "hostnames":
       return "host,host,…";
     case "addresses":

@@ -1,11 +1,12 @@
 /**
- * Outgoing TCP connections with a deadline.
+ * Outgoing connections with a deadline, with TLS where it is asked for.
  *
  * @module
  */
 
 import { HELD_UP_MS } from "../base/clock.ts";
 import type { ByteReader } from "./byte_source.ts";
+import { secureDialed, type TlsToServers } from "./tls.ts";
 import type { ByteSink } from "./write_batch.ts";
 
 /** An open connection as the rest of the program sees it. */
@@ -21,6 +22,7 @@ export interface Connection extends ByteReader, ByteSink {
  * @param hostname Name or address literal, without brackets.
  * @param port TCP port.
  * @param timeoutMs How long to try, in milliseconds.
+ * @param tls How to speak TLS; without it, none is spoken.
  * @returns The connection, with Nagle's algorithm off.
  * @throws {Error} With a short cause as message: `connection refused`, `timeout after 1000 ms`, …
  */
@@ -28,6 +30,7 @@ export async function dial(
   hostname: string,
   port: number,
   timeoutMs: number,
+  tls?: TlsToServers,
 ): Promise<Connection> {
   const abort = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -49,7 +52,9 @@ export async function dial(
   try {
     const conn = await Promise.race([dialing, late]);
     conn.setNoDelay(true);
-    return conn;
+    if (tls === undefined) return conn;
+    late.catch(() => hangUp(conn));
+    return await Promise.race([secureDialed(conn, hostname, tls), late]);
   } catch (error) {
     throw new Error(causeOf(error), { cause: error });
   } finally {

@@ -10,6 +10,11 @@ import { causeOf, type Connection } from "./dial.ts";
 export interface AcceptedConnection extends Connection {
   /** Ends the sending direction; the client sees end-of-file. */
   closeWrite(): Promise<void>;
+  /**
+   * The common name of the client's certificate, which was verified; `""` when it has none, `undefined`
+   * without a certificate.
+   */
+  readonly certificateName?: string | undefined;
 }
 
 /**

@@ -127,6 +127,13 @@ const ROWS: readonly Row[] = [
     samples: ({ totals }) => one(totals.rejectedConnections),
   },
   {
+    name: "codis_proxy_tls_handshakes_failed_total",
+    help: "TLS clients that were cut before their handshake was done",
+    type: "counter",
+    isPerWorker: true,
+    samples: ({ totals }) => one(totals.failedHandshakes),
+  },
+  {
     name: "codis_proxy_closed_sessions_total",
     help: "Sessions the proxy closed, by reason",
     type: "counter",

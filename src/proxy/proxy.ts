@@ -20,6 +20,7 @@ import { ProcessLife } from "../base/process_life.ts";
 import { ProcessSignals } from "../base/process_signals.ts";
 import { rereadSecrets } from "../config/secrets.ts";
 import type { Config } from "../config/config.ts";
+import { clientTlsFiles } from "../config/tls.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { fillEmptyStore } from "../store/bootstrap.ts";
@@ -34,12 +35,14 @@ import {
 } from "../io/descriptors.ts";
 import { LOOPBACK } from "../io/listen.ts";
 import type { HttpServer } from "../io/http_server.ts";
+import { readTlsFiles, type TlsFiles, TlsWatch, warnOfDates } from "../io/tls_files.ts";
+import type { TlsToClients } from "../io/tls_gate.ts";
 import { serveAdmin } from "./admin.ts";
 import type { Build } from "./debug_vars.ts";
 import { followAllowedCommands } from "./membership/allowed_commands.ts";
 import { goOnline } from "./membership/go_online.ts";
 import { Membership } from "./membership/membership.ts";
-import type { DataPlane } from "./workers/data_plane.ts";
+import type { DataPlane, ListenPlace } from "./workers/data_plane.ts";
 import { openDataPlane } from "./workers/open_data_plane.ts";
 import { newProxyRecord } from "./membership/proxy_record.ts";
 import type { AttachedService, ProxyStart } from "./proxy_start.ts";
@@ -65,7 +68,7 @@ const log = logger("proxy");
 
 /** A proxy that serves. */
 export interface RunningProxy {
-  /** Where Redis clients connect. */
+  /** Where Redis clients connect; with TLS, if they can only do so with TLS. */
   readonly address: Deno.NetAddr;
   /** Where the HTTP endpoint listens. */
   readonly httpAddress: Deno.NetAddr;
@@ -88,14 +91,18 @@ export interface RunningProxy {
 export async function startProxy(asked: ProxyStart): Promise<RunningProxy> {
   const { descriptors, config } = fitDescriptors(asked);
   const { users, source } = await readUsers(config);
-  const plane = await openDataPlane({ ...asked.listen, proto: config.proto }, asked.workers, {
-    router: routerOptions(config, VERSION, asked.listen),
+  const tls = await readClientTls(config);
+  const place = listenPlace(asked);
+  const plane = await openDataPlane(place, asked.workers, {
+    router: routerOptions(config, VERSION, place.sockets),
     users,
+    tls: tls?.clients,
     keepAliveMs: config.backendPingPeriodMs,
     pauseMs: gapMs(config),
   }, { onPause: () => proxy.notePause() });
   plane.users.source = source;
   const proxy = new StartedProxy({ ...asked, config }, plane);
+  if (tls !== undefined) proxy.watchTls(tls);
   try {
     await proxy.start(descriptors.httpConnections);
     return proxy;
@@ -117,6 +124,7 @@ class StartedProxy implements RunningProxy {
   #coordinator: Coordinator | undefined;
   #attached: AttachedService | undefined;
   #membership: Membership | undefined;
+  #tlsWatch: TlsWatch | undefined;
   #isServing = false;
   #stopping: Promise<void> | undefined;
 
@@ -130,7 +138,16 @@ class StartedProxy implements RunningProxy {
   }
 
   get address(): Deno.NetAddr {
-    return this.#plane.address;
+    return this.#plane.addresses[0]!;
+  }
+
+  /** Serves TLS clients with what is in the files of the certificate, whenever that changes. */
+  watchTls({ files, clients }: ClientTls): void {
+    this.#tlsWatch = new TlsWatch(
+      files,
+      clients.identity,
+      (identity) => this.#plane.renewTls(identity),
+    );
   }
 
   get httpAddress(): Deno.NetAddr {
@@ -158,7 +175,7 @@ class StartedProxy implements RunningProxy {
     const { port } = this.#serveAdmin(record, httpConnectionsMax);
     const own = newProxyRecord({
       proxyId: config.proxyId,
-      listen: { hostname: listen.hostname, port: this.address.port },
+      listen: { hostname: (listen ?? config.tlsAddr!).hostname, port: this.address.port },
       http: { hostname: http.hostname, port },
       announce: {
         addr: config.announceAddr,
@@ -231,7 +248,9 @@ class StartedProxy implements RunningProxy {
     if (this.#isServing || this.#stopping !== undefined) return;
     this.#isServing = true;
     log.info("serving on {address}, http on {http}", {
-      address: formatAddress(this.address),
+      address: this.#plane.addresses.map((address, index) =>
+        `${isTls(this.#start, index) ? "TLS " : ""}${formatAddress(address)}`
+      ).join(" and "),
       http: formatAddress(this.httpAddress),
     });
     clearTimeout(this.#loadingTimer);
@@ -257,6 +276,7 @@ class StartedProxy implements RunningProxy {
     await this.#coordinator!.close();
     await this.#plane.close();
     await this.#admin!.shutdown();
+    this.#tlsWatch?.[Symbol.dispose]();
     this.#life.end();
     log.info("proxy exit");
     this.#serving.reject(new Error(reason));
@@ -266,6 +286,7 @@ class StartedProxy implements RunningProxy {
   /** Leaves nothing of a start that failed. */
   async undo(): Promise<void> {
     clearTimeout(this.#loadingTimer);
+    this.#tlsWatch?.[Symbol.dispose]();
     this.#life.end();
     await this.#plane.close();
     await this.#attached?.stop();
@@ -307,6 +328,32 @@ async function startUnless(
     log.debug("the start ended with {error}", { error });
     return undefined;
   }
+}
+
+/** What TLS clients are met with, and the files that it comes from. */
+interface ClientTls {
+  readonly files: TlsFiles;
+  readonly clients: TlsToClients;
+}
+
+/** @throws {Error} When the files cannot be used. */
+async function readClientTls(config: Config): Promise<ClientTls | undefined> {
+  const files = clientTlsFiles(config);
+  if (files === undefined) return undefined;
+  const identity = await readTlsFiles(files);
+  warnOfDates(identity, files);
+  return { files, clients: { identity, certificates: config.tlsAuthClients } };
+}
+
+/** The sockets for clients: the plain one, if there is one, comes first. */
+function listenPlace({ listen, config: { tlsAddr, proto } }: ProxyStart): ListenPlace {
+  const plain = listen === undefined ? [] : [listen];
+  const tls = tlsAddr === undefined ? [] : [{ ...tlsAddr, isTls: true }];
+  return { sockets: [...plain, ...tls], proto };
+}
+
+function isTls({ listen }: ProxyStart, socket: number): boolean {
+  return socket > 0 || listen === undefined;
 }
 
 /** The configuration with as many clients as there are descriptors for. */

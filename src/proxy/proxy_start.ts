@@ -15,8 +15,11 @@ export interface ProxyStart {
   readonly config: Config;
   /** The config's secrets that came from files. @default none */
   readonly secrets?: SecretFiles;
-  /** Where Redis clients connect; an empty host means every interface, port 0 any free port. */
-  readonly listen: Address;
+  /**
+   * Where Redis clients connect without TLS; an empty host means every interface, port 0 any free port.
+   * `undefined`: only with TLS, at `tls_addr`.
+   */
+  readonly listen: Address | undefined;
   /** Where the HTTP endpoint listens; as `listen`. */
   readonly http: Address;
   /** How many workers serve clients; 1 serves in this very thread. */

@@ -37,13 +37,18 @@ function plainLogin(login: { readonly user: string; readonly password: Secret })
 /**
  * Turns a checked configuration into the router's options.
  *
- * @param listen Where clients connect; a host that the operator named is open on purpose.
+ * @param sockets Where clients connect; a host that the operator named is open on purpose.
  */
-export function routerOptions(config: Config, version: string, listen: Address): RouterOptions {
+export function routerOptions(
+  config: Config,
+  version: string,
+  sockets: readonly Pick<Address, "hostname">[],
+): RouterOptions {
   return {
     ...routerLogins(config),
     readMode: config.readMode,
-    isProtected: config.protectedMode === "yes" && listen.hostname === "",
+    isProtected: config.protectedMode === "yes" &&
+      sockets.some(({ hostname }) => hostname === ""),
     maxClients: config.maxClients,
     sessionIdleMs: config.sessionMaxTimeoutMs,
     sessionAuthMs: config.sessionAuthTimeoutMs,

@@ -64,7 +64,8 @@ export class Router implements TurnWork {
   accept(connection: AcceptedConnection): void {
     clock.tick();
     const { options, worker, totals, events, protectedMode } = this.shared;
-    if (protectedMode.isRefused(connection.remoteAddr)) {
+    const isKnown = connection.certificateName !== undefined;
+    if (!isKnown && protectedMode.isRefused(connection.remoteAddr)) {
       totals.rejectedConnections++;
       connection.write(PROTECTED).catch(() => {}).finally(() => hangUp(connection));
       return;
@@ -85,9 +86,15 @@ export class Router implements TurnWork {
     session.start();
   }
 
+  /** Counts a connection for which there is no room, and that cannot be told so; the caller closes it. */
+  drop(): Promise<void> {
+    this.shared.totals.rejectedConnections++;
+    return Promise.resolve();
+  }
+
   /** Answers a connection that there are too many, in Redis's words; the caller closes it. */
   async refuse(connection: AcceptedConnection): Promise<void> {
-    this.shared.totals.rejectedConnections++;
+    this.drop();
     await connection.write(errorReply(MAX_CLIENTS));
   }
 

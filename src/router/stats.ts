@@ -51,6 +51,8 @@ export interface Totals {
   connections: number;
   /** Connections refused because of max_clients. */
   rejectedConnections: number;
+  /** TLS handshakes that failed. */
+  failedHandshakes: number;
   /** Bytes received from closed sessions; open ones are added when asked for. */
   inputBytes: number;
   /** Bytes sent to clients. */
@@ -74,6 +76,7 @@ export function newTotals(): Totals {
   return {
     connections: 0,
     rejectedConnections: 0,
+    failedHandshakes: 0,
     inputBytes: 0,
     outputBytes: 0,
     overflowedSessions: 0,

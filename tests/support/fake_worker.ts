@@ -98,6 +98,7 @@ export class FakeWorker implements Thread {
       scriptSeen: () => {},
       unblockClient: (id) => Promise.resolve(id === this.start.index),
       press: () => tell("press"),
+      renewTls: () => {},
       setLogLevel: (level) => tell(`log ${level}`),
       close: () => tell("close"),
     };

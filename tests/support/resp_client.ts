@@ -46,7 +46,7 @@ function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 /** One connection. `using client = await RespClient.connect(port)` closes it. */
 export class RespClient implements Disposable {
   /** The connection itself, for tests that treat it badly. */
-  readonly conn: Deno.TcpConn;
+  readonly conn: Deno.TcpConn | Deno.TlsConn;
   /** What was received and not read yet is `#buffer[#start..#end)`. */
   #buffer = new Uint8Array(READ_BYTES);
   #start = 0;
@@ -54,10 +54,15 @@ export class RespClient implements Disposable {
   #isClosed = false;
   readonly #readMs: number;
 
-  private constructor(conn: Deno.TcpConn, readMs: number) {
+  private constructor(conn: Deno.TcpConn | Deno.TlsConn, readMs: number) {
     this.conn = conn;
     this.#readMs = readMs;
-    conn.setNoDelay(true);
+    if ("setNoDelay" in conn) conn.setNoDelay(true);
+  }
+
+  /** Takes a connection that was opened elsewhere. */
+  static on(conn: Deno.TcpConn | Deno.TlsConn): RespClient {
+    return new RespClient(conn, READ_TIMEOUT_MS);
   }
 
   /**
@@ -142,6 +147,8 @@ export class RespClient implements Disposable {
     } catch (error) {
       if (isLate) throw new Error(`nothing was received for ${this.#readMs} ms`);
       if (error instanceof Deno.errors.ConnectionReset) return false;
+      // A process that ends says no goodbye in TLS.
+      if (error instanceof Deno.errors.UnexpectedEof) return false;
       throw error;
     } finally {
       clearTimeout(timer);

@@ -30,7 +30,10 @@ export class WorkerPoolServer implements AsyncDisposable {
     options: Partial<RouterOptions> = {},
   ): Promise<WorkerPoolServer> {
     const threads: Worker[] = [];
-    const pool = await WorkerPool.open({ hostname: "127.0.0.1", port: 0, proto: "tcp" }, {
+    const pool = await WorkerPool.open({
+      sockets: [{ hostname: "127.0.0.1", port: 0 }],
+      proto: "tcp",
+    }, {
       workers,
       router: testOptions(options),
       keepAliveMs: 0,
@@ -54,7 +57,7 @@ export class WorkerPoolServer implements AsyncDisposable {
 
   /** Opens a connection as a Redis client. */
   client(): Promise<RespClient> {
-    return RespClient.connect(this.pool.address.port);
+    return RespClient.connect(this.pool.addresses[0]!.port);
   }
 
   /** Makes a thread die of an error that nobody catches: a message that is no message. */

@@ -11,18 +11,27 @@ import type { UserRecord } from "../../acl/user.ts";
 import type { UsersOwner } from "../../acl/users_owner.ts";
 import type { LogLevel } from "../../base/log.ts";
 import type { ListenProto } from "../../io/listen.ts";
+import type { TlsIdentity } from "../../io/tls.ts";
+import type { TlsToClients } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { RouterLogins, RouterOptions } from "../../router/options.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotTable } from "../../router/slot_table.ts";
 
-/** Where a data plane listens for Redis clients. */
-export interface ListenPlace {
+/** A socket for Redis clients. */
+export interface ListenSocket {
   /** Empty for every interface. */
   readonly hostname: string;
   /** 0 for any free port. */
   readonly port: number;
+  /** Whether clients speak TLS there. @default false */
+  readonly isTls?: boolean;
+}
+
+/** Where a data plane listens for Redis clients: at one socket at least. */
+export interface ListenPlace {
+  readonly sockets: readonly ListenSocket[];
   readonly proto: ListenProto;
 }
 
@@ -31,6 +40,8 @@ export interface PlaneOptions {
   readonly router: RouterOptions;
   /** Who may log in; left out: the default user only, as Redis makes it. */
   readonly users?: readonly UserRecord[];
+  /** How clients are met that speak TLS; needed where a socket is for them. */
+  readonly tls?: TlsToClients | undefined;
   /** Time between PINGs to idle Redis connections; 0 sends none. */
   readonly keepAliveMs: number;
   /** A pause of this process from which on requests wait: the table may be old. */
@@ -56,8 +67,8 @@ export interface PlaneStats {
 
 /** See the header. The port is bound when there is one, and clients wait until `accept`. */
 export interface DataPlane extends SlotTable {
-  /** Where it listens. */
-  readonly address: Deno.NetAddr;
+  /** Where it listens, in the order of its sockets. */
+  readonly addresses: readonly Deno.NetAddr[];
   /** Who may log in: changed here, for all workers. */
   readonly users: UsersOwner;
   /** Begins to accept clients before there is a table: until `accept`, they get -LOADING. */
@@ -76,6 +87,8 @@ export interface DataPlane extends SlotTable {
   drainSessions(graceMs: number): Promise<void>;
   /** Its stats; a worker that does not answer at once is in them as it was last seen. */
   stats(): Promise<PlaneStats>;
+  /** Meets TLS clients that connect from now on with another certificate. */
+  renewTls(identity: TlsIdentity): void;
   /** Log lines of this level and above are kept. */
   setLogLevel(level: LogLevel): void;
   /** Closes everything. */

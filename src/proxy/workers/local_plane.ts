@@ -14,6 +14,8 @@ import { Acceptor } from "../../io/acceptor.ts";
 import { type AllowedWay, readAllowedWay } from "../../command/learned_row.ts";
 import { causeOf } from "../../io/dial.ts";
 import { listen } from "../../io/listen.ts";
+import type { TlsIdentity } from "../../io/tls.ts";
+import { TlsGate } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { takeSnapshot } from "../../router/take_snapshot.ts";
 import { clientPasswords, type RouterLogins } from "../../router/options.ts";
@@ -28,6 +30,7 @@ import type {
   PlaneOptions,
   PlaneStats,
 } from "./data_plane.ts";
+import { HandshakeLog } from "../handshake_log.ts";
 import { routerEvents } from "../router_events.ts";
 
 const log = logger("proxy");
@@ -37,7 +40,10 @@ export class LocalPlane implements DataPlane {
   readonly router: Router;
   /** Of a plane that is the whole proxy's; in a worker, the pool has it. */
   readonly users: UsersOwner;
-  #acceptor: Acceptor | undefined;
+  #acceptors: readonly Acceptor[] = [];
+  /** Who meets clients that speak TLS. */
+  readonly #gate: TlsGate | undefined;
+  readonly #handshakes = new HandshakeLog();
   /** Whether clients may be served by a table. */
   #hasAccepted = false;
   #isListening = false;
@@ -58,6 +64,15 @@ export class LocalPlane implements DataPlane {
     if (users.length > 0) {
       this.router.updateUsers({ changed: users, deleted: [], isReload: false, by: 0 });
     }
+    if (options.tls !== undefined) {
+      this.#gate = new TlsGate(options.tls, {
+        take: (connection) => this.router.accept(connection),
+        onFailure: (remote, cause) => {
+          this.router.shared.totals.failedHandshakes++;
+          this.#handshakes.failed((remote as Deno.NetAddr).hostname, cause);
+        },
+      });
+    }
     // The first request read after a pause must not be served before anybody has noticed it.
     clock.pauseMs = options.pauseMs;
     clock.onPause = () => this.#hasAccepted && events.onPause();
@@ -67,25 +82,29 @@ export class LocalPlane implements DataPlane {
   }
 
   /**
-   * Binds the port.
+   * Binds the sockets.
    *
-   * @param isShared Whether other workers listen on the same one.
-   * @throws {Error} Naming the address, when it cannot be bound.
+   * @param isShared Whether other workers listen on the same ones.
+   * @throws {Error} Naming the address, when one cannot be bound.
    */
-  bind({ hostname, port, proto }: ListenPlace, isShared = false): void {
-    this.#acceptor = new Acceptor(listen(hostname, port, proto, isShared), {
-      take: (connection) => this.router.accept(connection),
-      refuse: (connection) => this.router.refuse(connection),
-      onFailure: (error, times) =>
-        log.warn("accepting clients failed {times} times: {cause}", {
-          times,
-          cause: causeOf(error),
-        }),
-    });
+  bind({ sockets, proto }: ListenPlace, isShared = false): void {
+    for (const { hostname, port, isTls = false } of sockets) {
+      const acceptor = new Acceptor(listen(hostname, port, proto, isShared), {
+        take: (connection) => isTls ? this.#gate!.take(connection) : this.router.accept(connection),
+        // What is not TLS would mean nothing to a client that speaks it.
+        refuse: (connection) => isTls ? this.router.drop() : this.router.refuse(connection),
+        onFailure: (error, times) =>
+          log.warn("accepting clients failed {times} times: {cause}", {
+            times,
+            cause: causeOf(error),
+          }),
+      });
+      this.#acceptors = [...this.#acceptors, acceptor];
+    }
   }
 
-  get address(): Deno.NetAddr {
-    return this.#acceptor!.address;
+  get addresses(): readonly Deno.NetAddr[] {
+    return this.#acceptors.map(({ address }) => address);
   }
 
   acceptLoading(): void {
@@ -103,11 +122,13 @@ export class LocalPlane implements DataPlane {
   #listen(): void {
     if (this.#isListening) return;
     this.#isListening = true;
-    this.#acceptor!.run();
+    for (const acceptor of this.#acceptors) acceptor.run();
   }
 
   stopAccepting(): void {
-    this.#acceptor?.stop();
+    for (const acceptor of this.#acceptors) acceptor.stop();
+    this.#gate?.stop();
+    this.#handshakes.stop();
   }
 
   fillSlot(fill: SlotFill): Promise<void> {
@@ -166,6 +187,10 @@ export class LocalPlane implements DataPlane {
     return Promise.resolve({ sum, workers: [sum] });
   }
 
+  renewTls(identity: TlsIdentity): void {
+    this.#gate?.renew(identity);
+  }
+
   /** The thread's own log is the only one. */
   setLogLevel(): void {}
 
@@ -173,7 +198,7 @@ export class LocalPlane implements DataPlane {
     clearInterval(this.#keepAlive);
     clock.pauseMs = Infinity;
     clock.onPause = () => {};
-    this.#acceptor?.stop();
+    this.stopAccepting();
     this.router.close();
   }
 }

@@ -14,6 +14,7 @@ import type { UsersUpdate } from "../../acl/users.ts";
 import type { UsersAnswer, UsersChange } from "../../acl/users_owner.ts";
 import type { LogLevel } from "../../base/log.ts";
 import type { SlotRule } from "../../hash/placement.ts";
+import type { TlsIdentity } from "../../io/tls.ts";
 import type { UnblockReply } from "../../router/blocking/blocked.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { PauseMode } from "../../router/client/pause.ts";
@@ -43,7 +44,7 @@ export interface WorkerCalls {
   setRules(rules: readonly SlotRule[]): Promise<void>;
   inForce(version: number): void;
   loaded(version: number, doubtful: readonly number[]): void;
-  /** Binds the port that the workers share. */
+  /** Binds the ports that the workers share. */
   bind(place: ListenPlace): void;
   acceptLoading(): void;
   accept(): void;
@@ -78,6 +79,8 @@ export interface WorkerCalls {
   scriptSeen(sha: string, found: FoundInScript): void;
   /** All workers hold more than proxy_max_buffer: those above their share close clients. */
   press(): void;
+  /** Meets TLS clients with another certificate. */
+  renewTls(identity: TlsIdentity): void;
   setLogLevel(level: LogLevel): void;
   close(): void;
 }

@@ -29,6 +29,7 @@ import { Backoff } from "../../base/backoff.ts";
 import { logger, type LogLevel, logLevel, writeLogLine } from "../../base/log.ts";
 import type { SlotRule } from "../../hash/placement.ts";
 import { listen } from "../../io/listen.ts";
+import type { TlsIdentity } from "../../io/tls.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { Pause } from "../../router/client/pause.ts";
 import { endSubscribing } from "../../router/pubsub/subscribing.ts";
@@ -84,7 +85,7 @@ export class WorkerPool implements DataPlane {
   readonly #startedMs = performance.now();
   #openedMs = 0;
   #place: ListenPlace | undefined;
-  #address: Deno.NetAddr | undefined;
+  #addresses: readonly Deno.NetAddr[] = [];
   #serving: Serving = "serving";
   /** CLIENT PAUSE, as all workers were told. */
   readonly #pause = new Pause(() => {});
@@ -145,19 +146,27 @@ export class WorkerPool implements DataPlane {
     return pool;
   }
 
-  async #open({ hostname, port, proto }: ListenPlace): Promise<void> {
-    // Sharing is for us alone: another process that has the port, shared or not, is found out by this.
-    const alone = listen(hostname, port, proto);
-    this.#address = alone.addr as Deno.NetAddr;
-    alone.close();
-    this.#place = { hostname: this.#address.hostname, port: this.#address.port, proto };
+  async #open({ sockets, proto }: ListenPlace): Promise<void> {
+    // Sharing is for us alone: another process that has a port, shared or not, is found out by this.
+    this.#addresses = sockets.map(({ hostname, port }) => {
+      const alone = listen(hostname, port, proto);
+      alone.close();
+      return alone.addr as Deno.NetAddr;
+    });
+    this.#place = {
+      sockets: this.#addresses.map(({ hostname, port }, index) => ({
+        ...{ hostname, port },
+        isTls: sockets[index]!.isTls === true,
+      })),
+      proto,
+    };
     await Promise.all(this.#workers.map((worker) => this.#start(worker)));
     this.#openedMs = performance.now();
     this.#timer = setInterval(() => this.stats(), STATS_MS);
   }
 
-  get address(): Deno.NetAddr {
-    return this.#address!;
+  get addresses(): readonly Deno.NetAddr[] {
+    return this.#addresses;
   }
 
   // -- workers --------------------------------------------------------------------------------
@@ -408,6 +417,12 @@ export class WorkerPool implements DataPlane {
         sumSnapshots([last, counted].filter((stats) => stats !== undefined))
       ),
     };
+  }
+
+  renewTls(identity: TlsIdentity): void {
+    const { tls } = this.#options;
+    if (tls !== undefined) tls.identity = identity; // of workers that begin later
+    this.#notifyAll((calls) => calls.notify("renewTls", identity));
   }
 
   setLogLevel(level: LogLevel): void {

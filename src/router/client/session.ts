@@ -49,6 +49,8 @@ export class Session implements Client, ReplyHost, TurnWork {
   readonly id: number;
   readonly shared: RouterShared;
   readonly createdMs: number;
+  /** The common name of the client's certificate, which was verified; `""` without one. */
+  readonly certificateName: string;
   readonly credit: ReplyCredit;
   readonly replies: Replies;
 
@@ -93,6 +95,7 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.#connection = connection;
     this.#onClosed = onClosed;
     this.createdMs = clock.nowMs;
+    this.certificateName = connection.certificateName ?? "";
     this.credit = new ReplyCredit(this);
     this.replies = new Replies(this, connection);
     this.#input = new Input(this, connection);

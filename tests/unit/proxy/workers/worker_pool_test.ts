@@ -46,7 +46,10 @@ class Pool implements AsyncDisposable {
     const workers: FakeWorker[] = [];
     let pauses = 0;
     let run: Pool | undefined;
-    const pool = await WorkerPool.open({ hostname: "127.0.0.1", port: 0, proto: "tcp" }, {
+    const pool = await WorkerPool.open({
+      sockets: [{ hostname: "127.0.0.1", port: 0 }],
+      proto: "tcp",
+    }, {
       workers: count,
       router: testOptions({ slotWaitMs, proxyBufferBytesMax: 30_000_000 }),
       keepAliveMs: 0,
@@ -281,7 +284,7 @@ Deno.test("a pool that cannot bind its port says so and leaves no worker", async
   const workers: FakeWorker[] = [];
   await assertRejects(
     () =>
-      WorkerPool.open({ hostname: "127.0.0.1", port, proto: "tcp" }, {
+      WorkerPool.open({ sockets: [{ hostname: "127.0.0.1", port }], proto: "tcp" }, {
         workers: 2,
         router: testOptions(),
         keepAliveMs: 0,

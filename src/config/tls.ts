@@ -1,0 +1,111 @@
+/**
+ * What the keys about TLS say together: which of them need each other, and the files that they name.
+ *
+ * @module
+ */
+
+import type { Address } from "../base/address.ts";
+
+/** The fields of the configuration that are about TLS. */
+export interface TlsConfig {
+  readonly tlsAddr: Address | undefined;
+  readonly tlsCert: string;
+  readonly tlsKey: string;
+  readonly tlsClientCa: string;
+  readonly tlsAuthClients: "no" | "optional" | "yes";
+}
+
+/** A file and the key that names it. */
+interface NamedFile {
+  readonly key: string;
+  readonly path: string;
+}
+
+/** The files of one end of TLS. */
+interface NamedFiles {
+  readonly cert: NamedFile;
+  readonly key: NamedFile;
+  readonly ca: NamedFile;
+}
+
+/** A key that is set, and what must be so then. */
+interface TlsRule {
+  readonly key: string;
+  isSet(config: TlsConfig): boolean;
+  isKept(config: TlsConfig): boolean;
+  readonly rule: string;
+}
+
+/** Rules whose breach is an error. */
+const RULES: readonly TlsRule[] = [
+  {
+    key: "tls_addr",
+    isSet: ({ tlsAddr }) => tlsAddr !== undefined,
+    isKept: ({ tlsCert, tlsKey }) => tlsCert !== "" && tlsKey !== "",
+    rule: "needs tls_cert and tls_key",
+  },
+  pair("tls_cert", "tls_key", ({ tlsCert, tlsKey }) => [tlsCert, tlsKey]),
+  {
+    key: "tls_auth_clients",
+    isSet: ({ tlsAuthClients }) => tlsAuthClients !== "no",
+    isKept: ({ tlsClientCa }) => tlsClientCa !== "",
+    rule: "needs tls_client_ca",
+  },
+];
+
+/** Keys that have no effect without another one. */
+const UNUSED: readonly TlsRule[] = [
+  {
+    key: "tls_cert",
+    isSet: ({ tlsCert }) => tlsCert !== "",
+    isKept: ({ tlsAddr }) => tlsAddr !== undefined,
+    rule: "is not used without tls_addr",
+  },
+  {
+    key: "tls_client_ca",
+    isSet: ({ tlsClientCa }) => tlsClientCa !== "",
+    isKept: ({ tlsAuthClients }) => tlsAuthClients !== "no",
+    rule: "is not used with tls_auth_clients = no",
+  },
+];
+
+function pair(
+  cert: string,
+  key: string,
+  values: (config: TlsConfig) => readonly [cert: string, key: string],
+): TlsRule {
+  return {
+    key: cert,
+    isSet: (config) => values(config).some((value) => value !== ""),
+    isKept: (config) => values(config).every((value) => value !== ""),
+    rule: `and ${key} must be set together`,
+  };
+}
+
+/**
+ * Checks the keys about TLS against each other.
+ *
+ * @param at Where a key is, for a message: `config.ini:12`.
+ * @returns The keys that have no effect, for warnings.
+ * @throws {Error} When one needs another that is not set.
+ */
+export function checkTls(config: TlsConfig, at: (key: string) => string): string[] {
+  for (const { key, isSet, isKept, rule } of RULES) {
+    if (isSet(config) && !isKept(config)) throw new Error(`${at(key)}: ${key} ${rule}`);
+  }
+  return UNUSED.filter(({ isSet, isKept }) => isSet(config) && !isKept(config))
+    .map(({ key, rule }) => `${at(key)}: ${key} ${rule}`);
+}
+
+/** The files for clients that speak TLS; `undefined`: none may. */
+export function clientTlsFiles(config: TlsConfig): NamedFiles | undefined {
+  if (config.tlsAddr === undefined) return undefined;
+  return {
+    cert: { key: "tls_cert", path: config.tlsCert },
+    key: { key: "tls_key", path: config.tlsKey },
+    ca: {
+      key: "tls_client_ca",
+      path: config.tlsAuthClients === "no" ? "" : config.tlsClientCa,
+    },
+  };
+}

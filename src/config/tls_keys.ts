@@ -1,0 +1,62 @@
+/**
+ * The rows of the table of keys that say where TLS is spoken.
+ *
+ * @module
+ */
+
+import type { ConfigKey } from "./key.ts";
+
+/** A part of the table, in its order. */
+export const TLS_KEYS = [
+  {
+    key: "tls_addr",
+    field: "tlsAddr",
+    kind: "listen",
+    default: "",
+    example: ":9443",
+    isOfProxy: true,
+    help:
+      "Address for Redis clients that speak TLS, beside the plain one; `--addr=off` switches the plain one off. " +
+      "Needs tls_cert and tls_key.",
+  },
+  {
+    key: "tls_cert",
+    field: "tlsCert",
+    kind: "text",
+    default: "",
+    example: "/etc/codis/server.pem",
+    isOfProxy: true,
+    help:
+      "PEM file with the proxy's certificate for TLS clients, and the intermediate ones behind it. Read " +
+      "again when it changes, and on SIGHUP; connected clients stay.",
+  },
+  {
+    key: "tls_key",
+    field: "tlsKey",
+    kind: "text",
+    default: "",
+    example: "/etc/codis/server-key.pem",
+    isOfProxy: true,
+    help: "PEM file with the private key of tls_cert.",
+  },
+  {
+    key: "tls_client_ca",
+    field: "tlsClientCa",
+    kind: "text",
+    default: "",
+    example: "/etc/codis/client-ca.pem",
+    isOfProxy: true,
+    help: "PEM file with the certificate authority of clients' certificates.",
+  },
+  {
+    key: "tls_auth_clients",
+    field: "tlsAuthClients",
+    kind: "word",
+    words: ["no", "optional", "yes"],
+    default: "no",
+    isOfProxy: true,
+    help:
+      "Whether TLS clients must send a certificate that tls_client_ca signed. optional: they may; " +
+      "a certificate that is not valid is refused.",
+  },
+] as const satisfies readonly ConfigKey[];

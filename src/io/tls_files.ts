@@ -1,0 +1,187 @@
+/**
+ * The PEM files of TLS: read, checked, and read again when they change.
+ *
+ *     files ── read, checked ──► identity ── in use
+ *       │ changed, or SIGHUP             ▲
+ *       └── read, checked ──┬── good ────┘
+ *                           └── bad: a warning; what was in use stays
+ *
+ * @module
+ */
+
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createSecureContext } from "node:tls";
+import { logger } from "../base/log.ts";
+import type { TlsIdentity } from "./tls.ts";
+
+/** Time between two looks at the files, in milliseconds. */
+const LOOK_MS = 2_000;
+/** An identity that ends within this time is warned of. */
+const EXPIRES_SOON_MS = 14 * 24 * 3600_000;
+
+const log = logger("tls");
+
+/** A file and the config key that names it; `path` is `""` when it is not configured. */
+export interface TlsFile {
+  readonly key: string;
+  readonly path: string;
+}
+
+/** The files of an identity. */
+export interface TlsFiles {
+  readonly cert: TlsFile;
+  readonly key: TlsFile;
+  readonly ca: TlsFile;
+}
+
+/**
+ * Reads and checks the files of an identity.
+ *
+ * @throws {Error} When they cannot be used; the message names config key, file and reason.
+ */
+export async function readTlsFiles({ cert, key, ca }: TlsFiles): Promise<TlsIdentity> {
+  const identity = { cert: await readPem(cert), key: await readPem(key), ca: await readPem(ca) };
+  if (identity.ca !== "") certificatesIn(identity.ca, ca);
+  if (identity.cert !== "") checkPair(identity, cert, key);
+  return identity;
+}
+
+function checkPair(identity: TlsIdentity, cert: TlsFile, key: TlsFile): void {
+  const [own] = certificatesIn(identity.cert, cert);
+  let isOfPair: boolean;
+  try {
+    isOfPair = own!.checkPrivateKey(createPrivateKey(identity.key));
+  } catch (error) {
+    const isLocked = identity.key.includes("ENCRYPTED");
+    const reason = isLocked ? "it has a passphrase: remove that" : (error as Error).message;
+    throw bad(key, `is not a private key that can be used: ${reason}`);
+  }
+  if (!isOfPair) {
+    throw bad(key, `does not belong to the certificate of ${cert.key} = "${cert.path}"`);
+  }
+  try {
+    createSecureContext({ cert: identity.cert, key: identity.key });
+  } catch (error) {
+    throw bad(cert, `cannot be used with ${key.key}: ${(error as Error).message}`);
+  }
+}
+
+/** Logs a warning for each certificate that has expired, or soon will. */
+export function warnOfDates(identity: TlsIdentity, { cert, ca }: TlsFiles): void {
+  for (const [pem, file] of [[identity.cert, cert], [identity.ca, ca]] as const) {
+    if (pem !== "") certificatesIn(pem, file).forEach((each) => warnOfDate(each, file));
+  }
+}
+
+function warnOfDate({ validFrom, validTo }: X509Certificate, file: TlsFile): void {
+  const [from, to, now] = [Date.parse(validFrom), Date.parse(validTo), Date.now()];
+  const say = (what: string) =>
+    log.warn("{key} = {path}: the certificate {what}", { key: file.key, path: file.path, what });
+  if (to < now) say(`expired at ${new Date(to).toISOString()}: others will refuse it`);
+  else if (from > now) say(`is valid from ${new Date(from).toISOString()} on, not yet`);
+  else if (to - now < EXPIRES_SOON_MS) say(`expires at ${new Date(to).toISOString()}`);
+}
+
+function certificatesIn(pem: string, file: TlsFile): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) throw bad(file, "has no certificate in PEM form");
+  try {
+    return blocks.map((block) => new X509Certificate(block));
+  } catch (error) {
+    throw bad(file, `has a certificate that cannot be read: ${(error as Error).message}`);
+  }
+}
+
+async function readPem(file: TlsFile): Promise<string> {
+  if (file.path === "") return "";
+  let text: string;
+  try {
+    text = await Deno.readTextFile(file.path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw bad(file, "no such file");
+    throw bad(file, `cannot be read: ${(error as Error).message.replace(/ \(os error.*$/, "")}`);
+  }
+  if (!text.includes("-----BEGIN ")) throw bad(file, "is not a PEM file");
+  return text;
+}
+
+function bad({ key, path }: TlsFile, reason: string): Error {
+  return new Error(`${key} = "${path}": ${reason}`);
+}
+
+/** Reads files again when they change, from its construction until it is disposed of. */
+export class TlsWatch implements Disposable {
+  readonly #files: TlsFiles;
+  readonly #renew: (identity: TlsIdentity) => void;
+  #identity: TlsIdentity;
+  #seen = "";
+  #isLooking = false;
+  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #hungUp = () => void this.look(true);
+
+  /**
+   * @param identity What the files held before.
+   * @param renew Called with what they hold now, if it is good and not the same; may throw.
+   */
+  constructor(
+    files: TlsFiles,
+    identity: TlsIdentity,
+    renew: (identity: TlsIdentity) => void,
+    lookMs = LOOK_MS,
+  ) {
+    this.#files = files;
+    this.#identity = identity;
+    this.#renew = renew;
+    this.look(true);
+    this.#timer = setInterval(() => this.look(false), lookMs);
+    Deno.unrefTimer(this.#timer);
+    Deno.addSignalListener("SIGHUP", this.#hungUp);
+  }
+
+  /** Looks at the files; reads them when they have changed, or when `isAsked`. */
+  async look(isAsked: boolean): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    const { cert, key, ca } = this.#files;
+    try {
+      const stamps = await Promise.all([cert, key, ca].map(stampOf));
+      const seen = stamps.join(" ");
+      if (seen === this.#seen && !isAsked) return;
+      this.#seen = seen;
+      const identity = await readTlsFiles(this.#files);
+      if (isSame(identity, this.#identity)) return;
+      warnOfDates(identity, this.#files);
+      this.#renew(identity);
+      this.#identity = identity;
+      log.info("{keys} read again: new connections use what is there now", {
+        keys: [cert, key, ca].filter(({ path }) => path !== "").map((file) => file.key).join(", "),
+      });
+    } catch (error) {
+      log.warn("TLS files not renewed, those that were read before stay in use: {cause}", {
+        cause: (error as Error).message,
+      });
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    Deno.removeSignalListener("SIGHUP", this.#hungUp);
+  }
+}
+
+/** What changes when a file does, also when it is one behind a link. */
+async function stampOf({ path }: TlsFile): Promise<string> {
+  if (path === "") return "";
+  try {
+    const { mtime, size, ino } = await Deno.stat(path);
+    return `${mtime?.getTime()}:${size}:${ino}`;
+  } catch {
+    return "gone";
+  }
+}
+
+function isSame(one: TlsIdentity, two: TlsIdentity): boolean {
+  return one.cert === two.cert && one.key === two.key && one.ca === two.ca;
+}

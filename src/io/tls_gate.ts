@@ -1,0 +1,167 @@
+/**
+ * The handshakes of clients that connect with TLS.
+ *
+ *     accepted ──► handshake ──► client with TLS ──► taken
+ *                     ├─ fails, or is no TLS ─┐
+ *                     ├─ takes too long ──────┼──► closed, counted, logged by address
+ *                     └─ too many at once: the oldest ┘
+ *
+ * A client that opens connections and never finishes a handshake holds each for a bounded time only, and
+ * as many as there may be at once: the next one ends the oldest.
+ *
+ * @module
+ */
+
+import { createServer, type Server, type TLSSocket } from "node:tls";
+import type { AcceptedConnection } from "./listen.ts";
+import { type RawConnection, SocketStream, TlsConnection } from "./tls_connection.ts";
+import { TLS_VERSION_MIN, tlsFailure, type TlsIdentity } from "./tls.ts";
+
+/** Longest time of a handshake, in milliseconds. */
+const HANDSHAKE_MS = 10_000;
+/** Handshakes that may be under way at one time. */
+export const HANDSHAKES_MAX = 256;
+
+/** Whether clients must show a certificate: as Redis's `tls-auth-clients`. */
+export type ClientCertificates = "no" | "optional" | "yes";
+
+/** How clients are met. */
+export interface TlsToClients {
+  /** Replaced when the files change: clients that connect from then on meet the new one. */
+  identity: TlsIdentity;
+  readonly certificates: ClientCertificates;
+}
+
+/** What becomes of those that connect. */
+export interface TlsGateEvents {
+  /** Takes a client whose handshake is done. */
+  take(connection: AcceptedConnection): void;
+  /** A handshake failed, and the connection was closed. */
+  onFailure(remote: Deno.Addr, cause: string): void;
+}
+
+/** Bounds, for tests. */
+export interface TlsGateLimits {
+  readonly handshakeMs: number;
+  readonly handshakesMax: number;
+}
+
+type Emit = (this: Server, event: string, stream: SocketStream) => boolean;
+
+/** See the header. */
+export class TlsGate {
+  readonly #events: TlsGateEvents;
+  readonly #limits: TlsGateLimits;
+  readonly #certificates: ClientCertificates;
+  readonly #server: Server;
+  /** The end of each handshake that is under way, oldest first. */
+  readonly #handshakes = new Set<(cause: string) => void>();
+  #isStopped = false;
+
+  /** @throws {Error} When the identity cannot be used. */
+  constructor(
+    { identity, certificates }: TlsToClients,
+    events: TlsGateEvents,
+    limits: TlsGateLimits = { handshakeMs: HANDSHAKE_MS, handshakesMax: HANDSHAKES_MAX },
+  ) {
+    this.#events = events;
+    this.#limits = limits;
+    this.#certificates = certificates;
+    this.#server = createServer({
+      ...contextOf(identity),
+      requestCert: certificates !== "no",
+      rejectUnauthorized: certificates === "yes",
+      handshakeTimeout: 0x7fffffff, // ours closes the connection, too
+    });
+  }
+
+  /** Begins a handshake. Takes the connection. */
+  take(raw: RawConnection): void {
+    const { remoteAddr } = raw;
+    const stream = new SocketStream(raw);
+    const end = (cause: string) => {
+      clearTimeout(timer);
+      if (!this.#handshakes.delete(end)) return;
+      stream.destroy();
+      if (!this.#isStopped) this.#events.onFailure(remoteAddr, cause);
+    };
+    const { handshakeMs, handshakesMax } = this.#limits;
+    const timer = setTimeout(
+      () => end(`no TLS handshake within ${handshakeMs / 1000} s`),
+      handshakeMs,
+    );
+    this.#handshakes.add(end);
+    stream.on("close", () => end("it hung up during the TLS handshake"));
+    if (this.#handshakes.size > handshakesMax) {
+      const [oldest] = this.#handshakes;
+      oldest!("too many TLS handshakes at once");
+    }
+    this.#begin(stream, {
+      secured: (socket) => {
+        clearTimeout(timer);
+        if (!this.#handshakes.delete(end)) return;
+        this.#secured(socket, stream, raw);
+      },
+      failed: (error) => end(tlsFailure(error)),
+    });
+  }
+
+  /** Lets the server of node:tls do the handshake; what it says of this one comes here. */
+  #begin(
+    stream: SocketStream,
+    { secured, failed }: { secured(socket: TLSSocket): void; failed(error: unknown): void },
+  ): void {
+    // Its events name no connection, so each has its own view of the server.
+    const view: Server = Object.create(this.#server, {
+      emit: {
+        value: (event: string, ...args: unknown[]) => {
+          if (event === "secureConnection") secured(args[0] as TLSSocket);
+          else if (event === "tlsClientError") failed(args[0]);
+          return true;
+        },
+      },
+    });
+    try {
+      (this.#server.emit as Emit).call(view, "connection", stream);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #secured(socket: TLSSocket, stream: SocketStream, raw: RawConnection): void {
+    const name = this.#certificates === "no" ? undefined : commonNameOf(socket);
+    if (name !== undefined && !socket.authorized) {
+      stream.destroy();
+      const { authorizationError: cause } = socket;
+      return this.#events.onFailure(raw.remoteAddr, `its certificate is not valid: ${cause}`);
+    }
+    this.#events.take(new TlsConnection(socket, stream, raw, name));
+  }
+
+  /**
+   * Meets clients that connect from now on with another identity.
+   *
+   * @throws {Error} When it cannot be used; the one before stays.
+   */
+  renew(identity: TlsIdentity): void {
+    this.#server.setSecureContext(contextOf(identity));
+  }
+
+  /** Ends the handshakes that are under way; clients that were taken stay. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const end of [...this.#handshakes]) end("");
+  }
+}
+
+function contextOf({ cert, key, ca }: TlsIdentity) {
+  return { cert, key, minVersion: TLS_VERSION_MIN, ...(ca === "" ? {} : { ca }) } as const;
+}
+
+/** The common name in the client's certificate; `undefined` when it sent none. */
+function commonNameOf(socket: TLSSocket): string | undefined {
+  const { subject } = socket.getPeerCertificate();
+  if (subject === undefined) return undefined;
+  const name = subject.CN as string | string[] | undefined;
+  return (Array.isArray(name) ? name[0] : name) ?? "";
+}
