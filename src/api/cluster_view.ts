@@ -54,8 +54,8 @@ export interface YouView {
   /** `alice`, `token ci`, `dashboard_token`, `this machine`. */
   readonly name: string;
   readonly role: Role;
-  /** Whether it is a user who has logged in. */
-  readonly is_user: boolean;
+  /** A user who has logged in, a token, or whoever is at a place where no login is needed. */
+  readonly kind: "user" | "token" | "place";
 }
 
 /** The dashboard that answers. */

@@ -9,11 +9,15 @@
  */
 
 import { crc32 } from "../hash/crc32.ts";
+import access from "./page/access.js" with { type: "text" };
+import accessCss from "./page/access.css" with { type: "text" };
+import accessActions from "./page/access_actions.js" with { type: "text" };
 import actionDialog from "./page/action_dialog.js" with { type: "text" };
 import actions from "./page/actions.js" with { type: "text" };
 import activity from "./page/activity.js" with { type: "text" };
 import api from "./page/api.js" with { type: "text" };
 import app from "./page/app.js" with { type: "text" };
+import audit from "./page/audit.js" with { type: "text" };
 import attention from "./page/attention.js" with { type: "text" };
 import chart from "./page/chart.js" with { type: "text" };
 import cluster from "./page/cluster.js" with { type: "text" };
@@ -35,6 +39,7 @@ import overview from "./page/overview.js" with { type: "text" };
 import pageCss from "./page/page.css" with { type: "text" };
 import pageHtml from "./page/page.html" with { type: "text" };
 import pageJs from "./page/page.js" with { type: "text" };
+import polled from "./page/polled.js" with { type: "text" };
 import preact from "./page/preact.js" with { type: "text" };
 import preactHooks from "./page/preact_hooks.js" with { type: "text" };
 import proxies from "./page/proxies.js" with { type: "text" };
@@ -48,6 +53,7 @@ import themeCss from "./page/theme.css" with { type: "text" };
 import theme from "./page/theme.js" with { type: "text" };
 import uplotCss from "./page/uplot.css" with { type: "text" };
 import uplot from "./page/uplot.js" with { type: "text" };
+import who from "./page/who.js" with { type: "text" };
 import viewsCss from "./page/views.css" with { type: "text" };
 import overviewCss from "./page/overview.css" with { type: "text" };
 
@@ -60,12 +66,15 @@ const CONTENT_TYPES = {
 
 /** What is served under `/admin/`, by name. */
 const FILES: Readonly<Record<string, string>> = {
+  "access.js": access,
+  "access_actions.js": accessActions,
   "action_dialog.js": actionDialog,
   "actions.js": actions,
   "activity.js": activity,
   "api.js": api,
   "app.js": app,
   "attention.js": attention,
+  "audit.js": audit,
   "chart.js": chart,
   "cluster.js": cluster,
   "colour.js": colour,
@@ -81,9 +90,20 @@ const FILES: Readonly<Record<string, string>> = {
   "modal.js": modal,
   "move_plan.js": movePlan,
   "overview.js": overview,
-  "page.css": [uplotCss, themeCss, pageCss, listsCss, viewsCss, overviewCss, slotsCss, dialogCss]
+  "page.css": [
+    uplotCss,
+    themeCss,
+    pageCss,
+    listsCss,
+    viewsCss,
+    overviewCss,
+    slotsCss,
+    dialogCss,
+    accessCss,
+  ]
     .join("\n"),
   "page.js": pageJs,
+  "polled.js": polled,
   "preact.js": asServed(preact),
   "preact_hooks.js": asServed(preactHooks),
   "proxies.js": proxies,
@@ -94,6 +114,7 @@ const FILES: Readonly<Record<string, string>> = {
   "slots.js": slots,
   "theme.js": theme,
   "uplot.js": uplot,
+  "who.js": who,
 };
 
 /** Where old addresses lead: Codis 2.0's start page and its grid of slots. */

@@ -539,16 +539,17 @@ async function logsIn(place: Place): Promise<void> {
   assertEquals(changesAsked(server).length, 1);
   // It stays while the tab is loaded again, and is kept nowhere else.
   await tab.page.reload();
-  await button(tab, "Log out").waitFor();
+  await tab.page.locator(".menu summary").getByText("dashboard_token").waitFor();
   assertEquals(await tab.ask("[sessionStorage.length, localStorage.length]"), [1, 0]);
   // A token that has become wrong is asked for again, and the change is made then.
-  server.token = "another";
   await openDialog(tab, "Add group …");
+  server.token = "another";
   await dialogButton(tab, "Add group").click();
   await tab.page.locator('dialog [name="token"]').fill("another");
   await dialogButton(tab, "Log in").click();
   await tab.page.getByText("Group 65 was added.").waitFor();
   assertEquals(changesAsked(server).length, 1);
+  await tab.page.locator(".menu summary").click();
   await button(tab, "Log out").click();
   await button(tab, "Log in").waitFor();
   assertEquals(await tab.ask("sessionStorage.length"), 0);

@@ -69,6 +69,14 @@ export class PageServer implements AsyncDisposable {
     return this.edit({ ...view, dashboard });
   }
 
+  /** Whoever shows the token, or needs none, may do everything. */
+  #you(isAllowed: boolean): ClusterView["you"] {
+    if (this.token === null) return { name: "this machine", role: "admin", kind: "place" };
+    return isAllowed
+      ? { name: "dashboard_token", role: "admin", kind: "token" }
+      : { name: "this machine", role: "viewer", kind: "place" };
+  }
+
   /** What was asked for since this was last looked at. */
   takeAsked(): AskedFor[] {
     return this.asked.splice(0);
@@ -82,12 +90,14 @@ export class PageServer implements AsyncDisposable {
     if (this.isDown) return cutOff();
     const given = request.headers.get("authorization");
     const isAllowed = this.token === null || given === `Bearer ${this.token}`;
-    if (pathname === "/api/cluster" && (isAllowed || !this.isTokenForReading)) {
-      return this.refusal === null ? Response.json(this.view()) : answered(this.refusal);
+    if (pathname === "/api/cluster" && (isAllowed || (given === null && !this.isTokenForReading))) {
+      if (this.refusal !== null) return answered(this.refusal);
+      return Response.json({ ...this.view(), you: this.#you(isAllowed) });
     }
     if (!isAllowed) {
       return answered({ status: 401, body: { error: "the token is missing or wrong" } });
     }
+    if (pathname === "/api/audit") return Response.json({ entries: AUDIT });
     if (pathname === "/api/login") return Response.json({ msg: "OK", ret: 0 });
     const text = await request.text();
     const body = text === "" ? null : JSON.parse(text);
@@ -114,6 +124,13 @@ export class PageServer implements AsyncDisposable {
     await this.#server.shutdown();
   }
 }
+
+/** What the view of the activity shows of who did what. */
+const AUDIT = [{
+  ...{ seq: 1, at: Date.UTC(2026, 0, 1), who: "alice", address: "10.0.0.9", by: "page" },
+  ...{ request: "POST /api/migrate", arguments: "from=0 to=9 new_group=2" },
+  ...{ status: 200, end: "ok", count: 1 },
+}];
 
 function answered({ status, body }: Answer): Response {
   return typeof body === "string"

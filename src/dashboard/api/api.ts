@@ -16,6 +16,7 @@ import { QueuedMoves } from "../../migration/rebalance/request.ts";
 import { isRefused } from "../../model/audit_entry.ts";
 import { StoreError } from "../../store/store.ts";
 import { addressOf } from "../access/access_gate.ts";
+import { sessionCookie, sessionIdIn } from "../access/sessions.ts";
 import type { Refusal } from "../access/identity.ts";
 import { auditNote, isDryRun } from "../audit/audit_note.ts";
 import type { Dashboard } from "../dashboard.ts";
@@ -91,7 +92,7 @@ export async function answerApi(
       ...{ dashboard, request, url, remote, words, note: {}, answerHeaders: new Headers() },
       who: "status" in who ? { name: "nobody", role: "viewer", kind: "place" } as const : who,
     };
-    const response = "status" in who ? refused(dashboard, who) : await answerRoute(route, call);
+    const response = "status" in who ? refused(call, who) : await answerRoute(route, call);
     await noteRequest(route, call, body, response);
     return response;
   } catch (error) {
@@ -104,7 +105,7 @@ async function answerRoute(route: ApiRoute, call: Call<string>): Promise<Respons
   try {
     if (route.needsLead) await dashboard.checkLead();
     const answer = await route.answer(call);
-    if (isRefusal(answer)) return refused(dashboard, answer);
+    if (isRefusal(answer)) return refused(call, answer);
     if (route.changes && answer === undefined) {
       return json({ msg: "OK", ret: 0 }, 200, Object.fromEntries(answerHeaders));
     }
@@ -126,6 +127,8 @@ async function noteRequest(
   const { dashboard, request, who, note } = call;
   const { status } = response;
   if ((!route.changes || isDryRun(body)) && !isRefused({ status })) return;
+  // A page that waits for its user to log in asks every second.
+  if (!route.changes && status === 401 && !showsWho(request)) return;
   const error = status < 400 ? "" : errorIn(await response.clone().text());
   const sender = { who: note.who ?? who.name, address: addressOf(call) };
   dashboard.audit.note({
@@ -146,11 +149,18 @@ function isRefusal(answer: unknown): answer is Refusal {
   return typeof answer === "object" && answer !== null && "status" in answer && "error" in answer;
 }
 
-function refused(dashboard: Dashboard, refusal: Refusal): Response {
+/** Whether a request has a token or a session at all. */
+function showsWho(request: Request): boolean {
+  return request.headers.has("authorization") || sessionIdIn(request) !== "";
+}
+
+function refused({ dashboard, request }: Call, refusal: Refusal): Response {
   const { status, error, retryAfter } = refusal;
   // The page asks for a name and a password only where there are users.
   const more = status === 401 ? { has_users: dashboard.access.records.hasUsers } : {};
+  const hasEnded = status === 401 && sessionIdIn(request) !== "";
   return json({ error, ...more }, status, {
+    ...hasEnded ? { "set-cookie": sessionCookie(request, "") } : {},
     ...retryAfter === undefined ? {} : { "retry-after": `${retryAfter}` },
   });
 }

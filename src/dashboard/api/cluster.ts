@@ -10,6 +10,6 @@ import { type ApiRoute, readMonitored } from "./route.ts";
 export const CLUSTER_ROUTES: readonly ApiRoute[] = [
   readMonitored("/api/cluster", async ({ dashboard, who }) => ({
     ...await dashboard.view(),
-    you: { name: who.name, role: who.role, is_user: who.kind === "user" },
+    you: { name: who.name, role: who.role, kind: who.kind },
   })),
 ];

@@ -23,8 +23,10 @@ import {
 import { readIfThere, type Store } from "../../store/store.ts";
 import type { AuditLog } from "./audit_log.ts";
 
-/** What one write to the store gathers, and the time between two tries when that fails, in milliseconds. */
-const GATHER_MS = 1_000;
+/** For how long one write to the store gathers what was done, and what was refused, in milliseconds. */
+const DONE_MS = 1_000;
+const REFUSED_MS = 10_000;
+/** Time between two tries to write, in milliseconds. */
 const RETRY_MS = 5_000;
 /** Within which equal refusals are counted together, in milliseconds. */
 const TOGETHER_MS = 60_000;
@@ -49,6 +51,7 @@ export class AuditTrail {
   readonly #transact: (operations: readonly Operation[]) => Promise<void>;
   readonly #rings: Record<AuditKind, Ring> = { done: emptyRing(), refused: emptyRing() };
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #dueMs = 0;
   #saving: Promise<void> = Promise.resolve();
   /** Whether the store's entries are here: only while this dashboard leads. */
   #isLoaded = false;
@@ -105,7 +108,7 @@ export class AuditTrail {
       ring.entries.splice(0, ring.entries.length - AUDIT_PAGE_ENTRIES * AUDIT_PAGES[kind]);
       this.#file.write(entry);
     }
-    this.#saveSoon(GATHER_MS);
+    this.#saveSoon(kind === "done" ? DONE_MS : REFUSED_MS);
   }
 
   /** The entries, newest first. */
@@ -123,8 +126,11 @@ export class AuditTrail {
   }
 
   #saveSoon(ms: number): void {
-    if (!this.#isLoaded) return;
-    this.#timer ??= setTimeout(() => {
+    const dueMs = performance.now() + ms;
+    if (!this.#isLoaded || (this.#timer !== undefined && this.#dueMs <= dueMs)) return;
+    clearTimeout(this.#timer);
+    this.#dueMs = dueMs;
+    this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#save();
     }, ms);

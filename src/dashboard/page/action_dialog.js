@@ -12,17 +12,19 @@
 /// <reference lib="dom" />
 import { useEffect, useRef, useState } from "./preact_hooks.js";
 import { ACTIONS, fieldProblem } from "./actions.js";
-import { currentToken, send } from "./api.js";
+import { send } from "./api.js";
 import { poll } from "./cluster.js";
 import { html } from "./html.js";
 import { LoginDialog } from "./login.js";
 import { Modal, toast } from "./modal.js";
+import { isLoginNeeded, mayDo } from "./who.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 /** @import { Action, Field, Values } from "./actions.js" */
 /** @import { ApiError } from "./api.js" */
 
 /** @typedef {{ action: Action, preset: Values }} Question */
+/** @typedef {{ title: string, text: string }} ShownOnce */
 
 /** @type {(question: Question | null) => void} */
 let open = () => {};
@@ -40,6 +42,30 @@ export function ask(name, preset = {}) {
 }
 
 /**
+ * The button of one of {@linkcode ACTIONS}; nothing for a user who may not carry it out.
+ *
+ * @param {{
+ *   name: string,
+ *   preset?: Values,
+ *   isPrimary?: boolean,
+ *   isRisky?: boolean,
+ *   isDisabled?: boolean,
+ *   children?: unknown,
+ * }} props
+ */
+export function ActionButton({ name, preset, isPrimary, isRisky, isDisabled, children }) {
+  if (!mayDo(name)) return null;
+  return html`
+    <button
+      type="button"
+      class=${isRisky ? "primary risky" : isPrimary ? "primary" : undefined}
+      disabled=${isDisabled}
+      onClick=${() => ask(name, preset)}
+    >${children}</button>
+  `;
+}
+
+/**
  * The place where dialogs appear.
  *
  * @param {{ view: ClusterView }} props
@@ -47,13 +73,16 @@ export function ask(name, preset = {}) {
 export function Questions({ view }) {
   const [question, setQuestion] = useState(/** @type {Question | null} */ (null));
   const [isLoggingIn, setLoggingIn] = useState(false);
+  const [shown, setShown] = useState(/** @type {ShownOnce | null} */ (null));
   useEffect(() => {
     open = (next) => {
-      setLoggingIn(next !== null && view.dashboard.needs_token && currentToken() === "");
+      setLoggingIn(next !== null && isLoginNeeded());
       setQuestion(next);
     };
-  }, [view.dashboard.needs_token]);
-  if (question === null) return null;
+  }, []);
+  if (question === null) {
+    return shown === null ? null : html`<${Shown} ...${shown} onClose=${() => setShown(null)} />`;
+  }
   const close = () => setQuestion(null);
   if (isLoggingIn) {
     return html`<${LoginDialog} onClose=${(/** @type {boolean} */ isLoggedIn) => {
@@ -61,11 +90,17 @@ export function Questions({ view }) {
       if (!isLoggedIn) close();
     }} />`;
   }
-  return html`<${ActionDialog} ...${question} view=${view} onClose=${close} />`;
+  return html`<${ActionDialog} ...${question} view=${view} onClose=${close} onShown=${setShown} />`;
 }
 
-/** @param {Question & { view: ClusterView, onClose: () => void }} props */
-function ActionDialog({ action, preset, view, onClose }) {
+/**
+ * @param {Question & {
+ *   view: ClusterView,
+ *   onClose: () => void,
+ *   onShown: (shown: ShownOnce) => void,
+ * }} props
+ */
+function ActionDialog({ action, preset, view, onClose, onShown }) {
   const [values, setValues] = useState(
     /** @type {() => Values} */ (() => ({ ...action.start?.(view), ...preset })),
   );
@@ -75,9 +110,8 @@ function ActionDialog({ action, preset, view, onClose }) {
   useEffect(() => () => void (isOpen.current = false), []);
   const plan = usePreview(action, values, state === "login", () => setState("login"));
 
-  const fields = (action.fields ?? []).filter((field) =>
-    !field.afterRefusal || (refusal !== null && !refusal.wantsToken)
-  );
+  const isRefused = refusal !== null && !refusal.wantsToken;
+  const fields = neededFields(action, values, isRefused);
   const wrong = fields.map((field) => fieldProblem(field, values[field.name])).find(Boolean) ??
     action.problem?.(values, view) ?? "";
   const words = wrong === "" || action.fields === undefined ? action.words(values, view) : [];
@@ -88,9 +122,11 @@ function ActionDialog({ action, preset, view, onClose }) {
     setState("sending");
     setRefusal(null);
     try {
-      await send(action.request(values));
+      const answer = await send(action.request(values));
       toast("good", action.done(values));
       poll();
+      const once = action.shown?.(answer);
+      if (once !== undefined) onShown({ title: action.title(values), text: once });
       if (isOpen.current) onClose();
     } catch (error) {
       const reason = /** @type {ApiError} */ (error);
@@ -131,6 +167,41 @@ function ActionDialog({ action, preset, view, onClose }) {
         if (isLoggedIn && refusal !== null) carryOut();
       }} />`
       : null}
+  `;
+}
+
+/**
+ * The fields that are to be filled in now.
+ *
+ * @param {Action} action
+ * @param {Values} values
+ * @param {boolean} isRefused
+ */
+function neededFields({ fields = [] }, values, isRefused) {
+  return fields.filter(({ afterRefusal, isLeftOut }) =>
+    (!afterRefusal || isRefused) && isLeftOut?.(values) !== true
+  );
+}
+
+/**
+ * What is shown once, after it was done.
+ *
+ * @param {ShownOnce & { onClose: () => void }} props
+ */
+function Shown({ title, text, onClose }) {
+  return html`
+    <${Modal} title=${title} onClose=${onClose}>
+      <form onSubmit=${(/** @type {Event} */ event) => {
+        event.preventDefault();
+        onClose();
+      }}>
+        <p>Copy this now. It is not kept anywhere, and cannot be shown again.</p>
+        <input type="text" name="shown" aria-label="Shown once" readonly value=${text}
+          onFocus=${(/** @type {Event} */ event) =>
+            /** @type {HTMLInputElement} */ (event.target).select()} />
+        <div class="buttons"><button type="submit" class="primary">Close</button></div>
+      </form>
+      </${Modal}>
   `;
 }
 
@@ -302,7 +373,7 @@ function FieldInput({ field, value, view, isDisabled, onChange }) {
             min=${least}
             max=${most}
             step=${kind === "number" ? 1 : undefined}
-            autocomplete="off"
+            autocomplete=${kind === "password" ? "new-password" : "off"}
             spellcheck=${false}
             onInput=${type}
           />

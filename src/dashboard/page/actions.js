@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ACCESS_ACTIONS } from "./access_actions.js";
 import { GROUP_ACTIONS } from "./group_actions.js";
 import { SLOT_ACTIONS } from "./slot_actions.js";
 import { counted } from "./format.js";
@@ -23,11 +24,12 @@ import { counted } from "./format.js";
  * @typedef {object} Field
  * @property {string} name As in the request's body.
  * @property {string} label
- * @property {"number" | "text" | "choice" | "box"} kind
+ * @property {"number" | "text" | "password" | "choice" | "box"} kind
  * @property {string} [hint]
  * @property {number} [least] Of a number.
  * @property {number} [most] Of a number.
  * @property {(view: ClusterView) => readonly (readonly [value: string, text: string])[]} [choices]
+ * @property {(values: Values) => boolean} [isLeftOut] Whether it is not needed for what is filled in.
  * @property {boolean} [afterRefusal] Whether it appears only after the plain request was refused.
  */
 
@@ -46,6 +48,7 @@ import { counted } from "./format.js";
  * @property {(values: Values) => ApiRequest} request
  * @property {Preview} [preview]
  * @property {(values: Values) => string} done The message when it was done.
+ * @property {(answer: any) => string} [shown] What of the answer is shown once, and nowhere else.
  */
 
 /**
@@ -162,6 +165,7 @@ const UPKEEP_ACTIONS = {
 
 /** All of them, by name. */
 export const ACTIONS = {
+  ...ACCESS_ACTIONS,
   ...GROUP_ACTIONS,
   ...SLOT_ACTIONS,
   ...PROXY_ACTIONS,
@@ -183,6 +187,8 @@ export function fieldProblem({ kind, label, least = 0, most = Infinity }, value)
       return `${label}: "${text}" is not a whole number ${rule}`;
     }
   }
-  if (kind === "text" && String(value ?? "").trim() === "") return `${label} is missing`;
+  if ((kind === "text" || kind === "password") && String(value ?? "").trim() === "") {
+    return `${label} is missing`;
+  }
   return "";
 }

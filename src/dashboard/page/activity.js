@@ -5,9 +5,10 @@
  */
 
 import { useState } from "./preact_hooks.js";
-import { ask } from "./action_dialog.js";
+import { ActionButton } from "./action_dialog.js";
 import { Badge, Empty, Switch, Unchanged } from "./elements.js";
 import { ago, clockTime, counted, duration, millis } from "./format.js";
+import { Audit } from "./audit.js";
 import { html } from "./html.js";
 
 /** @import { ActionView, ClusterView, EventView } from "../../api/cluster_view.ts" */
@@ -22,9 +23,9 @@ export function Activity({ view }) {
       <div class="view-head">
         <h1>Activity</h1>
         <div class="buttons">
-          <button type="button" onClick=${() => ask("action_gc")}>Delete old actions …</button>
-          <button type="button" onClick=${() => ask("remove_locks")}>Remove locks …</button>
-          <button type="button" onClick=${() => ask("remove_fences")}>Remove fences …</button>
+          <${ActionButton} name="action_gc">Delete old actions …</${ActionButton}>
+          <${ActionButton} name="remove_locks">Remove locks …</${ActionButton}>
+          <${ActionButton} name="remove_fences">Remove fences …</${ActionButton}>
         </div>
       </div>
       <${UnderWay} view=${view} />
@@ -41,6 +42,7 @@ export function Activity({ view }) {
         </section>
         <${Events} view=${view} />
       </div>
+      <${Audit} now=${view.at} />
     </div>
   `;
 }

@@ -1,7 +1,8 @@
 /**
- * Sends changes to the dashboard, with the user's token.
+ * Sends requests to the dashboard, as the user who has logged in or with a token.
  *
- * The token lives in this tab's session storage and travels in one header, never in an address.
+ * A user has a cookie, which scripts cannot read. A token lives in this tab's session storage and travels
+ * in one header, never in an address.
  *
  * @module
  */
@@ -46,7 +47,7 @@ export class ApiError extends Error {
   }
 }
 
-/** @type {Set<(token: string) => void>} */
+/** @type {Set<() => void>} */
 const listeners = new Set();
 let token = readToken();
 
@@ -56,12 +57,12 @@ export function currentToken() {
 }
 
 /**
- * Calls back whenever the token changes.
+ * Calls back whenever somebody has logged in or out.
  *
- * @param {(token: string) => void} listener
+ * @param {() => void} listener
  * @returns {() => void} Ends that.
  */
-export function onToken(listener) {
+export function onLogin(listener) {
   listeners.add(listener);
   return () => void listeners.delete(listener);
 }
@@ -80,9 +81,25 @@ export async function logIn(candidate) {
   useToken(candidate);
 }
 
-/** Forgets the token. */
-export function logOut() {
+/**
+ * Logs in with a name and a password; the dashboard sets a cookie.
+ *
+ * @param {string} user
+ * @param {string} password
+ * @throws {ApiError} When they are wrong, or the dashboard does not answer.
+ */
+export async function logInAs(user, password) {
+  await send({ method: "POST", path: "api/login/user", body: { user, password } }, "");
   useToken("");
+}
+
+/** Ends the session and forgets the token. */
+export async function logOut() {
+  const hadToken = token !== "";
+  useToken("");
+  if (hadToken) return;
+  await send({ method: "POST", path: "api/logout" });
+  for (const listener of listeners) listener();
 }
 
 /**
@@ -116,7 +133,7 @@ export async function send({ method, path, body }, withToken = token) {
     );
   }
   if (!response.ok) {
-    if (response.status === UNAUTHORIZED && withToken === token) logOut();
+    if (response.status === UNAUTHORIZED && withToken !== "" && withToken === token) useToken("");
     throw refusal(response.status, text);
   }
   try {
@@ -145,7 +162,7 @@ function useToken(next) {
     if (next === "") sessionStorage.removeItem(TOKEN_KEY);
     else sessionStorage.setItem(TOKEN_KEY, next);
   } catch { /* Without storage, the token lasts until the page is reloaded. */ }
-  for (const listener of listeners) listener(token);
+  for (const listener of listeners) listener();
 }
 
 function readToken() {

@@ -6,21 +6,23 @@
 
 /// <reference lib="dom" />
 import { useEffect, useState } from "./preact_hooks.js";
-import { ask, Questions } from "./action_dialog.js";
+import { ActionButton, Questions } from "./action_dialog.js";
 import { Activity } from "./activity.js";
-import { currentToken, logOut, onToken } from "./api.js";
+import { AccessView } from "./access.js";
+import { currentToken, logOut, onLogin } from "./api.js";
 import { concernsOf } from "./attention.js";
 import { usePicture } from "./cluster.js";
 import { clockTime, counted, duration } from "./format.js";
 import { Groups } from "./groups.js";
 import { html } from "./html.js";
-import { LoginDialog } from "./login.js";
+import { LoginDialog, LoginView } from "./login.js";
 import { Migrations } from "./migrations.js";
-import { Toasts } from "./modal.js";
+import { toast, Toasts } from "./modal.js";
 import { Overview } from "./overview.js";
 import { Proxies } from "./proxies.js";
 import { Slots } from "./slots.js";
 import { switchTheme, useTheme } from "./theme.js";
+import { areThereUsers, isAdmin, loggedIn } from "./who.js";
 
 /** @import { ChangeView, ClusterView } from "../../api/cluster_view.ts" */
 /** @import { Picture } from "./cluster.js" */
@@ -53,7 +55,19 @@ const VIEWS = [
     draw: Migrations,
   },
   { name: "activity", title: "Activity", sign: "M5 6h14M5 12h14M5 18h9", draw: Activity },
+  {
+    name: "access",
+    title: "Users",
+    sign:
+      "M9 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM2 21a7 7 0 0 1 14 0M17 4a4 4 0 0 1 0 7M19 15a7 7 0 0 1 3 6",
+    draw: AccessView,
+  },
 ];
+
+/** The views that the user may see. */
+function allowedViews() {
+  return isAdmin() ? VIEWS : VIEWS.filter(({ name }) => name !== "access");
+}
 
 /** The whole page. */
 export function App() {
@@ -63,7 +77,10 @@ export function App() {
   useEffect(() => {
     document.title = view === null ? "Codis" : `${view.product} · Codis`;
   }, [view?.product]);
-  const shown = VIEWS.find((other) => other.name === name) ?? VIEWS[0];
+  const views = allowedViews();
+  const shown = views.find((other) => other.name === name) ?? views[0];
+  // There is nothing to see without a login.
+  const isShut = picture.wantsToken && view === null && areThereUsers();
   return html`
     <a class="skip" href="#main" onClick=${skipToMain}>Skip to content</a>
     <header class="head">
@@ -74,14 +91,21 @@ export function App() {
       <${Tabs} shown=${shown?.name ?? ""} />
       <div class="tools">
         <${ThemeButton} />
-        <${LoginButton} needsToken=${picture.wantsToken || view?.dashboard.needs_token === true} />
+        ${isShut ? null : html`
+          <${LoginButton} needsLogin=${picture.wantsToken ||
+            view?.dashboard.needs_token === true} />
+        `}
       </div>
     </header>
-    <${StatusLine} picture=${picture} />
-    <main id="main" tabindex="-1" class=${picture.problem === "" ? "" : "stale"}>
-      ${view === null
+    ${isShut
+      ? html`<${Shut} problem=${picture.problem} />`
+      : html`<${StatusLine} picture=${picture} />`}
+    <main id="main" tabindex="-1" class=${picture.problem === "" || isShut ? "" : "stale"}>
+      ${isShut
+        ? html`<${LoginView} />`
+        : view === null
         ? html`<p class="waiting">${picture.problem === "" ? "Loading …" : ""}</p>`
-        : html`<${shown?.draw} view=${view} />`}
+        : html`<${shown?.draw} key=${view.you?.role} view=${view} />`}
     </main>
     ${view === null ? null : html`<${Questions} view=${view} />`}
     <${Toasts} />
@@ -113,7 +137,7 @@ function skipToMain(event) {
 function Tabs({ shown }) {
   return html`
     <nav class="tabs" aria-label="Views">
-      ${VIEWS.map(({ name, title, sign }) =>
+      ${allowedViews().map(({ name, title, sign }) =>
         html`
           <a key=${name} href=${`#${name}`} aria-current=${name === shown ? "page" : undefined}>
             <svg viewBox="0 0 24 24" aria-hidden="true">
@@ -145,17 +169,38 @@ function ThemeButton() {
   `;
 }
 
-/** @param {{ needsToken: boolean }} props */
-function LoginButton({ needsToken }) {
+/** @param {{ needsLogin: boolean }} props */
+function LoginButton({ needsLogin }) {
   const [token, setToken] = useState(currentToken);
   const [isOpen, setOpen] = useState(false);
-  useEffect(() => onToken(setToken), []);
-  if (token !== "") return html`<button type="button" onClick=${logOut}>Log out</button>`;
-  if (!needsToken) return null;
+  useEffect(() => onLogin(() => setToken(currentToken())), []);
+  const you = loggedIn();
+  if (you !== undefined && (you.kind === "user" || token !== "")) {
+    return html`<${UserMenu} name=${you.name} role=${you.role} />`;
+  }
+  if (token !== "") return html`<button type="button" onClick=${leave}>Log out</button>`;
+  if (!needsLogin) return null;
   return html`
     <button type="button" onClick=${() => setOpen(true)}>Log in</button>
     ${isOpen ? html`<${LoginDialog} onClose=${() => setOpen(false)} />` : null}
   `;
+}
+
+/** @param {{ name: string, role: string }} props */
+function UserMenu({ name, role }) {
+  return html`
+    <details class="menu">
+      <summary class="button">${name}</summary>
+      <div class="card">
+        <p>${name}<small>${role}</small></p>
+        <button type="button" onClick=${leave}>Log out</button>
+      </div>
+    </details>
+  `;
+}
+
+function leave() {
+  logOut().catch((error) => toast("bad", `Log out: ${error.message}`));
 }
 
 /**
@@ -175,7 +220,7 @@ function StatusLine({ picture }) {
           ${counted(view.dead_fences.length, "proxy", "proxies")} did not stop cleanly${" "}
           (${view.dead_fences.join(", ")}).
         </span>
-        <button type="button" onClick=${() => ask("remove_fences")}>Remove fences …</button>
+        <${ActionButton} name="remove_fences">Remove fences …</${ActionButton}>
       </div>
     `;
   }
@@ -206,6 +251,16 @@ function ChangeLine({ change, now }) {
     <div class="status busy">
       <span>Change running for ${duration((now - since) / 1000)}: ${summary}${waits}</span>
       <a href="#activity">Show</a>
+    </div>
+  `;
+}
+
+/** @param {{ problem: string }} props */
+function Shut({ problem }) {
+  const hasEnded = problem.startsWith("the session has ended");
+  return html`
+    <div class="status off" role="status">
+      <span>${hasEnded ? "Your session has ended." : "Log in to see this cluster."}</span>
     </div>
   `;
 }

@@ -8,7 +8,8 @@
 
 /// <reference lib="dom" />
 import { useEffect, useState } from "./preact_hooks.js";
-import { currentToken, onToken } from "./api.js";
+import { currentToken, logOut, onLogin } from "./api.js";
+import { noteRefusal, noteView } from "./who.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 
@@ -48,7 +49,7 @@ export function usePicture() {
 /** Starts to poll; pauses while the page is hidden. */
 export function startPolling() {
   document.addEventListener("visibilitychange", () => void poll());
-  onToken(() => void poll());
+  onLogin(() => void poll());
   poll();
 }
 
@@ -74,14 +75,18 @@ async function ask() {
       signal: AbortSignal.timeout(ANSWER_MS),
     });
     if (response.ok) {
+      const view = await response.json();
+      noteView(view);
       return {
-        view: await response.json(),
+        view,
         problem: "",
         problemSince: 0,
         wantsToken: false,
         leader: "",
       };
     }
+    // A token that is good no longer would keep the page from what is there without one.
+    if (response.status === 401 && token !== "") logOut();
     return await refused(response);
   } catch (error) {
     const isLate = /** @type {Error} */ (error).name === "TimeoutError";
@@ -94,8 +99,11 @@ async function refused(response) {
   const text = await response.text();
   const wantsToken = response.status === 401;
   try {
-    const { error, leader } = JSON.parse(text);
-    return { ...failed(String(error), String(leader ?? "")), wantsToken };
+    const { error, leader, has_users } = JSON.parse(text);
+    if (wantsToken) noteRefusal(has_users === true);
+    const next = { ...failed(String(error), String(leader ?? "")), wantsToken };
+    // What a user has seen is not for whoever comes after him.
+    return wantsToken && has_users === true ? { ...next, view: null } : next;
   } catch {
     return failed(text === "" ? `HTTP status ${response.status}` : text.trim());
   }

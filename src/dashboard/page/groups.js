@@ -6,7 +6,7 @@
 
 /// <reference lib="dom" />
 import { useState } from "./preact_hooks.js";
-import { ask } from "./action_dialog.js";
+import { ActionButton } from "./action_dialog.js";
 import { ownerColour } from "./colour.js";
 import { Badge, Empty, MemoryBar, Switch, Unchanged } from "./elements.js";
 import { bytes, counted, duration, short, UNKNOWN, whole } from "./format.js";
@@ -48,9 +48,7 @@ export function Groups({ view: { groups } }) {
           />
         </div>
         <div class="buttons">
-          <button type="button" class="primary" onClick=${() => ask("add_group")}>
-            Add group …
-          </button>
+          <${ActionButton} name="add_group" isPrimary>Add group …</${ActionButton}>
         </div>
       </div>
       ${shown.length === 0
@@ -79,15 +77,15 @@ function Group({ group: { id, slots, servers }, most }) {
         <h2><i class="owner" style=${{ background: ownerColour(id) }}></i>Group ${id}</h2>
         <span class="muted">${counted(slots, "slot")}</span>
         <div class="buttons">
-          <button type="button" onClick=${() => ask("add_server", { group: String(id) })}>
-            Add server …
-          </button>
-          <button type="button" onClick=${() => ask("drain_group", { group: String(id) })}>
-            Drain …
-          </button>
-          <button type="button" onClick=${() => ask("remove_group", { group: String(id) })}>
-            Remove …
-          </button>
+          <${ActionButton} name="add_server" preset=${{
+            group: String(id),
+          }}>Add server …</${ActionButton}>
+          <${ActionButton} name="drain_group" preset=${{
+            group: String(id),
+          }}>Drain …</${ActionButton}>
+          <${ActionButton} name="remove_group" preset=${{
+            group: String(id),
+          }}>Remove …</${ActionButton}>
         </div>
       </div>
       ${servers.length === 0
@@ -150,8 +148,8 @@ function Row({ group, server, most }) {
       </td>
       <td class="does">
         ${type === "master" ? null : html`
-          <button type="button" onClick=${() => ask("promote", preset)}>Promote …</button>
-          <button type="button" onClick=${() => ask("remove_server", preset)}>Remove …</button>
+          <${ActionButton} name="promote" preset=${preset}>Promote …</${ActionButton}>
+          <${ActionButton} name="remove_server" preset=${preset}>Remove …</${ActionButton}>
         `}
       </td>
     </tr>

@@ -6,7 +6,7 @@
 
 /// <reference lib="dom" />
 import { useState } from "./preact_hooks.js";
-import { ask } from "./action_dialog.js";
+import { ActionButton } from "./action_dialog.js";
 import { Badge, Bar, Empty } from "./elements.js";
 import { ago, bytes, counted, duration, millis, short, UNKNOWN, whole } from "./format.js";
 import { html } from "./html.js";
@@ -75,20 +75,12 @@ export function Migrations({ view }) {
 function Buttons({ isPaused, isEmpty }) {
   return html`
     <div class="buttons">
-      <button type="button" class="primary" onClick=${() => ask("migrate")}>
-        Migrate slots …
-      </button>
-      <button type="button" onClick=${() => ask("rebalance")}>Rebalance …</button>
+      <${ActionButton} name="migrate" isPrimary>Migrate slots …</${ActionButton}>
+      <${ActionButton} name="rebalance">Rebalance …</${ActionButton}>
       ${!isPaused
-        ? html`<button type="button" onClick=${() => ask("pause_migrations")}>Pause …</button>`
-        : html`<button type="button" onClick=${() => ask("resume_migrations")}>Resume …</button>`}
-      <button
-        type="button"
-        disabled=${isEmpty}
-        onClick=${() => ask("cancel_migrations")}
-      >
-        Cancel all …
-      </button>
+        ? html`<${ActionButton} name="pause_migrations">Pause …</${ActionButton}>`
+        : html`<${ActionButton} name="resume_migrations">Resume …</${ActionButton}>`}
+      <${ActionButton} name="cancel_migrations" isDisabled=${isEmpty}>Cancel all …</${ActionButton}>
     </div>
   `;
 }
@@ -161,12 +153,10 @@ function Row({ task, now }) {
         <small>${delay_ms === 0 ? "" : `pauses ${whole(delay_ms)} ms between moves`}</small>
       </td>
       <td class="does">
-        <button
-          type="button"
-          onClick=${() => ask("cancel_migration", { name, slot: String(slot_id) })}
-        >
-          Cancel …
-        </button>
+        <${ActionButton} name="cancel_migration" preset=${{
+          name,
+          slot: String(slot_id),
+        }}>Cancel …</${ActionButton}>
       </td>
     </tr>
   `;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ask } from "./action_dialog.js";
+import { ActionButton } from "./action_dialog.js";
 import { concernsOf } from "./attention.js";
 import { Chart } from "./chart.js";
 import { Badge, Empty } from "./elements.js";
@@ -144,9 +144,7 @@ function DeadFences({ view: { dead_fences } }) {
         Start the proxy again at its address, and it takes over the fence. If its process is gone for
         good, remove the fence.
       </p>
-      <button type="button" class="primary risky" onClick=${() => ask("remove_fences")}>
-        Remove fences …
-      </button>
+      <${ActionButton} name="remove_fences" isRisky>Remove fences …</${ActionButton}>
     </section>
   `;
 }
@@ -207,7 +205,9 @@ function Control({ view }) {
             : "off: promote replicas by hand"}
         </dd>
         <dt>Changes</dt>
-        <dd>${dashboard.needs_token
+        <dd>${dashboard.has_users
+          ? "need a login or a token"
+          : dashboard.needs_token
           ? "need a token"
           : "need no token: everybody with access can make them"}</dd>
         <dt>Running change</dt>

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ask } from "./action_dialog.js";
+import { ActionButton } from "./action_dialog.js";
 import { Badge, Empty, Unchanged } from "./elements.js";
 import { bytes, counted, duration, millis, short, UNKNOWN, whole } from "./format.js";
 import { html } from "./html.js";
@@ -90,14 +90,10 @@ function Row({ proxy }) {
         </a>
         ${state === "online"
           ? html`
-            <button type="button" onClick=${() => ask("proxy_offline", { id })}>
-              Take offline …
-            </button>
+            <${ActionButton} name="proxy_offline" preset=${{ id }}>Take offline …</${ActionButton}>
           `
           : html`
-            <button type="button" onClick=${() => ask("proxy_online", { id })}>
-              Set online …
-            </button>
+            <${ActionButton} name="proxy_online" preset=${{ id }}>Set online …</${ActionButton}>
           `}
       </td>
     </tr>

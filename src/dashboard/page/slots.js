@@ -6,7 +6,7 @@
 
 /// <reference lib="dom" />
 import { useState } from "./preact_hooks.js";
-import { ask } from "./action_dialog.js";
+import { ActionButton } from "./action_dialog.js";
 import { loadColour, ownerColour } from "./colour.js";
 import { Bar, Empty, Switch, Unchanged } from "./elements.js";
 import { counted, short, slotRange, whole } from "./format.js";
@@ -48,14 +48,12 @@ export function Slots({ view }) {
           onChange=${(/** @type {Shade} */ next) => setShade(next)}
         />
         <div class="buttons">
-          <button type="button" class="primary" onClick=${() => ask("migrate", presetOf(chosen))}>
-            Migrate …
-          </button>
-          <button type="button" onClick=${() => ask("range_set", presetOf(chosen))}>
-            Set owner …
-          </button>
-          <button type="button" onClick=${() => ask("rebalance")}>Rebalance …</button>
-          <button type="button" onClick=${() => ask("init_slots")}>Initialize …</button>
+          <${ActionButton} name="migrate" preset=${presetOf(
+            chosen,
+          )} isPrimary>Migrate …</${ActionButton}>
+          <${ActionButton} name="range_set" preset=${presetOf(chosen)}>Set owner …</${ActionButton}>
+          <${ActionButton} name="rebalance">Rebalance …</${ActionButton}>
+          <${ActionButton} name="init_slots">Initialize …</${ActionButton}>
         </div>
       </div>
       <section class="card">

@@ -156,7 +156,7 @@ Deno.test("a session is its user's, until he logs out or is changed; a token's u
     dashboard.ask("GET", "/api/cluster", undefined, headers);
   const youIn = ({ json }: Answer) => json.you;
   let { cookie } = await logIn(dashboard, "bob");
-  assertEquals(youIn(await as(cookie)), { name: "bob", role: "operator", is_user: true });
+  assertEquals(youIn(await as(cookie)), { name: "bob", role: "operator", kind: "user" });
   assertEquals((await asAdmin("PUT", "/api/users/bob", { role: "viewer" })).status, 200);
   assertEquals((await as(cookie)).status, 401);
   ({ cookie } = await logIn(dashboard, "bob"));
@@ -194,7 +194,7 @@ Deno.test("a session is its user's, until he logs out or is changed; a token's u
     if (name === "root") assertEquals((await asAdmin("DELETE", "/api/tokens/short")).status, 200);
     assertEquals((await asAdmin("DELETE", `/api/users/${name}`)).status, 200);
   }
-  assertEquals(youIn(await as({})), { name: "this machine", role: "admin", is_user: false });
+  assertEquals(youIn(await as({})), { name: "this machine", role: "admin", kind: "place" });
 });
 
 Deno.test("another dashboard that takes over knows users and tokens, and dashboard_token stays admin", async () => {

@@ -34,10 +34,13 @@ const tried = new Set<string>();
 
 /** A cluster and its page. */
 class Page {
+  /** Who uses it. */
+  headers: Record<string, string> = {};
+
   constructor(readonly dashboard: DashboardServer) {}
 
   async view(): Promise<ClusterView> {
-    return (await this.dashboard.get("/api/cluster")).json;
+    return (await this.dashboard.ask("GET", "/api/cluster", undefined, this.headers)).json;
   }
 
   /** Waits until the view shows something. */
@@ -65,7 +68,7 @@ class Page {
       ...action.start?.(await this.view()),
       ...filled,
     });
-    return await this.dashboard.ask(method, `/${path}`, body);
+    return await this.dashboard.ask(method, `/${path}`, body, this.headers);
   }
 
   /** Does what is to be refused. */
@@ -516,6 +519,51 @@ Deno.test("what the dialogs of slots say is what happens", async () => {
     "4 of these slots are in use: this is refused.",
   );
   await page.refuses("range_set", online, /slot 0 is not offline/);
+});
+
+Deno.test("what the dialogs of users and tokens say is what happens", async () => {
+  await using folder = await StoreFolder.make();
+  await using dashboard = await DashboardServer.start(await folder.open());
+  const page = new Page(dashboard);
+  const first =
+    "From the first user or token on, every request to the dashboard needs a login or a token, also from " +
+    "this machine. Proxies and config commands then need a token in dashboard_token.";
+  const root = { name: "root", role: "admin", days: "0" };
+  assertEquals(await page.words("add_token", root), [
+    'Programs that send the token are "token root", with the role admin. It is shown once.',
+    first,
+  ]);
+  const made = await page.send("add_token", root);
+  assertEquals((await dashboard.get("/api/slots")).status, 401);
+  page.headers = { authorization: `Bearer ${ACTIONS["add_token"]!.shown!(made.json)}` };
+  const you = (headers: Record<string, string>) =>
+    dashboard.ask("GET", "/api/cluster", undefined, headers).then(({ json }) => json.you);
+  assertEquals(await you(page.headers), { name: "token root", role: "admin", kind: "token" });
+
+  const logsIn = async (user: string, password: string) =>
+    (await dashboard.ask("POST", "/api/login/user", { user, password })).json.role;
+  const bob = { name: "bob", role: "operator", password: "password 1", again: "password 1" };
+  await page.holds("add_user", bob, {
+    "bob can log in at this dashboard, as operator. Redis clients do not see these users.":
+      async () => await logsIn("bob", "password 1") === "operator",
+    [first]: AS_ABOVE,
+  });
+  const renewed = { ...bob, role: "viewer", renews: true, password: "password 2" };
+  await page.holds("set_user", renewed, {
+    // access_test.ts shows that sessions end.
+    "bob is viewer from now on, with the new password. Sessions of this user end.": async () =>
+      await logsIn("bob", "password 2") === "viewer",
+  });
+  await page.holds("remove_user", { name: "bob" }, {
+    "bob cannot log in any more. Sessions of this user end.": async () =>
+      await logsIn("bob", "password 2") === undefined,
+  });
+  const token =
+    (await page.send("add_token", { name: "ci", role: "viewer", days: "1" })).json.token;
+  await page.holds("remove_token", { name: "ci" }, {
+    "Whoever uses token ci is refused from now on.": async () =>
+      await you({ authorization: `Bearer ${token}` }) === undefined,
+  });
 });
 
 Deno.test("every dialog is held to what it says", () => {

@@ -1,0 +1,70 @@
+/**
+ * Who uses the page, as the dashboard has last said, and what he may do.
+ *
+ * @module
+ */
+
+/** @import { ClusterView, YouView } from "../../api/cluster_view.ts" */
+
+/** Actions that need the role admin; all others need operator. */
+const ADMIN_ACTIONS = [
+  ...["remove_group", "remove_server", "init_slots", "remove_fences", "remove_locks"],
+  ...["add_user", "set_user", "remove_user", "add_token", "remove_token"],
+];
+
+/** @type {YouView | undefined} */
+let you;
+let needsLogin = false;
+let hasUsers = false;
+
+/**
+ * Notes what an answer says.
+ *
+ * @param {ClusterView} view
+ */
+export function noteView(view) {
+  you = view.you;
+  needsLogin = view.dashboard.needs_token;
+  hasUsers = view.dashboard.has_users;
+}
+
+/**
+ * Notes that nothing is answered without a login.
+ *
+ * @param {boolean} isByName Whether people log in with a name and a password.
+ */
+export function noteRefusal(isByName) {
+  you = undefined;
+  needsLogin = true;
+  hasUsers = isByName;
+}
+
+/** Whether people log in with a name and a password. */
+export function areThereUsers() {
+  return hasUsers;
+}
+
+/** The user or the token that is logged in; `undefined`: none. */
+export function loggedIn() {
+  return you === undefined || you.kind === "place" ? undefined : you;
+}
+
+/** Whether a change needs a login first. */
+export function isLoginNeeded() {
+  return needsLogin && loggedIn() === undefined;
+}
+
+/** Whether users and tokens may be seen and changed. */
+export function isAdmin() {
+  return you?.role === "admin";
+}
+
+/**
+ * Whether the user may carry an action out; one who has not logged in yet may, after that.
+ *
+ * @param {string} name
+ */
+export function mayDo(name) {
+  if (you === undefined || isLoginNeeded()) return true;
+  return you.role === "admin" || (you.role === "operator" && !ADMIN_ACTIONS.includes(name));
+}

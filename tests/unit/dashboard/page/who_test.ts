@@ -1,0 +1,39 @@
+/**
+ * The page offers a user exactly what the dashboard lets him do.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import type { ClusterView } from "../../../../src/api/cluster_view.ts";
+import { API_TABLE } from "../../../../src/dashboard/api/api.ts";
+import { findRoute } from "../../../../src/dashboard/api/route.ts";
+import { ACTIONS } from "../../../../src/dashboard/page/actions.js";
+import { mayDo, noteRefusal, noteView } from "../../../../src/dashboard/page/who.js";
+import { isRoleEnough, ROLES } from "../../../../src/model/dashboard_user.ts";
+
+function viewOf(you: ClusterView["you"], needsLogin: boolean): ClusterView {
+  return { you, dashboard: { needs_token: needsLogin, has_users: needsLogin } } as ClusterView;
+}
+
+Deno.test("each action is offered to the roles that its route lets in", () => {
+  const values = { id: "1", group: "1", addr: "a:1", name: "x", from: "0", to: "1", by: "keep" };
+  for (const role of ROLES) {
+    noteView(viewOf({ name: "x", role, kind: "user" }, true));
+    for (const [name, action] of Object.entries(ACTIONS)) {
+      const { method, path } = action.request(values);
+      const found = findRoute(API_TABLE, method, new URL(path, "http://here/"));
+      assert(found !== undefined && "route" in found, `${name}: ${method} ${path}`);
+      const needed = found.route.role;
+      assert(needed !== "anyone");
+      assertEquals(mayDo(name), isRoleEnough(role, needed), `${name} as ${role}`);
+    }
+  }
+});
+
+Deno.test("who has not logged in yet is offered everything, and asked to log in then", () => {
+  noteRefusal(true);
+  assertEquals(mayDo("add_user"), true);
+  noteView(viewOf({ name: "this machine", role: "viewer", kind: "place" }, true));
+  assertEquals(mayDo("migrate"), true);
+});
