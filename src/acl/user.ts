@@ -29,7 +29,7 @@ export interface UserRecord {
 const SANITIZE = ["skip-sanitize-payload", "sanitize-payload"];
 
 /** The hash under which Redis keeps a password. */
-function hashPassword(password: string): string {
+export function hashAclPassword(password: string): string {
   return createHash("sha256").update(latin1Bytes(password)).digest("hex");
 }
 
@@ -80,7 +80,7 @@ export class User {
   accepts(password: string): boolean {
     if (!this.isOn) return false;
     if (this.isNoPass) return true;
-    const given = latin1Bytes(hashPassword(password));
+    const given = latin1Bytes(hashAclPassword(password));
     return this.passwords.reduce(
       (isRight, hash) => timingSafeEqual(given, latin1Bytes(hash)) || isRight,
       false,
@@ -123,7 +123,7 @@ export class User {
 
   /** Takes new passwords in place of those it had; others that it has stay. Nothing, if it had none of them. */
   replacePasswords(before: readonly string[], now: readonly string[]): void {
-    const [old, fresh] = [before.map(hashPassword), now.map(hashPassword)];
+    const [old, fresh] = [before.map(hashAclPassword), now.map(hashAclPassword)];
     if (!this.passwords.some((hash) => old.includes(hash))) return;
     const others = this.passwords.filter((hash) => !old.includes(hash) && !fresh.includes(hash));
     this.passwords = [...fresh, ...others];
@@ -139,7 +139,7 @@ export class User {
 
   #changePassword(rule: string): string {
     const isClear = rule[0] === ">" || rule[0] === "<";
-    const hash = isClear ? hashPassword(rule.slice(1)) : rule.slice(1);
+    const hash = isClear ? hashAclPassword(rule.slice(1)) : rule.slice(1);
     if (!/^[0-9a-f]{64}$/.test(hash)) return RULE_ERRORS.badHash;
     const isKnown = this.passwords.includes(hash);
     if (rule[0] === ">" || rule[0] === "#") {

@@ -119,6 +119,12 @@ export class Users {
     return { changed, deleted, isReload: true, by: 0 };
   }
 
+  /** Whether a user is already as a record says. */
+  isSame(record: UserRecord): boolean {
+    const known = this.#byName.get(record.name);
+    return known !== undefined && JSON.stringify(known.record()) === JSON.stringify(record);
+  }
+
   /** Takes an update over. Users that stay are the same objects as before. */
   update({ changed, deleted }: UsersUpdate): void {
     this.areConfigured = true;

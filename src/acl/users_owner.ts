@@ -40,7 +40,15 @@ export interface UsersSource {
   save(lines: readonly string[]): Promise<string>;
   /** Keeps what a client has changed before it is in force; an error text refuses the change. */
   keep(update: UsersUpdate): Promise<string>;
+  /**
+   * Makes a change that a client asks for, and whose rules are right; it is in force when this resolves. Left
+   * out: changes are made here, and kept.
+   */
+  make?(change: ChangedUsers, by: number): Promise<UsersAnswer>;
 }
+
+/** A change of single users. */
+export type ChangedUsers = Extract<UsersChange, { kind: "set" | "delete" }>;
 
 const NO_FILE =
   "ERR This Redis instance is not configured to use an ACL file. You may want to specify " +
@@ -68,20 +76,34 @@ export class UsersOwner {
    *
    * @param by The client's id.
    */
-  change(change: UsersChange, by: number): Promise<UsersAnswer> {
-    return this.#inTurn(() => this.#change(change, by)).catch((error) => ({
-      error: `ERR ${(error as Error).message}`,
-      deleted: 0,
-    }));
+  async change(change: UsersChange, by: number): Promise<UsersAnswer> {
+    try {
+      const { source } = this;
+      if (source?.make !== undefined && (change.kind === "set" || change.kind === "delete")) {
+        const error = change.kind === "set" ? this.users.planned(change.name, change.rules) : null;
+        if (typeof error === "string") return { error: `ERR ${error}`, deleted: 0 };
+        // Not in turn: others change the users meanwhile, and this one, too, comes back that way.
+        return await source.make(change, by);
+      }
+      return await this.#inTurn(() => this.#change(change, by));
+    } catch (error) {
+      return { error: `ERR ${(error as Error).message}`, deleted: 0 };
+    }
   }
 
   /**
-   * Takes over users that were changed elsewhere, as by the store.
+   * Takes over users that were changed elsewhere: those that differ; clients of others notice nothing.
    *
+   * @param by The client that asked for it; 0 for none.
    * @throws {Error} When a worker does not take them.
    */
-  replace(update: UsersUpdate): Promise<void> {
-    return this.#inTurn(() => this.#inForce(update));
+  replaceAll(records: readonly UserRecord[], by = 0): Promise<void> {
+    return this.#inTurn(async () => {
+      const { changed, deleted } = this.users.updateTo(records);
+      const others = changed.filter((record) => !this.users.isSame(record));
+      if (others.length + deleted.length === 0) return;
+      await this.#inForce({ changed: others, deleted, isReload: false, by });
+    });
   }
 
   /**

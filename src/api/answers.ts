@@ -163,6 +163,29 @@ export interface KeyPlaceAnswer {
   readonly rule: SlotRule | null;
 }
 
+/** One of `GET /api/redis_users`: a user that Redis clients log in as. */
+export interface RedisUserAnswer {
+  readonly name: string;
+  readonly on: boolean;
+  readonly nopass: boolean;
+  /** How many passwords it has. */
+  readonly passwords: number;
+  /** What it may do, without passwords. */
+  readonly rules: string;
+}
+
+/** `GET /api/redis_users`. */
+export interface RedisUsersAnswer {
+  readonly users: readonly RedisUserAnswer[] | null;
+  /** Proxies that do not use these users. */
+  readonly other_proxies: readonly string[] | null;
+}
+
+/** `POST /api/redis_users/import`. */
+export interface ImportedUsersAnswer extends DoneAnswer {
+  readonly names: readonly string[] | null;
+}
+
 /** One of `GET /api/users`: all but the password. */
 export type UserAnswer = Omit<DashboardUser, "password">;
 
@@ -256,6 +279,17 @@ export const ANSWER_SHAPES = {
     ),
     silent_servers: listOf(text),
   }),
+  redisUsers: recordOf<RedisUsersAnswer>({
+    users: listOf(recordOf<RedisUserAnswer>({
+      name: text,
+      on: anything as Shape<boolean>,
+      nopass: anything as Shape<boolean>,
+      passwords: integer,
+      rules: text,
+    })),
+    other_proxies: listOf(text),
+  }),
+  importedUsers: recordOf<ImportedUsersAnswer>({ msg: text, ret: integer, names: listOf(text) }),
   users: listOf(recordOf<UserAnswer>({
     name: text,
     role: word(ROLES),

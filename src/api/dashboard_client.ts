@@ -19,6 +19,7 @@ import {
   type CheckAnswer,
   type DoneAnswer,
   type GroupSlotKeysAnswer,
+  type ImportedUsersAnswer,
   type KeyPlaceAnswer,
   type MigrateBody,
   type MigrateStatusAnswer,
@@ -27,6 +28,7 @@ import {
   type QueuedAnswer,
   type RebalanceBody,
   type RebalancePlanAnswer,
+  type RedisUsersAnswer,
   type SlotKeysAnswer,
   type SlotRangeBody,
   type SlotRulesAnswer,
@@ -239,6 +241,29 @@ export class DashboardClient {
   testSlotRules(key: string): Promise<KeyPlaceAnswer> {
     const path = `/api/slot_rules/test?key=${encodeURIComponent(key)}`;
     return this.#requests.read(path, ANSWER_SHAPES.keyPlace);
+  }
+
+  // -- users of Redis clients --
+
+  /** The users in the store that Redis clients log in as. */
+  redisUsers(): Promise<RedisUsersAnswer> {
+    return this.#requests.read("/api/redis_users", ANSWER_SHAPES.redisUsers);
+  }
+
+  /** Makes such a user, or adds rules to it. */
+  setRedisUser(name: string, rules: readonly string[]): Promise<DoneAnswer> {
+    return this.#requests.change("PUT", `/api/redis_users/${segmentOf(name)}`, { rules });
+  }
+
+  /** Deletes such users. */
+  deleteRedisUsers(names: readonly string[]): Promise<DoneAnswer> {
+    return this.#requests.change("POST", "/api/redis_users/delete", { names });
+  }
+
+  /** Takes such users over from the text of an ACL file. */
+  importRedisUsers(text: string, file: string): Promise<ImportedUsersAnswer> {
+    const shape = ANSWER_SHAPES.importedUsers;
+    return this.#requests.post("/api/redis_users/import", { text, file }, shape, true);
   }
 
   // -- migration --

@@ -11,6 +11,8 @@ export interface ProxyStats {
   readonly follows_chunks?: true;
   /** Whether keys are placed by slot rules; older: left out. */
   readonly follows_rules?: true;
+  /** Where the users that clients log in as come from; older: left out. */
+  readonly users?: "file" | "store";
   /** Requests answered, error replies included. */
   readonly ops: number;
   /** Requests by the time they took: number k took at most 2^k microseconds. */

@@ -5,6 +5,7 @@
  */
 
 import type { CommandGroup } from "./parts/subcommand.ts";
+import { aclCommands } from "./config/acl.ts";
 import { actionCommands } from "./config/action.ts";
 import { auditCommand } from "./config/audit.ts";
 import { checkCommand } from "./config/check.ts";
@@ -32,6 +33,7 @@ export const configCommands: CommandGroup = {
     proxyCommands,
     actionCommands,
     commandCommands,
+    aclCommands,
     userCommands,
     tokenCommands,
     auditCommand,

@@ -9,6 +9,17 @@ import type { ConfigKey } from "./key.ts";
 /** A part of the table, in its order. */
 export const CLIENT_KEYS = [
   {
+    key: "acl",
+    field: "acl",
+    kind: "word",
+    words: ["file", "store"],
+    default: "file",
+    isOfProxy: true,
+    help:
+      "Where the users that clients log in as come from: from this proxy's aclfile or user lines, " +
+      "or from the coordinator, where they are the same for all proxies (config acl).",
+  },
+  {
     key: "aclfile",
     field: "aclFile",
     kind: "text",

@@ -150,6 +150,13 @@ function checkUsers(config: Config, entries: ReadonlyMap<string, ConfigLine>): v
         "configuration, but not both",
     );
   }
+  const own = entries.get("aclfile")?.at ?? first?.at;
+  if (config.acl === "store" && (config.aclFile !== "" || first !== undefined)) {
+    throw new ConfigError(
+      `${own}: acl = store takes the users from the coordinator: remove aclfile and user lines here, and ` +
+        "take them over with `config acl import FILE`",
+    );
+  }
   const byDefault = entries.get("user.default");
   if (byDefault === undefined || !config.password.isSet) return;
   throw new ConfigError(

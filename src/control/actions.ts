@@ -183,5 +183,7 @@ function summaryOf(action: ActionRecord): string {
       return action.target.pending === null
         ? `slot rules: ${action.target.rules?.length ?? 0} in force`
         : "slot rules are about to change: requests wait";
+    case "redis_users":
+      return `Redis users changed: ${action.target.names?.join(", ") ?? ""}`;
   }
 }

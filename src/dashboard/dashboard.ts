@@ -31,6 +31,7 @@ import { Monitor } from "../monitor/monitor.ts";
 import { promote, type PromoteContext, resumePromotion } from "../control/promote.ts";
 import { reasonOf, refusesConnections } from "../control/proxies.ts";
 import { Publisher } from "../control/publish.ts";
+import type { RedisUsersContext } from "../control/redis_users.ts";
 import type { ServerAuth } from "../control/servers.ts";
 import { resumeRuleChange, type RulesContext } from "../control/slot_rules.ts";
 import { SlotKeyCounter } from "../control/slot_keys.ts";
@@ -224,6 +225,11 @@ export class Dashboard implements Control {
       followsRules: (proxy) => this.monitor.proxies.followsRules(proxy),
       transact: (operations) => this.#leadership.transact(operations),
     };
+  }
+
+  /** What changes of Redis users work with. */
+  get redisUsersContext(): RedisUsersContext {
+    return { control: this, usersOf: (proxy) => this.monitor.proxies.usersOf(proxy) };
   }
 
   /** Promotes a server; see `promote.ts`. */

@@ -24,8 +24,8 @@ export type Body = Readonly<Record<string, unknown>>;
  *
  * @throws {InputError} When it is not.
  */
-export async function readBody(request: Request): Promise<Body> {
-  return parseBody(await readText(request));
+export async function readBody(request: Request, bytesMax = BODY_BYTES_MAX): Promise<Body> {
+  return parseBody(await readText(request, bytesMax));
 }
 
 function parseBody(text: string): Body {
@@ -59,17 +59,17 @@ export function onlyFields(body: Body, ...fields: readonly string[]): Body {
   throw new InputError(other, `left out: only ${fields.join(", ")} are known here`, body[other]);
 }
 
-async function readText(request: Request): Promise<string> {
+async function readText(request: Request, bytesMax = BODY_BYTES_MAX): Promise<string> {
   const declared = Number(request.headers.get("content-length") ?? 0);
-  if (declared > BODY_BYTES_MAX) {
-    throw new InputError("body", `at most ${BODY_BYTES_MAX} bytes`, declared);
+  if (declared > bytesMax) {
+    throw new InputError("body", `at most ${bytesMax} bytes`, declared);
   }
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of request.body ?? []) {
     length += chunk.length;
-    if (length > BODY_BYTES_MAX) {
-      throw new InputError("body", `at most ${BODY_BYTES_MAX} bytes`, length);
+    if (length > bytesMax) {
+      throw new InputError("body", `at most ${bytesMax} bytes`, length);
     }
     chunks.push(chunk);
   }

@@ -33,6 +33,11 @@ const SLOT_RANGE_SHAPE = recordOf<SlotRangeRecord>({
   group_id: integer,
 });
 
+/** Target of a `redis_users`: the users that have changed. Their rules are in the store only. */
+export interface ChangedUsersRecord {
+  readonly names: readonly string[] | null;
+}
+
 /** What each type of action is about; there are no other types. */
 interface TargetByType {
   slot_changed: SlotRecord;
@@ -43,6 +48,8 @@ interface TargetByType {
   group_remove: GroupRecord;
   /** Not in Codis 2.0. */
   slot_rules: SlotRulesRecord;
+  /** Not in Codis 2.0. */
+  redis_users: ChangedUsersRecord;
 }
 
 const TARGET_SHAPES: { readonly [T in ActionType]: Shape<TargetByType[T]> } = {
@@ -53,6 +60,7 @@ const TARGET_SHAPES: { readonly [T in ActionType]: Shape<TargetByType[T]> } = {
   group_changed: GROUP_SHAPE,
   group_remove: GROUP_SHAPE,
   slot_rules: SLOT_RULES_SHAPE,
+  redis_users: recordOf<ChangedUsersRecord>({ names: listOf(text) }),
 };
 
 /** The type of an action, as stored. */

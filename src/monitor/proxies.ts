@@ -205,6 +205,16 @@ export class ProxyMonitor {
     return answer.kind === "ours" && answer.stats.follows_rules === true;
   }
 
+  /**
+   * Where the users of a proxy come from: `none` when it knows nothing of users in the store; undefined as long
+   * as it has not answered.
+   */
+  usersOf(record: ProxyRecord): "file" | "store" | "none" | undefined {
+    const answer = this.#sameLife(record)?.answer;
+    if (answer === undefined) return undefined;
+    return answer.kind === "ours" ? answer.stats.users ?? "none" : "none";
+  }
+
   #sameLife({ id, start_at }: ProxyRecord): MonitoredProxy | undefined {
     const proxy = this.#proxies.get(id);
     return proxy?.record.start_at === start_at ? proxy : undefined;

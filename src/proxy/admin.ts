@@ -25,6 +25,8 @@ export interface AdminSubject {
   coordinatorState(): CoordinatorState;
   /** Seconds since the slot table was last known to agree with the coordinator. */
   staleSeconds(): number;
+  /** Where its users come from. */
+  readonly users: "file" | "store";
   /** Whether clients are being accepted. */
   isServing(): boolean;
   /** Who may change anything. */
@@ -49,8 +51,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
   "/slots": { methods: ["GET"], handle: slots },
   "/stats": {
     methods: ["GET"],
-    handle: async ({ plane, build, staleSeconds }) =>
-      json(proxyStats((await plane.stats()).sum, build.version, staleSeconds())),
+    handle: async ({ plane, build, staleSeconds, users }) =>
+      json(proxyStats((await plane.stats()).sum, build.version, staleSeconds(), users)),
   },
   "/metrics": { methods: ["GET"], handle: metrics },
   "/debug/vars": {

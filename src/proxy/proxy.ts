@@ -42,6 +42,7 @@ import type { Build } from "./debug_vars.ts";
 import { followAllowedCommands } from "./membership/allowed_commands.ts";
 import { goOnline } from "./membership/go_online.ts";
 import { Membership } from "./membership/membership.ts";
+import { changerOf, StoredUsers } from "./membership/stored_users.ts";
 import type { DataPlane, ListenPlace } from "./workers/data_plane.ts";
 import { openDataPlane } from "./workers/open_data_plane.ts";
 import { newProxyRecord } from "./membership/proxy_record.ts";
@@ -117,7 +118,7 @@ class StartedProxy implements RunningProxy {
   readonly #start: ProxyStart;
   readonly #plane: DataPlane;
   readonly #life: ProcessLife;
-  readonly #loadingTimer: ReturnType<typeof setTimeout>;
+  #loadingTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #serving = Promise.withResolvers<void>();
   readonly #stopped = Promise.withResolvers<void>();
   #admin: HttpServer | undefined;
@@ -125,6 +126,8 @@ class StartedProxy implements RunningProxy {
   #attached: AttachedService | undefined;
   #membership: Membership | undefined;
   #tlsWatch: TlsWatch | undefined;
+  /** Undefined: this proxy has its own. */
+  #users: StoredUsers | undefined;
   #isServing = false;
   #stopping: Promise<void> | undefined;
 
@@ -132,7 +135,8 @@ class StartedProxy implements RunningProxy {
   constructor(start: ProxyStart, plane: DataPlane) {
     this.#start = start;
     this.#plane = plane;
-    this.#loadingTimer = setTimeout(() => plane.acceptLoading(), BACKLOG_MS);
+    // Who may log in is not known before the store was read.
+    if (start.config.acl === "file") this.#acceptSoon();
     this.#life = ProcessLife.begin(`codis-proxy ${start.config.proxyId}, pid ${Deno.pid}`);
     this.#serving.promise.catch(() => {});
   }
@@ -167,6 +171,10 @@ class StartedProxy implements RunningProxy {
     this.#membership!.registration.table.notePause();
   }
 
+  #acceptSoon(): void {
+    this.#loadingTimer = setTimeout(() => this.#plane.acceptLoading(), BACKLOG_MS);
+  }
+
   /** Starts everything behind the data plane; `httpConnectionsMax` is the HTTP endpoint's limit. */
   async start(httpConnectionsMax: number): Promise<void> {
     const { config, http, listen, signal, identify, attach } = this.#start;
@@ -191,6 +199,7 @@ class StartedProxy implements RunningProxy {
     await refuseEtcd2(config, this.#coordinator);
     await fillEmptyStore(store, config.servers, identify);
     this.#attached = attach?.({ store, port });
+    if (config.acl === "store") await this.#loadUsers(store);
     this.#membership = this.#makeMembership(store, own);
     // An earlier process of the same id may be waited for, which must not keep this one from ending.
     signal?.addEventListener("abort", () => void this.stop(signal.reason));
@@ -199,6 +208,13 @@ class StartedProxy implements RunningProxy {
       await followAllowedCommands(store, (commands) => this.#plane.allowCommands(commands));
       await this.#membership.start();
     }
+  }
+
+  async #loadUsers(store: Store): Promise<void> {
+    const dashboard = () => changerOf(this.#start.config, this.httpAddress);
+    this.#users = new StoredUsers({ store, owner: this.#plane.users, dashboard });
+    await this.#users.start();
+    this.#acceptSoon();
   }
 
   #serveAdmin(proxyRecord: () => ProxyRecord, connectionsMax: number): Deno.NetAddr {
@@ -211,6 +227,7 @@ class StartedProxy implements RunningProxy {
         proxyRecord,
         coordinatorState: () => this.#coordinator?.state ?? "connecting",
         staleSeconds: () => (this.#membership?.registration.staleMs ?? 0) / 1000,
+        users: config.acl,
         isServing: () => this.#isServing,
         policy: accessPolicy(config.dashboardToken, http.hostname, [
           ...config.httpNames,
@@ -231,17 +248,25 @@ class StartedProxy implements RunningProxy {
   #makeMembership(store: Store, own: ProxyRecord): Membership {
     const { config } = this.#start;
     const dashboard = dashboardOf(config);
-    return new Membership(store, own, this.#plane, {
-      askOnline: () => goOnline(store, config.proxyId, dashboard),
-      onServing: () => this.#serve(),
-      onMarkOffline: () => void this.stop("the proxy was marked offline"),
-      setServing: (serving) => this.#plane.setServing(serving),
-    }, {
-      takeoverMs: takeoverMs(config),
-      gapMs: gapMs(config),
-      // Where no other process has to be asked, it costs nothing.
-      ...(dashboard === undefined ? { askMs: EMBEDDED_ASK_MS } : {}),
-    });
+    return new Membership(
+      store,
+      own,
+      this.#plane,
+      {
+        askOnline: () => goOnline(store, config.proxyId, dashboard),
+        onServing: () => this.#serve(),
+        onMarkOffline: () => void this.stop("the proxy was marked offline"),
+        setServing: (serving) => this.#plane.setServing(serving),
+      },
+      {
+        takeoverMs: takeoverMs(config),
+        gapMs: gapMs(config),
+        // Where no other process has to be asked, it costs nothing.
+        ...(dashboard === undefined ? { askMs: EMBEDDED_ASK_MS } : {}),
+      },
+      undefined,
+      this.#users,
+    );
   }
 
   #serve(): void {
@@ -258,8 +283,10 @@ class StartedProxy implements RunningProxy {
     this.#serving.resolve();
   }
 
-  takePasswords(): Promise<void> {
-    return this.#plane.setLogins(routerLogins(this.#start.config));
+  async takePasswords(): Promise<void> {
+    await this.#plane.setLogins(routerLogins(this.#start.config));
+    // A default user in the store keeps the passwords that it has there.
+    await this.#users?.reload();
   }
 
   stop(reason: string): Promise<void> {
@@ -272,6 +299,7 @@ class StartedProxy implements RunningProxy {
     await this.#plane.stopAccepting();
     await this.#plane.drainSessions(DRAIN_MS);
     await this.#attached?.stop();
+    this.#users?.stop();
     await this.#membership!.stop();
     await this.#coordinator!.close();
     await this.#plane.close();

@@ -17,12 +17,14 @@ export function proxyStats(
   stats: StatsSnapshot,
   version: string,
   staleSeconds: number,
+  users: "file" | "store",
 ): ProxyStats {
   const { slots, servers } = stats;
   return {
     version,
     follows_chunks: true,
     follows_rules: true,
+    users,
     ops: totalCalls(stats),
     latency_buckets: latencyBuckets(stats),
     sessions: stats.sessions,

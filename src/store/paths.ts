@@ -50,6 +50,8 @@ export function storePaths(product: string) {
     allowedCommands: `${root}/allowed_commands`,
     /** Not in Codis 2.0: which keys belong together. */
     slotRules: `${root}/slot_rules`,
+    /** Not in Codis 2.0: the users that Redis clients log in as. */
+    redisUsers: `${root}/redis_users`,
     /** Not in Codis 2.0: who may log in at the dashboard. */
     dashboardUsers: `${root}/dashboard_users`,
     /** Not in Codis 2.0: the tokens of programs that use the dashboard. */

@@ -32,10 +32,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   redis: ["base", "io", "resp"],
   api: ["base", "hash", "model"],
   proxy: [...CLUSTER.filter((module) => module !== "redis"), "api", "command", "acl", "router"],
-  control: [...CLUSTER, "api"],
+  control: [...CLUSTER, "api", "acl"],
   migration: [...CLUSTER, "api", "control"],
   monitor: [...CLUSTER, "api", "control", "migration"],
-  dashboard: [...CLUSTER, "api", "command", "control", "migration", "monitor"],
+  dashboard: [...CLUSTER, "api", "command", "acl", "control", "migration", "monitor"],
   cli: [
     ...CLUSTER.filter((module) => module !== "resp"),
     ...["api", "command", "acl", "proxy", "control", "migration", "monitor", "dashboard"],

@@ -28,6 +28,8 @@ export interface Argument<T = unknown> extends Value<T> {
   readonly parse: (text: string) => T;
   /** Whether it may be omitted; only the last argument may. */
   readonly isOptional?: boolean;
+  /** Whether it is all words that are left, one space between them, `-@all` too; only the last may be. */
+  readonly isRest?: boolean;
 }
 
 /** A flag. */
@@ -98,7 +100,7 @@ const COMMON_FLAGS = ["help", "h", "version"];
 /** The value of a switch that is given. */
 const ON = "on";
 
-/** Marks a negative number while the command line is read, so that it is not read as flags. */
+/** Marks a negative number, or a rule, while the command line is read, so that it is not read as flags. */
 const NUMBER_MARK = "\u0001";
 
 /** Whether it has commands below it. */
@@ -169,7 +171,8 @@ export function parseCommandLine(
 ): Invocation {
   const flags = [...command.flags, ...outerFlags];
   const [switches, others] = [flags.filter(isSwitch), flags.filter((flag) => !isSwitch(flag))];
-  const parsed = parseArgs(args.map(markNumber), {
+  const mark = command.arguments?.at(-1)?.isRest ? markRule : markNumber;
+  const parsed = parseArgs(args.map(mark), {
     string: [...others.map((flag) => flag.name), "_"],
     boolean: ["help", "version", ...switches.map((flag) => flag.name)],
     alias: { help: "h" },
@@ -194,18 +197,18 @@ export function parseCommandLine(
 
 function readArguments(
   command: Subcommand,
-  words: readonly string[],
+  words: string[],
   values: Record<string, string>,
 ): void {
   const wanted = command.arguments ?? [];
   for (const [i, argument] of wanted.entries()) {
-    const word = words[i];
+    const word = argument.isRest && i < words.length ? words.splice(i).join(" ") : words[i];
     if (word === undefined && argument.isOptional) continue;
     if (word === undefined) throw new UsageError(`<${argument.name}> is missing: ${argument.help}`);
     values[argument.name] = word;
     readValue(values, argument);
   }
-  const extra = words[wanted.length];
+  const extra = wanted.at(-1)?.isRest ? undefined : words[wanted.length];
   if (extra !== undefined) throw new UsageError(`unexpected word "${extra}"`);
 }
 
@@ -260,6 +263,11 @@ function unknownFlag(spelled: string, flags: readonly Flag[]): UsageError {
 
 function markNumber(arg: string): string {
   return /^-\d/.test(arg) ? NUMBER_MARK + arg : arg;
+}
+
+/** Marks `-@all` and `-get` as well: flags of one dash have one letter. */
+function markRule(arg: string): string {
+  return /^-(@|[a-z]{2})/i.test(arg) ? NUMBER_MARK + arg : markNumber(arg);
 }
 
 function unmarkNumber(text: string): string {

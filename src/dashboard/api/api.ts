@@ -34,6 +34,7 @@ import { OVERVIEW_ROUTES } from "./overview.ts";
 import { PROXY_ROUTES } from "./proxy.ts";
 import { REBALANCE_ROUTES } from "./rebalance.ts";
 import { REDIS_ROUTES } from "./redis.ts";
+import { REDIS_USER_ROUTES } from "./redis_user.ts";
 import { type ApiRoute, type Call, findRoute } from "./route.ts";
 import { SERVER_GROUP_ROUTES } from "./server_group.ts";
 import { SLOT_ROUTES } from "./slot.ts";
@@ -59,6 +60,7 @@ export const API_TABLE: readonly ApiRoute[] = [
   PROXY_ROUTES,
   REBALANCE_ROUTES,
   REDIS_ROUTES,
+  REDIS_USER_ROUTES,
   SERVER_GROUP_ROUTES,
   SLOT_ROUTES,
   SLOT_RULE_ROUTES,

@@ -37,25 +37,28 @@ import { compareSequence, sortSequence } from "../../store/sequence.ts";
 import type { Store } from "../../store/store.ts";
 import type { RuleLoader } from "./rule_loader.ts";
 import type { SlotLoader } from "./slot_loader.ts";
+import type { StoredUsers } from "./stored_users.ts";
 
 /** What the follower needs of its proxy. */
 export interface FollowerOptions {
   readonly slots: SlotLoader;
   readonly rules: RuleLoader;
+  /** Users in the store; undefined: this proxy has its own. */
+  readonly users?: StoredUsers | undefined;
   /** The proxy as it is registered now. */
   record(): ProxyRecord;
   /** An action is done with, for us or not, and so are all before it. */
   finished(name: string): void;
 }
 
-type Loaders = Pick<FollowerOptions, "slots" | "rules">;
+type Loaders = Pick<FollowerOptions, "slots" | "rules" | "users">;
 
 type Appliers = {
   readonly [T in ActionType]: (loaders: Loaders, target: ActionOf<T>["target"]) => Promise<void>;
 };
 
 /**
- * What each type of action does to the slots. The copy inside an action names what changed; what it
+ * What each type of action does to the slots, and to users. The copy inside an action names what changed; what it
  * changed to is read from the store.
  */
 const APPLIERS: Appliers = {
@@ -70,6 +73,7 @@ const APPLIERS: Appliers = {
   // No slot may have the group, or it could not have been removed.
   group_remove: () => Promise.resolve(),
   slot_rules: ({ rules }) => rules.load(),
+  redis_users: async ({ users }) => await users?.reload(),
 };
 
 /** Waits between two tries to reach the store. */

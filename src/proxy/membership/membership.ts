@@ -17,6 +17,7 @@ import { ActionFollower } from "./action_follower.ts";
 import { Registration, type RegistrationTimes } from "./registration.ts";
 import { RuleLoader } from "./rule_loader.ts";
 import { SlotLoader } from "./slot_loader.ts";
+import type { StoredUsers } from "./stored_users.ts";
 
 /** What the membership asks of the process. */
 export interface MembershipEvents {
@@ -42,7 +43,7 @@ export class Membership {
   readonly #serving: { table: Serving; rules: Serving } = { table: "serving", rules: "serving" };
   #isFollowing = false;
 
-  /** Does nothing yet; `record` is the proxy's own, `offline`. */
+  /** Does nothing yet; `record` is the proxy's own, `offline`. Without `users`, it has its own. */
   constructor(
     store: Store,
     record: ProxyRecord,
@@ -50,6 +51,7 @@ export class Membership {
     events: MembershipEvents,
     times: RegistrationTimes,
     timers?: Timers,
+    users?: StoredUsers,
   ) {
     this.slots = new SlotLoader(store, table);
     const setServing = (of: "table" | "rules", serving: Serving) => {
@@ -61,6 +63,7 @@ export class Membership {
       record: () => this.registration.record,
       slots: this.slots,
       rules: this.#rules,
+      users,
       finished: (name) => table.inForce(Number(name)),
     }, timers);
     this.registration = new Registration(
@@ -76,6 +79,7 @@ export class Membership {
           const newest = (await loadActionNames(store)).at(-1) ?? this.lastAction;
           // Before the first slot: no key is looked for where it is not.
           await this.#rules.load();
+          await users?.reload();
           await this.slots.loadAll();
           table.loaded(Number(newest));
           events.onServing();

@@ -1,0 +1,68 @@
+/**
+ * Routes of the users that Redis clients log in as.
+ *
+ * @module
+ */
+
+import { describeUser } from "../../acl/stored_users.ts";
+import { InputError } from "../../control/errors.ts";
+import {
+  deleteRedisUsers,
+  importRedisUsers,
+  proxiesWithOtherUsers,
+  setRedisUser,
+} from "../../control/redis_users.ts";
+import { REDIS_USERS_BYTES_MAX } from "../../model/redis_user.ts";
+import { loadRedisUsers } from "../../store/redis_users.ts";
+import { type Body, onlyFields, readBody } from "../input.ts";
+import { type ApiRoute, change, read } from "./route.ts";
+
+/** Most names or rules of a request. */
+const TEXTS_MAX = 10_000;
+
+/** See the header. */
+export const REDIS_USER_ROUTES: readonly ApiRoute[] = [
+  read("/api/redis_users", async ({ dashboard }) => {
+    const users = await loadRedisUsers(dashboard.store);
+    return {
+      users: users.map((user) => ({
+        name: user.name,
+        ...describeUser(user),
+      })),
+      other_proxies: await proxiesWithOtherUsers(dashboard.redisUsersContext),
+    };
+  }, "admin"),
+  change("PUT", "/api/redis_users/:name", async ({ dashboard, request, words, note }) => {
+    const body = onlyFields(await readBody(request), "rules");
+    const rules = textsIn(body, "rules", "a list of ACL rules");
+    note.arguments = `rules=${rules.map(withoutPassword).join(" ")}`;
+    await setRedisUser(dashboard.redisUsersContext, words.name, rules);
+  }, "admin"),
+  change("POST", "/api/redis_users/delete", async ({ dashboard, request }) => {
+    const body = onlyFields(await readBody(request), "names");
+    const names = textsIn(body, "names", "a list of names of users");
+    await deleteRedisUsers(dashboard.redisUsersContext, names);
+  }, "admin"),
+  change("POST", "/api/redis_users/import", async ({ dashboard, request, note }) => {
+    const body = onlyFields(await readBody(request, 2 * REDIS_USERS_BYTES_MAX), "text", "file");
+    const { text, file } = body;
+    if (typeof text !== "string") throw new InputError("text", "the text of an ACL file", text);
+    if (typeof file !== "string") throw new InputError("file", "the name of the file", file);
+    note.arguments = `file=${file}`;
+    const names = await importRedisUsers(dashboard.redisUsersContext, text, file);
+    return { msg: "OK", ret: 0, names };
+  }, "admin"),
+];
+
+function textsIn(body: Body, field: string, wanted: string): readonly string[] {
+  const value = body[field];
+  const isList = Array.isArray(value) && value.length <= TEXTS_MAX &&
+    value.every((text) => typeof text === "string");
+  if (isList) return value;
+  throw new InputError(field, wanted, value === undefined ? undefined : typeof value);
+}
+
+/** The audit trail shows neither passwords nor their hashes. */
+function withoutPassword(rule: string): string {
+  return /^[>#<!]/.test(rule) ? `${rule[0]}***` : rule;
+}

@@ -1,0 +1,69 @@
+/**
+ * The record of the users that Redis clients log in as, for all proxies of a product. Codis 2.0 has none.
+ *
+ * @module
+ */
+
+import { decodeRecord, encodeRecord, integer, listOf, optional, recordOf, text } from "./record.ts";
+
+/** What all clients of a user may use at one proxy; 0: as much as they like. */
+export interface UserLimits {
+  readonly requests_per_second: number;
+  /** Of requests and replies. */
+  readonly bytes_per_second: number;
+  readonly connections: number;
+}
+
+/** A user that Redis clients log in as. */
+export interface RedisUser {
+  readonly name: string;
+  /** Its rules as ACL LIST shows them, passwords hashed: `on #5e88… ~users:* &* -@all +@read`. */
+  readonly rules: string;
+  /** Left out: none. */
+  readonly limits: UserLimits | undefined;
+}
+
+/** Longest JSON of all users, in bytes: the entry and its copy in the intent are one transaction. */
+export const REDIS_USERS_BYTES_MAX = 256 * 1024;
+/** Highest limit. */
+export const USER_LIMIT_MAX = 1_000_000_000;
+
+/** The stored form of {@linkcode UserLimits}. */
+export const USER_LIMITS_SHAPE = recordOf<UserLimits>({
+  requests_per_second: integer,
+  bytes_per_second: integer,
+  connections: integer,
+});
+
+interface Stored {
+  readonly users: readonly RedisUser[] | null;
+}
+
+const SHAPE = recordOf<Stored>({
+  users: listOf(recordOf<RedisUser>({
+    name: text,
+    rules: text,
+    limits: optional(USER_LIMITS_SHAPE),
+  })),
+});
+
+/** Limits that are none. */
+export const NO_LIMITS: UserLimits = {
+  requests_per_second: 0,
+  bytes_per_second: 0,
+  connections: 0,
+};
+
+/**
+ * Reads the users from their JSON.
+ *
+ * @throws {RecordError} When it holds something else.
+ */
+export function decodeRedisUsers(json: string): readonly RedisUser[] {
+  return decodeRecord(SHAPE, json, "Redis users").users ?? [];
+}
+
+/** Writes the users' JSON. */
+export function encodeRedisUsers(users: readonly RedisUser[]): string {
+  return encodeRecord(SHAPE, { users });
+}

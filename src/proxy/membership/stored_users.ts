@@ -1,0 +1,179 @@
+/**
+ * The users of a proxy with `acl = store`: those in the store, the same at all proxies.
+ *
+ *      ACL SETUSER ─► dashboard ─► store ─► an action ─► every proxy reads the store ─► confirmed ─► answered
+ *                        │                      ▲
+ *                        └─ away: refused       └─ a watch, too: for a proxy that the action does not reach
+ *
+ * What cannot be read leaves the users as they are. There are none before the first reading: until then the
+ * proxy accepts no client.
+ *
+ * @module
+ */
+
+import type { ReadUsers } from "../../acl/acl_file.ts";
+import { hashedRules, recordsOfTexts } from "../../acl/stored_users.ts";
+import { DEFAULT_USER, type UserRecord } from "../../acl/user.ts";
+import type { ChangedUsers, UsersAnswer, UsersOwner, UsersSource } from "../../acl/users_owner.ts";
+import { bytesOfText, textOfBytes } from "../../acl/users.ts";
+import { DashboardClient } from "../../api/dashboard_client.ts";
+import { DashboardUnreachableError } from "../../api/dashboard_errors.ts";
+import type { DashboardAccess } from "../../api/dashboard_requests.ts";
+import type { Address } from "../../base/address.ts";
+import { logger } from "../../base/log.ts";
+import { SYSTEM_TIMERS } from "../../base/timers.ts";
+import type { Config } from "../../config/config.ts";
+import { loadRedisUsers, watchRedisUsers } from "../../store/redis_users.ts";
+import type { Store } from "../../store/store.ts";
+import { retry } from "./retry.ts";
+
+const log = logger("proxy");
+
+/** What stored users need of the proxy. */
+export interface StoredUsersOptions {
+  readonly store: Store;
+  readonly owner: UsersOwner;
+  /** The dashboard that makes changes. */
+  dashboard(): DashboardAccess;
+}
+
+/** See the header. */
+export class StoredUsers implements UsersSource {
+  readonly #options: StoredUsersOptions;
+  readonly #stopping = new AbortController();
+  /** The client that has asked for a change; 0 for none. */
+  #by = 0;
+  #isDefaultStored = false;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** Reads nothing yet. */
+  constructor(options: StoredUsersOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Puts the users that are stored now in force.
+   *
+   * @throws {CoordinatorError | SyntaxError} When they cannot be read; they stay as they were.
+   * @throws {Error} When a worker does not take them.
+   */
+  reload(): Promise<void> {
+    const done = this.#turn.then(async () => {
+      await this.#options.owner.replaceAll(await this.#read(), this.#by);
+    });
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  /**
+   * Puts the users that are stored in force, and follows them until {@linkcode StoredUsers.stop}.
+   *
+   * @throws As {@linkcode StoredUsers.reload}.
+   */
+  async start(): Promise<void> {
+    await this.reload();
+    this.#options.owner.source = this;
+    this.#follow();
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#stopping;
+    const watch = watchRedisUsers(this.#options.store);
+    signal.addEventListener("abort", () => watch.close());
+    for await (const _ of watch) {
+      await retry(
+        () => this.reload().catch(refuseText),
+        (error) => log.warn("Redis users stay as they were, trying again: {error}", { error }),
+        { signal, timers: SYSTEM_TIMERS },
+      );
+    }
+  }
+
+  /** Follows them no more. */
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  async #read(): Promise<readonly UserRecord[]> {
+    const users = await loadRedisUsers(this.#options.store);
+    const records = recordsOfTexts(users);
+    this.#isDefaultStored = users.some(({ name }) => name === DEFAULT_USER);
+    return records;
+  }
+
+  // -- what clients ask -----------------------------------------------------------------------
+
+  async load(): Promise<ReadUsers> {
+    return { users: await this.#read(), errors: [] };
+  }
+
+  /** They are always saved. */
+  save(): Promise<string> {
+    return Promise.resolve("");
+  }
+
+  /** Never called: {@linkcode StoredUsers.make} is. */
+  keep(): Promise<string> {
+    return Promise.resolve("");
+  }
+
+  async make(change: ChangedUsers, by: number): Promise<UsersAnswer> {
+    const client = new DashboardClient(this.#options.dashboard());
+    this.#by = by;
+    try {
+      if (change.kind === "set") {
+        await client.setRedisUser(textOf(change.name), this.#rulesOf(change).map(textOf));
+        return { error: "", deleted: 0 };
+      }
+      const { users } = this.#options.owner;
+      const names = [...new Set(change.names)].filter((name) => users.get(name) !== undefined);
+      if (names.length > 0) await client.deleteRedisUsers(names.map(textOf));
+      return { error: "", deleted: names.length };
+    } catch (error) {
+      return { error: `ERR ${reasonOf(error)}`, deleted: 0 };
+    } finally {
+      this.#by = 0;
+    }
+  }
+
+  /** The default user has the password of this proxy's config.ini, until it is stored. */
+  #rulesOf({ name, rules }: Extract<ChangedUsers, { kind: "set" }>): string[] {
+    const hashed = hashedRules(rules);
+    if (name !== DEFAULT_USER || this.#isDefaultStored) return hashed;
+    return ["reset", ...this.#options.owner.users.default.describe().split(" "), ...hashed];
+  }
+}
+
+/**
+ * The dashboard that makes changes.
+ *
+ * @param http The proxy's own HTTP address, where the process is a whole system.
+ */
+export function changerOf(
+  { dashboardAddr, dashboardToken: token }: Config,
+  { hostname, port }: Address,
+): DashboardAccess {
+  const own = { hostname: ["0.0.0.0", "::"].includes(hostname) ? "127.0.0.1" : hostname, port };
+  return { address: dashboardAddr ?? own, token, sender: "proxy" };
+}
+
+/** What is stored is not for this version: it stays so until it is changed. */
+function refuseText(error: unknown): void {
+  if (!(error instanceof SyntaxError)) throw error;
+  log.error("Redis users stay as they were: {error}", { error });
+}
+
+function textOf(bytes: string): string {
+  const text = textOfBytes(bytes);
+  if (bytesOfText(text) === bytes) return text;
+  throw new SyntaxError("names and rules of users in the store must be UTF-8");
+}
+
+function reasonOf(error: unknown): string {
+  const { message } = error as Error;
+  // On one line: it is a Redis error.
+  const line = message.replace(/[\r\n]+/g, " ");
+  if (!(error instanceof DashboardUnreachableError)) return line;
+  const end = error.reason === "silent" ? "" : "; nothing was changed";
+  return `users are in the store (acl = store), which the dashboard changes: ${line}${end}`;
+}
