@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { namesItsKeys, undeclaredAccess } from "../../../src/command/script_text.ts";
+import { callsOf, namesItsKeys, undeclaredAccess } from "../../../src/command/script_text.ts";
 
 Deno.test("a script that calls nothing, or only commands without keys by name, is harmless", () => {
   for (
@@ -76,4 +76,33 @@ Deno.test("a script that names all its keys as KEYS uses no others; any other ma
       "local r = redis return r.call('get', KEYS[1])",
     ]
   ) assertEquals(namesItsKeys(script), false, script);
+});
+
+Deno.test("the commands of a script are those that its text names, or it is said what hides them", () => {
+  const cases: readonly (readonly [script: string, calls: string[], hides: string])[] = [
+    ["return redis.call('GET', KEYS[1])", ["get"], ""],
+    ["redis.pcall('config', 'get', 'x') redis.call('get', 'a')", ["config|get", "get"], ""],
+    ["return 1", [], ""],
+    ["redis.call(ARGV[1])", [], "calls a command that its text does not name after redis.call"],
+    [
+      "local c = redis.call; c('get', 'a')",
+      [],
+      "calls a command that its text does not name after redis.call",
+    ],
+    [
+      "redis.call('config', ARGV[1])",
+      [],
+      "calls a command that its text does not name after redis.call",
+    ],
+    ["local r = redis; r.call('get')", [], "uses redis otherwise than as redis.NAME"],
+    ["loadstring(ARGV[1])()", [], "uses loadstring"],
+    [
+      "redis.call('ge\\116', 'a')",
+      [],
+      "calls a command that its text does not name after redis.call",
+    ],
+  ];
+  for (const [script, calls, hides] of cases) {
+    assertEquals(callsOf(script), { calls, hides }, script);
+  }
 });
