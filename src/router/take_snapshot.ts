@@ -49,7 +49,7 @@ export function takeSnapshot(shared: RouterShared): StatsSnapshot {
 
 function blockedOf({ clients }: RouterShared): number {
   let count = 0;
-  for (const { blocked } of clients.values()) if (blocked !== null) count++;
+  for (const { blocked } of clients.values()) if (blocked?.isAtServer === true) count++;
   return count;
 }
 

@@ -90,6 +90,12 @@ proc judge_recover {clients} {
     catch {[dict get $srv client] close}
     lset ::servers end [dict remove $srv client]
     if {[catch {reconnect} error]} {judge_setup_failed reconnect $error}
+    # Clients of the unit that the test has left blocked would be counted by the tests that follow.
+    catch {
+        foreach line [split [judge_r client list] "\n"] {
+            if {[regexp {^id=(\d+) .* flags=\w*b} $line -> id]} {judge_r client kill id $id}
+        }
+    }
     catch {judge_r client unpause}
     # An endless script that the test has not ended would be what all later tests fail of.
     foreach kind {script function} {catch {judge_r $kind kill}}

@@ -6,7 +6,7 @@
  */
 
 import type { RouterOptions } from "../options.ts";
-import { type BackendEvents, Server } from "./server.ts";
+import { type BackendEvents, type Master, Server } from "./server.ts";
 
 /** All servers in use, by address. */
 export class BackendPool {
@@ -35,6 +35,18 @@ export class BackendPool {
     if (--server.uses > 0) return;
     this.#servers.delete(server.address);
     server.close();
+  }
+
+  /**
+   * Counts one more use of each of these servers: one that has just lost its last slot still answers.
+   *
+   * @returns Ends that.
+   */
+  keep(masters: readonly Master[]): () => void {
+    const kept = masters.map(({ server }) => this.acquire(server.address));
+    return () => {
+      for (const server of kept) this.release(server);
+    };
   }
 
   /** The servers in use. */

@@ -89,6 +89,7 @@ export function block(client: Client, command: Command, parser: RequestParser): 
 /** One command that blocks; see the drawing above. */
 class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
   readonly isGone = false;
+  isAtServer = false;
   readonly #client: Client;
   #slot: Slot;
   readonly #keys: readonly string[];
@@ -247,6 +248,7 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
   #learnIds(link: Link): void {
     for (const stream of this.#newEntries) {
       link.ask(encodeRequest(["XINFO", "STREAM", stream.key]), (text) => {
+        this.isAtServer = true;
         const id = lastIdOf(text);
         if (id === null) return; // XREAD has the same error, or must not be asked again
         this.#form.putId(stream, id);
@@ -270,6 +272,7 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
     this.#state = "asked";
     const bytes = this.#encode();
     this.#learnIds(link);
+    if (this.#newEntries.size === 0) this.isAtServer = true;
     link.send(attempt, bytes, 0, bytes.length);
   }
 

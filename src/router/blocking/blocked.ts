@@ -12,6 +12,8 @@ export const UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
 
 /** The command that a client is blocked by. */
 export interface Blocked {
+  /** Whether it has come to a server, so that what others do from now on comes after it. */
+  readonly isAtServer: boolean;
   /**
    * Ends it on behalf of CLIENT UNBLOCK.
    *

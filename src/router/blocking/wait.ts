@@ -65,6 +65,7 @@ interface Asked {
 
 /** One WAIT; see the drawing above. */
 class WaitCommand implements Blocked, LinkUser {
+  readonly isAtServer = true;
   readonly #client: Client;
   readonly #asked: Asked[];
   #parent: Request | null;

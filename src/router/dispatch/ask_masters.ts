@@ -50,13 +50,15 @@ export function sendToAll(
 ): void {
   const parked = parkForMasters(client, command, masters, bytes);
   if (parked === null) return;
-  askAll(client, parked.parent, masters, merge, bytes, parked.expectedBytes);
+  const letGo = client.shared.slots.pool.keep(masters);
+  askAll(client, parked.parent, masters, merge, bytes, parked.expectedBytes, letGo);
 }
 
 /**
  * As {@linkcode sendToAll}, for a request that is in its client's FIFO already.
  *
  * @param expectedBytes What each reply is expected to have.
+ * @param settledAll Called once all have replied or failed.
  */
 export function askAll(
   client: Client,
@@ -65,8 +67,9 @@ export function askAll(
   merge: MergeOrAsk,
   bytes: Uint8Array,
   expectedBytes = 0,
+  settledAll: (() => void) | null = null,
 ): void {
-  const gather = new Gather(client, parent, masters.length, merge);
+  const gather = new Gather(client, parent, masters.length, merge, settledAll);
   for (const { server } of masters) {
     const part = gather.part();
     client.credit.expect(part, server, expectedBytes);

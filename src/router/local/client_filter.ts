@@ -130,7 +130,7 @@ function flagsOf(client: ListedClient): string {
     extras?.isMonitor === true && "O",
     subscriptions?.isSubscribed === true && "P",
     transaction !== null && "x",
-    blocked && "b",
+    blocked?.isAtServer && "b",
     tracking && "t",
     tracking?.isBroken && "R",
     tracking?.options.isBroadcast && "B",

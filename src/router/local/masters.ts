@@ -50,8 +50,10 @@ export function askMasters(
   return answerWhen(call, (answer) => {
     const counter = ({ server }: Master) =>
       counterOf(holdsSlots ? shared.slots.all.filter((slot) => slot.server === server) : []);
+    const letGo = shared.slots.pool.keep(masters);
     const ask = () =>
       askEach(masters, bytes, { database, protocol, isAsOwner, isAlone, counter }, (answers) => {
+        letGo();
         answer(reply(answers, protocol));
       });
     // Over other connections than the client's earlier requests, which must be done before.

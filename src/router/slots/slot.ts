@@ -178,6 +178,8 @@ export class Slot implements FlightCounter {
     // What was on its way across comes before what has waited since.
     let request = this.#waitingHead;
     this.#waitingHead = this.#waitingTail = null;
+    // What blocks has been here before what waits, and has its turn before.
+    for (const watcher of [...this.#watchers ?? []]) watcher.slotSettled(this);
     for (const { request: first, bytes } of crossing) this.send(first, bytes, 0, bytes.length);
     while (request !== null) {
       const next: Request | null = request.nextSent;
@@ -185,7 +187,6 @@ export class Slot implements FlightCounter {
       this.#sendWaiting(request);
       request = next;
     }
-    for (const watcher of [...this.#watchers ?? []]) watcher.slotSettled(this);
     if (state === "blocked") return;
     const callbacks = this.#onOpen;
     this.#onOpen = [];

@@ -205,3 +205,45 @@ Deno.test("what blocks under old slot rules waits on under the new ones", async 
   await other.call("RPUSH", key, "x");
   assertEquals(await within(answer), [key, "x"]);
 });
+
+Deno.test("what waits for a slot that changes hands comes after the command that has blocked before", async () => {
+  await using moving = await MovingSlot.start();
+  const [from, to] = moving.servers as [RedisServer, RedisServer];
+  using client = await moving.proxy.client();
+  using pusher = await moving.proxy.client();
+  await moving.proxy.fill(SLOT + 1, to.addr, { groupId: 2 }); // it has connections from now on
+  await moving.move();
+  assertEquals(await client.call("BLPOP", Q, "0.01"), null);
+  await moving.move();
+  const answer = client.call("BRPOP", Q, 0);
+  await whenBlocked(from, 1);
+  await moving.proxy.fill(SLOT, from.addr, { isBlocked: true });
+  await pusher.send("RPUSH", Q, "first");
+  await pusher.send("RPUSH", Q, "second");
+  await delay(20);
+  await moving.proxy.fill(SLOT, to.addr, { groupId: 2 });
+  assertEquals(await within(answer), [Q, "first"]);
+  for (const length of [1, 1]) assertEquals((await pusher.read()).value, length);
+  assertEquals(await client.call("LPOP", Q), "second");
+});
+
+Deno.test("a client counts as blocked once its command has come to a server", async () => {
+  await using moving = await MovingSlot.start();
+  const [from] = moving.servers as [RedisServer];
+  using client = await moving.proxy.client();
+  using other = await moving.proxy.client();
+  const blocked = async () =>
+    Number(/blocked_clients:(\d+)/.exec(`${await other.call("INFO", "clients")}`)![1]);
+  await moving.proxy.fill(SLOT, from.addr, { isBlocked: true });
+  const answer = client.call("XREAD", "BLOCK", 0, "STREAMS", Q, "$");
+  await delay(30);
+  assertEquals(await blocked(), 0);
+  assertEquals(/ flags=b /.test(`${await other.call("CLIENT", "LIST")}`), false);
+  await moving.proxy.fill(SLOT, from.addr);
+  while (await blocked() !== 1) await delay(1);
+  assertEquals(/ flags=b /.test(`${await other.call("CLIENT", "LIST")}`), true);
+  await moving.move();
+  assertEquals(await blocked(), 1, "it does not notice that its slot moves");
+  await other.call("XADD", Q, "7-1", "f", "v");
+  assertEquals(await within(answer), [[Q, [["7-1", ["f", "v"]]]]]);
+});

@@ -6,11 +6,13 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { until } from "../../support/deadline.ts";
+import { MovingSlot, TAG } from "../../support/moving_slot.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient, Word } from "../../support/resp_client.ts";
 import { ReplyError, type RespValue } from "../../support/resp_value.ts";
-import { keyOn, RouterServer } from "../../support/router_server.ts";
+import { keyOn, RouterServer, slotOf } from "../../support/router_server.ts";
 
 const ON = { serverCommands: true } as const;
 /** Servers that log nothing as slow: a busy machine must not show. */
@@ -300,4 +302,30 @@ Deno.test("FUNCTION STATS shows a function that runs at any master, at once", as
     break;
   }
   assertEquals(await client.call("FUNCTION", "KILL"), "OK");
+});
+
+Deno.test("a server that loses its last slot still answers what all masters were asked", async () => {
+  await using moving = await MovingSlot.start();
+  const [stays, leaves] = moving.servers as [RedisServer, RedisServer];
+  using client = await moving.proxy.client();
+  for (
+    const [request, reply] of [["LASTSAVE", /^\d+$/], [
+      "SCRIPT LOAD return",
+      /^[0-9a-f]{40}$/,
+    ]] as const
+  ) {
+    await moving.move();
+    await client.call("SET", `${TAG}k`, 1);
+    leaves.pause();
+    try {
+      await client.send(...request.split(" "));
+      await delay(20);
+      await moving.proxy.fill(slotOf(TAG), stays.addr);
+      moving.owner = 0;
+    } finally {
+      leaves.resume();
+    }
+    assertMatch(textOf((await client.read()).value), reply);
+    assertEquals(moving.proxy.leftovers(), []);
+  }
 });
