@@ -7,6 +7,8 @@
  * @module
  */
 
+import type { SlotRule } from "../hash/placement.ts";
+import type { AllowedCommand } from "../model/allowed_command.ts";
 import type { Role } from "../model/dashboard_user.ts";
 import type { MigrateTaskStatus } from "../model/migrate_task.ts";
 import type { ProxyState } from "../model/proxy.ts";
@@ -32,6 +34,10 @@ export interface ClusterView {
   readonly groups: readonly GroupView[];
   readonly slots: SlotsView;
   readonly proxies: readonly ProxyView[];
+  /** Which keys belong together, in the order in which rules are tried. */
+  readonly slot_rules: readonly SlotRule[];
+  /** Commands that only the servers know and an operator lets through. */
+  readonly allowed_commands: readonly AllowedCommand[];
   /** Fenced addresses without an online proxy: while there is one, nothing can be changed. */
   readonly dead_fences: readonly string[];
   readonly migrations: readonly MigrationView[];
@@ -105,6 +111,8 @@ export interface ServerView {
   readonly keys: number | null;
   readonly ops: number | null;
   readonly clients: number | null;
+  /** Connections of the proxies that belong to one client each, over all proxies; null: none says so. */
+  readonly private_connections: { readonly in_use: number; readonly max: number } | null;
   readonly memory_bytes: number | null;
   /** 0: no limit. */
   readonly maxmemory_bytes: number | null;

@@ -39,6 +39,9 @@ export interface BackendStats {
   /** `down` once a connection failed and none is open; `unknown` when it was not needed yet. */
   readonly state: "up" | "down" | "unknown";
   readonly in_flight: number;
+  /** Connections that belong to one client each, and how many there may be; older: left out. */
+  readonly private_connections?: number;
+  readonly private_connections_max?: number;
 }
 
 /** A slot whose requests in flight are waited for. */

@@ -42,6 +42,7 @@ import pageJs from "./page/page.js" with { type: "text" };
 import polled from "./page/polled.js" with { type: "text" };
 import preact from "./page/preact.js" with { type: "text" };
 import preactHooks from "./page/preact_hooks.js" with { type: "text" };
+import rules from "./page/rules.js" with { type: "text" };
 import proxies from "./page/proxies.js" with { type: "text" };
 import slotActions from "./page/slot_actions.js" with { type: "text" };
 import slotMap from "./page/slot_map.js" with { type: "text" };
@@ -107,6 +108,7 @@ const FILES: Readonly<Record<string, string>> = {
   "preact.js": asServed(preact),
   "preact_hooks.js": asServed(preactHooks),
   "proxies.js": proxies,
+  "rules.js": rules,
   "slot_actions.js": slotActions,
   "slot_map.js": slotMap,
   "slot_painting.js": slotPainting,

@@ -22,6 +22,8 @@ export type MonitoredView = Pick<
   | "groups"
   | "slots"
   | "proxies"
+  | "slot_rules"
+  | "allowed_commands"
   | "dead_fences"
 >;
 
@@ -39,6 +41,8 @@ export function monitoredView(monitor: Monitor): MonitoredView {
     groups,
     slots: slotsView(monitor),
     proxies: proxies.views(),
+    slot_rules: monitor.tree.slotRules,
+    allowed_commands: monitor.tree.allowedCommands,
     dead_fences: proxies.deadFences,
   };
 }
@@ -50,7 +54,7 @@ function sumKnown(numbers: readonly (number | null)[]): number {
 /** The order of servers on the page. */
 const TYPE_ORDER: readonly ServerType[] = ["master", "slave", "offline"];
 
-function groupViews({ tree, servers: monitored }: Monitor): GroupView[] {
+function groupViews({ tree, servers: monitored, proxies }: Monitor): GroupView[] {
   return tree.groups.map((group) => {
     const master = masterAddr(group) ?? "";
     const ordered = [...group.servers ?? []].sort((a, b) =>
@@ -59,7 +63,10 @@ function groupViews({ tree, servers: monitored }: Monitor): GroupView[] {
     return {
       id: group.id,
       slots: tree.slotCount(group.id),
-      servers: ordered.map((server) => monitored.view(server, master)),
+      servers: ordered.map((server) => ({
+        ...monitored.view(server, master),
+        private_connections: proxies.privatesOf(server.addr),
+      })),
     };
   });
 }

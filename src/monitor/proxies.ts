@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ProxyView } from "../api/cluster_view.ts";
+import type { ProxyView, ServerView } from "../api/cluster_view.ts";
 import { percentileMs, type ProxyStats } from "../api/proxy_stats.ts";
 import { logger } from "../base/log.ts";
 import type { Timers } from "../base/timers.ts";
@@ -172,6 +172,17 @@ export class ProxyMonitor {
       up: states.filter((state) => state === "up").length,
       down: states.filter((state) => state === "down").length,
     };
+  }
+
+  /** Connections to a server that belong to one client each, over all proxies that report them. */
+  privatesOf(addr: string): ServerView["private_connections"] {
+    let [in_use, max] = [0, 0];
+    for (const backend of this.#stats().flatMap(({ backends }) => backends)) {
+      if (backend.addr !== addr) continue;
+      in_use += backend.private_connections ?? 0;
+      max += backend.private_connections_max ?? 0;
+    }
+    return max === 0 ? null : { in_use, max };
   }
 
   /** Every proxy as it is stored and as it last answered. */

@@ -147,7 +147,7 @@ export class ServerMonitor {
   }
 
   /** A server as it is stored and as it last answered; `master` is the stored master of its group. */
-  view({ addr, type }: ServerRecord, master: string): ServerView {
+  view({ addr, type }: ServerRecord, master: string): OwnView {
     const server = this.#servers.get(addr);
     const isDown = server?.downSinceMs !== undefined;
     const info = isDown ? undefined : server?.info;
@@ -199,6 +199,9 @@ export class ServerMonitor {
     return other === undefined ? "" : `the same server as ${other[0]}, stored twice`;
   }
 }
+
+/** What is known of a server without the proxies. */
+export type OwnView = Omit<ServerView, "private_connections">;
 
 /** The problem of a server before its first answer. */
 const NOT_ASKED = "not asked yet";

@@ -1,5 +1,6 @@
 /**
- * The slots and groups that the store has, as they were last read or written here.
+ * The slots, groups, slot rules and allowed commands that the store has, as they were last read or written
+ * here.
  *
  * @module
  */
@@ -9,6 +10,11 @@ import { SLOT_COUNT } from "../hash/slot_id.ts";
 import type { GroupRecord } from "../model/group.ts";
 import { decodeSlot, type SlotRecord } from "../model/slot.ts";
 import { loadGroups } from "../store/groups.ts";
+import type { SlotRule } from "../hash/placement.ts";
+import type { AllowedCommand } from "../model/allowed_command.ts";
+import { RecordError } from "../model/record.ts";
+import { loadAllowedCommands } from "../store/allowed_commands.ts";
+import { loadSlotRules } from "../store/slot_rules.ts";
 import { loadSlots } from "../store/slots.ts";
 import type { Store } from "../store/store.ts";
 
@@ -17,6 +23,8 @@ export class TreeMonitor {
   readonly #store: Store;
   #slots: (SlotRecord | undefined)[] = [];
   #groups: readonly GroupRecord[] = [];
+  #slotRules: readonly SlotRule[] = [];
+  #allowedCommands: readonly AllowedCommand[] = [];
 
   /** Reads nothing yet. */
   constructor(store: Store) {
@@ -33,13 +41,23 @@ export class TreeMonitor {
     return this.#groups;
   }
 
+  /** The slot rules in force. */
+  get slotRules(): readonly SlotRule[] {
+    return this.#slotRules;
+  }
+
+  /** The commands that an operator has allowed, by name. */
+  get allowedCommands(): readonly AllowedCommand[] {
+    return this.#allowedCommands;
+  }
+
   /** How many slots a group owns. */
   slotCount(groupId: number): number {
     return this.#slots.reduce((sum, slot) => sum + (slot?.group_id === groupId ? 1 : 0), 0);
   }
 
   /**
-   * Reads slots and groups.
+   * Reads all of it. Rules and commands that cannot be read stay as they were: `config check` says so.
    *
    * @throws {CoordinatorError | RecordError} When that fails; what was read before stays.
    */
@@ -49,6 +67,16 @@ export class TreeMonitor {
     for (const slot of slots) byId[slot.id] = slot;
     this.#slots = byId;
     this.#groups = groups;
+    await this.refreshRules();
+  }
+
+  /** Reads slot rules and allowed commands. */
+  async refreshRules(): Promise<void> {
+    const store = this.#store;
+    this.#slotRules = await loadSlotRules(store).then(({ rules }) => rules)
+      .catch(keepsIfUnreadable(this.#slotRules));
+    this.#allowedCommands = await loadAllowedCommands(store)
+      .catch(keepsIfUnreadable(this.#allowedCommands));
   }
 
   /**
@@ -58,6 +86,7 @@ export class TreeMonitor {
    */
   async written(writes: readonly EntryWrite[]): Promise<void> {
     const { paths } = this.#store;
+    if (writes.some(({ path }) => path === paths.allowedCommands)) await this.refreshRules();
     for (const { path, data } of writes) {
       if (data === null || !path.startsWith(`${paths.slots}/`)) continue;
       const slot = decodeSlot(data);
@@ -66,4 +95,12 @@ export class TreeMonitor {
     if (!writes.some(({ path }) => path.startsWith(`${paths.servers}/`))) return;
     this.#groups = await loadGroups(this.#store);
   }
+}
+
+/** Answers a record that cannot be read with what was read before. */
+function keepsIfUnreadable<T>(before: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof RecordError) return before;
+    throw error;
+  };
 }

@@ -37,6 +37,8 @@ export function proxyStats(
       addr: server.address,
       state: stateOf(server),
       in_flight: server.inFlight,
+      private_connections: server.privates,
+      private_connections_max: server.privatesMax,
     })),
     draining: slots.states.flatMap((state, id) =>
       state !== "draining" ? [] : [{

@@ -37,6 +37,8 @@ export interface ServerSnapshot {
   readonly losses: number;
   /** Connections that one client each has. */
   readonly privates: number;
+  /** How many there may be. */
+  readonly privatesMax: number;
   /** Clients that waited for such a connection in vain. */
   readonly privateRefusals: number;
 }
@@ -154,6 +156,7 @@ function sumServers(all: readonly StatsSnapshot[]): ServerSnapshot[] {
           oldestMs: Math.max(sum.oldestMs, more.oldestMs),
           losses: sum.losses + more.losses,
           privates: sum.privates + more.privates,
+          privatesMax: sum.privatesMax + more.privatesMax,
           privateRefusals: sum.privateRefusals + more.privateRefusals,
         },
       );
@@ -180,6 +183,7 @@ export function countedSoFar(stats: StatsSnapshot): StatsSnapshot {
       inFlight: 0,
       oldestMs: 0,
       privates: 0,
+      privatesMax: 0,
     })),
     slots: {
       ...slots,

@@ -69,6 +69,7 @@ function serverSnapshot({ server, groupId }: Master): ServerSnapshot {
     oldestMs: backends.reduce((most, backend) => Math.max(most, backend.oldestMs()), 0),
     losses: server.losses,
     privates: server.privatesInUse,
+    privatesMax: server.options.privateConnectionsMax,
     privateRefusals: server.privateRefusals,
   };
 }

@@ -146,6 +146,12 @@ async function showsSlots(place: Place): Promise<void> {
     "99–100\ngroup 20\nmigrating from group 7\n2 slots",
   );
   assertStringIncludes(await tab.text(".busiest li"), "517\ngroup 33");
+  const rules = await tab.text(".slot-rules");
+  for (
+    const word of ["bull:*:", "the part before the last separator", "celery*", "the tag celery"]
+  ) {
+    assertStringIncludes(rules, word);
+  }
   const before = await tab.page.locator(".slot-map canvas").first().screenshot();
   await button(tab, "By load").click();
   await tab.page.waitForSelector(".scale");
@@ -157,9 +163,16 @@ async function showsLists(place: Place): Promise<void> {
   const { groups, proxies } = place.server.view();
   const tab = await visit(place, "groups");
   assertEquals(await tab.page.locator(".group").count(), 64);
-  const { addr, keys, memory_bytes, ops, clients } = groups[0]!.servers[0]!;
+  const { addr, keys, memory_bytes, ops, clients, private_connections } = groups[0]!.servers[0]!;
   const row = await tab.text(".group tbody tr");
-  for (const word of [addr, "master", short(keys), bytes(memory_bytes), whole(ops), `${clients}`]) {
+  const { in_use, max } = private_connections!;
+  const privates = `${whole(in_use)} of ${whole(max)} private`;
+  for (
+    const word of [
+      ...[addr, "master", short(keys), bytes(memory_bytes), whole(ops)],
+      ...[`${clients}`, privates],
+    ]
+  ) {
     assertStringIncludes(row, word);
   }
   await button(tab, "Problems").click();
@@ -168,7 +181,13 @@ async function showsLists(place: Place): Promise<void> {
   await tab.page.getByText("link down").waitFor();
 
   await turnTo(tab, "proxies");
-  assertEquals(await tab.page.locator("tbody tr").count(), 32);
+  assertEquals(await tab.page.locator(".proxies > table tbody tr").count(), 32);
+  const allowed = await tab.text(".allowed-commands");
+  for (
+    const word of ["FT.SEARCH", "to every master", "JSON.DEBUG MEMORY", "the key at argument 2"]
+  ) {
+    assertStringIncludes(allowed, word);
+  }
   const second = await tab.page.locator("tbody tr").nth(1).innerText();
   const proxy = proxies[1]!;
   for (const word of [proxy.id, proxy.addr, "online", whole(proxy.ops), millis(proxy.p99_ms)]) {

@@ -50,6 +50,9 @@ function server(group: number, place: number, second: number): ServerView {
     keys: known(Math.round(2_000_000 * chance(group, 1)) + second * (group % 7)),
     ops: known(Math.round((isMaster ? 9_000 : 300) * chance(seed, second))),
     clients: known(20 + Math.round(30 * chance(seed, 3))),
+    private_connections: isMaster
+      ? { in_use: Math.round(900 * chance(seed, 4)), max: 1_000 * PROXY_COUNT }
+      : null,
     memory_bytes: known(Math.round(GIB * (0.5 + 3.4 * chance(group, 2)))),
     maxmemory_bytes: known(group % 5 === 0 ? 0 : 4 * GIB),
     replication: isMaster || isDown
@@ -231,6 +234,16 @@ export function madeUpCluster(second: number): ClusterView {
       ),
     },
     proxies,
+    slot_rules: [
+      { pattern: "bull:*:", tag: "" },
+      { pattern: "celery*", tag: "celery" },
+      { pattern: "a-rather-long-name-of-an-application:sessions:*:", tag: "" },
+    ],
+    allowed_commands: [
+      { name: "ft.search", way: "all" },
+      { name: "json.debug|memory", way: "key=2" },
+      { name: "tair.wait", way: "block=1" },
+    ],
     dead_fences: [],
     migrations: migrations(second),
     migration_totals: {

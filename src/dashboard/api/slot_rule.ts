@@ -27,6 +27,7 @@ export const SLOT_RULE_ROUTES: readonly ApiRoute[] = [
     const body = onlyFields(await readBody(request), "rules", "first");
     const isFirst = flagIn(body, "first");
     await addSlotRules(dashboard.rulesContext, rulesIn(body), isFirst);
+    await dashboard.monitor.tree.refreshRules().catch(() => {}); // it is read again soon
   }, "admin"),
   change("POST", "/api/slot_rules/remove", async ({ dashboard, request }) => {
     const body = onlyFields(await readBody(request), "patterns");
@@ -35,6 +36,7 @@ export const SLOT_RULE_ROUTES: readonly ApiRoute[] = [
       throw new InputError("patterns", "a list of patterns", pattern);
     });
     await removeSlotRules(dashboard.rulesContext, patterns);
+    await dashboard.monitor.tree.refreshRules().catch(() => {}); // it is read again soon
   }, "admin"),
 ];
 

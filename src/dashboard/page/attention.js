@@ -8,6 +8,9 @@ import { counted, countedSlots, duration } from "./format.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 
+/** Share of the private connections to a server from which there is a warning. */
+const PRIVATE_WARNING = 0.9;
+
 /**
  * @typedef {object} Concern
  * @property {"bad" | "warning"} tone
@@ -82,7 +85,15 @@ function serverConcerns({ groups }) {
       const text = `Group ${group.id} owns ${counted(group.slots, "slot")} and has no master`;
       concerns.push({ tone: "bad", text, place: "groups" });
     }
-    for (const { addr, type, is_reachable, down_seconds, problem } of group.servers) {
+    for (const server of group.servers) {
+      const { addr, type, is_reachable, down_seconds, problem } = server;
+      const { in_use, max } = server.private_connections ?? { in_use: 0, max: 0 };
+      if (max > 0 && in_use >= PRIVATE_WARNING * max) {
+        const text =
+          `${in_use} of ${max} private connections to ${addr} are in use: then clients ` +
+          "that block, watch or subscribe get errors (private_connections_max)";
+        concerns.push({ tone: "warning", text, place: "groups" });
+      }
       if (!is_reachable) {
         const isMaster = type === "master";
         const owns = isMaster && group.slots > 0

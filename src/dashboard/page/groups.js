@@ -139,7 +139,10 @@ function Row({ group, server, most }) {
       </td>
       <td data-label="Keys" class="number">${short(server.keys)}</td>
       <td data-label="Ops/s" class="number">${whole(server.ops)}</td>
-      <td data-label="Clients" class="number">${whole(server.clients)}</td>
+      <td data-label="Clients" class="number">
+        ${whole(server.clients)}
+        <${PrivateConnections} of=${server.private_connections} />
+      </td>
       <td data-label="Redis">
         ${server.version ?? UNKNOWN}
         <small>${server.uptime_seconds === null
@@ -153,6 +156,20 @@ function Row({ group, server, most }) {
         `}
       </td>
     </tr>
+  `;
+}
+
+/**
+ * How many of the connections are one client's each: of those that block, watch, subscribe or track.
+ *
+ * @param {{ of: ServerView["private_connections"] }} props
+ */
+function PrivateConnections({ of }) {
+  if (of === null) return null;
+  return html`
+    <small title="connections of the proxies that belong to one client each; private_connections_max">
+      ${whole(of.in_use)} of ${whole(of.max)} private
+    </small>
   `;
 }
 

@@ -8,6 +8,7 @@ import { ActionButton } from "./action_dialog.js";
 import { Badge, Empty, Unchanged } from "./elements.js";
 import { bytes, counted, duration, millis, short, UNKNOWN, whole } from "./format.js";
 import { html } from "./html.js";
+import { AllowedCommands } from "./rules.js";
 
 /** @import { ClusterView, ProxyView } from "../../api/cluster_view.ts" */
 
@@ -55,6 +56,7 @@ export function Proxies({ view }) {
             </tbody>
           </table>
         `}
+      <${AllowedCommands} commands=${view.allowed_commands} />
     </div>
   `;
 }

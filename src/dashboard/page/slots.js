@@ -11,6 +11,7 @@ import { loadColour, ownerColour } from "./colour.js";
 import { Bar, Empty, Switch, Unchanged } from "./elements.js";
 import { counted, short, slotRange, whole } from "./format.js";
 import { html } from "./html.js";
+import { SlotRules } from "./rules.js";
 import { SlotMap } from "./slot_map.js";
 import { slotRanges } from "./slot_ranges.js";
 
@@ -86,6 +87,7 @@ export function Slots({ view }) {
         <${Ranges} slots=${slots} onChoose=${setChosen} />
         <${Busiest} slots=${slots} onChoose=${setChosen} />
       </div>
+      <${SlotRules} rules=${view.slot_rules} />
     </div>
   `;
 }

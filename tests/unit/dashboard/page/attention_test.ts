@@ -85,3 +85,22 @@ Deno.test("what keeps many slots from moving is told once, with the slots", () =
     "warning: The migration of slot 9 is stuck: a key is too big",
   ]);
 });
+
+Deno.test("private connections to a server that are nearly used up come with what that means", () => {
+  const [group, ...others] = healthy().groups;
+  const [master, ...replicas] = group!.servers;
+  const withPrivates = (in_use: number) => ({
+    groups: [
+      {
+        ...group!,
+        servers: [{ ...master!, private_connections: { in_use, max: 100 } }, ...replicas],
+      },
+      ...others,
+    ],
+  });
+  assertEquals(concerns(withPrivates(89)), []);
+  assertEquals(concerns(withPrivates(90)), [
+    "warning: 90 of 100 private connections to 10.0.1.1:6379 are in use: then clients that block, " +
+    "watch or subscribe get errors (private_connections_max)",
+  ]);
+});
