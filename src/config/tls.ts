@@ -13,6 +13,7 @@ export interface TlsConfig {
   readonly tlsKey: string;
   readonly tlsClientCa: string;
   readonly tlsAuthClients: "no" | "optional" | "yes";
+  readonly tlsAuthUser: "off" | "cn";
 }
 
 /** A file and the key that names it. */
@@ -50,6 +51,12 @@ const RULES: readonly TlsRule[] = [
     isSet: ({ tlsAuthClients }) => tlsAuthClients !== "no",
     isKept: ({ tlsClientCa }) => tlsClientCa !== "",
     rule: "needs tls_client_ca",
+  },
+  {
+    key: "tls_auth_user",
+    isSet: ({ tlsAuthUser }) => tlsAuthUser !== "off",
+    isKept: ({ tlsAuthClients }) => tlsAuthClients !== "no",
+    rule: "needs tls_auth_clients = optional or yes",
   },
 ];
 

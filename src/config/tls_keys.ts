@@ -59,4 +59,15 @@ export const TLS_KEYS = [
       "Whether TLS clients must send a certificate that tls_client_ca signed. optional: they may; " +
       "a certificate that is not valid is refused.",
   },
+  {
+    key: "tls_auth_user",
+    field: "tlsAuthUser",
+    kind: "word",
+    words: ["off", "cn"],
+    default: "off",
+    isOfProxy: true,
+    help:
+      "Whether a client's certificate logs it in. cn: as the user that its common name (CN) names, if " +
+      "there is such a user and it is on; others log in with AUTH.",
+  },
 ] as const satisfies readonly ConfigKey[];

@@ -47,6 +47,7 @@ export function routerOptions(
   return {
     ...routerLogins(config),
     readMode: config.readMode,
+    tlsAuthUser: config.tlsAuthUser,
     isProtected: config.protectedMode === "yes" &&
       sockets.some(({ hostname }) => hostname === ""),
     maxClients: config.maxClients,

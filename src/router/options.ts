@@ -40,6 +40,8 @@ export interface RouterOptions extends RouterLogins {
   readonly readMode: ReadMode;
   /** Whether only this machine is served while no password is set. */
   readonly isProtected: boolean;
+  /** Whether a client's certificate says who it is. */
+  readonly tlsAuthUser: "off" | "cn";
   readonly maxClients: number;
   /** Close a session that sends nothing for this long. */
   readonly sessionIdleMs: number;

@@ -24,6 +24,7 @@ export function testOptions(change: Partial<RouterOptions> = {}): RouterOptions 
     readMode: "byob",
     password: "",
     isProtected: true,
+    tlsAuthUser: "off",
     backendUser: "",
     backendPassword: "",
     maxClients: 10_000,

@@ -12,6 +12,7 @@
  */
 
 import type { User } from "../../acl/user.ts";
+import { bytesOfText } from "../../acl/users.ts";
 import { clock } from "../../base/clock.ts";
 import { changeState, type StateMoves } from "../../base/state.ts";
 import type { Command } from "../../command/command.ts";
@@ -99,16 +100,29 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.credit = new ReplyCredit(this);
     this.replies = new Replies(this, connection);
     this.#input = new Input(this, connection);
-    this.#user = shared.users.default;
-    this.#hasLoggedIn = this.#user.needsNoLogin;
+    this.#user = this.#userAtFirst();
+    this.#hasLoggedIn = this.#isKnownAtFirst();
     this.userChanged();
+  }
+
+  /** Whose rights it has before it logs in: those of the user that its certificate names, if any. */
+  #userAtFirst(): User {
+    const { users, options } = this.shared;
+    const named = options.tlsAuthUser === "cn" && this.certificateName !== ""
+      ? users.get(bytesOfText(this.certificateName))
+      : undefined;
+    return named?.isOn === true ? named : users.default;
+  }
+
+  #isKnownAtFirst(): boolean {
+    return this.#user !== this.shared.users.default || this.#user.needsNoLogin;
   }
 
   get state(): ClientState {
     return this.#state;
   }
 
-  /** Whose rights it has: of the default user until it logs in. */
+  /** Whose rights it has. */
   get user(): User {
     return this.#user;
   }
@@ -134,8 +148,8 @@ export class Session implements Client, ReplyHost, TurnWork {
   }
 
   logOut(): void {
-    this.#user = this.shared.users.default;
-    this.#hasLoggedIn = this.#user.needsNoLogin;
+    this.#user = this.#userAtFirst();
+    this.#hasLoggedIn = this.#isKnownAtFirst();
     this.userChanged();
   }
 

@@ -6,11 +6,13 @@
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { freePort } from "../../support/free_port.ts";
 import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient } from "../../support/resp_client.ts";
 import { ReplyError, type RespValue } from "../../support/resp_value.ts";
 import { keyOn, RouterServer } from "../../support/router_server.ts";
+import { tlsClient, tlsFile } from "../../support/tls.ts";
 
 const NO_KEY = "NOPERM this user has no permissions to access one of the keys used as arguments";
 
@@ -209,6 +211,38 @@ Deno.test("users are the same in all workers before a change is answered", async
   assertMatch(await ask(admin, "ACL USERS"), /"many"/);
   await Deno.remove(folder, { recursive: true });
   for (const client of clients) client.close();
+});
+
+Deno.test("a certificate logs its client in as the user that it names", async () => {
+  const port = freePort();
+  await using servers = await RedisServer.startMany(2);
+  await using _proxy = await ProxyProcess.start({
+    servers,
+    config: {
+      "password": "secret",
+      "tls_addr": `127.0.0.1:${port}`,
+      "tls_cert": tlsFile("server"),
+      "tls_key": tlsFile("server-key"),
+      "tls_client_ca": tlsFile("ca"),
+      "tls_auth_clients": "optional",
+      "tls_auth_user": "cn",
+      "user.client": "on ~app:* +@all",
+    },
+  });
+  using named = await tlsClient(port, { as: "client" });
+  assertEquals(await ask(named, "ACL WHOAMI"), '"client"');
+  assertEquals(await ask(named, "GET other"), NO_KEY);
+  assertEquals(await ask(named, "AUTH default secret"), '"OK"');
+  assertEquals(await ask(named, "ACL WHOAMI"), '"default"');
+  assertEquals(await ask(named, "RESET"), '"RESET"');
+  assertEquals(await ask(named, "ACL WHOAMI"), '"client"');
+  using unnamed = await tlsClient(port);
+  assertMatch(await ask(unnamed, "ACL WHOAMI"), /^NOAUTH/);
+  assertEquals(await ask(unnamed, "AUTH secret"), '"OK"');
+  assertEquals(await ask(unnamed, "ACL DELUSER client"), "1");
+  assertEquals((await named.readToEnd()).length, 0);
+  using gone = await tlsClient(port, { as: "client" });
+  assertMatch(await ask(gone, "ACL WHOAMI"), /^NOAUTH/);
 });
 
 Deno.test("what is wrong with users in a configuration is said with file, line and rule", async () => {
