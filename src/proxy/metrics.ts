@@ -153,6 +153,13 @@ const ROWS: readonly Row[] = [
     samples: ({ totals }) => one(totals.wrongAuths),
   },
   {
+    name: "codis_proxy_throttled_auths_total",
+    help: "Wrong users or passwords that were answered late, as many came from one address",
+    type: "counter",
+    isPerWorker: true,
+    samples: ({ totals }) => one(totals.throttledAuths),
+  },
+  {
     name: "codis_proxy_input_bytes_total",
     help: "Bytes received from clients",
     type: "counter",

@@ -86,11 +86,14 @@ function accessEvents(
           "serve them, set password, or name the address to listen on: --addr=0.0.0.0:9000",
         { address, count },
       ),
-    authsRefused: ({ id, remote }, address, count) =>
+    authsRefused: ({ id, remote }, address, count, isSlowed) =>
       router.warn(
-        count === 1
+        (count === 1
           ? "session {id} of {remote} gave a wrong password"
-          : "{count} wrong passwords from {address}, the last by session {id} of {remote}",
+          : "{count} wrong passwords from {address}, the last by session {id} of {remote}") +
+          (isSlowed
+            ? "; wrong ones from {address} are answered late until none came for 60 s"
+            : ""),
         { id, remote, address, count },
       ),
   };

@@ -21,6 +21,10 @@ export interface RouterEvents extends SlotEvents, SubscriberEvents {
   serversDiffer(parameter: string, one: string, two: string): void;
   /** Clients of other machines were refused since the last report, the last one from this address. */
   clientsProtectedFrom(address: string, count: number): void;
-  /** Wrong passwords came from an address since the last report of it; this session gave the last. */
-  authsRefused(session: ListedClient, address: string, count: number): void;
+  /**
+   * Wrong passwords came from an address since the last report of it; this session gave the last.
+   *
+   * @param isSlowed Whether the address is answered late now.
+   */
+  authsRefused(session: ListedClient, address: string, count: number, isSlowed: boolean): void;
 }

@@ -67,6 +67,8 @@ export interface Totals {
   protocolErrors: number;
   /** Wrong users or passwords given by AUTH or HELLO. */
   wrongAuths: number;
+  /** Those of them that were answered late, because many came from one address. */
+  throttledAuths: number;
   /** Sessions closed by one of the session deadlines. */
   timedOutSessions: number;
 }
@@ -84,6 +86,7 @@ export function newTotals(): Totals {
     lostSubscriptions: 0,
     protocolErrors: 0,
     wrongAuths: 0,
+    throttledAuths: 0,
     timedOutSessions: 0,
   };
 }

@@ -41,6 +41,11 @@ export class AuthThrottle {
   readonly #addresses = new Map<string, Failures>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
 
+  /** Whether the next wrong password of an address is answered late. */
+  isSlowed(address: string): boolean {
+    return this.#waitMs(address) > 0;
+  }
+
   /** Calls `answer` when a wrong password of this address may be answered: now, or after its wait. */
   whenAllowed(address: string, answer: () => void): void {
     const waitMs = this.#waitMs(address);
@@ -78,7 +83,8 @@ export class AuthThrottle {
     failures.count++;
     failures.lastMs = now;
     failures.unreported++;
-    if (now - failures.reportedMs < LOG_MS) return 0;
+    const isFirstSlowed = failures.count === FREE_ATTEMPTS + 1;
+    if (now - failures.reportedMs < LOG_MS && !isFirstSlowed) return 0;
     const count = failures.unreported;
     failures.reportedMs = now;
     failures.unreported = 0;

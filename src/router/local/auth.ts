@@ -71,6 +71,8 @@ export function authenticate(
   logAccess(client, { reason: "auth", context, object: argumentBytes(args, 0) }, name);
   const address = client.remote.replace(/:\d+$/, "");
   const unreported = authThrottle.failed(address);
-  if (unreported > 0) events.authsRefused(client, address, unreported);
+  const isSlowed = authThrottle.isSlowed(address);
+  if (isSlowed) totals.throttledAuths++;
+  if (unreported > 0) events.authsRefused(client, address, unreported, isSlowed);
   authThrottle.whenAllowed(address, () => done(false));
 }

@@ -231,7 +231,11 @@ Deno.test("wrong passwords are answered late, counted and logged; right ones bes
     assertEquals(replies[1]!.value, "PONG");
     assertEquals(proxy.router.shared.totals.wrongAuths, 7, `${performance.now() - startedMs} ms`);
   }
-  assertEquals(proxy.events.filter((event) => event.startsWith("wrong")), ["wrong passwords: 1"]);
+  assertEquals(proxy.events.filter((event) => event.startsWith("wrong")), [
+    "wrong passwords: 1",
+    "wrong passwords: 3", // from here on they are answered late
+  ]);
+  assertEquals(proxy.router.shared.totals.throttledAuths, 4);
   using other = await proxy.client();
   await other.call("AUTH", "secret");
   const stats = await other.call("INFO", "stats") as string;
