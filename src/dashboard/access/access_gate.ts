@@ -65,7 +65,7 @@ export class AccessGate {
     const who = await this.#who(policy, incoming, needs);
     if ("status" in who || isRoleEnough(who.role, needs.role)) return who;
     const error = `this needs the role ${needs.role}; ${who.name} is ${who.role}`;
-    return { status: 403, error };
+    return { status: 403, error, who };
   }
 
   /** The user whose session a request belongs to. */

@@ -19,6 +19,8 @@ export interface Identity {
 export interface Refusal {
   readonly status: 401 | 403 | 415 | 429 | 503;
   readonly error: string;
+  /** Who it is, where that is known. */
+  readonly who?: Identity;
   /** Seconds after which to try again, of a 429. */
   readonly retryAfter?: number;
 }

@@ -17,7 +17,7 @@ import { isRefused } from "../../model/audit_entry.ts";
 import { StoreError } from "../../store/store.ts";
 import { addressOf } from "../access/access_gate.ts";
 import { sessionCookie, sessionIdIn } from "../access/sessions.ts";
-import type { Refusal } from "../access/identity.ts";
+import type { Identity, Refusal } from "../access/identity.ts";
 import { auditNote, isDryRun } from "../audit/audit_note.ts";
 import type { Dashboard } from "../dashboard.ts";
 import { ACTION_ROUTES } from "./action.ts";
@@ -43,6 +43,9 @@ import { TOKEN_ROUTES } from "./token.ts";
 import { USER_ROUTES } from "./user.ts";
 
 const log = logger("dashboard");
+
+/** Who asks, as long as that is not known. */
+const NOBODY: Identity = { name: "nobody", role: "viewer", kind: "place" };
 
 /** Every route. */
 export const API_TABLE: readonly ApiRoute[] = [
@@ -92,7 +95,7 @@ export async function answerApi(
     const body = route.changes ? await request.clone().text() : "";
     const call = {
       ...{ dashboard, request, url, remote, words, note: {}, answerHeaders: new Headers() },
-      who: "status" in who ? { name: "nobody", role: "viewer", kind: "place" } as const : who,
+      who: "status" in who ? who.who ?? NOBODY : who,
     };
     const response = "status" in who ? refused(call, who) : await answerRoute(route, call);
     await noteRequest(route, call, body, response);

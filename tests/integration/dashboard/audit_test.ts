@@ -69,6 +69,24 @@ Deno.test("changes and refusals are noted, with who and how they ended; the next
   assertEquals((await entriesOf(next, "&who=nobody")).length, 2);
 });
 
+Deno.test("what a role may not do is noted with the name of who tried it", async () => {
+  await using folder = await StoreFolder.make();
+  await using dashboard = await DashboardServer.start(await folder.open(), { token: "sesame" });
+  const as = (token: string) => ({ authorization: `Bearer ${token}` });
+  const asked = { name: "ci", role: "viewer" };
+  const { json } = await dashboard.ask("POST", "/api/tokens", asked, as("sesame"));
+  await dashboard.ask("POST", "/api/slots/init", undefined, as(json.token));
+  await dashboard.ask("GET", "/api/slots", undefined, as("wrong"));
+  await dashboard.ask("GET", "/api/slots");
+  const { entries } = (await dashboard.ask("GET", "/api/audit", undefined, as(json.token))).json;
+  assertEquals(told(entries), [
+    "nobody GET /api/slots 401", // with the wrong token; without one it is not noted
+    "token ci POST /api/slots/init 403",
+    "dashboard_token POST /api/tokens name=ci role=viewer 200",
+  ]);
+  assertEquals(entries[1].end, "this needs the role admin; token ci is viewer");
+});
+
 Deno.test("the store keeps so many entries, in few writes; strangers push out nothing that was done", async () => {
   await using folder = await StoreFolder.make();
   const store = await folder.open();
