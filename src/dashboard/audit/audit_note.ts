@@ -58,7 +58,9 @@ function argumentsOf(query: URLSearchParams, body: string): string {
   const fields = fieldsOf(body);
   const given = [...query, ...Object.entries(fields ?? {})].map(([name, value]) => {
     if (SECRETS.test(name)) return `${name}=***`;
-    return `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`;
+    const text = typeof value === "string" ? value : JSON.stringify(value);
+    // Rules of a Redis user, which may have passwords, and their hashes.
+    return `${name}=${text.replace(/([><#!])[^\s",]+/g, "$1***")}`;
   });
   // What is no JSON may hold anything.
   if (fields === undefined && body !== "") given.push(`body of ${body.length} characters`);

@@ -35,10 +35,13 @@ Deno.test("passwords and tokens are not in it, nor a body that may be anything",
     note("/api/x?token=geheim", '{"new_password":"geheim","Secret":["geheim"]}'),
     note("/api/users", 'password: "geheim"'),
     note("/api/users", '["geheim"]'),
+    note("/api/redis_users/bob", '{"rules":["on",">geheim","#geheim","~k:*"]}'),
+    note("/api/redis_users/import", '{"text":"user bob on >geheim ~*"}'),
   ];
   for (const each of notes) assert(!JSON.stringify(each).includes("geheim"), each.arguments);
   assertEquals(notes[0]!.arguments, "name=bob password=***");
   assertEquals(notes[2]!.arguments, "body of 18 characters");
+  assertEquals(notes[4]!.arguments, 'rules=["on",">***","#***","~k:*"]');
 });
 
 Deno.test("it says whether the page, our own commands, a proxy or something else sent it", () => {
