@@ -9,6 +9,7 @@ import { logger, reopenLog, startLog, stopLog } from "../base/log.ts";
 import { ProcessSignals } from "../base/process_signals.ts";
 import { rereadSecrets } from "../config/secrets.ts";
 import { type Config, loadConfig } from "../config/config.ts";
+import { backendTlsFiles } from "../config/tls.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { serveDashboard } from "../dashboard/server.ts";
@@ -16,8 +17,11 @@ import { etcd2Problem } from "../store/etcd2.ts";
 import { countFreeDescriptors, httpConnectionsOf } from "../io/descriptors.ts";
 import { dial } from "../io/dial.ts";
 import { LOOPBACK } from "../io/listen.ts";
+import type { TlsIdentity } from "../io/tls.ts";
+import { TlsWatch } from "../io/tls_files.ts";
 import { storeOf } from "../store/store.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
+import { tlsToServers } from "./parts/redis_servers.ts";
 import { makeDashboard } from "./parts/dashboard_service.ts";
 import { CONFIG_FILE, LOG_FILE, logLevelFlag, logOptions } from "./parts/flags.ts";
 import { RequestLog } from "./dashboard/request_log.ts";
@@ -84,11 +88,17 @@ async function runDashboard(values: FlagValues): Promise<number> {
   const opened = await openUnless(stopping, { ...config, zkSessionTimeoutMs: sessionMs });
   if (opened === undefined) return 0;
   const coordinator = undo.adopt(opened, (coordinator) => coordinator.close());
+  const serverTls = await tlsToServers(config);
+  if (serverTls !== undefined) {
+    const renew = (identity: TlsIdentity) => void (serverTls.identity = identity);
+    undo.use(new TlsWatch(backendTlsFiles(config)!, serverTls.identity, renew));
+  }
   const { dashboard, policy } = makeDashboard(config, {
     store: storeOf(coordinator, config.product),
     addr: advertised(config, asked),
     hostname: asked.hostname,
     takeOver: values["take-over"] !== "",
+    tls: serverTls,
   });
   const elsewhere = await etcd2Problem(config, coordinator);
   if (elsewhere !== undefined) {

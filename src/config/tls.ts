@@ -14,6 +14,11 @@ export interface TlsConfig {
   readonly tlsClientCa: string;
   readonly tlsAuthClients: "no" | "optional" | "yes";
   readonly tlsAuthUser: "off" | "cn";
+  readonly backendTls: boolean;
+  readonly backendTlsCa: string;
+  readonly backendTlsCert: string;
+  readonly backendTlsKey: string;
+  readonly backendTlsServerName: string;
 }
 
 /** A file and the key that names it. */
@@ -58,6 +63,11 @@ const RULES: readonly TlsRule[] = [
     isKept: ({ tlsAuthClients }) => tlsAuthClients !== "no",
     rule: "needs tls_auth_clients = optional or yes",
   },
+  pair(
+    "backend_tls_cert",
+    "backend_tls_key",
+    ({ backendTlsCert, backendTlsKey }) => [backendTlsCert, backendTlsKey],
+  ),
 ];
 
 /** Keys that have no effect without another one. */
@@ -74,7 +84,19 @@ const UNUSED: readonly TlsRule[] = [
     isKept: ({ tlsAuthClients }) => tlsAuthClients !== "no",
     rule: "is not used with tls_auth_clients = no",
   },
+  ofServers("backend_tls_ca", ({ backendTlsCa }) => backendTlsCa),
+  ofServers("backend_tls_cert", ({ backendTlsCert }) => backendTlsCert),
+  ofServers("backend_tls_server_name", ({ backendTlsServerName }) => backendTlsServerName),
 ];
+
+function ofServers(key: string, valueOf: (config: TlsConfig) => string): TlsRule {
+  return {
+    key,
+    isSet: (config) => valueOf(config) !== "",
+    isKept: ({ backendTls }) => backendTls,
+    rule: "is not used with backend_tls = off",
+  };
+}
 
 function pair(
   cert: string,
@@ -114,5 +136,15 @@ export function clientTlsFiles(config: TlsConfig): NamedFiles | undefined {
       key: "tls_client_ca",
       path: config.tlsAuthClients === "no" ? "" : config.tlsClientCa,
     },
+  };
+}
+
+/** The files for connections to the Redis servers; `undefined`: those speak no TLS. */
+export function backendTlsFiles(config: TlsConfig): NamedFiles | undefined {
+  if (!config.backendTls) return undefined;
+  return {
+    cert: { key: "backend_tls_cert", path: config.backendTlsCert },
+    key: { key: "backend_tls_key", path: config.backendTlsKey },
+    ca: { key: "backend_tls_ca", path: config.backendTlsCa },
   };
 }

@@ -70,4 +70,49 @@ export const TLS_KEYS = [
       "Whether a client's certificate logs it in. cn: as the user that its common name (CN) names, if " +
       "there is such a user and it is on; others log in with AUTH.",
   },
+  {
+    key: "backend_tls",
+    field: "backendTls",
+    kind: "switch",
+    default: "off",
+    help:
+      "Whether all connections to the Redis servers speak TLS: of proxies, dashboard and config " +
+      "commands. The servers need tls-replication yes and tls-cluster yes, too: only then do they speak " +
+      "TLS to their replicas, and to each other when keys move.",
+  },
+  {
+    key: "backend_tls_ca",
+    field: "backendTlsCa",
+    kind: "text",
+    default: "",
+    example: "/etc/codis/redis-ca.pem",
+    help: "PEM file with the certificate authority of the servers' certificates. Not set: the " +
+      "authorities that the runtime trusts.",
+  },
+  {
+    key: "backend_tls_cert",
+    field: "backendTlsCert",
+    kind: "text",
+    default: "",
+    example: "/etc/codis/redis-client.pem",
+    help: "PEM file with our certificate for the servers. Redis requires one unless " +
+      "tls-auth-clients is no.",
+  },
+  {
+    key: "backend_tls_key",
+    field: "backendTlsKey",
+    kind: "text",
+    default: "",
+    example: "/etc/codis/redis-client-key.pem",
+    help: "PEM file with the private key of backend_tls_cert.",
+  },
+  {
+    key: "backend_tls_server_name",
+    field: "backendTlsServerName",
+    kind: "text",
+    default: "",
+    example: "redis.example.com",
+    help:
+      "Name that all servers' certificates must have. Not set: the host of the server's address.",
+  },
 ] as const satisfies readonly ConfigKey[];

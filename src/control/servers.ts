@@ -4,13 +4,14 @@
  * @module
  */
 
-import { parseAddress } from "../base/address.ts";
+import { formatAddress, parseAddress } from "../base/address.ts";
 import type { Secret } from "../base/secret.ts";
+import type { TlsToServers } from "../io/tls.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { ServerRecord } from "../model/server.ts";
 import { keysIn, readInfo, type RedisInfo, runIdIn } from "../redis/info.ts";
 import { RedisConnection } from "../redis/connection.ts";
-import { RedisError } from "../redis/reply.ts";
+import { RedisError, replyText } from "../redis/reply.ts";
 import { type CheckResult, checkTree } from "../store/check.ts";
 import type { FactsByAddr, ServerFacts } from "../store/decoded_tree.ts";
 import { type ProductTree, serverAddrs } from "../store/product_tree.ts";
@@ -40,6 +41,8 @@ export interface ServerAuth {
   readonly password: Secret;
   /** The user by which proxies send the requests of clients; undefined: the same user. */
   readonly clients?: { readonly user: string; readonly password: Secret } | undefined;
+  /** How servers are spoken to with TLS; without it, none is spoken. */
+  readonly tls?: TlsToServers | undefined;
 }
 
 /** What `config check` and `GET /api/check` find. */
@@ -214,10 +217,13 @@ export async function checkFitMaster(control: Control, addr: string): Promise<vo
  *
  * @throws {StoreError} When it does not know the proxies' user.
  */
-export async function checkServesClients({ clients }: ServerAuth, addr: string): Promise<void> {
+export async function checkServesClients(
+  { clients, tls }: ServerAuth,
+  addr: string,
+): Promise<void> {
   if (clients === undefined) return;
   try {
-    const times = { dialMs: IDENTITY_MS, replyMs: IDENTITY_MS };
+    const times = { dialMs: IDENTITY_MS, replyMs: IDENTITY_MS, tls };
     (await RedisConnection.open(parseAddress(addr), { ...clients, ...times })).close();
   } catch (error) {
     // A server that does not answer is reported elsewhere.
@@ -258,6 +264,22 @@ export async function makeReplica(
   await follow(redis, master, auth);
 }
 
+/**
+ * Why a server that we reach over TLS speaks none to other servers; `undefined`: it does, or we speak none.
+ *
+ * @param setting `tls-replication` to its master, `tls-cluster` to whom MIGRATE sends keys.
+ */
+export async function tlsFault(
+  redis: RedisConnection,
+  setting: "tls-replication" | "tls-cluster",
+): Promise<string | undefined> {
+  if (!redis.isTls) return undefined;
+  const [reply] = await redis.pipeline([["CONFIG", "GET", setting]]);
+  if (!Array.isArray(reply) || reply[1] === undefined) return undefined;
+  if (replyText(reply[1]) === "yes") return undefined;
+  return `${setting} is no there: run CONFIG SET ${setting} yes, and write it to its redis.conf`;
+}
+
 /** Makes a server follow `master`; `""`: makes it a master. */
 export async function follow(
   redis: RedisConnection,
@@ -268,6 +290,12 @@ export async function follow(
   if (auth.password.isSet) {
     await redis.call("CONFIG", "SET", "masterauth", auth.password.reveal());
     if (auth.user !== "") await redis.call("CONFIG", "SET", "masteruser", auth.user);
+  }
+  const fault = await tlsFault(redis, "tls-replication");
+  if (fault !== undefined) {
+    throw new StoreError(
+      `${formatAddress(redis.address)} cannot follow ${master} over TLS: ${fault}`,
+    );
   }
   const { hostname, port } = parseAddress(master);
   await replicaOf(redis, hostname, `${port}`);

@@ -12,7 +12,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { logger } from "../base/log.ts";
-import type { TlsIdentity } from "./tls.ts";
+import type { TlsIdentity, TlsToServers } from "./tls.ts";
 
 /** Time between two looks at the files, in milliseconds. */
 const LOOK_MS = 2_000;
@@ -64,6 +64,19 @@ function checkPair(identity: TlsIdentity, cert: TlsFile, key: TlsFile): void {
   } catch (error) {
     throw bad(cert, `cannot be used with ${key.key}: ${(error as Error).message}`);
   }
+}
+
+/**
+ * How to speak TLS to servers: with these files, to certificates of this name.
+ *
+ * @returns `undefined` without files.
+ * @throws {Error} As {@linkcode readTlsFiles}.
+ */
+export async function readTlsToServers(
+  files: TlsFiles | undefined,
+  serverName: string,
+): Promise<TlsToServers | undefined> {
+  return files && { identity: await readTlsFiles(files), serverName };
 }
 
 /** Logs a warning for each certificate that has expired, or soon will. */

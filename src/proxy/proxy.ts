@@ -20,7 +20,7 @@ import { ProcessLife } from "../base/process_life.ts";
 import { ProcessSignals } from "../base/process_signals.ts";
 import { rereadSecrets } from "../config/secrets.ts";
 import type { Config } from "../config/config.ts";
-import { clientTlsFiles } from "../config/tls.ts";
+import { backendTlsFiles, clientTlsFiles } from "../config/tls.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { fillEmptyStore } from "../store/bootstrap.ts";
@@ -36,6 +36,7 @@ import {
 import { LOOPBACK } from "../io/listen.ts";
 import type { HttpServer } from "../io/http_server.ts";
 import { readTlsFiles, type TlsFiles, TlsWatch, warnOfDates } from "../io/tls_files.ts";
+import type { TlsIdentity } from "../io/tls.ts";
 import type { TlsToClients } from "../io/tls_gate.ts";
 import { serveAdmin } from "./admin.ts";
 import type { Build } from "./debug_vars.ts";
@@ -43,7 +44,7 @@ import { followAllowedCommands } from "./membership/allowed_commands.ts";
 import { goOnline } from "./membership/go_online.ts";
 import { Membership } from "./membership/membership.ts";
 import { changerOf, StoredUsers } from "./membership/stored_users.ts";
-import type { DataPlane, ListenPlace } from "./workers/data_plane.ts";
+import type { DataPlane, ListenPlace, TlsSide } from "./workers/data_plane.ts";
 import { openDataPlane } from "./workers/open_data_plane.ts";
 import { newProxyRecord } from "./membership/proxy_record.ts";
 import type { AttachedService, ProxyStart } from "./proxy_start.ts";
@@ -95,7 +96,7 @@ export async function startProxy(asked: ProxyStart): Promise<RunningProxy> {
   const tls = await readClientTls(config);
   const place = listenPlace(asked);
   const plane = await openDataPlane(place, asked.workers, {
-    router: routerOptions(config, VERSION, place.sockets),
+    router: { ...routerOptions(config, VERSION, place.sockets), backendTls: asked.serverTls },
     users,
     tls: tls?.clients,
     keepAliveMs: config.backendPingPeriodMs,
@@ -103,7 +104,8 @@ export async function startProxy(asked: ProxyStart): Promise<RunningProxy> {
   }, { onPause: () => proxy.notePause() });
   plane.users.source = source;
   const proxy = new StartedProxy({ ...asked, config }, plane);
-  if (tls !== undefined) proxy.watchTls(tls);
+  proxy.watchTls("clients", tls?.files, tls?.clients.identity);
+  proxy.watchTls("servers", backendTlsFiles(config), asked.serverTls?.identity);
   try {
     await proxy.start(descriptors.httpConnections);
     return proxy;
@@ -125,9 +127,9 @@ class StartedProxy implements RunningProxy {
   #coordinator: Coordinator | undefined;
   #attached: AttachedService | undefined;
   #membership: Membership | undefined;
-  #tlsWatch: TlsWatch | undefined;
   /** Undefined: this proxy has its own. */
   #users: StoredUsers | undefined;
+  readonly #tlsWatches: TlsWatch[] = [];
   #isServing = false;
   #stopping: Promise<void> | undefined;
 
@@ -145,13 +147,11 @@ class StartedProxy implements RunningProxy {
     return this.#plane.addresses[0]!;
   }
 
-  /** Serves TLS clients with what is in the files of the certificate, whenever that changes. */
-  watchTls({ files, clients }: ClientTls): void {
-    this.#tlsWatch = new TlsWatch(
-      files,
-      clients.identity,
-      (identity) => this.#plane.renewTls(identity),
-    );
+  /** Uses what is in the files of a certificate, whenever that changes. */
+  watchTls(side: TlsSide, files: TlsFiles | undefined, first: TlsIdentity | undefined): void {
+    if (files === undefined || first === undefined) return;
+    const renew = (identity: TlsIdentity) => this.#plane.renewTls(side, identity);
+    this.#tlsWatches.push(new TlsWatch(files, first, renew));
   }
 
   get httpAddress(): Deno.NetAddr {
@@ -304,7 +304,7 @@ class StartedProxy implements RunningProxy {
     await this.#coordinator!.close();
     await this.#plane.close();
     await this.#admin!.shutdown();
-    this.#tlsWatch?.[Symbol.dispose]();
+    for (const watch of this.#tlsWatches) watch[Symbol.dispose]();
     this.#life.end();
     log.info("proxy exit");
     this.#serving.reject(new Error(reason));
@@ -314,7 +314,7 @@ class StartedProxy implements RunningProxy {
   /** Leaves nothing of a start that failed. */
   async undo(): Promise<void> {
     clearTimeout(this.#loadingTimer);
-    this.#tlsWatch?.[Symbol.dispose]();
+    for (const watch of this.#tlsWatches) watch[Symbol.dispose]();
     this.#life.end();
     await this.#plane.close();
     await this.#attached?.stop();

@@ -12,6 +12,7 @@ import type { Address } from "../base/address.ts";
 import { formatAddress } from "../base/address.ts";
 import { isWrongPassword, type Secret } from "../base/secret.ts";
 import { causeOf, type Connection, dial, hangUp, writeAll } from "../io/dial.ts";
+import type { TlsToServers } from "../io/tls.ts";
 import { Encoder } from "../resp/encoder.ts";
 import { ReplyFramer } from "../resp/reply_framer.ts";
 import { decodeReply, RedisError, type RedisValue } from "./reply.ts";
@@ -26,6 +27,8 @@ export interface RedisOptions {
   readonly dialMs: number;
   /** Longest time that a reply may take, in milliseconds; each reply restarts it. */
   readonly replyMs: number;
+  /** How to speak TLS; without it, none is spoken. */
+  readonly tls?: TlsToServers | undefined;
 }
 
 /** A word of a command; numbers are written in decimal. */
@@ -76,10 +79,10 @@ export class RedisConnection implements Disposable {
    * @throws {RedisError} When user or password are refused.
    */
   static async open(address: Address, options: RedisOptions): Promise<RedisConnection> {
-    const { user, password, dialMs } = options;
+    const { user, password, dialMs, tls } = options;
     let connection: Connection;
     try {
-      connection = await dial(address.hostname, address.port, dialMs);
+      connection = await dial(address.hostname, address.port, dialMs, tls);
     } catch (error) {
       throw unreachable(address, error);
     }
@@ -107,6 +110,11 @@ export class RedisConnection implements Disposable {
   /** When it was lost or closed, in monotonic milliseconds; 0 while it is open. */
   get failedMs(): number {
     return this.#failedMs;
+  }
+
+  /** Whether it speaks TLS. */
+  get isTls(): boolean {
+    return this.#options.tls !== undefined;
   }
 
   /** Whether commands can still be sent. */

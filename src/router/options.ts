@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { TlsToServers } from "../io/tls.ts";
 import type { ReadMode } from "../io/byte_source.ts";
 
 /** What a connection to a server begins with. */
@@ -60,6 +61,8 @@ export interface RouterOptions extends RouterLogins {
   /** Bytes all sessions together may hold before reading pauses. */
   readonly proxyBufferBytesMax: number;
   readonly backendDialMs: number;
+  /** How servers are spoken to with TLS; left out: without. */
+  readonly backendTls?: TlsToServers | undefined;
   /** Longest time a server may leave its oldest request unanswered without sending a byte. */
   readonly backendTimeoutMs: number;
   /** Connections to one server that belong to one client each; more clients wait. */

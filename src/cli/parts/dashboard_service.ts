@@ -10,6 +10,7 @@ import { logger } from "../../base/log.ts";
 import { backendLogin, clientLogin, type Config } from "../../config/config.ts";
 import { Dashboard } from "../../dashboard/dashboard.ts";
 import { answerDashboard } from "../../dashboard/server.ts";
+import type { TlsToServers } from "../../io/tls.ts";
 import type { AttachedPlace, AttachedService } from "../../proxy/proxy_start.ts";
 import { VERSION } from "../../proxy/version.ts";
 import type { Store } from "../../store/store.ts";
@@ -23,6 +24,8 @@ export interface DashboardPlace {
   readonly hostname: string;
   /** Whether to remove the record of a Codis 2.0 dashboard. */
   readonly takeOver: boolean;
+  /** How Redis servers are spoken to with TLS. */
+  readonly tls: TlsToServers | undefined;
 }
 
 /** Makes a dashboard, not started, and the rules of who may change the cluster through it. */
@@ -30,7 +33,7 @@ export function makeDashboard(
   config: Config,
   place: DashboardPlace,
 ): { dashboard: Dashboard; policy: AccessPolicy } {
-  const { store, addr, hostname, takeOver } = place;
+  const { store, addr, hostname, takeOver, tls } = place;
   const token = config.dashboardToken;
   const policy = accessPolicy(token, hostname, [
     ...config.httpNames,
@@ -42,7 +45,7 @@ export function makeDashboard(
     coordinator: config.coordinator,
     addr,
     version: VERSION,
-    auth: { ...backendLogin(config), clients: clientLogin(config) },
+    auth: { ...backendLogin(config), clients: clientLogin(config), tls },
     dialMs: config.backendDialTimeoutMs,
     failover: config.failover,
     failoverAfterMs: config.failoverAfterMs,
@@ -73,6 +76,7 @@ export function makeDashboard(
 export function attachedDashboard(
   config: Config,
   http: Address,
+  tls: TlsToServers | undefined,
 ): ((place: AttachedPlace) => AttachedService) | undefined {
   if (config.coordinator !== "embedded" || config.dashboardAddr !== undefined) return undefined;
   return ({ store, port }) => {
@@ -85,6 +89,7 @@ export function attachedDashboard(
       // The operator opened the address for metrics, not for changes to the cluster.
       hostname: "",
       takeOver: false,
+      tls,
     });
     dashboard.start();
     return {

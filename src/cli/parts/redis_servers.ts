@@ -6,6 +6,9 @@
 
 import type { Address } from "../../base/address.ts";
 import { backendLogin, type Config } from "../../config/config.ts";
+import { backendTlsFiles } from "../../config/tls.ts";
+import { readTlsToServers } from "../../io/tls_files.ts";
+import type { TlsToServers } from "../../io/tls.ts";
 import { factsOf, IDENTITY_MS } from "../../control/servers.ts";
 import { RedisConnection } from "../../redis/connection.ts";
 import type { Identify } from "../../store/bootstrap.ts";
@@ -15,9 +18,21 @@ import type { Identify } from "../../store/bootstrap.ts";
  *
  * @throws {RedisUnreachableError | RedisError} When that fails.
  */
-export function openServer(config: Config, server: Address): Promise<RedisConnection> {
-  const dialMs = config.backendDialTimeoutMs;
-  return RedisConnection.open(server, { ...backendLogin(config), dialMs, replyMs: IDENTITY_MS });
+export async function openServer(config: Config, server: Address): Promise<RedisConnection> {
+  const [dialMs, tls] = [config.backendDialTimeoutMs, await tlsToServers(config)];
+  return await RedisConnection.open(server, {
+    ...backendLogin(config),
+    ...{ dialMs, replyMs: IDENTITY_MS, tls },
+  });
+}
+
+/**
+ * How the servers are spoken to with TLS; `undefined`: without.
+ *
+ * @throws {Error} When a file that the config names cannot be used.
+ */
+export function tlsToServers(config: Config): Promise<TlsToServers | undefined> {
+  return readTlsToServers(backendTlsFiles(config), config.backendTlsServerName);
 }
 
 /** Makes the function that asks a server for its identity. */

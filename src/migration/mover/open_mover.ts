@@ -6,7 +6,7 @@
 
 import { CodisServerMover } from "./codis_server.ts";
 import { type MoveContext, MoveError, type SlotMover } from "./mover.ts";
-import { areOneServer, isCodisServer } from "../../control/servers.ts";
+import { areOneServer, isCodisServer, tlsFault } from "../../control/servers.ts";
 import { loadSlotRules } from "../../store/slot_rules.ts";
 import { StockMover } from "./stock.ts";
 
@@ -30,6 +30,11 @@ export async function openMover(context: MoveContext): Promise<SlotMover> {
     const [codis, stock] = isSourceCodis ? [source, target] : [target, source];
     // Proxies use other commands for a codis-server, and no codis-server can read a newer Redis's keys.
     throw new MoveError(`${codis} is a codis-server and ${stock} is not: keys cannot be moved`);
+  }
+  using redis = await control.redis(source);
+  const fault = await tlsFault(redis, "tls-cluster");
+  if (fault !== undefined) {
+    throw new MoveError(`${source} cannot send keys to ${target} over TLS: ${fault}`);
   }
   const { rules } = await loadSlotRules(control.store);
   if (isSourceCodis && rules.length > 0) {

@@ -35,6 +35,9 @@ export interface ListenPlace {
   readonly proto: ListenProto;
 }
 
+/** With whom TLS is spoken. */
+export type TlsSide = "clients" | "servers";
+
 /** What a data plane is made with. */
 export interface PlaneOptions {
   readonly router: RouterOptions;
@@ -87,8 +90,8 @@ export interface DataPlane extends SlotTable {
   drainSessions(graceMs: number): Promise<void>;
   /** Its stats; a worker that does not answer at once is in them as it was last seen. */
   stats(): Promise<PlaneStats>;
-  /** Meets TLS clients that connect from now on with another certificate. */
-  renewTls(identity: TlsIdentity): void;
+  /** Uses another certificate for connections that are made from now on. */
+  renewTls(side: TlsSide, identity: TlsIdentity): void;
   /** Log lines of this level and above are kept. */
   setLogLevel(level: LogLevel): void;
   /** Closes everything. */

@@ -29,6 +29,7 @@ import type {
   PlaneEvents,
   PlaneOptions,
   PlaneStats,
+  TlsSide,
 } from "./data_plane.ts";
 import { HandshakeLog } from "../handshake_log.ts";
 import { routerEvents } from "../router_events.ts";
@@ -187,8 +188,10 @@ export class LocalPlane implements DataPlane {
     return Promise.resolve({ sum, workers: [sum] });
   }
 
-  renewTls(identity: TlsIdentity): void {
-    this.#gate?.renew(identity);
+  renewTls(side: TlsSide, identity: TlsIdentity): void {
+    if (side === "clients") return this.#gate?.renew(identity);
+    const { backendTls } = this.router.shared.options;
+    if (backendTls !== undefined) backendTls.identity = identity;
   }
 
   /** The thread's own log is the only one. */

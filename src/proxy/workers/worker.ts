@@ -69,7 +69,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
       new Promise((resolve) => unblockClient(plane.router.shared, id, reply, resolve)),
     scriptSeen: (sha, found) => plane.router.shared.scripts.heard(sha, found),
     press: () => plane.router.shared.budget.isAboveShare && plane.router.runAtTurnEnd(),
-    renewTls: (identity) => plane.renewTls(identity),
+    renewTls: (side, identity) => plane.renewTls(side, identity),
     setLogLevel,
     close: () => plane.close(),
   };

@@ -24,7 +24,7 @@ import type { RouterLogins } from "../../router/options.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
-import type { ListenPlace, PlaneOptions } from "./data_plane.ts";
+import type { ListenPlace, PlaneOptions, TlsSide } from "./data_plane.ts";
 import type { SharedCounts } from "./shared_context.ts";
 
 /** The first message to a worker. */
@@ -79,8 +79,7 @@ export interface WorkerCalls {
   scriptSeen(sha: string, found: FoundInScript): void;
   /** All workers hold more than proxy_max_buffer: those above their share close clients. */
   press(): void;
-  /** Meets TLS clients with another certificate. */
-  renewTls(identity: TlsIdentity): void;
+  renewTls(side: TlsSide, identity: TlsIdentity): void;
   setLogLevel(level: LogLevel): void;
   close(): void;
 }

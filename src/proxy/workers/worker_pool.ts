@@ -43,6 +43,7 @@ import type {
   PlaneEvents,
   PlaneOptions,
   PlaneStats,
+  TlsSide,
 } from "./data_plane.ts";
 import { SettlingChanges } from "./settling_changes.ts";
 import { newSharedCounts, type SharedCounts } from "./shared_context.ts";
@@ -419,10 +420,11 @@ export class WorkerPool implements DataPlane {
     };
   }
 
-  renewTls(identity: TlsIdentity): void {
-    const { tls } = this.#options;
-    if (tls !== undefined) tls.identity = identity; // of workers that begin later
-    this.#notifyAll((calls) => calls.notify("renewTls", identity));
+  renewTls(side: TlsSide, identity: TlsIdentity): void {
+    const { tls, router } = this.#options;
+    const of = side === "clients" ? tls : router.backendTls;
+    if (of !== undefined) of.identity = identity; // of workers that begin later
+    this.#notifyAll((calls) => calls.notify("renewTls", side, identity));
   }
 
   setLogLevel(level: LogLevel): void {

@@ -204,7 +204,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   #dial(): void {
     this.#changeState("dialing");
     const { hostname, port, options } = this.server;
-    dial(hostname, port, options.backendDialMs).then(
+    dial(hostname, port, options.backendDialMs, options.backendTls).then(
       (connection) => this.#greet(connection),
       (error) => {
         if (this.#state === "dialing") this.#fail(causeOf(error));

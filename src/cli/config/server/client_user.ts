@@ -119,7 +119,7 @@ export async function clientUserRules(redis: RedisConnection, user: ClientUser):
 export async function clientUserState(
   address: Address,
   user: ClientUser,
-  options: Pick<RedisOptions, "dialMs" | "replyMs">,
+  options: Omit<RedisOptions, "user" | "password">,
 ): Promise<ClientUserState> {
   let redis: RedisConnection;
   try {

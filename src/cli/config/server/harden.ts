@@ -6,6 +6,7 @@
  * @module
  */
 
+import { tlsToServers } from "../../parts/redis_servers.ts";
 import { type Address, formatAddress, parseAddress } from "../../../base/address.ts";
 import { backendLogin, type Config } from "../../../config/config.ts";
 import { RedisConnection, type RedisOptions } from "../../../redis/connection.ts";
@@ -106,18 +107,19 @@ async function hardenServer(
   const addr = formatAddress(address);
   let command = "";
   try {
+    const options = { ...timesOf(config), tls: await tlsToServers(config) };
     using redis = await RedisConnection.open(address, {
       ...backendLogin(config),
-      ...timesOf(config),
+      ...options,
     });
     const rules = await clientUserRules(redis, user);
     command = ["ACL", "SETUSER", user.name, ...rules].join(" ");
     if (!isApplied) {
-      const state = await clientUserState(address, user, timesOf(config));
+      const state = await clientUserState(address, user, options);
       return { addr, state, problem: "", command };
     }
     const problem = await setClientUser(redis, user, rules);
-    const state = await clientUserState(address, user, timesOf(config));
+    const state = await clientUserState(address, user, options);
     if (state === "in place") return { addr, state: "set", problem, command };
     return {
       addr,
