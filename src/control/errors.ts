@@ -36,11 +36,13 @@ export class InputError extends Error {
   /** What it must be: `a whole number from 1`. */
   readonly rule: string;
 
-  /** A `value` of `field` that breaks `rule`. */
-  constructor(field: string, rule: string, value: unknown) {
-    const shown = value === undefined ? "missing" : JSON.stringify(value);
-    const text = shown.length > VALUE_MAX ? `${shown.slice(0, VALUE_MAX)}…` : shown;
-    super(`${field} must be ${rule}, not ${text}`);
+  /**
+   * A `value` of `field` that breaks `rule`.
+   *
+   * @param shown What the message says in place of a value that may be a secret, or hold one.
+   */
+  constructor(field: string, rule: string, value: unknown, shown = quoted(value)) {
+    super(`${field} must be ${rule}, not ${shown}`);
     this.field = field;
     this.rule = rule;
   }
@@ -48,3 +50,8 @@ export class InputError extends Error {
 
 /** Longest piece of a value that a message quotes, in characters. */
 const VALUE_MAX = 80;
+
+function quoted(value: unknown): string {
+  const text = value === undefined ? "missing" : JSON.stringify(value);
+  return text.length > VALUE_MAX ? `${text.slice(0, VALUE_MAX)}…` : text;
+}

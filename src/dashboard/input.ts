@@ -33,10 +33,12 @@ function parseBody(text: string): Body {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new InputError("body", "a JSON object", text);
+    // Not quoted: a body with a password that lacks a brace is no JSON either.
+    throw new InputError("body", "a JSON object", text, `${text.length} characters of other text`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new InputError("body", "a JSON object", value);
+    const kind = Array.isArray(value) ? "array" : value === null ? "null" : typeof value;
+    throw new InputError("body", "a JSON object", value, kind);
   }
   return value as Body;
 }
@@ -56,7 +58,9 @@ export async function readOptionalBody(request: Request): Promise<Body> {
 export function onlyFields(body: Body, ...fields: readonly string[]): Body {
   const other = Object.keys(body).find((field) => !fields.includes(field));
   if (other === undefined) return body;
-  throw new InputError(other, `left out: only ${fields.join(", ")} are known here`, body[other]);
+  const rule = `left out: only ${fields.join(", ")} are known here`;
+  // Not quoted: it may be a password under a name that is mistyped.
+  throw new InputError(other, rule, body[other], "given");
 }
 
 async function readText(request: Request, bytesMax = BODY_BYTES_MAX): Promise<string> {

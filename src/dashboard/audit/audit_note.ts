@@ -11,8 +11,8 @@ import type { AuditNote } from "./audit_trail.ts";
 const ARGUMENTS_MAX = 400;
 const END_MAX = 300;
 
-/** Fields whose values are secrets. */
-const SECRETS = /password|token|secret/i;
+/** Fields whose values are secrets, mistyped ones too. */
+const SECRETS = /pass|pwd|token|secret|auth/i;
 
 /** The answer of a request. */
 interface Answered {
@@ -58,13 +58,17 @@ function argumentsOf(query: URLSearchParams, body: string): string {
   const fields = fieldsOf(body);
   const given = [...query, ...Object.entries(fields ?? {})].map(([name, value]) => {
     if (SECRETS.test(name)) return `${name}=***`;
-    const text = typeof value === "string" ? value : JSON.stringify(value);
+    const text = typeof value === "string" ? value : JSON.stringify(value, masked);
     // Rules of a Redis user, which may have passwords, and their hashes.
     return `${name}=${text.replace(/([><#!])[^\s",]+/g, "$1***")}`;
   });
   // What is no JSON may hold anything.
   if (fields === undefined && body !== "") given.push(`body of ${body.length} characters`);
   return shortened(given.join(" "), ARGUMENTS_MAX);
+}
+
+function masked(name: string, value: unknown): unknown {
+  return SECRETS.test(name) ? "***" : value;
 }
 
 function fieldsOf(body: string): Readonly<Record<string, unknown>> | undefined {
