@@ -13,11 +13,8 @@ export type Part = "at rest" | "while slots move";
 
 const TABLE_HEAD =
   "| unit | tests | passed directly | of these through the proxy |\n|---|---|---|---|\n";
-/** An entry of the list of failures: `` - `NAME`: reason ``. */
-const ENTRY = /^- `(.*)`: (.*)$/;
-const UNIT_HEAD = /^#### (\S+)$/;
 
-/** The sentence over the table, for people and for {@linkcode listedDifferences}. */
+/** The sentence over the table. */
 function summary({ tests, passedDirectly, passedThrough, hangs }: Totals, version: string): string {
   return `Redis ${version}: of ${tests} tests ${passedDirectly} pass directly, and of these ` +
     `${passedThrough} pass through the proxy. ${hangs} wait in vain for a reply of the proxy.`;
@@ -69,27 +66,4 @@ export function replacePart(document: string, part: Part, text: string): string 
 /** Writes a part into docs/conformance.md. */
 export async function writePart(part: Part, text: string): Promise<void> {
   await Deno.writeTextFile(DOCUMENT, replacePart(await Deno.readTextFile(DOCUMENT), part, text));
-}
-
-/**
- * The tests of each unit that a part lists as failing only through the proxy. A name stands there as
- * often as tests of that name fail.
- */
-export function listedDifferences(document: string, part: Part): Map<string, string[]> {
-  const from = document.indexOf(`<!-- ${part} -->`);
-  const to = document.indexOf(`<!-- /${part} -->`);
-  const units = new Map<string, string[]>();
-  let names: string[] = [];
-  for (const line of document.slice(from, to).split("\n")) {
-    const unit = UNIT_HEAD.exec(line)?.[1];
-    if (unit !== undefined) units.set(unit, names = []);
-    const name = ENTRY.exec(line)?.[1];
-    if (name !== undefined) names.push(name);
-  }
-  return units;
-}
-
-/** A test's name as {@linkcode listedDifferences} gives it. */
-export function listedName(name: string): string {
-  return code(name).slice(1, -1);
 }

@@ -12,7 +12,7 @@ import { NO_REASON } from "./reasons.ts";
 import { endRuns, runUnit, type UnitRun } from "./run_unit.ts";
 import { ensureSource, type RedisSource, WORK_FOLDER } from "./source.ts";
 import type { Way } from "./target.ts";
-import { QUICK_UNITS } from "./quick_units.ts";
+import { QUICK_SKIPPED, QUICK_UNITS } from "./quick_units.ts";
 
 const HELP = `deno task conformance [options]
 
@@ -37,6 +37,8 @@ interface Options {
   readonly units: readonly string[] | undefined;
   readonly lanes: number;
   readonly cpu: number;
+  /** Tests that are left out. */
+  readonly skipped: readonly string[];
 }
 
 function stop(message: string, code = 1): never {
@@ -63,6 +65,7 @@ function readOptions(args: readonly string[]): Options {
     units: flags.quick ? QUICK_UNITS : flags.unit?.split(","),
     lanes: count("lanes"),
     cpu: count("cpu"),
+    skipped: flags.quick ? QUICK_SKIPPED : [],
   };
 }
 
@@ -77,12 +80,12 @@ function chosenUnits({ units }: RedisSource, wanted: readonly string[] | undefin
 async function judgeUnit(
   source: RedisSource,
   unit: string,
-  { isMigrating, isPlain, cpu }: Options,
+  { isMigrating, ...options }: Options,
 ): Promise<UnitComparison | undefined> {
-  const direct = await runUnit(source, unit, { way: "direct", cpu, isPlain });
+  const direct = await runUnit(source, unit, { way: "direct", ...options });
   if (direct.tests.length === 0) return undefined;
   const way: Way = isMigrating ? "migrating" : "proxy";
-  const through = await runUnit(source, unit, { way, cpu, isPlain });
+  const through = await runUnit(source, unit, { way, ...options });
   const result = compare(direct, through);
   console.log(line(result, direct, through));
   for (const text of result.trouble) console.log(`  ${text}`);

@@ -18,6 +18,8 @@ export interface UnitOptions {
   readonly cpu: number;
   /** Whether runtest itself runs it, which ends a unit at its first exception. */
   readonly isPlain: boolean;
+  /** Tests that are left out. */
+  readonly skipped: readonly string[];
 }
 
 /** What became of a unit. */
@@ -62,7 +64,7 @@ export function endRuns(): void {
 export async function runUnit(
   { folder }: RedisSource,
   unit: string,
-  { way, cpu, isPlain }: UnitOptions,
+  { way, cpu, isPlain, skipped }: UnitOptions,
 ): Promise<UnitRun> {
   if (isEnding) throw new Error("interrupted");
   const startMs = performance.now();
@@ -72,6 +74,7 @@ export async function runUnit(
     : await startTarget(way, cpu);
   const controlPort = target instanceof OwnServers ? target.controlPort : 0;
   const suite = ["--host", "127.0.0.1", "--port", `${target.port}`, ...SUITE_OPTIONS];
+  for (const test of skipped) suite.push("--skiptest", test);
   const child = isPlain
     ? new Child("sh", {
       args: ["./runtest", ...suite, "--single", unit, "--baseport", `${plainPort()}`],
