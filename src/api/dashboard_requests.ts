@@ -16,6 +16,7 @@ import { type Address, formatAddress, parseAddress } from "../base/address.ts";
 import type { Secret } from "../base/secret.ts";
 import { RecordError, type Shape } from "../model/record.ts";
 import { ANSWER_SHAPES, type DoneAnswer } from "./answers.ts";
+import { productFetch } from "./product_http.ts";
 import {
   DashboardError,
   DashboardUnreachableError,
@@ -193,7 +194,7 @@ export class DashboardRequests {
     if (body !== undefined) headers["content-type"] = "application/json";
     if (token !== "") headers["authorization"] = `Bearer ${token}`;
     try {
-      const response = await fetch(`http://${this.address}${path}`, {
+      const response = await productFetch(this.address, path, {
         method,
         headers,
         body: body === undefined ? null : JSON.stringify(body),

@@ -12,6 +12,12 @@ export interface Address {
   readonly port: number;
 }
 
+/** Where HTTP is spoken. */
+export interface HttpAddress extends Address {
+  /** Whether with TLS, as `https://` says. */
+  readonly isTls?: boolean;
+}
+
 /** Highest TCP port. */
 const PORT_MAX = 65535;
 
@@ -40,6 +46,16 @@ export function parseAddress(text: string): Address {
  */
 export function parseListenAddress(text: string): Address {
   return splitAddress(text);
+}
+
+/**
+ * Reads an address of HTTP: as {@linkcode parseAddress}, with `https://` before it where TLS is spoken.
+ *
+ * @throws {SyntaxError} As {@linkcode parseAddress}.
+ */
+export function parseHttpAddress(text: string): HttpAddress {
+  const bare = text.replace(/^https:\/\//, "").replace(/\/$/, "");
+  return bare === text ? parseAddress(text) : { ...parseAddress(bare), isTls: true };
 }
 
 /** Writes an address the way {@linkcode parseAddress} reads it. */

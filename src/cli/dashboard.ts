@@ -6,10 +6,11 @@
 
 import { type Address, formatAddress, parseListenAddress } from "../base/address.ts";
 import { logger, reopenLog, startLog, stopLog } from "../base/log.ts";
+import { productUrl } from "../api/product_http.ts";
 import { ProcessSignals } from "../base/process_signals.ts";
 import { rereadSecrets } from "../config/secrets.ts";
 import { type Config, loadConfig } from "../config/config.ts";
-import { backendTlsFiles } from "../config/tls.ts";
+import { backendTlsFiles, httpTlsFiles } from "../config/tls.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { serveDashboard } from "../dashboard/server.ts";
@@ -21,6 +22,7 @@ import type { TlsIdentity } from "../io/tls.ts";
 import { TlsWatch } from "../io/tls_files.ts";
 import { storeOf } from "../store/store.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
+import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { tlsToServers } from "./parts/redis_servers.ts";
 import { makeDashboard } from "./parts/dashboard_service.ts";
 import { CONFIG_FILE, LOG_FILE, logLevelFlag, logOptions } from "./parts/flags.ts";
@@ -88,7 +90,8 @@ async function runDashboard(values: FlagValues): Promise<number> {
   const opened = await openUnless(stopping, { ...config, zkSessionTimeoutMs: sessionMs });
   if (opened === undefined) return 0;
   const coordinator = undo.adopt(opened, (coordinator) => coordinator.close());
-  const serverTls = await tlsToServers(config);
+  await askOverTls(config);
+  const [serverTls, httpTls] = [await tlsToServers(config), await httpIdentity(config)];
   if (serverTls !== undefined) {
     const renew = (identity: TlsIdentity) => void (serverTls.identity = identity);
     undo.use(new TlsWatch(backendTlsFiles(config)!, serverTls.identity, renew));
@@ -104,16 +107,20 @@ async function runDashboard(values: FlagValues): Promise<number> {
   if (elsewhere !== undefined) {
     dashboard.report("warning", `${elsewhere.problem}: ${elsewhere.fix}`);
   }
-  const place = listenPlace(config, asked);
+  const place = { ...listenPlace(config, asked), tls: httpTls };
   const server = serveDashboard(dashboard, policy, place, (line) => requests.write(line));
+  if (httpTls !== undefined) {
+    const renew = (identity: TlsIdentity) => server.renewTls(identity);
+    undo.use(new TlsWatch(httpTlsFiles(config)!, httpTls, renew));
+  }
   undo.defer(async () => {
     await dashboard.stop();
     await server.shutdown();
   });
   dashboard.start();
-  log.info("dashboard of {product} on http://{addr}", {
+  log.info("dashboard of {product} on {url}", {
     product: config.product,
-    addr: formatAddress(server.addr),
+    url: productUrl(formatAddress(server.addr)),
   });
   whyNotFound(config, server.addr).then((why) => {
     if (why !== undefined) dashboard.report("warning", why);

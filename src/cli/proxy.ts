@@ -12,6 +12,7 @@ import { ConfigError } from "../config/error.ts";
 import { defaultWorkers } from "../proxy/workers/open_data_plane.ts";
 import { runProxy } from "../proxy/proxy.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
+import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { identifier, tlsToServers } from "./parts/redis_servers.ts";
 import { attachedDashboard } from "./parts/dashboard_service.ts";
 import { addressFlags, CONFIG_FILE, LOG_FILE, logLevelFlag, logOptions } from "./parts/flags.ts";
@@ -61,10 +62,11 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
   });
   try {
     for (const warning of warnings) logger("config").warn("{warning}", { warning });
-    const serverTls = await tlsToServers(config);
+    await askOverTls(config);
+    const [serverTls, httpTls] = [await tlsToServers(config), await httpIdentity(config)];
     const attach = attachedDashboard(config, http, serverTls);
     const identify = identifier(config);
-    const parts = { identify, attach, serverTls };
+    const parts = { identify, attach, serverTls, httpTls };
     return await runProxy({ config, secrets, listen, http, workers, ...parts });
   } finally {
     stopLog();

@@ -30,6 +30,8 @@ export type ConfigKind =
   | "size"
   /** `host:port`. */
   | "address"
+  /** `host:port`, or `https://host:port`. */
+  | "httpAddress"
   /** `host:port` to listen on: the host may be left out. */
   | "listen"
   /** Comma-separated host names. */

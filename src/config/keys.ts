@@ -105,7 +105,7 @@ export const CONFIG_KEYS = [
   {
     key: "dashboard_addr",
     field: "dashboardAddr",
-    kind: "address",
+    kind: "httpAddress",
     default: "",
     requiredBy: REMOTE,
     example: "localhost:18087",

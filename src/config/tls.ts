@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Address } from "../base/address.ts";
+import type { Address, HttpAddress } from "../base/address.ts";
 
 /** The fields of the configuration that are about TLS. */
 export interface TlsConfig {
@@ -19,6 +19,10 @@ export interface TlsConfig {
   readonly backendTlsCert: string;
   readonly backendTlsKey: string;
   readonly backendTlsServerName: string;
+  readonly httpTlsCert: string;
+  readonly httpTlsKey: string;
+  readonly dashboardAddr: HttpAddress | undefined;
+  readonly dashboardCa: string;
 }
 
 /** A file and the key that names it. */
@@ -63,6 +67,7 @@ const RULES: readonly TlsRule[] = [
     isKept: ({ tlsAuthClients }) => tlsAuthClients !== "no",
     rule: "needs tls_auth_clients = optional or yes",
   },
+  pair("http_tls_cert", "http_tls_key", ({ httpTlsCert, httpTlsKey }) => [httpTlsCert, httpTlsKey]),
   pair(
     "backend_tls_cert",
     "backend_tls_key",
@@ -84,10 +89,37 @@ const UNUSED: readonly TlsRule[] = [
     isKept: ({ tlsAuthClients }) => tlsAuthClients !== "no",
     rule: "is not used with tls_auth_clients = no",
   },
+  {
+    key: "dashboard_ca",
+    isSet: ({ dashboardCa }) => dashboardCa !== "",
+    isKept: speaksHttps,
+    rule: "is not used without http_tls_cert or a dashboard_addr with https://",
+  },
   ofServers("backend_tls_ca", ({ backendTlsCa }) => backendTlsCa),
   ofServers("backend_tls_cert", ({ backendTlsCert }) => backendTlsCert),
   ofServers("backend_tls_server_name", ({ backendTlsServerName }) => backendTlsServerName),
 ];
+
+/** Whether the processes of the product speak https to each other. */
+export function speaksHttps({ httpTlsCert, dashboardAddr }: TlsConfig): boolean {
+  return httpTlsCert !== "" || dashboardAddr?.isTls === true;
+}
+
+/** The files for HTTP with TLS; `undefined`: it is without. */
+export function httpTlsFiles(config: TlsConfig): NamedFiles | undefined {
+  if (config.httpTlsCert === "") return undefined;
+  return {
+    cert: { key: "http_tls_cert", path: config.httpTlsCert },
+    key: { key: "http_tls_key", path: config.httpTlsKey },
+    ca: { key: "", path: "" },
+  };
+}
+
+/** The file with the authority of HTTP certificates. */
+export function httpAuthorityFiles(config: TlsConfig): NamedFiles {
+  const none = { key: "", path: "" };
+  return { cert: none, key: none, ca: { key: "dashboard_ca", path: config.dashboardCa } };
+}
 
 function ofServers(key: string, valueOf: (config: TlsConfig) => string): TlsRule {
   return {

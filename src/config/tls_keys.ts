@@ -115,4 +115,32 @@ export const TLS_KEYS = [
     help:
       "Name that all servers' certificates must have. Not set: the host of the server's address.",
   },
+  {
+    key: "http_tls_cert",
+    field: "httpTlsCert",
+    kind: "text",
+    default: "",
+    example: "/etc/codis/http.pem",
+    help:
+      "PEM file with the certificate for HTTP of proxy and dashboard. When set, they speak https only, and " +
+      "so do they with each other: set it for all processes of the product.",
+  },
+  {
+    key: "http_tls_key",
+    field: "httpTlsKey",
+    kind: "text",
+    default: "",
+    example: "/etc/codis/http-key.pem",
+    help: "PEM file with the private key of http_tls_cert.",
+  },
+  {
+    key: "dashboard_ca",
+    field: "dashboardCa",
+    kind: "text",
+    default: "",
+    example: "/etc/codis/http-ca.pem",
+    help:
+      "PEM file with the certificate authority of http_tls_cert, with which dashboard, proxies and " +
+      "config commands trust each other. Not set: the authorities that the runtime trusts.",
+  },
 ] as const satisfies readonly ConfigKey[];

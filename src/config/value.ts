@@ -4,7 +4,14 @@
  * @module
  */
 
-import { type Address, formatAddress, parseAddress, parseListenAddress } from "../base/address.ts";
+import {
+  type Address,
+  formatAddress,
+  type HttpAddress,
+  parseAddress,
+  parseHttpAddress,
+  parseListenAddress,
+} from "../base/address.ts";
 import { formatByteSize, parseByteSize } from "../base/byte_size.ts";
 import { Secret } from "../base/secret.ts";
 import type { ConfigKey, ConfigKind } from "./key.ts";
@@ -32,6 +39,7 @@ export interface ConfigValueByKind {
   duration: number;
   size: number;
   address: Address | undefined;
+  httpAddress: HttpAddress | undefined;
   listen: Address | undefined;
   hostnames: readonly string[];
   addresses: readonly Address[];
@@ -61,6 +69,7 @@ const READERS: ConfigReaders = {
   duration: (text, row) => checkBounds(readWhole(text), row) * UNIT_MS[row.unit!],
   size: (text, row) => checkBounds(readNonNegative(text, parseByteSize), row),
   address: (text) => text === "" ? undefined : parseAddress(text),
+  httpAddress: (text) => text === "" ? undefined : parseHttpAddress(text),
   listen: (text) => text === "" ? undefined : parseListenAddress(text),
   hostnames: readHostnames,
   addresses: readAddresses,
@@ -80,6 +89,8 @@ const PRINTERS: ConfigPrinters = {
   duration: (value, row) => `${value / UNIT_MS[row.unit!]}`,
   size: (value) => formatByteSize(value),
   address: (value) => value === undefined ? "" : formatAddress(value),
+  httpAddress: (value) =>
+    value === undefined ? "" : `${value.isTls ? "https://" : ""}${formatAddress(value)}`,
   listen: (value) => value === undefined ? "" : formatAddress(value),
   hostnames: (value) => value.join(","),
   addresses: (value) => value.map(formatAddress).join(","),
@@ -118,6 +129,8 @@ export function describeConfigRule(row: ConfigKey): string {
       return 'not empty, no "/"';
     case "address":
       return "host:port";
+    case "httpAddress":
+      return "host:port or https://host:port";
     case "listen":
       return "host:port or :port";
     case "hostnames":
@@ -218,6 +231,11 @@ function readEndpoints(text: string): readonly string[] {
   const endpoints = splitList(text);
   for (const endpoint of endpoints) {
     if (/^https?:\/\/[^/\s]+\/?$/.test(endpoint)) continue;
+    if (/^(tls|ssl):\/\//.test(endpoint)) {
+      throw new SyntaxError(
+        "must not be tls://: the ZooKeeper client speaks no TLS; use etcd with https://, or a TLS tunnel",
+      );
+    }
     if (/^(https?:\/\/)?[^/]+\//.test(endpoint)) {
       throw new SyntaxError("must not have a path: everything is stored below /zk/codis");
     }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { productFetch } from "../api/product_http.ts";
 import type { ProxyStats } from "../api/proxy_stats.ts";
 import { parseAddress } from "../base/address.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
@@ -105,11 +106,10 @@ export async function refusesConnections({ debug_var_addr }: ProxyRecord): Promi
  * @throws {Error} When it does not answer; the message says why.
  */
 export async function askProxy(proxy: ProxyRecord): Promise<ProxyAnswer> {
-  const url = `http://${proxy.debug_var_addr}`;
-  const response = await get(`${url}/stats`);
+  const response = await get(proxy, "/stats");
   if (response.ok) return { kind: "ours", stats: await response.json() as ProxyStats };
   await response.body?.cancel();
-  const vars = await (await get(`${url}/debug/vars`)).json() as {
+  const vars = await (await get(proxy, "/debug/vars")).json() as {
     router?: { ops?: number; build?: { version?: string } };
   };
   return {
@@ -125,7 +125,7 @@ export async function askProxy(proxy: ProxyRecord): Promise<ProxyAnswer> {
  * @throws {Error} When there is none.
  */
 export async function proxyVars(proxy: ProxyRecord): Promise<unknown> {
-  return await (await get(`http://${proxy.debug_var_addr}/debug/vars`)).json();
+  return await (await get(proxy, "/debug/vars")).json();
 }
 
 /** What a proxy that is late waits for, in words. */
@@ -146,8 +146,8 @@ export async function reasonOf(proxy: ProxyRecord): Promise<string> {
   return `${shown.join("; ")}${more}`;
 }
 
-async function get(url: string): Promise<Response> {
-  return await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
+async function get({ debug_var_addr: addr }: ProxyRecord, path: string): Promise<Response> {
+  return await productFetch(addr, path, { signal: AbortSignal.timeout(ANSWER_MS) });
 }
 
 /** Why a fetch failed, without the library's decoration. */

@@ -11,6 +11,7 @@
 
 import { logger } from "../base/log.ts";
 import { hangUp, writeAll } from "./dial.ts";
+import type { RawConnection } from "./tls_connection.ts";
 import type { HandOver } from "./http_hand_over.ts";
 
 /** Deadlines of a connection, in milliseconds. */
@@ -58,7 +59,7 @@ export class HttpConnection {
   readonly remote: string;
   /** When a byte was last passed on, or the client connected; milliseconds of `performance.now()`. */
   quietSinceMs = performance.now();
-  readonly #outer: Deno.TcpConn;
+  readonly #outer: RawConnection;
   readonly #deadlines: HttpDeadlines;
   readonly #events: HttpConnectionEvents;
   #inner: HandOver | undefined;
@@ -76,12 +77,12 @@ export class HttpConnection {
   #isClosed = false;
 
   /** Takes an accepted connection. */
-  constructor(outer: Deno.TcpConn, deadlines: HttpDeadlines, events: HttpConnectionEvents) {
+  constructor(outer: RawConnection, deadlines: HttpDeadlines, events: HttpConnectionEvents) {
     this.#outer = outer;
     this.#deadlines = deadlines;
     this.#events = events;
     // A socket for both IP versions shows IPv4 clients in IPv6 dress.
-    this.remote = outer.remoteAddr.hostname.replace(/^::ffff:(?=\d+\.)/, "");
+    this.remote = (outer.remoteAddr as Deno.NetAddr).hostname.replace(/^::ffff:(?=\d+\.)/, "");
   }
 
   /** Whether no request of it is being answered. */

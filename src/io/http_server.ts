@@ -21,7 +21,9 @@ import { Acceptor } from "./acceptor.ts";
 import { causeOf, hangUp } from "./dial.ts";
 import { HTTP_DEADLINES, HttpConnection, type HttpDeadlines } from "./http_connection.ts";
 import { handOver } from "./http_hand_over.ts";
-import { listen, type ListenProto } from "./listen.ts";
+import { type AcceptedConnection, listen, type ListenProto, printAddress } from "./listen.ts";
+import type { TlsIdentity } from "./tls.ts";
+import { GATE_LIMITS, TlsGate } from "./tls_gate.ts";
 
 /** How long a server that is shut down waits for what it answers, in milliseconds. */
 const SHUTDOWN_MS = 5_000;
@@ -51,6 +53,8 @@ export interface HttpOptions {
   readonly proto?: ListenProto;
   /** Most connections at one time. */
   readonly connectionsMax: number;
+  /** The certificate of a server that speaks TLS; without it, none is spoken. */
+  readonly tls?: TlsIdentity | undefined;
   /** @default HTTP_DEADLINES */
   readonly deadlines?: HttpDeadlines;
 }
@@ -59,6 +63,12 @@ export interface HttpOptions {
 export interface HttpServer {
   /** The first address that it listens on. */
   readonly addr: Deno.NetAddr;
+  /**
+   * Meets clients that connect from now on with another certificate.
+   *
+   * @throws {Error} When it cannot be used; the one before stays.
+   */
+  renewTls(identity: TlsIdentity): void;
   /** Ends it: no new connections, and those that wait are closed; answers may take five seconds. */
   shutdown(): Promise<void>;
 }
@@ -78,6 +88,7 @@ class BoundedServer implements HttpServer {
   readonly #connectionsMax: number;
   readonly #deadlines: HttpDeadlines;
   readonly #acceptors: readonly Acceptor[];
+  readonly #gate: TlsGate | undefined;
   readonly #connections = new Set<HttpConnection>();
   /** Aborted when all is over. */
   readonly #ended = new AbortController();
@@ -85,7 +96,8 @@ class BoundedServer implements HttpServer {
   #isStopped = false;
 
   constructor(options: HttpOptions, handler: HttpHandler) {
-    const { hostnames, port, proto, connectionsMax, deadlines = HTTP_DEADLINES } = options;
+    const { hostnames, port, proto, connectionsMax, tls, deadlines = HTTP_DEADLINES } = options;
+    const gate = this.#gate = tls && this.#gateFor(tls, connectionsMax);
     this.#handler = handler;
     this.#connectionsMax = connectionsMax;
     this.#deadlines = deadlines;
@@ -93,8 +105,8 @@ class BoundedServer implements HttpServer {
     this.addr = listeners[0]!.addr as Deno.NetAddr;
     this.#acceptors = listeners.map((listener) =>
       new Acceptor(listener, {
-        take: (socket) => this.#take(socket),
-        refuse: refuse,
+        take: (socket) => gate === undefined ? this.#take(socket) : gate.take(socket),
+        refuse: gate === undefined ? refuse : () => Promise.resolve(),
         onFailure: (error, times) =>
           log.warn("accepting connections failed {times} times: {cause}", {
             times,
@@ -107,7 +119,20 @@ class BoundedServer implements HttpServer {
 
   // -- connections ----------------------------------------------------------------------------
 
-  #take(socket: Deno.TcpConn): void {
+  #gateFor(identity: TlsIdentity, connectionsMax: number): TlsGate {
+    const limits = { ...GATE_LIMITS, handshakesMax: connectionsMax };
+    return new TlsGate({ identity, certificates: "no" }, {
+      take: (connection) => this.#take(connection),
+      onFailure: (remote, cause) =>
+        log.debug("TLS client {remote} was cut: {cause}", { remote: printAddress(remote), cause }),
+    }, limits);
+  }
+
+  renewTls(identity: TlsIdentity): void {
+    this.#gate?.renew(identity);
+  }
+
+  #take(socket: AcceptedConnection): void {
     if (this.#connections.size >= this.#connectionsMax && !this.#closeOneThatWaits()) {
       refuse(socket).catch(() => {}).finally(() => hangUp(socket));
       return;
@@ -153,7 +178,7 @@ class BoundedServer implements HttpServer {
     connection.requestBegins();
     completed.catch(() => {}).finally(() => connection.requestEnds());
     if (FORBIDDEN_METHODS.includes(request.method)) return lastAnswer("no such method", 405);
-    const url = httpUrlOf(request);
+    const url = httpUrlOf(request, this.#gate === undefined ? "http" : "https");
     if (url === undefined) return lastAnswer("the Host header is not a host", 400);
     const whole = await withBody(request, url, this.#deadlines.bodyMs);
     return whole instanceof Response ? whole : await this.#handler(whole, connection.remote);
@@ -165,6 +190,7 @@ class BoundedServer implements HttpServer {
     if (this.#isStopped) return;
     this.#isStopped = true;
     for (const acceptor of this.#acceptors) acceptor.stop();
+    this.#gate?.stop();
     // Ends each connection behind the answer that is being given, and those that wait at once.
     for (const connection of this.#connections) connection.finish();
     const late = setTimeout(() => this.#ended.abort(), SHUTDOWN_MS);
@@ -209,7 +235,7 @@ function bindAll(
   }
 }
 
-async function refuse(socket: Deno.TcpConn): Promise<void> {
+async function refuse(socket: AcceptedConnection): Promise<void> {
   await socket.write(TOO_MANY);
 }
 
@@ -219,11 +245,11 @@ function onHandlerError(error: unknown): Response {
 }
 
 /** What is asked for, as the client put it; nothing when its Host is no host. */
-function httpUrlOf({ url, headers }: Request): string | undefined {
+function httpUrlOf({ url, headers }: Request, scheme: "http" | "https"): string | undefined {
   // Over such a socket it is `http+unix:`, with the socket's path where the client names no host.
   const whole = url.replace(/^http\+unix:\/\/([^/?]*)/, (_, authority: string) => {
     const named = authority.includes("%") ? "localhost" : authority;
-    return `http://${headers.get("host") ?? named}`;
+    return `${scheme}://${headers.get("host") ?? named}`;
   });
   return URL.canParse(whole) ? whole : undefined;
 }

@@ -17,11 +17,6 @@ import type { AcceptedConnection } from "./listen.ts";
 import { type RawConnection, SocketStream, TlsConnection } from "./tls_connection.ts";
 import { TLS_VERSION_MIN, tlsFailure, type TlsIdentity } from "./tls.ts";
 
-/** Longest time of a handshake, in milliseconds. */
-const HANDSHAKE_MS = 10_000;
-/** Handshakes that may be under way at one time. */
-export const HANDSHAKES_MAX = 256;
-
 /** Whether clients must show a certificate: as Redis's `tls-auth-clients`. */
 export type ClientCertificates = "no" | "optional" | "yes";
 
@@ -40,11 +35,16 @@ export interface TlsGateEvents {
   onFailure(remote: Deno.Addr, cause: string): void;
 }
 
-/** Bounds, for tests. */
+/** Bounds of handshakes. */
 export interface TlsGateLimits {
+  /** Longest time of one, in milliseconds. */
   readonly handshakeMs: number;
+  /** How many may be under way at one time. */
   readonly handshakesMax: number;
 }
+
+/** The bounds in force unless others are given. */
+export const GATE_LIMITS: TlsGateLimits = { handshakeMs: 10_000, handshakesMax: 256 };
 
 type Emit = (this: Server, event: string, stream: SocketStream) => boolean;
 
@@ -62,7 +62,7 @@ export class TlsGate {
   constructor(
     { identity, certificates }: TlsToClients,
     events: TlsGateEvents,
-    limits: TlsGateLimits = { handshakeMs: HANDSHAKE_MS, handshakesMax: HANDSHAKES_MAX },
+    limits: TlsGateLimits = GATE_LIMITS,
   ) {
     this.#events = events;
     this.#limits = limits;

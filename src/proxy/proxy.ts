@@ -20,7 +20,7 @@ import { ProcessLife } from "../base/process_life.ts";
 import { ProcessSignals } from "../base/process_signals.ts";
 import { rereadSecrets } from "../config/secrets.ts";
 import type { Config } from "../config/config.ts";
-import { backendTlsFiles, clientTlsFiles } from "../config/tls.ts";
+import { backendTlsFiles, clientTlsFiles, httpTlsFiles } from "../config/tls.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { fillEmptyStore } from "../store/bootstrap.ts";
@@ -105,6 +105,7 @@ export async function startProxy(asked: ProxyStart): Promise<RunningProxy> {
   plane.users.source = source;
   const proxy = new StartedProxy({ ...asked, config }, plane);
   proxy.watchTls("clients", tls?.files, tls?.clients.identity);
+  proxy.watchTls("http", httpTlsFiles(config), asked.httpTls);
   proxy.watchTls("servers", backendTlsFiles(config), asked.serverTls?.identity);
   try {
     await proxy.start(descriptors.httpConnections);
@@ -148,9 +149,14 @@ class StartedProxy implements RunningProxy {
   }
 
   /** Uses what is in the files of a certificate, whenever that changes. */
-  watchTls(side: TlsSide, files: TlsFiles | undefined, first: TlsIdentity | undefined): void {
+  watchTls(
+    side: TlsSide | "http",
+    files: TlsFiles | undefined,
+    first: TlsIdentity | undefined,
+  ): void {
     if (files === undefined || first === undefined) return;
-    const renew = (identity: TlsIdentity) => this.#plane.renewTls(side, identity);
+    const renew = (identity: TlsIdentity) =>
+      side === "http" ? this.#admin?.renewTls(identity) : this.#plane.renewTls(side, identity);
     this.#tlsWatches.push(new TlsWatch(files, first, renew));
   }
 
@@ -218,7 +224,7 @@ class StartedProxy implements RunningProxy {
   }
 
   #serveAdmin(proxyRecord: () => ProxyRecord, connectionsMax: number): Deno.NetAddr {
-    const { config, http } = this.#start;
+    const { config, http, httpTls } = this.#start;
     const build: Build = { version: VERSION, compile: COMPILED };
     this.#admin = serveAdmin(
       {
@@ -240,6 +246,7 @@ class StartedProxy implements RunningProxy {
         port: http.port,
         proto: config.proto,
         connectionsMax,
+        tls: httpTls,
       },
     );
     return this.#admin.addr;

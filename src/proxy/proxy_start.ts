@@ -7,7 +7,7 @@
 import type { Address } from "../base/address.ts";
 import type { Config } from "../config/config.ts";
 import type { SecretFiles } from "../config/secrets.ts";
-import type { TlsToServers } from "../io/tls.ts";
+import type { TlsIdentity, TlsToServers } from "../io/tls.ts";
 import type { Identify } from "../store/bootstrap.ts";
 import type { Store } from "../store/store.ts";
 
@@ -23,6 +23,8 @@ export interface ProxyStart {
   readonly listen: Address | undefined;
   /** How Redis servers are spoken to with TLS; renewed here when the files change. */
   readonly serverTls?: TlsToServers | undefined;
+  /** The certificate of the HTTP endpoint, if it speaks TLS. */
+  readonly httpTls?: TlsIdentity | undefined;
   /** Where the HTTP endpoint listens; as `listen`. */
   readonly http: Address;
   /** How many workers serve clients; 1 serves in this very thread. */

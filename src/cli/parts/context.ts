@@ -8,7 +8,12 @@
 
 import { delay } from "@std/async/delay";
 import { DashboardClient } from "../../api/dashboard_client.ts";
-import { type Address, parseAddress } from "../../base/address.ts";
+import {
+  type Address,
+  type HttpAddress,
+  parseAddress,
+  parseHttpAddress,
+} from "../../base/address.ts";
 import { Secret } from "../../base/secret.ts";
 import { logger, type LogOptions } from "../../base/log.ts";
 import { type Config, loadConfig, parseConfig } from "../../config/config.ts";
@@ -17,6 +22,7 @@ import type { Coordinator } from "../../coordinator/coordinator.ts";
 import { openCoordinator } from "../../coordinator/open.ts";
 import { decodeDashboard } from "../../model/dashboard.ts";
 import { readIfThere, type Store, storeOf } from "../../store/store.ts";
+import { askOverTls } from "./product_tls.ts";
 import { type Flag, type FlagValues, isGiven, readValue } from "./subcommand.ts";
 import { CONFIG_FILE, LOG_FILE, logLevelFlag, logOptions } from "./flags.ts";
 import { OUTPUT_FORMATS, type OutputFormat } from "./output.ts";
@@ -32,12 +38,12 @@ export const TOKEN_VARIABLE = "CODIS_DASHBOARD_TOKEN";
 
 const LOG_LEVEL = logLevelFlag("");
 
-const DASHBOARD: Flag<Address> = {
+const DASHBOARD: Flag<HttpAddress> = {
   name: "dashboard",
   value: "host:port",
   default: "",
-  help: "address of the dashboard; without this flag: dashboard_addr",
-  parse: parseAddress,
+  help: "address of the dashboard, https://host:port with TLS; without this flag: dashboard_addr",
+  parse: parseHttpAddress,
 };
 
 const OUTPUT: Flag<OutputFormat> = {
@@ -155,10 +161,11 @@ export class CommandContext implements AsyncDisposable {
 
   async #makeClient(): Promise<DashboardClient> {
     const config = await this.config();
+    const asked = isGiven(this.#values, DASHBOARD) ? readValue(this.#values, DASHBOARD) : undefined;
+    await askOverTls(asked === undefined ? config : { ...config, dashboardAddr: asked });
     const startMs = readValue(this.#values, DASHBOARD_WAIT) * 1000;
-    const address = isGiven(this.#values, DASHBOARD)
-      ? readValue(this.#values, DASHBOARD)
-      : config.dashboardAddr ?? await this.#awaitStoredDashboard(config, startMs);
+    const address = asked ?? config.dashboardAddr ??
+      await this.#awaitStoredDashboard(config, startMs);
     if (address === undefined) {
       throw new NoDashboardError(
         "no dashboard is known: start `codis-proxy`, which serves one with the embedded coordinator, " +

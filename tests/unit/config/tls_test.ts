@@ -33,3 +33,11 @@ Deno.test("a key without effect gives a warning", () => {
     "config.ini:3: tls_client_ca is not used with tls_auth_clients = no",
   ]);
 });
+
+Deno.test("TLS to ZooKeeper is refused: its client has none", () => {
+  const message = refusal("coordinator = zookeeper", "zk = tls://zk-1:2281");
+  assertEquals(
+    message.includes("the ZooKeeper client speaks no TLS; use etcd with https://"),
+    true,
+  );
+});

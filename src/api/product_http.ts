@@ -1,0 +1,31 @@
+/**
+ * HTTP between the processes of a product: with TLS for all of them, or for none. As with the log, how is a
+ * matter of the process: it is set once, when it starts.
+ *
+ * @module
+ */
+
+let scheme: "http" | "https" = "http";
+let client: Deno.HttpClient | undefined;
+
+/**
+ * Speaks TLS from now on.
+ *
+ * @param ca Text of a PEM file with the authority of the others' certificates; `""`: those that the runtime
+ * trusts.
+ */
+export function useHttps(ca: string): void {
+  client?.close();
+  scheme = "https";
+  client = ca === "" ? undefined : Deno.createHttpClient({ caCerts: [ca] });
+}
+
+/** The URL of a process of the product. */
+export function productUrl(addr: string, path = ""): string {
+  return `${scheme}://${addr}${path}`;
+}
+
+/** As `fetch`, of a process of the product. */
+export function productFetch(addr: string, path: string, init: RequestInit): Promise<Response> {
+  return fetch(productUrl(addr, path), client === undefined ? init : { ...init, client });
+}

@@ -1,0 +1,34 @@
+/**
+ * HTTPS as the config says: for what this process serves, and for what it asks others.
+ *
+ * @module
+ */
+
+import { useHttps } from "../../api/product_http.ts";
+import type { Config } from "../../config/config.ts";
+import { httpAuthorityFiles, httpTlsFiles, speaksHttps } from "../../config/tls.ts";
+import type { TlsIdentity } from "../../io/tls.ts";
+import { readTlsFiles, warnOfDates } from "../../io/tls_files.ts";
+
+/**
+ * Has this process ask the others of its product over https, where they speak it.
+ *
+ * @throws {Error} When the file of the authority cannot be used.
+ */
+export async function askOverTls(config: Config): Promise<void> {
+  if (!speaksHttps(config)) return;
+  useHttps((await readTlsFiles(httpAuthorityFiles(config))).ca);
+}
+
+/**
+ * The certificate that HTTP is served with; `undefined`: it is without TLS.
+ *
+ * @throws {Error} When its files cannot be used.
+ */
+export async function httpIdentity(config: Config): Promise<TlsIdentity | undefined> {
+  const files = httpTlsFiles(config);
+  if (files === undefined) return undefined;
+  const identity = await readTlsFiles(files);
+  warnOfDates(identity, files);
+  return identity;
+}
