@@ -23,6 +23,7 @@ import {
 } from "../model/record.ts";
 import type { SlotRule } from "../hash/placement.ts";
 import { GROUP_SHAPE } from "../model/group.ts";
+import { USER_LIMITS_SHAPE, type UserLimits } from "../model/redis_user.ts";
 import { SLOT_RULES_SHAPE } from "../model/slot_rule.ts";
 import { SLOT_SHAPE, type SlotRecord, type SlotStatus } from "../model/slot.ts";
 import type { ClusterView } from "./cluster_view.ts";
@@ -172,6 +173,8 @@ export interface RedisUserAnswer {
   readonly passwords: number;
   /** What it may do, without passwords. */
   readonly rules: string;
+  /** For each proxy; 0: no limit. */
+  readonly limits: UserLimits;
 }
 
 /** `GET /api/redis_users`. */
@@ -286,6 +289,7 @@ export const ANSWER_SHAPES = {
       nopass: anything as Shape<boolean>,
       passwords: integer,
       rules: text,
+      limits: USER_LIMITS_SHAPE,
     })),
     other_proxies: listOf(text),
   }),

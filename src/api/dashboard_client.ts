@@ -10,6 +10,7 @@ import type { Role } from "../model/dashboard_user.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import { PROXY_SHAPE, type ProxyRecord, type ProxyState } from "../model/proxy.ts";
+import type { UserLimits } from "../model/redis_user.ts";
 import type { ServerType } from "../model/server.ts";
 import type { SlotRecord } from "../model/slot.ts";
 import {
@@ -253,6 +254,11 @@ export class DashboardClient {
   /** Makes such a user, or adds rules to it. */
   setRedisUser(name: string, rules: readonly string[]): Promise<DoneAnswer> {
     return this.#requests.change("PUT", `/api/redis_users/${segmentOf(name)}`, { rules });
+  }
+
+  /** Limits what such a user may use at each proxy. */
+  limitRedisUser(name: string, limits: UserLimits): Promise<DoneAnswer> {
+    return this.#requests.change("PUT", `/api/redis_users/${segmentOf(name)}/limits`, limits);
   }
 
   /** Deletes such users. */

@@ -15,7 +15,13 @@ import { readAclFile } from "../acl/acl_file.ts";
 import { DEFAULT_USER, type UserRecord } from "../acl/user.ts";
 import { bytesOfText, textOfBytes, Users } from "../acl/users.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
-import { encodeRedisUsers, REDIS_USERS_BYTES_MAX, type RedisUser } from "../model/redis_user.ts";
+import {
+  encodeRedisUsers,
+  LIMITED_REDIS_USERS_MAX,
+  REDIS_USERS_BYTES_MAX,
+  type RedisUser,
+  type UserLimits,
+} from "../model/redis_user.ts";
 import { withLock } from "../store/lock.ts";
 import { loadProxies } from "../store/proxies.ts";
 import { loadRedisUsers } from "../store/redis_users.ts";
@@ -107,6 +113,32 @@ export async function importRedisUsers(
     })),
   ]);
   return names;
+}
+
+/**
+ * Limits what a user may use at each proxy.
+ *
+ * @throws {StoreError} When there is no such user: nothing was changed.
+ * @throws {UnconfirmedError} As {@linkcode setRedisUser}.
+ */
+export function limitRedisUser(
+  context: RedisUsersContext,
+  name: string,
+  limits: UserLimits,
+): Promise<void> {
+  return edit(context, `limits of Redis user ${name} changed`, (users) => {
+    if (!users.some((user) => user.name === name)) {
+      throw new StoreError(`there is no Redis user ${name} in the store: make it first`);
+    }
+    const limited = users.filter((user) => user.limits !== undefined && user.name !== name);
+    if (limited.length >= LIMITED_REDIS_USERS_MAX) {
+      throw new StoreError(`at most ${LIMITED_REDIS_USERS_MAX} users may have limits`);
+    }
+    const isNone = Object.values(limits).every((limit) => limit === 0);
+    return users.map((user) =>
+      user.name === name ? { ...user, limits: isNone ? undefined : limits } : user
+    );
+  });
 }
 
 /** The proxies that use other users than those in the store. */

@@ -25,6 +25,8 @@ export interface RedisUser {
 
 /** Longest JSON of all users, in bytes: the entry and its copy in the intent are one transaction. */
 export const REDIS_USERS_BYTES_MAX = 256 * 1024;
+/** Most users with limits; proxies have room for as many. */
+export const LIMITED_REDIS_USERS_MAX = 128;
 /** Highest limit. */
 export const USER_LIMIT_MAX = 1_000_000_000;
 

@@ -136,6 +136,7 @@ async function metrics(subject: AdminSubject): Promise<Response> {
     state: subject.proxyRecord().state,
     coordinatorState: subject.coordinatorState(),
     staleSeconds: subject.staleSeconds(),
+    usage: subject.plane.limits.usage(),
   });
   return new Response(body, { headers: { "content-type": PROMETHEUS_CONTENT_TYPE } });
 }

@@ -5,8 +5,10 @@
  * @module
  */
 
+import { textOfBytes } from "../acl/users.ts";
 import { COORDINATOR_STATES, type CoordinatorState } from "../coordinator/coordinator.ts";
 import type { StatsSnapshot } from "../router/stats_snapshot.ts";
+import type { UserUsage } from "../router/limits/limit_cells.ts";
 import { LATENCY_BUCKETS } from "../router/stats.ts";
 import { type Metric, prometheusText, type Sample } from "./prometheus.ts";
 import type { PlaneStats } from "./workers/data_plane.ts";
@@ -20,6 +22,8 @@ export interface ProxyFacts {
   readonly coordinatorState: CoordinatorState;
   /** Seconds since the table was last known to agree with the coordinator. */
   readonly staleSeconds: number;
+  /** What users with limits have taken. */
+  readonly usage: readonly UserUsage[];
 }
 
 interface Row extends Omit<Metric, "samples"> {
@@ -158,6 +162,36 @@ const ROWS: readonly Row[] = [
     type: "counter",
     isPerWorker: true,
     samples: ({ totals }) => one(totals.throttledAuths),
+  },
+  {
+    name: "codis_proxy_user_connections",
+    help: "Clients of a user with limits",
+    type: "gauge",
+    samples: (_stats, { usage }) => perUser(usage, "connections"),
+  },
+  {
+    name: "codis_proxy_user_requests_total",
+    help: "Requests of a user with limits",
+    type: "counter",
+    samples: (_stats, { usage }) => perUser(usage, "requests"),
+  },
+  {
+    name: "codis_proxy_user_bytes_total",
+    help: "Bytes of requests and replies of a user with limits",
+    type: "counter",
+    samples: (_stats, { usage }) => perUser(usage, "bytes"),
+  },
+  {
+    name: "codis_proxy_user_delayed_total",
+    help: "How often a client had to wait because its user had used up its limits",
+    type: "counter",
+    samples: (_stats, { usage }) => perUser(usage, "delayed"),
+  },
+  {
+    name: "codis_proxy_user_refused_total",
+    help: "Requests and logins that were refused because of the user's limits",
+    type: "counter",
+    samples: (_stats, { usage }) => perUser(usage, "refused"),
   },
   {
     name: "codis_proxy_input_bytes_total",
@@ -322,4 +356,8 @@ function* samplesOf(
  */
 export function metricsText(stats: PlaneStats, facts: ProxyFacts): string {
   return prometheusText(ROWS.map((row) => ({ ...row, samples: samplesOf(row, stats, facts) })));
+}
+
+function perUser(usage: readonly UserUsage[], count: Exclude<keyof UserUsage, "name">): Sample[] {
+  return usage.map((user) => [{ user: textOfBytes(user.name) }, user[count]]);
 }

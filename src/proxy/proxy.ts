@@ -218,7 +218,7 @@ class StartedProxy implements RunningProxy {
 
   async #loadUsers(store: Store): Promise<void> {
     const dashboard = () => changerOf(this.#start.config, this.httpAddress);
-    this.#users = new StoredUsers({ store, owner: this.#plane.users, dashboard });
+    this.#users = new StoredUsers({ store, plane: this.#plane, dashboard });
     await this.#users.start();
     this.#acceptSoon();
   }

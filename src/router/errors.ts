@@ -16,6 +16,12 @@ export const NO_AUTH = "NOAUTH Authentication required.";
 export const WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled.";
 /** Redis's text, byte for byte. */
 export const MAX_CLIENTS = "ERR max number of clients reached";
+
+/** The same for the clients of one user. */
+export function tooManyOfUser(name: string): string {
+  return `${MAX_CLIENTS} for user ${name}`;
+}
+
 /** Redis Cluster's text, and how to mend it. */
 export const CROSS_SLOT =
   "CROSSSLOT Keys in request don't hash to the same slot: give them the same {tag}, as in {a}x and {a}y, or a slot rule ('config slot rule preset' has those of frameworks)";

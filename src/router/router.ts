@@ -10,6 +10,7 @@
  * @module
  */
 
+import { DEFAULT_USER } from "../acl/user.ts";
 import type { UsersUpdate } from "../acl/users.ts";
 import { delay } from "@std/async/delay";
 import { clock, HELD_UP_MS } from "../base/clock.ts";
@@ -22,6 +23,7 @@ import { errorReply } from "../resp/encoder.ts";
 import { Session } from "./client/session.ts";
 import { PROTECTED } from "./client/protected_mode.ts";
 import { updateUsers } from "./client/update_users.ts";
+import type { NamedLimits } from "./limits/limit_cells.ts";
 import { LOADING, MAX_CLIENTS, TABLE_OLD } from "./errors.ts";
 import type { RouterEvents } from "./events.ts";
 import { clientPasswords, type RouterLogins, type RouterOptions } from "./options.ts";
@@ -74,6 +76,10 @@ export class Router implements TurnWork {
       this.refuse(connection).catch(() => {}).finally(() => hangUp(connection));
       return;
     }
+    if (this.#isDefaultFull) {
+      this.refuse(connection).catch(() => {}).finally(() => hangUp(connection));
+      return;
+    }
     totals.connections++;
     const session = new Session(worker.nextSessionId(), connection, this.shared, (closed) => {
       this.sessions.delete(closed.id);
@@ -84,6 +90,12 @@ export class Router implements TurnWork {
     this.#countSessions();
     events.sessionOpened(session);
     session.start();
+  }
+
+  /** Whether clients that are the default user as soon as they connect are too many. */
+  get #isDefaultFull(): boolean {
+    const { users, userLimits } = this.shared;
+    return users.default.needsNoLogin && userLimits.of(DEFAULT_USER)?.isFull === true;
   }
 
   /** Counts a connection for which there is no room, and that cannot be told so; the caller closes it. */
@@ -175,6 +187,12 @@ export class Router implements TurnWork {
     }
   }
 
+  /** Users have other limits now. */
+  limitUsers(limits: readonly NamedLimits[]): void {
+    this.shared.userLimits.set(limits);
+    for (const session of this.sessions.values()) session.userChanged();
+  }
+
   /** The users are others now: of clients that may not stay, the connections are closed. */
   updateUsers(update: UsersUpdate): void {
     updateUsers(this.shared, this.sessions.values(), update);
@@ -224,6 +242,7 @@ export class Router implements TurnWork {
     clearTimeout(this.#timer);
     this.shared.authThrottle.stop();
     for (const session of [...this.sessions.values()]) session.close();
+    this.shared.userLimits.stop();
     this.shared.resp3.stop();
     this.shared.longScripts.stop();
     this.shared.subscribers.stop();

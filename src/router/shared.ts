@@ -19,6 +19,7 @@ import { ProtectedMode } from "./client/protected_mode.ts";
 import { ReplySizes } from "./client/reply_sizes.ts";
 import { Trackers } from "./client/trackers.ts";
 import { ScriptTexts } from "./dispatch/script_texts.ts";
+import { LimitedUsers } from "./limits/limited_users.ts";
 import type { RouterEvents } from "./events.ts";
 import { COMMAND_IDS, LearnedCommands } from "./learned_commands.ts";
 import { clientPasswords, type RouterOptions } from "./options.ts";
@@ -41,6 +42,8 @@ export class RouterShared {
   readonly budget: ByteBudget;
   /** Who may log in, and do what. */
   readonly users: Users;
+  /** What users may take. */
+  readonly userLimits: LimitedUsers;
   /** What users were refused. */
   readonly aclLog = new AclLog();
   readonly authThrottle = new AuthThrottle();
@@ -89,6 +92,7 @@ export class RouterShared {
     this.clients = clients;
     this.users = new Users(clientPasswords(options));
     this.protectedMode = new ProtectedMode(options, this.users, events);
+    this.userLimits = new LimitedUsers(worker.limits);
     this.monitors = new Monitors(worker.peers, () => this.#oversee());
     this.budget = new ByteBudget(options.proxyBufferBytesMax, worker);
     const masters = () => this.slots.masters();

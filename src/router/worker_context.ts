@@ -12,6 +12,8 @@ import type { MonitorPeers } from "./client/monitors.ts";
 import type { PauseMode } from "./client/pause.ts";
 import type { FoundInScript } from "./dispatch/script_texts.ts";
 import { SUBSCRIBING_NUMBERS, type SubscribingCounts } from "./pubsub/subscribing.ts";
+import { newLimitCells } from "./limits/limit_cells.ts";
+import type { LimitContext } from "./limits/limited_users.ts";
 import type { StatsSnapshot } from "./stats_snapshot.ts";
 
 /**
@@ -65,6 +67,8 @@ export interface WorkerContext extends BudgetPartners {
   pressOthers(): void;
   /** SUBSCRIBEs that are on their way, here and in the others. */
   readonly subscribing: SubscribingCounts;
+  /** What is counted of limited users, here and in the others. */
+  readonly limits: LimitContext;
   /** The other routers; null when there are none. */
   readonly peers: WorkerPeers | null;
   /** Changes the users of all routers; resolves when the change is in force in all. */
@@ -82,6 +86,7 @@ export function onlyWorker(): WorkerContext {
     holds: () => {},
     heldElsewhere: () => 0,
     pressOthers: () => {},
+    limits: { cells: newLimitCells(1), worker: 0 },
     subscribing: { numbers: new Int32Array(SUBSCRIBING_NUMBERS), index: 0 },
     peers: null,
     changeUsers: () =>

@@ -83,6 +83,7 @@ export class FakeWorker implements Thread {
       stopAccepting: () => tell("stop"),
       setServing: (serving, heardPauses) =>
         tell(serving === "serving" ? `serving ${heardPauses}` : serving),
+      setLimits: () => {},
       updateUsers: () => {},
       aclLog: () => [],
       allowCommands: () => {},

@@ -7,6 +7,9 @@
 import { hashedRules } from "../../acl/stored_users.ts";
 import { bytesOfText, textOfBytes } from "../../acl/users.ts";
 import type { RedisUserAnswer, RedisUsersAnswer } from "../../api/answers.ts";
+import { formatByteSize, parseByteSize } from "../../base/byte_size.ts";
+import { USER_LIMIT_MAX, type UserLimits } from "../../model/redis_user.ts";
+import { parseWhole } from "../parts/arguments.ts";
 import { configCommand, type ConfigRow } from "../parts/config_command.ts";
 import type { CommandContext } from "../parts/context.ts";
 import { readNewPassword } from "../parts/password.ts";
@@ -14,6 +17,7 @@ import {
   type Argument,
   type CommandGroup,
   type Flag,
+  type FlagValues,
   isGiven,
   readValue,
   UsageError,
@@ -59,6 +63,18 @@ const PASSWORD_FILE: Flag<string> = {
   parse: (text) => text,
 };
 
+const REQUESTS = limitFlag("requests", "requests per second, as 1000/s", parseRate(false));
+const BYTES = limitFlag(
+  "bytes",
+  "bytes per second of requests and replies, as 10mb/s",
+  parseRate(true),
+);
+const CONNECTIONS = limitFlag(
+  "connections",
+  "connected clients",
+  (text) => parseWhole(text, "a number of clients", 0, USER_LIMIT_MAX),
+);
+
 const ROWS: readonly ConfigRow[] = [
   {
     name: "list",
@@ -69,11 +85,12 @@ const ROWS: readonly ConfigRow[] = [
       const text = users.length === 0
         ? "there are no users in the store: proxies have the default user only"
         : formatTable(
-          ["name", "logs in", "rules"],
+          ["name", "logs in", "rules", "limits for each proxy"],
           users.map((user) => [
             maskControls(user.name),
             loginOf(user),
             maskControls(user.rules),
+            describeLimits(user.limits),
           ]),
         );
       return { json, text: [text, ...elsewhere(json)].join("\n") };
@@ -89,6 +106,7 @@ const ROWS: readonly ConfigRow[] = [
         ["name", maskControls(json.name)],
         ["logs in", loginOf(json)],
         ["rules", maskControls(json.rules)],
+        ["limits for each proxy", describeLimits(json.limits)],
       ]);
       return { json, text };
     },
@@ -138,12 +156,32 @@ const ROWS: readonly ConfigRow[] = [
       return { json, text: `${countOf(names.length, "user")} in force: ${names.join(", ")}` };
     },
   },
+  {
+    name: "limit",
+    summary: "Limit what all clients of a user may use at each proxy.",
+    details:
+      "Limits that are not given are removed; without flags, all are. Each proxy counts for itself, over\n" +
+      "all its workers. Clients above requests or bytes are slowed down; when that does not help for 5 s,\n" +
+      "requests get an error. Clients above connections get one when they log in.",
+    arguments: [NAME],
+    flags: [REQUESTS, BYTES, CONNECTIONS],
+    run: async (values, context) => {
+      const name = readValue(values, NAME);
+      const limits: UserLimits = {
+        requests_per_second: limitOf(values, REQUESTS),
+        bytes_per_second: limitOf(values, BYTES),
+        connections: limitOf(values, CONNECTIONS),
+      };
+      const json = await (await context.client()).limitRedisUser(name, limits);
+      return { json, text: `limits of user ${name} at each proxy: ${describeLimits(limits)}` };
+    },
+  },
 ];
 
 /** See the header. */
 export const aclCommands: CommandGroup = {
   name: "acl",
-  summary: "Make and change the users that Redis clients log in as.",
+  summary: "Make, change and limit the users that Redis clients log in as.",
   flags: [],
   commands: ROWS.map(configCommand),
 };
@@ -172,4 +210,37 @@ async function readFile(file: string): Promise<string> {
   } catch (error) {
     throw new Error(`cannot read "${file}": ${(error as Error).message}`);
   }
+}
+
+// -- limits --------------------------------------------------------------------------------------
+
+function limitFlag(name: string, help: string, parse: (text: string) => number): Flag<number> {
+  return { name, value: "limit", default: "", help, parse };
+}
+
+function limitOf(values: FlagValues, flag: Flag<number>): number {
+  return isGiven(values, flag) ? readValue(values, flag) : 0;
+}
+
+/** Reads `1000/s`, and with `isSize` also `10mb/s`. */
+function parseRate(isSize: boolean): (text: string) => number {
+  return (text) => {
+    const number = text.replace(/\/s$/, "");
+    const wanted = isSize
+      ? "bytes per second, such as 10mb/s"
+      : "requests per second, such as 1000/s";
+    if (!isSize) return parseWhole(number, wanted, 0, USER_LIMIT_MAX);
+    const bytes = parseByteSize(number);
+    if (bytes <= USER_LIMIT_MAX) return bytes;
+    throw new SyntaxError(`"${text}" is not ${wanted}: at most ${formatByteSize(USER_LIMIT_MAX)}`);
+  };
+}
+
+function describeLimits(limits: UserLimits): string {
+  const parts = [
+    limits.requests_per_second > 0 ? `${limits.requests_per_second} requests/s` : "",
+    limits.bytes_per_second > 0 ? `${formatByteSize(limits.bytes_per_second)}/s` : "",
+    limits.connections > 0 ? countOf(limits.connections, "connection") : "",
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? "none" : parts.join(", ");
 }

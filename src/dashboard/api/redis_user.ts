@@ -9,12 +9,18 @@ import { InputError } from "../../control/errors.ts";
 import {
   deleteRedisUsers,
   importRedisUsers,
+  limitRedisUser,
   proxiesWithOtherUsers,
   setRedisUser,
 } from "../../control/redis_users.ts";
-import { REDIS_USERS_BYTES_MAX } from "../../model/redis_user.ts";
+import {
+  NO_LIMITS,
+  REDIS_USERS_BYTES_MAX,
+  USER_LIMIT_MAX,
+  type UserLimits,
+} from "../../model/redis_user.ts";
 import { loadRedisUsers } from "../../store/redis_users.ts";
-import { type Body, onlyFields, readBody } from "../input.ts";
+import { type Body, integerIn, onlyFields, readBody } from "../input.ts";
 import { type ApiRoute, change, read } from "./route.ts";
 
 /** Most names or rules of a request. */
@@ -28,6 +34,7 @@ export const REDIS_USER_ROUTES: readonly ApiRoute[] = [
       users: users.map((user) => ({
         name: user.name,
         ...describeUser(user),
+        limits: user.limits ?? NO_LIMITS,
       })),
       other_proxies: await proxiesWithOtherUsers(dashboard.redisUsersContext),
     };
@@ -37,6 +44,10 @@ export const REDIS_USER_ROUTES: readonly ApiRoute[] = [
     const rules = textsIn(body, "rules", "a list of ACL rules");
     note.arguments = `rules=${rules.map(withoutPassword).join(" ")}`;
     await setRedisUser(dashboard.redisUsersContext, words.name, rules);
+  }, "admin"),
+  change("PUT", "/api/redis_users/:name/limits", async ({ dashboard, request, words }) => {
+    const body = onlyFields(await readBody(request), ...Object.keys(NO_LIMITS));
+    await limitRedisUser(dashboard.redisUsersContext, words.name, limitsIn(body));
   }, "admin"),
   change("POST", "/api/redis_users/delete", async ({ dashboard, request }) => {
     const body = onlyFields(await readBody(request), "names");
@@ -60,6 +71,16 @@ function textsIn(body: Body, field: string, wanted: string): readonly string[] {
     value.every((text) => typeof text === "string");
   if (isList) return value;
   throw new InputError(field, wanted, value === undefined ? undefined : typeof value);
+}
+
+function limitsIn(body: Body): UserLimits {
+  const limit = (field: keyof UserLimits) =>
+    body[field] === undefined ? 0 : integerIn(body, field, 0, USER_LIMIT_MAX);
+  return {
+    requests_per_second: limit("requests_per_second"),
+    bytes_per_second: limit("bytes_per_second"),
+    connections: limit("connections"),
+  };
 }
 
 /** The audit trail shows neither passwords nor their hashes. */

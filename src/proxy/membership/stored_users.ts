@@ -14,7 +14,7 @@
 import type { ReadUsers } from "../../acl/acl_file.ts";
 import { hashedRules, recordsOfTexts } from "../../acl/stored_users.ts";
 import { DEFAULT_USER, type UserRecord } from "../../acl/user.ts";
-import type { ChangedUsers, UsersAnswer, UsersOwner, UsersSource } from "../../acl/users_owner.ts";
+import type { ChangedUsers, UsersAnswer, UsersSource } from "../../acl/users_owner.ts";
 import { bytesOfText, textOfBytes } from "../../acl/users.ts";
 import { DashboardClient } from "../../api/dashboard_client.ts";
 import { DashboardUnreachableError } from "../../api/dashboard_errors.ts";
@@ -25,6 +25,8 @@ import { SYSTEM_TIMERS } from "../../base/timers.ts";
 import type { Config } from "../../config/config.ts";
 import { loadRedisUsers, watchRedisUsers } from "../../store/redis_users.ts";
 import type { Store } from "../../store/store.ts";
+import type { UserTake } from "../../router/limits/limit_cells.ts";
+import type { DataPlane } from "../workers/data_plane.ts";
 import { retry } from "./retry.ts";
 
 const log = logger("proxy");
@@ -32,7 +34,7 @@ const log = logger("proxy");
 /** What stored users need of the proxy. */
 export interface StoredUsersOptions {
   readonly store: Store;
-  readonly owner: UsersOwner;
+  readonly plane: Pick<DataPlane, "users" | "limitUsers">;
   /** The dashboard that makes changes. */
   dashboard(): DashboardAccess;
 }
@@ -44,6 +46,8 @@ export class StoredUsers implements UsersSource {
   /** The client that has asked for a change; 0 for none. */
   #by = 0;
   #isDefaultStored = false;
+  /** The limits that are in force, as JSON. */
+  #limits = "[]";
   #turn: Promise<unknown> = Promise.resolve();
 
   /** Reads nothing yet. */
@@ -58,8 +62,11 @@ export class StoredUsers implements UsersSource {
    * @throws {Error} When a worker does not take them.
    */
   reload(): Promise<void> {
+    const { plane } = this.#options;
     const done = this.#turn.then(async () => {
-      await this.#options.owner.replaceAll(await this.#read(), this.#by);
+      const { records, limits } = await this.#read();
+      await plane.users.replaceAll(records, this.#by);
+      await this.#limit(limits);
     });
     this.#turn = done.catch(() => {});
     return done;
@@ -72,7 +79,7 @@ export class StoredUsers implements UsersSource {
    */
   async start(): Promise<void> {
     await this.reload();
-    this.#options.owner.source = this;
+    this.#options.plane.users.source = this;
     this.#follow();
   }
 
@@ -94,17 +101,32 @@ export class StoredUsers implements UsersSource {
     this.#stopping.abort();
   }
 
-  async #read(): Promise<readonly UserRecord[]> {
+  async #limit(limits: readonly UserTake[]): Promise<void> {
+    const text = JSON.stringify(limits);
+    if (text === this.#limits) return;
+    await this.#options.plane.limitUsers(limits);
+    this.#limits = text;
+  }
+
+  async #read(): Promise<{ records: readonly UserRecord[]; limits: UserTake[] }> {
     const users = await loadRedisUsers(this.#options.store);
     const records = recordsOfTexts(users);
     this.#isDefaultStored = users.some(({ name }) => name === DEFAULT_USER);
-    return records;
+    const limits = users.flatMap(({ name, limits }) =>
+      limits === undefined ? [] : [{
+        name: bytesOfText(name),
+        requests: limits.requests_per_second,
+        bytes: limits.bytes_per_second,
+        connections: limits.connections,
+      }]
+    );
+    return { records, limits };
   }
 
   // -- what clients ask -----------------------------------------------------------------------
 
   async load(): Promise<ReadUsers> {
-    return { users: await this.#read(), errors: [] };
+    return { users: (await this.#read()).records, errors: [] };
   }
 
   /** They are always saved. */
@@ -125,7 +147,7 @@ export class StoredUsers implements UsersSource {
         await client.setRedisUser(textOf(change.name), this.#rulesOf(change).map(textOf));
         return { error: "", deleted: 0 };
       }
-      const { users } = this.#options.owner;
+      const { users } = this.#options.plane.users;
       const names = [...new Set(change.names)].filter((name) => users.get(name) !== undefined);
       if (names.length > 0) await client.deleteRedisUsers(names.map(textOf));
       return { error: "", deleted: names.length };
@@ -140,7 +162,7 @@ export class StoredUsers implements UsersSource {
   #rulesOf({ name, rules }: Extract<ChangedUsers, { kind: "set" }>): string[] {
     const hashed = hashedRules(rules);
     if (name !== DEFAULT_USER || this.#isDefaultStored) return hashed;
-    return ["reset", ...this.#options.owner.users.default.describe().split(" "), ...hashed];
+    return ["reset", ...this.#options.plane.users.users.default.describe().split(" "), ...hashed];
   }
 }
 

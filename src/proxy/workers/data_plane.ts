@@ -16,6 +16,7 @@ import type { TlsToClients } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { RouterLogins, RouterOptions } from "../../router/options.ts";
+import type { LimitPlaces, UserTake } from "../../router/limits/limit_cells.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotTable } from "../../router/slot_table.ts";
 
@@ -74,6 +75,10 @@ export interface DataPlane extends SlotTable {
   readonly addresses: readonly Deno.NetAddr[];
   /** Who may log in: changed here, for all workers. */
   readonly users: UsersOwner;
+  /** Limits what all clients of a user may take, in all workers together. */
+  limitUsers(users: readonly UserTake[]): Promise<void>;
+  /** The limited users, and what they have taken. */
+  readonly limits: LimitPlaces;
   /** Begins to accept clients before there is a table: until `accept`, they get -LOADING. */
   acceptLoading(): void;
   /** Begins to accept clients, or to serve those that were accepted already. */

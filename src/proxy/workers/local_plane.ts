@@ -21,6 +21,7 @@ import { takeSnapshot } from "../../router/take_snapshot.ts";
 import { clientPasswords, type RouterLogins } from "../../router/options.ts";
 import { Router } from "../../router/router.ts";
 import { onlyWorker, type WorkerContext } from "../../router/worker_context.ts";
+import { LimitPlaces, type NamedLimits, type UserTake } from "../../router/limits/limit_cells.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
 import type {
@@ -45,6 +46,8 @@ export class LocalPlane implements DataPlane {
   /** Who meets clients that speak TLS. */
   readonly #gate: TlsGate | undefined;
   readonly #handshakes = new HandshakeLog();
+  /** Of limited users, in a plane that is the whole proxy's. */
+  readonly limits: LimitPlaces;
   /** Whether clients may be served by a table. */
   #hasAccepted = false;
   #isListening = false;
@@ -62,6 +65,7 @@ export class LocalPlane implements DataPlane {
       changeUsers: (change, clientId) => this.users.change(change, clientId),
     });
     this.router = new Router(router, routerEvents(router.slotWaitMs), context ?? alone());
+    this.limits = new LimitPlaces(this.router.shared.worker.limits.cells);
     if (users.length > 0) {
       this.router.updateUsers({ changed: users, deleted: [], isReload: false, by: 0 });
     }
@@ -177,6 +181,16 @@ export class LocalPlane implements DataPlane {
       this.router.setLogins(logins);
       return Promise.resolve();
     });
+  }
+
+  limitUsers(users: readonly UserTake[]): Promise<void> {
+    this.setLimits(this.limits.assign(users));
+    return Promise.resolve();
+  }
+
+  /** Users have other limits now. */
+  setLimits(limits: readonly NamedLimits[]): void {
+    this.router.limitUsers(limits);
   }
 
   drainSessions(graceMs: number): Promise<void> {

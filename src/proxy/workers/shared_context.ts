@@ -3,12 +3,13 @@
  * given twice, clients, so that `max_clients` holds for all workers together however the system spreads
  * connections over them, what is held for clients, for `proxy_max_buffer`, and SUBSCRIBEs that are on their
  * way. It is touched when a client comes or goes, when much more or less is held, and by PUBLISH and
- * SUBSCRIBE, not by other requests.
+ * SUBSCRIBE, not by other requests, unless their user has limits.
  *
  * @module
  */
 
-import { SUBSCRIBING_NUMBERS } from "../../router/pubsub/subscribing.ts";
+import { endConnections, type LimitCells, newLimitCells } from "../../router/limits/limit_cells.ts";
+import { endSubscribing, SUBSCRIBING_NUMBERS } from "../../router/pubsub/subscribing.ts";
 import type { WorkerContext, WorkerPeers } from "../../router/worker_context.ts";
 
 /** The other workers. */
@@ -27,6 +28,8 @@ export interface SharedCounts {
   readonly heldKb: Int32Array<SharedArrayBuffer>;
   /** SUBSCRIBEs of each worker that are on their way. */
   readonly subscribing: Int32Array<SharedArrayBuffer>;
+  /** Of users with limits. */
+  readonly limits: LimitCells;
 }
 
 /** Makes the memory for so many workers. */
@@ -36,7 +39,16 @@ export function newSharedCounts(workers: number): SharedCounts {
     sessions: new Int32Array(new SharedArrayBuffer(4 * workers)),
     heldKb: new Int32Array(new SharedArrayBuffer(4 * workers)),
     subscribing: new Int32Array(new SharedArrayBuffer(4 * workers * SUBSCRIBING_NUMBERS)),
+    limits: newLimitCells(workers),
   };
+}
+
+/** A worker has died, and with it its clients and all that it held. */
+export function endCounts(counts: SharedCounts, index: number): void {
+  Atomics.store(counts.sessions, index, 0);
+  Atomics.store(counts.heldKb, index, 0);
+  endConnections(counts.limits, index);
+  endSubscribing({ numbers: counts.subscribing, index });
 }
 
 /** What worker number `index` shares with the others. */
@@ -46,7 +58,7 @@ export function sharedContext(
   changeUsers: WorkerContext["changeUsers"],
   peers: SharedPeers,
 ): WorkerContext {
-  const { lastId, sessions, heldKb, subscribing } = counts;
+  const { lastId, sessions, heldKb, subscribing, limits } = counts;
   const elsewhere = (cells: Int32Array) => {
     let total = 0;
     for (let i = 0; i < cells.length; i++) if (i !== index) total += Atomics.load(cells, i);
@@ -61,6 +73,7 @@ export function sharedContext(
     heldElsewhere: () => 1024 * elsewhere(heldKb),
     pressOthers: () => peers.press(),
     subscribing: { numbers: subscribing, index },
+    limits: { cells: limits, worker: index },
     peers,
     changeUsers,
   };

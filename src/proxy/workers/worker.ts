@@ -17,6 +17,7 @@ import { setLogLevel, startLog } from "../../base/log.ts";
 import { RemoteCalls } from "../../base/remote_call.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import { invalidate } from "../../router/client/invalidation.ts";
+import type { Pause, PauseMode } from "../../router/client/pause.ts";
 import { killClients, listClients } from "../../router/local/client_filter.ts";
 import { unblockClient } from "../../router/local/client_unblock.ts";
 import { takeSnapshot } from "../../router/take_snapshot.ts";
@@ -32,6 +33,11 @@ interface WorkerScope {
 
 const scope = globalThis as unknown as WorkerScope;
 scope.onmessage = ({ data }) => serve(data as WorkerStart);
+
+function setPause(pause: Pause, mode: PauseMode | null, ms: number): void {
+  if (mode === null) pause.end();
+  else pause.extend(mode, ms);
+}
 
 function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
   let pauses = 0;
@@ -51,17 +57,14 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     },
     allowCommands: (commands) => plane.allowCommands(commands),
     updateUsers: (update) => plane.updateUsers(update),
+    setLimits: (limits) => plane.setLimits(limits),
     setLogins: (logins) => plane.setLogins(logins),
     drainSessions: (graceMs) => plane.drainSessions(graceMs),
     stats: () => takeSnapshot(plane.router.shared),
     aclLog: (isReset) => plane.router.shared.aclLog.read(isReset),
     listClients: (filter) => listClients(plane.router.shared, filter),
     killClients: (filter) => killClients(plane.router.shared, filter),
-    pause: (mode, ms) => {
-      const { pause } = plane.router.shared;
-      if (mode === null) pause.end();
-      else pause.extend(mode, ms);
-    },
+    pause: (mode, ms) => setPause(plane.router.shared.pause, mode, ms),
     watchedElsewhere: (isWatched) => plane.router.shared.monitors.watchedElsewhere(isWatched),
     monitored: (lines) => plane.router.shared.monitors.give(lines),
     invalidate: (id, keys) => invalidate(plane.router.shared.clients, id, latin1Bytes(keys)),

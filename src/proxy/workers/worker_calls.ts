@@ -21,6 +21,7 @@ import type { PauseMode } from "../../router/client/pause.ts";
 import type { ClientFilter } from "../../router/worker_context.ts";
 import type { FoundInScript } from "../../router/dispatch/script_texts.ts";
 import type { RouterLogins } from "../../router/options.ts";
+import type { NamedLimits } from "../../router/limits/limit_cells.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
@@ -59,6 +60,7 @@ export interface WorkerCalls {
   allowCommands(commands: readonly AllowedCommand[]): void;
   /** The users are others now. */
   updateUsers(update: UsersUpdate): void;
+  setLimits(limits: readonly NamedLimits[]): void;
   setLogins(logins: RouterLogins): Promise<void>;
   drainSessions(graceMs: number): Promise<void>;
   stats(): StatsSnapshot;

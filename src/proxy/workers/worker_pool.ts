@@ -32,9 +32,9 @@ import { listen } from "../../io/listen.ts";
 import type { TlsIdentity } from "../../io/tls.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { Pause } from "../../router/client/pause.ts";
-import { endSubscribing } from "../../router/pubsub/subscribing.ts";
 import { clientPasswords, type RouterLogins } from "../../router/options.ts";
 import { countedSoFar, sumSnapshots } from "../../router/stats_snapshot.ts";
+import { LimitPlaces, type UserTake } from "../../router/limits/limit_cells.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotFill } from "../../router/slot_table.ts";
 import type {
@@ -46,7 +46,7 @@ import type {
   TlsSide,
 } from "./data_plane.ts";
 import { SettlingChanges } from "./settling_changes.ts";
-import { newSharedCounts, type SharedCounts } from "./shared_context.ts";
+import { endCounts, newSharedCounts, type SharedCounts } from "./shared_context.ts";
 import type { PoolCalls } from "./worker_calls.ts";
 import { ANSWER_MS, inTime, peerCalls, type PoolWorker, tellWatched } from "./worker_peers.ts";
 import { newWorker, type Thread, WorkerEndedError, WorkerThread } from "./worker_thread.ts";
@@ -92,6 +92,7 @@ export class WorkerPool implements DataPlane {
   readonly #pause = new Pause(() => {});
   #allowed: readonly AllowedCommand[] = [];
   readonly users: UsersOwner;
+  readonly limits: LimitPlaces;
   #accepting: "none" | "loading" | "served" = "none";
   #hasAccepted = false;
   /** Whether no worker may begin to listen any more. */
@@ -110,6 +111,7 @@ export class WorkerPool implements DataPlane {
     this.#options = { ...options, router: { ...router, ...share } };
     this.#events = events;
     this.#counts = newSharedCounts(workers);
+    this.limits = new LimitPlaces(this.#counts.limits);
     this.#settling = new SettlingChanges(router.slotWaitMs + LATE_MS);
     this.users = new UsersOwner(
       usersOf(options.users ?? [], clientPasswords(router)),
@@ -196,6 +198,7 @@ export class WorkerPool implements DataPlane {
     tellWatched(this.#workers);
     if (this.#serving !== "serving") thread.calls.notify("setServing", this.#serving, 0);
     thread.calls.notify("allowCommands", this.#allowed);
+    thread.calls.notify("setLimits", this.limits.all);
     const { left } = this.#pause;
     if (left !== null) thread.calls.notify("pause", left.mode, left.ms);
     await thread.calls.call("setRules", this.#rules);
@@ -230,9 +233,7 @@ export class WorkerPool implements DataPlane {
     worker.thread = undefined;
     worker.isWatching = false;
     tellWatched(this.#workers);
-    Atomics.store(this.#counts.sessions, index, 0);
-    Atomics.store(this.#counts.heldKb, index, 0);
-    endSubscribing({ numbers: this.#counts.subscribing, index });
+    endCounts(this.#counts, index);
     if (last !== undefined) {
       const counted = countedSoFar(last);
       worker.counted = worker.counted === undefined
@@ -349,6 +350,11 @@ export class WorkerPool implements DataPlane {
       clientPasswords(logins),
       () => this.#inAll("passwords", ({ calls }) => calls.call("setLogins", logins)),
     );
+  }
+
+  limitUsers(users: readonly UserTake[]): Promise<void> {
+    const places = this.limits.assign(users);
+    return this.#inAll("limits", ({ calls }) => calls.call("setLimits", places));
   }
 
   // -- clients --------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import type { Protocol } from "../../resp/encoder.ts";
 import type { Blocked } from "../blocking/blocked.ts";
 import type { LinkHolder } from "../backends/link.ts";
 import type { ClientSubscriptions } from "../pubsub/client_subscriptions.ts";
+import type { Allowance } from "../limits/user_limit.ts";
 import type { RouterShared } from "../shared.ts";
 import type { ClientInfo, ListedClient } from "./client_info.ts";
 import type { ExtrasHost } from "./extras.ts";
@@ -46,8 +47,10 @@ export interface Client extends Omit<ListedClient, "extras">, LinkHolder, Extras
   blocked: Blocked | null;
   /** Its line of CLIENT LIST. */
   describe(): string;
-  /** It has logged in as this user. */
-  logIn(user: User): void;
+  /** What it may take, as a client of a user with limits; null for most. */
+  readonly allowance: Allowance | null;
+  /** It logs in as this user; false when that user has too many connections, and nothing changes. */
+  logIn(user: User): boolean;
   /** It is again as a client that has just come. */
   logOut(): void;
   /** Answers the command being dispatched, after all earlier ones. Copies `reply`. */

@@ -62,6 +62,11 @@ export class Input implements SourceOwner {
     return this.#source.end - this.#source.start;
   }
 
+  /** Bytes of requests that were dispatched or passed on. */
+  get consumedBytes(): number {
+    return this.#source.totalBytes - this.unreadBytes;
+  }
+
   /** Since when a part of a request is here; 0 when none is, or when nothing is read. */
   get partialSinceMs(): number {
     return this.isPaused ? 0 : this.#partial.sinceMs;
@@ -116,15 +121,22 @@ export class Input implements SourceOwner {
         if (!this.#passOn(this.#passThrough)) return;
         continue;
       }
+      let isRefused = false;
       if (this.#mustPause()) {
         client.credit.leaveQueues();
         this.isPaused = true;
         if (this.#mayBeGone) this.#readAhead();
         return;
       }
+      if (client.allowance !== null) {
+        const next = client.allowance.next(this.consumedBytes, 1, this.unreadBytes > 0);
+        if (next === "wait") return this.#waitForTurn();
+        isRefused = next === "refuse";
+      }
       switch (parser.parse(source.bytes, source.start, source.end)) {
         case "request":
-          if (!this.#dispatch()) return;
+          if (isRefused) this.#refuse();
+          else if (!this.#dispatch()) return;
           break;
         case "more":
           source.start = parser.nextStart;
@@ -166,6 +178,24 @@ export class Input implements SourceOwner {
     return true;
   }
 
+  /** Its user has used up what it may: it goes on when its turn comes. */
+  #waitForTurn(): void {
+    this.#client.credit.leaveQueues();
+    this.isPaused = true;
+  }
+
+  /** Answers the request that was parsed with an error: it has waited for its turn too long. */
+  #refuse(): void {
+    const client = this.#client;
+    const allowance = client.allowance!;
+    this.#source.start = this.parser.nextStart;
+    if (this.#partial.sinceMs > 0) this.#partial.end(client, client.shared.budget);
+    if (client.transaction !== null) client.transaction.isAborted = true;
+    client.answer(errorReply(allowance.limit.refusal));
+    this.parser.next();
+    allowance.skip(this.consumedBytes);
+  }
+
   /** Nothing the client sends can be understood any more: its last reply is on its way. */
   #endAfterProtocolError(): void {
     this.#client.shared.totals.protocolErrors++;
@@ -176,6 +206,10 @@ export class Input implements SourceOwner {
 
   /** Hands on what has come of a large request; false when the pump must stop for now. */
   #passOn(passThrough: PassThrough): boolean {
+    if (this.#client.allowance?.next(this.consumedBytes, 0, this.unreadBytes > 0) === "wait") {
+      this.isPaused = true;
+      return false;
+    }
     switch (passThrough.pass(this.#source)) {
       case "waiting":
         this.isPaused = true;

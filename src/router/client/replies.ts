@@ -67,6 +67,8 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
   /** Whether the client is gone: what is in flight is settled unheard. */
   isGone = false;
   lastWroteMs: number = clock.nowMs;
+  /** Bytes that were sent so far. */
+  sentBytes = 0;
 
   readonly #host: ReplyHost;
   readonly #shared: RouterShared;
@@ -393,6 +395,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     this.lastWroteMs = clock.nowMs;
     this.#shared.budget.chargeReply(-bytes);
     this.#shared.totals.outputBytes += bytes;
+    this.sentBytes += bytes;
     this.easePressure();
     this.#host.repliesLeft();
   }

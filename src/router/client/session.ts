@@ -25,6 +25,7 @@ import type { Blocked } from "../blocking/blocked.ts";
 import type { ClientSubscriptions } from "../pubsub/client_subscriptions.ts";
 import type { Ways } from "../request.ts";
 import { describeClient } from "../local/client_filter.ts";
+import type { Allowance } from "../limits/user_limit.ts";
 import type { RouterShared } from "../shared.ts";
 import type { Client } from "./client.ts";
 import { ANONYMOUS, type ClientInfo, type ClientState } from "./client_info.ts";
@@ -69,6 +70,7 @@ export class Session implements Client, ReplyHost, TurnWork {
   extras: Extras | null = null;
   isMuted = false;
   ways: Ways | null = null;
+  allowance: Allowance | null = null;
 
   #state: ClientState = "open";
   readonly #connection: AcceptedConnection;
@@ -141,10 +143,12 @@ export class Session implements Client, ReplyHost, TurnWork {
     return describeClient(this);
   }
 
-  logIn(user: User): void {
+  logIn(user: User): boolean {
+    if (!this.#takeAllowance(user, true)) return false;
     this.#user = user;
     this.#hasLoggedIn = true;
     this.userChanged();
+    return true;
   }
 
   logOut(): void {
@@ -158,6 +162,18 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.#isAuthenticated = this.#hasLoggedIn || this.shared.users.default.needsNoLogin;
     this.#isTrusted = this.#isAuthenticated && this.#user.isUnrestricted;
     this.#input.parser.isAuthenticated = this.#isAuthenticated;
+    this.#takeAllowance(this.#isAuthenticated ? this.#user : null, false);
+  }
+
+  /** @param isChecked Whether it may be one client too many: then nothing changes. */
+  #takeAllowance(user: User | null, isChecked: boolean): boolean {
+    const limit = user === null ? null : this.shared.userLimits.of(user.name);
+    if (limit === (this.allowance?.limit ?? null)) return true;
+    const next = limit?.admit(this, this.#input.consumedBytes, isChecked) ?? null;
+    if (limit !== null && next === null) return false;
+    this.allowance?.leave();
+    this.allowance = next;
+    return true;
   }
 
   get remote(): string {
@@ -209,6 +225,7 @@ export class Session implements Client, ReplyHost, TurnWork {
   }
 
   repliesLeft(): void {
+    this.allowance?.paySent();
     if (this.#input.isPaused || this.#state !== "open") atTurnEnd(this);
   }
 
@@ -289,6 +306,8 @@ export class Session implements Client, ReplyHost, TurnWork {
     for (const watch of this.watches) watch.clientClosed();
     this.extras?.reset();
     this.shared.pause.leave(this);
+    this.allowance?.leave();
+    this.allowance = null;
     this.blocked?.clientClosed();
     this.subscriptions?.close();
     for (const link of this.links) link.clientClosed();

@@ -5,12 +5,13 @@
  */
 
 import { DEFAULT_USER } from "../../acl/user.ts";
+import { textOfBytes } from "../../acl/users.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import { errorReply, utf8 } from "../../resp/encoder.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import type { Client } from "../client/client.ts";
 import { logAccess } from "../dispatch/refused_access.ts";
-import { SYNTAX_ERROR, WRONG_PASSWORD } from "../errors.ts";
+import { SYNTAX_ERROR, tooManyOfUser, WRONG_PASSWORD } from "../errors.ts";
 import { answerWhen, type LocalCall } from "./local_call.ts";
 
 /** `AUTH password` in Codis 2.0's words, or Redis's where there are users; `AUTH user password`. */
@@ -29,7 +30,7 @@ export function auth(call: LocalCall): Uint8Array | null {
     isShort && !users.areConfigured ? "ERR invalid password" : WRONG_PASSWORD,
   );
   return answerWhen(call, (answer) => {
-    authenticate(client, args, name!, password!, (isRight) => answer(isRight ? OK : error));
+    authenticate(client, args, name!, password!, (isRight) => answer(isRight ? OK : error), answer);
   });
 }
 
@@ -52,6 +53,7 @@ export function argumentBytes(args: Arguments, i: number): string {
  * @param args The command that the password came with.
  * @param name As all of the engine's texts, one character for each byte; so is the password.
  * @param done Called once: now, or later when it is one of many wrong ones of the client's address.
+ * @param full Called instead when the user has too many connections; then this one is closed.
  */
 export function authenticate(
   client: Client,
@@ -59,12 +61,14 @@ export function authenticate(
   name: string,
   password: string,
   done: (isRight: boolean) => void,
+  full: (reply: Uint8Array) => void,
 ): void {
   const { users, authThrottle, totals, events } = client.shared;
   const user = users.get(name);
   if (user?.accepts(password) === true) {
-    client.logIn(user);
-    return done(true);
+    if (client.logIn(user)) return done(true);
+    full(errorReply(tooManyOfUser(textOfBytes(name))));
+    return client.drain();
   }
   totals.wrongAuths++;
   const context = client.transaction === null ? "toplevel" : "multi";

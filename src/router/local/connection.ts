@@ -104,7 +104,7 @@ function hello(call: LocalCall): Uint8Array | null {
     authenticate(client, args, ...credentials, (isRight) => {
       if (isRight) speak(client, protocol, name, answer);
       else answer(errorReply(WRONG_PASSWORD));
-    });
+    }, answer);
   });
 }
 
