@@ -27,7 +27,7 @@ async function turnTo(tab: Tab, view: string): Promise<void> {
 
 /** Opens a dialog, fills it in and carries it out. */
 async function take(tab: Tab, opens: string, fill: Record<string, string>, confirm: string) {
-  await press(tab, opens, "main");
+  await press(tab, opens, "header, main");
   const dialog = tab.page.locator("dialog[open]");
   await dialog.waitFor();
   for (const [name, value] of Object.entries(fill)) {
@@ -123,6 +123,9 @@ Deno.test("users log in with their roles, and the page says who did what", async
     assert(!buttons.includes(name), name);
   }
   await other.page.locator(".menu summary").press("Enter");
+  const renewed = { old_password: PASSWORD, password: "a new password", again: "a new password" };
+  await take(other, "Change password …", renewed, "Change");
+  await other.page.getByText("Your password was changed.").waitFor();
   await press(other, "Log out");
   await other.page.locator('[name="user"]').waitFor();
   assertEquals(await other.page.context().cookies(), []);

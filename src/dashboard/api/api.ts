@@ -31,6 +31,7 @@ import { LOGIN_ROUTES } from "./login.ts";
 import { LOGOUT_ROUTES } from "./logout.ts";
 import { MIGRATE_ROUTES } from "./migrate.ts";
 import { OVERVIEW_ROUTES } from "./overview.ts";
+import { PASSWORD_ROUTES } from "./password.ts";
 import { PROXY_ROUTES } from "./proxy.ts";
 import { REBALANCE_ROUTES } from "./rebalance.ts";
 import { REDIS_ROUTES } from "./redis.ts";
@@ -60,6 +61,7 @@ export const API_TABLE: readonly ApiRoute[] = [
   LOGOUT_ROUTES,
   MIGRATE_ROUTES,
   OVERVIEW_ROUTES,
+  PASSWORD_ROUTES,
   PROXY_ROUTES,
   REBALANCE_ROUTES,
   REDIS_ROUTES,

@@ -56,8 +56,12 @@ export function accessNameIn(value: unknown): string {
   throw new InputError("name", ACCESS_NAME_RULE, value);
 }
 
-/** No message may show it. */
-function passwordIn({ password }: Body): string {
+/**
+ * The new password of the body, which no message shows.
+ *
+ * @throws {InputError} When it is too short or too long.
+ */
+export function passwordIn({ password }: Body): string {
   const length = typeof password === "string" ? [...password].length : 0;
   if (length >= PASSWORD_MIN && length <= PASSWORD_MAX) return password as string;
   const rule = `a text of ${PASSWORD_MIN} to ${PASSWORD_MAX} characters`;

@@ -115,6 +115,19 @@ export const ACCESS_ACTIONS = {
     }),
     done: ({ name }) => `User ${name} was removed.`,
   },
+  change_password: {
+    title: () => "Change your password",
+    verb: "Change",
+    fields: [{ name: "old_password", label: "Old password", kind: "password" }, ...PASSWORDS],
+    words: () => ["You stay logged in here. Your other sessions end."],
+    problem: ({ password, again }) => passwordProblem(password, again),
+    request: ({ old_password, password }) => ({
+      method: "POST",
+      path: "api/password",
+      body: { old_password, password },
+    }),
+    done: () => "Your password was changed.",
+  },
   add_token: {
     title: () => "Make token",
     verb: "Make token",

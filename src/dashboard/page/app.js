@@ -193,6 +193,7 @@ function UserMenu({ name, role }) {
       <summary class="button">${name}</summary>
       <div class="card">
         <p>${name}<small>${role}</small></p>
+        <${ActionButton} name="change_password">Change password …</${ActionButton}>
         <button type="button" onClick=${leave}>Log out</button>
       </div>
     </details>

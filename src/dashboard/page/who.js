@@ -12,6 +12,9 @@ const ADMIN_ACTIONS = [
   ...["add_user", "set_user", "remove_user", "add_token", "remove_token"],
 ];
 
+/** Actions of every user on himself. */
+const OWN_ACTIONS = ["change_password"];
+
 /** @type {YouView | undefined} */
 let you;
 let needsLogin = false;
@@ -66,5 +69,6 @@ export function isAdmin() {
  */
 export function mayDo(name) {
   if (you === undefined || isLoginNeeded()) return true;
+  if (OWN_ACTIONS.includes(name)) return you.kind === "user";
   return you.role === "admin" || (you.role === "operator" && !ADMIN_ACTIONS.includes(name));
 }

@@ -21,6 +21,7 @@ const ROLE_OF: Readonly<Record<string, ApiRoute["role"]>> = {
   "POST /api/login": "viewer",
   "POST /api/login/user": "anyone",
   "POST /api/logout": "anyone",
+  "POST /api/password": "viewer",
   "GET /api/force_remove_locks": "admin",
   "POST /api/force_remove_locks": "admin",
   "GET /api/remove_fence": "admin",
@@ -169,6 +170,12 @@ Deno.test("a session is its user's, until he logs out or is changed; a token's u
   assertEquals((await as(cookie)).status, 401);
   assertEquals((await logIn(dashboard, "bob")).status, 401);
   ({ cookie } = await logIn(dashboard, "bob", "another one"));
+  const renewed = { old_password: "another one", password: "a third one" };
+  const wrong = { ...renewed, old_password: PASSWORD };
+  assertEquals((await dashboard.ask("POST", "/api/password", wrong, cookie)).status, 403);
+  assertEquals((await dashboard.ask("POST", "/api/password", renewed, cookie)).status, 200);
+  assertEquals((await as(cookie)).status, 401, "the cookie is a new one");
+  ({ cookie } = await logIn(dashboard, "bob", "a third one"));
   assertEquals((await dashboard.ask("POST", "/api/logout", undefined, cookie)).status, 200);
   assertEquals((await as(cookie)).status, 401);
 

@@ -554,6 +554,29 @@ Deno.test("what the dialogs of users and tokens say is what happens", async () =
     "bob is viewer from now on, with the new password. Sessions of this user end.": async () =>
       await logsIn("bob", "password 2") === "viewer",
   });
+  const bobs = async (password: string) => {
+    const response = await fetch(`http://${dashboard.addr}/api/login/user`, {
+      method: "POST",
+      body: JSON.stringify({ user: "bob", password }),
+    });
+    await response.body?.cancel();
+    return { cookie: response.headers.get("set-cookie")!.split(";")[0]! };
+  };
+  const [here, elsewhere] = [await bobs("password 2"), await bobs("password 2")];
+  const own = { old_password: "password 2", password: "password 3", again: "password 3" };
+  assertEquals(await page.words("change_password", own), [
+    "You stay logged in here. Your other sessions end.",
+  ]);
+  const { method, path, body } = ACTIONS["change_password"]!.request(own);
+  const response = await fetch(`http://${dashboard.addr}/${path}`, {
+    method,
+    headers: here,
+    body: JSON.stringify(body),
+  });
+  assertEquals([response.status, await response.json()], [200, { msg: "OK", ret: 0 }]);
+  const next = { cookie: response.headers.get("set-cookie")!.split(";")[0]! };
+  assertEquals((await you(next)).name, "bob");
+  assertEquals(await you(elsewhere), undefined);
   await page.holds("remove_user", { name: "bob" }, {
     "bob cannot log in any more. Sessions of this user end.": async () =>
       await logsIn("bob", "password 2") === undefined,
