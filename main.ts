@@ -7,4 +7,9 @@
 import process from "node:process";
 import { commandLine, runCli } from "./src/cli/cli.ts";
 
-if (import.meta.main) Deno.exit(await runCli(commandLine(process.argv0, Deno.args)));
+if (import.meta.main) {
+  const args = commandLine(process.argv0, Deno.args);
+  // A compiled file has all the rights of its commands, and only this one starts programs.
+  if (args[0] !== "demo") await Deno.permissions.revoke({ name: "run" });
+  Deno.exit(await runCli(args));
+}

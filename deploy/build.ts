@@ -9,6 +9,7 @@
  */
 
 import denoJson from "../deno.json" with { type: "json" };
+import { billOfMaterials, type LockFile } from "./sbom.ts";
 import { packSelfExtracting } from "./self_extracting.ts";
 
 /** A download that takes longer than this will not come. */
@@ -20,6 +21,9 @@ const output = `${root}dist/codis-proxy`;
 /** What the proxy starts its threads with. */
 const WORKER = "src/proxy/workers/worker.ts";
 
+/** Only `demo` starts programs; a compiled file gives up that right for all other commands. */
+const DEMO_FLAG = "--allow-run=redis-server";
+
 /** The program is allowed what `deno task start` allows it. */
 const flags = denoJson.tasks.start.command.split(" ").filter((word) =>
   /^--(no-prompt$|v8-flags=|allow-)/.test(word)
@@ -28,7 +32,17 @@ const flags = denoJson.tasks.start.command.split(" ").filter((word) =>
 /** Returns whether `deno compile` made the file. */
 async function compile(): Promise<boolean> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["compile", "--quiet", ...flags, "--include", WORKER, "--output", output, "main.ts"],
+    args: [
+      "compile",
+      "--quiet",
+      ...flags,
+      DEMO_FLAG,
+      "--include",
+      WORKER,
+      "--output",
+      output,
+      "main.ts",
+    ],
     cwd: root,
     stdout: "null",
     stderr: "piped",
@@ -48,6 +62,32 @@ function reasonIn(stderr: string): string {
   return told.length === 1 ? told[0]! : `${told[0]} (${told.at(-1)})`;
 }
 
+/** Writes what is in the file, beside it. */
+async function writeBill(): Promise<void> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
+  const { npmCache } = JSON.parse(new TextDecoder().decode(stdout)) as { npmCache: string };
+  const lock = JSON.parse(await Deno.readTextFile(`${root}deno.lock`)) as LockFile;
+  const registries = [...Deno.readDirSync(npmCache)].map(({ name }) => `${npmCache}/${name}`);
+  const bom = billOfMaterials(
+    { ...denoJson, deno: Deno.version.deno },
+    lock,
+    (name, version) => {
+      for (const registry of registries) {
+        try {
+          const text = Deno.readTextFileSync(`${registry}/${name}/${version}/package.json`);
+          const { license } = JSON.parse(text) as { license?: unknown };
+          if (typeof license === "string") return license;
+        } catch (error) {
+          if (!(error instanceof Deno.errors.NotFound)) throw error;
+        }
+      }
+      return "";
+    },
+  );
+  await Deno.writeTextFile(`${output}.cdx.json`, `${JSON.stringify(bom, null, 2)}\n`);
+  console.log(`dist/codis-proxy.cdx.json: ${bom.components.length} components`);
+}
+
 async function main(): Promise<void> {
   await Deno.mkdir(`${root}dist`, { recursive: true });
   if (!await compile()) {
@@ -58,8 +98,10 @@ async function main(): Promise<void> {
       output,
       version: denoJson.version,
       flags: [...denoJson.unstable.map((feature) => `--unstable-${feature}`), ...flags],
+      demoFlags: [DEMO_FLAG],
     });
   }
+  await writeBill();
   // It is only built when it runs.
   const { success, stdout, stderr } = await new Deno.Command(output, { args: ["--version"] })
     .output();

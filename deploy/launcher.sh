@@ -81,6 +81,10 @@ export HOME="$app"
 # Called by the name of Codis 2.0's own program, by a link, it is that.
 case ${0##*/} in codis-config) set -- config "$@" ;; esac
 
-exec "$app/deno" run --quiet --no-config --no-lock --no-remote --no-npm @FLAGS@ \
+demo=
+[ "${1-}" != demo ] || demo="@DEMO_FLAGS@"
+
+# shellcheck disable=SC2086 # one word for each flag, or none
+exec "$app/deno" run --quiet --no-config --no-lock --no-remote --no-npm @FLAGS@ $demo \
   "$app/main.js" "$@"
 exit 1 # the payload follows

@@ -18,6 +18,8 @@ export interface Packing {
   readonly version: string;
   /** The flags of `deno run` that the program needs. */
   readonly flags: readonly string[];
+  /** Those that the command `demo` needs besides. @default none */
+  readonly demoFlags?: readonly string[];
   /** 1 (fast) to 9 (small). @default 9 */
   readonly gzipLevel?: number;
 }
@@ -78,7 +80,7 @@ export async function packSelfExtracting(packing: Packing): Promise<number> {
 async function launcherFor(
   payload: Uint8Array<ArrayBuffer>,
   files: readonly string[],
-  { version, flags }: Packing,
+  { version, flags, demoFlags = [] }: Packing,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const template = await Deno.readTextFile(new URL("./launcher.sh", import.meta.url));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", payload));
@@ -88,7 +90,8 @@ async function launcherFor(
     .replaceAll("@SYSTEM@", system)
     .replaceAll("@ID@", digest.subarray(0, ID_BYTES).toHex())
     .replaceAll("@FILES@", files.join(" "))
-    .replaceAll("@FLAGS@", flags.join(" "));
+    .replaceAll("@FLAGS@", flags.join(" "))
+    .replaceAll("@DEMO_FLAGS@", demoFlags.join(" "));
   // The offset is part of the text whose length it is: as many digits as the place holder.
   const place = "@OFFSET@";
   const offset = `${text.length + 1}`.padEnd(place.length);

@@ -79,7 +79,8 @@ export function startProgram(
       ...options,
     });
   if (binary !== undefined) return start(binary, [...args]);
-  const kept = PROGRAM_FLAGS.filter((flag) =>
+  const demo = args[0] === "demo" ? ["--allow-run=redis-server"] : [];
+  const kept = [...PROGRAM_FLAGS, ...demo].filter((flag) =>
     !flags.some((own) => own.split("=")[0] === flag.split("=")[0])
   );
   const words = ["run", ...kept, ...flags, "--config", `${root}deno.json`, `${root}main.ts`];

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import denoJson from "../../../deno.json" with { type: "json" };
 import { type LoadedConfig, parseConfig } from "../../../src/config/config.ts";
 import { ConfigError } from "../../../src/config/error.ts";
 import type { ConfigKey } from "../../../src/config/key.ts";
@@ -148,4 +149,11 @@ Deno.test("reread() takes all files or none, and everybody who holds a secret ha
   files["t"] = "token";
   assertEquals(secrets.reread(), ["password"]);
   assertEquals([password.reveal(), config.dashboardToken.reveal()], ["three", "token"]);
+});
+
+Deno.test("the program may read the variables of all secrets, and start nothing", () => {
+  const words = denoJson.tasks.start.command.split(" ");
+  const allowed = words.find((word) => word.startsWith("--allow-env="))!.split(/[=,]/);
+  for (const row of ROWS) assert(allowed.includes(secretVariable(row)), secretVariable(row));
+  assertEquals(words.filter((word) => /^(--allow-(run|ffi|all)|-A)/.test(word)), []);
 });
