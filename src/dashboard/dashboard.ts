@@ -249,7 +249,8 @@ export class Dashboard implements Control {
     try {
       return await body({ control: this, hasConfigToken: this.#options.needsToken });
     } finally {
-      await this.access.records.refresh();
+      // When that fails, the watch brings them.
+      await this.access.records.refresh().catch(() => {});
     }
   }
 

@@ -37,6 +37,9 @@ export interface RouteNeeds {
   readonly role: Role | "anyone";
 }
 
+/** Of a name that is remembered as tried, in characters. */
+const NAME_CHARACTERS_MAX = 64;
+
 /** Nobody, at a route that is for everybody. */
 const NOBODY: Identity = { name: "nobody", role: "viewer", kind: "place" };
 
@@ -85,19 +88,21 @@ export class AccessGate {
     if (refusedMs > 0) return tooMany(refusedMs);
     if (!await this.records.areKnown()) return NOT_READ;
     const user = this.records.user(name);
-    if (!await this.#throttle.beforeCheck(user?.name ?? "")) return tooMany(1000);
+    // By what was typed: how long it takes must not tell who there is.
+    const typed = name.slice(0, NAME_CHARACTERS_MAX);
+    if (!await this.#throttle.beforeCheck(typed)) return tooMany(1000);
     try {
-      // The same work for users that do not exist: how long it takes must not tell who does.
+      // The same work for users that do not exist.
       const isRight = await isPassword(password, user?.password ?? NO_PASSWORD);
       if (isRight && user !== undefined) {
-        this.#throttle.rightPassword(address, name);
+        this.#throttle.rightPassword(address, typed);
         return user;
       }
     } catch (error) {
       if (error instanceof TooManyPasswordsError) return tooMany(1000);
       throw error;
     }
-    this.#throttle.wrongPassword(address, user?.name ?? "");
+    this.#throttle.wrongPassword(address, typed);
     return { status: 401, error: "the user or the password is wrong" };
   }
 

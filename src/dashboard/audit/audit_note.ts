@@ -10,6 +10,8 @@ import type { AuditNote } from "./audit_trail.ts";
 /** Longest arguments, and longest text of an error, that are noted, in characters. */
 const ARGUMENTS_MAX = 400;
 const END_MAX = 300;
+/** Longest address, which a server in front of us may say. */
+const ADDRESS_MAX = 64;
 
 /** Fields whose values are secrets, mistyped ones too. */
 const SECRETS = /pass|pwd|token|secret|auth/i;
@@ -34,7 +36,8 @@ export function auditNote(
 ): AuditNote {
   const { pathname, searchParams } = new URL(request.url);
   return {
-    ...sender,
+    who: sender.who,
+    address: shortened(sender.address, ADDRESS_MAX),
     by: senderOf(request),
     request: `${request.method} ${shortened(pathname, ARGUMENTS_MAX)}`,
     arguments: argumentsOf(searchParams, body),
