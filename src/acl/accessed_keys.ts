@@ -92,7 +92,11 @@ function ruleOf({ flags, begin_search: begin, find_keys: find }: KeySpec): Rule 
   };
 }
 
+/** What key specifications of Redis 7 say at least; those of others say nothing of what is done. */
+const SAID = ["RO", "RW", "OW", "RM"];
+
 function accessOf(flags: readonly string[]): number {
+  if (!flags.some((flag) => SAID.includes(flag))) return READ | WRITE;
   const isWritten = flags.some((flag) => ["insert", "delete", "update"].includes(flag));
   return (flags.includes("access") ? READ : 0) | (isWritten ? WRITE : 0);
 }

@@ -28,9 +28,10 @@ export interface UserRecord {
 /** Redis's two words for what RESTORE does with a payload; the proxy only keeps them. */
 const SANITIZE = ["skip-sanitize-payload", "sanitize-payload"];
 
-/** The hash under which Redis keeps a password. */
-export function hashAclPassword(password: string): string {
-  return createHash("sha256").update(latin1Bytes(password)).digest("hex");
+/** The hash under which Redis keeps a password, given as bytes or as one character for each of them. */
+export function hashAclPassword(password: string | Uint8Array): string {
+  const bytes = typeof password === "string" ? latin1Bytes(password) : password;
+  return createHash("sha256").update(bytes).digest("hex");
 }
 
 /** See the header. */
@@ -77,7 +78,7 @@ export class User {
   }
 
   /** Whether a password lets a client log in. The time it takes does not depend on the password. */
-  accepts(password: string): boolean {
+  accepts(password: Uint8Array): boolean {
     if (!this.isOn) return false;
     if (this.isNoPass) return true;
     const given = latin1Bytes(hashAclPassword(password));

@@ -95,7 +95,8 @@ const FIELDS: Readonly<Record<string, string>> = {
     active_defrag_misses active_defrag_key_hits active_defrag_key_misses total_active_defrag_time
     max: current_active_defrag_time sum: tracking_total_keys tracking_total_items
     max: tracking_total_prefixes sum: unexpected_error_replies own: total_error_replies
-    total_failed_requests acl_access_denied_auth client_output_buffer_limit_disconnections
+    total_failed_requests acl_access_denied_auth acl_access_denied_cmd acl_access_denied_key
+    acl_access_denied_channel client_output_buffer_limit_disconnections
     sum: dump_payload_sanitizations total_reads_processed total_writes_processed
     io_threaded_reads_processed io_threaded_writes_processed reply_buffer_shrinks
     reply_buffer_expands`,

@@ -150,6 +150,13 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: "codis_proxy_denied_requests_total",
+    help: "Requests that the rules of their users did not allow",
+    type: "counter",
+    isPerWorker: true,
+    samples: ({ totals }) => one(totals.deniedCommands + totals.deniedKeys + totals.deniedChannels),
+  },
+  {
     name: "codis_proxy_wrong_auths_total",
     help: "Wrong users or passwords that clients gave",
     type: "counter",

@@ -81,7 +81,7 @@ function warnOfPassword({ password, aclFile }: Config, users: readonly UserRecor
   if (record === undefined || !password.isSet) return;
   const user = new User(DEFAULT_USER);
   user.become({ ...record, flags: record.flags.map((flag) => (flag === "off" ? "on" : flag)) });
-  if (!user.isNoPass && user.accepts(bytesOfText(password.reveal()))) return;
+  if (!user.isNoPass && user.accepts(latin1Bytes(bytesOfText(password.reveal())))) return;
   log.warn(
     "password in the configuration is not one of the user default in {file}: for clients, the file " +
       "counts; servers still get the password",

@@ -67,6 +67,10 @@ export interface Totals {
   protocolErrors: number;
   /** Wrong users or passwords given by AUTH or HELLO. */
   wrongAuths: number;
+  /** Requests that users' rules did not allow: their command, a key, a channel. */
+  deniedCommands: number;
+  deniedKeys: number;
+  deniedChannels: number;
   /** Those of them that were answered late, because many came from one address. */
   throttledAuths: number;
   /** Sessions closed by one of the session deadlines. */
@@ -86,6 +90,9 @@ export function newTotals(): Totals {
     lostSubscriptions: 0,
     protocolErrors: 0,
     wrongAuths: 0,
+    deniedCommands: 0,
+    deniedKeys: 0,
+    deniedChannels: 0,
     throttledAuths: 0,
     timedOutSessions: 0,
   };

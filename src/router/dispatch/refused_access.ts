@@ -30,7 +30,7 @@ export interface RestrictedClient {
 
 /** A client whose refusals are logged. */
 export interface LoggedClient extends RestrictedClient {
-  readonly shared: Pick<RouterShared, "scripts" | "aclLog">;
+  readonly shared: Pick<RouterShared, "scripts" | "aclLog" | "totals">;
   /** Its line of CLIENT LIST. */
   describe(): string;
 }
@@ -105,12 +105,16 @@ export function logRefusedAccess(client: LoggedClient, command: Command, args: A
   if (event) logAccess(client, event);
 }
 
-/** Writes into ACL LOG. */
+/** Writes into ACL LOG, and counts. */
 export function logAccess(
   client: LoggedClient,
   event: Pick<AclLogEntry, "reason" | "context" | "object">,
   username = client.user.name,
 ): void {
   const clientInfo = client.describe();
+  const { totals } = client.shared;
+  if (event.reason === "command") totals.deniedCommands++;
+  if (event.reason === "key") totals.deniedKeys++;
+  if (event.reason === "channel") totals.deniedChannels++;
   client.shared.aclLog.add({ ...event, username, timeMs: Date.now(), clientInfo });
 }

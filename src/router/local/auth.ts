@@ -23,14 +23,12 @@ export function auth(call: LocalCall): Uint8Array | null {
   if (isShort && users.default.isNoPass) {
     return errorReply(users.areConfigured ? NO_PASS : NO_PASSWORD);
   }
-  const [name, password] = isShort
-    ? [DEFAULT_USER, argumentBytes(args, 1)]
-    : [argumentBytes(args, 1), argumentBytes(args, 2)];
+  const login = loginOf(args, isShort ? 0 : 1);
   const error = errorReply(
     isShort && !users.areConfigured ? "ERR invalid password" : WRONG_PASSWORD,
   );
   return answerWhen(call, (answer) => {
-    authenticate(client, args, name!, password!, (isRight) => answer(isRight ? OK : error), answer);
+    authenticate(client, args, login, (isRight) => answer(isRight ? OK : error), answer);
   });
 }
 
@@ -42,29 +40,46 @@ const NO_PASS =
   "ERR AUTH <password> called without any password configured for the default user. " +
   "Are you sure your configuration is correct?";
 
-/** Argument `i`, one character for each byte. */
-export function argumentBytes(args: Arguments, i: number): string {
-  return latin1(args.bytes, args.start(i), args.end(i));
+/** Longer names nobody has, and ACL LOG does not keep, in bytes. */
+const NAME_BYTES_MAX = 16 * 1024;
+
+/** A user's name, one character for each byte, and a password. */
+export interface Login {
+  readonly name: string;
+  readonly password: Uint8Array;
+}
+
+/**
+ * The user that argument `i` names, and the password after it. Copies both: the proof may come late.
+ *
+ * @param i 0 for the default user, with the password in argument 1.
+ */
+export function loginOf(args: Arguments, i: number): Login {
+  const { bytes } = args;
+  const start = args.start(i);
+  const name = latin1(bytes, start, Math.min(args.end(i), start + NAME_BYTES_MAX));
+  return {
+    name: i === 0 ? DEFAULT_USER : name,
+    password: bytes.slice(args.start(i + 1), args.end(i + 1)),
+  };
 }
 
 /**
  * Redis's login. A wrong password leaves the client as it was.
  *
  * @param args The command that the password came with.
- * @param name As all of the engine's texts, one character for each byte; so is the password.
  * @param done Called once: now, or later when it is one of many wrong ones of the client's address.
  * @param full Called instead when the user has too many connections; then this one is closed.
  */
 export function authenticate(
   client: Client,
   args: Arguments,
-  name: string,
-  password: string,
+  { name, password }: Login,
   done: (isRight: boolean) => void,
   full: (reply: Uint8Array) => void,
 ): void {
   const { users, authThrottle, totals, events } = client.shared;
-  const user = users.get(name);
+  const user = name.length < NAME_BYTES_MAX ? users.get(name) : undefined;
   if (user?.accepts(password) === true) {
     if (client.logIn(user)) return done(true);
     full(errorReply(tooManyOfUser(textOfBytes(name))));
@@ -72,7 +87,11 @@ export function authenticate(
   }
   totals.wrongAuths++;
   const context = client.transaction === null ? "toplevel" : "multi";
-  logAccess(client, { reason: "auth", context, object: argumentBytes(args, 0) }, name);
+  logAccess(client, {
+    reason: "auth",
+    context,
+    object: latin1(args.bytes, args.start(0), args.end(0)),
+  }, name);
   const address = client.remote.replace(/:\d+$/, "");
   const unreported = authThrottle.failed(address);
   const isSlowed = authThrottle.isSlowed(address);

@@ -18,7 +18,7 @@ import {
   wrongArity,
 } from "../errors.ts";
 import { DATABASES } from "../options.ts";
-import { argumentBytes, authenticate } from "./auth.ts";
+import { authenticate, type Login, loginOf } from "./auth.ts";
 import { pongWhileSubscribed } from "./pubsub.ts";
 import {
   answerWhen,
@@ -84,12 +84,12 @@ function hello(call: LocalCall): Uint8Array | null {
     protocol = Number(text) as Protocol;
   }
   let name: string | null = null;
-  let credentials: [user: string, password: string] | null = null;
+  let credentials: Login | null = null;
   for (let i = 2; i < args.count; i++) {
     const option = argumentWord(args, i);
     const more = args.count - 1 - i;
     if (option === "auth" && more >= 2) {
-      credentials = [argumentBytes(args, i + 1), argumentBytes(args, i + 2)];
+      credentials = loginOf(args, i + 1);
       i += 2;
     } else if (option === "setname" && more >= 1) {
       name = argumentText(args, ++i);
@@ -101,7 +101,7 @@ function hello(call: LocalCall): Uint8Array | null {
   }
   return answerWhen(call, (answer) => {
     if (credentials === null) return speak(client, protocol, name, answer);
-    authenticate(client, args, ...credentials, (isRight) => {
+    authenticate(client, args, credentials, (isRight) => {
       if (isRight) speak(client, protocol, name, answer);
       else answer(errorReply(WRONG_PASSWORD));
     }, answer);

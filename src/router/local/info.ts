@@ -196,6 +196,9 @@ function statsValues({ stats }: Facts) {
     total_error_replies: commands.reduce((sum, { errors }) => sum + errors, 0),
     total_failed_requests: commands.reduce((sum, { failures }) => sum + failures, 0),
     acl_access_denied_auth: totals.wrongAuths,
+    acl_access_denied_cmd: totals.deniedCommands,
+    acl_access_denied_key: totals.deniedKeys,
+    acl_access_denied_channel: totals.deniedChannels,
     client_output_buffer_limit_disconnections: totals.overflowedSessions,
   };
 }
