@@ -35,6 +35,7 @@ const ROLE_OF: Readonly<Record<string, ApiRoute["role"]>> = {
   "PUT /api/server_group/:id/removeServer": "admin",
   "GET /api/redis_users": "admin",
   "PUT /api/redis_users/:name": "admin",
+  "PUT /api/redis_users/:name/limits": "admin",
   "POST /api/redis_users/delete": "admin",
   "POST /api/redis_users/import": "admin",
   "GET /api/users": "admin",
