@@ -42,6 +42,8 @@ import pageJs from "./page/page.js" with { type: "text" };
 import polled from "./page/polled.js" with { type: "text" };
 import preact from "./page/preact.js" with { type: "text" };
 import preactHooks from "./page/preact_hooks.js" with { type: "text" };
+import redisUserActions from "./page/redis_user_actions.js" with { type: "text" };
+import redisUsers from "./page/redis_users.js" with { type: "text" };
 import rules from "./page/rules.js" with { type: "text" };
 import proxies from "./page/proxies.js" with { type: "text" };
 import slotActions from "./page/slot_actions.js" with { type: "text" };
@@ -108,6 +110,8 @@ const FILES: Readonly<Record<string, string>> = {
   "preact.js": asServed(preact),
   "preact_hooks.js": asServed(preactHooks),
   "proxies.js": proxies,
+  "redis_user_actions.js": redisUserActions,
+  "redis_users.js": redisUsers,
   "rules.js": rules,
   "slot_actions.js": slotActions,
   "slot_map.js": slotMap,

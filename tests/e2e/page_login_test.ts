@@ -6,6 +6,8 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { createHash } from "node:crypto";
+import { loadRedisUsers } from "../../src/store/redis_users.ts";
 import { type Tab, TestBrowser } from "../support/browser.ts";
 import { DashboardServer } from "../support/dashboard_server.ts";
 import { until } from "../support/deadline.ts";
@@ -13,6 +15,8 @@ import { StoreFolder } from "../support/store.ts";
 
 const VIEWS = ["overview", "slots", "groups", "proxies", "migrations", "activity"];
 const PASSWORD = "correct horse";
+/** What Redis keeps of "of the app". */
+const APP_PASSWORD = createHash("sha256").update("of the app").digest("hex");
 
 /** Presses a button by key. */
 async function press(tab: Tab, name: string, within = "body"): Promise<void> {
@@ -135,6 +139,31 @@ Deno.test("users log in with their roles, and the page says who did what", async
   await press(other, "Log in", ".login");
   await other.page.locator(".menu summary").getByText("token ci").waitFor();
 
+  // Users of Redis clients are others: nobody logs in here as one of them.
+  const redis = tab.page.locator(".redis-users");
+  const rules = "~app:* &* +@all -@dangerous (%R~shared:* +get)";
+  const app = { name: "app", password: "of the app", rules };
+  await take(tab, "Add Redis user …", app, "Add Redis user");
+  await redis.getByText("1 password").waitFor();
+  await press(tab, "Change …", ".redis-users");
+  const dialog = tab.page.locator("dialog[open]");
+  assertEquals(
+    await dialog.locator('[name="rules"]').inputValue(),
+    "~app:* &* +@all -@dangerous (%R~shared:* resetchannels -@all +get)",
+  );
+  await dialog.locator('[name="rules"]').fill("~app:* +@read");
+  await press(tab, "Change", "dialog");
+  await redis.getByText("~app:* resetchannels -@all +@read").waitFor();
+  await press(tab, "Limits …", ".redis-users");
+  await dialog.locator('[name="requests"]').fill("500");
+  await press(tab, "Limit", "dialog");
+  await redis.getByText("500 requests/s").waitFor();
+  const [stored] = await loadRedisUsers(await folder.open());
+  assertEquals(
+    stored!.rules,
+    `on sanitize-payload #${APP_PASSWORD} ~app:* resetchannels -@all +@read`,
+  );
+
   // On a phone nothing is cut off.
   await tab.page.setViewportSize({ width: 390, height: 800 });
   for (const view of [...VIEWS, "access"]) {
@@ -144,5 +173,8 @@ Deno.test("users log in with their roles, and the page says who did what", async
     );
     assert(needed <= given, `${view} needs ${needed} px of ${given}`);
   }
+  await press(tab, "Delete …", ".redis-users");
+  await press(tab, "Delete", "dialog");
+  await redis.getByText("There are none here").waitFor();
   assertEquals([...unexpected(tab), ...unexpected(other)], []);
 });

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { describeUser } from "../../acl/stored_users.ts";
+import { describeUser, hashedRules } from "../../acl/stored_users.ts";
+import { bytesOfText } from "../../acl/users.ts";
 import { InputError } from "../../control/errors.ts";
 import {
   deleteRedisUsers,
@@ -40,8 +41,8 @@ export const REDIS_USER_ROUTES: readonly ApiRoute[] = [
     };
   }, "admin"),
   change("PUT", "/api/redis_users/:name", async ({ dashboard, request, words, note }) => {
-    const body = onlyFields(await readBody(request), "rules");
-    const rules = textsIn(body, "rules", "a list of ACL rules");
+    const body = onlyFields(await readBody(request), "rules", "password");
+    const rules = [...textsIn(body, "rules", "a list of ACL rules"), ...passwordIn(body)];
     note.arguments = `rules=${rules.map(withoutPassword).join(" ")}`;
     await setRedisUser(dashboard.redisUsersContext, words.name, rules);
   }, "admin"),
@@ -71,6 +72,15 @@ function textsIn(body: Body, field: string, wanted: string): readonly string[] {
     value.every((text) => typeof text === "string");
   if (isList) return value;
   throw new InputError(field, wanted, value === undefined ? undefined : typeof value);
+}
+
+/** The rules that make a password the only one. */
+function passwordIn({ password }: Body): readonly string[] {
+  if (password === undefined) return [];
+  if (typeof password !== "string" || password === "") {
+    throw new InputError("password", "a text that is not empty", typeof password);
+  }
+  return ["resetpass", ...hashedRules([`>${bytesOfText(password)}`])];
 }
 
 function limitsIn(body: Body): UserLimits {

@@ -1,5 +1,5 @@
 /**
- * The view of the dashboard's users and API tokens, for admins.
+ * The view of users, of Redis clients and of the dashboard, and of API tokens; for admins.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { Empty } from "./elements.js";
 import { ago, clockTime } from "./format.js";
 import { html } from "./html.js";
 import { usePolled } from "./polled.js";
+import { RedisUsers } from "./redis_users.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 /** @import { TokenAnswer, UserAnswer } from "../../api/answers.ts" */
@@ -26,8 +27,9 @@ export function AccessView({ view }) {
           <${ActionButton} name="add_token">Make token …</${ActionButton}>
         </div>
       </div>
+      <${RedisUsers} />
       <section class="card">
-        <h2>Users</h2>
+        <h2>Users of this dashboard</h2>
         ${users === null ? null : html`<${Users} users=${users} view=${view} />`}
       </section>
       <section class="card">

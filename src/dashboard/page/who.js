@@ -9,6 +9,7 @@
 /** Actions that need the role admin; all others need operator. */
 const ADMIN_ACTIONS = [
   ...["remove_group", "remove_server", "init_slots", "remove_fences", "remove_locks"],
+  ...["add_redis_user", "set_redis_user", "limit_redis_user", "delete_redis_user"],
   ...["add_user", "set_user", "remove_user", "add_token", "remove_token"],
 ];
 
