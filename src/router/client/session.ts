@@ -102,22 +102,18 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.credit = new ReplyCredit(this);
     this.replies = new Replies(this, connection);
     this.#input = new Input(this, connection);
-    this.#user = this.#userAtFirst();
-    this.#hasLoggedIn = this.#isKnownAtFirst();
+    const named = this.#namedUser();
+    this.#user = named ?? shared.users.default;
+    this.#hasLoggedIn = named !== undefined || this.#user.needsNoLogin;
     this.userChanged();
   }
 
-  /** Whose rights it has before it logs in: those of the user that its certificate names, if any. */
-  #userAtFirst(): User {
+  /** The user that its certificate names, where a certificate logs in. */
+  #namedUser(): User | undefined {
     const { users, options } = this.shared;
-    const named = options.tlsAuthUser === "cn" && this.certificateName !== ""
-      ? users.get(bytesOfText(this.certificateName))
-      : undefined;
-    return named?.isOn === true ? named : users.default;
-  }
-
-  #isKnownAtFirst(): boolean {
-    return this.#user !== this.shared.users.default || this.#user.needsNoLogin;
+    if (options.tlsAuthUser !== "cn" || this.certificateName === "") return undefined;
+    const named = users.get(bytesOfText(this.certificateName));
+    return named?.isOn === true ? named : undefined;
   }
 
   get state(): ClientState {
@@ -152,8 +148,9 @@ export class Session implements Client, ReplyHost, TurnWork {
   }
 
   logOut(): void {
-    this.#user = this.#userAtFirst();
-    this.#hasLoggedIn = this.#isKnownAtFirst();
+    const named = this.#namedUser();
+    this.#user = named ?? this.shared.users.default;
+    this.#hasLoggedIn = named !== undefined || this.#user.needsNoLogin;
     this.userChanged();
   }
 
