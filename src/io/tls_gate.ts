@@ -43,6 +43,15 @@ export interface TlsGateLimits {
   readonly handshakesMax: number;
 }
 
+/**
+ * The bounds of a process that may have so many clients: where there are few descriptors, handshakes must not
+ * take them all.
+ */
+export function gateLimits(clientsMax: number): TlsGateLimits {
+  const { handshakeMs, handshakesMax } = GATE_LIMITS;
+  return { handshakeMs, handshakesMax: Math.max(8, Math.min(handshakesMax, clientsMax >> 3)) };
+}
+
 /** The bounds in force unless others are given. */
 export const GATE_LIMITS: TlsGateLimits = { handshakeMs: 10_000, handshakesMax: 256 };
 
@@ -91,7 +100,10 @@ export class TlsGate {
       handshakeMs,
     );
     this.#handshakes.add(end);
-    stream.on("close", () => end("it hung up during the TLS handshake"));
+    // An end is not seen by node:tls before the first byte.
+    for (const event of ["end", "close"]) {
+      stream.on(event, () => end("it hung up during the TLS handshake"));
+    }
     if (this.#handshakes.size > handshakesMax) {
       const [oldest] = this.#handshakes;
       oldest!("too many TLS handshakes at once");

@@ -15,7 +15,7 @@ import { type AllowedWay, readAllowedWay } from "../../command/learned_row.ts";
 import { causeOf } from "../../io/dial.ts";
 import { listen } from "../../io/listen.ts";
 import type { TlsIdentity } from "../../io/tls.ts";
-import { TlsGate } from "../../io/tls_gate.ts";
+import { gateLimits, TlsGate } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { takeSnapshot } from "../../router/take_snapshot.ts";
 import { clientPasswords, type RouterLogins } from "../../router/options.ts";
@@ -76,7 +76,7 @@ export class LocalPlane implements DataPlane {
           this.router.shared.totals.failedHandshakes++;
           this.#handshakes.failed((remote as Deno.NetAddr).hostname, cause);
         },
-      });
+      }, gateLimits(router.maxClients));
     }
     // The first request read after a pause must not be served before anybody has noticed it.
     clock.pauseMs = options.pauseMs;

@@ -153,6 +153,14 @@ Deno.test("who sends nothing is cut when the time for a handshake is over", asyn
   assertEquals(server.failures, ["no TLS handshake within 0.15 s"]);
 });
 
+Deno.test("who leaves before the first byte is let go of at once", async () => {
+  using server = new Gate();
+  const silent = await dial("127.0.0.1", server.port, 1000);
+  silent.close();
+  await until(() => server.failures.length > 0);
+  assertEquals(server.failures, ["it hung up during the TLS handshake"]);
+});
+
 Deno.test("handshakes that nobody finishes keep no other client out", async () => {
   using server = new Gate("no", { handshakeMs: 60_000, handshakesMax: 4 });
   const silent = [];
