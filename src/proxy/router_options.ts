@@ -75,11 +75,11 @@ export function routerOptions(
 
 /**
  * What CONFIG GET shows: the proxy's own keys, secrets masked, and the few of Redis's that say
- * something of the proxy. All others are those of the servers.
+ * something of the proxy. All others are those of the servers. Users are no parameters: ACL LIST shows them.
  */
-function shownConfig(config: Config): [name: string, value: string][] {
+export function shownConfig(config: Config): [name: string, value: string][] {
   return [
-    ...configEntries(config),
+    ...configEntries(config).filter(([key]) => key !== "user.NAME"),
     ["protected-mode", config.protectedMode],
     ["maxclients", String(config.maxClients)],
     ["databases", String(DATABASES)],
