@@ -23,6 +23,7 @@ import { errorReply } from "../resp/encoder.ts";
 import { Session } from "./client/session.ts";
 import { PROTECTED } from "./client/protected_mode.ts";
 import { updateUsers } from "./client/update_users.ts";
+import type { UserLimit } from "./limits/user_limit.ts";
 import type { NamedLimits } from "./limits/limit_cells.ts";
 import { LOADING, MAX_CLIENTS, TABLE_OLD } from "./errors.ts";
 import type { RouterEvents } from "./events.ts";
@@ -76,7 +77,9 @@ export class Router implements TurnWork {
       this.refuse(connection).catch(() => {}).finally(() => hangUp(connection));
       return;
     }
-    if (this.#isDefaultFull) {
+    const limit = this.#limitAtOnce;
+    if (limit?.isFull) {
+      limit.refused();
       this.refuse(connection).catch(() => {}).finally(() => hangUp(connection));
       return;
     }
@@ -92,10 +95,10 @@ export class Router implements TurnWork {
     session.start();
   }
 
-  /** Whether clients that are the default user as soon as they connect are too many. */
-  get #isDefaultFull(): boolean {
+  /** The limit of the user that clients are as soon as they connect; null for mostly none. */
+  get #limitAtOnce(): UserLimit | null {
     const { users, userLimits } = this.shared;
-    return users.default.needsNoLogin && userLimits.of(DEFAULT_USER)?.isFull === true;
+    return users.default.needsNoLogin ? userLimits.of(DEFAULT_USER) : null;
   }
 
   /** Counts a connection for which there is no room, and that cannot be told so; the caller closes it. */

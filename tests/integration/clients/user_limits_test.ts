@@ -122,6 +122,17 @@ Deno.test("limits of users, with two workers", async (t) => {
       await clients("alice", 1);
       using bob = await proxy.client();
       assertEquals(await bob.call("AUTH", "bob", "x"), "OK");
+
+      // Without a password, a client is the default user as soon as it connects.
+      await acl("set", "default", "on", "nopass");
+      await acl("limit", "default", "--connections=1");
+      using first = await proxy.client();
+      assertEquals(await first.call("PING"), "PONG");
+      using second = await proxy.client();
+      assertEquals(
+        new TextDecoder().decode(await second.readToEnd()),
+        "-ERR max number of clients reached\r\n",
+      );
     });
   } finally {
     for (const client of open) client[Symbol.dispose]();

@@ -5,11 +5,16 @@
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
+import { createProxy } from "../../../src/store/proxies.ts";
+import { loadRedisUsers } from "../../../src/store/redis_users.ts";
 import { callCli, type Ended } from "../../support/cli_call.ts";
+import { DashboardServer } from "../../support/dashboard_server.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
+import { RECORD } from "../../support/proxy_record.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient } from "../../support/resp_client.ts";
 import { ReplyError, type RespValue } from "../../support/resp_value.ts";
+import { StoreFolder } from "../../support/store.ts";
 
 const NO_SET = new ReplyError("NOPERM this user has no permissions to run the 'set' command");
 const WRONG_PASS = new ReplyError(
@@ -132,4 +137,44 @@ Deno.test("ACL SETUSER and DELUSER change the store, with the answers of redis-s
   assertEquals(await again.call("ACL", "DELUSER", "alice", "me", "nobody"), 2, "its own user, too");
   assertEquals(await again.readToEnd(), new Uint8Array());
   assertMatch(await done(acl("list")), /^name.*\ndefault [^\n]*\n?$/m);
+});
+
+Deno.test("a change is refused, and nothing is stored, while a proxy is there that knows no users", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("127.0.0.1:1");
+  await using dashboard = await DashboardServer.start(store);
+  const http = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    ({ url }) =>
+      url.endsWith("/debug/vars")
+        ? Response.json({ router: { ops: 1 } })
+        : new Response("", { status: 404 }),
+  );
+  const debug_var_addr = `127.0.0.1:${http.addr.port}`;
+  await createProxy(store, { ...RECORD, id: "go", state: "online", debug_var_addr });
+  const { status, text } = await dashboard.ask("PUT", "/api/redis_users/a", { rules: ["on"] });
+  assertEquals([status, await loadRedisUsers(store)], [500, []]);
+  assertMatch(text, /proxy go at here:9000 is a proxy of Codis, or too old/);
+  await http.shutdown();
+});
+
+Deno.test("the store refuses what it could not hold, and keeps what it has", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("127.0.0.1:1");
+  await using dashboard = await DashboardServer.start(store);
+  const put = async (path: string, body: unknown) =>
+    (await dashboard.ask("PUT", `/api/redis_users/${path}`, body)).status;
+  assertEquals(await put("a%2Fb", { rules: ["on", "~\u00e4/*"] }), 200);
+  const kept = await loadRedisUsers(store);
+  assertEquals(kept.map(({ name }) => name), ["a/b"]);
+  const long = Array.from({ length: 60 }, (_, i) => `~${i}${"x".repeat(1_000)}`);
+  for (let i = 0; i < 4; i++) assertEquals(await put(`long${i}`, { rules: long }), 200);
+  assertEquals(await put("one_more", { rules: long }), 500);
+  assertEquals(await put("a", { rules: "on" }), 400);
+  assertEquals(await put("a%20b", { rules: ["on"] }), 500);
+  assertEquals(await put("a%2Fb/limits", { connections: -1 }), 400);
+  assertEquals(await put("nobody/limits", { connections: 1 }), 500);
+  assertEquals((await loadRedisUsers(store)).length, 5);
+  const { text } = await dashboard.ask("GET", "/api/redis_users");
+  assertEquals(JSON.parse(text).users[0].name, "a/b");
 });

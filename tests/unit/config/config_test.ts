@@ -449,3 +449,10 @@ Deno.test("Config shows no password however it is printed", () => {
   assertEquals(JSON.stringify(config).includes("hunter2"), false);
   assertEquals(`${config.password}`, "***");
 });
+
+Deno.test("users in the store are refused beside users here: one of them would not count", () => {
+  const text = "take them over with `config acl import FILE`";
+  assertStringIncludes(complaint("acl = store\naclfile = users.acl"), `config.ini:2: acl = store`);
+  assertStringIncludes(complaint("user.alice = on\nacl = store"), text);
+  assertEquals(read("acl = store\npassword = x").acl, "store");
+});
