@@ -155,8 +155,10 @@ export class DashboardClient {
     addr: string,
     type: ServerType,
     force = false,
+    zone?: string,
   ): Promise<DoneAnswer> {
-    const body = { type, group_id: -1, addr, ...(force ? { force } : {}) };
+    const more = { ...(force ? { force } : {}), ...(zone === undefined ? {} : { zone }) };
+    const body = { type, group_id: -1, addr, ...more };
     return this.#requests.change("PUT", `/api/server_group/${groupId}/addServer`, body);
   }
 

@@ -64,7 +64,7 @@ const SERVER = `
 
 const LOCAL = `
   subscribe unsubscribe psubscribe punsubscribe ssubscribe sunsubscribe
-  ping echo quit auth hello select reset time info
+  ping echo quit auth hello select reset readonly readwrite time info
   client|id client|info client|list client|kill client|no-evict client|no-touch
   client|setname client|getname client|setinfo client|getredir client|reply
   client|tracking client|caching client|trackinginfo client|pause client|unpause monitor
@@ -133,7 +133,7 @@ const REFUSED: readonly (readonly [reason: string, names: string])[] = [
 
 /** Refused in the words of a redis-server that is in no cluster. */
 const CLUSTER_DISABLED = `
-  asking readonly readwrite cluster|addslots cluster|addslotsrange cluster|bumpepoch
+  asking cluster|addslots cluster|addslotsrange cluster|bumpepoch
   cluster|count-failure-reports cluster|countkeysinslot cluster|delslots cluster|delslotsrange
   cluster|failover cluster|flushslots cluster|forget cluster|getkeysinslot cluster|help
   cluster|info cluster|keyslot cluster|links cluster|meet cluster|myid cluster|nodes

@@ -134,6 +134,57 @@ export const CLIENT_KEYS = [
       "How the proxy reads from clients: through BYOB stream readers, or directly from the connection.",
   },
   {
+    key: "read_from",
+    field: "readFrom",
+    kind: "word",
+    words: ["master", "prefer_master", "prefer_replica", "replica", "nearest"],
+    default: "master",
+    help:
+      "Where reads go. prefer_master: to a replica only while the master is down. prefer_replica: " +
+      "to the master only while no replica can serve. replica: never to the master instead. nearest: " +
+      "to a server of the same machine, of the same zone, or any other, in this order. A client that " +
+      "sends READONLY prefers replicas, with READWRITE it reads from masters.",
+  },
+  {
+    key: "read_your_writes",
+    field: "readsOwnWrites",
+    kind: "switch",
+    default: "on",
+    help:
+      "Whether a client reads a slot from the master after it has written to it, until the replicas " +
+      "are known to have what it wrote. When off, it may read what was there before.",
+  },
+  {
+    key: "replica_max_lag",
+    field: "replicaMaxLagMs",
+    kind: "duration",
+    unit: "ms",
+    default: "2000",
+    min: 200,
+    max: 3_600_000,
+    help:
+      "How old the data of a replica may be that serves reads. The proxy compares the offsets of " +
+      "master and replica several times in this time.",
+  },
+  {
+    key: "replica_max_lag_bytes",
+    field: "replicaMaxLagBytes",
+    kind: "size",
+    default: "16mb",
+    min: 1,
+    help: "How many bytes a replica that serves reads may be behind its master.",
+  },
+  {
+    key: "zone",
+    field: "zone",
+    kind: "text",
+    default: "",
+    example: "eu-west-1a",
+    isOfProxy: true,
+    help:
+      "Zone of this proxy, for read_from = nearest. Servers get theirs by `config server add --zone`.",
+  },
+  {
     key: "destructive_commands",
     field: "allowsDestructiveCommands",
     kind: "switch",

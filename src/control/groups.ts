@@ -8,6 +8,7 @@ import type { GroupRecord } from "../model/group.ts";
 import { encodeServer, type ServerRecord, type ServerType } from "../model/server.ts";
 import { loadGroup, loadGroupIds, loadGroups } from "../store/groups.ts";
 import { withLock } from "../store/lock.ts";
+import { loadServerZones, zonesWith } from "../store/server_zones.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import type { Control, EntryWrite } from "./control.ts";
 import {
@@ -28,6 +29,8 @@ export interface NewServer {
   readonly type: ServerType;
   /** Adds a replica that has keys of its own, which it loses, and a master that does not answer. */
   readonly isForced: boolean;
+  /** The zone that it is in, empty for none; left out: as before. */
+  readonly zone?: string | undefined;
 }
 
 /**
@@ -74,6 +77,7 @@ export async function removeGroup(control: Control, groupId: number): Promise<vo
           data: null,
         })),
         { path: store.paths.group(groupId), data: null },
+        ...await zoneWrites(store, (group.servers ?? []).map(({ addr }) => addr), ""),
       ],
       announcements: [{ type: "group_remove", target: group, mustConfirm: false }],
     });
@@ -122,12 +126,13 @@ export async function addServer(
       writes: [
         ...(group === undefined ? [{ path: store.paths.group(groupId), data: "" }] : []),
         { path: store.paths.server(groupId, addr), data: encodeServer(added) },
+        ...await zoneWrites(store, [addr], server.zone),
       ],
-      // Proxies know masters only.
-      announcements: type !== "master" ? [] : [{
+      // Where slots are does not depend on replicas.
+      announcements: [{
         type: "group_changed",
         target: withServer(store, groupId, servers, added),
-        mustConfirm: true,
+        mustConfirm: type === "master",
       }],
     });
   });
@@ -152,7 +157,10 @@ export async function removeServer(
     const left = (group.servers ?? []).filter((each) => each.addr !== addr);
     await control.change({
       summary: `${addr} removed from group ${groupId}`,
-      writes: [{ path: store.paths.server(groupId, addr), data: null }],
+      writes: [
+        { path: store.paths.server(groupId, addr), data: null },
+        ...await zoneWrites(store, [addr], ""),
+      ],
       announcements: [{
         type: "group_changed",
         target: { ...group, servers: left.length === 0 ? null : left },
@@ -177,6 +185,21 @@ export async function serverOf(
   const same = await findUnderOtherName(control, addr, [group]);
   const hint = same === undefined ? "" : `: in group ${group.id} that server is ${same.addr}`;
   throw new StoreError(`no such addr ${addr}${hint}`); // begins with Codis 2.0's text
+}
+
+/** What to write so that servers are in a zone; nothing where they are. */
+async function zoneWrites(
+  store: Store,
+  addrs: readonly string[],
+  zone: string | undefined,
+): Promise<EntryWrite[]> {
+  if (zone === undefined) return [];
+  const before = await loadServerZones(store);
+  const isSame = addrs.every((addr) =>
+    (before.find((each) => each.addr === addr)?.zone ?? "") === zone
+  );
+  if (isSame) return [];
+  return [{ path: store.paths.serverZones, data: zonesWith(before, addrs, zone) }];
 }
 
 function withServer(

@@ -7,6 +7,7 @@
 import { parseAddress } from "../base/address.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { GROUP_ID_MAX, GROUP_ID_MIN } from "../model/group.ts";
+import { parseZone } from "../model/server_zone.ts";
 import { InputError } from "../control/errors.ts";
 
 /** Longest body of a request, in bytes. */
@@ -144,6 +145,20 @@ export function flagIn(body: Body, field: string): boolean {
   const value = body[field] ?? false;
   if (typeof value !== "boolean") throw new InputError(field, "true or false", value);
   return value;
+}
+
+/** The zone of the body, empty for none; undefined when nothing is said. */
+export function zoneIn(body: Body): string | undefined {
+  const { zone } = body;
+  if (zone === undefined) return undefined;
+  if (typeof zone === "string") {
+    try {
+      return parseZone(zone);
+    } catch {
+      // The error is thrown below.
+    }
+  }
+  throw new InputError("zone", "letters, digits and . _ : -, 64 at most", zone);
 }
 
 /** A name of the body: not empty, no `/`. */

@@ -318,6 +318,55 @@ const ROWS: readonly Row[] = [
     samples: ({ servers }) =>
       servers.map(({ address, privateRefusals }) => [{ server: address }, privateRefusals]),
   },
+  {
+    name: "codis_proxy_reads_total",
+    help: "Reads of clients that may read from replicas, by the server that they were sent to",
+    type: "counter",
+    isPerWorker: true,
+    *samples({ servers, replicas }) {
+      const groups = new Set(replicas.map(({ groupId }) => groupId));
+      for (const { address, groupId, reads } of servers) {
+        if (groups.has(groupId)) yield [{ server: address, role: "master" }, reads];
+      }
+      for (const { address, reads } of replicas) {
+        yield [{ server: address, role: "replica" }, reads];
+      }
+    },
+  },
+  {
+    name: "codis_proxy_retried_reads_total",
+    help: "Reads that a replica has not answered, and the master was asked for",
+    type: "counter",
+    isPerWorker: true,
+    samples: ({ totals }) => one(totals.retriedReads),
+  },
+  {
+    name: "codis_proxy_replica_serving",
+    help: "Whether a replica serves reads; INFO proxy says why it does not",
+    type: "gauge",
+    isPerWorker: true,
+    samples: ({ replicas }) =>
+      replicas.map(({ address, groupId, fault }) => [
+        { server: address, group: groupId },
+        fault === "" ? 1 : 0,
+      ]),
+  },
+  {
+    name: "codis_proxy_replica_lag_bytes",
+    help: "How far a replica was behind its master when it was last asked",
+    type: "gauge",
+    isPerWorker: true,
+    samples: ({ replicas }) =>
+      replicas.map(({ address, lagBytes }) => [{ server: address }, lagBytes]),
+  },
+  {
+    name: "codis_proxy_replica_age_seconds",
+    help: "The greatest age that the data of a replica may have; -1 when that is not known",
+    type: "gauge",
+    isPerWorker: true,
+    samples: ({ replicas }) =>
+      replicas.map(({ address, ageMs }) => [{ server: address }, ageMs < 0 ? -1 : ageMs / 1000]),
+  },
 ];
 
 function perCommand(

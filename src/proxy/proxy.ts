@@ -46,6 +46,7 @@ import { Membership } from "./membership/membership.ts";
 import { changerOf, StoredUsers } from "./membership/stored_users.ts";
 import type { DataPlane, ListenPlace, TlsSide } from "./workers/data_plane.ts";
 import { openDataPlane } from "./workers/open_data_plane.ts";
+import { proxyPlace } from "./membership/proxy_place.ts";
 import { newProxyRecord } from "./membership/proxy_record.ts";
 import type { AttachedService, ProxyStart } from "./proxy_start.ts";
 import { routerLogins, routerOptions } from "./router_options.ts";
@@ -273,6 +274,7 @@ class StartedProxy implements RunningProxy {
       },
       undefined,
       this.#users,
+      proxyPlace(config),
     );
   }
 

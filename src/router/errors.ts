@@ -164,6 +164,11 @@ export function backendFailure(address: string, cause: string): string {
   return `ERR handle response, backend conn failure, ${address}: ${cause}`;
 }
 
+/** A read that only replicas may answer. Codis 3.2's form. */
+export function noReplica(master: string, cause: string): string {
+  return `ERR handle request, no replica of ${master} can serve reads: ${cause}`;
+}
+
 /** A server to which as many connections of clients' own are open as there may be. */
 export function privateConnectionsSpent(address: string, max: number): string {
   return `ERR handle request, all ${max} private connections to ${address} are in use: ` +

@@ -36,6 +36,9 @@ export interface RouterLogins {
   readonly moverLogin?: BackendLogin | undefined;
 }
 
+/** Where reads go: see `read_from` in the configuration. */
+export type ReadFrom = "master" | "prefer_master" | "prefer_replica" | "replica" | "nearest";
+
 /** Settings of the data plane. Times are milliseconds, sizes bytes; 0 switches a deadline off. */
 export interface RouterOptions extends RouterLogins {
   readonly readMode: ReadMode;
@@ -71,6 +74,14 @@ export interface RouterOptions extends RouterLogins {
   readonly multiSlotTransactions: boolean;
   /** Longest wait of a request for a blocked slot, and of a slot for its requests in flight. */
   readonly slotWaitMs: number;
+  /** Where reads go of clients that say nothing themselves. */
+  readonly readFrom: ReadFrom;
+  /** Whether a client sees what it has written, wherever it reads. */
+  readonly readYourWrites: boolean;
+  /** How old the data of a replica may be that serves reads. */
+  readonly replicaLagMs: number;
+  /** How far a replica may be behind its master that serves reads. */
+  readonly replicaLagBytesMax: number;
   /** Whether FLUSHALL and its like are let through. */
   readonly destructiveCommands: boolean;
   /** Whether scripts and functions may run that declare no keys and may touch some. */

@@ -152,7 +152,7 @@ export class Request {
   isForeseen = false;
   /** Its parts; null for a request that is sent as it is. */
   parts: ReplyParts | null = null;
-  /** Its bytes, while it waits for a slot; else null. */
+  /** Its bytes, while it waits for a slot, or for a replica that may not answer; else null. */
   ownBytes: Uint8Array | null = null;
   /** Bytes that are known to be missing while a part of the reply is here. */
   missingBytes = 0;
@@ -178,6 +178,13 @@ export class Request {
     if (this.held === null || this.held.length <= HELD_BYTES_KEPT) return;
     releaseChunk(this.held);
     this.held = null;
+  }
+
+  /** Forgets what has come of its reply: it is sent to another server. */
+  dropReply(): void {
+    this.dropHeld();
+    this.backend = null;
+    this.replyType = this.replyBytes = this.missingBytes = 0;
   }
 
   /** Takes a whole reply to be held, where {@linkcode hold} would copy it. */

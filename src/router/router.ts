@@ -250,6 +250,7 @@ export class Router implements TurnWork {
     this.shared.longScripts.stop();
     this.shared.subscribers.stop();
     this.shared.subscribing.stop();
+    this.shared.slots.replicas.stop();
     this.shared.slots.pool.close();
   }
 }

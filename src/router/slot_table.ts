@@ -21,6 +21,16 @@ export interface SlotFill {
   readonly nextAddrs?: readonly string[];
 }
 
+/** The servers of a group, for reads. */
+export interface GroupServers {
+  readonly groupId: number;
+  /** `host:port` of its master. */
+  readonly master: string;
+  /** How far the master is from this proxy: the same machine, the same zone, elsewhere. */
+  readonly distance: 0 | 1 | 2;
+  readonly replicas: readonly { readonly address: string; readonly distance: 0 | 1 | 2 }[];
+}
+
 /** The slots of a proxy; every change waits for the slot's requests in flight, within a bound. */
 export interface SlotTable {
   /** Puts a slot's owner in force; resolves when it serves and nothing old is in flight. */
@@ -38,6 +48,8 @@ export interface SlotTable {
    * closed.
    */
   setRules(rules: readonly SlotRule[]): Promise<void>;
+  /** Which replicas there are now, of all groups. */
+  setReplicas(groups: readonly GroupServers[]): void;
   /**
    * Every action up to this one is in force. All proxies of a product number alike, so that a SCAN
    * begun at one can go on at another.

@@ -63,6 +63,8 @@ export interface Totals {
   evictedSessions: number;
   /** Connections lost over which clients subscribed, and attempts to open one that failed. */
   lostSubscriptions: number;
+  /** Reads that a replica has not answered, and the master was asked for. */
+  retriedReads: number;
   /** Sessions closed for a protocol error. */
   protocolErrors: number;
   /** Wrong users or passwords given by AUTH or HELLO. */
@@ -88,6 +90,7 @@ export function newTotals(): Totals {
     overflowedSessions: 0,
     evictedSessions: 0,
     lostSubscriptions: 0,
+    retriedReads: 0,
     protocolErrors: 0,
     wrongAuths: 0,
     deniedCommands: 0,

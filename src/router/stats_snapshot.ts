@@ -41,6 +41,23 @@ export interface ServerSnapshot {
   readonly privatesMax: number;
   /** Clients that waited for such a connection in vain. */
   readonly privateRefusals: number;
+  /** Reads that were sent to it of clients that may read from replicas. */
+  readonly reads: number;
+}
+
+/** A replica of a master. */
+export interface ReplicaSnapshot {
+  readonly address: string;
+  readonly groupId: number;
+  /** Why it serves no reads; empty when it does. */
+  readonly fault: string;
+  /** How far behind its master it was, in bytes. */
+  readonly lagBytes: number;
+  /** It has everything that is older than this, in milliseconds; -1 while that is not known. */
+  readonly ageMs: number;
+  /** Reads that were sent to it. */
+  readonly reads: number;
+  readonly inFlight: number;
 }
 
 /** The slots, one array for each column, by slot id. */
@@ -75,6 +92,7 @@ export interface StatsSnapshot {
   /** Those that were called, or failed, at least once. */
   readonly commands: readonly CommandSnapshot[];
   readonly servers: readonly ServerSnapshot[];
+  readonly replicas: readonly ReplicaSnapshot[];
   readonly slots: SlotsSnapshot;
 }
 
@@ -109,6 +127,7 @@ export function sumSnapshots(all: readonly StatsSnapshot[]): StatsSnapshot {
     },
     commands: sumCommands(all),
     servers: sumServers(all),
+    replicas: sumReplicas(all),
     slots: {
       ...first!.slots,
       states: first!.slots.states.map((state, id) =>
@@ -158,6 +177,28 @@ function sumServers(all: readonly StatsSnapshot[]): ServerSnapshot[] {
           privates: sum.privates + more.privates,
           privatesMax: sum.privatesMax + more.privatesMax,
           privateRefusals: sum.privateRefusals + more.privateRefusals,
+          reads: sum.reads + more.reads,
+        },
+      );
+    }
+  }
+  return [...byAddress.values()].sort((a, b) => a.groupId - b.groupId);
+}
+
+function sumReplicas(all: readonly StatsSnapshot[]): ReplicaSnapshot[] {
+  const byAddress = new Map<string, ReplicaSnapshot>();
+  for (const { replicas } of all) {
+    for (const more of replicas) {
+      const sum = byAddress.get(more.address);
+      byAddress.set(
+        more.address,
+        sum === undefined ? more : {
+          ...sum,
+          fault: sum.fault || more.fault,
+          lagBytes: Math.max(sum.lagBytes, more.lagBytes),
+          ageMs: Math.max(sum.ageMs, more.ageMs),
+          reads: sum.reads + more.reads,
+          inFlight: sum.inFlight + more.inFlight,
         },
       );
     }
@@ -185,6 +226,7 @@ export function countedSoFar(stats: StatsSnapshot): StatsSnapshot {
       privates: 0,
       privatesMax: 0,
     })),
+    replicas: stats.replicas.map((replica) => ({ ...replica, fault: "", inFlight: 0 })),
     slots: {
       ...slots,
       states: slots.states.map(() => "offline"),

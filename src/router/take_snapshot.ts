@@ -35,7 +35,8 @@ export function takeSnapshot(shared: RouterShared): StatsSnapshot {
         usecs: stats.usecs[id]!,
         buckets: [...stats.buckets(id)],
       })),
-    servers: shared.slots.masters().map(serverSnapshot),
+    servers: shared.slots.masters().map((master) => serverSnapshot(master, shared)),
+    replicas: [...shared.slots.replicas.snapshots()],
     slots: {
       states: slots.map(({ state }) => state),
       groups: slots.map(({ groupId }) => groupId),
@@ -58,7 +59,7 @@ function* namedIds({ learned }: RouterShared): Generator<readonly [name: string,
   yield* learned.names;
 }
 
-function serverSnapshot({ server, groupId }: Master): ServerSnapshot {
+function serverSnapshot({ server, groupId }: Master, { slots }: RouterShared): ServerSnapshot {
   const backends = [...server.backends()];
   return {
     address: server.address,
@@ -71,5 +72,6 @@ function serverSnapshot({ server, groupId }: Master): ServerSnapshot {
     privates: server.privatesInUse,
     privatesMax: server.options.privateConnectionsMax,
     privateRefusals: server.privateRefusals,
+    reads: slots.replicas.of(server.address)?.masterReads ?? 0,
   };
 }

@@ -48,6 +48,8 @@ export function storePaths(product: string) {
     migratePause: `${root}/migrate_pause`,
     /** Not in Codis 2.0: commands that only the servers know, and how they are sent. */
     allowedCommands: `${root}/allowed_commands`,
+    /** Not in Codis 2.0: the zones that servers are in. */
+    serverZones: `${root}/server_zones`,
     /** Not in Codis 2.0: which keys belong together. */
     slotRules: `${root}/slot_rules`,
     /** Not in Codis 2.0: the users that Redis clients log in as. */

@@ -72,6 +72,7 @@ export class FakeWorker implements Thread {
       resetSlot: (slotId) => this.table.resetSlot(slotId),
       settleAll: () => this.table.settleAll(),
       setRules: (rules) => this.table.setRules(rules),
+      setReplicas: (groups) => this.table.setReplicas(groups),
       inForce: (version) => this.table.inForce(version),
       loaded: (version, doubtful) => this.table.loaded(version, doubtful),
       bind: () => {
@@ -127,6 +128,7 @@ export class FakeWorker implements Thread {
         buckets: new Array(25).fill(0),
       }],
       servers: [],
+      replicas: [],
       slots: {
         states: Array.from(
           { length: SLOTS },

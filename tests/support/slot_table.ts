@@ -5,7 +5,7 @@
  */
 
 import type { SlotRule } from "../../src/hash/placement.ts";
-import type { SlotFill, SlotTable } from "../../src/router/slot_table.ts";
+import type { GroupServers, SlotFill, SlotTable } from "../../src/router/slot_table.ts";
 
 /** Remembers the last fill of each slot; a test may make one slot slow. */
 export class RecordedSlotTable implements SlotTable {
@@ -35,6 +35,13 @@ export class RecordedSlotTable implements SlotTable {
   version = 0;
   /** Slots that were loaded, and may be ahead of `version`; `undefined` while none were loaded. */
   doubtful: readonly number[] | undefined;
+
+  /** The replicas that were last given. */
+  replicas: readonly GroupServers[] = [];
+
+  setReplicas(groups: readonly GroupServers[]): void {
+    this.replicas = groups;
+  }
 
   inForce(version: number): void {
     this.version = version;

@@ -5,6 +5,7 @@
  */
 
 import { type CommandGroup, type Flag, isGiven, readValue } from "../parts/subcommand.ts";
+import { parseZone } from "../../model/server_zone.ts";
 import { GROUP_ID, REDIS_ADDR, wordArgument } from "../parts/arguments.ts";
 import { configCommand, type ConfigRow } from "../parts/config_command.ts";
 import { hardenRow } from "./server/harden.ts";
@@ -22,6 +23,14 @@ const ADD_ANYWAY: Flag = {
   value: "",
   default: "",
   help: "add a slave that holds keys (they are deleted), or a master that does not answer",
+};
+
+const ZONE: Flag<string> = {
+  name: "zone",
+  value: "name",
+  default: "",
+  help: "zone of the server, for proxies with read_from = nearest; empty: none",
+  parse: parseZone,
 };
 
 const FORCE: Flag = {
@@ -52,12 +61,13 @@ const ROWS: readonly ConfigRow[] = [
     summary: "Add a Redis server to a group. A missing group is created.",
     details: "A slave starts to replicate the group's master. Adding it again repeats this.",
     arguments: [GROUP_ID, REDIS_ADDR, ROLE],
-    flags: [ADD_ANYWAY],
+    flags: [ADD_ANYWAY, ZONE],
     run: async (values, context) => {
       const [groupId, addr] = [readValue(values, GROUP_ID), readValue(values, REDIS_ADDR)];
       const role = readValue(values, ROLE);
       const client = await context.client();
-      const json = await client.addServer(groupId, addr, role, isGiven(values, ADD_ANYWAY));
+      const zone = isGiven(values, ZONE) ? readValue(values, ZONE) : undefined;
+      const json = await client.addServer(groupId, addr, role, isGiven(values, ADD_ANYWAY), zone);
       return { json, text: `${addr} added to group ${groupId}` };
     },
   },

@@ -18,6 +18,7 @@ import {
   readBody,
   readOptionalBody,
   wordIn,
+  zoneIn,
 } from "../input.ts";
 import { type ApiRoute, change, read } from "./route.ts";
 
@@ -44,6 +45,7 @@ export const SERVER_GROUP_ROUTES: readonly ApiRoute[] = [
       addr: addrIn(body, "addr"),
       type: wordIn(body, "type", SERVER_TYPES, "slave"),
       isForced: flagIn(body, "force"),
+      zone: zoneIn(body),
     }, dashboard.auth);
   }),
   change("PUT", "/api/server_group/:id/removeServer", async ({ dashboard, request, words }) => {

@@ -35,6 +35,7 @@ import {
 } from "../../store/actions.ts";
 import { compareSequence, sortSequence } from "../../store/sequence.ts";
 import type { Store } from "../../store/store.ts";
+import type { ReplicaLoader } from "./replica_loader.ts";
 import type { RuleLoader } from "./rule_loader.ts";
 import type { SlotLoader } from "./slot_loader.ts";
 import type { StoredUsers } from "./stored_users.ts";
@@ -45,13 +46,14 @@ export interface FollowerOptions {
   readonly rules: RuleLoader;
   /** Users in the store; undefined: this proxy has its own. */
   readonly users?: StoredUsers | undefined;
+  readonly replicas: ReplicaLoader;
   /** The proxy as it is registered now. */
   record(): ProxyRecord;
   /** An action is done with, for us or not, and so are all before it. */
   finished(name: string): void;
 }
 
-type Loaders = Pick<FollowerOptions, "slots" | "rules" | "users">;
+type Loaders = Pick<FollowerOptions, "slots" | "rules" | "users" | "replicas">;
 
 type Appliers = {
   readonly [T in ActionType]: (loaders: Loaders, target: ActionOf<T>["target"]) => Promise<void>;
@@ -69,7 +71,10 @@ const APPLIERS: Appliers = {
     range.status === "offline"
       ? slots.resetRange(range.from, range.to)
       : slots.loadRange(range.from, range.to),
-  group_changed: ({ slots }, group) => slots.loadGroup(group.id),
+  group_changed: async ({ slots, replicas }, group) => {
+    await slots.loadGroup(group.id);
+    await replicas.load();
+  },
   // No slot may have the group, or it could not have been removed.
   group_remove: () => Promise.resolve(),
   slot_rules: ({ rules }) => rules.load(),

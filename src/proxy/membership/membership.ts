@@ -15,6 +15,7 @@ import { loadActionNames } from "../../store/actions.ts";
 import type { Store } from "../../store/store.ts";
 import { ActionFollower } from "./action_follower.ts";
 import { Registration, type RegistrationTimes } from "./registration.ts";
+import { NO_PLACE, type ProxyPlace, ReplicaLoader } from "./replica_loader.ts";
 import { RuleLoader } from "./rule_loader.ts";
 import { SlotLoader } from "./slot_loader.ts";
 import type { StoredUsers } from "./stored_users.ts";
@@ -39,6 +40,7 @@ export class Membership {
   readonly slots: SlotLoader;
   readonly #follower: ActionFollower;
   readonly #rules: RuleLoader;
+  readonly #replicas: ReplicaLoader;
   /** Whether requests are served as far as the slot table is concerned, and slot rules. */
   readonly #serving: { table: Serving; rules: Serving } = { table: "serving", rules: "serving" };
   #isFollowing = false;
@@ -52,7 +54,9 @@ export class Membership {
     times: RegistrationTimes,
     timers?: Timers,
     users?: StoredUsers,
+    place: ProxyPlace = NO_PLACE,
   ) {
+    this.#replicas = new ReplicaLoader(store, table, place, timers);
     this.slots = new SlotLoader(store, table);
     const setServing = (of: "table" | "rules", serving: Serving) => {
       this.#serving[of] = serving;
@@ -64,6 +68,7 @@ export class Membership {
       slots: this.slots,
       rules: this.#rules,
       users,
+      replicas: this.#replicas,
       finished: (name) => table.inForce(Number(name)),
     }, timers);
     this.registration = new Registration(
@@ -81,6 +86,7 @@ export class Membership {
           await this.#rules.load();
           await users?.reload();
           await this.slots.loadAll();
+          await this.#replicas.load();
           table.loaded(Number(newest));
           events.onServing();
         },
@@ -109,6 +115,7 @@ export class Membership {
   /** Leaves the product; for when no request is served any more. */
   async stop(): Promise<void> {
     this.#rules.stop();
+    this.#replicas.stop();
     await this.#follower.stop();
     await this.registration.stop();
   }

@@ -23,7 +23,7 @@ import { Router } from "../../router/router.ts";
 import { onlyWorker, type WorkerContext } from "../../router/worker_context.ts";
 import { LimitPlaces, type NamedLimits, type UserTake } from "../../router/limits/limit_cells.ts";
 import type { Serving } from "../../router/serving.ts";
-import type { SlotFill } from "../../router/slot_table.ts";
+import type { GroupServers, SlotFill } from "../../router/slot_table.ts";
 import type {
   DataPlane,
   ListenPlace,
@@ -150,6 +150,10 @@ export class LocalPlane implements DataPlane {
 
   setRules(rules: readonly SlotRule[]): Promise<void> {
     return this.router.setRules(rules);
+  }
+
+  setReplicas(groups: readonly GroupServers[]): void {
+    this.router.shared.slots.setReplicas(groups);
   }
 
   inForce(version: number): void {

@@ -24,7 +24,7 @@ import type { RouterLogins } from "../../router/options.ts";
 import type { NamedLimits } from "../../router/limits/limit_cells.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
-import type { SlotFill } from "../../router/slot_table.ts";
+import type { GroupServers, SlotFill } from "../../router/slot_table.ts";
 import type { ListenPlace, PlaneOptions, TlsSide } from "./data_plane.ts";
 import type { SharedCounts } from "./shared_context.ts";
 
@@ -43,6 +43,7 @@ export interface WorkerCalls {
   resetSlot(slotId: number): Promise<void>;
   settleAll(): Promise<void>;
   setRules(rules: readonly SlotRule[]): Promise<void>;
+  setReplicas(groups: readonly GroupServers[]): void;
   inForce(version: number): void;
   loaded(version: number, doubtful: readonly number[]): void;
   /** Binds the ports that the workers share. */

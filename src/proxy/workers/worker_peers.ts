@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Backoff } from "../../base/backoff.ts";
+import { Backoff } from "../../base/backoff.ts";
 import type { Pause } from "../../router/client/pause.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { PoolCalls } from "./worker_calls.ts";
@@ -27,6 +27,23 @@ export interface PoolWorker {
   /** What those that died here have counted. */
   counted: StatsSnapshot | undefined;
   retry: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** Waits before a worker that died is replaced. */
+const RETRY = { firstMs: 20, maxMs: 5_000 };
+
+/** So many workers, none of which runs. */
+export function newPoolWorkers(count: number): PoolWorker[] {
+  return Array.from({ length: count }, (_, index) => ({
+    index,
+    backoff: new Backoff(RETRY),
+    thread: undefined,
+    isWatching: false,
+    gone: Promise.resolve(),
+    last: undefined,
+    counted: undefined,
+    retry: undefined,
+  }));
 }
 
 /** The calls of the pool that other workers answer. */

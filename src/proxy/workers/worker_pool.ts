@@ -25,7 +25,6 @@
 
 import { usersOf, UsersOwner } from "../../acl/users_owner.ts";
 import { delay } from "@std/async/delay";
-import { Backoff } from "../../base/backoff.ts";
 import { logger, type LogLevel, logLevel, writeLogLine } from "../../base/log.ts";
 import type { SlotRule } from "../../hash/placement.ts";
 import { listen } from "../../io/listen.ts";
@@ -36,7 +35,7 @@ import { clientPasswords, type RouterLogins } from "../../router/options.ts";
 import { countedSoFar, sumSnapshots } from "../../router/stats_snapshot.ts";
 import { LimitPlaces, type UserTake } from "../../router/limits/limit_cells.ts";
 import type { Serving } from "../../router/serving.ts";
-import type { SlotFill } from "../../router/slot_table.ts";
+import type { GroupServers, SlotFill } from "../../router/slot_table.ts";
 import type {
   DataPlane,
   ListenPlace,
@@ -48,7 +47,14 @@ import type {
 import { SettlingChanges } from "./settling_changes.ts";
 import { endCounts, newSharedCounts, type SharedCounts } from "./shared_context.ts";
 import type { PoolCalls } from "./worker_calls.ts";
-import { ANSWER_MS, inTime, peerCalls, type PoolWorker, tellWatched } from "./worker_peers.ts";
+import {
+  ANSWER_MS,
+  inTime,
+  newPoolWorkers,
+  peerCalls,
+  type PoolWorker,
+  tellWatched,
+} from "./worker_peers.ts";
 import { newWorker, type Thread, WorkerEndedError, WorkerThread } from "./worker_thread.ts";
 
 /** How often stats are read so that little is lost with a worker that dies, in milliseconds. */
@@ -57,8 +63,6 @@ const STATS_MS = 5_000;
 const GONE_MS = 100;
 /** How much longer than its own bound a worker may take to settle a change, in milliseconds. */
 const LATE_MS = 2_000;
-/** Waits before a worker that died is replaced. */
-const RETRY = { firstMs: 20, maxMs: 5_000 };
 /** A worker that has lived for so long did not die of its start, in milliseconds. */
 const HEALTHY_MS = 10_000;
 
@@ -80,6 +84,7 @@ export class WorkerPool implements DataPlane {
   /** What was last wanted of each slot; nothing for one without an owner. */
   readonly #table = new Map<number, SlotFill>();
   #rules: readonly SlotRule[] = [];
+  #replicas: readonly GroupServers[] = [];
   /** The newest action that is in force, and the slots that have changed since it was. */
   #inForce = 0;
   readonly #changed = new Set<number>();
@@ -88,7 +93,6 @@ export class WorkerPool implements DataPlane {
   #place: ListenPlace | undefined;
   #addresses: readonly Deno.NetAddr[] = [];
   #serving: Serving = "serving";
-  /** CLIENT PAUSE, as all workers were told. */
   readonly #pause = new Pause(() => {});
   #allowed: readonly AllowedCommand[] = [];
   readonly users: UsersOwner;
@@ -117,16 +121,7 @@ export class WorkerPool implements DataPlane {
       usersOf(options.users ?? [], clientPasswords(router)),
       (update) => this.#inAll("users", ({ calls }) => calls.call("updateUsers", update)),
     );
-    this.#workers = Array.from({ length: workers }, (_, index) => ({
-      index,
-      backoff: new Backoff(RETRY),
-      thread: undefined,
-      isWatching: false,
-      gone: Promise.resolve(),
-      last: undefined,
-      counted: undefined,
-      retry: undefined,
-    }));
+    this.#workers = newPoolWorkers(workers);
   }
 
   /**
@@ -201,6 +196,7 @@ export class WorkerPool implements DataPlane {
     thread.calls.notify("setLimits", this.limits.all);
     const { left } = this.#pause;
     if (left !== null) thread.calls.notify("pause", left.mode, left.ms);
+    thread.calls.notify("setReplicas", this.#replicas);
     await thread.calls.call("setRules", this.#rules);
     await Promise.all([...this.#table.values()].map((fill) => thread.calls.call("fillSlot", fill)));
     thread.calls.notify("loaded", this.#inForce, [...this.#changed]);
@@ -214,11 +210,10 @@ export class WorkerPool implements DataPlane {
   #callsOf(worker: PoolWorker): PoolCalls {
     return {
       paused: (pauses) => {
-        if (worker.thread === undefined) return;
-        worker.thread.pauses = pauses;
-        if (this.#serving === "refused") {
-          worker.thread.calls.notify("setServing", "refused", pauses);
-        }
+        const { thread } = worker;
+        if (thread === undefined) return;
+        thread.pauses = pauses;
+        if (this.#serving === "refused") thread.calls.notify("setServing", "refused", pauses);
         if (this.#hasAccepted) this.#events.onPause();
       },
       writeLogLine,
@@ -284,6 +279,11 @@ export class WorkerPool implements DataPlane {
   setRules(rules: readonly SlotRule[]): Promise<void> {
     this.#rules = rules;
     return this.#everywhere("slot rules", ({ calls }) => calls.call("setRules", rules));
+  }
+
+  setReplicas(groups: readonly GroupServers[]): void {
+    this.#replicas = groups;
+    this.#notifyAll((calls) => calls.notify("setReplicas", groups));
   }
 
   inForce(version: number): void {

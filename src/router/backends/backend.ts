@@ -160,7 +160,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
    * @returns False when the backend takes no requests now: then the request has been failed.
    */
   begin(request: Request): boolean {
-    if (this.#state !== "ready" && !this.#takesWhileConnecting()) {
+    if (this.#state !== "ready" && !this.#connects()) {
       failRequest(request, backendDown(this.server.address, this.#lastCause));
       return false;
     }
@@ -176,12 +176,15 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     this.#batch.append(bytes, start, end);
   }
 
-  #takesWhileConnecting(): boolean {
+  #connects(): boolean {
     this.#usedMs = clock.nowMs;
     if (this.#state === "idle") this.#dial();
-    // Only a first dial makes requests wait; afterwards they fail until the server is back.
-    return (this.#state === "dialing" || this.#state === "handshake") &&
-      this.#backoff.attempt === 0;
+    return this.takesRequests;
+  }
+
+  /** Whether requests can be sent: only a first dial makes them wait, later they fail until it is back. */
+  get takesRequests(): boolean {
+    return this.#state !== "failing" && this.#state !== "closed" && this.#backoff.attempt === 0;
   }
 
   /** Sends a PING nobody waits for when nothing else is in flight, as Codis does. */

@@ -49,6 +49,11 @@ export class BackendPool {
     };
   }
 
+  /** The server at `address`, if it is in use. */
+  find(address: string): Server | undefined {
+    return this.#servers.get(address);
+  }
+
   /** The servers in use. */
   servers(): IterableIterator<Server> {
     return this.#servers.values();

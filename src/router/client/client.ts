@@ -11,9 +11,11 @@ import type { Blocked } from "../blocking/blocked.ts";
 import type { LinkHolder } from "../backends/link.ts";
 import type { ClientSubscriptions } from "../pubsub/client_subscriptions.ts";
 import type { Allowance } from "../limits/user_limit.ts";
+import type { ReadFrom } from "../options.ts";
 import type { RouterShared } from "../shared.ts";
 import type { ClientInfo, ListedClient } from "./client_info.ts";
 import type { ExtrasHost } from "./extras.ts";
+import type { ReplicaReads } from "./replica_reads.ts";
 import type { Replies } from "./replies.ts";
 import type { ReplyCredit } from "./reply_credit.ts";
 import type { Transaction } from "./transaction.ts";
@@ -36,6 +38,8 @@ export interface Client extends Omit<ListedClient, "extras">, LinkHolder, Extras
   protocol: Protocol;
   database: number;
   subscriptions: ClientSubscriptions | null;
+  /** Its reads from replicas; null while it reads from masters only. */
+  readonly reads: ReplicaReads | null;
   lastCommand: Command | null;
   /** What it has queued since MULTI; null while it is in no transaction. */
   transaction: Transaction | null;
@@ -55,6 +59,8 @@ export interface Client extends Omit<ListedClient, "extras">, LinkHolder, Extras
   logOut(): void;
   /** Answers the command being dispatched, after all earlier ones. Copies `reply`. */
   answer(reply: Uint8Array): void;
+  /** From now on, its reads go where this says. It sends nothing more before what is in flight is answered. */
+  setReadFrom(policy: ReadFrom): void;
   /** Accepts no more requests; closes when all replies are sent. */
   drain(): void;
 }

@@ -38,6 +38,8 @@ export interface ExtrasHost {
   extras: Extras | null;
   isMuted: boolean;
   ways: Ways | null;
+  /** Its reads from replicas, which tracking puts aside. */
+  readonly reads: (Ways & { missed(): void }) | null;
   readonly credit: { isRefused: boolean };
 }
 
@@ -116,7 +118,9 @@ export class Extras {
   endTracking(): void {
     this.tracking?.end();
     this.tracking = null;
-    this.#host.ways = null;
+    const { reads } = this.#host;
+    reads?.missed();
+    this.#host.ways = reads;
     this.endIfNone();
   }
 }

@@ -176,6 +176,7 @@ export class PassThrough implements LinkUser {
       return false;
     }
     const request = client.replies.enqueue(this.#command!);
+    client.reads?.missed();
     request.slot = slot;
     this.#link = link;
     if (!link.begin(request, () => client.resume())) this.#isDiscarding = true;

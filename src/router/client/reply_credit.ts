@@ -132,9 +132,14 @@ export class ReplyCredit {
       const high = isTight ? fairShareBytes : REPLY_BYTES_HIGH;
       if (own <= fairShareBytes || own + bytes <= high) return true;
     }
-    this.isRefused = true;
-    this.leaveQueues(); // it waits for itself: in a queue it would hold up all that are behind it
+    this.waitForReplies(); // it waits for itself: in a queue it would hold up all that are behind it
     return false;
+  }
+
+  /** The request that is being dispatched waits for replies to earlier ones, and is dispatched again. */
+  waitForReplies(): void {
+    this.isRefused = true;
+    this.leaveQueues();
   }
 
   /** What counts a reply of so many bytes at a server. */

@@ -26,12 +26,14 @@ import type { ClientSubscriptions } from "../pubsub/client_subscriptions.ts";
 import type { Ways } from "../request.ts";
 import { describeClient } from "../local/client_filter.ts";
 import type { Allowance } from "../limits/user_limit.ts";
+import type { ReadFrom } from "../options.ts";
 import type { RouterShared } from "../shared.ts";
 import type { Client } from "./client.ts";
 import { ANONYMOUS, type ClientInfo, type ClientState } from "./client_info.ts";
 import { overdueReason } from "./deadlines.ts";
 import type { Extras } from "./extras.ts";
 import { Input } from "./input.ts";
+import { ReplicaReads } from "./replica_reads.ts";
 import { Replies, type ReplyHost } from "./replies.ts";
 import { ReplyCredit } from "./reply_credit.ts";
 import type { Transaction } from "./transaction.ts";
@@ -71,6 +73,7 @@ export class Session implements Client, ReplyHost, TurnWork {
   isMuted = false;
   ways: Ways | null = null;
   allowance: Allowance | null = null;
+  reads: ReplicaReads | null = null;
 
   #state: ClientState = "open";
   readonly #connection: AcceptedConnection;
@@ -106,6 +109,7 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.#user = named ?? shared.users.default;
     this.#hasLoggedIn = named !== undefined || this.#user.needsNoLogin;
     this.userChanged();
+    if (shared.options.readFrom !== "master") this.setReadFrom(shared.options.readFrom);
   }
 
   /** The user that its certificate names, where a certificate logs in. */
@@ -206,6 +210,16 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.#input.read();
   }
 
+  setReadFrom(policy: ReadFrom): void {
+    if (policy === (this.reads?.policy ?? "master")) return;
+    const isUsual = this.ways === this.reads; // else it is tracking that has its ways
+    this.reads?.end();
+    this.reads = policy === "master" ? null : new ReplicaReads(this, policy);
+    if (this.replies.trail !== null) this.reads?.missed(); // what it has written so far
+    if (isUsual) this.ways = this.reads;
+    this.isAtBarrier = true;
+  }
+
   answer(reply: Uint8Array): void {
     this.replies.answer(reply);
   }
@@ -302,6 +316,7 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.transaction?.end();
     for (const watch of this.watches) watch.clientClosed();
     this.extras?.reset();
+    this.reads?.end();
     this.shared.pause.leave(this);
     this.allowance?.leave();
     this.allowance = null;

@@ -80,6 +80,11 @@ function dispatchOverseen(
   extras?.dispatched();
 }
 
+/** Whether a command may write and not to slots of its keys: no read at a replica may be under way then. */
+function mustBeAlone({ handling, isReadOnly, isWrite, isBlocking }: Command): boolean {
+  return handling === "fanout" ? !isReadOnly : isWrite && (handling === "local" || isBlocking);
+}
+
 function dispatchCommand(
   client: Client,
   known: Command | undefined,
@@ -108,6 +113,11 @@ function dispatchCommand(
     client.answer(errorReply(isExec ? execAborted(refusal) : refusal));
     if (command?.closesSession && refusal === command.refusal) client.drain();
     return;
+  }
+  if (client.reads !== null && mustBeAlone(command)) {
+    if (client.depth > 0) return client.credit.waitForReplies();
+    client.reads.missed();
+    client.isAtBarrier = true;
   }
   switch (command.handling) {
     case "forward":

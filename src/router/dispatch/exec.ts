@@ -61,6 +61,7 @@ export function exec(client: Client, command: Command): void {
     return;
   }
   if (!isForServer) return execHere(client, command, transaction);
+  if (client.reads !== null && waitsForReads(client, transaction)) return;
   if (transaction.runsScript) shared.longScripts.sent();
   if (transaction.isSpread || watches.length > 1) {
     return execSpread(client, command, transaction, nullOf(client));
@@ -71,6 +72,20 @@ export function exec(client: Client, command: Command): void {
   const { slotId } = transaction;
   const slot = slotId < 0 ? all.find(({ isOpen }) => isOpen) ?? all[0]! : all[slotId]!;
   execShared(client, command, transaction, slot);
+}
+
+/** Whether a transaction waits for reads at replicas, which would see what it writes. */
+function waitsForReads(client: Client, { everywhere }: Transaction): boolean {
+  const isSeen = everywhere.length === 0 && client.watches.length === 0;
+  if (isSeen ? client.reads!.isBusy : client.depth > 0) {
+    client.credit.waitForReplies();
+    return true;
+  }
+  if (!isSeen) {
+    client.reads!.missed();
+    client.isAtBarrier = true;
+  }
+  return false;
 }
 
 /** Why what a transaction wants of all servers cannot be had now, as EXEC's error; empty when it can. */

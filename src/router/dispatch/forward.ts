@@ -139,7 +139,11 @@ export function enqueueFor(
   keyHash: number,
   length: number,
 ): Request | null {
-  const { credit, replies } = client;
+  const { credit, replies, reads } = client;
+  if (reads !== null && !command.isReadOnly && reads.isReading(slot.id)) {
+    credit.waitForReplies(); // reads at replicas would see it
+    return null;
+  }
   const kind = requestKind(command.id, keyHash, length);
   const expected = credit.expectedOf(command, kind);
   const isUncounted = credit.isUncounted(command, expected);

@@ -54,6 +54,7 @@ export function split(client: Client, command: Command, parser: RequestParser): 
     const keys = slot.isOpen ? null : [latin1(bytes, parser.start(1), parser.end(1))];
     return sendToSlot(client, command, slot, hash, keys, bytes, requestStart, requestEnd);
   }
+  if (!command.isReadOnly && client.reads?.isBusy === true) return client.credit.waitForReplies();
   const keys = (parser.count - 1) / step;
   const groups: Group[] = [];
   const groupOf = new Uint16Array(keys);

@@ -53,6 +53,15 @@ export const CONNECTION_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   },
   hello,
   select,
+  readonly: ({ client }) => {
+    const { readFrom } = client.shared.options;
+    client.setReadFrom(readFrom === "master" ? "prefer_replica" : readFrom);
+    return OK;
+  },
+  readwrite: ({ client }) => {
+    client.setReadFrom("master");
+    return OK;
+  },
   reset: ({ client }) => {
     if (client.extras !== null && mustWait(client)) return null; // its links are given up
     endTransaction(client);
@@ -63,6 +72,7 @@ export const CONNECTION_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
     client.logOut();
     client.isAtBarrier = true;
     client.extras?.reset();
+    client.setReadFrom(client.shared.options.readFrom);
     return RESET;
   },
 };

@@ -39,6 +39,7 @@ interface Facts {
   readonly masters: readonly MasterInfo[];
 }
 
+type Field = InfoFields[number];
 type OwnValues = (facts: Facts) => Readonly<Record<string, string | number>>;
 
 /** The proxy's own values, by section of the table of fields. */
@@ -203,16 +204,18 @@ function statsValues({ stats }: Facts) {
   };
 }
 
-function proxySection({ stats, masters }: Facts): InfoFields {
+function proxySection({ options, stats, masters }: Facts): InfoFields {
   const { servers, slots } = stats;
   return [
     ["proxy_rss_bytes", Deno.memoryUsage().rss],
     ["proxy_buffered_bytes", stats.bufferedBytes],
     ["slots_online", slots.states.filter((state) => state !== "offline").length],
     ["slots_table_version", stats.tableVersion],
+    ["read_from", options.readFrom],
+    ["retried_reads", stats.totals.retriedReads],
     ["backend_servers", servers.length],
     ["backends_answering", masters.length],
-    ...servers.map(({ address, groupId, connections, inFlight, losses }, i): InfoFields[number] => {
+    ...servers.map(({ address, groupId, connections, inFlight, losses }, i): Field => {
       const state = connections.includes("ready") ? "ready" : connections[0] ?? "idle";
       return [
         `backend_${i}`,
@@ -220,6 +223,11 @@ function proxySection({ stats, masters }: Facts): InfoFields {
         `in_flight=${inFlight},losses=${losses}`,
       ];
     }),
+    ...stats.replicas.map(({ address, groupId, fault, lagBytes, ageMs, reads }, i): Field => [
+      `replica_${i}`,
+      `addr=${address},group=${groupId},state=${fault === "" ? "serving" : "out"},` +
+      `lag_bytes=${lagBytes},lag_ms=${ageMs},reads=${reads}${fault === "" ? "" : `,why=${fault}`}`,
+    ]),
   ];
 }
 

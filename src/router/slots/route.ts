@@ -5,7 +5,7 @@
  *      key fetch, source call, questions ──┴─► count at its slots ─► choose the connection ─► its bytes
  *
  * Which connection carries a request is decided here and nowhere else: the shared one of its database and
- * protocol, unless its client has ways of its own (tracking), or the caller names another one, such as a
+ * protocol, unless its client has ways of its own (tracking, reads from replicas), or the caller names another one, such as a
  * link of the client's own.
  *
  * @module

@@ -12,7 +12,8 @@ import type { Backend } from "../backends/backend.ts";
 import { BackendPool } from "../backends/backend_pool.ts";
 import type { BackendEvents, Master, Server } from "../backends/server.ts";
 import type { RouterOptions } from "../options.ts";
-import type { SlotFill, SlotTable } from "../slot_table.ts";
+import type { GroupServers, SlotFill, SlotTable } from "../slot_table.ts";
+import { ReplicaSets } from "./replica_sets.ts";
 import { type SettledState, Slot } from "./slot.ts";
 import { SlotMoves } from "./slot_moves.ts";
 
@@ -36,6 +37,8 @@ export interface SlotsListener {
 export class RouterSlots implements SlotTable {
   readonly all: readonly Slot[];
   readonly pool: BackendPool;
+  /** The replicas of masters, for reads. */
+  readonly replicas: ReplicaSets;
   /** Which slot a key is in. */
   readonly placement = new Placement();
   /** Which slots have changed servers. */
@@ -50,6 +53,7 @@ export class RouterSlots implements SlotTable {
   constructor(options: RouterOptions, events: SlotEvents) {
     this.#events = events;
     this.pool = new BackendPool(options, events);
+    this.replicas = new ReplicaSets(this.pool, options);
     this.all = Array.from({ length: SLOT_COUNT }, (_, id) => new Slot(id, options.slotWaitMs));
   }
 
@@ -111,6 +115,10 @@ export class RouterSlots implements SlotTable {
     return Promise.resolve();
   }
 
+  setReplicas(groups: readonly GroupServers[]): void {
+    this.replicas.set(groups);
+  }
+
   inForce(version: number): void {
     this.moves.inForce(version);
   }
@@ -136,7 +144,8 @@ export class RouterSlots implements SlotTable {
   async #drain(slot: Slot): Promise<void> {
     if (slot.state === "offline" && slot.inFlight === 0) return;
     if (await slot.drain()) return;
-    const carriers = [slot.server, slot.migrateFrom]
+    const replicas = this.replicas.of(slot.server?.address ?? "")?.replicas ?? [];
+    const carriers = [slot.server, slot.migrateFrom, ...replicas.map(({ server }) => server)]
       .flatMap((server) => server === null ? [] : slot.carriers(server.backends()));
     this.#events.slotDrainTimedOut(slot.id, carriers);
     for (const backend of carriers) backend.breakOff(`slot ${slot.id} changes hands`);

@@ -47,6 +47,8 @@ export class Slot implements FlightCounter {
   migrateFrom: Server | null = null;
   /** The version of the slots from which on `server` is its owner. */
   ownerSince = 0;
+  /** When it came into force as it is, in clock milliseconds. */
+  settledMs = 0;
   groupId = -1;
   migrateFromGroupId = -1;
   inFlight = 0;
@@ -171,6 +173,7 @@ export class Slot implements FlightCounter {
   /** Ends a change: the slot is in `state` now, and what waits is sent accordingly. */
   settle(state: SettledState): void {
     this.state = state;
+    this.settledMs = clock.tick();
     const crossing = this.#migrating?.takeWaiting() ?? [];
     this.#migrating = state === "migrating"
       ? new MigratingForward(this, this.migrateFrom!, this.server!)

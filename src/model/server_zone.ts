@@ -1,0 +1,49 @@
+/**
+ * The record of the zones that servers are in, beside Codis 2.0's records of servers, which has none.
+ *
+ * @module
+ */
+
+import { decodeRecord, encodeRecord, listOf, recordOf, text } from "./record.ts";
+
+/** The zone of one server: a data centre, a rack, whatever is near itself. */
+export interface ServerZone {
+  /** `host:port`, as the server is stored. */
+  readonly addr: string;
+  readonly zone: string;
+}
+
+/** Longest name of a zone, in characters. */
+const ZONE_CHARACTERS_MAX = 64;
+
+interface Stored {
+  readonly zones: readonly ServerZone[] | null;
+}
+
+const SHAPE = recordOf<Stored>({ zones: listOf(recordOf<ServerZone>({ addr: text, zone: text })) });
+
+/**
+ * Reads the zones from their JSON.
+ *
+ * @throws {RecordError} When it holds something else.
+ */
+export function decodeServerZones(json: string): readonly ServerZone[] {
+  return decodeRecord(SHAPE, json, "server zones").zones ?? [];
+}
+
+/** Writes the zones' JSON. */
+export function encodeServerZones(zones: readonly ServerZone[]): string {
+  return encodeRecord(SHAPE, { zones });
+}
+
+/**
+ * The name of a zone, `eu-west-1a`; empty for none.
+ *
+ * @throws {SyntaxError} When it cannot be one.
+ */
+export function parseZone(text: string): string {
+  if (/^[\w.:-]*$/.test(text) && text.length <= ZONE_CHARACTERS_MAX) return text;
+  throw new SyntaxError(
+    `"${text}" is not a zone: at most ${ZONE_CHARACTERS_MAX} letters, digits and . _ : -`,
+  );
+}

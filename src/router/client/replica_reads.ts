@@ -1,0 +1,290 @@
+/**
+ * One client's reads from replicas: which requests may go there, and what is made sure for the client.
+ *
+ *      read  ─► has the client written to the slot? ─ replicas have it ─► replica ─► reply ─► client
+ *                        │ none has it                                       └─ fails ─► master, once
+ *                        └───────────────────────────────────► master
+ *      write ─► reads of the slot under way at replicas? ─ they are answered first ─► master
+ *
+ * **Its own writes.** What a slot is written by is under way, or ended at a moment. A replica serves the
+ * slot for this client from when it has everything that was acknowledged until that moment, which is known
+ * by asking the master after it (slots/replica_group.ts). Until then the master does.
+ *
+ * **Order.** A write would overtake a read that is under way at a replica, and be seen by it. So it is
+ * not sent before such reads of its slot are answered.
+ *
+ * @module
+ */
+
+import { clock } from "../../base/clock.ts";
+import type { Command } from "../../command/command.ts";
+import { COMMANDS } from "../../command/command_table.ts";
+import { KeyIndexes, keyIndexes } from "../../command/key.ts";
+import { latin1 } from "../../resp/latin1.ts";
+import { RequestParser } from "../../resp/request_parser.ts";
+import type { Backend } from "../backends/backend.ts";
+import type { Server } from "../backends/server.ts";
+import { noReplica } from "../errors.ts";
+import type { ReadFrom, RouterOptions } from "../options.ts";
+import {
+  failRequest,
+  type FlightCounter,
+  type Request,
+  type RequestOwner,
+  type RouteBackend,
+  type Ways,
+} from "../request.ts";
+import type { ReplicaSets } from "../slots/replica_sets.ts";
+import type { Slot } from "../slots/slot.ts";
+
+/** Slots with own writes from which on those are forgotten that do not count any more. */
+const WRITES_KEPT = 64;
+const MINUS = 45;
+/** How a replica begins an error that says that it cannot serve. */
+const UNFIT = [/^-LOADING /, /^-MASTERDOWN /];
+const FIRST_BYTES = 12;
+
+const KEYS = new KeyIndexes();
+
+/** Which commands may go to replicas, by id: what just reads keys that it names, and is about their values. */
+const MAY_READ = Uint8Array.from(COMMANDS, (command) => mayRead(command) ? 1 : 0);
+
+function mayRead({ name, isReadOnly, keyPlaces, caution, handling, isBlocking }: Command): boolean {
+  const isScript = caution === "script" || caution === "function";
+  // What these say differs from server to server.
+  const isAboutServer = /^(touch$|object\||memory\||debug)/.test(name);
+  const isSent = handling === "forward" || handling === "split";
+  return isReadOnly && keyPlaces !== "none" && isSent && !isScript && !isBlocking && !isAboutServer;
+}
+
+/** What the reads of a client need of it. */
+export interface ReadingClient {
+  readonly replies: RequestOwner;
+  readonly shared: {
+    readonly options: Pick<RouterOptions, "readYourWrites">;
+    readonly totals: { retriedReads: number };
+    readonly slots: { readonly all: readonly Slot[]; readonly replicas: ReplicaSets };
+  };
+}
+
+/** See the header. */
+export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
+  readonly policy: ReadFrom;
+  readonly #client: ReadingClient;
+  /** Reads under way at replicas, by slot. */
+  readonly #reading = new Map<number, number>();
+  readonly #written = new Map<number, OwnWrites>();
+  /** Until when it may have written to any slot. */
+  #allMs = -Infinity;
+  #hasMissed = false;
+  /** Where the request goes that is being sent; null when no replica serves. */
+  #chosen: Backend | null = null;
+  #sending: Request | null = null;
+  #refusal = "";
+
+  constructor(client: ReadingClient, policy: ReadFrom) {
+    this.#client = client;
+    this.policy = policy;
+    client.shared.slots.replicas.join();
+  }
+
+  /** The client reads from replicas no longer, or is gone. */
+  end(): void {
+    this.#client.shared.slots.replicas.leave();
+  }
+
+  /** Nobody asks for the reply any more: a request that waits need not be sent. */
+  get isGone(): boolean {
+    return this.#client.replies.isGone;
+  }
+
+  // -- order ------------------------------------------------------------------------------------
+
+  /** Whether reads are under way at replicas. */
+  get isBusy(): boolean {
+    return this.#reading.size > 0;
+  }
+
+  /** Whether reads of this slot are. */
+  isReading(slotId: number): boolean {
+    return this.#reading.size > 0 && this.#reading.has(slotId);
+  }
+
+  /** The client writes, or has written, what is not seen here; it sends nothing more before that has ended. */
+  missed(): void {
+    this.#hasMissed = true;
+  }
+
+  // -- ways -------------------------------------------------------------------------------------
+
+  at(server: { readonly address: string }, request: Request): RouteBackend {
+    const master = server as Server;
+    const { command, database, protocol } = request;
+    if (this.#hasMissed) {
+      this.#hasMissed = false;
+      this.#allMs = clock.nowMs;
+    }
+    if (command === null || !command.isReadOnly) this.#writes(request);
+    else if (MAY_READ[command.id] === 1 && request.slot !== null && this.#isWhole(request)) {
+      const group = this.#client.shared.slots.replicas.of(master.address);
+      const slot = this.#client.shared.slots.all[request.slot.id]!;
+      if (this.policy === "replica" && group?.isServed !== true) {
+        this.#refusal = noReplica(master.address, group?.whyNone() ?? "its group has none");
+        this.#chosen = null;
+        return this;
+      }
+      if (group !== undefined && slot.isOpen) {
+        const sinceMs = Math.max(slot.settledMs, this.#writtenMs(slot.id));
+        this.#chosen = group.choose(this.policy, master, sinceMs, database, protocol);
+        if (this.#chosen !== null) return this;
+        group.masterReads++;
+      }
+    }
+    return master.backend(database, protocol);
+  }
+
+  /** Whether it is a client's request as it came, and nothing is sent with it. */
+  #isWhole(request: Request): boolean {
+    return request.owner === this.#client.replies && request.leads === null;
+  }
+
+  begin(request: Request): boolean {
+    const chosen = this.#chosen;
+    if (chosen === null) {
+      failRequest(request, this.#refusal);
+      return false;
+    }
+    const slotId = request.slot!.id;
+    this.#reading.set(slotId, (this.#reading.get(slotId) ?? 0) + 1);
+    this.#sending = request;
+    request.owner = this;
+    return chosen.begin(request);
+  }
+
+  /** @param bytes The whole request, which is kept until it is answered. */
+  append(bytes: Uint8Array, start: number, end: number): void {
+    this.#sending!.ownBytes = bytes.slice(start, end);
+    this.#sending = null;
+    this.#chosen!.append(bytes, start, end);
+  }
+
+  // -- replies ----------------------------------------------------------------------------------
+
+  replied(request: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
+    const { replies } = this.#client;
+    if (isLast && request.replyType === MINUS && isUnfit(bytes, start, end)) {
+      if (this.#retries(request)) return;
+    }
+    if (isLast) this.#ended(request);
+    replies.replied(request, bytes, start, end, isLast);
+  }
+
+  failed(request: Request, text: string): void {
+    if (this.#retries(request)) return;
+    this.#ended(request);
+    this.#client.replies.failed(request, text);
+  }
+
+  /** It is its client's again, as any other request. */
+  #ended(request: Request): void {
+    const slotId = request.slot!.id;
+    const left = this.#reading.get(slotId)! - 1;
+    if (left > 0) this.#reading.set(slotId, left);
+    else this.#reading.delete(slotId);
+    request.owner = this.#client.replies;
+    request.ownBytes = null;
+  }
+
+  /** Sends a read that a replica has not answered to the master, if that may take its place. */
+  #retries(request: Request): boolean {
+    const { ownBytes: bytes, command } = request;
+    const { replies, shared: { slots, totals } } = this.#client;
+    const hasReplied = request.replyBytes > request.heldBytes && request.replyType !== MINUS;
+    if (bytes === null || this.policy === "replica" || replies.isGone || hasReplied) return false;
+    totals.retriedReads++;
+    const slot = slots.all[request.slot!.id]!;
+    this.#ended(request);
+    request.slot!.leave();
+    request.slot = null;
+    request.ways = null; // once
+    request.dropReply();
+    if (!slot.isOpen) request.keys = keysOf(command!, bytes);
+    slot.send(request, bytes, 0, bytes.length);
+    return true;
+  }
+
+  // -- own writes -------------------------------------------------------------------------------
+
+  #writes(request: Request): void {
+    if (!this.#client.shared.options.readYourWrites) return;
+    if (request.slot !== null) request.slot = this.#writesTo(request.slot.id);
+    if (request.slots !== null) request.slots = request.slots.map(({ id }) => this.#writesTo(id));
+  }
+
+  #writesTo(slotId: number): OwnWrites {
+    let writes = this.#written.get(slotId);
+    if (writes === undefined) {
+      if (this.#written.size >= WRITES_KEPT) this.#forget();
+      writes = new OwnWrites(this.#client.shared.slots.all[slotId]!);
+      this.#written.set(slotId, writes);
+    }
+    return writes;
+  }
+
+  /** Until when what the client has written to a slot must be seen. */
+  #writtenMs(slotId: number): number {
+    if (!this.#client.shared.options.readYourWrites) return -Infinity;
+    const ms = this.#written.get(slotId)?.endedMs ?? -Infinity;
+    return Math.max(ms, this.#allMs);
+  }
+
+  /** Forgets what every replica has that may serve. */
+  #forget(): void {
+    const { replicas } = this.#client.shared.slots;
+    for (const [slotId, writes] of this.#written) {
+      const group = replicas.of(this.#client.shared.slots.all[slotId]!.server?.address ?? "");
+      if (group === undefined || writes.endedMs >= group.leastFreshMs) continue;
+      this.#written.delete(slotId);
+    }
+  }
+}
+
+/** The writes of one client to one slot, which count as in flight at the slot. */
+class OwnWrites implements FlightCounter {
+  readonly id: number;
+  /** When the last one ended, in clock milliseconds; infinite while one is under way. */
+  endedMs = Infinity;
+  readonly #slot: FlightCounter;
+  #inFlight = 0;
+
+  constructor(slot: FlightCounter) {
+    this.id = slot.id;
+    this.#slot = slot;
+  }
+
+  enter(): void {
+    this.#inFlight++;
+    this.endedMs = Infinity;
+    this.#slot.enter();
+  }
+
+  leave(): void {
+    if (--this.#inFlight === 0) this.endedMs = clock.nowMs;
+    this.#slot.leave();
+  }
+}
+
+/** Whether a reply says that its server cannot serve at this moment. */
+function isUnfit(bytes: Uint8Array, start: number, end: number): boolean {
+  const text = latin1(bytes, start, Math.min(end, start + FIRST_BYTES));
+  return UNFIT.some((pattern) => pattern.test(text));
+}
+
+function keysOf(command: Command, bytes: Uint8Array): string[] {
+  const parser = new RequestParser();
+  parser.parse(bytes, 0, bytes.length);
+  const count = keyIndexes(command, parser, KEYS);
+  return [...KEYS.values.subarray(0, Math.max(0, count))].map((key) =>
+    latin1(bytes, parser.start(key), parser.end(key))
+  );
+}

@@ -1,0 +1,294 @@
+/**
+ * The replicas of one master, how far they have come, and which of them a read goes to.
+ *
+ *      poll:   master: INFO replication ──► offset M, asked at t
+ *              replica: INFO replication ─► offset R      R ≥ M: it has all that was acknowledged before t
+ *                                           R < M: asked again soon, a few times
+ *
+ *      read:   has it what the client needs? ─► is that new enough? ─► the nearest ─► the least busy
+ *
+ * What counts is `freshMs`: the replica has everything that the master had acknowledged by then. Both a
+ * client's own writes and the bound for old data are moments of the same clock, so nothing is guessed. It
+ * counts only in one history (the master's replication id, before Redis 4 what the master says of its
+ * replicas), and only until a connection to the replica is lost.
+ *
+ * @module
+ */
+
+import { clock } from "../../base/clock.ts";
+import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
+import type { Backend } from "../backends/backend.ts";
+import { askServer } from "../backends/question.ts";
+import type { Server } from "../backends/server.ts";
+import type { ReadFrom } from "../options.ts";
+import type { GroupServers } from "../slot_table.ts";
+import { readReplication, type ReplicationState } from "./replication_info.ts";
+
+const INFO = encodeRequest(["INFO", "replication"]);
+/** Pauses before a replica that has not caught up is asked again, in milliseconds. */
+const AGAIN_MS = [2, 10, 50];
+/** Polls of the master that are remembered. */
+const POLLS_KEPT = 256;
+/** A replica whose oldest request waits for longer is passed over, in milliseconds. */
+const SLOW_MS = 250;
+/** The least time after which the requests of a replica that says nothing go to the master, in milliseconds. */
+const SILENT_MS_MIN = 500;
+
+/** Longest reason that is shown, in characters. */
+const REASON_CHARACTERS_MAX = 160;
+/** Farther away than any server. */
+const FAR = 3;
+
+/** Bounds for old data. */
+export interface LagBounds {
+  readonly replicaLagMs: number;
+  readonly replicaLagBytesMax: number;
+}
+
+/** One replica. Times are clock milliseconds. */
+export class Replica {
+  readonly server: Server;
+  readonly distance: GroupServers["distance"];
+  /** It has everything that was acknowledged by its master before; see the header. */
+  freshMs = -Infinity;
+  /** Why it serves no reads, as far as polls know; empty when it does. */
+  fault = "it was not asked yet";
+  /** Connections that had been lost when it was asked. */
+  losses = -1;
+  /** How far behind its master it was, in bytes. */
+  lagBytes = 0;
+  /** Reads that were sent to it. */
+  reads = 0;
+
+  constructor(server: Server, distance: GroupServers["distance"]) {
+    this.server = server;
+    this.distance = distance;
+  }
+
+  /** Requests that it has not answered. */
+  get inFlight(): number {
+    let sum = 0;
+    for (const backend of this.server.backends()) sum += backend.inFlight;
+    return sum;
+  }
+
+  /** Why it serves no reads now; empty when it does. */
+  whyOut({ replicaLagMs }: LagBounds): string {
+    if (this.fault !== "") return this.fault;
+    if (this.losses !== this.server.losses) return "a connection to it was lost";
+    const ageMs = clock.nowMs - this.freshMs;
+    if (ageMs <= replicaLagMs) return "";
+    return `it has not caught up with its master for ${Math.min(Math.round(ageMs), 1e9)} ms`;
+  }
+}
+
+/** A poll of the master that was answered. */
+interface Poll {
+  readonly askedMs: number;
+  readonly offset: number;
+}
+
+/** See the header. */
+export class ReplicaGroup {
+  readonly groupId: number;
+  readonly distance: GroupServers["distance"];
+  readonly replicas: readonly Replica[];
+  /** Reads that went to the master, of clients that may read from replicas. */
+  masterReads = 0;
+  readonly #bounds: LagBounds;
+  readonly #polls: Poll[] = [];
+  #history = "";
+  /** Ports of the replicas that the master knows; before Redis 4. */
+  #known: ReadonlySet<number> = new Set();
+  #isAsking = false;
+  /** Whether the master has answered the last time. */
+  #isMasterThere = false;
+  #isStopped = false;
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  /** Where the search for the least busy begins, so that all get their share. */
+  #turn = 0;
+
+  constructor(
+    groupId: number,
+    distance: GroupServers["distance"],
+    replicas: readonly Replica[],
+    bounds: LagBounds,
+  ) {
+    this.groupId = groupId;
+    this.distance = distance;
+    this.replicas = replicas;
+    this.#bounds = bounds;
+  }
+
+  // -- reads --------------------------------------------------------------------------------------
+
+  /**
+   * The replica's connection that a read is sent over; null for the master's.
+   *
+   * @param sinceMs What was acknowledged until then must be seen.
+   */
+  choose(
+    policy: ReadFrom,
+    master: Server,
+    sinceMs: number,
+    database: number,
+    protocol: Protocol,
+  ): Backend | null {
+    const own = master.backend(database, protocol);
+    if (policy === "prefer_master" && own.takesRequests) return null;
+    const isNearest = policy === "nearest";
+    const isCandidate = isNearest && own.takesRequests;
+    let best: Backend | null = null;
+    let chosen: Replica | null = null;
+    let distance: number = isCandidate ? this.distance : FAR;
+    let inFlight = isCandidate ? own.inFlight : Infinity;
+    const { length } = this.replicas;
+    // Of those that are equally good, each comes first in turn; of the nearest, the master, too.
+    const first = this.#turn = (this.#turn + 1) % (length + (isNearest ? 1 : 0));
+    for (let i = 0; i < length; i++) {
+      const replica = this.replicas[(first + i) % length]!;
+      const away = isNearest ? replica.distance : 0;
+      if (away > distance || replica.freshMs <= sinceMs) continue;
+      const backend = replica.server.backend(database, protocol);
+      const count = backend.inFlight;
+      const isFirst = chosen === null && first < length;
+      const isBetter = away < distance || count < inFlight || (count === inFlight && isFirst);
+      if (!isBetter || !backend.takesRequests || backend.oldestMs() > SLOW_MS) continue;
+      if (replica.whyOut(this.#bounds) !== "") continue;
+      [best, chosen, distance, inFlight] = [backend, replica, away, count];
+    }
+    if (chosen !== null) chosen.reads++;
+    return best;
+  }
+
+  /** Whether a replica serves. */
+  get isServed(): boolean {
+    return this.replicas.some((replica) => replica.whyOut(this.#bounds) === "");
+  }
+
+  /** Until when all replicas have everything, of those that may serve. */
+  get leastFreshMs(): number {
+    let least = Infinity;
+    for (const { freshMs } of this.replicas) {
+      // One that is older than it may be serves again when it is newer.
+      const isOut = clock.nowMs - freshMs > this.#bounds.replicaLagMs;
+      if (!isOut && freshMs < least) least = freshMs;
+    }
+    return Math.min(least, clock.nowMs - this.#bounds.replicaLagMs);
+  }
+
+  /** Why no replica serves. */
+  whyNone(): string {
+    return this.replicas.map((replica) =>
+      `${replica.server.address}: ${replica.whyOut(this.#bounds)}`
+    ).join("; ");
+  }
+
+  // -- polls --------------------------------------------------------------------------------------
+
+  /** Asks master and replicas how far they are; called again and again. */
+  poll(master: Server | undefined): void {
+    this.#breakOffSilent();
+    if (master === undefined || this.#isAsking) return;
+    this.#isAsking = true;
+    const askedMs = clock.tick();
+    ask(master, (answer) => {
+      this.#isAsking = false;
+      if (this.#isStopped) return;
+      this.#isMasterThere = typeof answer !== "string";
+      if (typeof answer !== "string") this.#masterSaid(answer, askedMs);
+      for (const replica of this.replicas) this.#askReplica(replica, 0);
+    });
+  }
+
+  #masterSaid({ role, history, offset, replicaPorts }: ReplicationState, askedMs: number): void {
+    const last = this.#polls.at(-1);
+    const isNew = history !== this.#history || (last !== undefined && offset < last.offset);
+    if (isNew || role !== "master") {
+      // What replicas have is compared with another stream of changes from now on.
+      this.#polls.length = 0;
+      for (const replica of this.replicas) replica.freshMs = -Infinity;
+    }
+    this.#history = history;
+    this.#known = replicaPorts;
+    if (role !== "master") return;
+    this.#polls.push({ askedMs, offset });
+    if (this.#polls.length > POLLS_KEPT) this.#polls.shift();
+  }
+
+  #askReplica(replica: Replica, attempt: number): void {
+    const { server } = replica;
+    const { losses } = server;
+    ask(server, (answer) => {
+      if (this.#isStopped) return;
+      replica.losses = losses;
+      if (typeof answer === "string") {
+        replica.fault = answer;
+        return;
+      }
+      this.#replicaSaid(replica, answer);
+      const newest = this.#polls.at(-1);
+      const isBehind = newest !== undefined && replica.freshMs < newest.askedMs;
+      if (!isBehind || attempt >= AGAIN_MS.length || replica.fault !== "") return;
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        clock.tick();
+        this.#askReplica(replica, attempt + 1);
+      }, AGAIN_MS[attempt]);
+      this.#timers.add(timer);
+    });
+  }
+
+  #replicaSaid(replica: Replica, found: ReplicationState): void {
+    const newest = this.#polls.at(-1);
+    replica.fault = this.#faultOf(replica, found);
+    if (newest === undefined || !this.#isOfMaster(replica, found)) return;
+    replica.lagBytes = Math.max(0, newest.offset - found.offset);
+    const reached = this.#polls.findLast(({ offset }) => offset <= found.offset);
+    if (reached !== undefined) replica.freshMs = Math.max(replica.freshMs, reached.askedMs);
+    if (replica.fault === "" && replica.lagBytes > this.#bounds.replicaLagBytesMax) {
+      replica.fault = `it is ${replica.lagBytes} bytes behind its master`;
+    }
+  }
+
+  #faultOf(replica: Replica, found: ReplicationState): string {
+    if (found.role !== "slave") return "it is no replica";
+    if (this.#polls.length === 0) return "its master does not answer as one";
+    if (!this.#isOfMaster(replica, found)) return "it does not follow the master of its group";
+    // While the master is away, what a replica has does not get older than the time tells.
+    if (!found.isLinked && this.#isMasterThere) return "its link to the master is down";
+    return "";
+  }
+
+  #isOfMaster({ server }: Replica, found: ReplicationState): boolean {
+    if (found.history !== this.#history) return false;
+    return found.history !== "" || this.#known.has(server.port);
+  }
+
+  /** What waits for a replica that says nothing is sent to the master instead. */
+  #breakOffSilent(): void {
+    const limitMs = Math.max(SILENT_MS_MIN, this.#bounds.replicaLagMs);
+    for (const { server } of this.replicas) {
+      if (clock.nowMs - server.heardMs <= limitMs) continue;
+      for (const backend of [...server.backends()]) {
+        if (backend.oldestMs() > limitMs) backend.breakOff(`no answer for ${limitMs} ms`);
+      }
+    }
+  }
+
+  /** Asks no more. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+}
+
+/** @param answered Gets what the server says, or why it does not. */
+function ask(server: Server, answered: (answer: ReplicationState | string) => void): void {
+  // HELLO 3 has just opened a connection that will do.
+  askServer(server.backend(0, server.resp3 === "yes" ? 3 : 2), INFO, (text, isReply) => {
+    const found = isReply ? readReplication(text) : null;
+    answered(found ?? text.replace(/^-/, "").trim().slice(0, REASON_CHARACTERS_MAX));
+  });
+}

@@ -1,0 +1,129 @@
+/**
+ * The replicas of all masters, by the master's address. They are asked how far they have come only while
+ * somebody reads from them.
+ *
+ * @module
+ */
+
+import { clock } from "../../base/clock.ts";
+import type { BackendPool } from "../backends/backend_pool.ts";
+import type { RouterOptions } from "../options.ts";
+import type { GroupServers } from "../slot_table.ts";
+import type { ReplicaSnapshot } from "../stats_snapshot.ts";
+import { Replica, ReplicaGroup } from "./replica_group.ts";
+
+/** How often servers are asked, at most and at least, in milliseconds. */
+const POLL_MS = { max: 500, min: 50 } as const;
+/** How many polls there are in the time that data may be old. */
+const POLLS_IN_LAG = 4;
+
+/** What replicas depend on of the router's options. */
+export type ReplicaOptions = Pick<
+  RouterOptions,
+  "readFrom" | "replicaLagMs" | "replicaLagBytesMax"
+>;
+
+/** See the header. */
+export class ReplicaSets {
+  readonly #pool: BackendPool;
+  readonly #options: ReplicaOptions;
+  #groups = new Map<string, ReplicaGroup>();
+  #given: readonly GroupServers[] = [];
+  /** Clients that read from replicas. */
+  #readers = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(pool: BackendPool, options: ReplicaOptions) {
+    this.#pool = pool;
+    this.#options = options;
+  }
+
+  /** The replicas of a master; nothing when it has none. */
+  of(masterAddress: string): ReplicaGroup | undefined {
+    return this.#groups.get(masterAddress);
+  }
+
+  /** All groups with replicas. */
+  groups(): IterableIterator<readonly [masterAddress: string, group: ReplicaGroup]> {
+    return this.#groups.entries();
+  }
+
+  /** How all replicas are at this moment. */
+  *snapshots(): Generator<ReplicaSnapshot> {
+    const isUsed = this.#timer !== undefined;
+    for (const { groupId, replicas } of this.#groups.values()) {
+      for (const replica of replicas) {
+        const { server: { address }, freshMs, lagBytes, reads, inFlight } = replica;
+        const fault = isUsed ? replica.whyOut(this.#options) : "no client reads from replicas";
+        const ageMs = freshMs === -Infinity ? -1 : Math.max(0, Math.round(clock.nowMs - freshMs));
+        yield { address, groupId, fault, lagBytes, ageMs, reads, inFlight };
+      }
+    }
+  }
+
+  /** Takes the servers of all groups. A group that is as it was keeps what is known of its replicas. */
+  set(given: readonly GroupServers[]): void {
+    const before = this.#groups;
+    const known = new Map(this.#given.map((group) => [group.master, JSON.stringify(group)]));
+    this.#groups = new Map();
+    this.#given = given.filter(({ replicas }) => replicas.length > 0);
+    for (const each of this.#given) {
+      const { groupId, master, distance, replicas } = each;
+      const same = known.get(master) === JSON.stringify(each) ? before.get(master) : undefined;
+      if (same !== undefined) before.delete(master);
+      this.#groups.set(
+        master,
+        same ?? new ReplicaGroup(
+          groupId,
+          distance,
+          replicas.map((each) => new Replica(this.#pool.acquire(each.address), each.distance)),
+          this.#options,
+        ),
+      );
+    }
+    for (const group of before.values()) {
+      group.stop();
+      for (const { server } of group.replicas) this.#pool.release(server);
+    }
+    if (this.#timer !== undefined) this.#poll();
+    this.#run();
+  }
+
+  /** A client reads from replicas from now on. */
+  join(): void {
+    this.#readers++;
+    this.#run();
+  }
+
+  /** It does not any more. */
+  leave(): void {
+    this.#readers--;
+    this.#run();
+  }
+
+  #run(): void {
+    const { readFrom, replicaLagMs } = this.#options;
+    const isWanted = this.#groups.size > 0 && (readFrom !== "master" || this.#readers > 0);
+    if (isWanted === (this.#timer !== undefined)) return;
+    if (!isWanted) return this.#stopPolls();
+    const ms = Math.max(POLL_MS.min, Math.min(POLL_MS.max, replicaLagMs / POLLS_IN_LAG));
+    this.#timer = setInterval(() => this.#poll(), ms);
+    this.#poll();
+  }
+
+  #poll(): void {
+    clock.tick();
+    for (const [address, group] of this.#groups) group.poll(this.#pool.find(address));
+  }
+
+  #stopPolls(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Ends everything. */
+  stop(): void {
+    this.#stopPolls();
+    for (const group of this.#groups.values()) group.stop();
+  }
+}

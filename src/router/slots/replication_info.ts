@@ -1,0 +1,37 @@
+/**
+ * What `INFO replication` says of a server.
+ *
+ * @module
+ */
+
+/** See the header. */
+export interface ReplicationState {
+  readonly role: "master" | "slave";
+  /** Name of the stream of changes, which a master and its replicas share; empty before Redis 4. */
+  readonly history: string;
+  /** How much of it the server has made, or executed, in bytes. */
+  readonly offset: number;
+  /** Of a replica: whether it is in touch with its master, and has all of its data. */
+  readonly isLinked: boolean;
+  /** Of a master: the ports of the replicas that follow it at this moment. */
+  readonly replicaPorts: ReadonlySet<number>;
+}
+
+/** Reads the reply; null when it is none that says this. */
+export function readReplication(text: string): ReplicationState | null {
+  const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, "m").exec(text)?.[1];
+  const role = field("role");
+  if (role !== "master" && role !== "slave") return null;
+  const isReplica = role === "slave";
+  const offset = Number(field(isReplica ? "slave_repl_offset" : "master_repl_offset") ?? NaN);
+  if (!Number.isFinite(offset)) return null;
+  const online = text.matchAll(/^slave\d+:.*?port=(\d+),state=online/gm);
+  return {
+    role,
+    history: field("master_replid") ?? "",
+    offset,
+    isLinked: isReplica && field("master_link_status") === "up" &&
+      field("master_sync_in_progress") !== "1",
+    replicaPorts: new Set([...online].map(([, port]) => Number(port))),
+  };
+}

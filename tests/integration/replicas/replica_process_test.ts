@@ -1,0 +1,98 @@
+/**
+ * Reads from replicas as an operator sets them up: the program, its config commands, and servers with
+ * passwords.
+ *
+ * @module
+ */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { within } from "../../support/deadline.ts";
+import { until } from "../../support/deadline.ts";
+import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+import type { RespClient } from "../../support/resp_client.ts";
+
+const SECRET = "s3cret";
+
+async function config(proxy: ProxyProcess, ...words: string[]): Promise<string> {
+  const child = startProgram(["config", "-c", `${proxy.folder}/config.ini`, ...words]);
+  const { code } = await within(child.ended);
+  assertEquals(code, 0, child.stderr);
+  return child.stdout;
+}
+
+/** How many GETs a server has executed. */
+async function gets(server: RedisServer): Promise<number> {
+  using client = await server.client();
+  await client.call("AUTH", SECRET);
+  const info = `${await client.call("INFO", "commandstats")}`;
+  return Number(/cmdstat_get:calls=(\d+)/.exec(info)?.[1] ?? 0);
+}
+
+/** The part of 40 GETs that each server gets. */
+async function shares(client: RespClient, servers: readonly RedisServer[]): Promise<number[]> {
+  const before = await Promise.all(servers.map(gets));
+  await client.pipeline(Array.from({ length: 40 }, (_, i) => ["GET", `k${i}`]));
+  const after = await Promise.all(servers.map(gets));
+  return after.map((count, i) => (count - before[i]!) / 40);
+}
+
+async function connect(proxy: ProxyProcess): Promise<RespClient> {
+  const client = await proxy.client();
+  await client.call("AUTH", SECRET);
+  return client;
+}
+
+Deno.test("a proxy finds replicas that are added, and forgets those that are removed", async (t) => {
+  const args = ["--requirepass", SECRET, "--masterauth", SECRET];
+  await using servers = await RedisServer.startMany(3, { args });
+  const [master, a, b] = servers as unknown as [RedisServer, RedisServer, RedisServer];
+  await using proxy = await ProxyProcess.start({
+    servers: [master],
+    cpu: 2,
+    config: { read_from: "prefer_replica", replica_max_lag: 1000, password: SECRET, zone: "z1" },
+  });
+  using client = await connect(proxy);
+
+  await t.step("without one, the master serves", async () => {
+    assertEquals(await shares(client, [master]), [1]);
+  });
+
+  await t.step("added ones serve in every worker", async () => {
+    await config(proxy, "server", "add", "1", a.addr, "slave", "--zone=z1");
+    await config(proxy, "server", "add", "1", b.addr, "slave");
+    for (let i = 0; i < 6; i++) {
+      using other = await connect(proxy);
+      await until(async () => {
+        const [none, one, two] = await shares(other, [master, a, b]);
+        return none === 0 && one! > 0.3 && two! > 0.3;
+      });
+    }
+  });
+
+  await t.step("INFO and metrics tell which serve", async () => {
+    const info = `${await client.call("INFO", "proxy")}`;
+    assertMatch(info, /read_from:prefer_replica\r\n/);
+    assertMatch(info, /replica_0:addr=127.0.0.1:\d+,group=1,state=serving,lag_bytes=\d+,/);
+    const metrics = await (await fetch(proxy.url("/metrics"))).text();
+    const labels = `worker="0",server="${a.addr}",group="1"`;
+    assertMatch(metrics, new RegExp(`codis_proxy_replica_serving{${labels}} 1`));
+    assertMatch(
+      metrics,
+      /codis_proxy_reads_total{worker="\d",server="[\d.:]+",role="replica"} [1-9]/,
+    );
+  });
+
+  await t.step("a promoted one is master, and the others serve after it", async () => {
+    await config(proxy, "server", "promote", "1", a.addr);
+    await until(async () => {
+      const [none, one, two] = await shares(client, [master, a, b]);
+      return none! + two! === 1 && one === 0;
+    });
+  });
+
+  await t.step("removed ones get nothing any more", async () => {
+    await config(proxy, "server", "remove", "1", b.addr);
+    assertEquals((await shares(client, [b]))[0], 0);
+  });
+});

@@ -1,0 +1,236 @@
+/**
+ * Reads from replicas, with real servers: where requests go, and what is never seen.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
+import type { ReadFrom, RouterOptions } from "../../../src/router/options.ts";
+import type { GroupServers } from "../../../src/router/slot_table.ts";
+import { until } from "../../support/deadline.ts";
+import { say, ServersOfGroup, WHO } from "../../support/replica_group.ts";
+import type { RespClient, Word } from "../../support/resp_client.ts";
+import { ReplyError } from "../../support/resp_value.ts";
+import { RouterServer, slotOf } from "../../support/router_server.ts";
+
+/** A router before one group, whose replicas are known to be there. */
+async function start(
+  group: ServersOfGroup,
+  readFrom: ReadFrom,
+  options: Partial<RouterOptions> = {},
+  servers: Partial<GroupServers> = {},
+): Promise<RouterServer> {
+  const proxy = await RouterServer.start({
+    servers: [group.master],
+    options: { readFrom, ...options },
+  });
+  proxy.router.shared.slots.setReplicas([group.servers(servers)]);
+  if (readFrom !== "master") await untilServing(proxy, group.replicas.length);
+  return proxy;
+}
+
+function replicasOf(proxy: RouterServer) {
+  return [...proxy.router.shared.slots.replicas.groups()].flatMap(([, { replicas }]) => replicas);
+}
+
+function faults(proxy: RouterServer): string[] {
+  return replicasOf(proxy).map((replica) => replica.whyOut(proxy.router.shared.options));
+}
+
+async function untilServing(proxy: RouterServer, count: number): Promise<void> {
+  const settledMs = () => Math.max(...proxy.router.shared.slots.all.map((slot) => slot.settledMs));
+  await until(() =>
+    replicasOf(proxy).filter((replica, i) =>
+      faults(proxy)[i] === "" && replica.freshMs > settledMs()
+    ).length === count
+  );
+}
+
+/** Who answers so many GETs, each once. */
+async function whoAnswers(client: RespClient, times = 6): Promise<string[]> {
+  const seen = new Set<string>();
+  for (let i = 0; i < times; i++) seen.add(`${await client.call("GET", WHO)}`);
+  return [...seen].sort();
+}
+
+const BOTH = ["replica 0", "replica 1"];
+
+Deno.test("reads from replicas", async (t) => {
+  await using group = await ServersOfGroup.start(2);
+  const sameSlot = "{who}written";
+
+  await t.step(
+    "go to the master unless somebody asks for more, and replicas are left alone",
+    async () => {
+      await using proxy = await start(group, "master");
+      using client = await proxy.client();
+      assertEquals(await whoAnswers(client), ["master"]);
+      for (const { server } of replicasOf(proxy)) {
+        assertEquals([...server.backends()].length, 0, "no connection");
+      }
+    },
+  );
+
+  await t.step("are asked for by READONLY, and not any more by READWRITE and RESET", async () => {
+    await using proxy = await start(group, "master");
+    using client = await proxy.client();
+    assertEquals(await client.call("READONLY"), "OK");
+    await untilServing(proxy, 2);
+    assertEquals(await whoAnswers(client), BOTH);
+    assertEquals(await client.call("READWRITE"), "OK");
+    assertEquals(await whoAnswers(client), ["master"]);
+    assertEquals(await client.call("READONLY"), "OK");
+    assertEquals(await whoAnswers(client), BOTH);
+    assertEquals(await client.call("RESET"), "RESET");
+    assertEquals(await whoAnswers(client), ["master"]);
+    const extra = await client.call("READONLY", "now") as ReplyError;
+    assertEquals(extra.message, "ERR wrong number of arguments for 'readonly' command");
+  });
+
+  await t.step("are answered in RESP2 and RESP3, in every database", async () => {
+    await using proxy = await start(group, "prefer_replica");
+    using client = await proxy.client();
+    assertEquals(await whoAnswers(client), BOTH);
+    await client.call("HELLO", 3);
+    assertEquals(await whoAnswers(client), BOTH);
+    await client.call("SELECT", 3);
+    assertEquals(await client.call("GET", WHO), null);
+  });
+
+  await t.step("are only those that read the value of keys", async () => {
+    await using proxy = await start(group, "prefer_replica");
+    using client = await proxy.client();
+    const [slot] = [slotOf(WHO)];
+    const other = Array.from({ length: 100 }, (_, i) => `o${i}`).find((key) =>
+      slotOf(key) !== slot
+    )!;
+    const at: [string, Word[]][] = [
+      ["replica", ["MGET", WHO]],
+      ["replica", ["GETRANGE", WHO, 0, -1]],
+      ["master", ["MGET", WHO, other]],
+      ["master", ["EVAL_RO", "return redis.call('GET', KEYS[1])", 1, WHO]],
+      ["master", ["EVAL", "return redis.call('GET', KEYS[1])", 1, WHO]],
+    ];
+    for (const [where, words] of at) {
+      for (let i = 0; i < 4; i++) assertMatch(`${await client.call(...words)}`, new RegExp(where));
+    }
+    await client.pipeline([["MULTI"], ["GET", WHO]]);
+    assertEquals(await client.call("EXEC"), ["master"]);
+    await client.call("HELLO", 3);
+    await client.call("CLIENT", "TRACKING", "ON");
+    assertEquals(await whoAnswers(client), ["master"]);
+    await client.call("CLIENT", "TRACKING", "OFF");
+    await until(async () => await client.call("GET", WHO) !== "master");
+  });
+
+  await t.step("of a slot that is not plainly online go to the master", async () => {
+    await using proxy = await start(group, "prefer_replica");
+    using client = await proxy.client();
+    const slotId = slotOf(WHO);
+    const [source] = group.replicas; // any other server
+    await proxy.fill(slotId, group.master.addr, { migrateFromAddr: source!.addr, groupId: 1 });
+    await client.call("GET", `${sameSlot}2`);
+    assertEquals(replicasOf(proxy).reduce((sum, { reads }) => sum + reads, 0), 0);
+    await proxy.fill(slotId, group.master.addr, { groupId: 1 });
+    await until(async () => await client.call("GET", WHO) !== "master");
+  });
+
+  await t.step("see the client's own writes", async () => {
+    await using proxy = await start(group, "prefer_replica");
+    using client = await proxy.client();
+    for (let i = 0; i < 300; i++) {
+      const [, read] = await client.pipeline([["SET", sameSlot, i], ["GET", sameSlot]]);
+      assertEquals(read!.value, `${i}`);
+      assertEquals(await client.call("GET", sameSlot), `${i}`);
+      if (i % 50 === 0) await delay(100);
+    }
+    await client.call("SET", sameSlot, "done");
+    await until(async () => await client.call("GET", WHO) !== "master");
+    assertEquals(await client.call("GET", sameSlot), "done");
+    await client.call("MSET", sameSlot, "m", "elsewhere", "m");
+    assertEquals(await whoAnswers(client, 2), ["master"]);
+    assertEquals(proxy.leftovers(), []);
+  });
+
+  await t.step("do not see what the client writes after them", async () => {
+    await using proxy = await start(group, "prefer_replica");
+    using client = await proxy.client();
+    await group.write(sameSlot, "before");
+    assertEquals(await client.call("GET", sameSlot), "before");
+    for (const replica of group.replicas) replica.pause();
+    await client.sendRaw(
+      "GET {who}written\r\nSET {who}written after\r\nDEL {who}written\r\nGET {who}written\r\n",
+    );
+    await delay(150);
+    assertEquals(await say(group.master, "GET", sameSlot), "before", "the write waits");
+    for (const replica of group.replicas) replica.resume();
+    assertEquals((await client.read()).value, "before");
+    assertEquals((await client.read()).value, "OK");
+    assertEquals((await client.read()).value, 1);
+    assertEquals((await client.read()).value, null);
+    assertEquals(proxy.leftovers(), []);
+  });
+
+  await t.step("go to the nearest server", async () => {
+    const [a, b] = group.replicas;
+    const near = [{ address: a!.addr, distance: 1 as const }, {
+      address: b!.addr,
+      distance: 2 as const,
+    }];
+    await using proxy = await start(group, "nearest", {}, { distance: 2, replicas: near });
+    using client = await proxy.client();
+    assertEquals(await whoAnswers(client), ["replica 0"]);
+    await using atMaster = await start(group, "nearest", {}, { distance: 0, replicas: near });
+    using other = await atMaster.client();
+    assertEquals(await whoAnswers(other), ["master"]);
+    await using equal = await start(group, "nearest");
+    using third = await equal.client();
+    assertEquals(await whoAnswers(third, 12), ["master", ...BOTH]);
+  });
+
+  await t.step("go to the master, if that is preferred, while it is there", async () => {
+    await using proxy = await start(group, "prefer_master");
+    using client = await proxy.client();
+    assertEquals(await whoAnswers(client), ["master"]);
+  });
+
+  await t.step(
+    "of a replica that stops are answered by the master, and by nobody if they must not be",
+    async () => {
+      await using proxy = await start(group, "prefer_replica", { replicaLagMs: 600 });
+      await using strict = await start(group, "replica", { replicaLagMs: 600 });
+      using client = await proxy.client();
+      using strictClient = await strict.client();
+      assertEquals(await whoAnswers(strictClient), BOTH);
+      for (const replica of group.replicas) replica.pause();
+      const began = performance.now();
+      assertEquals(await whoAnswers(client, 3), ["master"]);
+      assert(performance.now() - began < 3000);
+      const text = (await strictClient.call("GET", WHO) as ReplyError).message;
+      assertMatch(text, /no answer for 600 ms|no replica of .* can serve reads/);
+      await until(async () =>
+        /no replica of 127.0.0.1:\d+ can serve reads: 127.0.0.1:\d+: .+; 127.0.0.1:\d+: .+/
+          .test((await strictClient.call("GET", WHO) as ReplyError).message)
+      );
+      for (const replica of group.replicas) replica.resume();
+      await until(async () => await client.call("GET", WHO) !== "master");
+      assert(proxy.router.shared.totals.retriedReads > 0);
+      assertEquals(proxy.leftovers(), []);
+    },
+  );
+
+  await t.step("of a replica that dies are answered by the master, each once", async () => {
+    await using proxy = await start(group, "prefer_replica");
+    using client = await proxy.client();
+    for (const replica of group.replicas) replica.pause();
+    const gets = Array.from({ length: 200 }, () => ["GET", WHO]);
+    const answers = client.pipeline(gets);
+    await delay(50);
+    for (const replica of group.replicas) await replica.kill();
+    const values = (await answers).map(({ value }) => value);
+    assertEquals(values, gets.map(() => "master"));
+    assertEquals(await whoAnswers(client), ["master"]);
+    assertEquals(proxy.leftovers(), []);
+  });
+});
