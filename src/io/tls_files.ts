@@ -80,7 +80,7 @@ export async function readTlsToServers(
 }
 
 /** Logs a warning for each certificate that has expired, or soon will. */
-export function warnOfDates(identity: TlsIdentity, { cert, ca }: TlsFiles): void {
+function warnOfDates(identity: TlsIdentity, { cert, ca }: TlsFiles): void {
   for (const [pem, file] of [[identity.cert, cert], [identity.ca, ca]] as const) {
     if (pem !== "") certificatesIn(pem, file).forEach((each) => warnOfDate(each, file));
   }
@@ -122,7 +122,10 @@ function bad({ key, path }: TlsFile, reason: string): Error {
   return new Error(`${key} = "${path}": ${reason}`);
 }
 
-/** Reads files again when they change, from its construction until it is disposed of. */
+/**
+ * Reads files again when they change, from its construction until it is disposed of, and warns of
+ * certificates that have expired, or soon will.
+ */
 export class TlsWatch implements Disposable {
   readonly #files: TlsFiles;
   readonly #renew: (identity: TlsIdentity) => void;
@@ -145,6 +148,7 @@ export class TlsWatch implements Disposable {
     this.#files = files;
     this.#identity = identity;
     this.#renew = renew;
+    warnOfDates(identity, files);
     this.look(true);
     this.#timer = setInterval(() => this.look(false), lookMs);
     Deno.unrefTimer(this.#timer);

@@ -35,7 +35,7 @@ import {
 } from "../io/descriptors.ts";
 import { LOOPBACK } from "../io/listen.ts";
 import type { HttpServer } from "../io/http_server.ts";
-import { readTlsFiles, type TlsFiles, TlsWatch, warnOfDates } from "../io/tls_files.ts";
+import { readTlsFiles, type TlsFiles, TlsWatch } from "../io/tls_files.ts";
 import type { TlsIdentity } from "../io/tls.ts";
 import type { TlsToClients } from "../io/tls_gate.ts";
 import { serveAdmin } from "./admin.ts";
@@ -378,7 +378,6 @@ async function readClientTls(config: Config): Promise<ClientTls | undefined> {
   const files = clientTlsFiles(config);
   if (files === undefined) return undefined;
   const identity = await readTlsFiles(files);
-  warnOfDates(identity, files);
   return { files, clients: { identity, certificates: config.tlsAuthClients } };
 }
 

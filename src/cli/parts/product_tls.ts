@@ -8,7 +8,7 @@ import { useHttps } from "../../api/product_http.ts";
 import type { Config } from "../../config/config.ts";
 import { httpAuthorityFiles, httpTlsFiles, speaksHttps } from "../../config/tls.ts";
 import type { TlsIdentity } from "../../io/tls.ts";
-import { readTlsFiles, warnOfDates } from "../../io/tls_files.ts";
+import { readTlsFiles } from "../../io/tls_files.ts";
 
 /**
  * Has this process ask the others of its product over https, where they speak it.
@@ -27,8 +27,5 @@ export async function askOverTls(config: Config): Promise<void> {
  */
 export async function httpIdentity(config: Config): Promise<TlsIdentity | undefined> {
   const files = httpTlsFiles(config);
-  if (files === undefined) return undefined;
-  const identity = await readTlsFiles(files);
-  warnOfDates(identity, files);
-  return identity;
+  return files && await readTlsFiles(files);
 }

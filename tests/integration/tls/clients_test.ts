@@ -184,15 +184,16 @@ Deno.test("a certificate is renewed under load without an error, in all workers"
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("a plain port that is switched off leaves TLS alone", async () => {
+Deno.test("without the plain port TLS serves alone, with an expired certificate, too, and a warning", async () => {
   const port = freePort();
   await using redis = await RedisServer.start();
   await using proxy = await ProxyProcess.start({
     servers: [redis],
-    config: tlsKeys(port),
+    config: { ...tlsKeys(port), tls_cert: tlsFile("expired"), tls_key: tlsFile("expired-key") },
     args: ["--addr=off"],
   });
-  assertEquals(await redisCli(port, "PING"), "PONG");
+  assertMatch(proxy.stderr, /tls_cert = .*expired.pem: the certificate expired at 2020-02-01/);
+  assertEquals(await redisCli(port, "--insecure", "PING"), "PONG");
   await assertRejects(() => proxy.client(), Error);
 });
 
