@@ -35,6 +35,8 @@ export interface RawConnection extends ByteReader, ByteSink {
 export class SocketStream extends Duplex {
   readonly #raw: RawConnection;
   #buffer = new Uint8Array(READ_BYTES.min);
+  /** Whether the peer has sent anything. */
+  hasRead = false;
   /** Whether nobody takes what would be read. */
   #isHeld = false;
   #isWanted = false;
@@ -68,6 +70,7 @@ export class SocketStream extends Duplex {
     this.#raw.read(this.#buffer).then(
       (count) => {
         if (count === null) return this.push(null);
+        this.hasRead = true;
         const chunk = Buffer.from(this.#buffer.subarray(0, count)); // a copy
         if (count === this.#buffer.length && count < READ_BYTES.max) {
           this.#buffer = new Uint8Array(count * 4);

@@ -4,10 +4,11 @@
  *     accepted ──► handshake ──► client with TLS ──► taken
  *                     ├─ fails, or is no TLS ─┐
  *                     ├─ takes too long ──────┼──► closed, counted, logged by address
- *                     └─ too many at once: the oldest ┘
+ *                     └─ too many at once: the silent ┘
  *
  * A client that opens connections and never finishes a handshake holds each for a bounded time only, and
- * as many as there may be at once: the next one ends the oldest.
+ * as many as there may be at once: the next one ends the oldest that has sent nothing. Clients that come back all
+ * at once send their part at once.
  *
  * @module
  */
@@ -49,7 +50,7 @@ export interface TlsGateLimits {
  */
 export function gateLimits(clientsMax: number): TlsGateLimits {
   const { handshakeMs, handshakesMax } = GATE_LIMITS;
-  return { handshakeMs, handshakesMax: Math.max(8, Math.min(handshakesMax, clientsMax >> 3)) };
+  return { handshakeMs, handshakesMax: Math.max(32, Math.min(handshakesMax, clientsMax >> 1)) };
 }
 
 /** The bounds in force unless others are given. */
@@ -64,7 +65,7 @@ export class TlsGate {
   readonly #certificates: ClientCertificates;
   readonly #server: Server;
   /** The end of each handshake that is under way, oldest first. */
-  readonly #handshakes = new Set<(cause: string) => void>();
+  readonly #handshakes = new Map<(cause: string) => void, SocketStream>();
   #isStopped = false;
 
   /** @throws {Error} When the identity cannot be used. */
@@ -99,15 +100,12 @@ export class TlsGate {
       () => end(`no TLS handshake within ${handshakeMs / 1000} s`),
       handshakeMs,
     );
-    this.#handshakes.add(end);
+    this.#handshakes.set(end, stream);
     // An end is not seen by node:tls before the first byte.
     for (const event of ["end", "close"]) {
       stream.on(event, () => end("it hung up during the TLS handshake"));
     }
-    if (this.#handshakes.size > handshakesMax) {
-      const [oldest] = this.#handshakes;
-      oldest!("too many TLS handshakes at once");
-    }
+    if (this.#handshakes.size > handshakesMax) this.#makeRoom();
     this.#begin(stream, {
       secured: (socket) => {
         clearTimeout(timer);
@@ -116,6 +114,18 @@ export class TlsGate {
       },
       failed: (error) => end(tlsFailure(error)),
     });
+  }
+
+  /** Ends the oldest one that has sent nothing; when too many have, the oldest one. */
+  #makeRoom(): void {
+    let ended: ((cause: string) => void) | undefined;
+    for (const [end, stream] of this.#handshakes) {
+      if (stream.hasRead) continue;
+      ended = end;
+      break;
+    }
+    if (this.#handshakes.size > 2 * this.#limits.handshakesMax) [ended] = this.#handshakes.keys();
+    ended?.("too many TLS handshakes at once");
   }
 
   /** Lets the server of node:tls do the handshake; what it says of this one comes here. */
@@ -162,7 +172,7 @@ export class TlsGate {
   /** Ends the handshakes that are under way; clients that were taken stay. */
   stop(): void {
     this.#isStopped = true;
-    for (const end of [...this.#handshakes]) end("");
+    for (const end of [...this.#handshakes.keys()]) end("");
   }
 }
 
