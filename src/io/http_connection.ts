@@ -42,6 +42,8 @@ export const HTTP_DEADLINES: HttpDeadlines = {
 
 const log = logger("http");
 
+/** After which a client that takes nothing of an answer is one that is waited for, in milliseconds. */
+const STALLED_MS = 1_000;
 /** Most bytes that are being passed on in each direction. */
 const BUFFER_BYTES = 16 * 1024;
 
@@ -65,6 +67,8 @@ export class HttpConnection {
   #inner: HandOver | undefined;
   /** Requests whose answers `Deno.serve` has not written yet. */
   #answering = 0;
+  /** Those of them whose bodies are not here. */
+  #incoming = 0;
   #hasAnswered = false;
   #hasOuterEnded = false;
   /** Since when a request is here in part; 0: none is. */
@@ -85,15 +89,26 @@ export class HttpConnection {
     this.remote = (outer.remoteAddr as Deno.NetAddr).hostname.replace(/^::ffff:(?=\d+\.)/, "");
   }
 
-  /** Whether no request of it is being answered. */
+  /**
+   * Whether it does nothing but wait for its client: for a request, for the body of one, or for the client
+   * to take its answer.
+   */
   get isWaiting(): boolean {
-    return this.#answering === 0 && this.#unsentSinceMs === 0;
+    return this.#unsentSinceMs === 0
+      ? this.#answering === this.#incoming
+      : performance.now() - this.#unsentSinceMs > STALLED_MS;
   }
 
-  /** The handler has been called for a request of it. */
+  /** The handler has been called for a request of it, whose body may still come. */
   requestBegins(): void {
     this.#answering++;
+    this.#incoming++;
     this.#partialSinceMs = 0;
+  }
+
+  /** All of the body of a request is here, or none of it is wanted any more. */
+  bodyEnds(): void {
+    this.#incoming--;
   }
 
   /** The answer has been written, or cannot be. */

@@ -9,8 +9,9 @@
  * does not expect it. So it sees only connections from here, each one by a server of its own
  * (`http_hand_over.ts`).
  *
- * A connection waits for a request, or has some that are being answered. One that waits may be closed
- * to make room for another one: clients that hold connections and send nothing keep no other client out.
+ * A connection waits for its client, or has requests that are being answered. One that waits may be closed
+ * to make room for another one: clients that hold connections, and send nothing, half of a request, or take
+ * no answer, keep no other client out.
  *
  * @module
  */
@@ -177,11 +178,16 @@ class BoundedServer implements HttpServer {
   ): Promise<Response> {
     connection.requestBegins();
     completed.catch(() => {}).finally(() => connection.requestEnds());
+    const whole = await this.#whole(request).finally(() => connection.bodyEnds());
+    return whole instanceof Response ? whole : await this.#handler(whole, connection.remote);
+  }
+
+  /** The request as the handler gets it, or why it is refused. */
+  async #whole(request: Request): Promise<Request | Response> {
     if (FORBIDDEN_METHODS.includes(request.method)) return lastAnswer("no such method", 405);
     const url = httpUrlOf(request, this.#gate === undefined ? "http" : "https");
     if (url === undefined) return lastAnswer("the Host header is not a host", 400);
-    const whole = await withBody(request, url, this.#deadlines.bodyMs);
-    return whole instanceof Response ? whole : await this.#handler(whole, connection.remote);
+    return await withBody(request, url, this.#deadlines.bodyMs);
   }
 
   // -- the end --------------------------------------------------------------------------------
@@ -246,10 +252,13 @@ function onHandlerError(error: unknown): Response {
 
 /** What is asked for, as the client put it; nothing when its Host is no host. */
 function httpUrlOf({ url, headers }: Request, scheme: "http" | "https"): string | undefined {
+  // With a path or a user in it, the request would be another one than a server in front of us let pass.
+  const host = headers.get("host");
+  if (host !== null && /[/\\?#@\s]/.test(host)) return undefined;
   // Over such a socket it is `http+unix:`, with the socket's path where the client names no host.
   const whole = url.replace(/^http\+unix:\/\/([^/?]*)/, (_, authority: string) => {
     const named = authority.includes("%") ? "localhost" : authority;
-    return `${scheme}://${headers.get("host") ?? named}`;
+    return `${scheme}://${host ?? named}`;
   });
   return URL.canParse(whole) ? whole : undefined;
 }

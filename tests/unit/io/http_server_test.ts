@@ -131,6 +131,26 @@ Deno.test("connections that wait are closed for new ones, those that are answere
   for (const raw of waiting) raw[Symbol.dispose]();
 });
 
+Deno.test("half bodies, and answers that nobody takes, keep nobody out", async () => {
+  await using served = new Served(
+    (request) => new Response(new URL(request.url).pathname === "/large" ? LARGE : "done"),
+    4,
+    HTTP_DEADLINES,
+  );
+  const held: Raw[] = [];
+  const hold = async (text: string) => {
+    for (let i = 0; i < 4; i++) held.push(await served.sends(text));
+  };
+  const answer = async () => await (await fetch(served.url)).text();
+  await hold("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf");
+  await delay(100);
+  assertEquals(await answer(), "done");
+  await hold("GET /large HTTP/1.1\r\nhost: x\r\n\r\n");
+  await delay(1_300);
+  assertEquals(await answer(), "done");
+  for (const raw of held) raw[Symbol.dispose]();
+});
+
 Deno.test("half a head, half a body, silence and a client that reads nothing end by a deadline", async () => {
   await using served = new Served((request) =>
     request.method === "GET" ? new Response(LARGE) : new Response("read")
@@ -196,6 +216,9 @@ Deno.test("the URL is the one that the client asked for, also where it names no 
     "/a?b=1 HTTP/1.1\r\nhost: x.y:99",
     "/c HTTP/1.0\r\nx: y",
     "/d HTTP/1.1\r\nhost: [x",
+    // What is asked for is in the line of the request, not in its Host.
+    ...["/secret?", "#", "\\secret?"].map((more) => `/d HTTP/1.1\r\nhost: x${more}`),
+    "/d HTTP/1.1\r\nhost: localhost@evil.example",
   ];
   const answers: string[] = [];
   for (const ask of asks) {
@@ -203,7 +226,7 @@ Deno.test("the URL is the one that the client asked for, also where it names no 
     answers.push((await raw.rest()).replace(/^HTTP\/1.. (\d+).*\r\n\r\n/s, "$1 "));
   }
   assertEquals(answers.slice(0, 2), ["200 http://x.y:99/a?b=1", "200 http://localhost/c"]);
-  assertMatch(answers[2]!, /^400 /);
+  for (const answer of answers.slice(2)) assertMatch(answer, /^400 /);
   // HTTP/2 tells the host in the URL alone.
   const client = Deno.createHttpClient({ http1: false, http2: true });
   const http2 = await fetch(`http://localhost:${served.server.addr.port}/e`, { client });
