@@ -18,7 +18,7 @@ import { StoreError } from "../../store/store.ts";
 import { addressOf } from "../access/access_gate.ts";
 import { sessionCookie, sessionIdIn } from "../access/sessions.ts";
 import type { Identity, Refusal } from "../access/identity.ts";
-import { auditNote, isDryRun } from "../audit/audit_note.ts";
+import { auditNote, shortArguments, withoutRulePasswords } from "../audit/audit_note.ts";
 import type { Dashboard } from "../dashboard.ts";
 import { ACTION_ROUTES } from "./action.ts";
 import { AUDIT_ROUTES } from "./audit.ts";
@@ -133,14 +133,14 @@ async function noteRequest(
 ): Promise<void> {
   const { dashboard, request, who, note } = call;
   const { status } = response;
-  if ((!route.changes || isDryRun(body)) && !isRefused({ status })) return;
+  if ((!route.changes || note.isDryRun) && !isRefused({ status })) return;
   // A page that waits for its user to log in asks every second.
   if (!route.changes && status === 401 && !showsWho(request)) return;
   const error = status < 400 ? "" : errorIn(await response.clone().text());
   const sender = { who: note.who ?? who.name, address: addressOf(call) };
   dashboard.audit.note({
     ...auditNote(request, body, sender, { status, error }),
-    ...note.arguments === undefined ? {} : { arguments: note.arguments },
+    ...note.arguments === undefined ? {} : { arguments: shortArguments(note.arguments) },
   });
 }
 
@@ -182,7 +182,7 @@ function failureOf(error: unknown, { method }: Request, { pathname: path }: URL)
   }
   const text = error instanceof Error ? error.message : `${error}`;
   if (error instanceof StoreError || error instanceof UnconfirmedError) {
-    log.info("{method} {path}: {text}", { method, path, text });
+    log.info("{method} {path}: {text}", { method, path, text: withoutRulePasswords(path, text) });
   } else {
     log.error("{method} {path}: {error}", { method, path, error });
   }

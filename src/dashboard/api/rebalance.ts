@@ -11,12 +11,13 @@ import { type ApiRoute, change } from "./route.ts";
 
 /** See the header. */
 export const REBALANCE_ROUTES: readonly ApiRoute[] = [
-  change("POST", "/api/rebalance", async ({ dashboard, request }) => {
+  change("POST", "/api/rebalance", async ({ dashboard, request, note }) => {
     const body = onlyFields(await readOptionalBody(request), "by", "dry_run", "delay");
+    note.isDryRun = flagIn(body, "dry_run");
     return await rebalance(dashboard, {
       // Codis 2.0's request has no body and means this.
       by: wordIn(body, "by", REBALANCE_BY, "memory"),
-      isDryRun: flagIn(body, "dry_run"),
+      isDryRun: note.isDryRun,
       delayMs: delayIn(body),
     });
   }),

@@ -21,6 +21,7 @@ import {
   type UserLimits,
 } from "../../model/redis_user.ts";
 import { loadRedisUsers } from "../../store/redis_users.ts";
+import { withoutPassword } from "../audit/audit_note.ts";
 import { type Body, integerIn, onlyFields, readBody } from "../input.ts";
 import { type ApiRoute, change, read } from "./route.ts";
 
@@ -91,9 +92,4 @@ function limitsIn(body: Body): UserLimits {
     bytes_per_second: limit("bytes_per_second"),
     connections: limit("connections"),
   };
-}
-
-/** The audit trail shows neither passwords nor their hashes. */
-function withoutPassword(rule: string): string {
-  return /^[>#<!]/.test(rule) ? `${rule[0]}***` : rule;
 }

@@ -30,7 +30,7 @@ export interface Call<Word extends string = never> {
   /** Further headers of the answer. */
   readonly answerHeaders: Headers;
   /** What the audit trail says, where the route knows better. */
-  readonly note: { who?: string; arguments?: string };
+  readonly note: { who?: string; arguments?: string; isDryRun?: boolean };
   /** What stands in the request's path for the `:words` of the route's path, decoded. */
   readonly words: Readonly<Record<Word, string>>;
 }

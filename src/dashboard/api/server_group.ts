@@ -59,11 +59,12 @@ export const SERVER_GROUP_ROUTES: readonly ApiRoute[] = [
     const groupId = groupIdIn(body, "group_id");
     await dashboard.promote(groupId, addrIn(body, "addr"), flagIn(body, "force"));
   }),
-  change("POST", "/api/server_group/:id/drain", async ({ dashboard, request, words }) => {
+  change("POST", "/api/server_group/:id/drain", async ({ dashboard, request, words, note }) => {
     const groupId = groupIdOfPath(words.id);
     const body = onlyFields(await readOptionalBody(request), "dry_run", "delay");
+    note.isDryRun = flagIn(body, "dry_run");
     return await drainGroup(dashboard, groupId, {
-      isDryRun: flagIn(body, "dry_run"),
+      isDryRun: note.isDryRun,
       delayMs: delayIn(body),
     });
   }),

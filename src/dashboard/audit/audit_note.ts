@@ -40,15 +40,23 @@ export function auditNote(
     address: shortened(sender.address, ADDRESS_MAX),
     by: senderOf(request),
     request: `${request.method} ${shortened(pathname, ARGUMENTS_MAX)}`,
-    arguments: argumentsOf(searchParams, body),
+    arguments: argumentsOf(pathname, searchParams, body),
     status,
-    end: status < 400 ? "ok" : shortened(error.trim(), END_MAX),
+    end: status < 400 ? "ok" : shortened(withoutRulePasswords(pathname, error).trim(), END_MAX),
   };
 }
 
-/** Whether a request only asks what would be done. */
-export function isDryRun(body: string): boolean {
-  return fieldsOf(body)?.["dry_run"] === true;
+/** Arguments as they are noted: on one line, and not too long. */
+export function shortArguments(text: string): string {
+  return shortened(text, ARGUMENTS_MAX);
+}
+
+/**
+ * The text of an error for logs: rules of Redis users, which it may quote, can have passwords. What comes
+ * before the first sign of one is kept.
+ */
+export function withoutRulePasswords(pathname: string, text: string): string {
+  return isOfRedisUsers(pathname) ? text.replace(/([><#!]).*'/s, "$1***'") : text;
 }
 
 function senderOf(request: Request): string {
@@ -57,21 +65,35 @@ function senderOf(request: Request): string {
   return /^codis-proxy (cli|proxy)\b/.exec(agent)?.[1] ?? "api";
 }
 
-function argumentsOf(query: URLSearchParams, body: string): string {
+function argumentsOf(pathname: string, query: URLSearchParams, body: string): string {
   const fields = fieldsOf(body);
+  const shown = isOfRedisUsers(pathname) ? withoutPassword : (text: string) => text;
   const given = [...query, ...Object.entries(fields ?? {})].map(([name, value]) => {
     if (SECRETS.test(name)) return `${name}=***`;
-    const text = typeof value === "string" ? value : JSON.stringify(value, masked);
-    // Rules of a Redis user, which may have passwords, and their hashes.
-    return `${name}=${text.replace(/([><#!])[^\s",]+/g, "$1***")}`;
+    return `${name}=${typeof value === "string" ? shown(value) : written(value, shown)}`;
   });
   // What is no JSON may hold anything.
   if (fields === undefined && body !== "") given.push(`body of ${body.length} characters`);
-  return shortened(given.join(" "), ARGUMENTS_MAX);
+  return shortArguments(given.join(" "));
 }
 
-function masked(name: string, value: unknown): unknown {
-  return SECRETS.test(name) ? "***" : value;
+function isOfRedisUsers(pathname: string): boolean {
+  return pathname.startsWith("/api/redis_users");
+}
+
+/** A rule of a Redis user, or several in one text, up to the first password or hash of one. */
+export function withoutPassword(rule: string): string {
+  return rule.replace(/([><#!]).*/s, "$1***");
+}
+
+function written(value: unknown, shown: (text: string) => string): string {
+  const masked = (name: string, each: unknown) =>
+    SECRETS.test(name) ? "***" : typeof each === "string" ? shown(each) : each;
+  try {
+    return JSON.stringify(value, masked);
+  } catch {
+    return "…"; // nested too deeply
+  }
 }
 
 function fieldsOf(body: string): Readonly<Record<string, unknown>> | undefined {

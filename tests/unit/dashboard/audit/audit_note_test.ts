@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { auditNote, isDryRun } from "../../../../src/dashboard/audit/audit_note.ts";
+import { auditNote, withoutRulePasswords } from "../../../../src/dashboard/audit/audit_note.ts";
 
 const SENDER = { who: "alice", address: "10.0.0.1" };
 
@@ -37,6 +37,7 @@ Deno.test("passwords and tokens are not in it, nor a body that may be anything",
     note("/api/users", '["geheim"]'),
     note("/api/redis_users/bob", '{"rules":["on",">geheim","#geheim","~k:*"]}'),
     note("/api/redis_users/import", '{"text":"user bob on >geheim ~*"}'),
+    note("/api/redis_users/bob", '{"rules":["on >my geheim ~*",">my, geheim"]}'),
   ];
   for (const each of notes) assert(!JSON.stringify(each).includes("geheim"), each.arguments);
   assertEquals(notes[0]!.arguments, "name=bob password=***");
@@ -55,6 +56,15 @@ Deno.test("it says whether the page, our own commands, a proxy or something else
 Deno.test("it is short, whatever was sent", () => {
   const long = note("/api/migrate", JSON.stringify({ addr: "x".repeat(60_000) }));
   assert(JSON.stringify(long).length < 700);
-  assertEquals(isDryRun('{"dry_run":true}'), true);
-  assertEquals(isDryRun('{"dry_run":"true"}'), false);
+  const deep = `${"[".repeat(30_000)}${"]".repeat(30_000)}`;
+  assertEquals(note("/api/migrate", `{"from":0,"x":${deep}}`).arguments, "from=0 x=…");
+});
+
+Deno.test("an error that quotes rules of a Redis user is told without passwords", () => {
+  const told = (text: string, path = "/api/redis_users/bob") => withoutRulePasswords(path, text);
+  const wrong = (rule: string) => `Error in ACL SETUSER modifier '${rule}': Syntax error`;
+  assertEquals(told(wrong("on >it's geheim ~*")), wrong("on >***"));
+  assertEquals(told(wrong("+nosuch")), wrong("+nosuch"));
+  assertEquals(told("send Bearer <token>"), "send Bearer <token>");
+  assertEquals(told(wrong("a>b"), "/api/slot_rules"), wrong("a>b"));
 });
