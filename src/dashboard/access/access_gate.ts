@@ -83,10 +83,18 @@ export class AccessGate {
     name: string,
     password: string,
   ): Promise<DashboardUser | Refusal> {
+    if (!await this.records.areKnown()) return NOT_READ;
     const address = addressOf(incoming);
     const refusedMs = this.#throttle.refusedMs(address);
     if (refusedMs > 0) return tooMany(refusedMs);
-    if (!await this.records.areKnown()) return NOT_READ;
+    return await this.#throttle.whileChecking(address, () => this.#check(address, name, password));
+  }
+
+  async #check(
+    address: string,
+    name: string,
+    password: string,
+  ): Promise<DashboardUser | Refusal> {
     const user = this.records.user(name);
     // By what was typed: how long it takes must not tell who there is.
     const typed = name.slice(0, NAME_CHARACTERS_MAX);

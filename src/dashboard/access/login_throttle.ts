@@ -1,7 +1,8 @@
 /**
  * Slows down whoever tries wrong passwords and tokens, by address and by user.
  *
- *     password ─┬─ too many wrong ones from the address ─► refused unread, for a while that doubles
+ *     password ─┬─ too many wrong ones from the address ─► refused unread, for a while that doubles,
+ *               │                                          then one at a time
  *               └─ too many for the user, from anywhere ─► checked late, a few at a time
  *     token ────── wrong ─► answered late; a right one never waits, since many programs may share an address
  *
@@ -18,8 +19,10 @@ const ADDRESS_MS_MAX = 60_000;
 /** The longest wait of a check for a user, and of the answer to a wrong token, in milliseconds. */
 const USER_MS_MAX = 3_000;
 const TOKEN_MS_MAX = 2_000;
-/** Of the answers that wait. */
+/** Of the checks of passwords that wait, and of the answers to wrong tokens. */
 const WAITING_MAX = 64;
+/** When an address may try again whose tries are still being checked, in milliseconds. */
+const CHECKING_MS = 1_000;
 /** How long after the last wrong try an address or a user is forgotten, in milliseconds. */
 const MEMORY_MS = 15 * 60_000;
 /** Addresses and users that are remembered; past it, the one that was wrong longest ago is forgotten. */
@@ -34,7 +37,9 @@ interface Failures {
 export class LoginThrottle {
   readonly #failures = new Map<string, Failures>();
   readonly #now: () => number;
-  #waiting = 0;
+  /** How many passwords of an address are being checked. */
+  readonly #checking = new Map<string, number>();
+  readonly #waiting = { passwords: 0, tokens: 0 };
 
   /** Has seen nothing yet. */
   constructor(now: () => number = Date.now) {
@@ -43,42 +48,68 @@ export class LoginThrottle {
 
   /** How long passwords of an address are refused unread, in milliseconds; 0: not at all. */
   refusedMs(address: string): number {
-    const failures = this.#recent(`address ${address}`);
-    if (failures === undefined || failures.count < FREE_TRIES) return 0;
-    const wait = doubled(failures.count - FREE_TRIES, ADDRESS_MS_FIRST, ADDRESS_MS_MAX);
-    return Math.max(0, failures.lastMs + wait - this.#now());
+    const { count, lastMs } = this.#recent(`address ${address}`) ?? { count: 0, lastMs: 0 };
+    // What is being checked may be as wrong: many guesses at once are not more guesses.
+    const atOnce = Math.max(1, FREE_TRIES - count);
+    if ((this.#checking.get(address) ?? 0) >= atOnce) return CHECKING_MS;
+    if (count < FREE_TRIES) return 0;
+    const wait = doubled(count - FREE_TRIES, ADDRESS_MS_FIRST, ADDRESS_MS_MAX);
+    return Math.max(0, lastMs + wait - this.#now());
+  }
+
+  /** Does what checks a password, as one that an address has under way. */
+  async whileChecking<T>(address: string, check: () => Promise<T>): Promise<T> {
+    this.#checking.set(address, (this.#checking.get(address) ?? 0) + 1);
+    try {
+      return await check();
+    } finally {
+      const others = this.#checking.get(address)! - 1;
+      if (others === 0) this.#checking.delete(address);
+      else this.#checking.set(address, others);
+    }
   }
 
   /** Waits before a password of a user is checked; false when too many wait already. */
   beforeCheck(user: string): Promise<boolean> {
     const count = this.#recent(`user ${user}`)?.count ?? 0;
-    return this.#wait(count < 2 * FREE_TRIES ? 0 : USER_MS_MAX);
+    return this.#wait("passwords", count < 2 * FREE_TRIES ? 0 : USER_MS_MAX);
   }
 
   /** Counts a wrong password. */
   wrongPassword(address: string, user: string): void {
     this.#count(`address ${address}`);
     this.#count(`user ${user}`);
+    this.#count(ofBoth(address, user));
   }
 
-  /** Forgets an address and a user: the password was right. */
+  /**
+   * Forgets a user, and his wrong tries from this address: the password was right. Those at other names stay:
+   * whoever has a password of his own must not guess the others' by it.
+   */
   rightPassword(address: string, user: string): void {
-    this.#failures.delete(`address ${address}`);
+    const failures = this.#recent(`address ${address}`);
+    if (failures !== undefined) {
+      failures.count -= this.#recent(ofBoth(address, user))?.count ?? 0;
+      if (failures.count <= 0) this.#failures.delete(`address ${address}`);
+    }
+    this.#failures.delete(ofBoth(address, user));
     this.#failures.delete(`user ${user}`);
   }
 
   /** Counts a wrong token, and waits before it is answered; false when too many wait already. */
   wrongToken(address: string): Promise<boolean> {
     const { count } = this.#count(`token ${address}`);
-    return this.#wait(count <= FREE_TRIES ? 0 : doubled(count - FREE_TRIES - 1, 100, TOKEN_MS_MAX));
+    const ms = count <= FREE_TRIES ? 0 : doubled(count - FREE_TRIES - 1, 100, TOKEN_MS_MAX);
+    return this.#wait("tokens", ms);
   }
 
-  async #wait(ms: number): Promise<boolean> {
+  /** Those with wrong tokens take no place of those who log in. */
+  async #wait(kind: "passwords" | "tokens", ms: number): Promise<boolean> {
     if (ms === 0) return true;
-    if (this.#waiting >= WAITING_MAX) return false;
-    this.#waiting++;
+    if (this.#waiting[kind] >= WAITING_MAX) return false;
+    this.#waiting[kind]++;
     await new Promise((resolve) => setTimeout(resolve, ms));
-    this.#waiting--;
+    this.#waiting[kind]--;
     return true;
   }
 
@@ -100,6 +131,10 @@ export class LoginThrottle {
     }
     return failures;
   }
+}
+
+function ofBoth(address: string, user: string): string {
+  return `both ${address} ${user}`;
 }
 
 function doubled(times: number, first: number, most: number): number {

@@ -28,6 +28,37 @@ Deno.test("after five wrong passwords an address waits, twice as long each time,
   assertEquals(throttle.refusedMs("10.0.0.1"), 0, "a right one starts anew");
 });
 
+Deno.test("guesses at once are not more guesses, and an own password buys none at other names", async () => {
+  let now = 0;
+  const throttle = new LoginThrottle(() => now);
+  const address = "10.0.0.1";
+  const release = Promise.withResolvers<void>();
+  /** As the dashboard does: how many of ten passwords at once are checked. */
+  const checked = (checks: Promise<void>) => {
+    const tries = Array.from({ length: 10 }, () => {
+      if (throttle.refusedMs(address) > 0) return;
+      return throttle.whileChecking(address, async () => {
+        await checks;
+        throttle.wrongPassword(address, "root");
+      });
+    });
+    return tries.filter((each) => each !== undefined);
+  };
+  const first = checked(release.promise);
+  assertEquals(first.length, 5);
+  assertEquals(throttle.refusedMs("10.0.0.2"), 0);
+  release.resolve();
+  await Promise.all(first);
+  now += throttle.refusedMs(address);
+  const second = checked(Promise.resolve());
+  assertEquals(second.length, 1, "one at a time, when the time is over");
+  await Promise.all(second);
+  assertEquals(throttle.refusedMs(address), 2_000);
+  throttle.wrongPassword(address, "mallory");
+  throttle.rightPassword(address, "mallory");
+  assertEquals(throttle.refusedMs(address), 2_000);
+});
+
 Deno.test("what others try at a name makes its user wait a few seconds, and never locks him out", async () => {
   const throttle = new LoginThrottle();
   for (let i = 0; i < 100; i++) throttle.wrongPassword(`10.0.0.${i}`, "alice");
