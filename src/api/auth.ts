@@ -2,7 +2,7 @@
  * Who may send which requests to our HTTP endpoints: with the token, from this machine, or, where the
  * address was opened on purpose, from anywhere.
  *
- *     read    opened on purpose ─or─ token ─or─ this machine, by one of its names
+ *     read    opened on purpose ─or─ token ─or─ this machine, by one of our names
  *     change  no page of another site, by one of our names ─and─ token, or where there is none: this
  *             machine, or opened on purpose
  *
@@ -79,7 +79,17 @@ function authorizeRead(policy: AccessPolicy, incoming: IncomingRequest): AccessD
   if (policy.isOpenToAll) return undefined;
   if (policy.token.isSet && isToken(policy.token, incoming.request)) return undefined;
   if (!isThisMachine(incoming)) return policy.token.isSet ? NO_TOKEN : notHere("read");
-  return isBrowser(incoming.request) ? checkName(policy, incoming) : undefined;
+  // Browsers, too: a page may say that it is another program.
+  return checkName(policy, incoming);
+}
+
+/** Why a browser's request may be that of a page which took our address; nothing when it is not. */
+export function foreignName(
+  policy: AccessPolicy,
+  incoming: IncomingRequest,
+): AccessDenied | undefined {
+  const isLocal = !policy.isOpenToAll && isThisMachine(incoming);
+  return isLocal && isBrowser(incoming.request) ? checkName(policy, incoming) : undefined;
 }
 
 /** Why a request that changes something may be the doing of another site's page; nothing when it is not. */

@@ -141,8 +141,9 @@ export const CONFIG_KEYS = [
     example: "codis.example.com",
     help:
       "More host names for HTTP requests to proxy and dashboard, such as a reverse proxy's. A request " +
-      "that changes something must use one of these names, the machine's name, or the host of " +
-      "dashboard_addr or announce_http_addr. This stops attacks by other web sites.",
+      "that changes something, and one from this machine that reads, must use an IP address, one of " +
+      "these names, the machine's name, or the host of dashboard_addr or announce_http_addr. This stops " +
+      "attacks by other web sites.",
   },
   {
     key: "announce_addr",

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type AccessPolicy, authorize } from "../api/auth.ts";
+import { type AccessPolicy, authorize, foreignName } from "../api/auth.ts";
 import { type LogLevel, parseLogLevel, setLogLevel } from "../base/log.ts";
 import type { CoordinatorState } from "../coordinator/coordinator.ts";
 import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.ts";
@@ -89,10 +89,11 @@ function answer(
     const allow = route.methods.join(", ");
     return new Response(`use ${allow}\n`, { status: 405, headers: { allow } });
   }
-  if (route.changes) {
-    const refusal = authorize(subject.policy, { request, url, remote }, "change");
-    if (refusal !== undefined) return text(`${refusal.error}\n`, refusal.status);
-  }
+  const incoming = { request, url, remote };
+  const refusal = route.changes
+    ? authorize(subject.policy, incoming, "change")
+    : foreignName(subject.policy, incoming);
+  if (refusal !== undefined) return text(`${refusal.error}\n`, refusal.status);
   return route.handle(subject, url);
 }
 

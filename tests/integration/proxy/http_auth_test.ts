@@ -60,8 +60,16 @@ Deno.test("without a token strangers read what monitoring needs, and neither rea
   for (const path of READS) {
     assertEquals(await statusOf(proxy, "GET", path, HANDED_ON), 403, path);
     assertEquals(await statusOf(proxy, "GET", path), 200, path);
+    // A page whose name leads here now, in a browser on this machine.
+    assertEquals(await statusOf(proxy, "GET", path, { host: "evil.example" }), 403, path);
   }
-  for (const path of OPEN) assertEquals(await statusOf(proxy, "GET", path, HANDED_ON), 200, path);
+  const page = { host: "evil.example", "user-agent": "Mozilla/5.0" };
+  for (const path of OPEN) {
+    assertEquals(await statusOf(proxy, "GET", path, HANDED_ON), 200, path);
+    // Of /admin it sees an empty frame.
+    const refused = path === "/admin" ? 200 : 403;
+    assertEquals(await statusOf(proxy, "GET", path, page), refused, path);
+  }
 });
 
 Deno.test("with a token strangers who have it read and change, and others neither", async () => {

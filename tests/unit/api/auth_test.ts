@@ -68,9 +68,11 @@ Deno.test("under a name that is not ours nothing is changed, whatever the method
       assertEquals(statusOf({ hostname: "0.0.0.0" }, "change", { url, method }), 403);
       assertEquals(statusOf({ token: "sesame" }, "change", { url, method, headers: RIGHT }), 403);
     }
-    // A page that has such a name could read by it; tools may call us what they like.
-    assertEquals(statusOf({}, "read", { url, headers: BROWSER }), 403);
-    assertEquals(statusOf({}, "read", { url }), 200);
+    // A page that has such a name could read by it, also one that says it is another program.
+    for (const headers of [BROWSER, {}, { "user-agent": "curl/8.5.0" }]) {
+      assertEquals(statusOf({}, "read", { url, headers }), 403);
+    }
+    assertEquals(statusOf({ token: "sesame" }, "read", { url, headers: RIGHT }), 200);
   }
   // What the URL says and what the Host says are both held to it.
   assertEquals(statusOf({}, "change", { headers: { host: "evil.example" } }), 403);
