@@ -23,6 +23,7 @@ const CHANGED =
 /** Takes what is no longer allowed out of a client's transaction, if its user's rules have changed. */
 export function recheckQueued(client: Client, transaction: Transaction): Transaction {
   const { user } = client;
+  if (transaction.isAborted) return transaction; // nothing of it is executed
   if (user.isUnrestricted || user.version === transaction.userVersion) return transaction;
   const checked = transaction.copyOfFrame();
   checked.userVersion = user.version;
@@ -32,7 +33,11 @@ export function recheckQueued(client: Client, transaction: Transaction): Transac
   let at = 0;
   for (const [place, command] of transaction.commands.entries()) {
     if (laterOnes[0]?.place === place) {
-      const { bytes } = laterOnes.shift()!;
+      const { bytes, refusal } = laterOnes.shift()!;
+      if (refusal !== "") {
+        checked.pushRefused(command, refusal);
+        continue;
+      }
       const later = new RequestParser();
       later.parse(bytes, 0, bytes.length);
       const text = refusalNow(client, command, later);

@@ -64,6 +64,8 @@ const SUBSCRIBING: ReadonlySet<string> = new Set(
 );
 /** What the proxy answers itself elsewhere, and every server answers as well. */
 const ANY_SERVER = new Set(["ping", "echo", "time", "unwatch"]);
+/** Of its kind, the one command that Redis queues and then refuses. */
+const SSUBSCRIBE_REFUSED = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client";
 
 // -- between MULTI and EXEC -------------------------------------------------------------------
 
@@ -142,7 +144,9 @@ function queue(
     transaction.pushEverywhere(command, bytes, requestStart, requestEnd, database);
   } else if (command.handling === "fanout") {
     return notAllowed(command.name, "it asks all servers, and a transaction is executed by one");
-  } else if (command.handling === "local" && !ANY_SERVER.has(command.name)) {
+  } else if (command.name === "ssubscribe") {
+    transaction.pushRefused(command, SSUBSCRIBE_REFUSED);
+  } else if (isLocal(transaction, command)) {
     const refusal = refusalOfLocal(client, command, parser);
     if (refusal !== "") return notAllowed(command.name, refusal);
     transaction.isSubscribing ||= SUBSCRIBING.has(command.name);
@@ -151,6 +155,11 @@ function queue(
     return queueForSlot(client, transaction, command, parser);
   }
   return "";
+}
+
+/** Whether the proxy answers it, also in a transaction: PING of a subscriber, too, which Redis answers otherwise. */
+function isLocal({ isSubscribing }: Transaction, { handling, name }: Command): boolean {
+  return handling === "local" && (!ANY_SERVER.has(name) || (name === "ping" && isSubscribing));
 }
 
 /** Why a command that the proxy answers itself cannot be a part of a transaction; empty when it can. */

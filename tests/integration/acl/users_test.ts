@@ -163,6 +163,11 @@ Deno.test("EXEC leaves out what the rules have forbidden since it was queued", a
   assertMatch(await ask(client, "EXEC"), /^EXECABORT/);
   const [entry] = await admin.call("ACL", "LOG") as RespValue[][];
   assertEquals(entry!.slice(2, 8), ["reason", "command", "context", "multi", "object", "set"]);
+  // What was refused while it was queued ends the transaction, whatever has changed since.
+  await client.pipeline([["MULTI"], ["INCR", "{t}a"], ["NOSUCH"]]);
+  await admin.call("ACL", "SETUSER", "tx", "-hset");
+  assertMatch(await ask(client, "EXEC"), /^EXECABORT Transaction discarded because of previous/);
+  assertEquals(await admin.call("GET", "{t}a"), "1");
 });
 
 Deno.test("clients lose their connection with their user, or with a channel that it may not use any more", async () => {
