@@ -18,8 +18,8 @@ export const NO_DATABASE = -1;
 /** A server as the start of a connection sees it. */
 export interface GreetedServer {
   readonly options: Pick<RouterOptions, "backendDialMs" | "backendTimeoutMs">;
-  /** Whether a script keeps it from answering. */
-  readonly isHeldUp: boolean;
+  /** Whether a script keeps it from answering, or one did a short while ago: others may follow. */
+  readonly runsLongScripts: boolean;
   /** When a byte came from it last, over any connection; clock milliseconds. */
   heardMs: number;
   /** A connection has asked HELLO 3: an empty error means that the server knows it. */
@@ -112,9 +112,9 @@ export class Handshake {
 
   /** How long the server may say nothing, in milliseconds; `sinceMs` is when it said something, or was asked. */
   limitMs(sinceMs: number): number {
-    const { options: { backendDialMs, backendTimeoutMs }, isHeldUp, heardMs } = this.#server;
+    const { options: { backendDialMs, backendTimeoutMs }, runsLongScripts, heardMs } = this.#server;
     // One that is busy with others takes its time, but it is there.
-    const isBusy = isHeldUp || heardMs > sinceMs;
+    const isBusy = runsLongScripts || heardMs > sinceMs;
     return isBusy ? Math.max(backendDialMs, backendTimeoutMs) : backendDialMs;
   }
 }

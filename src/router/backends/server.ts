@@ -80,6 +80,8 @@ export class Server implements BackendHost {
   readonly #movers: (Backend | undefined)[] = new Array(DATABASES).fill(undefined);
   /** Shared backends over which nothing more is sent, because a script keeps the server from reading it. */
   readonly #heldUp = new Map<number, Backend>();
+  /** When one of them was seen last, in clock milliseconds. */
+  #heldUpMs = -Infinity;
   #privates = new Set<Backend>();
   #idlePrivates: Backend[] = [];
   /** Those who wait for a private backend, each once. */
@@ -122,6 +124,10 @@ export class Server implements BackendHost {
     return this.#heldUp.size > 0;
   }
 
+  get runsLongScripts(): boolean {
+    return clock.nowMs - this.#heldUpMs < this.options.backendTimeoutMs;
+  }
+
   /**
    * Puts new backends in the place of shared ones whose script has run for so long, and closes old ones that
    * have been answered everything.
@@ -137,6 +143,7 @@ export class Server implements BackendHost {
       this.#heldUp.set(index, backend);
       this.#shared[index] = undefined;
     }
+    if (this.isHeldUp) this.#heldUpMs = clock.nowMs;
   }
 
   /** All backends, shared and private. */

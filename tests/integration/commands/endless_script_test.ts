@@ -144,3 +144,19 @@ Deno.test("while a script runs for long, others are answered BUSY by the server,
   await until(() => !run.proxy.router.shared.longScripts.isActive);
   assertEquals(run.proxy.leftovers(), []);
 });
+
+Deno.test("a connection that is made anew after a long script outlasts the next one", async () => {
+  await using run = await twoServers({ backendTimeoutMs: 15_000, backendDialMs: 400 });
+  using client = await run.proxy.client();
+  using direct = await run.servers[1]!.client();
+  await direct.call("AUTH", "pw");
+  await direct.call("CONFIG", "SET", "busy-reply-threshold", 10_000);
+  const key = keyOn(1, 2);
+  const runFor = (ms: number) =>
+    `local t = redis.call('TIME'); local ends = t[1] * 1000 + t[2] / 1000 + ${ms}
+     repeat t = redis.call('TIME') until t[1] * 1000 + t[2] / 1000 > ends return 'ended'`;
+  assertEquals(await client.call("EVAL", runFor(300), 1, key), "ended");
+  const next = direct.call("EVAL", runFor(1000), 1, key);
+  const replies = await Promise.all([next, client.call("GET", key)]);
+  assertEquals(replies, ["ended", null], "it has waited, as at one Redis");
+});

@@ -15,7 +15,7 @@ function outcome(protocol: Protocol, database: number, replies: readonly string[
   const learned: string[] = [];
   const server: GreetedServer = {
     options: { backendDialMs: 200, backendTimeoutMs: 15_000 },
-    isHeldUp: false,
+    runsLongScripts: false,
     heardMs: 0,
     learnedResp3: (error) => void learned.push(error),
   };
@@ -47,11 +47,11 @@ Deno.test("what HELLO 3 is answered tells whether the server knows RESP3, unless
 });
 
 Deno.test("a server that is busy with others has longer to answer than one that is not there", () => {
-  const limit = (isHeldUp: boolean, heardMs: number) =>
+  const limit = (runsLongScripts: boolean, heardMs: number) =>
     new Handshake(
       {
         options: { backendDialMs: 200, backendTimeoutMs: 15_000 },
-        isHeldUp,
+        runsLongScripts,
         heardMs,
         learnedResp3: () => {},
       },
