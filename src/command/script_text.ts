@@ -22,16 +22,16 @@ const HIDDEN_WAYS = ["_G", "getfenv", "setfenv", "load", "loadstring", "rawget",
 /** How a key is named, without spaces. */
 const NAMED_KEY = /^(KEYS\[[^[\]]+\]|unpack\(KEYS\))$/;
 
-/** A word of Lua: a name, a quoted text without escapes, or anything else. */
+/** A word of Lua: a name, a quoted text without escapes or with them, or anything else. */
 interface Token {
-  readonly kind: "name" | "text" | "other";
+  readonly kind: "name" | "text" | "escaped" | "other";
   readonly text: string;
 }
 
 const TOKEN = new RegExp(
   [
     String.raw`--\[(?<comment>=*)\[[^]*?\]\k<comment>\]`,
-    String.raw`--[^\n]*`,
+    String.raw`--[^\n\r]*`, // Lua ends a line at either
     String.raw`\[(?<long>=*)\[(?<longText>[^]*?)\]\k<long>\]`,
     String.raw`(?<quote>["'])(?<quoted>(?:\\[^]|(?!\k<quote>)[^\\])*)\k<quote>`,
     String.raw`(?<name>[A-Za-z_]\w*)`,
@@ -96,8 +96,7 @@ function calledAt(tokens: readonly Token[], i: number): { name: string; hides: s
   const table = tokens[i]!.text;
   const field = tokens[i + 2];
   if (!isOther(tokens[i + 1], ".") || field?.kind !== "name") {
-    // `server` is also a good name for something else.
-    return { name: "", hides: table === "redis" ? "uses redis otherwise than as redis.NAME" : "" };
+    return { name: "", hides: `uses ${table} otherwise than as ${table}.NAME` };
   }
   if (!CALLS.includes(field.text)) return { name: "", hides: "" };
   const isCall = isOther(tokens[i + 3], "(");
@@ -118,6 +117,9 @@ function calledAt(tokens: readonly Token[], i: number): { name: string; hides: s
 
 /** What is done with the table at `tokens[i]`; empty when that is harmless. */
 function accessOf(tokens: readonly Token[], i: number): string {
+  // `server` is also a good name for something else.
+  const isAnything = tokens[i]!.text === "server" && !".[".includes(tokens[i + 1]?.text ?? " ");
+  if (isAnything) return "";
   const { name, hides } = calledAt(tokens, i);
   if (name === "" || KEYLESS.has(name)) return hides;
   return `calls ${shown(name.split("|")[0]!)}`;
@@ -133,8 +135,10 @@ export function namesItsKeys(script: string): boolean {
     if (kind !== "name") return true;
     const isField = isOther(tokens[i - 1], ".") || isOther(tokens[i - 1], ":");
     if (text === "KEYS" && !isField) return isRead(tokens, i);
+    if (text === "unpack" && !isField) return isBuiltin(tokens, i);
     if (HIDDEN_WAYS.includes(text) && !isField) return false;
     if (!TABLES.includes(text) || isField && tokens[i - 2]?.text !== "_G") return true;
+    if (calledAt(tokens, i).hides !== "") return false;
     return accessOf(tokens, i) === "" || isCallOfNamedKeys(tokens, i + 3);
   });
 }
@@ -142,11 +146,33 @@ export function namesItsKeys(script: string): boolean {
 /** Whether the KEYS at `tokens[i]` is read, so that it stays what the request has. */
 function isRead(tokens: readonly Token[], i: number): boolean {
   if (isOther(tokens[i - 1], "#")) return true;
-  if (tokens[i - 2]?.text === "unpack") return isOther(tokens[i - 1], "(");
-  if (!isOther(tokens[i + 1], "[")) return false;
-  let end = i + 2;
-  while (end < tokens.length && !isOther(tokens[end], "]")) end++;
-  return !isOther(tokens[end + 1], "=") || isOther(tokens[end + 2], "=");
+  if (tokens[i - 2]?.text === "unpack") {
+    const isField = isOther(tokens[i - 3], ".") || isOther(tokens[i - 3], ":");
+    return isOther(tokens[i - 1], "(") && !isField;
+  }
+  return isOther(tokens[i + 1], "[") && !isAssigned(tokens, i + 1);
+}
+
+/** Whether the element whose bracket opens at `tokens[open]` is assigned to, also as one of several. */
+function isAssigned(tokens: readonly Token[], open: number): boolean {
+  let depth = 0;
+  for (let i = open; i < tokens.length; i++) {
+    const { kind, text } = tokens[i]!;
+    const isCode = kind === "other";
+    if (isCode && "([{".includes(text)) depth++;
+    else if (isCode && ")]}".includes(text)) depth--;
+    else if (depth > 0) continue;
+    else if (isOther(tokens[i], "=")) return !isOther(tokens[i + 1], "=");
+    else if (isCode && !",.:".includes(text)) return false; // no list of variables
+    else if (kind === "name" && !",.:".includes(tokens[i - 1]!.text)) return false; // what follows the list
+    if (depth < 0) return false;
+  }
+  return false;
+}
+
+/** Whether the `unpack` at `tokens[i]` is Lua's own, as far as it is not given a new meaning there. */
+function isBuiltin(tokens: readonly Token[], i: number): boolean {
+  return isOther(tokens[i + 1], "(") && tokens[i - 1]?.text !== "function";
 }
 
 /** Whether all keys of a call are `KEYS[…]`; its parenthesis opens at `tokens[open]`. */
@@ -178,7 +204,8 @@ function argumentsFrom(tokens: readonly Token[], from: number): string[] {
     if (isCode && "([{".includes(text)) depth++;
     if (isCode && ")]}".includes(text)) depth--;
     // What is no code is no key either.
-    if (args.length > 0) args[args.length - 1] += kind === "text" ? `"${text}"` : text;
+    const isCodeOrName = isCode || kind === "name";
+    if (args.length > 0) args[args.length - 1] += isCodeOrName ? text : `"${text}"`;
   }
   return args;
 }
@@ -200,7 +227,7 @@ function tokensOf(script: string): Token[] {
     else if (other !== undefined) tokens.push({ kind: "other", text: other });
     else if (quoted !== undefined) {
       // An escape may stand for any letter: such a text names nothing that can be known.
-      tokens.push({ kind: quoted.includes("\\") ? "other" : "text", text: quoted });
+      tokens.push({ kind: quoted.includes("\\") ? "escaped" : "text", text: quoted });
     }
   }
   return tokens;

@@ -66,6 +66,14 @@ export const BACKEND_RESET = "ERR handle response, backend conn reset";
 /** Redis's text, byte for byte. */
 export const NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
 
+/** Redis's text for a function that it does not have. */
+export const NO_FUNCTION = "ERR Function not found";
+
+/** What a function does is looked at before a user with few rights may call it, and that is not possible now. */
+export const FUNCTIONS_NOT_KNOWN =
+  "ERR this user may not do everything, so the proxy must see the function's text first, and the Redis " +
+  "server did not answer FUNCTION LIST WITHCODE; try again later";
+
 /** The slot table is old, and the new one cannot be read yet. Codis 3.2's form. */
 export const TABLE_OLD =
   "ERR handle request, slots may have changed while this proxy was away: it waits for its coordinator";

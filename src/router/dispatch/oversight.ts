@@ -32,8 +32,10 @@ export function waitsForPause(
   if (command === undefined || client.extras?.isMonitor === true) return false;
   if (admit(client, command, parser, parser.count) !== "") return false;
   const master = client.shared.slots.masters()[0];
-  const isFunction = command.name === "fcall" && master !== undefined;
-  if (isFunction && !scripts.hasFunctions(master, () => client.resume())) return true;
+  if (command.name === "fcall" && master !== undefined) {
+    const name = latin1(parser.bytes, parser.start(1), parser.end(1));
+    if (!scripts.hasFunctions(master, name, () => client.resume())) return true;
+  }
   const writes = command.name === "exec"
     ? client.transaction?.mayWrite === true
     : mayWrite(scripts, command, parser);

@@ -13,8 +13,7 @@ import { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
 import { Transaction } from "../client/transaction.ts";
 import { selectedDatabase } from "../local/connection.ts";
-import { eventOf, logAccess } from "./refused_access.ts";
-import { refusedScript } from "./script_access.ts";
+import { eventOf, logAccess, refusedContent } from "./refused_access.ts";
 
 const CHANGED =
   "NOPERM ACLs rules changed between the moment the transaction was accumulated and the " +
@@ -71,10 +70,7 @@ export function recheckQueued(client: Client, transaction: Transaction): Transac
 function refusalNow(client: Client, command: Command, parser: RequestParser): string {
   const verdict = verdictOn(client.user, command, parser);
   if (verdict.reason === ALLOWED) {
-    const isScript = command.caution === "script" || command.caution === "function";
-    const refusal = isScript
-      ? refusedScript(client.user, client.shared.scripts, command, parser)
-      : null;
+    const refusal = refusedContent(client.user, client.shared.scripts, command, parser);
     if (refusal?.event) logAccess(client, refusal.event);
     return refusal?.text ?? "";
   }

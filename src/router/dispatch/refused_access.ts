@@ -18,7 +18,8 @@ import type { Command } from "../../command/command.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import type { RouterShared } from "../shared.ts";
-import { refusedScript } from "./script_access.ts";
+import { refusedLibrary, refusedScript } from "./script_access.ts";
+import type { ScriptTexts } from "./script_texts.ts";
 import { deniedSortOption } from "./sort_access.ts";
 
 /** What is known of a client whose user may not do everything. */
@@ -66,14 +67,24 @@ export function refusedAccess(
       event: eventOf(verdict, client.transaction ? "multi" : "toplevel", command, args),
     };
   }
+  return refusedContent(user, shared.scripts, command, args);
+}
+
+/** As {@linkcode refusedAccess}, for what commands, keys and channels do not show. */
+export function refusedContent(
+  user: User,
+  scripts: ScriptTexts,
+  command: Command,
+  args: Arguments,
+): AccessRefusal | null {
   switch (command.caution) {
     case "":
-      return null;
+      return refusedLibrary(user, command, args);
     case "sort":
       return mayReadAllKeys(user, command, args) ? null : deniedSortOption(args);
     case "script":
     case "function":
-      return refusedScript(user, shared.scripts, command, args);
+      return refusedScript(user, scripts, command, args);
   }
 }
 

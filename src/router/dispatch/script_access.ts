@@ -9,13 +9,16 @@
  */
 
 import type { AccessRefusal } from "../../acl/acl_log.ts";
-import { verdictOnScript } from "../../acl/script_verdict.ts";
+import { type CalledInScript, verdictOnScript } from "../../acl/script_verdict.ts";
 import type { User } from "../../acl/user.ts";
 import type { Command } from "../../command/command.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import { latin1 } from "../../resp/latin1.ts";
-import { NO_SCRIPT } from "../errors.ts";
+import { callsOf } from "../../command/script_text.ts";
+import { FUNCTIONS_NOT_KNOWN, NO_FUNCTION, NO_SCRIPT } from "../errors.ts";
 import type { FoundInScript, ScriptTexts } from "./script_texts.ts";
+
+const decoder = new TextDecoder();
 
 /** Why a user may not run a script or function that it may call; null when it may. Borrows the arguments. */
 export function refusedScript(
@@ -26,10 +29,41 @@ export function refusedScript(
 ): AccessRefusal | null {
   const found = foundIn(texts, command, args);
   if (found === undefined) {
-    // What no server has, no server runs; of a script the client sends the text then.
-    return command.caution === "function" ? null : { text: NO_SCRIPT, event: null };
+    if (command.caution !== "function") return { text: NO_SCRIPT, event: null }; // the client sends it then
+    // It may have been loaded a moment ago, or into other servers only: then nobody has looked at it.
+    return { text: texts.knowsFunctions ? NO_FUNCTION : FUNCTIONS_NOT_KNOWN, event: null };
   }
   const what = command.caution === "function" ? "function's library" : "script";
+  return refusedText(user, found, command, args, what);
+}
+
+/**
+ * Why a user may not load a library of functions; null for other commands, too. It may load what it may run:
+ * between the look at a library and a call of its function, another one may have taken its place.
+ */
+export function refusedLibrary(
+  user: User,
+  command: Command,
+  args: Arguments,
+): AccessRefusal | null {
+  const what = "function's library";
+  if (command.name === "function|load") {
+    const last = args.count - 1;
+    const code = decoder.decode(args.bytes.subarray(args.start(last), args.end(last)));
+    return refusedText(user, { ...callsOf(code), namesItsKeys: false }, command, args, what);
+  }
+  if (command.name !== "function|restore") return null;
+  const hides = "is not a text but the payload of FUNCTION DUMP; load it with FUNCTION LOAD";
+  return refusedText(user, { calls: [], hides, namesItsKeys: false }, command, args, what);
+}
+
+function refusedText(
+  user: User,
+  found: CalledInScript,
+  command: Command,
+  args: Arguments,
+  what: string,
+): AccessRefusal | null {
   if (found.hides !== "") {
     const text =
       `this user may not run every command, and the proxy cannot see what the ${what} runs: ` +

@@ -22,6 +22,8 @@ import type { Master } from "../backends/server.ts";
 const SCRIPTS_MAX = 10_000;
 /** How long the code of functions is taken for what the servers have, in milliseconds. */
 const FUNCTIONS_FRESH_MS = 1_000;
+/** The same when a function is called that was not among them: it may just have been loaded. */
+const UNKNOWN_FRESH_MS = 100;
 
 const LIST_FUNCTIONS = encodeRequest(["FUNCTION", "LIST", "WITHCODE"]);
 const decoder = new TextDecoder();
@@ -43,6 +45,8 @@ export class ScriptTexts {
   /** By the name of a function, in lower case as Redis looks it up. */
   #functions = new Map<string, FoundInScript>();
   #functionsMs = -Infinity;
+  /** Whether the last question about the functions was answered. */
+  knowsFunctions = false;
   #isAsking = false;
   readonly #waiting: (() => void)[] = [];
   readonly #tellOthers: (sha: string, found: FoundInScript) => void;
@@ -120,12 +124,13 @@ export class ScriptTexts {
   /**
    * Makes sure that the functions are known as they were at most a second ago.
    *
+   * @param name The one that is called.
    * @param known Called later when they had to be asked for.
    * @returns Whether they need not be asked for.
    */
-  hasFunctions(master: Master, known: () => void): boolean {
-    const now = performance.now();
-    if (now - this.#functionsMs < FUNCTIONS_FRESH_MS) return true;
+  hasFunctions(master: Master, name: string, known: () => void): boolean {
+    const freshMs = this.function(name) === undefined ? UNKNOWN_FRESH_MS : FUNCTIONS_FRESH_MS;
+    if (performance.now() - this.#functionsMs < freshMs) return true;
     if (this.#isAsking) {
       this.#waiting.push(known);
       return false;
@@ -134,7 +139,8 @@ export class ScriptTexts {
     this.#waiting.push(known);
     askServer(master.server.backend(0, 2), LIST_FUNCTIONS, (reply, isReply) => {
       // A server that does not tell will not run one either, but say why itself.
-      if (isReply && !reply.startsWith("-")) {
+      this.knowsFunctions = isReply && !reply.startsWith("-");
+      if (this.knowsFunctions) {
         this.#functions = functionsOf(listOf(parseReply(latin1Bytes(reply))));
       }
       this.#functionsMs = performance.now();

@@ -59,5 +59,7 @@ export function waitsForFunctions(client: Client, args: Arguments): boolean {
   const isAsked = !client.user.isUnrestricted || (!options.undeclaredKeys && declaresNone(args));
   const master = slots.masters()[0];
   if (master === undefined || !isAsked) return false;
-  return !scripts.hasFunctions(master, () => client.resume());
+  if (args.count < 2) return false;
+  const name = latin1(args.bytes, args.start(1), args.end(1));
+  return !scripts.hasFunctions(master, name, () => client.resume());
 }

@@ -109,7 +109,12 @@ Deno.test("a user may do what its rules say on every way of a request", async ()
     ["EVAL return{redis.call('dbsize')} 1 app:x", /NOPERM.*'dbsize' command that the script calls/],
     ["EVAL return{redis.call(ARGV[1])} 1 app:x dbsize", /NOPERM.*does not name/],
     ["EVAL return{redis.call('publish',ARGV[1],'x')} 1 app:x other", /NOPERM.*channel/],
+    [
+      "EVAL --\rreturn{redis.call('get','other')} 1 app:x",
+      /NOPERM.*'get' only keys that are declared/,
+    ],
     ["EVALSHA 0123456789012345678901234567890123456789 1 app:x", /NOSCRIPT/],
+    ["FCALL nosuch 1 app:x", /^Function not found$|^ERR Function not found$/],
     [`SORT app:l BY other:*`, /BY option of SORT denied due to insufficient ACL permissions/],
     [`GEORADIUS app:g 0 0 1 m STORE other`, /NOPERM.*keys/],
     ["PUBLISH app:c x", /0/],
@@ -123,6 +128,49 @@ Deno.test("a user may do what its rules say on every way of a request", async ()
     const words = line.split(" ");
     assertMatch(textOf(await client.call(...words)), answer, line);
   }
+});
+
+Deno.test("a user loads only libraries of functions that it may run", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  using client = await userOf(proxy, "app", "~app:* +@all");
+  const library = (call: string) =>
+    `#!lua name=l\nredis.register_function('f', function(keys) return ${call} end)`;
+  const load = async (on: RespClient, call: string) =>
+    textOf(await on.call("FUNCTION", "LOAD", "REPLACE", library(call)));
+  assertEquals(await load(client, "1"), '"l"');
+  assertMatch(await load(client, "redis.call('get', 'other')"), /NOPERM.*every key/);
+  assertMatch(await load(client, "redis.call(keys[1])"), /NOPERM.*does not name/);
+  assertMatch(await ask(client, "FUNCTION RESTORE payload REPLACE"), /NOPERM.*FUNCTION DUMP/);
+  assertEquals(await ask(client, "FCALL f 1 app:x"), "1");
+  // Nor does it help to load one between MULTI and EXEC, or in the name of another.
+  assertEquals(await ask(client, "MULTI"), '"OK"');
+  assertMatch(await load(client, "redis.call('get', 'other')"), /NOPERM.*every key/);
+  assertMatch(await ask(client, "EXEC"), /EXECABORT/);
+  using admin = await proxy.client();
+  assertEquals(await load(admin, "redis.call('get', 'other')"), '"l"');
+  assertMatch(await ask(client, "FCALL f 1 app:x"), /NOPERM.*every key/);
+});
+
+Deno.test("EXEC refuses a queued SORT whose BY its user may not use any more", async () => {
+  await using servers = await RedisServer.startMany(1);
+  await using reference = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers });
+  const answers: string[] = [];
+  for (const server of [proxy, reference]) {
+    using admin = await server.client();
+    await ask(admin, "ACL SETUSER app reset on >secret ~* +@all");
+    await ask(admin, "RPUSH {a}l 1");
+    using client = await server.client();
+    await ask(client, "AUTH app secret");
+    await ask(client, "MULTI");
+    await ask(client, "SORT {a}l BY nosort GET {a}s*");
+    await ask(client, "SORT {a}l BY nosort");
+    await ask(admin, "ACL SETUSER app resetkeys ~{a}l");
+    answers.push((await client.call("EXEC") as RespValue[]).map(textOf).join(" | "));
+  }
+  assertMatch(answers[0]!, /denied due to insufficient ACL permissions/);
+  assertEquals(answers[0], answers[1]);
 });
 
 Deno.test("a large request begins only when its key is known and allowed", async () => {

@@ -43,6 +43,9 @@ Deno.test("a script that names a command with keys, or hides which one it calls,
     ["return loadstring(ARGV[1])()", "uses loadstring"],
     ["return server.call('get', 'a')", "calls GET"],
     ["return 'a' --[[ ]] .. redis.call('get', 'a')", "calls GET"],
+    ["-- Lua ends a comment here:\rreturn redis.call('get', 'a')", "calls GET"],
+    ["--[=x\rreturn redis.call('get', 'a')", "calls GET"],
+    ["return server['call']('get', 'a')", "uses server otherwise than as server.NAME"],
   ];
   for (const [script, access] of cases) assertEquals(undeclaredAccess(script), access, script);
 });
@@ -57,6 +60,10 @@ Deno.test("a script that names all its keys as KEYS uses no others; any other ma
       "return redis.call('del', unpack(KEYS))",
       "redis.call('mset', KEYS[1], 'a,b', KEYS[2], {1, 2}[1]) return KEYS[1] == KEYS[2]",
       "redis.call('publish', 'c', redis.call('hget', KEYS[1], ARGV[1]))",
+      "local a, b = KEYS[1], KEYS[2] local c = 1 return redis.call('get', KEYS[1])",
+      "local a, b = KEYS[1], KEYS[2]\nc = 1 return redis.call('get', KEYS[1])",
+      "local t = {[KEYS[1]] = 1, x = KEYS[2]} return redis.call('get', KEYS[1])",
+      "local n = f(KEYS[1], unpack(ARGV)) return redis.call('get', KEYS[n + 1])",
     ]
   ) assertEquals(namesItsKeys(script), true, script);
   for (
@@ -74,6 +81,17 @@ Deno.test("a script that names all its keys as KEYS uses no others; any other ma
       "return redis.call('keys', '*')",
       "return redis.call('eval', KEYS[1], 0)",
       "local r = redis return r.call('get', KEYS[1])",
+      "local x KEYS[1], x = 'other', 1 return redis.call('get', KEYS[1])",
+      "local x x, KEYS[1], x = 1, 'other', 1 return redis.call('get', KEYS[1])",
+      "local t = {} KEYS[1], t.x[1], f(1).y = 'other' return redis.call('get', KEYS[1])",
+      "local a = {1} KEYS[a[1]] = 'other' return redis.call('get', KEYS[1])",
+      "KEYS[1]--[[ ]]\n= 'other' return redis.call('get', KEYS[1])",
+      "local function unpack(KEYS) return redis.call('get', KEYS[1]) end unpack({'other'})",
+      "local unpack = f unpack(KEYS) return redis.call('get', KEYS[1])",
+      "local t = {} function t.unpack(KEYS) return redis.call('get', KEYS[1]) end t.unpack({'o'})",
+      "local t = {'other'} function t:unpack(KEYS) return redis.call('get', KEYS[1]) end",
+      "return redis.call('get', 'KEYS[\\49]')",
+      "local s = server return s.call('get', 'other')",
     ]
   ) assertEquals(namesItsKeys(script), false, script);
 });
@@ -96,6 +114,8 @@ Deno.test("the commands of a script are those that its text names, or it is said
     ],
     ["local r = redis; r.call('get')", [], "uses redis otherwise than as redis.NAME"],
     ["loadstring(ARGV[1])()", [], "uses loadstring"],
+    ["local s = server s.call('get')", [], "uses server otherwise than as server.NAME"],
+    ["-- a\rredis.call('get', 'a')", ["get"], ""],
     [
       "redis.call('ge\\116', 'a')",
       [],
