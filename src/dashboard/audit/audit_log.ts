@@ -9,10 +9,13 @@
  */
 
 import { logger } from "../../base/log.ts";
+import { sleep } from "../../base/sleep.ts";
 import type { AuditEntry } from "../../model/audit_entry.ts";
 
 /** Time between two warnings that lines are lost, in milliseconds. */
 const WARN_MS = 60_000;
+/** How long the end of the dashboard waits for lines that are being written, in milliseconds. */
+const FLUSH_MS = 2_000;
 /** Lines that wait to be written; past it, they are lost. */
 const WAITING_MAX = 10_000;
 
@@ -24,6 +27,7 @@ export class AuditLog {
   #lines: string[] = [];
   #writing: Promise<void> | undefined;
   #lost = 0;
+  #lostWhy = "";
   #warnedMs = -Infinity;
   /** Whether the last piece was written in part. */
   #isTorn = false;
@@ -38,6 +42,8 @@ export class AuditLog {
     this.#file = file;
     if (file === "") return;
     try {
+      // Opening one waits for a reader, for ever if none comes.
+      if (isNamedPipe(file)) throw new Error("a named pipe, where a file is needed");
       Deno.openSync(file, OPTIONS).close();
     } catch (error) {
       throw new Error(`cannot open audit_log "${file}": ${(error as Error).message}`);
@@ -49,6 +55,7 @@ export class AuditLog {
     if (this.#file === "") return;
     if (this.#lines.length >= WAITING_MAX) {
       this.#lost++;
+      this.#lostWhy = "too many lines wait";
       return;
     }
     const { at, ...rest } = entry;
@@ -56,9 +63,16 @@ export class AuditLog {
     this.#writing ??= this.#writeAll().finally(() => this.#writing = undefined);
   }
 
-  /** Resolves when everything is written, or lost. */
+  /** Resolves when everything is written or lost; a disk that hangs is waited for only so long. */
   async flush(): Promise<void> {
-    await this.#writing;
+    if (this.#writing === undefined) return;
+    const late = new AbortController();
+    const isLate = sleep(FLUSH_MS, late.signal).then(() => !late.signal.aborted);
+    if (await Promise.race([this.#writing, isLate])) {
+      const file = this.#file;
+      log.warn("audit_log {file} takes no lines: the last ones are in the store only", { file });
+    }
+    late.abort();
   }
 
   async #writeAll(): Promise<void> {
@@ -67,9 +81,11 @@ export class AuditLog {
       this.#lines = [];
       try {
         await this.#append((this.#isTorn ? "\n" : "") + lines.join(""));
+        if (this.#lost > 0) this.#warn();
       } catch (error) {
         this.#lost += lines.length;
-        this.#warn(error);
+        this.#lostWhy = (error as Error).message;
+        this.#warn();
       }
     }
   }
@@ -84,15 +100,23 @@ export class AuditLog {
     this.#isTorn = false;
   }
 
-  #warn(error: unknown): void {
+  #warn(): void {
     const now = Date.now();
     if (now - this.#warnedMs < WARN_MS) return;
     this.#warnedMs = now;
     log.warn(
       "{lost} lines could not be written to audit_log {file}: {error}; they are in the store only",
-      { lost: this.#lost, file: this.#file, error: (error as Error).message },
+      { lost: this.#lost, file: this.#file, error: this.#lostWhy },
     );
     this.#lost = 0;
+  }
+}
+
+function isNamedPipe(file: string): boolean {
+  try {
+    return Deno.statSync(file).isFifo === true;
+  } catch {
+    return false;
   }
 }
 

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { AuditLog } from "../../../src/dashboard/audit/audit_log.ts";
 import type { AuditEntry } from "../../../src/model/audit_entry.ts";
 import { AUDIT_PAGE_ENTRIES, AUDIT_PAGES } from "../../../src/store/audit_pages.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
@@ -163,4 +164,25 @@ Deno.test("nothing that a request says keeps it out of the audit trail", async (
   // A page of long entries must fit into a node of the coordinator.
   assert(JSON.stringify(entries).length < 4_000);
   assert(!JSON.stringify(entries).includes("geheim"));
+});
+
+Deno.test("a file that takes no lines, as on a disk that hangs, keeps no dashboard from its end", async () => {
+  await using folder = await StoreFolder.make();
+  const [file, pipe] = [`${folder.dir}/audit.jsonl`, `${folder.dir}/pipe`];
+  // Opening it waits for a reader.
+  const { success } = await new Deno.Command("sh", { args: ["-c", `mkfifo ${pipe}`] }).output();
+  assert(success);
+  assertThrows(() => new AuditLog(pipe), Error, `cannot open audit_log "${pipe}": a named pipe`);
+  const log = new AuditLog(file);
+  await Deno.remove(file);
+  await Deno.rename(pipe, file);
+  log.write({
+    ...{ seq: 0, at: 0, who: "alice", address: "", by: "api", request: "POST /api/slot" },
+    ...{ arguments: "", status: 200, end: "ok", count: 1 },
+  });
+  const began = performance.now();
+  await log.flush();
+  assert(performance.now() - began < 5_000);
+  Deno.openSync(file).close(); // lets the writer go
+  await log.flush();
 });
