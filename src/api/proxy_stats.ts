@@ -29,6 +29,8 @@ export interface ProxyStats {
   /** Requests sent to the owner of each slot. */
   readonly slot_requests: readonly number[];
   readonly backends: readonly BackendStats[];
+  /** Where reads go, if any client may read from replicas; older: left out. */
+  readonly reads?: readonly ReadStats[];
   /** What slot changes wait for. */
   readonly draining: readonly DrainingSlot[];
 }
@@ -42,6 +44,15 @@ export interface BackendStats {
   /** Connections that belong to one client each, and how many there may be; older: left out. */
   readonly private_connections?: number;
   readonly private_connections_max?: number;
+}
+
+/** A server of a group in which clients read from replicas. */
+export interface ReadStats {
+  readonly addr: string;
+  /** Reads that were sent to it. */
+  readonly reads: number;
+  /** Why it serves none now; empty when it does. */
+  readonly why_out: string;
 }
 
 /** A slot whose requests in flight are waited for. */

@@ -60,15 +60,26 @@ function groupViews({ tree, servers: monitored, proxies }: Monitor): GroupView[]
     const ordered = [...group.servers ?? []].sort((a, b) =>
       TYPE_ORDER.indexOf(a.type) - TYPE_ORDER.indexOf(b.type)
     );
+    const reads = ordered.map(({ addr }) => proxies.readsOf(addr));
+    const total = reads.reduce((sum, each) => sum + (each?.reads ?? 0), 0);
     return {
       id: group.id,
       slots: tree.slotCount(group.id),
-      servers: ordered.map((server) => ({
+      servers: ordered.map((server, i) => ({
         ...monitored.view(server, master),
         private_connections: proxies.privatesOf(server.addr),
+        reads: shareOf(reads[i]!, total),
       })),
     };
   });
+}
+
+function shareOf(
+  own: { reads: number; why_out: string } | null,
+  total: number,
+): GroupView["servers"][number]["reads"] {
+  if (own === null) return null;
+  return { share: total === 0 ? null : own.reads / total, why_out: own.why_out };
 }
 
 const STATUS_LETTERS = { online: "o", offline: "x", migrate: "m", pre_migrate: "p" } as const;

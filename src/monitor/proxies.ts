@@ -36,6 +36,8 @@ interface MonitoredProxy {
   latency: readonly number[];
   /** Requests per second of each slot, since the answer before. */
   slotOps: readonly number[];
+  /** Reads of each server since the answer before, of clients that may read from replicas. */
+  reads: ReadonlyMap<string, number>;
 }
 
 /** See the header. */
@@ -92,6 +94,7 @@ export class ProxyMonitor {
       ops: null,
       latency: [],
       slotOps: [],
+      reads: new Map(),
     };
     try {
       now.answer = await this.#ask(record);
@@ -185,6 +188,16 @@ export class ProxyMonitor {
     return max === 0 ? null : { in_use, max };
   }
 
+  /** Reads of a server since the round before, and why it serves none; null where nobody reads from replicas. */
+  readsOf(addr: string): { reads: number; why_out: string } | null {
+    const stats = this.#stats().flatMap(({ reads }) => reads ?? [])
+      .filter((each) => each.addr === addr);
+    if (stats.length === 0) return null;
+    let reads = 0;
+    for (const proxy of this.#proxies.values()) reads += proxy.reads.get(addr) ?? 0;
+    return { reads, why_out: stats.find(({ why_out }) => why_out !== "")?.why_out ?? "" };
+  }
+
   /** Every proxy as it is stored and as it last answered. */
   views(): ProxyView[] {
     return [...this.#proxies.values()].map(viewOf);
@@ -269,6 +282,12 @@ function compare(before: MonitoredProxy, now: MonitoredProxy): void {
     );
     now.slotOps = b.stats.slot_requests.map((count, slotId) =>
       perSecond(a.stats.slot_requests[slotId] ?? 0, count)
+    );
+    const earlier = new Map(a.stats.reads?.map(({ addr, reads }) => [addr, reads]));
+    now.reads = new Map(
+      b.stats.reads?.map((
+        { addr, reads },
+      ) => [addr, Math.max(0, reads - (earlier.get(addr) ?? 0))]),
     );
   } else if (a.kind === "codis2" && b.kind === "codis2") {
     now.ops = Math.round(perSecond(a.ops, b.ops));

@@ -201,7 +201,7 @@ export class ServerMonitor {
 }
 
 /** What is known of a server without the proxies. */
-export type OwnView = Omit<ServerView, "private_connections">;
+export type OwnView = Omit<ServerView, "private_connections" | "reads">;
 
 /** The problem of a server before its first answer. */
 const NOT_ASKED = "not asked yet";

@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { BackendStats, ProxyStats } from "../api/proxy_stats.ts";
+import type { BackendStats, ProxyStats, ReadStats } from "../api/proxy_stats.ts";
 import {
   latencyBuckets,
+  NO_READERS,
   type ServerSnapshot,
   type StatsSnapshot,
   totalCalls,
@@ -40,6 +41,7 @@ export function proxyStats(
       private_connections: server.privates,
       private_connections_max: server.privatesMax,
     })),
+    reads: readsOf(stats),
     draining: slots.states.flatMap((state, id) =>
       state !== "draining" ? [] : [{
         slot_id: id,
@@ -48,6 +50,16 @@ export function proxyStats(
       }]
     ),
   };
+}
+
+function readsOf({ servers, replicas }: StatsSnapshot): ReadStats[] {
+  const read = replicas.filter(({ fault }) => fault !== NO_READERS);
+  const groups = new Set(read.map(({ groupId }) => groupId));
+  const masters = servers.filter(({ groupId }) => groups.has(groupId));
+  return [
+    ...masters.map(({ address, reads }) => ({ addr: address, reads, why_out: "" })),
+    ...read.map(({ address, reads, fault }) => ({ addr: address, reads, why_out: fault })),
+  ];
 }
 
 function stateOf({ connections, hasFailed }: ServerSnapshot): BackendStats["state"] {

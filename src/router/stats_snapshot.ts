@@ -45,6 +45,9 @@ export interface ServerSnapshot {
   readonly reads: number;
 }
 
+/** Why no replica serves while nobody asks them. */
+export const NO_READERS = "no client reads from replicas";
+
 /** A replica of a master. */
 export interface ReplicaSnapshot {
   readonly address: string;

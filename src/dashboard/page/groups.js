@@ -138,7 +138,10 @@ function Row({ group, server, most }) {
         />
       </td>
       <td data-label="Keys" class="number">${short(server.keys)}</td>
-      <td data-label="Ops/s" class="number">${whole(server.ops)}</td>
+      <td data-label="Ops/s" class="number">
+        ${whole(server.ops)}
+        <${Reads} of=${server.reads} />
+      </td>
       <td data-label="Clients" class="number">
         ${whole(server.clients)}
         <${PrivateConnections} of=${server.private_connections} />
@@ -157,6 +160,18 @@ function Row({ group, server, most }) {
       </td>
     </tr>
   `;
+}
+
+/**
+ * What part of its group's reads a server gets, where clients read from replicas.
+ *
+ * @param {{ of: ServerView["reads"] }} props
+ */
+function Reads({ of }) {
+  if (of === null || of === undefined) return null;
+  const { share, why_out } = of;
+  if (why_out !== "") return html`<small title=${why_out}>no reads: ${why_out}</small>`;
+  return share === null ? null : html`<small>${Math.round(share * 100)} % of reads</small>`;
 }
 
 /**

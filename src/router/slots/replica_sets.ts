@@ -9,7 +9,7 @@ import { clock } from "../../base/clock.ts";
 import type { BackendPool } from "../backends/backend_pool.ts";
 import type { RouterOptions } from "../options.ts";
 import type { GroupServers } from "../slot_table.ts";
-import type { ReplicaSnapshot } from "../stats_snapshot.ts";
+import { NO_READERS, type ReplicaSnapshot } from "../stats_snapshot.ts";
 import { Replica, ReplicaGroup } from "./replica_group.ts";
 
 /** How often servers are asked, at most and at least, in milliseconds. */
@@ -54,7 +54,7 @@ export class ReplicaSets {
     for (const { groupId, replicas } of this.#groups.values()) {
       for (const replica of replicas) {
         const { server: { address }, freshMs, lagBytes, reads, inFlight } = replica;
-        const fault = isUsed ? replica.whyOut(this.#options) : "no client reads from replicas";
+        const fault = isUsed ? replica.whyOut(this.#options) : NO_READERS;
         const ageMs = freshMs === -Infinity ? -1 : Math.max(0, Math.round(clock.nowMs - freshMs));
         yield { address, groupId, fault, lagBytes, ageMs, reads, inFlight };
       }

@@ -6,20 +6,13 @@
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { within } from "../../support/deadline.ts";
 import { until } from "../../support/deadline.ts";
-import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
+import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
+import { configure } from "../../support/replica_setup.ts";
 import type { RespClient } from "../../support/resp_client.ts";
 
 const SECRET = "s3cret";
-
-async function config(proxy: ProxyProcess, ...words: string[]): Promise<string> {
-  const child = startProgram(["config", "-c", `${proxy.folder}/config.ini`, ...words]);
-  const { code } = await within(child.ended);
-  assertEquals(code, 0, child.stderr);
-  return child.stdout;
-}
 
 /** How many GETs a server has executed. */
 async function gets(server: RedisServer): Promise<number> {
@@ -59,8 +52,8 @@ Deno.test("a proxy finds replicas that are added, and forgets those that are rem
   });
 
   await t.step("added ones serve in every worker", async () => {
-    await config(proxy, "server", "add", "1", a.addr, "slave", "--zone=z1");
-    await config(proxy, "server", "add", "1", b.addr, "slave");
+    await configure(proxy, "server", "add", "1", a.addr, "slave", "--zone=z1");
+    await configure(proxy, "server", "add", "1", b.addr, "slave");
     for (let i = 0; i < 6; i++) {
       using other = await connect(proxy);
       await until(async () => {
@@ -76,6 +69,8 @@ Deno.test("a proxy finds replicas that are added, and forgets those that are rem
     assertMatch(info, /replica_0:addr=127.0.0.1:\d+,group=1,state=serving,lag_bytes=\d+,/);
     const metrics = await (await fetch(proxy.url("/metrics"))).text();
     const labels = `worker="0",server="${a.addr}",group="1"`;
+    const { reads } = await (await fetch(proxy.url("/stats"))).json();
+    assertEquals(reads.map(({ addr }: { addr: string }) => addr), [master.addr, a.addr, b.addr]);
     assertMatch(metrics, new RegExp(`codis_proxy_replica_serving{${labels}} 1`));
     assertMatch(
       metrics,
@@ -84,7 +79,7 @@ Deno.test("a proxy finds replicas that are added, and forgets those that are rem
   });
 
   await t.step("a promoted one is master, and the others serve after it", async () => {
-    await config(proxy, "server", "promote", "1", a.addr);
+    await configure(proxy, "server", "promote", "1", a.addr);
     await until(async () => {
       const [none, one, two] = await shares(client, [master, a, b]);
       return none! + two! === 1 && one === 0;
@@ -92,7 +87,7 @@ Deno.test("a proxy finds replicas that are added, and forgets those that are rem
   });
 
   await t.step("removed ones get nothing any more", async () => {
-    await config(proxy, "server", "remove", "1", b.addr);
+    await configure(proxy, "server", "remove", "1", b.addr);
     assertEquals((await shares(client, [b]))[0], 0);
   });
 });
