@@ -66,6 +66,8 @@ export interface ListedClient {
   } | null;
   /** Slots in which it watches keys. */
   readonly watches: readonly { readonly isTouched: boolean }[];
+  /** Whether it reads from replicas: not null. */
+  readonly reads: object | null;
   /** What it has asked for that few clients do; null for most. */
   readonly extras: ListedExtras | null;
   /** Where it is in its life. */

@@ -124,7 +124,7 @@ export function describeClient(client: ListedClient, current?: CurrentRequest): 
 }
 
 function flagsOf(client: ListedClient): string {
-  const { info, extras, subscriptions, state, blocked, transaction, watches } = client;
+  const { info, extras, subscriptions, state, blocked, transaction, watches, reads } = client;
   const tracking = extras?.tracking;
   const flags = [
     extras?.isMonitor === true && "O",
@@ -136,6 +136,7 @@ function flagsOf(client: ListedClient): string {
     tracking?.options.isBroadcast && "B",
     watches.some(({ isTouched }) => isTouched) && "d",
     state === "draining" && "c",
+    reads !== null && "r",
     info.isNoEvict && "e",
   ].filter((flag) => typeof flag === "string");
   return flags.length === 0 ? "N" : flags.join("");

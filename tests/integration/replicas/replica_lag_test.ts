@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
+import type { GroupServers } from "../../../src/router/slot_table.ts";
 import { until } from "../../support/deadline.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { say } from "../../support/replica_group.ts";
@@ -29,12 +30,13 @@ Deno.test("a replica that lags", async (t) => {
     options: { readFrom: "prefer_replica", replicaLagMs: LAG_MS, replicaLagBytesMax: 4096 },
   });
   const { slots, options } = proxy.router.shared;
-  slots.setReplicas([{
+  const given: GroupServers[] = [{
     groupId: 1,
     master: master.addr,
     distance: 2,
     replicas: [{ address: replica.addr, distance: 2 }],
-  }]);
+  }];
+  slots.setReplicas(given);
   const [[, group]] = [...slots.replicas.groups()] as [
     [string, NonNullable<ReturnType<typeof slots.replicas.of>>],
   ];
@@ -125,12 +127,25 @@ Deno.test("a replica that lags", async (t) => {
   });
 
   await t.step("serves for replica_max_lag when the master is gone", async () => {
+    await using careful = await RouterServer.start({
+      servers: [master],
+      options: { readFrom: "prefer_master", replicaLagMs: 3 * LAG_MS },
+    });
+    careful.router.shared.slots.setReplicas(given);
+    using other = await careful.client();
+    await until(() => careful.router.shared.slots.replicas.of(master.addr)!.isServed);
+    const [own] = careful.router.shared.slots.replicas.of(master.addr)!.replicas;
+    assertEquals(await other.call("GET", "k"), "newest");
+    assertEquals(own!.reads, 0);
     await master.kill();
     const killedMs = performance.now();
+    await until(() => careful.events.some((event) => event.startsWith("lost ")));
+    assertEquals(await other.call("GET", "k"), "newest");
+    assertEquals(own!.reads, 1);
     assertEquals(await isRead(reader, "k"), { value: "newest", isFromReplica: true });
     await until(async () => !(await isRead(reader, "k")).isFromReplica);
     const servedMs = performance.now() - killedMs;
-    assert(servedMs < LAG_MS + SPARE_MS, `${servedMs} ms`);
+    assert(servedMs < LAG_MS + 1_000, `${servedMs} ms`);
   });
   assertEquals(proxy.leftovers(), []);
 });

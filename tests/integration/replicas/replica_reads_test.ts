@@ -56,6 +56,16 @@ async function whoAnswers(client: RespClient, times = 6): Promise<string[]> {
 
 const BOTH = ["replica 0", "replica 1"];
 
+/** Each of these answers in the end, and nobody else; one may be busy with a question of the proxy's. */
+async function allAnswer(client: RespClient, names: readonly string[] = BOTH): Promise<void> {
+  const seen = new Set<string>();
+  await until(async () => {
+    for (const name of await whoAnswers(client)) seen.add(name);
+    return seen.size >= names.length;
+  });
+  assertEquals([...seen].sort(), names);
+}
+
 Deno.test("reads from replicas", async (t) => {
   await using group = await ServersOfGroup.start(2);
   const sameSlot = "{who}written";
@@ -77,11 +87,12 @@ Deno.test("reads from replicas", async (t) => {
     using client = await proxy.client();
     assertEquals(await client.call("READONLY"), "OK");
     await untilServing(proxy, 2);
-    assertEquals(await whoAnswers(client), BOTH);
+    await allAnswer(client);
+    assertMatch(`${await client.call("CLIENT", "INFO")}`, / flags=r /);
     assertEquals(await client.call("READWRITE"), "OK");
     assertEquals(await whoAnswers(client), ["master"]);
     assertEquals(await client.call("READONLY"), "OK");
-    assertEquals(await whoAnswers(client), BOTH);
+    await allAnswer(client);
     assertEquals(await client.call("RESET"), "RESET");
     assertEquals(await whoAnswers(client), ["master"]);
     const extra = await client.call("READONLY", "now") as ReplyError;
@@ -91,9 +102,9 @@ Deno.test("reads from replicas", async (t) => {
   await t.step("are answered in RESP2 and RESP3, in every database", async () => {
     await using proxy = await start(group, "prefer_replica");
     using client = await proxy.client();
-    assertEquals(await whoAnswers(client), BOTH);
+    await allAnswer(client);
     await client.call("HELLO", 3);
-    assertEquals(await whoAnswers(client), BOTH);
+    await allAnswer(client);
     await client.call("SELECT", 3);
     assertEquals(await client.call("GET", WHO), null);
   });
@@ -186,7 +197,7 @@ Deno.test("reads from replicas", async (t) => {
     assertEquals(await whoAnswers(other), ["master"]);
     await using equal = await start(group, "nearest");
     using third = await equal.client();
-    assertEquals(await whoAnswers(third, 12), ["master", ...BOTH]);
+    await allAnswer(third, ["master", ...BOTH]);
   });
 
   await t.step("go to the master, if that is preferred, while it is there", async () => {
@@ -202,11 +213,11 @@ Deno.test("reads from replicas", async (t) => {
       await using strict = await start(group, "replica", { replicaLagMs: 600 });
       using client = await proxy.client();
       using strictClient = await strict.client();
-      assertEquals(await whoAnswers(strictClient), BOTH);
+      await allAnswer(strictClient);
       for (const replica of group.replicas) replica.pause();
       const began = performance.now();
       assertEquals(await whoAnswers(client, 3), ["master"]);
-      assert(performance.now() - began < 3000);
+      assert(performance.now() - began < 5_000);
       const text = (await strictClient.call("GET", WHO) as ReplyError).message;
       assertMatch(text, /no answer for 600 ms|no replica of .* can serve reads/);
       await until(async () =>
