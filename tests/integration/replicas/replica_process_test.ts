@@ -6,6 +6,7 @@
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
+import type { ServerView } from "../../../src/api/cluster_view.ts";
 import { until } from "../../support/deadline.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -76,6 +77,16 @@ Deno.test("a proxy finds replicas that are added, and forgets those that are rem
       metrics,
       /codis_proxy_reads_total{worker="\d",server="[\d.:]+",role="replica"} [1-9]/,
     );
+  });
+
+  await t.step("the dashboard shows what part of the reads each server gets", async () => {
+    await until(async () => {
+      await shares(client, []);
+      const { groups } = await (await fetch(proxy.url("/api/cluster"))).json();
+      const reads = groups[0].servers.map((server: ServerView) => server.reads);
+      return reads[0].share === 0 && reads[1].share > 0 &&
+        Math.abs(reads[1].share + reads[2].share - 1) < 1e-9;
+    });
   });
 
   await t.step("a promoted one is master, and the others serve after it", async () => {

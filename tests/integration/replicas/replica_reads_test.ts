@@ -9,6 +9,7 @@ import { delay } from "@std/async/delay";
 import type { ReadFrom, RouterOptions } from "../../../src/router/options.ts";
 import type { GroupServers } from "../../../src/router/slot_table.ts";
 import { until } from "../../support/deadline.ts";
+import { RedisServer } from "../../support/redis_server.ts";
 import { say, ServersOfGroup, WHO } from "../../support/replica_group.ts";
 import type { RespClient, Word } from "../../support/resp_client.ts";
 import { ReplyError } from "../../support/resp_value.ts";
@@ -227,6 +228,26 @@ Deno.test("reads from replicas", async (t) => {
       for (const replica of group.replicas) replica.resume();
       await until(async () => await client.call("GET", WHO) !== "master");
       assert(proxy.router.shared.totals.retriedReads > 0);
+      assertEquals(proxy.leftovers(), []);
+    },
+  );
+
+  await t.step(
+    "are settled before their slot changes hands, and answered by its new owner if need be",
+    async () => {
+      await using proxy = await start(group, "prefer_replica", {
+        replicaLagMs: 20_000,
+        slotWaitMs: 300,
+      });
+      using client = await proxy.client();
+      await using owner = await RedisServer.start();
+      await say(owner, "SET", WHO, "new owner");
+      for (const replica of group.replicas) replica.pause();
+      await client.send("GET", WHO);
+      await until(() => replicasOf(proxy).some(({ inFlight }) => inFlight > 0));
+      await proxy.fill(slotOf(WHO), owner.addr, { groupId: 2 });
+      assertEquals((await client.read()).value, "new owner");
+      for (const replica of group.replicas) replica.resume();
       assertEquals(proxy.leftovers(), []);
     },
   );
