@@ -32,6 +32,7 @@ export type Handling = "forward" | "split" | "local" | "fanout" | "transaction" 
  * - `pairs_max`: arrays of names and integers, the largest for each name.
  * - `scan`: one server at a time; the cursor says which.
  * - `random_key`: the first reply that is not null, servers tried in random order.
+ * - `key_scan`: of the key's server alone; the cursor says which it was.
  */
 export type MergeRule =
   | ""
@@ -46,7 +47,8 @@ export type MergeRule =
   | "pairs_max"
   | "union"
   | "scan"
-  | "random_key";
+  | "random_key"
+  | "key_scan";
 
 /**
  * What a command may do that its keys do not show.

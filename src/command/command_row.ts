@@ -69,7 +69,7 @@ export function buildCommand(source: RowSource, own: HandlingRow | undefined): C
     caution,
     handling,
     isPlain: handling === "forward" && singleKey > 0 && caution === "" &&
-      own?.isBlocking !== true && subcommands.length === 0,
+      own?.isBlocking !== true && own?.merge !== "key_scan" && subcommands.length === 0,
     merge: own?.merge ?? "",
     isDestructive: own?.isDestructive ?? false,
     isServerCommand: own?.isServerCommand ?? false,

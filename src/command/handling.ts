@@ -100,6 +100,9 @@ export const CAUTIONS: Readonly<Record<string, Caution>> = {
 
 const TRANSACTION = "multi exec discard watch unwatch";
 
+/** Commands that walk through one key, with a cursor of its server. */
+const KEY_SCANS = "hscan sscan zscan";
+
 /** Commands that wait at a server: always, or with one option. */
 const BLOCKING = "blpop brpop brpoplpush blmove blmpop bzpopmin bzpopmax bzmpop";
 const BLOCKING_OPTION: Readonly<Record<string, string>> = { xread: "BLOCK", xreadgroup: "BLOCK" };
@@ -175,6 +178,7 @@ export function buildHandling(): ReadonlyMap<string, HandlingRow> {
   for (const [name, merge] of Object.entries(FANOUT)) add(name, "fanout", merge);
   for (const name of words(LOCAL)) add(name, "local", "");
   for (const name of words(ANY_SERVER)) add(name, "forward", "");
+  for (const name of words(KEY_SCANS)) add(name, "forward", "key_scan");
   for (const name of words(TRANSACTION)) add(name, "transaction", "");
   for (const name of words(BLOCKING)) add(name, "forward", "", "", { option: "" });
   for (const [name, option] of Object.entries(BLOCKING_OPTION)) {

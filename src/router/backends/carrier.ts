@@ -19,7 +19,7 @@ export interface SlowReader {
 /** A backend that carries a request. */
 export interface Carrier {
   /** The server that it leads to. */
-  readonly server: object;
+  readonly server: { readonly address: string };
   /** What counts the large replies that its server is asked for. */
   readonly largeReplies: ReplySemaphore;
   /**

@@ -29,6 +29,7 @@ import { fits, learnedCommand } from "./learn.ts";
 import { mayBeShown, refuseToMonitor, secretsOf, waitsForPause } from "./oversight.ts";
 import { logRefusedAccess } from "./refused_access.ts";
 import { publish } from "./publish.ts";
+import { scanKey } from "./key_scan.ts";
 import { split } from "./split.ts";
 import { queueRequest, transactionCommand } from "./transact.ts";
 import { untrackedKeys } from "./untracked_reads.ts";
@@ -122,6 +123,7 @@ function dispatchCommand(
   switch (command.handling) {
     case "forward":
       if (command.channelIndex > 0) return publish(client, command, parser);
+      if (command.merge === "key_scan") return scanKey(client, command, parser);
       return command.isBlocking && blocks(command, parser)
         ? block(client, command, parser)
         : forward(client, command, parser);
