@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What went wrong on the way: no connection, no answer in time, or an answer that is none. */
+/** What went wrong on the way: no connection, no answer (in time, or ever), or an answer that is none. */
 export type UnreachableReason = "unreachable" | "silent" | "garbled";
 
 /** No usable answer came; whether a change was made is known only when it is `unreachable`. */

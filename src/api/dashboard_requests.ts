@@ -205,8 +205,12 @@ export class DashboardRequests {
       return { status: response.status, text: await response.text() };
     } catch (error) {
       const who = `dashboard ${this.address}`;
+      const doubt = isChange ? "; whether it was done is not known" : "";
+      if (isBroken(error)) {
+        const what = `${method} ${path}: ${reasonIn(error)}${doubt}`;
+        throw new DashboardUnreachableError("silent", `${who} did not answer ${what}`);
+      }
       if (error instanceof DOMException && error.name === "TimeoutError") {
-        const doubt = isChange ? "; whether it was done is not known" : "";
         const what = `${method} ${path} within ${timeoutMs / 1000} s`;
         throw new DashboardUnreachableError("silent", `${who} did not answer ${what}${doubt}`);
       }
@@ -240,6 +244,13 @@ function isUnknownToCodis2({ status, text }: Reply): boolean {
 function isRefused(error: unknown): boolean {
   return error instanceof DashboardUnreachableError && error.reason === "unreachable" &&
     error.message.endsWith("connection refused");
+}
+
+/** Whether a connection broke over which the request may have been sent: the dashboard may have got it. */
+function isBroken(error: unknown): boolean {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return cause instanceof Error &&
+    /client error \(SendRequest\)|error reading a body/.test(cause.message);
 }
 
 /** The system's own reason, without the text that fetch puts around it. */

@@ -62,7 +62,7 @@ export const NO_LIMITS: UserLimits = {
  * @throws {RecordError} When it holds something else.
  */
 export function decodeRedisUsers(json: string): readonly RedisUser[] {
-  return decodeRecord(SHAPE, json, "Redis users").users ?? [];
+  return decodeRecord(SHAPE, json, "the entry redis_users in the store").users ?? [];
 }
 
 /** Writes the users' JSON. */

@@ -196,6 +196,6 @@ function reasonOf(error: unknown): string {
   // On one line: it is a Redis error.
   const line = message.replace(/[\r\n]+/g, " ");
   if (!(error instanceof DashboardUnreachableError)) return line;
-  const end = error.reason === "silent" ? "" : "; nothing was changed";
+  const end = error.reason === "unreachable" ? "; nothing was changed" : "";
   return `users are in the store (acl = store), which the dashboard changes: ${line}${end}`;
 }

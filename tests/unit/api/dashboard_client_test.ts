@@ -177,6 +177,26 @@ Deno.test("DashboardClient waits for a dashboard that is starting, until it has 
   assertEquals(dashboard.requests.length, 3);
 });
 
+Deno.test("DashboardClient does not know what became of a change when the dashboard dies over it", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const dying = (async () => {
+    using connection = await listener.accept();
+    await connection.read(new Uint8Array(1_000));
+  })();
+  const client = clientOf(`127.0.0.1:${listener.addr.port}`);
+  const { reason, message } = await assertRejects(
+    () => client.addGroup(1),
+    DashboardUnreachableError,
+  );
+  await dying;
+  assertEquals(reason, "silent");
+  assertEquals(
+    message,
+    `dashboard ${client.address} did not answer PUT /api/server_groups: connection closed before ` +
+      "message completed; whether it was done is not known",
+  );
+});
+
 Deno.test("DashboardClient says whether an address is unreachable, silent, or no dashboard", async () => {
   const nobody = clientOf(`127.0.0.1:${freePort()}`);
   const unreachable = await assertRejects(() => nobody.slots(), DashboardUnreachableError);
