@@ -67,6 +67,8 @@ export class Server implements BackendHost {
   readonly largeReplies: ReplySemaphore;
   /** The same for clients of whose replies little is known. */
   readonly newcomerReplies: ReplySemaphore;
+  /** Of a replica that serves reads, its master: there they are counted, and others wait for them. */
+  readsOf: Server | null = null;
   /** Its answer to HELLO when it knows none. */
   helloError = "";
   /** When a byte came from it last, over any connection; clock milliseconds. */
@@ -104,7 +106,7 @@ export class Server implements BackendHost {
   }
 
   get isAwaited(): boolean {
-    return this.largeReplies.isAwaited || this.newcomerReplies.isAwaited;
+    return hasWaiters(this) || (this.readsOf !== null && hasWaiters(this.readsOf));
   }
 
   /** The shared backend of a database and protocol; made, not yet connected, at first use. */
@@ -303,6 +305,10 @@ export class Server implements BackendHost {
     this.#movers.fill(undefined);
     this.#heldUp.clear();
   }
+}
+
+function hasWaiters({ largeReplies, newcomerReplies }: Server): boolean {
+  return largeReplies.isAwaited || newcomerReplies.isAwaited;
 }
 
 /** Calls the first of a queue; one that does not want what is free calls the next one. */

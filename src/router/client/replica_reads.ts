@@ -59,7 +59,10 @@ function mayRead({ name, isReadOnly, keyPlaces, caution, handling, isBlocking }:
 
 /** What the reads of a client need of it. */
 export interface ReadingClient {
-  readonly replies: RequestOwner;
+  readonly replies: RequestOwner & {
+    /** Counts reply bytes that are held, or no longer are when negative. */
+    holds(bytes: number): void;
+  };
   readonly shared: {
     readonly options: Pick<RouterOptions, "readYourWrites">;
     readonly totals: { retriedReads: number };
@@ -74,6 +77,8 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
   /** Reads under way at replicas, by slot. */
   readonly #reading = new Map<number, number>();
   readonly #written = new Map<number, OwnWrites>();
+  /** How many there may be until it is looked which of them can be forgotten. */
+  #forgetAt = WRITES_KEPT;
   /** Until when it may have written to any slot. */
   #allMs = -Infinity;
   #hasMissed = false;
@@ -207,6 +212,7 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
     request.slot!.leave();
     request.slot = null;
     request.ways = null; // once
+    replies.holds(-request.heldBytes);
     request.dropReply();
     if (!slot.isOpen) request.keys = keysOf(command!, bytes);
     slot.send(request, bytes, 0, bytes.length);
@@ -224,7 +230,7 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
   #writesTo(slotId: number): OwnWrites {
     let writes = this.#written.get(slotId);
     if (writes === undefined) {
-      if (this.#written.size >= WRITES_KEPT) this.#forget();
+      if (this.#written.size >= this.#forgetAt) this.#forget();
       writes = new OwnWrites(this.#client.shared.slots.all[slotId]!);
       this.#written.set(slotId, writes);
     }
@@ -246,6 +252,7 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
       if (group === undefined || writes.endedMs >= group.leastFreshMs) continue;
       this.#written.delete(slotId);
     }
+    this.#forgetAt = Math.max(WRITES_KEPT, 2 * this.#written.size);
   }
 }
 

@@ -189,6 +189,7 @@ export class ReplicaGroup {
   /** Asks master and replicas how far they are; called again and again. */
   poll(master: Server | undefined): void {
     this.#breakOffSilent();
+    for (const { server } of this.replicas) server.readsOf = master ?? null;
     if (master === undefined || this.#isAsking) return;
     this.#isAsking = true;
     const askedMs = clock.tick();
@@ -221,6 +222,8 @@ export class ReplicaGroup {
     const { losses } = server;
     ask(server, (answer) => {
       if (this.#isStopped) return;
+      // It may have started anew, with older data.
+      if (replica.losses !== losses) replica.freshMs = -Infinity;
       replica.losses = losses;
       if (typeof answer === "string") {
         replica.fault = answer;

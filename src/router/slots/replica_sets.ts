@@ -83,7 +83,10 @@ export class ReplicaSets {
     }
     for (const group of before.values()) {
       group.stop();
-      for (const { server } of group.replicas) this.#pool.release(server);
+      for (const { server } of group.replicas) {
+        server.readsOf = null;
+        this.#pool.release(server);
+      }
     }
     if (this.#timer !== undefined) this.#poll();
     this.#run();
