@@ -180,8 +180,9 @@ export class Server implements BackendHost {
   }
 
   #takePrivate(database: number, protocol: Protocol, waiter: BudgetWaiter): Backend | null {
+    // One that waits for the answer to a keep-alive PING would give a subscriber that answer for its own.
     const index = this.#idlePrivates.findLastIndex((backend) =>
-      backend.database === database && backend.protocol === protocol
+      backend.database === database && backend.protocol === protocol && backend.inFlight === 0
     );
     if (index >= 0) return this.#idlePrivates.splice(index, 1)[0]!;
     if (this.#privates.size >= this.options.privateConnectionsMax) {

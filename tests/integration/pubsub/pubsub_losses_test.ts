@@ -194,3 +194,23 @@ Deno.test("clients that leave in the middle of SUBSCRIBE leave nothing behind", 
   }
   assertEquals(proxy.leftovers(), []);
 });
+
+Deno.test("a subscriber gets no connection that has a keep-alive PING unanswered", async () => {
+  await using servers = await RedisServer.startMany(2);
+  const [a] = servers as unknown as [RedisServer];
+  await using proxy = await RouterServer.start({ servers, options: { backendDialMs: 5_000 } });
+  using client = await proxy.client();
+  using publisher = await proxy.client();
+  const [channel] = CHANNELS;
+  assertEquals(await client.call("BLPOP", channel, "0.01"), null); // its connection is kept
+  a.pause();
+  proxy.router.keepAlive();
+  await client.send("SUBSCRIBE", channel);
+  await until(() => proxy.router.shared.subscribers.size === 1);
+  await delay(50);
+  a.resume();
+  assertEquals(await messageOf(client), `subscribe,${channel},1`);
+  assertEquals(await publisher.call("PUBLISH", channel, "x"), 1);
+  assertEquals(await messageOf(client), `message,${channel},x`);
+  assertEquals(proxy.router.shared.totals.lostSubscriptions, 0);
+});
