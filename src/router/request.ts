@@ -21,6 +21,8 @@ import type { ReplySemaphore } from "./backends/reply_semaphore.ts";
 /** Requests kept for re-use. */
 const FREE_REQUESTS_MAX = 16_384;
 const NOTHING = new Uint8Array(0);
+/** The least memory for a request's own bytes. */
+const KEPT_BYTES_MIN = 128;
 /** Bytes of reply memory that a pooled request keeps. */
 const HELD_BYTES_KEPT = 512;
 
@@ -152,8 +154,11 @@ export class Request {
   isForeseen = false;
   /** Its parts; null for a request that is sent as it is. */
   parts: ReplyParts | null = null;
-  /** Its bytes, while it waits for a slot, or for a replica that may not answer; else null. */
+  /** Its bytes, while it waits for a slot; else null. */
   ownBytes: Uint8Array | null = null;
+  /** Its bytes, while a replica is asked that may not answer: kept[0, keptBytes). */
+  kept: Uint8Array | null = null;
+  keptBytes = 0;
   /** Bytes that are known to be missing while a part of the reply is here. */
   missingBytes = 0;
 
@@ -170,6 +175,16 @@ export class Request {
     }
     copyBytes(held, this.heldBytes, bytes, start, end);
     this.heldBytes = total;
+  }
+
+  /** Copies the request's own bytes, to be sent once more if need be. */
+  keep(bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    if (this.kept === null || this.kept.length < length) {
+      this.kept = new Uint8Array(Math.max(KEPT_BYTES_MIN, length));
+    }
+    copyBytes(this.kept, 0, bytes, start, end);
+    this.keptBytes = length;
   }
 
   /** Nobody wants what is held any more. */
@@ -245,6 +260,8 @@ export function recycleRequest(request: Request): void {
   request.replyType = 0;
   request.replyBytes = 0;
   request.missingBytes = 0;
+  request.keptBytes = 0;
+  if (request.kept !== null && request.kept.length > HELD_BYTES_KEPT) request.kept = null;
   request.dropHeld();
   request.next = free;
   free = request;

@@ -9,6 +9,7 @@ import type { GroupServers } from "../../src/router/slot_table.ts";
 import { until } from "./deadline.ts";
 import { type RedisOptions, RedisServer } from "./redis_server.ts";
 import type { Word } from "./resp_client.ts";
+import { TcpRelay } from "./tcp_relay.ts";
 
 /** What tells who has answered. */
 export const WHO = "who";
@@ -17,22 +18,28 @@ export const WHO = "who";
 export class ServersOfGroup implements AsyncDisposable {
   readonly master: RedisServer;
   readonly replicas: readonly RedisServer[];
+  /** What each replica follows its master through. */
+  readonly links: readonly TcpRelay[];
 
-  private constructor(master: RedisServer, replicas: readonly RedisServer[]) {
+  private constructor(
+    master: RedisServer,
+    replicas: readonly RedisServer[],
+    links: readonly TcpRelay[],
+  ) {
     this.master = master;
     this.replicas = replicas;
+    this.links = links;
   }
 
   /** Starts them, and waits until the replicas follow. */
   static async start(count: number, options: RedisOptions = {}): Promise<ServersOfGroup> {
     const args = [...options.args ?? [], "--replica-read-only", "no"];
     const master = await RedisServer.start({ ...options, args });
-    const follow = [...args, "--replicaof", "127.0.0.1", `${master.port}`];
-    const starting = Array.from(
-      { length: count },
-      () => RedisServer.start({ ...options, args: follow }),
+    const links = Array.from({ length: count }, () => TcpRelay.start(master.port));
+    const starting = links.map(({ port }) =>
+      RedisServer.start({ ...options, args: [...args, "--replicaof", "127.0.0.1", `${port}`] })
     );
-    const group = new ServersOfGroup(master, await Promise.all(starting));
+    const group = new ServersOfGroup(master, await Promise.all(starting), links);
     await group.follow();
     await group.write(WHO, "master");
     for (const [i, replica] of group.replicas.entries()) {
@@ -65,6 +72,7 @@ export class ServersOfGroup implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const server of [...this.replicas, this.master]) await server[Symbol.asyncDispose]();
+    for (const link of this.links) await link[Symbol.asyncDispose]();
   }
 }
 

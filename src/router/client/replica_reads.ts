@@ -168,7 +168,7 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
 
   /** @param bytes The whole request, which is kept until it is answered. */
   append(bytes: Uint8Array, start: number, end: number): void {
-    this.#sending!.ownBytes = bytes.slice(start, end);
+    this.#sending!.keep(bytes, start, end);
     this.#sending = null;
     this.#chosen!.append(bytes, start, end);
   }
@@ -197,15 +197,15 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
     if (left > 0) this.#reading.set(slotId, left);
     else this.#reading.delete(slotId);
     request.owner = this.#client.replies;
-    request.ownBytes = null;
+    request.keptBytes = 0;
   }
 
   /** Sends a read that a replica has not answered to the master, if that may take its place. */
   #retries(request: Request): boolean {
-    const { ownBytes: bytes, command } = request;
+    const { kept, keptBytes, command } = request;
     const { replies, shared: { slots, totals } } = this.#client;
     const hasReplied = request.replyBytes > request.heldBytes && request.replyType !== MINUS;
-    if (bytes === null || this.policy === "replica" || replies.isGone || hasReplied) return false;
+    if (keptBytes === 0 || this.policy === "replica" || replies.isGone || hasReplied) return false;
     totals.retriedReads++;
     const slot = slots.all[request.slot!.id]!;
     this.#ended(request);
@@ -214,8 +214,8 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
     request.ways = null; // once
     replies.holds(-request.heldBytes);
     request.dropReply();
-    if (!slot.isOpen) request.keys = keysOf(command!, bytes);
-    slot.send(request, bytes, 0, bytes.length);
+    if (!slot.isOpen) request.keys = keysOf(command!, kept!.subarray(0, keptBytes));
+    slot.send(request, kept!, 0, keptBytes);
     return true;
   }
 

@@ -155,7 +155,10 @@ export class ReplicaGroup {
       const isBetter = away < distance || count < inFlight || (count === inFlight && isFirst);
       if (!isBetter || !backend.takesRequests || backend.oldestMs() > SLOW_MS) continue;
       if (replica.whyOut(this.#bounds) !== "") continue;
-      [best, chosen, distance, inFlight] = [backend, replica, away, count];
+      best = backend;
+      chosen = replica;
+      distance = away;
+      inFlight = count;
     }
     if (chosen !== null) chosen.reads++;
     return best;

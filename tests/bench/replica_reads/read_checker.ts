@@ -3,7 +3,8 @@
  *
  *      writer i: pipelines of SET and GET of keys that only it writes   ─► each GET: exactly its last value
  *      observer: GET of anybody's keys                                   ─► how old is what it sees?
- *      faults:   one replica after the other: SIGSTOP, or kill -9 and a new start
+ *      faults:   one replica after the other: SIGSTOP, kill -9 and a new start, or its link holds
+ *                everything back
  *
  * @module
  */
@@ -11,7 +12,7 @@
 import { delay } from "@std/async/delay";
 import { ReplyError } from "../../support/resp_value.ts";
 import type { Reply, RespClient, Word } from "../../support/resp_client.ts";
-import type { RedisServer } from "../../support/redis_server.ts";
+import type { ServersOfGroup } from "../../support/replica_group.ts";
 
 /** How it is checked. */
 export interface ReadCheck {
@@ -26,7 +27,7 @@ export interface ReadCheck {
   /** The part of a writer's requests that are SETs. */
   readonly writes: number;
   readonly connect: () => Promise<RespClient>;
-  readonly replicas: readonly RedisServer[];
+  readonly groups: readonly ServersOfGroup[];
   /** Time between two faults, in milliseconds; 0: none. */
   readonly faultMs: number;
 }
@@ -49,6 +50,7 @@ export interface ReadReport {
   errorCount: number;
   stops: number;
   kills: number;
+  lags: number;
   /** The longest wait for a pipeline, in milliseconds. */
   longestMs: number;
 }
@@ -72,6 +74,7 @@ class Checker {
     errorCount: 0,
     stops: 0,
     kills: 0,
+    lags: 0,
     longestMs: 0,
   };
   isOver = false;
@@ -183,12 +186,20 @@ class Checker {
   }
 
   async #break(): Promise<void> {
-    const { faultMs, replicas } = this.#check;
+    const { faultMs, groups } = this.#check;
     if (faultMs === 0) return;
+    const replicas = groups.flatMap((group) => group.replicas);
+    const links = groups.flatMap((group) => group.links);
     for (let i = 0; !this.isOver; i++) {
       await delay(faultMs);
       const replica = replicas[i % replicas.length]!;
-      if (i % 3 < 2) {
+      if (i % 4 === 3) {
+        const link = links[i % links.length]!;
+        link.stall();
+        this.report.lags++;
+        await delay(faultMs * 3);
+        link.resume();
+      } else if (i % 4 < 2) {
         replica.pause();
         this.report.stops++;
         await delay(faultMs * (i % 2 === 0 ? 0.5 : 3));

@@ -55,7 +55,7 @@ const report = await checkReads({
   keys: 500,
   writes: number("writes", 0.03),
   connect: () => proxy.client(),
-  replicas: [...one.replicas, ...two.replicas],
+  groups: [one, two],
   faultMs: number("fault-ms", 1000),
 });
 const metrics = await (await fetch(proxy.url("/metrics"))).text();
