@@ -4,7 +4,7 @@
  * @module
  */
 
-import { connect, type TLSSocket } from "node:tls";
+import { connect, type PeerCertificate, type TLSSocket } from "node:tls";
 import { isIP } from "node:net";
 import { type RawConnection, SocketStream, TlsConnection } from "./tls_connection.ts";
 
@@ -42,8 +42,12 @@ export function secureDialed(
   const { cert, key, ca } = identity;
   return new Promise((resolve, reject) => {
     const failed = (error: Error) => {
+      const { code } = error as { code?: string };
+      const reason = code === UNSIGNED
+        ? `its certificate is not valid: ${certificateFault(socket.getPeerCertificate(), code)}`
+        : tlsFailure(error);
       stream.destroy();
-      reject(new Error(tlsFailure(error), { cause: error }));
+      reject(new Error(reason, { cause: error }));
     };
     stream.on("close", () => reject(new Error("connection closed during the TLS handshake")));
     const socket: TLSSocket = connect({
@@ -61,6 +65,20 @@ export function secureDialed(
       resolve(new TlsConnection(socket, stream, raw));
     });
   });
+}
+
+/** What the runtime says of a certificate whatever is wrong with it, its dates included. */
+const UNSIGNED = "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
+
+/** What is wrong with a peer's certificate, in words for the log; `code` is what the runtime says. */
+export function certificateFault(
+  { valid_from: from, valid_to: to }: PeerCertificate,
+  code: unknown,
+): string {
+  const now = Date.now();
+  if (Date.parse(to) < now) return `it expired at ${new Date(to).toISOString()}`;
+  if (Date.parse(from) > now) return `it is not valid before ${new Date(from).toISOString()}`;
+  return code === UNSIGNED ? "it is not signed by an authority that we trust" : `${code}`;
 }
 
 /** Why TLS failed, in words for the log. */

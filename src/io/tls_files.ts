@@ -96,13 +96,24 @@ function warnOfDate({ validFrom, validTo }: X509Certificate, file: TlsFile): voi
 }
 
 function certificatesIn(pem: string, file: TlsFile): X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw bad(file, "has no certificate in PEM form");
+  let certificates: X509Certificate[];
   try {
-    return blocks.map((block) => new X509Certificate(block));
+    certificates = certificatesOf(pem);
   } catch (error) {
     throw bad(file, `has a certificate that cannot be read: ${(error as Error).message}`);
   }
+  if (certificates.length === 0) throw bad(file, "has no certificate in PEM form");
+  return certificates;
+}
+
+/**
+ * The certificates in the text of a PEM file.
+ *
+ * @throws {Error} When one cannot be read.
+ */
+export function certificatesOf(pem: string): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? [];
+  return blocks.map((block) => new X509Certificate(block));
 }
 
 async function readPem(file: TlsFile): Promise<string> {

@@ -13,10 +13,11 @@
  * @module
  */
 
-import { createServer, type Server, type TLSSocket } from "node:tls";
+import { createServer, type PeerCertificate, type Server, type TLSSocket } from "node:tls";
+import { CheckedCertificates } from "./checked_certificates.ts";
 import type { AcceptedConnection } from "./listen.ts";
 import { type RawConnection, SocketStream, TlsConnection } from "./tls_connection.ts";
-import { TLS_VERSION_MIN, tlsFailure, type TlsIdentity } from "./tls.ts";
+import { certificateFault, TLS_VERSION_MIN, tlsFailure, type TlsIdentity } from "./tls.ts";
 
 /** Whether clients must show a certificate: as Redis's `tls-auth-clients`. */
 export type ClientCertificates = "no" | "optional" | "yes";
@@ -64,6 +65,8 @@ export class TlsGate {
   readonly #limits: TlsGateLimits;
   readonly #certificates: ClientCertificates;
   readonly #server: Server;
+  readonly #checked = new CheckedCertificates();
+  #ca: string;
   /** The end of each handshake that is under way, oldest first. */
   readonly #handshakes = new Map<(cause: string) => void, SocketStream>();
   #isStopped = false;
@@ -77,6 +80,7 @@ export class TlsGate {
     this.#events = events;
     this.#limits = limits;
     this.#certificates = certificates;
+    this.#ca = identity.ca;
     this.#server = createServer({
       ...contextOf(identity),
       requestCert: certificates !== "no",
@@ -151,13 +155,34 @@ export class TlsGate {
   }
 
   #secured(socket: TLSSocket, stream: SocketStream, raw: RawConnection): void {
-    const name = this.#certificates === "no" ? undefined : commonNameOf(socket);
-    if (name !== undefined && !socket.authorized) {
-      stream.destroy();
-      const { authorizationError: cause } = socket;
-      return this.#events.onFailure(raw.remoteAddr, `its certificate is not valid: ${cause}`);
+    if (this.#certificates === "no") {
+      return this.#events.take(new TlsConnection(socket, stream, raw));
     }
+    const shown = socket.getPeerCertificate();
+    const fault = this.#faultOf(socket, shown);
+    if (fault !== undefined) {
+      stream.destroy();
+      return this.#events.onFailure(raw.remoteAddr, fault);
+    }
+    const name = shown.subject && commonNameOf(shown);
     this.#events.take(new TlsConnection(socket, stream, raw, name));
+  }
+
+  /** Why a client may not come in, if so. */
+  #faultOf(socket: TLSSocket, shown: PeerCertificate): string | undefined {
+    if (shown.subject === undefined) {
+      // In a whole handshake, node:tls has seen to that.
+      return this.#certificates === "yes" ? "it sent no certificate" : undefined;
+    }
+    if (socket.isSessionReused()) {
+      if (this.#checked.has(shown)) return undefined;
+      return "it resumed a TLS session, and its certificate was not checked for this port";
+    }
+    if (!socket.authorized) {
+      return `its certificate is not valid: ${certificateFault(shown, socket.authorizationError)}`;
+    }
+    this.#checked.add(shown);
+    return undefined;
   }
 
   /**
@@ -167,6 +192,8 @@ export class TlsGate {
    */
   renew(identity: TlsIdentity): void {
     this.#server.setSecureContext(contextOf(identity));
+    if (identity.ca !== this.#ca) this.#checked.trustOnly(identity.ca);
+    this.#ca = identity.ca;
   }
 
   /** Ends the handshakes that are under way; clients that were taken stay. */
@@ -180,10 +207,8 @@ function contextOf({ cert, key, ca }: TlsIdentity) {
   return { cert, key, minVersion: TLS_VERSION_MIN, ...(ca === "" ? {} : { ca }) } as const;
 }
 
-/** The common name in the client's certificate; `undefined` when it sent none. */
-function commonNameOf(socket: TLSSocket): string | undefined {
-  const { subject } = socket.getPeerCertificate();
-  if (subject === undefined) return undefined;
+/** The common name in a client's certificate; the first one of several. */
+function commonNameOf({ subject }: PeerCertificate): string {
   const name = subject.CN as string | string[] | undefined;
   return (Array.isArray(name) ? name[0] : name) ?? "";
 }
