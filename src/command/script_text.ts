@@ -17,7 +17,11 @@ const CALLS = ["call", "pcall"];
 /** The table of Redis, and Valkey's other name for it. */
 const TABLES = ["redis", "server"];
 /** Ways to reach the table, or new code, by a name that is not in the text. */
-const HIDDEN_WAYS = ["_G", "getfenv", "setfenv", "load", "loadstring", "rawget", "getmetatable"];
+const HIDDEN_WAYS = [
+  ...["_G", "getfenv", "setfenv", "load", "loadstring", "dofile", "rawget", "getmetatable"],
+];
+/** Another script as a function: before Redis 6.2, every script that a server has seen is one. */
+const SCRIPT_FUNCTION = /^f_[0-9a-f]{40}$/;
 
 /** How a key is named, without spaces. */
 const NAMED_KEY = /^(KEYS\[[^[\]]+\]|unpack\(KEYS\))$/;
@@ -54,12 +58,16 @@ export function undeclaredAccess(script: string): string {
     const { kind, text } = tokens[i]!;
     if (kind !== "name") continue;
     const isField = isOther(tokens[i - 1], ".") || isOther(tokens[i - 1], ":");
-    if (HIDDEN_WAYS.includes(text) && !isField) return `uses ${text}`;
+    if (isHiddenWay(text) && !isField) return `uses ${text}`;
     if (!TABLES.includes(text) || isField && tokens[i - 2]?.text !== "_G") continue;
     const access = accessOf(tokens, i);
     if (access !== "") return access;
   }
   return "";
+}
+
+function isHiddenWay(name: string): boolean {
+  return HIDDEN_WAYS.includes(name) || SCRIPT_FUNCTION.test(name);
 }
 
 /** What a script calls, as far as its text shows it. */
@@ -82,7 +90,11 @@ export function callsOf(script: string): ScriptCalls {
     const { kind, text } = tokens[i]!;
     if (kind !== "name") continue;
     const isField = isOther(tokens[i - 1], ".") || isOther(tokens[i - 1], ":");
-    if (HIDDEN_WAYS.includes(text) && !isField) return { calls: [], hides: `uses ${text}` };
+    if (isHiddenWay(text) && !isField) return { calls: [], hides: `uses ${text}` };
+    // Before Redis 7, a new meaning would outlive the script.
+    if (text === "unpack" && !isField && !isBuiltin(tokens, i)) {
+      return { calls: [], hides: "uses unpack otherwise than as unpack(…)" };
+    }
     if (!TABLES.includes(text) || isField && tokens[i - 2]?.text !== "_G") continue;
     const called = calledAt(tokens, i);
     if (called.hides !== "") return { calls: [], hides: called.hides };
@@ -136,7 +148,7 @@ export function namesItsKeys(script: string): boolean {
     const isField = isOther(tokens[i - 1], ".") || isOther(tokens[i - 1], ":");
     if (text === "KEYS" && !isField) return isRead(tokens, i);
     if (text === "unpack" && !isField) return isBuiltin(tokens, i);
-    if (HIDDEN_WAYS.includes(text) && !isField) return false;
+    if (isHiddenWay(text) && !isField) return false;
     if (!TABLES.includes(text) || isField && tokens[i - 2]?.text !== "_G") return true;
     if (calledAt(tokens, i).hides !== "") return false;
     return accessOf(tokens, i) === "" || isCallOfNamedKeys(tokens, i + 3);
