@@ -14,6 +14,7 @@ import { useEffect, useRef, useState } from "./preact_hooks.js";
 import { ACTIONS, fieldProblem } from "./actions.js";
 import { send } from "./api.js";
 import { poll } from "./cluster.js";
+import { peerUrl } from "./format.js";
 import { html } from "./html.js";
 import { LoginDialog } from "./login.js";
 import { Modal, toast } from "./modal.js";
@@ -289,7 +290,7 @@ function RefusalText({ refusal }) {
     <p class="problem" role="alert">
       ${message}${field === "" || rule === "" ? "" : ` (${field}: ${rule})`}${" "}
       ${leader === "" ? null : html`
-        <a href=${`http://${leader}/admin`} rel="noreferrer">Go to ${leader}</a>
+        <a href=${peerUrl(leader, "/admin")} rel="noreferrer">Go to ${leader}</a>
       `}
     </p>
   `;

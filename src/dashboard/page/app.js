@@ -12,7 +12,7 @@ import { AccessView } from "./access.js";
 import { currentToken, logOut, onLogin } from "./api.js";
 import { concernsOf } from "./attention.js";
 import { usePicture } from "./cluster.js";
-import { clockTime, counted, duration } from "./format.js";
+import { clockTime, counted, duration, peerUrl } from "./format.js";
 import { Groups } from "./groups.js";
 import { html } from "./html.js";
 import { LoginDialog, LoginView } from "./login.js";
@@ -275,7 +275,7 @@ function OutOfReach({ picture: { view, problem, problemSince, leader } }) {
         <b>No data from the dashboard:</b> ${problem}, for ${since}.${" "}
         ${view === null ? "" : `This page shows the state at ${clockTime(view.at)}.`}
       </span>
-      ${leader === "" ? null : html`<a href=${`http://${leader}/admin`}>Go to ${leader}</a>`}
+      ${leader === "" ? null : html`<a href=${peerUrl(leader, "/admin")}>Go to ${leader}</a>`}
     </div>
   `;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+/// <reference lib="dom" />
 import { rangesText } from "./slot_ranges.js";
 
 /** Shown for an unknown value. */
@@ -145,4 +146,15 @@ export function countedSlots(slots) {
  */
 export function slotRange(from, to) {
   return from === to ? `slot ${from}` : `slots ${from}–${to}`;
+}
+
+/**
+ * Where a dashboard or a proxy of the product is reached: all of them speak TLS, or none does.
+ *
+ * @param {string} addr
+ * @param {string} path
+ * @param {{ protocol: string }} here
+ */
+export function peerUrl(addr, path, here = location) {
+  return `${here.protocol}//${addr}${path}`;
 }

@@ -6,7 +6,7 @@
 
 import { ActionButton } from "./action_dialog.js";
 import { Badge, Empty, Unchanged } from "./elements.js";
-import { bytes, counted, duration, millis, short, UNKNOWN, whole } from "./format.js";
+import { bytes, counted, duration, millis, peerUrl, short, UNKNOWN, whole } from "./format.js";
 import { html } from "./html.js";
 import { AllowedCommands } from "./rules.js";
 
@@ -87,7 +87,7 @@ function Row({ proxy }) {
         <small title=${`started ${proxy.start_at}`}>pid ${proxy.pid}</small>
       </td>
       <td class="does">
-        <a class="button" href=${`http://${proxy.debug_var_addr}/debug/vars`} rel="noreferrer">
+        <a class="button" href=${peerUrl(proxy.debug_var_addr, "/debug/vars")} rel="noreferrer">
           Counters
         </a>
         ${state === "online"

@@ -12,6 +12,7 @@ import {
   counted,
   duration,
   millis,
+  peerUrl,
   short,
   slotRange,
   whole,
@@ -77,4 +78,8 @@ Deno.test("things are counted in the right number", () => {
     "2 proxies",
   ]);
   assertEquals([slotRange(5, 5), slotRange(5, 9)], ["slot 5", "slots 5–9"]);
+});
+
+Deno.test("the page leads to other processes of the product as it was reached itself", () => {
+  assertEquals(peerUrl("h:1", "/admin", { protocol: "https:" }), "https://h:1/admin");
 });
