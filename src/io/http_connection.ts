@@ -99,6 +99,11 @@ export class HttpConnection {
       : performance.now() - this.#unsentSinceMs > STALLED_MS;
   }
 
+  /** How many requests of it are being answered; more than one only with HTTP/2. */
+  get requests(): number {
+    return this.#answering;
+  }
+
   /** The handler has been called for a request of it, whose body may still come. */
   requestBegins(): void {
     this.#answering++;

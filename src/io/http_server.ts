@@ -32,6 +32,11 @@ const SHUTDOWN_MS = 5_000;
 const FLUSH_MS = 5;
 /** Longest body of a request, in bytes. */
 const BODY_BYTES_MAX = 1024 * 1024;
+/** Bodies of all requests that are being answered, in bytes; past it, only those up to the second are taken. */
+const BODIES_BYTES_MAX = 64 * BODY_BYTES_MAX;
+const SMALL_BODY_BYTES = 64 * 1024;
+/** Most requests of one connection at one time. HTTP/2 would let each of them have a body. */
+const REQUESTS_MAX = 4;
 
 const log = logger("http");
 
@@ -95,6 +100,8 @@ class BoundedServer implements HttpServer {
   readonly #ended = new AbortController();
   #timer: ReturnType<typeof setInterval> | undefined;
   #isStopped = false;
+  /** Bytes of bodies that are held. */
+  #bodyBytes = 0;
 
   constructor(options: HttpOptions, handler: HttpHandler) {
     const { hostnames, port, proto, connectionsMax, tls, deadlines = HTTP_DEADLINES } = options;
@@ -177,17 +184,30 @@ class BoundedServer implements HttpServer {
     connection: HttpConnection,
   ): Promise<Response> {
     connection.requestBegins();
-    completed.catch(() => {}).finally(() => connection.requestEnds());
-    const whole = await this.#whole(request).finally(() => connection.bodyEnds());
+    let bytes = 0;
+    const hold = (more: number, length: number): boolean => {
+      bytes += more;
+      this.#bodyBytes += more;
+      return length <= SMALL_BODY_BYTES || this.#bodyBytes <= BODIES_BYTES_MAX;
+    };
+    completed.catch(() => {}).finally(() => {
+      this.#bodyBytes -= bytes;
+      connection.requestEnds();
+    });
+    if (connection.requests > REQUESTS_MAX) {
+      connection.bodyEnds();
+      return lastAnswer(`a connection has at most ${REQUESTS_MAX} requests at one time`, 503);
+    }
+    const whole = await this.#whole(request, hold).finally(() => connection.bodyEnds());
     return whole instanceof Response ? whole : await this.#handler(whole, connection.remote);
   }
 
   /** The request as the handler gets it, or why it is refused. */
-  async #whole(request: Request): Promise<Request | Response> {
+  async #whole(request: Request, hold: HoldBody): Promise<Request | Response> {
     if (FORBIDDEN_METHODS.includes(request.method)) return lastAnswer("no such method", 405);
     const url = httpUrlOf(request, this.#gate === undefined ? "http" : "https");
     if (url === undefined) return lastAnswer("the Host header is not a host", 400);
-    return await withBody(request, url, this.#deadlines.bodyMs);
+    return await withBody(request, url, this.#deadlines.bodyMs, hold);
   }
 
   // -- the end --------------------------------------------------------------------------------
@@ -266,11 +286,15 @@ function httpUrlOf({ url, headers }: Request, scheme: "http" | "https"): string 
 /** Methods of which no `Request` can be made. */
 const FORBIDDEN_METHODS = ["CONNECT", "TRACE", "TRACK"];
 
+/** Counts bytes of a body that has come to a length; false when there is no room for them. */
+type HoldBody = (more: number, length: number) => boolean;
+
 /** The request at its URL with all of its body, or why there is none. */
 async function withBody(
   request: Request,
   url: string,
   bodyMs: number,
+  hold: HoldBody,
 ): Promise<Request | Response> {
   const { method, headers } = request;
   if (request.body === null) return new Request(url, { method, headers });
@@ -291,6 +315,7 @@ async function withBody(
       if (done) break;
       length += value.length;
       if (length > BODY_BYTES_MAX) return tooLong();
+      if (!hold(value.length, length)) return lastAnswer("too many large requests at once", 503);
       chunks.push(value as Uint8Array<ArrayBuffer>);
     }
   } finally {
