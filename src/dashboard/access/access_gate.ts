@@ -26,7 +26,7 @@ import { type DashboardUser, isRoleEnough, type Role } from "../../model/dashboa
 import type { Store } from "../../store/store.ts";
 import { AccessRecords } from "./access_records.ts";
 import type { Identity, Refusal } from "./identity.ts";
-import { LoginThrottle } from "./login_throttle.ts";
+import { LoginThrottle, networkOf } from "./login_throttle.ts";
 import { sessionIdIn, Sessions } from "./sessions.ts";
 
 /** What a route asks for. */
@@ -84,7 +84,7 @@ export class AccessGate {
     password: string,
   ): Promise<DashboardUser | Refusal> {
     if (!await this.records.areKnown()) return NOT_READ;
-    const address = addressOf(incoming);
+    const address = networkOf(addressOf(incoming));
     const refusedMs = this.#throttle.refusedMs(address);
     if (refusedMs > 0) return tooMany(refusedMs);
     return await this.#throttle.whileChecking(address, () => this.#check(address, name, password));
@@ -149,7 +149,7 @@ export class AccessGate {
     if (token !== undefined) {
       return { name: `token ${token.name}`, role: token.role, kind: "token" };
     }
-    const mayAnswer = await this.#throttle.wrongToken(addressOf(incoming));
+    const mayAnswer = await this.#throttle.wrongToken(networkOf(addressOf(incoming)));
     return mayAnswer ? { status: 401, error: WRONG_TOKEN } : tooMany(2000);
   }
 }

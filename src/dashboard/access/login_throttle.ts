@@ -133,6 +133,20 @@ export class LoginThrottle {
   }
 }
 
+/**
+ * Whose guesses are counted together: an IPv4 address, or a network of IPv6, of which anybody who has one
+ * address has 2⁶⁴.
+ */
+export function networkOf(address: string): string {
+  if (!address.includes(":")) return address;
+  const [head, tail] = address.replace(/%.*/, "").split("::").map((part) =>
+    part === "" ? [] : part.split(":")
+  );
+  const zeros = Math.max(0, 8 - head!.length - (tail?.length ?? 0));
+  const groups = [...head!, ...Array<string>(zeros).fill("0"), ...tail ?? []];
+  return `${groups.slice(0, 4).join(":")}::/64`;
+}
+
 function ofBoth(address: string, user: string): string {
   return `both ${address} ${user}`;
 }

@@ -31,6 +31,9 @@ const RETRY_MS = 5_000;
 /** Within which equal refusals are counted together, in milliseconds. */
 const TOGETHER_MS = 60_000;
 
+/** The request whose arguments name nobody but users that there are. */
+const LOGIN = "POST /api/login/user";
+
 const log = logger("audit");
 
 /** What is noted of a request. */
@@ -195,6 +198,8 @@ function lastEqual(
 ): AuditEntry | undefined {
   return entries.findLast((entry) =>
     nowMs - entry.at < TOGETHER_MS && entry.address === note.address && entry.who === note.who &&
-    entry.request === note.request && entry.status === note.status && entry.end === note.end
+    entry.request === note.request && entry.status === note.status && entry.end === note.end &&
+    // What else was asked for is anybody's to write; whose password was guessed is not.
+    (note.request !== LOGIN || entry.arguments === note.arguments)
   );
 }

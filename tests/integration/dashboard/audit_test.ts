@@ -145,6 +145,22 @@ Deno.test("a file that log rotation has renamed is followed by a new one; a full
   assertEquals((await entriesOf(dashboard)).length, 4, "the store has all of them");
 });
 
+Deno.test("whose passwords were guessed is told one by one", async () => {
+  await using folder = await StoreFolder.make();
+  await using dashboard = await DashboardServer.start(await folder.open(), { token: "sesame" });
+  const admin = { authorization: "Bearer sesame" };
+  for (const name of ["alice", "bob"]) {
+    const user = { name, role: "viewer", password: "correct horse" };
+    await dashboard.ask("POST", "/api/users", user, admin);
+  }
+  for (const user of ["alice", "bob", "bob", "nobody"]) {
+    await dashboard.ask("POST", "/api/login/user", { user, password: "wrong" });
+  }
+  const { json } = await dashboard.ask("GET", "/api/audit?refused=true", undefined, admin);
+  const guesses = json.entries.map((each: AuditEntry) => `${each.count} ${each.arguments}`);
+  assertEquals(guesses, ["1 an unknown user", "2 user=bob", "1 user=alice"]);
+});
+
 Deno.test("nothing that a request says keeps it out of the audit trail", async () => {
   await using folder = await StoreFolder.make();
   await using dashboard = await DashboardServer.start(await folder.open());

@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { LoginThrottle } from "../../../../src/dashboard/access/login_throttle.ts";
+import { LoginThrottle, networkOf } from "../../../../src/dashboard/access/login_throttle.ts";
 
 Deno.test("after five wrong passwords an address waits, twice as long each time, a minute at most", () => {
   let now = 0;
@@ -78,4 +78,13 @@ Deno.test("only so many answers wait: further guesses are refused at once", asyn
   );
   assertEquals(answers.slice(0, 60).every((isAnswered) => isAnswered), true);
   assertEquals(answers.filter((isAnswered) => !isAnswered).length, 80 - 5 - 64);
+});
+
+Deno.test("who has a network of IPv6 has no more guesses than who has one address", () => {
+  const same = ["2001:db8::1", "2001:db8:0:0:ffff::", "2001:db8:0:0:1:2:3:4", "2001:db8::9%eth0"];
+  for (const address of same) assertEquals(networkOf(address), "2001:db8:0:0::/64", address);
+  assertEquals(networkOf("2001:db8:0:1::1"), "2001:db8:0:1::/64");
+  assertEquals(networkOf("::1"), "0:0:0:0::/64");
+  assertEquals(networkOf("10.0.0.1"), "10.0.0.1");
+  networkOf("no:address::of:any:kind::at:all:::");
 });
