@@ -70,9 +70,9 @@ function userOfLine({ name, rules, at }: ConfigUser): UserRecord {
   return user.record();
 }
 
-/** A rule for a message: without its password. */
+/** A rule for a message: without its password, also where this is glued to something or in a selector. */
 function shown(rule: string): string {
-  return "><#!".includes(rule[0]!) ? `${rule[0]}***` : textOfBytes(rule);
+  return textOfBytes(rule.replace(/([><#!])[^ )]+/g, "$1***"));
 }
 
 /** `password` is the default user's, and the file has another one: an operator expects both to be right. */

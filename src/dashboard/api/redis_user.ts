@@ -21,7 +21,7 @@ import {
   type UserLimits,
 } from "../../model/redis_user.ts";
 import { loadRedisUsers } from "../../store/redis_users.ts";
-import { withoutPassword } from "../audit/audit_note.ts";
+import { ruleWithoutPassword } from "../audit/audit_note.ts";
 import { type Body, integerIn, onlyFields, readBody } from "../input.ts";
 import { type ApiRoute, change, read } from "./route.ts";
 
@@ -44,7 +44,7 @@ export const REDIS_USER_ROUTES: readonly ApiRoute[] = [
   change("PUT", "/api/redis_users/:name", async ({ dashboard, request, words, note }) => {
     const body = onlyFields(await readBody(request), "rules", "password");
     const rules = [...textsIn(body, "rules", "a list of ACL rules"), ...passwordIn(body)];
-    note.arguments = `rules=${rules.map(withoutPassword).join(" ")}`;
+    note.arguments = `rules=${rules.map(ruleWithoutPassword).join(" ")}`;
     await setRedisUser(dashboard.redisUsersContext, words.name, rules);
   }, "admin"),
   change("PUT", "/api/redis_users/:name/limits", async ({ dashboard, request, words }) => {

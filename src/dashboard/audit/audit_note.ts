@@ -56,7 +56,8 @@ export function shortArguments(text: string): string {
  * before the first sign of one is kept.
  */
 export function withoutRulePasswords(pathname: string, text: string): string {
-  return isOfRedisUsers(pathname) ? text.replace(/([><#!]).*'/s, "$1***'") : text;
+  if (!isOfRedisUsers(pathname)) return text;
+  return text.replace(/([><#!]).*'/s, "$1***'").replace(BARE_IN_ERROR, "$1***$2");
 }
 
 function senderOf(request: Request): string {
@@ -81,9 +82,19 @@ function isOfRedisUsers(pathname: string): boolean {
   return pathname.startsWith("/api/redis_users");
 }
 
+/** A word that is no rule: perhaps a password whose `>` was forgotten. */
+const BARE = String.raw`(?!(?:on|off|user|reset\w*|all\w+|no\w+|clearselectors|[\w-]+payload)\b)\w`;
+const BARE_RULE = new RegExp(`^${BARE}`, "i");
+const BARE_IN_ERROR = new RegExp(`(modifier ')${BARE}.*?(': Syntax error)`, "is");
+
 /** A rule of a Redis user, or several in one text, up to the first password or hash of one. */
-export function withoutPassword(rule: string): string {
+function withoutPassword(rule: string): string {
   return rule.replace(/([><#!]).*/s, "$1***");
+}
+
+/** One rule of a Redis user: without its password, also one that stands alone. */
+export function ruleWithoutPassword(rule: string): string {
+  return BARE_RULE.test(rule) ? "***" : withoutPassword(rule);
 }
 
 function written(value: unknown, shown: (text: string) => string): string {

@@ -318,6 +318,8 @@ Deno.test("what is wrong with users in a configuration is said with file, line a
   const aclfile = `aclfile=${folder}/users.acl`;
   const wrong: readonly (readonly [config: string, file: string, says: string])[] = [
     ["user.a = on >secret +nosuch", "", "config.ini:2: user.a: rule '+nosuch': Unknown command"],
+    ["user.a = on>secret", "", "config.ini:2: user.a: rule 'on>***': Syntax error"],
+    ["user.a = (~k >secret)", "", "config.ini:2: user.a: rule '(~k >***)': Syntax error"],
     ["user.a = on\nuser.a = off", "", "config.ini:3: user.a: Duplicate user found"],
     [`user.a = on\n${aclfile}`, "", "define either an ACL file or users in the configuration"],
     [aclfile, "user a on\nuser b +nosuch", "users.acl:2: Error in applying operation '+nosuch'"],

@@ -5,7 +5,11 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { auditNote, withoutRulePasswords } from "../../../../src/dashboard/audit/audit_note.ts";
+import {
+  auditNote,
+  ruleWithoutPassword,
+  withoutRulePasswords,
+} from "../../../../src/dashboard/audit/audit_note.ts";
 
 const SENDER = { who: "alice", address: "10.0.0.1" };
 
@@ -65,6 +69,10 @@ Deno.test("an error that quotes rules of a Redis user is told without passwords"
   const wrong = (rule: string) => `Error in ACL SETUSER modifier '${rule}': Syntax error`;
   assertEquals(told(wrong("on >it's geheim ~*")), wrong("on >***"));
   assertEquals(told(wrong("+nosuch")), wrong("+nosuch"));
+  assertEquals(told(wrong("geheim")), wrong("***"), "the > was forgotten");
+  assertEquals(["geheim", "on", "nopass", "~k", ">a"].map(ruleWithoutPassword), [
+    ...["***", "on", "nopass", "~k", ">***"],
+  ]);
   assertEquals(told("send Bearer <token>"), "send Bearer <token>");
   assertEquals(told(wrong("a>b"), "/api/slot_rules"), wrong("a>b"));
 });
