@@ -318,6 +318,8 @@ async function withBody(
       if (!hold(value.length, length)) return lastAnswer("too many large requests at once", 503);
       chunks.push(value as Uint8Array<ArrayBuffer>);
     }
+  } catch {
+    return lastAnswer("the body ends too early", 400); // nobody may be left to read that
   } finally {
     clearTimeout(timer);
   }

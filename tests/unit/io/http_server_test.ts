@@ -221,6 +221,15 @@ Deno.test("a client that ends sending behind its request is answered", async () 
   assertMatch(await raw.rest(), /^HTTP\/1\.1 200 .*done$/s);
 });
 
+Deno.test("a client that ends sending in the middle of a body is told so, as no fault of ours", async () => {
+  await using served = new Served(() => new Response("never"));
+  for (const body of ["content-length: 10\r\n\r\nhalf", "transfer-encoding: chunked\r\n\r\nxyz"]) {
+    using raw = await served.sends(`POST / HTTP/1.1\r\nhost: x\r\n${body}`);
+    await raw.endSending();
+    assertMatch(await raw.rest(), /^(HTTP\/1\.1 400 .*the body ends too early\n)?$/s);
+  }
+});
+
 Deno.test("a handler that throws is a 500, and the next request is answered", async () => {
   let calls = 0;
   await using served = new Served(() => {
