@@ -6,7 +6,7 @@
 
 import { until } from "./deadline.ts";
 import { type ProxyProcess, startProgram } from "./proxy_process.ts";
-import type { ServersOfGroup } from "./replica_group.ts";
+import { say, type ServersOfGroup } from "./replica_group.ts";
 
 /** Runs `codis-proxy config` for a proxy; returns what it prints. */
 export async function configure(proxy: ProxyProcess, ...words: string[]): Promise<string> {
@@ -22,9 +22,11 @@ export async function addReplicas(
   groups: readonly ServersOfGroup[],
 ): Promise<void> {
   let count = 0;
-  for (const [i, { replicas }] of groups.entries()) {
-    for (const { addr } of replicas) {
-      await configure(proxy, "server", "add", `${i + 1}`, addr, "slave", "--force");
+  for (const [i, { replicas, links }] of groups.entries()) {
+    for (const [k, replica] of replicas.entries()) {
+      await configure(proxy, "server", "add", `${i + 1}`, replica.addr, "slave", "--force");
+      // Adding it made it follow its master directly.
+      await say(replica, "REPLICAOF", "127.0.0.1", links[k]!.port);
       count++;
     }
   }
