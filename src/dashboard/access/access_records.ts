@@ -25,6 +25,7 @@ export class AccessRecords {
   readonly #store: Store;
   readonly #watches: Watch<Entry | undefined>[] = [];
   readonly #known = Promise.withResolvers<void>();
+  #refreshing: Promise<void> = Promise.resolve();
   #users: readonly DashboardUser[] | undefined;
   #tokens: readonly ApiToken[] | undefined;
 
@@ -59,9 +60,12 @@ export class AccessRecords {
   }
 
   /** Reads them now, so that what was just changed is in force when it is answered. */
-  async refresh(): Promise<void> {
-    this.#users = await loadDashboardUsers(this.#store);
-    this.#tokens = await loadApiTokens(this.#store);
+  refresh(): Promise<void> {
+    // One behind the other: an answer that is late must not bring back what was withdrawn since.
+    return this.#refreshing = this.#refreshing.catch(() => {}).then(async () => {
+      this.#users = await loadDashboardUsers(this.#store);
+      this.#tokens = await loadApiTokens(this.#store);
+    });
   }
 
   /** Whether there is a user or a token: then nobody does anything without one. */
