@@ -42,12 +42,8 @@ export function secureDialed(
   const { cert, key, ca } = identity;
   return new Promise((resolve, reject) => {
     const failed = (error: Error) => {
-      const { code } = error as { code?: string };
-      const reason = code === UNSIGNED
-        ? `its certificate is not valid: ${certificateFault(socket.getPeerCertificate(), code)}`
-        : tlsFailure(error);
       stream.destroy();
-      reject(new Error(reason, { cause: error }));
+      reject(new Error(tlsFailure(error), { cause: error }));
     };
     stream.on("close", () => reject(new Error("connection closed during the TLS handshake")));
     const socket: TLSSocket = connect({
@@ -84,6 +80,10 @@ export function certificateFault(
 /** Why TLS failed, in words for the log. */
 export function tlsFailure(error: unknown): string {
   const { code = "", message } = error as { code?: string; message: string };
+  // The certificate itself is gone by now.
+  if (code === UNSIGNED) {
+    return "TLS: its certificate is not signed by an authority that we trust, or not valid now";
+  }
   if (code === "ERR_SSL_WRONG_VERSION_NUMBER") return "it does not speak TLS";
   if (code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE") return "it sent no certificate";
   if (code === "ECONNRESET" || code === "EPIPE") return "it hung up during the TLS handshake";

@@ -218,3 +218,15 @@ Deno.test("a new identity is for new clients: those that are there go on", async
   assertEquals((await old.read()).value, "old");
   young.close();
 });
+
+Deno.test("a server whose certificate is signed by another authority is refused, each time", async () => {
+  using server = new Gate();
+  const identity = { cert: "", key: "", ca: identityOf("server", "other-ca").ca };
+  for (let i = 0; i < 3; i++) {
+    await assertRejects(
+      () => dial("127.0.0.1", server.port, 5000, { identity, serverName: "" }),
+      Error,
+      "not signed by an authority that we trust, or not valid now",
+    );
+  }
+});
