@@ -219,14 +219,19 @@ Deno.test("a new identity is for new clients: those that are there go on", async
   young.close();
 });
 
-Deno.test("a server whose certificate is signed by another authority is refused, each time", async () => {
+Deno.test("a server whose certificate has expired, or is of another authority, is refused each time", async () => {
   using server = new Gate();
-  const identity = { cert: "", key: "", ca: identityOf("server", "other-ca").ca };
-  for (let i = 0; i < 3; i++) {
-    await assertRejects(
-      () => dial("127.0.0.1", server.port, 5000, { identity, serverName: "" }),
-      Error,
-      "not signed by an authority that we trust, or not valid now",
-    );
+  const identity = { cert: "", key: "", ca: identityOf("server").ca };
+  for (const name of ["expired", "other-server"] as const) {
+    const { cert, key } = identityOf(name);
+    // Without what is behind it.
+    server.gate.renew({ cert: cert.replace(/(-----END CERTIFICATE-----)[^]*/, "$1"), key, ca: "" });
+    for (let i = 0; i < 3; i++) {
+      await assertRejects(
+        () => dial("127.0.0.1", server.port, 5000, { identity, serverName: "localhost" }),
+        Error,
+        "not signed by an authority that we trust, or not valid now",
+      );
+    }
   }
 });
