@@ -98,7 +98,6 @@ for (const protocol of [2, 3]) {
         "CLIENT UNBLOCK 1 ERROR x",
         "CLUSTER INFO",
         "CLUSTER KEYSLOT k",
-        "READONLY",
         "BGSAVE nonsense",
       ]
     ) await both(...line.split(" "));

@@ -589,6 +589,59 @@ Deno.test("what the dialogs of users and tokens say is what happens", async () =
   });
 });
 
+Deno.test("what the dialogs of Redis users say is what happens", async () => {
+  await using folder = await StoreFolder.make();
+  await using redis = await RedisServer.start();
+  await using dashboard = await DashboardServer.start(await folder.openFilled(redis.addr));
+  await using proxy = await ProxyProcess.start({
+    config: {
+      ...{ embedded_dir: folder.dir, dashboard_addr: dashboard.addr, proxy_id: "one" },
+      acl: "store",
+    },
+  });
+  const page = new Page(dashboard);
+  const everywhere =
+    "This is in force at all proxies when it is done; an error names those that have not confirmed.";
+  const logsIn = async (client: RespClient, password: string) =>
+    await client.call("AUTH", "alice", password) === "OK";
+  const isRefused = (reply: unknown) => /^NOPERM/.test((reply as { message: string }).message);
+  using client = await proxy.client();
+  const alice = { name: "alice", login: "password", password: "secret", rules: "~a:* +@all" };
+  await page.holds("add_redis_user", alice, {
+    [
+      "Redis clients can log in as alice, with AUTH alice and the password. If there is a user of this " +
+      "name, it is replaced."
+    ]: async () => !await logsIn(client, "wrong") && await logsIn(client, "secret"),
+    [everywhere]: async () => isRefused(await client.call("GET", "b")),
+  });
+  await page.holds("set_redis_user", { name: "alice", login: "keep", rules: "~b +@all" }, {
+    "Clients of alice stay connected; the rules count from their next request on.": async () =>
+      isRefused(await client.call("GET", "a:1")) && await client.call("GET", "b") === null,
+    [everywhere]: AS_ABOVE,
+  });
+  const limits = { name: "alice", requests: "2", bytes: "0", connections: "1" };
+  await page.holds("limit_redis_user", limits, {
+    [
+      "Each proxy counts for itself, over all clients of alice. Those above requests or bytes are slowed " +
+      "down, and get errors after 5 s. A login above connections is refused."
+    ]: async () => {
+      using other = await proxy.client();
+      assertEquals(await logsIn(other, "secret"), false);
+      // user_limits_test.ts shows the errors.
+      const before = performance.now();
+      for (let i = 0; i < 6; i++) await client.call("GET", "b");
+      assert(performance.now() - before > 1_000, "slowed down");
+    },
+  });
+  await page.holds("delete_redis_user", { name: "alice" }, {
+    "Clients of alice are disconnected, and cannot log in any more.": async () => {
+      assertEquals(await client.readToEnd(), new Uint8Array(0));
+      using other = await proxy.client();
+      assertEquals(await logsIn(other, "secret"), false);
+    },
+  });
+});
+
 Deno.test("every dialog is held to what it says", () => {
   assertEquals(Object.keys(ACTIONS).filter((name) => !tried.has(name)), []);
 });
