@@ -70,7 +70,7 @@ export class Handshake {
    */
   answered(type: number, reply: Uint8Array): Uint8Array | string {
     const isError = type === 45; /* - */
-    const error = isError ? new TextDecoder().decode(reply.subarray(1)).trimEnd() : "";
+    const error = isError ? new TextDecoder().decode(reply.subarray(1)).replace(/\r\n$/, "") : "";
     if (this.#isTrying) return this.#tried(error);
     const isHello = --this.#left === this.#leftAfterHello;
     if (isHello && !/^(NOAUTH|NOPERM|LOADING)/.test(error)) this.#server.learnedResp3(error);

@@ -17,7 +17,7 @@ function namesOf(info: string): string[] {
 
 /** Fields that only the proxy has. */
 const ADDED =
-  /^(# Proxy|codis_proxy_version|proxy_|slots_|backend|total_failed|acl_access|client_output)/;
+  /^(# Proxy|codis_proxy_version|proxy_|slots_|backend|read_from|retried_reads|replica_\d|total_failed|acl_access|client_output)/;
 
 function field(info: string, name: string): string {
   return new RegExp(`^${name}:(.*)\r$`, "m").exec(info)?.[1] ?? `no ${name}`;
