@@ -53,8 +53,13 @@ interface Result {
 type Results = Map<string, Result>;
 
 function failureText(name: string, message = ""): string {
-  const lines = message.split("\n").map((line) => line.trim()).filter((line) => line !== "");
-  const shown = lines.slice(0, MESSAGE_LINES).map((line) => `  ${line.slice(0, LINE_LIMIT)}`);
+  const [first = "", ...rest] = message.split("\n").map((line) => line.trim())
+    .filter((line) => line !== "");
+  // Of a comparison, what differs.
+  const changed = rest.filter((line) => /^[-+] /.test(line));
+  const shown = [first, ...changed.length > 0 ? changed : rest].slice(0, MESSAGE_LINES).map((
+    line,
+  ) => `  ${line.slice(0, LINE_LIMIT)}`);
   return [name, ...shown].join("\n");
 }
 
