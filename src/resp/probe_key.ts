@@ -5,6 +5,10 @@
  * @module
  */
 
+import { concat } from "@std/bytes/concat";
+import { latin1Bytes } from "./latin1.ts";
+import { ReplyFramer } from "./reply_framer.ts";
+
 /** The database of the probe key. */
 export const PROBE_DATABASE = 0;
 /** Expiry of the probe key, in milliseconds. */
@@ -35,4 +39,19 @@ export function namesProbeKey(bytes: Uint8Array): boolean {
 export function isProbeKey(bulk: Uint8Array): boolean {
   const start = bulk.indexOf(10) + 1;
   return PREFIX.every((byte, i) => bulk[start + i] === byte);
+}
+
+/** An array of keys without probe keys. Borrows `keys`, and returns it as it is where there are none. */
+export function withoutProbeKeys(keys: Uint8Array): Uint8Array {
+  if (!namesProbeKey(keys)) return keys;
+  const kept: Uint8Array[] = [];
+  const framer = new ReplyFramer();
+  for (let at = keys.indexOf(10) + 1; at < keys.length;) {
+    const from = at;
+    at = framer.feed(keys, at, keys.length);
+    framer.reset();
+    const bulk = keys.subarray(from, at);
+    if (!isProbeKey(bulk)) kept.push(bulk);
+  }
+  return concat([latin1Bytes(`*${kept.length}\r\n`), ...kept]);
 }

@@ -19,6 +19,7 @@
 
 import { concat } from "@std/bytes/concat";
 import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
+import { withoutProbeKeys } from "../../resp/probe_key.ts";
 import { latin1, latin1Bytes } from "../../resp/latin1.ts";
 import type { Server } from "../backends/server.ts";
 import {
@@ -191,7 +192,11 @@ export class Tracking implements TrackingState, TrackedServerUser, Ways {
 
   pushed(push: Uint8Array): void {
     const head = latin1(push, 0, Math.min(push.length, INVALIDATE.length));
-    if (head === INVALIDATE) this.#deliver(push.subarray(INVALIDATE.length));
+    if (head !== INVALIDATE) return;
+    const keys = push.subarray(INVALIDATE.length);
+    const theirs = withoutProbeKeys(keys);
+    // With broadcast, servers tell of the key, too, that a migration tries the way with.
+    if (theirs === keys || latin1(theirs, 0, 2) !== "*0") this.#deliver(theirs);
   }
 
   /** Tells the client that nothing that it has cached may be used any more. */

@@ -15,7 +15,7 @@
 
 import type { Command } from "../../command/command.ts";
 import { Encoder, errorReply, type Protocol } from "../../resp/encoder.ts";
-import { isProbeKey } from "../../resp/probe_key.ts";
+import { isProbeKey, withoutProbeKeys } from "../../resp/probe_key.ts";
 import { SLOTS_MOVE_TOO_FAST } from "../errors.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import type { Master } from "../backends/server.ts";
@@ -25,7 +25,7 @@ import type { RouterSlots } from "../slots/router_slots.ts";
 import type { Slot } from "../slots/slot.ts";
 import { askAll, parkForMasters } from "./ask_masters.ts";
 import type { PartReply } from "./gather.ts";
-import { clientsKeys, elementsOf, firstError, isNull, MERGES } from "./merge.ts";
+import { elementsOf, firstError, isNull, MERGES } from "./merge.ts";
 
 /** Rounds, and beginnings, after which a command is given up. */
 const ROUNDS_MAX = 8;
@@ -179,7 +179,7 @@ class KeySpaceCall {
   #keepKeys(replies: readonly PartReply[], asked: ReadonlySet<Slot>): void {
     const unsure = new Set(this.#unsure);
     for (const { bytes } of replies) {
-      for (const key of elementsOf(clientsKeys(bytes)) ?? []) {
+      for (const key of elementsOf(withoutProbeKeys(bytes)) ?? []) {
         const start = key.indexOf(10) + 1;
         const slot = this.#table.slotOf(key, start, key.length - 2);
         if (!asked.has(slot)) continue;

@@ -9,7 +9,7 @@ import { copyBytes } from "../../io/chunk_pool.ts";
 import { arrayHeader, Encoder, errorReply, type Protocol } from "../../resp/encoder.ts";
 import { ReplyFramer } from "../../resp/reply_framer.ts";
 import { latin1 } from "../../resp/latin1.ts";
-import { isProbeKey, namesProbeKey } from "../../resp/probe_key.ts";
+import { isProbeKey, withoutProbeKeys } from "../../resp/probe_key.ts";
 import type { PartReply, ReplyMerge } from "./gather.ts";
 
 const STAR = 42;
@@ -90,17 +90,6 @@ export function elementsOf(bytes: Uint8Array): Uint8Array[] | null {
   return elements;
 }
 
-/**
- * An array of keys without those of our own. Borrows `keys`, and returns it as it is where there are
- * none.
- */
-export function clientsKeys(keys: Uint8Array): Uint8Array {
-  const all = namesProbeKey(keys) ? elementsOf(keys) : null;
-  if (all === null) return keys;
-  const kept = all.filter((key) => !isProbeKey(key));
-  return join(kept.length, kept, kept.reduce((size, key) => size + key.length, 0));
-}
-
 /** Subscribers are connected to every master: a channel that several of them name is one. */
 function mergeUnion(replies: readonly PartReply[]): Uint8Array {
   const error = firstError(replies);
@@ -146,7 +135,7 @@ function mergeConcat(replies: readonly PartReply[]): Uint8Array {
   let size = 0;
   const bodies: Uint8Array[] = [];
   for (const reply of replies) {
-    const bytes = clientsKeys(reply.bytes);
+    const bytes = withoutProbeKeys(reply.bytes);
     const headerEnd = bytes.indexOf(10) + 1;
     const length = Number(decoder.decode(bytes.subarray(1, headerEnd)).trim());
     if (bytes[0] !== STAR || !(length >= 0)) {

@@ -19,6 +19,7 @@
 import type { Command } from "../../command/command.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import { Encoder, encodeRequest, errorReply } from "../../resp/encoder.ts";
+import { withoutProbeKeys } from "../../resp/probe_key.ts";
 import type { Master } from "../backends/server.ts";
 import type { Client } from "../client/client.ts";
 import type { RouterSlots } from "../slots/router_slots.ts";
@@ -26,7 +27,7 @@ import { isMovingBack, VERSIONS_KEPT } from "../slots/slot_moves.ts";
 import type { Slot } from "../slots/slot.ts";
 import { sendToAll } from "./ask_masters.ts";
 import type { PartReply } from "./gather.ts";
-import { badReply, clientsKeys, elementsOf, firstError } from "./merge.ts";
+import { badReply, elementsOf, firstError } from "./merge.ts";
 
 /** Passes that a cursor can name; a slot that has moved back more often makes the walk begin anew. */
 const PASSES_MAX = 4;
@@ -176,7 +177,7 @@ class Walk {
     const match = /^\$\d+\r\n(\d+)\r\n$/.exec(cursorText);
     if (match === null || keys === undefined) return badReply(reply);
     this.own = BigInt(match[1]!);
-    const theirs = clientsKeys(keys);
+    const theirs = withoutProbeKeys(keys);
     const found = this.#pass === 1 ? theirs : this.#keysOfPass(theirs);
     return this.own === 0n ? this.#goOn(found) : this.#replyHere(found);
   }

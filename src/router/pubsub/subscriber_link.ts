@@ -13,6 +13,8 @@
 
 import { clock } from "../../base/clock.ts";
 import { encodeRequest } from "../../resp/encoder.ts";
+import { latin1 } from "../../resp/latin1.ts";
+import { namesProbeKey } from "../../resp/probe_key.ts";
 import { Link, type LinkHolder, type LinkUser } from "../backends/link.ts";
 import type { Server } from "../backends/server.ts";
 import { type PushedFrame, readPushedFrame } from "./pushed_frame.ts";
@@ -101,7 +103,10 @@ export class SubscriberLink implements LinkUser {
 
   pushed(_link: Link, bytes: Uint8Array): void {
     const frame = readPushedFrame(bytes);
-    if (frame.word.endsWith("message")) return this.#user.message(this, frame, bytes);
+    if (frame.word.endsWith("message")) {
+      if (!isOfProbeKey(frame, bytes)) this.#user.message(this, frame, bytes);
+      return;
+    }
     const request = this.#sent[0];
     if (request === undefined) return this.#fail("the server sent a reply nobody asked for");
     if (frame.word === "error") {
@@ -152,4 +157,9 @@ export class SubscriberLink implements LinkUser {
     this.#link = null;
     this.#failSent("closed");
   }
+}
+
+/** Whether a message is an event of the key that a migration tries the way with. */
+function isOfProbeKey({ channelStart }: PushedFrame, bytes: Uint8Array): boolean {
+  return latin1(bytes, channelStart, channelStart + 5) === "__key" && namesProbeKey(bytes);
 }
