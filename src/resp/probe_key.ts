@@ -6,8 +6,8 @@
  */
 
 import { concat } from "@std/bytes/concat";
-import { latin1Bytes } from "./latin1.ts";
-import { ReplyFramer } from "./reply_framer.ts";
+import { elementsOf } from "./elements.ts";
+import { arrayHeader } from "./encoder.ts";
 
 /** The database of the probe key. */
 export const PROBE_DATABASE = 0;
@@ -43,15 +43,8 @@ export function isProbeKey(bulk: Uint8Array): boolean {
 
 /** An array of keys without probe keys. Borrows `keys`, and returns it as it is where there are none. */
 export function withoutProbeKeys(keys: Uint8Array): Uint8Array {
-  if (!namesProbeKey(keys)) return keys;
-  const kept: Uint8Array[] = [];
-  const framer = new ReplyFramer();
-  for (let at = keys.indexOf(10) + 1; at < keys.length;) {
-    const from = at;
-    at = framer.feed(keys, at, keys.length);
-    framer.reset();
-    const bulk = keys.subarray(from, at);
-    if (!isProbeKey(bulk)) kept.push(bulk);
-  }
-  return concat([latin1Bytes(`*${kept.length}\r\n`), ...kept]);
+  const all = namesProbeKey(keys) ? elementsOf(keys) : null;
+  if (all === null) return keys;
+  const kept = all.filter((key) => !isProbeKey(key));
+  return concat([arrayHeader(kept.length), ...kept]);
 }

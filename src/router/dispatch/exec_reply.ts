@@ -9,6 +9,7 @@
 
 import { concat } from "@std/bytes/concat";
 import { clock } from "../../base/clock.ts";
+import { elementsOf } from "../../resp/elements.ts";
 import { arrayHeader, errorReply } from "../../resp/encoder.ts";
 import { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
@@ -17,7 +18,6 @@ import { answerLocally } from "../local/answer.ts";
 import type { Request, RequestOwner } from "../request.ts";
 import { errorText, ExecLeads } from "./exec_leads.ts";
 import { executeElsewhere } from "./fan_out.ts";
-import { elementsOf } from "./merge.ts";
 
 const MINUS = 45;
 

@@ -15,7 +15,7 @@
 import type { Command } from "../../command/command.ts";
 import { crc32 } from "../../hash/crc32.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
-import { Encoder, utf8 } from "../../resp/encoder.ts";
+import { utf8 } from "../../resp/encoder.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
@@ -23,6 +23,7 @@ import { requestKind } from "../client/reply_sizes.ts";
 import type { Request } from "../request.ts";
 import { Gather, type PartReply } from "./gather.ts";
 import { badReply, firstError } from "./merge.ts";
+import { readScanReply, scanReply } from "./scan.ts";
 
 const OWN_BITS = 32n;
 const SERVER_MASK = (1n << 20n) - 1n;
@@ -90,10 +91,8 @@ function cursorIn(bytes: Uint8Array, start: number, end: number): bigint {
 function answered(reply: PartReply, asked: bigint, { backend }: Request): Uint8Array {
   const error = firstError([reply]);
   if (error !== undefined) return error;
-  const { bytes } = reply;
-  const head = /^\*2\r\n\$\d+\r\n(\d+)\r\n/.exec(latin1(bytes, 0, Math.min(bytes.length, 64)));
-  if (head === null || backend === null) return badReply(reply);
-  const cursor = nextCursor(asked, BigInt(head[1]!), backend.server.address);
-  const elements = bytes.subarray(head[0].length);
-  return new Encoder(2).array(2).bulk(String(cursor)).raw(elements).done();
+  const found = readScanReply(reply.bytes);
+  if (found === null || backend === null) return badReply(reply);
+  const cursor = nextCursor(asked, found.cursor, backend.server.address);
+  return scanReply(cursor, found.elements);
 }

@@ -14,6 +14,7 @@
  */
 
 import type { Command } from "../../command/command.ts";
+import { elementsOf } from "../../resp/elements.ts";
 import { Encoder, errorReply, type Protocol } from "../../resp/encoder.ts";
 import { isProbeKey, withoutProbeKeys } from "../../resp/probe_key.ts";
 import { SLOTS_MOVE_TOO_FAST } from "../errors.ts";
@@ -25,7 +26,7 @@ import type { RouterSlots } from "../slots/router_slots.ts";
 import type { Slot } from "../slots/slot.ts";
 import { askAll, parkForMasters } from "./ask_masters.ts";
 import type { PartReply } from "./gather.ts";
-import { elementsOf, firstError, isNull, MERGES } from "./merge.ts";
+import { firstError, isNull, MERGES } from "./merge.ts";
 
 /** Rounds, and beginnings, after which a command is given up. */
 const ROUNDS_MAX = 8;

@@ -8,6 +8,7 @@ import type { MergeRule } from "../../command/command.ts";
 import { copyBytes } from "../../io/chunk_pool.ts";
 import { arrayHeader, Encoder, errorReply, type Protocol } from "../../resp/encoder.ts";
 import { ReplyFramer } from "../../resp/reply_framer.ts";
+import { elementsOf } from "../../resp/elements.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import { isProbeKey, withoutProbeKeys } from "../../resp/probe_key.ts";
 import type { PartReply, ReplyMerge } from "./gather.ts";
@@ -66,28 +67,6 @@ function integers(replies: readonly PartReply[], fold: (values: bigint[]) => big
     values.push(BigInt(decoder.decode(reply.bytes.subarray(1)).trim()));
   }
   return new Encoder(2).integer(fold(values)).done();
-}
-
-/**
- * The elements of an array reply as views into it; null when it is none. Borrows `bytes` as long as
- * the views are used.
- */
-export function elementsOf(bytes: Uint8Array): Uint8Array[] | null {
-  if (bytes[0] !== STAR) return null;
-  const headerEnd = bytes.indexOf(10) + 1;
-  const count = Number(decoder.decode(bytes.subarray(1, headerEnd - 2)));
-  if (!(count >= 0)) return null;
-  const elements: Uint8Array[] = [];
-  const framer = new ReplyFramer();
-  let at = headerEnd;
-  for (let i = 0; i < count; i++) {
-    const from = at;
-    at = framer.feed(bytes, at, bytes.length);
-    if (!framer.isDone) return null;
-    framer.reset();
-    elements.push(bytes.subarray(from, at));
-  }
-  return elements;
 }
 
 /** Subscribers are connected to every master: a channel that several of them name is one. */

@@ -17,8 +17,10 @@
  */
 
 import type { Command } from "../../command/command.ts";
+import { elementsOf } from "../../resp/elements.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import { Encoder, encodeRequest, errorReply } from "../../resp/encoder.ts";
+import { latin1 } from "../../resp/latin1.ts";
 import { withoutProbeKeys } from "../../resp/probe_key.ts";
 import type { Master } from "../backends/server.ts";
 import type { Client } from "../client/client.ts";
@@ -27,7 +29,7 @@ import { isMovingBack, VERSIONS_KEPT } from "../slots/slot_moves.ts";
 import type { Slot } from "../slots/slot.ts";
 import { sendToAll } from "./ask_masters.ts";
 import type { PartReply } from "./gather.ts";
-import { badReply, elementsOf, firstError } from "./merge.ts";
+import { badReply, firstError } from "./merge.ts";
 
 /** Passes that a cursor can name; a slot that has moved back more often makes the walk begin anew. */
 const PASSES_MAX = 4;
@@ -88,13 +90,33 @@ export function scan(client: Client, command: Command, args: Arguments): void {
   const cursor = BigInt.asUintN(64, BigInt(text));
   const walk = new Walk(client.shared.slots, placeOf(cursor), cursor === 0n);
   const master = walk.master();
-  if (master === null) return client.answer(walk.reply(0n, EMPTY_ARRAY));
+  if (master === null) return client.answer(scanReply(0n, EMPTY_ARRAY));
   words[1] = new TextEncoder().encode(String(walk.own));
   const merge = ([reply]: readonly PartReply[]) => walk.answered(reply!, master);
   sendToAll(client, command, [master], merge, encodeRequest(words));
 }
 
 const EMPTY_ARRAY = new Encoder(2).array(0).done();
+
+/** What a server answers to SCAN and its like. */
+export interface ScanReply {
+  readonly cursor: bigint;
+  /** The array of what was found, as a view of the reply. */
+  readonly elements: Uint8Array;
+}
+
+/** Reads a whole reply to SCAN and its like; null when it is none. Borrows `bytes`. */
+export function readScanReply(bytes: Uint8Array): ScanReply | null {
+  const [bulk, elements] = elementsOf(bytes) ?? [];
+  const match = bulk === undefined ? null : /^\$\d+\r\n(\d+)\r\n$/.exec(latin1(bulk));
+  if (match === null || elements === undefined) return null;
+  return { cursor: BigInt(match[1]!), elements };
+}
+
+/** Such a reply to the client. Copies `elements`. */
+export function scanReply(cursor: bigint, elements: Uint8Array): Uint8Array {
+  return new Encoder(2).array(2).bulk(String(cursor)).raw(elements).done();
+}
 
 /** A walk at one place. */
 class Walk {
@@ -172,14 +194,12 @@ class Walk {
     if (reply.isFailure && server.uses === 0) return this.#goOn(EMPTY_ARRAY);
     const error = firstError([reply]);
     if (error !== undefined) return error;
-    const [cursorBulk, keys] = elementsOf(reply.bytes) ?? [];
-    const cursorText = cursorBulk === undefined ? "" : new TextDecoder().decode(cursorBulk);
-    const match = /^\$\d+\r\n(\d+)\r\n$/.exec(cursorText);
-    if (match === null || keys === undefined) return badReply(reply);
-    this.own = BigInt(match[1]!);
-    const theirs = withoutProbeKeys(keys);
-    const found = this.#pass === 1 ? theirs : this.#keysOfPass(theirs);
-    return this.own === 0n ? this.#goOn(found) : this.#replyHere(found);
+    const found = readScanReply(reply.bytes);
+    if (found === null) return badReply(reply);
+    this.own = found.cursor;
+    const theirs = withoutProbeKeys(found.elements);
+    const keys = this.#pass === 1 ? theirs : this.#keysOfPass(theirs);
+    return this.own === 0n ? this.#goOn(keys) : this.#replyHere(keys);
   }
 
   /** Of a server's keys, those of the slots that this pass is for: the others were returned before. */
@@ -197,7 +217,7 @@ class Walk {
   #goOn(keys: Uint8Array): Uint8Array {
     this.#groupId++;
     this.own = 0n;
-    return this.master() === null ? this.reply(0n, keys) : this.#replyHere(keys);
+    return this.master() === null ? scanReply(0n, keys) : this.#replyHere(keys);
   }
 
   #replyHere(keys: Uint8Array): Uint8Array {
@@ -211,11 +231,6 @@ class Walk {
     if (cursor >= CURSOR_MAX) {
       return errorReply("ERR handle response, a server's cursor is too large");
     }
-    return this.reply(cursor, keys);
-  }
-
-  /** A cursor and an encoded array of keys as a reply. */
-  reply(cursor: bigint, keys: Uint8Array): Uint8Array {
-    return new Encoder(2).array(2).bulk(String(cursor)).raw(keys).done();
+    return scanReply(cursor, keys);
   }
 }

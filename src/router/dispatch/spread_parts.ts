@@ -7,6 +7,7 @@
 
 import type { Command } from "../../command/command.ts";
 import { BAD_ARGUMENTS, KeyIndexes, keyIndexes } from "../../command/key.ts";
+import { elementsOf } from "../../resp/elements.ts";
 import { arrayHeader, encodeRequest } from "../../resp/encoder.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import { RequestParser } from "../../resp/request_parser.ts";
@@ -17,7 +18,7 @@ import type { RouterSlots } from "../slots/router_slots.ts";
 import type { Slot } from "../slots/slot.ts";
 import type { DatabaseKeys } from "../slots/when_usable.ts";
 import type { PartReply } from "./gather.ts";
-import { elementsOf, mergeInOrder, MERGES } from "./merge.ts";
+import { mergeInOrder, MERGES } from "./merge.ts";
 import { appendPart, PartBytes } from "./split.ts";
 
 const MULTI = encodeRequest(["MULTI"]);

@@ -8,12 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { MergeRule } from "../../../../src/command/command.ts";
 import type { Protocol } from "../../../../src/resp/encoder.ts";
 import type { PartReply } from "../../../../src/router/dispatch/gather.ts";
-import {
-  elementsOf,
-  firstError,
-  mergeInOrder,
-  MERGES,
-} from "../../../../src/router/dispatch/merge.ts";
+import { firstError, mergeInOrder, MERGES } from "../../../../src/router/dispatch/merge.ts";
 import { probeKey } from "../../../../src/resp/probe_key.ts";
 import { latin1, textOf } from "../../../support/pieces.ts";
 
@@ -139,16 +134,6 @@ Deno.test("an unexpected reply is quoted in one printable line, cut short", () =
   assert(text.startsWith(BAD));
   assert(/^-[ -~]+\r\n$/.test(text), text);
   assert(text.length < 120);
-});
-
-Deno.test("elementsOf() finds elements of any depth, and none in a reply that is no array", () => {
-  const elements = ["$1\r\na\r\n", "*2\r\n:1\r\n*1\r\n_\r\n", "%1\r\n+k\r\n,1.5\r\n", "$-1\r\n"];
-  const found = elementsOf(latin1(`*4\r\n${elements.join("")}`));
-  assertEquals(found?.map(textOf), elements);
-  assertEquals(elementsOf(latin1("*0\r\n")), []);
-  assertEquals(elementsOf(latin1("*-1\r\n")), null);
-  assertEquals(elementsOf(latin1(":1\r\n")), null);
-  assertEquals(elementsOf(latin1("*2\r\n:1\r\n")), null);
 });
 
 /** Replies to the parts of a command of many keys; `owners` says whom each key was sent to. */
