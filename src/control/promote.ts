@@ -29,7 +29,7 @@ import { delay } from "@std/async/delay";
 import { parseAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
 import type { GroupRecord } from "../model/group.ts";
-import { encodeServer, type ServerRecord, type ServerType } from "../model/server.ts";
+import type { ServerType } from "../model/server.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { parseInfo, readInfo } from "../redis/info.ts";
 import { RedisError, replyText } from "../redis/reply.ts";
@@ -40,6 +40,7 @@ import type { ClusterChange, Control } from "./control.ts";
 import { NotLeaderError } from "./errors.ts";
 import { serverOf } from "./groups.ts";
 import type { ChangeLog } from "./change.ts";
+import { masterChange } from "./master_change.ts";
 import {
   areOneServer,
   checkServesClients,
@@ -112,7 +113,7 @@ export async function promote(context: PromoteContext, options: PromoteOptions):
     try {
       await changes.changeAfter(`${addr} becomes master of group ${groupId}`, note, async () => {
         const oldType = await moveMaster(context, group, addr, old, options.isForced);
-        return promotionChange(control, group, addr, old, oldType);
+        return masterChange(control, group, addr, oldType);
       });
     } finally {
       context.holds.leave(old);
@@ -162,7 +163,7 @@ export async function resumePromotion(
   await command(control, addr, (redis) => follow(redis, "", auth));
   const oldType = await pointAt(context, group, addr, old);
   control.report("warning", `promotion of ${addr} in group ${group_id} is finished`);
-  return promotionChange(control, group, addr, old, oldType);
+  return masterChange(control, group, addr, oldType);
 }
 
 /** @throws {StoreError} With the reason, when the candidate is not fit. */
@@ -349,31 +350,6 @@ async function pointAt(
     if (server.addr === old && isSent) oldType = "slave";
   }));
   return oldType;
-}
-
-function promotionChange(
-  control: Control,
-  group: GroupRecord,
-  addr: string,
-  old: string,
-  oldType: ServerType,
-): ClusterChange {
-  const { paths } = control.store;
-  const typeOf = (server: ServerRecord): ServerType =>
-    server.addr === addr ? "master" : server.addr === old ? oldType : server.type;
-  const servers = (group.servers ?? []).map((server) => ({ ...server, type: typeOf(server) }));
-  return {
-    summary: `${addr} becomes master of group ${group.id}`,
-    writes: servers.map((server) => ({
-      path: paths.server(group.id, server.addr),
-      data: encodeServer(server),
-    })),
-    announcements: [{
-      type: "group_changed",
-      target: { ...group, servers },
-      mustConfirm: true,
-    }],
-  };
 }
 
 /** How a server replicates; nothing when it does not answer. */

@@ -57,14 +57,19 @@ export class Publisher {
    *
    * @param withinMs How long is waited, when later confirmations are of no use: those that are late stay
    * online.
+   * @param mayMiss Whether a proxy that may be serving and is not online does no harm.
    * @throws {UnconfirmedError} When one did not in time; all announcements were sent.
    */
-  async publish(announcements: readonly Announcement[], withinMs?: number): Promise<void> {
+  async publish(
+    announcements: readonly Announcement[],
+    withinMs?: number,
+    mayMiss = false,
+  ): Promise<void> {
     if (announcements.length === 0) return;
     const proxies = await loadProxies(this.#store);
     const online = proxies.filter(({ state }) => state === "online");
     // A proxy that went offline after fences were checked may go on serving as before.
-    const lost = deadFences(await loadFences(this.#store), proxies);
+    const lost = mayMiss ? [] : deadFences(await loadFences(this.#store), proxies);
     const isParallel = online.every((proxy) => this.confirmer.context.isOurs(proxy));
     const confirming = new Set<Promise<void>>();
     const failures: unknown[] = [];

@@ -1,0 +1,66 @@
+/**
+ * The change of the store that gives a group another master. No server is told anything.
+ *
+ * @module
+ */
+
+import type { GroupRecord } from "../model/group.ts";
+import { encodeServer, type ServerRecord, type ServerType } from "../model/server.ts";
+import { loadGroup } from "../store/groups.ts";
+import { withLock } from "../store/lock.ts";
+import type { ClusterChange, Control } from "./control.ts";
+import { serverOf } from "./groups.ts";
+
+/**
+ * Stores that a group has another master, and tells proxies, where the servers have changed their roles already:
+ * Sentinel has promoted one.
+ *
+ * It is also done while a proxy cannot be told: that one writes to a server that is a replica now, which refuses.
+ *
+ * @param oldType What the master so far is from now on. @default "slave"
+ * @returns Whether anything was changed; not when it is the master already.
+ * @throws {StoreError} When the group or the server in it is not there.
+ * @throws As `Control.change`.
+ */
+export async function announceMaster(
+  control: Control,
+  groupId: number,
+  addr: string,
+  oldType: ServerType = "slave",
+): Promise<boolean> {
+  return await withLock(control.store, `master of group ${groupId} is ${addr}`, async () => {
+    const group = await loadGroup(control.store, groupId);
+    if ((await serverOf(control, group, addr)).type === "master") return false;
+    await control.change({ ...masterChange(control, group, addr, oldType), mayMiss: true });
+    return true;
+  });
+}
+
+/**
+ * The change that makes a server of a group its master.
+ *
+ * @param oldType What the master so far is from now on.
+ */
+export function masterChange(
+  control: Pick<Control, "store">,
+  group: GroupRecord,
+  addr: string,
+  oldType: ServerType,
+): ClusterChange {
+  const { paths } = control.store;
+  const typeOf = (server: ServerRecord): ServerType =>
+    server.addr === addr ? "master" : server.type === "master" ? oldType : server.type;
+  const servers = (group.servers ?? []).map((server) => ({ ...server, type: typeOf(server) }));
+  return {
+    summary: `${addr} becomes master of group ${group.id}`,
+    writes: servers.map((server) => ({
+      path: paths.server(group.id, server.addr),
+      data: encodeServer(server),
+    })),
+    announcements: [{
+      type: "group_changed",
+      target: { ...group, servers },
+      mustConfirm: true,
+    }],
+  };
+}
