@@ -12,6 +12,7 @@ import type { EventView } from "../api/cluster_view.ts";
 import type { ActionRecord } from "../model/action.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import type { Store } from "../store/store.ts";
+import type { OutageReport } from "./outages.ts";
 
 /** The new content of an entry; `data: null` deletes it. */
 export interface EntryWrite {
@@ -72,4 +73,6 @@ export interface Control {
   movesInChunks(): Promise<"yes" | "no" | "unknown">;
   /** Writes an event into the log and onto the page. */
   report(level: EventView["level"], text: string): void;
+  /** Reports that something is out, is well, or has happened; as often as one likes. */
+  outage(report: OutageReport): void;
 }

@@ -26,6 +26,11 @@ export class Events {
     if (level === "info") log.info("{text}", { text });
     else if (level === "warning") log.warn("{text}", { text });
     else log.error("{text}", { text });
+    this.add(level, text);
+  }
+
+  /** Adds one that the log has already. */
+  add(level: EventView["level"], text: string): void {
     this.#events.unshift({ at: Date.now(), level, text });
     this.#events.length = Math.min(this.#events.length, EVENTS_KEPT);
   }

@@ -20,6 +20,7 @@ import { createFolders, type Store } from "../store/store.ts";
 import { actionViews, keepNewestActions } from "../control/actions.ts";
 import type { ClusterChange, Control } from "../control/control.ts";
 import { NotLeaderError } from "../control/errors.ts";
+import type { OutageReport } from "../control/outages.ts";
 import { Events } from "../control/events.ts";
 import { Failover } from "../control/failover.ts";
 import { Leadership } from "../control/leadership.ts";
@@ -40,6 +41,7 @@ import type { AccessControl } from "../control/dashboard_users.ts";
 import { AccessGate } from "./access/access_gate.ts";
 import { AuditLog } from "./audit/audit_log.ts";
 import { AuditTrail } from "./audit/audit_trail.ts";
+import { OutageTrail } from "./outages/outage_trail.ts";
 
 /** How a dashboard is run. */
 export interface DashboardOptions {
@@ -88,6 +90,7 @@ export class Dashboard implements Control {
   readonly audit: AuditTrail;
   readonly #options: DashboardOptions;
   readonly #events = new Events();
+  readonly #outages = new OutageTrail(this.#events);
   readonly #leadership: Leadership;
   readonly #publisher: Publisher;
   readonly #changes: ChangeLog;
@@ -172,6 +175,7 @@ export class Dashboard implements Control {
   /** Starts to lead, or to stand by. */
   start(): void {
     this.access.records.start();
+    this.#outages.start();
     this.#leadership.start(this.#options.takeOver);
   }
 
@@ -179,6 +183,7 @@ export class Dashboard implements Control {
   async stop(): Promise<void> {
     await this.audit.flush();
     await this.#leadership.stop();
+    this.#outages.stop();
     this.access.records.stop();
   }
 
@@ -212,6 +217,10 @@ export class Dashboard implements Control {
 
   report(level: EventView["level"], text: string): void {
     this.#events.report(level, text);
+  }
+
+  outage(report: OutageReport): void {
+    this.#outages.report(report);
   }
 
   // -- operations --

@@ -11,6 +11,7 @@ import { Secret } from "../../src/base/secret.ts";
 import { OPERATIONS_MAX } from "../../src/coordinator/coordinator.ts";
 import type { ClusterChange, Control, EntryWrite } from "../../src/control/control.ts";
 import { UnconfirmedError } from "../../src/control/errors.ts";
+import type { OutageReport } from "../../src/control/outages.ts";
 import type { ActionRecord } from "../../src/model/action.ts";
 import { encodeProxy } from "../../src/model/proxy.ts";
 import { RedisConnection } from "../../src/redis/connection.ts";
@@ -112,5 +113,9 @@ export class ScriptedControl implements Control {
 
   report(level: "info" | "warning" | "error", text: string): void {
     this.events.push(`${level}: ${text}`);
+  }
+
+  outage({ phase, kind, text }: OutageReport): void {
+    this.events.push(`${phase} ${kind}: ${text}`);
   }
 }
