@@ -2,7 +2,7 @@
  * One client's reads from replicas: which requests may go there, and what is made sure for the client.
  *
  *      read  ─► has the client written to the slot? ─ replicas have it ─► replica ─► reply ─► client
- *                        │ none has it                                       └─ fails ─► master, once
+ *                        │ none has it                                       └─ fails, errs ─► master, once
  *                        └───────────────────────────────────► master
  *      write ─► reads of the slot under way at replicas? ─ they are answered first ─► master
  *
@@ -34,25 +34,35 @@ import {
   type RouteBackend,
   type Ways,
 } from "../request.ts";
+import type { ReplicaGroup } from "../slots/replica_group.ts";
 import type { ReplicaSets } from "../slots/replica_sets.ts";
 import type { Slot } from "../slots/slot.ts";
 
 /** Slots with own writes from which on those are forgotten that do not count any more. */
 const WRITES_KEPT = 64;
 const MINUS = 45;
-/** How a replica begins an error that says that it cannot serve. */
-const UNFIT = [/^-LOADING /, /^-MASTERDOWN /];
-const FIRST_BYTES = 12;
+/** How a replica begins an error that says that it cannot serve at this moment. */
+const UNFIT = /^-(LOADING|MASTERDOWN|BUSY|NOAUTH) /;
+/** Longest error that is looked at, in bytes. */
+const ERROR_BYTES = 256;
 
 const KEYS = new KeyIndexes();
 
+const NEVER = 0;
+const ALWAYS = 1;
+/** Not before Redis 4, where a replica finds keys that have expired. */
+const SINCE_4 = 2;
+
 /** Which commands may go to replicas, by id: what just reads keys that it names, and is about their values. */
-const MAY_READ = Uint8Array.from(COMMANDS, (command) => mayRead(command) ? 1 : 0);
+const MAY_READ = Uint8Array.from(
+  COMMANDS,
+  (command) => !mayRead(command) ? NEVER : command.name === "exists" ? SINCE_4 : ALWAYS,
+);
 
 function mayRead({ name, isReadOnly, keyPlaces, caution, handling, isBlocking }: Command): boolean {
   const isScript = caution === "script" || caution === "function";
-  // What these say differs from server to server.
-  const isAboutServer = /^(touch$|object\||memory\||debug)/.test(name);
+  // What these say differs from server to server; before Redis 7, PFCOUNT counts keys that have expired.
+  const isAboutServer = /^(touch$|dump$|pfcount$|object\||memory\||debug)/.test(name);
   const isSent = handling === "forward" || handling === "split";
   return isReadOnly && keyPlaces !== "none" && isSent && !isScript && !isBlocking && !isAboutServer;
 }
@@ -86,6 +96,7 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
   #chosen: Backend | null = null;
   #sending: Request | null = null;
   #refusal = "";
+  #isRetrying = false;
 
   constructor(client: ReadingClient, policy: ReadFrom) {
     this.#client = client;
@@ -130,7 +141,7 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
       this.#allMs = clock.nowMs;
     }
     if (command === null || !command.isReadOnly) this.#writes(request);
-    else if (MAY_READ[command.id] === 1 && request.slot !== null && this.#isWhole(request)) {
+    else if (MAY_READ[command.id] !== NEVER && request.slot !== null && this.#isWhole(request)) {
       const group = this.#client.shared.slots.replicas.of(master.address);
       const slot = this.#client.shared.slots.all[request.slot.id]!;
       if (this.policy === "replica" && group?.isServed !== true) {
@@ -140,7 +151,8 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
       }
       if (group !== undefined && slot.isOpen) {
         const sinceMs = Math.max(slot.settledMs, this.#writtenMs(slot.id));
-        this.#chosen = group.choose(this.policy, master, sinceMs, database, protocol);
+        const needsNew = MAY_READ[command.id] === SINCE_4;
+        this.#chosen = group.choose(this.policy, master, sinceMs, needsNew, database, protocol);
         if (this.#chosen !== null) return this;
         group.masterReads++;
       }
@@ -166,9 +178,9 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
     return chosen.begin(request);
   }
 
-  /** @param bytes The whole request, which is kept until it is answered. */
+  /** @param bytes The whole request, which is kept until it is answered, to be sent once more. */
   append(bytes: Uint8Array, start: number, end: number): void {
-    this.#sending!.keep(bytes, start, end);
+    if (!this.#isRetrying) this.#sending!.keep(bytes, start, end);
     this.#sending = null;
     this.#chosen!.append(bytes, start, end);
   }
@@ -177,8 +189,8 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
 
   replied(request: Request, bytes: Uint8Array, start: number, end: number, isLast: boolean): void {
     const { replies } = this.#client;
-    if (isLast && request.replyType === MINUS && isUnfit(bytes, start, end)) {
-      if (this.#retries(request)) return;
+    if (isLast && request.replyType === MINUS) {
+      if (!this.#mayErr(request, bytes, start, end) && this.#retries(request)) return;
     }
     if (isLast) this.#ended(request);
     replies.replied(request, bytes, start, end, isLast);
@@ -200,22 +212,46 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
     request.keptBytes = 0;
   }
 
-  /** Sends a read that a replica has not answered to the master, if that may take its place. */
+  /**
+   * Whether an error of a replica is the answer: where the master may be asked, it has the last word, since
+   * a replica may be another version, or know other users.
+   */
+  #mayErr(request: Request, bytes: Uint8Array, start: number, end: number): boolean {
+    const { held, heldBytes, backend } = request;
+    const text = held !== null && heldBytes > 0
+      ? latin1(held, 0, Math.min(heldBytes, ERROR_BYTES))
+      : latin1(bytes, start, Math.min(end, start + ERROR_BYTES));
+    const isUnfit = UNFIT.test(text);
+    if (isUnfit) this.#groupOf(request)?.saidUnfit(backend!.server.address, text);
+    return !isUnfit && this.policy === "replica";
+  }
+
+  /** The group that owns the request's slot. */
+  #groupOf(request: Request): ReplicaGroup | undefined {
+    const { all, replicas } = this.#client.shared.slots;
+    return replicas.of(all[request.slot!.id]!.server?.address ?? "");
+  }
+
+  /** Sends a read that a replica has not answered to the master, or where that may not be, to another one. */
   #retries(request: Request): boolean {
     const { kept, keptBytes, command } = request;
     const { replies, shared: { slots, totals } } = this.#client;
     const hasReplied = request.replyBytes > request.heldBytes && request.replyType !== MINUS;
-    if (keptBytes === 0 || this.policy === "replica" || replies.isGone || hasReplied) return false;
+    if (keptBytes === 0 || replies.isGone || hasReplied) return false;
+    const isStrict = this.policy === "replica";
+    if (isStrict && this.#groupOf(request)?.isServed !== true) return false;
     totals.retriedReads++;
     const slot = slots.all[request.slot!.id]!;
     this.#ended(request);
     request.slot!.leave();
     request.slot = null;
-    request.ways = null; // once
+    if (!isStrict) request.ways = null;
     replies.holds(-request.heldBytes);
     request.dropReply();
     if (!slot.isOpen) request.keys = keysOf(command!, kept!.subarray(0, keptBytes));
+    this.#isRetrying = true; // once: it is not kept again
     slot.send(request, kept!, 0, keptBytes);
+    this.#isRetrying = false;
     return true;
   }
 
@@ -279,12 +315,6 @@ class OwnWrites implements FlightCounter {
     if (--this.#inFlight === 0) this.endedMs = clock.nowMs;
     this.#slot.leave();
   }
-}
-
-/** Whether a reply says that its server cannot serve at this moment. */
-function isUnfit(bytes: Uint8Array, start: number, end: number): boolean {
-  const text = latin1(bytes, start, Math.min(end, start + FIRST_BYTES));
-  return UNFIT.some((pattern) => pattern.test(text));
 }
 
 function keysOf(command: Command, bytes: Uint8Array): string[] {

@@ -10,12 +10,13 @@
  * What counts is `freshMs`: the replica has everything that the master had acknowledged by then. Both a
  * client's own writes and the bound for old data are moments of the same clock, so nothing is guessed. It
  * counts only in one history (the master's replication id, before Redis 4 what the master says of its
- * replicas), and only until a connection to the replica is lost.
+ * replicas), while the replica's own offset does not go back, and only until a connection to the replica is lost.
  *
  * @module
  */
 
 import { clock } from "../../base/clock.ts";
+import { isOlder } from "../../command/redis_version.ts";
 import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
 import type { Backend } from "../backends/backend.ts";
 import { askServer } from "../backends/question.ts";
@@ -34,6 +35,8 @@ const SLOW_MS = 250;
 /** The least time after which the requests of a replica that says nothing go to the master, in milliseconds. */
 const SILENT_MS_MIN = 500;
 
+/** The first that hides keys which have expired from those who read from a replica. */
+const HIDES_EXPIRED = "3.2";
 /** Longest reason that is shown, in characters. */
 const REASON_CHARACTERS_MAX = 160;
 /** Farther away than any server. */
@@ -57,6 +60,10 @@ export class Replica {
   losses = -1;
   /** How far behind its master it was, in bytes. */
   lagBytes = 0;
+  /** Whether it is as Redis 4 at least; before, EXISTS finds keys that have expired. */
+  isNew = false;
+  /** How far it was when it was last asked, in bytes. */
+  offset = -1;
   /** Reads that were sent to it. */
   reads = 0;
 
@@ -98,8 +105,12 @@ export class ReplicaGroup {
   readonly #bounds: LagBounds;
   readonly #polls: Poll[] = [];
   #history = "";
-  /** Ports of the replicas that the master knows; before Redis 4. */
-  #known: ReadonlySet<number> = new Set();
+  /** The replicas that the master knows; before Redis 4. */
+  #known: readonly string[] = [];
+  /** Connections to the master that had been lost when it was asked. */
+  #losses = 0;
+  /** The master's address. */
+  #address = "";
   #isAsking = false;
   /** Whether the master has answered the last time. */
   #isMasterThere = false;
@@ -126,18 +137,21 @@ export class ReplicaGroup {
    * The replica's connection that a read is sent over; null for the master's.
    *
    * @param sinceMs What was acknowledged until then must be seen.
+   * @param needsNew Whether only replicas of Redis 4 and newer are right.
    */
   choose(
     policy: ReadFrom,
     master: Server,
     sinceMs: number,
+    needsNew: boolean,
     database: number,
     protocol: Protocol,
   ): Backend | null {
     const own = master.backend(database, protocol);
-    if (policy === "prefer_master" && own.takesRequests) return null;
+    const doesAnswer = own.takesRequests && own.oldestMs() <= SLOW_MS;
+    if (policy === "prefer_master" && doesAnswer) return null;
     const isNearest = policy === "nearest";
-    const isCandidate = isNearest && own.takesRequests;
+    const isCandidate = isNearest && doesAnswer;
     let best: Backend | null = null;
     let chosen: Replica | null = null;
     let distance: number = isCandidate ? this.distance : FAR;
@@ -148,7 +162,7 @@ export class ReplicaGroup {
     for (let i = 0; i < length; i++) {
       const replica = this.replicas[(first + i) % length]!;
       const away = isNearest ? replica.distance : 0;
-      if (away > distance || replica.freshMs <= sinceMs) continue;
+      if (away > distance || replica.freshMs <= sinceMs || (needsNew && !replica.isNew)) continue;
       const backend = replica.server.backend(database, protocol);
       const count = backend.inFlight;
       const isFirst = chosen === null && first < length;
@@ -162,6 +176,12 @@ export class ReplicaGroup {
     }
     if (chosen !== null) chosen.reads++;
     return best;
+  }
+
+  /** A replica has answered with an error that says that it cannot serve: it is out until it is asked. */
+  saidUnfit(address: string, error: string): void {
+    const replica = this.replicas.find(({ server }) => server.address === address);
+    if (replica !== undefined) replica.fault = reasonOf(error);
   }
 
   /** Whether a replica serves. */
@@ -196,25 +216,31 @@ export class ReplicaGroup {
     if (master === undefined || this.#isAsking) return;
     this.#isAsking = true;
     const askedMs = clock.tick();
+    const { losses } = master;
     ask(master, (answer) => {
       this.#isAsking = false;
       if (this.#isStopped) return;
       this.#isMasterThere = typeof answer !== "string";
-      if (typeof answer !== "string") this.#masterSaid(answer, askedMs);
+      if (typeof answer !== "string") this.#masterSaid(answer, askedMs, losses, master.address);
       for (const replica of this.replicas) this.#askReplica(replica, 0);
     });
   }
 
-  #masterSaid({ role, history, offset, replicaPorts }: ReplicationState, askedMs: number): void {
+  #masterSaid(found: ReplicationState, askedMs: number, losses: number, address: string): void {
+    const { role, history, offset, replicas } = found;
     const last = this.#polls.at(-1);
-    const isNew = history !== this.#history || (last !== undefined && offset < last.offset);
+    // Before Redis 4, nothing but the lost connection tells that it has started anew.
+    const isNew = history !== this.#history || (last !== undefined && offset < last.offset) ||
+      (history === "" && losses !== this.#losses);
     if (isNew || role !== "master") {
       // What replicas have is compared with another stream of changes from now on.
       this.#polls.length = 0;
       for (const replica of this.replicas) replica.freshMs = -Infinity;
     }
     this.#history = history;
-    this.#known = replicaPorts;
+    this.#known = replicas;
+    this.#losses = losses;
+    this.#address = address;
     if (role !== "master") return;
     this.#polls.push({ askedMs, offset });
     if (this.#polls.length > POLLS_KEPT) this.#polls.shift();
@@ -247,6 +273,10 @@ export class ReplicaGroup {
 
   #replicaSaid(replica: Replica, found: ReplicationState): void {
     const newest = this.#polls.at(-1);
+    // It has got all of its master's data anew, or is just about to.
+    if (found.offset < replica.offset) replica.freshMs = -Infinity;
+    replica.offset = found.offset;
+    replica.isNew = found.history !== "";
     replica.fault = this.#faultOf(replica, found);
     if (newest === undefined || !this.#isOfMaster(replica, found)) return;
     replica.lagBytes = Math.max(0, newest.offset - found.offset);
@@ -261,14 +291,19 @@ export class ReplicaGroup {
     if (found.role !== "slave") return "it is no replica";
     if (this.#polls.length === 0) return "its master does not answer as one";
     if (!this.#isOfMaster(replica, found)) return "it does not follow the master of its group";
+    const old = replica.isNew ? "" : whyTooOld(replica.server);
+    if (old !== "") return old;
     // While the master is away, what a replica has does not get older than the time tells.
     if (!found.isLinked && this.#isMasterThere) return "its link to the master is down";
     return "";
   }
 
   #isOfMaster({ server }: Replica, found: ReplicationState): boolean {
-    if (found.history !== this.#history) return false;
-    return found.history !== "" || this.#known.has(server.port);
+    if (this.#history !== "") return found.history === this.#history;
+    const known = this.#known;
+    // A name is none that the master knows: then the port must do, and the replica's own word.
+    return known.includes(server.address) ||
+      (found.master === this.#address && known.some((each) => each.endsWith(`:${server.port}`)));
   }
 
   /** What waits for a replica that says nothing is sent to the master instead. */
@@ -295,6 +330,18 @@ function ask(server: Server, answered: (answer: ReplicationState | string) => vo
   // HELLO 3 has just opened a connection that will do.
   askServer(server.backend(0, server.resp3 === "yes" ? 3 : 2), INFO, (text, isReply) => {
     const found = isReply ? readReplication(text) : null;
-    answered(found ?? text.replace(/^-/, "").trim().slice(0, REASON_CHARACTERS_MAX));
+    answered(found ?? reasonOf(text));
   });
+}
+
+function reasonOf(error: string): string {
+  return error.replace(/^-/, "").trim().slice(0, REASON_CHARACTERS_MAX);
+}
+
+/** Why a server before Redis 4 may not serve reads as a replica; empty when it may. */
+function whyTooOld({ version }: Server): string {
+  if (!version.isSettled) version.ask(() => {});
+  if (version.text === "") return "its version is not known yet";
+  if (!isOlder(version.text, HIDES_EXPIRED)) return "";
+  return `it is Redis ${version.text}, which returns keys that have expired`;
 }

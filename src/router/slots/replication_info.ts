@@ -13,8 +13,10 @@ export interface ReplicationState {
   readonly offset: number;
   /** Of a replica: whether it is in touch with its master, and has all of its data. */
   readonly isLinked: boolean;
-  /** Of a master: the ports of the replicas that follow it at this moment. */
-  readonly replicaPorts: ReadonlySet<number>;
+  /** Of a replica: the master that it follows, `host:port`. */
+  readonly master: string;
+  /** Of a master: the replicas that follow it at this moment, `host:port` as it sees them. */
+  readonly replicas: readonly string[];
 }
 
 /** Reads the reply; null when it is none that says this. */
@@ -25,13 +27,18 @@ export function readReplication(text: string): ReplicationState | null {
   const isReplica = role === "slave";
   const offset = Number(field(isReplica ? "slave_repl_offset" : "master_repl_offset") ?? NaN);
   if (!Number.isFinite(offset)) return null;
-  const online = text.matchAll(/^slave\d+:.*?port=(\d+),state=online/gm);
+  const online = text.matchAll(/^slave\d+:ip=([^,]*),port=(\d+),state=online/gm);
   return {
     role,
     history: field("master_replid") ?? "",
     offset,
     isLinked: isReplica && field("master_link_status") === "up" &&
       field("master_sync_in_progress") !== "1",
-    replicaPorts: new Set([...online].map(([, port]) => Number(port))),
+    master: isReplica ? address(field("master_host") ?? "", field("master_port") ?? "") : "",
+    replicas: [...online].map(([, host, port]) => address(host!, port!)),
   };
+}
+
+function address(host: string, port: string): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
