@@ -51,6 +51,13 @@ export interface OutageReport {
   readonly hint?: string;
   /** For how long it has been so, in milliseconds. @default 0 */
   readonly forMs?: number;
+  /**
+   * Of a begin: an outage that was told goes on, but none begins by this: nothing new is known of it, or it
+   * follows from another one.
+   *
+   * @default false
+   */
+  readonly onlyIfOpen?: boolean;
 }
 
 /** What is made of an event: the newest state of it, each time that it changes. */
@@ -118,6 +125,14 @@ export class Outages {
     }
   }
 
+  /** Forgets all outages but those of a kind: another dashboard has them now. */
+  forget(except: OutageKind): void {
+    for (const [key, { report }] of this.#tracks) {
+      if (report.kind !== except) this.#tracks.delete(key);
+    }
+    this.#lastOnce.clear();
+  }
+
   /** Takes a report. */
   report(report: OutageReport): void {
     if (report.phase === "once") return this.#once(report);
@@ -180,6 +195,10 @@ export class Outages {
   #begin(report: OutageReport): void {
     const key = keyOf(report);
     let track = this.#tracks.get(key);
+    if (report.onlyIfOpen && track?.begun === undefined) {
+      if (track !== undefined) track.illSince = undefined;
+      return;
+    }
     if (track === undefined) {
       track = {
         ...{ begun: undefined, report, illSince: undefined, wellSince: undefined },
@@ -252,9 +271,10 @@ export class Outages {
     track.wellSince = undefined;
     const kind = begun.kind;
     this.#endedMs.set(kind, (this.#endedMs.get(kind) ?? 0) + duration_ms);
+    const { group, server, proxy } = { ...reportOf(begun), ...report };
     this.#tell({
       ...eventOf({ severity: "info", ...report }, begun.outage, wellSince, begun.count),
-      duration_ms,
+      ...{ group, server, proxy, duration_ms },
     });
   }
 

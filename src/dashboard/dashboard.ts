@@ -36,6 +36,7 @@ import type { RedisUsersContext } from "../control/redis_users.ts";
 import type { ServerAuth } from "../control/servers.ts";
 import { resumeRuleChange, type RulesContext } from "../control/slot_rules.ts";
 import { SlotKeyCounter } from "../control/slot_keys.ts";
+import type { Transact } from "../control/stored_ring.ts";
 import { WriteHolds } from "../control/write_holds.ts";
 import type { AccessControl } from "../control/dashboard_users.ts";
 import { AccessGate } from "./access/access_gate.ts";
@@ -88,9 +89,10 @@ export class Dashboard implements Control {
   readonly access: AccessGate;
   /** Who did what. */
   readonly audit: AuditTrail;
+  /** What was out, and is. */
+  readonly outages: OutageTrail;
   readonly #options: DashboardOptions;
   readonly #events = new Events();
-  readonly #outages = new OutageTrail(this.#events);
   readonly #leadership: Leadership;
   readonly #publisher: Publisher;
   readonly #changes: ChangeLog;
@@ -108,11 +110,12 @@ export class Dashboard implements Control {
     this.#options = options;
     this.store = options.store;
     this.access = new AccessGate(options.store);
-    this.audit = new AuditTrail(
-      options.store,
-      new AuditLog(options.auditLog ?? ""),
-      (operations) => this.#leadership.transact(operations),
-    );
+    const transact: Transact = (operations) => this.#leadership.transact(operations);
+    this.audit = new AuditTrail(options.store, new AuditLog(options.auditLog ?? ""), transact);
+    this.outages = new OutageTrail({
+      ...{ store: options.store, events: this.#events, transact },
+      isLedElsewhere: () => !this.isLeading && this.#leadership.leader !== "",
+    });
     this.#leadership = new Leadership(options.store, options.addr, {
       onLead: () => this.#lead(),
       onDepose: () => this.#depose(),
@@ -137,11 +140,7 @@ export class Dashboard implements Control {
           ? resumePromotion(this.#promoteContext, prepared)
           : resumeRuleChange(this.rulesContext),
     );
-    this.#holds = new WriteHolds(
-      this,
-      options.auth,
-      (operations) => this.#leadership.transact(operations),
-    );
+    this.#holds = new WriteHolds(this, options.auth, transact);
     this.monitor = new Monitor(this);
     this.#failover = new Failover({
       control: this,
@@ -175,15 +174,15 @@ export class Dashboard implements Control {
   /** Starts to lead, or to stand by. */
   start(): void {
     this.access.records.start();
-    this.#outages.start();
+    this.outages.start();
     this.#leadership.start(this.#options.takeOver);
   }
 
   /** Gives up the lead, after the change that is being made. */
   async stop(): Promise<void> {
     await this.audit.flush();
+    await this.outages.stop();
     await this.#leadership.stop();
-    this.#outages.stop();
     this.access.records.stop();
   }
 
@@ -220,7 +219,7 @@ export class Dashboard implements Control {
   }
 
   outage(report: OutageReport): void {
-    this.#outages.report(report);
+    this.outages.report(report);
   }
 
   // -- operations --
@@ -314,8 +313,9 @@ export class Dashboard implements Control {
 
   async #lead(): Promise<void> {
     await createFolders(this.store);
-    await this.monitor.start();
     await this.audit.load();
+    await this.outages.load();
+    await this.monitor.start();
     const { auth, migrate } = this.#options;
     const slowestProxy = () => this.monitor.proxies.slowest;
     this.#migrations = new MigrationQueue(this, { ...migrate, ...auth, slowestProxy });
@@ -333,6 +333,7 @@ export class Dashboard implements Control {
   async #depose(): Promise<void> {
     this.#endRemoving();
     this.audit.unload();
+    this.outages.unload();
     this.#failover.stop();
     this.#holds.stop();
     this.#changes.stop();

@@ -61,6 +61,9 @@ export function storePaths(product: string) {
     /** Not in Codis 2.0: who did what through the dashboard, in pages. */
     audit: `${root}/audit`,
     auditPage: (name: string) => `${root}/audit/${name}`,
+    /** Not in Codis 2.0: outage events, in pages. */
+    outages: `${root}/outages`,
+    outagePage: (name: string) => `${root}/outages/${name}`,
     /** Not in Codis 2.0: masters that refuse writes because of a promotion, and what they had been set to. */
     writeHolds: `${root}/write_holds`,
     writeHold: (addr: string) => `${root}/write_holds/${addr}`,

@@ -8,7 +8,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { AuditLog } from "../../../src/dashboard/audit/audit_log.ts";
 import type { AuditEntry } from "../../../src/model/audit_entry.ts";
-import { AUDIT_PAGE_ENTRIES, AUDIT_PAGES } from "../../../src/store/audit_pages.ts";
+import { AUDIT_RINGS, PAGE_RECORDS } from "../../../src/store/page_rings.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
 import { StoreFolder } from "../../support/store.ts";
@@ -91,7 +91,8 @@ Deno.test("what a role may not do is noted with the name of who tried it", async
 Deno.test("the store keeps so many entries, in few writes; strangers push out nothing that was done", async () => {
   await using folder = await StoreFolder.make();
   const store = await folder.open();
-  const most = AUDIT_PAGE_ENTRIES * AUDIT_PAGES.done;
+  const { done, refused } = AUDIT_RINGS;
+  const most = PAGE_RECORDS * done.pages;
   {
     await using dashboard = await DashboardServer.start(store);
     const note = (i: number, status: number) =>
@@ -109,16 +110,16 @@ Deno.test("the store keeps so many entries, in few writes; strangers push out no
     await dashboard.dashboard.audit.flush();
     for (let i = 0; i < 2_000; i++) note(i, 401);
     await dashboard.dashboard.audit.flush();
-    assert(writes <= AUDIT_PAGES.done + AUDIT_PAGES.refused + 2, `${writes} writes`);
+    assert(writes <= done.pages + refused.pages + 2, `${writes} writes`);
   }
   const names = await store.coordinator.children(store.paths.audit);
-  assertEquals(names.length, AUDIT_PAGES.done + AUDIT_PAGES.refused);
+  assertEquals(names.length, done.pages + refused.pages);
   await using next = await DashboardServer.start(store);
   const entries = await entriesOf(next);
-  const done = entries.filter(({ status }) => status === 200).map(({ who }) => who);
+  const kept = entries.filter(({ status }) => status === 200).map(({ who }) => who);
   // The oldest page is written over whole.
-  assert(done.length > most - AUDIT_PAGE_ENTRIES && done.length <= most, `${done.length}`);
-  assertEquals([done[0], new Set(done).size], [`u${most + 69}`, done.length]);
+  assert(kept.length > most - PAGE_RECORDS && kept.length <= most, `${kept.length}`);
+  assertEquals([kept[0], new Set(kept).size], [`u${most + 69}`, kept.length]);
   await next.done("PUT", "/api/server_groups", { id: 1 });
   assertEquals(told(await entriesOf(next))[0], "this machine PUT /api/server_groups id=1 200");
 });

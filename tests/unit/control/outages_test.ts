@@ -75,7 +75,7 @@ Deno.test("the begin and the end of an outage share its id, and have ids of thei
   told.goOn(UP, 1);
   told.goOn(DOWN, 5);
   const [begin, end, next] = told.events;
-  assertEquals([begin!.outage, end!.group], [end!.outage, undefined]);
+  assertEquals([begin!.outage, end!.group, end!.server], [end!.outage, 1, "m:1"]);
   assertEquals(new Set([begin!.id, end!.id, next!.id, next!.outage]).size, 4);
 });
 
