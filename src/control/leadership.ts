@@ -30,8 +30,12 @@ import { NotLeaderError } from "./errors.ts";
 
 /** What happens on the way. */
 export interface LeadershipEvents {
-  /** This dashboard leads from now on; when it rejects, it stands by again. */
-  onLead(): Promise<void>;
+  /**
+   * This dashboard leads from now on; when it rejects, it stands by again.
+   *
+   * @param previous The address of the dashboard that led before; `""`: none has.
+   */
+  onLead(previous: string): Promise<void>;
   /** It does not any more. */
   onDepose(): Promise<void>;
 }
@@ -170,11 +174,12 @@ export class Leadership {
   async #lead(): Promise<void> {
     const { coordinator, paths } = this.#store;
     await createIfMissing(this.#store, paths.dashboardEpoch, "");
+    const previous = addrOf((await coordinator.read(paths.dashboardEpoch)).data);
     this.#epoch = await coordinator.write(paths.dashboardEpoch, this.#own);
     this.#leader = addrOf(this.#own);
     log.info("this dashboard takes the lead");
     try {
-      await this.#events.onLead();
+      await this.#events.onLead(previous);
       await this.#untilDeposed();
     } finally {
       this.#epoch = undefined;

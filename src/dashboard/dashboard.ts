@@ -29,6 +29,7 @@ import { ChangeLog } from "../control/change.ts";
 import { type MigrationOptions, MigrationQueue } from "../migration/queue.ts";
 import { monitoredView } from "../monitor/cluster_view.ts";
 import { Monitor } from "../monitor/monitor.ts";
+import type { LagLimits } from "../monitor/server_outages.ts";
 import { promote, type PromoteContext, resumePromotion } from "../control/promote.ts";
 import { reasonOf, refusesConnections } from "../control/proxies.ts";
 import { Publisher } from "../control/publish.ts";
@@ -65,6 +66,8 @@ export interface DashboardOptions {
   readonly takeOver: boolean;
   /** File of the audit trail. @default none */
   readonly auditLog?: string;
+  /** From when on a replica is too far behind. @default the keys' defaults */
+  readonly lagLimits?: LagLimits;
   /** How long proxies may take to confirm. @default Codis 2.0's times */
   readonly times?: ConfirmTimes;
 }
@@ -117,7 +120,7 @@ export class Dashboard implements Control {
       isLedElsewhere: () => !this.isLeading && this.#leadership.leader !== "",
     });
     this.#leadership = new Leadership(options.store, options.addr, {
-      onLead: () => this.#lead(),
+      onLead: (previous) => this.#lead(previous),
       onDepose: () => this.#depose(),
     });
     const confirmer = new Confirmer(options.store, {
@@ -141,7 +144,10 @@ export class Dashboard implements Control {
           : resumeRuleChange(this.rulesContext),
     );
     this.#holds = new WriteHolds(this, options.auth, transact);
-    this.monitor = new Monitor(this);
+    this.monitor = new Monitor(this, {
+      outage: (report) => this.outage(report),
+      keepOnly: (kind, subjects) => this.outages.keepOnly(kind, subjects),
+    }, options.lagLimits === undefined ? {} : { lagLimits: options.lagLimits });
     this.#failover = new Failover({
       control: this,
       sightings: this.monitor,
@@ -311,7 +317,7 @@ export class Dashboard implements Control {
 
   // -- leading --
 
-  async #lead(): Promise<void> {
+  async #lead(previous: string): Promise<void> {
     await createFolders(this.store);
     await this.audit.load();
     await this.outages.load();
@@ -328,6 +334,7 @@ export class Dashboard implements Control {
     if (this.#options.failover === "auto") this.#failover.start();
     this.#endRemoving = keepNewestActions(this.store, ACTIONS_KEPT);
     this.report("info", `this dashboard leads (${this.#options.addr}, pid ${Deno.pid})`);
+    this.outages.tellLead(this.#options.addr, previous);
   }
 
   async #depose(): Promise<void> {

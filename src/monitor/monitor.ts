@@ -14,6 +14,8 @@ import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import type { Control } from "../control/control.ts";
 import { History, SlotLoad } from "./history.ts";
 import { type AskProxy, ProxyMonitor } from "./proxies.ts";
+import { ProxyOutages } from "./proxy_outages.ts";
+import { type LagLimits, type OutageReporter, ServerOutages } from "./server_outages.ts";
 import { ServerMonitor } from "./servers.ts";
 import { TreeMonitor } from "./tree.ts";
 
@@ -26,12 +28,17 @@ const TREE_MS = 10_000;
 
 const log = logger("dashboard");
 
+/** The defaults of replica_max_lag and replica_max_lag_bytes. */
+const LAG_LIMITS: LagLimits = { ms: 2_000, bytes: 16 * 1024 ** 2 };
+
 /** What a monitor works with. */
 export interface MonitorOptions {
   /** @default SYSTEM_TIMERS */
   readonly timers?: Timers;
   /** Asks one proxy; by default over HTTP. */
   readonly askProxy?: AskProxy;
+  /** From when on a replica is too far behind. @default replica_max_lag's and replica_max_lag_bytes's */
+  readonly lagLimits?: LagLimits;
 }
 
 /** See the header. */
@@ -41,17 +48,25 @@ export class Monitor {
   readonly proxies: ProxyMonitor;
   readonly history: History = new History(PROXY_MS);
   readonly slotLoad: SlotLoad = new SlotLoad();
+  readonly #serverOutages: ServerOutages;
+  readonly #proxyOutages: ProxyOutages;
   readonly #timers: Timers;
   readonly #ends: (() => void)[] = [];
   #isStopped = false;
 
   /** Reads through `control`; nothing is read yet. */
-  constructor(control: Pick<Control, "store" | "redis" | "report">, options: MonitorOptions = {}) {
-    const { timers = SYSTEM_TIMERS, askProxy } = options;
+  constructor(
+    control: Pick<Control, "store" | "redis">,
+    reporter: OutageReporter,
+    options: MonitorOptions = {},
+  ) {
+    const { timers = SYSTEM_TIMERS, askProxy, lagLimits = LAG_LIMITS } = options;
     this.#timers = timers;
     this.tree = new TreeMonitor(control.store);
     this.servers = new ServerMonitor(control, timers);
     this.proxies = new ProxyMonitor(control.store, timers, askProxy);
+    this.#serverOutages = new ServerOutages(this.servers, reporter, lagLimits, timers);
+    this.#proxyOutages = new ProxyOutages(reporter);
   }
 
   /**
@@ -86,6 +101,7 @@ export class Monitor {
   async #proxyRound(): Promise<void> {
     if (!await this.proxies.round()) return;
     const { proxies } = this;
+    if (!this.#isStopped) this.#proxyOutages.report(proxies.views(), proxies.deadFences);
     this.history.add({
       at: Date.now(),
       ops: proxies.ops,
@@ -100,6 +116,7 @@ export class Monitor {
   /** Does not wait: a server that is slow delays no other one. */
   #serverRound(): void {
     void this.servers.round(this.tree.groups);
+    this.#serverOutages.report(this.tree.groups);
   }
 
   async #refreshTree(): Promise<void> {

@@ -13,8 +13,6 @@ import type { ServerRecord } from "../model/server.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { keysIn, readInfoWithMaxmemory, type RedisInfo, runIdIn } from "../redis/info.ts";
 
-/** How long a server must not have answered until an event says so, in milliseconds. */
-const DOWN_MS = 2_000;
 /** Longest time that a server may take to answer INFO, in milliseconds. */
 const INFO_MS = 2_000;
 
@@ -25,20 +23,18 @@ interface MonitoredServer {
   problem: string;
   /** When it stopped answering, in monotonic milliseconds; undefined while it answers. */
   downSinceMs: number | undefined;
-  /** The same, as the last event said; undefined when that said that it answers. */
-  reportedDownMs: number | undefined;
   isBusy: boolean;
 }
 
 /** See the header. */
 export class ServerMonitor {
-  readonly #control: Pick<Control, "redis" | "report">;
+  readonly #control: Pick<Control, "redis">;
   readonly #timers: Timers;
   readonly #servers = new Map<string, MonitoredServer>();
   #isStopped = false;
 
-  /** Connects to servers, and reports outages, through `control`. */
-  constructor(control: Pick<Control, "redis" | "report">, timers: Timers) {
+  /** Connects to servers through `control`. */
+  constructor(control: Pick<Control, "redis">, timers: Timers) {
     this.#control = control;
     this.#timers = timers;
   }
@@ -56,8 +52,7 @@ export class ServerMonitor {
   }
 
   /**
-   * Asks every server that has answered the round before, and reports those that have stopped answering
-   * and those that answer again.
+   * Asks every server that has answered the round before.
    *
    * @returns Settled when every server has answered, or has not in time. The next round need not wait.
    */
@@ -68,32 +63,7 @@ export class ServerMonitor {
       connection?.close();
       this.#servers.delete(addr);
     }
-    const asked = Promise.all([...wanted].map((addr) => this.#ask(addr)));
-    this.#reportOutages(groups);
-    await asked;
-  }
-
-  #reportOutages(groups: readonly GroupRecord[]): void {
-    for (const { id, servers } of groups) {
-      for (const { addr, type } of servers ?? []) {
-        const server = this.#servers.get(addr);
-        if (server === undefined) continue;
-        const downMs = this.downMs(addr);
-        const name = `group ${id}: the ${type === "slave" ? "replica" : type} ${addr}`;
-        if (downMs === 0 && server.reportedDownMs !== undefined) {
-          const seconds = Math.round((this.#timers.nowMs() - server.reportedDownMs) / 1000);
-          server.reportedDownMs = undefined;
-          this.#control.report("info", `${name} answers again, after ${seconds} s`);
-        } else if (
-          downMs > DOWN_MS && server.reportedDownMs === undefined && type !== "offline"
-        ) {
-          server.reportedDownMs = this.#timers.nowMs() - downMs;
-          const level = type === "master" ? "error" : "warning";
-          const cause = server.problem.replace(`${addr}: `, "");
-          this.#control.report(level, `${name} does not answer: ${cause}`);
-        }
-      }
-    }
+    await Promise.all([...wanted].map((addr) => this.#ask(addr)));
   }
 
   async #ask(addr: string): Promise<void> {
@@ -104,7 +74,6 @@ export class ServerMonitor {
         info: undefined,
         problem: NOT_ASKED,
         downSinceMs: undefined,
-        reportedDownMs: undefined,
         isBusy: false,
       };
       this.#servers.set(addr, server);
@@ -139,6 +108,23 @@ export class ServerMonitor {
     const server = this.#servers.get(addr);
     const since = server?.downSinceMs ?? (server?.connection?.failedMs || undefined);
     return since === undefined ? 0 : this.#timers.nowMs() - since;
+  }
+
+  /** Whether it is known if a server answers. */
+  wasAsked(addr: string): boolean {
+    return this.problemOf(addr) !== NOT_ASKED;
+  }
+
+  /** Why a server does not answer; `""`: it does. */
+  problemOf(addr: string): string {
+    return this.#servers.get(addr)?.problem ?? NOT_ASKED;
+  }
+
+  /** Why a replica that answers does not follow the master of its group; `""`: it does. */
+  whyNotFollowing({ addr, type }: ServerRecord, master: string): string {
+    const info = this.#servers.get(addr)?.info;
+    const replication = info === undefined ? undefined : replicationOf(info);
+    return differenceOf(type, replication, this.#followed(replication, master), master);
   }
 
   /** INFO of a server as it was last read. */

@@ -59,6 +59,7 @@ export function makeDashboard(
     needsToken: token.isSet,
     takeOver,
     auditLog: config.auditLog,
+    lagLimits: { ms: config.replicaMaxLagMs, bytes: config.replicaMaxLagBytes },
   });
   if (policy.isOpenToAll && !token.isSet) {
     logger("dashboard").warn(

@@ -84,6 +84,22 @@ export class OutageTrail {
     this.#outages.inherit(openAmong(this.newest()));
   }
 
+  /** Tells that this dashboard leads now. @param previous Who did before; `""`: nobody has. */
+  tellLead(addr: string, previous: string): void {
+    if (previous === "") return;
+    const isSame = previous === addr;
+    this.report({
+      ...{ kind: "dashboard_changed", phase: "once", subject: "dashboard" },
+      text: isSame
+        ? `the dashboard at ${addr} leads again`
+        : `the dashboard at ${addr} leads, in place of ${previous}`,
+      cause: isSame
+        ? "it was started again, or had lost the coordinator"
+        : "that one has ended or has lost the coordinator",
+      ...isSame ? {} : { hint: `look at ${previous}, and start it again so that two are there` },
+    });
+  }
+
   /** This dashboard does not lead any more. */
   unload(): void {
     this.#ring.unload();

@@ -18,20 +18,23 @@ Deno.test("Monitor asks proxies and servers every second, and none after it has 
   await createProxy(store, RECORD);
   const timers = new FakeTimers();
   const asked = { proxies: 0, servers: 0 };
-  const monitor = new Monitor({
-    store,
-    redis: () => {
-      asked.servers++;
-      return Promise.reject(new Error("x:1: connection refused"));
+  const monitor = new Monitor(
+    {
+      store,
+      redis: () => {
+        asked.servers++;
+        return Promise.reject(new Error("x:1: connection refused"));
+      },
     },
-    report: () => {},
-  }, {
-    timers,
-    askProxy: () => {
-      asked.proxies++;
-      return Promise.resolve({ kind: "codis2", ops: 0, version: "2.0" });
+    { outage() {}, keepOnly() {} },
+    {
+      timers,
+      askProxy: () => {
+        asked.proxies++;
+        return Promise.resolve({ kind: "codis2", ops: 0, version: "2.0" });
+      },
     },
-  });
+  );
   await monitor.start();
   for (let round = 1; round <= 3; round++) {
     await until(() => monitor.history.view.at.length === round);

@@ -1,0 +1,57 @@
+/**
+ * What the dashboard reports of proxies: those that do not answer it, and those that have ended without
+ * leaving. Each is named by its address for clients: that is all that its fence tells.
+ *
+ * @module
+ */
+
+import type { ProxyView } from "../api/cluster_view.ts";
+import type { OutageReporter } from "./server_outages.ts";
+
+const KIND = "proxy_gone";
+
+/** Reports what the last round over all proxies says. */
+export class ProxyOutages {
+  readonly #reporter: OutageReporter;
+  /** The ids of proxies, by address, as they were last seen. */
+  readonly #ids = new Map<string, string>();
+
+  constructor(reporter: OutageReporter) {
+    this.#reporter = reporter;
+  }
+
+  /** @param deadFences Addresses of proxies that did not leave cleanly. */
+  report(proxies: readonly ProxyView[], deadFences: readonly string[]): void {
+    for (const { id, addr, is_reachable, problem } of proxies) {
+      this.#ids.set(addr, id);
+      if (is_reachable) {
+        this.#reporter.outage({
+          ...{ kind: KIND, phase: "end", subject: addr, proxy: id },
+          text: `proxy ${id} (${addr}) answers again`,
+        });
+        continue;
+      }
+      this.#reporter.outage({
+        ...{ kind: KIND, phase: "begin", subject: addr, proxy: id },
+        text: `proxy ${id} (${addr}) does not answer this dashboard`,
+        cause: problem,
+        hint: "look at its machine and its log; changes of the cluster wait for it",
+      });
+    }
+    const present = new Set(proxies.map(({ addr }) => addr));
+    for (const addr of deadFences) {
+      if (present.has(addr)) continue;
+      present.add(addr);
+      const id = this.#ids.get(addr) ?? "";
+      this.#reporter.outage({
+        ...{ kind: KIND, phase: "begin", subject: addr, proxy: id },
+        text: `proxy ${id === "" ? addr : `${id} (${addr})`} has ended without leaving`,
+        cause: "its session with the coordinator has ended, and its fence is left",
+        hint: "start it again; if it will not come back, config action remove-fence: " +
+          "until then nothing in the cluster can be changed",
+      });
+    }
+    this.#reporter.keepOnly(KIND, present);
+    for (const addr of this.#ids.keys()) if (!present.has(addr)) this.#ids.delete(addr);
+  }
+}

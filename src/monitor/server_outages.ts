@@ -1,0 +1,191 @@
+/**
+ * What the dashboard reports of Redis servers: those that do not answer, replicas that have lost their
+ * master, and replicas that are too far behind it.
+ *
+ * What follows from another outage does not begin one: the replicas of a master that is down have no link.
+ *
+ * @module
+ */
+
+import type { ServerView } from "../api/cluster_view.ts";
+import type { Timers } from "../base/timers.ts";
+import type { OutageReport } from "../control/outages.ts";
+import { replicationOf } from "../control/servers.ts";
+import type { GroupRecord } from "../model/group.ts";
+import type { OutageKind } from "../model/outage_event.ts";
+import type { ServerRecord } from "../model/server.ts";
+import type { ServerMonitor } from "./servers.ts";
+
+/**
+ * By how much what is measured of a replica's age may be wrong: servers are asked once a second, one after
+ * the other. In milliseconds.
+ */
+const ROUNDS_MS = 2_000;
+/** Readings of a master's offset that are remembered. */
+const OFFSETS_KEPT = 120;
+
+/** Takes what was seen. */
+export interface OutageReporter {
+  outage(report: OutageReport): void;
+  /** Ends the outages of a kind whose subjects are not there any more. */
+  keepOnly(kind: OutageKind, subjects: ReadonlySet<string>): void;
+}
+
+/** From when on a replica is too far behind. */
+export interface LagLimits {
+  readonly ms: number;
+  readonly bytes: number;
+}
+
+type Server = ServerRecord & { readonly groupId: number };
+
+/** See the header. */
+export class ServerOutages {
+  readonly #servers: ServerMonitor;
+  readonly #reporter: OutageReporter;
+  readonly #limits: LagLimits;
+  readonly #timers: Timers;
+  /** What masters had written when, oldest first, by address. */
+  readonly #offsets = new Map<string, { readonly atMs: number; readonly offset: number }[]>();
+
+  constructor(
+    servers: ServerMonitor,
+    reporter: OutageReporter,
+    limits: LagLimits,
+    timers: Timers,
+  ) {
+    this.#servers = servers;
+    this.#reporter = reporter;
+    this.#limits = limits;
+    this.#timers = timers;
+  }
+
+  /** Reports what the last answers of all servers say. */
+  report(groups: readonly GroupRecord[]): void {
+    const all = new Set<string>();
+    for (const { id, servers } of groups) {
+      const master = servers?.find(({ type }) => type === "master")?.addr ?? "";
+      if (master !== "") this.#noteOffset(master);
+      for (const record of servers ?? []) {
+        all.add(record.addr);
+        if (!this.#servers.wasAsked(record.addr)) continue;
+        const server = { ...record, groupId: id };
+        this.#reportDown(server, servers ?? []);
+        this.#reportLink(server, master);
+        this.#reportLag(server, master);
+      }
+    }
+    for (const kind of ["server_down", "replica_link", "replica_lag"] as const) {
+      this.#reporter.keepOnly(kind, all);
+    }
+    for (const addr of this.#offsets.keys()) if (!all.has(addr)) this.#offsets.delete(addr);
+  }
+
+  #reportDown(server: Server, others: readonly ServerRecord[]): void {
+    const { addr, type } = server;
+    const forMs = this.#servers.downMs(addr);
+    const what = `the ${type === "slave" ? "replica" : type} ${addr}`;
+    const problem = this.#servers.problemOf(addr).replace(`${addr}: `, "");
+    if (forMs === 0 && problem === "") {
+      return this.#end("server_down", server, `${what} answers again`);
+    }
+    const replica = others.find(({ type }) => type === "slave")?.addr;
+    this.#begin("server_down", server, `${what} does not answer`, {
+      severity: type === "master" ? "error" : "warning",
+      cause: problem,
+      hint: type !== "master"
+        ? "look at its machine and its log, and start it again, or remove it from the group"
+        : replica === undefined
+        ? "look at its machine and its log, and start it again: the group has no replica"
+        : "look at its machine and its log, and start it again, or make a replica the master " +
+          `(config server promote ${server.groupId} ${replica})`,
+      forMs,
+      // Nobody waits for a server that was taken out of service.
+      onlyIfOpen: type === "offline",
+    });
+  }
+
+  #reportLink(server: Server, master: string): void {
+    const { addr, type } = server;
+    const what = `the replica ${addr}`;
+    if (type !== "slave") {
+      return this.#end("replica_link", server, `${addr} is no replica any more`);
+    }
+    const view = this.#servers.view(server, master);
+    const why = this.#servers.whyNotFollowing(server, master);
+    if (view.is_reachable && why === "") {
+      return this.#end("replica_link", server, `${what} follows its master again`);
+    }
+    const isSyncing = this.#servers.infoOf(addr)?.["master_sync_in_progress"] === "1";
+    this.#begin("replica_link", server, `${what} does not follow its master`, {
+      cause: isSyncing ? "it is loading all data from its master" : why || "it does not answer",
+      hint:
+        "look at its log, at masterauth and at the network between the two; what it serves gets older",
+      onlyIfOpen: !view.is_reachable || this.#servers.downMs(master) > 0,
+    });
+  }
+
+  #reportLag(server: Server, master: string): void {
+    const { addr, type } = server;
+    const what = `the replica ${addr}`;
+    if (type !== "slave") return this.#end("replica_lag", server, `${addr} is no replica any more`);
+    const { replication } = this.#servers.view(server, master);
+    const cause = replication?.is_up ? this.#whyBehind(addr, master, replication) : undefined;
+    if (cause === "") {
+      return this.#end("replica_lag", server, `${what} has caught up with its master`);
+    }
+    this.#begin("replica_lag", server, `${what} is too far behind its master`, {
+      cause: cause ?? "it has no link to its master",
+      hint: "look for slow commands and full memory on it, and at the network to its master",
+      onlyIfOpen: cause === undefined || this.#servers.downMs(master) > 0,
+    });
+  }
+
+  /** Why a replica is too far behind; `""`: it is not. */
+  #whyBehind(
+    addr: string,
+    master: string,
+    { lag_bytes }: NonNullable<ServerView["replication"]>,
+  ): string {
+    const bytes = lag_bytes ?? 0;
+    if (bytes > this.#limits.bytes) return `${bytes} bytes, more than replica_max_lag_bytes`;
+    const { offset } = replicationOf(this.#servers.infoOf(addr) ?? {});
+    const readings = this.#offsets.get(master) ?? [];
+    // Everything that the master had written then, it has.
+    const reached = readings.findLast((reading) => reading.offset <= offset) ?? readings[0];
+    if (bytes === 0 || reached === undefined) return "";
+    const ms = this.#timers.nowMs() - reached.atMs;
+    if (ms <= this.#limits.ms + ROUNDS_MS) return "";
+    return `${Math.round(ms / 1000)} s (${bytes} bytes), more than replica_max_lag`;
+  }
+
+  #noteOffset(master: string): void {
+    const info = this.#servers.infoOf(master);
+    if (info === undefined || this.#servers.downMs(master) > 0) return;
+    const { offset } = replicationOf(info);
+    const readings = this.#offsets.get(master) ?? [];
+    this.#offsets.set(master, readings);
+    const last = readings.at(-1);
+    // The master has started anew.
+    if (last !== undefined && offset < last.offset) readings.length = 0;
+    readings.push({ atMs: this.#timers.nowMs(), offset });
+    readings.splice(0, readings.length - OFFSETS_KEPT);
+  }
+
+  #begin(
+    kind: OutageKind,
+    server: Server,
+    text: string,
+    more: Pick<OutageReport, "severity" | "cause" | "hint" | "forMs" | "onlyIfOpen">,
+  ): void {
+    this.#reporter.outage({ ...subjectOf(kind, server, text), phase: "begin", ...more });
+  }
+
+  #end(kind: OutageKind, server: Server, text: string): void {
+    this.#reporter.outage({ ...subjectOf(kind, server, text), phase: "end" });
+  }
+}
+
+function subjectOf(kind: OutageKind, { groupId, addr }: Server, text: string) {
+  return { kind, subject: addr, group: groupId, server: addr, text: `group ${groupId}: ${text}` };
+}

@@ -1,0 +1,162 @@
+/**
+ * What is told of servers: each outage once, with its end, and none that follows from another.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { Outages } from "../../../src/control/outages.ts";
+import { ServerOutages } from "../../../src/monitor/server_outages.ts";
+import { FakeServers, MASTER, REPLICA, STORED_MASTER } from "../../support/fake_servers.ts";
+
+/** Servers, and what is told of them. */
+class WatchedServers extends FakeServers {
+  readonly #told: string[] = [];
+  readonly outages: Outages = new Outages((event, isNew) => {
+    if (!isNew) return;
+    const { phase, kind, severity, text, cause, duration_ms } = event;
+    const after = duration_ms === undefined ? "" : `, ${duration_ms / 1000} s`;
+    const why = cause === "" ? "" : `: ${cause}`;
+    this.#told.push(`${phase} ${kind} ${severity}: ${text.replace("group 1: ", "")}${why}${after}`);
+  }, () => this.timers.nowMs());
+  readonly #watch = new ServerOutages(
+    this.monitor,
+    {
+      outage: (report) => this.outages.report(report),
+      keepOnly: (kind, subjects) => this.outages.keepOnly(kind, subjects),
+    },
+    { ms: 2_000, bytes: 1_000 },
+    this.timers,
+  );
+
+  /** What was told since the last time. */
+  get told(): string[] {
+    return this.#told.splice(0);
+  }
+
+  override rounds(count: number): Promise<void> {
+    return super.rounds(count, () => {
+      this.#watch.report([this.group]);
+      this.outages.round();
+    });
+  }
+}
+
+Deno.test("a master that is down for two seconds is told once, and its end once; its replicas are not", async () => {
+  const servers = new WatchedServers();
+  servers.info[REPLICA]!["slave_repl_offset"] = "90";
+  await servers.rounds(2);
+  servers.down.add(MASTER);
+  servers.info[REPLICA]!["master_link_status"] = "down";
+  await servers.rounds(2);
+  assertEquals(servers.told, []);
+  await servers.rounds(8);
+  assertEquals(servers.told, [
+    `begin server_down error: the master ${MASTER} does not answer: connection refused`,
+  ]);
+  servers.down.clear();
+  await servers.rounds(2);
+  servers.info[REPLICA]!["master_link_status"] = "up";
+  await servers.rounds(8);
+  assertEquals(servers.told, [
+    `end server_down info: the master ${MASTER} answers again, 10 s`,
+  ]);
+});
+
+Deno.test("an outage shorter than two seconds is not told", async () => {
+  const servers = new WatchedServers();
+  await servers.rounds(1);
+  servers.down.add(REPLICA);
+  await servers.rounds(2);
+  servers.down.clear();
+  await servers.rounds(3);
+  assertEquals(servers.told, []);
+});
+
+Deno.test("a server that is out of service is no outage, but one that was told goes on", async () => {
+  const servers = new WatchedServers();
+  const offline = { ...STORED_MASTER, type: "offline" } as const;
+  servers.group = { ...servers.group, servers: [offline] };
+  await servers.rounds(1);
+  servers.down.add(MASTER);
+  await servers.rounds(5);
+  assertEquals(servers.told, []);
+  servers.group = { ...servers.group, servers: [STORED_MASTER] };
+  await servers.rounds(1);
+  assertEquals(servers.told.length, 1);
+  servers.group = { ...servers.group, servers: [offline] };
+  await servers.rounds(5);
+  assertEquals(servers.told, []);
+  servers.down.clear();
+  await servers.rounds(1);
+  assertEquals(servers.told, [`end server_down info: the offline ${MASTER} answers again, 11 s`]);
+});
+
+Deno.test("a replica without its master is told after five seconds, with the reason", async () => {
+  const servers = new WatchedServers();
+  await servers.rounds(1);
+  servers.info[REPLICA]!["master_link_status"] = "down";
+  await servers.rounds(5);
+  assertEquals(servers.told, []);
+  await servers.rounds(3);
+  assertEquals(servers.told, [
+    `begin replica_link warning: the replica ${REPLICA} does not follow its master: ` +
+    `its link to ${MASTER} is down`,
+  ]);
+  // Nothing is known of the link while it is down itself.
+  servers.down.add(REPLICA);
+  await servers.rounds(10);
+  servers.down.clear();
+  servers.info[REPLICA]!["master_link_status"] = "up";
+  await servers.rounds(2);
+  assertEquals(servers.told.filter((line) => line.includes("replica_link")), [
+    `end replica_link info: the replica ${REPLICA} follows its master again, 18 s`,
+  ]);
+});
+
+Deno.test("a replica that is too far behind is told, by bytes and by time, and that it has caught up", async () => {
+  const servers = new WatchedServers();
+  const write = (bytes: number) => {
+    const master = servers.info[MASTER]!;
+    master["master_repl_offset"] = `${Number(master["master_repl_offset"]) + bytes}`;
+  };
+  const catchUp = () =>
+    servers.info[REPLICA]!["slave_repl_offset"] = servers.info[MASTER]!["master_repl_offset"]!;
+  catchUp();
+  await servers.rounds(2);
+  for (let i = 0; i < 12; i++) {
+    write(10);
+    await servers.rounds(1);
+  }
+  assertEquals(servers.told, [
+    `begin replica_lag warning: the replica ${REPLICA} is too far behind its master: ` +
+    "10 s (100 bytes), more than replica_max_lag",
+  ]);
+  catchUp();
+  await servers.rounds(1);
+  assertEquals(servers.told, [
+    `end replica_lag info: the replica ${REPLICA} has caught up with its master, 8 s`,
+  ]);
+  write(2_000);
+  await servers.rounds(6);
+  assertEquals(servers.told, [
+    `begin replica_lag warning: the replica ${REPLICA} is too far behind its master: ` +
+    "2000 bytes, more than replica_max_lag_bytes",
+  ]);
+});
+
+Deno.test("the outage of an earlier dashboard is not ended before the server was asked", async () => {
+  const first = new WatchedServers();
+  await first.rounds(1);
+  first.down.add(MASTER);
+  await first.rounds(5);
+  const next = new WatchedServers();
+  next.timers.advance(10_000);
+  next.outages.inherit(first.outages.open);
+  next.down.add(MASTER);
+  await next.rounds(5);
+  assertEquals(next.told, []);
+  next.down.clear();
+  await next.rounds(1);
+  assertEquals(next.told, [`end server_down info: the master ${MASTER} answers again, 14 s`]);
+});
