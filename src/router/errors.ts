@@ -172,6 +172,14 @@ export function backendFailure(address: string, cause: string): string {
   return `ERR handle response, backend conn failure, ${address}: ${cause}`;
 }
 
+/** What was written before may be lost: WAIT cannot tell who has it. */
+export function writesInDoubt(address: string): string {
+  return backendFailure(
+    address,
+    "a connection was lost after a write, which may be lost; write it again, then WAIT",
+  );
+}
+
 /** A read that only replicas may answer. Codis 3.2's form. */
 export function noReplica(master: string, cause: string): string {
   return `ERR handle request, no replica of ${master} can serve reads: ${cause}`;

@@ -29,7 +29,7 @@ import { BACKEND_RESET, backendDown, backendFailure } from "../errors.ts";
 import { moverLogin, requestLogin, type RouterOptions } from "../options.ts";
 import { acquireRequest, deliver, failRequest, NO_INTEREST, type Request } from "../request.ts";
 import { sendOn } from "../slots/route.ts";
-import type { Carrier, LinkedUser, SlowReader } from "./carrier.ts";
+import type { Carrier, CarrierServer, LinkedUser, SlowReader } from "./carrier.ts";
 import { type GreetedServer, Handshake } from "./handshake.ts";
 import { PushPieces } from "./push_pieces.ts";
 import { ReadPause } from "./read_pause.ts";
@@ -55,9 +55,7 @@ const MOVES: StateMoves<BackendState> = {
 };
 
 /** A backend's server. */
-export interface BackendHost extends GreetedServer {
-  /** `host:port`. */
-  readonly address: string;
+export interface BackendHost extends GreetedServer, CarrierServer {
   readonly hostname: string;
   readonly port: number;
   readonly options: RouterOptions;

@@ -16,10 +16,18 @@ export interface SlowReader {
   losePatience(): void;
 }
 
+/** A server that requests are carried to. */
+export interface CarrierServer {
+  /** `host:port`. */
+  readonly address: string;
+  /** Connections of no client's own that were lost, since the server was first used. */
+  readonly sharedLosses: number;
+}
+
 /** A backend that carries a request. */
 export interface Carrier {
   /** The server that it leads to. */
-  readonly server: { readonly address: string };
+  readonly server: CarrierServer;
   /** What counts the large replies that its server is asked for. */
   readonly largeReplies: ReplySemaphore;
   /**

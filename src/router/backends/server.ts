@@ -75,6 +75,8 @@ export class Server implements BackendHost {
   heardMs = 0;
   /** Connections lost since the server was first used. */
   losses = 0;
+  /** The shared ones of them: those of one client are also broken off when it leaves. */
+  sharedLosses = 0;
 
   readonly #events: BackendEvents;
   readonly #shared: (Backend | undefined)[] = new Array(2 * DATABASES).fill(undefined);
@@ -243,6 +245,7 @@ export class Server implements BackendHost {
 
   lost(backend: Backend, cause: string, wasReady: boolean): void {
     if (wasReady) this.losses++;
+    if (wasReady && !backend.isPrivate) this.sharedLosses++;
     this.#events.backendLost(backend, cause, wasReady);
     if (wasReady && this.#isSilent && !backend.isPrivate) this.#breakOffBlocked(cause);
   }

@@ -6,7 +6,8 @@
  *
  * A server counts the replicas that have what the connection's command before WAIT had seen, whatever
  * connection wrote it: the PING has seen all writes that are answered. Where slots have moved since the first
- * write, what was written may be at any server, and all are asked.
+ * write, what was written may be at any server, and all are asked. Where a connection was lost that a write
+ * took, nobody can tell: to Redis itself, the client would have lost its own.
  *
  * @module
  */
@@ -17,7 +18,7 @@ import type { Link, LinkUser } from "../backends/link.ts";
 import { openLink } from "../backends/link_wait.ts";
 import type { Master, Server } from "../backends/server.ts";
 import type { Client } from "../client/client.ts";
-import { CLIENTS_CLOSED, SLOT_NOT_READY } from "../errors.ts";
+import { CLIENTS_CLOSED, SLOT_NOT_READY, writesInDoubt } from "../errors.ts";
 import type { LocalCall } from "../local/local_call.ts";
 import { argumentText } from "../local/local_call.ts";
 import type { Request } from "../request.ts";
@@ -34,6 +35,11 @@ export function wait({ client, command, args }: LocalCall): Uint8Array | null {
     client.isAtBarrier = true; // the writes before it are settled first
     client.credit.isRefused = true;
     return null;
+  }
+  const lost = replies.trail?.lostServer() ?? "";
+  if (lost !== "") {
+    replies.trail!.waited();
+    return errorReply(writesInDoubt(lost));
   }
   const masters = writtenTo(client);
   if (masters.length === 0) return errorReply(SLOT_NOT_READY);

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { within } from "../../support/deadline.ts";
+import { until, within } from "../../support/deadline.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { ReplyError } from "../../support/resp_value.ts";
 import { keyOn, RouterServer, slotOf } from "../../support/router_server.ts";
@@ -85,4 +85,43 @@ Deno.test("what WAIT waits for ends with CLIENT UNBLOCK, with the client and wit
   client.close();
   await delay(20);
   assertEquals(proxy.leftovers(), []);
+});
+
+Deno.test("WAIT does not confirm what was written before a connection to the server was lost", async () => {
+  await using masters = await RedisServer.startMany(2);
+  await using _one = await replicaOf(masters[0]!);
+  await using _other = await replicaOf(masters[1]!);
+  await using proxy = await RouterServer.start({ servers: masters });
+  const [key, elsewhere] = [keyOn(0, 2), keyOn(1, 2)];
+  using client = await proxy.client();
+  using bystander = await proxy.client();
+  await client.call("SET", key, "1");
+  await bystander.call("SET", elsewhere, "1");
+
+  // It comes back without the write, which its replica loses, too.
+  await masters[0]!.kill();
+  await masters[0]!.restart();
+  await until(async () => await bystander.call("GET", key) === null);
+  for (let i = 0; i < 2; i++) {
+    const reply = await client.call("WAIT", 1, 1000);
+    assert(reply instanceof ReplyError, `${reply}`);
+    assertEquals(
+      reply.message,
+      `ERR handle response, backend conn failure, ${
+        masters[0]!.addr
+      }: a connection was lost after ` +
+        "a write, which may be lost; write it again, then WAIT",
+    );
+  }
+  assertEquals(await bystander.call("WAIT", 1, 1000), 1);
+  await client.call("SET", key, "2");
+  await until(async () => await client.call("WAIT", 1, 1000) === 1);
+
+  // The end of a connection of one client's own tells nothing of others' writes.
+  const blocked = await proxy.client();
+  await blocked.send("BLPOP", `{${key}}list`, 0);
+  await delay(50);
+  blocked.close();
+  await delay(50);
+  assertEquals(await client.call("WAIT", 1, 1000), 1);
 });
