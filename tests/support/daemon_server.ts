@@ -7,6 +7,7 @@
 
 import { Daemon } from "./daemon.ts";
 import { until } from "./deadline.ts";
+import { HERE, type Place } from "./place.ts";
 
 /** How often a start is tried on other ports. */
 const START_ATTEMPTS = 5;
@@ -14,7 +15,7 @@ const START_ATTEMPTS = 5;
 /** How long a start may take on a busy machine, in milliseconds. */
 const START_MS = 30_000;
 
-/** One server process with a temporary folder, on 127.0.0.1. */
+/** One server process with a temporary folder. */
 export abstract class DaemonServer implements AsyncDisposable {
   readonly port: number;
   /** `host:port`, as config.ini writes it. */
@@ -25,9 +26,13 @@ export abstract class DaemonServer implements AsyncDisposable {
   protected abstract readonly name: string;
   #daemon: Daemon | undefined;
 
-  protected constructor(port: number, folder: string) {
+  /** Where it runs. */
+  protected readonly place: Place;
+
+  protected constructor(port: number, folder: string, place: Place = HERE) {
     this.port = port;
-    this.addr = `127.0.0.1:${port}`;
+    this.place = place;
+    this.addr = `${place.host}:${port}`;
     this.folder = folder;
   }
 
@@ -68,7 +73,10 @@ export abstract class DaemonServer implements AsyncDisposable {
   async restart(): Promise<void> {
     if (this.#daemon !== undefined) throw new Error(`${this.name} ${this.addr} runs already`);
     const log = `${this.folder}/log`;
-    this.#daemon = await Daemon.start(this.words(), { folder: this.folder, log });
+    this.#daemon = await Daemon.start([...this.place.enter, ...this.words()], {
+      folder: this.folder,
+      log,
+    });
     try {
       await until(async () => {
         if (!await this.#daemon!.isAlive()) throw new Error("it has ended");

@@ -8,6 +8,7 @@ import type { Child } from "./child.ts";
 import { tellsThatItLeads } from "./cluster_view.ts";
 import { until } from "./deadline.ts";
 import { freePort } from "./free_port.ts";
+import { HERE, type Place } from "./place.ts";
 import { configText, startProgram } from "./proxy_process.ts";
 
 /** How long a start may take, in milliseconds. */
@@ -22,33 +23,43 @@ export class DashboardProcess implements AsyncDisposable {
   readonly configFile: string;
   readonly #folder: string;
   readonly #args: readonly string[];
+  readonly #place: Place;
   #child: Child | undefined;
 
-  private constructor(folder: string, configFile: string, port: number, args: readonly string[]) {
+  private constructor(
+    folder: string,
+    configFile: string,
+    port: number,
+    args: readonly string[],
+    place: Place,
+  ) {
     this.#folder = folder;
     this.configFile = configFile;
     this.port = port;
-    this.addr = `127.0.0.1:${port}`;
+    this.addr = `${place.host}:${port}`;
     this.#args = args;
+    this.#place = place;
   }
 
   /**
-   * Starts a dashboard and waits until it leads.
+   * Starts a dashboard and waits until it leads, or stands by where another one does.
    *
    * @param config Lines of config.ini; `dashboard_addr` is added.
+   * @param place Where it runs.
    */
   static async start(
     config: Readonly<Record<string, string | number>>,
     args: readonly string[] = [],
+    place: Place = HERE,
   ): Promise<DashboardProcess> {
     const folder = await Deno.makeTempDir({ prefix: "codis-dashboard-" });
     const port = freePort();
     const configFile = `${folder}/config.ini`;
     await Deno.writeTextFile(
       configFile,
-      configText({ ...config, dashboard_addr: `127.0.0.1:${port}` }),
+      configText({ dashboard_addr: `${place.host}:${port}`, ...config }),
     );
-    const dashboard = new DashboardProcess(folder, configFile, port, args);
+    const dashboard = new DashboardProcess(folder, configFile, port, args, place);
     try {
       await dashboard.restart();
       return dashboard;
@@ -58,20 +69,19 @@ export class DashboardProcess implements AsyncDisposable {
     }
   }
 
-  /** Starts it again after `kill` or `stop`, at the same address, and waits until it leads. */
+  /**
+   * Starts it again after `kill` or `stop`, at the same address, and waits until it leads, or stands by where
+   * another one does.
+   */
   async restart(): Promise<void> {
-    const child = this.#child = startProgram([
-      ...["dashboard", "-c", this.configFile, `--addr=${this.addr}`],
-      ...this.#args,
-    ]);
+    const words = ["dashboard", "-c", this.configFile, `--addr=${this.addr}`, ...this.#args];
+    const child = this.#child = startProgram(words, {}, undefined, [], undefined, this.#place);
     await until(async () => {
       if (child.hasEnded) throw new Error(`it ended: ${child.stderr}`);
       const response = await fetch(this.url("/api/cluster")).catch(() => undefined);
-      if (response?.status !== 200) {
-        await response?.body?.cancel();
-        return false;
-      }
-      return tellsThatItLeads(await response.json());
+      if (response?.status === 200) return tellsThatItLeads(await response.json());
+      const text = await response?.text() ?? "";
+      return response?.status === 503 && !["", this.addr].includes(JSON.parse(text).leader ?? "");
     }, START_MS);
   }
 

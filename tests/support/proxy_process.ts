@@ -12,6 +12,7 @@ import denoJson from "../../deno.json" with { type: "json" };
 import { Child } from "./child.ts";
 import { type ProcessFigures, processFigures } from "./process_figures.ts";
 import { freePort } from "./free_port.ts";
+import { commandIn, HERE, type Place } from "./place.ts";
 import { RespClient } from "./resp_client.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
@@ -38,6 +39,8 @@ export interface ProxyOptions {
   readonly cpu?: number;
   /** The host that it listens on, for Redis clients and HTTP; `""`: none is named. @default 127.0.0.1 */
   readonly host?: string;
+  /** Where it runs. @default HERE */
+  readonly place?: Place | undefined;
   /** Further words of the command line. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -58,6 +61,7 @@ const HEALTH_PERIOD_MS = 20;
  * Starts the program with these words; for tests that watch it fail, or use other commands.
  *
  * @param openFiles Its `ulimit -n`; as ours unless given.
+ * @param place Where it runs.
  */
 export function startProgram(
   args: readonly string[],
@@ -65,6 +69,7 @@ export function startProgram(
   cwd?: string,
   flags: readonly string[] = [],
   openFiles?: number,
+  place: Place = HERE,
 ): Child {
   // A test may run it in a folder of its own: the name counts from where the tests were started.
   const named = Deno.env.get("CODIS_PROXY_BIN");
@@ -73,11 +78,13 @@ export function startProgram(
     env: { NO_COLOR: "1", ...PROGRAM_ENV, ...env },
     ...(cwd === undefined ? {} : { cwd }),
   };
-  const start = (program: string, words: string[]) =>
-    openFiles === undefined ? new Child(program, { args: words, ...options }) : new Child("sh", {
-      args: ["-c", 'ulimit -n "$0"; exec "$@"', `${openFiles}`, program, ...words],
-      ...options,
-    });
+  const limit = openFiles === undefined
+    ? []
+    : ["sh", "-c", 'ulimit -n "$0"; exec "$@"', `${openFiles}`];
+  const start = (program: string, words: string[]) => {
+    const [first, args] = commandIn(place, [...limit, program, ...words]);
+    return new Child(first, { args, ...options });
+  };
   if (binary !== undefined) return start(binary, [...args]);
   const demo = args[0] === "demo" ? ["--allow-run=redis-server"] : [];
   const kept = [...PROGRAM_FLAGS, ...demo].filter((flag) =>
@@ -135,7 +142,7 @@ export class ProxyProcess implements AsyncDisposable {
 
   /** Starts the program again, on the same ports and with the same store. */
   async restart(): Promise<void> {
-    const { host = "127.0.0.1" } = this.#options;
+    const { place = HERE, host = place.host } = this.#options;
     this.#child = startProgram(
       [
         ...["proxy", "-c", `${this.folder}/config.ini`],
@@ -147,6 +154,7 @@ export class ProxyProcess implements AsyncDisposable {
       undefined,
       this.#options.flags,
       this.#options.openFiles,
+      place,
     );
     await this.waitUntilHealthy(this.#options.startTimeoutMs ?? START_TIMEOUT_MS);
   }
@@ -186,14 +194,19 @@ export class ProxyProcess implements AsyncDisposable {
     return this.child.stderr;
   }
 
+  /** Where clients reach it. */
+  get host(): string {
+    return (this.#options.place ?? HERE).host;
+  }
+
   /** The address of a page of the admin endpoint. */
   url(path: string): string {
-    return `http://127.0.0.1:${this.httpPort}${path}`;
+    return `http://${this.host}:${this.httpPort}${path}`;
   }
 
   /** Opens a connection as a Redis client. */
   client(): Promise<RespClient> {
-    return RespClient.connect(this.port);
+    return RespClient.connect(this.port, this.host);
   }
 
   /** Ends it with SIGTERM, or another signal, and returns the exit code. */

@@ -6,6 +6,7 @@
 
 import { Child } from "./child.ts";
 import { freePort } from "./free_port.ts";
+import { commandIn, HERE, type Place } from "./place.ts";
 import { RespClient } from "./resp_client.ts";
 
 /** How a redis-server is started. */
@@ -16,6 +17,8 @@ export interface RedisOptions {
   readonly port?: number;
   /** The program, where it is another than the redis-server of this machine. */
   readonly program?: string;
+  /** Where it runs. @default HERE */
+  readonly place?: Place | undefined;
 }
 
 /** Servers that end together. */
@@ -26,7 +29,7 @@ const READY = /ready to accept connections/i;
 /** How often a start is tried anew when somebody else took the free port. */
 const START_ATTEMPTS = 5;
 
-/** One redis-server process with a temporary folder, on 127.0.0.1, saving nothing. */
+/** One redis-server process with a temporary folder, saving nothing. */
 export class RedisServer implements AsyncDisposable {
   readonly port: number;
   /** `host:port`, as config.ini writes it. */
@@ -34,11 +37,13 @@ export class RedisServer implements AsyncDisposable {
   readonly #folder: string;
   readonly #args: readonly string[];
   readonly #program: string;
+  readonly #place: Place;
   #child: Child | undefined;
 
   private constructor(port: number, folder: string, options: RedisOptions) {
     this.port = port;
-    this.addr = `127.0.0.1:${port}`;
+    this.#place = options.place ?? HERE;
+    this.addr = `${this.#place.host}:${port}`;
     this.#folder = folder;
     this.#args = options.args ?? [];
     this.#program = options.program ?? "redis-server";
@@ -79,9 +84,12 @@ export class RedisServer implements AsyncDisposable {
   /** Starts the server again on the same port, after `stop` or `kill`. */
   async restart(): Promise<void> {
     if (this.#child !== undefined) throw new Error(`redis-server ${this.addr} runs already`);
-    const child = new Child(this.#program, {
+    const { host } = this.#place;
+    const [program, words] = commandIn(this.#place, [this.#program]);
+    const child = new Child(program, {
       args: [
-        ...["--port", `${this.port}`, "--bind", "127.0.0.1", "--dir", this.#folder],
+        ...words,
+        ...["--port", `${this.port}`, "--bind", host, "--dir", this.#folder],
         // A replica's first sync begins 5 s after it was asked for, otherwise.
         ...["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0", ...this.#args],
       ],
@@ -118,7 +126,7 @@ export class RedisServer implements AsyncDisposable {
 
   /** Opens a connection to this server. */
   client(): Promise<RespClient> {
-    return RespClient.connect(this.port);
+    return RespClient.connect(this.port, this.#place.host);
   }
 
   /** Kills the server and removes its folder. */

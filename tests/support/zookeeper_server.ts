@@ -6,6 +6,7 @@
 
 import { DaemonServer } from "./daemon_server.ts";
 import { freePort } from "./free_port.ts";
+import type { Place } from "./place.ts";
 
 /** Where Debian's package puts it; its manifest names all else that it needs. */
 const JAR = "/usr/share/java/zookeeper.jar";
@@ -19,15 +20,15 @@ const JAVA_FLAGS = [
 /** How long a server may take to say how it is, in milliseconds. */
 const ANSWER_MS = 500;
 
-/** One standalone server with a temporary folder, on 127.0.0.1. */
+/** One standalone server with a temporary folder. */
 export class ZookeeperServer extends DaemonServer {
   protected override readonly name = "ZooKeeper";
 
   /** Starts a server and waits until it serves. */
-  static async start(): Promise<ZookeeperServer> {
+  static async start(place?: Place): Promise<ZookeeperServer> {
     return await this.startNew(
       "codis-zookeeper-",
-      (folder) => new ZookeeperServer(freePort(), folder),
+      (folder) => new ZookeeperServer(freePort(), folder, place),
     );
   }
 
@@ -35,7 +36,7 @@ export class ZookeeperServer extends DaemonServer {
     const lines = [
       `dataDir=${this.folder}/data`,
       `clientPort=${this.port}`,
-      "clientPortAddress=127.0.0.1",
+      `clientPortAddress=${this.place.host}`,
       // Sessions of a second or two, ended within a tick.
       "tickTime=200",
       "minSessionTimeout=500",
@@ -55,7 +56,7 @@ export class ZookeeperServer extends DaemonServer {
   }
 
   protected override async isServing(): Promise<boolean> {
-    const connection = await Deno.connect({ hostname: "127.0.0.1", port: this.port })
+    const connection = await Deno.connect({ hostname: this.place.host, port: this.port })
       .catch(() => undefined);
     if (connection === undefined) return false;
     // One that is just starting may take the question and never answer it.

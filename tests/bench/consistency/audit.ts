@@ -18,7 +18,7 @@ import type { Part } from "./part.ts";
 export interface Audit {
   readonly cluster: Cluster;
   readonly items: readonly Item[];
-  readonly parts: readonly Part[];
+  readonly parts: readonly Pick<Part, "owns" | "audit">[];
   readonly hadFaults: boolean;
   violated(text: string): void;
 }
@@ -123,18 +123,19 @@ function batchesOf(items: readonly Item[]): Item[][] {
 }
 
 async function lookAtServers({ cluster, items, parts, violated }: Audit): Promise<number> {
-  const { slots } = await cluster.view();
+  const { groups, slots } = await cluster.view();
   const found = new Map<string, Found[]>();
-  for (const [i, server] of cluster.servers.entries()) {
+  for (const { id, servers } of groups) {
+    const server = cluster.serverAt(servers.find(({ type }) => type === "master")!.addr);
     using client = await RespClient.connect(server.port, "127.0.0.1", READ_MS);
     for (let database = 0; database < DATABASES; database++) {
       await client.call("SELECT", database);
       for (const key of await client.call("KEYS", "*") as string[]) {
         if (key.startsWith(PROBE_PREFIX)) continue;
         const slotId = slotOf(key);
-        if (slots.group[slotId] !== i + 1) {
+        if (slots.group[slotId] !== id) {
           violated(
-            `${server.addr} (group ${i + 1}) has ${key} of database ${database}, whose slot ` +
+            `${server.addr} (group ${id}) has ${key} of database ${database}, whose slot ` +
               `${slotId} is in group ${slots.group[slotId]}`,
           );
         }

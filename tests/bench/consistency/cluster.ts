@@ -1,6 +1,6 @@
 /**
- * The cluster under test, of real processes: four servers in four groups, proxies, a dashboard, and the
- * coordinator. The first two groups own all slots at the beginning.
+ * The cluster under test, of real processes: groups of servers, proxies, dashboards, and the coordinator.
+ * All groups, or the first few, own the slots at the beginning.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import type { ClusterView } from "../../../src/api/cluster_view.ts";
 import { CodisServer } from "../../support/codis_server.ts";
 import { DashboardProcess } from "../../support/dashboard_process.ts";
 import { until } from "../../support/deadline.ts";
+import type { Place } from "../../support/place.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { ZookeeperServer } from "../../support/zookeeper_server.ts";
@@ -22,6 +23,20 @@ export interface ClusterOptions {
   readonly coordinator: "embedded" | "zookeeper";
   /** Whether servers keep on disk what they have acknowledged: they are going to be killed. */
   readonly isDurable: boolean;
+  /** @default GROUPS */
+  readonly groups?: number;
+  /** Groups that own slots at the beginning. @default half of them */
+  readonly owners?: number;
+  /** Replicas of each group. @default 0 */
+  readonly replicas?: number;
+  /** All but the first one stand by. @default 1 */
+  readonly dashboards?: number;
+  /** Further lines of config.ini, for proxies and dashboards. */
+  readonly config?: Readonly<Record<string, string | number>>;
+  /** Further words of every server's command line. */
+  readonly serverArgs?: readonly string[];
+  /** Where `coordinator`, `dashboard 1`, `proxy 1`, `server 1`, … run; servers are counted over all groups. */
+  readonly placeOf?: (name: string) => Place;
 }
 
 export const SLOTS = 1024;
@@ -34,18 +49,21 @@ const SESSION_MS = 4_000;
 const PROXY_START_MS = 60_000;
 /** How long a request may take that the dashboard answers at once, in milliseconds. */
 const ASK_MS = 60_000;
+/** What a dashboard answers that does not lead. */
+const STANDS_BY = 503;
 
 /** See the header. */
 export class Cluster implements AsyncDisposable {
   readonly options: ClusterOptions;
-  /** The master of group 1, 2, … */
+  /** The first masters of group 1, 2, …; then their replicas, group by group. */
   readonly servers: (RedisServer | CodisServer)[] = [];
   readonly proxies: ProxyProcess[] = [];
   /** Where proxies and dashboard log to. */
   readonly logs: string;
   /** Only where it is a server of its own. */
   zookeeper: ZookeeperServer | undefined;
-  #dashboard: DashboardProcess | undefined;
+  readonly dashboards: DashboardProcess[] = [];
+  #leader = 0;
   readonly #owned = new AsyncDisposableStack();
 
   private constructor(options: ClusterOptions, logs: string) {
@@ -66,16 +84,20 @@ export class Cluster implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { backend, coordinator, cpu, isDurable, proxies } = this.options;
+    const { backend, coordinator, cpu, dashboards = 1, isDurable, proxies, placeOf } = this.options;
+    const { groups = GROUPS, replicas = 0, serverArgs = [] } = this.options;
     const start = backend === "codis" ? CodisServer.start : RedisServer.start;
-    for (let i = 0; i < GROUPS; i++) {
-      const server = await start({ args: isDurable ? DURABLE : [] });
+    for (let i = 1; i <= groups * (1 + replicas); i++) {
+      const args = [...isDurable ? DURABLE : [], ...serverArgs];
+      const server = await start({ args, place: placeOf?.(`server ${i}`) });
       this.servers.push(this.#owned.use(server));
     }
     // With a remote coordinator even a dashboard's config must name a proxy.
-    const config: Record<string, string | number> = { coordinator, proxy_id: "dashboard" };
+    const config: Record<string, string | number> = {
+      ...{ coordinator, proxy_id: "dashboard", ...this.options.config },
+    };
     if (coordinator === "zookeeper") {
-      this.zookeeper = this.#owned.use(await ZookeeperServer.start());
+      this.zookeeper = this.#owned.use(await ZookeeperServer.start(placeOf?.("coordinator")));
       config["zk"] = this.zookeeper.addr;
       config["zk_session_timeout"] = SESSION_MS;
     } else {
@@ -83,14 +105,20 @@ export class Cluster implements AsyncDisposable {
       this.#owned.defer(() => Deno.remove(folder, { recursive: true }));
       config["embedded_dir"] = folder;
     }
-    this.#dashboard = await DashboardProcess.start(config, ["-L", `${this.logs}/dashboard`]);
-    this.#owned.use(this.#dashboard);
+    for (let i = 1; i <= dashboards; i++) {
+      const words = ["-L", `${this.logs}/dashboard_${i}`];
+      const place = placeOf?.(`dashboard ${i}`);
+      this.dashboards.push(
+        this.#owned.use(await DashboardProcess.start(config, words, place)),
+      );
+    }
     await this.#fillStore();
     for (let i = 1; i <= proxies; i++) {
       const proxy = await ProxyProcess.start({
-        config: { ...config, proxy_id: `proxy_${i}`, dashboard_addr: this.#dashboard.addr },
+        config: { ...config, proxy_id: `proxy_${i}`, dashboard_addr: this.dashboard.addr },
         args: ["-L", `${this.logs}/proxy_${i}`],
         cpu,
+        place: placeOf?.(`proxy ${i}`),
         startTimeoutMs: PROXY_START_MS,
       });
       this.proxies.push(this.#owned.use(proxy));
@@ -100,20 +128,22 @@ export class Cluster implements AsyncDisposable {
 
   async #fillStore(): Promise<void> {
     await this.change("POST", "/api/slots/init?is_force=1");
+    const { groups = GROUPS, owners = groups / 2, replicas = 0 } = this.options;
     for (const [i, { addr }] of this.servers.entries()) {
-      await this.change("PUT", `/api/server_group/${i + 1}/addServer`, { type: "master", addr });
+      const groupId = i < groups ? i + 1 : Math.floor((i - groups) / replicas) + 1;
+      const type = i < groups ? "master" : "slave";
+      await this.change("PUT", `/api/server_group/${groupId}/addServer`, { type, addr });
     }
-    const half = SLOTS / 2;
-    for (const new_group of [1, 2]) {
-      const from = (new_group - 1) * half;
-      const to = from + half - 1;
+    for (let new_group = 1; new_group <= owners; new_group++) {
+      const from = Math.floor(SLOTS * (new_group - 1) / owners);
+      const to = Math.floor(SLOTS * new_group / owners) - 1;
       await this.change("POST", "/api/slot", { from, to, new_group, status: "online" });
     }
   }
 
+  /** The dashboard that led when it was asked last. */
   get dashboard(): DashboardProcess {
-    if (this.#dashboard === undefined) throw new Error("the dashboard was never started");
-    return this.#dashboard;
+    return this.dashboards[this.#leader]!;
   }
 
   /** A port that may or may not be a proxy's now. */
@@ -136,13 +166,24 @@ export class Cluster implements AsyncDisposable {
     path: string,
     body?: unknown,
   ): Promise<{ status: number; text: string }> {
-    const response = await fetch(this.dashboard.url(path), {
-      method,
-      headers: { "content-type": "application/json" },
-      body: body === undefined ? null : JSON.stringify(body),
-      signal: AbortSignal.timeout(ASK_MS),
-    });
-    return { status: response.status, text: await response.text() };
+    let failed: unknown;
+    for (let tries = 0; tries < this.dashboards.length; tries++) {
+      try {
+        const response = await fetch(this.dashboard.url(path), {
+          method,
+          headers: { "content-type": "application/json" },
+          body: body === undefined ? null : JSON.stringify(body),
+          signal: AbortSignal.timeout(ASK_MS),
+        });
+        const answer = { status: response.status, text: await response.text() };
+        if (answer.status !== STANDS_BY || this.dashboards.length === 1) return answer;
+        failed = new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+      } catch (error) {
+        failed = error;
+      }
+      this.#leader = (this.#leader + 1) % this.dashboards.length;
+    }
+    throw failed;
   }
 
   /** The cluster as the dashboard shows it; throws when it cannot be asked. */
@@ -164,10 +205,21 @@ export class Cluster implements AsyncDisposable {
       const { proxies, dead_fences, groups } = await this.view();
       return dead_fences.length === 0 && proxies.length === this.proxies.length &&
         proxies.every(({ state, is_reachable }) => state === "online" && is_reachable) &&
-        groups.every(({ servers }) => servers.every((server) => server.is_reachable));
+        groups.every(({ servers }) =>
+          servers.every(({ is_reachable, replication, type }) =>
+            is_reachable && type !== "offline" && replication?.is_up !== false
+          )
+        );
     } catch {
       return false;
     }
+  }
+
+  /** The server at an address. */
+  serverAt(addr: string): RedisServer | CodisServer {
+    const server = this.servers.find((each) => each.addr === addr);
+    if (server === undefined) throw new Error(`${addr} is none of our servers`);
+    return server;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -38,6 +38,11 @@ export interface LoadOptions {
   readonly mayOutlive: boolean;
   /** Whether a client may be told that its command was not, or perhaps, executed. */
   readonly mayFail: boolean;
+  /**
+   * Replicas that must have a batch before it counts as acknowledged, asked for by WAIT; with this key, even
+   * 0, masters may be replaced: they may refuse writes for a while. Left out: they may not.
+   */
+  readonly replicas?: number | undefined;
 }
 
 /** What has been asked so far. */
@@ -77,6 +82,8 @@ const ITEM_BATCH_MAX = 3;
 const RECENT = 256;
 /** Longest wait for a reply, above what a proxy lets a request wait, in milliseconds. */
 const REPLY_MS = 60_000;
+/** How long replicas are waited for, in milliseconds. */
+const REPLICAS_MS = 1_000;
 /** Wait before another try to connect, in milliseconds. */
 const RECONNECT_MS = 50;
 /** Batches after which a client tries another proxy. */
@@ -87,6 +94,8 @@ const FAILURES_TOLD = 5;
 
 /** Errors that say that a command was not executed. */
 const REFUSED = /^(ERR handle request, |LOADING )/;
+/** The same, of servers that are no masters any more, or whose replicas are not there yet. */
+const NOT_MASTER = /^(READONLY|NOREPLICAS|MASTERDOWN) /;
 /** Errors that say that it may have been. */
 const UNKNOWN = /^ERR handle response, /;
 
@@ -361,17 +370,24 @@ class LoadClient {
   /** @returns For each operation the outcome for each of its items. */
   async #ask(connection: RespClient, batch: readonly Operation[]): Promise<Outcome[][]> {
     const outcomes: Outcome[][] = [];
+    const { replicas = 0 } = this.#load.options;
+    const more = replicas > 0 ? [...this.#touches(batch), ["WAIT", replicas, REPLICAS_MS]] : [];
     try {
-      const sending = connection.sendRaw(encodeRequests(batch.map(({ words }) => words)));
+      const words = [...batch.map((operation) => operation.words), ...more];
+      const sending = connection.sendRaw(encodeRequests(words));
       sending.catch(() => {}); // what reading says of it says more
       for (const operation of batch) {
         outcomes.push(this.#outcomesOf(operation, (await connection.read()).value));
       }
+      let counted: RespValue = 0;
+      for (let i = 0; i < more.length; i++) counted = (await connection.read()).value;
+      if (!(Number(counted) >= replicas)) doubt(outcomes, `WAIT: ${counted}`);
       await sending;
     } catch (error) {
       this.#load.tally.lost++;
       this.close();
       const { message } = error as Error;
+      if (replicas > 0) doubt(outcomes, message);
       if (!this.#load.options.mayFail) {
         this.#load.noteFailure(`client ${this.#id} lost its connection: ${message}`);
       }
@@ -380,6 +396,14 @@ class LoadClient {
       }
     }
     return outcomes;
+  }
+
+  /** WAIT asks the servers that were written to: writes nothing to those that an own item was read from. */
+  #touches(batch: readonly Operation[]): string[][] {
+    const items = batch.flatMap(({ isRead, parts }) => isRead ? parts.map(({ item }) => item) : []);
+    return [...new Set(items)].filter((item) => this.#owns(item)).map((
+      { keys: [key] },
+    ) => ["DEL", `${key!.startsWith("{") ? key : `{${key}}`}:none`]);
   }
 
   #outcomesOf(operation: Operation, reply: RespValue): Outcome[] {
@@ -392,7 +416,8 @@ class LoadClient {
       }
     }
     const { message } = reply;
-    const isRefused = REFUSED.test(message);
+    const isRefused = REFUSED.test(message) ||
+      this.#load.options.replicas !== undefined && NOT_MASTER.test(message);
     if (!(isRefused || UNKNOWN.test(message))) {
       this.#load.host.violated(`${timeOf(Date.now())} ${words.join(" ")}: ${message}`);
     } else if (!this.#load.options.mayFail) {
@@ -418,5 +443,14 @@ class LoadClient {
       }
     }
     return this.#connection;
+  }
+}
+
+/** What was answered is not known to last. */
+function doubt(outcomes: Outcome[][], cause: string): void {
+  for (const of of outcomes) {
+    for (const [i, { kind }] of of.entries()) {
+      if (kind === "replied") of[i] = { kind: "unknown", cause };
+    }
   }
 }

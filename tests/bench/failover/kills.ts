@@ -1,0 +1,425 @@
+/**
+ * One master after the other is killed, or made to stand still, while clients write; each time all must be
+ * well again before the next.
+ *
+ *      new lists ─► master struck ─► first acknowledged write, of each proxy ─► the old master is back
+ *                ─► a replica ─► all is well ─► lists read at the servers: what is lost?
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import type { ClusterView } from "../../../src/api/cluster_view.ts";
+import { until } from "../../support/deadline.ts";
+import { chance } from "../../support/fuzz.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+import { RespClient } from "../../support/resp_client.ts";
+import { slotOf } from "../../support/router_server.ts";
+import { audit } from "../consistency/audit.ts";
+import { Cluster, type ClusterOptions } from "../consistency/cluster.ts";
+import { timeOf } from "../consistency/item.ts";
+import { Load, type Tally } from "../consistency/load.ts";
+import { Dice } from "../consistency/operations.ts";
+import { Ledger, type Way } from "./ledger.ts";
+
+/** What is run. */
+export interface KillOptions extends Pick<ClusterOptions, "coordinator" | "cpu" | "proxies"> {
+  readonly dashboards: number;
+  readonly kills: number;
+  /** Kinds of {@linkcode STRIKE_KINDS}. */
+  readonly kinds: readonly string[];
+  /** `failover_after`, in seconds. */
+  readonly after: number;
+  /** `min-replicas-to-write` of the servers, and WAIT of the clients. */
+  readonly replicas: number;
+  readonly clients: number;
+  readonly keys: number;
+  /** Commands per second of the load. */
+  readonly rate: number;
+  /** Nothing is struck any more after this time, in seconds. */
+  readonly seconds: number;
+  readonly seed: number;
+  /** Ends the run early. */
+  readonly over: AbortSignal;
+  tell(line: string): void;
+}
+
+/** What became of one strike. Times are milliseconds. */
+export interface Strike {
+  readonly kind: string;
+  readonly group: number;
+  readonly old: string;
+  readonly promoted: string;
+  /** From the strike to the first acknowledged write of the group, for each proxy. */
+  readonly firstMs: readonly number[];
+  /** From the strike until everything was well again. */
+  readonly wellMs: number;
+  readonly acknowledged: number;
+  /** Acknowledged writes that are nowhere. */
+  readonly lost: number;
+  /** For how long two servers have acknowledged writes of one slot. */
+  readonly overlapMs: number;
+  /** What the dashboard said of lost writes. */
+  readonly told: readonly string[];
+}
+
+/** What a run has come to. */
+export interface KillReport {
+  readonly strikes: readonly Strike[];
+  readonly tally: Tally;
+  /** Items of the load that have lost an acknowledged write: without WAIT they may. */
+  readonly itemsLost: number;
+  readonly violations: readonly string[];
+  readonly seconds: number;
+  /** Where proxies and dashboards have logged to; removed when nothing is wrong. */
+  readonly logs: string;
+}
+
+/** What is struck, and how it is undone. */
+interface Blow {
+  /** Prepares, strikes; returns how the old master is brought back. */
+  strike(struck: Struck): Promise<() => Promise<void>>;
+  /** How often among the others. */
+  readonly weight: number;
+}
+
+interface Struck {
+  readonly cluster: Cluster;
+  readonly master: RedisServer;
+  readonly replicas: readonly RedisServer[];
+  /** Notes the moment. */
+  now(): void;
+}
+
+const kill = async ({ master, now }: Struck) => {
+  now();
+  await master.kill();
+  return () => master.restart();
+};
+
+/** How long replicas stand still before a master dies, in milliseconds. */
+const LAG_MS = 400;
+
+const killAfterLag = (count: number) => async (struck: Struck) => {
+  const lagging = struck.replicas.slice(0, count);
+  for (const replica of lagging) replica.pause();
+  await delay(LAG_MS);
+  const back = await kill(struck);
+  for (const replica of lagging) replica.resume();
+  return back;
+};
+
+/** The table of strikes. */
+const STRIKES: Readonly<Record<string, Blow>> = {
+  kill: { weight: 5, strike: kill },
+  stop: {
+    weight: 2,
+    strike: ({ master, now }) => {
+      now();
+      master.pause();
+      return Promise.resolve(() => Promise.resolve(master.resume()));
+    },
+  },
+  "one-lags": { weight: 1, strike: killAfterLag(1) },
+  "all-lag": { weight: 1, strike: killAfterLag(Infinity) },
+  dashboard: {
+    weight: 1,
+    strike: async (struck) => {
+      const { dashboard } = struck.cluster;
+      const killed = dashboard.kill();
+      const back = await kill(struck);
+      await killed;
+      return async () => {
+        await back();
+        await dashboard.restart();
+      };
+    },
+  },
+};
+
+/** The kinds of strikes there are. */
+export const STRIKE_KINDS: readonly string[] = Object.keys(STRIKES);
+
+const GROUPS = 3;
+const REPLICAS = 2;
+/** Lists of the ledger: so many for each group. */
+const TAGS_PER_GROUP = 1;
+const LEDGER_EVERY_MS = 20;
+/** A write through every proxy that a strike waits for. */
+const SETTLED_MS = 30_000;
+/** Longest time until a slot is served again; far above what is promised. */
+const SERVED_MS = 60_000;
+/** Longest time until everything is as before. */
+const WELL_MS = 90_000;
+const READ_MS = 10_000;
+/** What the dashboard says of writes that are gone. */
+const TELLS_LOSS = /\b(lost|lacks?|only it had|behind)\b/i;
+
+/** Runs it. */
+export async function runKills(options: KillOptions): Promise<KillReport> {
+  const { replicas } = options;
+  const safe = ["--min-replicas-to-write", `${replicas}`, "--min-replicas-max-lag", "2"];
+  await using cluster = await Cluster.start({
+    ...options,
+    backend: "stock",
+    isDurable: false,
+    groups: GROUPS,
+    owners: GROUPS,
+    replicas: REPLICAS,
+    config: { failover: "auto", failover_after: options.after },
+    serverArgs: replicas > 0 ? safe : [],
+  });
+  const violations: string[] = [];
+  const tell = (text: string) => options.tell(`${timeOf(Date.now())} ${text}`);
+  const violated = (text: string) => {
+    violations.push(text);
+    tell(`WRONG: ${text}`);
+  };
+  let itemsLost = 0;
+  const load = new Load({ ...options, mayFail: true, mayOutlive: false }, {
+    port: (dice) => dice.one(cluster.ports),
+    // Without WAIT acknowledged writes may be lost; the ledger counts them one by one.
+    violated: (text) => replicas > 0 ? violated(text) : void itemsLost++,
+  });
+  const run = new KillRun(cluster, options, tell, violated);
+  const startedMs = performance.now();
+  try {
+    await load.fill();
+    load.start();
+    await run.all();
+  } catch (error) {
+    if (!options.over.aborted) violated((error as Error).stack ?? `${error}`);
+  } finally {
+    await Promise.all([load.stop(), run.stop()]);
+  }
+  if (!options.over.aborted && violations.length === 0) {
+    tell("last look");
+    const look = {
+      cluster,
+      items: load.items,
+      parts: [{ owns: (key: string) => run.owns(key), audit: () => Promise.resolve() }],
+      hadFaults: true,
+      violated: (text: string) => replicas > 0 ? violated(text) : void itemsLost++,
+    };
+    await audit(look).catch((error) => violated(`the last look failed: ${error.stack}`));
+  }
+  if (violations.length === 0) await cluster.forgetLogs();
+  return {
+    strikes: run.strikes,
+    tally: load.tally,
+    itemsLost,
+    violations,
+    seconds: (performance.now() - startedMs) / 1000,
+    logs: cluster.logs,
+  };
+}
+
+class KillRun {
+  readonly strikes: Strike[] = [];
+  readonly #cluster: Cluster;
+  readonly #options: KillOptions;
+  readonly #dice: Dice;
+  readonly #tell: (text: string) => void;
+  readonly #violated: (text: string) => void;
+  readonly #ways: readonly Way[];
+  readonly #tags: readonly (readonly string[])[];
+  readonly #ledger: Ledger;
+
+  constructor(
+    cluster: Cluster,
+    options: KillOptions,
+    tell: (text: string) => void,
+    violated: (text: string) => void,
+  ) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#dice = new Dice(chance(options.seed));
+    this.#tell = tell;
+    this.#violated = violated;
+    this.#ways = cluster.proxies.map(({ host, port }, i) => ({
+      name: `proxy_${i + 1}`,
+      host,
+      port,
+    }));
+    this.#tags = tagsOfGroups(GROUPS, TAGS_PER_GROUP);
+    const { replicas } = options;
+    this.#ledger = new Ledger({
+      ...{ ways: this.#ways, tags: this.#tags.flat(), everyMs: LEDGER_EVERY_MS, replicas },
+    });
+  }
+
+  /** Whether a key is one of the ledger's. */
+  owns(key: string): boolean {
+    return this.#tags.flat().some((tag) => key.startsWith(tag));
+  }
+
+  stop(): Promise<void> {
+    return this.#ledger.stop();
+  }
+
+  async all(): Promise<void> {
+    const { kills, over, seconds } = this.#options;
+    const endMs = performance.now() + seconds * 1000;
+    await until(() => this.#cluster.isWell(), WELL_MS);
+    while (this.strikes.length < kills && !over.aborted && performance.now() < endMs) {
+      await this.#one();
+    }
+  }
+
+  #kind(): string {
+    const { kinds } = this.#options;
+    const bag = kinds.flatMap((kind) => Array.from({ length: STRIKES[kind]!.weight }, () => kind));
+    return this.#dice.one(bag);
+  }
+
+  async #one(): Promise<void> {
+    const ledger = this.#ledger;
+    const kind = this.#kind();
+    const group = this.#dice.between(1, GROUPS);
+    const [master, ...replicas] = await this.#membersOf(group);
+    const old = master!.addr;
+    const oldId = await runIdOf(master!);
+    ledger.begin();
+    const tags = this.#tags[group - 1]!;
+    const each = <T>(of: (way: Way, tag: string) => T) =>
+      this.#ways.flatMap((way) => tags.map((tag) => of(way, tag)));
+    await this.#until(
+      "writes before the strike",
+      SETTLED_MS,
+      () => each((way, tag) => ledger.firstAfter(way, tag, 0) !== undefined).every(Boolean),
+    );
+    await delay(this.#dice.between(0, 500));
+
+    const struckAt = Date.now();
+    let struckMs = 0;
+    this.#tell(`${this.strikes.length + 1}: ${kind} ${old}, the master of group ${group}`);
+    const back = await STRIKES[kind]!.strike({
+      ...{ cluster: this.#cluster, master: master!, replicas },
+      now: () => struckMs = performance.now(),
+    });
+    await this.#until(
+      "a write through every proxy",
+      SERVED_MS,
+      () =>
+        each((way, tag) => ledger.firstAfter(way, tag, struckMs, oldId) !== undefined).every(
+          Boolean,
+        ),
+    ).catch((error) =>
+      this.#violated(`${error.message}: ${JSON.stringify(Object.fromEntries(ledger.errors))}`)
+    );
+    const firstMs = each((way, tag) =>
+      Math.round((ledger.firstAfter(way, tag, struckMs, oldId)?.atMs ?? Infinity) - struckMs)
+    );
+    await delay(this.#dice.between(0, 1_000));
+    await back();
+    await this.#rejoin(group, old);
+    await this.#until("all well", WELL_MS, () => this.#cluster.isWell());
+    const wellMs = Math.round(performance.now() - struckMs);
+
+    const promoted = (await this.#membersOf(group))[0]!;
+    const { acknowledged } = ledger;
+    const lost = await this.#lostOf(promoted, tags);
+    const { events } = await this.#cluster.view();
+    const told = events.filter(({ at, text }) => at >= struckAt && TELLS_LOSS.test(text))
+      .map(({ text }) => text);
+    const strike: Strike = {
+      ...{ kind, group, old, promoted: promoted.addr, firstMs, wellMs, lost, told },
+      acknowledged: acknowledged.filter(({ tag }) => tags.includes(tag)).length,
+      overlapMs: Math.round(ledger.overlaps()[0]?.ms ?? 0),
+    };
+    this.strikes.push(strike);
+    this.#tell(
+      `${promoted.addr} is master; first writes after ${firstMs.join(", ")} ms, ` +
+        `well after ${wellMs} ms, lost ${lost} of ${strike.acknowledged}` +
+        (told.length === 0 ? "" : `; told: ${told.join("; ")}`),
+    );
+    if (lost > 0 && this.#options.replicas > 0) {
+      this.#violated(`${lost} acknowledged writes of group ${group} are lost (${kind})`);
+    }
+    if (strike.overlapMs > this.#options.after * 1000) {
+      this.#violated(
+        `two masters of group ${group} have acknowledged writes for ${strike.overlapMs} ms`,
+      );
+    }
+  }
+
+  /** Waits until the old master is a replica; adds it where the dashboard does not do it itself. */
+  async #rejoin(group: number, addr: string): Promise<void> {
+    const isBack = async () =>
+      (await this.#viewOfGroup(group)).servers.find((each) => each.addr === addr)?.type === "slave";
+    await until(isBack, REJOIN_MS).catch(async () => {
+      this.#tell(`${addr} has not rejoined by itself: adding it`);
+      await this.#cluster.change("PUT", `/api/server_group/${group}/addServer`, {
+        ...{ addr, type: "slave", force: true },
+      });
+    });
+  }
+
+  /** How many acknowledged tokens a group's master lacks. */
+  async #lostOf(master: RedisServer, tags: readonly string[]): Promise<number> {
+    using client = await RespClient.connect(master.port, "127.0.0.1", READ_MS);
+    let lost = 0;
+    for (const tag of tags) {
+      // Asked first: what is acknowledged while the list is read may not be in it.
+      const known = this.#ledger.acknowledged.length;
+      const list = await client.call("LRANGE", this.#ledger.keyOf(tag), 0, -1) as string[];
+      const tokens = new Set(
+        this.#ledger.acknowledged.slice(0, known).filter((each) => each.tag === tag)
+          .map(({ token }) => token),
+      );
+      lost += this.#ledger.lostOf(tag, list).filter((token) => tokens.has(token)).length;
+      if (new Set(list).size !== list.length) this.#violated(`${tag}: tokens were written twice`);
+    }
+    return lost;
+  }
+
+  /** The servers of a group, the master first. */
+  async #membersOf(group: number): Promise<RedisServer[]> {
+    const { servers } = await this.#viewOfGroup(group);
+    const inOrder = [...servers].sort((a, b) =>
+      Number(b.type === "master") - Number(a.type === "master")
+    );
+    if (inOrder[0]?.type !== "master") throw new Error(`group ${group} has no master`);
+    return inOrder.map(({ addr }) => this.#cluster.serverAt(addr) as RedisServer);
+  }
+
+  async #viewOfGroup(group: number): Promise<ClusterView["groups"][number]> {
+    let view: ClusterView | undefined;
+    // Right after a dashboard has died nobody leads.
+    await until(async () => {
+      view = await this.#cluster.view().catch(() => undefined);
+      return view !== undefined;
+    }, WELL_MS);
+    return view!.groups.find(({ id }) => id === group)!;
+  }
+
+  async #until(what: string, ms: number, isTrue: () => boolean | Promise<boolean>): Promise<void> {
+    const { over } = this.#options;
+    try {
+      await until(async () => over.aborted || await isTrue(), ms);
+    } catch {
+      throw new Error(`${what}: not within ${ms} ms`);
+    }
+    over.throwIfAborted();
+  }
+}
+
+/** Longest time until a server that is back is a replica by itself. */
+const REJOIN_MS = 5_000;
+
+/** Hash tags of slots of each group, where the groups have the slots in equal parts. */
+export function tagsOfGroups(groups: number, count: number): string[][] {
+  const tags: string[][] = Array.from({ length: groups }, () => []);
+  for (let i = 0; tags.some(({ length }) => length < count); i++) {
+    const tag = `{ledger:${i}}`;
+    const of = tags[Math.floor(slotOf(tag) * groups / 1024)]!;
+    if (of.length < count) of.push(tag);
+  }
+  return tags;
+}
+
+/** The run id of a server. */
+async function runIdOf(server: RedisServer): Promise<string> {
+  using client = await server.client();
+  return /run_id:(\w+)/.exec(`${await client.call("INFO", "server")}`)![1]!;
+}
