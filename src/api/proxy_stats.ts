@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { TimeCounts } from "../base/histogram.ts";
+
 /** Totals count from the start of the process. */
 export interface ProxyStats {
   readonly version: string;
@@ -15,8 +17,8 @@ export interface ProxyStats {
   readonly users?: "file" | "store";
   /** Requests answered, error replies included. */
   readonly ops: number;
-  /** Requests by the time they took: number k took at most 2^k microseconds. */
-  readonly latency_buckets: readonly number[];
+  /** Requests by the time they took; older: left out. */
+  readonly times?: TimeCounts;
   /** Connected clients. */
   readonly sessions: number;
   readonly memory_bytes: number;
@@ -61,27 +63,4 @@ export interface DrainingSlot {
   /** The server that has not answered them. */
   readonly backend: string;
   readonly in_flight: number;
-}
-
-/**
- * The time that a share of the requests between two readings did not exceed, in milliseconds: the
- * upper bound of its bucket; null when there were none.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * assertEquals(percentileMs([0, 0, 0], [0, 99, 1], 0.99), 0.002);
- * ```
- */
-export function percentileMs(
-  before: readonly number[],
-  after: readonly number[],
-  share: number,
-): number | null {
-  const counts = after.map((count, k) => Math.max(0, count - (before[k] ?? 0)));
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  if (total === 0) return null;
-  let seen = 0;
-  const bucket = counts.findIndex((count) => (seen += count) >= total * share);
-  return 2 ** bucket / 1000;
 }

@@ -5,7 +5,8 @@
  */
 
 import type { ProxyView, ServerView } from "../api/cluster_view.ts";
-import { percentileMs, type ProxyStats } from "../api/proxy_stats.ts";
+import type { ProxyStats } from "../api/proxy_stats.ts";
+import { countsSince, percentileMs, sumCounts, type TimeCounts } from "../base/histogram.ts";
 import { logger } from "../base/log.ts";
 import type { Timers } from "../base/timers.ts";
 import { askProxy, causeOfFetch, type ProxyAnswer } from "../control/proxies.ts";
@@ -33,7 +34,7 @@ interface MonitoredProxy {
   /** Requests per second since the answer before; null while there is only one. */
   ops: number | null;
   /** Requests by latency, since the answer before. */
-  latency: readonly number[];
+  latency: TimeCounts;
   /** Requests per second of each slot, since the answer before. */
   slotOps: readonly number[];
   /** Reads of each server since the answer before, of clients that may read from replicas. */
@@ -121,11 +122,8 @@ export class ProxyMonitor {
 
   /** The time that a share of the requests of the last round did not exceed, in milliseconds. */
   percentileMs(share: number): number | null {
-    return percentileMs(
-      [],
-      sumOf([...this.#proxies.values()].map(({ latency }) => latency)),
-      share,
-    );
+    const all = [...this.#proxies.values()].map(({ latency }) => latency);
+    return percentileMs(sumCounts(all), share);
   }
 
   /** Whether any proxy has reported what each slot is asked for, twice. */
@@ -136,7 +134,7 @@ export class ProxyMonitor {
   /** Requests per second of each slot, over all proxies that report them. */
   slotOps(): number[] {
     const slotOps = [...this.#proxies.values()].map((proxy) => proxy.slotOps);
-    return sumOf([new Array<number>(SLOT_COUNT).fill(0), ...slotOps]);
+    return [...sumCounts([new Array<number>(SLOT_COUNT).fill(0), ...slotOps])];
   }
 
   /** The proxies that are online and do not report what each slot is asked for. */
@@ -150,7 +148,7 @@ export class ProxyMonitor {
   get slowest(): ProxyLatency | undefined {
     let slowest: ProxyLatency | undefined;
     for (const { record: { id, state }, latency } of this.#proxies.values()) {
-      const p99Ms = percentileMs([], latency, 0.99);
+      const p99Ms = percentileMs(latency, 0.99);
       if (state !== "online" || p99Ms === null) continue;
       if (slowest === undefined || p99Ms > slowest.p99Ms) slowest = { id, p99Ms };
     }
@@ -260,8 +258,8 @@ function viewOf({ record, answer, problem, ops, latency }: MonitoredProxy): Prox
     problem,
     version: answer?.kind === "codis2" ? answer.version : stats?.version ?? null,
     ops,
-    p50_ms: percentileMs([], latency, 0.5),
-    p99_ms: percentileMs([], latency, 0.99),
+    p50_ms: percentileMs(latency, 0.5),
+    p99_ms: percentileMs(latency, 0.99),
     sessions: stats?.sessions ?? null,
     memory_bytes: stats?.memory_bytes ?? null,
     stale_seconds: stats?.stale_seconds ?? null,
@@ -277,9 +275,7 @@ function compare(before: MonitoredProxy, now: MonitoredProxy): void {
   const perSecond = (first: number, second: number) => Math.max(0, (second - first) / seconds);
   if (a.kind === "ours" && b.kind === "ours") {
     now.ops = Math.round(perSecond(a.stats.ops, b.stats.ops));
-    now.latency = b.stats.latency_buckets.map((count, k) =>
-      Math.max(0, count - (a.stats.latency_buckets[k] ?? 0))
-    );
+    now.latency = countsSince(b.stats.times ?? [], a.stats.times ?? []);
     now.slotOps = b.stats.slot_requests.map((count, slotId) =>
       perSecond(a.stats.slot_requests[slotId] ?? 0, count)
     );
@@ -292,12 +288,4 @@ function compare(before: MonitoredProxy, now: MonitoredProxy): void {
   } else if (a.kind === "codis2" && b.kind === "codis2") {
     now.ops = Math.round(perSecond(a.ops, b.ops));
   }
-}
-
-function sumOf(lists: readonly (readonly number[])[]): number[] {
-  const sums: number[] = [];
-  for (const list of lists) {
-    for (let i = 0; i < list.length; i++) sums[i] = (sums[i] ?? 0) + list[i]!;
-  }
-  return sums;
 }

@@ -9,7 +9,7 @@ import { textOfBytes } from "../acl/users.ts";
 import { COORDINATOR_STATES, type CoordinatorState } from "../coordinator/coordinator.ts";
 import type { StatsSnapshot } from "../router/stats_snapshot.ts";
 import type { UserUsage } from "../router/limits/limit_cells.ts";
-import { LATENCY_BUCKETS } from "../router/stats.ts";
+import { latencyMetrics } from "./latency_metrics.ts";
 import { type Metric, prometheusText, type Sample } from "./prometheus.ts";
 import type { PlaneStats } from "./workers/data_plane.ts";
 
@@ -249,13 +249,6 @@ const ROWS: readonly Row[] = [
     samples: (stats) => perCommand(stats, "failures"),
   },
   {
-    name: "codis_proxy_command_seconds",
-    help: "Time between request and answer",
-    type: "histogram",
-    isPerWorker: true,
-    samples: latencies,
-  },
-  {
     name: "codis_proxy_backend_up",
     help: "Whether a server has a connection that is ready",
     type: "gauge",
@@ -376,20 +369,6 @@ function perCommand(
   return commands.map((command) => [{ command: command.name }, command[counter]]);
 }
 
-function* latencies({ commands }: StatsSnapshot): Generator<Sample> {
-  for (const { name, calls, usecs, buckets } of commands) {
-    if (calls === 0) continue;
-    let below = 0;
-    for (let k = 0; k < LATENCY_BUCKETS - 1; k++) {
-      below += buckets[k]!;
-      yield [{ command: name, le: 2 ** k / 1e6 }, below, "_bucket"];
-    }
-    yield [{ command: name, le: "+Inf" }, calls, "_bucket"];
-    yield [{ command: name }, usecs / 1e6, "_sum"];
-    yield [{ command: name }, calls, "_count"];
-  }
-}
-
 /** A row's samples, of the process or of each worker. */
 function* samplesOf(
   row: Row,
@@ -411,7 +390,10 @@ function* samplesOf(
  * @param facts What routers do not know.
  */
 export function metricsText(stats: PlaneStats, facts: ProxyFacts): string {
-  return prometheusText(ROWS.map((row) => ({ ...row, samples: samplesOf(row, stats, facts) })));
+  return prometheusText([
+    ...ROWS.map((row) => ({ ...row, samples: samplesOf(row, stats, facts) })),
+    ...latencyMetrics(stats.sum),
+  ]);
 }
 
 function perUser(usage: readonly UserUsage[], count: Exclude<keyof UserUsage, "name">): Sample[] {

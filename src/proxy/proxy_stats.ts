@@ -6,7 +6,7 @@
 
 import type { BackendStats, ProxyStats, ReadStats } from "../api/proxy_stats.ts";
 import {
-  latencyBuckets,
+  allTimes,
   NO_READERS,
   type ServerSnapshot,
   type StatsSnapshot,
@@ -27,7 +27,7 @@ export function proxyStats(
     follows_rules: true,
     users,
     ops: totalCalls(stats),
-    latency_buckets: latencyBuckets(stats),
+    times: allTimes(stats),
     sessions: stats.sessions,
     memory_bytes: Deno.memoryUsage().rss,
     stale_seconds: staleSeconds,

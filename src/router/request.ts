@@ -112,8 +112,12 @@ export class Request {
   next: Request | null = null;
   /** Next in the backend's FIFO or the slot's queue. */
   nextSent: Request | null = null;
+  /** When its last byte was read from its client, in clock milliseconds; of a client's request only. */
+  readMs = 0;
   /** When it was dispatched, in clock milliseconds. */
   startedMs = 0;
+  /** When it was queued at a connection to a server. */
+  sentMs = 0;
   /** Bytes charged for it until it settles. */
   chargedBytes = 0;
   /** What kind of request it is, for what its reply's size teaches; 0 where that is of no interest. */

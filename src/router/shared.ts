@@ -26,7 +26,7 @@ import { clientPasswords, type RouterOptions } from "./options.ts";
 import { Subscribers } from "./pubsub/subscribers.ts";
 import { Subscribing } from "./pubsub/subscribing.ts";
 import { RouterSlots } from "./slots/router_slots.ts";
-import { CommandStats, newTotals } from "./stats.ts";
+import { CommandStats, newTotals, UserTimes } from "./stats.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /** What the clients of one router share. */
@@ -37,6 +37,7 @@ export class RouterShared {
   readonly worker: WorkerContext;
   readonly slots: RouterSlots;
   readonly stats = new CommandStats(COMMAND_IDS);
+  readonly userTimes = new UserTimes();
   readonly totals = newTotals();
   readonly replySizes = new ReplySizes(COMMAND_IDS);
   readonly budget: ByteBudget;

@@ -4,8 +4,12 @@
  * @module
  */
 
-/** Histogram buckets; bucket k holds requests of at most 2^k microseconds, the last one the rest. */
-export const LATENCY_BUCKETS = 25;
+import { Histogram } from "../base/histogram.ts";
+
+/** Users whose times are counted each for themselves; those of more are counted together. */
+export const TIMED_USERS_MAX = 64;
+/** The name that they are counted under; no user's, for it has a space. */
+export const OTHER_USERS = "(all other users)";
 
 /** Per-command counters, indexed by the command's id. */
 export class CommandStats {
@@ -15,33 +19,52 @@ export class CommandStats {
   readonly errors: Float64Array;
   /** Requests the proxy failed itself: no backend, lost connection, deadline. */
   readonly failures: Float64Array;
-  /** Time between request and answer, summed, in microseconds. */
-  readonly usecs: Float64Array;
-  readonly #buckets: Float64Array;
+  readonly #times: (Histogram | undefined)[];
 
   constructor(commands: number) {
     this.calls = new Float64Array(commands);
     this.errors = new Float64Array(commands);
     this.failures = new Float64Array(commands);
-    this.usecs = new Float64Array(commands);
-    this.#buckets = new Float64Array(commands * LATENCY_BUCKETS);
+    this.#times = new Array(commands).fill(undefined);
   }
 
   /** Counts one answered request. */
   answered(id: number, elapsedMs: number, isError: boolean): void {
-    const usecs = elapsedMs * 1000;
     this.calls[id]!++;
-    this.usecs[id]! += usecs;
     if (isError) this.errors[id]!++;
-    const bucket = usecs < 1 ? 0 : 32 - Math.clz32(Math.min(usecs, 2 ** 30));
-    this.#buckets[
-      id * LATENCY_BUCKETS + (bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1)
-    ]!++;
+    this.times(id).add(elapsedMs * 1000);
   }
 
-  /** How many requests of command `id` fell into each bucket; a view, not cumulative. */
-  buckets(id: number): Float64Array {
-    return this.#buckets.subarray(id * LATENCY_BUCKETS, (id + 1) * LATENCY_BUCKETS);
+  /** The times between request and answer of command `id`. */
+  times(id: number): Histogram {
+    return this.#times[id] ??= new Histogram();
+  }
+
+  /** Counts from zero again. */
+  reset(): void {
+    for (const counts of [this.calls, this.errors, this.failures]) counts.fill(0);
+    for (const times of this.#times) times?.reset();
+  }
+}
+
+/** The times of requests by user: a histogram for each, and one for all others past a limit. */
+export class UserTimes {
+  readonly #times = new Map<string, Histogram>();
+
+  /** The times of a user's requests. */
+  of(name: string): Histogram {
+    const times = this.#times;
+    const own = times.get(name);
+    if (own !== undefined) return own;
+    if (times.size >= TIMED_USERS_MAX && name !== OTHER_USERS) return this.of(OTHER_USERS);
+    const made = new Histogram();
+    times.set(name, made);
+    return made;
+  }
+
+  /** Users and their times. */
+  entries(): Iterable<[name: string, times: Histogram]> {
+    return this.#times;
   }
 }
 

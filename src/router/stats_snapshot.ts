@@ -8,9 +8,10 @@
  * @module
  */
 
-import type { BackendState } from "./backends/backend.ts";
+import { sumCounts, type TimeCounts } from "../base/histogram.ts";
+import type { BackendState } from "./backends/backend_state.ts";
 import type { SlotState } from "./slots/slot.ts";
-import { LATENCY_BUCKETS, newTotals, type Totals } from "./stats.ts";
+import { newTotals, type Totals } from "./stats.ts";
 
 /** Counters of one command; see `CommandStats`. */
 export interface CommandSnapshot {
@@ -19,8 +20,17 @@ export interface CommandSnapshot {
   readonly calls: number;
   readonly errors: number;
   readonly failures: number;
+  /** The time from request to answer, of all together, in microseconds. */
   readonly usecs: number;
-  readonly buckets: readonly number[];
+  readonly times: TimeCounts;
+}
+
+/** The time from request to answer of a user's requests. */
+export interface UserSnapshot {
+  /** As `User.name`; see `UserTimes`, too. */
+  readonly name: string;
+  readonly usecs: number;
+  readonly times: TimeCounts;
 }
 
 /** A Redis server that owns slots, or still has keys of some. */
@@ -43,6 +53,9 @@ export interface ServerSnapshot {
   readonly privateRefusals: number;
   /** Reads that were sent to it of clients that may read from replicas. */
   readonly reads: number;
+  /** The time from when a request was sent to it until its reply was whole, of all in microseconds. */
+  readonly usecs: number;
+  readonly times: TimeCounts;
 }
 
 /** Why no replica serves while nobody asks them. */
@@ -94,6 +107,7 @@ export interface StatsSnapshot {
   readonly heap: { readonly used: number; readonly total: number; readonly external: number };
   /** Those that were called, or failed, at least once. */
   readonly commands: readonly CommandSnapshot[];
+  readonly users: readonly UserSnapshot[];
   readonly servers: readonly ServerSnapshot[];
   readonly replicas: readonly ReplicaSnapshot[];
   readonly slots: SlotsSnapshot;
@@ -129,6 +143,7 @@ export function sumSnapshots(all: readonly StatsSnapshot[]): StatsSnapshot {
       external: sum(({ heap }) => heap.external),
     },
     commands: sumCommands(all),
+    users: sumUsers(all),
     servers: sumServers(all),
     replicas: sumReplicas(all),
     slots: {
@@ -155,10 +170,23 @@ function sumCommands(all: readonly StatsSnapshot[]): CommandSnapshot[] {
           errors: sum.errors + more.errors,
           failures: sum.failures + more.failures,
           usecs: sum.usecs + more.usecs,
-          buckets: sum.buckets.map((count, k) => count + more.buckets[k]!),
+          times: sumCounts([sum.times, more.times]),
         },
       );
     }
+  }
+  return [...byName.values()];
+}
+
+function sumUsers(all: readonly StatsSnapshot[]): UserSnapshot[] {
+  const byName = new Map<string, UserSnapshot>();
+  for (const more of all.flatMap(({ users }) => users)) {
+    const { usecs = 0, times = [] } = byName.get(more.name) ?? {};
+    byName.set(more.name, {
+      name: more.name,
+      usecs: usecs + more.usecs,
+      times: sumCounts([times, more.times]),
+    });
   }
   return [...byName.values()];
 }
@@ -181,6 +209,8 @@ function sumServers(all: readonly StatsSnapshot[]): ServerSnapshot[] {
           privatesMax: sum.privatesMax + more.privatesMax,
           privateRefusals: sum.privateRefusals + more.privateRefusals,
           reads: sum.reads + more.reads,
+          usecs: sum.usecs + more.usecs,
+          times: sumCounts([sum.times, more.times]),
         },
       );
     }
@@ -243,11 +273,7 @@ export function totalCalls({ commands }: StatsSnapshot): number {
   return commands.reduce((total, { calls }) => total + calls, 0);
 }
 
-/** Requests of all commands by the time they took; see `LATENCY_BUCKETS`. */
-export function latencyBuckets({ commands }: StatsSnapshot): number[] {
-  const sum = new Array<number>(LATENCY_BUCKETS).fill(0);
-  for (const { buckets } of commands) {
-    for (let k = 0; k < LATENCY_BUCKETS; k++) sum[k]! += buckets[k]!;
-  }
-  return sum;
+/** The times from request to answer of all commands. */
+export function allTimes({ commands }: StatsSnapshot): TimeCounts {
+  return sumCounts(commands.map(({ times }) => times));
 }

@@ -32,9 +32,14 @@ export function takeSnapshot(shared: RouterShared): StatsSnapshot {
         calls: stats.calls[id]!,
         errors: stats.errors[id]!,
         failures: stats.failures[id]!,
-        usecs: stats.usecs[id]!,
-        buckets: [...stats.buckets(id)],
+        usecs: stats.times(id).sumUs,
+        times: stats.times(id).counts(),
       })),
+    users: [...shared.userTimes.entries()].map(([name, times]) => ({
+      name,
+      usecs: times.sumUs,
+      times: times.counts(),
+    })).filter(({ times }) => times.length > 0),
     servers: shared.slots.masters().map((master) => serverSnapshot(master, shared)),
     replicas: [...shared.slots.replicas.snapshots()],
     slots: {
@@ -73,5 +78,7 @@ function serverSnapshot({ server, groupId }: Master, { slots }: RouterShared): S
     privatesMax: server.options.privateConnectionsMax,
     privateRefusals: server.privateRefusals,
     reads: slots.replicas.of(server.address)?.masterReads ?? 0,
+    usecs: server.times.sumUs,
+    times: server.times.counts(),
   };
 }

@@ -125,8 +125,9 @@ export class FakeWorker implements Thread {
         errors: 0,
         failures: 0,
         usecs: calls,
-        buckets: new Array(25).fill(0),
+        times: [0, calls],
       }],
+      users: [],
       servers: [],
       replicas: [],
       slots: {

@@ -84,7 +84,9 @@ Deno.test("files and folders that documents name in code are there", async () =>
 });
 
 Deno.test("docs/operations.md describes every metric, and no other", async () => {
-  const source = await Deno.readTextFile(new URL("src/proxy/metrics.ts", ROOT));
+  const sources = ["src/proxy/metrics.ts", "src/proxy/latency_metrics.ts"]
+    .map((path) => Deno.readTextFile(new URL(path, ROOT)));
+  const source = (await Promise.all(sources)).join("");
   const document = await Deno.readTextFile(new URL("docs/operations.md", ROOT));
   const made = [...source.matchAll(/name: "(codis_proxy_\w+)"/g)].map(([, name]) => name!);
   const described = [...document.matchAll(/^\| `(codis_proxy_\w+)` \|/gm)].map(([, name]) => name!);

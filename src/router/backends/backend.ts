@@ -19,7 +19,8 @@
 
 import { Backoff } from "../../base/backoff.ts";
 import { clock } from "../../base/clock.ts";
-import { changeState, type StateMoves } from "../../base/state.ts";
+import type { Histogram } from "../../base/histogram.ts";
+import { changeState } from "../../base/state.ts";
 import { type ByteSource, openSource, type SourceOwner } from "../../io/byte_source.ts";
 import { causeOf, type Connection, dial, hangUp, writeAll } from "../../io/dial.ts";
 import { type BatchOwner, WriteBatch } from "../../io/write_batch.ts";
@@ -29,6 +30,7 @@ import { BACKEND_RESET, backendDown, backendFailure } from "../errors.ts";
 import { moverLogin, requestLogin, type RouterOptions } from "../options.ts";
 import { acquireRequest, deliver, failRequest, NO_INTEREST, type Request } from "../request.ts";
 import { sendOn } from "../slots/route.ts";
+import { BACKEND_MOVES, type BackendState } from "./backend_state.ts";
 import type { Carrier, CarrierServer, LinkedUser, SlowReader } from "./carrier.ts";
 import { type GreetedServer, Handshake } from "./handshake.ts";
 import { PushPieces } from "./push_pieces.ts";
@@ -36,29 +38,19 @@ import { ReadPause } from "./read_pause.ts";
 import type { ReplySemaphore } from "./reply_semaphore.ts";
 import { SentQueue } from "./sent_queue.ts";
 
-/** Where a connection is in its life; see the drawing above. */
-export type BackendState = "idle" | "dialing" | "handshake" | "ready" | "failing" | "closed";
-
 /** How far a backend's read buffer grows, in bytes. */
 const READ_BYTES_MAX = 128 * 1024;
 /** A backend that failed and then was not asked for anything this long stops redialing. */
 const REDIAL_UNUSED_MS = 30_000;
 const PING = encodeRequest(["PING"]);
 
-const MOVES: StateMoves<BackendState> = {
-  idle: ["dialing", "closed"],
-  dialing: ["handshake", "failing", "closed"],
-  handshake: ["ready", "failing", "closed"],
-  ready: ["failing", "closed"],
-  failing: ["dialing", "idle", "closed"],
-  closed: [],
-};
-
 /** A backend's server. */
 export interface BackendHost extends GreetedServer, CarrierServer {
   readonly hostname: string;
   readonly port: number;
   readonly options: RouterOptions;
+  /** What the times of its replies are counted in. */
+  readonly times: Histogram;
   /** What counts the large replies that it is asked for. */
   readonly largeReplies: ReplySemaphore;
   /** Whether clients wait until they may ask it for a large reply. */
@@ -137,7 +129,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   }
 
   #changeState(to: BackendState): void {
-    this.#state = changeState(MOVES, this.#state, to, `backend ${this.server.address}`);
+    this.#state = changeState(BACKEND_MOVES, this.#state, to, `backend ${this.server.address}`);
   }
 
   // -- sending --------------------------------------------------------------------------------
@@ -274,7 +266,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
       } else {
         request.replyType = type;
         if (isDone) {
-          this.#sent.replied();
+          this.#sent.replied(this.linked?.mayBlock === true ? null : this.server.times);
           framer.reset();
         } else {
           request.missingBytes = framer.missingBytes;

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { clock } from "../../base/clock.ts";
+import type { Histogram } from "../../base/histogram.ts";
 import { isOwnReplyNext, type Request } from "../request.ts";
 
 /** A FIFO of requests, linked by their `nextSent`. */
@@ -16,15 +18,23 @@ export class SentQueue {
 
   /** Puts a request at the end. */
   push(request: Request): void {
+    request.sentMs = clock.nowMs;
     if (this.#tail === null) this.head = request;
     else this.#tail.nextSent = request;
     this.#tail = request;
     this.length++;
   }
 
-  /** A whole reply has come: takes the oldest request out, unless it was to another that leads it. */
-  replied(): void {
-    if (isOwnReplyNext(this.head!)) this.shift();
+  /**
+   * A whole reply has come: takes the oldest request out, unless it was to another that leads it.
+   *
+   * @param times Counts how long it took; null for what may block.
+   */
+  replied(times: Histogram | null): void {
+    const request = this.head!;
+    if (!isOwnReplyNext(request)) return;
+    times?.add((clock.nowMs - request.sentMs) * 1000);
+    this.shift();
   }
 
   /** Takes the oldest request out. */

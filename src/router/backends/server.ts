@@ -10,6 +10,7 @@
  */
 
 import { clock } from "../../base/clock.ts";
+import { Histogram } from "../../base/histogram.ts";
 import type { Protocol } from "../../resp/encoder.ts";
 import type { BudgetWaiter } from "../client/byte_budget.ts";
 import { DATABASES, type RouterOptions } from "../options.ts";
@@ -77,6 +78,8 @@ export class Server implements BackendHost {
   losses = 0;
   /** The shared ones of them: those of one client are also broken off when it leaves. */
   sharedLosses = 0;
+  /** The times from when requests were sent to it until their replies were whole. */
+  readonly times = new Histogram();
 
   readonly #events: BackendEvents;
   readonly #shared: (Backend | undefined)[] = new Array(2 * DATABASES).fill(undefined);

@@ -356,7 +356,7 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
     const parent = this.#parent;
     if (parent !== null) {
       parent.backend ??= attempt.backend;
-      parent.startedMs = clock.nowMs; // Redis, too, does not count the time that it was blocked
+      parent.readMs = parent.startedMs = clock.nowMs; // Redis, too, does not count the time that it was blocked
       parent.replyType = attempt.replyType;
       parent.missingBytes = attempt.missingBytes;
       if (isLast) this.#parent = null;
@@ -385,7 +385,7 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
     const parent = this.#parent;
     if (parent === null) return;
     this.#over(isUnblocked);
-    parent.startedMs = clock.nowMs;
+    parent.readMs = parent.startedMs = clock.nowMs;
     this.#client.replies.completed(parent, reply);
   }
 

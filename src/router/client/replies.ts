@@ -12,6 +12,7 @@
  */
 
 import { clock } from "../../base/clock.ts";
+import type { Histogram } from "../../base/histogram.ts";
 import type { Command } from "../../command/command.ts";
 import { type BatchOwner, type ByteSink, WriteBatch } from "../../io/write_batch.ts";
 import { errorReply, type Protocol } from "../../resp/encoder.ts";
@@ -42,6 +43,10 @@ export interface ReplyHost {
   readonly database: number;
   readonly protocol: Protocol;
   readonly links: readonly Link[];
+  /** When bytes of it were read last, in clock milliseconds. */
+  readonly lastReadMs: number;
+  /** What the times of its user's requests are counted in. */
+  readonly userTimes: Histogram;
   /** Whether the client wants no replies to what it asks now. */
   readonly isMuted: boolean;
   /** Its ways to servers, where they are not those that all clients share; else null. */
@@ -107,6 +112,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     if (host.ways !== null) request.ways = host.ways;
     if (host.isMuted) request.isMuted = true;
     request.command = command;
+    request.readMs = host.lastReadMs;
     request.startedMs = clock.nowMs;
     request.database = host.database;
     request.protocol = host.protocol;
@@ -340,11 +346,13 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     const command = request.command;
     if (command !== null) {
       const type = request.replyType;
+      const elapsedMs = clock.nowMs - request.readMs;
       this.#shared.stats.answered(
         command.id,
-        clock.nowMs - request.startedMs,
+        elapsedMs,
         type === 45 /* - */ || type === 33, /* ! */
       );
+      this.#host.userTimes.add(elapsedMs * 1000);
       if (request.kind !== 0) this.#host.credit.learn(command, request);
     }
   }

@@ -14,6 +14,7 @@
 import type { User } from "../../acl/user.ts";
 import { bytesOfText } from "../../acl/users.ts";
 import { clock } from "../../base/clock.ts";
+import type { Histogram } from "../../base/histogram.ts";
 import { changeState, type StateMoves } from "../../base/state.ts";
 import type { Command } from "../../command/command.ts";
 import { hangUp } from "../../io/dial.ts";
@@ -80,6 +81,7 @@ export class Session implements Client, ReplyHost, TurnWork {
   readonly #input: Input;
   readonly #onClosed: (session: Session) => void;
   #user: User;
+  userTimes: Histogram;
   /** Whether it has logged in, or has come when that was not needed. */
   #hasLoggedIn: boolean;
   #isAuthenticated = false;
@@ -108,6 +110,7 @@ export class Session implements Client, ReplyHost, TurnWork {
     const named = this.#namedUser();
     this.#user = named ?? shared.users.default;
     this.#hasLoggedIn = named !== undefined || this.#user.needsNoLogin;
+    this.userTimes = shared.userTimes.of(this.#user.name);
     this.userChanged();
     if (shared.options.readFrom !== "master") this.setReadFrom(shared.options.readFrom);
   }
@@ -162,6 +165,7 @@ export class Session implements Client, ReplyHost, TurnWork {
   userChanged(): void {
     this.#isAuthenticated = this.#hasLoggedIn || this.shared.users.default.needsNoLogin;
     this.#isTrusted = this.#isAuthenticated && this.#user.isUnrestricted;
+    this.userTimes = this.shared.userTimes.of(this.#user.name);
     this.#input.parser.isAuthenticated = this.#isAuthenticated;
     this.#takeAllowance(this.#isAuthenticated ? this.#user : null, false);
   }

@@ -6,6 +6,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { Histogram } from "../../../../src/base/histogram.ts";
 import { findByName } from "../../../../src/command/command_table.ts";
 import { Replies, type ReplyHost } from "../../../../src/router/client/replies.ts";
 import { deliver } from "../../../../src/router/request.ts";
@@ -26,6 +27,8 @@ Deno.test("a push goes out at once between replies, and after a reply of which t
     database: 0,
     protocol: 3,
     links: [],
+    lastReadMs: 0,
+    userTimes: new Histogram(),
     repliesLeft() {},
     repliesOverflowed() {},
     close() {},
