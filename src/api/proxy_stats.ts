@@ -48,6 +48,13 @@ export interface BackendStats {
   readonly private_connections_max?: number;
 }
 
+/** What `GET /sighting?addr=` of a proxy answers: how it sees one Redis server. */
+export interface Sighting {
+  readonly addr: string;
+  /** How long the server has not answered, in milliseconds; 0 while it does; -1 when no slot uses it. */
+  readonly silent_ms: number;
+}
+
 /** A server of a group in which clients read from replicas. */
 export interface ReadStats {
   readonly addr: string;

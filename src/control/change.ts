@@ -171,7 +171,7 @@ export class ChangeLog {
       for (const piece of pieces) await this.#write(piece);
     }
     try {
-      await this.#publisher.publish(change.announcements, undefined, change.mayMiss);
+      await this.#publisher.publish(change.announcements, change.withinMs, change.mayMiss);
     } catch (error) {
       // The change is in the store all the same. After any other error the intent stays, for a retry.
       if (error instanceof UnconfirmedError) await this.#deleteIntent();

@@ -43,6 +43,13 @@ export interface ClusterChange {
    * @default false
    */
   readonly mayMiss?: boolean;
+  /**
+   * How long proxies may take to confirm, in milliseconds. Those that are late stay online, and follow later.
+   * Longer where a proxy is not ours: it follows the newest action only.
+   *
+   * @default as in Codis 2.0: then proxies that are late are marked offline
+   */
+  readonly withinMs?: number;
 }
 
 /** See the header. */

@@ -3,11 +3,11 @@
  * reach the master, and a group never has two masters.
  *
  *     down for failover_after as we see it ─► down as most proxies see it ─► best replica ─► promoted
- *            │                                       │                            │
- *            └ no: wait                              └ no: reported, wait         └ none: reported, wait
+ *            │                                  (votes.ts)  │                    │
+ *            └ no: wait                              └ no: told, wait            └ none: told, wait
  *
- * The old master is stored as `offline`: no proxy uses it when it comes back. A proxy that cannot be
- * reached keeps its fence. As long as there is such a fence, nothing is promoted.
+ * The old master is stored as `offline`: no proxy uses it when it comes back, and it is made a replica as
+ * soon as it does (rejoin.ts).
  *
  * @module
  */
@@ -15,14 +15,17 @@
 import { repeat } from "../base/repeat.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import type { GroupRecord } from "../model/group.ts";
+import type { ServerRecord } from "../model/server.ts";
 import type { RedisInfo } from "../redis/info.ts";
 import type { Control } from "./control.ts";
-import { isSameServer, replicationOf } from "./servers.ts";
+import { UnconfirmedError } from "./errors.ts";
+import { isSameServer, type Replication, replicationOf } from "./servers.ts";
+import { isMajority, type Tally } from "./votes.ts";
 
 /** How often masters are judged, in milliseconds. */
-const ROUND_MS = 250;
+const ROUND_MS = 100;
 /** Wait after a promotion that was refused, in milliseconds. */
-const RETRY_MS = 3_000;
+const RETRY_MS = 1_000;
 /** How much longer than the master is down a replica may have been without it, in seconds. */
 const LINK_SLACK_SECONDS = 10;
 
@@ -35,18 +38,31 @@ export interface MasterSightings {
     /** INFO of a server as it was last read; undefined while it has not answered. */
     infoOf(addr: string): RedisInfo | undefined;
   };
-  readonly proxies: {
-    /** How many proxies reach a server, and how many do not. */
-    votesOn(addr: string): { up: number; down: number };
-  };
 }
 
 /** What a failover needs. */
 export interface FailoverContext {
-  readonly control: Control;
+  readonly control: Pick<Control, "outage">;
+  /** Asks a server for INFO now, for half a second at most. */
+  askInfo(addr: string): Promise<RedisInfo>;
   readonly sightings: MasterSightings;
+  /** How proxies see masters; see `Votes`. */
+  readonly votes: {
+    ask(addr: string): void;
+    forget(addr: string): void;
+    of(addr: string, silentMs: number): Tally | undefined;
+  };
   /** Promotes a replica whose master is down. */
   promote(groupId: number, addr: string): Promise<void>;
+  /** Whether somebody else decides who is the master of a group: Sentinel. */
+  isFollowed?(groupId: number): boolean;
+}
+
+/** A server that may become master, and how much it has. */
+export interface Candidate {
+  readonly addr: string;
+  /** Of the stream of changes, in bytes. */
+  readonly offset: number;
 }
 
 /** See the header. */
@@ -55,9 +71,13 @@ export class Failover {
   readonly #afterMs: number;
   readonly #timers: Timers;
   #end = () => {};
-  /** The last event of each group, so that it is reported once. */
-  readonly #reported = new Map<number, string>();
   readonly #retryAtMs = new Map<number, number>();
+  /** Groups in which a promotion was begun, and has not succeeded yet. */
+  readonly #begun = new Set<number>();
+  /** Why nothing was promoted in each group, as last told. */
+  readonly #told = new Map<number, string>();
+  /** Groups that are being judged: one that takes long keeps no other waiting. */
+  readonly #judging = new Set<number>();
 
   /** @param afterMs How long a master must be down, in milliseconds. */
   constructor(context: FailoverContext, afterMs: number, timers: Timers = SYSTEM_TIMERS) {
@@ -76,84 +96,156 @@ export class Failover {
     this.#end();
   }
 
-  async #round(): Promise<void> {
-    for (const group of this.#context.sightings.tree.groups) await this.#judge(group);
+  #round(): void {
+    for (const group of this.#context.sightings.tree.groups) {
+      if (this.#judging.has(group.id) || this.#context.isFollowed?.(group.id) === true) continue;
+      this.#judging.add(group.id);
+      this.#judge(group).finally(() => this.#judging.delete(group.id));
+    }
   }
 
   async #judge(group: GroupRecord): Promise<void> {
-    const { sightings, control } = this.#context;
+    const { control, sightings, votes } = this.#context;
     const master = group.servers?.find(({ type }) => type === "master")?.addr;
     if (master === undefined) return;
     const downMs = sightings.servers.downMs(master);
-    if (downMs < this.#afterMs) {
-      if (downMs === 0) this.#reported.delete(group.id);
+    if (downMs === 0) {
+      votes.forget(master);
+      this.#told.delete(group.id);
+      const text = `group ${group.id}: ${master} stays master, it answers again`;
+      if (this.#begun.delete(group.id)) {
+        control.outage({ ...aboutFailover(group.id, master), phase: "end", text });
+      }
       return;
     }
+    votes.ask(master);
+    if (downMs < this.#afterMs) return;
     if (this.#timers.nowMs() < (this.#retryAtMs.get(group.id) ?? 0)) return;
-    const { up, down } = sightings.proxies.votesOn(master);
-    const problem = `group ${group.id}: the master ${master} does not answer`;
-    if (down === 0 || down <= up) {
-      const seen = up === 0
-        ? "no proxy has asked it since"
-        : `${up} of ${up + down} proxies reach it`;
-      return this.#reportOnce(group.id, `${problem} this dashboard, but ${seen}: no failover`);
-    }
-    const candidate = this.#bestReplica(group, master, downMs / 1000);
+    const tally = votes.of(master, this.#afterMs / 2);
+    // The first answers are still on their way.
+    if (tally === undefined && downMs < this.#afterMs + RETRY_MS) return;
+    const why = tally === undefined
+      ? "it is not known which proxies are online"
+      : isMajority(tally)
+      ? ""
+      : minorityOf(tally);
+    if (why !== "") return this.#refuse(group.id, master, "no majority", why);
+    const candidate = await this.#bestReplica(group, master, downMs / 1000);
     if (candidate === undefined) {
-      return this.#reportOnce(
-        group.id,
-        `${problem}, and no replica with its data does: no failover`,
-      );
+      return this.#refuse(group.id, master, "no replica", "no replica with its data answers");
     }
-    control.report(
-      "error",
-      `${problem} for ${Math.round(downMs / 100) / 10} s, ${down} of ${
-        up + down
-      } proxies cannot reach it either: ` +
-        `promoting ${candidate.addr}, which has ${candidate.offset} bytes of its changes`,
-    );
-    this.#reported.delete(group.id);
+    await this.#replace(group.id, master, candidate, downMs, tally!);
+  }
+
+  async #replace(
+    groupId: number,
+    master: string,
+    { addr, offset }: Candidate,
+    downMs: number,
+    { down, up, unheard }: Tally,
+  ): Promise<void> {
+    const { control, promote } = this.#context;
+    const about = aboutFailover(groupId, master);
+    const seconds = Math.round(downMs / 100) / 10;
+    this.#begun.add(groupId);
+    control.outage({
+      ...about,
+      phase: "begin",
+      text:
+        `group ${groupId}: promoting ${addr}, which has ${offset} bytes of the changes of ${master}`,
+      cause: `${master} does not answer for ${seconds} s, and ${down} of ` +
+        `${down + up + unheard.length} proxies cannot reach it either`,
+    });
     try {
-      await this.#context.promote(group.id, candidate.addr);
-      control.report(
-        "info",
-        `group ${group.id}: ${candidate.addr} is master in place of ${master}`,
-      );
+      let cause = "";
+      await promote(groupId, addr).catch((error) => {
+        if (!(error instanceof UnconfirmedError)) throw error;
+        cause = error.message;
+      });
+      this.#told.delete(groupId);
+      this.#begun.delete(groupId);
+      const text = `group ${groupId}: ${addr} is master in place of ${master}`;
+      control.outage({ ...about, phase: "end", text, cause });
     } catch (error) {
-      this.#retryAtMs.set(group.id, this.#timers.nowMs() + RETRY_MS);
-      control.report("error", `group ${group.id}: no failover yet: ${(error as Error).message}`);
+      this.#retryAtMs.set(groupId, this.#timers.nowMs() + RETRY_MS);
+      // It is tried again: the outage ends when that succeeds, or the master is back.
+      const { message } = error as Error;
+      this.#refuse(groupId, master, message, `${addr} is not promoted: ${message}`);
     }
   }
 
   /** The replica that has most of the master's changes. */
-  #bestReplica(
+  async #bestReplica(
     group: GroupRecord,
     master: string,
     downSeconds: number,
-  ): { addr: string; offset: number } | undefined {
+  ): Promise<Candidate | undefined> {
     const { sightings } = this.#context;
     // From its last INFO: a replica may know the master by another address than we do.
-    const masterHistory = replicationOf(sightings.servers.infoOf(master) ?? {}).history;
-    const fit = (group.servers ?? []).flatMap(({ addr, type }) => {
-      const info = sightings.servers.downMs(addr) === 0
-        ? sightings.servers.infoOf(addr)
-        : undefined;
-      if (type !== "slave" || info === undefined) return [];
-      const { role, master: followed, history, offset } = replicationOf(info);
-      const isOneHistory = history !== "" && history === masterHistory;
+    const { history } = replicationOf(sightings.servers.infoOf(master) ?? {});
+    const servers = (group.servers ?? []).filter(({ addr }) =>
+      sightings.servers.downMs(addr) === 0
+    );
+    const ask = (addr: string) => this.#context.askInfo(addr);
+    return await bestReplica(ask, servers, (info, now) => {
+      const isOneHistory = now.history !== "" && now.history === history;
       const unlinked = Number(info["master_link_down_since_seconds"] ?? 0);
-      const isFresh = unlinked <= downSeconds + LINK_SLACK_SECONDS &&
-        info["master_sync_in_progress"] !== "1";
-      return role === "slave" && (isOneHistory || isSameServer(followed, master)) && isFresh
-        ? [{ addr, offset }]
-        : [];
+      return (isOneHistory || isSameServer(now.master, master)) &&
+        unlinked <= downSeconds + LINK_SLACK_SECONDS;
     });
-    return fit.sort((a, b) => b.offset - a.offset)[0];
   }
 
-  #reportOnce(groupId: number, text: string): void {
-    if (this.#reported.get(groupId) === text) return;
-    this.#reported.set(groupId, text);
-    this.#context.control.report("warning", text);
+  #refuse(groupId: number, master: string, kind: string, cause: string): void {
+    if (this.#told.get(groupId) === kind) return;
+    this.#told.set(groupId, kind);
+    this.#context.control.outage({
+      ...{ kind: "failover_refused", phase: "once", subject: `group ${groupId}`, cause },
+      ...{ group: groupId, server: master },
+      text: `group ${groupId}: the master ${master} does not answer this dashboard: no failover`,
+      hint: kind === "no replica"
+        ? "start it again; or force a promotion, if what the server lacks may be lost"
+        : kind !== "no majority"
+        ? ""
+        : "look at the network between this dashboard, the proxies and the server",
+    });
   }
+}
+
+/**
+ * Of servers, the replica that has most of its master's changes. All are asked at once; one with
+ * `replica-priority 0` is never chosen.
+ *
+ * @param isFit Says more of which one is.
+ */
+export async function bestReplica(
+  ask: (addr: string) => Promise<RedisInfo>,
+  servers: readonly ServerRecord[],
+  isFit: (info: RedisInfo, now: Replication) => boolean,
+): Promise<Candidate | undefined> {
+  const found = await Promise.all(servers.map(async ({ addr, type }) => {
+    if (type !== "slave") return [];
+    try {
+      const info = await ask(addr);
+      const now = replicationOf(info);
+      const isWhole = now.role === "slave" && info["master_sync_in_progress"] !== "1" &&
+        info["slave_priority"] !== "0";
+      return isWhole && isFit(info, now) ? [{ addr, offset: now.offset }] : [];
+    } catch {
+      return [];
+    }
+  }));
+  return found.flat().sort((a, b) => b.offset - a.offset)[0];
+}
+
+function aboutFailover(groupId: number, server: string) {
+  return { kind: "failover", subject: `group ${groupId}`, group: groupId, server } as const;
+}
+
+function minorityOf({ down, up, unheard }: Tally): string {
+  const all = down + up + unheard.length;
+  if (all === 0) return "no proxy is online that uses it";
+  const silent = unheard.length === 0
+    ? ""
+    : `, ${unheard.length} did not answer (${unheard.join(", ")})`;
+  return `of ${all} proxies ${up} reach it, ${down} cannot${silent}`;
 }

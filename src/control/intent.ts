@@ -18,6 +18,8 @@ export interface Promotion {
   readonly old_addr: string;
   /** Whether what the candidate lacks may be lost; left out for no. */
   readonly is_forced?: boolean;
+  /** Whether the old master is down; left out for no. */
+  readonly is_failover?: boolean;
 }
 
 /** A change of slot rules before it is committed: proxies may hold requests. */

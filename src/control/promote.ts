@@ -40,7 +40,14 @@ import type { ClusterChange, Control } from "./control.ts";
 import { NotLeaderError } from "./errors.ts";
 import { serverOf } from "./groups.ts";
 import type { ChangeLog } from "./change.ts";
+import { commandServer, pointServersAt, roleOf } from "./group_roles.ts";
 import { masterChange } from "./master_change.ts";
+import {
+  failoverChange,
+  type FailoverPromotion,
+  promotedAt,
+  replaceMaster,
+} from "./replace_master.ts";
 import {
   areOneServer,
   checkServesClients,
@@ -48,7 +55,6 @@ import {
   isSameServer,
   type Replication,
   replicationOf,
-  type ServerAuth,
 } from "./servers.ts";
 import type { Promotion } from "./intent.ts";
 import { type HeldServer, isSurelyOurs, type WriteHolds } from "./write_holds.ts";
@@ -73,14 +79,18 @@ export interface PromoteOptions {
   readonly addr: string;
   /** Whether what the candidate lacks may be lost. */
   readonly isForced: boolean;
+  /**
+   * Whether the master is down, as most proxies see it: it is asked nothing, and rejoins later.
+   *
+   * @default false
+   */
+  readonly isMasterDown?: boolean;
 }
 
 /** What a promotion works with. */
-export interface PromoteContext {
-  readonly control: Control;
+export interface PromoteContext extends FailoverPromotion {
   readonly changes: ChangeLog;
   readonly holds: WriteHolds;
-  readonly auth: ServerAuth;
   /** @throws {NotLeaderError} When another dashboard leads: it decides what becomes of the promotion. */
   checkLead(): Promise<void>;
 }
@@ -93,14 +103,14 @@ export interface PromoteContext {
  */
 export async function promote(context: PromoteContext, options: PromoteOptions): Promise<void> {
   const { control, changes } = context;
-  const { groupId, addr } = options;
+  const { groupId, addr, isMasterDown = false } = options;
   await withLock(control.store, `promote ${addr} in group ${groupId}`, async () => {
     const group = await loadGroup(control.store, groupId);
     if ((await serverOf(control, group, addr)).type === "master") {
       throw new StoreError(`${addr} is the master of group ${groupId} already`);
     }
     const old = group.servers?.find(({ type }) => type === "master")?.addr ?? "";
-    await checkCandidate(control, addr, old, options.isForced);
+    await checkCandidate(control, addr, isMasterDown ? "" : old, options.isForced);
     if (!options.isForced) await checkServesClients(context.auth, addr);
     const note: Promotion = {
       kind: "promote",
@@ -109,9 +119,11 @@ export async function promote(context: PromoteContext, options: PromoteOptions):
       addr,
       old_addr: old,
       ...(options.isForced ? { is_forced: true } : {}),
+      ...(isMasterDown ? { is_failover: true } : {}),
     };
     try {
       await changes.changeAfter(`${addr} becomes master of group ${groupId}`, note, async () => {
+        if (isMasterDown) return await replaceMaster(context, group, addr, old);
         const oldType = await moveMaster(context, group, addr, old, options.isForced);
         return masterChange(control, group, addr, oldType);
       });
@@ -142,9 +154,9 @@ export async function resumePromotion(
       "warning",
       `promotion of ${addr} in group ${group_id} is undone: ${old} is master`,
     );
-    if (isFrozen) await command(control, old, (redis) => follow(redis, "", auth));
-    await command(control, addr, (redis) => follow(redis, old, auth));
-    await command(control, old, (redis) => redis.call("CLIENT", "UNPAUSE").catch(() => {}));
+    if (isFrozen) await commandServer(control, old, (redis) => follow(redis, "", auth));
+    await commandServer(control, addr, (redis) => follow(redis, old, auth));
+    await commandServer(control, old, (redis) => redis.call("CLIENT", "UNPAUSE").catch(() => {}));
     return undefined;
   }
   if (oldRole === undefined && newRole?.role === "slave" && promotion.is_forced !== true) {
@@ -157,11 +169,18 @@ export async function resumePromotion(
   }
   if (newRole === undefined) {
     control.report("error", `promotion of ${addr} in group ${group_id} is given up: it is down`);
-    if (oldRole !== undefined) await command(control, old, (redis) => follow(redis, "", auth));
+    if (oldRole !== undefined) {
+      await commandServer(control, old, (redis) => follow(redis, "", auth));
+    }
     return undefined;
   }
-  await command(control, addr, (redis) => follow(redis, "", auth));
-  const oldType = await pointAt(context, group, addr, old);
+  await commandServer(control, addr, (redis) => follow(redis, "", auth));
+  if (promotion.is_failover === true) {
+    control.report("warning", `failover to ${addr} in group ${group_id} is finished`);
+    await pointServersAt(control, auth, group, addr, "");
+    return failoverChange(context, group, addr, old, await promotedAt(control, addr));
+  }
+  const oldType = await pointServersAt(control, auth, group, addr, old);
   control.report("warning", `promotion of ${addr} in group ${group_id} is finished`);
   return masterChange(control, group, addr, oldType);
 }
@@ -254,10 +273,16 @@ async function moveMaster(
     isSent = true;
     await follow(candidate, "", auth);
     await context.checkLead();
-    return oldType = await pointAt(context, group, addr, master === undefined ? "" : old);
+    return oldType = await pointServersAt(
+      control,
+      auth,
+      group,
+      addr,
+      master === undefined ? "" : old,
+    );
   } catch (error) {
     if (isSent && old !== "" && await mayUndo(context, held, error)) {
-      await command(control, addr, (redis) => follow(redis, old, auth));
+      await commandServer(control, addr, (redis) => follow(redis, old, auth));
     }
     throw error;
   } finally {
@@ -331,49 +356,5 @@ async function freeze(
     // Older servers without a link answer -1.
     [has, isLinked] = [Math.max(has, now.offset), now.isLinked];
     if (has < target && isLinked) await delay(ROUND_MS);
-  }
-}
-
-/** Points all other servers of a group at its new master; returns what the old one is now. */
-async function pointAt(
-  { control, auth }: PromoteContext,
-  group: GroupRecord,
-  addr: string,
-  old: string,
-): Promise<ServerType> {
-  const others = (group.servers ?? []).filter((server) =>
-    server.addr !== addr && (server.type === "slave" || server.addr === old)
-  );
-  let oldType: ServerType = "offline";
-  await Promise.all(others.map(async (server) => {
-    const isSent = await command(control, server.addr, (redis) => follow(redis, addr, auth));
-    if (server.addr === old && isSent) oldType = "slave";
-  }));
-  return oldType;
-}
-
-/** How a server replicates; nothing when it does not answer. */
-async function roleOf(control: Control, addr: string): Promise<Replication | undefined> {
-  try {
-    using redis = await control.redis(addr);
-    return replicationOf(await readInfo(redis));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Sends commands to a server; false when it fails, which is reported. */
-async function command(
-  control: Control,
-  addr: string,
-  send: (redis: RedisConnection) => Promise<unknown>,
-): Promise<boolean> {
-  try {
-    using redis = await control.redis(addr);
-    await send(redis);
-    return true;
-  } catch (error) {
-    control.report("warning", `${(error as Error).message}`);
-    return false;
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import { productFetch } from "../api/product_http.ts";
-import type { ProxyStats } from "../api/proxy_stats.ts";
+import type { ProxyStats, Sighting } from "../api/proxy_stats.ts";
 import { parseAddress } from "../base/address.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import { dial } from "../io/dial.ts";
@@ -17,6 +17,8 @@ import type { Control } from "./control.ts";
 
 /** Longest time that a proxy may take to answer over HTTP, in milliseconds. */
 const ANSWER_MS = 2_000;
+/** Longest time that it may take to say how it sees a server, in milliseconds. */
+const SIGHTING_MS = 1_000;
 /** Longest time that a refused connection may take, in milliseconds. */
 const REFUSAL_MS = 300;
 
@@ -146,8 +148,26 @@ export async function reasonOf(proxy: ProxyRecord): Promise<string> {
   return `${shown.join("; ")}${more}`;
 }
 
-async function get({ debug_var_addr: addr }: ProxyRecord, path: string): Promise<Response> {
-  return await productFetch(addr, path, { signal: AbortSignal.timeout(ANSWER_MS) });
+/**
+ * For how long a proxy has not heard from a Redis server, in milliseconds; -1: it does not use it.
+ *
+ * @throws {Error} When it does not answer, or is older and cannot say.
+ */
+export async function askSighting(proxy: ProxyRecord, addr: string): Promise<number> {
+  const response = await get(proxy, `/sighting?addr=${encodeURIComponent(addr)}`, SIGHTING_MS);
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw new Error(`it answers with status ${response.status}`);
+  }
+  return (await response.json() as Sighting).silent_ms;
+}
+
+async function get(
+  { debug_var_addr: addr }: ProxyRecord,
+  path: string,
+  ms = ANSWER_MS,
+): Promise<Response> {
+  return await productFetch(addr, path, { signal: AbortSignal.timeout(ms) });
 }
 
 /** Why a fetch failed, without the library's decoration. */

@@ -71,6 +71,8 @@ export class Publisher {
     // A proxy that went offline after fences were checked may go on serving as before.
     const lost = mayMiss ? [] : deadFences(await loadFences(this.#store), proxies);
     const isParallel = online.every((proxy) => this.confirmer.context.isOurs(proxy));
+    // Another one follows the newest action only: it would never hear of one that is not waited for.
+    const limitMs = isParallel ? withinMs : undefined;
     const confirming = new Set<Promise<void>>();
     const failures: unknown[] = [];
     for (const row of inRows(announcements)) {
@@ -79,7 +81,7 @@ export class Publisher {
       if (!row.mustConfirm || online.length === 0) continue;
       const resend = (receivers: readonly ProxyRecord[]) => this.#create(row, receivers);
       const action = { name, type: row.type, resend };
-      const confirmed = this.confirmer.untilConfirmed(action, online, withinMs)
+      const confirmed = this.confirmer.untilConfirmed(action, online, limitMs)
         .catch((error) => void failures.push(error))
         .finally(() => confirming.delete(confirmed));
       confirming.add(confirmed);

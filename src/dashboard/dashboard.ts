@@ -13,6 +13,7 @@ import { parseAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
 import { isSurelyGone } from "../base/process_life.ts";
 import { RedisConnection } from "../redis/connection.ts";
+import { readInfo, type RedisInfo } from "../redis/info.ts";
 import { sleep } from "../base/sleep.ts";
 import { deadFences, loadFences } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
@@ -30,14 +31,20 @@ import { type MigrationOptions, MigrationQueue } from "../migration/queue.ts";
 import { monitoredView } from "../monitor/cluster_view.ts";
 import { Monitor } from "../monitor/monitor.ts";
 import type { LagLimits } from "../monitor/server_outages.ts";
-import { promote, type PromoteContext, resumePromotion } from "../control/promote.ts";
-import { reasonOf, refusesConnections } from "../control/proxies.ts";
+import {
+  promote,
+  type PromoteContext,
+  type PromoteOptions,
+  resumePromotion,
+} from "../control/promote.ts";
+import { askSighting, reasonOf, refusesConnections } from "../control/proxies.ts";
 import { Publisher } from "../control/publish.ts";
 import type { RedisUsersContext } from "../control/redis_users.ts";
 import type { ServerAuth } from "../control/servers.ts";
 import { resumeRuleChange, type RulesContext } from "../control/slot_rules.ts";
 import { SlotKeyCounter } from "../control/slot_keys.ts";
 import type { Transact } from "../control/stored_ring.ts";
+import { Votes } from "../control/votes.ts";
 import { WriteHolds } from "../control/write_holds.ts";
 import type { AccessControl } from "../control/dashboard_users.ts";
 import { AccessGate } from "./access/access_gate.ts";
@@ -74,6 +81,8 @@ export interface DashboardOptions {
 
 /** Longest time that a Redis server may take to reply by default, in milliseconds. */
 const REPLY_MS = 5_000;
+/** Longest time that a replica may take to say how far it is, in milliseconds. */
+const INFO_MS = 500;
 /** Actions on the page. */
 const ACTIONS_SHOWN = 20;
 /** Actions that are kept: Codis 2.0 lets them pile up. */
@@ -144,15 +153,24 @@ export class Dashboard implements Control {
           : resumeRuleChange(this.rulesContext),
     );
     this.#holds = new WriteHolds(this, options.auth, transact);
+    const { failover, failoverAfterMs, lagLimits } = options;
     this.monitor = new Monitor(this, {
       outage: (report) => this.outage(report),
       keepOnly: (kind, subjects) => this.outages.keepOnly(kind, subjects),
-    }, options.lagLimits === undefined ? {} : { lagLimits: options.lagLimits });
+    }, {
+      ...lagLimits === undefined ? {} : { lagLimits },
+      ...failover === "off" ? {} : { serverMs: Math.min(1_000, failoverAfterMs / 4) },
+    });
     this.#failover = new Failover({
       control: this,
       sightings: this.monitor,
+      votes: new Votes({
+        proxies: () => loadProxies(this.store),
+        silentMs: askSighting,
+      }),
+      askInfo: (addr) => this.#askInfo(addr),
       promote: (groupId, addr) => this.#failOver(groupId, addr),
-    }, options.failoverAfterMs);
+    }, failoverAfterMs);
   }
 
   /** Whether this dashboard leads. */
@@ -248,11 +266,16 @@ export class Dashboard implements Control {
 
   /** Promotes a server; see `promote.ts`. */
   async promote(groupId: number, addr: string, isForced: boolean): Promise<void> {
+    await this.#promote({ groupId, addr, isForced });
+    this.report("info", `${addr} is master of group ${groupId}`);
+  }
+
+  async #promote(options: PromoteOptions): Promise<void> {
+    const { groupId } = options;
     try {
-      const body = () => promote(this.#promoteContext, { groupId, addr, isForced });
+      const body = () => promote(this.#promoteContext, options);
       // No key is on its way to or from a server that stops being the master.
       await (this.#migrations?.aside(groupId, body) ?? body());
-      this.report("info", `${addr} is master of group ${groupId}`);
     } finally {
       await this.#reread();
     }
@@ -358,12 +381,17 @@ export class Dashboard implements Control {
         ...{ arguments: `group_id=${groupId} addr=${addr}`, status, end },
       });
     try {
-      await this.promote(groupId, addr, true);
+      await this.#promote({ groupId, addr, isForced: true, isMasterDown: true });
       note(200, "ok");
     } catch (error) {
       note(500, (error as Error).message);
       throw error;
     }
+  }
+
+  async #askInfo(addr: string): Promise<RedisInfo> {
+    using redis = await this.redis(addr, INFO_MS);
+    return await readInfo(redis);
   }
 
   async #reread(): Promise<void> {
@@ -375,6 +403,7 @@ export class Dashboard implements Control {
   get #promoteContext(): PromoteContext {
     const { auth } = this.#options;
     const checkLead = () => this.#leadership.transact([]);
-    return { control: this, changes: this.#changes, holds: this.#holds, auth, checkLead };
+    const lastInfo = (addr: string) => this.monitor.servers.infoOf(addr);
+    return { control: this, changes: this.#changes, holds: this.#holds, auth, lastInfo, checkLead };
   }
 }

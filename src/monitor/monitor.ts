@@ -23,6 +23,8 @@ import { TreeMonitor } from "./tree.ts";
 const PROXY_MS = 1_000;
 /** Time between two rounds over all servers, in milliseconds. */
 const SERVER_MS = 1_000;
+/** Time between two looks at servers that do not answer, in milliseconds. */
+const DOWN_MS = 250;
 /** Time between two readings of slots and groups, in milliseconds. */
 const TREE_MS = 10_000;
 
@@ -39,6 +41,8 @@ export interface MonitorOptions {
   readonly askProxy?: AskProxy;
   /** From when on a replica is too far behind. @default replica_max_lag's and replica_max_lag_bytes's */
   readonly lagLimits?: LagLimits;
+  /** Time between two questions to a server, in milliseconds. @default 1000 */
+  readonly serverMs?: number;
 }
 
 /** See the header. */
@@ -51,6 +55,7 @@ export class Monitor {
   readonly #serverOutages: ServerOutages;
   readonly #proxyOutages: ProxyOutages;
   readonly #timers: Timers;
+  readonly #serverMs: number;
   readonly #ends: (() => void)[] = [];
   #isStopped = false;
 
@@ -60,8 +65,10 @@ export class Monitor {
     reporter: OutageReporter,
     options: MonitorOptions = {},
   ) {
-    const { timers = SYSTEM_TIMERS, askProxy, lagLimits = LAG_LIMITS } = options;
+    const { timers = SYSTEM_TIMERS, askProxy, lagLimits = LAG_LIMITS, serverMs = SERVER_MS } =
+      options;
     this.#timers = timers;
+    this.#serverMs = serverMs;
     this.tree = new TreeMonitor(control.store);
     this.servers = new ServerMonitor(control, timers);
     this.proxies = new ProxyMonitor(control.store, timers, askProxy);
@@ -84,7 +91,8 @@ export class Monitor {
     this.#serverRound();
     this.#ends.push(
       repeat(PROXY_MS, () => this.#proxyRound(), this.#timers),
-      repeat(SERVER_MS, () => this.#serverRound(), this.#timers),
+      repeat(this.#serverMs, () => this.#serverRound(), this.#timers),
+      repeat(DOWN_MS, () => void this.servers.askDown(), this.#timers),
       repeat(TREE_MS, () => this.#refreshTree(), this.#timers),
     );
   }

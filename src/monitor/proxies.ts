@@ -26,8 +26,8 @@ export type AskProxy = (proxy: ProxyRecord) => Promise<ProxyAnswer>;
 interface MonitoredProxy {
   record: ProxyRecord;
   answer: ProxyAnswer | undefined;
-  /** Whether it has ever answered since it started. */
-  hasAnswered: boolean;
+  /** What it has answered as since it started; undefined: it never has. */
+  kind: ProxyAnswer["kind"] | undefined;
   problem: string;
   /** When it answered, in monotonic milliseconds. */
   atMs: number;
@@ -89,7 +89,7 @@ export class ProxyMonitor {
     const now: MonitoredProxy = {
       record,
       answer: undefined,
-      hasAnswered: isSameLife && before?.hasAnswered === true,
+      kind: isSameLife ? before?.kind : undefined,
       problem: "",
       atMs: this.#timers.nowMs(),
       ops: null,
@@ -99,7 +99,7 @@ export class ProxyMonitor {
     };
     try {
       now.answer = await this.#ask(record);
-      now.hasAnswered = true;
+      now.kind = now.answer.kind;
       now.atMs = this.#timers.nowMs();
       if (isSameLife && before?.answer !== undefined) compare(before, now);
     } catch (error) {
@@ -205,12 +205,12 @@ export class ProxyMonitor {
 
   /** Whether a proxy is one of ours, as far as it has answered. */
   isOurs(record: ProxyRecord): boolean {
-    return this.#sameLife(record)?.answer?.kind === "ours";
+    return this.#sameLife(record)?.kind === "ours";
   }
 
   /** Whether a proxy has answered since it started. */
   hasAnswered(record: ProxyRecord): boolean {
-    return this.#sameLife(record)?.hasAnswered === true;
+    return this.#sameLife(record)?.kind !== undefined;
   }
 
   /** Whether a proxy follows moves in chunks; undefined as long as it has not answered. */

@@ -15,6 +15,8 @@ import { keysIn, readInfoWithMaxmemory, type RedisInfo, runIdIn } from "../redis
 
 /** Longest time that a server may take to answer INFO, in milliseconds. */
 const INFO_MS = 2_000;
+/** A question that has not been answered for so long counts from when it was asked, in milliseconds. */
+const SLOW_MS = 250;
 
 /** A server as it last answered. */
 interface MonitoredServer {
@@ -23,7 +25,8 @@ interface MonitoredServer {
   problem: string;
   /** When it stopped answering, in monotonic milliseconds; undefined while it answers. */
   downSinceMs: number | undefined;
-  isBusy: boolean;
+  /** When it was asked what it has not answered yet, in monotonic milliseconds. */
+  askedMs: number | undefined;
 }
 
 /** See the header. */
@@ -66,6 +69,12 @@ export class ServerMonitor {
     await Promise.all([...wanted].map((addr) => this.#ask(addr)));
   }
 
+  /** Asks those servers that have not answered, once more. */
+  async askDown(): Promise<void> {
+    const down = [...this.#servers.keys()].filter((addr) => this.downMs(addr) > 0);
+    await Promise.all(down.map((addr) => this.#ask(addr)));
+  }
+
   async #ask(addr: string): Promise<void> {
     let server = this.#servers.get(addr);
     if (server === undefined) {
@@ -74,12 +83,12 @@ export class ServerMonitor {
         info: undefined,
         problem: NOT_ASKED,
         downSinceMs: undefined,
-        isBusy: false,
+        askedMs: undefined,
       };
       this.#servers.set(addr, server);
     }
-    if (server.isBusy) return;
-    server.isBusy = true;
+    if (server.askedMs !== undefined) return;
+    server.askedMs = this.#timers.nowMs();
     try {
       if (server.connection !== undefined && !server.connection.isOpen) {
         server.downSinceMs ??= server.connection.failedMs;
@@ -94,11 +103,11 @@ export class ServerMonitor {
     } catch (error) {
       server.problem = error instanceof Error ? error.message : `${error}`;
       // A connection that was lost since the last round knows when.
-      server.downSinceMs ??= server.connection?.failedMs || this.#timers.nowMs();
+      server.downSinceMs ??= Math.min(server.connection?.failedMs || Infinity, server.askedMs);
       server.connection?.close();
       server.connection = undefined;
     } finally {
-      server.isBusy = false;
+      server.askedMs = undefined;
       if (this.#isStopped) server.connection?.close();
     }
   }
@@ -107,7 +116,10 @@ export class ServerMonitor {
   downMs(addr: string): number {
     const server = this.#servers.get(addr);
     const since = server?.downSinceMs ?? (server?.connection?.failedMs || undefined);
-    return since === undefined ? 0 : this.#timers.nowMs() - since;
+    const nowMs = this.#timers.nowMs();
+    if (since !== undefined) return nowMs - since;
+    const waitedMs = nowMs - (server?.askedMs ?? nowMs);
+    return waitedMs > SLOW_MS ? waitedMs : 0;
   }
 
   /** Whether it is known if a server answers. */

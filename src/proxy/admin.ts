@@ -5,6 +5,7 @@
  */
 
 import { type AccessPolicy, authorize, foreignName } from "../api/auth.ts";
+import type { Sighting } from "../api/proxy_stats.ts";
 import { type LogLevel, parseLogLevel, setLogLevel } from "../base/log.ts";
 import type { CoordinatorState } from "../coordinator/coordinator.ts";
 import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.ts";
@@ -54,6 +55,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
     handle: async ({ plane, build, staleSeconds, users }) =>
       json(proxyStats((await plane.stats()).sum, build.version, staleSeconds(), users)),
   },
+  "/sighting": { methods: ["GET"], handle: sighting },
   "/metrics": { methods: ["GET"], handle: metrics },
   "/debug/vars": {
     methods: ["GET"],
@@ -102,6 +104,12 @@ function index({ build }: AdminSubject): Response {
   return text(
     `codis-proxy ${build.version}\n${paths.map((path) => `${path}\n`).join("")}`,
   );
+}
+
+/** How long a Redis server has not answered this proxy. */
+async function sighting({ plane }: AdminSubject, url: URL): Promise<Response> {
+  const addr = url.searchParams.get("addr") ?? "";
+  return json({ addr, silent_ms: Math.round(await plane.silentMs(addr)) } satisfies Sighting);
 }
 
 /** 200 while clients are served by every slot, 503 otherwise; the body says why. */

@@ -19,6 +19,8 @@ export interface SlotFill {
   readonly isBlocked: boolean;
   /** `host:port` of each master that the slot may move to while it is blocked. */
   readonly nextAddrs?: readonly string[];
+  /** `host:port` of each server that has failed: nothing in flight there is waited for. @default none */
+  readonly failedAddrs?: readonly string[];
 }
 
 /** The servers of a group, for reads. */

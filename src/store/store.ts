@@ -40,7 +40,7 @@ export async function createFolders(store: Store): Promise<void> {
     const path of [
       ...[paths.slots, paths.servers, paths.proxies, paths.fences],
       ...[paths.actions, paths.responses, paths.lock, paths.migrateTasks, paths.writeHolds],
-      ...[paths.audit, paths.outages],
+      ...[paths.audit, paths.outages, paths.failedMasters],
     ]
   ) await createIfMissing(store, path, "");
 }

@@ -72,6 +72,7 @@ export class FakeWorker implements Thread {
       resetSlot: (slotId) => this.table.resetSlot(slotId),
       settleAll: () => this.table.settleAll(),
       setRules: (rules) => this.table.setRules(rules),
+      silentMs: () => Promise.resolve(-1),
       setReplicas: (groups) => this.table.setReplicas(groups),
       inForce: (version) => this.table.inForce(version),
       loaded: (version, doubtful) => this.table.loaded(version, doubtful),

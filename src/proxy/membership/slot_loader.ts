@@ -139,6 +139,7 @@ export class SlotLoader {
       migrateFromAddr,
       migrateFromGroupId: isMigrating ? migrate_status.from : NO_GROUP,
       isBlocked: status === "pre_migrate",
+      ...masters.failed.length === 0 ? {} : { failedAddrs: masters.failed },
     };
     if (!fill.isBlocked) return fill;
     return { ...fill, nextAddrs: await masters.all() };
@@ -150,6 +151,8 @@ class GroupMasters {
   readonly #store: Store;
   readonly #byGroup = new Map<number, Promise<string>>();
   #all: Promise<string[]> | undefined;
+  /** The servers of the groups read so far that are out of order. */
+  readonly failed: string[] = [];
 
   constructor(store: Store) {
     this.#store = store;
@@ -159,7 +162,11 @@ class GroupMasters {
   of(groupId: number): Promise<string> {
     let addr = this.#byGroup.get(groupId);
     if (addr === undefined) {
-      addr = loadGroup(this.#store, groupId).then((group) => masterOf(group).addr);
+      addr = loadGroup(this.#store, groupId).then((group) => {
+        const failed = (group.servers ?? []).filter(({ type }) => type === "offline");
+        this.failed.push(...failed.map((server) => server.addr));
+        return masterOf(group).addr;
+      });
       this.#byGroup.set(groupId, addr);
     }
     return addr;

@@ -93,6 +93,12 @@ export interface DataPlane extends SlotTable {
   setLogins(logins: RouterLogins): Promise<void>;
   /** Lets every client finish what it has in flight; after `graceMs` they are cut. */
   drainSessions(graceMs: number): Promise<void>;
+  /**
+   * How long a server has not answered, in milliseconds; asks it something, so that a later call knows more.
+   *
+   * @returns -1 when no slot uses it.
+   */
+  silentMs(addr: string): Promise<number>;
   /** Its stats; a worker that does not answer at once is in them as it was last seen. */
   stats(): Promise<PlaneStats>;
   /** Uses another certificate for connections that are made from now on. */

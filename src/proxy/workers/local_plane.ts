@@ -152,6 +152,12 @@ export class LocalPlane implements DataPlane {
     return this.router.setRules(rules);
   }
 
+  silentMs(addr: string): Promise<number> {
+    clock.tick();
+    const server = this.router.shared.slots.pool.find(addr);
+    return Promise.resolve(server?.sightedSilentMs() ?? -1);
+  }
+
   setReplicas(groups: readonly GroupServers[]): void {
     this.router.shared.slots.setReplicas(groups);
   }

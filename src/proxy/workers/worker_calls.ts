@@ -43,6 +43,7 @@ export interface WorkerCalls {
   resetSlot(slotId: number): Promise<void>;
   settleAll(): Promise<void>;
   setRules(rules: readonly SlotRule[]): Promise<void>;
+  silentMs(addr: string): Promise<number>;
   setReplicas(groups: readonly GroupServers[]): void;
   inForce(version: number): void;
   loaded(version: number, doubtful: readonly number[]): void;

@@ -6,7 +6,8 @@
 
 import { Backoff } from "../../base/backoff.ts";
 import type { Pause } from "../../router/client/pause.ts";
-import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
+import { type StatsSnapshot, sumSnapshots } from "../../router/stats_snapshot.ts";
+import type { PlaneStats } from "./data_plane.ts";
 import type { PoolCalls } from "./worker_calls.ts";
 import type { WorkerThread } from "./worker_thread.ts";
 
@@ -127,6 +128,43 @@ export function tellWatched(workers: readonly PoolWorker[]): void {
 
 function isWatched(workers: readonly PoolWorker[], by: number): boolean {
   return workers.some(({ index, isWatching }) => index !== by && isWatching);
+}
+
+/** The stats of all workers as they were seen last, and of the thread that has started them. */
+export function sumOfWorkers(
+  workers: readonly PoolWorker[],
+  uptimeMs: number,
+  tableVersion: number,
+): PlaneStats {
+  // What lives comes first: of the slots' owners it knows.
+  const living = workers.flatMap(({ last }) => last ?? []);
+  const sum = sumSnapshots([...living, ...workers.flatMap(({ counted }) => counted ?? [])]);
+  const own = Deno.memoryUsage();
+  return {
+    sum: {
+      ...sum,
+      uptimeMs,
+      tableVersion,
+      heap: {
+        used: sum.heap.used + own.heapUsed,
+        total: sum.heap.total + own.heapTotal,
+        external: sum.heap.external + own.external,
+      },
+    },
+    workers: workers.map(({ last, counted }) =>
+      sumSnapshots([last, counted].filter((stats) => stats !== undefined))
+    ),
+  };
+}
+
+/** As the worker sees a server that has heard from it last; one that does not answer counts for nothing. */
+export async function leastSilentMs(
+  workers: readonly PoolWorker[],
+  addr: string,
+): Promise<number> {
+  const all = await askEach(workers, (calls) => calls.call("silentMs", addr));
+  const used = all.filter((ms) => ms >= 0);
+  return used.length === 0 ? -1 : Math.min(...used);
 }
 
 /** The answers of workers; without those that do not answer in time. */

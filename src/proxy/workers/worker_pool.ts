@@ -50,9 +50,11 @@ import type { PoolCalls } from "./worker_calls.ts";
 import {
   ANSWER_MS,
   inTime,
+  leastSilentMs,
   newPoolWorkers,
   peerCalls,
   type PoolWorker,
+  sumOfWorkers,
   tellWatched,
 } from "./worker_peers.ts";
 import { newWorker, type Thread, WorkerEndedError, WorkerThread } from "./worker_thread.ts";
@@ -392,6 +394,10 @@ export class WorkerPool implements DataPlane {
     );
   }
 
+  silentMs(addr: string): Promise<number> {
+    return leastSilentMs(this.#workers, addr);
+  }
+
   // -- stats --------------------------------------------------------------------------------
 
   /** Calls that come while an answer is awaited get the same one. */
@@ -405,25 +411,7 @@ export class WorkerPool implements DataPlane {
       const stats = thread && await inTime(thread.calls.call("stats"));
       if (stats !== undefined && worker.thread === thread) worker.last = stats;
     }));
-    // What lives comes first: of the slots' owners it knows.
-    const living = this.#workers.flatMap(({ last }) => last ?? []);
-    const sum = sumSnapshots([...living, ...this.#workers.flatMap(({ counted }) => counted ?? [])]);
-    const own = Deno.memoryUsage();
-    return {
-      sum: {
-        ...sum,
-        uptimeMs: performance.now() - this.#startedMs,
-        tableVersion: this.#tableVersion,
-        heap: {
-          used: sum.heap.used + own.heapUsed,
-          total: sum.heap.total + own.heapTotal,
-          external: sum.heap.external + own.external,
-        },
-      },
-      workers: this.#workers.map(({ last, counted }) =>
-        sumSnapshots([last, counted].filter((stats) => stats !== undefined))
-      ),
-    };
+    return sumOfWorkers(this.#workers, performance.now() - this.#startedMs, this.#tableVersion);
   }
 
   renewTls(side: TlsSide, identity: TlsIdentity): void {

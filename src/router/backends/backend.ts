@@ -92,7 +92,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   readonly #push = new PushPieces();
   readonly #sent = new SentQueue();
   /** Last time a byte came, or the queue went from empty to not empty; clock milliseconds. */
-  #progressMs = 0;
+  progressMs = 0;
   #usedMs = 0;
   #handshake: Handshake | null = null;
   readonly #backoff = new Backoff({ firstMs: 50, maxMs: 500 });
@@ -156,7 +156,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     }
     request.state = "sent";
     request.backend = this;
-    if (this.#sent.length === 0) this.#progressMs = clock.nowMs;
+    if (this.#sent.length === 0) this.progressMs = clock.nowMs;
     this.#sent.push(request);
     return true;
   }
@@ -215,7 +215,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     this.#source = openSource(options.readMode, connection, this, READ_BYTES_MAX);
     const login = this.#isMover ? moverLogin(options) : requestLogin(options);
     this.#handshake = new Handshake(this.server, login, this.protocol, this.database);
-    this.#progressMs = clock.tick();
+    this.progressMs = clock.tick();
     this.#say(this.#handshake.begin(), connection);
     if (this.#handshake.isDone) this.#becomeReady();
     this.#source.read();
@@ -239,7 +239,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     this.#changeState("ready");
     this.#backoff.reset();
     this.#lastCause = "";
-    this.#progressMs = clock.nowMs;
+    this.progressMs = clock.nowMs;
     this.#batch.attach(this.#connection!);
     this.server.becameReady(this);
   }
@@ -247,7 +247,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   // -- receiving ------------------------------------------------------------------------------
 
   bytesArrived(): void {
-    this.#progressMs = this.server.heardMs = clock.tick();
+    this.progressMs = this.server.heardMs = clock.tick();
     const source = this.#source!;
     const bytes = source.bytes;
     const end = source.end;
@@ -321,20 +321,20 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   resumeReading(): void {
     if (!this.#pause.isActive) return;
     this.#pause.end();
-    this.#progressMs = clock.nowMs;
+    this.progressMs = clock.nowMs;
     if (this.#source !== null && this.#source.start === this.#source.end) this.#source.read();
   }
 
   // -- failing --------------------------------------------------------------------------------
 
   /** Whether it is the server's turn: nothing is, where a command may block for as long as it likes. */
-  get #isDue(): boolean {
+  get owesReply(): boolean {
     return this.#sent.length > 0 && this.linked?.mayBlock !== true;
   }
 
   /** Whether no deadline of its can pass: it waits for no server. */
   get isQuiet(): boolean {
-    return !this.#isDue && this.#state !== "handshake";
+    return !this.owesReply && this.#state !== "handshake";
   }
 
   /** Checks deadlines; called a few times a second unless it is quiet. */
@@ -342,14 +342,14 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     const now = clock.nowMs;
     const { backendTimeoutMs } = this.server.options;
     if (this.#state === "handshake") {
-      const limitMs = this.#handshake!.limitMs(this.#progressMs);
-      if (now - this.#progressMs > limitMs) {
+      const limitMs = this.#handshake!.limitMs(this.progressMs);
+      if (now - this.progressMs > limitMs) {
         return this.#fail(`no answer to the handshake for ${limitMs} ms`);
       }
     }
     if (
-      this.#state === "ready" && !this.#pause.isActive && this.#isDue && this.onDrain === null &&
-      backendTimeoutMs > 0 && now - this.#progressMs > backendTimeoutMs
+      this.#state === "ready" && !this.#pause.isActive && this.owesReply && this.onDrain === null &&
+      backendTimeoutMs > 0 && now - this.progressMs > backendTimeoutMs
     ) {
       this.#fail(`no answer for ${backendTimeoutMs} ms`);
     }
@@ -357,7 +357,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
 
   /** Whether the server has done nothing for so long but run a script that came over it. */
   isHeldUp(ms: number): boolean {
-    return this.#state === "ready" && clock.nowMs - this.#progressMs >= ms &&
+    return this.#state === "ready" && clock.nowMs - this.progressMs >= ms &&
       this.#sent.isScriptNext;
   }
 
@@ -373,7 +373,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
 
   /** The age in milliseconds of the oldest request in flight that does not block; 0 when there is none. */
   oldestMs(): number {
-    return this.#isDue ? clock.nowMs - this.#sent.head!.startedMs : 0;
+    return this.owesReply ? clock.nowMs - this.#sent.head!.startedMs : 0;
   }
 
   /**

@@ -98,6 +98,8 @@ export class Server implements BackendHost {
   readonly #loadQueue = new Set<BudgetWaiter>();
   /** Clients that waited for a private backend in vain. */
   privateRefusals = 0;
+  /** Since when it has been known that no connection is ready, in clock milliseconds. */
+  #unreadySinceMs: number | undefined;
 
   constructor(address: string, options: RouterOptions, events: BackendEvents) {
     this.address = address;
@@ -242,13 +244,36 @@ export class Server implements BackendHost {
     this.helloError = error;
   }
 
+  /**
+   * How long it has not answered, in milliseconds; 0 while it does, or owes nothing. Makes sure that it is asked
+   * something: the next call knows more.
+   */
+  sightedSilentMs(): number {
+    const asked = this.backend(0, 2);
+    asked.warm();
+    asked.keepAlive();
+    let isReady = false;
+    let silentMs = 0;
+    for (const backend of this.backends()) {
+      if (backend.state !== "ready") continue;
+      isReady = true;
+      if (backend.owesReply) silentMs = Math.max(silentMs, clock.nowMs - backend.progressMs);
+    }
+    if (!isReady) return clock.nowMs - (this.#unreadySinceMs ??= clock.nowMs);
+    return Math.min(silentMs, clock.nowMs - this.heardMs);
+  }
+
   becameReady(backend: Backend): void {
+    this.#unreadySinceMs = undefined;
     this.#events.backendReady(backend);
   }
 
   lost(backend: Backend, cause: string, wasReady: boolean): void {
     if (wasReady) this.losses++;
     if (wasReady && !backend.isPrivate) this.sharedLosses++;
+    if (wasReady && ![...this.backends()].some(({ state }) => state === "ready")) {
+      this.#unreadySinceMs ??= clock.nowMs;
+    }
     this.#events.backendLost(backend, cause, wasReady);
     if (wasReady && this.#isSilent && !backend.isPrivate) this.#breakOffBlocked(cause);
   }

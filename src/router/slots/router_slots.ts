@@ -71,6 +71,7 @@ export class RouterSlots implements SlotTable {
    */
   fillSlot(fill: SlotFill): Promise<void> {
     return this.#change(fill.slotId, async (slot) => {
+      if (fill.failedAddrs !== undefined) this.#breakOffFailed(slot, fill.failedAddrs);
       await this.#drain(slot);
       await this.listener?.beforeServing(fill);
       const server = this.pool.acquire(fill.backendAddr);
@@ -149,6 +150,16 @@ export class RouterSlots implements SlotTable {
       .flatMap((server) => server === null ? [] : slot.carriers(server.backends()));
     this.#events.slotDrainTimedOut(slot.id, carriers);
     for (const backend of carriers) backend.breakOff(`slot ${slot.id} changes hands`);
+  }
+
+  /** Fails what is in flight at servers that have failed, of all slots: it would not be answered in time. */
+  #breakOffFailed({ server, migrateFrom }: Slot, failed: readonly string[]): void {
+    for (const each of [server, migrateFrom]) {
+      if (each === null || !failed.includes(each.address)) continue;
+      for (const backend of [...each.backends()]) {
+        backend.breakOff("another server has taken its place");
+      }
+    }
   }
 
   #releaseServers(slot: Slot): void {

@@ -1,0 +1,57 @@
+/**
+ * Who follows whom among the servers of a group, as they say and as they are told.
+ *
+ * @module
+ */
+
+import type { GroupRecord } from "../model/group.ts";
+import type { ServerType } from "../model/server.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { readInfo } from "../redis/info.ts";
+import type { Control } from "./control.ts";
+import { follow, type Replication, replicationOf, type ServerAuth } from "./servers.ts";
+
+/** Points all other servers of a group at its new master; returns what the old one is now. */
+export async function pointServersAt(
+  control: Control,
+  auth: ServerAuth,
+  group: GroupRecord,
+  addr: string,
+  old: string,
+): Promise<ServerType> {
+  const others = (group.servers ?? []).filter((server) =>
+    server.addr !== addr && (server.type === "slave" || server.addr === old)
+  );
+  let oldType: ServerType = "offline";
+  await Promise.all(others.map(async (server) => {
+    const isSent = await commandServer(control, server.addr, (redis) => follow(redis, addr, auth));
+    if (server.addr === old && isSent) oldType = "slave";
+  }));
+  return oldType;
+}
+
+/** How a server replicates; nothing when it does not answer. */
+export async function roleOf(control: Control, addr: string): Promise<Replication | undefined> {
+  try {
+    using redis = await control.redis(addr);
+    return replicationOf(await readInfo(redis));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Sends commands to a server; false when it fails, which is reported. */
+export async function commandServer(
+  control: Control,
+  addr: string,
+  send: (redis: RedisConnection) => Promise<unknown>,
+): Promise<boolean> {
+  try {
+    using redis = await control.redis(addr);
+    await send(redis);
+    return true;
+  } catch (error) {
+    control.report("warning", `${(error as Error).message}`);
+    return false;
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * How the proxies see a master that this dashboard has lost: asked only then, and again as long as it lasts.
+ *
+ *     in doubt ─► every online proxy is asked ─► its answer counts for VOTE_MS from the moment it was asked
+ *                                             └─ no answer: it counts for those that reach the master
+ *
+ * The majority is that of all proxies that are online, as the store says now, without those that use no slot
+ * of that master. So a dashboard that has lost its proxies, or the store, has no majority.
+ *
+ * @module
+ */
+
+import { logger } from "../base/log.ts";
+import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
+import type { ProxyRecord } from "../model/proxy.ts";
+
+/** Time between two questions, in milliseconds. */
+const ASK_MS = 250;
+/** How long an answer counts, from the question on, in milliseconds. */
+export const VOTE_MS = 1_500;
+
+const log = logger("dashboard");
+
+/** How proxies see a server. */
+export interface Tally {
+  /** Proxies that have not heard from it for long enough. */
+  readonly down: number;
+  /** Proxies that reach it. */
+  readonly up: number;
+  /** The ids of proxies that have not answered in time. */
+  readonly unheard: readonly string[];
+}
+
+/** Whether most proxies cannot reach a server. */
+export function isMajority({ down, up, unheard }: Tally): boolean {
+  return down > up + unheard.length;
+}
+
+/** What votes need of their surroundings. */
+export interface VotesContext {
+  /** The proxies, as the store says now. */
+  proxies(): Promise<readonly ProxyRecord[]>;
+  /** For how long a proxy has not heard from a server, in milliseconds; -1: it does not use it. */
+  silentMs(proxy: ProxyRecord, addr: string): Promise<number>;
+}
+
+interface Vote {
+  readonly silentMs: number;
+  readonly askedMs: number;
+}
+
+interface Ballot {
+  askedMs: number;
+  /** The proxies that are online, and when that was read. */
+  online: readonly ProxyRecord[];
+  readMs: number;
+  readonly votes: Map<string, Vote>;
+}
+
+/** See the header. */
+export class Votes {
+  readonly #context: VotesContext;
+  readonly #timers: Timers;
+  readonly #ballots = new Map<string, Ballot>();
+
+  /** Asks nobody yet. */
+  constructor(context: VotesContext, timers: Timers = SYSTEM_TIMERS) {
+    this.#context = context;
+    this.#timers = timers;
+  }
+
+  /** Asks all proxies about a server, unless they were just asked; does not wait for their answers. */
+  ask(addr: string): void {
+    const nowMs = this.#timers.nowMs();
+    let ballot = this.#ballots.get(addr);
+    if (ballot === undefined) {
+      ballot = { askedMs: -Infinity, online: [], readMs: -Infinity, votes: new Map() };
+      this.#ballots.set(addr, ballot);
+    }
+    if (nowMs - ballot.askedMs < ASK_MS) return;
+    ballot.askedMs = nowMs;
+    this.#askAll(addr, ballot).catch((error) =>
+      log.warn("it is not known which proxies are online: {error}", { error })
+    );
+  }
+
+  async #askAll(addr: string, ballot: Ballot): Promise<void> {
+    const askedMs = ballot.askedMs;
+    const online = (await this.#context.proxies()).filter(({ state }) => state === "online");
+    ballot.online = online;
+    ballot.readMs = askedMs;
+    await Promise.all(online.map(async (proxy) => {
+      try {
+        const silentMs = await this.#context.silentMs(proxy, addr);
+        if (askedMs < (ballot.votes.get(proxy.id)?.askedMs ?? 0)) return;
+        ballot.votes.set(proxy.id, { silentMs, askedMs });
+      } catch (error) {
+        log.debug("proxy {id} did not say how it sees {addr}: {error}", {
+          ...{ id: proxy.id, addr, error },
+        });
+      }
+    }));
+  }
+
+  /** The server is there again: what was said of it counts no more. */
+  forget(addr: string): void {
+    this.#ballots.delete(addr);
+  }
+
+  /**
+   * How the proxies see a server.
+   *
+   * @param silentMs How long a proxy must not have heard from it, in milliseconds.
+   * @returns Undefined as long as it is not known which proxies are online.
+   */
+  of(addr: string, silentMs: number): Tally | undefined {
+    const nowMs = this.#timers.nowMs();
+    const ballot = this.#ballots.get(addr);
+    if (ballot === undefined || nowMs - ballot.readMs > VOTE_MS) return undefined;
+    let [down, up] = [0, 0];
+    const unheard: string[] = [];
+    for (const { id } of ballot.online) {
+      const vote = ballot.votes.get(id);
+      if (vote === undefined || nowMs - vote.askedMs > VOTE_MS) unheard.push(id);
+      else if (vote.silentMs >= silentMs) down++;
+      else if (vote.silentMs >= 0) up++;
+    }
+    return { down, up, unheard };
+  }
+}

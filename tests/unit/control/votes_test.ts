@@ -1,0 +1,82 @@
+/**
+ * Which proxies have a say in whether a master is down, and for how long an answer counts.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { isMajority, VOTE_MS, Votes } from "../../../src/control/votes.ts";
+import type { ProxyRecord } from "../../../src/model/proxy.ts";
+import { FakeTimers } from "../../support/fake_timers.ts";
+
+const SILENT_MS = 1_000;
+
+function online(...ids: string[]): ProxyRecord[] {
+  return ids.map((id) => ({ id, state: "online" }) as ProxyRecord);
+}
+
+/** Proxies that say how they see a server; one without an answer says nothing. */
+class Poll {
+  readonly timers = new FakeTimers();
+  proxies = online("a", "b", "c");
+  readonly answers = new Map<string, number>();
+  readonly votes: Votes;
+
+  constructor() {
+    this.votes = new Votes({
+      proxies: () => Promise.resolve(this.proxies),
+      silentMs: ({ id }) => {
+        const ms = this.answers.get(id);
+        return ms === undefined ? Promise.reject(new Error("no answer")) : Promise.resolve(ms);
+      },
+    }, this.timers);
+  }
+
+  async ask(): Promise<void> {
+    this.timers.advance(300);
+    this.votes.ask("m:1");
+    await delay(0);
+  }
+}
+
+Deno.test("a proxy that does not answer counts for those that reach the master", async () => {
+  const poll = new Poll();
+  assertEquals(poll.votes.of("m:1", SILENT_MS), undefined, "before anybody was asked");
+  poll.answers.set("a", 5_000);
+  await poll.ask();
+  const tally = poll.votes.of("m:1", SILENT_MS)!;
+  assertEquals(tally, { down: 1, up: 0, unheard: ["b", "c"] });
+  assertEquals(isMajority(tally), false);
+  poll.answers.set("b", SILENT_MS);
+  await poll.ask();
+  assertEquals(isMajority(poll.votes.of("m:1", SILENT_MS)!), true);
+  poll.answers.set("c", 0);
+  await poll.ask();
+  assertEquals(poll.votes.of("m:1", SILENT_MS), { down: 2, up: 1, unheard: [] });
+});
+
+Deno.test("a proxy that is not online, or uses no slot of the master, has no say", async () => {
+  const poll = new Poll();
+  poll.proxies = [...online("a", "b"), { id: "c", state: "offline" } as ProxyRecord];
+  poll.answers.set("a", 5_000).set("b", -1).set("c", 0);
+  await poll.ask();
+  const tally = poll.votes.of("m:1", SILENT_MS)!;
+  assertEquals(tally, { down: 1, up: 0, unheard: [] });
+  assertEquals(isMajority(tally), true);
+  assertEquals(isMajority({ down: 0, up: 0, unheard: [] }), false, "nobody is no majority");
+});
+
+Deno.test("an answer counts for a second and a half, then its proxy was not heard", async () => {
+  const poll = new Poll();
+  for (const id of ["a", "b", "c"]) poll.answers.set(id, 5_000);
+  await poll.ask();
+  poll.answers.delete("a");
+  poll.timers.advance(VOTE_MS - 400);
+  await poll.ask();
+  assertEquals(poll.votes.of("m:1", SILENT_MS)!.down, 3);
+  poll.timers.advance(500);
+  assertEquals(poll.votes.of("m:1", SILENT_MS), { down: 2, up: 0, unheard: ["a"] });
+  poll.timers.advance(VOTE_MS);
+  assertEquals(poll.votes.of("m:1", SILENT_MS), undefined, "it is not known who is online");
+});
