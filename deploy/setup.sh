@@ -4,7 +4,8 @@
 #   sh deploy/setup.sh [PROGRAM...] -- COMMAND [ARGUMENT...]
 #
 # Deno comes from npm into the git-ignored folder .deno when PATH has none that is new enough;
-# no root is needed for that. Other programs come from Debian when we are root.
+# no root is needed for that. Other programs come from Debian when we are root; of Prometheus only
+# its checker, promtool, is taken out of the package, into .deno.
 
 set -eu
 
@@ -42,6 +43,21 @@ install_deno() {
     say "to run deno yourself: PATH=$bin:\$PATH"
   fi
   PATH="$bin:$PATH"
+}
+
+# Takes one program out of a Debian package into .deno/bin: no server is set up, and no root is needed.
+extract() {
+  program=$1 package=$2
+  command -v apt-get >/dev/null || fail "$program not installed, and no apt-get to get it: install it"
+  say "taking $program out of Debian's package $package into .deno"
+  folder=$(mktemp -d)
+  (
+    cd "$folder"
+    { apt-get download -q "$package" || { apt-get update -q && apt-get download -q "$package"; }; } >&2 &&
+      dpkg-deb -x "$package"_*.deb . && mkdir -p "$root/.deno/bin" &&
+      cp "usr/bin/$program" "$root/.deno/bin/$program"
+  ) || { rm -rf "$folder"; fail "$program could not be taken out of the package $package"; }
+  rm -rf "$folder"
 }
 
 # The Debian package that has a program.
@@ -91,11 +107,13 @@ install() {
   [ $installed = yes ] || fail "$* could not be installed"
 }
 
-PATH="$PATH:/usr/sbin:/usr/local/sbin"
+PATH="$PATH:/usr/sbin:/usr/local/sbin:$root/.deno/bin"
 if ! { command -v deno >/dev/null && is_new_enough deno; }; then install_deno; fi
 missing=
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
-  is_there "$1" || missing="$missing $(package_of "$1")"
+  if is_there "$1"; then :
+  elif [ "$1" = promtool ]; then extract promtool prometheus
+  else missing="$missing $(package_of "$1")"; fi
   shift
 done
 # shellcheck disable=SC2086 # one word for each package

@@ -185,14 +185,18 @@ export interface MoveStats {
  * will; is paused with all others; has failed and is tried again; cannot go on.
  * `finished` is Codis 2.0's.
  */
-export type MigrationPhase =
-  | "waiting"
-  | "moving"
-  | "moving back"
-  | "paused"
-  | "failed"
-  | "stuck"
-  | "finished";
+export type MigrationPhase = (typeof MIGRATION_PHASES)[number];
+
+/** Every {@linkcode MigrationPhase}. */
+export const MIGRATION_PHASES = [
+  "waiting",
+  "moving",
+  "moving back",
+  "paused",
+  "failed",
+  "stuck",
+  "finished",
+] as const;
 
 /** One migration task. */
 export interface MigrationView extends MoveStats {

@@ -11,6 +11,8 @@
 import type { ClusterView, EventView } from "../api/cluster_view.ts";
 import { parseAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
+import { measureLoopLag } from "../base/loop_lag.ts";
+import type { Metric } from "../base/prometheus.ts";
 import { isSurelyGone } from "../base/process_life.ts";
 import { RedisConnection } from "../redis/connection.ts";
 import { readInfo, type RedisInfo } from "../redis/info.ts";
@@ -51,6 +53,8 @@ import { AccessGate } from "./access/access_gate.ts";
 import { AuditLog } from "./audit/audit_log.ts";
 import { AuditTrail } from "./audit/audit_trail.ts";
 import { OutageTrail } from "./outages/outage_trail.ts";
+import { dashboardMetrics } from "./metrics/metrics.ts";
+import type { FailoverCounts } from "./metrics/row.ts";
 
 /** How a dashboard is run. */
 export interface DashboardOptions {
@@ -113,7 +117,9 @@ export class Dashboard implements Control {
   #migrations: MigrationQueue | undefined;
   readonly #failover: Failover;
   readonly #startedAt = Date.now();
+  readonly #failovers: FailoverCounts = { done: 0, failed: 0 };
   #endRemoving = () => {};
+  #endLag = () => {};
   /** Settled when this dashboard can make changes, or has lost the lead. */
   #takingOver = Promise.withResolvers<void>();
 
@@ -197,6 +203,7 @@ export class Dashboard implements Control {
 
   /** Starts to lead, or to stand by. */
   start(): void {
+    this.#endLag = measureLoopLag();
     this.access.records.start();
     this.outages.start();
     this.#leadership.start(this.#options.takeOver);
@@ -208,6 +215,7 @@ export class Dashboard implements Control {
     await this.outages.stop();
     await this.#leadership.stop();
     this.access.records.stop();
+    this.#endLag();
   }
 
   // -- Control --
@@ -338,6 +346,28 @@ export class Dashboard implements Control {
     };
   }
 
+  /** What it measures, of itself and, while it leads, of the cluster. */
+  metrics(): Metric[] {
+    const { store, monitor } = this;
+    const migrations = this.#migrations;
+    return dashboardMetrics({
+      version: this.#options.version,
+      product: store.product,
+      coordinatorState: store.coordinator.state,
+      cluster: !this.isLeading || migrations === undefined ? undefined : {
+        view: monitoredView(monitor),
+        fences: monitor.proxies.fences,
+        migrations: migrations.views(),
+        totals: migrations.totals,
+        isPaused: migrations.paused !== undefined,
+        moved: migrations.moved,
+        isFailoverOn: this.#options.failover === "auto",
+        failovers: this.#failovers,
+        changeSince: this.#changes.current?.since,
+      },
+    });
+  }
+
   // -- leading --
 
   async #lead(previous: string): Promise<void> {
@@ -382,8 +412,10 @@ export class Dashboard implements Control {
       });
     try {
       await this.#promote({ groupId, addr, isForced: true, isMasterDown: true });
+      this.#failovers.done++;
       note(200, "ok");
     } catch (error) {
+      this.#failovers.failed++;
       note(500, (error as Error).message);
       throw error;
     }

@@ -1,10 +1,12 @@
 /**
- * The dashboard's HTTP endpoint: the API, the page, and /healthz.
+ * The dashboard's HTTP endpoint: the API, the page, /metrics and /healthz.
  *
  * @module
  */
 
 import type { AccessPolicy } from "../api/auth.ts";
+import { processMetrics } from "../base/process_metrics.ts";
+import { PROMETHEUS_CONTENT_TYPE, prometheusText } from "../base/prometheus.ts";
 import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.ts";
 import { answerApi } from "./api/api.ts";
 import type { Dashboard } from "./dashboard.ts";
@@ -23,8 +25,24 @@ export async function answerDashboard(
     const state = dashboard.isLeading ? "leading" : "standing by";
     return Response.json({ status: "ok", state });
   }
+  if (pathname === "/metrics") return await metrics(dashboard, policy, request, remote);
   return pageResponse(request) ??
-    new Response("no such page; try /admin or /api/overview\n", { status: 404 });
+    new Response("no such page; try /admin, /api/overview or /metrics\n", { status: 404 });
+}
+
+/** Metrics are for whoever may see the cluster. */
+async function metrics(
+  dashboard: Dashboard,
+  policy: AccessPolicy,
+  request: Request,
+  remote: string,
+): Promise<Response> {
+  const incoming = { request, url: new URL(request.url), remote };
+  const needs = { method: request.method, changes: false, role: "viewer" } as const;
+  const who = await dashboard.access.admit(policy, incoming, needs);
+  if ("status" in who) return new Response(`${who.error}\n`, { status: who.status });
+  const body = prometheusText([...dashboard.metrics(), ...processMetrics()]);
+  return new Response(body, { headers: { "content-type": PROMETHEUS_CONTENT_TYPE } });
 }
 
 /**

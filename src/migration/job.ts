@@ -11,7 +11,7 @@ import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import type { SlotRecord } from "../model/slot.ts";
 import { type BigKeyList, shownKeys } from "./big_key_list.ts";
 import { type GroupRoute, isSameRoute, type StreamRoute } from "./cycle.ts";
-import { MoveProgress } from "./progress.ts";
+import { type MovedKeys, MoveProgress } from "./progress.ts";
 import { RetryState } from "./retry_state.ts";
 import { currentRouteOf, type NextStep, nextStep } from "./task.ts";
 
@@ -45,19 +45,25 @@ export class MigrationJob {
   isGoingBack = false;
   readonly #retry: RetryState;
   readonly #timers: Timers;
+  readonly #moved: MovedKeys | undefined;
 
-  /** @param retry How long it waits after it has failed. */
+  /**
+   * @param retry How long it waits after it has failed.
+   * @param moved Counts its keys with those of all others.
+   */
   constructor(
     name: string,
     task: MigrateTaskRecord,
     retry: BackoffOptions,
     timers: Timers = SYSTEM_TIMERS,
+    moved?: MovedKeys,
   ) {
     this.name = name;
     this.task = task;
     this.#retry = new RetryState(retry, timers);
     this.#timers = timers;
-    this.progress = new MoveProgress(() => timers.nowMs());
+    this.#moved = moved;
+    this.progress = new MoveProgress(() => timers.nowMs(), moved);
   }
 
   /** Whether nothing of its own keeps it from being worked on now. */
@@ -118,7 +124,7 @@ export class MigrationJob {
     this.task = task;
     this.isGoingBack = isGoingBack;
     this.step = undefined;
-    this.progress = new MoveProgress(() => this.#timers.nowMs());
+    this.progress = new MoveProgress(() => this.#timers.nowMs(), this.#moved);
     this.note = "";
     this.bigKeys.clear();
     this.#retry.recovered();

@@ -10,6 +10,7 @@ import { loadMigrateTasks, type StoredMigrateTask } from "../store/migrate_tasks
 import { compareSequence } from "../store/sequence.ts";
 import type { Store } from "../store/store.ts";
 import { MigrationJob } from "./job.ts";
+import type { MovedKeys } from "./progress.ts";
 import { TotalProgress } from "./totals.ts";
 
 /** See the header. */
@@ -20,6 +21,8 @@ export class JobList {
   readonly #jobs = new Map<string, MigrationJob>();
   /** How far all jobs together are. */
   readonly totals = new TotalProgress();
+  /** What all jobs have moved so far. */
+  readonly moved: MovedKeys = { slots: 0, keys: 0, bytes: 0 };
   /** Tasks that have left the store while it is being read. */
   #removed: Set<string> | undefined;
 
@@ -81,7 +84,7 @@ export class JobList {
     for (const { name, task } of tasks) {
       if (this.#jobs.has(name)) continue;
       if (this.#jobs.size === 0) this.totals.begin();
-      this.#jobs.set(name, new MigrationJob(name, task, this.#retry, this.#timers));
+      this.#jobs.set(name, new MigrationJob(name, task, this.#retry, this.#timers, this.moved));
     }
   }
 
@@ -93,6 +96,7 @@ export class JobList {
 
   /** Removes a job whose slot has arrived. */
   finish(job: MigrationJob): void {
+    this.moved.slots++;
     this.totals.ended(job.view(undefined, false));
     job.stream = undefined;
     this.remove(job);

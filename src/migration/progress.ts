@@ -11,6 +11,14 @@ const WINDOW_MS_MIN = 200;
 /** Share of a scan that is needed before the number of keys left can be estimated, 0 to 1. */
 const FRACTION_MIN = 0.02;
 
+/** What was moved by all migrations together, since this dashboard leads. */
+export interface MovedKeys {
+  slots: number;
+  keys: number;
+  /** Memory that the keys took at their sources, as far as it was measured. */
+  bytes: number;
+}
+
 /** Counts the keys of one slot, and their bytes. */
 export class MoveProgress {
   keysMoved = 0;
@@ -24,8 +32,14 @@ export class MoveProgress {
   #seen = 0;
   #movedOfScan = 0;
 
-  /** @param now The monotonic clock, in milliseconds. @default performance.now */
-  constructor(now: () => number = () => performance.now()) {
+  readonly #moved: MovedKeys | undefined;
+
+  /**
+   * @param now The monotonic clock, in milliseconds. @default performance.now
+   * @param moved Counts these keys, too.
+   */
+  constructor(now: () => number = () => performance.now(), moved?: MovedKeys) {
+    this.#moved = moved;
     this.#keys = new Speed(now);
     this.#bytes = new Speed(now);
   }
@@ -40,6 +54,10 @@ export class MoveProgress {
     this.#movedOfScan += keys;
     if (this.keysLeft !== null) this.keysLeft = Math.max(0, this.keysLeft - keys);
     this.#keys.add(keys);
+    if (this.#moved !== undefined) {
+      this.#moved.keys += keys;
+      this.#moved.bytes += bytes ?? 0;
+    }
     if (bytes === undefined) return;
     this.bytesMoved = (this.bytesMoved ?? 0) + bytes;
     this.#bytes.add(bytes);

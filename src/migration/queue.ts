@@ -27,6 +27,7 @@ import { cancelTask, isToFinish } from "./cancel.ts";
 import type { MigrationJob } from "./job.ts";
 import { JobList } from "./job_list.ts";
 import type { MoveOptions } from "./mover/mover.ts";
+import type { MovedKeys } from "./progress.ts";
 import { createTasks } from "./request.ts";
 import { Scheduler, TASKS_PER_CHANGE } from "./scheduler.ts";
 import { StepWriter } from "./step_writer.ts";
@@ -301,6 +302,11 @@ export class MigrationQueue {
   /** How far all tasks together are; null when there are none. */
   get totals(): MigrationTotals | null {
     return this.#jobs.totals.view(this.views());
+  }
+
+  /** What they have moved since this dashboard leads. */
+  get moved(): MovedKeys {
+    return this.#jobs.moved;
   }
 
   #serially<T>(body: () => Promise<T>): Promise<T> {

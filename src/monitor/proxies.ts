@@ -155,6 +155,11 @@ export class ProxyMonitor {
     return slowest;
   }
 
+  /** How many addresses have a fence. */
+  get fences(): number {
+    return this.#fences.length;
+  }
+
   /** The fenced addresses without an online proxy. */
   get deadFences(): readonly string[] {
     const online = new Set(

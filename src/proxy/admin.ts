@@ -7,13 +7,14 @@
 import { type AccessPolicy, authorize, foreignName } from "../api/auth.ts";
 import type { Sighting } from "../api/proxy_stats.ts";
 import { type LogLevel, parseLogLevel, setLogLevel } from "../base/log.ts";
+import { processMetrics } from "../base/process_metrics.ts";
+import { type Metric, PROMETHEUS_CONTENT_TYPE, prometheusText } from "../base/prometheus.ts";
 import type { CoordinatorState } from "../coordinator/coordinator.ts";
 import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
 import type { DataPlane } from "./workers/data_plane.ts";
 import { type Build, debugVars } from "./debug_vars.ts";
-import { metricsText } from "./metrics.ts";
-import { PROMETHEUS_CONTENT_TYPE } from "./prometheus.ts";
+import { proxyMetrics } from "./metrics/metrics.ts";
 import { proxyStats } from "./proxy_stats.ts";
 
 /** What the endpoint shows. */
@@ -28,12 +29,16 @@ export interface AdminSubject {
   staleSeconds(): number;
   /** Where its users come from. */
   readonly users: "file" | "store";
+  /** Most clients that are served at one time. */
+  readonly clientsMax: number;
   /** Whether clients are being accepted. */
   isServing(): boolean;
   /** Who may change anything. */
   readonly policy: AccessPolicy;
   /** Answers what none of the routes here does; `/` too, when it is given. */
   others(): ((request: Request, remote: string) => Promise<Response>) | undefined;
+  /** Metrics of what is served here besides the proxy. */
+  otherMetrics(): Metric[];
 }
 
 type Handler = (subject: AdminSubject, url: URL) => Response | Promise<Response>;
@@ -140,13 +145,16 @@ async function slots({ plane }: AdminSubject): Promise<Response> {
 }
 
 async function metrics(subject: AdminSubject): Promise<Response> {
-  const body = metricsText(await subject.plane.stats(), {
+  const own = proxyMetrics(await subject.plane.stats(), {
     version: subject.build.version,
     state: subject.proxyRecord().state,
     coordinatorState: subject.coordinatorState(),
     staleSeconds: subject.staleSeconds(),
+    clientsMax: subject.clientsMax,
+    nowMs: performance.now(),
     usage: subject.plane.limits.usage(),
   });
+  const body = prometheusText([...own, ...subject.otherMetrics(), ...processMetrics()]);
   return new Response(body, { headers: { "content-type": PROMETHEUS_CONTENT_TYPE } });
 }
 

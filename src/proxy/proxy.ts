@@ -235,12 +235,14 @@ class StartedProxy implements RunningProxy {
         coordinatorState: () => this.#coordinator?.state ?? "connecting",
         staleSeconds: () => (this.#membership?.registration.staleMs ?? 0) / 1000,
         users: config.acl,
+        clientsMax: config.maxClients,
         isServing: () => this.#isServing,
         policy: accessPolicy(config.dashboardToken, http.hostname, [
           ...config.httpNames,
           config.announceHttpAddr?.hostname ?? "",
         ]),
         others: () => this.#attached?.answer.bind(this.#attached),
+        otherMetrics: () => this.#attached?.metrics() ?? [],
       },
       {
         hostnames: httpHostnames(config, http),

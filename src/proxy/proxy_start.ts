@@ -5,6 +5,7 @@
  */
 
 import type { Address } from "../base/address.ts";
+import type { Metric } from "../base/prometheus.ts";
 import type { Config } from "../config/config.ts";
 import type { SecretFiles } from "../config/secrets.ts";
 import type { TlsIdentity, TlsToServers } from "../io/tls.ts";
@@ -48,6 +49,8 @@ export interface AttachedPlace {
 export interface AttachedService {
   /** `remote` is the address that the request came from, without port. */
   answer(request: Request, remote: string): Promise<Response>;
+  /** What it measures, for the metrics of the process. */
+  metrics(): Metric[];
   /** Ends it, before the proxy's coordinator is closed. */
   stop(): Promise<void>;
 }

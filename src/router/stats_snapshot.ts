@@ -9,6 +9,7 @@
  */
 
 import { sumCounts, type TimeCounts } from "../base/histogram.ts";
+import { type LoopLag, sumLoopLags } from "../base/loop_lag.ts";
 import type { BackendState } from "./backends/backend_state.ts";
 import type { SlotState } from "./slots/slot.ts";
 import { newTotals, type Totals } from "./stats.ts";
@@ -103,6 +104,8 @@ export interface StatsSnapshot {
   readonly bufferedBytes: number;
   /** Slot changes put in force. */
   readonly tableVersion: number;
+  /** How long the event loop of the thread was held up. */
+  readonly loopLag: LoopLag;
   /** The JavaScript heap of the thread, in bytes. */
   readonly heap: { readonly used: number; readonly total: number; readonly external: number };
   /** Those that were called, or failed, at least once. */
@@ -137,6 +140,7 @@ export function sumSnapshots(all: readonly StatsSnapshot[]): StatsSnapshot {
     totals,
     bufferedBytes: sum(({ bufferedBytes }) => bufferedBytes),
     tableVersion: Math.max(...all.map(({ tableVersion }) => tableVersion)),
+    loopLag: sumLoopLags(all.map(({ loopLag }) => loopLag)),
     heap: {
       used: sum(({ heap }) => heap.used),
       total: sum(({ heap }) => heap.total),

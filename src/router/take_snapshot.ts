@@ -5,6 +5,7 @@
  */
 
 import { clock } from "../base/clock.ts";
+import { loopLag } from "../base/loop_lag.ts";
 import { COMMANDS } from "../command/command_table.ts";
 import type { Master } from "./backends/server.ts";
 import type { RouterShared } from "./shared.ts";
@@ -24,6 +25,7 @@ export function takeSnapshot(shared: RouterShared): StatsSnapshot {
     totals: { ...shared.totals, inputBytes: shared.inputBytes },
     bufferedBytes: shared.budget.usedBytes,
     tableVersion: shared.slots.version,
+    loopLag: loopLag(),
     heap: { used: heapUsed, total: heapTotal, external },
     commands: [...namedIds(shared)]
       .filter(([, id]) => stats.calls[id]! + stats.failures[id]! > 0)

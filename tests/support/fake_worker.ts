@@ -4,6 +4,7 @@
  * @module
  */
 
+import { loopLag } from "../../src/base/loop_lag.ts";
 import { RemoteCalls } from "../../src/base/remote_call.ts";
 import type { StatsSnapshot } from "../../src/router/stats_snapshot.ts";
 import { newTotals } from "../../src/router/stats.ts";
@@ -119,6 +120,7 @@ export class FakeWorker implements Thread {
       totals: { ...newTotals(), connections: calls },
       bufferedBytes: 0,
       tableVersion: this.table.history.length,
+      loopLag: loopLag(),
       heap: { used: 0, total: 0, external: 0 },
       commands: calls === 0 ? [] : [{
         name: "get",

@@ -83,16 +83,6 @@ Deno.test("files and folders that documents name in code are there", async () =>
   assertEquals(missing, []);
 });
 
-Deno.test("docs/operations.md describes every metric, and no other", async () => {
-  const sources = ["src/proxy/metrics.ts", "src/proxy/latency_metrics.ts"]
-    .map((path) => Deno.readTextFile(new URL(path, ROOT)));
-  const source = (await Promise.all(sources)).join("");
-  const document = await Deno.readTextFile(new URL("docs/operations.md", ROOT));
-  const made = [...source.matchAll(/name: "(codis_proxy_\w+)"/g)].map(([, name]) => name!);
-  const described = [...document.matchAll(/^\| `(codis_proxy_\w+)` \|/gm)].map(([, name]) => name!);
-  assertEquals(described.toSorted(), made.toSorted());
-});
-
 Deno.test("docs/dashboard.md describes every path of the API, and no other", async () => {
   const folder = new URL("src/dashboard/api/", ROOT);
   const document = await Deno.readTextFile(new URL("docs/dashboard.md", ROOT));

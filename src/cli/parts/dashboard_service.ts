@@ -95,6 +95,7 @@ export function attachedDashboard(
     dashboard.start();
     return {
       answer: (request, remote) => answerDashboard(dashboard, policy, request, remote),
+      metrics: () => dashboard.metrics(),
       stop: () => dashboard.stop(),
     };
   };

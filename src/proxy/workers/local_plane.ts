@@ -9,6 +9,7 @@ import type { UsersUpdate } from "../../acl/users.ts";
 import { usersOf, UsersOwner } from "../../acl/users_owner.ts";
 import { clock } from "../../base/clock.ts";
 import { logger } from "../../base/log.ts";
+import { measureLoopLag } from "../../base/loop_lag.ts";
 import type { SlotRule } from "../../hash/placement.ts";
 import { Acceptor } from "../../io/acceptor.ts";
 import { type AllowedWay, readAllowedWay } from "../../command/learned_row.ts";
@@ -51,6 +52,7 @@ export class LocalPlane implements DataPlane {
   /** Whether clients may be served by a table. */
   #hasAccepted = false;
   #isListening = false;
+  readonly #endLag: () => void;
   readonly #keepAlive: ReturnType<typeof setInterval> | undefined;
 
   /** Makes a router with no slots and no clients. */
@@ -78,6 +80,7 @@ export class LocalPlane implements DataPlane {
         },
       }, gateLimits(router.maxClients));
     }
+    this.#endLag = measureLoopLag();
     // The first request read after a pause must not be served before anybody has noticed it.
     clock.pauseMs = options.pauseMs;
     clock.onPause = () => this.#hasAccepted && events.onPause();
@@ -222,6 +225,7 @@ export class LocalPlane implements DataPlane {
   setLogLevel(): void {}
 
   close(): void {
+    this.#endLag();
     clearInterval(this.#keepAlive);
     clock.pauseMs = Infinity;
     clock.onPause = () => {};

@@ -1,10 +1,11 @@
 /** The metrics of how long requests take: few series, and percentiles of the last minutes. */
 
 import { assertEquals } from "@std/assert";
-import { Histogram } from "../../../src/base/histogram.ts";
-import { latencyMetrics } from "../../../src/proxy/latency_metrics.ts";
-import { prometheusText } from "../../../src/proxy/prometheus.ts";
-import type { CommandSnapshot, StatsSnapshot } from "../../../src/router/stats_snapshot.ts";
+import { Histogram } from "../../../../src/base/histogram.ts";
+import { prometheusText } from "../../../../src/base/prometheus.ts";
+import { LATENCY_METRICS } from "../../../../src/proxy/metrics/latency_rows.ts";
+import type { ProxyFacts } from "../../../../src/proxy/metrics/row.ts";
+import type { CommandSnapshot, StatsSnapshot } from "../../../../src/router/stats_snapshot.ts";
 
 function statsOf(commands: readonly CommandSnapshot[]): StatsSnapshot {
   return { commands, servers: [], users: [] } as unknown as StatsSnapshot;
@@ -20,7 +21,12 @@ function command(name: string, times: readonly number[]): CommandSnapshot {
 
 /** The lines of one metric, without its name. */
 function linesOf(stats: StatsSnapshot, name: string, nowMs: number): string[] {
-  return prometheusText(latencyMetrics(stats, nowMs)).split("\n")
+  const facts = { nowMs } as ProxyFacts;
+  const metrics = LATENCY_METRICS.rows.map((row) => ({
+    ...row,
+    samples: row.samples(stats, facts),
+  }));
+  return prometheusText(metrics).split("\n")
     .filter((line) => line.startsWith(name)).map((line) => line.slice(name.length));
 }
 

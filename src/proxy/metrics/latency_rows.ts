@@ -10,7 +10,7 @@
  * @module
  */
 
-import { textOfBytes } from "../acl/users.ts";
+import { textOfBytes } from "../../acl/users.ts";
 import {
   bucketEndUs,
   countsSince,
@@ -19,10 +19,11 @@ import {
   sumCounts,
   type TimeCounts,
   totalCount,
-} from "../base/histogram.ts";
-import { findByName } from "../command/command_table.ts";
-import type { StatsSnapshot } from "../router/stats_snapshot.ts";
-import type { Labels, Metric, Sample } from "./prometheus.ts";
+} from "../../base/histogram.ts";
+import { findByName } from "../../command/command_table.ts";
+import type { Labels, MetricSection, Sample } from "../../base/prometheus.ts";
+import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
+import type { ProxyRow } from "./row.ts";
 
 /** Bounds of the buckets, in seconds. */
 const BOUNDS = [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
@@ -121,40 +122,53 @@ function* percentilesOf(name: string, rows: readonly TimesRow[], nowMs: number):
 const KINDS = [
   {
     rows: commandTimes,
+    label: "command",
     help: "Time from when a request was read until its answer was whole",
+    more:
+      ". The first 20 commands with keys that are used have series of their own; all others are counted as other",
     total: { name: "codis_proxy_command_seconds" },
     recent: { name: "codis_proxy_command_recent_seconds" },
   },
   {
     rows: serverTimes,
+    label: "server",
     help: "Time from when a request was sent to a server until its reply was whole",
+    more: "",
     total: { name: "codis_proxy_server_seconds" },
     recent: { name: "codis_proxy_server_recent_seconds" },
   },
   {
     rows: userTimes,
+    label: "user",
     help: "Time from when a user's request was read until its answer was whole",
+    more: "; of more than 64 users, the others are counted together",
     total: { name: "codis_proxy_user_seconds" },
     recent: { name: "codis_proxy_user_recent_seconds" },
   },
 ] as const;
 
-/**
- * The metrics of how long requests take.
- *
- * @param nowMs The monotonic clock.
- */
-export function latencyMetrics(stats: StatsSnapshot, nowMs = performance.now()): Metric[] {
-  return KINDS.flatMap(({ rows, help, total, recent }): Metric[] => {
-    const times = rows(stats);
-    return [
-      { ...total, help, type: "histogram", samples: bucketsOf(times) },
-      {
-        ...recent,
-        help: `${help}: percentiles of the last one to two minutes`,
-        type: "gauge",
-        samples: percentilesOf(recent.name, times, nowMs),
-      },
-    ];
-  });
-}
+/** What the percentiles are, for their help. */
+const RECENT =
+  ": percentiles of the last one to two minutes, exact to 3.2 %. Those of several proxies " +
+  "cannot be added up: use the histogram for that";
+
+/** The metrics of how long requests take. */
+export const LATENCY_METRICS: MetricSection<ProxyRow> = {
+  title: "Latency",
+  rows: KINDS.flatMap(({ rows, label, help, more, total, recent }): ProxyRow[] => [
+    {
+      ...total,
+      help: `${help}${more}`,
+      type: "histogram",
+      labels: [label],
+      samples: (stats) => bucketsOf(rows(stats)),
+    },
+    {
+      ...recent,
+      help: `${help}${RECENT}`,
+      type: "summary",
+      labels: [label, "quantile"],
+      samples: (stats, { nowMs }) => percentilesOf(recent.name, rows(stats), nowMs),
+    },
+  ]),
+};

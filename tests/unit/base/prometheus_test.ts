@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { prometheusText } from "../../../src/proxy/prometheus.ts";
+import { prometheusText } from "../../../src/base/prometheus.ts";
 
 Deno.test("prometheusText() prints heads, labels in order and histograms' samples", () => {
   const text = prometheusText([
