@@ -9,17 +9,15 @@
  */
 
 import { delay } from "@std/async/delay";
-import type { ClusterView } from "../../../src/api/cluster_view.ts";
 import { until } from "../../support/deadline.ts";
 import { chance } from "../../support/fuzz.ts";
-import { RedisServer } from "../../support/redis_server.ts";
-import { RespClient } from "../../support/resp_client.ts";
-import { slotOf } from "../../support/router_server.ts";
+import type { RedisServer } from "../../support/redis_server.ts";
 import { audit } from "../consistency/audit.ts";
 import { Cluster, type ClusterOptions } from "../consistency/cluster.ts";
 import { timeOf } from "../consistency/item.ts";
 import { Load, type Tally } from "../consistency/load.ts";
 import { Dice } from "../consistency/operations.ts";
+import { compareLists, membersOf, rejoin, runIdOf, tagsOfGroups, WELL_MS } from "./group.ts";
 import { Ledger, type Way } from "./ledger.ts";
 
 /** What is run. */
@@ -149,9 +147,6 @@ const LEDGER_EVERY_MS = 20;
 const SETTLED_MS = 30_000;
 /** Longest time until a slot is served again; far above what is promised. */
 const SERVED_MS = 60_000;
-/** Longest time until everything is as before. */
-const WELL_MS = 90_000;
-const READ_MS = 10_000;
 /** What the dashboard says of writes that are gone. */
 const TELLS_LOSS = /\b(lost|lacks?|only it had|behind)\b/i;
 
@@ -276,7 +271,7 @@ class KillRun {
     const ledger = this.#ledger;
     const kind = this.#kind();
     const group = this.#dice.between(1, GROUPS);
-    const [master, ...replicas] = await this.#membersOf(group);
+    const [master, ...replicas] = await membersOf(this.#cluster, group);
     const old = master!.addr;
     const oldId = await runIdOf(master!);
     ledger.begin();
@@ -312,13 +307,14 @@ class KillRun {
     );
     await delay(this.#dice.between(0, 1_000));
     await back();
-    await this.#rejoin(group, old);
+    await rejoin(this.#cluster, group, old, this.#tell);
     await this.#until("all well", WELL_MS, () => this.#cluster.isWell());
     const wellMs = Math.round(performance.now() - struckMs);
 
-    const promoted = (await this.#membersOf(group))[0]!;
+    const promoted = (await membersOf(this.#cluster, group))[0]!;
     const { acknowledged } = ledger;
-    const lost = await this.#lostOf(promoted, tags);
+    const { doubled, lost } = await compareLists(ledger, promoted, tags);
+    for (const key of doubled) this.#violated(`tokens of ${key} were written twice`);
     const { events } = await this.#cluster.view();
     const told = events.filter(({ at, text }) => at >= struckAt && TELLS_LOSS.test(text))
       .map(({ text }) => text);
@@ -343,56 +339,6 @@ class KillRun {
     }
   }
 
-  /** Waits until the old master is a replica; adds it where the dashboard does not do it itself. */
-  async #rejoin(group: number, addr: string): Promise<void> {
-    const isBack = async () =>
-      (await this.#viewOfGroup(group)).servers.find((each) => each.addr === addr)?.type === "slave";
-    await until(isBack, REJOIN_MS).catch(async () => {
-      this.#tell(`${addr} has not rejoined by itself: adding it`);
-      await this.#cluster.change("PUT", `/api/server_group/${group}/addServer`, {
-        ...{ addr, type: "slave", force: true },
-      });
-    });
-  }
-
-  /** How many acknowledged tokens a group's master lacks. */
-  async #lostOf(master: RedisServer, tags: readonly string[]): Promise<number> {
-    using client = await RespClient.connect(master.port, "127.0.0.1", READ_MS);
-    let lost = 0;
-    for (const tag of tags) {
-      // Asked first: what is acknowledged while the list is read may not be in it.
-      const known = this.#ledger.acknowledged.length;
-      const list = await client.call("LRANGE", this.#ledger.keyOf(tag), 0, -1) as string[];
-      const tokens = new Set(
-        this.#ledger.acknowledged.slice(0, known).filter((each) => each.tag === tag)
-          .map(({ token }) => token),
-      );
-      lost += this.#ledger.lostOf(tag, list).filter((token) => tokens.has(token)).length;
-      if (new Set(list).size !== list.length) this.#violated(`${tag}: tokens were written twice`);
-    }
-    return lost;
-  }
-
-  /** The servers of a group, the master first. */
-  async #membersOf(group: number): Promise<RedisServer[]> {
-    const { servers } = await this.#viewOfGroup(group);
-    const inOrder = [...servers].sort((a, b) =>
-      Number(b.type === "master") - Number(a.type === "master")
-    );
-    if (inOrder[0]?.type !== "master") throw new Error(`group ${group} has no master`);
-    return inOrder.map(({ addr }) => this.#cluster.serverAt(addr) as RedisServer);
-  }
-
-  async #viewOfGroup(group: number): Promise<ClusterView["groups"][number]> {
-    let view: ClusterView | undefined;
-    // Right after a dashboard has died nobody leads.
-    await until(async () => {
-      view = await this.#cluster.view().catch(() => undefined);
-      return view !== undefined;
-    }, WELL_MS);
-    return view!.groups.find(({ id }) => id === group)!;
-  }
-
   async #until(what: string, ms: number, isTrue: () => boolean | Promise<boolean>): Promise<void> {
     const { over } = this.#options;
     try {
@@ -402,24 +348,4 @@ class KillRun {
     }
     over.throwIfAborted();
   }
-}
-
-/** Longest time until a server that is back is a replica by itself. */
-const REJOIN_MS = 5_000;
-
-/** Hash tags of slots of each group, where the groups have the slots in equal parts. */
-export function tagsOfGroups(groups: number, count: number): string[][] {
-  const tags: string[][] = Array.from({ length: groups }, () => []);
-  for (let i = 0; tags.some(({ length }) => length < count); i++) {
-    const tag = `{ledger:${i}}`;
-    const of = tags[Math.floor(slotOf(tag) * groups / 1024)]!;
-    if (of.length < count) of.push(tag);
-  }
-  return tags;
-}
-
-/** The run id of a server. */
-async function runIdOf(server: RedisServer): Promise<string> {
-  using client = await server.client();
-  return /run_id:(\w+)/.exec(`${await client.call("INFO", "server")}`)![1]!;
 }

@@ -108,13 +108,6 @@ export class Ledger {
     );
   }
 
-  /** The acknowledged tokens that a list lacks. */
-  lostOf(tag: string, list: readonly string[]): string[] {
-    const there = new Set(list);
-    return this.#acknowledged.filter((each) => each.tag === tag && !there.has(each.token))
-      .map(({ token }) => token);
-  }
-
   /** Servers that acknowledged writes of one slot at the same time, the longest first. */
   overlaps(): Overlap[] {
     const overlaps: Overlap[] = [];

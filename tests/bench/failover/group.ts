@@ -1,0 +1,99 @@
+/**
+ * The servers of a group as the store has them, and what became of the ledger's lists there.
+ *
+ * @module
+ */
+
+import type { GroupView } from "../../../src/api/cluster_view.ts";
+import { until } from "../../support/deadline.ts";
+import type { RedisServer } from "../../support/redis_server.ts";
+import { slotOf } from "../../support/router_server.ts";
+import { type Cluster, SLOTS } from "../consistency/cluster.ts";
+import type { Ledger } from "./ledger.ts";
+
+/** Longest time until everything is as before, in milliseconds. */
+export const WELL_MS = 90_000;
+/** Longest time until a server that is back is a replica by itself. */
+const REJOIN_MS = 5_000;
+
+/** A group as the dashboard that leads shows it; waits for one to lead. */
+async function viewOf(cluster: Cluster, group: number): Promise<GroupView> {
+  let view: GroupView | undefined;
+  await until(async () => {
+    const { groups } = await cluster.view().catch(() => ({ groups: [] as GroupView[] }));
+    view = groups.find(({ id }) => id === group);
+    return view !== undefined;
+  }, WELL_MS);
+  return view!;
+}
+
+/** The servers of a group, the master first. */
+export async function membersOf(cluster: Cluster, group: number): Promise<RedisServer[]> {
+  const { servers } = await viewOf(cluster, group);
+  const rank = ({ type }: { type: string }) => type === "master" ? 0 : 1;
+  const inOrder = [...servers].sort((a, b) => rank(a) - rank(b));
+  if (inOrder[0]?.type !== "master") throw new Error(`group ${group} has no master`);
+  return inOrder.map(({ addr }) => cluster.serverAt(addr) as RedisServer);
+}
+
+/** Waits until an old master is a replica; adds it where the dashboard does not do it itself. */
+export async function rejoin(
+  cluster: Cluster,
+  group: number,
+  addr: string,
+  tell: (text: string) => void,
+): Promise<void> {
+  const isBack = async () =>
+    (await viewOf(cluster, group)).servers.find((each) => each.addr === addr)?.type !== "offline";
+  await until(isBack, REJOIN_MS).catch(async () => {
+    tell(`${addr} has not rejoined by itself: adding it`);
+    const path = `/api/server_group/${group}/addServer`;
+    await cluster.change("PUT", path, { addr, type: "slave", force: true });
+  });
+}
+
+/** What a server has of the ledger's lists. */
+export interface ListFindings {
+  /** Acknowledged tokens that are not there. */
+  readonly lost: number;
+  /** Lists that have a token twice. */
+  readonly doubled: readonly string[];
+}
+
+/** Compares the lists of some tags at a server with what was acknowledged. */
+export async function compareLists(
+  ledger: Ledger,
+  server: RedisServer,
+  tags: readonly string[],
+): Promise<ListFindings> {
+  using client = await server.client();
+  let lost = 0;
+  const doubled: string[] = [];
+  for (const tag of tags) {
+    // What is acknowledged while the list is read may not be in it.
+    const known = ledger.acknowledged.filter((each) => each.tag === tag);
+    const key = ledger.keyOf(tag);
+    const list = await client.call("LRANGE", key, 0, -1) as string[];
+    const there = new Set(list);
+    lost += known.filter(({ token }) => !there.has(token)).length;
+    if (there.size !== list.length) doubled.push(key);
+  }
+  return { lost, doubled };
+}
+
+/** Hash tags of slots of each group, where the groups have the slots in equal parts. */
+export function tagsOfGroups(groups: number, count: number): string[][] {
+  const tags: string[][] = Array.from({ length: groups }, () => []);
+  for (let i = 0; tags.some(({ length }) => length < count); i++) {
+    const tag = `{ledger:${i}}`;
+    const of = tags[Math.floor(slotOf(tag) * groups / SLOTS)]!;
+    if (of.length < count) of.push(tag);
+  }
+  return tags;
+}
+
+/** The run id of a server. */
+export async function runIdOf(server: RedisServer): Promise<string> {
+  using client = await server.client();
+  return /run_id:(\w+)/.exec(`${await client.call("INFO", "server")}`)![1]!;
+}
