@@ -22,8 +22,9 @@ import {
   word,
 } from "../model/record.ts";
 import type { SlotRule } from "../hash/placement.ts";
-import { GROUP_SHAPE } from "../model/group.ts";
+import type { GroupRecord } from "../model/group.ts";
 import { USER_LIMITS_SHAPE, type UserLimits } from "../model/redis_user.ts";
+import { SERVER_TYPES, type ServerRecord } from "../model/server.ts";
 import { SLOT_RULES_SHAPE } from "../model/slot_rule.ts";
 import { SLOT_SHAPE, type SlotRecord, type SlotStatus } from "../model/slot.ts";
 import type { ClusterView } from "./cluster_view.ts";
@@ -214,6 +215,27 @@ export interface AuditAnswer {
   readonly entries: readonly AuditEntry[] | null;
 }
 
+/** A server of a group; `zone` is left out where it has none, as Codis 2.0 has none. */
+export interface GroupServerAnswer extends ServerRecord {
+  readonly zone?: string | undefined;
+}
+
+/** A group and its servers. */
+export interface GroupAnswer extends GroupRecord {
+  readonly servers: readonly GroupServerAnswer[] | null;
+}
+
+const GROUP_ANSWER_SHAPE = recordOf<GroupAnswer>({
+  id: integer,
+  product_name: text,
+  servers: listOf(recordOf<GroupServerAnswer>({
+    type: word(SERVER_TYPES),
+    group_id: integer,
+    addr: text,
+    zone: optional(text),
+  })),
+});
+
 /** Any object, whatever its fields. */
 const object: Shape<Readonly<Record<string, unknown>>> = {
   read(value, at) {
@@ -236,8 +258,8 @@ export const ANSWER_SHAPES = {
     product: text,
     redis_infos: listOf(anything),
   }),
-  group: GROUP_SHAPE,
-  groups: listOf(GROUP_SHAPE),
+  group: GROUP_ANSWER_SHAPE,
+  groups: listOf(GROUP_ANSWER_SHAPE),
   redisStat: object as Shape<Readonly<Record<string, string>>>,
   slotKeys: recordOf<SlotKeysAnswer>({ keys: integer, slot_id: integer }),
   groupSlotKeys: recordOf<GroupSlotKeysAnswer>({

@@ -113,6 +113,8 @@ export interface ServerView {
   readonly clients: number | null;
   /** Connections of the proxies that belong to one client each, over all proxies; null: none says so. */
   readonly private_connections: { readonly in_use: number; readonly max: number } | null;
+  /** The zone that it is in; `""`: none. */
+  readonly zone: string;
   /**
    * Its share of its group's reads by clients that may read from replicas, 0 to 1, and why it serves none;
    * null where there are no such clients.

@@ -7,7 +7,6 @@
 import type { AllowedCommand } from "../model/allowed_command.ts";
 import type { SlotRule } from "../hash/placement.ts";
 import type { Role } from "../model/dashboard_user.ts";
-import type { GroupRecord } from "../model/group.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import { PROXY_SHAPE, type ProxyRecord, type ProxyState } from "../model/proxy.ts";
 import type { UserLimits } from "../model/redis_user.ts";
@@ -19,6 +18,7 @@ import {
   type CancelMode,
   type CheckAnswer,
   type DoneAnswer,
+  type GroupAnswer,
   type GroupSlotKeysAnswer,
   type ImportedUsersAnswer,
   type KeyPlaceAnswer,
@@ -130,12 +130,12 @@ export class DashboardClient {
   // -- groups and servers --
 
   /** Every group; `null` when there is none. */
-  groups(): Promise<readonly GroupRecord[] | null> {
+  groups(): Promise<readonly GroupAnswer[] | null> {
     return this.#requests.read("/api/server_groups", ANSWER_SHAPES.groups);
   }
 
   /** One group. */
-  group(groupId: number): Promise<GroupRecord> {
+  group(groupId: number): Promise<GroupAnswer> {
     return this.#requests.read(`/api/server_group/${groupId}`, ANSWER_SHAPES.group);
   }
 
@@ -160,6 +160,11 @@ export class DashboardClient {
     const more = { ...(force ? { force } : {}), ...(zone === undefined ? {} : { zone }) };
     const body = { type, group_id: -1, addr, ...more };
     return this.#requests.change("PUT", `/api/server_group/${groupId}/addServer`, body);
+  }
+
+  /** Says which zone a server is in; empty for none. */
+  setServerZone(groupId: number, addr: string, zone: string): Promise<DoneAnswer> {
+    return this.#requests.change("PUT", `/api/server_group/${groupId}/zone`, { addr, zone });
   }
 
   /** Removes a server from a group. */

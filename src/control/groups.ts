@@ -171,6 +171,33 @@ export async function removeServer(
 }
 
 /**
+ * Says which zone a server is in, for proxies that read from the nearest.
+ *
+ * @param zone Empty for none.
+ * @throws {StoreError} When the group has no such server.
+ */
+export async function setServerZone(
+  control: Control,
+  groupId: number,
+  addr: string,
+  zone: string,
+): Promise<void> {
+  const { store } = control;
+  await withLock(store, `set zone of ${addr}`, async () => {
+    const group = await loadGroup(store, groupId);
+    await serverOf(control, group, addr);
+    const writes = await zoneWrites(store, [addr], zone);
+    if (writes.length === 0) return;
+    await control.change({
+      summary: zone === "" ? `${addr} is in no zone` : `${addr} is in zone ${zone}`,
+      writes,
+      // Where slots are does not depend on it.
+      announcements: [{ type: "group_changed", target: group, mustConfirm: false }],
+    });
+  });
+}
+
+/**
  * A server of a group.
  *
  * @throws {StoreError} When it has none of this address.

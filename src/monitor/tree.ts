@@ -14,6 +14,7 @@ import type { SlotRule } from "../hash/placement.ts";
 import type { AllowedCommand } from "../model/allowed_command.ts";
 import { RecordError } from "../model/record.ts";
 import { loadAllowedCommands } from "../store/allowed_commands.ts";
+import { loadServerZones } from "../store/server_zones.ts";
 import { loadSlotRules } from "../store/slot_rules.ts";
 import { loadSlots } from "../store/slots.ts";
 import type { Store } from "../store/store.ts";
@@ -23,6 +24,7 @@ export class TreeMonitor {
   readonly #store: Store;
   #slots: (SlotRecord | undefined)[] = [];
   #groups: readonly GroupRecord[] = [];
+  #zones: ReadonlyMap<string, string> = new Map();
   #slotRules: readonly SlotRule[] = [];
   #allowedCommands: readonly AllowedCommand[] = [];
 
@@ -41,6 +43,11 @@ export class TreeMonitor {
     return this.#groups;
   }
 
+  /** The zones of servers that have one, by address. */
+  get zones(): ReadonlyMap<string, string> {
+    return this.#zones;
+  }
+
   /** The slot rules in force. */
   get slotRules(): readonly SlotRule[] {
     return this.#slotRules;
@@ -57,7 +64,7 @@ export class TreeMonitor {
   }
 
   /**
-   * Reads all of it. Rules and commands that cannot be read stay as they were: `config check` says so.
+   * Reads all of it. Zones, rules and commands that cannot be read stay as they were: `config check` says so.
    *
    * @throws {CoordinatorError | RecordError} When that fails; what was read before stays.
    */
@@ -67,7 +74,14 @@ export class TreeMonitor {
     for (const slot of slots) byId[slot.id] = slot;
     this.#slots = byId;
     this.#groups = groups;
+    await this.#refreshZones();
     await this.refreshRules();
+  }
+
+  async #refreshZones(): Promise<void> {
+    this.#zones = await loadServerZones(this.#store)
+      .then((zones) => new Map(zones.map(({ addr, zone }) => [addr, zone])))
+      .catch(keepsIfUnreadable(this.#zones));
   }
 
   /** Reads slot rules and allowed commands. */
@@ -87,6 +101,7 @@ export class TreeMonitor {
   async written(writes: readonly EntryWrite[]): Promise<void> {
     const { paths } = this.#store;
     if (writes.some(({ path }) => path === paths.allowedCommands)) await this.refreshRules();
+    if (writes.some(({ path }) => path === paths.serverZones)) await this.#refreshZones();
     for (const { path, data } of writes) {
       if (data === null || !path.startsWith(`${paths.slots}/`)) continue;
       const slot = decodeSlot(data);

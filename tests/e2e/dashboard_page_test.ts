@@ -278,6 +278,18 @@ const CASES: readonly Case[] = [
   },
   {
     view: "groups",
+    opens: "Zone …",
+    fill: { zone: "east" },
+    says: "prefer 10.0.1.1:6379 when it is in their zone",
+    confirm: "Set zone",
+    asks: {
+      method: "PUT",
+      path: "/api/server_group/1/zone",
+      body: { addr: "10.0.1.1:6379", zone: "east" },
+    },
+  },
+  {
+    view: "groups",
     opens: "tbody Remove …",
     says: "10.0.1.2:6379 is removed from group 1",
     confirm: "Remove server",

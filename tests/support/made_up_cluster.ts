@@ -53,6 +53,7 @@ function server(group: number, place: number, second: number): ServerView {
     private_connections: isMaster
       ? { in_use: Math.round(900 * chance(seed, 4)), max: 1_000 * PROXY_COUNT }
       : null,
+    zone: "",
     reads: null,
     memory_bytes: known(Math.round(GIB * (0.5 + 3.4 * chance(group, 2)))),
     maxmemory_bytes: known(group % 5 === 0 ? 0 : 4 * GIB),

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { type CommandGroup, type Flag, isGiven, readValue } from "../parts/subcommand.ts";
+import {
+  type Argument,
+  type CommandGroup,
+  type Flag,
+  isGiven,
+  readValue,
+} from "../parts/subcommand.ts";
 import { parseZone } from "../../model/server_zone.ts";
 import { GROUP_ID, REDIS_ADDR, wordArgument } from "../parts/arguments.ts";
 import { configCommand, type ConfigRow } from "../parts/config_command.ts";
@@ -23,6 +29,13 @@ const ADD_ANYWAY: Flag = {
   value: "",
   default: "",
   help: "add a slave that holds keys (they are deleted), or a master that does not answer",
+};
+
+const ZONE_NAME: Argument<string> = {
+  name: "zone",
+  help: "at most 64 letters, digits and . _ : -; left out: none",
+  isOptional: true,
+  parse: parseZone,
 };
 
 const ZONE: Flag<string> = {
@@ -48,11 +61,17 @@ const ROWS: readonly ConfigRow[] = [
       const groups = await (await context.client()).groups();
       const rows = [...groups ?? []].sort((a, b) => a.id - b.id).flatMap(({ id, servers }) => {
         if ((servers ?? []).length === 0) return [[`${id}`, "", "no servers"]];
-        return (servers ?? []).map((server): Cell[] => [`${id}`, server.type, server.addr]);
+        return (servers ?? []).map(({ type, addr, zone }): Cell[] => [
+          `${id}`,
+          type,
+          addr,
+          ...zone === undefined ? [] : [zone],
+        ]);
       });
+      const zones = rows.some(({ length }) => length > 3) ? ["ZONE"] : [];
       const text = rows.length === 0
         ? "there are no groups yet: `codis-proxy config server add` creates one"
-        : formatTable(["GROUP", "ROLE", "SERVER"], rows);
+        : formatTable(["GROUP", "ROLE", "SERVER", ...zones], rows);
       return { json: groups, text };
     },
   },
@@ -69,6 +88,17 @@ const ROWS: readonly ConfigRow[] = [
       const zone = isGiven(values, ZONE) ? readValue(values, ZONE) : undefined;
       const json = await client.addServer(groupId, addr, role, isGiven(values, ADD_ANYWAY), zone);
       return { json, text: `${addr} added to group ${groupId}` };
+    },
+  },
+  {
+    name: "zone",
+    summary: "Say which zone a Redis server is in, for proxies with read_from = nearest.",
+    arguments: [GROUP_ID, REDIS_ADDR, ZONE_NAME],
+    run: async (values, context) => {
+      const [groupId, addr] = [readValue(values, GROUP_ID), readValue(values, REDIS_ADDR)];
+      const zone = isGiven(values, ZONE_NAME) ? readValue(values, ZONE_NAME) : "";
+      const json = await (await context.client()).setServerZone(groupId, addr, zone);
+      return { json, text: `${addr} is in ${zone === "" ? "no zone" : `zone ${zone}`}` };
     },
   },
   {

@@ -4,10 +4,20 @@
  * @module
  */
 
-import { addGroup, addServer, removeGroup, removeServer } from "../../control/groups.ts";
+import type { GroupAnswer } from "../../api/answers.ts";
+import {
+  addGroup,
+  addServer,
+  removeGroup,
+  removeServer,
+  setServerZone,
+} from "../../control/groups.ts";
 import { drainGroup } from "../../migration/rebalance/request.ts";
+import type { GroupRecord } from "../../model/group.ts";
 import { SERVER_TYPES } from "../../model/server.ts";
 import { loadGroup, loadGroupIds, loadGroups } from "../../store/groups.ts";
+import { loadServerZones } from "../../store/server_zones.ts";
+import type { Store } from "../../store/store.ts";
 import {
   addrIn,
   delayIn,
@@ -26,13 +36,14 @@ import { type ApiRoute, change, read } from "./route.ts";
 export const SERVER_GROUP_ROUTES: readonly ApiRoute[] = [
   read("/api/server_groups", async ({ dashboard: { store } }) => {
     const ids = await loadGroupIds(store);
-    return ids.length === 0 ? null : await loadGroups(store);
+    return ids.length === 0 ? null : await withZones(store, await loadGroups(store));
   }),
   change("PUT", "/api/server_groups", async ({ dashboard, request }) => {
     await addGroup(dashboard, groupIdIn(await readBody(request), "id"));
   }),
-  read("/api/server_group/:id", ({ dashboard, words }) => {
-    return loadGroup(dashboard.store, groupIdOfPath(words.id));
+  read("/api/server_group/:id", async ({ dashboard: { store }, words }) => {
+    const [group] = await withZones(store, [await loadGroup(store, groupIdOfPath(words.id))]);
+    return group;
   }),
   change("DELETE", "/api/server_group/:id", async ({ dashboard, words }) => {
     await removeGroup(dashboard, groupIdOfPath(words.id));
@@ -47,6 +58,11 @@ export const SERVER_GROUP_ROUTES: readonly ApiRoute[] = [
       isForced: flagIn(body, "force"),
       zone: zoneIn(body),
     }, dashboard.auth);
+  }),
+  change("PUT", "/api/server_group/:id/zone", async ({ dashboard, request, words }) => {
+    const groupId = groupIdOfPath(words.id);
+    const body = onlyFields(await readBody(request), "addr", "zone");
+    await setServerZone(dashboard, groupId, addrIn(body, "addr"), zoneIn(body) ?? "");
   }),
   change("PUT", "/api/server_group/:id/removeServer", async ({ dashboard, request, words }) => {
     const groupId = groupIdOfPath(words.id);
@@ -69,3 +85,15 @@ export const SERVER_GROUP_ROUTES: readonly ApiRoute[] = [
     });
   }),
 ];
+
+/** Groups, with the zones of those servers that have one. */
+async function withZones(store: Store, groups: readonly GroupRecord[]): Promise<GroupAnswer[]> {
+  const zones = new Map((await loadServerZones(store)).map(({ addr, zone }) => [addr, zone]));
+  return groups.map((group) => ({
+    ...group,
+    servers: group.servers?.map((server) => {
+      const zone = zones.get(server.addr);
+      return zone === undefined ? server : { ...server, zone };
+    }) ?? null,
+  }));
+}

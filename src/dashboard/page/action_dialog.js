@@ -315,7 +315,7 @@ function Fields({ fields, values, view, isDisabled, onChange }) {
             key=${field.name}
             field=${field}
             value=${values[field.name]}
-            view=${view}
+            choices=${field.choices?.(view, values)}
             isDisabled=${isDisabled}
             onChange=${(/** @type {string | boolean} */ value) =>
               onChange({ ...values, [field.name]: value })}
@@ -330,12 +330,12 @@ function Fields({ fields, values, view, isDisabled, onChange }) {
  * @param {{
  *   field: Field,
  *   value: string | boolean | undefined,
- *   view: ClusterView,
+ *   choices: readonly (readonly [value: string, text: string])[] | undefined,
  *   isDisabled: boolean,
  *   onChange: (value: string | boolean) => void,
  * }} props
  */
-function FieldInput({ field, value, view, isDisabled, onChange }) {
+function FieldInput({ field, value, choices, isDisabled, onChange }) {
   const { name, label, kind, hint, least, most } = field;
   const type = /** @param {Event} event */ (event) =>
     onChange(/** @type {HTMLInputElement} */ (event.target).value);
@@ -360,7 +360,7 @@ function FieldInput({ field, value, view, isDisabled, onChange }) {
       ${kind === "choice"
         ? html`
           <select name=${name} value=${value} disabled=${isDisabled} onChange=${type}>
-            ${field.choices?.(view).map(([choice, text]) =>
+            ${choices?.map(([choice, text]) =>
               html`<option key=${choice} value=${choice}>${text}</option>`
             )}
           </select>

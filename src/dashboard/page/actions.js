@@ -27,9 +27,10 @@ import { counted } from "./format.js";
  * @property {string} label
  * @property {"number" | "text" | "password" | "choice" | "box"} kind
  * @property {string} [hint]
+ * @property {boolean} [isOptional] Whether a text may be left empty.
  * @property {number} [least] Of a number.
  * @property {number} [most] Of a number.
- * @property {(view: ClusterView) => readonly (readonly [value: string, text: string])[]} [choices]
+ * @property {(view: ClusterView, values: Values) => readonly (readonly [value: string, text: string])[]} [choices]
  * @property {(values: Values) => boolean} [isLeftOut] Whether it is not needed for what is filled in.
  * @property {boolean} [afterRefusal] Whether it appears only after the plain request was refused.
  */
@@ -180,7 +181,7 @@ export const ACTIONS = {
  * @param {Field} field
  * @param {string | boolean | undefined} value
  */
-export function fieldProblem({ kind, label, least = 0, most = Infinity }, value) {
+export function fieldProblem({ kind, label, isOptional, least = 0, most = Infinity }, value) {
   if (kind === "number") {
     const text = String(value ?? "").trim();
     const number = Number(text);
@@ -189,7 +190,8 @@ export function fieldProblem({ kind, label, least = 0, most = Infinity }, value)
       return `${label}: "${text}" is not a whole number ${rule}`;
     }
   }
-  if ((kind === "text" || kind === "password") && String(value ?? "").trim() === "") {
+  const isText = kind === "text" || kind === "password";
+  if (isText && isOptional !== true && String(value ?? "").trim() === "") {
     return `${label} is missing`;
   }
   return "";

@@ -8,12 +8,29 @@ import { bytes, counted } from "./format.js";
 import { DELAY_FIELD, planWords } from "./move_plan.js";
 
 /** @import { ClusterView, GroupView, ServerView } from "../../api/cluster_view.ts" */
-/** @import { Action } from "./actions.js" */
+/** @import { Action, Field } from "./actions.js" */
 
 /** Highest group number that the dashboard accepts. */
 const GROUP_MAX = 999_999_999;
 /** The shape of `host:port`; the dashboard has the exact rule. */
 const ADDRESS = /^\S+:\d{1,5}$/;
+/** A zone; the same rule as the dashboard's. */
+const ZONE = /^[\w.:-]{0,64}$/;
+
+/** @type {Field} */
+const ZONE_FIELD = {
+  name: "zone",
+  label: "Zone",
+  kind: "text",
+  isOptional: true,
+  hint: "such as eu-west-1a, for reads from the nearest server; empty: none",
+};
+
+/** @param {unknown} zone */
+function zoneProblem(zone) {
+  const text = String(zone ?? "").trim();
+  return ZONE.test(text) ? "" : `"${text}" is not a zone: at most 64 letters, digits and . _ : -`;
+}
 
 /** @type {Readonly<Record<string, Action>>} */
 export const GROUP_ACTIONS = {
@@ -79,6 +96,7 @@ export const GROUP_ACTIONS = {
         kind: "choice",
         choices: () => [["slave", "replica"], ["master", "master"]],
       },
+      ZONE_FIELD,
       {
         name: "force",
         label: "Add it anyway",
@@ -86,9 +104,11 @@ export const GROUP_ACTIONS = {
         afterRefusal: true,
       },
     ],
-    start: () => ({ addr: "", role: "slave", force: false }),
-    problem: ({ addr }) =>
-      ADDRESS.test(String(addr).trim()) ? "" : `"${addr}" is not an address: use host:port`,
+    start: () => ({ addr: "", role: "slave", zone: "", force: false }),
+    problem: ({ addr, zone }) =>
+      ADDRESS.test(String(addr).trim())
+        ? zoneProblem(zone)
+        : `"${addr}" is not an address: use host:port`,
     words: ({ group, addr, role, force }, view) => {
       const server = String(addr).trim() || "The server";
       const master = masterOf(view, group);
@@ -120,17 +140,51 @@ export const GROUP_ACTIONS = {
             "under another address.",
       ];
     },
-    request: ({ group, addr, role, force }) => ({
+    request: ({ group, addr, role, zone, force }) => ({
       method: "PUT",
       path: `api/server_group/${Number(group)}/addServer`,
       body: {
         type: String(role),
         group_id: Number(group),
         addr: String(addr).trim(),
+        ...String(zone).trim() === "" ? {} : { zone: String(zone).trim() },
         ...force === true ? { force: true } : {},
       },
     }),
     done: ({ group, addr }) => `${String(addr).trim()} was added to group ${group}.`,
+  },
+  set_zone: {
+    title: ({ group }) => `Zones of group ${group}`,
+    verb: "Set zone",
+    fields: [
+      {
+        name: "addr",
+        label: "Server",
+        kind: "choice",
+        choices: (view, { group }) =>
+          serversOf(view, group).map(({ addr, zone }) => [
+            addr,
+            (zone ?? "") === "" ? addr : `${addr} in zone ${zone}`,
+          ]),
+      },
+      ZONE_FIELD,
+    ],
+    start: () => ({ zone: "" }),
+    problem: ({ zone }) => zoneProblem(zone),
+    words: ({ addr, zone }) =>
+      String(zone).trim() === "" ? [`${addr} is in no zone then.`] : [
+        `Proxies with read_from = nearest prefer ${addr} when it is in their zone, and none of its group ` +
+        "is on their own machine. All others notice nothing.",
+      ],
+    request: ({ group, addr, zone }) => ({
+      method: "PUT",
+      path: `api/server_group/${Number(group)}/zone`,
+      body: { addr: String(addr), zone: String(zone).trim() },
+    }),
+    done: ({ addr, zone }) =>
+      String(zone).trim() === ""
+        ? `${addr} is in no zone now.`
+        : `${addr} is in zone ${String(zone).trim()} now.`,
   },
   remove_server: {
     title: ({ addr }) => `Remove ${addr}`,

@@ -35,7 +35,7 @@ export function Groups({ view: { groups } }) {
             type="search"
             name="search"
             aria-label="Find a group or server"
-            placeholder="Number or address"
+            placeholder="Number, address or zone"
             value=${search}
             onInput=${(/** @type {InputEvent} */ event) =>
               setSearch(/** @type {HTMLInputElement} */ (event.target).value)}
@@ -80,6 +80,12 @@ function Group({ group: { id, slots, servers }, most }) {
           <${ActionButton} name="add_server" preset=${{
             group: String(id),
           }}>Add server …</${ActionButton}>
+          ${servers.length === 0 ? null : html`
+            <${ActionButton} name="set_zone" preset=${{
+              group: String(id),
+              addr: servers[0]?.addr ?? "",
+            }}>Zone …</${ActionButton}>
+          `}
           <${ActionButton} name="drain_group" preset=${{
             group: String(id),
           }}>Drain …</${ActionButton}>
@@ -118,12 +124,15 @@ function Group({ group: { id, slots, servers }, most }) {
 
 /** @param {{ group: number, server: ServerView, most: number }} props */
 function Row({ group, server, most }) {
-  const { addr, type, problem } = server;
+  const { addr, type, problem, zone } = server;
   const preset = { group: String(group), addr };
   return html`
     <tr>
       <th scope="row">
         <code>${addr}</code>
+        ${(zone ?? "") === "" ? null : html`
+          <small>zone ${zone}</small>
+        `}
         ${problem === "" ? null : html`<span class="problem">${problem}</span>`}
       </th>
       <td data-label="Role"><span class=${`role ${type}`}>${ROLES[type]}</span></td>
@@ -226,7 +235,7 @@ function State({ server: { type, is_reachable, down_seconds, replication } }) {
  */
 function isFound({ id, servers }, search) {
   return search === "" || String(id) === search ||
-    servers.some(({ addr }) => addr.includes(search));
+    servers.some(({ addr, zone }) => addr.includes(search) || zone === search);
 }
 
 /** @param {GroupView} group */

@@ -176,6 +176,12 @@ Deno.test("what the dialogs of groups and servers say is what happens", async ()
     [`${d.addr} becomes a replica of ${a.addr} and gets a copy of its data.`]: () => follows(d, a),
     "The keys that it holds now are deleted.": async () => await call(d, "GET", "its own") === null,
   });
+  await page.holds("set_zone", { group: "1", addr: d.addr, zone: "east" }, {
+    [
+      `Proxies with read_from = nearest prefer ${d.addr} when it is in their zone, and none of its ` +
+      "group is on their own machine. All others notice nothing."
+    ]: async () => assertEquals((await page.server(d.addr))?.zone, "east"),
+  });
   const second = { group: "1", addr: e.addr, role: "master" };
   assertEquals(await page.words("add_server", second), [
     `This is refused: ${a.addr} is the master already. Add ${e.addr} as a replica and promote it.`,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { ServerView } from "../../../src/api/cluster_view.ts";
 import { until } from "../../support/deadline.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
@@ -62,6 +62,36 @@ Deno.test("a proxy finds replicas that are added, and forgets those that are rem
         return none === 0 && one! > 0.3 && two! > 0.3;
       });
     }
+  });
+
+  await t.step("and are shown with their zones, which can be changed", async () => {
+    const listed = async () => {
+      const answer = JSON.parse(await configure(proxy, "--output=json", "server", "list"));
+      return answer[0].servers.map((server: { addr: string; zone?: string }) => [
+        server.addr,
+        server.zone,
+      ]);
+    };
+    const zones = new Map(await listed());
+    assertEquals([master, a, b].map(({ addr }) => zones.get(addr)), [undefined, "z1", undefined]);
+    const text = await configure(proxy, "--output=table", "server", "zone", "1", b.addr, "z2");
+    assertEquals(text.trim(), `${b.addr} is in zone z2`);
+    assertMatch(
+      await configure(proxy, "--output=table", "server", "list"),
+      new RegExp(`GROUP +ROLE +SERVER +ZONE\n[^]*slave +${b.addr} +z2`),
+    );
+    await configure(proxy, "server", "zone", "1", b.addr);
+    assertEquals(new Map(await listed()).get(b.addr), undefined);
+    await assertRejects(
+      () => configure(proxy, "server", "zone", "1", "127.0.0.1:1", "z2"),
+      Error,
+      "no such addr 127.0.0.1:1",
+    );
+    await assertRejects(
+      () => configure(proxy, "server", "zone", "1", b.addr, "a/b"),
+      Error,
+      '"a/b" is not a zone: at most 64 letters',
+    );
   });
 
   await t.step("INFO and metrics tell which serve", async () => {
