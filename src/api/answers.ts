@@ -27,7 +27,7 @@ import { USER_LIMITS_SHAPE, type UserLimits } from "../model/redis_user.ts";
 import { SERVER_TYPES, type ServerRecord } from "../model/server.ts";
 import { SLOT_RULES_SHAPE } from "../model/slot_rule.ts";
 import { SLOT_SHAPE, type SlotRecord, type SlotStatus } from "../model/slot.ts";
-import type { ClusterView } from "./cluster_view.ts";
+import type { ClusterView, SentinelsView } from "./cluster_view.ts";
 
 /** What every change that was made is answered with. */
 export interface DoneAnswer {
@@ -333,4 +333,5 @@ export const ANSWER_SHAPES = {
   audit: recordOf<AuditAnswer>({ entries: listOf(AUDIT_ENTRY_SHAPE) }),
   // Too large and too young to be spelled out twice: its type is the contract.
   cluster: object as unknown as Shape<ClusterView>,
+  sentinels: anything as Shape<SentinelsView | null>,
 } as const;

@@ -38,6 +38,8 @@ export interface ClusterView {
   readonly slot_rules: readonly SlotRule[];
   /** Commands that only the servers know and an operator lets through. */
   readonly allowed_commands: readonly AllowedCommand[];
+  /** The sentinels that watch the masters; null: there are none. */
+  readonly sentinels: SentinelsView | null;
   /** Fenced addresses without an online proxy: while there is one, nothing can be changed. */
   readonly dead_fences: readonly string[];
   readonly migrations: readonly MigrationView[];
@@ -69,7 +71,8 @@ export interface DashboardView {
   readonly addr: string;
   readonly pid: number;
   readonly started_at: number;
-  readonly failover: "off" | "auto";
+  /** Who replaces a master that is down: nobody, the dashboard, or Sentinel. */
+  readonly failover: "off" | "auto" | "sentinel";
   readonly failover_after_seconds: number;
   /** Whether changes need a token or a login. */
   readonly needs_token: boolean;
@@ -129,6 +132,44 @@ export interface ServerView {
     readonly is_up: boolean;
     readonly lag_bytes: number | null;
   } | null;
+}
+
+/** The sentinels, and what they say. */
+export interface SentinelsView {
+  /** Whether they may watch something else than the table says; the dashboard is putting that right. */
+  readonly out_of_sync: boolean;
+  /** Why they could not be told what to watch; `""`: they were. */
+  readonly problem: string;
+  /** How many of them must find a master down. */
+  readonly quorum: number;
+  /** How long a master must not have answered. */
+  readonly down_after_ms: number;
+  readonly servers: readonly SentinelView[];
+  /** The groups that have a master. */
+  readonly groups: readonly {
+    readonly group_id: number;
+    /** Why Sentinel does not decide about its master; `""`: it does. */
+    readonly problem: string;
+  }[];
+}
+
+/** One sentinel. */
+export interface SentinelView {
+  readonly addr: string;
+  readonly is_reachable: boolean;
+  /** Why it is not; `""`: it is. */
+  readonly problem: string;
+  readonly down_seconds: number;
+  /** The masters that it watches, as it sees them, by group. */
+  readonly masters: readonly {
+    readonly group_id: number;
+    readonly addr: string;
+    readonly config_epoch: number;
+    /** `s_down`, `o_down`, `failover_in_progress`, … */
+    readonly flags: readonly string[];
+    readonly replicas: number;
+    readonly other_sentinels: number;
+  }[];
 }
 
 /** The 1024 slots; list index = slot number. */

@@ -37,7 +37,7 @@ import {
   type TokenBody,
   type UserAnswer,
 } from "./answers.ts";
-import type { ClusterView } from "./cluster_view.ts";
+import type { ClusterView, SentinelsView } from "./cluster_view.ts";
 import { type DashboardAccess, DashboardRequests } from "./dashboard_requests.ts";
 
 /** See the header. Its methods reject as those of {@linkcode DashboardRequests} do. */
@@ -203,6 +203,29 @@ export class DashboardClient {
   groupSlotKeys(groupId: number, slotId: number): Promise<GroupSlotKeysAnswer> {
     const path = `/api/redis/group/${groupId}/${slotId}/slotinfo`;
     return this.#requests.read(path, ANSWER_SHAPES.groupSlotKeys);
+  }
+
+  // -- sentinels --
+
+  /** The sentinels, and what they say; null when there are none. */
+  sentinels(): Promise<SentinelsView | null> {
+    return this.#requests.read("/api/sentinels", ANSWER_SHAPES.sentinels);
+  }
+
+  /** Adds a sentinel, which then watches every group. */
+  addSentinel(addr: string): Promise<DoneAnswer> {
+    return this.#requests.change("POST", "/api/sentinels", { addr });
+  }
+
+  /** Removes a sentinel; with `force` also one that does not answer. */
+  removeSentinel(addr: string, force = false): Promise<DoneAnswer> {
+    const body = force ? { force } : undefined;
+    return this.#requests.change("DELETE", `/api/sentinels/${segmentOf(addr)}`, body);
+  }
+
+  /** Has all sentinels watch the masters that the table has. */
+  resyncSentinels(): Promise<DoneAnswer> {
+    return this.#requests.change("POST", "/api/sentinels/resync");
   }
 
   // -- slots --

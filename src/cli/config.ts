@@ -12,6 +12,7 @@ import { checkCommand } from "./config/check.ts";
 import { commandCommands } from "./config/command.ts";
 import { groupCommands } from "./config/group.ts";
 import { proxyCommands } from "./config/proxy.ts";
+import { sentinelCommands } from "./config/sentinel.ts";
 import { serverCommands } from "./config/server.ts";
 import { CONFIG_FLAGS } from "./parts/context.ts";
 import { slotCommands } from "./config/slot.ts";
@@ -29,6 +30,7 @@ export const configCommands: CommandGroup = {
     statusCommand,
     groupCommands,
     serverCommands,
+    sentinelCommands,
     slotCommands,
     proxyCommands,
     actionCommands,

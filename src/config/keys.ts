@@ -7,6 +7,7 @@
 
 import { CLIENT_KEYS } from "./client_keys.ts";
 import type { ConfigKey } from "./key.ts";
+import { SENTINEL_KEYS } from "./sentinel_keys.ts";
 import { TLS_KEYS } from "./tls_keys.ts";
 
 /** Coordinators that other processes share, as opposed to files of this machine. */
@@ -285,6 +286,7 @@ export const CONFIG_KEYS = [
     max: 3600,
     help: "Time that a master must be down before the dashboard promotes a replica.",
   },
+  ...SENTINEL_KEYS,
   {
     key: "migrate_keys_per_second",
     field: "migrateKeysPerSecond",

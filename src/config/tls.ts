@@ -15,6 +15,7 @@ export interface TlsConfig {
   readonly tlsAuthClients: "no" | "optional" | "yes";
   readonly tlsAuthUser: "off" | "cn";
   readonly backendTls: boolean;
+  readonly sentinelTls: boolean;
   readonly backendTlsCa: string;
   readonly backendTlsCert: string;
   readonly backendTlsKey: string;
@@ -66,6 +67,12 @@ const RULES: readonly TlsRule[] = [
     isSet: ({ tlsAuthUser }) => tlsAuthUser !== "off",
     isKept: ({ tlsAuthClients }) => tlsAuthClients !== "no",
     rule: "needs tls_auth_clients = optional or yes",
+  },
+  {
+    key: "sentinel_tls",
+    isSet: ({ sentinelTls }) => sentinelTls,
+    isKept: ({ backendTls }) => backendTls,
+    rule: "needs backend_tls = on",
   },
   pair("http_tls_cert", "http_tls_key", ({ httpTlsCert, httpTlsKey }) => [httpTlsCert, httpTlsKey]),
   pair(

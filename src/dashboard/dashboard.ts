@@ -1,7 +1,7 @@
 /**
  * The dashboard: leads or stands by, and ties the parts of the control plane together.
  *
- *     start ─► Leadership ── leading ──► interrupted change finished ─► Monitor, MigrationQueue, Failover
+ *     start ─► Leadership ── leading ──► interrupted change finished ─► Monitor, MigrationQueue, Failover, Sentinels
  *                  ▲   └───── deposed ──► all of them stopped ◄──────┘
  *                  └────────────────────────────┘
  *
@@ -27,12 +27,11 @@ import type { OutageReport } from "../control/outages.ts";
 import { Events } from "../control/events.ts";
 import { Failover } from "../control/failover.ts";
 import { Leadership } from "../control/leadership.ts";
-import { Confirmer, type ConfirmTimes } from "../control/confirm.ts";
+import { Confirmer } from "../control/confirm.ts";
 import { ChangeLog } from "../control/change.ts";
-import { type MigrationOptions, MigrationQueue } from "../migration/queue.ts";
+import { MigrationQueue } from "../migration/queue.ts";
 import { monitoredView } from "../monitor/cluster_view.ts";
 import { Monitor } from "../monitor/monitor.ts";
-import type { LagLimits } from "../monitor/server_outages.ts";
 import {
   promote,
   type PromoteContext,
@@ -42,6 +41,9 @@ import {
 import { askSighting, reasonOf, refusesConnections } from "../control/proxies.ts";
 import { Publisher } from "../control/publish.ts";
 import type { RedisUsersContext } from "../control/redis_users.ts";
+import { announceMaster } from "../control/master_change.ts";
+import { openSentinel, SENTINEL_DEFAULTS } from "../control/sentinel_options.ts";
+import { Sentinels } from "../control/sentinels.ts";
 import type { ServerAuth } from "../control/servers.ts";
 import { resumeRuleChange, type RulesContext } from "../control/slot_rules.ts";
 import { SlotKeyCounter } from "../control/slot_keys.ts";
@@ -52,36 +54,10 @@ import type { AccessControl } from "../control/dashboard_users.ts";
 import { AccessGate } from "./access/access_gate.ts";
 import { AuditLog } from "./audit/audit_log.ts";
 import { AuditTrail } from "./audit/audit_trail.ts";
+import type { DashboardOptions } from "./dashboard_options.ts";
 import { OutageTrail } from "./outages/outage_trail.ts";
 import { dashboardMetrics } from "./metrics/metrics.ts";
 import type { FailoverCounts } from "./metrics/row.ts";
-
-/** How a dashboard is run. */
-export interface DashboardOptions {
-  readonly store: Store;
-  /** The kind of coordinator, for the page. */
-  readonly coordinator: string;
-  /** Where others reach this dashboard, `host:port`. */
-  readonly addr: string;
-  readonly version: string;
-  readonly auth: ServerAuth;
-  /** Longest time to connect to a Redis server, in milliseconds. */
-  readonly dialMs: number;
-  readonly failover: "off" | "auto";
-  readonly failoverAfterMs: number;
-  /** How slots are moved; what is left out has a default. */
-  readonly migrate?: Omit<MigrationOptions, "user" | "password" | "slowestProxy">;
-  /** Whether changes need a token. */
-  readonly needsToken: boolean;
-  /** Whether the entry of a Codis 2.0 dashboard is removed. */
-  readonly takeOver: boolean;
-  /** File of the audit trail. @default none */
-  readonly auditLog?: string;
-  /** From when on a replica is too far behind. @default the keys' defaults */
-  readonly lagLimits?: LagLimits;
-  /** How long proxies may take to confirm. @default Codis 2.0's times */
-  readonly times?: ConfirmTimes;
-}
 
 /** Longest time that a Redis server may take to reply by default, in milliseconds. */
 const REPLY_MS = 5_000;
@@ -100,6 +76,8 @@ const log = logger("dashboard");
 export class Dashboard implements Control {
   readonly store: Store;
   readonly monitor: Monitor;
+  /** The sentinels, and what they are told. */
+  readonly sentinels: Sentinels;
   readonly slotKeys: SlotKeyCounter = new SlotKeyCounter(this);
   /** Who may do what. */
   readonly access: AccessGate;
@@ -176,7 +154,19 @@ export class Dashboard implements Control {
       }),
       askInfo: (addr) => this.#askInfo(addr),
       promote: (groupId, addr) => this.#failOver(groupId, addr),
+      isFollowed: () => this.sentinels.areThere,
     }, failoverAfterMs);
+    const sentinels = { ...SENTINEL_DEFAULTS, ...options.sentinels };
+    this.sentinels = new Sentinels({
+      control: this,
+      auth: options.auth,
+      settings: sentinels,
+      initial: sentinels.initial,
+      groups: () => this.monitor.tree.groups,
+      servers: this.monitor.servers,
+      open: openSentinel(sentinels, options),
+      takeMaster: (groupId, addr) => this.#followSentinels(groupId, addr),
+    });
   }
 
   /** Whether this dashboard leads. */
@@ -282,8 +272,12 @@ export class Dashboard implements Control {
     const { groupId } = options;
     try {
       const body = () => promote(this.#promoteContext, options);
-      // No key is on its way to or from a server that stops being the master.
-      await (this.#migrations?.aside(groupId, body) ?? body());
+      await this.sentinels.aside(
+        groupId,
+        options.isForced,
+        // No key is on its way to or from a server that stops being the master.
+        () => this.#migrations?.aside(groupId, body) ?? body(),
+      );
     } finally {
       await this.#reread();
     }
@@ -327,12 +321,13 @@ export class Dashboard implements Control {
         addr,
         pid: Deno.pid,
         started_at: this.#startedAt,
-        failover,
+        failover: this.sentinels.areThere ? "sentinel" : failover,
         failover_after_seconds: failoverAfterMs / 1000,
         needs_token: needsToken || this.access.records.areThere,
         has_users: this.access.records.hasUsers,
       },
       ...monitoredView(this.monitor),
+      sentinels: this.sentinels.view(),
       migrations: this.#migrations?.views() ?? [],
       migration_totals: this.#migrations?.totals ?? null,
       migrations_paused_since: this.#migrations?.paused?.since ?? null,
@@ -385,6 +380,7 @@ export class Dashboard implements Control {
     this.#holds.start();
     await this.#reread();
     if (this.#options.failover === "auto") this.#failover.start();
+    await this.sentinels.start();
     this.#endRemoving = keepNewestActions(this.store, ACTIONS_KEPT);
     this.report("info", `this dashboard leads (${this.#options.addr}, pid ${Deno.pid})`);
     this.outages.tellLead(this.#options.addr, previous);
@@ -395,6 +391,7 @@ export class Dashboard implements Control {
     this.audit.unload();
     this.outages.unload();
     this.#failover.stop();
+    await this.sentinels.stop();
     this.#holds.stop();
     this.#changes.stop();
     this.monitor.stop();
@@ -418,6 +415,16 @@ export class Dashboard implements Control {
       this.#failovers.failed++;
       note(500, (error as Error).message);
       throw error;
+    }
+  }
+
+  /** Stores what Sentinel has done. */
+  async #followSentinels(groupId: number, addr: string): Promise<void> {
+    const body = () => announceMaster(this, groupId, addr, "offline");
+    try {
+      await (this.#migrations?.aside(groupId, body) ?? body());
+    } finally {
+      await this.#reread();
     }
   }
 

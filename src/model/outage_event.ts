@@ -96,6 +96,18 @@ export const OUTAGE_KINDS = {
     afterMs: 0,
     help: "Sentinel has made another server the master",
   },
+  sentinel_down: {
+    form: "pair",
+    severity: "warning",
+    afterMs: 5_000,
+    help: "a sentinel does not answer the dashboard",
+  },
+  sentinel_conflict: {
+    form: "pair",
+    severity: "error",
+    afterMs: 5_000,
+    help: "sentinels cannot decide about a group's master, or name one that is not in the group",
+  },
 } as const satisfies Readonly<Record<string, KindRow>>;
 
 /** A kind of outage. */

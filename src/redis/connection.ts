@@ -15,7 +15,7 @@ import { causeOf, type Connection, dial, hangUp, writeAll } from "../io/dial.ts"
 import type { TlsToServers } from "../io/tls.ts";
 import { Encoder } from "../resp/encoder.ts";
 import { ReplyFramer } from "../resp/reply_framer.ts";
-import { decodeReply, RedisError, type RedisValue } from "./reply.ts";
+import { decodeReply, RedisError, type RedisValue, replyText } from "./reply.ts";
 
 /** How a connection is opened and used. */
 export interface RedisOptions {
@@ -29,6 +29,8 @@ export interface RedisOptions {
   readonly replyMs: number;
   /** How to speak TLS; without it, none is spoken. */
   readonly tls?: TlsToServers | undefined;
+  /** Takes the messages of channels that were subscribed to by SUBSCRIBE. */
+  readonly onMessage?: ((text: string) => void) | undefined;
 }
 
 /** A word of a command; numbers are written in decimal. */
@@ -208,6 +210,7 @@ export class RedisConnection implements Disposable {
       this.#pieces = [];
       const isError = this.#framer.type === 45;
       this.#framer.reset();
+      if (this.#options.onMessage !== undefined && this.#takeMessage(whole)) continue;
       const waiting = this.#waiting[0];
       if (waiting === undefined) throw new Error("the server sent a reply without a request");
       waiting.replies.push(waiting.isRaw && !isError ? whole.slice() : decodeReply(whole));
@@ -217,6 +220,14 @@ export class RedisConnection implements Disposable {
       }
     }
     this.#restartTimer();
+  }
+
+  /** Whether a reply is a message of a channel, which nobody waits for. */
+  #takeMessage(bytes: Uint8Array): boolean {
+    const reply = decodeReply(bytes);
+    if (!Array.isArray(reply) || replyText(reply[0] ?? null) !== "message") return false;
+    this.#options.onMessage?.(replyText(reply[2] ?? null));
+    return true;
   }
 
   #restartTimer(): void {

@@ -50,6 +50,8 @@ export function storePaths(product: string) {
     allowedCommands: `${root}/allowed_commands`,
     /** Not in Codis 2.0: the zones that servers are in. */
     serverZones: `${root}/server_zones`,
+    /** Not in Codis 2.0: the sentinels that watch the masters, named and spelled as in Codis 3.2. */
+    sentinels: `${root}/sentinel`,
     /** Not in Codis 2.0: which keys belong together. */
     slotRules: `${root}/slot_rules`,
     /** Not in Codis 2.0: the users that Redis clients log in as. */

@@ -128,6 +128,7 @@ export const VIEW: ClusterView = {
   }],
   slot_rules: [],
   allowed_commands: [],
+  sentinels: null,
   dead_fences: [],
   migrations: [],
   migration_totals: null,

@@ -7,7 +7,8 @@
 
 import { accessPolicy } from "../../src/api/auth.ts";
 import { Secret } from "../../src/base/secret.ts";
-import { Dashboard, type DashboardOptions } from "../../src/dashboard/dashboard.ts";
+import { Dashboard } from "../../src/dashboard/dashboard.ts";
+import type { DashboardOptions } from "../../src/dashboard/dashboard_options.ts";
 import type { HttpServer } from "../../src/io/http_server.ts";
 import type { RedisConnection } from "../../src/redis/connection.ts";
 import { serveDashboard } from "../../src/dashboard/server.ts";

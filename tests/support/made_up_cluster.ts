@@ -246,6 +246,7 @@ export function madeUpCluster(second: number): ClusterView {
       { name: "json.debug|memory", way: "key=2" },
       { name: "tair.wait", way: "block=1" },
     ],
+    sentinels: null,
     dead_fences: [],
     migrations: migrations(second),
     migration_totals: {

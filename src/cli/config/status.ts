@@ -118,8 +118,13 @@ export function formatCluster(view: ClusterView): string {
 
 function formatHead(view: ClusterView): string {
   const { dashboard, coordinator } = view;
+  const sentinels = view.sentinels?.servers ?? [];
   const failover = dashboard.failover === "off"
     ? "failover off"
+    : dashboard.failover === "sentinel"
+    ? `failover by Sentinel, ${sentinels.filter(({ is_reachable }) => is_reachable).length} of ${
+      countOf(sentinels.length, "sentinel")
+    } up`
     : `failover after ${dashboard.failover_after_seconds} s`;
   return formatFields([
     ["product", `${view.product}, codis-proxy ${view.version}`],

@@ -49,6 +49,15 @@ export function makeDashboard(
     dialMs: config.backendDialTimeoutMs,
     failover: config.failover,
     failoverAfterMs: config.failoverAfterMs,
+    sentinels: {
+      initial: config.sentinels.map(formatAddress),
+      password: config.sentinelPassword,
+      isTls: config.sentinelTls,
+      quorum: config.sentinelQuorum,
+      downAfterMs: config.sentinelDownAfterMs,
+      failoverTimeoutMs: config.sentinelFailoverTimeoutMs,
+      parallelSyncs: config.sentinelParallelSyncs,
+    },
     migrate: {
       keysPerSecond: config.migrateKeysPerSecond,
       bytesPerSecond: config.migrateBytesPerSecond,

@@ -37,6 +37,7 @@ import { REBALANCE_ROUTES } from "./rebalance.ts";
 import { REDIS_ROUTES } from "./redis.ts";
 import { REDIS_USER_ROUTES } from "./redis_user.ts";
 import { type ApiRoute, type Call, findRoute } from "./route.ts";
+import { SENTINEL_ROUTES } from "./sentinel.ts";
 import { SERVER_GROUP_ROUTES } from "./server_group.ts";
 import { SLOT_ROUTES } from "./slot.ts";
 import { SLOT_RULE_ROUTES } from "./slot_rule.ts";
@@ -66,6 +67,7 @@ export const API_TABLE: readonly ApiRoute[] = [
   REBALANCE_ROUTES,
   REDIS_ROUTES,
   REDIS_USER_ROUTES,
+  SENTINEL_ROUTES,
   SERVER_GROUP_ROUTES,
   SLOT_ROUTES,
   SLOT_RULE_ROUTES,

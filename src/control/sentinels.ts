@@ -1,0 +1,437 @@
+/**
+ * The sentinels of a product: which there are, what they are told, and that the table follows them.
+ *
+ *     store: sentinel { servers, out_of_sync } ─► a SentinelWatch each ─► SentinelFollower ─► the table
+ *            ▲                                          │
+ *            │ add, remove, resync, a promotion         └─ misses a group? out of sync? ─► told what to watch
+ *            └── while they are told: out_of_sync, so that the next dashboard finishes it
+ *
+ * With sentinels, Sentinel decides who is master: our own failover does nothing. Only a promotion that an
+ * operator asks for is ours. During that, no sentinel watches the group: each would take the old master
+ * for lost, and put it back by its own higher config epoch.
+ *
+ * @module
+ */
+
+import type { SentinelsView } from "../api/cluster_view.ts";
+import { logger } from "../base/log.ts";
+import { repeat } from "../base/repeat.ts";
+import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
+import type { GroupRecord } from "../model/group.ts";
+import { encodeSentinels, groupOfMasterName, type SentinelsRecord } from "../model/sentinels.ts";
+import type { RedisConnection } from "../redis/connection.ts";
+import { readInfo, runIdIn } from "../redis/info.ts";
+import type { SentinelSettings } from "../redis/sentinel.ts";
+import { loadGroup, loadGroups } from "../store/groups.ts";
+import { loadSentinels } from "../store/sentinels.ts";
+import { StoreError } from "../store/store.ts";
+import { SentinelFollower, type SentinelFollowerContext } from "./sentinel_follower.ts";
+import {
+  doesStray,
+  forgetAt,
+  type SentinelFailures,
+  type SentinelSyncContext,
+  watchAt,
+} from "./sentinel_sync.ts";
+import { majorityOf, type SentinelAnswer } from "./sentinel_verdict.ts";
+import { SentinelWatch } from "./sentinel_watch.ts";
+import { IDENTITY_MS, replicationOf, type ServerAuth } from "./servers.ts";
+
+/** Time between two looks at what is to do, in milliseconds. */
+const ROUND_MS = 1_000;
+/** Wait before sentinels are told again that could not be told, in milliseconds. */
+const RETRY_MS = 5_000;
+
+const log = logger("dashboard");
+
+/** What sentinels are followed and told with. */
+export interface SentinelsContext extends Omit<SentinelFollowerContext, "isHeld"> {
+  /** The groups as they were last read. */
+  groups(): readonly GroupRecord[];
+  /** Connects to a sentinel. */
+  open(addr: string, onMessage?: (text: string) => void): Promise<RedisConnection>;
+  readonly settings: SentinelSettings;
+  readonly auth: ServerAuth;
+  /** Sentinels of a store that has none yet. */
+  readonly initial: readonly string[];
+}
+
+/** See the header. */
+export class Sentinels {
+  readonly #context: SentinelsContext;
+  readonly #timers: Timers;
+  readonly #follower: SentinelFollower;
+  #record: SentinelsRecord = { servers: [], out_of_sync: false };
+  #watches: readonly SentinelWatch[] = [];
+  /** Groups whose master this dashboard changes. */
+  readonly #held = new Set<number>();
+  /** Groups that were there before. */
+  #seen: ReadonlySet<number> = new Set();
+  /** What is done one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #retryAtMs = 0;
+  /** How many answered in the last round. */
+  #up = 0;
+  #problem = "";
+  #end = () => {};
+
+  /** Follows nobody yet. */
+  constructor(context: SentinelsContext, timers: Timers = SYSTEM_TIMERS) {
+    this.#context = context;
+    this.#timers = timers;
+    const isHeld = (groupId: number) => this.#held.has(groupId);
+    this.#follower = new SentinelFollower({ ...context, isHeld });
+  }
+
+  /** Whether there are any: then Sentinel decides about masters. */
+  get areThere(): boolean {
+    return this.#record.servers.length > 0;
+  }
+
+  /** Begins to follow the sentinels in the store; stores those of the configuration where there are none. */
+  async start(): Promise<void> {
+    const { control, initial } = this.#context;
+    const stored = await loadSentinels(control.store);
+    if (stored === undefined && initial.length > 0) {
+      await this.#save({ servers: initial, out_of_sync: true });
+    } else {
+      this.#take(stored ?? { servers: [], out_of_sync: false });
+      const isSame = [...initial].sort().join() === [...this.#record.servers].sort().join();
+      if (initial.length > 0 && !isSame) {
+        log.warn("sentinels = {initial} is ignored: the store has {stored}", {
+          initial: initial.join(),
+          stored: this.#record.servers.join() || "none",
+        });
+      }
+    }
+    this.#end = repeat(ROUND_MS, () => this.#round(), this.#timers);
+  }
+
+  /** Ends it, after what is under way. */
+  async stop(): Promise<void> {
+    this.#end();
+    this.#take({ servers: [], out_of_sync: false });
+    this.#follower.reset();
+    this.#seen = new Set();
+    await this.#turn;
+  }
+
+  // -- what operators ask for --
+
+  /**
+   * Adds a sentinel, and has it watch every group.
+   *
+   * @throws {StoreError} When it is there already, does not answer, or is no sentinel.
+   */
+  async add(addr: string): Promise<void> {
+    await this.#inTurn(async () => {
+      const { servers } = this.#record;
+      if (servers.includes(addr)) throw new StoreError(`sentinel ${addr} is there already`);
+      const runId = await this.#identityOf(addr);
+      for (const other of servers) {
+        if (await this.#identityOf(other).catch(() => "") !== runId) continue;
+        throw new StoreError(`${addr} is the same sentinel as ${other}`);
+      }
+      await this.#save({ servers: [...servers, addr], out_of_sync: true });
+      await this.#sync();
+    });
+  }
+
+  /**
+   * Removes a sentinel: it watches our groups no longer, and the others forget it.
+   *
+   * @param isForced Also when it does not answer, and so goes on watching.
+   * @throws {StoreError} When it is not there, or does not answer.
+   */
+  async remove(addr: string, isForced: boolean): Promise<void> {
+    await this.#inTurn(async () => {
+      const { servers } = this.#record;
+      if (!servers.includes(addr)) throw new StoreError(`there is no sentinel ${addr}`);
+      const failure = (await forgetAt(this.#syncContext, [addr])).get(addr);
+      if (failure !== undefined && !isForced) {
+        throw new StoreError(
+          `sentinel ${addr} cannot be told to watch this product no longer (${failure}): force it if it ` +
+            "will not come back",
+        );
+      }
+      await this.#save({ servers: servers.filter((each) => each !== addr), out_of_sync: true });
+      await this.#restart();
+    });
+  }
+
+  /**
+   * Has all sentinels forget this product, and watch the masters that the table has.
+   *
+   * @throws {StoreError} When one cannot be told, or a failover is under way: it is tried again then.
+   */
+  async resync(): Promise<void> {
+    await this.#inTurn(async () => {
+      if (!this.areThere) {
+        throw new StoreError("there are no sentinels: `codis-proxy config sentinel add` adds one");
+      }
+      await this.#save({ ...this.#record, out_of_sync: true });
+      await this.#restart();
+    });
+  }
+
+  /**
+   * Does something that changes a group's master while no sentinel watches the group.
+   *
+   * @param isForced Also when a sentinel does not answer, which still watches the old master then.
+   * @throws {StoreError} When a sentinel does not answer. @throws As `body`.
+   */
+  async aside<T>(groupId: number, isForced: boolean, body: () => Promise<T>): Promise<T> {
+    if (!this.areThere) return await body();
+    return await this.#inTurn(async () => {
+      const { servers } = this.#record;
+      const silent = this.#watches.filter(({ masters }) => masters === undefined);
+      if (silent.length > 0 && !isForced) {
+        throw new StoreError(
+          `sentinel ${
+            silent.map(({ addr }) => addr).join(", ")
+          } does not answer, and would undo this ` +
+            "when it comes back: start it, remove it (`codis-proxy config sentinel remove`), or force it",
+        );
+      }
+      this.#held.add(groupId);
+      try {
+        await this.#save({ ...this.#record, out_of_sync: true });
+        const failures = await forgetAt(this.#syncContext, servers, [groupId]);
+        if (failures.size > 0 && !isForced) throw new StoreError(linesOf(failures).join("; "));
+        return await body();
+      } finally {
+        await this.#sync([await loadGroup(this.#context.control.store, groupId)])
+          .catch((error) => this.#context.control.report("warning", (error as Error).message));
+        this.#held.delete(groupId);
+      }
+    });
+  }
+
+  /** For the page; null when there are no sentinels. */
+  view(): SentinelsView | null {
+    if (!this.areThere) return null;
+    const { settings } = this.#syncContext;
+    return {
+      out_of_sync: this.#record.out_of_sync,
+      problem: this.#problem,
+      quorum: settings.quorum,
+      down_after_ms: settings.downAfterMs,
+      servers: this.#watches.map((watch) => watch.view()),
+      groups: this.#groups().map(({ id }) => ({
+        group_id: id,
+        problem: this.#follower.problemOf(id),
+      })),
+    };
+  }
+
+  // -- following --
+
+  #take(record: SentinelsRecord): void {
+    this.#record = record;
+    const { servers } = record;
+    const kept = this.#watches.filter(({ addr }) => servers.includes(addr));
+    for (const watch of this.#watches) if (!kept.includes(watch)) watch.close();
+    const { control, open } = this.#context;
+    this.#watches = servers.map((addr) =>
+      kept.find((watch) => watch.addr === addr) ?? new SentinelWatch(addr, {
+        open,
+        groupOf: (name) => groupOfMasterName(control.store.product, name),
+        onAnswer: () => this.#judge(),
+      }, this.#timers)
+    );
+  }
+
+  /** The groups that have a master. */
+  #groups(): readonly GroupRecord[] {
+    return this.#context.groups().filter(({ servers }) =>
+      servers?.some(({ type }) => type === "master")
+    );
+  }
+
+  #answersFor(groupId: number): readonly SentinelAnswer[] {
+    return this.#watches.flatMap(({ addr, masters }) =>
+      masters === undefined ? [] : [{ sentinel: addr, master: masters.get(groupId) }]
+    );
+  }
+
+  #judge(): void {
+    const total = this.#watches.length;
+    const up = this.#watches.filter(({ masters }) => masters !== undefined).length;
+    // Told once, and not for each group.
+    if (up < majorityOf(total)) return;
+    for (const group of this.#groups()) {
+      void this.#follower.judge(group, this.#answersFor(group.id), total);
+    }
+  }
+
+  async #round(): Promise<void> {
+    if (!this.areThere) return;
+    this.#reportOutages();
+    this.#judge();
+    const ids = new Set(this.#context.groups().map(({ id }) => id));
+    const gone = [...this.#seen].filter((id) => !ids.has(id));
+    this.#seen = ids;
+    if (gone.length > 0) {
+      const { servers } = this.#record;
+      const failures = await this.#inTurn(() => forgetAt(this.#syncContext, servers, gone));
+      if (failures.size > 0) this.#context.control.report("warning", linesOf(failures).join("; "));
+    }
+    if (!this.#isToMend() || this.#timers.nowMs() < this.#retryAtMs) return;
+    this.#retryAtMs = this.#timers.nowMs() + RETRY_MS;
+    await this.#inTurn(() => this.#sync()).catch((error) => {
+      if ((error as Error).message !== this.#problem) log.warn("sentinels: {error}", { error });
+    });
+  }
+
+  #isToMend(): boolean {
+    if (this.#record.out_of_sync) return true;
+    return this.#groups().some(({ id }) =>
+      !this.#held.has(id) && this.#watches.some(({ masters }) => masters?.has(id) === false)
+    );
+  }
+
+  #reportOutages(): void {
+    const { control } = this.#context;
+    const total = this.#watches.length;
+    let up = 0;
+    for (const { addr, masters, problem, downMs } of this.#watches) {
+      const about = { kind: "sentinel_down", subject: addr, server: addr } as const;
+      if (masters === undefined) {
+        const text = `sentinel ${addr} does not answer`;
+        control.outage({ ...about, phase: "begin", text, cause: problem, forMs: downMs });
+      } else {
+        up++;
+        control.outage({ ...about, phase: "end", text: `sentinel ${addr} answers again` });
+      }
+    }
+    const about = { kind: "sentinel_conflict", subject: "sentinels" } as const;
+    // One that comes back may watch an old master: not a moment longer than needed.
+    if (up > this.#up) this.#retryAtMs = 0;
+    this.#up = up;
+    const isEnough = up >= majorityOf(total);
+    control.outage({
+      ...about,
+      phase: isEnough ? "end" : "begin",
+      text: isEnough
+        ? "enough sentinels answer"
+        : `${up} of ${total} sentinels answer, ${
+          majorityOf(total)
+        } are needed: no master is replaced`,
+      hint: isEnough
+        ? ""
+        : "start the others again, or promote by `codis-proxy config server promote`",
+    });
+  }
+
+  // -- telling --
+
+  get #syncContext(): SentinelSyncContext {
+    const { control, settings, auth, open } = this.#context;
+    const quorum = settings.quorum || majorityOf(this.#record.servers.length);
+    return {
+      ...{ product: control.store.product, auth, open },
+      settings: { ...settings, quorum },
+      isStored: async (groupId, seen) => {
+        const group = await loadGroup(control.store, groupId);
+        const master = group.servers?.find(({ type }) => type === "master")?.addr ?? "";
+        return await this.#follower.isServer(group, master, seen);
+      },
+    };
+  }
+
+  /** Has sentinels watch groups; by default all, and then they are in sync. */
+  async #sync(groups?: readonly GroupRecord[]): Promise<void> {
+    const { control } = this.#context;
+    const { servers } = this.#record;
+    try {
+      const { fit, problems } = await this.#fitIn(groups ?? await loadGroups(control.store));
+      let failures = await watchAt(this.#syncContext, servers, fit);
+      if (this.#record.out_of_sync && [...failures.values()].some(doesStray)) {
+        // All of them first: any that still knew the old master would tell the others of it.
+        await forgetAt(this.#syncContext, servers, fit.map(({ id }) => id));
+        failures = await watchAt(this.#syncContext, servers, fit);
+      }
+      // What they have answered before is not true any more.
+      await Promise.all(this.#watches.map((watch) => watch.ask()));
+      const all = [...problems, ...linesOf(failures)];
+      if (all.length > 0) throw new StoreError(all.join("; "));
+      this.#problem = "";
+    } catch (error) {
+      this.#problem = (error as Error).message;
+      throw error;
+    }
+    if (this.#record.out_of_sync) await this.#save({ ...this.#record, out_of_sync: false });
+  }
+
+  /** As {@linkcode Sentinels.#sync}, after all of them have forgotten everything of ours. */
+  async #restart(): Promise<void> {
+    if (this.areThere) {
+      const { problems } = await this.#fitIn(await loadGroups(this.#context.control.store));
+      if (problems.length > 0) throw new StoreError(problems.join("; "));
+      await forgetAt(this.#syncContext, this.#record.servers);
+    }
+    await this.#sync();
+  }
+
+  /** Those groups whose master can be watched: Sentinel must not be told what it has just changed. */
+  async #fitIn(
+    groups: readonly GroupRecord[],
+  ): Promise<{ fit: readonly GroupRecord[]; problems: readonly string[] }> {
+    const problems: string[] = [];
+    const fit = await Promise.all(groups.map(async (group) => {
+      const problem = await this.#problemIn(group);
+      if (problem === "") return [group];
+      problems.push(`group ${group.id}: ${problem}`);
+      return [];
+    }));
+    return { fit: fit.flat(), problems };
+  }
+
+  async #problemIn({ id, servers }: GroupRecord): Promise<string> {
+    const master = servers?.find(({ type }) => type === "master")?.addr;
+    if (master === undefined) return "";
+    const isReplaced = this.#answersFor(id).some((answer) =>
+      answer.master?.flags.includes("failover_in_progress")
+    );
+    if (isReplaced) return `Sentinel is replacing ${master}`;
+    try {
+      using redis = await this.#context.control.redis(master, IDENTITY_MS);
+      const { role, master: followed } = replicationOf(await readInfo(redis, "replication"));
+      if (role === "master") return "";
+      return `${master} is stored as master, and follows ${followed}: promote a server of the group`;
+    } catch {
+      return ""; // Sentinel is there for masters that do not answer.
+    }
+  }
+
+  /** @throws {StoreError} When it is no sentinel. */
+  async #identityOf(addr: string): Promise<string> {
+    using redis = await this.#context.open(addr);
+    const info = await readInfo(redis, "server");
+    if (info["redis_mode"] === "sentinel") return runIdIn(info);
+    throw new StoreError(
+      `${addr} is no sentinel: it runs as ${info["redis_mode"] ?? "something else"}`,
+    );
+  }
+
+  async #save(record: SentinelsRecord): Promise<void> {
+    const { control } = this.#context;
+    const isNew = record.servers.join() !== this.#record.servers.join();
+    await control.change({
+      summary: isNew ? `sentinels: ${record.servers.join(", ") || "none"}` : "",
+      writes: [{ path: control.store.paths.sentinels, data: encodeSentinels(record) }],
+      announcements: [],
+    });
+    this.#take(record);
+  }
+
+  #inTurn<T>(body: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(body);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+}
+
+function linesOf(failures: SentinelFailures): readonly string[] {
+  return [...failures].map(([addr, text]) => `sentinel ${addr}: ${text}`);
+}

@@ -1,0 +1,41 @@
+/**
+ * How a dashboard is run.
+ *
+ * @module
+ */
+
+import type { ConfirmTimes } from "../control/confirm.ts";
+import type { SentinelOptions } from "../control/sentinel_options.ts";
+import type { ServerAuth } from "../control/servers.ts";
+import type { MigrationOptions } from "../migration/queue.ts";
+import type { LagLimits } from "../monitor/server_outages.ts";
+import type { Store } from "../store/store.ts";
+
+/** See the header; what is left out has a default. */
+export interface DashboardOptions {
+  readonly store: Store;
+  /** The kind of coordinator, for the page. */
+  readonly coordinator: string;
+  /** Where others reach this dashboard, `host:port`. */
+  readonly addr: string;
+  readonly version: string;
+  readonly auth: ServerAuth;
+  /** Longest time to connect to a Redis server, in milliseconds. */
+  readonly dialMs: number;
+  readonly failover: "off" | "auto";
+  readonly failoverAfterMs: number;
+  /** How sentinels are reached and told; what is left out has a default. */
+  readonly sentinels?: Partial<SentinelOptions>;
+  /** How slots are moved; what is left out has a default. */
+  readonly migrate?: Omit<MigrationOptions, "user" | "password" | "slowestProxy">;
+  /** Whether changes need a token. */
+  readonly needsToken: boolean;
+  /** Whether the entry of a Codis 2.0 dashboard is removed. */
+  readonly takeOver: boolean;
+  /** File of the audit trail. @default none */
+  readonly auditLog?: string;
+  /** From when on a replica is too far behind. @default the keys' defaults */
+  readonly lagLimits?: LagLimits;
+  /** How long proxies may take to confirm. @default Codis 2.0's times */
+  readonly times?: ConfirmTimes;
+}

@@ -1,0 +1,55 @@
+/**
+ * The addresses of a host name, looked up each time as the system does it: `/etc/hosts`, then DNS.
+ *
+ * @module
+ */
+
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+
+/** Lookups under way, by name: those who want the same at the same time share one. */
+const pending = new Map<string, Promise<readonly string[]>>();
+
+/**
+ * Looks a name up; nothing is remembered. An address literal is its own answer.
+ *
+ * @param hostname Name or address literal, without brackets.
+ * @returns Addresses in the order in which to try them: IPv6 and IPv4 by turns, the system's first choice
+ * first.
+ * @throws {Error} When the name has no address now; the message names it.
+ */
+export function lookUp(hostname: string): Promise<readonly string[]> {
+  // A zone (`fe80::1%eth0`) is part of an address.
+  if (isIP(hostname.replace(/%.*/, "")) !== 0) return Promise.resolve([hostname]);
+  let found = pending.get(hostname);
+  if (found === undefined) {
+    found = ask(hostname).finally(() => pending.delete(hostname));
+    pending.set(hostname, found);
+  }
+  return found;
+}
+
+async function ask(hostname: string): Promise<readonly string[]> {
+  try {
+    // As the system sorts them: it knows which addresses this machine can reach.
+    return byTurns(await lookup(hostname, { all: true, verbatim: true }));
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? "";
+    const cause = CAUSES[code] ?? (code || (error as Error).message);
+    throw new Error(`the name "${hostname}" ${cause}`, { cause: error });
+  }
+}
+
+const CAUSES: Readonly<Record<string, string>> = {
+  ENOTFOUND: "has no address",
+  EAI_AGAIN: "cannot be looked up now: no name server answers",
+};
+
+/** Mixes the two families, so that one that leads nowhere costs the time of one attempt only. */
+function byTurns(found: readonly { address: string; family: number }[]): readonly string[] {
+  const first = found[0]?.family;
+  const one = found.filter(({ family }) => family === first);
+  const other = found.filter(({ family }) => family !== first);
+  const mixed = one.flatMap((each, i) => i < other.length ? [each, other[i]!] : [each]);
+  return [...mixed, ...other.slice(one.length)].map(({ address }) => address);
+}
