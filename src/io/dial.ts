@@ -6,6 +6,7 @@
 
 import { HELD_UP_MS } from "../base/clock.ts";
 import type { ByteReader } from "./byte_source.ts";
+import { lookUp } from "./lookup.ts";
 import { secureDialed, type TlsToServers } from "./tls.ts";
 import type { ByteSink } from "./write_batch.ts";
 
@@ -16,12 +17,17 @@ export interface Connection extends ByteReader, ByteSink {
   readonly remoteAddr: Deno.Addr;
 }
 
+/** The longest time after which the next address of a name is tried beside those before; milliseconds. */
+const NEXT_ADDRESS_MS = 250;
+
 /**
- * Connects to a TCP address.
+ * Connects to a TCP address. A name is looked up each time; its addresses are tried one after the other,
+ * the next one when the one before has failed or has not answered for a while. The first that answers is
+ * taken.
  *
  * @param hostname Name or address literal, without brackets.
  * @param port TCP port.
- * @param timeoutMs How long to try, in milliseconds.
+ * @param timeoutMs How long to try, lookup and all addresses together, in milliseconds.
  * @param tls How to speak TLS; without it, none is spoken.
  * @returns The connection, with Nagle's algorithm off.
  * @throws {Error} With a short cause as message: `connection refused`, `timeout after 1000 ms`, …
@@ -46,7 +52,7 @@ export async function dial(
       timer = setTimeout(giveUp, HELD_UP_MS);
     }, timeoutMs);
   });
-  const dialing = Deno.connect({ hostname, port, signal: abort.signal } as Deno.ConnectOptions);
+  const dialing = dialName(hostname, port, timeoutMs, abort.signal);
   // A connection that comes after the deadline is closed.
   dialing.then((conn) => abort.signal.aborted && conn.close(), () => {});
   try {
@@ -59,6 +65,81 @@ export async function dial(
     throw new Error(causeOf(error), { cause: error });
   } finally {
     clearTimeout(timer);
+  }
+}
+
+async function dialName(
+  hostname: string,
+  port: number,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Deno.TcpConn> {
+  const addresses = await lookUp(hostname);
+  signal.throwIfAborted();
+  const [only] = addresses;
+  if (addresses.length === 1) return await connect(only!, port, signal);
+  const pauseMs = Math.min(NEXT_ADDRESS_MS, timeoutMs / (addresses.length + 1));
+  return await new FirstOf(addresses, port, pauseMs, signal).connected;
+}
+
+function connect(address: string, port: number, signal: AbortSignal): Promise<Deno.TcpConn> {
+  return Deno.connect({ hostname: address, port, signal } as Deno.ConnectOptions);
+}
+
+/** Tries several addresses for one connection. */
+class FirstOf {
+  /** The first connection; rejects when there is none at any of them. */
+  readonly connected: Promise<Deno.TcpConn>;
+  readonly #left: string[];
+  readonly #port: number;
+  readonly #pauseMs: number;
+  readonly #end = new AbortController();
+  readonly #failures: string[] = [];
+  #trying = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #resolve!: (conn: Deno.TcpConn) => void;
+  #reject!: (error: Error) => void;
+
+  constructor(addresses: readonly string[], port: number, pauseMs: number, signal: AbortSignal) {
+    this.#left = [...addresses];
+    this.#port = port;
+    this.#pauseMs = pauseMs;
+    this.connected = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    signal.addEventListener("abort", () => this.#stop());
+    this.#tryNext();
+  }
+
+  #tryNext(): void {
+    clearTimeout(this.#timer);
+    const address = this.#left.shift();
+    if (address === undefined) {
+      if (this.#trying === 0) this.#reject(new Error(this.#failures.join(", ")));
+      return;
+    }
+    this.#trying++;
+    this.#timer = setTimeout(() => this.#tryNext(), this.#pauseMs);
+    connect(address, this.#port, this.#end.signal).then(
+      (conn) => this.#end.signal.aborted ? hangUp(conn) : this.#succeed(conn),
+      (error) => {
+        this.#trying--;
+        if (this.#end.signal.aborted) return;
+        this.#failures.push(`${causeOf(error)} at ${address}`);
+        this.#tryNext();
+      },
+    );
+  }
+
+  #succeed(conn: Deno.TcpConn): void {
+    this.#stop();
+    this.#resolve(conn);
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    this.#end.abort();
   }
 }
 
