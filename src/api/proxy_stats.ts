@@ -43,6 +43,8 @@ export interface BackendStats {
   /** `down` once a connection failed and none is open; `unknown` when it was not needed yet. */
   readonly state: "up" | "down" | "unknown";
   readonly in_flight: number;
+  /** Why its requests are refused at once; empty while they are not. Older: left out. */
+  readonly refused_for?: string;
   /** Connections that belong to one client each, and how many there may be; older: left out. */
   readonly private_connections?: number;
   readonly private_connections_max?: number;

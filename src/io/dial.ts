@@ -148,6 +148,11 @@ export async function writeAll(connection: ByteSink, bytes: Uint8Array): Promise
   for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
 }
 
+/** The address that a connection leads to, without its port. */
+export function remoteHost({ remoteAddr }: Pick<Connection, "remoteAddr">): string {
+  return remoteAddr.transport === "tcp" ? remoteAddr.hostname : "";
+}
+
 /** Closes a connection that the system may have closed already. */
 export function hangUp(connection: { close(): void }): void {
   try {

@@ -38,6 +38,7 @@ export function proxyStats(
       addr: server.address,
       state: stateOf(server),
       in_flight: server.inFlight,
+      refused_for: server.refusedFor,
       private_connections: server.privates,
       private_connections_max: server.privatesMax,
     })),

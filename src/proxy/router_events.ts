@@ -30,6 +30,7 @@ export function routerEvents(slotWaitMs: number): RouterEvents {
         router.warn("backend {address} db {database} disconnected: {cause}", details);
       } else router.debug("backend {address} db {database} not reachable: {cause}", details);
     },
+    ...circuitEvents(router),
     sessionOpened: ({ id, remote }) =>
       router.debug("session {id} opened by {remote}", { id, remote }),
     sessionClosed: ({ id, remote }) =>
@@ -71,6 +72,24 @@ export function routerEvents(slotWaitMs: number): RouterEvents {
           count: backends.length,
           addresses: backends.map((backend) => backend.server.address).join(" "),
         },
+      ),
+  };
+}
+
+/** Servers that do not answer in time. */
+function circuitEvents(
+  router: ReturnType<typeof logger>,
+): Pick<RouterEvents, "circuitOpened" | "circuitClosed"> {
+  return {
+    circuitOpened: ({ address, circuit }) =>
+      router.warn(
+        "server {address} does not answer in time ({cause}): requests for it are refused at once, and it is tried once a second",
+        { address, cause: circuit.cause },
+      ),
+    circuitClosed: ({ address }, openMs) =>
+      router.info(
+        "server {address} answers in time again: requests were refused for {openMs} ms",
+        { address, openMs: Math.round(openMs) },
       ),
   };
 }

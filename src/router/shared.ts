@@ -109,6 +109,8 @@ export class RouterShared {
         events.backendLost(backend, cause, wasReady);
         this.resp3.check();
       },
+      circuitOpened: (server) => events.circuitOpened(server),
+      circuitClosed: (server, openMs) => events.circuitClosed(server, openMs),
       slotDrainTimedOut: (slotId, backends) => events.slotDrainTimedOut(slotId, backends),
     });
     this.subscribers = new Subscribers(this.slots, options.backendDialMs, events, this.totals);

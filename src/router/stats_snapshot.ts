@@ -46,6 +46,10 @@ export interface ServerSnapshot {
   /** Age of the oldest request that is not answered yet, in milliseconds. */
   readonly oldestMs: number;
   readonly losses: number;
+  /** Why requests for it are refused; empty while they are not. */
+  readonly refusedFor: string;
+  /** How often that has begun. */
+  readonly circuitOpenings: number;
   /** Connections that one client each has. */
   readonly privates: number;
   /** How many there may be. */
@@ -209,6 +213,8 @@ function sumServers(all: readonly StatsSnapshot[]): ServerSnapshot[] {
           inFlight: sum.inFlight + more.inFlight,
           oldestMs: Math.max(sum.oldestMs, more.oldestMs),
           losses: sum.losses + more.losses,
+          refusedFor: sum.refusedFor || more.refusedFor,
+          circuitOpenings: sum.circuitOpenings + more.circuitOpenings,
           privates: sum.privates + more.privates,
           privatesMax: sum.privatesMax + more.privatesMax,
           privateRefusals: sum.privateRefusals + more.privateRefusals,
@@ -260,6 +266,7 @@ export function countedSoFar(stats: StatsSnapshot): StatsSnapshot {
       hasFailed: false,
       inFlight: 0,
       oldestMs: 0,
+      refusedFor: "",
       privates: 0,
       privatesMax: 0,
     })),

@@ -76,6 +76,8 @@ function serverSnapshot({ server, groupId }: Master, { slots }: RouterShared): S
     inFlight: backends.reduce((sum, { inFlight }) => sum + inFlight, 0),
     oldestMs: backends.reduce((most, backend) => Math.max(most, backend.oldestMs()), 0),
     losses: server.losses,
+    refusedFor: server.circuit.cause,
+    circuitOpenings: server.circuit.openings,
     privates: server.privatesInUse,
     privatesMax: server.options.privateConnectionsMax,
     privateRefusals: server.privateRefusals,

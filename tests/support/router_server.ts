@@ -142,6 +142,9 @@ export class RouterServer implements AsyncDisposable {
       backendReady: (backend) => events.push(`ready ${place(backend)}`),
       backendLost: (backend, cause, wasReady) =>
         events.push(`${wasReady ? "lost" : "unreachable"} ${place(backend)}: ${cause}`),
+      circuitOpened: ({ address, circuit }) =>
+        events.push(`circuit of ${address} opened: ${circuit.cause}`),
+      circuitClosed: ({ address }) => events.push(`circuit of ${address} closed`),
       sessionOpened: () => events.push("session opened"),
       sessionClosed: () => events.push("session closed"),
       sessionOverflowed: () => events.push("session overflowed"),

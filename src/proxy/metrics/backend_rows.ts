@@ -85,6 +85,36 @@ export const BACKEND_METRICS: MetricSection<ProxyRow> = {
       samples: ({ servers }) => servers.map(({ address, losses }) => [{ server: address }, losses]),
     },
     {
+      name: "codis_proxy_backend_circuit_open",
+      help: "1 while requests for a server are refused because it does not answer in time",
+      type: "gauge",
+      labels: ["server"],
+      isPerWorker: true,
+      alerts: [{
+        name: "CodisProxyCircuitOpen",
+        when: "max by (instance, server) (codis_proxy_backend_circuit_open) == 1",
+        minutes: 1,
+        severity: "critical",
+        summary:
+          "Proxy {{ $labels.instance }} refuses requests for {{ $labels.server }}, which does not answer in time.",
+        fix: "Look at its SLOWLOG, its machine and the network. It is used again when it answers.",
+      }],
+      samples: ({ servers }) =>
+        servers.map(({ address, refusedFor }) => [
+          { server: address },
+          refusedFor === "" ? 0 : 1,
+        ]),
+    },
+    {
+      name: "codis_proxy_backend_circuit_openings_total",
+      help: "How often requests for a server began to be refused because it did not answer in time",
+      type: "counter",
+      labels: ["server"],
+      isPerWorker: true,
+      samples: ({ servers }) =>
+        servers.map(({ address, circuitOpenings }) => [{ server: address }, circuitOpenings]),
+    },
+    {
       name: "codis_proxy_private_connections",
       help:
         "Connections to a server that belong to one client each, at most private_connections_max",

@@ -17,52 +17,37 @@
  * @module
  */
 
-import { Backoff } from "../../base/backoff.ts";
 import { clock } from "../../base/clock.ts";
-import type { Histogram } from "../../base/histogram.ts";
 import { changeState } from "../../base/state.ts";
 import { type ByteSource, openSource, type SourceOwner } from "../../io/byte_source.ts";
-import { causeOf, type Connection, dial, hangUp, writeAll } from "../../io/dial.ts";
+import { causeOf, type Connection, dial, hangUp, remoteHost, writeAll } from "../../io/dial.ts";
 import { type BatchOwner, WriteBatch } from "../../io/write_batch.ts";
 import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
 import { ReplyFramer } from "../../resp/reply_framer.ts";
 import { BACKEND_RESET, backendDown, backendFailure } from "../errors.ts";
-import { moverLogin, requestLogin, type RouterOptions } from "../options.ts";
+import { moverLogin, requestLogin } from "../options.ts";
 import { acquireRequest, deliver, failRequest, NO_INTEREST, type Request } from "../request.ts";
 import { sendOn } from "../slots/route.ts";
+import type { BackendHost } from "./backend_host.ts";
 import { BACKEND_MOVES, type BackendState } from "./backend_state.ts";
-import type { Carrier, CarrierServer, LinkedUser, SlowReader } from "./carrier.ts";
-import { type GreetedServer, Handshake } from "./handshake.ts";
+import type { Carrier, LinkedUser, SlowReader } from "./carrier.ts";
+import type { SlowConnection } from "./circuit.ts";
+import { Handshake } from "./handshake.ts";
 import { PushPieces } from "./push_pieces.ts";
+import { askServer } from "./question.ts";
 import { ReadPause } from "./read_pause.ts";
+import { ReplyDeadline } from "./reply_deadline.ts";
+import { Redial } from "./redial.ts";
 import type { ReplySemaphore } from "./reply_semaphore.ts";
 import { SentQueue } from "./sent_queue.ts";
 
 /** How far a backend's read buffer grows, in bytes. */
 const READ_BYTES_MAX = 128 * 1024;
-/** A backend that failed and then was not asked for anything this long stops redialing. */
-const REDIAL_UNUSED_MS = 30_000;
 const PING = encodeRequest(["PING"]);
 
-/** A backend's server. */
-export interface BackendHost extends GreetedServer, CarrierServer {
-  readonly hostname: string;
-  readonly port: number;
-  readonly options: RouterOptions;
-  /** What the times of its replies are counted in. */
-  readonly times: Histogram;
-  /** What counts the large replies that it is asked for. */
-  readonly largeReplies: ReplySemaphore;
-  /** Whether clients wait until they may ask it for a large reply. */
-  readonly isAwaited: boolean;
-  becameReady(backend: Backend): void;
-  lost(backend: Backend, cause: string, wasReady: boolean): void;
-  closed(backend: Backend): void;
-}
-
 /** A connection to a server; see the drawing above. */
-export class Backend implements SourceOwner, BatchOwner, Carrier {
-  readonly server: BackendHost;
+export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection {
+  readonly server: BackendHost<Backend>;
   readonly database: number;
   readonly protocol: Protocol;
   /** Whether it carries requests of one client at a time. */
@@ -83,6 +68,8 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   isListening = false;
 
   #state: BackendState = "idle";
+  /** Whether it is ready, and takes requests. */
+  #isOpen = false;
   /** Why it failed last; empty while all is well. */
   #lastCause = "";
   #connection: Connection | null = null;
@@ -93,14 +80,13 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   readonly #sent = new SentQueue();
   /** Last time a byte came, or the queue went from empty to not empty; clock milliseconds. */
   progressMs = 0;
-  #usedMs = 0;
+  readonly #deadline = new ReplyDeadline();
   #handshake: Handshake | null = null;
-  readonly #backoff = new Backoff({ firstMs: 50, maxMs: 500 });
-  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #redial: Redial;
   readonly #pause = new ReadPause((slow) => this.#isAwaited(slow));
 
   constructor(
-    server: BackendHost,
+    server: BackendHost<Backend>,
     database: number,
     protocol: Protocol,
     isPrivate = false,
@@ -112,6 +98,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     this.isPrivate = isPrivate;
     this.#isMover = isMover;
     this.#batch = new WriteBatch(this, null);
+    this.#redial = new Redial(server.circuit, (isWanted) => this.#retry(isWanted));
   }
 
   get state(): BackendState {
@@ -130,6 +117,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
 
   #changeState(to: BackendState): void {
     this.#state = changeState(BACKEND_MOVES, this.#state, to, `backend ${this.server.address}`);
+    this.#isOpen = to === "ready" && !this.server.circuit.isOpen;
   }
 
   // -- sending --------------------------------------------------------------------------------
@@ -150,8 +138,9 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
    * @returns False when the backend takes no requests now: then the request has been failed.
    */
   begin(request: Request): boolean {
-    if (this.#state !== "ready" && !this.#connects()) {
-      failRequest(request, backendDown(this.server.address, this.#lastCause));
+    if (!this.#isOpen && !this.#connects()) {
+      const cause = this.#lastCause || this.server.circuit.cause;
+      failRequest(request, backendDown(this.server.address, cause));
       return false;
     }
     request.state = "sent";
@@ -167,27 +156,42 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   }
 
   #connects(): boolean {
-    this.#usedMs = clock.nowMs;
-    if (this.#state === "idle") this.#dial();
+    this.#redial.used();
+    if (this.#state === "idle" && this.server.circuit.mayDial()) this.#dial();
     return this.takesRequests;
   }
 
   /** Whether requests can be sent: only a first dial makes them wait, later they fail until it is back. */
   get takesRequests(): boolean {
-    return this.#state !== "failing" && this.#state !== "closed" && this.#backoff.attempt === 0;
+    return !this.server.circuit.isOpen && this.#state !== "failing" && this.#state !== "closed" &&
+      !this.#redial.isTrying;
   }
 
   /** Sends a PING nobody waits for when nothing else is in flight, as Codis does. */
   keepAlive(): void {
-    if (this.#state !== "ready" || this.#sent.length > 0) return;
+    if (!this.#isOpen || this.#sent.length > 0) return;
     if (this.isListening) return this.linked?.keepAlive();
     sendOn(this, acquireRequest(NO_INTEREST), PING, 0, PING.length);
+  }
+
+  /** The server's circuit has opened, or closed: then what waits to dial does so now. */
+  circuitChanged(isOpen: boolean): void {
+    this.#isOpen = this.#state === "ready" && !isOpen;
+    if (isOpen || this.#state !== "failing" || this.isPrivate) return;
+    this.#redial.stop();
+    this.#dial();
+  }
+
+  tryAnswer(answered: () => void): void {
+    this.#isOpen = this.#state === "ready";
+    askServer(this, PING, (_text, isReply) => isReply && answered());
+    this.#isOpen = false;
   }
 
   /** Connects now instead of at the first request. */
   warm(): void {
     if (this.#state === "idle") {
-      this.#usedMs = clock.nowMs;
+      this.#redial.used();
       this.#dial();
     }
   }
@@ -229,6 +233,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
 
   #handshakeAnswered(bytes: Uint8Array, start: number, end: number): void {
     const handshake = this.#handshake!;
+    this.server.circuit.answered();
     const answer = handshake.answered(this.#framer.type, bytes.subarray(start, end));
     if (typeof answer === "string") return this.#fail(answer);
     this.#say(answer, this.#connection!);
@@ -237,7 +242,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
 
   #becomeReady(): void {
     this.#changeState("ready");
-    this.#backoff.reset();
+    this.#redial.reset();
     this.#lastCause = "";
     this.progressMs = clock.nowMs;
     this.#batch.attach(this.#connection!);
@@ -339,20 +344,29 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
 
   /** Checks deadlines; called a few times a second unless it is quiet. */
   tick(): void {
-    const now = clock.nowMs;
-    const { backendTimeoutMs } = this.server.options;
     if (this.#state === "handshake") {
-      const limitMs = this.#handshake!.limitMs(this.progressMs);
-      if (now - this.progressMs > limitMs) {
-        return this.#fail(`no answer to the handshake for ${limitMs} ms`);
-      }
+      const cause = this.#handshake!.overdue(this.progressMs);
+      if (cause !== "") return this.#fail(cause);
     }
-    if (
-      this.#state === "ready" && !this.#pause.isActive && this.owesReply && this.onDrain === null &&
-      backendTimeoutMs > 0 && now - this.progressMs > backendTimeoutMs
-    ) {
-      this.#fail(`no answer for ${backendTimeoutMs} ms`);
-    }
+    if (this.#state !== "ready" || !this.owesReply) return;
+    if (this.#pause.isActive) return this.#deadline.ease();
+    const silentMs = clock.nowMs - this.progressMs;
+    const lateness = this.#deadline.check(this.server, this.#sent, silentMs, this.onDrain === null);
+    if (silentMs > this.server.lostAddress.lateMs) this.server.lostAddress.suspect(this.remote);
+    if (lateness === "") return;
+    const cause = `no answer for ${this.server.options.backendTimeoutMs} ms`;
+    this.server.isLate(this, cause, lateness);
+    if (lateness === "silent") this.#fail(cause);
+  }
+
+  /** The address that it leads to; empty while it leads nowhere. */
+  get remote(): string {
+    return this.#connection === null ? "" : remoteHost(this.#connection);
+  }
+
+  /** Whether nothing has come over it since. */
+  isSilentSince(ms: number): boolean {
+    return this.progressMs <= ms;
   }
 
   /** Whether the server has done nothing for so long but run a script that came over it. */
@@ -388,7 +402,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     if (this.#state === "closed") return;
     const wasReady = this.#state === "ready";
     this.#lastCause = cause;
-    if (wasReady) this.#usedMs = clock.nowMs;
+    if (wasReady) this.#redial.used();
     this.#changeState("failing");
     this.#disconnect();
     this.server.lost(this, cause, wasReady);
@@ -397,17 +411,13 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
     this.#failSent(text(this.server.address, cause));
     if (this.#state !== "failing") return;
     if (this.isPrivate) return this.close();
-    this.#retryTimer = setTimeout(() => this.#retry(), this.#backoff.nextMs());
+    this.#redial.later();
   }
 
-  #retry(): void {
+  #retry(isWanted: boolean): void {
     if (this.#state !== "failing") return;
-    clock.tick();
-    if (clock.nowMs - this.#usedMs > REDIAL_UNUSED_MS) {
-      this.#backoff.reset();
-      return this.#changeState("idle");
-    }
-    this.#dial();
+    if (isWanted) this.#dial();
+    else this.#changeState("idle");
   }
 
   #disconnect(): void {
@@ -431,7 +441,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier {
   close(text = BACKEND_RESET): void {
     if (this.#state === "closed") return;
     this.#changeState("closed");
-    clearTimeout(this.#retryTimer);
+    this.#redial.stop();
     this.#disconnect();
     this.#failSent(text);
     this.server.closed(this);

@@ -67,6 +67,8 @@ export class BackendPool {
   tick(): boolean {
     let isQuiet = true;
     for (const server of this.#servers.values()) {
+      server.circuit.tick();
+      isQuiet &&= !server.circuit.isOpen;
       for (const backend of server.backends()) {
         backend.tick();
         isQuiet &&= backend.isQuiet;

@@ -8,6 +8,7 @@
  */
 
 import { concat } from "@std/bytes/concat";
+import { clock } from "../../base/clock.ts";
 import { isWrongPassword } from "../../base/secret.ts";
 import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
 import { type BackendLogin, passwordsOf, type RouterOptions } from "../options.ts";
@@ -108,6 +109,12 @@ export class Handshake {
       requests.push(encodeRequest(["SELECT", String(this.#database)]));
     }
     return requests;
+  }
+
+  /** Why it is given up because the server says nothing; empty while that may go on. */
+  overdue(sinceMs: number): string {
+    const limitMs = this.limitMs(sinceMs);
+    return clock.nowMs - sinceMs > limitMs ? `no answer to the handshake for ${limitMs} ms` : "";
   }
 
   /** How long the server may say nothing, in milliseconds; `sinceMs` is when it said something, or was asked. */

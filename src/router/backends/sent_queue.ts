@@ -14,6 +14,8 @@ export class SentQueue {
   /** The oldest request, whose reply comes next. */
   head: Request | null = null;
   length = 0;
+  /** How many were taken out so far. */
+  answered = 0;
   #tail: Request | null = null;
 
   /** Puts a request at the end. */
@@ -45,6 +47,7 @@ export class SentQueue {
     this.head = next;
     if (next === null) this.#tail = null;
     this.length--;
+    this.answered++;
   }
 
   /** Takes all out, oldest first. */

@@ -14,9 +14,13 @@ import { Histogram } from "../../base/histogram.ts";
 import type { Protocol } from "../../resp/encoder.ts";
 import type { BudgetWaiter } from "../client/byte_budget.ts";
 import { DATABASES, type RouterOptions } from "../options.ts";
-import { Backend, type BackendHost } from "./backend.ts";
+import { Backend } from "./backend.ts";
+import type { BackendHost } from "./backend_host.ts";
+import { Circuit } from "./circuit.ts";
 import { NO_DATABASE } from "./handshake.ts";
 import { LateCopyGuard } from "./late_copies.ts";
+import { LostAddress } from "./lost_address.ts";
+import type { Lateness } from "./reply_deadline.ts";
 import { ReplySemaphore } from "./reply_semaphore.ts";
 import { ServerCommands } from "./server_commands.ts";
 import { ServerVersion } from "./server_version.ts";
@@ -37,6 +41,10 @@ const PRIVATE_BACKEND_UNUSED_MS = 10_000;
 export interface BackendEvents {
   backendReady(backend: Backend): void;
   backendLost(backend: Backend, cause: string, wasReady: boolean): void;
+  /** Requests for a server are refused from now on: it does not answer in time. */
+  circuitOpened(server: Server): void;
+  /** They are sent again, after so many milliseconds. */
+  circuitClosed(server: Server, openMs: number): void;
 }
 
 /** A server that owns slots, or still has keys of some. */
@@ -47,7 +55,7 @@ export interface Master {
 }
 
 /** One Redis server; see the drawing above. */
-export class Server implements BackendHost {
+export class Server implements BackendHost<Backend> {
   readonly address: string;
   readonly hostname: string;
   readonly port: number;
@@ -60,6 +68,8 @@ export class Server implements BackendHost {
   mover: "unknown" | "chunks" | "codis" | "stock" = "unknown";
   /** Active while a key that was sent to it by a move may still be on its way. */
   readonly lateCopies = new LateCopyGuard(this);
+  readonly circuit = new Circuit((openMs) => this.#circuitChanged(openMs));
+  readonly lostAddress = new LostAddress(this);
   readonly version = new ServerVersion(this);
   /** Whether it can be told to unblock a connection. */
   readonly unblocking = new UnblockSupport(this);
@@ -274,8 +284,23 @@ export class Server implements BackendHost {
     if (wasReady && ![...this.backends()].some(({ state }) => state === "ready")) {
       this.#unreadySinceMs ??= clock.nowMs;
     }
+    this.circuit.lost(backend);
     this.#events.backendLost(backend, cause, wasReady);
     if (wasReady && this.#isSilent && !backend.isPrivate) this.#breakOffBlocked(cause);
+  }
+
+  isLate(backend: Backend, cause: string, lateness: Lateness): void {
+    // A script keeps it from answering, or what is late blocks other connections no more than this one.
+    if (this.isHeldUp || this.runsLongScripts) return;
+    if (lateness === "slow") this.circuit.open(cause, backend);
+    else if (this.#isSilent) this.circuit.open(cause, null);
+  }
+
+  #circuitChanged(openMs: number): void {
+    const { isOpen } = this.circuit;
+    if (isOpen) this.#events.circuitOpened(this);
+    else this.#events.circuitClosed(this, openMs);
+    for (const backend of [...this.backends()]) backend.circuitChanged(isOpen);
   }
 
   /** Whether nothing has come from it for so long that a connection is given up. */

@@ -79,7 +79,12 @@ function pushingServer(): FakeRedis {
 }
 
 function serverAt(fake: FakeRedis): Server {
-  const server = new Server(fake.addr, testOptions(), { backendReady() {}, backendLost() {} });
+  const server = new Server(fake.addr, testOptions(), {
+    backendReady() {},
+    backendLost() {},
+    circuitOpened() {},
+    circuitClosed() {},
+  });
   server.uses = 1; // or no connection would be kept
   return server;
 }

@@ -18,7 +18,12 @@ class Waiter {
 }
 
 Deno.test("a free private backend is offered to who still waits for one, once each", () => {
-  const events = { backendReady() {}, backendLost() {} };
+  const events = {
+    backendReady() {},
+    backendLost() {},
+    circuitOpened() {},
+    circuitClosed() {},
+  };
   const server = new Server("127.0.0.1:1", testOptions(), events);
   const [gone, next, last] = [new Waiter(), new Waiter(), new Waiter()];
   const lent = Array.from(
