@@ -7,6 +7,7 @@
 
 import { ALLOWED_COMMAND_SHAPE } from "../model/allowed_command.ts";
 import { AUDIT_ENTRY_SHAPE, type AuditEntry } from "../model/audit_entry.ts";
+import { OUTAGE_EVENT_SHAPE, type OutageEvent } from "../model/outage_event.ts";
 import { type ApiToken } from "../model/api_token.ts";
 import { type DashboardUser, type Role, ROLES } from "../model/dashboard_user.ts";
 import { MIGRATE_TASK_SHAPE } from "../model/migrate_task.ts";
@@ -236,6 +237,13 @@ const GROUP_ANSWER_SHAPE = recordOf<GroupAnswer>({
   })),
 });
 
+/** `GET /api/events`, newest first. */
+export interface EventsAnswer {
+  readonly events: readonly OutageEvent[] | null;
+  /** The begins of outages that have not ended. */
+  readonly open: readonly OutageEvent[] | null;
+}
+
 /** Any object, whatever its fields. */
 const object: Shape<Readonly<Record<string, unknown>>> = {
   read(value, at) {
@@ -331,6 +339,10 @@ export const ANSWER_SHAPES = {
   })),
   newToken: recordOf<NewTokenAnswer>({ msg: text, ret: integer, token: text }),
   audit: recordOf<AuditAnswer>({ entries: listOf(AUDIT_ENTRY_SHAPE) }),
+  events: recordOf<EventsAnswer>({
+    events: listOf(OUTAGE_EVENT_SHAPE),
+    open: listOf(OUTAGE_EVENT_SHAPE),
+  }),
   // Too large and too young to be spelled out twice: its type is the contract.
   cluster: object as unknown as Shape<ClusterView>,
   sentinels: anything as Shape<SentinelsView | null>,

@@ -18,6 +18,7 @@ import {
   type CancelMode,
   type CheckAnswer,
   type DoneAnswer,
+  type EventsAnswer,
   type GroupAnswer,
   type GroupSlotKeysAnswer,
   type ImportedUsersAnswer,
@@ -120,6 +121,17 @@ export class DashboardClient {
     if (who !== undefined) query.set("who", who);
     if (refused === true) query.set("refused", "true");
     return this.#requests.read(`/api/audit?${query}`, ANSWER_SHAPES.audit);
+  }
+
+  /** Outage events, newest first, and the outages that have not ended. */
+  events(
+    filter: { readonly limit: number; readonly since?: number; readonly kind?: string },
+  ): Promise<EventsAnswer> {
+    const { limit, since, kind } = filter;
+    const query = new URLSearchParams({ limit: `${limit}` });
+    if (since !== undefined) query.set("since", `${since}`);
+    if (kind !== undefined) query.set("kind", kind);
+    return this.#requests.read(`/api/events?${query}`, ANSWER_SHAPES.events);
   }
 
   /** Finds out whether the token is the right one; changes nothing. */

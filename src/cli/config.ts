@@ -10,6 +10,7 @@ import { actionCommands } from "./config/action.ts";
 import { auditCommand } from "./config/audit.ts";
 import { checkCommand } from "./config/check.ts";
 import { commandCommands } from "./config/command.ts";
+import { eventsCommand } from "./config/events.ts";
 import { groupCommands } from "./config/group.ts";
 import { proxyCommands } from "./config/proxy.ts";
 import { sentinelCommands } from "./config/sentinel.ts";
@@ -38,6 +39,7 @@ export const configCommands: CommandGroup = {
     aclCommands,
     userCommands,
     tokenCommands,
+    eventsCommand,
     auditCommand,
     checkCommand,
     // codis-config has it by this name.

@@ -24,7 +24,7 @@ import { storeOf } from "../store/store.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { tlsToServers } from "./parts/redis_servers.ts";
-import { makeDashboard } from "./parts/dashboard_service.ts";
+import { makeDashboard, webhookAuthority } from "./parts/dashboard_service.ts";
 import { CONFIG_FILE, LOG_FILE, logLevelFlag, logOptions } from "./parts/flags.ts";
 import { RequestLog } from "./dashboard/request_log.ts";
 
@@ -101,7 +101,7 @@ async function runDashboard(values: FlagValues): Promise<number> {
     addr: advertised(config, asked),
     hostname: asked.hostname,
     takeOver: values["take-over"] !== "",
-    tls: serverTls,
+    ...{ tls: serverTls, webhookCa: await webhookAuthority(config) },
   });
   const elsewhere = await etcd2Problem(config, coordinator);
   if (elsewhere !== undefined) {

@@ -62,7 +62,7 @@ async function runDemo(values: FlagValues): Promise<number> {
       listen,
       http,
       workers: 1,
-      attach: attachedDashboard(config, http, undefined),
+      attach: await attachedDashboard(config, http, undefined),
     }),
     (running) => running.stop("the demo ends"),
   );

@@ -64,7 +64,7 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
     for (const warning of warnings) logger("config").warn("{warning}", { warning });
     await askOverTls(config);
     const [serverTls, httpTls] = [await tlsToServers(config), await httpIdentity(config)];
-    const attach = attachedDashboard(config, http, serverTls);
+    const attach = await attachedDashboard(config, http, serverTls);
     const identify = identifier(config);
     const parts = { identify, attach, serverTls, httpTls };
     return await runProxy({ config, secrets, listen, http, workers, ...parts });

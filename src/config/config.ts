@@ -313,10 +313,15 @@ function checkTlsKeys(
 
 /** Warns of keys that are set and have no effect: the operator expects one. */
 function warnUnused(
-  { coordinator }: Config,
+  { coordinator, webhookUrl }: Config,
   entries: Map<string, ConfigLine>,
   warnings: string[],
 ): void {
+  for (const key of ["webhook_secret", "webhook_ca"]) {
+    const entry = entries.get(key);
+    if (webhookUrl.isSet || entry === undefined || entry.value === "") continue;
+    warnings.push(`${entry.at}: ${key} is not used without webhook_url`);
+  }
   for (const { key, usedBy, advice } of KEYS_OF_COORDINATORS) {
     const entry = entries.get(key);
     if (entry === undefined || entry.value === "" || usedBy.includes(coordinator)) continue;

@@ -14,6 +14,8 @@ export type ConfigKind =
   | "secret"
   /** A secret that can be sent in an HTTP header. */
   | "token"
+  /** An http or https URL that is a secret: whoever knows it may use it. */
+  | "secretUrl"
   /** Users by lines of their own, `user.NAME = rules`; the row stands for all of them. */
   | "users"
   /** A folder, which must be named. */

@@ -288,6 +288,35 @@ export const CONFIG_KEYS = [
   },
   ...SENTINEL_KEYS,
   {
+    key: "webhook_url",
+    field: "webhookUrl",
+    kind: "secretUrl",
+    default: "",
+    example: "https://hooks.example.com/codis",
+    help:
+      "Where the dashboard sends outage events, as JSON by POST: servers, replicas, proxies, failovers. " +
+      "Printed nowhere: for some receivers the URL is a password. Not set: nowhere.",
+  },
+  {
+    key: "webhook_secret",
+    field: "webhookSecret",
+    kind: "secret",
+    default: "",
+    help:
+      "Signs what is sent to webhook_url: the header X-Codis-Signature is sha256= and the HMAC-SHA256 of " +
+      "the body with this key, in hexadecimal. Not set: no signature.",
+  },
+  {
+    key: "webhook_ca",
+    field: "webhookCa",
+    kind: "text",
+    default: "",
+    example: "/etc/ssl/hooks-ca.pem",
+    help:
+      "PEM file with the certificate authority of webhook_url. Not set: the authorities that the " +
+      "runtime trusts.",
+  },
+  {
     key: "migrate_keys_per_second",
     field: "migrateKeysPerSecond",
     kind: "count",

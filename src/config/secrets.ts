@@ -17,7 +17,7 @@ import type { ConfigKey } from "./key.ts";
 const FILE_BYTES_MAX = 64 * 1024;
 
 /** Kinds whose values no message may quote. */
-const SECRET_KINDS = ["secret", "token"];
+const SECRET_KINDS = ["secret", "token", "secretUrl"];
 
 /** Characters that no secret can have. */
 const CONTROL = /\p{Cc}/u;

@@ -31,6 +31,7 @@ export interface ConfigValueByKind {
   name: string;
   secret: Secret;
   token: Secret;
+  secretUrl: Secret;
   users: readonly ConfigUser[];
   folder: string;
   word: string;
@@ -61,6 +62,7 @@ const READERS: ConfigReaders = {
   name: readName,
   secret: (text) => new Secret(text),
   token: readToken,
+  secretUrl: readSecretUrl,
   users: () => [], // read from lines of their own
   folder: readFolder,
   word: readWord,
@@ -81,6 +83,7 @@ const PRINTERS: ConfigPrinters = {
   name: (value) => value,
   secret: (value) => value.toString(),
   token: (value) => value.toString(),
+  secretUrl: (value) => value.toString(),
   users: (value) => value.map(({ name }) => name).join(","),
   folder: (value) => value,
   word: (value) => value,
@@ -141,6 +144,8 @@ export function describeConfigRule(row: ConfigKey): string {
       return "host,host:port,…";
     case "token":
       return "Latin letters, digits and signs";
+    case "secretUrl":
+      return "an http:// or https:// URL";
     case "users":
       return "rules of Redis's ACL";
     case "folder":
@@ -170,6 +175,18 @@ function readToken(text: string): Secret {
     throw new SyntaxError(
       "must be Latin letters, digits and signs: HTTP headers cannot hold others",
     );
+  }
+  return new Secret(text);
+}
+
+function readSecretUrl(text: string): Secret {
+  if (text === "") return new Secret("");
+  const url = URL.parse(text);
+  if (url === null || !["http:", "https:"].includes(url.protocol)) {
+    throw new SyntaxError("must be an http:// or https:// URL");
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new SyntaxError("must not have a user and a password: webhook_secret signs what is sent");
   }
   return new Secret(text);
 }

@@ -209,7 +209,7 @@ export class Outages {
     track.report = report;
     track.inheritedAt = undefined;
     if (track.illSince === undefined) {
-      track.illSince = this.#now() - (report.forMs ?? 0);
+      track.illSince = this.#now() - Math.round(report.forMs ?? 0);
       track.isCounted = false;
     }
     this.#judge(track);

@@ -109,7 +109,7 @@ export class Dashboard implements Control {
     const transact: Transact = (operations) => this.#leadership.transact(operations);
     this.audit = new AuditTrail(options.store, new AuditLog(options.auditLog ?? ""), transact);
     this.outages = new OutageTrail({
-      ...{ store: options.store, events: this.#events, transact },
+      ...{ store: options.store, events: this.#events, transact, webhook: options.webhook },
       isLedElsewhere: () => !this.isLeading && this.#leadership.leader !== "",
     });
     this.#leadership = new Leadership(options.store, options.addr, {

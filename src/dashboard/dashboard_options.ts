@@ -10,6 +10,7 @@ import type { ServerAuth } from "../control/servers.ts";
 import type { MigrationOptions } from "../migration/queue.ts";
 import type { LagLimits } from "../monitor/server_outages.ts";
 import type { Store } from "../store/store.ts";
+import type { WebhookTarget } from "./outages/webhook.ts";
 
 /** See the header; what is left out has a default. */
 export interface DashboardOptions {
@@ -34,6 +35,8 @@ export interface DashboardOptions {
   readonly takeOver: boolean;
   /** File of the audit trail. @default none */
   readonly auditLog?: string;
+  /** Where outage events are sent. @default nowhere */
+  readonly webhook?: WebhookTarget | undefined;
   /** From when on a replica is too far behind. @default the keys' defaults */
   readonly lagLimits?: LagLimits;
   /** How long proxies may take to confirm. @default Codis 2.0's times */

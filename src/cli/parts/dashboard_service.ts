@@ -8,9 +8,11 @@ import { type AccessPolicy, accessPolicy } from "../../api/auth.ts";
 import { type Address, formatAddress } from "../../base/address.ts";
 import { logger } from "../../base/log.ts";
 import { backendLogin, clientLogin, type Config } from "../../config/config.ts";
+import type { WebhookTarget } from "../../dashboard/outages/webhook.ts";
 import { Dashboard } from "../../dashboard/dashboard.ts";
 import { answerDashboard } from "../../dashboard/server.ts";
 import type { TlsToServers } from "../../io/tls.ts";
+import { readTlsFiles } from "../../io/tls_files.ts";
 import type { AttachedPlace, AttachedService } from "../../proxy/proxy_start.ts";
 import { VERSION } from "../../proxy/version.ts";
 import type { Store } from "../../store/store.ts";
@@ -26,6 +28,8 @@ export interface DashboardPlace {
   readonly takeOver: boolean;
   /** How Redis servers are spoken to with TLS. */
   readonly tls: TlsToServers | undefined;
+  /** As {@linkcode webhookAuthority} reads it. */
+  readonly webhookCa: string;
 }
 
 /** Makes a dashboard, not started, and the rules of who may change the cluster through it. */
@@ -68,6 +72,7 @@ export function makeDashboard(
     needsToken: token.isSet,
     takeOver,
     auditLog: config.auditLog,
+    webhook: webhookTarget(config, place),
     lagLimits: { ms: config.replicaMaxLagMs, bytes: config.replicaMaxLagBytes },
   });
   if (policy.isOpenToAll && !token.isSet) {
@@ -80,15 +85,38 @@ export function makeDashboard(
 }
 
 /**
+ * The authority of webhook_url's certificate; `""`: those that the runtime trusts.
+ *
+ * @throws {Error} When its file cannot be used.
+ */
+export async function webhookAuthority({ webhookUrl, webhookCa }: Config): Promise<string> {
+  const none = { key: "", path: "" };
+  const ca = { key: "webhook_ca", path: webhookUrl.isSet ? webhookCa : "" };
+  return (await readTlsFiles({ cert: none, key: none, ca })).ca;
+}
+
+/** Where outage events are sent; `undefined`: nowhere. */
+function webhookTarget(
+  { webhookUrl: url, webhookSecret: secret, product }: Config,
+  { addr, webhookCa }: DashboardPlace,
+): WebhookTarget | undefined {
+  if (!url.isSet) return undefined;
+  return { url, secret, ca: webhookCa, product, dashboard: addr, version: VERSION };
+}
+
+/**
  * The dashboard that a proxy serves on its own HTTP address: with the embedded coordinator and without
  * `dashboard_addr`, one process is the whole system. Otherwise `undefined`.
+ *
+ * @throws {Error} When a file that it needs cannot be used.
  */
-export function attachedDashboard(
+export async function attachedDashboard(
   config: Config,
   http: Address,
   tls: TlsToServers | undefined,
-): ((place: AttachedPlace) => AttachedService) | undefined {
+): Promise<((place: AttachedPlace) => AttachedService) | undefined> {
   if (config.coordinator !== "embedded" || config.dashboardAddr !== undefined) return undefined;
+  const webhookCa = await webhookAuthority(config);
   return ({ store, port }) => {
     // All users of an embedded store are on this machine.
     const isAnywhere = ["", "0.0.0.0", "::"].includes(http.hostname);
@@ -99,7 +127,7 @@ export function attachedDashboard(
       // The operator opened the address for metrics, not for changes to the cluster.
       hostname: "",
       takeOver: false,
-      tls,
+      ...{ tls, webhookCa },
     });
     dashboard.start();
     return {

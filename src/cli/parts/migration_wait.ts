@@ -124,7 +124,7 @@ class Wait {
     try {
       return await this.#client.cluster();
     } catch (error) {
-      if (!isAway(error)) throw error;
+      if (!isDashboardAway(error)) throw error;
       const isOver = performance.now() - lastAnswerMs > AWAY_MS;
       if (isOver) throw new Error(`${error.message}; ${LEFT_RUNNING}`, { cause: error });
       this.#progress.say(`${error.message}; trying again`);
@@ -150,7 +150,7 @@ class Wait {
 }
 
 /** Whether a retry may help: no dashboard answers, or the one that answers does not lead yet. */
-function isAway(error: unknown): error is Error {
+export function isDashboardAway(error: unknown): error is Error {
   return error instanceof DashboardUnreachableError ||
     (error instanceof DashboardError && error.status === UNAVAILABLE);
 }

@@ -25,6 +25,7 @@ import { AUDIT_ROUTES } from "./audit.ts";
 import { CHECK_ROUTES } from "./check.ts";
 import { CLUSTER_ROUTES } from "./cluster.ts";
 import { COMMAND_ROUTES } from "./command.ts";
+import { EVENT_ROUTES } from "./event.ts";
 import { FENCE_ROUTES } from "./fence.ts";
 import { LOCK_ROUTES } from "./lock.ts";
 import { LOGIN_ROUTES } from "./login.ts";
@@ -56,6 +57,7 @@ export const API_TABLE: readonly ApiRoute[] = [
   CHECK_ROUTES,
   CLUSTER_ROUTES,
   COMMAND_ROUTES,
+  EVENT_ROUTES,
   FENCE_ROUTES,
   LOCK_ROUTES,
   LOGIN_ROUTES,

@@ -22,6 +22,7 @@ import { StoredRing, type Transact } from "../../control/stored_ring.ts";
 import type { OutageEvent, OutageKind } from "../../model/outage_event.ts";
 import { OUTAGE_RING, PAGE_RECORDS } from "../../store/page_rings.ts";
 import type { Store } from "../../store/store.ts";
+import { Webhook, type WebhookFigures, type WebhookTarget } from "./webhook.ts";
 
 /** How often it is looked what has become due, in milliseconds. */
 const ROUND_MS = 1_000;
@@ -37,6 +38,8 @@ export interface OutageContext {
   /** The list of the page. */
   readonly events: Events;
   readonly transact: Transact;
+  /** @default events are sent nowhere */
+  readonly webhook?: WebhookTarget | undefined;
   /** Whether another dashboard leads, as far as this one knows. */
   isLedElsewhere(): boolean;
 }
@@ -45,6 +48,7 @@ export interface OutageContext {
 export class OutageTrail {
   readonly #context: OutageContext;
   readonly #ring: StoredRing<OutageEvent>;
+  readonly #webhook: Webhook | undefined;
   readonly #outages: Outages = new Outages((event, isNew) => this.#take(event, isNew));
   /** Whether this dashboard leads, or has led until the coordinator was lost. */
   #isMain = false;
@@ -54,6 +58,9 @@ export class OutageTrail {
   constructor(context: OutageContext) {
     this.#context = context;
     this.#ring = new StoredRing(context.store, OUTAGE_RING, context.transact);
+    if (context.webhook !== undefined) {
+      this.#webhook = new Webhook(context.webhook, (id) => this.#wasSent(id));
+    }
   }
 
   /** Takes a report. */
@@ -71,9 +78,10 @@ export class OutageTrail {
     this.#end = repeat(ROUND_MS, () => this.#round());
   }
 
-  /** Resolves when everything is in the store, or that has failed; tells nothing more. */
+  /** Resolves when everything is sent and in the store, or that has failed; tells nothing more. */
   async stop(): Promise<void> {
     this.#end();
+    await this.#webhook?.stop();
     await this.#ring.flush();
   }
 
@@ -81,7 +89,10 @@ export class OutageTrail {
   async load(): Promise<void> {
     await this.#ring.load();
     this.#isMain = true;
-    this.#outages.inherit(openAmong(this.newest()));
+    const events = this.newest();
+    this.#outages.inherit(openAmong(events));
+    const unsent = events.filter((event) => !event.is_sent).reverse();
+    for (const event of unsent) this.#webhook?.send(event);
   }
 
   /** Tells that this dashboard leads now. @param previous Who did before; `""`: nobody has. */
@@ -123,6 +134,11 @@ export class OutageTrail {
     return this.#outages.counts(kind);
   }
 
+  /** What has become of events for `webhook_url`; undefined without one. */
+  get webhookFigures(): WebhookFigures | undefined {
+    return this.#webhook?.figures;
+  }
+
   #round(): void {
     const { state } = this.#context.store.coordinator;
     if (this.#context.isLedElsewhere()) this.#isMain = false;
@@ -149,8 +165,16 @@ export class OutageTrail {
     const line = outageLine(event);
     log.warn("{line}", { line });
     this.#context.events.add(event.severity, line);
-    this.#ring.add({ ...event, is_sent: true }, NEW_WITHIN_MS);
+    const is_sent = this.#webhook === undefined;
+    const kept = this.#ring.add({ ...event, is_sent }, NEW_WITHIN_MS);
+    this.#webhook?.send(kept);
     this.#carryOver();
+  }
+
+  /** The receiver has an event, or will never have it. */
+  #wasSent(id: string): void {
+    const event = this.#ring.records.findLast((each) => each.id === id);
+    if (event !== undefined) this.#ring.change({ ...event, is_sent: true }, CHANGED_WITHIN_MS);
   }
 
   /** Outages that are open stay in the store, however much happens meanwhile. */

@@ -57,39 +57,46 @@ function secretOf({ config }: LoadedConfig, row: ConfigKey): Secret {
   return (config as unknown as Record<string, Secret>)[row.field]!;
 }
 
+/** Two values of a secret that its key takes. */
+function marksOf({ kind }: ConfigKey): [string, string] {
+  return kind === "secretUrl" ? ["http://a/mark", "http://b/mark"] : ["a:mark", "b:mark"];
+}
+
 Deno.test("every secret key may be a line, a file or a variable", () => {
   assert(ROWS.length >= 5);
   for (const row of ROWS) {
+    const [mark] = marksOf(row);
     const [file, name, text] = [secretFileKey(row), secretVariable(row), without(row.key)];
     const loads = [
-      load(`${text}\n${row.key} = a:mark`),
-      load(`${text}\n${file} = /run/s`, { files: { "/run/s": "a:mark\n" } }),
-      load(text, { variables: { [name]: "a:mark" } }),
-      load(`${text}\n${row.key} =\n${file} =`, { variables: { [name]: "a:mark" } }),
-      load(`${text}\n${row.key} = a:mark`, { variables: { [name]: "" } }),
+      load(`${text}\n${row.key} = ${mark}`),
+      load(`${text}\n${file} = /run/s`, { files: { "/run/s": `${mark}\n` } }),
+      load(text, { variables: { [name]: mark } }),
+      load(`${text}\n${row.key} =\n${file} =`, { variables: { [name]: mark } }),
+      load(`${text}\n${row.key} = ${mark}`, { variables: { [name]: "" } }),
     ];
     for (const loaded of loads) {
-      assertEquals(secretOf(loaded, row).revealAll(), ["a:mark"], row.key);
+      assertEquals(secretOf(loaded, row).revealAll(), [mark], row.key);
       assertEquals(JSON.stringify(loaded.config).includes("mark"), false);
-      assertEquals(Deno.inspect(loaded, { depth: 9 }).includes("a:mark"), false);
+      assertEquals(Deno.inspect(loaded, { depth: 9 }).includes(mark), false);
     }
   }
 });
 
 Deno.test("a secret that is set in two places is refused by the names of both", () => {
   for (const row of ROWS) {
+    const [mark, other] = marksOf(row);
     const [file, name, text] = [secretFileKey(row), secretVariable(row), without(row.key)];
     const line = text.split("\n").length + 1;
-    const files = { "/run/s": "b:mark" };
-    const variables = { [name]: "c:mark" };
+    const files = { "/run/s": other };
+    const variables = { [name]: other };
     const at = `config.ini:${line}: `;
     const keep = "are both set: keep one of them";
     assertEquals(
-      complaint(`${text}\n${row.key} = a:mark\n${file} = /run/s`, { files }),
+      complaint(`${text}\n${row.key} = ${mark}\n${file} = /run/s`, { files }),
       `${at}${row.key} and ${file} ${keep}`,
     );
     assertEquals(
-      complaint(`${text}\n${row.key} = a:mark`, { variables }),
+      complaint(`${text}\n${row.key} = ${mark}`, { variables }),
       `${at}${row.key} and environment variable ${name} ${keep}`,
     );
     assertEquals(

@@ -90,7 +90,7 @@ Deno.test("what is well again before its time is no event, and the time starts a
 
 Deno.test("an outage that was seen late begins when it began", () => {
   const told = new Told();
-  told.outages.report({ ...DOWN, forMs: 2_500 });
+  told.outages.report({ ...DOWN, forMs: 2_500.3 });
   assertEquals(told.events.map(({ at }) => at), [1_000_000 - 2_500]);
 });
 

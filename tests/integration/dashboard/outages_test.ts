@@ -1,0 +1,130 @@
+/**
+ * Outages of real servers become events: once, with their end, for the next dashboard too.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { OutageReport } from "../../../src/control/outages.ts";
+import type { OutageEvent } from "../../../src/model/outage_event.ts";
+import { OUTAGE_RING, PAGE_RECORDS } from "../../../src/store/page_rings.ts";
+import { saveServer } from "../../../src/store/groups.ts";
+import { DashboardServer } from "../../support/dashboard_server.ts";
+import { until } from "../../support/deadline.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+import { StoreFolder } from "../../support/store.ts";
+import { TcpRelay } from "../../support/tcp_relay.ts";
+
+async function eventsOf(dashboard: DashboardServer, query = ""): Promise<OutageEvent[]> {
+  return (await dashboard.get(`/api/events?limit=500${query}`)).json.events;
+}
+
+/** Phase, kind and subject of events, by these names of the subjects, in alphabetical order. */
+function told(
+  events: readonly OutageEvent[],
+  names: Readonly<Record<string, string>> = {},
+): string[] {
+  return events.map(({ phase, kind, subject }) => `${phase} ${kind} ${names[subject] ?? subject}`)
+    .sort();
+}
+
+const FAILED: OutageReport = {
+  ...{ kind: "failover_refused", phase: "once", subject: "group 1", group: 1 },
+  ...{ text: "group 1: no failover", cause: "no replica", hint: "start one" },
+};
+
+Deno.test("a server that is killed, one that hangs and a link that is cut are told once each, and their ends by the next dashboard", async () => {
+  await using folder = await StoreFolder.make();
+  await using servers = await RedisServer.startMany(3);
+  const [killed, hung, master] = [servers[0]!, servers[1]!, servers[2]!];
+  await using relay = TcpRelay.start(master.port);
+  await using replica = await RedisServer.start({
+    args: ["--replicaof", "127.0.0.1", `${relay.port}`],
+  });
+  const store = await folder.openFilled(servers.map(({ addr }) => addr).join(","));
+  await saveServer(store, { type: "slave", group_id: 3, addr: replica.addr });
+  const names = { [killed.addr]: "killed", [hung.addr]: "hung", [replica.addr]: "replica" };
+  const begins = [
+    "begin replica_link replica",
+    "begin server_down hung",
+    "begin server_down killed",
+  ];
+  const ofServers = "&kind=server_down,replica_link";
+  {
+    await using first = await DashboardServer.start(store);
+    await until(async () =>
+      (await first.get("/api/cluster")).json.groups[2]?.servers[1]?.replication?.is_up === true
+    );
+    await killed.kill();
+    hung.pause();
+    relay.stall();
+    relay.cut();
+    await until(async () => (await eventsOf(first, ofServers)).length === 3);
+    const events = await eventsOf(first, ofServers);
+    assertEquals(told(events, names), begins);
+    const one = events.find(({ subject }) => subject === killed.addr)!;
+    assertEquals([one.group, one.server, one.severity], [1, killed.addr, "error"]);
+    assertMatch(one.text, /^group 1: the master .* does not answer$/);
+    assertMatch(one.cause, /refused|lost|closed/);
+    assertMatch(one.hint, /start it again/);
+    const { json } = await first.get("/api/events?kind=server_down");
+    assertEquals(told(json.open, names), begins.slice(1));
+    assertEquals(await eventsOf(first, `&since=${one.at + 3_600_000}`), []);
+  }
+  await killed.restart();
+
+  await using next = await DashboardServer.start(store);
+  await until(async () =>
+    told(await eventsOf(next, ofServers), names).includes("end server_down killed")
+  );
+  hung.resume();
+  relay.resume();
+  await until(async () => (await eventsOf(next, ofServers)).length === 6);
+  const events = await eventsOf(next, ofServers);
+  assertEquals(told(events, names), [
+    ...begins,
+    ...begins.map((line) => line.replace("begin", "end")),
+  ]);
+  assertEquals((await next.get("/api/events")).json.open, []);
+  for (const end of events.filter(({ phase }) => phase === "end")) {
+    const begin = events.find(({ phase, outage }) => phase === "begin" && outage === end.outage)!;
+    assertEquals(end.duration_ms, end.at - begin.at);
+    assert(end.duration_ms! > 1_000 && end.duration_ms! < 15_000, `${end.duration_ms}`);
+  }
+  // The one that stopped was the same one.
+  assertEquals(told(await eventsOf(next, "&kind=dashboard_changed")), [
+    "once dashboard_changed dashboard",
+  ]);
+});
+
+Deno.test("a wrong kind or time is refused by its rule", async () => {
+  await using folder = await StoreFolder.make();
+  await using dashboard = await DashboardServer.start(await folder.open());
+  const { status, json } = await dashboard.get("/api/events?kind=server_down,x");
+  assertEquals([status, json.field], [400, "kind"]);
+  assertEquals((await dashboard.get("/api/events?since=yesterday")).json.field, "since");
+  assertEquals((await dashboard.get("/api/events?since=2026-11-29T11:00:00Z")).status, 200);
+  assertEquals((await dashboard.get("/api/events?limit=501")).status, 400);
+});
+
+Deno.test("the store keeps the newest events, and the begin of an outage that goes on however many there are", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.open();
+  const most = OUTAGE_RING.pages * PAGE_RECORDS;
+  {
+    await using first = await DashboardServer.start(store);
+    const { dashboard } = first;
+    dashboard.outage({ kind: "circuit_open", phase: "begin", subject: "s:1", text: "open" });
+    for (let i = 0; i < most + 70; i++) {
+      dashboard.outage({ ...FAILED, subject: `group ${i}` });
+    }
+  }
+  await using next = await DashboardServer.start(store);
+  const events = await eventsOf(next);
+  assert(events.length > most - PAGE_RECORDS && events.length <= most, `${events.length}`);
+  assertEquals(new Set(events.map(({ id }) => id)).size, events.length);
+  const { open } = (await next.get("/api/events")).json;
+  assertEquals(told(open), ["begin circuit_open s:1"]);
+  next.dashboard.outage({ kind: "circuit_open", phase: "begin", subject: "s:1", text: "open" });
+  assertEquals((await eventsOf(next, "&kind=circuit_open")).length, 1);
+});
