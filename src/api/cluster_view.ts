@@ -116,6 +116,8 @@ export interface ServerView {
   readonly clients: number | null;
   /** Connections of the proxies that belong to one client each, over all proxies; null: none says so. */
   readonly private_connections: { readonly in_use: number; readonly max: number } | null;
+  /** How many proxies refuse requests for it, which it would not answer in time, and why; null: none. */
+  readonly refused: { readonly proxies: number; readonly cause: string } | null;
   /** The zone that it is in; `""`: none. */
   readonly zone: string;
   /**

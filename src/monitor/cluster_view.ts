@@ -68,6 +68,7 @@ function groupViews({ tree, servers: monitored, proxies }: Monitor): GroupView[]
       servers: ordered.map((server, i) => ({
         ...monitored.view(server, master),
         private_connections: proxies.privatesOf(server.addr),
+        refused: proxies.refusals().get(server.addr) ?? null,
         zone: tree.zones.get(server.addr) ?? "",
         reads: shareOf(reads[i]!, total),
       })),

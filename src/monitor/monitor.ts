@@ -109,7 +109,10 @@ export class Monitor {
   async #proxyRound(): Promise<void> {
     if (!await this.proxies.round()) return;
     const { proxies } = this;
-    if (!this.#isStopped) this.#proxyOutages.report(proxies.views(), proxies.deadFences);
+    if (!this.#isStopped) {
+      this.#proxyOutages.report(proxies.views(), proxies.deadFences);
+      this.#proxyOutages.reportRefusals(proxies.refusals());
+    }
     this.history.add({
       at: Date.now(),
       ops: proxies.ops,

@@ -180,6 +180,19 @@ export class ProxyMonitor {
     };
   }
 
+  /** For each server, how many proxies refuse requests for it, and why; null: none does. */
+  refusals(): ReadonlyMap<string, ServerView["refused"]> {
+    const refusals = new Map<string, ServerView["refused"]>();
+    for (
+      const { addr, refused_for: cause = "" } of this.#stats().flatMap((each) => each.backends)
+    ) {
+      const known = refusals.get(addr) ?? null;
+      if (cause === "") refusals.set(addr, known);
+      else refusals.set(addr, { proxies: (known?.proxies ?? 0) + 1, cause: known?.cause ?? cause });
+    }
+    return refusals;
+  }
+
   /** Connections to a server that belong to one client each, over all proxies that report them. */
   privatesOf(addr: string): ServerView["private_connections"] {
     let [in_use, max] = [0, 0];

@@ -1,11 +1,12 @@
 /**
  * What the dashboard reports of proxies: those that do not answer it, and those that have ended without
- * leaving. Each is named by its address for clients: that is all that its fence tells.
+ * leaving. Each is named by its address for clients: that is all that its fence tells. And what proxies
+ * say of servers: that they refuse requests which a server would not answer in time.
  *
  * @module
  */
 
-import type { ProxyView } from "../api/cluster_view.ts";
+import type { ProxyView, ServerView } from "../api/cluster_view.ts";
 import type { OutageReporter } from "./server_outages.ts";
 
 const KIND = "proxy_gone";
@@ -53,5 +54,21 @@ export class ProxyOutages {
     }
     this.#reporter.keepOnly(KIND, present);
     for (const addr of this.#ids.keys()) if (!present.has(addr)) this.#ids.delete(addr);
+  }
+  /** @param refusals What proxies say of each server; empty when none says anything. */
+  reportRefusals(refusals: ReadonlyMap<string, ServerView["refused"]>): void {
+    for (const [addr, refused] of refusals) {
+      const who = refused?.proxies === 1 ? "a proxy refuses" : `${refused?.proxies} proxies refuse`;
+      this.#reporter.outage({
+        ...{ kind: "circuit_open", subject: addr, server: addr },
+        ...(refused === null ? { phase: "end", text: `${addr} answers proxies in time again` } : {
+          phase: "begin",
+          text: `${who} requests for ${addr}, which does not answer in time`,
+          cause: refused.cause,
+          hint: "look at its SLOWLOG, its machine and its network",
+        }),
+      });
+    }
+    if (refusals.size > 0) this.#reporter.keepOnly("circuit_open", new Set(refusals.keys()));
   }
 }

@@ -199,7 +199,7 @@ export class ServerMonitor {
 }
 
 /** What is known of a server without the proxies. */
-export type OwnView = Omit<ServerView, "private_connections" | "zone" | "reads">;
+export type OwnView = Omit<ServerView, "private_connections" | "refused" | "zone" | "reads">;
 
 /** The problem of a server before its first answer. */
 const NOT_ASKED = "not asked yet";

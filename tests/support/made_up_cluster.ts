@@ -50,6 +50,7 @@ function server(group: number, place: number, second: number): ServerView {
     keys: known(Math.round(2_000_000 * chance(group, 1)) + second * (group % 7)),
     ops: known(Math.round((isMaster ? 9_000 : 300) * chance(seed, second))),
     clients: known(20 + Math.round(30 * chance(seed, 3))),
+    refused: null,
     private_connections: isMaster
       ? { in_use: Math.round(900 * chance(seed, 4)), max: 1_000 * PROXY_COUNT }
       : null,

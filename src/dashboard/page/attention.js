@@ -94,6 +94,12 @@ function serverConcerns({ groups }) {
           "that block, watch or subscribe get errors (private_connections_max)";
         concerns.push({ tone: "warning", text, place: "groups" });
       }
+      const { refused } = server;
+      if (refused !== null && refused !== undefined) {
+        const who = refused.proxies === 1 ? "A proxy refuses" : `${refused.proxies} proxies refuse`;
+        const text = `${who} requests for ${addr}, which does not answer in time: ${refused.cause}`;
+        concerns.push({ tone: "bad", text, place: "groups" });
+      }
       if (!is_reachable) {
         const isMaster = type === "master";
         const owns = isMaster && group.slots > 0

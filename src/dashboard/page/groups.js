@@ -125,6 +125,7 @@ function Group({ group: { id, slots, servers }, most }) {
 /** @param {{ group: number, server: ServerView, most: number }} props */
 function Row({ group, server, most }) {
   const { addr, type, problem, zone } = server;
+  const refused = server.refused ?? null; // an older dashboard says nothing of it
   const preset = { group: String(group), addr };
   return html`
     <tr>
@@ -134,6 +135,9 @@ function Row({ group, server, most }) {
           <small>zone ${zone}</small>
         `}
         ${problem === "" ? null : html`<span class="problem">${problem}</span>`}
+        ${refused === null ? null : html`
+          <span class="problem">requests are refused: ${refused.cause}</span>
+        `}
       </th>
       <td data-label="Role"><span class=${`role ${type}`}>${ROLES[type]}</span></td>
       <td data-label="State">

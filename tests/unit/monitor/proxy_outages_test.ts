@@ -36,6 +36,12 @@ class WatchedProxy {
       this.nowMs += 1_000;
     }
   }
+
+  refuse(proxies: number, cause = "no answer for 15000 ms"): void {
+    this.#watch.reportRefusals(new Map([["s:1", proxies === 0 ? null : { proxies, cause }]]));
+    this.#outages.round();
+    this.nowMs += 1_000;
+  }
 }
 
 Deno.test("a proxy that hangs, then loses its session, then is back, is one outage", () => {
@@ -65,4 +71,17 @@ Deno.test("a proxy that was killed is told; one that leaves is not", () => {
   assertEquals(watched.told, [
     "end: proxy p1 (p:1) has ended without leaving: it was removed from the cluster",
   ]);
+});
+
+Deno.test("a server that proxies refuse requests for is told once, with the reason, and its end", () => {
+  const watched = new WatchedProxy();
+  watched.refuse(0);
+  assertEquals(watched.told, []);
+  watched.refuse(1);
+  watched.refuse(2);
+  assertEquals(watched.told, [
+    "begin: a proxy refuses requests for s:1, which does not answer in time: no answer for 15000 ms",
+  ]);
+  watched.refuse(0);
+  assertEquals(watched.told, ["end: s:1 answers proxies in time again"]);
 });
