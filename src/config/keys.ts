@@ -286,6 +286,26 @@ export const CONFIG_KEYS = [
     max: 3600,
     help: "Time that a master must be down before the dashboard promotes a replica.",
   },
+  {
+    key: "failover_rejoin",
+    field: "failoverRejoins",
+    kind: "switch",
+    default: "on",
+    help:
+      "Whether a master in whose place a replica was promoted becomes a replica by itself when it is back. " +
+      "Writes that only it had are lost by that, and told.",
+  },
+  {
+    key: "failover_lost_writes_dir",
+    field: "failoverLostWritesDir",
+    kind: "text",
+    default: "",
+    example: "/var/lib/codis/lost-writes",
+    help:
+      "Folder of the dashboard's machine in which writes that only a failed master had are kept, as Redis " +
+      "commands, one file for each time. As far as that server's replication backlog still has them. Not " +
+      "set: they are only counted.",
+  },
   ...SENTINEL_KEYS,
   {
     key: "webhook_url",

@@ -15,17 +15,16 @@ import { measureLoopLag } from "../base/loop_lag.ts";
 import type { Metric } from "../base/prometheus.ts";
 import { isSurelyGone } from "../base/process_life.ts";
 import { RedisConnection } from "../redis/connection.ts";
-import { readInfo, type RedisInfo } from "../redis/info.ts";
 import { sleep } from "../base/sleep.ts";
 import { deadFences, loadFences } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
 import { createFolders, type Store } from "../store/store.ts";
 import { actionViews, keepNewestActions } from "../control/actions.ts";
 import type { ClusterChange, Control } from "../control/control.ts";
-import { NotLeaderError } from "../control/errors.ts";
+import { NotLeaderError, UnconfirmedError } from "../control/errors.ts";
 import type { OutageReport } from "../control/outages.ts";
 import { Events } from "../control/events.ts";
-import { Failover } from "../control/failover.ts";
+import { AutoFailover } from "../control/auto_failover.ts";
 import { Leadership } from "../control/leadership.ts";
 import { Confirmer } from "../control/confirm.ts";
 import { ChangeLog } from "../control/change.ts";
@@ -38,7 +37,7 @@ import {
   type PromoteOptions,
   resumePromotion,
 } from "../control/promote.ts";
-import { askSighting, reasonOf, refusesConnections } from "../control/proxies.ts";
+import { reasonOf, refusesConnections } from "../control/proxies.ts";
 import { Publisher } from "../control/publish.ts";
 import type { RedisUsersContext } from "../control/redis_users.ts";
 import { announceMaster } from "../control/master_change.ts";
@@ -48,7 +47,6 @@ import type { ServerAuth } from "../control/servers.ts";
 import { resumeRuleChange, type RulesContext } from "../control/slot_rules.ts";
 import { SlotKeyCounter } from "../control/slot_keys.ts";
 import type { Transact } from "../control/stored_ring.ts";
-import { Votes } from "../control/votes.ts";
 import { WriteHolds } from "../control/write_holds.ts";
 import type { AccessControl } from "../control/dashboard_users.ts";
 import { AccessGate } from "./access/access_gate.ts";
@@ -61,8 +59,6 @@ import type { FailoverCounts } from "./metrics/row.ts";
 
 /** Longest time that a Redis server may take to reply by default, in milliseconds. */
 const REPLY_MS = 5_000;
-/** Longest time that a replica may take to say how far it is, in milliseconds. */
-const INFO_MS = 500;
 /** Actions on the page. */
 const ACTIONS_SHOWN = 20;
 /** Actions that are kept: Codis 2.0 lets them pile up. */
@@ -93,7 +89,7 @@ export class Dashboard implements Control {
   readonly #holds: WriteHolds;
   /** Only while this dashboard leads. */
   #migrations: MigrationQueue | undefined;
-  readonly #failover: Failover;
+  readonly #failover: AutoFailover;
   readonly #startedAt = Date.now();
   readonly #failovers: FailoverCounts = { done: 0, failed: 0 };
   #endRemoving = () => {};
@@ -145,17 +141,15 @@ export class Dashboard implements Control {
       ...lagLimits === undefined ? {} : { lagLimits },
       ...failover === "off" ? {} : { serverMs: Math.min(1_000, failoverAfterMs / 4) },
     });
-    this.#failover = new Failover({
-      control: this,
+    this.#failover = new AutoFailover(this, {
+      auth: options.auth,
+      afterMs: failoverAfterMs,
+      isOn: options.failoverRejoin ?? true,
+      lostWritesDir: options.failoverLostWritesDir ?? "",
       sightings: this.monitor,
-      votes: new Votes({
-        proxies: () => loadProxies(this.store),
-        silentMs: askSighting,
-      }),
-      askInfo: (addr) => this.#askInfo(addr),
       promote: (groupId, addr) => this.#failOver(groupId, addr),
       isFollowed: () => this.sentinels.areThere,
-    }, failoverAfterMs);
+    });
     const sentinels = { ...SENTINEL_DEFAULTS, ...options.sentinels };
     this.sentinels = new Sentinels({
       control: this,
@@ -412,8 +406,10 @@ export class Dashboard implements Control {
       this.#failovers.done++;
       note(200, "ok");
     } catch (error) {
-      this.#failovers.failed++;
-      note(500, (error as Error).message);
+      // Then it is done, but for a proxy that is late.
+      const isDone = error instanceof UnconfirmedError;
+      this.#failovers[isDone ? "done" : "failed"]++;
+      note(isDone ? 200 : 500, (error as Error).message);
       throw error;
     }
   }
@@ -426,11 +422,6 @@ export class Dashboard implements Control {
     } finally {
       await this.#reread();
     }
-  }
-
-  async #askInfo(addr: string): Promise<RedisInfo> {
-    using redis = await this.redis(addr, INFO_MS);
-    return await readInfo(redis);
   }
 
   async #reread(): Promise<void> {

@@ -25,6 +25,10 @@ export interface DashboardOptions {
   readonly dialMs: number;
   readonly failover: "off" | "auto";
   readonly failoverAfterMs: number;
+  /** Whether a master that failed is made a replica when it is back. @default true */
+  readonly failoverRejoin?: boolean;
+  /** Folder for what only a failed master had. @default none */
+  readonly failoverLostWritesDir?: string;
   /** How sentinels are reached and told; what is left out has a default. */
   readonly sentinels?: Partial<SentinelOptions>;
   /** How slots are moved; what is left out has a default. */

@@ -64,6 +64,8 @@ export class RedisConnection implements Disposable {
   #pieces: Uint8Array[] = [];
   #failure: RedisUnreachableError | undefined;
   #failedMs = 0;
+  /** Who takes all that comes, once a stream has begun. */
+  #onBytes: ((bytes: Uint8Array | null) => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> = Promise.resolve();
 
@@ -156,6 +158,19 @@ export class RedisConnection implements Disposable {
     return reply as Uint8Array;
   }
 
+  /**
+   * Sends a command that the server answers with a stream, as PSYNC: all that comes from now on goes to `onBytes`,
+   * null when the connection ends. `bytes` are borrowed until it returns.
+   */
+  stream(words: readonly Word[], onBytes: (bytes: Uint8Array | null) => void): void {
+    if (this.#failure !== undefined) return onBytes(null);
+    this.#onBytes = onBytes;
+    const bytes = encodeRequests([words]);
+    this.#writing = this.#writing.then(() => writeAll(this.#connection, bytes)).catch((error) =>
+      this.#fail(error)
+    );
+  }
+
   async #exchange(
     requests: readonly (readonly Word[])[],
     isRaw: boolean,
@@ -197,6 +212,7 @@ export class RedisConnection implements Disposable {
   }
 
   #take(bytes: Uint8Array): void {
+    if (this.#onBytes !== undefined) return this.#onBytes(bytes);
     for (let at = 0; at < bytes.length;) {
       const end = this.#framer.feed(bytes, at, bytes.length);
       if (this.#framer.error !== "") throw new Error(this.#framer.error);
@@ -244,6 +260,7 @@ export class RedisConnection implements Disposable {
     clearTimeout(this.#timer);
     hangUp(this.#connection);
     for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
+    this.#onBytes?.(null);
   }
 }
 

@@ -62,6 +62,8 @@ export function makeDashboard(
       failoverTimeoutMs: config.sentinelFailoverTimeoutMs,
       parallelSyncs: config.sentinelParallelSyncs,
     },
+    failoverRejoin: config.failoverRejoins,
+    failoverLostWritesDir: config.failoverLostWritesDir,
     migrate: {
       keysPerSecond: config.migrateKeysPerSecond,
       bytesPerSecond: config.migrateBytesPerSecond,

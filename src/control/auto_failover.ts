@@ -1,0 +1,61 @@
+/**
+ * `failover = auto`: masters are judged, and those that failed rejoin.
+ *
+ * @module
+ */
+
+import { readInfo, type RedisInfo } from "../redis/info.ts";
+import { loadProxies } from "../store/proxies.ts";
+import type { Control } from "./control.ts";
+import { Failover, type FailoverContext } from "./failover.ts";
+import { askSighting } from "./proxies.ts";
+import { Rejoin, type RejoinOptions } from "./rejoin.ts";
+import { Votes } from "./votes.ts";
+
+/** Longest time that a server may take to say how far it is, in milliseconds. */
+const INFO_MS = 500;
+
+/** How masters are replaced. */
+export interface AutoFailoverOptions
+  extends RejoinOptions, Pick<FailoverContext, "sightings" | "promote" | "isFollowed"> {
+  /** How long a master must be down, in milliseconds. */
+  readonly afterMs: number;
+}
+
+/** See the header. */
+export class AutoFailover {
+  readonly #failover: Failover;
+  readonly #rejoin: Rejoin;
+
+  /** Does nothing yet. */
+  constructor(control: Control, options: AutoFailoverOptions) {
+    const { afterMs } = options;
+    const proxies = () => loadProxies(control.store);
+    const votes = new Votes({ proxies, silentMs: askSighting });
+    const askInfo = (addr: string) => infoNow(control, addr);
+    this.#failover = new Failover({ ...options, control, votes, askInfo }, afterMs);
+    this.#rejoin = new Rejoin(control, options);
+  }
+
+  /** Starts to judge masters. */
+  start(): void {
+    this.#failover.start();
+    this.#rejoin.start();
+  }
+
+  /** Stops. */
+  stop(): void {
+    this.#failover.stop();
+    this.#rejoin.stop();
+  }
+}
+
+/**
+ * INFO of a server, for which it gets half a second.
+ *
+ * @throws As `Control.redis`.
+ */
+export async function infoNow(control: Pick<Control, "redis">, addr: string): Promise<RedisInfo> {
+  using redis = await control.redis(addr, INFO_MS);
+  return await readInfo(redis);
+}
