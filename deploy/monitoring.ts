@@ -14,6 +14,7 @@ import type { Alert, MetricHead, MetricSection } from "../src/base/prometheus.ts
 import { CLUSTER_SECTIONS } from "../src/dashboard/metrics/metrics.ts";
 import { DASHBOARD_METRICS } from "../src/dashboard/metrics/dashboard_rows.ts";
 import { MIGRATION_METRICS } from "../src/dashboard/metrics/migration_rows.ts";
+import { OUTAGE_METRICS } from "../src/dashboard/metrics/outage_rows.ts";
 import { PROXY_METRICS } from "../src/proxy/metrics/metrics.ts";
 import { type DashboardPlan, formatDashboard } from "./grafana_dashboards.ts";
 
@@ -26,6 +27,7 @@ interface DocumentedMetric extends MetricHead {
 export const ALL_METRICS: readonly MetricSection<DocumentedMetric>[] = [
   ...PROXY_METRICS,
   DASHBOARD_METRICS,
+  OUTAGE_METRICS,
   ...CLUSTER_SECTIONS,
   PROCESS_METRICS,
 ];
@@ -67,7 +69,7 @@ const DASHBOARDS: readonly DashboardPlan[] = [
       },
     ],
     sections: [...CLUSTER_SECTIONS.filter((section) => section !== MIGRATION_METRICS)]
-      .concat(DASHBOARD_METRICS as MetricSection<never>),
+      .concat([DASHBOARD_METRICS, OUTAGE_METRICS] as MetricSection<never>[]),
   },
   {
     name: "proxy",

@@ -342,7 +342,7 @@ export class Dashboard implements Control {
     return dashboardMetrics({
       version: this.#options.version,
       product: store.product,
-      coordinatorState: store.coordinator.state,
+      ...{ coordinatorState: store.coordinator.state, outages: this.outages },
       cluster: !this.isLeading || migrations === undefined ? undefined : {
         view: monitoredView(monitor),
         fences: monitor.proxies.fences,

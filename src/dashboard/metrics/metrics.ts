@@ -9,6 +9,7 @@ import type { Metric, MetricSection } from "../../base/prometheus.ts";
 import { CLUSTER_METRICS, SERVER_METRICS } from "./cluster_rows.ts";
 import { DASHBOARD_METRICS } from "./dashboard_rows.ts";
 import { MIGRATION_METRICS } from "./migration_rows.ts";
+import { OUTAGE_METRICS } from "./outage_rows.ts";
 import type { ClusterRow, DashboardFacts } from "./row.ts";
 
 /** The metrics of the cluster. */
@@ -21,7 +22,8 @@ export const CLUSTER_SECTIONS: readonly MetricSection<ClusterRow>[] = [
 /** All metrics of a dashboard, those of its process not among them. */
 export function dashboardMetrics(facts: DashboardFacts): Metric[] {
   const { cluster } = facts;
-  const own = DASHBOARD_METRICS.rows.map((row) => ({ ...row, samples: row.samples(facts) }));
+  const own = [...DASHBOARD_METRICS.rows, ...OUTAGE_METRICS.rows]
+    .map((row) => ({ ...row, samples: row.samples(facts) }));
   if (cluster === undefined) return own;
   const rows = CLUSTER_SECTIONS.flatMap(({ rows }) => rows);
   return [...own, ...rows.map((row) => ({ ...row, samples: row.samples(cluster) }))];

@@ -9,12 +9,14 @@ import type { MetricHead, Sample } from "../../base/prometheus.ts";
 import type { CoordinatorState } from "../../coordinator/coordinator.ts";
 import type { MovedKeys } from "../../migration/progress.ts";
 import type { MonitoredView } from "../../monitor/cluster_view.ts";
+import type { OutageTrail } from "../outages/outage_trail.ts";
 
 /** What a dashboard knows at one moment. */
 export interface DashboardFacts {
   readonly version: string;
   readonly product: string;
   readonly coordinatorState: CoordinatorState;
+  readonly outages: Pick<OutageTrail, "counts" | "webhookFigures">;
   /** Only while this dashboard leads; a dashboard that stands by knows nothing of the cluster. */
   readonly cluster: ClusterFacts | undefined;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createHmac } from "node:crypto";
 import { Secret } from "../../../src/base/secret.ts";
 import type { OutageReport } from "../../../src/control/outages.ts";
@@ -62,9 +62,16 @@ Deno.test("a webhook gets each event signed, again after two failures, in order"
   assertEquals(posts[3]!.json.event, event);
   assertEquals([posts[3]!.json.product, posts[3]!.json.dashboard], ["test", "d:1"]);
   await until(async () => (await eventsOf(dashboard)).every(({ is_sent }) => is_sent));
-  assertEquals(dashboard.dashboard.outages.webhookFigures, {
-    ...{ sent: 2, failed: 2, lost: 0, waiting: 0 },
-  });
+  const { text } = await dashboard.get("/metrics");
+  for (
+    const line of [
+      'codis_outage_events_total{kind="failover_refused"} 2',
+      'codis_outages{kind="server_down"} 0',
+      'codis_webhook_events_total{end="sent"} 2',
+      'codis_webhook_events_total{end="failed"} 2',
+      "codis_webhook_waiting 0",
+    ]
+  ) assertStringIncludes(text, line);
 });
 
 Deno.test("what a dashboard could not send, the next one sends, with the same id", async () => {
