@@ -24,7 +24,12 @@ import {
 } from "../model/record.ts";
 import type { SlotRule } from "../hash/placement.ts";
 import type { GroupRecord } from "../model/group.ts";
-import { USER_LIMITS_SHAPE, type UserLimits } from "../model/redis_user.ts";
+import {
+  READ_POLICIES,
+  type ReadPolicy,
+  USER_LIMITS_SHAPE,
+  type UserLimits,
+} from "../model/redis_user.ts";
 import { SERVER_TYPES, type ServerRecord } from "../model/server.ts";
 import { SLOT_RULES_SHAPE } from "../model/slot_rule.ts";
 import { SLOT_SHAPE, type SlotRecord, type SlotStatus } from "../model/slot.ts";
@@ -177,6 +182,8 @@ export interface RedisUserAnswer {
   readonly rules: string;
   /** For each proxy; 0: no limit. */
   readonly limits: UserLimits;
+  /** Where its clients read from; left out: as each proxy's configuration says. */
+  readonly read_from?: ReadPolicy | undefined;
 }
 
 /** `GET /api/redis_users`. */
@@ -320,6 +327,7 @@ export const ANSWER_SHAPES = {
       passwords: integer,
       rules: text,
       limits: USER_LIMITS_SHAPE,
+      read_from: optional(word(READ_POLICIES)),
     })),
     other_proxies: listOf(text),
   }),

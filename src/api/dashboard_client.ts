@@ -9,7 +9,7 @@ import type { SlotRule } from "../hash/placement.ts";
 import type { Role } from "../model/dashboard_user.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import { PROXY_SHAPE, type ProxyRecord, type ProxyState } from "../model/proxy.ts";
-import type { UserLimits } from "../model/redis_user.ts";
+import type { ReadPolicy, UserLimits } from "../model/redis_user.ts";
 import type { ServerType } from "../model/server.ts";
 import type { SlotRecord } from "../model/slot.ts";
 import {
@@ -301,6 +301,12 @@ export class DashboardClient {
   /** Limits what such a user may use at each proxy. */
   limitRedisUser(name: string, limits: UserLimits): Promise<DoneAnswer> {
     return this.#requests.change("PUT", `/api/redis_users/${segmentOf(name)}/limits`, limits);
+  }
+
+  /** Says where the clients of a user read from; undefined: as each proxy's configuration says. */
+  setReadsOfRedisUser(name: string, policy: ReadPolicy | undefined): Promise<DoneAnswer> {
+    const path = `/api/redis_users/${segmentOf(name)}/read_from`;
+    return this.#requests.change("PUT", path, { read_from: policy ?? "" });
   }
 
   /** Deletes such users. */

@@ -18,6 +18,7 @@ import type { ProxyRecord } from "../model/proxy.ts";
 import {
   encodeRedisUsers,
   LIMITED_REDIS_USERS_MAX,
+  type ReadPolicy,
   REDIS_USERS_BYTES_MAX,
   type RedisUser,
   type UserLimits,
@@ -65,7 +66,7 @@ export function setRedisUser(
     const record = current.planned(bytes, isNewDefault ? ["resetpass", ...rules] : rules);
     if (typeof record === "string") throw new StoreError(textOfBytes(record));
     if (isNewDefault) checkLogin(record);
-    const changed = { ...textOf(record), limits: known?.limits };
+    const changed = { ...textOf(record), limits: known?.limits, read_from: known?.read_from };
     return [...users.filter((user) => user !== known), changed];
   });
 }
@@ -107,10 +108,10 @@ export async function importRedisUsers(
   const names = imported.map(({ name }) => name);
   await edit(context, `Redis users imported: ${names.join(", ")}`, (users) => [
     ...users.filter(({ name }) => !names.includes(name)),
-    ...imported.map((user) => ({
-      ...user,
-      limits: users.find(({ name }) => name === user.name)?.limits,
-    })),
+    ...imported.map((user) => {
+      const known = users.find(({ name }) => name === user.name);
+      return { ...user, limits: known?.limits, read_from: known?.read_from };
+    }),
   ]);
   return names;
 }
@@ -127,9 +128,7 @@ export function limitRedisUser(
   limits: UserLimits,
 ): Promise<void> {
   return edit(context, `limits of Redis user ${name} changed`, (users) => {
-    if (!users.some((user) => user.name === name)) {
-      throw new StoreError(`there is no Redis user ${name} in the store: make it first`);
-    }
+    checkThere(users, name);
     const limited = users.filter((user) => user.limits !== undefined && user.name !== name);
     if (limited.length >= LIMITED_REDIS_USERS_MAX) {
       throw new StoreError(`at most ${LIMITED_REDIS_USERS_MAX} users may have limits`);
@@ -138,6 +137,24 @@ export function limitRedisUser(
     return users.map((user) =>
       user.name === name ? { ...user, limits: isNone ? undefined : limits } : user
     );
+  });
+}
+
+/**
+ * Says where the clients of a user read from at each proxy.
+ *
+ * @param policy Undefined: as each proxy's configuration says.
+ * @throws {StoreError} When there is no such user: nothing was changed.
+ * @throws {UnconfirmedError} As {@linkcode setRedisUser}.
+ */
+export function setReadsOfRedisUser(
+  context: RedisUsersContext,
+  name: string,
+  policy: ReadPolicy | undefined,
+): Promise<void> {
+  return edit(context, `reads of Redis user ${name} changed`, (users) => {
+    checkThere(users, name);
+    return users.map((user) => (user.name === name ? { ...user, read_from: policy } : user));
   });
 }
 
@@ -183,6 +200,11 @@ async function edit(context: RedisUsersContext, summary: string, body: Edit): Pr
       );
     }
   });
+}
+
+function checkThere(users: readonly RedisUser[], name: string): void {
+  if (users.some((user) => user.name === name)) return;
+  throw new StoreError(`there is no Redis user ${name} in the store: make it first`);
 }
 
 function changedNames(before: readonly RedisUser[], after: readonly RedisUser[]): string[] {

@@ -4,7 +4,28 @@
  * @module
  */
 
-import { decodeRecord, encodeRecord, integer, listOf, optional, recordOf, text } from "./record.ts";
+import {
+  decodeRecord,
+  encodeRecord,
+  integer,
+  listOf,
+  optional,
+  recordOf,
+  text,
+  word,
+} from "./record.ts";
+
+/** Where reads of clients may go, as `read_from` in the configuration. */
+export const READ_POLICIES = [
+  "master",
+  "prefer_master",
+  "prefer_replica",
+  "replica",
+  "nearest",
+] as const;
+
+/** One of {@linkcode READ_POLICIES}. */
+export type ReadPolicy = (typeof READ_POLICIES)[number];
 
 /** What all clients of a user may use at one proxy; 0: as much as they like. */
 export interface UserLimits {
@@ -21,6 +42,8 @@ export interface RedisUser {
   readonly rules: string;
   /** Left out: none. */
   readonly limits: UserLimits | undefined;
+  /** Where its clients read from; left out: as each proxy's configuration says. */
+  readonly read_from?: ReadPolicy | undefined;
 }
 
 /** Longest JSON of all users, in bytes: the entry and its copy in the intent are one transaction. */
@@ -46,6 +69,7 @@ const SHAPE = recordOf<Stored>({
     name: text,
     rules: text,
     limits: optional(USER_LIMITS_SHAPE),
+    read_from: optional(word(READ_POLICIES)),
   })),
 });
 

@@ -39,6 +39,13 @@ export interface RouterLogins {
 /** Where reads go: see `read_from` in the configuration. */
 export type ReadFrom = "master" | "prefer_master" | "prefer_replica" | "replica" | "nearest";
 
+/** Where the clients of a user read from. */
+export interface UserReads {
+  /** One character for each byte. */
+  readonly name: string;
+  readonly readFrom: ReadFrom;
+}
+
 /** Settings of the data plane. Times are milliseconds, sizes bytes; 0 switches a deadline off. */
 export interface RouterOptions extends RouterLogins {
   readonly readMode: ReadMode;

@@ -27,7 +27,12 @@ import type { UserLimit } from "./limits/user_limit.ts";
 import type { NamedLimits } from "./limits/limit_cells.ts";
 import { LOADING, MAX_CLIENTS, TABLE_OLD } from "./errors.ts";
 import type { RouterEvents } from "./events.ts";
-import { clientPasswords, type RouterLogins, type RouterOptions } from "./options.ts";
+import {
+  clientPasswords,
+  type RouterLogins,
+  type RouterOptions,
+  type UserReads,
+} from "./options.ts";
 import type { Serving } from "./serving.ts";
 import { RouterShared } from "./shared.ts";
 import { onlyWorker, type WorkerContext } from "./worker_context.ts";
@@ -193,6 +198,12 @@ export class Router implements TurnWork {
   /** Users have other limits now. */
   limitUsers(limits: readonly NamedLimits[]): void {
     this.shared.userLimits.set(limits);
+    for (const session of this.sessions.values()) session.userChanged();
+  }
+
+  /** Clients of users read from elsewhere now. */
+  setUserReads(reads: readonly UserReads[]): void {
+    this.shared.userReads = new Map(reads.map(({ name, readFrom }) => [name, readFrom]));
     for (const session of this.sessions.values()) session.userChanged();
   }
 

@@ -22,7 +22,7 @@ import { ScriptTexts } from "./dispatch/script_texts.ts";
 import { LimitedUsers } from "./limits/limited_users.ts";
 import type { RouterEvents } from "./events.ts";
 import { COMMAND_IDS, LearnedCommands } from "./learned_commands.ts";
-import { clientPasswords, type RouterOptions } from "./options.ts";
+import { clientPasswords, type ReadFrom, type RouterOptions } from "./options.ts";
 import { Subscribers } from "./pubsub/subscribers.ts";
 import { Subscribing } from "./pubsub/subscribing.ts";
 import { RouterSlots } from "./slots/router_slots.ts";
@@ -45,6 +45,8 @@ export class RouterShared {
   readonly users: Users;
   /** What users may take. */
   readonly userLimits: LimitedUsers;
+  /** Where clients of users read from that do not as the options say, by name. */
+  userReads: ReadonlyMap<string, ReadFrom> = new Map();
   /** What users were refused. */
   readonly aclLog = new AclLog();
   readonly authThrottle = new AuthThrottle();

@@ -87,6 +87,7 @@ export class FakeWorker implements Thread {
       setServing: (serving, heardPauses) =>
         tell(serving === "serving" ? `serving ${heardPauses}` : serving),
       setLimits: () => {},
+      setUserReads: () => Promise.resolve(),
       updateUsers: () => {},
       aclLog: () => [],
       allowCommands: () => {},

@@ -8,8 +8,13 @@ import { hashedRules } from "../../acl/stored_users.ts";
 import { bytesOfText, textOfBytes } from "../../acl/users.ts";
 import type { RedisUserAnswer, RedisUsersAnswer } from "../../api/answers.ts";
 import { formatByteSize, parseByteSize } from "../../base/byte_size.ts";
-import { USER_LIMIT_MAX, type UserLimits } from "../../model/redis_user.ts";
-import { parseWhole } from "../parts/arguments.ts";
+import {
+  READ_POLICIES,
+  type ReadPolicy,
+  USER_LIMIT_MAX,
+  type UserLimits,
+} from "../../model/redis_user.ts";
+import { parseWhole, wordArgument } from "../parts/arguments.ts";
 import { configCommand, type ConfigRow } from "../parts/config_command.ts";
 import type { CommandContext } from "../parts/context.ts";
 import { readNewPassword } from "../parts/password.ts";
@@ -75,6 +80,8 @@ const CONNECTIONS = limitFlag(
   (text) => parseWhole(text, "a number of clients", 0, USER_LIMIT_MAX),
 );
 
+const POLICY: Argument<ReadPolicy> = { ...wordArgument("policy", READ_POLICIES), isOptional: true };
+
 const ROWS: readonly ConfigRow[] = [
   {
     name: "list",
@@ -85,12 +92,13 @@ const ROWS: readonly ConfigRow[] = [
       const text = users.length === 0
         ? "there are no users in the store: proxies have the default user only"
         : formatTable(
-          ["name", "logs in", "rules", "limits for each proxy"],
+          ["name", "logs in", "rules", "limits for each proxy", "reads from"],
           users.map((user) => [
             maskControls(user.name),
             loginOf(user),
             maskControls(user.rules),
             describeLimits(user.limits),
+            user.read_from ?? "",
           ]),
         );
       return { json, text: [text, ...elsewhere(json)].join("\n") };
@@ -107,6 +115,7 @@ const ROWS: readonly ConfigRow[] = [
         ["logs in", loginOf(json)],
         ["rules", maskControls(json.rules)],
         ["limits for each proxy", describeLimits(json.limits)],
+        ["reads from", json.read_from ?? "as read_from of each proxy says"],
       ]);
       return { json, text };
     },
@@ -174,6 +183,21 @@ const ROWS: readonly ConfigRow[] = [
       };
       const json = await (await context.client()).limitRedisUser(name, limits);
       return { json, text: `limits of user ${name} at each proxy: ${describeLimits(limits)}` };
+    },
+  },
+  {
+    name: "read-from",
+    summary: "Say where all clients of a user read from: masters, replicas, or the nearest.",
+    details:
+      "Without a policy, as each proxy's configuration says. Clients that send READONLY or READWRITE\n" +
+      "decide for themselves.",
+    arguments: [NAME, POLICY],
+    run: async (values, context) => {
+      const name = readValue(values, NAME);
+      const policy = isGiven(values, POLICY) ? readValue(values, POLICY) : undefined;
+      const json = await (await context.client()).setReadsOfRedisUser(name, policy);
+      const reads = policy ?? "as read_from of each proxy says";
+      return { json, text: `user ${name} reads at all proxies: ${reads}` };
     },
   },
 ];

@@ -12,17 +12,19 @@ import {
   importRedisUsers,
   limitRedisUser,
   proxiesWithOtherUsers,
+  setReadsOfRedisUser,
   setRedisUser,
 } from "../../control/redis_users.ts";
 import {
   NO_LIMITS,
+  READ_POLICIES,
   REDIS_USERS_BYTES_MAX,
   USER_LIMIT_MAX,
   type UserLimits,
 } from "../../model/redis_user.ts";
 import { loadRedisUsers } from "../../store/redis_users.ts";
 import { ruleWithoutPassword } from "../audit/audit_note.ts";
-import { type Body, integerIn, onlyFields, readBody } from "../input.ts";
+import { type Body, integerIn, onlyFields, readBody, wordIn } from "../input.ts";
 import { type ApiRoute, change, read } from "./route.ts";
 
 /** Most names or rules of a request. */
@@ -37,6 +39,7 @@ export const REDIS_USER_ROUTES: readonly ApiRoute[] = [
         name: user.name,
         ...describeUser(user),
         limits: user.limits ?? NO_LIMITS,
+        read_from: user.read_from,
       })),
       other_proxies: await proxiesWithOtherUsers(dashboard.redisUsersContext),
     };
@@ -50,6 +53,11 @@ export const REDIS_USER_ROUTES: readonly ApiRoute[] = [
   change("PUT", "/api/redis_users/:name/limits", async ({ dashboard, request, words }) => {
     const body = onlyFields(await readBody(request), ...Object.keys(NO_LIMITS));
     await limitRedisUser(dashboard.redisUsersContext, words.name, limitsIn(body));
+  }, "admin"),
+  change("PUT", "/api/redis_users/:name/read_from", async ({ dashboard, request, words }) => {
+    const body = onlyFields(await readBody(request), "read_from");
+    const policy = body["read_from"] === "" ? undefined : wordIn(body, "read_from", READ_POLICIES);
+    await setReadsOfRedisUser(dashboard.redisUsersContext, words.name, policy);
   }, "admin"),
   change("POST", "/api/redis_users/delete", async ({ dashboard, request }) => {
     const body = onlyFields(await readBody(request), "names");

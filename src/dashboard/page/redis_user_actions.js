@@ -148,6 +148,33 @@ export const REDIS_USER_ACTIONS = {
     }),
     done: ({ name }) => `Limits of Redis user ${name} were changed.`,
   },
+  reads_of_redis_user: {
+    title: ({ name }) => `Reads of Redis user ${name}`,
+    verb: "Change",
+    fields: [{
+      name: "read_from",
+      label: "Reads from",
+      kind: "choice",
+      choices: () => [
+        ["", "as each proxy's configuration says"],
+        ["master", "the master"],
+        ["prefer_master", "the master, a replica while it is down"],
+        ["prefer_replica", "a replica, the master while none can serve"],
+        ["replica", "a replica only"],
+        ["nearest", "the nearest server"],
+      ],
+    }],
+    words: ({ name }) => [
+      `This is for all clients of ${name}, but not for those that have sent READONLY or READWRITE.`,
+      EVERYWHERE,
+    ],
+    request: (values) => ({
+      method: "PUT",
+      path: `${pathOf(values)}/read_from`,
+      body: { read_from: String(values.read_from) },
+    }),
+    done: ({ name }) => `Reads of Redis user ${name} were changed.`,
+  },
   delete_redis_user: {
     title: ({ name }) => `Delete Redis user ${name}`,
     verb: "Delete",

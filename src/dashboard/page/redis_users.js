@@ -68,7 +68,7 @@ function List({ answer }) {
 
 /** @param {{ user: RedisUserAnswer }} props */
 function Row({ user }) {
-  const { name, rules, limits } = user;
+  const { name, rules, limits, read_from = "" } = user;
   const { requests_per_second, bytes_per_second, connections } = limits;
   const preset = {
     name,
@@ -83,12 +83,20 @@ function Row({ user }) {
         <${Login} user=${user} />
       </td>
       <td data-label="Rules" class="rules"><code>${rules}</code></td>
-      <td data-label="Limits, each proxy">${limitsText(limits)}</td>
+      <td data-label="Limits, each proxy">
+        ${limitsText(limits)}
+        ${read_from === "" ? null : html`
+          <small>reads from: ${read_from}</small>
+        `}
+      </td>
       <td class="does">
         <${ActionButton} name="set_redis_user" preset=${{ name, rules, login: "keep" }}>
           Change …
         </${ActionButton}>
         <${ActionButton} name="limit_redis_user" preset=${preset}>Limits …</${ActionButton}>
+        <${ActionButton} name="reads_of_redis_user" preset=${{ name, read_from }}>
+          Reads …
+        </${ActionButton}>
         ${name === "default" ? null : html`
           <${ActionButton} name="delete_redis_user" preset=${{ name }}>Delete …</${ActionButton}>
         `}

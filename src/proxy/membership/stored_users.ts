@@ -28,15 +28,23 @@ import type { Store } from "../../store/store.ts";
 import type { UserTake } from "../../router/limits/limit_cells.ts";
 import type { DataPlane } from "../workers/data_plane.ts";
 import { retry } from "./retry.ts";
+import type { UserReads } from "../../router/options.ts";
 
 const log = logger("proxy");
 
 /** What stored users need of the proxy. */
 export interface StoredUsersOptions {
   readonly store: Store;
-  readonly plane: Pick<DataPlane, "users" | "limitUsers">;
+  readonly plane: Pick<DataPlane, "users" | "limitUsers" | "setUserReads">;
   /** The dashboard that makes changes. */
   dashboard(): DashboardAccess;
+}
+
+/** What was read of the store. */
+interface Read {
+  readonly records: readonly UserRecord[];
+  readonly limits: readonly UserTake[];
+  readonly reads: readonly UserReads[];
 }
 
 /** See the header. */
@@ -48,6 +56,8 @@ export class StoredUsers implements UsersSource {
   #isDefaultStored = false;
   /** The limits that are in force, as JSON. */
   #limits = "[]";
+  /** Where clients of users read from, as JSON. */
+  #reads = "[]";
   #turn: Promise<unknown> = Promise.resolve();
 
   /** Reads nothing yet. */
@@ -64,9 +74,10 @@ export class StoredUsers implements UsersSource {
   reload(): Promise<void> {
     const { plane } = this.#options;
     const done = this.#turn.then(async () => {
-      const { records, limits } = await this.#read();
+      const { records, limits, reads } = await this.#read();
       await plane.users.replaceAll(records, this.#by);
       await this.#limit(limits);
+      await this.#readFrom(reads);
     });
     this.#turn = done.catch(() => {});
     return done;
@@ -108,7 +119,14 @@ export class StoredUsers implements UsersSource {
     this.#limits = text;
   }
 
-  async #read(): Promise<{ records: readonly UserRecord[]; limits: UserTake[] }> {
+  async #readFrom(reads: readonly UserReads[]): Promise<void> {
+    const text = JSON.stringify(reads);
+    if (text === this.#reads) return;
+    await this.#options.plane.setUserReads(reads);
+    this.#reads = text;
+  }
+
+  async #read(): Promise<Read> {
     const users = await loadRedisUsers(this.#options.store);
     const records = recordsOfTexts(users);
     this.#isDefaultStored = users.some(({ name }) => name === DEFAULT_USER);
@@ -120,7 +138,10 @@ export class StoredUsers implements UsersSource {
         connections: limits.connections,
       }]
     );
-    return { records, limits };
+    const reads = users.flatMap(({ name, read_from }) =>
+      read_from === undefined ? [] : [{ name: bytesOfText(name), readFrom: read_from }]
+    );
+    return { records, limits, reads };
   }
 
   // -- what clients ask -----------------------------------------------------------------------

@@ -15,7 +15,7 @@ import type { TlsIdentity } from "../../io/tls.ts";
 import type { TlsToClients } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
-import type { RouterLogins, RouterOptions } from "../../router/options.ts";
+import type { RouterLogins, RouterOptions, UserReads } from "../../router/options.ts";
 import type { LimitPlaces, UserTake } from "../../router/limits/limit_cells.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotTable } from "../../router/slot_table.ts";
@@ -77,6 +77,8 @@ export interface DataPlane extends SlotTable {
   readonly users: UsersOwner;
   /** Limits what all clients of a user may take, in all workers together. */
   limitUsers(users: readonly UserTake[]): Promise<void>;
+  /** Says where clients of users read from; all others read as the options say. */
+  setUserReads(reads: readonly UserReads[]): Promise<void>;
   /** The limited users, and what they have taken. */
   readonly limits: LimitPlaces;
   /** Begins to accept clients before there is a table: until `accept`, they get -LOADING. */

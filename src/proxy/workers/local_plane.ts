@@ -19,7 +19,7 @@ import type { TlsIdentity } from "../../io/tls.ts";
 import { gateLimits, TlsGate } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { takeSnapshot } from "../../router/take_snapshot.ts";
-import { clientPasswords, type RouterLogins } from "../../router/options.ts";
+import { clientPasswords, type RouterLogins, type UserReads } from "../../router/options.ts";
 import { Router } from "../../router/router.ts";
 import { onlyWorker, type WorkerContext } from "../../router/worker_context.ts";
 import { LimitPlaces, type NamedLimits, type UserTake } from "../../router/limits/limit_cells.ts";
@@ -198,6 +198,11 @@ export class LocalPlane implements DataPlane {
 
   limitUsers(users: readonly UserTake[]): Promise<void> {
     this.setLimits(this.limits.assign(users));
+    return Promise.resolve();
+  }
+
+  setUserReads(reads: readonly UserReads[]): Promise<void> {
+    this.router.setUserReads(reads);
     return Promise.resolve();
   }
 

@@ -60,6 +60,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     allowCommands: (commands) => plane.allowCommands(commands),
     updateUsers: (update) => plane.updateUsers(update),
     setLimits: (limits) => plane.setLimits(limits),
+    setUserReads: (reads) => plane.setUserReads(reads),
     setLogins: (logins) => plane.setLogins(logins),
     drainSessions: (graceMs) => plane.drainSessions(graceMs),
     stats: () => takeSnapshot(plane.router.shared),

@@ -20,7 +20,7 @@ import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { PauseMode } from "../../router/client/pause.ts";
 import type { ClientFilter } from "../../router/worker_context.ts";
 import type { FoundInScript } from "../../router/dispatch/script_texts.ts";
-import type { RouterLogins } from "../../router/options.ts";
+import type { RouterLogins, UserReads } from "../../router/options.ts";
 import type { NamedLimits } from "../../router/limits/limit_cells.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
@@ -63,6 +63,7 @@ export interface WorkerCalls {
   /** The users are others now. */
   updateUsers(update: UsersUpdate): void;
   setLimits(limits: readonly NamedLimits[]): void;
+  setUserReads(reads: readonly UserReads[]): Promise<void>;
   setLogins(logins: RouterLogins): Promise<void>;
   drainSessions(graceMs: number): Promise<void>;
   stats(): StatsSnapshot;

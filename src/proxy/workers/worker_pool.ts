@@ -31,7 +31,7 @@ import { listen } from "../../io/listen.ts";
 import type { TlsIdentity } from "../../io/tls.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { Pause } from "../../router/client/pause.ts";
-import { clientPasswords, type RouterLogins } from "../../router/options.ts";
+import { clientPasswords, type RouterLogins, type UserReads } from "../../router/options.ts";
 import { countedSoFar, sumSnapshots } from "../../router/stats_snapshot.ts";
 import { LimitPlaces, type UserTake } from "../../router/limits/limit_cells.ts";
 import type { Serving } from "../../router/serving.ts";
@@ -97,6 +97,7 @@ export class WorkerPool implements DataPlane {
   #serving: Serving = "serving";
   readonly #pause = new Pause(() => {});
   #allowed: readonly AllowedCommand[] = [];
+  #userReads: readonly UserReads[] = [];
   readonly users: UsersOwner;
   readonly limits: LimitPlaces;
   #accepting: "none" | "loading" | "served" = "none";
@@ -196,6 +197,7 @@ export class WorkerPool implements DataPlane {
     if (this.#serving !== "serving") thread.calls.notify("setServing", this.#serving, 0);
     thread.calls.notify("allowCommands", this.#allowed);
     thread.calls.notify("setLimits", this.limits.all);
+    thread.calls.notify("setUserReads", this.#userReads);
     const { left } = this.#pause;
     if (left !== null) thread.calls.notify("pause", left.mode, left.ms);
     thread.calls.notify("setReplicas", this.#replicas);
@@ -357,6 +359,11 @@ export class WorkerPool implements DataPlane {
   limitUsers(users: readonly UserTake[]): Promise<void> {
     const places = this.limits.assign(users);
     return this.#inAll("limits", ({ calls }) => calls.call("setLimits", places));
+  }
+
+  setUserReads(reads: readonly UserReads[]): Promise<void> {
+    this.#userReads = reads;
+    return this.#inAll("reads", ({ calls }) => calls.call("setUserReads", reads));
   }
 
   // -- clients --------------------------------------------------------------------------------

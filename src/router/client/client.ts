@@ -59,8 +59,13 @@ export interface Client extends Omit<ListedClient, "extras">, LinkHolder, Extras
   logOut(): void;
   /** Answers the command being dispatched, after all earlier ones. Copies `reply`. */
   answer(reply: Uint8Array): void;
-  /** From now on, its reads go where this says. It sends nothing more before what is in flight is answered. */
-  setReadFrom(policy: ReadFrom): void;
+  /** Where its reads go when it says nothing itself. */
+  readonly usualReadFrom: ReadFrom;
+  /**
+   * From now on, its reads go where this says; null: as usual. It sends nothing more before what is in
+   * flight is answered.
+   */
+  setReadFrom(policy: ReadFrom | null): void;
   /** Accepts no more requests; closes when all replies are sent. */
   drain(): void;
 }

@@ -87,6 +87,8 @@ export class Session implements Client, ReplyHost, TurnWork {
   #isAuthenticated = false;
   /** Whether it is logged in as a user that may do everything. */
   #isTrusted = false;
+  /** Whether it has said itself where it reads from. */
+  #hasChosenReads = false;
   #drainingMs = 0;
   #isOverflowed = false;
   #isWriteClosed = false;
@@ -112,7 +114,6 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.#hasLoggedIn = named !== undefined || this.#user.needsNoLogin;
     this.userTimes = shared.userTimes.of(this.#user.name);
     this.userChanged();
-    if (shared.options.readFrom !== "master") this.setReadFrom(shared.options.readFrom);
   }
 
   /** The user that its certificate names, where a certificate logs in. */
@@ -168,6 +169,7 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.userTimes = this.shared.userTimes.of(this.#user.name);
     this.#input.parser.isAuthenticated = this.#isAuthenticated;
     this.#takeAllowance(this.#isAuthenticated ? this.#user : null, false);
+    if (!this.#hasChosenReads) this.#readFrom(this.usualReadFrom);
   }
 
   /** @param isChecked Whether it may be one client too many: then nothing changes. */
@@ -214,12 +216,24 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.#input.read();
   }
 
-  setReadFrom(policy: ReadFrom): void {
-    if (policy === (this.reads?.policy ?? "master")) return;
+  get usualReadFrom(): ReadFrom {
+    const { userReads, options } = this.shared;
+    const own = this.#isAuthenticated ? userReads.get(this.#user.name) : undefined;
+    return own ?? options.readFrom;
+  }
+
+  setReadFrom(policy: ReadFrom | null): void {
+    this.#hasChosenReads = policy !== null;
+    this.#readFrom(policy ?? this.usualReadFrom);
+  }
+
+  #readFrom(policy: ReadFrom): void {
+    if (policy === (this.reads?.policy ?? "master") || this.#state === "closed") return;
     const isUsual = this.ways === this.reads; // else it is tracking that has its ways
     this.reads?.end();
     this.reads = policy === "master" ? null : new ReplicaReads(this, policy);
-    if (this.replies.trail !== null) this.reads?.missed(); // what it has written so far
+    // What it has written so far, or is just writing.
+    if (this.replies.trail !== null || this.replies.depth > 0) this.reads?.missed();
     if (isUsual) this.ways = this.reads;
     this.isAtBarrier = true;
   }

@@ -54,8 +54,8 @@ export const CONNECTION_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   hello,
   select,
   readonly: ({ client }) => {
-    const { readFrom } = client.shared.options;
-    client.setReadFrom(readFrom === "master" ? "prefer_replica" : readFrom);
+    const { usualReadFrom } = client;
+    client.setReadFrom(usualReadFrom === "master" ? "prefer_replica" : usualReadFrom);
     return OK;
   },
   readwrite: ({ client }) => {
@@ -72,7 +72,7 @@ export const CONNECTION_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
     client.logOut();
     client.isAtBarrier = true;
     client.extras?.reset();
-    client.setReadFrom(client.shared.options.readFrom);
+    client.setReadFrom(null);
     return RESET;
   },
 };

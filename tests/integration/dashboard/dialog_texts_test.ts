@@ -639,6 +639,14 @@ Deno.test("what the dialogs of Redis users say is what happens", async () => {
       assert(performance.now() - before > 1_000, "slowed down");
     },
   });
+  await page.holds("reads_of_redis_user", { name: "alice", read_from: "nearest" }, {
+    "This is for all clients of alice, but not for those that have sent READONLY or READWRITE.":
+      async () => assertMatch(`${await client.call("CLIENT", "INFO")}`, / flags=r /),
+    [
+      "This is in force at all proxies when it is done; an error names those that have not " +
+      "confirmed."
+    ]: AS_ABOVE,
+  });
   await page.holds("delete_redis_user", { name: "alice" }, {
     "Clients of alice are disconnected, and cannot log in any more.": async () => {
       assertEquals(await client.readToEnd(), new Uint8Array(0));

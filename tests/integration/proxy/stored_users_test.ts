@@ -174,6 +174,8 @@ Deno.test("the store refuses what it could not hold, and keeps what it has", asy
   assertEquals(await put("a%20b", { rules: ["on"] }), 500);
   assertEquals(await put("a%2Fb/limits", { connections: -1 }), 400);
   assertEquals(await put("nobody/limits", { connections: 1 }), 500);
+  assertEquals(await put("a%2Fb/read_from", { read_from: "slave" }), 400);
+  assertEquals(await put("nobody/read_from", { read_from: "replica" }), 500);
   assertEquals((await loadRedisUsers(store)).length, 5);
   const { text } = await dashboard.ask("GET", "/api/redis_users");
   assertEquals(JSON.parse(text).users[0].name, "a/b");
