@@ -14,6 +14,8 @@ const UNIT_BYTES: Readonly<Record<string, number>> = {
   p: 1024 ** 5,
 };
 
+const BYTE_UNITS = ["B", "KB", "MB", "GB", "TB", "PB"];
+
 /**
  * Reads a size in bytes: a whole number and an optional K, M, G, T or P, an optional B after it, in
  * any letter case (Codis 2.0's rule for `--log-filesize`).
@@ -44,4 +46,16 @@ export function formatByteSize(bytes: number): string {
     }
   }
   return text;
+}
+
+/** `1.5 GB`; units are powers of 1024. */
+export function formatBytes(bytes: number): string {
+  const power = Math.min(
+    BYTE_UNITS.length - 1,
+    bytes < 1 ? 0 : Math.floor(Math.log2(bytes) / 10),
+  );
+  const value = bytes / 1024 ** power;
+  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${
+    BYTE_UNITS[power]
+  }`;
 }

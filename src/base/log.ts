@@ -9,10 +9,11 @@ import {
   getLogger,
   type Logger,
   type LogLevel as LogtapeLevel,
-  type LogRecord,
   resetSync,
 } from "@logtape/logtape";
 import { LogFile } from "./log_file.ts";
+import { entryOf, formatEntry, type LogEntry, type LogFormat } from "./log_line.ts";
+import { LogRepeats } from "./log_repeats.ts";
 
 /** The levels of Codis 2.0, most to least important. */
 export type LogLevel = "error" | "warn" | "info" | "debug";
@@ -20,18 +21,25 @@ export type LogLevel = "error" | "warn" | "info" | "debug";
 /** Where the log goes. */
 export interface LogOptions {
   readonly level: LogLevel;
-  /** Log files are `<file>.<k>`; without it lines go to standard error. */
+  /** @default "text" */
+  readonly format?: LogFormat | undefined;
+  /** Log files are `<file>.<k>`; `-`: standard output; without it lines go to standard error. */
   readonly file?: string | undefined;
   /** Size at which the next file is begun. @default 1 GiB */
   readonly fileBytesMax?: number | undefined;
+  /** Log files that are kept; 0: all. @default 10 */
+  readonly filesMax?: number | undefined;
   /** Takes the lines instead of a file or standard error: a worker hands them to the process. */
-  readonly write?: ((line: string) => void) | undefined;
+  readonly write?: ((entry: LogEntry) => void) | undefined;
 }
 
 /** Root of all categories of this program. */
 const ROOT = "codis";
 
 const FILE_BYTES_MAX = 1024 ** 3;
+const FILES_MAX = 10;
+/** The name of a log file that stands for standard output. */
+const STDOUT = "-";
 
 const LOGTAPE_LEVELS: { readonly [L in LogLevel]: LogtapeLevel } = {
   error: "error",
@@ -40,18 +48,14 @@ const LOGTAPE_LEVELS: { readonly [L in LogLevel]: LogtapeLevel } = {
   debug: "debug",
 };
 
-const LABELS: { readonly [L in LogtapeLevel]: string } = {
-  fatal: "PANIC",
-  error: "ERROR",
-  warning: "WARN",
-  info: "INFO",
-  debug: "DEBUG",
-  trace: "TRACE",
-};
-
 let level: LogLevel = "info";
 let file: LogFile | undefined;
-let write: ((line: string) => void) | undefined;
+let format: LogFormat = "text";
+let stream: Pick<typeof Deno.stderr, "writeSync"> = Deno.stderr;
+let repeats: LogRepeats | undefined;
+let write: ((entry: LogEntry) => void) | undefined;
+/** Lines that the file has not taken since it last took one. */
+let unwritten = 0;
 
 /**
  * Reads a level: `error`, `warn` or `warning`, `info`, `debug` in any letter case.
@@ -72,10 +76,17 @@ export function parseLogLevel(text: string): LogLevel {
  */
 export function startLog(options: LogOptions): void {
   stopLog();
-  write = options.write ?? writeLine;
-  if (options.file !== undefined) {
-    file = new LogFile(options.file, options.fileBytesMax ?? FILE_BYTES_MAX);
+  format = options.format ?? "text";
+  stream = options.file === STDOUT ? Deno.stdout : Deno.stderr;
+  if (options.file !== undefined && options.file !== STDOUT) {
+    file = new LogFile(options.file, {
+      bytesMax: options.fileBytesMax ?? FILE_BYTES_MAX,
+      filesMax: options.filesMax ?? FILES_MAX,
+    });
   }
+  // What a worker hands on is counted where it is written.
+  repeats = options.write === undefined ? new LogRepeats(writeEntry) : undefined;
+  write = options.write ?? writeLogEntry;
   setLogLevel(options.level);
 }
 
@@ -84,7 +95,7 @@ export function setLogLevel(next: LogLevel): void {
   level = next;
   configureSync({
     reset: true,
-    sinks: { lines: writeRecord },
+    sinks: { lines: (record) => write?.(entryOf(record)) },
     loggers: [
       { category: ROOT, sinks: ["lines"], lowestLevel: LOGTAPE_LEVELS[next] },
       { category: ["logtape", "meta"], sinks: ["lines"], lowestLevel: "error" },
@@ -98,23 +109,30 @@ export function logLevel(): LogLevel {
 }
 
 /**
- * Opens the log file again, after it was moved away (log rotation): what SIGHUP asks for. Without a file,
- * or when it cannot be opened, lines go where they went before.
+ * Opens the log file again, after it was moved away (log rotation): what SIGHUP and SIGUSR1 ask for. Without a
+ * file, or when it cannot be opened, lines go where they went before.
  */
-export function reopenLog(): void {
+export function reopenLog(signal: Deno.Signal): void {
+  if (file === undefined) return;
   const log = logger("log");
   try {
-    file?.reopen();
-    log.info("got SIGHUP: log file opened again");
+    file.reopen();
+    log.info("got {signal}: log file {path} opened again", { signal, path: file.path });
   } catch (error) {
-    log.error("got SIGHUP: log file not opened again: {error}", { error });
+    log.error("got {signal}: log file not opened again, lines go where they went before: {error}", {
+      signal,
+      error,
+    });
   }
 }
 
 /** Ends logging and closes the file. */
 export function stopLog(): void {
   resetSync();
+  repeats?.flush();
+  repeats = undefined;
   write = undefined;
+  unwritten = 0;
   file?.close();
   file = undefined;
 }
@@ -129,56 +147,51 @@ export function logger(module: string): Logger {
   return getLogger([ROOT, module]);
 }
 
-/** One record as one line: time in UTC, level, module, message. */
-export function formatRecord(record: LogRecord): string {
-  const message = record.message
-    .map((part, i) => i % 2 === 0 ? String(part) : formatValue(part))
-    .join("");
-  const time = new Date(record.timestamp).toISOString();
-  const module = record.category.slice(1).join(".");
-  return `${time} [${LABELS[record.level]}] ${module}: ${escapeControls(message)}`;
+/** Writes an entry to this thread's log; it may be of another thread. */
+export function writeLogEntry(entry: LogEntry): void {
+  repeats?.take(entry);
 }
 
-function formatValue(value: unknown): string {
-  if (typeof value === "string") return value;
-  if (value instanceof Error) return value.message;
-  return Deno.inspect(value, { compact: true, breakLength: Infinity, colors: false });
-}
-
-/** A client must not be able to forge a line, nor to send escape sequences to a terminal. */
-function escapeControls(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (char) => {
-    if (char === "\n") return "\\n";
-    return `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`;
-  });
-}
-
-function writeRecord(record: LogRecord): void {
-  writeLogLine(formatRecord(record));
-}
-
-/** Writes a line that is formatted already to this thread's log. */
-export function writeLogLine(line: string): void {
-  write?.(line);
-}
-
-function writeLine(line: string): void {
+function writeEntry(entry: LogEntry): void {
+  const line = formatEntry(entry, format);
+  if (file === undefined) return writeStream(line);
   try {
-    if (file !== undefined) return file.writeLine(line);
-  } catch {
+    file.writeLine(line);
+    if (unwritten > 0) {
+      const lines = unwritten;
+      unwritten = 0;
+      logger("log").warn(
+        "log file {path} can be written again: {lines} lines went to standard error",
+        {
+          path: file.path,
+          lines,
+        },
+      );
+    }
+  } catch (error) {
     // A full disk must not stop the proxy; standard error is the next best place.
+    if (unwritten++ === 0) reportUnwritten(file.path, error as Error);
+    writeStream(line);
   }
-  writeStderr(`${line}\n`);
 }
 
-function writeStderr(text: string): void {
-  const bytes = new TextEncoder().encode(text);
+/** To standard error at once: the file does not take it. */
+function reportUnwritten(path: string, { message: cause }: Error): void {
+  const event =
+    "log file {path} cannot be written: {cause}; lines go to standard error until it can: " +
+    "free the disk, or move old log files away";
+  const message = event.replace("{path}", path).replace("{cause}", cause);
+  const entry = { at: Date.now(), level: "error", module: "log", message, event } as const;
+  writeStream(formatEntry({ ...entry, values: { path, cause } }, format));
+}
+
+function writeStream(line: string): void {
+  const bytes = new TextEncoder().encode(`${line}\n`);
   try {
     for (let written = 0; written < bytes.length;) {
-      written += Deno.stderr.writeSync(bytes.subarray(written));
+      written += stream.writeSync(bytes.subarray(written));
     }
   } catch {
-    // The reader of our standard error has gone: there is nowhere left to report it.
+    // The reader of our output has gone: there is nowhere left to report it.
   }
 }

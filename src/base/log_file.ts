@@ -1,32 +1,49 @@
 /**
- * Log files that roll by size, named as Codis 2.0 names them: `<name>.<k>`.
+ * Log files that roll by size, named as Codis 2.0 names them: `<name>.<k>`, the newest with the greatest `k`.
  *
  * @module
  */
 
+import { basename, dirname } from "node:path";
+
 /** Greatest `k`, as in Codis 2.0. */
 const LOG_FILES_MAX = 10_000_000;
+
+/** How far log files grow. */
+export interface LogFileLimits {
+  /** Size at which the next file is begun, in bytes. */
+  readonly bytesMax: number;
+  /** Files that are kept, the newest; 0: all. */
+  readonly filesMax: number;
+}
 
 /** Appends lines to `<name>.<k>`; when that is full, to `<name>.<k+1>`. */
 export class LogFile {
   readonly #name: string;
-  readonly #bytesMax: number;
+  readonly #limits: LogFileLimits;
   readonly #encoder = new TextEncoder();
   #file: Deno.FsFile;
   #index = 0;
   #bytes = 0;
+  /** Whether the last line has no end: the disk became full in its middle. */
+  #isTorn = false;
 
   /**
-   * Opens the first file whose number is not taken.
+   * Opens the file behind the last one that there is.
    *
    * @param name Path without the number.
-   * @param bytesMax Size at which the next file is begun.
    * @throws {Error} When no file can be made there.
    */
-  constructor(name: string, bytesMax: number) {
+  constructor(name: string, limits: LogFileLimits) {
     this.#name = name;
-    this.#bytesMax = bytesMax;
+    this.#limits = limits;
+    this.#index = Math.max(-1, ...this.#numbers()) + 1;
     this.#file = this.#openNext();
+  }
+
+  /** The file that is written to. */
+  get path(): string {
+    return `${this.#name}.${this.#index}`;
   }
 
   /**
@@ -35,16 +52,19 @@ export class LogFile {
    * @throws {Error} When the disk refuses it.
    */
   writeLine(line: string): void {
-    const bytes = this.#encoder.encode(`${line}\n`);
-    if (this.#bytes > 0 && this.#bytes + bytes.length > this.#bytesMax) {
+    const bytes = this.#encoder.encode(`${this.#isTorn ? "\n" : ""}${line}\n`);
+    if (this.#bytes > 0 && this.#bytes + bytes.length > this.#limits.bytesMax) {
       const full = this.#file;
       this.#file = this.#openNext();
       full.close();
     }
-    for (let written = 0; written < bytes.length;) {
-      written += this.#file.writeSync(bytes.subarray(written));
+    let written = 0;
+    try {
+      while (written < bytes.length) written += this.#file.writeSync(bytes.subarray(written));
+    } finally {
+      this.#bytes += written;
+      this.#isTorn = written === 0 ? this.#isTorn : written < bytes.length;
     }
-    this.#bytes += bytes.length;
   }
 
   /**
@@ -53,12 +73,11 @@ export class LogFile {
    * @throws {Error} When that fails; lines then go on to the file that is open.
    */
   reopen(): void {
-    const path = `${this.#name}.${this.#index}`;
     let file: Deno.FsFile;
     try {
-      file = Deno.openSync(path, { append: true, create: true });
+      file = Deno.openSync(this.path, { append: true, create: true });
     } catch (error) {
-      throw new Error(`cannot open log file "${path}": ${(error as Error).message}`);
+      throw new Error(`cannot open log file "${this.path}": ${(error as Error).message}`);
     }
     this.#file.close();
     this.#file = file;
@@ -72,18 +91,45 @@ export class LogFile {
 
   #openNext(): Deno.FsFile {
     for (; this.#index <= LOG_FILES_MAX; this.#index++) {
-      const path = `${this.#name}.${this.#index}`;
       try {
-        const file = Deno.openSync(path, { write: true, createNew: true });
+        const file = Deno.openSync(this.path, { write: true, createNew: true });
         this.#bytes = 0;
+        this.#isTorn = false;
+        this.#removeOld();
         return file;
       } catch (error) {
         if (error instanceof Deno.errors.AlreadyExists) continue;
-        throw new Error(`cannot open log file "${path}": ${(error as Error).message}`);
+        throw new Error(`cannot open log file "${this.path}": ${(error as Error).message}`);
       }
     }
     throw new Error(
       `cannot open log file "${this.#name}.*": all ${LOG_FILES_MAX} numbers are taken`,
     );
+  }
+
+  #removeOld(): void {
+    const { filesMax } = this.#limits;
+    if (filesMax === 0) return;
+    for (const number of this.#numbers()) {
+      if (number > this.#index - filesMax) continue;
+      try {
+        Deno.removeSync(`${this.#name}.${number}`);
+      } catch {
+        // It is tried again with the next file.
+      }
+    }
+  }
+
+  /** The numbers of the files that there are. */
+  #numbers(): number[] {
+    const prefix = `${basename(this.#name)}.`;
+    try {
+      return [...Deno.readDirSync(dirname(this.#name))].flatMap(({ name }) => {
+        const number = name.startsWith(prefix) ? name.slice(prefix.length) : "";
+        return /^\d{1,8}$/.test(number) ? [Number(number)] : [];
+      });
+    } catch {
+      return []; // what is wrong with the folder is said when the file is opened
+    }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Signals of a process that serves: SIGINT and SIGTERM stop it; at SIGHUP it opens its logs again, and
- * reads again what may have changed in files.
+ * Signals of a process that serves: SIGINT and SIGTERM stop it; at SIGUSR1 it opens its logs again, at SIGHUP
+ * that and more: it reads again what may have changed in files.
  *
  * @module
  */
@@ -10,19 +10,25 @@ import { logger } from "./log.ts";
 /** What stops the process cleanly. */
 const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
-/** Something to do at SIGHUP. */
-interface HangUpWork {
+/** What is done without an end of the process: see the header. */
+const WORK_SIGNALS = ["SIGHUP", "SIGUSR1"] as const;
+
+/** Something to do at a signal. */
+type Act = (signal: Deno.Signal) => void | Promise<void>;
+
+interface SignalWork {
   /** What it is, for the log: `read the secrets again`. */
   readonly what: string;
-  readonly act: () => void | Promise<void>;
+  readonly act: Act;
+  readonly signals: readonly Deno.Signal[];
 }
 
 /** Listens to signals from its construction until it is disposed of. */
 export class ProcessSignals implements Disposable {
   readonly #stopping = new AbortController();
   readonly #listeners: readonly (readonly [signal: Deno.Signal, listener: () => void])[];
-  readonly #work: HangUpWork[] = [];
-  /** The work of the SIGHUPs so far: that of one is done before that of the next. */
+  readonly #work: SignalWork[] = [];
+  /** The work of the signals so far: that of one is done before that of the next. */
   #done: Promise<void> = Promise.resolve();
 
   constructor() {
@@ -30,7 +36,9 @@ export class ProcessSignals implements Disposable {
       ...STOP_SIGNALS.map((signal) =>
         [signal, () => this.#stopping.abort(`got ${signal}`)] as const
       ),
-      ["SIGHUP", () => this.#done = this.#done.then(() => this.#hangUp())],
+      ...WORK_SIGNALS.map((signal) =>
+        [signal, () => void (this.#done = this.#done.then(() => this.#workAt(signal)))] as const
+      ),
     ];
     for (const [signal, listener] of this.#listeners) Deno.addSignalListener(signal, listener);
   }
@@ -44,16 +52,23 @@ export class ProcessSignals implements Disposable {
    * Adds something to do at every SIGHUP, after what was added before. If it fails, the log says so, and
    * the rest is done.
    */
-  onHangUp(what: string, act: () => void | Promise<void>): void {
-    this.#work.push({ what, act });
+  onHangUp(what: string, act: Act): void {
+    this.#work.push({ what, act, signals: ["SIGHUP"] });
   }
 
-  async #hangUp(): Promise<void> {
-    for (const { what, act } of this.#work) {
+  /** Adds a log to be opened again, at SIGHUP and at SIGUSR1. */
+  onLogsMoved(what: string, act: Act): void {
+    this.#work.push({ what, act, signals: WORK_SIGNALS });
+  }
+
+  async #workAt(signal: Deno.Signal): Promise<void> {
+    for (const { what, act, signals } of this.#work) {
+      if (!signals.includes(signal)) continue;
       try {
-        await act();
+        await act(signal);
       } catch (error) {
-        logger("signals").error("SIGHUP: cannot {what}: {cause}", {
+        logger("signals").error("{signal}: cannot {what}: {cause}", {
+          signal,
           what,
           cause: (error as Error).message,
         });

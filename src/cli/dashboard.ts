@@ -70,21 +70,21 @@ export const dashboardCommand: Subcommand = {
 async function runDashboard(values: FlagValues): Promise<number> {
   const asked = readFlag(values, "addr", parseListenAddress);
   const { config, warnings, secrets } = await loadConfig(values["c"]!, "control");
-  startLog(logOptions(values));
+  startLog(logOptions(values, config));
   const log = logger("dashboard");
   await using undo = new AsyncDisposableStack();
   undo.defer(stopLog);
   // Before anything else: a signal during the start must stop the start cleanly.
   const signals = undo.use(new ProcessSignals());
   const { stopping } = signals;
-  signals.onHangUp("open the log again", reopenLog);
+  signals.onLogsMoved("open the log again", reopenLog);
   signals.onHangUp("read the secrets again", () => rereadSecrets(secrets));
   for (const warning of warnings) logger("config").warn("{warning}", { warning });
   const requests = undo.adopt(
     await RequestLog.open(values["http-log"]!),
     (opened) => opened.close(),
   );
-  signals.onHangUp("open --http-log again", () => requests.reopen());
+  signals.onLogsMoved("open --http-log again", () => requests.reopen());
   // The next dashboard can lead once this session has ended, so it must end soon.
   const sessionMs = Math.min(config.zkSessionTimeoutMs, SESSION_MS_MAX);
   const opened = await openUnless(stopping, { ...config, zkSessionTimeoutMs: sessionMs });

@@ -85,7 +85,7 @@ function listenForEnd() {
     resolve();
   };
   const handlers = SIGNALS.map((signal) =>
-    [signal, signal === "SIGHUP" && !hasTerminal ? reopenLog : end] as const
+    [signal, signal === "SIGHUP" && !hasTerminal ? () => reopenLog("SIGHUP") : end] as const
   );
   for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
   return {

@@ -15,10 +15,14 @@ import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.t
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { identifier, tlsToServers } from "./parts/redis_servers.ts";
 import { attachedDashboard } from "./parts/dashboard_service.ts";
-import { addressFlags, CONFIG_FILE, LOG_FILE, logLevelFlag, logOptions } from "./parts/flags.ts";
-
-/** Smallest size of a log file: in smaller ones, each line would need a file. */
-const LOG_FILE_BYTES_MIN = 64 * 1024;
+import {
+  addressFlags,
+  CONFIG_FILE,
+  LOG_FILE,
+  LOG_FILE_BYTES_MIN,
+  logLevelFlag,
+  logOptions,
+} from "./parts/flags.ts";
 
 /** Largest value of `--cpu`. */
 const CPUS_MAX = 64;
@@ -34,8 +38,8 @@ export const proxyCommand: Subcommand = {
     {
       name: "log-filesize",
       value: "size",
-      default: "1GB",
-      help: "start a new log file at this size",
+      default: "",
+      help: "start a new log file at this size; without this flag: log_max_size",
     },
     {
       name: "cpu",
@@ -56,10 +60,10 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
   if (listen === undefined && config.tlsAddr === undefined) {
     throw new ConfigError("--addr=off needs tls_addr: otherwise no client can connect");
   }
-  startLog({
-    ...logOptions(values),
-    fileBytesMax: readFlag(values, "log-filesize", parseLogFileSize),
-  });
+  const size = values["log-filesize"] === ""
+    ? {}
+    : { logMaxBytes: readFlag(values, "log-filesize", parseLogFileSize) };
+  startLog(logOptions(values, { ...config, ...size }));
   try {
     for (const warning of warnings) logger("config").warn("{warning}", { warning });
     await askOverTls(config);

@@ -135,6 +135,31 @@ export const CONFIG_KEYS = [
       "refused. The newest entries are in the coordinator, too. Not set: only there.",
   },
   {
+    key: "log_format",
+    field: "logFormat",
+    kind: "word",
+    words: ["text", "json"],
+    default: "text",
+    help:
+      "How the lines of the log are written. json: one object a line, with the values of each event.",
+  },
+  {
+    key: "log_max_size",
+    field: "logMaxBytes",
+    kind: "size",
+    default: "1gb",
+    min: 64 * 1024,
+    help: "Size at which the next log file is begun (-L). --log-filesize wins.",
+  },
+  {
+    key: "log_files",
+    field: "logFiles",
+    kind: "count",
+    default: "10",
+    max: 100_000,
+    help: "Log files that are kept, the newest; older ones are deleted. 0: all are kept.",
+  },
+  {
     key: "http_names",
     field: "httpNames",
     kind: "hostnames",

@@ -17,6 +17,7 @@ import { RetryState } from "./retry_state.ts";
 import { isOnRoute, jobsFor, type Traffic } from "./routes.ts";
 import type { StepWriter } from "./step_writer.ts";
 import { MoveStream, type StreamLimits } from "./stream.ts";
+import { MigrationSummary } from "./summary.ts";
 import type { ProxyLatency } from "./throttle.ts";
 
 /** How long streams may take to stop by themselves, in milliseconds. */
@@ -45,6 +46,8 @@ export class StreamSet {
   readonly #streams = new Map<MoveStream, Promise<void>>();
   /** Why routes cannot go on, by route. */
   readonly #retries = new Map<string, RetryState>();
+  /** What has arrived on routes that still have slots to move, by route. */
+  readonly #summaries = new Map<string, MigrationSummary>();
   readonly #moveLocks = new Map<string, MoveLock>();
   /** Groups that must not take part, and how many callers asked for that. */
   readonly #excluded = new Map<number, number>();
@@ -89,6 +92,9 @@ export class StreamSet {
   /** Starts a stream. */
   start(route: StreamRoute): void {
     const { jobs, writer, limits, move, slowestProxy, timers } = this.#options;
+    const summary = this.#summaries.get(routeKey(route)) ??
+      new MigrationSummary(route, timers.nowMs());
+    this.#summaries.set(routeKey(route), summary);
     const stream: MoveStream = new MoveStream(route, {
       ...{ writer, limits, options: move, slowestProxy, timers },
       moveLock: (addr) => this.#moveLock(addr),
@@ -98,7 +104,10 @@ export class StreamSet {
           .map(({ task }) => task.slot_id),
       onProgress: () => this.#retries.delete(routeKey(route)),
       letGo: (job) => job.stream = undefined,
-      onFinish: (job) => jobs.finish(job),
+      onFinish: (job) => {
+        summary.add({ slotId: job.task.slot_id, progress: job.progress });
+        jobs.finish(job);
+      },
     });
     this.#streams.set(stream, this.#run(stream));
   }
@@ -141,7 +150,17 @@ export class StreamSet {
       if (!stream.isStopping) this.#failed(stream, error as Error);
     }
     this.#streams.delete(stream);
+    this.#summarize(stream.route);
     this.#options.onEnd();
+  }
+
+  /** Reports what has arrived, if nothing is left to move on the route. */
+  #summarize(route: StreamRoute): void {
+    const { jobs, timers, writer: { control } } = this.#options;
+    if (jobs.all().some((job) => isOnRoute(job, route))) return;
+    const summary = this.#summaries.get(routeKey(route));
+    this.#summaries.delete(routeKey(route));
+    if (summary?.isEmpty === false) control.report("info", summary.text(timers.nowMs()));
   }
 
   #failed({ route }: MoveStream, { message }: Error): void {

@@ -344,7 +344,7 @@ export async function runProxy(start: ProxyStart): Promise<number> {
   // From the first moment on: a signal during the start ends the start in order.
   using signals = new ProcessSignals();
   const starting = startUnless(signals.stopping, start);
-  signals.onHangUp("open the log again", reopenLog);
+  signals.onLogsMoved("open the log again", reopenLog);
   signals.onHangUp("read the secrets again", async () => {
     rereadSecrets(start.secrets);
     await (await starting)?.takePasswords();

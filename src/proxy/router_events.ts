@@ -45,6 +45,13 @@ export function routerEvents(slotWaitMs: number): RouterEvents {
         "session {id} of {remote} closed: all sessions hold more than proxy_max_buffer, and it holds most: {unsentBytes} bytes of unread replies",
         { id, remote, unsentBytes },
       ),
+    sessionMisunderstood: ({ remote }, error) =>
+      // By address alone, so that many from one are one line with a count.
+      router.warn(
+        "a client of {address} was closed: {error}; it does not speak the Redis protocol, or speaks TLS " +
+          "to a port without: look at what runs there",
+        { address: remote.replace(/:\d+$/, ""), error: error.replace(/^ERR /, "") },
+      ),
     sessionTimedOut: ({ id, remote }, reason) =>
       router.info("session {id} of {remote} closed: {reason}", { id, remote, reason }),
     serversDiffer: (parameter, one, two) =>

@@ -16,6 +16,8 @@ export interface RouterEvents extends SlotEvents, SubscriberEvents {
   sessionOverflowed(session: ListedClient): void;
   /** A session held most when all held more than proxy_max_buffer, and is being closed. */
   sessionEvicted(session: ListedClient): void;
+  /** What a session sends is not the Redis protocol, as its last reply says; it is being closed. */
+  sessionMisunderstood(session: ListedClient, error: string): void;
   sessionTimedOut(session: ListedClient, reason: string): void;
   /** Two servers have different values of a parameter that a client asked for; told once for each. */
   serversDiffer(parameter: string, one: string, two: string): void;

@@ -149,6 +149,7 @@ export class RouterServer implements AsyncDisposable {
       sessionClosed: () => events.push("session closed"),
       sessionOverflowed: () => events.push("session overflowed"),
       sessionEvicted: () => events.push("session evicted"),
+      sessionMisunderstood: (_session, error) => events.push(`misunderstood: ${error}`),
       sessionTimedOut: (_session, reason) => events.push(`session timed out: ${reason}`),
       serversDiffer: (parameter, one, two) => events.push(`${parameter} differs: ${one} ${two}`),
       clientsProtectedFrom: (address, count) => events.push(`refused ${address}: ${count}`),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { formatBytes } from "../../base/byte_size.ts";
 import type { ClusterView, ProxyView, ServerView, SlotsView } from "../../api/cluster_view.ts";
 import { NO_GROUP } from "../../model/slot.ts";
 import { concernsOf } from "../../dashboard/page/attention.js";
@@ -14,7 +15,6 @@ import { describeTotals } from "../parts/migration_text.ts";
 import {
   type Cell,
   countOf,
-  formatBytes,
   formatFields,
   formatRange,
   formatTable,

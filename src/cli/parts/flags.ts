@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type LogLevel, parseLogLevel } from "../../base/log.ts";
+import { type LogLevel, type LogOptions, parseLogLevel } from "../../base/log.ts";
+import type { Config } from "../../config/config.ts";
 import { type Flag, type FlagValues, readValue } from "./subcommand.ts";
 
 /** The config file. */
@@ -32,7 +33,8 @@ export const LOG_FILE: Flag<string> = {
   value: "log_file",
   default: "",
   isFile: true,
-  help: "write the log to files <log_file>.<k>; without this flag: to standard error",
+  help:
+    "write the log to files <log_file>.<k>; -: to standard output; without this flag: to standard error",
 };
 
 /** The log level; `initial` is its default, `""`: no log. */
@@ -47,11 +49,20 @@ export function logLevelFlag(initial: LogLevel | ""): Flag<LogLevel> {
   };
 }
 
-/** Reads the level and the file of the log from the flags. */
-export function logOptions(values: FlagValues): { level: LogLevel; file: string | undefined } {
+/** What the config file says of the log. */
+type LogConfig = Pick<Config, "logFormat" | "logMaxBytes" | "logFiles">;
+
+/** Smallest size of a log file: in smaller ones, each line would need a file. */
+export const LOG_FILE_BYTES_MIN = 64 * 1024;
+
+/** Reads the level and the file of the log from the flags, and what else there is from the config file. */
+export function logOptions(values: FlagValues, config?: LogConfig): LogOptions {
   const { level, file } = { level: values["log-level"]!, file: values[LOG_FILE.name] ?? "" };
   return {
     level: level === "" ? "info" : readValue(values, logLevelFlag("")),
     file: file === "" ? undefined : file,
+    format: config?.logFormat,
+    fileBytesMax: config?.logMaxBytes,
+    filesMax: config?.logFiles,
   };
 }

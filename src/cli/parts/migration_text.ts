@@ -5,7 +5,8 @@
  */
 
 import type { MigrationTotals } from "../../api/cluster_view.ts";
-import { countOf, formatBytes } from "./table.ts";
+import { formatBytes } from "../../base/byte_size.ts";
+import { countOf } from "./table.ts";
 
 /** Longer times are shown in minutes. */
 const SECONDS_MAX = 120;

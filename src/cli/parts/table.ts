@@ -6,7 +6,6 @@
 
 /** Between two columns. */
 const GAP = "  ";
-const BYTE_UNITS = ["B", "KB", "MB", "GB", "TB", "PB"];
 
 /** A cell. Numbers are aligned right; `null` means unknown. */
 export type Cell = string | number | null;
@@ -55,18 +54,6 @@ export function countOf(count: number, noun: string): string {
 /** `7`, or `7-9`. */
 export function formatRange(from: number, to: number): string {
   return from === to ? `${from}` : `${from}-${to}`;
-}
-
-/** `1.5 GB`; units are powers of 1024. */
-export function formatBytes(bytes: number): string {
-  const power = Math.min(
-    BYTE_UNITS.length - 1,
-    bytes < 1 ? 0 : Math.floor(Math.log2(bytes) / 10),
-  );
-  const value = bytes / 1024 ** power;
-  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${
-    BYTE_UNITS[power]
-  }`;
 }
 
 /** Replaces control characters by `?`: stored text must not control the terminal. */

@@ -18,7 +18,7 @@ import { StoreError } from "../../store/store.ts";
 import { addressOf } from "../access/access_gate.ts";
 import { sessionCookie, sessionIdIn } from "../access/sessions.ts";
 import type { Identity, Refusal } from "../access/identity.ts";
-import { auditNote, shortArguments, withoutRulePasswords } from "../audit/audit_note.ts";
+import { auditNote, shortArguments } from "../audit/audit_note.ts";
 import type { Dashboard } from "../dashboard.ts";
 import { ACTION_ROUTES } from "./action.ts";
 import { AUDIT_ROUTES } from "./audit.ts";
@@ -124,7 +124,7 @@ async function answerRoute(route: ApiRoute, call: Call<string>): Promise<Respons
     for (const [name, value] of Object.entries(JSON_HEADERS)) answerHeaders.set(name, value);
     return new Response(goIndented(answer), { headers: answerHeaders });
   } catch (error) {
-    return failureOf(error, request, url);
+    return failureOf(error, request, url, route.changes);
   }
 }
 
@@ -176,7 +176,13 @@ function refused({ dashboard, request }: Call, refusal: Refusal): Response {
   });
 }
 
-function failureOf(error: unknown, { method }: Request, { pathname: path }: URL): Response {
+/** @param isNoted Whether the audit trail has it, and with that the log. */
+function failureOf(
+  error: unknown,
+  { method }: Request,
+  { pathname: path }: URL,
+  isNoted = false,
+): Response {
   if (error instanceof InputError) {
     const { message, field, rule } = error;
     return json({ error: message, field, rule }, 400);
@@ -185,9 +191,8 @@ function failureOf(error: unknown, { method }: Request, { pathname: path }: URL)
     return json({ error: error.message, leader: error.leader }, 503);
   }
   const text = error instanceof Error ? error.message : `${error}`;
-  if (error instanceof StoreError || error instanceof UnconfirmedError) {
-    log.info("{method} {path}: {text}", { method, path, text: withoutRulePasswords(path, text) });
-  } else {
+  const isExpected = error instanceof StoreError || error instanceof UnconfirmedError;
+  if (!isNoted && !isExpected) {
     log.error("{method} {path}: {error}", { method, path, error });
   }
   // Codis 2.0: 500 and the plain text.

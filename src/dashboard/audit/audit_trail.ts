@@ -1,7 +1,7 @@
 /**
- * Who did what through the dashboard: in memory, in the store, and in the file of `audit_log`.
+ * Who did what through the dashboard: in memory, in the store, in the log, and in the file of `audit_log`.
  *
- *     request answered ─► noted ─┬─► a line in the file, at once
+ *     request answered ─► noted ─┬─► a line in the file and in the log, at once
  *                                └─► its page in the store, with all others of this second
  *
  * Equal refusals of one address within a minute are one entry with a count.
@@ -9,6 +9,7 @@
  * @module
  */
 
+import { logger } from "../../base/log.ts";
 import { StoredRing, type Transact } from "../../control/stored_ring.ts";
 import { type AuditEntry, isRefused } from "../../model/audit_entry.ts";
 import { AUDIT_RINGS } from "../../store/page_rings.ts";
@@ -22,6 +23,8 @@ const TOGETHER_MS = 60_000;
 
 /** The request whose arguments name nobody but users that there are. */
 const LOGIN = "POST /api/login/user";
+
+const log = logger("audit");
 
 /** What is noted of a request. */
 export type AuditNote = Omit<AuditEntry, "seq" | "at" | "count">;
@@ -54,6 +57,7 @@ export class AuditTrail {
   /** Notes something. */
   note(note: AuditNote): void {
     const kind = isRefused(note) ? "refused" : "done";
+    logNote(note);
     const ring = this.#rings[kind];
     const at = Date.now();
     const last = kind === "refused" ? lastEqual(ring.records, note, at) : undefined;
@@ -79,6 +83,19 @@ export class AuditTrail {
     await this.#rings.refused.flush();
     await this.#file.flush();
   }
+}
+
+/** A line for the log: who, from where, by what, what, and how it ended. */
+function logNote(note: AuditNote): void {
+  const { who, address, by, request, arguments: given, status, end } = note;
+  const say = status < 400 ? log.info.bind(log) : log.warn.bind(log);
+  say("{who} ({sender}): {request}{given}: {end}", {
+    who,
+    sender: address === "" ? by : `${by} at ${address}`,
+    request,
+    given: given === "" ? "" : ` ${given}`,
+    end: status < 400 ? end : `${status} ${end}`,
+  });
 }
 
 /** The entry of the last minute that says the same. */

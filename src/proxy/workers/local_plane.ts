@@ -33,7 +33,6 @@ import type {
   PlaneStats,
   TlsSide,
 } from "./data_plane.ts";
-import { HandshakeLog } from "../handshake_log.ts";
 import { routerEvents } from "../router_events.ts";
 
 const log = logger("proxy");
@@ -46,7 +45,6 @@ export class LocalPlane implements DataPlane {
   #acceptors: readonly Acceptor[] = [];
   /** Who meets clients that speak TLS. */
   readonly #gate: TlsGate | undefined;
-  readonly #handshakes = new HandshakeLog();
   /** Of limited users, in a plane that is the whole proxy's. */
   readonly limits: LimitPlaces;
   /** Whether clients may be served by a table. */
@@ -76,7 +74,8 @@ export class LocalPlane implements DataPlane {
         take: (connection) => this.router.accept(connection),
         onFailure: (remote, cause) => {
           this.router.shared.totals.failedHandshakes++;
-          this.#handshakes.failed((remote as Deno.NetAddr).hostname, cause);
+          const { hostname } = remote as Deno.NetAddr;
+          log.warn("TLS client {hostname} was cut: {cause}", { hostname, cause });
         },
       }, gateLimits(router.maxClients));
     }
@@ -136,7 +135,6 @@ export class LocalPlane implements DataPlane {
   stopAccepting(): void {
     for (const acceptor of this.#acceptors) acceptor.stop();
     this.#gate?.stop();
-    this.#handshakes.stop();
   }
 
   fillSlot(fill: SlotFill): Promise<void> {

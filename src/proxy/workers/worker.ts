@@ -80,7 +80,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     close: () => plane.close(),
   };
   const pool = new RemoteCalls<PoolCalls>((message) => scope.postMessage(message), own);
-  startLog({ level: logLevel, write: (line) => pool.notify("writeLogLine", line) });
+  startLog({ level: logLevel, write: (entry) => pool.notify("writeLogEntry", entry) });
   const plane = new LocalPlane(
     options,
     {

@@ -13,6 +13,7 @@ import type { AclLogEntry } from "../../acl/acl_log.ts";
 import type { UsersUpdate } from "../../acl/users.ts";
 import type { UsersAnswer, UsersChange } from "../../acl/users_owner.ts";
 import type { LogLevel } from "../../base/log.ts";
+import type { LogEntry } from "../../base/log_line.ts";
 import type { SlotRule } from "../../hash/placement.ts";
 import type { TlsIdentity } from "../../io/tls.ts";
 import type { UnblockReply } from "../../router/blocking/blocked.ts";
@@ -94,7 +95,7 @@ export interface PoolCalls {
   /** The worker has noticed a pause, its `pauses`th, and holds requests. */
   paused(pauses: number): void;
   /** A line for the process's log. */
-  writeLogLine(line: string): void;
+  writeLogEntry(entry: LogEntry): void;
   /** The stats of the whole proxy. */
   proxyStats(): Promise<StatsSnapshot>;
   /** The other workers' ACL LOG, a list each; with `isReset` they forget it. */

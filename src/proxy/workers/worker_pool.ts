@@ -25,7 +25,7 @@
 
 import { usersOf, UsersOwner } from "../../acl/users_owner.ts";
 import { delay } from "@std/async/delay";
-import { logger, type LogLevel, logLevel, writeLogLine } from "../../base/log.ts";
+import { logger, type LogLevel, logLevel, writeLogEntry } from "../../base/log.ts";
 import type { SlotRule } from "../../hash/placement.ts";
 import { listen } from "../../io/listen.ts";
 import type { TlsIdentity } from "../../io/tls.ts";
@@ -220,7 +220,7 @@ export class WorkerPool implements DataPlane {
         if (this.#serving === "refused") thread.calls.notify("setServing", "refused", pauses);
         if (this.#hasAccepted) this.#events.onPause();
       },
-      writeLogLine,
+      writeLogEntry,
       changeUsers: (change, clientId) => this.users.change(change, clientId),
       proxyStats: async () => (await this.stats()).sum,
       ...peerCalls(this.#workers, worker, this.#pause),

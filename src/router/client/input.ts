@@ -145,7 +145,7 @@ export class Input implements SourceOwner {
           break;
         case "error":
           client.answer(errorReply(parser.error));
-          this.#endAfterProtocolError();
+          this.#endAfterProtocolError(parser.error);
           break;
       }
     }
@@ -197,8 +197,10 @@ export class Input implements SourceOwner {
   }
 
   /** Nothing the client sends can be understood any more: its last reply is on its way. */
-  #endAfterProtocolError(): void {
-    this.#client.shared.totals.protocolErrors++;
+  #endAfterProtocolError(error: string): void {
+    const { shared } = this.#client;
+    shared.totals.protocolErrors++;
+    shared.events.sessionMisunderstood(this.#client, error);
     this.#source.start = this.#source.end;
     this.isLingering = true;
     this.#client.drain();
@@ -218,7 +220,7 @@ export class Input implements SourceOwner {
         this.#readMore();
         return false;
       case "malformed":
-        this.#endAfterProtocolError();
+        this.#endAfterProtocolError(passThrough.protocolError);
         break;
       case "done":
         break;

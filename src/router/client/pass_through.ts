@@ -200,9 +200,14 @@ export class PassThrough implements LinkUser {
     this.#isDiscarding = true;
   }
 
+  /** How the request breaks the protocol. */
+  get protocolError(): string {
+    return `ERR Protocol error: ${this.#framer.error}`;
+  }
+
   /** The request breaks the protocol in its middle: that is its one answer, and the client's last. */
   #malformed(): "malformed" {
-    const text = `ERR Protocol error: ${this.#framer.error}`;
+    const text = this.protocolError;
     const client = this.#client;
     if (client.depth > 0) this.abandon(text);
     else client.answer(errorReply(text));

@@ -8,6 +8,7 @@ import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
   logger,
   logLevel,
+  type LogOptions,
   parseLogLevel,
   setLogLevel,
   startLog,
@@ -16,7 +17,7 @@ import {
 import { Secret } from "../../../src/base/secret.ts";
 
 async function withLog(
-  options: { fileBytesMax?: number },
+  options: Partial<LogOptions>,
   body: (name: string) => void,
 ): Promise<Map<string, string[]>> {
   const folder = await Deno.makeTempDir();
@@ -86,13 +87,52 @@ Deno.test("log rolls to the next free number by size and never splits a line", a
   ]);
 });
 
-Deno.test("log begins at the first number that is not taken", async () => {
-  const files = await withLog({}, (name) => {
-    logger("x").info("first");
-    startLog({ level: "info", file: name });
-    logger("x").info("second");
+Deno.test("log begins behind the last file, and keeps the newest ones only", async () => {
+  const files = await withLog({ filesMax: 2 }, (name) => {
+    for (const start of ["first", "second", "third"]) {
+      logger("x").info(start);
+      startLog({ level: "info", file: name, filesMax: 2 });
+    }
+    // Names that are like those of log files, and are not.
+    for (const end of [".0.gz", ".x", "2.0"]) Deno.writeTextFileSync(`${name}${end}`, "");
+    logger("x").info("fourth");
   });
-  assertEquals([...files.keys()], ["proxy.log.0", "proxy.log.1"]);
+  const logs = [...files].filter(([, lines]) => lines.length > 0);
+  assertEquals(logs.map(([name, [line]]) => [name, line!.replace(/^.*: /, "")]), [
+    ["proxy.log.2", "third"],
+    ["proxy.log.3", "fourth"],
+  ]);
+  assertEquals(files.size, 5);
+});
+
+Deno.test("a line of JSON has the text, the kind of event and its values", async () => {
+  const files = await withLog({ format: "json" }, () => {
+    const error = new Error('refused "x"\n');
+    logger("router").warn("backend {addr} failed {times} times: {error}", {
+      ...{ addr: "127.0.0.1:6379", times: 3, error, list: ["a"] },
+    });
+    logger("dashboard").info("{text}", { text: "slot 5: group 1, online" });
+  });
+  const [first, second] = files.get("proxy.log.0")!.map((line) => JSON.parse(line));
+  assertMatch(first.time, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+  delete first.time;
+  assertEquals(first, {
+    level: "warn",
+    module: "router",
+    message: 'backend 127.0.0.1:6379 failed 3 times: refused "x"\n',
+    event: "backend {addr} failed {times} times: {error}",
+    values: { addr: "127.0.0.1:6379", times: 3, error: 'refused "x"\n', list: '[ "a" ]' },
+  });
+  delete second.time;
+  assertEquals(second, { level: "info", module: "dashboard", message: "slot 5: group 1, online" });
+});
+
+Deno.test("what was counted of repeated lines is written at the end", async () => {
+  const files = await withLog({}, () => {
+    for (let i = 0; i < 5; i++) logger("x").warn("again");
+  });
+  const [, , , last] = files.get("proxy.log.0")!;
+  assertMatch(last!, /\[WARN\] x: again \(2 times more in 1 s\)$/);
 });
 
 Deno.test("log shows no password", async () => {

@@ -8,7 +8,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { formatSlots } from "../../../../src/cli/parts/slot_ranges.ts";
 import { toJson } from "../../../../src/cli/parts/output.ts";
 import { formatCluster, formatSummary, summarize } from "../../../../src/cli/config/status.ts";
-import { formatBytes, formatTable } from "../../../../src/cli/parts/table.ts";
+import { formatTable } from "../../../../src/cli/parts/table.ts";
 import { slotIn, type SlotRecord } from "../../../../src/model/slot.ts";
 import { TASK, VIEW, VIEW_AT } from "../../../support/cluster_view.ts";
 
@@ -35,13 +35,6 @@ Deno.test("slots are told in ranges of one owner and status", () => {
 
 Deno.test("what is stored cannot speak to a terminal", () => {
   assertEquals(formatTable([], [["\x1b[2Jred\n", "x"]]), "?[2Jred?  x");
-});
-
-Deno.test("formatBytes() takes the unit that fits", () => {
-  const sizes = [0, 1, 1023, 1024, 1.5 * 1024, 200 * 1024 ** 2, 3 * 1024 ** 5, 2 ** 60];
-  assertEquals(sizes.map(formatBytes), [
-    ...["0 B", "1 B", "1023 B", "1.0 KB", "1.5 KB", "200 MB", "3.0 PB", "1024 PB"],
-  ]);
 });
 
 Deno.test("config status shows a running change, and what it waits for", () => {

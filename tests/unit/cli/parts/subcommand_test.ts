@@ -22,7 +22,7 @@ Deno.test("the proxy takes Codis 2.0's flags, with its defaults", () => {
     "c": "config.ini",
     "L": "",
     "log-level": "info",
-    "log-filesize": "1GB",
+    "log-filesize": "",
     "cpu": "",
     "addr": ":9000",
     "http-addr": ":9001",
