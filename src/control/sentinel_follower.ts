@@ -61,9 +61,9 @@ export class SentinelFollower {
     return this.#problems.get(groupId) ?? "";
   }
 
-  /** Forgets what is wrong. */
-  reset(): void {
-    this.#problems.clear();
+  /** Forgets what is wrong with groups, by default with all. */
+  forget(groupIds: readonly number[] = [...this.#problems.keys()]): void {
+    for (const groupId of groupIds) this.#note(groupId, "");
   }
 
   /**

@@ -131,7 +131,10 @@ export class SentinelWatch {
       if (this.#masters !== undefined) this.#downSinceMs = this.#timers.nowMs();
       this.#masters = undefined;
       const text = error instanceof Error ? error.message : `${error}`;
-      this.#problem = text.replace(`${this.addr}: `, "");
+      const hint = /^(NOAUTH|WRONGPASS) /.test(text)
+        ? " Set sentinel_password to its requirepass."
+        : "";
+      this.#problem = text.replace(`${this.addr}: `, "") + hint;
       this.#hangUp();
     }
     if (this.#isClosed) this.#hangUp();

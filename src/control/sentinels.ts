@@ -111,7 +111,6 @@ export class Sentinels {
   async stop(): Promise<void> {
     this.#end();
     this.#take({ servers: [], out_of_sync: false });
-    this.#follower.reset();
     this.#seen = new Set();
     await this.#turn;
   }
@@ -155,6 +154,7 @@ export class Sentinels {
         );
       }
       await this.#save({ servers: servers.filter((each) => each !== addr), out_of_sync: true });
+      this.#reportRemoved(addr);
       await this.#restart();
     });
   }
@@ -273,6 +273,7 @@ export class Sentinels {
     this.#seen = ids;
     if (gone.length > 0) {
       const { servers } = this.#record;
+      this.#follower.forget(gone);
       const failures = await this.#inTurn(() => forgetAt(this.#syncContext, servers, gone));
       if (failures.size > 0) this.#context.control.report("warning", linesOf(failures).join("; "));
     }
@@ -321,6 +322,17 @@ export class Sentinels {
         ? ""
         : "start the others again, or promote by `codis-proxy config server promote`",
     });
+  }
+
+  /** Ends what was reported of a sentinel, and with the last one, of all. */
+  #reportRemoved(addr: string): void {
+    const { control } = this.#context;
+    const text = `sentinel ${addr} was removed`;
+    control.outage({ kind: "sentinel_down", phase: "end", subject: addr, server: addr, text });
+    if (this.areThere) return;
+    this.#follower.forget();
+    const about = { kind: "sentinel_conflict", subject: "sentinels" } as const;
+    control.outage({ ...about, phase: "end", text: "there are no sentinels any more" });
   }
 
   // -- telling --

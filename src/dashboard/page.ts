@@ -46,6 +46,8 @@ import redisUserActions from "./page/redis_user_actions.js" with { type: "text" 
 import redisUsers from "./page/redis_users.js" with { type: "text" };
 import rules from "./page/rules.js" with { type: "text" };
 import proxies from "./page/proxies.js" with { type: "text" };
+import sentinelActions from "./page/sentinel_actions.js" with { type: "text" };
+import sentinels from "./page/sentinels.js" with { type: "text" };
 import slotActions from "./page/slot_actions.js" with { type: "text" };
 import slotMap from "./page/slot_map.js" with { type: "text" };
 import slotPainting from "./page/slot_painting.js" with { type: "text" };
@@ -113,6 +115,8 @@ const FILES: Readonly<Record<string, string>> = {
   "redis_user_actions.js": redisUserActions,
   "redis_users.js": redisUsers,
   "rules.js": rules,
+  "sentinel_actions.js": sentinelActions,
+  "sentinels.js": sentinels,
   "slot_actions.js": slotActions,
   "slot_map.js": slotMap,
   "slot_painting.js": slotPainting,

@@ -247,7 +247,7 @@ export function madeUpCluster(second: number): ClusterView {
       { name: "json.debug|memory", way: "key=2" },
       { name: "tair.wait", way: "block=1" },
     ],
-    sentinels: null,
+    sentinels: sentinels(),
     dead_fences: [],
     migrations: migrations(second),
     migration_totals: {
@@ -264,5 +264,31 @@ export function madeUpCluster(second: number): ClusterView {
     actions: actions(at),
     events: events(at),
     change: null,
+  };
+}
+
+/** Three sentinels that agree about two groups. */
+function sentinels(): ClusterView["sentinels"] {
+  const masters = [1, 2].map((groupId) => ({
+    group_id: groupId,
+    addr: `10.0.${groupId}.1:6379`,
+    config_epoch: 4,
+    flags: [],
+    replicas: 1,
+    other_sentinels: 2,
+  }));
+  return {
+    out_of_sync: false,
+    problem: "",
+    quorum: 2,
+    down_after_ms: 30_000,
+    servers: [1, 2, 3].map((i) => ({
+      addr: `10.0.9.${i}:26379`,
+      is_reachable: true,
+      problem: "",
+      down_seconds: 0,
+      masters,
+    })),
+    groups: [1, 2].map((group_id) => ({ group_id, problem: "" })),
   };
 }

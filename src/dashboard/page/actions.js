@@ -7,6 +7,7 @@
 import { ACCESS_ACTIONS } from "./access_actions.js";
 import { GROUP_ACTIONS } from "./group_actions.js";
 import { REDIS_USER_ACTIONS } from "./redis_user_actions.js";
+import { SENTINEL_ACTIONS } from "./sentinel_actions.js";
 import { SLOT_ACTIONS } from "./slot_actions.js";
 import { counted } from "./format.js";
 
@@ -170,6 +171,7 @@ export const ACTIONS = {
   ...ACCESS_ACTIONS,
   ...GROUP_ACTIONS,
   ...REDIS_USER_ACTIONS,
+  ...SENTINEL_ACTIONS,
   ...SLOT_ACTIONS,
   ...PROXY_ACTIONS,
   ...UPKEEP_ACTIONS,

@@ -29,6 +29,7 @@ export function concernsOf(view) {
     ...fenceConcerns(view),
     ...slotConcerns(view),
     ...serverConcerns(view),
+    ...sentinelConcerns(view),
     ...proxyConcerns(view),
     ...migrationConcerns(view),
     ...coordinatorConcerns(view),
@@ -113,6 +114,39 @@ function serverConcerns({ groups }) {
         concerns.push({ tone: "warning", text, place: "groups" });
       }
     }
+  }
+  return concerns;
+}
+
+/**
+ * @param {ClusterView} view
+ * @returns {Concern[]}
+ */
+function sentinelConcerns({ sentinels }) {
+  // An older dashboard does not send them.
+  if (!sentinels) return [];
+  const { servers, groups, out_of_sync, problem } = sentinels;
+  /** @type {Concern[]} */
+  const concerns = servers.filter(({ is_reachable }) => !is_reachable).map((sentinel) => ({
+    tone: "warning",
+    text: `Sentinel ${sentinel.addr} has not been reachable for ${
+      duration(sentinel.down_seconds)
+    }: ${sentinel.problem}`,
+    place: "groups",
+  }));
+  const up = servers.length - concerns.length;
+  if (up <= servers.length / 2) {
+    const text =
+      `${up} of ${counted(servers.length, "sentinel")} answer: a master that goes down is ` +
+      "not replaced";
+    concerns.push({ tone: "bad", text, place: "groups" });
+  } else if (out_of_sync && problem !== "") {
+    const text = `Sentinels do not watch what the slot table says: ${problem}`;
+    concerns.push({ tone: "warning", text, place: "groups" });
+  }
+  for (const { group_id, problem: why } of groups) {
+    if (why === "") continue;
+    concerns.push({ tone: "bad", text: `Sentinel and group ${group_id}: ${why}`, place: "groups" });
   }
   return concerns;
 }

@@ -11,6 +11,7 @@ import { ownerColour } from "./colour.js";
 import { Badge, Empty, MemoryBar, Switch, Unchanged } from "./elements.js";
 import { bytes, counted, duration, short, UNKNOWN, whole } from "./format.js";
 import { html } from "./html.js";
+import { SentinelList } from "./sentinels.js";
 
 /** @import { ClusterView, GroupView, ServerView } from "../../api/cluster_view.ts" */
 
@@ -18,7 +19,7 @@ import { html } from "./html.js";
 const ROLES = { master: "master", slave: "replica", offline: "offline" };
 
 /** @param {{ view: ClusterView }} props */
-export function Groups({ view: { groups } }) {
+export function Groups({ view: { groups, sentinels } }) {
   const [search, setSearch] = useState("");
   const [which, setWhich] = useState("all");
   const shown = groups.filter((group) =>
@@ -65,6 +66,7 @@ export function Groups({ view: { groups } }) {
           />
         `
       )}
+      <${SentinelList} of=${sentinels} />
     </div>
   `;
 }

@@ -198,7 +198,9 @@ function Control({ view }) {
         </dd>
         <dt>Failover</dt>
         <dd>
-          ${dashboard.failover === "auto"
+          ${dashboard.failover === "sentinel"
+            ? "by Sentinel"
+            : dashboard.failover === "auto"
             ? `automatic, after a master has been down for ${
               duration(dashboard.failover_after_seconds)
             }`

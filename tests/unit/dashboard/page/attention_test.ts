@@ -104,3 +104,26 @@ Deno.test("private connections to a server that are nearly used up come with wha
     "watch or subscribe get errors (private_connections_max)",
   ]);
 });
+
+Deno.test("sentinels that do not answer, and that do not agree with the table, are named", () => {
+  const sentinels = healthy().sentinels!;
+  const down = (count: number) =>
+    sentinels.servers.map((sentinel, i) => ({
+      ...sentinel,
+      ...i < count
+        ? { is_reachable: false, problem: "connection refused", down_seconds: 9, masters: [] }
+        : {},
+    }));
+  assertEquals(concerns({ sentinels: { ...sentinels, servers: down(1) } }), [
+    "warning: Sentinel 10.0.9.1:26379 has not been reachable for 9 s: connection refused",
+  ]);
+  assertEquals(concerns({ sentinels: { ...sentinels, servers: down(2) } }), [
+    "bad: 1 of 3 sentinels answer: a master that goes down is not replaced",
+    "warning: Sentinel 10.0.9.1:26379 has not been reachable for 9 s: connection refused",
+    "warning: Sentinel 10.0.9.2:26379 has not been reachable for 9 s: connection refused",
+  ]);
+  const groups = [{ group_id: 2, problem: "the sentinels disagree" }];
+  assertEquals(concerns({ sentinels: { ...sentinels, groups } }), [
+    "bad: Sentinel and group 2: the sentinels disagree",
+  ]);
+});
