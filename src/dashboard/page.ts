@@ -35,6 +35,8 @@ import login from "./page/login.js" with { type: "text" };
 import migrations from "./page/migrations.js" with { type: "text" };
 import modal from "./page/modal.js" with { type: "text" };
 import movePlan from "./page/move_plan.js" with { type: "text" };
+import outages from "./page/outages.js" with { type: "text" };
+import outagesCss from "./page/outages.css" with { type: "text" };
 import overview from "./page/overview.js" with { type: "text" };
 import pageCss from "./page/page.css" with { type: "text" };
 import pageHtml from "./page/page.html" with { type: "text" };
@@ -94,6 +96,7 @@ const FILES: Readonly<Record<string, string>> = {
   "migrations.js": migrations,
   "modal.js": modal,
   "move_plan.js": movePlan,
+  "outages.js": outages,
   "overview.js": overview,
   "page.css": [
     uplotCss,
@@ -105,6 +108,7 @@ const FILES: Readonly<Record<string, string>> = {
     slotsCss,
     dialogCss,
     accessCss,
+    outagesCss,
   ]
     .join("\n"),
   "page.js": pageJs,

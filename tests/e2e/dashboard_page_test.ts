@@ -212,6 +212,39 @@ async function showsLists(place: Place): Promise<void> {
   assertStringIncludes(await tab.text(".actions .answers"), "proxy_28: not confirmed yet");
 }
 
+async function showsOutages(place: Place): Promise<void> {
+  const tab = await visit(place, "activity");
+  await tab.page.waitForSelector(".outages .lines li");
+  assertStringIncludes(await tab.text(".outages .card-head"), "1 now");
+  assertEquals(await tab.page.locator(".outages ol li").count(), 3);
+  const list = await tab.text(".outages ol");
+  for (
+    const word of ["does not answer", "Cause: connection refused", "What to do: start it again"]
+  ) {
+    assertStringIncludes(list, word);
+  }
+  // A time line's bar is where it was and as long as it lasted: from 2 h ago until now, of 24 h.
+  const share = await tab.ask<number>(`(() => {
+    const [bar] = document.querySelectorAll(".outages .line span");
+    return bar.getBoundingClientRect().width / bar.parentElement.getBoundingClientRect().width;
+  })()`);
+  assert(share > 0.08 && share < 0.09, `${share}`);
+  // The subject's name filters the list, from the keyboard too.
+  await tab.page.locator(".outages .subject").nth(2).focus();
+  await tab.page.keyboard.press("Enter");
+  assertEquals(await tab.page.locator(".outages ol li").count(), 1);
+  assertStringIncludes(
+    await tab.text(".outages ol"),
+    "10 min 0 s, until".replaceAll(/(?<=\d) /g, "\u202f"),
+  );
+  await tab.page.keyboard.press("Enter");
+  await button(tab, "Now", ".outages").click();
+  assertEquals(await tab.page.locator(".outages ol li").count(), 1);
+  await button(tab, "All", ".outages").click();
+  await tab.page.locator('.outages select[name="kind"]').selectOption("failover_refused");
+  assertStringIncludes(await tab.text(".outages ol"), "failover refused · 3 times");
+}
+
 async function showsChange(place: Place): Promise<void> {
   place.server.edit = (view) => ({
     ...view,
@@ -893,6 +926,7 @@ const PROMISES: readonly (readonly [string, (place: Place) => Promise<void>, isS
     ["tells of every slot whose it is and how much it is asked for", showsSlots, true],
     ["lists groups, proxies, migrations and what happened", showsLists, true],
     ["says what is missing where nothing is there yet", showsNothing],
+    ["shows what was out and is, and lets it be chosen", showsOutages, true],
     ["tells of a change under way whom it waits for and why", showsChange],
     ["explains dead fences and removes them", showsWhatStopsEverything],
     ["asks before it does anything, and then does exactly that", asksFirst],

@@ -6,6 +6,8 @@
  */
 
 import type { ClusterView } from "../../src/api/cluster_view.ts";
+import type { EventsAnswer } from "../../src/api/answers.ts";
+import type { OutageEvent } from "../../src/model/outage_event.ts";
 import { pageResponse } from "../../src/dashboard/page.ts";
 import { madeUpCluster } from "./made_up_cluster.ts";
 
@@ -38,6 +40,8 @@ export class PageServer implements AsyncDisposable {
   token: string | null = null;
   /** Whether the view needs it, too, as it does from another machine. */
   isTokenForReading = false;
+  /** What was out, and is. */
+  events: EventsAnswer = madeUpEvents(madeUpCluster(0).at);
   /** Makes the view something else. */
   edit: (view: ClusterView) => ClusterView = (view) => view;
   /** How the page is answered when it asks for the view; null: with it. */
@@ -97,6 +101,7 @@ export class PageServer implements AsyncDisposable {
     if (!isAllowed) {
       return answered({ status: 401, body: { error: "the token is missing or wrong" } });
     }
+    if (pathname === "/api/events") return Response.json(this.events);
     if (pathname === "/api/audit") return Response.json({ entries: AUDIT });
     if (pathname === "/api/login") return Response.json({ msg: "OK", ret: 0 });
     const text = await request.text();
@@ -131,6 +136,45 @@ const AUDIT = [{
   ...{ request: "POST /api/migrate", arguments: "from=0 to=9 new_group=2" },
   ...{ status: 200, end: "ok", count: 1 },
 }];
+
+/** A server that was down for ten minutes, one that is down for two hours, and a failover that was refused. */
+function madeUpEvents(now: number): EventsAnswer {
+  const event = (
+    phase: OutageEvent["phase"],
+    minutesAgo: number,
+    more: Pick<OutageEvent, "kind" | "subject" | "text"> & Partial<OutageEvent>,
+  ): OutageEvent => ({
+    ...{ seq: -minutesAgo, id: `${more.subject} ${phase}`, outage: more.subject, phase },
+    ...{ at: now - minutesAgo * 60_000, severity: "error", cause: "", hint: "", count: 1 },
+    is_sent: true,
+    ...more,
+  });
+  const old = { kind: "server_down", subject: "10.0.41.2:6379" } as const;
+  const open = event("begin", 120, {
+    ...{ kind: "server_down", subject: "10.0.23.2:6379", group: 23, severity: "warning" },
+    ...{
+      text: "group 23: the replica 10.0.23.2:6379 does not answer",
+      cause: "connection refused",
+    },
+    hint: "start it again",
+  });
+  return {
+    open: [open],
+    events: [
+      open,
+      event("once", 125, {
+        ...{ kind: "failover_refused", subject: "group 41", count: 3 },
+        ...{ text: "group 41: no failover", cause: "2 of 3 proxies reach the master" },
+      }),
+      event("end", 500, {
+        ...old,
+        ...{ severity: "info", text: "group 41: the replica 10.0.41.2:6379 answers again" },
+        duration_ms: 600_000,
+      }),
+      event("begin", 510, { ...old, text: "group 41: the replica 10.0.41.2:6379 does not answer" }),
+    ],
+  };
+}
 
 function answered({ status, body }: Answer): Response {
   return typeof body === "string"

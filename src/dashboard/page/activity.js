@@ -10,6 +10,7 @@ import { Badge, Empty, Switch, Unchanged } from "./elements.js";
 import { ago, clockTime, counted, duration, millis } from "./format.js";
 import { Audit } from "./audit.js";
 import { html } from "./html.js";
+import { OutageHistory } from "./outages.js";
 
 /** @import { ActionView, ClusterView, EventView } from "../../api/cluster_view.ts" */
 
@@ -29,6 +30,7 @@ export function Activity({ view }) {
         </div>
       </div>
       <${UnderWay} view=${view} />
+      <${OutageHistory} now=${view.at} />
       <div class="columns">
         <section class="card">
           <h2>Actions</h2>
@@ -130,7 +132,7 @@ function Events({ view: { events, at } }) {
           of=${[shown, new Date(at).toDateString()]}
           draw=${() =>
             html`
-              <ol>
+              <ol tabindex="0" aria-label="List of events">
                 ${shown.map((event) =>
                   html`
                     <li key=${`${event.at} ${event.text}`}>

@@ -97,9 +97,11 @@ export function App() {
         `}
       </div>
     </header>
-    ${isShut
-      ? html`<${Shut} problem=${picture.problem} />`
-      : html`<${StatusLine} picture=${picture} />`}
+    ${isShut ? html`<${Shut} problem=${picture.problem} />` : html`
+      <section aria-label="State of the cluster">
+        <${StatusLine} picture=${picture} />
+      </section>
+    `}
     <main id="main" tabindex="-1" class=${picture.problem === "" || isShut ? "" : "stale"}>
       ${isShut
         ? html`<${LoginView} />`

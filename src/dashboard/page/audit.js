@@ -53,7 +53,9 @@ export function Audit({ now }) {
         <${Unchanged}
           of=${[shown, new Date(now).toDateString()]}
           draw=${() =>
-            html`<ol>${shown.map((entry) => html`<${Entry} entry=${entry} now=${now} />`)}</ol>`}
+            html`<ol tabindex="0" aria-label="List of who did what">${
+              shown.map((entry) => html`<${Entry} entry=${entry} now=${now} />`)
+            }</ol>`}
         />
       `}
       <p class="more">${counted(shown.length, "entry", "entries")}</p>
