@@ -95,12 +95,15 @@ const kill = async ({ master, now }: Struck) => {
   return () => master.restart();
 };
 
-/** How long replicas stand still before a master dies, in milliseconds. */
-const LAG_MS = 400;
+/** How long replicas are behind before a master dies, in milliseconds: others can connect again meanwhile. */
+const LAG_MS = 1_500;
 
 const killAfterLag = (count: number) => async (struck: Struck) => {
   const lagging = struck.replicas.slice(0, count);
   for (const replica of lagging) replica.pause();
+  // What is on its way to one that stands still would still reach it.
+  using client = await struck.master.client();
+  await client.call("CLIENT", "KILL", "TYPE", "replica");
   await delay(LAG_MS);
   const back = await kill(struck);
   for (const replica of lagging) replica.resume();

@@ -21,8 +21,8 @@ write is lost that WAIT had confirmed, or anything else is wrong.
   --kinds=all              several with commas, some more often than others:
                              kill       kill -9
                              stop       SIGSTOP, and SIGCONT after the failover
-                             one-lags   kill -9 after one replica stood still for 0.4 s
-                             all-lag    kill -9 after both did
+                             one-lags   kill -9 after one replica was cut off for 1.5 s
+                             all-lag    kill -9 after both were
                              dashboard  kill -9 of it and of the dashboard that leads
   --replicas=1             min-replicas-to-write of the servers and WAIT of the clients;
                            with 0 acknowledged writes may be lost, and are counted
