@@ -33,6 +33,8 @@ export interface ClusterOptions {
   readonly dashboards?: number;
   /** Further lines of config.ini, for proxies and dashboards. */
   readonly config?: Readonly<Record<string, string | number>>;
+  /** Whether the writes that only a former master has are kept, beside the logs. */
+  readonly keepsLost?: boolean;
   /** Further words of every server's command line. */
   readonly serverArgs?: readonly string[];
   /** Where `coordinator`, `dashboard 1`, `proxy 1`, `server 1`, … run; servers are counted over all groups. */
@@ -95,6 +97,7 @@ export class Cluster implements AsyncDisposable {
     // With a remote coordinator even a dashboard's config must name a proxy.
     const config: Record<string, string | number> = {
       ...{ coordinator, proxy_id: "dashboard", ...this.options.config },
+      ...this.options.keepsLost ? { failover_lost_writes_dir: this.logs } : {},
     };
     if (coordinator === "zookeeper") {
       this.zookeeper = this.#owned.use(await ZookeeperServer.start(placeOf?.("coordinator")));
@@ -188,8 +191,13 @@ export class Cluster implements AsyncDisposable {
 
   /** The cluster as the dashboard shows it; throws when it cannot be asked. */
   async view(): Promise<ClusterView> {
-    const { status, text } = await this.#ask("GET", "/api/cluster");
-    if (status !== 200) throw new Error(`GET /api/cluster: ${status} ${text}`);
+    return await this.ask("/api/cluster") as ClusterView;
+  }
+
+  /** What the dashboard answers; throws when it cannot be asked. */
+  async ask(path: string): Promise<unknown> {
+    const { status, text } = await this.#ask("GET", path);
+    if (status !== 200) throw new Error(`GET ${path}: ${status} ${text}`);
     return JSON.parse(text);
   }
 

@@ -13,8 +13,6 @@ import type { Ledger } from "./ledger.ts";
 
 /** Longest time until everything is as before, in milliseconds. */
 export const WELL_MS = 90_000;
-/** Longest time until a server that is back is a replica by itself. */
-const REJOIN_MS = 5_000;
 
 /** A group as the dashboard that leads shows it; waits for one to lead. */
 async function viewOf(cluster: Cluster, group: number): Promise<GroupView> {
@@ -36,26 +34,28 @@ export async function membersOf(cluster: Cluster, group: number): Promise<RedisS
   return inOrder.map(({ addr }) => cluster.serverAt(addr) as RedisServer);
 }
 
-/** Waits until an old master is a replica; adds it where the dashboard does not do it itself. */
-export async function rejoin(
-  cluster: Cluster,
-  group: number,
-  addr: string,
-  tell: (text: string) => void,
-): Promise<void> {
-  const isBack = async () =>
-    (await viewOf(cluster, group)).servers.find((each) => each.addr === addr)?.type !== "offline";
-  await until(isBack, REJOIN_MS).catch(async () => {
-    tell(`${addr} has not rejoined by itself: adding it`);
-    const path = `/api/server_group/${group}/addServer`;
-    await cluster.change("PUT", path, { addr, type: "slave", force: true });
-  });
+/** What the dashboard that leads has told since a moment of writes that are lost. */
+export async function toldSince(cluster: Cluster, sinceMs: number): Promise<string[]> {
+  const { events } = await cluster.ask(`/api/events?kind=lost_writes&since=${sinceMs}`) as {
+    events: { text: string }[];
+  };
+  return events.map(({ text }) => text);
+}
+
+/** How many of these tokens are in the files of lost writes. */
+export async function keptOf(dir: string, tokens: readonly string[]): Promise<number> {
+  if (tokens.length === 0) return 0;
+  const texts: string[] = [];
+  for await (const { name } of Deno.readDir(dir)) {
+    if (name.startsWith("lost-")) texts.push(await Deno.readTextFile(`${dir}/${name}`));
+  }
+  return tokens.filter((token) => texts.some((text) => text.includes(`\n${token}\r`))).length;
 }
 
 /** What a server has of the ledger's lists. */
 export interface ListFindings {
   /** Acknowledged tokens that are not there. */
-  readonly lost: number;
+  readonly lost: readonly string[];
   /** Lists that have a token twice. */
   readonly doubled: readonly string[];
 }
@@ -67,7 +67,7 @@ export async function compareLists(
   tags: readonly string[],
 ): Promise<ListFindings> {
   using client = await server.client();
-  let lost = 0;
+  const lost: string[] = [];
   const doubled: string[] = [];
   for (const tag of tags) {
     // What is acknowledged while the list is read may not be in it.
@@ -75,7 +75,7 @@ export async function compareLists(
     const key = ledger.keyOf(tag);
     const list = await client.call("LRANGE", key, 0, -1) as string[];
     const there = new Set(list);
-    lost += known.filter(({ token }) => !there.has(token)).length;
+    lost.push(...known.map(({ token }) => token).filter((token) => !there.has(token)));
     if (there.size !== list.length) doubled.push(key);
   }
   return { lost, doubled };

@@ -17,11 +17,21 @@ import { Cluster, type ClusterOptions } from "../consistency/cluster.ts";
 import { timeOf } from "../consistency/item.ts";
 import { Load, type Tally } from "../consistency/load.ts";
 import { Dice } from "../consistency/operations.ts";
-import { compareLists, membersOf, rejoin, runIdOf, tagsOfGroups, WELL_MS } from "./group.ts";
+import {
+  compareLists,
+  keptOf,
+  membersOf,
+  runIdOf,
+  tagsOfGroups,
+  toldSince,
+  WELL_MS,
+} from "./group.ts";
 import { Ledger, type Way } from "./ledger.ts";
 
 /** What is run. */
 export interface KillOptions extends Pick<ClusterOptions, "coordinator" | "cpu" | "proxies"> {
+  /** Groups of a master and two replicas. */
+  readonly groups: number;
   readonly dashboards: number;
   readonly kills: number;
   /** Kinds of {@linkcode STRIKE_KINDS}. */
@@ -53,8 +63,10 @@ export interface Strike {
   /** From the strike until everything was well again. */
   readonly wellMs: number;
   readonly acknowledged: number;
-  /** Acknowledged writes that are nowhere. */
+  /** Acknowledged writes that are at no server. */
   readonly lost: number;
+  /** Those of them that are in a file of lost writes. */
+  readonly kept: number;
   /** For how long two servers have acknowledged writes of one slot. */
   readonly overlapMs: number;
   /** What the dashboard said of lost writes. */
@@ -98,14 +110,20 @@ const kill = async ({ master, now }: Struck) => {
 /** How long replicas are behind before a master dies, in milliseconds: others can connect again meanwhile. */
 const LAG_MS = 1_500;
 
-const killAfterLag = (count: number) => async (struck: Struck) => {
+const stop = ({ master, now }: Struck) => {
+  now();
+  master.pause();
+  return Promise.resolve(() => Promise.resolve(master.resume()));
+};
+
+const afterLag = (count: number, strike: Blow["strike"]): Blow["strike"] => async (struck) => {
   const lagging = struck.replicas.slice(0, count);
   for (const replica of lagging) replica.pause();
   // What is on its way to one that stands still would still reach it.
   using client = await struck.master.client();
   await client.call("CLIENT", "KILL", "TYPE", "replica");
   await delay(LAG_MS);
-  const back = await kill(struck);
+  const back = await strike(struck);
   for (const replica of lagging) replica.resume();
   return back;
 };
@@ -113,16 +131,10 @@ const killAfterLag = (count: number) => async (struck: Struck) => {
 /** The table of strikes. */
 const STRIKES: Readonly<Record<string, Blow>> = {
   kill: { weight: 5, strike: kill },
-  stop: {
-    weight: 2,
-    strike: ({ master, now }) => {
-      now();
-      master.pause();
-      return Promise.resolve(() => Promise.resolve(master.resume()));
-    },
-  },
-  "one-lags": { weight: 1, strike: killAfterLag(1) },
-  "all-lag": { weight: 1, strike: killAfterLag(Infinity) },
+  stop: { weight: 2, strike: stop },
+  "one-lags": { weight: 1, strike: afterLag(1, kill) },
+  "all-lag": { weight: 1, strike: afterLag(Infinity, kill) },
+  "all-lag-stop": { weight: 1, strike: afterLag(Infinity, stop) },
   dashboard: {
     weight: 1,
     strike: async (struck) => {
@@ -138,20 +150,17 @@ const STRIKES: Readonly<Record<string, Blow>> = {
   },
 };
 
+/** Those after which the old master still has what only it had. */
+const KEEPS = ["stop", "all-lag-stop"];
 /** The kinds of strikes there are. */
 export const STRIKE_KINDS: readonly string[] = Object.keys(STRIKES);
 
-const GROUPS = 3;
 const REPLICAS = 2;
-/** Lists of the ledger: so many for each group. */
-const TAGS_PER_GROUP = 1;
 const LEDGER_EVERY_MS = 20;
 /** A write through every proxy that a strike waits for. */
 const SETTLED_MS = 30_000;
 /** Longest time until a slot is served again; far above what is promised. */
 const SERVED_MS = 60_000;
-/** What the dashboard says of writes that are gone. */
-const TELLS_LOSS = /\b(lost|lacks?|only it had|behind)\b/i;
 
 /** Runs it. */
 export async function runKills(options: KillOptions): Promise<KillReport> {
@@ -161,9 +170,9 @@ export async function runKills(options: KillOptions): Promise<KillReport> {
     ...options,
     backend: "stock",
     isDurable: false,
-    groups: GROUPS,
-    owners: GROUPS,
+    owners: options.groups,
     replicas: REPLICAS,
+    keepsLost: true,
     config: { failover: "auto", failover_after: options.after },
     serverArgs: replicas > 0 ? safe : [],
   });
@@ -196,7 +205,7 @@ export async function runKills(options: KillOptions): Promise<KillReport> {
       cluster,
       items: load.items,
       parts: [{ owns: (key: string) => run.owns(key), audit: () => Promise.resolve() }],
-      hadFaults: true,
+      hadFaults: run.strikes.some(({ kind }) => kind === "dashboard"),
       violated: (text: string) => replicas > 0 ? violated(text) : void itemsLost++,
     };
     await audit(look).catch((error) => violated(`the last look failed: ${error.stack}`));
@@ -239,7 +248,7 @@ class KillRun {
       host,
       port,
     }));
-    this.#tags = tagsOfGroups(GROUPS, TAGS_PER_GROUP);
+    this.#tags = tagsOfGroups(options.groups, 1);
     const { replicas } = options;
     this.#ledger = new Ledger({
       ...{ ways: this.#ways, tags: this.#tags.flat(), everyMs: LEDGER_EVERY_MS, replicas },
@@ -273,7 +282,7 @@ class KillRun {
   async #one(): Promise<void> {
     const ledger = this.#ledger;
     const kind = this.#kind();
-    const group = this.#dice.between(1, GROUPS);
+    const group = this.#dice.between(1, this.#options.groups);
     const [master, ...replicas] = await membersOf(this.#cluster, group);
     const old = master!.addr;
     const oldId = await runIdOf(master!);
@@ -310,7 +319,6 @@ class KillRun {
     );
     await delay(this.#dice.between(0, 1_000));
     await back();
-    await rejoin(this.#cluster, group, old, this.#tell);
     await this.#until("all well", WELL_MS, () => this.#cluster.isWell());
     const wellMs = Math.round(performance.now() - struckMs);
 
@@ -318,22 +326,30 @@ class KillRun {
     const { acknowledged } = ledger;
     const { doubled, lost } = await compareLists(ledger, promoted, tags);
     for (const key of doubled) this.#violated(`tokens of ${key} were written twice`);
-    const { events } = await this.#cluster.view();
-    const told = events.filter(({ at, text }) => at >= struckAt && TELLS_LOSS.test(text))
-      .map(({ text }) => text);
+    const told = await toldSince(this.#cluster, struckAt);
+    const kept = await keptOf(this.#cluster.logs, lost);
     const strike: Strike = {
-      ...{ kind, group, old, promoted: promoted.addr, firstMs, wellMs, lost, told },
+      ...{ kind, group, old, promoted: promoted.addr, firstMs, wellMs, kept, told },
+      lost: lost.length,
       acknowledged: acknowledged.filter(({ tag }) => tags.includes(tag)).length,
       overlapMs: Math.round(ledger.overlaps()[0]?.ms ?? 0),
     };
     this.strikes.push(strike);
     this.#tell(
       `${promoted.addr} is master; first writes after ${firstMs.join(", ")} ms, ` +
-        `well after ${wellMs} ms, lost ${lost} of ${strike.acknowledged}` +
+        `well after ${wellMs} ms, lost ${strike.lost} of ${strike.acknowledged}, kept ${kept}` +
         (told.length === 0 ? "" : `; told: ${told.join("; ")}`),
     );
-    if (lost > 0 && this.#options.replicas > 0) {
-      this.#violated(`${lost} acknowledged writes of group ${group} are lost (${kind})`);
+    if (strike.lost > 0 && this.#options.replicas > 0) {
+      this.#violated(`${strike.lost} acknowledged writes of group ${group} are lost (${kind})`);
+    }
+    if (strike.lost > 0 && told.length === 0) {
+      this.#violated(`nobody has told of ${strike.lost} writes of group ${group} that are lost`);
+    }
+    if (kept < strike.lost && KEEPS.includes(kind)) {
+      this.#violated(
+        `${strike.lost - kept} lost writes of group ${group} are in no file (${kind})`,
+      );
     }
     if (strike.overlapMs > this.#options.after * 1000) {
       this.#violated(

@@ -13,7 +13,7 @@ import { until } from "../../support/deadline.ts";
 import type { RedisServer } from "../../support/redis_server.ts";
 import { Cluster } from "../consistency/cluster.ts";
 import { timeOf } from "../consistency/item.ts";
-import { compareLists, membersOf, rejoin, runIdOf, tagsOfGroups, WELL_MS } from "./group.ts";
+import { compareLists, membersOf, runIdOf, tagsOfGroups, toldSince, WELL_MS } from "./group.ts";
 import { Ledger, type Way } from "./ledger.ts";
 import { type Loss, Networks } from "./networks.ts";
 
@@ -48,6 +48,8 @@ export interface PartitionResult {
   readonly acknowledged: number;
   /** Acknowledged writes that are nowhere in the end. */
   readonly lost: number;
+  /** What the dashboard said of them. */
+  readonly told: readonly string[];
   /** From the healing until all was well, in milliseconds. */
   readonly wellMs: number;
   /** What is wrong. */
@@ -215,6 +217,7 @@ class PartitionRun {
       () => over.aborted || this.#ways.every((way) => ledger.firstAfter(way, tag, 0) !== undefined),
       SETTLED_MS,
     );
+    const since = Date.now();
     const sinceMs = performance.now();
     const wrong: string[] = [];
     await this.#networks.lose(this.#losses(cuts, old, members));
@@ -227,7 +230,7 @@ class PartitionRun {
     });
     const healedMs = performance.now();
     await this.#networks.lose([]);
-    await this.#converge(old, tell).catch((error) => wrong.push((error as Error).message));
+    await this.#converge().catch((error) => wrong.push((error as Error).message));
     const wellMs = Math.round(performance.now() - healedMs);
 
     const master = (await membersOf(this.#cluster, 1))[0]!;
@@ -235,32 +238,35 @@ class PartitionRun {
     const seen = master === old ? "not promoted" : "promoted";
     const expected = isPromoted ? "promoted" : "not promoted";
     const expectedWrites = writes ?? this.#ways.map(() => isPromoted ? "new" : "old");
-    const { doubled, lost } = await compareLists(ledger, master, [tag]);
+    const findings = await compareLists(ledger, master, [tag]);
+    const lost = findings.lost.length;
+    const told = await toldSince(this.#cluster, since);
     const overlapMs = Math.round(ledger.overlaps()[0]?.ms ?? 0);
     if (seen !== expected) wrong.push(`it was ${seen}`);
     if (byProxy.join() !== expectedWrites.join()) {
       wrong.push(`writes went to ${byProxy.join(", ")}`);
     }
     if (overlapMs > after * 1000) wrong.push(`two masters acknowledged for ${overlapMs} ms`);
-    if (doubled.length > 0) wrong.push("tokens were written twice");
+    if (findings.doubled.length > 0) wrong.push("tokens were written twice");
     if (lost > 0 && seen === "not promoted") wrong.push(`${lost} writes are lost`);
+    if (lost > 0 && told.length === 0) wrong.push(`nobody has told of ${lost} lost writes`);
     const firstMs = first === undefined ? null : Math.round(first.atMs - sinceMs);
     tell(
       `${seen}, writes at ${byProxy.join(", ")}, two masters ${overlapMs} ms, ` +
         `lost ${lost} of ${ledger.acknowledged.length}, well after ${wellMs} ms` +
+        told.map((text) => `; told: ${text}`).join("") +
         (wrong.length === 0 ? "" : `; WRONG: ${wrong.join("; ")}`),
     );
     return {
       ...{ name, expected, seen, writes: byProxy, expectedWrites, firstMs, overlapMs },
-      ...{ acknowledged: ledger.acknowledged.length, lost, wellMs, wrong },
+      ...{ acknowledged: ledger.acknowledged.length, lost, told, wellMs, wrong },
     };
   }
 
   /** All is well, every server but the master follows it, and every proxy writes to it. */
-  async #converge(old: RedisServer, tell: (text: string) => void): Promise<void> {
+  async #converge(): Promise<void> {
     const { over } = this.#options;
     const cluster = this.#cluster;
-    await rejoin(cluster, 1, old.addr, tell);
     await until(() => over.aborted || cluster.isWell(), WELL_MS).catch(() => {
       throw new Error(`not well within ${WELL_MS / 1000} s of the healing`);
     });

@@ -23,11 +23,13 @@ write is lost that WAIT had confirmed, or anything else is wrong.
                              stop       SIGSTOP, and SIGCONT after the failover
                              one-lags   kill -9 after one replica was cut off for 1.5 s
                              all-lag    kill -9 after both were
+                             all-lag-stop  SIGSTOP then: its last writes are kept in a file
                              dashboard  kill -9 of it and of the dashboard that leads
   --replicas=1             min-replicas-to-write of the servers and WAIT of the clients;
                            with 0 acknowledged writes may be lost, and are counted
   --after=2                failover_after, in seconds
   --coordinator=embedded   embedded or zookeeper
+  --groups=3               1 to 16
   --proxies=3              1 to 3
   --dashboards=2           1 or 2; 1 cannot be killed
   --cpu=1                  workers of each proxy
@@ -44,6 +46,7 @@ const NUMBERS: Readonly<Record<string, readonly [number, number, number]>> = {
   kills: [50, 1, 10_000],
   replicas: [1, 0, 2],
   after: [2, 1, 60],
+  groups: [3, 1, 16],
   proxies: [3, 1, 3],
   dashboards: [2, 1, 2],
   cpu: [1, 1, 8],
@@ -75,6 +78,7 @@ function rowOf(kind: string, strikes: readonly Strike[], lateMs: number): Record
     "well max ms": Math.max(...strikes.map(({ wellMs }) => wellMs)),
     acknowledged: sum(({ acknowledged }) => acknowledged),
     lost: sum(({ lost }) => lost),
+    kept: sum(({ kept }) => kept),
     "two masters max ms": Math.max(...strikes.map(({ overlapMs }) => overlapMs)),
   };
 }
@@ -136,6 +140,7 @@ async function main(): Promise<void> {
     kills: number("kills"),
     replicas: number("replicas"),
     after: number("after"),
+    groups: number("groups"),
     proxies: number("proxies"),
     cpu: number("cpu"),
     clients: number("clients"),
