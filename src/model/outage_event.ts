@@ -168,7 +168,8 @@ export const OUTAGE_EVENT_SHAPE: Shape<OutageEvent> = recordOf<OutageEvent>({
   outage: text,
   at: integer,
   phase: word(["begin", "end", "once"]),
-  kind: word(OUTAGE_KIND_NAMES),
+  // A later version may have others; such events are left out.
+  kind: text as Shape<OutageKind>,
   severity: word(["info", "warning", "error"]),
   subject: text,
   group: optional(integer),
@@ -194,7 +195,8 @@ const SHAPE = recordOf<Stored>({ events: listOf(OUTAGE_EVENT_SHAPE) });
  * @throws {RecordError} When it holds something else.
  */
 export function decodeOutagePage(json: string): readonly OutageEvent[] {
-  return decodeRecord(SHAPE, json, "outage page").events ?? [];
+  const events = decodeRecord(SHAPE, json, "outage page").events ?? [];
+  return events.filter(({ kind }) => Object.hasOwn(OUTAGE_KINDS, kind));
 }
 
 /** Writes a page's JSON. */

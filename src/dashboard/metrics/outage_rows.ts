@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MetricSection } from "../../base/prometheus.ts";
+import { type MetricSection, oneSample } from "../../base/prometheus.ts";
 import { OUTAGE_KIND_NAMES, outageKind } from "../../model/outage_event.ts";
 import type { DashboardRow } from "./row.ts";
 
@@ -51,19 +51,15 @@ export const OUTAGE_METRICS: MetricSection<DashboardRow> = {
         summary: "webhook_url did not get {{ $value }} outage events within the last hour.",
         fix: "The dashboard's log says what the receiver answered. The page shows the events.",
       }],
-      *samples({ outages: { webhookFigures: figures } }) {
-        if (figures === undefined) return;
-        for (const end of ["sent", "failed", "lost"] as const) yield [{ end }, figures[end]];
-      },
+      samples: ({ outages: { webhookFigures: figures } }) =>
+        (["sent", "failed", "lost"] as const).map((end) => [{ end }, figures[end]]),
     },
     {
       name: "codis_webhook_waiting",
       help: "Events that webhook_url has not got yet",
       type: "gauge",
       labels: [],
-      *samples({ outages: { webhookFigures: figures } }) {
-        if (figures !== undefined) yield [{}, figures.waiting];
-      },
+      samples: ({ outages: { webhookFigures } }) => oneSample(webhookFigures.waiting),
     },
   ],
 };

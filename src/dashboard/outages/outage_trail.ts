@@ -134,9 +134,9 @@ export class OutageTrail {
     return this.#outages.counts(kind);
   }
 
-  /** What has become of events for `webhook_url`; undefined without one. */
-  get webhookFigures(): WebhookFigures | undefined {
-    return this.#webhook?.figures;
+  /** What has become of events for `webhook_url`. */
+  get webhookFigures(): WebhookFigures {
+    return this.#webhook?.figures ?? { sent: 0, failed: 0, lost: 0, waiting: 0 };
   }
 
   #round(): void {

@@ -82,7 +82,7 @@ Deno.test("what a dashboard could not send, the next one sends, with the same id
     const webhook = target("http://127.0.0.1:1/");
     await using first = await DashboardServer.start(store, { webhook });
     first.dashboard.outage(FAILED);
-    await until(() => first.dashboard.outages.webhookFigures!.failed > 1);
+    await until(() => first.dashboard.outages.webhookFigures.failed > 1);
     id = (await eventsOf(first))[0]!.id;
   }
   await using receiver = WebhookReceiver.start();

@@ -64,6 +64,7 @@ export const FIRING: Readonly<Record<string, readonly Series[]>> = {
     'codis_dashboard_coordinator_state{instance="d",state="connected"}',
     "0x90",
   ),
+  CodisWebhookLosesEvents: one('codis_webhook_events_total{instance="d",end="lost"}', "0+1x90"),
   CodisSlotsNotServed: one('codis_cluster_slots_served{instance="d"}', "512x90"),
   CodisDeadFence: one('codis_cluster_dead_fences{instance="d"}', "1x90"),
   CodisChangeHangs: one('codis_cluster_change_seconds{instance="d"}', "0+60x90"),
