@@ -1,5 +1,5 @@
 /**
- * One run of redis-benchmark: SET and then GET, or MGET, of random keys.
+ * One run of redis-benchmark: SET and then GET, GET alone, or MGET, of random keys.
  *
  * @module
  */
@@ -12,6 +12,8 @@ export interface Load {
   readonly valueBytes: number;
   /** Keys of one request: with 0 it is SETs and GETs, else MGETs of so many. */
   readonly keys: number;
+  /** Without SETs. */
+  readonly onlyReads?: boolean;
 }
 
 /** What redis-benchmark saw; SET and GET are taken together. */
@@ -41,7 +43,7 @@ function keyCount(valueBytes: number): number {
  */
 export async function runBenchmark(port: number, load: Load, requests: number): Promise<Outcome> {
   const what = load.keys === 0
-    ? ["-t", "set,get"]
+    ? ["-t", load.onlyReads ? "get" : "set,get"]
     : ["mget", ...Array.from({ length: load.keys }, () => "key:__rand_int__")];
   const { success, stdout, stderr } = await new Deno.Command("redis-benchmark", {
     args: [
@@ -55,7 +57,7 @@ export async function runBenchmark(port: number, load: Load, requests: number): 
   const rows = text.split("\n").filter((line) => /^"(SET|GET|mget[^"]*)"/.test(line)).map((line) =>
     line.replace(/^"[^"]*"/, "0").split(",").map((cell) => Number(cell.replaceAll('"', "")))
   );
-  if (!success || rows.length !== (load.keys === 0 ? 2 : 1)) {
+  if (!success || rows.length !== (load.keys === 0 && !load.onlyReads ? 2 : 1)) {
     throw new Error(`redis-benchmark: ${text}${new TextDecoder().decode(stderr)}`);
   }
   const sum = (of: (row: number[]) => number) => rows.reduce((total, row) => total + of(row), 0);

@@ -3,8 +3,8 @@
  *
  *      writer i: pipelines of SET and GET of keys that only it writes   ─► each GET: exactly its last value
  *      observer: GET of anybody's keys                                   ─► how old is what it sees?
- *      faults:   one replica after the other: SIGSTOP, kill -9 and a new start, or its link holds
- *                everything back
+ *      faults:   one replica after the other: SIGSTOP, kill -9 and a new start, its link holds
+ *                everything back, or is cut, or all data are loaded anew, slowly
  *
  * @module
  */
@@ -12,7 +12,9 @@
 import { delay } from "@std/async/delay";
 import { ReplyError } from "../../support/resp_value.ts";
 import type { Reply, RespClient, Word } from "../../support/resp_client.ts";
-import type { ServersOfGroup } from "../../support/replica_group.ts";
+import type { RedisServer } from "../../support/redis_server.ts";
+import { say, type ServersOfGroup } from "../../support/replica_group.ts";
+import type { TcpRelay } from "../../support/tcp_relay.ts";
 
 /** How it is checked. */
 export interface ReadCheck {
@@ -30,7 +32,21 @@ export interface ReadCheck {
   readonly groups: readonly ServersOfGroup[];
   /** Time between two faults, in milliseconds; 0: none. */
   readonly faultMs: number;
+  /** The faults, in turns. */
+  readonly kinds?: readonly FaultKind[];
 }
+
+/** What happens to a replica; see the header. */
+export const FAULT_KINDS = ["stop", "hang", "kill", "lag", "load", "cut"] as const;
+
+/** One of {@linkcode FAULT_KINDS}. */
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** Arguments of redis-servers that need their time to load: about 0.2 ms for each key. */
+export const SLOW_TO_LOAD = [
+  ...["--key-load-delay", "200"],
+  ...["--loading-process-events-interval-bytes", "1024"],
+];
 
 /** What was seen. */
 export interface ReadReport {
@@ -43,14 +59,15 @@ export interface ReadReport {
   otherReads: number;
   /** Those that did not have what had been acknowledged before they were sent. */
   old: number;
-  /** The greatest age of those, in milliseconds. */
+  /** The ages of those, in milliseconds: the median, what 99 of 100 do not exceed, and the greatest. */
+  p50OldMs: number;
+  p99OldMs: number;
   oldestMs: number;
   /** Replies that were errors; the first ones. */
   errors: string[];
   errorCount: number;
-  stops: number;
-  kills: number;
-  lags: number;
+  /** How often each fault happened. */
+  faults: Record<FaultKind, number>;
   /** The longest wait for a pipeline, in milliseconds. */
   longestMs: number;
 }
@@ -69,14 +86,15 @@ class Checker {
     writes: 0,
     otherReads: 0,
     old: 0,
+    p50OldMs: 0,
+    p99OldMs: 0,
     oldestMs: 0,
     errors: [],
     errorCount: 0,
-    stops: 0,
-    kills: 0,
-    lags: 0,
+    faults: { stop: 0, hang: 0, kill: 0, lag: 0, load: 0, cut: 0 },
     longestMs: 0,
   };
+  readonly #ages: number[] = [];
   isOver = false;
 
   constructor(check: ReadCheck) {
@@ -93,6 +111,10 @@ class Checker {
     await Promise.all(writing);
     this.isOver = true;
     await Promise.all(others);
+    const ages = this.#ages.sort((a, b) => a - b);
+    const at = (part: number) => Math.round(ages[Math.floor(ages.length * part)] ?? 0);
+    this.report.p50OldMs = at(0.5);
+    this.report.p99OldMs = at(0.99);
     return this.report;
   }
 
@@ -182,35 +204,52 @@ class Checker {
     const next = this.#acknowledged.get(key)![Number(value ?? 0) + 1];
     if (next === undefined || next >= sentMs) return;
     this.report.old++;
+    this.#ages.push(sentMs - next);
     this.report.oldestMs = Math.max(this.report.oldestMs, sentMs - next);
   }
 
   async #break(): Promise<void> {
-    const { faultMs, groups } = this.#check;
+    const { faultMs, groups, kinds = ["stop", "hang", "kill", "lag"] } = this.#check;
     if (faultMs === 0) return;
-    const replicas = groups.flatMap((group) => group.replicas);
-    const links = groups.flatMap((group) => group.links);
+    const replicas = groups.flatMap((group) =>
+      group.replicas.map((replica, i) => ({ replica, link: group.links[i]! }))
+    );
     for (let i = 0; !this.isOver; i++) {
       await delay(faultMs);
-      const replica = replicas[i % replicas.length]!;
-      if (i % 4 === 3) {
-        const link = links[i % links.length]!;
-        link.stall();
-        this.report.lags++;
-        await delay(faultMs * 3);
-        link.resume();
-      } else if (i % 4 < 2) {
-        replica.pause();
-        this.report.stops++;
-        await delay(faultMs * (i % 2 === 0 ? 0.5 : 3));
-        replica.resume();
-      } else {
-        await replica.kill();
-        this.report.kills++;
-        await delay(faultMs);
-        await replica.restart();
-      }
+      const { replica, link } = replicas[i % replicas.length]!;
+      // Each kind comes to each replica.
+      const kind = kinds[(i + Math.floor(i / replicas.length)) % kinds.length]!;
+      this.report.faults[kind]++;
+      await fault(kind, replica, link, faultMs);
     }
+  }
+}
+
+async function fault(
+  kind: FaultKind,
+  replica: RedisServer,
+  link: TcpRelay,
+  faultMs: number,
+): Promise<void> {
+  if (kind === "stop" || kind === "hang") {
+    replica.pause();
+    await delay(faultMs * (kind === "stop" ? 0.5 : 3));
+    replica.resume();
+  } else if (kind === "kill") {
+    await replica.kill();
+    await delay(faultMs);
+    await replica.restart();
+  } else if (kind === "lag") {
+    link.stall();
+    await delay(faultMs * 3);
+    link.resume();
+  } else if (kind === "load") {
+    // What it would go on from is not its master's history.
+    await say(replica, "REPLICAOF", "NO", "ONE");
+    await say(replica, "REPLICAOF", "127.0.0.1", link.port);
+    await delay(faultMs * 2);
+  } else {
+    link.cut();
   }
 }
 

@@ -11,7 +11,8 @@ import { parseArgs } from "@std/cli/parse-args";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { ServersOfGroup } from "../../support/replica_group.ts";
 import { addReplicas } from "../../support/replica_setup.ts";
-import { checkReads } from "./read_checker.ts";
+import { checkReads, FAULT_KINDS, type FaultKind, SLOW_TO_LOAD } from "./read_checker.ts";
+import { measureThroughput } from "./throughput.ts";
 
 const HELP = `deno task bench:replica-reads [options]
 
@@ -26,11 +27,21 @@ when a client did not see its own writes, or data older than --lag (and 500 ms f
   --pipeline=16        requests that a client has under way
   --writes=0.03        the part of them that are SETs
   --fault-ms=1000      time between two faults of replicas; 0: none
+  --kinds=stop,hang,kill,lag,load,cut
+                       the faults: SIGSTOP for a short time, and for a long one; kill -9 and a new
+                       start; the link holds back what the master sends; all data are loaded anew,
+                       slowly; the link is cut
+
+  --throughput         measure GETs instead: masters only beside replicas
+  --rounds=3           of that; medians are shown
+  --seconds=5          of each measurement
 `;
 
 const SPARE_MS = 500;
 
-const flags = parseArgs(Deno.args, { boolean: ["help"] }) as Readonly<Record<string, unknown>>;
+const flags = parseArgs(Deno.args, { boolean: ["help", "throughput"] }) as Readonly<
+  Record<string, unknown>
+>;
 if (flags["help"] === true) {
   console.log(HELP);
   Deno.exit(0);
@@ -38,8 +49,27 @@ if (flags["help"] === true) {
 const number = (name: string, initial: number) => Number(flags[name] ?? initial);
 const lagMs = number("lag", 2000);
 
-await using one = await ServersOfGroup.start(2);
-await using two = await ServersOfGroup.start(2);
+if (flags["throughput"] === true) {
+  console.table(
+    await measureThroughput({
+      policies: ["master", `${flags["read-from"] ?? "prefer_replica"}`],
+      pipelines: [1, 16],
+      cpu: number("cpu", 1),
+      rounds: number("rounds", 3),
+      seconds: number("seconds", 5),
+    }),
+  );
+  Deno.exit(0);
+}
+
+const kinds = `${flags["kinds"] ?? FAULT_KINDS}`.split(",") as FaultKind[];
+const unknown = kinds.find((kind) => !FAULT_KINDS.includes(kind));
+if (unknown !== undefined) {
+  console.error(`"${unknown}" is no fault: ${FAULT_KINDS.join(", ")}`);
+  Deno.exit(1);
+}
+await using one = await ServersOfGroup.start(2, { args: SLOW_TO_LOAD });
+await using two = await ServersOfGroup.start(2, { args: SLOW_TO_LOAD });
 await using proxy = await ProxyProcess.start({
   servers: [one.master, two.master],
   cpu: number("cpu", 2),
@@ -57,6 +87,7 @@ const report = await checkReads({
   connect: () => proxy.client(),
   groups: [one, two],
   faultMs: number("fault-ms", 1000),
+  kinds,
 });
 const metrics = await (await fetch(proxy.url("/metrics"))).text();
 const reads = (role: string) =>
