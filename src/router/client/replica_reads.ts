@@ -73,6 +73,7 @@ export interface ReadingClient {
     /** Counts reply bytes that are held, or no longer are when negative. */
     holds(bytes: number): void;
   };
+  readonly watches: readonly unknown[];
   readonly shared: {
     readonly options: Pick<RouterOptions, "readYourWrites">;
     readonly totals: { retriedReads: number };
@@ -87,6 +88,7 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
   /** Reads under way at replicas, by slot. */
   readonly #reading = new Map<number, number>();
   readonly #written = new Map<number, OwnWrites>();
+  readonly #scripts = new Writes();
   /** How many there may be until it is looked which of them can be forgotten. */
   #forgetAt = WRITES_KEPT;
   /** Until when it may have written to any slot. */
@@ -121,9 +123,10 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
     return this.#reading.size > 0;
   }
 
-  /** Whether reads of this slot are. */
-  isReading(slotId: number): boolean {
-    return this.#reading.size > 0 && this.#reading.has(slotId);
+  /** Whether reads are that would see what this command writes, which names keys of this slot. */
+  isReading(slotId: number, command: Command): boolean {
+    if (this.#reading.size === 0) return false;
+    return mayWriteAnything(command) || this.#reading.has(slotId);
   }
 
   /** The client writes, or has written, what is not seen here; it sends nothing more before that has ended. */
@@ -141,7 +144,7 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
       this.#allMs = clock.nowMs;
     }
     if (command === null || !command.isReadOnly) this.#writes(request);
-    else if (MAY_READ[command.id] !== NEVER && request.slot !== null && this.#isWhole(request)) {
+    else if (MAY_READ[command.id]! > NEVER && request.slot !== null && this.#isWhole(request)) {
       const group = this.#client.shared.slots.replicas.of(master.address);
       const slot = this.#client.shared.slots.all[request.slot.id]!;
       if (this.policy === "replica" && group?.isServed !== true) {
@@ -160,9 +163,13 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
     return master.backend(database, protocol);
   }
 
-  /** Whether it is a client's request as it came, and nothing is sent with it. */
+  /**
+   * Whether it is a client's request as it came, and nothing is sent with it. A client that watches keys
+   * must see them as they were watched, at the master.
+   */
   #isWhole(request: Request): boolean {
-    return request.owner === this.#client.replies && request.leads === null;
+    const { replies, watches } = this.#client;
+    return request.owner === replies && request.leads === null && watches.length === 0;
   }
 
   begin(request: Request): boolean {
@@ -260,6 +267,9 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
   #writes(request: Request): void {
     if (!this.#client.shared.options.readYourWrites) return;
     if (request.slot !== null) request.slot = this.#writesTo(request.slot.id);
+    if (mayWriteAnything(request.command) && request.slot !== null) {
+      request.slot = new ScriptWrites(request.slot, this.#scripts);
+    }
     if (request.slots !== null) request.slots = request.slots.map(({ id }) => this.#writesTo(id));
   }
 
@@ -277,7 +287,7 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
   #writtenMs(slotId: number): number {
     if (!this.#client.shared.options.readYourWrites) return -Infinity;
     const ms = this.#written.get(slotId)?.endedMs ?? -Infinity;
-    return Math.max(ms, this.#allMs);
+    return Math.max(ms, this.#scripts.endedMs, this.#allMs);
   }
 
   /** Forgets what every replica has that may serve. */
@@ -292,29 +302,70 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
   }
 }
 
-/** The writes of one client to one slot, which count as in flight at the slot. */
-class OwnWrites implements FlightCounter {
-  readonly id: number;
+/** Writes of one client. */
+class Writes {
   /** When the last one ended, in clock milliseconds; infinite while one is under way. */
-  endedMs = Infinity;
-  readonly #slot: FlightCounter;
+  endedMs = -Infinity;
   #inFlight = 0;
 
+  begin(): void {
+    this.#inFlight++;
+    this.endedMs = Infinity;
+  }
+
+  end(): void {
+    if (--this.#inFlight === 0) this.endedMs = clock.nowMs;
+  }
+}
+
+/** The writes of one client to one slot, which count as in flight at the slot. */
+class OwnWrites extends Writes implements FlightCounter {
+  readonly id: number;
+  readonly #slot: FlightCounter;
+
   constructor(slot: FlightCounter) {
+    super();
     this.id = slot.id;
     this.#slot = slot;
   }
 
   enter(): void {
-    this.#inFlight++;
-    this.endedMs = Infinity;
+    this.begin();
     this.#slot.enter();
   }
 
   leave(): void {
-    if (--this.#inFlight === 0) this.endedMs = clock.nowMs;
+    this.end();
     this.#slot.leave();
   }
+}
+
+/** A script's writes, to its slot and to any other. */
+class ScriptWrites implements FlightCounter {
+  readonly id: number;
+  readonly #slot: FlightCounter;
+  readonly #scripts: Writes;
+
+  constructor(slot: FlightCounter, scripts: Writes) {
+    this.id = slot.id;
+    this.#slot = slot;
+    this.#scripts = scripts;
+  }
+
+  enter(): void {
+    this.#scripts.begin();
+    this.#slot.enter();
+  }
+
+  leave(): void {
+    this.#scripts.end();
+    this.#slot.leave();
+  }
+}
+
+/** Whether a write may change keys that it does not name. */
+function mayWriteAnything(command: Command | null): boolean {
+  return command?.caution === "script" || command?.caution === "function";
 }
 
 function keysOf(command: Command, bytes: Uint8Array): string[] {

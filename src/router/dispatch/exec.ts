@@ -75,8 +75,8 @@ export function exec(client: Client, command: Command): void {
 }
 
 /** Whether a transaction waits for reads at replicas, which would see what it writes. */
-function waitsForReads(client: Client, { everywhere }: Transaction): boolean {
-  const isSeen = everywhere.length === 0 && client.watches.length === 0;
+function waitsForReads(client: Client, { everywhere, runsScript }: Transaction): boolean {
+  const isSeen = everywhere.length === 0 && client.watches.length === 0 && !runsScript;
   if (isSeen ? client.reads!.isBusy : client.depth > 0) {
     client.credit.waitForReplies();
     return true;

@@ -140,7 +140,7 @@ export function enqueueFor(
   length: number,
 ): Request | null {
   const { credit, replies, reads } = client;
-  if (reads !== null && !command.isReadOnly && reads.isReading(slot.id)) {
+  if (reads !== null && !command.isReadOnly && reads.isReading(slot.id, command)) {
     credit.waitForReplies(); // reads at replicas would see it
     return null;
   }
