@@ -236,8 +236,7 @@ export class Outages {
       if (track.begun === undefined) this.#tellBegin(track, illSince);
       else this.#countAgain(track);
     } else if (track.begun !== undefined && track.wellSince !== undefined) {
-      const recent = track.begins.filter((at) => now - at < FLAP_WINDOW_MS).length;
-      if (recent >= FLAPS && now - track.wellSince < SETTLE_MS) return;
+      if (isFlapping(track, now) && now - track.wellSince < SETTLE_MS) return;
       this.#tellEnd(track, track.begun, track.wellSince);
     }
   }
@@ -246,8 +245,7 @@ export class Outages {
     const { report } = track;
     track.begins.push(at);
     track.begins.splice(0, track.begins.length - FLAPS);
-    const isFlapping = track.begins.length === FLAPS && at - track.begins[0]! < FLAP_WINDOW_MS;
-    const cause = isFlapping
+    const cause = isFlapping(track, at)
       ? `it comes and goes, its end is told after ${SETTLE_MS / 1000} s without another; ${
         report.cause ?? ""
       }`
@@ -299,6 +297,12 @@ export class Outages {
     this.#events.set(event.kind, (this.#events.get(event.kind) ?? 0) + 1);
     this.#sink(event, true);
   }
+}
+
+/** Whether something comes and goes so often that not every interruption is told. */
+function isFlapping({ begins, report }: Track, now: number): boolean {
+  if (outageKind(report.kind).isAlwaysTold) return false;
+  return begins.length === FLAPS && now - begins[0]! < FLAP_WINDOW_MS;
 }
 
 /** An event in one line: what, why, for how long, how often, what to do. */

@@ -24,6 +24,8 @@ interface KindRow {
   readonly severity: "warning" | "error";
   /** How long it must last until it is told, in milliseconds. */
   readonly afterMs: number;
+  /** Whether each one is told, also when they follow each other soon: they are done, not suffered. */
+  readonly isAlwaysTold?: true;
   /** For documents and the command line. */
   readonly help: string;
 }
@@ -70,6 +72,7 @@ export const OUTAGE_KINDS = {
     form: "pair",
     severity: "error",
     afterMs: 0,
+    isAlwaysTold: true,
     help: "a replica is being promoted in place of a master that is down",
   },
   failover_refused: {

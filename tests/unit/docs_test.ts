@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { OUTAGE_KIND_NAMES } from "../../src/model/outage_event.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -81,6 +82,13 @@ Deno.test("files and folders that documents name in code are there", async () =>
     }
   }
   assertEquals(missing, []);
+});
+
+Deno.test("docs/operations.md describes every kind of outage, and no other", async () => {
+  const document = await Deno.readTextFile(new URL("docs/operations.md", ROOT));
+  const [, table] = /^## Outages$([^]*?)^### Webhook$/m.exec(document)!;
+  const described = [...table!.matchAll(/^\| `(\w+)` \|/gm)].map(([, kind]) => kind!);
+  assertEquals(described, OUTAGE_KIND_NAMES);
 });
 
 Deno.test("docs/dashboard.md describes every path of the API, and no other", async () => {

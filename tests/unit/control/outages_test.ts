@@ -110,6 +110,15 @@ Deno.test("a server that comes and goes is three outages, then one that counts",
   ]);
 });
 
+Deno.test("each failover is told, however soon one follows another", () => {
+  const told = new Told();
+  for (let i = 0; i < 5; i++) {
+    told.goOn({ ...DOWN, kind: "failover" }, 1);
+    told.goOn({ ...UP, kind: "failover" }, 1);
+  }
+  assertEquals(told.lines.length, 10);
+});
+
 Deno.test("equal events of one moment are counted together for a minute", () => {
   const told = new Told();
   told.goOn(REFUSED, 60);
