@@ -11,6 +11,9 @@ import { withLock } from "../store/lock.ts";
 import type { ClusterChange, Control } from "./control.ts";
 import { serverOf } from "./groups.ts";
 
+/** How long proxies may take to confirm, in milliseconds: the master of another group may be the next. */
+const CONFIRM_MS = 3_000;
+
 /**
  * Stores that a group has another master, and tells proxies, where the servers have changed their roles already:
  * Sentinel has promoted one.
@@ -31,7 +34,10 @@ export async function announceMaster(
   return await withLock(control.store, `master of group ${groupId} is ${addr}`, async () => {
     const group = await loadGroup(control.store, groupId);
     if ((await serverOf(control, group, addr)).type === "master") return false;
-    await control.change({ ...masterChange(control, group, addr, oldType), mayMiss: true });
+    await control.change({
+      ...masterChange(control, group, addr, oldType),
+      ...{ mayMiss: true, withinMs: CONFIRM_MS },
+    });
     return true;
   });
 }

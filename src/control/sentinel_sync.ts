@@ -9,6 +9,7 @@ import { lookUp } from "../io/lookup.ts";
 import type { GroupRecord } from "../model/group.ts";
 import { groupOfMasterName, masterNameOf } from "../model/sentinels.ts";
 import type { RedisConnection } from "../redis/connection.ts";
+import { readInfo } from "../redis/info.ts";
 import {
   forgetMaster,
   readMasters,
@@ -17,7 +18,8 @@ import {
   setMaster,
   watchMaster,
 } from "../redis/sentinel.ts";
-import type { ServerAuth } from "./servers.ts";
+import type { Control } from "./control.ts";
+import { IDENTITY_MS, replicationOf, type ServerAuth } from "./servers.ts";
 
 /** What is needed to talk to sentinels. */
 export interface SentinelSyncContext {
@@ -99,6 +101,45 @@ export function doesStray(failure: string): boolean {
 }
 
 const STRAYS = "it watches";
+
+/**
+ * Those groups whose master sentinels can be told to watch: they must not be told what they have just changed.
+ *
+ * @param isReplaced Whether a sentinel is replacing a group's master.
+ * @returns Those groups, and why the others are not among them.
+ */
+export async function fitGroups(
+  control: Pick<Control, "redis">,
+  groups: readonly GroupRecord[],
+  isReplaced: (groupId: number) => boolean,
+): Promise<{ readonly fit: readonly GroupRecord[]; readonly problems: readonly string[] }> {
+  const problems: string[] = [];
+  const fit = await Promise.all(groups.map(async (group) => {
+    const problem = isReplaced(group.id)
+      ? "Sentinel is replacing its master"
+      : await problemOfMaster(control, group);
+    if (problem === "") return [group];
+    problems.push(`group ${group.id}: ${problem}`);
+    return [];
+  }));
+  return { fit: fit.flat(), problems };
+}
+
+async function problemOfMaster(
+  control: Pick<Control, "redis">,
+  { servers }: GroupRecord,
+): Promise<string> {
+  const master = servers?.find(({ type }) => type === "master")?.addr;
+  if (master === undefined) return "";
+  try {
+    using redis = await control.redis(master, IDENTITY_MS);
+    const { role, master: followed } = replicationOf(await readInfo(redis, "replication"));
+    if (role === "master") return "";
+    return `${master} is stored as master, and follows ${followed}: promote a server of the group`;
+  } catch {
+    return ""; // Sentinel is there for masters that do not answer.
+  }
+}
 
 /** A master that must be watched. */
 interface WantedMaster {

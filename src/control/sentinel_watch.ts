@@ -18,6 +18,9 @@ import { readMasters, type SentinelMaster, SWITCH_CHANNEL } from "../redis/senti
 /** Time between two questions, in milliseconds. */
 const ASK_MS = 1_000;
 
+/** The problem of a sentinel before its first answer. */
+const NOT_ASKED = "not asked yet";
+
 /** What a watch works with. */
 export interface SentinelWatchContext {
   /**
@@ -41,7 +44,7 @@ export class SentinelWatch {
   #asking: RedisConnection | undefined;
   #listening: RedisConnection | undefined;
   #masters: ReadonlyMap<number, SentinelMaster> | undefined;
-  #problem = "not asked yet";
+  #problem = NOT_ASKED;
   #downSinceMs: number;
   /** The question that is under way. */
   #asked: Promise<void> | undefined;
@@ -62,6 +65,11 @@ export class SentinelWatch {
   /** The masters that it watches, by group; undefined while it does not answer. */
   get masters(): ReadonlyMap<number, SentinelMaster> | undefined {
     return this.#masters;
+  }
+
+  /** Whether it was asked and has not answered. */
+  get isSilent(): boolean {
+    return this.#masters === undefined && this.#problem !== NOT_ASKED;
   }
 
   /** Why it does not answer; `""` while it does. */

@@ -18,6 +18,7 @@ import { logger } from "../base/log.ts";
 import { repeat } from "../base/repeat.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import type { GroupRecord } from "../model/group.ts";
+import { RecordError } from "../model/record.ts";
 import { encodeSentinels, groupOfMasterName, type SentinelsRecord } from "../model/sentinels.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { readInfo, runIdIn } from "../redis/info.ts";
@@ -25,9 +26,11 @@ import type { SentinelSettings } from "../redis/sentinel.ts";
 import { loadGroup, loadGroups } from "../store/groups.ts";
 import { loadSentinels } from "../store/sentinels.ts";
 import { StoreError } from "../store/store.ts";
+import { reportRemoved, reportSentinels } from "./sentinel_outages.ts";
 import { SentinelFollower, type SentinelFollowerContext } from "./sentinel_follower.ts";
 import {
   doesStray,
+  fitGroups,
   forgetAt,
   type SentinelFailures,
   type SentinelSyncContext,
@@ -35,7 +38,7 @@ import {
 } from "./sentinel_sync.ts";
 import { majorityOf, type SentinelAnswer } from "./sentinel_verdict.ts";
 import { SentinelWatch } from "./sentinel_watch.ts";
-import { IDENTITY_MS, replicationOf, type ServerAuth } from "./servers.ts";
+import type { ServerAuth } from "./servers.ts";
 
 /** Time between two looks at what is to do, in milliseconds. */
 const ROUND_MS = 1_000;
@@ -90,8 +93,8 @@ export class Sentinels {
 
   /** Begins to follow the sentinels in the store; stores those of the configuration where there are none. */
   async start(): Promise<void> {
-    const { control, initial } = this.#context;
-    const stored = await loadSentinels(control.store);
+    const { initial } = this.#context;
+    const stored = await this.#load();
     if (stored === undefined && initial.length > 0) {
       await this.#save({ servers: initial, out_of_sync: true });
     } else {
@@ -105,6 +108,22 @@ export class Sentinels {
       }
     }
     this.#end = repeat(ROUND_MS, () => this.#round(), this.#timers);
+  }
+
+  /** The record in the store; one that cannot be read keeps nobody from leading. */
+  async #load(): Promise<SentinelsRecord | undefined> {
+    const { control } = this.#context;
+    try {
+      return await loadSentinels(control.store);
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      const { sentinels } = control.store.paths;
+      control.report(
+        "error",
+        `no sentinel is followed, as ${sentinels} cannot be read: ${error.message}`,
+      );
+      return { servers: [], out_of_sync: false };
+    }
   }
 
   /** Ends it, after what is under way. */
@@ -154,7 +173,8 @@ export class Sentinels {
         );
       }
       await this.#save({ servers: servers.filter((each) => each !== addr), out_of_sync: true });
-      this.#reportRemoved(addr);
+      reportRemoved(this.#context.control, addr, !this.areThere);
+      if (!this.areThere) this.#follower.forget();
       await this.#restart();
     });
   }
@@ -183,15 +203,17 @@ export class Sentinels {
   async aside<T>(groupId: number, isForced: boolean, body: () => Promise<T>): Promise<T> {
     if (!this.areThere) return await body();
     return await this.#inTurn(async () => {
-      const { servers } = this.#record;
-      const silent = this.#watches.filter(({ masters }) => masters === undefined);
-      if (silent.length > 0 && !isForced) {
+      const [servers, silent] = this.#toTell();
+      if (silent.size > 0 && !isForced) {
         throw new StoreError(
           `sentinel ${
-            silent.map(({ addr }) => addr).join(", ")
-          } does not answer, and would undo this ` +
-            "when it comes back: start it, remove it (`codis-proxy config sentinel remove`), or force it",
+            [...silent.keys()].join(", ")
+          } does not answer, and would undo this when it comes ` +
+            "back: start it, remove it (`codis-proxy config sentinel remove`), or force it",
         );
+      }
+      if (this.#isReplaced(groupId) && !isForced) {
+        throw new StoreError(`Sentinel is replacing the master of group ${groupId}: wait`);
       }
       this.#held.add(groupId);
       try {
@@ -266,7 +288,10 @@ export class Sentinels {
 
   async #round(): Promise<void> {
     if (!this.areThere) return;
-    this.#reportOutages();
+    const up = reportSentinels(this.#context.control, this.#watches);
+    // One that comes back may watch an old master: not a moment longer than needed.
+    if (up > this.#up) this.#retryAtMs = 0;
+    this.#up = up;
     this.#judge();
     const ids = new Set(this.#context.groups().map(({ id }) => id));
     const gone = [...this.#seen].filter((id) => !ids.has(id));
@@ -291,50 +316,6 @@ export class Sentinels {
     );
   }
 
-  #reportOutages(): void {
-    const { control } = this.#context;
-    const total = this.#watches.length;
-    let up = 0;
-    for (const { addr, masters, problem, downMs } of this.#watches) {
-      const about = { kind: "sentinel_down", subject: addr, server: addr } as const;
-      if (masters === undefined) {
-        const text = `sentinel ${addr} does not answer`;
-        control.outage({ ...about, phase: "begin", text, cause: problem, forMs: downMs });
-      } else {
-        up++;
-        control.outage({ ...about, phase: "end", text: `sentinel ${addr} answers again` });
-      }
-    }
-    const about = { kind: "sentinel_conflict", subject: "sentinels" } as const;
-    // One that comes back may watch an old master: not a moment longer than needed.
-    if (up > this.#up) this.#retryAtMs = 0;
-    this.#up = up;
-    const isEnough = up >= majorityOf(total);
-    control.outage({
-      ...about,
-      phase: isEnough ? "end" : "begin",
-      text: isEnough
-        ? "enough sentinels answer"
-        : `${up} of ${total} sentinels answer, ${
-          majorityOf(total)
-        } are needed: no master is replaced`,
-      hint: isEnough
-        ? ""
-        : "start the others again, or promote by `codis-proxy config server promote`",
-    });
-  }
-
-  /** Ends what was reported of a sentinel, and with the last one, of all. */
-  #reportRemoved(addr: string): void {
-    const { control } = this.#context;
-    const text = `sentinel ${addr} was removed`;
-    control.outage({ kind: "sentinel_down", phase: "end", subject: addr, server: addr, text });
-    if (this.areThere) return;
-    this.#follower.forget();
-    const about = { kind: "sentinel_conflict", subject: "sentinels" } as const;
-    control.outage({ ...about, phase: "end", text: "there are no sentinels any more" });
-  }
-
   // -- telling --
 
   get #syncContext(): SentinelSyncContext {
@@ -354,7 +335,7 @@ export class Sentinels {
   /** Has sentinels watch groups; by default all, and then they are in sync. */
   async #sync(groups?: readonly GroupRecord[]): Promise<void> {
     const { control } = this.#context;
-    const { servers } = this.#record;
+    const [servers, silent] = this.#toTell();
     try {
       const { fit, problems } = await this.#fitIn(groups ?? await loadGroups(control.store));
       let failures = await watchAt(this.#syncContext, servers, fit);
@@ -364,8 +345,10 @@ export class Sentinels {
         failures = await watchAt(this.#syncContext, servers, fit);
       }
       // What they have answered before is not true any more.
-      await Promise.all(this.#watches.map((watch) => watch.ask()));
-      const all = [...problems, ...linesOf(failures)];
+      await Promise.all(
+        this.#watches.filter(({ isSilent }) => !isSilent).map((watch) => watch.ask()),
+      );
+      const all = [...problems, ...linesOf(failures), ...linesOf(silent)];
       if (all.length > 0) throw new StoreError(all.join("; "));
       this.#problem = "";
     } catch (error) {
@@ -378,42 +361,32 @@ export class Sentinels {
   /** As {@linkcode Sentinels.#sync}, after all of them have forgotten everything of ours. */
   async #restart(): Promise<void> {
     if (this.areThere) {
+      await Promise.all(this.#watches.map((watch) => watch.ask()));
       const { problems } = await this.#fitIn(await loadGroups(this.#context.control.store));
       if (problems.length > 0) throw new StoreError(problems.join("; "));
-      await forgetAt(this.#syncContext, this.#record.servers);
+      await forgetAt(this.#syncContext, this.#toTell()[0]);
     }
     await this.#sync();
   }
 
-  /** Those groups whose master can be watched: Sentinel must not be told what it has just changed. */
-  async #fitIn(
-    groups: readonly GroupRecord[],
-  ): Promise<{ fit: readonly GroupRecord[]; problems: readonly string[] }> {
-    const problems: string[] = [];
-    const fit = await Promise.all(groups.map(async (group) => {
-      const problem = await this.#problemIn(group);
-      if (problem === "") return [group];
-      problems.push(`group ${group.id}: ${problem}`);
-      return [];
-    }));
-    return { fit: fit.flat(), problems };
+  /** The sentinels that can be told something, and why the others cannot: each would cost time. */
+  #toTell(): [addrs: readonly string[], silent: SentinelFailures] {
+    const silent = this.#watches.filter(({ isSilent }) => isSilent);
+    return [
+      this.#record.servers.filter((addr) => !silent.some((watch) => watch.addr === addr)),
+      new Map(silent.map(({ addr, problem }) => [addr, problem])),
+    ];
   }
 
-  async #problemIn({ id, servers }: GroupRecord): Promise<string> {
-    const master = servers?.find(({ type }) => type === "master")?.addr;
-    if (master === undefined) return "";
-    const isReplaced = this.#answersFor(id).some((answer) =>
-      answer.master?.flags.includes("failover_in_progress")
+  #fitIn(groups: readonly GroupRecord[]): ReturnType<typeof fitGroups> {
+    return fitGroups(this.#context.control, groups, (groupId) => this.#isReplaced(groupId));
+  }
+
+  /** Whether a sentinel is replacing the master of a group. */
+  #isReplaced(groupId: number): boolean {
+    return this.#answersFor(groupId).some(({ master }) =>
+      master?.flags.includes("failover_in_progress")
     );
-    if (isReplaced) return `Sentinel is replacing ${master}`;
-    try {
-      using redis = await this.#context.control.redis(master, IDENTITY_MS);
-      const { role, master: followed } = replicationOf(await readInfo(redis, "replication"));
-      if (role === "master") return "";
-      return `${master} is stored as master, and follows ${followed}: promote a server of the group`;
-    } catch {
-      return ""; // Sentinel is there for masters that do not answer.
-    }
   }
 
   /** @throws {StoreError} When it is no sentinel. */

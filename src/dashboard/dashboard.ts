@@ -419,6 +419,10 @@ export class Dashboard implements Control {
     const body = () => announceMaster(this, groupId, addr, "offline");
     try {
       await (this.#migrations?.aside(groupId, body) ?? body());
+      this.audit.note({
+        ...{ who: "sentinel", address: "", by: "dashboard", request: "switch" },
+        ...{ arguments: `group_id=${groupId} addr=${addr}`, status: 200, end: "ok" },
+      });
     } finally {
       await this.#reread();
     }

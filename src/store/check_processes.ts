@@ -6,6 +6,7 @@
 
 import { decodeLockOwner } from "../model/lock_owner.ts";
 import { RecordError } from "../model/record.ts";
+import { decodeSentinels } from "../model/sentinels.ts";
 import type { DecodedTree } from "./decoded_tree.ts";
 import { deadFences } from "./fences.ts";
 import { decodeMigratePause } from "./migrate_pause.ts";
@@ -118,4 +119,22 @@ function listFirst(
   if (names.length === 0) return [];
   const others = names.length === 1 ? "" : ` (and ${names.length - 1} more)`;
   return [warningAt(pathOf(names[0]!), `${problem}${others}`, fix)];
+}
+
+/** Sentinels that may watch something else than the table says. */
+export function findSentinelProblems({ tree }: DecodedTree): Problem[] {
+  if (tree.sentinels === undefined) return [];
+  const path = tree.paths.sentinels;
+  try {
+    if (!decodeSentinels(tree.sentinels).out_of_sync) return [];
+    const problem = "the sentinels may watch other masters than those that are stored";
+    return [
+      warningAt(path, problem, `${CONFIG} sentinel list says why; ${CONFIG} sentinel resync`),
+    ];
+  } catch (cause) {
+    if (!(cause instanceof RecordError)) throw cause;
+    return [
+      errorAt(path, cause.message, `delete it in the coordinator, then ${CONFIG} sentinel add`),
+    ];
+  }
 }

@@ -33,6 +33,7 @@ export interface ProductTree {
   readonly intent: string | undefined;
   /** Since when migrations are paused; undefined: they are not. */
   readonly migratePause: string | undefined;
+  readonly sentinels: string | undefined;
   /** Slot rules; undefined: there never were any. */
   readonly slotRules: string | undefined;
   /** Servers whose writes are held off, by address. */
@@ -85,6 +86,7 @@ export async function loadTree(store: Store): Promise<ProductTree> {
     locks: await readFolder(store, paths.lock),
     intent: await readIfThere(store, paths.intent),
     migratePause: await readIfThere(store, paths.migratePause),
+    sentinels: await readIfThere(store, paths.sentinels),
     slotRules: await readIfThere(store, paths.slotRules),
     writeHolds: await readFolder(store, paths.writeHolds),
   };

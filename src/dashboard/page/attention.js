@@ -125,7 +125,7 @@ function serverConcerns({ groups }) {
 function sentinelConcerns({ sentinels }) {
   // An older dashboard does not send them.
   if (!sentinels) return [];
-  const { servers, groups, out_of_sync, problem } = sentinels;
+  const { servers, groups, out_of_sync, problem, quorum } = sentinels;
   /** @type {Concern[]} */
   const concerns = servers.filter(({ is_reachable }) => !is_reachable).map((sentinel) => ({
     tone: "warning",
@@ -139,6 +139,11 @@ function sentinelConcerns({ sentinels }) {
     const text =
       `${up} of ${counted(servers.length, "sentinel")} answer: a master that goes down is ` +
       "not replaced";
+    concerns.push({ tone: "bad", text, place: "groups" });
+  } else if (quorum > servers.length) {
+    const text = `sentinel_quorum is ${quorum}, and there are only ${
+      counted(servers.length, "sentinel")
+    }: no master is replaced`;
     concerns.push({ tone: "bad", text, place: "groups" });
   } else if (out_of_sync && problem !== "") {
     const text = `Sentinels do not watch what the slot table says: ${problem}`;

@@ -7,7 +7,7 @@
 /// <reference lib="dom" />
 import { ActionButton } from "./action_dialog.js";
 import { Badge } from "./elements.js";
-import { duration } from "./format.js";
+import { counted, duration } from "./format.js";
 import { html } from "./html.js";
 
 /** @import { SentinelsView, SentinelView } from "../../api/cluster_view.ts" */
@@ -54,6 +54,13 @@ export function SentinelList({ of }) {
 
 /** @param {{ sentinel: SentinelView, all: SentinelsView }} props */
 function Row({ sentinel: { addr, is_reachable, problem, down_seconds, masters }, all }) {
+  const unusual = all.groups.flatMap(({ group_id, problem: why }) => {
+    const master = masters.find((each) => each.group_id === group_id);
+    if (master === undefined) return [{ group_id, text: `group ${group_id} is not watched` }];
+    if (why === "" && master.flags.length === 0) return [];
+    const flags = master.flags.length === 0 ? "" : ` (${master.flags.join(", ")})`;
+    return [{ group_id, text: `group ${group_id}: ${master.addr}${flags}` }];
+  });
   return html`
     <tr>
       <th scope="row">
@@ -66,18 +73,17 @@ function Row({ sentinel: { addr, is_reachable, problem, down_seconds, masters },
           : html`<${Badge} tone="bad">${`down for ${duration(down_seconds)}`}</${Badge}>`}
       </td>
       <td data-label="Masters">
-        ${all.groups.map(({ group_id, problem: why }) => {
-          const master = masters.find((each) => each.group_id === group_id);
-          if (!is_reachable) return null;
-          const flags = master === undefined || master.flags.length === 0
-            ? ""
-            : ` (${master.flags.join(", ")})`;
-          return html`
-            <small key=${group_id} class=${why === "" ? undefined : "problem"} title=${why}>
-              group ${group_id}: ${master === undefined ? "not watched" : master.addr}${flags}
-            </small>
-          `;
-        })}
+        ${is_reachable
+          ? html`
+            ${all.groups.length - unusual.length} of ${counted(
+              all.groups.length,
+              "group",
+            )} as in the table
+            ${unusual.map(({ group_id, text }) =>
+              html`<span key=${group_id} class="problem">${text}</span>`
+            )}
+          `
+          : null}
       </td>
       <td class="does">
         <${ActionButton} name="remove_sentinel" preset=${{ addr }}>Remove …</${ActionButton}>

@@ -304,6 +304,23 @@ const ROWS: readonly Row[] = [
     problems: ["warning migrate_pause: migrations are paused: no slot moves"],
   },
   {
+    name: "sentinels that are in sync",
+    edits: { [PATHS.sentinels]: '{"servers":["a:26379"],"out_of_sync":false}' },
+    problems: [],
+  },
+  {
+    name: "sentinels that may watch other masters",
+    edits: { [PATHS.sentinels]: '{"servers":["a:26379"],"out_of_sync":true}' },
+    problems: [
+      "warning sentinel: the sentinels may watch other masters than those that are stored",
+    ],
+  },
+  {
+    name: "sentinels that cannot be read",
+    edits: { [PATHS.sentinels]: "x" },
+    problems: ["error sentinel: sentinels is not JSON: x"],
+  },
+  {
     name: "slot rules that cannot be read",
     edits: { [PATHS.slotRules]: "{" },
     problems: ["error slot_rules: slot rules is not JSON: {"],

@@ -122,6 +122,9 @@ Deno.test("sentinels that do not answer, and that do not agree with the table, a
     "warning: Sentinel 10.0.9.1:26379 has not been reachable for 9 s: connection refused",
     "warning: Sentinel 10.0.9.2:26379 has not been reachable for 9 s: connection refused",
   ]);
+  assertEquals(concerns({ sentinels: { ...sentinels, quorum: 4 } }), [
+    "bad: sentinel_quorum is 4, and there are only 3 sentinels: no master is replaced",
+  ]);
   const groups = [{ group_id: 2, problem: "the sentinels disagree" }];
   assertEquals(concerns({ sentinels: { ...sentinels, groups } }), [
     "bad: Sentinel and group 2: the sentinels disagree",
