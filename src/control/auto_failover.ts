@@ -5,7 +5,10 @@
  */
 
 import { readInfo, type RedisInfo } from "../redis/info.ts";
+import { saveFailoverRule } from "../store/failover_rule.ts";
+import { loadFenceNotes } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
+import type { Store } from "../store/store.ts";
 import type { Control } from "./control.ts";
 import { Failover, type FailoverContext } from "./failover.ts";
 import { askSighting } from "./proxies.ts";
@@ -26,19 +29,28 @@ export interface AutoFailoverOptions
 export class AutoFailover {
   readonly #failover: Failover;
   readonly #rejoin: Rejoin;
+  readonly #store: Store;
 
   /** Does nothing yet. */
   constructor(control: Control, options: AutoFailoverOptions) {
     const { afterMs } = options;
+    this.#store = control.store;
     const proxies = () => loadProxies(control.store);
-    const votes = new Votes({ proxies, silentMs: askSighting });
+    const fences = () => loadFenceNotes(control.store);
+    const votes = new Votes({ proxies, silentMs: askSighting, fences });
     const askInfo = (addr: string) => infoNow(control, addr);
     this.#failover = new Failover({ ...options, control, votes, askInfo }, afterMs);
     this.#rejoin = new Rejoin(control, options);
   }
 
-  /** Starts to judge masters. */
-  start(): void {
+  /**
+   * Starts to judge masters, if that is wanted, and tells the proxies whether it is.
+   *
+   * @throws {CoordinatorError} When the store cannot be written.
+   */
+  async start(isWanted: boolean): Promise<void> {
+    await saveFailoverRule(this.#store, isWanted);
+    if (!isWanted) return;
     this.#failover.start();
     this.#rejoin.start();
   }

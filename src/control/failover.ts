@@ -51,6 +51,7 @@ export interface FailoverContext {
     ask(addr: string): void;
     forget(addr: string): void;
     of(addr: string, silentMs: number): Tally | undefined;
+    holdouts(addr: string): ReadonlyMap<string, boolean>;
   };
   /** Promotes a replica whose master is down. */
   promote(groupId: number, addr: string): Promise<void>;
@@ -134,6 +135,14 @@ export class Failover {
     if (candidate === undefined) {
       return this.#refuse(group.id, master, "no replica", "no replica with its data answers");
     }
+    const holdouts = votes.holdouts(master);
+    const never = [...holdouts].filter(([, stepsBack]) => !stepsBack).map(([addr]) => addr);
+    if (never.length > 0) {
+      // Codis 2.0 text
+      const cause = `Some proxies may not stop cleanly: ${never.join(" ")}`;
+      return this.#refuse(group.id, master, "fence", cause);
+    }
+    if (holdouts.size > 0) return;
     await this.#replace(group.id, master, candidate, downMs, tally!);
   }
 
@@ -204,6 +213,8 @@ export class Failover {
       text: `group ${groupId}: the master ${master} does not answer this dashboard: no failover`,
       hint: kind === "no replica"
         ? "start it again; or force a promotion, if what the server lacks may be lost"
+        : kind === "fence"
+        ? "start that proxy again; or, if it is surely gone: config action remove-fence"
         : kind !== "no majority"
         ? ""
         : "look at the network between this dashboard, the proxies and the server",

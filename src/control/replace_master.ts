@@ -76,6 +76,7 @@ export function failoverChange(
     ...change,
     writes: [...change.writes, { path: control.store.paths.failedMaster(old), data }],
     withinMs: FAILOVER_CONFIRM_MS,
+    mayMiss: true,
   };
 }
 

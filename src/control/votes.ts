@@ -11,8 +11,11 @@
  */
 
 import { logger } from "../base/log.ts";
+import { isSurelyGone } from "../base/process_life.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
+import { decodeFenceNote, UNHEARD_MS } from "../store/failover_rule.ts";
+import { deadFences } from "../store/fences.ts";
 
 /** Time between two questions, in milliseconds. */
 const ASK_MS = 250;
@@ -42,6 +45,8 @@ export interface VotesContext {
   proxies(): Promise<readonly ProxyRecord[]>;
   /** For how long a proxy has not heard from a server, in milliseconds; -1: it does not use it. */
   silentMs(proxy: ProxyRecord, addr: string): Promise<number>;
+  /** The fenced addresses, and what each fence says. */
+  fences(): Promise<ReadonlyMap<string, string>>;
 }
 
 interface Vote {
@@ -55,6 +60,10 @@ interface Ballot {
   online: readonly ProxyRecord[];
   readMs: number;
   readonly votes: Map<string, Vote>;
+  fences: ReadonlyMap<string, string>;
+  /** Since when each fenced address has had no proxy that is online. */
+  readonly deadSinceMs: Map<string, number>;
+  readonly beganMs: number;
 }
 
 /** See the header. */
@@ -74,7 +83,10 @@ export class Votes {
     const nowMs = this.#timers.nowMs();
     let ballot = this.#ballots.get(addr);
     if (ballot === undefined) {
-      ballot = { askedMs: -Infinity, online: [], readMs: -Infinity, votes: new Map() };
+      ballot = {
+        ...{ askedMs: -Infinity, online: [], readMs: -Infinity, votes: new Map() },
+        ...{ fences: new Map(), deadSinceMs: new Map(), beganMs: nowMs },
+      };
       this.#ballots.set(addr, ballot);
     }
     if (nowMs - ballot.askedMs < ASK_MS) return;
@@ -86,8 +98,17 @@ export class Votes {
 
   async #askAll(addr: string, ballot: Ballot): Promise<void> {
     const askedMs = ballot.askedMs;
-    const online = (await this.#context.proxies()).filter(({ state }) => state === "online");
+    const [proxies, fences] = await Promise.all([
+      this.#context.proxies(),
+      this.#context.fences(),
+    ]);
+    const online = proxies.filter(({ state }) => state === "online");
     ballot.online = online;
+    ballot.fences = fences;
+    for (const { addr } of online) ballot.deadSinceMs.delete(addr);
+    for (const addr of deadFences([...fences.keys()], proxies)) {
+      if (!ballot.deadSinceMs.has(addr)) ballot.deadSinceMs.set(addr, askedMs);
+    }
     ballot.readMs = askedMs;
     await Promise.all(online.map(async (proxy) => {
       try {
@@ -105,6 +126,29 @@ export class Votes {
   /** The server is there again: what was said of it counts no more. */
   forget(addr: string): void {
     this.#ballots.delete(addr);
+  }
+
+  /**
+   * The fenced addresses at which a proxy may still use a server after another one was promoted: it does not
+   * answer, and has not stepped back yet (`store/failover_rule.ts`), or never will.
+   *
+   * @returns Whether each will have stepped back in a moment, by address.
+   */
+  holdouts(addr: string): ReadonlyMap<string, boolean> {
+    const nowMs = this.#timers.nowMs();
+    const found = new Map<string, boolean>();
+    const ballot = this.#ballots.get(addr);
+    for (const [fenced, note] of ballot?.fences ?? []) {
+      const { life, stepsBack } = decodeFenceNote(note);
+      const proxy = ballot!.online.find((each) => each.addr === fenced);
+      const votedMs = proxy === undefined ? undefined : ballot!.votes.get(proxy.id)?.askedMs;
+      if (votedMs !== undefined && nowMs - votedMs <= VOTE_MS) continue;
+      // One that does not know of the rule is told, and waited for, as long as it is online.
+      if (isSurelyGone(life) || (proxy !== undefined && !stepsBack)) continue;
+      const sinceMs = ballot!.deadSinceMs.get(fenced) ?? votedMs ?? ballot!.beganMs;
+      if (!stepsBack || nowMs - sinceMs < UNHEARD_MS) found.set(fenced, stepsBack);
+    }
+    return found;
   }
 
   /**

@@ -373,7 +373,7 @@ export class Dashboard implements Control {
     await this.#changes.recover();
     this.#holds.start();
     await this.#reread();
-    if (this.#options.failover === "auto") this.#failover.start();
+    await this.#failover.start(this.#options.failover === "auto");
     await this.sentinels.start();
     this.#endRemoving = keepNewestActions(this.store, ACTIONS_KEPT);
     this.report("info", `this dashboard leads (${this.#options.addr}, pid ${Deno.pid})`);

@@ -267,6 +267,7 @@ class StartedProxy implements RunningProxy {
         onServing: () => this.#serve(),
         onMarkOffline: () => void this.stop("the proxy was marked offline"),
         setServing: (serving) => this.#plane.setServing(serving),
+        heardReplicas: (master) => this.#plane.heardReplicas(master),
       },
       {
         takeoverMs: takeoverMs(config),

@@ -5,19 +5,21 @@
  *                         └──► a crash leaves it: nothing may change until that address is online again,
  *                              its process is known to be gone, or an operator removes the fence
  *
- * An entry holds the life (`base/process_life.ts`) of the process that made it; those of Codis 2.0 are
- * empty.
+ * An entry holds the life (`base/process_life.ts`) of the process that made it, and whether that one steps
+ * back when it is cut off (`failover_rule.ts`); those of Codis 2.0 are empty.
  *
  * @module
  */
 
 import { BadVersionError, NoNodeError } from "../coordinator/errors.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
+import { decodeFenceNote } from "./failover_rule.ts";
 import {
   childrenIfThere,
   createIfMissing,
   deleteIfThere,
   LEAF,
+  readIfThere,
   type Store,
   StoreError,
 } from "./store.ts";
@@ -30,11 +32,18 @@ export function loadFences(store: Store): Promise<string[]> {
 /**
  * Fences an address; one that is fenced already stays so.
  *
- * @param life The life of the process that may be serving there.
+ * @param note The life of the process that may be serving there, and what else `failover_rule.ts` puts there.
  * @returns Whether it was not fenced before.
  */
-export async function createFence(store: Store, addr: string, life = ""): Promise<boolean> {
-  return await createIfMissing(store, store.paths.fence(addr), life, LEAF);
+export async function createFence(store: Store, addr: string, note = ""): Promise<boolean> {
+  return await createIfMissing(store, store.paths.fence(addr), note, LEAF);
+}
+
+/** What the fence of each address says. */
+export async function loadFenceNotes(store: Store): Promise<Map<string, string>> {
+  const addrs = await loadFences(store);
+  const notes = await Promise.all(addrs.map((addr) => readIfThere(store, store.paths.fence(addr))));
+  return new Map(addrs.flatMap((addr, i) => notes[i] === undefined ? [] : [[addr, notes[i]]]));
 }
 
 /**
@@ -50,7 +59,7 @@ export async function deleteFenceOf(
 ): Promise<boolean> {
   try {
     const { data, version } = await store.coordinator.read(store.paths.fence(addr));
-    if (!isIdle(data)) return false;
+    if (!isIdle(decodeFenceNote(data).life)) return false;
     await store.coordinator.delete(store.paths.fence(addr), version);
     return true;
   } catch (error) {

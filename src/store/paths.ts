@@ -69,6 +69,8 @@ export function storePaths(product: string) {
     /** Not in Codis 2.0: masters that refuse writes because of a promotion, and what they had been set to. */
     writeHolds: `${root}/write_holds`,
     writeHold: (addr: string) => `${root}/write_holds/${addr}`,
+    /** Not in Codis 2.0: there while masters are replaced by failovers; see `store/failover_rule.ts`. */
+    failoverRule: `${root}/failover_rule`,
     /** Not in Codis 2.0: masters that were replaced by a failover and have not rejoined their group. */
     failedMasters: `${root}/failed_masters`,
     failedMaster: (addr: string) => `${root}/failed_masters/${addr}`,

@@ -73,6 +73,7 @@ export class FakeWorker implements Thread {
       resetSlot: (slotId) => this.table.resetSlot(slotId),
       settleAll: () => this.table.settleAll(),
       setRules: (rules) => this.table.setRules(rules),
+      heardReplicas: () => Promise.resolve(-1),
       silentMs: () => Promise.resolve(-1),
       setReplicas: (groups) => this.table.setReplicas(groups),
       inForce: (version) => this.table.inForce(version),

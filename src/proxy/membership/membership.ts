@@ -13,7 +13,9 @@ import { type Serving, worseServing } from "../../router/serving.ts";
 import type { SlotTable } from "../../router/slot_table.ts";
 import { loadActionNames } from "../../store/actions.ts";
 import type { Store } from "../../store/store.ts";
+import { loadFailoverRule } from "../../store/failover_rule.ts";
 import { ActionFollower } from "./action_follower.ts";
+import { Contact } from "./contact.ts";
 import { Registration, type RegistrationTimes } from "./registration.ts";
 import { NO_PLACE, type ProxyPlace, ReplicaLoader } from "./replica_loader.ts";
 import { RuleLoader } from "./rule_loader.ts";
@@ -30,6 +32,8 @@ export interface MembershipEvents {
   onMarkOffline(): void;
   /** Requests are served, held or refused from now on. */
   setServing(serving: Serving): void;
+  /** How many replicas a master hears from; -1: it does not say. @default -1 */
+  heardReplicas?(master: string): Promise<number>;
 }
 
 /** See the header. */
@@ -41,9 +45,11 @@ export class Membership {
   readonly #follower: ActionFollower;
   readonly #rules: RuleLoader;
   readonly #replicas: ReplicaLoader;
+  readonly #contact: Contact;
   /** Whether requests are served as far as the slot table is concerned, and slot rules. */
   readonly #serving: { table: Serving; rules: Serving } = { table: "serving", rules: "serving" };
   #isFollowing = false;
+  #isGuarded = false;
 
   /** Does nothing yet; `record` is the proxy's own, `offline`. Without `users`, it has its own. */
   constructor(
@@ -63,6 +69,24 @@ export class Membership {
       events.setServing(worseServing(this.#serving.table, this.#serving.rules));
     };
     this.#rules = new RuleLoader(store, table, (serving) => setServing("rules", serving), timers);
+    this.#contact = new Contact({
+      read: async () => {
+        const [isOnline, isRule] = await Promise.all([
+          this.registration.isOnlineThere(),
+          loadFailoverRule(store),
+        ]);
+        return { isOnline, isRule };
+      },
+      noteRule: () => this.registration.noteRule(),
+      groups: () =>
+        this.#replicas.groups.filter(({ replicas }) => replicas.length > 0)
+          .map(({ groupId, master, replicas }) => ({
+            ...{ groupId, master, replicaCount: replicas.length },
+          })),
+      heardReplicas: (master) => events.heardReplicas?.(master) ?? Promise.resolve(-1),
+      serve: (groupId, isServed) => this.slots.serveGroup(groupId, isServed),
+      reload: () => this.registration.table.load(),
+    }, timers);
     this.#follower = new ActionFollower(store, {
       record: () => this.registration.record,
       slots: this.slots,
@@ -78,6 +102,7 @@ export class Membership {
         askOnline: () => events.askOnline(),
         onMarkOffline: () => events.onMarkOffline(),
         setServing: (serving) => setServing("table", serving),
+        isOvertaken: () => this.#contact.isLost,
         onOnline: async () => {
           this.#follow();
           // Asked before the slots: they are as this action left them, or newer.
@@ -88,6 +113,8 @@ export class Membership {
           await this.slots.loadAll();
           await this.#replicas.load();
           table.loaded(Number(newest));
+          if (!this.#isGuarded) this.#contact.start();
+          this.#isGuarded = true;
           events.onServing();
         },
       },
@@ -115,6 +142,7 @@ export class Membership {
   /** Leaves the product; for when no request is served any more. */
   async stop(): Promise<void> {
     this.#rules.stop();
+    this.#contact.stop();
     this.#replicas.stop();
     await this.#follower.stop();
     await this.registration.stop();

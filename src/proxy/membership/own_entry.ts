@@ -6,9 +6,10 @@
 
 import { logger } from "../../base/log.ts";
 import type { Entry } from "../../coordinator/coordinator.ts";
-import { NodeExistsError } from "../../coordinator/errors.ts";
+import { NodeExistsError, NoNodeError } from "../../coordinator/errors.ts";
 import type { Watch } from "../../coordinator/watch.ts";
 import { decodeProxy, isSameLife, type ProxyRecord } from "../../model/proxy.ts";
+import { encodeFenceNote } from "../../store/failover_rule.ts";
 import { createFence, deleteFence, deleteFenceOf, loadFences } from "../../store/fences.ts";
 import { createProxy, deleteProxy, loadProxy, watchProxy } from "../../store/proxies.ts";
 import type { Store } from "../../store/store.ts";
@@ -21,6 +22,7 @@ export class OwnEntry {
   record: ProxyRecord;
   readonly store: Store;
   #hasFence = false;
+  #stepsBack = false;
 
   /** Writes nothing yet. */
   constructor(store: Store, record: ProxyRecord) {
@@ -84,7 +86,20 @@ export class OwnEntry {
   fence(): Promise<boolean> {
     const { addr, description } = this.record;
     this.#hasFence = true;
-    return createFence(this.store, addr, description);
+    return createFence(this.store, addr, encodeFenceNote(description, this.#stepsBack));
+  }
+
+  /** Notes in our fence that we follow the rule of failovers, from now on whenever it is made. */
+  async noteRule(): Promise<void> {
+    if (this.#stepsBack) return;
+    const { addr, description } = this.record;
+    if (this.#hasFence) {
+      const note = encodeFenceNote(description, true);
+      await this.store.coordinator.write(this.store.paths.fence(addr), note).catch((error) => {
+        if (!(error instanceof NoNodeError)) throw error; // made again soon
+      });
+    }
+    this.#stepsBack = true;
   }
 
   /** Whether our address is fenced, by whomever. */

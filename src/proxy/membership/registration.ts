@@ -60,6 +60,8 @@ export interface RegistrationEvents {
   onMarkOffline(): void;
   /** Requests are served, held or refused from now on. */
   setServing(serving: Serving): void;
+  /** Whether the table may have been changed although we are online and fenced. @default no */
+  isOvertaken?(): boolean;
 }
 
 /** Times of a registration, in milliseconds. */
@@ -126,6 +128,7 @@ export class Registration {
       signal: this.#stopping.signal,
       isOnline: () => this.#state === "online",
       load: () => events.onOnline(),
+      isOvertaken: () => events.isOvertaken?.() ?? false,
       setServing: (serving) => events.setServing(serving),
     });
   }
@@ -138,6 +141,16 @@ export class Registration {
   /** The proxy as it is registered. */
   get record(): ProxyRecord {
     return this.#own.record;
+  }
+
+  /** Reads at the coordinator whether we are online. */
+  async isOnlineThere(): Promise<boolean> {
+    return (await this.#own.load())?.state === "online";
+  }
+
+  /** Notes in our fence that we follow the rule of failovers. */
+  noteRule(): Promise<void> {
+    return this.#own.noteRule();
   }
 
   /** How often the proxy has registered; more than 1 after a loss. */

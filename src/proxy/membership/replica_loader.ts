@@ -42,6 +42,7 @@ export class ReplicaLoader {
   readonly #timers: Timers;
   #cancel: () => void = () => {};
   #isStopped = false;
+  #groups: readonly GroupServers[] = [];
 
   /** Loads nothing yet. */
   constructor(
@@ -56,6 +57,11 @@ export class ReplicaLoader {
     this.#timers = timers;
   }
 
+  /** The groups as they were last loaded. */
+  get groups(): readonly GroupServers[] {
+    return this.#groups;
+  }
+
   /**
    * Loads them, and again from time to time.
    *
@@ -68,7 +74,8 @@ export class ReplicaLoader {
         loadGroups(this.#store),
         loadServerZones(this.#store),
       ]);
-      this.#table.setReplicas(groups.flatMap((group) => serversOf(group, zones, this.#place)));
+      this.#groups = groups.flatMap((group) => serversOf(group, zones, this.#place));
+      this.#table.setReplicas(this.#groups);
     } catch (error) {
       if (!(error instanceof StoreError || error instanceof RecordError)) throw error;
       log.error("replicas stay as they were: {error}", { error });

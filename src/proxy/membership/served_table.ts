@@ -42,6 +42,8 @@ export interface ServedTableOptions {
   readonly signal: AbortSignal;
   /** Whether the registration is online. */
   isOnline(): boolean;
+  /** Whether the table may have been changed although we are online and fenced: by a failover. */
+  isOvertaken(): boolean;
   /** Loads every slot; called again when it rejects. */
   load(): Promise<void>;
   /** Says whether requests are served from now on. */
@@ -230,7 +232,8 @@ export class ServedTable {
   /** Nothing was changed behind our back if we were online and fenced all the time. */
   async #checkPlace(gap: number): Promise<void> {
     const own = await this.#own.load();
-    const isInPlace = own?.state === "online" && await this.#own.isFenced();
+    const isInPlace = own?.state === "online" && !this.#options.isOvertaken() &&
+      await this.#own.isFenced();
     // What was read may be from before another pause; that one is being checked.
     if (gap !== this.#gaps) return;
     if (isInPlace) {

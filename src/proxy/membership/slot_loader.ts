@@ -28,6 +28,8 @@ export class SlotLoader {
   readonly #table: SlotTable;
   /** What the table holds; nothing for a slot that is reset. */
   readonly #fills: (SlotFill | undefined)[] = Array.from({ length: SLOT_COUNT });
+  /** What was in force of slots that are out of service; see {@linkcode SlotLoader.serveGroup}. */
+  readonly #withheld = new Map<number, SlotFill>();
   /** What the store said last, also of a slot that could not be served like that. */
   readonly #records: (SlotRecord | undefined)[] = Array.from({ length: SLOT_COUNT });
   readonly #turns: Promise<unknown>[] = Array.from({ length: SLOT_COUNT }, () => Promise.resolve());
@@ -76,6 +78,31 @@ export class SlotLoader {
     await Promise.all(resets);
   }
 
+  /**
+   * Takes the slots of a group out of service, those that move out of it, too; or serves them as before. To load
+   * one from the store ends it.
+   */
+  async serveGroup(groupId: number, isServed: boolean): Promise<void> {
+    const slotIds = rangeOf(0, SLOT_COUNT - 1).filter((slotId) => {
+      const fill = this.#fills[slotId] ?? this.#withheld.get(slotId);
+      return fill?.groupId === groupId || fill?.migrateFromGroupId === groupId;
+    });
+    await Promise.all(slotIds.map((slotId) =>
+      this.#inTurn(slotId, async () => {
+        const withheld = this.#withheld.get(slotId);
+        const fill = this.#fills[slotId];
+        if (isServed && withheld !== undefined) {
+          await this.#table.fillSlot(withheld);
+          this.#fills[slotId] = withheld;
+          this.#withheld.delete(slotId);
+        } else if (!isServed && fill !== undefined) {
+          await this.#resetNow(slotId);
+          this.#withheld.set(slotId, fill);
+        }
+      })
+    ));
+  }
+
   /** Loads several slots and waits for all of them, also when one fails. */
   async #each(slotIds: readonly number[]): Promise<void> {
     // Each group is read once per call: a later change of it comes with an action of its own.
@@ -89,6 +116,7 @@ export class SlotLoader {
 
   async #loadNow(slotId: number, masters: GroupMasters): Promise<void> {
     const fill = await this.#readFill(slotId, masters);
+    this.#withheld.delete(slotId);
     if (fill === undefined) return await this.#resetNow(slotId);
     // Requests in flight were sent where they would be sent again: nothing to wait for.
     if (isSameFill(fill, this.#fills[slotId])) return;

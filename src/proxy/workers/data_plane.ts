@@ -101,6 +101,12 @@ export interface DataPlane extends SlotTable {
    * @returns -1 when no slot uses it.
    */
   silentMs(addr: string): Promise<number>;
+  /**
+   * How many replicas a master has heard from within two seconds.
+   *
+   * @returns -1 when it is no master, or does not answer within half a second.
+   */
+  heardReplicas(addr: string): Promise<number>;
   /** Its stats; a worker that does not answer at once is in them as it was last seen. */
   stats(): Promise<PlaneStats>;
   /** Uses another certificate for connections that are made from now on. */

@@ -21,6 +21,7 @@ import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { takeSnapshot } from "../../router/take_snapshot.ts";
 import { clientPasswords, type RouterLogins, type UserReads } from "../../router/options.ts";
 import { Router } from "../../router/router.ts";
+import { heardReplicasOf } from "../../router/slots/replication_info.ts";
 import { onlyWorker, type WorkerContext } from "../../router/worker_context.ts";
 import { LimitPlaces, type NamedLimits, type UserTake } from "../../router/limits/limit_cells.ts";
 import type { Serving } from "../../router/serving.ts";
@@ -151,6 +152,14 @@ export class LocalPlane implements DataPlane {
 
   setRules(rules: readonly SlotRule[]): Promise<void> {
     return this.router.setRules(rules);
+  }
+
+  heardReplicas(addr: string): Promise<number> {
+    clock.tick();
+    // Its slots may be out of service.
+    const { pool } = this.router.shared.slots;
+    const server = pool.acquire(addr);
+    return heardReplicasOf(server).finally(() => pool.release(server));
   }
 
   silentMs(addr: string): Promise<number> {

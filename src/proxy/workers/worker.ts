@@ -46,6 +46,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     resetSlot: (slotId) => plane.resetSlot(slotId),
     settleAll: () => plane.settleAll(),
     setRules: (rules) => plane.setRules(rules),
+    heardReplicas: (addr) => plane.heardReplicas(addr),
     silentMs: (addr) => plane.silentMs(addr),
     setReplicas: (groups) => plane.setReplicas(groups),
     inForce: (version) => plane.inForce(version),

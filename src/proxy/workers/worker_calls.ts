@@ -44,6 +44,7 @@ export interface WorkerCalls {
   resetSlot(slotId: number): Promise<void>;
   settleAll(): Promise<void>;
   setRules(rules: readonly SlotRule[]): Promise<void>;
+  heardReplicas(addr: string): Promise<number>;
   silentMs(addr: string): Promise<number>;
   setReplicas(groups: readonly GroupServers[]): void;
   inForce(version: number): void;

@@ -167,6 +167,14 @@ export async function leastSilentMs(
   return used.length === 0 ? -1 : Math.min(...used);
 }
 
+/** How many replicas a master has heard from; -1 when no worker gets an answer of it. */
+export async function mostHeardReplicas(
+  workers: readonly PoolWorker[],
+  addr: string,
+): Promise<number> {
+  return Math.max(-1, ...await askEach(workers, (calls) => calls.call("heardReplicas", addr)));
+}
+
 /** The answers of workers; without those that do not answer in time. */
 async function askEach<T>(
   workers: readonly PoolWorker[],

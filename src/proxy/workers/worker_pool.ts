@@ -51,6 +51,7 @@ import {
   ANSWER_MS,
   inTime,
   leastSilentMs,
+  mostHeardReplicas,
   newPoolWorkers,
   peerCalls,
   type PoolWorker,
@@ -399,6 +400,10 @@ export class WorkerPool implements DataPlane {
     await Promise.all(
       this.#workers.map(({ thread }) => thread === undefined ? undefined : ask(thread.calls)),
     );
+  }
+
+  heardReplicas(addr: string): Promise<number> {
+    return mostHeardReplicas(this.#workers, addr);
   }
 
   silentMs(addr: string): Promise<number> {

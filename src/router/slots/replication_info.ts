@@ -4,6 +4,14 @@
  * @module
  */
 
+import { encodeRequest } from "../../resp/encoder.ts";
+import { askServer } from "../backends/question.ts";
+import type { Server } from "../backends/server.ts";
+
+/** Longest time that a master may take to say which replicas it has, in milliseconds. */
+const ANSWER_MS = 500;
+const INFO = encodeRequest(["INFO", "replication"]);
+
 /** See the header. */
 export interface ReplicationState {
   readonly role: "master" | "slave";
@@ -17,6 +25,8 @@ export interface ReplicationState {
   readonly master: string;
   /** Of a master: the replicas that follow it at this moment, `host:port` as it sees them. */
   readonly replicas: readonly string[];
+  /** Of a master: how many of those it has heard from within two seconds. */
+  readonly heardReplicas: number;
 }
 
 /** Reads the reply; null when it is none that says this. */
@@ -36,7 +46,24 @@ export function readReplication(text: string): ReplicationState | null {
       field("master_sync_in_progress") !== "1",
     master: isReplica ? address(field("master_host") ?? "", field("master_port") ?? "") : "",
     replicas: [...online].map(([, host, port]) => address(host!, port!)),
+    heardReplicas: [...text.matchAll(/^slave\d+:.*,state=online,.*\blag=[01]\r?$/gm)].length,
   };
+}
+
+/**
+ * How many replicas a server has heard from within two seconds.
+ *
+ * @returns -1 when it is no master, or does not answer within half a second.
+ */
+export function heardReplicasOf(server: Server): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const timer = setTimeout(() => resolve(-1), ANSWER_MS);
+  askServer(server.backend(0, 2), INFO, (text) => {
+    clearTimeout(timer);
+    const now = readReplication(text);
+    resolve(now?.role === "master" ? now.heardReplicas : -1);
+  });
+  return promise;
 }
 
 function address(host: string, port: string): string {

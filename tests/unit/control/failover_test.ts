@@ -32,6 +32,8 @@ class Outage {
   readonly events: string[] = [];
   readonly promoted: string[] = [];
   votes: Tally = { up: 0, down: 2, unheard: [] };
+  /** Fences of proxies that do not answer, and whether they step back. */
+  holdouts = new Map<string, boolean>();
   isDown = true;
   /** Why promotions fail; empty: they do not. */
   refusal = "";
@@ -52,7 +54,12 @@ class Outage {
       {
         control: { outage },
         askInfo: (addr) => Promise.resolve(infos[addr]!),
-        votes: { ask: () => {}, forget: () => {}, of: () => this.votes },
+        votes: {
+          ask: () => {},
+          forget: () => {},
+          of: () => this.votes,
+          holdouts: () => this.holdouts,
+        },
         sightings: {
           tree: { groups: [group] },
           servers: {

@@ -8,6 +8,7 @@ import { assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { isMajority, VOTE_MS, Votes } from "../../../src/control/votes.ts";
 import type { ProxyRecord } from "../../../src/model/proxy.ts";
+import { encodeFenceNote, UNHEARD_MS } from "../../../src/store/failover_rule.ts";
 import { FakeTimers } from "../../support/fake_timers.ts";
 
 const SILENT_MS = 1_000;
@@ -21,11 +22,13 @@ class Poll {
   readonly timers = new FakeTimers();
   proxies = online("a", "b", "c");
   readonly answers = new Map<string, number>();
+  readonly fences = new Map<string, string>();
   readonly votes: Votes;
 
   constructor() {
     this.votes = new Votes({
       proxies: () => Promise.resolve(this.proxies),
+      fences: () => Promise.resolve(this.fences),
       silentMs: ({ id }) => {
         const ms = this.answers.get(id);
         return ms === undefined ? Promise.reject(new Error("no answer")) : Promise.resolve(ms);
@@ -79,4 +82,27 @@ Deno.test("an answer counts for a second and a half, then its proxy was not hear
   assertEquals(poll.votes.of("m:1", SILENT_MS), { down: 2, up: 0, unheard: ["a"] });
   poll.timers.advance(VOTE_MS);
   assertEquals(poll.votes.of("m:1", SILENT_MS), undefined, "it is not known who is online");
+});
+
+Deno.test("a proxy that cannot be told is waited for until it has stepped back; one that never does holds out", async () => {
+  const poll = new Poll();
+  const at = (id: string, state = "online") =>
+    ({ id, addr: `${id}:9`, state }) as unknown as ProxyRecord;
+  poll.proxies = [at("a"), at("b")];
+  poll.answers.set("a", 5_000);
+  poll.fences.set("a:9", "life a").set("b:9", encodeFenceNote("life b", true));
+  // Two that are not online: one knows the rule, one does not.
+  poll.fences.set("c:9", encodeFenceNote("life c", true)).set("d:9", "");
+  await poll.ask();
+  assertEquals(
+    poll.votes.holdouts("m:1"),
+    new Map([["b:9", true], ["c:9", true], ["d:9", false]]),
+  );
+  poll.fences.delete("d:9");
+  poll.timers.advance(UNHEARD_MS - 500);
+  await poll.ask();
+  assertEquals([...poll.votes.holdouts("m:1").keys()], ["b:9", "c:9"]);
+  poll.timers.advance(300);
+  await poll.ask();
+  assertEquals([...poll.votes.holdouts("m:1").keys()], []);
 });

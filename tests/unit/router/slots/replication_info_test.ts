@@ -12,7 +12,7 @@ Deno.test("the replicas of a master before Redis 4 are those that are online", (
     "# Replication\r\nrole:master\r\nconnected_slaves:3\r\n" +
       "slave0:ip=10.0.0.2,port=6379,state=online,offset=85,lag=0\r\n" +
       "slave1:ip=10.0.0.3,port=6380,state=wait_bgsave,offset=0,lag=0\r\n" +
-      "slave2:ip=::1,port=6381,state=online,offset=85,lag=1\r\n" +
+      "slave2:ip=::1,port=6381,state=online,offset=85,lag=2\r\n" +
       "master_repl_offset:99\r\nrepl_backlog_active:1\r\n",
   );
   assertEquals(found, {
@@ -22,6 +22,7 @@ Deno.test("the replicas of a master before Redis 4 are those that are online", (
     isLinked: false,
     master: "",
     replicas: ["10.0.0.2:6379", "[::1]:6381"],
+    heardReplicas: 1,
   });
 });
 
@@ -39,6 +40,7 @@ Deno.test("a replica names its master and its history", () => {
     isLinked: true,
     master: "db1:6379",
     replicas: [],
+    heardReplicas: 0,
   });
 });
 

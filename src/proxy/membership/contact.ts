@@ -1,0 +1,157 @@
+/**
+ * Whether this proxy would hear of another master, and what it does when it would not: see
+ * `store/failover_rule.ts`.
+ *
+ *     own entry read, and online ──► in contact
+ *        │ not for STEP_BACK_MS                      ▲
+ *        ▼                                           │ read again, and the whole table loaded
+ *     in doubt: the masters of groups with replicas ─┘
+ *        ├─ it hears from all of them ──► its slots are served
+ *        └─ it does not ────────────────► its slots are not served
+ *
+ * Without the rule in force, the last table is served however long the coordinator is away.
+ *
+ * @module
+ */
+
+import { logger } from "../../base/log.ts";
+import { repeat } from "../../base/repeat.ts";
+import { SYSTEM_TIMERS, type Timers } from "../../base/timers.ts";
+import { STEP_BACK_MS } from "../../store/failover_rule.ts";
+
+/** How often it is looked whether we are in contact, in milliseconds. */
+const LOOK_MS = 250;
+/** Time between two readings while the rule is in force, in milliseconds. */
+const READ_MS = 500;
+/** The same while it is not. */
+const IDLE_READ_MS = 2_000;
+
+const log = logger("proxy");
+
+/** A group whose master may be replaced. */
+export interface GuardedGroup {
+  readonly groupId: number;
+  /** `host:port`. */
+  readonly master: string;
+  readonly replicaCount: number;
+}
+
+/** What a contact needs of its proxy. */
+export interface ContactContext {
+  /** Reads at the coordinator whether we are online, and whether the rule is in force. */
+  read(): Promise<{ readonly isOnline: boolean; readonly isRule: boolean }>;
+  /** Notes in the fence that we follow the rule. */
+  noteRule(): Promise<void>;
+  /** The groups with replicas, as they were last loaded. */
+  groups(): readonly GuardedGroup[];
+  /** How many replicas a master hears from; -1: it does not say. */
+  heardReplicas(master: string): Promise<number>;
+  /** Serves the slots of a group, or does not. */
+  serve(groupId: number, isServed: boolean): Promise<void>;
+  /** Loads the whole table; resolves when it is in force. */
+  reload(): Promise<void>;
+}
+
+/** See the header. */
+export class Contact {
+  readonly #context: ContactContext;
+  readonly #timers: Timers;
+  #isRule = false;
+  /** When the newest reading that found us online was begun, in monotonic milliseconds. */
+  #heardMs: number;
+  #readMs = -Infinity;
+  #isReading = false;
+  #isChecking = false;
+  #inDoubt = false;
+  /** Groups that are not served, and how many replicas each master has had. */
+  readonly #withheld = new Set<number>();
+  readonly #needed = new Map<number, number>();
+  #end = () => {};
+
+  /** Reads nothing yet. */
+  constructor(context: ContactContext, timers: Timers = SYSTEM_TIMERS) {
+    this.#context = context;
+    this.#timers = timers;
+    this.#heardMs = timers.nowMs();
+  }
+
+  /** Starts to read: requests are served from now on. */
+  start(): void {
+    this.#heardMs = this.#timers.nowMs();
+    this.#end();
+    this.#end = repeat(LOOK_MS, () => this.#look(), this.#timers);
+  }
+
+  /** Stops. */
+  stop(): void {
+    this.#end();
+  }
+
+  /** Whether masters may have been replaced without our hearing of it. */
+  get isLost(): boolean {
+    return this.#isRule && this.#timers.nowMs() - this.#heardMs >= STEP_BACK_MS;
+  }
+
+  #look(): void {
+    const nowMs = this.#timers.nowMs();
+    if (!this.#isReading && nowMs - this.#readMs >= (this.#isRule ? READ_MS : IDLE_READ_MS)) {
+      this.#readMs = nowMs;
+      this.#isReading = true;
+      this.#read(nowMs).catch((error) => log.debug("not in contact: {error}", { error }))
+        .finally(() => this.#isReading = false);
+    }
+    if (!this.isLost && !this.#inDoubt) return;
+    if (!this.#inDoubt) {
+      this.#inDoubt = true;
+      this.#needed.clear();
+      log.warn(
+        "not heard from the coordinator for {ms} ms: serving a master only while it has all its replicas",
+        {
+          ms: Math.round(nowMs - this.#heardMs),
+        },
+      );
+    }
+    if (this.#isChecking) return;
+    this.#isChecking = true;
+    this.#checkAll().catch((error) => log.error("masters not checked: {error}", { error }))
+      .finally(() => this.#isChecking = false);
+  }
+
+  async #read(startMs: number): Promise<void> {
+    const { isOnline, isRule } = await this.#context.read();
+    if (isRule) await this.#context.noteRule();
+    this.#isRule = isRule;
+    if (!isOnline) return;
+    if (this.#inDoubt) {
+      await this.#context.reload();
+      this.#inDoubt = false;
+      this.#withheld.clear();
+      log.info("in contact with the coordinator again: every slot is served as it says");
+    }
+    this.#heardMs = startMs;
+  }
+
+  async #checkAll(): Promise<void> {
+    await Promise.all(this.#context.groups().map((group) => this.#check(group)));
+  }
+
+  async #check({ groupId, master, replicaCount }: GuardedGroup): Promise<void> {
+    const heard = await this.#context.heardReplicas(master);
+    if (!this.#inDoubt) return;
+    // A replica that was added since we are in doubt may take its place, too.
+    const needed = Math.max(replicaCount, heard, this.#needed.get(groupId) ?? 0);
+    this.#needed.set(groupId, needed);
+    const isServed = heard >= needed;
+    if (isServed !== this.#withheld.has(groupId)) return;
+    if (isServed) this.#withheld.delete(groupId);
+    else this.#withheld.add(groupId);
+    const what = isServed ? "served again" : "not served: another one may have taken its place";
+    log.warn(
+      "group {groupId}: the master {master} hears from {heard} of {needed} replicas; its slots are {what}",
+      {
+        ...{ groupId, master, heard: Math.max(0, heard), needed, what },
+      },
+    );
+    await this.#context.serve(groupId, isServed);
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * When a proxy that is cut off from its coordinator stops using a master, and when it goes on.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { Contact } from "../../../../src/proxy/membership/contact.ts";
+import { FakeTimers } from "../../../support/fake_timers.ts";
+
+/** A proxy with one group, whose master has two replicas. */
+class CutOff {
+  readonly timers = new FakeTimers();
+  readonly done: string[] = [];
+  isThere = true;
+  isOnline = true;
+  isRule = true;
+  heard = 2;
+  readonly contact: Contact;
+
+  constructor() {
+    this.contact = new Contact({
+      read: () =>
+        this.isThere
+          ? Promise.resolve({ isOnline: this.isOnline, isRule: this.isRule })
+          : Promise.reject(new Error("cut off")),
+      noteRule: () => Promise.resolve(),
+      groups: () => [{ groupId: 1, master: "m:1", replicaCount: 2 }],
+      heardReplicas: () => Promise.resolve(this.heard),
+      serve: (groupId, isServed) =>
+        Promise.resolve(void this.done.push(`${isServed ? "serves" : "withholds"} ${groupId}`)),
+      reload: () => Promise.resolve(void this.done.push("reloads")),
+    }, this.timers);
+    this.contact.start();
+  }
+
+  async pass(ms: number): Promise<void> {
+    const endMs = this.timers.nowMs() + ms;
+    while (this.timers.nowMs() < endMs) {
+      this.timers.advance(250);
+      await delay(0);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.contact.stop();
+  }
+}
+
+Deno.test("a proxy in contact serves, whatever its masters say of their replicas", async () => {
+  using proxy = new CutOff();
+  proxy.heard = 0;
+  await proxy.pass(30_000);
+  assertEquals(proxy.done, []);
+});
+
+Deno.test("a proxy that is cut off serves a master only as long as that has all its replicas", async () => {
+  for (const cut of ["isThere", "isOnline"] as const) {
+    using proxy = new CutOff();
+    await proxy.pass(5_000);
+    proxy[cut] = false;
+    await proxy.pass(30_000);
+    assertEquals(proxy.done, [], cut);
+    proxy.heard = 1;
+    await proxy.pass(750);
+    assertEquals(proxy.done, ["withholds 1"], cut);
+    proxy.heard = 2;
+    await proxy.pass(750);
+    assertEquals(proxy.done, ["withholds 1", "serves 1"], cut);
+    proxy.heard = -1;
+    await proxy.pass(750);
+    proxy[cut] = true;
+    await proxy.pass(2_000);
+    assertEquals(proxy.done.slice(2), ["withholds 1", "reloads"], cut);
+    await proxy.pass(5_000);
+    assertEquals(proxy.done.length, 4, cut);
+  }
+});
+
+Deno.test("it stops within two and a half seconds, and not for a replica that was added to be promoted", async () => {
+  using proxy = new CutOff();
+  await proxy.pass(5_000);
+  proxy.isThere = false;
+  proxy.heard = -1;
+  await proxy.pass(2_500);
+  assertEquals(proxy.done, ["withholds 1"]);
+  using grown = new CutOff();
+  await grown.pass(5_000);
+  grown.isThere = false;
+  grown.heard = 3;
+  await grown.pass(5_000);
+  grown.heard = 2; // the third was promoted
+  await grown.pass(750);
+  assertEquals(grown.done, ["withholds 1"]);
+});
+
+Deno.test("without the rule a proxy serves, however long its coordinator is away", async () => {
+  using proxy = new CutOff();
+  proxy.isRule = false;
+  await proxy.pass(5_000);
+  proxy.isThere = false;
+  proxy.heard = -1;
+  await proxy.pass(60_000);
+  assertEquals(proxy.done, []);
+});
