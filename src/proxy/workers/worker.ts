@@ -91,22 +91,32 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
         pool.notify("paused", pauses);
       },
     },
-    sharedContext(counts, index, (change, clientId) => pool.call("changeUsers", change, clientId), {
-      stats: () => pool.call("proxyStats"),
-      aclLog: (isReset) => pool.call("aclLog", isReset),
-      listClients: (filter) => pool.call("listClients", filter),
-      killClients: (filter) => pool.call("killClients", filter),
-      pause: (mode, ms) => pool.call("pause", mode, ms),
-      watch: (isWatching) => pool.call("watch", isWatching),
-      monitored: (lines) => pool.call("monitored", lines),
-      invalidate: (id, keys) => pool.call("invalidate", id, keys),
-      unblockClient: (id, reply) => pool.call("unblockClient", id, reply),
-      scriptSeen: (sha, found) => pool.notify("scriptSeen", sha, found),
-      press: () => pool.notify("pressOthers"),
-    }),
+    sharedContext(
+      counts,
+      index,
+      (change, clientId) => pool.call("changeUsers", change, clientId),
+      peersThrough(pool),
+    ),
   );
   scope.onmessage = ({ data }) => {
     clock.tick(); // before anything else, as with every event: it may be the first after a pause
     pool.receive(data as string);
+  };
+}
+
+/** The other workers, as they are reached through the pool. */
+function peersThrough(pool: RemoteCalls<PoolCalls>): Parameters<typeof sharedContext>[3] {
+  return {
+    stats: () => pool.call("proxyStats"),
+    aclLog: (isReset) => pool.call("aclLog", isReset),
+    listClients: (filter) => pool.call("listClients", filter),
+    killClients: (filter) => pool.call("killClients", filter),
+    pause: (mode, ms) => pool.call("pause", mode, ms),
+    watch: (isWatching) => pool.call("watch", isWatching),
+    monitored: (lines) => pool.call("monitored", lines),
+    invalidate: (id, keys) => pool.call("invalidate", id, keys),
+    unblockClient: (id, reply) => pool.call("unblockClient", id, reply),
+    scriptSeen: (sha, found) => pool.notify("scriptSeen", sha, found),
+    press: () => pool.notify("pressOthers"),
   };
 }
