@@ -1,8 +1,7 @@
 /**
- * The table follows the sentinels: what most of them name as a group's master becomes its master here,
- * too. No server is told anything: Sentinel has done that.
+ * The table follows the sentinels: what they decide is a group's master becomes its master here, too. No server is told anything: Sentinel has done that.
  *
- *     answers ─► most name one server? ─► which of the group's? ─► is it a master by now? ─► stored, announced
+ *     answers ─► is one the newest? ─► which of the group's? ─► is it a master by now? ─► stored, announced
  *                     │ no                     │ none                   │ no
  *                     └────────────────────────┴── reported, and nothing changes ◄─┘
  *
@@ -12,6 +11,7 @@
  */
 
 import { parseAddress } from "../base/address.ts";
+import { logger } from "../base/log.ts";
 import { lookUp } from "../io/lookup.ts";
 import type { GroupRecord } from "../model/group.ts";
 import { encodeServer, type ServerRecord } from "../model/server.ts";
@@ -30,6 +30,8 @@ import {
   replicationOf,
 } from "./servers.ts";
 
+const log = logger("dashboard");
+
 /** What the follower works with. */
 export interface SentinelFollowerContext {
   readonly control: Control;
@@ -41,6 +43,8 @@ export interface SentinelFollowerContext {
   };
   /** Whether the group's master is being changed by this dashboard: nothing is followed then. */
   isHeld(groupId: number): boolean;
+  /** Groups are to be judged again, as they are now. */
+  onMissed(): void;
   /** Stores and announces a new master; the old one is `offline` from then on. */
   takeMaster(groupId: number, addr: string): Promise<void>;
 }
@@ -49,6 +53,8 @@ export interface SentinelFollowerContext {
 export class SentinelFollower {
   readonly #context: SentinelFollowerContext;
   readonly #busy = new Set<number>();
+  /** Groups of which sentinels have said more while they were judged. */
+  readonly #missed = new Set<number>();
   /** What is wrong with what sentinels say of a group. */
   readonly #problems = new Map<number, string>();
 
@@ -77,16 +83,22 @@ export class SentinelFollower {
     answers: readonly SentinelAnswer[],
     total: number,
   ): Promise<void> {
-    const { isHeld } = this.#context;
-    if (this.#busy.has(group.id) || isHeld(group.id)) return;
+    const { isHeld, onMissed } = this.#context;
+    if (isHeld(group.id)) return;
+    if (this.#busy.has(group.id)) return void this.#missed.add(group.id);
     this.#busy.add(group.id);
     try {
       this.#note(group.id, await this.#problemAfter(group, answers, total));
     } catch (error) {
       if (error instanceof NotLeaderError) return;
+      log.warn("group {id}: the table does not follow the sentinels yet: {error}", {
+        id: group.id,
+        error,
+      });
       this.#note(group.id, `the table does not follow yet: ${(error as Error).message}`);
     } finally {
       this.#busy.delete(group.id);
+      if (this.#missed.delete(group.id)) onMissed();
     }
   }
 
@@ -111,10 +123,17 @@ export class SentinelFollower {
       return `sentinels name ${verdict.master.addr} as master, which is not in the group: add it, or ` +
         "run `codis-proxy config sentinel resync`";
     }
-    if (server.addr !== stored) {
-      return await this.#follow(group, stored, server.addr, verdict.votes, total);
+    if (server.addr === stored) {
+      await this.#welcomeBack(group, stored);
+      return "";
     }
-    await this.#welcomeBack(group, stored);
+    // One that does not answer this dashboard may answer the sentinels and the proxies.
+    const now = await this.#replicationOf(server.addr);
+    if (now?.role === "slave") {
+      return `sentinels name ${server.addr} as master, which is a replica of ${now.master}`;
+    }
+    if (now === undefined && !verdict.isByMost) return `the sentinels disagree: ${verdict.text}`;
+    await this.#follow(group.id, stored, server.addr, `${verdict.votes} of ${total} sentinels`);
     return "";
   }
 
@@ -123,20 +142,9 @@ export class SentinelFollower {
     return (await this.#serverAt(group, seen))?.addr === addr;
   }
 
-  async #follow(
-    { id }: GroupRecord,
-    old: string,
-    addr: string,
-    votes: number,
-    total: number,
-  ): Promise<string> {
+  async #follow(id: number, old: string, addr: string, who: string): Promise<void> {
     const { control, isHeld, takeMaster } = this.#context;
-    // One that does not answer this dashboard may answer the sentinels and the proxies.
-    const now = await this.#replicationOf(addr);
-    if (now?.role === "slave") {
-      return `sentinels name ${addr} as master, which is a replica of ${now.master}`;
-    }
-    if (isHeld(id)) return "";
+    if (isHeld(id)) return;
     try {
       await takeMaster(id, addr);
     } catch (error) {
@@ -152,9 +160,8 @@ export class SentinelFollower {
         server: addr,
       },
       text: `group ${id}: ${addr} is master in place of ${old}`,
-      cause: `${votes} of ${total} sentinels say so`,
+      cause: `Sentinel has decided it, as ${who} say`,
     });
-    return "";
   }
 
   /** Stores servers as replicas that were left out, and follow the master again. */

@@ -1,6 +1,7 @@
 /**
- * What sentinels together say of a group's master. Only most of all sentinels decide: one that is cut
- * off, or was never told of a failover, changes nothing.
+ * What sentinels together say of a group's master. Most of all sentinels must answer; then the newest word
+ * counts, as each failover has a config epoch of its own, for which most of them have voted. Only the
+ * one that led it has it for sure: the others learn it up to two seconds later.
  *
  * @module
  */
@@ -17,8 +18,19 @@ export interface SentinelAnswer {
 
 /** What sentinels say together. */
 export type SentinelVerdict =
-  /** Most of them name one master, and none that answers knows of a newer one. */
-  | { readonly kind: "agreed"; readonly master: SentinelMaster; readonly votes: number }
+  /**
+   * One master is the newest that any of them names.
+   *
+   * `isByMost`: whether most of them name it; otherwise the others may not have heard of it yet, and
+   * `text` is what each says.
+   */
+  | {
+    readonly kind: "decided";
+    readonly master: SentinelMaster;
+    readonly votes: number;
+    readonly isByMost: boolean;
+    readonly text: string;
+  }
   /** Too few answer, or too few of those that answer watch the group. */
   | { readonly kind: "few"; readonly text: string }
   /** They name several masters. */
@@ -45,9 +57,13 @@ export function verdictOf(answers: readonly SentinelAnswer[], total: number): Se
   }
   const newest = seen.reduce((a, b) => b.configEpoch > a.configEpoch ? b : a);
   const votes = seen.filter(({ addr }) => addr === newest.addr).length;
-  if (votes >= needed) return { kind: "agreed", master: newest, votes };
-  const said = answers.flatMap(({ sentinel, master }) =>
+  const text = answers.flatMap(({ sentinel, master }) =>
     master === undefined ? [] : [`${sentinel} says ${master.addr} (epoch ${master.configEpoch})`]
+  ).join(", ");
+  const isByMost = votes >= needed;
+  const isAlone = seen.every(({ addr, configEpoch }) =>
+    addr === newest.addr || configEpoch < newest.configEpoch
   );
-  return { kind: "split", text: said.join(", ") };
+  if (!isByMost && !isAlone) return { kind: "split", text };
+  return { kind: "decided", master: newest, votes, isByMost, text };
 }

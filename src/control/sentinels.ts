@@ -48,7 +48,7 @@ const RETRY_MS = 5_000;
 const log = logger("dashboard");
 
 /** What sentinels are followed and told with. */
-export interface SentinelsContext extends Omit<SentinelFollowerContext, "isHeld"> {
+export interface SentinelsContext extends Omit<SentinelFollowerContext, "isHeld" | "onMissed"> {
   /** The groups as they were last read. */
   groups(): readonly GroupRecord[];
   /** Connects to a sentinel. */
@@ -83,7 +83,8 @@ export class Sentinels {
     this.#context = context;
     this.#timers = timers;
     const isHeld = (groupId: number) => this.#held.has(groupId);
-    this.#follower = new SentinelFollower({ ...context, isHeld });
+    const onMissed = () => this.#judge();
+    this.#follower = new SentinelFollower({ ...context, isHeld, onMissed });
   }
 
   /** Whether there are any: then Sentinel decides about masters. */

@@ -1,5 +1,5 @@
 /**
- * When sentinels have decided: most of all of them name one server, and nobody knows of a newer one.
+ * When sentinels have decided: most of all of them answer, and one server is the newest that they name.
  *
  * @module
  */
@@ -27,12 +27,12 @@ function answers(...said: readonly (readonly [addr: string, epoch?: number])[]):
 
 function verdict(said: SentinelAnswer[], total: number): string {
   const found = verdictOf(said, total);
-  return found.kind === "agreed"
-    ? `${found.master.addr} by ${found.votes}`
+  return found.kind === "decided"
+    ? `${found.master.addr} by ${found.votes}${found.isByMost ? "" : ", not most"}`
     : `${found.kind}: ${found.text}`;
 }
 
-Deno.test("most of all sentinels decide, also while the others do not answer", () => {
+Deno.test("most of all sentinels must answer", () => {
   assertEquals(verdict(answers(["a:1"], ["a:1"], ["a:1"]), 3), "a:1 by 3");
   assertEquals(verdict(answers(["a:1"], ["a:1"]), 3), "a:1 by 2");
   assertEquals(verdict(answers(["a:1"]), 1), "a:1 by 1");
@@ -47,12 +47,18 @@ Deno.test("sentinels that do not watch the group do not count", () => {
   assertEquals(verdict(answers(["a:1"], ["a:1"], [""]), 3), "a:1 by 2");
 });
 
-Deno.test("the newest word counts, and only once most have it", () => {
+Deno.test("the newest word counts, also before the others have heard of it", () => {
   // The one that led the failover knows first.
-  assertEquals(
-    verdict(answers(["b:1", 5], ["a:1", 4], ["a:1", 4]), 3),
-    "split: s1:26379 says b:1 (epoch 5), s2:26379 says a:1 (epoch 4), s3:26379 says a:1 (epoch 4)",
-  );
+  assertEquals(verdict(answers(["b:1", 5], ["a:1", 4], ["a:1", 4]), 3), "b:1 by 1, not most");
+  assertEquals(verdict(answers(["a:1", 4], ["b:1", 5]), 3), "b:1 by 1, not most");
   assertEquals(verdict(answers(["b:1", 5], ["b:1", 5], ["a:1", 4]), 3), "b:1 by 2");
-  assertEquals(verdict(answers(["b:1", 5], ["a:1", 4], ["b:1", 5]), 3), "b:1 by 2");
+  assertEquals(verdict(answers(["b:1", 5]), 3), "few: 1 of 3 sentinels answer, 2 are needed");
+});
+
+Deno.test("words that are equally new decide only when most say so", () => {
+  assertEquals(
+    verdict(answers(["b:1"], ["a:1"]), 3),
+    "split: s1:26379 says b:1 (epoch 0), s2:26379 says a:1 (epoch 0)",
+  );
+  assertEquals(verdict(answers(["a:1"], ["a:1"], ["b:1"]), 3), "a:1 by 2");
 });
