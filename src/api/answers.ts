@@ -48,6 +48,12 @@ export interface QueuedAnswer extends DoneAnswer {
   readonly slots: number | undefined;
 }
 
+/** `POST /api/server_group/:id/switch`. */
+export interface SwitchedAnswer extends DoneAnswer {
+  /** The master of the group from now on. */
+  readonly addr: string;
+}
+
 /** `GET /api/overview`. */
 export interface OverviewAnswer {
   /** Requests per second. */
@@ -268,6 +274,7 @@ const anything: Shape<unknown> = { read: (value) => value, write: (value) => val
 export const ANSWER_SHAPES = {
   done: recordOf<DoneAnswer>({ msg: text, ret: integer }),
   queued: recordOf<QueuedAnswer>({ msg: text, ret: integer, slots: optional(integer) }),
+  switched: recordOf<SwitchedAnswer>({ msg: text, ret: integer, addr: text }),
   overview: recordOf<OverviewAnswer>({
     ops: integer,
     product: text,

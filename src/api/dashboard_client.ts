@@ -34,6 +34,7 @@ import {
   type SlotKeysAnswer,
   type SlotRangeBody,
   type SlotRulesAnswer,
+  type SwitchedAnswer,
   type TokenAnswer,
   type TokenBody,
   type UserAnswer,
@@ -188,6 +189,12 @@ export class DashboardClient {
   promoteServer(groupId: number, addr: string, force = false): Promise<DoneAnswer> {
     const body = { addr, group_id: groupId, ...(force ? { force } : {}) };
     return this.#requests.change("POST", `/api/server_group/${groupId}/promote`, body);
+  }
+
+  /** Makes the best replica of a group its master. */
+  switchMaster(groupId: number): Promise<SwitchedAnswer> {
+    const path = `/api/server_group/${groupId}/switch`;
+    return this.#requests.post(path, {}, ANSWER_SHAPES.switched, true);
   }
 
   /** Queues what empties a group, so that it can be removed. */
@@ -410,15 +417,8 @@ export class DashboardClient {
    */
   setProxyState(proxyId: string, state: ProxyState): Promise<DoneAnswer> {
     const record: ProxyRecord = {
-      id: proxyId,
-      addr: "",
-      last_event: "",
-      last_event_ts: 0,
-      state,
-      description: "",
-      debug_var_addr: "",
-      pid: 0,
-      start_at: "",
+      ...{ id: proxyId, addr: "", state, pid: 0, start_at: "", debug_var_addr: "" },
+      ...{ description: "", last_event: "", last_event_ts: 0 },
     };
     return this.#requests.change("POST", "/api/proxy", PROXY_SHAPE.write(record));
   }

@@ -26,10 +26,23 @@ export const drainRow: ConfigRow = {
   },
 };
 
+const switchRow: ConfigRow = {
+  name: "switch",
+  summary: "Make the best replica of a group its master, without losing a write.",
+  details: "It is the replica with most of the master's changes among those that are linked to it.",
+  arguments: [GROUP_ID],
+  flags: [],
+  run: async (values, context) => {
+    const groupId = readValue(values, GROUP_ID);
+    const json = await (await context.client()).switchMaster(groupId);
+    return { json, text: `${json.addr} is the master of group ${groupId}` };
+  },
+};
+
 /** See the header. */
 export const groupCommands: CommandGroup = {
   name: "group",
   summary: "Groups of servers; `config server` adds and removes them.",
   flags: [],
-  commands: [drainRow].map(configCommand),
+  commands: [drainRow, switchRow].map(configCommand),
 };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { GroupAnswer } from "../../api/answers.ts";
+import type { GroupAnswer, SwitchedAnswer } from "../../api/answers.ts";
 import {
   addGroup,
   addServer,
@@ -12,6 +12,7 @@ import {
   removeServer,
   setServerZone,
 } from "../../control/groups.ts";
+import { successorIn } from "../../control/switch_master.ts";
 import { drainGroup } from "../../migration/rebalance/request.ts";
 import type { GroupRecord } from "../../model/group.ts";
 import { SERVER_TYPES } from "../../model/server.ts";
@@ -68,6 +69,13 @@ export const SERVER_GROUP_ROUTES: readonly ApiRoute[] = [
     const groupId = groupIdOfPath(words.id);
     await removeServer(dashboard, groupId, addrIn(await readBody(request), "addr"));
   }, "admin"),
+  change("POST", "/api/server_group/:id/switch", async ({ dashboard, request, words }) => {
+    onlyFields(await readOptionalBody(request));
+    const groupId = groupIdOfPath(words.id);
+    const addr = await successorIn(dashboard, groupId);
+    await dashboard.promote(groupId, addr, false);
+    return { msg: "OK", ret: 0, addr } satisfies SwitchedAnswer;
+  }),
   change("POST", "/api/server_group/:id/promote", async ({ dashboard, request, words }) => {
     groupIdOfPath(words.id);
     const body = await readBody(request);

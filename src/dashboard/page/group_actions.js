@@ -201,6 +201,28 @@ export const GROUP_ACTIONS = {
     }),
     done: ({ group, addr }) => `${addr} was removed from group ${group}.`,
   },
+  switch_master: {
+    title: ({ group }) => `Switch the master of group ${group}`,
+    verb: "Switch",
+    isRisky: true,
+    words: ({ group }, view) => {
+      const master = serversOf(view, group).find(({ type }) => type === "master");
+      return [
+        `The replica of group ${group} that has most of the changes of ` +
+        `${master?.addr ?? "its master"} becomes master, and ${
+          master?.addr ?? "that"
+        } its replica.`,
+        "Until it has all changes, writes wait or are refused for a moment. No write that was " +
+        "answered is lost.",
+      ];
+    },
+    request: ({ group }) => ({
+      method: "POST",
+      path: `api/server_group/${Number(group)}/switch`,
+      body: {},
+    }),
+    done: ({ group }) => `Group ${group} has another master now.`,
+  },
   promote: {
     title: ({ group, addr }) => `Make ${addr} the master of group ${group}`,
     verb: "Promote",

@@ -88,6 +88,11 @@ function Group({ group: { id, slots, servers }, most }) {
               addr: servers[0]?.addr ?? "",
             }}>Zone …</${ActionButton}>
           `}
+          ${servers.every(({ type }) => type !== "slave") ? null : html`
+            <${ActionButton} name="switch_master" preset=${{
+              group: String(id),
+            }}>Switch master …</${ActionButton}>
+          `}
           <${ActionButton} name="drain_group" preset=${{
             group: String(id),
           }}>Drain …</${ActionButton}>

@@ -137,6 +137,13 @@ const ROWS: readonly Row[] = [
     table: "redis-5:6379 added to group 3\n",
   },
   {
+    words: "group switch 3",
+    asks: ["POST /api/server_group/3/switch {}"],
+    answer: json({ msg: "OK", ret: 0, addr: "redis-5:6379" }),
+    json: '{\n  "msg": "OK",\n  "ret": 0,\n  "addr": "redis-5:6379"\n}\n',
+    table: "redis-5:6379 is the master of group 3\n",
+  },
+  {
     words: "group drain 3 --delay=5",
     asks: ['POST /api/server_group/3/drain {"delay":5}', LOOK],
     table: "queued; `codis-proxy config status` shows the progress\n",

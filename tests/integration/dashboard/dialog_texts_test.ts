@@ -239,6 +239,18 @@ Deno.test("what the dialogs of groups and servers say is what happens", async ()
     },
   });
   await until(async () => await call(a, "GET", "after") === "1");
+  await page.holds("switch_master", { group: "1" }, {
+    [
+      `The replica of group 1 that has most of the changes of ${c.addr} becomes master, and ` +
+      `${c.addr} its replica.`
+    ]: async () => {
+      await follows(c, a);
+      assertEquals([await typeOf(a.addr), await typeOf(c.addr)], ["master", "slave"]);
+    },
+    "Until it has all changes, writes wait or are refused for a moment. No write that was answered is lost.":
+      async () => await client.call("GET", "after") === "1",
+  });
+  await until(async () => (await page.send("switch_master", { group: "1" })).status === 200);
   await c.kill();
   await page.shows(({ groups }) => groups[0]!.servers.some((server) => !server.is_reachable));
   const dead = { group: "1", addr: a.addr };
