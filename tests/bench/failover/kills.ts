@@ -11,6 +11,7 @@
 import { delay } from "@std/async/delay";
 import { until } from "../../support/deadline.ts";
 import { chance } from "../../support/fuzz.ts";
+import type { ProxyProcess } from "../../support/proxy_process.ts";
 import type { RedisServer } from "../../support/redis_server.ts";
 import { audit } from "../consistency/audit.ts";
 import { Cluster, type ClusterOptions } from "../consistency/cluster.ts";
@@ -97,6 +98,8 @@ interface Struck {
   readonly cluster: Cluster;
   readonly master: RedisServer;
   readonly replicas: readonly RedisServer[];
+  /** The proxy that is struck, if one is. */
+  readonly proxy: ProxyProcess;
   /** Notes the moment. */
   now(): void;
 }
@@ -135,6 +138,18 @@ const STRIKES: Readonly<Record<string, Blow>> = {
   "one-lags": { weight: 1, strike: afterLag(1, kill) },
   "all-lag": { weight: 1, strike: afterLag(Infinity, kill) },
   "all-lag-stop": { weight: 1, strike: afterLag(Infinity, stop) },
+  proxy: {
+    weight: 1,
+    strike: async (struck) => {
+      const killed = struck.proxy.kill();
+      const back = await kill(struck);
+      await killed;
+      return async () => {
+        await back();
+        await struck.proxy.restart();
+      };
+    },
+  },
   dashboard: {
     weight: 1,
     strike: async (struck) => {
@@ -150,6 +165,8 @@ const STRIKES: Readonly<Record<string, Blow>> = {
   },
 };
 
+/** Those that take a proxy along: it serves nobody meanwhile. */
+const TAKE_PROXY = ["proxy"];
 /** Those after which the old master still has what only it had. */
 const KEEPS = ["stop", "all-lag-stop"];
 /** The kinds of strikes there are. */
@@ -205,7 +222,7 @@ export async function runKills(options: KillOptions): Promise<KillReport> {
       cluster,
       items: load.items,
       parts: [{ owns: (key: string) => run.owns(key), audit: () => Promise.resolve() }],
-      hadFaults: run.strikes.some(({ kind }) => kind === "dashboard"),
+      hadFaults: run.strikes.some(({ kind }) => kind === "dashboard" || kind === "proxy"),
       violated: (text: string) => replicas > 0 ? violated(text) : void itemsLost++,
     };
     await audit(look).catch((error) => violated(`the last look failed: ${error.stack}`));
@@ -288,8 +305,10 @@ class KillRun {
     const oldId = await runIdOf(master!);
     ledger.begin();
     const tags = this.#tags[group - 1]!;
+    const at = this.#dice.below(this.#ways.length);
+    let ways = this.#ways;
     const each = <T>(of: (way: Way, tag: string) => T) =>
-      this.#ways.flatMap((way) => tags.map((tag) => of(way, tag)));
+      ways.flatMap((way) => tags.map((tag) => of(way, tag)));
     await this.#until(
       "writes before the strike",
       SETTLED_MS,
@@ -301,9 +320,10 @@ class KillRun {
     let struckMs = 0;
     this.#tell(`${this.strikes.length + 1}: ${kind} ${old}, the master of group ${group}`);
     const back = await STRIKES[kind]!.strike({
-      ...{ cluster: this.#cluster, master: master!, replicas },
+      ...{ cluster: this.#cluster, master: master!, replicas, proxy: this.#cluster.proxies[at]! },
       now: () => struckMs = performance.now(),
     });
+    if (TAKE_PROXY.includes(kind)) ways = ways.filter((way) => way !== this.#ways[at]);
     await this.#until(
       "a write through every proxy",
       SERVED_MS,

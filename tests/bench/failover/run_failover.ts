@@ -24,6 +24,7 @@ write is lost that WAIT had confirmed, or anything else is wrong.
                              one-lags   kill -9 after one replica was cut off for 1.5 s
                              all-lag    kill -9 after both were
                              all-lag-stop  SIGSTOP then: its last writes are kept in a file
+                             proxy      kill -9 of it and of a proxy, as of one machine
                              dashboard  kill -9 of it and of the dashboard that leads
   --replicas=1             min-replicas-to-write of the servers and WAIT of the clients;
                            with 0 acknowledged writes may be lost, and are counted
@@ -123,8 +124,13 @@ async function main(): Promise<void> {
     stop(`--coordinator: "${coordinator}" is none of embedded, zookeeper`);
   }
   const dashboards = number("dashboards");
+  const proxies = number("proxies");
   const kinds = (given["kinds"] ?? "all").split(",").flatMap((kind) => {
-    if (kind === "all") return STRIKE_KINDS.filter((k) => k !== "dashboard" || dashboards > 1);
+    if (kind === "all") {
+      return STRIKE_KINDS.filter((k) =>
+        (k !== "dashboard" || dashboards > 1) && (k !== "proxy" || proxies > 1)
+      );
+    }
     if (STRIKE_KINDS.includes(kind)) return [kind];
     return stop(`--kinds: "${kind}" is none of all, ${STRIKE_KINDS.join(", ")}`);
   });
@@ -136,12 +142,11 @@ async function main(): Promise<void> {
     Deno.addSignalListener(signal, () => over.abort(new Error(`ended by ${signal}`)));
   }
   const report = await runKills({
-    ...{ coordinator, kinds, dashboards, over: over.signal },
+    ...{ coordinator, kinds, dashboards, proxies, over: over.signal },
     kills: number("kills"),
     replicas: number("replicas"),
     after: number("after"),
     groups: number("groups"),
-    proxies: number("proxies"),
     cpu: number("cpu"),
     clients: number("clients"),
     keys: number("keys"),
