@@ -307,16 +307,11 @@ function isFlapping({ begins, report }: Track, now: number): boolean {
 
 /** An event in one line: what, why, for how long, how often, what to do. */
 export function outageLine(event: Event): string {
-  const { phase, text, cause, hint, duration_ms, count } = event;
-  const times = count === 1
-    ? ""
-    : phase === "once"
-    ? ` (${count} times)`
-    : `, interrupted ${count} times`;
+  const { text, cause, hint, duration_ms, count } = event;
   const after = duration_ms === undefined ? "" : `, after ${Math.round(duration_ms / 1000)} s`;
-  return `${text}${after}${times}${cause === "" ? "" : `: ${cause}`}${
-    hint === "" ? "" : `; what to do: ${hint}`
-  }`;
+  const times = count === 1 ? "" : ` (${count} times)`;
+  const why = cause === "" ? "" : `: ${cause}`;
+  return `${text}${after}${times}${why}${hint === "" ? "" : `; what to do: ${hint}`}`;
 }
 
 function keyOf({ kind, subject }: Pick<OutageReport, "kind" | "subject">): string {

@@ -107,7 +107,9 @@ export class OutageTrail {
       cause: isSame
         ? "it was started again, or had lost the coordinator"
         : "that one has ended or has lost the coordinator",
-      ...isSame ? {} : { hint: `look at ${previous}, and start it again so that two are there` },
+      ...isSame
+        ? { severity: "info" as const }
+        : { hint: `look at ${previous}, and start it again so that two are there` },
     });
   }
 

@@ -217,7 +217,7 @@ function Item({ outage, now }) {
     : to === from
     ? ""
     : `${duration(seconds)}, until ${clockTime(to, now)}`;
-  const times = count === 1 ? "" : to === from ? counted(count, "time") : `${count} interruptions`;
+  const times = count === 1 ? "" : counted(count, "time");
   return html`
     <li>
       <time>${clockTime(from, now)}</time>

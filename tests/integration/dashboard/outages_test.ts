@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { ServerView } from "../../../src/api/cluster_view.ts";
 import type { OutageReport } from "../../../src/control/outages.ts";
 import type { OutageEvent } from "../../../src/model/outage_event.ts";
 import { OUTAGE_RING, PAGE_RECORDS } from "../../../src/store/page_rings.ts";
@@ -33,7 +34,7 @@ const FAILED: OutageReport = {
   ...{ text: "group 1: no failover", cause: "no replica", hint: "start one" },
 };
 
-Deno.test("a server that is killed, one that hangs and a link that is cut are told once each, and their ends by the next dashboard", async () => {
+Deno.test("a server that is killed, one that hangs, a link that is cut and a replica that lags are told once each, and their ends by the next dashboard", async () => {
   await using folder = await StoreFolder.make();
   await using servers = await RedisServer.startMany(3);
   const [killed, hung, master] = [servers[0]!, servers[1]!, servers[2]!];
@@ -41,25 +42,45 @@ Deno.test("a server that is killed, one that hangs and a link that is cut are to
   await using replica = await RedisServer.start({
     args: ["--replicaof", "127.0.0.1", `${relay.port}`],
   });
+  await using slowRelay = TcpRelay.start(master.port);
+  await using late = await RedisServer.start({
+    args: ["--replicaof", "127.0.0.1", `${slowRelay.port}`],
+  });
   const store = await folder.openFilled(servers.map(({ addr }) => addr).join(","));
-  await saveServer(store, { type: "slave", group_id: 3, addr: replica.addr });
-  const names = { [killed.addr]: "killed", [hung.addr]: "hung", [replica.addr]: "replica" };
+  for (const { addr } of [replica, late]) {
+    await saveServer(store, { type: "slave", group_id: 3, addr });
+  }
+  const names = {
+    [killed.addr]: "killed",
+    [hung.addr]: "hung",
+    [replica.addr]: "replica",
+    [late.addr]: "late",
+  };
   const begins = [
+    "begin replica_lag late",
     "begin replica_link replica",
     "begin server_down hung",
     "begin server_down killed",
   ];
-  const ofServers = "&kind=server_down,replica_link";
+  const ofServers = "&kind=server_down,replica_link,replica_lag";
+  const lagLimits = { ms: 60_000, bytes: 1_000 };
   {
-    await using first = await DashboardServer.start(store);
+    await using first = await DashboardServer.start(store, { lagLimits });
     await until(async () =>
-      (await first.get("/api/cluster")).json.groups[2]?.servers[1]?.replication?.is_up === true
+      (await first.get("/api/cluster")).json.groups[2]?.servers.filter((
+        { replication }: ServerView,
+      ) => replication?.is_up).length === 2
     );
     await killed.kill();
     hung.pause();
     relay.stall();
     relay.cut();
-    await until(async () => (await eventsOf(first, ofServers)).length === 3);
+    slowRelay.stall();
+    {
+      using client = await master.client();
+      await client.call("SET", "key", "x".repeat(5_000));
+    }
+    await until(async () => (await eventsOf(first, ofServers)).length === 4);
     const events = await eventsOf(first, ofServers);
     assertEquals(told(events, names), begins);
     const one = events.find(({ subject }) => subject === killed.addr)!;
@@ -68,18 +89,19 @@ Deno.test("a server that is killed, one that hangs and a link that is cut are to
     assertMatch(one.cause, /refused|lost|closed/);
     assertMatch(one.hint, /start it again/);
     const { json } = await first.get("/api/events?kind=server_down");
-    assertEquals(told(json.open, names), begins.slice(1));
+    assertEquals(told(json.open, names), begins.slice(2));
     assertEquals(await eventsOf(first, `&since=${one.at + 3_600_000}`), []);
   }
   await killed.restart();
 
-  await using next = await DashboardServer.start(store);
+  await using next = await DashboardServer.start(store, { lagLimits });
   await until(async () =>
     told(await eventsOf(next, ofServers), names).includes("end server_down killed")
   );
   hung.resume();
   relay.resume();
-  await until(async () => (await eventsOf(next, ofServers)).length === 6);
+  slowRelay.resume();
+  await until(async () => (await eventsOf(next, ofServers)).length === 8);
   const events = await eventsOf(next, ofServers);
   assertEquals(told(events, names), [
     ...begins,

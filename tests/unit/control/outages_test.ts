@@ -106,7 +106,7 @@ Deno.test("a server that comes and goes is three outages, then one that counts",
   assertEquals(told.counts, Array.from({ length: 47 }, (_, i) => i + 2));
   told.goOn(UP, 60);
   assertEquals(told.lines, [
-    "end group 1: the master m:1 answers again, after 238 s, interrupted 48 times",
+    "end group 1: the master m:1 answers again, after 238 s (48 times)",
   ]);
 });
 
