@@ -22,10 +22,11 @@ export interface HttpAddress extends Address {
 const PORT_MAX = 65535;
 
 /**
- * Reads an address to dial: `redis-1:6379`, `127.0.0.1:6379`, `[::1]:6379`.
+ * Reads an address to dial: `redis-1:6379`, `127.0.0.1:6379`, `[::1]:6379`. Of an IPv6 literal, the shortest
+ * spelling is returned.
  *
  * @throws {SyntaxError} When the host is missing, the port is not 1..65535, or an IPv6 literal
- * lacks its brackets; the message quotes the text and names the rule.
+ * lacks its brackets, or is none; the message quotes the text and names the rule.
  */
 export function parseAddress(text: string): Address {
   const address = splitAddress(text);
@@ -73,7 +74,7 @@ export function isLoopback(hostname: string): boolean {
 function splitAddress(text: string): Address {
   const bracketed = /^\[([0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%[\w.-]+)?)\]:([^:]*)$/.exec(text);
   if (bracketed !== null) {
-    return { hostname: bracketed[1]!, port: parsePort(bracketed[2]!, text) };
+    return { hostname: shortest(bracketed[1]!, text), port: parsePort(bracketed[2]!, text) };
   }
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
     throw new SyntaxError(`address "${text}" is a URL: write host:port alone`);
@@ -93,6 +94,16 @@ function splitAddress(text: string): Address {
     );
   }
   return { hostname, port: parsePort(text.slice(colon + 1), text) };
+}
+
+/** One spelling of an IPv6 literal: two of one address are equal then. */
+function shortest(literal: string, text: string): string {
+  const [address, zone] = literal.split("%");
+  const url = URL.parse(`http://[${address}]`);
+  if (url === null) throw new SyntaxError(`address "${text}" has a bad host: no IPv6 address`);
+  // `::ffff:10.0.0.1` stays as people write it.
+  const short = address!.includes(".") ? address! : url.hostname.slice(1, -1);
+  return zone === undefined ? short : `${short}%${zone}`;
 }
 
 function parsePort(digits: string, text: string): number {

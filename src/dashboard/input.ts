@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseAddress } from "../base/address.ts";
+import { formatAddress, parseAddress } from "../base/address.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { GROUP_ID_MAX, GROUP_ID_MIN } from "../model/group.ts";
 import { parseZone } from "../model/server_zone.ts";
@@ -112,13 +112,12 @@ export function groupIdIn(body: Body, field: string): number {
   return integerIn(body, field, GROUP_ID_MIN, GROUP_ID_MAX);
 }
 
-/** A server's address of the body, `host:port`. */
+/** A server's address of the body, `host:port`, as addresses are stored. */
 export function addrIn(body: Body, field: string): string {
   const value = body[field];
   if (typeof value === "string" && value.length <= ADDR_CHARS_MAX) {
     try {
-      parseAddress(value);
-      return value;
+      return formatAddress(parseAddress(value));
     } catch {
       // The error is thrown below.
     }

@@ -22,6 +22,14 @@ for (const [text, hostname, port] of GOOD) {
   });
 }
 
+Deno.test("parseAddress() makes one address of two spellings", () => {
+  for (const text of ["[0:0:0:0:0:0:0:1]:6379", "[::0001]:6379", "[0::1]:6379"]) {
+    assertEquals(formatAddress(parseAddress(text)), "[::1]:6379");
+  }
+  assertEquals(parseAddress("[FD00::A%eth0]:1").hostname, "fd00::a%eth0");
+  assertEquals(parseAddress("[::ffff:127.0.0.1]:1").hostname, "::ffff:127.0.0.1");
+});
+
 const BAD = [
   ["", "has no port"],
   ["localhost", "has no port"],
@@ -37,6 +45,8 @@ const BAD = [
   ["a:1 b:2", "has a bad host"],
   ["a:1;b:2", "has a bad host"],
   ["[localhost]:1", "has a bad host"],
+  ["[1::2::3]:1", "has a bad host: no IPv6 address"],
+  ["[1:2]:1", "has a bad host: no IPv6 address"],
   ["a b:1", "has a bad host"],
   ["http://a:1", "is a URL: write host:port alone"],
   ["redis://a", "is a URL: write host:port alone"],
