@@ -279,6 +279,17 @@ export const CONFIG_KEYS = [
     help: "Time limit for a reply of a Redis server. After it, the connection is closed.",
   },
   {
+    key: "backend_connections",
+    field: "backendConnections",
+    kind: "count",
+    default: "1",
+    min: 1,
+    max: 16,
+    help:
+      "Shared connections to one Redis server, for each worker, database and protocol. Each slot has " +
+      "one of them, so requests of one slot keep their order. More than one seldom helps: measure it.",
+  },
+  {
     key: "slot_wait_timeout",
     field: "slotWaitTimeoutMs",
     kind: "duration",

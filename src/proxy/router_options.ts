@@ -62,6 +62,7 @@ export function routerOptions(
     proxyBufferBytesMax: config.proxyMaxBufferBytes,
     backendDialMs: config.backendDialTimeoutMs,
     backendTimeoutMs: config.backendTimeoutMs,
+    backendConnections: config.backendConnections,
     privateConnectionsMax: config.privateConnectionsMax,
     multiSlotTransactions: config.allowsMultiSlotTransactions,
     slotWaitMs: config.slotWaitTimeoutMs,

@@ -75,6 +75,8 @@ export interface RouterOptions extends RouterLogins {
   readonly backendTls?: TlsToServers | undefined;
   /** Longest time a server may leave its oldest request unanswered without sending a byte. */
   readonly backendTimeoutMs: number;
+  /** Shared connections to one server, for each database and protocol: each slot has one of them. */
+  readonly backendConnections: number;
   /** Connections to one server that belong to one client each; more clients wait. */
   readonly privateConnectionsMax: number;
   /** Whether a transaction may have keys of several slots: it is atomic for each server only. */

@@ -38,6 +38,7 @@ export function testOptions(change: Partial<RouterOptions> = {}): RouterOptions 
     proxyBufferBytesMax: 128 * 1024 * 1024,
     backendDialMs: 1000,
     backendTimeoutMs: 15_000,
+    backendConnections: 1,
     privateConnectionsMax: 1000,
     multiSlotTransactions: false,
     slotWaitMs: 20_000,

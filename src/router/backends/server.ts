@@ -2,7 +2,7 @@
  * One Redis server and the connections to it.
  *
  *     server ── database × protocol ─► backend    (shared, opened at first use; another one while a script
- *        │                                          runs over it, see long_scripts.ts)
+ *        │       (× backend_connections)            runs over it, see long_scripts.ts)
  *        ├────── private backends                 (lent to one client or key move at a time)
  *        └────── mover backends                   (of another user, that moves keys)
  *
@@ -92,7 +92,10 @@ export class Server implements BackendHost<Backend> {
   readonly times = new Histogram();
 
   readonly #events: BackendEvents;
-  readonly #shared: (Backend | undefined)[] = new Array(2 * DATABASES).fill(undefined);
+  /** By connection of a slot, protocol and database. */
+  readonly #shared: (Backend | undefined)[];
+  /** How many there are for each database and protocol. */
+  readonly #connections: number;
   /** By database; none while clients' user moves keys, too. */
   readonly #movers: (Backend | undefined)[] = new Array(DATABASES).fill(undefined);
   /** Shared backends over which nothing more is sent, because a script keeps the server from reading it. */
@@ -117,6 +120,8 @@ export class Server implements BackendHost<Backend> {
     this.hostname = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
     this.port = Number(address.slice(colon + 1));
     this.options = options;
+    this.#connections = options.backendConnections;
+    this.#shared = new Array(2 * DATABASES * this.#connections).fill(undefined);
     this.#events = events;
     this.largeReplies = new ReplySemaphore(options.proxyBufferBytesMax);
     this.newcomerReplies = new ReplySemaphore(options.proxyBufferBytesMax);
@@ -126,10 +131,16 @@ export class Server implements BackendHost<Backend> {
     return hasWaiters(this) || (this.readsOf !== null && hasWaiters(this.readsOf));
   }
 
-  /** The shared backend of a database and protocol; made, not yet connected, at first use. */
-  backend(database: number, protocol: Protocol): Backend {
-    const index = protocol === 3 ? DATABASES + database : database;
+  /** The shared backend of a slot, database and protocol; made, not yet connected, at first use. */
+  backend(database: number, protocol: Protocol, slotId = 0): Backend {
+    let index = protocol === 3 ? DATABASES + database : database;
+    if (this.#connections > 1) index += this.connectionOf(slotId) * 2 * DATABASES;
     return this.#shared[index] ??= new Backend(this, database, protocol);
+  }
+
+  /** Which of its connections requests of a slot go over: 0, 1, … */
+  connectionOf(slotId: number): number {
+    return slotId % this.#connections;
   }
 
   /** The backend over which keys are moved: clients' own, or that of a user that may do more. */

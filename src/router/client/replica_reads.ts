@@ -36,6 +36,7 @@ import {
 } from "../request.ts";
 import type { ReplicaGroup } from "../slots/replica_group.ts";
 import type { ReplicaSets } from "../slots/replica_sets.ts";
+import { connectionSlotId } from "../slots/route.ts";
 import type { Slot } from "../slots/slot.ts";
 
 /** Slots with own writes from which on those are forgotten that do not count any more. */
@@ -155,12 +156,13 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
       if (group !== undefined && slot.isOpen) {
         const sinceMs = Math.max(slot.settledMs, this.#writtenMs(slot.id));
         const needsNew = MAY_READ[command.id] === SINCE_4;
-        this.#chosen = group.choose(this.policy, master, sinceMs, needsNew, database, protocol);
+        const { id } = slot;
+        this.#chosen = group.choose(this.policy, master, sinceMs, needsNew, database, protocol, id);
         if (this.#chosen !== null) return this;
         group.masterReads++;
       }
     }
-    return master.backend(database, protocol);
+    return master.backend(database, protocol, connectionSlotId(request));
   }
 
   /**

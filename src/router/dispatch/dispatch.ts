@@ -86,6 +86,17 @@ function mustBeAlone({ handling, isReadOnly, isWrite, isBlocking }: Command): bo
   return handling === "fanout" ? !isReadOnly : isWrite && (handling === "local" || isBlocking);
 }
 
+/**
+ * Whether a command is about slots that have several connections to one server: nothing else of its client may
+ * be under way on them.
+ */
+function isOfManySlots({ transaction }: Client, { handling, isWrite, name }: Command): boolean {
+  if (name === "exec") {
+    return transaction?.isSpread === true || transaction?.everywhere.length !== 0;
+  }
+  return handling === "fanout" || (isWrite && handling === "local");
+}
+
 function dispatchCommand(
   client: Client,
   known: Command | undefined,
@@ -114,6 +125,10 @@ function dispatchCommand(
     client.answer(errorReply(isExec ? execAborted(refusal) : refusal));
     if (command?.closesSession && refusal === command.refusal) client.drain();
     return;
+  }
+  if (client.shared.options.backendConnections > 1 && isOfManySlots(client, command)) {
+    if (client.depth > 0) return client.credit.waitForReplies();
+    client.isAtBarrier = true;
   }
   if (client.reads !== null && mustBeAlone(command)) {
     if (client.depth > 0) return client.credit.waitForReplies();

@@ -1,7 +1,7 @@
 /**
  * Commands of many keys that may live on many servers: MGET, MSET, DEL, UNLINK, EXISTS, TOUCH.
  *
- *      keys ─► slot ─► group (one per server; one per slot that is being changed)
+ *      keys ─► slot ─► group (one per server, or connection to it; one per slot that is being changed)
  *      group ─► one request with the group's keys, in the client's own order and bytes
  *
  * One request per server, not one per key; a command whose keys all live on one server goes there
@@ -30,6 +30,8 @@ import { sendToSlot } from "./forward.ts";
 interface Group {
   /** Where they go: a server, or a slot that is being changed and decides later. */
   readonly server: Server | null;
+  /** Which of the server's connections its slots have. */
+  readonly connection: number;
   readonly changing: Slot | null;
   /** Every slot of the group, once. */
   readonly slots: Slot[];
@@ -81,10 +83,13 @@ export function split(client: Client, command: Command, parser: RequestParser): 
 /** The group that a slot's keys join, made when it is the first of its kind. */
 function findGroup(groups: Group[], slot: Slot): number {
   const server = slot.isOpen ? slot.server : null;
+  const connection = server === null ? 0 : server.connectionOf(slot.id);
   if (server !== null) {
-    for (let g = 0; g < groups.length; g++) if (groups[g]!.server === server) return g;
+    for (let g = 0; g < groups.length; g++) {
+      if (groups[g]!.server === server && groups[g]!.connection === connection) return g;
+    }
   }
-  groups.push({ server, changing: server === null ? slot : null, slots: [], keys: 0 });
+  groups.push({ server, connection, changing: server === null ? slot : null, slots: [], keys: 0 });
   return groups.length - 1;
 }
 

@@ -146,8 +146,9 @@ export class ReplicaGroup {
     needsNew: boolean,
     database: number,
     protocol: Protocol,
+    slotId: number,
   ): Backend | null {
-    const own = master.backend(database, protocol);
+    const own = master.backend(database, protocol, slotId);
     const doesAnswer = own.takesRequests && own.oldestMs() <= SLOW_MS;
     if (policy === "prefer_master" && doesAnswer) return null;
     const isNearest = policy === "nearest";
@@ -163,7 +164,7 @@ export class ReplicaGroup {
       const replica = this.replicas[(first + i) % length]!;
       const away = isNearest ? replica.distance : 0;
       if (away > distance || replica.freshMs <= sinceMs || (needsNew && !replica.isNew)) continue;
-      const backend = replica.server.backend(database, protocol);
+      const backend = replica.server.backend(database, protocol, slotId);
       const count = backend.inFlight;
       const isFirst = chosen === null && first < length;
       const isBetter = away < distance || count < inFlight || (count === inFlight && isFirst);

@@ -5,7 +5,7 @@
  *      key fetch, source call, questions ──┴─► count at its slots ─► choose the connection ─► its bytes
  *
  * Which connection carries a request is decided here and nowhere else: the shared one of its database and
- * protocol, unless its client has ways of its own (tracking, reads from replicas), or the caller names another one, such as a
+ * protocol (of its slot, where a server has several), unless its client has ways of its own (tracking, reads from replicas), or the caller names another one, such as a
  * link of the client's own.
  *
  * @module
@@ -17,15 +17,22 @@ import type { Request, RouteBackend } from "../request.ts";
 /** A server as it is sent to. */
 export interface RouteServer {
   readonly address: string;
-  backend(database: number, protocol: Protocol): RouteBackend;
+  /** @param slotId Requests of one slot go over one connection, where there are several. */
+  backend(database: number, protocol: Protocol, slotId: number): RouteBackend;
 }
 
 /** The connection that carries a request to a server. */
 function backendAt(server: RouteServer, request: Request): RouteBackend {
   const { ways } = request;
   return ways === null
-    ? server.backend(request.database, request.protocol)
+    ? server.backend(request.database, request.protocol, connectionSlotId(request))
     : ways.at(server, request);
+}
+
+/** The slot by which the connection of a request is chosen. */
+export function connectionSlotId({ slot, slots }: Request): number {
+  if (slot !== null) return slot.id;
+  return slots === null ? 0 : slots[0]!.id;
 }
 
 /** Counts a request as in flight at each of its slots; settling it takes it off again. */

@@ -51,6 +51,16 @@ export const FIRING: Readonly<Record<string, readonly Series[]>> = {
     'codis_proxy_backend_oldest_request_seconds{instance="p",server="s"}',
     "9x90",
   ),
+  CodisProxyCircuitOpen: [
+    {
+      series: 'codis_proxy_backend_circuit_open{instance="p",worker="0",server="s"}',
+      values: "0x90",
+    },
+    {
+      series: 'codis_proxy_backend_circuit_open{instance="p",worker="1",server="s"}',
+      values: "1x90",
+    },
+  ],
   CodisProxyPrivateConnectionsUsedUp: one(
     'codis_proxy_private_connection_refusals_total{instance="p",server="s"}',
     "0+1x90",
@@ -130,6 +140,7 @@ export const HEALTHY: readonly Series[] = [
   ...one('codis_proxy_command_failures_total{instance="p",command="get"}', "7x90"),
   ...one('codis_proxy_backend_up{instance="p",worker="0",server="s"}', "1x90"),
   ...one('codis_proxy_backend_oldest_request_seconds{instance="p",server="s"}', "0.01x90"),
+  ...one('codis_proxy_backend_circuit_open{instance="p",worker="0",server="s"}', "0x90"),
   ...one('codis_proxy_private_connection_refusals_total{instance="p",server="s"}', "7x90"),
   ...one('codis_proxy_replica_serving{instance="p",server="s",group="1"}', "1x90"),
   // One that leads, one that stands by.
