@@ -43,6 +43,8 @@ export class ReplicaLoader {
   #cancel: () => void = () => {};
   #isStopped = false;
   #groups: readonly GroupServers[] = [];
+  /** What was said last of a store that cannot be read. */
+  #told = "";
 
   /** Loads nothing yet. */
   constructor(
@@ -76,9 +78,12 @@ export class ReplicaLoader {
       ]);
       this.#groups = groups.flatMap((group) => serversOf(group, zones, this.#place));
       this.#table.setReplicas(this.#groups);
+      this.#told = "";
     } catch (error) {
       if (!(error instanceof StoreError || error instanceof RecordError)) throw error;
-      log.error("replicas stay as they were: {error}", { error });
+      // It is looked again and again, and says the same each time.
+      if (error.message !== this.#told) log.error("replicas stay as they were: {error}", { error });
+      this.#told = error.message;
     } finally {
       this.#lookAgain();
     }

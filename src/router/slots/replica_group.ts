@@ -37,6 +37,8 @@ const SILENT_MS_MIN = 500;
 
 /** The first that hides keys which have expired from those who read from a replica. */
 const HIDES_EXPIRED = "3.2";
+/** Nobody reads anything of such a group. */
+const NO_SLOTS = "its group owns no slots";
 /** Longest reason that is shown, in characters. */
 const REASON_CHARACTERS_MAX = 160;
 /** Farther away than any server. */
@@ -214,7 +216,11 @@ export class ReplicaGroup {
   poll(master: Server | undefined): void {
     this.#breakOffSilent();
     for (const { server } of this.replicas) server.readsOf = master ?? null;
-    if (master === undefined || this.#isAsking) return;
+    if (master === undefined) {
+      for (const replica of this.replicas) replica.fault = NO_SLOTS;
+      return;
+    }
+    if (this.#isAsking) return;
     this.#isAsking = true;
     const askedMs = clock.tick();
     const { losses } = master;

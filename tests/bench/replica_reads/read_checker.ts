@@ -134,6 +134,8 @@ class Checker {
     const { reads, writers, pipeline, keys, writes } = this.#check;
     using client = await this.#check.connect();
     const values = new Map<string, number>();
+    // Keys whose last write was refused: whether it was executed is not known.
+    const unsure = new Set<string>();
     const keyOf = () => `w${writer}:${Math.floor(Math.random() * keys)}`;
     let read = 0;
     while (read < reads / writers) {
@@ -157,9 +159,16 @@ class Checker {
       const replies = await this.#exchange(client, requests);
       const nowMs = performance.now();
       for (const [i, { value }] of replies.entries()) {
+        const key = requests[i]![1] as string;
         const written = set[i];
-        if (written !== undefined) this.#acknowledge(...written, nowMs);
-        else this.#compare(requests[i]![1] as string, `${expected[i]}`, value);
+        if (written === undefined) {
+          if (!unsure.has(key)) this.#compare(key, `${expected[i]}`, value);
+        } else if (value instanceof ReplyError) {
+          unsure.add(key);
+        } else {
+          unsure.delete(key);
+          this.#acknowledge(...written, nowMs);
+        }
       }
     }
   }

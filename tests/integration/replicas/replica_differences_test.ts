@@ -95,6 +95,18 @@ Deno.test("a replica that differs from its master", async (t) => {
   });
 });
 
+Deno.test("replicas of a group without slots say so, and are not asked", async () => {
+  await using proxy = await start("prefer_replica", { addr: "127.0.0.1:1" }, []);
+  proxy.router.shared.slots.setReplicas([{
+    groupId: 2,
+    master: "127.0.0.1:2",
+    distance: 2,
+    replicas: [{ address: "127.0.0.1:3", distance: 2 }],
+  }]);
+  assertEquals(faultOf(proxy, 0), "its group owns no slots");
+  assertEquals([...replicasOf(proxy)[0]!.server.backends()], []);
+});
+
 /** `INFO` of a server before Redis 4: nothing names the stream of changes. */
 function oldServer(info: () => string, version: string): FakeRedis {
   return new FakeRedis((words) => {
