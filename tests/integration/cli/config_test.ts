@@ -140,7 +140,7 @@ const ROWS: readonly Row[] = [
     words: "group switch 3",
     asks: ["POST /api/server_group/3/switch {}"],
     answer: json({ msg: "OK", ret: 0, addr: "redis-5:6379" }),
-    json: '{\n  "msg": "OK",\n  "ret": 0,\n  "addr": "redis-5:6379"\n}\n',
+    json: '{\n  "addr": "redis-5:6379",\n  "msg": "OK",\n  "ret": 0\n}\n',
     table: "redis-5:6379 is the master of group 3\n",
   },
   {
