@@ -60,7 +60,7 @@ const DESTRUCTIVE = "flushall flushdb script|flush function|delete function|flus
 /** Commands that need `server_commands = on`. */
 const SERVER = `
   config|set config|resetstat config|rewrite bgsave bgrewriteaof save swapdb memory|purge
-  latency|reset debug`;
+  debug`;
 
 const LOCAL = `
   subscribe unsubscribe psubscribe punsubscribe ssubscribe sunsubscribe

@@ -221,7 +221,18 @@ export const CLIENT_KEYS = [
     default: "off",
     help:
       "Whether clients may use CONFIG SET, RESETSTAT and REWRITE, SWAPDB, SAVE, BGSAVE, BGREWRITEAOF, " +
-      "MEMORY PURGE, LATENCY RESET and parts of DEBUG. They act on the masters of all groups.",
+      "MEMORY PURGE and parts of DEBUG. They act on the masters of all groups.",
+  },
+  {
+    key: "slowlog_slower_than",
+    field: "slowerThanUs",
+    kind: "count",
+    default: "10000",
+    min: -1,
+    max: 3_600_000_000,
+    help:
+      "Requests that take so many microseconds from when they are read until their reply is written are " +
+      "in the slow log, with what each stage took. 0: all requests. -1: none.",
   },
   {
     key: "undeclared_keys",

@@ -67,7 +67,7 @@ const READERS: ConfigReaders = {
   folder: readFolder,
   word: readWord,
   switch: readSwitch,
-  count: (text, row) => checkBounds(readWhole(text), row),
+  count: (text, row) => checkBounds(readCount(text, row), row),
   duration: (text, row) => checkBounds(readWhole(text), row) * UNIT_MS[row.unit!],
   size: (text, row) => checkBounds(readNonNegative(text, parseByteSize), row),
   address: (text) => text === "" ? undefined : parseAddress(text),
@@ -204,6 +204,10 @@ function readWord(text: string, row: ConfigKey): string {
 function readSwitch(text: string): boolean {
   if (text !== "on" && text !== "off") throw new SyntaxError("must be on or off");
   return text === "on";
+}
+
+function readCount(text: string, { min = 0 }: ConfigKey): number {
+  return min < 0 && text.startsWith("-") ? -readWhole(text.slice(1)) : readWhole(text);
 }
 
 function readWhole(text: string): number {

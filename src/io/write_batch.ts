@@ -36,6 +36,8 @@ export class WriteBatch implements TurnWork {
   isQueuedForTurnEnd = false;
   /** Bytes appended and not yet taken by the kernel. */
   queuedBytes = 0;
+  /** Bytes that the kernel took. */
+  writtenBytes = 0;
 
   readonly #owner: BatchOwner;
   #sink: ByteSink | null = null;
@@ -58,6 +60,11 @@ export class WriteBatch implements TurnWork {
     this.#sink = sink;
     this.#onWritten = (bytes) => this.#written(bytes);
     this.#onFailed = (error) => this.#failed(error);
+  }
+
+  /** Bytes appended so far, unless it was reset. */
+  get appendedBytes(): number {
+    return this.writtenBytes + this.queuedBytes;
   }
 
   /** Starts sending: what was appended so far is written at the end of this turn. */
@@ -177,6 +184,7 @@ export class WriteBatch implements TurnWork {
     const chunk = this.#writing;
     if (chunk === null) return this.#freeAbandoned(); // reset while the write was under way
     this.queuedBytes -= bytes;
+    this.writtenBytes += bytes;
     this.#writingFrom += bytes;
     if (this.#writingFrom < this.#writingTo) {
       // A short write: the rest goes first.

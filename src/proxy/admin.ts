@@ -15,6 +15,7 @@ import type { ProxyRecord } from "../model/proxy.ts";
 import type { DataPlane } from "./workers/data_plane.ts";
 import { type Build, debugVars } from "./debug_vars.ts";
 import { proxyMetrics } from "./metrics/metrics.ts";
+import { slowLogAnswer } from "./slow_log_answer.ts";
 import { proxyStats } from "./proxy_stats.ts";
 
 /** What the endpoint shows. */
@@ -47,6 +48,8 @@ interface Route {
   readonly methods: readonly string[];
   /** Whether it changes anything. */
   readonly changes?: boolean;
+  /** Whether it shows what clients have sent, so that only those who may read may see it. */
+  readonly isPrivate?: boolean;
   readonly handle: Handler;
 }
 
@@ -61,6 +64,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
       json(proxyStats((await plane.stats()).sum, build.version, staleSeconds(), users)),
   },
   "/sighting": { methods: ["GET"], handle: sighting },
+  "/slowlog": { methods: ["GET"], isPrivate: true, handle: slowLog },
   "/metrics": { methods: ["GET"], handle: metrics },
   "/debug/vars": {
     methods: ["GET"],
@@ -97,8 +101,8 @@ function answer(
     return new Response(`use ${allow}\n`, { status: 405, headers: { allow } });
   }
   const incoming = { request, url, remote };
-  const refusal = route.changes
-    ? authorize(subject.policy, incoming, "change")
+  const refusal = route.changes || route.isPrivate
+    ? authorize(subject.policy, incoming, route.changes ? "change" : "read")
     : foreignName(subject.policy, incoming);
   if (refusal !== undefined) return text(`${refusal.error}\n`, refusal.status);
   return route.handle(subject, url);
@@ -142,6 +146,11 @@ async function slots({ plane }: AdminSubject): Promise<Response> {
     migrate_from: slots.sources[id],
     in_flight: slots.inFlight[id],
   })));
+}
+
+/** The slow requests of all workers, the newest first, and what LATENCY tells. */
+async function slowLog({ plane }: AdminSubject): Promise<Response> {
+  return json(slowLogAnswer(await plane.slowLog({})));
 }
 
 async function metrics(subject: AdminSubject): Promise<Response> {

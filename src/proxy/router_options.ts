@@ -70,6 +70,7 @@ export function routerOptions(
     readYourWrites: config.readsOwnWrites,
     replicaLagMs: config.replicaMaxLagMs,
     replicaLagBytesMax: config.replicaMaxLagBytes,
+    slowerThanUs: config.slowerThanUs,
     destructiveCommands: config.allowsDestructiveCommands,
     undeclaredKeys: config.undeclaredKeys === "allow",
     serverCommands: config.allowsServerCommands,

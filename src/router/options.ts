@@ -91,6 +91,8 @@ export interface RouterOptions extends RouterLogins {
   readonly replicaLagMs: number;
   /** How far a replica may be behind its master that serves reads. */
   readonly replicaLagBytesMax: number;
+  /** Requests that take so many microseconds are in the slow log; 0: all, negative: none. */
+  readonly slowerThanUs: number;
   /** Whether FLUSHALL and its like are let through. */
   readonly destructiveCommands: boolean;
   /** Whether scripts and functions may run that declare no keys and may touch some. */

@@ -23,6 +23,8 @@ const FREE_REQUESTS_MAX = 16_384;
 const NOTHING = new Uint8Array(0);
 /** The least memory for a request's own bytes. */
 const KEPT_BYTES_MIN = 128;
+/** How many of a request's first bytes are remembered. */
+const BEGINNING_BYTES = 320;
 /** Bytes of reply memory that a pooled request keeps. */
 const HELD_BYTES_KEPT = 512;
 
@@ -116,8 +118,25 @@ export class Request {
   readMs = 0;
   /** When it was dispatched, in clock milliseconds. */
   startedMs = 0;
-  /** When it was queued at a connection to a server. */
+  /** When it was queued at a connection to a server; 0 before. */
   sentMs = 0;
+  /** When the system took its last byte for the server. */
+  wroteMs = 0;
+  /** When the first byte of its reply came; 0 before. */
+  firstMs = 0;
+  /** When its reply was whole. */
+  wholeMs = 0;
+  /** When its reply was the next one for its client. */
+  turnMs = 0;
+  /** Where its bytes begin among all that were appended to its connection. */
+  startByte = 0;
+  /** Where its reply ends among all that was written to its client. */
+  endByte = 0;
+  /** Its first bytes, for the slow log: beginning[0, beginningLength). */
+  beginning: Uint8Array | null = null;
+  beginningLength = 0;
+  /** How many bytes it has, as its client sent it. */
+  requestBytes = 0;
   /** Bytes charged for it until it settles. */
   chargedBytes = 0;
   /** What kind of request it is, for what its reply's size teaches; 0 where that is of no interest. */
@@ -146,6 +165,19 @@ export class Request {
   slots: readonly FlightCounter[] | null = null;
 
   // Of few requests; last, so that what all have lies together.
+
+  /** What it has waited for last before it was sent. */
+  waited: "" | "slot" | "key" = "";
+  /** When its slot was no longer blocked; 0 unless it has waited for that. */
+  openedMs = 0;
+  /** How long its reply was not read, because a client read slowly. */
+  heldBackMs = 0;
+  /** The slot that it was in flight at; -1 for none, or several. */
+  slotId = -1;
+  /** Whether the proxy has failed it. */
+  isFailed = false;
+  /** Of a request that has parts: what carried the part that was answered last. */
+  lastBackend: Carrier | null = null;
 
   /**
    * Its keys, each once, one character for each byte: set by dispatch when a slot of it is not open,
@@ -179,6 +211,31 @@ export class Request {
     }
     copyBytes(held, this.heldBytes, bytes, start, end);
     this.heldBytes = total;
+  }
+
+  /** Copies the first of the request's own bytes, for the slow log. */
+  remember(bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    this.requestBytes = length;
+    const kept = length < BEGINNING_BYTES ? length : BEGINNING_BYTES;
+    this.beginningLength = kept;
+    copyBytes(this.beginning ??= new Uint8Array(BEGINNING_BYTES), 0, bytes, start, start + kept);
+  }
+
+  /** Its first bytes, as far as they are remembered. */
+  get beginningBytes(): Uint8Array {
+    return this.beginning?.subarray(0, this.beginningLength) ?? NOTHING;
+  }
+
+  /** One of its parts was answered: the last one tells where the time has gone. */
+  tookAs(part: Request): void {
+    this.waited = part.waited;
+    this.openedMs = part.openedMs;
+    this.sentMs = part.sentMs;
+    this.wroteMs = part.wroteMs;
+    this.firstMs = part.firstMs;
+    this.heldBackMs = part.heldBackMs;
+    this.lastBackend = part.backend;
   }
 
   /** Copies the request's own bytes, to be sent once more if need be. */
@@ -256,6 +313,16 @@ export function recycleRequest(request: Request): void {
   request.backend = null;
   request.nextSent = null;
   request.ownBytes = null;
+  request.sentMs =
+    request.firstMs =
+    request.openedMs =
+    request.heldBackMs =
+      0;
+  request.waited = "";
+  request.slotId = -1;
+  request.isFailed = false;
+  request.lastBackend = null;
+  request.beginningLength = request.requestBytes = 0;
   request.chargedBytes = 0;
   request.kind = 0;
   request.isForeseen = false;

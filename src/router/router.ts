@@ -255,6 +255,7 @@ export class Router implements TurnWork {
   close(): void {
     clearTimeout(this.#timer);
     this.shared.authThrottle.stop();
+    this.shared.slowLog.loop.stop();
     for (const session of [...this.sessions.values()]) session.close();
     this.shared.userLimits.stop();
     this.shared.resp3.stop();

@@ -25,6 +25,7 @@ import { COMMAND_IDS, LearnedCommands } from "./learned_commands.ts";
 import { clientPasswords, type ReadFrom, type RouterOptions } from "./options.ts";
 import { Subscribers } from "./pubsub/subscribers.ts";
 import { Subscribing } from "./pubsub/subscribing.ts";
+import { SlowLog, type SlowLogOrder, type SlowLogReading } from "./slow_log/slow_log.ts";
 import { RouterSlots } from "./slots/router_slots.ts";
 import { CommandStats, newTotals, UserTimes } from "./stats.ts";
 import type { WorkerContext } from "./worker_context.ts";
@@ -38,6 +39,7 @@ export class RouterShared {
   readonly slots: RouterSlots;
   readonly stats = new CommandStats(COMMAND_IDS);
   readonly userTimes = new UserTimes();
+  readonly slowLog: SlowLog;
   readonly totals = newTotals();
   readonly replySizes = new ReplySizes(COMMAND_IDS);
   readonly budget: ByteBudget;
@@ -93,6 +95,10 @@ export class RouterShared {
     this.events = events;
     this.worker = worker;
     this.clients = clients;
+    this.slowLog = new SlowLog(options.slowerThanUs, {
+      index: worker.limits.worker,
+      count: worker.shares,
+    });
     this.users = new Users(clientPasswords(options));
     this.protectedMode = new ProtectedMode(options, this.users, events);
     this.userLimits = new LimitedUsers(worker.limits);
@@ -125,6 +131,12 @@ export class RouterShared {
     if (this.#differing.has(parameter)) return;
     this.#differing.add(parameter);
     this.events.serversDiffer(parameter, one, two);
+  }
+
+  /** Tells the slow log, and LATENCY, what to do; returns what they had before. */
+  orderSlowLog(order: SlowLogOrder): SlowLogReading {
+    if (order.resetTimes === true) this.stats.reset();
+    return this.slowLog.read(order);
   }
 
   #oversee(): void {

@@ -14,6 +14,7 @@ import type { FoundInScript } from "./dispatch/script_texts.ts";
 import { SUBSCRIBING_NUMBERS, type SubscribingCounts } from "./pubsub/subscribing.ts";
 import { newLimitCells } from "./limits/limit_cells.ts";
 import type { LimitContext } from "./limits/limited_users.ts";
+import type { SlowLogOrder, SlowLogReading } from "./slow_log/slow_log.ts";
 import type { StatsSnapshot } from "./stats_snapshot.ts";
 
 /**
@@ -41,6 +42,8 @@ export interface WorkerPeers extends MonitorPeers {
   stats(): Promise<StatsSnapshot>;
   /** The others' ACL LOG, a list each; with `isReset` they forget it. */
   aclLog(isReset: boolean): Promise<readonly (readonly AclLogEntry[])[]>;
+  /** Tells the others' slow logs something; resolves with what each of them had before. */
+  slowLog(order: SlowLogOrder): Promise<readonly SlowLogReading[]>;
   /** CLIENT LIST's lines of the others' clients. */
   listClients(filter: ClientFilter): Promise<string>;
   /** Tells the others what was found in a script. */

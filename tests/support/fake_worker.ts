@@ -91,6 +91,7 @@ export class FakeWorker implements Thread {
       setUserReads: () => Promise.resolve(),
       updateUsers: () => {},
       aclLog: () => [],
+      slowLog: () => ({ entries: [], events: [] }),
       allowCommands: () => {},
       setLogins: () => Promise.resolve(),
       drainSessions: () => Promise.resolve(tell("drain")),

@@ -46,6 +46,7 @@ export function testOptions(change: Partial<RouterOptions> = {}): RouterOptions 
     readYourWrites: true,
     replicaLagMs: 2_000,
     replicaLagBytesMax: 16 * 1024 * 1024,
+    slowerThanUs: 10_000,
     destructiveCommands: true,
     undeclaredKeys: false,
     serverCommands: false,

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
+
 /** Where the relay stands: `stalled` takes bytes and connections, and passes nothing on. */
 type RelayState = "open" | "stalled" | "closed";
 
@@ -11,6 +13,8 @@ type RelayState = "open" | "stalled" | "closed";
 export interface RelayOptions {
   /** Most bytes that are passed on at once; by default as they come. */
   readonly pieceBytes?: number;
+  /** How long everything takes on its way, in milliseconds. @default 0 */
+  readonly delayMs?: number;
 }
 
 const READ_BYTES = 64 * 1024;
@@ -22,6 +26,7 @@ export class TcpRelay implements AsyncDisposable {
   readonly addr: string;
   readonly #targetPort: number;
   readonly #pieceBytes: number;
+  readonly #delayMs: number;
   readonly #listener: Deno.TcpListener;
   readonly #connections = new Set<Deno.Conn>();
   readonly #running = new Set<Promise<void>>();
@@ -32,9 +37,10 @@ export class TcpRelay implements AsyncDisposable {
   #hold: { marker: string; held: PromiseWithResolvers<void> } | undefined;
   #release = Promise.withResolvers<void>();
 
-  private constructor(targetPort: number, pieceBytes: number) {
+  private constructor(targetPort: number, options: RelayOptions) {
     this.#targetPort = targetPort;
-    this.#pieceBytes = pieceBytes;
+    this.#pieceBytes = options.pieceBytes ?? READ_BYTES;
+    this.#delayMs = options.delayMs ?? 0;
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.port = this.#listener.addr.port;
     this.addr = `127.0.0.1:${this.port}`;
@@ -44,7 +50,7 @@ export class TcpRelay implements AsyncDisposable {
 
   /** Starts a relay to a port of this machine. */
   static start(targetPort: number, options: RelayOptions = {}): TcpRelay {
-    return new TcpRelay(targetPort, options.pieceBytes ?? READ_BYTES);
+    return new TcpRelay(targetPort, options);
   }
 
   /** Closes every connection that there is; new ones are welcome. */
@@ -131,6 +137,7 @@ export class TcpRelay implements AsyncDisposable {
         const count = await from.read(bytes);
         if (count === null) break;
         if (!isFree()) await this.#gate.promise;
+        if (this.#delayMs > 0) await delay(this.#delayMs);
         if (this.#isToHold(bytes.subarray(0, count))) await this.#release.promise;
         for (let sent = 0; sent < count;) {
           sent += await to.write(bytes.subarray(sent, Math.min(count, sent + this.#pieceBytes)));

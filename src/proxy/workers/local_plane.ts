@@ -24,6 +24,7 @@ import { Router } from "../../router/router.ts";
 import { heardReplicasOf } from "../../router/slots/replication_info.ts";
 import { onlyWorker, type WorkerContext } from "../../router/worker_context.ts";
 import { LimitPlaces, type NamedLimits, type UserTake } from "../../router/limits/limit_cells.ts";
+import type { SlowLogOrder, SlowLogReading } from "../../router/slow_log/slow_log.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { GroupServers, SlotFill } from "../../router/slot_table.ts";
 import type {
@@ -220,6 +221,10 @@ export class LocalPlane implements DataPlane {
 
   drainSessions(graceMs: number): Promise<void> {
     return this.router.drainSessions(graceMs);
+  }
+
+  slowLog(order: SlowLogOrder): Promise<readonly SlowLogReading[]> {
+    return Promise.resolve([this.router.shared.orderSlowLog(order)]);
   }
 
   stats(): Promise<PlaneStats> {

@@ -66,6 +66,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     drainSessions: (graceMs) => plane.drainSessions(graceMs),
     stats: () => takeSnapshot(plane.router.shared),
     aclLog: (isReset) => plane.router.shared.aclLog.read(isReset),
+    slowLog: (order) => plane.router.shared.orderSlowLog(order),
     listClients: (filter) => listClients(plane.router.shared, filter),
     killClients: (filter) => killClients(plane.router.shared, filter),
     pause: (mode, ms) => setPause(plane.router.shared.pause, mode, ms),
@@ -109,6 +110,7 @@ function peersThrough(pool: RemoteCalls<PoolCalls>): Parameters<typeof sharedCon
   return {
     stats: () => pool.call("proxyStats"),
     aclLog: (isReset) => pool.call("aclLog", isReset),
+    slowLog: (order) => pool.call("slowLog", order),
     listClients: (filter) => pool.call("listClients", filter),
     killClients: (filter) => pool.call("killClients", filter),
     pause: (mode, ms) => pool.call("pause", mode, ms),

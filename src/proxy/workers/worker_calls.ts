@@ -23,6 +23,7 @@ import type { ClientFilter } from "../../router/worker_context.ts";
 import type { FoundInScript } from "../../router/dispatch/script_texts.ts";
 import type { RouterLogins, UserReads } from "../../router/options.ts";
 import type { NamedLimits } from "../../router/limits/limit_cells.ts";
+import type { SlowLogOrder, SlowLogReading } from "../../router/slow_log/slow_log.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { GroupServers, SlotFill } from "../../router/slot_table.ts";
@@ -71,6 +72,8 @@ export interface WorkerCalls {
   stats(): StatsSnapshot;
   /** The worker's ACL LOG; with `isReset` it forgets it. */
   aclLog(isReset: boolean): readonly AclLogEntry[];
+  /** Tells the worker's slow log something; returns what it had before. */
+  slowLog(order: SlowLogOrder): SlowLogReading;
   listClients(filter: ClientFilter): string;
   killClients(filter: ClientFilter): number;
   /** Pauses the clients, or no longer when the mode is null. */
@@ -101,6 +104,8 @@ export interface PoolCalls {
   proxyStats(): Promise<StatsSnapshot>;
   /** The other workers' ACL LOG, a list each; with `isReset` they forget it. */
   aclLog(isReset: boolean): Promise<readonly (readonly AclLogEntry[])[]>;
+  /** Tells the other workers' slow logs something; resolves with what each of them had before. */
+  slowLog(order: SlowLogOrder): Promise<readonly SlowLogReading[]>;
   /** CLIENT LIST's lines of the other workers' clients. */
   listClients(filter: ClientFilter): Promise<string>;
   /** Closes clients of the other workers; resolves with how many. */

@@ -5,7 +5,8 @@
  */
 
 import { Backoff } from "../../base/backoff.ts";
-import type { Pause } from "../../router/client/pause.ts";
+import { Pause } from "../../router/client/pause.ts";
+import type { SlowLogSettings } from "../../router/slow_log/slow_log.ts";
 import { type StatsSnapshot, sumSnapshots } from "../../router/stats_snapshot.ts";
 import type { PlaneStats } from "./data_plane.ts";
 import type { PoolCalls } from "./worker_calls.ts";
@@ -47,10 +48,24 @@ export function newPoolWorkers(count: number): PoolWorker[] {
   }));
 }
 
+/** What clients have told all workers, for those that begin later. */
+export class ToldAll {
+  readonly pause = new Pause(() => {});
+  slowLog: Partial<SlowLogSettings> = {};
+
+  /** Tells it a worker that begins. */
+  tell({ calls }: WorkerThread): void {
+    calls.notify("slowLog", { settings: this.slowLog });
+    const { left } = this.pause;
+    if (left !== null) calls.notify("pause", left.mode, left.ms);
+  }
+}
+
 /** The calls of the pool that other workers answer. */
 export type PeerCalls = Pick<
   PoolCalls,
   | "aclLog"
+  | "slowLog"
   | "unblockClient"
   | "listClients"
   | "killClients"
@@ -65,17 +80,21 @@ export type PeerCalls = Pick<
 /**
  * What a worker may ask of the others.
  *
- * @param pause What all workers have been told of a pause, for those that begin later.
+ * @param told What all workers have been told by clients.
  */
 export function peerCalls(
   workers: readonly PoolWorker[],
   worker: PoolWorker,
-  pause: Pause,
+  told: ToldAll,
 ): PeerCalls {
   const ask = <T>(question: (calls: WorkerThread["calls"], other: PoolWorker) => Promise<T>) =>
-    askEach(workers.filter((other) => other !== worker), question);
+    askEachWorker(workers.filter((other) => other !== worker), question);
   return {
     aclLog: (isReset) => ask((calls) => calls.call("aclLog", isReset)),
+    slowLog: (order) => {
+      told.slowLog = { ...told.slowLog, ...order.settings };
+      return ask((calls) => calls.call("slowLog", order));
+    },
     listClients: async (filter) => {
       const lists = await ask((calls) => calls.call("listClients", filter));
       return lists.join("");
@@ -85,9 +104,9 @@ export function peerCalls(
       return counts.reduce((total, count) => total + count, 0);
     },
     pause: async (mode, ms) => {
-      if (mode === null) pause.end();
-      else pause.extend(mode, ms);
-      await askEach(workers, (calls) => calls.call("pause", mode, ms));
+      if (mode === null) told.pause.end();
+      else told.pause.extend(mode, ms);
+      await askEachWorker(workers, (calls) => calls.call("pause", mode, ms));
     },
     watch: async (isWatching) => {
       worker.isWatching = isWatching;
@@ -162,7 +181,7 @@ export async function leastSilentMs(
   workers: readonly PoolWorker[],
   addr: string,
 ): Promise<number> {
-  const all = await askEach(workers, (calls) => calls.call("silentMs", addr));
+  const all = await askEachWorker(workers, (calls) => calls.call("silentMs", addr));
   const used = all.filter((ms) => ms >= 0);
   return used.length === 0 ? -1 : Math.min(...used);
 }
@@ -172,17 +191,21 @@ export async function mostHeardReplicas(
   workers: readonly PoolWorker[],
   addr: string,
 ): Promise<number> {
-  return Math.max(-1, ...await askEach(workers, (calls) => calls.call("heardReplicas", addr)));
+  return Math.max(
+    -1,
+    ...await askEachWorker(workers, (calls) => calls.call("heardReplicas", addr)),
+  );
 }
 
 /** The answers of workers; without those that do not answer in time. */
-async function askEach<T>(
+export async function askEachWorker<T>(
   workers: readonly PoolWorker[],
   ask: (calls: WorkerThread["calls"], worker: PoolWorker) => Promise<T>,
+  ms = ANSWER_MS,
 ): Promise<T[]> {
   const answers = await Promise.all(
     workers.map((worker) =>
-      worker.thread === undefined ? undefined : inTime(ask(worker.thread.calls, worker))
+      worker.thread === undefined ? undefined : inTime(ask(worker.thread.calls, worker), ms)
     ),
   );
   return answers.filter((answer) => answer !== undefined);

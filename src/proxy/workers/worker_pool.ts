@@ -30,10 +30,10 @@ import type { SlotRule } from "../../hash/placement.ts";
 import { listen } from "../../io/listen.ts";
 import type { TlsIdentity } from "../../io/tls.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
-import { Pause } from "../../router/client/pause.ts";
 import { clientPasswords, type RouterLogins, type UserReads } from "../../router/options.ts";
 import { countedSoFar, sumSnapshots } from "../../router/stats_snapshot.ts";
 import { LimitPlaces, type UserTake } from "../../router/limits/limit_cells.ts";
+import type { SlowLogOrder, SlowLogReading } from "../../router/slow_log/slow_log.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { GroupServers, SlotFill } from "../../router/slot_table.ts";
 import type {
@@ -49,6 +49,7 @@ import { endCounts, newSharedCounts, type SharedCounts } from "./shared_context.
 import type { PoolCalls } from "./worker_calls.ts";
 import {
   ANSWER_MS,
+  askEachWorker,
   inTime,
   leastSilentMs,
   mostHeardReplicas,
@@ -57,6 +58,7 @@ import {
   type PoolWorker,
   sumOfWorkers,
   tellWatched,
+  ToldAll,
 } from "./worker_peers.ts";
 import { newWorker, type Thread, WorkerEndedError, WorkerThread } from "./worker_thread.ts";
 
@@ -96,7 +98,7 @@ export class WorkerPool implements DataPlane {
   #place: ListenPlace | undefined;
   #addresses: readonly Deno.NetAddr[] = [];
   #serving: Serving = "serving";
-  readonly #pause = new Pause(() => {});
+  readonly #told = new ToldAll();
   #allowed: readonly AllowedCommand[] = [];
   #userReads: readonly UserReads[] = [];
   readonly users: UsersOwner;
@@ -199,8 +201,7 @@ export class WorkerPool implements DataPlane {
     thread.calls.notify("allowCommands", this.#allowed);
     thread.calls.notify("setLimits", this.limits.all);
     thread.calls.notify("setUserReads", this.#userReads);
-    const { left } = this.#pause;
-    if (left !== null) thread.calls.notify("pause", left.mode, left.ms);
+    this.#told.tell(thread);
     thread.calls.notify("setReplicas", this.#replicas);
     await thread.calls.call("setRules", this.#rules);
     await Promise.all([...this.#table.values()].map((fill) => thread.calls.call("fillSlot", fill)));
@@ -224,7 +225,7 @@ export class WorkerPool implements DataPlane {
       writeLogEntry,
       changeUsers: (change, clientId) => this.users.change(change, clientId),
       proxyStats: async () => (await this.stats()).sum,
-      ...peerCalls(this.#workers, worker, this.#pause),
+      ...peerCalls(this.#workers, worker, this.#told),
     };
   }
 
@@ -387,19 +388,12 @@ export class WorkerPool implements DataPlane {
     this.#accepting = "none";
     this.#isStopping = true;
     for (const { retry } of this.#workers) clearTimeout(retry);
-    await this.#askAll((calls) => inTime(calls.call("stopAccepting")));
+    await askEachWorker(this.#workers, (calls) => calls.call("stopAccepting"));
   }
 
   async drainSessions(graceMs: number): Promise<void> {
-    await this.#askAll((calls) =>
-      inTime(calls.call("drainSessions", graceMs), graceMs + ANSWER_MS)
-    );
-  }
-
-  async #askAll<T>(ask: (calls: WorkerThread["calls"]) => Promise<T>): Promise<void> {
-    await Promise.all(
-      this.#workers.map(({ thread }) => thread === undefined ? undefined : ask(thread.calls)),
-    );
+    const drain = (calls: WorkerThread["calls"]) => calls.call("drainSessions", graceMs);
+    await askEachWorker(this.#workers, drain, graceMs + ANSWER_MS);
   }
 
   heardReplicas(addr: string): Promise<number> {
@@ -413,6 +407,10 @@ export class WorkerPool implements DataPlane {
   // -- stats --------------------------------------------------------------------------------
 
   /** Calls that come while an answer is awaited get the same one. */
+  slowLog(order: SlowLogOrder): Promise<readonly SlowLogReading[]> {
+    return askEachWorker(this.#workers, (calls) => calls.call("slowLog", order));
+  }
+
   stats(): Promise<PlaneStats> {
     return this.#reading ??= this.#readStats().finally(() => this.#reading = undefined);
   }
@@ -441,10 +439,10 @@ export class WorkerPool implements DataPlane {
     if (this.#isClosed) return;
     this.#isStopping = this.#isClosed = true;
     clearInterval(this.#timer);
-    this.#pause.end();
+    this.#told.pause.end();
     this.#settling.stop();
     for (const { retry } of this.#workers) clearTimeout(retry);
-    await this.#askAll((calls) => inTime(calls.call("close")));
+    await askEachWorker(this.#workers, (calls) => calls.call("close"));
     for (const { thread } of this.#workers) thread?.end("the pool is closed");
   }
 }

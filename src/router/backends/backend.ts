@@ -146,7 +146,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection
     request.state = "sent";
     request.backend = this;
     if (this.#sent.length === 0) this.progressMs = clock.nowMs;
-    this.#sent.push(request);
+    this.#sent.push(request, this.#batch.appendedBytes);
     return true;
   }
 
@@ -269,13 +269,8 @@ export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection
       ) {
         this.#noReply(bytes, from, at, isDone);
       } else {
-        request.replyType = type;
-        if (isDone) {
-          this.#sent.replied(this.linked?.mayBlock === true ? null : this.server.times);
-          framer.reset();
-        } else {
-          request.missingBytes = framer.missingBytes;
-        }
+        this.#sent.came(framer, this.linked?.mayBlock === true ? null : this.server);
+        if (isDone) framer.reset();
         deliver(request, bytes, from, at, isDone);
       }
       if (this.#connection === null) return; // a delivery, or the user of a link, may close us
@@ -312,6 +307,8 @@ export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection
   }
 
   wrote(_bytes: number): void {
+    clock.tick();
+    this.#sent.wrote(this.#batch);
     if (this.onDrain !== null && this.#batch.queuedBytes === 0) this.onDrain();
   }
 
@@ -325,6 +322,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection
 
   resumeReading(): void {
     if (!this.#pause.isActive) return;
+    this.#sent.heldBackSince(this.progressMs);
     this.#pause.end();
     this.progressMs = clock.nowMs;
     if (this.#source !== null && this.#source.start === this.#source.end) this.#source.read();

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Histogram } from "../../base/histogram.ts";
 import type { RouterOptions } from "../options.ts";
 import type { CarrierServer } from "./carrier.ts";
 import type { Circuit } from "./circuit.ts";
@@ -12,14 +11,14 @@ import type { GreetedServer } from "./handshake.ts";
 import type { LostAddress } from "./lost_address.ts";
 import type { Lateness, OwingServer } from "./reply_deadline.ts";
 import type { ReplySemaphore } from "./reply_semaphore.ts";
+import type { TimedServer } from "./sent_queue.ts";
 
 /** A backend's server. */
-export interface BackendHost<Backend> extends GreetedServer, CarrierServer, OwingServer {
+export interface BackendHost<Backend>
+  extends GreetedServer, CarrierServer, OwingServer, TimedServer {
   readonly hostname: string;
   readonly port: number;
   readonly options: RouterOptions;
-  /** What the times of its replies are counted in. */
-  readonly times: Histogram;
   readonly lostAddress: LostAddress;
   /** What counts the large replies that it is asked for. */
   readonly largeReplies: ReplySemaphore;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { FastestReply } from "./fastest_reply.ts";
 import type { ReplySemaphore } from "./reply_semaphore.ts";
 
 /** A client that may read its replies too slowly. */
@@ -22,6 +23,7 @@ export interface CarrierServer {
   readonly address: string;
   /** Connections of no client's own that were lost, since the server was first used. */
   readonly sharedLosses: number;
+  readonly fastestReply: FastestReply;
 }
 
 /** A backend that carries a request. */

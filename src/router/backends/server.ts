@@ -17,6 +17,7 @@ import { DATABASES, type RouterOptions } from "../options.ts";
 import { Backend } from "./backend.ts";
 import type { BackendHost } from "./backend_host.ts";
 import { Circuit } from "./circuit.ts";
+import { FastestReply } from "./fastest_reply.ts";
 import { NO_DATABASE } from "./handshake.ts";
 import { LateCopyGuard } from "./late_copies.ts";
 import { LostAddress } from "./lost_address.ts";
@@ -90,6 +91,7 @@ export class Server implements BackendHost<Backend> {
   sharedLosses = 0;
   /** The times from when requests were sent to it until their replies were whole. */
   readonly times = new Histogram();
+  readonly fastestReply = new FastestReply();
 
   readonly #events: BackendEvents;
   /** By connection of a slot, protocol and database. */

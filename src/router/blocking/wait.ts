@@ -12,6 +12,7 @@
  * @module
  */
 
+import { clock } from "../../base/clock.ts";
 import type { Command } from "../../command/command.ts";
 import { Encoder, encodeRequest, errorReply } from "../../resp/encoder.ts";
 import type { Link, LinkUser } from "../backends/link.ts";
@@ -140,6 +141,7 @@ class WaitCommand implements Blocked, LinkUser {
       asked.link?.breakOff();
     }
     for (const done of this.#unblockers) done(true);
+    parent.readMs = clock.nowMs; // as for what blocks: the time that it has waited does not count
     this.#client.replies.completed(parent, reply);
   }
 

@@ -12,12 +12,13 @@
  * @module
  */
 
+import { concat } from "@std/bytes/concat";
 import { ALLOWED, checkBeginning, DENIED_KEY } from "../../acl/verdict.ts";
 import { clock } from "../../base/clock.ts";
 import type { Command } from "../../command/command.ts";
 import { findCommand } from "../../command/command_table.ts";
 import type { ByteSource } from "../../io/byte_source.ts";
-import { errorReply } from "../../resp/encoder.ts";
+import { arrayHeader, encodeRequest, errorReply } from "../../resp/encoder.ts";
 import { RequestFramer } from "../../resp/request_framer.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import { Link, type LinkUser } from "../backends/link.ts";
@@ -31,9 +32,12 @@ import {
   slotWaitedOut,
   transactionTooLarge,
 } from "../errors.ts";
+import type { Request } from "../request.ts";
 import type { Slot } from "../slots/slot.ts";
 import type { Client } from "./client.ts";
 
+/** The bytes of `*2` and its line end. */
+const PAIR_HEADER_BYTES = 4;
 /** Requests larger than this pass through if they can, in bytes. */
 export const PASS_THROUGH_BYTES = 512 * 1024;
 /** Bytes that wait for the server before the client is not read, in bytes. */
@@ -55,6 +59,9 @@ export class PassThrough implements LinkUser {
   /** Since when it waits for a connection; 0 while it does not. */
   #unlinkedSinceMs = 0;
   #key: Uint8Array = new Uint8Array(0);
+  /** Arguments and bytes that it has, as far as it says. */
+  #announced = 0;
+  #leastBytes = 0;
   #isFetchingKey = false;
   readonly #framer = new RequestFramer();
 
@@ -111,6 +118,8 @@ export class PassThrough implements LinkUser {
     client.lastCommand = command;
     const passThrough = new PassThrough(client, command, slot, "");
     passThrough.#key = parser.bytes.slice(parser.start(key), parser.end(key));
+    passThrough.#announced = parser.announced;
+    passThrough.#leastBytes = bytes;
     return passThrough;
   }
 
@@ -176,11 +185,20 @@ export class PassThrough implements LinkUser {
       return false;
     }
     const request = client.replies.enqueue(this.#command!);
+    this.#rememberBeginning(request);
     client.reads?.missed();
     request.slot = slot;
     this.#link = link;
     if (!link.begin(request, () => client.resume())) this.#isDiscarding = true;
     return true;
+  }
+
+  /** What the slow log shows: the parser has found no whole request. */
+  #rememberBeginning(request: Request): void {
+    const words = encodeRequest([this.#command!.name, this.#key]).subarray(PAIR_HEADER_BYTES);
+    const bytes = concat([arrayHeader(this.#announced), words]);
+    request.remember(bytes, 0, bytes.length);
+    request.requestBytes = this.#leastBytes;
   }
 
   /** Brings the key of a migrating slot to its new server; false while it is on its way. */

@@ -12,52 +12,27 @@
  */
 
 import { clock } from "../../base/clock.ts";
-import type { Histogram } from "../../base/histogram.ts";
 import type { Command } from "../../command/command.ts";
 import { type BatchOwner, type ByteSink, WriteBatch } from "../../io/write_batch.ts";
-import { errorReply, type Protocol } from "../../resp/encoder.ts";
+import { errorReply } from "../../resp/encoder.ts";
 import type { Carrier, SlowReader } from "../backends/carrier.ts";
-import type { Link } from "../backends/link.ts";
 import {
   acquireRequest,
   leaveRequests,
   recycleRequest,
   type Request,
   type RequestOwner,
-  type Ways,
   WHOLE_BYTES_MIN,
 } from "../request.ts";
 import type { RouterShared } from "../shared.ts";
+import { SlowWatch } from "../slow_log/slow_watch.ts";
+import type { ReplyHost } from "./reply_host.ts";
 import { CapturedReply } from "./captured_reply.ts";
-import type { ReplyCredit } from "./reply_credit.ts";
 import { WriteTrail } from "./write_trail.ts";
 import { PRESSURE_BYTES_HIGH, ReplyPressure } from "./reply_pressure.ts";
 
 /** Replies up to this size wait until they are whole: if their server dies, an error takes their place. */
 const PIECE_BYTES_MIN = 64 * 1024;
-
-/** Whose replies they are. */
-export interface ReplyHost {
-  readonly shared: RouterShared;
-  readonly credit: ReplyCredit;
-  readonly database: number;
-  readonly protocol: Protocol;
-  readonly links: readonly Link[];
-  /** When bytes of it were read last, in clock milliseconds. */
-  readonly lastReadMs: number;
-  /** What the times of its user's requests are counted in. */
-  readonly userTimes: Histogram;
-  /** Whether the client wants no replies to what it asks now. */
-  readonly isMuted: boolean;
-  /** Its ways to servers, where they are not those that all clients share; else null. */
-  readonly ways: Ways | null;
-  /** Replies have left, so that more may be asked for, or the client closed. */
-  repliesLeft(): void;
-  /** More than session_max_buffer is held. */
-  repliesOverflowed(): void;
-  /** The client cannot be answered any more. */
-  close(): void;
-}
 
 /** One client's replies; see the drawing above. */
 export class Replies implements RequestOwner, SlowReader, BatchOwner {
@@ -78,6 +53,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
   readonly #host: ReplyHost;
   readonly #shared: RouterShared;
   readonly #batch: WriteBatch;
+  readonly #watch: SlowWatch;
   readonly #pressure = new ReplyPressure(this);
   /** Gets the next reply in the client's place; null mostly. */
   #captured: CapturedReply | null = null;
@@ -90,6 +66,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     this.#host = host;
     this.#shared = host.shared;
     this.#batch = new WriteBatch(this, sink);
+    this.#watch = new SlowWatch(host, host.shared.slowLog);
   }
 
   /** Bytes of replies that the socket has not taken yet. */
@@ -113,11 +90,19 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     if (host.isMuted) request.isMuted = true;
     request.command = command;
     request.readMs = host.lastReadMs;
+    this.#watch.began(request);
     request.startedMs = clock.nowMs;
     request.database = host.database;
     request.protocol = host.protocol;
     this.#append(request);
     return request;
+  }
+
+  /** A command was answered at once, by the proxy itself. */
+  answeredAtOnce(command: Command, bytes: number): void {
+    if (this.#shared.slowLog.logsAll && this.#captured === null) {
+      this.#watch.answeredAtOnce(command, bytes);
+    }
   }
 
   /** As {@linkcode enqueue}, for a request that is answered by {@linkcode completed}. */
@@ -293,7 +278,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     request.dropHeld();
     request.replyBytes = 0;
     const error = errorReply(text);
-    request.command = null; // a failure is not an answer in the statistics
+    request.isFailed = true;
     this.replied(request, error, 0, error.length, true);
   }
 
@@ -322,7 +307,9 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
   flightEnded(request: Request): void {
     request.state = "settled";
     const { slot, slots, command } = request;
+    request.wholeMs = clock.nowMs;
     if (slot !== null) {
+      request.slotId = slot.id;
       slot.leave();
       request.slot = null;
     }
@@ -330,7 +317,9 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
       for (const each of slots) each.leave();
       request.slots = null;
     }
-    if (command !== null && !command.isReadOnly) this.#mayHaveWritten(request.backend);
+    if (command !== null && !command.isReadOnly && !request.isFailed) {
+      this.#mayHaveWritten(request.backend);
+    }
     const { credit, links } = this.#host;
     if (request.expectedBytes > 0) credit.ended(request);
     if (request.chargedBytes > 0) {
@@ -344,7 +333,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
   #settle(request: Request): void {
     this.flightEnded(request);
     const command = request.command;
-    if (command !== null) {
+    if (command !== null && !request.isFailed) { // a failure is not an answer in the statistics
       const type = request.replyType;
       const elapsedMs = clock.nowMs - request.readMs;
       this.#shared.stats.answered(
@@ -364,7 +353,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     for (;;) {
       const next = request.next;
       this.depth--;
-      recycleRequest(request);
+      this.#watch.answered(request, this.sentBytes + this.#batch.queuedBytes);
       if (next === null) {
         this.#head = this.#tail = null;
         break;
@@ -400,10 +389,11 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
   }
 
   wrote(bytes: number): void {
-    this.lastWroteMs = clock.nowMs;
+    this.lastWroteMs = clock.tick();
     this.#shared.budget.chargeReply(-bytes);
     this.#shared.totals.outputBytes += bytes;
     this.sentBytes += bytes;
+    this.#watch.wrote(this.sentBytes);
     this.easePressure();
     this.#host.repliesLeft();
   }
@@ -433,6 +423,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     this.#shared.budget.chargeReply(-(this.#batch.queuedBytes + this.heldBytes));
     this.heldBytes = 0;
     this.#pushes = null;
+    this.#watch.close();
     this.#batch.reset();
     leaveRequests(this.#head);
     this.#head = this.#tail = null;

@@ -21,6 +21,7 @@ import { hangUp } from "../../io/dial.ts";
 import { type AcceptedConnection, printAddress } from "../../io/listen.ts";
 import { atTurnEnd, type TurnWork } from "../../io/turn.ts";
 import type { Protocol } from "../../resp/encoder.ts";
+import type { RequestParser } from "../../resp/request_parser.ts";
 import { type Link, NO_LINKS } from "../backends/link.ts";
 import type { Blocked } from "../blocking/blocked.ts";
 import type { ClientSubscriptions } from "../pubsub/client_subscriptions.ts";
@@ -35,7 +36,8 @@ import { overdueReason } from "./deadlines.ts";
 import type { Extras } from "./extras.ts";
 import { Input } from "./input.ts";
 import { ReplicaReads } from "./replica_reads.ts";
-import { Replies, type ReplyHost } from "./replies.ts";
+import { Replies } from "./replies.ts";
+import type { ReplyHost } from "./reply_host.ts";
 import { ReplyCredit } from "./reply_credit.ts";
 import type { Transaction } from "./transaction.ts";
 import { NO_WATCHES, type WatchedSlot } from "./watched_slot.ts";
@@ -189,6 +191,10 @@ export class Session implements Client, ReplyHost, TurnWork {
 
   get local(): string {
     return printAddress(this.#connection.localAddr);
+  }
+
+  get parser(): RequestParser {
+    return this.#input.parser;
   }
 
   get lastReadMs(): number {

@@ -14,6 +14,7 @@
 import { arityMatches, type Command } from "../../command/command.ts";
 import { blocks } from "../../command/key.ts";
 import { findCommand } from "../../command/command_table.ts";
+import { secretsOf } from "../../command/secrets.ts";
 import { errorReply } from "../../resp/encoder.ts";
 import { ELEMENTS_MAX_BEFORE_7, type RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
@@ -26,7 +27,7 @@ import { admit } from "./admit.ts";
 import { fanOut } from "./fan_out.ts";
 import { forward, forwardByKey } from "./forward.ts";
 import { fits, learnedCommand } from "./learn.ts";
-import { mayBeShown, refuseToMonitor, secretsOf, waitsForPause } from "./oversight.ts";
+import { mayBeShown, refuseToMonitor, waitsForPause } from "./oversight.ts";
 import { logRefusedAccess } from "./refused_access.ts";
 import { publish } from "./publish.ts";
 import { scanKey } from "./key_scan.ts";
@@ -77,7 +78,9 @@ function dispatchOverseen(
   if (refusal === "") dispatchCommand(client, found, parser);
   else client.answer(errorReply(refusal));
   if (untracked.length > 0 && !credit.isRefused) extras?.tracking?.readUntracked(untracked);
-  if (isShown && !credit.isRefused) shared.monitors.saw(client, parser, secretsOf(known!, parser));
+  if (isShown && !credit.isRefused) {
+    shared.monitors.saw(client, parser, secretsOf(known!.name, parser));
+  }
   extras?.dispatched();
 }
 

@@ -123,6 +123,7 @@ export class Gather implements RequestOwner, ReplyParts {
   #settled(part: Request): void {
     const { replies } = this.#client;
     replies.flightEnded(part);
+    this.#parent.tookAs(part);
     if (--this.#left > 0) return;
     this.#settledAll?.();
     const parent = this.#parent;

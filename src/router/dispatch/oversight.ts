@@ -76,19 +76,3 @@ export function mayBeShown(
   return command !== undefined && !command.flags.includes("admin") &&
     admit(client, command, parser, parser.count) === "";
 }
-
-/** Which arguments of a request are not shown: passwords. */
-export function secretsOf(command: Command, args: Arguments): (i: number) => boolean {
-  if (command.name === "auth") return (i) => i > 0;
-  if (command.name !== "hello") return () => false;
-  // Read as HELLO reads it: a client may be named as an option is.
-  const secrets = new Set<number>();
-  for (let at = 2; at < args.count; at++) {
-    const option = latin1(args.bytes, args.start(at), args.end(at)).toLowerCase();
-    if (option === "setname") at++;
-    if (option !== "auth") continue;
-    secrets.add(at + 1).add(at + 2);
-    at += 2;
-  }
-  return (i) => secrets.has(i);
-}

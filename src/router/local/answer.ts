@@ -15,10 +15,12 @@ import { COMMAND_COMMANDS } from "./command.ts";
 import { CONFIG_COMMANDS } from "./config.ts";
 import { CONNECTION_COMMANDS } from "./connection.ts";
 import { info, time } from "./info.ts";
+import { LATENCY_COMMANDS } from "./latency.ts";
 import type { LocalAnswer } from "./local_call.ts";
 import { PUBSUB_COMMANDS } from "./pubsub.ts";
 import { SERVER_COMMANDS } from "./server.ts";
 import { OVERSIGHT_COMMANDS } from "./oversight.ts";
+import { SLOW_LOG_COMMANDS } from "./slow_log.ts";
 import { slotsHashKey, slotsMapping } from "./slots.ts";
 import { TRACKING_COMMANDS } from "./tracking.ts";
 import { STATISTICS_COMMANDS } from "./statistics.ts";
@@ -35,6 +37,8 @@ const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
   ...CONFIG_COMMANDS,
   ...SERVER_COMMANDS,
   ...STATISTICS_COMMANDS,
+  ...SLOW_LOG_COMMANDS,
+  ...LATENCY_COMMANDS,
   info,
   time,
   wait,
@@ -50,5 +54,6 @@ export function answerLocally(client: Client, command: Command, args: Arguments)
   const reply = answer({ client, command, args });
   if (reply === null) return;
   client.shared.stats.answered(command.id, 0, reply[0] === 45 /* - */);
+  client.replies.answeredAtOnce(command, reply.length);
   client.answer(reply);
 }

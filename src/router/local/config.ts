@@ -4,30 +4,41 @@
  * @module
  */
 
+import { SECRET_PARAMETERS } from "../../command/secrets.ts";
 import { Encoder, encodeRequest, errorReply, utf8 } from "../../resp/encoder.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import { ReplyFailure } from "../../resp/reply_value.ts";
 import type { MasterAnswer } from "../backends/ask_each.ts";
+import {
+  SLOW_LOG_LENGTH_MAX,
+  type SlowLogOrder,
+  type SlowLogSettings,
+} from "../slow_log/slow_log.ts";
 import { notAllowed, SYNTAX_ERROR } from "../errors.ts";
 import {
   argumentText,
   argumentWord,
   globPattern,
+  integerOf,
   type LocalAnswer,
   type LocalCall,
 } from "./local_call.ts";
+import { answerFromLogs } from "./slow_log.ts";
 import { askMasters, orderToAll, pairsOf } from "./masters.ts";
 
 /** Answers by name. */
 export const CONFIG_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   "config|get": getConfig,
   "config|set": setConfig,
-  "config|resetstat": orderToAll,
+  "config|resetstat": (call) => {
+    tellSlowLogs(call, { resetTimes: true });
+    return orderToAll(call);
+  },
   "config|rewrite": orderToAll,
 };
 
 /** Parameters of the masters whose values nobody sees. */
-const SECRETS = ["requirepass", "masterauth", "tls-key-file-pass", "tls-client-key-file-pass"];
+const SECRETS = SECRET_PARAMETERS.filter((name) => name !== "masteruser");
 const MASK = "***";
 /** Parameters by which proxies reach the masters: each server's own, shown only when named, and not set. */
 const OF_ONE_SERVER = [...SECRETS, "masteruser", "port", "tls-port", "bind", "unixsocket"];
@@ -49,8 +60,9 @@ function getConfig(call: LocalCall): Uint8Array | null {
   const patterns = words.map(globPattern);
   const isMeant = (name: string) => patterns.some((pattern) => pattern.test(name));
   const { shownConfig } = client.shared.options;
-  const own = shownConfig.filter(([name]) => isMeant(name));
-  const rest = words.filter((word) => !shownConfig.some(([name]) => name === word));
+  const shown = [...shownConfig, ...slowLogConfig(call)];
+  const own = shown.filter(([name]) => isMeant(name));
+  const rest = words.filter((word) => !shown.some(([name]) => name === word));
   if (rest.length === 0 || client.shared.slots.masters().length === 0) {
     return encodeConfig(own, asked, new Encoder(client.protocol));
   }
@@ -62,7 +74,7 @@ function getConfig(call: LocalCall): Uint8Array | null {
     if (first === undefined && own.length === 0) {
       return errorReply((answers[0]!.value as ReplyFailure).text);
     }
-    const ownNames = new Set(shownConfig.map(([name]) => name));
+    const ownNames = new Set(shown.map(([name]) => name));
     const others = pairsOf(first?.value ?? []).filter(([name]) =>
       isMeant(name) && !ownNames.has(name) &&
       (!OF_ONE_SERVER.includes(name) || words.includes(name))
@@ -108,6 +120,7 @@ function setConfig(call: LocalCall): Uint8Array | null {
   const { client, args } = call;
   if (args.count % 2 !== 0) return errorReply(SYNTAX_ERROR);
   const own = new Map(client.shared.options.shownConfig);
+  const slowLog: { -readonly [K in keyof SlowLogSettings]?: number } = {};
   const words: (string | Uint8Array)[] = ["CONFIG", "SET"];
   for (let i = 2; i < args.count; i += 2) {
     const name = argumentWord(args, i);
@@ -116,6 +129,22 @@ function setConfig(call: LocalCall): Uint8Array | null {
         "config|set",
         `'${name}' is how proxies reach the server, connect to the server instead`,
       ));
+    }
+    const setting = SLOW_LOG_PARAMETERS[name];
+    if (setting !== undefined) {
+      const value = integerOf(argumentText(args, i + 1));
+      const fault = value === null
+        ? "argument couldn't be parsed into an integer"
+        : value < setting.min || value > setting.max
+        ? `argument must be between ${setting.min} and ${setting.max} inclusive`
+        : "";
+      if (fault !== "") {
+        return errorReply(
+          `ERR CONFIG SET failed (possibly related to argument '${name}') - ${fault}`,
+        );
+      }
+      slowLog[setting.field] = Number(value);
+      continue;
     }
     const value = own.get(name);
     if (value === argumentText(args, i + 1)) continue; // a program that writes back what it has read
@@ -127,5 +156,29 @@ function setConfig(call: LocalCall): Uint8Array | null {
     }
     for (const at of [i, i + 1]) words.push(args.bytes.slice(args.start(at), args.end(at)));
   }
+  if (Object.keys(slowLog).length > 0) {
+    if (words.length === 2) return answerFromLogs(call, { settings: slowLog }, () => OK);
+    tellSlowLogs(call, { settings: slowLog });
+  }
   return words.length === 2 ? OK : orderToAll(call, { bytes: encodeRequest(words) });
+}
+
+/** Redis's parameters of the slow log: here they are the proxy's, and set while it runs. */
+const SLOW_LOG_PARAMETERS: Readonly<
+  Record<string, { field: keyof SlowLogSettings; min: number; max: number }>
+> = {
+  "slowlog-log-slower-than": { field: "slowerThanUs", min: -1, max: Number.MAX_SAFE_INTEGER },
+  "slowlog-max-len": { field: "length", min: 0, max: SLOW_LOG_LENGTH_MAX },
+};
+
+function slowLogConfig({ client }: LocalCall): [name: string, value: string][] {
+  const { settings } = client.shared.slowLog;
+  return Object.entries(SLOW_LOG_PARAMETERS)
+    .map(([name, { field }]) => [name, `${settings[field]}`]);
+}
+
+/** Tells all workers, whose answer is not waited for. */
+function tellSlowLogs({ client: { shared } }: LocalCall, order: SlowLogOrder): void {
+  shared.orderSlowLog(order);
+  shared.worker.peers?.slowLog(order).catch(() => {});
 }

@@ -23,7 +23,6 @@ export const SERVER_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   "save": orderToAll,
   "swapdb": swapDatabases,
   "memory|purge": orderToAll,
-  "latency|reset": orderToAll,
   "debug": debug,
 };
 

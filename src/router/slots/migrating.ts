@@ -89,6 +89,8 @@ export class MigratingForward {
       mustMove: request.leads !== null, // what is sent in one piece is executed in one place
     };
     request.state = "waiting";
+    request.waited = "key";
+    request.slotId = this.#slot.id;
     queue.crossings.push(crossing);
     this.#all.add(crossing);
     this.#move(crossing, keys);

@@ -21,7 +21,7 @@ function requestOf(client: object, ...slots: number[]): Request {
 Deno.test("requests leave in the order in which they came, and are linked to nothing then", () => {
   const queue = new SentQueue();
   const [a, b, c] = [requestOf({}, 1), requestOf({}, 2), requestOf({}, 3)];
-  for (const request of [a, b, c]) queue.push(request);
+  for (const request of [a, b, c]) queue.push(request, 0);
   assertEquals([queue.head === a, queue.length], [true, 3]);
   queue.shift();
   assertEquals([queue.head === b, queue.length, a.nextSent], [true, 2, null]);
@@ -30,17 +30,17 @@ Deno.test("requests leave in the order in which they came, and are linked to not
     [false, true],
   ]);
   assertEquals([queue.head, queue.length, b.nextSent, c.nextSent], [null, 0, null, null]);
-  queue.push(a);
+  queue.push(a, 0);
   assertEquals([queue.head === a, queue.length], [true, 1]);
 });
 
 Deno.test("it knows whose requests and which slots are in flight", () => {
   const queue = new SentQueue();
   const [one, two] = [{}, {}];
-  queue.push(requestOf(one, 5));
-  queue.push(requestOf(one, 7, 9));
+  queue.push(requestOf(one, 5), 0);
+  queue.push(requestOf(one, 7, 9), 0);
   assertEquals([5, 7, 9, 8].map((id) => queue.hasSlot(id)), [true, true, true, false]);
   assertEquals([queue.hasOthersThan(one), queue.hasOthersThan(two)], [false, true]);
-  queue.push(requestOf(two, 8));
+  queue.push(requestOf(two, 8), 0);
   assertEquals([queue.hasOthersThan(one), queue.hasSlot(8)], [true, true]);
 });

@@ -8,7 +8,9 @@
 import { assertEquals } from "@std/assert";
 import { Histogram } from "../../../../src/base/histogram.ts";
 import { findByName } from "../../../../src/command/command_table.ts";
-import { Replies, type ReplyHost } from "../../../../src/router/client/replies.ts";
+import { Replies } from "../../../../src/router/client/replies.ts";
+import type { ReplyHost } from "../../../../src/router/client/reply_host.ts";
+import { RequestParser } from "../../../../src/resp/request_parser.ts";
 import { deliver } from "../../../../src/router/request.ts";
 import { until } from "../../../support/deadline.ts";
 import { latin1, textOf } from "../../../support/pieces.ts";
@@ -27,7 +29,11 @@ Deno.test("a push goes out at once between replies, and after a reply of which t
     database: 0,
     protocol: 3,
     links: [],
-    lastReadMs: 0,
+    remote: "",
+    info: { name: "" },
+    user: { name: "" },
+    lastReadMs: performance.now(),
+    parser: new RequestParser(),
     userTimes: new Histogram(),
     repliesLeft() {},
     repliesOverflowed() {},

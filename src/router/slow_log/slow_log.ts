@@ -1,0 +1,156 @@
+/**
+ * The slow log: requests that took long, with what each of their stages took; of this router.
+ *
+ *     answered request ─► slow_watch.ts: written, and slow? ─► entry ─► the newest entries
+ *                                                                └───► LATENCY's events
+ *
+ * @module
+ */
+
+import { type LatencyEvent, LatencyEvents } from "./latency_events.ts";
+import { LoopWatch } from "./loop_watch.ts";
+import { longestStage, type StageTimes } from "./stages.ts";
+
+/** Entries that are kept, as Redis; see {@linkcode SlowLogSettings}. */
+const ENTRIES_MAX = 128;
+/** Entries that may be made at once, and for each second: where everything is slow, this makes it no slower. */
+const BURST = 128;
+const PER_SECOND = 200;
+/** How many there may be in all workers together, whatever is asked for. */
+export const SLOW_LOG_LENGTH_MAX = 100_000;
+
+/** A slow request, in plain values: what workers tell each other, and the API answers. */
+export interface SlowRequest {
+  readonly id: number;
+  /** When it was written, in Unix milliseconds. */
+  readonly atMs: number;
+  /** From when it was read until its reply was written, in microseconds. */
+  readonly usecs: number;
+  /** Of them, what each stage took; they add up. */
+  readonly stages: StageTimes;
+  /** As in the command table. */
+  readonly command: string;
+  /** Cut, without passwords; one character for each byte. */
+  readonly args: readonly string[];
+  /** Of the client: address, name, user. */
+  readonly client: string;
+  readonly clientName: string;
+  readonly user: string;
+  /** The server that answered it, of several the one that was last; empty for none. */
+  readonly server: string;
+  /** -1 for none, or several. */
+  readonly slot: number;
+  readonly requestBytes: number;
+  readonly replyBytes: number;
+  /** `failed`: the proxy's own error; `left`: the client was gone before all was written. */
+  readonly end: "answered" | "failed" | "left";
+}
+
+/** What may be set while the proxy runs; not kept over a restart. */
+export interface SlowLogSettings {
+  /** In microseconds; 0 logs every request, a negative number none. */
+  readonly slowerThanUs: number;
+  /** Entries that are kept. */
+  readonly length: number;
+}
+
+/** What a router is told about its slow log and LATENCY's events. */
+export interface SlowLogOrder {
+  readonly settings?: Partial<SlowLogSettings>;
+  /** Forget the entries. */
+  readonly isReset?: boolean;
+  /** Forget these events; null: all. */
+  readonly resetEvents?: readonly string[] | null;
+  /** Count the times of requests from zero. */
+  readonly resetTimes?: boolean;
+}
+
+/** What a router has, before it does what it is told. */
+export interface SlowLogReading {
+  /** Newest first. */
+  readonly entries: readonly SlowRequest[];
+  readonly events: readonly LatencyEvent[];
+}
+
+/** See the header. */
+export class SlowLog {
+  /** A request is slow from so many milliseconds on. */
+  slowerThanMs = Infinity;
+  readonly events = new LatencyEvents();
+  readonly loop = new LoopWatch((ms) => {
+    if (ms >= this.slowerThanMs) this.events.add("loop", ms);
+  });
+  #settings: SlowLogSettings;
+  #entries: SlowRequest[] = [];
+  #nextId: number;
+  /** Entries that may be made now, as of then. */
+  #allowance = BURST;
+  #allowanceMs = 0;
+  readonly #idStep: number;
+
+  /** @param place The router's number among so many; ids of all are different. */
+  constructor(slowerThanUs: number, place: { readonly index: number; readonly count: number }) {
+    this.#nextId = place.index;
+    this.#idStep = place.count;
+    this.#settings = { slowerThanUs, length: ENTRIES_MAX };
+    this.set({});
+  }
+
+  /** Whether any request can be slow. */
+  get isOn(): boolean {
+    return this.slowerThanMs !== Infinity;
+  }
+
+  /** Whether every request is logged, also what the proxy answers at once. */
+  get logsAll(): boolean {
+    return this.slowerThanMs === 0;
+  }
+
+  get settings(): SlowLogSettings {
+    return this.#settings;
+  }
+
+  /** Changes settings. */
+  set(settings: Partial<SlowLogSettings>): void {
+    this.#settings = { ...this.#settings, ...settings };
+    const { slowerThanUs, length } = this.#settings;
+    this.slowerThanMs = slowerThanUs < 0 ? Infinity : slowerThanUs / 1000;
+    this.#entries.splice(length);
+  }
+
+  /** Whether an entry may be made now of a request that took so long. */
+  isDue(ms: number, nowMs: number): boolean {
+    if (ms < this.slowerThanMs) return false;
+    const earned = (nowMs - this.#allowanceMs) / 1000 * PER_SECOND;
+    this.#allowance = Math.min(BURST, this.#allowance + earned);
+    this.#allowanceMs = nowMs;
+    if (this.#allowance < 1) return false;
+    this.#allowance--;
+    return true;
+  }
+
+  /** Adds a slow request. */
+  add(slow: Omit<SlowRequest, "id" | "atMs">): void {
+    const atMs = Date.now();
+    this.#entries.unshift({ id: this.#nextId, atMs, ...slow });
+    this.#nextId += this.#idStep;
+    if (this.#entries.length > this.#settings.length) this.#entries.pop();
+    const stage = longestStage(slow.stages);
+    // What holds the loop up reports itself.
+    if (stage !== "loop") this.events.add(stage, (slow.stages[stage] ?? 0) / 1000, atMs);
+  }
+
+  /** What it has, before it does what it is told. */
+  read({ settings, isReset, resetEvents }: SlowLogOrder): SlowLogReading {
+    const reading = { entries: [...this.#entries], events: this.events.read() };
+    if (isReset) this.#entries = [];
+    if (resetEvents !== undefined) this.events.reset(resetEvents);
+    if (settings !== undefined) this.set(settings);
+    return reading;
+  }
+}
+
+/** The entries of several routers, the newest first. */
+export function mergeSlow(all: readonly SlowLogReading[]): SlowRequest[] {
+  return all.flatMap(({ entries }) => entries).sort((a, b) => b.atMs - a.atMs || b.id - a.id);
+}
