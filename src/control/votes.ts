@@ -15,7 +15,6 @@ import { isSurelyGone } from "../base/process_life.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
 import { decodeFenceNote, UNHEARD_MS } from "../store/failover_rule.ts";
-import { deadFences } from "../store/fences.ts";
 
 /** Time between two questions, in milliseconds. */
 const ASK_MS = 250;
@@ -61,8 +60,8 @@ interface Ballot {
   readMs: number;
   readonly votes: Map<string, Vote>;
   fences: ReadonlyMap<string, string>;
-  /** Since when each fenced address has had no proxy that is online. */
-  readonly deadSinceMs: Map<string, number>;
+  /** When the proxy at each address was asked what it has answered last. */
+  readonly heardMs: Map<string, number>;
   readonly beganMs: number;
 }
 
@@ -85,7 +84,7 @@ export class Votes {
     if (ballot === undefined) {
       ballot = {
         ...{ askedMs: -Infinity, online: [], readMs: -Infinity, votes: new Map() },
-        ...{ fences: new Map(), deadSinceMs: new Map(), beganMs: nowMs },
+        ...{ fences: new Map(), heardMs: new Map(), beganMs: nowMs },
       };
       this.#ballots.set(addr, ballot);
     }
@@ -105,16 +104,13 @@ export class Votes {
     const online = proxies.filter(({ state }) => state === "online");
     ballot.online = online;
     ballot.fences = fences;
-    for (const { addr } of online) ballot.deadSinceMs.delete(addr);
-    for (const addr of deadFences([...fences.keys()], proxies)) {
-      if (!ballot.deadSinceMs.has(addr)) ballot.deadSinceMs.set(addr, askedMs);
-    }
     ballot.readMs = askedMs;
     await Promise.all(online.map(async (proxy) => {
       try {
         const silentMs = await this.#context.silentMs(proxy, addr);
         if (askedMs < (ballot.votes.get(proxy.id)?.askedMs ?? 0)) return;
         ballot.votes.set(proxy.id, { silentMs, askedMs });
+        ballot.heardMs.set(proxy.addr, askedMs);
       } catch (error) {
         log.debug("proxy {id} did not say how it sees {addr}: {error}", {
           ...{ id: proxy.id, addr, error },
@@ -141,11 +137,11 @@ export class Votes {
     for (const [fenced, note] of ballot?.fences ?? []) {
       const { life, stepsBack } = decodeFenceNote(note);
       const proxy = ballot!.online.find((each) => each.addr === fenced);
-      const votedMs = proxy === undefined ? undefined : ballot!.votes.get(proxy.id)?.askedMs;
-      if (votedMs !== undefined && nowMs - votedMs <= VOTE_MS) continue;
+      const heardMs = ballot!.heardMs.get(fenced) ?? -Infinity;
+      if (proxy !== undefined && nowMs - heardMs <= VOTE_MS) continue;
       // One that does not know of the rule is told, and waited for, as long as it is online.
       if (isSurelyGone(life) || (proxy !== undefined && !stepsBack)) continue;
-      const sinceMs = ballot!.deadSinceMs.get(fenced) ?? votedMs ?? ballot!.beganMs;
+      const sinceMs = Math.max(heardMs, ballot!.beganMs);
       if (!stepsBack || nowMs - sinceMs < UNHEARD_MS) found.set(fenced, stepsBack);
     }
     return found;

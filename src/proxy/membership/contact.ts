@@ -75,9 +75,14 @@ export class Contact {
     this.#heardMs = timers.nowMs();
   }
 
-  /** Starts to read: requests are served from now on. */
-  start(): void {
+  /**
+   * Reads for the first time, and goes on: to be called before requests are served by a table.
+   *
+   * @throws {CoordinatorError} When it cannot be read whether the rule is in force.
+   */
+  async start(): Promise<void> {
     this.#heardMs = this.#timers.nowMs();
+    await this.#read(this.#heardMs);
     this.#end();
     this.#end = repeat(LOOK_MS, () => this.#look(), this.#timers);
   }

@@ -107,14 +107,14 @@ export class Membership {
           this.#follow();
           // Asked before the slots: they are as this action left them, or newer.
           const newest = (await loadActionNames(store)).at(-1) ?? this.lastAction;
+          if (!this.#isGuarded) await this.#contact.start();
+          this.#isGuarded = true;
           // Before the first slot: no key is looked for where it is not.
           await this.#rules.load();
           await users?.reload();
           await this.slots.loadAll();
           await this.#replicas.load();
           table.loaded(Number(newest));
-          if (!this.#isGuarded) this.#contact.start();
-          this.#isGuarded = true;
           events.onServing();
         },
       },

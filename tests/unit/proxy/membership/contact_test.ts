@@ -32,7 +32,12 @@ class CutOff {
         Promise.resolve(void this.done.push(`${isServed ? "serves" : "withholds"} ${groupId}`)),
       reload: () => Promise.resolve(void this.done.push("reloads")),
     }, this.timers);
-    this.contact.start();
+  }
+
+  static async start(): Promise<CutOff> {
+    const proxy = new CutOff();
+    await proxy.contact.start();
+    return proxy;
   }
 
   async pass(ms: number): Promise<void> {
@@ -49,7 +54,7 @@ class CutOff {
 }
 
 Deno.test("a proxy in contact serves, whatever its masters say of their replicas", async () => {
-  using proxy = new CutOff();
+  using proxy = await CutOff.start();
   proxy.heard = 0;
   await proxy.pass(30_000);
   assertEquals(proxy.done, []);
@@ -57,7 +62,7 @@ Deno.test("a proxy in contact serves, whatever its masters say of their replicas
 
 Deno.test("a proxy that is cut off serves a master only as long as that has all its replicas", async () => {
   for (const cut of ["isThere", "isOnline"] as const) {
-    using proxy = new CutOff();
+    using proxy = await CutOff.start();
     await proxy.pass(5_000);
     proxy[cut] = false;
     await proxy.pass(30_000);
@@ -79,13 +84,13 @@ Deno.test("a proxy that is cut off serves a master only as long as that has all 
 });
 
 Deno.test("it stops within two and a half seconds, and not for a replica that was added to be promoted", async () => {
-  using proxy = new CutOff();
+  using proxy = await CutOff.start();
   await proxy.pass(5_000);
   proxy.isThere = false;
   proxy.heard = -1;
   await proxy.pass(2_500);
   assertEquals(proxy.done, ["withholds 1"]);
-  using grown = new CutOff();
+  using grown = await CutOff.start();
   await grown.pass(5_000);
   grown.isThere = false;
   grown.heard = 3;
@@ -96,7 +101,7 @@ Deno.test("it stops within two and a half seconds, and not for a replica that wa
 });
 
 Deno.test("without the rule a proxy serves, however long its coordinator is away", async () => {
-  using proxy = new CutOff();
+  using proxy = await CutOff.start();
   proxy.isRule = false;
   await proxy.pass(5_000);
   proxy.isThere = false;
