@@ -15,7 +15,6 @@ import {
   readMasters,
   type SentinelMaster,
   type SentinelSettings,
-  setMaster,
   watchMaster,
 } from "../redis/sentinel.ts";
 import type { Control } from "./control.ts";
@@ -87,8 +86,8 @@ export async function watchAt(
           `${addr} is another server there: store the servers under addresses that the sentinels reach`,
         );
       } else {
-        if (seen === undefined) await watchMaster(redis, name, address, settings);
-        await setMaster(redis, name, settings, auth);
+        const addition = seen === undefined ? address : undefined;
+        await watchMaster(redis, name, addition, settings, auth);
       }
     }
     if (problems.length > 0) throw new Error(problems.join(", "));

@@ -394,10 +394,10 @@ export class Sentinels {
   async #identityOf(addr: string): Promise<string> {
     using redis = await this.#context.open(addr);
     const info = await readInfo(redis, "server");
-    if (info["redis_mode"] === "sentinel") return runIdIn(info);
-    throw new StoreError(
-      `${addr} is no sentinel: it runs as ${info["redis_mode"] ?? "something else"}`,
-    );
+    // The second is Valkey's.
+    const mode = info["redis_mode"] ?? info["server_mode"] ?? "something else";
+    if (mode === "sentinel") return runIdIn(info);
+    throw new StoreError(`${addr} is no sentinel: it runs as ${mode}`);
   }
 
   async #save(record: SentinelsRecord): Promise<void> {

@@ -77,29 +77,17 @@ export async function readMasters(
 }
 
 /**
- * Has a sentinel watch a master, which it does not yet watch.
+ * Has a sentinel watch a master, and tells it how.
  *
- * @param ip An address literal: only newer sentinels look up names, if they are told to.
+ * @param addition The master's address, a literal as only newer sentinels look up names; left out: it is
+ * watched already.
+ * @param auth How it logs in to the servers.
  * @throws As {@linkcode readMasters}.
  */
 export async function watchMaster(
   redis: RedisConnection,
   name: string,
-  { hostname: ip, port }: Address,
-  settings: SentinelSettings,
-): Promise<void> {
-  await redis.call("SENTINEL", "MONITOR", name, ip, port, settings.quorum);
-}
-
-/**
- * Tells a sentinel how to watch a master.
- *
- * @param auth How it logs in to the servers.
- * @throws As {@linkcode readMasters}.
- */
-export async function setMaster(
-  redis: RedisConnection,
-  name: string,
+  addition: Address | undefined,
   settings: SentinelSettings,
   auth: { readonly user: string; readonly password: Secret },
 ): Promise<void> {
@@ -110,7 +98,13 @@ export async function setMaster(
   ];
   if (auth.password.isSet) words.push("auth-pass", auth.password.reveal());
   if (auth.user !== "") words.push("auth-user", auth.user);
-  await redis.call("SENTINEL", "SET", name, ...words);
+  const requests: Word[][] = [["SENTINEL", "SET", name, ...words]];
+  if (addition !== undefined) {
+    requests.unshift(["SENTINEL", "MONITOR", name, addition.hostname, addition.port, quorum]);
+  }
+  // In one piece: before Redis 6.2, a sentinel that has connected without the password stays so.
+  const refused = (await redis.pipeline(requests)).find((reply) => reply instanceof RedisError);
+  if (refused !== undefined) throw refused;
 }
 
 /** Has a sentinel watch a master no longer; nothing happens when it does not. */

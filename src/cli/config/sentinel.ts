@@ -62,7 +62,8 @@ const ROWS: readonly ConfigRow[] = [
   {
     name: "resync",
     summary: "Make all sentinels forget this product, and watch the masters of the slot table.",
-    details: "Needed after sentinel_… keys have changed, and when sentinels disagree.",
+    details:
+      "Needed after sentinel_… keys or the password of the servers have changed, and when sentinels disagree.",
     run: async (_values, context) => {
       const json = await (await context.client()).resyncSentinels();
       return { json, text: "all sentinels watch the masters of the slot table" };
