@@ -331,9 +331,10 @@ class KillRun {
         each((way, tag) => ledger.firstAfter(way, tag, struckMs, oldId) !== undefined).every(
           Boolean,
         ),
-    ).catch((error) =>
-      this.#violated(`${error.message}: ${JSON.stringify(Object.fromEntries(ledger.errors))}`)
-    );
+    ).catch((error) => {
+      this.#options.over.throwIfAborted();
+      this.#violated(`${error.message}: ${JSON.stringify(Object.fromEntries(ledger.errors))}`);
+    });
     const firstMs = each((way, tag) =>
       Math.round((ledger.firstAfter(way, tag, struckMs, oldId)?.atMs ?? Infinity) - struckMs)
     );
