@@ -143,7 +143,7 @@ function formatServers({ groups }: ClusterView): string {
   const rows = groups.flatMap(({ id, slots, servers }): Cell[][] => {
     if (servers.length === 0) return [[`${id}`, slots, "no servers", "", "", null, null, null, ""]];
     return servers.map((server) => [
-      ...[`${id}`, slots, server.addr, server.type, describeServer(server)],
+      ...[`${id}`, slots, server.addr, server.type, describeServer(server) + readsOf(server)],
       ...[server.keys, roundOrNull(server.ops), server.clients],
       server.memory_bytes === null ? "-" : formatBytes(server.memory_bytes),
     ]);
@@ -161,6 +161,13 @@ function describeServer({ is_reachable, problem, down_seconds, replication }: Se
   return replication.is_up
     ? `up, ${replication.lag_bytes ?? "?"} bytes behind`
     : "up, not connected to its master";
+}
+
+/** What part of its group's reads it gets, where clients read from replicas. */
+function readsOf({ reads }: ServerView): string {
+  if (!reads) return ""; // an older dashboard says nothing of them
+  if (reads.why_out !== "") return `, no reads: ${reads.why_out}`;
+  return reads.share === null ? "" : `, ${Math.round(100 * reads.share)} % of reads`;
 }
 
 function formatProxies(proxies: readonly ProxyView[]): string {

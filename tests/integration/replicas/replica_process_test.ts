@@ -123,6 +123,16 @@ Deno.test("a proxy finds replicas that are added, and forgets those that are rem
     });
   });
 
+  await t.step("so does config status, and why one gets none", async () => {
+    b.pause();
+    await until(async () => {
+      await shares(client, []);
+      const text = await configure(proxy, "--output=table", "status");
+      return /slave .*, \d+ % of reads /.test(text) && / no reads: \w.* /.test(text);
+    });
+    b.resume();
+  });
+
   await t.step("a promoted one is master, and the others serve after it", async () => {
     await configure(proxy, "server", "promote", "1", a.addr);
     await until(async () => {

@@ -205,6 +205,22 @@ Deno.test("reads from replicas", async (t) => {
     await using proxy = await start(group, "prefer_master");
     using client = await proxy.client();
     assertEquals(await whoAnswers(client), ["master"]);
+    const options = { replicaLagMs: 10_000 };
+    for (const policy of ["prefer_master", "nearest"] as const) {
+      await using patient = await start(group, policy, options, { distance: 0 });
+      using stuck = await patient.client();
+      using other = await patient.client();
+      assertEquals(await stuck.call("GET", WHO), "master");
+      group.master.pause();
+      try {
+        await stuck.send("GET", WHO);
+        await delay(400); // longer than a server may take that is asked first
+        await allAnswer(other);
+      } finally {
+        group.master.resume();
+      }
+      assertEquals((await stuck.read()).value, "master");
+    }
   });
 
   await t.step(
