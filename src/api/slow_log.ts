@@ -4,20 +4,19 @@
  * @module
  */
 
-/** The stages of a request, in their order. */
-export const SLOW_STAGES = [
-  "queue",
-  "slot",
-  "key",
-  "proxy",
-  "send",
-  "network",
-  "server",
-  "receive",
-  "order",
-  "write",
-  "loop",
-] as const;
+/** The stages of a request; `src/router/slow_log/stages.ts` explains them. */
+type Stage =
+  | "queue"
+  | "slot"
+  | "key"
+  | "proxy"
+  | "send"
+  | "network"
+  | "server"
+  | "receive"
+  | "order"
+  | "write"
+  | "loop";
 
 /** A slow request. */
 export interface SlowRequestEntry {
@@ -27,7 +26,7 @@ export interface SlowRequestEntry {
   /** From when it was read until its reply was written, in microseconds. */
   readonly usecs: number;
   /** What each stage took of that; they add up. */
-  readonly stages: Readonly<Partial<Record<(typeof SLOW_STAGES)[number], number>>>;
+  readonly stages: Readonly<Partial<Record<Stage, number>>>;
   readonly command: string;
   /** Cut, without passwords. */
   readonly args: readonly string[];

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { SlowLogAnswer } from "../api/slow_log.ts";
+import type { Secret } from "../base/secret.ts";
 import { productFetch } from "../api/product_http.ts";
 import type { ProxyStats, Sighting } from "../api/proxy_stats.ts";
 import { parseAddress } from "../base/address.ts";
@@ -162,12 +164,27 @@ export async function askSighting(proxy: ProxyRecord, addr: string): Promise<num
   return (await response.json() as Sighting).silent_ms;
 }
 
+/**
+ * The slow requests of a proxy.
+ *
+ * @param token What the proxy may want to see.
+ * @throws {Error} When it does not answer, or does not tell us; the message says why.
+ */
+export async function askSlowLog(proxy: ProxyRecord, token?: Secret): Promise<SlowLogAnswer> {
+  const headers = token?.isSet ? { authorization: `Bearer ${token.reveal()}` } : {};
+  const response = await get(proxy, "/slowlog", ANSWER_MS, headers);
+  if (response.ok) return await response.json() as SlowLogAnswer;
+  const text = (await response.text()).trim();
+  throw new Error(`it answers with status ${response.status}: ${text.slice(0, 200)}`);
+}
+
 async function get(
   { debug_var_addr: addr }: ProxyRecord,
   path: string,
   ms = ANSWER_MS,
+  headers: Record<string, string> = {},
 ): Promise<Response> {
-  return await productFetch(addr, path, { signal: AbortSignal.timeout(ms) });
+  return await productFetch(addr, path, { signal: AbortSignal.timeout(ms), headers });
 }
 
 /** Why a fetch failed, without the library's decoration. */

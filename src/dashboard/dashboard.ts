@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { Secret } from "../base/secret.ts";
 import type { ClusterView, EventView } from "../api/cluster_view.ts";
 import { parseAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
@@ -275,6 +276,11 @@ export class Dashboard implements Control {
     } finally {
       await this.#reread();
     }
+  }
+
+  /** What is shown to proxies that tell what clients have sent. */
+  get proxyToken(): Secret | undefined {
+    return this.#options.proxyToken;
   }
 
   /** Changes users or tokens; what was changed is in force when this resolves. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Secret } from "../base/secret.ts";
 import type { ConfirmTimes } from "../control/confirm.ts";
 import type { SentinelOptions } from "../control/sentinel_options.ts";
 import type { ServerAuth } from "../control/servers.ts";
@@ -35,6 +36,8 @@ export interface DashboardOptions {
   readonly migrate?: Omit<MigrationOptions, "user" | "password" | "slowestProxy">;
   /** Whether changes need a token. */
   readonly needsToken: boolean;
+  /** What is shown to proxies that tell what clients have sent. @default nothing */
+  readonly proxyToken?: Secret;
   /** Whether the entry of a Codis 2.0 dashboard is removed. */
   readonly takeOver: boolean;
   /** File of the audit trail. @default none */

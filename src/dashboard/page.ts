@@ -55,6 +55,7 @@ import slotMap from "./page/slot_map.js" with { type: "text" };
 import slotPainting from "./page/slot_painting.js" with { type: "text" };
 import slotRanges from "../model/slot_ranges.js" with { type: "text" };
 import slots from "./page/slots.js" with { type: "text" };
+import slowLog from "./page/slow_log.js" with { type: "text" };
 import slotsCss from "./page/slots.css" with { type: "text" };
 import themeCss from "./page/theme.css" with { type: "text" };
 import theme from "./page/theme.js" with { type: "text" };
@@ -126,6 +127,7 @@ const FILES: Readonly<Record<string, string>> = {
   "slot_painting.js": slotPainting,
   "slot_ranges.js": slotRanges,
   "slots.js": slots,
+  "slow_log.js": slowLog,
   "theme.js": theme,
   "uplot.js": uplot,
   "who.js": who,

@@ -72,6 +72,7 @@ export function makeDashboard(
       bigKeyPolicy: config.migrateBigKeyPolicy,
     },
     needsToken: token.isSet,
+    proxyToken: token,
     takeOver,
     auditLog: config.auditLog,
     webhook: webhookTarget(config, place),

@@ -40,6 +40,7 @@ import { REDIS_USER_ROUTES } from "./redis_user.ts";
 import { type ApiRoute, type Call, findRoute } from "./route.ts";
 import { SENTINEL_ROUTES } from "./sentinel.ts";
 import { SERVER_GROUP_ROUTES } from "./server_group.ts";
+import { SLOWLOG_ROUTES } from "./slowlog.ts";
 import { SLOT_ROUTES } from "./slot.ts";
 import { SLOT_RULE_ROUTES } from "./slot_rule.ts";
 import { TOKEN_ROUTES } from "./token.ts";
@@ -71,6 +72,7 @@ export const API_TABLE: readonly ApiRoute[] = [
   REDIS_USER_ROUTES,
   SENTINEL_ROUTES,
   SERVER_GROUP_ROUTES,
+  SLOWLOG_ROUTES,
   SLOT_ROUTES,
   SLOT_RULE_ROUTES,
   TOKEN_ROUTES,

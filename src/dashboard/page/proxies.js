@@ -9,6 +9,7 @@ import { Badge, Empty, Unchanged } from "./elements.js";
 import { bytes, counted, duration, millis, peerUrl, short, UNKNOWN, whole } from "./format.js";
 import { html } from "./html.js";
 import { AllowedCommands } from "./rules.js";
+import { SlowRequests } from "./slow_log.js";
 
 /** @import { ClusterView, ProxyView } from "../../api/cluster_view.ts" */
 
@@ -56,6 +57,7 @@ export function Proxies({ view }) {
             </tbody>
           </table>
         `}
+      <${SlowRequests} now=${view.at} />
       <${AllowedCommands} commands=${view.allowed_commands} />
     </div>
   `;

@@ -30,7 +30,7 @@ export class LoopWatch {
   #next = 0;
   #beats = 0;
   #dueMs = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
 
   /** @param onStall Called after each stall, with its length in milliseconds. */
   constructor(onStall: (ms: number) => void) {
@@ -42,12 +42,9 @@ export class LoopWatch {
     if (this.#beats >= BEATS_LOW) return;
     const isBeating = this.#beats > 0;
     this.#beats = BEATS_MAX;
-    if (!isBeating) this.#beatLater();
-  }
-
-  #beatLater(): void {
+    if (isBeating) return;
     this.#dueMs = clock.nowMs + BEAT_MS;
-    this.#timer = setTimeout(() => this.#beat(), BEAT_MS);
+    this.#timer = setInterval(() => this.#beat(), BEAT_MS);
   }
 
   #beat(): void {
@@ -59,7 +56,8 @@ export class LoopWatch {
       this.#next = (this.#next + 1) % STALLS_KEPT;
       this.#onStall(lateMs);
     }
-    if (--this.#beats > 0) this.#beatLater();
+    this.#dueMs = nowMs + BEAT_MS;
+    if (--this.#beats <= 0) this.stop();
   }
 
   /** For how long of this time the loop was held up, in milliseconds. */
@@ -76,6 +74,6 @@ export class LoopWatch {
   /** Watches no more. */
   stop(): void {
     this.#beats = 0;
-    clearTimeout(this.#timer);
+    clearInterval(this.#timer);
   }
 }
