@@ -32,8 +32,8 @@ const AGAIN_MS = [2, 10, 50];
 const POLLS_KEPT = 256;
 /** A replica whose oldest request waits for longer is passed over, in milliseconds. */
 const SLOW_MS = 250;
-/** The least time after which the requests of a replica that says nothing go to the master, in milliseconds. */
-const SILENT_MS_MIN = 500;
+/** Bounds of the time after which the requests of a replica that says nothing go to the master, in milliseconds. */
+const SILENT_MS = { min: 500, max: 2_000 } as const;
 
 /** The first that hides keys which have expired from those who read from a replica. */
 const HIDES_EXPIRED = "3.2";
@@ -315,7 +315,8 @@ export class ReplicaGroup {
 
   /** What waits for a replica that says nothing is sent to the master instead. */
   #breakOffSilent(): void {
-    const limitMs = Math.max(SILENT_MS_MIN, this.#bounds.replicaLagMs);
+    const { replicaLagMs } = this.#bounds;
+    const limitMs = Math.min(SILENT_MS.max, Math.max(SILENT_MS.min, replicaLagMs));
     for (const { server } of this.replicas) {
       if (clock.nowMs - server.heardMs <= limitMs) continue;
       for (const backend of [...server.backends()]) {

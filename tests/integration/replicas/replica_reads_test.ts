@@ -268,6 +268,19 @@ Deno.test("reads from replicas", async (t) => {
     },
   );
 
+  await t.step("do not wait for a replica that stops as long as data may be old", async () => {
+    await using proxy = await start(group, "prefer_replica", { replicaLagMs: 60_000 });
+    using client = await proxy.client();
+    await allAnswer(client);
+    for (const replica of group.replicas) replica.pause();
+    const began = performance.now();
+    const replies = await client.pipeline([["GET", WHO], ["SET", sameSlot, 1]]);
+    assertEquals(replies.map(({ value }) => value), ["master", "OK"]);
+    assert(performance.now() - began < 4_000, `${performance.now() - began} ms`);
+    for (const replica of group.replicas) replica.resume();
+    assertEquals(proxy.leftovers(), []);
+  });
+
   await t.step("of a replica that dies are answered by the master, each once", async () => {
     await using proxy = await start(group, "prefer_replica");
     using client = await proxy.client();
