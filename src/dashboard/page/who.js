@@ -9,7 +9,8 @@
 /** Actions that need the role admin; all others need operator. */
 const ADMIN_ACTIONS = [
   ...["remove_group", "remove_server", "init_slots", "remove_fences", "remove_locks"],
-  ...["add_redis_user", "set_redis_user", "limit_redis_user", "delete_redis_user"],
+  ...["add_redis_user", "set_redis_user", "limit_redis_user", "reads_of_redis_user"],
+  "delete_redis_user",
   ...["add_sentinel", "remove_sentinel"],
   ...["add_user", "set_user", "remove_user", "add_token", "remove_token"],
 ];
