@@ -13,7 +13,13 @@ const AFTER_SECONDS = 1;
 Deno.test("masters die and stand still under load: served in time, and nothing confirmed is lost", async () => {
   const report = await runKills({
     ...{ coordinator: "embedded", groups: 1, proxies: 2, dashboards: 1, cpu: 1 },
-    ...{ kills: 2, kinds: ["kill", "all-lag-stop"], after: AFTER_SECONDS, replicas: 1 },
+    ...{
+      kills: 2,
+      kinds: ["kill", "all-lag-stop"],
+      isInTurn: true,
+      after: AFTER_SECONDS,
+      replicas: 1,
+    },
     ...{ clients: 4, keys: 300, rate: 100, seconds: 60, seed: 1 },
     over: new AbortController().signal,
     tell: (line) => console.log(line),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { EventsAnswer } from "../../../src/api/answers.ts";
 import type { GroupView } from "../../../src/api/cluster_view.ts";
 import { until } from "../../support/deadline.ts";
 import type { RedisServer } from "../../support/redis_server.ts";
@@ -34,12 +35,22 @@ export async function membersOf(cluster: Cluster, group: number): Promise<RedisS
   return inOrder.map(({ addr }) => cluster.serverAt(addr) as RedisServer);
 }
 
-/** What the dashboard that leads has told since a moment of writes that are lost. */
-export async function toldSince(cluster: Cluster, sinceMs: number): Promise<string[]> {
-  const { events } = await cluster.ask(`/api/events?kind=lost_writes&since=${sinceMs}`) as {
-    events: { text: string }[];
-  };
-  return events.map(({ text }) => text);
+/** What the dashboard that leads has told of writes that are lost, by the event's id. */
+export async function lossesTold(
+  cluster: Cluster,
+): Promise<ReadonlyMap<string, { readonly text: string; readonly count: number }>> {
+  const { events } = await cluster.ask("/api/events?kind=lost_writes&limit=500") as EventsAnswer;
+  return new Map((events ?? []).map(({ id, text, count }) => [id, { text, count }]));
+}
+
+/** The texts of those that were not there `before`, or not as often: equal ones in a row are one event. */
+export async function toldSince(
+  cluster: Cluster,
+  before: Awaited<ReturnType<typeof lossesTold>>,
+): Promise<string[]> {
+  return [...await lossesTold(cluster)]
+    .filter(([id, { count }]) => count > (before.get(id)?.count ?? 0))
+    .map(([, { text }]) => text);
 }
 
 /** How many of these tokens are in the files of lost writes. */

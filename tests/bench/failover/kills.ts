@@ -21,6 +21,7 @@ import { Dice } from "../consistency/operations.ts";
 import {
   compareLists,
   keptOf,
+  lossesTold,
   membersOf,
   runIdOf,
   tagsOfGroups,
@@ -37,6 +38,8 @@ export interface KillOptions extends Pick<ClusterOptions, "coordinator" | "cpu" 
   readonly kills: number;
   /** Kinds of {@linkcode STRIKE_KINDS}. */
   readonly kinds: readonly string[];
+  /** Whether they are struck in this order, not by chance. @default false */
+  readonly isInTurn?: boolean;
   /** `failover_after`, in seconds. */
   readonly after: number;
   /** `min-replicas-to-write` of the servers, and WAIT of the clients. */
@@ -291,7 +294,8 @@ class KillRun {
   }
 
   #kind(): string {
-    const { kinds } = this.#options;
+    const { isInTurn, kinds } = this.#options;
+    if (isInTurn === true) return kinds[this.strikes.length % kinds.length]!;
     const bag = kinds.flatMap((kind) => Array.from({ length: STRIKES[kind]!.weight }, () => kind));
     return this.#dice.one(bag);
   }
@@ -316,7 +320,7 @@ class KillRun {
     );
     await delay(this.#dice.between(0, 500));
 
-    const struckAt = Date.now();
+    const before = await lossesTold(this.#cluster);
     let struckMs = 0;
     this.#tell(`${this.strikes.length + 1}: ${kind} ${old}, the master of group ${group}`);
     const back = await STRIKES[kind]!.strike({
@@ -347,7 +351,7 @@ class KillRun {
     const { acknowledged } = ledger;
     const { doubled, lost } = await compareLists(ledger, promoted, tags);
     for (const key of doubled) this.#violated(`tokens of ${key} were written twice`);
-    const told = await toldSince(this.#cluster, struckAt);
+    const told = await toldSince(this.#cluster, before);
     const kept = await keptOf(this.#cluster.logs, lost);
     const strike: Strike = {
       ...{ kind, group, old, promoted: promoted.addr, firstMs, wellMs, kept, told },

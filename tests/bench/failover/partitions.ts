@@ -13,7 +13,15 @@ import { until } from "../../support/deadline.ts";
 import type { RedisServer } from "../../support/redis_server.ts";
 import { Cluster } from "../consistency/cluster.ts";
 import { timeOf } from "../consistency/item.ts";
-import { compareLists, membersOf, runIdOf, tagsOfGroups, toldSince, WELL_MS } from "./group.ts";
+import {
+  compareLists,
+  lossesTold,
+  membersOf,
+  runIdOf,
+  tagsOfGroups,
+  toldSince,
+  WELL_MS,
+} from "./group.ts";
 import { Ledger, type Way } from "./ledger.ts";
 import { type Loss, Networks } from "./networks.ts";
 
@@ -227,7 +235,7 @@ class PartitionRun {
       SETTLED_MS,
     );
     await delay(CALM_MS);
-    const since = Date.now();
+    const before = await lossesTold(this.#cluster);
     const sinceMs = performance.now();
     const wrong: string[] = [];
     await this.#networks.lose(this.#losses(cuts, old, members));
@@ -250,7 +258,7 @@ class PartitionRun {
     const expectedWrites = writes ?? this.#ways.map(() => isPromoted ? "new" : "old");
     const findings = await compareLists(ledger, master, [tag]);
     const lost = findings.lost.length;
-    const told = await toldSince(this.#cluster, since);
+    const told = await toldSince(this.#cluster, before);
     const overlapMs = Math.round(ledger.overlaps()[0]?.ms ?? 0);
     if (seen !== expected) wrong.push(`it was ${seen}`);
     if (byProxy.join() !== expectedWrites.join()) {
