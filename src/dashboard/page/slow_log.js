@@ -85,12 +85,12 @@ function Item({ slow, now }) {
       <time>${clockTime(slow.at, now)}</time>
       <div>
         <b>${millis(slow.usecs / 1000)}</b>${" "}
+        <code>${text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text}</code>${" "}
         ${longest === undefined ? null : html`
           <${Badge} tone=${longest.name === "server" ? "warning" : "busy"}>
             ${`${longest.name}: ${MEANING[/** @type {keyof typeof MEANING} */ (longest.name)]}`}
           </${Badge}>
         `}
-        <code>${text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text}</code>
         <small>
           ${stages.map(({ name, usecs }) => `${name} ${millis(usecs / 1000)}`).join(", ")}
         </small>

@@ -1,0 +1,35 @@
+/** The slow log's bounds: entries, how many are made in a second, ids of several workers. */
+
+import { assertEquals } from "@std/assert";
+import { mergeSlow, SlowLog } from "../../../../src/router/slow_log/slow_log.ts";
+
+const SLOW = {
+  ...{ usecs: 20_000, stages: { server: 20_000 }, command: "get", args: ["get", "k"] },
+  ...{ client: "", clientName: "", user: "default", server: "", slot: 1 },
+  ...{ requestBytes: 1, replyBytes: 1, end: "answered" as const },
+};
+
+Deno.test("where everything is slow, few entries are made", () => {
+  const log = new SlowLog(10_000, { index: 0, count: 1 });
+  assertEquals([log.isDue(9.9, 0), log.isDue(10, 0)], [false, true]);
+  const made = (nowMs: number) => {
+    let count = 0;
+    while (count < 1_000 && log.isDue(50, nowMs)) count++;
+    return count;
+  };
+  assertEquals([made(1), made(1), made(501), made(60_000)], [127, 0, 100, 128]);
+  log.set({ slowerThanUs: -1 });
+  assertEquals([log.isOn, log.isDue(1e6, 120_000)], [false, false]);
+});
+
+Deno.test("entries of several workers have ids of their own, the newest first", () => {
+  const logs = [0, 1].map((index) => new SlowLog(0, { index, count: 2 }));
+  for (const log of [logs[0]!, logs[1]!, logs[0]!]) log.add(SLOW);
+  const merged = mergeSlow(logs.map((log) => log.read({ isReset: true })));
+  assertEquals(merged.map(({ id }) => id).toSorted(), [0, 1, 2]);
+  assertEquals(logs.map((log) => log.read({}).entries.length), [0, 0]);
+  for (let i = 0; i < 200; i++) logs[0]!.add(SLOW);
+  assertEquals(logs[0]!.read({}).entries.length, 128);
+  logs[0]!.set({ length: 3 });
+  assertEquals(logs[0]!.read({}).entries.length, 3);
+});
