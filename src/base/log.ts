@@ -15,6 +15,8 @@ import { LogFile } from "./log_file.ts";
 import { entryOf, formatEntry, type LogEntry, type LogFormat } from "./log_line.ts";
 import { LogRepeats } from "./log_repeats.ts";
 
+export type { Logger };
+
 /** The levels of Codis 2.0, most to least important. */
 export type LogLevel = "error" | "warn" | "info" | "debug";
 
@@ -124,6 +126,13 @@ export function reopenLog(signal: Deno.Signal): void {
       error,
     });
   }
+}
+
+/**
+ * Writes the error that ends the process to the log file, too: whoever starts it sees it on standard error.
+ */
+export function logEnd(error: unknown): void {
+  if (file !== undefined) logger("log").error("the process ends: {error}", { error });
 }
 
 /** Ends logging and closes the file. */

@@ -16,6 +16,8 @@ export interface LogEntry {
   readonly level: LogtapeLevel;
   /** The module that has written it: `router`. */
   readonly module: string;
+  /** The worker that has written it, where there are several. */
+  readonly worker?: number;
   /** The whole text. */
   readonly message: string;
   /** The text without its values, `backend {address} is ready`: what kind of event it is. */

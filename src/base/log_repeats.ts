@@ -20,6 +20,8 @@ const WINDOW_MS = 60_000;
 const SAME_MAX = 3;
 /** How many lines are written in that time that differ in their values only. */
 const ALIKE_MAX = 20;
+/** Within which several workers write a line of the same event, in milliseconds. */
+const ECHO_MS = 1_000;
 /** Kinds of lines that are remembered; further ones are written. */
 const KINDS_MAX = 1_000;
 
@@ -52,13 +54,18 @@ export class LogRepeats {
     if (level === "debug" || level === "trace") return this.#write(entry);
     const sameKey = `${level} ${module} ${message}`;
     const same = this.#kinds.get(sameKey);
+    // Each worker says what all of them see.
+    if (same !== undefined && isEcho(same.last, entry)) return;
     if (same !== undefined && same.shown >= SAME_MAX) return count(same, entry);
     if (hasWords(event) && event !== message) {
       const alike = this.#kindOf(`${level} ${module} ${event}`, "more like it", entry);
       if (alike !== undefined && alike.shown++ >= ALIKE_MAX) return count(alike, entry);
     }
     const kind = same ?? this.#kindOf(sameKey, "times more", entry);
-    if (kind !== undefined) kind.shown++;
+    if (kind !== undefined) {
+      kind.shown++;
+      kind.last = entry;
+    }
     this.#write(entry);
   }
 
@@ -104,6 +111,10 @@ export class LogRepeats {
     const message = `${last.message} (${more} ${what} in ${seconds} s)`;
     this.#write({ ...last, at: Date.now(), message, values });
   }
+}
+
+function isEcho(last: LogEntry, { at, worker }: LogEntry): boolean {
+  return worker !== last.worker && at - last.at < ECHO_MS;
 }
 
 function count(kind: Kind, entry: LogEntry): void {

@@ -39,7 +39,8 @@ export const ROOT: CommandGroup = {
 const DEFAULT = proxyCommand;
 
 /** Deno's message about files that no program may use, and what our users read instead. */
-const DENO_REFUSAL = /Requires \w+ access to "[^"]*", run again with the --allow-\S+ flag/g;
+const DENO_REFUSAL =
+  /Requires (all access to "[^"]*"|\w+ access to "\/(dev|proc|sys)\/[^"]*"), run again with the --allow-\S+ flag/g;
 const SYSTEM_FILES = "files below /dev, /proc and /sys cannot be used";
 
 /** Codis 2.0's program for the commands that are below `config` here. */

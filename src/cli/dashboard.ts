@@ -5,11 +5,11 @@
  */
 
 import { type Address, formatAddress, parseListenAddress } from "../base/address.ts";
-import { logger, reopenLog, startLog, stopLog } from "../base/log.ts";
+import { logEnd, logger, reopenLog, startLog, stopLog } from "../base/log.ts";
 import { productUrl } from "../api/product_http.ts";
 import { ProcessSignals } from "../base/process_signals.ts";
 import { rereadSecrets } from "../config/secrets.ts";
-import { type Config, loadConfig } from "../config/config.ts";
+import { type Config, loadConfig, type LoadedConfig } from "../config/config.ts";
 import { backendTlsFiles, httpTlsFiles } from "../config/tls.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
@@ -69,11 +69,25 @@ export const dashboardCommand: Subcommand = {
 
 async function runDashboard(values: FlagValues): Promise<number> {
   const asked = readFlag(values, "addr", parseListenAddress);
-  const { config, warnings, secrets } = await loadConfig(values["c"]!, "control");
-  startLog(logOptions(values, config));
+  const loaded = await loadConfig(values["c"]!, "control");
+  startLog(logOptions(values, loaded.config));
+  try {
+    return await serveUntilStopped(values, asked, loaded);
+  } catch (error) {
+    logEnd(error);
+    throw error;
+  } finally {
+    stopLog();
+  }
+}
+
+async function serveUntilStopped(
+  values: FlagValues,
+  asked: Address,
+  { config, warnings, secrets }: LoadedConfig,
+): Promise<number> {
   const log = logger("dashboard");
   await using undo = new AsyncDisposableStack();
-  undo.defer(stopLog);
   // Before anything else: a signal during the start must stop the start cleanly.
   const signals = undo.use(new ProcessSignals());
   const { stopping } = signals;

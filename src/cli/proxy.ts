@@ -6,7 +6,7 @@
 
 import { type Address, parseListenAddress } from "../base/address.ts";
 import { formatByteSize, parseByteSize } from "../base/byte_size.ts";
-import { logger, startLog, stopLog } from "../base/log.ts";
+import { logEnd, logger, startLog, stopLog } from "../base/log.ts";
 import { loadConfig } from "../config/config.ts";
 import { ConfigError } from "../config/error.ts";
 import { defaultWorkers } from "../proxy/workers/open_data_plane.ts";
@@ -72,6 +72,9 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
     const identify = identifier(config);
     const parts = { identify, attach, serverTls, httpTls };
     return await runProxy({ config, secrets, listen, http, workers, ...parts });
+  } catch (error) {
+    logEnd(error);
+    throw error;
   } finally {
     stopLog();
   }

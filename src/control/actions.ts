@@ -19,7 +19,7 @@ import {
   loadAnswers,
 } from "../store/actions.ts";
 import { withLock } from "../store/lock.ts";
-import { type Store, StoreError } from "../store/store.ts";
+import { logFailure, type Store, StoreError } from "../store/store.ts";
 
 /** Codis 2.0 always keeps this many more actions than its command asks for. */
 const KEPT_BESIDES = 500;
@@ -86,7 +86,7 @@ export function keepNewestActions(store: Store, keep: number): () => void {
     try {
       await removeOldActions(store, keep);
     } catch (error) {
-      log.warn("old actions were not removed: {error}", { error });
+      logFailure(store, log, "old actions were not removed", error);
     }
   });
 }

@@ -20,7 +20,7 @@ import { readInfo, type RedisInfo, runIdIn } from "../redis/info.ts";
 import { type FailedMaster, loadFailedMasters } from "../store/failed_masters.ts";
 import { loadGroup } from "../store/groups.ts";
 import { withLock } from "../store/lock.ts";
-import { readIfThere, StoreError } from "../store/store.ts";
+import { logFailure, readIfThere, StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
 import { pointServersAt } from "./group_roles.ts";
 import { readStream, writesIn } from "./lost_writes.ts";
@@ -83,7 +83,12 @@ export class Rejoin {
       try {
         this.#failed = await loadFailedMasters(this.#control.store);
       } catch (error) {
-        log.warn("masters that failed cannot be read from the store: {error}", { error });
+        logFailure(
+          this.#control.store,
+          log,
+          "masters that failed cannot be read from the store",
+          error,
+        );
       }
     }
     for (const [addr, failed] of this.#failed) {

@@ -81,6 +81,11 @@ export class MigrationJob {
     return this.#retry.problem !== "";
   }
 
+  /** Why it cannot go on; `""`: it can. */
+  get problem(): string {
+    return this.#retry.problem;
+  }
+
   /** The route it shall take; `undefined` while that is not known, or there is nothing to do. */
   get route(): StreamRoute | undefined {
     const { step, task } = this;

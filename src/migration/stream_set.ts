@@ -48,6 +48,8 @@ export class StreamSet {
   readonly #retries = new Map<string, RetryState>();
   /** What has arrived on routes that still have slots to move, by route. */
   readonly #summaries = new Map<string, MigrationSummary>();
+  /** The problem of a slot that was reported last, by route. */
+  readonly #problems = new Map<string, string>();
   readonly #moveLocks = new Map<string, MoveLock>();
   /** Groups that must not take part, and how many callers asked for that. */
   readonly #excluded = new Map<number, number>();
@@ -103,7 +105,10 @@ export class StreamSet {
         jobs.all().filter((job) => job.task.status === "pending" && isOnRoute(job, route))
           .map(({ task }) => task.slot_id),
       onProgress: () => this.#retries.delete(routeKey(route)),
-      letGo: (job) => job.stream = undefined,
+      letGo: (job) => {
+        job.stream = undefined;
+        this.#reportProblem(route, job);
+      },
       onFinish: (job) => {
         summary.add({ slotId: job.task.slot_id, progress: job.progress });
         jobs.finish(job);
@@ -154,12 +159,23 @@ export class StreamSet {
     this.#options.onEnd();
   }
 
+  /** Reports why a slot cannot go on, once for all slots of its route that have the same problem. */
+  #reportProblem(route: StreamRoute, { problem, task }: MigrationJob): void {
+    const { control } = this.#options.writer;
+    const key = routeKey(route);
+    if (problem === "" || this.#problems.get(key) === problem) return;
+    this.#problems.set(key, problem);
+    const what = `migration of slot ${task.slot_id} from group ${route.from} to ${route.to} waits`;
+    control.report("warning", `${what}: ${problem}`);
+  }
+
   /** Reports what has arrived, if nothing is left to move on the route. */
   #summarize(route: StreamRoute): void {
     const { jobs, timers, writer: { control } } = this.#options;
     if (jobs.all().some((job) => isOnRoute(job, route))) return;
     const summary = this.#summaries.get(routeKey(route));
     this.#summaries.delete(routeKey(route));
+    this.#problems.delete(routeKey(route));
     if (summary?.isEmpty === false) control.report("info", summary.text(timers.nowMs()));
   }
 

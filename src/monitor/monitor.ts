@@ -8,6 +8,7 @@
  * @module
  */
 
+import { logFailure, type Store } from "../store/store.ts";
 import { logger } from "../base/log.ts";
 import { repeat } from "../base/repeat.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
@@ -54,6 +55,7 @@ export class Monitor {
   readonly slotLoad: SlotLoad = new SlotLoad();
   readonly #serverOutages: ServerOutages;
   readonly #proxyOutages: ProxyOutages;
+  readonly #store: Store;
   readonly #timers: Timers;
   readonly #serverMs: number;
   readonly #ends: (() => void)[] = [];
@@ -67,6 +69,7 @@ export class Monitor {
   ) {
     const { timers = SYSTEM_TIMERS, askProxy, lagLimits = LAG_LIMITS, serverMs = SERVER_MS } =
       options;
+    this.#store = control.store;
     this.#timers = timers;
     this.#serverMs = serverMs;
     this.tree = new TreeMonitor(control.store);
@@ -134,7 +137,7 @@ export class Monitor {
     try {
       await this.tree.refresh();
     } catch (error) {
-      log.warn("slots and groups cannot be read: {error}", { error });
+      logFailure(this.#store, log, "slots and groups cannot be read", error);
     }
   }
 }

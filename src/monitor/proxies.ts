@@ -15,7 +15,7 @@ import type { ProxyLatency } from "../migration/throttle.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
 import { loadFences } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
-import type { Store } from "../store/store.ts";
+import { logFailure, type Store } from "../store/store.ts";
 
 const log = logger("dashboard");
 
@@ -76,7 +76,7 @@ export class ProxyMonitor {
       await Promise.all(records.map((record) => this.#askOne(record)));
       return true;
     } catch (error) {
-      log.warn("proxies cannot be read from the coordinator: {error}", { error });
+      logFailure(this.#store, log, "proxies cannot be read from the coordinator", error);
       return false;
     } finally {
       this.#isAsking = false;

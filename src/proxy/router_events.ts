@@ -26,34 +26,20 @@ export function routerEvents(slotWaitMs: number): RouterEvents {
     backendLost: ({ server, database, isListening }, cause, wasReady) => {
       const details = { address: server.address, database, cause };
       // What is said of all subscribers of a server together is enough.
-      if (wasReady && !isListening) {
+      if (isListening) {
+        router.debug("backend {address} db {database} not reachable: {cause}", details);
+      } else if (wasReady) {
         router.warn("backend {address} db {database} disconnected: {cause}", details);
-      } else router.debug("backend {address} db {database} not reachable: {cause}", details);
+      } else {
+        // Repeated for as long as clients ask: a line a minute says that it still holds.
+        router.warn(
+          "backend {address} db {database} not reachable: {cause}; its requests get errors: look at that server",
+          details,
+        );
+      }
     },
     ...circuitEvents(router),
-    sessionOpened: ({ id, remote }) =>
-      router.debug("session {id} opened by {remote}", { id, remote }),
-    sessionClosed: ({ id, remote }) =>
-      router.debug("session {id} of {remote} closed", { id, remote }),
-    sessionOverflowed: ({ id, remote, unsentBytes }) =>
-      router.warn(
-        "session {id} of {remote} closed: it has not read {unsentBytes} bytes of replies, more than session_max_buffer",
-        { id, remote, unsentBytes },
-      ),
-    sessionEvicted: ({ id, remote, unsentBytes }) =>
-      router.warn(
-        "session {id} of {remote} closed: all sessions hold more than proxy_max_buffer, and it holds most: {unsentBytes} bytes of unread replies",
-        { id, remote, unsentBytes },
-      ),
-    sessionMisunderstood: ({ remote }, error) =>
-      // By address alone, so that many from one are one line with a count.
-      router.warn(
-        "a client of {address} was closed: {error}; it does not speak the Redis protocol, or speaks TLS " +
-          "to a port without: look at what runs there",
-        { address: remote.replace(/:\d+$/, ""), error: error.replace(/^ERR /, "") },
-      ),
-    sessionTimedOut: ({ id, remote }, reason) =>
-      router.info("session {id} of {remote} closed: {reason}", { id, remote, reason }),
+    ...sessionEvents(router),
     serversDiffer: (parameter, one, two) =>
       router.warn(
         "CONFIG GET {parameter}: {two} has another value than {one}, whose value clients get",
@@ -98,6 +84,37 @@ function circuitEvents(
         "server {address} answers in time again: requests were refused for {openMs} ms",
         { address, openMs: Math.round(openMs) },
       ),
+  };
+}
+
+/** How clients come and go. */
+function sessionEvents(
+  router: ReturnType<typeof logger>,
+): Pick<RouterEvents, `session${string}` & keyof RouterEvents> {
+  return {
+    sessionOpened: ({ id, remote }) =>
+      router.debug("session {id} opened by {remote}", { id, remote }),
+    sessionClosed: ({ id, remote }) =>
+      router.debug("session {id} of {remote} closed", { id, remote }),
+    sessionOverflowed: ({ id, remote, unsentBytes }) =>
+      router.warn(
+        "session {id} of {remote} closed: it has not read {unsentBytes} bytes of replies, more than session_max_buffer",
+        { id, remote, unsentBytes },
+      ),
+    sessionEvicted: ({ id, remote, unsentBytes }) =>
+      router.warn(
+        "session {id} of {remote} closed: all sessions hold more than proxy_max_buffer, and it holds most: {unsentBytes} bytes of unread replies",
+        { id, remote, unsentBytes },
+      ),
+    sessionMisunderstood: ({ remote }, error) =>
+      // By address alone, so that many from one are one line with a count.
+      router.warn(
+        "a client of {address} was closed: {error}; it does not speak the Redis protocol, or speaks TLS " +
+          "to a port without: look at what runs there",
+        { address: remote.replace(/:\d+$/, ""), error: error.replace(/^ERR /, "") },
+      ),
+    sessionTimedOut: ({ id, remote }, reason) =>
+      router.info("session {id} of {remote} closed: {reason}", { id, remote, reason }),
   };
 }
 

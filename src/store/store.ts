@@ -5,6 +5,7 @@
  */
 
 import type { Coordinator, CreateOptions, ReadableTree } from "../coordinator/coordinator.ts";
+import type { Logger } from "../base/log.ts";
 import { NodeExistsError, NoNodeError } from "../coordinator/errors.ts";
 import { type StorePaths, storePaths } from "./paths.ts";
 
@@ -31,6 +32,20 @@ export class StoreError extends Error {
 /** The store of `product` in `coordinator`, whose closing stays the caller's. */
 export function storeOf(coordinator: Coordinator, product: string): Store {
   return { coordinator, product, paths: storePaths(product) };
+}
+
+/**
+ * Logs that a call has failed which is made again soon: as a warning, or for those who look for it, while the
+ * coordinator is away, which is said once where it is noticed.
+ */
+export function logFailure(
+  { coordinator }: Store,
+  log: Logger,
+  text: string,
+  error: unknown,
+): void {
+  const say = coordinator.state === "connected" ? log.warn.bind(log) : log.debug.bind(log);
+  say(`${text}: {error}`, { error });
 }
 
 /** Creates every folder of the tree that is missing: a transaction creates no parents. */

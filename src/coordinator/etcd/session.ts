@@ -169,7 +169,11 @@ export class EtcdSession {
 
   #move(next: CoordinatorState): void {
     if (next === "disconnected") {
-      log.warn("etcd cannot be reached: {problem}", { problem: this.#client.problem });
+      log.warn(
+        "etcd cannot be reached: {problem}; what is known stays in use, nothing can be changed: look " +
+          "at etcd and the network to it",
+        { problem: this.#client.problem },
+      );
     }
     this.#state = next;
     this.#events.onState(next);

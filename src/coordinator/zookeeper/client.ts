@@ -389,7 +389,11 @@ export class ZookeeperClient {
       case "DISCONNECTED":
         this.#lostMs = performance.now();
         this.#move("disconnected");
-        log.warn("connection to ZooKeeper {server} lost", { server });
+        log.warn(
+          "connection to ZooKeeper {server} lost; what is known stays in use, nothing can be changed " +
+            "until there is one again: look at ZooKeeper and the network to it",
+          { server },
+        );
         break;
       case "AUTH_FAILED":
         log.error("ZooKeeper {server} refuses our credentials", { server });

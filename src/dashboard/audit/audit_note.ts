@@ -69,7 +69,9 @@ function senderOf(request: Request): string {
 function argumentsOf(pathname: string, query: URLSearchParams, body: string): string {
   const fields = fieldsOf(body);
   const shown = isOfRedisUsers(pathname) ? withoutPassword : (text: string) => text;
-  const given = [...query, ...Object.entries(fields ?? {})].map(([name, value]) => {
+  const all = [...query, ...Object.entries(fields ?? {})];
+  // What Codis's forms leave empty says nothing.
+  const given = all.filter(([, value]) => value !== "").map(([name, value]) => {
     if (SECRETS.test(name)) return `${name}=***`;
     return `${name}=${typeof value === "string" ? shown(value) : written(value, shown)}`;
   });

@@ -13,7 +13,7 @@
  */
 
 import { clock } from "../../base/clock.ts";
-import { setLogLevel, startLog } from "../../base/log.ts";
+import { type LogLevel, setLogLevel, startLog } from "../../base/log.ts";
 import { RemoteCalls } from "../../base/remote_call.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import { invalidate } from "../../router/client/invalidation.ts";
@@ -37,6 +37,11 @@ scope.onmessage = ({ data }) => serve(data as WorkerStart);
 function setPause(pause: Pause, mode: PauseMode | null, ms: number): void {
   if (mode === null) pause.end();
   else pause.extend(mode, ms);
+}
+
+/** Hands every line to the process's log. */
+function logTo(pool: RemoteCalls<PoolCalls>, level: LogLevel, worker: number): void {
+  startLog({ level, write: (entry) => pool.notify("writeLogEntry", { ...entry, worker }) });
 }
 
 function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
@@ -82,7 +87,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     close: () => plane.close(),
   };
   const pool = new RemoteCalls<PoolCalls>((message) => scope.postMessage(message), own);
-  startLog({ level: logLevel, write: (entry) => pool.notify("writeLogEntry", entry) });
+  logTo(pool, logLevel, index);
   const plane = new LocalPlane(
     options,
     {

@@ -73,3 +73,17 @@ Deno.test("what was counted is not lost at the end", () => {
   assertEquals(written(), ["server away (2 times more in 9 s)"]);
   assertEquals(timers.nextMs, undefined);
 });
+
+Deno.test("what every worker sees at once is one line", () => {
+  const { log, written } = repeats();
+  const entry = { level: "warning", module: "router", event: "lost", values: {} } as const;
+  const say = (at: number, worker: number) => log.take({ ...entry, at, worker, message: "lost" });
+  say(5_000, 0);
+  say(5_300, 1);
+  say(5_400, 2);
+  assertEquals(written(), ["lost"]);
+  // The same worker again, or another one later, is another time.
+  say(5_500, 0);
+  say(9_000, 1);
+  assertEquals(written(), ["lost", "lost"]);
+});
