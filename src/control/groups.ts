@@ -5,6 +5,7 @@
  */
 
 import type { GroupRecord } from "../model/group.ts";
+import { RecordError } from "../model/record.ts";
 import { encodeServer, type ServerRecord, type ServerType } from "../model/server.ts";
 import { loadGroup, loadGroupIds, loadGroups } from "../store/groups.ts";
 import { withLock } from "../store/lock.ts";
@@ -77,7 +78,7 @@ export async function removeGroup(control: Control, groupId: number): Promise<vo
           data: null,
         })),
         { path: store.paths.group(groupId), data: null },
-        ...await zoneWrites(store, (group.servers ?? []).map(({ addr }) => addr), ""),
+        ...await zonesGone(store, (group.servers ?? []).map(({ addr }) => addr)),
       ],
       announcements: [{ type: "group_remove", target: group, mustConfirm: false }],
     });
@@ -159,7 +160,7 @@ export async function removeServer(
       summary: `${addr} removed from group ${groupId}`,
       writes: [
         { path: store.paths.server(groupId, addr), data: null },
-        ...await zoneWrites(store, [addr], ""),
+        ...await zonesGone(store, [addr]),
       ],
       announcements: [{
         type: "group_changed",
@@ -227,6 +228,14 @@ async function zoneWrites(
   );
   if (isSame) return [];
   return [{ path: store.paths.serverZones, data: zonesWith(before, addrs, zone) }];
+}
+
+/** What to write when servers go. Zones that cannot be read hold nobody up: `config check` tells of them. */
+function zonesGone(store: Store, addrs: readonly string[]): Promise<EntryWrite[]> {
+  return zoneWrites(store, addrs, "").catch((error) => {
+    if (error instanceof RecordError) return [];
+    throw error;
+  });
 }
 
 function withServer(

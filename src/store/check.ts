@@ -9,6 +9,7 @@
  */
 
 import {
+  findBadServerZones,
   findBadTasks,
   findDoubleTasks,
   findMasterCounts,
@@ -57,6 +58,7 @@ const RULES: readonly ((product: DecodedTree) => readonly Problem[])[] = [
   findUnfinishedMigrations,
   findOfflineSlots,
   findMasterCounts,
+  findBadServerZones,
   findMisplacedServers,
   findServersInTwoGroups,
   findServersUnderTwoNames,

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { RecordError } from "../model/record.ts";
+import { decodeServerZones } from "../model/server_zone.ts";
 import type { DecodedTree, PlacedServer } from "./decoded_tree.ts";
 import { CONFIG, errorAt, type Problem, warningAt } from "./problem.ts";
 
@@ -82,4 +84,18 @@ export function findDoubleTasks({ tree, tasks }: DecodedTree): Problem[] {
     const fix = `${CONFIG} slot cancel ${name}, or the other one`;
     return [warningAt(tree.paths.migrateTask(name), problem, fix)];
   });
+}
+
+/** The zones of servers can be read. */
+export function findBadServerZones({ tree: { paths, serverZones } }: DecodedTree): Problem[] {
+  try {
+    if (serverZones !== undefined) decodeServerZones(serverZones);
+    return [];
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error;
+    const fix =
+      `delete it in the coordinator, and set zones anew with ${CONFIG} server zone; until ` +
+      "then proxies do not notice new replicas";
+    return [errorAt(paths.serverZones, error.message, fix)];
+  }
 }

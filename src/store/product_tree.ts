@@ -36,6 +36,8 @@ export interface ProductTree {
   readonly sentinels: string | undefined;
   /** Slot rules; undefined: there never were any. */
   readonly slotRules: string | undefined;
+  /** Undefined: no server is in a zone. */
+  readonly serverZones: string | undefined;
   /** Servers whose writes are held off, by address. */
   readonly writeHolds: TreeFolder;
 }
@@ -88,6 +90,7 @@ export async function loadTree(store: Store): Promise<ProductTree> {
     migratePause: await readIfThere(store, paths.migratePause),
     sentinels: await readIfThere(store, paths.sentinels),
     slotRules: await readIfThere(store, paths.slotRules),
+    serverZones: await readIfThere(store, paths.serverZones),
     writeHolds: await readFolder(store, paths.writeHolds),
   };
 }

@@ -15,6 +15,7 @@ import {
 import { successorIn } from "../../control/switch_master.ts";
 import { drainGroup } from "../../migration/rebalance/request.ts";
 import type { GroupRecord } from "../../model/group.ts";
+import { RecordError } from "../../model/record.ts";
 import { SERVER_TYPES } from "../../model/server.ts";
 import { loadGroup, loadGroupIds, loadGroups } from "../../store/groups.ts";
 import { loadServerZones } from "../../store/server_zones.ts";
@@ -94,9 +95,13 @@ export const SERVER_GROUP_ROUTES: readonly ApiRoute[] = [
   }),
 ];
 
-/** Groups, with the zones of those servers that have one. */
+/** Groups, with the zones of those servers that have one. What is wrong with zones, `config check` says. */
 async function withZones(store: Store, groups: readonly GroupRecord[]): Promise<GroupAnswer[]> {
-  const zones = new Map((await loadServerZones(store)).map(({ addr, zone }) => [addr, zone]));
+  const known = await loadServerZones(store).catch((error) => {
+    if (error instanceof RecordError) return [];
+    throw error;
+  });
+  const zones = new Map(known.map(({ addr, zone }) => [addr, zone]));
   return groups.map((group) => ({
     ...group,
     servers: group.servers?.map((server) => {

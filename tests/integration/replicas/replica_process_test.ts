@@ -10,6 +10,8 @@ import type { ServerView } from "../../../src/api/cluster_view.ts";
 import { until } from "../../support/deadline.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
+import { StoreFolder } from "../../support/store.ts";
+import { DashboardServer } from "../../support/dashboard_server.ts";
 import { configure } from "../../support/replica_setup.ts";
 import type { RespClient } from "../../support/resp_client.ts";
 
@@ -145,4 +147,27 @@ Deno.test("a proxy finds replicas that are added, and forgets those that are rem
     await configure(proxy, "server", "remove", "1", b.addr);
     assertEquals((await shares(client, [b]))[0], 0);
   });
+});
+
+Deno.test("zones that cannot be read hold up nothing but changes of them", async () => {
+  await using folder = await StoreFolder.make();
+  await using replica = await RedisServer.start();
+  await using master = await RedisServer.start();
+  const store = await folder.openFilled(master.addr);
+  await using dashboard = await DashboardServer.start(store);
+  const add = { addr: replica.addr, type: "slave", zone: "z1" };
+  assertEquals((await dashboard.ask("PUT", "/api/server_group/1/addServer", add)).status, 200);
+  const zoned = async () => {
+    const { json } = await dashboard.ask("GET", "/api/server_group/1");
+    return json.servers.map(({ zone }: { zone?: string }) => zone).filter(Boolean);
+  };
+  assertEquals(await zoned(), ["z1"]);
+  await store.coordinator.write(store.paths.serverZones, "{");
+  assertEquals(await zoned(), []);
+  const body = { addr: replica.addr, zone: "z2" };
+  const refused = await dashboard.ask("PUT", "/api/server_group/1/zone", body);
+  assertEquals(refused.status, 500);
+  assertMatch(refused.text, /server zones is not JSON/);
+  const gone = await dashboard.ask("PUT", "/api/server_group/1/removeServer", body);
+  assertEquals(gone.status, 200, gone.text);
 });

@@ -321,6 +321,11 @@ const ROWS: readonly Row[] = [
     problems: ["error sentinel: sentinels is not JSON: x"],
   },
   {
+    name: "zones of servers that cannot be read",
+    edits: { [PATHS.serverZones]: "{" },
+    problems: ["error server_zones: server zones is not JSON: {"],
+  },
+  {
     name: "slot rules that cannot be read",
     edits: { [PATHS.slotRules]: "{" },
     problems: ["error slot_rules: slot rules is not JSON: {"],
