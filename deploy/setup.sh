@@ -65,6 +65,7 @@ package_of() {
   case $1 in
     redis-cli | redis-benchmark) echo redis-tools ;;
     etcd) echo etcd-server ;;
+    ip) echo iproute2 ;;
     java) echo default-jre-headless ;;
     tclsh) echo tcl ;;
     dpkg-source) echo dpkg-dev ;;
