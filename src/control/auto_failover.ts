@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ProxyRecord } from "../model/proxy.ts";
 import { readInfo, type RedisInfo } from "../redis/info.ts";
 import { saveFailoverRule } from "../store/failover_rule.ts";
 import { loadFenceNotes } from "../store/fences.ts";
@@ -37,7 +38,10 @@ export class AutoFailover {
     this.#store = control.store;
     const proxies = () => loadProxies(control.store);
     const fences = () => loadFenceNotes(control.store);
-    const votes = new Votes({ proxies, silentMs: askSighting, fences });
+    // A change that waits for the master's answers would hold the failover up. Proxies notice a bit later than we.
+    const breakMs = Math.round(afterMs * 0.9);
+    const silentMs = (proxy: ProxyRecord, addr: string) => askSighting(proxy, addr, breakMs);
+    const votes = new Votes({ proxies, silentMs, fences });
     const askInfo = (addr: string) => infoNow(control, addr);
     this.#failover = new Failover({ ...options, control, votes, askInfo }, afterMs);
     this.#rejoin = new Rejoin(control, options);

@@ -153,10 +153,16 @@ export async function reasonOf(proxy: ProxyRecord): Promise<string> {
 /**
  * For how long a proxy has not heard from a Redis server, in milliseconds; -1: it does not use it.
  *
+ * @param breakMs From when on it breaks off what is in flight there.
  * @throws {Error} When it does not answer, or is older and cannot say.
  */
-export async function askSighting(proxy: ProxyRecord, addr: string): Promise<number> {
-  const response = await get(proxy, `/sighting?addr=${encodeURIComponent(addr)}`, SIGHTING_MS);
+export async function askSighting(
+  proxy: ProxyRecord,
+  addr: string,
+  breakMs: number,
+): Promise<number> {
+  const path = `/sighting?addr=${encodeURIComponent(addr)}&break_ms=${breakMs}`;
+  const response = await get(proxy, path, SIGHTING_MS);
   if (!response.ok) {
     await response.body?.cancel();
     throw new Error(`it answers with status ${response.status}`);

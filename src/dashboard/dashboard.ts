@@ -265,13 +265,14 @@ export class Dashboard implements Control {
 
   async #promote(options: PromoteOptions): Promise<void> {
     const { groupId } = options;
+    const stopMs = options.isMasterDown === true ? 0 : undefined;
     try {
       const body = () => promote(this.#promoteContext, options);
       await this.sentinels.aside(
         groupId,
         options.isForced,
         // No key is on its way to or from a server that stops being the master.
-        () => this.#migrations?.aside(groupId, body) ?? body(),
+        () => this.#migrations?.aside(groupId, body, stopMs) ?? body(),
       );
     } finally {
       await this.#reread();

@@ -203,10 +203,14 @@ export class MigrationQueue {
     return this.#control.change({ summary, writes, announcements: [] });
   }
 
-  /** Runs `body` while no key moves to or from a group's servers: its master may change meanwhile. */
-  async aside<T>(groupId: number, body: () => Promise<T>): Promise<T> {
+  /**
+   * Runs `body` while no key moves to or from a group's servers: its master may change meanwhile.
+   *
+   * @param stopMs How long moves may take to stop by themselves; 0: the master is down. @default 3000
+   */
+  async aside<T>(groupId: number, body: () => Promise<T>, stopMs?: number): Promise<T> {
     try {
-      return await this.#streams.excluding(groupId, body);
+      return await this.#streams.excluding(groupId, body, stopMs);
     } finally {
       this.#scheduler.wake();
     }

@@ -122,13 +122,18 @@ export class StreamSet {
     return this.#stop([...this.#streams.keys()]);
   }
 
-  /** Runs `body` while no stream uses a group's servers; slots stay as they are. */
-  async excluding<T>(groupId: number, body: () => Promise<T>): Promise<T> {
+  /**
+   * Runs `body` while no stream uses a group's servers; slots stay as they are.
+   *
+   * @param stopMs How long a stream may take to stop by itself; 0: one of the servers is down.
+   */
+  async excluding<T>(groupId: number, body: () => Promise<T>, stopMs = STOP_MS): Promise<T> {
     this.#excluded.set(groupId, (this.#excluded.get(groupId) ?? 0) + 1);
     try {
       await this.#stop(
         [...this.#streams.keys()]
           .filter(({ route }) => route.from === groupId || route.to === groupId),
+        stopMs,
       );
       return await body();
     } finally {
@@ -138,9 +143,9 @@ export class StreamSet {
     }
   }
 
-  async #stop(streams: readonly MoveStream[]): Promise<void> {
+  async #stop(streams: readonly MoveStream[], stopMs = STOP_MS): Promise<void> {
     for (const stream of streams) stream.stop();
-    const cancel = this.#options.timers.after(STOP_MS, () => {
+    const cancel = this.#options.timers.after(stopMs, () => {
       for (const stream of streams) stream.abort();
     });
     await Promise.all(streams.map((stream) => this.#streams.get(stream)));

@@ -42,6 +42,11 @@ export interface AdminSubject {
   otherMetrics(): Metric[];
 }
 
+/** Least `break_ms`: less than the least `failover_after`, in milliseconds. */
+const BREAK_MS_MIN = 500;
+/** Longer than any server is silent; JSON, by which workers are asked, has no infinity. */
+const NEVER_MS = Number.MAX_SAFE_INTEGER;
+
 type Handler = (subject: AdminSubject, url: URL) => Response | Promise<Response>;
 
 interface Route {
@@ -115,10 +120,15 @@ function index({ build }: AdminSubject): Response {
   );
 }
 
-/** How long a Redis server has not answered this proxy. */
+/**
+ * How long a Redis server has not answered this proxy. From `break_ms` on, what is in flight there is broken off:
+ * the dashboard is about to replace it.
+ */
 async function sighting({ plane }: AdminSubject, url: URL): Promise<Response> {
   const addr = url.searchParams.get("addr") ?? "";
-  return json({ addr, silent_ms: Math.round(await plane.silentMs(addr)) } satisfies Sighting);
+  const breakMs = Number(url.searchParams.get("break_ms") ?? NaN);
+  const silentMs = await plane.silentMs(addr, breakMs >= BREAK_MS_MIN ? breakMs : NEVER_MS);
+  return json({ addr, silent_ms: Math.round(silentMs) } satisfies Sighting);
 }
 
 /** 200 while clients are served by every slot, 503 otherwise; the body says why. */

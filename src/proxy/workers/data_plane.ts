@@ -99,9 +99,10 @@ export interface DataPlane extends SlotTable {
   /**
    * How long a server has not answered, in milliseconds; asks it something, so that a later call knows more.
    *
+   * @param breakMs From when on what is in flight there is broken off.
    * @returns -1 when no slot uses it.
    */
-  silentMs(addr: string): Promise<number>;
+  silentMs(addr: string, breakMs: number): Promise<number>;
   /**
    * How many replicas a master has heard from within two seconds.
    *

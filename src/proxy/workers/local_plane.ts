@@ -163,10 +163,10 @@ export class LocalPlane implements DataPlane {
     return heardReplicasOf(server).finally(() => pool.release(server));
   }
 
-  silentMs(addr: string): Promise<number> {
+  silentMs(addr: string, breakMs: number): Promise<number> {
     clock.tick();
     const server = this.router.shared.slots.pool.find(addr);
-    return Promise.resolve(server?.sightedSilentMs() ?? -1);
+    return Promise.resolve(server?.sightedSilentMs(breakMs) ?? -1);
   }
 
   setReplicas(groups: readonly GroupServers[]): void {

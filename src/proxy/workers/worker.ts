@@ -52,7 +52,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     settleAll: () => plane.settleAll(),
     setRules: (rules) => plane.setRules(rules),
     heardReplicas: (addr) => plane.heardReplicas(addr),
-    silentMs: (addr) => plane.silentMs(addr),
+    silentMs: (addr, breakMs) => plane.silentMs(addr, breakMs),
     setReplicas: (groups) => plane.setReplicas(groups),
     inForce: (version) => plane.inForce(version),
     loaded: (version, doubtful) => plane.loaded(version, doubtful),

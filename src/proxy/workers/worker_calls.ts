@@ -46,7 +46,7 @@ export interface WorkerCalls {
   settleAll(): Promise<void>;
   setRules(rules: readonly SlotRule[]): Promise<void>;
   heardReplicas(addr: string): Promise<number>;
-  silentMs(addr: string): Promise<number>;
+  silentMs(addr: string, breakMs: number): Promise<number>;
   setReplicas(groups: readonly GroupServers[]): void;
   inForce(version: number): void;
   loaded(version: number, doubtful: readonly number[]): void;

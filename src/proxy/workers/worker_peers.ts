@@ -180,8 +180,9 @@ export function sumOfWorkers(
 export async function leastSilentMs(
   workers: readonly PoolWorker[],
   addr: string,
+  breakMs: number,
 ): Promise<number> {
-  const all = await askEachWorker(workers, (calls) => calls.call("silentMs", addr));
+  const all = await askEachWorker(workers, (calls) => calls.call("silentMs", addr, breakMs));
   const used = all.filter((ms) => ms >= 0);
   return used.length === 0 ? -1 : Math.min(...used);
 }

@@ -400,8 +400,8 @@ export class WorkerPool implements DataPlane {
     return mostHeardReplicas(this.#workers, addr);
   }
 
-  silentMs(addr: string): Promise<number> {
-    return leastSilentMs(this.#workers, addr);
+  silentMs(addr: string, breakMs: number): Promise<number> {
+    return leastSilentMs(this.#workers, addr, breakMs);
   }
 
   // -- stats --------------------------------------------------------------------------------

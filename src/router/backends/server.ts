@@ -270,8 +270,20 @@ export class Server implements BackendHost<Backend> {
   /**
    * How long it has not answered, in milliseconds; 0 while it does, or owes nothing. Makes sure that it is asked
    * something: the next call knows more.
+   *
+   * @param breakMs From when on what is in flight is broken off: the server is about to be replaced.
    */
-  sightedSilentMs(): number {
+  sightedSilentMs(breakMs: number): number {
+    const silentMs = this.#silentMs();
+    if (silentMs < breakMs) return silentMs;
+    this.#unreadySinceMs ??= clock.nowMs - silentMs;
+    for (const backend of [...this.backends()]) {
+      if (backend.owesReply) backend.breakOff(`no answer for ${Math.round(silentMs)} ms`);
+    }
+    return silentMs;
+  }
+
+  #silentMs(): number {
     const asked = this.backend(0, 2);
     asked.warm();
     asked.keepAlive();
