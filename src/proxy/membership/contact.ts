@@ -4,7 +4,7 @@
  *
  *     own entry read, and online ──► in contact
  *        │ not for STEP_BACK_MS                      ▲
- *        ▼                                           │ read again, and the whole table loaded
+ *        ▼                                           │ read again, and every action applied
  *     in doubt: the masters of groups with replicas ─┘
  *        ├─ it hears from all of them ──► its slots are served
  *        └─ it does not ────────────────► its slots are not served
@@ -48,8 +48,8 @@ export interface ContactContext {
   heardReplicas(master: string): Promise<number>;
   /** Serves the slots of a group, or does not. */
   serve(groupId: number, isServed: boolean): Promise<void>;
-  /** Loads the whole table; resolves when it is in force. */
-  reload(): Promise<void>;
+  /** Whether the table is as the store says it, as far as there are actions. */
+  isCurrent(): Promise<boolean>;
 }
 
 /** See the header. */
@@ -128,10 +128,11 @@ export class Contact {
     this.#isRule = isRule;
     if (!isOnline) return;
     if (this.#inDoubt) {
-      await this.#context.reload();
+      if (!await this.#context.isCurrent()) return;
       this.#inDoubt = false;
-      this.#withheld.clear();
       log.info("in contact with the coordinator again: every slot is served as it says");
+      for (const groupId of this.#withheld) await this.#context.serve(groupId, true);
+      this.#withheld.clear();
     }
     this.#heardMs = startMs;
   }

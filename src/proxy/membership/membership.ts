@@ -14,6 +14,7 @@ import type { SlotTable } from "../../router/slot_table.ts";
 import { loadActionNames } from "../../store/actions.ts";
 import type { Store } from "../../store/store.ts";
 import { loadFailoverRule } from "../../store/failover_rule.ts";
+import { compareSequence } from "../../store/sequence.ts";
 import { ActionFollower } from "./action_follower.ts";
 import { Contact } from "./contact.ts";
 import { Registration, type RegistrationTimes } from "./registration.ts";
@@ -69,24 +70,7 @@ export class Membership {
       events.setServing(worseServing(this.#serving.table, this.#serving.rules));
     };
     this.#rules = new RuleLoader(store, table, (serving) => setServing("rules", serving), timers);
-    this.#contact = new Contact({
-      read: async () => {
-        const [isOnline, isRule] = await Promise.all([
-          this.registration.isOnlineThere(),
-          loadFailoverRule(store),
-        ]);
-        return { isOnline, isRule };
-      },
-      noteRule: () => this.registration.noteRule(),
-      groups: () =>
-        this.#replicas.groups.filter(({ replicas }) => replicas.length > 0)
-          .map(({ groupId, master, replicas }) => ({
-            ...{ groupId, master, replicaCount: replicas.length },
-          })),
-      heardReplicas: (master) => events.heardReplicas?.(master) ?? Promise.resolve(-1),
-      serve: (groupId, isServed) => this.slots.serveGroup(groupId, isServed),
-      reload: () => this.registration.table.load(),
-    }, timers);
+    this.#contact = this.#makeContact(store, events, timers);
     this.#follower = new ActionFollower(store, {
       record: () => this.registration.record,
       slots: this.slots,
@@ -146,6 +130,31 @@ export class Membership {
     this.#replicas.stop();
     await this.#follower.stop();
     await this.registration.stop();
+  }
+
+  #makeContact(store: Store, events: MembershipEvents, timers?: Timers): Contact {
+    return new Contact({
+      read: async () => {
+        const [isOnline, isRule] = await Promise.all([
+          this.registration.isOnlineThere(),
+          loadFailoverRule(store),
+        ]);
+        return { isOnline, isRule };
+      },
+      noteRule: () => this.registration.noteRule(),
+      groups: () =>
+        this.#replicas.groups.filter(({ replicas }) => replicas.length > 0)
+          .map(({ groupId, master, replicas }) => ({
+            ...{ groupId, master, replicaCount: replicas.length },
+          })),
+      heardReplicas: (master) => events.heardReplicas?.(master) ?? Promise.resolve(-1),
+      serve: (groupId, isServed) => this.slots.serveGroup(groupId, isServed),
+      isCurrent: async () => {
+        const newest = (await loadActionNames(store)).at(-1) ?? "";
+        return this.registration.state === "online" && !this.registration.table.isLoading &&
+          (newest === "" || compareSequence(newest, this.#follower.last) <= 0);
+      },
+    }, timers);
   }
 
   /** Before the slots are loaded, so that no change falls between the two. */

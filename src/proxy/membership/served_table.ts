@@ -97,6 +97,11 @@ export class ServedTable {
 
   // -- loading --
 
+  /** Whether the table is being loaded, or must be. */
+  get isLoading(): boolean {
+    return this.#isLoading || this.#mustLoad || this.#isOld;
+  }
+
   /** Loads the table until that has worked once after it was last asked for. */
   async load(): Promise<void> {
     this.#mustLoad = true;

@@ -16,6 +16,8 @@ class CutOff {
   isThere = true;
   isOnline = true;
   isRule = true;
+  /** Whether all actions were applied. */
+  isCurrent = true;
   heard = 2;
   readonly contact: Contact;
 
@@ -30,7 +32,7 @@ class CutOff {
       heardReplicas: () => Promise.resolve(this.heard),
       serve: (groupId, isServed) =>
         Promise.resolve(void this.done.push(`${isServed ? "serves" : "withholds"} ${groupId}`)),
-      reload: () => Promise.resolve(void this.done.push("reloads")),
+      isCurrent: () => Promise.resolve(this.isCurrent),
     }, this.timers);
   }
 
@@ -75,9 +77,13 @@ Deno.test("a proxy that is cut off serves a master only as long as that has all 
     assertEquals(proxy.done, ["withholds 1", "serves 1"], cut);
     proxy.heard = -1;
     await proxy.pass(750);
+    proxy.isCurrent = false;
     proxy[cut] = true;
     await proxy.pass(2_000);
-    assertEquals(proxy.done.slice(2), ["withholds 1", "reloads"], cut);
+    assertEquals(proxy.done.slice(2), ["withholds 1"], cut);
+    proxy.isCurrent = true;
+    await proxy.pass(1_000);
+    assertEquals(proxy.done.slice(2), ["withholds 1", "serves 1"], cut);
     await proxy.pass(5_000);
     assertEquals(proxy.done.length, 4, cut);
   }
