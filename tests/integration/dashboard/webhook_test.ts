@@ -90,6 +90,21 @@ Deno.test("what a dashboard could not send, the next one sends, with the same id
   await until(() => receiver.posts.some(({ json }) => json.event.id === id));
 });
 
+Deno.test("that the coordinator is lost is sent while it is, and is stored once it is back", async () => {
+  await using receiver = WebhookReceiver.start();
+  await using folder = await StoreFolder.make();
+  const store = await folder.open();
+  await using dashboard = await DashboardServer.start(store, { webhook: target(receiver.url) });
+  let state = "disconnected";
+  Object.defineProperty(store.coordinator, "state", { get: () => state });
+  const kinds = () => receiver.posts.map(({ json }) => `${json.event.phase} ${json.event.kind}`);
+  await until(() => kinds().includes("begin coordinator_lost"));
+  state = "connected";
+  await until(() => kinds().includes("end coordinator_lost"));
+  const [end, begin] = await eventsOf(dashboard);
+  assertEquals([end!.outage, end!.severity, begin!.phase], [begin!.outage, "info", "begin"]);
+});
+
 Deno.test("a webhook over TLS is spoken to with its authority, and with no other", async () => {
   await using receiver = WebhookReceiver.start({ isTls: true });
   const event = { ...FAILED, id: "a", at: Date.now(), count: 1, severity: "error" } as never;
