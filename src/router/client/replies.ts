@@ -90,7 +90,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     if (host.isMuted) request.isMuted = true;
     request.command = command;
     request.readMs = host.lastReadMs;
-    this.#watch.began(request);
+    this.#watch.began(request, this.depth);
     request.startedMs = clock.nowMs;
     request.database = host.database;
     request.protocol = host.protocol;

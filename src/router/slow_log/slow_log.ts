@@ -16,6 +16,8 @@ const ENTRIES_MAX = 128;
 /** Entries that may be made at once, and for each second: where everything is slow, this makes it no slower. */
 const BURST = 128;
 const PER_SECOND = 200;
+/** How long it takes until the next one may be made, in milliseconds. */
+const SPENT_MS = 1000 / PER_SECOND;
 /** How many there may be in all workers together, whatever is asked for. */
 export const SLOW_LOG_LENGTH_MAX = 100_000;
 
@@ -86,6 +88,8 @@ export class SlowLog {
   /** Entries that may be made now, as of then. */
   #allowance = BURST;
   #allowanceMs = 0;
+  /** Until then, no entry may be made. */
+  #spentUntilMs = 0;
   readonly #idStep: number;
 
   /** @param place The router's number among so many; ids of all are different. */
@@ -118,13 +122,21 @@ export class SlowLog {
     this.#entries.splice(length);
   }
 
+  /** Whether an entry may be made of a request that takes so long already. */
+  mayBeDue(ms: number, nowMs: number): boolean {
+    return ms >= this.slowerThanMs && nowMs >= this.#spentUntilMs;
+  }
+
   /** Whether an entry may be made now of a request that took so long. */
   isDue(ms: number, nowMs: number): boolean {
     if (ms < this.slowerThanMs) return false;
     const earned = (nowMs - this.#allowanceMs) / 1000 * PER_SECOND;
     this.#allowance = Math.min(BURST, this.#allowance + earned);
     this.#allowanceMs = nowMs;
-    if (this.#allowance < 1) return false;
+    if (this.#allowance < 1) {
+      this.#spentUntilMs = nowMs + SPENT_MS;
+      return false;
+    }
     this.#allowance--;
     return true;
   }

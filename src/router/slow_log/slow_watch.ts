@@ -18,6 +18,12 @@ import { shownArguments } from "./shown_arguments.ts";
 import type { SlowLog, SlowRequest } from "./slow_log.ts";
 import { stageTimes } from "./stages.ts";
 
+/**
+ * Requests of one client in flight whose arguments are kept: of long pipelines, where each request costs
+ * little, the first ones stand for all.
+ */
+const REMEMBERED_MAX = 8;
+
 /** A client as its slow requests are shown. */
 export interface WatchedClient {
   /** Has found the request that is being dispatched. */
@@ -39,10 +45,16 @@ export class SlowWatch {
     this.#log = log;
   }
 
-  /** A request is dispatched. */
-  began(request: Request): void {
+  /**
+   * A request is dispatched.
+   *
+   * @param depth How many requests of the client are in flight.
+   */
+  began(request: Request, depth: number): void {
     if (!this.#log.isOn) return;
     const { bytes, requestStart, requestEnd } = this.#client.parser;
+    request.requestBytes = requestEnd - requestStart;
+    if (depth >= REMEMBERED_MAX) return;
     request.remember(bytes, requestStart, requestEnd);
     this.#log.loop.watch();
   }
@@ -56,7 +68,7 @@ export class SlowWatch {
     const isWatched = request.command !== null &&
       (this.#head === null
         ? this.#log.isOn
-        : clock.nowMs - request.readMs >= this.#log.slowerThanMs);
+        : this.#log.mayBeDue(clock.nowMs - request.readMs, clock.nowMs));
     if (!isWatched) return recycleRequest(request);
     request.turnMs = clock.nowMs;
     request.endByte = end;
