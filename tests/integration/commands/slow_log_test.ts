@@ -144,16 +144,18 @@ Deno.test("LATENCY tells which stage was slow, when, and what to do", async () =
   await using proxy = await RouterServer.start({ servers: [server], options: ON });
   using client = await proxy.client();
   for (let i = 0; i < 3; i++) await client.call("SET", "k", i);
-  server.pause();
-  setTimeout(() => server.resume(), 100);
-  await client.call("GET", "k");
-  await until(async () => (await client.call("LATENCY", "LATEST") as unknown[]).length > 0);
-  const events = await client.call("LATENCY", "LATEST") as [string, number, number, number][];
+  let events: [string, number, number, number][] = [];
+  // On a busy machine this thread, which is the proxy's, may be held up for longer than the server.
+  await until(async () => {
+    server.pause();
+    setTimeout(() => server.resume(), 200);
+    await client.call("GET", "k");
+    events = await client.call("LATENCY", "LATEST") as typeof events;
+    return events.some(([event]) => event === "server");
+  });
   const [name, seconds, ms, most] = events.find(([event]) => event === "server")!;
   assertEquals([name, Math.abs(seconds - Date.now() / 1000) < 10, ms === most], [
-    "server",
-    true,
-    true,
+    ...["server", true, true],
   ]);
   assertGreater(ms, 50);
   assertEquals(await client.call("LATENCY", "HISTORY", "server"), [[seconds, ms]]);
