@@ -54,9 +54,9 @@ export class LogRepeats {
     if (level === "debug" || level === "trace") return this.#write(entry);
     const sameKey = `${level} ${module} ${message}`;
     const same = this.#kinds.get(sameKey);
+    if (same !== undefined && same.shown >= SAME_MAX) return count(same, entry);
     // Each worker says what all of them see.
     if (same !== undefined && isEcho(same.last, entry)) return;
-    if (same !== undefined && same.shown >= SAME_MAX) return count(same, entry);
     if (hasWords(event) && event !== message) {
       const alike = this.#kindOf(`${level} ${module} ${event}`, "more like it", entry);
       if (alike !== undefined && alike.shown++ >= ALIKE_MAX) return count(alike, entry);
