@@ -19,7 +19,7 @@ import { createIfMissing, deleteIfThere, LEAF, readIfThere, type Store } from ".
 /** How long a proxy trusts what it has heard, in milliseconds. */
 export const STEP_BACK_MS = 1_500;
 /** How long a proxy must not have been heard until it has stepped back for sure, in milliseconds. */
-export const UNHEARD_MS = 4_000;
+export const UNHEARD_MS = 3_250;
 
 /** What a fence says, after the life of its process, when that one follows the rule. */
 const NOTE = "steps back when cut off";

@@ -46,8 +46,8 @@ export interface ContactContext {
   groups(): readonly GuardedGroup[];
   /** How many replicas a master hears from; -1: it does not say. */
   heardReplicas(master: string): Promise<number>;
-  /** Serves the slots of a group, or does not. */
-  serve(groupId: number, isServed: boolean): Promise<void>;
+  /** Serves the slots of a group again that are not served, or those no more whose master this is. */
+  serve(groupId: number, isServed: boolean, master: string): Promise<void>;
   /** Whether the table is as the store says it, as far as there are actions. */
   isCurrent(): Promise<boolean>;
 }
@@ -131,7 +131,7 @@ export class Contact {
       if (!await this.#context.isCurrent()) return;
       this.#inDoubt = false;
       log.info("in contact with the coordinator again: every slot is served as it says");
-      for (const groupId of this.#withheld) await this.#context.serve(groupId, true);
+      for (const groupId of this.#withheld) await this.#context.serve(groupId, true, "");
       this.#withheld.clear();
     }
     this.#heardMs = startMs;
@@ -158,6 +158,6 @@ export class Contact {
         ...{ groupId, master, heard: Math.max(0, heard), needed, what },
       },
     );
-    await this.#context.serve(groupId, isServed);
+    await this.#context.serve(groupId, isServed, master);
   }
 }

@@ -148,7 +148,7 @@ export class Membership {
             ...{ groupId, master, replicaCount: replicas.length },
           })),
       heardReplicas: (master) => events.heardReplicas?.(master) ?? Promise.resolve(-1),
-      serve: (groupId, isServed) => this.slots.serveGroup(groupId, isServed),
+      serve: (groupId, isServed, master) => this.slots.serveGroup(groupId, isServed, master),
       isCurrent: async () => {
         const newest = (await loadActionNames(store)).at(-1) ?? "";
         return this.registration.state === "online" && !this.registration.table.isLoading &&

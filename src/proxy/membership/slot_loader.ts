@@ -81,8 +81,10 @@ export class SlotLoader {
   /**
    * Takes the slots of a group out of service, those that move out of it, too; or serves them as before. To load
    * one from the store ends it.
+   *
+   * @param master Those that another server is the master of stay in service.
    */
-  async serveGroup(groupId: number, isServed: boolean): Promise<void> {
+  async serveGroup(groupId: number, isServed: boolean, master: string): Promise<void> {
     const slotIds = rangeOf(0, SLOT_COUNT - 1).filter((slotId) => {
       const fill = this.#fills[slotId] ?? this.#withheld.get(slotId);
       return fill?.groupId === groupId || fill?.migrateFromGroupId === groupId;
@@ -95,7 +97,10 @@ export class SlotLoader {
           await this.#table.fillSlot(withheld);
           this.#fills[slotId] = withheld;
           this.#withheld.delete(slotId);
-        } else if (!isServed && fill !== undefined) {
+        } else if (
+          !isServed && fill !== undefined &&
+          [fill.backendAddr, fill.migrateFromAddr].includes(master)
+        ) {
           await this.#resetNow(slotId);
           this.#withheld.set(slotId, fill);
         }

@@ -20,6 +20,7 @@ import { gateLimits, TlsGate } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { takeSnapshot } from "../../router/take_snapshot.ts";
 import { clientPasswords, type RouterLogins, type UserReads } from "../../router/options.ts";
+import type { Server } from "../../router/backends/server.ts";
 import { Router } from "../../router/router.ts";
 import { heardReplicasOf } from "../../router/slots/replication_info.ts";
 import { onlyWorker, type WorkerContext } from "../../router/worker_context.ts";
@@ -37,6 +38,9 @@ import type {
 } from "./data_plane.ts";
 import { routerEvents } from "../router_events.ts";
 
+/** How long after the last question a server is kept, in milliseconds. */
+const QUESTIONED_MS = 5_000;
+
 const log = logger("proxy");
 
 /** See the header. */
@@ -52,6 +56,11 @@ export class LocalPlane implements DataPlane {
   /** Whether clients may be served by a table. */
   #hasAccepted = false;
   #isListening = false;
+  /** The masters that are asked for their replicas again and again. */
+  readonly #questioned = new Map<
+    string,
+    { server: Server; timer: ReturnType<typeof setTimeout> }
+  >();
   readonly #endLag: () => void;
   readonly #keepAlive: ReturnType<typeof setInterval> | undefined;
 
@@ -157,10 +166,17 @@ export class LocalPlane implements DataPlane {
 
   heardReplicas(addr: string): Promise<number> {
     clock.tick();
-    // Its slots may be out of service.
+    // Kept while it is asked: its slots may be out of service, and how long it has been silent must be known.
     const { pool } = this.router.shared.slots;
-    const server = pool.acquire(addr);
-    return heardReplicasOf(server).finally(() => pool.release(server));
+    const kept = this.#questioned.get(addr);
+    clearTimeout(kept?.timer);
+    const server = kept?.server ?? pool.acquire(addr);
+    const timer = setTimeout(() => {
+      this.#questioned.delete(addr);
+      pool.release(server);
+    }, QUESTIONED_MS);
+    this.#questioned.set(addr, { server, timer });
+    return heardReplicasOf(server);
   }
 
   silentMs(addr: string, breakMs: number): Promise<number> {
@@ -244,6 +260,7 @@ export class LocalPlane implements DataPlane {
   close(): void {
     this.#endLag();
     clearInterval(this.#keepAlive);
+    for (const { timer } of this.#questioned.values()) clearTimeout(timer);
     clock.pauseMs = Infinity;
     clock.onPause = () => {};
     this.stopAccepting();
