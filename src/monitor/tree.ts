@@ -27,6 +27,8 @@ export class TreeMonitor {
   #zones: ReadonlyMap<string, string> = new Map();
   #slotRules: readonly SlotRule[] = [];
   #allowedCommands: readonly AllowedCommand[] = [];
+  /** For each reading of everything that is under way, what was written meanwhile: it may have read it before. */
+  readonly #writtenMeanwhile = new Set<EntryWrite[]>();
 
   /** Reads nothing yet. */
   constructor(store: Store) {
@@ -69,11 +71,18 @@ export class TreeMonitor {
    * @throws {CoordinatorError | RecordError} When that fails; what was read before stays.
    */
   async refresh(): Promise<void> {
-    const [slots, groups] = await Promise.all([loadSlots(this.#store), loadGroups(this.#store)]);
-    const byId: (SlotRecord | undefined)[] = Array.from({ length: SLOT_COUNT });
-    for (const slot of slots) byId[slot.id] = slot;
-    this.#slots = byId;
-    this.#groups = groups;
+    const meanwhile: EntryWrite[] = [];
+    this.#writtenMeanwhile.add(meanwhile);
+    try {
+      const [slots, groups] = await Promise.all([loadSlots(this.#store), loadGroups(this.#store)]);
+      const byId: (SlotRecord | undefined)[] = Array.from({ length: SLOT_COUNT });
+      for (const slot of slots) byId[slot.id] = slot;
+      this.#slots = byId;
+      this.#groups = groups;
+    } finally {
+      this.#writtenMeanwhile.delete(meanwhile);
+    }
+    await this.written(meanwhile);
     await this.#refreshZones();
     await this.refreshRules();
   }
@@ -99,6 +108,7 @@ export class TreeMonitor {
    * @throws {CoordinatorError | RecordError} When groups cannot be read.
    */
   async written(writes: readonly EntryWrite[]): Promise<void> {
+    for (const meanwhile of this.#writtenMeanwhile) meanwhile.push(...writes);
     const { paths } = this.#store;
     if (writes.some(({ path }) => path === paths.allowedCommands)) await this.refreshRules();
     if (writes.some(({ path }) => path === paths.serverZones)) await this.#refreshZones();

@@ -344,7 +344,13 @@ class KillRun {
     );
     await delay(this.#dice.between(0, 1_000));
     await back();
-    await this.#until("all well", WELL_MS, () => this.#cluster.isWell());
+    // What the dashboard shows is old until the failover is done, after the first writes.
+    await this.#until(
+      "all well",
+      WELL_MS,
+      async () =>
+        await this.#cluster.isWell() && (await membersOf(this.#cluster, group))[0]!.addr !== old,
+    );
     const wellMs = Math.round(performance.now() - struckMs);
 
     const promoted = (await membersOf(this.#cluster, group))[0]!;
