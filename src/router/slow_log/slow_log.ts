@@ -14,8 +14,8 @@ import { longestStage, type StageTimes } from "./stages.ts";
 /** Entries that are kept, as Redis; see {@linkcode SlowLogSettings}. */
 const ENTRIES_MAX = 128;
 /** Entries that may be made at once, and for each second: where everything is slow, this makes it no slower. */
-const BURST = 128;
-const PER_SECOND = 200;
+const BURST = 64;
+const PER_SECOND = 100;
 /** How long it takes until the next one may be made, in milliseconds. */
 const SPENT_MS = 1000 / PER_SECOND;
 /** How many there may be in all workers together, whatever is asked for. */
