@@ -2,7 +2,7 @@
  * Notices when this thread's event loop is held up: by a long computation, the collector, or other programs
  * that need the processor.
  *
- *     requests ─► a beat every 10 ms ─► late? ─► a stall, from when the beat was due
+ *     requests ─► a beat every 20 ms ─► late? ─► a stall, from when the beat was due
  *
  * It beats while requests come, and a second longer.
  *
@@ -12,13 +12,13 @@
 import { clock } from "../../base/clock.ts";
 
 /** Time between two beats, in milliseconds. */
-const BEAT_MS = 10;
+const BEAT_MS = 20;
 /** A beat that is so late means a stall, in milliseconds. */
 const STALL_MS_MIN = 5;
 /** Beats after the last request. */
-const BEATS_MAX = 100;
+const BEATS_MAX = 50;
 /** Beats left at which a request asks for more: seldom, since each asks. */
-const BEATS_LOW = 50;
+const BEATS_LOW = 25;
 /** Stalls that are remembered. */
 const STALLS_KEPT = 64;
 
