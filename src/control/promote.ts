@@ -14,7 +14,8 @@
  * process is paused: held-off writes wait for a limited time. So the old master gets the command to
  * follow itself. That makes it a replica that finds no master, and harms nothing. Then it is checked that
  * the candidate has all that was written until that moment. If not, the old master becomes master again.
- * A dashboard that was paused so long that another one leads sends no further command.
+ * A dashboard that was paused so long that another one leads sends no further command. A master with
+ * `replica-read-only no` would take writes as a replica, too, so it is refused.
  *
  * When a dashboard dies on the way, the next one decides. It undoes the promotion as long as the old
  * master has all that clients wrote: it answers as a master, or is frozen while the candidate is still a
@@ -111,7 +112,10 @@ export async function promote(context: PromoteContext, options: PromoteOptions):
     }
     const old = group.servers?.find(({ type }) => type === "master")?.addr ?? "";
     await checkCandidate(control, addr, isMasterDown ? "" : old, options.isForced);
-    if (!options.isForced) await checkServesClients(context.auth, addr);
+    if (!options.isForced) {
+      if (old !== "") await checkFreezes(control, addr, old);
+      await checkServesClients(context.auth, addr);
+    }
     const note: Promotion = {
       kind: "promote",
       at: Date.now(),
@@ -215,6 +219,23 @@ async function checkCandidate(
   // The first sync may have taken a while.
   const lag = (await roleOf(control, old) ?? master!).offset - candidate.offset;
   if (lag > LAG_BYTES_MAX) throw why(`it is ${lag} bytes behind ${old}`);
+}
+
+/** @throws {StoreError} When a master would take writes although it follows another server. */
+async function checkFreezes(control: Control, addr: string, old: string): Promise<void> {
+  using master = await control.redis(old);
+  // Who may not ask is told after the freezing, by INFO. All versions know the old name.
+  const reply = await master.call("CONFIG", "GET", "slave-read-only").catch(() => null);
+  if (Array.isArray(reply) && replyText(reply[1] ?? null) === "no") throw isWritable(addr, old);
+}
+
+function isWritable(addr: string, old: string): StoreError {
+  const { hostname, port } = parseAddress(old);
+  return new StoreError(
+    `${addr} is not promoted: the master ${old} has replica-read-only no, so it would go on taking writes ` +
+      `as a replica, and they would be lost; redis-cli -h ${hostname} -p ${port} CONFIG SET ` +
+      "slave-read-only yes, and try again; or force it, if writes of that moment may be lost",
+  );
 }
 
 /** Whether a replica follows a master, by whatever address. */
@@ -337,10 +358,15 @@ async function freeze(
   offset: number,
 ): Promise<void> {
   const { hostname, port } = parseAddress(old);
-  // Sent in one piece, so the server executes both before any write of a client.
-  const replies = await master.pipeline([["INFO", "replication"], ["SLAVEOF", hostname, port]]);
+  // Sent in one piece, so the server executes all of it before any write of a client.
+  const replies = await master.pipeline([
+    ["INFO", "replication"],
+    ["SLAVEOF", hostname, port],
+    ["INFO", "replication"],
+  ]);
   const refused = replies.find((reply) => reply instanceof RedisError);
   if (refused !== undefined) throw refused;
+  if (parseInfo(replyText(replies[2]!))["slave_read_only"] === "0") throw isWritable(addr, old);
   const target = replicationOf(parseInfo(replyText(replies[0]!))).offset;
   const deadlineMs = performance.now() + LAST_BYTES_MS;
   for (let has = offset, isLinked = true; has < target;) {

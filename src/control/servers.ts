@@ -94,7 +94,10 @@ async function askFacts(
 export async function factsOf(redis: RedisConnection): Promise<ServerFacts> {
   const info = await readInfo(redis);
   const isCodis = await answersLikeCodis(redis).catch(() => false);
-  return { runId: runIdIn(info), follows: replicationOf(info).master, isCodis };
+  return {
+    ...{ runId: runIdIn(info), follows: replicationOf(info).master, isCodis },
+    ...(info["slave_read_only"] === "0" ? { isWritableReplica: true } : {}),
+  };
 }
 
 /** What INFO says of replication. */

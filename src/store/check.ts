@@ -37,6 +37,7 @@ import {
 import {
   findMastersThatFollow,
   findReplicasThatStray,
+  findReplicasThatTakeWrites,
   findServersUnderTwoNames,
 } from "./check_servers.ts";
 import {
@@ -64,6 +65,7 @@ const RULES: readonly ((product: DecodedTree) => readonly Problem[])[] = [
   findServersUnderTwoNames,
   findMastersThatFollow,
   findReplicasThatStray,
+  findReplicasThatTakeWrites,
   findBadTasks,
   findDoubleTasks,
   findMisplacedProxies,

@@ -75,6 +75,19 @@ export function findReplicasThatStray({ tree, servers, facts }: DecodedTree): Pr
   });
 }
 
+/** After a promotion, a proxy that has not heard of it is kept from writing to the old master by its role alone. */
+export function findReplicasThatTakeWrites({ tree, servers, facts }: DecodedTree): Problem[] {
+  return servers.filter(({ addr }) => facts.get(addr)?.isWritableReplica === true).map(
+    ({ groupId, addr }) =>
+      warningAt(
+        tree.paths.server(groupId, addr),
+        `${addr} takes writes although it is a replica (replica-read-only no): such writes are lost, and ` +
+          "as a master it cannot be replaced without losing some",
+        `${redisCli(addr)} CONFIG SET slave-read-only yes, and the same in its configuration file`,
+      ),
+  );
+}
+
 /** Masters first: the others are easily removed. */
 function rank({ record }: PlacedServer): number {
   return record.type === "master" ? 0 : 1;

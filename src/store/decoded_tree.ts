@@ -36,6 +36,8 @@ export interface ServerFacts {
   readonly follows: string;
   /** Whether it is a codis-server, which places keys itself; left out: not asked. */
   readonly isCodis?: boolean;
+  /** Whether it is a replica that takes writes all the same; left out: not. */
+  readonly isWritableReplica?: boolean;
 }
 
 /** What servers report about themselves, by their stored address; without those that did not answer. */

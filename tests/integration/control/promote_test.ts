@@ -115,6 +115,38 @@ async function promoteUnderLoad(options: RedisOptions): Promise<void> {
   assertEquals(await readIfThere(store, store.paths.writeHold(b)), undefined);
 }
 
+for (
+  const [how, args] of [
+    ["", []],
+    [", also where CONFIG may not be asked", ["--rename-command", "CONFIG", ""]],
+  ] as const
+) {
+  Deno.test(`a master that would take writes as a replica is not replaced${how}`, async () => {
+    await using folder = await StoreFolder.make();
+    const options = { args: ["--replica-read-only", "no", ...args] };
+    await using servers = await RedisServer.startMany(2, options);
+    const [old, addr] = servers.map((server) => server.addr) as [string, string];
+    await using dashboard = await DashboardServer.start(await folder.openFilled(old));
+    await dashboard.done("PUT", "/api/server_group/1/addServer", { addr, type: "slave" });
+    using master = await servers[0]!.client();
+    const promote = (force: boolean) =>
+      dashboard.ask("POST", "/api/server_group/1/promote", { addr, group_id: 1, force });
+    assertMatch(
+      (await promote(false)).text,
+      /replica-read-only no.* CONFIG SET slave-read-only yes/,
+    );
+    assertMatch(`${await master.call("INFO", "replication")}`, /role:master/);
+    assertEquals(await master.call("SET", "k", "v"), "OK");
+    const { json } = await dashboard.get("/api/check");
+    const found = json.problems.map(({ problem }: { problem: string }) => problem).join("\n");
+    assertMatch(found, new RegExp(`${addr} takes writes although it is a replica`));
+    if (args.length === 0) {
+      assertEquals(await master.call("CONFIG", "SET", "replica-read-only", "yes"), "OK");
+    }
+    assertEquals((await promote(args.length > 0)).status, 200);
+  });
+}
+
 for (const isFrozen of [false, true]) {
   const what = isFrozen ? "and follows itself" : "its writes";
   Deno.test(`a master that a killed dashboard left refusing ${what} takes writes again under the next`, async () => {
