@@ -159,8 +159,6 @@ const LEDGER_EVERY_MS = 20;
 /** How long before the end of the loss its lasting effect is looked at, in milliseconds. */
 const LAST_MS = 1_500;
 const SETTLED_MS = 30_000;
-/** All is well for so long before a case begins, in milliseconds. */
-const CALM_MS = 1_500;
 
 /** Runs it. */
 export async function runPartitions(options: PartitionOptions): Promise<PartitionReport> {
@@ -234,7 +232,6 @@ class PartitionRun {
       () => over.aborted || this.#ways.every((way) => ledger.firstAfter(way, tag, 0) !== undefined),
       SETTLED_MS,
     );
-    await delay(CALM_MS);
     const before = await lossesTold(this.#cluster);
     const sinceMs = performance.now();
     const wrong: string[] = [];
