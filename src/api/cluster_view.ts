@@ -10,6 +10,7 @@
 import type { SlotRule } from "../hash/placement.ts";
 import type { AllowedCommand } from "../model/allowed_command.ts";
 import type { Role } from "../model/dashboard_user.ts";
+import type { OutageEvent } from "../model/outage_event.ts";
 import type { MigrateTaskStatus } from "../model/migrate_task.ts";
 import type { ProxyState } from "../model/proxy.ts";
 import type { ServerType } from "../model/server.ts";
@@ -53,6 +54,8 @@ export interface ClusterView {
   readonly events: readonly EventView[];
   /** A change that is being carried out. */
   readonly change: ChangeView | null;
+  /** The begins of outages that have not ended, newest first. */
+  readonly open_outages: readonly OutageEvent[];
   /** Who asks; in the answer to a request only. */
   readonly you?: YouView;
 }

@@ -328,7 +328,7 @@ export class Dashboard implements Control {
         has_users: this.access.records.hasUsers,
       },
       ...monitoredView(this.monitor),
-      sentinels: this.sentinels.view(),
+      ...{ sentinels: this.sentinels.view(), open_outages: this.outages.open },
       migrations: this.#migrations?.views() ?? [],
       migration_totals: this.#migrations?.totals ?? null,
       migrations_paused_since: this.#migrations?.paused?.since ?? null,

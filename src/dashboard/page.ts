@@ -16,6 +16,7 @@ import actionDialog from "./page/action_dialog.js" with { type: "text" };
 import actions from "./page/actions.js" with { type: "text" };
 import activity from "./page/activity.js" with { type: "text" };
 import api from "./page/api.js" with { type: "text" };
+import alarm from "./page/alarm.js" with { type: "text" };
 import app from "./page/app.js" with { type: "text" };
 import audit from "./page/audit.js" with { type: "text" };
 import attention from "./page/attention.js" with { type: "text" };
@@ -27,9 +28,11 @@ import format from "./page/format.js" with { type: "text" };
 import dialogCss from "./page/dialog.css" with { type: "text" };
 import groupActions from "./page/group_actions.js" with { type: "text" };
 import groups from "./page/groups.js" with { type: "text" };
+import guide from "./page/guide.js" with { type: "text" };
 import html from "./page/html.js" with { type: "text" };
 import htm from "./page/htm.js" with { type: "text" };
 import icon from "./page/icon.svg" with { type: "text" };
+import iconAlarm from "./page/icon_alarm.svg" with { type: "text" };
 import listsCss from "./page/lists.css" with { type: "text" };
 import login from "./page/login.js" with { type: "text" };
 import migrations from "./page/migrations.js" with { type: "text" };
@@ -79,6 +82,7 @@ const FILES: Readonly<Record<string, string>> = {
   "action_dialog.js": actionDialog,
   "actions.js": actions,
   "activity.js": activity,
+  "alarm.js": alarm,
   "api.js": api,
   "app.js": app,
   "attention.js": attention,
@@ -90,9 +94,11 @@ const FILES: Readonly<Record<string, string>> = {
   "format.js": format,
   "group_actions.js": groupActions,
   "groups.js": groups,
+  "guide.js": guide,
   "html.js": html,
   "htm.js": htm,
   "icon.svg": icon,
+  "icon_alarm.svg": iconAlarm,
   "login.js": login,
   "migrations.js": migrations,
   "modal.js": modal,

@@ -213,7 +213,13 @@ async function showsLists(place: Place): Promise<void> {
 }
 
 async function showsOutages(place: Place): Promise<void> {
+  place.server.edit = (view) => ({ ...view, open_outages: place.server.events.open ?? [] });
   const tab = await visit(place, "activity");
+  // The tab says it, too, to whoever looks and to whoever listens.
+  assertEquals(await tab.ask("document.title"), "(1) shop · Codis");
+  const icon = tab.page.locator('link[rel="icon"]');
+  assertEquals(await icon.getAttribute("href"), "admin/icon_alarm.svg");
+  assertStringIncludes(await tab.text("p[role=alert]"), "group 23: the replica");
   await tab.page.waitForSelector(".outages .lines li");
   assertStringIncludes(await tab.text(".outages .card-head"), "1 now");
   assertEquals(await tab.page.locator(".outages ol li").count(), 3);
@@ -243,6 +249,9 @@ async function showsOutages(place: Place): Promise<void> {
   await button(tab, "All", ".outages").click();
   await tab.page.locator('.outages select[name="kind"]').selectOption("failover_refused");
   assertStringIncludes(await tab.text(".outages ol"), "failover refused · 3 times");
+  place.server.edit = (view) => view;
+  await until(async () => await tab.ask("document.title") === "shop · Codis");
+  assertEquals(await icon.getAttribute("href"), "admin/icon.svg");
 }
 
 async function showsChange(place: Place): Promise<void> {
@@ -836,6 +845,10 @@ async function showsNothing(place: Place): Promise<void> {
     await turnTo(tab, view);
     assertStringIncludes(await tab.text("main"), told);
   }
+  await turnTo(tab, "overview");
+  assertStringIncludes(await tab.text(".guide"), "This cluster is empty");
+  await openDialog(tab, "Add group …");
+  await tab.page.keyboard.press("Escape");
   await turnTo(tab, "slots");
   await button(tab, "By load").click();
   await openDialog(tab, "Migrate …");

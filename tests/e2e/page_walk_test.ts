@@ -67,14 +67,19 @@ Deno.test("a cluster is made, changed and taken apart by clicks alone", async ()
     confirm: "Add server",
   });
 
-  for (const id of ["1", "2"]) {
-    await take(tab, { view: "groups", opens: "Add group …", fill: { id }, confirm: "Add group" });
+  // The first steps are those of the guide on the overview.
+  for (const [id, view] of [["1", "overview"], ["2", "groups"]] as const) {
+    await take(tab, { view, opens: "Add group …", fill: { id }, confirm: "Add group" });
   }
   await take(tab, add(1, a, "master"));
   await take(tab, add(1, b, "slave"));
   await take(tab, add(2, c, "master"));
-  const initialize = { opens: "Initialize …", fill: { product: "test" }, confirm: "Initialize" };
-  await take(tab, { view: "slots", ...initialize });
+  const initialize = {
+    opens: "Initialize slots …",
+    fill: { product: "test" },
+    confirm: "Initialize",
+  };
+  await take(tab, { view: "overview", ...initialize });
   for (const [from, to, new_group] of [["0", "599", "1"], ["600", "1023", "2"]] as const) {
     const fill = { from, to, new_group, status: "online" };
     await take(tab, { view: "slots", opens: "Set owner …", fill, confirm: "Set owner" });

@@ -139,6 +139,7 @@ export const VIEW: ClusterView = {
   actions: [],
   events: [],
   change: null,
+  open_outages: [],
 };
 
 /** A task that runs. */

@@ -264,6 +264,7 @@ export function madeUpCluster(second: number): ClusterView {
     actions: actions(at),
     events: events(at),
     change: null,
+    open_outages: [],
   };
 }
 

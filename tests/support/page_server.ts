@@ -7,6 +7,7 @@
 
 import type { ClusterView } from "../../src/api/cluster_view.ts";
 import type { EventsAnswer } from "../../src/api/answers.ts";
+import type { SlowRequestEntry } from "../../src/api/slow_log.ts";
 import type { OutageEvent } from "../../src/model/outage_event.ts";
 import { pageResponse } from "../../src/dashboard/page.ts";
 import { madeUpCluster } from "./made_up_cluster.ts";
@@ -102,6 +103,7 @@ export class PageServer implements AsyncDisposable {
       return answered({ status: 401, body: { error: "the token is missing or wrong" } });
     }
     if (pathname === "/api/events") return Response.json(this.events);
+    if (pathname === "/api/slowlog") return Response.json(SLOW_LOG);
     if (pathname === "/api/audit") return Response.json({ entries: AUDIT });
     if (pathname === "/api/login") return Response.json({ msg: "OK", ret: 0 });
     const text = await request.text();
@@ -136,6 +138,15 @@ const AUDIT = [{
   ...{ request: "POST /api/migrate", arguments: "from=0 to=9 new_group=2" },
   ...{ status: 200, end: "ok", count: 1 },
 }];
+
+/** A request that waited for its server. */
+const SLOW: SlowRequestEntry & { readonly proxy_id: string } = {
+  ...{ proxy_id: "proxy_1", id: 7, at: Date.UTC(2026, 0, 1), usecs: 12_000 },
+  ...{ stages: { queue: 200, server: 11_800 }, command: "get", args: ["GET", "user:1"] },
+  ...{ client: "10.0.0.8:40000", client_name: "shop", user: "default", end: "answered" },
+  ...{ server: "10.0.1.1:6379", slot: 12, request_bytes: 25, reply_bytes: 900 },
+};
+const SLOW_LOG = { entries: [SLOW], events: [], problems: [] };
 
 /** A server that was down for ten minutes, one that is down for two hours, and a failover that was refused. */
 function madeUpEvents(now: number): EventsAnswer {

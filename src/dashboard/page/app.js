@@ -8,6 +8,7 @@
 import { useEffect, useState } from "./preact_hooks.js";
 import { ActionButton, Questions } from "./action_dialog.js";
 import { Activity } from "./activity.js";
+import { Alarm } from "./alarm.js";
 import { AccessView } from "./access.js";
 import { currentToken, logOut, onLogin } from "./api.js";
 import { concernsOf } from "./attention.js";
@@ -74,9 +75,6 @@ export function App() {
   const picture = usePicture();
   const name = useViewName();
   const { view } = picture;
-  useEffect(() => {
-    document.title = view === null ? "Codis" : `${view.product} · Codis`;
-  }, [view?.product]);
   const views = allowedViews();
   const shown = views.find((other) => other.name === name) ?? views[0];
   // There is nothing to see without a login.
@@ -111,6 +109,7 @@ export function App() {
     </main>
     ${view === null ? null : html`<${Questions} view=${view} />`}
     <${Toasts} />
+    <${Alarm} picture=${picture} />
   `;
 }
 

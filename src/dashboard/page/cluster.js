@@ -15,6 +15,8 @@ import { noteRefusal, noteView } from "./who.js";
 
 /** Time between two polls, in milliseconds. */
 const POLL_PERIOD_MS = 1000;
+/** The same while the page is hidden: then only the alarm in its tab is to be seen. */
+const HIDDEN_PERIOD_MS = 10_000;
 /** Longest wait for an answer, in milliseconds. */
 const ANSWER_MS = 5000;
 
@@ -46,7 +48,7 @@ export function usePicture() {
   return shown;
 }
 
-/** Starts to poll; pauses while the page is hidden. */
+/** Starts to poll; more seldom while the page is hidden. */
 export function startPolling() {
   document.addEventListener("visibilitychange", () => void poll());
   onLogin(() => void poll());
@@ -56,13 +58,14 @@ export function startPolling() {
 /** Polls now, without waiting for the next time. */
 export async function poll() {
   clearTimeout(timer);
-  if (isAsking || document.hidden) return;
+  if (isAsking) return;
   isAsking = true;
   const startedMs = performance.now();
   picture = await ask();
   isAsking = false;
   for (const show of listeners) show(picture);
-  timer = setTimeout(poll, Math.max(0, POLL_PERIOD_MS - (performance.now() - startedMs)));
+  const periodMs = document.hidden ? HIDDEN_PERIOD_MS : POLL_PERIOD_MS;
+  timer = setTimeout(poll, Math.max(0, periodMs - (performance.now() - startedMs)));
 }
 
 /** @returns {Promise<Picture>} */

@@ -9,6 +9,7 @@ import { concernsOf } from "./attention.js";
 import { Chart } from "./chart.js";
 import { Badge, Empty } from "./elements.js";
 import { ago, bytes, counted, duration, millis, short, UNKNOWN, whole } from "./format.js";
+import { Guide } from "./guide.js";
 import { html } from "./html.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
@@ -23,6 +24,7 @@ export function Overview({ view }) {
     <div class="overview">
       <h1 class="sr-only">Overview</h1>
       ${view.dead_fences.length === 0 ? null : html`<${DeadFences} view=${view} />`}
+      <${Guide} view=${view} />
       <${Tiles} view=${view} />
       <section class="charts">
         <${Chart}
