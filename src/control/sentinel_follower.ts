@@ -43,8 +43,8 @@ export interface SentinelFollowerContext {
   };
   /** Whether the group's master is being changed by this dashboard: nothing is followed then. */
   isHeld(groupId: number): boolean;
-  /** Groups are to be judged again, as they are now. */
-  onMissed(): void;
+  /** A group is to be judged again, as it is now. */
+  onMissed(groupId: number): void;
   /** Stores and announces a new master; the old one is `offline` from then on. */
   takeMaster(groupId: number, addr: string): Promise<void>;
 }
@@ -98,7 +98,7 @@ export class SentinelFollower {
       this.#note(group.id, `the table does not follow yet: ${(error as Error).message}`);
     } finally {
       this.#busy.delete(group.id);
-      if (this.#missed.delete(group.id)) onMissed();
+      if (this.#missed.delete(group.id)) onMissed(group.id);
     }
   }
 

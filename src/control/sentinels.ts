@@ -83,7 +83,8 @@ export class Sentinels {
     this.#context = context;
     this.#timers = timers;
     const isHeld = (groupId: number) => this.#held.has(groupId);
-    const onMissed = () => this.#judge();
+    // All others as well would make two groups each other's cause for ever.
+    const onMissed = (groupId: number) => this.#judge([groupId]);
     this.#follower = new SentinelFollower({ ...context, isHeld, onMissed });
   }
 
@@ -277,12 +278,14 @@ export class Sentinels {
     );
   }
 
-  #judge(): void {
+  /** @param only Groups, by default all. */
+  #judge(only?: readonly number[]): void {
     const total = this.#watches.length;
     const up = this.#watches.filter(({ masters }) => masters !== undefined).length;
     // Told once, and not for each group.
     if (up < majorityOf(total)) return;
     for (const group of this.#groups()) {
+      if (only?.includes(group.id) === false) continue;
       void this.#follower.judge(group, this.#answersFor(group.id), total);
     }
   }
