@@ -20,6 +20,7 @@ import { keysInSlots } from "../../support/counting_load.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient } from "../../support/resp_client.ts";
+import { SentinelServer } from "../../support/sentinel_server.ts";
 import { StoreFolder } from "../../support/store.ts";
 
 type Values = Readonly<Record<string, string | boolean>>;
@@ -665,6 +666,69 @@ Deno.test("what the dialogs of Redis users say is what happens", async () => {
       using other = await proxy.client();
       assertEquals(await logsIn(other, "secret"), false);
     },
+  });
+});
+
+Deno.test("what the dialogs of sentinels say is what happens", async () => {
+  await using folder = await StoreFolder.make();
+  await using server = await RedisServer.start();
+  await using sentinels = await SentinelServer.startMany(2);
+  const [first, second] = sentinels.map(({ addr }) => addr) as [string, string];
+  const store = await folder.openFilled(server.addr);
+  await using dashboard = await DashboardServer.start(store, { failover: "auto" });
+  const page = new Page(dashboard);
+  const failover = async () => (await page.view()).dashboard.failover;
+  /** The masters that a sentinel watches, by port. */
+  const watches = async (at: SentinelServer) => {
+    using client = await at.client();
+    const masters = await client.call("SENTINEL", "MASTERS") as unknown[][];
+    return masters.map((words) => `${words[5]}`);
+  };
+  const master = `${server.port}`;
+
+  await page.holds("add_sentinel", { addr: first }, {
+    [`${first} watches the master of every group.`]: async () =>
+      assertEquals(await watches(sentinels[0]!), [master]),
+    // That the table follows: tests/integration/sentinel.
+    [
+      "From then on Sentinel decides who is master, and the slot table follows. One sentinel alone decides " +
+      "too easily: add three."
+    ]: () => page.shows((view) => view.sentinels?.servers.length === 1),
+    "The dashboard's own failover does nothing then.": async () =>
+      assertEquals(await failover(), "sentinel"),
+  });
+  await page.holds("add_sentinel", { addr: second }, {
+    [`${second} watches the master of every group.`]: async () =>
+      assertEquals(await watches(sentinels[1]!), [master]),
+  });
+  const client = await sentinels[1]!.client();
+  await client.call("SENTINEL", "REMOVE", "test-1");
+  client[Symbol.dispose]();
+  await page.holds("resync_sentinels", {}, {
+    [
+      "All sentinels forget this product, and watch the masters that the slot table has, with the " +
+      "settings of the dashboard."
+    ]: async () => {
+      for (const sentinel of sentinels) assertEquals(await watches(sentinel), [master]);
+    },
+    "For about a second no master is watched. This is refused while Sentinel replaces one.":
+      AS_ABOVE,
+  });
+  await page.shows((view) => view.sentinels?.servers.length === 2);
+  await page.holds("remove_sentinel", { addr: second }, {
+    [`${second} watches no group of this product any more, and the other sentinels forget it.`]:
+      async () => {
+        assertEquals(await watches(sentinels[1]!), []);
+        using other = await sentinels[0]!.client();
+        assertEquals(await other.call("SENTINEL", "SENTINELS", "test-1"), []);
+      },
+  });
+  await page.shows((view) => view.sentinels?.servers.length === 1);
+  await page.holds("remove_sentinel", { addr: first }, {
+    [`${first} watches no group of this product any more, and the other sentinels forget it.`]:
+      async () => assertEquals(await watches(sentinels[0]!), []),
+    "It is the last one: from then on failover is as the dashboard's configuration says.":
+      async () => assertEquals(await failover(), "auto"),
   });
 });
 
