@@ -85,7 +85,7 @@ export const OUTAGE_KINDS = {
     form: "once",
     severity: "error",
     afterMs: 0,
-    help: "writes that only a former master had",
+    help: "writes that only a former master had, or a master that was restarted",
   },
   circuit_open: {
     form: "pair",

@@ -14,6 +14,7 @@ import { replicationOf } from "../control/servers.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { OutageKind } from "../model/outage_event.ts";
 import type { ServerRecord } from "../model/server.ts";
+import { keysIn, runIdIn } from "../redis/info.ts";
 import type { ServerMonitor } from "./servers.ts";
 
 /**
@@ -47,6 +48,8 @@ export class ServerOutages {
   readonly #timers: Timers;
   /** What masters had written when, oldest first, by address. */
   readonly #offsets = new Map<string, { readonly atMs: number; readonly offset: number }[]>();
+  /** Which process each master was, and how many keys it had. */
+  readonly #runs = new Map<string, { readonly runId: string; readonly keys: number }>();
 
   constructor(
     servers: ServerMonitor,
@@ -62,10 +65,14 @@ export class ServerOutages {
 
   /** Reports what the last answers of all servers say. */
   report(groups: readonly GroupRecord[]): void {
-    const all = new Set<string>();
+    const [all, masters] = [new Set<string>(), new Set<string>()];
     for (const { id, servers } of groups) {
       const master = servers?.find(({ type }) => type === "master")?.addr ?? "";
-      if (master !== "") this.#noteOffset(master);
+      if (master !== "") {
+        masters.add(master);
+        this.#noteOffset(master);
+        this.#reportRestart(id, master);
+      }
       for (const record of servers ?? []) {
         all.add(record.addr);
         if (!this.#servers.wasAsked(record.addr)) continue;
@@ -79,6 +86,24 @@ export class ServerOutages {
       this.#reporter.keepOnly(kind, all);
     }
     for (const addr of this.#offsets.keys()) if (!all.has(addr)) this.#offsets.delete(addr);
+    for (const addr of this.#runs.keys()) if (!masters.has(addr)) this.#runs.delete(addr);
+  }
+
+  /** A master that is back before a failover loses what it had not saved, and its replicas lose it with it. */
+  #reportRestart(group: number, addr: string): void {
+    const info = this.#servers.infoOf(addr);
+    if (info === undefined || this.#servers.downMs(addr) > 0 || info["loading"] === "1") return;
+    const [runId, keys, before] = [runIdIn(info), keysIn(info), this.#runs.get(addr)];
+    this.#runs.set(addr, { runId, keys });
+    if (before === undefined || before.runId === runId) return;
+    this.#reporter.outage({
+      ...{ kind: "lost_writes", phase: "once", subject: addr, group, server: addr },
+      text:
+        `group ${group}: the master ${addr} was restarted and has ${keys} keys, ${before.keys} ` +
+        "before: what it had not saved is lost, also at its replicas",
+      hint:
+        "have masters save each write (appendonly yes), or start them again only after a failover",
+    });
   }
 
   #reportDown(server: Server, others: readonly ServerRecord[]): void {

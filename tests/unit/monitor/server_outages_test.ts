@@ -63,6 +63,30 @@ Deno.test("a master that is down for two seconds is told once, and its end once;
   ]);
 });
 
+Deno.test("a master that is restarted before a failover is told with the keys that it has, once it is loaded", async () => {
+  const servers = new WatchedServers();
+  const master = servers.info[MASTER]!;
+  master["db0"] = "keys=2643,expires=0";
+  await servers.rounds(2);
+  Object.assign(master, { run_id: "c", loading: "1", db0: "keys=1,expires=0" });
+  await servers.rounds(2);
+  assertEquals(servers.told, []);
+  Object.assign(master, { loading: "0", db0: "keys=7,expires=0" });
+  await servers.rounds(3);
+  assertEquals(servers.told, [
+    `once lost_writes error: the master ${MASTER} was restarted and has 7 keys, 2643 before: what it had ` +
+    "not saved is lost, also at its replicas",
+  ]);
+  // Where it was replaced meanwhile, its return is told by the failover (control/rejoin.ts).
+  const [master_, replica] = servers.group.servers!;
+  const offline = { ...master_!, type: "offline" } as const;
+  servers.group = { ...servers.group, servers: [offline, { ...replica!, type: "master" }] };
+  servers.info[REPLICA]!["role"] = "master";
+  master["run_id"] = "d";
+  await servers.rounds(2);
+  assertEquals(servers.told.filter((line) => /lost_writes/.test(line)), []);
+});
+
 Deno.test("an outage shorter than two seconds is not told", async () => {
   const servers = new WatchedServers();
   await servers.rounds(1);
