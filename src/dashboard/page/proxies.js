@@ -10,6 +10,7 @@ import { bytes, counted, duration, millis, peerUrl, short, UNKNOWN, whole } from
 import { html } from "./html.js";
 import { AllowedCommands } from "./rules.js";
 import { SlowRequests } from "./slow_log.js";
+import { isOperator } from "./who.js";
 
 /** @import { ClusterView, ProxyView } from "../../api/cluster_view.ts" */
 
@@ -57,7 +58,7 @@ export function Proxies({ view }) {
             </tbody>
           </table>
         `}
-      <${SlowRequests} now=${view.at} />
+      ${isOperator() ? html`<${SlowRequests} now=${view.at} />` : null}
       <${AllowedCommands} commands=${view.allowed_commands} />
     </div>
   `;

@@ -65,6 +65,11 @@ export function isAdmin() {
   return you?.role === "admin";
 }
 
+/** Whether what clients have sent may be seen. */
+export function isOperator() {
+  return you?.role === "operator" || isAdmin();
+}
+
 /**
  * Whether the user may carry an action out; one who has not logged in yet may, after that.
  *

@@ -9,7 +9,7 @@ import type { ClusterView } from "../../../../src/api/cluster_view.ts";
 import { API_TABLE } from "../../../../src/dashboard/api/api.ts";
 import { findRoute } from "../../../../src/dashboard/api/route.ts";
 import { ACTIONS } from "../../../../src/dashboard/page/actions.js";
-import { mayDo, noteRefusal, noteView } from "../../../../src/dashboard/page/who.js";
+import { isOperator, mayDo, noteRefusal, noteView } from "../../../../src/dashboard/page/who.js";
 import { isRoleEnough, ROLES } from "../../../../src/model/dashboard_user.ts";
 
 function viewOf(you: ClusterView["you"], needsLogin: boolean): ClusterView {
@@ -36,4 +36,13 @@ Deno.test("who has not logged in yet is offered everything, and asked to log in 
   assertEquals(mayDo("add_user"), true);
   noteView(viewOf({ name: "this machine", role: "viewer", kind: "place" }, true));
   assertEquals(mayDo("migrate"), true);
+});
+
+Deno.test("slow requests are asked for by the roles that their route lets in", () => {
+  const found = findRoute(API_TABLE, "GET", new URL("api/slowlog", "http://here/"));
+  assert(found !== undefined && "route" in found && found.route.role !== "anyone");
+  for (const role of ROLES) {
+    noteView(viewOf({ name: "x", role, kind: "user" }, true));
+    assertEquals(isOperator(), isRoleEnough(role, found.route.role), role);
+  }
 });
