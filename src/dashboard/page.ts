@@ -16,6 +16,7 @@ import actionDialog from "./page/action_dialog.js" with { type: "text" };
 import actions from "./page/actions.js" with { type: "text" };
 import activity from "./page/activity.js" with { type: "text" };
 import api from "./page/api.js" with { type: "text" };
+import address from "./page/address.js" with { type: "text" };
 import alarm from "./page/alarm.js" with { type: "text" };
 import app from "./page/app.js" with { type: "text" };
 import audit from "./page/audit.js" with { type: "text" };
@@ -27,6 +28,7 @@ import elements from "./page/elements.js" with { type: "text" };
 import format from "./page/format.js" with { type: "text" };
 import dialogCss from "./page/dialog.css" with { type: "text" };
 import groupActions from "./page/group_actions.js" with { type: "text" };
+import groupList from "./page/group_list.js" with { type: "text" };
 import groups from "./page/groups.js" with { type: "text" };
 import guide from "./page/guide.js" with { type: "text" };
 import html from "./page/html.js" with { type: "text" };
@@ -35,6 +37,7 @@ import icon from "./page/icon.svg" with { type: "text" };
 import iconAlarm from "./page/icon_alarm.svg" with { type: "text" };
 import listsCss from "./page/lists.css" with { type: "text" };
 import login from "./page/login.js" with { type: "text" };
+import migrationCards from "./page/migration_cards.js" with { type: "text" };
 import migrations from "./page/migrations.js" with { type: "text" };
 import modal from "./page/modal.js" with { type: "text" };
 import movePlan from "./page/move_plan.js" with { type: "text" };
@@ -82,6 +85,7 @@ const FILES: Readonly<Record<string, string>> = {
   "action_dialog.js": actionDialog,
   "actions.js": actions,
   "activity.js": activity,
+  "address.js": address,
   "alarm.js": alarm,
   "api.js": api,
   "app.js": app,
@@ -93,6 +97,7 @@ const FILES: Readonly<Record<string, string>> = {
   "elements.js": elements,
   "format.js": format,
   "group_actions.js": groupActions,
+  "group_list.js": groupList,
   "groups.js": groups,
   "guide.js": guide,
   "html.js": html,
@@ -100,6 +105,7 @@ const FILES: Readonly<Record<string, string>> = {
   "icon.svg": icon,
   "icon_alarm.svg": iconAlarm,
   "login.js": login,
+  "migration_cards.js": migrationCards,
   "migrations.js": migrations,
   "modal.js": modal,
   "move_plan.js": movePlan,

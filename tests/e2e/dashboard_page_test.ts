@@ -39,7 +39,7 @@ async function visit({ tab, server }: Place, view: string): Promise<Tab> {
 
 async function turnTo(tab: Tab, view: string): Promise<void> {
   await tab.ask(`location.hash = "#${view}"`);
-  await tab.page.waitForSelector(`main .${view}`);
+  await tab.page.waitForSelector(`main .${view.split("/")[0]}`);
 }
 
 /** A button by what stands on it; by role it takes far longer where there are hundreds. */
@@ -162,7 +162,18 @@ async function showsSlots(place: Place): Promise<void> {
 async function showsLists(place: Place): Promise<void> {
   const { groups, proxies } = place.server.view();
   const tab = await visit(place, "groups");
-  assertEquals(await tab.page.locator(".group").count(), 64);
+  assertEquals(await tab.page.locator(".compact > tbody > tr").count(), 64);
+  // 40 of them fit on two screens.
+  assert((await tab.page.locator(".compact > tbody > tr").first().boundingBox())!.height <= 40);
+  const names = () => tab.page.locator(".compact tbody th").allInnerTexts();
+  await button(tab, "Slots", ".compact").click();
+  assertStringIncludes((await names())[0]!, "Group 20");
+  await button(tab, "Slots", ".compact").press("Enter");
+  assertStringIncludes((await names())[0]!, "Group 7");
+  assertEquals(await tab.page.locator('.compact th[aria-sort="ascending"]').count(), 1);
+  await button(tab, "Group", ".compact").click();
+  await tab.page.getByRole("button", { name: "Group 1", exact: true }).press("Enter");
+  await tab.page.waitForSelector(".group");
   const { addr, keys, memory_bytes, ops, clients, private_connections } = groups[0]!.servers[0]!;
   const row = await tab.text(".group tbody tr");
   const { in_use, max } = private_connections!;
@@ -176,7 +187,7 @@ async function showsLists(place: Place): Promise<void> {
     assertStringIncludes(row, word);
   }
   await button(tab, "Problems").click();
-  assertEquals(await tab.page.locator(".group").count(), 2);
+  assertEquals(await tab.page.locator(".compact > tbody > tr").count(), 2);
   await tab.page.getByText("connection refused").waitFor();
   await tab.page.getByText("link down").waitFor();
 
@@ -198,6 +209,11 @@ async function showsLists(place: Place): Promise<void> {
 
   await turnTo(tab, "migrations");
   assertStringIncludes(await tab.text(".migrations"), "82 slots, 80 of them waiting");
+  assertEquals(await tab.page.locator(".routes > li").count(), 6);
+  const card = await tab.text(".routes > li");
+  for (const word of ["Group 7", "Group 20", "13 slots, 11 waiting", "1\u202f500 keys/s", "Ends"]) {
+    assertStringIncludes(card, word);
+  }
   assertStringIncludes(await tab.text("tbody tr"), "OOM command not allowed");
   assertStringIncludes(await tab.page.locator("tbody tr").nth(1).innerText(), "group 7 → group 20");
   assertEquals(await tab.page.locator("tbody tr").count(), 50);
@@ -293,21 +309,21 @@ const CASES: readonly Case[] = [
     asks: { method: "PUT", path: "/api/server_groups", body: { id: 70 } },
   },
   {
-    view: "groups",
+    view: "groups/1",
     opens: "Remove …",
     says: "Group 1 and its 2 servers are removed",
     confirm: "Remove group",
     asks: { method: "DELETE", path: "/api/server_group/1", body: OK_BODY },
   },
   {
-    view: "groups",
+    view: "groups/1",
     opens: "Drain …",
     says: "group 1 → group 64: 4 slots (0–3)",
     confirm: "Drain",
     asks: { method: "POST", path: "/api/server_group/1/drain", body: { delay: 0 } },
   },
   {
-    view: "groups",
+    view: "groups/1",
     opens: "Add server …",
     fill: { addr: "10.0.1.9:6379", role: "slave" },
     says: "10.0.1.9:6379 becomes a replica of 10.0.1.1:6379 and gets a copy of its data",
@@ -319,7 +335,7 @@ const CASES: readonly Case[] = [
     },
   },
   {
-    view: "groups",
+    view: "groups/1",
     opens: "Zone …",
     fill: { zone: "east" },
     says: "prefer 10.0.1.1:6379 when it is in their zone",
@@ -331,7 +347,7 @@ const CASES: readonly Case[] = [
     },
   },
   {
-    view: "groups",
+    view: "groups/1",
     opens: "tbody Remove …",
     says: "10.0.1.2:6379 is removed from group 1",
     confirm: "Remove server",
@@ -342,7 +358,7 @@ const CASES: readonly Case[] = [
     },
   },
   {
-    view: "groups",
+    view: "groups/1",
     opens: "Promote …",
     says: "10.0.1.2:6379 becomes the master of group 1 instead of 10.0.1.1:6379",
     confirm: "Promote",
@@ -487,7 +503,7 @@ async function openDialog(tab: Tab, opens: string): Promise<void> {
   const inTable = opens.startsWith("tbody ");
   const name = opens.replace("tbody ", "");
   // By key: a click with the pointer waits for things to lie still, which takes its time.
-  await button(tab, name, inTable ? "main tbody" : "main").press("Enter");
+  await button(tab, name, inTable ? "main .group tbody" : "main").press("Enter");
   await tab.page.waitForSelector("dialog[open]");
 }
 
@@ -578,7 +594,7 @@ async function tellsRefusals(place: Place): Promise<void> {
 
 async function forcesPromotion(place: Place): Promise<void> {
   const { server } = place;
-  const tab = await visit(place, "groups");
+  const tab = await visit(place, "groups/1");
   await openDialog(tab, "Promote …");
   assertEquals(await tab.page.locator('dialog [name="force"]').count(), 0);
   server.answers.push({ status: 500, body: "10.0.1.2:6379 is 9 bytes behind" });
@@ -909,7 +925,7 @@ async function drawsNothingTwiceOrOver(place: Place): Promise<void> {
       await tab.page.setViewportSize({ width, height: 900 });
       await visit(place, "overview");
       await until(() => tab.ask<boolean>(`[...window.drawn.values()].flat().length > 8`));
-      for (const view of ["overview", "groups", "proxies", "migrations"]) {
+      for (const view of ["overview", "groups/1", "proxies", "migrations"]) {
         await turnTo(tab, view);
         assertEquals(await tab.ask(MISDRAWN), [], `${view} at ${width} px`);
       }

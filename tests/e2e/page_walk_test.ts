@@ -60,7 +60,7 @@ Deno.test("a cluster is made, changed and taken apart by clicks alone", async ()
     );
   };
   const add = (id: number, addr: string, role: string): Step => ({
-    view: "groups",
+    view: `groups/${id}`,
     opens: "Add server …",
     within: `.group:has-text("Group ${id}")`,
     fill: { addr, role },
@@ -92,7 +92,7 @@ Deno.test("a cluster is made, changed and taken apart by clicks alone", async ()
   using client = await proxy.client();
   for (let i = 0; i < 500; i++) assertEquals(await client.call("SET", `k${i}`, i), "OK");
 
-  await take(tab, { view: "groups", opens: "Promote …", confirm: "Promote" });
+  await take(tab, { view: "groups/1", opens: "Promote …", confirm: "Promote" });
   assertEquals(
     (await group(1)).servers.map((server: { addr: string; type: string }) =>
       `${server.addr} ${server.type}`

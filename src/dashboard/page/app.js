@@ -9,6 +9,7 @@ import { useEffect, useState } from "./preact_hooks.js";
 import { ActionButton, Questions } from "./action_dialog.js";
 import { Activity } from "./activity.js";
 import { Alarm } from "./alarm.js";
+import { useAddress } from "./address.js";
 import { AccessView } from "./access.js";
 import { currentToken, logOut, onLogin } from "./api.js";
 import { concernsOf } from "./attention.js";
@@ -73,7 +74,8 @@ function allowedViews() {
 /** The whole page. */
 export function App() {
   const picture = usePicture();
-  const name = useViewName();
+  const { view: name } = useAddress();
+  useEffect(() => scrollTo(0, 0), [name]);
   const { view } = picture;
   const views = allowedViews();
   const shown = views.find((other) => other.name === name) ?? views[0];
@@ -111,21 +113,6 @@ export function App() {
     <${Toasts} />
     <${Alarm} picture=${picture} />
   `;
-}
-
-/** The name of the view that the address asks for. */
-function useViewName() {
-  const nameIn = () => location.hash.slice(1).split("/")[0] || "overview";
-  const [name, setName] = useState(nameIn);
-  useEffect(() => {
-    const show = () => {
-      setName(nameIn());
-      scrollTo(0, 0);
-    };
-    addEventListener("hashchange", show);
-    return () => removeEventListener("hashchange", show);
-  }, []);
-  return name;
 }
 
 /** @param {Event} event */

@@ -55,13 +55,14 @@ export function Bar({ share, tone = "good", label, text }) {
 /**
  * The memory of a server, against its limit or, without one, against the fullest server's.
  *
- * @param {{ used: number | null, limit: number | null, most: number }} props All in bytes.
+ * @param {{ used: number | null, limit: number | null, most: number, isShort?: boolean }} props All
+ * in bytes. `isShort`: whether the limit is left out of the text.
  */
-export function MemoryBar({ used, limit, most }) {
+export function MemoryBar({ used, limit, most, isShort = false }) {
   const isLimited = limit !== null && limit > 0;
   const share = used === null ? 0 : used / (isLimited ? limit : Math.max(1, most));
   const tone = isLimited ? memoryTone(share) : "off";
-  const text = isLimited ? `${bytes(used)} of ${bytes(limit)}` : bytes(used);
+  const text = isLimited && !isShort ? `${bytes(used)} of ${bytes(limit)}` : bytes(used);
   return html`<${Bar} share=${share} tone=${tone} label="memory used" text=${text} />`;
 }
 

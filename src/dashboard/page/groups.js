@@ -7,9 +7,11 @@
 /// <reference lib="dom" />
 import { useState } from "./preact_hooks.js";
 import { ActionButton } from "./action_dialog.js";
+import { useAddress } from "./address.js";
 import { ownerColour } from "./colour.js";
 import { Badge, Empty, MemoryBar, Switch, Unchanged } from "./elements.js";
 import { bytes, counted, duration, short, UNKNOWN, whole } from "./format.js";
+import { GroupList } from "./group_list.js";
 import { html } from "./html.js";
 import { SentinelList } from "./sentinels.js";
 
@@ -22,6 +24,7 @@ const ROLES = { master: "master", slave: "replica", offline: "offline" };
 export function Groups({ view: { groups, sentinels } }) {
   const [search, setSearch] = useState("");
   const [which, setWhich] = useState("all");
+  const { of: open } = useAddress();
   const shown = groups.filter((group) =>
     isFound(group, search.trim()) && (which === "all" || hasProblem(group))
   );
@@ -57,15 +60,21 @@ export function Groups({ view: { groups, sentinels } }) {
         ${groups.length === 0 ? "There is no group yet." : "No group matches."}
       </${Empty}>`
         : null}
-      ${shown.map((group) =>
-        html`
-          <${Unchanged}
-            key=${group.id}
-            of=${[group, most]}
-            draw=${() => html`<${Group} group=${group} most=${most} />`}
-          />
-        `
-      )}
+      ${shown.length === 0 ? null : html`
+        <${GroupList}
+          groups=${shown}
+          most=${most}
+          open=${open}
+          draw=${(/** @type {GroupView} */ group) =>
+            html`
+              <${Unchanged}
+                key=${group.id}
+                of=${[group, most]}
+                draw=${() => html`<${Group} group=${group} most=${most} />`}
+              />
+            `}
+        />
+      `}
       <${SentinelList} of=${sentinels} />
     </div>
   `;

@@ -10,6 +10,7 @@ import { ActionButton } from "./action_dialog.js";
 import { Badge, Bar, Empty } from "./elements.js";
 import { ago, bytes, counted, duration, millis, short, UNKNOWN, whole } from "./format.js";
 import { html } from "./html.js";
+import { MigrationCards } from "./migration_cards.js";
 
 /** @import { ClusterView, MigrationView } from "../../api/cluster_view.ts" */
 
@@ -43,6 +44,7 @@ export function Migrations({ view }) {
         <${Buttons} isPaused=${since !== null} isEmpty=${migrations.length === 0} />
       </div>
       ${migrations.length === 0 ? html`<${Empty}>No slot is migrating.</${Empty}>` : html`
+        <${MigrationCards} migrations=${migrations} isPaused=${since !== null} now=${view.at} />
         <table class="list">
           <thead>
             <tr>
@@ -93,7 +95,7 @@ function Buttons({ isPaused, isEmpty }) {
 const PHASES = {
   waiting: ["off", "waiting"],
   moving: ["busy", "moving"],
-  "moving back": ["busy", "cancelled, moving back"],
+  "moving back": ["busy", "going back: it was cancelled"],
   paused: ["off", "paused"],
   failed: ["bad", "failed, retrying"],
   stuck: ["warning", "stuck"],
