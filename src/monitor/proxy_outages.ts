@@ -36,7 +36,9 @@ export class ProxyOutages {
         ...{ kind: KIND, phase: "begin", subject: addr, proxy: id },
         text: `proxy ${id} (${addr}) does not answer this dashboard`,
         cause: problem,
-        hint: "look at its machine and its log; changes of the cluster wait for it",
+        hint:
+          "look at its machine and its log, and start it again; changes of the cluster wait for it, " +
+          "until it is back or, if it has surely ended, config action remove-fence",
       });
     }
     const present = new Set(proxies.map(({ addr }) => addr));

@@ -40,6 +40,12 @@ export interface LagLimits {
 
 type Server = ServerRecord & { readonly groupId: number };
 
+/** What a server says that is alive, but does not accept our password or user. */
+const LOGIN_REFUSAL = /^(NOAUTH|WRONGPASS|NOPERM|ERR (invalid password|AUTH |Client sent AUTH))/;
+const LOGIN_HINT =
+  "compare its requirepass and its users with password, backend_user and backend_password in config.ini, " +
+  "and correct what is wrong: proxies that connect anew may be refused, too";
+
 /** See the header. */
 export class ServerOutages {
   readonly #servers: ServerMonitor;
@@ -114,16 +120,12 @@ export class ServerOutages {
     if (forMs === 0 && problem === "") {
       return this.#end("server_down", server, `${what} answers again`);
     }
-    const replica = others.find(({ type }) => type === "slave")?.addr;
-    this.#begin("server_down", server, `${what} does not answer`, {
+    const isRefusal = LOGIN_REFUSAL.test(problem);
+    const happened = isRefusal ? "refuses the dashboard" : "does not answer";
+    this.#begin("server_down", server, `${what} ${happened}`, {
       severity: type === "master" ? "error" : "warning",
       cause: problem,
-      hint: type !== "master"
-        ? "look at its machine and its log, and start it again, or remove it from the group"
-        : replica === undefined
-        ? "look at its machine and its log, and start it again: the group has no replica"
-        : "look at its machine and its log, and start it again, or make a replica the master " +
-          `(config server promote ${server.groupId} ${replica})`,
+      hint: isRefusal ? LOGIN_HINT : downHint(server, others),
       forMs,
       // Nobody waits for a server that was taken out of service.
       onlyIfOpen: type === "offline",
@@ -209,6 +211,15 @@ export class ServerOutages {
   #end(kind: OutageKind, server: Server, text: string): void {
     this.#reporter.outage({ ...subjectOf(kind, server, text), phase: "end" });
   }
+}
+
+function downHint({ groupId, type }: Server, others: readonly ServerRecord[]): string {
+  const start = "look at its machine and its log, and start it again";
+  if (type !== "master") return `${start}, or remove it from the group`;
+  const replica = others.find(({ type }) => type === "slave")?.addr;
+  return replica === undefined
+    ? `${start}: the group has no replica`
+    : `${start}, or make a replica the master (config server promote ${groupId} ${replica})`;
 }
 
 function subjectOf(kind: OutageKind, { groupId, addr }: Server, text: string) {

@@ -24,6 +24,8 @@ export class FakeServers {
   readonly timers = new FakeTimers();
   /** Those that do not answer. */
   readonly down = new Set<string>();
+  /** Why one of them takes no connection. */
+  downCause = "connection refused";
   /** Those that are stored. */
   group: GroupRecord = { id: 1, product_name: "test", servers: [STORED_MASTER, STORED_REPLICA] };
   /** Fields of INFO. */
@@ -40,7 +42,7 @@ export class FakeServers {
   readonly monitor: ServerMonitor = new ServerMonitor({
     redis: (addr) =>
       this.down.has(addr)
-        ? Promise.reject(new Error(`${addr}: connection refused`))
+        ? Promise.reject(new Error(`${addr}: ${this.downCause}`))
         : Promise.resolve(this.#connection(addr)),
   }, this.timers);
 

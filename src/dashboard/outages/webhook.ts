@@ -176,10 +176,11 @@ export class Webhook {
   #failed(problem: string): void {
     this.#figures.failed++;
     if (this.#backoff.attempt > 0) return;
-    log.warn("webhook_url does not take an event: {problem}; it is tried again for {minutes} min", {
-      problem,
-      minutes: KEEP_MS / 60_000,
-    });
+    log.warn(
+      "webhook_url does not take an event: {problem}; it is tried again for {minutes} min: " +
+        "look at the receiver, and compare webhook_url, webhook_secret and webhook_ca with what it wants",
+      { problem, minutes: KEEP_MS / 60_000 },
+    );
   }
 
   #giveUp(event: OutageEvent, problem: string): void {
@@ -191,11 +192,13 @@ export class Webhook {
   /** Why there was no answer, without the URL: in it there may be a secret. */
   #causeOf(error: Error): string {
     if (error.name === "TimeoutError") return `no answer within ${ANSWER_MS / 1000} s`;
-    const cause = error.cause instanceof Error ? error.cause.message : error.message;
-    return cause.replaceAll(this.#target.url.reveal(), "the URL").replace(
-      /\s*\(https?:[^)]*\)/g,
-      "",
-    );
+    const { message } = error.cause instanceof Error ? error.cause : error;
+    const url = this.#target.url.reveal();
+    // "error sending request for url (http://…): client error (Connect): tcp connect error: …": to the
+    // last ")", as there may be some in the URL, which need not be there as it was configured.
+    return message.replaceAll(url, "the URL")
+      .replace(/^error sending request for url \(.*\): (?:client error \(\w+\): )?/s, "")
+      .replaceAll(URL.parse(url)?.href ?? url, "the URL");
   }
 }
 

@@ -6,12 +6,14 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createHmac } from "node:crypto";
+import { startLog, stopLog } from "../../../src/base/log.ts";
 import { Secret } from "../../../src/base/secret.ts";
 import type { OutageReport } from "../../../src/control/outages.ts";
 import { Webhook, type WebhookTarget } from "../../../src/dashboard/outages/webhook.ts";
 import type { OutageEvent } from "../../../src/model/outage_event.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
+import { freePort } from "../../support/free_port.ts";
 import { StoreFolder } from "../../support/store.ts";
 import { tlsText } from "../../support/tls.ts";
 import { WebhookReceiver } from "../../support/webhook_receiver.ts";
@@ -136,4 +138,22 @@ Deno.test("a request that will never be taken is given up at once, and the queue
   assertEquals(webhook.figures, { sent: 500, failed: 4, lost: 101, waiting: 0 });
   assertEquals([done.at(-1), new Set(done).size], ["e599", 601]);
   await webhook.stop();
+});
+
+Deno.test("why a receiver is not reached is in the log, with what to do, and without the URL", async () => {
+  const lines: string[] = [];
+  startLog({ level: "info", write: ({ message }) => lines.push(message) });
+  const webhook = new Webhook(target(`http://127.0.0.1:${freePort()}/ä b)TOKEN`), () => {});
+  try {
+    webhook.send({ ...FAILED, id: "a", at: Date.now(), count: 1, severity: "error" } as never);
+    await until(() => webhook.figures.failed > 1);
+  } finally {
+    await webhook.stop();
+    stopLog();
+  }
+  assertEquals(lines, [
+    "webhook_url does not take an event: tcp connect error: Connection refused (os error 111); " +
+    "it is tried again for 60 min: look at the receiver, and compare webhook_url, webhook_secret and " +
+    "webhook_ca with what it wants",
+  ]);
 });

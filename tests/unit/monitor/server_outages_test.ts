@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Outages } from "../../../src/control/outages.ts";
 import { ServerOutages } from "../../../src/monitor/server_outages.ts";
 import { FakeServers, MASTER, REPLICA, STORED_MASTER } from "../../support/fake_servers.ts";
@@ -85,6 +85,18 @@ Deno.test("a master that is restarted before a failover is told with the keys th
   master["run_id"] = "d";
   await servers.rounds(2);
   assertEquals(servers.told.filter((line) => /lost_writes/.test(line)), []);
+});
+
+Deno.test("a server that refuses our password is not to be started again", async () => {
+  const servers = new WatchedServers();
+  await servers.rounds(1);
+  servers.down.add(MASTER);
+  servers.downCause = "NOAUTH Authentication required.";
+  await servers.rounds(5);
+  assertEquals(servers.told, [
+    `begin server_down error: the master ${MASTER} refuses the dashboard: ${servers.downCause}`,
+  ]);
+  assertMatch(servers.outages.open[0]!.hint, /^compare its requirepass .* with password/);
 });
 
 Deno.test("an outage shorter than two seconds is not told", async () => {
