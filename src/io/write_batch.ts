@@ -38,6 +38,8 @@ export class WriteBatch implements TurnWork {
   queuedBytes = 0;
   /** Bytes that the kernel took. */
   writtenBytes = 0;
+  /** Writes begun: what is appended after one goes with the next. */
+  writes = 0;
 
   readonly #owner: BatchOwner;
   #sink: ByteSink | null = null;
@@ -169,6 +171,7 @@ export class WriteBatch implements TurnWork {
       return;
     }
     this.#writingFrom = 0;
+    this.writes++;
     this.#write();
   }
 

@@ -99,6 +99,22 @@ export const NO_INTEREST: RequestOwner = {
   failed: recycleRequest,
 };
 
+/** What was appended to a connection between two writes: the system takes it together. */
+export interface SentBatch {
+  /** When the system took its last byte; until then, when it was begun. */
+  wroteMs: number;
+}
+
+/** What keeps a request, of the few that something does. */
+export interface Detour {
+  /** What it has waited for last before it was sent. */
+  waited: "" | "slot" | "key";
+  /** When its slot was no longer blocked; 0 unless it has waited for that. */
+  openedMs: number;
+  /** How long its reply was not read, because a client read slowly. */
+  heldBackMs: number;
+}
+
 /** One command in flight. All fields belong to owner, slot and backend together. */
 export class Request {
   state: RequestState = "free";
@@ -118,24 +134,22 @@ export class Request {
   readMs = 0;
   /** When it was dispatched, in clock milliseconds. */
   startedMs = 0;
-  /** When it was queued at a connection to a server; 0 before. */
+  /** What it was sent in; null before it was sent. */
+  sentIn: SentBatch | null = null;
+  /** When it was queued at a connection to a server; once it is sent. */
   sentMs = 0;
-  /** When the system took its last byte for the server. */
-  wroteMs = 0;
-  /** When the first byte of its reply came; 0 before. */
+  /** When the first byte of its reply came; 0 before, once it is sent. */
   firstMs = 0;
   /** When its reply was whole. */
   wholeMs = 0;
   /** When its reply was the next one for its client. */
   turnMs = 0;
-  /** Where its bytes begin among all that were appended to its connection. */
-  startByte = 0;
   /** Where its reply ends among all that was written to its client. */
   endByte = 0;
-  /** Its first bytes, for the slow log: beginning[0, beginningLength). */
+  /** Its first bytes, for the slow log: beginning[0, beginningLength); of a client's request only. */
   beginning: Uint8Array | null = null;
   beginningLength = 0;
-  /** How many bytes it has, as its client sent it. */
+  /** How many bytes it has, as its client sent it; of a client's request only. */
   requestBytes = 0;
   /** Bytes charged for it until it settles. */
   chargedBytes = 0;
@@ -166,12 +180,8 @@ export class Request {
 
   // Of few requests; last, so that what all have lies together.
 
-  /** What it has waited for last before it was sent. */
-  waited: "" | "slot" | "key" = "";
-  /** When its slot was no longer blocked; 0 unless it has waited for that. */
-  openedMs = 0;
-  /** How long its reply was not read, because a client read slowly. */
-  heldBackMs = 0;
+  /** What has kept it; null while nothing did. */
+  detour: Detour | null = null;
   /** The slot that it was in flight at; -1 for none, or several. */
   slotId = -1;
   /** Whether the proxy has failed it. */
@@ -216,10 +226,14 @@ export class Request {
   /** Copies the first of the request's own bytes, for the slow log. */
   remember(bytes: Uint8Array, start: number, end: number): void {
     const length = end - start;
-    this.requestBytes = length;
     const kept = length < BEGINNING_BYTES ? length : BEGINNING_BYTES;
     this.beginningLength = kept;
     copyBytes(this.beginning ??= new Uint8Array(BEGINNING_BYTES), 0, bytes, start, start + kept);
+  }
+
+  /** What keeps it; made when it is asked for. */
+  get detours(): Detour {
+    return this.detour ??= { waited: "", openedMs: 0, heldBackMs: 0 };
   }
 
   /** Its first bytes, as far as they are remembered. */
@@ -229,12 +243,10 @@ export class Request {
 
   /** One of its parts was answered: the last one tells where the time has gone. */
   tookAs(part: Request): void {
-    this.waited = part.waited;
-    this.openedMs = part.openedMs;
+    this.detour = part.detour;
+    this.sentIn = part.sentIn;
     this.sentMs = part.sentMs;
-    this.wroteMs = part.wroteMs;
     this.firstMs = part.firstMs;
-    this.heldBackMs = part.heldBackMs;
     this.lastBackend = part.backend;
   }
 
@@ -313,16 +325,11 @@ export function recycleRequest(request: Request): void {
   request.backend = null;
   request.nextSent = null;
   request.ownBytes = null;
-  request.sentMs =
-    request.firstMs =
-    request.openedMs =
-    request.heldBackMs =
-      0;
-  request.waited = "";
+  request.sentIn = null;
+  request.detour = null;
   request.slotId = -1;
   request.isFailed = false;
   request.lastBackend = null;
-  request.beginningLength = request.requestBytes = 0;
   request.chargedBytes = 0;
   request.kind = 0;
   request.isForeseen = false;

@@ -146,7 +146,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection
     request.state = "sent";
     request.backend = this;
     if (this.#sent.length === 0) this.progressMs = clock.nowMs;
-    this.#sent.push(request, this.#batch.appendedBytes);
+    this.#sent.push(request, this.#batch);
     return true;
   }
 

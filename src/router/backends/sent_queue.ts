@@ -8,7 +8,7 @@
 import { clock } from "../../base/clock.ts";
 import type { Histogram } from "../../base/histogram.ts";
 import type { FastestReply } from "./fastest_reply.ts";
-import { isOwnReplyNext, type Request } from "../request.ts";
+import { isOwnReplyNext, type Request, type SentBatch } from "../request.ts";
 
 /** What counts how long replies take. */
 export interface TimedServer {
@@ -20,6 +20,15 @@ export interface TimedServer {
 export interface Written {
   readonly writtenBytes: number;
   readonly appendedBytes: number;
+  /** How many writes were begun. */
+  readonly writes: number;
+}
+
+/** One that the system has not taken yet. */
+interface UnwrittenBatch extends SentBatch {
+  /** How many bytes were appended to the connection before it. */
+  readonly startByte: number;
+  next: UnwrittenBatch | null;
 }
 
 /** A reply as far as it has come. */
@@ -39,33 +48,42 @@ export class SentQueue {
   answered = 0;
   #tail: Request | null = null;
   /** The oldest of which the system has not taken all bytes yet. */
-  #unwritten: Request | null = null;
+  #unwritten: UnwrittenBatch | null = null;
+  /** The newest, and how many writes were begun before it. */
+  #newest: UnwrittenBatch | null = null;
+  #writes = -1;
 
-  /**
-   * Puts a request at the end.
-   *
-   * @param startByte How many bytes were appended to the connection before.
-   */
-  push(request: Request, startByte: number): void {
-    request.sentMs = request.wroteMs = clock.nowMs;
-    request.startByte = startByte;
-    if (this.#unwritten === null) this.#unwritten = request;
+  /** Puts a request at the end, whose bytes are appended next. */
+  push(request: Request, written: Written): void {
+    request.sentMs = clock.nowMs;
+    request.firstMs = 0;
+    if (written.writes !== this.#writes) this.#beginBatch(written);
+    request.sentIn = this.#newest;
     if (this.#tail === null) this.head = request;
     else this.#tail.nextSent = request;
     this.#tail = request;
     this.length++;
   }
 
+  #beginBatch({ writes, appendedBytes }: Written): void {
+    const batch = { wroteMs: clock.nowMs, startByte: appendedBytes, next: null };
+    if (this.#unwritten === null) this.#unwritten = batch;
+    else this.#newest!.next = batch;
+    this.#newest = batch;
+    this.#writes = writes;
+  }
+
   /** The system took bytes. */
   wrote({ writtenBytes, appendedBytes }: Written): void {
-    let request = this.#unwritten;
-    while (request !== null) {
-      const next: Request | null = request.nextSent;
+    let batch = this.#unwritten;
+    while (batch !== null) {
+      const next: UnwrittenBatch | null = batch.next;
       if ((next === null ? appendedBytes : next.startByte) > writtenBytes) break;
-      request.wroteMs = clock.nowMs;
-      request = next;
+      batch.wroteMs = clock.nowMs;
+      batch.next = null; // who keeps one keeps no others
+      batch = next;
     }
-    this.#unwritten = request;
+    this.#unwritten = batch;
   }
 
   /**
@@ -85,7 +103,7 @@ export class SentQueue {
   #answered(request: Request, server: TimedServer | null): void {
     if (server !== null) {
       server.times.add((clock.nowMs - request.sentMs) * 1000);
-      server.fastestReply.add(request.firstMs - request.wroteMs, clock.nowMs);
+      server.fastestReply.add(request.firstMs - request.sentIn!.wroteMs, clock.nowMs);
     }
     this.shift();
   }
@@ -93,7 +111,7 @@ export class SentQueue {
   /** Replies were not read since then, because of a client that reads slowly. */
   heldBackSince(sinceMs: number): void {
     for (let r = this.head; r !== null; r = r.nextSent) {
-      r.heldBackMs += clock.nowMs - Math.max(sinceMs, r.sentMs);
+      r.detours.heldBackMs += clock.nowMs - Math.max(sinceMs, r.sentMs);
     }
   }
 
@@ -101,7 +119,6 @@ export class SentQueue {
   shift(): void {
     const request = this.head!;
     const next = request.nextSent;
-    if (this.#unwritten === request) this.#unwritten = next; // answered before we were told
     request.nextSent = null;
     this.head = next;
     if (next === null) this.#tail = null;
@@ -113,6 +130,8 @@ export class SentQueue {
   takeAll(): Request[] {
     const all: Request[] = [];
     for (; this.head !== null; this.shift()) all.push(this.head);
+    this.#unwritten = this.#newest = null;
+    this.#writes = -1;
     return all;
   }
 

@@ -89,7 +89,7 @@ export class MigratingForward {
       mustMove: request.leads !== null, // what is sent in one piece is executed in one place
     };
     request.state = "waiting";
-    request.waited = "key";
+    request.detours.waited = "key";
     request.slotId = this.#slot.id;
     queue.crossings.push(crossing);
     this.#all.add(crossing);

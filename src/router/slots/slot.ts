@@ -95,8 +95,8 @@ export class Slot implements FlightCounter {
       failRequest(request, SLOT_NOT_READY);
     } else {
       request.state = "waiting";
-      request.waited = "slot";
-      request.openedMs = 0;
+      request.detours.waited = "slot";
+      request.detours.openedMs = 0;
       request.slotId = this.id;
       request.ownBytes = bytes.slice(start, end);
       if (this.#waitingTail === null) this.#waitingHead = request;
@@ -202,7 +202,7 @@ export class Slot implements FlightCounter {
   #sendWaiting(request: Request): void {
     const bytes = request.ownBytes!;
     request.ownBytes = null;
-    request.openedMs = clock.nowMs;
+    request.detours.openedMs = clock.nowMs;
     if (request.owner.isGone) {
       failRequest(request, SLOT_NOT_READY); // nobody reads the answer
     } else {

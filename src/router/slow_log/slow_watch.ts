@@ -22,7 +22,7 @@ import { stageTimes } from "./stages.ts";
  * Requests of one client in flight whose arguments are kept: of long pipelines, where each request costs
  * little, the first ones stand for all.
  */
-const REMEMBERED_MAX = 8;
+const REMEMBERED_MAX = 4;
 
 /** A client as its slow requests are shown. */
 export interface WatchedClient {
@@ -51,9 +51,10 @@ export class SlowWatch {
    * @param depth How many requests of the client are in flight.
    */
   began(request: Request, depth: number): void {
-    if (!this.#log.isOn) return;
     const { bytes, requestStart, requestEnd } = this.#client.parser;
     request.requestBytes = requestEnd - requestStart;
+    request.beginningLength = 0;
+    if (!this.#log.isOn) return;
     if (depth >= REMEMBERED_MAX) return;
     request.remember(bytes, requestStart, requestEnd);
     this.#log.loop.watch();

@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { Request } from "../request.ts";
+import type { Detour, Request } from "../request.ts";
 
 /** A stage: its name, what happens in it, and what to do when it takes long. */
 interface StageText {
@@ -90,6 +90,8 @@ export interface HeldUp {
   heldUpMs(fromMs: number, toMs: number): number;
 }
 
+const NO_DETOUR: Detour = { waited: "", openedMs: 0, heldBackMs: 0 };
+
 /** What each stage took, in whole microseconds; stages that took nothing are left out. */
 export type StageTimes = Readonly<Partial<Record<Stage, number>>>;
 
@@ -120,18 +122,19 @@ export function stageTimes(
     add(stage, usecs - heldUs);
     return usecs - heldUs;
   };
-  const { openedMs, sentMs, wroteMs, firstMs, wholeMs, waited } = request;
+  const { sentIn, sentMs, firstMs, wholeMs } = request;
+  const { waited, openedMs, heldBackMs } = request.detour ?? NO_DETOUR;
   until("queue", request.startedMs);
   until("slot", openedMs);
   const before = waited === "key" ? "key" : waited === "slot" && openedMs === 0 ? "slot" : "proxy";
-  if (sentMs === 0) {
+  if (sentIn === null) {
     until(before, wholeMs);
   } else {
     until(before, sentMs);
-    until("send", wroteMs);
+    until("send", sentIn.wroteMs);
     let serverUs = until("server", firstMs === 0 ? wholeMs : firstMs);
     const receiveUs = until("receive", wholeMs);
-    const heldUs = Math.round(request.heldBackMs * 1000);
+    const heldUs = Math.round(heldBackMs * 1000);
     const notReceivedUs = Math.min(heldUs, receiveUs);
     const notReadUs = Math.min(heldUs - notReceivedUs, serverUs);
     if (heldUs > 0) {

@@ -5,8 +5,11 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { clock } from "../../../../src/base/clock.ts";
 import { SentQueue } from "../../../../src/router/backends/sent_queue.ts";
 import { Request } from "../../../../src/router/request.ts";
+
+const NOTHING_WRITTEN = { writtenBytes: 0, appendedBytes: 0, writes: 0 };
 
 const counter = (id: number) => ({ id, enter() {}, leave() {} });
 
@@ -21,7 +24,7 @@ function requestOf(client: object, ...slots: number[]): Request {
 Deno.test("requests leave in the order in which they came, and are linked to nothing then", () => {
   const queue = new SentQueue();
   const [a, b, c] = [requestOf({}, 1), requestOf({}, 2), requestOf({}, 3)];
-  for (const request of [a, b, c]) queue.push(request, 0);
+  for (const request of [a, b, c]) queue.push(request, NOTHING_WRITTEN);
   assertEquals([queue.head === a, queue.length], [true, 3]);
   queue.shift();
   assertEquals([queue.head === b, queue.length, a.nextSent], [true, 2, null]);
@@ -30,17 +33,44 @@ Deno.test("requests leave in the order in which they came, and are linked to not
     [false, true],
   ]);
   assertEquals([queue.head, queue.length, b.nextSent, c.nextSent], [null, 0, null, null]);
-  queue.push(a, 0);
+  queue.push(a, NOTHING_WRITTEN);
   assertEquals([queue.head === a, queue.length], [true, 1]);
 });
 
 Deno.test("it knows whose requests and which slots are in flight", () => {
   const queue = new SentQueue();
   const [one, two] = [{}, {}];
-  queue.push(requestOf(one, 5), 0);
-  queue.push(requestOf(one, 7, 9), 0);
+  queue.push(requestOf(one, 5), NOTHING_WRITTEN);
+  queue.push(requestOf(one, 7, 9), NOTHING_WRITTEN);
   assertEquals([5, 7, 9, 8].map((id) => queue.hasSlot(id)), [true, true, true, false]);
   assertEquals([queue.hasOthersThan(one), queue.hasOthersThan(two)], [false, true]);
-  queue.push(requestOf(two, 8), 0);
+  queue.push(requestOf(two, 8), NOTHING_WRITTEN);
   assertEquals([queue.hasOthersThan(one), queue.hasSlot(8)], [true, true]);
+});
+
+Deno.test("a request knows when the system took the last byte of what it was sent with", () => {
+  const queue = new SentQueue();
+  const [a, b, c] = [requestOf({}, 1), requestOf({}, 2), requestOf({}, 3)];
+  clock.nowMs = 1_000;
+  queue.push(a, { writtenBytes: 0, appendedBytes: 0, writes: 0 });
+  queue.push(b, { writtenBytes: 0, appendedBytes: 10, writes: 0 });
+  queue.push(c, { writtenBytes: 0, appendedBytes: 20, writes: 1 }); // the first write is under way
+  const wroteMs = () => [a, b, c].map((request) => request.sentIn!.wroteMs);
+  clock.nowMs = 1_005;
+  queue.wrote({ writtenBytes: 12, appendedBytes: 30, writes: 1 });
+  assertEquals(wroteMs(), [1_000, 1_000, 1_000]);
+  clock.nowMs = 1_010;
+  queue.wrote({ writtenBytes: 20, appendedBytes: 30, writes: 1 });
+  assertEquals(wroteMs(), [1_010, 1_010, 1_000]);
+  clock.nowMs = 1_020;
+  queue.wrote({ writtenBytes: 30, appendedBytes: 30, writes: 2 });
+  assertEquals(wroteMs(), [1_010, 1_010, 1_020]);
+  // What was not written before the connection was lost counts no more.
+  queue.push(requestOf({}, 1), { writtenBytes: 30, appendedBytes: 30, writes: 2 });
+  queue.takeAll();
+  const next = requestOf({}, 1);
+  queue.push(next, { writtenBytes: 0, appendedBytes: 0, writes: 0 });
+  clock.nowMs = 1_030;
+  queue.wrote({ writtenBytes: 8, appendedBytes: 8, writes: 1 });
+  assertEquals(next.sentIn!.wroteMs, 1_030);
 });

@@ -11,19 +11,30 @@ function request(marks: Partial<Request>): Request {
   const made = acquireRequest(NO_INTEREST);
   return Object.assign(
     made,
-    { readMs: 100, startedMs: 100, openedMs: 0, sentMs: 0, firstMs: 0 },
+    { readMs: 100, startedMs: 100 },
     marks,
   );
 }
 
-const SENT = { sentMs: 100, wroteMs: 100, firstMs: 100, wholeMs: 100, turnMs: 100 };
+const SENT = { sentIn: { wroteMs: 100 }, sentMs: 100, firstMs: 100, wholeMs: 100, turnMs: 100 };
 
 Deno.test("each mark that is late makes its stage", () => {
   const cases: [Partial<Request>, number, Record<string, number>][] = [
-    [{ ...SENT, startedMs: 110, sentMs: 110, wroteMs: 110, firstMs: 110, wholeMs: 110 }, 110, {
-      queue: 10_000,
-    }],
-    [{ ...SENT, wroteMs: 130, firstMs: 131, wholeMs: 131, turnMs: 131 }, 131, {
+    [
+      {
+        ...SENT,
+        startedMs: 110,
+        sentMs: 110,
+        sentIn: { wroteMs: 110 },
+        firstMs: 110,
+        wholeMs: 110,
+      },
+      110,
+      {
+        queue: 10_000,
+      },
+    ],
+    [{ ...SENT, sentIn: { wroteMs: 130 }, firstMs: 131, wholeMs: 131, turnMs: 131 }, 131, {
       send: 30_000,
       server: 1_000,
     }],
@@ -34,20 +45,38 @@ Deno.test("each mark that is late makes its stage", () => {
       write: 5_000,
     }],
     // The server's reply was not read for 30 ms, because its client did not read.
-    [{ ...SENT, firstMs: 120, wholeMs: 140, turnMs: 140, heldBackMs: 30 }, 140, {
-      server: 10_000,
-      write: 30_000,
-    }],
+    [
+      {
+        ...SENT,
+        firstMs: 120,
+        wholeMs: 140,
+        turnMs: 140,
+        detour: { waited: "", openedMs: 0, heldBackMs: 30 },
+      },
+      140,
+      {
+        server: 10_000,
+        write: 30_000,
+      },
+    ],
     // Its slot was never open again.
-    [{ waited: "slot", wholeMs: 120, turnMs: 120, isFailed: true }, 120, { slot: 20_000 }],
+    [
+      {
+        detour: { waited: "slot", openedMs: 0, heldBackMs: 0 },
+        wholeMs: 120,
+        turnMs: 120,
+        isFailed: true,
+      },
+      120,
+      { slot: 20_000 },
+    ],
     // Its slot was blocked, then its key was moved.
     [
       {
         ...SENT,
-        waited: "key",
-        openedMs: 110,
+        detour: { waited: "key", openedMs: 110, heldBackMs: 0 },
         sentMs: 125,
-        wroteMs: 125,
+        sentIn: { wroteMs: 125 },
         firstMs: 126,
         wholeMs: 126,
       },
