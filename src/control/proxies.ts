@@ -151,20 +151,22 @@ export async function reasonOf(proxy: ProxyRecord): Promise<string> {
 }
 
 /**
- * For how long a proxy has not heard from a Redis server, in milliseconds; -1: it does not use it.
+ * For how long a proxy has not heard from a Redis server, in milliseconds; -1: it does not use it; undefined: it
+ * is Codis 2.0's or an older one, and cannot say.
  *
  * @param breakMs From when on it breaks off what is in flight there.
- * @throws {Error} When it does not answer, or is older and cannot say.
+ * @throws {Error} When it does not answer.
  */
 export async function askSighting(
   proxy: ProxyRecord,
   addr: string,
   breakMs: number,
-): Promise<number> {
+): Promise<number | undefined> {
   const path = `/sighting?addr=${encodeURIComponent(addr)}&break_ms=${breakMs}`;
   const response = await get(proxy, path, SIGHTING_MS);
   if (!response.ok) {
     await response.body?.cancel();
+    if (response.status === 404) return undefined;
     throw new Error(`it answers with status ${response.status}`);
   }
   return (await response.json() as Sighting).silent_ms;

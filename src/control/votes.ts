@@ -42,8 +42,8 @@ export function isMajority({ down, up, unheard }: Tally): boolean {
 export interface VotesContext {
   /** The proxies, as the store says now. */
   proxies(): Promise<readonly ProxyRecord[]>;
-  /** For how long a proxy has not heard from a server, in milliseconds; -1: it does not use it. */
-  silentMs(proxy: ProxyRecord, addr: string): Promise<number>;
+  /** For how long a proxy has not heard from a server, in ms; -1: it does not use it; undefined: it cannot say. */
+  silentMs(proxy: ProxyRecord, addr: string): Promise<number | undefined>;
   /** The fenced addresses, and what each fence says. */
   fences(): Promise<ReadonlyMap<string, string>>;
 }
@@ -108,8 +108,8 @@ export class Votes {
     await Promise.all(online.map(async (proxy) => {
       try {
         const silentMs = await this.#context.silentMs(proxy, addr);
-        if (askedMs < (ballot.votes.get(proxy.id)?.askedMs ?? 0)) return;
-        ballot.votes.set(proxy.id, { silentMs, askedMs });
+        if (askedMs < (ballot.heardMs.get(proxy.addr) ?? 0)) return;
+        if (silentMs !== undefined) ballot.votes.set(proxy.id, { silentMs, askedMs });
         ballot.heardMs.set(proxy.addr, askedMs);
       } catch (error) {
         log.debug("proxy {id} did not say how it sees {addr}: {error}", {
@@ -139,10 +139,10 @@ export class Votes {
       const proxy = ballot!.online.find((each) => each.addr === fenced);
       const heardMs = ballot!.heardMs.get(fenced) ?? -Infinity;
       if (proxy !== undefined && nowMs - heardMs <= VOTE_MS) continue;
-      // One that does not know of the rule is told, and waited for, as long as it is online.
-      if (isSurelyGone(life) || (proxy !== undefined && !stepsBack)) continue;
+      if (isSurelyGone(life)) continue;
       const sinceMs = Math.max(heardMs, ballot!.beganMs);
-      if (!stepsBack || nowMs - sinceMs < UNHEARD_MS) found.set(fenced, stepsBack);
+      if (!stepsBack) found.set(fenced, proxy !== undefined && nowMs - ballot!.beganMs <= VOTE_MS);
+      else if (nowMs - sinceMs < UNHEARD_MS) found.set(fenced, true);
     }
     return found;
   }

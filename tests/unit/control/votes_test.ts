@@ -21,7 +21,7 @@ function online(...ids: string[]): ProxyRecord[] {
 class Poll {
   readonly timers = new FakeTimers();
   proxies = online("a", "b", "c");
-  readonly answers = new Map<string, number>();
+  readonly answers = new Map<string, number | undefined>();
   readonly fences = new Map<string, string>();
   readonly votes: Votes;
 
@@ -30,8 +30,8 @@ class Poll {
       proxies: () => Promise.resolve(this.proxies),
       fences: () => Promise.resolve(this.fences),
       silentMs: ({ id }) => {
-        const ms = this.answers.get(id);
-        return ms === undefined ? Promise.reject(new Error("no answer")) : Promise.resolve(ms);
+        if (!this.answers.has(id)) return Promise.reject(new Error("no answer"));
+        return Promise.resolve(this.answers.get(id));
       },
     }, this.timers);
   }
@@ -105,4 +105,19 @@ Deno.test("a proxy that cannot be told is waited for until it has stepped back; 
   poll.timers.advance(300);
   await poll.ask();
   assertEquals([...poll.votes.holdouts("m:1").keys()], []);
+});
+
+Deno.test("a proxy of Codis 2.0 that is online holds no promotion while it answers, and each while it does not", async () => {
+  const poll = new Poll();
+  poll.proxies = ["a", "old"].map((id) =>
+    ({ id, addr: `${id}:9`, state: "online" }) as unknown as ProxyRecord
+  );
+  poll.answers.set("a", 5_000).set("old", undefined);
+  poll.fences.set("a:9", encodeFenceNote("life a", true)).set("old:9", "");
+  await poll.ask();
+  assertEquals(poll.votes.of("m:1", SILENT_MS), { down: 1, up: 0, unheard: ["old"] });
+  assertEquals(poll.votes.holdouts("m:1"), new Map());
+  poll.answers.delete("old");
+  for (let ms = 0; ms <= VOTE_MS; ms += 300) await poll.ask();
+  assertEquals(poll.votes.holdouts("m:1"), new Map([["old:9", false]]));
 });
