@@ -64,16 +64,24 @@ export class SlotLoader {
     await this.#each(rangeOf(from, to));
   }
 
-  /** Loads the slots that were last seen in a group, or moving out of it. */
+  /**
+   * Gives the slots that were last seen in a group, or moving out of it, the masters of now. The slots themselves
+   * are not read: a change of one comes with an action of its own, and a failover must not wait for hundreds of
+   * answers of a slow coordinator.
+   */
   async loadGroup(groupId: number): Promise<void> {
     const slotIds = rangeOf(0, SLOT_COUNT - 1);
-    await this.#each(slotIds.filter((slotId) => touchesGroup(this.#records[slotId], groupId)));
+    const own = slotIds.filter((slotId) => touchesGroup(this.#records[slotId], groupId));
+    await this.#each(own, (slotId) => this.#records[slotId]);
   }
 
   /** Resets the slots `from` to `to`, both included: they have no owner any more. */
   async resetRange(from: number, to: number): Promise<void> {
     const resets = rangeOf(from, to).map((slotId) =>
-      this.#inTurn(slotId, () => this.#resetNow(slotId))
+      this.#inTurn(slotId, () => {
+        this.#records[slotId] = undefined;
+        return this.#resetNow(slotId);
+      })
     );
     await Promise.all(resets);
   }
@@ -108,19 +116,28 @@ export class SlotLoader {
     ));
   }
 
-  /** Loads several slots and waits for all of them, also when one fails. */
-  async #each(slotIds: readonly number[]): Promise<void> {
+  /**
+   * Loads several slots and waits for all of them, also when one fails.
+   *
+   * @param known What the store says of a slot, when its turn has come; undefined: it is read.
+   */
+  async #each(
+    slotIds: readonly number[],
+    known: (slotId: number) => SlotRecord | undefined = () => undefined,
+  ): Promise<void> {
     // Each group is read once per call: a later change of it comes with an action of its own.
     const masters = new GroupMasters(this.#store);
     const loads = await Promise.allSettled(
-      slotIds.map((slotId) => this.#inTurn(slotId, () => this.#loadNow(slotId, masters))),
+      slotIds.map((slotId) =>
+        this.#inTurn(slotId, () => this.#loadNow(slotId, masters, known(slotId)))
+      ),
     );
     const failed = loads.find((load) => load.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }
 
-  async #loadNow(slotId: number, masters: GroupMasters): Promise<void> {
-    const fill = await this.#readFill(slotId, masters);
+  async #loadNow(slotId: number, masters: GroupMasters, known?: SlotRecord): Promise<void> {
+    const fill = await this.#readFill(slotId, masters, known);
     this.#withheld.delete(slotId);
     if (fill === undefined) return await this.#resetNow(slotId);
     // Requests in flight were sent where they would be sent again: nothing to wait for.
@@ -144,9 +161,10 @@ export class SlotLoader {
   async #readFill(
     slotId: number,
     masters: GroupMasters,
+    known: SlotRecord | undefined,
   ): Promise<SlotFill | undefined> {
     try {
-      const slot = this.#records[slotId] = await loadSlot(this.#store, slotId);
+      const slot = this.#records[slotId] = known ?? await this.#read(slotId);
       return await this.#fillOf(slot, masters);
     } catch (error) {
       if (!(error instanceof StoreError || error instanceof RecordError)) throw error;
@@ -154,6 +172,18 @@ export class SlotLoader {
       const say = isFresh ? log.debug.bind(log) : log.error.bind(log);
       say("slot {slotId} cannot be served: {error}", { slotId, error });
       return undefined;
+    }
+  }
+
+  async #read(slotId: number): Promise<SlotRecord> {
+    try {
+      return await loadSlot(this.#store, slotId);
+    } catch (error) {
+      // It is not what it was.
+      if (error instanceof StoreError || error instanceof RecordError) {
+        this.#records[slotId] = undefined;
+      }
+      throw error;
     }
   }
 
