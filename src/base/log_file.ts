@@ -17,7 +17,7 @@ export interface LogFileLimits {
   readonly filesMax: number;
 }
 
-/** Appends lines to `<name>.<k>`; when that is full, to `<name>.<k+1>`. */
+/** Appends lines to the newest `<name>.<k>`; when that is full, to `<name>.<k+1>`. */
 export class LogFile {
   readonly #name: string;
   readonly #limits: LogFileLimits;
@@ -29,7 +29,8 @@ export class LogFile {
   #isTorn = false;
 
   /**
-   * Opens the file behind the last one that there is.
+   * Opens the newest file that there is, or the one behind it when that is full. A program that is started
+   * over and over begins no file each time: it would push out the ones that say why.
    *
    * @param name Path without the number.
    * @throws {Error} When no file can be made there.
@@ -37,8 +38,8 @@ export class LogFile {
   constructor(name: string, limits: LogFileLimits) {
     this.#name = name;
     this.#limits = limits;
-    this.#index = Math.max(-1, ...this.#numbers()) + 1;
-    this.#file = this.#openNext();
+    this.#index = Math.max(0, ...this.#numbers());
+    this.#file = this.#openNewest() ?? this.#openNext();
   }
 
   /** The file that is written to. */
@@ -87,6 +88,27 @@ export class LogFile {
   /** Closes the file; no line may follow. */
   close(): void {
     this.#file.close();
+  }
+
+  /** The newest file; undefined when there is none, it is full, or it is not ours to write. */
+  #openNewest(): Deno.FsFile | undefined {
+    let file: Deno.FsFile;
+    try {
+      file = Deno.openSync(this.path, { append: true, read: true });
+    } catch {
+      return undefined;
+    }
+    const { size, isFile } = file.statSync();
+    if (!isFile || size >= this.#limits.bytesMax) {
+      file.close();
+      return undefined;
+    }
+    this.#bytes = size;
+    const last = new Uint8Array(1);
+    if (size > 0) file.seekSync(-1, Deno.SeekMode.End);
+    this.#isTorn = file.readSync(last) === 1 && last[0] !== 0x0a;
+    this.#removeOld();
+    return file;
   }
 
   #openNext(): Deno.FsFile {

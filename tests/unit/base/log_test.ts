@@ -87,22 +87,34 @@ Deno.test("log rolls to the next free number by size and never splits a line", a
   ]);
 });
 
-Deno.test("log begins behind the last file, and keeps the newest ones only", async () => {
-  const files = await withLog({ filesMax: 2 }, (name) => {
-    for (const start of ["first", "second", "third"]) {
-      logger("x").info(start);
-      startLog({ level: "info", file: name, filesMax: 2 });
+Deno.test("log goes on in the last file, and keeps the newest ones only", async () => {
+  const options = { filesMax: 2, fileBytesMax: 90 };
+  const files = await withLog(options, (file) => {
+    for (const line of ["first", "second", "third", "fourth", "fifth", "sixth"]) {
+      logger("x").info(line);
+      // A program that is started over and over must not push out the log that says why.
+      startLog({ level: "info", file, ...options });
     }
     // Names that are like those of log files, and are not.
-    for (const end of [".0.gz", ".x", "2.0"]) Deno.writeTextFileSync(`${name}${end}`, "");
-    logger("x").info("fourth");
+    for (const end of [".0.gz", ".x", "2.0"]) Deno.writeTextFileSync(`${file}${end}`, "");
+    logger("x").info("seventh");
   });
   const logs = [...files].filter(([, lines]) => lines.length > 0);
-  assertEquals(logs.map(([name, [line]]) => [name, line!.replace(/^.*: /, "")]), [
-    ["proxy.log.2", "third"],
-    ["proxy.log.3", "fourth"],
-  ]);
+  assertEquals(
+    logs.map(([name, lines]) => [name, ...lines.map((line) => line.replace(/^.*: /, ""))]),
+    [["proxy.log.2", "fifth", "sixth"], ["proxy.log.3", "seventh"]],
+  );
   assertEquals(files.size, 5);
+});
+
+Deno.test("a line that a full disk has cut off is ended when the log goes on", async () => {
+  const files = await withLog({}, (file) => {
+    Deno.writeTextFileSync(`${file}.0`, "half a li");
+    startLog({ level: "info", file });
+    logger("x").info("whole");
+  });
+  const [half, whole] = files.get("proxy.log.0")!;
+  assertEquals([half, whole!.replace(/^.*: /, "")], ["half a li", "whole"]);
 });
 
 Deno.test("a line of JSON has the text, the kind of event and its values", async () => {
