@@ -231,10 +231,10 @@ export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection
     });
   }
 
-  #handshakeAnswered(bytes: Uint8Array, start: number, end: number): void {
+  #handshakeAnswered(reply: Uint8Array): void {
     const handshake = this.#handshake!;
     this.server.circuit.answered();
-    const answer = handshake.answered(this.#framer.type, bytes.subarray(start, end));
+    const answer = handshake.answered(this.#framer.type, reply);
     if (typeof answer === "string") return this.#fail(answer);
     this.#say(answer, this.#connection!);
     if (handshake.isDone) this.#becomeReady();
@@ -285,8 +285,9 @@ export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection
     const { error, type } = framer;
     if (error !== "") return this.#fail(`protocol error from the server: ${error}`);
     if (this.#state === "handshake") {
-      if (!isDone) return;
-      this.#handshakeAnswered(bytes, start, end);
+      const answer = this.#push.add(bytes, start, end, isDone);
+      if (answer === null) return;
+      this.#handshakeAnswered(answer);
       return framer.reset();
     }
     if (type !== 62 /* > */ && !this.isListening) {

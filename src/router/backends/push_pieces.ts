@@ -1,5 +1,5 @@
 /**
- * A message that a server sends without having been asked, put together from the pieces that arrive.
+ * A message that a server sends without having been asked, or during the handshake, put together from the pieces that arrive.
  *
  * @module
  */

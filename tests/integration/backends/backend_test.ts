@@ -166,6 +166,20 @@ Deno.test("a server that does not accept the password is named with its own word
   }
 });
 
+Deno.test("a server's refusal is told whole, however long it is and in whatever pieces it comes", async () => {
+  // As Redis says it in protected mode: in 900 bytes, more than is read at once at first.
+  const refusal = `DENIED Redis is running in protected mode because ${
+    "it is so. ".repeat(90)
+  }End.`;
+  await using fake = new FakeRedis(() => `-${refusal}\r\n`);
+  await using proxy = await RouterServer.start({ servers: [fake] });
+  using client = await proxy.client();
+  assertEquals(
+    await client.call("GET", "a"),
+    new ReplyError(`${refusal} (handle request, backend conn failure, ${fake.addr})`),
+  );
+});
+
 Deno.test("a server that leaves a request unanswered is cut off after backend_timeout", async () => {
   await using fake = new FakeRedis(
     afterHandshake(([, key]) => key === "mute" ? "hang" : "$-1\r\n"),
