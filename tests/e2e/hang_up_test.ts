@@ -10,7 +10,7 @@ import { until } from "../support/deadline.ts";
 import { ProxyProcess } from "../support/proxy_process.ts";
 import { StoreFolder } from "../support/store.ts";
 
-Deno.test("SIGHUP lets proxy and dashboard write new logs, and ends neither", async () => {
+Deno.test("SIGHUP and SIGUSR1 let proxy and dashboard write new logs, and end neither", async () => {
   await using folder = await StoreFolder.make();
   const store = await folder.openFilled("127.0.0.1:1");
   const logs = await Deno.makeTempDir();
@@ -43,6 +43,16 @@ Deno.test("SIGHUP lets proxy and dashboard write new logs, and ends neither", as
     proxy.child.signal("SIGHUP");
     await until(async () => (await read("proxy.log.0")).match(/got SIGHUP/g)?.length === 2);
     assertEquals(await Deno.readTextFile(`${logs}/proxy.log.0.old`), before);
+    // SIGUSR1, as nginx's users know it, does the same with the logs.
+    for (const name of names) await Deno.rename(`${logs}/${name}`, `${logs}/${name}.older`);
+    for (const child of [dashboard.child, proxy.child]) child.signal("SIGUSR1");
+    await until(async () => {
+      assertEquals((await dashboard.ask("GET", "/api/slots")).status, 200);
+      const texts = await Promise.all(names.map(read));
+      return texts.every((text, i) =>
+        text.includes(names[i] === "requests.log" ? "200" : "got SIGUSR1")
+      );
+    });
 
     // Still clean: a fence would be left otherwise, and no change could be made.
     assertEquals(await proxy.stop(), 0);
