@@ -34,6 +34,7 @@ import { SERVER_TYPES, type ServerRecord } from "../model/server.ts";
 import { SLOT_RULES_SHAPE } from "../model/slot_rule.ts";
 import { SLOT_SHAPE, type SlotRecord, type SlotStatus } from "../model/slot.ts";
 import type { ClusterView, SentinelsView } from "./cluster_view.ts";
+import type { SlowRequestEntry } from "./slow_log.ts";
 
 /** What every change that was made is answered with. */
 export interface DoneAnswer {
@@ -257,6 +258,13 @@ export interface EventsAnswer {
   readonly open: readonly OutageEvent[] | null;
 }
 
+/** `GET /api/slowlog`: slow requests of all proxies, newest first. */
+export interface SlowRequestsAnswer {
+  readonly entries: readonly (SlowRequestEntry & { readonly proxy_id: string })[] | null;
+  /** The proxies whose slow requests are missing, and why. */
+  readonly problems: readonly { readonly proxy_id: string; readonly problem: string }[] | null;
+}
+
 /** Any object, whatever its fields. */
 const object: Shape<Readonly<Record<string, unknown>>> = {
   read(value, at) {
@@ -358,7 +366,8 @@ export const ANSWER_SHAPES = {
     events: listOf(OUTAGE_EVENT_SHAPE),
     open: listOf(OUTAGE_EVENT_SHAPE),
   }),
-  // Too large and too young to be spelled out twice: its type is the contract.
+  // Too large and too young to be spelled out twice: their types are the contract.
+  slowRequests: object as unknown as Shape<SlowRequestsAnswer>,
   cluster: object as unknown as Shape<ClusterView>,
   sentinels: anything as Shape<SentinelsView | null>,
 } as const;

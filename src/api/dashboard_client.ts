@@ -34,13 +34,19 @@ import {
   type SlotKeysAnswer,
   type SlotRangeBody,
   type SlotRulesAnswer,
+  type SlowRequestsAnswer,
   type SwitchedAnswer,
   type TokenAnswer,
   type TokenBody,
   type UserAnswer,
 } from "./answers.ts";
 import type { ClusterView, SentinelsView } from "./cluster_view.ts";
-import { type DashboardAccess, DashboardRequests } from "./dashboard_requests.ts";
+import {
+  type DashboardAccess,
+  DashboardRequests,
+  queryOf,
+  segmentOf,
+} from "./dashboard_requests.ts";
 
 /** See the header. Its methods reject as those of {@linkcode DashboardRequests} do. */
 export class DashboardClient {
@@ -117,22 +123,19 @@ export class DashboardClient {
   audit(
     filter: { readonly limit: number; readonly who?: string; readonly refused?: boolean },
   ): Promise<AuditAnswer> {
-    const { limit, who, refused } = filter;
-    const query = new URLSearchParams({ limit: `${limit}` });
-    if (who !== undefined) query.set("who", who);
-    if (refused === true) query.set("refused", "true");
-    return this.#requests.read(`/api/audit?${query}`, ANSWER_SHAPES.audit);
+    return this.#requests.read(`/api/audit?${queryOf(filter)}`, ANSWER_SHAPES.audit);
   }
 
   /** Outage events, newest first, and the outages that have not ended. */
   events(
     filter: { readonly limit: number; readonly since?: number; readonly kind?: string },
   ): Promise<EventsAnswer> {
-    const { limit, since, kind } = filter;
-    const query = new URLSearchParams({ limit: `${limit}` });
-    if (since !== undefined) query.set("since", `${since}`);
-    if (kind !== undefined) query.set("kind", kind);
-    return this.#requests.read(`/api/events?${query}`, ANSWER_SHAPES.events);
+    return this.#requests.read(`/api/events?${queryOf(filter)}`, ANSWER_SHAPES.events);
+  }
+
+  /** The newest slow requests of all proxies. */
+  slowRequests(limit: number): Promise<SlowRequestsAnswer> {
+    return this.#requests.read(`/api/slowlog?limit=${limit}`, ANSWER_SHAPES.slowRequests);
   }
 
   /** Finds out whether the token is the right one; changes nothing. */
@@ -440,9 +443,4 @@ export class DashboardClient {
   removeFences(): Promise<DoneAnswer> {
     return this.#requests.change("POST", "/api/remove_fence");
   }
-}
-
-/** An address as one piece of a path; the colon stays, as every dashboard expects it. */
-function segmentOf(addr: string): string {
-  return encodeURIComponent(addr).replaceAll("%3A", ":");
 }

@@ -84,6 +84,7 @@ export class DashboardRequests {
   readonly #changeMs: number;
   readonly #startMs: number;
   readonly #sender: string;
+  readonly #given: Address;
   /** Who is asked: the address that was given, or the leader it named. */
   #address: Address;
   /** Whether it has answered. */
@@ -91,6 +92,7 @@ export class DashboardRequests {
 
   /** Connects nothing yet. */
   constructor(access: DashboardAccess) {
+    this.#given = access.address;
     this.#address = access.address;
     this.#token = access.token;
     this.#readMs = access.readMs ?? READ_MS;
@@ -140,7 +142,6 @@ export class DashboardRequests {
 
   /** Sends a request, until it has come to a dashboard, or none can be expected to start any more. */
   async #sendPatiently(question: Question<unknown>): Promise<Reply> {
-    const given = this.#address;
     const endMs = performance.now() + this.#startMs;
     for (;;) {
       const mayBeStarting = !this.#isUp && performance.now() < endMs;
@@ -148,9 +149,11 @@ export class DashboardRequests {
         const reply = await this.#sendToLeader(question);
         if (reply.status !== UNAVAILABLE || !mayBeStarting) return reply;
       } catch (error) {
+        // The leader that was named may be gone for good: whoever asks again is told of the next one.
+        this.#address = this.#given;
         if (!mayBeStarting || !isRefused(error)) throw error;
       }
-      this.#address = given;
+      this.#address = this.#given;
       await delay(STARTING_POLL_MS);
     }
   }
@@ -233,6 +236,19 @@ export class DashboardRequests {
       );
     }
   }
+}
+
+/** What is given of a filter, as the query of an address. */
+export function queryOf(
+  filter: Readonly<Record<string, string | number | boolean | undefined>>,
+): string {
+  const given = Object.entries(filter).filter(([, value]) => (value ?? false) !== false);
+  return `${new URLSearchParams(given.map(([name, value]) => [name, `${value}`]))}`;
+}
+
+/** An address as one piece of a path; the colon stays, as every dashboard expects it. */
+export function segmentOf(addr: string): string {
+  return encodeURIComponent(addr).replaceAll("%3A", ":");
 }
 
 /** Whether it is the answer of Codis 2.0's dashboard to what came after it. */

@@ -20,6 +20,7 @@ import { dashboardCommand } from "./dashboard.ts";
 import { demoCommand } from "./demo.ts";
 import { formatCommandHelp, formatGroupHelp, formatHelp, PROGRAM } from "./parts/help.ts";
 import { proxyCommand } from "./proxy.ts";
+import { topCommand } from "./top.ts";
 
 /** The whole command line: every command, by the word that names it. */
 export const ROOT: CommandGroup = {
@@ -30,6 +31,7 @@ export const ROOT: CommandGroup = {
     proxyCommand,
     dashboardCommand,
     configCommands,
+    topCommand,
     demoCommand,
     completionCommand(() => ROOT),
   ],

@@ -94,6 +94,22 @@ export function startProgram(
   return start(Deno.execPath(), [...words, ...args]);
 }
 
+/** The words that run the program, for what starts it in another way. */
+export function programWords(args: readonly string[]): string[] {
+  const binary = Deno.env.get("CODIS_PROXY_BIN");
+  if (binary !== undefined) return [binary, ...args];
+  // Quiet: on a terminal, Deno itself shows what it loads.
+  const run = [
+    "run",
+    "--quiet",
+    ...PROGRAM_FLAGS,
+    "--config",
+    `${root}deno.json`,
+    `${root}main.ts`,
+  ];
+  return [Deno.execPath(), ...run, ...args];
+}
+
 /** Writes config.ini text from keys and values. */
 export function configText(config: Readonly<Record<string, string | number>>): string {
   return Object.entries(config).map(([key, value]) => `${key}=${value}\n`).join("");

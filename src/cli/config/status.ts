@@ -154,7 +154,10 @@ function formatServers({ groups }: ClusterView): string {
   );
 }
 
-function describeServer({ is_reachable, problem, down_seconds, replication }: ServerView): string {
+/** How a server is, in words. */
+export function describeServer(
+  { is_reachable, problem, down_seconds, replication }: ServerView,
+): string {
   if (!is_reachable) return `down for ${Math.round(down_seconds)} s: ${problem}`;
   if (problem !== "") return problem;
   if (replication === null) return "up";

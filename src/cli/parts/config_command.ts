@@ -54,7 +54,7 @@ async function runRow(row: ConfigRow, values: FlagValues): Promise<number> {
 }
 
 /** Adds to an error what the user can do. */
-function withAdvice(error: unknown): unknown {
+export function withAdvice(error: unknown): unknown {
   if (error instanceof DashboardUnreachableError && error.reason !== "silent") {
     return new Error(`${error.message}; ${DASHBOARD_HINT}`, { cause: error });
   }

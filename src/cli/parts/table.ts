@@ -56,10 +56,9 @@ export function formatRange(from: number, to: number): string {
   return from === to ? `${from}` : `${from}-${to}`;
 }
 
-/** Replaces control characters by `?`: stored text must not control the terminal. */
+/** Replaces controls, and what turns the direction of text, by `?`: stored text must not control the terminal. */
 export function maskControls(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "?");
 }
 
 /** Width in columns: every character that we print is one column wide. */

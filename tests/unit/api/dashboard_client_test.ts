@@ -39,6 +39,11 @@ const QUESTIONS: readonly {
     answer: await recorded("GET_overview"),
   },
   { ask: (client) => client.cluster(), request: "GET /api/cluster", answer: VIEW },
+  {
+    ask: (client) => client.slowRequests(20),
+    request: "GET /api/slowlog?limit=20",
+    answer: { entries: [], events: [], problems: [] },
+  },
   { ask: (client) => client.check(), request: "GET /api/check", answer: { problems: [] } },
   { ask: (client) => client.login(), request: "POST /api/login", answer: DONE },
   {
@@ -235,4 +240,22 @@ Deno.test("DashboardClient says whether an address is unreachable, silent, or no
     `${dashboard.addr} does not answer GET /api/slots as a dashboard does: ` +
       'answer must be an array, not {"slots":[]}',
   );
+});
+
+Deno.test("when the leader that was named is gone, the address that was given is asked again", async () => {
+  await using given = new RecordingDashboard();
+  const names = (leader: string) => ({
+    status: 503,
+    body: JSON.stringify({ error: "this dashboard stands by", leader }),
+  });
+  const first = new RecordingDashboard({ "GET /api/cluster": json(VIEW) });
+  given.answers["GET /api/cluster"] = names(first.addr);
+  const client = clientOf(given.addr);
+  assertEquals(await client.cluster(), VIEW);
+  await first[Symbol.asyncDispose]();
+  await using second = new RecordingDashboard({ "GET /api/cluster": json(VIEW) });
+  given.answers["GET /api/cluster"] = names(second.addr);
+  await assertRejects(() => client.cluster(), DashboardUnreachableError);
+  assertEquals(await client.cluster(), VIEW);
+  assertEquals(client.address, second.addr);
 });
