@@ -93,6 +93,17 @@ export interface HistoryView {
   readonly sessions: readonly number[];
 }
 
+/** What a history reaches back to. */
+export type FiguresSpan = "1h" | "24h" | "7d";
+
+/** `GET /api/history`: one value per step in each list, oldest first; null where nothing is known. */
+export interface FiguresView {
+  readonly step_ms: number;
+  readonly at: readonly number[];
+  /** By name: `ops`, `p50_ms`, `p99_ms`, `sessions`, `clients`, `keys`, `memory_bytes`, `lag_bytes`. */
+  readonly figures: Readonly<Record<string, readonly (number | null)[]>>;
+}
+
 /** A group and its servers, the master first. */
 export interface GroupView {
   readonly id: number;

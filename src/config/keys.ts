@@ -135,6 +135,17 @@ export const CONFIG_KEYS = [
       "refused. The newest entries are in the coordinator, too. Not set: only there.",
   },
   {
+    key: "history_dir",
+    field: "historyDir",
+    kind: "text",
+    default: "",
+    example: "/var/lib/codis/history",
+    help:
+      "Folder of the dashboard's machine for the page's figures of 7 days: three files, about 8 KB for " +
+      "each figure that is drawn. Not set: history in embedded_dir; with ZooKeeper or etcd none, and " +
+      "a restart of the dashboard forgets them.",
+  },
+  {
     key: "log_format",
     field: "logFormat",
     kind: "word",

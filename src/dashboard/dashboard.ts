@@ -139,7 +139,7 @@ export class Dashboard implements Control {
       outage: (report) => this.outage(report),
       keepOnly: (kind, subjects) => this.outages.keepOnly(kind, subjects),
     }, {
-      ...lagLimits === undefined ? {} : { lagLimits },
+      ...{ lagLimits, historyDir: options.historyDir },
       ...failover === "off" ? {} : { serverMs: Math.min(1_000, failoverAfterMs / 4) },
     });
     this.#failover = new AutoFailover(this, {

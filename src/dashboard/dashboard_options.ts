@@ -42,6 +42,8 @@ export interface DashboardOptions {
   readonly takeOver: boolean;
   /** File of the audit trail. @default none */
   readonly auditLog?: string;
+  /** Folder of the figures of a week. @default none: a restart forgets them */
+  readonly historyDir?: string;
   /** Where outage events are sent. @default nowhere */
   readonly webhook?: WebhookTarget | undefined;
   /** From when on a replica is too far behind. @default the keys' defaults */

@@ -32,6 +32,7 @@ import groupList from "./page/group_list.js" with { type: "text" };
 import groups from "./page/groups.js" with { type: "text" };
 import guide from "./page/guide.js" with { type: "text" };
 import html from "./page/html.js" with { type: "text" };
+import historyCharts from "./page/history_charts.js" with { type: "text" };
 import htm from "./page/htm.js" with { type: "text" };
 import icon from "./page/icon.svg" with { type: "text" };
 import iconAlarm from "./page/icon_alarm.svg" with { type: "text" };
@@ -100,6 +101,7 @@ const FILES: Readonly<Record<string, string>> = {
   "group_list.js": groupList,
   "groups.js": groups,
   "guide.js": guide,
+  "history_charts.js": historyCharts,
   "html.js": html,
   "htm.js": htm,
   "icon.svg": icon,

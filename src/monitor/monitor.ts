@@ -3,6 +3,7 @@
  *
  *     store ── every 10 s, and what is written here at once ──► TreeMonitor: slots, groups
  *     servers ── INFO every second, one connection each ──────► ServerMonitor
+ *     all of it ── every 2 s ─────────────────────────────────► FigureHistory: a week, in files
  *     proxies ── /stats every second ─────────────────────────► ProxyMonitor ─► History, SlotLoad
  *
  * @module
@@ -13,6 +14,8 @@ import { logger } from "../base/log.ts";
 import { repeat } from "../base/repeat.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import type { Control } from "../control/control.ts";
+import { FigureHistory } from "./figure_history.ts";
+import { figuresOf } from "./figures.ts";
 import { History, SlotLoad } from "./history.ts";
 import { type AskProxy, ProxyMonitor } from "./proxies.ts";
 import { ProxyOutages } from "./proxy_outages.ts";
@@ -24,6 +27,8 @@ import { TreeMonitor } from "./tree.ts";
 const PROXY_MS = 1_000;
 /** Time between two rounds over all servers, in milliseconds. */
 const SERVER_MS = 1_000;
+/** Time between two looks at the figures of the history, in milliseconds. */
+const FIGURES_MS = 2_000;
 /** Time between two looks at servers that do not answer, in milliseconds. */
 const DOWN_MS = 250;
 /** Time between two readings of slots and groups, in milliseconds. */
@@ -41,7 +46,9 @@ export interface MonitorOptions {
   /** Asks one proxy; by default over HTTP. */
   readonly askProxy?: AskProxy;
   /** From when on a replica is too far behind. @default replica_max_lag's and replica_max_lag_bytes's */
-  readonly lagLimits?: LagLimits;
+  readonly lagLimits?: LagLimits | undefined;
+  /** Folder of the figures of a week. @default none: a restart forgets them */
+  readonly historyDir?: string | undefined;
   /** Time between two questions to a server, in milliseconds. @default 1000 */
   readonly serverMs?: number;
 }
@@ -52,6 +59,8 @@ export class Monitor {
   readonly servers: ServerMonitor;
   readonly proxies: ProxyMonitor;
   readonly history: History = new History(PROXY_MS);
+  /** Figures of a week. */
+  readonly figures: FigureHistory;
   readonly slotLoad: SlotLoad = new SlotLoad();
   readonly #serverOutages: ServerOutages;
   readonly #proxyOutages: ProxyOutages;
@@ -72,6 +81,7 @@ export class Monitor {
     this.#store = control.store;
     this.#timers = timers;
     this.#serverMs = serverMs;
+    this.figures = new FigureHistory(options.historyDir ?? "", control.store.product);
     this.tree = new TreeMonitor(control.store);
     this.servers = new ServerMonitor(control, timers);
     this.proxies = new ProxyMonitor(control.store, timers, askProxy);
@@ -88,6 +98,7 @@ export class Monitor {
     this.#isStopped = false;
     this.slotLoad.restart();
     this.servers.start();
+    await this.figures.load();
     await this.tree.refresh();
     if (this.#isStopped) return;
     this.#proxyRound();
@@ -95,6 +106,7 @@ export class Monitor {
     this.#ends.push(
       repeat(PROXY_MS, () => this.#proxyRound(), this.#timers),
       repeat(this.#serverMs, () => this.#serverRound(), this.#timers),
+      repeat(FIGURES_MS, () => this.#keepFigures(), this.#timers),
       repeat(DOWN_MS, () => void this.servers.askDown(), this.#timers),
       repeat(TREE_MS, () => this.#refreshTree(), this.#timers),
     );
@@ -103,6 +115,7 @@ export class Monitor {
   /** Ends the rounds, and closes the connections to servers. */
   stop(): void {
     this.#isStopped = true;
+    if (this.#ends.length > 0) this.figures.flush();
     for (const end of this.#ends.splice(0)) end();
     this.servers.stop();
   }
@@ -131,6 +144,11 @@ export class Monitor {
   #serverRound(): void {
     void this.servers.round(this.tree.groups);
     this.#serverOutages.report(this.tree.groups);
+  }
+
+  #keepFigures(): Promise<void> {
+    const { tree, servers, proxies } = this;
+    return this.figures.add(Date.now(), figuresOf(tree.groups, servers, proxies));
   }
 
   async #refreshTree(): Promise<void> {

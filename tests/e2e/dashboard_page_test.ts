@@ -97,6 +97,9 @@ async function showsOverview(place: Place): Promise<void> {
   ) assertStringIncludes(tiles, figure);
   assertStringIncludes(await tab.text(".charts"), `all proxies ${short(view.ops)}`);
   assertEquals(await tab.page.locator(".charts canvas").count(), 3);
+  await button(tab, "7 d").press("Enter");
+  await tab.page.waitForSelector('.charts [aria-label="Memory, the last 7 days"] canvas');
+  assertEquals(await tab.page.locator(".charts canvas").count(), 4);
   const concerns = await tab.text(".concerns");
   for (const word of ["proxy_26", "10.0.23.2:6379", "10.0.41.2:6379", "proxy_19", "slot 99"]) {
     assertStringIncludes(concerns, word);

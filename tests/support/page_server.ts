@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { ClusterView } from "../../src/api/cluster_view.ts";
+import type { ClusterView, FiguresSpan, FiguresView } from "../../src/api/cluster_view.ts";
+import { SPANS } from "../../src/monitor/figure_ring.ts";
 import type { EventsAnswer } from "../../src/api/answers.ts";
 import type { SlowRequestEntry } from "../../src/api/slow_log.ts";
 import type { OutageEvent } from "../../src/model/outage_event.ts";
@@ -103,6 +104,9 @@ export class PageServer implements AsyncDisposable {
       return answered({ status: 401, body: { error: "the token is missing or wrong" } });
     }
     if (pathname === "/api/events") return Response.json(this.events);
+    if (pathname === "/api/history") {
+      return Response.json(madeUpHistory(new URL(request.url).searchParams, this.view().at));
+    }
     if (pathname === "/api/slowlog") return Response.json(SLOW_LOG);
     if (pathname === "/api/audit") return Response.json({ entries: AUDIT });
     if (pathname === "/api/login") return Response.json({ msg: "OK", ret: 0 });
@@ -138,6 +142,25 @@ const AUDIT = [{
   ...{ request: "POST /api/migrate", arguments: "from=0 to=9 new_group=2" },
   ...{ status: 200, end: "ok", count: 1 },
 }];
+
+/** Waves of what the subject has, with a gap. */
+function madeUpHistory(asked: URLSearchParams, now: number): FiguresView {
+  const of = asked.get("of") ?? "cluster";
+  const { stepMs, points } = SPANS[asked.get("span") as FiguresSpan];
+  const steps = Array.from({ length: points }, (_, i) => i);
+  const wave = (middle: number) =>
+    steps.map((i) => i > 40 && i < 60 ? null : middle * (1 + Math.sin(i / 40) / 3));
+  const all = { ops: wave(90_000), memory_bytes: wave(3e9) };
+  const kind = of.split("/")[0];
+  const figures = {
+    ...all,
+    ...kind === "cluster" || kind === "proxy" ? { p50_ms: wave(0.4), p99_ms: wave(1.5) } : {},
+    ...kind === "proxy" ? { sessions: wave(200) } : { keys: wave(1_000_000) },
+    ...kind === "group" || kind === "server" ? { lag_bytes: wave(2_000) } : {},
+    ...kind === "server" ? { clients: wave(30) } : {},
+  };
+  return { step_ms: stepMs, at: steps.map((i) => now - (points - i) * stepMs), figures };
+}
 
 /** A request that waited for its server. */
 const SLOW: SlowRequestEntry & { readonly proxy_id: string } = {

@@ -75,6 +75,7 @@ export function makeDashboard(
     proxyToken: token,
     takeOver,
     auditLog: config.auditLog,
+    historyDir: historyDir(config),
     webhook: webhookTarget(config, place),
     lagLimits: { ms: config.replicaMaxLagMs, bytes: config.replicaMaxLagBytes },
   });
@@ -96,6 +97,11 @@ export async function webhookAuthority({ webhookUrl, webhookCa }: Config): Promi
   const none = { key: "", path: "" };
   const ca = { key: "webhook_ca", path: webhookUrl.isSet ? webhookCa : "" };
   return (await readTlsFiles({ cert: none, key: none, ca })).ca;
+}
+
+/** Where figures of a week are kept; `""`: nowhere. */
+function historyDir({ historyDir, coordinator, embeddedDir }: Config): string {
+  return historyDir === "" && coordinator === "embedded" ? `${embeddedDir}/history` : historyDir;
 }
 
 /** Where outage events are sent; `undefined`: nowhere. */

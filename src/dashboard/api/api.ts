@@ -27,6 +27,7 @@ import { CLUSTER_ROUTES } from "./cluster.ts";
 import { COMMAND_ROUTES } from "./command.ts";
 import { EVENT_ROUTES } from "./event.ts";
 import { FENCE_ROUTES } from "./fence.ts";
+import { HISTORY_ROUTES } from "./history.ts";
 import { LOCK_ROUTES } from "./lock.ts";
 import { LOGIN_ROUTES } from "./login.ts";
 import { LOGOUT_ROUTES } from "./logout.ts";
@@ -60,6 +61,7 @@ export const API_TABLE: readonly ApiRoute[] = [
   COMMAND_ROUTES,
   EVENT_ROUTES,
   FENCE_ROUTES,
+  HISTORY_ROUTES,
   LOCK_ROUTES,
   LOGIN_ROUTES,
   LOGOUT_ROUTES,

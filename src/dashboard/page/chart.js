@@ -1,11 +1,12 @@
 /**
- * Charts of the last minutes, drawn by uPlot.
+ * Charts of figures over time, drawn by uPlot.
  *
  * @module
  */
 
 /// <reference lib="dom" />
 import { useEffect, useLayoutEffect, useRef } from "./preact_hooks.js";
+import { clockTime } from "./format.js";
 import { html } from "./html.js";
 import { themeColour, useTheme } from "./theme.js";
 // @ts-types="npm:uplot@1.6.32"
@@ -23,6 +24,7 @@ import uPlot from "./uplot.js";
 
 const HEIGHT_PX = 180;
 const AXIS_WIDTH_PX = 62;
+const DAY_S = 86_400;
 /** Steps between two times on the axis, in seconds. */
 const TIME_STEPS_S = [
   1,
@@ -41,6 +43,7 @@ const TIME_STEPS_S = [
   7200,
   21_600,
   86_400,
+  172_800,
 ];
 /** Steps between two values on the axis where these are whole numbers. */
 const WHOLE_STEPS = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power))
@@ -58,9 +61,11 @@ const FIRST_WIDTH_PX = 300;
  *   lines: readonly Line[],
  *   format: (value: number | null) => string,
  *   isWhole?: boolean,
+ *   span?: string,
  * }} props `at`: Unix milliseconds. `isWhole`: whether all values are whole numbers.
+ * `span`: what time it shows, in words.
  */
-export function Chart({ title, at, lines, format, isWhole = false }) {
+export function Chart({ title, at, lines, format, isWhole = false, span = "the last minutes" }) {
   const place = useRef(/** @type {HTMLDivElement | null} */ (null));
   const plot = useRef(/** @type {uPlot | null} */ (null));
   const theme = useTheme();
@@ -96,7 +101,7 @@ export function Chart({ title, at, lines, format, isWhole = false }) {
           `
         )}
       </figcaption>
-      <div class="plot" ref=${place} role="img" aria-label=${`${title}, the last minutes`}></div>
+      <div class="plot" ref=${place} role="img" aria-label=${`${title}, ${span}`}></div>
     </figure>
   `;
 }
@@ -139,7 +144,9 @@ function optionsOf(element, width, lines, format, isWhole) {
         size: 28,
         incrs: TIME_STEPS_S,
         values: (_plot, ticks, _axis, _space, stepS) =>
-          ticks.map((tick) => timeOfDay(tick).slice(0, stepS < 60 ? 8 : 5)),
+          ticks.map((tick) =>
+            stepS >= DAY_S ? dayOf(tick) : timeOfDay(tick).slice(0, stepS < 60 ? 8 : 5)
+          ),
       },
       {
         ...axis,
@@ -165,6 +172,11 @@ function optionsOf(element, width, lines, format, isWhole) {
 }
 
 /** @param {number} seconds */
+function dayOf(seconds) {
+  return new Date(seconds * 1000).toLocaleDateString("en", { month: "short", day: "numeric" });
+}
+
+/** @param {number} seconds */
 function timeOfDay(seconds) {
   return new Date(seconds * 1000).toTimeString().slice(0, 8);
 }
@@ -187,5 +199,5 @@ function showValues(shown, element, lines, format) {
   const values = lines.map(({ label }, line) =>
     `${label} ${format(shown.data[line + 1]?.[index] ?? null)}`
   );
-  element.dataset["values"] = `${timeOfDay(at)}  ${values.join("  ")}`;
+  element.dataset["values"] = `${clockTime(at * 1000)}  ${values.join("  ")}`;
 }

@@ -12,6 +12,7 @@ import { ownerColour } from "./colour.js";
 import { Badge, Empty, MemoryBar, Switch, Unchanged } from "./elements.js";
 import { bytes, counted, duration, short, UNKNOWN, whole } from "./format.js";
 import { GroupList } from "./group_list.js";
+import { HistoryCharts } from "./history_charts.js";
 import { html } from "./html.js";
 import { SentinelList } from "./sentinels.js";
 
@@ -67,11 +68,18 @@ export function Groups({ view: { groups, sentinels } }) {
           open=${open}
           draw=${(/** @type {GroupView} */ group) =>
             html`
-              <${Unchanged}
-                key=${group.id}
-                of=${[group, most]}
-                draw=${() => html`<${Group} group=${group} most=${most} />`}
-              />
+              <div class="opened-group">
+                <${Unchanged}
+                  key=${group.id}
+                  of=${[group, most]}
+                  draw=${() => html`<${Group} group=${group} most=${most} />`}
+                />
+                <${HistoryCharts}
+                  key=${`history ${group.id}`}
+                  of=${`group/${group.id}`}
+                  name=${`group ${group.id}`}
+                />
+              </div>
             `}
         />
       `}

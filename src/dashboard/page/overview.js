@@ -10,6 +10,7 @@ import { Chart } from "./chart.js";
 import { Badge, Empty } from "./elements.js";
 import { ago, bytes, counted, duration, millis, short, UNKNOWN, whole } from "./format.js";
 import { Guide } from "./guide.js";
+import { HistoryCharts } from "./history_charts.js";
 import { html } from "./html.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
@@ -19,47 +20,53 @@ const CONCERNS_MAX = 12;
 
 /** @param {{ view: ClusterView }} props */
 export function Overview({ view }) {
-  const { history } = view;
   return html`
     <div class="overview">
       <h1 class="sr-only">Overview</h1>
       ${view.dead_fences.length === 0 ? null : html`<${DeadFences} view=${view} />`}
       <${Guide} view=${view} />
       <${Tiles} view=${view} />
-      <section class="charts">
-        <${Chart}
-          title="Requests per second"
-          at=${history.at}
-          format=${short}
-          isWhole
-          lines=${[{
-            label: "all proxies",
-            colour: "--line-1",
-            isFilled: true,
-            values: history.ops,
-          }]}
-        />
-        <${Chart}
-          title="Latency"
-          at=${history.at}
-          format=${millis}
-          lines=${[
-            { label: "p50", colour: "--line-2", values: history.p50_ms },
-            { label: "p99", colour: "--line-3", values: history.p99_ms },
-          ]}
-        />
-        <${Chart}
-          title="Connections"
-          at=${history.at}
-          format=${short}
-          isWhole
-          lines=${[{ label: "clients", colour: "--line-4", values: history.sessions }]}
-        />
-      </section>
+      <${HistoryCharts} of="cluster" name="the cluster" start=${html`<${LastMinutes} view=${view} />`} />
       <div class="columns">
         <${Concerns} view=${view} />
         <${Control} view=${view} />
       </div>
+    </div>
+  `;
+}
+
+/** @param {{ view: ClusterView }} props */
+function LastMinutes({ view: { history } }) {
+  return html`
+    <div class="charts">
+      <${Chart}
+        title="Requests per second"
+        at=${history.at}
+        format=${short}
+        isWhole
+        lines=${[{
+          label: "all proxies",
+          colour: "--line-1",
+          isFilled: true,
+          values: history.ops,
+        }]}
+      />
+      <${Chart}
+        title="Latency"
+        at=${history.at}
+        format=${millis}
+        lines=${[
+          { label: "p50", colour: "--line-2", values: history.p50_ms },
+          { label: "p99", colour: "--line-3", values: history.p99_ms },
+        ]}
+      />
+      <${Chart}
+        title="Connections"
+        at=${history.at}
+        format=${short}
+        isWhole
+        lines=${[{ label: "clients", colour: "--line-4", values: history.sessions }]}
+      />
     </div>
   `;
 }

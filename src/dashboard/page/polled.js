@@ -16,9 +16,10 @@ const PERIOD_MS = 2000;
  *
  * @template T
  * @param {string} path
+ * @param {number} [periodMs] Time between two questions.
  * @returns {T | null}
  */
-export function usePolled(path) {
+export function usePolled(path, periodMs = PERIOD_MS) {
   const [answer, setAnswer] = useState(/** @type {T | null} */ (null));
   useEffect(() => {
     let isOpen = true;
@@ -31,7 +32,7 @@ export function usePolled(path) {
           if (isOpen) setAnswer(next);
         } catch { /* The line of the page's head says why. */ }
       }
-      if (isOpen) timer = setTimeout(ask, PERIOD_MS);
+      if (isOpen) timer = setTimeout(ask, periodMs);
     };
     ask();
     return () => {
