@@ -120,8 +120,8 @@ export class SentinelFollower {
     }
     const server = await this.#serverAt(group, verdict.master);
     if (server === undefined) {
-      return `sentinels name ${verdict.master.addr} as master, which is not in the group: add it, or ` +
-        "run `codis-proxy config sentinel resync`";
+      return `sentinels name ${verdict.master.addr} as master, which is not in the group: add it, or, ` +
+        `where ${stored} should stay or has moved, run \`codis-proxy config sentinel resync\``;
     }
     if (server.addr === stored) {
       await this.#welcomeBack(group, stored);

@@ -130,6 +130,12 @@ async function problemOfMaster(
 ): Promise<string> {
   const master = servers?.find(({ type }) => type === "master")?.addr;
   if (master === undefined) return "";
+  // Sentinels are told an address: without one, this group must not keep the others from being told.
+  try {
+    await lookUp(parseAddress(master).hostname);
+  } catch (error) {
+    return (error as Error).message;
+  }
   try {
     using redis = await control.redis(master, IDENTITY_MS);
     const { role, master: followed } = replicationOf(await readInfo(redis, "replication"));
