@@ -102,13 +102,19 @@ export class ServerOutages {
     const [runId, keys, before] = [runIdIn(info), keysIn(info), this.#runs.get(addr)];
     this.#runs.set(addr, { runId, keys });
     if (before === undefined || before.runId === runId) return;
+    const isFewer = keys < before.keys;
+    const hasSavedAll = info["aof_enabled"] === "1";
+    // With an append-only file a process that was killed has all that it had acknowledged.
+    if (!isFewer && (hasSavedAll || keys === 0)) return;
     this.#reporter.outage({
       ...{ kind: "lost_writes", phase: "once", subject: addr, group, server: addr },
+      severity: isFewer ? "error" : "warning",
       text:
         `group ${group}: the master ${addr} was restarted and has ${keys} keys, ${before.keys} ` +
         "before: what it had not saved is lost, also at its replicas",
-      hint:
-        "have masters save each write (appendonly yes), or start them again only after a failover",
+      hint: hasSavedAll
+        ? "look at its log: it has an append-only file, and did not find all keys in it; some may have expired"
+        : "have masters save each write (appendonly yes), or start them again only after a failover",
     });
   }
 
