@@ -44,6 +44,7 @@ import type { ChangeLog } from "./change.ts";
 import { commandServer, pointServersAt, roleOf } from "./group_roles.ts";
 import { masterChange } from "./master_change.ts";
 import {
+  changeFromFailed,
   failoverChange,
   type FailoverPromotion,
   promotedAt,
@@ -129,7 +130,8 @@ export async function promote(context: PromoteContext, options: PromoteOptions):
       await changes.changeAfter(`${addr} becomes master of group ${groupId}`, note, async () => {
         if (isMasterDown) return await replaceMaster(context, group, addr, old);
         const oldType = await moveMaster(context, group, addr, old, options.isForced);
-        return masterChange(control, group, addr, oldType);
+        if (oldType !== "offline") return masterChange(control, group, addr, oldType);
+        return changeFromFailed(context, group, addr, old, await promotedAt(control, addr));
       });
     } finally {
       context.holds.leave(old);
@@ -186,7 +188,8 @@ export async function resumePromotion(
   }
   const oldType = await pointServersAt(control, auth, group, addr, old);
   control.report("warning", `promotion of ${addr} in group ${group_id} is finished`);
-  return masterChange(control, group, addr, oldType);
+  if (oldType !== "offline") return masterChange(control, group, addr, oldType);
+  return changeFromFailed(context, group, addr, old, await promotedAt(control, addr));
 }
 
 /** @throws {StoreError} With the reason, when the candidate is not fit. */

@@ -52,13 +52,31 @@ export async function replaceMaster(
   return failoverChange(context, group, addr, old, { history, offset });
 }
 
-/** The change after which a group has another master, and the old one is known to have failed. */
+/** The same as {@linkcode changeFromFailed}, for which proxies are not waited for longer than a failover may take. */
 export function failoverChange(
-  { control, lastInfo }: FailoverPromotion,
+  context: FailoverPromotion,
   group: GroupRecord,
   addr: string,
   old: string,
-  promoted: { readonly history: string; readonly offset: number },
+  promoted: Promoted,
+): ClusterChange {
+  const change = changeFromFailed(context, group, addr, old, promoted);
+  return { ...change, withinMs: FAILOVER_CONFIRM_MS, mayMiss: true };
+}
+
+/** Where a server that was promoted has left the stream of its former master. */
+interface Promoted {
+  readonly history: string;
+  readonly offset: number;
+}
+
+/** The change after which a group has another master, and the old one is known to have failed, so that it rejoins. */
+export function changeFromFailed(
+  { control, lastInfo }: Pick<FailoverPromotion, "control" | "lastInfo">,
+  group: GroupRecord,
+  addr: string,
+  old: string,
+  promoted: Promoted,
 ): ClusterChange {
   const change = masterChange(control, group, addr, "offline");
   if (old === "") return change;
@@ -75,8 +93,6 @@ export function failoverChange(
   return {
     ...change,
     writes: [...change.writes, { path: control.store.paths.failedMaster(old), data }],
-    withinMs: FAILOVER_CONFIRM_MS,
-    mayMiss: true,
   };
 }
 
@@ -84,7 +100,7 @@ export function failoverChange(
 export async function promotedAt(
   control: Control,
   addr: string,
-): Promise<{ history: string; offset: number }> {
+): Promise<Promoted> {
   using redis = await control.redis(addr);
   const info = await readInfo(redis, "replication");
   const history = /^0*$/.test(info["master_replid2"] ?? "") ? "" : info["master_replid2"]!;

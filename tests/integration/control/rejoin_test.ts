@@ -106,3 +106,23 @@ Deno.test("a master that was killed rejoins after its restart; with failover_rej
     else assertEquals((await typesIn(dashboard))[master], "offline");
   }
 });
+
+Deno.test("a master that was down when an operator forced another one rejoins, too, and what it alone had is told", async () => {
+  await using folder = await StoreFolder.make();
+  await using servers = await RedisServer.startMany(2);
+  const [master, replica] = servers.map(({ addr }) => addr) as [string, string];
+  const store = await folder.openFilled(master);
+  await using dashboard = await DashboardServer.start(store, { failover: "auto" });
+  await dashboard.done("PUT", "/api/server_group/1/addServer", { addr: replica, type: "slave" });
+  await servers[0]!.kill();
+  const forced = { addr: replica, group_id: 1, force: true };
+  await dashboard.done("POST", "/api/server_group/1/promote", forced);
+  assertEquals(await typesIn(dashboard), { [master]: "offline", [replica]: "master" });
+  await servers[0]!.restart();
+  await until(async () => (await typesIn(dashboard))[master] === "slave");
+  const said = await events(dashboard);
+  assert(
+    said.some((text) => text.includes(`${master} was restarted: it is not known`)),
+    said.join("\n"),
+  );
+});
