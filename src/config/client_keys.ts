@@ -141,7 +141,7 @@ export const CLIENT_KEYS = [
     default: "master",
     help:
       "Where reads go. prefer_master: to a replica only while the master is down. prefer_replica: " +
-      "to the master only while no replica can serve. replica: never to the master instead. nearest: " +
+      "to the master only while no replica can serve. replica: not to the master instead. nearest: " +
       "to a server of the same machine, of the same zone, or any other, in this order. A client that " +
       "sends READONLY prefers replicas, with READWRITE it reads from masters.",
   },

@@ -146,9 +146,12 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
     }
     if (command === null || !command.isReadOnly) this.#writes(request);
     else if (MAY_READ[command.id]! > NEVER && request.slot !== null && this.#isWhole(request)) {
-      const group = this.#client.shared.slots.replicas.of(master.address);
+      const { replicas } = this.#client.shared.slots;
+      const group = replicas.of(master.address);
       const slot = this.#client.shared.slots.all[request.slot.id]!;
-      if (this.policy === "replica" && group?.isServed !== true) {
+      const isRefused = this.policy === "replica" && group?.isServed !== true &&
+        !replicas.isSettling(master.address);
+      if (isRefused) {
         this.#refusal = noReplica(master.address, group?.whyNone() ?? "its group has none");
         this.#chosen = null;
         return this;

@@ -37,6 +37,9 @@ const SILENT_MS = { min: 500, max: 2_000 } as const;
 
 /** The first that hides keys which have expired from those who read from a replica. */
 const HIDES_EXPIRED = "3.2";
+/** How long the replicas of a master may take, from when they are known on, to be asked what they have; in milliseconds. */
+const SETTLING_MS = 1_000;
+
 /** Nobody reads anything of such a group. */
 const NO_SLOTS = "its group owns no slots";
 /** Longest reason that is shown, in characters. */
@@ -117,6 +120,9 @@ export class ReplicaGroup {
   /** Whether the master has answered the last time. */
   #isMasterThere = false;
   #isStopped = false;
+  readonly #sinceMs = clock.nowMs;
+  /** Whether a replica was found that has what the master had. */
+  #hasSettled = false;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   /** Where the search for the least busy begins, so that all get their share. */
   #turn = 0;
@@ -190,6 +196,11 @@ export class ReplicaGroup {
   /** Whether a replica serves. */
   get isServed(): boolean {
     return this.replicas.some((replica) => replica.whyOut(this.#bounds) === "");
+  }
+
+  /** Whether the master or its replicas have just changed, and it is not known yet what each has. */
+  get isSettling(): boolean {
+    return !this.#hasSettled && clock.nowMs - this.#sinceMs < SETTLING_MS;
   }
 
   /** Until when all replicas have everything, of those that may serve. */
@@ -288,7 +299,10 @@ export class ReplicaGroup {
     if (newest === undefined || !this.#isOfMaster(replica, found)) return;
     replica.lagBytes = Math.max(0, newest.offset - found.offset);
     const reached = this.#polls.findLast(({ offset }) => offset <= found.offset);
-    if (reached !== undefined) replica.freshMs = Math.max(replica.freshMs, reached.askedMs);
+    if (reached !== undefined) {
+      replica.freshMs = Math.max(replica.freshMs, reached.askedMs);
+      this.#hasSettled = true;
+    }
     if (replica.fault === "" && replica.lagBytes > this.#bounds.replicaLagBytesMax) {
       replica.fault = `it is ${replica.lagBytes} bytes behind its master`;
     }

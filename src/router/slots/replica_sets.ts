@@ -43,6 +43,18 @@ export class ReplicaSets {
     return this.#groups.get(masterAddress);
   }
 
+  /**
+   * Whether the replicas of a master are about to be known: it was just promoted, or its group has changed. Where
+   * there are none, it stays false.
+   */
+  isSettling(masterAddress: string): boolean {
+    const group = this.#groups.get(masterAddress);
+    if (group !== undefined) return group.isSettling;
+    return this.#given.some(({ replicas }) =>
+      replicas.some(({ address }) => address === masterAddress)
+    );
+  }
+
   /** All groups with replicas. */
   groups(): IterableIterator<readonly [masterAddress: string, group: ReplicaGroup]> {
     return this.#groups.entries();

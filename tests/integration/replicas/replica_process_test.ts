@@ -171,3 +171,42 @@ Deno.test("zones that cannot be read hold up nothing but changes of them", async
   const gone = await dashboard.ask("PUT", "/api/server_group/1/removeServer", body);
   assertEquals(gone.status, 200, gone.text);
 });
+
+Deno.test("with read_from = replica, reads go on while a replica is promoted", async () => {
+  await using folder = await StoreFolder.make();
+  await using servers = await RedisServer.startMany(3);
+  const addrs = servers.map(({ addr }) => addr);
+  await using dashboard = await DashboardServer.start(await folder.openFilled(addrs[0]!));
+  for (const addr of addrs.slice(1)) {
+    await dashboard.done("PUT", "/api/server_group/1/addServer", { addr, type: "slave" });
+  }
+  await using proxy = await ProxyProcess.start({
+    config: {
+      ...{ embedded_dir: folder.dir, dashboard_addr: dashboard.addr, proxy_id: "one" },
+      ...{ read_from: "replica", replica_max_lag: 5_000 },
+    },
+  });
+  using client = await proxy.client();
+  await until(async () => await client.call("GET", "k") === null);
+  let isReading = true;
+  const answers = new Set<string>();
+  const reading = (async () => {
+    while (isReading) answers.add(`${await client.call("GET", "k")}`);
+  })();
+  try {
+    for (let i = 0; i < 4; i++) {
+      for (const server of servers) {
+        using own = await server.client();
+        await until(async () =>
+          /role:master|link_status:up/.test(`${await own.call("INFO", "replication")}`)
+        );
+      }
+      const { status, text } = await dashboard.ask("POST", "/api/server_group/1/switch", {});
+      assertEquals(status, 200, text);
+    }
+  } finally {
+    isReading = false;
+    await reading;
+  }
+  assertEquals([...answers], ["null"]);
+});
