@@ -114,7 +114,7 @@ export class LogFile {
   #openNext(): Deno.FsFile {
     for (; this.#index <= LOG_FILES_MAX; this.#index++) {
       try {
-        const file = Deno.openSync(this.path, { write: true, createNew: true });
+        const file = Deno.openSync(this.path, { append: true, createNew: true });
         this.#bytes = 0;
         this.#isTorn = false;
         this.#removeOld();

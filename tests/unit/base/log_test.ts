@@ -14,6 +14,7 @@ import {
   startLog,
   stopLog,
 } from "../../../src/base/log.ts";
+import { LogFile } from "../../../src/base/log_file.ts";
 import { Secret } from "../../../src/base/secret.ts";
 
 async function withLog(
@@ -105,6 +106,19 @@ Deno.test("log goes on in the last file, and keeps the newest ones only", async 
     [["proxy.log.2", "fifth", "sixth"], ["proxy.log.3", "seventh"]],
   );
   assertEquals(files.size, 5);
+});
+
+Deno.test("two processes with one log file overwrite nothing of each other", async () => {
+  const files = await withLog({}, (name) => {
+    const other = new LogFile(name, { bytesMax: 1_000, filesMax: 0 });
+    for (const line of ["one", "two", "three"]) {
+      logger("x").info(line);
+      other.writeLine(`other ${line}`);
+    }
+    other.close();
+  });
+  const lines = files.get("proxy.log.0")!.map((line) => line.replace(/^.*: /, ""));
+  assertEquals(lines, ["one", "other one", "two", "other two", "three", "other three"]);
 });
 
 Deno.test("a line that a full disk has cut off is ended when the log goes on", async () => {
