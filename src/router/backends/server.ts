@@ -37,6 +37,8 @@ const PRIVATE_BACKENDS_KEPT = 64;
 const PRIVATE_BACKENDS_UNUSED = 4;
 /** How long the others wait for a user, in milliseconds. */
 const PRIVATE_BACKEND_UNUSED_MS = 10_000;
+/** How long an answer is waited for, in milliseconds, from a server that has not answered before. */
+const ANSWER_MS_MIN = 200;
 
 /** What happens to backends, for the log. */
 export interface BackendEvents {
@@ -114,6 +116,8 @@ export class Server implements BackendHost<Backend> {
   /** Clients that waited for a private backend in vain. */
   privateRefusals = 0;
   /** Since when it has been known that no connection is ready, in clock milliseconds. */
+  /** When it was asked first of the questions of {@linkcode sightedSilentMs} that nothing was heard after. */
+  #askedSinceMs = 0;
   #unreadySinceMs: number | undefined;
 
   constructor(address: string, options: RouterOptions, events: BackendEvents) {
@@ -278,7 +282,8 @@ export class Server implements BackendHost<Backend> {
     if (silentMs < breakMs) return silentMs;
     this.#unreadySinceMs ??= clock.nowMs - silentMs;
     for (const backend of [...this.backends()]) {
-      if (backend.owesReply) backend.breakOff(`no answer for ${Math.round(silentMs)} ms`);
+      if (!backend.owesReply || clock.nowMs - backend.progressMs < ANSWER_MS_MIN) continue;
+      backend.breakOff(`no answer for ${Math.round(silentMs)} ms`);
     }
     return silentMs;
   }
@@ -294,7 +299,10 @@ export class Server implements BackendHost<Backend> {
       isReady = true;
       if (backend.owesReply) silentMs = Math.max(silentMs, clock.nowMs - backend.progressMs);
     }
-    if (!isReady) return clock.nowMs - (this.#unreadySinceMs ??= clock.nowMs);
+    if (!isReady) silentMs = clock.nowMs - (this.#unreadySinceMs ??= clock.nowMs);
+    // That a connection is there says nothing, nor that it owes nothing: only what is heard does.
+    if (this.#askedSinceMs <= this.heardMs) this.#askedSinceMs = clock.nowMs;
+    silentMs = Math.max(silentMs, clock.nowMs - this.#askedSinceMs);
     return Math.min(silentMs, clock.nowMs - this.heardMs);
   }
 
