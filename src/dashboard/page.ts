@@ -66,6 +66,7 @@ import slowLog from "./page/slow_log.js" with { type: "text" };
 import slotsCss from "./page/slots.css" with { type: "text" };
 import themeCss from "./page/theme.css" with { type: "text" };
 import theme from "./page/theme.js" with { type: "text" };
+import topology from "./page/topology.js" with { type: "text" };
 import uplotCss from "./page/uplot.css" with { type: "text" };
 import uplot from "./page/uplot.js" with { type: "text" };
 import who from "./page/who.js" with { type: "text" };
@@ -143,6 +144,7 @@ const FILES: Readonly<Record<string, string>> = {
   "slots.js": slots,
   "slow_log.js": slowLog,
   "theme.js": theme,
+  "topology.js": topology,
   "uplot.js": uplot,
   "who.js": who,
 };

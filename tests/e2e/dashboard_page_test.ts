@@ -100,6 +100,11 @@ async function showsOverview(place: Place): Promise<void> {
   await button(tab, "7 d").press("Enter");
   await tab.page.waitForSelector('.charts [aria-label="Memory, the last 7 days"] canvas');
   assertEquals(await tab.page.locator(".charts canvas").count(), 4);
+  const words = (await tab.page.locator(".topology svg").getAttribute("aria-label"))!;
+  assertStringIncludes(words, `${whole(view.sessions)} clients send ${short(view.ops)} requests/s`);
+  assertStringIncludes(words, "Broken: proxy_26 (no answer within 2 s).");
+  assertEquals(await tab.page.locator(".topology .flow.bad").count(), 2);
+  assertEquals(await tab.page.locator(".topology li").count(), 24);
   const concerns = await tab.text(".concerns");
   for (const word of ["proxy_26", "10.0.23.2:6379", "10.0.41.2:6379", "proxy_19", "slot 99"]) {
     assertStringIncludes(concerns, word);

@@ -12,6 +12,7 @@ import { ago, bytes, counted, duration, millis, short, UNKNOWN, whole } from "./
 import { Guide } from "./guide.js";
 import { HistoryCharts } from "./history_charts.js";
 import { html } from "./html.js";
+import { Topology } from "./topology.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 
@@ -31,6 +32,7 @@ export function Overview({ view }) {
         <${Concerns} view=${view} />
         <${Control} view=${view} />
       </div>
+      <${Topology} view=${view} />
     </div>
   `;
 }
