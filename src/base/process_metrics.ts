@@ -1,18 +1,20 @@
 /**
  * Metrics of the process, by the names that Prometheus's client libraries give them.
  *
- * What only `/proc` tells (descriptors, virtual memory) is left out where it cannot be read: Deno lets only
- * programs read it that are allowed everything.
+ * What only `/proc` tells is not here: Deno lets only programs read it that are allowed everything.
  *
  * @module
  */
 
 import process from "node:process";
+import { countFreeDescriptors } from "./free_descriptors.ts";
 import { type Metric, type MetricHead, type MetricSection, oneSample } from "./prometheus.ts";
 
+/** Free descriptors beyond this number are not counted: they cost time, and make no difference. */
+const FREE_DESCRIPTORS_MAX = 64;
+
 interface ProcessRow extends MetricHead {
-  /** `undefined` where it is not known. */
-  readonly value: () => number | undefined;
+  readonly value: () => number;
 }
 
 /** See the header. */
@@ -37,13 +39,6 @@ export const PROCESS_METRICS: MetricSection<ProcessRow> = {
       value: () => Deno.memoryUsage().rss,
     },
     {
-      name: "process_virtual_memory_bytes",
-      help: "Virtual memory of the process; only where /proc can be read",
-      type: "gauge",
-      labels: [],
-      value: () => numberIn("status", /^VmSize:\s+(\d+) kB/m, 1024),
-    },
-    {
       name: "process_start_time_seconds",
       help: "When the process started, in Unix seconds",
       type: "gauge",
@@ -51,53 +46,24 @@ export const PROCESS_METRICS: MetricSection<ProcessRow> = {
       value: () => performance.timeOrigin / 1000,
     },
     {
-      name: "process_open_fds",
-      help: "Descriptors that are open; only where /proc can be read",
+      name: "codis_free_descriptors",
+      help: `Files and connections that can still be opened; counted up to ${FREE_DESCRIPTORS_MAX}`,
       type: "gauge",
       labels: [],
       alerts: [{
         name: "CodisDescriptorsNearLimit",
-        when: "process_open_fds / process_max_fds > 0.9",
+        when: "codis_free_descriptors < 16",
         minutes: 2,
         severity: "warning",
-        summary:
-          "{{ $labels.instance }} uses {{ $value | humanizePercentage }} of its descriptors.",
+        summary: "{{ $labels.instance }} can open only {{ $value }} more files and connections.",
         fix: "Raise ulimit -n.",
       }],
-      value: openDescriptors,
-    },
-    {
-      name: "process_max_fds",
-      help: "Most descriptors that may be open; only where /proc can be read",
-      type: "gauge",
-      labels: [],
-      value: () => numberIn("limits", /^Max open files\s+(\d+)/m, 1),
+      value: () => countFreeDescriptors(FREE_DESCRIPTORS_MAX),
     },
   ],
 };
 
 /** All metrics of this process at this moment. */
 export function processMetrics(): Metric[] {
-  return PROCESS_METRICS.rows.flatMap((row) => {
-    const value = row.value();
-    return value === undefined ? [] : [{ ...row, samples: oneSample(value) }];
-  });
-}
-
-function numberIn(file: string, pattern: RegExp, unit: number): number | undefined {
-  try {
-    const found = pattern.exec(Deno.readTextFileSync(`/proc/self/${file}`))?.[1];
-    return found === undefined ? undefined : Number(found) * unit;
-  } catch {
-    return undefined;
-  }
-}
-
-function openDescriptors(): number | undefined {
-  try {
-    // The one that reads the folder is in it.
-    return [...Deno.readDirSync("/proc/self/fd")].length - 1;
-  } catch {
-    return undefined;
-  }
+  return PROCESS_METRICS.rows.map((row) => ({ ...row, samples: oneSample(row.value()) }));
 }

@@ -5,6 +5,7 @@
  */
 
 import { type Address, formatAddress, parseListenAddress } from "../base/address.ts";
+import { countFreeDescriptors } from "../base/free_descriptors.ts";
 import { logEnd, logger, reopenLog, startLog, stopLog } from "../base/log.ts";
 import { productUrl } from "../api/product_http.ts";
 import { ProcessSignals } from "../base/process_signals.ts";
@@ -15,7 +16,7 @@ import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { serveDashboard } from "../dashboard/server.ts";
 import { etcd2Problem } from "../store/etcd2.ts";
-import { countFreeDescriptors, httpConnectionsOf } from "../io/descriptors.ts";
+import { httpConnectionsOf } from "../io/descriptors.ts";
 import { dial } from "../io/dial.ts";
 import { LOOPBACK } from "../io/listen.ts";
 import type { TlsIdentity } from "../io/tls.ts";

@@ -12,7 +12,7 @@
  */
 
 import { delay } from "@std/async/delay";
-import { isOutOfDescriptors } from "./descriptors.ts";
+import { isOutOfDescriptors } from "../base/free_descriptors.ts";
 import { hangUp } from "./dial.ts";
 
 /** Pause after an accept that failed, in milliseconds. */

@@ -10,8 +10,6 @@
  * @module
  */
 
-import { closeSync, openSync } from "node:fs";
-
 /** Most connections of the HTTP side. */
 const HTTP_CONNECTIONS_MAX = 128;
 /** Fewest connections of the HTTP side, however few descriptors there are. */
@@ -28,8 +26,6 @@ const SERVER_CONNECTIONS = 4;
 const SERVERS_MIN = 16;
 /** Descriptors for the coordinator, the log, the dashboard's questions, and what comes unexpected. */
 const OTHER_DESCRIPTORS = 48;
-/** Most descriptors that are counted. */
-const COUNTED_MAX = 100_000;
 
 /** What needs descriptors. */
 export interface DescriptorNeeds {
@@ -78,24 +74,4 @@ export function httpConnectionsOf(free: number): number {
 function keptFor(httpConnections: number, workers: number, servers: number): number {
   const worker = WORKER_DESCRIPTORS + SERVER_CONNECTIONS * Math.max(SERVERS_MIN, servers);
   return OTHER_DESCRIPTORS + workers * worker + HTTP_CONNECTION_DESCRIPTORS * httpConnections;
-}
-
-/** Counts the descriptors that can be opened now, by opening them; stops at `most`. */
-export function countFreeDescriptors(most: number): number {
-  const opened: number[] = [];
-  try {
-    // Node's calls take a third of the time of Deno's.
-    while (opened.length < Math.min(most, COUNTED_MAX)) opened.push(openSync("/dev/null", "r"));
-    return most; // above what is counted nothing is doubted
-  } catch (error) {
-    return isOutOfDescriptors(error) ? opened.length : most;
-  } finally {
-    for (const file of opened) closeSync(file);
-  }
-}
-
-/** Whether a call failed because the process, or the system, may open nothing more. */
-export function isOutOfDescriptors(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return code === "EMFILE" || code === "ENFILE";
 }

@@ -14,6 +14,7 @@
 
 import type { DashboardAccess } from "../api/dashboard_requests.ts";
 import { accessPolicy } from "../api/auth.ts";
+import { countFreeDescriptors } from "../base/free_descriptors.ts";
 import { type Address, formatAddress, isLoopback } from "../base/address.ts";
 import { logger, reopenLog } from "../base/log.ts";
 import { ProcessLife } from "../base/process_life.ts";
@@ -27,12 +28,7 @@ import { fillEmptyStore } from "../store/bootstrap.ts";
 import { refuseEtcd2 } from "../store/etcd2.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
 import { type Store, storeOf } from "../store/store.ts";
-import {
-  countFreeDescriptors,
-  type DescriptorPlan,
-  descriptorsWanted,
-  planDescriptors,
-} from "../io/descriptors.ts";
+import { type DescriptorPlan, descriptorsWanted, planDescriptors } from "../io/descriptors.ts";
 import { LOOPBACK } from "../io/listen.ts";
 import type { HttpServer } from "../io/http_server.ts";
 import { readTlsFiles, type TlsFiles, TlsWatch } from "../io/tls_files.ts";

@@ -118,8 +118,7 @@ export const FIRING: Readonly<Record<string, readonly Series[]>> = {
     { series: 'codis_cluster_migrated_slots_total{instance="d"}', values: "1x90" },
   ],
   CodisDescriptorsNearLimit: [
-    { series: 'process_open_fds{instance="p"}', values: "950x90" },
-    { series: 'process_max_fds{instance="p"}', values: "1000x90" },
+    { series: 'codis_free_descriptors{instance="p"}', values: "15x90" },
   ],
 };
 
@@ -164,6 +163,5 @@ export const HEALTHY: readonly Series[] = [
   ...one('codis_cluster_migrations_paused{instance="d"}', "0x90"),
   ...one('codis_cluster_migrated_keys_total{instance="d"}', "0+500x90"),
   ...one('codis_cluster_migrated_slots_total{instance="d"}', "0+1x90"),
-  ...one('process_open_fds{instance="p"}', "500x90"),
-  ...one('process_max_fds{instance="p"}', "1000x90"),
+  ...one('codis_free_descriptors{instance="p"}', "16x90"),
 ];

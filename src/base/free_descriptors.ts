@@ -1,0 +1,31 @@
+/**
+ * How many descriptors the process can still open. The system's figures are below `/proc`, which only
+ * programs may read that are allowed everything: so it is tried.
+ *
+ * @module
+ */
+
+import { closeSync, openSync } from "node:fs";
+
+/** Most descriptors that are counted. */
+const COUNTED_MAX = 100_000;
+
+/** Counts the descriptors that can be opened now, by opening them; stops at `most`. */
+export function countFreeDescriptors(most: number): number {
+  const opened: number[] = [];
+  try {
+    // Node's calls take a third of the time of Deno's.
+    while (opened.length < Math.min(most, COUNTED_MAX)) opened.push(openSync("/dev/null", "r"));
+    return most; // above what is counted nothing is doubted
+  } catch (error) {
+    return isOutOfDescriptors(error) ? opened.length : most;
+  } finally {
+    for (const file of opened) closeSync(file);
+  }
+}
+
+/** Whether a call failed because the process, or the system, may open nothing more. */
+export function isOutOfDescriptors(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "EMFILE" || code === "ENFILE";
+}
