@@ -319,7 +319,7 @@ export class Server implements BackendHost<Backend> {
     }
     this.circuit.lost(backend);
     this.#events.backendLost(backend, cause, wasReady);
-    if (wasReady && this.#isSilent && !backend.isPrivate) this.#breakOffBlocked(cause);
+    if (this.#isSilent && !backend.isPrivate) this.#breakOffBlocked(cause);
   }
 
   isLate(backend: Backend, cause: string, lateness: Lateness): void {

@@ -179,9 +179,10 @@ Deno.test("a blocked client is not idle, and has no deadline but its own", async
 });
 
 Deno.test("when a server is lost, or falls silent, what blocks there is answered with an error", async () => {
-  for (const end of ["kill", "pause"] as const) {
+  // Also when what is asked finds no connection yet, as in a database that nobody has used.
+  for (const [end, database] of [["kill", 0], ["pause", 0], ["pause", 3]] as const) {
     await using redis = await RedisServer.start();
-    const options = { backendTimeoutMs: 500 };
+    const options = { backendTimeoutMs: 500, backendDialMs: 400 };
     await using proxy = await RouterServer.start({ servers: [redis], options });
     using client = await proxy.client();
     const answer = client.call("BLPOP", "q", 0);
@@ -190,6 +191,7 @@ Deno.test("when a server is lost, or falls silent, what blocks there is answered
     else redis.pause();
     const before = performance.now();
     using other = await proxy.client();
+    await other.send("SELECT", database);
     await other.send("GET", "a"); // a server is silent when it does not answer
     const reply = await within(answer, 3000);
     assertMatch(messageOf(reply), /ERR handle response, backend conn failure/);
