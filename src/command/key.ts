@@ -5,6 +5,7 @@
  */
 
 import type { Arguments } from "../resp/arguments.ts";
+import { latin1 } from "../resp/latin1.ts";
 import type { Command, KeyRule } from "./command.ts";
 
 /** Argument indexes of a request's keys; one object serves request after request. */
@@ -177,6 +178,29 @@ function migrateKeys(args: Arguments, out: KeyIndexes): number {
     }
   }
   return oneKey(3, out);
+}
+
+// -- other databases --
+
+const DB = word("db");
+
+/**
+ * The database in which a request uses its keys, too: where MOVE, and COPY with DB, put one. -1: there is
+ * none, or the server will refuse the number. Borrows the arguments until it returns.
+ */
+export function otherDatabase({ name }: Pick<Command, "name">, args: Arguments): number {
+  if (name === "move") return databaseAt(args, 2);
+  if (name !== "copy") return -1;
+  let database = -1;
+  for (let i = 3; i + 1 < args.count; i++) {
+    if (isArgument(args, i, DB)) database = databaseAt(args, ++i);
+  }
+  return database;
+}
+
+function databaseAt(args: Arguments, index: number): number {
+  const text = latin1(args.bytes, args.start(index), args.end(index));
+  return /^\d{1,3}$/.test(text) ? Number(text) : -1;
 }
 
 // -- options that block --

@@ -4,11 +4,12 @@
  * @module
  */
 
-import { KeyIndexes, keyIndexes } from "../../command/key.ts";
+import { KeyIndexes, keyIndexes, otherDatabase } from "../../command/key.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import { RequestParser } from "../../resp/request_parser.ts";
 import type { Transaction } from "../client/transaction.ts";
 import { selectedDatabase } from "../local/connection.ts";
+import { DATABASES } from "../options.ts";
 import type { ScriptTexts } from "./script_texts.ts";
 import { mayUseUnnamedKeys } from "./unnamed_keys.ts";
 import type { DatabaseKeys } from "../slots/when_usable.ts";
@@ -35,12 +36,15 @@ export function keysOfQueued(transaction: Transaction, database: number): Databa
       const selected = selectedDatabase(parser);
       if (typeof selected === "number") inDatabase = selected;
     }
-    let keys = all.get(inDatabase);
-    if (keys === undefined) all.set(inDatabase, keys = new Set());
     const count = keyIndexes(command, parser, KEYS);
-    for (let i = 0; i < count; i++) {
-      const key = KEYS.values[i]!;
-      keys.add(latin1(parser.bytes, parser.start(key), parser.end(key)));
+    for (const used of [inDatabase, otherDatabase(command, parser)]) {
+      if (used < 0 || used >= DATABASES) continue;
+      let keys = all.get(used);
+      if (keys === undefined) all.set(used, keys = new Set());
+      for (let i = 0; i < count; i++) {
+        const key = KEYS.values[i]!;
+        keys.add(latin1(parser.bytes, parser.start(key), parser.end(key)));
+      }
     }
   }
   return [...all].map(([database, keys]) => ({ database, keys: [...keys] }));

@@ -13,9 +13,12 @@
  */
 
 import { clock } from "../../base/clock.ts";
+import { otherDatabase } from "../../command/key.ts";
 import { wholeSlotWaitedOut } from "../errors.ts";
 import type { Server } from "../backends/server.ts";
 import { latin1 } from "../../resp/latin1.ts";
+import { RequestParser } from "../../resp/request_parser.ts";
+import { DATABASES } from "../options.ts";
 import { failRequest, type FlightCounter, type Request } from "../request.ts";
 import { KeyFetch } from "./key_fetch.ts";
 import { SourceCall, type SourceOutcome } from "./source_call.ts";
@@ -78,6 +81,7 @@ export class MigratingForward {
       this.#queues.set(client, queue = { crossings: [], isAdvancing: false });
     }
     const keys = request.keys ?? [];
+    const other = otherDatabaseOf(request, bytes, start, end);
     const crossing: Crossing = {
       request,
       bytes: bytes.slice(start, end),
@@ -86,7 +90,8 @@ export class MigratingForward {
       missing: 0,
       error: "",
       state: "waiting",
-      mustMove: request.leads !== null, // what is sent in one piece is executed in one place
+      // What is sent in one piece is executed in one place, and what is of two databases as well.
+      mustMove: request.leads !== null || other >= 0,
     };
     request.state = "waiting";
     request.detours.waited = "key";
@@ -94,12 +99,17 @@ export class MigratingForward {
     queue.crossings.push(crossing);
     this.#all.add(crossing);
     this.#move(crossing, keys);
+    if (other >= 0) this.#move(crossing, keys, other);
     this.#advance(queue);
   }
 
-  #move(crossing: Crossing, keys: readonly string[]): void {
+  #move(
+    crossing: Crossing,
+    keys: readonly string[],
+    database = crossing.request.database,
+  ): void {
     const mayStay = crossing.key !== undefined && !crossing.mustMove;
-    crossing.missing = this.#keys.move(crossing.request.database, keys, mayStay, (error) => {
+    crossing.missing += this.#keys.move(database, keys, mayStay, (error) => {
       crossing.missing--;
       if (error !== "") crossing.error = error;
       this.#advance(crossing.queue);
@@ -231,4 +241,18 @@ export class MigratingForward {
     this.#busy.delete(id);
     for (const { queue } of waiting) this.#advance(queue);
   }
+}
+
+/** The other database of which a request uses its keys; -1: of none. */
+function otherDatabaseOf(
+  { command, keys }: Request,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  if (keys === null || (command?.name !== "move" && command?.name !== "copy")) return -1;
+  const parser = new RequestParser();
+  if (parser.parse(bytes, start, end) !== "request") return -1;
+  const database = otherDatabase(command, parser);
+  return database < DATABASES ? database : -1;
 }

@@ -83,6 +83,25 @@ Deno.test("a key in another database is moved within that database", async () =>
   assertEquals(await client.call("GET", `${TAG}a`), "five");
 });
 
+Deno.test("a key that MOVE or COPY would find in the other database is moved there first", async () => {
+  await using source = await RedisServer.start();
+  await using target = await RedisServer.start();
+  const old = await source.client();
+  const names = ["move", "copy", "into", "queued"];
+  await old.pipeline(names.map((name) => ["SET", `${TAG}${name}`, "0"]));
+  await old.call("SELECT", "3");
+  await old.pipeline(names.map((name) => ["SET", `${TAG}${name}`, "3"]));
+  await using proxy = await migrating(source.addr, target.addr);
+  const client = await proxy.client();
+  assertEquals(await client.call("MOVE", `${TAG}move`, "3"), 0);
+  assertEquals(await client.call("COPY", `${TAG}copy`, `${TAG}into`, "DB", "3"), 0);
+  const queued = await client.pipeline([["MULTI"], ["MOVE", `${TAG}queued`, "3"], ["EXEC"]]);
+  assertEquals(queued[2]!.value, [0]);
+  await client.call("SELECT", "3");
+  const replies = await client.pipeline(names.map((name) => ["GET", `${TAG}${name}`]));
+  assertEquals(replies.map(({ value }) => value), ["3", "3", "3", "3"]);
+});
+
 Deno.test("many clients count while a slot's keys move: no count is lost, no key moves twice", async () => {
   await using source = await RedisServer.start();
   await using target = await RedisServer.start();
