@@ -7,6 +7,7 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { freePort } from "../support/free_port.ts";
 import { programWords, ProxyProcess, startProgram } from "../support/proxy_process.ts";
 import { PseudoTerminal } from "../support/pseudo_terminal.ts";
@@ -86,6 +87,22 @@ Deno.test("top in a terminal follows keys, the size and the dashboard, and leave
     assertEquals(await interrupted.ended(), { code: 0, isAsBefore: true });
     assertEquals(await terminated.ended(), { code: 143, isAsBefore: true });
     for (const { output } of [interrupted, terminated]) assert(LEFT.test(output.slice(-40)));
+  });
+
+  await t.step("a terminal that takes nothing more does not keep it from ending", async () => {
+    await using stalled = PseudoTerminal.start(words, { columns: 200, rows: 60 }, XTERM);
+    await stalled.shows("slots");
+    await stalled.stall();
+    // Each new size is a whole screen, more than fits into the terminal's buffer.
+    for (let rows = 60; rows < 70; rows++) {
+      await stalled.resize(200, rows);
+      await delay(50);
+    }
+    const askedMs = performance.now();
+    await stalled.signal("SIGTERM");
+    assertEquals((await stalled.ended()).code, 143);
+    const tookMs = performance.now() - askedMs;
+    assert(tookMs < 10_000, `${tookMs} ms`);
   });
 
   await t.step(

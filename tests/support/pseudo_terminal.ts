@@ -5,7 +5,7 @@
  * @module
  */
 
-import { until } from "./deadline.ts";
+import { until, within } from "./deadline.ts";
 
 /** What Deno cannot do: opens the terminal, starts the program in it, and does what each line says. */
 const HELPER = `
@@ -24,7 +24,8 @@ os.write(fd, b"\\n")
 pending = b""
 watched = [fd, 0]
 while True:
-    ready, _, _ = select.select(watched, [], [])
+    ready, _, _ = select.select(watched, [], [], 0.1)
+    if fd not in watched and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT): break
     if fd in ready:
         try: data = os.read(fd, 65536)
         except OSError: data = b""
@@ -32,12 +33,13 @@ while True:
         os.write(1, data)
     if 0 in ready:
         data = os.read(0, 65536)
-        if not data: watched.remove(0)
+        if not data and 0 in watched: watched.remove(0)
         *lines, pending = (pending + data).split(b"\\n")
         for line in lines:
             order = json.loads(line)
             if "keys" in order: os.write(fd, order["keys"].encode())
             if "size" in order: resize(*order["size"])
+            if "deaf" in order: watched.remove(fd)
             if "signal" in order: os.kill(pid, getattr(signal, order["signal"]))
 _, status = os.waitpid(pid, 0)
 print(json.dumps({
@@ -113,13 +115,18 @@ export class PseudoTerminal implements AsyncDisposable {
     await this.#order({ size: [columns, rows] });
   }
 
+  /** Takes nothing more of what the program writes, as a connection that hangs. */
+  async stall(): Promise<void> {
+    await this.#order({ deaf: true });
+  }
+
   async signal(signal: Deno.Signal): Promise<void> {
     await this.#order({ signal });
   }
 
   /** Waits for the end of the program. */
   async ended(): Promise<TerminalEnd> {
-    await this.#read;
+    await within(this.#read, 30_000, "the end of the program");
     return JSON.parse(await new Response(this.#process.stderr).text());
   }
 

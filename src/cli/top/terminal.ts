@@ -94,10 +94,10 @@ export class Terminal implements AsyncDisposable {
     if (!this.#isEntered) return;
     this.#isEntered = false;
     for (const end of ENDS) globalThis.removeEventListener(end, this.#onEnd);
-    this.#cook();
-    // A terminal that takes nothing must not keep us.
-    const late = new Promise<void>((resolve) => void setTimeout(resolve, LEAVE_MS));
-    if (!this.#isDumb) await Promise.race([this.#write(LEAVE).catch(() => {}), late]);
+    const left = this.#write(this.#isDumb ? "" : LEAVE).then(() => true, () => true);
+    const late = new Promise<false>((resolve) => void setTimeout(() => resolve(false), LEAVE_MS));
+    // A terminal that takes nothing must not keep us; changing its mode would wait for it.
+    if (await Promise.race([left, late])) this.#cook();
   }
 
   /** Before the runtime prints an error and ends. */
