@@ -56,7 +56,10 @@ extract() {
     { apt-get download -q "$package" || { apt-get update -q && apt-get download -q "$package"; }; } >&2 &&
       dpkg-deb -x "$package"_*.deb . && mkdir -p "$root/.deno/bin" &&
       cp "usr/bin/$program" "$root/.deno/bin/$program"
-  ) || { rm -rf "$folder"; fail "$program could not be taken out of the package $package"; }
+  ) || {
+    rm -rf "$folder"
+    fail "$program could not be taken out of the package $package; as root, run \"apt-get update\""
+  }
   rm -rf "$folder"
 }
 

@@ -85,10 +85,23 @@ function parseObject(json: string): Record<string, unknown> | undefined {
   }
 }
 
+/** What to do about refusals whose texts are Codis 2.0's: programs compare them, so nothing is added there. */
+const HELP: readonly (readonly [RegExp, string])[] = [
+  [
+    /^Some proxies may not stop cleanly:/,
+    "start them again or, if they have surely ended, `codis-proxy config action remove-fence`",
+  ],
+  [
+    /^slot .*(is not online or migrate|has invalid group id)$/,
+    "`codis-proxy config check` says how to mend such slots",
+  ],
+];
+
 function describe({ status, text, field, rule }: DashboardRefusal): string {
   const parts = [field, rule].filter((part) => part !== undefined && !text.includes(part));
   const detail = parts.length === 0 ? "" : ` (${[field, rule].filter(Boolean).join(": ")})`;
   const reason = text === "" ? "nothing more" : text.replace(/\s*\n\s*/g, " ");
   const quote = reason.length <= QUOTE_MAX ? reason : `${reason.slice(0, QUOTE_MAX)}…`;
-  return `dashboard answered ${status}: ${quote}${detail}`;
+  const help = HELP.find(([pattern]) => pattern.test(reason))?.[1];
+  return `dashboard answered ${status}: ${quote}${detail}${help === undefined ? "" : `; ${help}`}`;
 }

@@ -539,7 +539,15 @@ const REFUSALS: readonly { name: string; answer: Answerer; complaint: string }[]
   {
     name: "500 with a text of several lines",
     answer: { status: 500, body: 'slot {\n  "id": 1\n} is not online or migrate' },
-    complaint: 'dashboard answered 500: slot { "id": 1 } is not online or migrate',
+    complaint: 'dashboard answered 500: slot { "id": 1 } is not online or migrate; ' +
+      "`codis-proxy config check` says how to mend such slots",
+  },
+  {
+    name: "500 because of a proxy that was killed",
+    answer: { status: 500, body: "Some proxies may not stop cleanly: a:9000" },
+    complaint:
+      "dashboard answered 500: Some proxies may not stop cleanly: a:9000; start them again " +
+      "or, if they have surely ended, `codis-proxy config action remove-fence`",
   },
   {
     name: "400 with field and rule",

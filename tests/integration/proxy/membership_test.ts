@@ -36,7 +36,8 @@ Deno.test("a proxy asks the dashboard to be set online as Codis 2.0's do, and qu
   await assertRejects(
     () => goOnline(store, "proxy_1", dashboard),
     Error,
-    "dashboard answered 500: slot is not online or migrate",
+    "dashboard answered 500: slot is not online or migrate; " +
+      "`codis-proxy config check` says how to mend such slots",
   );
   status = 200;
   await goOnline(store, "proxy_1", dashboard);
