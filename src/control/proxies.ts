@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ProxyDetail } from "../api/detail_view.ts";
 import type { SlowLogAnswer } from "../api/slow_log.ts";
 import type { Secret } from "../base/secret.ts";
 import { productFetch } from "../api/product_http.ts";
@@ -130,6 +131,37 @@ export async function askProxy(proxy: ProxyRecord): Promise<ProxyAnswer> {
  */
 export async function proxyVars(proxy: ProxyRecord): Promise<unknown> {
   return await (await get(proxy, "/debug/vars")).json();
+}
+
+/**
+ * What the page shows of one proxy.
+ *
+ * @throws {StoreError} When it does not answer; the message says why.
+ */
+export async function proxyDetail(proxy: ProxyRecord): Promise<ProxyDetail> {
+  try {
+    const [answer, vars] = await Promise.all([askProxy(proxy), proxyVars(proxy)]);
+    const { cmdline = [], router: { cmds = [] } = {} } = vars as ProxyVars;
+    return {
+      at: Date.now(),
+      commands: cmds.map(({ cmd, calls, usecs }) => ({
+        ...{ name: cmd.toLowerCase(), calls, usecs, failed: null },
+        ...{ p50_usecs: null, p99_usecs: null },
+      })),
+      backends: answer.kind === "ours" ? answer.stats.backends : [],
+      command_line: cmdline,
+    };
+  } catch (error) {
+    throw new StoreError(`proxy ${proxy.id} does not answer: ${causeOfFetch(error)}`);
+  }
+}
+
+/** The part of `/debug/vars` that is used here. */
+interface ProxyVars {
+  readonly cmdline?: readonly string[];
+  readonly router?: {
+    readonly cmds?: readonly { cmd: string; calls: number; usecs: number }[];
+  };
 }
 
 /** What a proxy that is late waits for, in words. */

@@ -24,6 +24,7 @@ import attention from "./page/attention.js" with { type: "text" };
 import chart from "./page/chart.js" with { type: "text" };
 import cluster from "./page/cluster.js" with { type: "text" };
 import colour from "./page/colour.js" with { type: "text" };
+import detailParts from "./page/detail_parts.js" with { type: "text" };
 import elements from "./page/elements.js" with { type: "text" };
 import format from "./page/format.js" with { type: "text" };
 import dialogCss from "./page/dialog.css" with { type: "text" };
@@ -54,9 +55,11 @@ import preactHooks from "./page/preact_hooks.js" with { type: "text" };
 import redisUserActions from "./page/redis_user_actions.js" with { type: "text" };
 import redisUsers from "./page/redis_users.js" with { type: "text" };
 import rules from "./page/rules.js" with { type: "text" };
+import proxyDetail from "./page/proxy_detail.js" with { type: "text" };
 import proxies from "./page/proxies.js" with { type: "text" };
 import sentinelActions from "./page/sentinel_actions.js" with { type: "text" };
 import sentinels from "./page/sentinels.js" with { type: "text" };
+import serverDetail from "./page/server_detail.js" with { type: "text" };
 import slotActions from "./page/slot_actions.js" with { type: "text" };
 import slotMap from "./page/slot_map.js" with { type: "text" };
 import slotPainting from "./page/slot_painting.js" with { type: "text" };
@@ -96,6 +99,7 @@ const FILES: Readonly<Record<string, string>> = {
   "chart.js": chart,
   "cluster.js": cluster,
   "colour.js": colour,
+  "detail_parts.js": detailParts,
   "elements.js": elements,
   "format.js": format,
   "group_actions.js": groupActions,
@@ -132,11 +136,13 @@ const FILES: Readonly<Record<string, string>> = {
   "preact.js": asServed(preact),
   "preact_hooks.js": asServed(preactHooks),
   "proxies.js": proxies,
+  "proxy_detail.js": proxyDetail,
   "redis_user_actions.js": redisUserActions,
   "redis_users.js": redisUsers,
   "rules.js": rules,
   "sentinel_actions.js": sentinelActions,
   "sentinels.js": sentinels,
+  "server_detail.js": serverDetail,
   "slot_actions.js": slotActions,
   "slot_map.js": slotMap,
   "slot_painting.js": slotPainting,

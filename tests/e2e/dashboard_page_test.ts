@@ -236,6 +236,31 @@ async function showsLists(place: Place): Promise<void> {
   assertStringIncludes(await tab.text(".actions .answers"), "proxy_28: not confirmed yet");
 }
 
+async function showsOne(place: Place): Promise<void> {
+  const tab = await visit(place, "groups/1");
+  await tab.page.getByRole("link", { name: "10.0.1.1:6379" }).press("Enter");
+  await tab.page.waitForSelector(".detail .plain");
+  const server = await tab.text(".detail");
+  for (const word of ["master of group 1", "CONFIG GET", "KEYS user:*", "2 of 30 connections"]) {
+    assertStringIncludes(server, word);
+  }
+  await tab.page.locator('[aria-label="Find in Settings"]').fill("pass");
+  await tab.page.getByText("1 of 2 lines").waitFor();
+  await turnTo(tab, "proxies");
+  await tab.page.getByRole("link", { name: "proxy_1", exact: true }).press("Enter");
+  await tab.page.waitForSelector(".detail .audit ol");
+  const proxy = await tab.text(".detail");
+  for (const word of ["10.1.0.1:19000", "10.0.1.1:6379", "codis-proxy proxy -c", "GET user:1"]) {
+    assertStringIncludes(proxy, word);
+  }
+  assertEquals(await tab.page.locator(".detail .chart").count(), 4);
+  await turnTo(tab, "proxies/gone");
+  await tab.page.getByText("No proxy has this name").waitFor();
+  await turnTo(tab, "groups/1.2.3.4:5");
+  await tab.page.getByText("No group has this server").waitFor();
+  assertEquals(tab.complaints, []);
+}
+
 async function showsOutages(place: Place): Promise<void> {
   place.server.edit = (view) => ({ ...view, open_outages: place.server.events.open ?? [] });
   const tab = await visit(place, "activity");
@@ -735,7 +760,7 @@ async function fitsEverywhere(place: Place): Promise<void> {
   const tab = await visit(place, "overview");
   for (const width of [375, 1280]) {
     await tab.page.setViewportSize({ width, height: 800 });
-    for (const view of VIEWS) {
+    for (const view of ["groups/10.0.1.1:6379", "proxies/proxy_1", ...VIEWS]) {
       await turnTo(tab, view);
       const [needed, given] = await tab.ask<[number, number]>(
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]",
@@ -963,6 +988,7 @@ const PROMISES: readonly (readonly [string, (place: Place) => Promise<void>, isS
     ["tells of every slot whose it is and how much it is asked for", showsSlots, true],
     ["lists groups, proxies, migrations and what happened", showsLists, true],
     ["says what is missing where nothing is there yet", showsNothing],
+    ["shows each server and each proxy on a page of its own", showsOne, true],
     ["shows what was out and is, and lets it be chosen", showsOutages, true],
     ["tells of a change under way whom it waits for and why", showsChange],
     ["explains dead fences and removes them", showsWhatStopsEverything],

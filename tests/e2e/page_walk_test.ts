@@ -99,6 +99,14 @@ Deno.test("a cluster is made, changed and taken apart by clicks alone", async ()
     ).sort(),
     [`${a} slave`, `${b} master`].sort(),
   );
+  // Each server and each proxy has a page of its own.
+  await tab.page.evaluate(`location.hash = "#proxies/one"`);
+  await tab.page.locator(".detail").getByText("SET", { exact: true }).waitFor();
+  await tab.page.evaluate(`location.hash = "#groups/${b}"`);
+  await tab.page.locator(".detail").getByText("maxmemory-policy").waitFor();
+  assertEquals((await dashboard.get(`/api/redis/${b}/detail`)).json.problems, []);
+  assertEquals((await dashboard.get("/api/redis/1.2.3.4:5/detail")).json.field, "addr");
+  assertEquals((await dashboard.get("/api/proxy/two/detail")).json.field, "id");
   const fill = { from: "0", to: "49", new_group: "2" };
   await take(tab, { view: "migrations", opens: "Migrate slots …", fill, confirm: "Migrate" });
   const isMoved = async (owned: Record<number, number>) => {

@@ -7,6 +7,7 @@
 
 import type { ClusterView, FiguresSpan, FiguresView } from "../../src/api/cluster_view.ts";
 import { SPANS } from "../../src/monitor/figure_ring.ts";
+import type { ProxyDetail, ServerDetail } from "../../src/api/detail_view.ts";
 import type { EventsAnswer } from "../../src/api/answers.ts";
 import type { SlowRequestEntry } from "../../src/api/slow_log.ts";
 import type { OutageEvent } from "../../src/model/outage_event.ts";
@@ -107,6 +108,7 @@ export class PageServer implements AsyncDisposable {
     if (pathname === "/api/history") {
       return Response.json(madeUpHistory(new URL(request.url).searchParams, this.view().at));
     }
+    if (pathname.endsWith("/detail")) return Response.json(madeUpDetail(this.view().at));
     if (pathname === "/api/slowlog") return Response.json(SLOW_LOG);
     if (pathname === "/api/audit") return Response.json({ entries: AUDIT });
     if (pathname === "/api/login") return Response.json({ msg: "OK", ret: 0 });
@@ -160,6 +162,40 @@ function madeUpHistory(asked: URLSearchParams, now: number): FiguresView {
     ...kind === "server" ? { clients: wave(30) } : {},
   };
   return { step_ms: stepMs, at: steps.map((i) => now - (points - i) * stepMs), figures };
+}
+
+/** What a server says of itself, and a proxy. */
+function madeUpDetail(at: number): ServerDetail & ProxyDetail {
+  const command = (name: string, calls: number) => ({
+    ...{ name, calls: calls * Math.round(at / 1e3) / 1e9, usecs: calls * 30, failed: 0 },
+    ...{ p50_usecs: 20, p99_usecs: 180 },
+  });
+  const connection = (i: number) => ({
+    ...{
+      id: `${i}`,
+      addr: `10.1.0.${i}:4000${i}`,
+      name: "codis-proxy",
+      user: "default",
+      cmd: "get",
+    },
+    ...{ idle: `${i}`, age: "86000", "tot-mem": "22298" },
+  });
+  return {
+    ...{ at, info: { redis_version: "7.0.15", role: "master" }, problems: [] },
+    settings: { maxmemory: "4294967296", requirepass: "(set)" },
+    commands: [command("get", 9e9), command("set", 2e9), command("config get", 12)],
+    connections: [connection(1), connection(2)],
+    connection_count: 30,
+    slow: [{
+      id: 3,
+      at: at - 5_000,
+      usecs: 25_000,
+      args: ["KEYS", "user:*"],
+      client: "10.1.0.1:4",
+    }],
+    backends: [{ addr: "10.0.1.1:6379", state: "up", in_flight: 3, private_connections: 2 }],
+    command_line: ["codis-proxy", "proxy", "-c", "config.ini"],
+  };
 }
 
 /** A request that waited for its server. */

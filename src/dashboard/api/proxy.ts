@@ -4,9 +4,10 @@
  * @module
  */
 
-import { proxyVars, setProxyState } from "../../control/proxies.ts";
+import { proxyDetail, proxyVars, setProxyState } from "../../control/proxies.ts";
+import { InputError } from "../../control/errors.ts";
 import { PROXY_STATES } from "../../model/proxy.ts";
-import { loadProxies } from "../../store/proxies.ts";
+import { loadProxies, loadProxy } from "../../store/proxies.ts";
 import { StoreError } from "../../store/store.ts";
 import { nameIn, readBody, wordIn } from "../input.ts";
 import { type ApiRoute, type Call, change, read } from "./route.ts";
@@ -15,6 +16,11 @@ import { type ApiRoute, type Call, change, read } from "./route.ts";
 export const PROXY_ROUTES: readonly ApiRoute[] = [
   read("/api/proxy/list", ({ dashboard }) => loadProxies(dashboard.store)),
   read("/api/proxy/debug/vars", getVars),
+  read("/api/proxy/:id/detail", async ({ dashboard, words }) => {
+    const proxy = await loadProxy(dashboard.store, words.id);
+    if (proxy === undefined) throw new InputError("id", "the name of a proxy", words.id);
+    return await proxyDetail(proxy);
+  }),
   change("POST", "/api/proxy", async ({ dashboard, request }) => {
     const body = await readBody(request);
     const state = wordIn(body, "state", PROXY_STATES);

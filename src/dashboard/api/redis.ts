@@ -5,7 +5,9 @@
  */
 
 import type { GroupSlotKeysAnswer, SlotKeysAnswer } from "../../api/answers.ts";
+import type { ServerDetail } from "../../api/detail_view.ts";
 import { InputError } from "../../control/errors.ts";
+import { readServerDetail } from "../../control/server_detail.ts";
 import { readInfoWithMaxmemory, type RedisInfo } from "../../redis/info.ts";
 import { loadGroup, masterOf } from "../../store/groups.ts";
 import type { Dashboard } from "../dashboard.ts";
@@ -18,6 +20,11 @@ export const REDIS_ROUTES: readonly ApiRoute[] = [
     checkKnown(dashboard, words.addr);
     using redis = await dashboard.redis(words.addr);
     return codis2Info(await readInfoWithMaxmemory(redis));
+  }),
+  readCostly("/api/redis/:addr/detail", async ({ dashboard, words }): Promise<ServerDetail> => {
+    checkKnown(dashboard, words.addr);
+    using redis = await dashboard.redis(words.addr);
+    return await readServerDetail(redis, Date.now());
   }),
   readCostly("/api/redis/:addr/:slot/slotinfo", ({ dashboard, words }) => {
     return slotKeys(dashboard, words.addr, slotIdOfPath(words.slot));

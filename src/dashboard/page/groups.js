@@ -7,13 +7,14 @@
 /// <reference lib="dom" />
 import { useState } from "./preact_hooks.js";
 import { ActionButton } from "./action_dialog.js";
-import { useAddress } from "./address.js";
+import { linkTo, useAddress } from "./address.js";
 import { ownerColour } from "./colour.js";
 import { Badge, Empty, MemoryBar, Switch, Unchanged } from "./elements.js";
 import { bytes, counted, duration, short, UNKNOWN, whole } from "./format.js";
 import { GroupList } from "./group_list.js";
 import { HistoryCharts } from "./history_charts.js";
 import { html } from "./html.js";
+import { ServerPage } from "./server_detail.js";
 import { SentinelList } from "./sentinels.js";
 
 /** @import { ClusterView, GroupView, ServerView } from "../../api/cluster_view.ts" */
@@ -22,10 +23,18 @@ import { SentinelList } from "./sentinels.js";
 const ROLES = { master: "master", slave: "replica", offline: "offline" };
 
 /** @param {{ view: ClusterView }} props */
-export function Groups({ view: { groups, sentinels } }) {
+export function Groups({ view }) {
+  const { of } = useAddress();
+  // Of a group there is its number in the address, of a server its address.
+  return of.includes(":")
+    ? html`<${ServerPage} key=${of} view=${view} addr=${of} />`
+    : html`<${AllGroups} view=${view} open=${of} />`;
+}
+
+/** @param {{ view: ClusterView, open: string }} props */
+function AllGroups({ view: { groups, sentinels }, open }) {
   const [search, setSearch] = useState("");
   const [which, setWhich] = useState("all");
-  const { of: open } = useAddress();
   const shown = groups.filter((group) =>
     isFound(group, search.trim()) && (which === "all" || hasProblem(group))
   );
@@ -154,7 +163,7 @@ function Row({ group, server, most }) {
   return html`
     <tr>
       <th scope="row">
-        <code>${addr}</code>
+        <a href=${linkTo("groups", addr)}><code>${addr}</code></a>
         ${(zone ?? "") === "" ? null : html`
           <small>zone ${zone}</small>
         `}

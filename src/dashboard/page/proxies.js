@@ -4,10 +4,12 @@
  * @module
  */
 
+import { linkTo, useAddress } from "./address.js";
 import { ActionButton } from "./action_dialog.js";
 import { Badge, Empty, Unchanged } from "./elements.js";
 import { bytes, counted, duration, millis, peerUrl, short, UNKNOWN, whole } from "./format.js";
 import { html } from "./html.js";
+import { ProxyPage } from "./proxy_detail.js";
 import { AllowedCommands } from "./rules.js";
 import { SlowRequests } from "./slow_log.js";
 import { isOperator } from "./who.js";
@@ -19,6 +21,14 @@ const STALE_WARNING_S = 5;
 
 /** @param {{ view: ClusterView }} props */
 export function Proxies({ view }) {
+  const { of } = useAddress();
+  return of === ""
+    ? html`<${AllProxies} view=${view} />`
+    : html`<${ProxyPage} key=${of} view=${view} id=${of} />`;
+}
+
+/** @param {{ view: ClusterView }} props */
+function AllProxies({ view }) {
   const { proxies } = view;
   const online = proxies.filter(({ state }) => state === "online").length;
   return html`
@@ -70,7 +80,7 @@ function Row({ proxy }) {
   return html`
     <tr>
       <th scope="row">
-        <b>${id}</b>
+        <a href=${linkTo("proxies", id)}><b>${id}</b></a>
         <code>${addr}</code>
         ${problem === "" ? null : html`<span class="problem">${problem}</span>`}
       </th>

@@ -44,13 +44,15 @@ export function longestFirst({ stages, usecs }) {
     .sort((a, b) => b.usecs - a.usecs);
 }
 
-/** @param {{ now: number }} props */
-export function SlowRequests({ now }) {
+/** @param {{ now: number, proxyId?: string }} props `proxyId`: of one proxy only. */
+export function SlowRequests({ now, proxyId }) {
   const answer = /** @type {{ entries: readonly Slow[] } | null} */ (
     usePolled(`api/slowlog?limit=${SHOWN_MAX}`)
   );
   if (answer === null) return null;
-  const { entries } = answer;
+  const entries = answer.entries.filter(({ proxy_id }) =>
+    proxyId === undefined || proxy_id === proxyId
+  );
   return html`
     <section class="card audit">
       <div class="card-head">

@@ -1,0 +1,146 @@
+/**
+ * The page of one Redis server: figures over time, INFO, settings, connections, commands.
+ *
+ * @module
+ */
+
+import { Commands, Pairs } from "./detail_parts.js";
+import { Badge, Empty } from "./elements.js";
+import { bytes, clockTime, counted, duration, millis, short, whole } from "./format.js";
+import { HistoryCharts } from "./history_charts.js";
+import { html } from "./html.js";
+import { usePolled } from "./polled.js";
+import { isOperator } from "./who.js";
+
+/** @import { ClusterView } from "../../api/cluster_view.ts" */
+/** @import { ServerDetail as Detail, SlowCommand } from "../../api/detail_view.ts" */
+
+/** Time between two questions, in milliseconds: the server works for the answer. */
+const PERIOD_MS = 5_000;
+/** Connections that are shown. */
+const CONNECTIONS_MAX = 50;
+/** Characters of a command that are shown. */
+const TEXT_MAX = 120;
+
+/** @param {{ view: ClusterView, addr: string }} props */
+export function ServerPage({ view, addr }) {
+  const group = view.groups.find(({ servers }) => servers.some((each) => each.addr === addr));
+  const server = group?.servers.find((each) => each.addr === addr);
+  if (group === undefined || server === undefined) {
+    return html`
+      <div class="groups detail">
+        <h1>${addr}</h1>
+        <${Empty}>No group has this server. <a href="#groups">All groups</a></${Empty}>
+      </div>
+    `;
+  }
+  const { type, is_reachable, down_seconds, problem } = server;
+  return html`
+    <div class="groups detail">
+      <div class="view-head">
+        <h1>${addr}</h1>
+        <${Badge} tone=${is_reachable ? problem === "" ? "good" : "warning" : "bad"}>
+          ${is_reachable ? problem || "up" : `down for ${duration(down_seconds)}: ${problem}`}
+        </${Badge}>
+        <p>
+          ${type === "slave" ? "replica" : type} of${" "}
+          <a href=${`#groups/${group.id}`}>group ${group.id}</a>,${" "}
+          ${short(server.ops)} requests/s, ${short(server.keys)} keys,${" "}
+          ${bytes(server.memory_bytes)}, Redis ${server.version ?? "–"}
+        </p>
+      </div>
+      <${HistoryCharts} of=${`server/${addr}`} name=${addr} />
+      ${!isOperator()
+        ? html`<${Empty}>INFO, settings and connections are for the role operator.</${Empty}>`
+        : !is_reachable
+        ? html`<${Empty}>It does not answer, so nothing more is known.</${Empty}>`
+        : html`<${Inside} key=${addr} addr=${addr} now=${view.at} />`}
+    </div>
+  `;
+}
+
+/** @param {{ addr: string, now: number }} props */
+function Inside({ addr, now }) {
+  const path = `api/redis/${encodeURIComponent(addr)}/detail`;
+  const detail = /** @type {Detail | null} */ (usePolled(path, PERIOD_MS));
+  if (detail === null) return html`<${Empty}>Loading …</${Empty}>`;
+  return html`
+    ${detail.problems.map((problem) => html`<p key=${problem} class="problem">${problem}</p>`)}
+    <${Commands} reading=${detail} />
+    <${SlowCommands} slow=${detail.slow} now=${now} />
+    <${Connections} detail=${detail} />
+    <div class="columns">
+      <${Pairs} title="INFO" pairs=${detail.info} />
+      <${Pairs} title="Settings" pairs=${detail.settings} />
+    </div>
+  `;
+}
+
+/** @param {{ slow: readonly SlowCommand[], now: number }} props */
+function SlowCommands({ slow, now }) {
+  return html`
+    <section class="card audit">
+      <h2>Slow commands</h2>
+      ${slow.length === 0 ? html`<${Empty}>Its SLOWLOG is empty.</${Empty}>` : html`
+        <ol tabindex="0" aria-label="List of slow commands">
+          ${slow.map(({ id, at, usecs, args, client }) => {
+            const text = args.join(" ");
+            return html`
+              <li key=${id}>
+                <time>${clockTime(at, now)}</time>
+                <div>
+                  <b>${millis(usecs / 1000)}</b>${" "}
+                  <code>${text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text}</code>
+                  <small>${client === "" ? "" : `from ${client}`}</small>
+                </div>
+              </li>
+            `;
+          })}
+        </ol>
+      `}
+    </section>
+  `;
+}
+
+/** @param {{ detail: Detail }} props */
+function Connections({ detail: { connections, connection_count: count } }) {
+  const shown = connections.slice(0, CONNECTIONS_MAX);
+  return html`
+    <section class="card">
+      <h2>Connections</h2>
+      <div class="scrolled" tabindex="0" role="region" aria-label="Connections, the busiest first">
+        <table class="plain">
+          <thead>
+            <tr>
+              <th scope="col">From</th>
+              <th scope="col">Name</th>
+              <th scope="col">User</th>
+              <th scope="col">Last command</th>
+              <th scope="col" class="number">Idle</th>
+              <th scope="col" class="number">Age</th>
+              <th scope="col" class="number">Memory</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${shown.map((each) =>
+              html`
+                <tr key=${each["id"] ?? each["addr"]}>
+                  <th scope="row"><code>${each["addr"]}</code></th>
+                  <td>${each["name"]}</td>
+                  <td>${each["user"]}</td>
+                  <td>${each["cmd"]}</td>
+                  <td class="number">${duration(Number(each["idle"] ?? 0))}</td>
+                  <td class="number">${duration(Number(each["age"] ?? 0))}</td>
+                  <td class="number">${bytes(Number(each["tot-mem"] ?? each["omem"] ?? 0))}</td>
+                </tr>
+              `
+            )}
+          </tbody>
+        </table>
+      </div>
+      <p class="more">
+        ${whole(shown.length)} of ${counted(count, "connection")}, the last used ones first
+      </p>
+    </section>
+  `;
+}
