@@ -223,9 +223,13 @@ export class ReplicaGroup {
 
   // -- polls --------------------------------------------------------------------------------------
 
-  /** Asks master and replicas how far they are; called again and again. */
-  poll(master: Server | undefined): void {
-    this.#breakOffSilent();
+  /**
+   * Asks master and replicas how far they are; called again and again.
+   *
+   * @param isOnTime Whether what replicas have said by now has been read.
+   */
+  poll(master: Server | undefined, isOnTime = true): void {
+    if (isOnTime) this.#breakOffSilent();
     for (const { server } of this.replicas) server.readsOf = master ?? null;
     if (master === undefined) {
       for (const replica of this.replicas) replica.fault = NO_SLOTS;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { clock } from "../../base/clock.ts";
+import { clock, HELD_UP_MS } from "../../base/clock.ts";
 import type { BackendPool } from "../backends/backend_pool.ts";
 import type { RouterOptions } from "../options.ts";
 import type { GroupServers } from "../slot_table.ts";
@@ -32,6 +32,9 @@ export class ReplicaSets {
   /** Clients that read from replicas. */
   #readers = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
+  /** When the next poll is due; clock milliseconds. */
+  #dueMs = 0;
+  #wasLate = false;
 
   constructor(pool: BackendPool, options: ReplicaOptions) {
     this.#pool = pool;
@@ -122,13 +125,21 @@ export class ReplicaSets {
     if (isWanted === (this.#timer !== undefined)) return;
     if (!isWanted) return this.#stopPolls();
     const ms = Math.max(POLL_MS.min, Math.min(POLL_MS.max, replicaLagMs / POLLS_IN_LAG));
-    this.#timer = setInterval(() => this.#poll(), ms);
+    this.#dueMs = clock.tick();
+    this.#timer = setInterval(() => {
+      this.#poll();
+      this.#dueMs = clock.nowMs + ms;
+    }, ms);
     this.#poll();
   }
 
   #poll(): void {
-    clock.tick();
-    for (const [address, group] of this.#groups) group.poll(this.#pool.find(address));
+    const nowMs = clock.tick();
+    // What came while we were held up has not been read yet, and no replica is late for that.
+    this.#wasLate = !this.#wasLate && nowMs - this.#dueMs > HELD_UP_MS;
+    for (const [address, group] of this.#groups) {
+      group.poll(this.#pool.find(address), !this.#wasLate);
+    }
   }
 
   #stopPolls(): void {

@@ -8,7 +8,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { ReadFrom, RouterOptions } from "../../../src/router/options.ts";
 import type { GroupServers } from "../../../src/router/slot_table.ts";
-import { until } from "../../support/deadline.ts";
+import { holdUp, until } from "../../support/deadline.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { say, ServersOfGroup, WHO } from "../../support/replica_group.ts";
 import type { RespClient, Word } from "../../support/resp_client.ts";
@@ -82,6 +82,21 @@ Deno.test("reads from replicas", async (t) => {
       }
     },
   );
+
+  await t.step("are not late because the proxy was held up", async () => {
+    const options = { replicaLagMs: 600 };
+    await using proxy = await start(group, "prefer_replica", options);
+    using client = await proxy.client();
+    await allAnswer(client);
+    const replicas = await Promise.all(group.replicas.map((replica) => replica.client()));
+    for (const replica of replicas) await replica.call("CLIENT", "PAUSE", 300);
+    const got = client.call("GET", WHO);
+    await until(() => proxy.leftovers().length > 0);
+    holdUp(1_500);
+    assertMatch(String(await got), /^replica/);
+    assertEquals(replicasOf(proxy).map(({ server }) => server.losses), [0, 0]);
+    for (const replica of replicas) replica.close();
+  });
 
   await t.step("are asked for by READONLY, and not any more by READWRITE and RESET", async () => {
     await using proxy = await start(group, "master");
