@@ -59,6 +59,11 @@ export class AutoFailover {
     this.#rejoin.start();
   }
 
+  /** Whether a promotion is under way, which may wait until another change is made. */
+  get isPromoting(): boolean {
+    return this.#failover.promoting > 0;
+  }
+
   /** Stops. */
   stop(): void {
     this.#failover.stop();

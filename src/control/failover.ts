@@ -53,8 +53,8 @@ export interface FailoverContext {
     of(addr: string, silentMs: number): Tally | undefined;
     holdouts(addr: string): ReadonlyMap<string, boolean>;
   };
-  /** Promotes a replica whose master is down. */
-  promote(groupId: number, addr: string): Promise<void>;
+  /** Promotes a replica whose master is down, if that still holds when other changes are made. */
+  promote(groupId: number, addr: string, isStillDown: () => boolean): Promise<void>;
   /** Whether somebody else decides who is the master of a group: Sentinel. */
   isFollowed?(groupId: number): boolean;
 }
@@ -75,6 +75,8 @@ export class Failover {
   readonly #retryAtMs = new Map<number, number>();
   /** Groups in which a promotion was begun, and has not succeeded yet. */
   readonly #begun = new Set<number>();
+  /** How many promotions are under way. */
+  promoting = 0;
   /** Why nothing was promoted in each group, as last told. */
   readonly #told = new Map<number, string>();
   /** Groups that are being judged: one that takes long keeps no other waiting. */
@@ -165,9 +167,17 @@ export class Failover {
       cause: `${master} does not answer for ${seconds} s, and ${down} of ` +
         `${down + up + unheard.length} proxies cannot reach it either`,
     });
+    const { sightings, votes } = this.#context;
+    this.promoting++;
+    const endVotes = repeat(ROUND_MS, () => votes.ask(master), this.#timers);
+    const isStillDown = () => {
+      const tally = votes.of(master, this.#afterMs / 2);
+      return sightings.servers.downMs(master) > 0 && tally !== undefined && isMajority(tally) &&
+        votes.holdouts(master).size === 0;
+    };
     try {
       let cause = "";
-      await promote(groupId, addr).catch((error) => {
+      await promote(groupId, addr, isStillDown).catch((error) => {
         if (!(error instanceof UnconfirmedError)) throw error;
         cause = error.message;
       });
@@ -180,6 +190,9 @@ export class Failover {
       // It is tried again: the outage ends when that succeeds, or the master is back.
       const { message } = error as Error;
       this.#refuse(groupId, master, message, `${addr} is not promoted: ${message}`);
+    } finally {
+      endVotes();
+      this.promoting--;
     }
   }
 

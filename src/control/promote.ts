@@ -87,6 +87,8 @@ export interface PromoteOptions {
    * @default false
    */
   readonly isMasterDown?: boolean;
+  /** Whether that still holds; asked when the promotion has waited for other changes. */
+  readonly isStillDown?: () => boolean;
 }
 
 /** What a promotion works with. */
@@ -128,7 +130,10 @@ export async function promote(context: PromoteContext, options: PromoteOptions):
     };
     try {
       await changes.changeAfter(`${addr} becomes master of group ${groupId}`, note, async () => {
-        if (isMasterDown) return await replaceMaster(context, group, addr, old);
+        if (isMasterDown) {
+          if (options.isStillDown?.() === false) throw new StoreError(`${old} may be back`);
+          return await replaceMaster(context, group, addr, old);
+        }
         const oldType = await moveMaster(context, group, addr, old, options.isForced);
         if (oldType !== "offline") return masterChange(control, group, addr, oldType);
         return changeFromFailed(context, group, addr, old, await promotedAt(control, addr));

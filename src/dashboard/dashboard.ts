@@ -38,7 +38,7 @@ import {
   type PromoteOptions,
   resumePromotion,
 } from "../control/promote.ts";
-import { reasonOf, refusesConnections } from "../control/proxies.ts";
+import { isMute, reasonOf, refusesConnections } from "../control/proxies.ts";
 import { Publisher } from "../control/publish.ts";
 import type { RedisUsersContext } from "../control/redis_users.ts";
 import { announceMaster } from "../control/master_change.ts";
@@ -118,7 +118,8 @@ export class Dashboard implements Control {
       // A proxy that has never answered may listen where it cannot be reached from here.
       seemsGone: async (proxy) =>
         isSurelyGone(proxy.description) ||
-        (this.monitor.proxies.hasAnswered(proxy) && await refusesConnections(proxy)),
+        (this.monitor.proxies.hasAnswered(proxy) && await refusesConnections(proxy)) ||
+        (this.#failover.isPromoting && await isMute(proxy)),
       reasonOf,
       report: (level, text) => this.report(level, text),
       checkLead: () => this.#leadership.transact([]),
@@ -148,7 +149,7 @@ export class Dashboard implements Control {
       isOn: options.failoverRejoin ?? true,
       lostWritesDir: options.failoverLostWritesDir ?? "",
       sightings: this.monitor,
-      promote: (groupId, addr) => this.#failOver(groupId, addr),
+      promote: (...args) => this.#failOver(...args),
       isFollowed: () => this.sentinels.areThere,
     });
     const sentinels = { ...SENTINEL_DEFAULTS, ...options.sentinels };
@@ -402,19 +403,18 @@ export class Dashboard implements Control {
     this.#takingOver = Promise.withResolvers();
   }
 
-  async #failOver(groupId: number, addr: string): Promise<void> {
+  async #failOver(groupId: number, addr: string, isStillDown: () => boolean): Promise<void> {
     const note = (status: number, end: string) =>
       this.audit.note({
         ...{ who: "failover", address: "", by: "dashboard", request: "promote" },
         ...{ arguments: `group_id=${groupId} addr=${addr}`, status, end },
       });
     try {
-      await this.#promote({ groupId, addr, isForced: true, isMasterDown: true });
+      await this.#promote({ groupId, addr, isForced: true, isMasterDown: true, isStillDown });
       this.#failovers.done++;
       note(200, "ok");
     } catch (error) {
-      // Then it is done, but for a proxy that is late.
-      const isDone = error instanceof UnconfirmedError;
+      const isDone = error instanceof UnconfirmedError; // but for a proxy that is late
       this.#failovers[isDone ? "done" : "failed"]++;
       note(isDone ? 200 : 500, (error as Error).message);
       throw error;
@@ -443,8 +443,8 @@ export class Dashboard implements Control {
 
   get #promoteContext(): PromoteContext {
     const { auth } = this.#options;
-    const checkLead = () => this.#leadership.transact([]);
     const lastInfo = (addr: string) => this.monitor.servers.infoOf(addr);
-    return { control: this, changes: this.#changes, holds: this.#holds, auth, lastInfo, checkLead };
+    const context = { control: this, changes: this.#changes, holds: this.#holds, auth, lastInfo };
+    return { ...context, checkLead: () => this.#leadership.transact([]) };
   }
 }

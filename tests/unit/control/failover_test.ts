@@ -35,6 +35,7 @@ class Outage {
   /** Fences of proxies that do not answer, and whether they step back. */
   holdouts = new Map<string, boolean>();
   isDown = true;
+  isStillDown = () => false;
   /** Why promotions fail; empty: they do not. */
   refusal = "";
   readonly #failover: Failover;
@@ -67,8 +68,9 @@ class Outage {
             infoOf: (addr) => addr === MASTER ? { master_replid: "x" } : infos[addr],
           },
         },
-        promote: (_group, addr) => {
+        promote: (_group, addr, isStillDown) => {
           this.promoted.push(addr);
+          this.isStillDown = isStillDown;
           if (this.refusal !== "") return Promise.reject(new Error(this.refusal));
           this.isDown = false;
           return Promise.resolve();
@@ -150,4 +152,18 @@ Deno.test("a promotion that was refused is tried again after a second", async ()
   outage.refusal = "";
   await outage.pass(1_000);
   assertEquals(outage.promoted, ["a:1", "a:1"]);
+});
+
+Deno.test("a promotion that has waited for another change is given up when the reasons for it hold no more", async () => {
+  using outage = new Outage({ "a:1": replica(5) });
+  await outage.pass(AFTER_MS + 1_000);
+  assertEquals(outage.promoted, ["a:1"]);
+  assertEquals(outage.isStillDown(), false, "it answers");
+  outage.isDown = true;
+  assertEquals(outage.isStillDown(), true);
+  outage.votes = { up: 2, down: 0, unheard: [] };
+  assertEquals(outage.isStillDown(), false, "most proxies reach it");
+  outage.votes = { up: 0, down: 1, unheard: [] };
+  outage.holdouts.set("p:9", true);
+  assertEquals(outage.isStillDown(), false, "a proxy has not stepped back");
 });
