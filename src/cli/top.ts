@@ -139,12 +139,16 @@ class Top {
     return SIGNALS.SIGHUP;
   }
 
-  async #draw(): Promise<never> {
+  async #draw(): Promise<number> {
     for (;;) {
       this.#changed = Promise.withResolvers();
       const { lines, scrolled } = drawScreen(this.#feed.data, this.#state, this.#terminal.size);
       this.#state = { ...this.#state, scrolled };
-      await this.#terminal.draw(lines);
+      try {
+        await this.#terminal.draw(lines);
+      } catch { // The terminal is gone.
+        return SIGNALS.SIGHUP;
+      }
       // While nothing is answered, the time since then goes on.
       await Promise.race([this.#changed.promise, delay(PERIOD_MS)]);
     }
