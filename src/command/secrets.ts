@@ -46,7 +46,7 @@ function indexOf(count: number, isWanted: (i: number) => boolean): number {
 /** Read as HELLO reads it: a client may be named as an option is. */
 function secretsOfHello(args: Arguments, word: (i: number) => string): (i: number) => boolean {
   const secrets = new Set<number>();
-  for (let at = 2; at < args.count; at++) {
+  for (let at = 1; at < args.count; at++) { // from 1: the version may have been forgotten
     const option = word(at);
     if (option === "setname") at++;
     if (option !== "auth") continue;

@@ -101,7 +101,7 @@ export const NO_INTEREST: RequestOwner = {
 
 /** What was appended to a connection between two writes: the system takes it together. */
 export interface SentBatch {
-  /** When the system took its last byte; until then, when it was begun. */
+  /** When the system took its last byte; 0 before. */
   wroteMs: number;
 }
 

@@ -95,10 +95,7 @@ export class RouterShared {
     this.events = events;
     this.worker = worker;
     this.clients = clients;
-    this.slowLog = new SlowLog(options.slowerThanUs, {
-      index: worker.limits.worker,
-      count: worker.shares,
-    });
+    this.slowLog = new SlowLog(options.slowerThanUs, worker.nextSlowId);
     this.users = new Users(clientPasswords(options));
     this.protectedMode = new ProtectedMode(options, this.users, events);
     this.userLimits = new LimitedUsers(worker.limits);

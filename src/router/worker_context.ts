@@ -62,6 +62,8 @@ export interface WorkerPeers extends MonitorPeers {
 export interface WorkerContext extends BudgetPartners {
   /** An id that no client of the proxy has had. */
   nextSessionId(): number;
+  /** The id of the next entry of the slow log; each is larger than all before. */
+  nextSlowId(): number;
   /** This router has so many clients now. */
   hasSessions(count: number): void;
   /** Clients that the other routers have now. */
@@ -81,8 +83,10 @@ export interface WorkerContext extends BudgetPartners {
 /** The context of a router that is the whole proxy. */
 export function onlyWorker(): WorkerContext {
   let lastId = 0;
+  let slowId = 0;
   return {
     nextSessionId: () => ++lastId,
+    nextSlowId: () => slowId++,
     hasSessions: () => {},
     sessionsElsewhere: () => 0,
     shares: 1,

@@ -1,6 +1,6 @@
 /**
  * What the workers of one proxy count together, in memory that they share: client ids, so that none is
- * given twice, clients, so that `max_clients` holds for all workers together however the system spreads
+ * given twice, ids of the slow log, clients, so that `max_clients` holds for all workers together however the system spreads
  * connections over them, what is held for clients, for `proxy_max_buffer`, and SUBSCRIBEs that are on their
  * way. It is touched when a client comes or goes, when much more or less is held, and by PUBLISH and
  * SUBSCRIBE, not by other requests, unless their user has limits.
@@ -22,6 +22,8 @@ export interface SharedPeers extends WorkerPeers {
 export interface SharedCounts {
   /** The newest client id. */
   readonly lastId: BigInt64Array<SharedArrayBuffer>;
+  /** The next id of the slow log. */
+  readonly slowId: BigInt64Array<SharedArrayBuffer>;
   /** Clients of each worker. */
   readonly sessions: Int32Array<SharedArrayBuffer>;
   /** KB that each worker holds for its clients. */
@@ -36,6 +38,7 @@ export interface SharedCounts {
 export function newSharedCounts(workers: number): SharedCounts {
   return {
     lastId: new BigInt64Array(new SharedArrayBuffer(8)),
+    slowId: new BigInt64Array(new SharedArrayBuffer(8)),
     sessions: new Int32Array(new SharedArrayBuffer(4 * workers)),
     heldKb: new Int32Array(new SharedArrayBuffer(4 * workers)),
     subscribing: new Int32Array(new SharedArrayBuffer(4 * workers * SUBSCRIBING_NUMBERS)),
@@ -58,7 +61,7 @@ export function sharedContext(
   changeUsers: WorkerContext["changeUsers"],
   peers: SharedPeers,
 ): WorkerContext {
-  const { lastId, sessions, heldKb, subscribing, limits } = counts;
+  const { lastId, slowId, sessions, heldKb, subscribing, limits } = counts;
   const elsewhere = (cells: Int32Array) => {
     let total = 0;
     for (let i = 0; i < cells.length; i++) if (i !== index) total += Atomics.load(cells, i);
@@ -66,6 +69,7 @@ export function sharedContext(
   };
   return {
     nextSessionId: () => Number(Atomics.add(lastId, 0, 1n)) + 1,
+    nextSlowId: () => Number(Atomics.add(slowId, 0, 1n)),
     hasSessions: (count) => void Atomics.store(sessions, index, count),
     sessionsElsewhere: () => elsewhere(sessions),
     shares: sessions.length,

@@ -155,6 +155,12 @@ export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection
     this.#batch.append(bytes, start, end);
   }
 
+  /** All bytes were appended of the request that came in pieces. */
+  cameWhole(clientMs: number): void {
+    this.onDrain = null;
+    this.#sent.cameWhole(this.#batch, clientMs);
+  }
+
   #connects(): boolean {
     this.#redial.used();
     if (this.#state === "idle" && this.server.circuit.mayDial()) this.#dial();

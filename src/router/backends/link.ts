@@ -189,9 +189,13 @@ export class Link implements LinkedUser {
     this.#backend.append(bytes, start, end);
   }
 
-  /** All bytes of that request were appended. */
-  complete(): void {
-    this.#backend.onDrain = null;
+  /**
+   * All bytes of that request were appended.
+   *
+   * @param clientMs For how long its client had more of it to send.
+   */
+  complete(clientMs: number): void {
+    this.#backend.cameWhole(clientMs);
   }
 
   pushed(push: Uint8Array): void {

@@ -65,8 +65,23 @@ export class SentQueue {
     this.length++;
   }
 
+  /**
+   * All bytes were appended of the newest request, which came in pieces, as the last one of this connection.
+   *
+   * @param clientMs For how long its client had more of it to send.
+   */
+  cameWhole(written: Written, clientMs: number): void {
+    const request = this.#tail;
+    if (request === null) return; // failed, or answered before it was whole
+    request.readMs += clientMs;
+    request.startedMs += clientMs;
+    request.sentMs += clientMs;
+    this.#beginBatch(written);
+    request.sentIn = this.#newest;
+  }
+
   #beginBatch({ writes, appendedBytes }: Written): void {
-    const batch = { wroteMs: clock.nowMs, startByte: appendedBytes, next: null };
+    const batch = { wroteMs: 0, startByte: appendedBytes, next: null };
     if (this.#unwritten === null) this.#unwritten = batch;
     else this.#newest!.next = batch;
     this.#newest = batch;
@@ -103,7 +118,8 @@ export class SentQueue {
   #answered(request: Request, server: TimedServer | null): void {
     if (server !== null) {
       server.times.add((clock.nowMs - request.sentMs) * 1000);
-      server.fastestReply.add(request.firstMs - request.sentIn!.wroteMs, clock.nowMs);
+      // Not since the system took it: of that we may be told as late as of the reply.
+      server.fastestReply.add(request.firstMs - request.sentMs, clock.nowMs);
     }
     this.shift();
   }

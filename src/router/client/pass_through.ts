@@ -56,6 +56,9 @@ export class PassThrough implements LinkUser {
   #isDiscarding: boolean;
   #link: Link | null = null;
   #waitingSinceMs = 0;
+  /** Since when its client has more to send, 0 while it is its server's turn; and how long it had in all. */
+  #unsentSinceMs = 0;
+  #unsentMs = 0;
   /** Since when it waits for a connection; 0 while it does not. */
   #unlinkedSinceMs = 0;
   #key: Uint8Array = new Uint8Array(0);
@@ -142,6 +145,8 @@ export class PassThrough implements LinkUser {
     if (!this.#isDiscarding && this.#link === null && !this.#open()) return "waiting";
     const link = this.#link;
     if (link !== null && link.isClosed) this.#isDiscarding = true; // answered by its loss
+    if (this.#unsentSinceMs > 0) this.#unsentMs += clock.nowMs - this.#unsentSinceMs;
+    this.#unsentSinceMs = 0;
     if (!this.#isDiscarding && link!.queuedBytes > QUEUED_BYTES_HIGH) return "waiting";
     const from = source.start;
     const at = this.#framer.feed(source.bytes, from, source.end);
@@ -149,9 +154,12 @@ export class PassThrough implements LinkUser {
     if (!this.#isDiscarding) link!.append(source.bytes, from, at);
     source.start = at;
     this.passedBytes += at - from;
-    if (!this.#framer.isDone) return "more";
+    if (!this.#framer.isDone) {
+      this.#unsentSinceMs = clock.nowMs;
+      return "more";
+    }
     if (this.#error !== "") this.#client.answer(errorReply(this.#error));
-    if (!this.#isDiscarding) link!.complete();
+    if (!this.#isDiscarding) link!.complete(this.#unsentMs);
     this.#client.isAtBarrier = true; // what follows goes by another connection
     return "done";
   }

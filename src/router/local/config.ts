@@ -122,8 +122,11 @@ function setConfig(call: LocalCall): Uint8Array | null {
   const own = new Map(client.shared.options.shownConfig);
   const slowLog: { -readonly [K in keyof SlowLogSettings]?: number } = {};
   const words: (string | Uint8Array)[] = ["CONFIG", "SET"];
+  const names = new Set<string>();
   for (let i = 2; i < args.count; i += 2) {
     const name = argumentWord(args, i);
+    if (names.has(name)) return cannotSet(name, "duplicate parameter");
+    names.add(name);
     if (OF_ONE_SERVER.includes(name)) {
       return errorReply(notAllowed(
         "config|set",
@@ -138,20 +141,16 @@ function setConfig(call: LocalCall): Uint8Array | null {
         : value < setting.min || value > setting.max
         ? `argument must be between ${setting.min} and ${setting.max} inclusive`
         : "";
-      if (fault !== "") {
-        return errorReply(
-          `ERR CONFIG SET failed (possibly related to argument '${name}') - ${fault}`,
-        );
-      }
+      if (fault !== "") return cannotSet(name, fault);
       slowLog[setting.field] = Number(value);
       continue;
     }
     const value = own.get(name);
     if (value === argumentText(args, i + 1)) continue; // a program that writes back what it has read
     if (value !== undefined) {
-      return errorReply(
-        `ERR CONFIG SET failed (possibly related to argument '${name}') - can't set immutable ` +
-          "config: it is the proxy's own, set it in the proxy's configuration",
+      return cannotSet(
+        name,
+        "can't set immutable config: it is the proxy's own, set it in the proxy's configuration",
       );
     }
     for (const at of [i, i + 1]) words.push(args.bytes.slice(args.start(at), args.end(at)));
@@ -161,6 +160,10 @@ function setConfig(call: LocalCall): Uint8Array | null {
     tellSlowLogs(call, { settings: slowLog });
   }
   return words.length === 2 ? OK : orderToAll(call, { bytes: encodeRequest(words) });
+}
+
+function cannotSet(name: string, why: string): Uint8Array {
+  return errorReply(`ERR CONFIG SET failed (possibly related to argument '${name}') - ${why}`);
 }
 
 /** Redis's parameters of the slow log: here they are the proxy's, and set while it runs. */

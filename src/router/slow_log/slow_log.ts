@@ -84,18 +84,16 @@ export class SlowLog {
   });
   #settings: SlowLogSettings;
   #entries: SlowRequest[] = [];
-  #nextId: number;
   /** Entries that may be made now, as of then. */
   #allowance = BURST;
   #allowanceMs = 0;
   /** Until then, no entry may be made. */
   #spentUntilMs = 0;
-  readonly #idStep: number;
+  readonly #nextId: () => number;
 
-  /** @param place The router's number among so many; ids of all are different. */
-  constructor(slowerThanUs: number, place: { readonly index: number; readonly count: number }) {
-    this.#nextId = place.index;
-    this.#idStep = place.count;
+  /** @param nextId Counts the entries of all routers of the proxy: who has seen one knows which are newer. */
+  constructor(slowerThanUs: number, nextId: () => number) {
+    this.#nextId = nextId;
     this.#settings = { slowerThanUs, length: ENTRIES_MAX };
     this.set({});
   }
@@ -144,8 +142,7 @@ export class SlowLog {
   /** Adds a slow request. */
   add(slow: Omit<SlowRequest, "id" | "atMs">): void {
     const atMs = Date.now();
-    this.#entries.unshift({ id: this.#nextId, atMs, ...slow });
-    this.#nextId += this.#idStep;
+    this.#entries.unshift({ id: this.#nextId(), atMs, ...slow });
     if (this.#entries.length > this.#settings.length) this.#entries.pop();
     const stage = longestStage(slow.stages);
     // What holds the loop up reports itself.
@@ -164,5 +161,5 @@ export class SlowLog {
 
 /** The entries of several routers, the newest first. */
 export function mergeSlow(all: readonly SlowLogReading[]): SlowRequest[] {
-  return all.flatMap(({ entries }) => entries).sort((a, b) => b.atMs - a.atMs || b.id - a.id);
+  return all.flatMap(({ entries }) => entries).sort((a, b) => b.id - a.id);
 }

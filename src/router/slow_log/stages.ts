@@ -21,7 +21,8 @@ interface StageText {
 /** The stages, in their order. */
 export const STAGES = {
   queue: {
-    what: "waited behind earlier requests of the same client, or for its user's limits",
+    what:
+      "waited behind earlier requests of the same client, for its user's limits, or for CLIENT PAUSE",
     advice:
       "The client sends more than it may have in flight (session_max_pipeline, replies that it has " +
       "not read, its user's limits), or waits behind a slow command of its own: use more " +
@@ -131,7 +132,8 @@ export function stageTimes(
     until(before, wholeMs);
   } else {
     until(before, sentMs);
-    until("send", sentIn.wroteMs);
+    // What was never answered was never sent, as long as nobody says so.
+    until("send", sentIn.wroteMs === 0 && firstMs === 0 ? wholeMs : sentIn.wroteMs);
     let serverUs = until("server", firstMs === 0 ? wholeMs : firstMs);
     const receiveUs = until("receive", wholeMs);
     const heldUs = Math.round(heldBackMs * 1000);

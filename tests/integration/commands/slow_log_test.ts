@@ -6,6 +6,8 @@
 
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { writeAll } from "../../../src/io/dial.ts";
+import { encodeRequest } from "../../../src/resp/encoder.ts";
 import { until } from "../../support/deadline.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -101,6 +103,11 @@ Deno.test("the slow log is bounded, and set while the proxy runs", async () => {
       "ERR CONFIG SET failed (possibly related to argument 'slowlog-log-slower-than') - " + fault,
     );
   }
+  const twice = ["slowlog-max-len", 1, "slowlog-max-len", 2];
+  assertEquals(
+    await client.call("CONFIG", "SET", ...twice),
+    await direct.call("CONFIG", "SET", ...twice),
+  );
 });
 
 Deno.test("a large request that is passed on as it comes is shown by its key", async () => {
@@ -117,6 +124,25 @@ Deno.test("a large request that is passed on as it comes is shown by its key", a
   assertEquals(args, ["set", "large", "... (1 more arguments)"]);
   assertEquals([requestBytes > 2 * 1024 * 1024, slot], [true, slotOf("large")]);
   assertEquals(JSON.stringify(entries).includes("secret"), false);
+});
+
+Deno.test("a large request is not slow while its client has more of it to send", async () => {
+  await using server = await RedisServer.start();
+  await using proxy = await RouterServer.start({
+    servers: [server],
+    options: { slowerThanUs: 0 },
+  });
+  const bytes = encodeRequest(["SET", "large", "x".repeat(2 * 1024 * 1024)]);
+  using raw = await Deno.connect({ hostname: "127.0.0.1", port: proxy.port });
+  for (const [start, end] of [[0, 1_000_000], [1_000_000, bytes.length]]) {
+    await writeAll(raw, bytes.subarray(start, end));
+    if (start === 0) await delay(1_000);
+  }
+  assertEquals(await raw.read(new Uint8Array(99)), 5);
+  const took = () =>
+    proxy.router.shared.orderSlowLog({}).entries.find(({ command }) => command === "set")?.usecs;
+  await until(() => took() !== undefined);
+  assertGreater(900_000, took()!);
 });
 
 Deno.test("a blocked command is not slow, a transaction is one request", async () => {
@@ -206,6 +232,7 @@ Deno.test("the slow log is that of all workers", async () => {
   const keys = (await shown(one)).flatMap(([, , , [name, key]]) => name === "SET" ? [key] : []);
   assertEquals(keys.length, 12);
   const ids = (await shown(two)).map(([id]) => id);
+  assertEquals(ids, ids.toSorted((a, b) => b - a), "who has seen an id knows what is newer");
   assertEquals(new Set(ids).size, ids.length);
   await one.call("SLOWLOG", "RESET");
   const left = (await shown(two)).map(([, , , args]) => args.join(" "));

@@ -100,7 +100,7 @@ Deno.test("pushes of a link's server reach its client whole, and not those of a 
   const request = acquireRequest(holder);
   assert(link.begin(request, () => {}));
   link.append(GET, 0, GET.length);
-  link.complete();
+  link.complete(0);
   const shared = acquireRequest(holder);
   shared.database = 0;
   shared.protocol = 3;
@@ -123,7 +123,7 @@ Deno.test("a link ends with its request; its connection serves the next client, 
     recycleRequest(other);
     assert(link.begin(acquireRequest(holder), () => {}));
     link.append(GET, 0, GET.length);
-    link.complete();
+    link.complete(0);
     await until(() => holder.replies.length === 1);
     assertEquals(holder.links, []);
   }

@@ -6,6 +6,8 @@
 
 import { assertEquals } from "@std/assert";
 import { clock } from "../../../../src/base/clock.ts";
+import { Histogram } from "../../../../src/base/histogram.ts";
+import { FastestReply } from "../../../../src/router/backends/fastest_reply.ts";
 import { SentQueue } from "../../../../src/router/backends/sent_queue.ts";
 import { Request } from "../../../../src/router/request.ts";
 
@@ -58,10 +60,10 @@ Deno.test("a request knows when the system took the last byte of what it was sen
   const wroteMs = () => [a, b, c].map((request) => request.sentIn!.wroteMs);
   clock.nowMs = 1_005;
   queue.wrote({ writtenBytes: 12, appendedBytes: 30, writes: 1 });
-  assertEquals(wroteMs(), [1_000, 1_000, 1_000]);
+  assertEquals(wroteMs(), [0, 0, 0]);
   clock.nowMs = 1_010;
   queue.wrote({ writtenBytes: 20, appendedBytes: 30, writes: 1 });
-  assertEquals(wroteMs(), [1_010, 1_010, 1_000]);
+  assertEquals(wroteMs(), [1_010, 1_010, 0]);
   clock.nowMs = 1_020;
   queue.wrote({ writtenBytes: 30, appendedBytes: 30, writes: 2 });
   assertEquals(wroteMs(), [1_010, 1_010, 1_020]);
@@ -73,4 +75,33 @@ Deno.test("a request knows when the system took the last byte of what it was sen
   clock.nowMs = 1_030;
   queue.wrote({ writtenBytes: 8, appendedBytes: 8, writes: 1 });
   assertEquals(next.sentIn!.wroteMs, 1_030);
+});
+
+Deno.test("a request that came in pieces was sent when its last one was", () => {
+  const queue = new SentQueue();
+  const large = requestOf({}, 1);
+  clock.nowMs = large.readMs = large.startedMs = 2_000;
+  queue.push(large, { writtenBytes: 0, appendedBytes: 0, writes: 0 });
+  clock.nowMs = 2_001;
+  queue.wrote({ writtenBytes: 10, appendedBytes: 10, writes: 1 });
+  clock.nowMs = 2_100; // of which its client took 90 ms
+  queue.cameWhole({ writtenBytes: 10, appendedBytes: 30, writes: 1 }, 90);
+  assertEquals([large.readMs, large.startedMs, large.sentMs, large.sentIn!.wroteMs], [
+    ...[2_090, 2_090, 2_090, 0],
+  ]);
+  clock.nowMs = 2_105;
+  queue.wrote({ writtenBytes: 30, appendedBytes: 30, writes: 2 });
+  assertEquals(large.sentIn!.wroteMs, 2_105);
+});
+
+Deno.test("the fastest reply of a server is never faster than it was, however late we see what was written", () => {
+  const queue = new SentQueue();
+  const server = { times: new Histogram(), fastestReply: new FastestReply() };
+  clock.nowMs = 3_000;
+  queue.push(requestOf({}, 1), { writtenBytes: 0, appendedBytes: 0, writes: 0 });
+  clock.nowMs = 3_019;
+  queue.wrote({ writtenBytes: 10, appendedBytes: 10, writes: 1 });
+  clock.nowMs = 3_020;
+  queue.came({ type: 43, isDone: true, missingBytes: 0 }, server);
+  assertEquals(server.fastestReply.ms, 20);
 });

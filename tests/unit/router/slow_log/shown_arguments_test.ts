@@ -29,4 +29,6 @@ Deno.test("what is secret is not shown either where it is cut", () => {
   }
   const move = encodeRequests([["MIGRATE", "h", 1, "k", 0, 5, "AUTH2", "somebody", "ppp"]]);
   assertEquals(shownArguments("migrate", move).slice(-3), ["AUTH2", "(redacted)", "(redacted)"]);
+  const noVersion = encodeRequests([["HELLO", "AUTH", "somebody", "ppp"]]);
+  assertEquals(shownArguments("hello", noVersion).slice(-3), ["AUTH", "(redacted)", "(redacted)"]);
 });

@@ -70,6 +70,16 @@ Deno.test("each mark that is late makes its stage", () => {
       120,
       { slot: 20_000 },
     ],
+    // The system never took it for the server: the connection could not be opened, or nobody read.
+    [
+      { ...SENT, sentIn: { wroteMs: 0 }, firstMs: 0, wholeMs: 150, turnMs: 150, isFailed: true },
+      150,
+      { send: 50_000 },
+    ],
+    // It was answered before we were told that it was taken.
+    [{ ...SENT, sentIn: { wroteMs: 0 }, firstMs: 150, wholeMs: 150, turnMs: 150 }, 150, {
+      server: 50_000,
+    }],
     // Its slot was blocked, then its key was moved.
     [
       {
