@@ -18,6 +18,8 @@ const BURST = 64;
 const PER_SECOND = 100;
 /** How long it takes until the next one may be made, in milliseconds. */
 const SPENT_MS = 1000 / PER_SECOND;
+/** Entries more than are kept, before the oldest are dropped. */
+const EXCESS_MAX = 1_024;
 /** How many there may be in all workers together, whatever is asked for. */
 export const SLOW_LOG_LENGTH_MAX = 100_000;
 
@@ -83,6 +85,7 @@ export class SlowLog {
     if (ms >= this.slowerThanMs) this.events.add("loop", ms);
   });
   #settings: SlowLogSettings;
+  /** Oldest first; some more than are kept, since the oldest are dropped many at once. */
   #entries: SlowRequest[] = [];
   /** Entries that may be made now, as of then. */
   #allowance = BURST;
@@ -115,9 +118,13 @@ export class SlowLog {
   /** Changes settings. */
   set(settings: Partial<SlowLogSettings>): void {
     this.#settings = { ...this.#settings, ...settings };
-    const { slowerThanUs, length } = this.#settings;
+    const { slowerThanUs } = this.#settings;
     this.slowerThanMs = slowerThanUs < 0 ? Infinity : slowerThanUs / 1000;
-    this.#entries.splice(length);
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.#entries.splice(0, this.#entries.length - this.#settings.length);
   }
 
   /** Whether an entry may be made of a request that takes so long already. */
@@ -142,8 +149,9 @@ export class SlowLog {
   /** Adds a slow request. */
   add(slow: Omit<SlowRequest, "id" | "atMs">): void {
     const atMs = Date.now();
-    this.#entries.unshift({ id: this.#nextId(), atMs, ...slow });
-    if (this.#entries.length > this.#settings.length) this.#entries.pop();
+    const { length } = this.#settings;
+    this.#entries.push({ id: this.#nextId(), atMs, ...slow });
+    if (this.#entries.length > length + Math.min(length, EXCESS_MAX)) this.#drop();
     const stage = longestStage(slow.stages);
     // What holds the loop up reports itself.
     if (stage !== "loop") this.events.add(stage, (slow.stages[stage] ?? 0) / 1000, atMs);
@@ -151,7 +159,8 @@ export class SlowLog {
 
   /** What it has, before it does what it is told. */
   read({ settings, isReset, resetEvents }: SlowLogOrder): SlowLogReading {
-    const reading = { entries: [...this.#entries], events: this.events.read() };
+    this.#drop();
+    const reading = { entries: this.#entries.toReversed(), events: this.events.read() };
     if (isReset) this.#entries = [];
     if (resetEvents !== undefined) this.events.reset(resetEvents);
     if (settings !== undefined) this.set(settings);

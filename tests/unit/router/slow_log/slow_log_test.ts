@@ -1,7 +1,11 @@
 /** The slow log's bounds: entries, how many are made in a second, ids of several workers. */
 
-import { assertEquals } from "@std/assert";
-import { mergeSlow, SlowLog } from "../../../../src/router/slow_log/slow_log.ts";
+import { assertEquals, assertGreater } from "@std/assert";
+import {
+  mergeSlow,
+  SLOW_LOG_LENGTH_MAX,
+  SlowLog,
+} from "../../../../src/router/slow_log/slow_log.ts";
 
 const SLOW = {
   ...{ usecs: 20_000, stages: { server: 20_000 }, command: "get", args: ["get", "k"] },
@@ -33,4 +37,13 @@ Deno.test("ids of several workers count up together, the newest entry comes firs
   assertEquals(logs[0]!.read({}).entries.length, 128);
   logs[0]!.set({ length: 3 });
   assertEquals(logs[0]!.read({}).entries.length, 3);
+});
+
+Deno.test("an entry of a long log takes no longer than one of a short log", () => {
+  const log = new SlowLog(0, () => 0);
+  log.set({ length: SLOW_LOG_LENGTH_MAX });
+  const startedMs = performance.now();
+  for (let i = 0; i < 1.2 * SLOW_LOG_LENGTH_MAX; i++) log.add(SLOW);
+  assertGreater(5_000, performance.now() - startedMs);
+  assertEquals(log.read({}).entries.length, SLOW_LOG_LENGTH_MAX);
 });
