@@ -250,6 +250,13 @@ export class Request {
     this.lastBackend = part.backend;
   }
 
+  /** For so long its client had more of it to send: that is no time of its. */
+  cameLater(clientMs: number): void {
+    this.readMs += clientMs;
+    this.startedMs += clientMs;
+    this.sentMs += clientMs;
+  }
+
   /** Copies the request's own bytes, to be sent once more if need be. */
   keep(bytes: Uint8Array, start: number, end: number): void {
     const length = end - start;

@@ -155,12 +155,6 @@ export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection
     this.#batch.append(bytes, start, end);
   }
 
-  /** All bytes were appended of the request that came in pieces. */
-  cameWhole(clientMs: number): void {
-    this.onDrain = null;
-    this.#sent.cameWhole(this.#batch, clientMs);
-  }
-
   #connects(): boolean {
     this.#redial.used();
     if (this.#state === "idle" && this.server.circuit.mayDial()) this.#dial();
@@ -315,8 +309,8 @@ export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection
 
   wrote(_bytes: number): void {
     clock.tick();
-    this.#sent.wrote(this.#batch);
-    if (this.onDrain !== null && this.#batch.queuedBytes === 0) this.onDrain();
+    if (this.onDrain === null) this.#sent.wrote(this.#batch);
+    else if (this.#batch.queuedBytes === 0) this.onDrain();
   }
 
   writeFailed(error: unknown): void {

@@ -195,7 +195,9 @@ export class Link implements LinkedUser {
    * @param clientMs For how long its client had more of it to send.
    */
   complete(clientMs: number): void {
-    this.#backend.cameWhole(clientMs);
+    if (this.#isGivenBack) return; // answered before it was whole
+    this.#backend.onDrain = null;
+    this.#request!.cameLater(clientMs);
   }
 
   pushed(push: Uint8Array): void {

@@ -65,21 +65,6 @@ export class SentQueue {
     this.length++;
   }
 
-  /**
-   * All bytes were appended of the newest request, which came in pieces, as the last one of this connection.
-   *
-   * @param clientMs For how long its client had more of it to send.
-   */
-  cameWhole(written: Written, clientMs: number): void {
-    const request = this.#tail;
-    if (request === null) return; // failed, or answered before it was whole
-    request.readMs += clientMs;
-    request.startedMs += clientMs;
-    request.sentMs += clientMs;
-    this.#beginBatch(written);
-    request.sentIn = this.#newest;
-  }
-
   #beginBatch({ writes, appendedBytes }: Written): void {
     const batch = { wroteMs: 0, startByte: appendedBytes, next: null };
     if (this.#unwritten === null) this.#unwritten = batch;
@@ -88,7 +73,7 @@ export class SentQueue {
     this.#writes = writes;
   }
 
-  /** The system took bytes. */
+  /** The system took bytes; of a request that comes in pieces the last one is appended. */
   wrote({ writtenBytes, appendedBytes }: Written): void {
     let batch = this.#unwritten;
     while (batch !== null) {

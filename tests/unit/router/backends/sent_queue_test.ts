@@ -77,23 +77,6 @@ Deno.test("a request knows when the system took the last byte of what it was sen
   assertEquals(next.sentIn!.wroteMs, 1_030);
 });
 
-Deno.test("a request that came in pieces was sent when its last one was", () => {
-  const queue = new SentQueue();
-  const large = requestOf({}, 1);
-  clock.nowMs = large.readMs = large.startedMs = 2_000;
-  queue.push(large, { writtenBytes: 0, appendedBytes: 0, writes: 0 });
-  clock.nowMs = 2_001;
-  queue.wrote({ writtenBytes: 10, appendedBytes: 10, writes: 1 });
-  clock.nowMs = 2_100; // of which its client took 90 ms
-  queue.cameWhole({ writtenBytes: 10, appendedBytes: 30, writes: 1 }, 90);
-  assertEquals([large.readMs, large.startedMs, large.sentMs, large.sentIn!.wroteMs], [
-    ...[2_090, 2_090, 2_090, 0],
-  ]);
-  clock.nowMs = 2_105;
-  queue.wrote({ writtenBytes: 30, appendedBytes: 30, writes: 2 });
-  assertEquals(large.sentIn!.wroteMs, 2_105);
-});
-
 Deno.test("the fastest reply of a server is never faster than it was, however late we see what was written", () => {
   const queue = new SentQueue();
   const server = { times: new Histogram(), fastestReply: new FastestReply() };
