@@ -255,6 +255,7 @@ export class Request {
     this.readMs += clientMs;
     this.startedMs += clientMs;
     this.sentMs += clientMs;
+    if (this.detour !== null) this.detour.openedMs += clientMs;
   }
 
   /** Copies the request's own bytes, to be sent once more if need be. */

@@ -194,6 +194,11 @@ export class PassThrough implements LinkUser {
     }
     const request = client.replies.enqueue(this.#command!);
     this.#rememberBeginning(request);
+    if (this.#waitingSinceMs > 0) {
+      request.startedMs = this.#waitingSinceMs;
+      request.detours.waited = "slot";
+      request.detours.openedMs = clock.nowMs;
+    }
     client.reads?.missed();
     request.slot = slot;
     this.#link = link;

@@ -145,6 +145,22 @@ Deno.test("a large request is not slow while its client has more of it to send",
   assertGreater(900_000, took()!);
 });
 
+Deno.test("a large request that waits for its slot is slow in that stage", async () => {
+  await using server = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [server] });
+  using client = await proxy.client();
+  await proxy.fill(slotOf("large"), server.addr, { isBlocked: true });
+  const set = client.call("SET", "large", "x".repeat(2 * 1024 * 1024));
+  await delay(300);
+  await proxy.fill(slotOf("large"), server.addr);
+  assertEquals(await set, "OK");
+  const entries = () => proxy.router.shared.orderSlowLog({}).entries;
+  await until(() => entries().length > 0);
+  const { stages, usecs } = entries()[0]!;
+  assertGreater(stages.slot ?? 0, 200_000);
+  assertEquals(Object.values(stages).reduce((sum, stage) => sum + stage), usecs);
+});
+
 Deno.test("a blocked command is not slow, a transaction is one request", async () => {
   await using server = await RedisServer.start();
   await using proxy = await RouterServer.start({ servers: [server] });
