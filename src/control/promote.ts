@@ -54,6 +54,8 @@ import {
   areOneServer,
   checkServesClients,
   follow,
+  freezingAddress,
+  isFrozenBy,
   isSameServer,
   type Replication,
   replicationOf,
@@ -159,7 +161,7 @@ export async function resumePromotion(
   if (!group?.servers?.some((server) => server.addr === addr)) return undefined;
   const oldRole = old === "" ? undefined : await roleOf(control, old);
   const newRole = await roleOf(control, addr);
-  const isFrozen = oldRole?.role === "slave" && isSameServer(oldRole.master, old);
+  const isFrozen = oldRole?.role === "slave" && isFrozenBy(oldRole.master, old);
   if (oldRole?.role === "master" || (isFrozen && newRole?.role !== "master")) {
     control.report(
       "warning",
@@ -296,7 +298,7 @@ async function moveMaster(
     if (held !== undefined && !isForced) {
       const offset = await untilCaughtUp(candidate, addr, held);
       await context.checkLead();
-      await freeze(held, candidate, addr, offset);
+      await freeze(held, freezingAddress(old, auth), candidate, addr, offset);
     }
     await context.checkLead();
     isSent = true;
@@ -356,16 +358,18 @@ async function untilCaughtUp(
 /**
  * Has a master take no write of any kind any more, and makes sure that the candidate has all of them.
  *
+ * @param nowhere What it is told to follow.
  * @param offset What the candidate has for sure, in bytes.
  * @throws {StoreError} When it lacks some: the caller sets the master free.
  */
 async function freeze(
   { redis: master, addr: old, kind }: HeldServer,
+  nowhere: string,
   candidate: RedisConnection,
   addr: string,
   offset: number,
 ): Promise<void> {
-  const { hostname, port } = parseAddress(old);
+  const { hostname, port } = parseAddress(nowhere);
   // Sent in one piece, so the server executes all of it before any write of a client.
   const replies = await master.pipeline([
     ["INFO", "replication"],

@@ -318,3 +318,22 @@ function checkNoCluster(addr: string, info: RedisInfo): void {
   if (info["cluster_enabled"] !== "1") return;
   throw new StoreError(`${addr} runs in cluster mode: start it with cluster-enabled no`);
 }
+
+/** Where nobody listens. */
+const NOWHERE = 1;
+
+/**
+ * What a master that must take no writes is told to follow: itself, which harms nothing. With TLS it would wait for
+ * its own answer, and answer nobody for 5 s: so then, a port where nobody listens.
+ */
+export function freezingAddress(addr: string, { tls }: ServerAuth): string {
+  const { hostname, port } = parseAddress(addr);
+  return formatAddress({ hostname, port: tls === undefined ? port : NOWHERE });
+}
+
+/** Whether what a server follows says that it is frozen. */
+export function isFrozenBy(master: string, addr: string): boolean {
+  const { hostname } = parseAddress(addr);
+  return isSameServer(master, addr) ||
+    isSameServer(master, formatAddress({ hostname, port: NOWHERE }));
+}

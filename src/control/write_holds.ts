@@ -28,7 +28,7 @@ import {
 } from "../store/write_holds.ts";
 import type { Control } from "./control.ts";
 import { NotLeaderError } from "./errors.ts";
-import { follow, isSameServer, replicationOf, type ServerAuth } from "./servers.ts";
+import { follow, isFrozenBy, replicationOf, type ServerAuth } from "./servers.ts";
 import { loadIntent } from "./intent.ts";
 
 /** How long writes may wait at a server that can let them wait, in milliseconds. */
@@ -180,7 +180,7 @@ export class WriteHolds {
     const hold = before ?? await loadWriteHold(store, addr);
     if (hold === undefined) return;
     const { master } = replicationOf(await readInfo(redis, "replication"));
-    if (isSameServer(master, addr)) await follow(redis, "", this.#auth);
+    if (isFrozenBy(master, addr)) await follow(redis, "", this.#auth);
     // The setting may have been changed since, or the server was restarted.
     if (
       hold.min_slaves_to_write !== "" &&
