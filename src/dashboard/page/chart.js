@@ -6,7 +6,7 @@
 
 /// <reference lib="dom" />
 import { useEffect, useLayoutEffect, useRef } from "./preact_hooks.js";
-import { clockTime } from "./format.js";
+import { bytes, clockTime } from "./format.js";
 import { html } from "./html.js";
 import { themeColour, useTheme } from "./theme.js";
 // @ts-types="npm:uplot@1.6.32"
@@ -48,6 +48,8 @@ const TIME_STEPS_S = [
 /** Steps between two values on the axis where these are whole numbers. */
 const WHOLE_STEPS = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power))
   .flat();
+/** Steps between two sizes in bytes on the axis. */
+const BYTE_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const FONT = "11px system-ui, sans-serif";
 /** Width until the real one is known. */
 const FIRST_WIDTH_PX = 300;
@@ -151,7 +153,7 @@ function optionsOf(element, width, lines, format, isWhole) {
       {
         ...axis,
         size: AXIS_WIDTH_PX,
-        ...isWhole ? { incrs: WHOLE_STEPS } : {},
+        ...isWhole ? { incrs: WHOLE_STEPS } : format === bytes ? { incrs: BYTE_STEPS } : {},
         values: (_plot, ticks) => ticks.map((tick) => format(tick)),
       },
     ],

@@ -12,6 +12,8 @@ import { html } from "./html.js";
 
 /** @import { CommandFigures } from "../../api/detail_view.ts" */
 
+/** From here on a time is shown in milliseconds. */
+const MICROS_MAX = 1_000;
 /** Commands that are shown. */
 const COMMANDS_MAX = 40;
 
@@ -34,13 +36,24 @@ export function commandRates(before, now) {
       ...command,
       rate: isNew ? calls / seconds : null,
       // Of now if there was any, else since the start.
-      meanMs: isNew && calls > 0
-        ? usecs / calls / 1000
+      meanUs: isNew && calls > 0
+        ? usecs / calls
         : command.calls === 0
         ? null
-        : command.usecs / command.calls / 1000,
+        : command.usecs / command.calls,
     };
   }).sort((a, b) => (b.rate ?? 0) - (a.rate ?? 0) || b.calls - a.calls);
+}
+
+/**
+ * Microseconds as people read them: `3.1 µs`, `0.42 ms`.
+ *
+ * @param {number | null} usecs
+ */
+export function micros(usecs) {
+  return usecs === null || usecs >= MICROS_MAX
+    ? millis(usecs === null ? null : usecs / 1000)
+    : `${usecs.toFixed(usecs < 10 ? 1 : 0)}\u202fµs`;
 }
 
 /** @param {{ reading: Reading }} props */
@@ -54,8 +67,6 @@ export function Commands({ reading }) {
     : /** @type {[Reading, Reading]} */ (readings.current);
   const rows = commandRates(before, now);
   const shown = rows.slice(0, COMMANDS_MAX);
-  const toMillis = (/** @type {number | null} */ usecs) =>
-    millis(usecs === null ? null : usecs / 1000);
   return html`
     <section class="card">
       <h2>Commands</h2>
@@ -74,14 +85,14 @@ export function Commands({ reading }) {
               </tr>
             </thead>
             <tbody>
-              ${shown.map(({ name, rate, meanMs, p50_usecs, p99_usecs, calls, failed }) =>
+              ${shown.map(({ name, rate, meanUs, p50_usecs, p99_usecs, calls, failed }) =>
                 html`
                   <tr key=${name}>
                     <th scope="row"><code>${name.toUpperCase()}</code></th>
                     <td class="number">${rate === null ? UNKNOWN : short(Math.round(rate))}</td>
-                    <td class="number">${millis(meanMs)}</td>
-                    <td class="number">${toMillis(p50_usecs)}</td>
-                    <td class="number">${toMillis(p99_usecs)}</td>
+                    <td class="number">${micros(meanUs)}</td>
+                    <td class="number">${micros(p50_usecs)}</td>
+                    <td class="number">${micros(p99_usecs)}</td>
                     <td class="number">${short(calls)}</td>
                     <td class="number">${whole(failed)}</td>
                   </tr>

@@ -40,7 +40,7 @@ const LETTER = 7;
  */
 
 /**
- * What the picture shows: what is broken first, then by traffic.
+ * What the picture shows: what is broken, what has most traffic, and the rest in one.
  *
  * @param {Pick<ClusterView, "proxies" | "groups" | "slots">} view
  * @returns {{ proxies: Node[], groups: Node[] }}
@@ -85,13 +85,14 @@ const ORDER = { bad: 0, warning: 1, off: 3, good: 3, busy: 3 };
  * @param {string} things
  */
 function gathered(nodes, things) {
-  const sorted = nodes.toSorted((a, b) =>
-    ORDER[a.tone] - ORDER[b.tone] || (b.ops ?? 0) - (a.ops ?? 0)
-  );
-  if (sorted.length <= NODES_MAX) return sorted;
+  const byTone = (/** @type {Node} */ a, /** @type {Node} */ b) => ORDER[a.tone] - ORDER[b.tone];
+  // In their own order, so that they do not change places from second to second.
+  if (nodes.length <= NODES_MAX) return nodes.toSorted(byTone);
+  const sorted = nodes.toSorted((a, b) => byTone(a, b) || (b.ops ?? 0) - (a.ops ?? 0));
   const rest = sorted.slice(NODES_MAX - 1);
   const worst = /** @type {Node} */ (rest[0]);
-  return [...sorted.slice(0, NODES_MAX - 1), {
+  const shown = new Set(sorted.slice(0, NODES_MAX - 1));
+  return [...nodes.filter((node) => shown.has(node)).sort(byTone), {
     name: `${rest.length} other ${things}`,
     link: linkTo(things),
     ops: rest.reduce((sum, { ops }) => sum + (ops ?? 0), 0),
