@@ -18,6 +18,7 @@ import { StoreFolder } from "../../support/store.ts";
 const ROLE_OF: Readonly<Record<string, ApiRoute["role"]>> = {
   "GET /api/redis/:addr/:slot/slotinfo": "operator",
   "GET /api/redis/group/:id/:slot/slotinfo": "operator",
+  "GET /api/redis/:addr/detail": "operator",
   "GET /api/action/gc": "operator",
   "GET /api/slowlog": "operator",
   "POST /api/login": "viewer",
