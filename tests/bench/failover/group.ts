@@ -108,3 +108,10 @@ export async function runIdOf(server: RedisServer): Promise<string> {
   using client = await server.client();
   return /run_id:(\w+)/.exec(`${await client.call("INFO", "server")}`)![1]!;
 }
+
+/** Whether a master has heard from so many replicas within a second. */
+export async function hearsAll(master: RedisServer, replicas: number): Promise<boolean> {
+  using client = await master.client();
+  const info = `${await client.call("INFO", "replication")}`;
+  return [...info.matchAll(/^slave\d+:.*state=online,.*lag=[01]\r?$/gm)].length === replicas;
+}

@@ -15,6 +15,7 @@ import { Cluster } from "../consistency/cluster.ts";
 import { timeOf } from "../consistency/item.ts";
 import {
   compareLists,
+  hearsAll,
   lossesTold,
   membersOf,
   runIdOf,
@@ -226,6 +227,8 @@ class PartitionRun {
     await until(() => over.aborted || this.#cluster.isWell(), WELL_MS);
     const members = await membersOf(this.#cluster, 1);
     const old = members[0]!;
+    // After a cut, that takes until the next time the system sends lost packets again.
+    await until(() => over.aborted || hearsAll(old, members.length - 1), WELL_MS);
     const oldId = await runIdOf(old);
     ledger.begin();
     await until(
