@@ -17,9 +17,12 @@ const RUN_LIMIT_MINUTES = 15;
 const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"];
 const PROGRAMS = [
   "redis-server",
+  "redis-sentinel",
   "redis-cli",
   "redis-benchmark",
   "tclsh",
+  "promtool",
+  "unshare",
   "chromium",
   "sh",
   "bash",
@@ -66,17 +69,17 @@ function failureText(name: string, message = ""): string {
 const root = new URL("..", import.meta.url).pathname;
 
 /**
- * How many runs of `deno test` go on at the same time. Most tests wait most of the time: twice as many
- * as cores keep the machine busy.
+ * How many runs of `deno test` go on at the same time. Most tests wait most of the time: more than twice as
+ * many as cores keep the machine busy.
  */
-const WORKERS = 2 * Math.max(2, navigator.hardwareConcurrency);
+const WORKERS = Math.round(2.5 * Math.max(2, navigator.hardwareConcurrency));
 
 /** How many files one run of `deno test` takes, by folder. Folders with long tests come first. */
 const FILES_AT_ONCE: readonly (readonly [folder: string, count: number])[] = [
   ["tests/e2e", 1],
   ["tests/conformance", 1],
   ["tests/contract", 1],
-  ["tests/integration", 2],
+  ["tests/integration", 4],
   ["tests/fuzz", 1],
   ["tests/unit", 20],
 ];

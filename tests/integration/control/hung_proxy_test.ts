@@ -37,7 +37,7 @@ Deno.test("a failover does not wait for a proxy that hangs, although a slot chan
   await until(async () => /link_status:up/.test(`${await toReplica.call("INFO", "replication")}`));
   assertEquals(await client.call("SET", "k1", "v"), "OK");
 
-  Deno.kill(hung.pid, "SIGSTOP");
+  hung.child.signal("SIGSTOP");
   try {
     await dashboard.done("POST", "/api/migrate", { from: 1000, to: 1000, new_group: 1 });
     await until(async () => (await dashboard.get("/api/cluster")).json.change !== null);
@@ -49,9 +49,8 @@ Deno.test("a failover does not wait for a proxy that hangs, although a slot chan
       return answers.every((answer) => answer === "OK");
     }, 40_000);
     const tookMs = performance.now() - began;
-    console.log(`served again ${Math.round(tookMs)} ms after the kill`);
     assertLess(tookMs, BOUND_MS);
   } finally {
-    Deno.kill(hung.pid, "SIGCONT");
+    hung.child.signal("SIGCONT");
   }
 });
