@@ -69,10 +69,10 @@ function failureText(name: string, message = ""): string {
 const root = new URL("..", import.meta.url).pathname;
 
 /**
- * How many runs of `deno test` go on at the same time. Most tests wait most of the time: more than twice as
- * many as cores keep the machine busy.
+ * How many runs of `deno test` go on at the same time. Most tests wait most of the time: three for each
+ * core keep the machine busy.
  */
-const WORKERS = Math.round(2.5 * Math.max(2, navigator.hardwareConcurrency));
+const WORKERS = 3 * Math.max(2, navigator.hardwareConcurrency);
 
 /** How many files one run of `deno test` takes, by folder. Folders with long tests come first. */
 const FILES_AT_ONCE: readonly (readonly [folder: string, count: number])[] = [

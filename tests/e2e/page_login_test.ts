@@ -130,6 +130,9 @@ Deno.test("users log in with their roles, and the page says who did what", async
   const renewed = { old_password: PASSWORD, password: "a new password", again: "a new password" };
   await take(other, "Change password …", renewed, "Change");
   await other.page.getByText("Your password was changed.").waitFor();
+  // A question from before the change may have closed the menu.
+  const isOpen = () => other.ask<boolean>(`document.querySelector(".menu")?.open === true`);
+  if (!await isOpen()) await other.page.locator(".menu summary").press("Enter");
   await press(other, "Log out");
   await other.page.locator('[name="user"]').waitFor();
   assertEquals(await other.page.context().cookies(), []);
