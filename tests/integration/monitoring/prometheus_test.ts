@@ -144,9 +144,10 @@ Deno.test("promtool finds nothing in the metrics of proxies and dashboards", asy
       using client = await proxy.client();
       await client.send("SET", "a", "1");
       await client.send("NOSUCH");
-      await until(async () =>
-        (await check(proxy.url("/metrics"))).has("codis_cluster_slots_served")
-      );
+      await until(async () => {
+        const names = await check(proxy.url("/metrics"));
+        return ["slots_served", "proxy_up"].every((name) => names.has(`codis_cluster_${name}`));
+      });
     });
   }
 
