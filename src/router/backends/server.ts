@@ -115,9 +115,9 @@ export class Server implements BackendHost<Backend> {
   readonly #loadQueue = new Set<BudgetWaiter>();
   /** Clients that waited for a private backend in vain. */
   privateRefusals = 0;
-  /** Since when it has been known that no connection is ready, in clock milliseconds. */
-  /** When it was asked first of the questions of {@linkcode sightedSilentMs} that nothing was heard after. */
+  /** When {@linkcode sightedSilentMs} asked first of the times after which nothing was heard; clock ms. */
   #askedSinceMs = 0;
+  /** Since when it has been known that no connection is ready, in clock milliseconds. */
   #unreadySinceMs: number | undefined;
 
   constructor(address: string, options: RouterOptions, events: BackendEvents) {
