@@ -1,5 +1,5 @@
 /**
- * The change of the store that gives a group another master. No server is told anything.
+ * The changes of the store that give the servers of a group other roles. No server is told anything.
  *
  * @module
  */
@@ -68,5 +68,30 @@ export function masterChange(
       target: { ...group, servers },
       mustConfirm: true,
     }],
+  };
+}
+
+/**
+ * The change after which servers of a group that were left out are its replicas again. Proxies need not confirm: at
+ * worst they do not read there yet.
+ *
+ * @param back Addresses of servers of the group.
+ */
+export function returnChange(
+  control: Pick<Control, "store">,
+  group: GroupRecord,
+  back: readonly string[],
+  summary: string,
+): ClusterChange {
+  const servers = (group.servers ?? []).map((server): ServerRecord =>
+    back.includes(server.addr) ? { ...server, type: "slave" } : server
+  );
+  return {
+    summary,
+    writes: servers.filter(({ addr }) => back.includes(addr)).map((server) => ({
+      path: control.store.paths.server(group.id, server.addr),
+      data: encodeServer(server),
+    })),
+    announcements: [{ type: "group_changed", target: { ...group, servers }, mustConfirm: false }],
   };
 }

@@ -14,7 +14,6 @@ import { logger } from "../base/log.ts";
 import { repeat } from "../base/repeat.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import type { GroupRecord } from "../model/group.ts";
-import { encodeServer } from "../model/server.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { readInfo, type RedisInfo, runIdIn } from "../redis/info.ts";
 import { type FailedMaster, loadFailedMasters } from "../store/failed_masters.ts";
@@ -24,6 +23,7 @@ import { logFailure, readIfThere, StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
 import { pointServersAt } from "./group_roles.ts";
 import { readStream, writesIn } from "./lost_writes.ts";
+import { returnChange } from "./master_change.ts";
 import { follow, isSameServer, replicationOf, type ServerAuth } from "./servers.ts";
 
 /** How often masters that failed are tried, in milliseconds. */
@@ -210,30 +210,18 @@ export class Rejoin {
   }
 
   async #store(group: GroupRecord, addr: string, master: string): Promise<void> {
-    const { store } = this.#control;
-    const servers = (group.servers ?? []).map((server) =>
-      server.addr === addr ? { ...server, type: "slave" as const } : server
-    );
+    const summary = `${addr} is back in group ${group.id}, as a replica of ${master}`;
+    const change = returnChange(this.#control, group, [addr], summary);
+    const forgotten = { path: this.#control.store.paths.failedMaster(addr), data: null };
     await this.#control.change({
-      summary: `${addr} is back in group ${group.id}, as a replica of ${master}`,
-      writes: [
-        {
-          path: store.paths.server(group.id, addr),
-          data: encodeServer({ type: "slave", group_id: group.id, addr }),
-        },
-        { path: store.paths.failedMaster(addr), data: null },
-      ],
-      announcements: [{
-        type: "group_changed",
-        target: { ...group, servers },
-        mustConfirm: false,
-      }],
+      ...change,
+      writes: [...change.writes, forgotten],
       mayMiss: true,
     });
     this.#told.delete(addr);
     this.#readMs = -Infinity;
     // One that was away at the failover still follows the old master.
-    await pointServersAt(this.#control, this.#options.auth, { ...group, servers }, master, "");
+    await pointServersAt(this.#control, this.#options.auth, group, master, addr);
   }
 
   async #forget(addr: string): Promise<void> {

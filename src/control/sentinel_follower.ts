@@ -14,13 +14,14 @@ import { parseAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
 import { lookUp } from "../io/lookup.ts";
 import type { GroupRecord } from "../model/group.ts";
-import { encodeServer, type ServerRecord } from "../model/server.ts";
+import type { ServerRecord } from "../model/server.ts";
 import { readInfo, type RedisInfo, runIdIn } from "../redis/info.ts";
 import type { SentinelMaster } from "../redis/sentinel.ts";
 import { loadGroup } from "../store/groups.ts";
 import { withLock } from "../store/lock.ts";
 import type { Control } from "./control.ts";
 import { NotLeaderError, UnconfirmedError } from "./errors.ts";
+import { returnChange } from "./master_change.ts";
 import { type SentinelAnswer, verdictOf } from "./sentinel_verdict.ts";
 import {
   IDENTITY_MS,
@@ -172,23 +173,10 @@ export class SentinelFollower {
     if (!servers?.some(isBack)) return;
     await withLock(control.store, `replicas of group ${id}`, async () => {
       const group = await loadGroup(control.store, id);
-      const changed = (group.servers ?? []).map((server): ServerRecord =>
-        isBack(server) ? { ...server, type: "slave" } : server
-      );
-      const back = changed.filter(({ type }, i) => type !== group.servers?.[i]?.type);
+      const back = (group.servers ?? []).filter(isBack).map(({ addr }) => addr);
       if (back.length === 0) return;
-      await control.change({
-        summary: `${back.map(({ addr }) => addr).join(", ")} of group ${id} follows ${master} now`,
-        writes: back.map((server) => ({
-          path: control.store.paths.server(id, server.addr),
-          data: encodeServer(server),
-        })),
-        announcements: [{
-          type: "group_changed",
-          target: { ...group, servers: changed },
-          mustConfirm: false,
-        }],
-      });
+      const summary = `${back.join(", ")} of group ${id} follows ${master} now`;
+      await control.change(returnChange(control, group, back, summary));
     });
   }
 
