@@ -5,7 +5,7 @@
  */
 
 import { useState } from "./preact_hooks.js";
-import { Badge, Empty, Switch, Unchanged } from "./elements.js";
+import { Badge, Choice, Empty, Switch, Unchanged } from "./elements.js";
 import { clockTime, counted } from "./format.js";
 import { html } from "./html.js";
 import { usePolled } from "./polled.js";
@@ -32,16 +32,14 @@ export function Audit({ now }) {
     <section class="card audit">
       <div class="card-head">
         <h2>Who did what</h2>
-        <select
+        <${Choice}
           name="who"
-          aria-label="Whose"
+          label="Whose"
           value=${who}
-          onChange=${(/** @type {Event} */ event) =>
-            setWho(/** @type {HTMLSelectElement} */ (event.target).value)}
-        >
-          <option value="">everybody</option>
-          ${names.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}
-        </select>
+          all="everybody"
+          options=${names.map((name) => [name, name])}
+          onChange=${setWho}
+        />
         <${Switch}
           label="Which entries"
           value=${which}

@@ -103,6 +103,35 @@ export function Switch({ label, value, options, onChange }) {
 }
 
 /**
+ * A choice of one out of many, or of all.
+ *
+ * @param {{
+ *   name: string,
+ *   label: string,
+ *   value: string,
+ *   all: string,
+ *   options: readonly (readonly [value: string, text: string])[],
+ *   onChange: (value: string) => void,
+ * }} props `value` is empty for all, and `all` the text for that.
+ */
+export function Choice({ name, label, value, all, options, onChange }) {
+  return html`
+    <select
+      name=${name}
+      aria-label=${label}
+      value=${value}
+      onChange=${(/** @type {Event} */ event) =>
+        onChange(/** @type {HTMLSelectElement} */ (event.target).value)}
+    >
+      <option value="">${all}</option>
+      ${options.map(([option, text]) =>
+        html`<option key=${option} value=${option}>${text}</option>`
+      )}
+    </select>
+  `;
+}
+
+/**
  * The text of an empty list.
  *
  * @param {{ children?: unknown }} props

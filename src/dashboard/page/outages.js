@@ -5,7 +5,7 @@
  */
 
 import { useState } from "./preact_hooks.js";
-import { Badge, Empty, Switch, Unchanged } from "./elements.js";
+import { Badge, Choice, Empty, Switch, Unchanged } from "./elements.js";
 import { clockTime, counted, duration } from "./format.js";
 import { html } from "./html.js";
 import { usePolled } from "./polled.js";
@@ -106,16 +106,14 @@ export function OutageHistory({ now }) {
         <${Badge} tone=${openNow === 0 ? "good" : "bad"}>
           ${openNow === 0 ? "none now" : `${openNow} now`}
         </${Badge}>
-        <select
+        <${Choice}
           name="kind"
-          aria-label="Which kind"
+          label="Which kind"
           value=${kind}
-          onChange=${(/** @type {Event} */ event) =>
-            setKind(/** @type {HTMLSelectElement} */ (event.target).value)}
-        >
-          <option value="">all kinds</option>
-          ${kinds.map((each) => html`<option key=${each} value=${each}>${kindText(each)}</option>`)}
-        </select>
+          all="all kinds"
+          options=${kinds.map((each) => [each, kindText(each)])}
+          onChange=${setKind}
+        />
         <${Switch}
           label="Which outages"
           value=${which}
