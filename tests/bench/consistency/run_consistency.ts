@@ -11,6 +11,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { type CheckOptions, faultKinds, PART_KINDS, type Report, runChecker } from "./checker.ts";
 import { SLOTS } from "./cluster.ts";
 import { FAULT_KINDS } from "./faults.ts";
+import { oneOf, stop, wholeNumber } from "../options.ts";
 
 const HELP = `deno task bench:consistency [options]
 
@@ -65,16 +66,9 @@ function readOptions(args: readonly string[]): CheckOptions {
   const given = flags as Readonly<Record<string, string | undefined>>;
   const number = (name: string) => {
     const [initial, least, most] = NUMBERS[name]!;
-    const value = Number(given[name] ?? initial);
-    if (Number.isInteger(value) && value >= least && value <= most) return value;
-    return stop(`--${name}: "${given[name]}" is not a whole number from ${least} to ${most}`);
+    return wholeNumber(name, given[name] ?? initial, least, most);
   };
-  const word = <W extends string>(name: string, words: readonly W[]): W => {
-    const value = given[name] ?? words[0]!;
-    return words.find((known) => known === value) ??
-      stop(`--${name}: "${value}" is none of ${words.join(", ")}`);
-  };
-  const coordinator = word("coordinator", ["embedded", "zookeeper"]);
+  const coordinator = oneOf("coordinator", given["coordinator"], ["embedded", "zookeeper"]);
   const faults = (given["faults"] ?? "none").split(",").flatMap((name) => {
     if (!["none", "all", ...FAULT_KINDS].includes(name)) {
       stop(`--faults: "${name}" is none of none, all, ${FAULT_KINDS.join(", ")}`);
@@ -96,7 +90,7 @@ function readOptions(args: readonly string[]): CheckOptions {
     rate: number("rate"),
     proxies: number("proxies"),
     cpu: number("cpu"),
-    backend: word("backend", ["stock", "codis"]),
+    backend: oneOf("backend", given["backend"], ["stock", "codis"]),
     coordinator,
     rounds: number("rounds"),
     slots: number("slots"),
@@ -108,11 +102,6 @@ function readOptions(args: readonly string[]): CheckOptions {
     seed: number("seed"),
     tell: (line) => console.log(line),
   };
-}
-
-function stop(message: string, code = 1): never {
-  console.log(message);
-  Deno.exit(code);
 }
 
 /** What a run has come to, in words. */

@@ -9,6 +9,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { type KillReport, runKills, type Strike, STRIKE_KINDS } from "./kills.ts";
+import { endedByUser, oneOf, stop, wholeNumber } from "../options.ts";
 
 const HELP = `deno task bench:failover [options]
 
@@ -61,11 +62,6 @@ const NUMBERS: Readonly<Record<string, readonly [number, number, number]>> = {
 /** What is promised above `failover_after`, in milliseconds. */
 const PROMISED_MS = 2_000;
 
-function stop(message: string, code = 1): never {
-  console.log(message);
-  Deno.exit(code);
-}
-
 /** A row of the table for strikes of one kind. */
 function rowOf(kind: string, strikes: readonly Strike[], lateMs: number): Record<string, unknown> {
   const times = strikes.flatMap(({ firstMs }) => firstMs).sort((a, b) => a - b);
@@ -115,14 +111,9 @@ async function main(): Promise<void> {
   const given = flags as Readonly<Record<string, string | undefined>>;
   const number = (name: string) => {
     const [initial, least, most] = NUMBERS[name]!;
-    const value = Number(given[name] ?? initial);
-    if (Number.isInteger(value) && value >= least && value <= most) return value;
-    return stop(`--${name}: "${given[name]}" is not a whole number from ${least} to ${most}`);
+    return wholeNumber(name, given[name] ?? initial, least, most);
   };
-  const coordinator = given["coordinator"] ?? "embedded";
-  if (coordinator !== "embedded" && coordinator !== "zookeeper") {
-    stop(`--coordinator: "${coordinator}" is none of embedded, zookeeper`);
-  }
+  const coordinator = oneOf("coordinator", given["coordinator"], ["embedded", "zookeeper"]);
   const dashboards = number("dashboards");
   const proxies = number("proxies");
   const kinds = (given["kinds"] ?? "all").split(",").flatMap((kind) => {
@@ -137,12 +128,9 @@ async function main(): Promise<void> {
   if (kinds.includes("dashboard") && dashboards < 2) {
     stop('--kinds: "dashboard" needs --dashboards=2: the other one takes over');
   }
-  const over = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => over.abort(new Error(`ended by ${signal}`)));
-  }
+  const over = endedByUser();
   const report = await runKills({
-    ...{ coordinator, kinds, dashboards, proxies, over: over.signal },
+    ...{ coordinator, kinds, dashboards, proxies, over },
     kills: number("kills"),
     replicas: number("replicas"),
     after: number("after"),
@@ -159,7 +147,7 @@ async function main(): Promise<void> {
   else if (report.strikes.length > 0) print(report, number("after"));
   for (const text of report.violations) console.error(`WRONG: ${text}`);
   if (report.violations.length > 0) console.error(`proxies and dashboards: ${report.logs}`);
-  Deno.exit(over.signal.aborted ? 130 : report.violations.length > 0 ? 1 : 0);
+  Deno.exit(over.aborted ? 130 : report.violations.length > 0 ? 1 : 0);
 }
 
 if (import.meta.main) await main();

@@ -10,6 +10,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { Networks } from "./networks.ts";
 import { PARTITIONS, runPartitions } from "./partitions.ts";
+import { endedByUser, oneOf, stop, wholeNumber } from "../options.ts";
 
 const HELP = `deno task bench:partitions [options]
 
@@ -30,11 +31,6 @@ acknowledge writes of one slot for longer than failover_after, or when all is no
 const names = Object.keys(PARTITIONS);
 const CASES = names.map((name, i) => `  ${i + 1}`.padEnd(6) + name).join("\n");
 
-function stop(message: string, code = 1): never {
-  console.log(message);
-  Deno.exit(code);
-}
-
 async function main(): Promise<void> {
   const flags = parseArgs(Deno.args, {
     boolean: ["help", "json"],
@@ -42,31 +38,20 @@ async function main(): Promise<void> {
     unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}${CASES}`),
   });
   if (flags.help) stop(`${HELP}${CASES}`, 0);
-  const number = (name: string, text: string | undefined, least: number, most: number) => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= least && value <= most) return value;
-    return stop(`--${name}: "${text}" is not a whole number from ${least} to ${most}`);
-  };
-  const coordinator = flags.coordinator ?? "zookeeper";
-  if (coordinator !== "embedded" && coordinator !== "zookeeper") {
-    stop(`--coordinator: "${coordinator}" is none of embedded, zookeeper`);
-  }
+  const coordinator = oneOf("coordinator", flags.coordinator, ["zookeeper", "embedded"]);
   const cases = (flags.cases ?? "all") === "all"
     ? names.filter((name) => coordinator === "zookeeper" || !PARTITIONS[name]!.needsRemote)
     : flags.cases!.split(",").map((text: string) =>
-      names[number("cases", text, 1, names.length) - 1]!
+      names[wholeNumber("cases", text, 1, names.length) - 1]!
     );
   const obstacle = await Networks.obstacle();
   if (obstacle !== "") stop(`NOTHING WAS RUN: ${obstacle}`);
-  const over = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => over.abort(new Error(`ended by ${signal}`)));
-  }
+  const over = endedByUser();
   const { results, logs } = await runPartitions({
-    ...{ cases, coordinator, over: over.signal },
-    seconds: number("seconds", flags.seconds ?? "10", 1, 600),
-    after: number("after", flags.after ?? "2", 1, 60),
-    replicas: number("replicas", flags.replicas ?? "0", 0, 2),
+    ...{ cases, coordinator, over },
+    seconds: wholeNumber("seconds", flags.seconds ?? "10", 1, 600),
+    after: wholeNumber("after", flags.after ?? "2", 1, 60),
+    replicas: wholeNumber("replicas", flags.replicas ?? "0", 0, 2),
     tell: flags.json ? (line) => console.error(line) : (line) => console.log(line),
   });
   if (flags.json) console.log(JSON.stringify(results, null, 2));
@@ -85,7 +70,7 @@ async function main(): Promise<void> {
   const wrong = results.flatMap((each) => each.wrong.map((text) => `${each.name}: ${text}`));
   for (const text of wrong) console.error(`WRONG: ${text}`);
   if (wrong.length > 0) console.error(`proxies and dashboard: ${logs}`);
-  Deno.exit(over.signal.aborted ? 130 : wrong.length > 0 ? 1 : 0);
+  Deno.exit(over.aborted ? 130 : wrong.length > 0 ? 1 : 0);
 }
 
 if (import.meta.main) await main();

@@ -16,6 +16,7 @@ import { RedisServer } from "../../support/redis_server.ts";
 import { median } from "./median.ts";
 import { fillKeys, type Load, runBenchmark } from "./redis_benchmark.ts";
 import { proxyTarget, READ_MODES, redisTarget, type Target, twemproxyTarget } from "./target.ts";
+import { stop } from "../options.ts";
 
 const HELP = `make bench ARGS="..."
 
@@ -120,11 +121,6 @@ function readOptions(args: readonly string[]): Options {
     migrating: flags.migrating === undefined ? [] : numbers("migrating", ""),
     idle: flags.idle === undefined ? 0 : numbers("idle", "")[0]!,
   };
-}
-
-function stop(message: string, code = 1): never {
-  console.log(message);
-  Deno.exit(code);
 }
 
 async function startTargets(

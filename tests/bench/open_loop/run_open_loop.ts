@@ -15,6 +15,7 @@ import { median } from "../load/median.ts";
 import { runBenchmark } from "../load/redis_benchmark.ts";
 import { proxyTarget, redisTarget, type Target, twemproxyTarget } from "../load/target.ts";
 import type { OpenLoopReport } from "./generator.ts";
+import { stop } from "../options.ts";
 
 const HELP = `deno task bench:open-loop [options]
 
@@ -58,11 +59,6 @@ function readOptions(args: readonly string[]) {
 }
 
 type Options = ReturnType<typeof readOptions>;
-
-function stop(message: string, code = 1): never {
-  console.log(message);
-  Deno.exit(code);
-}
 
 /** Sets every key that is asked for, through the target: each may place them elsewhere. */
 async function fill({ port }: Target, valueBytes: number): Promise<void> {

@@ -15,6 +15,7 @@ import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { SentinelServer } from "../../support/sentinel_server.ts";
 import { StoreFolder } from "../../support/store.ts";
+import { stop, wholeNumber } from "../options.ts";
 
 const HELP = `deno task bench:sentinel [options]
 
@@ -48,17 +49,6 @@ interface Kill {
   readonly writeMs: number;
   /** From the kill to the old master being a replica in the table. */
   readonly backMs: number;
-}
-
-function stop(message: string, code = 1): never {
-  console.log(message);
-  Deno.exit(code);
-}
-
-function numberOf(name: string, text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  return stop(`--${name}: "${text}" is not a whole number above 0`);
 }
 
 async function ask<T>(dashboard: DashboardProcess, path: string): Promise<T> {
@@ -164,8 +154,8 @@ async function main(): Promise<void> {
   });
   if (flags.help) stop(HELP, 0);
   const [kills, downAfter] = [
-    numberOf("kills", flags.kills),
-    numberOf("down-after", flags["down-after"]),
+    wholeNumber("kills", flags.kills, 1, 10_000),
+    wholeNumber("down-after", flags["down-after"], 1, 3_600),
   ];
   await using folder = await StoreFolder.make();
   await using servers = await RedisServer.startMany(3);

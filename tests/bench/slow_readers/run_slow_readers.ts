@@ -13,6 +13,7 @@ import { processFigures } from "../../support/process_figures.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { encodeRequests, RespClient, type Word } from "../../support/resp_client.ts";
+import { stop } from "../options.ts";
 
 const HELP = `deno task bench:slow-readers [options]
 
@@ -74,11 +75,6 @@ interface Row {
   readonly size: number;
   readonly pipeline: number;
   readonly command: string;
-}
-
-function stop(message: string, code = 1): never {
-  console.log(message);
-  Deno.exit(code);
 }
 
 /** The requests that write key number `i`, and the one whose reply has about `size` bytes. */

@@ -11,6 +11,7 @@ import { processFigures } from "../../support/process_figures.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { RespClient } from "../../support/resp_client.ts";
+import { stop } from "../options.ts";
 
 const HELP = `deno task bench:soak [options]
 
@@ -41,11 +42,6 @@ interface Sample {
   readonly minutes: number;
   readonly rssMegabytes: number;
   readonly descriptors: number;
-}
-
-function stop(message: string, code = 1): never {
-  console.log(message);
-  Deno.exit(code);
 }
 
 function readOptions(args: readonly string[]) {
