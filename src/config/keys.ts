@@ -6,114 +6,17 @@
  */
 
 import { CLIENT_KEYS } from "./client_keys.ts";
+import { FAILOVER_KEYS } from "./failover_keys.ts";
 import type { ConfigKey } from "./key.ts";
+import { MIGRATE_KEYS } from "./migrate_keys.ts";
 import { SENTINEL_KEYS } from "./sentinel_keys.ts";
+import { SERVER_KEYS } from "./server_keys.ts";
+import { STORE_KEYS } from "./store_keys.ts";
 import { TLS_KEYS } from "./tls_keys.ts";
-
-/** Coordinators that other processes share, as opposed to files of this machine. */
-const REMOTE = ["zookeeper", "etcd"] as const;
 
 /** The table. Order is the order of config.ini. */
 export const CONFIG_KEYS = [
-  {
-    key: "coordinator",
-    field: "coordinator",
-    kind: "word",
-    words: ["embedded", "zookeeper", "etcd"],
-    default: "embedded",
-    help: "Where the slot table is stored: in files on this machine, in ZooKeeper or in etcd. " +
-      "If zk is set and this key is not, it is zookeeper, as in Codis 2.0.",
-  },
-  {
-    key: "embedded_dir",
-    field: "embeddedDir",
-    kind: "folder",
-    default: "./codis-data",
-    help:
-      "Folder of the embedded coordinator. A missing folder is created. Relative to the working folder.",
-  },
-  {
-    key: "servers",
-    field: "servers",
-    kind: "addresses",
-    default: "",
-    sample: "127.0.0.1:6379",
-    help:
-      "Redis masters for an empty embedded store: one group each, the slots spread evenly and online. " +
-      "A store that is not empty stays unchanged.",
-  },
-  {
-    key: "zk",
-    field: "coordinatorEndpoints",
-    kind: "endpoints",
-    default: "",
-    requiredBy: REMOTE,
-    example: "zk-1:2181,zk-2:2181,zk-3:2181",
-    help:
-      "Hosts of ZooKeeper (default port 2181), or endpoints of etcd (default http:// and port 2379).",
-  },
-  {
-    key: "coordinator_auth",
-    field: "coordinatorAuth",
-    kind: "secret",
-    default: "",
-    example: "user:password",
-    help:
-      "User and password for ZooKeeper (digest scheme) or for etcd. Only this user can then use new " +
-      "nodes in ZooKeeper; without this key, everybody can, as in Codis 2.0.",
-  },
-  {
-    key: "coordinator_ca",
-    field: "coordinatorCa",
-    kind: "text",
-    default: "",
-    example: "/etc/ssl/etcd/ca.pem",
-    help: "PEM file with the certificate authority of etcd's https endpoints. Not set: the " +
-      "authorities that the system trusts.",
-  },
-  {
-    key: "coordinator_cert",
-    field: "coordinatorCert",
-    kind: "text",
-    default: "",
-    example: "/etc/ssl/etcd/client.pem",
-    help: "PEM file with the client certificate for etcd, if etcd requires one.",
-  },
-  {
-    key: "coordinator_key",
-    field: "coordinatorKey",
-    kind: "text",
-    default: "",
-    example: "/etc/ssl/etcd/client-key.pem",
-    help: "PEM file with the private key of coordinator_cert.",
-  },
-  {
-    key: "product",
-    field: "product",
-    kind: "name",
-    default: "test",
-    help: "Name of the cluster. Everything is stored below /zk/codis/db_<product>.",
-  },
-  {
-    key: "proxy_id",
-    field: "proxyId",
-    kind: "name",
-    default: "proxy_1",
-    requiredBy: REMOTE,
-    isOfProxy: true,
-    help: "Name of this proxy. Every proxy of the product needs its own name.",
-  },
-  {
-    key: "dashboard_addr",
-    field: "dashboardAddr",
-    kind: "httpAddress",
-    default: "",
-    requiredBy: REMOTE,
-    example: "localhost:18087",
-    help:
-      "Address at which proxies and config commands reach the dashboard. Not set, with the embedded " +
-      "coordinator: the proxy serves the dashboard on its own HTTP address.",
-  },
+  ...STORE_KEYS,
   {
     key: "dashboard_token",
     field: "dashboardToken",
@@ -203,6 +106,14 @@ export const CONFIG_KEYS = [
       "sends its requests there.",
   },
   {
+    key: "proto",
+    field: "proto",
+    kind: "word",
+    words: ["tcp", "tcp4", "tcp6"],
+    default: "tcp",
+    help: "IP version of the listening sockets: both, or only one.",
+  },
+  {
     key: "protected_mode",
     field: "protectedMode",
     kind: "word",
@@ -220,139 +131,10 @@ export const CONFIG_KEYS = [
     default: "",
     help: "Password that clients send with AUTH. The proxy also sends it to every Redis server.",
   },
-  {
-    key: "backend_user",
-    field: "backendUser",
-    kind: "text",
-    default: "",
-    help: "User name for AUTH to the Redis servers. Not set: the default user.",
-  },
-  {
-    key: "backend_password",
-    field: "backendPassword",
-    kind: "secret",
-    default: "",
-    help:
-      "Password for the Redis servers, if it differs from the clients' password. Not set: password.",
-  },
-  {
-    key: "backend_client_user",
-    field: "backendClientUser",
-    kind: "text",
-    default: "",
-    example: "codis-clients",
-    help:
-      "User with fewer rights, for the requests of clients. `config server harden` creates it. Not " +
-      "set: backend_user, which has the rights to migrate keys, too.",
-  },
-  {
-    key: "backend_client_password",
-    field: "backendClientPassword",
-    kind: "secret",
-    default: "",
-    help: "Password of backend_client_user.",
-  },
-  {
-    key: "proto",
-    field: "proto",
-    kind: "word",
-    words: ["tcp", "tcp4", "tcp6"],
-    default: "tcp",
-    help: "IP version of the listening sockets: both, or only one.",
-  },
-  {
-    key: "backend_ping_period",
-    field: "backendPingPeriodMs",
-    kind: "duration",
-    unit: "s",
-    default: "5",
-    max: 86_400,
-    help: "Time between keep-alive PINGs on an idle Redis connection. 0 sends none.",
-  },
-  {
-    key: "backend_dial_timeout",
-    field: "backendDialTimeoutMs",
-    kind: "duration",
-    unit: "ms",
-    default: "1000",
-    min: 1,
-    max: 60_000,
-    help: "Time limit for a connection to a Redis server.",
-  },
-  {
-    key: "backend_timeout",
-    field: "backendTimeoutMs",
-    kind: "duration",
-    unit: "s",
-    default: "15",
-    min: 1,
-    max: 3600,
-    help: "Time limit for a reply of a Redis server. After it, the connection is closed.",
-  },
-  {
-    key: "backend_connections",
-    field: "backendConnections",
-    kind: "count",
-    default: "1",
-    min: 1,
-    max: 16,
-    help:
-      "Shared connections to one Redis server, for each worker, database and protocol. Each slot has " +
-      "one of them, so requests of one slot keep their order. More than one seldom helps: measure it.",
-  },
-  {
-    key: "slot_wait_timeout",
-    field: "slotWaitTimeoutMs",
-    kind: "duration",
-    unit: "s",
-    default: "20",
-    min: 1,
-    max: 29,
-    help:
-      "Time limit for a slot change to wait for requests in flight, and for a request to wait for a " +
-      "blocked slot. Must be below the 30 s that a dashboard waits for a proxy.",
-  },
+  ...SERVER_KEYS,
   ...CLIENT_KEYS,
   ...TLS_KEYS,
-  {
-    key: "failover",
-    field: "failover",
-    kind: "word",
-    words: ["off", "auto"],
-    default: "off",
-    help:
-      "Whether the dashboard promotes a replica when a master is down and most proxies see it down, too.",
-  },
-  {
-    key: "failover_after",
-    field: "failoverAfterMs",
-    kind: "duration",
-    unit: "s",
-    default: "10",
-    min: 1,
-    max: 3600,
-    help: "Time that a master must be down before the dashboard promotes a replica.",
-  },
-  {
-    key: "failover_rejoin",
-    field: "failoverRejoins",
-    kind: "switch",
-    default: "on",
-    help:
-      "Whether a master in whose place a replica was promoted becomes a replica by itself when it is back. " +
-      "Writes that only it had are lost by that, and told.",
-  },
-  {
-    key: "failover_lost_writes_dir",
-    field: "failoverLostWritesDir",
-    kind: "text",
-    default: "",
-    example: "/var/lib/codis/lost-writes",
-    help:
-      "Folder of the dashboard's machine in which writes that only a failed master had are kept, as Redis " +
-      "commands, one file for each time. As far as that server's replication backlog still has them. Not " +
-      "set: they are only counted.",
-  },
+  ...FAILOVER_KEYS,
   ...SENTINEL_KEYS,
   {
     key: "webhook_url",
@@ -383,53 +165,7 @@ export const CONFIG_KEYS = [
       "PEM file with the certificate authority of webhook_url. Not set: the authorities that the " +
       "runtime trusts.",
   },
-  {
-    key: "migrate_keys_per_second",
-    field: "migrateKeysPerSecond",
-    kind: "count",
-    default: "0",
-    max: 1_000_000_000,
-    help: "Limit of keys per second that migrations move from one server to another. 0: no limit.",
-  },
-  {
-    key: "migrate_bytes_per_second",
-    field: "migrateBytesPerSecond",
-    kind: "size",
-    default: "0",
-    help:
-      "Limit of bytes per second that migrations move from one server to another, measured as " +
-      "memory of the keys at the source. 0: no limit. It has no effect on codis-servers.",
-  },
-  {
-    key: "migrate_big_key",
-    field: "migrateBigKeyBytes",
-    kind: "size",
-    default: "1mb",
-    min: 1024,
-    help:
-      "Memory from which a key counts as big. The move of a big key stops its servers for a while.",
-  },
-  {
-    key: "migrate_big_key_policy",
-    field: "migrateBigKeyPolicy",
-    kind: "word",
-    words: ["last", "warn", "refuse"],
-    default: "warn",
-    help:
-      "What a migration does with big keys. last: it moves each one alone, after the other keys of the " +
-      "slot. warn: the same, after a warning. refuse: it does not start with the slot.",
-  },
-  {
-    key: "migrate_p99_max",
-    field: "migrateP99MaxMs",
-    kind: "duration",
-    unit: "ms",
-    default: "0",
-    max: 60_000,
-    help:
-      "Migrations slow down while the p99 latency of a proxy is above this limit, and speed up again " +
-      "below it. 0: no limit.",
-  },
+  ...MIGRATE_KEYS,
   {
     key: "zk_session_timeout",
     field: "zkSessionTimeoutMs",

@@ -12,40 +12,45 @@
  * @module
  */
 
-import type { DashboardAccess } from "../api/dashboard_requests.ts";
 import { accessPolicy } from "../api/auth.ts";
-import { countFreeDescriptors } from "../base/free_descriptors.ts";
-import { type Address, formatAddress, isLoopback } from "../base/address.ts";
+import { formatAddress } from "../base/address.ts";
 import { logger, reopenLog } from "../base/log.ts";
 import { ProcessLife } from "../base/process_life.ts";
 import { ProcessSignals } from "../base/process_signals.ts";
 import { rereadSecrets } from "../config/secrets.ts";
-import type { Config } from "../config/config.ts";
-import { backendTlsFiles, clientTlsFiles, httpTlsFiles } from "../config/tls.ts";
+import { backendTlsFiles, httpTlsFiles } from "../config/tls.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { fillEmptyStore } from "../store/bootstrap.ts";
 import { refuseEtcd2 } from "../store/etcd2.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
 import { type Store, storeOf } from "../store/store.ts";
-import { type DescriptorPlan, descriptorsWanted, planDescriptors } from "../io/descriptors.ts";
-import { LOOPBACK } from "../io/listen.ts";
 import type { HttpServer } from "../io/http_server.ts";
-import { readTlsFiles, type TlsFiles, TlsWatch } from "../io/tls_files.ts";
+import { type TlsFiles, TlsWatch } from "../io/tls_files.ts";
 import type { TlsIdentity } from "../io/tls.ts";
-import type { TlsToClients } from "../io/tls_gate.ts";
 import { serveAdmin } from "./admin.ts";
 import type { Build } from "./debug_vars.ts";
 import { followAllowedCommands } from "./membership/allowed_commands.ts";
 import { goOnline } from "./membership/go_online.ts";
 import { Membership } from "./membership/membership.ts";
 import { changerOf, StoredUsers } from "./membership/stored_users.ts";
-import type { DataPlane, ListenPlace, TlsSide } from "./workers/data_plane.ts";
+import type { DataPlane, TlsSide } from "./workers/data_plane.ts";
 import { openDataPlane } from "./workers/open_data_plane.ts";
 import { proxyPlace } from "./membership/proxy_place.ts";
 import { newProxyRecord } from "./membership/proxy_record.ts";
 import type { AttachedService, ProxyStart } from "./proxy_start.ts";
 import { routerLogins, routerOptions } from "./router_options.ts";
+import {
+  dashboardOf,
+  fitDescriptors,
+  gapMs,
+  httpHostnames,
+  isTls,
+  listenPlace,
+  onlyHere,
+  readClientTls,
+  takeoverMs,
+} from "./start_plan.ts";
 import { readUsers } from "./users.ts";
 import { COMPILED, VERSION } from "./version.ts";
 
@@ -53,15 +58,8 @@ import { COMPILED, VERSION } from "./version.ts";
 const DRAIN_MS = 10_000;
 /** How long clients wait in the backlog for the table, until they get -LOADING; milliseconds. */
 const BACKLOG_MS = 1_000;
-/** How long after its session a killed process's entry of the same id may still be there. */
-const TAKEOVER_MS = 3_000;
-/** A pause of this process after which its table is doubted, with the embedded coordinator. */
-const EMBEDDED_GAP_MS = 30_000;
-
 /** Between two tries to be online, where there is no dashboard to ask; milliseconds. */
 const EMBEDDED_ASK_MS = 1_000;
-/** Descriptors that the process has open from its start on. */
-const ALWAYS_OPEN = 64;
 
 const log = logger("proxy");
 
@@ -364,82 +362,4 @@ async function startUnless(
     log.debug("the start ended with {error}", { error });
     return undefined;
   }
-}
-
-/** What TLS clients are met with, and the files that it comes from. */
-interface ClientTls {
-  readonly files: TlsFiles;
-  readonly clients: TlsToClients;
-}
-
-/** @throws {Error} When the files cannot be used. */
-async function readClientTls(config: Config): Promise<ClientTls | undefined> {
-  const files = clientTlsFiles(config);
-  if (files === undefined) return undefined;
-  const identity = await readTlsFiles(files);
-  return { files, clients: { identity, certificates: config.tlsAuthClients } };
-}
-
-/** The sockets for clients: the plain one, if there is one, comes first. */
-function listenPlace({ listen, config: { tlsAddr, proto } }: ProxyStart): ListenPlace {
-  const plain = listen === undefined ? [] : [listen];
-  const tls = tlsAddr === undefined ? [] : [{ ...tlsAddr, isTls: true }];
-  return { sockets: [...plain, ...tls], proto };
-}
-
-function isTls({ listen }: ProxyStart, socket: number): boolean {
-  return socket > 0 || listen === undefined;
-}
-
-/** The configuration with as many clients as there are descriptors for. */
-function fitDescriptors(
-  { config, workers }: ProxyStart,
-): { config: Config; descriptors: DescriptorPlan } {
-  const needs = { clients: config.maxClients, workers, servers: config.servers.length };
-  const wanted = descriptorsWanted(needs);
-  const free = countFreeDescriptors(wanted);
-  const descriptors = planDescriptors(free, needs);
-  const { clients, kept } = descriptors;
-  if (clients < config.maxClients) {
-    log.warn(
-      "max_clients is {wanted}, but only {free} more files can be opened (ulimit -n), and {kept} of " +
-        "them are kept for servers, coordinator, log and HTTP: at most {clients} clients are " +
-        'served; "ulimit -n {limit}" is enough for all',
-      { wanted: config.maxClients, free, kept, clients, limit: wanted + ALWAYS_OPEN },
-    );
-  }
-  return { config: { ...config, maxClients: clients }, descriptors };
-}
-
-/** Where the HTTP endpoint listens: in protected mode, only this machine can connect. */
-function httpHostnames(config: Config, { hostname }: Address): readonly string[] {
-  const isOpen = hostname !== "" || config.dashboardToken.isSet || config.protectedMode === "no";
-  return isOpen ? [hostname] : LOOPBACK[config.proto];
-}
-
-/** The HTTP address as others of an embedded store reach it, who are on this machine; else undefined. */
-function onlyHere({ coordinator }: Config, address: Deno.NetAddr): Address | undefined {
-  return coordinator === "embedded" && isLoopback(address.hostname) ? address : undefined;
-}
-
-/** With the embedded coordinator the proxy sets itself online; there need be no dashboard. */
-function dashboardOf(config: Config): DashboardAccess | undefined {
-  const { coordinator, dashboardAddr: address, dashboardToken: token } = config;
-  return coordinator === "embedded" || address === undefined ? undefined : { address, token };
-}
-
-/**
- * How long a pause of this process may be before its table is doubted. A session is kept alive every
- * third of its timeout, so a pause of two thirds may end it: half is on the safe side.
- */
-function gapMs(config: Config): number {
-  return config.coordinator === "embedded" ? EMBEDDED_GAP_MS : config.zkSessionTimeoutMs / 2;
-}
-
-/**
- * How long an earlier process of the same id may take to leave, in milliseconds. The entry of a killed
- * one ends with its session: at once in the embedded store, after the session timeout elsewhere.
- */
-function takeoverMs(config: Config): number {
-  return TAKEOVER_MS + (config.coordinator === "embedded" ? 0 : config.zkSessionTimeoutMs);
 }

@@ -46,6 +46,7 @@ import type {
 } from "./data_plane.ts";
 import { SettlingChanges } from "./settling_changes.ts";
 import { endCounts, newSharedCounts, type SharedCounts } from "./shared_context.ts";
+import { WantedTable } from "./wanted_table.ts";
 import type { PoolCalls } from "./worker_calls.ts";
 import {
   ANSWER_MS,
@@ -86,13 +87,7 @@ export class WorkerPool implements DataPlane {
   readonly #events: PlaneEvents;
   readonly #counts: SharedCounts;
   readonly #workers: readonly PoolWorker[];
-  /** What was last wanted of each slot; nothing for one without an owner. */
-  readonly #table = new Map<number, SlotFill>();
-  #rules: readonly SlotRule[] = [];
-  #replicas: readonly GroupServers[] = [];
-  /** The newest action that is in force, and the slots that have changed since it was. */
-  #inForce = 0;
-  readonly #changed = new Set<number>();
+  readonly #wanted = new WantedTable();
   readonly #startedMs = performance.now();
   #openedMs = 0;
   #place: ListenPlace | undefined;
@@ -202,10 +197,7 @@ export class WorkerPool implements DataPlane {
     thread.calls.notify("setLimits", this.limits.all);
     thread.calls.notify("setUserReads", this.#userReads);
     this.#told.tell(thread);
-    thread.calls.notify("setReplicas", this.#replicas);
-    await thread.calls.call("setRules", this.#rules);
-    await Promise.all([...this.#table.values()].map((fill) => thread.calls.call("fillSlot", fill)));
-    thread.calls.notify("loaded", this.#inForce, [...this.#changed]);
+    await this.#wanted.tell(thread);
     await thread.calls.call("bind", this.#place!);
     worker.last = await thread.calls.call("stats");
     if (this.#accepting === "loading") thread.calls.notify("acceptLoading");
@@ -267,14 +259,12 @@ export class WorkerPool implements DataPlane {
   // -- slots ----------------------------------------------------------------------------------
 
   fillSlot(fill: SlotFill): Promise<void> {
-    this.#table.set(fill.slotId, fill);
-    this.#changed.add(fill.slotId);
+    this.#wanted.fill(fill);
     return this.#everywhere(`slot ${fill.slotId}`, ({ calls }) => calls.call("fillSlot", fill));
   }
 
   resetSlot(slotId: number): Promise<void> {
-    this.#table.delete(slotId);
-    this.#changed.add(slotId);
+    this.#wanted.reset(slotId);
     return this.#everywhere(`slot ${slotId}`, ({ calls }) => calls.call("resetSlot", slotId));
   }
 
@@ -283,25 +273,23 @@ export class WorkerPool implements DataPlane {
   }
 
   setRules(rules: readonly SlotRule[]): Promise<void> {
-    this.#rules = rules;
+    this.#wanted.rules = rules;
     return this.#everywhere("slot rules", ({ calls }) => calls.call("setRules", rules));
   }
 
   setReplicas(groups: readonly GroupServers[]): void {
-    this.#replicas = groups;
+    this.#wanted.replicas = groups;
     this.#notifyAll((calls) => calls.notify("setReplicas", groups));
   }
 
   inForce(version: number): void {
-    this.#inForce = Math.max(this.#inForce, version);
-    this.#changed.clear();
+    this.#wanted.inForce(version);
     this.#notifyAll((calls) => calls.notify("inForce", version));
   }
 
   loaded(version: number): void {
-    this.#inForce = Math.max(this.#inForce, version);
-    this.#changed.clear();
-    this.#notifyAll((calls) => calls.notify("loaded", this.#inForce, []));
+    const newest = this.#wanted.inForce(version);
+    this.#notifyAll((calls) => calls.notify("loaded", newest, []));
   }
 
   /**

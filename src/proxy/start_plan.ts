@@ -1,0 +1,107 @@
+/**
+ * What the configuration and the addresses of the command line mean for the start of a proxy: its sockets, how
+ * many clients there may be, and how long it waits for what.
+ *
+ * @module
+ */
+
+import type { DashboardAccess } from "../api/dashboard_requests.ts";
+import { type Address, isLoopback } from "../base/address.ts";
+import { countFreeDescriptors } from "../base/free_descriptors.ts";
+import { logger } from "../base/log.ts";
+import type { Config } from "../config/config.ts";
+import { clientTlsFiles } from "../config/tls.ts";
+import { type DescriptorPlan, descriptorsWanted, planDescriptors } from "../io/descriptors.ts";
+import { LOOPBACK } from "../io/listen.ts";
+import { readTlsFiles, type TlsFiles } from "../io/tls_files.ts";
+import type { TlsToClients } from "../io/tls_gate.ts";
+import type { ProxyStart } from "./proxy_start.ts";
+import type { ListenPlace } from "./workers/data_plane.ts";
+
+/** How long after its session a killed process's entry of the same id may still be there. */
+const TAKEOVER_MS = 3_000;
+/** A pause of this process after which its table is doubted, with the embedded coordinator. */
+const EMBEDDED_GAP_MS = 30_000;
+/** Descriptors that the process has open from its start on. */
+const ALWAYS_OPEN = 64;
+
+const log = logger("proxy");
+
+/** What TLS clients are met with, and the files that it comes from. */
+export interface ClientTls {
+  readonly files: TlsFiles;
+  readonly clients: TlsToClients;
+}
+
+/** @throws {Error} When the files cannot be used. */
+export async function readClientTls(config: Config): Promise<ClientTls | undefined> {
+  const files = clientTlsFiles(config);
+  if (files === undefined) return undefined;
+  const identity = await readTlsFiles(files);
+  return { files, clients: { identity, certificates: config.tlsAuthClients } };
+}
+
+/** The sockets for clients: the plain one, if there is one, comes first. */
+export function listenPlace({ listen, config: { tlsAddr, proto } }: ProxyStart): ListenPlace {
+  const plain = listen === undefined ? [] : [listen];
+  const tls = tlsAddr === undefined ? [] : [{ ...tlsAddr, isTls: true }];
+  return { sockets: [...plain, ...tls], proto };
+}
+
+/** Whether clients speak TLS at a socket, by its number in the place. */
+export function isTls({ listen }: ProxyStart, socket: number): boolean {
+  return socket > 0 || listen === undefined;
+}
+
+/** The configuration with as many clients as there are descriptors for. */
+export function fitDescriptors(
+  { config, workers }: ProxyStart,
+): { config: Config; descriptors: DescriptorPlan } {
+  const needs = { clients: config.maxClients, workers, servers: config.servers.length };
+  const wanted = descriptorsWanted(needs);
+  const free = countFreeDescriptors(wanted);
+  const descriptors = planDescriptors(free, needs);
+  const { clients, kept } = descriptors;
+  if (clients < config.maxClients) {
+    log.warn(
+      "max_clients is {wanted}, but only {free} more files can be opened (ulimit -n), and {kept} of " +
+        "them are kept for servers, coordinator, log and HTTP: at most {clients} clients are " +
+        'served; "ulimit -n {limit}" is enough for all',
+      { wanted: config.maxClients, free, kept, clients, limit: wanted + ALWAYS_OPEN },
+    );
+  }
+  return { config: { ...config, maxClients: clients }, descriptors };
+}
+
+/** Where the HTTP endpoint listens: in protected mode, only this machine can connect. */
+export function httpHostnames(config: Config, { hostname }: Address): readonly string[] {
+  const isOpen = hostname !== "" || config.dashboardToken.isSet || config.protectedMode === "no";
+  return isOpen ? [hostname] : LOOPBACK[config.proto];
+}
+
+/** The HTTP address as others of an embedded store reach it, who are on this machine; else undefined. */
+export function onlyHere({ coordinator }: Config, address: Deno.NetAddr): Address | undefined {
+  return coordinator === "embedded" && isLoopback(address.hostname) ? address : undefined;
+}
+
+/** With the embedded coordinator the proxy sets itself online; there need be no dashboard. */
+export function dashboardOf(config: Config): DashboardAccess | undefined {
+  const { coordinator, dashboardAddr: address, dashboardToken: token } = config;
+  return coordinator === "embedded" || address === undefined ? undefined : { address, token };
+}
+
+/**
+ * How long a pause of this process may be before its table is doubted. A session is kept alive every
+ * third of its timeout, so a pause of two thirds may end it: half is on the safe side.
+ */
+export function gapMs(config: Config): number {
+  return config.coordinator === "embedded" ? EMBEDDED_GAP_MS : config.zkSessionTimeoutMs / 2;
+}
+
+/**
+ * How long an earlier process of the same id may take to leave, in milliseconds. The entry of a killed
+ * one ends with its session: at once in the embedded store, after the session timeout elsewhere.
+ */
+export function takeoverMs(config: Config): number {
+  return TAKEOVER_MS + (config.coordinator === "embedded" ? 0 : config.zkSessionTimeoutMs);
+}
