@@ -18,6 +18,8 @@
 
 const TOKEN_KEY = "codis-proxy.token";
 const UNAUTHORIZED = 401;
+/** How long questions wait while the user changes, in milliseconds. */
+const CHANGE_MS = 5_000;
 /** Longest text of an answer that is shown, in characters. */
 const TEXT_MAX = 2000;
 
@@ -47,9 +49,16 @@ export class ApiError extends Error {
   }
 }
 
+/** Requests after which the user is another one, or his session. */
+const CHANGES_WHO = ["api/login/user", "api/logout", "api/password"];
+
 /** @type {Set<() => void>} */
 const listeners = new Set();
 let token = readToken();
+/** Breaks off what is asked as the user of now. */
+let questions = new AbortController();
+/** Settled while the user does not change. @type {Promise<void>} */
+let settled = Promise.resolve();
 
 /** The token in use; `""`: none. */
 export function currentToken() {
@@ -110,7 +119,44 @@ export async function logOut() {
  * @returns {Promise<any>}
  * @throws {ApiError} When it is refused or no answer comes.
  */
-export async function send({ method, path, body }, withToken = token) {
+export async function send(request, withToken = token) {
+  if (!CHANGES_WHO.includes(request.path)) return await exchange(request, withToken);
+  const change = Promise.withResolvers();
+  settled = change.promise;
+  breakOff();
+  const timer = setTimeout(change.resolve, CHANGE_MS);
+  try {
+    return await exchange(request, withToken);
+  } finally {
+    clearTimeout(timer);
+    change.resolve(undefined);
+  }
+}
+
+/**
+ * Asks for something as the user of now. When the user changes, it is broken off: the answer would be about the
+ * one before, and a refusal could remove the cookie of the next.
+ *
+ * @param {string} path
+ * @param {RequestInit} [init]
+ * @throws {DOMException} An `AbortError`, when the user has changed.
+ */
+export async function ask(path, init = {}) {
+  const signals = [questions.signal, ...init.signal ? [init.signal] : []];
+  await settled;
+  return await fetch(path, { ...init, cache: "no-store", signal: AbortSignal.any(signals) });
+}
+
+function breakOff() {
+  questions.abort();
+  questions = new AbortController();
+}
+
+/**
+ * @param {ApiRequest} request
+ * @param {string} withToken
+ */
+async function exchange({ method, path, body }, withToken) {
   /** @type {Record<string, string>} */
   const headers = {};
   if (withToken !== "") headers["authorization"] = `Bearer ${withToken}`;
@@ -118,7 +164,7 @@ export async function send({ method, path, body }, withToken = token) {
   let response;
   let text;
   try {
-    response = await fetch(path, {
+    response = method === "GET" ? await ask(path, { headers }) : await fetch(path, {
       method,
       headers,
       cache: "no-store",
@@ -158,6 +204,7 @@ function refusal(status, text) {
 /** @param {string} next */
 function useToken(next) {
   token = next;
+  breakOff();
   try {
     if (next === "") sessionStorage.removeItem(TOKEN_KEY);
     else sessionStorage.setItem(TOKEN_KEY, next);

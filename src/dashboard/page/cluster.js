@@ -8,7 +8,7 @@
 
 /// <reference lib="dom" />
 import { useEffect, useState } from "./preact_hooks.js";
-import { currentToken, logOut, onLogin } from "./api.js";
+import { ask, currentToken, logOut, onLogin } from "./api.js";
 import { noteRefusal, noteView } from "./who.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
@@ -61,7 +61,7 @@ export async function poll() {
   if (isAsking) return;
   isAsking = true;
   const startedMs = performance.now();
-  picture = await ask();
+  picture = await nextPicture();
   isAsking = false;
   for (const show of listeners) show(picture);
   const periodMs = document.hidden ? HIDDEN_PERIOD_MS : POLL_PERIOD_MS;
@@ -69,11 +69,10 @@ export async function poll() {
 }
 
 /** @returns {Promise<Picture>} */
-async function ask() {
+async function nextPicture() {
   try {
     const token = currentToken();
-    const response = await fetch("api/cluster", {
-      cache: "no-store",
+    const response = await ask("api/cluster", {
       headers: token === "" ? {} : { authorization: `Bearer ${token}` },
       signal: AbortSignal.timeout(ANSWER_MS),
     });
@@ -92,6 +91,8 @@ async function ask() {
     if (response.status === 401 && token !== "") logOut();
     return await refused(response);
   } catch (error) {
+    // The user has changed meanwhile.
+    if (/** @type {Error} */ (error).name === "AbortError") return await nextPicture();
     const isLate = /** @type {Error} */ (error).name === "TimeoutError";
     return failed(isLate ? `no answer within ${ANSWER_MS / 1000} s` : "not reachable");
   }
