@@ -167,10 +167,13 @@ function OwnerLegend({ view: { groups }, group, onGroup }) {
                   key=${id}
                   type="button"
                   aria-pressed=${id === group}
-                  aria-label=${`group ${id}, ${counted(slots, "slot")}`}
                   onClick=${() => onGroup(id === group ? null : id)}
                 >
-                  <i style=${{ background: ownerColour(id) }}></i>${id}<small>${slots}</small>
+                  <i style=${{ background: ownerColour(id) }}></i>
+                  <span class="sr-only">group${" "}</span>${id}
+                  <small>${slots}<span class="sr-only">${slots === 1
+                    ? " slot"
+                    : " slots"}</span></small>
                 </button>
               `
             )}
