@@ -141,7 +141,7 @@ export async function send(request, withToken = token) {
  * @param {RequestInit} [init]
  * @throws {DOMException} An `AbortError`, when the user has changed.
  */
-export async function ask(path, init = {}) {
+export async function question(path, init = {}) {
   const signals = [questions.signal, ...init.signal ? [init.signal] : []];
   await settled;
   return await fetch(path, { ...init, cache: "no-store", signal: AbortSignal.any(signals) });
@@ -164,7 +164,7 @@ async function exchange({ method, path, body }, withToken) {
   let response;
   let text;
   try {
-    response = method === "GET" ? await ask(path, { headers }) : await fetch(path, {
+    response = method === "GET" ? await question(path, { headers }) : await fetch(path, {
       method,
       headers,
       cache: "no-store",

@@ -8,7 +8,7 @@
 
 /// <reference lib="dom" />
 import { useEffect, useState } from "./preact_hooks.js";
-import { ask, currentToken, logOut, onLogin } from "./api.js";
+import { currentToken, logOut, onLogin, question } from "./api.js";
 import { noteRefusal, noteView } from "./who.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
@@ -72,7 +72,7 @@ export async function poll() {
 async function nextPicture() {
   try {
     const token = currentToken();
-    const response = await ask("api/cluster", {
+    const response = await question("api/cluster", {
       headers: token === "" ? {} : { authorization: `Bearer ${token}` },
       signal: AbortSignal.timeout(ANSWER_MS),
     });
