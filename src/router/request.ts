@@ -17,6 +17,7 @@ import { copyBytes, enlarge, releaseChunk } from "../io/chunk_pool.ts";
 import type { WriteBatch } from "../io/write_batch.ts";
 import type { Carrier } from "./backends/carrier.ts";
 import type { ReplySemaphore } from "./backends/reply_semaphore.ts";
+import type { RequestSample } from "./sampling/sample.ts";
 
 /** Requests kept for re-use. */
 const FREE_REQUESTS_MAX = 16_384;
@@ -151,6 +152,8 @@ export class Request {
   beginningLength = 0;
   /** How many bytes it has, as its client sent it; of a client's request only. */
   requestBytes = 0;
+  /** What is known of it as a sampled one; null for most. */
+  sample: RequestSample | null = null;
   /** Bytes charged for it until it settles. */
   chargedBytes = 0;
   /** What kind of request it is, for what its reply's size teaches; 0 where that is of no interest. */
@@ -334,6 +337,7 @@ export function recycleRequest(request: Request): void {
   request.nextSent = null;
   request.ownBytes = null;
   request.sentIn = null;
+  request.sample = null;
   request.detour = null;
   request.slotId = -1;
   request.isFailed = false;

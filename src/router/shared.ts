@@ -25,6 +25,7 @@ import { COMMAND_IDS, LearnedCommands } from "./learned_commands.ts";
 import { clientPasswords, type ReadFrom, type RouterOptions } from "./options.ts";
 import { Subscribers } from "./pubsub/subscribers.ts";
 import { Subscribing } from "./pubsub/subscribing.ts";
+import { Sampling } from "./sampling/sampling.ts";
 import { SlowLog, type SlowLogOrder, type SlowLogReading } from "./slow_log/slow_log.ts";
 import { RouterSlots } from "./slots/router_slots.ts";
 import { CommandStats, newTotals, UserTimes } from "./stats.ts";
@@ -40,6 +41,8 @@ export class RouterShared {
   readonly stats = new CommandStats(COMMAND_IDS);
   readonly userTimes = new UserTimes();
   readonly slowLog: SlowLog;
+  /** Takes the requests that observers see some of. */
+  readonly sampling = new Sampling(() => this.slots.placement);
   readonly totals = newTotals();
   readonly replySizes = new ReplySizes(COMMAND_IDS);
   readonly budget: ByteBudget;

@@ -206,8 +206,13 @@ export class PassThrough implements LinkUser {
     return true;
   }
 
-  /** What the slow log shows: the parser has found no whole request. */
+  /** What is shown of it: the parser has found no whole request. */
   #rememberBeginning(request: Request): void {
+    const { database, shared: { sampling } } = this.#client;
+    const key = this.#key;
+    sampling.hasKeys(request, [
+      sampling.keyOf(this.#command!, key, 0, key.length, database),
+    ]);
     const words = encodeRequest([this.#command!.name, this.#key]).subarray(PAIR_HEADER_BYTES);
     const bytes = concat([arrayHeader(this.#announced), words]);
     request.remember(bytes, 0, bytes.length);

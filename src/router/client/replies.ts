@@ -66,7 +66,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     this.#host = host;
     this.#shared = host.shared;
     this.#batch = new WriteBatch(this, sink);
-    this.#watch = new SlowWatch(host, host.shared.slowLog);
+    this.#watch = new SlowWatch(host, host.shared.slowLog, host.shared.sampling);
   }
 
   /** Bytes of replies that the socket has not taken yet. */

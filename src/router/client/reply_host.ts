@@ -9,14 +9,13 @@ import type { Protocol } from "../../resp/encoder.ts";
 import type { Link } from "../backends/link.ts";
 import type { Ways } from "../request.ts";
 import type { RouterShared } from "../shared.ts";
-import type { WatchedClient } from "../slow_log/slow_watch.ts";
+import type { WatchedClient } from "../slow_log/watched_client.ts";
 import type { ReplyCredit } from "./reply_credit.ts";
 
 /** Whose replies they are. */
 export interface ReplyHost extends WatchedClient {
   readonly shared: RouterShared;
   readonly credit: ReplyCredit;
-  readonly database: number;
   readonly protocol: Protocol;
   readonly links: readonly Link[];
   /** When bytes of it were read last, in clock milliseconds. */

@@ -24,7 +24,7 @@ import { execSpread } from "./exec_spread.ts";
 import { enqueueFor } from "./forward.ts";
 import { isAboutKeys } from "./key_space.ts";
 import { recheckQueued } from "./recheck_queued.ts";
-import { keysOfQueued, queuesUnnamedKeys } from "./queued_keys.ts";
+import { keysOfQueued, queuesUnnamedKeys, sampleQueued } from "./queued_keys.ts";
 
 const NOTHING = new Uint8Array(0);
 const NULL_RESP2 = utf8("*-1\r\n");
@@ -156,7 +156,9 @@ function enqueueExec(
   length: number,
 ): Request | null {
   const keyHash = slot.id + SLOT_COUNT * transaction.sentCommands;
-  return enqueueFor(client, command, slot, keyHash, length);
+  const request = enqueueFor(client, command, slot, keyHash, length);
+  if (request !== null) sampleQueued(client, request, transaction);
+  return request;
 }
 
 function execShared(

@@ -24,7 +24,7 @@ import { acquireRequest, failRequest, type Request } from "../request.ts";
 import { sendTo } from "../slots/route.ts";
 import type { Slot } from "../slots/slot.ts";
 import { whenUsable } from "../slots/when_usable.ts";
-import { queuesUnnamedKeys } from "./queued_keys.ts";
+import { queuesUnnamedKeys, sampleQueued } from "./queued_keys.ts";
 import { errorText, ExecLeads } from "./exec_leads.ts";
 import { ExecReply } from "./exec_reply.ts";
 import { Gather, type PartReply } from "./gather.ts";
@@ -49,6 +49,7 @@ export function execSpread(
     return;
   }
   const parent = replies.park(command);
+  sampleQueued(client, parent, transaction);
   replies.charge(parent, transaction.heldBytes);
   client.isAtBarrier = true;
   client.transaction = null;

@@ -10,6 +10,7 @@
 import { type LatencyEvent, LatencyEvents } from "./latency_events.ts";
 import { LoopWatch } from "./loop_watch.ts";
 import { longestStage, type StageTimes } from "./stages.ts";
+import type { RequestEnd } from "./watched_client.ts";
 
 /** Entries that are kept, as Redis; see {@linkcode SlowLogSettings}. */
 const ENTRIES_MAX = 128;
@@ -46,8 +47,7 @@ export interface SlowRequest {
   readonly slot: number;
   readonly requestBytes: number;
   readonly replyBytes: number;
-  /** `failed`: the proxy's own error; `left`: the client was gone before all was written. */
-  readonly end: "answered" | "failed" | "left";
+  readonly end: RequestEnd;
 }
 
 /** What may be set while the proxy runs; not kept over a restart. */

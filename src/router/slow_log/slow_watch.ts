@@ -4,19 +4,20 @@
  *     answered ─► slow already, or nothing is watched? ─► watched until written ─► slow? ─► slow log
  *                               └─ no ─► given back
  *
- * So of many fast requests one at a time is watched: if the client reads slowly, that one tells.
+ * Sampled requests are watched, too, for those who observe some. So of many fast requests one at a time is watched: if the client reads slowly, that one tells.
  *
  * @module
  */
 
 import { clock } from "../../base/clock.ts";
 import { encodeRequest } from "../../resp/encoder.ts";
-import type { RequestParser } from "../../resp/request_parser.ts";
 import type { Command } from "../../command/command.ts";
 import { recycleRequest, type Request } from "../request.ts";
+import type { Sampling } from "../sampling/sampling.ts";
 import { shownArguments } from "./shown_arguments.ts";
-import type { SlowLog, SlowRequest } from "./slow_log.ts";
+import type { SlowLog } from "./slow_log.ts";
 import { stageTimes } from "./stages.ts";
+import type { RequestEnd, WatchedClient } from "./watched_client.ts";
 
 /**
  * Requests of one client in flight whose arguments are kept: of long pipelines, where each request costs
@@ -24,25 +25,18 @@ import { stageTimes } from "./stages.ts";
  */
 const REMEMBERED_MAX = 4;
 
-/** A client as its slow requests are shown. */
-export interface WatchedClient {
-  /** Has found the request that is being dispatched. */
-  readonly parser: RequestParser;
-  readonly remote: string;
-  readonly info: { readonly name: string };
-  readonly user: { readonly name: string };
-}
-
 /** The answered requests of one client that are not written yet; see the drawing above. */
 export class SlowWatch {
   readonly #client: WatchedClient;
   readonly #log: SlowLog;
+  readonly #sampling: Sampling;
   #head: Request | null = null;
   #tail: Request | null = null;
 
-  constructor(client: WatchedClient, log: SlowLog) {
+  constructor(client: WatchedClient, log: SlowLog, sampling: Sampling) {
     this.#client = client;
     this.#log = log;
+    this.#sampling = sampling;
   }
 
   /**
@@ -54,6 +48,7 @@ export class SlowWatch {
     const { bytes, requestStart, requestEnd } = this.#client.parser;
     request.requestBytes = requestEnd - requestStart;
     request.beginningLength = 0;
+    if (--this.#sampling.left === 0) this.#sampling.take(request, this.#client);
     if (!this.#log.isOn) return;
     if (depth >= REMEMBERED_MAX) return;
     request.remember(bytes, requestStart, requestEnd);
@@ -70,7 +65,7 @@ export class SlowWatch {
       (this.#head === null
         ? this.#log.isOn
         : this.#log.mayBeDue(clock.nowMs - request.readMs, clock.nowMs));
-    if (!isWatched) return recycleRequest(request);
+    if (!isWatched && request.sample === null) return recycleRequest(request);
     request.turnMs = clock.nowMs;
     request.endByte = end;
     request.next = null;
@@ -92,13 +87,13 @@ export class SlowWatch {
   }
 
   #ended(request: Request, hasLeft: boolean): void {
-    if (this.#log.isDue(clock.nowMs - request.readMs, clock.nowMs)) {
-      this.#add(request, hasLeft ? "left" : request.isFailed ? "failed" : "answered");
-    }
+    const end = hasLeft ? "left" : request.isFailed ? "failed" : "answered";
+    if (request.sample !== null) this.#sampling.ended(request, this.#client, end);
+    if (this.#log.isDue(clock.nowMs - request.readMs, clock.nowMs)) this.#add(request, end);
     recycleRequest(request);
   }
 
-  #add(request: Request, end: SlowRequest["end"]): void {
+  #add(request: Request, end: RequestEnd): void {
     const { remote, info, user } = this.#client;
     const { command, slotId, replyBytes } = request;
     const carrier = request.backend ?? request.lastBackend;

@@ -1,0 +1,102 @@
+/** Which requests are sampled, for whom, and with which keys. */
+
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { findByName } from "../../../../src/command/command_table.ts";
+import { Placement } from "../../../../src/hash/placement.ts";
+import { encodeRequest } from "../../../../src/resp/encoder.ts";
+import { RequestParser } from "../../../../src/resp/request_parser.ts";
+import { acquireRequest, NO_INTEREST, recycleRequest } from "../../../../src/router/request.ts";
+import { type SampleObserver, Sampling } from "../../../../src/router/sampling/sampling.ts";
+import { chance } from "../../../support/fuzz.ts";
+
+/** Counts requests, and what those weigh that it has seen. */
+class Counter implements SampleObserver {
+  seen = 0;
+  weight = 0;
+  keys: string[] = [];
+  keyWeight = 0;
+  constructor(public every: number) {}
+
+  sampled(...[{ sample }, , weight]: Parameters<SampleObserver["sampled"]>): void {
+    this.seen++;
+    this.weight += weight;
+    this.keys = sample!.keys.map(({ key }) => key);
+    this.keyWeight = sample!.keyWeight;
+  }
+}
+
+function newSampling(): Sampling {
+  const placement = new Placement();
+  return new Sampling(() => placement, chance(1));
+}
+
+/** Sends one request past the countdown, and to its end. */
+function send(sampling: Sampling, ...words: string[]): void {
+  const parser = new RequestParser();
+  const bytes = encodeRequest(words);
+  parser.parse(bytes, 0, bytes.length);
+  const client = { parser, remote: "", info: { name: "" }, user: { name: "" }, database: 0 };
+  const request = acquireRequest(NO_INTEREST);
+  request.command = findByName(words[0]!.toLowerCase())!;
+  if (--sampling.left === 0) sampling.take(request, client);
+  if (request.sample !== null) sampling.ended(request, client, "answered");
+  recycleRequest(request);
+}
+
+Deno.test("each observer sees about one of as many requests as it wants", () => {
+  const sampling = newSampling();
+  const [often, seldom, never] = [new Counter(10), new Counter(100), new Counter(0)];
+  for (const observer of [often, seldom, never]) sampling.add(observer);
+  for (let i = 0; i < 100_000; i++) send(sampling, "GET", `${i}`);
+  assertAlmostEquals(often.weight, 100_000, 4_000);
+  assertAlmostEquals(seldom.weight, 100_000, 12_000);
+  assertEquals([often.weight, never.seen], [often.seen * 10, 0]);
+});
+
+Deno.test("a load with a period does not deceive: each of its requests is seen as often", () => {
+  const sampling = newSampling();
+  const seen = new Map<string, number>();
+  sampling.add({
+    every: 10,
+    sampled: ({ sample }) => {
+      const { key } = sample!.keys[0]!;
+      seen.set(key, (seen.get(key) ?? 0) + 1);
+    },
+  });
+  for (let i = 0; i < 100_000; i++) send(sampling, "GET", `${i % 10}`);
+  assertEquals(seen.size, 10);
+  for (const count of seen.values()) assertAlmostEquals(count, 1_000, 150);
+});
+
+Deno.test("while nobody observes, nothing is sampled, however long", () => {
+  const sampling = newSampling();
+  const observer = new Counter(0);
+  sampling.add(observer);
+  sampling.left = 1;
+  for (let i = 0; i < 3; i++) send(sampling, "GET", "k");
+  assertEquals(observer.seen, 0);
+  assert(sampling.left > 2 ** 29);
+  observer.every = 1;
+  sampling.changed();
+  for (let i = 0; i < 3; i++) send(sampling, "GET", "k");
+  assertEquals([observer.seen, sampling.left], [3, 1]);
+});
+
+Deno.test("the keys of a request are known; a few of many stand for all", () => {
+  const sampling = newSampling();
+  const observer = new Counter(1);
+  sampling.add(observer);
+  send(sampling, "MSET", "a", "1", "b", "2");
+  assertEquals([observer.keys, observer.keyWeight], [["a", "b"], 1]);
+  send(sampling, "PING");
+  assertEquals(observer.keys, []);
+  const times = new Map<string, number>();
+  const words = Array.from({ length: 40 }, (_, i) => `k${i}`);
+  for (let i = 0; i < 1_000; i++) {
+    send(sampling, "MGET", ...words);
+    assertEquals([observer.keys.length, observer.keyWeight], [16, 2.5]);
+    for (const key of observer.keys) times.set(key, (times.get(key) ?? 0) + observer.keyWeight);
+  }
+  assertEquals(times.size, 40);
+  for (const count of times.values()) assertAlmostEquals(count, 1_000, 150);
+});
