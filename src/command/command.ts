@@ -164,6 +164,9 @@ export interface Command {
   /** The argument index of the channel whose slot says where to publish, else 0. */
   readonly channelIndex: number;
 
+  /** The arity as COMMAND INFO reports it, also for a command that takes more arguments here. */
+  readonly reportedArity: number;
+
   /** First key, last key and step as COMMAND INFO reports them, also for movable keys. */
   readonly reportedKeys: readonly [firstKey: number, lastKey: number, keyStep: number];
 

@@ -129,7 +129,7 @@ class Description extends Encoder {
   }
 
   info(command: Command): this {
-    this.array(10).bulk(command.name).integer(command.arity).statuses(command.flags);
+    this.array(10).bulk(command.name).integer(command.reportedArity).statuses(command.flags);
     // Redis reports static positions even for commands that have movable keys.
     const [firstKey, lastKey, keyStep] = command.reportedKeys;
     this.integer(firstKey).integer(lastKey).integer(keyStep).statuses(command.categories);

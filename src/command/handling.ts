@@ -21,6 +21,8 @@ export interface HandlingRow {
   readonly reason: string;
   /** The error text of a refused command, where it is not made from the reason. */
   readonly text?: string;
+  /** How many arguments it takes, where that differs from Redis. */
+  readonly arity?: number;
 }
 
 const SPLIT: Readonly<Record<string, MergeRule>> = {
@@ -85,6 +87,9 @@ const ANY_SERVER = `
   latency|help memory|help module|help slowlog|help
   command|help client|help config|help object|help xgroup|help xinfo|help script|help
   function|help pubsub|help`;
+
+/** Commands that take other numbers of arguments than in Redis. */
+const OWN_ARITY: Readonly<Record<string, number>> = { monitor: -1 };
 
 /** Commands whose arguments are looked at before they are let through. */
 export const CAUTIONS: Readonly<Record<string, Caution>> = {
@@ -190,6 +195,9 @@ export function buildHandling(): ReadonlyMap<string, HandlingRow> {
   for (const name of words(CLUSTER_DISABLED)) {
     add(name, "refuse", "");
     table.set(name, { ...table.get(name)!, text: NO_CLUSTER });
+  }
+  for (const [name, arity] of Object.entries(OWN_ARITY)) {
+    table.set(name, { ...table.get(name)!, arity });
   }
   return table;
 }

@@ -46,6 +46,12 @@ export function routerEvents(slotWaitMs: number): RouterEvents {
         { parameter, one, two },
       ),
     ...accessEvents(router),
+    monitorDropped: ({ id, remote }, unreadBytes) =>
+      router.warn(
+        "session {id} of {remote} closed: it is a monitor and has not read {unreadBytes} bytes of its lines; " +
+          "watch less: MONITOR with MATCH, USER, DB or SLOW",
+        { id, remote, unreadBytes },
+      ),
     subscriptionsLost: (address, cause) =>
       router.warn(
         "subscriptions at {address} are lost: {cause}; what is published there does not reach clients until it is back",

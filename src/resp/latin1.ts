@@ -13,5 +13,7 @@ export function latin1(bytes: Uint8Array, start = 0, end: number = bytes.length)
 
 /** The bytes of such a text. */
 export function latin1Bytes(text: string): Uint8Array {
-  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }

@@ -14,6 +14,8 @@ export interface RouterEvents extends SlotEvents, SubscriberEvents {
   sessionClosed(session: ListedClient): void;
   /** A session held more reply bytes than session_max_buffer and is being closed. */
   sessionOverflowed(session: ListedClient): void;
+  /** A client of MONITOR has not read so many bytes of its lines, and is being closed. */
+  monitorDropped(session: ListedClient, unreadBytes: number): void;
   /** A session held most when all held more than proxy_max_buffer, and is being closed. */
   sessionEvicted(session: ListedClient): void;
   /** What a session sends is not the Redis protocol, as its last reply says; it is being closed. */

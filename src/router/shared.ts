@@ -13,13 +13,13 @@ import { Resp3Support } from "./backends/resp3_support.ts";
 import { AuthThrottle } from "./client/auth_throttle.ts";
 import { ByteBudget } from "./client/byte_budget.ts";
 import type { ListedClient } from "./client/client_info.ts";
-import { Monitors } from "./client/monitors.ts";
 import { Pause } from "./client/pause.ts";
 import { ProtectedMode } from "./client/protected_mode.ts";
 import { ReplySizes } from "./client/reply_sizes.ts";
 import { Trackers } from "./client/trackers.ts";
 import { ScriptTexts } from "./dispatch/script_texts.ts";
 import { LimitedUsers } from "./limits/limited_users.ts";
+import { Monitors } from "./monitor/monitors.ts";
 import type { RouterEvents } from "./events.ts";
 import { COMMAND_IDS, LearnedCommands } from "./learned_commands.ts";
 import { clientPasswords, type ReadFrom, type RouterOptions } from "./options.ts";
@@ -30,6 +30,10 @@ import { SlowLog, type SlowLogOrder, type SlowLogReading } from "./slow_log/slow
 import { RouterSlots } from "./slots/router_slots.ts";
 import { CommandStats, newTotals, UserTimes } from "./stats.ts";
 import type { WorkerContext } from "./worker_context.ts";
+
+/** The least of what monitors may leave unread, and their part of a router's budget. */
+const MONITOR_BYTES_MIN = 1024 * 1024;
+const MONITOR_PART = 1 / 8;
 
 /** What the clients of one router share. */
 export class RouterShared {
@@ -102,8 +106,16 @@ export class RouterShared {
     this.users = new Users(clientPasswords(options));
     this.protectedMode = new ProtectedMode(options, this.users, events);
     this.userLimits = new LimitedUsers(worker.limits);
-    this.monitors = new Monitors(worker.peers, () => this.#oversee());
     this.budget = new ByteBudget(options.proxyBufferBytesMax, worker);
+    this.monitors = new Monitors({
+      peers: worker.peers,
+      unreadBytesMax: monitorBytesMax(options, this.budget),
+      changed: () => {
+        this.#oversee();
+        this.slowLog.monitor(this.monitors);
+      },
+      dropped: (client, bytes) => events.monitorDropped(client as ListedClient, bytes),
+    });
     const masters = () => this.slots.masters();
     this.version = new LowestVersion(masters);
     this.learned = new LearnedCommands(masters);
@@ -154,4 +166,10 @@ export class RouterShared {
     for (const client of this.clients.values()) bytes += client.inputBytes;
     return bytes;
   }
+}
+
+/** Bytes of lines that monitors may leave unread: so few that other clients have enough. */
+function monitorBytesMax({ sessionBufferBytesMax }: RouterOptions, budget: ByteBudget): number {
+  const part = Math.max(MONITOR_BYTES_MIN, budget.limitBytes * MONITOR_PART);
+  return Math.min(sessionBufferBytesMax / 2, part);
 }

@@ -8,7 +8,7 @@ import type { AclLogEntry } from "../acl/acl_log.ts";
 import type { UsersAnswer, UsersChange } from "../acl/users_owner.ts";
 import type { BudgetPartners } from "./client/byte_budget.ts";
 import type { UnblockReply } from "./blocking/blocked.ts";
-import type { MonitorPeers } from "./client/monitors.ts";
+import type { MonitorPeers } from "./monitor/monitors.ts";
 import type { PauseMode } from "./client/pause.ts";
 import type { FoundInScript } from "./dispatch/script_texts.ts";
 import { SUBSCRIBING_NUMBERS, type SubscribingCounts } from "./pubsub/subscribing.ts";

@@ -150,6 +150,7 @@ export class RouterServer implements AsyncDisposable {
       sessionOpened: () => events.push("session opened"),
       sessionClosed: () => events.push("session closed"),
       sessionOverflowed: () => events.push("session overflowed"),
+      monitorDropped: () => events.push("monitor dropped"),
       sessionEvicted: () => events.push("session evicted"),
       sessionMisunderstood: (_session, error) => events.push(`misunderstood: ${error}`),
       sessionTimedOut: (_session, reason) => events.push(`session timed out: ${reason}`),

@@ -75,7 +75,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     listClients: (filter) => listClients(plane.router.shared, filter),
     killClients: (filter) => killClients(plane.router.shared, filter),
     pause: (mode, ms) => setPause(plane.router.shared.pause, mode, ms),
-    watchedElsewhere: (isWatched) => plane.router.shared.monitors.watchedElsewhere(isWatched),
+    watchedElsewhere: (filters) => plane.router.shared.monitors.watchedElsewhere(filters),
     monitored: (lines) => plane.router.shared.monitors.give(lines),
     invalidate: (id, keys) => invalidate(plane.router.shared.clients, id, latin1Bytes(keys)),
     unblockClient: (id, reply) =>
@@ -119,7 +119,7 @@ function peersThrough(pool: RemoteCalls<PoolCalls>): Parameters<typeof sharedCon
     listClients: (filter) => pool.call("listClients", filter),
     killClients: (filter) => pool.call("killClients", filter),
     pause: (mode, ms) => pool.call("pause", mode, ms),
-    watch: (isWatching) => pool.call("watch", isWatching),
+    watch: (filters) => pool.call("watch", filters),
     monitored: (lines) => pool.call("monitored", lines),
     invalidate: (id, keys) => pool.call("invalidate", id, keys),
     unblockClient: (id, reply) => pool.call("unblockClient", id, reply),

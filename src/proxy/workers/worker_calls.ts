@@ -19,6 +19,8 @@ import type { TlsIdentity } from "../../io/tls.ts";
 import type { UnblockReply } from "../../router/blocking/blocked.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { PauseMode } from "../../router/client/pause.ts";
+import type { MonitorFilter } from "../../router/monitor/monitor_filter.ts";
+import type { MonitoredLines } from "../../router/monitor/monitors.ts";
 import type { ClientFilter } from "../../router/worker_context.ts";
 import type { FoundInScript } from "../../router/dispatch/script_texts.ts";
 import type { RouterLogins, UserReads } from "../../router/options.ts";
@@ -78,10 +80,10 @@ export interface WorkerCalls {
   killClients(filter: ClientFilter): number;
   /** Pauses the clients, or no longer when the mode is null. */
   pause(mode: PauseMode | null, ms: number): void;
-  /** Whether a client of another worker watches what clients ask. */
-  watchedElsewhere(isWatched: boolean): void;
+  /** What clients of other workers watch. */
+  watchedElsewhere(filters: readonly MonitorFilter[]): void;
   /** Lines for the clients that watch. */
-  monitored(lines: string): void;
+  monitored(lines: readonly MonitoredLines[]): void;
   /** Gives an invalidation to a client, if it is this worker's. */
   invalidate(clientId: number, keys: string): boolean;
   unblockClient(id: number, reply: UnblockReply): Promise<boolean>;
@@ -112,10 +114,10 @@ export interface PoolCalls {
   killClients(filter: ClientFilter): Promise<number>;
   /** Pauses the clients of all workers, or no longer when the mode is null. */
   pause(mode: PauseMode | null, ms: number): Promise<void>;
-  /** Whether a client of this worker watches what clients ask; resolves when the others know. */
-  watch(isWatching: boolean): Promise<void>;
+  /** What clients of this worker watch; resolves when the others know. */
+  watch(filters: readonly MonitorFilter[]): Promise<void>;
   /** Lines for clients of other workers that watch. */
-  monitored(lines: string): Promise<void>;
+  monitored(lines: readonly MonitoredLines[]): Promise<void>;
   /** Gives an invalidation to a client of another worker; resolves with whether there is such a client. */
   invalidate(clientId: number, keys: string): Promise<boolean>;
   /** CLIENT UNBLOCK of a client of another worker; resolves with whether it was blocked. */

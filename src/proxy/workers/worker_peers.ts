@@ -6,6 +6,8 @@
 
 import { Backoff } from "../../base/backoff.ts";
 import { Pause } from "../../router/client/pause.ts";
+import type { MonitorFilter } from "../../router/monitor/monitor_filter.ts";
+import { audienceOf } from "../../router/monitor/monitors.ts";
 import type { SlowLogSettings } from "../../router/slow_log/slow_log.ts";
 import { type StatsSnapshot, sumSnapshots } from "../../router/stats_snapshot.ts";
 import type { PlaneStats } from "./data_plane.ts";
@@ -20,8 +22,8 @@ export interface PoolWorker {
   readonly index: number;
   readonly backoff: Backoff;
   thread: WorkerThread | undefined;
-  /** Whether one of its clients watches what clients ask. */
-  isWatching: boolean;
+  /** What its clients watch of what clients ask. */
+  watching: readonly MonitorFilter[];
   /** Settles when the last one that died here can have nothing in flight. */
   gone: Promise<void>;
   /** The stats of the worker as they were seen last. */
@@ -40,7 +42,7 @@ export function newPoolWorkers(count: number): PoolWorker[] {
     index,
     backoff: new Backoff(RETRY),
     thread: undefined,
-    isWatching: false,
+    watching: [],
     gone: Promise.resolve(),
     last: undefined,
     counted: undefined,
@@ -108,14 +110,18 @@ export function peerCalls(
       else told.pause.extend(mode, ms);
       await askEachWorker(workers, (calls) => calls.call("pause", mode, ms));
     },
-    watch: async (isWatching) => {
-      worker.isWatching = isWatching;
-      await ask((calls, { index }) => calls.call("watchedElsewhere", isWatched(workers, index)));
+    watch: async (filters) => {
+      worker.watching = filters;
+      await ask((calls, { index }) =>
+        calls.call("watchedElsewhere", watchedElsewhere(workers, index))
+      );
     },
     monitored: async (lines) => {
-      await ask((calls, { isWatching }) =>
-        isWatching ? calls.call("monitored", lines) : Promise.resolve()
-      );
+      await ask(async (calls, { watching }) => {
+        const audiences = watching.map(audienceOf);
+        const meant = lines.filter(({ audience }) => audiences.includes(audience));
+        if (meant.length > 0) await calls.call("monitored", meant);
+      });
     },
     invalidate: async (id, keys) => {
       const found = await ask((calls) => calls.call("invalidate", id, keys));
@@ -138,15 +144,15 @@ export function peerCalls(
   };
 }
 
-/** Tells each worker whether a client of another one watches what clients ask. */
+/** Tells each worker what the clients of others watch. */
 export function tellWatched(workers: readonly PoolWorker[]): void {
   for (const { thread, index } of workers) {
-    thread?.calls.notify("watchedElsewhere", isWatched(workers, index));
+    thread?.calls.notify("watchedElsewhere", watchedElsewhere(workers, index));
   }
 }
 
-function isWatched(workers: readonly PoolWorker[], by: number): boolean {
-  return workers.some(({ index, isWatching }) => index !== by && isWatching);
+function watchedElsewhere(workers: readonly PoolWorker[], than: number): readonly MonitorFilter[] {
+  return workers.flatMap(({ index, watching }) => index === than ? [] : watching);
 }
 
 /** The stats of all workers as they were seen last, and of the thread that has started them. */

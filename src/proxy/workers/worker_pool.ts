@@ -224,7 +224,7 @@ export class WorkerPool implements DataPlane {
   #died(worker: PoolWorker, thread: WorkerThread, cause: string): void {
     const { index, last } = worker;
     worker.thread = undefined;
-    worker.isWatching = false;
+    worker.watching = [];
     tellWatched(this.#workers);
     endCounts(this.#counts, index);
     if (last !== undefined) {

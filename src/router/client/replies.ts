@@ -100,7 +100,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
 
   /** A command was answered at once, by the proxy itself. */
   answeredAtOnce(command: Command, bytes: number): void {
-    if (this.#shared.slowLog.logsAll && this.#captured === null) {
+    if (this.#shared.slowLog.takesAll && this.#captured === null) {
       this.#watch.answeredAtOnce(command, bytes);
     }
   }

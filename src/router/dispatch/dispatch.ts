@@ -14,7 +14,6 @@
 import { arityMatches, type Command } from "../../command/command.ts";
 import { blocks } from "../../command/key.ts";
 import { findCommand } from "../../command/command_table.ts";
-import { secretsOf } from "../../command/secrets.ts";
 import { errorReply } from "../../resp/encoder.ts";
 import { ELEMENTS_MAX_BEFORE_7, type RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
@@ -79,7 +78,7 @@ function dispatchOverseen(
   else client.answer(errorReply(refusal));
   if (untracked.length > 0 && !credit.isRefused) extras?.tracking?.readUntracked(untracked);
   if (isShown && !credit.isRefused) {
-    shared.monitors.saw(client, parser, secretsOf(known!.name, parser));
+    shared.monitors.saw(client, known!, parser);
   }
   extras?.dispatched();
 }

@@ -9,6 +9,7 @@ import type { Arguments } from "../../resp/arguments.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
+import { isShown } from "../monitor/monitors.ts";
 import type { ScriptTexts } from "./script_texts.ts";
 import { admit } from "./admit.ts";
 
@@ -73,6 +74,6 @@ export function mayBeShown(
   command: Command | undefined,
   parser: RequestParser,
 ): boolean {
-  return command !== undefined && !command.flags.includes("admin") &&
+  return command !== undefined && isShown(command) &&
     admit(client, command, parser, parser.count) === "";
 }

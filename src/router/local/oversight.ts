@@ -6,6 +6,7 @@
 
 import { errorReply, utf8 } from "../../resp/encoder.ts";
 import { Extras } from "../client/extras.ts";
+import { readMonitorFilter } from "../monitor/monitor_filter.ts";
 import type { PauseMode } from "../client/pause.ts";
 import { wrongSubcommandForm } from "../errors.ts";
 import {
@@ -22,21 +23,30 @@ const OK = utf8("+OK\r\n");
 /** Redis's text, byte for byte. */
 const NOT_IN_A_TRANSACTION = "ERR MONITOR isn't allowed for DENY BLOCKING client";
 
+const MONITORS_ALREADY =
+  "ERR this client is a monitor already: to watch something else, send RESET first";
+
 /** Answers by name. */
 export const OVERSIGHT_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   "client|pause": pause,
   "client|unpause": (call) => everywhere(call, null, 0),
-  monitor: (call) => {
-    const { client } = call;
-    if (client.replies.isCapturing) return errorReply(NOT_IN_A_TRANSACTION);
-    const extras = Extras.of(client);
-    if (extras.isMonitor) return null; // as Redis, which does not answer either
-    const { monitors } = client.shared;
-    const isKnown = monitors.add(client);
-    extras.monitor(() => monitors.delete(client));
-    return answerWhen(call, (answer) => void isKnown.then(() => answer(OK)));
-  },
+  monitor,
 };
+
+function monitor(call: LocalCall): Uint8Array | null {
+  const { client, args } = call;
+  const { monitors, slowLog } = client.shared;
+  if (client.replies.isCapturing) return errorReply(NOT_IN_A_TRANSACTION);
+  if (client.extras?.isMonitor) {
+    // Without filters as Redis, which does not answer either.
+    return args.count === 1 ? null : errorReply(MONITORS_ALREADY);
+  }
+  const filter = readMonitorFilter(args, slowLog.slowerThanMs);
+  if (typeof filter === "string") return errorReply(filter);
+  const isKnown = monitors.add(client, filter);
+  Extras.of(client).monitor(() => monitors.delete(client));
+  return answerWhen(call, (answer) => void isKnown.then(() => answer(OK)));
+}
 
 function pause(call: LocalCall): Uint8Array | null {
   const { args } = call;

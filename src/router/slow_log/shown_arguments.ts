@@ -6,8 +6,8 @@
  */
 
 import { secretsOf } from "../../command/secrets.ts";
-import type { Arguments } from "../../resp/arguments.ts";
 import { latin1 } from "../../resp/latin1.ts";
+import type { BeginningOfArguments } from "../monitor/monitor_filter.ts";
 
 /** Arguments that are shown at most, with the line that says how many more there are. */
 const SHOWN_MAX = 32;
@@ -16,7 +16,7 @@ const SHOWN_BYTES_MAX = 128;
 const REDACTED = "(redacted)";
 
 /** The arguments at the beginning of a request, whole or not. */
-class BeginningArguments implements Arguments {
+export class BeginningArguments implements BeginningOfArguments {
   readonly bytes: Uint8Array;
   /** Arguments that are here, at least in part. */
   count = 0;
@@ -51,6 +51,10 @@ class BeginningArguments implements Arguments {
 
   end(i: number): number {
     return Math.min(this.bytes.length, this.#spans[i]!.start + this.#spans[i]!.length);
+  }
+
+  isWhole(i: number): boolean {
+    return this.#spans[i]!.start + this.#spans[i]!.length <= this.bytes.length;
   }
 
   /** The length of argument `i`, whether all of it is here or not. */

@@ -7,10 +7,12 @@
  * @module
  */
 
+import type { Command } from "../../command/command.ts";
+import type { BeginningOfArguments } from "../monitor/monitor_filter.ts";
+import type { DoneRequest } from "./done_request.ts";
 import { type LatencyEvent, LatencyEvents } from "./latency_events.ts";
 import { LoopWatch } from "./loop_watch.ts";
-import { longestStage, type StageTimes } from "./stages.ts";
-import type { RequestEnd } from "./watched_client.ts";
+import { longestStage } from "./stages.ts";
 
 /** Entries that are kept, as Redis; see {@linkcode SlowLogSettings}. */
 const ENTRIES_MAX = 128;
@@ -19,35 +21,29 @@ const BURST = 64;
 const PER_SECOND = 100;
 /** How long it takes until the next one may be made, in milliseconds. */
 const SPENT_MS = 1000 / PER_SECOND;
+/**
+ * Requests of one client in flight whose arguments are kept: of long pipelines, where each request costs
+ * little, the first ones stand for all.
+ */
+const REMEMBERED_MAX = 4;
 /** Entries more than are kept, before the oldest are dropped. */
 const EXCESS_MAX = 1_024;
 /** How many there may be in all workers together, whatever is asked for. */
 export const SLOW_LOG_LENGTH_MAX = 100_000;
 
 /** A slow request, in plain values: what workers tell each other, and the API answers. */
-export interface SlowRequest {
+export interface SlowRequest extends DoneRequest {
   readonly id: number;
   /** When it was written, in Unix milliseconds. */
   readonly atMs: number;
-  /** From when it was read until its reply was written, in microseconds. */
-  readonly usecs: number;
-  /** Of them, what each stage took; they add up. */
-  readonly stages: StageTimes;
-  /** As in the command table. */
-  readonly command: string;
-  /** Cut, without passwords; one character for each byte. */
-  readonly args: readonly string[];
-  /** Of the client: address, name, user. */
-  readonly client: string;
-  readonly clientName: string;
-  readonly user: string;
-  /** The server that answered it, of several the one that was last; empty for none. */
-  readonly server: string;
-  /** -1 for none, or several. */
-  readonly slot: number;
-  readonly requestBytes: number;
-  readonly replyBytes: number;
-  readonly end: RequestEnd;
+}
+
+/** MONITOR SLOW: who watches slow requests besides the log. */
+export interface SlowMonitors {
+  /** From how many milliseconds on; Infinity: nobody watches. */
+  readonly slowMs: number;
+  /** There was one. Borrows the arguments. */
+  sawSlow(slow: DoneRequest, command: Command, args: BeginningOfArguments): void;
 }
 
 /** What may be set while the proxy runs; not kept over a restart. */
@@ -80,6 +76,10 @@ export interface SlowLogReading {
 export class SlowLog {
   /** A request is slow from so many milliseconds on. */
   slowerThanMs = Infinity;
+  /** How many requests of a client in flight have their arguments kept. */
+  rememberedMax = 0;
+  /** Who watches slow requests; null while nobody does. */
+  monitors: SlowMonitors | null = null;
   readonly events = new LatencyEvents();
   readonly loop = new LoopWatch((ms) => {
     if (ms >= this.slowerThanMs) this.events.add("loop", ms);
@@ -103,12 +103,23 @@ export class SlowLog {
 
   /** Whether any request can be slow. */
   get isOn(): boolean {
-    return this.slowerThanMs !== Infinity;
+    return this.rememberedMax > 0;
   }
 
-  /** Whether every request is logged, also what the proxy answers at once. */
-  get logsAll(): boolean {
-    return this.slowerThanMs === 0;
+  /** Whether every request is logged or watched, also what the proxy answers at once. */
+  get takesAll(): boolean {
+    return this.slowerThanMs === 0 || this.monitors?.slowMs === 0;
+  }
+
+  /** Somebody watches slow requests, or nobody any more. */
+  monitor(monitors: SlowMonitors): void {
+    this.monitors = monitors.slowMs === Infinity ? null : monitors;
+    this.#remember();
+  }
+
+  #remember(): void {
+    const kept = this.slowerThanMs === Infinity ? 0 : REMEMBERED_MAX;
+    this.rememberedMax = this.monitors === null ? kept : Infinity;
   }
 
   get settings(): SlowLogSettings {
@@ -120,6 +131,7 @@ export class SlowLog {
     this.#settings = { ...this.#settings, ...settings };
     const { slowerThanUs } = this.#settings;
     this.slowerThanMs = slowerThanUs < 0 ? Infinity : slowerThanUs / 1000;
+    this.#remember();
     this.#drop();
   }
 
@@ -127,9 +139,9 @@ export class SlowLog {
     this.#entries.splice(0, this.#entries.length - this.#settings.length);
   }
 
-  /** Whether an entry may be made of a request that takes so long already. */
+  /** Whether an entry may be made of a request that takes so long already; monitors miss none. */
   mayBeDue(ms: number, nowMs: number): boolean {
-    return ms >= this.slowerThanMs && nowMs >= this.#spentUntilMs;
+    return ms >= this.slowerThanMs && nowMs >= this.#spentUntilMs || this.monitors !== null;
   }
 
   /** Whether an entry may be made now of a request that took so long. */
@@ -147,7 +159,7 @@ export class SlowLog {
   }
 
   /** Adds a slow request. */
-  add(slow: Omit<SlowRequest, "id" | "atMs">): void {
+  add(slow: DoneRequest): void {
     const atMs = Date.now();
     const { length } = this.#settings;
     this.#entries.push({ id: this.#nextId(), atMs, ...slow });

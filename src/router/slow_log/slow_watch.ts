@@ -4,26 +4,20 @@
  *     answered ─► slow already, or nothing is watched? ─► watched until written ─► slow? ─► slow log
  *                               └─ no ─► given back
  *
- * Sampled requests are watched, too, for those who observe some. So of many fast requests one at a time is watched: if the client reads slowly, that one tells.
+ * So of many fast requests one at a time is watched: if the client reads slowly, that one tells. Sampled
+ * requests are watched, too, for those who observe some; and all of them while a client of MONITOR SLOW does.
  *
  * @module
  */
 
 import { clock } from "../../base/clock.ts";
-import { encodeRequest } from "../../resp/encoder.ts";
 import type { Command } from "../../command/command.ts";
 import { recycleRequest, type Request } from "../request.ts";
 import type { Sampling } from "../sampling/sampling.ts";
-import { shownArguments } from "./shown_arguments.ts";
-import type { SlowLog } from "./slow_log.ts";
-import { stageTimes } from "./stages.ts";
-import type { RequestEnd, WatchedClient } from "./watched_client.ts";
-
-/**
- * Requests of one client in flight whose arguments are kept: of long pipelines, where each request costs
- * little, the first ones stand for all.
- */
-const REMEMBERED_MAX = 4;
+import { describeAtOnce, describeDone, type DoneRequest } from "./done_request.ts";
+import { BeginningArguments } from "./shown_arguments.ts";
+import type { SlowLog, SlowMonitors } from "./slow_log.ts";
+import type { WatchedClient } from "./watched_client.ts";
 
 /** The answered requests of one client that are not written yet; see the drawing above. */
 export class SlowWatch {
@@ -49,8 +43,7 @@ export class SlowWatch {
     request.requestBytes = requestEnd - requestStart;
     request.beginningLength = 0;
     if (--this.#sampling.left === 0) this.#sampling.take(request, this.#client);
-    if (!this.#log.isOn) return;
-    if (depth >= REMEMBERED_MAX) return;
+    if (depth >= this.#log.rememberedMax) return;
     request.remember(bytes, requestStart, requestEnd);
     this.#log.loop.watch();
   }
@@ -89,52 +82,28 @@ export class SlowWatch {
   #ended(request: Request, hasLeft: boolean): void {
     const end = hasLeft ? "left" : request.isFailed ? "failed" : "answered";
     if (request.sample !== null) this.#sampling.ended(request, this.#client, end);
-    if (this.#log.isDue(clock.nowMs - request.readMs, clock.nowMs)) this.#add(request, end);
+    const tookMs = clock.nowMs - request.readMs;
+    const { monitors, loop } = this.#log;
+    const isDue = this.#log.isDue(tookMs, clock.nowMs);
+    const isMonitored = monitors !== null && tookMs >= monitors.slowMs;
+    if (isDue || isMonitored) {
+      const done = describeDone(request, this.#client, loop, end);
+      if (isDue) this.#log.add(done);
+      if (isMonitored) this.#show(monitors, done, request.command!, request.beginningBytes);
+    }
     recycleRequest(request);
   }
 
-  #add(request: Request, end: RequestEnd): void {
-    const { remote, info, user } = this.#client;
-    const { command, slotId, replyBytes } = request;
-    const carrier = request.backend ?? request.lastBackend;
-    const writtenMs = clock.nowMs;
-    const network = carrier?.server.fastestReply.ms ?? 0;
-    this.#log.add({
-      usecs: Math.round((writtenMs - request.readMs) * 1000),
-      stages: stageTimes(request, writtenMs, network, this.#log.loop),
-      command: command!.name,
-      args: shownArguments(command!.name, request.beginningBytes),
-      client: remote,
-      clientName: info.name,
-      user: user.name,
-      server: carrier?.server.address ?? "",
-      slot: slotId,
-      requestBytes: request.requestBytes,
-      replyBytes,
-      end,
-    });
+  #show(monitors: SlowMonitors, done: DoneRequest, command: Command, bytes: Uint8Array): void {
+    monitors.sawSlow(done, command, new BeginningArguments(bytes));
   }
 
-  /** A request was answered by the proxy at once, and every request is logged. */
+  /** A request was answered by the proxy at once, and every request is logged or watched. */
   answeredAtOnce(command: Command, replyBytes: number): void {
-    const { remote, info, user, parser: args } = this.#client;
-    const words: Uint8Array[] = [];
-    for (let i = 0; i < args.count; i++) words.push(args.bytes.slice(args.start(i), args.end(i)));
-    const bytes = encodeRequest(words);
-    this.#log.add({
-      usecs: 0,
-      stages: {},
-      command: command.name,
-      args: shownArguments(command.name, bytes),
-      client: remote,
-      clientName: info.name,
-      user: user.name,
-      server: "",
-      slot: -1,
-      requestBytes: bytes.length,
-      replyBytes,
-      end: "answered",
-    });
+    const { slowerThanMs, monitors } = this.#log;
+    const { done, bytes } = describeAtOnce(command, this.#client, replyBytes);
+    if (slowerThanMs === 0) this.#log.add(done);
+    if (monitors?.slowMs === 0) this.#show(monitors, done, command, bytes);
   }
 
   /** The client is gone. */

@@ -16,7 +16,7 @@ import { decodeReply, type RespValue } from "../../support/resp_value.ts";
 const ROWS = COMMANDS.filter((row) => row.origin === "redis");
 /** Fields of a row that say what Redis says; the others say what the proxy does. */
 const SAID_BY_REDIS = [
-  ...["name", "arity", "flags", "categories", "tips", "keySpecs", "keyRules", "keyPlaces"],
+  ...["name", "reportedArity", "flags", "categories", "tips", "keySpecs", "keyRules", "keyPlaces"],
   ...["singleKey", "firstKey", "lastKey", "keyStep", "reportedKeys", "isWrite", "isReadOnly"],
 ] as readonly (keyof Command)[];
 

@@ -76,7 +76,7 @@ Deno.test("a slow request tells where its time went", async (t) => {
     assertStage(slow, "server", 100);
     const { port } = client.conn.localAddr as Deno.NetAddr;
     assertEquals({ ...slow, id: 0, atMs: 0, usecs: 0, stages: {} }, {
-      ...{ id: 0, atMs: 0, usecs: 0, stages: {}, clientName: "", end: "answered" },
+      ...{ id: 0, atMs: 0, usecs: 0, stages: {}, database: 0, clientName: "", end: "answered" },
       command: "get",
       args: ["GET", key],
       client: `127.0.0.1:${port}`,

@@ -9,7 +9,7 @@ import {
 
 const SLOW = {
   ...{ usecs: 20_000, stages: { server: 20_000 }, command: "get", args: ["get", "k"] },
-  ...{ client: "", clientName: "", user: "default", server: "", slot: 1 },
+  ...{ database: 0, client: "", clientName: "", user: "default", server: "", slot: 1 },
   ...{ requestBytes: 1, replyBytes: 1, end: "answered" as const },
 };
 

@@ -1,0 +1,92 @@
+/**
+ * A request that is done, as it is told: what its client, its server and each of its stages were.
+ *
+ * @module
+ */
+
+import { clock } from "../../base/clock.ts";
+import type { Command } from "../../command/command.ts";
+import { encodeRequest } from "../../resp/encoder.ts";
+import type { Request } from "../request.ts";
+import { shownArguments } from "./shown_arguments.ts";
+import { type HeldUp, type StageTimes, stageTimes } from "./stages.ts";
+import type { RequestEnd, WatchedClient } from "./watched_client.ts";
+
+/** See the header; plain values, which workers can tell each other. */
+export interface DoneRequest {
+  /** From when it was read until its reply was written, in microseconds. */
+  readonly usecs: number;
+  /** Of them, what each stage took; they add up. */
+  readonly stages: StageTimes;
+  /** As in the command table. */
+  readonly command: string;
+  /** Cut, without passwords; one character for each byte. */
+  readonly args: readonly string[];
+  readonly database: number;
+  /** Of the client: address, name, user. */
+  readonly client: string;
+  readonly clientName: string;
+  readonly user: string;
+  /** The server that answered it, of several the one that was last; empty for none. */
+  readonly server: string;
+  /** -1 for none, or several. */
+  readonly slot: number;
+  readonly requestBytes: number;
+  readonly replyBytes: number;
+  readonly end: RequestEnd;
+}
+
+/** Describes a request whose reply was written just now. Copies what it needs. */
+export function describeDone(
+  request: Request,
+  { remote, info, user }: WatchedClient,
+  loop: HeldUp,
+  end: RequestEnd,
+): DoneRequest {
+  const command = request.command!.name;
+  const carrier = request.backend ?? request.lastBackend;
+  const writtenMs = clock.nowMs;
+  const networkMs = carrier?.server.fastestReply.ms ?? 0;
+  return {
+    usecs: Math.round((writtenMs - request.readMs) * 1000),
+    stages: stageTimes(request, writtenMs, networkMs, loop),
+    command,
+    args: shownArguments(command, request.beginningBytes),
+    database: request.database,
+    client: remote,
+    clientName: info.name,
+    user: user.name,
+    server: carrier?.server.address ?? "",
+    slot: request.slotId,
+    requestBytes: request.requestBytes,
+    replyBytes: request.replyBytes,
+    end,
+  };
+}
+
+/** Describes a command that its client has sent last, and that was answered at once. */
+export function describeAtOnce(
+  { name: command }: Command,
+  { remote, info, user, database, parser: args }: WatchedClient,
+  replyBytes: number,
+): { readonly done: DoneRequest; readonly bytes: Uint8Array } {
+  const words: Uint8Array[] = [];
+  for (let i = 0; i < args.count; i++) words.push(args.bytes.slice(args.start(i), args.end(i)));
+  const bytes = encodeRequest(words);
+  const done: DoneRequest = {
+    usecs: 0,
+    stages: {},
+    command,
+    args: shownArguments(command, bytes),
+    database,
+    client: remote,
+    clientName: info.name,
+    user: user.name,
+    server: "",
+    slot: -1,
+    requestBytes: bytes.length,
+    replyBytes,
+    end: "answered",
+  };
+  return { done, bytes };
+}
