@@ -100,7 +100,7 @@ export type FiguresSpan = "1h" | "24h" | "7d";
 export interface FiguresView {
   readonly step_ms: number;
   readonly at: readonly number[];
-  /** By name: `ops`, `p50_ms`, `p99_ms`, `sessions`, `clients`, `keys`, `memory_bytes`, `lag_bytes`. */
+  /** By name: `ops`, `p50_ms`, `p99_ms`, `errors`, `failures`, `sessions`, `clients`, `keys`, `memory_bytes`, `lag_bytes`. */
   readonly figures: Readonly<Record<string, readonly (number | null)[]>>;
 }
 
@@ -218,6 +218,10 @@ export interface ProxyView {
   readonly ops: number | null;
   readonly p50_ms: number | null;
   readonly p99_ms: number | null;
+  /** Answers that were errors, each second. */
+  readonly errors: number | null;
+  /** Requests that the proxy failed itself, each second: no server, lost connection, deadline. */
+  readonly failures: number | null;
   readonly sessions: number | null;
   readonly memory_bytes: number | null;
   /** How long its table has been without anybody to change it. */

@@ -32,6 +32,12 @@ export interface ProxyDetail {
   readonly command_line: readonly string[];
 }
 
+/** What `GET /commands` of a proxy answers. */
+export interface ProxyCommands {
+  /** Since the process started; percentiles of the last one to two minutes. */
+  readonly commands: readonly CommandFigures[];
+}
+
 /** A command since the process started. */
 export interface CommandFigures {
   readonly name: string;

@@ -17,6 +17,9 @@ export interface ProxyStats {
   readonly users?: "file" | "store";
   /** Requests answered, error replies included. */
   readonly ops: number;
+  /** Answers that were errors, and requests that the proxy failed itself; older: left out. */
+  readonly errors?: number;
+  readonly failures?: number;
   /** Requests by the time they took; older: left out. */
   readonly times?: TimeCounts;
   /** Connected clients. */

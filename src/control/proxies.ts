@@ -4,8 +4,6 @@
  * @module
  */
 
-import type { ProxyDetail } from "../api/detail_view.ts";
-import type { SlowLogAnswer } from "../api/slow_log.ts";
 import type { Secret } from "../base/secret.ts";
 import { productFetch } from "../api/product_http.ts";
 import type { ProxyStats, Sighting } from "../api/proxy_stats.ts";
@@ -135,37 +133,6 @@ export async function proxyVars(proxy: ProxyRecord): Promise<unknown> {
   return await (await get(proxy, "/debug/vars")).json();
 }
 
-/**
- * What the page shows of one proxy.
- *
- * @throws {StoreError} When it does not answer; the message says why.
- */
-export async function proxyDetail(proxy: ProxyRecord): Promise<ProxyDetail> {
-  try {
-    const [answer, vars] = await Promise.all([askProxy(proxy), proxyVars(proxy)]);
-    const { cmdline = [], router: { cmds = [] } = {} } = vars as ProxyVars;
-    return {
-      at: Date.now(),
-      commands: cmds.map(({ cmd, calls, usecs }) => ({
-        ...{ name: cmd.toLowerCase(), calls, usecs, failed: null },
-        ...{ p50_usecs: null, p99_usecs: null },
-      })),
-      backends: answer.kind === "ours" ? answer.stats.backends : [],
-      command_line: cmdline,
-    };
-  } catch (error) {
-    throw new StoreError(`proxy ${proxy.id} does not answer: ${causeOfFetch(error)}`);
-  }
-}
-
-/** The part of `/debug/vars` that is used here. */
-interface ProxyVars {
-  readonly cmdline?: readonly string[];
-  readonly router?: {
-    readonly cmds?: readonly { cmd: string; calls: number; usecs: number }[];
-  };
-}
-
 /** What a proxy that is late waits for, in words. */
 export async function reasonOf(proxy: ProxyRecord): Promise<string> {
   let answer: ProxyAnswer;
@@ -218,16 +185,22 @@ export async function isMute(proxy: ProxyRecord): Promise<boolean> {
 }
 
 /**
- * The slow requests of a proxy.
+ * What a proxy tells only those who may see what its clients have sent, and what is for everybody.
  *
  * @param token What the proxy may want to see.
+ * @returns undefined: it is an older one, or Codis 2.0's, and has no such path.
  * @throws {Error} When it does not answer, or does not tell us; the message says why.
  */
-export async function askSlowLog(proxy: ProxyRecord, token?: Secret): Promise<SlowLogAnswer> {
+export async function askPrivately<T>(
+  proxy: ProxyRecord,
+  path: string,
+  token?: Secret,
+): Promise<T | undefined> {
   const headers = token?.isSet ? { authorization: `Bearer ${token.reveal()}` } : {};
-  const response = await get(proxy, "/slowlog", ANSWER_MS, headers);
-  if (response.ok) return await response.json() as SlowLogAnswer;
+  const response = await get(proxy, path, ANSWER_MS, headers);
+  if (response.ok) return await response.json() as T;
   const text = (await response.text()).trim();
+  if (response.status === 404) return undefined;
   throw new Error(`it answers with status ${response.status}: ${text.slice(0, 200)}`);
 }
 

@@ -7,6 +7,7 @@
 import type { CommandFigures, ServerDetail, SlowCommand } from "../api/detail_view.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { readInfo, type RedisInfo } from "../redis/info.ts";
+import { clientFields, namedFields } from "../resp/client_list.ts";
 import { RedisError, type RedisValue, replyText } from "../redis/reply.ts";
 
 /** Connections that are told at most. */
@@ -75,8 +76,8 @@ export function commandsIn(info: RedisInfo): CommandFigures[] {
   const commands = Object.entries(info).flatMap(([field, text]) => {
     if (!field.startsWith(STATS)) return [];
     const name = field.slice(STATS.length);
-    const stats = fieldsOf(text, ",");
-    const times = fieldsOf(info[`${PERCENTILES}${name}`] ?? "", ",");
+    const stats = namedFields(text, ",");
+    const times = namedFields(info[`${PERCENTILES}${name}`] ?? "", ",");
     const number = (value: string | undefined) => value === undefined ? null : Number(value);
     return [{
       name: name.replace("|", " "),
@@ -93,17 +94,8 @@ export function commandsIn(info: RedisInfo): CommandFigures[] {
 /** Connections of CLIENT LIST, by how long they have been idle. */
 export function connectionsIn(list: string): Record<string, string>[] {
   return list.split("\n").filter((line) => line.trim() !== "")
-    .map((line) => fieldsOf(line.trim(), " "))
+    .map(clientFields)
     .sort((a, b) => Number(a["idle"]) - Number(b["idle"]));
-}
-
-function fieldsOf(text: string, separator: string): Record<string, string> {
-  return Object.fromEntries(
-    text.split(separator).map((part) => {
-      const equals = part.indexOf("=");
-      return [part.slice(0, equals), part.slice(equals + 1)];
-    }).filter(([name]) => name !== ""),
-  );
 }
 
 /** The settings by name, without passwords. */

@@ -24,6 +24,7 @@ import attention from "./page/attention.js" with { type: "text" };
 import chart from "./page/chart.js" with { type: "text" };
 import cluster from "./page/cluster.js" with { type: "text" };
 import colour from "./page/colour.js" with { type: "text" };
+import connections from "./page/connections.js" with { type: "text" };
 import detailParts from "./page/detail_parts.js" with { type: "text" };
 import elements from "./page/elements.js" with { type: "text" };
 import format from "./page/format.js" with { type: "text" };
@@ -99,6 +100,7 @@ const FILES: Readonly<Record<string, string>> = {
   "chart.js": chart,
   "cluster.js": cluster,
   "colour.js": colour,
+  "connections.js": connections,
   "detail_parts.js": detailParts,
   "elements.js": elements,
   "format.js": format,

@@ -13,7 +13,7 @@ import type { ServerMonitor } from "./servers.ts";
 export function figuresOf(
   groups: readonly GroupRecord[],
   servers: Pick<ServerMonitor, "view">,
-  proxies: Pick<ProxyMonitor, "views" | "ops" | "sessions" | "percentileMs">,
+  proxies: Pick<ProxyMonitor, "views" | "ops" | "errors" | "sessions" | "percentileMs">,
 ): Figures {
   const figures = new Map<string, Record<string, number | null>>();
   let keys: number | null = null;
@@ -38,12 +38,21 @@ export function figuresOf(
     keys = plus(keys, first?.keys ?? null);
     memory = plus(memory, first?.memory_bytes ?? null);
   }
-  for (const { id, ops, p50_ms, p99_ms, sessions, memory_bytes } of proxies.views()) {
-    figures.set(`proxy/${id}`, { ops, p50_ms, p99_ms, sessions, memory_bytes });
+  for (const { id, ops, p50_ms, p99_ms, errors, failures, ...more } of proxies.views()) {
+    const { sessions, memory_bytes } = more;
+    figures.set(`proxy/${id}`, { ops, p50_ms, p99_ms, errors, failures, sessions, memory_bytes });
   }
   const [p50_ms, p99_ms] = [proxies.percentileMs(0.5), proxies.percentileMs(0.99)];
   const { ops, sessions } = proxies;
-  figures.set("cluster", { ops, p50_ms, p99_ms, sessions, keys, memory_bytes: memory });
+  figures.set("cluster", {
+    ops,
+    ...proxies.errors,
+    p50_ms,
+    p99_ms,
+    sessions,
+    keys,
+    memory_bytes: memory,
+  });
   return figures;
 }
 

@@ -33,6 +33,9 @@ interface MonitoredProxy {
   atMs: number;
   /** Requests per second since the answer before; null while there is only one. */
   ops: number | null;
+  /** Answers that were errors, and requests that the proxy failed, per second since the answer before. */
+  errors: number | null;
+  failures: number | null;
   /** Requests by latency, since the answer before. */
   latency: TimeCounts;
   /** Requests per second of each slot, since the answer before. */
@@ -92,7 +95,7 @@ export class ProxyMonitor {
       kind: isSameLife ? before?.kind : undefined,
       problem: "",
       atMs: this.#timers.nowMs(),
-      ops: null,
+      ...{ ops: null, errors: null, failures: null },
       latency: [],
       slotOps: [],
       reads: new Map(),
@@ -113,6 +116,15 @@ export class ProxyMonitor {
   /** Requests per second over all proxies. */
   get ops(): number {
     return [...this.#proxies.values()].reduce((sum, { ops }) => sum + (ops ?? 0), 0);
+  }
+
+  /** Errors per second over all proxies that report them. */
+  get errors(): { errors: number | null; failures: number | null } {
+    const known = [...this.#proxies.values()].filter(({ errors }) => errors !== null);
+    if (known.length === 0) return { errors: null, failures: null };
+    const sum = (figure: "errors" | "failures") =>
+      known.reduce((total, proxy) => total + (proxy[figure] ?? 0), 0);
+    return { errors: sum("errors"), failures: sum("failures") };
   }
 
   /** Clients of all proxies that report them. */
@@ -267,7 +279,8 @@ export class ProxyMonitor {
   }
 }
 
-function viewOf({ record, answer, problem, ops, latency }: MonitoredProxy): ProxyView {
+function viewOf(proxy: MonitoredProxy): ProxyView {
+  const { record, answer, problem, ops, errors, failures, latency } = proxy;
   const stats = answer?.kind === "ours" ? answer.stats : undefined;
   const { id, addr, debug_var_addr, state, pid, start_at } = record;
   return {
@@ -278,6 +291,7 @@ function viewOf({ record, answer, problem, ops, latency }: MonitoredProxy): Prox
     ops,
     p50_ms: percentileMs(latency, 0.5),
     p99_ms: percentileMs(latency, 0.99),
+    ...{ errors, failures },
     sessions: stats?.sessions ?? null,
     memory_bytes: stats?.memory_bytes ?? null,
     stale_seconds: stats?.stale_seconds ?? null,
@@ -293,6 +307,10 @@ function compare(before: MonitoredProxy, now: MonitoredProxy): void {
   const perSecond = (first: number, second: number) => Math.max(0, (second - first) / seconds);
   if (a.kind === "ours" && b.kind === "ours") {
     now.ops = Math.round(perSecond(a.stats.ops, b.stats.ops));
+    if (a.stats.errors !== undefined && b.stats.errors !== undefined) {
+      now.errors = perSecond(a.stats.errors, b.stats.errors);
+      now.failures = perSecond(a.stats.failures ?? 0, b.stats.failures ?? 0);
+    }
     now.latency = countsSince(b.stats.times ?? [], a.stats.times ?? []);
     now.slotOps = b.stats.slot_requests.map((count, slotId) =>
       perSecond(a.stats.slot_requests[slotId] ?? 0, count)

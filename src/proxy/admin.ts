@@ -15,6 +15,8 @@ import type { ProxyRecord } from "../model/proxy.ts";
 import type { DataPlane } from "./workers/data_plane.ts";
 import { type Build, debugVars } from "./debug_vars.ts";
 import { proxyMetrics } from "./metrics/metrics.ts";
+import { clientsQuery } from "../api/proxy_clients.ts";
+import { clientsAnswer, commandsAnswer } from "./detail_answers.ts";
 import { slowLogAnswer } from "./slow_log_answer.ts";
 import { proxyStats } from "./proxy_stats.ts";
 
@@ -69,6 +71,12 @@ const ROUTES: Readonly<Record<string, Route>> = {
       json(proxyStats((await plane.stats()).sum, build.version, staleSeconds(), users)),
   },
   "/sighting": { methods: ["GET"], handle: sighting },
+  "/commands": {
+    methods: ["GET"],
+    handle: async ({ plane }) =>
+      json(commandsAnswer((await plane.stats()).sum.commands, performance.now())),
+  },
+  "/clients": { methods: ["GET"], isPrivate: true, handle: clients },
   "/slowlog": { methods: ["GET"], isPrivate: true, handle: slowLog },
   "/metrics": { methods: ["GET"], handle: metrics },
   "/debug/vars": {
@@ -161,6 +169,15 @@ async function slots({ plane }: AdminSubject): Promise<Response> {
 /** The slow requests of all workers, the newest first, and what LATENCY tells. */
 async function slowLog({ plane }: AdminSubject): Promise<Response> {
   return json(slowLogAnswer(await plane.slowLog({})));
+}
+
+/** Some of the clients, as CLIENT LIST describes them. */
+async function clients({ plane }: AdminSubject, { searchParams }: URL): Promise<Response> {
+  const query = clientsQuery(searchParams);
+  if ("rule" in query) {
+    return text(`${query.field} = "${query.value}": must be ${query.rule}\n`, 400);
+  }
+  return json(clientsAnswer(await plane.searchClients(query)));
 }
 
 async function metrics(subject: AdminSubject): Promise<Response> {

@@ -27,6 +27,8 @@ export function proxyStats(
     follows_rules: true,
     users,
     ops: totalCalls(stats),
+    errors: sumOf(stats.commands, "errors"),
+    failures: sumOf(stats.commands, "failures"),
     times: allTimes(stats),
     sessions: stats.sessions,
     memory_bytes: Deno.memoryUsage().rss,
@@ -51,6 +53,10 @@ export function proxyStats(
       }]
     ),
   };
+}
+
+function sumOf(commands: StatsSnapshot["commands"], counter: "errors" | "failures"): number {
+  return commands.reduce((sum, command) => sum + command[counter], 0);
 }
 
 function readsOf({ servers, replicas }: StatsSnapshot): ReadStats[] {

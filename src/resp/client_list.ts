@@ -31,6 +31,21 @@ const RESTORES = new Set([
 /** Commands on such a connection before the first key; other clients send them, too. */
 const GREETINGS = new Set(["null", "auth", "select", "asking"]);
 
+/** Every field of a line of CLIENT LIST, `name=value name=value`. */
+export function clientFields(line: string): Record<string, string> {
+  return namedFields(line.trim(), " ");
+}
+
+/** The fields of a text like `calls=1,usec=2`. */
+export function namedFields(text: string, separator: string): Record<string, string> {
+  return Object.fromEntries(
+    text.split(separator).map((part) => {
+      const equals = part.indexOf("=");
+      return [part.slice(0, equals), part.slice(equals + 1)];
+    }).filter(([name]) => name !== ""),
+  );
+}
+
 /** Reads the reply of CLIENT LIST; skips lines without an id. */
 export function parseClientList(text: string): ClientLine[] {
   return text.split("\n").flatMap((line) => {

@@ -99,7 +99,7 @@ async function showsOverview(place: Place): Promise<void> {
   assertEquals(await tab.page.locator(".charts canvas").count(), 3);
   await button(tab, "7 d").press("Enter");
   await tab.page.waitForSelector('.charts [aria-label="Memory, the last 7 days"] canvas');
-  assertEquals(await tab.page.locator(".charts canvas").count(), 4);
+  assertEquals(await tab.page.locator(".charts canvas").count(), 5);
   const words = (await tab.page.locator(".topology svg").getAttribute("aria-label"))!;
   assertStringIncludes(words, `${whole(view.sessions)} clients send ${short(view.ops)} requests/s`);
   assertStringIncludes(words, "Broken: proxy_26 (no answer within 2 s).");
@@ -253,7 +253,17 @@ async function showsOne(place: Place): Promise<void> {
   for (const word of ["10.1.0.1:19000", "10.0.1.1:6379", "codis-proxy proxy -c", "GET user:1"]) {
     assertStringIncludes(proxy, word);
   }
-  assertEquals(await tab.page.locator(".detail .chart").count(), 4);
+  assertEquals(await tab.page.locator(".detail .chart").count(), 5);
+  // Of very many clients, those that are looked for.
+  const clients = tab.page.locator('.card:has(> [aria-label="Clients"])');
+  await clients.getByText("50 of 12\u202f000 clients").waitFor();
+  await clients.getByRole("button", { name: "Memory" }).press("Enter");
+  await clients.getByText("tot-mem-1ioredis").waitFor();
+  assertEquals(await clients.locator('th[aria-sort="descending"]').innerText(), "Memory▼");
+  await clients.getByLabel("Find in Clients").fill("shop");
+  await clients.getByText("3 of 3 that match, of 12\u202f000 clients").waitFor();
+  const asked = "/api/proxy/proxy_1/clients?by=tot-mem&search=shop&limit=50";
+  assert(place.server.addresses.includes(asked));
   await turnTo(tab, "proxies/gone");
   await tab.page.getByText("No proxy has this name").waitFor();
   await turnTo(tab, "groups/1.2.3.4:5");
@@ -810,7 +820,11 @@ async function outlivesTheDashboard(place: Place): Promise<void> {
   server.isDown = true;
   await tab.page.getByText("No data from the dashboard").waitFor();
   assertEquals(await tab.text(".tiles"), shown);
-  await until(() => tab.ask("getComputedStyle(document.querySelector('main')).opacity < 0.6"));
+  await tab.page.waitForSelector("main.stale");
+  assertEquals(
+    await tab.ask("getComputedStyle(document.querySelector('main')).filter"),
+    "grayscale(1)",
+  );
   server.isDown = false;
   server.refusal = { status: 503, body: { error: "stands by", leader: "10.1.0.7:18087" } };
   await tab.page.getByRole("link", { name: "Go to 10.1.0.7:18087" }).waitFor();

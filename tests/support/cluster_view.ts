@@ -123,6 +123,7 @@ export const VIEW: ClusterView = {
     ops: 1234.4,
     p50_ms: 0.2,
     p99_ms: 0.9,
+    ...{ errors: 0, failures: 0 },
     sessions: 50,
     memory_bytes: 80 * 1024 ** 2,
     stale_seconds: 0,

@@ -97,6 +97,7 @@ export class FakeWorker implements Thread {
       drainSessions: () => Promise.resolve(tell("drain")),
       stats: () => this.#stats(),
       listClients: () => `client of ${this.start.index}\n`,
+      searchClients: () => ({ total: 0, matching: 0, first: [] }),
       killClients: () => 1,
       pause: (mode, ms) => tell(`pause ${mode} ${Math.ceil(ms / 1000)}`),
       watchedElsewhere: () => {},

@@ -91,6 +91,8 @@ function proxy(i: number, second: number): ProxyView {
     ops: i === 25 ? null : Math.round(20_000 * chance(i, second)),
     p50_ms: i === 25 ? null : 0.2 + 0.2 * chance(i, second + 1),
     p99_ms: i === 25 ? null : 0.6 + 2 * chance(i, second + 2),
+    errors: i === 25 ? null : Math.round(10 * chance(i, second + 3)) / 10,
+    failures: i === 25 ? null : 0,
     sessions: i === 25 ? null : 100 + Math.round(300 * chance(i, 5)),
     memory_bytes: i === 25 ? null : Math.round(90_000_000 * (1 + chance(i, 6))),
     stale_seconds: i === 25 ? null : isStale ? 40 + second : 0,

@@ -8,6 +8,7 @@
 import type { ClusterView, FiguresSpan, FiguresView } from "../../src/api/cluster_view.ts";
 import { SPANS } from "../../src/monitor/figure_ring.ts";
 import type { ProxyDetail, ServerDetail } from "../../src/api/detail_view.ts";
+import type { ClientsAnswer } from "../../src/api/proxy_clients.ts";
 import type { EventsAnswer } from "../../src/api/answers.ts";
 import type { SlowRequestEntry } from "../../src/api/slow_log.ts";
 import type { OutageEvent } from "../../src/model/outage_event.ts";
@@ -109,6 +110,9 @@ export class PageServer implements AsyncDisposable {
       return Response.json(madeUpHistory(new URL(request.url).searchParams, this.view().at));
     }
     if (pathname.endsWith("/detail")) return Response.json(madeUpDetail(this.view().at));
+    if (pathname.endsWith("/clients")) {
+      return Response.json(madeUpClients(new URL(request.url).searchParams));
+    }
     if (pathname === "/api/slowlog") return Response.json(SLOW_LOG);
     if (pathname === "/api/audit") return Response.json({ entries: AUDIT });
     if (pathname === "/api/login") return Response.json({ msg: "OK", ret: 0 });
@@ -156,7 +160,11 @@ function madeUpHistory(asked: URLSearchParams, now: number): FiguresView {
   const kind = of.split("/")[0];
   const figures = {
     ...all,
-    ...kind === "cluster" || kind === "proxy" ? { p50_ms: wave(0.4), p99_ms: wave(1.5) } : {},
+    ...kind === "cluster" || kind === "proxy"
+      ? {
+        ...{ p50_ms: wave(0.4), p99_ms: wave(1.5), errors: wave(3), failures: wave(0.2) },
+      }
+      : {},
     ...kind === "proxy" ? { sessions: wave(200) } : { keys: wave(1_000_000) },
     ...kind === "group" || kind === "server" ? { lag_bytes: wave(2_000) } : {},
     ...kind === "server" ? { clients: wave(30) } : {},
@@ -195,6 +203,22 @@ function madeUpDetail(at: number): ServerDetail & ProxyDetail {
     }],
     backends: [{ addr: "10.0.1.1:6379", state: "up", in_flight: 3, private_connections: 2 }],
     command_line: ["codis-proxy", "proxy", "-c", "config.ini"],
+  };
+}
+
+/** Of 12 000 clients, those that were asked for. */
+function madeUpClients(asked: URLSearchParams): ClientsAnswer {
+  const matching = asked.has("search") ? 3 : 12_000;
+  const client = (i: number) => ({
+    ...{ id: `${i}`, addr: `10.2.0.${i}:5${i}000`, name: `${asked.get("by")}-${i}`, user: "app" },
+    ...{ db: "0", cmd: "get", idle: `${i}`, age: "3600", flags: i === 1 ? "b" : "N" },
+    ...{ qbuf: "0", obl: "128", omem: "0", "tot-mem": "2176" },
+    ...{ "lib-name": "ioredis", "lib-ver": "6.0.0" },
+  });
+  const shown = Math.min(matching, Number(asked.get("limit")));
+  return {
+    ...{ total: 12_000, matching },
+    clients: Array.from({ length: shown }, (_, i) => client(i + 1)),
   };
 }
 

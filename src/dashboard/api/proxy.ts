@@ -4,9 +4,11 @@
  * @module
  */
 
-import { proxyDetail, proxyVars, setProxyState } from "../../control/proxies.ts";
+import { proxyVars, setProxyState } from "../../control/proxies.ts";
+import { proxyClients, proxyDetail } from "../../control/proxy_detail.ts";
 import { InputError } from "../../control/errors.ts";
-import { PROXY_STATES } from "../../model/proxy.ts";
+import { clientsQuery } from "../../api/proxy_clients.ts";
+import { PROXY_STATES, type ProxyRecord } from "../../model/proxy.ts";
 import { loadProxies, loadProxy } from "../../store/proxies.ts";
 import { StoreError } from "../../store/store.ts";
 import { nameIn, readBody, wordIn } from "../input.ts";
@@ -16,17 +18,25 @@ import { type ApiRoute, type Call, change, read } from "./route.ts";
 export const PROXY_ROUTES: readonly ApiRoute[] = [
   read("/api/proxy/list", ({ dashboard }) => loadProxies(dashboard.store)),
   read("/api/proxy/debug/vars", getVars),
-  read("/api/proxy/:id/detail", async ({ dashboard, words }) => {
-    const proxy = await loadProxy(dashboard.store, words.id);
-    if (proxy === undefined) throw new InputError("id", "the name of a proxy", words.id);
-    return await proxyDetail(proxy);
-  }),
+  read("/api/proxy/:id/detail", async (call) => await proxyDetail(await proxyOf(call))),
+  // Who its clients are, and what they send, is not for everybody who may look at the cluster.
+  read("/api/proxy/:id/clients", async (call) => {
+    const query = clientsQuery(call.url.searchParams);
+    if ("rule" in query) throw new InputError(query.field, query.rule, query.value);
+    return await proxyClients(await proxyOf(call), query, call.dashboard.proxyToken);
+  }, "operator"),
   change("POST", "/api/proxy", async ({ dashboard, request }) => {
     const body = await readBody(request);
     const state = wordIn(body, "state", PROXY_STATES);
     await setProxyState(dashboard, nameIn(body, "id"), state);
   }),
 ];
+
+async function proxyOf({ dashboard, words }: Call<"id">): Promise<ProxyRecord> {
+  const proxy = await loadProxy(dashboard.store, words.id);
+  if (proxy === undefined) throw new InputError("id", "the name of a proxy", words.id);
+  return proxy;
+}
 
 async function getVars({ dashboard }: Call): Promise<Record<string, unknown>> {
   const proxies = await loadProxies(dashboard.store);

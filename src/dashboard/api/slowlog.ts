@@ -5,7 +5,8 @@
  */
 
 import type { SlowLogAnswer, SlowRequestEntry } from "../../api/slow_log.ts";
-import { askSlowLog, causeOfFetch } from "../../control/proxies.ts";
+import { causeOfFetch } from "../../control/proxies.ts";
+import { askSlowLog } from "../../control/proxy_detail.ts";
 import { loadProxies } from "../../store/proxies.ts";
 import { integerOfText } from "../input.ts";
 import { type ApiRoute, type Call, read } from "./route.ts";

@@ -6,7 +6,7 @@
 
 /// <reference lib="dom" />
 import { useRef, useState } from "./preact_hooks.js";
-import { Empty } from "./elements.js";
+import { Empty, Search } from "./elements.js";
 import { counted, millis, short, UNKNOWN, whole } from "./format.js";
 import { html } from "./html.js";
 
@@ -125,15 +125,7 @@ export function Pairs({ title, pairs }) {
     <section class="card">
       <div class="card-head">
         <h2>${title}</h2>
-        <input
-          type="search"
-          class="narrow"
-          aria-label=${`Find in ${title}`}
-          placeholder="Find"
-          value=${search}
-          onInput=${(/** @type {InputEvent} */ event) =>
-            setSearch(/** @type {HTMLInputElement} */ (event.target).value)}
-        />
+        <${Search} label=${`Find in ${title}`} value=${search} onInput=${setSearch} />
       </div>
       <div class="scrolled" tabindex="0" role="region" aria-label=${title}>
         <table class="plain">

@@ -132,6 +132,58 @@ export function Choice({ name, label, value, all, options, onChange }) {
 }
 
 /**
+ * A field for a search.
+ *
+ * @param {{ label: string, value: string, onInput: (value: string) => void }} props
+ */
+export function Search({ label, value, onInput }) {
+  return html`
+    <input
+      type="search"
+      class="narrow"
+      aria-label=${label}
+      placeholder="Find"
+      value=${value}
+      onInput=${(/** @type {InputEvent} */ event) =>
+        onInput(/** @type {HTMLInputElement} */ (event.target).value)}
+    />
+  `;
+}
+
+/**
+ * The head of a column by which a table can be sorted.
+ *
+ * @template {string} Column
+ * @param {{
+ *   name: Column,
+ *   title: string,
+ *   className?: string,
+ *   isDownFirst?: boolean,
+ *   order: { column: Column, isDown: boolean },
+ *   onOrder: (order: { column: Column, isDown: boolean }) => void,
+ * }} props `isDownFirst`: whether the highest value comes first at first.
+ */
+export function SortHead({ name, title, className = "", isDownFirst = false, order, onOrder }) {
+  const { column, isDown } = order;
+  const isChosen = name === column;
+  return html`
+    <th
+      scope="col"
+      class=${className}
+      aria-sort=${isChosen ? isDown ? "descending" : "ascending" : undefined}
+    >
+      <button
+        type="button"
+        class="sort"
+        onClick=${() => onOrder({ column: name, isDown: isChosen ? !isDown : isDownFirst })}
+      >
+        ${title}<span aria-hidden="true">${isChosen ? isDown ? "▼" : "▲" : ""}</span>
+      </button>
+    </th>
+  `;
+}
+
+/**
  * The text of an empty list.
  *
  * @param {{ children?: unknown }} props

@@ -8,7 +8,7 @@
 import { useState } from "./preact_hooks.js";
 import { goTo } from "./address.js";
 import { ownerColour } from "./colour.js";
-import { Badge, MemoryBar, Unchanged } from "./elements.js";
+import { Badge, MemoryBar, SortHead, Unchanged } from "./elements.js";
 import { bytes, short, UNKNOWN, whole } from "./format.js";
 import { html } from "./html.js";
 
@@ -143,37 +143,28 @@ export function sortedGroups(rows, column, isDown) {
  * }} props `most`: the memory of the fullest server, in bytes. `open`: the number of the group that is.
  */
 export function GroupList({ groups, most, open, draw }) {
-  const [{ column, isDown }, setOrder] = useState(
+  const [order, setOrder] = useState(
     /** @type {() => { column: Column, isDown: boolean }} */ (() => ({
       column: "id",
       isDown: false,
     })),
   );
   const byId = new Map(groups.map((group) => [group.id, group]));
-  const rows = sortedGroups(groups.map(groupFigures), column, isDown);
+  const rows = sortedGroups(groups.map(groupFigures), order.column, order.isDown);
   return html`
     <table class="compact">
       <thead>
         <tr>
-          ${COLUMNS.map(([name, title, isNumber, isDownFirst]) => {
-            const isChosen = name === column;
-            return html`
-              <th
+          ${COLUMNS.map(([name, title, isNumber, isDownFirst]) =>
+            html`
+              <${SortHead}
                 key=${name}
-                scope="col"
-                class=${`${name}${isNumber ? " number" : ""}`}
-                aria-sort=${isChosen ? isDown ? "descending" : "ascending" : undefined}
-              >
-                <button
-                  type="button"
-                  onClick=${() =>
-                    setOrder({ column: name, isDown: isChosen ? !isDown : isDownFirst })}
-                >
-                  ${title}<span aria-hidden="true">${isChosen ? isDown ? "▼" : "▲" : ""}</span>
-                </button>
-              </th>
-            `;
-          })}
+                ...${{ name, title, isDownFirst, order }}
+                className=${`${name}${isNumber ? " number" : ""}`}
+                onOrder=${setOrder}
+              />
+            `
+          )}
         </tr>
       </thead>
       <tbody>

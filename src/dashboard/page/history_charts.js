@@ -34,6 +34,11 @@ const SPAN_NAMES = [
  * @property {readonly (readonly [figure: string, label: string, colour: string])[]} lines
  */
 
+/** @param {number | null} value */
+function perSecond(value) {
+  return value === null || value === 0 || value >= 10 ? short(value) : value.toFixed(1);
+}
+
 /** Every chart there is; what a subject has no figures of is left out. @type {readonly ChartOf[]} */
 const CHARTS = [
   {
@@ -44,6 +49,11 @@ const CHARTS = [
     title: "Latency",
     ...{ format: millis, isWhole: false },
     lines: [["p50_ms", "p50", "--line-2"], ["p99_ms", "p99, the highest", "--line-3"]],
+  },
+  {
+    title: "Errors per second",
+    ...{ format: perSecond, isWhole: false },
+    lines: [["errors", "error replies", "--line-3"], ["failures", "failed by the proxy", "--bad"]],
   },
   {
     title: "Memory",

@@ -8,6 +8,8 @@
 import { useEffect, useState } from "./preact_hooks.js";
 import { send } from "./api.js";
 
+/** @import { ApiError } from "./api.js" */
+
 /** Time between two questions, in milliseconds. */
 const PERIOD_MS = 2000;
 
@@ -20,7 +22,18 @@ const PERIOD_MS = 2000;
  * @returns {T | null}
  */
 export function usePolled(path, periodMs = PERIOD_MS) {
-  const [answer, setAnswer] = useState(/** @type {T | null} */ (null));
+  return /** @type {T | null} */ (useAnswer(path, periodMs).answer);
+}
+
+/**
+ * The newest answer as with {@linkcode usePolled}, and why there is no newer one; `""`: there is.
+ *
+ * @param {string} path
+ * @param {number} periodMs
+ * @returns {{ answer: any, problem: string }}
+ */
+export function useAnswer(path, periodMs) {
+  const [state, setState] = useState({ answer: null, problem: "" });
   useEffect(() => {
     let isOpen = true;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -28,9 +41,14 @@ export function usePolled(path, periodMs = PERIOD_MS) {
     const ask = async () => {
       if (!document.hidden) {
         try {
-          const next = await send({ method: "GET", path });
-          if (isOpen) setAnswer(next);
-        } catch { /* The line of the page's head says why. */ }
+          const answer = await send({ method: "GET", path });
+          if (isOpen) setState({ answer, problem: "" });
+        } catch (error) {
+          const { status, message } = /** @type {ApiError} */ (error);
+          // That the dashboard does not answer is said in the head of the page.
+          const problem = status === 0 ? "" : message;
+          if (isOpen) setState(({ answer }) => ({ answer, problem }));
+        }
       }
       if (isOpen) timer = setTimeout(ask, periodMs);
     };
@@ -40,5 +58,5 @@ export function usePolled(path, periodMs = PERIOD_MS) {
       clearTimeout(timer);
     };
   }, [path]);
-  return answer;
+  return state;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ProxyClients } from "./connections.js";
 import { Commands } from "./detail_parts.js";
 import { Badge, Empty } from "./elements.js";
 import { bytes, counted, millis, short, whole } from "./format.js";
@@ -51,6 +52,9 @@ export function ProxyPage({ view, id }) {
       ${is_reachable ? html`<${Inside} key=${id} id=${id} />` : html`
         <${Empty}>It does not answer, so nothing more is known.</${Empty}>
       `}
+      ${isOperator() && is_reachable
+        ? html`<${ProxyClients} key=${`clients ${id}`} id=${id} />`
+        : null}
       ${isOperator() ? html`<${SlowRequests} now=${view.at} proxyId=${id} />` : null}
     </div>
   `;

@@ -4,9 +4,10 @@
  * @module
  */
 
+import { ServerConnections } from "./connections.js";
 import { Commands, Pairs } from "./detail_parts.js";
 import { Badge, Empty } from "./elements.js";
-import { bytes, clockTime, counted, duration, millis, short, whole } from "./format.js";
+import { bytes, clockTime, duration, millis, short } from "./format.js";
 import { HistoryCharts } from "./history_charts.js";
 import { html } from "./html.js";
 import { usePolled } from "./polled.js";
@@ -17,8 +18,6 @@ import { isOperator } from "./who.js";
 
 /** Time between two questions, in milliseconds: the server works for the answer. */
 const PERIOD_MS = 5_000;
-/** Connections that are shown. */
-const CONNECTIONS_MAX = 50;
 /** Characters of a command that are shown. */
 const TEXT_MAX = 120;
 
@@ -68,7 +67,7 @@ function Inside({ addr, now }) {
     ${detail.problems.map((problem) => html`<p key=${problem} class="problem">${problem}</p>`)}
     <${Commands} reading=${detail} />
     <${SlowCommands} slow=${detail.slow} now=${now} />
-    <${Connections} detail=${detail} />
+    <${ServerConnections} detail=${detail} />
     <div class="columns">
       <${Pairs} title="INFO" pairs=${detail.info} />
       <${Pairs} title="Settings" pairs=${detail.settings} />
@@ -98,49 +97,6 @@ function SlowCommands({ slow, now }) {
           })}
         </ol>
       `}
-    </section>
-  `;
-}
-
-/** @param {{ detail: Detail }} props */
-function Connections({ detail: { connections, connection_count: count } }) {
-  const shown = connections.slice(0, CONNECTIONS_MAX);
-  return html`
-    <section class="card">
-      <h2>Connections</h2>
-      <div class="scrolled" tabindex="0" role="region" aria-label="Connections, the busiest first">
-        <table class="plain">
-          <thead>
-            <tr>
-              <th scope="col">From</th>
-              <th scope="col">Name</th>
-              <th scope="col">User</th>
-              <th scope="col">Last command</th>
-              <th scope="col" class="number">Idle</th>
-              <th scope="col" class="number">Age</th>
-              <th scope="col" class="number">Memory</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${shown.map((each) =>
-              html`
-                <tr key=${each["id"] ?? each["addr"]}>
-                  <th scope="row"><code>${each["addr"]}</code></th>
-                  <td>${each["name"]}</td>
-                  <td>${each["user"]}</td>
-                  <td>${each["cmd"]}</td>
-                  <td class="number">${duration(Number(each["idle"] ?? 0))}</td>
-                  <td class="number">${duration(Number(each["age"] ?? 0))}</td>
-                  <td class="number">${bytes(Number(each["tot-mem"] ?? each["omem"] ?? 0))}</td>
-                </tr>
-              `
-            )}
-          </tbody>
-        </table>
-      </div>
-      <p class="more">
-        ${whole(shown.length)} of ${counted(count, "connection")}, the last used ones first
-      </p>
     </section>
   `;
 }

@@ -13,7 +13,6 @@
 import { textOfBytes } from "../../acl/users.ts";
 import {
   bucketEndUs,
-  countsSince,
   PERCENTILES,
   percentileUs,
   sumCounts,
@@ -23,6 +22,7 @@ import {
 import { findByName } from "../../command/command_table.ts";
 import type { Labels, MetricSection, Sample } from "../../base/prometheus.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
+import { recentTimes } from "./recent_times.ts";
 import type { ProxyRow } from "./row.ts";
 
 /** Bounds of the buckets, in seconds. */
@@ -31,8 +31,6 @@ const BOUNDS = [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 
 const NAMED_COMMANDS_MAX = 20;
 /** What the others are counted as. */
 const OTHER_COMMANDS = "other";
-/** How long the percentiles look back at least, in milliseconds; twice as long at most. */
-const RECENT_MS = 60_000;
 
 /** The times of one command, server or user. */
 interface TimesRow {
@@ -93,28 +91,13 @@ function* bucketsOf(rows: readonly TimesRow[]): Generator<Sample> {
   }
 }
 
-/** What was counted a while ago, by metric and labels. */
-interface Earlier {
-  readonly atMs: number;
-  readonly times: ReadonlyMap<string, TimeCounts>;
-}
-const NOTHING: Earlier = { atMs: -Infinity, times: new Map() };
-/** By metric: the reading that percentiles begin with, and the one that will be next. */
-const readings = new Map<string, readonly [from: Earlier, next: Earlier]>();
-
 /** The samples of percentiles of the last one or two minutes. */
 function* percentilesOf(name: string, rows: readonly TimesRow[], nowMs: number): Generator<Sample> {
-  let [from, next] = readings.get(name) ?? [NOTHING, NOTHING];
-  if (nowMs - next.atMs >= RECENT_MS) {
-    const times = new Map(rows.map((row) => [JSON.stringify(row.labels), row.times]));
-    [from, next] = [next, { atMs: nowMs, times }];
-    readings.set(name, [from, next]);
-  }
-  for (const { labels, times } of rows) {
-    const recent = countsSince(times, from.times.get(JSON.stringify(labels)) ?? []);
+  const all = new Map(rows.map(({ labels, times }) => [JSON.stringify(labels), times]));
+  for (const [i, recent] of recentTimes(name, all, nowMs).entries()) {
     for (const quantile of PERCENTILES) {
       const usecs = percentileUs(recent, quantile);
-      if (usecs !== null) yield [{ ...labels, quantile }, usecs / 1e6];
+      if (usecs !== null) yield [{ ...rows[i]!.labels, quantile }, usecs / 1e6];
     }
   }
 }

@@ -17,6 +17,7 @@ import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { RouterLogins, RouterOptions, UserReads } from "../../router/options.ts";
 import type { LimitPlaces, UserTake } from "../../router/limits/limit_cells.ts";
+import type { ClientSearch, FoundClients } from "../../router/local/client_search.ts";
 import type { SlowLogOrder, SlowLogReading } from "../../router/slow_log/slow_log.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotTable } from "../../router/slot_table.ts";
@@ -111,6 +112,8 @@ export interface DataPlane extends SlotTable {
   heardReplicas(addr: string): Promise<number>;
   /** Tells the slow logs of all workers something; resolves with what each of them had before. */
   slowLog(order: SlowLogOrder): Promise<readonly SlowLogReading[]>;
+  /** Searches the clients of all workers. */
+  searchClients(search: ClientSearch): Promise<FoundClients>;
   /** Its stats; a worker that does not answer at once is in them as it was last seen. */
   stats(): Promise<PlaneStats>;
   /** Uses another certificate for connections that are made from now on. */

@@ -25,6 +25,11 @@ import { Router } from "../../router/router.ts";
 import { heardReplicasOf } from "../../router/slots/replication_info.ts";
 import { onlyWorker, type WorkerContext } from "../../router/worker_context.ts";
 import { LimitPlaces, type NamedLimits, type UserTake } from "../../router/limits/limit_cells.ts";
+import {
+  type ClientSearch,
+  type FoundClients,
+  searchClients,
+} from "../../router/local/client_search.ts";
 import type { SlowLogOrder, SlowLogReading } from "../../router/slow_log/slow_log.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { GroupServers, SlotFill } from "../../router/slot_table.ts";
@@ -241,6 +246,10 @@ export class LocalPlane implements DataPlane {
 
   slowLog(order: SlowLogOrder): Promise<readonly SlowLogReading[]> {
     return Promise.resolve([this.router.shared.orderSlowLog(order)]);
+  }
+
+  searchClients(search: ClientSearch): Promise<FoundClients> {
+    return Promise.resolve(searchClients(this.router.shared, search));
   }
 
   stats(): Promise<PlaneStats> {

@@ -18,6 +18,7 @@ import { RemoteCalls } from "../../base/remote_call.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import { invalidate } from "../../router/client/invalidation.ts";
 import type { Pause, PauseMode } from "../../router/client/pause.ts";
+import { searchClients } from "../../router/local/client_search.ts";
 import { killClients, listClients } from "../../router/local/client_filter.ts";
 import { unblockClient } from "../../router/local/client_unblock.ts";
 import { takeSnapshot } from "../../router/take_snapshot.ts";
@@ -73,6 +74,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     aclLog: (isReset) => plane.router.shared.aclLog.read(isReset),
     slowLog: (order) => plane.router.shared.orderSlowLog(order),
     listClients: (filter) => listClients(plane.router.shared, filter),
+    searchClients: (search) => searchClients(plane.router.shared, search),
     killClients: (filter) => killClients(plane.router.shared, filter),
     pause: (mode, ms) => setPause(plane.router.shared.pause, mode, ms),
     watchedElsewhere: (filters) => plane.router.shared.monitors.watchedElsewhere(filters),

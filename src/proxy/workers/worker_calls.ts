@@ -25,6 +25,7 @@ import type { ClientFilter } from "../../router/worker_context.ts";
 import type { FoundInScript } from "../../router/dispatch/script_texts.ts";
 import type { RouterLogins, UserReads } from "../../router/options.ts";
 import type { NamedLimits } from "../../router/limits/limit_cells.ts";
+import type { ClientSearch, FoundClients } from "../../router/local/client_search.ts";
 import type { SlowLogOrder, SlowLogReading } from "../../router/slow_log/slow_log.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
@@ -77,6 +78,7 @@ export interface WorkerCalls {
   /** Tells the worker's slow log something; returns what it had before. */
   slowLog(order: SlowLogOrder): SlowLogReading;
   listClients(filter: ClientFilter): string;
+  searchClients(search: ClientSearch): FoundClients;
   killClients(filter: ClientFilter): number;
   /** Pauses the clients, or no longer when the mode is null. */
   pause(mode: PauseMode | null, ms: number): void;

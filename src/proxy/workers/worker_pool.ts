@@ -33,6 +33,11 @@ import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { clientPasswords, type RouterLogins, type UserReads } from "../../router/options.ts";
 import { countedSoFar, sumSnapshots } from "../../router/stats_snapshot.ts";
 import { LimitPlaces, type UserTake } from "../../router/limits/limit_cells.ts";
+import {
+  type ClientSearch,
+  type FoundClients,
+  mergeFoundClients,
+} from "../../router/local/client_search.ts";
 import type { SlowLogOrder, SlowLogReading } from "../../router/slow_log/slow_log.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { GroupServers, SlotFill } from "../../router/slot_table.ts";
@@ -394,11 +399,16 @@ export class WorkerPool implements DataPlane {
 
   // -- stats --------------------------------------------------------------------------------
 
-  /** Calls that come while an answer is awaited get the same one. */
   slowLog(order: SlowLogOrder): Promise<readonly SlowLogReading[]> {
     return askEachWorker(this.#workers, (calls) => calls.call("slowLog", order));
   }
 
+  async searchClients(search: ClientSearch): Promise<FoundClients> {
+    const all = await askEachWorker(this.#workers, (calls) => calls.call("searchClients", search));
+    return mergeFoundClients(all, search);
+  }
+
+  /** Calls that come while an answer is awaited get the same one. */
   stats(): Promise<PlaneStats> {
     return this.#reading ??= this.#readStats().finally(() => this.#reading = undefined);
   }
