@@ -10,7 +10,7 @@ import { logEnd, logger, startLog, stopLog } from "../base/log.ts";
 import { loadConfig } from "../config/config.ts";
 import { ConfigError } from "../config/error.ts";
 import { defaultWorkers } from "../proxy/workers/open_data_plane.ts";
-import { runProxy } from "../proxy/proxy.ts";
+import { runProxy } from "../proxy/run_proxy.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { identifier, tlsToServers } from "./parts/redis_servers.ts";
