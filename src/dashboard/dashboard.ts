@@ -20,7 +20,7 @@ import { sleep } from "../base/sleep.ts";
 import { deadFences, loadFences } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
 import { createFolders, type Store } from "../store/store.ts";
-import { actionViews, keepNewestActions } from "../control/actions.ts";
+import { keepNewestActions } from "../control/actions.ts";
 import type { ClusterChange, Control } from "../control/control.ts";
 import { NotLeaderError, UnconfirmedError } from "../control/errors.ts";
 import type { OutageReport } from "../control/outages.ts";
@@ -57,11 +57,10 @@ import type { DashboardOptions } from "./dashboard_options.ts";
 import { OutageTrail } from "./outages/outage_trail.ts";
 import { dashboardMetrics } from "./metrics/metrics.ts";
 import type { FailoverCounts } from "./metrics/row.ts";
+import { wholeView } from "./whole_view.ts";
 
 /** Longest time that a Redis server may take to reply by default, in milliseconds. */
 const REPLY_MS = 5_000;
-/** Actions on the page. */
-const ACTIONS_SHOWN = 20;
 /** Actions that are kept: Codis 2.0 lets them pile up. */
 const ACTIONS_KEPT = 1_000;
 /** How long a request waits for this dashboard to take over, in milliseconds. */
@@ -311,36 +310,13 @@ export class Dashboard implements Control {
   }
 
   /** The whole cluster at this moment. */
-  async view(): Promise<ClusterView> {
-    const { store } = this;
-    const { coordinator, addr, version, failover, failoverAfterMs, needsToken } = this.#options;
-    return {
-      product: store.product,
-      version,
-      at: Date.now(),
-      coordinator: { kind: coordinator, state: store.coordinator.state },
-      dashboard: {
-        addr,
-        pid: Deno.pid,
-        started_at: this.#startedAt,
-        failover: this.sentinels.areThere ? "sentinel" : failover,
-        failover_after_seconds: failoverAfterMs / 1000,
-        needs_token: needsToken || this.access.records.areThere,
-        has_users: this.access.records.hasUsers,
-      },
-      ...monitoredView(this.monitor),
-      ...{ sentinels: this.sentinels.view(), open_outages: this.outages.open },
-      migrations: this.#migrations?.views() ?? [],
-      migration_totals: this.#migrations?.totals ?? null,
-      migrations_paused_since: this.#migrations?.paused?.since ?? null,
-      actions: await actionViews(
-        store,
-        (name) => this.#publisher.confirmer.afterMs(name),
-        ACTIONS_SHOWN,
-      ),
-      events: this.#events.newest,
-      change: this.#changes.current,
-    };
+  view(): Promise<ClusterView> {
+    const { access, monitor, sentinels, outages } = this;
+    return wholeView({
+      ...{ access, monitor, sentinels, outages, options: this.#options, events: this.#events },
+      ...{ startedAt: this.#startedAt, publisher: this.#publisher, changes: this.#changes },
+      migrations: this.#migrations,
+    });
   }
 
   /** What it measures, of itself and, while it leads, of the cluster. */
