@@ -20,6 +20,7 @@ import { slotCommands } from "./config/slot.ts";
 import { statusCommand } from "./config/status.ts";
 import { tokenCommands } from "./config/token.ts";
 import { userCommands } from "./config/user.ts";
+import { dumpCommand, restoreCommand } from "./config/dump.ts";
 import { dashboardCommand } from "./dashboard.ts";
 
 /** See the header. */
@@ -42,6 +43,8 @@ export const configCommands: CommandGroup = {
     eventsCommand,
     auditCommand,
     checkCommand,
+    dumpCommand,
+    restoreCommand,
     // codis-config has it by this name.
     dashboardCommand,
   ],

@@ -12,7 +12,8 @@ import type { ServerRecord } from "../model/server.ts";
 import { keysIn, readInfo, type RedisInfo, runIdIn } from "../redis/info.ts";
 import { RedisConnection } from "../redis/connection.ts";
 import { RedisError, replyText } from "../redis/reply.ts";
-import { type CheckResult, checkTree } from "../store/check.ts";
+import { checkTree } from "../store/check.ts";
+import type { Problem } from "../store/problem.ts";
 import type { FactsByAddr, ServerFacts } from "../store/decoded_tree.ts";
 import { type ProductTree, serverAddrs } from "../store/product_tree.ts";
 import { StoreError } from "../store/store.ts";
@@ -45,8 +46,15 @@ export interface ServerAuth {
   readonly tls?: TlsToServers | undefined;
 }
 
+/** A problem as `config check` and `GET /api/check` tell it. */
+export interface FoundProblem extends Omit<Problem, "repairs"> {
+  /** There, and true, when `config check --fix` repairs it. */
+  readonly fixable?: boolean;
+}
+
 /** What `config check` and `GET /api/check` find. */
-export interface CheckFindings extends CheckResult {
+export interface CheckFindings {
+  readonly problems: readonly FoundProblem[];
   /** Addresses of servers that did not answer, so that what they would say is not checked. */
   readonly silent_servers: readonly string[];
 }
@@ -62,7 +70,11 @@ export async function checkWithServers(
 ): Promise<CheckFindings> {
   const addrs = serverAddrs(tree);
   const facts = await askFacts(addrs, open);
-  return { ...checkTree(tree, facts), silent_servers: addrs.filter((addr) => !facts.has(addr)) };
+  const problems = checkTree(tree, facts).problems.map(({ repairs, ...problem }) => ({
+    ...problem,
+    ...repairs !== undefined && { fixable: true },
+  }));
+  return { problems, silent_servers: addrs.filter((addr) => !facts.has(addr)) };
 }
 
 /**

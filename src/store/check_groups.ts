@@ -4,9 +4,11 @@
  * @module
  */
 
+import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import { RecordError } from "../model/record.ts";
+import { encodeServer } from "../model/server.ts";
 import { decodeServerZones } from "../model/server_zone.ts";
-import type { DecodedTree, PlacedServer } from "./decoded_tree.ts";
+import type { DecodedTree, Named, PlacedServer } from "./decoded_tree.ts";
 import { CONFIG, errorAt, type Problem, warningAt } from "./problem.ts";
 
 /** A group that slots need has one master; no group has two. */
@@ -38,8 +40,10 @@ export function findMisplacedServers({ tree, servers }: DecodedTree): Problem[] 
     if (record.group_id !== groupId) wrong.push(`group_id is ${record.group_id}, not ${groupId}`);
     if (record.addr !== addr) wrong.push(`addr is "${record.addr}", not its name`);
     if (wrong.length === 0) return [];
+    const path = tree.paths.server(groupId, addr);
     const fix = "correct it in the coordinator";
-    return [errorAt(tree.paths.server(groupId, addr), wrong.join("; "), fix)];
+    const data = encodeServer({ ...record, group_id: groupId, addr });
+    return [errorAt(path, wrong.join("; "), fix, { path, data })];
   });
 }
 
@@ -67,22 +71,27 @@ export function findBadTasks({ tree, tasks, slotIds, groupIds }: DecodedTree): P
     if (!groupIds.has(new_group)) missing.push(`group ${new_group}`);
     if (missing.length === 0) return [];
     const problem = `a task for ${missing.join(" and ")}, which is not there`;
-    return [errorAt(tree.paths.migrateTask(name), problem, `${CONFIG} slot cancel ${name}`)];
+    const path = tree.paths.migrateTask(name);
+    return [errorAt(path, problem, `${CONFIG} slot cancel ${name}`, { path })];
   });
 }
 
 /** A slot has one task. */
 export function findDoubleTasks({ tree, tasks }: DecodedTree): Problem[] {
-  const first = new Map<number, string>();
-  return tasks.flatMap(({ name, record: { slot_id } }) => {
+  const first = new Map<number, Named<MigrateTaskRecord>>();
+  return tasks.flatMap((task) => {
+    const { name, record: { slot_id, new_group } } = task;
     const other = first.get(slot_id);
     if (other === undefined) {
-      first.set(slot_id, name);
+      first.set(slot_id, task);
       return [];
     }
-    const problem = `slot ${slot_id} has an earlier task, ${other}`;
+    const path = tree.paths.migrateTask(name);
+    const problem = `slot ${slot_id} has an earlier task, ${other.name}`;
     const fix = `${CONFIG} slot cancel ${name}, or the other one`;
-    return [warningAt(tree.paths.migrateTask(name), problem, fix)];
+    // Where both want the same, one does.
+    const repairs = other.record.new_group === new_group ? [{ path }] : [];
+    return [warningAt(path, problem, fix, ...repairs)];
   });
 }
 

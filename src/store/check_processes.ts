@@ -117,8 +117,9 @@ function listFirst(
   fix: string,
 ): Problem[] {
   if (names.length === 0) return [];
+  const repairs = names.map((name) => ({ path: pathOf(name) }));
   const others = names.length === 1 ? "" : ` (and ${names.length - 1} more)`;
-  return [warningAt(pathOf(names[0]!), `${problem}${others}`, fix)];
+  return [warningAt(pathOf(names[0]!), `${problem}${others}`, fix, ...repairs)];
 }
 
 /** Sentinels that may watch something else than the table says. */

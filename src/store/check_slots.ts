@@ -5,9 +5,10 @@
  */
 
 import { SLOT_COUNT } from "../hash/slot_id.ts";
-import { NO_GROUP, type SlotRecord } from "../model/slot.ts";
+import { encodeSlot, NO_GROUP, type SlotRecord } from "../model/slot.ts";
 import type { DecodedTree } from "./decoded_tree.ts";
-import { CONFIG, type Problem, type Severity } from "./problem.ts";
+import type { ProductTree } from "./product_tree.ts";
+import { CONFIG, type Problem, type Repair, type Severity } from "./problem.ts";
 
 /** What a rule finds about one slot; neighbours with the same finding become one problem. */
 interface Finding {
@@ -15,6 +16,8 @@ interface Finding {
   readonly problem: string;
   /** What to do, given the range as a command takes it: `3 9`. */
   fix(range: string): string;
+  /** The record as it should be, where only one can be right. */
+  readonly right?: SlotRecord;
 }
 
 type SlotRule = (slotId: number, slot: SlotRecord, product: DecodedTree) => Finding | undefined;
@@ -47,7 +50,8 @@ export const findMisplacedSlots = everySlot((slotId, slot, { tree }) => {
   const wrong = isId ? `product_name is "${slot.product_name}"` : `id is ${slot.id}`;
   const right = isId ? `"${tree.product}"` : "the number in its name";
   const fix = () => `correct it ${BY_HAND}: a change of this slot would change another one`;
-  return { severity: "error", problem: `${wrong}, not ${right}`, fix };
+  const corrected = { ...slot, id: slotId, product_name: tree.product };
+  return { severity: "error", problem: `${wrong}, not ${right}`, fix, right: corrected };
 });
 
 /** A slot that is served has an owner. */
@@ -71,7 +75,9 @@ export const findBadMigrations = everySlot((_slotId, slot, { groupIds }) => {
   if (status !== "migrate" && !isTurning) {
     if (from === NO_GROUP && to === NO_GROUP) return undefined;
     const problem = `${status}, but migrate_status is from ${from} to ${to}, not -1 and -1`;
-    return { severity: "warning", problem, fix: () => `set both to -1 ${BY_HAND}` };
+    const state = { ...slot.state, migrate_status: { from: NO_GROUP, to: NO_GROUP } };
+    const right = { ...slot, state };
+    return { severity: "warning", problem, fix: () => `set both to -1 ${BY_HAND}`, right };
   }
   const fix = () => `correct migrate_status ${BY_HAND}; until then this slot answers errors`;
   if (to !== groupId) {
@@ -117,17 +123,25 @@ function foldFindings(
   { tree }: DecodedTree,
   findings: readonly (readonly [slotId: number, finding: Finding | undefined])[],
 ): Problem[] {
-  const ranges: { from: number; to: number; finding: Finding }[] = [];
+  const ranges: { from: number; to: number; finding: Finding; right: SlotRecord[] }[] = [];
   for (const [slotId, finding] of findings) {
     if (finding === undefined) continue;
     const last = ranges.at(-1);
-    if (last?.to === slotId - 1 && last.finding.problem === finding.problem) last.to = slotId;
-    else ranges.push({ from: slotId, to: slotId, finding });
+    if (last?.to !== slotId - 1 || last.finding.problem !== finding.problem) {
+      ranges.push({ from: slotId, to: slotId, finding, right: [] });
+    }
+    ranges.at(-1)!.to = slotId;
+    if (finding.right !== undefined) ranges.at(-1)!.right.push(finding.right);
   }
-  return ranges.map(({ from, to, finding: { severity, problem, fix } }) => ({
+  return ranges.map(({ from, to, finding: { severity, problem, fix }, right }) => ({
     path: tree.paths.slot(from),
     severity,
     problem: `${from === to ? `slot ${from}` : `slots ${from}-${to}`}: ${problem}`,
     fix: fix(`${from} ${to}`),
+    ...right.length > 0 && { repairs: right.map((slot) => repairOf(tree, slot)) },
   }));
+}
+
+function repairOf({ paths }: ProductTree, slot: SlotRecord): Repair {
+  return { path: paths.slot(slot.id), data: encodeSlot(slot) };
 }

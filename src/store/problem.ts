@@ -16,17 +16,36 @@ export interface Problem {
   readonly problem: string;
   /** What to do about it. */
   readonly fix: string;
+  /** What `config check --fix` does about it; left out: an operator must decide. */
+  readonly repairs?: readonly Repair[];
+}
+
+/** The one right answer to a problem: this entry is written so, or deleted. */
+export interface Repair {
+  readonly path: string;
+  /** `undefined`: it is deleted. */
+  readonly data?: string;
 }
 
 /** How a command is spelled in a piece of advice. */
 export const CONFIG = "codis-proxy config";
 
 /** Something is not served, or cannot be changed. */
-export function errorAt(path: string, problem: string, fix: string): Problem {
-  return { path, severity: "error", problem, fix };
+export function errorAt(
+  path: string,
+  problem: string,
+  fix: string,
+  ...repairs: readonly Repair[]
+): Problem {
+  return { path, severity: "error", problem, fix, ...repairs.length > 0 && { repairs } };
 }
 
 /** Something that may be in order, or can wait. */
-export function warningAt(path: string, problem: string, fix: string): Problem {
-  return { path, severity: "warning", problem, fix };
+export function warningAt(
+  path: string,
+  problem: string,
+  fix: string,
+  ...repairs: readonly Repair[]
+): Problem {
+  return { path, severity: "warning", problem, fix, ...repairs.length > 0 && { repairs } };
 }

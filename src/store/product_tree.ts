@@ -4,7 +4,7 @@
  * @module
  */
 
-import { childrenIfThere, readIfThere, type Store } from "./store.ts";
+import { childrenIfThere, type ReadableStore, readIfThere, withPaths } from "./store.ts";
 import type { StorePaths } from "./paths.ts";
 
 /** The entries below one path: their text by their name. */
@@ -47,9 +47,6 @@ export function serverAddrs({ groups }: ProductTree): string[] {
   return [...groups.values()].flatMap((servers) => [...servers.keys()]);
 }
 
-/** How many entries are read at once. */
-const READS_MAX = 64;
-
 /**
  * Reads the tree.
  *
@@ -59,7 +56,7 @@ const READS_MAX = 64;
  *
  * @throws {CoordinatorError} When the coordinator cannot be asked.
  */
-export async function loadTree(store: Store): Promise<ProductTree> {
+export async function loadTree(store: ReadableStore): Promise<ProductTree> {
   const { paths, product } = store;
   const isThere = await readIfThere(store, paths.root) !== undefined;
   const groups = new Map<string, TreeFolder>();
@@ -95,16 +92,9 @@ export async function loadTree(store: Store): Promise<ProductTree> {
   };
 }
 
-async function readFolder(store: Store, path: string): Promise<TreeFolder> {
+async function readFolder(store: ReadableStore, path: string): Promise<TreeFolder> {
   const names = await childrenIfThere(store, path);
-  const folder = new Map<string, string>();
-  for (let i = 0; i < names.length; i += READS_MAX) {
-    const part = names.slice(i, i + READS_MAX);
-    const texts = await Promise.all(part.map((name) => readIfThere(store, `${path}/${name}`)));
-    for (const [k, text] of texts.entries()) {
-      // It may have been deleted between the listing and the reading.
-      if (text !== undefined) folder.set(part[k]!, text);
-    }
-  }
-  return folder;
+  const texts = await withPaths(names, (name) => readIfThere(store, `${path}/${name}`));
+  // One may have been deleted between the listing and the reading.
+  return new Map(names.flatMap((name, i) => texts[i] === undefined ? [] : [[name, texts[i]]]));
 }

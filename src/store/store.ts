@@ -73,6 +73,21 @@ export async function readIfThere(
   }
 }
 
+/** How many entries are read at once. */
+const READS_MAX = 64;
+
+/** Does something with every path, with many of them at once. */
+export async function withPaths<T>(
+  paths: readonly string[],
+  read: (path: string) => Promise<T>,
+): Promise<T[]> {
+  const all: T[] = [];
+  for (let i = 0; i < paths.length; i += READS_MAX) {
+    all.push(...await Promise.all(paths.slice(i, i + READS_MAX).map(read)));
+  }
+  return all;
+}
+
 /** The names of an entry's children; none when it is not there. */
 export async function childrenIfThere(store: ReadableStore, path: string): Promise<string[]> {
   try {

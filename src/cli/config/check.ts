@@ -5,15 +5,24 @@
  */
 
 import { parseAddress } from "../../base/address.ts";
-import { type CheckFindings, checkWithServers } from "../../control/servers.ts";
+import { type CheckFindings, checkWithServers, type FoundProblem } from "../../control/servers.ts";
 import type { Config } from "../../config/config.ts";
 import { etcd2Problem } from "../../store/etcd2.ts";
-import { errorAt, type Problem } from "../../store/problem.ts";
+import { errorAt } from "../../store/problem.ts";
+import { repairTree } from "../../store/repair.ts";
 import { loadTree } from "../../store/product_tree.ts";
 import type { Store } from "../../store/store.ts";
 import { openServer } from "../parts/redis_servers.ts";
 import { configCommand } from "../parts/config_command.ts";
+import { type Flag, isGiven } from "../parts/subcommand.ts";
 import { countOf, maskControls } from "../parts/table.ts";
+
+const FIX: Flag = {
+  name: "fix",
+  value: "",
+  default: "",
+  help: "repair what has one right answer; what was repaired is listed first",
+};
 
 /** See the header. */
 export const checkCommand = configCommand({
@@ -21,8 +30,10 @@ export const checkCommand = configCommand({
   summary: "Check the store and its Redis servers for problems. Needs no dashboard.",
   details:
     "The exit code is 1 when there is an error. Servers that do not answer are named, and count as no error.",
-  run: async (_values, context) => {
+  flags: [FIX],
+  run: async (values, context) => {
     const store = await context.store();
+    const repaired = isGiven(values, FIX) ? await repairTree(store) : [];
     const elsewhere = await etcd2Problem(await context.config(), store.coordinator);
     // Otherwise the only finding here would be that nothing is stored.
     const { problems, silent_servers } = elsewhere === undefined
@@ -33,9 +44,16 @@ export const checkCommand = configCommand({
       };
     const hasError = problems.some(({ severity }) => severity === "error");
     return {
-      json: { problems, silent_servers },
-      text: [describeProblems(problems, store.paths.root), ...describeSilent(silent_servers)]
-        .join("\n"),
+      json: {
+        ...isGiven(values, FIX) &&
+          { repaired: repaired.map(({ path, problem }) => ({ path, problem })) },
+        ...{ problems, silent_servers },
+      },
+      text: [
+        ...repaired.map(({ path, problem }) => `repaired: ${maskControls(`${path}: ${problem}`)}`),
+        describeProblems(problems, store.paths.root),
+        ...describeSilent(silent_servers),
+      ].join("\n"),
       exitCode: hasError ? 1 : 0,
     };
   },
@@ -55,10 +73,11 @@ function describeSilent(addrs: readonly string[]): readonly string[] {
   return [`${countOf(addrs.length, "server")} did not answer, so not checked: ${names}`];
 }
 
-function describeProblems(problems: readonly Problem[], root: string): string {
+function describeProblems(problems: readonly FoundProblem[], root: string): string {
   if (problems.length === 0) return `no problems below ${root}`;
-  const lines = problems.map(({ path, severity, problem, fix }) =>
-    `${severity}: ${maskControls(path)}\n    ${maskControls(problem)}\n    → ${fix}`
+  const lines = problems.map(({ path, severity, problem, fix, fixable }) =>
+    `${severity}: ${maskControls(path)}\n    ${maskControls(problem)}\n    → ${fix}` +
+    (fixable ? "\n    → or config check --fix" : "")
   );
   const errors = problems.filter(({ severity }) => severity === "error").length;
   const sum = [countOf(errors, "error"), countOf(problems.length - errors, "warning")].join(", ");

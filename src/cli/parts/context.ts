@@ -140,6 +140,19 @@ export class CommandContext implements AsyncDisposable {
         `embedded_dir "${config.embeddedDir}" does not exist: nothing has been stored yet`,
       );
     }
+    return await this.#open(config);
+  }
+
+  /**
+   * The store that the config names, for a command that fills it: an embedded one is created.
+   *
+   * @throws {ConfigError | CoordinatorError} When it cannot be opened.
+   */
+  async storeToFill(): Promise<Store> {
+    return await this.#open(await this.config());
+  }
+
+  async #open(config: Config): Promise<Store> {
     const coordinator = await openCoordinator(config);
     this.#coordinators.push(coordinator);
     return storeOf(coordinator, config.product);

@@ -46,6 +46,8 @@ const OFFERS: readonly [words: string[], offers: string[]][] = [
     "events",
     "audit",
     "check",
+    "dump",
+    "restore",
     "dashboard",
   ]],
   [["config", "slot", ""], SLOT_WORDS],

@@ -1,0 +1,205 @@
+/**
+ * Puts a dump back: first a plan, the difference to what is stored, then that.
+ *
+ *     dump ─┐
+ *           ├─► plan ─► shown ─► lock ─► created, changed, deleted; slots last ─► compared
+ *     store ┘
+ *
+ * Only while nobody works with the product. It is no single change; what was interrupted is done again, and
+ * goes on.
+ *
+ * @module
+ */
+
+import { type Operation, OPERATIONS_MAX } from "../coordinator/coordinator.ts";
+import { NO_GROUP, type SlotRecord } from "../model/slot.ts";
+import { durableEntries, type ProductDump, storeOfDump } from "./dump.ts";
+import { loadFences } from "./fences.ts";
+import { withLock } from "./lock.ts";
+import { loadProxies } from "./proxies.ts";
+import { sortSequence } from "./sequence.ts";
+import { loadSlots } from "./slots.ts";
+import { createFolders, LEAF, readIfThere, type Store, StoreError } from "./store.ts";
+
+/** Most text in a transaction: a quarter of what ZooKeeper takes. */
+const TRANSACTION_LENGTH_MAX = 256 * 1024;
+
+type WritingStep = Extract<Operation, { readonly data: string }>;
+
+/** What restoring changes. */
+export interface RestorePlan {
+  /** Paths below the product's. */
+  readonly created: readonly string[];
+  readonly changed: readonly string[];
+  readonly deleted: readonly string[];
+  /** Slots that another group serves afterwards: the keys that they have now do not come along. */
+  readonly regrouped: readonly RegroupedSlot[];
+}
+
+/** A slot that another group serves once a dump is restored. */
+export interface RegroupedSlot {
+  readonly slotId: number;
+  /** `-1`: none. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Whether a plan changes nothing. */
+export function isEmptyPlan({ created, changed, deleted }: RestorePlan): boolean {
+  return created.length + changed.length + deleted.length === 0;
+}
+
+/**
+ * What restoring a dump changes.
+ *
+ * @throws {RecordError} When a slot of the dump, or of the store, cannot be read.
+ */
+export async function planRestore(store: Store, dump: ProductDump): Promise<RestorePlan> {
+  const { created, changed, deleted } = difference(
+    splitTasks(store, await durableEntries(store)),
+    splitTasks(store, dump.entries),
+  );
+  return {
+    ...{ created, changed, deleted },
+    regrouped: regrouped(await loadSlots(store), await loadSlots(storeOfDump(dump))),
+  };
+}
+
+/** Entries, and apart from them the migration tasks: the coordinator gives those their names. */
+interface SplitEntries {
+  readonly others: ReadonlyMap<string, string>;
+  /** By the names that they had; the oldest first. */
+  readonly tasks: ReadonlyMap<string, string>;
+}
+
+function splitTasks({ paths }: Store, entries: ReadonlyMap<string, string>): SplitEntries {
+  const prefix = `${paths.migrateTasks.slice(paths.root.length + 1)}/`;
+  const isTask = (path: string) => path.startsWith(prefix);
+  const names = [...entries.keys()].filter(isTask).map((path) => path.slice(prefix.length));
+  return {
+    others: new Map([...entries].filter(([path]) => !isTask(path))),
+    tasks: new Map(
+      sortSequence(names).map((name) => [prefix + name, entries.get(prefix + name)!]),
+    ),
+  };
+}
+
+function difference(stored: SplitEntries, wanted: SplitEntries) {
+  const isSame = [...stored.tasks.values()].join("\n") === [...wanted.tasks.values()].join("\n");
+  const inBoth = [...wanted.others.keys()].filter((path) => stored.others.has(path));
+  const newTasks = isSame ? [] : [...wanted.tasks.keys()];
+  const oldTasks = isSame ? [] : [...stored.tasks.keys()];
+  return {
+    created: [...subtract(wanted.others, stored.others), ...newTasks],
+    changed: inBoth.filter((path) => stored.others.get(path) !== wanted.others.get(path)),
+    deleted: [...subtract(stored.others, wanted.others).filter(isNoFolder(stored)), ...oldTasks],
+    newTasks,
+  };
+}
+
+/** The folders that every product has stay: see `createFolders`. */
+function isNoFolder({ others }: SplitEntries): (path: string) => boolean {
+  return (path) => path.includes("/") || others.get(path) !== "";
+}
+
+function subtract(entries: ReadonlyMap<string, string>, others: ReadonlyMap<string, string>) {
+  return [...entries.keys()].filter((path) => !others.has(path));
+}
+
+function regrouped(stored: readonly SlotRecord[], wanted: readonly SlotRecord[]): RegroupedSlot[] {
+  const groups = new Map(stored.map((slot) => [slot.id, slot.group_id]));
+  return wanted.flatMap(({ id: slotId, group_id: to }) => {
+    const from = groups.get(slotId) ?? NO_GROUP;
+    return from === to || from === NO_GROUP ? [] : [{ slotId, from, to }];
+  });
+}
+
+/**
+ * Restores a dump.
+ *
+ * @returns What it has changed.
+ * @throws {StoreError} When a dashboard or a proxy works with the product, or may; or when the store has
+ * something else in the end, because somebody else has changed it.
+ * @throws {CoordinatorError} When the coordinator cannot be asked.
+ */
+export async function restoreProduct(store: Store, dump: ProductDump): Promise<RestorePlan> {
+  await createFolders(store);
+  return await withLock(store, "config restore", async () => {
+    await checkUnused(store);
+    const plan = await planRestore(store, dump);
+    await write(store, splitTasks(store, dump.entries));
+    const left = await planRestore(store, dump);
+    if (isEmptyPlan(left)) return plan;
+    const path = [...left.created, ...left.changed, ...left.deleted][0];
+    throw new StoreError(`${path} was changed by somebody else meanwhile: restore again`);
+  });
+}
+
+/** @throws {StoreError} When somebody works with the product, or may. */
+export async function checkUnused(store: Store): Promise<void> {
+  const { paths } = store;
+  if (await readIfThere(store, paths.dashboard) !== undefined) {
+    throw new StoreError(
+      "a dashboard works with it: stop it first (an entry of one that died ends soon)",
+    );
+  }
+  const proxies = await loadProxies(store);
+  if (proxies.length > 0) {
+    const names = proxies.map(({ id }) => id).join(", ");
+    throw new StoreError(`these proxies work with it: ${names}; stop them first`);
+  }
+  const fences = await loadFences(store);
+  if (fences.length > 0) {
+    throw new StoreError(
+      `a proxy may still serve at ${
+        fences.join(", ")
+      }: if it is surely gone, codis-proxy config action ` +
+        "remove-fence",
+    );
+  }
+}
+
+/** Makes the store as wanted; slots last, so that nobody can serve before all is there. */
+async function write(store: Store, wanted: SplitEntries): Promise<void> {
+  const { coordinator, paths } = store;
+  const full = (path: string) => `${paths.root}/${path}`;
+  const { created, changed, deleted, newTasks } = difference(
+    splitTasks(store, await durableEntries(store)),
+    wanted,
+  );
+  // What is below goes first.
+  for (const path of deleted.toReversed()) await coordinator.deleteTree(full(path));
+  for (const path of newTasks) {
+    await coordinator.create(`${paths.migrateTasks}/`, wanted.tasks.get(path)!, "sequential", LEAF);
+  }
+  const isNew = new Set(created);
+  const steps = [...created, ...changed].filter((path) => wanted.others.has(path)).map((path) => ({
+    path,
+    isSlot: full(path).startsWith(`${paths.slots}/`),
+    operation: stepFor(full(path), wanted.others.get(path)!, isNew.has(path)),
+  }));
+  steps.sort((a, b) => Number(a.isSlot) - Number(b.isSlot) || (a.path < b.path ? -1 : 1));
+  for (const part of inParts(steps.map(({ operation }) => operation))) {
+    await coordinator.transact(part);
+  }
+}
+
+function stepFor(path: string, data: string, isNew: boolean): WritingStep {
+  // A folder, such as a group, holds nothing itself.
+  return isNew ? { create: path, data, isLeaf: data !== "" } : { write: path, data };
+}
+
+/** Transactions that every coordinator takes. */
+function inParts(steps: readonly WritingStep[]): WritingStep[][] {
+  const parts: WritingStep[][] = [];
+  let bytes = Infinity;
+  for (const step of steps) {
+    bytes += step.data.length;
+    if (bytes > TRANSACTION_LENGTH_MAX || parts.at(-1)!.length === OPERATIONS_MAX) {
+      parts.push([]);
+      bytes = step.data.length;
+    }
+    parts.at(-1)!.push(step);
+  }
+  return parts;
+}
