@@ -8,6 +8,7 @@
  * @module
  */
 
+import { productUrl } from "../api/product_http.ts";
 import type { Secret } from "../base/secret.ts";
 import type { ClusterView, EventView } from "../api/cluster_view.ts";
 import { parseAddress } from "../base/address.ts";
@@ -57,6 +58,7 @@ import type { DashboardOptions } from "./dashboard_options.ts";
 import { OutageTrail } from "./outages/outage_trail.ts";
 import { dashboardMetrics } from "./metrics/metrics.ts";
 import type { FailoverCounts } from "./metrics/row.ts";
+import { statusFigures, StatusWriter } from "./products/status_writer.ts";
 import { wholeView } from "./whole_view.ts";
 
 /** Longest time that a Redis server may take to reply by default, in milliseconds. */
@@ -90,6 +92,7 @@ export class Dashboard implements Control {
   /** Only while this dashboard leads. */
   #migrations: MigrationQueue | undefined;
   readonly #failover: AutoFailover;
+  readonly #status: StatusWriter;
   readonly #startedAt = Date.now();
   readonly #failovers: FailoverCounts = { done: 0, failed: 0 };
   #endRemoving = () => {};
@@ -134,6 +137,11 @@ export class Dashboard implements Control {
           : resumeRuleChange(this.rulesContext),
     );
     this.#holds = new WriteHolds(this, options.auth, transact);
+    this.#status = new StatusWriter(options.store, () => ({
+      ...{ url: productUrl(options.addr), version: options.version },
+      ...statusFigures(monitoredView(this.monitor), this.outages.open),
+      slots_moving: this.#migrations?.totals?.slots_left ?? 0,
+    }), transact);
     const { failover, failoverAfterMs, lagLimits } = options;
     this.monitor = new Monitor(this, {
       outage: (report) => this.outage(report),
@@ -360,12 +368,14 @@ export class Dashboard implements Control {
     await this.#failover.start(this.#options.failover === "auto");
     await this.sentinels.start();
     this.#endRemoving = keepNewestActions(this.store, ACTIONS_KEPT);
+    this.#status.start();
     this.report("info", `this dashboard leads (${this.#options.addr}, pid ${Deno.pid})`);
     this.outages.tellLead(this.#options.addr, previous);
   }
 
   async #depose(): Promise<void> {
     this.#endRemoving();
+    this.#status.stop();
     this.audit.unload();
     this.outages.unload();
     this.#failover.stop();

@@ -56,6 +56,7 @@ import preactHooks from "./page/preact_hooks.js" with { type: "text" };
 import redisUserActions from "./page/redis_user_actions.js" with { type: "text" };
 import redisUsers from "./page/redis_users.js" with { type: "text" };
 import rules from "./page/rules.js" with { type: "text" };
+import products from "./page/products.js" with { type: "text" };
 import proxyDetail from "./page/proxy_detail.js" with { type: "text" };
 import proxies from "./page/proxies.js" with { type: "text" };
 import sentinelActions from "./page/sentinel_actions.js" with { type: "text" };
@@ -137,6 +138,7 @@ const FILES: Readonly<Record<string, string>> = {
   "polled.js": polled,
   "preact.js": asServed(preact),
   "preact_hooks.js": asServed(preactHooks),
+  "products.js": products,
   "proxies.js": proxies,
   "proxy_detail.js": proxyDetail,
   "redis_user_actions.js": redisUserActions,

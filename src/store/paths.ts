@@ -4,18 +4,23 @@
  * @module
  */
 
+/** Where all products of a coordinator are. */
+export const PRODUCTS_ROOT = "/zk/codis";
+
 /** The tree of one product; see {@linkcode storePaths}. */
 export type StorePaths = ReturnType<typeof storePaths>;
 
 /** The paths of `product`: entries by their noun, and functions for those with many. */
 export function storePaths(product: string) {
-  const root = `/zk/codis/db_${product}`;
+  const root = `${PRODUCTS_ROOT}/db_${product}`;
   return {
     root,
     /** The dashboard that leads. */
     dashboard: `${root}/dashboard`,
     /** Not in Codis 2.0: written by every dashboard that takes over, so that its version differs for each. */
     dashboardEpoch: `${root}/dashboard_epoch`,
+    /** Not in Codis 2.0: how the product is, for the dashboards of other products. */
+    dashboardStatus: `${root}/dashboard_status`,
     /** Not in Codis 2.0: the intent of the change that is being made, for the dashboard that must finish it. */
     intent: `${root}/unfinished_change`,
 

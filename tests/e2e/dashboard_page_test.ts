@@ -271,6 +271,43 @@ async function showsOne(place: Place): Promise<void> {
   assertEquals(tab.complaints, []);
 }
 
+async function showsProducts(place: Place): Promise<void> {
+  place.server.productCount = 12;
+  const tab = await visit(place, "overview");
+  const menu = tab.page.locator(".product-menu");
+  await menu.getByText("2 other products with a problem").waitFor({ state: "attached" });
+  await menu.locator("summary").press("Enter");
+  // What needs somebody comes first.
+  assertEquals(
+    (await menu.locator("li").allInnerTexts()).slice(0, 3).map((text) =>
+      text.replaceAll("\n", " ")
+    ),
+    ["ads ✕no dashboard leads", "chat ✕2 errors", "cart ○not known"],
+  );
+  assertEquals(
+    await menu.getByRole("link", { name: "chat" }).getAttribute("href"),
+    "http://10.2.0.100:18087/admin",
+  );
+  await menu.getByRole("link", { name: "All 12 products" }).press("Enter");
+  await tab.page.waitForSelector("main .products tbody tr");
+  assertEquals(await menu.getAttribute("open"), null);
+  const names = () => tab.page.locator(".products tbody th").allInnerTexts();
+  assertEquals((await names()).slice(0, 3), ["ads", "cart", "chat"]);
+  await tab.page.getByRole("button", { name: "Requests/s" }).press("Enter");
+  assertEquals((await names())[0], "shop");
+  const row = await tab.text('.products tr:has-text("chat")');
+  for (const word of ["2 errors", "24.0k", "16/16", "3/3", "1\u202f024/1024", "10.2.0.100:18087"]) {
+    assertStringIncludes(row, word);
+  }
+  // Nothing is asked of other dashboards.
+  assertEquals(tab.complaints, []);
+  place.server.productCount = 1;
+  await visit(place, "overview");
+  await tab.page.reload();
+  await tab.page.waitForSelector(".tile");
+  assertEquals(await menu.count(), 0);
+}
+
 async function showsOutages(place: Place): Promise<void> {
   place.server.edit = (view) => ({ ...view, open_outages: place.server.events.open ?? [] });
   const tab = await visit(place, "activity");
@@ -1003,6 +1040,7 @@ const PROMISES: readonly (readonly [string, (place: Place) => Promise<void>, isS
     ["lists groups, proxies, migrations and what happened", showsLists, true],
     ["says what is missing where nothing is there yet", showsNothing],
     ["shows each server and each proxy on a page of its own", showsOne, true],
+    ["lists all products of the coordinator, and leads to their dashboards", showsProducts],
     ["shows what was out and is, and lets it be chosen", showsOutages, true],
     ["tells of a change under way whom it waits for and why", showsChange],
     ["explains dead fences and removes them", showsWhatStopsEverything],

@@ -8,6 +8,7 @@
 import type { ClusterView, FiguresSpan, FiguresView } from "../../src/api/cluster_view.ts";
 import { SPANS } from "../../src/monitor/figure_ring.ts";
 import type { ProxyDetail, ServerDetail } from "../../src/api/detail_view.ts";
+import type { ProductsAnswer } from "../../src/api/products_view.ts";
 import type { ClientsAnswer } from "../../src/api/proxy_clients.ts";
 import type { EventsAnswer } from "../../src/api/answers.ts";
 import type { SlowRequestEntry } from "../../src/api/slow_log.ts";
@@ -46,6 +47,8 @@ export class PageServer implements AsyncDisposable {
   isTokenForReading = false;
   /** What was out, and is. */
   events: EventsAnswer = madeUpEvents(madeUpCluster(0).at);
+  /** How many products share its coordinator. */
+  productCount = 1;
   /** Makes the view something else. */
   edit: (view: ClusterView) => ClusterView = (view) => view;
   /** How the page is answered when it asks for the view; null: with it. */
@@ -110,6 +113,9 @@ export class PageServer implements AsyncDisposable {
       return Response.json(madeUpHistory(new URL(request.url).searchParams, this.view().at));
     }
     if (pathname.endsWith("/detail")) return Response.json(madeUpDetail(this.view().at));
+    if (pathname === "/api/products") {
+      return Response.json(madeUpProducts(this.productCount, this.view()));
+    }
     if (pathname.endsWith("/clients")) {
       return Response.json(madeUpClients(new URL(request.url).searchParams));
     }
@@ -204,6 +210,46 @@ function madeUpDetail(at: number): ServerDetail & ProxyDetail {
     backends: [{ addr: "10.0.1.1:6379", state: "up", in_flight: 3, private_connections: 2 }],
     command_line: ["codis-proxy", "proxy", "-c", "config.ini"],
   };
+}
+
+/** The product of the view, one without a leader, an old one, one with an outage, and others that are well. */
+function madeUpProducts(total: number, view: ClusterView): ProductsAnswer {
+  const names = [
+    view.product,
+    "ads",
+    "cart",
+    "chat",
+    ...Array.from({ length: total }, (_, i) => `p-${i}`),
+  ];
+  const products = names.slice(0, total).sort().map((name, i) => ({
+    ...{ name, is_own: name === view.product, leader: name === "ads" ? "" : `10.${i}.0.100:18087` },
+    page: name === "ads" ? "" : `http://10.${i}.0.100:18087/admin`,
+    problem: name === "ads" ? "no dashboard leads" : "",
+    status: name === "cart" ? null : {
+      ...{
+        at: view.at - 4_000,
+        url: "",
+        version: "0.1.0",
+        requests_per_second: 12_000 * i,
+        clients: 400,
+      },
+      ...{
+        proxies: 3,
+        proxies_online: 3,
+        groups: 8,
+        servers: 16,
+        servers_up: 16,
+        slots_served: 1024,
+      },
+      ...{
+        slots_moving: 0,
+        memory_bytes: 3e9 * (i + 1),
+        errors: name === "chat" ? 2 : 0,
+        warnings: 0,
+      },
+    },
+  }));
+  return { total, products };
 }
 
 /** Of 12 000 clients, those that were asked for. */

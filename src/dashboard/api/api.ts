@@ -34,6 +34,7 @@ import { LOGOUT_ROUTES } from "./logout.ts";
 import { MIGRATE_ROUTES } from "./migrate.ts";
 import { OVERVIEW_ROUTES } from "./overview.ts";
 import { PASSWORD_ROUTES } from "./password.ts";
+import { PRODUCT_ROUTES } from "./product.ts";
 import { PROXY_ROUTES } from "./proxy.ts";
 import { REBALANCE_ROUTES } from "./rebalance.ts";
 import { REDIS_ROUTES } from "./redis.ts";
@@ -68,6 +69,7 @@ export const API_TABLE: readonly ApiRoute[] = [
   MIGRATE_ROUTES,
   OVERVIEW_ROUTES,
   PASSWORD_ROUTES,
+  PRODUCT_ROUTES,
   PROXY_ROUTES,
   REBALANCE_ROUTES,
   REDIS_ROUTES,

@@ -21,6 +21,7 @@ import { LoginDialog, LoginView } from "./login.js";
 import { Migrations } from "./migrations.js";
 import { toast, Toasts } from "./modal.js";
 import { Overview } from "./overview.js";
+import { ProductMenu, Products } from "./products.js";
 import { Proxies } from "./proxies.js";
 import { Slots } from "./slots.js";
 import { switchTheme, useTheme } from "./theme.js";
@@ -66,6 +67,9 @@ const VIEWS = [
   },
 ];
 
+/** A view without a tab: the menu of products leads there. */
+const PRODUCTS_VIEW = { name: "products", draw: Products };
+
 /** The views that the user may see. */
 function allowedViews() {
   return isAdmin() ? VIEWS : VIEWS.filter(({ name }) => name !== "access");
@@ -78,7 +82,7 @@ export function App() {
   useEffect(() => scrollTo(0, 0), [name]);
   const { view } = picture;
   const views = allowedViews();
-  const shown = views.find((other) => other.name === name) ?? views[0];
+  const shown = [...views, PRODUCTS_VIEW].find((other) => other.name === name) ?? views[0];
   // There is nothing to see without a login.
   const isShut = picture.wantsToken && view === null && areThereUsers();
   return html`
@@ -88,6 +92,7 @@ export function App() {
         <img src="admin/icon.svg" alt="" width="28" height="28" />
         <span>Codis<small>${view?.product ?? ""}</small></span>
       </a>
+      ${view === null ? null : html`<${ProductMenu} key=${view.you?.name} own=${view.product} />`}
       <${Tabs} shown=${shown?.name ?? ""} />
       <div class="tools">
         <${ThemeButton} />

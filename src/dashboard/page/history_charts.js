@@ -53,7 +53,7 @@ const CHARTS = [
   {
     title: "Errors per second",
     ...{ format: perSecond, isWhole: false },
-    lines: [["errors", "error replies", "--line-3"], ["failures", "failed by the proxy", "--bad"]],
+    lines: [["errors", "in replies", "--line-4"], ["failures", "failed", "--bad"]],
   },
   {
     title: "Memory",

@@ -1,0 +1,61 @@
+/**
+ * The products that share a coordinator, and how each is.
+ *
+ * @module
+ */
+
+import type { ReadableTree } from "../coordinator/coordinator.ts";
+import { decodeDashboard } from "../model/dashboard.ts";
+import { decodeProductStatus, type ProductStatus } from "../model/product_status.ts";
+import { PRODUCTS_ROOT, storePaths } from "./paths.ts";
+import { childrenIfThere, readIfThere } from "./store.ts";
+
+/** One product, as far as it can be read. */
+export interface StoredProduct {
+  readonly name: string;
+  /** The dashboard that leads, `host:port`; empty: none does. */
+  readonly leader: string;
+  /** undefined: its dashboard has never told: an older one, or Codis 2.0's. */
+  readonly status: ProductStatus | undefined;
+  /** Why it cannot be read; empty: it can. */
+  readonly problem: string;
+}
+
+/** Products that are read at most. */
+const PRODUCTS_MAX = 500;
+const PREFIX = "db_";
+
+/**
+ * Reads all products, by name.
+ *
+ * @returns How many there are, and the first ones.
+ * @throws When the coordinator cannot be reached.
+ */
+export async function loadProducts(
+  coordinator: ReadableTree,
+): Promise<{ total: number; products: readonly StoredProduct[] }> {
+  const store = { coordinator, product: "", paths: storePaths("") };
+  const names = (await childrenIfThere(store, PRODUCTS_ROOT))
+    .filter((name) => name.startsWith(PREFIX) && name !== PREFIX)
+    .map((name) => name.slice(PREFIX.length)).sort();
+  const products = names.slice(0, PRODUCTS_MAX).map((name) => loadProduct(coordinator, name));
+  return { total: names.length, products: await Promise.all(products) };
+}
+
+async function loadProduct(coordinator: ReadableTree, name: string): Promise<StoredProduct> {
+  const store = { coordinator, product: name, paths: storePaths(name) };
+  try {
+    const [dashboard, status] = await Promise.all([
+      readIfThere(store, store.paths.dashboard),
+      readIfThere(store, store.paths.dashboardStatus),
+    ]);
+    return {
+      name,
+      leader: dashboard === undefined ? "" : decodeDashboard(dashboard).addr,
+      status: status === undefined ? undefined : decodeProductStatus(status),
+      problem: "",
+    };
+  } catch (error) {
+    return { name, leader: "", status: undefined, problem: (error as Error).message };
+  }
+}
