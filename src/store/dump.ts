@@ -46,8 +46,8 @@ export class DumpError extends Error {
 /** The entries, below the product's, that no dump has, with all below them. */
 export function transientPaths(paths: StorePaths): ReadonlySet<string> {
   return new Set([
-    ...[paths.dashboard, paths.dashboardEpoch, paths.proxies, paths.fences],
-    ...[paths.actions, paths.responses, paths.lock, paths.intent],
+    ...[paths.dashboard, paths.dashboardEpoch, paths.dashboardStatus, paths.proxies],
+    ...[paths.fences, paths.actions, paths.responses, paths.lock, paths.intent],
   ]);
 }
 
