@@ -76,7 +76,7 @@ export class CodisServerMover implements SlotMover {
   /** Only where both servers move keys in chunks. */
   readonly #chunks: ChunkMover | undefined;
   readonly #calls = new Set<Promise<unknown>>();
-  /** Calls in a row that found the source's connection closed at the target. */
+  /** Calls in a row that found the source's connection closed at the target, and moved nothing. */
   #closedTries = 0;
   /** Since when it is unknown whether all proxies follow moves in chunks, in monotonic milliseconds. */
   #unknownSinceMs = Infinity;
@@ -306,7 +306,9 @@ export class CodisServerMover implements SlotMover {
     for (const reply of moves) {
       const moved = typeof reply === "number" ? reply : (reply as [number, number])[0];
       progress(slotId)?.moved(moved);
-      if (moved > 0) throttle.called(moved, 0, this.#workMs(moved, tookMs / words.length));
+      if (moved === 0) continue;
+      this.#closedTries = 0;
+      throttle.called(moved, 0, this.#workMs(moved, tookMs / words.length));
     }
     if (error === undefined) this.#isWell();
     else await this.#failed(error, tookMs >= callMs, isPatient);
