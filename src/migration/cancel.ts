@@ -16,11 +16,11 @@
  */
 
 import type { CancelMode } from "../api/answers.ts";
-import type { SlotRecord } from "../model/slot.ts";
+import { isUnderway, type SlotRecord } from "../model/slot.ts";
 import { loadSlot } from "../store/slots.ts";
 import type { MigrationJob } from "./job.ts";
 import type { StepWriter } from "./step_writer.ts";
-import { type ChangePart, endPart, isUnderway, taskPart, undoPart } from "./task.ts";
+import { type ChangePart, endPart, taskPart, undoPart } from "./task.ts";
 
 /** A slot with at most so many keys left may be nearer to its goal than to its source. */
 const NEARLY_DONE_KEYS = 500;

@@ -14,7 +14,7 @@
 
 import { chunk } from "@std/collections/chunk";
 import { UnconfirmedError } from "../control/errors.ts";
-import type { SlotRecord } from "../model/slot.ts";
+import { isUnderway, type SlotRecord } from "../model/slot.ts";
 import { slotsText } from "../model/slot_ranges.js";
 import { loadSlot } from "../store/slots.ts";
 import type { Store } from "../store/store.ts";
@@ -28,7 +28,6 @@ import {
   beginPart,
   type ChangePart,
   currentRouteOf,
-  isUnderway,
   openPart,
   taskPart,
   undoPart,

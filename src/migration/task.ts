@@ -20,8 +20,8 @@
 import { encodeMigrateTask, type MigrateTaskRecord } from "../model/migrate_task.ts";
 import {
   encodeSlot,
+  isUnderway,
   type MigrateStatusRecord,
-  NO_GROUP,
   slotIn,
   type SlotRecord,
   type SlotStatus,
@@ -67,12 +67,6 @@ export function nextStep(task: MigrateTaskRecord, slot: SlotRecord): NextStep {
     return { kind: "end", why: `slot ${id} is in group ${group} already`, slot: unblocked };
   }
   return { kind: "begin", from: group, to: goal };
-}
-
-/** Whether keys of the slot may be in two groups: it migrates, or is blocked while it reverses. */
-export function isUnderway({ state: { status, migrate_status } }: SlotRecord): boolean {
-  return status === "migrate" ||
-    (status === "pre_migrate" && migrate_status.from !== NO_GROUP);
 }
 
 /**

@@ -65,6 +65,12 @@ export function encodeSlot(record: SlotRecord): string {
   return encodeRecord(SLOT_SHAPE, record);
 }
 
+/** Whether keys of the slot may be in two groups: it migrates, or is blocked while it reverses. */
+export function isUnderway({ state: { status, migrate_status } }: SlotRecord): boolean {
+  return status === "migrate" ||
+    (status === "pre_migrate" && migrate_status.from !== NO_GROUP);
+}
+
 /** A slot without an owner: what `slot init` writes. */
 export function freshSlot(product: string, slotId: number): SlotRecord {
   return slotIn(product, slotId, NO_GROUP, "offline");

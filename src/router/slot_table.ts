@@ -57,10 +57,6 @@ export interface SlotTable {
    * begun at one can go on at another.
    */
   inForce(version: number): void;
-  /**
-   * All slots were filled from the store, as it was after this action or later.
-   *
-   * @param doubtful Slots that may be ahead of what {@linkcode inForce} has reported to others. @default none
-   */
-  loaded(version: number, doubtful?: readonly number[]): void;
+  /** All slots were filled from the store, as it was after this action or later. */
+  loaded(version: number): void;
 }

@@ -77,7 +77,7 @@ export class FakeWorker implements Thread {
       silentMs: () => Promise.resolve(-1),
       setReplicas: (groups) => this.table.setReplicas(groups),
       inForce: (version) => this.table.inForce(version),
-      loaded: (version, doubtful) => this.table.loaded(version, doubtful),
+      loaded: (version) => this.table.loaded(version),
       bind: () => {
         this.slotsAtBind = this.table.fills.size;
         tell("bind");

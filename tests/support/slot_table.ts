@@ -33,8 +33,8 @@ export class RecordedSlotTable implements SlotTable {
 
   /** The newest action that is in force. */
   version = 0;
-  /** Slots that were loaded, and may be ahead of `version`; `undefined` while none were loaded. */
-  doubtful: readonly number[] | undefined;
+  /** What it was when all slots were loaded last. */
+  loadedAs = 0;
 
   /** The replicas that were last given. */
   replicas: readonly GroupServers[] = [];
@@ -47,9 +47,8 @@ export class RecordedSlotTable implements SlotTable {
     this.version = version;
   }
 
-  loaded(version: number, doubtful: readonly number[] = []): void {
-    this.version = version;
-    this.doubtful = doubtful;
+  loaded(version: number): void {
+    this.version = this.loadedAs = version;
   }
 
   /** Every list of rules that was put in force. */

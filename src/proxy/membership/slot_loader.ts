@@ -7,7 +7,7 @@
 import { logger } from "../../base/log.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import { RecordError } from "../../model/record.ts";
-import { NO_GROUP, type SlotRecord } from "../../model/slot.ts";
+import { isUnderway, NO_GROUP, type SlotRecord } from "../../model/slot.ts";
 import type { SlotFill, SlotTable } from "../../router/slot_table.ts";
 import { loadGroup, loadGroupIds, masterOf } from "../../store/groups.ts";
 import { loadSlot } from "../../store/slots.ts";
@@ -189,7 +189,8 @@ export class SlotLoader {
 
   async #fillOf(slot: SlotRecord, masters: GroupMasters): Promise<SlotFill> {
     const { status, migrate_status } = slot.state;
-    const isMigrating = status === "migrate";
+    // While it reverses it is blocked, and its keys are in both groups.
+    const isMigrating = isUnderway(slot);
     const backendAddr = await masters.of(slot.group_id);
     const migrateFromAddr = isMigrating ? await masters.of(migrate_status.from) : "";
     if (migrateFromAddr === backendAddr) {
@@ -250,8 +251,8 @@ class GroupMasters {
 
 function touchesGroup(slot: SlotRecord | undefined, groupId: number): boolean {
   if (slot === undefined) return false;
-  const { status, migrate_status } = slot.state;
-  return slot.group_id === groupId || (status === "migrate" && migrate_status.from === groupId);
+  return slot.group_id === groupId ||
+    (isUnderway(slot) && slot.state.migrate_status.from === groupId);
 }
 
 function rangeOf(from: number, to: number): number[] {

@@ -198,8 +198,8 @@ export class LocalPlane implements DataPlane {
     this.router.shared.slots.inForce(version);
   }
 
-  loaded(version: number, doubtful: readonly number[] = []): void {
-    this.router.shared.slots.loaded(version, doubtful);
+  loaded(version: number): void {
+    this.router.shared.slots.loaded(version);
   }
 
   setServing(serving: Serving): void {

@@ -1,6 +1,10 @@
 /**
  * The slot table as it is wanted in every worker of a pool, for those that begin later.
  *
+ *     a new worker:  slots as of the newest action in force ─► what has changed since
+ *
+ * So it sees what other workers see change, and dates it as they do.
+ *
  * @module
  */
 
@@ -14,25 +18,29 @@ export class WantedTable {
   replicas: readonly GroupServers[] = [];
   /** What was last wanted of each slot; nothing for one without an owner. */
   readonly #fills = new Map<number, SlotFill>();
-  /** The newest action that is in force, and the slots that have changed since it was. */
+  /** The newest action that is in force, and what slots were then that have changed since. */
   #inForce = 0;
-  readonly #changed = new Set<number>();
+  readonly #before = new Map<number, SlotFill | undefined>();
 
   /** A slot has an owner. */
   fill(fill: SlotFill): void {
+    this.#noteBefore(fill.slotId);
     this.#fills.set(fill.slotId, fill);
-    this.#changed.add(fill.slotId);
   }
 
   /** A slot has none. */
   reset(slotId: number): void {
+    this.#noteBefore(slotId);
     this.#fills.delete(slotId);
-    this.#changed.add(slotId);
   }
 
-  /** An action is in force; returns the newest that is. */
+  #noteBefore(slotId: number): void {
+    if (!this.#before.has(slotId)) this.#before.set(slotId, this.#fills.get(slotId));
+  }
+
+  /** An action is in force, with all that was wanted so far; returns the newest that is. */
   inForce(version: number): number {
-    this.#changed.clear();
+    this.#before.clear();
     return this.#inForce = Math.max(this.#inForce, version);
   }
 
@@ -40,7 +48,13 @@ export class WantedTable {
   async tell({ calls }: WorkerThread): Promise<void> {
     calls.notify("setReplicas", this.replicas);
     await calls.call("setRules", this.rules);
-    await Promise.all([...this.#fills.values()].map((fill) => calls.call("fillSlot", fill)));
-    calls.notify("loaded", this.#inForce, [...this.#changed]);
+    calls.notify("loaded", this.#inForce);
+    const set = (slotId: number, fill: SlotFill | undefined) =>
+      fill === undefined ? calls.call("resetSlot", slotId) : calls.call("fillSlot", fill);
+    const before = new Map<number, SlotFill | undefined>([...this.#fills, ...this.#before]);
+    await Promise.all([
+      ...[...before].flatMap(([slotId, fill]) => fill === undefined ? [] : [set(slotId, fill)]),
+      ...[...this.#before.keys()].map((slotId) => set(slotId, this.#fills.get(slotId))),
+    ]);
   }
 }

@@ -56,7 +56,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     silentMs: (addr, breakMs) => plane.silentMs(addr, breakMs),
     setReplicas: (groups) => plane.setReplicas(groups),
     inForce: (version) => plane.inForce(version),
-    loaded: (version, doubtful) => plane.loaded(version, doubtful),
+    loaded: (version) => plane.loaded(version),
     bind: (place) => plane.bind(place, true),
     acceptLoading: () => plane.acceptLoading(),
     accept: () => plane.accept(),

@@ -52,7 +52,7 @@ export interface WorkerCalls {
   silentMs(addr: string, breakMs: number): Promise<number>;
   setReplicas(groups: readonly GroupServers[]): void;
   inForce(version: number): void;
-  loaded(version: number, doubtful: readonly number[]): void;
+  loaded(version: number): void;
   /** Binds the ports that the workers share. */
   bind(place: ListenPlace): void;
   acceptLoading(): void;

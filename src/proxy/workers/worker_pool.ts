@@ -294,7 +294,7 @@ export class WorkerPool implements DataPlane {
 
   loaded(version: number): void {
     const newest = this.#wanted.inForce(version);
-    this.#notifyAll((calls) => calls.notify("loaded", newest, []));
+    this.#notifyAll((calls) => calls.notify("loaded", newest));
   }
 
   /**

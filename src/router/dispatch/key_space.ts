@@ -5,7 +5,8 @@
  *      round n + 1  the owners of the slots that have moved n times meanwhile ◄─ none: answered
  *
  * A key that moves between two servers' answers is met by neither. It is then where its slot went, so
- * that server is asked again; {@link ./slot_moves.ts} says why that is enough. DBSIZE cannot tell which
+ * that server is asked again; {@link ../slots/slot_moves.ts} says why that is enough. What becomes of a slot
+ * that is in doubt is waited for before it is asked again. DBSIZE cannot tell which
  * keys were counted. It asks the source of a move before its target, so that a key which is there all the
  * time is counted, and twice if it moves between the two answers: the sum is too high by what moves in that
  * moment, and never too low, unless servers give slots to each other in a ring.
@@ -17,13 +18,15 @@ import type { Command } from "../../command/command.ts";
 import { elementsOf } from "../../resp/elements.ts";
 import { Encoder, errorReply, type Protocol } from "../../resp/encoder.ts";
 import { isProbeKey, withoutProbeKeys } from "../../resp/probe_key.ts";
-import { SLOTS_MOVE_TOO_FAST } from "../errors.ts";
+import { SLOT_NOT_READY, SLOTS_MOVE_TOO_FAST } from "../errors.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import type { Master } from "../backends/server.ts";
 import type { Client } from "../client/client.ts";
 import type { Request } from "../request.ts";
 import type { RouterSlots } from "../slots/router_slots.ts";
 import type { Slot } from "../slots/slot.ts";
+import { isInDoubt } from "../slots/slot_moves.ts";
+import { whenSettled } from "../slots/when_usable.ts";
 import { askAll, parkForMasters } from "./ask_masters.ts";
 import type { PartReply } from "./gather.ts";
 import { firstError, isNull, MERGES } from "./merge.ts";
@@ -134,15 +137,27 @@ class KeySpaceCall {
     if (this.#command.merge === "agg_sum") return this.#count(merged());
     if (this.#command.merge === "random_key" && !isNull(merged())) return merged();
     const askedSlots = new Set(this.#unsure);
-    this.#unsure = this.#unsure.filter((slot) => this.#movesOf(slot) >= this.#rounds);
-    const masters = this.#mastersOf(this.#unsure);
-    const isLast = masters.length === 0;
+    this.#unsure = this.#unsure.filter((slot) =>
+      this.#movesOf(slot) + (isInDoubt(slot) ? 1 : 0) >= this.#rounds
+    );
+    const isLast = this.#unsure.every(isNowhere);
     if (isLast && this.#rounds === 1) return merged();
     if (this.#command.merge === "concat") this.#keepKeys(replies, askedSlots);
     if (isLast) return this.#command.merge === "concat" ? this.#allKeys() : merged();
     if (this.#rounds >= ROUNDS_MAX) return errorReply(SLOTS_MOVE_TOO_FAST);
-    this.#ask(masters);
+    this.#askAgain();
     return null;
+  }
+
+  #askAgain(): void {
+    const { shared, replies } = this.#client;
+    whenSettled(this.#unsure, shared.options.slotWaitMs, (error) => {
+      const masters = this.#mastersOf(this.#unsure);
+      if (error !== "") replies.completed(this.#parent, errorReply(error), true);
+      else if (masters.length === 0) {
+        replies.completed(this.#parent, errorReply(SLOT_NOT_READY), true);
+      } else this.#ask(masters);
+    });
   }
 
   /** Whether RANDOMKEY met nothing but a key of our own, which is there for a moment only. */
@@ -197,6 +212,10 @@ class KeySpaceCall {
     for (const key of keys) out.raw(key);
     return out.done();
   }
+}
+
+function isNowhere({ server, migrateFrom }: Slot): boolean {
+  return server === null && migrateFrom === null;
 }
 
 /** All masters in stages: no target of a move before its source, unless they form a ring. */

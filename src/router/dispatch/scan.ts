@@ -1,7 +1,7 @@
 /**
  * SCAN over all masters: one after the other, in the order of their groups, in passes.
  *
- *      cursor  =  the server's own cursor │ version │ pass │ group        begin: 0, end: 0
+ *      cursor  =  the server's own cursor │ masters │ version │ pass │ group        begin: 0, end: 0
  *
  *      pass 1      every group                                                            ─┐
  *      pass n + 1  where the slots are that have moved back n times since `version`  ◄──────┘ if any have
@@ -9,9 +9,18 @@
  * A cursor holds all there is to know, so a walk may go on over another connection, worker or proxy of
  * the product, and nothing is left of one that was given up. It holds what Redis promises: a key that is
  * there from the first call to the last is returned at least once, also while slots move, masters change
- * and groups come and go; {@link ./slot_moves.ts} says why. Where it cannot be known what has moved (the
- * cursor is of a time before this proxy had its table, or of a newer table than ours) the walk begins
- * anew, with the same cursor: keys come twice, none is missed.
+ * and groups come and go; {@link ../slots/slot_moves.ts} says why. At each cursor, such a key
+ *
+ * - was returned,
+ * - or is in a group that comes later, or in this one, where the server's own cursor has not been,
+ * - or is in a slot that has moved back as often as there were passes, so another one comes.
+ *
+ * A server's own cursor means nothing at another one. So `masters` says how often the group has got another
+ * master since `version`: where it was less often than we know, the group is visited anew. Where it cannot be
+ * known what has changed, the walk begins anew, with the same cursor: keys come twice, none is missed. That
+ * is so when the cursor is of a time before this proxy had its table, or when it is of a newer table than ours:
+ * of a newer version, of a master that we have not heard of, of a pass for which we know no slots. And while a
+ * slot is in doubt, no pass ends.
  *
  * @module
  */
@@ -25,8 +34,9 @@ import { withoutProbeKeys } from "../../resp/probe_key.ts";
 import type { Master } from "../backends/server.ts";
 import type { Client } from "../client/client.ts";
 import type { RouterSlots } from "../slots/router_slots.ts";
-import { isMovingBack, VERSIONS_KEPT } from "../slots/slot_moves.ts";
+import { isInDoubt, isMovingBack, VERSIONS_KEPT } from "../slots/slot_moves.ts";
 import type { Slot } from "../slots/slot.ts";
+import { whenSettled } from "../slots/when_usable.ts";
 import { sendToAll } from "./ask_masters.ts";
 import type { PartReply } from "./gather.ts";
 import { badReply, firstError } from "./merge.ts";
@@ -35,6 +45,10 @@ import { badReply, firstError } from "./merge.ts";
 const PASSES_MAX = 4;
 /** Versions that a cursor can tell apart: those that are kept, and as many that are none of ours. */
 const VERSIONS = 2 * VERSIONS_KEPT;
+/** Changes of a group's master that a cursor can tell apart; one more makes the walk begin anew. */
+const MASTERS = 4;
+/** How long a call waits for slots that are in doubt, in milliseconds; then the client asks again. */
+const DOUBT_MS = 100;
 /** Where a cursor becomes too large for clients that take it for a signed number. */
 const CURSOR_MAX = 2n ** 63n;
 
@@ -42,6 +56,8 @@ const CURSOR_MAX = 2n ** 63n;
 export interface ScanPlace {
   /** The server's own cursor. */
   readonly own: bigint;
+  /** How often the group has got another master since the walk began, until the server's own cursor; 0 without. */
+  readonly masters: number;
   /** The version of the table when the walk began, modulo {@linkcode VERSIONS}. */
   readonly version: number;
   /** From 1. */
@@ -53,8 +69,9 @@ export interface ScanPlace {
  * A place as a cursor, never 0. Small numbers make a small cursor: clients in JavaScript are exact up to
  * 2^53 only.
  */
-export function cursorOf({ own, version, pass, groupId }: ScanPlace): bigint {
-  let cursor = own * BigInt(VERSIONS) + BigInt(version % VERSIONS);
+export function cursorOf({ own, masters, version, pass, groupId }: ScanPlace): bigint {
+  let cursor = own * BigInt(MASTERS) + BigInt(masters % MASTERS);
+  cursor = cursor * BigInt(VERSIONS) + BigInt(version % VERSIONS);
   cursor = cursor * BigInt(PASSES_MAX) + BigInt(pass - 1);
   // Three bits at a time, the lowest last; the fourth says that more come.
   const digits = (groupId + 1).toString(8);
@@ -76,7 +93,9 @@ export function placeOf(cursor: bigint): ScanPlace {
   const pass = 1 + Number(cursor % BigInt(PASSES_MAX));
   cursor /= BigInt(PASSES_MAX);
   const version = Number(cursor % BigInt(VERSIONS));
-  return { own: cursor / BigInt(VERSIONS), version, pass, groupId: group - 1 };
+  cursor /= BigInt(VERSIONS);
+  const masters = Number(cursor % BigInt(MASTERS));
+  return { own: cursor / BigInt(MASTERS), masters, version, pass, groupId: group - 1 };
 }
 
 /** One step of a walk. Borrows the arguments until it returns. */
@@ -89,14 +108,22 @@ export function scan(client: Client, command: Command, args: Arguments): void {
   if (!isNumber) return client.answer(errorReply("ERR invalid cursor"));
   const cursor = BigInt.asUintN(64, BigInt(text));
   const walk = new Walk(client.shared.slots, placeOf(cursor), cursor === 0n);
+  if (walk.isInDoubt()) return answerLater(client, command, walk);
   const master = walk.master();
-  if (master === null) return client.answer(scanReply(0n, EMPTY_ARRAY));
+  if (master === null) return client.answer(walk.reply(EMPTY_ARRAY));
   words[1] = new TextEncoder().encode(String(walk.own));
   const merge = ([reply]: readonly PartReply[]) => walk.answered(reply!, master);
   sendToAll(client, command, [master], merge, encodeRequest(words));
 }
 
 const EMPTY_ARRAY = new Encoder(2).array(0).done();
+
+/** Gives slots a moment in which they may be settled: the client would ask again at once. */
+function answerLater({ shared, replies }: Client, command: Command, walk: Walk): void {
+  const parent = replies.park(command);
+  const answer = () => replies.completed(parent, walk.reply(EMPTY_ARRAY));
+  whenSettled(shared.slots.all, DOUBT_MS, answer);
+}
 
 /** What a server answers to SCAN and its like. */
 export interface ScanReply {
@@ -125,6 +152,8 @@ class Walk {
   #version: number;
   #pass: number;
   #groupId: number;
+  /** How often the group had got another master by then when the server was chosen. */
+  #masters: number;
   own: bigint;
 
   constructor(table: RouterSlots, place: ScanPlace, isNew: boolean) {
@@ -135,9 +164,17 @@ class Walk {
     this.#pass = place.pass;
     this.#groupId = place.groupId;
     this.own = place.own;
+    this.#masters = this.#mastersNow();
     const isKnown = this.#version > moves.version - VERSIONS_KEPT &&
       this.#version >= moves.knownSince;
-    if (isNew || !isKnown) this.#begin();
+    if (isNew || !isKnown || this.#isOfNewerTable(place)) this.#begin();
+    else if (this.#masters !== place.masters) this.own = 0n;
+  }
+
+  #isOfNewerTable({ own, masters, pass }: ScanPlace): boolean {
+    // Begun anew also if it cannot be told whether it was so often, or less.
+    if (own !== 0n && (masters > this.#masters || this.#masters >= MASTERS)) return true;
+    return pass > 1 && !this.#hasMovedBack(pass - 1);
   }
 
   #begin(): void {
@@ -154,52 +191,74 @@ class Walk {
       if (master !== null) {
         if (master.groupId !== this.#groupId) this.own = 0n;
         this.#groupId = master.groupId;
+        this.#masters = this.#mastersNow();
         return master;
       }
-      if (!this.#table.all.some((slot) => this.#movedBack(slot) >= this.#pass)) return null;
+      if (!this.#hasMovedBack(this.#pass)) return null;
       if (this.#pass === PASSES_MAX) this.#begin();
       else this.#pass++;
       this.#groupId = -1;
     }
   }
 
+  /** Whether all servers of this pass were asked, and a slot is in doubt: another pass may be needed. */
+  isInDoubt(): boolean {
+    return this.#nextMaster() === null && this.#table.all.some(isInDoubt);
+  }
+
+  #mastersNow(): number {
+    return this.#table.moves.mastersSince(this.#version, this.#groupId);
+  }
+
   #movedBack(slot: Slot): number {
     return this.#table.moves.movesBackSince(this.#version, slot);
   }
 
+  #hasMovedBack(times: number): boolean {
+    return this.#table.all.some((slot) => this.#movedBack(slot) >= times);
+  }
+
   /** The first server from this group on that has keys for this pass. */
   #nextMaster(): Master | null {
-    if (this.#pass === 1) {
-      return this.#table.masters().find(({ groupId }) => groupId >= this.#groupId) ?? null;
-    }
-    let next: Master | null = null;
+    let next: number | null = null;
     const consider = (server: Master["server"] | null, groupId: number) => {
       if (server === null || groupId < this.#groupId) return;
-      if (next === null || groupId < next.groupId) next = { server, groupId };
+      if (next === null || groupId < next) next = groupId;
     };
-    for (const slot of this.#table.all) {
-      const movedBack = this.#movedBack(slot);
-      if (movedBack < this.#pass - 1) continue;
-      consider(slot.server, slot.groupId);
-      // What was missed so far has made all of these moves, and left the source with the last.
-      const hasLeft = isMovingBack(slot) && movedBack === this.#pass - 1;
-      if (!hasLeft) consider(slot.migrateFrom, slot.migrateFromGroupId);
+    if (this.#pass === 1) {
+      for (const { server, groupId } of this.#table.masters()) consider(server, groupId);
+    } else {
+      for (const slot of this.#table.all) {
+        const movedBack = this.#movedBack(slot);
+        if (movedBack < this.#pass - 1) continue;
+        consider(slot.server, slot.groupId);
+        // What was missed so far has made all of these moves, and left the source with the last.
+        const hasLeft = isMovingBack(slot) && movedBack === this.#pass - 1;
+        if (!hasLeft) consider(slot.migrateFrom, slot.migrateFromGroupId);
+      }
     }
-    return next;
+    if (next === null) return null;
+    // While a master changes, slot by slot, the group has two: the new one has all keys.
+    const masters = this.#table.masters().filter(({ groupId }) => groupId === next);
+    const newest = this.#table.moves.masterOf(next);
+    return masters.find(({ server }) => server.address === newest) ?? masters[0] ?? null;
   }
 
   /** The reply to the client, made of the server's. */
-  answered(reply: PartReply, { server }: Master): Uint8Array {
-    // The last slot has left it: what is still to be found is elsewhere.
-    if (reply.isFailure && server.uses === 0) return this.#goOn(EMPTY_ARRAY);
+  answered(reply: PartReply, { server, groupId }: Master): Uint8Array {
+    // What it has not returned is at the group's new master, or has left the group with its last slot.
+    if (reply.isFailure && server.uses === 0) return this.#goOn(EMPTY_ARRAY, groupId);
     const error = firstError([reply]);
     if (error !== undefined) return error;
     const found = readScanReply(reply.bytes);
     if (found === null) return badReply(reply);
-    this.own = found.cursor;
     const theirs = withoutProbeKeys(found.elements);
     const keys = this.#pass === 1 ? theirs : this.#keysOfPass(theirs);
-    return this.own === 0n ? this.#goOn(keys) : this.#replyHere(keys);
+    // It may have answered after it was emptied for the sake of the new master.
+    if (this.#mastersNow() !== this.#masters) return this.#goOn(keys, groupId);
+    if (found.cursor === 0n) return this.#goOn(keys, groupId + 1);
+    this.own = found.cursor;
+    return this.reply(keys);
   }
 
   /** Of a server's keys, those of the slots that this pass is for: the others were returned before. */
@@ -213,17 +272,20 @@ class Walk {
     return out.done();
   }
 
-  /** The server has no more keys for this pass. */
-  #goOn(keys: Uint8Array): Uint8Array {
-    this.#groupId++;
+  /** From the beginning of this group on. */
+  #goOn(keys: Uint8Array, groupId: number): Uint8Array {
+    this.#groupId = groupId;
     this.own = 0n;
-    return this.master() === null ? scanReply(0n, keys) : this.#replyHere(keys);
+    return this.reply(keys);
   }
 
-  #replyHere(keys: Uint8Array): Uint8Array {
+  /** The reply to the client; the walk has ended when there is no server to ask. */
+  reply(keys: Uint8Array): Uint8Array {
     const { own } = this;
+    if (own === 0n && !this.isInDoubt() && this.master() === null) return scanReply(0n, keys);
     const cursor = cursorOf({
       own,
+      masters: own === 0n ? 0 : this.#masters,
       version: this.#version,
       pass: this.#pass,
       groupId: this.#groupId,

@@ -124,8 +124,8 @@ export class RouterSlots implements SlotTable {
     this.moves.inForce(version);
   }
 
-  loaded(version: number, doubtful: readonly number[] = []): void {
-    this.moves.loaded(version, doubtful);
+  loaded(version: number): void {
+    this.moves.loaded(version);
   }
 
   /** Runs changes of one slot one after the other. */

@@ -1,5 +1,6 @@
 /**
- * Waits until a slot can be used over a connection of a client's own, which the slot does not send over.
+ * Waits until slots can be used: one over a connection of a client's own, which the slot does not send over, or
+ * several that are asked for all their keys.
  *
  * @module
  */
@@ -7,6 +8,7 @@
 import { SLOT_NOT_READY, slotWaitedOut } from "../errors.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import type { Slot } from "./slot.ts";
+import { isInDoubt } from "./slot_moves.ts";
 
 /** Keys of one database, one character for each byte. */
 export interface DatabaseKeys {
@@ -75,4 +77,27 @@ function fetchKeys(
   missing--;
   isAtOnce = false;
   if (missing === 0) here("");
+}
+
+/** Calls `ready` once: as soon as none of these slots is in doubt, later if need be; or with an error text. */
+export function whenSettled(
+  slots: readonly Slot[],
+  waitMs: number,
+  ready: (error: string) => void,
+): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isOver = false;
+  const end = (error: string) => {
+    isOver = true;
+    clearTimeout(timer);
+    ready(error);
+  };
+  const attempt = () => {
+    if (isOver) return;
+    const slot = slots.find(isInDoubt);
+    if (slot === undefined) return end("");
+    timer ??= setTimeout(() => end(slotWaitedOut(slot.id, waitMs)), waitMs);
+    slot.whenOpen(attempt);
+  };
+  attempt();
 }

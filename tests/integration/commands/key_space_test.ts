@@ -8,6 +8,7 @@ import { assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { probeKey } from "../../../src/resp/probe_key.ts";
 import { answerNothing, FakeRedis, type FakeReply } from "../../support/fake_redis.ts";
+import { until } from "../../support/deadline.ts";
 import { keyWhere, RouterServer, slotOf } from "../../support/router_server.ts";
 
 function listOf(keys: readonly string[]): string {
@@ -126,6 +127,20 @@ Deno.test("KEYS has the keys of a move that begins and ends before the last serv
   };
   assertEquals((await client.call("KEYS", "*") as string[]).sort(), ALL);
   assertEquals(run.two.asked, [1, 2]);
+});
+
+Deno.test("KEYS has a key that another proxy moves already, while our slot is still blocked", async () => {
+  await using run = await movingSlot();
+  using client = await run.proxy.client();
+  await run.proxy.fill(slotOf(MOVING), run.two.servers[0]!.addr, { groupId: 1, isBlocked: true });
+  moveBetween(run.two);
+  const keys = client.call("KEYS", "*");
+  await until(() => run.two.keys[1]!.has(MOVING));
+  await delay(20);
+  assertEquals(run.two.asked, [1, 1], "where it is asked again is not known yet");
+  await run.begin();
+  assertEquals((await keys as string[]).sort(), ALL);
+  assertEquals(run.proxy.leftovers(), []);
 });
 
 Deno.test("while nothing moves each server is asked for its keys once", async () => {

@@ -24,7 +24,12 @@ interface Place {
   groupId: number;
   /** Where its keys come from; 0 when they do not move. */
   from: number;
+  /** Whether its requests wait, until all proxies have it so. */
+  isBlocked: boolean;
 }
+
+/** What happens when one proxy has a change, and the other one has not. */
+type Between = () => Promise<void>;
 
 /** Two proxies of one product, real servers, and a hand that moves slots as a dashboard does. */
 class Product implements AsyncDisposable {
@@ -40,6 +45,8 @@ class Product implements AsyncDisposable {
     readonly direct: ReadonlyMap<RedisServer, RespClient>,
     readonly proxies: readonly RouterServer[],
     readonly clients: readonly RespClient[],
+    /** A client of the first proxy that uses keys. */
+    readonly touching: RespClient,
   ) {}
 
   static async start(): Promise<Product> {
@@ -48,7 +55,7 @@ class Product implements AsyncDisposable {
     for (const server of servers) direct.set(server, await server.client());
     const proxies = [await RouterServer.start(), await RouterServer.start()];
     const clients = [await proxies[0]!.client(), await proxies[1]!.client()];
-    return new Product(servers, direct, proxies, clients);
+    return new Product(servers, direct, proxies, clients, await proxies[0]!.client());
   }
 
   /** Begins anew: all keys are where their slots are, spread over groups 1 to 3. */
@@ -58,7 +65,7 @@ class Product implements AsyncDisposable {
     for (const client of this.direct.values()) await client.call("FLUSHALL");
     for (let slotId = 0; slotId < SLOTS; slotId++) {
       const used = USED_SLOTS.indexOf(slotId);
-      this.#places.set(slotId, { groupId: used < 0 ? 2 : 1 + used % 3, from: 0 });
+      this.#places.set(slotId, { groupId: used < 0 ? 2 : 1 + used % 3, from: 0, isBlocked: false });
     }
     const fills = [...this.#places.keys()].map((slotId) => this.#fillOf(slotId))
       .filter((fill) => JSON.stringify(fill) !== this.#filled.get(fill.slotId));
@@ -78,19 +85,19 @@ class Product implements AsyncDisposable {
   }
 
   #fillOf(slotId: number): SlotFill {
-    const { groupId, from } = this.#places.get(slotId)!;
+    const { groupId, from, isBlocked } = this.#places.get(slotId)!;
     return {
       slotId,
       groupId,
       backendAddr: this.#masters[groupId - 1]!.addr,
       migrateFromAddr: from === 0 ? "" : this.#masters[from - 1]!.addr,
       migrateFromGroupId: from === 0 ? -1 : from,
-      isBlocked: false,
+      isBlocked,
     };
   }
 
   /** Puts a slot's place in force at one proxy after the other; `between` runs in the middle. */
-  async #change(slotIds: readonly number[], between: () => Promise<void>): Promise<void> {
+  async #change(slotIds: readonly number[], between: Between): Promise<void> {
     this.#version++;
     for (const [i, { router }] of this.proxies.entries()) {
       if (i > 0) await between();
@@ -100,12 +107,26 @@ class Product implements AsyncDisposable {
     }
   }
 
-  /** Begins a move, or turns one back. */
-  async begin(slotId: number, groupId: number, between: () => Promise<void>): Promise<void> {
+  /** Begins a move, or turns one back; the first proxy that has it moves some keys at once, for its clients. */
+  async begin(
+    slotId: number,
+    groupId: number,
+    touched: number,
+    blocking: Between,
+    between: Between,
+  ): Promise<void> {
     const place = this.#places.get(slotId)!;
-    if (place.from !== 0) [place.groupId, place.from] = [place.from, place.groupId];
-    else if (place.groupId !== groupId) [place.groupId, place.from] = [groupId, place.groupId];
-    await this.#change([slotId], between);
+    if (place.from === 0 && place.groupId === groupId) return;
+    place.isBlocked = true;
+    await this.#change([slotId], blocking);
+    place.isBlocked = false;
+    const to = place.from === 0 ? groupId : place.from;
+    [place.groupId, place.from] = [to, place.groupId];
+    await this.#change([slotId], async () => {
+      const keys = KEYS.filter((key) => slotOf(key) === slotId).slice(0, touched);
+      for (const key of keys) assertEquals(await this.touching.call("GET", key), "v");
+      await between();
+    });
   }
 
   /** Moves some keys of a slot that moves, or all. */
@@ -121,7 +142,7 @@ class Product implements AsyncDisposable {
     assertEquals(moved, "OK");
   }
 
-  async finish(slotId: number, between: () => Promise<void>): Promise<void> {
+  async finish(slotId: number, between: Between): Promise<void> {
     if (this.#places.get(slotId)!.from === 0) return;
     await this.moveKeys(slotId, KEYS.length);
     this.#places.get(slotId)!.from = 0;
@@ -129,7 +150,7 @@ class Product implements AsyncDisposable {
   }
 
   /** Another server becomes a group's master: it has all keys, in an order of its own. */
-  async promote(groupId: number, between: () => Promise<void>): Promise<void> {
+  async promote(groupId: number, between: Between): Promise<void> {
     const old = this.#masters[groupId - 1]!;
     const client = this.direct.get(old)!;
     const keys = await client.call("KEYS", "*") as string[];
@@ -146,7 +167,7 @@ class Product implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const client of this.clients) client.close();
+    for (const client of [...this.clients, this.touching]) client.close();
     for (const client of this.direct.values()) client.close();
     for (const proxy of this.proxies) await proxy[Symbol.asyncDispose]();
     await this.servers[Symbol.asyncDispose]();
@@ -155,7 +176,14 @@ class Product implements AsyncDisposable {
 
 type Step =
   | { kind: "scan"; proxy: number; count: number }
-  | { kind: "begin"; slot: number; groupId: number; scans: number }
+  | {
+    kind: "begin";
+    slot: number;
+    groupId: number;
+    touched: number;
+    scans: number;
+    blockedScans: number;
+  }
   | { kind: "keys"; slot: number; count: number }
   | { kind: "finish"; slot: number; scans: number }
   | { kind: "promote"; groupId: number; scans: number };
@@ -174,7 +202,10 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc.record({ kind: fc.constant("begin" as const), slot, groupId, scans }),
+    arbitrary: fc.record({
+      kind: fc.constant("begin" as const),
+      ...{ slot, groupId, scans, blockedScans: scans, touched: fc.nat({ max: 15 }) },
+    }),
   },
   {
     weight: 2,
@@ -188,39 +219,62 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("promote" as const), groupId, scans }) },
 );
 
+/** Runs these steps, then scans to the end; every key must have been returned. */
+async function findsAll(product: Product, steps: readonly Step[]): Promise<void> {
+  await product.reset();
+  const seen = new Set<string>();
+  let cursor = "0";
+  let isBegun = false;
+  let calls = 0;
+  const scan = async (proxy: number, count: number) => {
+    if (isBegun && cursor === "0") return;
+    const reply = await product.clients[proxy]!.call("SCAN", cursor, "COUNT", count);
+    assert(Array.isArray(reply), `${reply}`);
+    const [next, keys] = reply as [string, string[]];
+    for (const key of keys) seen.add(key);
+    cursor = next;
+    isBegun = true;
+    assert(BigInt(cursor) < 2n ** 53n, `${cursor} is too large for JavaScript`);
+    assert(++calls < 5_000, "the walk has no end");
+  };
+  for (const step of steps) {
+    const scansOf = (count: number) => async () => {
+      for (let i = 0; i < count; i++) await scan(i % 2, 15);
+    };
+    const between = scansOf("scans" in step ? step.scans : 0);
+    if (step.kind === "scan") await scan(step.proxy, step.count);
+    else if (step.kind === "begin") {
+      const { slot, groupId, touched, blockedScans } = step;
+      await product.begin(slot, groupId, touched, scansOf(blockedScans), between);
+    } else if (step.kind === "keys") await product.moveKeys(step.slot, step.count);
+    else if (step.kind === "finish") await product.finish(step.slot, between);
+    else await product.promote(step.groupId, between);
+  }
+  while (!isBegun || cursor !== "0") await scan(calls % 2, 10);
+  assertEquals(KEYS.filter((key) => !seen.has(key)), []);
+}
+
 Deno.test("SCAN returns every key that is there all the time, whatever moves, over any proxy", async () => {
   await using product = await Product.start();
   await fc.assert(
-    fc.asyncProperty(fc.array(anyStep, { minLength: 10, maxLength: 60 }), async (steps) => {
-      await product.reset();
-      const seen = new Set<string>();
-      let cursor = "0";
-      let isBegun = false;
-      let calls = 0;
-      const scan = async (proxy: number, count: number) => {
-        if (isBegun && cursor === "0") return;
-        const reply = await product.clients[proxy]!.call("SCAN", cursor, "COUNT", count);
-        assert(Array.isArray(reply), `${reply}`);
-        const [next, keys] = reply as [string, string[]];
-        for (const key of keys) seen.add(key);
-        cursor = next;
-        isBegun = true;
-        assert(BigInt(cursor) < 2n ** 53n, `${cursor} is too large for JavaScript`);
-        assert(++calls < 5_000, "the walk has no end");
-      };
-      for (const step of steps) {
-        const between = async () => {
-          for (let i = 0; i < ("scans" in step ? step.scans : 0); i++) await scan(i % 2, 15);
-        };
-        if (step.kind === "scan") await scan(step.proxy, step.count);
-        else if (step.kind === "begin") await product.begin(step.slot, step.groupId, between);
-        else if (step.kind === "keys") await product.moveKeys(step.slot, step.count);
-        else if (step.kind === "finish") await product.finish(step.slot, between);
-        else await product.promote(step.groupId, between);
-      }
-      while (!isBegun || cursor !== "0") await scan(calls % 2, 10);
-      assertEquals(KEYS.filter((key) => !seen.has(key)), []);
-    }),
+    fc.asyncProperty(
+      fc.array(anyStep, { minLength: 10, maxLength: 60 }),
+      (steps) => findsAll(product, steps),
+    ),
     fuzzParameters(60),
   );
+});
+
+Deno.test("a scan that one proxy has begun, and another goes on with, misses nothing that only one knows", async () => {
+  await using product = await Product.start();
+  const scans = (count: number): Step[] =>
+    Array.from({ length: count }, () => ({ kind: "scan", proxy: 0, count: 10 }));
+  // The first proxy has another master of a group, and it ends while the second has the old one.
+  for (let before = 1; before <= 9; before++) {
+    const groupId = Math.ceil(before / 3);
+    await findsAll(product, [...scans(before), { kind: "promote", groupId, scans: 40 }]);
+  }
+  // The first proxy moves keys to a group that was scanned, and it ends while the second has them blocked.
+  const back = { kind: "begin", slot: USED_SLOTS[2]!, groupId: 1, touched: 15 } as const;
+  await findsAll(product, [...scans(4), { ...back, blockedScans: 0, scans: 40 }]);
 });

@@ -200,7 +200,7 @@ export function testMembership(
     assertEquals(answer.data, encodeProxy({ ...RECORD, state: "online" }));
   });
 
-  test("a migration goes through blocked, pulling and at rest", async () => {
+  test("a migration goes through blocked, pulling and at rest; blocked again, its keys are in two groups", async () => {
     await using folder = await subject.start();
     const store = await folder.openFilled("a:1,b:2");
     await using proxy = await new TestProxy(store).start();
@@ -210,10 +210,14 @@ export function testMembership(
       state: { status: "migrate", migrate_status: { from: 1, to: 2 }, last_op_ts: "0" },
     } as const;
     const online = slotIn("test", 7, 2, "online");
-    const steps = [["slot_premigrate", premigrate], ["slot_migrate", migrate], [
-      "slot_changed",
-      online,
-    ]] as const;
+    const reversing = { ...migrate, state: { ...migrate.state, status: "pre_migrate" } } as const;
+    const steps = [
+      ["slot_premigrate", premigrate],
+      ["slot_migrate", migrate],
+      ["slot_premigrate", reversing],
+      ["slot_migrate", migrate],
+      ["slot_changed", online],
+    ] as const;
     for (const [type, target] of steps) {
       await saveSlot(store, target);
       await answered(store, await send(store, { type, target }));
@@ -227,6 +231,8 @@ export function testMembership(
     assertEquals(seen, [
       ["a:1", "", -1, false],
       ["a:1", "", -1, true],
+      ["b:2", "a:1", 1, false],
+      ["b:2", "a:1", 1, true],
       ["b:2", "a:1", 1, false],
       ["b:2", "", -1, false],
     ]);

@@ -141,7 +141,7 @@ Deno.test("the one in a dead worker's place has the whole table before it listen
   assertEquals(workers[2]!.told, ["held", "bind", "accept"]);
 });
 
-Deno.test("every worker knows which action is in force, a new one also which slots are ahead of it", async () => {
+Deno.test("every worker knows which action is in force, a new one also what has changed since", async () => {
   await using run = await Pool.open(2);
   const { pool, workers } = run;
   await pool.fillSlot(fillOf(5));
@@ -149,11 +149,20 @@ Deno.test("every worker knows which action is in force, a new one also which slo
   await pool.fillSlot(fillOf(6));
   pool.inForce(42);
   await until(() => workers.every(({ table }) => table.version === 42));
+  const moving = fillOf(6, { migrateFromAddr: "127.0.0.1:1", migrateFromGroupId: 2 });
   await pool.fillSlot(fillOf(7));
+  await pool.fillSlot(fillOf(6, { isBlocked: true }));
+  await pool.fillSlot(moving);
+  await pool.resetSlot(5);
   workers[0]!.die("gone");
   await until(() => workers[2]?.told.includes("bind") === true);
-  assertEquals(workers[2]!.table.version, 42);
-  assertEquals(workers[2]!.table.doubtful, [7]);
+  const { loadedAs, version, history, fills } = workers[2]!.table;
+  assertEquals([version, loadedAs], [42, 42]);
+  assertEquals(
+    history.map(({ fill }) => fill),
+    [fillOf(6), fillOf(5), fillOf(7), moving, undefined],
+  );
+  assertEquals(fills, new Map([[6, moving], [7, fillOf(7)]]));
 });
 
 Deno.test("a change while the new worker is being filled reaches it, and is waited for", async () => {
