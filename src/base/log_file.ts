@@ -53,19 +53,45 @@ export class LogFile {
    * @throws {Error} When the disk refuses it.
    */
   writeLine(line: string): void {
-    const bytes = this.#encoder.encode(`${this.#isTorn ? "\n" : ""}${line}\n`);
+    const bytes = this.#prepare(`${line}\n`);
+    let written = 0;
+    try {
+      while (written < bytes.length) written += this.#file.writeSync(bytes.subarray(written));
+    } finally {
+      this.#wrote(written, bytes.length);
+    }
+  }
+
+  /**
+   * Appends lines, each with its end, and holds up nobody meanwhile. Until it resolves, no others may be
+   * written.
+   *
+   * @throws {Error} When the disk refuses them.
+   */
+  async writeLines(lines: string): Promise<void> {
+    const bytes = this.#prepare(lines);
+    let written = 0;
+    try {
+      while (written < bytes.length) written += await this.#file.write(bytes.subarray(written));
+    } finally {
+      this.#wrote(written, bytes.length);
+    }
+  }
+
+  /** The bytes of lines, and a file that has room for them. */
+  #prepare(lines: string): Uint8Array {
+    const bytes = this.#encoder.encode(this.#isTorn ? `\n${lines}` : lines);
     if (this.#bytes > 0 && this.#bytes + bytes.length > this.#limits.bytesMax) {
       const full = this.#file;
       this.#file = this.#openNext();
       full.close();
     }
-    let written = 0;
-    try {
-      while (written < bytes.length) written += this.#file.writeSync(bytes.subarray(written));
-    } finally {
-      this.#bytes += written;
-      this.#isTorn = written === 0 ? this.#isTorn : written < bytes.length;
-    }
+    return bytes;
+  }
+
+  #wrote(written: number, bytes: number): void {
+    this.#bytes += written;
+    this.#isTorn = written === 0 ? this.#isTorn : written < bytes;
   }
 
   /**

@@ -74,6 +74,29 @@ export const CONFIG_KEYS = [
     help: "Log files that are kept, the newest; older ones are deleted. 0: all are kept.",
   },
   {
+    key: "access_log",
+    field: "accessLog",
+    kind: "text",
+    default: "",
+    example: "/var/log/codis/access.log",
+    isOfProxy: true,
+    help:
+      "Where the proxy writes a line of JSON for each sampled or slow request, without keys and values: " +
+      "files <access_log>.<k>, as large and as many as log_max_size and log_files say, or stdout. " +
+      "Not set, or off: nowhere.",
+  },
+  {
+    key: "request_sample",
+    field: "requestSample",
+    kind: "count",
+    default: "1000",
+    max: 1_000_000_000,
+    isOfProxy: true,
+    help:
+      "One of so many requests is written to access_log, and traced where OTEL_DENO=true is in the " +
+      "environment. 1: all; 0: none but slow ones, which always are (slowlog_slower_than).",
+  },
+  {
     key: "http_names",
     field: "httpNames",
     kind: "hostnames",

@@ -26,6 +26,7 @@ import { type Store, storeOf } from "../store/store.ts";
 import type { HttpServer } from "../io/http_server.ts";
 import { type TlsFiles, TlsWatch } from "../io/tls_files.ts";
 import type { TlsIdentity } from "../io/tls.ts";
+import { AccessLog } from "./access_log.ts";
 import { serveAdmin } from "./admin.ts";
 import type { Build } from "./debug_vars.ts";
 import { followAllowedCommands } from "./membership/allowed_commands.ts";
@@ -37,6 +38,7 @@ import { openDataPlane } from "./workers/open_data_plane.ts";
 import { proxyPlace } from "./membership/proxy_place.ts";
 import { newProxyRecord } from "./membership/proxy_record.ts";
 import type { AttachedService, ProxyStart } from "./proxy_start.ts";
+import { isTracing } from "../router/reports/spans.ts";
 import { routerLogins, routerOptions } from "./router_options.ts";
 import {
   dashboardOf,
@@ -73,6 +75,8 @@ export interface RunningProxy {
   readonly stopped: Promise<void>;
   /** Takes the passwords that the configuration has now. */
   takePasswords(): Promise<void>;
+  /** Opens the access log again, after it was moved away. */
+  reopenAccessLog(): void;
   /** Stops: no new clients, requests in flight finished within a bound, then out of the store. */
   stop(reason: string): Promise<void>;
 }
@@ -87,6 +91,12 @@ export async function startProxy(asked: ProxyStart): Promise<RunningProxy> {
   const { descriptors, config } = fitDescriptors(asked);
   const { users, source } = await readUsers(config);
   const tls = await readClientTls(config);
+  const accessLog = AccessLog.open(config);
+  if (isTracing()) {
+    log.info("requests are traced: {sampled}, and slow ones, as OTEL_ variables say", {
+      sampled: config.requestSample === 0 ? "none" : `one of ${config.requestSample}`,
+    });
+  }
   const place = listenPlace(asked);
   const plane = await openDataPlane(place, asked.workers, {
     router: { ...routerOptions(config, VERSION, place.sockets), backendTls: asked.serverTls },
@@ -94,9 +104,12 @@ export async function startProxy(asked: ProxyStart): Promise<RunningProxy> {
     tls: tls?.clients,
     keepAliveMs: config.backendPingPeriodMs,
     pauseMs: gapMs(config),
-  }, { onPause: () => proxy.notePause() });
+  }, {
+    onPause: () => proxy.notePause(),
+    writeAccessLines: (lines) => accessLog?.write(lines) ?? Promise.resolve(false),
+  });
   plane.users.source = source;
-  const proxy = new StartedProxy({ ...asked, config }, plane);
+  const proxy = new StartedProxy({ ...asked, config }, plane, accessLog);
   proxy.watchTls("clients", tls?.files, tls?.clients.identity);
   proxy.watchTls("http", httpTlsFiles(config), asked.httpTls);
   proxy.watchTls("servers", backendTlsFiles(config), asked.serverTls?.identity);
@@ -113,6 +126,7 @@ export async function startProxy(asked: ProxyStart): Promise<RunningProxy> {
 class StartedProxy implements RunningProxy {
   readonly #start: ProxyStart;
   readonly #plane: DataPlane;
+  readonly #accessLog: AccessLog | undefined;
   readonly #life: ProcessLife;
   #loadingTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #serving = Promise.withResolvers<void>();
@@ -128,9 +142,10 @@ class StartedProxy implements RunningProxy {
   #stopping: Promise<void> | undefined;
 
   /** `plane` is bound, and has accepted no client yet. */
-  constructor(start: ProxyStart, plane: DataPlane) {
+  constructor(start: ProxyStart, plane: DataPlane, accessLog: AccessLog | undefined) {
     this.#start = start;
     this.#plane = plane;
+    this.#accessLog = accessLog;
     // Who may log in is not known before the store was read.
     if (start.config.acl === "file") this.#acceptSoon();
     this.#life = ProcessLife.begin(`codis-proxy ${start.config.proxyId}, pid ${Deno.pid}`);
@@ -293,6 +308,10 @@ class StartedProxy implements RunningProxy {
     await this.#users?.reload();
   }
 
+  reopenAccessLog(): void {
+    this.#accessLog?.reopen();
+  }
+
   stop(reason: string): Promise<void> {
     return this.#stopping ??= this.#stopAll(reason);
   }
@@ -307,6 +326,7 @@ class StartedProxy implements RunningProxy {
     await this.#membership!.stop();
     await this.#coordinator!.close();
     await this.#plane.close();
+    this.#accessLog?.close();
     await this.#admin!.shutdown();
     for (const watch of this.#tlsWatches) watch[Symbol.dispose]();
     this.#life.end();
@@ -321,6 +341,7 @@ class StartedProxy implements RunningProxy {
     for (const watch of this.#tlsWatches) watch[Symbol.dispose]();
     this.#life.end();
     await this.#plane.close();
+    this.#accessLog?.close();
     await this.#attached?.stop();
     await this.#coordinator?.close();
     await this.#admin?.shutdown();

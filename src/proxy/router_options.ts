@@ -6,6 +6,7 @@
 
 import type { Address } from "../base/address.ts";
 import type { Secret } from "../base/secret.ts";
+import { isAccessLog } from "./access_log.ts";
 import { backendLogin, clientLogin, type Config, configEntries } from "../config/config.ts";
 import {
   type BackendLogin,
@@ -71,6 +72,8 @@ export function routerOptions(
     replicaLagMs: config.replicaMaxLagMs,
     replicaLagBytesMax: config.replicaMaxLagBytes,
     slowerThanUs: config.slowerThanUs,
+    requestSample: config.requestSample,
+    hasAccessLog: isAccessLog(config.accessLog),
     destructiveCommands: config.allowsDestructiveCommands,
     undeclaredKeys: config.undeclaredKeys === "allow",
     serverCommands: config.allowsServerCommands,

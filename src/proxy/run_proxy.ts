@@ -23,6 +23,10 @@ export async function runProxy(start: ProxyStart): Promise<number> {
   using signals = new ProcessSignals();
   const starting = startUnless(signals.stopping, start);
   signals.onLogsMoved("open the log again", reopenLog);
+  signals.onLogsMoved("open access_log again", () => {
+    // Not waited for: a start may take long.
+    starting.then((proxy) => proxy?.reopenAccessLog(), () => {});
+  });
   signals.onHangUp("read the secrets again", async () => {
     rereadSecrets(start.secrets);
     await (await starting)?.takePasswords();

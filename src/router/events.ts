@@ -5,11 +5,14 @@
  */
 
 import type { ListedClient } from "./client/client_info.ts";
+import type { WriteLines } from "./reports/access_lines.ts";
 import type { SubscriberEvents } from "./pubsub/subscribers.ts";
 import type { SlotEvents } from "./slots/router_slots.ts";
 
 /** The events of one router. */
 export interface RouterEvents extends SlotEvents, SubscriberEvents {
+  /** Lines of the access log; resolves with whether they were written. Needed where there is one. */
+  writeAccessLines?: WriteLines | undefined;
   sessionOpened(session: ListedClient): void;
   sessionClosed(session: ListedClient): void;
   /** A session held more reply bytes than session_max_buffer and is being closed. */

@@ -93,6 +93,10 @@ export interface RouterOptions extends RouterLogins {
   readonly replicaLagBytesMax: number;
   /** Requests that take so many microseconds are in the slow log; 0: all, negative: none. */
   readonly slowerThanUs: number;
+  /** One of so many requests is traced and written to the access log, besides slow ones; 0: none. */
+  readonly requestSample: number;
+  /** Whether there is an access log. */
+  readonly hasAccessLog: boolean;
   /** Whether FLUSHALL and its like are let through. */
   readonly destructiveCommands: boolean;
   /** Whether scripts and functions may run that declare no keys and may touch some. */

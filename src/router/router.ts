@@ -14,6 +14,7 @@ import { DEFAULT_USER } from "../acl/user.ts";
 import type { UsersUpdate } from "../acl/users.ts";
 import { delay } from "@std/async/delay";
 import { clock, HELD_UP_MS } from "../base/clock.ts";
+import { sleep } from "../base/sleep.ts";
 import type { SlotRule } from "../hash/placement.ts";
 import { trimPools } from "../io/chunk_pool.ts";
 import { hangUp } from "../io/dial.ts";
@@ -43,6 +44,8 @@ const TICK_MS = 250;
 const QUIET_TICK_MS = 1_000;
 /** How often buffers that nobody needs are freed, in milliseconds. */
 const TRIM_MS = 4_000;
+/** How long the end waits for lines of the access log that are being written, in milliseconds. */
+const FLUSH_MS = 1_000;
 /** How often a drain checks whether sessions are left, in milliseconds. */
 const DRAIN_CHECK_MS = 5;
 
@@ -153,6 +156,15 @@ export class Router implements TurnWork {
     for (const session of [...this.sessions.values()]) session.drain();
     while (this.sessions.size > 0 && performance.now() < deadline) await delay(DRAIN_CHECK_MS);
     for (const session of [...this.sessions.values()]) session.close();
+    await this.#flushAccessLines();
+  }
+
+  async #flushAccessLines(): Promise<void> {
+    const { accessLines } = this.shared;
+    if (accessLines === null) return;
+    const late = new AbortController();
+    await Promise.race([accessLines.flush(), sleep(FLUSH_MS, late.signal)]);
+    late.abort();
   }
 
   // -- whether requests are served --------------------------------------------------------------

@@ -23,6 +23,10 @@ import { Monitors } from "./monitor/monitors.ts";
 import type { RouterEvents } from "./events.ts";
 import { COMMAND_IDS, LearnedCommands } from "./learned_commands.ts";
 import { clientPasswords, type ReadFrom, type RouterOptions } from "./options.ts";
+import { accessLine, AccessLines } from "./reports/access_lines.ts";
+import type { ReportedRequest } from "./reports/reported_request.ts";
+import { RequestReports } from "./reports/request_reports.ts";
+import { openSpans } from "./reports/spans.ts";
 import { Subscribers } from "./pubsub/subscribers.ts";
 import { Subscribing } from "./pubsub/subscribing.ts";
 import { Sampling } from "./sampling/sampling.ts";
@@ -75,6 +79,8 @@ export class RouterShared {
   isOverseen = false;
   readonly pause = new Pause(() => this.#oversee());
   readonly monitors: Monitors;
+  /** Lines for the access log; null where there is none. */
+  readonly accessLines: AccessLines | null;
   readonly longScripts = new LongScripts(() => this.slots.pool.servers(), () => this.#oversee());
   /** The clients of CLIENT TRACKING. */
   readonly trackers = new Trackers(() => this.slots.all);
@@ -106,6 +112,16 @@ export class RouterShared {
     this.users = new Users(clientPasswords(options));
     this.protectedMode = new ProtectedMode(options, this.users, events);
     this.userLimits = new LimitedUsers(worker.limits);
+    const { writeAccessLines } = events;
+    const lines = options.hasAccessLog && writeAccessLines !== undefined
+      ? new AccessLines(writeAccessLines, this.totals)
+      : null;
+    this.accessLines = lines;
+    const sinks = {
+      span: openSpans(options.version),
+      line: lines && ((done: ReportedRequest, trace: string) => lines.add(accessLine(done, trace))),
+    };
+    new RequestReports(options.requestSample, sinks, this.sampling, this.slowLog);
     this.budget = new ByteBudget(options.proxyBufferBytesMax, worker);
     this.monitors = new Monitors({
       peers: worker.peers,

@@ -100,6 +100,8 @@ export interface Totals {
   throttledAuths: number;
   /** Sessions closed by one of the session deadlines. */
   timedOutSessions: number;
+  /** Lines of the access log that could not be written. */
+  lostAccessLines: number;
 }
 
 /** Fresh totals, all zero. */
@@ -121,5 +123,6 @@ export function newTotals(): Totals {
     deniedChannels: 0,
     throttledAuths: 0,
     timedOutSessions: 0,
+    lostAccessLines: 0,
   };
 }

@@ -47,6 +47,8 @@ export function testOptions(change: Partial<RouterOptions> = {}): RouterOptions 
     replicaLagMs: 2_000,
     replicaLagBytesMax: 16 * 1024 * 1024,
     slowerThanUs: 10_000,
+    requestSample: 0,
+    hasAccessLog: false,
     destructiveCommands: true,
     undeclaredKeys: false,
     serverCommands: false,

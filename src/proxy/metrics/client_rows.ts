@@ -65,6 +65,13 @@ export const CLIENT_METRICS: MetricSection<ProxyRow> = {
       samples: ({ totals }) => oneSample(totals.lostSubscriptions),
     },
     {
+      name: "codis_proxy_lost_access_lines_total",
+      help: "Lines of access_log that could not be written, or not in time",
+      type: "counter",
+      labels: [],
+      samples: ({ totals }) => oneSample(totals.lostAccessLines),
+    },
+    {
       name: "codis_proxy_connections_total",
       help: "Connections accepted",
       type: "counter",

@@ -14,6 +14,7 @@ import type { ListenProto } from "../../io/listen.ts";
 import type { TlsIdentity } from "../../io/tls.ts";
 import type { TlsToClients } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
+import type { WriteLines } from "../../router/reports/access_lines.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { RouterLogins, RouterOptions, UserReads } from "../../router/options.ts";
 import type { LimitPlaces, UserTake } from "../../router/limits/limit_cells.ts";
@@ -62,6 +63,8 @@ export interface PlaneEvents {
    * `accept`: until then there is no table that could be old.
    */
   onPause(): void;
+  /** Lines of the access log; resolves with whether they were written. Needed where there is one. */
+  writeAccessLines?: WriteLines | undefined;
 }
 
 /** Stats of a data plane. */

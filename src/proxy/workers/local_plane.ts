@@ -80,7 +80,12 @@ export class LocalPlane implements DataPlane {
       ...onlyWorker(),
       changeUsers: (change, clientId) => this.users.change(change, clientId),
     });
-    this.router = new Router(router, routerEvents(router.slotWaitMs), context ?? alone());
+    const { writeAccessLines } = events;
+    this.router = new Router(
+      router,
+      { ...routerEvents(router.slotWaitMs), writeAccessLines },
+      context ?? alone(),
+    );
     this.limits = new LimitPlaces(this.router.shared.worker.limits.cells);
     if (users.length > 0) {
       this.router.updateUsers({ changed: users, deleted: [], isReload: false, by: 0 });

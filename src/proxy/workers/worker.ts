@@ -98,6 +98,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
         plane.setServing("held");
         pool.notify("paused", pauses);
       },
+      writeAccessLines: (lines) => pool.call("writeAccessLines", lines),
     },
     sharedContext(
       counts,

@@ -104,6 +104,8 @@ export interface PoolCalls {
   paused(pauses: number): void;
   /** A line for the process's log. */
   writeLogEntry(entry: LogEntry): void;
+  /** Lines of the access log; resolves with whether they were written. */
+  writeAccessLines(lines: string): Promise<boolean>;
   /** The stats of the whole proxy. */
   proxyStats(): Promise<StatsSnapshot>;
   /** The other workers' ACL LOG, a list each; with `isReset` they forget it. */

@@ -220,6 +220,7 @@ export class WorkerPool implements DataPlane {
         if (this.#hasAccepted) this.#events.onPause();
       },
       writeLogEntry,
+      writeAccessLines: async (lines) => await this.#events.writeAccessLines?.(lines) ?? false,
       changeUsers: (change, clientId) => this.users.change(change, clientId),
       proxyStats: async () => (await this.stats()).sum,
       ...peerCalls(this.#workers, worker, this.#told),

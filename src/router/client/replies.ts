@@ -98,11 +98,9 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     return request;
   }
 
-  /** A command was answered at once, by the proxy itself. */
-  answeredAtOnce(command: Command, bytes: number): void {
-    if (this.#shared.slowLog.takesAll && this.#captured === null) {
-      this.#watch.answeredAtOnce(command, bytes);
-    }
+  /** A command was answered at once, by the proxy itself. Borrows `reply`. */
+  answeredAtOnce(command: Command, reply: Uint8Array): void {
+    if (this.#captured === null) this.#watch.answeredAtOnce(command, reply);
   }
 
   /** As {@linkcode enqueue}, for a request that is answered by {@linkcode completed}. */

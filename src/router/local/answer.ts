@@ -54,6 +54,6 @@ export function answerLocally(client: Client, command: Command, args: Arguments)
   const reply = answer({ client, command, args });
   if (reply === null) return;
   client.shared.stats.answered(command.id, 0, reply[0] === 45 /* - */);
-  client.replies.answeredAtOnce(command, reply.length);
+  client.replies.answeredAtOnce(command, reply);
   client.answer(reply);
 }

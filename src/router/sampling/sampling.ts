@@ -40,6 +40,8 @@ export interface SampleObserver {
    * @param weight For how many requests it stands.
    */
   sampled(request: Request, client: WatchedClient, weight: number, end: RequestEnd): void;
+  /** The same of a command that the proxy has answered at once; `reply` is borrowed, too. */
+  sampledAtOnce?(command: Command, client: WatchedClient, reply: Uint8Array, weight: number): void;
 }
 
 /** See the header. */
@@ -87,14 +89,33 @@ export class Sampling {
     const every = this.#every;
     this.#countDown();
     if (every === 0) return;
-    const weights = this.#observers.map((observer) => {
-      const isSeen = observer.every > 0 && this.#random() * observer.every < every;
-      return isSeen ? observer.every : 0;
-    });
+    const weights = this.#observers.map((observer) => this.#weightFor(observer, every));
     const { parser } = client;
     request.remember(parser.bytes, parser.requestStart, parser.requestEnd);
     const keys = this.keysOf(request.command!, parser, client.database);
     request.sample = { ...fewOf(keys, this.#random), weights };
+  }
+
+  /** For how many requests one that was taken stands; 0: the observer does not see it. */
+  #weightFor(observer: SampleObserver, every: number): number {
+    const isSeen = observer.every > 0 && this.#random() * observer.every < every;
+    return isSeen ? observer.every : 0;
+  }
+
+  /** The countdown has ended with a command that was answered at once. */
+  takeAtOnce(command: Command, client: WatchedClient, reply: Uint8Array): void {
+    const every = this.#every;
+    this.#countDown();
+    if (every === 0) return;
+    for (const observer of this.#observers) {
+      const weight = this.#weightFor(observer, every);
+      if (weight > 0) observer.sampledAtOnce?.(command, client, reply, weight);
+    }
+  }
+
+  /** For how many requests this one stands for an observer; 0: that one does not see it. */
+  weightOf({ sample }: Request, observer: SampleObserver): number {
+    return sample?.weights[this.#observers.indexOf(observer)] ?? 0;
   }
 
   /** The keys that a request names. Borrows its arguments until it returns. */

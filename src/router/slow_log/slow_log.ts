@@ -8,6 +8,7 @@
  */
 
 import type { Command } from "../../command/command.ts";
+import type { Request } from "../request.ts";
 import type { BeginningOfArguments } from "../monitor/monitor_filter.ts";
 import type { DoneRequest } from "./done_request.ts";
 import { type LatencyEvent, LatencyEvents } from "./latency_events.ts";
@@ -46,6 +47,12 @@ export interface SlowMonitors {
   sawSlow(slow: DoneRequest, command: Command, args: BeginningOfArguments): void;
 }
 
+/** Who reports slow requests that the log has. */
+export interface SlowReports {
+  /** Borrows the request. */
+  sawSlow(slow: DoneRequest, request: Request): void;
+}
+
 /** What may be set while the proxy runs; not kept over a restart. */
 export interface SlowLogSettings {
   /** In microseconds; 0 logs every request, a negative number none. */
@@ -78,6 +85,8 @@ export class SlowLog {
   slowerThanMs = Infinity;
   /** How many requests of a client in flight have their arguments kept. */
   rememberedMax = 0;
+  /** Who reports slow requests that the log has, too; null where nobody does. */
+  reports: SlowReports | null = null;
   /** Who watches slow requests; null while nobody does. */
   monitors: SlowMonitors | null = null;
   readonly events = new LatencyEvents();

@@ -88,7 +88,10 @@ export class SlowWatch {
     const isMonitored = monitors !== null && tookMs >= monitors.slowMs;
     if (isDue || isMonitored) {
       const done = describeDone(request, this.#client, loop, end);
-      if (isDue) this.#log.add(done);
+      if (isDue) {
+        this.#log.add(done);
+        this.#log.reports?.sawSlow(done, request);
+      }
       if (isMonitored) this.#show(monitors, done, request.command!, request.beginningBytes);
     }
     recycleRequest(request);
@@ -98,10 +101,12 @@ export class SlowWatch {
     monitors.sawSlow(done, command, new BeginningArguments(bytes));
   }
 
-  /** A request was answered by the proxy at once, and every request is logged or watched. */
-  answeredAtOnce(command: Command, replyBytes: number): void {
+  /** A request was answered by the proxy at once. Borrows `reply`. */
+  answeredAtOnce(command: Command, reply: Uint8Array): void {
+    if (--this.#sampling.left === 0) this.#sampling.takeAtOnce(command, this.#client, reply);
+    if (!this.#log.takesAll) return;
     const { slowerThanMs, monitors } = this.#log;
-    const { done, bytes } = describeAtOnce(command, this.#client, replyBytes);
+    const { done, bytes } = describeAtOnce(command, this.#client, reply.length);
     if (slowerThanMs === 0) this.#log.add(done);
     if (monitors?.slowMs === 0) this.#show(monitors, done, command, bytes);
   }

@@ -1,0 +1,101 @@
+/**
+ * Reports requests that are sampled or slow: as spans, and as lines of the access log.
+ *
+ *     sampled ─┐
+ *              ├─► written to its client ─► described once ─┬─► span
+ *     slow ────┘                                            └─► line
+ *
+ * A request that is both is reported once. While neither is wanted, nobody samples for it.
+ *
+ * @module
+ */
+
+import { logger } from "../../base/log.ts";
+import type { Command } from "../../command/command.ts";
+import type { Request } from "../request.ts";
+import type { SampleObserver, Sampling } from "../sampling/sampling.ts";
+import { describeAtOnce, describeDone, type DoneRequest } from "../slow_log/done_request.ts";
+import { BeginningArguments } from "../slow_log/shown_arguments.ts";
+import type { SlowLog } from "../slow_log/slow_log.ts";
+import type { RequestEnd, WatchedClient } from "../slow_log/watched_client.ts";
+import { keyCountOf, keysOfDone, type ReportedRequest } from "./reported_request.ts";
+
+const log = logger("traces");
+
+/** Where reports go. */
+export interface ReportSinks {
+  /** Makes a span; returns its trace's id. Null: requests are not traced. */
+  readonly span: ((request: ReportedRequest) => string) | null;
+  /** Writes a line; the trace's id is empty where there is none. Null: there is no access log. */
+  readonly line: ((request: ReportedRequest, traceId: string) => void) | null;
+}
+
+/** See the header. */
+export class RequestReports implements SampleObserver {
+  readonly every: number;
+  readonly #sinks: ReportSinks;
+  readonly #sampling: Sampling;
+  readonly #slowLog: SlowLog;
+
+  /** @param every One of so many requests is reported, and all slow ones; 0: only those. */
+  constructor(every: number, sinks: ReportSinks, sampling: Sampling, slowLog: SlowLog) {
+    this.#sinks = sinks;
+    this.#sampling = sampling;
+    this.#slowLog = slowLog;
+    const isWanted = sinks.span !== null || sinks.line !== null;
+    this.every = isWanted ? every : 0;
+    if (!isWanted) return;
+    sampling.add(this);
+    slowLog.reports = this;
+  }
+
+  sampled(request: Request, client: WatchedClient, weight: number, end: RequestEnd): void {
+    const done = describeDone(request, client, this.#slowLog.loop, end);
+    this.#report(done, isErrorOf(request), keysOfDone(request), weight);
+  }
+
+  sampledAtOnce(command: Command, client: WatchedClient, reply: Uint8Array, weight: number): void {
+    const { done, bytes } = describeAtOnce(command, client, reply.length);
+    const keys = keyCountOf(command, new BeginningArguments(bytes));
+    this.#report(done, isErrorType(reply[0] ?? 0), keys, weight);
+  }
+
+  /** A slow request that the slow log has. */
+  sawSlow(done: DoneRequest, request: Request): void {
+    if (this.#sampling.weightOf(request, this) > 0) return;
+    this.#report(done, isErrorOf(request), keysOfDone(request), 0);
+  }
+
+  #report(done: DoneRequest, isError: boolean, keys: number, sample: number): void {
+    const request: ReportedRequest = {
+      ...done,
+      atMs: performance.timeOrigin + performance.now(),
+      sample,
+      isSlow: done.usecs >= this.#slowLog.slowerThanMs * 1000,
+      isError,
+      keys,
+    };
+    const { span, line } = this.#sinks;
+    const traceId = span === null ? "" : this.#trace(span, request);
+    line?.(request, traceId);
+  }
+
+  /** Traces a request; what goes wrong there is no reason to fail it. */
+  #trace(span: NonNullable<ReportSinks["span"]>, request: ReportedRequest): string {
+    try {
+      return span(request);
+    } catch (error) {
+      log.warn("requests are not traced: {error}", { error });
+      return "";
+    }
+  }
+}
+
+function isErrorOf({ isFailed, replyType }: Request): boolean {
+  return isFailed || isErrorType(replyType);
+}
+
+/** Whether a reply that begins so is an error, in RESP2 or RESP3. */
+function isErrorType(replyType: number): boolean {
+  return replyType === 0x2d /* - */ || replyType === 0x21; /* ! */
+}
