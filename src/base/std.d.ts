@@ -145,6 +145,10 @@ declare module "@std/text/levenshtein-distance" {
   export function levenshteinDistance(str1: string, str2: string): number;
 }
 
+declare module "@std/toml/parse" {
+  export function parse(tomlString: string): Record<string, unknown>;
+}
+
 declare module "@std/yaml/parse" {
   /** How a document is read. */
   export interface ParseOptions {

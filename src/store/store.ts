@@ -62,7 +62,7 @@ export async function createFolders(store: Store): Promise<void> {
 
 /** Reads an entry's text; `undefined` when it is not there. */
 export async function readIfThere(
-  store: ReadableStore,
+  store: Pick<ReadableStore, "coordinator">,
   path: string,
 ): Promise<string | undefined> {
   try {
@@ -89,7 +89,10 @@ export async function withPaths<T>(
 }
 
 /** The names of an entry's children; none when it is not there. */
-export async function childrenIfThere(store: ReadableStore, path: string): Promise<string[]> {
+export async function childrenIfThere(
+  store: Pick<ReadableStore, "coordinator">,
+  path: string,
+): Promise<string[]> {
   try {
     return await store.coordinator.children(path);
   } catch (error) {

@@ -3,7 +3,7 @@
  *
  *     *.yml ─► pool ──────────────► one group for each server ─┐
  *                                                              ├─► plan ─► shown ─► API, step by step
- *     *.ini ─► its store, read ───► the same groups ───────────┘
+ *     *.ini, *.toml ─► its store, read ───► the same groups ───┘
  *
  * @module
  */
@@ -31,18 +31,25 @@ import type { CommandOutput } from "../../parts/output.ts";
 import { Progress } from "../../parts/progress.ts";
 import type { CommandContext } from "../../parts/context.ts";
 import { countOf, formatRange, formatTable } from "../../parts/table.ts";
+import { readCodis3 } from "./codis3_product.ts";
 import { readPool } from "./twemproxy_pool.ts";
 
-const FILE: Argument<{ readonly name: string; readonly isPool: boolean }> = {
+const KINDS = { yml: "pool", yaml: "pool", ini: "codis", toml: "codis3" } as const;
+
+const FILE: Argument<{ readonly name: string; readonly kind: "pool" | "codis" | "codis3" }> = {
   name: "file",
-  help: "a twemproxy config (*.yml, *.yaml), or the config.ini of another Codis (*.ini)",
+  help:
+    "a twemproxy config (*.yml, *.yaml), the config.ini of another Codis (*.ini), or the dashboard.toml " +
+    "of a Codis 3.2 (*.toml)",
   isFile: true,
   parse: (name) => {
-    const kind = /\.(ya?ml|ini)$/i.exec(name)?.[1]?.toLowerCase();
-    if (kind !== undefined) return { name, isPool: kind !== "ini" };
+    const ending = /\.(ya?ml|ini|toml)$/i.exec(name)?.[1]?.toLowerCase();
+    if (ending !== undefined) return { name, kind: KINDS[ending as keyof typeof KINDS] };
     const missing = whyNoFile(name);
     if (missing !== undefined) throw new SyntaxError(`${name} cannot be read: ${missing}`);
-    throw new SyntaxError(`"${name}" is neither *.yml or *.yaml (twemproxy) nor *.ini (Codis)`);
+    throw new SyntaxError(
+      `"${name}" is neither *.yml or *.yaml (twemproxy) nor *.ini or *.toml (Codis)`,
+    );
   },
 };
 
@@ -67,7 +74,7 @@ const SLOTS: Flag = {
   name: "slots",
   value: "",
   default: "",
-  help: "also assign the slots to the groups that own them in the other Codis",
+  help: "also assign the slots to the groups that own them in the other Codis; implied for *.toml",
 };
 
 const DRY_RUN: Flag = {
@@ -86,20 +93,25 @@ export const importRow: ConfigRow = {
   summary: "Create the groups and servers of a twemproxy pool or of another Codis.",
   details:
     "Groups and servers that exist already stay unchanged, so an import that has failed can be " +
-    "repeated.\nNo keys are copied: the servers keep their data.",
+    "repeated.\nNo keys are copied: the servers keep their data. Of a Codis 3.2, whose proxies may go on serving, " +
+    "groups, replicas, zones and slots are taken over.",
   arguments: [FILE],
   flags: [POOL, SLOTS, DRY_RUN],
   run: runImport,
 };
 
 async function runImport(values: FlagValues, context: CommandContext): Promise<CommandOutput> {
-  const { name, isPool } = readValue(values, FILE);
+  const { name, kind } = readValue(values, FILE);
   const [pool, withSlots] = [isGiven(values, POOL), isGiven(values, SLOTS)];
-  if (pool && !isPool) throw new UsageError("--pool is for twemproxy configs, *.yml");
-  if (withSlots && isPool) throw new UsageError("--slots is for configs of another Codis, *.ini");
+  if (pool && kind !== "pool") throw new UsageError("--pool is for twemproxy configs, *.yml");
+  if (withSlots && kind === "pool") {
+    throw new UsageError("--slots is for configs of another Codis, *.ini");
+  }
   const client = await context.client();
-  const plan = isPool
+  const plan = kind === "pool"
     ? await poolPlan(client, name, pool ? readValue(values, POOL) : undefined)
+    : kind === "codis3"
+    ? await codis3Plan(client, name)
     : await productPlan(client, context, name, withSlots);
   const isDryRun = isGiven(values, DRY_RUN);
   if (!isDryRun) await carryOut(client, plan);
@@ -113,6 +125,13 @@ async function poolPlan(
 ): Promise<ImportPlan> {
   const pool = readPool(await readFile(file), file, poolName);
   return planPool(pool, await orNone(client.groups()));
+}
+
+async function codis3Plan(client: DashboardClient, file: string): Promise<ImportPlan> {
+  const { groups, slots, zones, warnings } = await readCodis3(await readFile(file), file);
+  const plan = planGroups(groups, await orNone(client.groups()), zones);
+  const slotPlan = planSlots(slots, await orNone(client.slots()), plan.groups);
+  return { ...plan, ...slotPlan, warnings: [...plan.warnings, ...warnings] };
 }
 
 async function productPlan(
@@ -202,10 +221,10 @@ async function carryOut(client: DashboardClient, plan: ImportPlan): Promise<void
     if (is_there || filled.has(group_id)) continue;
     steps.push({ what: `group ${group_id}`, run: () => client.addGroup(group_id) });
   }
-  for (const { group_id, addr, type, is_there } of plan.servers) {
+  for (const { group_id, addr, type, is_there, zone } of plan.servers) {
     if (is_there) continue;
     const what = `${addr}, ${type} of group ${group_id}`;
-    steps.push({ what, run: () => client.addServer(group_id, addr, type) });
+    steps.push({ what, run: () => client.addServer(group_id, addr, type, false, zone) });
   }
   if (plan.makes_slots) steps.push({ what: "slots", run: () => client.initSlots(false) });
   for (const { from, to, group_id, is_there } of plan.slots) {
@@ -233,8 +252,9 @@ function describePlan(plan: ImportPlan, isDryRun: boolean): string {
   const add = isDryRun ? "would be added" : "added";
   const state = (isThere: boolean) => isThere ? "exists" : add;
   const rows = [
-    ...plan.servers.map(({ group_id, addr, type, is_there }) => [
-      ...[`group ${group_id}`, addr, type, state(is_there)],
+    ...plan.servers.map(({ group_id, addr, type, is_there, zone }) => [
+      ...[`group ${group_id}`, addr, zone === undefined ? type : `${type}, zone ${zone}`],
+      state(is_there),
     ]),
     ...plan.groups
       .filter(({ group_id }) => !plan.servers.some((server) => server.group_id === group_id))

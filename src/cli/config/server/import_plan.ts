@@ -25,6 +25,8 @@ export interface GroupStep {
 export interface ServerStep extends GroupStep {
   readonly addr: string;
   readonly type: ServerType;
+  /** Left out: in none. */
+  readonly zone?: string;
 }
 
 /** Slots to assign to a group, both ends included. */
@@ -71,11 +73,13 @@ export function planPool(pool: TwemproxyPool, here: readonly GroupRecord[]): Imp
 /**
  * Plans the groups of another product, with their numbers and roles.
  *
+ * @param zones The zones of servers, by address.
  * @throws {ImportError} When a group or server is different here, or a group there has not one master.
  */
 export function planGroups(
   there: readonly GroupRecord[],
   here: readonly GroupRecord[],
+  zones: ReadonlyMap<string, string> = new Map(),
 ): ImportPlan {
   const known = serversByAddr(here);
   const warnings: string[] = [];
@@ -104,6 +108,7 @@ export function planGroups(
         addr,
         type: server?.type ?? type,
         is_there: server !== undefined,
+        ...zones.has(addr) && { zone: zones.get(addr)! },
       };
       // A group's first server becomes its master.
       if (addr === master?.addr) servers.splice(firstOf(servers, id), 0, step);

@@ -1,0 +1,237 @@
+/**
+ * Reads a product of Codis 3.2, for an import: what its dashboard.toml leads to.
+ *
+ *     dashboard.toml ─► ZooKeeper, etcd 2's keys, or a folder ─► /codis3/<product>/{group,slots,proxy,sentinel}
+ *
+ * @module
+ */
+
+import { parse } from "@std/toml/parse";
+import { parseConfig } from "../../../config/config.ts";
+import type { Coordinator, ReadableTree } from "../../../coordinator/coordinator.ts";
+import { NoNodeError } from "../../../coordinator/errors.ts";
+import { openCoordinator, readEtcd2 } from "../../../coordinator/open.ts";
+import { SLOT_COUNT } from "../../../hash/slot_id.ts";
+import type { GroupRecord } from "../../../model/group.ts";
+import { decodeRecord, integer, listOf, optional, recordOf, text } from "../../../model/record.ts";
+import { decodeSentinels } from "../../../model/sentinels.ts";
+import { NO_GROUP, slotIn, type SlotRecord } from "../../../model/slot.ts";
+import { childrenIfThere, readIfThere, withPaths } from "../../../store/store.ts";
+import { ImportError } from "./import_plan.ts";
+
+/** A product of Codis 3.2. */
+export interface Codis3Product {
+  readonly groups: readonly GroupRecord[];
+  /** All of them; one that no group has is offline, one that moves is `migrate`. */
+  readonly slots: readonly SlotRecord[];
+  /** 3.2's data centers, by the server's address; of servers that are in one. */
+  readonly zones: ReadonlyMap<string, string>;
+  /** What is not imported, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/** What is read of a dashboard.toml. */
+interface DashboardToml {
+  readonly coordinator: "zookeeper" | "etcd" | "filesystem";
+  readonly addr: string;
+  readonly auth: string;
+  readonly product: string;
+  readonly hasPassword: boolean;
+}
+
+const COORDINATORS: Readonly<Record<string, DashboardToml["coordinator"]>> = {
+  zk: "zookeeper",
+  zookeeper: "zookeeper",
+  etcd: "etcd",
+  fs: "filesystem",
+  filesystem: "filesystem",
+};
+
+const ACTION = recordOf({ state: text });
+const GROUP = recordOf({
+  id: integer,
+  servers: listOf(recordOf({ server: text, datacenter: text })),
+  promoting: optional(ACTION),
+});
+const SLOT = recordOf({ id: integer, group_id: integer, action: optional(ACTION) });
+const PROXY = recordOf({ proxy_addr: text, admin_addr: text });
+
+/**
+ * Reads a product.
+ *
+ * @param toml What is in the file.
+ * @param file Its name, for messages.
+ * @throws {ImportError} When the file is no dashboard.toml, nothing is stored there, or a server is being
+ * promoted.
+ * @throws {ConfigError | CoordinatorError} When its coordinator cannot be asked.
+ * @throws {RecordError} When something there cannot be read.
+ */
+export async function readCodis3(toml: string, file: string): Promise<Codis3Product> {
+  const dashboard = readToml(toml, file);
+  const root = `/codis3/${dashboard.product}`;
+  const [tree, close] = await openTree(dashboard, root, file);
+  try {
+    return await readTree(tree, root, dashboard, file);
+  } finally {
+    await close();
+  }
+}
+
+function readToml(toml: string, file: string): DashboardToml {
+  let table: Record<string, unknown>;
+  try {
+    table = parse(toml);
+  } catch (error) {
+    throw new ImportError(`${file} is not TOML: ${(error as Error).message.split("\n")[0]}`);
+  }
+  const read = (name: string, isNeeded = true): string => {
+    const value = table[name] ?? "";
+    if (typeof value !== "string") throw new ImportError(`${file}: ${name} must be a text`);
+    if (isNeeded && value === "") {
+      throw new ImportError(`${file}: ${name} is missing; is it a dashboard.toml of Codis 3.2?`);
+    }
+    return value;
+  };
+  const name = read("coordinator_name");
+  const coordinator = COORDINATORS[name];
+  if (coordinator === undefined) {
+    throw new ImportError(
+      `${file}: coordinator_name "${name}" must be zookeeper, etcd or filesystem`,
+    );
+  }
+  return {
+    coordinator,
+    addr: read("coordinator_addr"),
+    auth: read("coordinator_auth", false),
+    product: read("product_name"),
+    hasPassword: read("product_auth", false) !== "",
+  };
+}
+
+/** Opens a tree, and how to close it. */
+async function openTree(
+  { coordinator, addr, auth }: DashboardToml,
+  root: string,
+  file: string,
+): Promise<[tree: ReadableTree, close: () => Promise<void>]> {
+  if (coordinator === "filesystem") return [folderTree(`${addr}/data`), () => Promise.resolve()];
+  const lines = [
+    ...[`coordinator = ${coordinator}`, `zk = ${addr}`, "dashboard_addr = 127.0.0.1:18087"],
+    ...auth === "" ? [] : [`coordinator_auth = ${auth}`],
+  ];
+  const { config } = parseConfig(lines.join("\n"), file, "control");
+  if (coordinator === "etcd") {
+    const tree = await readEtcd2(config, [root]);
+    if (tree === undefined) throw nothingThere(root, file);
+    return [tree, () => Promise.resolve()];
+  }
+  const session: Coordinator = await openCoordinator(config);
+  return [session, () => session.close()];
+}
+
+/** The tree that Codis 3.2 keeps in files. */
+function folderTree(folder: string): ReadableTree {
+  const at = async <T>(path: string, read: (path: string) => Promise<T>): Promise<T> => {
+    try {
+      return await read(folder + path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) throw new NoNodeError(path, "read");
+      throw error;
+    }
+  };
+  return {
+    read: (path) => at(path, async (at) => ({ data: await Deno.readTextFile(at), version: 0 })),
+    children: (path) =>
+      at(path, async (at) => (await Array.fromAsync(Deno.readDir(at))).map(({ name }) => name)),
+  };
+}
+
+async function readTree(
+  coordinator: ReadableTree,
+  root: string,
+  dashboard: DashboardToml,
+  file: string,
+): Promise<Codis3Product> {
+  const folder = async <T>(name: string, decode: (json: string) => T): Promise<T[]> => {
+    const store = { coordinator };
+    const names = (await childrenIfThere(store, `${root}/${name}`)).sort();
+    const texts = await withPaths(names, (each) => readIfThere(store, `${root}/${name}/${each}`));
+    return texts.filter((each) => each !== undefined).map(decode);
+  };
+  const groups = await folder("group", (json) => decodeRecord(GROUP, json, "group"));
+  if (groups.length === 0) throw nothingThere(root, file);
+  const promoted = groups.find(({ promoting }) => (promoting?.state ?? "") !== "");
+  if (promoted !== undefined) {
+    throw new ImportError(`group ${promoted.id} promotes a server there: wait until that is done`);
+  }
+  const slots = await folder("slots", (json) => decodeRecord(SLOT, json, "slot"));
+  const proxies = await folder("proxy", (json) => decodeRecord(PROXY, json, "proxy"));
+  const sentinels = await readIfThere({ coordinator }, `${root}/sentinel`);
+  const servers = groups.flatMap((group) => group.servers ?? []);
+  return {
+    groups: groups.map(({ id, servers }) => groupOf(dashboard.product, id, servers ?? [])),
+    slots: slotsOf(dashboard.product, slots),
+    zones: new Map(
+      servers.filter(({ datacenter }) => datacenter !== "").map((each) => [
+        each.server,
+        each.datacenter,
+      ]),
+    ),
+    warnings: warningsOf(
+      dashboard,
+      sentinels === undefined ? [] : decodeSentinels(sentinels).servers,
+      proxies.map(({ proxy_addr }) => proxy_addr),
+    ),
+  };
+}
+
+/** The first server of a group is its master. */
+function groupOf(
+  product: string,
+  id: number,
+  servers: readonly { readonly server: string }[],
+): GroupRecord {
+  return {
+    id,
+    product_name: product,
+    servers: servers.map(({ server: addr }, i) => ({
+      ...{ type: i === 0 ? "master" : "slave", group_id: id, addr } as const,
+    })),
+  };
+}
+
+function slotsOf(product: string, stored: readonly ReturnType<typeof SLOT.read>[]): SlotRecord[] {
+  const byId = new Map(stored.map((slot) => [slot.id, slot]));
+  return Array.from({ length: SLOT_COUNT }, (_, id): SlotRecord => {
+    const slot = byId.get(id);
+    if ((slot?.action?.state ?? "") !== "") return slotIn(product, id, slot!.group_id, "migrate");
+    const group = slot?.group_id ?? 0;
+    return group === 0
+      ? slotIn(product, id, NO_GROUP, "offline")
+      : slotIn(product, id, group, "online");
+  });
+}
+
+function warningsOf(
+  { hasPassword }: DashboardToml,
+  sentinels: readonly string[],
+  proxies: readonly string[],
+): string[] {
+  return [
+    ...proxies.length === 0 ? [] : [
+      `Codis 3.2's proxies serve the same servers: ${
+        proxies.join(", ")
+      }; until they are stopped, move no ` +
+      "slot and promote no server, here or there",
+    ],
+    ...sentinels.length === 0 ? [] : [
+      "sentinels watch its masters: stop Codis 3.2's dashboard, then codis-proxy config sentinel add for " +
+      sentinels.join(", "),
+    ],
+    ...hasPassword ? ["product_auth is set there: set backend_password to it"] : [],
+  ];
+}
+
+function nothingThere(root: string, file: string): ImportError {
+  return new ImportError(`${file}: nothing is stored at ${root}`);
+}
