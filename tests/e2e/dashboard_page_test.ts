@@ -196,6 +196,17 @@ async function showsLists(place: Place): Promise<void> {
   }
   await button(tab, "Problems").click();
   assertEquals(await tab.page.locator(".compact > tbody > tr").count(), 2);
+  // A link from elsewhere leads to a group that is far down.
+  await turnTo(tab, "overview");
+  await turnTo(tab, "groups/60");
+  await until(() =>
+    tab.ask(`(() => {
+      const { top } = document.querySelector(".compact .open").getBoundingClientRect();
+      return scrollY > 500 && top >= 0 && top < 300;
+    })()`)
+  );
+  await turnTo(tab, "groups");
+  await button(tab, "Problems").click();
   await tab.page.getByText("connection refused").waitFor();
   await tab.page.getByText("link down").waitFor();
 

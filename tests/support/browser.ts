@@ -72,10 +72,11 @@ export class TestBrowser implements AsyncDisposable {
     );
   }
 
-  /** Opens a tab that knows of no other. */
-  async open(url: string): Promise<Tab> {
+  /** Opens a tab that knows of no other, with so many pixels of a screen for each of the page. */
+  async open(url: string, sharpness = 1): Promise<Tab> {
     const context = await this.#browser.newContext({
       viewport: { width: 1280, height: 800 },
+      deviceScaleFactor: sharpness,
       colorScheme: "light",
       timezoneId: "UTC",
     });

@@ -113,6 +113,9 @@ export class PageServer implements AsyncDisposable {
       return Response.json(madeUpHistory(new URL(request.url).searchParams, this.view().at));
     }
     if (pathname.endsWith("/detail")) return Response.json(madeUpDetail(this.view().at));
+    if (Object.hasOwn(ACCESS, pathname) && request.method === "GET") {
+      return Response.json(ACCESS[pathname]);
+    }
     if (pathname === "/api/products") {
       return Response.json(madeUpProducts(this.productCount, this.view()));
     }
@@ -154,6 +157,32 @@ const AUDIT = [{
   ...{ request: "POST /api/migrate", arguments: "from=0 to=9 new_group=2" },
   ...{ status: 200, end: "ok", count: 1 },
 }];
+
+const SINCE = { created_at: Date.UTC(2026, 9, 1), changed_at: Date.UTC(2026, 10, 20) };
+/** What the view of users shows, by path. */
+const ACCESS: Readonly<Record<string, unknown>> = {
+  "/api/users": [
+    { name: "alice", role: "admin", ...SINCE },
+    { name: "night-shift", role: "operator", ...SINCE },
+  ],
+  "/api/tokens": [
+    {
+      name: "ci",
+      role: "operator",
+      prefix: "cdx_4fZ",
+      created_at: SINCE.created_at,
+      expires_at: 0,
+    },
+  ],
+  "/api/redis_users": {
+    users: [{
+      ...{ name: "orders", on: true, nopass: false, passwords: 1, read_from: "prefer_replica" },
+      rules: "~orders:* resetchannels -@all +@read +@write",
+      limits: { requests_per_second: 500 },
+    }],
+    other_proxies: ["proxy_9"],
+  },
+};
 
 /** Waves of what the subject has, with a gap. */
 function madeUpHistory(asked: URLSearchParams, now: number): FiguresView {

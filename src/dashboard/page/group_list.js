@@ -5,7 +5,7 @@
  */
 
 /// <reference lib="dom" />
-import { useState } from "./preact_hooks.js";
+import { useEffect, useRef, useState } from "./preact_hooks.js";
 import { goTo } from "./address.js";
 import { ownerColour } from "./colour.js";
 import { Badge, MemoryBar, SortHead, Unchanged } from "./elements.js";
@@ -195,9 +195,19 @@ export function GroupList({ groups, most, open, draw }) {
 
 /** @param {{ row: GroupFigures, isOpen: boolean, most: number }} props */
 function Line({ row, isOpen, most }) {
+  const line = useRef(/** @type {HTMLTableRowElement | null} */ (null));
+  // A link from elsewhere opens a group that may be far down; one that was pressed is in sight.
+  useEffect(() => {
+    if (!isOpen) return;
+    const frame = requestAnimationFrame(() => { // another view first starts at its top
+      const { top = 0, bottom = 0 } = line.current?.getBoundingClientRect() ?? {};
+      if (top < 0 || bottom > innerHeight) line.current?.scrollIntoView({ block: "start" });
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [isOpen]);
   const { id, slots, master, up, servers, tone, state, memory, limit, keys, ops, clients } = row;
   return html`
-    <tr class=${isOpen ? "open" : undefined}>
+    <tr ref=${line} class=${isOpen ? "open" : undefined}>
       <th scope="row" class="id">
         <button
           type="button"

@@ -69,10 +69,19 @@ function Inside({ addr, now }) {
     <${SlowCommands} slow=${detail.slow} now=${now} />
     <${ServerConnections} detail=${detail} />
     <div class="columns">
-      <${Pairs} title="INFO" pairs=${detail.info} />
+      <${Pairs} title="Replication" pairs=${replicationOf(detail.info)} />
       <${Pairs} title="Settings" pairs=${detail.settings} />
     </div>
+    <${Pairs} title="INFO" pairs=${detail.info} />
   `;
+}
+
+/** INFO's fields about replication. */
+const REPLICATION = /^(role$|master_|slave|repl_|second_repl|connected_slaves|min_slaves|sync_)/;
+
+/** @param {Detail["info"]} info */
+function replicationOf(info) {
+  return Object.fromEntries(Object.entries(info).filter(([name]) => REPLICATION.test(name)));
 }
 
 /** @param {{ slow: readonly SlowCommand[], now: number }} props */

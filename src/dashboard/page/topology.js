@@ -25,6 +25,7 @@ const [ROW, BOX, WIDE, THIN] = [34, 26, 14, 1.5];
 const FIRST_WIDTH = 600;
 /** Width of a box that has no room for its figure beside its name. */
 const NARROW = 130;
+const SLOTS_LABEL = "1024 slots";
 /** Width of a character of a label, about. */
 const LETTER = 7;
 
@@ -229,6 +230,9 @@ function Drawing({ nodes, view, width }) {
       })}
       <rect class="slots" x=${slotsX - 5} y=${barY(barBegin) - 8} width="10"
         height=${2 * (middle - barY(barBegin)) + 16} rx="5" />
+      ${groupX - proxyX - boxWidth < SLOTS_LABEL.length * LETTER * 2
+        ? null
+        : html`<text x=${slotsX} y=${barY(barBegin) - 15} class="middle">${SLOTS_LABEL}</text>`}
       <${Box} x=${0} y=${middle} width=${clientsWidth} lines=${[short(view.sessions), "clients"]} />
       ${proxies.map((node, i) =>
         html`
