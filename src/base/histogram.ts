@@ -38,20 +38,43 @@ export function bucketEndUs(bucket: number): number {
   return (bucket - shift * STEPS + 1) * 2 ** shift;
 }
 
-/** Counts times; see the drawing above. */
+/**
+ * Counts times; see the drawing above. What is answered together took equally long: equal times that follow one
+ * another are counted at once.
+ */
 export class Histogram {
-  /** All times together, in microseconds. */
-  sumUs = 0;
+  #sumUs = 0;
   readonly #counts = new Float64Array(HISTOGRAM_BUCKETS);
+  /** The time that came last, and how often it has come and is not counted yet. */
+  #lastUs = 0;
+  #repeats = 0;
 
   /** Counts one time in microseconds. */
   add(usecs: number): void {
-    this.#counts[bucketOf(usecs)]!++;
-    this.sumUs += usecs;
+    if (usecs !== this.#lastUs) this.#begin(usecs);
+    this.#repeats++;
+  }
+
+  #begin(usecs: number): void {
+    this.#settle();
+    this.#lastUs = usecs;
+  }
+
+  #settle(): void {
+    this.#counts[bucketOf(this.#lastUs)]! += this.#repeats;
+    this.#sumUs += this.#lastUs * this.#repeats;
+    this.#repeats = 0;
+  }
+
+  /** All times together, in microseconds. */
+  get sumUs(): number {
+    this.#settle();
+    return this.#sumUs;
   }
 
   /** What was counted so far. */
   counts(): TimeCounts {
+    this.#settle();
     const counts = this.#counts;
     let length = counts.length;
     while (length > 0 && counts[length - 1] === 0) length--;
@@ -61,7 +84,7 @@ export class Histogram {
   /** Counts from zero again. */
   reset(): void {
     this.#counts.fill(0);
-    this.sumUs = 0;
+    this.#sumUs = this.#repeats = 0;
   }
 }
 

@@ -52,6 +52,8 @@ export class SentQueue {
   /** The newest, and how many writes were begun before it. */
   #newest: UnwrittenBatch | null = null;
   #writes = -1;
+  /** When that was sent whose reply has told last how fast the server is. */
+  #timedMs = -1;
 
   /** Puts a request at the end, whose bytes are appended next. */
   push(request: Request, written: Written): void {
@@ -102,11 +104,18 @@ export class SentQueue {
 
   #answered(request: Request, server: TimedServer | null): void {
     if (server !== null) {
-      server.times.add((clock.nowMs - request.sentMs) * 1000);
-      // Not since the system took it: of that we may be told as late as of the reply.
-      server.fastestReply.add(request.firstMs - request.sentMs, clock.nowMs);
+      const { sentMs } = request;
+      server.times.add((clock.nowMs - sentMs) * 1000);
+      // Of what was sent at one time, the first one was answered fastest.
+      if (sentMs !== this.#timedMs) this.#time(request, server);
     }
     this.shift();
+  }
+
+  #time({ sentMs, firstMs }: Request, { fastestReply }: TimedServer): void {
+    this.#timedMs = sentMs;
+    // Not since the system took it: of that we may be told as late as of the reply.
+    fastestReply.add(firstMs - sentMs, clock.nowMs);
   }
 
   /** Replies were not read since then, because of a client that reads slowly. */

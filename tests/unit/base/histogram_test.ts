@@ -70,3 +70,17 @@ Deno.test("counts are added up, compared, and cut at a limit", () => {
   assertEquals([totalCount(a.counts()), a.sumUs], [0, 0]);
   assertEquals(percentileUs([], 0.5), null);
 });
+
+Deno.test("times that follow one another count the same as in any order", () => {
+  const [runs, mixed] = [new Histogram(), new Histogram()];
+  for (const us of [0, 0, 0, 7, 7, 900, 7, 0]) runs.add(us);
+  for (const us of [7, 0, 900, 0, 7, 0, 7, 0]) mixed.add(us);
+  assertEquals(runs.counts(), mixed.counts());
+  assertEquals([runs.sumUs, totalCount(runs.counts())], [921, 8]);
+  assertEquals(mixed.sumUs, 921);
+  runs.add(0);
+  runs.reset();
+  assertEquals([runs.sumUs, totalCount(runs.counts())], [0, 0]);
+  runs.add(0);
+  assertEquals([runs.sumUs, totalCount(runs.counts())], [0, 1]);
+});
