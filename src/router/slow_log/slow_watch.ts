@@ -4,7 +4,8 @@
  *     answered ─► slow already, or nothing is watched? ─► watched until written ─► slow? ─► slow log
  *                               └─ no ─► given back
  *
- * So of many fast requests one at a time is watched: if the client reads slowly, that one tells. Sampled
+ * So of many fast requests one at a time is watched: if the client reads slowly, that one tells. Later ones were
+ * read later, and cannot be slow before it is: until then nobody looks at them. Sampled
  * requests are watched, too, for those who observe some; and all of them while a client of MONITOR SLOW does.
  *
  * @module
@@ -24,6 +25,10 @@ export class SlowWatch {
   readonly #client: WatchedClient;
   readonly #log: SlowLog;
   readonly #sampling: Sampling;
+  /** Until then, in clock milliseconds, an answered request is given back unseen: none is slow, or sampled. */
+  #quietUntilMs = -Infinity;
+  /** Sampled requests that are not answered yet. */
+  #samples = 0;
   #head: Request | null = null;
   #tail: Request | null = null;
 
@@ -39,11 +44,22 @@ export class SlowWatch {
    * @param depth How many requests of the client are in flight.
    */
   began(request: Request, depth: number): void {
-    const { bytes, requestStart, requestEnd } = this.#client.parser;
+    const { requestStart, requestEnd } = this.#client.parser;
     request.requestBytes = requestEnd - requestStart;
     request.beginningLength = 0;
-    if (--this.#sampling.left === 0) this.#sampling.take(request, this.#client);
-    if (depth >= this.#log.rememberedMax) return;
+    if (--this.#sampling.left === 0) this.#take(request);
+    if (depth < this.#log.rememberedMax) this.#remember(request);
+  }
+
+  #take(request: Request): void {
+    this.#sampling.take(request, this.#client);
+    if (request.sample === null) return;
+    this.#samples++;
+    this.#quietUntilMs = -Infinity;
+  }
+
+  #remember(request: Request): void {
+    const { bytes, requestStart, requestEnd } = this.#client.parser;
     request.remember(bytes, requestStart, requestEnd);
     this.#log.loop.watch();
   }
@@ -54,11 +70,28 @@ export class SlowWatch {
    * @param end How many bytes will have been written to the client with the end of its reply.
    */
   answered(request: Request, end: number): void {
-    const isWatched = request.command !== null &&
-      (this.#head === null
-        ? this.#log.isOn
-        : this.#log.mayBeDue(clock.nowMs - request.readMs, clock.nowMs));
-    if (!isWatched && request.sample === null) return recycleRequest(request);
+    if (clock.nowMs < this.#quietUntilMs || !this.#mustWatch(request)) recycleRequest(request);
+    else this.#watch(request, end);
+  }
+
+  #mustWatch(request: Request): boolean {
+    if (request.sample !== null) {
+      this.#samples--;
+      return true;
+    }
+    if (request.command === null) return false;
+    return this.#head === null
+      ? this.#log.isOn
+      : this.#log.mayBeDue(clock.nowMs - request.readMs, clock.nowMs);
+  }
+
+  #watch(request: Request, end: number): void {
+    // Of what has blocked the time begins later than that of what was read with it.
+    if (
+      this.#samples === 0 && this.#log.monitors === null && request.command?.isBlocking === false
+    ) {
+      this.#quietUntilMs = request.readMs + this.#log.slowerThanMs;
+    }
     request.turnMs = clock.nowMs;
     request.endByte = end;
     request.next = null;
@@ -76,7 +109,9 @@ export class SlowWatch {
       request = next;
     }
     this.#head = request;
-    if (request === null) this.#tail = null;
+    if (request !== null) return;
+    this.#tail = null;
+    this.#quietUntilMs = -Infinity;
   }
 
   #ended(request: Request, hasLeft: boolean): void {
