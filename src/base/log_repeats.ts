@@ -1,7 +1,7 @@
 /**
  * Counts lines that repeat, so that a flood of them hides nothing.
  *
- *     the same line for the 4th time in a minute ───────────────► counted ─┐
+ *     the same line for the 4th time in a minute, or at once ───► counted ─┐
  *     the 21st line in a minute that differs in its values only ► counted ─┤
  *                                                                          ▼
  *                        at the end of the minute: the last one (37 times more in 60 s)
@@ -20,7 +20,7 @@ const WINDOW_MS = 60_000;
 const SAME_MAX = 3;
 /** How many lines are written in that time that differ in their values only. */
 const ALIKE_MAX = 20;
-/** Within which several workers write a line of the same event, in milliseconds. */
+/** Within which the same lines are of one event, several workers' too, in milliseconds. */
 const ECHO_MS = 1_000;
 /** Kinds of lines that are remembered; further ones are written. */
 const KINDS_MAX = 1_000;
@@ -54,9 +54,14 @@ export class LogRepeats {
     if (level === "debug" || level === "trace") return this.#write(entry);
     const sameKey = `${level} ${module} ${message}`;
     const same = this.#kinds.get(sameKey);
-    if (same !== undefined && same.shown >= SAME_MAX) return count(same, entry);
-    // Each worker says what all of them see.
-    if (same !== undefined && isEcho(same.last, entry)) return;
+    if (same !== undefined) {
+      if (same.shown >= SAME_MAX) return count(same, entry);
+      const isEcho = entry.at - same.last.at < ECHO_MS;
+      // Each worker says what all of them see.
+      if (isEcho && entry.worker !== same.last.worker) return;
+      // What was done twice was done twice; but many requests see the same trouble.
+      if (isEcho && level !== "info") return count(same, entry);
+    }
     if (hasWords(event) && event !== message) {
       const alike = this.#kindOf(`${level} ${module} ${event}`, "more like it", entry);
       if (alike !== undefined && alike.shown++ >= ALIKE_MAX) return count(alike, entry);
@@ -111,10 +116,6 @@ export class LogRepeats {
     const message = `${last.message} (${more} ${what} in ${seconds} s)`;
     this.#write({ ...last, at: Date.now(), message, values });
   }
-}
-
-function isEcho(last: LogEntry, { at, worker }: LogEntry): boolean {
-  return worker !== last.worker && at - last.at < ECHO_MS;
 }
 
 function count(kind: Kind, entry: LogEntry): void {

@@ -135,6 +135,8 @@ export class Failover {
     if (why !== "") return this.#refuse(group.id, master, "no majority", why);
     const candidate = await this.#bestReplica(group, master, downMs / 1000);
     if (candidate === undefined) {
+      // Where there is none at all, it was told with the outage of the master.
+      if (!group.servers!.some(({ type }) => type === "slave")) return;
       return this.#refuse(group.id, master, "no replica", "no replica with its data answers");
     }
     const holdouts = votes.holdouts(master);

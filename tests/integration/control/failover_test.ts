@@ -147,10 +147,12 @@ Deno.test("without a replica, or with a proxy that cannot be reached, nothing is
   await until(async () => {
     const said = await events(dashboard);
     return said.some((text) =>
-      /group 1: .* no failover.* no replica with its data answers/.test(text)
+      /group 1: the master .* does not answer: .*the group has no replica/.test(text)
     ) &&
       said.some((text) => /group 2: .*no failover.*Some proxies .*: crashed:9000/.test(text));
   });
+  const ofLone = (await events(dashboard)).filter((text) => text.includes(lone));
+  assertEquals(ofLone.length, 1, ofLone.join("\n"));
   for (const [groupId, addr] of [[1, lone], [2, master]] as const) {
     const { servers: stored } = (await dashboard.get(`/api/server_group/${groupId}`)).json;
     const masters = stored.filter(({ type }: { type: string }) => type === "master");

@@ -157,8 +157,8 @@ Deno.test("what was counted of repeated lines is written at the end", async () =
   const files = await withLog({}, () => {
     for (let i = 0; i < 5; i++) logger("x").warn("again");
   });
-  const [, , , last] = files.get("proxy.log.0")!;
-  assertMatch(last!, /\[WARN\] x: again \(2 times more in 1 s\)$/);
+  const last = files.get("proxy.log.0")!.at(-1);
+  assertMatch(last!, /\[WARN\] x: again \(4 times more in 1 s\)$/);
 });
 
 Deno.test("log shows no password", async () => {
