@@ -421,7 +421,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     this.#shared.budget.chargeReply(-(this.#batch.queuedBytes + this.heldBytes));
     this.heldBytes = 0;
     this.#pushes = null;
-    this.#watch.close();
+    this.#watch.close(this.#head);
     this.#batch.reset();
     leaveRequests(this.#head);
     this.#head = this.#tail = null;

@@ -18,7 +18,7 @@ import type { Sampling } from "../sampling/sampling.ts";
 import { describeAtOnce, describeDone, type DoneRequest } from "./done_request.ts";
 import { BeginningArguments } from "./shown_arguments.ts";
 import type { SlowLog, SlowMonitors } from "./slow_log.ts";
-import type { WatchedClient } from "./watched_client.ts";
+import type { RequestEnd, WatchedClient } from "./watched_client.ts";
 
 /** The answered requests of one client that are not written yet; see the drawing above. */
 export class SlowWatch {
@@ -115,7 +115,11 @@ export class SlowWatch {
   }
 
   #ended(request: Request, hasLeft: boolean): void {
-    const end = hasLeft ? "left" : request.isFailed ? "failed" : "answered";
+    this.#tell(request, hasLeft ? "left" : request.isFailed ? "failed" : "answered");
+    recycleRequest(request);
+  }
+
+  #tell(request: Request, end: RequestEnd): void {
     if (request.sample !== null) this.#sampling.ended(request, this.#client, end);
     const tookMs = clock.nowMs - request.readMs;
     const { monitors, loop } = this.#log;
@@ -129,7 +133,6 @@ export class SlowWatch {
       }
       if (isMonitored) this.#show(monitors, done, request.command!, request.beginningBytes);
     }
-    recycleRequest(request);
   }
 
   #show(monitors: SlowMonitors, done: DoneRequest, command: Command, bytes: Uint8Array): void {
@@ -146,13 +149,30 @@ export class SlowWatch {
     if (monitors?.slowMs === 0) this.#show(monitors, done, command, bytes);
   }
 
-  /** The client is gone. */
-  close(): void {
+  /**
+   * The client is gone.
+   *
+   * @param inFlight The first of its requests that have not left their FIFO.
+   */
+  close(inFlight: Request | null): void {
     for (let request = this.#head; request !== null;) {
       const next: Request | null = request.next;
       this.#ended(request, true);
       request = next;
     }
     this.#head = this.#tail = null;
+    for (let request = inFlight; request !== null; request = request.next) this.#left(request);
+  }
+
+  /** Its client has given up before it was answered: that may be the slowest of all. */
+  #left(request: Request): void {
+    const { command, slot, state } = request;
+    if (command === null || command.isBlocking) return; // who waits on purpose waits as long as it likes
+    request.turnMs = clock.nowMs;
+    if (state !== "settled") {
+      request.wholeMs = clock.nowMs;
+      request.slotId = slot?.id ?? -1;
+    }
+    this.#tell(request, "left");
   }
 }

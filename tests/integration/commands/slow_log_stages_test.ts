@@ -88,6 +88,18 @@ Deno.test("a slow request tells where its time went", async (t) => {
     });
   });
 
+  await t.step("the client was closed before the server had answered", async () => {
+    using _stopped = stopFor(one, 400);
+    const leaving = await proxy.client();
+    await leaving.send("GET", `{${key}}:left`);
+    await delay(200);
+    await client.call("CLIENT", "KILL", "ID", proxy.sessionOf(leaving).id);
+    leaving.close();
+    const slow = await slowOf(proxy, `{${key}}:left`);
+    assertStage(slow, "server", 100);
+    assertEquals([slow.end, slow.server, slow.slot], ["left", one.addr, slotOf(key)]);
+  });
+
   await t.step("an earlier request of the client's pipeline was slow", async () => {
     using _stopped = stopFor(one, 250);
     await client.pipeline([["GET", key], ["GET", other]]);
