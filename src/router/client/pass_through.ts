@@ -208,7 +208,7 @@ export class PassThrough implements LinkUser {
 
   /** What is shown of it: the parser has found no whole request. */
   #rememberBeginning(request: Request): void {
-    const { database, shared: { sampling } } = this.#client;
+    const { database, shared: { sampling, monitors } } = this.#client;
     const key = this.#key;
     sampling.hasKeys(request, [
       sampling.keyOf(this.#command!, key, 0, key.length, database),
@@ -217,6 +217,7 @@ export class PassThrough implements LinkUser {
     const bytes = concat([arrayHeader(this.#announced), words]);
     request.remember(bytes, 0, bytes.length);
     request.requestBytes = this.#leastBytes;
+    if (monitors.isActive) monitors.sawBeginning(this.#client, this.#command!, bytes);
   }
 
   /** Brings the key of a migrating slot to its new server; false while it is on its way. */

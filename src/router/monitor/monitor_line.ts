@@ -22,12 +22,21 @@ export function monitorLine(
   return `${line}\r\n`;
 }
 
+/** The line of a large request of which this is shown: its end has not come yet. */
+export function beginningLine(
+  nowMs: number,
+  { database, remote }: { readonly database: number; readonly remote: string },
+  args: readonly string[],
+): string {
+  return `+${monitorTime(nowMs)} [${database} ${remote}]${quotedWords(args)}\r\n`;
+}
+
 /** The line of a slow request: what Redis has, how long it took, its longest stage and its server. */
 export function slowLine(
   nowMs: number,
   { database, client, args, usecs, stages, server }: DoneRequest,
 ): string {
-  const words = args.map((arg) => ` "${arg.replace(MARKED, escaped)}"`).join("");
+  const words = quotedWords(args);
   const stage = longestStage(stages);
   const most = stages[stage] === undefined ? "" : `, ${stage} ${inMs(stages[stage])}`;
   const where = server === "" ? "" : `, ${server}`;
@@ -39,6 +48,10 @@ export function slowLine(
 /** Seconds as MONITOR has them. */
 export function monitorTime(nowMs: number): string {
   return `${Math.floor(nowMs / 1000)}.${String(nowMs % 1000).padStart(3, "0")}000`;
+}
+
+function quotedWords(args: readonly string[]): string {
+  return args.map((arg) => ` "${arg.replace(MARKED, escaped)}"`).join("");
 }
 
 function inMs(usecs: number): string {

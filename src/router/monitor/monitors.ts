@@ -16,13 +16,14 @@ import { secretsOf } from "../../command/secrets.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import type { DoneRequest } from "../slow_log/done_request.ts";
+import { BeginningArguments, shownArguments } from "../slow_log/shown_arguments.ts";
 import {
   type BeginningOfArguments,
   type MonitoredClient,
   type MonitorFilter,
   RequestFilter,
 } from "./monitor_filter.ts";
-import { monitorLine, monitorTime, slowLine } from "./monitor_line.ts";
+import { beginningLine, monitorLine, monitorTime, slowLine } from "./monitor_line.ts";
 
 /** Text of lines that waits for other workers at most, in characters. */
 const WAITING_TEXT_MAX = 4 * 1024 * 1024;
@@ -157,6 +158,18 @@ export class Monitors {
     for (const audience of this.#audiences.values()) {
       if (audience.filter.slowMs !== undefined || !audience.lets(client, command, args)) continue;
       line ||= monitorLine(Date.now(), client, args, secretsOf(command.name, args));
+      this.#add(audience, line);
+    }
+  }
+
+  /** A client sends something so large that it is passed on as it comes: this is its beginning. */
+  sawBeginning(client: MonitoredClient, command: Command, bytes: Uint8Array): void {
+    const args = new BeginningArguments(bytes);
+    let line = "";
+    for (const audience of this.#audiences.values()) {
+      if (audience.filter.slowMs !== undefined) continue;
+      if (!audience.letsBeginning(client, command, args)) continue;
+      line ||= beginningLine(Date.now(), client, shownArguments(command.name, bytes));
       this.#add(audience, line);
     }
   }

@@ -125,6 +125,20 @@ function byOrder(lines: readonly string[]): (a: string, b: string) => number {
   return (a, b) => at(a) - at(b);
 }
 
+Deno.test("a large request that is passed on as it comes is shown by its key", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  using monitor = await proxy.client();
+  assertEquals(await monitor.call("MONITOR", "MATCH", "l*"), "OK");
+  using client = await proxy.client();
+  const value = "x".repeat(2 * 1024 * 1024);
+  assertEquals(await client.call("SET", "large", value), "OK");
+  assertEquals(await client.call("SET", "other", value), "OK");
+  assertEquals(await seenBy(monitor, client, "GET", "l"), [
+    '"set" "large" "... (1 more arguments)"',
+  ]);
+});
+
 Deno.test("monitors of each worker see what they want of all workers", async () => {
   await using redis = await RedisServer.start();
   await using proxy = await ProxyProcess.start({ servers: [redis], cpu: 2 });
