@@ -10,6 +10,7 @@
 
 import { replaceGeneratedSection } from "../src/base/generated_section.ts";
 import { PROCESS_METRICS } from "../src/base/process_metrics.ts";
+import { CONFIG_METRICS } from "../src/config/config_metrics.ts";
 import type { Alert, MetricHead, MetricSection } from "../src/base/prometheus.ts";
 import { CLUSTER_SECTIONS } from "../src/dashboard/metrics/metrics.ts";
 import { DASHBOARD_METRICS } from "../src/dashboard/metrics/dashboard_rows.ts";
@@ -29,6 +30,7 @@ export const ALL_METRICS: readonly MetricSection<DocumentedMetric>[] = [
   DASHBOARD_METRICS,
   OUTAGE_METRICS,
   ...CLUSTER_SECTIONS,
+  CONFIG_METRICS,
   PROCESS_METRICS,
 ];
 
@@ -108,7 +110,7 @@ const DASHBOARDS: readonly DashboardPlan[] = [
         unit: "short",
       },
     ],
-    sections: [...PROXY_METRICS, PROCESS_METRICS],
+    sections: [...PROXY_METRICS, CONFIG_METRICS, PROCESS_METRICS],
   },
   {
     name: "migration",

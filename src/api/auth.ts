@@ -24,8 +24,8 @@ export interface AccessPolicy {
   readonly token: Secret;
   /** Whether the address was opened to other machines on purpose. */
   readonly isOpenToAll: boolean;
-  /** Names by which clients may call us, besides IP addresses and localhost; in lower case. */
-  readonly hostnames: readonly string[];
+  /** Names by which clients may call us, besides IP addresses and localhost; see {@linkcode policyNames}. */
+  hostnames: readonly string[];
 }
 
 /** What a request does: it reads, or it changes something or keeps servers busy. */
@@ -57,13 +57,18 @@ export function accessPolicy(
   hostname: string,
   names: readonly string[],
 ): AccessPolicy {
-  const machine = Deno.hostname();
-  const hostnames = [machine, machine.split(".")[0]!, hostname, ...names];
   return {
     token,
     isOpenToAll: hostname !== "" && !isLoopback(hostname),
-    hostnames: hostnames.filter((name) => name !== "").map((name) => name.toLowerCase()),
+    hostnames: policyNames(hostname, names),
   };
+}
+
+/** The names of an endpoint that listens on a host, with further ones; in lower case. */
+export function policyNames(hostname: string, names: readonly string[]): readonly string[] {
+  const machine = Deno.hostname();
+  return [machine, machine.split(".")[0]!, hostname, ...names]
+    .filter((name) => name !== "").map((name) => name.toLowerCase());
 }
 
 /** Checks a request against a policy; returns why it is refused, or nothing when it is allowed. */

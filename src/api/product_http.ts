@@ -7,6 +7,8 @@
 
 let scheme: "http" | "https" = "http";
 let client: Deno.HttpClient | undefined;
+/** What it trusts, to be made once only: what is being asked by it goes on. */
+let authority: string | undefined;
 
 /**
  * Speaks TLS from now on.
@@ -15,8 +17,10 @@ let client: Deno.HttpClient | undefined;
  * trusts.
  */
 export function useHttps(ca: string): void {
-  client?.close();
+  if (ca === authority) return;
+  authority = ca;
   scheme = "https";
+  // The one before is not closed: requests may be under way.
   client = ca === "" ? undefined : Deno.createHttpClient({ caCerts: [ca] });
 }
 

@@ -11,7 +11,7 @@ import {
   type LogLevel as LogtapeLevel,
   resetSync,
 } from "@logtape/logtape";
-import { LogFile } from "./log_file.ts";
+import { LogFile, type LogFileLimits } from "./log_file.ts";
 import { entryOf, formatEntry, type LogEntry, type LogFormat } from "./log_line.ts";
 import { LogRepeats } from "./log_repeats.ts";
 
@@ -78,18 +78,44 @@ export function parseLogLevel(text: string): LogLevel {
  */
 export function startLog(options: LogOptions): void {
   stopLog();
-  format = options.format ?? "text";
-  stream = options.file === STDOUT ? Deno.stdout : Deno.stderr;
-  if (options.file !== undefined && options.file !== STDOUT) {
-    file = new LogFile(options.file, {
-      bytesMax: options.fileBytesMax ?? FILE_BYTES_MAX,
-      filesMax: options.filesMax ?? FILES_MAX,
-    });
-  }
   // What a worker hands on is counted where it is written.
   repeats = options.write === undefined ? new LogRepeats(writeEntry) : undefined;
   write = options.write ?? writeLogEntry;
-  setLogLevel(options.level);
+  prepareLog(options)();
+}
+
+/**
+ * Makes a log ready that goes elsewhere or looks otherwise, while the old one goes on.
+ *
+ * @returns What lets lines go to the new one from then on.
+ * @throws {Error} When the log file cannot be made.
+ */
+export function prepareLog(options: LogOptions): () => void {
+  const limits = {
+    bytesMax: options.fileBytesMax ?? FILE_BYTES_MAX,
+    filesMax: options.filesMax ?? FILES_MAX,
+  };
+  const name = options.file === STDOUT ? undefined : options.file;
+  // One that is open already goes on: what it was moved to is nobody's choice here.
+  const next = name === undefined || file?.name === name ? undefined : openLogFile(name, limits);
+  return () => {
+    format = options.format ?? "text";
+    stream = options.file === STDOUT ? Deno.stdout : Deno.stderr;
+    if (name === undefined || next !== undefined) {
+      file?.close();
+      file = next;
+      unwritten = 0;
+    } else file!.limits = limits;
+    setLogLevel(options.level);
+  };
+}
+
+function openLogFile(name: string, limits: LogFileLimits): LogFile {
+  try {
+    return new LogFile(name, limits);
+  } catch (error) {
+    throw new Error(`log file "${name}" cannot be opened: ${(error as Error).message}`);
+  }
 }
 
 /** Keeps lines of this level and above from now on. */

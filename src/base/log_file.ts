@@ -19,8 +19,10 @@ export interface LogFileLimits {
 
 /** Appends lines to the newest `<name>.<k>`; when that is full, to `<name>.<k+1>`. */
 export class LogFile {
-  readonly #name: string;
-  readonly #limits: LogFileLimits;
+  /** Path without the number. */
+  readonly name: string;
+  /** How far it grows from now on. */
+  limits: LogFileLimits;
   readonly #encoder = new TextEncoder();
   #file: Deno.FsFile;
   #index = 0;
@@ -36,15 +38,15 @@ export class LogFile {
    * @throws {Error} When no file can be made there.
    */
   constructor(name: string, limits: LogFileLimits) {
-    this.#name = name;
-    this.#limits = limits;
+    this.name = name;
+    this.limits = limits;
     this.#index = Math.max(0, ...this.#numbers());
     this.#file = this.#openNewest() ?? this.#openNext();
   }
 
   /** The file that is written to. */
   get path(): string {
-    return `${this.#name}.${this.#index}`;
+    return `${this.name}.${this.#index}`;
   }
 
   /**
@@ -81,7 +83,7 @@ export class LogFile {
   /** The bytes of lines, and a file that has room for them. */
   #prepare(lines: string): Uint8Array {
     const bytes = this.#encoder.encode(this.#isTorn ? `\n${lines}` : lines);
-    if (this.#bytes > 0 && this.#bytes + bytes.length > this.#limits.bytesMax) {
+    if (this.#bytes > 0 && this.#bytes + bytes.length > this.limits.bytesMax) {
       const full = this.#file;
       this.#file = this.#openNext();
       full.close();
@@ -125,7 +127,7 @@ export class LogFile {
       return undefined;
     }
     const { size, isFile } = file.statSync();
-    if (!isFile || size >= this.#limits.bytesMax) {
+    if (!isFile || size >= this.limits.bytesMax) {
       file.close();
       return undefined;
     }
@@ -151,17 +153,17 @@ export class LogFile {
       }
     }
     throw new Error(
-      `cannot open log file "${this.#name}.*": all ${LOG_FILES_MAX} numbers are taken`,
+      `cannot open log file "${this.name}.*": all ${LOG_FILES_MAX} numbers are taken`,
     );
   }
 
   #removeOld(): void {
-    const { filesMax } = this.#limits;
+    const { filesMax } = this.limits;
     if (filesMax === 0) return;
     for (const number of this.#numbers()) {
       if (number > this.#index - filesMax) continue;
       try {
-        Deno.removeSync(`${this.#name}.${number}`);
+        Deno.removeSync(`${this.name}.${number}`);
       } catch {
         // It is tried again with the next file.
       }
@@ -170,9 +172,9 @@ export class LogFile {
 
   /** The numbers of the files that there are. */
   #numbers(): number[] {
-    const prefix = `${basename(this.#name)}.`;
+    const prefix = `${basename(this.name)}.`;
     try {
-      return [...Deno.readDirSync(dirname(this.#name))].flatMap(({ name }) => {
+      return [...Deno.readDirSync(dirname(this.name))].flatMap(({ name }) => {
         const number = name.startsWith(prefix) ? name.slice(prefix.length) : "";
         return /^\d{1,8}$/.test(number) ? [Number(number)] : [];
       });

@@ -44,6 +44,11 @@ export class Secret {
     return !isSame;
   }
 
+  /** Another one with the same values, which does not change with this one. */
+  copy(): Secret {
+    return new Secret(this.reveal(), this.#values.slice(1));
+  }
+
   /** The mask, or `""` when no password is set. */
   toString(): string {
     return this.isSet ? MASK : "";

@@ -14,12 +14,14 @@ import {
   type Subcommand,
   UsageError,
 } from "./parts/subcommand.ts";
+import { tryCommand } from "./check.ts";
 import { completionCommand } from "./completion.ts";
 import { configCommands } from "./config.ts";
 import { dashboardCommand } from "./dashboard.ts";
 import { demoCommand } from "./demo.ts";
 import { formatCommandHelp, formatGroupHelp, formatHelp, PROGRAM } from "./parts/help.ts";
 import { proxyCommand } from "./proxy.ts";
+import { reloadCommand } from "./reload.ts";
 import { topCommand } from "./top.ts";
 
 /** The whole command line: every command, by the word that names it. */
@@ -31,6 +33,8 @@ export const ROOT: CommandGroup = {
     proxyCommand,
     dashboardCommand,
     configCommands,
+    tryCommand,
+    reloadCommand,
     topCommand,
     demoCommand,
     completionCommand(() => ROOT),

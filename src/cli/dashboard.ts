@@ -6,11 +6,11 @@
 
 import { type Address, formatAddress, parseListenAddress } from "../base/address.ts";
 import { countFreeDescriptors } from "../base/free_descriptors.ts";
-import { logEnd, logger, reopenLog, startLog, stopLog } from "../base/log.ts";
+import { logEnd, logger, reopenLog, stopLog } from "../base/log.ts";
 import { productUrl } from "../api/product_http.ts";
 import { ProcessSignals } from "../base/process_signals.ts";
-import { rereadSecrets } from "../config/secrets.ts";
-import { type Config, loadConfig, type LoadedConfig } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
+import type { RunningConfig } from "../config/running.ts";
 import { backendTlsFiles, httpTlsFiles } from "../config/tls.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
@@ -26,7 +26,8 @@ import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.t
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { tlsToServers } from "./parts/redis_servers.ts";
 import { makeDashboard, webhookAuthority } from "./parts/dashboard_service.ts";
-import { CONFIG_FILE, LOG_FILE, logLevelFlag, logOptions } from "./parts/flags.ts";
+import { CONFIG_FILE, LOG_FILE, SERVING_LOG_LEVEL } from "./parts/flags.ts";
+import { startConfigured } from "./parts/running_config.ts";
 import { RequestLog } from "./dashboard/request_log.ts";
 
 /** Free descriptors beyond this number are not counted: they make no difference. */
@@ -57,7 +58,7 @@ export const dashboardCommand: Subcommand = {
       help: "write a line for every HTTP request to this file",
     },
     LOG_FILE,
-    logLevelFlag("info"),
+    SERVING_LOG_LEVEL,
     {
       name: "take-over",
       value: "",
@@ -70,10 +71,9 @@ export const dashboardCommand: Subcommand = {
 
 async function runDashboard(values: FlagValues): Promise<number> {
   const asked = readFlag(values, "addr", parseListenAddress);
-  const loaded = await loadConfig(values["c"]!, "control");
-  startLog(logOptions(values, loaded.config));
+  const running = await startConfigured(values, "control");
   try {
-    return await serveUntilStopped(values, asked, loaded);
+    return await serveUntilStopped(values, asked, running);
   } catch (error) {
     logEnd(error);
     throw error;
@@ -85,16 +85,18 @@ async function runDashboard(values: FlagValues): Promise<number> {
 async function serveUntilStopped(
   values: FlagValues,
   asked: Address,
-  { config, warnings, secrets }: LoadedConfig,
+  running: RunningConfig,
 ): Promise<number> {
   const log = logger("dashboard");
+  const { config } = running;
   await using undo = new AsyncDisposableStack();
   // Before anything else: a signal during the start must stop the start cleanly.
   const signals = undo.use(new ProcessSignals());
   const { stopping } = signals;
   signals.onLogsMoved("open the log again", reopenLog);
-  signals.onHangUp("read the secrets again", () => rereadSecrets(secrets));
-  for (const warning of warnings) logger("config").warn("{warning}", { warning });
+  signals.onHangUp("reload", async () => {
+    await running.reload("SIGHUP").catch(() => {}); // it is in the log
+  });
   const requests = undo.adopt(
     await RequestLog.open(values["http-log"]!),
     (opened) => opened.close(),
@@ -116,7 +118,7 @@ async function serveUntilStopped(
     addr: advertised(config, asked),
     hostname: asked.hostname,
     takeOver: values["take-over"] !== "",
-    ...{ tls: serverTls, webhookCa: await webhookAuthority(config) },
+    ...{ tls: serverTls, webhookCa: await webhookAuthority(config), running },
   });
   const elsewhere = await etcd2Problem(config, coordinator);
   if (elsewhere !== undefined) {

@@ -10,7 +10,7 @@
 
 import { parseListenAddress } from "../base/address.ts";
 import { reopenLog, startLog, stopLog } from "../base/log.ts";
-import { parseConfig } from "../config/config.ts";
+import { parseConfig } from "../config/load.ts";
 import { attachedDashboard } from "./parts/dashboard_service.ts";
 import { type RunningProxy, startProxy } from "../proxy/proxy.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";

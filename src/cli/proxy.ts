@@ -6,22 +6,21 @@
 
 import { type Address, parseListenAddress } from "../base/address.ts";
 import { formatByteSize, parseByteSize } from "../base/byte_size.ts";
-import { logEnd, logger, startLog, stopLog } from "../base/log.ts";
-import { loadConfig } from "../config/config.ts";
+import { logEnd, stopLog } from "../base/log.ts";
 import { ConfigError } from "../config/error.ts";
 import { defaultWorkers } from "../proxy/workers/open_data_plane.ts";
 import { runProxy } from "../proxy/run_proxy.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { identifier, tlsToServers } from "./parts/redis_servers.ts";
+import { startConfigured } from "./parts/running_config.ts";
 import { attachedDashboard } from "./parts/dashboard_service.ts";
 import {
   addressFlags,
   CONFIG_FILE,
   LOG_FILE,
   LOG_FILE_BYTES_MIN,
-  logLevelFlag,
-  logOptions,
+  SERVING_LOG_LEVEL,
 } from "./parts/flags.ts";
 
 /** Largest value of `--cpu`. */
@@ -34,7 +33,7 @@ export const proxyCommand: Subcommand = {
   flags: [
     CONFIG_FILE,
     LOG_FILE,
-    logLevelFlag("info"),
+    SERVING_LOG_LEVEL,
     {
       name: "log-filesize",
       value: "size",
@@ -56,22 +55,19 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
   const listen = readFlag(values, "addr", parseClientAddress);
   const http = readFlag(values, "http-addr", parseListenAddress);
   const workers = readFlag(values, "cpu", parseCpuCount);
-  const { config, warnings, secrets } = await loadConfig(values["c"]!);
-  if (listen === undefined && config.tlsAddr === undefined) {
-    throw new ConfigError("--addr=off needs tls_addr: otherwise no client can connect");
-  }
-  const size = values["log-filesize"] === ""
-    ? {}
-    : { logMaxBytes: readFlag(values, "log-filesize", parseLogFileSize) };
-  startLog(logOptions(values, { ...config, ...size }));
+  readFlag(values, "log-filesize", parseLogFileSize);
+  const running = await startConfigured(values, "proxy");
+  const { config } = running;
   try {
-    for (const warning of warnings) logger("config").warn("{warning}", { warning });
+    if (listen === undefined && config.tlsAddr === undefined) {
+      throw new ConfigError("--addr=off needs tls_addr: otherwise no client can connect");
+    }
     await askOverTls(config);
     const [serverTls, httpTls] = [await tlsToServers(config), await httpIdentity(config)];
-    const attach = await attachedDashboard(config, http, serverTls);
+    const attach = await attachedDashboard(config, http, serverTls, running);
     const identify = identifier(config);
     const parts = { identify, attach, serverTls, httpTls };
-    return await runProxy({ config, secrets, listen, http, workers, ...parts });
+    return await runProxy({ config, running, listen, http, workers, ...parts });
   } catch (error) {
     logEnd(error);
     throw error;
@@ -86,6 +82,7 @@ function parseClientAddress(text: string): Address | undefined {
 }
 
 function parseLogFileSize(text: string): number {
+  if (text === "") return 0;
   const bytes = parseByteSize(text);
   if (bytes >= LOG_FILE_BYTES_MIN) return bytes;
   throw new SyntaxError(`"${text}" is below ${formatByteSize(LOG_FILE_BYTES_MIN)}`);

@@ -23,6 +23,7 @@ export const CLIENT_KEYS = [
     key: "aclfile",
     field: "aclFile",
     kind: "text",
+    reload: "live",
     default: "",
     example: "/etc/codis/users.acl",
     help:
@@ -33,6 +34,7 @@ export const CLIENT_KEYS = [
     key: "user.NAME",
     field: "users",
     kind: "users",
+    reload: "live",
     default: "",
     example: "on >secret ~app:* &app:* +@all -@dangerous",
     help: "The user NAME and what it may do; a line for each user. Not together with aclfile.",
@@ -41,6 +43,7 @@ export const CLIENT_KEYS = [
     key: "session_max_timeout",
     field: "sessionMaxTimeoutMs",
     kind: "duration",
+    reload: "live",
     unit: "s",
     default: "1800",
     max: 31_536_000,
@@ -50,6 +53,7 @@ export const CLIENT_KEYS = [
     key: "session_auth_timeout",
     field: "sessionAuthTimeoutMs",
     kind: "duration",
+    reload: "live",
     unit: "s",
     default: "10",
     min: 1,
@@ -60,6 +64,7 @@ export const CLIENT_KEYS = [
     key: "session_partial_timeout",
     field: "sessionPartialTimeoutMs",
     kind: "duration",
+    reload: "live",
     unit: "s",
     default: "30",
     min: 1,
@@ -70,6 +75,7 @@ export const CLIENT_KEYS = [
     key: "session_write_timeout",
     field: "sessionWriteTimeoutMs",
     kind: "duration",
+    reload: "live",
     unit: "s",
     default: "30",
     min: 1,
@@ -82,6 +88,7 @@ export const CLIENT_KEYS = [
     key: "session_max_bufsize",
     field: "sessionMaxBufsizeBytes",
     kind: "size",
+    reload: "live",
     default: "131072",
     min: 1024,
     max: 64 * 1024 * 1024,
@@ -91,6 +98,7 @@ export const CLIENT_KEYS = [
     key: "session_max_pipeline",
     field: "sessionMaxPipeline",
     kind: "count",
+    reload: "live",
     default: "1024",
     max: 1_048_576,
     help:
@@ -100,6 +108,7 @@ export const CLIENT_KEYS = [
     key: "session_max_buffer",
     field: "sessionMaxBufferBytes",
     kind: "size",
+    reload: "live",
     default: "64mb",
     min: 64 * 1024,
     help: "Memory limit for the requests and replies of one client.",
@@ -108,6 +117,7 @@ export const CLIENT_KEYS = [
     key: "proxy_max_buffer",
     field: "proxyMaxBufferBytes",
     kind: "size",
+    reload: "live",
     default: "128mb",
     min: 1024 * 1024,
     help:
@@ -118,6 +128,7 @@ export const CLIENT_KEYS = [
     key: "max_clients",
     field: "maxClients",
     kind: "count",
+    reload: "live",
     default: "10000",
     min: 1,
     max: 1_000_000,
@@ -128,6 +139,7 @@ export const CLIENT_KEYS = [
     key: "read_mode",
     field: "readMode",
     kind: "word",
+    reload: "live",
     words: ["byob", "direct"],
     default: "byob",
     help:
@@ -137,6 +149,7 @@ export const CLIENT_KEYS = [
     key: "read_from",
     field: "readFrom",
     kind: "word",
+    reload: "live",
     words: ["master", "prefer_master", "prefer_replica", "replica", "nearest"],
     default: "master",
     help:
@@ -149,6 +162,7 @@ export const CLIENT_KEYS = [
     key: "read_your_writes",
     field: "readsOwnWrites",
     kind: "switch",
+    reload: "live",
     default: "on",
     help:
       "Whether a client reads a slot from the master after it has written to it, until the replicas " +
@@ -158,6 +172,7 @@ export const CLIENT_KEYS = [
     key: "replica_max_lag",
     field: "replicaMaxLagMs",
     kind: "duration",
+    reload: "live",
     unit: "ms",
     default: "2000",
     min: 200,
@@ -170,6 +185,7 @@ export const CLIENT_KEYS = [
     key: "replica_max_lag_bytes",
     field: "replicaMaxLagBytes",
     kind: "size",
+    reload: "live",
     default: "16mb",
     min: 1,
     help: "How many bytes a replica that serves reads may be behind its master.",
@@ -188,6 +204,7 @@ export const CLIENT_KEYS = [
     key: "destructive_commands",
     field: "allowsDestructiveCommands",
     kind: "switch",
+    reload: "live",
     default: "on",
     help:
       "Whether FLUSHALL, FLUSHDB, SCRIPT FLUSH, and FUNCTION FLUSH, DELETE and RESTORE are allowed. " +
@@ -197,6 +214,7 @@ export const CLIENT_KEYS = [
     key: "private_connections_max",
     field: "privateConnectionsMax",
     kind: "count",
+    reload: "live",
     default: "1000",
     min: 1,
     max: 1_000_000,
@@ -209,6 +227,7 @@ export const CLIENT_KEYS = [
     key: "multi_slot_transactions",
     field: "allowsMultiSlotTransactions",
     kind: "switch",
+    reload: "live",
     default: "off",
     help:
       "Whether the keys of a transaction may be in several slots. If on, EXEC sends each server its part " +
@@ -218,15 +237,18 @@ export const CLIENT_KEYS = [
     key: "server_commands",
     field: "allowsServerCommands",
     kind: "switch",
+    reload: "live",
     default: "off",
     help:
       "Whether clients may use CONFIG SET, RESETSTAT and REWRITE, SWAPDB, SAVE, BGSAVE, BGREWRITEAOF, " +
-      "MEMORY PURGE and parts of DEBUG. They act on the masters of all groups.",
+      "MEMORY PURGE and parts of DEBUG. They act on the masters of all groups; CONFIG SET and REWRITE on " +
+      "the proxy's own keys, too.",
   },
   {
     key: "slowlog_slower_than",
     field: "slowerThanUs",
     kind: "count",
+    reload: "live",
     default: "10000",
     min: -1,
     max: 3_600_000_000,
@@ -238,6 +260,7 @@ export const CLIENT_KEYS = [
     key: "undeclared_keys",
     field: "undeclaredKeys",
     kind: "word",
+    reload: "live",
     words: ["refuse", "allow"],
     default: "refuse",
     help:

@@ -50,6 +50,11 @@ export interface ConfigKey {
   /** The field of `Config` it fills; durations end in `Ms`, sizes in `Bytes`. */
   readonly field: string;
   readonly kind: ConfigKind;
+  /**
+   * Whether a process takes another value while it runs; `while_set`: only another value, and to set it or to
+   * set it no more needs a restart. @default a restart is needed
+   */
+  readonly reload?: "live" | "while_set";
   /** As it would be written in config.ini; `""` stands for "not set". */
   readonly default: string;
   /** What one unit of the written value is; durations only. */

@@ -21,6 +21,7 @@ export const CONFIG_KEYS = [
     key: "dashboard_token",
     field: "dashboardToken",
     kind: "token",
+    reload: "while_set",
     default: "",
     help:
       "Token for every request to the dashboard that changes something or comes from another machine. " +
@@ -49,9 +50,30 @@ export const CONFIG_KEYS = [
       "a restart of the dashboard forgets them.",
   },
   {
+    key: "log_level",
+    field: "logLevel",
+    kind: "word",
+    reload: "live",
+    words: ["error", "warn", "info", "debug"],
+    default: "info",
+    help: "Which lines are written to the log: those of this level and above. --log-level wins.",
+  },
+  {
+    key: "log_file",
+    field: "logFile",
+    kind: "text",
+    reload: "live",
+    default: "",
+    example: "/var/log/codis/proxy.log",
+    help:
+      "Log files are <log_file>.<k>; -: standard output. Not set: standard error. Each process needs a file " +
+      "of its own. -L wins.",
+  },
+  {
     key: "log_format",
     field: "logFormat",
     kind: "word",
+    reload: "live",
     words: ["text", "json"],
     default: "text",
     help:
@@ -61,6 +83,7 @@ export const CONFIG_KEYS = [
     key: "log_max_size",
     field: "logMaxBytes",
     kind: "size",
+    reload: "live",
     default: "1gb",
     min: 64 * 1024,
     help: "Size at which the next log file is begun (-L). --log-filesize wins.",
@@ -69,6 +92,7 @@ export const CONFIG_KEYS = [
     key: "log_files",
     field: "logFiles",
     kind: "count",
+    reload: "live",
     default: "10",
     max: 100_000,
     help: "Log files that are kept, the newest; older ones are deleted. 0: all are kept.",
@@ -100,6 +124,7 @@ export const CONFIG_KEYS = [
     key: "http_names",
     field: "httpNames",
     kind: "hostnames",
+    reload: "live",
     default: "",
     example: "codis.example.com",
     help:
@@ -151,6 +176,7 @@ export const CONFIG_KEYS = [
     key: "password",
     field: "password",
     kind: "secret",
+    reload: "live",
     default: "",
     help: "Password that clients send with AUTH. The proxy also sends it to every Redis server.",
   },
@@ -163,6 +189,7 @@ export const CONFIG_KEYS = [
     key: "webhook_url",
     field: "webhookUrl",
     kind: "secretUrl",
+    reload: "while_set",
     default: "",
     example: "https://hooks.example.com/codis",
     help:
@@ -173,6 +200,7 @@ export const CONFIG_KEYS = [
     key: "webhook_secret",
     field: "webhookSecret",
     kind: "secret",
+    reload: "live",
     default: "",
     help:
       "Signs what is sent to webhook_url: the header X-Codis-Signature is sha256= and the HMAC-SHA256 of " +

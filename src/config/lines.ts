@@ -48,11 +48,16 @@ const USER = "user.";
 /** Redis's text. */
 const TWICE = "Duplicate user found. A user can only be defined once in config files";
 
-/** One `key = value` line. */
+/** Where a value comes from; `implied`: from what another key says. */
+export type ConfigSource = "file" | "environment" | "flag" | "set" | "implied";
+
+/** One `key = value` line, or what is as good as one. */
 export interface ConfigLine {
   readonly value: string;
   /** Where it is, for messages: file and line, or the variable of the environment. */
   readonly at: string;
+  /** @default "file" */
+  readonly source?: ConfigSource;
 }
 
 export function decodeConfig(bytes: Uint8Array, file: string): string {
@@ -128,6 +133,18 @@ export function configUsersOf(lines: ReadonlyMap<string, ConfigLine>): ConfigUse
     rules: new Secret(value),
     at,
   }));
+}
+
+/**
+ * Checks a value that is not from a file, but may be written to one.
+ *
+ * @throws {ConfigError} When it cannot be the value of a line.
+ */
+export function checkLineValue(row: ConfigKey, value: string): void {
+  checkVisible(value, isSecretKey(row) ? CONTROL : INVISIBLE, row.key);
+  if (value !== trimSpaces(value)) {
+    throw new ConfigError(`${row.key}: a value cannot begin or end with a space`);
+  }
 }
 
 /** @throws {ConfigError} When the text has an invisible character; the message does not quote the text. */

@@ -12,6 +12,7 @@ export const MIGRATE_KEYS = [
     key: "migrate_keys_per_second",
     field: "migrateKeysPerSecond",
     kind: "count",
+    reload: "live",
     default: "0",
     max: 1_000_000_000,
     help: "Limit of keys per second that migrations move from one server to another. 0: no limit.",
@@ -20,6 +21,7 @@ export const MIGRATE_KEYS = [
     key: "migrate_bytes_per_second",
     field: "migrateBytesPerSecond",
     kind: "size",
+    reload: "live",
     default: "0",
     help:
       "Limit of bytes per second that migrations move from one server to another, measured as " +
@@ -29,6 +31,7 @@ export const MIGRATE_KEYS = [
     key: "migrate_big_key",
     field: "migrateBigKeyBytes",
     kind: "size",
+    reload: "live",
     default: "1mb",
     min: 1024,
     help:
@@ -38,6 +41,7 @@ export const MIGRATE_KEYS = [
     key: "migrate_big_key_policy",
     field: "migrateBigKeyPolicy",
     kind: "word",
+    reload: "live",
     words: ["last", "warn", "refuse"],
     default: "warn",
     help:
@@ -48,6 +52,7 @@ export const MIGRATE_KEYS = [
     key: "migrate_p99_max",
     field: "migrateP99MaxMs",
     kind: "duration",
+    reload: "live",
     unit: "ms",
     default: "0",
     max: 60_000,

@@ -14,6 +14,9 @@ import { describeConfigRule } from "./value.ts";
 const DOCUMENT = "docs/configuration.md";
 const SECTION = "config";
 
+/** Whether another value needs a restart, in the words of the table. */
+const RESTARTS = { live: "no", while_set: "to set or unset it", restart: "yes" } as const;
+
 /** Longest line of a comment in config.ini, in characters. */
 const COLUMN_MAX = 100;
 
@@ -35,10 +38,18 @@ export function formatSampleConfig(): string {
 export function formatConfigTable(): string {
   const rows = (CONFIG_KEYS as readonly ConfigKey[]).map((row) => {
     const initial = row.default === "" ? "" : `\`${row.default}\``;
-    const cells = [`\`${row.key}\``, initial, describeConfigRule(row), helpOf(row)];
+    const cells = [
+      ...[`\`${row.key}\``, initial, describeConfigRule(row)],
+      RESTARTS[row.reload ?? "restart"],
+      helpOf(row),
+    ];
     return `| ${cells.map((cell) => cell.replaceAll("<", "&lt;")).join(" | ")} |`;
   });
-  return ["| key | default | value | meaning |", "|---|---|---|---|", ...rows].join("\n");
+  return [
+    "| key | default | value | restart | meaning |",
+    "|---|---|---|---|---|",
+    ...rows,
+  ].join("\n");
 }
 
 /**

@@ -4,13 +4,11 @@
  *      password = …            ─┐
  *      password_file = /path   ─┼─► the one that is set ─► Secret
  *      CODIS_PROXY_PASSWORD    ─┘    a file: the first line, and further lines that are still good;
- *                                    read again when somebody asks for it
+ *                                    read again when the process is told to reload
  *
  * @module
  */
 
-import { logger } from "../base/log.ts";
-import type { Secret } from "../base/secret.ts";
 import type { ConfigKey } from "./key.ts";
 
 /** Largest file of a secret, in bytes. */
@@ -50,14 +48,13 @@ interface Line {
   readonly value: string;
   /** Where it is, for messages. */
   readonly at: string;
+  readonly source?: "file" | "environment" | "flag" | "set" | "implied";
 }
 
 /** A secret that was found. */
 export interface FoundSecret extends Line {
   /** The first is the value, the others are still good. */
   readonly values: readonly string[];
-  /** The file that it came from; `undefined`: from elsewhere. */
-  readonly path?: string;
 }
 
 /** Whether a key holds a secret. */
@@ -88,7 +85,11 @@ export function findSecret(
   sources: SecretSources,
 ): FoundSecret | undefined {
   const name = secretVariable(row);
-  const variable = { value: sources.variable(name) ?? "", at: `environment variable ${name}` };
+  const variable: Line = {
+    value: sources.variable(name) ?? "",
+    at: `environment variable ${name}`,
+    source: "environment",
+  };
   const found = [
     { source: row.key, line: lines.get(row.key) },
     { source: secretFileKey(row), line: lines.get(secretFileKey(row)) },
@@ -96,16 +97,16 @@ export function findSecret(
   ].filter(({ line }) => line !== undefined && line.value !== "");
   const [first, second] = found;
   if (first === undefined) return undefined;
-  const { value, at } = first.line!;
+  const { value, at, source = "file" } = first.line!;
   if (second !== undefined) {
     throw new Error(`${at}: ${first.source} and ${second.source} are both set: keep one of them`);
   }
   if (first.line === variable && CONTROL.test(value)) {
     throw new Error(`${at}: it has an invisible character`);
   }
-  if (first.source !== secretFileKey(row)) return { value, at, values: [value] };
+  if (first.source !== secretFileKey(row)) return { value, at, source, values: [value] };
   const values = readSecretFile(value, sources, `${at}: ${first.source}`);
-  return { value: values[0]!, at: `${at}: ${first.source}`, values, path: value };
+  return { value: values[0]!, at: `${at}: ${first.source}`, source, values };
 }
 
 /** The lines of a secret's file; the messages begin with `at`. */
@@ -137,63 +138,4 @@ function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "no such file";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
   return (error as Error).message.replace(/:? ?(open|readfile|stat).*$/, "");
-}
-
-/** The secrets of a configuration that came from files, which can be read again. */
-export class SecretFiles {
-  readonly #sources: SecretSources;
-  readonly #files: {
-    readonly key: string;
-    readonly path: string;
-    readonly at: string;
-    readonly secret: Secret;
-    readonly check: (value: string) => unknown;
-  }[] = [];
-
-  constructor(sources: SecretSources) {
-    this.#sources = sources;
-  }
-
-  /** Whether no secret came from a file. */
-  get isEmpty(): boolean {
-    return this.#files.length === 0;
-  }
-
-  /** Takes a secret that came from a file. @param check Throws when a value breaks the key's rule. */
-  add(
-    row: ConfigKey,
-    { path, at }: FoundSecret,
-    secret: Secret,
-    check: (value: string) => unknown,
-  ): void {
-    if (path !== undefined) this.#files.push({ key: row.key, path, at, secret, check });
-  }
-
-  /**
-   * Reads all files again. Whoever holds one of the secrets has the new value from then on.
-   *
-   * @returns The keys whose values have changed.
-   * @throws {Error} When a file cannot be used; then no secret has changed.
-   */
-  reread(): readonly string[] {
-    const read = this.#files.map((file) => {
-      const values = readSecretFile(file.path, this.#sources, file.at);
-      for (const value of values) file.check(value);
-      return { ...file, values };
-    });
-    return read.filter(({ secret, values }) => secret.replace(values)).map(({ key }) => key);
-  }
-}
-
-/**
- * Reads the files again, and says in the log what has changed; the log has no value.
- *
- * @throws {Error} As {@linkcode SecretFiles.reread}.
- */
-export function rereadSecrets(files: SecretFiles | undefined): void {
-  if (files === undefined || files.isEmpty) return;
-  const changed = files.reread().join(", ");
-  logger("config").info("SIGHUP: the secrets were read again; changed: {changed}", {
-    changed: changed === "" ? "none" : changed,
-  });
 }

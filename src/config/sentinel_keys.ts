@@ -22,6 +22,7 @@ export const SENTINEL_KEYS = [
     key: "sentinel_password",
     field: "sentinelPassword",
     kind: "secret",
+    reload: "while_set",
     default: "",
     help: "Password of the sentinels themselves, their requirepass.",
   },

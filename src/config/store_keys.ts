@@ -52,6 +52,7 @@ export const STORE_KEYS = [
     key: "coordinator_auth",
     field: "coordinatorAuth",
     kind: "secret",
+    reload: "while_set",
     default: "",
     example: "user:password",
     help:

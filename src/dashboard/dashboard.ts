@@ -23,7 +23,7 @@ import { loadProxies } from "../store/proxies.ts";
 import { createFolders, type Store } from "../store/store.ts";
 import { keepNewestActions } from "../control/actions.ts";
 import type { ClusterChange, Control } from "../control/control.ts";
-import { NotLeaderError, UnconfirmedError } from "../control/errors.ts";
+import { NotLeaderError } from "../control/errors.ts";
 import type { OutageReport } from "../control/outages.ts";
 import { Events } from "../control/events.ts";
 import { AutoFailover } from "../control/auto_failover.ts";
@@ -54,7 +54,9 @@ import type { AccessControl } from "../control/dashboard_users.ts";
 import { AccessGate } from "./access/access_gate.ts";
 import { AuditLog } from "./audit/audit_log.ts";
 import { AuditTrail } from "./audit/audit_trail.ts";
-import type { DashboardOptions } from "./dashboard_options.ts";
+import { failoverNoter, ownNote } from "./audit/own_notes.ts";
+import type { RunningConfig } from "../config/running.ts";
+import type { DashboardOptions, DashboardSettings } from "./dashboard_options.ts";
 import { OutageTrail } from "./outages/outage_trail.ts";
 import { dashboardMetrics } from "./metrics/metrics.ts";
 import type { FailoverCounts } from "./metrics/row.ts";
@@ -83,7 +85,7 @@ export class Dashboard implements Control {
   readonly audit: AuditTrail;
   /** What was out, and is. */
   readonly outages: OutageTrail;
-  readonly #options: DashboardOptions;
+  #options: DashboardOptions;
   readonly #events = new Events();
   readonly #leadership: Leadership;
   readonly #publisher: Publisher;
@@ -192,6 +194,22 @@ export class Dashboard implements Control {
   /** Credentials of the Redis servers. */
   get auth(): ServerAuth {
     return this.#options.auth;
+  }
+
+  /** Where its configuration is kept in force; `undefined`: it is shown nowhere. */
+  get running(): RunningConfig | undefined {
+    return this.#options.running;
+  }
+
+  get version(): string {
+    return this.#options.version;
+  }
+
+  /** Takes other settings. */
+  set(settings: DashboardSettings): void {
+    this.#options = { ...this.#options, ...settings };
+    this.#migrations?.limit(settings.migrate ?? {});
+    if (settings.lagLimits !== undefined) this.monitor.limitLag(settings.lagLimits);
   }
 
   /** Starts to lead, or to stand by. */
@@ -390,19 +408,12 @@ export class Dashboard implements Control {
   }
 
   async #failOver(groupId: number, addr: string, isStillDown: () => boolean): Promise<void> {
-    const note = (status: number, end: string) =>
-      this.audit.note({
-        ...{ who: "failover", address: "", by: "dashboard", request: "promote" },
-        ...{ arguments: `group_id=${groupId} addr=${addr}`, status, end },
-      });
+    const done = failoverNoter(this.audit, this.#failovers, groupId, addr);
     try {
       await this.#promote({ groupId, addr, isForced: true, isMasterDown: true, isStillDown });
-      this.#failovers.done++;
-      note(200, "ok");
+      done();
     } catch (error) {
-      const isDone = error instanceof UnconfirmedError; // but for a proxy that is late
-      this.#failovers[isDone ? "done" : "failed"]++;
-      note(isDone ? 200 : 500, (error as Error).message);
+      done(error as Error);
       throw error;
     }
   }
@@ -412,10 +423,7 @@ export class Dashboard implements Control {
     const body = () => announceMaster(this, groupId, addr, "offline");
     try {
       await (this.#migrations?.aside(groupId, body) ?? body());
-      this.audit.note({
-        ...{ who: "sentinel", address: "", by: "dashboard", request: "switch" },
-        ...{ arguments: `group_id=${groupId} addr=${addr}`, status: 200, end: "ok" },
-      });
+      this.audit.note(ownNote("sentinel", "switch", `group_id=${groupId} addr=${addr}`));
     } finally {
       await this.#reread();
     }

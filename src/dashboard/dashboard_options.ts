@@ -8,13 +8,26 @@ import type { Secret } from "../base/secret.ts";
 import type { ConfirmTimes } from "../control/confirm.ts";
 import type { SentinelOptions } from "../control/sentinel_options.ts";
 import type { ServerAuth } from "../control/servers.ts";
+import type { RunningConfig } from "../config/running.ts";
 import type { MigrationOptions } from "../migration/queue.ts";
 import type { LagLimits } from "../monitor/server_outages.ts";
 import type { Store } from "../store/store.ts";
 import type { WebhookTarget } from "./outages/webhook.ts";
 
+type MigrationSettings = Omit<MigrationOptions, "user" | "password" | "slowestProxy">;
+
+/** What may change while a dashboard runs. */
+export interface DashboardSettings {
+  /** Longest time to connect to a Redis server, in milliseconds. */
+  readonly dialMs: number;
+  /** How slots are moved; what is left out has a default. */
+  readonly migrate?: MigrationSettings;
+  /** From when on a replica is too far behind. @default the keys' defaults */
+  readonly lagLimits?: LagLimits;
+}
+
 /** See the header; what is left out has a default. */
-export interface DashboardOptions {
+export interface DashboardOptions extends DashboardSettings {
   readonly store: Store;
   /** The kind of coordinator, for the page. */
   readonly coordinator: string;
@@ -22,8 +35,6 @@ export interface DashboardOptions {
   readonly addr: string;
   readonly version: string;
   readonly auth: ServerAuth;
-  /** Longest time to connect to a Redis server, in milliseconds. */
-  readonly dialMs: number;
   readonly failover: "off" | "auto";
   readonly failoverAfterMs: number;
   /** Whether a master that failed is made a replica when it is back. @default true */
@@ -32,8 +43,6 @@ export interface DashboardOptions {
   readonly failoverLostWritesDir?: string;
   /** How sentinels are reached and told; what is left out has a default. */
   readonly sentinels?: Partial<SentinelOptions>;
-  /** How slots are moved; what is left out has a default. */
-  readonly migrate?: Omit<MigrationOptions, "user" | "password" | "slowestProxy">;
   /** Whether changes need a token. */
   readonly needsToken: boolean;
   /** What is shown to proxies that tell what clients have sent. @default nothing */
@@ -46,8 +55,8 @@ export interface DashboardOptions {
   readonly historyDir?: string;
   /** Where outage events are sent. @default nowhere */
   readonly webhook?: WebhookTarget | undefined;
-  /** From when on a replica is too far behind. @default the keys' defaults */
-  readonly lagLimits?: LagLimits;
+  /** What the configuration is kept in force by. @default it is shown nowhere, and does not change */
+  readonly running?: RunningConfig | undefined;
   /** How long proxies may take to confirm. @default Codis 2.0's times */
   readonly times?: ConfirmTimes;
 }

@@ -5,6 +5,7 @@
  */
 
 import type { AccessPolicy } from "../api/auth.ts";
+import { configMetrics } from "../config/config_metrics.ts";
 import { processMetrics } from "../base/process_metrics.ts";
 import { PROMETHEUS_CONTENT_TYPE, prometheusText } from "../base/prometheus.ts";
 import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.ts";
@@ -41,7 +42,11 @@ async function metrics(
   const needs = { method: request.method, changes: false, role: "viewer" } as const;
   const who = await dashboard.access.admit(policy, incoming, needs);
   if ("status" in who) return new Response(`${who.error}\n`, { status: who.status });
-  const body = prometheusText([...dashboard.metrics(), ...processMetrics()]);
+  const body = prometheusText([
+    ...dashboard.metrics(),
+    ...configMetrics(dashboard.running),
+    ...processMetrics(),
+  ]);
   return new Response(body, { headers: { "content-type": PROMETHEUS_CONTENT_TYPE } });
 }
 

@@ -24,7 +24,7 @@ export interface TlsToServers {
   /** Replaced when the files change: connections made from then on use the new one. */
   identity: TlsIdentity;
   /** The name in the servers' certificates; `""` for the host that is dialed. */
-  readonly serverName: string;
+  serverName: string;
 }
 
 /**

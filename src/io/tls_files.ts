@@ -2,7 +2,7 @@
  * The PEM files of TLS: read, checked, and read again when they change.
  *
  *     files ── read, checked ──► identity ── in use
- *       │ changed, or SIGHUP             ▲
+ *       │ changed, or a reload           ▲
  *       └── read, checked ──┬── good ────┘
  *                           └── bad: a warning; what was in use stays
  *
@@ -138,13 +138,12 @@ function bad({ key, path }: TlsFile, reason: string): Error {
  * certificates that have expired, or soon will.
  */
 export class TlsWatch implements Disposable {
-  readonly #files: TlsFiles;
+  #files: TlsFiles;
   readonly #renew: (identity: TlsIdentity) => void;
   #identity: TlsIdentity;
   #seen = "";
   #isLooking = false;
   readonly #timer: ReturnType<typeof setInterval>;
-  readonly #hungUp = () => void this.look(true);
 
   /**
    * @param identity What the files held before.
@@ -163,7 +162,24 @@ export class TlsWatch implements Disposable {
     this.look(true);
     this.#timer = setInterval(() => this.look(false), lookMs);
     Deno.unrefTimer(this.#timer);
-    Deno.addSignalListener("SIGHUP", this.#hungUp);
+  }
+
+  /**
+   * Takes what was read of files, which may be others than before.
+   *
+   * @param isOtherwise Whether it is used in another way, even if it is the same.
+   */
+  take(files: TlsFiles, identity: TlsIdentity, isOtherwise = false): void {
+    this.#files = files;
+    const isKnown = isSame(identity, this.#identity);
+    if (isKnown && !isOtherwise) return;
+    if (!isKnown) warnOfDates(identity, files);
+    this.#renew(identity);
+    this.#identity = identity;
+    log.info("{keys} read again: new connections use what is there now", {
+      keys: [files.cert, files.key, files.ca].filter(({ path }) => path !== "")
+        .map((file) => file.key).join(", "),
+    });
   }
 
   /** Looks at the files; reads them when they have changed, or when `isAsked`. */
@@ -176,14 +192,7 @@ export class TlsWatch implements Disposable {
       const seen = stamps.join(" ");
       if (seen === this.#seen && !isAsked) return;
       this.#seen = seen;
-      const identity = await readTlsFiles(this.#files);
-      if (isSame(identity, this.#identity)) return;
-      warnOfDates(identity, this.#files);
-      this.#renew(identity);
-      this.#identity = identity;
-      log.info("{keys} read again: new connections use what is there now", {
-        keys: [cert, key, ca].filter(({ path }) => path !== "").map((file) => file.key).join(", "),
-      });
+      this.take(this.#files, await readTlsFiles(this.#files));
     } catch (error) {
       log.warn("TLS files not renewed, those that were read before stay in use: {cause}", {
         cause: (error as Error).message,
@@ -195,7 +204,6 @@ export class TlsWatch implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
-    Deno.removeSignalListener("SIGHUP", this.#hungUp);
   }
 }
 

@@ -26,7 +26,7 @@ export type ClientCertificates = "no" | "optional" | "yes";
 export interface TlsToClients {
   /** Replaced when the files change: clients that connect from then on meet the new one. */
   identity: TlsIdentity;
-  readonly certificates: ClientCertificates;
+  certificates: ClientCertificates;
 }
 
 /** What becomes of those that connect. */
@@ -62,9 +62,9 @@ type Emit = (this: Server, event: string, stream: SocketStream) => boolean;
 /** See the header. */
 export class TlsGate {
   readonly #events: TlsGateEvents;
-  readonly #limits: TlsGateLimits;
-  readonly #certificates: ClientCertificates;
-  readonly #server: Server;
+  #limits: TlsGateLimits;
+  #certificates: ClientCertificates;
+  #server: Server;
   readonly #checked = new CheckedCertificates();
   #ca: string;
   /** The end of each handshake that is under way, oldest first. */
@@ -81,12 +81,7 @@ export class TlsGate {
     this.#limits = limits;
     this.#certificates = certificates;
     this.#ca = identity.ca;
-    this.#server = createServer({
-      ...contextOf(identity),
-      requestCert: certificates !== "no",
-      rejectUnauthorized: certificates === "yes",
-      handshakeTimeout: 0x7fffffff, // ours closes the connection, too
-    });
+    this.#server = serverOf(identity, certificates);
   }
 
   /** Begins a handshake. Takes the connection. */
@@ -185,13 +180,21 @@ export class TlsGate {
     return undefined;
   }
 
+  /** There may be so many handshakes from now on. */
+  limitTo(limits: TlsGateLimits): void {
+    this.#limits = limits;
+  }
+
   /**
-   * Meets clients that connect from now on with another identity.
+   * Meets clients that connect from now on with another identity, and asks them for certificates or not.
    *
    * @throws {Error} When it cannot be used; the one before stays.
    */
-  renew(identity: TlsIdentity): void {
-    this.#server.setSecureContext(contextOf(identity));
+  renew(identity: TlsIdentity, certificates: ClientCertificates = this.#certificates): void {
+    // What is asked of clients belongs to a server of node:tls for good.
+    if (certificates !== this.#certificates) this.#server = serverOf(identity, certificates);
+    else this.#server.setSecureContext(contextOf(identity));
+    this.#certificates = certificates;
     if (identity.ca !== this.#ca) this.#checked.trustOnly(identity.ca);
     this.#ca = identity.ca;
   }
@@ -201,6 +204,15 @@ export class TlsGate {
     this.#isStopped = true;
     for (const end of [...this.#handshakes.keys()]) end("");
   }
+}
+
+function serverOf(identity: TlsIdentity, certificates: ClientCertificates): Server {
+  return createServer({
+    ...contextOf(identity),
+    requestCert: certificates !== "no",
+    rejectUnauthorized: certificates === "yes",
+    handshakeTimeout: 0x7fffffff, // ours closes the connection, too
+  });
 }
 
 function contextOf({ cert, key, ca }: TlsIdentity) {

@@ -75,6 +75,10 @@ const DEFAULTS: Required<Omit<MigrationOptions, "user" | "password">> = {
   timers: SYSTEM_TIMERS,
 };
 
+function limitsOf(options: MigrationOptions) {
+  return { ...DEFAULTS, ...options };
+}
+
 /** See the header. */
 export class MigrationQueue {
   readonly #writer: StepWriter;
@@ -89,8 +93,11 @@ export class MigrationQueue {
   /** Requests of operators, one after the other. */
   #requests: Promise<unknown> = Promise.resolve();
 
+  /** What streams go by, that which are under way too. */
+  readonly #limits: ReturnType<typeof limitsOf>;
+
   constructor(control: Control, options: MigrationOptions) {
-    const all = { ...DEFAULTS, ...options };
+    const all = this.#limits = limitsOf(options);
     const { retry, timers, slowestProxy } = all;
     const writer = this.#writer = new StepWriter(control);
     const jobs = this.#jobs = new JobList(control.store, retry, timers);
@@ -105,6 +112,11 @@ export class MigrationQueue {
       isRunning: () => this.#state === "running",
       serially: (body) => this.#serially(body),
     });
+  }
+
+  /** Takes other limits; a stream that is under way keeps its policy for big keys. */
+  limit(limits: Omit<MigrationOptions, "user" | "password">): void {
+    Object.assign(this.#limits, limits);
   }
 
   get #control(): Control {

@@ -66,6 +66,22 @@ export interface StreamHost {
 /** Time between two reads of the proxies' latency, in milliseconds: as often as proxies report it. */
 const LATENCY_MS = 1_000;
 
+/** The limits as they are at each moment, and the delay of the tasks. */
+function withDelay(limits: StreamLimits, delayMs: number): ThrottleLimits {
+  return {
+    delayMs,
+    get keysPerSecond() {
+      return limits.keysPerSecond;
+    },
+    get bytesPerSecond() {
+      return limits.bytesPerSecond;
+    },
+    get p99MaxMs() {
+      return limits.p99MaxMs;
+    },
+  };
+}
+
 /** See the header. */
 export class MoveStream implements JobStream {
   readonly route: StreamRoute;
@@ -80,7 +96,7 @@ export class MoveStream implements JobStream {
     this.#host = host;
     this.#slots = new StreamSlots(this, host.letGo);
     this.#throttle = new Throttle(
-      { ...host.limits, delayMs: route.delayMs },
+      withDelay(host.limits, route.delayMs),
       () => host.timers.nowMs(),
     );
   }

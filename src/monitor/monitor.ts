@@ -89,6 +89,11 @@ export class Monitor {
     this.#proxyOutages = new ProxyOutages(reporter);
   }
 
+  /** A replica is too far behind from there on. */
+  limitLag(limits: LagLimits): void {
+    this.#serverOutages.limits = limits;
+  }
+
   /**
    * Reads slots and groups, then starts the rounds.
    *

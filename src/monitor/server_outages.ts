@@ -50,7 +50,8 @@ const LOGIN_HINT =
 export class ServerOutages {
   readonly #servers: ServerMonitor;
   readonly #reporter: OutageReporter;
-  readonly #limits: LagLimits;
+  /** From when on a replica is too far behind. */
+  limits: LagLimits;
   readonly #timers: Timers;
   /** What masters had written when, oldest first, by address. */
   readonly #offsets = new Map<string, { readonly atMs: number; readonly offset: number }[]>();
@@ -65,7 +66,7 @@ export class ServerOutages {
   ) {
     this.#servers = servers;
     this.#reporter = reporter;
-    this.#limits = limits;
+    this.limits = limits;
     this.#timers = timers;
   }
 
@@ -181,14 +182,14 @@ export class ServerOutages {
     { lag_bytes }: NonNullable<ServerView["replication"]>,
   ): string {
     const bytes = lag_bytes ?? 0;
-    if (bytes > this.#limits.bytes) return `${bytes} bytes, more than replica_max_lag_bytes`;
+    if (bytes > this.limits.bytes) return `${bytes} bytes, more than replica_max_lag_bytes`;
     const { offset } = replicationOf(this.#servers.infoOf(addr) ?? {});
     const readings = this.#offsets.get(master) ?? [];
     // Everything that the master had written then, it has.
     const reached = readings.findLast((reading) => reading.offset <= offset) ?? readings[0];
     if (bytes === 0 || reached === undefined) return "";
     const ms = this.#timers.nowMs() - reached.atMs;
-    if (ms <= this.#limits.ms + ROUNDS_MS) return "";
+    if (ms <= this.limits.ms + ROUNDS_MS) return "";
     return `${Math.round(ms / 1000)} s (${bytes} bytes), more than replica_max_lag`;
   }
 

@@ -9,6 +9,9 @@ import type { Sighting } from "../api/proxy_stats.ts";
 import { type LogLevel, parseLogLevel, setLogLevel } from "../base/log.ts";
 import { processMetrics } from "../base/process_metrics.ts";
 import { type Metric, PROMETHEUS_CONTENT_TYPE, prometheusText } from "../base/prometheus.ts";
+import { configMetrics } from "../config/config_metrics.ts";
+import { configView, reloadAnswer } from "../config/config_view.ts";
+import type { RunningConfig } from "../config/running.ts";
 import type { CoordinatorState } from "../coordinator/coordinator.ts";
 import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
@@ -33,7 +36,9 @@ export interface AdminSubject {
   /** Where its users come from. */
   readonly users: "file" | "store";
   /** Most clients that are served at one time. */
-  readonly clientsMax: number;
+  clientsMax(): number;
+  /** The configuration; `undefined`: it cannot change. */
+  readonly running: RunningConfig | undefined;
   /** Whether clients are being accepted. */
   isServing(): boolean;
   /** Who may change anything. */
@@ -49,7 +54,8 @@ const BREAK_MS_MIN = 500;
 /** Longer than any server is silent; JSON, by which workers are asked, has no infinity. */
 const NEVER_MS = Number.MAX_SAFE_INTEGER;
 
-type Handler = (subject: AdminSubject, url: URL) => Response | Promise<Response>;
+/** Who asks, beside what. */
+type Handler = (subject: AdminSubject, url: URL, remote: string) => Response | Promise<Response>;
 
 interface Route {
   readonly methods: readonly string[];
@@ -79,6 +85,15 @@ const ROUTES: Readonly<Record<string, Route>> = {
   "/clients": { methods: ["GET"], isPrivate: true, handle: clients },
   "/slowlog": { methods: ["GET"], isPrivate: true, handle: slowLog },
   "/metrics": { methods: ["GET"], handle: metrics },
+  "/api/config": {
+    methods: ["GET"],
+    isPrivate: true,
+    handle: ({ running, build: { version } }) =>
+      running === undefined
+        ? NOT_CONFIGURED()
+        : json(configView(running, { process: "proxy", version })),
+  },
+  "/api/reload": { methods: ["POST"], changes: true, handle: reload },
   "/debug/vars": {
     methods: ["GET"],
     handle: async ({ plane, proxyRecord, build }) =>
@@ -104,8 +119,10 @@ function answer(
 ): Response | Promise<Response> {
   const url = new URL(request.url);
   const others = subject.others();
-  const isOwn = Object.hasOwn(ROUTES, url.pathname) &&
-    (url.pathname !== "/" || others === undefined);
+  // A dashboard that is served here has an API of its own, with users and an audit trail.
+  const isOthers = others !== undefined &&
+    (url.pathname === "/" || url.pathname.startsWith("/api/"));
+  const isOwn = Object.hasOwn(ROUTES, url.pathname) && !isOthers;
   if (!isOwn && others !== undefined) return others(request, remote);
   const route = isOwn ? ROUTES[url.pathname] : undefined;
   if (route === undefined) return text(`no such path; try ${Object.keys(ROUTES).join(" ")}\n`, 404);
@@ -118,7 +135,7 @@ function answer(
     ? authorize(subject.policy, incoming, route.changes ? "change" : "read")
     : foreignName(subject.policy, incoming);
   if (refusal !== undefined) return text(`${refusal.error}\n`, refusal.status);
-  return route.handle(subject, url);
+  return route.handle(subject, url, remote);
 }
 
 function index({ build }: AdminSubject): Response {
@@ -186,23 +203,50 @@ async function metrics(subject: AdminSubject): Promise<Response> {
     state: subject.proxyRecord().state,
     coordinatorState: subject.coordinatorState(),
     staleSeconds: subject.staleSeconds(),
-    clientsMax: subject.clientsMax,
+    clientsMax: subject.clientsMax(),
     nowMs: performance.now(),
     usage: subject.plane.limits.usage(),
   });
-  const body = prometheusText([...own, ...subject.otherMetrics(), ...processMetrics()]);
+  const body = prometheusText([
+    ...own,
+    ...subject.otherMetrics(),
+    ...configMetrics(subject.running),
+    ...processMetrics(),
+  ]);
   return new Response(body, { headers: { "content-type": PROMETHEUS_CONTENT_TYPE } });
 }
 
-function changeLogLevel({ plane }: AdminSubject, url: URL): Response {
+const NOT_CONFIGURED = () => text("this proxy runs without a config file\n", 404);
+
+/** Reads the configuration again; with `dry_run=yes` only checks it. */
+async function reload({ running }: AdminSubject, url: URL, remote: string): Promise<Response> {
+  if (running === undefined) return NOT_CONFIGURED();
+  const isDryRun = url.searchParams.get("dry_run") === "yes";
+  try {
+    const outcome = await running.reload(`POST /api/reload from ${remote}`, isDryRun);
+    return json(reloadAnswer(outcome, isDryRun));
+  } catch (error) {
+    return json({ error: (error as Error).message }, 400);
+  }
+}
+
+async function changeLogLevel(
+  { plane, running }: AdminSubject,
+  url: URL,
+  remote: string,
+): Promise<Response> {
   let level: LogLevel;
   try {
     level = parseLogLevel(url.searchParams.get("level") ?? "");
   } catch (error) {
     return text(`${(error as Error).message}\n`, 400);
   }
-  setLogLevel(level);
-  plane.setLogLevel(level);
+  if (running !== undefined) {
+    await running.set([["log_level", level]], `/setloglevel from ${remote}`);
+  } else {
+    setLogLevel(level);
+    plane.setLogLevel(level);
+  }
   return new Response(null);
 }
 

@@ -12,11 +12,12 @@
  * @module
  */
 
-import { accessPolicy } from "../api/auth.ts";
+import { type AccessPolicy, accessPolicy } from "../api/auth.ts";
 import { formatAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
 import { ProcessLife } from "../base/process_life.ts";
-import { backendTlsFiles, httpTlsFiles } from "../config/tls.ts";
+import type { RunningConfig } from "../config/running.ts";
+import { inTime } from "./workers/worker_peers.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { fillEmptyStore } from "../store/bootstrap.ts";
@@ -24,27 +25,29 @@ import { refuseEtcd2 } from "../store/etcd2.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
 import { type Store, storeOf } from "../store/store.ts";
 import type { HttpServer } from "../io/http_server.ts";
-import { type TlsFiles, TlsWatch } from "../io/tls_files.ts";
 import type { TlsIdentity } from "../io/tls.ts";
 import { AccessLog } from "./access_log.ts";
+import { type ConfigOrder, fixedConfig } from "../router/worker_context.ts";
 import { serveAdmin } from "./admin.ts";
+import { ConfiguredProxy } from "./configured_proxy.ts";
 import type { Build } from "./debug_vars.ts";
 import { followAllowedCommands } from "./membership/allowed_commands.ts";
 import { goOnline } from "./membership/go_online.ts";
 import { Membership } from "./membership/membership.ts";
 import { changerOf, StoredUsers } from "./membership/stored_users.ts";
-import type { DataPlane, TlsSide } from "./workers/data_plane.ts";
+import type { DataPlane, ListenPlace } from "./workers/data_plane.ts";
 import { openDataPlane } from "./workers/open_data_plane.ts";
 import { proxyPlace } from "./membership/proxy_place.ts";
 import { newProxyRecord } from "./membership/proxy_record.ts";
 import type { AttachedService, ProxyStart } from "./proxy_start.ts";
 import { isTracing } from "../router/reports/spans.ts";
-import { routerLogins, routerOptions } from "./router_options.ts";
+import { routerOptions } from "./router_options.ts";
 import {
+  clientsThatFit,
   dashboardOf,
-  fitDescriptors,
   gapMs,
   httpHostnames,
+  httpNamesOf,
   isTls,
   listenPlace,
   onlyHere,
@@ -58,6 +61,8 @@ import { COMPILED, VERSION } from "./version.ts";
 const DRAIN_MS = 10_000;
 /** How long clients wait in the backlog for the table, until they get -LOADING; milliseconds. */
 const BACKLOG_MS = 1_000;
+/** How long a change of password waits until the users in the store were read again; milliseconds. */
+const USERS_MS = 2_000;
 /** Between two tries to be online, where there is no dashboard to ask; milliseconds. */
 const EMBEDDED_ASK_MS = 1_000;
 
@@ -73,8 +78,6 @@ export interface RunningProxy {
   readonly serving: Promise<void>;
   /** Settles when the proxy has stopped, for whatever reason. */
   readonly stopped: Promise<void>;
-  /** Takes the passwords that the configuration has now. */
-  takePasswords(): Promise<void>;
   /** Opens the access log again, after it was moved away. */
   reopenAccessLog(): void;
   /** Stops: no new clients, requests in flight finished within a bound, then out of the store. */
@@ -87,8 +90,10 @@ export interface RunningProxy {
  * @throws {Error} When an address cannot be bound, the coordinator cannot be opened, or another
  * proxy has the id; nothing is left behind then.
  */
-export async function startProxy(asked: ProxyStart): Promise<RunningProxy> {
-  const { descriptors, config } = fitDescriptors(asked);
+export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
+  const { config } = start;
+  const descriptors = clientsThatFit(start);
+  const fitting = { ...config, maxClients: descriptors.clients };
   const { users, source } = await readUsers(config);
   const tls = await readClientTls(config);
   const accessLog = AccessLog.open(config);
@@ -97,22 +102,27 @@ export async function startProxy(asked: ProxyStart): Promise<RunningProxy> {
       sampled: config.requestSample === 0 ? "none" : `one of ${config.requestSample}`,
     });
   }
-  const place = listenPlace(asked);
-  const plane = await openDataPlane(place, asked.workers, {
-    router: { ...routerOptions(config, VERSION, place.sockets), backendTls: asked.serverTls },
+  const place = listenPlace(start);
+  const plane = await openDataPlane(place, start.workers, {
+    router: { ...routerOptions(fitting, VERSION, place.sockets), backendTls: start.serverTls },
     users,
-    tls: tls?.clients,
+    tls,
     keepAliveMs: config.backendPingPeriodMs,
     pauseMs: gapMs(config),
   }, {
     onPause: () => proxy.notePause(),
     writeAccessLines: (lines) => accessLog?.write(lines) ?? Promise.resolve(false),
+    changeConfig: (order, by) => changeConfig(start.running, order, by),
   });
   plane.users.source = source;
-  const proxy = new StartedProxy({ ...asked, config }, plane, accessLog);
-  proxy.watchTls("clients", tls?.files, tls?.clients.identity);
-  proxy.watchTls("http", httpTlsFiles(config), asked.httpTls);
-  proxy.watchTls("servers", backendTlsFiles(config), asked.serverTls?.identity);
+  const parts = {
+    plane,
+    place,
+    clientsMax: descriptors.clients,
+    clientTls: tls?.identity,
+    accessLog,
+  };
+  const proxy = new StartedProxy(start, parts);
   try {
     await proxy.start(descriptors.httpConnections);
     return proxy;
@@ -120,6 +130,15 @@ export async function startProxy(asked: ProxyStart): Promise<RunningProxy> {
     await proxy.undo();
     throw error;
   }
+}
+
+/** What is made before the proxy is. */
+interface ProxyParts {
+  readonly plane: DataPlane;
+  readonly place: ListenPlace;
+  readonly clientsMax: number;
+  readonly clientTls: TlsIdentity | undefined;
+  readonly accessLog: AccessLog | undefined;
 }
 
 /** The parts of a proxy process, in the order in which they are started. */
@@ -137,15 +156,25 @@ class StartedProxy implements RunningProxy {
   #membership: Membership | undefined;
   /** Undefined: this proxy has its own. */
   #users: StoredUsers | undefined;
-  readonly #tlsWatches: TlsWatch[] = [];
+  readonly #policy: AccessPolicy;
+  readonly #configured: ConfiguredProxy;
   #isServing = false;
   #stopping: Promise<void> | undefined;
 
   /** `plane` is bound, and has accepted no client yet. */
-  constructor(start: ProxyStart, plane: DataPlane, accessLog: AccessLog | undefined) {
+  constructor(start: ProxyStart, parts: ProxyParts) {
+    const { plane, place, clientsMax, clientTls, accessLog } = parts;
+    const { config, http } = start;
     this.#start = start;
     this.#plane = plane;
     this.#accessLog = accessLog;
+    this.#policy = accessPolicy(config.dashboardToken, http.hostname, httpNamesOf(config));
+    this.#configured = new ConfiguredProxy({
+      ...{ start, plane, place, clientsMax, policy: this.#policy },
+      renewHttp: (identity) => this.#admin?.renewTls(identity),
+      passwordsChanged: () => this.#takePasswords(),
+    }, clientTls);
+    start.running?.use(this.#configured);
     // Who may log in is not known before the store was read.
     if (start.config.acl === "file") this.#acceptSoon();
     this.#life = ProcessLife.begin(`codis-proxy ${start.config.proxyId}, pid ${Deno.pid}`);
@@ -154,18 +183,6 @@ class StartedProxy implements RunningProxy {
 
   get address(): Deno.NetAddr {
     return this.#plane.addresses[0]!;
-  }
-
-  /** Uses what is in the files of a certificate, whenever that changes. */
-  watchTls(
-    side: TlsSide | "http",
-    files: TlsFiles | undefined,
-    first: TlsIdentity | undefined,
-  ): void {
-    if (files === undefined || first === undefined) return;
-    const renew = (identity: TlsIdentity) =>
-      side === "http" ? this.#admin?.renewTls(identity) : this.#plane.renewTls(side, identity);
-    this.#tlsWatches.push(new TlsWatch(files, first, renew));
   }
 
   get httpAddress(): Deno.NetAddr {
@@ -242,12 +259,10 @@ class StartedProxy implements RunningProxy {
         coordinatorState: () => this.#coordinator?.state ?? "connecting",
         staleSeconds: () => (this.#membership?.registration.staleMs ?? 0) / 1000,
         users: config.acl,
-        clientsMax: config.maxClients,
+        clientsMax: () => this.#configured.clientsMax,
         isServing: () => this.#isServing,
-        policy: accessPolicy(config.dashboardToken, http.hostname, [
-          ...config.httpNames,
-          config.announceHttpAddr?.hostname ?? "",
-        ]),
+        policy: this.#policy,
+        running: this.#start.running,
         others: () => this.#attached?.answer.bind(this.#attached),
         otherMetrics: () => this.#attached?.metrics() ?? [],
       },
@@ -302,10 +317,13 @@ class StartedProxy implements RunningProxy {
     this.#serving.resolve();
   }
 
-  async takePasswords(): Promise<void> {
-    await this.#plane.setLogins(routerLogins(this.#start.config));
-    // A default user in the store keeps the passwords that it has there.
-    await this.#users?.reload();
+  /** A default user in the store keeps the passwords that it has there. */
+  async #takePasswords(): Promise<void> {
+    // The coordinator may be away: the users are read again when it is back.
+    const read = this.#users?.reload().catch((error) =>
+      log.warn("users not read again after a change of password: {error}", { error })
+    );
+    if (read !== undefined) await inTime(read, USERS_MS);
   }
 
   reopenAccessLog(): void {
@@ -328,7 +346,7 @@ class StartedProxy implements RunningProxy {
     await this.#plane.close();
     this.#accessLog?.close();
     await this.#admin!.shutdown();
-    for (const watch of this.#tlsWatches) watch[Symbol.dispose]();
+    this.#configured[Symbol.dispose]();
     this.#life.end();
     log.info("proxy exit");
     this.#serving.reject(new Error(reason));
@@ -338,12 +356,30 @@ class StartedProxy implements RunningProxy {
   /** Leaves nothing of a start that failed. */
   async undo(): Promise<void> {
     clearTimeout(this.#loadingTimer);
-    for (const watch of this.#tlsWatches) watch[Symbol.dispose]();
+    this.#configured[Symbol.dispose]();
     this.#life.end();
     await this.#plane.close();
     this.#accessLog?.close();
     await this.#attached?.stop();
     await this.#coordinator?.close();
     await this.#admin?.shutdown();
+  }
+}
+
+/** Makes a change that a client asks for; returns why it cannot be made, empty when it is in force. */
+async function changeConfig(
+  running: RunningConfig | undefined,
+  order: ConfigOrder,
+  by: string,
+): Promise<string> {
+  if (running === undefined) return fixedConfig(order);
+  try {
+    await (order.kind === "set" ? running.set(order.pairs, by) : running.rewrite(by));
+    return "";
+  } catch (error) {
+    const { message } = error as Error;
+    return order.kind === "set"
+      ? message.replace(/^CONFIG SET: /, "")
+      : `Rewriting config file: ${message}`;
   }
 }

@@ -7,7 +7,7 @@
 import type { Address } from "../base/address.ts";
 import type { Metric } from "../base/prometheus.ts";
 import type { Config } from "../config/config.ts";
-import type { SecretFiles } from "../config/secrets.ts";
+import type { RunningConfig } from "../config/running.ts";
 import type { TlsIdentity, TlsToServers } from "../io/tls.ts";
 import type { Identify } from "../store/bootstrap.ts";
 import type { Store } from "../store/store.ts";
@@ -15,8 +15,8 @@ import type { Store } from "../store/store.ts";
 /** The configuration and the addresses of the command line. */
 export interface ProxyStart {
   readonly config: Config;
-  /** The config's secrets that came from files. @default none */
-  readonly secrets?: SecretFiles;
+  /** What `config` is kept in force by. @default it does not change while the proxy runs */
+  readonly running?: RunningConfig | undefined;
   /**
    * Where Redis clients connect without TLS; an empty host means every interface, port 0 any free port.
    * `undefined`: only with TLS, at `tls_addr`.

@@ -6,13 +6,14 @@
 
 import { logger } from "../base/log.ts";
 import type { RouterEvents } from "../router/events.ts";
+import type { RouterOptions } from "../router/options.ts";
 
 /**
  * Events that are logged by the module `router`.
  *
- * @param slotWaitMs How long a slot that changes owners waits for requests in flight.
+ * @param options Of the router; they may change.
  */
-export function routerEvents(slotWaitMs: number): RouterEvents {
+export function routerEvents(options: Pick<RouterOptions, "slotWaitMs">): RouterEvents {
   const router = logger("router");
   return {
     backendReady: ({ server, database, protocol, isListening }) => {
@@ -67,7 +68,7 @@ export function routerEvents(slotWaitMs: number): RouterEvents {
         "slot {slotId}: drain timed out after {seconds} s, closing {count} backend connections: {addresses}",
         {
           slotId,
-          seconds: slotWaitMs / 1000,
+          seconds: options.slotWaitMs / 1000,
           count: backends.length,
           addresses: backends.map((backend) => backend.server.address).join(" "),
         },

@@ -6,7 +6,6 @@
 
 import { logger, reopenLog } from "../base/log.ts";
 import { ProcessSignals } from "../base/process_signals.ts";
-import { rereadSecrets } from "../config/secrets.ts";
 import { type RunningProxy, startProxy } from "./proxy.ts";
 import type { ProxyStart } from "./proxy_start.ts";
 
@@ -27,9 +26,9 @@ export async function runProxy(start: ProxyStart): Promise<number> {
     // Not waited for: a start may take long.
     starting.then((proxy) => proxy?.reopenAccessLog(), () => {});
   });
-  signals.onHangUp("read the secrets again", async () => {
-    rereadSecrets(start.secrets);
-    await (await starting)?.takePasswords();
+  signals.onHangUp("reload", async () => {
+    await starting;
+    await start.running?.reload("SIGHUP").catch(() => {}); // it is in the log
   });
   const proxy = await starting;
   await proxy?.stopped;

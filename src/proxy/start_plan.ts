@@ -13,7 +13,7 @@ import type { Config } from "../config/config.ts";
 import { clientTlsFiles } from "../config/tls.ts";
 import { type DescriptorPlan, descriptorsWanted, planDescriptors } from "../io/descriptors.ts";
 import { LOOPBACK } from "../io/listen.ts";
-import { readTlsFiles, type TlsFiles } from "../io/tls_files.ts";
+import { readTlsFiles } from "../io/tls_files.ts";
 import type { TlsToClients } from "../io/tls_gate.ts";
 import type { ProxyStart } from "./proxy_start.ts";
 import type { ListenPlace } from "./workers/data_plane.ts";
@@ -27,18 +27,15 @@ const ALWAYS_OPEN = 64;
 
 const log = logger("proxy");
 
-/** What TLS clients are met with, and the files that it comes from. */
-export interface ClientTls {
-  readonly files: TlsFiles;
-  readonly clients: TlsToClients;
-}
-
-/** @throws {Error} When the files cannot be used. */
-export async function readClientTls(config: Config): Promise<ClientTls | undefined> {
+/**
+ * What TLS clients are met with; `undefined`: there are none.
+ *
+ * @throws {Error} When its files cannot be used.
+ */
+export async function readClientTls(config: Config): Promise<TlsToClients | undefined> {
   const files = clientTlsFiles(config);
   if (files === undefined) return undefined;
-  const identity = await readTlsFiles(files);
-  return { files, clients: { identity, certificates: config.tlsAuthClients } };
+  return { identity: await readTlsFiles(files), certificates: config.tlsAuthClients };
 }
 
 /** The sockets for clients: the plain one, if there is one, comes first. */
@@ -53,13 +50,15 @@ export function isTls({ listen }: ProxyStart, socket: number): boolean {
   return socket > 0 || listen === undefined;
 }
 
-/** The configuration with as many clients as there are descriptors for. */
-export function fitDescriptors(
-  { config, workers }: ProxyStart,
-): { config: Config; descriptors: DescriptorPlan } {
+/**
+ * As many clients as the configuration asks for and there are descriptors for.
+ *
+ * @param connected Clients that have a descriptor already.
+ */
+export function clientsThatFit({ config, workers }: ProxyStart, connected = 0): DescriptorPlan {
   const needs = { clients: config.maxClients, workers, servers: config.servers.length };
   const wanted = descriptorsWanted(needs);
-  const free = countFreeDescriptors(wanted);
+  const free = countFreeDescriptors(wanted) + connected;
   const descriptors = planDescriptors(free, needs);
   const { clients, kept } = descriptors;
   if (clients < config.maxClients) {
@@ -70,7 +69,12 @@ export function fitDescriptors(
       { wanted: config.maxClients, free, kept, clients, limit: wanted + ALWAYS_OPEN },
     );
   }
-  return { config: { ...config, maxClients: clients }, descriptors };
+  return descriptors;
+}
+
+/** The names by which HTTP clients may call a proxy. */
+export function httpNamesOf({ httpNames, announceHttpAddr }: Config): readonly string[] {
+  return [...httpNames, announceHttpAddr?.hostname ?? ""];
 }
 
 /** Where the HTTP endpoint listens: in protected mode, only this machine can connect. */

@@ -17,7 +17,7 @@ export interface BackendLogin {
   readonly oldPasswords?: readonly string[];
 }
 
-/** Passwords. They may change while the router runs, by `Router.setLogins`: look again each time. */
+/** Passwords. They may change while the router runs, by `Router.setOptions`: look again each time. */
 export interface RouterLogins {
   /** What clients must AUTH with; empty for no authentication. */
   readonly password: string;
@@ -46,7 +46,10 @@ export interface UserReads {
   readonly readFrom: ReadFrom;
 }
 
-/** Settings of the data plane. Times are milliseconds, sizes bytes; 0 switches a deadline off. */
+/**
+ * Settings of the data plane. Times are milliseconds, sizes bytes; 0 switches a deadline off. They may change while
+ * the router runs: whoever keeps one is told by `optionsChanged`.
+ */
 export interface RouterOptions extends RouterLogins {
   readonly readMode: ReadMode;
   /** Whether only this machine is served while no password is set. */

@@ -28,12 +28,7 @@ import type { UserLimit } from "./limits/user_limit.ts";
 import type { NamedLimits } from "./limits/limit_cells.ts";
 import { LOADING, MAX_CLIENTS, TABLE_OLD } from "./errors.ts";
 import type { RouterEvents } from "./events.ts";
-import {
-  clientPasswords,
-  type RouterLogins,
-  type RouterOptions,
-  type UserReads,
-} from "./options.ts";
+import type { RouterOptions, UserReads } from "./options.ts";
 import type { Serving } from "./serving.ts";
 import { RouterShared } from "./shared.ts";
 import { onlyWorker, type WorkerContext } from "./worker_context.ts";
@@ -62,7 +57,7 @@ export class Router implements TurnWork {
   #sessionsTickedMs = 0;
   #trimmedMs = 0;
 
-  /** @param options Belong to the router from now on, which may change passwords in them. */
+  /** @param options Belong to the router from now on, which may change them. */
   constructor(options: RouterOptions, events: RouterEvents, worker: WorkerContext = onlyWorker()) {
     this.shared = new RouterShared(options, events, worker, this.sessions);
     this.shared.budget.onOver = () => atTurnEnd(this);
@@ -224,11 +219,14 @@ export class Router implements TurnWork {
     updateUsers(this.shared, this.sessions.values(), update);
   }
 
-  /** Takes other passwords: for clients that log in, and for connections to servers that are opened. */
-  setLogins(logins: RouterLogins): void {
-    const { options, users } = this.shared;
-    Object.assign(options, logins);
-    users.setPasswords(clientPasswords(options));
+  /** Takes other options. What is begun goes on as it is; passwords count for clients that log in. */
+  setOptions(next: RouterOptions): void {
+    const { shared } = this;
+    const { readFrom } = shared.options;
+    shared.setOptions(next);
+    shared.budget.shareAmong(this.sessions.size);
+    if (next.readFrom === readFrom) return;
+    for (const session of this.sessions.values()) session.userChanged();
   }
 
   // -- time -----------------------------------------------------------------------------------

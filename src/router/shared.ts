@@ -154,6 +154,20 @@ export class RouterShared {
     this.subscribing = new Subscribing(worker.subscribing, options.backendDialMs);
   }
 
+  /** Takes other options; what was made with the old ones follows. */
+  setOptions(next: RouterOptions): void {
+    const { slowerThanUs } = this.options;
+    Object.assign(this.options, next);
+    // As long as the option stays, what a client has set stays.
+    if (next.slowerThanUs !== slowerThanUs) this.slowLog.set({ slowerThanUs: next.slowerThanUs });
+    this.budget.limitTo(next.proxyBufferBytesMax);
+    this.resp3.patienceMs = next.backendDialMs;
+    this.subscribers.patienceMs = next.backendDialMs;
+    this.subscribing.limitMs = next.backendDialMs;
+    this.slots.optionsChanged(this.options);
+    this.users.setPasswords(clientPasswords(this.options));
+  }
+
   /** Reports once that two servers have different values of a parameter. */
   serversDiffer(parameter: string, one: string, two: string): void {
     if (this.#differing.has(parameter)) return;

@@ -58,6 +58,11 @@ export interface WorkerPeers extends MonitorPeers {
   unblockClient(id: number, reply: UnblockReply): Promise<boolean>;
 }
 
+/** What a client asks of the proxy's configuration: to set keys, or to write what was set into the file. */
+export type ConfigOrder =
+  | { readonly kind: "set"; readonly pairs: readonly (readonly [key: string, value: string])[] }
+  | { readonly kind: "rewrite" };
+
 /** What a router shares with the others of the same proxy. */
 export interface WorkerContext extends BudgetPartners {
   /** An id that no client of the proxy has had. */
@@ -78,7 +83,22 @@ export interface WorkerContext extends BudgetPartners {
   readonly peers: WorkerPeers | null;
   /** Changes the users of all routers; resolves when the change is in force in all. */
   changeUsers(change: UsersChange, clientId: number): Promise<UsersAnswer>;
+  /**
+   * Changes the proxy's own configuration; resolves when the change is in force in all routers.
+   *
+   * @param by The client that asks for it, for the log.
+   * @returns Why nothing was changed; empty: it was.
+   */
+  changeConfig(order: ConfigOrder, by: string): Promise<string>;
 }
+
+/** Why the configuration of a proxy cannot be changed that has no file; as Redis, to write it. */
+export function fixedConfig({ kind }: ConfigOrder): string {
+  if (kind === "rewrite") return NO_FILE;
+  return "can't set immutable config: it is the proxy's own, and the proxy is running without a config file";
+}
+
+const NO_FILE = "The server is running without a config file";
 
 /** The context of a router that is the whole proxy. */
 export function onlyWorker(): WorkerContext {
@@ -98,5 +118,6 @@ export function onlyWorker(): WorkerContext {
     peers: null,
     changeUsers: () =>
       Promise.resolve({ error: "ERR the users of this proxy cannot be changed", deleted: 0 }),
+    changeConfig: (order) => Promise.resolve(fixedConfig(order)),
   };
 }

@@ -186,7 +186,7 @@ Deno.test("no secret of a proxy, its servers, its dashboard and its clients is s
   // A file that is wrong now.
   await Deno.writeTextFile(`${files}/password`, `${secret("client")}\n\n${secret("client")}`);
   proxy.child.signal("SIGHUP");
-  await until(() => proxy.stderr.includes("cannot read the secrets again"));
+  await until(() => proxy.stderr.includes("SIGHUP: nothing was changed"));
   await Deno.writeTextFile(`${files}/password`, secret("client"));
 
   const file = `${proxy.folder}/config.ini`;

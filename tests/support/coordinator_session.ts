@@ -5,7 +5,7 @@
  * @module
  */
 
-import { parseConfig } from "../../src/config/config.ts";
+import { parseConfig } from "../../src/config/load.ts";
 import type { Coordinator } from "../../src/coordinator/coordinator.ts";
 import { BadVersionError } from "../../src/coordinator/errors.ts";
 import { openCoordinator } from "../../src/coordinator/open.ts";

@@ -93,7 +93,7 @@ export class FakeWorker implements Thread {
       aclLog: () => [],
       slowLog: () => ({ entries: [], events: [] }),
       allowCommands: () => {},
-      setLogins: () => Promise.resolve(),
+      set: () => Promise.resolve(),
       drainSessions: () => Promise.resolve(tell("drain")),
       stats: () => this.#stats(),
       listClients: () => `client of ${this.start.index}\n`,
@@ -106,7 +106,8 @@ export class FakeWorker implements Thread {
       scriptSeen: () => {},
       unblockClient: (id) => Promise.resolve(id === this.start.index),
       press: () => tell("press"),
-      renewTls: () => {},
+      setClientTls: () => {},
+      setServerTls: () => {},
       setLogLevel: (level) => tell(`log ${level}`),
       close: () => tell("close"),
     };

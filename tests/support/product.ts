@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseConfig } from "../../src/config/config.ts";
+import { parseConfig } from "../../src/config/load.ts";
 import { type Coordinator, OPERATIONS_MAX } from "../../src/coordinator/coordinator.ts";
 import { NodeExistsError } from "../../src/coordinator/errors.ts";
 import { planStore } from "../../src/store/bootstrap.ts";

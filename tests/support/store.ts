@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseConfig } from "../../src/config/config.ts";
+import { parseConfig } from "../../src/config/load.ts";
 import type { Coordinator } from "../../src/coordinator/coordinator.ts";
 import { EmbeddedCoordinator } from "../../src/coordinator/embedded/embedded.ts";
 import { fillEmptyStore } from "../../src/store/bootstrap.ts";

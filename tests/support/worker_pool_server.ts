@@ -43,7 +43,7 @@ export class WorkerPoolServer implements AsyncDisposable {
         threads.push(thread);
         return thread;
       },
-    }, { onPause() {} });
+    }, { onPause() {}, changeConfig: () => Promise.resolve("") });
     const run = new WorkerPoolServer(pool, threads);
     await fillEvenly(run, servers);
     pool.accept();

@@ -16,7 +16,8 @@ import {
 } from "../../base/address.ts";
 import { Secret } from "../../base/secret.ts";
 import { logger, type LogOptions } from "../../base/log.ts";
-import { type Config, loadConfig, parseConfig } from "../../config/config.ts";
+import type { Config } from "../../config/config.ts";
+import { loadConfig, parseConfig } from "../../config/load.ts";
 import { ConfigError } from "../../config/error.ts";
 import type { Coordinator } from "../../coordinator/coordinator.ts";
 import { openCoordinator } from "../../coordinator/open.ts";
@@ -185,7 +186,7 @@ export class CommandContext implements AsyncDisposable {
           "or set dashboard_addr or --dashboard to the address of one",
       );
     }
-    const token = tokenOf(config);
+    const token = ownToken() ?? config.dashboardToken;
     return new DashboardClient({ address, token, startMs, sender: "cli" });
   }
 
@@ -205,10 +206,10 @@ export class CommandContext implements AsyncDisposable {
   }
 }
 
-/** The token of whoever uses the command, or else of the machine. */
-function tokenOf(config: Config): Secret {
+/** The token of whoever uses the command; `undefined`: that of the machine is to be used. */
+export function ownToken(): Secret | undefined {
   const own = Deno.env.get(TOKEN_VARIABLE) ?? "";
-  return own === "" ? config.dashboardToken : new Secret(own);
+  return own === "" ? undefined : new Secret(own);
 }
 
 /** The dashboard's address in the store; `undefined` while no dashboard runs. */

@@ -4,12 +4,15 @@
  * @module
  */
 
-import { type AccessPolicy, accessPolicy } from "../../api/auth.ts";
+import { type AccessPolicy, accessPolicy, policyNames } from "../../api/auth.ts";
 import { type Address, formatAddress } from "../../base/address.ts";
 import { logger } from "../../base/log.ts";
 import { backendLogin, clientLogin, type Config } from "../../config/config.ts";
 import type { WebhookTarget } from "../../dashboard/outages/webhook.ts";
+import type { RunningConfig } from "../../config/running.ts";
 import { Dashboard } from "../../dashboard/dashboard.ts";
+import { noteConfig } from "../../dashboard/audit/own_notes.ts";
+import type { DashboardSettings } from "../../dashboard/dashboard_options.ts";
 import { answerDashboard } from "../../dashboard/server.ts";
 import type { TlsToServers } from "../../io/tls.ts";
 import { readTlsFiles } from "../../io/tls_files.ts";
@@ -30,6 +33,8 @@ export interface DashboardPlace {
   readonly tls: TlsToServers | undefined;
   /** As {@linkcode webhookAuthority} reads it. */
   readonly webhookCa: string;
+  /** What the configuration is kept in force by; `undefined`: it does not change. */
+  readonly running: RunningConfig | undefined;
 }
 
 /** Makes a dashboard, not started, and the rules of who may change the cluster through it. */
@@ -39,18 +44,14 @@ export function makeDashboard(
 ): { dashboard: Dashboard; policy: AccessPolicy } {
   const { store, addr, hostname, takeOver, tls } = place;
   const token = config.dashboardToken;
-  const policy = accessPolicy(token, hostname, [
-    ...config.httpNames,
-    config.dashboardAddr?.hostname ?? "",
-    config.announceHttpAddr?.hostname ?? "",
-  ]);
+  const policy = accessPolicy(token, hostname, namesOf(config));
   const dashboard = new Dashboard({
     store,
     coordinator: config.coordinator,
     addr,
     version: VERSION,
     auth: { ...backendLogin(config), clients: clientLogin(config), tls },
-    dialMs: config.backendDialTimeoutMs,
+    ...settingsOf(config),
     failover: config.failover,
     failoverAfterMs: config.failoverAfterMs,
     sentinels: {
@@ -64,20 +65,23 @@ export function makeDashboard(
     },
     failoverRejoin: config.failoverRejoins,
     failoverLostWritesDir: config.failoverLostWritesDir,
-    migrate: {
-      keysPerSecond: config.migrateKeysPerSecond,
-      bytesPerSecond: config.migrateBytesPerSecond,
-      p99MaxMs: config.migrateP99MaxMs,
-      bigKeyBytes: config.migrateBigKeyBytes,
-      bigKeyPolicy: config.migrateBigKeyPolicy,
-    },
     needsToken: token.isSet,
     proxyToken: token,
     takeOver,
     auditLog: config.auditLog,
     historyDir: historyDir(config),
     webhook: webhookTarget(config, place),
-    lagLimits: { ms: config.replicaMaxLagMs, bytes: config.replicaMaxLagBytes },
+    running: place.running,
+  });
+  if (place.running !== undefined) {
+    place.running.onNote = (note) => noteConfig(dashboard.audit, note);
+  }
+  place.running?.use({
+    prepare: (next) =>
+      Promise.resolve(() => {
+        policy.hostnames = policyNames(hostname, namesOf(next));
+        dashboard.set(settingsOf(next));
+      }),
   });
   if (policy.isOpenToAll && !token.isSet) {
     logger("dashboard").warn(
@@ -86,6 +90,26 @@ export function makeDashboard(
     );
   }
   return { dashboard, policy };
+}
+
+/** What may change while a dashboard runs. */
+function settingsOf(config: Config): DashboardSettings {
+  return {
+    dialMs: config.backendDialTimeoutMs,
+    migrate: {
+      keysPerSecond: config.migrateKeysPerSecond,
+      bytesPerSecond: config.migrateBytesPerSecond,
+      p99MaxMs: config.migrateP99MaxMs,
+      bigKeyBytes: config.migrateBigKeyBytes,
+      bigKeyPolicy: config.migrateBigKeyPolicy,
+    },
+    lagLimits: { ms: config.replicaMaxLagMs, bytes: config.replicaMaxLagBytes },
+  };
+}
+
+/** The names by which HTTP clients may call a dashboard. */
+function namesOf({ httpNames, dashboardAddr, announceHttpAddr }: Config): readonly string[] {
+  return [...httpNames, dashboardAddr?.hostname ?? "", announceHttpAddr?.hostname ?? ""];
 }
 
 /**
@@ -123,6 +147,7 @@ export async function attachedDashboard(
   config: Config,
   http: Address,
   tls: TlsToServers | undefined,
+  running?: RunningConfig,
 ): Promise<((place: AttachedPlace) => AttachedService) | undefined> {
   if (config.coordinator !== "embedded" || config.dashboardAddr !== undefined) return undefined;
   const webhookCa = await webhookAuthority(config);
@@ -136,7 +161,7 @@ export async function attachedDashboard(
       // The operator opened the address for metrics, not for changes to the cluster.
       hostname: "",
       takeOver: false,
-      ...{ tls, webhookCa },
+      ...{ tls, webhookCa, running },
     });
     dashboard.start();
     return {

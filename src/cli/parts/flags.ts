@@ -5,7 +5,6 @@
  */
 
 import { type LogLevel, type LogOptions, parseLogLevel } from "../../base/log.ts";
-import type { Config } from "../../config/config.ts";
 import { type Flag, type FlagValues, readValue } from "./subcommand.ts";
 
 /** The config file. */
@@ -49,20 +48,20 @@ export function logLevelFlag(initial: LogLevel | ""): Flag<LogLevel> {
   };
 }
 
-/** What the config file says of the log. */
-type LogConfig = Pick<Config, "logFormat" | "logMaxBytes" | "logFiles">;
+/** The log level of what serves. */
+export const SERVING_LOG_LEVEL: Flag<LogLevel> = {
+  ...logLevelFlag(""),
+  help: "log level: error, warn, info or debug; without this flag: log_level",
+};
 
 /** Smallest size of a log file: in smaller ones, each line would need a file. */
 export const LOG_FILE_BYTES_MIN = 64 * 1024;
 
-/** Reads the level and the file of the log from the flags, and what else there is from the config file. */
-export function logOptions(values: FlagValues, config?: LogConfig): LogOptions {
+/** Reads the level and the file of the log from the flags. */
+export function logOptions(values: FlagValues): LogOptions {
   const { level, file } = { level: values["log-level"]!, file: values[LOG_FILE.name] ?? "" };
   return {
     level: level === "" ? "info" : readValue(values, logLevelFlag("")),
     file: file === "" ? undefined : file,
-    format: config?.logFormat,
-    fileBytesMax: config?.logMaxBytes,
-    filesMax: config?.logFiles,
   };
 }

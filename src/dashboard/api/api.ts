@@ -11,6 +11,7 @@
 
 import type { AccessPolicy } from "../../api/auth.ts";
 import { logger } from "../../base/log.ts";
+import { ConfigError } from "../../config/error.ts";
 import { InputError, NotLeaderError, UnconfirmedError } from "../../control/errors.ts";
 import { QueuedMoves } from "../../migration/rebalance/request.ts";
 import { isRefused } from "../../model/audit_entry.ts";
@@ -25,6 +26,7 @@ import { AUDIT_ROUTES } from "./audit.ts";
 import { CHECK_ROUTES } from "./check.ts";
 import { CLUSTER_ROUTES } from "./cluster.ts";
 import { COMMAND_ROUTES } from "./command.ts";
+import { CONFIG_ROUTES } from "./config.ts";
 import { EVENT_ROUTES } from "./event.ts";
 import { FENCE_ROUTES } from "./fence.ts";
 import { HISTORY_ROUTES } from "./history.ts";
@@ -40,6 +42,7 @@ import { REBALANCE_ROUTES } from "./rebalance.ts";
 import { REDIS_ROUTES } from "./redis.ts";
 import { REDIS_USER_ROUTES } from "./redis_user.ts";
 import { type ApiRoute, type Call, findRoute } from "./route.ts";
+import { RELOAD_ROUTES } from "./reload.ts";
 import { SENTINEL_ROUTES } from "./sentinel.ts";
 import { SERVER_GROUP_ROUTES } from "./server_group.ts";
 import { SLOWLOG_ROUTES } from "./slowlog.ts";
@@ -60,6 +63,7 @@ export const API_TABLE: readonly ApiRoute[] = [
   CHECK_ROUTES,
   CLUSTER_ROUTES,
   COMMAND_ROUTES,
+  CONFIG_ROUTES,
   EVENT_ROUTES,
   FENCE_ROUTES,
   HISTORY_ROUTES,
@@ -74,6 +78,7 @@ export const API_TABLE: readonly ApiRoute[] = [
   REBALANCE_ROUTES,
   REDIS_ROUTES,
   REDIS_USER_ROUTES,
+  RELOAD_ROUTES,
   SENTINEL_ROUTES,
   SERVER_GROUP_ROUTES,
   SLOWLOG_ROUTES,
@@ -193,6 +198,7 @@ function failureOf(
     const { message, field, rule } = error;
     return json({ error: message, field, rule }, 400);
   }
+  if (error instanceof ConfigError) return json({ error: error.message }, 400);
   if (error instanceof NotLeaderError) {
     return json({ error: error.message, leader: error.leader }, 503);
   }

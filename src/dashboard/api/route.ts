@@ -92,6 +92,16 @@ export function change<P extends string>(
   return route(method, path, answer, { changes: true, role, needsLead: true });
 }
 
+/** Changes this process: a dashboard that stands by can do so, too. */
+export function changeHere<P extends string>(
+  method: Method,
+  path: P,
+  answer: Answer<P>,
+  role: ApiRoute["role"],
+): ApiRoute {
+  return route(method, path, answer, { changes: true, role, needsLead: false });
+}
+
 /**
  * As {@linkcode change}, by GET as in Codis 2.0, for its tools, and by POST for browsers, which may change
  * nothing by GET.

@@ -11,17 +11,18 @@ import type { UserRecord } from "../../acl/user.ts";
 import type { UsersOwner } from "../../acl/users_owner.ts";
 import type { LogLevel } from "../../base/log.ts";
 import type { ListenProto } from "../../io/listen.ts";
-import type { TlsIdentity } from "../../io/tls.ts";
+import type { TlsToServers } from "../../io/tls.ts";
 import type { TlsToClients } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { WriteLines } from "../../router/reports/access_lines.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
-import type { RouterLogins, RouterOptions, UserReads } from "../../router/options.ts";
+import type { RouterOptions, UserReads } from "../../router/options.ts";
 import type { LimitPlaces, UserTake } from "../../router/limits/limit_cells.ts";
 import type { ClientSearch, FoundClients } from "../../router/local/client_search.ts";
 import type { SlowLogOrder, SlowLogReading } from "../../router/slow_log/slow_log.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { SlotTable } from "../../router/slot_table.ts";
+import type { ConfigOrder } from "../../router/worker_context.ts";
 
 /** A socket for Redis clients. */
 export interface ListenSocket {
@@ -39,18 +40,19 @@ export interface ListenPlace {
   readonly proto: ListenProto;
 }
 
-/** With whom TLS is spoken. */
-export type TlsSide = "clients" | "servers";
+/** What may change while a data plane runs. */
+export interface PlaneSettings {
+  readonly router: RouterOptions;
+  /** Time between PINGs to idle Redis connections; 0 sends none. */
+  readonly keepAliveMs: number;
+}
 
 /** What a data plane is made with. */
-export interface PlaneOptions {
-  readonly router: RouterOptions;
+export interface PlaneOptions extends PlaneSettings {
   /** Who may log in; left out: the default user only, as Redis makes it. */
   readonly users?: readonly UserRecord[];
   /** How clients are met that speak TLS; needed where a socket is for them. */
   readonly tls?: TlsToClients | undefined;
-  /** Time between PINGs to idle Redis connections; 0 sends none. */
-  readonly keepAliveMs: number;
   /** A pause of this process from which on requests wait: the table may be old. */
   readonly pauseMs: number;
 }
@@ -65,6 +67,8 @@ export interface PlaneEvents {
   onPause(): void;
   /** Lines of the access log; resolves with whether they were written. Needed where there is one. */
   writeAccessLines?: WriteLines | undefined;
+  /** A client asks for another configuration; resolves with why it was not changed, empty when it was. */
+  changeConfig(order: ConfigOrder, by: string): Promise<string>;
 }
 
 /** Stats of a data plane. */
@@ -96,8 +100,8 @@ export interface DataPlane extends SlotTable {
   setServing(serving: Serving): void;
   /** Says which commands that only the servers know an operator lets through. */
   allowCommands(commands: readonly AllowedCommand[]): void;
-  /** Takes other passwords; resolves when they are in force in every worker. */
-  setLogins(logins: RouterLogins): Promise<void>;
+  /** Takes other settings; resolves when they are in force in every worker. */
+  set(settings: PlaneSettings): Promise<void>;
   /** Lets every client finish what it has in flight; after `graceMs` they are cut. */
   drainSessions(graceMs: number): Promise<void>;
   /**
@@ -119,8 +123,10 @@ export interface DataPlane extends SlotTable {
   searchClients(search: ClientSearch): Promise<FoundClients>;
   /** Its stats; a worker that does not answer at once is in them as it was last seen. */
   stats(): Promise<PlaneStats>;
-  /** Uses another certificate for connections that are made from now on. */
-  renewTls(side: TlsSide, identity: TlsIdentity): void;
+  /** Meets clients that connect with TLS from now on in another way. */
+  setClientTls(tls: TlsToClients): void;
+  /** Speaks TLS to servers in another way over connections that are made from now on. */
+  setServerTls(tls: TlsToServers): void;
   /** Log lines of this level and above are kept. */
   setLogLevel(level: LogLevel): void;
   /** Closes everything. */

@@ -15,11 +15,11 @@ import { Acceptor } from "../../io/acceptor.ts";
 import { type AllowedWay, readAllowedWay } from "../../command/learned_row.ts";
 import { causeOf } from "../../io/dial.ts";
 import { listen } from "../../io/listen.ts";
-import type { TlsIdentity } from "../../io/tls.ts";
-import { gateLimits, TlsGate } from "../../io/tls_gate.ts";
+import type { TlsToServers } from "../../io/tls.ts";
+import { gateLimits, TlsGate, type TlsToClients } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { takeSnapshot } from "../../router/take_snapshot.ts";
-import { clientPasswords, type RouterLogins, type UserReads } from "../../router/options.ts";
+import { clientPasswords, type UserReads } from "../../router/options.ts";
 import type { Server } from "../../router/backends/server.ts";
 import { Router } from "../../router/router.ts";
 import { heardReplicasOf } from "../../router/slots/replication_info.ts";
@@ -38,8 +38,8 @@ import type {
   ListenPlace,
   PlaneEvents,
   PlaneOptions,
+  PlaneSettings,
   PlaneStats,
-  TlsSide,
 } from "./data_plane.ts";
 import { routerEvents } from "../router_events.ts";
 
@@ -67,7 +67,8 @@ export class LocalPlane implements DataPlane {
     { server: Server; timer: ReturnType<typeof setTimeout> }
   >();
   readonly #endLag: () => void;
-  readonly #keepAlive: ReturnType<typeof setInterval> | undefined;
+  #keepAlive: ReturnType<typeof setInterval> | undefined;
+  #keepAliveMs = 0;
 
   /** Makes a router with no slots and no clients. */
   constructor(options: PlaneOptions, events: PlaneEvents, context?: WorkerContext) {
@@ -79,11 +80,12 @@ export class LocalPlane implements DataPlane {
     const alone = (): WorkerContext => ({
       ...onlyWorker(),
       changeUsers: (change, clientId) => this.users.change(change, clientId),
+      changeConfig: (order, by) => events.changeConfig(order, by),
     });
     const { writeAccessLines } = events;
     this.router = new Router(
       router,
-      { ...routerEvents(router.slotWaitMs), writeAccessLines },
+      { ...routerEvents(router), writeAccessLines },
       context ?? alone(),
     );
     this.limits = new LimitPlaces(this.router.shared.worker.limits.cells);
@@ -104,9 +106,7 @@ export class LocalPlane implements DataPlane {
     // The first request read after a pause must not be served before anybody has noticed it.
     clock.pauseMs = options.pauseMs;
     clock.onPause = () => this.#hasAccepted && events.onPause();
-    if (options.keepAliveMs > 0) {
-      this.#keepAlive = setInterval(() => this.router.keepAlive(), options.keepAliveMs);
-    }
+    this.#pingEvery(options.keepAliveMs);
   }
 
   /**
@@ -223,11 +223,20 @@ export class LocalPlane implements DataPlane {
     this.router.updateUsers(update);
   }
 
-  setLogins(logins: RouterLogins): Promise<void> {
-    return this.users.setPasswords(clientPasswords(logins), () => {
-      this.router.setLogins(logins);
+  set({ router, keepAliveMs }: PlaneSettings): Promise<void> {
+    this.#pingEvery(keepAliveMs);
+    this.#gate?.limitTo(gateLimits(router.maxClients));
+    return this.users.setPasswords(clientPasswords(router), () => {
+      this.router.setOptions(router);
       return Promise.resolve();
     });
+  }
+
+  #pingEvery(ms: number): void {
+    if (ms === this.#keepAliveMs) return;
+    this.#keepAliveMs = ms;
+    clearInterval(this.#keepAlive);
+    this.#keepAlive = ms === 0 ? undefined : setInterval(() => this.router.keepAlive(), ms);
   }
 
   limitUsers(users: readonly UserTake[]): Promise<void> {
@@ -262,10 +271,13 @@ export class LocalPlane implements DataPlane {
     return Promise.resolve({ sum, workers: [sum] });
   }
 
-  renewTls(side: TlsSide, identity: TlsIdentity): void {
-    if (side === "clients") return this.#gate?.renew(identity);
+  setClientTls({ identity, certificates }: TlsToClients): void {
+    this.#gate?.renew(identity, certificates);
+  }
+
+  setServerTls(tls: TlsToServers): void {
     const { backendTls } = this.router.shared.options;
-    if (backendTls !== undefined) backendTls.identity = identity;
+    if (backendTls !== undefined) Object.assign(backendTls, tls);
   }
 
   /** The thread's own log is the only one. */

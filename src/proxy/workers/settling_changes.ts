@@ -19,13 +19,14 @@ interface Settling {
 /** See the header. One timer serves all: a thousand slots may change at once. */
 export class SettlingChanges {
   readonly #waiting = new Set<Settling>();
-  readonly #settleMs: number;
+  /** How long a change may take, in milliseconds. */
+  settleMs: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isStopped = false;
 
   /** Gives each change `settleMs` milliseconds. */
   constructor(settleMs: number) {
-    this.#settleMs = settleMs;
+    this.settleMs = settleMs;
   }
 
   /**
@@ -34,7 +35,7 @@ export class SettlingChanges {
    * @throws {Error} When it does not do so in time, or `settled` rejects.
    */
   inTime(index: number, what: string, settled: Promise<void>): Promise<void> {
-    const lateMs = performance.now() + this.#settleMs;
+    const lateMs = performance.now() + this.settleMs;
     return new Promise((resolve, reject) => {
       const change: Settling = { index, what, lateMs, isOverdue: false, reject };
       this.#waiting.add(change);

@@ -54,11 +54,15 @@ export function endCounts(counts: SharedCounts, index: number): void {
   endSubscribing({ numbers: counts.subscribing, index });
 }
 
-/** What worker number `index` shares with the others. */
+/**
+ * What worker number `index` shares with the others.
+ *
+ * @param asker Changes what belongs to all of them.
+ */
 export function sharedContext(
   counts: SharedCounts,
   index: number,
-  changeUsers: WorkerContext["changeUsers"],
+  asker: Pick<WorkerContext, "changeUsers" | "changeConfig">,
   peers: SharedPeers,
 ): WorkerContext {
   const { lastId, slowId, sessions, heldKb, subscribing, limits } = counts;
@@ -79,6 +83,7 @@ export function sharedContext(
     subscribing: { numbers: subscribing, index },
     limits: { cells: limits, worker: index },
     peers,
-    changeUsers,
+    changeUsers: asker.changeUsers,
+    changeConfig: asker.changeConfig,
   };
 }

@@ -1,5 +1,5 @@
 /**
- * The slot table as it is wanted in every worker of a pool, for those that begin later.
+ * The slot table as it is wanted in every worker of a pool, and what goes by it, for those that begin later.
  *
  *     a new worker:  slots as of the newest action in force ─► what has changed since
  *
@@ -9,6 +9,8 @@
  */
 
 import type { SlotRule } from "../../hash/placement.ts";
+import type { AllowedCommand } from "../../model/allowed_command.ts";
+import type { UserReads } from "../../router/options.ts";
 import type { GroupServers, SlotFill } from "../../router/slot_table.ts";
 import type { WorkerThread } from "./worker_thread.ts";
 
@@ -16,6 +18,8 @@ import type { WorkerThread } from "./worker_thread.ts";
 export class WantedTable {
   rules: readonly SlotRule[] = [];
   replicas: readonly GroupServers[] = [];
+  allowed: readonly AllowedCommand[] = [];
+  userReads: readonly UserReads[] = [];
   /** What was last wanted of each slot; nothing for one without an owner. */
   readonly #fills = new Map<number, SlotFill>();
   /** The newest action that is in force, and what slots were then that have changed since. */
@@ -46,6 +50,8 @@ export class WantedTable {
 
   /** Puts the table into a worker that begins; resolves when it is there. */
   async tell({ calls }: WorkerThread): Promise<void> {
+    calls.notify("allowCommands", this.allowed);
+    calls.notify("setUserReads", this.userReads);
     calls.notify("setReplicas", this.replicas);
     await calls.call("setRules", this.rules);
     calls.notify("loaded", this.#inForce);

@@ -21,6 +21,7 @@ import type { Pause, PauseMode } from "../../router/client/pause.ts";
 import { searchClients } from "../../router/local/client_search.ts";
 import { killClients, listClients } from "../../router/local/client_filter.ts";
 import { unblockClient } from "../../router/local/client_unblock.ts";
+import type { WorkerContext } from "../../router/worker_context.ts";
 import { takeSnapshot } from "../../router/take_snapshot.ts";
 import { LocalPlane } from "./local_plane.ts";
 import { sharedContext } from "./shared_context.ts";
@@ -68,7 +69,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     updateUsers: (update) => plane.updateUsers(update),
     setLimits: (limits) => plane.setLimits(limits),
     setUserReads: (reads) => plane.setUserReads(reads),
-    setLogins: (logins) => plane.setLogins(logins),
+    set: (settings) => plane.set(settings),
     drainSessions: (graceMs) => plane.drainSessions(graceMs),
     stats: () => takeSnapshot(plane.router.shared),
     aclLog: (isReset) => plane.router.shared.aclLog.read(isReset),
@@ -84,12 +85,14 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
       new Promise((resolve) => unblockClient(plane.router.shared, id, reply, resolve)),
     scriptSeen: (sha, found) => plane.router.shared.scripts.heard(sha, found),
     press: () => plane.router.shared.budget.isAboveShare && plane.router.runAtTurnEnd(),
-    renewTls: (side, identity) => plane.renewTls(side, identity),
+    setClientTls: (tls) => plane.setClientTls(tls),
+    setServerTls: (tls) => plane.setServerTls(tls),
     setLogLevel,
     close: () => plane.close(),
   };
   const pool = new RemoteCalls<PoolCalls>((message) => scope.postMessage(message), own);
   logTo(pool, logLevel, index);
+  const { changeUsers, changeConfig } = changesThrough(pool);
   const plane = new LocalPlane(
     options,
     {
@@ -99,17 +102,28 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
         pool.notify("paused", pauses);
       },
       writeAccessLines: (lines) => pool.call("writeAccessLines", lines),
+      changeConfig,
     },
     sharedContext(
       counts,
       index,
-      (change, clientId) => pool.call("changeUsers", change, clientId),
+      { changeUsers, changeConfig },
       peersThrough(pool),
     ),
   );
   scope.onmessage = ({ data }) => {
     clock.tick(); // before anything else, as with every event: it may be the first after a pause
     pool.receive(data as string);
+  };
+}
+
+/** What the pool changes for all workers. */
+function changesThrough(
+  pool: RemoteCalls<PoolCalls>,
+): Pick<WorkerContext, "changeUsers" | "changeConfig"> {
+  return {
+    changeUsers: (change, clientId) => pool.call("changeUsers", change, clientId),
+    changeConfig: (order, by) => pool.call("changeConfig", order, by),
   };
 }
 

@@ -15,22 +15,23 @@ import type { UsersAnswer, UsersChange } from "../../acl/users_owner.ts";
 import type { LogLevel } from "../../base/log.ts";
 import type { LogEntry } from "../../base/log_line.ts";
 import type { SlotRule } from "../../hash/placement.ts";
-import type { TlsIdentity } from "../../io/tls.ts";
+import type { TlsToServers } from "../../io/tls.ts";
+import type { TlsToClients } from "../../io/tls_gate.ts";
 import type { UnblockReply } from "../../router/blocking/blocked.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { PauseMode } from "../../router/client/pause.ts";
 import type { MonitorFilter } from "../../router/monitor/monitor_filter.ts";
 import type { MonitoredLines } from "../../router/monitor/monitors.ts";
-import type { ClientFilter } from "../../router/worker_context.ts";
+import type { ClientFilter, ConfigOrder } from "../../router/worker_context.ts";
 import type { FoundInScript } from "../../router/dispatch/script_texts.ts";
-import type { RouterLogins, UserReads } from "../../router/options.ts";
+import type { UserReads } from "../../router/options.ts";
 import type { NamedLimits } from "../../router/limits/limit_cells.ts";
 import type { ClientSearch, FoundClients } from "../../router/local/client_search.ts";
 import type { SlowLogOrder, SlowLogReading } from "../../router/slow_log/slow_log.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { GroupServers, SlotFill } from "../../router/slot_table.ts";
-import type { ListenPlace, PlaneOptions, TlsSide } from "./data_plane.ts";
+import type { ListenPlace, PlaneOptions, PlaneSettings } from "./data_plane.ts";
 import type { SharedCounts } from "./shared_context.ts";
 
 /** The first message to a worker. */
@@ -70,7 +71,7 @@ export interface WorkerCalls {
   updateUsers(update: UsersUpdate): void;
   setLimits(limits: readonly NamedLimits[]): void;
   setUserReads(reads: readonly UserReads[]): Promise<void>;
-  setLogins(logins: RouterLogins): Promise<void>;
+  set(settings: PlaneSettings): Promise<void>;
   drainSessions(graceMs: number): Promise<void>;
   stats(): StatsSnapshot;
   /** The worker's ACL LOG; with `isReset` it forgets it. */
@@ -93,7 +94,8 @@ export interface WorkerCalls {
   scriptSeen(sha: string, found: FoundInScript): void;
   /** All workers hold more than proxy_max_buffer: those above their share close clients. */
   press(): void;
-  renewTls(side: TlsSide, identity: TlsIdentity): void;
+  setClientTls(tls: TlsToClients): void;
+  setServerTls(tls: TlsToServers): void;
   setLogLevel(level: LogLevel): void;
   close(): void;
 }
@@ -128,6 +130,8 @@ export interface PoolCalls {
   unblockClient(id: number, reply: UnblockReply): Promise<boolean>;
   /** Changes the users; resolves when the change is in force in all workers. */
   changeUsers(change: UsersChange, clientId: number): Promise<UsersAnswer>;
+  /** Changes the configuration; resolves with why that was not done, empty when it is in force in all workers. */
+  changeConfig(order: ConfigOrder, by: string): Promise<string>;
   /** The worker has looked at a script. */
   scriptSeen(sha: string, found: FoundInScript): void;
   /** All hold more than proxy_max_buffer, and this worker not more than its share. */

@@ -8,6 +8,7 @@ import { Backoff } from "../../base/backoff.ts";
 import { Pause } from "../../router/client/pause.ts";
 import type { MonitorFilter } from "../../router/monitor/monitor_filter.ts";
 import { audienceOf } from "../../router/monitor/monitors.ts";
+import type { RouterOptions } from "../../router/options.ts";
 import type { SlowLogSettings } from "../../router/slow_log/slow_log.ts";
 import { type StatsSnapshot, sumSnapshots } from "../../router/stats_snapshot.ts";
 import type { PlaneStats } from "./data_plane.ts";
@@ -50,10 +51,25 @@ export function newPoolWorkers(count: number): PoolWorker[] {
   }));
 }
 
+/** The options of one of so many workers: what all may have together is split evenly. */
+export function shareOf(router: RouterOptions, workers: number): RouterOptions {
+  return {
+    ...router,
+    proxyBufferBytesMax: Math.floor(router.proxyBufferBytesMax / workers),
+    privateConnectionsMax: Math.max(1, Math.floor(router.privateConnectionsMax / workers)),
+  };
+}
+
 /** What clients have told all workers, for those that begin later. */
 export class ToldAll {
   readonly pause = new Pause(() => {});
   slowLog: Partial<SlowLogSettings> = {};
+
+  /** The configuration says something else of it, later. */
+  forgetSlowerThan(): void {
+    const { slowerThanUs: _, ...others } = this.slowLog;
+    this.slowLog = others;
+  }
 
   /** Tells it a worker that begins. */
   tell({ calls }: WorkerThread): void {

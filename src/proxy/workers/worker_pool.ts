@@ -28,9 +28,10 @@ import { delay } from "@std/async/delay";
 import { logger, type LogLevel, logLevel, writeLogEntry } from "../../base/log.ts";
 import type { SlotRule } from "../../hash/placement.ts";
 import { listen } from "../../io/listen.ts";
-import type { TlsIdentity } from "../../io/tls.ts";
+import type { TlsToServers } from "../../io/tls.ts";
+import type { TlsToClients } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
-import { clientPasswords, type RouterLogins, type UserReads } from "../../router/options.ts";
+import { clientPasswords, type UserReads } from "../../router/options.ts";
 import { countedSoFar, sumSnapshots } from "../../router/stats_snapshot.ts";
 import { LimitPlaces, type UserTake } from "../../router/limits/limit_cells.ts";
 import {
@@ -46,8 +47,8 @@ import type {
   ListenPlace,
   PlaneEvents,
   PlaneOptions,
+  PlaneSettings,
   PlaneStats,
-  TlsSide,
 } from "./data_plane.ts";
 import { SettlingChanges } from "./settling_changes.ts";
 import { endCounts, newSharedCounts, type SharedCounts } from "./shared_context.ts";
@@ -62,6 +63,7 @@ import {
   newPoolWorkers,
   peerCalls,
   type PoolWorker,
+  shareOf,
   sumOfWorkers,
   tellWatched,
   ToldAll,
@@ -99,8 +101,6 @@ export class WorkerPool implements DataPlane {
   #addresses: readonly Deno.NetAddr[] = [];
   #serving: Serving = "serving";
   readonly #told = new ToldAll();
-  #allowed: readonly AllowedCommand[] = [];
-  #userReads: readonly UserReads[] = [];
   readonly users: UsersOwner;
   readonly limits: LimitPlaces;
   #accepting: "none" | "loading" | "served" = "none";
@@ -115,10 +115,7 @@ export class WorkerPool implements DataPlane {
 
   private constructor(options: PoolOptions, events: PlaneEvents) {
     const { workers, router } = options;
-    const proxyBufferBytesMax = Math.floor(router.proxyBufferBytesMax / workers);
-    const privateConnectionsMax = Math.max(1, Math.floor(router.privateConnectionsMax / workers));
-    const share = { proxyBufferBytesMax, privateConnectionsMax };
-    this.#options = { ...options, router: { ...router, ...share } };
+    this.#options = { ...options, router: shareOf(router, workers) };
     this.#events = events;
     this.#counts = newSharedCounts(workers);
     this.limits = new LimitPlaces(this.#counts.limits);
@@ -198,9 +195,7 @@ export class WorkerPool implements DataPlane {
     worker.thread = thread;
     tellWatched(this.#workers);
     if (this.#serving !== "serving") thread.calls.notify("setServing", this.#serving, 0);
-    thread.calls.notify("allowCommands", this.#allowed);
     thread.calls.notify("setLimits", this.limits.all);
-    thread.calls.notify("setUserReads", this.#userReads);
     this.#told.tell(thread);
     await this.#wanted.tell(thread);
     await thread.calls.call("bind", this.#place!);
@@ -222,6 +217,7 @@ export class WorkerPool implements DataPlane {
       writeLogEntry,
       writeAccessLines: async (lines) => await this.#events.writeAccessLines?.(lines) ?? false,
       changeUsers: (change, clientId) => this.users.change(change, clientId),
+      changeConfig: (order, by) => this.#events.changeConfig(order, by),
       proxyStats: async () => (await this.stats()).sum,
       ...peerCalls(this.#workers, worker, this.#told),
     };
@@ -339,16 +335,20 @@ export class WorkerPool implements DataPlane {
   }
 
   allowCommands(commands: readonly AllowedCommand[]): void {
-    this.#allowed = commands;
+    this.#wanted.allowed = commands;
     this.#notifyAll((calls) => calls.notify("allowCommands", commands));
   }
 
-  async setLogins(logins: RouterLogins): Promise<void> {
+  async set({ router, keepAliveMs }: PlaneSettings): Promise<void> {
+    const before = this.#options;
+    const settings = { router: shareOf(router, before.workers), keepAliveMs };
     // A worker that starts from now on has them from the beginning.
-    this.#options = { ...this.#options, router: { ...this.#options.router, ...logins } };
+    this.#options = { ...before, router: { ...before.router, ...settings.router }, keepAliveMs };
+    if (router.slowerThanUs !== before.router.slowerThanUs) this.#told.forgetSlowerThan();
+    this.#settling.settleMs = router.slotWaitMs + LATE_MS;
     await this.users.setPasswords(
-      clientPasswords(logins),
-      () => this.#inAll("passwords", ({ calls }) => calls.call("setLogins", logins)),
+      clientPasswords(router),
+      () => this.#inAll("settings", ({ calls }) => calls.call("set", settings)),
     );
   }
 
@@ -358,7 +358,7 @@ export class WorkerPool implements DataPlane {
   }
 
   setUserReads(reads: readonly UserReads[]): Promise<void> {
-    this.#userReads = reads;
+    this.#wanted.userReads = reads;
     return this.#inAll("reads", ({ calls }) => calls.call("setUserReads", reads));
   }
 
@@ -423,11 +423,14 @@ export class WorkerPool implements DataPlane {
     return sumOfWorkers(this.#workers, performance.now() - this.#startedMs, this.#tableVersion);
   }
 
-  renewTls(side: TlsSide, identity: TlsIdentity): void {
-    const { tls, router } = this.#options;
-    const of = side === "clients" ? tls : router.backendTls;
-    if (of !== undefined) of.identity = identity; // of workers that begin later
-    this.#notifyAll((calls) => calls.notify("renewTls", side, identity));
+  setClientTls(tls: TlsToClients): void {
+    Object.assign(this.#options.tls ?? {}, tls); // of workers that begin later
+    this.#notifyAll((calls) => calls.notify("setClientTls", tls));
+  }
+
+  setServerTls(tls: TlsToServers): void {
+    Object.assign(this.#options.router.backendTls ?? {}, tls);
+    this.#notifyAll((calls) => calls.notify("setServerTls", tls));
   }
 
   setLogLevel(level: LogLevel): void {

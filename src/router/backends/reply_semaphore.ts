@@ -34,12 +34,18 @@ export class ReplySemaphore {
    * after a large one.
    */
   unknownBytes = UNKNOWN_BYTES;
-  readonly #askedBytesMax: number;
+  #askedBytesMax = 0;
   readonly #queue = new Set<BudgetWaiter>();
 
   /** @param budgetBytes What all that is held may have together. */
   constructor(budgetBytes: number) {
+    this.limitTo(budgetBytes);
+  }
+
+  /** All that is held may have so many bytes together from now on. */
+  limitTo(budgetBytes: number): void {
     this.#askedBytesMax = Math.min(ASKED_BYTES_MAX, budgetBytes * BUDGET_PART);
+    this.#callNext();
   }
 
   /** Whether a client waits for it. */

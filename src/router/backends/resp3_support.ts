@@ -16,7 +16,8 @@ export type Resp3Answer = (error: string) => void;
 /** RESP3 at the servers of one router; see the drawing above. */
 export class Resp3Support {
   readonly #masters: () => readonly Master[];
-  readonly #patienceMs: number;
+  /** How long to wait for servers that say nothing. */
+  patienceMs: number;
   #waiting: Resp3Answer[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -26,7 +27,7 @@ export class Resp3Support {
    */
   constructor(masters: () => readonly Master[], patienceMs: number) {
     this.#masters = masters;
-    this.#patienceMs = patienceMs;
+    this.patienceMs = patienceMs;
   }
 
   /** Asks; those servers that were not asked yet are asked now. */
@@ -40,7 +41,7 @@ export class Resp3Support {
     const error = this.#error();
     if (!isOpen || error !== "") return answer(error);
     this.#waiting.push(answer);
-    this.#timer ??= setTimeout(() => this.#answer(), this.#patienceMs);
+    this.#timer ??= setTimeout(() => this.#answer(), this.patienceMs);
   }
 
   /** A server has answered, or a connection to one is lost. */

@@ -133,6 +133,12 @@ export class Server implements BackendHost<Backend> {
     this.newcomerReplies = new ReplySemaphore(options.proxyBufferBytesMax);
   }
 
+  /** The options are others now. */
+  optionsChanged(): void {
+    const { proxyBufferBytesMax } = this.options;
+    for (const each of [this.largeReplies, this.newcomerReplies]) each.limitTo(proxyBufferBytesMax);
+  }
+
   get isAwaited(): boolean {
     return hasWaiters(this) || (this.readsOf !== null && hasWaiters(this.readsOf));
   }

@@ -44,7 +44,8 @@ export class ByteBudget {
   replyBytes = 0;
   /** What a client may hold while there is little left, in bytes. */
   fairShareBytes = FAIR_SHARE_BYTES;
-  readonly limitBytes: number;
+  /** What this router may hold. */
+  limitBytes: number;
   /** Called, perhaps many times, when more is held than the whole budget allows. */
   onOver: () => void = () => {};
 
@@ -81,6 +82,12 @@ export class ByteBudget {
   /** Whether this router holds more than its share, and that because of replies. */
   get isAboveShare(): boolean {
     return this.isSpent && this.replyBytes * 2 > this.limitBytes;
+  }
+
+  /** This router may hold so many bytes from now on. */
+  limitTo(bytes: number): void {
+    this.limitBytes = bytes;
+    this.#resumeAll();
   }
 
   /** So many clients share it. */

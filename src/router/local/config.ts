@@ -15,7 +15,9 @@ import {
   type SlowLogSettings,
 } from "../slow_log/slow_log.ts";
 import { notAllowed, SYNTAX_ERROR } from "../errors.ts";
+import type { ConfigOrder } from "../worker_context.ts";
 import {
+  answerWhen,
   argumentText,
   argumentWord,
   globPattern,
@@ -34,7 +36,7 @@ export const CONFIG_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
     tellSlowLogs(call, { resetTimes: true });
     return orderToAll(call);
   },
-  "config|rewrite": orderToAll,
+  "config|rewrite": rewriteConfig,
 };
 
 /** Parameters of the masters whose values nobody sees. */
@@ -115,11 +117,15 @@ function reportDifferences(
   }
 }
 
-/** `CONFIG SET name value [name value …]`, at all masters; the proxy's own keys cannot be set. */
+/**
+ * `CONFIG SET name value [name value …]`: the proxy's own keys here, all others at all masters. Not both at once:
+ * it could be done in part.
+ */
 function setConfig(call: LocalCall): Uint8Array | null {
   const { client, args } = call;
   if (args.count % 2 !== 0) return errorReply(SYNTAX_ERROR);
   const own = new Map(client.shared.options.shownConfig);
+  const set: [key: string, value: string][] = [];
   const slowLog: { -readonly [K in keyof SlowLogSettings]?: number } = {};
   const words: (string | Uint8Array)[] = ["CONFIG", "SET"];
   const names = new Set<string>();
@@ -148,18 +154,53 @@ function setConfig(call: LocalCall): Uint8Array | null {
     const value = own.get(name);
     if (value === argumentText(args, i + 1)) continue; // a program that writes back what it has read
     if (value !== undefined) {
-      return cannotSet(
-        name,
-        "can't set immutable config: it is the proxy's own, set it in the proxy's configuration",
-      );
+      if (REDIS_NAMES.includes(name)) return cannotSet(name, FIXED);
+      set.push([OWN_NAMES[name] ?? name, argumentText(args, i + 1)]);
+      continue;
     }
     for (const at of [i, i + 1]) words.push(args.bytes.slice(args.start(at), args.end(at)));
+  }
+  if (set.length > 0) {
+    if (words.length > 2 || Object.keys(slowLog).length > 0) return errorReply(ONE_OF_BOTH);
+    return answerWhen(call, (answer) => {
+      changeConfig(call, { kind: "set", pairs: set }).then((why) => {
+        const [name] = set.find(([key]) => why.includes(key)) ?? set[0]!;
+        answer(why === "" ? OK : cannotSet(name, why));
+      });
+    });
   }
   if (Object.keys(slowLog).length > 0) {
     if (words.length === 2) return answerFromLogs(call, { settings: slowLog }, () => OK);
     tellSlowLogs(call, { settings: slowLog });
   }
   return words.length === 2 ? OK : orderToAll(call, { bytes: encodeRequest(words) });
+}
+
+/** Redis's names for the proxy's own keys. */
+const OWN_NAMES: Readonly<Record<string, string>> = { maxclients: "max_clients" };
+/** Redis's names of what cannot change while the proxy runs, or has another unit here. */
+const REDIS_NAMES = ["protected-mode", "databases", "timeout"];
+const FIXED =
+  "can't set immutable config: it is the proxy's own, set it in the proxy's configuration";
+const ONE_OF_BOTH =
+  "ERR CONFIG SET of the proxy's own keys cannot be together with parameters of the servers: send two commands";
+
+/** Changes the proxy's own configuration; resolves with why that was not done, empty when it was. */
+function changeConfig({ client }: LocalCall, order: ConfigOrder): Promise<string> {
+  const { id, remote, user, shared } = client;
+  const what = order.kind === "set" ? "CONFIG SET" : "CONFIG REWRITE";
+  return shared.worker.changeConfig(order, `${what} by client ${id} (${user.name}, ${remote})`)
+    .catch((error) => (error as Error).message);
+}
+
+/** `CONFIG REWRITE`: the proxy writes what was set into its file; then all masters do so with theirs. */
+function rewriteConfig(call: LocalCall): Uint8Array | null {
+  return orderToAll(call, {
+    first: async () => {
+      const why = await changeConfig(call, { kind: "rewrite" });
+      return why === "" ? null : errorReply(`ERR ${why}`);
+    },
+  });
 }
 
 function cannotSet(name: string, why: string): Uint8Array {

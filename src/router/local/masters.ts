@@ -28,6 +28,8 @@ export interface MastersAsking {
   readonly holdsSlots?: boolean;
   /** Over connections of their own, past whatever a server is busy with. */
   readonly isAlone?: boolean;
+  /** What is done before; they are not asked when it resolves with a reply. */
+  readonly first?: () => Promise<Uint8Array | null>;
 }
 
 const PING = encodeRequest(["PING"]);
@@ -40,7 +42,7 @@ const PING = encodeRequest(["PING"]);
 export function askMasters(
   call: LocalCall,
   reply: (answers: readonly MasterAnswer[], protocol: Protocol) => Uint8Array,
-  { bytes = requestOf(call), isAlone = false, holdsSlots = false }: MastersAsking = {},
+  { bytes = requestOf(call), isAlone = false, holdsSlots = false, first }: MastersAsking = {},
 ): Uint8Array | null {
   const { client } = call;
   const { database, protocol, shared } = client;
@@ -56,9 +58,17 @@ export function askMasters(
         letGo();
         answer(reply(answers, protocol));
       });
-    // Over other connections than the client's earlier requests, which must be done before.
-    if (isAsOwner) askEach(masters, PING, { database, protocol }, ask);
-    else ask();
+    const begin = () => {
+      // Over other connections than the client's earlier requests, which must be done before.
+      if (isAsOwner) askEach(masters, PING, { database, protocol }, ask);
+      else ask();
+    };
+    if (first === undefined) return begin();
+    first().then((refusal) => {
+      if (refusal === null) return begin();
+      letGo();
+      answer(refusal);
+    });
   });
 }
 

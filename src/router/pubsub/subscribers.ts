@@ -57,7 +57,8 @@ interface Place {
 /** See the drawing above. */
 export class Subscribers implements SlotsListener {
   readonly #slots: RouterSlots;
-  readonly #patienceMs: number;
+  /** How long a server that is about to serve is waited for. */
+  patienceMs: number;
   readonly #events: SubscriberEvents;
   readonly #totals: { lostSubscriptions: number };
   readonly #all = new Set<Subscriber>();
@@ -77,7 +78,7 @@ export class Subscribers implements SlotsListener {
   ) {
     this.#totals = totals;
     this.#slots = slots;
-    this.#patienceMs = patienceMs;
+    this.patienceMs = patienceMs;
     this.#events = events;
   }
 
@@ -176,7 +177,7 @@ export class Subscribers implements SlotsListener {
   #joinAll(server: Server, subscribers: readonly Subscriber[]): Promise<void> {
     return new Promise((resolve) => {
       let left = subscribers.length;
-      const timer = setTimeout(resolve, this.#patienceMs);
+      const timer = setTimeout(resolve, this.patienceMs);
       for (const subscriber of subscribers) {
         subscriber.join(server, (failure) => {
           if (failure !== "") this.lost(server, subscriber, failure);

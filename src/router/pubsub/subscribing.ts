@@ -53,7 +53,8 @@ export class Subscribing {
   readonly #numbers: Int32Array;
   /** Where ours begin. */
   readonly #first: number;
-  readonly #limitMs: number;
+  /** How long a PUBLISH waits at most. */
+  limitMs: number;
   readonly #waiting = new Map<BudgetWaiter, Waiting>();
   /** Clients that have waited, and not asked again yet. */
   #passed = new WeakSet<BudgetWaiter>();
@@ -66,7 +67,7 @@ export class Subscribing {
   constructor({ numbers, index }: SubscribingCounts, limitMs: number) {
     this.#numbers = numbers;
     this.#first = index * SUBSCRIBING_NUMBERS;
-    this.#limitMs = limitMs;
+    this.limitMs = limitMs;
   }
 
   /** A SUBSCRIBE or UNSUBSCRIBE begins; the function that is returned is called once it has ended. */
@@ -115,7 +116,7 @@ export class Subscribing {
     this.#timer = undefined;
     const now = performance.now();
     for (const [client, { sinceMs, targets }] of [...this.#waiting]) {
-      const isOver = now - sinceMs > this.#limitMs ||
+      const isOver = now - sinceMs > this.limitMs ||
         targets.every(([cell, begun]) => this.#hasEnded(cell, begun));
       if (!isOver) continue;
       this.#waiting.delete(client);

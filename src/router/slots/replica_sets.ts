@@ -119,6 +119,12 @@ export class ReplicaSets {
     this.#run();
   }
 
+  /** The options are others now. */
+  optionsChanged(): void {
+    this.#stopPolls();
+    this.#run();
+  }
+
   #run(): void {
     const { readFrom, replicaLagMs } = this.#options;
     const isWanted = this.#groups.size > 0 && (readFrom !== "master" || this.#readers > 0);

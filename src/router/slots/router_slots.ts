@@ -57,6 +57,13 @@ export class RouterSlots implements SlotTable {
     this.all = Array.from({ length: SLOT_COUNT }, (_, id) => new Slot(id, options.slotWaitMs));
   }
 
+  /** The options are others now. */
+  optionsChanged({ slotWaitMs }: RouterOptions): void {
+    for (const slot of this.all) slot.waitMs = slotWaitMs;
+    for (const server of this.pool.servers()) server.optionsChanged();
+    this.replicas.optionsChanged();
+  }
+
   /** The slot of the key `bytes[start..end)`. */
   slotOf(bytes: Uint8Array, start: number, end: number): Slot {
     return this.all[this.placement.slotIdOf(bytes, start, end)]!;

@@ -58,7 +58,8 @@ export class Slot implements FlightCounter {
   splitId = 0;
   splitGroup = 0;
 
-  readonly #waitMs: number;
+  /** Longest wait of a request for it, and of it for its requests in flight, in milliseconds. */
+  waitMs: number;
   #waitingHead: Request | null = null;
   #waitingTail: Request | null = null;
   #onDrained: (() => void) | null = null;
@@ -69,7 +70,7 @@ export class Slot implements FlightCounter {
 
   constructor(id: number, waitMs: number) {
     this.id = id;
-    this.#waitMs = waitMs;
+    this.waitMs = waitMs;
   }
 
   /** Whether requests can be sent at this moment, without waiting. */
@@ -159,7 +160,7 @@ export class Slot implements FlightCounter {
       const timer = setTimeout(() => {
         this.#onDrained = null;
         resolve(false);
-      }, this.#waitMs);
+      }, this.waitMs);
       this.#onDrained = () => {
         this.#onDrained = null;
         clearTimeout(timer);
@@ -212,16 +213,16 @@ export class Slot implements FlightCounter {
 
   /** Fails requests that have waited too long; called a few times a second. */
   tick(): void {
-    this.#migrating?.tick(this.#waitMs);
+    this.#migrating?.tick(this.waitMs);
     while (
-      this.#waitingHead !== null && clock.nowMs - this.#waitingHead.startedMs > this.#waitMs
+      this.#waitingHead !== null && clock.nowMs - this.#waitingHead.startedMs > this.waitMs
     ) {
       const request = this.#waitingHead;
       this.#waitingHead = request.nextSent;
       if (this.#waitingHead === null) this.#waitingTail = null;
       request.nextSent = null;
       request.ownBytes = null;
-      failRequest(request, slotWaitedOut(this.id, this.#waitMs));
+      failRequest(request, slotWaitedOut(this.id, this.waitMs));
     }
   }
 }

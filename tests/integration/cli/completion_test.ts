@@ -29,7 +29,7 @@ const SLOT_WORDS = [
 
 /** Words typed so far, and what is offered. bash splits at `=` and `:`, so words are split here. */
 const OFFERS: readonly [words: string[], offers: string[]][] = [
-  [[""], ["proxy", "dashboard", "config", "top", "demo", "completion"]],
+  [[""], ["proxy", "dashboard", "config", "check", "reload", "top", "demo", "completion"]],
   [["con"], ["config"]],
   [["config", ""], [
     "status",

@@ -6,7 +6,7 @@
 
 import { assertRejects } from "@std/assert";
 import { Secret } from "../../../src/base/secret.ts";
-import { parseConfig } from "../../../src/config/config.ts";
+import { parseConfig } from "../../../src/config/load.ts";
 import { ConfigError } from "../../../src/config/error.ts";
 import type { Coordinator } from "../../../src/coordinator/coordinator.ts";
 import { CoordinatorError } from "../../../src/coordinator/errors.ts";

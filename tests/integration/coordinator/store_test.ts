@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { logger, startLog, stopLog } from "../../../src/base/log.ts";
-import { parseConfig } from "../../../src/config/config.ts";
+import { parseConfig } from "../../../src/config/load.ts";
 import {
   answerAction,
   createAction,

@@ -117,6 +117,7 @@ export const FIRING: Readonly<Record<string, readonly Series[]>> = {
     { series: 'codis_cluster_migrated_keys_total{instance="d"}', values: "100x90" },
     { series: 'codis_cluster_migrated_slots_total{instance="d"}', values: "1x90" },
   ],
+  CodisConfigNotReloaded: one('codis_config_last_reload_successful{instance="p"}', "0x90"),
   CodisDescriptorsNearLimit: [
     { series: 'codis_free_descriptors{instance="p"}', values: "15x90" },
   ],
@@ -125,6 +126,7 @@ export const FIRING: Readonly<Record<string, readonly Series[]>> = {
 /** The same series while all is well. */
 export const HEALTHY: readonly Series[] = [
   ...one('codis_proxy_online{instance="p"}', "1x90"),
+  ...one('codis_config_last_reload_successful{instance="p"}', "1x90"),
   ...one('codis_proxy_table_stale_seconds{instance="p"}', "0x90"),
   ...one('codis_proxy_slots{instance="p",state="offline"}', "0x90"),
   ...one('codis_proxy_slots{instance="p",state="blocked"}', "0x90"),

@@ -13,7 +13,8 @@ import {
   assertThrows,
 } from "@std/assert";
 import * as fc from "fast-check";
-import { type Config, configEntries, loadConfig, parseConfig } from "../../../src/config/config.ts";
+import { type Config, configEntries } from "../../../src/config/config.ts";
+import { loadConfig, parseConfig } from "../../../src/config/load.ts";
 import { ConfigError } from "../../../src/config/error.ts";
 import { CONFIG_KEYS } from "../../../src/config/keys.ts";
 

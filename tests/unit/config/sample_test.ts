@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { parseConfig } from "../../../src/config/config.ts";
+import { parseConfig } from "../../../src/config/load.ts";
 import { CONFIG_KEYS } from "../../../src/config/keys.ts";
 import { formatSampleConfig, replaceConfigTable } from "../../../src/config/sample.ts";
 

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import denoJson from "../../../deno.json" with { type: "json" };
-import { type LoadedConfig, parseConfig } from "../../../src/config/config.ts";
+import { type LoadedConfig, parseConfig } from "../../../src/config/load.ts";
 import { ConfigError } from "../../../src/config/error.ts";
 import type { ConfigKey } from "../../../src/config/key.ts";
 import { CONFIG_KEYS } from "../../../src/config/keys.ts";
@@ -138,24 +138,6 @@ Deno.test("a file of a secret that cannot be used is named, and its content is n
     complaint("", { variables: { CODIS_PROXY_PASSWORD: "mark\n" } }),
     "environment variable CODIS_PROXY_PASSWORD: it has an invisible character",
   );
-});
-
-Deno.test("reread() takes all files or none, and everybody who holds a secret has the new value", () => {
-  const files: Record<string, string> = { p: "one", t: "token" };
-  const { config, secrets } = load("password_file = p\ndashboard_token_file = t", { files });
-  const { password } = config;
-  assertEquals(secrets.reread(), []);
-  files["p"] = "two\none";
-  assertEquals(secrets.reread(), ["password"]);
-  assertEquals(password.revealAll(), ["two", "one"]);
-  files["p"] = "three";
-  files["t"] = "mark€";
-  const { message } = assertThrows(() => secrets.reread(), Error);
-  assertEquals(message.includes("mark"), false);
-  assertEquals(password.revealAll(), ["two", "one"]);
-  files["t"] = "token";
-  assertEquals(secrets.reread(), ["password"]);
-  assertEquals([password.reveal(), config.dashboardToken.reveal()], ["three", "token"]);
 });
 
 Deno.test("the program may read the variables of all secrets, and start nothing", () => {

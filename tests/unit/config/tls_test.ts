@@ -5,7 +5,7 @@
  */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseConfig } from "../../../src/config/config.ts";
+import { parseConfig } from "../../../src/config/load.ts";
 import { ConfigError } from "../../../src/config/error.ts";
 
 function refusal(...lines: string[]): string {

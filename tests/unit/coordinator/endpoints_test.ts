@@ -5,7 +5,7 @@
  */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseConfig } from "../../../src/config/config.ts";
+import { parseConfig } from "../../../src/config/load.ts";
 import { ConfigError } from "../../../src/config/error.ts";
 import { etcdUrls, zookeeperServers } from "../../../src/coordinator/endpoints.ts";
 

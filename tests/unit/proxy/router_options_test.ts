@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { parseConfig } from "../../../src/config/config.ts";
+import { parseConfig } from "../../../src/config/load.ts";
 import { shownConfig } from "../../../src/proxy/router_options.ts";
 
 Deno.test("CONFIG GET shows names that can be written back, and no users", () => {

@@ -7,7 +7,7 @@
  */
 
 import { parse } from "@std/toml/parse";
-import { parseConfig } from "../../../config/config.ts";
+import { parseConfig } from "../../../config/load.ts";
 import type { Coordinator, ReadableTree } from "../../../coordinator/coordinator.ts";
 import { NoNodeError } from "../../../coordinator/errors.ts";
 import { openCoordinator, readEtcd2 } from "../../../coordinator/open.ts";

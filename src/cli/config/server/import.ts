@@ -10,7 +10,8 @@
 
 import type { DashboardClient } from "../../../api/dashboard_client.ts";
 import { DashboardError } from "../../../api/dashboard_errors.ts";
-import { type Config, loadConfig } from "../../../config/config.ts";
+import type { Config } from "../../../config/config.ts";
+import { loadConfig } from "../../../config/load.ts";
 import { decodeDashboard } from "../../../model/dashboard.ts";
 import { isEmptyStore, loadEtcd2Store } from "../../../store/etcd2.ts";
 import { loadGroups } from "../../../store/groups.ts";

@@ -21,7 +21,7 @@ Deno.test("the proxy takes Codis 2.0's flags, with its defaults", () => {
   assertEquals(values(), {
     "c": "config.ini",
     "L": "",
-    "log-level": "info",
+    "log-level": "",
     "log-filesize": "",
     "cpu": "",
     "addr": ":9000",

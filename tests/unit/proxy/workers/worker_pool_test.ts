@@ -60,7 +60,7 @@ class Pool implements AsyncDisposable {
         run?.prepare(worker);
         return worker;
       },
-    }, { onPause: () => pauses++ });
+    }, { onPause: () => pauses++, changeConfig: () => Promise.resolve("") });
     return run = new Pool(workers, pool, () => pauses);
   }
 
@@ -302,7 +302,7 @@ Deno.test("a pool that cannot bind its port says so and leaves no worker", async
           workers.push(new FakeWorker());
           return workers.at(-1)!;
         },
-      }, { onPause() {} }),
+      }, { onPause() {}, changeConfig: () => Promise.resolve("") }),
     Error,
     `cannot listen on 127.0.0.1:${port}`,
   );

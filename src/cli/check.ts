@@ -1,0 +1,165 @@
+/**
+ * The command `check`: tries a configuration before a process has to work with it.
+ *
+ * @module
+ */
+
+import { formatAddress, parseAddress } from "../base/address.ts";
+import type { Config } from "../config/config.ts";
+import type { ConfigView } from "../config/config_view.ts";
+import { type ConfigChange, valueOf } from "../config/difference.ts";
+import type { ConfigKey } from "../config/key.ts";
+import { CONFIG_KEYS } from "../config/keys.ts";
+import { loadConfig, type LoadedConfig } from "../config/load.ts";
+import { printConfigValue } from "../config/value.ts";
+import { clientTlsFiles } from "../config/tls.ts";
+import { openCoordinator } from "../coordinator/open.ts";
+import { readTlsFiles } from "../io/tls_files.ts";
+import { readUsers } from "../proxy/users.ts";
+import { loadGroups } from "../store/groups.ts";
+import { storeOf } from "../store/store.ts";
+import { ownToken } from "./parts/context.ts";
+import { webhookAuthority } from "./parts/dashboard_service.ts";
+import { CONFIG_FILE } from "./parts/flags.ts";
+import { askProcess, documentOf, PROCESS_ADDR } from "./parts/process_http.ts";
+import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
+import { openServer, tlsToServers } from "./parts/redis_servers.ts";
+import {
+  type Flag,
+  type FlagValues,
+  isGiven,
+  readValue,
+  type Subcommand,
+} from "./parts/subcommand.ts";
+import { maskControls } from "./parts/table.ts";
+import { printChanges } from "./reload.ts";
+
+/** Longest time for the coordinator, in milliseconds. */
+const COORDINATOR_MS = 5_000;
+
+const AS_DASHBOARD: Flag = {
+  name: "dashboard",
+  value: "",
+  default: "",
+  help: "check it as a dashboard reads it, which needs no keys of a proxy",
+};
+
+/** See the header. */
+export const tryCommand: Subcommand = {
+  name: "check",
+  summary: "Check a config file: its values, its files, its servers, its coordinator.",
+  details:
+    "Changes nothing. It prints what would be other in the process that runs at --http-addr, if there is one. The\n" +
+    "exit code is 1 when there is an error. `config check` is about what is stored in the coordinator.",
+  flags: [CONFIG_FILE, PROCESS_ADDR, AS_DASHBOARD],
+  run: runCheck,
+};
+
+async function runCheck(values: FlagValues): Promise<number> {
+  const reader = isGiven(values, AS_DASHBOARD) ? "control" : "proxy";
+  const loaded = await loadConfig(readValue(values, CONFIG_FILE), reader);
+  const { config, warnings } = loaded;
+  for (const warning of warnings) say("warning", warning);
+  const errors = [...await fileErrors(config), ...await reachErrors(config)];
+  for (const error of errors) say("error", error);
+  await compare(values, loaded);
+  if (errors.length === 0) console.log("ok: no error was found");
+  return errors.length === 0 ? 0 : 1;
+}
+
+function say(kind: string, text: string): void {
+  console.log(maskControls(`${kind}: ${text.replaceAll("\n", " ")}`));
+}
+
+/** What is wrong with the files that the configuration names. */
+async function fileErrors(config: Config): Promise<string[]> {
+  const client = clientTlsFiles(config);
+  const errors: string[] = [];
+  for (
+    const read of [
+      () => client && readTlsFiles(client),
+      () => tlsToServers(config),
+      () => httpIdentity(config),
+      () => webhookAuthority(config),
+      () => askOverTls(config),
+      () => readUsers(config),
+    ]
+  ) {
+    try {
+      await read();
+    } catch (error) {
+      errors.push((error as Error).message);
+    }
+  }
+  return errors;
+}
+
+/** What cannot be reached: the coordinator, and the servers that are stored there or named. */
+async function reachErrors(config: Config): Promise<string[]> {
+  const errors: string[] = [];
+  const addrs = new Set(config.servers.map(formatAddress));
+  try {
+    for (const addr of await storedServers(config)) addrs.add(addr);
+  } catch (error) {
+    errors.push(`coordinator ${config.coordinator}: ${(error as Error).message}`);
+  }
+  await Promise.all([...addrs].map(async (addr) => {
+    try {
+      using redis = await openServer(config, parseAddress(addr));
+      await redis.call("PING");
+    } catch (error) {
+      const { message } = error as Error;
+      errors.push(message.startsWith(addr) ? `server ${message}` : `server ${addr}: ${message}`);
+    }
+  }));
+  return errors;
+}
+
+async function storedServers(config: Config): Promise<string[]> {
+  // Opening would create it.
+  if (config.coordinator === "embedded" && !await isThere(config.embeddedDir)) return [];
+  const coordinator = await openCoordinator(config, AbortSignal.timeout(COORDINATOR_MS));
+  try {
+    const groups = await loadGroups(storeOf(coordinator, config.product));
+    return groups.flatMap(({ servers }) => (servers ?? []).map(({ addr }) => addr));
+  } finally {
+    await coordinator.close();
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+/** Prints what would be other in the process that runs. */
+async function compare(values: FlagValues, { config, entries }: LoadedConfig): Promise<void> {
+  const token = ownToken() ?? config.dashboardToken;
+  const answer = await askProcess(values, "GET", "/api/config", token);
+  if (answer === undefined) {
+    console.log(`no process runs at --http-addr=${values[PROCESS_ADDR.name]} to compare with`);
+    return;
+  }
+  const changes: { readonly change: ConfigChange; readonly isRestart: boolean }[] = [];
+  for (const { key, value, source, reload } of documentOf<ConfigView>(answer).keys) {
+    const row = (CONFIG_KEYS as readonly ConfigKey[]).find((each) => each.key === key);
+    // What flags and CONFIG SET say counts more than any file.
+    if (row === undefined || source === "flag" || source === "set") continue;
+    const to = printConfigValue(valueOf(row, config), row);
+    if (to === value) continue;
+    const change = { key, from: value, to, at: entries.origin(key)?.at ?? "default" };
+    const isSwitched = reload === "while_set" && (to === "" || value === "");
+    changes.push({ change, isRestart: reload === "restart" || isSwitched });
+  }
+  printChanges("a reload would change", of(changes, false));
+  printChanges("needs a restart", of(changes, true));
+  if (changes.length === 0) {
+    console.log("the process that runs has the same values; secrets were not compared");
+  }
+}
+
+function of(
+  changes: readonly { readonly change: ConfigChange; readonly isRestart: boolean }[],
+  isRestart: boolean,
+): ConfigChange[] {
+  return changes.filter((each) => each.isRestart === isRestart).map(({ change }) => change);
+}

@@ -1,0 +1,83 @@
+/**
+ * Requests to a process of ours that runs: a proxy, or a dashboard.
+ *
+ * @module
+ */
+
+import { productFetch, productUrl } from "../../api/product_http.ts";
+import { type Address, formatAddress, parseListenAddress } from "../../base/address.ts";
+import type { Secret } from "../../base/secret.ts";
+import { causeOfFetch } from "../../control/proxies.ts";
+import { type Flag, type FlagValues, readValue } from "./subcommand.ts";
+
+/** Longest time that an answer may take, in milliseconds; a reload reads files and tells all workers. */
+const ANSWER_MS = 20_000;
+
+/** Where the process listens for HTTP. */
+export const PROCESS_ADDR: Flag<Address> = {
+  name: "http-addr",
+  value: "host:port",
+  default: ":9001",
+  help: "HTTP address of the process: a proxy's --http-addr, or a dashboard's --addr",
+  parse: parseListenAddress,
+};
+
+/** What a process has answered. */
+export interface ProcessAnswer {
+  /** The URL that was asked, for messages. */
+  readonly url: string;
+  readonly status: number;
+  readonly text: string;
+}
+
+/**
+ * Asks a process.
+ *
+ * @returns Its answer; `undefined`: nothing listens there.
+ * @throws {Error} When something does, and does not answer in time.
+ */
+export async function askProcess(
+  values: FlagValues,
+  method: "GET" | "POST",
+  path: string,
+  token: Secret,
+): Promise<ProcessAnswer | undefined> {
+  const { hostname, port } = readValue(values, PROCESS_ADDR);
+  const addr = formatAddress({ hostname: hostname === "" ? "127.0.0.1" : hostname, port });
+  const url = productUrl(addr, path);
+  const headers = token.isSet ? { authorization: `Bearer ${token.reveal()}` } : {};
+  try {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const response = await productFetch(addr, path, {
+      method,
+      headers: { "user-agent": "codis-proxy cli", ...headers },
+      signal,
+    });
+    return { url, status: response.status, text: await response.text() };
+  } catch (error) {
+    const cause = causeOfFetch(error);
+    if (/refused/i.test(cause)) return undefined;
+    throw new Error(`${url}: ${cause}`);
+  }
+}
+
+/**
+ * The document of an answer.
+ *
+ * @throws {Error} When the process has refused; the message is its reason.
+ */
+export function documentOf<T>({ url, status, text }: ProcessAnswer): T {
+  if (status === 200) return JSON.parse(text) as T;
+  const hint = status === 401
+    ? ": give the token of the process as dashboard_token in the config file, or in CODIS_DASHBOARD_TOKEN"
+    : "";
+  throw new Error(`${url}: ${reasonIn(text)}${hint}`);
+}
+
+function reasonIn(text: string): string {
+  try {
+    return String(JSON.parse(text).error ?? text);
+  } catch {
+    return text.trim();
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * A config.ini as it was read, and how it is written again: all of it or nothing, and only as long as nobody else
+ * has changed it.
+ *
+ * @module
+ */
+
+import { ConfigError } from "./error.ts";
+import { decodeConfig } from "./lines.ts";
+
+/** A config file. */
+export class ConfigFile {
+  readonly path: string;
+  /** As it was read or written last. */
+  text: string;
+
+  constructor(path: string, text: string) {
+    this.path = path;
+    this.text = text;
+  }
+
+  /**
+   * Puts another text into its place; owner, rights and links stay.
+   *
+   * @throws {ConfigError} When it is not there, was changed since it was read, or cannot be written.
+   */
+  async replace(text: string): Promise<void> {
+    const { path } = this;
+    if ((await openConfigFile(path)).text !== this.text) {
+      throw new ConfigError(
+        `${path} was changed since it was read: reload it first, so that nothing in it is lost`,
+      );
+    }
+    if (text === this.text) return;
+    const real = await Deno.realPath(path);
+    const written = `${real}.tmp-${Deno.pid}`;
+    try {
+      const { mode, uid, gid } = await Deno.stat(real);
+      await writeSynced(written, text, (mode ?? 0o600) & 0o777);
+      await keepOwner(written, uid, gid);
+      await Deno.rename(written, real);
+    } catch (error) {
+      await Deno.remove(written).catch(() => {});
+      throw new ConfigError(`${path} cannot be written: ${reasonOf(error)}`);
+    }
+    this.text = text;
+  }
+}
+
+/**
+ * Reads a config file.
+ *
+ * @throws {ConfigError} When it cannot be read, or is not UTF-8.
+ */
+export async function openConfigFile(path: string): Promise<ConfigFile> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await Deno.readFile(path);
+  } catch (error) {
+    throw new ConfigError(`${path}: cannot read config file: ${reasonOf(error)}`);
+  }
+  return new ConfigFile(path, decodeConfig(bytes, path));
+}
+
+async function writeSynced(path: string, text: string, mode: number): Promise<void> {
+  using file = await Deno.open(path, { write: true, createNew: true, mode });
+  const bytes = new TextEncoder().encode(text);
+  for (let written = 0; written < bytes.length;) {
+    written += await file.write(bytes.subarray(written));
+  }
+  await file.sync();
+}
+
+/** Only root can give a file away; for others it is their own already, or stays that. */
+async function keepOwner(path: string, uid: number | null, gid: number | null): Promise<void> {
+  if ((await Deno.stat(path)).uid !== uid) await Deno.chown(path, uid, gid).catch(() => {});
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "no such file";
+  return error instanceof Error
+    ? error.message.replace(/:? ?(open|readfile).*$/, "")
+    : String(error);
+}
