@@ -25,6 +25,7 @@ const ROLE_OF: Readonly<Record<string, ApiRoute["role"]>> = {
   "POST /api/login/user": "anyone",
   "POST /api/logout": "anyone",
   "POST /api/password": "viewer",
+  "GET /api/proxy/:id/clients": "operator",
   "GET /api/force_remove_locks": "admin",
   "POST /api/force_remove_locks": "admin",
   "GET /api/remove_fence": "admin",
