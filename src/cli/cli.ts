@@ -20,6 +20,7 @@ import { configCommands } from "./config.ts";
 import { dashboardCommand } from "./dashboard.ts";
 import { demoCommand } from "./demo.ts";
 import { formatCommandHelp, formatGroupHelp, formatHelp, PROGRAM } from "./parts/help.ts";
+import { importCommand } from "./import.ts";
 import { proxyCommand } from "./proxy.ts";
 import { reloadCommand } from "./reload.ts";
 import { topCommand } from "./top.ts";
@@ -35,6 +36,7 @@ export const ROOT: CommandGroup = {
     configCommands,
     tryCommand,
     reloadCommand,
+    importCommand,
     topCommand,
     demoCommand,
     completionCommand(() => ROOT),

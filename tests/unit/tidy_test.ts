@@ -31,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ["base", "hash", "model", "config", "coordinator"],
   redis: ["base", "io", "resp"],
   api: ["base", "hash", "model"],
+  import: ["base", "hash", "io", "resp", "command", "acl", "redis"],
   proxy: [...CLUSTER.filter((module) => module !== "redis"), "api", "command", "acl", "router"],
   control: [...CLUSTER, "api", "acl"],
   migration: [...CLUSTER, "api", "control"],
@@ -38,7 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   dashboard: [...CLUSTER, "api", "command", "acl", "control", "migration", "monitor"],
   cli: [
     ...CLUSTER.filter((module) => module !== "resp"),
-    ...["api", "command", "acl", "proxy", "control", "migration", "monitor", "dashboard"],
+    ...["api", "command", "acl", "import", "proxy", "control", "migration", "monitor", "dashboard"],
   ],
 };
 

@@ -1,0 +1,79 @@
+/**
+ * The end of an import from servers: clients are switched over, keys are compared.
+ *
+ * @module
+ */
+
+import type { ImportRun } from "../../import/import_run.ts";
+import type { ImportSetup } from "../../import/source_import.ts";
+import { pauseWrites, resumeWrites, WRITE_PAUSE_MS } from "../../import/switch_over.ts";
+import { type Comparison, verify } from "../../import/verify.ts";
+import { type FlagValues, isGiven, readValue } from "../parts/subcommand.ts";
+import { ONCE, SWITCH_OVER, VERIFY } from "./flags.ts";
+import { type ImportProduct, openProxy } from "./product.ts";
+
+/** How it ended. */
+export interface Finished {
+  /** Undefined: nothing was compared. */
+  readonly comparison: Comparison | undefined;
+}
+
+/** See the header. */
+export class Finish {
+  readonly #values: FlagValues;
+  readonly #product: ImportProduct;
+  readonly #setup: ImportSetup;
+  readonly #run: ImportRun;
+  readonly #say: (text: string) => void;
+
+  constructor(
+    values: FlagValues,
+    product: ImportProduct,
+    setup: ImportSetup,
+    run: ImportRun,
+    say: (text: string) => void,
+  ) {
+    this.#values = values;
+    this.#product = product;
+    this.#setup = setup;
+    this.#run = run;
+    this.#say = say;
+  }
+
+  /** Waits for what the flags ask for; without --once or --switch-over, only for the end of the import. */
+  async finish(): Promise<Finished> {
+    const [run, values] = [this.#run, this.#values];
+    await run.inStep();
+    if (!run.isEnded) this.#say("all keys are copied, changes are followed");
+    const isSwitch = isGiven(values, SWITCH_OVER);
+    if (!isSwitch && !isGiven(values, ONCE)) return await new Promise(() => {});
+    if (isSwitch) {
+      await pauseWrites(run, this.#say);
+      this.#say("writes at the sources are paused, all changes are stored");
+    }
+    const word = readValue(values, VERIFY);
+    const isCompared = word !== "none" || isSwitch;
+    const comparison = isCompared ? await this.#compare(word === "all") : undefined;
+    if (isSwitch) await this.#tellSwitched(comparison?.differentCount ?? 0);
+    return { comparison };
+  }
+
+  async #compare(isAll: boolean): Promise<Comparison> {
+    using proxy = await openProxy(this.#product);
+    return await verify(this.#run, proxy, this.#setup.choice, isAll);
+  }
+
+  async #tellSwitched(different: number): Promise<void> {
+    if (different > 0) {
+      await resumeWrites(this.#run);
+      this.#say(`${different} keys differ: writes at the sources go on, nothing has changed`);
+    } else {
+      this.#say(
+        `go: let the clients use the proxies. Writes at the sources stay paused for ${
+          WRITE_PAUSE_MS / 60_000
+        } minutes; ` +
+          "CLIENT UNPAUSE there is the way back",
+      );
+    }
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * The product that an import writes to, read from its store: proxies, servers, where keys are placed.
+ *
+ * @module
+ */
+
+import { type Address, parseAddress } from "../../base/address.ts";
+import type { Placement } from "../../hash/placement.ts";
+import type { ProxyAccess } from "../../import/target/lane.ts";
+import type { TargetServers } from "../../import/target/target.ts";
+import { rdbVersionOf } from "../../import/rdb/value_shape.ts";
+import { RedisConnection } from "../../redis/connection.ts";
+import { databasesIn, keysIn, readInfo, type RedisInfo } from "../../redis/info.ts";
+import { isOlder } from "../../command/redis_version.ts";
+import { loadGroups, masterOf } from "../../store/groups.ts";
+import { loadProxies } from "../../store/proxies.ts";
+import { loadPlacement } from "../../store/slot_rules.ts";
+import type { Store } from "../../store/store.ts";
+import type { CommandContext } from "../parts/context.ts";
+import { openServer } from "../parts/redis_servers.ts";
+
+const DIAL_MS = 5_000;
+const REPLY_MS = 60_000;
+
+/** See the header. */
+export interface ImportProduct {
+  readonly name: string;
+  readonly access: ProxyAccess;
+  readonly servers: TargetServers;
+  readonly placement: Placement;
+  /** Keys that its servers have. */
+  readonly keys: number;
+  /** The databases that have keys now. */
+  databases(): Promise<number[]>;
+}
+
+/**
+ * Reads it, and asks the master of each group for its version.
+ *
+ * @param proxy The proxy to use; undefined: all that are online.
+ * @throws {Error} When no proxy is online, or a master cannot be asked.
+ */
+export async function readProduct(
+  context: CommandContext,
+  proxy: Address | undefined,
+): Promise<ImportProduct> {
+  const config = await context.config();
+  const store = await context.store();
+  const proxies = async () => proxy === undefined ? await onlineProxies(store) : [proxy];
+  if ((await proxies()).length === 0) {
+    throw new Error(
+      `no proxy of product "${config.product}" is online: keys are written through one; start it, or name one with --to`,
+    );
+  }
+  const infos = async () => {
+    const found: RedisInfo[] = [];
+    for (const group of await loadGroups(store)) {
+      if ((group.servers ?? []).length === 0) continue;
+      using redis = await openServer(config, parseAddress(masterOf(group).addr));
+      found.push(await readInfo(redis));
+    }
+    return found;
+  };
+  let oldest: TargetServers | undefined;
+  let keys = 0;
+  for (const info of await infos()) {
+    keys += keysIn(info);
+    const version = info["redis_version"] ?? "";
+    const rdbVersion = rdbVersionOf(version, info["server_name"] === "valkey");
+    if (oldest === undefined || isOlder(version, oldest.version)) oldest = { version, rdbVersion };
+  }
+  if (oldest === undefined) throw new Error(`product "${config.product}" has no servers`);
+  return {
+    name: config.product,
+    access: { proxies, password: config.password, tls: undefined },
+    servers: oldest,
+    placement: await loadPlacement(store),
+    keys,
+    databases: async () => {
+      const all = (await infos()).flatMap(databasesIn).map(({ database }) => database);
+      return [...new Set(all)].sort((a, b) => a - b);
+    },
+  };
+}
+
+/** Opens a connection to a proxy; the caller closes it. */
+export async function openProxy({ access }: ImportProduct): Promise<RedisConnection> {
+  const [address] = await access.proxies();
+  if (address === undefined) throw new Error("no proxy is online");
+  return await RedisConnection.open(address, {
+    ...{ user: "", password: access.password, dialMs: DIAL_MS, replyMs: REPLY_MS },
+  });
+}
+
+async function onlineProxies(store: Store): Promise<Address[]> {
+  const proxies = await loadProxies(store);
+  return proxies.filter(({ state }) => state === "online").map(({ addr }) => parseAddress(addr));
+}

@@ -1,0 +1,257 @@
+/**
+ * `import` from servers: copies all keys, follows all changes, and ends when it is told to.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { Secret } from "../../base/secret.ts";
+import { clearKeys } from "../../import/clear_keys.ts";
+import { ImportRun } from "../../import/import_run.ts";
+import { ImportState } from "../../import/import_state.ts";
+import { ReadRate } from "../../import/read_rate.ts";
+import type { ImportSetup, SourceImport } from "../../import/source_import.ts";
+import { type Source, sourceName, type SourceServer } from "../../import/source/source_address.ts";
+import { SourceControl, type SourceKey } from "../../import/source/source_control.ts";
+import { type ClusterNodes, readCluster } from "../../import/source/cluster_nodes.ts";
+import { ChangeError } from "../../import/stream/change_writer.ts";
+import { Target } from "../../import/target/target.ts";
+import type { TlsToServers } from "../../io/tls.ts";
+import { keysIn, type RedisInfo } from "../../redis/info.ts";
+import { rdbVersionOf } from "../../import/rdb/value_shape.ts";
+import type { CommandContext } from "../parts/context.ts";
+import { toJson } from "../parts/output.ts";
+import { type FlagValues, isGiven, readValue } from "../parts/subcommand.ts";
+import {
+  ALLOW_FLUSH,
+  choiceText,
+  COUNT_ONLY,
+  FROM_PASSWORD_FILE,
+  MERGE,
+  RATE,
+  readChoice,
+  RESTART,
+  STATE,
+  TO,
+  valueOr,
+} from "./flags.ts";
+import { Finish } from "./finish.ts";
+import { type ImportProduct, openProxy, readProduct } from "./product.ts";
+import { countsJson, ProgressLine } from "./progress_line.ts";
+import { StopSignals } from "./stop_signals.ts";
+
+/** How often a cluster is asked whether slots move. */
+const CLUSTER_MS = 1_000;
+/** Connections to proxies, all sources together. */
+const LANES_MAX = 16;
+const LANES_OF_ONE_MAX = 4;
+/** The exit code when keys differ. */
+const DIFFERENT = 2;
+/** RDB version up to which common types of values have changed. */
+const COMMON_TYPES_UNTIL = 11;
+
+/** A source that is a server, or one of a cluster. */
+type ServerSource = Extract<Source, { readonly server: SourceServer }>;
+
+/** See the header. */
+export async function importServers(
+  values: FlagValues,
+  context: CommandContext,
+  sources: readonly ServerSource[],
+): Promise<number> {
+  const product = await readProduct(context, valueOr(values, TO, undefined));
+  const cluster = await clusterOf(values, sources);
+  const servers = cluster?.masters ?? await namedServers(values, sources);
+  const keysAll = await checkSources(servers, product);
+  if (isGiven(values, COUNT_ONLY)) {
+    console.log(toJson({ keys: keysAll, sources: [...servers.keys()] }));
+    return 0;
+  }
+  const state = await openState(values, product, [...servers.keys()]);
+  using stop = new StopSignals();
+  const startMs = performance.now();
+  const said: { by?: ProgressLine } = {};
+  const say = (text: string) => said.by?.say(text);
+  const setup = setupOf(values, product, state, servers.size, say, () => run.sources);
+  const run: ImportRun = new ImportRun(
+    servers,
+    setup,
+    cluster && ((isEnded) => watchCluster(cluster, isEnded)),
+  );
+  run.keysAll = keysAll;
+  using shown = new ProgressLine(() => run.figures);
+  said.by = shown;
+  const interrupted = new Promise<"stopped">((resolve) =>
+    stop.signal.addEventListener("abort", () => resolve("stopped"))
+  );
+  const finished = new Finish(values, product, setup, run, say).finish();
+  finished.catch(() => {});
+  const outcome = await Promise.race([
+    interrupted,
+    finished,
+    run.ended.then(() => "ended" as const),
+  ]);
+  run.stop();
+  await run.ended;
+  shown[Symbol.dispose]();
+  const counts = countsJson(run.figures.counts, performance.now() - startMs);
+  if (typeof outcome === "string") {
+    console.log(toJson(counts));
+    console.error("stopped; the same command continues");
+    return stop.code;
+  }
+  const { comparison } = outcome;
+  const verified = comparison && {
+    ...{ compared: comparison.compared, different: comparison.differentCount },
+    differences: comparison.different,
+  };
+  console.log(toJson({ ...counts, ...(verified === undefined ? {} : { verified }) }));
+  if ((comparison?.differentCount ?? 0) > 0) return DIFFERENT;
+  await state.remove();
+  return 0;
+}
+
+function setupOf(
+  values: FlagValues,
+  product: ImportProduct,
+  state: ImportState,
+  sourceCount: number,
+  say: (text: string) => void,
+  all: () => readonly SourceImport[],
+): ImportSetup {
+  const lanes = Math.max(1, Math.min(LANES_OF_ONE_MAX, Math.floor(LANES_MAX / sourceCount)));
+  const choice = readChoice(values);
+  return {
+    clear: async (source) => {
+      using proxy = await openProxy(product);
+      const others = all().filter((other) => other !== source).map((other) => ({
+        control: other.control,
+        // Before it is followed, its copy has the key.
+        reread: async (keys: readonly SourceKey[]) => {
+          if (other.phase === "following") await other.follower?.reread(keys);
+        },
+      }));
+      return await clearKeys(proxy, await product.databases(), choice, others);
+    },
+    openTarget: async () => {
+      const target = new Target(product.access, product.servers, product.placement, lanes);
+      await target.open();
+      return target;
+    },
+    ...{ choice, rate: new ReadRate(valueOr(values, RATE, 0)), state, say },
+    ...{ tls: tlsOf, flushes: isGiven(values, ALLOW_FLUSH) && sourceCount === 1 },
+  };
+}
+
+/** The cluster that is imported; undefined: there is none. */
+async function clusterOf(
+  values: FlagValues,
+  sources: readonly ServerSource[],
+): Promise<ClusterNodes | undefined> {
+  if (sources[0]!.kind !== "cluster") return undefined;
+  const [server] = (await namedServers(values, sources)).values();
+  const nodes = await readCluster(server!, tlsOf(server!));
+  if (nodes.moving === undefined) return nodes;
+  throw new Error(`the cluster moves slots (${nodes.moving}): end that first`);
+}
+
+/** Fails when the cluster moves slots: keys would be lost between two nodes. */
+async function watchCluster(cluster: ClusterNodes, isEnded: () => boolean): Promise<void> {
+  for (let i = 0; !isEnded(); i++) {
+    const servers = [...cluster.masters.values()];
+    const server = servers[i % servers.length]!;
+    try {
+      const { layout, moving } = await readCluster(server, tlsOf(server));
+      if (moving !== undefined || layout !== cluster.layout) {
+        throw new ChangeError(
+          `the source's cluster moves slots, or has another master (${
+            moving ?? layout
+          }), which cannot be followed: ` +
+            "when that has ended, run the import again with --restart, which copies all keys anew",
+        );
+      }
+    } catch (error) {
+      if (error instanceof ChangeError) throw error;
+    }
+    await delay(CLUSTER_MS);
+  }
+}
+
+/** The servers of the sources, by their names, with passwords. */
+async function namedServers(
+  values: FlagValues,
+  sources: readonly ServerSource[],
+): Promise<Map<string, SourceServer>> {
+  const file = readValue(values, FROM_PASSWORD_FILE);
+  const password = file === "" ? undefined : new Secret(await passwordIn(file));
+  return new Map(sources.map((source) => {
+    const { server } = source;
+    const isOpen = password !== undefined && !server.password.isSet;
+    return [sourceName(source), isOpen ? { ...server, password } : server];
+  }));
+}
+
+async function passwordIn(file: string): Promise<string> {
+  try {
+    return (await Deno.readTextFile(file)).split(/\r?\n/, 1)[0]!;
+  } catch (error) {
+    throw new Error(`cannot read --from-password-file "${file}": ${(error as Error).message}`);
+  }
+}
+
+/** With TLS, a source's certificate is checked by the authorities that the system trusts. */
+function tlsOf(server: SourceServer): TlsToServers | undefined {
+  return server.isTls ? { identity: { cert: "", key: "", ca: "" }, serverName: "" } : undefined;
+}
+
+/**
+ * Asks each source who it is.
+ *
+ * @returns How many keys they have.
+ * @throws {Error} When one cannot be asked, or has values that the product's servers do not know.
+ */
+async function checkSources(
+  servers: ReadonlyMap<string, SourceServer>,
+  product: ImportProduct,
+): Promise<number> {
+  let keys = 0;
+  for (const [name, server] of servers) {
+    const control = new SourceControl(server, tlsOf(server));
+    try {
+      const info = await control.info();
+      checkVersion(name, info, product);
+      keys += keysIn(info);
+    } finally {
+      control.close();
+    }
+  }
+  return keys;
+}
+
+function checkVersion(name: string, info: RedisInfo, { servers }: ImportProduct): void {
+  const version = info["redis_version"] ?? "";
+  const rdbVersion = rdbVersionOf(version, info["server_name"] === "valkey");
+  if (servers.rdbVersion >= Math.min(rdbVersion, COMMON_TYPES_UNTIL)) return;
+  throw new Error(
+    `${name} is a Redis ${version}: servers of this product (the oldest is ${servers.version}) do not know ` +
+      "the types of its values; use servers of the same version or newer",
+  );
+}
+
+async function openState(
+  values: FlagValues,
+  product: ImportProduct,
+  names: readonly string[],
+): Promise<ImportState> {
+  const file = valueOr(values, STATE, "") || `import-${product.name}.state`;
+  const task = `${names.join(", ")} to product ${product.name}${choiceText(values)}`;
+  const state = await ImportState.open(file, task, () => {
+    const isEmpty = product.keys === 0;
+    if (isEmpty || isGiven(values, MERGE)) return isEmpty;
+    throw new Error(
+      `product "${product.name}" has keys already: with --merge, keys of the same name are replaced, and others stay`,
+    );
+  });
+  if (isGiven(values, RESTART)) state.restart();
+  return state;
+}

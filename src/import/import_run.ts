@@ -1,0 +1,153 @@
+/**
+ * One import of one or several servers: how far it is, and when it ends.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { ImportCounts } from "./import_counts.ts";
+import { type ImportSetup, LATE_MS, SourceImport } from "./source_import.ts";
+import type { SourceServer } from "./source/source_address.ts";
+
+/** How often sources are asked where they stand. */
+const ASK_MS = 1_000;
+
+/** How far all sources are. */
+export interface RunFigures {
+  readonly phase: SourceImport["phase"];
+  readonly counts: ImportCounts;
+  /** Bytes of the RDBs that have come, and of all of them; -1: not known. */
+  readonly rdbBytes: number;
+  readonly rdbBytesAll: number;
+  /** Keys that the sources had when their copies began. */
+  readonly keysAll: number;
+  /** Bytes of changes that are not stored yet. */
+  readonly lagBytes: number;
+  /** Age of the oldest change that is not stored yet, in milliseconds. */
+  readonly lagMs: number;
+}
+
+/** Where a source stood at a time. */
+interface Sighting {
+  readonly atMs: number;
+  readonly offset: number;
+}
+
+/** See the header. */
+export class ImportRun {
+  readonly sources: readonly SourceImport[];
+  /** Ends with the import; rejects when it fails. */
+  readonly ended: Promise<void>;
+  keysAll = 0;
+  readonly #sightings = new Map<SourceImport, Sighting[]>();
+  /** Whether it has ended, or is about to. */
+  isEnded = false;
+
+  /**
+   * Begins.
+   *
+   * @param servers The sources by name.
+   * @param watch Runs beside it; when it fails, the import fails.
+   */
+  constructor(
+    servers: ReadonlyMap<string, SourceServer>,
+    setup: ImportSetup,
+    watch?: (isEnded: () => boolean) => Promise<void>,
+  ) {
+    this.sources = [...servers].map(([name, server]) =>
+      new SourceImport(name, server, setup, new ImportCounts())
+    );
+    const runs = this.sources.map((source) => source.run());
+    const all = [
+      ...runs,
+      this.#ask(),
+      ...(watch === undefined ? [] : [watch(() => this.isEnded)]),
+    ];
+    this.ended = Promise.all(all.map((run) => run.catch((error) => this.#end(error))))
+      .then(() => {
+        if (this.#failure !== undefined) throw this.#failure;
+      });
+    this.ended.catch(() => {});
+    Promise.allSettled(runs).then(() => this.isEnded = true);
+  }
+
+  #failure: unknown;
+
+  /** The first failure ends all. */
+  #end(error: unknown): void {
+    this.#failure ??= error;
+    this.stop();
+  }
+
+  /** Ends it cleanly. */
+  stop(): void {
+    this.isEnded = true;
+    for (const source of this.sources) source.stop();
+  }
+
+  /** Waits until all keys are copied, and all changes made up to now are stored; or for the end. */
+  async inStep(): Promise<void> {
+    const reached = this.sources.map(async (source) => {
+      await source.followed();
+      await this.reached(source, await source.control.offset());
+    });
+    await Promise.race([this.ended, Promise.all(reached)]);
+  }
+
+  /** Waits until the changes of a source up to an offset are stored; or for the end. */
+  async reached(source: SourceImport, offset: number): Promise<void> {
+    while (source.applied < offset && !this.isEnded) await delay(20);
+  }
+
+  /** How far it is. */
+  get figures(): RunFigures {
+    const { sources } = this;
+    const phase = sources.some((source) => source.phase === "copying")
+      ? "copying"
+      : sources.every((source) => source.phase === "following")
+      ? "following"
+      : "connecting";
+    const isKnown = sources.every(({ rdbBytes }) => rdbBytes >= 0);
+    const lags = sources.map((source) => this.#lagOf(source));
+    const lagBytes = lags.reduce((sum, { bytes }) => sum + bytes, 0);
+    const lagMs = Math.max(...lags.map(({ ms }) => ms));
+    return {
+      ...{ phase, lagBytes, lagMs: Math.round(lagMs), keysAll: this.keysAll },
+      counts: ImportCounts.sum(sources.map(({ counts }) => counts)),
+      rdbBytes: sources.reduce((sum, { counts, rdbFrom }) => sum + counts.bytes - rdbFrom, 0),
+      rdbBytesAll: isKnown ? sources.reduce((sum, { rdbBytes }) => sum + rdbBytes, 0) : -1,
+    };
+  }
+
+  #lagOf(source: SourceImport): { readonly bytes: number; readonly ms: number } {
+    const seen = this.#sightings.get(source) ?? [];
+    while (seen.length > 0 && seen[0]!.offset <= source.applied) seen.shift();
+    if (seen.length === 0 || source.phase !== "following") return { bytes: 0, ms: 0 };
+    return {
+      bytes: seen.at(-1)!.offset - source.applied,
+      ms: performance.now() - seen[0]!.atMs,
+    };
+  }
+
+  /** Asks sources where they stand, for the lag. */
+  async #ask(): Promise<void> {
+    while (!this.isEnded) {
+      for (const source of this.sources) {
+        if (source.phase === "connecting") continue;
+        const seen = this.#sightings.get(source) ?? [];
+        try {
+          seen.push({ atMs: performance.now(), offset: await source.control.offset() });
+        } catch {
+          // Its link says so.
+        }
+        const { follower } = source;
+        if (follower === undefined || source.phase !== "following") continue;
+        const { bytes, ms } = this.#lagOf(source);
+        if (bytes === 0) source.isCatchingUp = false;
+        follower.lagMs = source.isCatchingUp ? Math.max(ms, LATE_MS) : ms;
+        this.#sightings.set(source, seen);
+      }
+      await delay(ASK_MS);
+    }
+  }
+}

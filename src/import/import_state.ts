@@ -1,0 +1,136 @@
+/**
+ * Where an import stands, in a file, so that it can be continued after any end of the process.
+ *
+ *     applied ──────────► limit
+ *        all before is stored    nothing behind it was sent
+ *
+ * After a clean stop both are the same. After any other, the changes between them may be stored or not: their
+ * keys are read again at the source.
+ *
+ * @module
+ */
+
+/** Where one source stands. */
+export interface SourceState {
+  /** Name of the history of its changes; `""`: no copy of all keys has ended. */
+  history: string;
+  applied: number;
+  limit: number;
+  /** Which database is selected at `applied`. */
+  database: number;
+}
+
+interface StoredState {
+  readonly version: number;
+  /** What is imported whereto, as the user has said it. */
+  readonly task: string;
+  /** Whether the product was empty before: then all its keys come from the sources. */
+  readonly wasEmpty: boolean;
+  readonly sources: Readonly<Record<string, SourceState>>;
+}
+
+const VERSION = 1;
+
+/** The file is of another import, or no such file. */
+export class StateError extends Error {
+  override readonly name = "StateError";
+}
+
+/** See the header. */
+export class ImportState {
+  /** Whether the product was empty before. */
+  readonly wasEmpty: boolean;
+  /** Whether the import was begun before. */
+  readonly isContinued: boolean;
+  readonly #file: string;
+  readonly #task: string;
+  readonly #sources: Map<string, SourceState>;
+
+  private constructor(file: string, stored: StoredState, isContinued: boolean) {
+    this.#file = file;
+    this.#task = stored.task;
+    this.wasEmpty = stored.wasEmpty;
+    this.isContinued = isContinued;
+    this.#sources = new Map(Object.entries(stored.sources));
+  }
+
+  /**
+   * Reads the file, or begins anew.
+   *
+   * @param task What is imported whereto; in another import's file it is another.
+   * @param isEmpty Asks whether the product is empty; called when there is no file.
+   * @throws {StateError} When the file is another import's.
+   */
+  static async open(
+    file: string,
+    task: string,
+    isEmpty: () => boolean,
+  ): Promise<ImportState> {
+    const stored = await readStored(file);
+    if (stored === undefined) {
+      const state = new ImportState(
+        file,
+        { version: VERSION, task, wasEmpty: isEmpty(), sources: {} },
+        false,
+      );
+      state.save();
+      return state;
+    }
+    if (stored.version !== VERSION || stored.task !== task) {
+      throw new StateError(
+        `${file} is of another import (${stored.task}): name another file with --state, or remove it`,
+      );
+    }
+    return new ImportState(file, stored, true);
+  }
+
+  /** Where a source stands; changed in place, and written by {@linkcode save}. */
+  source(name: string): SourceState {
+    let state = this.#sources.get(name);
+    if (state === undefined) {
+      state = { history: "", applied: 0, limit: 0, database: 0 };
+      this.#sources.set(name, state);
+    }
+    return state;
+  }
+
+  /** Forgets how far the sources have come. */
+  restart(): void {
+    this.#sources.clear();
+    this.save();
+  }
+
+  /** Writes the file. What is there is whole at any time. */
+  save(): void {
+    const stored: StoredState = {
+      version: VERSION,
+      task: this.#task,
+      wasEmpty: this.wasEmpty,
+      sources: Object.fromEntries(this.#sources),
+    };
+    Deno.writeTextFileSync(`${this.#file}.new`, `${JSON.stringify(stored, null, 2)}\n`);
+    Deno.renameSync(`${this.#file}.new`, this.#file);
+  }
+
+  /** The import is done: removes the file. */
+  async remove(): Promise<void> {
+    await Deno.remove(this.#file);
+  }
+}
+
+async function readStored(file: string): Promise<StoredState | undefined> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new StateError(`${file} cannot be read: ${(error as Error).message}`);
+  }
+  try {
+    const stored = JSON.parse(text) as StoredState;
+    if (typeof stored.task === "string" && typeof stored.sources === "object") return stored;
+  } catch {
+    // Said below.
+  }
+  throw new StateError(`${file} is no state of an import: name another file with --state`);
+}

@@ -1,0 +1,155 @@
+/**
+ * Writes all keys of an RDB to the product, while it comes.
+ *
+ *     source ─► window ─► reader ─► RESTORE ─► lanes
+ *                 ▲                              │ full: wait
+ *                 └────────── read on ◄──────────┘
+ *
+ * Each request may be repeated without harm, so whatever fails is sent again.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { latin1, latin1Bytes } from "../resp/latin1.ts";
+import type { ByteWindow } from "./byte_window.ts";
+import type { ImportCounts } from "./import_counts.ts";
+import type { KeyChoice } from "./key_choice.ts";
+import { RdbReader } from "./rdb/rdb_reader.ts";
+import type { SourceKey } from "./source/source_control.ts";
+import { mayPass, RefusedError, requestText, type Target } from "./target/target.ts";
+
+/** How long requests that fail are repeated, in milliseconds. */
+const PATIENCE_MS = 60_000;
+const RETRY_MS = 500;
+/** The field of an RDB with a script that servers before Redis 7 keep. */
+const SCRIPT_FIELD = "lua";
+
+/** What a load works with. */
+export interface LoadOptions {
+  readonly window: ByteWindow;
+  /** Reads on; throws when nothing more comes. */
+  fill(): Promise<void>;
+  /** Where keys are written to; undefined: they are only counted. */
+  readonly target: Target | undefined;
+  readonly choice: KeyChoice;
+  readonly counts: ImportCounts;
+  /**
+   * Whether a key is not written now, because it expires soon, but is read again at the source later. Undefined:
+   * there is no later.
+   */
+  defers?(key: SourceKey, expiryMs: number): boolean;
+  /** Called once when the RDB's version is known. */
+  onVersion?(version: number): void;
+}
+
+/**
+ * Reads a whole RDB. The window is then at what follows it.
+ *
+ * @returns How many keys of which type there were, by number of the type.
+ * @throws {RdbError} When it cannot be read.
+ * @throws {RefusedError} When a server does not take a key.
+ */
+export async function loadRdb(options: LoadOptions): Promise<ReadonlyMap<number, number>> {
+  const { window, target, choice, counts } = options;
+  const types = new Map<number, number>();
+  const reader = new RdbReader(window, ({ database, name, type, expiryMs }) => {
+    if (!choice.wants(database, name)) {
+      counts.leftOut++;
+      return false;
+    }
+    types.set(type, (types.get(type) ?? 0) + 1);
+    const key = { database, key: name };
+    if (expiryMs !== 0 && options.defers?.(key, expiryMs)) {
+      counts.keys++;
+      return false;
+    }
+    const objection = target?.objection(type, database, name);
+    if (objection !== undefined) throw new RefusedError(objection);
+    if (target === undefined) counts.keys++;
+    return target !== undefined;
+  });
+  for (let isVersionKnown = false;;) {
+    const step = reader.next();
+    if (!isVersionKnown && reader.version > 0) {
+      isVersionKnown = true;
+      options.onVersion?.(reader.version);
+    }
+    if (step === "end") break;
+    if (step === "more") {
+      target?.flush();
+      const before = window.length;
+      await options.fill();
+      counts.bytes += window.length - before;
+    } else if (target !== undefined) {
+      const waiting = write(target, step, reader, options);
+      if (waiting !== undefined) await waiting;
+    }
+  }
+  if (target !== undefined) await settle(target, counts);
+  return types;
+}
+
+/** Writes what was read; returns a promise only when it has to wait. */
+function write(
+  target: Target,
+  step: "key" | "function" | "aux",
+  reader: RdbReader,
+  options: LoadOptions,
+): Promise<void> | undefined {
+  const { window, choice, counts } = options;
+  if (step === "key") {
+    counts.keys++;
+    if (reader.expiryMs !== 0 && reader.expiryMs <= Date.now()) counts.expired++;
+    const key = choice.renamed(reader.name);
+    const lane = target.laneOf(key);
+    const bytes = reader.valueEnd - reader.valueStart;
+    if (!target.mustWait(lane, bytes)) {
+      target.restoreRead(reader, window.bytes, key);
+      return undefined;
+    }
+    return target.room(lane, bytes)
+      .then(() => target.isTroubled ? settle(target, counts) : undefined)
+      .then(() => target.restoreRead(reader, window.bytes, key));
+  }
+  if (step === "function") {
+    target.beginAnywhere(0).request(4).word("FUNCTION").word("LOAD").word("REPLACE")
+      .word(reader.name);
+  } else if (latin1(reader.name) === SCRIPT_FIELD) {
+    target.beginAnywhere(0).request(3).word("SCRIPT").word("LOAD").word(latin1Bytes(reader.text));
+  }
+  return undefined;
+}
+
+/**
+ * Waits until all is answered, and sends again what was not answered well.
+ *
+ * @throws {RefusedError} When a server refuses a request for good, or for too long.
+ */
+async function settle(target: Target, counts: ImportCounts): Promise<void> {
+  const endMs = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const trouble = await target.takeTrouble();
+    if (trouble.length === 0) return;
+    for (const request of trouble) {
+      const { error } = request;
+      if (error === undefined || error === "") continue;
+      // Without REPLACE, a key is deleted first; both are repeated.
+      if (mayPass(error) || error.startsWith("BUSYKEY") && !target.hasReplace) continue;
+      throw new RefusedError(`${requestText(request)} was refused: ${error}`);
+    }
+    if (performance.now() > endMs) {
+      const failed = trouble.find(({ error }) => error !== "")!;
+      throw new RefusedError(
+        `${requestText(failed)} fails for ${PATIENCE_MS / 1000} s: ${failed.error ?? "no reply"}`,
+      );
+    }
+    await delay(RETRY_MS);
+    counts.repeated += trouble.length;
+    for (const request of trouble) {
+      const lane = request.words.length > 1 ? target.laneOf(request.words[1]!) : target.lanes[0]!;
+      const batch = lane.begin(request.database).request(request.words.length);
+      for (const word of request.words) batch.word(word);
+    }
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Questions to a source, beside the stream of its changes: INFO, values of keys, where a change stands.
+ *
+ * @module
+ */
+
+import { RedisConnection, RedisUnreachableError, type Word } from "../../redis/connection.ts";
+import { parseInfo, type RedisInfo } from "../../redis/info.ts";
+import { RedisError, type RedisValue, replyText } from "../../redis/reply.ts";
+import type { TlsToServers } from "../../io/tls.ts";
+import { formatAddress } from "../../base/address.ts";
+import { isOlder } from "../../command/redis_version.ts";
+import { SourceError } from "./replica_link.ts";
+import type { SourceServer } from "./source_address.ts";
+
+const DIAL_MS = 5_000;
+const REPLY_MS = 60_000;
+
+/** A key in a database of a source. */
+export interface SourceKey {
+  readonly database: number;
+  readonly key: Uint8Array;
+}
+
+/** The value of a key. */
+export interface ReadValue extends SourceKey {
+  /** As DUMP gives it; null: there is no such key. */
+  readonly dump: Uint8Array | null;
+  /** Unix milliseconds; 0: it does not expire. */
+  readonly expiryMs: number;
+}
+
+/** Values, and which changes are in them. */
+export interface ReadValues {
+  readonly values: readonly ReadValue[];
+  /** All changes up to this place of the history are in the values, and no later ones. */
+  readonly offset: number;
+}
+
+/** Where the keys of a command are, as COMMAND INFO says it. */
+export interface KeyPositions {
+  readonly first: number;
+  readonly last: number;
+  readonly step: number;
+  /** Whether each request must be looked at by itself. */
+  readonly isMovable: boolean;
+}
+
+/** See the header. It connects again when it has lost its connection. */
+export class SourceControl {
+  readonly server: SourceServer;
+  readonly #tls: TlsToServers | undefined;
+  #redis: RedisConnection | undefined;
+  #opening: Promise<RedisConnection> | undefined;
+  /** `redis_version`, once INFO was read. */
+  version = "";
+
+  constructor(server: SourceServer, tls: TlsToServers | undefined) {
+    this.server = server;
+    this.#tls = tls;
+  }
+
+  /** Closes the connection. */
+  close(): void {
+    this.#redis?.close();
+    this.#redis = undefined;
+  }
+
+  /** Asks for INFO. */
+  async info(): Promise<RedisInfo> {
+    const info = parseInfo(replyText(await this.call("INFO")));
+    this.version = info["redis_version"] ?? "";
+    return info;
+  }
+
+  /** Where the server's changes stand. */
+  async offset(): Promise<number> {
+    return offsetIn(replyText(await this.call("INFO", "replication")));
+  }
+
+  /**
+   * Sends a command.
+   *
+   * @throws {RedisError} When the reply is an error.
+   * @throws {SourceError} When there is none.
+   */
+  async call(...words: Word[]): Promise<RedisValue> {
+    const [reply] = await this.#send([words]);
+    if (reply instanceof RedisError) throw reply;
+    return reply!;
+  }
+
+  /** Sends commands to a database; an error reply is a value. */
+  async pipeline(database: number, requests: readonly (readonly Word[])[]): Promise<RedisValue[]> {
+    const [selected, ...replies] = await this.#send([["SELECT", database], ...requests]);
+    if (selected instanceof RedisError) throw selected;
+    return replies;
+  }
+
+  /** Reads values, all at one moment. */
+  async readValues(keys: readonly SourceKey[]): Promise<ReadValues> {
+    const hasExpiryTime = this.version !== "" && !isOlder(this.version, "7.0.0");
+    const requests: Word[][] = [["MULTI"]];
+    for (const [i, { database, key }] of keys.entries()) {
+      if (database !== keys[i - 1]?.database) requests.push(["SELECT", database]);
+      requests.push(["DUMP", key], [hasExpiryTime ? "PEXPIRETIME" : "PTTL", key]);
+    }
+    requests.push(["INFO", "replication"], ["EXEC"]);
+    const executed = (await this.#send(requests)).at(-1)!;
+    if (!Array.isArray(executed)) throw executed;
+    // Replies of SELECT are no dumps.
+    const found = executed.filter((reply) => reply !== "OK");
+    const failed = found.find((reply) => reply instanceof RedisError);
+    if (failed !== undefined) throw failed;
+    const now = Date.now();
+    return {
+      offset: offsetIn(replyText(found.at(-1)!)),
+      values: keys.map((key, i) => {
+        const [dump, time] = [found[2 * i] as Uint8Array | null, found[2 * i + 1] as number];
+        const expiryMs = time < 0 ? 0 : hasExpiryTime ? time : now + time;
+        return { ...key, dump, expiryMs };
+      }),
+    };
+  }
+
+  /** Asks where the keys of a command are; undefined: the server does not know it. */
+  async keyPositions(name: string): Promise<KeyPositions | undefined> {
+    const [row] = await this.call("COMMAND", "INFO", name) as RedisValue[];
+    if (!Array.isArray(row)) return undefined;
+    const [, , flags, first, last, step] = row as [
+      unknown,
+      unknown,
+      string[],
+      number,
+      number,
+      number,
+    ];
+    return { first, last, step, isMovable: first === 0 || flags.includes("movablekeys") };
+  }
+
+  /** Asks which keys a request has. */
+  async keysOf(words: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
+    return await this.call("COMMAND", "GETKEYS", ...words) as Uint8Array[];
+  }
+
+  async #send(requests: readonly (readonly Word[])[]): Promise<RedisValue[]> {
+    try {
+      return await (await this.#connect()).pipeline(requests);
+    } catch (error) {
+      if (error instanceof RedisUnreachableError) throw new SourceError(error.message);
+      throw error;
+    }
+  }
+
+  /** One connection, however many ask at the same time. */
+  #connect(): Promise<RedisConnection> {
+    if (this.#redis?.isOpen) return Promise.resolve(this.#redis);
+    return this.#opening ??= this.#open().finally(() => this.#opening = undefined);
+  }
+
+  async #open(): Promise<RedisConnection> {
+    const { address, user, password } = this.server;
+    this.#redis = await RedisConnection.open(address, {
+      ...{ user, password, dialMs: DIAL_MS, replyMs: REPLY_MS, tls: this.#tls },
+    });
+    return this.#redis;
+  }
+
+  /** `host:port`. */
+  get name(): string {
+    return formatAddress(this.server.address);
+  }
+}
+
+function offsetIn(info: string): number {
+  const text = parseInfo(info)["master_repl_offset"];
+  if (text === undefined) throw new SourceError("INFO replication has no master_repl_offset");
+  return Number(text);
+}

@@ -1,0 +1,307 @@
+/**
+ * Imports one server, as its replica: all its keys, then its changes, until it is told to stop.
+ *
+ *     connecting ─┬─► copying ─► following ─┐
+ *          ▲      └───────────────►┘        │
+ *          └──────── link lost ◄────────────┘
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { keysIn } from "../redis/info.ts";
+import type { TlsToServers } from "../io/tls.ts";
+import type { ImportCounts } from "./import_counts.ts";
+import type { ImportState, SourceState } from "./import_state.ts";
+import type { KeyChoice } from "./key_choice.ts";
+import { loadRdb } from "./rdb_load.ts";
+import type { ReadRate } from "./read_rate.ts";
+import { ReplicaLink, SourceError } from "./source/replica_link.ts";
+import type { SourceServer } from "./source/source_address.ts";
+import { SourceControl } from "./source/source_control.ts";
+import { StreamFollower } from "./stream/stream_follower.ts";
+import { Target } from "./target/target.ts";
+
+/** What all sources of an import share. */
+export interface ImportSetup {
+  /** Makes the connections to the product that one source uses. */
+  openTarget(): Promise<Target>;
+  readonly choice: KeyChoice;
+  readonly rate: ReadRate;
+  readonly state: ImportState;
+  readonly flushes: boolean;
+  readonly tls: (server: SourceServer) => TlsToServers | undefined;
+  /** Deletes what an earlier copy of a source has left; returns how many keys. */
+  clear(source: SourceImport): Promise<number>;
+  /** Says something to the user. */
+  say(text: string): void;
+}
+
+/** How long a source may be away. */
+const PATIENCE_MS = 300_000;
+const RETRY_MS = 1_000;
+/** How often it is looked what is stored. */
+const UPDATE_MS = 50;
+/** So many times later, the state is written. */
+const SAVE_TICKS = 20;
+/** How far the limit in the state is ahead of what is sent, so that it is seldom written. */
+const AHEAD_BYTES = 1024 * 1024;
+/** Copies of all keys that fail one after the other. */
+const COPIES_MAX = 5;
+/**
+ * A key that expires within this time after all keys are copied is read again then, in milliseconds: it must
+ * not expire here before all changes are made to it that were made at the source while it lived.
+ */
+export const LATE_MS = 30_000;
+
+/** See the header. */
+export class SourceImport {
+  phase: "connecting" | "copying" | "following" = "connecting";
+  /** Bytes of the RDB; -1: not known. */
+  rdbBytes = -1;
+  /** Bytes that had come before the RDB. */
+  rdbFrom = 0;
+  /** Whether it was not in step yet since the link was made. */
+  isCatchingUp = true;
+  /** Keys that it had at the beginning. */
+  keysAll = 0;
+  /** How often all keys were copied. */
+  copies = 0;
+  readonly name: string;
+  readonly control: SourceControl;
+  readonly counts: ImportCounts;
+  readonly #server: SourceServer;
+  readonly #setup: ImportSetup;
+  readonly #state: SourceState;
+  #follower: StreamFollower | undefined;
+  #target: Target | undefined;
+  #link: ReplicaLink | undefined;
+  /** The end of what has come, as far as it is whole. */
+  #place: { history: string; offset: number } | undefined;
+  #copiesFailed = 0;
+  #isStopped = false;
+  #changed = Promise.withResolvers<void>();
+
+  constructor(name: string, server: SourceServer, setup: ImportSetup, counts: ImportCounts) {
+    this.name = name;
+    this.counts = counts;
+    this.#server = server;
+    this.#setup = setup;
+    this.#state = setup.state.source(name);
+    this.control = new SourceControl(server, setup.tls(server));
+  }
+
+  /** All changes up to this offset are stored. */
+  get applied(): number {
+    return this.#follower?.applied ?? 0;
+  }
+
+  /** The follower, once there is one. */
+  get follower(): StreamFollower | undefined {
+    return this.#follower;
+  }
+
+  /** Waits until all keys are copied. */
+  async followed(): Promise<void> {
+    while (this.phase !== "following") await this.#changed.promise;
+  }
+
+  /**
+   * Imports until {@linkcode stop} is called.
+   *
+   * @throws {Error} When it cannot go on; the state says from where it can be continued.
+   */
+  async run(): Promise<void> {
+    const target = this.#target = await this.#setup.openTarget();
+    const { choice, flushes, state } = this.#setup;
+    const follower = this.#follower = new StreamFollower({
+      ...{ target, choice, flushes, counts: this.counts, control: this.control },
+      beforeSending: (offset) => {
+        if (offset <= this.#state.limit) return;
+        this.#state.limit = offset + AHEAD_BYTES;
+        this.#keep();
+        state.save();
+      },
+    });
+    let ticks = 0;
+    const timer = setInterval(() => {
+      follower.update();
+      if (this.#link !== undefined && this.phase === "following") {
+        this.#link.acknowledged = follower.applied;
+      }
+      this.#keep();
+      if (++ticks % SAVE_TICKS === 0 && this.phase === "following") state.save();
+    }, UPDATE_MS);
+    try {
+      await this.#resume(follower);
+      await this.#sessions(follower);
+      if (this.phase === "following") {
+        await follower.finish();
+        this.#keep();
+        this.#state.limit = follower.writtenUntil;
+      }
+    } finally {
+      clearInterval(timer);
+      this.#keep();
+      state.save();
+      this.#link?.close();
+      this.control.close();
+      target.close();
+    }
+  }
+
+  /** Ends it cleanly: what has come is written. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#link?.close();
+  }
+
+  /** Puts where it stands into the state. */
+  #keep(): void {
+    if (this.#place === undefined || this.phase !== "following" || this.#follower === undefined) {
+      return;
+    }
+    this.#state.history = this.#place.history;
+    this.#state.applied = this.#follower.applied;
+    this.#state.database = this.#follower.appliedDatabase;
+  }
+
+  /** Takes up what an earlier process has left. */
+  async #resume(follower: StreamFollower): Promise<void> {
+    this.keysAll = keysIn(await this.control.info());
+    const { history, applied, limit, database } = this.#state;
+    if (history === "") return;
+    this.copies = 1;
+    this.#place = { history, offset: applied };
+    // Nothing was sent that the source has not had yet.
+    const doubtfulUntil = limit > applied ? Math.min(limit, await this.control.offset()) : -1;
+    follower.begin(applied, database, doubtfulUntil);
+  }
+
+  async #sessions(follower: StreamFollower): Promise<void> {
+    let goodMs = performance.now();
+    while (!this.#isStopped) {
+      try {
+        await this.#session(follower, () => goodMs = performance.now());
+      } catch (error) {
+        const link = this.#link;
+        // What is whole of what has come was sent, or has a mark.
+        if (this.#place !== undefined && link !== undefined) this.#place.offset = link.offset;
+        if (this.#isStopped && error instanceof SourceError) return;
+        if (!(error instanceof SourceError)) throw error;
+        const isTooLong = performance.now() - goodMs > PATIENCE_MS;
+        if (isTooLong || this.#copiesFailed >= COPIES_MAX) throw error;
+        this.#setup.say(`${error.message}; it is tried again`);
+        follower.linkLost();
+        link?.close();
+        this.#link = undefined;
+        await delay(RETRY_MS);
+      }
+    }
+  }
+
+  async #session(follower: StreamFollower, onGood: () => void): Promise<void> {
+    // Before the source begins to send: it would have to wait.
+    if (this.#place === undefined) await this.#clear();
+    const { rate, tls } = this.#setup;
+    const { link, start } = await ReplicaLink.open(
+      this.#server,
+      this.#place,
+      tls(this.#server),
+      rate.slowed,
+    );
+    this.#link = link;
+    if (this.#isStopped) return link.close();
+    if (start.isFull && this.#place !== undefined) {
+      this.#setup.say(`${this.name}: it does not have all changes since any more`);
+      this.#place = undefined;
+      return link.close();
+    }
+    const fill = async () => {
+      await link.fill();
+      onGood();
+    };
+    if (start.isFull) await this.#copy(link, follower, start.rdbBytes, fill);
+    this.#place = { history: start.history, offset: link.offset };
+    if (start.isFull) follower.begin(link.offset);
+    this.isCatchingUp = true;
+    follower.lagMs = LATE_MS;
+    this.#setPhase("following");
+    this.#keep();
+    if (start.isFull) this.#state.limit = link.offset;
+    this.#setup.state.save();
+    for (;;) {
+      if (link.window.length > 0) await follower.follow(link);
+      this.#place.offset = link.offset;
+      const before = link.window.length;
+      await fill();
+      this.counts.bytes += link.window.length - before;
+    }
+  }
+
+  /** Before all keys are copied: nothing can be continued until then, and nothing may be left from before. */
+  async #clear(): Promise<void> {
+    const { state, say } = this.#setup;
+    this.#setPhase("connecting");
+    const isFirst = this.copies === 0 && !state.isContinued;
+    this.#state.history = "";
+    state.save();
+    if (isFirst) return;
+    this.#follower?.forget();
+    await this.#target!.drain();
+    this.#target!.takeTrouble();
+    if (state.wasEmpty) {
+      const count = await this.#setup.clear(this);
+      say(`${this.name}: all keys are copied anew; keys of the copy before were deleted: ${count}`);
+    } else {
+      say(
+        `${this.name}: all keys are copied anew. The product had keys of its own, so nothing is deleted: keys that were ` +
+          "deleted at the source meanwhile are still here, and must be looked for",
+      );
+    }
+  }
+
+  async #copy(
+    link: ReplicaLink,
+    follower: StreamFollower,
+    rdbBytes: number,
+    fill: () => Promise<void>,
+  ): Promise<void> {
+    const { choice } = this.#setup;
+    this.copies++;
+    this.rdbBytes = rdbBytes;
+    this.rdbFrom = this.counts.bytes;
+    this.#setPhase("copying");
+    follower.forget();
+    const { window } = link;
+    const startMs = performance.now();
+    // Until then we may be behind.
+    const leftMs = () => {
+      const [ms, done] = [
+        performance.now() - startMs,
+        this.counts.keys / Math.max(1, this.keysAll),
+      ];
+      return LATE_MS + 2 * Math.max(ms, ms / Math.max(0.01, Math.min(1, done)));
+    };
+    this.#copiesFailed++;
+    this.counts.bytes += window.length;
+    this.counts.keys = this.counts.expired = 0;
+    await loadRdb({
+      ...{ window, choice, counts: this.counts, target: this.#target!, fill },
+      defers: (key, expiryMs) => {
+        if (expiryMs > Date.now() + leftMs()) return false;
+        follower.defer(key);
+        return true;
+      },
+    });
+    await link.endRdb();
+    this.#copiesFailed = 0;
+  }
+
+  #setPhase(phase: SourceImport["phase"]): void {
+    this.phase = phase;
+    const { resolve } = this.#changed;
+    this.#changed = Promise.withResolvers();
+    resolve();
+  }
+}

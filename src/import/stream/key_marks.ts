@@ -1,0 +1,82 @@
+/**
+ * Keys of a source that are not simply in step: those that must be read again, and those that were, whose
+ * value is newer than the changes that come.
+ *
+ *     change cannot be repeated ─► dirty ─► read again, at an offset ─► changes up to there are skipped
+ *
+ * @module
+ */
+
+import { latin1 } from "../../resp/latin1.ts";
+import type { SourceKey } from "../source/source_control.ts";
+
+/** See the header. */
+export class KeyMarks {
+  readonly #dirty = new Map<string, SourceKey>();
+  readonly #newer = new Map<string, number>();
+  /** The newest change that is in the value of a key that was read again. */
+  newestOffset = 0;
+
+  /** Whether there is any mark: most of the time there is none, and nothing else needs to be asked. */
+  get isEmpty(): boolean {
+    return this.#dirty.size + this.#newer.size === 0;
+  }
+
+  /** How many keys must be read again. */
+  get dirtyCount(): number {
+    return this.#dirty.size;
+  }
+
+  /** The keys that must be read again. */
+  dirty(): SourceKey[] {
+    return [...this.#dirty.values()];
+  }
+
+  /** Every key that was read again, and is newer than the changes that come. */
+  newer(): string[] {
+    return [...this.#newer.keys()];
+  }
+
+  /** A key must be read again. Copies it. */
+  add(database: number, bytes: Uint8Array, start = 0, end: number = bytes.length): void {
+    const id = idOf(database, bytes, start, end);
+    if (!this.#dirty.has(id)) this.#dirty.set(id, { database, key: bytes.slice(start, end) });
+  }
+
+  /** A key was read again: it has all changes up to `offset`. */
+  wasRead({ database, key }: SourceKey, offset: number): void {
+    const id = idOf(database, key, 0, key.length);
+    this.#dirty.delete(id);
+    this.#newer.set(id, offset);
+    this.newestOffset = Math.max(this.newestOffset, offset);
+  }
+
+  /** Whether the change that ends at `offset` must not be made to a key. Borrows it. */
+  has(
+    offset: number,
+    database: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean {
+    if (this.isEmpty) return false;
+    const id = idOf(database, bytes, start, end);
+    return this.#dirty.has(id) || offset <= (this.#newer.get(id) ?? -1);
+  }
+
+  /** The changes up to `offset` were handled: forgets what is not newer. */
+  passed(offset: number): void {
+    if (this.#newer.size > 0 && offset >= this.newestOffset) this.#newer.clear();
+  }
+
+  /** All keys are gone, or read anew. */
+  clear(): void {
+    this.#dirty.clear();
+    this.#newer.clear();
+    this.newestOffset = 0;
+  }
+}
+
+function idOf(database: number, bytes: Uint8Array, start: number, end: number): string {
+  return `${database}:${latin1(bytes, start, end)}`;
+}

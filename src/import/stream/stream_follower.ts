@@ -1,0 +1,407 @@
+/**
+ * Follows the changes of one source, and knows which of them are stored at the product.
+ *
+ *     link ─► window ─► request ─► writer ─► lanes ─► answered ─► applied
+ *               ▲                    │          └─ failed, unknown ─► marks ─┐
+ *               │                    └─ cannot be repeated ─► marks ─────────┤
+ *               └──────────────── all keys with marks are read again ◄───────┘
+ *
+ * Reading a key again is right at any time: the source says up to which change its value has come, and
+ * changes of the key up to there are skipped.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { encodeRequest } from "../../resp/encoder.ts";
+import { latin1 } from "../../resp/latin1.ts";
+import { RequestParser } from "../../resp/request_parser.ts";
+import { RedisError } from "../../redis/reply.ts";
+import type { ImportCounts } from "../import_counts.ts";
+import type { KeyChoice } from "../key_choice.ts";
+import type { ReplicaLink } from "../source/replica_link.ts";
+import type { ReadValue, ReadValues, SourceControl, SourceKey } from "../source/source_control.ts";
+import { findCommand } from "../../command/command_table.ts";
+import { KeyIndexes, keyIndexes } from "../../command/key.ts";
+import { mayPass, RefusedError, requestText, type Target } from "../target/target.ts";
+import { NOT_THERE } from "../target/lane.ts";
+import type { SentRequest } from "../target/request_batch.ts";
+import { ChangeError, ChangeWriter, type WriterPause } from "./change_writer.ts";
+import { KeyMarks } from "./key_marks.ts";
+
+/** What a follower works with. */
+export interface FollowOptions {
+  readonly target: Target;
+  readonly choice: KeyChoice;
+  readonly counts: ImportCounts;
+  /** Undefined: the changes come from a file, and nothing can be read again. */
+  readonly control: SourceControl | undefined;
+  /** Whether FLUSHALL and FLUSHDB are followed. */
+  readonly flushes: boolean;
+  /** Called before changes up to `offset` are sent, or values that have them. */
+  beforeSending(offset: number): void;
+}
+
+/** Keys that are read at a time. */
+const KEYS_AT_ONCE = 64;
+/** So many times at the same time. */
+const READS_AT_ONCE = 4;
+/** How long requests that fail are repeated, in milliseconds. */
+const PATIENCE_MS = 60_000;
+const RETRY_MS = 500;
+/** Length of the end of a dump: the RDB version and the checksum. */
+const FOOTER_BYTES = 10;
+const KEYS = new KeyIndexes();
+
+/** Requests that were sent, and the offset that is applied when they are answered. */
+interface SentMark {
+  readonly offset: number;
+  /** Which database is selected there. */
+  readonly database: number;
+  readonly begun: readonly number[];
+}
+
+/** See the header. */
+export class StreamFollower {
+  /** All changes up to this offset are stored at the product. */
+  applied = 0;
+  /** Which database is selected there. */
+  appliedDatabase = 0;
+  /** When {@linkcode applied} was last all that had come, in monotonic milliseconds. */
+  inStepMs = performance.now();
+  readonly #options: FollowOptions;
+  readonly #marks = new KeyMarks();
+  readonly #writer: ChangeWriter;
+  readonly #parser = new RequestParser();
+  #sent: SentMark[] = [];
+  /** The end of the changes that have come. */
+  #end = { offset: 0, database: 0 };
+  /** Since when requests fail, in monotonic milliseconds; 0: they do not. */
+  #troubleMs = 0;
+  /** One at a time: changes, or reading again. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(options: FollowOptions) {
+    this.#options = options;
+    const { target, choice, counts } = options;
+    this.#writer = new ChangeWriter(target, choice, this.#marks, counts);
+  }
+
+  /**
+   * Begins at an offset. Keys with marks keep them.
+   *
+   * @param offset All changes up to there are stored.
+   * @param doubtfulUntil Later changes up to there may be stored, too.
+   */
+  begin(offset: number, database = 0, doubtfulUntil = -1): void {
+    this.#parser.next();
+    this.#sent = [];
+    this.#end = { offset, database };
+    this.applied = offset;
+    this.appliedDatabase = this.#writer.database = database;
+    this.#writer.doubtfulUntil = doubtfulUntil;
+  }
+
+  /** Changes behind this offset are in no value that was written. */
+  get writtenUntil(): number {
+    return Math.max(this.applied, this.#marks.newestOffset);
+  }
+
+  /** How far we are behind, in milliseconds. */
+  set lagMs(ms: number) {
+    this.#writer.lagMs = ms;
+  }
+
+  /** A key must be read again before anything else. */
+  defer({ database, key }: SourceKey): void {
+    this.#marks.add(database, key);
+  }
+
+  /** All keys are copied anew: no mark holds any more. */
+  forget(): void {
+    this.#marks.clear();
+    this.#sent = [];
+  }
+
+  /** The link was lost: what came of a request that is not whole is forgotten. */
+  linkLost(): void {
+    this.#parser.next();
+  }
+
+  /**
+   * Follows all changes that are in the link's window.
+   *
+   * @throws {ChangeError} When one cannot be followed.
+   * @throws {RefusedError} When a server refuses one for good.
+   * @throws {SourceError} When keys cannot be read again.
+   */
+  async follow(link: Pick<ReplicaLink, "window" | "offset">): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#options.beforeSending(link.offset + link.window.length);
+      await this.#followWindow(link);
+      this.#end = { offset: link.offset, database: this.#writer.database };
+      await this.#settle();
+      this.#note();
+    });
+  }
+
+  /** Reads keys again, and writes them. */
+  async reread(keys: readonly SourceKey[]): Promise<void> {
+    await this.#inTurn(async () => {
+      for (const { database, key } of keys) this.#marks.add(database, key);
+      await this.#settle();
+      this.#note();
+    });
+  }
+
+  /** Waits until all that has come is stored. */
+  async finish(): Promise<void> {
+    await this.#inTurn(async () => {
+      do {
+        await this.#settle();
+        await this.#options.target.drain();
+      } while (this.#options.target.isTroubled);
+      this.#note();
+    });
+  }
+
+  /** All that has come was sent: when that is answered, all is stored. */
+  #note(): void {
+    this.#sent.push({ ...this.#end, begun: this.#options.target.lanes.map((lane) => lane.begun) });
+    this.update();
+  }
+
+  /** Looks what is answered. */
+  update(): void {
+    const { target } = this.#options;
+    if (target.isTroubled) return;
+    while (this.#sent.length > 0) {
+      const { offset, database, begun } = this.#sent[0]!;
+      if (target.lanes.some((lane, i) => lane.settled < begun[i]!)) return;
+      this.applied = offset;
+      this.appliedDatabase = database;
+      this.#troubleMs = 0;
+      this.#sent.shift();
+    }
+    this.#marks.passed(this.applied);
+    this.inStepMs = performance.now();
+  }
+
+  async #inTurn(act: () => Promise<void>): Promise<void> {
+    const before = this.#turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    await before;
+    try {
+      await act();
+    } finally {
+      resolve();
+    }
+  }
+
+  async #followWindow(link: Pick<ReplicaLink, "window" | "offset">): Promise<void> {
+    const { window } = link;
+    const parser = this.#parser;
+    for (;;) {
+      const outcome = parser.parse(window.bytes, window.start, window.end);
+      const passed = parser.nextStart - window.start;
+      if (outcome === "error") {
+        throw new ChangeError(
+          `the changes at offset ${link.offset} are no commands: ${parser.error}`,
+        );
+      }
+      const offset = link.offset + passed;
+      if (outcome === "request") {
+        const pause = this.#writer.write(parser, offset);
+        if (pause !== undefined) await this.#pause(pause, parser, offset);
+        parser.next();
+      }
+      window.use(passed);
+      link.offset = offset;
+      if (outcome === "more") break;
+    }
+    this.#options.target.flush();
+  }
+
+  async #pause(pause: WriterPause, parser: RequestParser, offset: number): Promise<void> {
+    const words = wordsOf(parser);
+    if (pause === "learn") return await this.#learn(words, parser, offset);
+    const { choice, flushes, target } = this.#options;
+    if (pause === "flush" && !(flushes && choice.isAll && choice.keepsNames)) {
+      throw new ChangeError(
+        `the source has deleted all keys (${
+          latin1(words[0]!)
+        }). To do the same here, run the import again with ` +
+          "--allow-flush, which is possible for one source, without filters; or with --restart, to copy all keys anew",
+      );
+    }
+    await this.#settle();
+    await target.drain();
+    const batch = target.beginAnywhere(this.#writer.database).request(words.length);
+    for (const word of words) batch.word(word);
+    const failed = (await target.takeTrouble()).find(({ error }) => error !== "");
+    if (failed !== undefined && !isHarmless(failed)) {
+      throw new RefusedError(`${requestText(failed)} was refused: ${failed.error ?? "no reply"}`);
+    }
+    // Keys that were read again, and exist, are gone now.
+    if (pause === "flush") {
+      for (const id of this.#marks.newer()) {
+        const colon = id.indexOf(":");
+        const key = Uint8Array.from(id.slice(colon + 1), (char) => char.charCodeAt(0));
+        this.#marks.add(Number(id.slice(0, colon)), key);
+      }
+    }
+  }
+
+  /** Asks the source where the keys of a command are that the table does not have. */
+  async #learn(words: readonly Uint8Array[], parser: RequestParser, offset: number): Promise<void> {
+    const name = latin1(words[0]!).toLowerCase();
+    const { control } = this.#options;
+    try {
+      const positions = await control?.keyPositions(name);
+      if (positions === undefined) {
+        throw new ChangeError(`nobody knows where the keys of ${name} are`);
+      }
+      this.#writer.learn(name, positions);
+      if (!positions.isMovable) {
+        this.#writer.write(parser, offset);
+        return;
+      }
+      const keys = await control!.keysOf(words);
+      const places = keys.map((key) =>
+        words.findIndex((word, i) => i > 0 && latin1(word) === latin1(key))
+      );
+      this.#writer.write(parser, offset, places);
+    } catch (error) {
+      if (!(error instanceof RedisError)) throw error;
+      throw new ChangeError(`${name} cannot be followed: ${error.message}`);
+    }
+  }
+
+  // -- what cannot be repeated as it was --
+
+  /** Takes what has failed, and reads all keys with marks again. */
+  async #settle(): Promise<void> {
+    const { target } = this.#options;
+    target.flush();
+    for (const lane of target.lanes) {
+      if (lane.isFull && !lane.isTroubled) await lane.room();
+    }
+    for (;;) {
+      if (target.isTroubled) await this.#takeTrouble();
+      if (this.#marks.dirtyCount === 0) return;
+      await this.#rereadAll();
+      if (!target.isTroubled) return;
+    }
+  }
+
+  async #takeTrouble(): Promise<void> {
+    const { target, choice, counts, control } = this.#options;
+    const trouble = await target.takeTrouble();
+    // What was sent before is not known to be stored: it is when the keys are read again.
+    this.#sent = [];
+    if (control === undefined) {
+      const failed = trouble.find(({ error }) => error !== "")!;
+      throw new RefusedError(`${requestText(failed)} has failed: ${failed.error ?? "no reply"}`);
+    }
+    const now = performance.now();
+    if (this.#troubleMs === 0) this.#troubleMs = now;
+    let isServerTrouble = false;
+    // What has met a failed change is wrong, too.
+    const wrong = new Set<string>();
+    for (const request of trouble) {
+      const { database, error } = request;
+      if (error !== "") this.#refuse(request, now);
+      isServerTrouble ||= error !== "" && error !== NOT_THERE;
+      const keys = keysOf(request);
+      const ids = keys.map((key) => `${database}:${latin1(key)}`);
+      if (error === "" && !ids.some((id) => wrong.has(id))) continue;
+      counts.repeated++;
+      for (const [i, key] of keys.entries()) {
+        wrong.add(ids[i]!);
+        const original = choice.original(key);
+        if (original !== undefined) this.#marks.add(database, original);
+      }
+    }
+    if (isServerTrouble && this.#troubleMs !== now) await delay(RETRY_MS);
+  }
+
+  /** @throws {RefusedError} When a request that has failed will not succeed, or fails for too long. */
+  #refuse(request: SentRequest, now: number): void {
+    const { words, error } = request;
+    const name = latin1(words[0]!);
+    const isOurs = name === "RESTORE" || name === "DEL";
+    const isLasting = error !== undefined && !mayPass(error) && !error.startsWith("BUSYKEY");
+    if (isOurs && isLasting || now - this.#troubleMs > PATIENCE_MS) {
+      throw new RefusedError(`${requestText(request)} was refused: ${error ?? "no reply"}`);
+    }
+  }
+
+  async #rereadAll(): Promise<void> {
+    const { control, target } = this.#options;
+    const keys = this.#marks.dirty();
+    if (control === undefined) {
+      const key = latin1(keys[0]!.key.subarray(0, 128));
+      throw new ChangeError(
+        `a change of key "${key}" has keys of several slots, or a time that is not known, which a file alone ` +
+          "cannot tell: start a redis-server with this file, and import from it with redis://…",
+      );
+    }
+    const step = KEYS_AT_ONCE * READS_AT_ONCE;
+    for (let at = 0; at < keys.length; at += step) {
+      const reads: Promise<ReadValues>[] = [];
+      for (let from = at; from < Math.min(at + step, keys.length); from += KEYS_AT_ONCE) {
+        reads.push(control.readValues(keys.slice(from, from + KEYS_AT_ONCE)));
+      }
+      for (const { offset, values } of await Promise.all(reads)) {
+        this.#options.beforeSending(offset);
+        for (const value of values) {
+          this.#rewrite(value);
+          this.#marks.wasRead(value, offset);
+        }
+      }
+      target.flush();
+      for (const lane of target.lanes) {
+        if (lane.isFull && !lane.isTroubled) await lane.room();
+      }
+    }
+  }
+
+  /** Writes the value of a key that was read again. */
+  #rewrite({ database, key, dump, expiryMs }: ReadValue): void {
+    const { target, choice, counts } = this.#options;
+    counts.reread++;
+    const name = choice.renamed(key);
+    if (dump === null) return target.delete(database, name);
+    const objection = target.objection(dump[0]!, database, key);
+    if (objection !== undefined) throw new RefusedError(objection);
+    const end = dump.length - FOOTER_BYTES;
+    target.restore(database, name, {
+      ...{ type: dump[0]!, bytes: dump, start: 1, end, expiryMs, idleSeconds: -1, frequency: -1 },
+    });
+  }
+}
+
+function wordsOf(parser: RequestParser): Uint8Array[] {
+  return Array.from(
+    { length: parser.count },
+    (_, i) => parser.bytes.slice(parser.start(i), parser.end(i)),
+  );
+}
+
+/** The keys of a request that was sent. */
+function keysOf({ words }: SentRequest): Uint8Array[] {
+  const request = new RequestParser();
+  const bytes = encodeRequest(words);
+  request.parse(bytes, 0, bytes.length);
+  const command = findCommand(request);
+  if (command === undefined) return words.length > 1 ? [words[1]!] : [];
+  const count = keyIndexes(command, request, KEYS);
+  return Array.from({ length: Math.max(0, count) }, (_, i) => words[KEYS.values[i]!]!);
+}
+
+/** A library or script that is not there cannot be deleted, and need not be. */
+function isHarmless({ words, error }: SentRequest): boolean {
+  const isDelete = words[1] !== undefined && latin1(words[1]).toLowerCase() === "delete";
+  return isDelete && /not found/i.test(error ?? "");
+}

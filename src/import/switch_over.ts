@@ -1,0 +1,69 @@
+/**
+ * The moment at which clients can move: writes at the sources are paused, and all that was written is stored.
+ *
+ *     in step ─► CLIENT PAUSE … WRITE (Redis 6.2), or wait until nobody writes ─► all stored ─► compared ─► end
+ *                                                                                     └─► differ: UNPAUSE
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { isOlder } from "../command/redis_version.ts";
+import { RedisError } from "../redis/reply.ts";
+import type { ImportRun } from "./import_run.ts";
+import type { SourceImport } from "./source_import.ts";
+
+/** How long writes stay paused, in milliseconds. */
+export const WRITE_PAUSE_MS = 300_000;
+/** First Redis that can pause writes alone. */
+const PAUSE_SINCE = "6.2.0";
+/** Nobody writes when nothing was written for so long, in milliseconds. */
+const QUIET_MS = 3_000;
+
+/**
+ * Pauses writes at all sources, and waits until all that was written before is stored.
+ *
+ * @param say Tells the user what to do where a source cannot be paused.
+ */
+export async function pauseWrites(run: ImportRun, say: (text: string) => void): Promise<void> {
+  for (const source of run.sources) {
+    if (isOlder(source.control.version, PAUSE_SINCE) || !await canPause(source)) {
+      say(
+        `${source.name} cannot pause writes: stop what writes there; it is awaited that nothing is written`,
+      );
+      await quiet(run, source);
+    }
+  }
+  for (const source of run.sources) await run.reached(source, await source.control.offset());
+}
+
+/** Lets writes go on. */
+export async function resumeWrites(run: ImportRun): Promise<void> {
+  for (const source of run.sources) {
+    if (isOlder(source.control.version, PAUSE_SINCE)) continue;
+    await source.control.call("CLIENT", "UNPAUSE").catch(() => {});
+  }
+}
+
+async function canPause(source: SourceImport): Promise<boolean> {
+  try {
+    await source.control.call("CLIENT", "PAUSE", WRITE_PAUSE_MS, "WRITE");
+    return true;
+  } catch (error) {
+    if (error instanceof RedisError) return false;
+    throw error;
+  }
+}
+
+/** Waits until nothing was written for a while, and all before is stored. */
+async function quiet(run: ImportRun, source: SourceImport): Promise<void> {
+  let [seen, sinceMs] = [-1, performance.now()];
+  while (performance.now() - sinceMs < QUIET_MS && !run.isEnded) {
+    await run.reached(source, await source.control.offset());
+    if (source.counts.commands !== seen) {
+      seen = source.counts.commands;
+      sinceMs = performance.now();
+    }
+    await delay(200);
+  }
+}

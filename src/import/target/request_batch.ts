@@ -1,0 +1,142 @@
+/**
+ * Requests that go to a proxy in one write, kept until all of them are answered.
+ *
+ * @module
+ */
+
+import { Crc64 } from "../../hash/crc64.ts";
+import { RequestParser } from "../../resp/request_parser.ts";
+
+/** Bytes that a batch begins with, and after which it is sent. */
+export const BATCH_BYTES = 128 * 1024;
+/** Bytes of the end of a dump: the RDB version, and the checksum. */
+const FOOTER_BYTES = 10;
+
+const ENCODER = new TextEncoder();
+const CRC = new Crc64();
+
+/** A request that was not answered well. */
+export interface SentRequest {
+  readonly database: number;
+  readonly words: readonly Uint8Array[];
+  /** The error reply; `""`: it was answered well, but after another that was not; undefined: not answered. */
+  readonly error: string | undefined;
+}
+
+/** See the header. */
+export class RequestBatch {
+  bytes: Uint8Array = new Uint8Array(BATCH_BYTES);
+  length = 0;
+  /** Requests in it. */
+  count = 0;
+  /** How many of them are answered. */
+  answered = 0;
+  /** The database that its requests are for; -1: none was selected yet. */
+  database = -1;
+  /** Requests, by number, that must not be answered with 0: at the source they have changed something. */
+  readonly effective = new Set<number>();
+  /** Error replies, by the number of the request. */
+  readonly errors = new Map<number, string>();
+
+  /** The request that was begun last must not be answered with 0. */
+  mustChange(): void {
+    this.effective.add(this.count - 1);
+  }
+
+  /** Begins a request of `words` words; returns itself for them. */
+  request(words: number): this {
+    this.count++;
+    this.#header(42, words);
+    return this;
+  }
+
+  /** Adds a word. Copies it. */
+  word(word: string | number | Uint8Array): this {
+    const bytes = word instanceof Uint8Array ? word : ENCODER.encode(`${word}`);
+    return this.part(bytes, 0, bytes.length);
+  }
+
+  /** Adds a word that is `bytes[start, end)`. Copies it. */
+  part(bytes: Uint8Array, start: number, end: number): this {
+    this.#header(36, end - start);
+    this.#raw(bytes, start, end);
+    return this.#lineEnd();
+  }
+
+  /**
+   * Adds a word that is a dump, as DUMP makes it, of a value as it lies in an RDB. Copies it.
+   *
+   * @param version The RDB version that the dump says it has.
+   */
+  dump(type: number, bytes: Uint8Array, start: number, end: number, version: number): this {
+    this.#header(36, 1 + end - start + FOOTER_BYTES);
+    const from = this.length;
+    this.#reserve(1 + end - start + FOOTER_BYTES);
+    this.bytes[this.length++] = type;
+    this.#raw(bytes, start, end);
+    this.bytes[this.length++] = version & 255;
+    this.bytes[this.length++] = version >> 8;
+    CRC.reset();
+    CRC.add(this.bytes, from, this.length);
+    CRC.write(this.bytes, this.length);
+    this.length += 8;
+    return this.#lineEnd();
+  }
+
+  /** Adds a whole request as it lies in `bytes[start, end)`. Copies it. */
+  whole(bytes: Uint8Array, start: number, end: number): void {
+    this.count++;
+    this.#raw(bytes, start, end);
+  }
+
+  /** The requests from the `first`-th on, with their error replies. */
+  requests(first: number): SentRequest[] {
+    const parser = new RequestParser();
+    const found: SentRequest[] = [];
+    for (let at = 0, i = 0; parser.parse(this.bytes, at, this.length) === "request"; i++) {
+      const words: Uint8Array[] = [];
+      for (let w = 0; w < parser.count; w++) {
+        words.push(this.bytes.slice(parser.start(w), parser.end(w)));
+      }
+      const error = i < this.answered ? this.errors.get(i) ?? "" : undefined;
+      // The first one selects the database.
+      if (i >= first && i > 0) found.push({ database: this.database, words, error });
+      at = parser.nextStart;
+      parser.next();
+    }
+    return found;
+  }
+
+  #header(type: number, value: number): void {
+    this.#reserve(20);
+    const digits = value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : `${value}`.length;
+    this.bytes[this.length] = type;
+    for (let at = this.length + digits, rest = value; at > this.length; at--) {
+      this.bytes[at] = 48 + rest % 10;
+      rest = Math.floor(rest / 10);
+    }
+    this.length += 1 + digits;
+    this.#lineEnd();
+  }
+
+  #raw(bytes: Uint8Array, start: number, end: number): void {
+    this.#reserve(end - start);
+    this.bytes.set(bytes.subarray(start, end), this.length);
+    this.length += end - start;
+  }
+
+  #lineEnd(): this {
+    this.#reserve(2);
+    this.bytes[this.length++] = 13;
+    this.bytes[this.length++] = 10;
+    return this;
+  }
+
+  #reserve(count: number): void {
+    const needed = this.length + count;
+    if (needed <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(2 * this.bytes.length, needed + 64));
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * Compares keys of the sources with those of the product: the dumps, and where these differ, because servers
+ * of several versions write the same value differently, the values.
+ *
+ *     keys of a source ─► DUMP, PTTL at both ─┬─► equal ─► next
+ *                                             └─► values read by commands of their type ─► equal or not
+ *
+ * While the sources change, a key may differ because of its last change. So keys that differ are compared
+ * again after all changes up to then are stored; only those that differ each time are told.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import type { RedisConnection, Word } from "../redis/connection.ts";
+import { RedisError, type RedisValue, replyText } from "../redis/reply.ts";
+import { databasesIn } from "../redis/info.ts";
+import { quoted } from "../resp/encoder.ts";
+import { latin1 } from "../resp/latin1.ts";
+import type { ImportRun } from "./import_run.ts";
+import type { KeyChoice } from "./key_choice.ts";
+import type { SourceImport } from "./source_import.ts";
+import type { SourceKey } from "./source/source_control.ts";
+
+/** What was compared. */
+export interface Comparison {
+  compared: number;
+  /** Keys that differ, as texts that say how; not all of them when they are many. */
+  readonly different: string[];
+  differentCount: number;
+}
+
+const SAMPLE_KEYS = 1_000;
+const KEYS_AT_ONCE = 50;
+const SCAN_COUNT = 500;
+const TRIES = 5;
+const TRY_MS = 300;
+const TOLD_MAX = 20;
+/** Times to live are read one after the other. */
+const TTL_TOLERANCE_MS = 3_000;
+const FOOTER_BYTES = 10;
+
+/** How a value is read, by what TYPE says of it; the reply is put in order when it has none. */
+const READS: Readonly<Record<string, { readonly words: readonly Word[]; readonly pairs: number }>> =
+  {
+    string: { words: ["GET"], pairs: 0 },
+    list: { words: ["LRANGE", 0, -1], pairs: 0 },
+    set: { words: ["SMEMBERS"], pairs: 1 },
+    zset: { words: ["ZRANGE", 0, -1, "WITHSCORES"], pairs: 2 },
+    hash: { words: ["HGETALL"], pairs: 2 },
+    stream: { words: ["XRANGE", "-", "+"], pairs: 0 },
+  };
+
+/** A key that differs, and how. */
+interface Different extends SourceKey {
+  readonly how: string;
+}
+
+/**
+ * See the header.
+ *
+ * @param proxy A connection to a proxy.
+ * @param isAll Whether all keys are compared, or some.
+ */
+export async function verify(
+  run: ImportRun,
+  proxy: RedisConnection,
+  choice: KeyChoice,
+  isAll: boolean,
+): Promise<Comparison> {
+  const comparison: Comparison = { compared: 0, different: [], differentCount: 0 };
+  for (const source of run.sources) {
+    let left: Different[] = [];
+    for (const { database } of databasesIn(await source.control.info())) {
+      if (choice.database !== undefined && choice.database !== database) continue;
+      const batches = isAll ? allKeys(source, database) : someKeys(source, database);
+      for await (const names of batches) {
+        const keys = names.filter((key) => choice.wants(database, key))
+          .map((key) => ({ database, key }));
+        comparison.compared += keys.length;
+        left.push(...await differing(source, proxy, choice, keys));
+      }
+    }
+    for (let attempt = 0; attempt < TRIES && left.length > 0; attempt++) {
+      await delay(TRY_MS);
+      await run.reached(source, await source.control.offset());
+      left = await differing(source, proxy, choice, left);
+    }
+    comparison.differentCount += left.length;
+    for (const { database, key, how } of left.slice(0, TOLD_MAX - comparison.different.length)) {
+      comparison.different.push(`"${quoted(key, 0, key.length)}" (database ${database}): ${how}`);
+    }
+  }
+  return comparison;
+}
+
+async function differing(
+  source: SourceImport,
+  proxy: RedisConnection,
+  choice: KeyChoice,
+  keys: readonly SourceKey[],
+): Promise<Different[]> {
+  const different: Different[] = [];
+  for (let at = 0; at < keys.length;) {
+    const { database } = keys[at]!;
+    let end = at;
+    while (end < keys.length && end < at + KEYS_AT_ONCE && keys[end]!.database === database) end++;
+    const some = keys.slice(at, end);
+    const hows = await compare(source, proxy, choice, some);
+    for (const [i, how] of hows.entries()) if (how !== "") different.push({ ...some[i]!, how });
+    at = end;
+  }
+  return different;
+}
+
+/** How each key differs; `""`: not at all. */
+async function compare(
+  source: SourceImport,
+  proxy: RedisConnection,
+  choice: KeyChoice,
+  keys: readonly SourceKey[],
+): Promise<string[]> {
+  const { database } = keys[0]!;
+  const names = keys.map(({ key }) => choice.renamed(key));
+  const ask = (all: readonly Uint8Array[]) =>
+    all.flatMap((key): Word[][] => [["DUMP", key], ["PTTL", key], ["TYPE", key]]);
+  const [ours, theirs] = await Promise.all([
+    askProduct(proxy, database, ask(names)),
+    source.control.pipeline(database, ask(keys.map(({ key }) => key))),
+  ]);
+  const results: string[] = [];
+  for (const [i, { key }] of keys.entries()) {
+    const [dumpA, ttlA, typeA] = theirs.slice(3 * i, 3 * i + 3);
+    const [dumpB, ttlB, typeB] = ours.slice(3 * i, 3 * i + 3);
+    const text = (value: RedisValue | undefined) => replyText(value ?? null);
+    if (dumpB instanceof RedisError) results.push(dumpB.message);
+    else if (dumpA instanceof RedisError) results.push(dumpA.message);
+    else if (text(typeA) !== text(typeB)) {
+      results.push(`${text(typeA)} at the source, ${text(typeB)} here`);
+    } else if (!isSameTtl(ttlA as number, ttlB as number)) {
+      results.push(`lives ${ttlA} ms at the source, ${ttlB} ms here`);
+    } else if (isSameDump(dumpA as Uint8Array | null, dumpB as Uint8Array | null)) results.push("");
+    else results.push(await compareValues(source, proxy, database, key, names[i]!, text(typeA)));
+  }
+  return results;
+}
+
+async function compareValues(
+  source: SourceImport,
+  proxy: RedisConnection,
+  database: number,
+  key: Uint8Array,
+  name: Uint8Array,
+  type: string,
+): Promise<string> {
+  const read = READS[type];
+  if (read === undefined) return `the dumps of a ${type} differ`;
+  const [command, ...rest] = read.words;
+  const questions = (of: Uint8Array): Word[][] =>
+    type === "stream"
+      ? [[command!, of, ...rest], ["XINFO", "GROUPS", of]]
+      : [[command!, of, ...rest]];
+  const [ours, theirs] = await Promise.all([
+    askProduct(proxy, database, questions(name)),
+    source.control.pipeline(database, questions(key)),
+  ]);
+  const isSame = ours.every((reply, i) =>
+    canonical(reply, i === 0 ? read.pairs : 0) === canonical(theirs[i]!, i === 0 ? read.pairs : 0)
+  );
+  return isSame ? "" : `the values of the ${type} differ`;
+}
+
+async function askProduct(
+  proxy: RedisConnection,
+  database: number,
+  requests: readonly (readonly Word[])[],
+): Promise<RedisValue[]> {
+  const [, ...replies] = await proxy.pipeline([["SELECT", database], ...requests]);
+  return replies;
+}
+
+/** A reply as text. Fields that only some versions of servers have are left out. */
+function canonical(reply: RedisValue, pairs: number): string {
+  if (reply instanceof Uint8Array) return `$${latin1(reply)}`;
+  if (!Array.isArray(reply)) return `${reply}`;
+  if (pairs === 0) {
+    const fields = reply.filter((_, i) =>
+      !isNew(reply[i]) && !(i % 2 === 1 && isNew(reply[i - 1]))
+    );
+    return `[${fields.map((item) => canonical(item, 0)).join(",")}]`;
+  }
+  const items: string[] = [];
+  for (let i = 0; i < reply.length; i += pairs) {
+    items.push(reply.slice(i, i + pairs).map((item) => canonical(item, 0)).join("="));
+  }
+  return items.sort().join(",");
+}
+
+/** Fields of XINFO GROUPS since Redis 7. */
+function isNew(value: RedisValue | undefined): boolean {
+  return value instanceof Uint8Array && /^(entries-read|lag)$/.test(latin1(value));
+}
+
+function isSameTtl(a: number, b: number): boolean {
+  return a < 0 || b < 0 ? a === b : Math.abs(a - b) <= TTL_TOLERANCE_MS;
+}
+
+function isSameDump(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  if (a === null || b === null) return a === b;
+  const end = a.length - FOOTER_BYTES;
+  return a.length === b.length && a.every((byte, i) => i >= end || byte === b[i]);
+}
+
+async function* allKeys(source: SourceImport, database: number): AsyncGenerator<Uint8Array[]> {
+  let cursor = "0";
+  do {
+    const request = ["SCAN", cursor, "COUNT", SCAN_COUNT];
+    const [reply] = await source.control.pipeline(database, [request]);
+    if (reply instanceof RedisError) throw reply;
+    const [next, keys] = reply as [RedisValue, Uint8Array[]];
+    cursor = replyText(next);
+    yield keys;
+  } while (cursor !== "0");
+}
+
+async function* someKeys(source: SourceImport, database: number): AsyncGenerator<Uint8Array[]> {
+  const requests = Array.from({ length: SAMPLE_KEYS }, () => ["RANDOMKEY"]);
+  const replies = await source.control.pipeline(database, requests);
+  const byName = new Map(
+    replies.filter((reply) => reply instanceof Uint8Array).map((key) => [latin1(key), key]),
+  );
+  yield [...byName.values()];
+}
