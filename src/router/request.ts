@@ -24,6 +24,8 @@ const FREE_REQUESTS_MAX = 16_384;
 const NOTHING = new Uint8Array(0);
 /** The least memory for a request's own bytes. */
 const KEPT_BYTES_MIN = 128;
+/** Memories for first bytes that are kept for re-use. */
+const FREE_BEGINNINGS_MAX = 2_048;
 /** How many of a request's first bytes are remembered. */
 const BEGINNING_BYTES = 320;
 /** Bytes of reply memory that a pooled request keeps. */
@@ -102,6 +104,8 @@ export const NO_INTEREST: RequestOwner = {
 
 /** What was appended to a connection between two writes: the system takes it together. */
 export interface SentBatch {
+  /** Since when it has been this one: later than its requests where others have taken its place. */
+  readonly sinceMs: number;
   /** When the system took its last byte; 0 before. */
   wroteMs: number;
 }
@@ -147,9 +151,6 @@ export class Request {
   turnMs = 0;
   /** Where its reply ends among all that was written to its client. */
   endByte = 0;
-  /** Its first bytes, for the slow log: beginning[0, beginningLength); of a client's request only. */
-  beginning: Uint8Array | null = null;
-  beginningLength = 0;
   /** How many bytes it has, as its client sent it; of a client's request only. */
   requestBytes = 0;
   /** What is known of it as a sampled one; null for most. */
@@ -183,6 +184,9 @@ export class Request {
 
   // Of few requests; last, so that what all have lies together.
 
+  /** Its first bytes, for the slow log: beginning[0, beginningLength); null where they are not kept. */
+  beginning: Uint8Array | null = null;
+  beginningLength = 0;
   /** What has kept it; null while nothing did. */
   detour: Detour | null = null;
   /** The slot that it was in flight at; -1 for none, or several. */
@@ -231,12 +235,19 @@ export class Request {
     const length = end - start;
     const kept = length < BEGINNING_BYTES ? length : BEGINNING_BYTES;
     this.beginningLength = kept;
-    copyBytes(this.beginning ??= new Uint8Array(BEGINNING_BYTES), 0, bytes, start, start + kept);
+    this.beginning ??= freeBeginnings.pop() ?? new Uint8Array(BEGINNING_BYTES);
+    copyBytes(this.beginning, 0, bytes, start, start + kept);
   }
 
   /** What keeps it; made when it is asked for. */
   get detours(): Detour {
     return this.detour ??= { waited: "", openedMs: 0, heldBackMs: 0 };
+  }
+
+  /** Its first bytes are of no interest any more. */
+  forget(): void {
+    if (freeBeginnings.length < FREE_BEGINNINGS_MAX) freeBeginnings.push(this.beginning!);
+    this.beginning = null;
   }
 
   /** Its first bytes, as far as they are remembered. */
@@ -303,6 +314,9 @@ export class Request {
   }
 }
 
+/** Memory for first bytes, for the few requests that have them: so it stays in the processor's cache. */
+const freeBeginnings: Uint8Array[] = [];
+
 let free: Request | null = null;
 let freeCount = 0;
 
@@ -324,6 +338,7 @@ export function recycleRequest(request: Request): void {
   if (request.state === "free") throw new Error("a request was given back twice");
   request.state = "free";
   request.owner = NOBODY;
+  if (request.beginning !== null) request.forget();
   if (freeCount >= FREE_REQUESTS_MAX) return request.dropHeld();
   request.client = null;
   request.ways = null;

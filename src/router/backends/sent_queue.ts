@@ -24,12 +24,16 @@ export interface Written {
   readonly writes: number;
 }
 
-/** One that the system has not taken yet. */
-interface UnwrittenBatch extends SentBatch {
+/** One that the system has not taken yet, or did so lately. */
+interface QueuedBatch extends SentBatch {
+  sinceMs: number;
   /** How many bytes were appended to the connection before it. */
-  readonly startByte: number;
-  next: UnwrittenBatch | null;
+  startByte: number;
+  next: QueuedBatch | null;
 }
+
+/** Batches that are remembered: what is taken and given back stays where the collector need not look. */
+const BATCHES_KEPT = 128;
 
 /** A reply as far as it has come. */
 export interface FramedReply {
@@ -48,10 +52,13 @@ export class SentQueue {
   answered = 0;
   #tail: Request | null = null;
   /** The oldest of which the system has not taken all bytes yet. */
-  #unwritten: UnwrittenBatch | null = null;
+  #unwritten: QueuedBatch | null = null;
   /** The newest, and how many writes were begun before it. */
-  #newest: UnwrittenBatch | null = null;
+  #newest: QueuedBatch | null = null;
   #writes = -1;
+  /** The newest ones, written or not, and how many there were. */
+  readonly #batches: QueuedBatch[] = [];
+  #batchCount = 0;
   /** When that was sent whose reply has told last how fast the server is. */
   #timedMs = -1;
 
@@ -68,21 +75,33 @@ export class SentQueue {
   }
 
   #beginBatch({ writes, appendedBytes }: Written): void {
-    const batch = { wroteMs: 0, startByte: appendedBytes, next: null };
+    const batch = this.#takeBatch();
+    batch.sinceMs = clock.nowMs;
+    batch.startByte = appendedBytes;
+    batch.wroteMs = 0;
     if (this.#unwritten === null) this.#unwritten = batch;
     else this.#newest!.next = batch;
     this.#newest = batch;
     this.#writes = writes;
   }
 
+  /** One that was written before all others that are kept, or a new one. */
+  #takeBatch(): QueuedBatch {
+    const at = this.#batchCount++ % BATCHES_KEPT;
+    const oldest = this.#batches[at];
+    // What was never written is still asked for that.
+    if (oldest !== undefined && oldest.wroteMs > 0) return oldest;
+    return this.#batches[at] = { sinceMs: 0, wroteMs: 0, startByte: 0, next: null };
+  }
+
   /** The system took bytes; of a request that comes in pieces the last one is appended. */
   wrote({ writtenBytes, appendedBytes }: Written): void {
     let batch = this.#unwritten;
     while (batch !== null) {
-      const next: UnwrittenBatch | null = batch.next;
+      const next: QueuedBatch | null = batch.next;
       if ((next === null ? appendedBytes : next.startByte) > writtenBytes) break;
       batch.wroteMs = clock.nowMs;
-      batch.next = null; // who keeps one keeps no others
+      batch.next = null;
       batch = next;
     }
     this.#unwritten = batch;

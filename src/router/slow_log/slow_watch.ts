@@ -46,7 +46,6 @@ export class SlowWatch {
   began(request: Request, depth: number): void {
     const { requestStart, requestEnd } = this.#client.parser;
     request.requestBytes = requestEnd - requestStart;
-    request.beginningLength = 0;
     if (--this.#sampling.left === 0) this.#take(request);
     if (depth < this.#log.rememberedMax) this.#remember(request);
   }

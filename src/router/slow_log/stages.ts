@@ -132,8 +132,10 @@ export function stageTimes(
     until(before, wholeMs);
   } else {
     until(before, sentMs);
+    // Its batch may be forgotten: that was written long ago.
+    const wroteMs = sentIn.sinceMs > sentMs ? sentMs : sentIn.wroteMs;
     // What was never answered was never sent, as long as nobody says so.
-    until("send", sentIn.wroteMs === 0 && firstMs === 0 ? wholeMs : sentIn.wroteMs);
+    until("send", wroteMs === 0 && firstMs === 0 ? wholeMs : wroteMs);
     let serverUs = until("server", firstMs === 0 ? wholeMs : firstMs);
     const receiveUs = until("receive", wholeMs);
     const heldUs = Math.round(heldBackMs * 1000);

@@ -88,3 +88,25 @@ Deno.test("the fastest reply of a server is never faster than it was, however la
   queue.came({ type: 43, isDone: true, missingBytes: 0 }, server);
   assertEquals(server.fastestReply.ms, 20);
 });
+
+Deno.test("batches are remembered for a while, and never mistaken for later ones", () => {
+  const queue = new SentQueue();
+  const [first, lost] = [requestOf({}, 1), requestOf({}, 1)];
+  clock.nowMs = 4_000;
+  queue.push(first, { writtenBytes: 0, appendedBytes: 0, writes: 0 });
+  queue.wrote({ writtenBytes: 10, appendedBytes: 10, writes: 1 });
+  queue.push(lost, { writtenBytes: 10, appendedBytes: 10, writes: 1 });
+  queue.takeAll();
+  const [{ sinceMs, wroteMs }, never] = [first.sentIn!, lost.sentIn!];
+  assertEquals([sinceMs, wroteMs, never.wroteMs], [4_000, 4_000, 0]);
+  for (let i = 0; i < 1_000; i++) {
+    clock.nowMs = 5_000 + i;
+    const request = requestOf({}, 1);
+    queue.push(request, { writtenBytes: i * 10, appendedBytes: i * 10, writes: i });
+    queue.wrote({ writtenBytes: (i + 1) * 10, appendedBytes: (i + 1) * 10, writes: i + 1 });
+    assertEquals([request.sentIn!.sinceMs, request.sentIn!.wroteMs], [clock.nowMs, clock.nowMs]);
+    assertEquals(first.sentIn!.sinceMs <= first.sentMs, first.sentIn!.wroteMs === 4_000);
+  }
+  // What was never written is no other's.
+  assertEquals([never.sinceMs, never.wroteMs], [4_000, 0]);
+});

@@ -16,7 +16,13 @@ function request(marks: Partial<Request>): Request {
   );
 }
 
-const SENT = { sentIn: { wroteMs: 100 }, sentMs: 100, firstMs: 100, wholeMs: 100, turnMs: 100 };
+const SENT = {
+  sentIn: { sinceMs: 100, wroteMs: 100 },
+  sentMs: 100,
+  firstMs: 100,
+  wholeMs: 100,
+  turnMs: 100,
+};
 
 Deno.test("each mark that is late makes its stage", () => {
   const cases: [Partial<Request>, number, Record<string, number>][] = [
@@ -25,7 +31,7 @@ Deno.test("each mark that is late makes its stage", () => {
         ...SENT,
         startedMs: 110,
         sentMs: 110,
-        sentIn: { wroteMs: 110 },
+        sentIn: { sinceMs: 100, wroteMs: 110 },
         firstMs: 110,
         wholeMs: 110,
       },
@@ -34,10 +40,14 @@ Deno.test("each mark that is late makes its stage", () => {
         queue: 10_000,
       },
     ],
-    [{ ...SENT, sentIn: { wroteMs: 130 }, firstMs: 131, wholeMs: 131, turnMs: 131 }, 131, {
-      send: 30_000,
-      server: 1_000,
-    }],
+    [
+      { ...SENT, sentIn: { sinceMs: 100, wroteMs: 130 }, firstMs: 131, wholeMs: 131, turnMs: 131 },
+      131,
+      {
+        send: 30_000,
+        server: 1_000,
+      },
+    ],
     [{ ...SENT, firstMs: 150, wholeMs: 170, turnMs: 175 }, 180, {
       server: 50_000,
       receive: 20_000,
@@ -72,21 +82,40 @@ Deno.test("each mark that is late makes its stage", () => {
     ],
     // The system never took it for the server: the connection could not be opened, or nobody read.
     [
-      { ...SENT, sentIn: { wroteMs: 0 }, firstMs: 0, wholeMs: 150, turnMs: 150, isFailed: true },
+      {
+        ...SENT,
+        sentIn: { sinceMs: 100, wroteMs: 0 },
+        firstMs: 0,
+        wholeMs: 150,
+        turnMs: 150,
+        isFailed: true,
+      },
       150,
       { send: 50_000 },
     ],
+    // Others have been sent since in what it was sent in.
+    [
+      { ...SENT, sentIn: { sinceMs: 140, wroteMs: 141 }, firstMs: 150, wholeMs: 150, turnMs: 150 },
+      150,
+      {
+        server: 50_000,
+      },
+    ],
     // It was answered before we were told that it was taken.
-    [{ ...SENT, sentIn: { wroteMs: 0 }, firstMs: 150, wholeMs: 150, turnMs: 150 }, 150, {
-      server: 50_000,
-    }],
+    [
+      { ...SENT, sentIn: { sinceMs: 100, wroteMs: 0 }, firstMs: 150, wholeMs: 150, turnMs: 150 },
+      150,
+      {
+        server: 50_000,
+      },
+    ],
     // Its slot was blocked, then its key was moved.
     [
       {
         ...SENT,
         detour: { waited: "key", openedMs: 110, heldBackMs: 0 },
         sentMs: 125,
-        sentIn: { wroteMs: 125 },
+        sentIn: { sinceMs: 100, wroteMs: 125 },
         firstMs: 126,
         wholeMs: 126,
       },
