@@ -1,6 +1,6 @@
 /**
- * The rows that Redis 7.0.15 does not have: codis-server's own commands, two subcommands that
- * current clients send while they connect, and the first words of HTTP requests.
+ * The rows that Redis 7.0.15 does not have: codis-server's own commands, the proxy's, two subcommands
+ * that current clients send while they connect, and the first words of HTTP requests.
  *
  * @module
  */
@@ -35,6 +35,30 @@ function codis(
   const categories = flags.includes("write") ? "@write @slow" : "@read @slow";
   const row: TableRow = [name, arity, flags, 0, 0, 0, categories, "", []];
   return { origin: "codis", row, summary, since, group: "codis" };
+}
+
+/** A command of the proxy's own with the subcommands GET, RESET and HELP, as Redis has SLOWLOG. */
+function ownKeyList(name: string, since: string, what: string): readonly AddedRow[] {
+  const row = (
+    word: string,
+    arity: number,
+    flags: string,
+    categories: string,
+    summary: string,
+  ): AddedRow => ({
+    origin: "proxy",
+    row: [`${name}${word}`, arity, flags, 0, 0, 0, categories, "", []],
+    summary,
+    since,
+    group: "server",
+  });
+  const flags = "admin loading stale";
+  return [
+    row("", -2, "", "@slow", `A container for commands about ${what}`),
+    row("|get", -2, flags, "@admin @slow @dangerous", `Get ${what}`),
+    row("|reset", 2, flags, "@admin @slow @dangerous", `Forget ${what}`),
+    row("|help", 2, "loading stale", "@slow", "Show helpful text about the subcommands"),
+  ];
 }
 
 /** codis-server 3.2's asynchronous migration; the proxy speaks it to servers, clients may not. */
@@ -86,6 +110,9 @@ export const ADDED_ROWS: readonly AddedRow[] = [
   ...ASYNC_MIGRATION.map((name) =>
     codis(name, -1, "write admin", "Asynchronous migration between servers", "3.2")
   ),
+
+  ...ownKeyList("hotkeys", "8.6.0", "the keys that clients ask for most"),
+  ...ownKeyList("bigkeys", "0.1.0", "the keys of the largest requests and replies"),
 
   // node-redis, go-redis and others name themselves while they connect.
   {

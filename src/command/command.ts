@@ -59,10 +59,10 @@ export type MergeRule =
 export type Caution = "" | "script" | "function" | "sort";
 
 /**
- * Where a row comes from: Redis 7.0.15, a later Redis, codis-server, an HTTP request line, or the servers
- * themselves, which were asked for what they know.
+ * Where a row comes from: Redis 7.0.15, a later Redis, codis-server, this proxy, an HTTP request line, or the
+ * servers themselves, which were asked for what they know.
  */
-export type Origin = "redis" | "redis_later" | "codis" | "http" | "learned";
+export type Origin = "redis" | "redis_later" | "codis" | "proxy" | "http" | "learned";
 
 /**
  * Where a command's keys are.

@@ -79,7 +79,8 @@ const LOCAL = `
   role lastsave bgsave bgrewriteaof save swapdb debug function|stats module|list
   memory|stats memory|doctor memory|malloc-stats memory|purge
   latency|latest latency|history latency|doctor latency|graph latency|histogram latency|reset
-  slowlog|get slowlog|len slowlog|reset`;
+  slowlog|get slowlog|len slowlog|reset
+  hotkeys|get hotkeys|reset hotkeys|help bigkeys|get bigkeys|reset bigkeys|help`;
 
 /** Commands without keys that any server can answer, because all answer the same. */
 const ANY_SERVER = `

@@ -257,6 +257,16 @@ export const CLIENT_KEYS = [
       "in the slow log, with what each stage took. 0: all requests. -1: none.",
   },
   {
+    key: "hot_key_samples",
+    field: "hotKeySamples",
+    kind: "count",
+    default: "4000",
+    max: 100_000,
+    help:
+      "How many requests for each second every worker looks at, to find hot and big keys (HOTKEYS, " +
+      "BIGKEYS). 0: none, and the names of keys are not kept.",
+  },
+  {
     key: "undeclared_keys",
     field: "undeclaredKeys",
     kind: "word",

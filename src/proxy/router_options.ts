@@ -74,6 +74,7 @@ export function routerOptions(
     slowerThanUs: config.slowerThanUs,
     requestSample: config.requestSample,
     hasAccessLog: isAccessLog(config.accessLog),
+    hotKeySamples: config.hotKeySamples,
     destructiveCommands: config.allowsDestructiveCommands,
     undeclaredKeys: config.undeclaredKeys === "allow",
     serverCommands: config.allowsServerCommands,

@@ -100,6 +100,8 @@ export interface RouterOptions extends RouterLogins {
   readonly requestSample: number;
   /** Whether there is an access log. */
   readonly hasAccessLog: boolean;
+  /** Requests for each second that are looked at for hot and big keys; 0: none. */
+  readonly hotKeySamples: number;
   /** Whether FLUSHALL and its like are let through. */
   readonly destructiveCommands: boolean;
   /** Whether scripts and functions may run that declare no keys and may touch some. */

@@ -21,6 +21,7 @@ import { ScriptTexts } from "./dispatch/script_texts.ts";
 import { LimitedUsers } from "./limits/limited_users.ts";
 import { Monitors } from "./monitor/monitors.ts";
 import type { RouterEvents } from "./events.ts";
+import { HotKeys } from "./hot_keys/hot_keys.ts";
 import { COMMAND_IDS, LearnedCommands } from "./learned_commands.ts";
 import { clientPasswords, type ReadFrom, type RouterOptions } from "./options.ts";
 import { accessLine, AccessLines } from "./reports/access_lines.ts";
@@ -51,6 +52,8 @@ export class RouterShared {
   readonly slowLog: SlowLog;
   /** Takes the requests that observers see some of. */
   readonly sampling = new Sampling(() => this.slots.placement);
+  /** The keys that clients ask for most, and the largest. */
+  readonly hotKeys: HotKeys;
   readonly totals = newTotals();
   readonly replySizes = new ReplySizes(COMMAND_IDS);
   readonly budget: ByteBudget;
@@ -109,6 +112,12 @@ export class RouterShared {
     this.worker = worker;
     this.clients = clients;
     this.slowLog = new SlowLog(options.slowerThanUs, worker.nextSlowId);
+    this.hotKeys = new HotKeys(options.hotKeySamples, {
+      serverOf: (slotId) => this.slots.all[slotId]?.server?.address ?? "",
+      keysOf: (request) => this.sampling.keysAtBeginning(request),
+      paceChanged: () => this.sampling.changed(),
+    });
+    this.sampling.add(this.hotKeys);
     this.users = new Users(clientPasswords(options));
     this.protectedMode = new ProtectedMode(options, this.users, events);
     this.userLimits = new LimitedUsers(worker.limits);

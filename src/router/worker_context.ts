@@ -11,6 +11,7 @@ import type { UnblockReply } from "./blocking/blocked.ts";
 import type { MonitorPeers } from "./monitor/monitors.ts";
 import type { PauseMode } from "./client/pause.ts";
 import type { FoundInScript } from "./dispatch/script_texts.ts";
+import type { ForgottenKeys, HotKeysReading } from "./hot_keys/hot_keys.ts";
 import { SUBSCRIBING_NUMBERS, type SubscribingCounts } from "./pubsub/subscribing.ts";
 import { newLimitCells } from "./limits/limit_cells.ts";
 import type { LimitContext } from "./limits/limited_users.ts";
@@ -44,6 +45,8 @@ export interface WorkerPeers extends MonitorPeers {
   aclLog(isReset: boolean): Promise<readonly (readonly AclLogEntry[])[]>;
   /** Tells the others' slow logs something; resolves with what each of them had before. */
   slowLog(order: SlowLogOrder): Promise<readonly SlowLogReading[]>;
+  /** What the others know of hot and big keys, before they forget what is to be forgotten. */
+  hotKeys(forgotten: ForgottenKeys): Promise<readonly HotKeysReading[]>;
   /** CLIENT LIST's lines of the others' clients. */
   listClients(filter: ClientFilter): Promise<string>;
   /** Tells the others what was found in a script. */

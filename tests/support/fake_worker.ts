@@ -91,6 +91,7 @@ export class FakeWorker implements Thread {
       setUserReads: () => Promise.resolve(),
       updateUsers: () => {},
       aclLog: () => [],
+      hotKeys: () => ({ isOn: true, requests: 0, hot: [], big: [] }),
       slowLog: () => ({ entries: [], events: [] }),
       allowCommands: () => {},
       set: () => Promise.resolve(),

@@ -49,6 +49,7 @@ export function testOptions(change: Partial<RouterOptions> = {}): RouterOptions 
     slowerThanUs: 10_000,
     requestSample: 0,
     hasAccessLog: false,
+    hotKeySamples: 4_000,
     destructiveCommands: true,
     undeclaredKeys: false,
     serverCommands: false,

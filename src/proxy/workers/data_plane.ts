@@ -16,6 +16,7 @@ import type { TlsToClients } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { WriteLines } from "../../router/reports/access_lines.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
+import type { HotKeysReading } from "../../router/hot_keys/hot_keys.ts";
 import type { RouterOptions, UserReads } from "../../router/options.ts";
 import type { LimitPlaces, UserTake } from "../../router/limits/limit_cells.ts";
 import type { ClientSearch, FoundClients } from "../../router/local/client_search.ts";
@@ -121,6 +122,8 @@ export interface DataPlane extends SlotTable {
   slowLog(order: SlowLogOrder): Promise<readonly SlowLogReading[]>;
   /** Searches the clients of all workers. */
   searchClients(search: ClientSearch): Promise<FoundClients>;
+  /** What each worker knows of hot and big keys. */
+  hotKeys(): Promise<readonly HotKeysReading[]>;
   /** Its stats; a worker that does not answer at once is in them as it was last seen. */
   stats(): Promise<PlaneStats>;
   /** Meets clients that connect with TLS from now on in another way. */

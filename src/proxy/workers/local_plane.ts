@@ -18,6 +18,7 @@ import { listen } from "../../io/listen.ts";
 import type { TlsToServers } from "../../io/tls.ts";
 import { gateLimits, TlsGate, type TlsToClients } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
+import type { HotKeysReading } from "../../router/hot_keys/hot_keys.ts";
 import { takeSnapshot } from "../../router/take_snapshot.ts";
 import { clientPasswords, type UserReads } from "../../router/options.ts";
 import type { Server } from "../../router/backends/server.ts";
@@ -264,6 +265,11 @@ export class LocalPlane implements DataPlane {
 
   searchClients(search: ClientSearch): Promise<FoundClients> {
     return Promise.resolve(searchClients(this.router.shared, search));
+  }
+
+  hotKeys(): Promise<readonly HotKeysReading[]> {
+    clock.tick();
+    return Promise.resolve([this.router.shared.hotKeys.read("")]);
   }
 
   stats(): Promise<PlaneStats> {

@@ -16,6 +16,7 @@ import { clock } from "../../base/clock.ts";
 import { type LogLevel, setLogLevel, startLog } from "../../base/log.ts";
 import { RemoteCalls } from "../../base/remote_call.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
+import type { UnblockReply } from "../../router/blocking/blocked.ts";
 import { invalidate } from "../../router/client/invalidation.ts";
 import type { Pause, PauseMode } from "../../router/client/pause.ts";
 import { searchClients } from "../../router/local/client_search.ts";
@@ -39,6 +40,10 @@ scope.onmessage = ({ data }) => serve(data as WorkerStart);
 function setPause(pause: Pause, mode: PauseMode | null, ms: number): void {
   if (mode === null) pause.end();
   else pause.extend(mode, ms);
+}
+
+function unblock(plane: LocalPlane, id: number, reply: UnblockReply): Promise<boolean> {
+  return new Promise((resolve) => unblockClient(plane.router.shared, id, reply, resolve));
 }
 
 /** Hands every line to the process's log. */
@@ -74,6 +79,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     stats: () => takeSnapshot(plane.router.shared),
     aclLog: (isReset) => plane.router.shared.aclLog.read(isReset),
     slowLog: (order) => plane.router.shared.orderSlowLog(order),
+    hotKeys: (forgotten) => plane.router.shared.hotKeys.read(forgotten),
     listClients: (filter) => listClients(plane.router.shared, filter),
     searchClients: (search) => searchClients(plane.router.shared, search),
     killClients: (filter) => killClients(plane.router.shared, filter),
@@ -81,8 +87,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     watchedElsewhere: (filters) => plane.router.shared.monitors.watchedElsewhere(filters),
     monitored: (lines) => plane.router.shared.monitors.give(lines),
     invalidate: (id, keys) => invalidate(plane.router.shared.clients, id, latin1Bytes(keys)),
-    unblockClient: (id, reply) =>
-      new Promise((resolve) => unblockClient(plane.router.shared, id, reply, resolve)),
+    unblockClient: (id, reply) => unblock(plane, id, reply),
     scriptSeen: (sha, found) => plane.router.shared.scripts.heard(sha, found),
     press: () => plane.router.shared.budget.isAboveShare && plane.router.runAtTurnEnd(),
     setClientTls: (tls) => plane.setClientTls(tls),
@@ -133,6 +138,7 @@ function peersThrough(pool: RemoteCalls<PoolCalls>): Parameters<typeof sharedCon
     stats: () => pool.call("proxyStats"),
     aclLog: (isReset) => pool.call("aclLog", isReset),
     slowLog: (order) => pool.call("slowLog", order),
+    hotKeys: (forgotten) => pool.call("hotKeys", forgotten),
     listClients: (filter) => pool.call("listClients", filter),
     killClients: (filter) => pool.call("killClients", filter),
     pause: (mode, ms) => pool.call("pause", mode, ms),

@@ -24,6 +24,7 @@ import type { MonitorFilter } from "../../router/monitor/monitor_filter.ts";
 import type { MonitoredLines } from "../../router/monitor/monitors.ts";
 import type { ClientFilter, ConfigOrder } from "../../router/worker_context.ts";
 import type { FoundInScript } from "../../router/dispatch/script_texts.ts";
+import type { ForgottenKeys, HotKeysReading } from "../../router/hot_keys/hot_keys.ts";
 import type { UserReads } from "../../router/options.ts";
 import type { NamedLimits } from "../../router/limits/limit_cells.ts";
 import type { ClientSearch, FoundClients } from "../../router/local/client_search.ts";
@@ -78,6 +79,8 @@ export interface WorkerCalls {
   aclLog(isReset: boolean): readonly AclLogEntry[];
   /** Tells the worker's slow log something; returns what it had before. */
   slowLog(order: SlowLogOrder): SlowLogReading;
+  /** What it knows of hot and big keys, before it forgets what is to be forgotten. */
+  hotKeys(forgotten: ForgottenKeys): HotKeysReading;
   listClients(filter: ClientFilter): string;
   searchClients(search: ClientSearch): FoundClients;
   killClients(filter: ClientFilter): number;
@@ -114,6 +117,8 @@ export interface PoolCalls {
   aclLog(isReset: boolean): Promise<readonly (readonly AclLogEntry[])[]>;
   /** Tells the other workers' slow logs something; resolves with what each of them had before. */
   slowLog(order: SlowLogOrder): Promise<readonly SlowLogReading[]>;
+  /** What the other workers know of hot and big keys. */
+  hotKeys(forgotten: ForgottenKeys): Promise<readonly HotKeysReading[]>;
   /** CLIENT LIST's lines of the other workers' clients. */
   listClients(filter: ClientFilter): Promise<string>;
   /** Closes clients of the other workers; resolves with how many. */

@@ -84,6 +84,7 @@ export type PeerCalls = Pick<
   PoolCalls,
   | "aclLog"
   | "slowLog"
+  | "hotKeys"
   | "unblockClient"
   | "listClients"
   | "killClients"
@@ -113,6 +114,7 @@ export function peerCalls(
       told.slowLog = { ...told.slowLog, ...order.settings };
       return ask((calls) => calls.call("slowLog", order));
     },
+    hotKeys: (forgotten) => ask((calls) => calls.call("hotKeys", forgotten)),
     listClients: async (filter) => {
       const lists = await ask((calls) => calls.call("listClients", filter));
       return lists.join("");
@@ -196,28 +198,6 @@ export function sumOfWorkers(
       sumSnapshots([last, counted].filter((stats) => stats !== undefined))
     ),
   };
-}
-
-/** As the worker sees a server that has heard from it last; one that does not answer counts for nothing. */
-export async function leastSilentMs(
-  workers: readonly PoolWorker[],
-  addr: string,
-  breakMs: number,
-): Promise<number> {
-  const all = await askEachWorker(workers, (calls) => calls.call("silentMs", addr, breakMs));
-  const used = all.filter((ms) => ms >= 0);
-  return used.length === 0 ? -1 : Math.min(...used);
-}
-
-/** How many replicas a master has heard from; -1 when no worker gets an answer of it. */
-export async function mostHeardReplicas(
-  workers: readonly PoolWorker[],
-  addr: string,
-): Promise<number> {
-  return Math.max(
-    -1,
-    ...await askEachWorker(workers, (calls) => calls.call("heardReplicas", addr)),
-  );
 }
 
 /** The answers of workers; without those that do not answer in time. */

@@ -34,12 +34,6 @@ import type { AllowedCommand } from "../../model/allowed_command.ts";
 import { clientPasswords, type UserReads } from "../../router/options.ts";
 import { countedSoFar, sumSnapshots } from "../../router/stats_snapshot.ts";
 import { LimitPlaces, type UserTake } from "../../router/limits/limit_cells.ts";
-import {
-  type ClientSearch,
-  type FoundClients,
-  mergeFoundClients,
-} from "../../router/local/client_search.ts";
-import type { SlowLogOrder, SlowLogReading } from "../../router/slow_log/slow_log.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { GroupServers, SlotFill } from "../../router/slot_table.ts";
 import type {
@@ -50,6 +44,7 @@ import type {
   PlaneSettings,
   PlaneStats,
 } from "./data_plane.ts";
+import { PoolQuestions } from "./pool_questions.ts";
 import { SettlingChanges } from "./settling_changes.ts";
 import { endCounts, newSharedCounts, type SharedCounts } from "./shared_context.ts";
 import { WantedTable } from "./wanted_table.ts";
@@ -58,8 +53,6 @@ import {
   ANSWER_MS,
   askEachWorker,
   inTime,
-  leastSilentMs,
-  mostHeardReplicas,
   newPoolWorkers,
   peerCalls,
   type PoolWorker,
@@ -89,7 +82,7 @@ export interface PoolOptions extends PlaneOptions {
 }
 
 /** See the header. */
-export class WorkerPool implements DataPlane {
+export class WorkerPool extends PoolQuestions implements DataPlane {
   #options: PoolOptions;
   readonly #events: PlaneEvents;
   readonly #counts: SharedCounts;
@@ -115,6 +108,9 @@ export class WorkerPool implements DataPlane {
 
   private constructor(options: PoolOptions, events: PlaneEvents) {
     const { workers, router } = options;
+    const all = newPoolWorkers(workers);
+    super(all);
+    this.#workers = all;
     this.#options = { ...options, router: shareOf(router, workers) };
     this.#events = events;
     this.#counts = newSharedCounts(workers);
@@ -124,7 +120,6 @@ export class WorkerPool implements DataPlane {
       usersOf(options.users ?? [], clientPasswords(router)),
       (update) => this.#inAll("users", ({ calls }) => calls.call("updateUsers", update)),
     );
-    this.#workers = newPoolWorkers(workers);
   }
 
   /**
@@ -390,24 +385,7 @@ export class WorkerPool implements DataPlane {
     await askEachWorker(this.#workers, drain, graceMs + ANSWER_MS);
   }
 
-  heardReplicas(addr: string): Promise<number> {
-    return mostHeardReplicas(this.#workers, addr);
-  }
-
-  silentMs(addr: string, breakMs: number): Promise<number> {
-    return leastSilentMs(this.#workers, addr, breakMs);
-  }
-
   // -- stats --------------------------------------------------------------------------------
-
-  slowLog(order: SlowLogOrder): Promise<readonly SlowLogReading[]> {
-    return askEachWorker(this.#workers, (calls) => calls.call("slowLog", order));
-  }
-
-  async searchClients(search: ClientSearch): Promise<FoundClients> {
-    const all = await askEachWorker(this.#workers, (calls) => calls.call("searchClients", search));
-    return mergeFoundClients(all, search);
-  }
 
   /** Calls that come while an answer is awaited get the same one. */
   stats(): Promise<PlaneStats> {

@@ -33,6 +33,7 @@ import {
   transactionTooLarge,
 } from "../errors.ts";
 import type { Request } from "../request.ts";
+import { NOTICED_BYTES_MIN } from "../sampling/sampling.ts";
 import type { Slot } from "../slots/slot.ts";
 import type { Client } from "./client.ts";
 
@@ -210,6 +211,7 @@ export class PassThrough implements LinkUser {
   #rememberBeginning(request: Request): void {
     const { database, shared: { sampling, monitors } } = this.#client;
     const key = this.#key;
+    if (this.#leastBytes >= NOTICED_BYTES_MIN) this.#client.replies.notice(request);
     sampling.hasKeys(request, [
       sampling.keyOf(this.#command!, key, 0, key.length, database),
     ]);

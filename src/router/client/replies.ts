@@ -24,6 +24,7 @@ import {
   type RequestOwner,
   WHOLE_BYTES_MIN,
 } from "../request.ts";
+import { NOTICED_BYTES_MIN } from "../sampling/sampling.ts";
 import type { RouterShared } from "../shared.ts";
 import { SlowWatch } from "../slow_log/slow_watch.ts";
 import type { ReplyHost } from "./reply_host.ts";
@@ -180,7 +181,17 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     }
     if (!isLast && request.replyBytes + request.missingBytes > request.expectedBytes) {
       this.#host.credit.outgrew(request);
+      this.#noticeLarge(request, request.expectedBytes);
     }
+  }
+
+  /** The request that is being dispatched is large, or its reply will be. */
+  notice(request: Request): void {
+    this.#shared.sampling.notice(request, this.#host);
+  }
+
+  #noticeLarge(request: Request, bytes: number): void {
+    if (bytes >= NOTICED_BYTES_MIN) this.#shared.sampling.noticeReply(request);
   }
 
   /**
@@ -223,6 +234,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     if (isWhole) {
       request.adopt(reply);
       this.holds(reply.length);
+      this.#noticeLarge(request, reply.length);
     }
     this.replied(request, reply, 0, isWhole ? 0 : reply.length, true);
   }

@@ -16,6 +16,7 @@ import type { Client } from "../client/client.ts";
 import { requestKind } from "../client/reply_sizes.ts";
 import { CROSS_SLOT, keysNotFound, wrongArity } from "../errors.ts";
 import type { Request } from "../request.ts";
+import { NOTICED_BYTES_MIN } from "../sampling/sampling.ts";
 import { mayUseUnnamedKeys } from "./unnamed_keys.ts";
 import type { Slot } from "../slots/slot.ts";
 import { keyIndexesByRules } from "./script_keys.ts";
@@ -43,6 +44,9 @@ export function forward(client: Client, command: Command, parser: RequestParser)
   const keys = slot.isOpen ? null : keyTexts(parser, count);
   const request = enqueueFor(client, command, slot, slotId, requestEnd - requestStart);
   if (request === null) return;
+  if (requestEnd - requestStart >= NOTICED_BYTES_MIN) {
+    client.replies.notice(request);
+  }
   request.keys = keys;
   if (keys !== null) {
     request.usesUnnamedKeys = mayUseUnnamedKeys(client.shared.scripts, command, parser);
@@ -153,6 +157,9 @@ export function enqueueFor(
   request.kind = kind;
   replies.charge(request, length);
   if (isUncounted) credit.expectUncounted(request, expected);
-  else credit.expect(request, server, expected);
+  else {
+    credit.expect(request, server, expected);
+    if (expected >= NOTICED_BYTES_MIN) client.replies.notice(request);
+  }
   return request;
 }

@@ -22,6 +22,8 @@ import { latin1 } from "../../resp/latin1.ts";
 import type { Server } from "../backends/server.ts";
 import type { Client } from "../client/client.ts";
 import { requestKind } from "../client/reply_sizes.ts";
+import type { Request } from "../request.ts";
+import { NOTICED_BYTES_MIN } from "../sampling/sampling.ts";
 import { beginAt, sendTo } from "../slots/route.ts";
 import type { Slot } from "../slots/slot.ts";
 import { sendToSlot } from "./forward.ts";
@@ -117,6 +119,7 @@ function sendWhole(
   request.slots = group.slots;
   replies.charge(request, requestEnd - requestStart);
   credit.expect(request, server, expected);
+  noticeLarge(client, request, requestEnd - requestStart, expected);
   sendTo(server!, request, bytes, requestStart, requestEnd);
 }
 
@@ -138,6 +141,7 @@ function sendParts(
   const merge = command.merge === "concat" ? mergeInOrder(groupOf) : MERGES[command.merge]!;
   const gather = new Gather(client, parent, groups.length, merge);
   replies.charge(parent, parser.requestEnd - parser.requestStart);
+  noticeLarge(client, parent, parser.requestEnd - parser.requestStart, expected * groups.length);
   for (let g = 0; g < groups.length; g++) {
     const { server, changing, slots, keys } = groups[g]!;
     const part = gather.part();
@@ -154,6 +158,11 @@ function sendParts(
     const backend = beginAt(server!, part);
     if (backend !== null) appendPart(backend, header, parser, groupOf, g, step);
   }
+}
+
+/** Shows a large request, or one that will have a large reply, to those who look at such. */
+function noticeLarge(client: Client, request: Request, bytes: number, expected: number): void {
+  if (Math.max(bytes, expected) >= NOTICED_BYTES_MIN) client.replies.notice(request);
 }
 
 /** The keys of group `g`, each once. */

@@ -14,6 +14,7 @@ import { CLIENT_COMMANDS } from "./client.ts";
 import { COMMAND_COMMANDS } from "./command.ts";
 import { CONFIG_COMMANDS } from "./config.ts";
 import { CONNECTION_COMMANDS } from "./connection.ts";
+import { HOT_KEY_COMMANDS } from "./hot_keys.ts";
 import { info, time } from "./info.ts";
 import { LATENCY_COMMANDS } from "./latency.ts";
 import type { LocalAnswer } from "./local_call.ts";
@@ -38,6 +39,7 @@ const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
   ...SERVER_COMMANDS,
   ...STATISTICS_COMMANDS,
   ...SLOW_LOG_COMMANDS,
+  ...HOT_KEY_COMMANDS,
   ...LATENCY_COMMANDS,
   info,
   time,

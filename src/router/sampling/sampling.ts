@@ -2,7 +2,7 @@
  * Takes some requests out of all, for those who look at a part of them only: one countdown for all observers.
  *
  *     enqueued ─► left = 0? ─ no ─► (nothing)
- *                    └─ yes ─► its keys are copied ─► … ─► written to its client ─► observers
+ *                    └─ yes ─► its keys are counted ─► … ─► written to its client ─► observers
  *
  * Each request is taken with the same probability, whatever was taken before it, so that a load with a period
  * of its own does not deceive. An observer that wants fewer than are taken sees some of them. While nobody
@@ -15,25 +15,46 @@ import type { Command } from "../../command/command.ts";
 import { KeyIndexes } from "../../command/key.ts";
 import type { Placement } from "../../hash/placement.ts";
 import type { Arguments } from "../../resp/arguments.ts";
-import { latin1 } from "../../resp/latin1.ts";
+import { latin1Bytes } from "../../resp/latin1.ts";
 import { keyIndexesByRules } from "../dispatch/script_keys.ts";
 import type { Request } from "../request.ts";
+import { BeginningArguments } from "../slow_log/shown_arguments.ts";
 import type { RequestEnd, WatchedClient } from "../slow_log/watched_client.ts";
-import type { SampledKey } from "./sample.ts";
+import { copyKey, type NamedKey, type RequestSample, type SampledKey } from "./sample.ts";
 
 /** Where a countdown begins that does not matter; V8 keeps it as a small integer. */
 const FAR = 2 ** 30 - 1;
 /** Keys of one request that are looked at. */
 const KEYS_MAX = 16;
-/** Bytes of a key that are copied. */
-const KEY_BYTES_MAX = 512;
+/** Requests and replies from this size on are noticed, in bytes. */
+export const NOTICED_BYTES_MIN = 1024 * 1024;
 
 const KEYS = new KeyIndexes();
+const NO_WEIGHTS: readonly number[] = [];
+/** The key that is counted just now. */
+const NAMED = {
+  ...{ bytes: new Uint8Array(0), start: 0, end: 0, keyBytes: 0 },
+  ...{ database: 0, slotId: 0, isWrite: false },
+} satisfies NamedKey as { -readonly [Field in keyof NamedKey]: NamedKey[Field] };
+
+/** Who counts the keys of sampled requests. */
+export interface KeyCounter {
+  /** A request that names keys, each of which is told next. */
+  requested(weight: number): void;
+  /**
+   * A key of that request. Borrows it until it returns.
+   *
+   * @param times For how many requests with it this one stands.
+   */
+  named(key: NamedKey, times: number): void;
+}
 
 /** Who sees some of the requests. */
 export interface SampleObserver {
   /** Each request is seen with the probability 1/every, at least 1; 0: none is. See {@linkcode Sampling.changed}. */
   readonly every: number;
+  /** Counts the keys of what it sees, and does not want them otherwise; left out: it does. */
+  readonly counter?: KeyCounter;
   /**
    * A sampled request is written to its client, or its client is gone. Borrows all until it returns.
    *
@@ -42,6 +63,8 @@ export interface SampleObserver {
   sampled(request: Request, client: WatchedClient, weight: number, end: RequestEnd): void;
   /** The same of a command that the proxy has answered at once; `reply` is borrowed, too. */
   sampledAtOnce?(command: Command, client: WatchedClient, reply: Uint8Array, weight: number): void;
+  /** As `sampled`, for each request that was noticed for its size, sampled or not. */
+  noticed?(request: Request): void;
 }
 
 /** See the header. */
@@ -51,6 +74,8 @@ export class Sampling {
   /** One of so many requests is taken; 0: none. */
   #every = 0;
   readonly #observers: SampleObserver[] = [];
+  /** What is known of a request that is only counted: one object for all, until somebody's `every` changes. */
+  #counted: RequestSample | null = null;
   readonly #placement: () => Placement;
   readonly #random: () => number;
 
@@ -68,8 +93,13 @@ export class Sampling {
 
   /** How many requests an observer wants has changed. */
   changed(): void {
-    const wanted = this.#observers.map(({ every }) => every).filter((every) => every > 0);
-    this.#every = wanted.length === 0 ? 0 : Math.min(...wanted);
+    const wanting = this.#observers.filter(({ every }) => every > 0);
+    this.#every = wanting.length === 0 ? 0 : Math.min(...wanting.map(({ every }) => every));
+    this.#counted = null;
+    if (wanting.length === 1 && wanting[0]!.counter !== undefined) {
+      const weights = this.#observers.map(({ every }) => every);
+      this.#counted = { ...NO_KEYS, weights, isNoticed: false };
+    }
     this.#countDown();
   }
 
@@ -89,17 +119,104 @@ export class Sampling {
     const every = this.#every;
     this.#countDown();
     if (every === 0) return;
-    const weights = this.#observers.map((observer) => this.#weightFor(observer, every));
-    const { parser } = client;
+    const { parser, database } = client;
     request.remember(parser.bytes, parser.requestStart, parser.requestEnd);
-    const keys = this.keysOf(request.command!, parser, client.database);
-    request.sample = { ...fewOf(keys, this.#random), weights };
+    const sample = this.#counted ?? this.#sampleOf(every);
+    request.sample = sample;
+    // What passes through is told by `hasKeys`: the parser may have another request by now.
+    if (parser.count < parser.announced) return;
+    const { command } = request;
+    this.#count(sample, command!, parser, database);
+    if (this.#isSeenByOthers(sample)) {
+      Object.assign(sample, fewOf(this.keysOf(command!, parser, database), this.#random));
+    }
+  }
+
+  #sampleOf(every: number): RequestSample {
+    const weights = this.#observers.map((observer) => this.#weightFor(observer, every));
+    return { ...NO_KEYS, weights, isNoticed: false };
   }
 
   /** For how many requests one that was taken stands; 0: the observer does not see it. */
   #weightFor(observer: SampleObserver, every: number): number {
     const isSeen = observer.every > 0 && this.#random() * observer.every < every;
     return isSeen ? observer.every : 0;
+  }
+
+  /** Whether a request is seen by somebody who does not just count its keys. */
+  #isSeenByOthers({ weights }: RequestSample): boolean {
+    return weights.some((weight, i) => weight > 0 && this.#observers[i]!.counter === undefined);
+  }
+
+  /** Tells those who count keys those of a request. */
+  #count({ weights }: RequestSample, command: Command, args: Arguments, database: number): void {
+    const count = this.#keyIndexes(command, args);
+    if (count <= 0) return;
+    const few = Math.min(count, KEYS_MAX);
+    const from = count > few ? Math.floor(this.#random() * count) : 0;
+    for (let o = 0; o < weights.length; o++) {
+      const { counter } = this.#observers[o]!;
+      const weight = weights[o]!;
+      if (weight === 0 || counter === undefined) continue;
+      counter.requested(weight);
+      for (let i = 0; i < few; i++) {
+        const at = KEYS.values[(from + i) % count]!;
+        counter.named(
+          this.#named(command, args.bytes, args.start(at), args.end(at), database),
+          weight * count / few,
+        );
+      }
+    }
+  }
+
+  #keyIndexes(command: Command, args: Arguments): number {
+    if (command.channelIndex > 0) return 0;
+    return keyIndexesByRules(command, args, this.#placement(), KEYS);
+  }
+
+  /** The key `bytes[start, end)` of a request, until the next one is asked for. */
+  #named(
+    command: Command,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    database: number,
+  ): NamedKey {
+    NAMED.bytes = bytes;
+    NAMED.start = start;
+    NAMED.end = end;
+    NAMED.keyBytes = end - start;
+    NAMED.database = database;
+    NAMED.slotId = this.#placement().slotIdOf(bytes, start, end);
+    NAMED.isWrite = !command.isReadOnly;
+    return NAMED;
+  }
+
+  /**
+   * A request that is being dispatched is large, or will have a large reply: who looks at those sees it. Copies
+   * what it needs.
+   */
+  notice(request: Request, client: WatchedClient): void {
+    if (this.#every === 0) return;
+    this.#noticeBy(request, this.keysOf(request.command!, client.parser, client.database));
+  }
+
+  /** The reply to a request has become large: as {@linkcode Sampling.notice}, if it is known what was asked. */
+  noticeReply(request: Request): void {
+    if (this.#every === 0 || request.sample?.isNoticed === true) return;
+    const keys = this.keysAtBeginning(request);
+    if (keys.length > 0) this.#noticeBy(request, keys);
+  }
+
+  #noticeBy(request: Request, keys: readonly SampledKey[]): void {
+    const weights = request.sample?.weights ?? NO_WEIGHTS;
+    request.sample = { ...fewOf(keys, this.#random), weights, isNoticed: true };
+  }
+
+  /** The keys of a request of which the beginning is remembered, as far as they are whole there. */
+  keysAtBeginning({ command, beginningBytes, database }: Request): SampledKey[] {
+    if (command === null || beginningBytes.length === 0) return [];
+    return this.keysOf(command, new BeginningArguments(beginningBytes).dropCut(), database);
   }
 
   /** The countdown has ended with a command that was answered at once. */
@@ -120,8 +237,7 @@ export class Sampling {
 
   /** The keys that a request names. Borrows its arguments until it returns. */
   keysOf(command: Command, args: Arguments, database: number): SampledKey[] {
-    if (command.channelIndex > 0) return [];
-    const count = keyIndexesByRules(command, args, this.#placement(), KEYS);
+    const count = this.#keyIndexes(command, args);
     const keys: SampledKey[] = [];
     for (let i = 0; i < count; i++) {
       const at = KEYS.values[i]!;
@@ -138,28 +254,37 @@ export class Sampling {
     end: number,
     database: number,
   ): SampledKey {
-    return {
-      key: latin1(bytes, start, Math.min(end, start + KEY_BYTES_MAX)),
-      keyBytes: end - start,
-      database,
-      slotId: this.#placement().slotIdOf(bytes, start, end),
-      isWrite: !command.isReadOnly,
-    };
+    return copyKey(this.#named(command, bytes, start, end, database));
   }
 
-  /** A sampled request has other keys than those it names: what it executes was queued before. */
+  /** A sampled request has other keys than its arguments say: it was queued before, or has passed through. */
   hasKeys(request: Request, keys: readonly SampledKey[]): void {
-    if (request.sample !== null) Object.assign(request.sample, fewOf(keys, this.#random));
+    const { sample } = request;
+    if (sample === null) return;
+    const few = fewOf(keys, this.#random);
+    for (const [o, weight] of sample.weights.entries()) {
+      const { counter } = this.#observers[o]!;
+      if (weight === 0 || counter === undefined || keys.length === 0) continue;
+      counter.requested(weight);
+      for (const { key, ...more } of few.keys) {
+        const bytes = latin1Bytes(key);
+        counter.named({ ...more, bytes, start: 0, end: bytes.length }, weight * few.keyWeight);
+      }
+    }
+    request.sample = { ...sample, ...few };
   }
 
   /** A sampled request has come to its end. */
   ended(request: Request, client: WatchedClient, end: RequestEnd): void {
-    const { weights } = request.sample!;
+    const { weights, isNoticed } = request.sample!;
     for (let i = 0; i < weights.length; i++) {
       if (weights[i]! > 0) this.#observers[i]!.sampled(request, client, weights[i]!, end);
     }
+    if (isNoticed) { for (const observer of this.#observers) observer.noticed?.(request); }
   }
 }
+
+const NO_KEYS: Pick<RequestSample, "keys" | "keyWeight"> = { keys: [], keyWeight: 1 };
 
 /** Neighbours among the keys of a request, from anywhere: each key is among them with one probability. */
 function fewOf(keys: readonly SampledKey[], random: () => number) {

@@ -57,6 +57,13 @@ export class BeginningArguments implements BeginningOfArguments {
     return this.#spans[i]!.start + this.#spans[i]!.length <= this.bytes.length;
   }
 
+  /** Leaves out the last argument, if only a part of it is here. */
+  dropCut(): this {
+    const last = this.count - 1;
+    if (last >= 0 && !this.isWhole(last)) this.count = last;
+    return this;
+  }
+
   /** The length of argument `i`, whether all of it is here or not. */
   lengthOf(i: number): number {
     return this.#spans[i]!.length;
