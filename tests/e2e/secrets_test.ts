@@ -77,6 +77,9 @@ async function useAsClient(shown: Shown, proxy: ProxyProcess): Promise<void> {
   using monitor = await proxy.client();
   assertEquals(await monitor.call("AUTH", secret("client")), "OK");
   assertEquals(await monitor.call("MONITOR"), "OK");
+  using slow = await proxy.client();
+  assertEquals(await slow.call("AUTH", secret("client")), "OK");
+  assertEquals(await slow.call("MONITOR", "SLOW", "0"), "OK");
   using client = await proxy.client();
   const wrong: string[][] = [
     ["AUTH", secret("typed")],
@@ -106,12 +109,14 @@ async function useAsClient(shown: Shown, proxy: ProxyProcess): Promise<void> {
   using other = await proxy.client();
   await other.call("AUTH", secret("client-old"));
   assertEquals(await other.call("SET", "last", "one"), "OK");
-  const lines: string[] = [];
-  while (!lines.at(-1)?.includes("last")) {
-    lines.push(JSON.stringify((await within(monitor.read())).value));
+  for (const watching of [monitor, slow]) {
+    const lines: string[] = [];
+    while (!lines.at(-1)?.includes("last")) {
+      lines.push(JSON.stringify((await within(watching.read())).value));
+    }
+    assert(lines.length > 3, lines.join("\n"));
+    shown.json("MONITOR", lines);
   }
-  assert(lines.length > 3, lines.join("\n"));
-  shown.json("MONITOR", lines);
 }
 
 async function useHttp(shown: Shown, proxy: ProxyProcess): Promise<void> {
@@ -164,6 +169,7 @@ Deno.test("no secret of a proxy, its servers, its dashboard and its clients is s
       password_file: `${files}/password`,
       dashboard_token: secret("token"),
       "user.alice": `on >${secret("alice")} ~* &* +@all`,
+      ...{ access_log: "stdout", request_sample: 1 },
     },
   });
   await useAsClient(shown, proxy);
@@ -216,6 +222,7 @@ Deno.test("no secret of a proxy, its servers, its dashboard and its clients is s
     shown.add(path, new TextDecoder().decode(await Deno.readFile(path)));
   }
   await proxy.stop();
+  assertMatch(proxy.stdout, /"command":"auth"/, "the access log");
   shown.add("standard output", proxy.stdout);
   shown.add("the log", proxy.stderr);
   assertMatch(proxy.stderr, /gave a wrong password|wrong passwords from/);
