@@ -122,12 +122,21 @@ export class User {
     return this.root.apply(rule);
   }
 
-  /** Takes new passwords in place of those it had; others that it has stay. Nothing, if it had none of them. */
+  /**
+   * Takes new passwords in place of those it had; others that it has stay. Nothing, if it had none of them. `""`
+   * stands for no password.
+   */
   replacePasswords(before: readonly string[], now: readonly string[]): void {
-    const [old, fresh] = [before.map(hashAclPassword), now.map(hashAclPassword)];
-    if (!this.passwords.some((hash) => old.includes(hash))) return;
+    const [old, fresh] = [before, now].map((each) =>
+      each.filter((password) => password !== "").map(hashAclPassword)
+    ) as [string[], string[]];
+    const hadThem = before.includes("")
+      ? this.isNoPass
+      : this.passwords.some((hash) => old.includes(hash));
+    if (!hadThem) return;
     const others = this.passwords.filter((hash) => !old.includes(hash) && !fresh.includes(hash));
-    this.passwords = [...fresh, ...others];
+    this.isNoPass = now.includes("");
+    this.passwords = this.isNoPass ? [] : [...fresh, ...others];
     this.version++;
   }
 

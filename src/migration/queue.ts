@@ -114,6 +114,11 @@ export class MigrationQueue {
     });
   }
 
+  /** What streams go by now. */
+  get limits(): Readonly<Omit<MigrationOptions, "user" | "password">> {
+    return this.#limits;
+  }
+
   /** Takes other limits; a stream that is under way keeps its policy for big keys. */
   limit(limits: Omit<MigrationOptions, "user" | "password">): void {
     Object.assign(this.#limits, limits);
