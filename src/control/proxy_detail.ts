@@ -8,6 +8,7 @@ import type { CommandFigures, ProxyCommands, ProxyDetail } from "../api/detail_v
 import type { ClientsAnswer, ClientsQuery } from "../api/proxy_clients.ts";
 import type { SlowLogAnswer } from "../api/slow_log.ts";
 import type { Secret } from "../base/secret.ts";
+import type { ConfigView } from "../config/config_view.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
 import { StoreError } from "../store/store.ts";
 import { askPrivately, askProxy, causeOfFetch, proxyVars } from "./proxies.ts";
@@ -66,6 +67,22 @@ export async function proxyClients(
   );
   if (answer === undefined) {
     throw new StoreError(`proxy ${proxy.id} is too old to list its clients`);
+  }
+  return answer;
+}
+
+/**
+ * The configuration that it runs with.
+ *
+ * @throws {StoreError} When it does not answer, or does not tell us; the message says why.
+ */
+export async function proxyConfig(
+  proxy: ProxyRecord,
+  token: Secret | undefined,
+): Promise<ConfigView> {
+  const answer = await answered(proxy, () => askPrivately<ConfigView>(proxy, "/config", token));
+  if (answer === undefined) {
+    throw new StoreError(`proxy ${proxy.id} is too old to tell its configuration`);
   }
   return answer;
 }

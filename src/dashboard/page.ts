@@ -55,6 +55,7 @@ import preact from "./page/preact.js" with { type: "text" };
 import preactHooks from "./page/preact_hooks.js" with { type: "text" };
 import redisUserActions from "./page/redis_user_actions.js" with { type: "text" };
 import redisUsers from "./page/redis_users.js" with { type: "text" };
+import proxyConfig from "./page/proxy_config.js" with { type: "text" };
 import rules from "./page/rules.js" with { type: "text" };
 import products from "./page/products.js" with { type: "text" };
 import proxyDetail from "./page/proxy_detail.js" with { type: "text" };
@@ -144,6 +145,7 @@ const FILES: Readonly<Record<string, string>> = {
   "redis_user_actions.js": redisUserActions,
   "redis_users.js": redisUsers,
   "rules.js": rules,
+  "proxy_config.js": proxyConfig,
   "sentinel_actions.js": sentinelActions,
   "sentinels.js": sentinels,
   "server_detail.js": serverDetail,

@@ -85,14 +85,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
   "/clients": { methods: ["GET"], isPrivate: true, handle: clients },
   "/slowlog": { methods: ["GET"], isPrivate: true, handle: slowLog },
   "/metrics": { methods: ["GET"], handle: metrics },
-  "/api/config": {
-    methods: ["GET"],
-    isPrivate: true,
-    handle: ({ running, build: { version } }) =>
-      running === undefined
-        ? NOT_CONFIGURED()
-        : json(configView(running, { process: "proxy", version })),
-  },
+  "/config": { methods: ["GET"], isPrivate: true, handle: config },
+  "/api/config": { methods: ["GET"], isPrivate: true, handle: config },
   "/api/reload": { methods: ["POST"], changes: true, handle: reload },
   "/debug/vars": {
     methods: ["GET"],
@@ -186,6 +180,12 @@ async function slots({ plane }: AdminSubject): Promise<Response> {
 /** The slow requests of all workers, the newest first, and what LATENCY tells. */
 async function slowLog({ plane }: AdminSubject): Promise<Response> {
   return json(slowLogAnswer(await plane.slowLog({})));
+}
+
+/** The running configuration; by a path of its own also where a dashboard answers what begins with `/api`. */
+function config({ running, build: { version } }: AdminSubject): Response {
+  if (running === undefined) return NOT_CONFIGURED();
+  return json(configView(running, { process: "proxy", version }));
 }
 
 /** Some of the clients, as CLIENT LIST describes them. */

@@ -275,6 +275,19 @@ async function showsOne(place: Place): Promise<void> {
   await clients.getByText("3 of 3 that match, of 12\u202f000 clients").waitFor();
   const asked = "/api/proxy/proxy_1/clients?by=tot-mem&search=shop&limit=50";
   assert(place.server.addresses.includes(asked));
+  const config = tab.page.locator('.card:has(> [aria-label="Configuration"])');
+  for (
+    const word of [
+      ...["/etc/codis/config.ini", "not reloaded", 'by SIGHUP: max_clients = "x"', "2 of 3 keys"],
+      ...["5000", "default 10000", "config.ini:12", "tcp4 after a restart, config.ini:9"],
+    ]
+  ) {
+    assertStringIncludes(await config.innerText(), word);
+  }
+  await config.getByRole("button", { name: "All" }).press("Enter");
+  await config.getByText("net_timeout").waitFor();
+  await config.getByRole("button", { name: "Waiting 1" }).press("Enter");
+  await config.getByText("1 of 3 keys").waitFor();
   await turnTo(tab, "proxies/gone");
   await tab.page.getByText("No proxy has this name").waitFor();
   await turnTo(tab, "groups/1.2.3.4:5");

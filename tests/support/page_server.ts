@@ -7,6 +7,7 @@
 
 import type { ClusterView, FiguresSpan, FiguresView } from "../../src/api/cluster_view.ts";
 import { SPANS } from "../../src/monitor/figure_ring.ts";
+import type { ConfigView } from "../../src/config/config_view.ts";
 import type { ProxyDetail, ServerDetail } from "../../src/api/detail_view.ts";
 import type { ProductsAnswer } from "../../src/api/products_view.ts";
 import type { ClientsAnswer } from "../../src/api/proxy_clients.ts";
@@ -119,6 +120,7 @@ export class PageServer implements AsyncDisposable {
     if (pathname === "/api/products") {
       return Response.json(madeUpProducts(this.productCount, this.view()));
     }
+    if (pathname.endsWith("/config")) return Response.json(RUNNING_CONFIG);
     if (pathname.endsWith("/clients")) {
       return Response.json(madeUpClients(new URL(request.url).searchParams));
     }
@@ -296,6 +298,40 @@ function madeUpClients(asked: URLSearchParams): ClientsAnswer {
     clients: Array.from({ length: shown }, (_, i) => client(i + 1)),
   };
 }
+
+const CONFIG_KEY = {
+  reload: "live",
+  ...{ help: "Most clients at one time.", rule: "a whole number from 1", is_secret: false },
+} as const;
+/** What a proxy runs with. */
+const RUNNING_CONFIG: ConfigView = {
+  ...{ process: "proxy", file: "/etc/codis/config.ini", version: "0.1.0", pid: 4000 },
+  loaded_at: Date.UTC(2026, 10, 24, 5),
+  reload: {
+    at: Date.UTC(2026, 10, 24, 5, 30),
+    ok: false,
+    by: "SIGHUP",
+    error: 'max_clients = "x"',
+  },
+  keys: [
+    {
+      ...{ ...CONFIG_KEY, key: "max_clients", value: "5000", default: "10000" },
+      ...{ from: "config.ini:12", source: "file" },
+    },
+    {
+      ...{ ...CONFIG_KEY, key: "proto", value: "tcp", default: "tcp", from: "default" },
+      ...{ source: "default", reload: "restart", waits: { value: "tcp4", from: "config.ini:9" } },
+    },
+    {
+      ...CONFIG_KEY,
+      key: "net_timeout",
+      value: "5",
+      default: "5",
+      from: "default",
+      source: "default",
+    },
+  ],
+};
 
 /** A request that waited for its server. */
 const SLOW: SlowRequestEntry & { readonly proxy_id: string } = {

@@ -5,7 +5,7 @@
  */
 
 import { proxyVars, setProxyState } from "../../control/proxies.ts";
-import { proxyClients, proxyDetail } from "../../control/proxy_detail.ts";
+import { proxyClients, proxyConfig, proxyDetail } from "../../control/proxy_detail.ts";
 import { InputError } from "../../control/errors.ts";
 import { clientsQuery } from "../../api/proxy_clients.ts";
 import { PROXY_STATES, type ProxyRecord } from "../../model/proxy.ts";
@@ -19,6 +19,11 @@ export const PROXY_ROUTES: readonly ApiRoute[] = [
   read("/api/proxy/list", ({ dashboard }) => loadProxies(dashboard.store)),
   read("/api/proxy/debug/vars", getVars),
   read("/api/proxy/:id/detail", async (call) => await proxyDetail(await proxyOf(call))),
+  read(
+    "/api/proxy/:id/config",
+    async (call) => await proxyConfig(await proxyOf(call), call.dashboard.proxyToken),
+    "operator",
+  ),
   // Who its clients are, and what they send, is not for everybody who may look at the cluster.
   read("/api/proxy/:id/clients", async (call) => {
     const query = clientsQuery(call.url.searchParams);

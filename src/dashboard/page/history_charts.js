@@ -51,7 +51,7 @@ const CHARTS = [
     lines: [["p50_ms", "p50", "--line-2"], ["p99_ms", "p99, the highest", "--line-3"]],
   },
   {
-    title: "Errors per second",
+    title: "Errors/s",
     ...{ format: perSecond, isWhole: false },
     lines: [["errors", "in replies", "--line-4"], ["failures", "failed", "--bad"]],
   },

@@ -11,6 +11,7 @@ import { bytes, counted, millis, short, whole } from "./format.js";
 import { HistoryCharts } from "./history_charts.js";
 import { html } from "./html.js";
 import { usePolled } from "./polled.js";
+import { ProxyConfig } from "./proxy_config.js";
 import { SlowRequests } from "./slow_log.js";
 import { isOperator } from "./who.js";
 
@@ -54,6 +55,9 @@ export function ProxyPage({ view, id }) {
       `}
       ${isOperator() && is_reachable
         ? html`<${ProxyClients} key=${`clients ${id}`} id=${id} />`
+        : null}
+      ${isOperator() && is_reachable
+        ? html`<${ProxyConfig} key=${`config ${id}`} id=${id} now=${view.at} />`
         : null}
       ${isOperator() ? html`<${SlowRequests} now=${view.at} proxyId=${id} />` : null}
     </div>

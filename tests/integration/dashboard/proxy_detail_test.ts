@@ -59,11 +59,20 @@ Deno.test("a proxy tells the dashboard its clients, commands and errors, those o
     assert(status === 401 || status === 403, path);
   }
 
+  const config = (await ask("/api/proxy/one/config")).json();
+  assertEquals([config.process, config.reload], ["proxy", null]);
+  const key = (name: string) => config.keys.find(({ key }: { key: string }) => key === name);
+  assertEquals([key("proxy_id").value, key("proxy_id").source], ["one", "file"]);
+  // No secret leaves it.
+  assertEquals([key("dashboard_token").value, key("dashboard_token").is_secret], ["***", true]);
+  assert((await ask("/config", { headers: { "x-forwarded-for": "10.0.0.1" } })).status >= 401);
+
   const { commands } = (await ask("/api/proxy/one/detail")).json();
   const lpush = commands.find(({ name }: { name: string }) => name === "lpush");
   assertEquals([lpush.calls, lpush.failed], [5, 5]);
   assert(lpush.p50_usecs > 0 && lpush.p50_usecs <= lpush.p99_usecs);
   await until(async () => {
+    await all[3]!.call("LPUSH", "k", "v").catch(() => {});
     const { figures } = (await ask("/api/history?of=proxy/one&span=1h")).json();
     return figures.errors?.some((rate: number | null) => rate !== null && rate > 0) &&
       figures.failures?.every((rate: number | null) => !rate);
