@@ -11,5 +11,7 @@ if (import.meta.main) {
   const args = commandLine(process.argv0, Deno.args);
   // A compiled file has all the rights of its commands, and only this one starts programs.
   if (args[0] !== "demo") await Deno.permissions.revoke({ name: "run" });
+  // And this flag only needs the C library; see src/io/port_steering.ts.
+  if (!args.includes("--take-over")) await Deno.permissions.revoke({ name: "ffi" });
   Deno.exit(await runCli(args));
 }

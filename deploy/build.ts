@@ -23,6 +23,8 @@ const WORKER = "src/proxy/workers/worker.ts";
 
 /** Only `demo` starts programs; a compiled file gives up that right for all other commands. */
 const DEMO_FLAG = "--allow-run=redis-server";
+/** Only `--take-over` calls the C library; likewise. */
+const TAKE_OVER_FLAG = "--allow-ffi";
 
 /** The program is allowed what `deno task start` allows it. */
 const flags = denoJson.tasks.start.command.split(" ").filter((word) =>
@@ -37,6 +39,7 @@ async function compile(): Promise<boolean> {
       "--quiet",
       ...flags,
       DEMO_FLAG,
+      TAKE_OVER_FLAG,
       "--include",
       WORKER,
       "--output",
@@ -99,6 +102,7 @@ async function main(): Promise<void> {
       version: denoJson.version,
       flags: [...denoJson.unstable.map((feature) => `--unstable-${feature}`), ...flags],
       demoFlags: [DEMO_FLAG],
+      takeOverFlags: [TAKE_OVER_FLAG],
     });
   }
   await writeBill();

@@ -81,10 +81,13 @@ export HOME="$app"
 # Called by the name of Codis 2.0's own program, by a link, it is that.
 case ${0##*/} in codis-config) set -- config "$@" ;; esac
 
-demo=
-[ "${1-}" != demo ] || demo="@DEMO_FLAGS@"
+more=
+[ "${1-}" != demo ] || more="@DEMO_FLAGS@"
+for word in "$@"; do
+  [ "$word" != --take-over ] || more="@TAKE_OVER_FLAGS@"
+done
 
 # shellcheck disable=SC2086 # one word for each flag, or none
-exec "$app/deno" run --quiet --no-config --no-lock --no-remote --no-npm @FLAGS@ $demo \
+exec "$app/deno" run --quiet --no-config --no-lock --no-remote --no-npm @FLAGS@ $more \
   "$app/main.js" "$@"
 exit 1 # the payload follows

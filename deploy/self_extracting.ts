@@ -20,6 +20,8 @@ export interface Packing {
   readonly flags: readonly string[];
   /** Those that the command `demo` needs besides. @default none */
   readonly demoFlags?: readonly string[];
+  /** Those that `--take-over` needs besides. @default none */
+  readonly takeOverFlags?: readonly string[];
   /** 1 (fast) to 9 (small). @default 9 */
   readonly gzipLevel?: number;
 }
@@ -80,7 +82,7 @@ export async function packSelfExtracting(packing: Packing): Promise<number> {
 async function launcherFor(
   payload: Uint8Array<ArrayBuffer>,
   files: readonly string[],
-  { version, flags, demoFlags = [] }: Packing,
+  { version, flags, demoFlags = [], takeOverFlags = [] }: Packing,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const template = await Deno.readTextFile(new URL("./launcher.sh", import.meta.url));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", payload));
@@ -91,7 +93,8 @@ async function launcherFor(
     .replaceAll("@ID@", digest.subarray(0, ID_BYTES).toHex())
     .replaceAll("@FILES@", files.join(" "))
     .replaceAll("@FLAGS@", flags.join(" "))
-    .replaceAll("@DEMO_FLAGS@", demoFlags.join(" "));
+    .replaceAll("@DEMO_FLAGS@", demoFlags.join(" "))
+    .replaceAll("@TAKE_OVER_FLAGS@", takeOverFlags.join(" "));
   // The offset is part of the text whose length it is: as many digits as the place holder.
   const place = "@OFFSET@";
   const offset = `${text.length + 1}`.padEnd(place.length);

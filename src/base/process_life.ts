@@ -2,6 +2,7 @@
  * Proof that a process is gone: each holds a lock on a file of its own for as long as it lives.
  *
  *     begin ──► /tmp/codis-proxy-<uuid>.life, locked ──► its name is given to others as `text`
+ *               /tmp/codis-proxy-<uuid>.sock, where it can be talked to, if it listens there
  *     isSurelyGone(text) ──► the file is on this machine, and its lock is free
  *
  * kill -9 frees the lock when the last thread has ended; SIGSTOP does not. Whatever cannot be known (the
@@ -61,9 +62,15 @@ export class ProcessLife {
     return new ProcessLife("", "", undefined);
   }
 
+  /** Where others of this user can talk to the process, if it listens there; `""` without a file. */
+  get socketPath(): string {
+    return socketBeside(this.#path);
+  }
+
   /** Ends it, and removes its file. */
   end(): void {
     if (this.#file === undefined) return;
+    removeIfThere(this.socketPath);
     removeIfThere(this.#path);
     try {
       this.#file.close();
@@ -81,12 +88,30 @@ export function isSurelyGone(text: string): boolean {
 /** Removes what a process that is gone has left. */
 export function forgetLife(text: string): void {
   const path = pathOfGone(text);
-  if (path !== undefined) removeIfThere(path);
+  if (path === undefined) return;
+  removeIfThere(socketBeside(path));
+  removeIfThere(path);
+}
+
+/** Where the process that `text` names may listen; none when it is on another machine. */
+export function socketPathsOf(text: string): string[] {
+  const uuid = uuidHere(text);
+  return uuid === undefined ? [] : ownFolders().map((folder) => socketBeside(pathIn(folder, uuid)));
+}
+
+/** The UUID in a life's text; none when it is on another machine, or is no life. */
+function uuidHere(text: string): string | undefined {
+  const [, uuid, hostname] = TEXT.exec(text) ?? [];
+  return hostname === Deno.hostname() ? uuid : undefined;
+}
+
+function socketBeside(path: string): string {
+  return path.replace(/life$/, "sock");
 }
 
 function pathOfGone(text: string): string | undefined {
-  const [, uuid, hostname] = TEXT.exec(text) ?? [];
-  if (uuid === undefined || hostname !== Deno.hostname()) return undefined;
+  const uuid = uuidHere(text);
+  if (uuid === undefined) return undefined;
   // A copy of a disk brings a file that another machine's process has locked there.
   const bootedMs = Date.now() - Deno.osUptime() * 1_000 - CLOCK_SLACK_MS;
   for (const folder of ownFolders()) {
@@ -126,7 +151,9 @@ function removeStale(folder: string): void {
     try {
       using file = Deno.openSync(path, { read: true });
       const ageMs = Date.now() - (file.statSync().mtime?.getTime() ?? Date.now());
-      if (ageMs > STALE_MS && file.tryLockSync(false)) Deno.removeSync(path);
+      if (ageMs <= STALE_MS || !file.tryLockSync(false)) continue;
+      removeIfThere(socketBeside(path));
+      Deno.removeSync(path);
     } catch (error) {
       log.debug("{path} not removed: {error}", { path, error });
     }

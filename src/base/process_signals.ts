@@ -1,5 +1,5 @@
 /**
- * Signals of a process that serves: SIGINT and SIGTERM stop it; at SIGUSR1 it opens its logs again, at SIGHUP
+ * Signals of a process that serves: SIGINT and SIGTERM stop it, SIGINT or a second one at once; at SIGUSR1 it opens its logs again, at SIGHUP
  * that and more: it reads again what may have changed in files.
  *
  * @module
@@ -26,6 +26,7 @@ interface SignalWork {
 /** Listens to signals from its construction until it is disposed of. */
 export class ProcessSignals implements Disposable {
   readonly #stopping = new AbortController();
+  readonly #hurry = new AbortController();
   readonly #listeners: readonly (readonly [signal: Deno.Signal, listener: () => void])[];
   readonly #work: SignalWork[] = [];
   /** The work of the signals so far: that of one is done before that of the next. */
@@ -33,9 +34,7 @@ export class ProcessSignals implements Disposable {
 
   constructor() {
     this.#listeners = [
-      ...STOP_SIGNALS.map((signal) =>
-        [signal, () => this.#stopping.abort(`got ${signal}`)] as const
-      ),
+      ...STOP_SIGNALS.map((signal) => [signal, () => this.#stop(signal)] as const),
       ...WORK_SIGNALS.map((signal) =>
         [signal, () => void (this.#done = this.#done.then(() => this.#workAt(signal)))] as const
       ),
@@ -46,6 +45,17 @@ export class ProcessSignals implements Disposable {
   /** Aborted by the first signal to stop; its reason is a text for the log. */
   get stopping(): AbortSignal {
     return this.#stopping.signal;
+  }
+
+  /** Aborted by SIGINT, and by the second signal to stop. */
+  get hurry(): AbortSignal {
+    return this.#hurry.signal;
+  }
+
+  #stop(signal: Deno.Signal): void {
+    const { aborted } = this.#stopping.signal;
+    if (aborted || signal === "SIGINT") this.#hurry.abort(`got ${signal}`);
+    this.#stopping.abort(`got ${signal}`);
   }
 
   /**

@@ -21,6 +21,7 @@ import { dashboardCommand } from "./dashboard.ts";
 import { demoCommand } from "./demo.ts";
 import { formatCommandHelp, formatGroupHelp, formatHelp, PROGRAM } from "./parts/help.ts";
 import { importCommand } from "./import.ts";
+import { drainCommand } from "./drain.ts";
 import { proxyCommand } from "./proxy.ts";
 import { reloadCommand } from "./reload.ts";
 import { topCommand } from "./top.ts";
@@ -32,6 +33,7 @@ export const ROOT: CommandGroup = {
   flags: [],
   commands: [
     proxyCommand,
+    drainCommand,
     dashboardCommand,
     configCommands,
     tryCommand,

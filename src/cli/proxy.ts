@@ -47,6 +47,14 @@ export const proxyCommand: Subcommand = {
       help: "number of CPUs to use, one worker each; without this flag: all CPUs, at most 8",
     },
     ...addressFlags(":9000", ":9001"),
+    {
+      name: "take-over",
+      value: "",
+      default: "",
+      help:
+        "take over the ports and the clients of the process with the same proxy_id, which then ends; if there " +
+        "is none, start as usual",
+    },
   ],
   run: runProxyCommand,
 };
@@ -67,7 +75,8 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
     const attach = await attachedDashboard(config, http, serverTls, running);
     const identify = identifier(config);
     const parts = { identify, attach, serverTls, httpTls };
-    return await runProxy({ config, running, listen, http, workers, ...parts });
+    const takeOver = values["take-over"] === "on";
+    return await runProxy({ config, running, listen, http, workers, takeOver, ...parts });
   } catch (error) {
     logEnd(error);
     throw error;

@@ -50,6 +50,30 @@ export const CLIENT_KEYS = [
     help: "Time after which an idle client is closed. 0: never.",
   },
   {
+    key: "drain_timeout",
+    field: "drainTimeoutMs",
+    kind: "duration",
+    unit: "s",
+    default: "15",
+    max: 3600,
+    isOfProxy: true,
+    help:
+      "When the proxy ends, or a new process takes over: time for clients that are in a transaction, blocked or " +
+      "subscribed. All others are let go between two requests.",
+  },
+  {
+    key: "drain_delay",
+    field: "drainDelayMs",
+    kind: "duration",
+    unit: "s",
+    default: "0",
+    max: 3600,
+    isOfProxy: true,
+    help:
+      "When the proxy ends: time in which it still accepts clients although /healthz says 503, so that load " +
+      "balancers send no new ones.",
+  },
+  {
     key: "session_auth_timeout",
     field: "sessionAuthTimeoutMs",
     kind: "duration",

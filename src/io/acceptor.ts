@@ -17,6 +17,13 @@ import { hangUp } from "./dial.ts";
 
 /** Pause after an accept that failed, in milliseconds. */
 const RETRY_MS = 10;
+/** Time in which nobody must have come for the backlog to count as empty, in milliseconds. */
+const QUIET_MS = 200;
+/** Time between two looks whether somebody has come, and when a look is late, in milliseconds. */
+const LOOK_MS = 20;
+const LATE_LOOK_MS = 60;
+/** Longest time that is waited for that, in milliseconds. */
+const QUIET_WAIT_MS = 3_000;
 /** Time between two reports of failures, in milliseconds. */
 const REPORT_MS = 10_000;
 
@@ -45,6 +52,9 @@ export class Acceptor {
   #reserve: Reserve | undefined;
   readonly #openReserve: () => Reserve | undefined;
   #isStopped = false;
+  /** Whether it takes what was accepted just before it was stopped. */
+  #takesLast = false;
+  #accepted = 0;
   #failures = 0;
   #reportedMs = -Infinity;
 
@@ -71,6 +81,7 @@ export class Acceptor {
       let connection: Deno.TcpConn;
       try {
         connection = await this.#listener.accept();
+        this.#accepted++;
       } catch (error) {
         if (this.#isStopped) return;
         this.#failed(error);
@@ -78,7 +89,7 @@ export class Acceptor {
         await delay(RETRY_MS);
         continue;
       }
-      if (this.#isStopped) return hangUp(connection);
+      if (this.#isStopped) return this.#takesLast ? this.#take(connection) : hangUp(connection);
       this.#reserve ??= this.#openReserve();
       if (this.#reserve === undefined) await this.#refuse(connection);
       else this.#take(connection);
@@ -120,10 +131,30 @@ export class Acceptor {
     this.#failures = 0;
   }
 
-  /** Stops accepting; connections that were accepted stay. */
-  stop(): void {
+  /**
+   * Resolves when nobody has come for a moment, bounded: who waits in the backlog when it is stopped is cut.
+   */
+  async untilQuiet(): Promise<void> {
+    const startMs = performance.now();
+    let [seen, quietMs, lookedMs] = [this.#accepted, startMs, startMs];
+    for (let nowMs = startMs; nowMs - startMs < QUIET_WAIT_MS; nowMs = performance.now()) {
+      // A thread that is held up accepts nobody, either.
+      if (this.#accepted !== seen || nowMs - lookedMs > LATE_LOOK_MS) quietMs = nowMs;
+      if (nowMs - quietMs >= QUIET_MS) return;
+      [seen, lookedMs] = [this.#accepted, nowMs];
+      await delay(LOOK_MS);
+    }
+  }
+
+  /**
+   * Stops accepting; connections that were accepted stay.
+   *
+   * @param takesLast Whether one that is being accepted right now is taken, too, and not closed.
+   */
+  stop(takesLast = false): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
+    this.#takesLast = takesLast;
     this.#listener.close();
     this.#reserve?.close();
     this.#reserve = undefined;

@@ -22,7 +22,7 @@ import { Acceptor } from "./acceptor.ts";
 import { causeOf, hangUp } from "./dial.ts";
 import { HTTP_DEADLINES, HttpConnection, type HttpDeadlines } from "./http_connection.ts";
 import { handOver } from "./http_hand_over.ts";
-import { type AcceptedConnection, listen, type ListenProto, printAddress } from "./listen.ts";
+import { type AcceptedConnection, type ListenProto, listenShared, printAddress } from "./listen.ts";
 import type { TlsIdentity } from "./tls.ts";
 import { GATE_LIMITS, TlsGate } from "./tls_gate.ts";
 
@@ -55,6 +55,8 @@ export interface HttpOptions {
   readonly hostnames: readonly string[];
   /** 0 for any free port. */
   readonly port: number;
+  /** Whether the process that this one takes over from listens there, too. @default no */
+  readonly isBeside?: boolean;
   /** The IP versions of an empty hostname. @default "tcp", both */
   readonly proto?: ListenProto;
   /** Most connections at one time. */
@@ -109,7 +111,7 @@ class BoundedServer implements HttpServer {
     this.#handler = handler;
     this.#connectionsMax = connectionsMax;
     this.#deadlines = deadlines;
-    const listeners = bindAll(hostnames, port, proto);
+    const listeners = bindAll(hostnames, port, proto, options.isBeside);
     this.addr = listeners[0]!.addr as Deno.NetAddr;
     this.#acceptors = listeners.map((listener) =>
       new Acceptor(listener, {
@@ -242,13 +244,14 @@ function bindAll(
   hostnames: readonly string[],
   port: number,
   proto: ListenProto | undefined,
+  isBeside: boolean | undefined,
 ): Deno.TcpListener[] {
   const listeners: Deno.TcpListener[] = [];
   try {
     for (const hostname of hostnames) {
       const first = listeners[0]?.addr as Deno.NetAddr | undefined;
       try {
-        listeners.push(listen(hostname, first?.port ?? port, proto));
+        listeners.push(listenShared({ hostname, port: first?.port ?? port }, proto, isBeside));
       } catch (error) {
         const isBusy = (error as Error).cause instanceof Deno.errors.AddrInUse;
         if (first === undefined || isBusy) throw error;

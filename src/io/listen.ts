@@ -39,7 +39,7 @@ export const LOOPBACK: Readonly<Record<ListenProto, readonly string[]>> = {
  * @param hostname Address to bind, without brackets; empty for every interface of `proto`.
  * @param port TCP port; 0 lets the system choose.
  * @param proto Which IP versions an empty hostname stands for; `tcp` is both where there are both.
- * @param reusePort Lets several workers share the port; the kernel spreads connections over them.
+ * @param reusePort Lets others share the port; the kernel spreads connections over them.
  * @returns The listener.
  * @throws {Error} Naming the address and the reason, for example a port in use.
  */
@@ -58,6 +58,35 @@ export function listen(
     if (proto === "tcp6" || isBusy) throw error;
     return bind("0.0.0.0", port, reusePort); // a machine without IPv6
   }
+}
+
+/**
+ * Binds a TCP address that other sockets may share: those of workers, and of the process that takes over.
+ *
+ * @param isBeside Whether another socket is to be there; if not, and one is, shared or not, that is an error.
+ * @throws {Error} As {@linkcode listen}.
+ */
+export function listenShared(
+  { hostname, port }: { readonly hostname: string; readonly port: number },
+  proto: ListenProto = "tcp",
+  isBeside = false,
+): Deno.TcpListener {
+  if (!canSharePort()) return listen(hostname, port, proto);
+  return isBeside
+    ? listen(hostname, port, proto, true)
+    : listen(hostname, findFree(hostname, port, proto).port, proto, true);
+}
+
+/**
+ * Finds out that nobody else has an address: one that others share looks free to who shares it, too.
+ *
+ * @returns The address, with the port that the system chose for 0.
+ * @throws {Error} As {@linkcode listen}.
+ */
+export function findFree(hostname: string, port: number, proto: ListenProto): Deno.NetAddr {
+  const alone = listen(hostname, port, proto);
+  alone.close();
+  return alone.addr as Deno.NetAddr;
 }
 
 /**

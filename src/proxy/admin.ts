@@ -41,6 +41,10 @@ export interface AdminSubject {
   readonly running: RunningConfig | undefined;
   /** Whether clients are being accepted. */
   isServing(): boolean;
+  /** Whether clients are let go, or have been. */
+  isDraining(): boolean;
+  /** Lets the clients go; resolves when none is left. */
+  drain(): Promise<void>;
   /** Who may change anything. */
   readonly policy: AccessPolicy;
   /** Answers what none of the routes here does; `/` too, when it is given. */
@@ -93,6 +97,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
     handle: async ({ plane, proxyRecord, build }) =>
       json(debugVars((await plane.stats()).sum, proxyRecord(), build)),
   },
+  "/api/drain": { methods: ["POST"], changes: true, handle: drain },
   // As Codis 2.0: any method, an empty 200. An unknown level is 400; there it means info.
   "/setloglevel": { methods: ["GET", "POST"], changes: true, handle: changeLogLevel },
 };
@@ -154,14 +159,27 @@ async function sighting({ plane }: AdminSubject, url: URL): Promise<Response> {
 async function healthz(subject: AdminSubject): Promise<Response> {
   const { sum } = await subject.plane.stats();
   const offline = sum.slots.states.filter((state) => state === "offline").length;
-  const isHealthy = subject.isServing() && offline === 0;
+  const isServing = subject.isServing() && !subject.isDraining();
+  const isHealthy = isServing && offline === 0;
   return json({
-    status: isHealthy ? "ok" : subject.isServing() ? "slots offline" : "not serving",
+    status: isHealthy
+      ? "ok"
+      : subject.isDraining()
+      ? "draining"
+      : isServing
+      ? "slots offline"
+      : "not serving",
     state: subject.proxyRecord().state,
     slots_offline: offline,
     sessions: sum.sessions,
     stale_seconds: Math.round(subject.staleSeconds()),
   }, isHealthy ? 200 : 503);
+}
+
+/** Lets the clients go; `GET /healthz` says how many are left. */
+function drain(subject: AdminSubject): Response {
+  subject.drain();
+  return json({ status: "draining" }, 202);
 }
 
 /** The slot table in force, in the words of the store. */

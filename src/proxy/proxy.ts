@@ -9,13 +9,15 @@
  * The port is bound before anything is registered, as in Codis 2.0: clients that connect wait in the
  * backlog. After a second they are accepted, and answered -LOADING until the proxy is online.
  *
+ * A process that takes over from an old one (`upgrade/`) binds the ports when it can serve by the table, beside
+ * the old one, which then drains its sessions.
+ *
  * @module
  */
 
 import { type AccessPolicy, accessPolicy } from "../api/auth.ts";
 import { formatAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
-import { ProcessLife } from "../base/process_life.ts";
 import type { RunningConfig } from "../config/running.ts";
 import { inTime } from "./workers/worker_peers.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
@@ -32,14 +34,16 @@ import { serveAdmin } from "./admin.ts";
 import { ConfiguredProxy } from "./configured_proxy.ts";
 import type { Build } from "./debug_vars.ts";
 import { followAllowedCommands } from "./membership/allowed_commands.ts";
+import { Drain } from "./drain.ts";
 import { goOnline } from "./membership/go_online.ts";
 import { Membership } from "./membership/membership.ts";
 import { changerOf, StoredUsers } from "./membership/stored_users.ts";
 import type { DataPlane, ListenPlace } from "./workers/data_plane.ts";
 import { openDataPlane } from "./workers/open_data_plane.ts";
 import { proxyPlace } from "./membership/proxy_place.ts";
-import { newProxyRecord } from "./membership/proxy_record.ts";
-import type { AttachedService, ProxyStart } from "./proxy_start.ts";
+import { describeOld, UpgradeOffer } from "./upgrade/offer.ts";
+import { findOldProcess, type Processes } from "./upgrade/take_over.ts";
+import type { AttachedService, ProxyStart, RunningProxy } from "./proxy_start.ts";
 import { isTracing } from "../router/reports/spans.ts";
 import { routerOptions } from "./router_options.ts";
 import {
@@ -50,15 +54,15 @@ import {
   httpNamesOf,
   isTls,
   listenPlace,
-  onlyHere,
+  ownRecord,
   readClientTls,
   takeoverMs,
 } from "./start_plan.ts";
 import { readUsers } from "./users.ts";
 import { COMPILED, VERSION } from "./version.ts";
 
-/** Longest time that sessions may take to finish when the proxy stops, in milliseconds. */
-const DRAIN_MS = 10_000;
+/** How long an old process goes on accepting clients when a new one listens, too, in milliseconds. */
+const BESIDE_MS = 1_000;
 /** How long clients wait in the backlog for the table, until they get -LOADING; milliseconds. */
 const BACKLOG_MS = 1_000;
 /** How long a change of password waits until the users in the store were read again; milliseconds. */
@@ -67,22 +71,6 @@ const USERS_MS = 2_000;
 const EMBEDDED_ASK_MS = 1_000;
 
 const log = logger("proxy");
-
-/** A proxy that serves. */
-export interface RunningProxy {
-  /** Where Redis clients connect; with TLS, if they can only do so with TLS. */
-  readonly address: Deno.NetAddr;
-  /** Where the HTTP endpoint listens. */
-  readonly httpAddress: Deno.NetAddr;
-  /** Settles when the proxy accepts clients with all slots loaded for the first time. */
-  readonly serving: Promise<void>;
-  /** Settles when the proxy has stopped, for whatever reason. */
-  readonly stopped: Promise<void>;
-  /** Opens the access log again, after it was moved away. */
-  reopenAccessLog(): void;
-  /** Stops: no new clients, requests in flight finished within a bound, then out of the store. */
-  stop(reason: string): Promise<void>;
-}
 
 /**
  * Starts a proxy.
@@ -102,8 +90,10 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
       sampled: config.requestSample === 0 ? "none" : `one of ${config.requestSample}`,
     });
   }
-  const place = listenPlace(start);
-  const plane = await openDataPlane(place, start.workers, {
+  const processes = await findOldProcess(start);
+  const { takeOver } = processes;
+  const place = takeOver?.place ?? listenPlace(start);
+  const plane = await openDataPlane(takeOver === undefined ? place : undefined, start.workers, {
     router: { ...routerOptions(fitting, VERSION, place.sockets), backendTls: start.serverTls },
     users,
     tls,
@@ -121,6 +111,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
     clientsMax: descriptors.clients,
     clientTls: tls?.identity,
     accessLog,
+    processes,
   };
   const proxy = new StartedProxy(start, parts);
   try {
@@ -139,6 +130,7 @@ interface ProxyParts {
   readonly clientsMax: number;
   readonly clientTls: TlsIdentity | undefined;
   readonly accessLog: AccessLog | undefined;
+  readonly processes: Processes;
 }
 
 /** The parts of a proxy process, in the order in which they are started. */
@@ -146,11 +138,15 @@ class StartedProxy implements RunningProxy {
   readonly #start: ProxyStart;
   readonly #plane: DataPlane;
   readonly #accessLog: AccessLog | undefined;
-  readonly #life: ProcessLife;
+  readonly #processes: Processes;
+  readonly #drain: Drain;
+  /** Waits for a process that takes over from this one. */
+  #offer: UpgradeOffer | undefined;
   #loadingTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #serving = Promise.withResolvers<void>();
   readonly #stopped = Promise.withResolvers<void>();
   #admin: HttpServer | undefined;
+  #openAdmin: (isBeside: boolean) => void = () => {};
   #coordinator: Coordinator | undefined;
   #attached: AttachedService | undefined;
   #membership: Membership | undefined;
@@ -161,9 +157,9 @@ class StartedProxy implements RunningProxy {
   #isServing = false;
   #stopping: Promise<void> | undefined;
 
-  /** `plane` is bound, and has accepted no client yet. */
+  /** The plane is bound, unless this process takes over, and has accepted no client yet. */
   constructor(start: ProxyStart, parts: ProxyParts) {
-    const { plane, place, clientsMax, clientTls, accessLog } = parts;
+    const { plane, place, clientsMax, clientTls, accessLog, processes } = parts;
     const { config, http } = start;
     this.#start = start;
     this.#plane = plane;
@@ -175,9 +171,10 @@ class StartedProxy implements RunningProxy {
       passwordsChanged: () => this.#takePasswords(),
     }, clientTls);
     start.running?.use(this.#configured);
+    this.#processes = processes;
+    this.#drain = new Drain(plane);
     // Who may log in is not known before the store was read.
     if (start.config.acl === "file") this.#acceptSoon();
-    this.#life = ProcessLife.begin(`codis-proxy ${start.config.proxyId}, pid ${Deno.pid}`);
     this.#serving.promise.catch(() => {});
   }
 
@@ -203,42 +200,35 @@ class StartedProxy implements RunningProxy {
   }
 
   #acceptSoon(): void {
+    if (this.#processes.takeOver !== undefined) return;
     this.#loadingTimer = setTimeout(() => this.#plane.acceptLoading(), BACKLOG_MS);
   }
 
   /** Starts everything behind the data plane; `httpConnectionsMax` is the HTTP endpoint's limit. */
   async start(httpConnectionsMax: number): Promise<void> {
-    const { config, http, listen, signal, identify, attach } = this.#start;
+    const { config, signal, hurry, identify, attach } = this.#start;
+    const { takeOver } = this.#processes;
     const record = () => this.#membership?.registration.record ?? own;
+    this.#openAdmin = (isBeside) => this.#serveAdmin(record, httpConnectionsMax, isBeside);
     // The HTTP endpoint shows a proxy that is still waiting, so it comes before the rest.
-    const { port } = this.#serveAdmin(record, httpConnectionsMax);
-    const own = newProxyRecord({
-      proxyId: config.proxyId,
-      listen: { hostname: (listen ?? config.tlsAddr!).hostname, port: this.address.port },
-      http: { hostname: http.hostname, port },
-      announce: {
-        addr: config.announceAddr,
-        http: config.announceHttpAddr ?? onlyHere(config, this.#admin!.addr),
-      },
-      hostname: Deno.hostname(),
-      pid: Deno.pid,
-      life: this.#life.text,
-      startedMs: performance.timeOrigin + performance.now(),
-    });
-    this.#coordinator = await openCoordinator(config, signal);
+    if (takeOver === undefined) this.#openAdmin(false);
+    const own = takeOver?.old.record ??
+      ownRecord(this.#start, this.address, this.httpAddress, this.#processes.life.text);
+    this.#coordinator = takeOver?.coordinator ?? await openCoordinator(config, signal);
     const store = storeOf(this.#coordinator, config.product);
     await refuseEtcd2(config, this.#coordinator);
     await fillEmptyStore(store, config.servers, identify);
-    this.#attached = attach?.({ store, port });
+    this.#attached = attach?.({ store, port: takeOver?.old.http.port ?? this.httpAddress.port });
     if (config.acl === "store") await this.#loadUsers(store);
     this.#membership = this.#makeMembership(store, own);
     // An earlier process of the same id may be waited for, which must not keep this one from ending.
-    signal?.addEventListener("abort", () => void this.stop(signal.reason));
-    if (signal?.aborted) await this.stop(signal.reason);
-    else {
-      await followAllowedCommands(store, (commands) => this.#plane.allowCommands(commands));
-      await this.#membership.start();
-    }
+    const isGentle = () => hurry?.aborted === false;
+    signal?.addEventListener("abort", () => void this.stop(signal.reason, isGentle()));
+    hurry?.addEventListener("abort", () => void this.stop(hurry.reason));
+    if (signal?.aborted) return await this.stop(signal.reason);
+    await followAllowedCommands(store, (commands) => this.#plane.allowCommands(commands));
+    await this.#membership.start();
+    await takeOver?.done;
   }
 
   async #loadUsers(store: Store): Promise<void> {
@@ -248,7 +238,7 @@ class StartedProxy implements RunningProxy {
     this.#acceptSoon();
   }
 
-  #serveAdmin(proxyRecord: () => ProxyRecord, connectionsMax: number): Deno.NetAddr {
+  #serveAdmin(proxyRecord: () => ProxyRecord, connectionsMax: number, isBeside: boolean): void {
     const { config, http, httpTls } = this.#start;
     const build: Build = { version: VERSION, compile: COMPILED };
     this.#admin = serveAdmin(
@@ -261,6 +251,8 @@ class StartedProxy implements RunningProxy {
         users: config.acl,
         clientsMax: () => this.#configured.clientsMax,
         isServing: () => this.#isServing,
+        isDraining: () => this.#drain.hasBegun,
+        drain: () => this.#drainClients(),
         policy: this.#policy,
         running: this.#start.running,
         others: () => this.#attached?.answer.bind(this.#attached),
@@ -268,13 +260,13 @@ class StartedProxy implements RunningProxy {
       },
       {
         hostnames: httpHostnames(config, http),
-        port: http.port,
+        port: this.#processes.takeOver?.old.http.port ?? http.port,
+        isBeside,
         proto: config.proto,
         connectionsMax,
         tls: httpTls,
       },
     );
-    return this.#admin.addr;
   }
 
   #makeMembership(store: Store, own: ProxyRecord): Membership {
@@ -300,12 +292,26 @@ class StartedProxy implements RunningProxy {
       undefined,
       this.#users,
       proxyPlace(config),
+      this.#processes.other,
     );
   }
 
+  /** The table is loaded. */
   #serve(): void {
     if (this.#isServing || this.#stopping !== undefined) return;
     this.#isServing = true;
+    const { takeOver } = this.#processes;
+    if (takeOver === undefined) this.#accept();
+    else {
+      takeOver.finish(async () => {
+        await this.#plane.bind(takeOver.place, true);
+        this.#openAdmin(true);
+        this.#accept();
+      });
+    }
+  }
+
+  #accept(): void {
     log.info("serving on {address}, http on {http}", {
       address: this.#plane.addresses.map((address, index) =>
         `${isTls(this.#start, index) ? "TLS " : ""}${formatAddress(address)}`
@@ -314,6 +320,7 @@ class StartedProxy implements RunningProxy {
     });
     clearTimeout(this.#loadingTimer);
     this.#plane.accept();
+    this.#offer = this.#waitForNew();
     this.#serving.resolve();
   }
 
@@ -330,24 +337,76 @@ class StartedProxy implements RunningProxy {
     this.#accessLog?.reopen();
   }
 
-  stop(reason: string): Promise<void> {
+  // -- an upgrade -----------------------------------------------------------------------------
+
+  /** Says whether the end of this process is the proxy's; if that cannot be said now, it is proven later. */
+  async #setAlone(isAlone: boolean): Promise<void> {
+    try {
+      await this.#membership!.registration.setLife(isAlone ? this.#processes.life.text : "");
+    } catch (error) {
+      if (!isAlone) throw error;
+      log.warn("the coordinator does not know yet that this process is alone: {error}", { error });
+    }
+  }
+
+  /** From now on another process can take over from this one, where that is possible at all. */
+  #waitForNew(): UpgradeOffer | undefined {
+    const { life, other, takeOver } = this.#processes;
+    if (takeOver !== undefined) takeOver.onOldGone = () => void this.#setAlone(true);
+    return UpgradeOffer.open(life, {
+      other,
+      describe: () =>
+        describeOld(this.#membership!.registration.record, {
+          ports: this.#plane.addresses.map(({ port }) => port),
+          workers: this.#start.workers,
+          httpPort: this.httpAddress.port,
+        }),
+      isEnding: () => this.#stopping !== undefined || this.#drain.hasBegun,
+      setAlone: (isAlone) => this.#setAlone(isAlone),
+      leave: () => void this.#leave(),
+    });
+  }
+
+  /** Another process serves: lets the clients go, and ends. */
+  async #leave(): Promise<void> {
+    const { drainTimeoutMs: timeoutMs } = this.#start.config;
+    await this.#drain.begin({ delayMs: BESIDE_MS, timeoutMs }, async () => {
+      this.#offer!.stoppedListening();
+      await this.#admin!.shutdown();
+      await this.#attached?.stop();
+    });
+    await this.stop("a new process has taken over");
+  }
+
+  // -- the end --------------------------------------------------------------------------------
+
+  #drainClients(): Promise<void> {
+    const { drainDelayMs: delayMs, drainTimeoutMs: timeoutMs } = this.#start.config;
+    return this.#drain.begin({ delayMs, timeoutMs });
+  }
+
+  stop(reason: string, isGentle = false): Promise<void> {
+    if (!isGentle || !this.#isServing) this.#drain.hurry();
     return this.#stopping ??= this.#stopAll(reason);
   }
 
   async #stopAll(reason: string): Promise<void> {
     log.info("stopping: {reason}", { reason });
     clearTimeout(this.#loadingTimer);
-    await this.#plane.stopAccepting();
-    await this.#plane.drainSessions(DRAIN_MS);
+    const { life, other, takeOver } = this.#processes;
+    await this.#drainClients();
     await this.#attached?.stop();
     this.#users?.stop();
     await this.#membership!.stop();
-    await this.#coordinator!.close();
     await this.#plane.close();
     this.#accessLog?.close();
-    await this.#admin!.shutdown();
+    const isKnown = await this.#offer?.stop() !== false &&
+      (!other.isThere || await takeOver?.stop() !== false);
+    await this.#coordinator!.close();
+    await this.#admin?.shutdown();
     this.#configured[Symbol.dispose]();
-    this.#life.end();
+    // Its file proves the end to a process that has not heard of it.
+    if (isKnown) life.end();
     log.info("proxy exit");
     this.#serving.reject(new Error(reason));
     this.#stopped.resolve();
@@ -355,12 +414,17 @@ class StartedProxy implements RunningProxy {
 
   /** Leaves nothing of a start that failed. */
   async undo(): Promise<void> {
+    const { life, takeOver } = this.#processes;
     clearTimeout(this.#loadingTimer);
     this.#configured[Symbol.dispose]();
-    this.#life.end();
     await this.#plane.close();
     this.#accessLog?.close();
     await this.#attached?.stop();
+    if (takeOver !== undefined) {
+      await this.#membership?.stop();
+      await takeOver.stop();
+    }
+    life.end();
     await this.#coordinator?.close();
     await this.#admin?.shutdown();
   }

@@ -1,5 +1,5 @@
 /**
- * What a proxy is started with.
+ * What a proxy is started with, and what it is then.
  *
  * @module
  */
@@ -34,6 +34,10 @@ export interface ProxyStart {
   readonly identify?: Identify;
   /** Ends the proxy in order, also while it starts; its reason is a text for the log. */
   readonly signal?: AbortSignal | undefined;
+  /** Ends it at once, while it lets clients go. */
+  readonly hurry?: AbortSignal | undefined;
+  /** Whether it takes over from a process with the same id, if there is one. @default no */
+  readonly takeOver?: boolean;
   /** Makes the dashboard that the process serves on its HTTP address, where it is a whole system. */
   readonly attach?: ((place: AttachedPlace) => AttachedService) | undefined;
 }
@@ -53,4 +57,25 @@ export interface AttachedService {
   metrics(): Metric[];
   /** Ends it, before the proxy's coordinator is closed. */
   stop(): Promise<void>;
+}
+
+/** A proxy that serves. */
+export interface RunningProxy {
+  /** Where Redis clients connect; with TLS, if they can only do so with TLS. */
+  readonly address: Deno.NetAddr;
+  /** Where the HTTP endpoint listens. */
+  readonly httpAddress: Deno.NetAddr;
+  /** Settles when the proxy accepts clients with all slots loaded for the first time. */
+  readonly serving: Promise<void>;
+  /** Settles when the proxy has stopped, for whatever reason. */
+  readonly stopped: Promise<void>;
+  /** Opens the access log again, after it was moved away. */
+  reopenAccessLog(): void;
+  /**
+   * Stops: no new clients, requests in flight finished within a bound, then out of the store.
+   *
+   * @param isGentle Whether clients that are in the middle of something get `drain_timeout`; a later call that
+   * is not gentle ends that.
+   */
+  stop(reason: string, isGentle?: boolean): Promise<void>;
 }

@@ -6,8 +6,9 @@
 
 import { logger, reopenLog } from "../base/log.ts";
 import { ProcessSignals } from "../base/process_signals.ts";
-import { type RunningProxy, startProxy } from "./proxy.ts";
-import type { ProxyStart } from "./proxy_start.ts";
+import { ServiceManager } from "../base/service_manager.ts";
+import { startProxy } from "./proxy.ts";
+import type { ProxyStart, RunningProxy } from "./proxy_start.ts";
 
 const log = logger("proxy");
 
@@ -20,7 +21,9 @@ const log = logger("proxy");
 export async function runProxy(start: ProxyStart): Promise<number> {
   // From the first moment on: a signal during the start ends the start in order.
   using signals = new ProcessSignals();
-  const starting = startUnless(signals.stopping, start);
+  using manager = new ServiceManager();
+  signals.stopping.addEventListener("abort", () => manager.stopping("letting clients go"));
+  const starting = startUnless(signals.stopping, { ...start, hurry: signals.hurry });
   signals.onLogsMoved("open the log again", reopenLog);
   signals.onLogsMoved("open access_log again", () => {
     // Not waited for: a start may take long.
@@ -31,6 +34,7 @@ export async function runProxy(start: ProxyStart): Promise<number> {
     await start.running?.reload("SIGHUP").catch(() => {}); // it is in the log
   });
   const proxy = await starting;
+  proxy?.serving.then(() => manager.ready("serving"), () => {});
   await proxy?.stopped;
   return 0;
 }

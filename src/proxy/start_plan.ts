@@ -15,6 +15,8 @@ import { type DescriptorPlan, descriptorsWanted, planDescriptors } from "../io/d
 import { LOOPBACK } from "../io/listen.ts";
 import { readTlsFiles } from "../io/tls_files.ts";
 import type { TlsToClients } from "../io/tls_gate.ts";
+import type { ProxyRecord } from "../model/proxy.ts";
+import { newProxyRecord } from "./membership/proxy_record.ts";
 import type { ProxyStart } from "./proxy_start.ts";
 import type { ListenPlace } from "./workers/data_plane.ts";
 
@@ -84,7 +86,7 @@ export function httpHostnames(config: Config, { hostname }: Address): readonly s
 }
 
 /** The HTTP address as others of an embedded store reach it, who are on this machine; else undefined. */
-export function onlyHere({ coordinator }: Config, address: Deno.NetAddr): Address | undefined {
+function onlyHere({ coordinator }: Config, address: Deno.NetAddr): Address | undefined {
   return coordinator === "embedded" && isLoopback(address.hostname) ? address : undefined;
 }
 
@@ -108,4 +110,26 @@ export function gapMs(config: Config): number {
  */
 export function takeoverMs(config: Config): number {
   return TAKEOVER_MS + (config.coordinator === "embedded" ? 0 : config.zkSessionTimeoutMs);
+}
+
+/** The record of a proxy that has just bound its sockets. */
+export function ownRecord(
+  { config, http, listen }: ProxyStart,
+  address: Deno.NetAddr,
+  httpAddress: Deno.NetAddr,
+  life: string,
+): ProxyRecord {
+  return newProxyRecord({
+    proxyId: config.proxyId,
+    listen: { hostname: (listen ?? config.tlsAddr!).hostname, port: address.port },
+    http: { hostname: http.hostname, port: httpAddress.port },
+    announce: {
+      addr: config.announceAddr,
+      http: config.announceHttpAddr ?? onlyHere(config, httpAddress),
+    },
+    hostname: Deno.hostname(),
+    pid: Deno.pid,
+    life,
+    startedMs: performance.timeOrigin + performance.now(),
+  });
 }

@@ -43,6 +43,15 @@ const TRIM_MS = 4_000;
 const FLUSH_MS = 1_000;
 /** How often a drain checks whether sessions are left, in milliseconds. */
 const DRAIN_CHECK_MS = 5;
+/** How often sessions are let go that are between two requests, in milliseconds. */
+const LEAVE_CHECK_MS = 20;
+/** Clients connect again as soon as they are let go: in how many steps, so that not all come at once. */
+const LEAVE_STEPS = 50;
+/**
+ * How long a client must have sent nothing to be let go without a reply, in milliseconds: it may be sending just
+ * then. Who sends more often is let go behind the next reply.
+ */
+const IDLE_MS = 1_000;
 
 /** The data plane; see the drawing above. */
 export class Router implements TurnWork {
@@ -56,6 +65,7 @@ export class Router implements TurnWork {
   #wasLate = false;
   #sessionsTickedMs = 0;
   #trimmedMs = 0;
+  #isLeaving = false;
 
   /** @param options Belong to the router from now on, which may change them. */
   constructor(options: RouterOptions, events: RouterEvents, worker: WorkerContext = onlyWorker()) {
@@ -96,6 +106,7 @@ export class Router implements TurnWork {
     this.#countSessions();
     events.sessionOpened(session);
     session.start();
+    if (this.#isLeaving) session.leave();
   }
 
   /** The limit of the user that clients are as soon as they connect; null for mostly none. */
@@ -139,6 +150,31 @@ export class Router implements TurnWork {
       most.close();
     }
     if (budget.isOver) worker.pressOthers();
+  }
+
+  /**
+   * Lets clients go, each behind a reply, or when it is idle. Those stay that are in a transaction, blocked,
+   * subscribed, or that send without a pause.
+   *
+   * @returns When none is left, or after `timeoutMs` milliseconds.
+   */
+  async leaveSessions(timeoutMs: number): Promise<void> {
+    const startMs = performance.now();
+    const all = [...this.sessions.values()];
+    const count = Math.ceil(all.length / LEAVE_STEPS);
+    let [checkedMs, readMs] = [startMs, startMs];
+    this.#isLeaving = true;
+    while (this.sessions.size > 0 && performance.now() - startMs < timeoutMs) {
+      const nowMs = clock.tick();
+      // What came while this thread was held up has not been read yet.
+      if (nowMs - checkedMs > 2 * LEAVE_CHECK_MS) readMs = nowMs;
+      checkedMs = nowMs;
+      for (const session of all.splice(0, count)) session.leave();
+      if (nowMs - readMs >= LEAVE_CHECK_MS) {
+        for (const session of [...this.sessions.values()]) session.goIfIdle(IDLE_MS);
+      }
+      await delay(LEAVE_CHECK_MS);
+    }
   }
 
   /**

@@ -10,6 +10,7 @@ import type { Entry } from "../coordinator/coordinator.ts";
 import {
   decodeProxy,
   encodeProxy,
+  isSameLife,
   PROXY_STATES,
   type ProxyRecord,
   type ProxyState,
@@ -91,14 +92,34 @@ export async function changeProxyState(
   proxyId: string,
   state: ProxyState,
 ): Promise<void> {
-  for (;;) {
-    const entry = await readProxyEntry(store, proxyId);
+  await changeProxy(store, proxyId, async (proxy) => {
     if (!PROXY_STATES.includes(state)) {
       // Codis 2.0 text, byte for byte.
       throw new StoreError(`unknown status, should be (online offline), ${state}`);
     }
     if (state === "online") await checkEverySlot(store);
-    const changed = encodeProxy({ ...decodeProxy(entry.data), state });
+    return { ...proxy, state };
+  });
+}
+
+/** Writes whose end proves a proxy's, if one of its life is registered. */
+export async function changeProxyLife(store: Store, proxy: ProxyRecord): Promise<void> {
+  const { id, description } = proxy;
+  try {
+    await changeProxy(store, id, (now) => isSameLife(now, proxy) ? { ...now, description } : now);
+  } catch (error) {
+    if (!(error instanceof NoNodeError || error instanceof StoreError)) throw error;
+  }
+}
+
+async function changeProxy(
+  store: Store,
+  proxyId: string,
+  change: (proxy: ProxyRecord) => ProxyRecord | Promise<ProxyRecord>,
+): Promise<void> {
+  for (;;) {
+    const entry = await readProxyEntry(store, proxyId);
+    const changed = encodeProxy(await change(decodeProxy(entry.data)));
     try {
       await store.coordinator.write(store.paths.proxy(proxyId), changed, entry.version);
       return;

@@ -84,7 +84,7 @@ export class FakeWorker implements Thread {
       },
       acceptLoading: () => tell("loading"),
       accept: () => tell("accept"),
-      stopAccepting: () => tell("stop"),
+      stopAccepting: () => Promise.resolve(tell("stop")),
       setServing: (serving, heardPauses) =>
         tell(serving === "serving" ? `serving ${heardPauses}` : serving),
       setLimits: () => {},
@@ -95,6 +95,7 @@ export class FakeWorker implements Thread {
       slowLog: () => ({ entries: [], events: [] }),
       allowCommands: () => {},
       set: () => Promise.resolve(),
+      leaveSessions: () => Promise.resolve(tell("drain")),
       drainSessions: () => Promise.resolve(tell("drain")),
       stats: () => this.#stats(),
       listClients: () => `client of ${this.start.index}\n`,

@@ -87,7 +87,8 @@ export function startProgram(
   };
   if (binary !== undefined) return start(binary, [...args]);
   const demo = args[0] === "demo" ? ["--allow-run=redis-server"] : [];
-  const kept = [...PROGRAM_FLAGS, ...demo].filter((flag) =>
+  const takeOver = args.includes("--take-over") ? ["--allow-ffi"] : [];
+  const kept = [...PROGRAM_FLAGS, ...demo, ...takeOver].filter((flag) =>
     !flags.some((own) => own.split("=")[0] === flag.split("=")[0])
   );
   const words = ["run", ...kept, ...flags, "--config", `${root}deno.json`, `${root}main.ts`];
@@ -158,12 +159,32 @@ export class ProxyProcess implements AsyncDisposable {
 
   /** Starts the program again, on the same ports and with the same store. */
   async restart(): Promise<void> {
+    this.#child = this.#launch();
+    await this.waitUntilHealthy(this.#options.startTimeoutMs ?? START_TIMEOUT_MS);
+  }
+
+  /**
+   * Starts the program again while it runs, to take over.
+   *
+   * @returns How the process before has ended.
+   */
+  async upgrade(): Promise<Deno.CommandStatus> {
+    const old = this.child;
+    this.#child = this.#launch("--take-over");
+    const end = await Promise.race([old.ended, this.#child.ended]);
+    if (this.#child.hasEnded) {
+      throw new Error(`it has not taken over\n${this.stdout}${this.stderr}`);
+    }
+    return end;
+  }
+
+  #launch(...more: string[]): Child {
     const { place = HERE, host = place.host } = this.#options;
-    this.#child = startProgram(
+    return startProgram(
       [
         ...["proxy", "-c", `${this.folder}/config.ini`],
         ...[`--addr=${host}:${this.port}`, `--http-addr=${host}:${this.httpPort}`],
-        ...[`--cpu=${this.#options.cpu ?? 1}`, ...(this.#options.args ?? [])],
+        ...[`--cpu=${this.#options.cpu ?? 1}`, ...(this.#options.args ?? []), ...more],
       ],
       // What it leaves when it is killed goes with its folder.
       { TMPDIR: this.folder, ...this.#options.env },
@@ -172,7 +193,6 @@ export class ProxyProcess implements AsyncDisposable {
       this.#options.openFiles,
       place,
     );
-    await this.waitUntilHealthy(this.#options.startTimeoutMs ?? START_TIMEOUT_MS);
   }
 
   /** Waits until `GET /healthz` answers 200; throws with the output when the process ends. */

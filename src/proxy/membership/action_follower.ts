@@ -9,6 +9,8 @@
  *                                          │ answered already ─────────► next
  *                                          ▼
  *                                       apply ──────► in force ──► answer ──► next
+ *                                                            └ while another process takes over from this one,
+ *                                                              or this one from it: in force there, too
  *                                          │
  *                                          └─ store unreachable ──► wait, try the same one again
  *
@@ -35,6 +37,7 @@ import {
 } from "../../store/actions.ts";
 import { compareSequence, sortSequence } from "../../store/sequence.ts";
 import type { Store } from "../../store/store.ts";
+import type { OtherProcess } from "../upgrade/other_process.ts";
 import type { ReplicaLoader } from "./replica_loader.ts";
 import type { RuleLoader } from "./rule_loader.ts";
 import type { SlotLoader } from "./slot_loader.ts";
@@ -47,6 +50,8 @@ export interface FollowerOptions {
   /** Users in the store; undefined: this proxy has its own. */
   readonly users?: StoredUsers | undefined;
   readonly replicas: ReplicaLoader;
+  /** Another process that serves for the same proxy, at times. */
+  readonly other: OtherProcess;
   /** The proxy as it is registered now. */
   record(): ProxyRecord;
   /** An action is done with, for us or not, and so are all before it. */
@@ -153,7 +158,7 @@ export class ActionFollower {
     while (this.#watch !== undefined) {
       try {
         await this.#doOnce(name);
-        this.#last = name;
+        this.#isDone(name);
         this.#options.finished(name);
         return;
       } catch (error) {
@@ -161,13 +166,18 @@ export class ActionFollower {
         if (!(error instanceof CoordinatorError)) {
           // Neither applied nor answered: the dashboard will notice, and the next action follows.
           log.error("action {name} failed: {error}", { name, error });
-          this.#last = name;
+          this.#isDone(name);
           return;
         }
         log.warn("action {name} not applied yet, trying again: {error}", { name, error });
         await sleep(backoff.nextMs(), this.#stopping.signal, this.#timers);
       }
     }
+  }
+
+  #isDone(name: string): void {
+    this.#last = name;
+    this.#options.other.haveApplied(name);
   }
 
   async #doOnce(name: string): Promise<void> {
@@ -179,7 +189,10 @@ export class ActionFollower {
     }
     if (await isAnswered(this.#store, name, own.id)) return;
     const began = performance.now();
+    const { other } = this.#options;
     await applyAction(this.#options, action);
+    other.haveApplied(name);
+    await other.untilApplied(name, this.#stopping.signal);
     await answerAction(this.#store, name, this.#options.record());
     const took = Math.round(performance.now() - began);
     log.info("action {name} ({type}) applied in {took} ms", { name, type: action.type, took });

@@ -16,6 +16,7 @@ import type { Store } from "../../store/store.ts";
 import { loadFailoverRule } from "../../store/failover_rule.ts";
 import { compareSequence } from "../../store/sequence.ts";
 import { ActionFollower } from "./action_follower.ts";
+import { OtherProcess } from "../upgrade/other_process.ts";
 import { Contact } from "./contact.ts";
 import { Registration, type RegistrationTimes } from "./registration.ts";
 import { NO_PLACE, type ProxyPlace, ReplicaLoader } from "./replica_loader.ts";
@@ -52,7 +53,10 @@ export class Membership {
   #isFollowing = false;
   #isGuarded = false;
 
-  /** Does nothing yet; `record` is the proxy's own, `offline`. Without `users`, it has its own. */
+  /**
+   * Does nothing yet; `record` is the proxy's own, `offline`. Without `users`, it has its own. With an `other`
+   * that is there already, the proxy is registered by that one, and `record` is what it has registered.
+   */
   constructor(
     store: Store,
     record: ProxyRecord,
@@ -62,6 +66,7 @@ export class Membership {
     timers?: Timers,
     users?: StoredUsers,
     place: ProxyPlace = NO_PLACE,
+    other = new OtherProcess(timers),
   ) {
     this.#replicas = new ReplicaLoader(store, table, place, timers);
     this.slots = new SlotLoader(store, table);
@@ -77,6 +82,7 @@ export class Membership {
       rules: this.#rules,
       users,
       replicas: this.#replicas,
+      other,
       finished: (name) => table.inForce(Number(name)),
     }, timers);
     this.registration = new Registration(
@@ -99,11 +105,13 @@ export class Membership {
           await this.slots.loadAll();
           await this.#replicas.load();
           table.loaded(Number(newest));
+          other.haveApplied(this.lastAction);
           events.onServing();
         },
       },
       times,
       timers,
+      other,
     );
   }
 

@@ -11,8 +11,15 @@ import type { Watch } from "../../coordinator/watch.ts";
 import { decodeProxy, isSameLife, type ProxyRecord } from "../../model/proxy.ts";
 import { encodeFenceNote } from "../../store/failover_rule.ts";
 import { createFence, deleteFence, deleteFenceOf, loadFences } from "../../store/fences.ts";
-import { createProxy, deleteProxy, loadProxy, watchProxy } from "../../store/proxies.ts";
+import {
+  changeProxyLife,
+  createProxy,
+  deleteProxy,
+  loadProxy,
+  watchProxy,
+} from "../../store/proxies.ts";
 import type { Store } from "../../store/store.ts";
+import type { OtherProcess } from "../upgrade/other_process.ts";
 
 const log = logger("proxy");
 
@@ -21,13 +28,18 @@ export class OwnEntry {
   /** The proxy as it is registered. */
   record: ProxyRecord;
   readonly store: Store;
+  readonly #other: OtherProcess;
+  /** Whose end proves the proxy's; see `setLife`. */
+  #life: string;
   #hasFence = false;
   #stepsBack = false;
 
-  /** Writes nothing yet. */
-  constructor(store: Store, record: ProxyRecord) {
+  /** Writes nothing yet; `other` is another process with the same entry, at times. */
+  constructor(store: Store, record: ProxyRecord, other: OtherProcess) {
     this.store = store;
     this.record = record;
+    this.#life = record.description;
+    this.#other = other;
   }
 
   /** Whether our address is fenced by us, or may be. */
@@ -42,7 +54,7 @@ export class OwnEntry {
    * @throws {NodeExistsError} When another process has the id.
    */
   async create(): Promise<ProxyRecord> {
-    const record = { ...this.record, state: "offline" } as const;
+    const record = { ...this.record, description: this.#life, state: "offline" } as const;
     try {
       await createProxy(this.store, record);
     } catch (error) {
@@ -84,22 +96,33 @@ export class OwnEntry {
 
   /** Fences our address. @returns Whether it was not fenced before. */
   fence(): Promise<boolean> {
-    const { addr, description } = this.record;
     this.#hasFence = true;
-    return createFence(this.store, addr, encodeFenceNote(description, this.#stepsBack));
+    const note = encodeFenceNote(this.#life, this.#stepsBack);
+    return createFence(this.store, this.record.addr, note);
   }
 
   /** Notes in our fence that we follow the rule of failovers, from now on whenever it is made. */
   async noteRule(): Promise<void> {
     if (this.#stepsBack) return;
-    const { addr, description } = this.record;
-    if (this.#hasFence) {
-      const note = encodeFenceNote(description, true);
-      await this.store.coordinator.write(this.store.paths.fence(addr), note).catch((error) => {
-        if (!(error instanceof NoNodeError)) throw error; // made again soon
-      });
-    }
+    await this.#note(true);
     this.#stepsBack = true;
+  }
+
+  /** Says in entry and fence whose end proves the proxy's, now and whenever they are made; `""`: nobody's alone. */
+  async setLife(life: string): Promise<void> {
+    this.#life = life;
+    await changeProxyLife(this.store, { ...this.record, description: life });
+    await this.#note(this.#stepsBack);
+  }
+
+  async #note(stepsBack: boolean): Promise<void> {
+    if (!this.#hasFence) return;
+    const path = this.store.paths.fence(this.record.addr);
+    try {
+      await this.store.coordinator.write(path, encodeFenceNote(this.#life, stepsBack));
+    } catch (error) {
+      if (!(error instanceof NoNodeError)) throw error; // made again soon
+    }
   }
 
   /** Whether our address is fenced, by whomever. */
@@ -112,14 +135,17 @@ export class OwnEntry {
    * another process, unless it was made by a call of ours that got no answer.
    */
   async removeNewFence(isMade: boolean): Promise<void> {
-    const { addr, description } = this.record;
-    const isOurs = (life: string) => isMade || (life !== "" && life === description);
-    await deleteFenceOf(this.store, addr, isOurs);
+    const isOurs = (life: string) => isMade || (life !== "" && life === this.#life);
+    await deleteFenceOf(this.store, this.record.addr, isOurs);
     this.#hasFence = false;
   }
 
-  /** Removes our fence, then our entry. A fence that another process has left is not ours to remove. */
+  /**
+   * Removes our fence, then our entry. A fence that another process has left is not ours to remove; and while
+   * another one serves for this proxy, both stay for it.
+   */
   async remove(): Promise<void> {
+    if (this.#other.isThere) return;
     if (this.#hasFence) await deleteFence(this.store, this.record.addr);
     if (await this.load() !== undefined) await deleteProxy(this.store, this.record.id);
   }

@@ -21,6 +21,10 @@
  * An earlier process of the same id is waited for until its session ends, or until it is surely gone
  * (`base/process_life.ts`): then its entry, and a fence that it left at our address, are removed at once.
  *
+ * While a new process takes over from an old one (`upgrade/`), both follow the same entry, which the old one has
+ * created, and both are online when it says so. When the old one has gone, the new one registers again, by the
+ * same record.
+ *
  * @module
  */
 
@@ -33,6 +37,7 @@ import type { Watch } from "../../coordinator/watch.ts";
 import type { ProxyRecord } from "../../model/proxy.ts";
 import type { Serving } from "../../router/serving.ts";
 import type { Store } from "../../store/store.ts";
+import { OtherProcess } from "../upgrade/other_process.ts";
 import { OwnEntry } from "./own_entry.ts";
 import { retry } from "./retry.ts";
 import { ServedTable } from "./served_table.ts";
@@ -97,6 +102,7 @@ export class Registration {
   /** The slot table that requests are served by. */
   readonly table: ServedTable;
   readonly #own: OwnEntry;
+  readonly #other: OtherProcess;
   readonly #events: RegistrationEvents;
   readonly #times: RegistrationTimes;
   readonly #timers: Timers;
@@ -116,8 +122,10 @@ export class Registration {
     events: RegistrationEvents,
     times: RegistrationTimes,
     timers: Timers = SYSTEM_TIMERS,
+    other = new OtherProcess(timers),
   ) {
-    this.#own = new OwnEntry(store, record);
+    this.#own = new OwnEntry(store, record, other);
+    this.#other = other;
     this.#events = events;
     this.#times = times;
     this.#timers = timers;
@@ -153,6 +161,11 @@ export class Registration {
     return this.#own.noteRule();
   }
 
+  /** Says whose end proves the proxy's; `""`: nobody's alone. */
+  setLife(life: string): Promise<void> {
+    return this.#own.setLife(life);
+  }
+
   /** How often the proxy has registered; more than 1 after a loss. */
   get registrations(): number {
     return this.#registrations;
@@ -172,11 +185,11 @@ export class Registration {
   async start(): Promise<void> {
     this.#move("registering");
     this.#awaySinceMs = this.#timers.nowMs();
-    const starting = takeOver(this.#own, {
+    const starting = this.#other.isThere ? this.#register() : takeOver(this.#own, {
       takeoverMs: this.#times.takeoverMs,
       signal: this.#stopping.signal,
       timers: this.#timers,
-      register: () => this.#register(),
+      register: () => this.#registerNew(),
     });
     this.#following = starting.catch(() => {});
     await starting;
@@ -218,7 +231,11 @@ export class Registration {
     this.#move("waiting");
     log.info("{id} is registered at {addr}", { id: record.id, addr: record.addr });
     this.table.loadIfOld();
-    this.#ask();
+  }
+
+  async #registerNew(): Promise<void> {
+    await this.#register();
+    if (!this.#stopping.signal.aborted) this.#ask();
   }
 
   async #registerAgain(): Promise<void> {
@@ -227,7 +244,7 @@ export class Registration {
     if (this.#state === "online") this.#awaySinceMs = this.#timers.nowMs();
     if (this.#state !== "registering") this.#move("registering");
     await retry(
-      () => this.#register(),
+      () => this.#registerNew(),
       (error) => log.warn("not registered, trying again: {error}", { error }),
       { signal: this.#stopping.signal, timers: this.#timers },
     );

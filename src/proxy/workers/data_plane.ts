@@ -79,8 +79,15 @@ export interface PlaneStats {
   readonly workers: readonly StatsSnapshot[];
 }
 
-/** See the header. The port is bound when there is one, and clients wait until `accept`. */
+/** See the header. Clients wait at its sockets until `accept`. */
 export interface DataPlane extends SlotTable {
+  /**
+   * Binds its sockets, where it was made without.
+   *
+   * @param isBeside Whether another process of this proxy listens there, too.
+   * @throws {Error} Naming the address, when one cannot be bound.
+   */
+  bind(place: ListenPlace, isBeside: boolean): void | Promise<void>;
   /** Where it listens, in the order of its sockets. */
   readonly addresses: readonly Deno.NetAddr[];
   /** Who may log in: changed here, for all workers. */
@@ -95,14 +102,20 @@ export interface DataPlane extends SlotTable {
   acceptLoading(): void;
   /** Begins to accept clients, or to serve those that were accepted already. */
   accept(): void;
-  /** Accepts no more; clients that were accepted stay. */
-  stopAccepting(): void | Promise<void>;
+  /**
+   * Accepts no more; clients that were accepted stay.
+   *
+   * @param isGentle Whether those are accepted that wait, and TLS handshakes that have begun may end.
+   */
+  stopAccepting(isGentle?: boolean): Promise<void>;
   /** Says whether requests are served from now on, those of clients that come later included. */
   setServing(serving: Serving): void;
   /** Says which commands that only the servers know an operator lets through. */
   allowCommands(commands: readonly AllowedCommand[]): void;
   /** Takes other settings; resolves when they are in force in every worker. */
   set(settings: PlaneSettings): Promise<void>;
+  /** Closes each client when it is between two requests; resolves when none is left, or after `timeoutMs`. */
+  leaveSessions(timeoutMs: number): Promise<void>;
   /** Lets every client finish what it has in flight; after `graceMs` they are cut. */
   drainSessions(graceMs: number): Promise<void>;
   /**

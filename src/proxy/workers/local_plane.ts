@@ -14,7 +14,7 @@ import type { SlotRule } from "../../hash/placement.ts";
 import { Acceptor } from "../../io/acceptor.ts";
 import { type AllowedWay, readAllowedWay } from "../../command/learned_row.ts";
 import { causeOf } from "../../io/dial.ts";
-import { listen } from "../../io/listen.ts";
+import { listenShared } from "../../io/listen.ts";
 import type { TlsToServers } from "../../io/tls.ts";
 import { gateLimits, TlsGate, type TlsToClients } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
@@ -113,12 +113,12 @@ export class LocalPlane implements DataPlane {
   /**
    * Binds the sockets.
    *
-   * @param isShared Whether other workers listen on the same ones.
+   * @param isBeside Whether other workers, or another process of this proxy, may listen on the same ones.
    * @throws {Error} Naming the address, when one cannot be bound.
    */
-  bind({ sockets, proto }: ListenPlace, isShared = false): void {
+  bind({ sockets, proto }: ListenPlace, isBeside = false): void {
     for (const { hostname, port, isTls = false } of sockets) {
-      const acceptor = new Acceptor(listen(hostname, port, proto, isShared), {
+      const acceptor = new Acceptor(listenShared({ hostname, port }, proto, isBeside), {
         take: (connection) => isTls ? this.#gate!.take(connection) : this.router.accept(connection),
         // What is not TLS would mean nothing to a client that speaks it.
         refuse: (connection) => isTls ? this.router.drop() : this.router.refuse(connection),
@@ -154,9 +154,10 @@ export class LocalPlane implements DataPlane {
     for (const acceptor of this.#acceptors) acceptor.run();
   }
 
-  stopAccepting(): void {
-    for (const acceptor of this.#acceptors) acceptor.stop();
-    this.#gate?.stop();
+  async stopAccepting(isGentle = false): Promise<void> {
+    if (isGentle) await Promise.all(this.#acceptors.map((acceptor) => acceptor.untilQuiet()));
+    for (const acceptor of this.#acceptors) acceptor.stop(isGentle);
+    if (!isGentle) this.#gate?.stop();
   }
 
   fillSlot(fill: SlotFill): Promise<void> {
@@ -253,6 +254,10 @@ export class LocalPlane implements DataPlane {
   /** Users have other limits now. */
   setLimits(limits: readonly NamedLimits[]): void {
     this.router.limitUsers(limits);
+  }
+
+  leaveSessions(timeoutMs: number): Promise<void> {
+    return this.router.leaveSessions(timeoutMs);
   }
 
   drainSessions(graceMs: number): Promise<void> {

@@ -19,13 +19,13 @@ export function defaultWorkers(): number {
 }
 
 /**
- * Binds the port and makes a data plane of so many workers; of one, in this thread, where they could
- * not share the port.
+ * Makes a data plane of so many workers; of one, in this thread, where they could not share the port.
  *
+ * @param place What it binds; undefined: nothing, it is bound later.
  * @throws {Error} Naming the address, when it cannot be bound.
  */
 export async function openDataPlane(
-  place: ListenPlace,
+  place: ListenPlace | undefined,
   workers: number,
   options: PlaneOptions,
   events: PlaneEvents,
@@ -41,7 +41,7 @@ export async function openDataPlane(
   }
   const plane = new LocalPlane(options, events);
   try {
-    plane.bind(place);
+    if (place !== undefined) plane.bind(place);
   } catch (error) {
     plane.close();
     throw error;

@@ -66,7 +66,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     bind: (place) => plane.bind(place, true),
     acceptLoading: () => plane.acceptLoading(),
     accept: () => plane.accept(),
-    stopAccepting: () => plane.stopAccepting(),
+    stopAccepting: (isGentle) => plane.stopAccepting(isGentle),
     setServing: (serving, heardPauses) => {
       if (serving !== "serving" || heardPauses === pauses) plane.setServing(serving);
     },
@@ -75,6 +75,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     setLimits: (limits) => plane.setLimits(limits),
     setUserReads: (reads) => plane.setUserReads(reads),
     set: (settings) => plane.set(settings),
+    leaveSessions: (timeoutMs) => plane.leaveSessions(timeoutMs),
     drainSessions: (graceMs) => plane.drainSessions(graceMs),
     stats: () => takeSnapshot(plane.router.shared),
     aclLog: (isReset) => plane.router.shared.aclLog.read(isReset),

@@ -59,7 +59,7 @@ export interface WorkerCalls {
   bind(place: ListenPlace): void;
   acceptLoading(): void;
   accept(): void;
-  stopAccepting(): void;
+  stopAccepting(isGentle: boolean): Promise<void>;
   /**
    * Says whether requests are served from now on. A worker that has noticed a pause which the pool had
    * not heard of does not serve for it.
@@ -73,6 +73,7 @@ export interface WorkerCalls {
   setLimits(limits: readonly NamedLimits[]): void;
   setUserReads(reads: readonly UserReads[]): Promise<void>;
   set(settings: PlaneSettings): Promise<void>;
+  leaveSessions(timeoutMs: number): Promise<void>;
   drainSessions(graceMs: number): Promise<void>;
   stats(): StatsSnapshot;
   /** The worker's ACL LOG; with `isReset` it forgets it. */

@@ -27,7 +27,6 @@ import { usersOf, UsersOwner } from "../../acl/users_owner.ts";
 import { delay } from "@std/async/delay";
 import { logger, type LogLevel, logLevel, writeLogEntry } from "../../base/log.ts";
 import type { SlotRule } from "../../hash/placement.ts";
-import { listen } from "../../io/listen.ts";
 import type { TlsToServers } from "../../io/tls.ts";
 import type { TlsToClients } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
@@ -45,6 +44,7 @@ import type {
   PlaneStats,
 } from "./data_plane.ts";
 import { PoolQuestions } from "./pool_questions.ts";
+import { addressesOf, placeToBind } from "./place_to_bind.ts";
 import { SettlingChanges } from "./settling_changes.ts";
 import { endCounts, newSharedCounts, type SharedCounts } from "./shared_context.ts";
 import { WantedTable } from "./wanted_table.ts";
@@ -91,7 +91,6 @@ export class WorkerPool extends PoolQuestions implements DataPlane {
   readonly #startedMs = performance.now();
   #openedMs = 0;
   #place: ListenPlace | undefined;
-  #addresses: readonly Deno.NetAddr[] = [];
   #serving: Serving = "serving";
   readonly #told = new ToldAll();
   readonly users: UsersOwner;
@@ -123,12 +122,12 @@ export class WorkerPool extends PoolQuestions implements DataPlane {
   }
 
   /**
-   * Starts the workers and binds the port in each.
+   * Starts the workers and binds the port in each, if there is a place yet.
    *
    * @throws {Error} Naming the address, when it cannot be bound; no worker is left then.
    */
   static async open(
-    place: ListenPlace,
+    place: ListenPlace | undefined,
     options: PoolOptions,
     events: PlaneEvents,
   ): Promise<WorkerPool> {
@@ -142,27 +141,21 @@ export class WorkerPool extends PoolQuestions implements DataPlane {
     return pool;
   }
 
-  async #open({ sockets, proto }: ListenPlace): Promise<void> {
-    // Sharing is for us alone: another process that has a port, shared or not, is found out by this.
-    this.#addresses = sockets.map(({ hostname, port }) => {
-      const alone = listen(hostname, port, proto);
-      alone.close();
-      return alone.addr as Deno.NetAddr;
-    });
-    this.#place = {
-      sockets: this.#addresses.map(({ hostname, port }, index) => ({
-        ...{ hostname, port },
-        isTls: sockets[index]!.isTls === true,
-      })),
-      proto,
-    };
+  async #open(place: ListenPlace | undefined): Promise<void> {
+    if (place !== undefined) this.#place = placeToBind(place, false);
     await Promise.all(this.#workers.map((worker) => this.#start(worker)));
     this.#openedMs = performance.now();
     this.#timer = setInterval(() => this.stats(), STATS_MS);
   }
 
+  async bind(place: ListenPlace, isBeside: boolean): Promise<void> {
+    this.#place = placeToBind(place, isBeside);
+    const all = this.#workers.map(({ thread }) => thread?.calls.call("bind", this.#place!));
+    await Promise.all(all);
+  }
+
   get addresses(): readonly Deno.NetAddr[] {
-    return this.#addresses;
+    return addressesOf(this.#place);
   }
 
   // -- workers --------------------------------------------------------------------------------
@@ -193,7 +186,7 @@ export class WorkerPool extends PoolQuestions implements DataPlane {
     thread.calls.notify("setLimits", this.limits.all);
     this.#told.tell(thread);
     await this.#wanted.tell(thread);
-    await thread.calls.call("bind", this.#place!);
+    if (this.#place !== undefined) await thread.calls.call("bind", this.#place);
     worker.last = await thread.calls.call("stats");
     if (this.#accepting === "loading") thread.calls.notify("acceptLoading");
     if (this.#accepting === "served") thread.calls.notify("accept");
@@ -373,11 +366,17 @@ export class WorkerPool extends PoolQuestions implements DataPlane {
     this.#notifyAll((calls) => calls.notify("accept"));
   }
 
-  async stopAccepting(): Promise<void> {
+  async stopAccepting(isGentle = false): Promise<void> {
     this.#accepting = "none";
     this.#isStopping = true;
     for (const { retry } of this.#workers) clearTimeout(retry);
-    await askEachWorker(this.#workers, (calls) => calls.call("stopAccepting"));
+    const stop = (calls: WorkerThread["calls"]) => calls.call("stopAccepting", isGentle);
+    await askEachWorker(this.#workers, stop, isGentle ? 10 * ANSWER_MS : ANSWER_MS);
+  }
+
+  async leaveSessions(timeoutMs: number): Promise<void> {
+    const leave = (calls: WorkerThread["calls"]) => calls.call("leaveSessions", timeoutMs);
+    await askEachWorker(this.#workers, leave, timeoutMs + ANSWER_MS);
   }
 
   async drainSessions(graceMs: number): Promise<void> {

@@ -62,6 +62,11 @@ export class Input implements SourceOwner {
     return this.#source.end - this.#source.start;
   }
 
+  /** Whether nothing was received that is not dispatched yet. */
+  get isEmpty(): boolean {
+    return this.#source.start === this.#source.end && this.#passThrough === null;
+  }
+
   /** Bytes of requests that were dispatched or passed on. */
   get consumedBytes(): number {
     return this.#source.totalBytes - this.unreadBytes;

@@ -6,7 +6,8 @@
  *      socket ◄── replies ◄─────────────────┘
  *
  *      open ── end of input, QUIT, protocol error ─► draining ── all replies sent ─► closed
- *        └───────────────── socket lost, deadline, overflow ───────────────────────────▲
+ *        ├──── the proxy leaves: between two requests ──────▲                          ▲
+ *        └───────────────── socket lost, deadline, overflow ───────────────────────────┘
  *
  * @module
  */
@@ -94,6 +95,8 @@ export class Session implements Client, ReplyHost, TurnWork {
   #drainingMs = 0;
   #isOverflowed = false;
   #isWriteClosed = false;
+  /** Whether it ends as soon as it is between two requests. */
+  #isLeaving = false;
 
   /** @param onClosed Called once, when it is closed. */
   constructor(
@@ -261,7 +264,7 @@ export class Session implements Client, ReplyHost, TurnWork {
 
   repliesLeft(): void {
     this.allowance?.paySent();
-    if (this.#input.isPaused || this.#state !== "open") atTurnEnd(this);
+    if (this.#input.isPaused || this.#state !== "open" || this.#isLeaving) atTurnEnd(this);
   }
 
   /** The session holds more than it may: it is closed at the end of the turn. */
@@ -278,10 +281,36 @@ export class Session implements Client, ReplyHost, TurnWork {
       return this.close();
     }
     if (this.#input.isPaused) this.#input.pump();
+    if (this.#isLeaving) this.goIfIdle(0);
     if (this.#state === "draining") this.#finishIfDrained();
   }
 
   // -- ending ---------------------------------------------------------------------------------
+
+  /**
+   * Ends behind the next reply after which nothing is owed to the client, or by {@linkcode Session.goIfIdle}.
+   */
+  leave(): void {
+    this.#isLeaving = true;
+  }
+
+  /**
+   * Ends if it leaves, is between two requests, and has received nothing for `idleMs` milliseconds. What the
+   * client may be sending just now is read away: it was not executed.
+   */
+  goIfIdle(idleMs: number): void {
+    if (!this.#isLeaving || this.#state !== "open" || !this.#isBetweenRequests) return;
+    if (clock.nowMs - this.lastReadMs < idleMs) return;
+    this.#input.isLingering = true;
+    this.drain();
+  }
+
+  /** Whether nothing is owed to the client, and it has nothing that would be lost with its connection. */
+  get #isBetweenRequests(): boolean {
+    return this.replies.depth === 0 && this.#input.isEmpty && this.transaction === null &&
+      this.watches.length === 0 && this.blocked === null &&
+      this.subscriptions?.isSubscribed !== true && this.extras?.isMonitor !== true;
+  }
 
   /** Accepts no more requests; closes when all replies are sent. */
   drain(): void {

@@ -26,6 +26,7 @@ Deno.test("the proxy takes Codis 2.0's flags, with its defaults", () => {
     "cpu": "",
     "addr": ":9000",
     "http-addr": ":9001",
+    "take-over": "",
   });
   assertEquals(
     values(
@@ -40,6 +41,7 @@ Deno.test("the proxy takes Codis 2.0's flags, with its defaults", () => {
       "cpu": "4",
       "addr": "0.0.0.0:19000",
       "http-addr": "0.0.0.0:11000",
+      "take-over": "",
     },
   );
 });

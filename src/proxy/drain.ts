@@ -1,0 +1,80 @@
+/**
+ * How a proxy lets its clients go.
+ *
+ *     begin ──► health check says 503 ── delay ──► accepts no more ──► clients go, each between two requests
+ *                                                                          │ timeout, or hurry
+ *                                       over ◄── closed ◄── bound ◄── the rest finish what is in flight
+ *
+ * @module
+ */
+
+import { logger } from "../base/log.ts";
+import { sleep } from "../base/sleep.ts";
+import type { DataPlane } from "./workers/data_plane.ts";
+
+/** Longest time that clients may take to finish what is in flight, in milliseconds. */
+const FINISH_MS = 10_000;
+
+const log = logger("proxy");
+
+/** How long clients are given. */
+export interface DrainTimes {
+  /** How long clients are accepted although the health check says 503, in milliseconds. */
+  readonly delayMs: number;
+  /** How long clients may stay that are not between two requests, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** See the header. */
+export class Drain {
+  readonly #plane: DataPlane;
+  readonly #hurry = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(plane: DataPlane) {
+    this.#plane = plane;
+  }
+
+  /** Whether it has begun. */
+  get hasBegun(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** Waits for nobody any more: clients finish what is in flight, and no more. */
+  hurry(): void {
+    this.#hurry.abort();
+  }
+
+  /**
+   * Lets all clients go; a second call waits for the first one.
+   *
+   * @param accepted Called when clients are not accepted any more.
+   * @returns When no client is left.
+   */
+  begin(
+    { delayMs, timeoutMs }: DrainTimes,
+    accepted: () => void | Promise<void> = () => {},
+  ): Promise<void> {
+    return this.#running ??= this.#run(delayMs, timeoutMs, accepted);
+  }
+
+  async #run(
+    delayMs: number,
+    timeoutMs: number,
+    accepted: () => void | Promise<void>,
+  ): Promise<void> {
+    const { signal } = this.#hurry;
+    await sleep(delayMs, signal);
+    await this.#plane.stopAccepting(!signal.aborted);
+    await accepted();
+    if (!signal.aborted) {
+      log.info("letting clients go, the last ones in {seconds} s", { seconds: timeoutMs / 1000 });
+      const ended = new AbortController();
+      const hurried = sleep(2 * timeoutMs, AbortSignal.any([signal, ended.signal]));
+      await Promise.race([this.#plane.leaveSessions(timeoutMs), hurried]);
+      ended.abort();
+    }
+    await this.#plane.drainSessions(FINISH_MS);
+    log.info("no client is left");
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * The calls between an old process and the new one that takes over from it, over a socket of this machine that
+ * only their user can connect to.
+ *
+ *     new                                              old
+ *      │ join ───────────────────────────────────────►  │ from now on its answers wait for the new one
+ *      │ (loads the table)                              │
+ *      │ ready ──────────────────────────────────────►  │ the new one may serve, the old one does
+ *      │ (listens beside it)                            │
+ *      │ listening ──────────────────────────────────►  │ takes who waits at its sockets, closes them
+ *      │ ◄──────────────────────────── stoppedListening │ lets its clients go
+ *      │ ◄──────────────────────────────────────── left │ serves nobody any more, ends
+ *      │ ◄──────────── applied, applied ────────────►   │ an action is in force here; all the time
+ *
+ * @module
+ */
+
+import { type CallTable, RemoteCalls } from "../../base/remote_call.ts";
+import { sleep } from "../../base/sleep.ts";
+import type { ProxyRecord } from "../../model/proxy.ts";
+import type { SharedPort } from "../../io/port_steering.ts";
+
+/** Longest time that the other process may take to hear that this one has left, in milliseconds. */
+const LEFT_MS = 2_000;
+
+/** What the new process says of itself. */
+export interface NewProcess {
+  readonly pid: number;
+  readonly version: string;
+  /** What proves its end. */
+  readonly life: string;
+}
+
+/** What the old process says of itself. */
+export interface OldProcess {
+  readonly record: ProxyRecord;
+  /** Its sockets for clients, in their order, and the one for HTTP. */
+  readonly clients: readonly SharedPort[];
+  readonly http: SharedPort;
+}
+
+/** The calls that an old process answers. */
+export interface OldCalls {
+  /** @throws {Error} When it cannot be taken over from now. */
+  join(who: NewProcess): Promise<OldProcess>;
+  /** @throws {Error} When the new one has taken too long. */
+  ready(): void;
+  listening(): void;
+  applied(action: string): void;
+  left(): void;
+}
+
+/** The calls that a new process answers. */
+export interface NewCalls {
+  applied(action: string): void;
+  stoppedListening(): void;
+  left(): void;
+}
+
+/**
+ * Makes the calls of a connection; takes it.
+ *
+ * @param onEnd Called once, when the connection has ended.
+ */
+export function openChannel<Theirs extends CallTable<Theirs>>(
+  connection: Deno.Conn,
+  own: OldCalls | NewCalls,
+  onEnd: () => void,
+): RemoteCalls<Theirs> {
+  const encoder = new TextEncoder();
+  const writer = connection.writable.getWriter();
+  const calls = new RemoteCalls<Theirs>((message) => {
+    writer.write(encoder.encode(`${message}\n`)).catch(() => {});
+  }, own);
+  const end = () => {
+    calls.end(new Error("the other process has ended the connection"));
+    onEnd();
+  };
+  read(connection, (line) => calls.receive(line)).then(end, end);
+  return calls;
+}
+
+async function read(connection: Deno.Conn, receive: (line: string) => void): Promise<void> {
+  let rest = "";
+  for await (const text of connection.readable.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) receive(line);
+  }
+}
+
+/**
+ * Tells the other process that this one serves nobody any more.
+ *
+ * @returns Whether it has heard that.
+ */
+export async function tellLeft(
+  calls: RemoteCalls<OldCalls> | RemoteCalls<NewCalls>,
+): Promise<boolean> {
+  const ended = new AbortController();
+  const late = sleep(LEFT_MS, ended.signal).then(() => false);
+  const heard = (calls as RemoteCalls<NewCalls>).call("left").then(() => true, () => false);
+  return await Promise.race([heard, late]).finally(() => ended.abort());
+}

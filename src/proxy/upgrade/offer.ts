@@ -1,0 +1,193 @@
+/**
+ * The old process's side of an upgrade: it can be taken over from. See `channel.ts`.
+ *
+ *     alone ── join ──► joined ── ready ──► beside ── listening ──► leaving
+ *       ▲                 │ ended, late       │ ended, and surely gone
+ *       └─────────────────┴───────────────────┘
+ *
+ * @module
+ */
+
+import { logger } from "../../base/log.ts";
+import type { RemoteCalls } from "../../base/remote_call.ts";
+import type { ProcessLife } from "../../base/process_life.ts";
+import { canSharePort } from "../../io/listen.ts";
+import { listenLocally } from "../../io/local_socket.ts";
+import type { ProxyRecord } from "../../model/proxy.ts";
+import { changeState, type StateMoves } from "../../base/state.ts";
+import {
+  type NewCalls,
+  type NewProcess,
+  type OldCalls,
+  type OldProcess,
+  openChannel,
+  tellLeft,
+} from "./channel.ts";
+import type { OtherProcess } from "./other_process.ts";
+
+/** How long a new process may take to load the table, in milliseconds. */
+const READY_MS = 60_000;
+
+/** What the offer needs of its proxy. */
+export interface OfferSubject {
+  readonly other: OtherProcess;
+  describe(): OldProcess;
+  /** Whether it accepts no more clients, or is about to. */
+  isEnding(): boolean;
+  /** Whether this process alone is the proxy, so that its end proves the proxy's. */
+  setAlone(isAlone: boolean): Promise<void>;
+  /** The new process listens. */
+  leave(): void;
+}
+
+type OfferState = "alone" | "joined" | "beside" | "leaving";
+
+const MOVES: StateMoves<OfferState> = {
+  alone: ["joined"],
+  joined: ["beside", "alone"],
+  beside: ["leaving", "alone"],
+  leaving: [],
+};
+
+const log = logger("proxy");
+
+/** See the header. */
+export class UpgradeOffer {
+  readonly #subject: OfferSubject;
+  readonly #listener: Deno.Listener;
+  #state: OfferState = "alone";
+  #calls: RemoteCalls<NewCalls> | undefined;
+  #end: () => void = () => {};
+
+  private constructor(path: string, subject: OfferSubject) {
+    this.#subject = subject;
+    this.#listener = listenLocally(path);
+    this.#run();
+  }
+
+  /** Waits for a new process from now on; undefined where none could reach this one. */
+  static open({ socketPath }: ProcessLife, subject: OfferSubject): UpgradeOffer | undefined {
+    if (socketPath === "" || !canSharePort()) return undefined;
+    try {
+      return new UpgradeOffer(socketPath, subject);
+    } catch (error) {
+      log.warn("no process will be able to take over from this one: {error}", { error });
+      return undefined;
+    }
+  }
+
+  async #run(): Promise<void> {
+    for await (const connection of this.#listener) this.#take(connection);
+  }
+
+  #take(connection: Deno.Conn): void {
+    const own: OldCalls = {
+      join: async (who) => {
+        const refusal = this.#refusal;
+        if (refusal !== "") throw new Error(refusal);
+        return await this.#join(who, calls, () => connection.close());
+      },
+      ready: () => this.#ready(),
+      listening: () => this.#listening(),
+      applied: (action) => this.#subject.other.hasApplied(action),
+      left: () => this.#subject.other.left(),
+    };
+    const calls: RemoteCalls<NewCalls> = openChannel(connection, own, () => this.#ended(calls));
+  }
+
+  /** Why it cannot be taken over from now; empty when it can. */
+  get #refusal(): string {
+    if (this.#state !== "alone") return "it is taken over from already";
+    if (this.#subject.isEnding()) return "it is ending";
+    return this.#subject.other.isThere ? "it takes over from another process itself" : "";
+  }
+
+  async #join(
+    who: NewProcess,
+    calls: RemoteCalls<NewCalls>,
+    close: () => void,
+  ): Promise<OldProcess> {
+    const { pid, version, life } = who;
+    log.info("process {pid}, version {version}, is about to take over", { pid, version });
+    this.#move("joined");
+    this.#calls = calls;
+    const late = setTimeout(() => {
+      log.error("process {pid} was not ready in {s} s: not taken over", {
+        pid,
+        s: READY_MS / 1000,
+      });
+      close();
+    }, READY_MS);
+    this.#end = () => clearTimeout(late);
+    const { other } = this.#subject;
+    other.joined(life, (action) => calls.notify("applied", action));
+    other.onGone = () => this.#gone();
+    await this.#subject.setAlone(false);
+    return this.#subject.describe();
+  }
+
+  /** From now on the new process may serve, and counts until it is surely gone. */
+  #ready(): void {
+    if (this.#state !== "joined") throw new Error("it took too long");
+    this.#move("beside");
+    this.#end();
+  }
+
+  #listening(): void {
+    if (this.#state !== "beside") return;
+    this.#move("leaving");
+    this.#subject.leave();
+  }
+
+  #ended(calls: RemoteCalls<NewCalls>): void {
+    if (calls !== this.#calls) return;
+    this.#end();
+    if (this.#state === "joined") this.#subject.other.left();
+    else this.#subject.other.lost();
+  }
+
+  /** The new process is gone, and everything as before, unless our sockets are closed already. */
+  #gone(): void {
+    this.#calls = undefined;
+    if (this.#state !== "leaving") {
+      this.#move("alone");
+      log.warn("the new process has not taken over: serving as before");
+    }
+    this.#subject.setAlone(true);
+  }
+
+  /** Tells the new process that ours are the only sockets no more. */
+  stoppedListening(): void {
+    this.#calls?.notify("stoppedListening");
+  }
+
+  /**
+   * Nobody is served here any more.
+   *
+   * @returns Whether the new process, if there is one, knows that.
+   */
+  async stop(): Promise<boolean> {
+    this.#listener.close();
+    return this.#calls === undefined || await tellLeft(this.#calls);
+  }
+
+  #move(next: OfferState): void {
+    this.#state = changeState(MOVES, this.#state, next, "upgrade");
+  }
+}
+
+/** What a process says of itself that is about to be taken over from. */
+export function describeOld(
+  record: ProxyRecord,
+  { ports, workers, httpPort }: {
+    readonly ports: readonly number[];
+    readonly workers: number;
+    readonly httpPort: number;
+  },
+): OldProcess {
+  return {
+    record,
+    clients: ports.map((port) => ({ port, oldSockets: workers })),
+    http: { port: httpPort, oldSockets: 1 },
+  };
+}

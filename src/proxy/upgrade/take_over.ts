@@ -1,0 +1,207 @@
+/**
+ * The new process's side of an upgrade; see `channel.ts`.
+ *
+ * @module
+ */
+
+import { formatAddress } from "../../base/address.ts";
+import { logger } from "../../base/log.ts";
+import { isSurelyGone, ProcessLife, socketPathsOf } from "../../base/process_life.ts";
+import type { RemoteCalls } from "../../base/remote_call.ts";
+import type { Coordinator } from "../../coordinator/coordinator.ts";
+import { openCoordinator } from "../../coordinator/open.ts";
+import { connectLocally } from "../../io/local_socket.ts";
+import { steerHere } from "../../io/port_steering.ts";
+import type { ProxyRecord } from "../../model/proxy.ts";
+import { loadProxy } from "../../store/proxies.ts";
+import { StoreError, storeOf } from "../../store/store.ts";
+import type { ProxyStart } from "../proxy_start.ts";
+import { listenPlace } from "../start_plan.ts";
+import { VERSION } from "../version.ts";
+import { type OldCalls, type OldProcess, openChannel, tellLeft } from "./channel.ts";
+import type { ListenPlace } from "../workers/data_plane.ts";
+import { OtherProcess } from "./other_process.ts";
+
+/** Why there may be no connection to a process. */
+const UNREACHABLE =
+  "it cannot be reached: it is on another machine, is another user's, has another TMPDIR, is an older " +
+  "version, or another process takes over from it";
+
+const log = logger("proxy");
+
+/** See the header. */
+export class TakeOver {
+  /** Settles when this process serves; rejects when it may not, or cannot. */
+  readonly done: Promise<void>;
+  /** Called when the old process serves nobody any more. */
+  set onOldGone(act: () => void) {
+    this.#other.onGone = act;
+    if (!this.#other.isThere) act();
+  }
+  readonly #done = Promise.withResolvers<void>();
+  readonly #other: OtherProcess;
+  #unsteer = () => {};
+
+  private constructor(
+    /** The session with the coordinator. */
+    readonly coordinator: Coordinator,
+    /** The process that is taken over from. */
+    readonly old: OldProcess,
+    /** Where this process will listen. */
+    readonly place: ListenPlace,
+    readonly calls: RemoteCalls<OldCalls>,
+    other: OtherProcess,
+  ) {
+    this.#other = other;
+    this.done = this.#done.promise;
+    this.done.catch(() => {});
+  }
+
+  /**
+   * Joins the process that has the id.
+   *
+   * @param life What proves the end of this one.
+   * @returns Undefined when there is none.
+   * @throws {StoreError} When it cannot be taken over from.
+   */
+  static async begin(
+    start: ProxyStart,
+    life: string,
+    other: OtherProcess,
+  ): Promise<TakeOver | undefined> {
+    const { config, signal } = start;
+    const coordinator = await openCoordinator(config, signal);
+    try {
+      const record = await loadProxy(storeOf(coordinator, config.product), config.proxyId);
+      if (record !== undefined && !isSurelyGone(record.description)) {
+        return await TakeOver.#join(start, coordinator, record, life, other);
+      }
+    } catch (error) {
+      await coordinator.close();
+      throw error;
+    }
+    await coordinator.close();
+    return undefined;
+  }
+
+  static async #join(
+    start: ProxyStart,
+    coordinator: Coordinator,
+    record: ProxyRecord,
+    life: string,
+    other: OtherProcess,
+  ): Promise<TakeOver> {
+    const { id, pid, addr, description } = record;
+    const cannot = (why: string) =>
+      new StoreError(`cannot take over proxy_id "${id}" from process ${pid} at ${addr}: ${why}`);
+    if (life === "") throw cannot("no file can be made in XDG_RUNTIME_DIR, TMPDIR or /tmp");
+    const connection = await connectTo(description);
+    if (connection === undefined) throw cannot(UNREACHABLE);
+    let takeOver: TakeOver | undefined;
+    const calls: RemoteCalls<OldCalls> = openChannel(connection, {
+      applied: (action) => other.hasApplied(action),
+      stoppedListening: () => takeOver?.unsteer(),
+      left: () => other.left(),
+    }, () => takeOver?.ended());
+    // Before it waits for us, which it may do as soon as it has heard of us.
+    other.joined(description, (action) => calls.notify("applied", action));
+    try {
+      const old = await calls.call("join", { pid: Deno.pid, version: VERSION, life });
+      return takeOver = new TakeOver(coordinator, old, placeBeside(start, old), calls, other);
+    } catch (error) {
+      connection.close();
+      throw cannot((error as Error).message);
+    }
+  }
+
+  /** The table is loaded: asks whether this process may serve, lets it, and has the old one let its clients go. */
+  async finish(serve: () => Promise<void>): Promise<void> {
+    try {
+      await this.calls.call("ready");
+      await serve();
+      const { clients, http } = this.old;
+      this.#unsteer = steerHere([...clients, http]);
+      this.calls.notify("listening");
+      this.#done.resolve();
+    } catch (error) {
+      this.#done.reject(error);
+    }
+  }
+
+  /** The old process has closed its sockets. */
+  unsteer(): void {
+    this.#unsteer();
+    this.#unsteer = () => {};
+  }
+
+  /** The connection to the old process has ended. */
+  ended(): void {
+    this.unsteer();
+    this.#done.reject(new StoreError("the old process has ended, or does not wait any longer"));
+    this.#other.lost();
+  }
+
+  /**
+   * This process serves nobody any more, although the old one may be there yet.
+   *
+   * @returns Whether the old one knows that.
+   */
+  async stop(): Promise<boolean> {
+    this.unsteer();
+    return await tellLeft(this.calls);
+  }
+}
+
+/** What is known of this process, and of another one of the same proxy. */
+export interface Processes {
+  readonly life: ProcessLife;
+  readonly other: OtherProcess;
+  /** What this one takes over from; undefined: nothing. */
+  readonly takeOver: TakeOver | undefined;
+}
+
+/**
+ * Begins the life of this process, and takes over from another one, if it is to, and there is one.
+ *
+ * @throws {Error} When it cannot be taken over from.
+ */
+export async function findOldProcess(start: ProxyStart): Promise<Processes> {
+  const other = new OtherProcess();
+  const life = ProcessLife.begin(`codis-proxy ${start.config.proxyId}, pid ${Deno.pid}`);
+  try {
+    const takeOver = start.takeOver ? await TakeOver.begin(start, life.text, other) : undefined;
+    return { life, other, takeOver };
+  } catch (error) {
+    life.end();
+    throw error;
+  }
+}
+
+/** Where a process listens beside the old one, at its ports. */
+function placeBeside(start: ProxyStart, { record, clients, http }: OldProcess): ListenPlace {
+  const { sockets, proto } = listenPlace(start);
+  const own = sockets.map(({ port }, index) => port === 0 ? clients[index]?.port : port);
+  const [theirs, ours] = [clients.map(({ port }) => port).join(), own.join()];
+  if (theirs !== ours) {
+    throw new Error(`it listens on port ${theirs}, this process would on ${ours}`);
+  }
+  if (start.http.port !== 0 && start.http.port !== http.port) {
+    throw new Error(`its HTTP port is ${http.port}, this process's would be ${start.http.port}`);
+  }
+  const announced = start.config.announceAddr;
+  if (announced !== undefined && formatAddress(announced) !== record.addr) {
+    throw new Error(`announce_addr is ${formatAddress(announced)} now`);
+  }
+  return { sockets: sockets.map((socket, index) => ({ ...socket, port: own[index]! })), proto };
+}
+
+async function connectTo(life: string): Promise<Deno.Conn | undefined> {
+  for (const path of socketPathsOf(life)) {
+    try {
+      return await connectLocally(path);
+    } catch (error) {
+      log.debug("{path} not connected: {error}", { path, error });
+    }
+  }
+  return undefined;
+}

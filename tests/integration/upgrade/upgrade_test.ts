@@ -1,0 +1,116 @@
+/**
+ * A new process takes over from an old one, as their clients see it.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+import { UpgradeLoad } from "../../support/upgrade_load.ts";
+import { until } from "../../support/deadline.ts";
+
+let servers: RedisServer[] = [];
+
+Deno.test.beforeAll(async () => {
+  servers = await Promise.all([RedisServer.start(), RedisServer.start()]);
+});
+Deno.test.afterAll(async () => {
+  for (const server of servers) await server[Symbol.asyncDispose]();
+});
+
+Deno.test("new processes take over: no connection fails, no write is lost or done twice, while slots move", async () => {
+  await using proxy = await ProxyProcess.start({ servers, cpu: 2 });
+  const load = new UpgradeLoad({ port: proxy.port, steady: 20, short: 4, pauseMs: 20 });
+  load.start();
+  const move = (new_group: number) =>
+    fetch(proxy.url("/api/migrate"), {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ from: 0, to: 1023, new_group }),
+    }).then((response) => response.text());
+  await move(1);
+  for (let i = 0; i < 2; i++) {
+    const end = await proxy.upgrade();
+    assertEquals(end.code, 0);
+    if (i === 0) await move(2);
+  }
+  const { wrong, failedConnects, causes, commands } = await load.stop();
+  assert(commands > 100);
+  assertEquals({ wrong, failedConnects, causes }, { wrong: [], failedConnects: 0, causes: {} });
+  assertEquals(
+    await (await fetch(proxy.url("/healthz"))).json().then(({ status }) => status),
+    "ok",
+  );
+});
+
+Deno.test("an old process lets its clients finish: a transaction, a subscription, what blocks", async () => {
+  await using proxy = await ProxyProcess.start({ servers, config: { drain_timeout: 3 } });
+  using idle = await proxy.client();
+  using queueing = await proxy.client();
+  using subscribed = await proxy.client();
+  using blocked = await proxy.client();
+  assertEquals(await idle.call("SET", "before", "1"), "OK");
+  assertEquals(await queueing.call("MULTI"), "OK");
+  assertEquals(await queueing.call("INCR", "queued"), "QUEUED");
+  await subscribed.call("SUBSCRIBE", "news");
+  await blocked.send("BLPOP", "no list", 0);
+  await delay(1_100); // so that the first one is idle
+  const upgrading = proxy.upgrade();
+  assertEquals(await idle.readToEnd(), new Uint8Array(0));
+  using fresh = await proxy.client();
+  // Two processes serve now: the subscriber of the old one hears what a client of the new one says.
+  assertEquals(await fresh.call("PUBLISH", "news", "upgrade"), 1);
+  assertEquals((await subscribed.read()).value, ["message", "news", "upgrade"]);
+  assertEquals(await queueing.call("EXEC"), [1]);
+  assertEquals(await queueing.readToEnd(), new Uint8Array(0));
+  // These two stay until the time is over.
+  assertStringIncludes(new TextDecoder().decode(await blocked.readToEnd()), "-");
+  assertEquals(await subscribed.readToEnd(), new Uint8Array(0));
+  assertEquals((await upgrading).code, 0);
+  assertEquals(await fresh.call("RPUSH", "no list", "an element"), 1);
+  assertEquals(await fresh.call("LPOP", "no list"), "an element");
+});
+
+Deno.test("a process that cannot take over says why, and the old one serves as before", async () => {
+  await using proxy = await ProxyProcess.start({ servers });
+  const words = ["proxy", "-c", `${proxy.folder}/config.ini`, "--take-over"];
+  const env = { TMPDIR: proxy.folder };
+  const elsewhere = startProgram([...words, "--addr=127.0.0.1:1", "--http-addr=:0"], env);
+  assertEquals((await elsewhere.ended).code, 1);
+  assertStringIncludes(
+    elsewhere.stderr,
+    `it listens on port ${proxy.port}, this process would on 1`,
+  );
+  const alien = startProgram([...words, `--addr=127.0.0.1:0`, "--http-addr=:0"], {
+    TMPDIR: "/nowhere",
+  });
+  const ended = await alien.ended;
+  assertEquals(ended.code, 1);
+  assertStringIncludes(alien.stderr, "cannot take over proxy_id");
+  using client = await proxy.client();
+  assertEquals(await client.call("PING"), "PONG");
+  // And it can be taken over later.
+  assertEquals((await proxy.upgrade()).code, 0);
+});
+
+Deno.test("when the new process is killed on the way, the old one serves as before", async () => {
+  await using proxy = await ProxyProcess.start({ servers });
+  const words = [
+    ...["proxy", "-c", `${proxy.folder}/config.ini`, "--take-over", "--cpu=1"],
+    ...[`--addr=127.0.0.1:${proxy.port}`, `--http-addr=127.0.0.1:${proxy.httpPort}`],
+  ];
+  const killed = startProgram(words, { TMPDIR: proxy.folder });
+  await until(() => proxy.stderr.includes("is about to take over"));
+  await killed.end("SIGKILL");
+  using client = await proxy.client();
+  assertEquals(await client.call("PING"), "PONG");
+  assertEquals((await proxy.upgrade()).code, 0);
+});
+
+Deno.test("with nobody to take over from, a process starts as usual", async () => {
+  await using proxy = await ProxyProcess.start({ servers, args: ["--take-over"] });
+  using client = await proxy.client();
+  assertEquals(await client.call("PING"), "PONG");
+});
