@@ -1,7 +1,7 @@
 # What can be done with this project. Only npm, or Deno itself, must be installed before.
 
 .DEFAULT_GOAL := help
-.PHONY: run start test conformance bench build lint fmt clean help
+.PHONY: run start test conformance bench build deb release lint fmt clean help
 
 run: ## start two redis-servers and a proxy on port 9000; Ctrl-C stops all
 	@sh deploy/setup.sh redis-server -- deno task demo
@@ -22,6 +22,12 @@ bench: ## compare the speed of redis-server, twemproxy and the proxy
 
 build: ## make dist/codis-proxy, one executable file
 	@sh deploy/setup.sh -- deno task build $(ARGS)
+
+deb: build ## make dist/codis-proxy_*.deb
+	@sh deploy/setup.sh dpkg-deb -- deno task deb
+
+release: deb ## put archive, package, checksums and changes into dist/release
+	@sh deploy/setup.sh -- deno task release
 
 lint: ## check format, style and types
 	@sh deploy/setup.sh -- deno task lint

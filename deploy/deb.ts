@@ -1,0 +1,98 @@
+/**
+ * Makes dist/codis-proxy_<version>_<architecture>.deb of dist/codis-proxy, with dpkg-deb.
+ *
+ * @module
+ */
+
+import denoJson from "../deno.json" with { type: "json" };
+
+const root = new URL("..", import.meta.url).pathname;
+const program = `${root}dist/codis-proxy`;
+const { version } = denoJson;
+
+/** Debian's names of architectures. */
+const ARCHITECTURES = { x86_64: "amd64", aarch64: "arm64" } as const;
+
+/** Where the shells look for completions, by the word that `completion` takes. */
+const COMPLETIONS = {
+  bash: "usr/share/bash-completion/completions/codis-proxy",
+  zsh: "usr/share/zsh/vendor-completions/_codis-proxy",
+  fish: "usr/share/fish/vendor_completions.d/codis-proxy.fish",
+} as const;
+
+async function output(name: string, ...args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(name, { args }).output();
+  const text = new TextDecoder();
+  if (!success) throw new Error(`${name} ${args.join(" ")} failed\n${text.decode(stderr)}`);
+  return text.decode(stdout);
+}
+
+/** The config as it is shipped, with the folders of the package. */
+async function configText(): Promise<string> {
+  const text = await Deno.readTextFile(`${root}config.ini`);
+  return text.replace(
+    /^embedded_dir = .*$/m,
+    "embedded_dir = /var/lib/codis-proxy/data",
+  );
+}
+
+async function main(): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "codis-deb-" });
+  try {
+    const put = async (path: string, text: string, mode = 0o644) => {
+      const whole = `${folder}/${path}`;
+      await Deno.mkdir(whole.replace(/\/[^/]*$/, ""), { recursive: true });
+      await Deno.writeTextFile(whole, text);
+      await Deno.chmod(whole, mode);
+    };
+    const copy = async (from: string, to: string, mode = 0o644) => {
+      await put(to, "");
+      await Deno.copyFile(`${root}${from}`, `${folder}/${to}`);
+      await Deno.chmod(`${folder}/${to}`, mode);
+    };
+    await copy("dist/codis-proxy", "usr/bin/codis-proxy", 0o755);
+    await Deno.symlink("codis-proxy", `${folder}/usr/bin/codis-config`);
+    await put("etc/codis-proxy/config.ini", await configText(), 0o640);
+    const unit = "codis-proxy@.service";
+    await copy(`deploy/${unit}`, `usr/lib/systemd/system/${unit}`);
+    for (const [shell, path] of Object.entries(COMPLETIONS)) {
+      await put(path, await output(program, "completion", shell));
+    }
+    const documents = "usr/share/doc/codis-proxy";
+    for (const { name, isFile } of Deno.readDirSync(`${root}docs`)) {
+      if (isFile && name.endsWith(".md")) await copy(`docs/${name}`, `${documents}/${name}`);
+    }
+    await copy("LICENSE", `${documents}/copyright`);
+    await copy("CHANGELOG.md", `${documents}/CHANGELOG.md`);
+    await copy("dist/codis-proxy.cdx.json", `${documents}/codis-proxy.cdx.json`);
+    await put("DEBIAN/conffiles", "/etc/codis-proxy/config.ini\n");
+    for (const script of ["postinst", "prerm", "postrm"]) {
+      await copy(`deploy/debian/${script}`, `DEBIAN/${script}`, 0o755);
+    }
+    const kib = (await output("du", "-ks", folder)).split("\t")[0];
+    const architecture = ARCHITECTURES[Deno.build.arch];
+    const control = await Deno.readTextFile(`${root}deploy/debian/control`);
+    await put(
+      "DEBIAN/control",
+      control.replace("@VERSION@", version).replace("@ARCHITECTURE@", architecture)
+        .replace("@KIB@", `${kib}`),
+    );
+    const name = `dist/codis-proxy_${version}_${architecture}.deb`;
+    // The program is packed already: to pack it hard again takes long and saves nothing.
+    await output(
+      "dpkg-deb",
+      "--root-owner-group",
+      "-Zxz",
+      "-z1",
+      "--build",
+      folder,
+      `${root}${name}`,
+    );
+    const { size } = await Deno.stat(`${root}${name}`);
+    console.log(`${name}: ${(size / 1e6).toFixed(1)} MB`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+await main();

@@ -1,0 +1,55 @@
+/**
+ * Puts what is released into dist/release: the program in an archive, Debian's package, the bill of materials,
+ * what has changed, and the checksums of all. Nothing is published.
+ *
+ * @module
+ */
+
+import denoJson from "../deno.json" with { type: "json" };
+import { changesIn } from "./changes.ts";
+
+const root = new URL("..", import.meta.url).pathname;
+const folder = `${root}dist/release`;
+const { version } = denoJson;
+
+async function run(name: string, ...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command(name, { args, cwd: root }).output();
+  if (!success) throw new Error(`${name} failed\n${new TextDecoder().decode(stderr)}`);
+}
+
+async function sha256(path: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
+  return new Uint8Array(digest).toHex();
+}
+
+async function main(): Promise<void> {
+  await Deno.remove(folder, { recursive: true }).catch(() => {});
+  const name = `codis-proxy-${version}-${Deno.build.os}-${Deno.build.arch}`;
+  await Deno.mkdir(`${folder}/${name}`, { recursive: true });
+  const files = ["dist/codis-proxy", "config.ini", "LICENSE", "README.md", "CHANGELOG.md", "docs"];
+  files.push("deploy/codis-proxy@.service");
+  await run("cp", "-r", ...files, `${folder}/${name}`);
+  await run(
+    "tar",
+    "-C",
+    folder,
+    "--owner=0",
+    "--group=0",
+    "-czf",
+    `${folder}/${name}.tar.gz`,
+    name,
+  );
+  await Deno.remove(`${folder}/${name}`, { recursive: true });
+  await run("sh", "-c", `cp dist/codis-proxy_${version}_*.deb "$0"`, folder);
+  await Deno.copyFile(`${root}dist/codis-proxy.cdx.json`, `${folder}/${name}.cdx.json`);
+  const changes = changesIn(await Deno.readTextFile(`${root}CHANGELOG.md`), version);
+  await Deno.writeTextFile(`${folder}/CHANGES.md`, changes);
+  const names = [...Deno.readDirSync(folder)].map((file) => file.name).sort();
+  const sums = await Promise.all(
+    names.map(async (file) => `${await sha256(`${folder}/${file}`)}  ${file}\n`),
+  );
+  await Deno.writeTextFile(`${folder}/SHA256SUMS`, sums.join(""));
+  console.log(`dist/release: ${[...names, "SHA256SUMS"].join(", ")}`);
+}
+
+await main();
