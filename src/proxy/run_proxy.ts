@@ -6,7 +6,7 @@
 
 import { logger, reopenLog } from "../base/log.ts";
 import { ProcessSignals } from "../base/process_signals.ts";
-import { ServiceManager } from "../base/service_manager.ts";
+import { Systemd } from "../base/systemd.ts";
 import { startProxy } from "./proxy.ts";
 import type { ProxyStart, RunningProxy } from "./proxy_start.ts";
 
@@ -21,8 +21,8 @@ const log = logger("proxy");
 export async function runProxy(start: ProxyStart): Promise<number> {
   // From the first moment on: a signal during the start ends the start in order.
   using signals = new ProcessSignals();
-  using manager = new ServiceManager();
-  signals.stopping.addEventListener("abort", () => manager.stopping("letting clients go"));
+  using systemd = new Systemd();
+  signals.stopping.addEventListener("abort", () => systemd.stopping("letting clients go"));
   const starting = startUnless(signals.stopping, { ...start, hurry: signals.hurry });
   signals.onLogsMoved("open the log again", reopenLog);
   signals.onLogsMoved("open access_log again", () => {
@@ -34,7 +34,7 @@ export async function runProxy(start: ProxyStart): Promise<number> {
     await start.running?.reload("SIGHUP").catch(() => {}); // it is in the log
   });
   const proxy = await starting;
-  proxy?.serving.then(() => manager.ready("serving"), () => {});
+  proxy?.serving.then(() => systemd.ready("serving"), () => {});
   await proxy?.stopped;
   return 0;
 }

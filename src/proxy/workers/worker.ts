@@ -98,7 +98,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
   };
   const pool = new RemoteCalls<PoolCalls>((message) => scope.postMessage(message), own);
   logTo(pool, logLevel, index);
-  const { changeUsers, changeConfig } = changesThrough(pool);
+  const changes = changesThrough(pool);
   const plane = new LocalPlane(
     options,
     {
@@ -108,14 +108,9 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
         pool.notify("paused", pauses);
       },
       writeAccessLines: (lines) => pool.call("writeAccessLines", lines),
-      changeConfig,
+      changeConfig: changes.changeConfig,
     },
-    sharedContext(
-      counts,
-      index,
-      { changeUsers, changeConfig },
-      peersThrough(pool),
-    ),
+    sharedContext(counts, index, changes, peersThrough(pool)),
   );
   scope.onmessage = ({ data }) => {
     clock.tick(); // before anything else, as with every event: it may be the first after a pause

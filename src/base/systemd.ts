@@ -14,7 +14,7 @@ import { ownFolders } from "./own_folders.ts";
 const log = logger("service");
 
 /** See the header. Without systemd it does nothing. */
-export class ServiceManager implements Disposable {
+export class Systemd implements Disposable {
   readonly #manager: string;
   #socket: Deno.DatagramConn | undefined;
   #path = "";
