@@ -6,6 +6,7 @@
 
 import type { CommandFigures, ProxyCommands, ProxyDetail } from "../api/detail_view.ts";
 import type { ClientsAnswer, ClientsQuery } from "../api/proxy_clients.ts";
+import type { HotKeysAnswer } from "../api/hot_keys.ts";
 import type { SlowLogAnswer } from "../api/slow_log.ts";
 import type { Secret } from "../base/secret.ts";
 import type { ConfigView } from "../config/config_view.ts";
@@ -95,6 +96,17 @@ export async function proxyConfig(
 export async function askSlowLog(proxy: ProxyRecord, token?: Secret): Promise<SlowLogAnswer> {
   const answer = await askPrivately<SlowLogAnswer>(proxy, "/slowlog", token);
   if (answer === undefined) throw new Error("it is too old to tell its slow requests");
+  return answer;
+}
+
+/**
+ * The hot and big keys of a proxy's clients; those of an older one are not known.
+ *
+ * @throws {Error} When it does not answer, or does not tell us; the message says why.
+ */
+export async function askHotKeys(proxy: ProxyRecord, token?: Secret): Promise<HotKeysAnswer> {
+  const answer = await askPrivately<HotKeysAnswer>(proxy, "/hotkeys", token);
+  if (answer === undefined) throw new Error("it is too old to tell its hot keys");
   return answer;
 }
 

@@ -68,6 +68,7 @@ import slotMap from "./page/slot_map.js" with { type: "text" };
 import slotPainting from "./page/slot_painting.js" with { type: "text" };
 import slotRanges from "../model/slot_ranges.js" with { type: "text" };
 import slots from "./page/slots.js" with { type: "text" };
+import hotKeys from "./page/hot_keys.js" with { type: "text" };
 import slowLog from "./page/slow_log.js" with { type: "text" };
 import slotsCss from "./page/slots.css" with { type: "text" };
 import themeCss from "./page/theme.css" with { type: "text" };
@@ -154,6 +155,7 @@ const FILES: Readonly<Record<string, string>> = {
   "slot_painting.js": slotPainting,
   "slot_ranges.js": slotRanges,
   "slots.js": slots,
+  "hot_keys.js": hotKeys,
   "slow_log.js": slowLog,
   "theme.js": theme,
   "topology.js": topology,

@@ -17,6 +17,7 @@ import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.
 import type { ProxyRecord } from "../model/proxy.ts";
 import type { DataPlane } from "./workers/data_plane.ts";
 import { type Build, debugVars } from "./debug_vars.ts";
+import { hotKeysAnswer } from "./hot_keys_answer.ts";
 import { proxyMetrics } from "./metrics/metrics.ts";
 import { clientsQuery } from "../api/proxy_clients.ts";
 import { clientsAnswer, commandsAnswer } from "./detail_answers.ts";
@@ -87,6 +88,11 @@ const ROUTES: Readonly<Record<string, Route>> = {
       json(commandsAnswer((await plane.stats()).sum.commands, performance.now())),
   },
   "/clients": { methods: ["GET"], isPrivate: true, handle: clients },
+  "/hotkeys": {
+    methods: ["GET"],
+    isPrivate: true,
+    handle: async ({ plane }) => json(hotKeysAnswer(await plane.hotKeys())),
+  },
   "/slowlog": { methods: ["GET"], isPrivate: true, handle: slowLog },
   "/metrics": { methods: ["GET"], handle: metrics },
   "/config": { methods: ["GET"], isPrivate: true, handle: config },

@@ -124,6 +124,7 @@ export class PageServer implements AsyncDisposable {
     if (pathname.endsWith("/clients")) {
       return Response.json(madeUpClients(new URL(request.url).searchParams));
     }
+    if (pathname === "/api/hotkeys") return Response.json(HOT_KEYS);
     if (pathname === "/api/slowlog") return Response.json(SLOW_LOG);
     if (pathname === "/api/audit") return Response.json({ entries: AUDIT });
     if (pathname === "/api/login") return Response.json({ msg: "OK", ret: 0 });
@@ -340,6 +341,16 @@ const SLOW: SlowRequestEntry & { readonly proxy_id: string } = {
   ...{ client: "10.0.0.8:40000", client_name: "shop", user: "default", end: "answered" },
   ...{ server: "10.0.1.1:6379", slot: 12, request_bytes: 25, reply_bytes: 900 },
 };
+const HOT_KEY = { key: "session:1", key_bytes: 9, db: 0, slot: 7, server: "10.0.0.1:6379" };
+const HOT_KEYS = {
+  ...{ is_on: true, requests_per_second: 20_000, problems: [] },
+  hot: [{ ...HOT_KEY, reads_per_second: 1_500, writes_per_second: 100, share: 0.08 }],
+  big: [{
+    ...{ ...HOT_KEY, of: "reply", bytes: 3_000_000, command: "hgetall" },
+    ...{ has_more_keys: true, at: Date.UTC(2026, 0, 1) },
+  }],
+};
+
 const SLOW_LOG = { entries: [SLOW], events: [], problems: [] };
 
 /** A server that was down for ten minutes, one that is down for two hours, and a failover that was refused. */

@@ -45,6 +45,7 @@ import { type ApiRoute, type Call, findRoute } from "./route.ts";
 import { RELOAD_ROUTES } from "./reload.ts";
 import { SENTINEL_ROUTES } from "./sentinel.ts";
 import { SERVER_GROUP_ROUTES } from "./server_group.ts";
+import { HOTKEYS_ROUTES } from "./hotkeys.ts";
 import { SLOWLOG_ROUTES } from "./slowlog.ts";
 import { SLOT_ROUTES } from "./slot.ts";
 import { SLOT_RULE_ROUTES } from "./slot_rule.ts";
@@ -82,6 +83,7 @@ export const API_TABLE: readonly ApiRoute[] = [
   SENTINEL_ROUTES,
   SERVER_GROUP_ROUTES,
   SLOWLOG_ROUTES,
+  HOTKEYS_ROUTES,
   SLOT_ROUTES,
   SLOT_RULE_ROUTES,
   TOKEN_ROUTES,

@@ -8,6 +8,7 @@ import { linkTo, useAddress } from "./address.js";
 import { ActionButton } from "./action_dialog.js";
 import { Badge, Empty, Unchanged } from "./elements.js";
 import { bytes, counted, duration, millis, peerUrl, short, UNKNOWN, whole } from "./format.js";
+import { KeyLists } from "./hot_keys.js";
 import { html } from "./html.js";
 import { ProxyPage } from "./proxy_detail.js";
 import { AllowedCommands } from "./rules.js";
@@ -15,6 +16,17 @@ import { SlowRequests } from "./slow_log.js";
 import { isOperator } from "./who.js";
 
 /** @import { ClusterView, ProxyView } from "../../api/cluster_view.ts" */
+
+/**
+ * The addresses of all masters.
+ *
+ * @param {ClusterView} view
+ */
+function mastersOf({ groups }) {
+  return groups.flatMap(({ servers }) =>
+    servers.filter(({ type }) => type === "master").map(({ addr }) => addr)
+  );
+}
 
 /** Age from which a slot table that is not updated gets a warning, in seconds. */
 const STALE_WARNING_S = 5;
@@ -68,7 +80,12 @@ function AllProxies({ view }) {
             </tbody>
           </table>
         `}
-      ${isOperator() ? html`<${SlowRequests} now=${view.at} />` : null}
+      ${isOperator()
+        ? html`
+          <${KeyLists} now=${view.at} servers=${mastersOf(view)} />
+          <${SlowRequests} now=${view.at} />
+        `
+        : null}
       <${AllowedCommands} commands=${view.allowed_commands} />
     </div>
   `;

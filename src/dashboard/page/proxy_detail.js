@@ -9,6 +9,7 @@ import { Commands } from "./detail_parts.js";
 import { Badge, Empty } from "./elements.js";
 import { bytes, counted, millis, short, whole } from "./format.js";
 import { HistoryCharts } from "./history_charts.js";
+import { KeyLists } from "./hot_keys.js";
 import { html } from "./html.js";
 import { usePolled } from "./polled.js";
 import { ProxyConfig } from "./proxy_config.js";
@@ -59,7 +60,12 @@ export function ProxyPage({ view, id }) {
       ${isOperator() && is_reachable
         ? html`<${ProxyConfig} key=${`config ${id}`} id=${id} now=${view.at} />`
         : null}
-      ${isOperator() ? html`<${SlowRequests} now=${view.at} proxyId=${id} />` : null}
+      ${isOperator()
+        ? html`
+          <${KeyLists} now=${view.at} proxyId=${id} />
+          <${SlowRequests} now=${view.at} proxyId=${id} />
+        `
+        : null}
     </div>
   `;
 }

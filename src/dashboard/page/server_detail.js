@@ -9,6 +9,7 @@ import { Commands, Pairs } from "./detail_parts.js";
 import { Badge, Empty } from "./elements.js";
 import { bytes, clockTime, duration, millis, short } from "./format.js";
 import { HistoryCharts } from "./history_charts.js";
+import { KeyLists } from "./hot_keys.js";
 import { html } from "./html.js";
 import { usePolled } from "./polled.js";
 import { isOperator } from "./who.js";
@@ -66,6 +67,7 @@ function Inside({ addr, now }) {
   return html`
     ${detail.problems.map((problem) => html`<p key=${problem} class="problem">${problem}</p>`)}
     <${Commands} reading=${detail} />
+    <${KeyLists} now=${now} server=${addr} />
     <${SlowCommands} slow=${detail.slow} now=${now} />
     <${ServerConnections} detail=${detail} />
     <div class="columns">

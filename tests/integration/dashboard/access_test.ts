@@ -21,6 +21,7 @@ const ROLE_OF: Readonly<Record<string, ApiRoute["role"]>> = {
   "GET /api/redis/:addr/detail": "operator",
   "GET /api/action/gc": "operator",
   "GET /api/slowlog": "operator",
+  "GET /api/hotkeys": "operator",
   "POST /api/login": "viewer",
   "POST /api/login/user": "anyone",
   "POST /api/logout": "anyone",

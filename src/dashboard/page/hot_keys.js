@@ -1,0 +1,163 @@
+/**
+ * Hot and big keys: of all proxies, of one, or of one server.
+ *
+ * @module
+ */
+
+/// <reference lib="dom" />
+import { useState } from "./preact_hooks.js";
+import { Badge, Bar, Choice, Empty } from "./elements.js";
+import { bytes, clockTime, counted, short } from "./format.js";
+import { html } from "./html.js";
+import { usePolled } from "./polled.js";
+
+/** @import { BigKeyEntry, HotKeyEntry, HotKeysAnswer } from "../../api/hot_keys.ts" */
+
+/** Keys of each kind that are shown. */
+const SHOWN_MAX = 20;
+/** Characters of a key that are shown. */
+const TEXT_MAX = 60;
+
+/**
+ * A key's name, cut.
+ *
+ * @param {Pick<HotKeyEntry, "key" | "key_bytes">} entry
+ */
+export function shownKey({ key, key_bytes }) {
+  const text = key === "" ? "(empty)" : key;
+  if (text.length > TEXT_MAX) return `${text.slice(0, TEXT_MAX)}… (${short(key_bytes)} bytes)`;
+  return text;
+}
+
+/**
+ * @param {{ now: number, proxyId?: string, server?: string, servers?: readonly string[] }} props
+ * `proxyId`, `server`: of that one only; `servers`: those between which can be chosen.
+ */
+export function KeyLists({ now, proxyId, server, servers = [] }) {
+  const [chosen, setChosen] = useState("");
+  const query = new URLSearchParams({ limit: `${SHOWN_MAX}` });
+  if (proxyId !== undefined) query.set("proxy", proxyId);
+  if ((server ?? chosen) !== "") query.set("server", server ?? chosen);
+  const answer = /** @type {HotKeysAnswer | null} */ (usePolled(`api/hotkeys?${query}`));
+  if (answer === null) return null;
+  return html`
+    <section class="card keys">
+      <div class="card-head">
+        <h2>Hot and big keys</h2>
+        ${servers.length < 2 ? null : html`
+          <${Choice}
+            name="keys-server"
+            label="Server"
+            value=${chosen}
+            all="all servers"
+            options=${servers.map((addr) => [addr, addr])}
+            onChange=${setChosen}
+          />
+        `}
+      </div>
+      ${answer.is_on
+        ? html`
+          <${Hot} hot=${answer.hot} requests=${answer.requests_per_second} />
+          <${Big} big=${answer.big} now=${now} />
+        `
+        : html`<${Empty}>Keys are not looked at: hot_key_samples is 0.</${Empty}>`}
+    </section>
+  `;
+}
+
+/** @param {{ hot: readonly HotKeyEntry[], requests: number }} props */
+function Hot({ hot, requests }) {
+  if (hot.length === 0) return html`<${Empty}>No key was asked for lately.</${Empty}>`;
+  return html`
+    <div class="scrolled" tabindex="0" role="region" aria-label="Hot keys">
+      <table class="plain">
+        <thead>
+          <tr>
+            <th scope="col">Key</th>
+            <th scope="col">Share of requests</th>
+            <th scope="col" class="number">Reads/s</th>
+            <th scope="col" class="number">Writes/s</th>
+            <th scope="col" class="number">Slot</th>
+            <th scope="col">Server</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${hot.map((key) =>
+            html`
+              <tr key=${`${key.db} ${key.key_bytes} ${key.key}`}>
+                <th scope="row">
+                  <${Name} of=${key} />
+                </th>
+                <td>
+                  <${Bar}
+                    share=${key.share}
+                    label=${`share of ${shownKey(key)}`}
+                    text=${`${(100 * key.share).toFixed(1)} %`}
+                  />
+                </td>
+                <td class="number">${short(Math.round(key.reads_per_second))}</td>
+                <td class="number">${short(Math.round(key.writes_per_second))}</td>
+                <td class="number">${key.slot}</td>
+                <td>${key.server}</td>
+              </tr>
+            `
+          )}
+        </tbody>
+      </table>
+    </div>
+    <p class="more">
+      estimated from a sample of ${short(
+        Math.round(requests),
+      )} requests/s, of the last tens of seconds
+    </p>
+  `;
+}
+
+/** @param {{ of: HotKeyEntry | BigKeyEntry }} props */
+function Name({ of: key }) {
+  return html`
+    <code title=${key.key}>${shownKey(key)}</code>
+    ${key.db === 0 ? null : html`${" "}<small>db ${key.db}</small>`}
+  `;
+}
+
+/** @param {{ big: readonly BigKeyEntry[], now: number }} props */
+function Big({ big, now }) {
+  if (big.length === 0) return null;
+  return html`
+    <div class="scrolled" tabindex="0" role="region" aria-label="Big keys">
+      <table class="plain">
+        <thead>
+          <tr>
+            <th scope="col">Key</th>
+            <th scope="col" class="number">Size</th>
+            <th scope="col">Of</th>
+            <th scope="col">Seen</th>
+            <th scope="col" class="number">Slot</th>
+            <th scope="col">Server</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${big.map((key) =>
+            html`
+              <tr key=${`${key.of} ${key.db} ${key.key_bytes} ${key.key}`}>
+                <th scope="row">
+                  <${Name} of=${key} />
+                  ${key.has_more_keys
+                    ? html`${" "}<${Badge} tone="idle">one of several</${Badge}>`
+                    : null}
+                </th>
+                <td class="number">${bytes(key.bytes)}</td>
+                <td>${key.of} of ${key.command.toUpperCase()}</td>
+                <td>${clockTime(key.at, now)}</td>
+                <td class="number">${key.slot}</td>
+                <td>${key.server}</td>
+              </tr>
+            `
+          )}
+        </tbody>
+      </table>
+    </div>
+    <p class="more">largest requests and replies of the last day, ${counted(big.length, "key")}</p>
+  `;
+}
