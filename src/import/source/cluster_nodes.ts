@@ -68,5 +68,5 @@ export function parseNodes(text: string, server: SourceServer): ClusterNodes {
       `${formatAddress(server.address)}: ${SLOTS - covered} slots of the cluster have no master`,
     );
   }
-  return { masters, layout: layout.sort().join("; "), moving };
+  return { masters: new Map([...masters].sort()), layout: layout.sort().join("; "), moving };
 }

@@ -28,12 +28,7 @@ export interface ReadValue extends SourceKey {
   readonly dump: Uint8Array | null;
   /** Unix milliseconds; 0: it does not expire. */
   readonly expiryMs: number;
-}
-
-/** Values, and which changes are in them. */
-export interface ReadValues {
-  readonly values: readonly ReadValue[];
-  /** All changes up to this place of the history are in the values, and no later ones. */
+  /** All changes up to this place of the history are in the value, and no later ones. */
   readonly offset: number;
 }
 
@@ -51,6 +46,7 @@ export class SourceControl {
   readonly server: SourceServer;
   readonly #tls: TlsToServers | undefined;
   #redis: RedisConnection | undefined;
+  #isInCluster = false;
   #opening: Promise<RedisConnection> | undefined;
   /** `redis_version`, once INFO was read. */
   version = "";
@@ -70,6 +66,7 @@ export class SourceControl {
   async info(): Promise<RedisInfo> {
     const info = parseInfo(replyText(await this.call("INFO")));
     this.version = info["redis_version"] ?? "";
+    this.#isInCluster = info["cluster_enabled"] === "1";
     return info;
   }
 
@@ -97,30 +94,44 @@ export class SourceControl {
     return replies;
   }
 
-  /** Reads values, all at one moment. */
-  async readValues(keys: readonly SourceKey[]): Promise<ReadValues> {
-    const hasExpiryTime = this.version !== "" && !isOlder(this.version, "7.0.0");
+  /**
+   * Reads values, each with the place in the history that it belongs to. A server reads them all at one moment, a
+   * node of a cluster each by itself: its transactions have keys of one slot.
+   */
+  async readValues(keys: readonly SourceKey[]): Promise<ReadValue[]> {
+    const groups = this.#isInCluster ? keys.map((key) => [key]) : [keys];
+    const replies = await this.#send(groups.flatMap((group) => this.#transaction(group)));
+    const executed = replies.filter((reply) => Array.isArray(reply) || reply instanceof RedisError);
+    return groups.flatMap((group, i) => this.#valuesIn(group, executed[i]!));
+  }
+
+  #transaction(keys: readonly SourceKey[]): Word[][] {
     const requests: Word[][] = [["MULTI"]];
     for (const [i, { database, key }] of keys.entries()) {
-      if (database !== keys[i - 1]?.database) requests.push(["SELECT", database]);
-      requests.push(["DUMP", key], [hasExpiryTime ? "PEXPIRETIME" : "PTTL", key]);
+      // A cluster has one database.
+      const isOther = database !== keys[i - 1]?.database;
+      if (isOther && !this.#isInCluster) requests.push(["SELECT", database]);
+      requests.push(["DUMP", key], [this.#hasExpiryTime ? "PEXPIRETIME" : "PTTL", key]);
     }
-    requests.push(["INFO", "replication"], ["EXEC"]);
-    const executed = (await this.#send(requests)).at(-1)!;
+    return [...requests, ["INFO", "replication"], ["EXEC"]];
+  }
+
+  #valuesIn(keys: readonly SourceKey[], executed: RedisValue): ReadValue[] {
     if (!Array.isArray(executed)) throw executed;
     // Replies of SELECT are no dumps.
     const found = executed.filter((reply) => reply !== "OK");
     const failed = found.find((reply) => reply instanceof RedisError);
     if (failed !== undefined) throw failed;
-    const now = Date.now();
-    return {
-      offset: offsetIn(replyText(found.at(-1)!)),
-      values: keys.map((key, i) => {
-        const [dump, time] = [found[2 * i] as Uint8Array | null, found[2 * i + 1] as number];
-        const expiryMs = time < 0 ? 0 : hasExpiryTime ? time : now + time;
-        return { ...key, dump, expiryMs };
-      }),
-    };
+    const [now, offset] = [Date.now(), offsetIn(replyText(found.at(-1)!))];
+    return keys.map((key, i) => {
+      const [dump, time] = [found[2 * i] as Uint8Array | null, found[2 * i + 1] as number];
+      const expiryMs = time < 0 ? 0 : this.#hasExpiryTime ? time : now + time;
+      return { ...key, dump, expiryMs, offset };
+    });
+  }
+
+  get #hasExpiryTime(): boolean {
+    return this.version !== "" && !isOlder(this.version, "7.0.0");
   }
 
   /** Asks where the keys of a command are; undefined: the server does not know it. */

@@ -38,6 +38,8 @@ const SET_TIME_SINCE = 10;
  * before all changes are made to it that were made at the source while it lived.
  */
 const SOON_MS = 1_000;
+/** When we are further behind, a time to live that runs from now on would be wrong. */
+const LATE_MS = 1_000;
 const KEYS = new KeyIndexes();
 
 /** See the header. */
@@ -197,8 +199,11 @@ export class ChangeWriter {
 
   #send(request: RequestParser, plan: CommandPlan, slot: number, keyCount: number): void {
     const expiryMs = expiryOf(request, plan);
-    if (expiryMs > 0 && expiryMs < Date.now() + SOON_MS + 2 * this.lagMs) {
-      return this.#mark(request, 1);
+    if (expiryMs > 0) {
+      const isSoon = expiryMs < Date.now() + SOON_MS + 2 * this.lagMs;
+      // Sources before Redis 7 say how long a key lives, from when they said it.
+      const isLate = this.lagMs > LATE_MS && plan !== "expire_at" && !isPointInTime(request);
+      if (isSoon || isLate) return this.#mark(request, 1);
     }
     if (plan === "expire") return this.#expireAt(request, slot, expiryMs);
     if (plan === "setex") return this.#sendSet(request, slot, 3, expiryMs);
@@ -300,6 +305,14 @@ function expiryOf(request: RequestParser, plan: CommandPlan): number {
     default:
       return -1;
   }
+}
+
+/** Whether a SET says when the key expires, not how long it lives. */
+function isPointInTime(request: RequestParser): boolean {
+  for (let i = 3; i < request.count; i++) {
+    if (/^(exat|pxat)$/i.test(textAt(request, i))) return true;
+  }
+  return false;
 }
 
 function expiryOfSet(request: RequestParser): number {

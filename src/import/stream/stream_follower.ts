@@ -20,7 +20,7 @@ import { RedisError } from "../../redis/reply.ts";
 import type { ImportCounts } from "../import_counts.ts";
 import type { KeyChoice } from "../key_choice.ts";
 import type { ReplicaLink } from "../source/replica_link.ts";
-import type { ReadValue, ReadValues, SourceControl, SourceKey } from "../source/source_control.ts";
+import type { ReadValue, SourceControl, SourceKey } from "../source/source_control.ts";
 import { findCommand } from "../../command/command_table.ts";
 import { KeyIndexes, keyIndexes } from "../../command/key.ts";
 import { mayPass, RefusedError, requestText, type Target } from "../target/target.ts";
@@ -349,16 +349,14 @@ export class StreamFollower {
     }
     const step = KEYS_AT_ONCE * READS_AT_ONCE;
     for (let at = 0; at < keys.length; at += step) {
-      const reads: Promise<ReadValues>[] = [];
+      const reads: Promise<ReadValue[]>[] = [];
       for (let from = at; from < Math.min(at + step, keys.length); from += KEYS_AT_ONCE) {
         reads.push(control.readValues(keys.slice(from, from + KEYS_AT_ONCE)));
       }
-      for (const { offset, values } of await Promise.all(reads)) {
-        this.#options.beforeSending(offset);
-        for (const value of values) {
-          this.#rewrite(value);
-          this.#marks.wasRead(value, offset);
-        }
+      for (const value of (await Promise.all(reads)).flat()) {
+        this.#options.beforeSending(value.offset);
+        this.#rewrite(value);
+        this.#marks.wasRead(value, value.offset);
       }
       target.flush();
       for (const lane of target.lanes) {
