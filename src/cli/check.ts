@@ -19,7 +19,6 @@ import { readUsers } from "../proxy/users.ts";
 import { loadGroups } from "../store/groups.ts";
 import { storeOf } from "../store/store.ts";
 import { ownToken } from "./parts/context.ts";
-import { webhookAuthority } from "./parts/dashboard_service.ts";
 import { CONFIG_FILE } from "./parts/flags.ts";
 import { askProcess, documentOf, PROCESS_ADDR } from "./parts/process_http.ts";
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
@@ -73,6 +72,8 @@ function say(kind: string, text: string): void {
 
 /** What is wrong with the files that the configuration names. */
 async function fileErrors(config: Config): Promise<string[]> {
+  // Other commands need not wait until all of it is loaded.
+  const { webhookAuthority } = await import("./parts/dashboard_service.ts");
   const client = clientTlsFiles(config);
   const errors: string[] = [];
   for (

@@ -14,7 +14,6 @@ import type { RunningConfig } from "../config/running.ts";
 import { backendTlsFiles, httpTlsFiles } from "../config/tls.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
-import { serveDashboard } from "../dashboard/server.ts";
 import { etcd2Problem } from "../store/etcd2.ts";
 import { httpConnectionsOf } from "../io/descriptors.ts";
 import { dial } from "../io/dial.ts";
@@ -25,7 +24,6 @@ import { storeOf } from "../store/store.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { tlsToServers } from "./parts/redis_servers.ts";
-import { makeDashboard, webhookAuthority } from "./parts/dashboard_service.ts";
 import { CONFIG_FILE, LOG_FILE, SERVING_LOG_LEVEL } from "./parts/flags.ts";
 import { startConfigured } from "./parts/running_config.ts";
 import { RequestLog } from "./dashboard/request_log.ts";
@@ -113,6 +111,9 @@ async function serveUntilStopped(
     const renew = (identity: TlsIdentity) => void (serverTls.identity = identity);
     undo.use(new TlsWatch(backendTlsFiles(config)!, serverTls.identity, renew));
   }
+  // Other commands need not wait until all of it is loaded.
+  const { makeDashboard, webhookAuthority } = await import("./parts/dashboard_service.ts");
+  const { serveDashboard } = await import("../dashboard/server.ts");
   const { dashboard, policy } = makeDashboard(config, {
     store: storeOf(coordinator, config.product),
     addr: advertised(config, asked),

@@ -11,8 +11,6 @@
 import { parseListenAddress } from "../base/address.ts";
 import { reopenLog, startLog, stopLog } from "../base/log.ts";
 import { parseConfig } from "../config/load.ts";
-import { attachedDashboard } from "./parts/dashboard_service.ts";
-import { startProxy } from "../proxy/proxy.ts";
 import type { RunningProxy } from "../proxy/proxy_start.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
 import { DemoRedis } from "./demo/redis_process.ts";
@@ -57,6 +55,9 @@ async function runDemo(values: FlagValues): Promise<number> {
     "demo",
   );
   if (interrupted.isSeen()) return 0;
+  // Other commands need not wait until all of it is loaded.
+  const { attachedDashboard } = await import("./parts/dashboard_service.ts");
+  const { startProxy } = await import("../proxy/proxy.ts");
   const proxy = undo.adopt(
     await startProxy({
       config,

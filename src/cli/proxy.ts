@@ -8,13 +8,10 @@ import { type Address, parseListenAddress } from "../base/address.ts";
 import { formatByteSize, parseByteSize } from "../base/byte_size.ts";
 import { logEnd, stopLog } from "../base/log.ts";
 import { ConfigError } from "../config/error.ts";
-import { defaultWorkers } from "../proxy/workers/open_data_plane.ts";
-import { runProxy } from "../proxy/run_proxy.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { identifier, tlsToServers } from "./parts/redis_servers.ts";
 import { startConfigured } from "./parts/running_config.ts";
-import { attachedDashboard } from "./parts/dashboard_service.ts";
 import {
   addressFlags,
   CONFIG_FILE,
@@ -25,6 +22,8 @@ import {
 
 /** Largest value of `--cpu`. */
 const CPUS_MAX = 64;
+/** Most workers that are started when no number is given. */
+const CPUS_DEFAULT_MAX = 8;
 
 /** See the header. */
 export const proxyCommand: Subcommand = {
@@ -72,6 +71,9 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
     }
     await askOverTls(config);
     const [serverTls, httpTls] = [await tlsToServers(config), await httpIdentity(config)];
+    // Other commands need not wait until all of it is loaded.
+    const { attachedDashboard } = await import("./parts/dashboard_service.ts");
+    const { runProxy } = await import("../proxy/run_proxy.ts");
     const attach = await attachedDashboard(config, http, serverTls, running);
     const identify = identifier(config);
     const parts = { identify, attach, serverTls, httpTls };
@@ -99,7 +101,7 @@ function parseLogFileSize(text: string): number {
 
 /** Reads a number of CPUs; `""` means the default for this machine. */
 function parseCpuCount(text: string): number {
-  if (text === "") return defaultWorkers();
+  if (text === "") return Math.min(CPUS_DEFAULT_MAX, navigator.hardwareConcurrency);
   const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
   if (count < 1 || count > CPUS_MAX) {
     throw new SyntaxError(`"${text}" is not a number of CPUs from 1 to ${CPUS_MAX}`);

@@ -10,14 +10,6 @@ import type { DataPlane, ListenPlace, PlaneEvents, PlaneOptions } from "./data_p
 import { LocalPlane } from "./local_plane.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
-/** Most workers that are started when no number is given. */
-const WORKERS_MAX = 8;
-
-/** One for each core, within reason. */
-export function defaultWorkers(): number {
-  return Math.min(WORKERS_MAX, navigator.hardwareConcurrency);
-}
-
 /**
  * Makes a data plane of so many workers; of one, in this thread, where they could not share the port.
  *
