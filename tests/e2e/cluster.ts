@@ -35,17 +35,22 @@ const KEYS_PER_SLOT = 2;
  */
 const STALL_MS = Number(Deno.env.get("STALL_MS") ?? 2500);
 
+/** What servers may be. */
+export type ClusterServers = "codis-server" | "stock Redis";
+
 /**
  * Registers the suite for one coordinator.
  *
+ * @param kinds Servers between which slots move: how keys move does not depend on the coordinator.
  * @param register `Deno.test`, called in the file whose tests these are to be.
  */
 export function testCluster(
   name: string,
   start: StartCoordination,
+  kinds: readonly ClusterServers[],
   register: (name: string, test: () => Promise<void>) => void,
 ): void {
-  for (const kind of ["codis-server", "stock Redis"] as const) {
+  for (const kind of kinds) {
     register(
       `${name}, ${kind}: ${SLOTS_MOVED} slots move under ${CLIENTS} counting clients`,
       async () => {
@@ -98,7 +103,7 @@ export function testCluster(
 
 /** Two servers of a kind. */
 async function startServers(
-  kind: "codis-server" | "stock Redis",
+  kind: ClusterServers,
 ): Promise<(RedisServer | CodisServer)[] & AsyncDisposable> {
   const servers = await Promise.all(
     [0, 1].map(() => kind === "codis-server" ? CodisServer.start() : RedisServer.start()),

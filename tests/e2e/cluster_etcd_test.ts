@@ -9,4 +9,9 @@
 import { testCluster } from "./cluster.ts";
 import { remoteCoordination } from "./remote_coordination.ts";
 
-testCluster("etcd", remoteCoordination("etcd"), (name, test) => Deno.test(name, test));
+testCluster(
+  "etcd",
+  remoteCoordination("etcd"),
+  ["stock Redis"],
+  (name, test) => Deno.test(name, test),
+);

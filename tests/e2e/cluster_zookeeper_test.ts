@@ -9,4 +9,9 @@
 import { testCluster } from "./cluster.ts";
 import { remoteCoordination } from "./remote_coordination.ts";
 
-testCluster("zookeeper", remoteCoordination("zookeeper"), (name, test) => Deno.test(name, test));
+testCluster(
+  "zookeeper",
+  remoteCoordination("zookeeper"),
+  ["codis-server"],
+  (name, test) => Deno.test(name, test),
+);

@@ -16,13 +16,13 @@ import { RedisServer } from "../support/redis_server.ts";
 import { slotOf } from "../support/router_server.ts";
 import { StoreFolder } from "../support/store.ts";
 
-const KEYS = Array.from({ length: 8_000 }, (_, i) => `key:${i}`);
+const KEYS = Array.from({ length: 4_000 }, (_, i) => `key:${i}`);
 /** Those of slots 0 to 511. */
 const MOVING = KEYS.filter((key) => slotOf(key) < 512);
 /** Slow enough to be watched for some five seconds. */
-const KEYS_PER_SECOND = 800;
+const KEYS_PER_SECOND = 400;
 /** Slow enough for a command to start, on a busy machine too, while the first slots are under way. */
-const KEYS_PER_SECOND_TO_CANCEL = 250;
+const KEYS_PER_SECOND_TO_CANCEL = 160;
 /** How long slow machines may take for all of it, in milliseconds. */
 const PATIENCE_MS = 90_000;
 
