@@ -21,6 +21,9 @@ export type Source =
   | { readonly kind: "rdb"; readonly file: string };
 
 const FORMS = "redis://[user:password@]host:port, cluster://… or rdb:FILE";
+/** The keys of an AOF must live until all of it is read, which only a server that loads it can do. */
+const AOF_ADVICE = "an append-only file is read by a Redis server: start one on its folder " +
+  "(redis-server --port 7777 --appendonly yes --dir FOLDER), and import --from=redis://127.0.0.1:7777 --once";
 /** A trailing `s` asks for TLS. */
 const SERVER = /^(redis|cluster)(s?):\/\/(?:([^@/]*)@)?([^@/]+)\/?$/;
 const FILE = /^(rdb):(.+)$/;
@@ -45,6 +48,7 @@ function parseSource(text: string): Source {
   const [, kind, file] = FILE.exec(text) ?? [];
   if (file !== undefined) return { kind: kind as "rdb", file };
   const [, scheme, tls, login = "", host] = SERVER.exec(text) ?? [];
+  if (text.startsWith("aof:")) throw new SyntaxError(AOF_ADVICE);
   if (host === undefined) throw new SyntaxError(`a source is one of ${FORMS}`);
   const colon = login.indexOf(":");
   const [user, password] = colon < 0

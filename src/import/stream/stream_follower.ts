@@ -34,8 +34,7 @@ export interface FollowOptions {
   readonly target: Target;
   readonly choice: KeyChoice;
   readonly counts: ImportCounts;
-  /** Undefined: the changes come from a file, and nothing can be read again. */
-  readonly control: SourceControl | undefined;
+  readonly control: SourceControl;
   /** Whether FLUSHALL and FLUSHDB are followed. */
   readonly flushes: boolean;
   /** Called before changes up to `offset` are sent, or values that have them. */
@@ -258,7 +257,7 @@ export class StreamFollower {
     const name = latin1(words[0]!).toLowerCase();
     const { control } = this.#options;
     try {
-      const positions = await control?.keyPositions(name);
+      const positions = await control.keyPositions(name);
       if (positions === undefined) {
         throw new ChangeError(`nobody knows where the keys of ${name} are`);
       }
@@ -267,7 +266,7 @@ export class StreamFollower {
         this.#writer.write(parser, offset);
         return;
       }
-      const keys = await control!.keysOf(words);
+      const keys = await control.keysOf(words);
       const places = keys.map((key) =>
         words.findIndex((word, i) => i > 0 && latin1(word) === latin1(key))
       );
@@ -296,14 +295,10 @@ export class StreamFollower {
   }
 
   async #takeTrouble(): Promise<void> {
-    const { target, choice, counts, control } = this.#options;
+    const { target, choice, counts } = this.#options;
     const trouble = await target.takeTrouble();
     // What was sent before is not known to be stored: it is when the keys are read again.
     this.#sent = [];
-    if (control === undefined) {
-      const failed = trouble.find(({ error }) => error !== "")!;
-      throw new RefusedError(`${requestText(failed)} has failed: ${failed.error ?? "no reply"}`);
-    }
     const now = performance.now();
     if (this.#troubleMs === 0) this.#troubleMs = now;
     let isServerTrouble = false;
@@ -340,13 +335,6 @@ export class StreamFollower {
   async #rereadAll(): Promise<void> {
     const { control, target } = this.#options;
     const keys = this.#marks.dirty();
-    if (control === undefined) {
-      const key = latin1(keys[0]!.key.subarray(0, 128));
-      throw new ChangeError(
-        `a change of key "${key}" has keys of several slots, or a time that is not known, which a file alone ` +
-          "cannot tell: start a redis-server with this file, and import from it with redis://…",
-      );
-    }
     const step = KEYS_AT_ONCE * READS_AT_ONCE;
     for (let at = 0; at < keys.length; at += step) {
       const reads: Promise<ReadValue[]>[] = [];
