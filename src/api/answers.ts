@@ -22,6 +22,7 @@ import {
   text,
   word,
 } from "../model/record.ts";
+import type { HotKeysAnswer } from "./hot_keys.ts";
 import type { SlotRule } from "../hash/placement.ts";
 import type { GroupRecord } from "../model/group.ts";
 import {
@@ -258,6 +259,19 @@ export interface EventsAnswer {
   readonly open: readonly OutageEvent[] | null;
 }
 
+/** `GET /api/hotkeys`: hot and big keys of all proxies. */
+export interface HotKeysOfAll extends HotKeysAnswer {
+  /** The proxies whose keys are missing, and why. */
+  readonly problems: readonly { readonly proxy_id: string; readonly problem: string }[] | null;
+}
+
+/** Which entries of who did what are wanted. */
+export interface AuditFilter {
+  readonly limit: number;
+  readonly who?: string;
+  readonly refused?: boolean;
+}
+
 /** `GET /api/slowlog`: slow requests of all proxies, newest first. */
 export interface SlowRequestsAnswer {
   readonly entries: readonly (SlowRequestEntry & { readonly proxy_id: string })[] | null;
@@ -368,6 +382,7 @@ export const ANSWER_SHAPES = {
   }),
   // Too large and too young to be spelled out twice: their types are the contract.
   slowRequests: object as unknown as Shape<SlowRequestsAnswer>,
+  hotKeys: object as unknown as Shape<HotKeysOfAll>,
   cluster: object as unknown as Shape<ClusterView>,
   sentinels: anything as Shape<SentinelsView | null>,
 } as const;

@@ -15,6 +15,7 @@ import type { SlotRecord } from "../model/slot.ts";
 import {
   ANSWER_SHAPES,
   type AuditAnswer,
+  type AuditFilter,
   type CancelMode,
   type CheckAnswer,
   type DoneAnswer,
@@ -120,10 +121,8 @@ export class DashboardClient {
   }
 
   /** Who did what, newest first. */
-  audit(
-    filter: { readonly limit: number; readonly who?: string; readonly refused?: boolean },
-  ): Promise<AuditAnswer> {
-    return this.#requests.read(`/api/audit?${queryOf(filter)}`, ANSWER_SHAPES.audit);
+  audit(filter: AuditFilter): Promise<AuditAnswer> {
+    return this.#requests.read(`/api/audit?${queryOf({ ...filter })}`, ANSWER_SHAPES.audit);
   }
 
   /** Outage events, newest first, and the outages that have not ended. */
@@ -136,6 +135,11 @@ export class DashboardClient {
   /** The newest slow requests of all proxies. */
   slowRequests(limit: number): Promise<SlowRequestsAnswer> {
     return this.#requests.read(`/api/slowlog?limit=${limit}`, ANSWER_SHAPES.slowRequests);
+  }
+
+  /** Hot and big keys of all proxies. */
+  hotKeys(limit: number) {
+    return this.#requests.read(`/api/hotkeys?limit=${limit}`, ANSWER_SHAPES.hotKeys);
   }
 
   /** Finds out whether the token is the right one; changes nothing. */

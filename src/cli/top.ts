@@ -58,7 +58,7 @@ async function runTop(values: FlagValues): Promise<number> {
   await using context = new CommandContext(values);
   try {
     const feed = new TopFeed(await context.client());
-    await feed.ask({ isOnSlow: true, proxy: undefined });
+    await feed.ask({ isOnSlow: true, isOnKeys: false, proxy: undefined });
     const { data } = feed;
     if (isGiven(values, JSON_SWITCH)) {
       console.log(toJson(jsonOf(data)));
@@ -120,6 +120,7 @@ class Top {
       const isInside = page === "inside";
       await this.#feed.ask({
         isOnSlow: list === "slow",
+        isOnKeys: list === "keys",
         proxy: isInside && list === "proxies" ? chosen.proxies : undefined,
       });
       this.#change();

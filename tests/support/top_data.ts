@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { HotKeysOfAll } from "../../src/api/answers.ts";
 import type { ClusterView } from "../../src/api/cluster_view.ts";
 import type { ProxySlowRequest, TopData } from "../../src/cli/top/feed.ts";
 import type { OutageEvent } from "../../src/model/outage_event.ts";
@@ -45,10 +46,27 @@ export const SLOW: ProxySlowRequest = {
   end: "answered",
 };
 
+/** Hot and big keys, one of which would control a terminal if it were not escaped already. */
+export const KEYS: HotKeysOfAll = {
+  ...{ is_on: true, requests_per_second: 20_000, problems: [] },
+  hot: [{
+    ...{ key: "feed:日本", key_bytes: 11, db: 0, slot: 77, server: "redis-1:6379" },
+    ...{ reads_per_second: 4_800, writes_per_second: 200, share: 0.25 },
+  }, {
+    ...{ key: "\\x1b[2J", key_bytes: 4, db: 3, slot: 5, server: "redis-1:6379" },
+    ...{ reads_per_second: 100, writes_per_second: 0, share: 0.005 },
+  }],
+  big: [{
+    ...{ key: "feed:日本", key_bytes: 11, db: 0, slot: 77, server: "redis-1:6379", of: "reply" },
+    ...{ bytes: 3_000_000, command: "hgetall", has_more_keys: false, at: VIEW_AT - 60_000 },
+  }],
+};
+
 /** What is shown of a cluster. */
 export function topData(view: ClusterView = VIEW, more: Partial<TopData> = {}): TopData {
   return {
     ...{ view, events: [OUTAGE], open: [OUTAGE], slow: [SLOW], slowProblem: "" },
+    ...{ keys: KEYS, keysProblem: "" },
     ...{ commands: undefined, lost: undefined },
     ...more,
   };

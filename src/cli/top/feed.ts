@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { SlowRequestsAnswer } from "../../api/answers.ts";
+import type { HotKeysOfAll, SlowRequestsAnswer } from "../../api/answers.ts";
 import type { ClusterView } from "../../api/cluster_view.ts";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
 import { DashboardError, DashboardUnreachableError } from "../../api/dashboard_errors.ts";
@@ -19,6 +19,7 @@ const ENTRIES_MAX = 100;
 const SELDOM = 3;
 /** Answers that take longer are missed, in milliseconds. */
 const LATE_MS = 3_000;
+const NOT_FOR_VIEWERS = "only operators and admins see what clients have sent";
 /** HTTP's words for a token that is wrong, and for one that may not do this. */
 const REFUSED: readonly number[] = [401, 403];
 
@@ -47,6 +48,10 @@ export interface TopData {
   readonly slow: readonly ProxySlowRequest[];
   /** Why slow requests are not all there; `""`: they are. */
   readonly slowProblem: string;
+  /** Hot and big keys; undefined: nobody has looked at them. */
+  readonly keys: HotKeysOfAll | undefined;
+  /** Why keys are not all there; `""`: they are. */
+  readonly keysProblem: string;
   /** Commands of the proxy that is looked into. */
   readonly commands: { readonly proxy: string; readonly rates: readonly CommandRate[] } | undefined;
   /** Why there is no new answer, and when the last one came, in Unix milliseconds. */
@@ -56,6 +61,7 @@ export interface TopData {
 /** What somebody looks at. */
 export interface Attention {
   readonly isOnSlow: boolean;
+  readonly isOnKeys: boolean;
   /** The proxy that is looked into. */
   readonly proxy: string | undefined;
 }
@@ -105,7 +111,7 @@ export class TopFeed {
     return { ...this.#data!, lost: { problem, since } };
   }
 
-  async #askAll({ isOnSlow, proxy }: Attention, isRare: boolean): Promise<TopData> {
+  async #askAll({ isOnSlow, isOnKeys, proxy }: Attention, isRare: boolean): Promise<TopData> {
     const before = this.#data;
     const view = await this.#client.cluster();
     const { events, open } = isRare || before === undefined
@@ -114,14 +120,19 @@ export class TopFeed {
     // Who may only look is not shown what clients have sent, and each refusal is noted.
     const maySeeSlow = view.you === undefined || view.you.role !== "viewer";
     const { slow, slowProblem } = !maySeeSlow
-      ? { slow: [], slowProblem: "only operators and admins see what clients have sent" }
+      ? { slow: [], slowProblem: NOT_FOR_VIEWERS }
       : before === undefined || isRare || isOnSlow
       ? await this.#askSlow()
       : before;
+    const { keys, keysProblem } = !maySeeSlow
+      ? { keys: undefined, keysProblem: NOT_FOR_VIEWERS }
+      : isOnKeys
+      ? await this.#askKeys()
+      : before ?? { keys: undefined, keysProblem: "" };
     const commands = proxy === undefined ? undefined : await this.#askCommands(proxy);
     return {
       ...{ view, events: events ?? [], open: open ?? [] },
-      ...{ slow, slowProblem, commands, lost: undefined },
+      ...{ slow, slowProblem, keys, keysProblem, commands, lost: undefined },
     };
   }
 
@@ -133,6 +144,20 @@ export class TopFeed {
     } catch (error) {
       if (!isNoAnswer(error)) throw error;
       return { slow: this.#data?.slow ?? [], slowProblem: error.message };
+    }
+  }
+
+  async #askKeys(): Promise<Pick<TopData, "keys" | "keysProblem">> {
+    try {
+      const keys = await this.#client.hotKeys(ENTRIES_MAX);
+      const silent = (keys.problems ?? []).map(({ proxy_id, problem }) =>
+        `${proxy_id}: ${problem}`
+      );
+      const off = keys.is_on ? [] : ["hot_key_samples is 0: keys are not looked at"];
+      return { keys, keysProblem: [...off, ...silent].join("; ") };
+    } catch (error) {
+      if (!isNoAnswer(error)) throw error;
+      return { keys: this.#data?.keys, keysProblem: error.message };
     }
   }
 

@@ -5,6 +5,7 @@
  */
 
 import type { GroupView, MigrationView, ProxyView, ServerView } from "../../api/cluster_view.ts";
+import type { HotKeyEntry } from "../../api/hot_keys.ts";
 import { bytes, clockTime, duration, millis, short } from "../../dashboard/page/format.js";
 import { longestFirst } from "../../dashboard/page/slow_log.js";
 import type { OutageEvent } from "../../model/outage_event.ts";
@@ -195,6 +196,36 @@ export function insideSlow(slow: ProxySlowRequest, data: TopData): readonly Line
     fact("size", `${bytes(slow.request_bytes)} in, ${bytes(slow.reply_bytes)} out`),
     ...slow.end === "answered" ? [] : [fact("end", slow.end, "bad")],
     fact("request", slow.args.join(" ")),
+  ];
+}
+
+/** One name for each hot key. */
+export function hotKeyId({ db, key, key_bytes }: HotKeyEntry): string {
+  return `${db} ${key_bytes} ${key}`;
+}
+
+/** A hot key: how hot, where it is, how large its requests and replies were. */
+export function insideHotKey(hot: HotKeyEntry, { keys, view: { at } }: TopData): readonly Line[] {
+  const { reads_per_second: reads, writes_per_second: writes } = hot;
+  const big = keys?.big.filter((each) => hotKeyId({ ...hot, ...each }) === hotKeyId(hot)) ?? [];
+  return [
+    title(`key ${hot.key}`),
+    [["  "], [barOf(hot.share, BAR_WIDTH), "line"], [
+      ` ${(100 * hot.share).toFixed(2)} % of the requests that name a key`,
+    ]],
+    fact("requests/s", `${wholeOf(reads)} reads, ${wholeOf(writes)} writes, estimated`),
+    fact("database", `${hot.db}`),
+    fact("slot", `${hot.slot}`),
+    fact("server", hot.server || "none"),
+    ...big.map((each) =>
+      fact(
+        each.of,
+        `${bytes(each.bytes)} by ${each.command.toUpperCase()} at ${clockTime(each.at, at)}`,
+      )
+    ),
+    ...hot.share < 0.1 ? [] : [
+      fact("what helps", "a cache in the client, copies under several names, reads from replicas"),
+    ],
   ];
 }
 

@@ -49,7 +49,7 @@ export function typedKeys(text: string): string[] {
 
 /** What the help says. */
 export const HELP: readonly (readonly [keys: string, what: string])[] = [
-  ["a s p g m l o", "all, servers, proxies, groups, migrations, slow, outages"],
+  ["a s p g m l h o", "all, servers, proxies, groups, migrations, slow, hot keys, outages"],
   ["up down", "choose a row (also k, j, page up, page down, home, end)"],
   ["enter", "look inside the chosen row; escape or left goes back"],
   ["< >", "sort by the column to the left or right (also , and .)"],

@@ -5,6 +5,7 @@
  */
 
 import type { GroupView, MigrationView, ProxyView, ServerView } from "../../api/cluster_view.ts";
+import type { HotKeyEntry } from "../../api/hot_keys.ts";
 import { longestFirst } from "../../dashboard/page/slow_log.js";
 import { bytes, clockTime, duration, millis, short } from "../../dashboard/page/format.js";
 import type { OutageEvent } from "../../model/outage_event.ts";
@@ -21,7 +22,9 @@ import {
 import type { ProxySlowRequest, TopData } from "./feed.ts";
 import {
   type GroupServer,
+  hotKeyId,
   insideGroup,
+  insideHotKey,
   insideMigration,
   insideOutage,
   insideProxy,
@@ -48,6 +51,8 @@ export interface List {
 }
 
 const BAR_WIDTH = 12;
+/** A key with a larger share of all requests is marked. */
+const HOT_SHARE = 0.1;
 const count = (value: number) => short(value);
 const perSecond = (value: number) => short(Math.round(value));
 const ms = (value: number) => millis(value);
@@ -173,7 +178,7 @@ const GROUPS = list<GroupRow>({
 });
 
 const MIGRATIONS = list<MigrationView>({
-  ...{ key: "m", label: "[m]igrations" },
+  ...{ key: "m", label: "[m]oves" },
   rows: ({ view }) => view.migrations,
   id: ({ name }) => name,
   empty: () => "no migrations",
@@ -224,6 +229,27 @@ const SLOW = list<ProxySlowRequest>({
   ],
 });
 
+const KEYS = list<HotKeyEntry>({
+  ...{ key: "h", label: "[h]ot" },
+  rows: ({ keys }) => keys?.hot ?? [],
+  id: hotKeyId,
+  empty: ({ keysProblem }) => keysProblem || "no key was asked for lately",
+  inside: insideHotKey,
+  columns: [
+    words("key", 12, 0, ({ key }) => key),
+    {
+      ...words<HotKeyEntry>("share", BAR_WIDTH + 7, 1, ({ share }) => {
+        return `${barOf(share, BAR_WIDTH)} ${(100 * share).toFixed(1).padStart(5)}%`;
+      }, ({ share }) => share > HOT_SHARE ? "warning" : "line"),
+      value: ({ share }) => share,
+    },
+    figures("reads/s", 8, 2, ({ reads_per_second }) => reads_per_second, perSecond),
+    figures("writes/s", 9, 3, ({ writes_per_second }) => writes_per_second, perSecond),
+    figures("slot", 5, 4, ({ slot }) => slot, (slot) => `${slot}`),
+    words("server", 14, 5, ({ server }) => server),
+  ],
+});
+
 const OUTAGES = list<OutageEvent & { readonly isOpen: boolean }>({
   ...{ key: "o", label: "[o]utages" },
   rows: ({ events, open }) => [
@@ -263,6 +289,7 @@ export const LISTS = {
   groups: GROUPS,
   migrations: MIGRATIONS,
   slow: SLOW,
+  keys: KEYS,
   outages: OUTAGES,
 } as const satisfies Readonly<Record<string, List>>;
 

@@ -265,6 +265,6 @@ function footLine({ list, page }: TopState): Line {
       [" "],
       [LISTS[name].label, name === list ? "chosen" : undefined],
     ]),
-    [" [?]help [q]uit"],
+    [" [?] [q]uit"],
   ];
 }

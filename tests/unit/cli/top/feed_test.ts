@@ -14,7 +14,7 @@ import { VIEW } from "../../../support/cluster_view.ts";
 import { type Answerer, json, RecordingDashboard } from "../../../support/recording_dashboard.ts";
 import { OUTAGE, SLOW } from "../../../support/top_data.ts";
 
-const NOWHERE = { isOnSlow: false, proxy: undefined };
+const NOWHERE = { isOnSlow: false, isOnKeys: false, proxy: undefined };
 
 /** The dashboard's answers; a test changes them. */
 function answers(): Record<string, Answerer> {

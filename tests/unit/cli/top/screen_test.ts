@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { ClusterView } from "../../../../src/api/cluster_view.ts";
 import type { TopData } from "../../../../src/cli/top/feed.ts";
 import { pressKey, START, type TopState } from "../../../../src/cli/top/keys.ts";
@@ -100,7 +100,7 @@ Deno.test("80 columns and 24 lines show the whole of a small cluster", () => {
   assertStringIncludes(text, "120\u202fms server 95%   redis-1:6379   LRANGE ?[2Jtimeline:?");
   assertEquals(
     lines.at(-1),
-    " [a]ll [s]ervers [p]roxies [g]roups [m]igrations s[l]ow [o]utages [?]help [q]uit",
+    " [a]ll [s]ervers [p]roxies [g]roups [m]oves s[l]ow [h]ot [o]utages [?] [q]uit",
   );
 });
 
@@ -148,6 +148,11 @@ Deno.test("looking inside shows all that is known, and says when the row has gon
   const slow = textOf(data, press(data, "l", "enter"), 80, 24);
   assertStringIncludes(slow, "server      ██████████████████████░░");
   assertStringIncludes(slow, "client      10.0.0.9:51234 (feed??), user default");
+  const hot = textOf(data, press(data, "h"), 80, 24);
+  assertMatch(hot, /feed:日本 +███░+ +25\.0% +4.800 +200 +77 redis-1:6379/);
+  const key = textOf(data, press(data, "h", "enter"), 80, 24);
+  assertStringIncludes(key, " 25.00 % of the requests that name a key");
+  assertMatch(key, /reply +2\.86.MB by HGETALL at/);
   const state = press(data, "p", "enter");
   assertStringIncludes(textOf(data, state, 80, 24), "proxy proxy_1");
   const gone = topData({ ...VIEW, proxies: [] });
