@@ -89,6 +89,8 @@ export class SlowLog {
   reports: SlowReports | null = null;
   /** Who watches slow requests; null while nobody does. */
   monitors: SlowMonitors | null = null;
+  /** Until then, in clock milliseconds, no entry may be made. */
+  spentUntilMs = 0;
   readonly events = new LatencyEvents();
   readonly loop = new LoopWatch((ms) => {
     if (ms >= this.slowerThanMs) this.events.add("loop", ms);
@@ -99,8 +101,8 @@ export class SlowLog {
   /** Entries that may be made now, as of then. */
   #allowance = BURST;
   #allowanceMs = 0;
-  /** Until then, no entry may be made. */
-  #spentUntilMs = 0;
+  /** How many requests are waited for of which entries may be made. */
+  #awaited = 0;
   readonly #nextId: () => number;
 
   /** @param nextId Counts the entries of all routers of the proxy: who has seen one knows which are newer. */
@@ -148,19 +150,36 @@ export class SlowLog {
     this.#entries.splice(0, this.#entries.length - this.#settings.length);
   }
 
-  /** Whether an entry may be made of a request that takes so long already; monitors miss none. */
+  /**
+   * Whether an entry may be made of a request that takes so long already: then it must be told by
+   * {@linkcode isDue} later. Where everything is slow, no more are waited for than may be made; monitors miss none.
+   */
   mayBeDue(ms: number, nowMs: number): boolean {
-    return ms >= this.slowerThanMs && nowMs >= this.#spentUntilMs || this.monitors !== null;
+    if (this.monitors !== null) return true;
+    if (ms < this.slowerThanMs || nowMs < this.spentUntilMs) return false;
+    this.#earn(nowMs);
+    if (this.#awaited + 1 > this.#allowance) {
+      this.#awaited = 0;
+      this.spentUntilMs = nowMs + SPENT_MS;
+      return false;
+    }
+    this.#awaited++;
+    return true;
+  }
+
+  #earn(nowMs: number): void {
+    const earned = (nowMs - this.#allowanceMs) / 1000 * PER_SECOND;
+    this.#allowance = Math.min(BURST, this.#allowance + earned);
+    this.#allowanceMs = nowMs;
   }
 
   /** Whether an entry may be made now of a request that took so long. */
   isDue(ms: number, nowMs: number): boolean {
     if (ms < this.slowerThanMs) return false;
-    const earned = (nowMs - this.#allowanceMs) / 1000 * PER_SECOND;
-    this.#allowance = Math.min(BURST, this.#allowance + earned);
-    this.#allowanceMs = nowMs;
+    this.#earn(nowMs);
+    if (this.#awaited > 0) this.#awaited--;
     if (this.#allowance < 1) {
-      this.#spentUntilMs = nowMs + SPENT_MS;
+      this.spentUntilMs = nowMs + SPENT_MS;
       return false;
     }
     this.#allowance--;

@@ -79,9 +79,10 @@ export class SlowWatch {
       return true;
     }
     if (request.command === null) return false;
-    return this.#head === null
-      ? this.#log.isOn
-      : this.#log.mayBeDue(clock.nowMs - request.readMs, clock.nowMs);
+    if (this.#head === null) return this.#log.isOn;
+    if (this.#log.mayBeDue(clock.nowMs - request.readMs, clock.nowMs)) return true;
+    if (this.#samples === 0) this.#quietUntilMs = this.#log.spentUntilMs;
+    return false;
   }
 
   #watch(request: Request, end: number): void {

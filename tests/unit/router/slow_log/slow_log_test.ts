@@ -26,6 +26,18 @@ Deno.test("where everything is slow, few entries are made", () => {
   assertEquals([log.isOn, log.isDue(1e6, 120_000)], [false, false]);
 });
 
+Deno.test("where everything is slow, no more requests are waited for than entries may be made", () => {
+  const log = new SlowLog(10_000, () => 0);
+  const waitedFor = (nowMs: number) => {
+    let count = 0;
+    while (count < 1_000 && log.mayBeDue(50, nowMs)) count++;
+    return count;
+  };
+  assertEquals([log.mayBeDue(9.9, 0), waitedFor(0), waitedFor(1), waitedFor(9)], [false, 64, 0, 0]);
+  for (let i = 0; i < 64; i++) assertEquals(log.isDue(50, 9), true);
+  assertEquals([waitedFor(10), log.isDue(50, 10), waitedFor(40)], [0, false, 3]);
+});
+
 Deno.test("ids of several workers count up together, the newest entry comes first", () => {
   let nextId = 0;
   const logs = [0, 1].map(() => new SlowLog(0, () => nextId++));
