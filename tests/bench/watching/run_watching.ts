@@ -1,7 +1,7 @@
 /**
- * `deno task bench:watching`: what it costs that requests are watched: the slow log and samples of requests, each
- * at its default, beside a proxy that watches nothing. Both run all the time, before the same servers, and are
- * loaded in turn: only the ratios of one round are compared.
+ * `deno task bench:watching`: what it costs that requests are watched: the slow log, hot keys and samples of requests, each
+ * at its default, beside a proxy that watches nothing. Both run before the same servers, and are loaded in turn:
+ * only the ratios of one round are compared.
  *
  * @module
  */
@@ -16,8 +16,9 @@ import { oneOf, stop, wholeNumber } from "../options.ts";
 
 const HELP = `deno task bench:watching [options]
 
-  --rounds=11           pairs of runs for each load; the median counts
-  --seconds=2           how long each run takes, about
+  --starts=5            how often both are started: one may be compiled more luckily than the other
+  --rounds=5            pairs of runs for each start and load; the median of all counts
+  --seconds=1           how long each run takes, about
   --read-mode=byob      byob or direct
 `;
 
@@ -31,9 +32,15 @@ const LOADS = [
 /** Runs before one is measured: until everything is compiled. */
 const WARM_UPS = 3;
 
-const NOTHING = { slowlog_slower_than: -1, request_sample: 0 };
+const NOTHING = { slowlog_slower_than: -1, request_sample: 0, hot_key_samples: 0 };
 /** All defaults; an access log has to be asked for. */
 const everything = (folder: string) => ({ access_log: `${folder}/access.log` });
+
+/** The processor's time for a request, watched and not; of two runs, one after the other. */
+interface Pair {
+  readonly off: number;
+  readonly on: number;
+}
 
 /** The processor's time for a request, in microseconds. */
 async function cpuMicros({ port, pid }: Target, load: Load, requests: number): Promise<number> {
@@ -52,43 +59,63 @@ async function requestsFor(target: Target, load: Load, seconds: number): Promise
   return Math.ceil(pace * seconds);
 }
 
+/** Starts both, warms both up in the same way, and loads them in turn. */
+async function measureStart(
+  servers: readonly RedisServer[],
+  readMode: string,
+  isOffFirst: boolean,
+  rounds: number,
+  seconds: number,
+  pairs: readonly Pair[][],
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "codis-proxy-" });
+  const configs = isOffFirst ? [NOTHING, everything(folder)] : [everything(folder), NOTHING];
+  await using one = await proxyTarget(servers, { readMode, config: configs[0]! });
+  await using other = await proxyTarget(servers, { readMode, config: configs[1]! });
+  for (const { port } of [one, other]) await fillKeys(port, VALUE_BYTES);
+  for (const [i, { pipeline }] of LOADS.entries()) {
+    const load = { clients: CLIENTS, pipeline, valueBytes: VALUE_BYTES, keys: 0, onlyReads: true };
+    await requestsFor(one, load, seconds);
+    const requests = await requestsFor(other, load, seconds);
+    for (let round = 0; round < rounds; round++) {
+      const isOneFirst = round % 2 === 0;
+      const first = await cpuMicros(isOneFirst ? one : other, load, requests);
+      const second = await cpuMicros(isOneFirst ? other : one, load, requests);
+      const isFirstOff = isOneFirst === isOffFirst;
+      pairs[i]!.push(isFirstOff ? { off: first, on: second } : { off: second, on: first });
+    }
+  }
+  await Deno.remove(folder, { recursive: true });
+}
+
 if (import.meta.main) {
   const flags = parseArgs(Deno.args, {
     boolean: ["help"],
-    string: ["rounds", "seconds", "read-mode"],
+    string: ["starts", "rounds", "seconds", "read-mode"],
     unknown: (arg) => stop(`unknown: ${arg}\n${HELP}`),
   });
   if (flags.help) stop(HELP, 0);
-  const rounds = wholeNumber("rounds", flags.rounds ?? 11, 1, 1_000);
-  const seconds = wholeNumber("seconds", flags.seconds ?? 2, 1, 60);
+  const starts = wholeNumber("starts", flags.starts ?? 5, 1, 100);
+  const rounds = wholeNumber("rounds", flags.rounds ?? 5, 1, 1_000);
+  const seconds = wholeNumber("seconds", flags.seconds ?? 1, 1, 60);
   const readMode = oneOf("read-mode", flags["read-mode"], READ_MODES);
 
-  const folder = await Deno.makeTempDir({ prefix: "codis-proxy-" });
   await using servers = await RedisServer.startMany(2);
-  await using off = await proxyTarget(servers, { readMode, config: NOTHING });
-  await using on = await proxyTarget(servers, { readMode, config: everything(folder) });
-  await fillKeys(off.port, VALUE_BYTES);
-  console.log("CPU µs for a GET, medians: all off, all on, on ÷ off (25 to 75 % of the rounds)");
-  for (const { pipeline, growthMax } of LOADS) {
-    const load = { clients: CLIENTS, pipeline, valueBytes: VALUE_BYTES, keys: 0, onlyReads: true };
-    await requestsFor(on, load, seconds);
-    const requests = await requestsFor(off, load, seconds);
-    const pairs: { off: number; on: number }[] = [];
-    for (let round = 0; round < rounds; round++) {
-      const first = round % 2 === 0 ? off : on;
-      const one = await cpuMicros(first, load, requests);
-      const other = await cpuMicros(first === off ? on : off, load, requests);
-      pairs.push(first === off ? { off: one, on: other } : { off: other, on: one });
-    }
-    const ratios = pairs.map((pair) => pair.on / pair.off).sort((a, b) => a - b);
+  const pairs = LOADS.map((): Pair[] => []);
+  for (let start = 0; start < starts; start++) {
+    await measureStart(servers, readMode, start % 2 === 0, rounds, seconds, pairs);
+  }
+  console.log("CPU µs for a GET, medians: all off, all on, on ÷ off (25 to 75 % of the pairs)");
+  for (const [i, { pipeline, growthMax }] of LOADS.entries()) {
+    const all = pairs[i]!;
+    const ratios = all.map((pair) => pair.on / pair.off).sort((a, b) => a - b);
     const quarter = (share: number) => ratios[Math.floor((ratios.length - 1) * share)]!.toFixed(3);
     const ratio = median(ratios);
     console.log(
-      `${readMode}, P=${pipeline}: ${median(pairs.map((pair) => pair.off)).toFixed(2)}, ` +
-        `${median(pairs.map((pair) => pair.on)).toFixed(2)}, ${ratio.toFixed(3)} ` +
+      `${readMode}, P=${pipeline}: ${median(all.map((pair) => pair.off)).toFixed(2)}, ` +
+        `${median(all.map((pair) => pair.on)).toFixed(2)}, ${ratio.toFixed(3)} ` +
         `(${quarter(0.25)} to ${quarter(0.75)}); at most ${growthMax}: ` +
         (ratio <= growthMax ? "yes" : "NO"),
     );
   }
-  await Deno.remove(folder, { recursive: true });
 }
