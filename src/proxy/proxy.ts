@@ -32,7 +32,6 @@ import { AccessLog } from "./access_log.ts";
 import { type ConfigOrder, fixedConfig } from "../router/worker_context.ts";
 import { serveAdmin } from "./admin.ts";
 import { ConfiguredProxy } from "./configured_proxy.ts";
-import type { Build } from "./debug_vars.ts";
 import { followAllowedCommands } from "./membership/allowed_commands.ts";
 import { Drain } from "./drain.ts";
 import { goOnline } from "./membership/go_online.ts";
@@ -240,11 +239,10 @@ class StartedProxy implements RunningProxy {
 
   #serveAdmin(proxyRecord: () => ProxyRecord, connectionsMax: number, isBeside: boolean): void {
     const { config, http, httpTls } = this.#start;
-    const build: Build = { version: VERSION, compile: COMPILED };
     this.#admin = serveAdmin(
       {
         plane: this.#plane,
-        build,
+        build: { version: VERSION, compile: COMPILED },
         proxyRecord,
         coordinatorState: () => this.#coordinator?.state ?? "connecting",
         staleSeconds: () => (this.#membership?.registration.staleMs ?? 0) / 1000,
@@ -303,7 +301,7 @@ class StartedProxy implements RunningProxy {
     const { takeOver } = this.#processes;
     if (takeOver === undefined) this.#accept();
     else {
-      takeOver.finish(async () => {
+      takeOver.finish((action) => this.#membership!.untilDone(action), async () => {
         await this.#plane.bind(takeOver.place, true);
         this.#openAdmin(true);
         this.#accept();
@@ -361,6 +359,8 @@ class StartedProxy implements RunningProxy {
           workers: this.#start.workers,
           httpPort: this.httpAddress.port,
         }),
+      newestAction: () => this.#membership!.lastAction,
+      newestInHand: () => this.#membership!.actionInHand,
       isEnding: () => this.#stopping !== undefined || this.#drain.hasBegun,
       setAlone: (isAlone) => this.#setAlone(isAlone),
       leave: () => void this.#leave(),
@@ -369,8 +369,8 @@ class StartedProxy implements RunningProxy {
 
   /** Another process serves: lets the clients go, and ends. */
   async #leave(): Promise<void> {
-    const { drainTimeoutMs: timeoutMs } = this.#start.config;
-    await this.#drain.begin({ delayMs: BESIDE_MS, timeoutMs }, async () => {
+    const times = { delayMs: BESIDE_MS, timeoutMs: this.#start.config.drainTimeoutMs };
+    await this.#drain.begin(times, async () => {
       this.#offer!.stoppedListening();
       await this.#admin!.shutdown();
       await this.#attached?.stop();
@@ -381,8 +381,8 @@ class StartedProxy implements RunningProxy {
   // -- the end --------------------------------------------------------------------------------
 
   #drainClients(): Promise<void> {
-    const { drainDelayMs: delayMs, drainTimeoutMs: timeoutMs } = this.#start.config;
-    return this.#drain.begin({ delayMs, timeoutMs });
+    const { drainDelayMs, drainTimeoutMs } = this.#start.config;
+    return this.#drain.begin({ delayMs: drainDelayMs, timeoutMs: drainTimeoutMs });
   }
 
   stop(reason: string, isGentle = false): Promise<void> {
@@ -414,8 +414,8 @@ class StartedProxy implements RunningProxy {
 
   /** Leaves nothing of a start that failed. */
   async undo(): Promise<void> {
-    const { life, takeOver } = this.#processes;
     clearTimeout(this.#loadingTimer);
+    const { life, takeOver } = this.#processes;
     this.#configured[Symbol.dispose]();
     await this.#plane.close();
     this.#accessLog?.close();

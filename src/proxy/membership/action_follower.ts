@@ -98,6 +98,9 @@ export class ActionFollower {
   readonly #timers: Timers;
   /** The newest action that is done with; nothing before the first, whose number is 0. */
   #last: string | undefined;
+  /** The action at hand, or the last one. */
+  #inHand = "";
+  #waiters: { readonly name: string; readonly resolve: () => void }[] = [];
   #watch: Watch<readonly string[]> | undefined;
   #running: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
@@ -112,6 +115,21 @@ export class ActionFollower {
   /** The newest action that is done with; `""` before the first. */
   get last(): string {
     return this.#last ?? "";
+  }
+
+  /** The newest action that is done with, or about to be answered; `""` before the first. */
+  get inHand(): string {
+    return this.#inHand === "" ? this.last : this.#inHand;
+  }
+
+  /** Waits until an action, and all before it, are done with; for ever when that is never so. */
+  untilDone(name: string): Promise<void> {
+    if (name === "" || this.#isPast(name)) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push({ name, resolve }));
+  }
+
+  #isPast(name: string): boolean {
+    return this.#last !== undefined && compareSequence(name, this.#last) <= 0;
   }
 
   /**
@@ -146,7 +164,8 @@ export class ActionFollower {
     for await (const names of watch) {
       for (const name of sortSequence(names)) {
         if (this.#watch !== watch) return;
-        if (this.#last !== undefined && compareSequence(name, this.#last) <= 0) continue;
+        if (this.#isPast(name)) continue;
+        this.#inHand = name;
         await this.#finish(name);
       }
     }
@@ -178,6 +197,9 @@ export class ActionFollower {
   #isDone(name: string): void {
     this.#last = name;
     this.#options.other.haveApplied(name);
+    const done = this.#waiters.filter((waiter) => this.#isPast(waiter.name));
+    this.#waiters = this.#waiters.filter((waiter) => !done.includes(waiter));
+    for (const { resolve } of done) resolve();
   }
 
   async #doOnce(name: string): Promise<void> {
@@ -187,9 +209,10 @@ export class ActionFollower {
       log.debug("action {name} is not for us", { name });
       return;
     }
-    if (await isAnswered(this.#store, name, own.id)) return;
-    const began = performance.now();
     const { other } = this.#options;
+    // What the other process has answered alone is not in force here.
+    if (!other.isThere && await isAnswered(this.#store, name, own.id)) return;
+    const began = performance.now();
     await applyAction(this.#options, action);
     other.haveApplied(name);
     await other.untilApplied(name, this.#stopping.signal);

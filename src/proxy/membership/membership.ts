@@ -120,6 +120,16 @@ export class Membership {
     return this.#follower.last;
   }
 
+  /** The newest action that is done with, or about to be answered; `""` before the first. */
+  get actionInHand(): string {
+    return this.#follower.inHand;
+  }
+
+  /** Waits until an action, and all before it, are done with. */
+  untilDone(action: string): Promise<void> {
+    return this.#follower.untilDone(action);
+  }
+
   /**
    * Registers; the rest follows from what the store says.
    *

@@ -3,10 +3,11 @@
  * only their user can connect to.
  *
  *     new                                              old
- *      │ join ───────────────────────────────────────►  │ from now on its answers wait for the new one
- *      │ (loads the table)                              │
- *      │ ready ──────────────────────────────────────►  │ the new one may serve, the old one does
- *      │ (listens beside it)                            │
+ *      │ join ───────────────────────────────────────►  │
+ *      │ (loads the table, follows actions)             │
+ *      │ ready ──────────────────────────────────────►  │ from now on its answers wait for the new one
+ *      │ ◄────────── the newest action it has in hand   │
+ *      │ (that one is in force; listens beside it)      │
  *      │ listening ──────────────────────────────────►  │ takes who waits at its sockets, closes them
  *      │ ◄──────────────────────────── stoppedListening │ lets its clients go
  *      │ ◄──────────────────────────────────────── left │ serves nobody any more, ends
@@ -43,8 +44,12 @@ export interface OldProcess {
 export interface OldCalls {
   /** @throws {Error} When it cannot be taken over from now. */
   join(who: NewProcess): Promise<OldProcess>;
-  /** @throws {Error} When the new one has taken too long. */
-  ready(): void;
+  /**
+   * Asks whether the new process may serve, from the action on that is returned: `""` for at once.
+   *
+   * @throws {Error} When the new one has taken too long.
+   */
+  ready(): string;
   listening(): void;
   applied(action: string): void;
   left(): void;

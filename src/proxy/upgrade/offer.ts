@@ -14,6 +14,8 @@ import type { ProcessLife } from "../../base/process_life.ts";
 import { canSharePort } from "../../io/listen.ts";
 import { listenLocally } from "../../io/local_socket.ts";
 import type { ProxyRecord } from "../../model/proxy.ts";
+import { SYSTEM_TIMERS } from "../../base/timers.ts";
+import { retry } from "../membership/retry.ts";
 import { changeState, type StateMoves } from "../../base/state.ts";
 import {
   type NewCalls,
@@ -28,10 +30,16 @@ import type { OtherProcess } from "./other_process.ts";
 /** How long a new process may take to load the table, in milliseconds. */
 const READY_MS = 60_000;
 
+/** How long the coordinator may take to know of two processes, in milliseconds. */
+const KNOWN_MS = 30_000;
+
 /** What the offer needs of its proxy. */
 export interface OfferSubject {
   readonly other: OtherProcess;
   describe(): OldProcess;
+  /** The newest action that is in force here, and the newest one that is, or is about to be; `""`: none. */
+  newestAction(): string;
+  newestInHand(): string;
   /** Whether it accepts no more clients, or is about to. */
   isEnding(): boolean;
   /** Whether this process alone is the proxy, so that its end proves the proxy's. */
@@ -120,17 +128,26 @@ export class UpgradeOffer {
     }, READY_MS);
     this.#end = () => clearTimeout(late);
     const { other } = this.#subject;
-    other.joined(life, (action) => calls.notify("applied", action));
+    other.joined(false, life, (action) => calls.notify("applied", action));
     other.onGone = () => this.#gone();
-    await this.#subject.setAlone(false);
+    other.haveApplied(this.#subject.newestAction());
+    const isKnown = await retry(
+      () => this.#subject.setAlone(false),
+      (error) => log.warn("the coordinator does not know yet of two processes: {error}", { error }),
+      { signal: AbortSignal.timeout(KNOWN_MS), timers: SYSTEM_TIMERS },
+    );
+    if (!isKnown) throw new Error("its coordinator does not answer");
     return this.#subject.describe();
   }
 
   /** From now on the new process may serve, and counts until it is surely gone. */
-  #ready(): void {
+  #ready(): string {
     if (this.#state !== "joined") throw new Error("it took too long");
     this.#move("beside");
     this.#end();
+    this.#subject.other.serves();
+    // What this process is about to answer, it does not wait with any more.
+    return this.#subject.newestInHand();
   }
 
   #listening(): void {

@@ -4,6 +4,7 @@
  *     action ──► old: in force ──► told to the new ─┐
  *            └─► new: in force ──► told to the old ─┴─► each knows of both ──► answered
  *
+ * The old one waits for the new one from the moment on at which that may serve, not while it still reads the table.
  * To the coordinator, both are one proxy: same id, same address, same life, one entry, one fence. So an action
  * is answered only when it is in force in both, and the entry and the fence are removed by who is left.
  * The other one counts until it has said that it serves nobody any more, or is surely gone
@@ -36,6 +37,8 @@ export class OtherProcess {
   readonly #waiters = new Set<Waiter>();
   #life = "";
   #tell: ((action: string) => void) | undefined;
+  /** Whether actions must be in force there, too: it may serve. */
+  #mayServe = false;
   /** The newest action that is in force there; `""` for none. */
   #applied = "";
 
@@ -43,7 +46,7 @@ export class OtherProcess {
     this.#timers = timers;
   }
 
-  /** Whether it may be serving clients. */
+  /** Whether there is one. */
   get isThere(): boolean {
     return this.#tell !== undefined;
   }
@@ -51,13 +54,20 @@ export class OtherProcess {
   /**
    * There is one from now on.
    *
+   * @param mayServe Whether it may be serving already.
    * @param life What proves its end.
    * @param tell Tells it that an action, and all before it, are in force here.
    */
-  joined(life: string, tell: (action: string) => void): void {
+  joined(mayServe: boolean, life: string, tell: (action: string) => void): void {
+    this.#mayServe = mayServe;
     this.#life = life;
     this.#applied = "";
     this.#tell = tell;
+  }
+
+  /** It may serve from now on. */
+  serves(): void {
+    this.#mayServe = true;
   }
 
   /** It serves nobody any more, or never has. */
@@ -99,12 +109,13 @@ export class OtherProcess {
   }
 
   /**
-   * Waits until an action is in force in the other process, too; not at all when there is none.
+   * Waits until an action is in force in the other process, too; not at all when there is none that may serve.
    *
    * @throws {ClosedError} When it is given up.
    */
   untilApplied(name: string, signal: AbortSignal): Promise<void> {
-    if (!this.isThere || this.#isApplied(name)) return Promise.resolve();
+    const isWaitedFor = this.isThere && this.#mayServe && !this.#isApplied(name);
+    if (!isWaitedFor) return Promise.resolve();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiter = { name, resolve };
     const giveUp = () => {

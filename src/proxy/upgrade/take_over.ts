@@ -104,7 +104,7 @@ export class TakeOver {
       left: () => other.left(),
     }, () => takeOver?.ended());
     // Before it waits for us, which it may do as soon as it has heard of us.
-    other.joined(description, (action) => calls.notify("applied", action));
+    other.joined(true, description, (action) => calls.notify("applied", action));
     try {
       const old = await calls.call("join", { pid: Deno.pid, version: VERSION, life });
       return takeOver = new TakeOver(coordinator, old, placeBeside(start, old), calls, other);
@@ -114,10 +114,17 @@ export class TakeOver {
     }
   }
 
-  /** The table is loaded: asks whether this process may serve, lets it, and has the old one let its clients go. */
-  async finish(serve: () => Promise<void>): Promise<void> {
+  /**
+   * The table is loaded: asks whether this process may serve, lets it, and has the old one let its clients go.
+   *
+   * @param untilInForce Waits until an action, and all before it, are in force here.
+   */
+  async finish(
+    untilInForce: (action: string) => Promise<void>,
+    serve: () => Promise<void>,
+  ): Promise<void> {
     try {
-      await this.calls.call("ready");
+      await untilInForce(await this.calls.call("ready"));
       await serve();
       const { clients, http } = this.old;
       this.#unsteer = steerHere([...clients, http]);

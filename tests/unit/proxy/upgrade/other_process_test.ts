@@ -21,7 +21,7 @@ Deno.test("without another process nobody waits", async () => {
 Deno.test("an action is waited for until it, or a later one, is in force in the other process", async () => {
   const other = new OtherProcess();
   const told: string[] = [];
-  other.joined("", (action) => told.push(action));
+  other.joined(true, "", (action) => told.push(action));
   const [seventh, eighth] = ["0000000007", "0000000008"].map((name) =>
     other.untilApplied(name, never)
   );
@@ -36,11 +36,22 @@ Deno.test("an action is waited for until it, or a later one, is in force in the 
   assertEquals(told, ["0000000009"]);
 });
 
+Deno.test("a process that does not serve yet is told, and not waited for", async () => {
+  const other = new OtherProcess();
+  const told: string[] = [];
+  other.joined(false, "", (action) => told.push(action));
+  await other.untilApplied("0000000001", never);
+  other.haveApplied("0000000001");
+  other.serves();
+  assertEquals(await isSettled(other.untilApplied("0000000002", never)), false);
+  assertEquals([told, other.isThere], [["0000000001"], true]);
+});
+
 Deno.test("nobody waits for a process that has left, but for one that cannot be reached", async () => {
   const other = new OtherProcess();
   let goes = 0;
   other.onGone = () => goes++;
-  other.joined("life of another machine", () => {});
+  other.joined(true, "life of another machine", () => {});
   const waiting = other.untilApplied("0000000001", never);
   other.lost();
   assertEquals([await isSettled(waiting), other.isThere, goes], [false, true, 0]);
@@ -52,7 +63,7 @@ Deno.test("nobody waits for a process that has left, but for one that cannot be 
 
 Deno.test("who waits is told when that is given up", async () => {
   const other = new OtherProcess();
-  other.joined("", () => {});
+  other.joined(true, "", () => {});
   const end = new AbortController();
   const waiting = other.untilApplied("0000000001", end.signal);
   end.abort();
