@@ -69,6 +69,7 @@ export function KeyLists({ now, proxyId, server, servers = [] }) {
 function Hot({ hot, requests }) {
   if (hot.length === 0) return html`<${Empty}>No key was asked for lately.</${Empty}>`;
   return html`
+    <h3>Most asked for</h3>
     <div class="scrolled" tabindex="0" role="region" aria-label="Hot keys">
       <table class="plain">
         <thead>
@@ -125,6 +126,7 @@ function Name({ of: key }) {
 function Big({ big, now }) {
   if (big.length === 0) return null;
   return html`
+    <h3>Biggest</h3>
     <div class="scrolled" tabindex="0" role="region" aria-label="Big keys">
       <table class="plain">
         <thead>
@@ -144,7 +146,7 @@ function Big({ big, now }) {
                 <th scope="row">
                   <${Name} of=${key} />
                   ${key.has_more_keys
-                    ? html`${" "}<${Badge} tone="idle">one of several</${Badge}>`
+                    ? html`${" "}<${Badge} tone="off">one of several</${Badge}>`
                     : null}
                 </th>
                 <td class="number">${bytes(key.bytes)}</td>
