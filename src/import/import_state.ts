@@ -100,7 +100,11 @@ export class ImportState {
     this.save();
   }
 
-  /** Writes the file. What is there is whole at any time. */
+  /**
+   * Writes the file. What is there is whole at any time.
+   *
+   * @throws {StateError} When it cannot be written.
+   */
   save(): void {
     const stored: StoredState = {
       version: VERSION,
@@ -108,8 +112,14 @@ export class ImportState {
       wasEmpty: this.wasEmpty,
       sources: Object.fromEntries(this.#sources),
     };
-    Deno.writeTextFileSync(`${this.#file}.new`, `${JSON.stringify(stored, null, 2)}\n`);
-    Deno.renameSync(`${this.#file}.new`, this.#file);
+    try {
+      Deno.writeTextFileSync(`${this.#file}.new`, `${JSON.stringify(stored, null, 2)}\n`);
+      Deno.renameSync(`${this.#file}.new`, this.#file);
+    } catch (error) {
+      throw new StateError(
+        `the state of the import cannot be written to ${this.#file}: ${(error as Error).message}`,
+      );
+    }
   }
 
   /** The import is done: removes the file. */

@@ -80,6 +80,8 @@ export class SourceImport {
   #place: { history: string; offset: number } | undefined;
   #copiesFailed = 0;
   #isStopped = false;
+  /** Why it was stopped; undefined: it was told to. */
+  #failure: unknown;
   #changed = Promise.withResolvers<void>();
 
   constructor(name: string, server: SourceServer, setup: ImportSetup, counts: ImportCounts) {
@@ -130,11 +132,18 @@ export class SourceImport {
         this.#link.acknowledged = follower.applied;
       }
       this.#keep();
-      if (++ticks % SAVE_TICKS === 0 && this.phase === "following") state.save();
+      if (++ticks % SAVE_TICKS !== 0 || this.phase !== "following") return;
+      try {
+        state.save();
+      } catch (error) {
+        this.#failure ??= error;
+        this.stop();
+      }
     }, UPDATE_MS);
     try {
       await this.#resume(follower);
       await this.#sessions(follower);
+      if (this.#failure !== undefined) throw this.#failure;
       if (this.phase === "following") {
         await follower.finish();
         this.#keep();
@@ -142,11 +151,11 @@ export class SourceImport {
       }
     } finally {
       clearInterval(timer);
-      this.#keep();
-      state.save();
       this.#link?.close();
       this.control.close();
       target.close();
+      this.#keep();
+      state.save();
     }
   }
 

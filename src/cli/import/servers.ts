@@ -17,6 +17,7 @@ import { type ClusterNodes, readCluster } from "../../import/source/cluster_node
 import { ChangeError } from "../../import/stream/change_writer.ts";
 import { Target } from "../../import/target/target.ts";
 import type { TlsToServers } from "../../io/tls.ts";
+import { RedisError } from "../../redis/reply.ts";
 import { keysIn, type RedisInfo } from "../../redis/info.ts";
 import { rdbVersionOf } from "../../import/rdb/value_shape.ts";
 import type { CommandContext } from "../parts/context.ts";
@@ -221,6 +222,11 @@ async function checkSources(
       const info = await control.info();
       checkVersion(name, info, product);
       keys += keysIn(info);
+    } catch (error) {
+      if (error instanceof RedisError) {
+        throw new Error(`${name}: ${error.message}`, { cause: error });
+      }
+      throw error;
     } finally {
       control.close();
     }
@@ -232,8 +238,11 @@ function checkVersion(name: string, info: RedisInfo, { servers }: ImportProduct)
   const version = info["redis_version"] ?? "";
   const rdbVersion = rdbVersionOf(version, info["server_name"] === "valkey");
   if (servers.rdbVersion >= Math.min(rdbVersion, COMMON_TYPES_UNTIL)) return;
+  const valkey = info["valkey_version"];
   throw new Error(
-    `${name} is a Redis ${version}: servers of this product (the oldest is ${servers.version}) do not know ` +
+    `${name} is a ${
+      valkey === undefined ? `Redis ${version}` : `Valkey ${valkey}`
+    }: servers of this product (the oldest is ${servers.version}) do not know ` +
       "the types of its values; use servers of the same version or newer",
   );
 }

@@ -165,7 +165,8 @@ export class Lane {
     clearTimeout(this.#timer);
     if (this.#connection !== undefined) hangUp(this.#connection);
     this.#connection = undefined;
-    this.#changed.resolve();
+    this.#failure ??= new ProxyUnreachableError("the connection was closed");
+    this.#tell();
   }
 
   async #change(): Promise<void> {
