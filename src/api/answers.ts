@@ -98,6 +98,16 @@ export interface RebalancePlanAnswer {
   readonly slots: number;
   /** Of a plan by requests: what each group gets of them per second. */
   readonly loads?: readonly GroupLoad[] | null;
+  /** Of a plan by requests: keys that are too hot for any plan. */
+  readonly hot_keys?: readonly HotKeyOfGroup[] | null;
+}
+
+/** A key that alone gets more requests than a group should. */
+export interface HotKeyOfGroup {
+  readonly group_id: number;
+  readonly key: string;
+  /** Of its group's requests, in percent. */
+  readonly percent: number;
 }
 
 /** Requests per second of a group, as it is and as planned. */
@@ -341,6 +351,7 @@ export const ANSWER_SHAPES = {
     loads: listOf(
       recordOf<GroupLoad>({ group_id: integer, ops_before: integer, ops_after: integer }),
     ),
+    hot_keys: listOf(recordOf<HotKeyOfGroup>({ group_id: integer, key: text, percent: integer })),
   }),
   check: recordOf<CheckAnswer>({
     problems: listOf(

@@ -87,8 +87,12 @@ async function checkKnowsDryRun(client: DashboardClient): Promise<void> {
   }
 }
 
-function describePlan({ moves, slots, loads }: RebalancePlanAnswer): string {
-  return [describeMoves(moves ?? [], slots), describeLoads(loads ?? [])]
+function describePlan({ moves, slots, loads, hot_keys }: RebalancePlanAnswer): string {
+  const hot = (hot_keys ?? []).map(({ group_id, key, percent }) =>
+    `key ${key} alone makes ${percent} % of the requests of group ${group_id}: ` +
+    "moving slots does not help"
+  );
+  return [describeMoves(moves ?? [], slots), describeLoads(loads ?? []), hot.join("\n")]
     .filter((text) => text !== "").join("\n\n");
 }
 

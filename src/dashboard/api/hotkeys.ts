@@ -9,6 +9,7 @@ import { causeOfFetch } from "../../control/proxies.ts";
 import { askHotKeys } from "../../control/proxy_detail.ts";
 import { loadProxies } from "../../store/proxies.ts";
 import { integerOfText } from "../input.ts";
+import type { Dashboard } from "../dashboard.ts";
 import { type ApiRoute, type Call, read } from "./route.ts";
 
 /** Keys of an answer at most, of either kind. */
@@ -23,20 +24,7 @@ async function hotKeys({ dashboard, url: { searchParams } }: Call): Promise<unkn
   const slotText = searchParams.get("slot");
   const slot = slotText === null ? null : integerOfText("slot", slotText, 0, SLOT_MAX);
   const server = searchParams.get("server");
-  const proxyId = searchParams.get("proxy");
-  const proxies = (await loadProxies(dashboard.store)).filter(({ id, state }) =>
-    state === "online" && (proxyId === null || id === proxyId)
-  );
-  const answers: HotKeysAnswer[] = [];
-  const problems: { readonly proxy_id: string; readonly problem: string }[] = [];
-  await Promise.all(proxies.map(async (proxy) => {
-    try {
-      answers.push(await askHotKeys(proxy, dashboard.proxyToken));
-    } catch (error) {
-      problems.push({ proxy_id: proxy.id, problem: causeOfFetch(error) });
-    }
-  }));
-  const sum = sumHotKeyAnswers(answers);
+  const { sum, problems } = await askAllHotKeys(dashboard, searchParams.get("proxy"));
   const isWanted = (key: { readonly slot: number; readonly server: string }) =>
     (slot === null || key.slot === slot) && (server === null || key.server === server);
   return {
@@ -45,4 +33,25 @@ async function hotKeys({ dashboard, url: { searchParams } }: Call): Promise<unkn
     big: sum.big.filter(isWanted).slice(0, limit),
     problems,
   };
+}
+
+/**
+ * Asks the proxies that are online for their hot and big keys.
+ *
+ * @param proxyId Asks this one only; null: all.
+ */
+export async function askAllHotKeys({ store, proxyToken }: Dashboard, proxyId: string | null) {
+  const proxies = (await loadProxies(store)).filter(({ id, state }) =>
+    state === "online" && (proxyId === null || id === proxyId)
+  );
+  const answers: HotKeysAnswer[] = [];
+  const problems: { readonly proxy_id: string; readonly problem: string }[] = [];
+  await Promise.all(proxies.map(async (proxy) => {
+    try {
+      answers.push(await askHotKeys(proxy, proxyToken));
+    } catch (error) {
+      problems.push({ proxy_id: proxy.id, problem: causeOfFetch(error) });
+    }
+  }));
+  return { sum: sumHotKeyAnswers(answers), problems };
 }

@@ -27,8 +27,11 @@ export const DELAY_FIELD = {
  *
  * @param {RebalancePlanAnswer} plan
  */
-export function planWords({ moves, slots, loads }) {
-  return [...moveWords(moves ?? [], slots), ...loadWords(loads ?? [])];
+export function planWords({ moves, slots, loads, hot_keys }) {
+  const hot = (hot_keys ?? []).map(({ group_id, key, percent }) =>
+    `key ${key} alone makes ${percent} % of the requests of group ${group_id}: moving slots does not help`
+  );
+  return [...moveWords(moves ?? [], slots), ...loadWords(loads ?? []), ...hot];
 }
 
 /**
