@@ -25,10 +25,8 @@ export class SlowWatch {
   readonly #client: WatchedClient;
   readonly #log: SlowLog;
   readonly #sampling: Sampling;
-  /** Until then, in clock milliseconds, an answered request is given back unseen: none is slow, or sampled. */
+  /** Until then, in clock milliseconds, an answered request that is not sampled is given back unseen: none is slow. */
   #quietUntilMs = -Infinity;
-  /** Sampled requests that are not answered yet. */
-  #samples = 0;
   #head: Request | null = null;
   #tail: Request | null = null;
 
@@ -46,15 +44,8 @@ export class SlowWatch {
   began(request: Request, depth: number): void {
     const { requestStart, requestEnd } = this.#client.parser;
     request.requestBytes = requestEnd - requestStart;
-    if (--this.#sampling.left === 0) this.#take(request);
+    if (--this.#sampling.left === 0) this.#sampling.take(request, this.#client);
     if (depth < this.#log.rememberedMax) this.#remember(request);
-  }
-
-  #take(request: Request): void {
-    this.#sampling.take(request, this.#client);
-    if (request.sample === null) return;
-    this.#samples++;
-    this.#quietUntilMs = -Infinity;
   }
 
   #remember(request: Request): void {
@@ -69,27 +60,23 @@ export class SlowWatch {
    * @param end How many bytes will have been written to the client with the end of its reply.
    */
   answered(request: Request, end: number): void {
-    if (clock.nowMs < this.#quietUntilMs || !this.#mustWatch(request)) recycleRequest(request);
+    const isQuiet = clock.nowMs < this.#quietUntilMs && request.sample === null;
+    if (isQuiet || !this.#mustWatch(request)) recycleRequest(request);
     else this.#watch(request, end);
   }
 
   #mustWatch(request: Request): boolean {
-    if (request.sample !== null) {
-      this.#samples--;
-      return true;
-    }
+    if (request.sample !== null) return true;
     if (request.command === null) return false;
     if (this.#head === null) return this.#log.isOn;
     if (this.#log.mayBeDue(clock.nowMs - request.readMs, clock.nowMs)) return true;
-    if (this.#samples === 0) this.#quietUntilMs = this.#log.spentUntilMs;
+    this.#quietUntilMs = this.#log.spentUntilMs;
     return false;
   }
 
   #watch(request: Request, end: number): void {
     // Of what has blocked the time begins later than that of what was read with it.
-    if (
-      this.#samples === 0 && this.#log.monitors === null && request.command?.isBlocking === false
-    ) {
+    if (this.#log.monitors === null && request.command?.isBlocking === false) {
       this.#quietUntilMs = request.readMs + this.#log.slowerThanMs;
     }
     request.turnMs = clock.nowMs;

@@ -34,7 +34,7 @@ function newClient(slowerThanUs: number, every = 0) {
     return request;
   };
   const slow = () => log.read({}).entries.map(({ args }) => args[1]).reverse();
-  return { watch, log, begin, slow, sampled };
+  return { watch, log, sampling, begin, slow, sampled };
 }
 
 Deno.test("the first slow request after many fast ones is found, whenever its client reads", () => {
@@ -72,4 +72,20 @@ Deno.test("a sampled request is seen among fast ones, and where nothing counts a
     assertEquals(sampled, seen);
     assertEquals(seen.length > 100, true, `${seen.length} of 1000`);
   }
+});
+
+Deno.test("a request that was noticed for its size is seen, however fast all are", () => {
+  const { watch, begin, sampling } = newClient(10_000);
+  const noticed: number[] = [];
+  sampling.add({
+    every: 1_000_000,
+    sampled: () => {},
+    noticed: ({ requestBytes }) => void noticed.push(requestBytes),
+  });
+  clock.nowMs = 3_000;
+  const requests = [1, 2, 3, 4].map((length) => begin(3_000, "k".repeat(length)));
+  sampling.noticeReply(requests[2]!);
+  for (const [i, request] of requests.entries()) watch.answered(request, i + 1);
+  watch.wrote(4);
+  assertEquals(noticed, [encodeRequest(["GET", "kkk"]).length]);
 });
