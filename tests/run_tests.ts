@@ -42,12 +42,17 @@ const MESSAGE_LINES = 4;
 /** Longest such line, in characters. */
 const LINE_LIMIT = 160;
 
+/** How many of the slowest files are named at the end of a whole run. */
+const SLOWEST_SHOWN = 8;
+
 /** When more files than this failed, it is not the busy machine. */
 const SECOND_RUNS_MAX = 8;
 
 /** What a file's tests, or a check, came to. */
 interface Result {
   passed: number;
+  /** How long its tests took together. */
+  seconds: number;
   /** A text for each failure: the file and the test, and how its message begins. */
   failures: string[];
 }
@@ -64,6 +69,17 @@ function failureText(name: string, message = ""): string {
     line,
   ) => `  ${line.slice(0, LINE_LIMIT)}`);
   return [name, ...shown].join("\n");
+}
+
+/** What a file comes to that cannot be read. */
+function unread(name: string, why: string): Result {
+  return { passed: 0, failures: [failureText(name, why)], seconds: 0 };
+}
+
+/** The files whose tests took longest, a line each. */
+function slowest(results: Results): string {
+  return [...results].sort(([, a], [, b]) => b.seconds - a.seconds).slice(0, SLOWEST_SHOWN)
+    .map(([file, { seconds }]) => `${seconds.toFixed(0).padStart(4)} s ${file}`).join("\n");
 }
 
 const root = new URL("..", import.meta.url).pathname;
@@ -120,7 +136,11 @@ async function runDeno(args: string[], quiet = false): Promise<boolean> {
 async function check(name: string, args: string[], results: Results): Promise<void> {
   const hasPassed = await runDeno(args);
   console.log(`${name} ... ${hasPassed ? "ok" : "FAILED"}`);
-  results.set(name, hasPassed ? { passed: 1, failures: [] } : { passed: 0, failures: [name] });
+  results.set(name, {
+    passed: hasPassed ? 1 : 0,
+    failures: hasPassed ? [] : [name],
+    seconds: 0,
+  });
 }
 
 /** The text of a part of XML. */
@@ -140,8 +160,11 @@ function readReport(report: string): Results {
   // Names and messages are escaped: a "<" always begins a tag.
   for (const suite of report.split(/<testsuite name="/).slice(1)) {
     const file = suite.slice(0, suite.indexOf('"')).replace(/^\.\//, "");
-    const result: Result = { passed: 0, failures: [] };
+    const result: Result = { passed: 0, failures: [], seconds: 0 };
     for (const [, head, inside] of suite.matchAll(/<testcase ([^>]*)>([\s\S]*?)<\/testcase>/g)) {
+      // A step's time is part of its test's, and its name begins with it.
+      const isStep = head!.includes(" &gt; ");
+      if (!isStep) result.seconds += Number(head!.match(/\btime="([\d.]+)"/)?.[1] ?? 0);
       const failure = inside!.match(/<(?:failure|error)\b[^>]*>([\s\S]*?)</);
       const name = unescaped(head!.match(/^name="([^"]*)"/)?.[1] ?? "");
       if (failure !== null) {
@@ -177,7 +200,7 @@ async function runTests(args: string[], quiet = false): Promise<Results> {
     const results = readReport(await Deno.readTextFile(report));
     if (!hasPassed && [...results.values()].every(({ failures }) => failures.length === 0)) {
       const name = args.join(" ");
-      results.set(name, { passed: 0, failures: [failureText(name, "ended without a report")] });
+      results.set(name, unread(name, "ended without a report"));
     }
     return results;
   } finally {
@@ -211,7 +234,7 @@ async function runAll(results: Results): Promise<void> {
   for (const file of all) {
     // A file that does not load is not in the report.
     if (!results.has(file)) {
-      results.set(file, { passed: 0, failures: [failureText(file, "did not run")] });
+      results.set(file, unread(file, "did not run"));
     }
   }
   await runFailedAgain(all, results);
@@ -231,7 +254,7 @@ async function runFailedAgain(all: readonly string[], results: Results): Promise
     addAll(results, await runTests(["--no-check", file]));
     const second = results.get(file);
     if (second === undefined) {
-      results.set(file, { passed: 0, failures: [failureText(file, "did not run")] });
+      results.set(file, unread(file, "did not run"));
     } else if (second.failures.length === 0) {
       notes.push(...first.map((text) => `FAILED ONCE, passed alone: ${text}`));
     }
@@ -257,6 +280,7 @@ async function main(): Promise<void> {
       }),
     ]);
     await runAll(results);
+    console.log(`\nslowest files:\n${slowest(results)}`);
   }
   const failures = [...results.values()].flatMap((result) => result.failures);
   const passed = [...results.values()].reduce((sum, result) => sum + result.passed, 0);
