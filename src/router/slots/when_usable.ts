@@ -28,28 +28,50 @@ export function whenUsable(
   ready: (error: string) => void,
   usesUnnamedKeys = false,
 ): void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let isOver = false;
-  const end = (error: string) => {
-    isOver = true;
-    clearTimeout(timer);
-    ready(error);
-  };
+  const wait = new Wait(waitMs, ready);
   const attempt = () => {
-    if (isOver) return;
-    if (slot.state === "offline") return end(SLOT_NOT_READY);
+    if (wait.isOver) return;
+    if (slot.state === "offline") return wait.end(SLOT_NOT_READY);
     if (slot.isMigrating && !usesUnnamedKeys) {
-      return fetchKeys(slot, all, (error) => error === "" ? attempt() : end(error), end);
+      return fetchKeys(
+        slot,
+        all,
+        (error) => error === "" ? attempt() : wait.end(error),
+        (error) => wait.end(error),
+      );
     }
-    if (slot.isOpen) return end("");
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      const isWaiting = !slot.isOpen && (usesUnnamedKeys || !slot.isMigrating);
-      if (!isOver && isWaiting) end(slotWaitedOut(slot.id, waitMs));
-    }, waitMs);
+    if (slot.isOpen) return wait.end("");
+    wait.limit(slot, () => !slot.isOpen && (usesUnnamedKeys || !slot.isMigrating));
     slot.whenOpen(attempt);
   };
   attempt();
+}
+
+/** A wait for slots, which ends once: with an error text, or none. */
+class Wait {
+  isOver = false;
+  readonly #waitMs: number;
+  readonly #ready: (error: string) => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(waitMs: number, ready: (error: string) => void) {
+    this.#waitMs = waitMs;
+    this.#ready = ready;
+  }
+
+  end(error: string): void {
+    this.isOver = true;
+    clearTimeout(this.#timer);
+    this.#ready(error);
+  }
+
+  /** From the first call on it may take so long; then it is over if it is still waited for the slot. */
+  limit(slot: Slot, isWaiting: () => boolean): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      if (!this.isOver && isWaiting()) this.end(slotWaitedOut(slot.id, this.#waitMs));
+    }, this.#waitMs);
+  }
 }
 
 /**
@@ -85,18 +107,12 @@ export function whenSettled(
   waitMs: number,
   ready: (error: string) => void,
 ): void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let isOver = false;
-  const end = (error: string) => {
-    isOver = true;
-    clearTimeout(timer);
-    ready(error);
-  };
+  const wait = new Wait(waitMs, ready);
   const attempt = () => {
-    if (isOver) return;
+    if (wait.isOver) return;
     const slot = slots.find(isInDoubt);
-    if (slot === undefined) return end("");
-    timer ??= setTimeout(() => end(slotWaitedOut(slot.id, waitMs)), waitMs);
+    if (slot === undefined) return wait.end("");
+    wait.limit(slot, () => true);
     slot.whenOpen(attempt);
   };
   attempt();
