@@ -129,6 +129,15 @@ export interface Coordinator {
   write(path: string, data: string, version?: number): Promise<number>;
 
   /**
+   * Writes an ephemeral entry, whose ever it is, and makes it ours: it ends with this session from now on.
+   * Nobody sees it away meanwhile.
+   *
+   * @param version As for `write`.
+   * @throws As `write`.
+   */
+  adopt(path: string, data: string, version?: number): Promise<void>;
+
+  /**
    * Deletes one entry.
    *
    * @param version As for `write`.

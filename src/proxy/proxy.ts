@@ -350,7 +350,7 @@ class StartedProxy implements RunningProxy {
   /** From now on another process can take over from this one, where that is possible at all. */
   #waitForNew(): UpgradeOffer | undefined {
     const { life, other, takeOver } = this.#processes;
-    if (takeOver !== undefined) takeOver.onOldGone = () => void this.#setAlone(true);
+    if (takeOver !== undefined) takeOver.onOldGone = () => this.#setAlone(true);
     return UpgradeOffer.open(life, {
       other,
       describe: () =>

@@ -103,10 +103,26 @@ export async function changeProxyState(
 }
 
 /** Writes whose end proves a proxy's, if one of its life is registered. */
-export async function changeProxyLife(store: Store, proxy: ProxyRecord): Promise<void> {
+export function changeProxyLife(store: Store, proxy: ProxyRecord): Promise<void> {
+  return changeOwnProxy(store, proxy, "write");
+}
+
+/** The same, and the registration lasts as long as this session with the coordinator from now on. */
+export function adoptProxy(store: Store, proxy: ProxyRecord): Promise<void> {
+  return changeOwnProxy(store, proxy, "adopt");
+}
+
+async function changeOwnProxy(
+  store: Store,
+  proxy: ProxyRecord,
+  verb: "write" | "adopt",
+): Promise<void> {
   const { id, description } = proxy;
   try {
-    await changeProxy(store, id, (now) => isSameLife(now, proxy) ? { ...now, description } : now);
+    await changeProxy(store, id, (now) => {
+      if (!isSameLife(now, proxy)) throw new StoreError(`proxy ${id} is another process`);
+      return { ...now, description };
+    }, verb);
   } catch (error) {
     if (!(error instanceof NoNodeError || error instanceof StoreError)) throw error;
   }
@@ -116,12 +132,13 @@ async function changeProxy(
   store: Store,
   proxyId: string,
   change: (proxy: ProxyRecord) => ProxyRecord | Promise<ProxyRecord>,
+  verb: "write" | "adopt" = "write",
 ): Promise<void> {
   for (;;) {
     const entry = await readProxyEntry(store, proxyId);
     const changed = encodeProxy(await change(decodeProxy(entry.data)));
     try {
-      await store.coordinator.write(store.paths.proxy(proxyId), changed, entry.version);
+      await store.coordinator[verb](store.paths.proxy(proxyId), changed, entry.version);
       return;
     } catch (error) {
       // It was written since we read it, perhaps by the proxy itself: read it again.

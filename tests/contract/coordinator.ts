@@ -338,6 +338,35 @@ export function testCoordinator(
     await assertRejects(() => first.read("/e"), NoNodeError);
   });
 
+  test(
+    "makes another session's ephemeral entry its own, and nobody sees it away",
+    async (store, first, second) => {
+      const owner = await store.open();
+      await owner.create("/e/own", "old", "ephemeral");
+      const seen: (string | undefined)[] = [];
+      const watch = second.watchData("/e/own");
+      const watching = (async () => {
+        for await (const entry of watch) seen.push(entry?.data);
+      })();
+      await until(() => seen.includes("old"));
+      const { version } = await first.read("/e/own");
+      await first.adopt("/e/own", "new", version);
+      await assertRejects(() => first.adopt("/e/own", "newer", version), BadVersionError);
+      await owner.close();
+      await until(() => seen.includes("new"));
+      assertEquals((await second.read("/e/own")).data, "new");
+      await first.adopt("/e/own", "newer");
+      await until(() => seen.includes("newer"));
+      assertEquals(await second.children("/e"), ["own"]);
+      await first.close();
+      await until(() => seen.at(-1) === undefined);
+      watch.close();
+      await watching;
+      assertEquals(seen, ["old", "new", "newer", undefined]);
+      await assertRejects(() => second.adopt("/e/own", ""), NoNodeError);
+    },
+  );
+
   test("ends ephemeral entries when their process is killed", async (store, first) => {
     const owner = await CoordinatorProcess.start(store.config);
     await owner.call("create", "/e/own", "", "ephemeral");

@@ -30,6 +30,7 @@ import { Journal } from "./journal.ts";
 import { OwnerFile, OwnerProbe } from "./owners.ts";
 import {
   isDurable,
+  planAdopt,
   planCreate,
   planCreateAll,
   planCreateSequential,
@@ -177,6 +178,13 @@ export class EmbeddedCoordinator implements Coordinator {
       return planWrite(tree, path, data, version);
     });
     return written;
+  }
+
+  async adopt(path: string, data: string, version?: number): Promise<void> {
+    checkPath(path);
+    await this.#commit(path, "write", (tree) => {
+      return planAdopt(tree, { path, data, owner: this.#ownerId() }, version);
+    });
   }
 
   async delete(path: string, version?: number): Promise<void> {

@@ -74,6 +74,19 @@ export function planDelete(tree: Tree, path: string, version?: number): TreeChan
   return [{ delete: path }];
 }
 
+/**
+ * Plans new data, and another owner, for an entry without children.
+ *
+ * @throws As {@linkcode planDelete}.
+ */
+export function planAdopt(
+  tree: Tree,
+  { path, data, owner }: { path: string; data: string; owner: string },
+  version?: number,
+): TreeChange[] {
+  return [...planDelete(tree, path, version), { create: path, data, owner }];
+}
+
 /** Plans the end of an entry and all below it; nothing when it is not there. */
 export function planDeleteTree(tree: Tree, path: string): TreeChange[] {
   const paths = tree.pathsBelow(path).filter((below) => below !== ROOT_PATH);

@@ -36,6 +36,7 @@ import { createEntry, createNumbered } from "./create.ts";
 import { EtcdKv } from "./kv.ts";
 import { EtcdSession } from "./session.ts";
 import {
+  adoptTxn,
   childNames,
   childrenTxn,
   deleteOwnedTxn,
@@ -183,6 +184,15 @@ export class EtcdCoordinator implements Coordinator {
     });
   }
 
+  async adopt(path: string, data: string, version?: number): Promise<void> {
+    checkPath(path);
+    await this.#do(path, "write", async (deadlineMs) => {
+      const txn = adoptTxn(path, data, this.#leaseFor(path), version);
+      const answer = await this.#kv.txn(txn, deadlineMs);
+      if (answer.succeeded !== true) throw failureOf(path, "write", version, answer);
+    });
+  }
+
   async delete(path: string, version?: number): Promise<void> {
     checkPath(path);
     await this.#do(path, "delete", async (deadlineMs) => {
@@ -269,7 +279,10 @@ export class EtcdCoordinator implements Coordinator {
   #leaseFor(path: string): string {
     const { lease } = this.#session;
     if (lease !== undefined) return lease;
-    throw new ConnectionLossError(path, `cannot create "${path}": there is no session with etcd`);
+    throw new ConnectionLossError(
+      path,
+      `cannot make "${path}" ours: there is no session with etcd`,
+    );
   }
 
   /** Removes the entries of this session whose creators got no answer. */

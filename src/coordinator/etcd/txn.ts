@@ -50,6 +50,17 @@ export function writeTxn(path: string, data: string, version: number | undefined
   };
 }
 
+/** New data for an entry, and another lease that it ends with; otherwise as {@linkcode writeTxn}. */
+export function adoptTxn(
+  path: string,
+  data: string,
+  lease: string,
+  version: number | undefined,
+): Txn {
+  const put = { ...entryKey(path), value: encodeText(data), lease };
+  return { ...writeTxn(path, data, version), success: [{ request_put: put }] };
+}
+
 /** The end of one entry without children; otherwise as {@linkcode writeTxn}. */
 export function deleteTxn(path: string, version: number | undefined): Txn {
   return {

@@ -262,7 +262,13 @@ export function createRequest(
 /** One step of a transaction in ZooKeeper's own terms; `version` counts writes, -1 is any. */
 export type LibraryOperation =
   | { readonly check: string; readonly version: number }
-  | { readonly create: string; readonly data: Buffer; readonly acl: LibraryAcl }
+  | {
+    readonly create: string;
+    readonly data: Buffer;
+    readonly acl: LibraryAcl;
+    /** As for {@linkcode createRequest}. @default 0 */
+    readonly flags?: number;
+  }
   | { readonly write: string; readonly data: Buffer; readonly version: number }
   | { readonly delete: string; readonly version: number };
 
@@ -273,8 +279,8 @@ export function transactionRequest(operations: readonly LibraryOperation[]): unk
   header.type = MULTI;
   const payload = new jute.TransactionRequest(operations.map((operation) => {
     if ("create" in operation) {
-      const { create: path, data, acl } = operation;
-      return { type: CREATE, path, data, acls: [acl], mode: 0 };
+      const { create: path, data, acl, flags = 0 } = operation;
+      return { type: CREATE, path, data, acls: [acl], mode: flags };
     }
     if ("write" in operation) {
       const { write: path, data, version } = operation;

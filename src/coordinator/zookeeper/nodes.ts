@@ -162,8 +162,32 @@ export async function transact(
       case "NOT_EMPTY":
         throw new NotEmptyError(path);
     }
-    throw new ZookeeperError(failure.code, failure.code.toLowerCase().replaceAll("_", " "));
+    throw errorOfCode(failure.code);
   }
+}
+
+/**
+ * Puts an ephemeral node of this session in the place of another one, at once.
+ *
+ * @throws {NoNodeError | BadVersionError} As {@linkcode changeAtVersion}.
+ */
+export async function adopt(
+  client: ZookeeperClient,
+  { path, data, acl }: { path: string; data: string; acl: LibraryAcl },
+  version: number | undefined,
+  deadlineMs: number,
+): Promise<void> {
+  await changeAtVersion(client, path, "write", version, deadlineMs, async (count) => {
+    const failure = await client.transact([
+      { delete: path, version: count },
+      { create: path, data: Buffer.from(data), acl, flags: CREATE_FLAGS.ephemeral },
+    ], deadlineMs);
+    if (failure !== undefined) throw errorOfCode(failure.code);
+  });
+}
+
+function errorOfCode(code: string): ZookeeperError {
+  return new ZookeeperError(code, code.toLowerCase().replaceAll("_", " "));
 }
 
 function libraryOperation(

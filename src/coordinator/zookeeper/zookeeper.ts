@@ -37,6 +37,7 @@ import type { Watch } from "../watch.ts";
 import { ZookeeperClient, ZookeeperError } from "./client.ts";
 import type { LibraryAcl } from "./library.ts";
 import {
+  adopt,
   changeAtVersion,
   childrenWatched,
   CREATE_FLAGS,
@@ -171,6 +172,14 @@ export class ZookeeperCoordinator implements Coordinator {
         return client.write(path, data, count, deadlineMs);
       });
       return versionOf(stat);
+    });
+  }
+
+  async adopt(path: string, data: string, version?: number): Promise<void> {
+    checkPath(path);
+    await this.#do(path, "write", async (client, deadlineMs) => {
+      checkSize(path, data);
+      await adopt(client, { path, data, acl: this.#rights.leaf }, version, deadlineMs);
     });
   }
 

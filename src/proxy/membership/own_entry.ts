@@ -12,6 +12,7 @@ import { decodeProxy, isSameLife, type ProxyRecord } from "../../model/proxy.ts"
 import { encodeFenceNote } from "../../store/failover_rule.ts";
 import { createFence, deleteFence, deleteFenceOf, loadFences } from "../../store/fences.ts";
 import {
+  adoptProxy,
   changeProxyLife,
   createProxy,
   deleteProxy,
@@ -108,10 +109,14 @@ export class OwnEntry {
     this.#stepsBack = true;
   }
 
-  /** Says in entry and fence whose end proves the proxy's, now and whenever they are made; `""`: nobody's alone. */
+  /**
+   * Says in entry and fence whose end proves the proxy's, now and whenever they are made; `""`: nobody's alone.
+   * With a life, which is ours, the entry becomes ours, too, if it is not.
+   */
   async setLife(life: string): Promise<void> {
     this.#life = life;
-    await changeProxyLife(this.store, { ...this.record, description: life });
+    const own = { ...this.record, description: life };
+    await (life === "" ? changeProxyLife : adoptProxy)(this.store, own);
     await this.#note(this.#stepsBack);
   }
 

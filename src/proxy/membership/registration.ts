@@ -22,8 +22,7 @@
  * (`base/process_life.ts`): then its entry, and a fence that it left at our address, are removed at once.
  *
  * While a new process takes over from an old one (`upgrade/`), both follow the same entry, which the old one has
- * created, and both are online when it says so. When the old one has gone, the new one registers again, by the
- * same record.
+ * created, and both are online when it says so. Before the old one ends, the new one makes the entry its own.
  *
  * @module
  */

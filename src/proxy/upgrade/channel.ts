@@ -10,7 +10,9 @@
  *      │ (that one is in force; listens beside it)      │
  *      │ listening ──────────────────────────────────►  │ takes who waits at its sockets, closes them
  *      │ ◄──────────────────────────── stoppedListening │ lets its clients go
- *      │ ◄──────────────────────────────────────── left │ serves nobody any more, ends
+ *      │ ◄──────────────────────────────────────── left │ serves nobody any more
+ *      │ (its entry ends with this process from now on) │
+ *      │ heard ──────────────────────────────────────►  │ ends
  *      │ ◄──────────── applied, applied ────────────►   │ an action is in force here; all the time
  *
  * @module
@@ -52,14 +54,16 @@ export interface OldCalls {
   ready(): string;
   listening(): void;
   applied(action: string): void;
-  left(): void;
+  /** Resolves when the entry is the old one's alone. */
+  left(): Promise<void>;
 }
 
 /** The calls that a new process answers. */
 export interface NewCalls {
   applied(action: string): void;
   stoppedListening(): void;
-  left(): void;
+  /** Resolves when the entry is the new one's. */
+  left(): Promise<void>;
 }
 
 /**

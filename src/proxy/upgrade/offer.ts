@@ -164,13 +164,13 @@ export class UpgradeOffer {
   }
 
   /** The new process is gone, and everything as before, unless our sockets are closed already. */
-  #gone(): void {
+  async #gone(): Promise<void> {
     this.#calls = undefined;
     if (this.#state !== "leaving") {
       this.#move("alone");
       log.warn("the new process has not taken over: serving as before");
     }
-    this.#subject.setAlone(true);
+    await this.#subject.setAlone(true);
   }
 
   /** Tells the new process that ours are the only sockets no more. */

@@ -31,8 +31,8 @@ interface Waiter {
 
 /** See the header. At first there is none. */
 export class OtherProcess {
-  /** Called when there is none any more. */
-  onGone: () => void = () => {};
+  /** Called when there is none any more; who has left waits for it. */
+  onGone: () => void | Promise<void> = () => {};
   readonly #timers: Timers;
   readonly #waiters = new Set<Waiter>();
   #life = "";
@@ -70,13 +70,13 @@ export class OtherProcess {
     this.#mayServe = true;
   }
 
-  /** It serves nobody any more, or never has. */
-  left(): void {
+  /** It serves nobody any more, or never has; resolves when it may end, and with it what is its own. */
+  async left(): Promise<void> {
     if (this.#tell === undefined) return;
     this.#tell = undefined;
     for (const { resolve } of this.#waiters) resolve();
     this.#waiters.clear();
-    this.onGone();
+    await this.onGone();
   }
 
   /** It cannot be reached any more: it counts until it is surely gone. */
@@ -84,7 +84,7 @@ export class OtherProcess {
     if (this.#tell === undefined) return;
     if (isSurelyGone(this.#life)) {
       log.warn("the other process of this proxy is gone");
-      return this.left();
+      return void this.left();
     }
     this.#timers.after(GONE_CHECK_MS, () => this.lost());
   }

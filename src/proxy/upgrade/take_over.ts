@@ -33,8 +33,8 @@ const log = logger("proxy");
 export class TakeOver {
   /** Settles when this process serves; rejects when it may not, or cannot. */
   readonly done: Promise<void>;
-  /** Called when the old process serves nobody any more. */
-  set onOldGone(act: () => void) {
+  /** Called when the old process serves nobody any more, which waits for it before it ends. */
+  set onOldGone(act: () => Promise<void>) {
     this.#other.onGone = act;
     if (!this.#other.isThere) act();
   }

@@ -8,12 +8,13 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { Timers } from "../../../src/base/timers.ts";
 import type { ActionRecord } from "../../../src/model/action.ts";
-import { encodeProxy, type ProxyRecord } from "../../../src/model/proxy.ts";
+import { decodeProxy, encodeProxy, type ProxyRecord } from "../../../src/model/proxy.ts";
 import { freshSlot, slotIn } from "../../../src/model/slot.ts";
 import { isSurelyGone, ProcessLife } from "../../../src/base/process_life.ts";
 import { goOnline } from "../../../src/proxy/membership/go_online.ts";
 import { Membership } from "../../../src/proxy/membership/membership.ts";
 import type { RegistrationTimes } from "../../../src/proxy/membership/registration.ts";
+import { OtherProcess } from "../../../src/proxy/upgrade/other_process.ts";
 import { createAction, loadAnswers } from "../../../src/store/actions.ts";
 import { createFence, deleteFence, loadFences } from "../../../src/store/fences.ts";
 import { saveServer } from "../../../src/store/groups.ts";
@@ -22,6 +23,7 @@ import {
   createProxy,
   deleteProxy,
   loadProxy,
+  watchProxy,
 } from "../../../src/store/proxies.ts";
 import { saveSlot } from "../../../src/store/slots.ts";
 import { type Store, StoreError } from "../../../src/store/store.ts";
@@ -49,6 +51,7 @@ export class TestProxy implements AsyncDisposable {
     times: Partial<RegistrationTimes> = {},
     record: ProxyRecord = RECORD,
     timers?: Timers,
+    other?: OtherProcess,
   ) {
     this.store = store;
     this.membership = new Membership(
@@ -63,6 +66,9 @@ export class TestProxy implements AsyncDisposable {
       },
       { ...TIMES, ...times },
       timers,
+      undefined,
+      undefined,
+      other,
     );
   }
 
@@ -459,6 +465,31 @@ export function testMembership(
     assertEquals(proxy.table.fills.size, 1024);
     await changeProxyState(store, "proxy_1", "online");
     await proxy.seen("loaded", 2);
+  });
+
+  test("while one process takes over from another, their proxy is never away, nor offline", async () => {
+    await using folder = await subject.start();
+    const [store, newStore] = [await folder.openFilled("a:1"), await folder.open()];
+    const [toNew, toOld] = [new OtherProcess(), new OtherProcess()];
+    const old = await new TestProxy(store, {}, RECORD, undefined, toNew).start();
+    toNew.joined(false, "", () => {});
+    toOld.joined(true, "", () => {});
+    await using proxy = await new TestProxy(newStore, {}, RECORD, undefined, toOld).start();
+    const seen: (string | undefined)[] = [];
+    const watch = watchProxy(newStore, "proxy_1");
+    const watching = (async () => {
+      for await (const entry of watch) seen.push(entry && decodeProxy(entry.data).state);
+    })();
+    await old.membership.stop();
+    await proxy.membership.registration.setLife("life of the new one");
+    await toOld.left();
+    await store.coordinator.close();
+    const entry = await loadProxy(newStore, "proxy_1");
+    assertEquals([entry?.state, entry?.description], ["online", "life of the new one"]);
+    watch.close();
+    await watching;
+    assertEquals(new Set(seen), new Set(["online"]));
+    assertEquals([proxy.happened, proxy.membership.registration.registrations], [["loaded"], 1]);
   });
 
   test("a second proxy of the same id is refused, by name", async () => {

@@ -50,7 +50,7 @@ Deno.test("a process that does not serve yet is told, and not waited for", async
 Deno.test("nobody waits for a process that has left, but for one that cannot be reached", async () => {
   const other = new OtherProcess();
   let goes = 0;
-  other.onGone = () => goes++;
+  other.onGone = () => void goes++;
   other.joined(true, "life of another machine", () => {});
   const waiting = other.untilApplied("0000000001", never);
   other.lost();
