@@ -205,7 +205,8 @@ function withMoreArguments(command: Command, knowledge: Knowledge): Command | un
   if (theirs.some((row) => row![3] !== first || row![4] !== last || row![5] !== step)) {
     return undefined;
   }
-  return { ...command, arity: Math.max(...arities) };
+  const arity = Math.max(...arities);
+  return { ...command, arity, reportedArity: arity };
 }
 
 /** The arity with which no server's arguments are refused: each of them checks its own. */
