@@ -6,9 +6,10 @@
 
 import { keyName } from "./key_counts.ts";
 import type { SampledKey } from "../sampling/sample.ts";
+import { COUNTED_BYTES_MIN } from "../sampling/sampling.ts";
 
 /** Less is not worth a line, in bytes. */
-export const BIG_BYTES_MIN = 32 * 1024;
+export const BIG_BYTES_MIN: number = COUNTED_BYTES_MIN;
 /** Keys in the list. */
 const LISTED_MAX = 64;
 /** How long they stay in it, in milliseconds. */

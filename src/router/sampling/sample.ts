@@ -52,4 +52,6 @@ export interface RequestSample {
   readonly weights: readonly number[];
   /** Whether it is here for its size, too. */
   isNoticed: boolean;
+  /** Whether nobody sees it but who has counted its keys. */
+  isOnlyCounted: boolean;
 }

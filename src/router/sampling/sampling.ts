@@ -3,6 +3,7 @@
  *
  *     enqueued ─► left = 0? ─ no ─► (nothing)
  *                    └─ yes ─► its keys are counted ─► … ─► written to its client ─► observers
+ *                                                      └─► small, and of interest to nobody else ─► (nothing)
  *
  * Each request is taken with the same probability, whatever was taken before it, so that a load with a period
  * of its own does not deceive. An observer that wants fewer than are taken sees some of them. While nobody
@@ -26,6 +27,8 @@ import { copyKey, type NamedKey, type RequestSample, type SampledKey } from "./s
 const FAR = 2 ** 30 - 1;
 /** Keys of one request that are looked at. */
 const KEYS_MAX = 16;
+/** Who counts keys sees sampled requests from this size on, or with such a reply, in bytes. */
+export const COUNTED_BYTES_MIN = 32 * 1024;
 /** Requests and replies from this size on are noticed, in bytes. */
 export const NOTICED_BYTES_MIN = 1024 * 1024;
 
@@ -53,7 +56,10 @@ export interface KeyCounter {
 export interface SampleObserver {
   /** Each request is seen with the probability 1/every, at least 1; 0: none is. See {@linkcode Sampling.changed}. */
   readonly every: number;
-  /** Counts the keys of what it sees, and does not want them otherwise; left out: it does. */
+  /**
+   * Counts the keys of what it takes, and does not want them otherwise; it sees only what is large. One observer
+   * may do so; left out for the others.
+   */
   readonly counter?: KeyCounter;
   /**
    * A sampled request is written to its client, or its client is gone. Borrows all until it returns.
@@ -73,7 +79,11 @@ export class Sampling {
   left = FAR;
   /** One of so many requests is taken; 0: none. */
   #every = 0;
+  /** What a random number's logarithm is multiplied by to be a gap. */
+  #gapFactor = 0;
   readonly #observers: SampleObserver[] = [];
+  /** For how many requests the one that is taken stands, by observer. */
+  #weights: number[] = [];
   /** What is known of a request that is only counted: one object for all, until somebody's `every` changes. */
   #counted: RequestSample | null = null;
   readonly #placement: () => Placement;
@@ -88,6 +98,7 @@ export class Sampling {
   /** Adds an observer, for good: one that wants nothing more says so by its `every`. */
   add(observer: SampleObserver): void {
     this.#observers.push(observer);
+    this.#weights = this.#observers.map(() => 0);
     this.changed();
   }
 
@@ -95,11 +106,9 @@ export class Sampling {
   changed(): void {
     const wanting = this.#observers.filter(({ every }) => every > 0);
     this.#every = wanting.length === 0 ? 0 : Math.min(...wanting.map(({ every }) => every));
-    this.#counted = null;
-    if (wanting.length === 1 && wanting[0]!.counter !== undefined) {
-      const weights = this.#observers.map(({ every }) => every);
-      this.#counted = { ...NO_KEYS, weights, isNoticed: false };
-    }
+    this.#gapFactor = 1 / Math.log1p(-1 / this.#every);
+    const weights = this.#observers.map(({ every, counter }) => counter === undefined ? 0 : every);
+    this.#counted = { ...NO_KEYS, weights, isNoticed: false, isOnlyCounted: true };
     this.#countDown();
   }
 
@@ -109,43 +118,46 @@ export class Sampling {
     if (every === 0) this.left = FAR;
     else if (every <= 1) this.left = 1;
     else {
-      const gap = Math.log(1 - this.#random()) / Math.log1p(-1 / every);
+      const gap = Math.log(1 - this.#random()) * this.#gapFactor;
       this.left = Math.min(FAR, 1 + Math.floor(gap));
     }
   }
 
   /** The countdown has ended with this request, which is being dispatched. Copies what it needs. */
   take(request: Request, client: WatchedClient): void {
-    const every = this.#every;
+    const sample = this.#draw();
     this.#countDown();
-    if (every === 0) return;
+    if (sample === null) return;
     const { parser, database } = client;
     request.remember(parser.bytes, parser.requestStart, parser.requestEnd);
-    const sample = this.#counted ?? this.#sampleOf(every);
     request.sample = sample;
     // What passes through is told by `hasKeys`: the parser may have another request by now.
     if (parser.count < parser.announced) return;
     const { command } = request;
     this.#count(sample, command!, parser, database);
-    if (this.#isSeenByOthers(sample)) {
-      Object.assign(sample, fewOf(this.keysOf(command!, parser, database), this.#random));
-    }
+    if (sample.isOnlyCounted) return;
+    Object.assign(sample, fewOf(this.keysOf(command!, parser, database), this.#random));
   }
 
-  #sampleOf(every: number): RequestSample {
-    const weights = this.#observers.map((observer) => this.#weightFor(observer, every));
-    return { ...NO_KEYS, weights, isNoticed: false };
+  /** Who sees the request that is taken; null: nobody. */
+  #draw(): RequestSample | null {
+    if (this.#every === 0) return null;
+    let isSeen = false;
+    let isCounted = false;
+    for (let i = 0; i < this.#observers.length; i++) {
+      const observer = this.#observers[i]!;
+      const weight = this.#weights[i] = this.#weightFor(observer);
+      if (weight > 0 && observer.counter === undefined) isSeen = true;
+      else if (weight > 0) isCounted = true;
+    }
+    if (!isSeen) return isCounted ? this.#counted : null;
+    const weights = this.#weights.slice();
+    return { ...NO_KEYS, weights, isNoticed: false, isOnlyCounted: false };
   }
 
   /** For how many requests one that was taken stands; 0: the observer does not see it. */
-  #weightFor(observer: SampleObserver, every: number): number {
-    const isSeen = observer.every > 0 && this.#random() * observer.every < every;
-    return isSeen ? observer.every : 0;
-  }
-
-  /** Whether a request is seen by somebody who does not just count its keys. */
-  #isSeenByOthers({ weights }: RequestSample): boolean {
-    return weights.some((weight, i) => weight > 0 && this.#observers[i]!.counter === undefined);
+  #weightFor({ every }: SampleObserver): number {
+    return every > 0 && (every <= this.#every || this.#random() * every < this.#every) ? every : 0;
   }
 
   /** Tells those who count keys those of a request. */
@@ -210,7 +222,12 @@ export class Sampling {
 
   #noticeBy(request: Request, keys: readonly SampledKey[]): void {
     const weights = request.sample?.weights ?? NO_WEIGHTS;
-    request.sample = { ...fewOf(keys, this.#random), weights, isNoticed: true };
+    request.sample = {
+      ...fewOf(keys, this.#random),
+      weights,
+      isNoticed: true,
+      isOnlyCounted: false,
+    };
   }
 
   /** The keys of a request of which the beginning is remembered, as far as they are whole there. */
@@ -225,7 +242,7 @@ export class Sampling {
     this.#countDown();
     if (every === 0) return;
     for (const observer of this.#observers) {
-      const weight = this.#weightFor(observer, every);
+      const weight = this.#weightFor(observer);
       if (weight > 0) observer.sampledAtOnce?.(command, client, reply, weight);
     }
   }
@@ -272,6 +289,13 @@ export class Sampling {
       }
     }
     request.sample = { ...sample, ...few };
+  }
+
+  /** A sampled request is answered: one that was only counted is none any more, unless it is large. */
+  answered(request: Request): void {
+    if (!request.sample!.isOnlyCounted) return;
+    const { requestBytes, replyBytes } = request;
+    if (requestBytes < COUNTED_BYTES_MIN && replyBytes < COUNTED_BYTES_MIN) request.sample = null;
   }
 
   /** A sampled request has come to its end. */

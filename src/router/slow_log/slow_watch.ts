@@ -60,6 +60,7 @@ export class SlowWatch {
    * @param end How many bytes will have been written to the client with the end of its reply.
    */
   answered(request: Request, end: number): void {
+    if (request.sample !== null) this.#sampling.answered(request);
     const isQuiet = clock.nowMs < this.#quietUntilMs && request.sample === null;
     if (isQuiet || !this.#mustWatch(request)) recycleRequest(request);
     else this.#watch(request, end);

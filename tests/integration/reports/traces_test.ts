@@ -107,7 +107,7 @@ Deno.test("without OTEL_DENO and access_log nothing is sampled for them", async 
   await using redis = await RedisServer.start();
   await using proxy = await RouterServer.start({
     servers: [redis],
-    options: { requestSample: 1, slowerThanUs: -1 },
+    options: { requestSample: 1, slowerThanUs: -1, hotKeySamples: 0 },
   });
   using client = await proxy.client();
   const { sampling, slowLog } = proxy.router.shared;

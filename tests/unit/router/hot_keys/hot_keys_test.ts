@@ -194,7 +194,13 @@ Deno.test("the keys of several workers are summed; RESET forgets hot keys only, 
     loads[1]!.send(keyOf(`own:${i % 2}`));
   }
   const big = new Request();
-  big.sample = { keys: [copyKey(keyOf("big"))], keyWeight: 1, weights: [], isNoticed: true };
+  big.sample = {
+    keys: [copyKey(keyOf("big"))],
+    keyWeight: 1,
+    weights: [],
+    isNoticed: true,
+    isOnlyCounted: false,
+  };
   big.command = { name: "get" } as Request["command"];
   big.replyBytes = 2_000_000;
   big.requestBytes = 20;
@@ -213,7 +219,13 @@ Deno.test("the keys of several workers are summed; RESET forgets hot keys only, 
 Deno.test("while nothing is sampled, no key is kept", () => {
   const { hotKeys } = new Load(0);
   const big = new Request();
-  big.sample = { keys: [copyKey(keyOf("big"))], keyWeight: 1, weights: [], isNoticed: true };
+  big.sample = {
+    keys: [copyKey(keyOf("big"))],
+    keyWeight: 1,
+    weights: [],
+    isNoticed: true,
+    isOnlyCounted: false,
+  };
   big.replyBytes = 2_000_000;
   hotKeys.noticed(big);
   assertEquals([hotKeys.every, hotKeys.read("").isOn, hotKeys.read("").big], [0, false, []]);

@@ -3,10 +3,15 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { findByName } from "../../../../src/command/command_table.ts";
 import { Placement } from "../../../../src/hash/placement.ts";
+import { latin1 } from "../../../../src/resp/latin1.ts";
 import { encodeRequest } from "../../../../src/resp/encoder.ts";
 import { RequestParser } from "../../../../src/resp/request_parser.ts";
 import { acquireRequest, NO_INTEREST, recycleRequest } from "../../../../src/router/request.ts";
-import { type SampleObserver, Sampling } from "../../../../src/router/sampling/sampling.ts";
+import {
+  COUNTED_BYTES_MIN,
+  type SampleObserver,
+  Sampling,
+} from "../../../../src/router/sampling/sampling.ts";
 import { chance } from "../../../support/fuzz.ts";
 
 /** Counts requests, and what those weigh that it has seen. */
@@ -32,6 +37,11 @@ function newSampling(): Sampling {
 
 /** Sends one request past the countdown, and to its end. */
 function send(sampling: Sampling, ...words: string[]): void {
+  exchange(sampling, words, 0);
+}
+
+/** As `send`, with a reply of so many bytes. */
+function exchange(sampling: Sampling, words: readonly string[], replyBytes: number): void {
   const parser = new RequestParser();
   const bytes = encodeRequest(words);
   parser.parse(bytes, 0, bytes.length);
@@ -39,6 +49,8 @@ function send(sampling: Sampling, ...words: string[]): void {
   const request = acquireRequest(NO_INTEREST);
   request.command = findByName(words[0]!.toLowerCase())!;
   if (--sampling.left === 0) sampling.take(request, client);
+  request.replyBytes = replyBytes;
+  if (request.sample !== null) sampling.answered(request);
   if (request.sample !== null) sampling.ended(request, client, "answered");
   recycleRequest(request);
 }
@@ -99,4 +111,23 @@ Deno.test("the keys of a request are known; a few of many stand for all", () => 
   }
   assertEquals(times.size, 40);
   for (const count of times.values()) assertAlmostEquals(count, 1_000, 150);
+});
+
+Deno.test("a request that is only counted is nobody's business when it is answered, unless it is large", () => {
+  const sampling = newSampling();
+  const counted: string[] = [];
+  const seen: number[] = [];
+  sampling.add({
+    every: 1,
+    counter: {
+      requested: () => {},
+      named: ({ bytes, start, end }) => counted.push(latin1(bytes, start, end)),
+    },
+    sampled: ({ replyBytes }) => seen.push(replyBytes),
+  });
+  for (const replyBytes of [5, COUNTED_BYTES_MIN]) exchange(sampling, ["GET", "k"], replyBytes);
+  assertEquals([counted, seen], [["k", "k"], [COUNTED_BYTES_MIN]]);
+  sampling.add(new Counter(1));
+  exchange(sampling, ["GET", "k"], 5);
+  assertEquals(seen, [COUNTED_BYTES_MIN, 5]);
 });
