@@ -97,14 +97,16 @@ async function importFile(
   file: string,
   name: string,
 ): Promise<number> {
-  const [choice, rate, counts] = [
+  const [choice, rate, counts, checked] = [
     readChoice(values),
     new ReadRate(valueOr(values, RATE, 0)),
     new ImportCounts(),
+    new ImportCounts(),
   ];
-  const { size } = await Deno.stat(file).catch((error) => {
+  const { size, isFile } = await Deno.stat(file).catch((error) => {
     throw new UsageError(`${name} cannot be read: ${error.message}`);
   });
+  if (!isFile) throw new UsageError(`${name} is no file: it is read twice, which a pipe cannot be`);
   const product = isGiven(values, COUNT_ONLY)
     ? undefined
     : await readProduct(context, valueOr(values, TO, undefined));
@@ -116,10 +118,12 @@ async function importFile(
     await target?.open();
     using _shown = new ProgressLine(() => ({
       ...{ phase: "copying", counts, keysAll: 0, lagBytes: 0, lagMs: 0 },
-      ...{ rdbBytes: counts.bytes, rdbBytesAll: size },
+      ...{ rdbBytes: checked.bytes + counts.bytes, rdbBytesAll: product ? 2 * size : size },
     }));
     const { signal: stopping } = stop;
-    const types = await importRdbFile({ file, target, choice, counts, rate, stopping });
+    const types = await importRdbFile({
+      ...{ file, target, choice, counts, checked, rate, stopping },
+    });
     console.log(toJson({
       ...countsJson(counts, performance.now() - startMs),
       keys_by_type: Object.fromEntries(

@@ -1,5 +1,6 @@
 /**
- * Imports a file that a server has saved.
+ * Imports a file that a server has saved: it is read to its end first, and only then written, because servers do
+ * not look closely at the values that they restore, and one that is damaged may end them.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import { ByteWindow } from "./byte_window.ts";
 import type { ImportCounts } from "./import_counts.ts";
 import type { KeyChoice } from "./key_choice.ts";
 import { loadRdb } from "./rdb_load.ts";
-import type { ReadRate } from "./read_rate.ts";
+import { ReadRate } from "./read_rate.ts";
 import type { Target } from "./target/target.ts";
 
 /** What is imported, how, and whither. */
@@ -18,6 +19,9 @@ export interface FileImport {
   readonly target: Target | undefined;
   readonly choice: KeyChoice;
   readonly counts: ImportCounts;
+  /** What was read to check the file, before the import. */
+  readonly checked: ImportCounts;
+  /** How fast it is imported; it is checked as fast as it goes. */
   readonly rate: ReadRate;
   /** Aborted to stop. */
   readonly stopping: AbortSignal;
@@ -34,7 +38,15 @@ export class StoppedError extends Error {
  * @returns How many keys of which type there were, by number of the type.
  * @throws {Error} When the file cannot be read, or a server does not take a key.
  */
-export async function importRdbFile(
+export async function importRdbFile(options: FileImport): Promise<ReadonlyMap<number, number>> {
+  if (options.target !== undefined) {
+    const { checked: counts } = options;
+    await readRdbFile({ ...options, counts, target: undefined, rate: new ReadRate(0) });
+  }
+  return await readRdbFile(options);
+}
+
+async function readRdbFile(
   { file, target, choice, counts, rate, stopping }: FileImport,
 ): Promise<ReadonlyMap<number, number>> {
   using opened = await Deno.open(file);

@@ -279,7 +279,7 @@ export class RdbReader {
     // A server may be told to write none.
     if (checksum !== 0n && checksum !== this.#crc.value) {
       throw cursor.failure(
-        "the checksum at its end is wrong: it is damaged, and so may be what was read",
+        "the checksum at its end is wrong: it is damaged",
       );
     }
     this.#window.use(8);

@@ -161,6 +161,18 @@ Deno.test("import --from=rdb: writes all keys of all databases, those that are c
   assertEquals([chosen.code, JSON.parse(chosen.output).keys], [0, 1], chosen.error);
   assertEquals(await product.call("GET", "y:1"), "1");
 
+  // A server that restored a damaged value might end.
+  const bytes = await Deno.readFile(file);
+  bytes[bytes.length - 20]! ^= 1;
+  await Deno.writeFile(file, bytes);
+  await product.call("FLUSHALL");
+  const damaged = await run();
+  assertEquals(damaged.code, 1);
+  assertStringIncludes(damaged.error, "the checksum at its end is wrong: it is damaged");
+  await Deno.writeFile(file, bytes.subarray(0, -9));
+  assertStringIncludes((await run()).error, "it is not whole");
+  assertEquals(await product.call("DBSIZE"), 0);
+
   const missing = await run("--once");
   assertEquals(missing.code, 1);
   assertStringIncludes(missing.error, "--once is for sources that are servers, not for files");
