@@ -7,6 +7,7 @@
 import { delay } from "@std/async/delay";
 import { ImportCounts } from "./import_counts.ts";
 import { type ImportSetup, LATE_MS, SourceImport } from "./source_import.ts";
+import { SourceError } from "./source/replica_link.ts";
 import type { SourceServer } from "./source/source_address.ts";
 
 /** How often sources are asked where they stand. */
@@ -89,14 +90,26 @@ export class ImportRun {
   async inStep(): Promise<void> {
     const reached = this.sources.map(async (source) => {
       await source.followed();
-      await this.reached(source, await source.control.offset());
+      await this.caughtUp(source);
     });
     await Promise.race([this.ended, Promise.all(reached)]);
   }
 
-  /** Waits until the changes of a source up to an offset are stored; or for the end. */
-  async reached(source: SourceImport, offset: number): Promise<void> {
-    while (source.applied < offset && !this.isEnded) await delay(20);
+  /**
+   * Waits until all changes that a source has made up to now are stored; or for the end. A source that cannot be
+   * asked is asked again: how long it may be away is the import's matter.
+   */
+  async caughtUp(source: SourceImport): Promise<void> {
+    let offset = Infinity;
+    while (source.applied < offset && !this.isEnded) {
+      try {
+        if (offset === Infinity) offset = await source.control.offset();
+        else await delay(20);
+      } catch (error) {
+        if (!(error instanceof SourceError)) throw error;
+        await delay(ASK_MS);
+      }
+    }
   }
 
   /** How far it is. */

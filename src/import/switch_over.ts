@@ -27,6 +27,7 @@ const QUIET_MS = 3_000;
  */
 export async function pauseWrites(run: ImportRun, say: (text: string) => void): Promise<void> {
   for (const source of run.sources) {
+    if (run.isEnded) return;
     if (isOlder(source.control.version, PAUSE_SINCE) || !await canPause(source)) {
       say(
         `${source.name} cannot pause writes: stop what writes there; it is awaited that nothing is written`,
@@ -34,7 +35,7 @@ export async function pauseWrites(run: ImportRun, say: (text: string) => void): 
       await quiet(run, source);
     }
   }
-  for (const source of run.sources) await run.reached(source, await source.control.offset());
+  for (const source of run.sources) await run.caughtUp(source);
 }
 
 /** Lets writes go on. */
@@ -59,7 +60,7 @@ async function canPause(source: SourceImport): Promise<boolean> {
 async function quiet(run: ImportRun, source: SourceImport): Promise<void> {
   let [seen, sinceMs] = [-1, performance.now()];
   while (performance.now() - sinceMs < QUIET_MS && !run.isEnded) {
-    await run.reached(source, await source.control.offset());
+    await run.caughtUp(source);
     if (source.counts.commands !== seen) {
       seen = source.counts.commands;
       sinceMs = performance.now();

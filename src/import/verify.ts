@@ -83,7 +83,7 @@ export async function verify(
     }
     for (let attempt = 0; attempt < TRIES && left.length > 0; attempt++) {
       await delay(TRY_MS);
-      await run.reached(source, await source.control.offset());
+      await run.caughtUp(source);
       left = await differing(source, proxy, choice, left);
     }
     comparison.differentCount += left.length;

@@ -25,6 +25,7 @@ export class Finish {
   readonly #setup: ImportSetup;
   readonly #run: ImportRun;
   readonly #say: (text: string) => void;
+  #isPaused = false;
 
   constructor(
     values: FlagValues,
@@ -48,6 +49,7 @@ export class Finish {
     const isSwitch = isGiven(values, SWITCH_OVER);
     if (!isSwitch && !isGiven(values, ONCE)) return await new Promise(() => {});
     if (isSwitch) {
+      this.#isPaused = true;
       await pauseWrites(run, this.#say);
       this.#say("writes at the sources are paused, all changes are stored");
     }
@@ -58,6 +60,15 @@ export class Finish {
     return { comparison };
   }
 
+  /** Lets writes at the sources go on, if they were paused and clients were not told to move. */
+  async undo(): Promise<void> {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#run.isEnded = true;
+    await resumeWrites(this.#run);
+    this.#say("writes at the sources go on");
+  }
+
   async #compare(isAll: boolean): Promise<Comparison> {
     using proxy = await openProxy(this.#product);
     return await verify(this.#run, proxy, this.#setup.choice, isAll);
@@ -65,9 +76,10 @@ export class Finish {
 
   async #tellSwitched(different: number): Promise<void> {
     if (different > 0) {
-      await resumeWrites(this.#run);
-      this.#say(`${different} keys differ: writes at the sources go on, nothing has changed`);
+      this.#say(`${different} keys differ: nothing has changed`);
+      await this.undo();
     } else {
+      this.#isPaused = false;
       this.#say(
         `go: let the clients use the proxies. Writes at the sources stay paused for ${
           WRITE_PAUSE_MS / 60_000

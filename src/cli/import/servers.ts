@@ -85,13 +85,14 @@ export async function importServers(
   const interrupted = new Promise<"stopped">((resolve) =>
     stop.signal.addEventListener("abort", () => resolve("stopped"))
   );
-  const finished = new Finish(values, product, setup, run, say).finish();
+  const finish = new Finish(values, product, setup, run, say);
+  const finished = finish.finish();
   finished.catch(() => {});
   const outcome = await Promise.race([
     interrupted,
     finished,
     run.ended.then(() => "ended" as const),
-  ]);
+  ]).finally(() => finish.undo());
   run.stop();
   await run.ended;
   shown[Symbol.dispose]();

@@ -47,6 +47,7 @@ export class SourceControl {
   readonly #tls: TlsToServers | undefined;
   #redis: RedisConnection | undefined;
   #isInCluster = false;
+  #isClosed = false;
   #opening: Promise<RedisConnection> | undefined;
   /** `redis_version`, once INFO was read. */
   version = "";
@@ -58,6 +59,7 @@ export class SourceControl {
 
   /** Closes the connection. */
   close(): void {
+    this.#isClosed = true;
     this.#redis?.close();
     this.#redis = undefined;
   }
@@ -154,9 +156,17 @@ export class SourceControl {
     return await this.call("COMMAND", "GETKEYS", ...words) as Uint8Array[];
   }
 
+  /** What is asked may be asked twice: a connection may have been lost since it was last used. */
   async #send(requests: readonly (readonly Word[])[]): Promise<RedisValue[]> {
+    const before = this.#redis;
     try {
-      return await (await this.#connect()).pipeline(requests);
+      const redis = await this.#connect();
+      if (redis !== before) return await redis.pipeline(requests);
+      return await redis.pipeline(requests).catch(async (error) => {
+        if (this.#isClosed || !(error instanceof RedisUnreachableError)) throw error;
+        redis.close();
+        return await (await this.#connect()).pipeline(requests);
+      });
     } catch (error) {
       if (error instanceof RedisUnreachableError) throw new SourceError(error.message);
       throw error;

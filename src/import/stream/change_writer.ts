@@ -40,6 +40,8 @@ const SET_TIME_SINCE = 10;
 const SOON_MS = 1_000;
 /** When we are further behind, a time to live that runs from now on would be wrong. */
 const LATE_MS = 1_000;
+/** Sources are asked each second how far we are behind; after so long without, nobody knows. */
+const UNSEEN_MS = 2_500;
 const KEYS = new KeyIndexes();
 
 /** See the header. */
@@ -48,8 +50,10 @@ export class ChangeWriter {
   database = 0;
   /** Changes up to this offset may have been made before: their keys are read again. */
   doubtfulUntil = -1;
-  /** How far we are behind, in milliseconds. */
-  lagMs = 0;
+  /** How far we were behind when that was last seen, in milliseconds. */
+  #lagMs = 0;
+  /** When that was, in monotonic milliseconds. */
+  #lagSeenMs = performance.now();
   readonly #target: Target;
   readonly #choice: KeyChoice;
   readonly #marks: KeyMarks;
@@ -62,6 +66,18 @@ export class ChangeWriter {
     this.#choice = choice;
     this.#marks = marks;
     this.#counts = counts;
+  }
+
+  /** How far we are behind, as it was seen now, in milliseconds. */
+  sawLag(ms: number): void {
+    this.#lagMs = ms;
+    this.#lagSeenMs = performance.now();
+  }
+
+  /** How far we may be behind: this process may have been stopped, or the source does not say where it is. */
+  #lagNow(): number {
+    const unseenMs = performance.now() - this.#lagSeenMs;
+    return unseenMs > UNSEEN_MS ? Math.max(this.#lagMs, unseenMs) : this.#lagMs;
   }
 
   /** Makes a command known. */
@@ -200,9 +216,10 @@ export class ChangeWriter {
   #send(request: RequestParser, plan: CommandPlan, slot: number, keyCount: number): void {
     const expiryMs = expiryOf(request, plan);
     if (expiryMs > 0) {
-      const isSoon = expiryMs < Date.now() + SOON_MS + 2 * this.lagMs;
+      const lagMs = this.#lagNow();
+      const isSoon = expiryMs < Date.now() + SOON_MS + 2 * lagMs;
       // Sources before Redis 7 say how long a key lives, from when they said it.
-      const isLate = this.lagMs > LATE_MS && plan !== "expire_at" && !isPointInTime(request);
+      const isLate = lagMs > LATE_MS && plan !== "expire_at" && !isPointInTime(request);
       if (isSoon || isLate) return this.#mark(request, 1);
     }
     if (plan === "expire") return this.#expireAt(request, slot, expiryMs);
@@ -239,7 +256,7 @@ export class ChangeWriter {
   #expireAt(request: RequestParser, slot: number, atMs: number): void {
     const batch = this.#lane(slot).request(3).word("PEXPIREAT");
     this.#key(batch, request, 1);
-    batch.word(atMs).mustChange();
+    batch.time(atMs).mustChange();
   }
 
   /** SET with options, or SETEX. It was done at the source, so no condition is repeated. */

@@ -108,7 +108,7 @@ export class StreamFollower {
 
   /** How far we are behind, in milliseconds. */
   set lagMs(ms: number) {
-    this.#writer.lagMs = ms;
+    this.#writer.sawLag(ms);
   }
 
   /** A key must be read again before anything else. */

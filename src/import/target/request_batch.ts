@@ -11,6 +11,9 @@ import { RequestParser } from "../../resp/request_parser.ts";
 export const BATCH_BYTES = 128 * 1024;
 /** Bytes of the end of a dump: the RDB version, and the checksum. */
 const FOOTER_BYTES = 10;
+/** The last point in time that servers know. */
+const TIME_MAX = 2n ** 63n - 1n;
+const TIME_END = Number(TIME_MAX);
 
 const ENCODER = new TextEncoder();
 const CRC = new Crc64();
@@ -54,6 +57,11 @@ export class RequestBatch {
   word(word: string | number | Uint8Array): this {
     const bytes = word instanceof Uint8Array ? word : ENCODER.encode(`${word}`);
     return this.part(bytes, 0, bytes.length);
+  }
+
+  /** Adds a point in time, in Unix milliseconds: the last one that servers know, if it is later than that. */
+  time(ms: number): this {
+    return this.word(ms < TIME_END ? `${BigInt(Math.trunc(ms))}` : `${TIME_MAX}`);
   }
 
   /** Adds a word that is `bytes[start, end)`. Copies it. */

@@ -150,7 +150,7 @@ export class Target {
     const isAbsolute = this.#hasAbsoluteTtl && expiryMs !== 0;
     const words = 4 + (this.hasReplace ? 1 : 0) + (isAbsolute ? 1 : 0) + (isKept ? 2 : 0);
     const batch = lane.begin(database).request(words).word("RESTORE").word(key);
-    batch.word(expiryMs === 0 ? 0 : isAbsolute ? expiryMs : leftMs);
+    batch.time(expiryMs === 0 ? 0 : isAbsolute ? expiryMs : leftMs);
     batch.dump(value.type, value.bytes, value.start, value.end, dumpVersion(value.type));
     if (this.hasReplace) batch.word("REPLACE");
     if (isAbsolute) batch.word("ABSTTL");

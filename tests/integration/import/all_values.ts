@@ -47,6 +47,8 @@ export function allValues(): Word[][] {
     ["SET", "expires", "soon", "PX", 5_000_000],
     ["HSET", "expires:hash", "a", "b"],
     ["PEXPIRE", "expires:hash", 9_000_000],
+    ["SET", "expires:late", "never, nearly"],
+    ["PEXPIREAT", "expires:late", "9223372036854775807"],
   ];
 }
 

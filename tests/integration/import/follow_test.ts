@@ -34,6 +34,7 @@ Deno.test("every change is followed, also those whose keys are in several slots"
     ["SET", "e1", "v", "EX", 1000],
     ["SETEX", "e2", 2000, "v"],
     ["SET", "e3", "v", "PX", 300],
+    ["SET", "e4", "v", "PXAT", "9223372036854775807"],
     ["EXPIRE", "f", 3000],
     ["EVAL", "redis.call('INCR', 'n1'); redis.call('INCR', 'n2')", 2, "n1", "n2"],
     ["MULTI"],
@@ -60,7 +61,7 @@ Deno.test("every change is followed, also those whose keys are in several slots"
   assertEquals((await verified.ended).code, 0, verified.stderr + verified.stdout);
   const { different, compared } = JSON.parse(verified.stdout).verified;
   assertEquals(different, 0, verified.stdout);
-  assertEquals(compared, 28 + 14);
+  assertEquals(compared, 28 + 16);
   assertEquals(await product.call("EXISTS", "e3", "m1", "r1"), 0);
   assertEquals(await product.call("FCALL", "f2", 0), 2);
   await product.call("SELECT", 2);
@@ -93,4 +94,16 @@ Deno.test("what cannot be followed ends the import with what to do; --restart co
   assertStringIncludes(again.stderr, "keys of the copy before were deleted: 2");
   assertEquals(await product.call("EXISTS", "a"), 0);
   assertEquals(await product.call("SMEMBERS", "s"), ["new"]);
+});
+
+Deno.test("writes at the source go on when a switch-over is stopped before its end", async () => {
+  await using setting = await ImportSetting.start();
+  const { source } = setting;
+  await source.call("EVAL", "for i = 1, 30000 do redis.call('SET', i, i) end", 0);
+  const child = setting.import("--switch-over", "--verify=all");
+  await child.waitFor(() => child.stderr.includes("writes at the sources are paused"));
+  child.signal("SIGINT");
+  assertEquals((await child.ended).code, 130);
+  assertStringIncludes(child.stderr, "writes at the sources go on");
+  assertEquals(await source.call("SET", "a", 1), "OK");
 });

@@ -1,0 +1,44 @@
+/**
+ * Times to live that run from now on, when nobody knows how far we are behind.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { Placement } from "../../../../src/hash/placement.ts";
+import { Secret } from "../../../../src/base/secret.ts";
+import { encodeRequest } from "../../../../src/resp/encoder.ts";
+import { RequestParser } from "../../../../src/resp/request_parser.ts";
+import { ImportCounts } from "../../../../src/import/import_counts.ts";
+import { KeyChoice } from "../../../../src/import/key_choice.ts";
+import { ChangeWriter } from "../../../../src/import/stream/change_writer.ts";
+import { KeyMarks } from "../../../../src/import/stream/key_marks.ts";
+import { Target } from "../../../../src/import/target/target.ts";
+
+Deno.test("a key is read again when the lag was not seen for long, as after this process was stopped", () => {
+  const access = { proxies: () => Promise.resolve([]), password: new Secret(""), tls: undefined };
+  const target = new Target(access, { version: "7.0.15", rdbVersion: 10 }, new Placement(), 1);
+  const none = { match: [], except: [], database: undefined, strip: "", prefix: "" };
+  const choice = new KeyChoice(none);
+  const marks = new KeyMarks();
+  const writer = new ChangeWriter(target, choice, marks, new ImportCounts());
+  const expire = (key: string) => {
+    const parser = new RequestParser();
+    const bytes = encodeRequest(["EXPIRE", key, "100"]);
+    assertEquals(parser.parse(bytes, 0, bytes.length), "request");
+    assertEquals(writer.write(parser, 1), undefined);
+  };
+  const now = performance.now;
+  try {
+    expire("a");
+    assertEquals(marks.dirtyCount, 0);
+    performance.now = () => now.call(performance) + 3_000;
+    expire("b");
+    assertEquals(marks.dirtyCount, 1);
+    writer.sawLag(0);
+    expire("c");
+    assertEquals(marks.dirtyCount, 1);
+  } finally {
+    performance.now = now;
+  }
+});
