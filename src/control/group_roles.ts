@@ -9,21 +9,40 @@ import type { ServerType } from "../model/server.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { readInfo } from "../redis/info.ts";
 import type { Control } from "./control.ts";
-import { follow, type Replication, replicationOf, type ServerAuth } from "./servers.ts";
+import {
+  follow,
+  freezingAddress,
+  type Replication,
+  replicationOf,
+  type ServerAuth,
+} from "./servers.ts";
 
-/** Points all other servers of a group at its new master; returns what the old one is now. */
+/**
+ * Points all other servers of a group at its new master.
+ *
+ * @param left Addresses of those that cannot follow it (`leftBehind`). The old master among them keeps its
+ * data, and takes no writes.
+ * @returns What the old one is now.
+ */
 export async function pointServersAt(
   control: Control,
   auth: ServerAuth,
   group: GroupRecord,
   addr: string,
   old: string,
+  left: ReadonlySet<string>,
 ): Promise<ServerType> {
   const others = (group.servers ?? []).filter((server) =>
     server.addr !== addr && (server.type === "slave" || server.addr === old)
   );
   let oldType: ServerType = "offline";
   await Promise.all(others.map(async (server) => {
+    if (left.has(server.addr)) {
+      if (server.addr !== old) return;
+      const nowhere = freezingAddress(old);
+      await commandServer(control, old, (redis) => follow(redis, nowhere, auth));
+      return;
+    }
     const isSent = await commandServer(control, server.addr, (redis) => follow(redis, addr, auth));
     if (server.addr === old && isSent) oldType = "slave";
   }));

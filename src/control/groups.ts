@@ -12,6 +12,7 @@ import { withLock } from "../store/lock.ts";
 import { loadServerZones, zonesWith } from "../store/server_zones.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import type { Control, EntryWrite } from "./control.ts";
+import { checkCanFollow } from "./mixed_groups.ts";
 import {
   checkFitMaster,
   checkServesClients,
@@ -119,7 +120,10 @@ export async function addServer(
     if (type === "master" && !server.isForced) await checkFitMaster(control, addr);
     if (!server.isForced) await checkServesClients(auth, addr);
     if (type === "slave" && master !== undefined) {
-      await makeReplica(control, addr, master.addr, auth, server.isForced);
+      await makeReplica(
+        ...[control, addr, master.addr, auth, server.isForced] as const,
+        (redis) => checkCanFollow(control, redis, addr, master.addr, groupId),
+      );
     }
     const added: ServerRecord = { type, group_id: groupId, addr };
     await control.change({

@@ -46,16 +46,24 @@ export async function announceMaster(
  * The change that makes a server of a group its master.
  *
  * @param oldType What the master so far is from now on.
+ * @param left Addresses of servers that cannot follow it: they are `offline`, whatever they were.
  */
 export function masterChange(
   control: Pick<Control, "store">,
   group: GroupRecord,
   addr: string,
   oldType: ServerType,
+  left: ReadonlySet<string> = new Set(),
 ): ClusterChange {
   const { paths } = control.store;
   const typeOf = (server: ServerRecord): ServerType =>
-    server.addr === addr ? "master" : server.type === "master" ? oldType : server.type;
+    server.addr === addr
+      ? "master"
+      : left.has(server.addr)
+      ? "offline"
+      : server.type === "master"
+      ? oldType
+      : server.type;
   const servers = (group.servers ?? []).map((server) => ({ ...server, type: typeOf(server) }));
   return {
     summary: `${addr} becomes master of group ${group.id}`,
@@ -72,26 +80,38 @@ export function masterChange(
 }
 
 /**
- * The change after which servers of a group that were left out are its replicas again. Proxies need not confirm: at
- * worst they do not read there yet.
+ * The change after which servers of a group are its replicas again, or left out. Proxies need not confirm: at worst
+ * they do not read there yet, or still where nothing new arrives, which they notice themselves.
  *
- * @param back Addresses of servers of the group.
+ * @param addrs Servers of the group, none of which is its master.
  */
-export function returnChange(
+export function typeChange(
   control: Pick<Control, "store">,
   group: GroupRecord,
-  back: readonly string[],
+  addrs: readonly string[],
+  type: "slave" | "offline",
   summary: string,
 ): ClusterChange {
   const servers = (group.servers ?? []).map((server): ServerRecord =>
-    back.includes(server.addr) ? { ...server, type: "slave" } : server
+    addrs.includes(server.addr) ? { ...server, type } : server
   );
   return {
     summary,
-    writes: servers.filter(({ addr }) => back.includes(addr)).map((server) => ({
+    writes: servers.filter(({ addr }) => addrs.includes(addr)).map((server) => ({
       path: control.store.paths.server(group.id, server.addr),
       data: encodeServer(server),
     })),
     announcements: [{ type: "group_changed", target: { ...group, servers }, mustConfirm: false }],
   };
+}
+
+/** Stores servers of a group as offline: no proxy reads there. Those that cannot follow its master. */
+export async function leaveOut(
+  control: Control,
+  groupId: number,
+  left: ReadonlySet<string>,
+): Promise<void> {
+  const group = await loadGroup(control.store, groupId);
+  const summary = `${[...left].join(", ")} of group ${groupId} offline`;
+  await control.change(typeChange(control, group, [...left], "offline", summary));
 }

@@ -12,7 +12,7 @@
  *
  * Before Redis 6.2 only a server's role keeps scripts from writing. And only the role lasts when this
  * process is paused: held-off writes wait for a limited time. So the old master gets the command to
- * follow itself. That makes it a replica that finds no master, and harms nothing. Then it is checked that
+ * follow a port where nobody listens. That makes it a replica that finds no master, and harms nothing. Then it is checked that
  * the candidate has all that was written until that moment. If not, the old master becomes master again.
  * A dashboard that was paused so long that another one leads sends no further command. A master with
  * `replica-read-only no` would take writes as a replica, too, so it is refused.
@@ -42,7 +42,7 @@ import { NotLeaderError } from "./errors.ts";
 import { serverOf } from "./groups.ts";
 import type { ChangeLog } from "./change.ts";
 import { commandServer, pointServersAt, roleOf } from "./group_roles.ts";
-import { masterChange } from "./master_change.ts";
+import { leaveOut, masterChange } from "./master_change.ts";
 import {
   changeFromFailed,
   failoverChange,
@@ -60,6 +60,7 @@ import {
   type Replication,
   replicationOf,
 } from "./servers.ts";
+import { checkMissedNothing, infoOf, leftBehind, reportLeft } from "./mixed_groups.ts";
 import type { Promotion } from "./intent.ts";
 import { type HeldServer, isSurelyOurs, type WriteHolds } from "./write_holds.ts";
 
@@ -130,16 +131,22 @@ export async function promote(context: PromoteContext, options: PromoteOptions):
       ...(options.isForced ? { is_forced: true } : {}),
       ...(isMasterDown ? { is_failover: true } : {}),
     };
+    let left: ReadonlySet<string> = new Set();
     try {
       await changes.changeAfter(`${addr} becomes master of group ${groupId}`, note, async () => {
         if (isMasterDown) {
           if (options.isStillDown?.() === false) throw new StoreError(`${old} may be back`);
           return await replaceMaster(context, group, addr, old);
         }
-        const oldType = await moveMaster(context, group, addr, old, options.isForced);
-        if (oldType !== "offline") return masterChange(control, group, addr, oldType);
-        return changeFromFailed(context, group, addr, old, await promotedAt(control, addr));
+        left = await leftBehind(group, addr, (each) => infoOf(control, each));
+        const oldType = await moveMaster(context, group, addr, old, options.isForced, left);
+        reportLeft(control, group, addr, left);
+        // Proxies fail what is in flight at a master that is offline. This one is well: it is left out later.
+        if (left.has(old)) return masterChange(control, group, addr, "slave");
+        if (oldType !== "offline") return masterChange(control, group, addr, oldType, left);
+        return changeFromFailed(context, group, addr, old, await promotedAt(control, addr), left);
       });
+      if (left.has(old)) await leaveOut(control, groupId, left);
     } finally {
       context.holds.leave(old);
     }
@@ -188,15 +195,19 @@ export async function resumePromotion(
     return undefined;
   }
   await commandServer(control, addr, (redis) => follow(redis, "", auth));
+  const left = await leftBehind(group, addr, (each) => infoOf(control, each));
+  reportLeft(control, group, addr, left);
   if (promotion.is_failover === true) {
     control.report("warning", `failover to ${addr} in group ${group_id} is finished`);
-    await pointServersAt(control, auth, group, addr, "");
-    return failoverChange(context, group, addr, old, await promotedAt(control, addr));
+    await pointServersAt(control, auth, group, addr, "", left);
+    return failoverChange(context, group, addr, old, await promotedAt(control, addr), left);
   }
-  const oldType = await pointServersAt(control, auth, group, addr, old);
+  const oldType = await pointServersAt(control, auth, group, addr, old, left);
   control.report("warning", `promotion of ${addr} in group ${group_id} is finished`);
-  if (oldType !== "offline") return masterChange(control, group, addr, oldType);
-  return changeFromFailed(context, group, addr, old, await promotedAt(control, addr));
+  if (oldType !== "offline" || left.has(old)) {
+    return masterChange(control, group, addr, oldType, left);
+  }
+  return changeFromFailed(context, group, addr, old, await promotedAt(control, addr), left);
 }
 
 /** @throws {StoreError} With the reason, when the candidate is not fit. */
@@ -229,6 +240,7 @@ async function checkCandidate(
   // The first sync may have taken a while.
   const lag = (await roleOf(control, old) ?? master!).offset - candidate.offset;
   if (lag > LAG_BYTES_MAX) throw why(`it is ${lag} bytes behind ${old}`);
+  if (old !== "") await checkMissedNothing(control, redis, addr, old);
 }
 
 /** @throws {StoreError} When a master would take writes although it follows another server. */
@@ -279,6 +291,7 @@ async function moveMaster(
   addr: string,
   old: string,
   isForced: boolean,
+  left: ReadonlySet<string>,
 ): Promise<ServerType> {
   const { control, auth, holds } = context;
   using candidate = await control.redis(addr);
@@ -298,7 +311,7 @@ async function moveMaster(
     if (held !== undefined && !isForced) {
       const offset = await untilCaughtUp(candidate, addr, held);
       await context.checkLead();
-      await freeze(held, freezingAddress(old, auth), candidate, addr, offset);
+      await freeze(held, freezingAddress(old), candidate, addr, offset);
     }
     await context.checkLead();
     isSent = true;
@@ -310,6 +323,7 @@ async function moveMaster(
       group,
       addr,
       master === undefined ? "" : old,
+      left,
     );
   } catch (error) {
     if (isSent && old !== "" && await mayUndo(context, held, error)) {

@@ -23,7 +23,8 @@ import { logFailure, readIfThere, StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
 import { pointServersAt } from "./group_roles.ts";
 import { readStream, writesIn } from "./lost_writes.ts";
-import { returnChange } from "./master_change.ts";
+import { typeChange } from "./master_change.ts";
+import { infoOf, leftBehind, whyNotFollow } from "./mixed_groups.ts";
 import { follow, isSameServer, replicationOf, type ServerAuth } from "./servers.ts";
 
 /** How often masters that failed are tried, in milliseconds. */
@@ -113,6 +114,16 @@ export class Rejoin {
       const place = await this.#place(addr, failed);
       if (place === undefined) return;
       const { group, master } = place;
+      const why = whyNotFollow(
+        await readInfo(redis, "server"),
+        await infoOf(this.#control, master),
+      );
+      if (why !== "") {
+        const text = `${addr} does not rejoin group ${group.id}: it ${why} (${master})`;
+        this.#control.report("warning", text);
+        await redis.call("CLIENT", "UNPAUSE").catch(() => {});
+        return await this.#forget(addr);
+      }
       if (now.role === "master" || !isSameServer(now.master, master)) {
         await follow(redis, master, this.#options.auth);
       }
@@ -211,7 +222,7 @@ export class Rejoin {
 
   async #store(group: GroupRecord, addr: string, master: string): Promise<void> {
     const summary = `${addr} is back in group ${group.id}, as a replica of ${master}`;
-    const change = returnChange(this.#control, group, [addr], summary);
+    const change = typeChange(this.#control, group, [addr], "slave", summary);
     const forgotten = { path: this.#control.store.paths.failedMaster(addr), data: null };
     await this.#control.change({
       ...change,
@@ -221,7 +232,8 @@ export class Rejoin {
     this.#told.delete(addr);
     this.#readMs = -Infinity;
     // One that was away at the failover still follows the old master.
-    await pointServersAt(this.#control, this.#options.auth, group, master, addr);
+    const left = await leftBehind(group, master, (each) => infoOf(this.#control, each));
+    await pointServersAt(this.#control, this.#options.auth, group, master, addr, left);
   }
 
   async #forget(addr: string): Promise<void> {

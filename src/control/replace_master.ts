@@ -12,6 +12,7 @@ import { encodeFailedMaster } from "../store/failed_masters.ts";
 import type { ClusterChange, Control } from "./control.ts";
 import { pointServersAt } from "./group_roles.ts";
 import { masterChange } from "./master_change.ts";
+import { leftBehind, reportLeft } from "./mixed_groups.ts";
 import { replicationOf, type ServerAuth } from "./servers.ts";
 
 /** Longest time that a server may take to reply in a failover, in milliseconds. */
@@ -46,10 +47,12 @@ export async function replaceMaster(
   const refused = replies.find((reply) => reply instanceof RedisError);
   if (refused !== undefined) throw refused;
   const { history, offset } = replicationOf(parseInfo(replyText(replies[0]!)));
+  const left = await leftBehind(group, addr, context.lastInfo);
+  reportLeft(control, group, addr, left);
   // Not waited for: a server that hangs would hold up the others.
-  pointServersAt(control, context.auth, group, addr, "")
+  pointServersAt(control, context.auth, group, addr, "", left)
     .catch((error) => log.warn("{error}", { error }));
-  return failoverChange(context, group, addr, old, { history, offset });
+  return failoverChange(context, group, addr, old, { history, offset }, left);
 }
 
 /** The same as {@linkcode changeFromFailed}, for which proxies are not waited for longer than a failover may take. */
@@ -59,8 +62,9 @@ export function failoverChange(
   addr: string,
   old: string,
   promoted: Promoted,
+  left: ReadonlySet<string>,
 ): ClusterChange {
-  const change = changeFromFailed(context, group, addr, old, promoted);
+  const change = changeFromFailed(context, group, addr, old, promoted, left);
   return { ...change, withinMs: FAILOVER_CONFIRM_MS, mayMiss: true };
 }
 
@@ -77,8 +81,9 @@ export function changeFromFailed(
   addr: string,
   old: string,
   promoted: Promoted,
+  left: ReadonlySet<string>,
 ): ClusterChange {
-  const change = masterChange(control, group, addr, "offline");
+  const change = masterChange(control, group, addr, "offline", left);
   if (old === "") return change;
   const seen = lastInfo(old);
   const data = encodeFailedMaster({

@@ -21,7 +21,7 @@ import { loadGroup } from "../store/groups.ts";
 import { withLock } from "../store/lock.ts";
 import type { Control } from "./control.ts";
 import { NotLeaderError, UnconfirmedError } from "./errors.ts";
-import { returnChange } from "./master_change.ts";
+import { typeChange } from "./master_change.ts";
 import { type SentinelAnswer, verdictOf } from "./sentinel_verdict.ts";
 import {
   IDENTITY_MS,
@@ -176,7 +176,7 @@ export class SentinelFollower {
       const back = (group.servers ?? []).filter(isBack).map(({ addr }) => addr);
       if (back.length === 0) return;
       const summary = `${back.join(", ")} of group ${id} follows ${master} now`;
-      await control.change(returnChange(control, group, back, summary));
+      await control.change(typeChange(control, group, back, "slave", summary));
     });
   }
 

@@ -164,7 +164,8 @@ export async function isCodisServer(
   return await answersLikeCodis(redis);
 }
 
-async function answersLikeCodis(redis: RedisConnection): Promise<boolean> {
+/** Whether a server is a codis-server. */
+export async function answersLikeCodis(redis: RedisConnection): Promise<boolean> {
   const [reply] = await redis.pipeline([["SLOTSHASHKEY", "a"]]);
   if (Array.isArray(reply)) return true;
   if (reply instanceof RedisError && !/unknown command/i.test(reply.message)) throw reply;
@@ -255,6 +256,7 @@ export async function checkServesClients(
  * Makes a server follow another.
  *
  * @param isForced Also when it has keys of its own, which it loses by that.
+ * @param checkCanFollow Throws when it cannot follow that master; force does not help.
  * @throws {StoreError} When it has keys of its own and it is not forced.
  */
 export async function makeReplica(
@@ -263,8 +265,10 @@ export async function makeReplica(
   master: string,
   auth: ServerAuth,
   isForced: boolean,
+  checkCanFollow: (redis: RedisConnection) => Promise<void>,
 ): Promise<void> {
   using redis = await control.redis(addr);
+  await checkCanFollow(redis);
   const info = await readInfo(redis);
   checkNoCluster(addr, info);
   const now = replicationOf(info);
@@ -335,12 +339,11 @@ function checkNoCluster(addr: string, info: RedisInfo): void {
 const NOWHERE = 1;
 
 /**
- * What a master that must take no writes is told to follow: itself, which harms nothing. With TLS it would wait for
- * its own answer, and answer nobody for 5 s: so then, a port where nobody listens.
+ * What a master that must take no writes is told to follow: a port where nobody listens. With its own it would wait
+ * for its own answer, before Redis 3.2 and with TLS, and answer nobody for 5 s.
  */
-export function freezingAddress(addr: string, { tls }: ServerAuth): string {
-  const { hostname, port } = parseAddress(addr);
-  return formatAddress({ hostname, port: tls === undefined ? port : NOWHERE });
+export function freezingAddress(addr: string): string {
+  return formatAddress({ hostname: parseAddress(addr).hostname, port: NOWHERE });
 }
 
 /** Whether what a server follows says that it is frozen. */

@@ -7,6 +7,7 @@
 import { assert } from "@std/assert";
 import type { ProxyProcess } from "./proxy_process.ts";
 import type { RespClient } from "./resp_client.ts";
+import { ReplyError } from "./resp_value.ts";
 import { slotOf } from "./router_server.ts";
 
 /** Keys that live in given slots, `perSlot` of them in each. */
@@ -62,7 +63,7 @@ export class CountingLoad {
         const [count, read] = await client.pipeline([["INCR", key], ["GET", key]]);
         this.longestMs = Math.max(this.longestMs, performance.now() - startedMs);
         if (typeof count!.value !== "number" || !(Number(read!.value) >= count!.value)) {
-          this.errors.push(`${key}: INCR ${count!.value}, GET ${read!.value}`);
+          this.errors.push(`${key}: INCR ${shown(count!.value)}, GET ${shown(read!.value)}`);
           continue;
         }
         // What others had been told before we asked is in our answer.
@@ -100,4 +101,8 @@ export class CountingLoad {
       client.close();
     }
   }
+}
+
+function shown(value: unknown): string {
+  return value instanceof ReplyError ? value.message : String(value);
 }

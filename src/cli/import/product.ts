@@ -8,7 +8,7 @@ import { type Address, parseAddress } from "../../base/address.ts";
 import type { Placement } from "../../hash/placement.ts";
 import type { ProxyAccess } from "../../import/target/lane.ts";
 import type { TargetServers } from "../../import/target/target.ts";
-import { rdbVersionOf } from "../../import/rdb/value_shape.ts";
+import { rdbVersionOf } from "../../redis/rdb_version.ts";
 import { RedisConnection } from "../../redis/connection.ts";
 import { databasesIn, keysIn, readInfo, type RedisInfo } from "../../redis/info.ts";
 import { isOlder } from "../../command/redis_version.ts";

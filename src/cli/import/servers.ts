@@ -19,7 +19,7 @@ import { Target } from "../../import/target/target.ts";
 import type { TlsToServers } from "../../io/tls.ts";
 import { RedisError } from "../../redis/reply.ts";
 import { keysIn, type RedisInfo } from "../../redis/info.ts";
-import { rdbVersionOf } from "../../import/rdb/value_shape.ts";
+import { rdbVersionOf } from "../../redis/rdb_version.ts";
 import type { CommandContext } from "../parts/context.ts";
 import { toJson } from "../parts/output.ts";
 import { type FlagValues, isGiven, readValue } from "../parts/subcommand.ts";

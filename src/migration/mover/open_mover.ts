@@ -7,6 +7,7 @@
 import { CodisServerMover } from "./codis_server.ts";
 import { type MoveContext, MoveError, type SlotMover } from "./mover.ts";
 import { areOneServer, isCodisServer, tlsFault } from "../../control/servers.ts";
+import { blindReplicas } from "../../control/mixed_groups.ts";
 import { loadSlotRules } from "../../store/slot_rules.ts";
 import { StockMover } from "./stock.ts";
 
@@ -30,6 +31,17 @@ export async function openMover(context: MoveContext): Promise<SlotMover> {
     const [codis, stock] = isSourceCodis ? [source, target] : [target, source];
     // Proxies use other commands for a codis-server, and no codis-server can read a newer Redis's keys.
     throw new MoveError(`${codis} is a codis-server and ${stock} is not: keys cannot be moved`);
+  }
+  if (isTargetCodis) {
+    const blind = await blindReplicas(control, target);
+    if (blind.length > 0) {
+      throw new MoveError(
+        `${target} is a codis-server, and its replica ${
+          blind[0]
+        } is none, so it would miss the keys: promote ` +
+          `that one first, or remove it`,
+      );
+    }
   }
   using redis = await control.redis(source);
   const fault = await tlsFault(redis, "tls-cluster");

@@ -5,7 +5,8 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { rdbVersionOf, VALUE_TYPES } from "../../../../src/import/rdb/value_shape.ts";
+import { VALUE_TYPES } from "../../../../src/import/rdb/value_shape.ts";
+import { rdbVersionOf } from "../../../../src/redis/rdb_version.ts";
 
 Deno.test("each server reads the RDB version that it writes", () => {
   const versions = ["2.4.18", "2.8.21", "3.2.11", "4.0.14", "6.2.14", "7.0.15", "7.2.4", "8.0.0"];
