@@ -301,7 +301,7 @@ class StartedProxy implements RunningProxy {
     const { takeOver } = this.#processes;
     if (takeOver === undefined) this.#accept();
     else {
-      takeOver.finish((action) => this.#membership!.untilDone(action), async () => {
+      takeOver.finish(this.#membership!, async () => {
         await this.#plane.bind(takeOver.place, true);
         this.#openAdmin(true);
         this.#accept();

@@ -100,11 +100,6 @@ export function loadAnswers(store: Store, name: string): Promise<string[]> {
   return childrenIfThere(store, store.paths.response(name));
 }
 
-/** Whether a proxy has answered an action. */
-export async function isAnswered(store: Store, name: string, proxyId: string): Promise<boolean> {
-  return await readIfThere(store, store.paths.answer(name, proxyId)) !== undefined;
-}
-
 /** Answers an action; a second answer changes nothing. */
 export async function answerAction(store: Store, name: string, proxy: ProxyRecord): Promise<void> {
   const path = store.paths.answer(name, proxy.id);

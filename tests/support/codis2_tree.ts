@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { isAnswered, loadAction, loadActionNames } from "../../src/store/actions.ts";
+import { loadAction, loadActionNames, loadAnswers } from "../../src/store/actions.ts";
 import { loadFences } from "../../src/store/fences.ts";
 import { loadGroups, masterOf } from "../../src/store/groups.ts";
 import { loadMigrateTasks } from "../../src/store/migrate_tasks.ts";
@@ -57,8 +57,8 @@ export async function checkRecordedStore(store: Store): Promise<void> {
   assertEquals(names.at(-1), "0000002076");
   const last = await loadAction(store, "0000002074");
   assertEquals(last.type, "slot_premigrate");
-  assertEquals(await isAnswered(store, "0000002074", "proxy_1"), true);
-  assertEquals(await isAnswered(store, "0000002076", "proxy_1"), false);
+  assertEquals((await loadAnswers(store, "0000002074")).includes("proxy_1"), true);
+  assertEquals((await loadAnswers(store, "0000002076")).includes("proxy_1"), false);
 
   const tasks = await loadMigrateTasks(store);
   assertEquals(tasks.map(({ task }) => [task.slot_id, task.status]), [

@@ -6,7 +6,6 @@
  *        │ were registered                 ▼
  *        └────────────► last ──────► every newer name, oldest first
  *                                          │ not for us ───────────────► next
- *                                          │ answered already ─────────► next
  *                                          ▼
  *                                       apply ──────► in force ──► answer ──► next
  *                                                            └ while another process takes over from this one,
@@ -30,7 +29,6 @@ import type { ActionOf, ActionRecord, ActionType } from "../../model/action.ts";
 import { isSameLife, type ProxyLife, type ProxyRecord } from "../../model/proxy.ts";
 import {
   answerAction,
-  isAnswered,
   loadAction,
   loadActionNames,
   watchActionNames,
@@ -177,16 +175,15 @@ export class ActionFollower {
     while (this.#watch !== undefined) {
       try {
         await this.#doOnce(name);
+        this.#options.other.haveApplied(name);
         this.#isDone(name);
-        this.#options.finished(name);
-        return;
+        return this.#options.finished(name);
       } catch (error) {
         if (error instanceof ClosedError) return;
         if (!(error instanceof CoordinatorError)) {
           // Neither applied nor answered: the dashboard will notice, and the next action follows.
           log.error("action {name} failed: {error}", { name, error });
-          this.#isDone(name);
-          return;
+          return this.#isDone(name);
         }
         log.warn("action {name} not applied yet, trying again: {error}", { name, error });
         await sleep(backoff.nextMs(), this.#stopping.signal, this.#timers);
@@ -196,7 +193,6 @@ export class ActionFollower {
 
   #isDone(name: string): void {
     this.#last = name;
-    this.#options.other.haveApplied(name);
     const done = this.#waiters.filter((waiter) => this.#isPast(waiter.name));
     this.#waiters = this.#waiters.filter((waiter) => !done.includes(waiter));
     for (const { resolve } of done) resolve();
@@ -210,9 +206,8 @@ export class ActionFollower {
       return;
     }
     const { other } = this.#options;
-    // What the other process has answered alone is not in force here.
-    if (!other.isThere && await isAnswered(this.#store, name, own.id)) return;
     const began = performance.now();
+    // Also when it was answered: another process of this proxy may have done so, alone.
     await applyAction(this.#options, action);
     other.haveApplied(name);
     await other.untilApplied(name, this.#stopping.signal);

@@ -44,6 +44,7 @@ export class Membership {
   readonly registration: Registration;
   /** What the store said of the slots. */
   readonly slots: SlotLoader;
+  readonly #store: Store;
   readonly #follower: ActionFollower;
   readonly #rules: RuleLoader;
   readonly #replicas: ReplicaLoader;
@@ -68,6 +69,7 @@ export class Membership {
     place: ProxyPlace = NO_PLACE,
     other = new OtherProcess(timers),
   ) {
+    this.#store = store;
     this.#replicas = new ReplicaLoader(store, table, place, timers);
     this.slots = new SlotLoader(store, table);
     const setServing = (of: "table" | "rules", serving: Serving) => {
@@ -96,7 +98,7 @@ export class Membership {
         onOnline: async () => {
           this.#follow();
           // Asked before the slots: they are as this action left them, or newer.
-          const newest = (await loadActionNames(store)).at(-1) ?? this.lastAction;
+          const newest = await this.newestStored();
           if (!this.#isGuarded) await this.#contact.start();
           this.#isGuarded = true;
           // Before the first slot: no key is looked for where it is not.
@@ -123,6 +125,11 @@ export class Membership {
   /** The newest action that is done with, or about to be answered; `""` before the first. */
   get actionInHand(): string {
     return this.#follower.inHand;
+  }
+
+  /** The newest action in the store, or that is done with; `""` before the first. */
+  async newestStored(): Promise<string> {
+    return (await loadActionNames(this.#store)).at(-1) ?? this.lastAction;
   }
 
   /** Waits until an action, and all before it, are done with. */
@@ -168,7 +175,7 @@ export class Membership {
       heardReplicas: (master) => events.heardReplicas?.(master) ?? Promise.resolve(-1),
       serve: (groupId, isServed, master) => this.slots.serveGroup(groupId, isServed, master),
       isCurrent: async () => {
-        const newest = (await loadActionNames(store)).at(-1) ?? "";
+        const newest = await this.newestStored();
         return this.registration.state === "online" && !this.registration.table.isLoading &&
           (newest === "" || compareSequence(newest, this.#follower.last) <= 0);
       },

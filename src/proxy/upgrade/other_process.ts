@@ -65,6 +65,20 @@ export class OtherProcess {
     this.#tell = tell;
   }
 
+  /** The newest action that is in force there, as far as it has said; `""` for none. */
+  get newestApplied(): string {
+    return this.#applied;
+  }
+
+  /** Waits for at most `ms` milliseconds until there is none any more; returns whether there is none. */
+  async untilGone(ms: number): Promise<boolean> {
+    const untilMs = this.#timers.nowMs() + ms;
+    while (this.isThere && this.#timers.nowMs() < untilMs) {
+      await new Promise<void>((resolve) => void this.#timers.after(GONE_CHECK_MS / 2, resolve));
+    }
+    return !this.isThere;
+  }
+
   /** It may serve from now on. */
   serves(): void {
     this.#mayServe = true;

@@ -27,7 +27,18 @@ const UNREACHABLE =
   "it cannot be reached: it is on another machine, is another user's, has another TMPDIR, is an older " +
   "version, or another process takes over from it";
 
+/** How long it may take to know that a process is gone whose connection has ended, in milliseconds. */
+const ENDED_MS = 3_000;
+
 const log = logger("proxy");
+
+/** The actions that this process follows. */
+export interface FollowedActions {
+  /** Waits until an action, and all before it, are in force here. */
+  untilDone(action: string): Promise<void>;
+  /** The newest one in the store; `""` before the first. */
+  newestStored(): Promise<string>;
+}
 
 /** See the header. */
 export class TakeOver {
@@ -41,6 +52,7 @@ export class TakeOver {
   readonly #done = Promise.withResolvers<void>();
   readonly #other: OtherProcess;
   #unsteer = () => {};
+  #hasEnded = false;
 
   private constructor(
     /** The session with the coordinator. */
@@ -114,24 +126,30 @@ export class TakeOver {
     }
   }
 
-  /**
-   * The table is loaded: asks whether this process may serve, lets it, and has the old one let its clients go.
-   *
-   * @param untilInForce Waits until an action, and all before it, are in force here.
-   */
-  async finish(
-    untilInForce: (action: string) => Promise<void>,
-    serve: () => Promise<void>,
-  ): Promise<void> {
+  /** The table is loaded: asks whether this process may serve, lets it, and has the old one let its clients go. */
+  async finish(actions: FollowedActions, serve: () => Promise<void>): Promise<void> {
     try {
-      await untilInForce(await this.calls.call("ready"));
+      await actions.untilDone(await this.#mayServeFrom(actions));
       await serve();
       const { clients, http } = this.old;
-      this.#unsteer = steerHere([...clients, http]);
+      if (!this.#hasEnded) this.#unsteer = steerHere([...clients, http]);
       this.calls.notify("listening");
       this.#done.resolve();
     } catch (error) {
       this.#done.reject(error);
+    }
+  }
+
+  /** The action from which on this process may serve. */
+  async #mayServeFrom(actions: FollowedActions): Promise<string> {
+    // From the next question on the old one waits for us.
+    await actions.untilDone(this.#other.newestApplied);
+    try {
+      return await this.calls.call("ready");
+    } catch (error) {
+      if (!await this.#other.untilGone(ENDED_MS)) throw error;
+      log.warn("the old process is gone, which did not expect it: serving in its place");
+      return await actions.newestStored();
     }
   }
 
@@ -141,11 +159,13 @@ export class TakeOver {
     this.#unsteer = () => {};
   }
 
-  /** The connection to the old process has ended. */
-  ended(): void {
+  /** The connection to the old process has ended: if that one lives, this one may not serve. */
+  async ended(): Promise<void> {
+    this.#hasEnded = true;
     this.unsteer();
-    this.#done.reject(new StoreError("the old process has ended, or does not wait any longer"));
     this.#other.lost();
+    if (await this.#other.untilGone(ENDED_MS)) return;
+    this.#done.reject(new StoreError("the old process does not wait any longer"));
   }
 
   /**

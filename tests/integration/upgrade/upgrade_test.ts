@@ -109,6 +109,19 @@ Deno.test("when the new process is killed on the way, the old one serves as befo
   assertEquals((await proxy.upgrade()).code, 0);
 });
 
+Deno.test("when the old process is killed on the way, the new one serves in its place", async () => {
+  await using proxy = await ProxyProcess.start({ servers });
+  const { child: old } = proxy;
+  const upgrading = proxy.upgrade();
+  await until(() => old.stderr.includes("is about to take over"));
+  await old.end("SIGKILL");
+  await upgrading;
+  await proxy.waitUntilHealthy(10_000);
+  using client = await proxy.client();
+  assertEquals(await client.call("INCR", "after the kill"), 1);
+  assertEquals((await proxy.upgrade()).code, 0);
+});
+
 Deno.test("with nobody to take over from, a process starts as usual", async () => {
   await using proxy = await ProxyProcess.start({ servers, args: ["--take-over"] });
   using client = await proxy.client();
