@@ -180,6 +180,8 @@ export interface Command {
   readonly isDestructive: boolean;
   /** Whether it needs `server_commands = on`: it changes every server, not keys. */
   readonly isServerCommand: boolean;
+  /** Whether it needs `cluster_mode = on`: else it is refused in the words of a redis-server in no cluster. */
+  readonly isClusterCommand: boolean;
   /** Whether the session is closed after the refusal. */
   readonly closesSession: boolean;
   /** Whether it may wait at a server, for which it needs a connection of the client's own. */

@@ -74,11 +74,11 @@ export function buildCommand(source: RowSource, own: HandlingRow | undefined): C
     merge: own?.merge ?? "",
     isDestructive: own?.isDestructive ?? false,
     isServerCommand: own?.isServerCommand ?? false,
+    isClusterCommand: own?.isClusterCommand ?? false,
     closesSession: own?.closesSession ?? false,
     isBlocking: own?.isBlocking ?? false,
     blockingOption: own?.blockingOption ?? "",
-    refusal: own?.text ||
-      refusalOf(name, own?.reason ?? "", byDefault === "refuse" && own === undefined),
+    refusal: refusalOf(name, own?.reason ?? "", byDefault === "refuse" && own === undefined),
   };
 }
 

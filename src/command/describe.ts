@@ -71,7 +71,8 @@ export function listedCommands(version = TABLE_VERSION): Command[] {
 
 /** Whether servers of a version have a command, or the proxy answers it itself. */
 export function isKnownTo(version: string, command: Command): boolean {
-  if (command.origin !== "redis" || command.handling === "local") return true;
+  if (command.origin !== "redis") return true;
+  if (command.handling === "local" && !command.isClusterCommand) return true;
   return !isOlder(version, String(docOf(command).since));
 }
 

@@ -15,12 +15,11 @@ export interface HandlingRow {
   readonly merge: MergeRule;
   readonly isDestructive: boolean;
   readonly isServerCommand: boolean;
+  readonly isClusterCommand: boolean;
   readonly closesSession: boolean;
   readonly isBlocking: boolean;
   readonly blockingOption: string;
   readonly reason: string;
-  /** The error text of a refused command, where it is not made from the reason. */
-  readonly text?: string;
   /** How many arguments it takes, where that differs from Redis. */
   readonly arity?: number;
 }
@@ -140,16 +139,22 @@ const REFUSED: readonly (readonly [reason: string, names: string])[] = [
   ["this is not an HTTP port", "post host:"],
 ];
 
-/** Refused in the words of a redis-server that is in no cluster. */
-const CLUSTER_DISABLED = `
-  asking cluster|addslots cluster|addslotsrange cluster|bumpepoch
-  cluster|count-failure-reports cluster|countkeysinslot cluster|delslots cluster|delslotsrange
-  cluster|failover cluster|flushslots cluster|forget cluster|getkeysinslot cluster|help
-  cluster|info cluster|keyslot cluster|links cluster|meet cluster|myid cluster|nodes
-  cluster|replicas cluster|replicate cluster|reset cluster|saveconfig cluster|set-config-epoch
-  cluster|setslot cluster|shards cluster|slaves cluster|slots`;
-/** Redis's text, byte for byte. */
-const NO_CLUSTER = "ERR This instance has cluster support disabled";
+/** Commands that need `cluster_mode = on`: those that the proxy answers then, and those that are refused then, too. */
+const CLUSTER_LOCAL = `
+  asking cluster|count-failure-reports cluster|help cluster|info cluster|keyslot cluster|links
+  cluster|myid cluster|nodes cluster|replicas cluster|shards cluster|slaves cluster|slots`;
+const CLUSTER_REFUSED: readonly (readonly [reason: string, names: string])[] = [
+  [
+    "the nodes are the proxies that are online, and the slots are dealt out among them",
+    `cluster|addslots cluster|addslotsrange cluster|bumpepoch cluster|delslots
+     cluster|delslotsrange cluster|failover cluster|flushslots cluster|forget cluster|meet
+     cluster|replicate cluster|reset cluster|saveconfig cluster|set-config-epoch cluster|setslot`,
+  ],
+  [
+    "no server knows which keys are in a slot of a cluster, the 1024 slots of Codis hold them",
+    "cluster|countkeysinslot cluster|getkeysinslot",
+  ],
+];
 
 const CLOSES_SESSION = "post host:";
 
@@ -160,6 +165,9 @@ export function buildHandling(): ReadonlyMap<string, HandlingRow> {
   const destructive = new Set(words(DESTRUCTIVE));
   const server = new Set(words(SERVER));
   const closing = new Set(words(CLOSES_SESSION));
+  const cluster = new Set(
+    words([CLUSTER_LOCAL, ...CLUSTER_REFUSED.map(([, names]) => names)].join(" ")),
+  );
   const table = new Map<string, HandlingRow>();
   const add = (
     name: string,
@@ -174,6 +182,7 @@ export function buildHandling(): ReadonlyMap<string, HandlingRow> {
       merge,
       isDestructive: destructive.has(name),
       isServerCommand: server.has(name),
+      isClusterCommand: cluster.has(name),
       closesSession: closing.has(name),
       isBlocking: blocking !== null,
       blockingOption: blocking?.option ?? "",
@@ -182,7 +191,7 @@ export function buildHandling(): ReadonlyMap<string, HandlingRow> {
   };
   for (const [name, merge] of Object.entries(SPLIT)) add(name, "split", merge);
   for (const [name, merge] of Object.entries(FANOUT)) add(name, "fanout", merge);
-  for (const name of words(LOCAL)) add(name, "local", "");
+  for (const name of words(LOCAL + CLUSTER_LOCAL)) add(name, "local", "");
   for (const name of words(ANY_SERVER)) add(name, "forward", "");
   for (const name of words(KEY_SCANS)) add(name, "forward", "key_scan");
   for (const name of words(TRANSACTION)) add(name, "transaction", "");
@@ -190,12 +199,8 @@ export function buildHandling(): ReadonlyMap<string, HandlingRow> {
   for (const [name, option] of Object.entries(BLOCKING_OPTION)) {
     add(name, "forward", "", "", { option });
   }
-  for (const [reason, names] of REFUSED) {
+  for (const [reason, names] of [...REFUSED, ...CLUSTER_REFUSED]) {
     for (const name of words(names)) add(name, "refuse", "", reason);
-  }
-  for (const name of words(CLUSTER_DISABLED)) {
-    add(name, "refuse", "");
-    table.set(name, { ...table.get(name)!, text: NO_CLUSTER });
   }
   for (const [name, arity] of Object.entries(OWN_ARITY)) {
     table.set(name, { ...table.get(name)!, arity });

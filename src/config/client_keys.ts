@@ -258,6 +258,17 @@ export const CLIENT_KEYS = [
       "as a transaction of its own: it is atomic for each server, not over all of them.",
   },
   {
+    key: "cluster_mode",
+    field: "clusterMode",
+    kind: "switch",
+    default: "off",
+    isOfProxy: true,
+    help:
+      "Whether clients of a Redis Cluster find the proxies as its nodes: CLUSTER SLOTS, SHARDS and NODES deal " +
+      "the 16384 slots of a cluster out among the proxies that are online, and every proxy serves all of " +
+      "them. Clients connect to what each proxy registers: see announce_addr.",
+  },
+  {
     key: "server_commands",
     field: "allowsServerCommands",
     kind: "switch",

@@ -15,6 +15,8 @@ export interface AcceptedConnection extends Connection {
    * without a certificate.
    */
   readonly certificateName?: string | undefined;
+  /** Whether the client speaks TLS. @default false */
+  readonly isTls?: boolean;
 }
 
 /**

@@ -112,6 +112,7 @@ export class TlsConnection implements RawConnection {
   readonly localAddr: Deno.Addr;
   readonly remoteAddr: Deno.Addr;
   readonly certificateName: string | undefined;
+  readonly isTls = true;
   readonly #socket: TLSSocket;
   readonly #stream: SocketStream;
   /** Bytes that came and were not asked for yet; few, for reading is held while there are some. */

@@ -6,6 +6,7 @@
  */
 
 import {
+  bool,
   decodeRecord,
   encodeRecord,
   integer,
@@ -158,11 +159,6 @@ export interface OutageEvent {
   /** Whether `webhook_url` has it, or there was none. */
   readonly is_sent: boolean;
 }
-
-const bool: Shape<boolean> = {
-  read: (value) => value === true,
-  write: (value) => value,
-};
 
 /** The stored form of an {@linkcode OutageEvent}. */
 export const OUTAGE_EVENT_SHAPE: Shape<OutageEvent> = recordOf<OutageEvent>({

@@ -4,7 +4,16 @@
  * @module
  */
 
-import { decodeRecord, encodeRecord, integer, recordOf, text, word } from "./record.ts";
+import {
+  bool,
+  decodeRecord,
+  encodeRecord,
+  integer,
+  optional,
+  recordOf,
+  text,
+  word,
+} from "./record.ts";
 
 /** The states of a proxy, as stored. */
 export const PROXY_STATES = ["offline", "online", "mark_offline"] as const;
@@ -29,6 +38,10 @@ export interface ProxyRecord {
   readonly pid: number;
   /** When it started, as Go prints times; compared byte for byte. */
   readonly start_at: string;
+  /** Not in Codis 2.0: where clients reach it with TLS, `host:port`; with `cluster_mode` only. */
+  readonly tls_addr?: string | undefined;
+  /** Not in Codis 2.0: whether it lets its clients go; with `cluster_mode` only. */
+  readonly draining?: boolean | undefined;
 }
 
 /** The stored form of a {@linkcode ProxyRecord}. */
@@ -42,6 +55,8 @@ export const PROXY_SHAPE = recordOf<ProxyRecord>({
   debug_var_addr: text,
   pid: integer,
   start_at: text,
+  tls_addr: optional(text),
+  draining: optional(bool),
 });
 
 /** What makes two records the same life of the same proxy. */

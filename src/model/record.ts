@@ -49,6 +49,12 @@ export const integer: Shape<number> = {
   write: (value) => value,
 };
 
+/** Whether it is `true`; missing means that it is not. */
+export const bool: Shape<boolean> = {
+  read: (value) => value === true,
+  write: (value) => value,
+};
+
 /** As `shape`; a field that is missing stays so. */
 export function optional<T>(shape: Shape<T>): Shape<T | undefined> {
   return {
@@ -95,7 +101,8 @@ export function recordOf<T extends object>(
       const record: Partial<T> = {};
       for (const name of names) {
         const field = Object.hasOwn(source, name) ? source[name] : undefined;
-        record[name] = fields[name].read(field, `${at}.${name}`);
+        const read = fields[name].read(field, `${at}.${name}`);
+        if (read !== undefined) record[name] = read;
       }
       return record as T;
     },

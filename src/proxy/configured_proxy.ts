@@ -9,10 +9,11 @@
 import type { UserRecord } from "../acl/user.ts";
 import { type AccessPolicy, policyNames } from "../api/auth.ts";
 import type { Config } from "../config/config.ts";
-import type { ConfiguredPart } from "../config/running.ts";
+import type { ConfiguredPart, RunningConfig } from "../config/running.ts";
 import { backendTlsFiles, clientTlsFiles, httpTlsFiles } from "../config/tls.ts";
 import type { TlsIdentity } from "../io/tls.ts";
 import { readTlsFiles, type TlsFiles, TlsWatch } from "../io/tls_files.ts";
+import { type ConfigOrder, fixedConfig } from "../router/worker_context.ts";
 import type { ProxyStart } from "./proxy_start.ts";
 import { routerOptions } from "./router_options.ts";
 import { clientsThatFit, httpNamesOf } from "./start_plan.ts";
@@ -142,4 +143,22 @@ function mergeUsers(
 ): UserRecord[] {
   const names = new Set(lines.map(({ name }) => name));
   return [...now.filter(({ name }) => !before.has(name) && !names.has(name)), ...lines];
+}
+
+/** Makes a change that a client asks for; returns why it cannot be made, empty when it is in force. */
+export async function changeConfig(
+  running: RunningConfig | undefined,
+  order: ConfigOrder,
+  by: string,
+): Promise<string> {
+  if (running === undefined) return fixedConfig(order);
+  try {
+    await (order.kind === "set" ? running.set(order.pairs, by) : running.rewrite(by));
+    return "";
+  } catch (error) {
+    const { message } = error as Error;
+    return order.kind === "set"
+      ? message.replace(/^CONFIG SET: /, "")
+      : `Rewriting config file: ${message}`;
+  }
 }

@@ -25,6 +25,14 @@ export interface DrainTimes {
   readonly timeoutMs: number;
 }
 
+/** What others do on the way. */
+export interface DrainSteps {
+  /** Called first. */
+  readonly before?: () => void | Promise<void>;
+  /** Called when clients are not accepted any more. */
+  readonly accepted?: () => void | Promise<void>;
+}
+
 /** See the header. */
 export class Drain {
   readonly #plane: DataPlane;
@@ -48,22 +56,18 @@ export class Drain {
   /**
    * Lets all clients go; a second call waits for the first one.
    *
-   * @param accepted Called when clients are not accepted any more.
    * @returns When no client is left.
    */
-  begin(
-    { delayMs, timeoutMs }: DrainTimes,
-    accepted: () => void | Promise<void> = () => {},
-  ): Promise<void> {
-    return this.#running ??= this.#run(delayMs, timeoutMs, accepted);
+  begin(times: DrainTimes, steps: DrainSteps = {}): Promise<void> {
+    return this.#running ??= this.#run(times, steps);
   }
 
   async #run(
-    delayMs: number,
-    timeoutMs: number,
-    accepted: () => void | Promise<void>,
+    { delayMs, timeoutMs }: DrainTimes,
+    { before = () => {}, accepted = () => {} }: DrainSteps,
   ): Promise<void> {
     const { signal } = this.#hurry;
+    await before();
     await sleep(delayMs, signal);
     await this.#plane.stopAccepting(!signal.aborted);
     await accepted();

@@ -18,7 +18,6 @@
 import { type AccessPolicy, accessPolicy } from "../api/auth.ts";
 import { formatAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
-import type { RunningConfig } from "../config/running.ts";
 import { inTime } from "./workers/worker_peers.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
@@ -29,9 +28,9 @@ import { type Store, storeOf } from "../store/store.ts";
 import type { HttpServer } from "../io/http_server.ts";
 import type { TlsIdentity } from "../io/tls.ts";
 import { AccessLog } from "./access_log.ts";
-import { type ConfigOrder, fixedConfig } from "../router/worker_context.ts";
 import { serveAdmin } from "./admin.ts";
-import { ConfiguredProxy } from "./configured_proxy.ts";
+import { changeConfig, ConfiguredProxy } from "./configured_proxy.ts";
+import { ClusterFollower } from "./membership/cluster_nodes.ts";
 import { followAllowedCommands } from "./membership/allowed_commands.ts";
 import { Drain } from "./drain.ts";
 import { goOnline } from "./membership/go_online.ts";
@@ -43,6 +42,7 @@ import { proxyPlace } from "./membership/proxy_place.ts";
 import { describeOld, UpgradeOffer } from "./upgrade/offer.ts";
 import { findOldProcess, type Processes } from "./upgrade/take_over.ts";
 import type { AttachedService, ProxyStart, RunningProxy } from "./proxy_start.ts";
+import type { ClusterMap } from "../router/cluster_map.ts";
 import { isTracing } from "../router/reports/spans.ts";
 import { routerOptions } from "./router_options.ts";
 import {
@@ -149,6 +149,8 @@ class StartedProxy implements RunningProxy {
   #coordinator: Coordinator | undefined;
   #attached: AttachedService | undefined;
   #membership: Membership | undefined;
+  /** Undefined: no client asks for the proxies. */
+  #cluster: ClusterFollower | undefined;
   /** Undefined: this proxy has its own. */
   #users: StoredUsers | undefined;
   readonly #policy: AccessPolicy;
@@ -212,7 +214,7 @@ class StartedProxy implements RunningProxy {
     // The HTTP endpoint shows a proxy that is still waiting, so it comes before the rest.
     if (takeOver === undefined) this.#openAdmin(false);
     const own = takeOver?.old.record ??
-      ownRecord(this.#start, this.address, this.httpAddress, this.#processes.life.text);
+      ownRecord(this.#start, this.#plane.addresses, this.httpAddress, this.#processes.life.text);
     this.#coordinator = takeOver?.coordinator ?? await openCoordinator(config, signal);
     const store = storeOf(this.#coordinator, config.product);
     await refuseEtcd2(config, this.#coordinator);
@@ -226,6 +228,7 @@ class StartedProxy implements RunningProxy {
     hurry?.addEventListener("abort", () => void this.stop(hurry.reason));
     if (signal?.aborted) return await this.stop(signal.reason);
     await followAllowedCommands(store, (commands) => this.#plane.allowCommands(commands));
+    if (config.clusterMode) this.#cluster = this.#followCluster(store, record);
     await this.#membership.start();
     await takeOver?.done;
   }
@@ -235,6 +238,11 @@ class StartedProxy implements RunningProxy {
     this.#users = new StoredUsers({ store, plane: this.#plane, dashboard });
     await this.#users.start();
     this.#acceptSoon();
+  }
+
+  #followCluster(store: Store, own: () => ProxyRecord): ClusterFollower {
+    const changed = (nodes: ClusterMap) => this.#plane.setCluster(nodes);
+    return new ClusterFollower({ store, product: this.#start.config.product, own, changed });
   }
 
   #serveAdmin(proxyRecord: () => ProxyRecord, connectionsMax: number, isBeside: boolean): void {
@@ -370,10 +378,12 @@ class StartedProxy implements RunningProxy {
   /** Another process serves: lets the clients go, and ends. */
   async #leave(): Promise<void> {
     const times = { delayMs: BESIDE_MS, timeoutMs: this.#start.config.drainTimeoutMs };
-    await this.#drain.begin(times, async () => {
-      this.#offer!.stoppedListening();
-      await this.#admin!.shutdown();
-      await this.#attached?.stop();
+    await this.#drain.begin(times, {
+      accepted: async () => {
+        this.#offer!.stoppedListening();
+        await this.#admin!.shutdown();
+        await this.#attached?.stop();
+      },
     });
     await this.stop("a new process has taken over");
   }
@@ -382,7 +392,10 @@ class StartedProxy implements RunningProxy {
 
   #drainClients(): Promise<void> {
     const { drainDelayMs, drainTimeoutMs } = this.#start.config;
-    return this.#drain.begin({ delayMs: drainDelayMs, timeoutMs: drainTimeoutMs });
+    const leave = () => this.#cluster?.leave() ?? Promise.resolve();
+    return this.#drain.begin({ delayMs: drainDelayMs, timeoutMs: drainTimeoutMs }, {
+      before: async () => void await inTime(leave()),
+    });
   }
 
   stop(reason: string, isGentle = false): Promise<void> {
@@ -427,23 +440,5 @@ class StartedProxy implements RunningProxy {
     life.end();
     await this.#coordinator?.close();
     await this.#admin?.shutdown();
-  }
-}
-
-/** Makes a change that a client asks for; returns why it cannot be made, empty when it is in force. */
-async function changeConfig(
-  running: RunningConfig | undefined,
-  order: ConfigOrder,
-  by: string,
-): Promise<string> {
-  if (running === undefined) return fixedConfig(order);
-  try {
-    await (order.kind === "set" ? running.set(order.pairs, by) : running.rewrite(by));
-    return "";
-  } catch (error) {
-    const { message } = error as Error;
-    return order.kind === "set"
-      ? message.replace(/^CONFIG SET: /, "")
-      : `Rewriting config file: ${message}`;
   }
 }

@@ -77,6 +77,7 @@ export function routerOptions(
     hotKeySamples: config.hotKeySamples,
     destructiveCommands: config.allowsDestructiveCommands,
     undeclaredKeys: config.undeclaredKeys === "allow",
+    clusterMode: config.clusterMode,
     serverCommands: config.allowsServerCommands,
     shownConfig: shownConfig(config),
     version,
@@ -93,6 +94,7 @@ export function shownConfig(config: Config): [name: string, value: string][] {
     ["protected-mode", config.protectedMode],
     ["maxclients", String(config.maxClients)],
     ["databases", String(DATABASES)],
+    ...config.clusterMode ? [["cluster-enabled", "yes"] as [string, string]] : [],
     ["timeout", String(Math.floor(config.sessionMaxTimeoutMs / 1000))],
   ];
 }

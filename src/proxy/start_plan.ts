@@ -112,16 +112,26 @@ export function takeoverMs(config: Config): number {
   return TAKEOVER_MS + (config.coordinator === "embedded" ? 0 : config.zkSessionTimeoutMs);
 }
 
-/** The record of a proxy that has just bound its sockets. */
+/**
+ * The record of a proxy that has just bound its sockets.
+ *
+ * @param addresses Of its sockets, in the order of the place.
+ */
 export function ownRecord(
   { config, http, listen }: ProxyStart,
-  address: Deno.NetAddr,
+  addresses: readonly Deno.NetAddr[],
   httpAddress: Deno.NetAddr,
   life: string,
 ): ProxyRecord {
+  const [own, tls = own] = addresses.map(({ port }, i) => ({
+    hostname: (i === 0 ? listen ?? config.tlsAddr! : config.tlsAddr!).hostname,
+    port,
+  }));
   return newProxyRecord({
     proxyId: config.proxyId,
-    listen: { hostname: (listen ?? config.tlsAddr!).hostname, port: address.port },
+    listen: own!,
+    // Nobody else asks for it, and Codis 2.0 has no field for it.
+    tls: config.clusterMode && config.tlsAddr !== undefined ? tls : undefined,
     http: { hostname: http.hostname, port: httpAddress.port },
     announce: {
       addr: config.announceAddr,

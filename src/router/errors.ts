@@ -13,6 +13,8 @@ import { asSent, QUOTED_BYTES_MAX } from "../resp/encoder.ts";
 /** Redis's text, byte for byte. */
 export const NO_AUTH = "NOAUTH Authentication required.";
 /** Redis's text, byte for byte. */
+export const NO_CLUSTER = "ERR This instance has cluster support disabled";
+/** Redis's text, byte for byte. */
 export const WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled.";
 /** Redis's text, byte for byte. */
 export const MAX_CLIENTS = "ERR max number of clients reached";

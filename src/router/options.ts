@@ -106,6 +106,8 @@ export interface RouterOptions extends RouterLogins {
   readonly destructiveCommands: boolean;
   /** Whether scripts and functions may run that declare no keys and may touch some. */
   readonly undeclaredKeys: boolean;
+  /** Whether clients of a Redis Cluster are answered as if the proxies were its nodes. */
+  readonly clusterMode: boolean;
   /** Whether CONFIG SET and its like are let through, to all masters. */
   readonly serverCommands: boolean;
   /** What CONFIG GET shows: names and values, no passwords. */

@@ -11,6 +11,7 @@ import { LongScripts } from "./backends/long_scripts.ts";
 import { LowestVersion } from "./backends/lowest_version.ts";
 import { Resp3Support } from "./backends/resp3_support.ts";
 import { AuthThrottle } from "./client/auth_throttle.ts";
+import { type ClusterMap, NO_NODES } from "./cluster_map.ts";
 import { ByteBudget } from "./client/byte_budget.ts";
 import type { ListedClient } from "./client/client_info.ts";
 import { Pause } from "./client/pause.ts";
@@ -63,6 +64,8 @@ export class RouterShared {
   readonly userLimits: LimitedUsers;
   /** Where clients of users read from that do not as the options say, by name. */
   userReads: ReadonlyMap<string, ReadFrom> = new Map();
+  /** The proxies as nodes of a cluster, with `cluster_mode = on`. */
+  cluster: ClusterMap = NO_NODES;
   /** What users were refused. */
   readonly aclLog = new AclLog();
   readonly authThrottle = new AuthThrottle();

@@ -76,6 +76,11 @@ export async function deleteProxyOfGone(
   }
 }
 
+/** Watches the ids of all that are registered. */
+export function watchProxyIds(store: Store): Watch<readonly string[]> {
+  return store.coordinator.watchChildren(store.paths.proxies);
+}
+
 /** Watches what is registered under an id, as text; `undefined` while nothing is. */
 export function watchProxy(store: Store, proxyId: string): Watch<Entry | undefined> {
   return store.coordinator.watchData(store.paths.proxy(proxyId));
@@ -104,24 +109,30 @@ export async function changeProxyState(
 
 /** Writes whose end proves a proxy's, if one of its life is registered. */
 export function changeProxyLife(store: Store, proxy: ProxyRecord): Promise<void> {
-  return changeOwnProxy(store, proxy, "write");
+  return changeOwnProxy(store, proxy, { description: proxy.description });
 }
 
 /** The same, and the registration lasts as long as this session with the coordinator from now on. */
 export function adoptProxy(store: Store, proxy: ProxyRecord): Promise<void> {
-  return changeOwnProxy(store, proxy, "adopt");
+  return changeOwnProxy(store, proxy, { description: proxy.description }, "adopt");
+}
+
+/** Writes that a proxy lets its clients go, if one of its life is registered. */
+export function drainProxy(store: Store, proxy: ProxyRecord): Promise<void> {
+  return changeOwnProxy(store, proxy, { draining: true });
 }
 
 async function changeOwnProxy(
   store: Store,
   proxy: ProxyRecord,
-  verb: "write" | "adopt",
+  words: Partial<ProxyRecord>,
+  verb: "write" | "adopt" = "write",
 ): Promise<void> {
-  const { id, description } = proxy;
+  const { id } = proxy;
   try {
     await changeProxy(store, id, (now) => {
       if (!isSameLife(now, proxy)) throw new StoreError(`proxy ${id} is another process`);
-      return { ...now, description };
+      return { ...now, ...words };
     }, verb);
   } catch (error) {
     if (!(error instanceof NoNodeError || error instanceof StoreError)) throw error;

@@ -94,6 +94,7 @@ export class FakeWorker implements Thread {
       hotKeys: () => ({ isOn: true, requests: 0, hot: [], big: [] }),
       slowLog: () => ({ entries: [], events: [] }),
       allowCommands: () => {},
+      setCluster: () => {},
       set: () => Promise.resolve(),
       leaveSessions: () => Promise.resolve(tell("drain")),
       drainSessions: () => Promise.resolve(tell("drain")),

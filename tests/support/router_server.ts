@@ -52,6 +52,7 @@ export function testOptions(change: Partial<RouterOptions> = {}): RouterOptions 
     hotKeySamples: 4_000,
     destructiveCommands: true,
     undeclaredKeys: false,
+    clusterMode: false,
     serverCommands: false,
     shownConfig: [],
     version: "test",

@@ -12,6 +12,8 @@ export interface ProxyIdentity {
   readonly proxyId: string;
   /** Where it listens for Redis clients; the port it has, not the one it asked for. */
   readonly listen: Address;
+  /** Where it listens for TLS, if that is registered: `listen` itself, or another address of the same host. */
+  readonly tls?: Address | undefined;
   /** Where its HTTP endpoint listens. */
   readonly http: Address;
   /** What is registered instead of them, where that is configured. */
@@ -40,6 +42,11 @@ export function newProxyRecord(identity: ProxyIdentity): ProxyRecord {
     debug_var_addr: formatAddress(http),
     pid: identity.pid,
     start_at: formatStartAt(identity.startedMs),
+    ...identity.tls === undefined ? {} : {
+      tls_addr: formatAddress(
+        identity.tls === identity.listen ? addr : { ...addr, port: identity.tls.port },
+      ),
+    },
   };
 }
 

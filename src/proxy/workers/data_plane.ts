@@ -15,6 +15,7 @@ import type { TlsToServers } from "../../io/tls.ts";
 import type { TlsToClients } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { WriteLines } from "../../router/reports/access_lines.ts";
+import type { ClusterMap } from "../../router/cluster_map.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { HotKeysReading } from "../../router/hot_keys/hot_keys.ts";
 import type { RouterOptions, UserReads } from "../../router/options.ts";
@@ -112,6 +113,8 @@ export interface DataPlane extends SlotTable {
   setServing(serving: Serving): void;
   /** Says which commands that only the servers know an operator lets through. */
   allowCommands(commands: readonly AllowedCommand[]): void;
+  /** Says which proxies there are, for clients of a Redis Cluster. */
+  setCluster(nodes: ClusterMap): void;
   /** Takes other settings; resolves when they are in force in every worker. */
   set(settings: PlaneSettings): Promise<void>;
   /** Closes each client when it is between two requests; resolves when none is left, or after `timeoutMs`. */

@@ -33,6 +33,7 @@ import {
 } from "../../router/local/client_search.ts";
 import type { SlowLogOrder, SlowLogReading } from "../../router/slow_log/slow_log.ts";
 import type { Serving } from "../../router/serving.ts";
+import type { ClusterMap } from "../../router/cluster_map.ts";
 import type { GroupServers, SlotFill } from "../../router/slot_table.ts";
 import type {
   DataPlane,
@@ -218,6 +219,10 @@ export class LocalPlane implements DataPlane {
     this.router.shared.learned.allow(
       new Map(ways.filter((pair): pair is [string, AllowedWay] => pair[1] !== null)),
     );
+  }
+
+  setCluster(nodes: ClusterMap): void {
+    this.router.shared.cluster = nodes;
   }
 
   /** The users are others now. */

@@ -11,6 +11,7 @@
 import type { SlotRule } from "../../hash/placement.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
 import type { UserReads } from "../../router/options.ts";
+import { type ClusterMap, NO_NODES } from "../../router/cluster_map.ts";
 import type { GroupServers, SlotFill } from "../../router/slot_table.ts";
 import type { WorkerThread } from "./worker_thread.ts";
 
@@ -20,6 +21,7 @@ export class WantedTable {
   replicas: readonly GroupServers[] = [];
   allowed: readonly AllowedCommand[] = [];
   userReads: readonly UserReads[] = [];
+  cluster: ClusterMap = NO_NODES;
   /** What was last wanted of each slot; nothing for one without an owner. */
   readonly #fills = new Map<number, SlotFill>();
   /** The newest action that is in force, and what slots were then that have changed since. */
@@ -52,6 +54,7 @@ export class WantedTable {
   async tell({ calls }: WorkerThread): Promise<void> {
     calls.notify("allowCommands", this.allowed);
     calls.notify("setUserReads", this.userReads);
+    calls.notify("setCluster", this.cluster);
     calls.notify("setReplicas", this.replicas);
     await calls.call("setRules", this.rules);
     calls.notify("loaded", this.#inForce);

@@ -71,6 +71,7 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
       if (serving !== "serving" || heardPauses === pauses) plane.setServing(serving);
     },
     allowCommands: (commands) => plane.allowCommands(commands),
+    setCluster: (nodes) => plane.setCluster(nodes),
     updateUsers: (update) => plane.updateUsers(update),
     setLimits: (limits) => plane.setLimits(limits),
     setUserReads: (reads) => plane.setUserReads(reads),

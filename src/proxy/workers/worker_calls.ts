@@ -31,6 +31,7 @@ import type { ClientSearch, FoundClients } from "../../router/local/client_searc
 import type { SlowLogOrder, SlowLogReading } from "../../router/slow_log/slow_log.ts";
 import type { StatsSnapshot } from "../../router/stats_snapshot.ts";
 import type { Serving } from "../../router/serving.ts";
+import type { ClusterMap } from "../../router/cluster_map.ts";
 import type { GroupServers, SlotFill } from "../../router/slot_table.ts";
 import type { ListenPlace, PlaneOptions, PlaneSettings } from "./data_plane.ts";
 import type { SharedCounts } from "./shared_context.ts";
@@ -68,6 +69,7 @@ export interface WorkerCalls {
    */
   setServing(serving: Serving, heardPauses: number): void;
   allowCommands(commands: readonly AllowedCommand[]): void;
+  setCluster(nodes: ClusterMap): void;
   /** The users are others now. */
   updateUsers(update: UsersUpdate): void;
   setLimits(limits: readonly NamedLimits[]): void;

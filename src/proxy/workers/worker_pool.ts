@@ -34,6 +34,7 @@ import { clientPasswords, type UserReads } from "../../router/options.ts";
 import { countedSoFar, sumSnapshots } from "../../router/stats_snapshot.ts";
 import { LimitPlaces, type UserTake } from "../../router/limits/limit_cells.ts";
 import type { Serving } from "../../router/serving.ts";
+import type { ClusterMap } from "../../router/cluster_map.ts";
 import type { GroupServers, SlotFill } from "../../router/slot_table.ts";
 import type {
   DataPlane,
@@ -325,6 +326,11 @@ export class WorkerPool extends PoolQuestions implements DataPlane {
   allowCommands(commands: readonly AllowedCommand[]): void {
     this.#wanted.allowed = commands;
     this.#notifyAll((calls) => calls.notify("allowCommands", commands));
+  }
+
+  setCluster(nodes: ClusterMap): void {
+    this.#wanted.cluster = nodes;
+    this.#notifyAll((calls) => calls.notify("setCluster", nodes));
   }
 
   async set({ router, keepAliveMs }: PlaneSettings): Promise<void> {

@@ -33,6 +33,8 @@ export interface Client extends Omit<ListedClient, "extras">, LinkHolder, Extras
   /** Whose rights it has: of the default user until it logs in. */
   readonly user: User;
   readonly isAuthenticated: boolean;
+  /** Whether it speaks TLS. */
+  readonly isTls: boolean;
   /** Whether its requests need no other look than any client's: no transaction, subscription or extra. */
   readonly isPlain: boolean;
   protocol: Protocol;

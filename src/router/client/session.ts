@@ -59,6 +59,7 @@ export class Session implements Client, ReplyHost, TurnWork {
   readonly createdMs: number;
   /** The common name of the client's certificate, which was verified; `""` without one. */
   readonly certificateName: string;
+  readonly isTls: boolean;
   readonly credit: ReplyCredit;
   readonly replies: Replies;
 
@@ -110,6 +111,7 @@ export class Session implements Client, ReplyHost, TurnWork {
     this.#connection = connection;
     this.#onClosed = onClosed;
     this.createdMs = clock.nowMs;
+    this.isTls = connection.isTls === true;
     this.certificateName = connection.certificateName ?? "";
     this.credit = new ReplyCredit(this);
     this.replies = new Replies(this, connection);

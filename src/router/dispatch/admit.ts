@@ -16,6 +16,7 @@ import { ELEMENTS_MAX_BEFORE_7 } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
 import {
   NO_AUTH,
+  NO_CLUSTER,
   notAllowed,
   tooManyArguments,
   unknownCommand,
@@ -84,6 +85,7 @@ export function admit(
       }
       return shared.refusal;
     case "local":
+      if (command.isClusterCommand && !shared.options.clusterMode) return NO_CLUSTER;
       if (command.isServerCommand) {
         if (!shared.options.serverCommands) {
           return notAllowed(command.name, "server_commands is off in the proxy's configuration");
@@ -95,7 +97,7 @@ export function admit(
     case "transaction":
       return "";
     case "refuse":
-      return command.refusal;
+      return command.isClusterCommand && !shared.options.clusterMode ? NO_CLUSTER : command.refusal;
   }
 }
 

@@ -11,6 +11,7 @@ import { wait } from "../blocking/wait.ts";
 import { ACL_COMMANDS } from "./acl.ts";
 import { auth } from "./auth.ts";
 import { CLIENT_COMMANDS } from "./client.ts";
+import { CLUSTER_COMMANDS } from "./cluster.ts";
 import { COMMAND_COMMANDS } from "./command.ts";
 import { CONFIG_COMMANDS } from "./config.ts";
 import { CONNECTION_COMMANDS } from "./connection.ts";
@@ -34,6 +35,7 @@ const ANSWERS: Readonly<Record<string, LocalAnswer>> = {
   ...OVERSIGHT_COMMANDS,
   ...TRACKING_COMMANDS,
   ...COMMAND_COMMANDS,
+  ...CLUSTER_COMMANDS,
   ...PUBSUB_COMMANDS,
   ...CONFIG_COMMANDS,
   ...SERVER_COMMANDS,

@@ -154,7 +154,7 @@ function greeting(client: Client, version: string): Uint8Array {
     .bulk("version").bulk(version)
     .bulk("proto").integer(client.protocol)
     .bulk("id").integer(client.id)
-    .bulk("mode").bulk("standalone")
+    .bulk("mode").bulk(client.shared.options.clusterMode ? "cluster" : "standalone")
     .bulk("role").bulk("master")
     .bulk("modules").array(0)
     .done();

@@ -58,7 +58,7 @@ const OWN_VALUES: Readonly<Record<string, OwnValues>> = {
     connected_slaves: 0,
     master_failover_state: "no-failover",
   }),
-  cluster: () => ({ cluster_enabled: 0 }),
+  cluster: ({ options }) => ({ cluster_enabled: Number(options.clusterMode) }),
 };
 
 /** A section: its title, its lines, and whether INFO without arguments has it. */
@@ -168,7 +168,7 @@ function serverValues({ options, stats, redisVersion, port, masters }: Facts) {
   const { os, arch } = Deno.build;
   return {
     redis_version: redisVersion,
-    redis_mode: "standalone",
+    redis_mode: options.clusterMode ? "cluster" : "standalone",
     codis_proxy_version: options.version,
     os: `${os[0]!.toUpperCase()}${os.slice(1)} ${arch}`,
     arch_bits: 64,

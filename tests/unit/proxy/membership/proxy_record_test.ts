@@ -39,6 +39,17 @@ Deno.test("what is announced is registered instead of what is listened on", () =
   assertEquals([record.addr, record.debug_var_addr], ["redis.example:9000", "[2001:db8::1]:9001"]);
 });
 
+Deno.test("where it speaks TLS is registered with the host of the other address, where that is asked for", () => {
+  const tls = parseListenAddress("0.0.0.0:19443");
+  const tlsAddrOf = (more: object) => newProxyRecord({ ...IDENTITY, ...more }).tls_addr;
+  const announce = { addr: parseListenAddress("redis.example:9000"), http: undefined };
+  assertEquals(tlsAddrOf({}), undefined);
+  assertEquals(tlsAddrOf({ tls }), "proxy-host:19443");
+  assertEquals(tlsAddrOf({ tls, announce }), "redis.example:19443");
+  // The only address is the one with TLS.
+  assertEquals(tlsAddrOf({ tls: IDENTITY.listen, announce }), "redis.example:9000");
+});
+
 Deno.test("advertisedAddress() replaces what other machines cannot dial", () => {
   const hostOf = (text: string) => advertisedAddress(parseListenAddress(text), "me").hostname;
   const hosts = [":1", "0.0.0.0:1", "127.0.0.1:1", "127.0.0.9:1", "[::]:1", "[::1]:1"].map(hostOf);

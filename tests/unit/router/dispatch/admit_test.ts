@@ -19,16 +19,17 @@ interface Circumstances {
   readonly refusal?: string;
   readonly destructiveCommands?: boolean;
   readonly serverCommands?: boolean;
+  readonly clusterMode?: boolean;
   readonly isBefore7?: boolean;
 }
 
 function clientIn(circumstances: Circumstances): AdmittedClient {
-  const { destructiveCommands = true, serverCommands = false } = circumstances;
+  const { destructiveCommands = true, serverCommands = false, clusterMode = false } = circumstances;
   return {
     isAuthenticated: circumstances.isAuthenticated ?? true,
     user: User.byDefault([]),
     shared: {
-      options: testOptions({ destructiveCommands, serverCommands }),
+      options: testOptions({ destructiveCommands, serverCommands, clusterMode }),
       isLoading: circumstances.isLoading ?? false,
       refusal: circumstances.refusal ?? "",
       version: { isBefore7: circumstances.isBefore7 ?? false },
@@ -112,6 +113,20 @@ Deno.test("destructive commands are refused where they are switched off, for tha
     );
   }
   assertEquals(answerTo("DEL k", { destructiveCommands: false }), "");
+});
+
+Deno.test("CLUSTER needs cluster_mode, and changes of a cluster are refused in it, too", () => {
+  const disabled = "ERR This instance has cluster support disabled";
+  for (const line of ["CLUSTER SLOTS", "ASKING", "CLUSTER MYID", "CLUSTER MEET h 1"]) {
+    assertEquals(answerTo(line), disabled);
+    assertEquals(answerTo(line, { isLoading: true, refusal: "LOADING" }), disabled);
+  }
+  assertEquals(answerTo("CLUSTER SLOTS", { clusterMode: true }), "");
+  assertEquals(
+    answerTo("CLUSTER MEET h 1", { clusterMode: true }),
+    "ERR handle request, command 'CLUSTER MEET' is not allowed: the nodes are the proxies that are online, " +
+      "and the slots are dealt out among them",
+  );
 });
 
 Deno.test("commands that change servers need server_commands, and a table that is not in doubt", () => {
