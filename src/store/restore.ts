@@ -59,8 +59,11 @@ export async function planRestore(store: Store, dump: ProductDump): Promise<Rest
     splitTasks(store, await durableEntries(store)),
     splitTasks(store, dump.entries),
   );
+  // The next dashboard would finish that change: what it writes is of before.
+  const isUnfinished = await readIfThere(store, store.paths.intent) !== undefined;
+  const intent = store.paths.intent.slice(store.paths.root.length + 1);
   return {
-    ...{ created, changed, deleted },
+    ...{ created, changed, deleted: isUnfinished ? [intent, ...deleted] : deleted },
     regrouped: regrouped(await loadSlots(store), await loadSlots(storeOfDump(dump))),
   };
 }
@@ -128,6 +131,7 @@ export async function restoreProduct(store: Store, dump: ProductDump): Promise<R
     await checkUnused(store);
     const plan = await planRestore(store, dump);
     await write(store, splitTasks(store, dump.entries));
+    await checkNobodyCame(store);
     const left = await planRestore(store, dump);
     if (isEmptyPlan(left)) return plan;
     const path = [...left.created, ...left.changed, ...left.deleted][0];
@@ -159,6 +163,20 @@ export async function checkUnused(store: Store): Promise<void> {
   }
 }
 
+/** @throws {StoreError} When somebody has begun to work with the product while it was restored. */
+async function checkNobodyCame(store: Store): Promise<void> {
+  try {
+    await checkUnused(store);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    throw new StoreError(
+      `the file was restored, but somebody came meanwhile who may have read half of it: ${error.message}, ` +
+        "and restore again",
+      { cause: error },
+    );
+  }
+}
+
 /** Makes the store as wanted; slots last, so that nobody can serve before all is there. */
 async function write(store: Store, wanted: SplitEntries): Promise<void> {
   const { coordinator, paths } = store;
@@ -167,6 +185,7 @@ async function write(store: Store, wanted: SplitEntries): Promise<void> {
     splitTasks(store, await durableEntries(store)),
     wanted,
   );
+  await coordinator.deleteTree(paths.intent);
   // What is below goes first.
   for (const path of deleted.toReversed()) await coordinator.deleteTree(full(path));
   for (const path of newTasks) {

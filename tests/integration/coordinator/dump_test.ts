@@ -4,12 +4,14 @@
  * @module
  */
 
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import type { EmbeddedCoordinator } from "../../../src/coordinator/embedded/embedded.ts";
+import { NoNodeError } from "../../../src/coordinator/errors.ts";
 import { encodeMigrateTask } from "../../../src/model/migrate_task.ts";
 import { encodeSlot, slotIn } from "../../../src/model/slot.ts";
-import { durableEntries } from "../../../src/store/dump.ts";
-import { createFolders, type Store } from "../../../src/store/store.ts";
+import { dumpProduct, durableEntries } from "../../../src/store/dump.ts";
+import { restoreProduct } from "../../../src/store/restore.ts";
+import { createFolders, type Store, StoreError } from "../../../src/store/store.ts";
 import { callCli } from "../../support/cli_call.ts";
 import { RECORDED_PRODUCT } from "../../support/codis2_tree.ts";
 import { goodTree } from "../../support/good_tree.ts";
@@ -114,6 +116,39 @@ Deno.test("config restore tells which slots would lose their keys, and deletes w
   assertMatch(plan, /slots +0 +2 +0/);
   await cli("-c", file, "restore", dump, "--yes");
   assertEquals(withoutTaskNames(await durableEntries(store)), withoutTaskNames(before));
+});
+
+Deno.test("a change that a dashboard has not finished is not made to what was restored", async () => {
+  await using folder = await StoreFolder.make();
+  const { coordinator, paths } = await makeStore(folder);
+  const file = await writeConfig(folder, folder, "config");
+  const dump = `${folder.dir}/dump.json`;
+  await cli("-c", file, "dump", dump);
+  const slot = { path: paths.slot(3), data: encodeSlot(slotIn(RECORDED_PRODUCT, 3, 1, "online")) };
+  const change = { writes: [slot], announcements: [] };
+  await coordinator.create(paths.intent, JSON.stringify({ kind: "change", at: 1, change }));
+  assertMatch(await cli("-c", file, "restore", dump), /unfinished_change +0 +0 +1/);
+  await cli("-c", file, "restore", dump, "--yes");
+  await assertRejects(() => coordinator.read(paths.intent), NoNodeError);
+});
+
+Deno.test("config restore tells when a proxy came while it was restored: it may have read half of it", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await makeStore(folder);
+  const { coordinator, paths } = store;
+  const dump = await dumpProduct(store);
+  const slot = encodeSlot(slotIn(RECORDED_PRODUCT, 600, 1, "online"));
+  await coordinator.write(paths.slot(600), slot);
+  const transact = coordinator.transact.bind(coordinator);
+  coordinator.transact = async (operations) => {
+    await coordinator.create(paths.fence("h:1"), "");
+    return await transact(operations);
+  };
+  await assertRejects(
+    () => restoreProduct(store, dump),
+    StoreError,
+    "somebody came meanwhile who may have read half of it: a proxy may still serve at h:1",
+  );
 });
 
 Deno.test("config restore refuses while a dashboard, a proxy or a fence is there, and what is no dump", async () => {
