@@ -6,6 +6,7 @@
 
 import { delay } from "@std/async/delay";
 import { ImportCounts } from "./import_counts.ts";
+import { LagMeter } from "./lag_meter.ts";
 import { type ImportSetup, LATE_MS, SourceImport } from "./source_import.ts";
 import { SourceError } from "./source/replica_link.ts";
 import type { SourceServer } from "./source/source_address.ts";
@@ -28,19 +29,13 @@ export interface RunFigures {
   readonly lagMs: number;
 }
 
-/** Where a source stood at a time. */
-interface Sighting {
-  readonly atMs: number;
-  readonly offset: number;
-}
-
 /** See the header. */
 export class ImportRun {
   readonly sources: readonly SourceImport[];
   /** Ends with the import; rejects when it fails. */
   readonly ended: Promise<void>;
   keysAll = 0;
-  readonly #sightings = new Map<SourceImport, Sighting[]>();
+  readonly #meters = new Map<SourceImport, LagMeter>();
   /** Whether it has ended, or is about to. */
   isEnded = false;
 
@@ -58,6 +53,7 @@ export class ImportRun {
     this.sources = [...servers].map(([name, server]) =>
       new SourceImport(name, server, setup, new ImportCounts())
     );
+    for (const source of this.sources) this.#meters.set(source, new LagMeter());
     const runs = this.sources.map((source) => source.run());
     const all = [
       ...runs,
@@ -133,32 +129,32 @@ export class ImportRun {
   }
 
   #lagOf(source: SourceImport): { readonly bytes: number; readonly ms: number } {
-    const seen = this.#sightings.get(source) ?? [];
-    while (seen.length > 0 && seen[0]!.offset <= source.applied) seen.shift();
-    if (seen.length === 0 || source.phase !== "following") return { bytes: 0, ms: 0 };
-    return {
-      bytes: seen.at(-1)!.offset - source.applied,
-      ms: performance.now() - seen[0]!.atMs,
-    };
+    const meter = this.#meters.get(source);
+    if (meter === undefined || source.phase !== "following") return { bytes: 0, ms: 0 };
+    return meter.lag(source.applied, performance.now());
   }
 
   /** Asks sources where they stand, for the lag. */
   async #ask(): Promise<void> {
     while (!this.isEnded) {
       for (const source of this.sources) {
-        if (source.phase === "connecting") continue;
-        const seen = this.#sightings.get(source) ?? [];
+        const meter = this.#meters.get(source)!;
+        if (source.phase === "connecting") {
+          meter.clear();
+          continue;
+        }
+        const atMs = performance.now();
         try {
-          seen.push({ atMs: performance.now(), offset: await source.control.offset() });
+          meter.saw(await source.control.offset(), atMs);
         } catch {
-          // Its link says so.
+          // Its link says so. Whoever does not know how late it is takes care.
+          continue;
         }
         const { follower } = source;
         if (follower === undefined || source.phase !== "following") continue;
         const { bytes, ms } = this.#lagOf(source);
         if (bytes === 0) source.isCatchingUp = false;
         follower.lagMs = source.isCatchingUp ? Math.max(ms, LATE_MS) : ms;
-        this.#sightings.set(source, seen);
       }
       await delay(ASK_MS);
     }
