@@ -21,6 +21,11 @@ const ROWS = 4;
 const COLUMNS = 4096;
 /** Keys in the list. */
 const LISTED_MAX = 128;
+/**
+ * By how much a count must be above the least in the list to take its place: else keys that are all asked for
+ * alike would drive each other out all the time.
+ */
+const AHEAD = 1.1;
 /** Keys that have faded to less requests than this are forgotten. */
 const FORGOTTEN_BELOW = 0.01;
 
@@ -77,9 +82,9 @@ export class KeyCounts {
     return count;
   }
 
-  /** Whether a count is higher than the least in the list, which leaves it then. */
+  /** Whether a count is clearly above the least in the list, which leaves it then. */
   #isHigher(count: number): boolean {
-    if (count <= this.#least) return false;
+    if (count <= this.#least * AHEAD) return false;
     let least = Infinity;
     let leastHash = 0;
     for (const [hash, listed] of this.#listed) {
@@ -88,7 +93,7 @@ export class KeyCounts {
       leastHash = hash;
     }
     this.#least = least;
-    return count > least && this.#listed.delete(leastHash);
+    return count > least * AHEAD && this.#listed.delete(leastHash);
   }
 
   /** All counts become less. */
