@@ -28,6 +28,8 @@ export class LoopWatch {
   readonly #to = new Float64Array(STALLS_KEPT);
   readonly #onStall: (ms: number) => void;
   #next = 0;
+  /** When the newest of them has ended. */
+  #lastMs = -Infinity;
   #beats = 0;
   #dueMs = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -52,7 +54,7 @@ export class LoopWatch {
     const lateMs = nowMs - this.#dueMs;
     if (lateMs >= STALL_MS_MIN) {
       this.#from[this.#next] = this.#dueMs;
-      this.#to[this.#next] = nowMs;
+      this.#to[this.#next] = this.#lastMs = nowMs;
       this.#next = (this.#next + 1) % STALLS_KEPT;
       this.#onStall(lateMs);
     }
@@ -63,7 +65,7 @@ export class LoopWatch {
   /** For how long of this time the loop was held up, in milliseconds. */
   heldUpMs(fromMs: number, toMs: number): number {
     let ms = 0;
-    for (let i = 0; i < STALLS_KEPT; i++) {
+    for (let i = 0; i < STALLS_KEPT && fromMs < this.#lastMs; i++) {
       ms += Math.max(0, Math.min(toMs, this.#to[i]!) - Math.max(fromMs, this.#from[i]!));
     }
     // One of which the beat has not told yet.

@@ -157,10 +157,13 @@ export function stageTimes(
   return inOrder(times);
 }
 
-function inOrder(times: Partial<Record<Stage, number>>): StageTimes {
-  return Object.fromEntries(
-    STAGE_NAMES.filter((stage) => (times[stage] ?? 0) > 0).map((stage) => [stage, times[stage]!]),
-  );
+function inOrder(times: StageTimes): StageTimes {
+  const ordered: Partial<Record<Stage, number>> = {};
+  for (const stage of STAGE_NAMES) {
+    const usecs = times[stage] ?? 0;
+    if (usecs > 0) ordered[stage] = usecs;
+  }
+  return ordered;
 }
 
 /** The stage that took longest. */
