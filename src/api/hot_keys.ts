@@ -37,7 +37,7 @@ export interface BigKeyEntry extends NamedKeyEntry {
 
 /** See the header. */
 export interface HotKeysAnswer {
-  /** Whether keys are looked at: `hot_key_samples` is not 0. */
+  /** Whether keys are looked at; not where `hot_key_samples` is 0 at all who answered. */
   readonly is_on: boolean;
   /** Requests with keys. */
   readonly requests_per_second: number;
@@ -65,7 +65,7 @@ export function sumHotKeyAnswers(answers: readonly HotKeysAnswer[]): HotKeysAnsw
     if ((big.get(name)?.bytes ?? 0) < key.bytes) big.set(name, key);
   }
   return {
-    is_on: answers.some(({ is_on }) => is_on),
+    is_on: answers.length === 0 || answers.some(({ is_on }) => is_on),
     requests_per_second: requests,
     hot: [...hot.values()].sort((a, b) => b.share - a.share),
     big: [...big.values()].sort((a, b) => b.bytes - a.bytes),

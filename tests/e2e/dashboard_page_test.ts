@@ -828,11 +828,13 @@ async function takesDataAsText(place: Place): Promise<void> {
 }
 
 async function fitsEverywhere(place: Place): Promise<void> {
+  place.server.productCount = 12;
   const tab = await visit(place, "overview");
   for (const width of [375, 1280]) {
     await tab.page.setViewportSize({ width, height: 800 });
-    for (const view of ["groups/10.0.1.1:6379", "proxies/proxy_1", ...VIEWS]) {
+    for (const view of ["groups/10.0.1.1:6379", "proxies/proxy_1", "products", ...VIEWS]) {
       await turnTo(tab, view);
+      if (view === "products") await tab.page.waitForSelector(".products tbody tr");
       const [needed, given] = await tab.ask<[number, number]>(
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]",
       );

@@ -261,7 +261,7 @@ function madeUpProducts(total: number, view: ClusterView): ProductsAnswer {
       ...{
         at: view.at - 4_000,
         url: "",
-        version: "0.1.0",
+        version: name === "p-7" ? "<b>".repeat(500) : "0.1.0",
         requests_per_second: 12_000 * i,
         clients: 400,
       },

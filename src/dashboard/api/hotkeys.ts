@@ -6,6 +6,7 @@
 
 import { type HotKeysAnswer, sumHotKeyAnswers } from "../../api/hot_keys.ts";
 import { causeOfFetch } from "../../control/proxies.ts";
+import { InputError } from "../../control/errors.ts";
 import { askHotKeys } from "../../control/proxy_detail.ts";
 import { loadProxies } from "../../store/proxies.ts";
 import { integerOfText } from "../input.ts";
@@ -39,9 +40,14 @@ async function hotKeys({ dashboard, url: { searchParams } }: Call): Promise<unkn
  * Asks the proxies that are online for their hot and big keys.
  *
  * @param proxyId Asks this one only; null: all.
+ * @throws {InputError} When no proxy has this name.
  */
 export async function askAllHotKeys({ store, proxyToken }: Dashboard, proxyId: string | null) {
-  const proxies = (await loadProxies(store)).filter(({ id, state }) =>
+  const all = await loadProxies(store);
+  if (proxyId !== null && all.every(({ id }) => id !== proxyId)) {
+    throw new InputError("proxy", "the name of a proxy", proxyId);
+  }
+  const proxies = all.filter(({ id, state }) =>
     state === "online" && (proxyId === null || id === proxyId)
   );
   const answers: HotKeysAnswer[] = [];

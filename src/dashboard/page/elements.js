@@ -193,6 +193,21 @@ export function Empty({ children }) {
 }
 
 /**
+ * Which proxies did not tell what is shown, and why.
+ *
+ * @param {{ problems?: readonly { proxy_id: string, problem: string }[] }} props
+ */
+export function Silent({ problems = [] }) {
+  return problems.map(({ proxy_id, problem }) =>
+    html`
+      <p key=${proxy_id}>
+        <${Badge} tone="warning">${proxy_id} does not tell: ${problem}</${Badge}>
+      </p>
+    `
+  );
+}
+
+/**
  * Renders its child again only when `of` has changed: most of a large cluster does not change within a
  * second.
  *

@@ -119,6 +119,16 @@ export function clockTime(at, now = Date.now()) {
 }
 
 /**
+ * A text of at most so many characters, and a mark where it was longer.
+ *
+ * @param {string} text
+ * @param {number} max
+ */
+export function cut(text, max) {
+  return text.length > max ? `${text.slice(0, max)}…` : text;
+}
+
+/**
  * A number of things: `1 slot`, `2 slots`.
  *
  * @param {number} count

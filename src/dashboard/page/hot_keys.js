@@ -6,12 +6,14 @@
 
 /// <reference lib="dom" />
 import { useState } from "./preact_hooks.js";
-import { Badge, Bar, Choice, Empty } from "./elements.js";
-import { bytes, clockTime, counted, short } from "./format.js";
+import { Badge, Bar, Choice, Empty, Silent } from "./elements.js";
+import { bytes, clockTime, counted, cut, short } from "./format.js";
 import { html } from "./html.js";
 import { usePolled } from "./polled.js";
 
 /** @import { BigKeyEntry, HotKeyEntry, HotKeysAnswer } from "../../api/hot_keys.ts" */
+
+/** @typedef {HotKeysAnswer & { problems?: readonly { proxy_id: string, problem: string }[] }} Answer */
 
 /** Keys of each kind that are shown. */
 const SHOWN_MAX = 20;
@@ -19,14 +21,14 @@ const SHOWN_MAX = 20;
 const TEXT_MAX = 60;
 
 /**
- * A key's name, cut.
+ * A key's name, cut; in quotes where it begins or ends with blanks.
  *
  * @param {Pick<HotKeyEntry, "key" | "key_bytes">} entry
  */
 export function shownKey({ key, key_bytes }) {
-  const text = key === "" ? "(empty)" : key;
-  if (text.length > TEXT_MAX) return `${text.slice(0, TEXT_MAX)}… (${short(key_bytes)} bytes)`;
-  return text;
+  if (key === "") return "(empty)";
+  const text = key === key.trim() ? key : `"${key}"`;
+  return text.length > TEXT_MAX ? `${cut(text, TEXT_MAX)} (${short(key_bytes)} bytes)` : text;
 }
 
 /**
@@ -38,8 +40,10 @@ export function KeyLists({ now, proxyId, server, servers = [] }) {
   const query = new URLSearchParams({ limit: `${SHOWN_MAX}` });
   if (proxyId !== undefined) query.set("proxy", proxyId);
   if ((server ?? chosen) !== "") query.set("server", server ?? chosen);
-  const answer = /** @type {HotKeysAnswer | null} */ (usePolled(`api/hotkeys?${query}`));
+  const answer = /** @type {Answer | null} */ (usePolled(`api/hotkeys?${query}`));
   if (answer === null) return null;
+  // Of what somebody did not tell, it is not said that there is none.
+  const isSilent = (answer.problems?.length ?? 0) > 0;
   return html`
     <section class="card keys">
       <div class="card-head">
@@ -55,9 +59,12 @@ export function KeyLists({ now, proxyId, server, servers = [] }) {
           />
         `}
       </div>
+      <${Silent} problems=${answer.problems} />
       ${answer.is_on
         ? html`
-          <${Hot} hot=${answer.hot} requests=${answer.requests_per_second} />
+          ${answer.hot.length === 0 && isSilent
+            ? null
+            : html`<${Hot} hot=${answer.hot} requests=${answer.requests_per_second} />`}
           <${Big} big=${answer.big} now=${now} />
         `
         : html`<${Empty}>Keys are not looked at: hot_key_samples is 0.</${Empty}>`}
@@ -107,9 +114,9 @@ function Hot({ hot, requests }) {
       </table>
     </div>
     <p class="more">
-      estimated from a sample of ${short(
+      estimated from a sample of the last tens of seconds, when ${short(
         Math.round(requests),
-      )} requests/s, of the last tens of seconds
+      )} requests/s named a key
     </p>
   `;
 }

@@ -8,7 +8,7 @@
 /// <reference lib="dom" />
 import { useState } from "./preact_hooks.js";
 import { Badge, Empty, SortHead } from "./elements.js";
-import { bytes, clockTime, counted, short, UNKNOWN, whole } from "./format.js";
+import { bytes, clockTime, counted, cut, short, UNKNOWN, whole } from "./format.js";
 import { html } from "./html.js";
 import { usePolled } from "./polled.js";
 
@@ -22,6 +22,8 @@ const MENU_MS = 15_000;
 const VIEW_MS = 5_000;
 const PATH = "api/products";
 const SLOTS = 1024;
+/** Characters of a text that are shown: others have written it. */
+const TEXT_MAX = 60;
 
 /** @typedef {"name" | "state" | "ops" | "clients" | "memory" | "servers" | "proxies" | "slots"} Column */
 
@@ -141,10 +143,9 @@ function closeMenu(event) {
 
 /** @param {{ product: ProductView }} props */
 function Name({ product: { name, page, is_own } }) {
-  if (is_own) return html`<a href="#overview" aria-current="true">${name}</a>`;
-  return page === ""
-    ? html`<span>${name}</span>`
-    : html`<a href=${page} rel="noreferrer">${name}</a>`;
+  const shown = html`<bdi title=${name}>${cut(name, TEXT_MAX)}</bdi>`;
+  if (is_own) return html`<a href="#overview" aria-current="true">${shown}</a>`;
+  return page === "" ? shown : html`<a href=${page} rel="noreferrer">${shown}</a>`;
 }
 
 /** @param {{ product: ProductView }} props */
@@ -231,10 +232,10 @@ function Row({ product, now }) {
         ? UNKNOWN
         : `${whole(status.slots_served)}/${SLOTS}`}</td>
       <td data-label="Dashboard">
-        <code>${leader === "" ? "none leads" : leader}</code>
+        <code>${leader === "" ? "none leads" : cut(leader, TEXT_MAX)}</code>
         <small>${status === null
           ? ""
-          : `told ${clockTime(status.at, now)}, version ${status.version}`}</small>
+          : `told ${clockTime(status.at, now)}, version ${cut(status.version, TEXT_MAX)}`}</small>
       </td>
     </tr>
   `;

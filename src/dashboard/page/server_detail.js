@@ -7,7 +7,7 @@
 import { ServerConnections } from "./connections.js";
 import { Commands, Pairs } from "./detail_parts.js";
 import { Badge, Empty } from "./elements.js";
-import { bytes, clockTime, duration, millis, short } from "./format.js";
+import { bytes, clockTime, cut, duration, millis, short } from "./format.js";
 import { HistoryCharts } from "./history_charts.js";
 import { KeyLists } from "./hot_keys.js";
 import { html } from "./html.js";
@@ -100,7 +100,7 @@ function SlowCommands({ slow, now }) {
                 <time>${clockTime(at, now)}</time>
                 <div>
                   <b>${millis(usecs / 1000)}</b>${" "}
-                  <code>${text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text}</code>
+                  <code>${cut(text, TEXT_MAX)}</code>
                   <small>${client === "" ? "" : `from ${client}`}</small>
                 </div>
               </li>

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { Badge, Empty, Unchanged } from "./elements.js";
-import { bytes, clockTime, counted, millis } from "./format.js";
+import { Badge, Empty, Silent, Unchanged } from "./elements.js";
+import { bytes, clockTime, counted, cut, millis } from "./format.js";
 import { html } from "./html.js";
 import { usePolled } from "./polled.js";
 
@@ -46,20 +46,26 @@ export function longestFirst({ stages, usecs }) {
 
 /** @param {{ now: number, proxyId?: string }} props `proxyId`: of one proxy only. */
 export function SlowRequests({ now, proxyId }) {
-  const answer = /** @type {{ entries: readonly Slow[] } | null} */ (
-    usePolled(`api/slowlog?limit=${SHOWN_MAX}`)
-  );
+  const answer = /** @type {{
+    entries: readonly Slow[],
+    problems?: readonly { proxy_id: string, problem: string }[],
+  } | null} */
+    (usePolled(`api/slowlog?limit=${SHOWN_MAX}`));
   if (answer === null) return null;
-  const entries = answer.entries.filter(({ proxy_id }) =>
-    proxyId === undefined || proxy_id === proxyId
-  );
+  const isWanted = (/** @type {{ proxy_id: string }} */ { proxy_id }) =>
+    proxyId === undefined || proxy_id === proxyId;
+  const entries = answer.entries.filter(isWanted);
+  const problems = answer.problems?.filter(isWanted) ?? [];
   return html`
     <section class="card audit">
       <div class="card-head">
         <h2>Slow requests</h2>
       </div>
+      <${Silent} problems=${problems} />
       ${entries.length === 0
-        ? html`<${Empty}>No request was slower than slowlog_slower_than.</${Empty}>`
+        ? problems.length > 0
+          ? null
+          : html`<${Empty}>No request was slower than slowlog_slower_than.</${Empty}>`
         : html`
           <${Unchanged}
             of=${[entries, new Date(now).toDateString()]}
@@ -87,7 +93,7 @@ function Item({ slow, now }) {
       <time>${clockTime(slow.at, now)}</time>
       <div>
         <b>${millis(slow.usecs / 1000)}</b>${" "}
-        <code>${text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text}</code>${" "}
+        <code>${cut(text, TEXT_MAX)}</code>${" "}
         ${longest === undefined ? null : html`
           <${Badge} tone=${longest.name === "server" ? "warning" : "busy"}>
             ${`${longest.name}: ${MEANING[/** @type {keyof typeof MEANING} */ (longest.name)]}`}
