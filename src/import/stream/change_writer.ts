@@ -48,6 +48,8 @@ const KEYS = new KeyIndexes();
 export class ChangeWriter {
   /** Database that the next change is for. */
   database = 0;
+  /** Whether the source replicates INCRBYFLOAT as a plain SET, though the key keeps its time to live. */
+  setMayKeepTtl = false;
   /** Changes up to this offset may have been made before: their keys are read again. */
   doubtfulUntil = -1;
   /** How far we were behind when that was last seen, in milliseconds. */
@@ -214,6 +216,7 @@ export class ChangeWriter {
   }
 
   #send(request: RequestParser, plan: CommandPlan, slot: number, keyCount: number): void {
+    if (plan === "set" && this.setMayKeepTtl && mayBeSum(request)) return this.#mark(request, 1);
     const expiryMs = expiryOf(request, plan);
     if (expiryMs > 0) {
       const lagMs = this.#lagNow();
@@ -322,6 +325,11 @@ function expiryOf(request: RequestParser, plan: CommandPlan): number {
     default:
       return -1;
   }
+}
+
+/** Whether a SET may have been an INCRBYFLOAT: it sets a number, and says nothing else. */
+function mayBeSum(request: RequestParser): boolean {
+  return request.count === 3 && /^-?\d+(\.\d+)?$/.test(textAt(request, 2));
 }
 
 /** Whether a SET says when the key expires, not how long it lives. */

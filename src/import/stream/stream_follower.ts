@@ -22,6 +22,7 @@ import type { KeyChoice } from "../key_choice.ts";
 import type { ReplicaLink } from "../source/replica_link.ts";
 import type { ReadValue, SourceControl, SourceKey } from "../source/source_control.ts";
 import { findCommand } from "../../command/command_table.ts";
+import { isOlder } from "../../command/redis_version.ts";
 import { KeyIndexes, keyIndexes } from "../../command/key.ts";
 import { mayPass, RefusedError, requestText, type Target } from "../target/target.ts";
 import { NOT_THERE } from "../target/lane.ts";
@@ -50,6 +51,8 @@ const PATIENCE_MS = 60_000;
 const RETRY_MS = 500;
 /** Length of the end of a dump: the RDB version and the checksum. */
 const FOOTER_BYTES = 10;
+/** First Redis all of whose releases replicate INCRBYFLOAT with KEEPTTL. */
+const KEEPTTL_SINCE = "6.2.0";
 const KEYS = new KeyIndexes();
 
 /** Requests that were sent, and the offset that is applied when they are answered. */
@@ -99,6 +102,7 @@ export class StreamFollower {
     this.applied = offset;
     this.appliedDatabase = this.#writer.database = database;
     this.#writer.doubtfulUntil = doubtfulUntil;
+    this.#writer.setMayKeepTtl = isOlder(this.#options.control.version, KEEPTTL_SINCE);
   }
 
   /** Changes behind this offset are in no value that was written. */

@@ -1,5 +1,5 @@
 /**
- * Times to live that run from now on, when nobody knows how far we are behind.
+ * Changes that are not repeated as they are: their keys are read again at the source.
  *
  * @module
  */
@@ -15,19 +15,39 @@ import { ChangeWriter } from "../../../../src/import/stream/change_writer.ts";
 import { KeyMarks } from "../../../../src/import/stream/key_marks.ts";
 import { Target } from "../../../../src/import/target/target.ts";
 
-Deno.test("a key is read again when the lag was not seen for long, as after this process was stopped", () => {
+function makeWriter() {
   const access = { proxies: () => Promise.resolve([]), password: new Secret(""), tls: undefined };
   const target = new Target(access, { version: "7.0.15", rdbVersion: 10 }, new Placement(), 1);
   const none = { match: [], except: [], database: undefined, strip: "", prefix: "" };
   const choice = new KeyChoice(none);
   const marks = new KeyMarks();
   const writer = new ChangeWriter(target, choice, marks, new ImportCounts());
-  const expire = (key: string) => {
+  const write = (...words: string[]) => {
     const parser = new RequestParser();
-    const bytes = encodeRequest(["EXPIRE", key, "100"]);
+    const bytes = encodeRequest(words);
     assertEquals(parser.parse(bytes, 0, bytes.length), "request");
     assertEquals(writer.write(parser, 1), undefined);
   };
+  return { writer, marks, write };
+}
+
+Deno.test("a number that an old source sets may come of INCRBYFLOAT, which keeps the time to live: it is read again", () => {
+  const { writer, marks, write } = makeWriter();
+  write("SET", "a", "1.5");
+  assertEquals(marks.dirtyCount, 0);
+  writer.setMayKeepTtl = true;
+  write("SET", "b", "text");
+  write("SET", "c", "1.5x");
+  write("SET", "d", "1", "PXAT", "99999999999999");
+  assertEquals(marks.dirtyCount, 0);
+  write("SET", "e", "-1.5");
+  write("SET", "f", "70000");
+  assertEquals(marks.dirtyCount, 2);
+});
+
+Deno.test("a key is read again when the lag was not seen for long, as after this process was stopped", () => {
+  const { writer, marks, write } = makeWriter();
+  const expire = (key: string) => write("EXPIRE", key, "100");
   const now = performance.now;
   try {
     expire("a");
