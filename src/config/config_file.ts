@@ -20,13 +20,30 @@ export class ConfigFile {
   }
 
   /**
+   * Reads it again.
+   *
+   * @throws {ConfigError} As {@linkcode openConfigFile}; and when there is no plain file: reading a pipe may wait
+   * for ever. Or when there is nothing in it: that is a file that was not written to its end.
+   */
+  async read(): Promise<ConfigFile> {
+    const { path, text } = this;
+    const isOther = await Deno.stat(path).then(({ isFile }) => !isFile, () => false);
+    if (isOther) throw new ConfigError(`${path}: cannot read config file: it is no plain file`);
+    const read = await openConfigFile(path);
+    if (read.text.trim() === "" && text.trim() !== "") {
+      throw new ConfigError(`${path}: the config file is empty: write it again, or restart`);
+    }
+    return read;
+  }
+
+  /**
    * Puts another text into its place; owner, rights and links stay.
    *
    * @throws {ConfigError} When it is not there, was changed since it was read, or cannot be written.
    */
   async replace(text: string): Promise<void> {
     const { path } = this;
-    if ((await openConfigFile(path)).text !== this.text) {
+    if ((await this.read()).text !== this.text) {
       throw new ConfigError(
         `${path} was changed since it was read: reload it first, so that nothing in it is lost`,
       );

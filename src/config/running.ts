@@ -166,7 +166,7 @@ export class RunningConfig {
   reload(by: string, isDryRun = false): Promise<ConfigOutcome> {
     return this.#inTurn(async () => {
       try {
-        const file = await openConfigFile(this.#file.path);
+        const file = await this.#file.read();
         const filed = this.#read(file.text, [this.#flags]);
         const set = new Map(
           [...this.#set].filter(([key]) => filed.entries.isSame(key, this.#filed.entries)),

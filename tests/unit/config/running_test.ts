@@ -104,6 +104,17 @@ Deno.test("a mistake anywhere changes nothing, and is told with value and rule",
   assertEquals([running.config.maxClients, running.lastReload!.error], [6, ""]);
 });
 
+Deno.test("a file that is empty, or none, does not take all settings back", async () => {
+  await using written = await Written.with("password = secret\n");
+  const running = await written.load();
+  await written.write("\n");
+  await assertRejects(() => running.reload("test"), Error, "the config file is empty");
+  await Deno.remove(written.file);
+  await Deno.symlink("/dev/null", written.file);
+  await assertRejects(() => running.reload("test"), Error, "it is no plain file");
+  assertEquals(running.config.password.reveal(), "secret");
+});
+
 Deno.test("a dry run checks all and changes nothing", async () => {
   await using written = await Written.with("max_clients = 5\n");
   const running = await written.load();
