@@ -11,7 +11,7 @@
 
 import type { ReadableTree } from "../coordinator/coordinator.ts";
 import { NoNodeError } from "../coordinator/errors.ts";
-import { childOf } from "../coordinator/path.ts";
+import { checkPath, childOf } from "../coordinator/path.ts";
 import { isEmptyStore } from "./etcd2.ts";
 import { withLock } from "./lock.ts";
 import { type StorePaths, storePaths } from "./paths.ts";
@@ -154,10 +154,14 @@ function parseObject(text: string): Record<string, unknown> {
 /** @throws {DumpError} When nothing may be stored there. */
 function checkEntryPath(path: string, product: string): void {
   const paths = storePaths(product);
-  const pieces = path.split("/");
-  const isBad = pieces.some((piece) => piece === "" || piece === "." || piece === "..");
-  const isTransient = transientPaths(paths).has(`${paths.root}/${pieces[0]}`);
-  if (isBad || isTransient) throw new DumpError(`"${path}" is no entry of a dump`);
+  const isTransient = transientPaths(paths).has(`${paths.root}/${path.split("/", 1)[0]}`);
+  try {
+    checkPath(`${paths.root}/${path}`);
+    if (!isTransient) return;
+  } catch {
+    // Said below.
+  }
+  throw new DumpError(`${JSON.stringify(path.slice(0, 200))} is no entry of a dump`);
 }
 
 /** A dump as a store that can be read: what it would be once it is restored. */

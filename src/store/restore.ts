@@ -12,13 +12,14 @@
  */
 
 import { type Operation, OPERATIONS_MAX } from "../coordinator/coordinator.ts";
-import { NO_GROUP, type SlotRecord } from "../model/slot.ts";
-import { durableEntries, type ProductDump, storeOfDump } from "./dump.ts";
+import { RecordError } from "../model/record.ts";
+import { decodeSlot, NO_GROUP, type SlotRecord } from "../model/slot.ts";
+import { DumpError, durableEntries, type ProductDump } from "./dump.ts";
 import { loadFences } from "./fences.ts";
 import { withLock } from "./lock.ts";
 import { loadProxies } from "./proxies.ts";
 import { sortSequence } from "./sequence.ts";
-import { loadSlots } from "./slots.ts";
+import { numberedName } from "./paths.ts";
 import { createFolders, LEAF, readIfThere, type Store, StoreError } from "./store.ts";
 
 /** Most text in a transaction: a quarter of what ZooKeeper takes. */
@@ -52,20 +53,47 @@ export function isEmptyPlan({ created, changed, deleted }: RestorePlan): boolean
 /**
  * What restoring a dump changes.
  *
- * @throws {RecordError} When a slot of the dump, or of the store, cannot be read.
+ * @throws {DumpError} When a slot of the dump cannot be read. In the store, it may be what is to be repaired.
  */
 export async function planRestore(store: Store, dump: ProductDump): Promise<RestorePlan> {
+  const entries = await durableEntries(store);
   const { created, changed, deleted } = difference(
-    splitTasks(store, await durableEntries(store)),
+    splitTasks(store, entries),
     splitTasks(store, dump.entries),
   );
+  const before = slotsIn(store, entries, () => {});
+  const after = slotsIn(store, dump.entries, (path, { message }) => {
+    throw new DumpError(`entry "${path}" of the file cannot be read: ${message}`);
+  });
   // The next dashboard would finish that change: what it writes is of before.
   const isUnfinished = await readIfThere(store, store.paths.intent) !== undefined;
   const intent = store.paths.intent.slice(store.paths.root.length + 1);
   return {
     ...{ created, changed, deleted: isUnfinished ? [intent, ...deleted] : deleted },
-    regrouped: regrouped(await loadSlots(store), await loadSlots(storeOfDump(dump))),
+    regrouped: regrouped(before, after),
   };
+}
+
+/** The slots among entries. */
+function slotsIn(
+  { paths }: Store,
+  entries: ReadonlyMap<string, string>,
+  onBad: (path: string, error: RecordError) => void,
+): SlotRecord[] {
+  const prefix = `${paths.slots.slice(paths.root.length + 1)}/`;
+  const slots: SlotRecord[] = [];
+  for (const [path, json] of entries) {
+    const isSlot = path.startsWith(prefix) &&
+      numberedName(path.slice(prefix.length), "slot_") !== undefined;
+    if (!isSlot) continue;
+    try {
+      slots.push(decodeSlot(json));
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      onBad(path, error);
+    }
+  }
+  return slots.sort((a, b) => a.id - b.id);
 }
 
 /** Entries, and apart from them the migration tasks: the coordinator gives those their names. */
@@ -121,6 +149,7 @@ function regrouped(stored: readonly SlotRecord[], wanted: readonly SlotRecord[])
  * Restores a dump.
  *
  * @returns What it has changed.
+ * @throws {DumpError} When a slot of the dump cannot be read; nothing was changed then.
  * @throws {StoreError} When a dashboard or a proxy works with the product, or may; or when the store has
  * something else in the end, because somebody else has changed it.
  * @throws {CoordinatorError} When the coordinator cannot be asked.

@@ -118,6 +118,16 @@ Deno.test("config restore tells which slots would lose their keys, and deletes w
   assertEquals(withoutTaskNames(await durableEntries(store)), withoutTaskNames(before));
 });
 
+Deno.test("config restore repairs a slot that cannot be read", async () => {
+  await using folder = await StoreFolder.make();
+  const { coordinator, paths } = await makeStore(folder);
+  const file = await writeConfig(folder, folder, "config");
+  const dump = `${folder.dir}/dump.json`;
+  await cli("-c", file, "dump", dump);
+  await coordinator.write(paths.slot(3), "garbage");
+  assertMatch(await cli("-c", file, "restore", dump, "--yes"), /slots +0 +1 +0/);
+});
+
 Deno.test("a change that a dashboard has not finished is not made to what was restored", async () => {
   await using folder = await StoreFolder.make();
   const { coordinator, paths } = await makeStore(folder);
@@ -182,6 +192,12 @@ Deno.test("config restore refuses while a dashboard, a proxy or a fence is there
   assertEquals(await bad(later), `${no}its version is 2; this program reads 1`);
   const outside = text.replace('"entries":{', '"entries":{"../db_other/slots":"",');
   assertEquals(await bad(outside), `${no}"../db_other/slots" is no entry of a dump`);
+  const unprintable = text.replace('"entries":{', '"entries":{"a\\u0000b":"",');
+  assertEquals(await bad(unprintable), `${no}"a\\u0000b" is no entry of a dump`);
+  const slotless = text.replace(/"slots\/slot_3": .*/, '"slots/slot_3": "garbage",');
+  const slotlessSaid =
+    'codis-proxy: entry "slots/slot_3" of the file cannot be read: slot is not JSON: garbage';
+  assertEquals(await bad(slotless), slotlessSaid);
   const fenced = text.replace('"entries":{', '"entries":{"fence/h:1":"",');
   assertEquals(await bad(fenced), `${no}"fence/h:1" is no entry of a dump`);
   const other = text.replace(`"product":"${RECORDED_PRODUCT}"`, '"product":"other"');
