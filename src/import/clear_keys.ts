@@ -62,7 +62,8 @@ export async function clearKeys(
   return cleared;
 }
 
-async function* keysOfProduct(
+/** The names of all keys in a database of the product. */
+export async function* keysOfProduct(
   proxy: RedisConnection,
   database: number,
 ): AsyncGenerator<Uint8Array[]> {
@@ -80,7 +81,10 @@ async function* keysOfProduct(
 }
 
 /** Whether each key exists at a source; in a cluster, keys of other nodes do not. */
-async function existing(other: OtherSource, keys: readonly SourceKey[]): Promise<boolean[]> {
+export async function existing(
+  other: Pick<OtherSource, "control">,
+  keys: readonly SourceKey[],
+): Promise<boolean[]> {
   const [first] = keys;
   if (first === undefined) return [];
   const requests = keys.map(({ key }) => ["EXISTS", key]);

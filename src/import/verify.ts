@@ -18,6 +18,7 @@ import { databasesIn } from "../redis/info.ts";
 import { quoted } from "../resp/encoder.ts";
 import { latin1 } from "../resp/latin1.ts";
 import type { ImportRun } from "./import_run.ts";
+import { existing, keysOfProduct } from "./clear_keys.ts";
 import type { KeyChoice } from "./key_choice.ts";
 import type { SourceImport } from "./source_import.ts";
 import type { SourceKey } from "./source/source_control.ts";
@@ -61,12 +62,14 @@ interface Different extends SourceKey {
  *
  * @param proxy A connection to a proxy.
  * @param isAll Whether all keys are compared, or some.
+ * @param databases Those of the product whose keys must all come of the sources.
  */
 export async function verify(
   run: ImportRun,
   proxy: RedisConnection,
   choice: KeyChoice,
   isAll: boolean,
+  databases: readonly number[],
 ): Promise<Comparison> {
   const comparison: Comparison = { compared: 0, different: [], differentCount: 0 };
   for (const source of run.sources) {
@@ -86,12 +89,61 @@ export async function verify(
       await run.caughtUp(source);
       left = await differing(source, proxy, choice, left);
     }
-    comparison.differentCount += left.length;
-    for (const { database, key, how } of left.slice(0, TOLD_MAX - comparison.different.length)) {
-      comparison.different.push(`"${quoted(key, 0, key.length)}" (database ${database}): ${how}`);
-    }
+    tell(comparison, left);
   }
+  tell(comparison, await surplus(run, proxy, choice, databases));
   return comparison;
+}
+
+function tell(comparison: Comparison, found: readonly Different[]): void {
+  comparison.differentCount += found.length;
+  for (const { database, key, how } of found.slice(0, TOLD_MAX - comparison.different.length)) {
+    comparison.different.push(`"${quoted(key, 0, key.length)}" (database ${database}): ${how}`);
+  }
+}
+
+/** The keys of the product that no source has. */
+async function surplus(
+  run: ImportRun,
+  proxy: RedisConnection,
+  choice: KeyChoice,
+  databases: readonly number[],
+): Promise<Different[]> {
+  const found: Different[] = [];
+  for (const database of databases) {
+    let left: SourceKey[] = [];
+    for await (const names of keysOfProduct(proxy, database)) {
+      const keys = names.map((name) => choice.original(name)).filter((key) => key !== undefined)
+        .filter((key) => choice.wants(database, key)).map((key) => ({ database, key }));
+      left.push(...await atNoSource(run, proxy, choice, database, keys));
+    }
+    for (let attempt = 0; attempt < TRIES && left.length > 0; attempt++) {
+      await delay(TRY_MS);
+      for (const source of run.sources) await run.caughtUp(source);
+      left = await atNoSource(run, proxy, choice, database, left);
+    }
+    found.push(...left.map((key) => ({ ...key, how: "here, and at no source" })));
+  }
+  return found;
+}
+
+/** Which keys of the product no source has, other than those that are about to expire here, too. */
+async function atNoSource(
+  run: ImportRun,
+  proxy: RedisConnection,
+  choice: KeyChoice,
+  database: number,
+  keys: readonly SourceKey[],
+): Promise<SourceKey[]> {
+  const there = await Promise.all(run.sources.map((source) => existing(source, keys)));
+  const left = keys.filter((_, i) => !there.some((one) => one[i]));
+  if (left.length === 0) return [];
+  const ttls = await askProduct(
+    proxy,
+    database,
+    left.map(({ key }) => ["PTTL", choice.renamed(key)]),
+  );
+  return left.filter((_, i) => ttls[i] === -1 || (ttls[i] as number) > TTL_TOLERANCE_MS);
 }
 
 async function differing(

@@ -71,7 +71,10 @@ export class Finish {
 
   async #compare(isAll: boolean): Promise<Comparison> {
     using proxy = await openProxy(this.#product);
-    return await verify(this.#run, proxy, this.#setup.choice, isAll);
+    const { choice, state } = this.#setup;
+    const isOurs = isAll && state.wasEmpty;
+    const databases = isOurs ? await this.#product.databases() : [];
+    return await verify(this.#run, proxy, choice, isAll, databases);
   }
 
   async #tellSwitched(different: number): Promise<void> {

@@ -107,3 +107,19 @@ Deno.test("writes at the source go on when a switch-over is stopped before its e
   assertStringIncludes(child.stderr, "writes at the sources go on");
   assertEquals(await source.call("SET", "a", 1), "OK");
 });
+
+Deno.test("--verify=all finds a key that no source has, in a product that was empty before", async () => {
+  await using setting = await ImportSetting.start();
+  const { source, product } = setting;
+  await source.call("SET", "a", 1);
+  const child = setting.import();
+  await child.waitFor(() => child.stderr.includes(FOLLOWS));
+  await product.call("SET", "surplus", 1);
+  await product.call("SET", "nearly over", 1, "PX", 2_500);
+  child.signal("SIGINT");
+  await child.ended;
+  const verified = setting.import("--once", "--verify=all");
+  assertEquals((await verified.ended).code, 2, verified.stderr + verified.stdout);
+  const { different, differences } = JSON.parse(verified.stdout).verified;
+  assertEquals([different, differences], [1, ['"surplus" (database 0): here, and at no source']]);
+});
