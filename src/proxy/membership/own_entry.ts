@@ -63,6 +63,8 @@ export class OwnEntry {
       const entry = error instanceof NodeExistsError ? await this.load() : undefined;
       if (entry === undefined) throw error;
     }
+    // Whose end proves ours has changed meanwhile, when there was no entry to say so in.
+    if (record.description !== this.#life) await this.setLife(this.#life);
     return record;
   }
 

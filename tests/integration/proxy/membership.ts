@@ -13,6 +13,7 @@ import { freshSlot, slotIn } from "../../../src/model/slot.ts";
 import { isSurelyGone, ProcessLife } from "../../../src/base/process_life.ts";
 import { goOnline } from "../../../src/proxy/membership/go_online.ts";
 import { Membership } from "../../../src/proxy/membership/membership.ts";
+import { OwnEntry } from "../../../src/proxy/membership/own_entry.ts";
 import type { RegistrationTimes } from "../../../src/proxy/membership/registration.ts";
 import { OtherProcess } from "../../../src/proxy/upgrade/other_process.ts";
 import { createAction, loadAnswers } from "../../../src/store/actions.ts";
@@ -490,6 +491,16 @@ export function testMembership(
     await watching;
     assertEquals(new Set(seen), new Set(["online"]));
     assertEquals([proxy.happened, proxy.membership.registration.registrations], [["loaded"], 1]);
+  });
+
+  test("whose end proves a proxy's is stored, also when that changes while it registers", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1");
+    const own = new OwnEntry(store, RECORD, new OtherProcess());
+    const creating = own.create();
+    await own.setLife("life of the new one");
+    await creating;
+    assertEquals((await loadProxy(store, "proxy_1"))?.description, "life of the new one");
   });
 
   test("a second proxy of the same id is refused, by name", async () => {
