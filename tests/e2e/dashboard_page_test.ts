@@ -325,6 +325,13 @@ async function showsProducts(place: Place): Promise<void> {
   }
   // Nothing is asked of other dashboards.
   assertEquals(tab.complaints, []);
+  // What is asked for only now and then is asked again after a change.
+  const asked = () => place.server.addresses.filter((path) => path === "/api/products").length;
+  await turnTo(tab, "activity");
+  const before = asked();
+  await openDialog(tab, "Remove locks …");
+  await dialogButton(tab, "Remove locks").press("Enter");
+  await until(() => asked() > before, 5_000);
   place.server.productCount = 1;
   await visit(place, "overview");
   await tab.page.reload();

@@ -141,7 +141,7 @@ Deno.test("users log in with their roles, and the page says who did what", async
   await take(other, "Change password …", renewed, "Change");
   await other.page.getByText("Your password was changed.").waitFor();
   late.resolve();
-  await other.page.waitForTimeout(1_200);
+  for (let i = 0; i < 2; i++) await other.page.waitForResponse("**/api/cluster");
   assert(await other.ask(`document.querySelector(".menu")?.open === true`));
   await press(other, "Log out");
   await other.page.locator('[name="user"]').waitFor();

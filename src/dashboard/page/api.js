@@ -54,6 +54,8 @@ const CHANGES_WHO = ["api/login/user", "api/logout", "api/password"];
 
 /** @type {Set<() => void>} */
 const listeners = new Set();
+/** @type {Set<() => void>} */
+const changeListeners = new Set();
 let token = readToken();
 /** Breaks off what is asked as the user of now. */
 let questions = new AbortController();
@@ -74,6 +76,17 @@ export function currentToken() {
 export function onLogin(listener) {
   listeners.add(listener);
   return () => void listeners.delete(listener);
+}
+
+/**
+ * Calls back whenever this page has changed something.
+ *
+ * @param {() => void} listener
+ * @returns {() => void} Ends that.
+ */
+export function onChange(listener) {
+  changeListeners.add(listener);
+  return () => void changeListeners.delete(listener);
 }
 
 /**
@@ -120,7 +133,13 @@ export async function logOut() {
  * @throws {ApiError} When it is refused or no answer comes.
  */
 export async function send(request, withToken = token) {
-  if (!CHANGES_WHO.includes(request.path)) return await exchange(request, withToken);
+  const { method, path, body } = request;
+  if (!CHANGES_WHO.includes(path)) {
+    const answer = await exchange(request, withToken);
+    const isPlan = body !== undefined && "dry_run" in body && body.dry_run === true;
+    if (method !== "GET" && !isPlan) { for (const listener of changeListeners) listener(); }
+    return answer;
+  }
   const change = Promise.withResolvers();
   settled = change.promise;
   breakOff();

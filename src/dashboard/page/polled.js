@@ -6,7 +6,7 @@
 
 /// <reference lib="dom" />
 import { useEffect, useState } from "./preact_hooks.js";
-import { send } from "./api.js";
+import { onChange, send } from "./api.js";
 
 /** @import { ApiError } from "./api.js" */
 
@@ -14,7 +14,7 @@ import { send } from "./api.js";
 const PERIOD_MS = 2000;
 
 /**
- * The newest answer; `null`: none yet. The last one stays while the dashboard does not answer.
+ * The newest answer, also after each change that this page makes; `null`: none yet. The last one stays while the dashboard does not answer.
  *
  * @template T
  * @param {string} path
@@ -38,23 +38,28 @@ export function useAnswer(path, periodMs) {
     let isOpen = true;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
+    let asked = 0;
     const ask = async () => {
+      clearTimeout(timer);
+      const own = ++asked;
       if (!document.hidden) {
         try {
           const answer = await send({ method: "GET", path });
-          if (isOpen) setState({ answer, problem: "" });
+          if (isOpen && own === asked) setState({ answer, problem: "" });
         } catch (error) {
           const { status, message } = /** @type {ApiError} */ (error);
           // That the dashboard does not answer is said in the head of the page.
           const problem = status === 0 ? "" : message;
-          if (isOpen) setState(({ answer }) => ({ answer, problem }));
+          if (isOpen && own === asked) setState(({ answer }) => ({ answer, problem }));
         }
       }
-      if (isOpen) timer = setTimeout(ask, periodMs);
+      if (isOpen && own === asked) timer = setTimeout(ask, periodMs);
     };
+    const end = onChange(ask);
     ask();
     return () => {
       isOpen = false;
+      end();
       clearTimeout(timer);
     };
   }, [path]);

@@ -134,6 +134,8 @@ export class RequestFilter {
   #hasMatch(command: Command, args: Arguments): boolean {
     findAccessedKeys(command, args, keys);
     for (let i = 0; i < keys.count; i++) {
+      // As in KEYS: this one matches the empty key, too.
+      if (this.filter.match === "*") return true;
       const at = keys.indexes[i]!;
       if (matchesGlob(this.#pattern!, args.bytes, args.start(at), args.end(at))) return true;
     }

@@ -52,6 +52,11 @@ Deno.test("MONITOR with MATCH, USER and DB shows what all of them let through", 
     '"GET" "user:4"',
   ]);
 
+  assertEquals(await monitor.call("RESET"), "RESET");
+  assertEquals(await monitor.call("MONITOR", "MATCH", "*"), "OK");
+  await app.call("PING");
+  await app.call("GET", "");
+  assertEquals(await seenBy(monitor, app, "GET", "user:end"), ['"GET" ""']);
   await monitor.send("MONITOR", "DB", 1);
   assertMatch(utf8.decode((await monitor.read()).raw), /^-ERR this client is a monitor already/);
   assertEquals(await monitor.call("RESET"), "RESET");
