@@ -188,7 +188,7 @@ async function* testFiles(folder: string): AsyncGenerator<string> {
 async function runTests(args: string[], quiet = false): Promise<Results> {
   const report = await Deno.makeTempFile({ prefix: "codis-tests-", suffix: ".xml" });
   const programs = [...PROGRAMS];
-  for (const name of ["CODIS_PROXY_BIN", "CODIS_SERVER"]) {
+  for (const name of ["CODIS_PROXY_BIN", "CODIS_SERVER", "NEW_SERVER"]) {
     const program = Deno.env.get(name);
     if (program !== undefined) programs.push(program);
   }

@@ -11,6 +11,8 @@ export interface ProxyStats {
   readonly version: string;
   /** Whether big keys are used at their source while codis-server moves them in chunks; older: left out. */
   readonly follows_chunks?: true;
+  /** Whether keys of a codis-server are fetched for a stock Redis, with its MIGRATE; older: left out. */
+  readonly follows_leaving?: true;
   /** Whether keys are placed by slot rules; older: left out. */
   readonly follows_rules?: true;
   /** Where the users that clients log in as come from; older: left out. */

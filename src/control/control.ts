@@ -73,11 +73,11 @@ export interface Control {
    */
   redis(addr: string, replyMs?: number): Promise<RedisConnection>;
   /**
-   * Whether every proxy that may be serving uses big keys at their source while codis-server moves them
-   * in chunks; `unknown` while one has not answered. Codis 2.0's proxies do not: they would move such a key
-   * whole at the same time.
+   * Whether every proxy that may be serving knows a way in which keys move; `unknown` while one has not
+   * answered. Codis 2.0's proxies know none of them: they would move a key that moves in chunks whole at the
+   * same time, and ask a codis-server to give stock Redis keys by SLOTSMGRTTAGONE, which fails.
    */
-  movesInChunks(): Promise<"yes" | "no" | "unknown">;
+  proxiesFollow(way: "follows_chunks" | "follows_leaving"): Promise<"yes" | "no" | "unknown">;
   /** Writes an event into the log and onto the page. */
   report(level: EventView["level"], text: string): void;
   /** Reports that something is out, is well, or has happened; as often as one likes. */

@@ -249,9 +249,11 @@ export class Dashboard implements Control {
     return RedisConnection.open(parseAddress(addr), { ...auth, dialMs, replyMs });
   }
 
-  async movesInChunks(): Promise<"yes" | "no" | "unknown"> {
+  async proxiesFollow(
+    way: "follows_chunks" | "follows_leaving",
+  ): Promise<"yes" | "no" | "unknown"> {
     const proxies = await loadProxies(this.store);
-    const answers = proxies.map((proxy) => this.monitor.proxies.followsChunks(proxy));
+    const answers = proxies.map((proxy) => this.monitor.proxies.follows(way, proxy));
     if (answers.includes(false)) return "no";
     const dead = deadFences(await loadFences(this.store), proxies);
     return dead.length > 0 || answers.includes(undefined) ? "unknown" : "yes";

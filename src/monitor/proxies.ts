@@ -243,11 +243,11 @@ export class ProxyMonitor {
     return this.#sameLife(record)?.kind !== undefined;
   }
 
-  /** Whether a proxy follows moves in chunks; undefined as long as it has not answered. */
-  followsChunks(record: ProxyRecord): boolean | undefined {
+  /** Whether a proxy knows a way in which keys move; undefined as long as it has not answered. */
+  follows(way: "follows_chunks" | "follows_leaving", record: ProxyRecord): boolean | undefined {
     const answer = this.#sameLife(record)?.answer;
     if (answer === undefined) return undefined;
-    return answer.kind === "ours" && answer.stats.follows_chunks === true;
+    return answer.kind === "ours" && answer.stats[way] === true;
   }
 
   /** Whether a proxy places keys by slot rules; undefined as long as it has not answered. */

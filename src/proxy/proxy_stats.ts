@@ -24,6 +24,7 @@ export function proxyStats(
   return {
     version,
     follows_chunks: true,
+    follows_leaving: true,
     follows_rules: true,
     users,
     ops: totalCalls(stats),

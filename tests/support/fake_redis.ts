@@ -43,6 +43,11 @@ export function answerNothing([name]: string[]): FakeReply {
   return `-ERR unknown command '${name}'\r\n`;
 }
 
+/** The same of a codis-server, which says in which slot a key is. */
+export function answerLikeCodis(words: string[]): FakeReply {
+  return words[0] === "SLOTSHASHKEY" ? "*1\r\n:0\r\n" : answerNothing(words);
+}
+
 /** A scripted server on a free port; `await using fake = new FakeRedis(script)`. */
 export class FakeRedis implements AsyncDisposable {
   readonly port: number;

@@ -107,7 +107,7 @@ export class ScriptedControl implements Control {
     return RedisConnection.open(parseAddress(addr), options);
   }
 
-  movesInChunks(): Promise<"yes" | "no" | "unknown"> {
+  proxiesFollow(): Promise<"yes" | "no" | "unknown"> {
     return Promise.resolve(this.chunks);
   }
 

@@ -208,7 +208,7 @@ export class CodisServerMover implements SlotMover {
   /** Whether proxies follow moves in chunks; `unknown` for long counts as `no`. */
   async #doProxiesFollow(): Promise<"yes" | "no" | "unknown"> {
     if (this.#chunks === undefined) return "no";
-    const follows = await this.#context.control.movesInChunks();
+    const follows = await this.#context.control.proxiesFollow("follows_chunks");
     if (follows !== "unknown") this.#unknownSinceMs = Infinity;
     else this.#unknownSinceMs = Math.min(this.#unknownSinceMs, performance.now());
     return performance.now() - this.#unknownSinceMs > UNKNOWN_MS ? "no" : follows;

@@ -21,7 +21,7 @@
 
 import { isWrongPassword } from "../../base/secret.ts";
 import { parseAddress } from "../../base/address.ts";
-import type { RedisConnection } from "../../redis/connection.ts";
+import type { RedisConnection, Word } from "../../redis/connection.ts";
 import { RedisError } from "../../redis/reply.ts";
 import type { MovingKey } from "./key_queue.ts";
 import { endRestores } from "./late_copy_guard.ts";
@@ -47,6 +47,7 @@ export class MigrateCalls {
   readonly #target: RedisConnection;
   readonly #meter: LoadMeter;
   readonly #hasSizes: boolean;
+  readonly #isLeaving: boolean;
   #stuck = new Map<number, string>();
   #stuckKeys = 0;
   readonly #running = new Set<Promise<void>>();
@@ -56,6 +57,7 @@ export class MigrateCalls {
   /**
    * @param source A connection to the source that waits for MIGRATE.
    * @param hasSizes Whether the keys' sizes are known.
+   * @param isLeaving Whether the source is a codis-server: its MIGRATE knows one key, and no password.
    */
   constructor(
     context: MoveContext,
@@ -63,12 +65,14 @@ export class MigrateCalls {
     target: RedisConnection,
     meter: LoadMeter,
     hasSizes: boolean,
+    isLeaving: boolean,
   ) {
     this.#context = context;
     this.#source = source;
     this.#target = target;
     this.#meter = meter;
     this.#hasSizes = hasSizes;
+    this.#isLeaving = isLeaving;
   }
 
   /** Slots with keys that the target refused since `forgetStuck`, and why. */
@@ -158,18 +162,24 @@ export class MigrateCalls {
   ): Promise<void> {
     const { pair, options: { user } } = this.#context;
     const { hostname, port } = parseAddress(pair.target);
-    const { database } = keys[0]!;
+    const { database, bytes } = keys[0]!;
+    if (this.#isLeaving) {
+      const words = ["MIGRATE", hostname, port, bytes, database, migrateMs];
+      return await this.#ask(redis, database, words);
+    }
     const auth = password === ""
       ? []
       : user === ""
       ? ["AUTH", password]
       : ["AUTH2", user, password];
     const where = [hostname, port, "", database, migrateMs];
+    const names = keys.map((key) => key.bytes);
+    await this.#ask(redis, database, ["MIGRATE", ...where, ...auth, "KEYS", ...names]);
+  }
+
+  async #ask(redis: RedisConnection, database: number, words: readonly Word[]): Promise<void> {
     this.#meter.sent(2);
-    const replies = await redis.pipeline([
-      ["SELECT", database],
-      ["MIGRATE", ...where, ...auth, "KEYS", ...keys.map(({ bytes }) => bytes)],
-    ]);
+    const replies = await redis.pipeline([["SELECT", database], words]);
     for (const reply of replies) if (reply instanceof RedisError) throw reply;
   }
 
@@ -196,6 +206,12 @@ export class MigrateCalls {
       return await this.#move(await this.#left(others), options, false);
     }
     if (isOfServer(cause)) {
+      if (this.#isLeaving && cause.startsWith("NOAUTH")) {
+        throw new MoveError(
+          `${target} takes no keys: a codis-server knows no password for it; take keys by promotion instead, or ` +
+            `run ACL SETUSER default nopass at ${target} while slots move`,
+        );
+      }
       const isFromTarget = cause !== message;
       throw new MoveError(
         isFromTarget ? `${target} takes no keys: ${cause}` : `${source} gives no keys: ${cause}`,

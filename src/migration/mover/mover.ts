@@ -2,7 +2,8 @@
  * Moves the keys of slots from one server to another: one interface, two implementations.
  *
  *      both servers are codis-server     their own commands, slot by slot        codis_server.ts
- *      else                              one SCAN for many slots, MIGRATE        stock.ts
+ *      both are stock                    one SCAN for many slots, MIGRATE        stock.ts
+ *      from codis-server to stock        the same, but one key in each MIGRATE
  *
  * @module
  */

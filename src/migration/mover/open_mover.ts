@@ -27,11 +27,13 @@ export async function openMover(context: MoveContext): Promise<SlotMover> {
     await isCodisServer(control, source),
     await isCodisServer(control, target),
   ];
-  if (isSourceCodis !== isTargetCodis) {
-    const [codis, stock] = isSourceCodis ? [source, target] : [target, source];
-    // Proxies use other commands for a codis-server, and no codis-server can read a newer Redis's keys.
-    throw new MoveError(`${codis} is a codis-server and ${stock} is not: keys cannot be moved`);
+  if (isTargetCodis && !isSourceCodis) {
+    throw new MoveError(
+      `${target} is a codis-server and ${source} is not: keys move away from codis-servers only, which cannot ` +
+        "read those of a newer Redis",
+    );
   }
+  if (isSourceCodis && !isTargetCodis) await checkProxiesFollow(context);
   if (isTargetCodis) {
     const blind = await blindReplicas(control, target);
     if (blind.length > 0) {
@@ -51,9 +53,23 @@ export async function openMover(context: MoveContext): Promise<SlotMover> {
   const { rules } = await loadSlotRules(control.store);
   if (isSourceCodis && rules.length > 0) {
     throw new MoveError(
-      `${source} and ${target} are codis-servers, which know nothing of slot rules: remove the rules, or ` +
-        "use stock Redis servers",
+      `${source} is a codis-server, which knows nothing of slot rules: remove the rules, or use stock Redis ` +
+        "servers",
     );
   }
-  return isSourceCodis ? await CodisServerMover.open(context) : await StockMover.open(context);
+  return isTargetCodis
+    ? await CodisServerMover.open(context)
+    : await StockMover.open(context, isSourceCodis);
+}
+
+/** @throws {MoveError} When a proxy cannot fetch keys of a codis-server for a stock Redis. */
+async function checkProxiesFollow(
+  { control, pair: { source, target } }: MoveContext,
+): Promise<void> {
+  const follows = await control.proxiesFollow("follows_leaving");
+  if (follows === "yes") return;
+  const why = follows === "no"
+    ? "a proxy is online that cannot fetch keys this way: replace the proxies of Codis and older ones first"
+    : "it is not known of all proxies whether they can fetch keys this way";
+  throw new MoveError(`${source} is a codis-server and ${target} is not, and ${why}`);
 }

@@ -53,6 +53,8 @@ export class StockMover implements SlotMover {
   readonly #calls: MigrateCalls;
   /** Whether the source knows how large a key is. */
   readonly #hasSizes: boolean;
+  /** Most keys of one call. */
+  readonly #keysMax: number;
   #bigKeys: BigKeys;
   /** Big keys of slots that were scanned and have not started. */
   readonly #found = new Map<number, MovingKey[]>();
@@ -65,13 +67,15 @@ export class StockMover implements SlotMover {
     migrator: RedisConnection,
     target: RedisConnection,
     hasSizes: boolean,
+    isLeaving: boolean,
   ) {
     this.#context = context;
     this.#scanner = scanner;
     this.#migrator = migrator;
     this.#target = target;
     this.#meter = new LoadMeter(scanner, target, context);
-    this.#calls = new MigrateCalls(context, migrator, target, this.#meter, hasSizes);
+    this.#calls = new MigrateCalls(context, migrator, target, this.#meter, hasSizes, isLeaving);
+    this.#keysMax = isLeaving ? 1 : Infinity;
     this.#hasSizes = hasSizes;
     this.#bigKeys = new BigKeys(context);
   }
@@ -79,9 +83,10 @@ export class StockMover implements SlotMover {
   /**
    * Connects to both servers; any other mover of the source's keys ends.
    *
+   * @param isLeaving Whether the source is a codis-server.
    * @throws {RedisUnreachableError | RedisError}
    */
-  static async open(context: MoveContext): Promise<StockMover> {
+  static async open(context: MoveContext, isLeaving = false): Promise<StockMover> {
     const { control, pair } = context;
     using opened = new DisposableStack();
     const target = opened.use(await control.redis(pair.target, REPLY_MS));
@@ -92,7 +97,8 @@ export class StockMover implements SlotMover {
     // Redis 3.2 has no MEMORY.
     const [usage] = await scanner.pipeline([["MEMORY", "USAGE", ""]]);
     opened.move();
-    return new StockMover(context, scanner, migrator, target, !(usage instanceof RedisError));
+    const hasSizes = !(usage instanceof RedisError);
+    return new StockMover(context, scanner, migrator, target, hasSizes, isLeaving);
   }
 
   async probe(): Promise<void> {
@@ -253,7 +259,7 @@ export class StockMover implements SlotMover {
     while (!signal.aborted) {
       if (worker > 0 && !throttle.isUnlimited) return;
       await sleep(throttle.restMs(), signal);
-      const keys = await queue.take(() => throttle.keys, slotIds);
+      const keys = await queue.take(() => Math.min(throttle.keys, this.#keysMax), slotIds);
       if (keys.length === 0 || signal.aborted) break;
       await this.#calls.move(keys);
     }

@@ -76,10 +76,11 @@ const MOVED_KEYS_MAX = 65_536;
 export type Moved = (error: string) => void;
 
 /**
- * What the source is asked to do: codis-server's move, stock Redis's, to forget its copy; or whether it
- * moves in chunks, what type and size a key has, and to move it so.
+ * What the source is asked to do: codis-server's move, stock Redis's, to forget its copy; or what type and
+ * size a key has, and to move it in chunks. `probe` and `kind` ask a server whether it moves in chunks, and
+ * whether it is a codis-server.
  */
-type MoveKind = "tag" | "migrate" | "drop" | "probe" | "type" | "size" | "chunks";
+type MoveKind = "tag" | "migrate" | "drop" | "probe" | "kind" | "type" | "size" | "chunks";
 
 /** A request that waits for a key. */
 interface Waiter {
@@ -173,11 +174,17 @@ export class KeyFetch {
         else this.#settle(database, keys, error);
       });
     }
-    switch (this.#source.mover) {
-      case "unknown":
-        return this.#send(moveOf(database, keys, "probe", tries), ["SLOTSMGRT-ASYNC-STATUS"]);
+    if (this.#unknown !== undefined) {
+      const words = ["SLOTSMGRT-ASYNC-STATUS"];
+      return this.#sendProbe(this.#unknown, moveOf(database, keys, "probe", tries), words);
+    }
+    const isLeaving = !this.movesTags && this.#source.mover !== "stock";
+    switch (isLeaving ? "leaving" : this.#source.mover) {
       case "stock":
         return this.#askStock(database, keys, tries);
+      case "leaving":
+        for (const key of keys) this.#askLeaving(database, key, tries);
+        return;
       case "chunks":
         for (const key of keys) {
           if (this.#big.has(idOf(database, key))) this.#inChunks(database, key, performance.now());
@@ -187,6 +194,44 @@ export class KeyFetch {
       case "codis":
         return this.#askCodis("SLOTSMGRTTAGONE", database, keys, tries);
     }
+  }
+
+  /** Whether the target takes whole tags, as codis-servers send them. */
+  get movesTags(): boolean {
+    return this.#target.mover === "codis" || this.#target.mover === "chunks";
+  }
+
+  /** The server of which it has to be known first what it is. From stock Redis keys go to stock Redis only. */
+  get #unknown(): Server | undefined {
+    if (this.#source.mover === "unknown") return this.#source;
+    return this.#source.mover !== "stock" && this.#target.mover === "unknown"
+      ? this.#target
+      : undefined;
+  }
+
+  #sendProbe(server: Server, move: Move, words: readonly string[]): void {
+    this.#send(move, words, server.moverBackend(move.database), undefined, server);
+  }
+
+  /** @param server Whom it was asked. */
+  #probed(server: Server, move: Move, isError: boolean): void {
+    const { database, keys, tries } = move;
+    if (!isError) server.mover = move.kind === "probe" ? "chunks" : "codis";
+    else if (move.kind === "kind") server.mover = "stock";
+    else return this.#sendProbe(server, { ...move, kind: "kind" }, ["SLOTSHASHKEY", "a"]);
+    this.#ask(database, keys, tries);
+  }
+
+  /** Of a codis-server to stock Redis: with the MIGRATE of Redis 2.8, which knows one key and no password. */
+  #askLeaving(database: number, key: string, tries: number): void {
+    const { hostname, port } = this.#target;
+    this.#send(
+      moveOf(database, [key], "migrate", tries),
+      [
+        ...["MIGRATE", hostname, String(port)],
+        ...[bytesOf(key), String(database), String(MIGRATE_MS)],
+      ],
+    );
   }
 
   #askCodis(command: string, database: number, keys: readonly string[], tries: number): void {
@@ -279,26 +324,28 @@ export class KeyFetch {
     words: readonly (string | Uint8Array)[],
     backend: Backend = this.#source.moverBackend(move.database),
     settled: () => void = () => {},
+    server: Server = this.#source,
   ): void {
     // The slot counts the question until the answer was acted on.
     askServer(backend, encodeRequest(words), (text, isReply) => {
       settled();
-      if (isReply) return this.#answered(move, text);
+      if (isReply) return this.#answered(move, text, server);
       // It may have been asked, and may be doing it now.
       if (text.startsWith("ERR handle response")) this.#target.lateCopies.suspect();
       this.#settle(move.database, move.keys, text);
     }, this.#slot);
   }
 
-  #answered(move: Move, reply: string): void {
+  #answered(move: Move, reply: string, server: Server): void {
     const { database, keys, kind, tries } = move;
     const type = reply[0];
     const text = reply.slice(1).trim();
     const isError = type === "-";
-    if (kind === "probe" && (!isError || /^ERR unknown command/i.test(text))) {
-      if (isError) return this.#askCodis("SLOTSMGRTTAGONE", database, keys, tries);
-      this.#source.mover = "chunks";
-      return this.#ask(database, keys, tries);
+    if (kind === "probe" || kind === "kind") {
+      if (!isError || /^ERR unknown command/i.test(text)) {
+        return this.#probed(server, move, isError);
+      }
+      return this.#settle(database, keys, moveFailed(this.#slot.id, server.address, text));
     }
     if (kind === "type" && !isError) {
       if (text === "none") return this.#settle(database, keys, "");
@@ -314,13 +361,8 @@ export class KeyFetch {
     if (kind === "chunks" && isError) return this.#chunksFailed(move, text);
     // An integer from codis-server, however many keys moved; +OK or +NOKEY from stock Redis.
     if (type === ":" || type === "+") {
-      if (kind === "tag" && this.#source.mover === "unknown") this.#source.mover = "codis";
       if (kind === "chunks") this.#big.delete(idOf(database, keys[0]!));
       return this.#settle(database, keys, "");
-    }
-    if (kind === "tag" && /^ERR unknown command/i.test(text)) {
-      this.#source.mover = "stock";
-      return this.#askStock(database, keys, tries);
     }
     if (kind === "migrate" && text.includes("BUSYKEY")) {
       if (keys.length === 1) return this.#drop(database, keys[0]!);

@@ -158,7 +158,8 @@ export class MigratingForward {
 
   /** Whether it must wait until all keys of the slot are at the target. */
   #needsWholeSlot({ request }: Crossing): boolean {
-    return request.usesUnnamedKeys && this.#source.mover !== "codis";
+    if (!request.usesUnnamedKeys) return false;
+    return this.#source.mover !== "codis" || !this.#keys.movesTags;
   }
 
   /** Fails what has waited too long for the whole slot; called a few times a second. */

@@ -9,7 +9,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { CodisServer, type CodisServerOptions } from "../../support/codis_server.ts";
 import { until, within } from "../../support/deadline.ts";
-import { answerNothing, FakeRedis } from "../../support/fake_redis.ts";
+import { answerLikeCodis, answerNothing, FakeRedis } from "../../support/fake_redis.ts";
 import { Migration } from "../../support/migration.ts";
 import type { RespClient } from "../../support/resp_client.ts";
 import { ReplyError } from "../../support/resp_value.ts";
@@ -139,7 +139,7 @@ Deno.test("a source's reply to a command is followed: executed, gone, being move
     return answerNothing(words);
   });
   await using target = new FakeRedis((words) =>
-    words[0]!.startsWith("H") ? "$3\r\nnew\r\n" : answerNothing(words)
+    words[0]!.startsWith("H") ? "$3\r\nnew\r\n" : answerLikeCodis(words)
   );
   const outcome = async (...next: number[]) => {
     await using proxy = await migrating(source.addr, target.addr);

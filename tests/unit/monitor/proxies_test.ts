@@ -47,7 +47,7 @@ Deno.test("ProxyMonitor compares two answers of one life of a proxy", async () =
 
   await monitor.round();
   assertEquals([monitor.ops, monitor.sessions, monitor.percentileMs(0.99)], [0, 4, null]);
-  assertEquals([monitor.isOurs(PROXY), monitor.followsChunks(PROXY)], [true, true]);
+  assertEquals([monitor.isOurs(PROXY), monitor.follows("follows_chunks", PROXY)], [true, true]);
   assertEquals(monitor.hasSlotOps, false);
   assertEquals(monitor.votesOn("s:1"), { up: 0, down: 1 });
 
