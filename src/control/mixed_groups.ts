@@ -60,12 +60,11 @@ export function reportLeft(
   left: ReadonlySet<string>,
 ): void {
   if (left.size === 0) return;
+  const addrs = [...left].join(", ");
   control.report(
     "warning",
-    `group ${id}: ${
-      [...left].join(", ")
-    } cannot read the data of ${addr}, keeps what it had when ${addr} ` +
-      "became master, and is offline from now on: remove it once it is not needed as the way back",
+    `group ${id}: ${addrs} cannot read the data of the new master ${addr}: what is there stays as it was ` +
+      "before, offline from now on; remove it once it is not needed as the way back",
   );
 }
 

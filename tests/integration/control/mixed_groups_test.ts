@@ -66,7 +66,7 @@ Deno.test({
     assertEquals(await load.lostUpdates(proxy), []);
 
     const events = JSON.stringify((await dashboard.get("/api/cluster")).json.events);
-    assertMatch(events, /cannot read the data of .* is offline from now on/);
+    assertMatch(events, /cannot read the data of the new master .* offline from now on/);
 
     // The other way round it cannot be.
     for (const force of [false, true]) {
