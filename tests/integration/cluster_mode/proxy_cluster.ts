@@ -19,6 +19,7 @@ export class ProxyCluster implements AsyncDisposable {
   readonly proxies: ProxyProcess[] = [];
   readonly servers: RedisServers;
   readonly host = PLACE.host;
+  #started = 0;
 
   private constructor(servers: RedisServers) {
     this.servers = servers;
@@ -40,7 +41,6 @@ export class ProxyCluster implements AsyncDisposable {
 
   /** Starts one more proxy, with two workers. */
   async add(): Promise<ProxyProcess> {
-    const place = this.proxies.length;
     const first = this.proxies[0]?.folder;
     const proxy = await ProxyProcess.start({
       servers: this.servers,
@@ -48,7 +48,7 @@ export class ProxyCluster implements AsyncDisposable {
       cpu: 2,
       config: {
         cluster_mode: "on",
-        proxy_id: `proxy_${Date.now()}_${place}`,
+        proxy_id: `proxy_${++this.#started}`,
         ...first === undefined ? {} : { embedded_dir: `${first}/data` },
       },
     });
