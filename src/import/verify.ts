@@ -231,13 +231,13 @@ async function askProduct(
   return replies;
 }
 
-/** A reply as text. Fields that only some versions of servers have are left out. */
+/** A reply as text. Fields that differ without harm are left out. */
 function canonical(reply: RedisValue, pairs: number): string {
   if (reply instanceof Uint8Array) return `$${latin1(reply)}`;
   if (!Array.isArray(reply)) return `${reply}`;
   if (pairs === 0) {
     const fields = reply.filter((_, i) =>
-      !isNew(reply[i]) && !(i % 2 === 1 && isNew(reply[i - 1]))
+      !isOfOne(reply[i]) && !(i % 2 === 1 && isOfOne(reply[i - 1]))
     );
     return `[${fields.map((item) => canonical(item, 0)).join(",")}]`;
   }
@@ -248,9 +248,12 @@ function canonical(reply: RedisValue, pairs: number): string {
   return items.sort().join(",");
 }
 
-/** Fields of XINFO GROUPS since Redis 7. */
-function isNew(value: RedisValue | undefined): boolean {
-  return value instanceof Uint8Array && /^(entries-read|lag)$/.test(latin1(value));
+/**
+ * Fields of XINFO GROUPS that are since Redis 7; and how many consumers there are, as servers do not replicate one
+ * that has got nothing yet.
+ */
+function isOfOne(value: RedisValue | undefined): boolean {
+  return value instanceof Uint8Array && /^(entries-read|lag|consumers)$/.test(latin1(value));
 }
 
 function isSameTtl(a: number, b: number): boolean {

@@ -57,6 +57,8 @@ Deno.test("every change is followed, also those whose keys are in several slots"
   child.signal("SIGINT");
   assertEquals((await child.ended).code, 130);
   assertStringIncludes(child.stderr, "stopped; the same command continues");
+  // Servers since 7.2 do not replicate a consumer that has got nothing: that is no difference.
+  await product.call("XGROUP", "CREATECONSUMER", "stream:empty", "g", "idle");
   const verified = setting.import("--once", "--verify=all");
   assertEquals((await verified.ended).code, 0, verified.stderr + verified.stdout);
   const { different, compared } = JSON.parse(verified.stdout).verified;

@@ -152,20 +152,25 @@ async function readTree(
   dashboard: DashboardToml,
   file: string,
 ): Promise<Codis3Product> {
-  const folder = async <T>(name: string, decode: (json: string) => T): Promise<T[]> => {
+  const folder = async <T>(
+    name: string,
+    decode: (json: string, what: string) => T,
+  ): Promise<T[]> => {
     const store = { coordinator };
     const names = (await childrenIfThere(store, `${root}/${name}`)).sort();
     const texts = await withPaths(names, (each) => readIfThere(store, `${root}/${name}/${each}`));
-    return texts.filter((each) => each !== undefined).map(decode);
+    return texts.flatMap((json, i) =>
+      json === undefined ? [] : [decode(json, `${root}/${name}/${names[i]}`)]
+    );
   };
-  const groups = await folder("group", (json) => decodeRecord(GROUP, json, "group"));
+  const groups = await folder("group", (json, what) => decodeRecord(GROUP, json, what));
   if (groups.length === 0) throw nothingThere(root, file);
   const promoted = groups.find(({ promoting }) => (promoting?.state ?? "") !== "");
   if (promoted !== undefined) {
     throw new ImportError(`group ${promoted.id} promotes a server there: wait until that is done`);
   }
-  const slots = await folder("slots", (json) => decodeRecord(SLOT, json, "slot"));
-  const proxies = await folder("proxy", (json) => decodeRecord(PROXY, json, "proxy"));
+  const slots = await folder("slots", (json, what) => decodeRecord(SLOT, json, what));
+  const proxies = await folder("proxy", (json, what) => decodeRecord(PROXY, json, what));
   const sentinels = await readIfThere({ coordinator }, `${root}/sentinel`);
   const servers = groups.flatMap((group) => group.servers ?? []);
   return {
