@@ -24,8 +24,8 @@ import { OtherProcess } from "./other_process.ts";
 
 /** Why there may be no connection to a process. */
 const UNREACHABLE =
-  "it cannot be reached: it is on another machine, is another user's, has another TMPDIR, is an older " +
-  "version, or another process takes over from it";
+  "it cannot be reached: it does not serve yet, another process takes over from it, or it is on another " +
+  "machine, is another user's, has another TMPDIR, or is an older version";
 
 /** How long it may take to know that a process is gone whose connection has ended, in milliseconds. */
 const ENDED_MS = 3_000;
