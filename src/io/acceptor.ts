@@ -54,6 +54,8 @@ export class Acceptor {
   #isStopped = false;
   /** Whether it takes what was accepted just before it was stopped. */
   #takesLast = false;
+  /** Settles with the last call that accepts: it holds the socket open. */
+  #settled: Promise<void> = Promise.resolve();
   #accepted = 0;
   #failures = 0;
   #reportedMs = -Infinity;
@@ -80,7 +82,9 @@ export class Acceptor {
     while (!this.#isStopped) {
       let connection: Deno.TcpConn;
       try {
-        connection = await this.#listener.accept();
+        const accepting = this.#listener.accept();
+        this.#settled = accepting.then(() => {}, () => {});
+        connection = await accepting;
         this.#accepted++;
       } catch (error) {
         if (this.#isStopped) return;
@@ -150,14 +154,16 @@ export class Acceptor {
    * Stops accepting; connections that were accepted stay.
    *
    * @param takesLast Whether one that is being accepted right now is taken, too, and not closed.
+   * @returns Settles when the system has closed the socket: only then connections come to it no more.
    */
-  stop(takesLast = false): void {
-    if (this.#isStopped) return;
+  stop(takesLast = false): Promise<void> {
+    if (this.#isStopped) return this.#settled;
     this.#isStopped = true;
     this.#takesLast = takesLast;
     this.#listener.close();
     this.#reserve?.close();
     this.#reserve = undefined;
+    return this.#settled;
   }
 }
 

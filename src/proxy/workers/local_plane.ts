@@ -157,8 +157,9 @@ export class LocalPlane implements DataPlane {
 
   async stopAccepting(isGentle = false): Promise<void> {
     if (isGentle) await Promise.all(this.#acceptors.map((acceptor) => acceptor.untilQuiet()));
-    for (const acceptor of this.#acceptors) acceptor.stop(isGentle);
+    const closed = this.#acceptors.map((acceptor) => acceptor.stop(isGentle));
     if (!isGentle) this.#gate?.stop();
+    await Promise.all(closed);
   }
 
   fillSlot(fill: SlotFill): Promise<void> {

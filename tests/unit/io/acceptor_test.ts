@@ -93,3 +93,16 @@ Deno.test("without even a reserve it tries again until there is a descriptor", a
   assertEquals(run.seen, ["taken"]);
   run.acceptor.stop();
 });
+
+Deno.test("Acceptor.stop() settles when nobody can connect any more", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const acceptor = new Acceptor(listener, {
+    take: (connection) => connection.close(),
+    refuse: () => Promise.resolve(),
+    onFailure: () => {},
+  });
+  acceptor.run();
+  await acceptor.stop();
+  Deno.listen({ hostname: "127.0.0.1", port }).close();
+});
