@@ -380,8 +380,8 @@ class StartedProxy implements RunningProxy {
     const times = { delayMs: BESIDE_MS, timeoutMs: this.#start.config.drainTimeoutMs };
     await this.#drain.begin(times, {
       accepted: async () => {
-        this.#offer!.stoppedListening();
         await this.#admin!.shutdown();
+        this.#offer!.stoppedListening();
         await this.#attached?.stop();
       },
     });
