@@ -102,6 +102,10 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
     onPause: () => proxy.notePause(),
     writeAccessLines: (lines) => accessLog?.write(lines) ?? Promise.resolve(false),
     changeConfig: (order, by) => changeConfig(start.running, order, by),
+  }).catch(async (error) => {
+    await takeOver?.stop();
+    processes.life.end();
+    throw error;
   });
   plane.users.source = source;
   const parts = {
