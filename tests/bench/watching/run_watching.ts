@@ -26,11 +26,11 @@ const VALUE_BYTES = 64;
 const CLIENTS = 50;
 /** Loads, and by how much the processor's time for a request may grow. */
 const LOADS = [
-  { pipeline: 1, growthMax: 1.02 },
   { pipeline: 64, growthMax: 1.05 },
+  { pipeline: 1, growthMax: 1.02 },
 ] as const;
-/** Runs before one is measured: until everything is compiled. */
-const WARM_UPS = 3;
+/** Requests before one is measured, in deep pipelines: until everything is compiled for good. */
+const WARM_UP = 3_000_000;
 
 const NOTHING = { slowlog_slower_than: -1, request_sample: 0, hot_key_samples: 0 };
 /** All defaults; an access log has to be asked for. */
@@ -51,12 +51,9 @@ async function cpuMicros({ port, pid }: Target, load: Load, requests: number): P
 }
 
 /** How many requests keep a target busy for so long. */
-async function requestsFor(target: Target, load: Load, seconds: number): Promise<number> {
-  let pace = load.pipeline === 1 ? 10_000 : 100_000;
-  for (let i = 0; i < WARM_UPS; i++) {
-    pace = (await runBenchmark(target.port, load, Math.ceil(pace / 2))).requestsPerSecond;
-  }
-  return Math.ceil(pace * seconds);
+async function requestsFor({ port }: Target, load: Load, seconds: number): Promise<number> {
+  const { requestsPerSecond } = await runBenchmark(port, load, 2_000 * load.pipeline);
+  return Math.ceil(requestsPerSecond * seconds);
 }
 
 /** Starts both, warms both up in the same way, and loads them in turn. */
@@ -72,9 +69,13 @@ async function measureStart(
   const configs = isOffFirst ? [NOTHING, everything(folder)] : [everything(folder), NOTHING];
   await using one = await proxyTarget(servers, { readMode, config: configs[0]! });
   await using other = await proxyTarget(servers, { readMode, config: configs[1]! });
-  for (const { port } of [one, other]) await fillKeys(port, VALUE_BYTES);
+  const common = { clients: CLIENTS, valueBytes: VALUE_BYTES, keys: 0, onlyReads: true };
+  for (const { port } of [one, other]) {
+    await fillKeys(port, VALUE_BYTES);
+    await runBenchmark(port, { ...common, pipeline: 64 }, WARM_UP);
+  }
   for (const [i, { pipeline }] of LOADS.entries()) {
-    const load = { clients: CLIENTS, pipeline, valueBytes: VALUE_BYTES, keys: 0, onlyReads: true };
+    const load = { ...common, pipeline };
     await requestsFor(one, load, seconds);
     const requests = await requestsFor(other, load, seconds);
     for (let round = 0; round < rounds; round++) {
