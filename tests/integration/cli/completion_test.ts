@@ -29,7 +29,10 @@ const SLOT_WORDS = [
 
 /** Words typed so far, and what is offered. bash splits at `=` and `:`, so words are split here. */
 const OFFERS: readonly [words: string[], offers: string[]][] = [
-  [[""], ["proxy", "dashboard", "config", "check", "reload", "top", "demo", "completion"]],
+  [[""], [
+    ...["proxy", "drain", "dashboard", "config", "check", "reload", "import", "top", "demo"],
+    "completion",
+  ]],
   [["con"], ["config"]],
   [["config", ""], [
     "status",
