@@ -184,7 +184,7 @@ export class Registration {
   async start(): Promise<void> {
     this.#move("registering");
     this.#awaySinceMs = this.#timers.nowMs();
-    const starting = this.#other.isThere ? this.#register() : takeOver(this.#own, {
+    const starting = this.#other.isThere ? this.#registerBeside() : takeOver(this.#own, {
       takeoverMs: this.#times.takeoverMs,
       signal: this.#stopping.signal,
       timers: this.#timers,
@@ -230,6 +230,13 @@ export class Registration {
     this.#move("waiting");
     log.info("{id} is registered at {addr}", { id: record.id, addr: record.addr });
     this.table.loadIfOld();
+  }
+
+  /** The old process's entry is ours as well, unless it went with that one, and had to be made anew. */
+  async #registerBeside(): Promise<void> {
+    await this.#register();
+    const isOffline = (await this.#own.load())?.state === "offline";
+    if (isOffline && !this.#stopping.signal.aborted) this.#ask();
   }
 
   async #registerNew(): Promise<void> {

@@ -86,7 +86,8 @@ export class TakeOver {
     try {
       const record = await loadProxy(storeOf(coordinator, config.product), config.proxyId);
       if (record !== undefined && !isSurelyGone(record.description)) {
-        return await TakeOver.#join(start, coordinator, record, life, other);
+        const takeOver = await TakeOver.#join(start, coordinator, record, life, other);
+        if (takeOver !== undefined) return takeOver;
       }
     } catch (error) {
       await coordinator.close();
@@ -96,13 +97,14 @@ export class TakeOver {
     return undefined;
   }
 
+  /** @returns Undefined when the process ends meanwhile. */
   static async #join(
     start: ProxyStart,
     coordinator: Coordinator,
     record: ProxyRecord,
     life: string,
     other: OtherProcess,
-  ): Promise<TakeOver> {
+  ): Promise<TakeOver | undefined> {
     const { id, pid, addr, description } = record;
     const cannot = (why: string) =>
       new StoreError(`cannot take over proxy_id "${id}" from process ${pid} at ${addr}: ${why}`);
@@ -110,18 +112,27 @@ export class TakeOver {
     const connection = await connectTo(description);
     if (connection === undefined) throw cannot(UNREACHABLE);
     let takeOver: TakeOver | undefined;
+    let hasEnded = false;
     const calls: RemoteCalls<OldCalls> = openChannel(connection, {
       applied: (action) => other.hasApplied(action),
       stoppedListening: () => takeOver?.unsteer(),
       left: () => other.left(),
-    }, () => takeOver?.ended());
+    }, () => {
+      hasEnded = true;
+      takeOver?.ended();
+    });
     // Before it waits for us, which it may do as soon as it has heard of us.
     other.joined(true, description, (action) => calls.notify("applied", action));
     try {
       const old = await calls.call("join", { pid: Deno.pid, version: VERSION, life });
       return takeOver = new TakeOver(coordinator, old, placeBeside(start, old), calls, other);
     } catch (error) {
-      connection.close();
+      // What has ended has closed it.
+      if (!hasEnded) connection.close();
+      else {
+        other.lost();
+        if (await other.untilGone(ENDED_MS)) return undefined;
+      }
       throw cannot((error as Error).message);
     }
   }
