@@ -4,20 +4,18 @@
  * @module
  */
 
-import { type Address, formatAddress, parseListenAddress } from "../base/address.ts";
-import { productFetch } from "../api/product_http.ts";
 import { delay } from "@std/async/delay";
-import type { Config } from "../config/config.ts";
+import type { Secret } from "../base/secret.ts";
 import { loadConfig } from "../config/load.ts";
+import { ownToken } from "./parts/context.ts";
 import { CONFIG_FILE } from "./parts/flags.ts";
+import { askProcess, documentOf, PROCESS_ADDR, processAddr } from "./parts/process_http.ts";
 import { askOverTls } from "./parts/product_tls.ts";
-import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
+import { type FlagValues, readValue, type Subcommand } from "./parts/subcommand.ts";
 import { countOf } from "./parts/table.ts";
 
 /** Time between two questions how many clients are left, in milliseconds. */
 const ASK_MS = 200;
-/** Longest time that one answer may take, in milliseconds. */
-const ANSWER_MS = 10_000;
 /** How much longer than the config says a drain may take, in milliseconds: what is in flight is finished. */
 const FINISH_MS = 15_000;
 
@@ -29,22 +27,19 @@ export const drainCommand: Subcommand = {
     "The proxy says 503 at /healthz, and stops accepting clients after drain_delay. Clients in a transaction, " +
     "blocked or subscribed have until drain_timeout. The command ends when no client is left; the proxy runs on " +
     "without clients until it is stopped.",
-  flags: [
-    CONFIG_FILE,
-    { name: "http-addr", value: "host:port", default: ":9001", help: "its address for HTTP" },
-  ],
+  flags: [CONFIG_FILE, PROCESS_ADDR],
   run: runDrain,
 };
 
 async function runDrain(values: FlagValues): Promise<number> {
-  const http = readFlag(values, "http-addr", parseListenAddress);
-  const { config } = await loadConfig(values[CONFIG_FILE.name]!);
+  const { config } = await loadConfig(readValue(values, CONFIG_FILE));
   await askOverTls(config);
-  const addr = formatAddress(reachable(http));
-  await ask(config, addr, "/api/drain", "POST");
+  const addr = processAddr(values);
+  const token = ownToken() ?? config.dashboardToken;
+  await ask(values, "POST", "/api/drain", token);
   const endMs = performance.now() + config.drainDelayMs + config.drainTimeoutMs + FINISH_MS;
   for (;;) {
-    const { sessions } = await ask(config, addr, "/healthz", "GET");
+    const { sessions } = await ask(values, "GET", "/healthz", token);
     if (sessions === 0) break;
     if (performance.now() > endMs) {
       throw new Error(`${countOf(sessions, "client")} are left at ${addr}`);
@@ -55,31 +50,19 @@ async function runDrain(values: FlagValues): Promise<number> {
   return 0;
 }
 
-/** This machine, where a proxy listens on every interface. */
-function reachable({ hostname, port }: Address): Address {
-  return { hostname: ["", "0.0.0.0", "::"].includes(hostname) ? "127.0.0.1" : hostname, port };
-}
-
+/** Asks the proxy; what it says of its health is an answer, whether it is well or not. */
 async function ask(
-  { dashboardToken }: Config,
-  addr: string,
+  values: FlagValues,
+  method: "GET" | "POST",
   path: string,
-  method: string,
+  token: Secret,
 ): Promise<{ sessions: number }> {
-  const headers: Record<string, string> = dashboardToken.isSet
-    ? { authorization: `Bearer ${dashboardToken.reveal()}` }
-    : {};
-  const signal = AbortSignal.timeout(ANSWER_MS);
-  let response: Response;
-  try {
-    response = await productFetch(addr, path, { method, headers, signal });
-  } catch (error) {
-    throw new Error(`no answer from a proxy at ${addr}: ${(error as Error).message}`);
+  const answer = await askProcess(values, method, path, token);
+  if (answer === undefined) {
+    throw new Error(`no answer from a proxy at ${processAddr(values)}: nothing listens there`);
   }
-  const text = await response.text();
-  if (response.status === 401 || response.status === 403) {
-    throw new Error(`${addr}: ${text.trim()}`);
+  if (answer.status === 404) {
+    throw new Error(`${processAddr(values)} is no proxy that can be drained`);
   }
-  if (response.status === 404) throw new Error(`${addr} is no proxy that can be drained`);
-  return JSON.parse(text);
+  return answer.status === 503 ? JSON.parse(answer.text) : documentOf(answer);
 }

@@ -68,12 +68,14 @@ interface Route {
   readonly changes?: boolean;
   /** Whether it shows what clients have sent, so that only those who may read may see it. */
   readonly isPrivate?: boolean;
+  /** Whether a dashboard that is served here answers it instead: it has users and an audit trail. */
+  readonly isDashboards?: boolean;
   readonly handle: Handler;
 }
 
 /** Every route: path and what answers it. */
 const ROUTES: Readonly<Record<string, Route>> = {
-  "/": { methods: ["GET"], handle: index },
+  "/": { methods: ["GET"], isDashboards: true, handle: index },
   "/healthz": { methods: ["GET", "HEAD"], handle: healthz },
   "/slots": { methods: ["GET"], handle: slots },
   "/stats": {
@@ -96,8 +98,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
   "/slowlog": { methods: ["GET"], isPrivate: true, handle: slowLog },
   "/metrics": { methods: ["GET"], handle: metrics },
   "/config": { methods: ["GET"], isPrivate: true, handle: config },
-  "/api/config": { methods: ["GET"], isPrivate: true, handle: config },
-  "/api/reload": { methods: ["POST"], changes: true, handle: reload },
+  "/api/config": { methods: ["GET"], isPrivate: true, isDashboards: true, handle: config },
+  "/api/reload": { methods: ["POST"], changes: true, isDashboards: true, handle: reload },
   "/debug/vars": {
     methods: ["GET"],
     handle: async ({ plane, proxyRecord, build }) =>
@@ -124,12 +126,10 @@ function answer(
 ): Response | Promise<Response> {
   const url = new URL(request.url);
   const others = subject.others();
-  // A dashboard that is served here has an API of its own, with users and an audit trail.
-  const isOthers = others !== undefined &&
-    (url.pathname === "/" || url.pathname.startsWith("/api/"));
-  const isOwn = Object.hasOwn(ROUTES, url.pathname) && !isOthers;
-  if (!isOwn && others !== undefined) return others(request, remote);
-  const route = isOwn ? ROUTES[url.pathname] : undefined;
+  const route = Object.hasOwn(ROUTES, url.pathname) ? ROUTES[url.pathname] : undefined;
+  if (others !== undefined && (route === undefined || route.isDashboards)) {
+    return others(request, remote);
+  }
   if (route === undefined) return text(`no such path; try ${Object.keys(ROUTES).join(" ")}\n`, 404);
   if (!route.methods.includes(request.method)) {
     const allow = route.methods.join(", ");

@@ -30,6 +30,13 @@ export interface ProcessAnswer {
   readonly text: string;
 }
 
+/** Where to ask it: on this machine, where it listens on every interface. */
+export function processAddr(values: FlagValues): string {
+  const { hostname, port } = readValue(values, PROCESS_ADDR);
+  const isAnywhere = ["", "0.0.0.0", "::"].includes(hostname);
+  return formatAddress({ hostname: isAnywhere ? "127.0.0.1" : hostname, port });
+}
+
 /**
  * Asks a process.
  *
@@ -42,8 +49,7 @@ export async function askProcess(
   path: string,
   token: Secret,
 ): Promise<ProcessAnswer | undefined> {
-  const { hostname, port } = readValue(values, PROCESS_ADDR);
-  const addr = formatAddress({ hostname: hostname === "" ? "127.0.0.1" : hostname, port });
+  const addr = processAddr(values);
   const url = productUrl(addr, path);
   const headers = token.isSet ? { authorization: `Bearer ${token.reveal()}` } : {};
   try {
@@ -67,7 +73,7 @@ export async function askProcess(
  * @throws {Error} When the process has refused; the message is its reason.
  */
 export function documentOf<T>({ url, status, text }: ProcessAnswer): T {
-  if (status === 200) return JSON.parse(text) as T;
+  if (status >= 200 && status < 300) return JSON.parse(text) as T;
   const hint = status === 401
     ? ": give the token of the process as dashboard_token in the config file, or in CODIS_DASHBOARD_TOKEN"
     : "";

@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { callCli } from "../../support/cli_call.ts";
 import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { UpgradeLoad } from "../../support/upgrade_load.ts";
@@ -120,6 +121,18 @@ Deno.test("when the old process is killed on the way, the new one serves in its 
   using client = await proxy.client();
   assertEquals(await client.call("INCR", "after the kill"), 1);
   assertEquals((await proxy.upgrade()).code, 0);
+});
+
+Deno.test("codis-proxy drain lets the clients go, also where the proxy serves the dashboard", async () => {
+  await using proxy = await ProxyProcess.start({ servers });
+  using client = await proxy.client();
+  assertEquals(await client.call("PING"), "PONG");
+  const words = ["drain", "-c", `${proxy.folder}/config.ini`];
+  const ended = await callCli(...words, `--http-addr=127.0.0.1:${proxy.httpPort}`);
+  const stdout = `no client is left at 127.0.0.1:${proxy.httpPort}\n`;
+  assertEquals(ended, { code: 0, stdout, stderr: "" });
+  const health = await fetch(proxy.url("/healthz"));
+  assertEquals([health.status, (await health.json()).sessions], [503, 0]);
 });
 
 Deno.test("with nobody to take over from, a process starts as usual", async () => {
