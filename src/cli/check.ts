@@ -18,7 +18,7 @@ import { readTlsFiles } from "../io/tls_files.ts";
 import { readUsers } from "../proxy/users.ts";
 import { loadGroups } from "../store/groups.ts";
 import { storeOf } from "../store/store.ts";
-import { ownToken } from "./parts/context.ts";
+import { isOnDisk, ownToken } from "./parts/context.ts";
 import { CONFIG_FILE } from "./parts/flags.ts";
 import { askProcess, documentOf, PROCESS_ADDR } from "./parts/process_http.ts";
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
@@ -118,7 +118,7 @@ async function reachErrors(config: Config): Promise<string[]> {
 
 async function storedServers(config: Config): Promise<string[]> {
   // Opening would create it.
-  if (config.coordinator === "embedded" && !await isThere(config.embeddedDir)) return [];
+  if (config.coordinator === "embedded" && !await isOnDisk(config.embeddedDir)) return [];
   const coordinator = await openCoordinator(config, AbortSignal.timeout(COORDINATOR_MS));
   try {
     const groups = await loadGroups(storeOf(coordinator, config.product));
@@ -126,10 +126,6 @@ async function storedServers(config: Config): Promise<string[]> {
   } finally {
     await coordinator.close();
   }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }
 
 /** Prints what would be other in the process that runs. */

@@ -69,7 +69,7 @@ export async function planRestore(store: Store, dump: ProductDump): Promise<Rest
   const isUnfinished = await readIfThere(store, store.paths.intent) !== undefined;
   const intent = store.paths.intent.slice(store.paths.root.length + 1);
   return {
-    ...{ created, changed, deleted: isUnfinished ? [intent, ...deleted] : deleted },
+    ...{ created, changed, deleted: isUnfinished ? [...deleted, intent] : deleted },
     regrouped: regrouped(before, after),
   };
 }
@@ -115,16 +115,19 @@ function splitTasks({ paths }: Store, entries: ReadonlyMap<string, string>): Spl
   };
 }
 
-function difference(stored: SplitEntries, wanted: SplitEntries) {
+function difference(
+  stored: SplitEntries,
+  wanted: SplitEntries,
+): Omit<RestorePlan, "regrouped"> {
   const isSame = [...stored.tasks.values()].join("\n") === [...wanted.tasks.values()].join("\n");
   const inBoth = [...wanted.others.keys()].filter((path) => stored.others.has(path));
-  const newTasks = isSame ? [] : [...wanted.tasks.keys()];
-  const oldTasks = isSame ? [] : [...stored.tasks.keys()];
+  const [oldTasks, newTasks] = isSame
+    ? [[], []]
+    : [[...stored.tasks.keys()], [...wanted.tasks.keys()]];
   return {
     created: [...subtract(wanted.others, stored.others), ...newTasks],
     changed: inBoth.filter((path) => stored.others.get(path) !== wanted.others.get(path)),
     deleted: [...subtract(stored.others, wanted.others).filter(isNoFolder(stored)), ...oldTasks],
-    newTasks,
   };
 }
 
@@ -159,7 +162,7 @@ export async function restoreProduct(store: Store, dump: ProductDump): Promise<R
   return await withLock(store, "config restore", async () => {
     await checkUnused(store);
     const plan = await planRestore(store, dump);
-    await write(store, splitTasks(store, dump.entries));
+    await write(store, plan, splitTasks(store, dump.entries));
     await checkNobodyCame(store);
     const left = await planRestore(store, dump);
     if (isEmptyPlan(left)) return plan;
@@ -207,20 +210,19 @@ async function checkNobodyCame(store: Store): Promise<void> {
 }
 
 /** Makes the store as wanted; slots last, so that nobody can serve before all is there. */
-async function write(store: Store, wanted: SplitEntries): Promise<void> {
-  const { coordinator, paths } = store;
+async function write(
+  { coordinator, paths }: Store,
+  { created, changed, deleted }: RestorePlan,
+  wanted: SplitEntries,
+): Promise<void> {
   const full = (path: string) => `${paths.root}/${path}`;
-  const { created, changed, deleted, newTasks } = difference(
-    splitTasks(store, await durableEntries(store)),
-    wanted,
-  );
-  await coordinator.deleteTree(paths.intent);
-  // What is below goes first.
+  // What is below goes first; before all, an unfinished change.
   for (const path of deleted.toReversed()) await coordinator.deleteTree(full(path));
-  for (const path of newTasks) {
-    await coordinator.create(`${paths.migrateTasks}/`, wanted.tasks.get(path)!, "sequential", LEAF);
-  }
   const isNew = new Set(created);
+  for (const [path, data] of wanted.tasks) {
+    if (!isNew.has(path)) continue;
+    await coordinator.create(`${paths.migrateTasks}/`, data, "sequential", LEAF);
+  }
   const steps = [...created, ...changed].filter((path) => wanted.others.has(path)).map((path) => ({
     path,
     isSlot: full(path).startsWith(`${paths.slots}/`),

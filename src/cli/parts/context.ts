@@ -135,7 +135,7 @@ export class CommandContext implements AsyncDisposable {
    * @throws {ConfigError | CoordinatorError} When it cannot be opened, or an embedded one does not exist.
    */
   async openStore(config: Config): Promise<Store> {
-    if (config.coordinator === "embedded" && !await isThere(config.embeddedDir)) {
+    if (config.coordinator === "embedded" && !await isOnDisk(config.embeddedDir)) {
       // Opening would create it, but this command only reads.
       throw new ConfigError(
         `embedded_dir "${config.embeddedDir}" does not exist: nothing has been stored yet`,
@@ -167,7 +167,7 @@ export class CommandContext implements AsyncDisposable {
     const file = readValue(this.#values, CONFIG_FILE);
     const isNeeded = file !== CONFIG_FILE.default || !isGiven(this.#values, DASHBOARD);
     // With --dashboard, the default config file may be missing.
-    if (!isNeeded && !await isThere(file)) return parseConfig("", file).config;
+    if (!isNeeded && !await isOnDisk(file)) return parseConfig("", file).config;
     const { config, warnings } = await loadConfig(file, "control");
     for (const warning of warnings) logger("config").warn("{warning}", { warning });
     return config;
@@ -196,7 +196,7 @@ export class CommandContext implements AsyncDisposable {
     const endMs = performance.now() + startMs;
     for (let store: Store | undefined;;) {
       // A process that is starting may create the store only now.
-      if (store === undefined && await isThere(config.embeddedDir)) {
+      if (store === undefined && await isOnDisk(config.embeddedDir)) {
         store = await this.openStore(config);
       }
       const address = store === undefined ? undefined : await storedDashboard(store);
@@ -218,7 +218,8 @@ async function storedDashboard(store: Store): Promise<Address | undefined> {
   return json === undefined ? undefined : parseAddress(decodeDashboard(json).addr);
 }
 
-async function isThere(path: string): Promise<boolean> {
+/** Whether there is a file or folder. */
+export async function isOnDisk(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);
     return true;
