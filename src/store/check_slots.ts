@@ -5,7 +5,7 @@
  */
 
 import { SLOT_COUNT } from "../hash/slot_id.ts";
-import { encodeSlot, NO_GROUP, type SlotRecord } from "../model/slot.ts";
+import { encodeSlot, isUnderway, NO_GROUP, type SlotRecord } from "../model/slot.ts";
 import type { DecodedTree } from "./decoded_tree.ts";
 import type { ProductTree } from "./product_tree.ts";
 import { CONFIG, type Problem, type Repair, type Severity } from "./problem.ts";
@@ -50,9 +50,17 @@ export const findMisplacedSlots = everySlot((slotId, slot, { tree }) => {
   const wrong = isId ? `product_name is "${slot.product_name}"` : `id is ${slot.id}`;
   const right = isId ? `"${tree.product}"` : "the number in its name";
   const fix = () => `correct it ${BY_HAND}: a change of this slot would change another one`;
-  const corrected = { ...slot, id: slotId, product_name: tree.product };
+  const corrected = correctedSlot(slotId, slot, tree);
   return { severity: "error", problem: `${wrong}, not ${right}`, fix, right: corrected };
 });
+
+/** A record with all that has one right answer, so that every repair of it is the same. */
+function correctedSlot(slotId: number, slot: SlotRecord, { product }: ProductTree): SlotRecord {
+  const { state } = slot;
+  const atRest = { ...state, migrate_status: { from: NO_GROUP, to: NO_GROUP } };
+  const right = isUnderway(slot) ? state : atRest;
+  return { ...slot, id: slotId, product_name: product, state: right };
+}
 
 /** A slot that is served has an owner. */
 export const findUnownedSlots = everySlot((_slotId, slot, { groupIds }) => {
@@ -68,15 +76,12 @@ export const findUnownedSlots = everySlot((_slotId, slot, { groupIds }) => {
 });
 
 /** Where a slot comes from and goes to is set while it migrates, and then it makes sense. */
-export const findBadMigrations = everySlot((_slotId, slot, { groupIds }) => {
+export const findBadMigrations = everySlot((slotId, slot, { tree, groupIds }) => {
   const { group_id: groupId, state: { status, migrate_status: { from, to } } } = slot;
-  // One that turns round is blocked for a moment, and its keys are in both groups all the same.
-  const isTurning = status === "pre_migrate" && from !== NO_GROUP;
-  if (status !== "migrate" && !isTurning) {
+  if (!isUnderway(slot)) {
     if (from === NO_GROUP && to === NO_GROUP) return undefined;
     const problem = `${status}, but migrate_status is from ${from} to ${to}, not -1 and -1`;
-    const state = { ...slot.state, migrate_status: { from: NO_GROUP, to: NO_GROUP } };
-    const right = { ...slot, state };
+    const right = correctedSlot(slotId, slot, tree);
     return { severity: "warning", problem, fix: () => `set both to -1 ${BY_HAND}`, right };
   }
   const fix = () => `correct migrate_status ${BY_HAND}; until then this slot answers errors`;

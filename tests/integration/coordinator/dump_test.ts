@@ -205,6 +205,23 @@ Deno.test("config restore refuses while a dashboard, a proxy or a fence is there
   assertStringIncludes(await refusal(`${folder.dir}/none.json`), "none.json cannot be read");
 });
 
+Deno.test("config check --fix repairs an entry with several mistakes, and touches no other slot", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await makeStore(folder);
+  const { coordinator, paths } = store;
+  const file = await writeConfig(folder, folder, "config");
+  const before = await durableEntries(store);
+  // Slot 600 is another group's: written by mistake, it would lose its keys.
+  for (const [entry, id, product] of [[3, 600, RECORDED_PRODUCT], [4, 4, "other"]] as const) {
+    const slot = slotIn(product, id, 1, "online");
+    const state = { ...slot.state, migrate_status: { from: 1, to: 2 } };
+    await coordinator.write(paths.slot(entry), encodeSlot({ ...slot, state }));
+  }
+  const { code, stdout } = await callCli("config", "-c", file, "check", "--fix");
+  assertEquals([code, JSON.parse(stdout).problems], [0, []]);
+  assertEquals(await durableEntries(store), before);
+});
+
 Deno.test("config check --fix repairs what has one right answer, and nothing else", async () => {
   await using folder = await StoreFolder.make();
   const store = await makeStore(folder);
