@@ -8,7 +8,8 @@ import { Encoder, type Protocol } from "../resp/encoder.ts";
 import { ADDED_ROWS } from "./codis_commands.ts";
 import type { Command, KeySpec } from "./command.ts";
 import { COMMANDS, findByName } from "./command_table.ts";
-import { isOlder, TABLE_VERSION } from "./redis_version.ts";
+import { isOlder } from "../base/version.ts";
+import { TABLE_VERSION } from "./redis_version.ts";
 import redisDocs from "./docs.json" with { type: "json" };
 
 /** A part of a server's reply to COMMAND DOCS, in the client's protocol. */

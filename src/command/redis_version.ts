@@ -1,20 +1,8 @@
 /**
- * Versions of Redis: the one whose commands the table holds, and how two compare.
+ * The version of Redis whose commands the table holds.
  *
  * @module
  */
 
 /** The Redis whose commands and texts the proxy speaks. */
 export const TABLE_VERSION = "7.0.15";
-
-/** Whether version `a` comes before `b`; both as in INFO, such as `3.2.11`. */
-export function isOlder(a: string, b: string): boolean {
-  const [partsA, partsB] = [a, b].map((version) =>
-    version.split(".").map((part) => parseInt(part))
-  );
-  for (let i = 0; i < Math.max(partsA!.length, partsB!.length); i++) {
-    const difference = (partsA![i] || 0) - (partsB![i] || 0);
-    if (difference !== 0) return difference < 0;
-  }
-  return false;
-}

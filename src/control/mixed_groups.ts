@@ -15,7 +15,7 @@ import type { GroupRecord } from "../model/group.ts";
 import { isUnderway } from "../model/slot.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { readInfo, type RedisInfo } from "../redis/info.ts";
-import { rdbVersionOf } from "../redis/rdb_version.ts";
+import { rdbVersionOf, serverName } from "../redis/rdb_version.ts";
 import { loadGroups } from "../store/groups.ts";
 import { loadSlots } from "../store/slots.ts";
 import { StoreError } from "../store/store.ts";
@@ -29,7 +29,7 @@ type Known = RedisInfo | undefined;
 export function whyNotFollow(replica: Known, master: Known): string {
   const [own, other] = [rdbOf(replica), rdbOf(master)];
   if (own === undefined || other === undefined || own >= other) return "";
-  return `is ${nameOf(replica!)}, which cannot read the data of ${nameOf(master!)}`;
+  return `is ${serverName(replica!)}, which cannot read the data of ${serverName(master!)}`;
 }
 
 /**
@@ -147,13 +147,5 @@ export async function blindReplicas(control: Control, master: string): Promise<s
 }
 
 function rdbOf(info: Known): number | undefined {
-  const version = info?.["redis_version"];
-  return version === undefined
-    ? undefined
-    : rdbVersionOf(version, info!["server_name"] === "valkey");
-}
-
-function nameOf(info: RedisInfo): string {
-  const valkey = info["valkey_version"];
-  return valkey === undefined ? `Redis ${info["redis_version"]}` : `Valkey ${valkey}`;
+  return info?.["redis_version"] === undefined ? undefined : rdbVersionOf(info);
 }

@@ -8,7 +8,7 @@
  */
 
 import { delay } from "@std/async/delay";
-import { isOlder } from "../command/redis_version.ts";
+import { isOlder } from "../base/version.ts";
 import { RedisError } from "../redis/reply.ts";
 import type { ImportRun } from "./import_run.ts";
 import type { SourceImport } from "./source_import.ts";

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { isOlder } from "../base/version.ts";
+import type { RedisInfo } from "./info.ts";
+
 /** RDB versions by the first version of Redis that writes them, newest first. */
 const RDB_VERSIONS: readonly (readonly [redis: string, rdb: number])[] = [
   ["7.4", 12],
@@ -21,15 +24,17 @@ const OLDEST = 6;
 /**
  * The newest RDB version that a server reads.
  *
- * @param version `redis_version` in INFO.
- * @param isValkey Whether it is a Valkey: it has no fields that expire before version 9.
+ * @param info Its INFO.
  */
-export function rdbVersionOf(version: string, isValkey: boolean): number {
-  if (isValkey) return 11;
-  const number = (text: string) => {
-    const [major = 0, minor = 0] = text.split(".").map((part) => parseInt(part));
-    return major * 1000 + minor;
-  };
-  const row = RDB_VERSIONS.find(([first]) => number(version) >= number(first));
-  return row === undefined ? OLDEST - 1 : row[1];
+export function rdbVersionOf(info: RedisInfo): number {
+  // It has no fields that expire before version 9.
+  if (info["server_name"] === "valkey") return 11;
+  const version = info["redis_version"] ?? "";
+  return RDB_VERSIONS.find(([first]) => !isOlder(version, first))?.[1] ?? OLDEST - 1;
+}
+
+/** What a server is: `Redis 7.0.15`, `Valkey 8.0.1`. */
+export function serverName(info: RedisInfo): string {
+  const valkey = info["valkey_version"];
+  return valkey === undefined ? `Redis ${info["redis_version"] ?? ""}` : `Valkey ${valkey}`;
 }

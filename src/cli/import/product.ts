@@ -11,7 +11,7 @@ import type { TargetServers } from "../../import/target/target.ts";
 import { rdbVersionOf } from "../../redis/rdb_version.ts";
 import { RedisConnection } from "../../redis/connection.ts";
 import { databasesIn, keysIn, readInfo, type RedisInfo } from "../../redis/info.ts";
-import { isOlder } from "../../command/redis_version.ts";
+import { isOlder } from "../../base/version.ts";
 import { loadGroups, masterOf } from "../../store/groups.ts";
 import { loadProxies } from "../../store/proxies.ts";
 import { loadPlacement } from "../../store/slot_rules.ts";
@@ -66,7 +66,7 @@ export async function readProduct(
   for (const info of await infos()) {
     keys += keysIn(info);
     const version = info["redis_version"] ?? "";
-    const rdbVersion = rdbVersionOf(version, info["server_name"] === "valkey");
+    const rdbVersion = rdbVersionOf(info);
     if (oldest === undefined || isOlder(version, oldest.version)) oldest = { version, rdbVersion };
   }
   if (oldest === undefined) throw new Error(`product "${config.product}" has no servers`);

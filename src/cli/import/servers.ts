@@ -19,7 +19,7 @@ import { Target } from "../../import/target/target.ts";
 import type { TlsToServers } from "../../io/tls.ts";
 import { RedisError } from "../../redis/reply.ts";
 import { keysIn, type RedisInfo } from "../../redis/info.ts";
-import { rdbVersionOf } from "../../redis/rdb_version.ts";
+import { rdbVersionOf, serverName } from "../../redis/rdb_version.ts";
 import type { CommandContext } from "../parts/context.ts";
 import { toJson } from "../parts/output.ts";
 import { type FlagValues, isGiven, readValue } from "../parts/subcommand.ts";
@@ -236,13 +236,10 @@ async function checkSources(
 }
 
 function checkVersion(name: string, info: RedisInfo, { servers }: ImportProduct): void {
-  const version = info["redis_version"] ?? "";
-  const rdbVersion = rdbVersionOf(version, info["server_name"] === "valkey");
-  if (servers.rdbVersion >= Math.min(rdbVersion, COMMON_TYPES_UNTIL)) return;
-  const valkey = info["valkey_version"];
+  if (servers.rdbVersion >= Math.min(rdbVersionOf(info), COMMON_TYPES_UNTIL)) return;
   throw new Error(
     `${name} is a ${
-      valkey === undefined ? `Redis ${version}` : `Valkey ${valkey}`
+      serverName(info)
     }: servers of this product (the oldest is ${servers.version}) do not know ` +
       "the types of its values; use servers of the same version or newer",
   );

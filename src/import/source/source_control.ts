@@ -9,7 +9,7 @@ import { parseInfo, type RedisInfo } from "../../redis/info.ts";
 import { RedisError, type RedisValue, replyText } from "../../redis/reply.ts";
 import type { TlsToServers } from "../../io/tls.ts";
 import { formatAddress } from "../../base/address.ts";
-import { isOlder } from "../../command/redis_version.ts";
+import { isOlder } from "../../base/version.ts";
 import { SourceError } from "./replica_link.ts";
 import type { SourceServer } from "./source_address.ts";
 

@@ -22,7 +22,7 @@ import type { KeyChoice } from "../key_choice.ts";
 import type { ReplicaLink } from "../source/replica_link.ts";
 import type { ReadValue, SourceControl, SourceKey } from "../source/source_control.ts";
 import { findCommand } from "../../command/command_table.ts";
-import { isOlder } from "../../command/redis_version.ts";
+import { isOlder } from "../../base/version.ts";
 import { KeyIndexes, keyIndexes } from "../../command/key.ts";
 import { mayPass, RefusedError, requestText, type Target } from "../target/target.ts";
 import { NOT_THERE } from "../target/lane.ts";

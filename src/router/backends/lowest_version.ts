@@ -5,7 +5,8 @@
  * @module
  */
 
-import { isOlder, TABLE_VERSION } from "../../command/redis_version.ts";
+import { isOlder } from "../../base/version.ts";
+import { TABLE_VERSION } from "../../command/redis_version.ts";
 import type { Master } from "./server.ts";
 
 /** The versions of all servers of one router. */

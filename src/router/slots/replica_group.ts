@@ -16,7 +16,7 @@
  */
 
 import { clock } from "../../base/clock.ts";
-import { isOlder } from "../../command/redis_version.ts";
+import { isOlder } from "../../base/version.ts";
 import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
 import type { Backend } from "../backends/backend.ts";
 import { askServer } from "../backends/question.ts";
