@@ -50,14 +50,11 @@ export class ConfigFile {
     }
     if (text === this.text) return;
     const real = await Deno.realPath(path);
-    const written = `${real}.tmp-${Deno.pid}`;
     try {
       const { mode, uid, gid } = await Deno.stat(real);
-      await writeSynced(written, text, (mode ?? 0o600) & 0o777);
-      await keepOwner(written, uid, gid);
-      await Deno.rename(written, real);
+      const prepare = (written: string) => keepOwner(written, uid, gid);
+      await replaceFile(real, text, (mode ?? 0o600) & 0o777, prepare);
     } catch (error) {
-      await Deno.remove(written).catch(() => {});
       throw new ConfigError(`${path} cannot be written: ${reasonOf(error)}`);
     }
     this.text = text;
@@ -77,6 +74,28 @@ export async function openConfigFile(path: string): Promise<ConfigFile> {
     throw new ConfigError(`${path}: cannot read config file: ${reasonOf(error)}`);
   }
   return new ConfigFile(path, decodeConfig(bytes, path));
+}
+
+/**
+ * Writes a file anew, in one step: whoever reads it finds the old one or the new one, whole.
+ *
+ * @param prepare Called with the name of the new one, before it takes the place of the old one.
+ */
+export async function replaceFile(
+  path: string,
+  text: string,
+  mode: number,
+  prepare: (written: string) => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  const written = `${path}.tmp-${Deno.pid}`;
+  try {
+    await writeSynced(written, text, mode);
+    await prepare(written);
+    await Deno.rename(written, path);
+  } catch (error) {
+    await Deno.remove(written).catch(() => {});
+    throw error;
+  }
 }
 
 async function writeSynced(path: string, text: string, mode: number): Promise<void> {

@@ -131,8 +131,10 @@ export function decodeDump(text: string): ProductDump {
   if (typeof entries !== "object" || entries === null || Array.isArray(entries)) {
     throw new DumpError('"entries" must be an object');
   }
+  const paths = storePaths(product);
+  const transient = transientPaths(paths);
   const pieces = Object.entries(entries).map(([path, value]): [string, string] => {
-    checkEntryPath(path, product);
+    checkEntryPath(path, paths.root, transient);
     if (typeof value === "string") return [path, value];
     if (typeof value === "object" && value !== null) return [path, JSON.stringify(value)];
     throw new DumpError(`entry "${path}" must be an object or a text`);
@@ -152,11 +154,10 @@ function parseObject(text: string): Record<string, unknown> {
 }
 
 /** @throws {DumpError} When nothing may be stored there. */
-function checkEntryPath(path: string, product: string): void {
-  const paths = storePaths(product);
-  const isTransient = transientPaths(paths).has(`${paths.root}/${path.split("/", 1)[0]}`);
+function checkEntryPath(path: string, root: string, transient: ReadonlySet<string>): void {
+  const isTransient = transient.has(`${root}/${path.split("/", 1)[0]}`);
   try {
-    checkPath(`${paths.root}/${path}`);
+    checkPath(`${root}/${path}`);
     if (!isTransient) return;
   } catch {
     // Said below.

@@ -6,6 +6,7 @@
 
 import { parseAddress } from "../../base/address.ts";
 import type { Config } from "../../config/config.ts";
+import { replaceFile } from "../../config/config_file.ts";
 import { checkWithServers } from "../../control/servers.ts";
 import { rangesText } from "../../model/slot_ranges.js";
 import {
@@ -72,7 +73,7 @@ export const dumpCommand = configCommand({
       console.log(text);
       return {};
     }
-    await replaceFile(file, `${text}\n`);
+    await replaceFile(file, `${text}\n`, FILE_MODE);
     const entries = dump.entries.size;
     const { product } = dump;
     return {
@@ -190,12 +191,4 @@ function describeRegrouped(slots: readonly RegroupedSlot[]): string[] {
     } go ${move}: the keys that they have in ` +
     "the first stay there"
   );
-}
-
-/** Writes a file anew, in one step, for the owner's eyes. */
-async function replaceFile(file: string, text: string): Promise<void> {
-  const unfinished = `${file}.unfinished`;
-  await Deno.writeTextFile(unfinished, text, { mode: FILE_MODE });
-  await Deno.chmod(unfinished, FILE_MODE);
-  await Deno.rename(unfinished, file);
 }
