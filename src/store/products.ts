@@ -8,7 +8,7 @@ import type { ReadableTree } from "../coordinator/coordinator.ts";
 import { decodeDashboard } from "../model/dashboard.ts";
 import { decodeProductStatus, type ProductStatus } from "../model/product_status.ts";
 import { PRODUCTS_ROOT, storePaths } from "./paths.ts";
-import { childrenIfThere, readIfThere } from "./store.ts";
+import { childrenIfThere, readIfThere, withPaths } from "./store.ts";
 
 /** One product, as far as it can be read. */
 export interface StoredProduct {
@@ -34,20 +34,20 @@ const PREFIX = "db_";
 export async function loadProducts(
   coordinator: ReadableTree,
 ): Promise<{ total: number; products: readonly StoredProduct[] }> {
-  const store = { coordinator, product: "", paths: storePaths("") };
-  const names = (await childrenIfThere(store, PRODUCTS_ROOT))
+  const names = (await childrenIfThere({ coordinator }, PRODUCTS_ROOT))
     .filter((name) => name.startsWith(PREFIX) && name !== PREFIX)
     .map((name) => name.slice(PREFIX.length)).sort();
-  const products = names.slice(0, PRODUCTS_MAX).map((name) => loadProduct(coordinator, name));
-  return { total: names.length, products: await Promise.all(products) };
+  const shown = names.slice(0, PRODUCTS_MAX);
+  const products = await withPaths(shown, (name) => loadProduct(coordinator, name));
+  return { total: names.length, products };
 }
 
 async function loadProduct(coordinator: ReadableTree, name: string): Promise<StoredProduct> {
-  const store = { coordinator, product: name, paths: storePaths(name) };
+  const paths = storePaths(name);
   try {
     const [dashboard, status] = await Promise.all([
-      readIfThere(store, store.paths.dashboard),
-      readIfThere(store, store.paths.dashboardStatus),
+      readIfThere({ coordinator }, paths.dashboard),
+      readIfThere({ coordinator }, paths.dashboardStatus),
     ]);
     return {
       name,
