@@ -72,6 +72,7 @@ export function sumHotKeyAnswers(answers: readonly HotKeysAnswer[]): HotKeysAnsw
   };
 }
 
-function nameOfEntry({ key, key_bytes, db }: NamedKeyEntry): string {
+/** One name for each key. */
+export function nameOfEntry({ key, key_bytes, db }: NamedKeyEntry): string {
   return `${db} ${key_bytes} ${key}`;
 }

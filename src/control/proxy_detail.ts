@@ -117,3 +117,26 @@ async function answered<T>({ id }: ProxyRecord, ask: () => Promise<T>): Promise<
     throw new StoreError(`proxy ${id} does not answer: ${causeOfFetch(error)}`);
   }
 }
+
+/** What several proxies have answered, and why the others have not. */
+export interface ProxyAnswers<T> {
+  readonly answers: readonly { readonly proxy_id: string; readonly answer: T }[];
+  readonly problems: readonly { readonly proxy_id: string; readonly problem: string }[];
+}
+
+/** Asks several proxies the same, all at once. */
+export async function askProxies<T>(
+  proxies: readonly ProxyRecord[],
+  ask: (proxy: ProxyRecord) => Promise<T>,
+): Promise<ProxyAnswers<T>> {
+  const answers: { proxy_id: string; answer: T }[] = [];
+  const problems: { proxy_id: string; problem: string }[] = [];
+  await Promise.all(proxies.map(async (proxy) => {
+    try {
+      answers.push({ proxy_id: proxy.id, answer: await ask(proxy) });
+    } catch (error) {
+      problems.push({ proxy_id: proxy.id, problem: causeOfFetch(error) });
+    }
+  }));
+  return { answers, problems };
+}

@@ -275,7 +275,7 @@ export class Dashboard implements Control {
       control: this,
       changes: this.#changes,
       publisher: this.#publisher,
-      followsRules: (proxy) => this.monitor.proxies.followsRules(proxy),
+      followsRules: (proxy) => this.monitor.proxies.follows("follows_rules", proxy),
       transact: (operations) => this.#leadership.transact(operations),
     };
   }

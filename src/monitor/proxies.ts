@@ -243,18 +243,14 @@ export class ProxyMonitor {
     return this.#sameLife(record)?.kind !== undefined;
   }
 
-  /** Whether a proxy knows a way in which keys move; undefined as long as it has not answered. */
-  follows(way: "follows_chunks" | "follows_leaving", record: ProxyRecord): boolean | undefined {
+  /** Whether a proxy knows a way in which keys move, or are placed; undefined as long as it has not answered. */
+  follows(
+    way: "follows_chunks" | "follows_leaving" | "follows_rules",
+    record: ProxyRecord,
+  ): boolean | undefined {
     const answer = this.#sameLife(record)?.answer;
     if (answer === undefined) return undefined;
     return answer.kind === "ours" && answer.stats[way] === true;
-  }
-
-  /** Whether a proxy places keys by slot rules; undefined as long as it has not answered. */
-  followsRules(record: ProxyRecord): boolean | undefined {
-    const answer = this.#sameLife(record)?.answer;
-    if (answer === undefined) return undefined;
-    return answer.kind === "ours" && answer.stats.follows_rules === true;
   }
 
   /**

@@ -5,7 +5,7 @@
  */
 
 import type { GroupView, MigrationView, ProxyView, ServerView } from "../../api/cluster_view.ts";
-import type { HotKeyEntry } from "../../api/hot_keys.ts";
+import { type HotKeyEntry, nameOfEntry } from "../../api/hot_keys.ts";
 import { bytes, clockTime, duration, millis, short } from "../../dashboard/page/format.js";
 import { longestFirst } from "../../dashboard/page/slow_log.js";
 import type { OutageEvent } from "../../model/outage_event.ts";
@@ -23,6 +23,8 @@ export interface GroupServer extends ServerView {
 /** Width of the names of facts. */
 const NAME_WIDTH = 14;
 const BAR_WIDTH = 24;
+/** A key with a larger share of all requests is marked. */
+export const HOT_SHARE = 0.1;
 /** Slow requests and commands that are shown with a server or proxy. */
 const ROWS_MAX = 20;
 
@@ -199,15 +201,10 @@ export function insideSlow(slow: ProxySlowRequest, data: TopData): readonly Line
   ];
 }
 
-/** One name for each hot key. */
-export function hotKeyId({ db, key, key_bytes }: HotKeyEntry): string {
-  return `${db} ${key_bytes} ${key}`;
-}
-
 /** A hot key: how hot, where it is, how large its requests and replies were. */
 export function insideHotKey(hot: HotKeyEntry, { keys, view: { at } }: TopData): readonly Line[] {
   const { reads_per_second: reads, writes_per_second: writes } = hot;
-  const big = keys?.big.filter((each) => hotKeyId({ ...hot, ...each }) === hotKeyId(hot)) ?? [];
+  const big = keys?.big.filter((each) => nameOfEntry(each) === nameOfEntry(hot)) ?? [];
   return [
     title(`key ${hot.key}`),
     [["  "], [barOf(hot.share, BAR_WIDTH), "line"], [
@@ -223,7 +220,7 @@ export function insideHotKey(hot: HotKeyEntry, { keys, view: { at } }: TopData):
         `${bytes(each.bytes)} by ${each.command.toUpperCase()} at ${clockTime(each.at, at)}`,
       )
     ),
-    ...hot.share < 0.1 ? [] : [
+    ...hot.share < HOT_SHARE ? [] : [
       fact("what helps", "a cache in the client, copies under several names, reads from replicas"),
     ],
   ];

@@ -5,7 +5,7 @@
  */
 
 import type { GroupView, MigrationView, ProxyView, ServerView } from "../../api/cluster_view.ts";
-import type { HotKeyEntry } from "../../api/hot_keys.ts";
+import { type HotKeyEntry, nameOfEntry } from "../../api/hot_keys.ts";
 import { longestFirst } from "../../dashboard/page/slow_log.js";
 import { bytes, clockTime, duration, millis, short } from "../../dashboard/page/format.js";
 import type { OutageEvent } from "../../model/outage_event.ts";
@@ -22,7 +22,7 @@ import {
 import type { ProxySlowRequest, TopData } from "./feed.ts";
 import {
   type GroupServer,
-  hotKeyId,
+  HOT_SHARE,
   insideGroup,
   insideHotKey,
   insideMigration,
@@ -51,8 +51,6 @@ export interface List {
 }
 
 const BAR_WIDTH = 12;
-/** A key with a larger share of all requests is marked. */
-const HOT_SHARE = 0.1;
 const count = (value: number) => short(value);
 const perSecond = (value: number) => short(Math.round(value));
 const ms = (value: number) => millis(value);
@@ -232,7 +230,7 @@ const SLOW = list<ProxySlowRequest>({
 const KEYS = list<HotKeyEntry>({
   ...{ key: "h", label: "[h]ot" },
   rows: ({ keys }) => keys?.hot ?? [],
-  id: hotKeyId,
+  id: nameOfEntry,
   empty: ({ keysProblem }) => keysProblem || "no key was asked for lately",
   inside: insideHotKey,
   columns: [

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { type HotKeysAnswer, sumHotKeyAnswers } from "../../api/hot_keys.ts";
-import { causeOfFetch } from "../../control/proxies.ts";
+import { sumHotKeyAnswers } from "../../api/hot_keys.ts";
 import { InputError } from "../../control/errors.ts";
-import { askHotKeys } from "../../control/proxy_detail.ts";
+import { askHotKeys, askProxies } from "../../control/proxy_detail.ts";
+import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import { loadProxies } from "../../store/proxies.ts";
 import { integerOfText } from "../input.ts";
 import type { Dashboard } from "../dashboard.ts";
@@ -15,7 +15,6 @@ import { type ApiRoute, type Call, read } from "./route.ts";
 
 /** Keys of an answer at most, of either kind. */
 const KEYS_MAX = 1_000;
-const SLOT_MAX = 1023;
 
 /** See the header. The names of keys are not for everybody who may look at the cluster. */
 export const HOTKEYS_ROUTES: readonly ApiRoute[] = [read("/api/hotkeys", hotKeys, "operator")];
@@ -23,7 +22,7 @@ export const HOTKEYS_ROUTES: readonly ApiRoute[] = [read("/api/hotkeys", hotKeys
 async function hotKeys({ dashboard, url: { searchParams } }: Call): Promise<unknown> {
   const limit = integerOfText("limit", searchParams.get("limit") ?? "100", 1, KEYS_MAX);
   const slotText = searchParams.get("slot");
-  const slot = slotText === null ? null : integerOfText("slot", slotText, 0, SLOT_MAX);
+  const slot = slotText === null ? null : integerOfText("slot", slotText, 0, SLOT_COUNT - 1);
   const server = searchParams.get("server");
   const { sum, problems } = await askAllHotKeys(dashboard, searchParams.get("proxy"));
   const isWanted = (key: { readonly slot: number; readonly server: string }) =>
@@ -50,14 +49,6 @@ export async function askAllHotKeys({ store, proxyToken }: Dashboard, proxyId: s
   const proxies = all.filter(({ id, state }) =>
     state === "online" && (proxyId === null || id === proxyId)
   );
-  const answers: HotKeysAnswer[] = [];
-  const problems: { readonly proxy_id: string; readonly problem: string }[] = [];
-  await Promise.all(proxies.map(async (proxy) => {
-    try {
-      answers.push(await askHotKeys(proxy, proxyToken));
-    } catch (error) {
-      problems.push({ proxy_id: proxy.id, problem: causeOfFetch(error) });
-    }
-  }));
-  return { sum: sumHotKeyAnswers(answers), problems };
+  const { answers, problems } = await askProxies(proxies, (proxy) => askHotKeys(proxy, proxyToken));
+  return { sum: sumHotKeyAnswers(answers.map(({ answer }) => answer)), problems };
 }

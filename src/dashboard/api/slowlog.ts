@@ -4,9 +4,7 @@
  * @module
  */
 
-import type { SlowLogAnswer, SlowRequestEntry } from "../../api/slow_log.ts";
-import { causeOfFetch } from "../../control/proxies.ts";
-import { askSlowLog } from "../../control/proxy_detail.ts";
+import { askProxies, askSlowLog } from "../../control/proxy_detail.ts";
 import { loadProxies } from "../../store/proxies.ts";
 import { integerOfText } from "../input.ts";
 import { type ApiRoute, type Call, read } from "./route.ts";
@@ -21,19 +19,15 @@ async function slowLog({ dashboard, url: { searchParams } }: Call): Promise<unkn
   const limit = integerOfText("limit", searchParams.get("limit") ?? "100", 1, ENTRIES_MAX);
   const proxies = await loadProxies(dashboard.store);
   const online = proxies.filter(({ state }) => state === "online");
-  const entries: (SlowRequestEntry & { readonly proxy_id: string })[] = [];
-  const events: (SlowLogAnswer["events"][number] & { readonly proxy_id: string })[] = [];
-  const problems: { readonly proxy_id: string; readonly problem: string }[] = [];
-  await Promise.all(online.map(async (proxy) => {
-    const { id: proxy_id } = proxy;
-    try {
-      const answer = await askSlowLog(proxy, dashboard.proxyToken);
-      entries.push(...answer.entries.map((entry) => ({ proxy_id, ...entry })));
-      events.push(...answer.events.map((event) => ({ proxy_id, ...event })));
-    } catch (error) {
-      problems.push({ proxy_id, problem: causeOfFetch(error) });
-    }
-  }));
-  entries.sort((a, b) => b.at - a.at);
+  const { answers, problems } = await askProxies(
+    online,
+    (proxy) => askSlowLog(proxy, dashboard.proxyToken),
+  );
+  const entries = answers.flatMap(({ proxy_id, answer }) =>
+    answer.entries.map((entry) => ({ proxy_id, ...entry }))
+  ).sort((a, b) => b.at - a.at);
+  const events = answers.flatMap(({ proxy_id, answer }) =>
+    answer.events.map((event) => ({ proxy_id, ...event }))
+  );
   return { entries: entries.slice(0, limit), events, problems };
 }

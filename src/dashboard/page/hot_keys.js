@@ -17,6 +17,8 @@ import { usePolled } from "./polled.js";
 
 /** Keys of each kind that are shown. */
 const SHOWN_MAX = 20;
+/** Time between two questions, in milliseconds: all proxies work for the answer, which tells of tens of seconds. */
+const PERIOD_MS = 5_000;
 /** Characters of a key that are shown. */
 const TEXT_MAX = 60;
 
@@ -40,7 +42,7 @@ export function KeyLists({ now, proxyId, server, servers = [] }) {
   const query = new URLSearchParams({ limit: `${SHOWN_MAX}` });
   if (proxyId !== undefined) query.set("proxy", proxyId);
   if ((server ?? chosen) !== "") query.set("server", server ?? chosen);
-  const answer = /** @type {Answer | null} */ (usePolled(`api/hotkeys?${query}`));
+  const answer = /** @type {Answer | null} */ (usePolled(`api/hotkeys?${query}`, PERIOD_MS));
   if (answer === null) return null;
   // Of what somebody did not tell, it is not said that there is none.
   const isSilent = (answer.problems?.length ?? 0) > 0;

@@ -103,7 +103,12 @@ export class StatusWriter {
       this.#written = text;
       this.#writtenAt = now;
     } catch (error) {
-      logFailure(this.#store, log, "other products do not hear how this one is", error);
+      logFailure(
+        this.#store,
+        log,
+        "the status of this product cannot be published for other dashboards",
+        error,
+      );
     }
   }
 }

@@ -82,7 +82,6 @@ const moving = (async () => {
 const startedMs = performance.now();
 const tookMs: number[] = [];
 for (let i = 1; i <= upgrades; i++) {
-  load.counts.longestMs = Math.max(load.counts.longestMs, 0);
   const beganMs = performance.now();
   const old = proxy.child;
   const end = await proxy.upgrade();
