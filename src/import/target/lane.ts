@@ -64,6 +64,8 @@ export class Lane {
   #sentBytes = 0;
   #framer = new ReplyFramer();
   #errorText = "";
+  /** Whether a reply has begun in an earlier read: an integer may then be 0, and is taken for it. */
+  #isSplit = false;
   #trouble: SentRequest[] = [];
   #isTroubled = false;
   #failure: Error | undefined;
@@ -242,9 +244,10 @@ export class Lane {
       at = framer.feed(bytes, at, end);
       if (framer.error !== "") throw new Error(framer.error);
       const isError = framer.type === 45;
-      const isZero = framer.type === 58 && bytes[from + 1] === 48;
+      const isZero = framer.type === 58 && (this.#isSplit || bytes[from + 1] === 48);
       if (isError) this.#errorText += latin1(bytes, from, at);
-      if (!framer.isDone) break;
+      this.#isSplit = !framer.isDone;
+      if (this.#isSplit) break;
       framer.reset();
       this.#answered(isError ? this.#errorText.slice(1, -2) : "", isZero);
       this.#errorText = "";
@@ -297,6 +300,7 @@ export class Lane {
     this.#connection = undefined;
     this.#stopTimer();
     this.#errorText = "";
+    this.#isSplit = false;
     hangUp(connection);
     await this.#writing.catch(() => {});
     this.#lostBecause = causeOf(cause);
