@@ -257,8 +257,7 @@ export class SourceImport {
     state.save();
     if (isFirst) return;
     this.#follower?.forget();
-    await this.#target!.drain();
-    this.#target!.takeTrouble();
+    await this.#target!.takeTrouble();
     if (state.wasEmpty) {
       const count = await this.#setup.clear(this);
       say(`${this.name}: all keys are copied anew; keys of the copy before were deleted: ${count}`);
