@@ -127,7 +127,7 @@ export class Lane {
   flush(): void {
     const batch = this.#open;
     if (batch.count === 0) return;
-    this.#open = new RequestBatch();
+    this.#open = new RequestBatch(Math.min(BATCH_BYTES, 2 * batch.length));
     this.#sent.push(batch);
     this.#sentBytes += batch.length;
     const connection = this.#connection;

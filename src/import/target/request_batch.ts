@@ -7,10 +7,12 @@
 import { Crc64 } from "../../hash/crc64.ts";
 import { RequestParser } from "../../resp/request_parser.ts";
 
-/** Bytes that a batch begins with, and after which it is sent. */
+/** Bytes after which a batch is sent. */
 export const BATCH_BYTES = 128 * 1024;
 /** Bytes of the end of a dump: the RDB version, and the checksum. */
 const FOOTER_BYTES = 10;
+/** Room that the first batch has. */
+const FIRST_BYTES = 4 * 1024;
 /** The last point in time that servers know. */
 const TIME_MAX = 2n ** 63n - 1n;
 const TIME_END = Number(TIME_MAX);
@@ -28,7 +30,7 @@ export interface SentRequest {
 
 /** See the header. */
 export class RequestBatch {
-  bytes: Uint8Array = new Uint8Array(BATCH_BYTES);
+  bytes: Uint8Array;
   length = 0;
   /** Requests in it. */
   count = 0;
@@ -40,6 +42,11 @@ export class RequestBatch {
   readonly effective = new Set<number>();
   /** Error replies, by the number of the request. */
   readonly errors = new Map<number, string>();
+
+  /** @param room Bytes that it has room for before it grows. */
+  constructor(room: number = FIRST_BYTES) {
+    this.bytes = new Uint8Array(room);
+  }
 
   /** The request that was begun last must not be answered with 0. */
   mustChange(): void {
