@@ -45,6 +45,8 @@ export class ImportState {
   readonly #file: string;
   readonly #task: string;
   readonly #sources: Map<string, SourceState>;
+  /** What the file has, as far as this process has written it. */
+  #saved = "";
 
   private constructor(file: string, stored: StoredState, isContinued: boolean) {
     this.#file = file;
@@ -101,7 +103,7 @@ export class ImportState {
   }
 
   /**
-   * Writes the file. What is there is whole at any time.
+   * Writes the file, unless nothing has changed. What is there is whole at any time.
    *
    * @throws {StateError} When it cannot be written.
    */
@@ -112,9 +114,12 @@ export class ImportState {
       wasEmpty: this.wasEmpty,
       sources: Object.fromEntries(this.#sources),
     };
+    const text = `${JSON.stringify(stored, null, 2)}\n`;
+    if (text === this.#saved) return;
     try {
-      Deno.writeTextFileSync(`${this.#file}.new`, `${JSON.stringify(stored, null, 2)}\n`);
+      Deno.writeTextFileSync(`${this.#file}.new`, text);
       Deno.renameSync(`${this.#file}.new`, this.#file);
+      this.#saved = text;
     } catch (error) {
       throw new StateError(
         `the state of the import cannot be written to ${this.#file}: ${(error as Error).message}`,
