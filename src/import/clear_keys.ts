@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { RedisConnection } from "../redis/connection.ts";
+import type { RedisConnection, Word } from "../redis/connection.ts";
 import { RedisError, type RedisValue, replyText } from "../redis/reply.ts";
 import type { KeyChoice } from "./key_choice.ts";
 import type { SourceControl, SourceKey } from "./source/source_control.ts";
@@ -47,7 +47,7 @@ export async function clearKeys(
       const there = await Promise.all(others.map((other) => existing(other, keys)));
       const own = keys.filter((_, i) => !there.some((one) => one[i]));
       const requests = own.map(({ name }) => ["DEL", name]);
-      const replies = await proxy.pipeline([["SELECT", database], ...requests]);
+      const replies = await proxy.pipelineIn(database, requests);
       const failed = replies.find((reply) => reply instanceof RedisError);
       if (failed !== undefined) throw failed;
       cleared += own.length;
@@ -63,16 +63,26 @@ export async function clearKeys(
 }
 
 /** The names of all keys in a database of the product. */
-export async function* keysOfProduct(
+export function keysOfProduct(
   proxy: RedisConnection,
   database: number,
 ): AsyncGenerator<Uint8Array[]> {
+  return scanned((requests) => proxy.pipelineIn(database, requests), SCAN_COUNT);
+}
+
+/**
+ * The names of all keys in a database, some at a time.
+ *
+ * @param ask Sends commands to the database.
+ * @param count Keys of one SCAN.
+ */
+export async function* scanned(
+  ask: (requests: readonly (readonly Word[])[]) => Promise<RedisValue[]>,
+  count: number,
+): AsyncGenerator<Uint8Array[]> {
   let cursor = "0";
   do {
-    const [, reply] = await proxy.pipeline([
-      ["SELECT", database],
-      ["SCAN", cursor, "COUNT", SCAN_COUNT],
-    ]);
+    const [reply] = await ask([["SCAN", cursor, "COUNT", count]]);
     if (reply instanceof RedisError) throw reply;
     const [next, keys] = reply as [RedisValue, Uint8Array[]];
     cursor = replyText(next);

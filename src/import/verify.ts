@@ -18,7 +18,7 @@ import { databasesIn } from "../redis/info.ts";
 import { quoted } from "../resp/encoder.ts";
 import { latin1 } from "../resp/latin1.ts";
 import type { ImportRun } from "./import_run.ts";
-import { existing, keysOfProduct } from "./clear_keys.ts";
+import { existing, keysOfProduct, scanned } from "./clear_keys.ts";
 import type { KeyChoice } from "./key_choice.ts";
 import type { SourceImport } from "./source_import.ts";
 import type { SourceKey } from "./source/source_control.ts";
@@ -138,8 +138,7 @@ async function atNoSource(
   const there = await Promise.all(run.sources.map((source) => existing(source, keys)));
   const left = keys.filter((_, i) => !there.some((one) => one[i]));
   if (left.length === 0) return [];
-  const ttls = await askProduct(
-    proxy,
+  const ttls = await proxy.pipelineIn(
     database,
     left.map(({ key }) => ["PTTL", choice.renamed(key)]),
   );
@@ -177,7 +176,7 @@ async function compare(
   const ask = (all: readonly Uint8Array[]) =>
     all.flatMap((key): Word[][] => [["DUMP", key], ["PTTL", key], ["TYPE", key]]);
   const [ours, theirs] = await Promise.all([
-    askProduct(proxy, database, ask(names)),
+    proxy.pipelineIn(database, ask(names)),
     source.control.pipeline(database, ask(keys.map(({ key }) => key))),
   ]);
   const results: string[] = [];
@@ -213,22 +212,13 @@ async function compareValues(
       ? [[command!, of, ...rest], ["XINFO", "GROUPS", of]]
       : [[command!, of, ...rest]];
   const [ours, theirs] = await Promise.all([
-    askProduct(proxy, database, questions(name)),
+    proxy.pipelineIn(database, questions(name)),
     source.control.pipeline(database, questions(key)),
   ]);
   const isSame = ours.every((reply, i) =>
     canonical(reply, i === 0 ? read.pairs : 0) === canonical(theirs[i]!, i === 0 ? read.pairs : 0)
   );
   return isSame ? "" : `the values of the ${type} differ`;
-}
-
-async function askProduct(
-  proxy: RedisConnection,
-  database: number,
-  requests: readonly (readonly Word[])[],
-): Promise<RedisValue[]> {
-  const [, ...replies] = await proxy.pipeline([["SELECT", database], ...requests]);
-  return replies;
 }
 
 /** A reply as text. Fields that differ without harm are left out. */
@@ -266,16 +256,8 @@ function isSameDump(a: Uint8Array | null, b: Uint8Array | null): boolean {
   return a.length === b.length && a.every((byte, i) => i >= end || byte === b[i]);
 }
 
-async function* allKeys(source: SourceImport, database: number): AsyncGenerator<Uint8Array[]> {
-  let cursor = "0";
-  do {
-    const request = ["SCAN", cursor, "COUNT", SCAN_COUNT];
-    const [reply] = await source.control.pipeline(database, [request]);
-    if (reply instanceof RedisError) throw reply;
-    const [next, keys] = reply as [RedisValue, Uint8Array[]];
-    cursor = replyText(next);
-    yield keys;
-  } while (cursor !== "0");
+function allKeys({ control }: SourceImport, database: number): AsyncGenerator<Uint8Array[]> {
+  return scanned((requests) => control.pipeline(database, requests), SCAN_COUNT);
 }
 
 async function* someKeys(source: SourceImport, database: number): AsyncGenerator<Uint8Array[]> {

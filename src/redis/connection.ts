@@ -148,6 +148,21 @@ export class RedisConnection implements Disposable {
   }
 
   /**
+   * Sends commands to a database at once; an error reply is a value, but not that of SELECT. Copies the words.
+   *
+   * @throws {RedisError} When the database is refused: the commands went to the one that was selected before.
+   * @throws {RedisUnreachableError} When not every reply comes.
+   */
+  async pipelineIn(
+    database: number,
+    requests: readonly (readonly Word[])[],
+  ): Promise<RedisValue[]> {
+    const [selected, ...replies] = await this.pipeline([["SELECT", database], ...requests]);
+    if (selected instanceof RedisError) throw selected;
+    return replies;
+  }
+
+  /**
    * Sends a command whose reply is large, and leaves that as it came: RESP2 that belongs to the caller.
    *
    * @throws As {@linkcode RedisConnection.call}.

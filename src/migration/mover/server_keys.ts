@@ -73,11 +73,7 @@ export async function heldKeys(
   keys: readonly SlotKey[],
 ): Promise<SlotKey[]> {
   if (keys.length === 0) return [];
-  const [selected, ...replies] = await redis.pipeline([
-    ["SELECT", database],
-    ...keys.map(({ bytes }) => ["EXISTS", bytes]),
-  ]);
-  if (selected instanceof RedisError) throw selected;
+  const replies = await redis.pipelineIn(database, keys.map(({ bytes }) => ["EXISTS", bytes]));
   return keys.filter((_, i) => replies[i] === 1);
 }
 
