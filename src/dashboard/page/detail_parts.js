@@ -6,10 +6,11 @@
 
 /// <reference lib="dom" />
 import { useRef, useState } from "./preact_hooks.js";
-import { Empty, Search } from "./elements.js";
+import { Empty, ScrolledTable, Search } from "./elements.js";
 import { counted, millis, short, UNKNOWN, whole } from "./format.js";
 import { html } from "./html.js";
 
+/** @import { Heads } from "./elements.js" */
 /** @import { CommandFigures } from "../../api/detail_view.ts" */
 
 /** From here on a time is shown in milliseconds. */
@@ -18,6 +19,17 @@ const MICROS_MAX = 1_000;
 const COMMANDS_MAX = 40;
 
 /** @typedef {{ at: number, commands: readonly CommandFigures[] }} Reading */
+
+/** @type {Heads} */
+const COMMAND_HEADS = [
+  ["Command"],
+  ["Per second", true],
+  ["Mean", true],
+  ["p50", true],
+  ["p99", true],
+  ["Calls", true],
+  ["Errors", true],
+];
 
 /**
  * Commands with their rates between two readings, the most frequent first.
@@ -71,36 +83,21 @@ export function Commands({ reading }) {
     <section class="card">
       <h2>Commands</h2>
       ${rows.length === 0 ? html`<${Empty}>None yet.</${Empty}>` : html`
-        <div class="scrolled" tabindex="0" role="region" aria-label="Commands by rate">
-          <table class="plain">
-            <thead>
-              <tr>
-                <th scope="col">Command</th>
-                <th scope="col" class="number">Per second</th>
-                <th scope="col" class="number">Mean</th>
-                <th scope="col" class="number">p50</th>
-                <th scope="col" class="number">p99</th>
-                <th scope="col" class="number">Calls</th>
-                <th scope="col" class="number">Errors</th>
+        <${ScrolledTable} label="Commands by rate" heads=${COMMAND_HEADS}>
+          ${shown.map(({ name, rate, meanUs, p50_usecs, p99_usecs, calls, failed }) =>
+            html`
+              <tr key=${name}>
+                <th scope="row"><code>${name.toUpperCase()}</code></th>
+                <td class="number">${rate === null ? UNKNOWN : short(Math.round(rate))}</td>
+                <td class="number">${micros(meanUs)}</td>
+                <td class="number">${micros(p50_usecs)}</td>
+                <td class="number">${micros(p99_usecs)}</td>
+                <td class="number">${short(calls)}</td>
+                <td class="number">${whole(failed)}</td>
               </tr>
-            </thead>
-            <tbody>
-              ${shown.map(({ name, rate, meanUs, p50_usecs, p99_usecs, calls, failed }) =>
-                html`
-                  <tr key=${name}>
-                    <th scope="row"><code>${name.toUpperCase()}</code></th>
-                    <td class="number">${rate === null ? UNKNOWN : short(Math.round(rate))}</td>
-                    <td class="number">${micros(meanUs)}</td>
-                    <td class="number">${micros(p50_usecs)}</td>
-                    <td class="number">${micros(p99_usecs)}</td>
-                    <td class="number">${short(calls)}</td>
-                    <td class="number">${whole(failed)}</td>
-                  </tr>
-                `
-              )}
-            </tbody>
-          </table>
-        </div>
+            `
+          )}
+        </${ScrolledTable}>
       `}
       ${rows.length <= COMMANDS_MAX ? null : html`
         <p class="more">and ${counted(rows.length - COMMANDS_MAX, "other")}</p>

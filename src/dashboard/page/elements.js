@@ -230,3 +230,27 @@ export class Unchanged extends Component {
     return /** @type {import("./html.js").Markup} */ (this.props.draw());
   }
 }
+
+/** @typedef {readonly (readonly [title: string, isNumber?: boolean])[]} Heads */
+
+/**
+ * A table that scrolls by itself where it is too wide.
+ *
+ * @param {{ label: string, heads: Heads, children?: unknown }} props `children`: its rows.
+ */
+export function ScrolledTable({ label, heads, children }) {
+  return html`
+    <div class="scrolled" tabindex="0" role="region" aria-label=${label}>
+      <table class="plain">
+        <thead>
+          <tr>
+            ${heads.map(([title, isNumber = false]) =>
+              html`<th key=${title} scope="col" class=${isNumber ? "number" : null}>${title}</th>`
+            )}
+          </tr>
+        </thead>
+        <tbody>${children}</tbody>
+      </table>
+    </div>
+  `;
+}

@@ -6,11 +6,12 @@
 
 /// <reference lib="dom" />
 import { useState } from "./preact_hooks.js";
-import { Badge, Bar, Choice, Empty, Silent } from "./elements.js";
+import { Badge, Bar, Choice, Empty, ScrolledTable, Silent } from "./elements.js";
 import { bytes, clockTime, counted, cut, short } from "./format.js";
 import { html } from "./html.js";
 import { usePolled } from "./polled.js";
 
+/** @import { Heads } from "./elements.js" */
 /** @import { BigKeyEntry, HotKeyEntry, HotKeysAnswer } from "../../api/hot_keys.ts" */
 
 /** @typedef {HotKeysAnswer & { problems?: readonly { proxy_id: string, problem: string }[] }} Answer */
@@ -21,6 +22,26 @@ const SHOWN_MAX = 20;
 const PERIOD_MS = 5_000;
 /** Characters of a key that are shown. */
 const TEXT_MAX = 60;
+
+/** @type {Heads} */
+const HOT_HEADS = [
+  ["Key"],
+  ["Share of requests"],
+  ["Reads/s", true],
+  ["Writes/s", true],
+  ["Slot", true],
+  ["Server"],
+];
+
+/** @type {Heads} */
+const BIG_HEADS = [
+  ["Key"],
+  ["Size", true],
+  ["Of"],
+  ["Seen"],
+  ["Slot", true],
+  ["Server"],
+];
 
 /**
  * A key's name, cut; in quotes where it begins or ends with blanks.
@@ -79,42 +100,28 @@ function Hot({ hot, requests }) {
   if (hot.length === 0) return html`<${Empty}>No key was asked for lately.</${Empty}>`;
   return html`
     <h3>Most asked for</h3>
-    <div class="scrolled" tabindex="0" role="region" aria-label="Hot keys">
-      <table class="plain">
-        <thead>
-          <tr>
-            <th scope="col">Key</th>
-            <th scope="col">Share of requests</th>
-            <th scope="col" class="number">Reads/s</th>
-            <th scope="col" class="number">Writes/s</th>
-            <th scope="col" class="number">Slot</th>
-            <th scope="col">Server</th>
+    <${ScrolledTable} label="Hot keys" heads=${HOT_HEADS}>
+      ${hot.map((key) =>
+        html`
+          <tr key=${`${key.db} ${key.key_bytes} ${key.key}`}>
+            <th scope="row">
+              <${Name} of=${key} />
+            </th>
+            <td>
+              <${Bar}
+                share=${key.share}
+                label=${`share of ${shownKey(key)}`}
+                text=${`${(100 * key.share).toFixed(1)} %`}
+              />
+            </td>
+            <td class="number">${short(Math.round(key.reads_per_second))}</td>
+            <td class="number">${short(Math.round(key.writes_per_second))}</td>
+            <td class="number">${key.slot}</td>
+            <td>${key.server}</td>
           </tr>
-        </thead>
-        <tbody>
-          ${hot.map((key) =>
-            html`
-              <tr key=${`${key.db} ${key.key_bytes} ${key.key}`}>
-                <th scope="row">
-                  <${Name} of=${key} />
-                </th>
-                <td>
-                  <${Bar}
-                    share=${key.share}
-                    label=${`share of ${shownKey(key)}`}
-                    text=${`${(100 * key.share).toFixed(1)} %`}
-                  />
-                </td>
-                <td class="number">${short(Math.round(key.reads_per_second))}</td>
-                <td class="number">${short(Math.round(key.writes_per_second))}</td>
-                <td class="number">${key.slot}</td>
-                <td>${key.server}</td>
-              </tr>
-            `
-          )}
-        </tbody>
-      </table>
-    </div>
+        `
+      )}
+    </${ScrolledTable}>
     <p class="more">
       estimated from a sample of the last tens of seconds, when ${short(
         Math.round(requests),
@@ -136,39 +143,25 @@ function Big({ big, now }) {
   if (big.length === 0) return null;
   return html`
     <h3>Biggest</h3>
-    <div class="scrolled" tabindex="0" role="region" aria-label="Big keys">
-      <table class="plain">
-        <thead>
-          <tr>
-            <th scope="col">Key</th>
-            <th scope="col" class="number">Size</th>
-            <th scope="col">Of</th>
-            <th scope="col">Seen</th>
-            <th scope="col" class="number">Slot</th>
-            <th scope="col">Server</th>
+    <${ScrolledTable} label="Big keys" heads=${BIG_HEADS}>
+      ${big.map((key) =>
+        html`
+          <tr key=${`${key.of} ${key.db} ${key.key_bytes} ${key.key}`}>
+            <th scope="row">
+              <${Name} of=${key} />
+              ${key.has_more_keys
+                ? html`${" "}<${Badge} tone="off">one of several</${Badge}>`
+                : null}
+            </th>
+            <td class="number">${bytes(key.bytes)}</td>
+            <td>${key.of} of ${key.command.toUpperCase()}</td>
+            <td>${clockTime(key.at, now)}</td>
+            <td class="number">${key.slot}</td>
+            <td>${key.server}</td>
           </tr>
-        </thead>
-        <tbody>
-          ${big.map((key) =>
-            html`
-              <tr key=${`${key.of} ${key.db} ${key.key_bytes} ${key.key}`}>
-                <th scope="row">
-                  <${Name} of=${key} />
-                  ${key.has_more_keys
-                    ? html`${" "}<${Badge} tone="off">one of several</${Badge}>`
-                    : null}
-                </th>
-                <td class="number">${bytes(key.bytes)}</td>
-                <td>${key.of} of ${key.command.toUpperCase()}</td>
-                <td>${clockTime(key.at, now)}</td>
-                <td class="number">${key.slot}</td>
-                <td>${key.server}</td>
-              </tr>
-            `
-          )}
-        </tbody>
-      </table>
-    </div>
+        `
+      )}
+    </${ScrolledTable}>
     <p class="more">largest requests and replies of the last day, ${counted(big.length, "key")}</p>
   `;
 }

@@ -6,11 +6,12 @@
 
 /// <reference lib="dom" />
 import { useState } from "./preact_hooks.js";
-import { Badge, Empty, Search, Switch } from "./elements.js";
+import { Badge, Empty, ScrolledTable, Search, Switch } from "./elements.js";
 import { clockTime, counted } from "./format.js";
 import { html } from "./html.js";
 import { useAnswer } from "./polled.js";
 
+/** @import { Heads } from "./elements.js" */
 /** @import { ConfigKeyView, ConfigView } from "../../config/config_view.ts" */
 
 /** Time between two questions, in milliseconds. */
@@ -19,6 +20,14 @@ const PERIOD_MS = 10_000;
 const NOTHING = "–";
 
 /** @typedef {"set" | "waits" | "all"} Choice */
+
+/** @type {Heads} */
+const HEADS = [
+  ["Key"],
+  ["Value"],
+  ["From"],
+  ["Changes"],
+];
 
 /**
  * The keys that are to be seen.
@@ -63,22 +72,10 @@ export function ProxyConfig({ id, now }) {
       </div>
       ${problem === "" ? null : html`<p class="problem">${problem}</p>`}
       ${answer === null ? null : html`<${Head} config=${answer} now=${now} />`}
-      <div class="scrolled" tabindex="0" role="region" aria-label="Configuration">
-        <table class="plain">
-          <thead>
-            <tr>
-              <th scope="col">Key</th>
-              <th scope="col">Value</th>
-              <th scope="col">From</th>
-              <th scope="col">Changes</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${shown.map((row) => html`<${Row} key=${row.key} row=${row} />`)}
-          </tbody>
-        </table>
-        ${answer !== null && shown.length === 0 ? html`<${Empty}>None.</${Empty}>` : null}
-      </div>
+      <${ScrolledTable} label="Configuration" heads=${HEADS}>
+        ${shown.map((row) => html`<${Row} key=${row.key} row=${row} />`)}
+      </${ScrolledTable}>
+      ${answer !== null && shown.length === 0 ? html`<${Empty}>None.</${Empty}>` : null}
       <p class="more">${answer === null
         ? ""
         : `${shown.length} of ${counted(keys.length, "key")}`}</p>

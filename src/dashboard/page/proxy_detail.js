@@ -6,7 +6,7 @@
 
 import { ProxyClients } from "./connections.js";
 import { Commands } from "./detail_parts.js";
-import { Badge, Empty } from "./elements.js";
+import { Badge, Empty, ScrolledTable } from "./elements.js";
 import { bytes, counted, millis, short, whole } from "./format.js";
 import { HistoryCharts } from "./history_charts.js";
 import { KeyLists } from "./hot_keys.js";
@@ -16,11 +16,20 @@ import { ProxyConfig } from "./proxy_config.js";
 import { SlowRequests } from "./slow_log.js";
 import { isOperator } from "./who.js";
 
+/** @import { Heads } from "./elements.js" */
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
 /** @import { ProxyDetail as Detail } from "../../api/detail_view.ts" */
 
 /** Time between two questions, in milliseconds. */
 const PERIOD_MS = 2_000;
+
+/** @type {Heads} */
+const SERVER_HEADS = [
+  ["Server"],
+  ["State"],
+  ["In flight", true],
+  ["Private", true],
+];
 
 /** @param {{ view: ClusterView, id: string }} props */
 export function ProxyPage({ view, id }) {
@@ -80,38 +89,26 @@ function Inside({ id }) {
     <${Commands} reading=${detail} />
     <section class="card">
       <h2>Connections to servers</h2>
-      <div class="scrolled" tabindex="0" role="region" aria-label="Connections to servers">
-        <table class="plain">
-          <thead>
-            <tr>
-              <th scope="col">Server</th>
-              <th scope="col">State</th>
-              <th scope="col" class="number">In flight</th>
-              <th scope="col" class="number">Private</th>
+      <${ScrolledTable} label="Connections to servers" heads=${SERVER_HEADS}>
+        ${backends.map(({ addr, state, in_flight, refused_for = "", ...more }) =>
+          html`
+            <tr key=${addr}>
+              <th scope="row">
+                <a href=${`#groups/${encodeURIComponent(addr)}`}><code>${addr}</code></a>
+              </th>
+              <td>
+                <${Badge} tone=${refused_for !== "" || state === "down"
+                  ? "bad"
+                  : state === "up"
+                  ? "good"
+                  : "off"}>${refused_for === "" ? state : `refused: ${refused_for}`}</${Badge}>
+              </td>
+              <td class="number">${whole(in_flight)}</td>
+              <td class="number">${whole(more.private_connections ?? null)}</td>
             </tr>
-          </thead>
-          <tbody>
-            ${backends.map(({ addr, state, in_flight, refused_for = "", ...more }) =>
-              html`
-                <tr key=${addr}>
-                  <th scope="row">
-                    <a href=${`#groups/${encodeURIComponent(addr)}`}><code>${addr}</code></a>
-                  </th>
-                  <td>
-                    <${Badge} tone=${refused_for !== "" || state === "down"
-                      ? "bad"
-                      : state === "up"
-                      ? "good"
-                      : "off"}>${refused_for === "" ? state : `refused: ${refused_for}`}</${Badge}>
-                  </td>
-                  <td class="number">${whole(in_flight)}</td>
-                  <td class="number">${whole(more.private_connections ?? null)}</td>
-                </tr>
-              `
-            )}
-          </tbody>
-        </table>
-      </div>
+          `
+        )}
+      </${ScrolledTable}>
       <p class="more">Started as <code>${command_line.join(" ")}</code></p>
     </section>
   `;
