@@ -39,8 +39,6 @@ export interface LoadOptions {
    * there is no later.
    */
   defers?(key: SourceKey, expiryMs: number): boolean;
-  /** Called once when the RDB's version is known. */
-  onVersion?(version: number): void;
 }
 
 /**
@@ -69,12 +67,8 @@ export async function loadRdb(options: LoadOptions): Promise<ReadonlyMap<number,
     if (target === undefined) counts.keys++;
     return target !== undefined;
   });
-  for (let isVersionKnown = false;;) {
+  for (;;) {
     const step = reader.next();
-    if (!isVersionKnown && reader.version > 0) {
-      isVersionKnown = true;
-      options.onVersion?.(reader.version);
-    }
     if (step === "end") break;
     if (step === "more") {
       target?.flush();

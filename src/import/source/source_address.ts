@@ -26,7 +26,7 @@ const AOF_ADVICE = "an append-only file is read by a Redis server: start one on 
   "(redis-server --port 7777 --appendonly yes --dir FOLDER), and import --from=redis://127.0.0.1:7777 --once";
 /** A trailing `s` asks for TLS. */
 const SERVER = /^(redis|cluster)(s?):\/\/(?:([^@/]*)@)?([^@/]+)\/?$/;
-const FILE = /^(rdb):(.+)$/;
+const FILE = /^rdb:(.+)$/;
 
 /**
  * Reads a list of sources, separated by commas; characters of passwords may be written as `%2C`.
@@ -45,8 +45,8 @@ export function parseSources(text: string): Source[] {
 }
 
 function parseSource(text: string): Source {
-  const [, kind, file] = FILE.exec(text) ?? [];
-  if (file !== undefined) return { kind: kind as "rdb", file };
+  const [, file] = FILE.exec(text) ?? [];
+  if (file !== undefined) return { kind: "rdb", file };
   const [, scheme, tls, login = "", host] = SERVER.exec(text) ?? [];
   if (text.startsWith("aof:")) throw new SyntaxError(AOF_ADVICE);
   if (host === undefined) throw new SyntaxError(`a source is one of ${FORMS}`);

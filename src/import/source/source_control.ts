@@ -8,7 +8,6 @@ import { RedisConnection, RedisUnreachableError, type Word } from "../../redis/c
 import { parseInfo, type RedisInfo } from "../../redis/info.ts";
 import { RedisError, type RedisValue, replyText } from "../../redis/reply.ts";
 import type { TlsToServers } from "../../io/tls.ts";
-import { formatAddress } from "../../base/address.ts";
 import { isOlder } from "../../base/version.ts";
 import { SourceError } from "./replica_link.ts";
 import type { SourceServer } from "./source_address.ts";
@@ -185,11 +184,6 @@ export class SourceControl {
       ...{ user, password, dialMs: DIAL_MS, replyMs: REPLY_MS, tls: this.#tls },
     });
     return this.#redis;
-  }
-
-  /** `host:port`. */
-  get name(): string {
-    return formatAddress(this.server.address);
   }
 }
 

@@ -99,7 +99,6 @@ export class ChangeWriter {
     const plan = command === undefined ? "pass" : planOf(command.name);
     switch (plan) {
       case "ignore":
-      case "answer":
         return undefined;
       case "select":
         this.database = Number(textAt(request, 1));

@@ -16,7 +16,6 @@
  * - `pairs`: its keys are set one by one.
  * - `reread`: its keys are read again.
  * - `select`: later commands are for another database.
- * - `answer`: the source asks how far we are.
  * - `set`, `setex`, `expire`: with the time at which the key expires, not how long it lives.
  * - `expire_at`, `persist`: as it is, and it must have changed something.
  * - `everywhere`: to every server: scripts and functions.
@@ -30,7 +29,6 @@ export type CommandPlan =
   | "pairs"
   | "reread"
   | "select"
-  | "answer"
   | "set"
   | "setex"
   | "expire"
@@ -43,13 +41,12 @@ export type CommandPlan =
 const PLANS: Readonly<Record<CommandPlan, string>> = {
   pass: "",
   // A group of commands needs no frame: nobody else writes these keys meanwhile.
-  ignore: "ping multi exec publish spublish opinfo script|exists script|kill",
+  ignore: "ping replconf multi exec publish spublish opinfo script|exists script|kill",
   each: "del unlink",
   pairs: "mset msetnx",
   // Times that run from now on; keys of another database.
   reread: "getex restore move copy slotsrestore",
   select: "select",
-  answer: "replconf",
   set: "set",
   setex: "setex psetex",
   expire: "expire pexpire",

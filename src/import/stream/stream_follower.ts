@@ -69,8 +69,6 @@ export class StreamFollower {
   applied = 0;
   /** Which database is selected there. */
   appliedDatabase = 0;
-  /** When {@linkcode applied} was last all that had come, in monotonic milliseconds. */
-  inStepMs = performance.now();
   readonly #options: FollowOptions;
   readonly #marks = new KeyMarks();
   readonly #writer: ChangeWriter;
@@ -187,7 +185,6 @@ export class StreamFollower {
       this.#sent.shift();
     }
     this.#marks.passed(this.applied);
-    this.inStepMs = performance.now();
   }
 
   async #inTurn(act: () => Promise<void>): Promise<void> {

@@ -70,8 +70,6 @@ export class Lane {
   #isTroubled = false;
   #failure: Error | undefined;
   #isClosed = false;
-  /** Why the last connection was lost. */
-  #lostBecause = "";
   #changed = Promise.withResolvers<void>();
   #writing: Promise<void> = Promise.resolve();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -134,8 +132,8 @@ export class Lane {
     if (connection === undefined) return; // it is sent when there is one
     if (this.#timer === undefined) this.#restartTimer();
     const bytes = batch.bytes.subarray(0, batch.length);
-    this.#writing = this.#writing.then(() => writeAll(connection, bytes)).catch((error) =>
-      this.#lose(connection, error)
+    this.#writing = this.#writing.then(() => writeAll(connection, bytes)).catch(() =>
+      this.#lose(connection)
     );
   }
 
@@ -148,11 +146,6 @@ export class Lane {
     this.flush();
     while (this.settled < this.begun) await this.#change();
     if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  /** Why the last connection was lost; `""`: none was. */
-  get lostBecause(): string {
-    return this.#lostBecause;
   }
 
   /** Takes the requests from the first one on that failed. All must have been answered. */
@@ -229,12 +222,13 @@ export class Lane {
     try {
       for (;;) {
         const count = await connection.read(buffer);
-        if (count === null) throw new Error("connection closed by the proxy");
+        if (count === null) break;
         this.#take(buffer, count);
       }
-    } catch (error) {
-      this.#lose(connection, error);
+    } catch {
+      // The connection is broken, or what it brings is no reply.
     }
+    this.#lose(connection);
   }
 
   #take(bytes: Uint8Array, end: number): void {
@@ -283,10 +277,7 @@ export class Lane {
     clearTimeout(this.#timer);
     const connection = this.#connection;
     if (connection === undefined) return;
-    this.#timer = setTimeout(
-      () => this.#lose(connection, new Error(`no reply within ${REPLY_MS} ms`)),
-      REPLY_MS,
-    );
+    this.#timer = setTimeout(() => this.#lose(connection), REPLY_MS);
   }
 
   #stopTimer(): void {
@@ -295,7 +286,7 @@ export class Lane {
   }
 
   /** The connection is gone: nobody knows which of the requests that are on their way were executed. */
-  async #lose(connection: Connection, cause: unknown): Promise<void> {
+  async #lose(connection: Connection): Promise<void> {
     if (connection !== this.#connection || this.#isClosed) return;
     this.#connection = undefined;
     this.#stopTimer();
@@ -303,7 +294,6 @@ export class Lane {
     this.#isSplit = false;
     hangUp(connection);
     await this.#writing.catch(() => {});
-    this.#lostBecause = causeOf(cause);
     await delay(SETTLE_MS);
     let next: Connection | undefined;
     try {
