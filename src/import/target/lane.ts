@@ -132,9 +132,9 @@ export class Lane {
     if (connection === undefined) return; // it is sent when there is one
     if (this.#timer === undefined) this.#restartTimer();
     const bytes = batch.bytes.subarray(0, batch.length);
-    this.#writing = this.#writing.then(() => writeAll(connection, bytes)).catch(() =>
-      this.#lose(connection)
-    );
+    this.#writing = this.#writing.then(() => writeAll(connection, bytes)).catch(() => {
+      this.#lose(connection); // which waits for this promise
+    });
   }
 
   /**
