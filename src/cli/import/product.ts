@@ -72,7 +72,7 @@ export async function readProduct(
   if (oldest === undefined) throw new Error(`product "${config.product}" has no servers`);
   return {
     name: config.product,
-    access: { proxies, password: config.password, tls: undefined },
+    access: { proxies, password: config.password },
     servers: oldest,
     placement: await loadPlacement(store),
     keys,

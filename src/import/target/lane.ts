@@ -15,7 +15,6 @@ import { type Address, formatAddress } from "../../base/address.ts";
 import { delay } from "@std/async/delay";
 import type { Secret } from "../../base/secret.ts";
 import { causeOf, type Connection, dial, hangUp, writeAll } from "../../io/dial.ts";
-import type { TlsToServers } from "../../io/tls.ts";
 import { ReplyFramer } from "../../resp/reply_framer.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import { BATCH_BYTES, RequestBatch, type SentRequest } from "./request_batch.ts";
@@ -25,7 +24,6 @@ export interface ProxyAccess {
   /** The proxies' addresses, as they are now; asked for before each connection. */
   proxies(): Promise<readonly Address[]>;
   readonly password: Secret;
-  readonly tls: TlsToServers | undefined;
 }
 
 /** No proxy could be reached for so long, or logged in at. */
@@ -206,8 +204,8 @@ export class Lane {
   }
 
   async #dial(proxy: Address): Promise<Connection> {
-    const { password, tls } = this.#access;
-    const connection = await dial(proxy.hostname, proxy.port, DIAL_MS, tls);
+    const { password } = this.#access;
+    const connection = await dial(proxy.hostname, proxy.port, DIAL_MS);
     try {
       if (password.isSet) await logIn(connection, proxy, password.reveal());
       return connection;

@@ -16,7 +16,7 @@ import { KeyMarks } from "../../../../src/import/stream/key_marks.ts";
 import { Target } from "../../../../src/import/target/target.ts";
 
 function makeWriter() {
-  const access = { proxies: () => Promise.resolve([]), password: new Secret(""), tls: undefined };
+  const access = { proxies: () => Promise.resolve([]), password: new Secret("") };
   const target = new Target(access, { version: "7.0.15", rdbVersion: 10 }, new Placement(), 1);
   const none = { match: [], except: [], database: undefined, strip: "", prefix: "" };
   const choice = new KeyChoice(none);
