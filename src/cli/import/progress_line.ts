@@ -7,6 +7,7 @@
 import { formatBytes } from "../../base/byte_size.ts";
 import type { ImportCounts } from "../../import/import_counts.ts";
 import type { RunFigures } from "../../import/import_run.ts";
+import { spanOf } from "../parts/migration_text.ts";
 import { Progress } from "../parts/progress.ts";
 
 const PERIOD_MS = 1_000;
@@ -46,7 +47,7 @@ export class ProgressLine implements Disposable {
     const isByBytes = rdbBytesAll > 0;
     const [done, all] = isByBytes ? [rdbBytes, rdbBytesAll] : [keys, Math.max(keys, keysAll)];
     const rate = isByBytes ? bytes - before.bytes : keys - before.keys;
-    const left = rate <= 0 ? "" : `, ${Math.ceil((all - done) / rate)} s left`;
+    const left = rate <= 0 ? "" : `, ${spanOf(Math.ceil((all - done) / rate))} left`;
     this.#progress.show(done, all, `${keys} keys, ${keys - before.keys} keys/s, ${read}${left}`);
   }
 }

@@ -23,6 +23,7 @@ export function describeTotals(totals: MigrationTotals): string {
   return parts.join(", ");
 }
 
-function spanOf(seconds: number): string {
+/** `90 s`, or minutes when it is long. */
+export function spanOf(seconds: number): string {
   return seconds <= SECONDS_MAX ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
 }
