@@ -20,6 +20,7 @@ import { latin1 } from "../resp/latin1.ts";
 import type { ImportRun } from "./import_run.ts";
 import { existing, keysOfProduct, scanned } from "./clear_keys.ts";
 import type { KeyChoice } from "./key_choice.ts";
+import { DUMP_END_BYTES } from "./rdb/value_shape.ts";
 import type { SourceImport } from "./source_import.ts";
 import type { SourceKey } from "./source/source_control.ts";
 
@@ -39,7 +40,6 @@ const TRY_MS = 300;
 const TOLD_MAX = 20;
 /** Times to live are read one after the other. */
 const TTL_TOLERANCE_MS = 3_000;
-const FOOTER_BYTES = 10;
 
 /** How a value is read, by what TYPE says of it; the reply is put in order when it has none. */
 const READS: Readonly<Record<string, { readonly words: readonly Word[]; readonly pairs: number }>> =
@@ -252,7 +252,7 @@ function isSameTtl(a: number, b: number): boolean {
 
 function isSameDump(a: Uint8Array | null, b: Uint8Array | null): boolean {
   if (a === null || b === null) return a === b;
-  const end = a.length - FOOTER_BYTES;
+  const end = a.length - DUMP_END_BYTES;
   return a.length === b.length && a.every((byte, i) => i >= end || byte === b[i]);
 }
 

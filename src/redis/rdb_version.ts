@@ -19,7 +19,7 @@ const RDB_VERSIONS: readonly (readonly [redis: string, rdb: number])[] = [
 ];
 
 /** RDB version of Redis 2.6 and 2.8: no server behind a proxy is older. */
-const OLDEST = 6;
+export const RDB_VERSION_MIN = 6;
 
 /**
  * The newest RDB version that a server reads.
@@ -30,7 +30,7 @@ export function rdbVersionOf(info: RedisInfo): number {
   // It has no fields that expire before version 9.
   if (info["server_name"] === "valkey") return 11;
   const version = info["redis_version"] ?? "";
-  return RDB_VERSIONS.find(([first]) => !isOlder(version, first))?.[1] ?? OLDEST - 1;
+  return RDB_VERSIONS.find(([first]) => !isOlder(version, first))?.[1] ?? RDB_VERSION_MIN - 1;
 }
 
 /** What a server is: `Redis 7.0.15`, `Valkey 8.0.1`. */

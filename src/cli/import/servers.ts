@@ -22,6 +22,7 @@ import { keysIn, type RedisInfo } from "../../redis/info.ts";
 import { rdbVersionOf, serverName } from "../../redis/rdb_version.ts";
 import type { CommandContext } from "../parts/context.ts";
 import { toJson } from "../parts/output.ts";
+import { readPasswordFile } from "../parts/password.ts";
 import { type FlagValues, isGiven, readValue } from "../parts/subcommand.ts";
 import {
   ALLOW_FLUSH,
@@ -185,20 +186,14 @@ async function namedServers(
   sources: readonly ServerSource[],
 ): Promise<Map<string, SourceServer>> {
   const file = readValue(values, FROM_PASSWORD_FILE);
-  const password = file === "" ? undefined : new Secret(await passwordIn(file));
+  const password = file === ""
+    ? undefined
+    : new Secret(await readPasswordFile(file, FROM_PASSWORD_FILE.name));
   return new Map(sources.map((source) => {
     const { server } = source;
     const isOpen = password !== undefined && !server.password.isSet;
     return [sourceName(source), isOpen ? { ...server, password } : server];
   }));
-}
-
-async function passwordIn(file: string): Promise<string> {
-  try {
-    return (await Deno.readTextFile(file)).split(/\r?\n/, 1)[0]!;
-  } catch (error) {
-    throw new Error(`cannot read --from-password-file "${file}": ${(error as Error).message}`);
-  }
 }
 
 /** With TLS, a source's certificate is checked by the authorities that the system trusts. */

@@ -19,18 +19,24 @@ const GIVE_UP = ["\x03", "\x04"];
  * @throws {Error} When the file cannot be read, or the user gives up or types two different passwords.
  */
 export async function readNewPassword(file: string): Promise<string> {
-  if (file !== "") return firstLine(await readFile(file));
+  if (file !== "") return await readPasswordFile(file, "password-file");
   if (!Deno.stdin.isTerminal()) return firstLine(await readStandardInput());
   const password = ask("password: ");
   if (ask("again: ") !== password) throw new Error("the two passwords differ: nothing was changed");
   return password;
 }
 
-async function readFile(file: string): Promise<string> {
+/**
+ * Reads the first line of a file.
+ *
+ * @param flag The flag that names the file.
+ * @throws {Error} When it cannot be read.
+ */
+export async function readPasswordFile(file: string, flag: string): Promise<string> {
   try {
-    return await Deno.readTextFile(file);
+    return firstLine(await Deno.readTextFile(file));
   } catch (error) {
-    throw new Error(`cannot read --password-file "${file}": ${(error as Error).message}`);
+    throw new Error(`cannot read --${flag} "${file}": ${(error as Error).message}`);
   }
 }
 

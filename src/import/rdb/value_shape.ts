@@ -19,10 +19,10 @@ export interface ValueType {
   readonly parts: readonly Part[];
 }
 
-/** RDB version of Redis 2.6 and 2.8: no server behind a proxy is older. */
-export const RDB_VERSION_MIN = 6;
 /** The newest RDB version that is understood: Redis 7.4 and 8. */
 export const RDB_VERSION_MAX = 12;
+/** Bytes of the end of a dump: the RDB version, and the checksum. */
+export const DUMP_END_BYTES = 10;
 
 /** Nodes of a stream; then its length, last id, and what `added` has. */
 const STREAM_NODES: readonly Part[] = [["string", "string"], "length", "length", "length"];

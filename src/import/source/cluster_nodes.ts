@@ -5,6 +5,7 @@
  */
 
 import { formatAddress, parseAddress } from "../../base/address.ts";
+import { CLUSTER_SLOT_COUNT } from "../../hash/crc16.ts";
 import type { TlsToServers } from "../../io/tls.ts";
 import { replyText } from "../../redis/reply.ts";
 import { SourceRefusedError } from "./replica_link.ts";
@@ -20,8 +21,6 @@ export interface ClusterNodes {
   /** A slot that is being moved, as CLUSTER NODES says it; undefined: none is. */
   readonly moving: string | undefined;
 }
-
-const SLOTS = 16_384;
 
 /**
  * Asks a node.
@@ -63,9 +62,11 @@ export function parseNodes(text: string, server: SourceServer): ClusterNodes {
     masters.set(`redis://${formatAddress(address)}`, { ...server, address });
     layout.push(`${ranges.join(" ")} at ${formatAddress(address)}`);
   }
-  if (covered !== SLOTS) {
+  if (covered !== CLUSTER_SLOT_COUNT) {
     throw new SourceRefusedError(
-      `${formatAddress(server.address)}: ${SLOTS - covered} slots of the cluster have no master`,
+      `${formatAddress(server.address)}: ${
+        CLUSTER_SLOT_COUNT - covered
+      } slots of the cluster have no master`,
     );
   }
   return { masters: new Map([...masters].sort()), layout: layout.sort().join("; "), moving };

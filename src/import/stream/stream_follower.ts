@@ -19,6 +19,7 @@ import { RequestParser } from "../../resp/request_parser.ts";
 import { RedisError } from "../../redis/reply.ts";
 import type { ImportCounts } from "../import_counts.ts";
 import type { KeyChoice } from "../key_choice.ts";
+import { DUMP_END_BYTES } from "../rdb/value_shape.ts";
 import type { ReplicaLink } from "../source/replica_link.ts";
 import type { ReadValue, SourceControl, SourceKey } from "../source/source_control.ts";
 import { findCommand } from "../../command/command_table.ts";
@@ -49,8 +50,6 @@ const READS_AT_ONCE = 4;
 /** How long requests that fail are repeated, in milliseconds. */
 const PATIENCE_MS = 60_000;
 const RETRY_MS = 500;
-/** Length of the end of a dump: the RDB version and the checksum. */
-const FOOTER_BYTES = 10;
 /** First Redis all of whose releases replicate INCRBYFLOAT with KEEPTTL. */
 const KEEPTTL_SINCE = "6.2.0";
 const KEYS = new KeyIndexes();
@@ -362,7 +361,7 @@ export class StreamFollower {
     if (dump === null) return target.delete(database, name);
     const objection = target.objection(dump[0]!, database, key);
     if (objection !== undefined) throw new RefusedError(objection);
-    const end = dump.length - FOOTER_BYTES;
+    const end = dump.length - DUMP_END_BYTES;
     target.restore(database, name, {
       ...{ type: dump[0]!, bytes: dump, start: 1, end, expiryMs, idleSeconds: -1, frequency: -1 },
     });

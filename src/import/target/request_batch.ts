@@ -6,11 +6,10 @@
 
 import { Crc64 } from "../../hash/crc64.ts";
 import { RequestParser } from "../../resp/request_parser.ts";
+import { DUMP_END_BYTES } from "../rdb/value_shape.ts";
 
 /** Bytes after which a batch is sent. */
 export const BATCH_BYTES = 128 * 1024;
-/** Bytes of the end of a dump: the RDB version, and the checksum. */
-const FOOTER_BYTES = 10;
 /** Room that the first batch has. */
 const FIRST_BYTES = 4 * 1024;
 /** The last point in time that servers know. */
@@ -84,9 +83,9 @@ export class RequestBatch {
    * @param version The RDB version that the dump says it has.
    */
   dump(type: number, bytes: Uint8Array, start: number, end: number, version: number): this {
-    this.#header(36, 1 + end - start + FOOTER_BYTES);
+    this.#header(36, 1 + end - start + DUMP_END_BYTES);
     const from = this.length;
-    this.#reserve(1 + end - start + FOOTER_BYTES);
+    this.#reserve(1 + end - start + DUMP_END_BYTES);
     this.bytes[this.length++] = type;
     this.#raw(bytes, start, end);
     this.bytes[this.length++] = version & 255;

@@ -8,9 +8,10 @@
  */
 
 import { Placement } from "../../hash/placement.ts";
+import { RDB_VERSION_MIN } from "../../redis/rdb_version.ts";
 import { quoted } from "../../resp/encoder.ts";
 import type { RdbReader } from "../rdb/rdb_reader.ts";
-import { RDB_VERSION_MIN, VALUE_TYPES } from "../rdb/value_shape.ts";
+import { VALUE_TYPES } from "../rdb/value_shape.ts";
 import { Lane, type ProxyAccess } from "./lane.ts";
 import type { RequestBatch, SentRequest } from "./request_batch.ts";
 
