@@ -13,7 +13,7 @@ import type { SourceKey } from "../source/source_control.ts";
 /** See the header. */
 export class KeyMarks {
   readonly #dirty = new Map<string, SourceKey>();
-  readonly #newer = new Map<string, number>();
+  readonly #newer = new Map<string, SourceKey & { readonly offset: number }>();
   /** The newest change that is in the value of a key that was read again. */
   newestOffset = 0;
 
@@ -32,9 +32,9 @@ export class KeyMarks {
     return [...this.#dirty.values()];
   }
 
-  /** Every key that was read again, and is newer than the changes that come. */
-  newer(): string[] {
-    return [...this.#newer.keys()];
+  /** Every key that was read again, and is newer than the changes that come, must be read once more. */
+  redoNewer(): void {
+    for (const { database, key } of this.#newer.values()) this.add(database, key);
   }
 
   /** A key must be read again. Copies it. */
@@ -45,9 +45,9 @@ export class KeyMarks {
 
   /** A key was read again: it has all changes up to `offset`. */
   wasRead({ database, key }: SourceKey, offset: number): void {
-    const id = idOf(database, key, 0, key.length);
+    const id = idOf(database, key);
     this.#dirty.delete(id);
-    this.#newer.set(id, offset);
+    this.#newer.set(id, { database, key, offset });
     this.newestOffset = Math.max(this.newestOffset, offset);
   }
 
@@ -61,7 +61,7 @@ export class KeyMarks {
   ): boolean {
     if (this.isEmpty) return false;
     const id = idOf(database, bytes, start, end);
-    return this.#dirty.has(id) || offset <= (this.#newer.get(id) ?? -1);
+    return this.#dirty.has(id) || offset <= (this.#newer.get(id)?.offset ?? -1);
   }
 
   /** The changes up to `offset` were handled: forgets what is not newer. */
@@ -77,6 +77,12 @@ export class KeyMarks {
   }
 }
 
-function idOf(database: number, bytes: Uint8Array, start: number, end: number): string {
+/** Tells keys of all databases apart; `bytes[start, end)` is the name. */
+export function idOf(
+  database: number,
+  bytes: Uint8Array,
+  start = 0,
+  end: number = bytes.length,
+): string {
   return `${database}:${latin1(bytes, start, end)}`;
 }

@@ -29,7 +29,7 @@ import { mayPass, RefusedError, requestText, type Target } from "../target/targe
 import { NOT_THERE } from "../target/lane.ts";
 import type { SentRequest } from "../target/request_batch.ts";
 import { ChangeError, ChangeWriter, type WriterPause } from "./change_writer.ts";
-import { KeyMarks } from "./key_marks.ts";
+import { idOf, KeyMarks } from "./key_marks.ts";
 
 /** What a follower works with. */
 export interface FollowOptions {
@@ -243,13 +243,7 @@ export class StreamFollower {
       throw new RefusedError(`${requestText(failed)} was refused: ${failed.error ?? "no reply"}`);
     }
     // Keys that were read again, and exist, are gone now.
-    if (pause === "flush") {
-      for (const id of this.#marks.newer()) {
-        const colon = id.indexOf(":");
-        const key = Uint8Array.from(id.slice(colon + 1), (char) => char.charCodeAt(0));
-        this.#marks.add(Number(id.slice(0, colon)), key);
-      }
-    }
+    if (pause === "flush") this.#marks.redoNewer();
   }
 
   /** Asks the source where the keys of a command are that the table does not have. */
@@ -309,7 +303,7 @@ export class StreamFollower {
       if (error !== "") this.#refuse(request, now);
       isServerTrouble ||= error !== "" && error !== NOT_THERE;
       const keys = keysOf(request);
-      const ids = keys.map((key) => `${database}:${latin1(key)}`);
+      const ids = keys.map((key) => idOf(database, key));
       if (error === "" && !ids.some((id) => wrong.has(id))) continue;
       counts.repeated++;
       for (const [i, key] of keys.entries()) {
