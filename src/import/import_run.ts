@@ -6,7 +6,6 @@
 
 import { delay } from "@std/async/delay";
 import { ImportCounts } from "./import_counts.ts";
-import { LagMeter } from "./lag_meter.ts";
 import { type ImportSetup, LATE_MS, SourceImport } from "./source_import.ts";
 import { SourceError } from "./source/replica_link.ts";
 import type { SourceServer } from "./source/source_address.ts";
@@ -34,8 +33,6 @@ export class ImportRun {
   readonly sources: readonly SourceImport[];
   /** Ends with the import; rejects when it fails. */
   readonly ended: Promise<void>;
-  keysAll = 0;
-  readonly #meters = new Map<SourceImport, LagMeter>();
   /** Whether it has ended, or is about to. */
   isEnded = false;
 
@@ -53,7 +50,6 @@ export class ImportRun {
     this.sources = [...servers].map(([name, server]) =>
       new SourceImport(name, server, setup, new ImportCounts())
     );
-    for (const source of this.sources) this.#meters.set(source, new LagMeter());
     const runs = this.sources.map((source) => source.run());
     const all = [
       ...runs,
@@ -117,28 +113,23 @@ export class ImportRun {
       ? "following"
       : "connecting";
     const isKnown = sources.every(({ rdbBytes }) => rdbBytes >= 0);
-    const lags = sources.map((source) => this.#lagOf(source));
+    const lags = sources.map((source) => source.lag());
+    const keysAll = sources.reduce((sum, source) => sum + source.keysAll, 0);
     const lagBytes = lags.reduce((sum, { bytes }) => sum + bytes, 0);
     const lagMs = Math.max(...lags.map(({ ms }) => ms));
     return {
-      ...{ phase, lagBytes, lagMs: Math.round(lagMs), keysAll: this.keysAll },
+      ...{ phase, lagBytes, lagMs: Math.round(lagMs), keysAll },
       counts: ImportCounts.sum(sources.map(({ counts }) => counts)),
       rdbBytes: sources.reduce((sum, { counts, rdbFrom }) => sum + counts.bytes - rdbFrom, 0),
       rdbBytesAll: isKnown ? sources.reduce((sum, { rdbBytes }) => sum + rdbBytes, 0) : -1,
     };
   }
 
-  #lagOf(source: SourceImport): { readonly bytes: number; readonly ms: number } {
-    const meter = this.#meters.get(source);
-    if (meter === undefined || source.phase !== "following") return { bytes: 0, ms: 0 };
-    return meter.lag(source.applied, performance.now());
-  }
-
   /** Asks sources where they stand, for the lag. */
   async #ask(): Promise<void> {
     while (!this.isEnded) {
       for (const source of this.sources) {
-        const meter = this.#meters.get(source)!;
+        const { meter } = source;
         if (source.phase === "connecting") {
           meter.clear();
           continue;
@@ -152,7 +143,7 @@ export class ImportRun {
         }
         const { follower } = source;
         if (follower === undefined || source.phase !== "following") continue;
-        const { bytes, ms } = this.#lagOf(source);
+        const { bytes, ms } = source.lag();
         if (bytes === 0) source.isCatchingUp = false;
         follower.lagMs = source.isCatchingUp ? Math.max(ms, LATE_MS) : ms;
       }

@@ -14,6 +14,7 @@ import type { TlsToServers } from "../io/tls.ts";
 import type { ImportCounts } from "./import_counts.ts";
 import type { ImportState, SourceState } from "./import_state.ts";
 import type { KeyChoice } from "./key_choice.ts";
+import { LagMeter } from "./lag_meter.ts";
 import { loadRdb } from "./rdb_load.ts";
 import type { ReadRate } from "./read_rate.ts";
 import { ReplicaLink, SourceError } from "./source/replica_link.ts";
@@ -69,6 +70,8 @@ export class SourceImport {
   copies = 0;
   readonly name: string;
   readonly control: SourceControl;
+  /** Where it stood when it was asked. */
+  readonly meter = new LagMeter();
   readonly counts: ImportCounts;
   readonly #server: SourceServer;
   readonly #setup: ImportSetup;
@@ -101,6 +104,12 @@ export class SourceImport {
   /** The follower, once there is one. */
   get follower(): StreamFollower | undefined {
     return this.#follower;
+  }
+
+  /** How many bytes of changes are not stored yet, and for how many milliseconds the oldest of them. */
+  lag(): { readonly bytes: number; readonly ms: number } {
+    if (this.phase !== "following") return { bytes: 0, ms: 0 };
+    return this.meter.lag(this.applied, performance.now());
   }
 
   /** Waits until all keys are copied. */

@@ -80,7 +80,6 @@ export async function importServers(
     setup,
     cluster && ((isEnded) => watchCluster(cluster, isEnded)),
   );
-  run.keysAll = keysAll;
   using shown = new ProgressLine(() => run.figures);
   said.by = shown;
   const interrupted = new Promise<"stopped">((resolve) =>
@@ -163,18 +162,15 @@ async function watchCluster(cluster: ClusterNodes, isEnded: () => boolean): Prom
   for (let i = 0; !isEnded(); i++) {
     const servers = [...cluster.masters.values()];
     const server = servers[i % servers.length]!;
-    try {
-      const { layout, moving } = await readCluster(server, tlsOf(server));
-      if (moving !== undefined || layout !== cluster.layout) {
-        throw new ChangeError(
-          `the source's cluster moves slots, or has another master (${
-            moving ?? layout
-          }), which cannot be followed: ` +
-            "when that has ended, run the import again with --restart, which copies all keys anew",
-        );
-      }
-    } catch (error) {
-      if (error instanceof ChangeError) throw error;
+    // A node that cannot be asked: the next one is.
+    const { layout, moving } = await readCluster(server, tlsOf(server)).catch(() => cluster);
+    if (moving !== undefined || layout !== cluster.layout) {
+      throw new ChangeError(
+        `the source's cluster moves slots, or has another master (${
+          moving ?? layout
+        }), which cannot be followed: ` +
+          "when that has ended, run the import again with --restart, which copies all keys anew",
+      );
     }
     await delay(CLUSTER_MS);
   }

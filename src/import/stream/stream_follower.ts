@@ -276,10 +276,7 @@ export class StreamFollower {
   /** Takes what has failed, and reads all keys with marks again. */
   async #settle(): Promise<void> {
     const { target } = this.#options;
-    target.flush();
-    for (const lane of target.lanes) {
-      if (lane.isFull && !lane.isTroubled) await lane.room();
-    }
+    await target.roomEverywhere();
     for (;;) {
       if (target.isTroubled) await this.#takeTrouble();
       if (this.#marks.dirtyCount === 0) return;
@@ -340,10 +337,7 @@ export class StreamFollower {
         this.#rewrite(value);
         this.#marks.wasRead(value, value.offset);
       }
-      target.flush();
-      for (const lane of target.lanes) {
-        if (lane.isFull && !lane.isTroubled) await lane.room();
-      }
+      await target.roomEverywhere();
     }
   }
 

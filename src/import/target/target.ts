@@ -125,6 +125,12 @@ export class Target {
     else if (lane.isFull) await lane.room();
   }
 
+  /** Sends what was written, and waits until each lane can take more, or has trouble. */
+  async roomEverywhere(): Promise<void> {
+    this.flush();
+    for (const lane of this.lanes) if (lane.isFull) await lane.room();
+  }
+
   /**
    * Why a value cannot be written; undefined: it can be.
    *
