@@ -74,7 +74,7 @@ export function sampleQueued(
   if (request.sample === null) return;
   const keys: SampledKey[] = [];
   visitQueued(transaction, database, (command, parser, inDatabase) => {
-    keys.push(...sampling.keysOf(command, parser, inDatabase));
+    for (const key of sampling.keysOf(command, parser, inDatabase)) keys.push(key);
   });
   sampling.hasKeys(request, keys);
 }

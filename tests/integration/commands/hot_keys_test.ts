@@ -82,6 +82,17 @@ Deno.test("keys of MGET, scripts and transactions count as their own, wherever t
   assertEquals(hot[0]!.share, "57.14"); // 4 of 7 requests with keys
 });
 
+Deno.test("a sampled transaction is executed and counted, however many keys a command of it has", async () => {
+  await using server = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [server] });
+  using client = await proxy.client();
+  const keys = Array.from({ length: 130_000 }, (_, i) => `{t}${i}`);
+  const requests = [["MULTI"], ["EXISTS", ...keys], ["SET", "{t}own", "x"], ["EXEC"]];
+  const replies = await client.pipeline(requests);
+  assertEquals(replies.at(-1)!.value, [0, "OK"]);
+  assertEquals((await listed(client, "HOTKEYS", "GET", "COUNT", "100")).length, 16);
+});
+
 Deno.test("big keys are found by their replies and requests, the largest first", async () => {
   await using server = await RedisServer.start();
   await using proxy = await RouterServer.start({ servers: [server] });
