@@ -136,7 +136,7 @@ export class Sampling {
     const { command } = request;
     this.#count(sample, command!, parser, database);
     if (sample.isOnlyCounted) return;
-    Object.assign(sample, fewOf(this.keysOf(command!, parser, database), this.#random));
+    Object.assign(sample, this.#fewKeysOf(command!, parser, database));
   }
 
   /** Who sees the request that is taken; null: nobody. */
@@ -164,8 +164,7 @@ export class Sampling {
   #count({ weights }: RequestSample, command: Command, args: Arguments, database: number): void {
     const count = this.#keyIndexes(command, args);
     if (count <= 0) return;
-    const few = Math.min(count, KEYS_MAX);
-    const from = count > few ? Math.floor(this.#random() * count) : 0;
+    const { few, from } = fewFrom(count, this.#random);
     for (let o = 0; o < weights.length; o++) {
       const { counter } = this.#observers[o]!;
       const weight = weights[o]!;
@@ -210,24 +209,19 @@ export class Sampling {
    */
   notice(request: Request, client: WatchedClient): void {
     if (this.#every === 0) return;
-    this.#noticeBy(request, this.keysOf(request.command!, client.parser, client.database));
+    this.#noticeBy(request, this.#fewKeysOf(request.command!, client.parser, client.database));
   }
 
   /** The reply to a request has become large: as {@linkcode Sampling.notice}, if it is known what was asked. */
   noticeReply(request: Request): void {
     if (this.#every === 0 || request.sample?.isNoticed === true) return;
     const keys = this.keysAtBeginning(request);
-    if (keys.length > 0) this.#noticeBy(request, keys);
+    if (keys.length > 0) this.#noticeBy(request, fewOf(keys, this.#random));
   }
 
-  #noticeBy(request: Request, keys: readonly SampledKey[]): void {
+  #noticeBy(request: Request, keys: FewKeys): void {
     const weights = request.sample?.weights ?? NO_WEIGHTS;
-    request.sample = {
-      ...fewOf(keys, this.#random),
-      weights,
-      isNoticed: true,
-      isOnlyCounted: false,
-    };
+    request.sample = { ...keys, weights, isNoticed: true, isOnlyCounted: false };
   }
 
   /** The keys of a request of which the beginning is remembered, as far as they are whole there. */
@@ -261,6 +255,18 @@ export class Sampling {
       keys.push(this.keyOf(command, args.bytes, args.start(at), args.end(at), database));
     }
     return keys;
+  }
+
+  /** A few of the keys that a request names; the others are not copied. Borrows its arguments until it returns. */
+  #fewKeysOf(command: Command, args: Arguments, database: number): FewKeys {
+    const count = this.#keyIndexes(command, args);
+    if (count <= 0) return NO_KEYS;
+    const { few, from } = fewFrom(count, this.#random);
+    const keys = Array.from({ length: few }, (_, i) => {
+      const at = KEYS.values[(from + i) % count]!;
+      return this.keyOf(command, args.bytes, args.start(at), args.end(at), database);
+    });
+    return { keys, keyWeight: count / few };
   }
 
   /** The key `bytes[start, end)` of a request. Copies it. */
@@ -308,15 +314,21 @@ export class Sampling {
   }
 }
 
-const NO_KEYS: Pick<RequestSample, "keys" | "keyWeight"> = { keys: [], keyWeight: 1 };
+/** A few of a request's keys, and for how many each of them stands. */
+type FewKeys = Pick<RequestSample, "keys" | "keyWeight">;
 
-/** Neighbours among the keys of a request, from anywhere: each key is among them with one probability. */
-function fewOf(keys: readonly SampledKey[], random: () => number) {
+const NO_KEYS: FewKeys = { keys: [], keyWeight: 1 };
+
+/** How many of a request's keys are looked at, neighbours from anywhere: each with one probability. */
+function fewFrom(count: number, random: () => number): { few: number; from: number } {
+  if (count <= KEYS_MAX) return { few: count, from: 0 };
+  return { few: KEYS_MAX, from: Math.floor(random() * count) };
+}
+
+/** The same of keys that are there already. */
+function fewOf(keys: readonly SampledKey[], random: () => number): FewKeys {
   if (keys.length <= KEYS_MAX) return { keys, keyWeight: 1 };
-  const from = Math.floor(random() * keys.length);
-  const few = Array.from(
-    { length: KEYS_MAX },
-    (_, i) => keys[(from + i) % keys.length]!,
-  );
-  return { keys: few, keyWeight: keys.length / KEYS_MAX };
+  const { few, from } = fewFrom(keys.length, random);
+  const shown = Array.from({ length: few }, (_, i) => keys[(from + i) % keys.length]!);
+  return { keys: shown, keyWeight: keys.length / few };
 }
