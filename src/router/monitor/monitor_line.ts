@@ -5,7 +5,7 @@
  */
 
 import type { Arguments } from "../../resp/arguments.ts";
-import type { DoneRequest } from "../slow_log/done_request.ts";
+import type { ShownRequest } from "../slow_log/done_request.ts";
 import { longestStage } from "../slow_log/stages.ts";
 
 /** Redis's line, byte for byte; one character for each byte. */
@@ -34,7 +34,7 @@ export function beginningLine(
 /** The line of a slow request: what Redis has, how long it took, its longest stage and its server. */
 export function slowLine(
   nowMs: number,
-  { database, client, args, usecs, stages, server }: DoneRequest,
+  { database, client, args, usecs, stages, server }: ShownRequest,
 ): string {
   const words = quotedWords(args);
   const stage = longestStage(stages);

@@ -15,7 +15,7 @@ import type { Command } from "../../command/command.ts";
 import { secretsOf } from "../../command/secrets.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
-import type { DoneRequest } from "../slow_log/done_request.ts";
+import type { ShownRequest } from "../slow_log/done_request.ts";
 import { BeginningArguments, shownArguments } from "../slow_log/shown_arguments.ts";
 import {
   type BeginningOfArguments,
@@ -175,7 +175,7 @@ export class Monitors {
   }
 
   /** A request was answered that took at least {@linkcode slowMs}. Borrows the arguments. */
-  sawSlow(slow: DoneRequest, command: Command, args: BeginningOfArguments): void {
+  sawSlow(slow: ShownRequest, command: Command, args: BeginningOfArguments): void {
     if (!isShown(command)) return;
     const client = { remote: slow.client, database: slow.database, user: { name: slow.user } };
     let line = "";

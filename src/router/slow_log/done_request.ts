@@ -20,8 +20,6 @@ export interface DoneRequest {
   readonly stages: StageTimes;
   /** As in the command table. */
   readonly command: string;
-  /** Cut, without passwords; one character for each byte. */
-  readonly args: readonly string[];
   readonly database: number;
   /** Of the client: address, name, user. */
   readonly client: string;
@@ -34,6 +32,17 @@ export interface DoneRequest {
   readonly requestBytes: number;
   readonly replyBytes: number;
   readonly end: RequestEnd;
+}
+
+/** One that is shown with what it has asked. */
+export interface ShownRequest extends DoneRequest {
+  /** Cut, without passwords; one character for each byte. */
+  readonly args: readonly string[];
+}
+
+/** Shows a request that is done, by the beginning of its bytes. Copies what it needs. */
+export function showRequest(done: DoneRequest, bytes: Uint8Array): ShownRequest {
+  return { ...done, args: shownArguments(done.command, bytes) };
 }
 
 /** Describes a request whose reply was written just now. Copies what it needs. */
@@ -51,7 +60,6 @@ export function describeDone(
     usecs: Math.round((writtenMs - request.readMs) * 1000),
     stages: stageTimes(request, writtenMs, networkMs, loop),
     command,
-    args: shownArguments(command, request.beginningBytes),
     database: request.database,
     client: remote,
     clientName: info.name,
@@ -77,7 +85,6 @@ export function describeAtOnce(
     usecs: 0,
     stages: {},
     command,
-    args: shownArguments(command, bytes),
     database,
     client: remote,
     clientName: info.name,

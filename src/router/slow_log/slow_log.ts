@@ -10,7 +10,7 @@
 import type { Command } from "../../command/command.ts";
 import type { Request } from "../request.ts";
 import type { BeginningOfArguments } from "../monitor/monitor_filter.ts";
-import type { DoneRequest } from "./done_request.ts";
+import type { DoneRequest, ShownRequest } from "./done_request.ts";
 import { type LatencyEvent, LatencyEvents } from "./latency_events.ts";
 import { LoopWatch } from "./loop_watch.ts";
 import { longestStage } from "./stages.ts";
@@ -33,7 +33,7 @@ const EXCESS_MAX = 1_024;
 export const SLOW_LOG_LENGTH_MAX = 100_000;
 
 /** A slow request, in plain values: what workers tell each other, and the API answers. */
-export interface SlowRequest extends DoneRequest {
+export interface SlowRequest extends ShownRequest {
   readonly id: number;
   /** When it was written, in Unix milliseconds. */
   readonly atMs: number;
@@ -44,7 +44,7 @@ export interface SlowMonitors {
   /** From how many milliseconds on; Infinity: nobody watches. */
   readonly slowMs: number;
   /** There was one. Borrows the arguments. */
-  sawSlow(slow: DoneRequest, command: Command, args: BeginningOfArguments): void;
+  sawSlow(slow: ShownRequest, command: Command, args: BeginningOfArguments): void;
 }
 
 /** Who reports slow requests that the log has. */
@@ -187,7 +187,7 @@ export class SlowLog {
   }
 
   /** Adds a slow request. */
-  add(slow: DoneRequest): void {
+  add(slow: ShownRequest): void {
     const atMs = Date.now();
     const { length } = this.#settings;
     this.#entries.push({ id: this.#nextId(), atMs, ...slow });

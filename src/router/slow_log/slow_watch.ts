@@ -15,7 +15,7 @@ import { clock } from "../../base/clock.ts";
 import type { Command } from "../../command/command.ts";
 import { recycleRequest, type Request } from "../request.ts";
 import type { Sampling } from "../sampling/sampling.ts";
-import { describeAtOnce, describeDone, type DoneRequest } from "./done_request.ts";
+import { describeAtOnce, describeDone, type ShownRequest, showRequest } from "./done_request.ts";
 import { BeginningArguments } from "./shown_arguments.ts";
 import type { SlowLog, SlowMonitors } from "./slow_log.ts";
 import type { RequestEnd, WatchedClient } from "./watched_client.ts";
@@ -114,17 +114,18 @@ export class SlowWatch {
     const isDue = this.#log.isDue(tookMs, clock.nowMs);
     const isMonitored = monitors !== null && tookMs >= monitors.slowMs;
     if (isDue || isMonitored) {
-      const done = describeDone(request, this.#client, loop, end);
+      const bytes = request.beginningBytes;
+      const shown = showRequest(describeDone(request, this.#client, loop, end), bytes);
       if (isDue) {
-        this.#log.add(done);
-        this.#log.reports?.sawSlow(done, request);
+        this.#log.add(shown);
+        this.#log.reports?.sawSlow(shown, request);
       }
-      if (isMonitored) this.#show(monitors, done, request.command!, request.beginningBytes);
+      if (isMonitored) this.#show(monitors, shown, request.command!, bytes);
     }
   }
 
-  #show(monitors: SlowMonitors, done: DoneRequest, command: Command, bytes: Uint8Array): void {
-    monitors.sawSlow(done, command, new BeginningArguments(bytes));
+  #show(monitors: SlowMonitors, shown: ShownRequest, command: Command, bytes: Uint8Array): void {
+    monitors.sawSlow(shown, command, new BeginningArguments(bytes));
   }
 
   /** A request was answered by the proxy at once. Borrows `reply`. */
@@ -133,8 +134,9 @@ export class SlowWatch {
     if (!this.#log.takesAll) return;
     const { slowerThanMs, monitors } = this.#log;
     const { done, bytes } = describeAtOnce(command, this.#client, reply.length);
-    if (slowerThanMs === 0) this.#log.add(done);
-    if (monitors?.slowMs === 0) this.#show(monitors, done, command, bytes);
+    const shown = showRequest(done, bytes);
+    if (slowerThanMs === 0) this.#log.add(shown);
+    if (monitors?.slowMs === 0) this.#show(monitors, shown, command, bytes);
   }
 
   /**
