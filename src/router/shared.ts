@@ -137,7 +137,7 @@ export class RouterShared {
     this.budget = new ByteBudget(options.proxyBufferBytesMax, worker);
     this.monitors = new Monitors({
       peers: worker.peers,
-      unreadBytesMax: monitorBytesMax(options, this.budget),
+      unreadBytesMax: () => monitorBytesMax(this.options, this.budget),
       changed: () => {
         this.#oversee();
         this.slowLog.monitor(this.monitors);

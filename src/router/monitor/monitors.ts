@@ -55,7 +55,7 @@ export interface MonitorHost {
   /** The other workers; null when there are none. */
   readonly peers: MonitorPeers | null;
   /** Bytes of lines that this worker's monitors may leave unread together. */
-  readonly unreadBytesMax: number;
+  unreadBytesMax(): number;
   /** Called when {@linkcode Monitors.isActive} or {@linkcode Monitors.slowMs} may have changed. */
   changed(): void;
   /** A monitor is closed, which has left so many bytes unread. */
@@ -236,7 +236,7 @@ export class Monitors {
           if (monitor.unsentBytes > (slowest?.unsentBytes ?? 0)) slowest = monitor;
         }
       }
-      if (slowest === undefined || unread <= this.#host.unreadBytesMax) return;
+      if (slowest === undefined || unread <= this.#host.unreadBytesMax()) return;
       this.#host.dropped(slowest, slowest.unsentBytes);
       slowest.close();
       this.delete(slowest);

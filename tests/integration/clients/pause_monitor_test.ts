@@ -219,3 +219,20 @@ Deno.test("a client that watches asks for no keys, and one that does not read is
   assertEquals(proxy.events.filter((event) => event === "monitor dropped").length, 1);
   assertEquals(await client.call("PING"), "PONG");
 });
+
+Deno.test("what monitors may leave unread follows the options", async () => {
+  await using redis = await RedisServer.start();
+  const MB = 1024 * 1024;
+  const options = { sessionBufferBytesMax: 256 * MB, proxyBufferBytesMax: 1024 * MB };
+  await using proxy = await RouterServer.start({ servers: [redis], options });
+  using monitor = await proxy.client();
+  using client = await proxy.client();
+  await monitor.call("MONITOR");
+  const isDropped = () => proxy.events.includes("monitor dropped");
+  const write = () => client.call("SET", "k", "x".repeat(300_000));
+  for (let i = 0; i < 50; i++) await write();
+  assertEquals(isDropped(), false);
+  proxy.router.setOptions({ ...proxy.router.shared.options, sessionBufferBytesMax: 8 * MB });
+  for (let i = 0; i < 50 && !isDropped(); i++) await write();
+  assertEquals(isDropped(), true);
+});
