@@ -16,6 +16,22 @@ function keyOf(key: string, change: Partial<NamedKey> = {}): NamedKey {
   return { ...place, database: 0, slotId: 1, isWrite: false, ...change };
 }
 
+/** A request that was noticed for its large reply. */
+function bigRequest(): Request {
+  const request = new Request();
+  request.sample = {
+    keys: [copyKey(keyOf("big"))],
+    keyWeight: 1,
+    weights: [],
+    isNoticed: true,
+    isOnlyCounted: false,
+  };
+  request.command = { name: "get" } as Request["command"];
+  request.replyBytes = 2_000_000;
+  request.requestBytes = 20;
+  return request;
+}
+
 /** A router's hot keys, and a load that is sampled as a router does. */
 class Load {
   readonly hotKeys: HotKeys;
@@ -193,18 +209,7 @@ Deno.test("the keys of several workers are summed; RESET forgets hot keys only, 
     loads[1]!.send(keyOf("both"));
     loads[1]!.send(keyOf(`own:${i % 2}`));
   }
-  const big = new Request();
-  big.sample = {
-    keys: [copyKey(keyOf("big"))],
-    keyWeight: 1,
-    weights: [],
-    isNoticed: true,
-    isOnlyCounted: false,
-  };
-  big.command = { name: "get" } as Request["command"];
-  big.replyBytes = 2_000_000;
-  big.requestBytes = 20;
-  loads[0]!.hotKeys.noticed(big);
+  loads[0]!.hotKeys.noticed(bigRequest());
   const read = (forgotten: "" | "hot" | "big") =>
     sumHotKeys(loads.map(({ hotKeys }) => hotKeys.read(forgotten)));
   const { hot, big: bigKeys, requests } = read("hot");
@@ -218,15 +223,6 @@ Deno.test("the keys of several workers are summed; RESET forgets hot keys only, 
 
 Deno.test("while nothing is sampled, no key is kept", () => {
   const { hotKeys } = new Load(0);
-  const big = new Request();
-  big.sample = {
-    keys: [copyKey(keyOf("big"))],
-    keyWeight: 1,
-    weights: [],
-    isNoticed: true,
-    isOnlyCounted: false,
-  };
-  big.replyBytes = 2_000_000;
-  hotKeys.noticed(big);
+  hotKeys.noticed(bigRequest());
   assertEquals([hotKeys.every, hotKeys.read("").isOn, hotKeys.read("").big], [0, false, []]);
 });
