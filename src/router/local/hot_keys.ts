@@ -10,7 +10,7 @@ import { latin1Bytes } from "../../resp/latin1.ts";
 import { wrongSubcommandForm } from "../errors.ts";
 import { type ForgottenKeys, type HotKeysReading, sumHotKeys } from "../hot_keys/hot_keys.ts";
 import {
-  answerWhen,
+  answerFromAll,
   argumentText,
   argumentWord,
   integerOf,
@@ -58,22 +58,19 @@ export const HOT_KEY_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   "bigkeys|help": () => help(BIG_HELP),
 };
 
-/** Answers from what all workers have. One that does not answer in time is left out. */
+/** Answers from what all workers have. */
 function answerFromKeys(
   call: LocalCall,
   forgotten: ForgottenKeys,
   reply: (sum: HotKeysReading) => Uint8Array,
 ): Uint8Array | null {
-  const { shared } = call.client;
-  const own = shared.hotKeys.read(forgotten);
-  const { peers } = shared.worker;
-  if (peers === null) return reply(sumHotKeys([own]));
-  return answerWhen(call, (answer) => {
-    peers.hotKeys(forgotten).then(
-      (others) => answer(reply(sumHotKeys([own, ...others]))),
-      () => answer(reply(sumHotKeys([own]))),
-    );
-  });
+  const own = call.client.shared.hotKeys.read(forgotten);
+  return answerFromAll(
+    call,
+    own,
+    (peers) => peers.hotKeys(forgotten),
+    (all) => reply(sumHotKeys(all)),
+  );
 }
 
 /** `GET [COUNT count]`. */

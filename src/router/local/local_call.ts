@@ -9,6 +9,7 @@ import type { Arguments } from "../../resp/arguments.ts";
 import { encodeRequest } from "../../resp/encoder.ts";
 import type { Client } from "../client/client.ts";
 import type { Request } from "../request.ts";
+import type { WorkerPeers } from "../worker_context.ts";
 
 /** What a local command is answered from; `args` are borrowed during the call. */
 export interface LocalCall {
@@ -101,6 +102,26 @@ export function answerWhen(
   parked = client.replies.park(command);
   client.isAtBarrier = true;
   return null;
+}
+
+/**
+ * Answers from what this worker has, and the others, which are asked. One that does not answer in time is
+ * left out.
+ */
+export function answerFromAll<Part>(
+  call: LocalCall,
+  own: Part,
+  ask: (peers: WorkerPeers) => Promise<readonly Part[]>,
+  reply: (all: readonly Part[]) => Uint8Array,
+): Uint8Array | null {
+  const { peers } = call.client.shared.worker;
+  if (peers === null) return reply([own]);
+  return answerWhen(call, (answer) => {
+    ask(peers).then(
+      (others) => answer(reply([own, ...others])),
+      () => answer(reply([own])),
+    );
+  });
 }
 
 /** A client's text for an error reply: cut at 128 characters, all but printable ASCII as `?`. */

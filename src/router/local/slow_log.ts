@@ -10,7 +10,7 @@ import type { Client } from "../client/client.ts";
 import { wrongSubcommandForm } from "../errors.ts";
 import { mergeSlow, type SlowLogOrder, type SlowLogReading } from "../slow_log/slow_log.ts";
 import {
-  answerWhen,
+  answerFromAll,
   argumentText,
   integerOf,
   type LocalAnswer,
@@ -32,25 +32,14 @@ export const SLOW_LOG_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   "slowlog|reset": (call) => answerFromLogs(call, { isReset: true }, () => OK),
 };
 
-/**
- * Tells the slow logs of all workers something, and answers from what they have. One that does not answer in
- * time is left out.
- */
+/** Tells the slow logs of all workers something, and answers from what they have. */
 export function answerFromLogs(
   call: LocalCall,
   order: SlowLogOrder,
   reply: (readings: readonly SlowLogReading[]) => Uint8Array,
 ): Uint8Array | null {
-  const { shared } = call.client;
-  const own = shared.orderSlowLog(order);
-  const { peers } = shared.worker;
-  if (peers === null) return reply([own]);
-  return answerWhen(call, (answer) => {
-    peers.slowLog(order).then(
-      (others) => answer(reply([own, ...others])),
-      () => answer(reply([own])),
-    );
-  });
+  const own = call.client.shared.orderSlowLog(order);
+  return answerFromAll(call, own, (peers) => peers.slowLog(order), reply);
 }
 
 function lengthMax({ shared }: Client): number {
