@@ -239,3 +239,8 @@ export function wrongSubcommandForm(container: string, args: Arguments): string 
   return `ERR unknown subcommand or wrong number of arguments for '${word}'. ` +
     `Try ${container.toUpperCase()} HELP.`;
 }
+
+/** A client's text for an error reply: cut at 128 characters, all but printable ASCII as `?`. */
+export function clientText(text: string): string {
+  return text.slice(0, 128).replace(/[^ -~]/g, "?");
+}

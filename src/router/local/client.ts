@@ -8,7 +8,7 @@ import { asSent, Encoder, errorReply, utf8 } from "../../resp/encoder.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import type { ClientInfo } from "../client/client_info.ts";
 import { Extras } from "../client/extras.ts";
-import { SYNTAX_ERROR } from "../errors.ts";
+import { clientText, SYNTAX_ERROR } from "../errors.ts";
 import type { ClientFilter } from "../worker_context.ts";
 import { clientUnblock } from "./client_unblock.ts";
 import {
@@ -23,7 +23,6 @@ import {
   argumentText,
   argumentWord,
   BAD_CLIENT_NAME,
-  clientText,
   integerOf,
   isClientName,
   type LocalAnswer,

@@ -9,7 +9,7 @@ import { clusterSlotOf } from "../../hash/crc16.ts";
 import { asSent, Encoder, errorReply, utf8 } from "../../resp/encoder.ts";
 import type { Client } from "../client/client.ts";
 import { type ClusterNode, dealSlots, type DealtNode } from "../cluster_map.ts";
-import { argumentText, type LocalAnswer, type LocalCall } from "./local_call.ts";
+import { argumentText, help, type LocalAnswer, type LocalCall } from "./local_call.ts";
 
 /** Redis's distance between a node's port and that of its bus; we have none, clients want to read one. */
 const BUS_PORT = 10_000;
@@ -20,11 +20,7 @@ const OK = utf8("+OK\r\n");
 export const CLUSTER_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   asking: () => OK,
   "cluster|count-failure-reports": (call) => ofNode(call, (out) => out.integer(0)),
-  "cluster|help": ({ client }) => {
-    const out = new Encoder(client.protocol).array(HELP.length);
-    for (const line of HELP) out.simple(line);
-    return out.done();
-  },
+  "cluster|help": () => help(HELP),
   "cluster|info": ({ client }) => new Encoder(client.protocol).verbatim(infoText(client)).done(),
   "cluster|keyslot": ({ client, args }) =>
     new Encoder(client.protocol)

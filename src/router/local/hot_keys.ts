@@ -13,6 +13,7 @@ import {
   answerFromAll,
   argumentText,
   argumentWord,
+  help,
   integerOf,
   type LocalAnswer,
   type LocalCall,
@@ -127,10 +128,4 @@ function bigKeys({ big }: HotKeysReading, count: number, out: Encoder): Encoder 
       .bulk("time").integer(Math.floor(more.atMs / 1000));
   }
   return out;
-}
-
-function help(lines: readonly string[]): Uint8Array {
-  const out = new Encoder(2).array(lines.length);
-  for (const line of lines) out.simple(line);
-  return out.done();
 }

@@ -6,7 +6,7 @@
 
 import type { Command } from "../../command/command.ts";
 import type { Arguments } from "../../resp/arguments.ts";
-import { encodeRequest } from "../../resp/encoder.ts";
+import { Encoder, encodeRequest } from "../../resp/encoder.ts";
 import type { Client } from "../client/client.ts";
 import type { Request } from "../request.ts";
 import type { WorkerPeers } from "../worker_context.ts";
@@ -124,7 +124,9 @@ export function answerFromAll<Part>(
   });
 }
 
-/** A client's text for an error reply: cut at 128 characters, all but printable ASCII as `?`. */
-export function clientText(text: string): string {
-  return text.slice(0, 128).replace(/[^ -~]/g, "?");
+/** Lines of HELP, as Redis answers them. */
+export function help(lines: readonly string[]): Uint8Array {
+  const out = new Encoder(2).array(lines.length);
+  for (const line of lines) out.simple(line);
+  return out.done();
 }

@@ -5,8 +5,8 @@
  */
 
 import { Encoder, errorReply } from "../../resp/encoder.ts";
-import { wrongArity } from "../errors.ts";
-import { argumentText, clientText, type LocalCall } from "./local_call.ts";
+import { clientText, wrongArity } from "../errors.ts";
+import { argumentText, type LocalCall } from "./local_call.ts";
 
 /** Codis 3.2's `SLOTSHASHKEY key [key …]`: the slot of each key. */
 export function slotsHashKey({ client, args }: LocalCall): Uint8Array {

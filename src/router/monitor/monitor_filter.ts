@@ -11,6 +11,7 @@ import { matchesGlob } from "../../acl/glob.ts";
 import type { Command } from "../../command/command.ts";
 import type { Arguments } from "../../resp/arguments.ts";
 import { latin1, latin1Bytes } from "../../resp/latin1.ts";
+import { clientText } from "../errors.ts";
 import { DATABASES } from "../options.ts";
 
 /** Filters in plain values, since other workers must know them; one that is not given is left out. */
@@ -54,7 +55,7 @@ export function readMonitorFilter(args: Arguments, slowMs: number): MonitorFilte
   const filter: { -readonly [K in keyof MonitorFilter]: MonitorFilter[K] } = {};
   const text = (i: number) => latin1(args.bytes, args.start(i), args.end(i));
   for (let i = 1; i < args.count; i++) {
-    const shown = text(i).slice(0, 128).replace(/[^ -~]/g, "?");
+    const shown = clientText(text(i));
     const word = text(i).toLowerCase();
     if (!Object.hasOwn(field, word)) {
       return `ERR MONITOR has no filter '${shown}', only ${FORMS}`;
@@ -65,7 +66,7 @@ export function readMonitorFilter(args: Arguments, slowMs: number): MonitorFilte
       const isGiven = i + 1 < args.count && /^[-+.\d]/.test(text(i + 1));
       const ms = isGiven ? numberOf(text(++i)) : slowMs;
       if (ms === null) {
-        return `ERR MONITOR SLOW takes milliseconds, as in 50 or 0.5, not '${clean(text(i))}'`;
+        return `ERR MONITOR SLOW takes milliseconds, as in 50 or 0.5, not '${clientText(text(i))}'`;
       }
       if (ms === Infinity) {
         return "ERR the slow log is off, so MONITOR SLOW needs a number of milliseconds";
@@ -78,16 +79,12 @@ export function readMonitorFilter(args: Arguments, slowMs: number): MonitorFilte
     if (name === "db") {
       const database = /^\d{1,3}$/.test(value) ? Number(value) : DATABASES;
       if (database >= DATABASES) {
-        return `ERR MONITOR DB takes 0 to ${DATABASES - 1}, not '${clean(value)}'`;
+        return `ERR MONITOR DB takes 0 to ${DATABASES - 1}, not '${clientText(value)}'`;
       }
       filter.database = database;
     } else filter[field[name]] = value;
   }
   return filter;
-}
-
-function clean(text: string): string {
-  return text.slice(0, 128).replace(/[^ -~]/g, "?");
 }
 
 function numberOf(text: string): number | null {
