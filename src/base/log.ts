@@ -81,40 +81,52 @@ export function startLog(options: LogOptions): void {
   // What a worker hands on is counted where it is written.
   repeats = options.write === undefined ? new LogRepeats(writeEntry) : undefined;
   write = options.write ?? writeLogEntry;
-  prepareLog(options)();
+  useLog(options);
 }
 
 /**
- * Makes a log ready that goes elsewhere or looks otherwise, while the old one goes on.
+ * Checks that the log can go elsewhere or look otherwise, and changes nothing yet.
  *
  * @returns What lets lines go to the new one from then on.
  * @throws {Error} When the log file cannot be made.
  */
 export function prepareLog(options: LogOptions): () => void {
-  const limits = {
-    bytesMax: options.fileBytesMax ?? FILE_BYTES_MAX,
-    filesMax: options.filesMax ?? FILES_MAX,
-  };
-  const name = options.file === STDOUT ? undefined : options.file;
-  // One that is open already goes on: what it was moved to is nobody's choice here.
-  const next = name === undefined || file?.name === name ? undefined : openLogFile(name, limits);
-  return () => {
-    format = options.format ?? "text";
-    stream = options.file === STDOUT ? Deno.stdout : Deno.stderr;
-    if (name === undefined || next !== undefined) {
-      file?.close();
-      file = next;
-      unwritten = 0;
-    } else file!.limits = limits;
-    setLogLevel(options.level);
-  };
+  const name = fileOf(options);
+  if (name !== undefined && file?.name !== name) {
+    withName(name, () => LogFile.try(name, limitsOf(options)));
+  }
+  return () => useLog(options);
 }
 
-function openLogFile(name: string, limits: LogFileLimits): LogFile {
+function useLog(options: LogOptions): void {
+  const [name, limits] = [fileOf(options), limitsOf(options)];
+  // One that is open already goes on: what it was moved to is nobody's choice here.
+  if (name !== undefined && file?.name === name) file.limits = limits;
+  else {
+    const next = name === undefined ? undefined : withName(name, () => new LogFile(name, limits));
+    file?.close();
+    file = next;
+    unwritten = 0;
+  }
+  format = options.format ?? "text";
+  stream = options.file === STDOUT ? Deno.stdout : Deno.stderr;
+  setLogLevel(options.level);
+}
+
+function fileOf(options: LogOptions): string | undefined {
+  return options.file === STDOUT ? undefined : options.file;
+}
+
+function limitsOf({ fileBytesMax, filesMax }: LogOptions): LogFileLimits {
+  return { bytesMax: fileBytesMax ?? FILE_BYTES_MAX, filesMax: filesMax ?? FILES_MAX };
+}
+
+function withName<T>(name: string, open: () => T): T {
   try {
-    return new LogFile(name, limits);
+    return open();
   } catch (error) {
-    throw new Error(`log file "${name}" cannot be opened: ${(error as Error).message}`);
+    const reason = (error as Error).message.replace("cannot open log file ", "");
+    throw new Error(`log file "${name}" cannot be opened: ${reason}`);
   }
 }
 

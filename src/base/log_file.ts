@@ -40,8 +40,20 @@ export class LogFile {
   constructor(name: string, limits: LogFileLimits) {
     this.name = name;
     this.limits = limits;
-    this.#index = Math.max(0, ...this.#numbers());
+    this.#index = Math.max(0, ...numbersOf(name));
     this.#file = this.#openNewest() ?? this.#openNext();
+  }
+
+  /**
+   * Tries whether lines can be written there, and leaves everything as it was.
+   *
+   * @throws {Error} As the constructor.
+   */
+  static try(name: string, { bytesMax }: LogFileLimits): void {
+    const before = new Set(numbersOf(name));
+    const file = new LogFile(name, { bytesMax, filesMax: 0 });
+    file.close();
+    if (!before.has(file.#index)) Deno.removeSync(file.path);
   }
 
   /** The file that is written to. */
@@ -160,7 +172,7 @@ export class LogFile {
   #removeOld(): void {
     const { filesMax } = this.limits;
     if (filesMax === 0) return;
-    for (const number of this.#numbers()) {
+    for (const number of numbersOf(this.name)) {
       if (number > this.#index - filesMax) continue;
       try {
         Deno.removeSync(`${this.name}.${number}`);
@@ -169,17 +181,17 @@ export class LogFile {
       }
     }
   }
+}
 
-  /** The numbers of the files that there are. */
-  #numbers(): number[] {
-    const prefix = `${basename(this.name)}.`;
-    try {
-      return [...Deno.readDirSync(dirname(this.name))].flatMap(({ name }) => {
-        const number = name.startsWith(prefix) ? name.slice(prefix.length) : "";
-        return /^\d{1,8}$/.test(number) ? [Number(number)] : [];
-      });
-    } catch {
-      return []; // what is wrong with the folder is said when the file is opened
-    }
+/** The numbers of the files that there are. */
+function numbersOf(path: string): number[] {
+  const prefix = `${basename(path)}.`;
+  try {
+    return [...Deno.readDirSync(dirname(path))].flatMap(({ name }) => {
+      const number = name.startsWith(prefix) ? name.slice(prefix.length) : "";
+      return /^\d{1,8}$/.test(number) ? [Number(number)] : [];
+    });
+  } catch {
+    return []; // what is wrong with the folder is said when the file is opened
   }
 }

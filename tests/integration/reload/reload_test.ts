@@ -198,6 +198,13 @@ Deno.test("the log goes where the file says now, and a flag counts more than the
   await until(() => Deno.readTextFileSync(`${proxy.folder}/one.log.0`).includes("log_file"));
   const [line] = Deno.readTextFileSync(`${proxy.folder}/one.log.0`).split("\n");
   assertEquals(JSON.parse(line!).module, "config");
+  // What is only tried leaves nothing.
+  edited.write(`log_file = ${proxy.folder}/two.log`);
+  assertMatch((await edited.run("reload", "--dry-run"))[1], /would change: log_file .*two\.log/);
+  edited.write(`log_file = ${proxy.folder}/two.log`, "aclfile = /nowhere");
+  assertEquals((await edited.post())[0], 400);
+  const logs = [...Deno.readDirSync(proxy.folder)].filter(({ name }) => name.includes(".log"));
+  assertEquals(logs.map(({ name }) => name), ["one.log.0"]);
   edited.write("log_file = /nowhere/at/all");
   const [status, { error }] = await edited.post();
   assertEquals(status, 400);

@@ -10,6 +10,7 @@ import {
   logLevel,
   type LogOptions,
   parseLogLevel,
+  prepareLog,
   setLogLevel,
   startLog,
   stopLog,
@@ -161,6 +162,20 @@ Deno.test("what was counted of repeated lines is written at the end", async () =
   assertMatch(last!, /\[WARN\] x: again \(4 times more in 1 s\)$/);
 });
 
+Deno.test("a log that is made ready and not used leaves no file, removes none, and holds none open", async () => {
+  const files = await withLog({}, (name) => {
+    const folder = name.slice(0, name.lastIndexOf("/"));
+    for (let i = 0; i < 3; i++) Deno.writeTextFileSync(`${folder}/old.${i}`, "full\n");
+    // The test runner fails a test that leaves a file open.
+    for (const file of [`${folder}/new`, `${folder}/old`]) {
+      for (const fileBytesMax of [1, 1_000]) {
+        prepareLog({ level: "info", file, fileBytesMax, filesMax: 1 });
+      }
+    }
+  });
+  assertEquals([...files.keys()], ["old.0", "old.1", "old.2", "proxy.log.0"]);
+});
+
 Deno.test("log shows no password", async () => {
   const files = await withLog({}, () => {
     const password = new Secret("hunter2");
@@ -173,7 +188,7 @@ Deno.test("startLog() says which file it cannot make", () => {
   assertThrows(
     () => startLog({ level: "info", file: "/nowhere/proxy.log" }),
     Error,
-    'cannot open log file "/nowhere/proxy.log.0": ',
+    'log file "/nowhere/proxy.log" cannot be opened: "/nowhere/proxy.log.0": No such file',
   );
   stopLog();
 });
