@@ -18,8 +18,8 @@ import { etcd2Problem } from "../store/etcd2.ts";
 import { httpConnectionsOf } from "../io/descriptors.ts";
 import { dial } from "../io/dial.ts";
 import { LOOPBACK } from "../io/listen.ts";
-import type { TlsIdentity } from "../io/tls.ts";
-import { TlsWatch } from "../io/tls_files.ts";
+import type { TlsToServers } from "../io/tls.ts";
+import { type TlsSide, WatchedTls } from "../proxy/watched_tls.ts";
 import { storeOf } from "../store/store.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
@@ -107,10 +107,6 @@ async function serveUntilStopped(
   const coordinator = undo.adopt(opened, (coordinator) => coordinator.close());
   await askOverTls(config);
   const [serverTls, httpTls] = [await tlsToServers(config), await httpIdentity(config)];
-  if (serverTls !== undefined) {
-    const renew = (identity: TlsIdentity) => void (serverTls.identity = identity);
-    undo.use(new TlsWatch(backendTlsFiles(config)!, serverTls.identity, renew));
-  }
   // Other commands need not wait until all of it is loaded.
   const { makeDashboard, webhookAuthority } = await import("./parts/dashboard_service.ts");
   const { serveDashboard } = await import("../dashboard/server.ts");
@@ -127,10 +123,11 @@ async function serveUntilStopped(
   }
   const place = { ...listenPlace(config, asked), tls: httpTls };
   const server = serveDashboard(dashboard, policy, place, (line) => requests.write(line));
-  if (httpTls !== undefined) {
-    const renew = (identity: TlsIdentity) => server.renewTls(identity);
-    undo.use(new TlsWatch(httpTlsFiles(config)!, httpTls, renew));
-  }
+  const tls = new WatchedTls(config, [
+    sideToServers(config, serverTls),
+    { filesOf: httpTlsFiles, first: httpTls, renew: (identity) => server.renewTls(identity) },
+  ]);
+  running.use(undo.use(tls));
   undo.defer(async () => {
     await dashboard.stop();
     await server.shutdown();
@@ -149,6 +146,14 @@ async function serveUntilStopped(
   });
   log.info("stopping: {reason}", { reason: stopping.reason });
   return 0;
+}
+
+function sideToServers(config: Config, tls: TlsToServers | undefined): TlsSide {
+  return {
+    filesOf: backendTlsFiles,
+    ...{ first: tls?.identity, key: "backend_tls_server_name" },
+    renew: (identity) => Object.assign(tls!, { identity, serverName: config.backendTlsServerName }),
+  };
 }
 
 /** Opens the coordinator; `undefined` when a signal stopped the dashboard first. */

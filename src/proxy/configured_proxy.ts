@@ -12,13 +12,13 @@ import type { Config } from "../config/config.ts";
 import type { ConfiguredPart, RunningConfig } from "../config/running.ts";
 import { backendTlsFiles, clientTlsFiles, httpTlsFiles } from "../config/tls.ts";
 import type { TlsIdentity } from "../io/tls.ts";
-import { readTlsFiles, type TlsFiles, TlsWatch } from "../io/tls_files.ts";
 import { type ConfigOrder, fixedConfig } from "../router/worker_context.ts";
 import type { ProxyStart } from "./proxy_start.ts";
 import { routerOptions } from "./router_options.ts";
 import { clientsThatFit, httpNamesOf } from "./start_plan.ts";
 import { readUsers } from "./users.ts";
 import { VERSION } from "./version.ts";
+import { WatchedTls } from "./watched_tls.ts";
 import type { DataPlane, ListenPlace } from "./workers/data_plane.ts";
 
 /** What belongs to the running proxy. */
@@ -35,60 +35,38 @@ export interface ConfiguredProxyOptions {
   passwordsChanged(): Promise<void>;
 }
 
-/** Files of certificates, and who watches them. */
-interface WatchedFiles {
-  filesOf(config: Config): TlsFiles | undefined;
-  readonly watch: TlsWatch;
-}
-
 /** Keys about users that log in. */
 const USER_KEYS = ["user.NAME", "aclfile"];
-/** Keys by which clients and servers are met with TLS otherwise, with the same certificates. */
-const CLIENT_TLS = "tls_auth_clients";
-const SERVER_TLS = "backend_tls_server_name";
 
 /** See the header. Disposing ends its watches. */
 export class ConfiguredProxy implements ConfiguredPart, Disposable {
   /** Most clients that are served at one time. */
   clientsMax: number;
   readonly #options: ConfiguredProxyOptions;
-  readonly #watched: readonly WatchedFiles[];
+  readonly #tls: WatchedTls;
 
   constructor(options: ConfiguredProxyOptions, clients: TlsIdentity | undefined) {
     const { start: { config, httpTls, serverTls }, plane, renewHttp } = options;
     this.#options = options;
     this.clientsMax = options.clientsMax;
-    const watch = (
-      filesOf: (config: Config) => TlsFiles | undefined,
-      first: TlsIdentity | undefined,
-      renew: (identity: TlsIdentity) => void,
-    ): WatchedFiles[] => {
-      const files = filesOf(config);
-      if (files === undefined || first === undefined) return [];
-      return [{ filesOf, watch: new TlsWatch(files, first, renew) }];
-    };
-    // What the settings say beside the certificates is looked up when they change.
-    this.#watched = [
-      ...watch(
-        clientTlsFiles,
-        clients,
-        (identity) => plane.setClientTls({ identity, certificates: config.tlsAuthClients }),
-      ),
-      ...watch(
-        backendTlsFiles,
-        serverTls?.identity,
-        (identity) => plane.setServerTls({ identity, serverName: config.backendTlsServerName }),
-      ),
-      ...watch(httpTlsFiles, httpTls, renewHttp),
-    ];
+    this.#tls = new WatchedTls(config, [
+      {
+        ...{ filesOf: clientTlsFiles, first: clients, key: "tls_auth_clients" },
+        renew: (identity) => plane.setClientTls({ identity, certificates: config.tlsAuthClients }),
+      },
+      {
+        filesOf: backendTlsFiles,
+        ...{ first: serverTls?.identity, key: "backend_tls_server_name" },
+        renew: (identity) =>
+          plane.setServerTls({ identity, serverName: config.backendTlsServerName }),
+      },
+      { filesOf: httpTlsFiles, first: httpTls, renew: renewHttp },
+    ]);
   }
 
   async prepare(next: Config, changed: ReadonlySet<string>): Promise<() => Promise<void>> {
     const { start, plane, place, policy, passwordsChanged } = this.#options;
-    const tls = await Promise.all(this.#watched.map(async ({ filesOf, watch }) => {
-      const files = filesOf(next)!;
-      return { watch, files, identity: await readTlsFiles(files) };
-    }));
+    const tls = await this.#tls.prepare(next, changed);
     const isOfUsers = USER_KEYS.some((key) => changed.has(key));
     const users = isOfUsers ? await this.#readUsers(next, changed) : undefined;
     const sessions = changed.has("max_clients") ? (await plane.stats()).sum.sessions : 0;
@@ -96,8 +74,7 @@ export class ConfiguredProxy implements ConfiguredPart, Disposable {
       ? clientsThatFit({ ...start, config: next }, sessions).clients
       : this.clientsMax;
     return async () => {
-      const isOtherwise = changed.has(CLIENT_TLS) || changed.has(SERVER_TLS);
-      for (const { watch, files, identity } of tls) watch.take(files, identity, isOtherwise);
+      tls();
       this.clientsMax = maxClients;
       policy.hostnames = policyNames(start.http.hostname, httpNamesOf(next));
       if (changed.size > 0) {
@@ -125,7 +102,7 @@ export class ConfiguredProxy implements ConfiguredPart, Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { watch } of this.#watched) watch[Symbol.dispose]();
+    this.#tls[Symbol.dispose]();
   }
 }
 

@@ -107,6 +107,24 @@ Deno.test("a proxy, a dashboard and a config command trust each other over https
       }
       young.close();
     });
+
+    await test.step("a certificate in another file is served when the config names that", async () => {
+      await Deno.writeTextFile(
+        config,
+        `http_tls_cert = ${tlsFile("server")}\nhttp_tls_key = ${tlsFile("server-key")}\n`,
+        { append: true },
+      );
+      for (const each of [proxy, service]) each.signal("SIGHUP");
+      for (const each of [proxy, service]) {
+        await each.waitFor(() => /read again: http_tls_cert .* → /.test(each.stderr));
+      }
+      const young = Deno.createHttpClient({ caCerts: [tlsText("ca")] });
+      for (const each of [http, dashboard]) {
+        const response = await fetch(`https://127.0.0.1:${each}/healthz`, { client: young });
+        assertEquals((await response.text()).length > 0, true);
+      }
+      young.close();
+    });
   } finally {
     client.close();
     await proxy.end("SIGTERM");
