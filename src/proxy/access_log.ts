@@ -6,7 +6,7 @@
  * @module
  */
 
-import { LogFile } from "../base/log_file.ts";
+import { LogFile, type LogFileLimits } from "../base/log_file.ts";
 import { logger } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
 
@@ -23,6 +23,9 @@ const log = logger("access_log");
 export function isAccessLog(name: string): boolean {
   return !NOWHERE.includes(name);
 }
+
+/** The settings that say how far its files grow. */
+type Limits = Pick<Config, "logMaxBytes" | "logFiles">;
 
 /** See the header. */
 export class AccessLog {
@@ -44,18 +47,20 @@ export class AccessLog {
    * @throws {Error} When no file can be made there.
    */
   static open(
-    { accessLog, logMaxBytes: bytesMax, logFiles: filesMax }: Pick<
-      Config,
-      "accessLog" | "logMaxBytes" | "logFiles"
-    >,
+    { accessLog, ...limits }: Pick<Config, "accessLog"> & Limits,
   ): AccessLog | undefined {
     if (!isAccessLog(accessLog)) return undefined;
     if (STDOUT.includes(accessLog)) return new AccessLog(undefined);
     try {
-      return new AccessLog(new LogFile(accessLog, { bytesMax, filesMax }));
+      return new AccessLog(new LogFile(accessLog, limitsOf(limits)));
     } catch (error) {
       throw new Error(`access_log: ${(error as Error).message}`);
     }
+  }
+
+  /** Its files grow as far as these settings say from now on. */
+  limitTo(limits: Limits): void {
+    if (this.#file !== undefined) this.#file.limits = limitsOf(limits);
   }
 
   /** Writes lines, each with its end, after all earlier ones; resolves with whether that was possible. */
@@ -115,6 +120,10 @@ export class AccessLog {
   close(): void {
     if (!this.#isWriting) this.#file?.close();
   }
+}
+
+function limitsOf({ logMaxBytes: bytesMax, logFiles: filesMax }: Limits): LogFileLimits {
+  return { bytesMax, filesMax };
 }
 
 async function writeToStdout(lines: string): Promise<void> {

@@ -13,6 +13,7 @@ import type { ConfiguredPart, RunningConfig } from "../config/running.ts";
 import { backendTlsFiles, clientTlsFiles, httpTlsFiles } from "../config/tls.ts";
 import type { TlsIdentity } from "../io/tls.ts";
 import { type ConfigOrder, fixedConfig } from "../router/worker_context.ts";
+import type { AccessLog } from "./access_log.ts";
 import type { ProxyStart } from "./proxy_start.ts";
 import { routerOptions } from "./router_options.ts";
 import { clientsThatFit, httpNamesOf } from "./start_plan.ts";
@@ -26,6 +27,7 @@ export interface ConfiguredProxyOptions {
   readonly start: ProxyStart;
   readonly plane: DataPlane;
   readonly place: ListenPlace;
+  readonly accessLog: AccessLog | undefined;
   /** As many as there are descriptors for. */
   readonly clientsMax: number;
   readonly policy: AccessPolicy;
@@ -65,7 +67,7 @@ export class ConfiguredProxy implements ConfiguredPart, Disposable {
   }
 
   async prepare(next: Config, changed: ReadonlySet<string>): Promise<() => Promise<void>> {
-    const { start, plane, place, policy, passwordsChanged } = this.#options;
+    const { start, plane, place, accessLog, policy, passwordsChanged } = this.#options;
     const tls = await this.#tls.prepare(next, changed);
     const isOfUsers = USER_KEYS.some((key) => changed.has(key));
     const users = isOfUsers ? await this.#readUsers(next, changed) : undefined;
@@ -75,6 +77,7 @@ export class ConfiguredProxy implements ConfiguredPart, Disposable {
       : this.clientsMax;
     return async () => {
       tls();
+      accessLog?.limitTo(next);
       this.clientsMax = maxClients;
       policy.hostnames = policyNames(start.http.hostname, httpNamesOf(next));
       if (changed.size > 0) {

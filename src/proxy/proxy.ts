@@ -171,7 +171,7 @@ class StartedProxy implements RunningProxy {
     this.#accessLog = accessLog;
     this.#policy = accessPolicy(config.dashboardToken, http.hostname, httpNamesOf(config));
     this.#configured = new ConfiguredProxy({
-      ...{ start, plane, place, clientsMax, policy: this.#policy },
+      ...{ start, plane, place, accessLog, clientsMax, policy: this.#policy },
       renewHttp: (identity) => this.#admin?.renewTls(identity),
       passwordsChanged: () => this.#takePasswords(),
     }, clientTls);

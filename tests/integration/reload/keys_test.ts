@@ -19,7 +19,12 @@ import { RunningParts } from "./running_parts.ts";
 
 /** What all start with: what must be set for other values of it to need no restart. */
 const BASE = [
-  ...["embedded_dir = FOLDER/data", "log_file = FOLDER/log", "coordinator = embedded"],
+  ...[
+    "embedded_dir = FOLDER/data",
+    "log_file = FOLDER/log",
+    "access_log = FOLDER/access",
+    "coordinator = embedded",
+  ],
   "backend_ping_period = 0",
   ...["coordinator_auth = a:b", "dashboard_token = token", "sentinel_password = s"],
   ...["backend_password = b", "backend_client_user = u", "backend_client_password = c"],
@@ -151,11 +156,16 @@ const PROOFS: Readonly<Record<string, Proof>> = {
       assertEquals(JSON.parse(logText(parts).trim().split("\n").at(-1)!).message, "as an object");
     },
   },
-  log_max_size: { to: "64k", holds: (parts) => assert(logFilesAfter(parts, 100) > 1) },
+  log_max_size: {
+    to: "64k",
+    holds: async (parts) => {
+      for (const files of await logFilesAfter(parts, 100)) assert(files > 1);
+    },
+  },
   log_files: {
     to: "3",
     also: ["log_max_size = 64k"],
-    holds: (parts) => assertEquals(logFilesAfter(parts, 300), 3),
+    holds: async (parts) => assertEquals(await logFilesAfter(parts, 300), [3, 3]),
   },
   http_names: {
     to: "proxy.example.com",
@@ -312,12 +322,14 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   migrate_p99_max: limit("7", "p99MaxMs", 7),
 };
 
-/** Fills the log; returns how many files it has. */
-function logFilesAfter(parts: RunningParts, lines: number): number {
+/** Fills the log and the access log; returns how many files they have. */
+async function logFilesAfter(parts: RunningParts, lines: number): Promise<number[]> {
   for (let i = 0; i < lines; i++) {
     logger("test").error(`line ${i} {text}`, { text: "x".repeat(1_000) });
+    await parts.accessLog.write(`${"x".repeat(1_000)}\n`);
   }
-  return [...Deno.readDirSync(parts.folder)].filter(({ name }) => name.startsWith("log.")).length;
+  const names = [...Deno.readDirSync(parts.folder)].map(({ name }) => name);
+  return ["log.", "access."].map((log) => names.filter((name) => name.startsWith(log)).length);
 }
 
 const LIVE = (CONFIG_KEYS as readonly ConfigKey[]).filter(({ reload }) => reload !== undefined);

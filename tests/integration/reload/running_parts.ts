@@ -16,6 +16,7 @@ import { startConfigured } from "../../../src/cli/parts/running_config.ts";
 import type { ConfigOutcome, RunningConfig } from "../../../src/config/running.ts";
 import type { Dashboard } from "../../../src/dashboard/dashboard.ts";
 import type { TlsIdentity, TlsToServers } from "../../../src/io/tls.ts";
+import { AccessLog } from "../../../src/proxy/access_log.ts";
 import { ConfiguredProxy } from "../../../src/proxy/configured_proxy.ts";
 import { routerOptions } from "../../../src/proxy/router_options.ts";
 import { readClientTls } from "../../../src/proxy/start_plan.ts";
@@ -33,6 +34,7 @@ export class RunningParts implements AsyncDisposable {
   readonly dashboard: Dashboard;
   readonly dashboardPolicy: AccessPolicy;
   readonly serverTls: TlsToServers;
+  readonly accessLog: AccessLog;
   /** What HTTP was told to use. */
   http: TlsIdentity | undefined;
   readonly #base: string;
@@ -52,6 +54,7 @@ export class RunningParts implements AsyncDisposable {
     this.running = running;
     this.plane = plane;
     this.serverTls = serverTls;
+    this.accessLog = AccessLog.open(config)!;
     this.#base = base;
     this.#store = store;
     this.policy = accessPolicy(config.dashboardToken, "", []);
@@ -69,6 +72,7 @@ export class RunningParts implements AsyncDisposable {
         httpTls: http,
       },
       ...{ plane, place: { sockets: [address], proto: "tcp" }, clientsMax: config.maxClients },
+      accessLog: this.accessLog,
       policy: this.policy,
       renewHttp: (identity) => void (this.http = identity),
       passwordsChanged: () => Promise.resolve(),
@@ -135,6 +139,7 @@ export class RunningParts implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.proxy[Symbol.dispose]();
+    this.accessLog.close();
     await this.plane.close();
     await this.dashboard.stop();
     await this.#store[Symbol.asyncDispose]();
