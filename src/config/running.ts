@@ -38,10 +38,15 @@ export interface ConfiguredPart {
    *
    * @param next All settings as they shall be.
    * @param changed The keys that differ.
+   * @param isReload Whether files that the settings name are read again, too; else those of changed keys only.
    * @returns What puts them into force; it fails only when a worker does not answer.
    * @throws {Error} When they cannot be used; the message names key, value and rule.
    */
-  prepare(next: Config, changed: ReadonlySet<string>): Promise<() => Promise<void> | void>;
+  prepare(
+    next: Config,
+    changed: ReadonlySet<string>,
+    isReload: boolean,
+  ): Promise<() => Promise<void> | void>;
 }
 
 /** What a change did, or would do. */
@@ -86,6 +91,9 @@ const ROWS = CONFIG_KEYS as readonly ConfigKey[];
 /** What is named as the place of a value that CONFIG SET has set. */
 const SET_AT = "CONFIG SET";
 
+/** What is in the files of secrets, by path. */
+type SecretFiles = Map<string, Uint8Array>;
+
 const log = logger("config");
 
 /** See the header. */
@@ -107,6 +115,8 @@ export class RunningConfig {
   readonly #parts: ConfiguredPart[] = [];
   /** As the file and the flags say. */
   #filed: LoadedConfig;
+  /** As they were read with the file: what is no reload goes by them. */
+  #secretFiles: SecretFiles = new Map();
   /** As they are in force. */
   #entries: ConfigEntries;
   #set: ReadonlyMap<string, ConfigLine> = new Map();
@@ -121,7 +131,7 @@ export class RunningConfig {
     this.#file = file;
     this.#reader = reader;
     this.#flags = flags;
-    this.#filed = this.#read(file.text, [flags]);
+    this.#filed = this.#read(file.text, this.#secretFiles, [flags]);
     this.#entries = this.#filed.entries;
     this.config = this.#filed.config;
     this.warnings = this.#filed.warnings;
@@ -167,16 +177,20 @@ export class RunningConfig {
     return this.#inTurn(async () => {
       try {
         const file = await this.#file.read();
-        const filed = this.#read(file.text, [this.#flags]);
+        const secretFiles: SecretFiles = new Map();
+        const filed = this.#read(file.text, secretFiles, [this.#flags]);
         const set = new Map(
           [...this.#set].filter(([key]) => filed.entries.isSame(key, this.#filed.entries)),
         );
-        const wanted = set.size === 0 ? filed : this.#read(file.text, [this.#flags, set]);
-        const outcome = await this.#turnTo(wanted, isDryRun);
+        const wanted = set.size === 0
+          ? filed
+          : this.#read(file.text, secretFiles, [this.#flags, set]);
+        const outcome = await this.#turnTo(wanted, true, isDryRun);
         const kept = [...set.keys()].flatMap((key) => this.#keptOf(key, wanted, filed));
         if (!isDryRun) {
           this.#file.text = file.text;
           this.#filed = filed;
+          this.#secretFiles = secretFiles;
           this.#set = set;
           this.loadedMs = this.reloadedMs = Date.now();
           this.lastReload = { atMs: Date.now(), by, error: "" };
@@ -212,7 +226,7 @@ export class RunningConfig {
         { value, at: SET_AT, source: "set" },
       ]);
       const set = new Map([...this.#set, ...lines]);
-      const wanted = this.#read(this.#file.text, [this.#flags, set]);
+      const wanted = this.#read(this.#file.text, this.#secretFiles, [this.#flags, set]);
       const keys = new Set(pairs.map(([key]) => key));
       const stuck = differenceOf(this.config, wanted.config).waiting.find(({ key }) =>
         keys.has(key)
@@ -237,7 +251,7 @@ export class RunningConfig {
       const keys = [...this.#set.keys()];
       const values = new Map([...this.#set].map(([key, { value }]) => [key, value]));
       const text = rewriteConfig(this.#file.text, values);
-      const filed = this.#read(text, [this.#flags]);
+      const filed = this.#read(text, this.#secretFiles, [this.#flags]);
       await this.#file.replace(text);
       this.#filed = filed;
       this.#set = new Map();
@@ -272,20 +286,34 @@ export class RunningConfig {
     return done;
   }
 
-  #read(text: string, given: readonly ReadonlyMap<string, ConfigLine>[]): LoadedConfig {
-    const { path: file } = this.#file;
-    return readConfig({ text, file, reader: this.#reader, sources: SECRET_SOURCES, given });
+  /** Checks a text, with the files of secrets that are there already; it adds the others. */
+  #read(
+    text: string,
+    secretFiles: SecretFiles,
+    given: readonly ReadonlyMap<string, ConfigLine>[],
+  ): LoadedConfig {
+    const read = (path: string) => {
+      const bytes = secretFiles.get(path) ?? SECRET_SOURCES.read(path);
+      secretFiles.set(path, bytes);
+      return bytes;
+    };
+    const sources = { ...SECRET_SOURCES, read };
+    return readConfig({ text, file: this.path, reader: this.#reader, sources, given });
   }
 
   /** Puts other settings into force, as far as that can be without a restart. */
-  async #turnTo(wanted: LoadedConfig, isDryRun: boolean): Promise<ConfigOutcome> {
+  async #turnTo(
+    wanted: LoadedConfig,
+    isReload: boolean,
+    isDryRun = false,
+  ): Promise<ConfigOutcome> {
     const { waiting } = differenceOf(this.config, wanted.config);
     const entries = wanted.entries.with(waiting.map(({ key }) => key), this.#entries);
     const next = settingsBeside(waiting, wanted, entries);
     const { changed } = differenceOf(this.config, next);
     const keys = new Set(changed.map(({ key }) => key));
     const puts = [];
-    for (const part of this.#parts) puts.push(await part.prepare(next, keys));
+    for (const part of this.#parts) puts.push(await part.prepare(next, keys, isReload));
     const outcome = {
       changed: changed.map((row) => changeOf(row, this.config, next, wanted.entries)),
       waiting: waiting.map((row) => changeOf(row, this.config, wanted.config, wanted.entries)),
@@ -298,7 +326,7 @@ export class RunningConfig {
       putInto(this.config, next);
       for (const put of puts) await put();
     } catch (error) {
-      await this.#backTo(before, keys);
+      await this.#backTo(before, keys, isReload);
       throw error;
     }
     this.#entries = entries;
@@ -307,11 +335,11 @@ export class RunningConfig {
   }
 
   /** Puts back what was in force, as far as workers answer. */
-  async #backTo(before: Config, keys: ReadonlySet<string>): Promise<void> {
+  async #backTo(before: Config, keys: ReadonlySet<string>, isReload: boolean): Promise<void> {
     putInto(this.config, before);
     for (const part of this.#parts) {
       try {
-        await (await part.prepare(before, keys))();
+        await (await part.prepare(before, keys, isReload))();
       } catch (error) {
         log.error("the settings from before are not in force everywhere: {error}", { error });
       }

@@ -6,7 +6,7 @@
 
 import { type AccessPolicy, authorize, foreignName } from "../api/auth.ts";
 import type { Sighting } from "../api/proxy_stats.ts";
-import { type LogLevel, parseLogLevel, setLogLevel } from "../base/log.ts";
+import { parseLogLevel, setLogLevel } from "../base/log.ts";
 import { processMetrics } from "../base/process_metrics.ts";
 import { type Metric, PROMETHEUS_CONTENT_TYPE, prometheusText } from "../base/prometheus.ts";
 import { configMetrics } from "../config/config_metrics.ts";
@@ -259,19 +259,18 @@ async function changeLogLevel(
   url: URL,
   remote: string,
 ): Promise<Response> {
-  let level: LogLevel;
   try {
-    level = parseLogLevel(url.searchParams.get("level") ?? "");
+    const level = parseLogLevel(url.searchParams.get("level") ?? "");
+    if (running !== undefined) {
+      await running.set([["log_level", level]], `/setloglevel from ${remote}`);
+    } else {
+      setLogLevel(level);
+      plane.setLogLevel(level);
+    }
+    return new Response(null);
   } catch (error) {
     return text(`${(error as Error).message}\n`, 400);
   }
-  if (running !== undefined) {
-    await running.set([["log_level", level]], `/setloglevel from ${remote}`);
-  } else {
-    setLogLevel(level);
-    plane.setLogLevel(level);
-  }
-  return new Response(null);
 }
 
 function json(value: unknown, status = 200): Response {

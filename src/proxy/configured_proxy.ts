@@ -66,9 +66,13 @@ export class ConfiguredProxy implements ConfiguredPart, Disposable {
     ]);
   }
 
-  async prepare(next: Config, changed: ReadonlySet<string>): Promise<() => Promise<void>> {
+  async prepare(
+    next: Config,
+    changed: ReadonlySet<string>,
+    isReload: boolean,
+  ): Promise<() => Promise<void>> {
     const { start, plane, place, accessLog, policy, passwordsChanged } = this.#options;
-    const tls = await this.#tls.prepare(next, changed);
+    const tls = await this.#tls.prepare(next, changed, isReload);
     const isOfUsers = USER_KEYS.some((key) => changed.has(key));
     const users = isOfUsers ? await this.#readUsers(next, changed) : undefined;
     const sessions = changed.has("max_clients") ? (await plane.stats()).sum.sessions : 0;

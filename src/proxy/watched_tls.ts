@@ -33,11 +33,20 @@ export class WatchedTls implements ConfiguredPart, Disposable {
     });
   }
 
-  async prepare(next: Config, changed: ReadonlySet<string>): Promise<() => void> {
-    const read = await Promise.all(this.#sides.map(async ({ side, watch }) => {
+  async prepare(
+    next: Config,
+    changed: ReadonlySet<string>,
+    isReload: boolean,
+  ): Promise<() => void> {
+    const meant = this.#sides.map(({ side, watch }) => {
       const files = side.filesOf(next)!;
-      return { watch, files, identity: await readTlsFiles(files), key: side.key ?? "" };
-    }));
+      return { watch, files, key: side.key ?? "" };
+    }).filter(({ files: { cert, key, ca }, key: own }) =>
+      isReload || [cert.key, key.key, ca.key, own].some((each) => changed.has(each))
+    );
+    const read = await Promise.all(
+      meant.map(async (each) => ({ ...each, identity: await readTlsFiles(each.files) })),
+    );
     return () => {
       for (const { watch, files, identity, key } of read) {
         watch.take(files, identity, changed.has(key));

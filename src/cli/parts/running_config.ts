@@ -76,8 +76,8 @@ const LOG: ConfiguredPart = {
 
 /** Which authority this process trusts when it asks the others of its product. */
 const PRODUCT_TLS: ConfiguredPart = {
-  async prepare(next) {
-    if (!speaksHttps(next)) return NOTHING;
+  async prepare(next, changed, isReload) {
+    if (!speaksHttps(next) || !(isReload || changed.has("dashboard_ca"))) return NOTHING;
     const { ca } = await readTlsFiles(httpAuthorityFiles(next));
     return () => useHttps(ca);
   },

@@ -125,6 +125,11 @@ Deno.test("a proxy, a dashboard and a config command trust each other over https
       }
       young.close();
     });
+
+    await test.step("the level of the log changes while a file cannot be read", async () => {
+      await Deno.remove(authorities);
+      assertEquals((await get(http, "/setloglevel?level=debug")).status, 200);
+    });
   } finally {
     client.close();
     await proxy.end("SIGTERM");

@@ -183,6 +183,28 @@ Deno.test("CONFIG REWRITE writes what was set, unless somebody else has changed 
   assertEquals(running.config.maxClients, 10);
 });
 
+Deno.test("CONFIG SET and REWRITE read no file of a secret again: a reload does", async () => {
+  await using written = await Written.with("max_clients = 5\n");
+  const file = `${written.folder}/password`;
+  await Deno.writeTextFile(file, "old");
+  await written.write(`max_clients = 5\npassword_file = ${file}\n`);
+  const running = await written.load();
+  const { password } = running.config;
+  await Deno.writeTextFile(file, "new");
+  await running.set([["max_clients", "6"]], "test");
+  await running.rewrite("test");
+  await running.reload("test", true);
+  await running.set([["max_clients", "7"]], "test");
+  assertEquals([password.reveal(), running.config.maxClients], ["old", 7]);
+  await assertRejects(() => running.set([["password", "x"]], "test"), Error, "are both set");
+  await running.reload("test");
+  assertEquals(password.reveal(), "new");
+  await Deno.remove(file);
+  await running.set([["max_clients", "8"]], "test");
+  assertEquals([password.reveal(), running.config.maxClients], ["new", 8]);
+  await assertRejects(() => running.reload("test"), Error, "no such file");
+});
+
 Deno.test("a flag counts more than the file, and says so", async () => {
   await using written = await Written.with("log_level = debug\n");
   const flag = { value: "error", at: "flag --log-level", source: "flag" } as const;
