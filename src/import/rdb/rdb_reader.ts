@@ -14,6 +14,7 @@
  */
 
 import { Crc64 } from "../../hash/crc64.ts";
+import { quoted } from "../../resp/encoder.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import type { ByteWindow } from "../byte_window.ts";
 import { RdbCursor, RdbError, VALUE_BYTES_MAX } from "./rdb_cursor.ts";
@@ -258,7 +259,9 @@ export class RdbReader {
 
   #tooLarge(): RdbError {
     return new RdbError(
-      `key "${latin1(this.name.subarray(0, 128))}" of database ${this.database}: its value has ` +
+      `key "${
+        quoted(this.name, 0, this.name.length)
+      }" of database ${this.database}: its value has ` +
         "more than 512 MB, which no server takes in one piece: leave it out with --except, and copy it by itself",
     );
   }
