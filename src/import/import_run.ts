@@ -120,7 +120,7 @@ export class ImportRun {
     return {
       ...{ phase, lagBytes, lagMs: Math.round(lagMs), keysAll },
       counts: ImportCounts.sum(sources.map(({ counts }) => counts)),
-      rdbBytes: sources.reduce((sum, { counts, rdbFrom }) => sum + counts.bytes - rdbFrom, 0),
+      rdbBytes: sources.reduce((sum, source) => sum + rdbBytesOf(source), 0),
       rdbBytesAll: isKnown ? sources.reduce((sum, { rdbBytes }) => sum + rdbBytes, 0) : -1,
     };
   }
@@ -150,4 +150,9 @@ export class ImportRun {
       await delay(ASK_MS);
     }
   }
+}
+
+/** The changes that a source has sent after its RDB do not count. */
+function rdbBytesOf({ counts, rdbFrom, rdbBytes }: SourceImport): number {
+  return Math.min(counts.bytes - rdbFrom, rdbBytes);
 }
