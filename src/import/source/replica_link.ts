@@ -48,7 +48,7 @@ export class SourceRefusedError extends Error {
 const DIAL_MS = 5_000;
 /** A server that sends nothing for so long is gone: its `repl-timeout`. It pings every 10 s. */
 const SILENCE_MS = 60_000;
-/** How long a server may take until it begins to send an RDB; newlines come meanwhile. */
+/** How often the server is told what is stored, or by a newline that its RDB is not read yet. */
 const ACK_MS = 1_000;
 const MARK_BYTES = 40;
 const LF = 10;
