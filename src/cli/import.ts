@@ -51,7 +51,7 @@ const LANES = 4;
 /** See the header. */
 export const importCommand: Subcommand = {
   name: "import",
-  summary: "Move the keys of another Redis in, while it is used.",
+  summary: "Import the keys of another Redis while it is in use.",
   details:
     "Keys are written through the proxies of the product that the config file names; one that is there already\n" +
     "is replaced. A source that is a server is followed until Ctrl-C; the same command continues. Exit codes:\n" +
@@ -106,7 +106,11 @@ async function importFile(
   const { size, isFile } = await Deno.stat(file).catch((error) => {
     throw new UsageError(`${name} cannot be read: ${error.message}`);
   });
-  if (!isFile) throw new UsageError(`${name} is no file: it is read twice, which a pipe cannot be`);
+  if (!isFile) {
+    throw new UsageError(
+      `${name} is not a regular file: it is read twice, which a pipe does not allow`,
+    );
+  }
   const product = isGiven(values, COUNT_ONLY)
     ? undefined
     : await readProduct(context, valueOr(values, TO, undefined));
@@ -133,7 +137,7 @@ async function importFile(
     return 0;
   } catch (error) {
     if (!(error instanceof StoppedError)) throw error;
-    console.error(`stopped after ${counts.keys} keys; the same command begins anew`);
+    console.error(`stopped after ${counts.keys} keys; the same command starts over`);
     return stop.code;
   } finally {
     target?.close();

@@ -209,7 +209,7 @@ export class SourceImport {
         if (!(error instanceof SourceError)) throw error;
         const isTooLong = performance.now() - goodMs > PATIENCE_MS;
         if (isTooLong || this.#copiesFailed >= COPIES_MAX) throw error;
-        this.#setup.say(`${error.message}; it is tried again`);
+        this.#setup.say(`${error.message}; trying again`);
         follower.linkLost();
         link?.close();
         this.#link = undefined;
@@ -231,7 +231,7 @@ export class SourceImport {
     this.#link = link;
     if (this.#isStopped) return link.close();
     if (start.isFull && this.#place !== undefined) {
-      this.#setup.say(`${this.name}: it does not have all changes since any more`);
+      this.#setup.say(`${this.name}: it no longer has all changes since then`);
       this.#place = undefined;
       return link.close();
     }

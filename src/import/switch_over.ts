@@ -30,7 +30,7 @@ export async function pauseWrites(run: ImportRun, say: (text: string) => void): 
     if (run.isEnded) return;
     if (isOlder(source.control.version, PAUSE_SINCE) || !await canPause(source)) {
       say(
-        `${source.name} cannot pause writes: stop what writes there; it is awaited that nothing is written`,
+        `${source.name} cannot pause writes: stop whatever writes there; the import waits until writes have ceased`,
       );
       await quiet(run, source);
     }

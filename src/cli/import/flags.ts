@@ -115,7 +115,7 @@ export const STATE: Flag<string> = {
   value: "file",
   default: "",
   isFile: true,
-  help: "where it is kept how far the import is; without this flag: import-<product>.state",
+  help: "file that records how far the import has come; without this flag: import-<product>.state",
 };
 
 /** Whether an earlier state is given up. */
@@ -157,7 +157,7 @@ export const MERGE: Flag = {
   name: "merge",
   value: "",
   default: "",
-  help: "allow that the product has keys already: those of the same name are replaced",
+  help: "allow a product that already has keys: those of the same name are replaced",
 };
 
 /** Whether FLUSHALL is followed. */

@@ -99,7 +99,7 @@ export async function importServers(
   const counts = countsJson(run.figures.counts, performance.now() - startMs);
   if (typeof outcome === "string") {
     console.log(toJson(counts));
-    console.error("stopped; the same command continues");
+    console.error("stopped; run the same command to continue");
     return stop.code;
   }
   const { comparison } = outcome;

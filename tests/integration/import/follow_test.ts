@@ -56,7 +56,7 @@ Deno.test("every change is followed, also those whose keys are in several slots"
   await delay(400); // e3 expires
   child.signal("SIGINT");
   assertEquals((await child.ended).code, 130);
-  assertStringIncludes(child.stderr, "stopped; the same command continues");
+  assertStringIncludes(child.stderr, "stopped; run the same command to continue");
   // Servers since 7.2 do not replicate a consumer that has got nothing: that is no difference.
   await product.call("XGROUP", "CREATECONSUMER", "stream:empty", "g", "idle");
   const verified = setting.import("--once", "--verify=all");
