@@ -41,7 +41,7 @@ export function whenUsable(
       );
     }
     if (slot.isOpen) return wait.end("");
-    wait.limit(slot, () => !slot.isOpen && (usesUnnamedKeys || !slot.isMigrating));
+    wait.limit(() => !slot.isOpen && (usesUnnamedKeys || !slot.isMigrating) ? slot : undefined);
     slot.whenOpen(attempt);
   };
   attempt();
@@ -65,11 +65,16 @@ class Wait {
     this.#ready(error);
   }
 
-  /** From the first call on it may take so long; then it is over if it is still waited for the slot. */
-  limit(slot: Slot, isWaiting: () => boolean): void {
+  /**
+   * From the first call on it may take so long; then it is over if a slot is still waited for.
+   *
+   * @param waitedFor The slot that is waited for then; undefined for none.
+   */
+  limit(waitedFor: () => Slot | undefined): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      if (!this.isOver && isWaiting()) this.end(slotWaitedOut(slot.id, this.#waitMs));
+      const slot = waitedFor();
+      if (!this.isOver && slot !== undefined) this.end(slotWaitedOut(slot.id, this.#waitMs));
     }, this.#waitMs);
   }
 }
@@ -108,11 +113,12 @@ export function whenSettled(
   ready: (error: string) => void,
 ): void {
   const wait = new Wait(waitMs, ready);
+  const inDoubt = () => slots.find(isInDoubt);
   const attempt = () => {
     if (wait.isOver) return;
-    const slot = slots.find(isInDoubt);
+    const slot = inDoubt();
     if (slot === undefined) return wait.end("");
-    wait.limit(slot, () => true);
+    wait.limit(inDoubt);
     slot.whenOpen(attempt);
   };
   attempt();
