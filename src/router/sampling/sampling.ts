@@ -129,7 +129,9 @@ export class Sampling {
     this.#countDown();
     if (sample === null) return;
     const { parser, database } = client;
-    request.remember(parser.bytes, parser.requestStart, parser.requestEnd);
+    if (request.beginning === null) {
+      request.remember(parser.bytes, parser.requestStart, parser.requestEnd);
+    }
     request.sample = sample;
     // What passes through is told by `hasKeys`: the parser may have another request by now.
     if (parser.count < parser.announced) return;

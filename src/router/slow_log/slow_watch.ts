@@ -44,8 +44,8 @@ export class SlowWatch {
   began(request: Request, depth: number): void {
     const { requestStart, requestEnd } = this.#client.parser;
     request.requestBytes = requestEnd - requestStart;
-    if (--this.#sampling.left === 0) this.#sampling.take(request, this.#client);
     if (depth < this.#log.rememberedMax) this.#remember(request);
+    if (--this.#sampling.left === 0) this.#sampling.take(request, this.#client);
   }
 
   #remember(request: Request): void {
