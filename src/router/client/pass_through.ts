@@ -211,10 +211,9 @@ export class PassThrough implements LinkUser {
   #rememberBeginning(request: Request): void {
     const { database, shared: { sampling, monitors } } = this.#client;
     const key = this.#key;
-    if (this.#leastBytes >= NOTICED_BYTES_MIN) this.#client.replies.notice(request);
-    sampling.hasKeys(request, [
-      sampling.keyOf(this.#command!, key, 0, key.length, database),
-    ]);
+    const keys = [sampling.keyOf(this.#command!, key, 0, key.length, database)];
+    if (this.#leastBytes >= NOTICED_BYTES_MIN) sampling.noticeKeys(request, { keys, keyWeight: 1 });
+    sampling.hasKeys(request, keys);
     const words = encodeRequest([this.#command!.name, this.#key]).subarray(PAIR_HEADER_BYTES);
     const bytes = concat([arrayHeader(this.#announced), words]);
     request.remember(bytes, 0, bytes.length);

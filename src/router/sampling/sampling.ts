@@ -211,19 +211,21 @@ export class Sampling {
    */
   notice(request: Request, client: WatchedClient): void {
     if (this.#every === 0) return;
-    this.#noticeBy(request, this.#fewKeysOf(request.command!, client.parser, client.database));
+    this.noticeKeys(request, this.#fewKeysOf(request.command!, client.parser, client.database));
+  }
+
+  /** The same of a request that passes through, with these keys. */
+  noticeKeys(request: Request, keys: FewKeys): void {
+    if (this.#every === 0) return;
+    const weights = request.sample?.weights ?? NO_WEIGHTS;
+    request.sample = { ...keys, weights, isNoticed: true, isOnlyCounted: false };
   }
 
   /** The reply to a request has become large: as {@linkcode Sampling.notice}, if it is known what was asked. */
   noticeReply(request: Request): void {
     if (this.#every === 0 || request.sample?.isNoticed === true) return;
     const keys = this.keysAtBeginning(request);
-    if (keys.length > 0) this.#noticeBy(request, fewOf(keys, this.#random));
-  }
-
-  #noticeBy(request: Request, keys: FewKeys): void {
-    const weights = request.sample?.weights ?? NO_WEIGHTS;
-    request.sample = { ...keys, weights, isNoticed: true, isOnlyCounted: false };
+    if (keys.length > 0) this.noticeKeys(request, fewOf(keys, this.#random));
   }
 
   /** The keys of a request of which the beginning is remembered, as far as they are whole there. */
