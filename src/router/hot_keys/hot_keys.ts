@@ -203,13 +203,13 @@ export class HotKeys implements SampleObserver, KeyCounter {
 export function sumHotKeys(readings: readonly HotKeysReading[]): HotKeysReading {
   const hot = new Map<string, HotKey>();
   for (const key of readings.flatMap((reading) => reading.hot)) {
-    const known = hot.get(plainName(key));
-    const { reads, writes } = known ?? { reads: 0, writes: 0 };
-    hot.set(plainName(key), { ...key, reads: reads + key.reads, writes: writes + key.writes });
+    const name = keyName(key);
+    const { reads, writes } = hot.get(name) ?? { reads: 0, writes: 0 };
+    hot.set(name, { ...key, reads: reads + key.reads, writes: writes + key.writes });
   }
   const big = new Map<string, BigKey>();
   for (const key of readings.flatMap((reading) => reading.big)) {
-    const name = `${key.isReply}:${plainName(key)}`;
+    const name = `${key.isReply}:${keyName(key)}`;
     if ((big.get(name)?.bytes ?? 0) < key.bytes) big.set(name, key);
   }
   return {
@@ -218,8 +218,4 @@ export function sumHotKeys(readings: readonly HotKeysReading[]): HotKeysReading 
     hot: [...hot.values()].sort((a, b) => b.reads + b.writes - a.reads - a.writes),
     big: [...big.values()].sort((a, b) => b.bytes - a.bytes),
   };
-}
-
-function plainName(key: HotKey | BigKey): string {
-  return keyName({ ...key, slotId: key.slot, isWrite: false });
 }

@@ -38,7 +38,9 @@ export interface CountedKey extends SampledKey {
 }
 
 /** One name for each key of each database. */
-export function keyName({ key, keyBytes, database }: SampledKey): string {
+export function keyName(
+  { key, keyBytes, database }: Pick<SampledKey, "key" | "keyBytes" | "database">,
+): string {
   return `${database}:${keyBytes}:${key}`;
 }
 
