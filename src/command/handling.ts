@@ -151,7 +151,7 @@ const CLUSTER_REFUSED: readonly (readonly [reason: string, names: string])[] = [
      cluster|replicate cluster|reset cluster|saveconfig cluster|set-config-epoch cluster|setslot`,
   ],
   [
-    "no server knows which keys are in a slot of a cluster, the 1024 slots of Codis hold them",
+    "servers do not know which keys are in a cluster slot: they only know the 1024 slots of Codis",
     "cluster|countkeysinslot cluster|getkeysinslot",
   ],
 ];

@@ -183,7 +183,7 @@ const REDIS_NAMES = ["protected-mode", "databases", "timeout"];
 const FIXED =
   "can't set immutable config: it is the proxy's own, set it in the proxy's configuration";
 const ONE_OF_BOTH =
-  "ERR CONFIG SET of the proxy's own keys cannot be together with parameters of the servers: send two commands";
+  "ERR CONFIG SET cannot change the proxy's own keys and the servers' parameters in one command: send two commands";
 
 /** Changes the proxy's own configuration; resolves with why that was not done, empty when it was. */
 function changeConfig({ client }: LocalCall, order: ConfigOrder): Promise<string> {

@@ -66,7 +66,7 @@ export class AccessLines {
       this.#text = "";
       this.#count = this.#lost = 0;
       if (lost > 0) {
-        log.warn("access_log takes lines too slowly: {lost} were lost", { lost });
+        log.warn("the access log cannot keep up: {lost} lines were lost", { lost });
       }
       const isWritten = await this.#write(text).catch(() => false);
       if (!isWritten) this.#totals.lostAccessLines += count;
