@@ -16,8 +16,19 @@ import { readTlsFiles } from "../../io/tls_files.ts";
  * @throws {Error} When the file of the authority cannot be used.
  */
 export async function askOverTls(config: Config): Promise<void> {
-  if (!speaksHttps(config)) return;
-  useHttps((await readTlsFiles(httpAuthorityFiles(config))).ca);
+  (await prepareHttps(config))();
+}
+
+/**
+ * Reads which authority this process trusts when it asks the others of its product.
+ *
+ * @returns What has it do so.
+ * @throws {Error} As {@linkcode askOverTls}.
+ */
+export async function prepareHttps(config: Config): Promise<() => void> {
+  if (!speaksHttps(config)) return () => {};
+  const { ca } = await readTlsFiles(httpAuthorityFiles(config));
+  return () => useHttps(ca);
 }
 
 /**

@@ -5,14 +5,12 @@
  * @module
  */
 
-import { useHttps } from "../../api/product_http.ts";
 import { logger, type LogOptions, parseLogLevel, prepareLog, startLog } from "../../base/log.ts";
 import type { Config, ConfigReader } from "../../config/config.ts";
 import type { ConfigLine } from "../../config/lines.ts";
 import { type ConfiguredPart, RunningConfig } from "../../config/running.ts";
-import { httpAuthorityFiles, speaksHttps } from "../../config/tls.ts";
-import { readTlsFiles } from "../../io/tls_files.ts";
 import { CONFIG_FILE, LOG_FILE } from "./flags.ts";
+import { prepareHttps } from "./product_tls.ts";
 import { type FlagValues, spellFlag } from "./subcommand.ts";
 
 /** Keys that flags give, too. */
@@ -76,9 +74,6 @@ const LOG: ConfiguredPart = {
 
 /** Which authority this process trusts when it asks the others of its product. */
 const PRODUCT_TLS: ConfiguredPart = {
-  async prepare(next, changed, isReload) {
-    if (!speaksHttps(next) || !(isReload || changed.has("dashboard_ca"))) return NOTHING;
-    const { ca } = await readTlsFiles(httpAuthorityFiles(next));
-    return () => useHttps(ca);
-  },
+  prepare: (next, changed, isReload) =>
+    isReload || changed.has("dashboard_ca") ? prepareHttps(next) : Promise.resolve(NOTHING),
 };
