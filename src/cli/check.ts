@@ -7,14 +7,12 @@
 import { formatAddress, parseAddress } from "../base/address.ts";
 import type { Config } from "../config/config.ts";
 import type { ConfigView } from "../config/config_view.ts";
-import { type ConfigChange, valueOf } from "../config/difference.ts";
+import { type ConfigChange, printed, restartNeeded } from "../config/difference.ts";
 import type { ConfigKey } from "../config/key.ts";
 import { CONFIG_KEYS } from "../config/keys.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
-import { printConfigValue } from "../config/value.ts";
-import { clientTlsFiles } from "../config/tls.ts";
 import { openCoordinator } from "../coordinator/open.ts";
-import { readTlsFiles } from "../io/tls_files.ts";
+import { readClientTls } from "../proxy/start_plan.ts";
 import { readUsers } from "../proxy/users.ts";
 import { loadGroups } from "../store/groups.ts";
 import { storeOf } from "../store/store.ts";
@@ -74,11 +72,10 @@ function say(kind: string, text: string): void {
 async function fileErrors(config: Config): Promise<string[]> {
   // Other commands need not wait until all of it is loaded.
   const { webhookAuthority } = await import("./parts/dashboard_service.ts");
-  const client = clientTlsFiles(config);
   const errors: string[] = [];
   for (
     const read of [
-      () => client && readTlsFiles(client),
+      () => readClientTls(config),
       () => tlsToServers(config),
       () => httpIdentity(config),
       () => webhookAuthority(config),
@@ -136,27 +133,19 @@ async function compare(values: FlagValues, { config, entries }: LoadedConfig): P
     console.log(`no process runs at --http-addr=${values[PROCESS_ADDR.name]} to compare with`);
     return;
   }
-  const changes: { readonly change: ConfigChange; readonly isRestart: boolean }[] = [];
+  const [live, restart]: [ConfigChange[], ConfigChange[]] = [[], []];
   for (const { key, value, source, reload } of documentOf<ConfigView>(answer).keys) {
     const row = (CONFIG_KEYS as readonly ConfigKey[]).find((each) => each.key === key);
     // What flags and CONFIG SET say counts more than any file.
     if (row === undefined || source === "flag" || source === "set") continue;
-    const to = printConfigValue(valueOf(row, config), row);
+    const to = printed(row, config);
     if (to === value) continue;
     const change = { key, from: value, to, at: entries.origin(key)?.at ?? "default" };
-    const isSwitched = reload === "while_set" && (to === "" || value === "");
-    changes.push({ change, isRestart: reload === "restart" || isSwitched });
+    (restartNeeded(reload, value, to) ? restart : live).push(change);
   }
-  printChanges("a reload would change", of(changes, false));
-  printChanges("needs a restart", of(changes, true));
-  if (changes.length === 0) {
+  printChanges("a reload would change", live);
+  printChanges("needs a restart", restart);
+  if (live.length + restart.length === 0) {
     console.log("the process that runs has the same values; secrets were not compared");
   }
-}
-
-function of(
-  changes: readonly { readonly change: ConfigChange; readonly isRestart: boolean }[],
-  isRestart: boolean,
-): ConfigChange[] {
-  return changes.filter((each) => each.isRestart === isRestart).map(({ change }) => change);
 }

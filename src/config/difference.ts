@@ -29,17 +29,24 @@ export interface ConfigDifference {
 /** Compares what is in force with what shall be. */
 export function differenceOf(now: Config, next: Config): ConfigDifference {
   const others = (CONFIG_KEYS as readonly ConfigKey[]).filter((row) => !isSame(row, now, next));
-  const waiting = others.filter((row) => needsRestart(row, now, next));
+  const waiting = others.filter((row) =>
+    restartNeeded(row.reload, printed(row, now), printed(row, next))
+  );
   return { changed: others.filter((row) => !waiting.includes(row)), waiting };
 }
 
-function needsRestart(row: ConfigKey, now: Config, next: Config): boolean {
-  if (row.reload === "while_set") return isSet(row, now) !== isSet(row, next);
-  return row.reload !== "live";
+/**
+ * Whether a key needs a restart to have another value; both as {@linkcode printed}.
+ *
+ * @param reload What the table of keys says; undefined or `restart`: each change needs one.
+ */
+export function restartNeeded(reload: string | undefined, from: string, to: string): boolean {
+  return reload === "while_set" ? (from === "") !== (to === "") : reload !== "live";
 }
 
-function isSet(row: ConfigKey, config: Config): boolean {
-  return printConfigValue(valueOf(row, config), row) !== "";
+/** The value of a row's key as config.ini spells it; a secret is masked. */
+export function printed(row: ConfigKey, config: Config): string {
+  return printConfigValue(valueOf(row, config), row);
 }
 
 function isSame(row: ConfigKey, one: Config, two: Config): boolean {

@@ -21,6 +21,7 @@ import {
   type ConfigChange,
   type ConfigDifference,
   differenceOf,
+  printed,
   valueOf,
 } from "./difference.ts";
 import type { ConfigKey } from "./key.ts";
@@ -29,7 +30,6 @@ import { checkLineValue, type ConfigLine, type ConfigSource } from "./lines.ts";
 import { type ConfigEntries, type LoadedConfig, readConfig } from "./load.ts";
 import { rewriteConfig } from "./rewrite.ts";
 import { isSecretKey, SECRET_SOURCES } from "./secrets.ts";
-import { printConfigValue } from "./value.ts";
 
 /** A part of the process that works by the configuration. */
 export interface ConfiguredPart {
@@ -384,10 +384,6 @@ function checkSettable(key: string, value: string): void {
 function needsRestart({ key, reload }: ConfigKey): string {
   const what = reload === undefined ? `${key} needs a restart` : `to set or unset ${key} needs one`;
   return `can't set immutable config: ${what}: write it to the config file, and restart`;
-}
-
-function printed(row: ConfigKey, config: Config): string {
-  return printConfigValue(valueOf(row, config), row);
 }
 
 function changeOf(row: ConfigKey, from: Config, to: Config, entries: ConfigEntries): ConfigChange {
