@@ -1,5 +1,5 @@
 /**
- * Waiting for a while, unless there is a reason to stop.
+ * Waiting for a while, unless there is a reason to stop; and for an answer, for no longer than a while.
  *
  * @module
  */
@@ -25,4 +25,17 @@ export function sleep(
     const cancel = timers.after(ms, end);
     signal.addEventListener("abort", end);
   });
+}
+
+/** What a promise resolves to; undefined when it rejects, or does not settle within `ms` milliseconds. */
+export async function inTime<T>(answer: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  try {
+    return await Promise.race([answer.catch(() => undefined), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

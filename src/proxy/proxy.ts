@@ -18,7 +18,7 @@
 import { type AccessPolicy, accessPolicy } from "../api/auth.ts";
 import { formatAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
-import { inTime } from "./workers/worker_peers.ts";
+import { inTime } from "../base/sleep.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { fillEmptyStore } from "../store/bootstrap.ts";
@@ -66,6 +66,8 @@ const BESIDE_MS = 1_000;
 const BACKLOG_MS = 1_000;
 /** How long a change of password waits until the users in the store were read again; milliseconds. */
 const USERS_MS = 2_000;
+/** How long a drain waits until the coordinator knows of it; milliseconds. */
+const LEAVE_MS = 500;
 /** Between two tries to be online, where there is no dashboard to ask; milliseconds. */
 const EMBEDDED_ASK_MS = 1_000;
 
@@ -398,7 +400,7 @@ class StartedProxy implements RunningProxy {
     const { drainDelayMs, drainTimeoutMs } = this.#start.config;
     const leave = () => this.#cluster?.leave() ?? Promise.resolve();
     return this.#drain.begin({ delayMs: drainDelayMs, timeoutMs: drainTimeoutMs }, {
-      before: async () => void await inTime(leave()),
+      before: async () => void await inTime(leave(), LEAVE_MS),
     });
   }
 

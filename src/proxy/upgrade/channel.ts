@@ -19,7 +19,7 @@
  */
 
 import { type CallTable, RemoteCalls } from "../../base/remote_call.ts";
-import { sleep } from "../../base/sleep.ts";
+import { inTime } from "../../base/sleep.ts";
 import type { ProxyRecord } from "../../model/proxy.ts";
 import type { SharedPort } from "../../io/port_steering.ts";
 
@@ -106,8 +106,6 @@ async function read(connection: Deno.Conn, receive: (line: string) => void): Pro
 export async function tellLeft(
   calls: RemoteCalls<OldCalls> | RemoteCalls<NewCalls>,
 ): Promise<boolean> {
-  const ended = new AbortController();
-  const late = sleep(LEFT_MS, ended.signal).then(() => false);
-  const heard = (calls as RemoteCalls<NewCalls>).call("left").then(() => true, () => false);
-  return await Promise.race([heard, late]).finally(() => ended.abort());
+  const heard = (calls as RemoteCalls<NewCalls>).call("left").then(() => true);
+  return await inTime(heard, LEFT_MS) ?? false;
 }

@@ -5,6 +5,7 @@
  */
 
 import { Backoff } from "../../base/backoff.ts";
+import { inTime } from "../../base/sleep.ts";
 import { Pause } from "../../router/client/pause.ts";
 import type { MonitorFilter } from "../../router/monitor/monitor_filter.ts";
 import { audienceOf } from "../../router/monitor/monitors.ts";
@@ -212,17 +213,4 @@ export async function askEachWorker<T>(
     ),
   );
   return answers.filter((answer) => answer !== undefined);
-}
-
-/** What a worker answers, if it does so in time. */
-export async function inTime<T>(answer: Promise<T>, ms = ANSWER_MS): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  });
-  try {
-    return await Promise.race([answer.catch(() => undefined), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

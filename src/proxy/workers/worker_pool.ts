@@ -26,6 +26,7 @@
 import { usersOf, UsersOwner } from "../../acl/users_owner.ts";
 import { delay } from "@std/async/delay";
 import { logger, type LogLevel, logLevel, writeLogEntry } from "../../base/log.ts";
+import { inTime } from "../../base/sleep.ts";
 import type { SlotRule } from "../../hash/placement.ts";
 import type { TlsToServers } from "../../io/tls.ts";
 import type { TlsToClients } from "../../io/tls_gate.ts";
@@ -53,7 +54,6 @@ import type { PoolCalls } from "./worker_calls.ts";
 import {
   ANSWER_MS,
   askEachWorker,
-  inTime,
   newPoolWorkers,
   peerCalls,
   type PoolWorker,
@@ -400,7 +400,7 @@ export class WorkerPool extends PoolQuestions implements DataPlane {
   async #readStats(): Promise<PlaneStats> {
     await Promise.all(this.#workers.map(async (worker) => {
       const { thread } = worker;
-      const stats = thread && await inTime(thread.calls.call("stats"));
+      const stats = thread && await inTime(thread.calls.call("stats"), ANSWER_MS);
       if (stats !== undefined && worker.thread === thread) worker.last = stats;
     }));
     return sumOfWorkers(this.#workers, performance.now() - this.#startedMs, this.#tableVersion);
