@@ -12,7 +12,7 @@
  */
 
 import { logger } from "./log.ts";
-import { ownFolders } from "./own_folders.ts";
+import { ownFolders, removeIfThere } from "./own_folders.ts";
 
 /** Form of a life's text: the name of its file, and the machine that it is on. */
 const TEXT = /^life ([0-9a-f-]{36}) on (.+)$/;
@@ -134,7 +134,7 @@ function pathOfGone(text: string): string | undefined {
 }
 
 function pathIn(folder: string, uuid: string): string {
-  return `${folder.replace(/\/+$/, "")}/codis-proxy-${uuid}.life`;
+  return `${folder}/codis-proxy-${uuid}.life`;
 }
 
 /** Removes files that killed processes left more than a day ago: they were not started again. */
@@ -157,13 +157,5 @@ function removeStale(folder: string): void {
     } catch (error) {
       log.debug("{path} not removed: {error}", { path, error });
     }
-  }
-}
-
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    log.debug("{path} not removed: {error}", { path, error });
   }
 }

@@ -9,7 +9,7 @@
  */
 
 import { logger } from "./log.ts";
-import { ownFolders } from "./own_folders.ts";
+import { ownFolders, removeIfThere } from "./own_folders.ts";
 
 const log = logger("service");
 
@@ -33,7 +33,7 @@ export class Systemd implements Disposable {
   /** A datagram is sent from a socket with a name of its own. */
   #open(): void {
     for (const folder of ownFolders()) {
-      const path = `${folder.replace(/\/+$/, "")}/codis-notify-${crypto.randomUUID()}`;
+      const path = `${folder}/codis-notify-${crypto.randomUUID()}`;
       try {
         this.#socket = Deno.listenDatagram({ transport: "unixpacket", path });
         this.#path = path;
@@ -69,10 +69,6 @@ export class Systemd implements Disposable {
     if (this.#socket === undefined) return;
     this.#socket.close();
     this.#socket = undefined;
-    try {
-      Deno.removeSync(this.#path);
-    } catch (error) {
-      log.debug("{path} not removed: {error}", { path: this.#path, error });
-    }
+    removeIfThere(this.#path);
   }
 }

@@ -11,7 +11,7 @@
  */
 
 import { logger } from "../base/log.ts";
-import { ownFolders } from "../base/own_folders.ts";
+import { ownFolders, removeIfThere } from "../base/own_folders.ts";
 import { hangUp } from "./dial.ts";
 
 /** Longest path of a socket that every system takes, in bytes. */
@@ -74,6 +74,7 @@ function makePlace(): Place {
     try {
       const folder = Deno.makeTempDirSync({ dir, prefix: "codis-proxy-" }); // for us only
       const path = `${folder}/s`;
+      // Needs no descriptor, unlike a removal of all that is in a folder.
       const remove = () => [path, folder].forEach(removeIfThere);
       if (new TextEncoder().encode(path).length <= SOCKET_PATH_MAX) return { path, remove };
       remove();
@@ -83,13 +84,4 @@ function makePlace(): Place {
   }
   // Nothing can be written: one without a file, which others might connect to, is better than none.
   return { path: `\0codis-proxy-${crypto.randomUUID()}`, remove() {} };
-}
-
-/** Needs no descriptor, unlike a removal of all that is in a folder. */
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    log.debug("{path} not removed: {error}", { path, error });
-  }
 }
