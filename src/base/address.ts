@@ -71,6 +71,12 @@ export function isLoopback(hostname: string): boolean {
   return address === "localhost" || address === "::1" || /^127\.\d+\.\d+\.\d+$/.test(address);
 }
 
+/** Where this machine reaches who listens at an address: by 127.0.0.1, if that is every interface. */
+export function reachableHere(address: Address): Address {
+  const isAnywhere = ["", "0.0.0.0", "::"].includes(address.hostname);
+  return isAnywhere ? { hostname: "127.0.0.1", port: address.port } : address;
+}
+
 function splitAddress(text: string): Address {
   const bracketed = /^\[([0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%[\w.-]+)?)\]:([^:]*)$/.exec(text);
   if (bracketed !== null) {

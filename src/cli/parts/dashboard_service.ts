@@ -5,7 +5,7 @@
  */
 
 import { type AccessPolicy, accessPolicy, policyNames } from "../../api/auth.ts";
-import { type Address, formatAddress } from "../../base/address.ts";
+import { type Address, formatAddress, reachableHere } from "../../base/address.ts";
 import { logger } from "../../base/log.ts";
 import { backendLogin, clientLogin, type Config } from "../../config/config.ts";
 import type { WebhookTarget } from "../../dashboard/outages/webhook.ts";
@@ -153,11 +153,9 @@ export async function attachedDashboard(
   const webhookCa = await webhookAuthority(config);
   return ({ store, port }) => {
     // All users of an embedded store are on this machine.
-    const isAnywhere = ["", "0.0.0.0", "::"].includes(http.hostname);
-    const hostname = isAnywhere ? "127.0.0.1" : http.hostname;
     const { dashboard, policy } = makeDashboard(config, {
       store,
-      addr: formatAddress({ hostname, port }),
+      addr: formatAddress(reachableHere({ ...http, port })),
       // The operator opened the address for metrics, not for changes to the cluster.
       hostname: "",
       takeOver: false,

@@ -5,7 +5,12 @@
  */
 
 import { productFetch, productUrl } from "../../api/product_http.ts";
-import { type Address, formatAddress, parseListenAddress } from "../../base/address.ts";
+import {
+  type Address,
+  formatAddress,
+  parseListenAddress,
+  reachableHere,
+} from "../../base/address.ts";
 import type { Secret } from "../../base/secret.ts";
 import { causeOfFetch } from "../../control/proxies.ts";
 import { type Flag, type FlagValues, readValue } from "./subcommand.ts";
@@ -32,9 +37,7 @@ export interface ProcessAnswer {
 
 /** Where to ask it: on this machine, where it listens on every interface. */
 export function processAddr(values: FlagValues): string {
-  const { hostname, port } = readValue(values, PROCESS_ADDR);
-  const isAnywhere = ["", "0.0.0.0", "::"].includes(hostname);
-  return formatAddress({ hostname: isAnywhere ? "127.0.0.1" : hostname, port });
+  return formatAddress(reachableHere(readValue(values, PROCESS_ADDR)));
 }
 
 /**

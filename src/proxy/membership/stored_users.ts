@@ -19,7 +19,7 @@ import { bytesOfText, textOfBytes } from "../../acl/users.ts";
 import { DashboardClient } from "../../api/dashboard_client.ts";
 import { DashboardUnreachableError } from "../../api/dashboard_errors.ts";
 import type { DashboardAccess } from "../../api/dashboard_requests.ts";
-import type { Address } from "../../base/address.ts";
+import { type Address, reachableHere } from "../../base/address.ts";
 import { logger } from "../../base/log.ts";
 import { SYSTEM_TIMERS } from "../../base/timers.ts";
 import type { Config } from "../../config/config.ts";
@@ -194,10 +194,9 @@ export class StoredUsers implements UsersSource {
  */
 export function changerOf(
   { dashboardAddr, dashboardToken: token }: Config,
-  { hostname, port }: Address,
+  http: Address,
 ): DashboardAccess {
-  const own = { hostname: ["0.0.0.0", "::"].includes(hostname) ? "127.0.0.1" : hostname, port };
-  return { address: dashboardAddr ?? own, token, sender: "proxy" };
+  return { address: dashboardAddr ?? reachableHere(http), token, sender: "proxy" };
 }
 
 /** What is stored is not for this version: it stays so until it is changed. */

@@ -5,7 +5,12 @@
  */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { formatAddress, parseAddress, parseListenAddress } from "../../../src/base/address.ts";
+import {
+  formatAddress,
+  parseAddress,
+  parseListenAddress,
+  reachableHere,
+} from "../../../src/base/address.ts";
 
 const GOOD = [
   ["127.0.0.1:6379", "127.0.0.1", 6379],
@@ -57,6 +62,15 @@ for (const [text, rule] of BAD) {
     assertThrows(() => parseAddress(text), SyntaxError, `address "${text}" ${rule}`);
   });
 }
+
+Deno.test("reachableHere() names a host of this machine where every interface is listened on", () => {
+  const here = ["", "0.0.0.0", "::", "::1", "10.0.0.1", "proxy-1"].map((hostname) =>
+    formatAddress(reachableHere({ hostname, port: 1 }))
+  );
+  assertEquals(here, [
+    ...["127.0.0.1:1", "127.0.0.1:1", "127.0.0.1:1", "[::1]:1", "10.0.0.1:1", "proxy-1:1"],
+  ]);
+});
 
 Deno.test("parseListenAddress() allows every interface and any port", () => {
   assertEquals(parseListenAddress(":9000"), { hostname: "", port: 9000 });
