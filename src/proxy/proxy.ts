@@ -397,11 +397,10 @@ class StartedProxy implements RunningProxy {
   // -- the end --------------------------------------------------------------------------------
 
   #drainClients(): Promise<void> {
-    const { drainDelayMs, drainTimeoutMs } = this.#start.config;
-    const leave = () => this.#cluster?.leave() ?? Promise.resolve();
-    return this.#drain.begin({ delayMs: drainDelayMs, timeoutMs: drainTimeoutMs }, {
-      before: async () => void await inTime(leave(), LEAVE_MS),
-    });
+    const { drainDelayMs: delayMs, drainTimeoutMs: timeoutMs } = this.#start.config;
+    const leave = async () => await this.#cluster?.leave();
+    const before = async () => void await inTime(leave(), LEAVE_MS);
+    return this.#drain.begin({ delayMs, timeoutMs }, { before });
   }
 
   stop(reason: string, isGentle = false): Promise<void> {
@@ -416,6 +415,7 @@ class StartedProxy implements RunningProxy {
     await this.#drainClients();
     await this.#attached?.stop();
     this.#users?.stop();
+    this.#cluster?.stop();
     await this.#membership!.stop();
     await this.#plane.close();
     this.#accessLog?.close();

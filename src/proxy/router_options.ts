@@ -16,7 +16,7 @@ import {
 } from "../router/options.ts";
 
 /** The passwords as they are now. */
-export function routerLogins(config: Config): RouterLogins {
+function routerLogins(config: Config): RouterLogins {
   const [own, clients] = [backendLogin(config), clientLogin(config)];
   const [password, ...oldPasswords] = config.password.revealAll();
   const requests = plainLogin(clients ?? own);
