@@ -192,7 +192,9 @@ export class TlsWatch implements Disposable {
       const seen = stamps.join(" ");
       if (seen === this.#seen && !isAsked) return;
       this.#seen = seen;
-      this.take(this.#files, await readTlsFiles(this.#files));
+      const files = this.#files;
+      const identity = await readTlsFiles(files);
+      if (files === this.#files) this.take(files, identity); // else others were taken meanwhile
     } catch (error) {
       log.warn("TLS files not renewed, those that were read before stay in use: {cause}", {
         cause: (error as Error).message,

@@ -5,6 +5,7 @@
  */
 
 import { assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { TlsIdentity } from "../../../src/io/tls.ts";
 import { readTlsFiles, TlsWatch } from "../../../src/io/tls_files.ts";
 import { identityOf, tlsFile, tlsText } from "../../support/tls.ts";
@@ -42,6 +43,23 @@ Deno.test("files that cannot be used are refused with key, path and reason", asy
     await refusal(server, key, import.meta.filename!),
     `tls_client_ca = "${import.meta.filename}": is not a PEM file`,
   );
+});
+
+Deno.test("a look that is under way does not take back files that are others since", async () => {
+  const [before, now] = (["server", "other-server"] as const).map((name) => ({
+    named: files(tlsFile(name), tlsFile(`${name}-key`)),
+    identity: { ...identityOf(name), ca: "" },
+  }));
+  // Each time the look is a bit further.
+  for (let turns = 0; turns < 50; turns++) {
+    const renewed: TlsIdentity[] = [];
+    const renew = (identity: TlsIdentity) => void renewed.push(identity);
+    using watch = new TlsWatch(before!.named, before!.identity, renew, 60_000);
+    for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
+    watch.take(now!.named, now!.identity);
+    await delay(5);
+    assertEquals(renewed, [now!.identity]);
+  }
 });
 
 Deno.test("changed files are read again, and bad ones leave what is in use", async () => {
