@@ -1,10 +1,10 @@
 /**
- * Deletes what an earlier copy of a source has left in the product, before all keys are copied anew: what was
- * deleted at the source meanwhile would stay, and later changes would be made to it. Only where the product was
- * empty when the import began.
+ * Deletes what an earlier copy of a source has left at the target, before all keys are copied anew: what was
+ * deleted at the source meanwhile would stay, and later changes would be made to it. Only where the target was
+ * empty in the beginning.
  *
- *     SCAN through a proxy ─► another source has it ─► stays
- *                          └► else ─► DEL
+ *     SCAN ─► another source has it, or may have it ─► stays
+ *          └► else ─► DEL
  *
  * @module
  */
@@ -13,6 +13,14 @@ import type { RedisConnection, Word } from "../redis/connection.ts";
 import { RedisError, type RedisValue, replyText } from "../redis/reply.ts";
 import type { KeyChoice } from "./key_choice.ts";
 import type { SourceControl, SourceKey } from "./source/source_control.ts";
+
+/** Which keys stay. */
+export interface KeptKeys {
+  /** Whether each key belongs to another source. */
+  areOthers(keys: readonly SourceKey[]): Promise<boolean[]>;
+  /** Keys were deleted: one may belong to another source since then, and must be written again. */
+  deleted(keys: readonly SourceKey[]): Promise<void>;
+}
 
 /** Another source, whose keys stay. */
 export interface OtherSource {
@@ -26,48 +34,61 @@ const SCAN_COUNT = 1_000;
 /**
  * See the header.
  *
- * @param proxy A connection to a proxy.
+ * @param target A connection to a proxy, or to the server.
  * @param databases Those that have keys.
  * @returns How many keys were deleted.
- * @throws {RedisError} When a proxy refuses that.
+ * @throws {RedisError} When it refuses that.
  */
 export async function clearKeys(
-  proxy: RedisConnection,
+  target: RedisConnection,
   databases: readonly number[],
   choice: KeyChoice,
-  others: readonly OtherSource[],
+  kept: KeptKeys,
 ): Promise<number> {
   let cleared = 0;
   for (const database of databases) {
-    for await (const names of keysOfProduct(proxy, database)) {
+    for await (const names of keysOfTarget(target, database)) {
       const keys = names.flatMap((name) => {
         const key = choice.original(name);
         return key !== undefined && choice.wants(database, key) ? [{ name, key, database }] : [];
       });
-      const there = await Promise.all(others.map((other) => existing(other, keys)));
-      const own = keys.filter((_, i) => !there.some((one) => one[i]));
+      const areOthers = await kept.areOthers(keys);
+      const own = keys.filter((_, i) => !areOthers[i]);
       const requests = own.map(({ name }) => ["DEL", name]);
-      const replies = await proxy.pipelineIn(database, requests);
+      const replies = await target.pipelineIn(database, requests);
       const failed = replies.find((reply) => reply instanceof RedisError);
       if (failed !== undefined) throw failed;
       cleared += own.length;
-      // Another source may have made a key while it was deleted.
-      for (const other of others) {
-        const exists = await existing(other, own);
-        const made = own.filter((_, i) => exists[i]);
-        if (made.length > 0) await other.reread(made);
-      }
+      await kept.deleted(own);
     }
   }
   return cleared;
 }
 
-/** The names of all keys in a database of the product. */
-export function keysOfProduct(
-  proxy: RedisConnection,
+/** Keys that exist at other sources stay; which of them are whose, nobody says. */
+export function keptByOthers(others: readonly OtherSource[]): KeptKeys {
+  return {
+    areOthers: async (keys) => {
+      const there = await Promise.all(others.map((other) => existing(other, keys)));
+      return keys.map((_, i) => there.some((one) => one[i]!));
+    },
+    deleted: async (keys) => {
+      // Another source may have made a key while it was deleted.
+      for (const other of others) {
+        const exists = await existing(other, keys);
+        const made = keys.filter((_, i) => exists[i]);
+        if (made.length > 0) await other.reread(made);
+      }
+    },
+  };
+}
+
+/** The names of all keys in a database of the target. */
+export function keysOfTarget(
+  target: RedisConnection,
   database: number,
 ): AsyncGenerator<Uint8Array[]> {
-  return scanned((requests) => proxy.pipelineIn(database, requests), SCAN_COUNT);
+  return scanned((requests) => target.pipelineIn(database, requests), SCAN_COUNT);
 }
 
 /**

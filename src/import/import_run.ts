@@ -6,9 +6,8 @@
 
 import { delay } from "@std/async/delay";
 import { ImportCounts } from "./import_counts.ts";
-import { type ImportSetup, LATE_MS, SourceImport } from "./source_import.ts";
+import { type ImportSetup, LATE_MS, SourceImport, type SourcePlace } from "./source_import.ts";
 import { SourceError } from "./source/replica_link.ts";
-import type { SourceServer } from "./source/source_address.ts";
 
 /** How often sources are asked where they stand. */
 const ASK_MS = 1_000;
@@ -39,22 +38,22 @@ export class ImportRun {
   /**
    * Begins.
    *
-   * @param servers The sources by name.
+   * @param places The sources by name.
    * @param watch Runs beside it; when it fails, the import fails.
    */
   constructor(
-    servers: ReadonlyMap<string, SourceServer>,
+    places: ReadonlyMap<string, SourcePlace>,
     setup: ImportSetup,
-    watch?: (isEnded: () => boolean) => Promise<void>,
+    watch?: (run: ImportRun) => Promise<void>,
   ) {
-    this.sources = [...servers].map(([name, server]) =>
-      new SourceImport(name, server, setup, new ImportCounts())
+    this.sources = [...places].map(([name, place]) =>
+      new SourceImport(name, place, setup, new ImportCounts())
     );
     const runs = this.sources.map((source) => source.run());
     const all = [
       ...runs,
       this.#ask(),
-      ...(watch === undefined ? [] : [watch(() => this.isEnded)]),
+      ...(watch === undefined ? [] : [watch(this)]),
     ];
     this.ended = Promise.all(all.map((run) => run.catch((error) => this.#end(error))))
       .then(() => {

@@ -27,6 +27,8 @@ interface StoredState {
   /** Whether the product was empty before: then all its keys come from the sources. */
   readonly wasEmpty: boolean;
   readonly sources: Readonly<Record<string, SourceState>>;
+  /** What else must be known, by its name. */
+  readonly notes?: Readonly<Record<string, string>>;
 }
 
 const VERSION = 1;
@@ -45,6 +47,7 @@ export class ImportState {
   readonly #file: string;
   readonly #task: string;
   readonly #sources: Map<string, SourceState>;
+  readonly #notes: Map<string, string>;
   /** What the file has, as far as this process has written it. */
   #saved = "";
 
@@ -54,6 +57,7 @@ export class ImportState {
     this.wasEmpty = stored.wasEmpty;
     this.isContinued = isContinued;
     this.#sources = new Map(Object.entries(stored.sources));
+    this.#notes = new Map(Object.entries(stored.notes ?? {}));
   }
 
   /**
@@ -80,7 +84,7 @@ export class ImportState {
     }
     if (stored.version !== VERSION || stored.task !== task) {
       throw new StateError(
-        `${file} is of another import (${stored.task}): name another file with --state, or remove it`,
+        `${file} is of another task (${stored.task}): name another file with --state, or remove it`,
       );
     }
     return new ImportState(file, stored, true);
@@ -96,9 +100,20 @@ export class ImportState {
     return state;
   }
 
+  /** What was noted under a name; `""`: nothing. */
+  noted(name: string): string {
+    return this.#notes.get(name) ?? "";
+  }
+
+  /** Notes something; written by {@linkcode save}. */
+  note(name: string, text: string): void {
+    this.#notes.set(name, text);
+  }
+
   /** Forgets how far the sources have come. */
   restart(): void {
     this.#sources.clear();
+    this.#notes.clear();
     this.save();
   }
 
@@ -113,6 +128,7 @@ export class ImportState {
       task: this.#task,
       wasEmpty: this.wasEmpty,
       sources: Object.fromEntries(this.#sources),
+      ...(this.#notes.size === 0 ? {} : { notes: Object.fromEntries(this.#notes) }),
     };
     const text = `${JSON.stringify(stored, null, 2)}\n`;
     if (text === this.#saved) return;
@@ -122,7 +138,7 @@ export class ImportState {
       this.#saved = text;
     } catch (error) {
       throw new StateError(
-        `the state of the import cannot be written to ${this.#file}: ${(error as Error).message}`,
+        `the state cannot be written to ${this.#file}: ${(error as Error).message}`,
       );
     }
   }
@@ -147,5 +163,7 @@ async function readStored(file: string): Promise<StoredState | undefined> {
   } catch {
     // Said below.
   }
-  throw new StateError(`${file} is no state of an import: name another file with --state`);
+  throw new StateError(
+    `${file} is no state of an import or export: name another file with --state`,
+  );
 }

@@ -24,6 +24,7 @@ const PATIENCE_MS = 60_000;
 const RETRY_MS = 500;
 /** The field of an RDB with a script that servers before Redis 7 keep. */
 const SCRIPT_FIELD = "lua";
+const NO_KEY = new Uint8Array(0);
 
 /** What a load works with. */
 export interface LoadOptions {
@@ -37,8 +38,12 @@ export interface LoadOptions {
   /**
    * Whether a key is not written now, because it expires soon, but is read again at the source later. Undefined:
    * there is no later.
+   *
+   * @param expiryMs 0: it does not expire.
    */
   defers?(key: SourceKey, expiryMs: number): boolean;
+  /** Whether a key that was not deferred must not be written any more: it is read again where it is. */
+  isLost?(key: SourceKey): boolean;
 }
 
 /**
@@ -58,7 +63,7 @@ export async function loadRdb(options: LoadOptions): Promise<ReadonlyMap<number,
     }
     types.set(type, (types.get(type) ?? 0) + 1);
     const key = { database, key: name };
-    if (expiryMs !== 0 && options.defers?.(key, expiryMs)) {
+    if (options.defers?.(key, expiryMs)) {
       counts.keys++;
       return false;
     }
@@ -80,7 +85,7 @@ export async function loadRdb(options: LoadOptions): Promise<ReadonlyMap<number,
       if (waiting !== undefined) await waiting;
     }
   }
-  if (target !== undefined) await settle(target, counts);
+  if (target !== undefined) await settle(target, options);
   return types;
 }
 
@@ -103,8 +108,11 @@ function write(
       return undefined;
     }
     return target.room(lane, bytes)
-      .then(() => target.isTroubled ? settle(target, counts) : undefined)
-      .then(() => target.restoreRead(reader, window.bytes, key));
+      .then(() => target.isTroubled ? settle(target, options) : undefined)
+      .then(() => {
+        if (options.isLost?.({ database: reader.database, key: reader.name })) return;
+        target.restoreRead(reader, window.bytes, key);
+      });
   }
   if (step === "function") {
     target.beginAnywhere(0).request(4).word("FUNCTION").word("LOAD").word("REPLACE")
@@ -120,7 +128,7 @@ function write(
  *
  * @throws {RefusedError} When a server refuses a request for good, or for too long.
  */
-async function settle(target: Target, counts: ImportCounts): Promise<void> {
+async function settle(target: Target, { counts, choice, isLost }: LoadOptions): Promise<void> {
   const endMs = performance.now() + PATIENCE_MS;
   for (;;) {
     const trouble = await target.takeTrouble();
@@ -141,6 +149,9 @@ async function settle(target: Target, counts: ImportCounts): Promise<void> {
     await delay(RETRY_MS);
     counts.repeated += trouble.length;
     for (const request of trouble) {
+      const key = choice.original(request.words[1] ?? NO_KEY);
+      const isKeyed = /^(restore|del)$/i.test(latin1(request.words[0]!));
+      if (isKeyed && key !== undefined && isLost?.({ database: request.database, key })) continue;
       const lane = request.words.length > 1 ? target.laneOf(request.words[1]!) : target.lanes[0]!;
       const batch = lane.begin(request.database).request(request.words.length);
       for (const word of request.words) batch.word(word);

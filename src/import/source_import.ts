@@ -19,7 +19,8 @@ import { loadRdb } from "./rdb_load.ts";
 import type { ReadRate } from "./read_rate.ts";
 import { ReplicaLink, SourceError } from "./source/replica_link.ts";
 import type { SourceServer } from "./source/source_address.ts";
-import { SourceControl } from "./source/source_control.ts";
+import { SourceControl, type SourceKey } from "./source/source_control.ts";
+import type { KeyShare } from "./stream/key_marks.ts";
 import { StreamFollower } from "./stream/stream_follower.ts";
 import { Target } from "./target/target.ts";
 
@@ -32,10 +33,31 @@ export interface ImportSetup {
   readonly state: ImportState;
   readonly flushes: boolean;
   readonly tls: (server: SourceServer) => TlsToServers | undefined;
-  /** Deletes what an earlier copy of a source has left; returns how many keys. */
-  clear(source: SourceImport): Promise<number>;
+  /**
+   * Deletes what an earlier copy of a source has left; returns how many keys.
+   *
+   * @param database Only there.
+   */
+  clear(source: SourceImport, database?: number): Promise<number>;
+  /**
+   * Deletes all keys of a source, in one database or in all, as it has done itself; undefined: its command is
+   * repeated.
+   */
+  readonly flush?:
+    | ((source: SourceImport, database: number | undefined) => Promise<void>)
+    | undefined;
+  /** Which keys are a source's own; undefined: all are. */
+  shareOf?(name: string): KeyShare;
   /** Says something to the user. */
   say(text: string): void;
+}
+
+/** Where a source is. */
+export interface SourcePlace {
+  /** Where it is at first. */
+  readonly server: SourceServer;
+  /** Where it is now; undefined: it is always the same server. */
+  locate?(): Promise<SourceServer>;
 }
 
 /** How long a source may be away. */
@@ -73,27 +95,45 @@ export class SourceImport {
   /** Where it stood when it was asked. */
   readonly meter = new LagMeter();
   readonly counts: ImportCounts;
-  readonly #server: SourceServer;
+  /** Which keys are its own; undefined: all. */
+  readonly share: KeyShare | undefined;
+  readonly #place: SourcePlace;
   readonly #setup: ImportSetup;
   readonly #state: SourceState;
   #follower: StreamFollower | undefined;
   #target: Target | undefined;
   #link: ReplicaLink | undefined;
   /** The end of what has come, as far as it is whole. */
-  #place: { history: string; offset: number } | undefined;
+  #reached: { history: string; offset: number } | undefined;
   #copiesFailed = 0;
   #isStopped = false;
   /** Why it was stopped; undefined: it was told to. */
   #failure: unknown;
   #changed = Promise.withResolvers<void>();
 
-  constructor(name: string, server: SourceServer, setup: ImportSetup, counts: ImportCounts) {
+  constructor(name: string, place: SourcePlace, setup: ImportSetup, counts: ImportCounts) {
     this.name = name;
     this.counts = counts;
-    this.#server = server;
+    this.share = setup.shareOf?.(name);
+    this.#place = place;
     this.#setup = setup;
     this.#state = setup.state.source(name);
-    this.control = new SourceControl(server, setup.tls(server));
+    this.control = new SourceControl(place.server, setup.tls(place.server));
+  }
+
+  /** The connections that it writes with, once they are made. */
+  get target(): Target | undefined {
+    return this.#target;
+  }
+
+  /** Whether a key of it is its own: others may have the same key. */
+  owns(key: Uint8Array): boolean {
+    return this.share?.isMine(key) ?? true;
+  }
+
+  /** Another server may have taken its place: connects again. */
+  relocate(): void {
+    this.#link?.close();
   }
 
   /** All changes up to this offset are stored. */
@@ -124,9 +164,11 @@ export class SourceImport {
    */
   async run(): Promise<void> {
     const target = this.#target = await this.#setup.openTarget();
-    const { choice, flushes, state } = this.#setup;
+    const { choice, flushes, state, flush } = this.#setup;
+    const { share } = this;
     const follower = this.#follower = new StreamFollower({
-      ...{ target, choice, flushes, counts: this.counts, control: this.control },
+      ...{ target, choice, flushes, share, counts: this.counts, control: this.control },
+      flush: flush && ((database) => flush(this, database)),
       beforeSending: (offset) => {
         if (offset <= this.#state.limit) return;
         this.#state.limit = offset + AHEAD_BYTES;
@@ -176,10 +218,10 @@ export class SourceImport {
 
   /** Puts where it stands into the state. */
   #keep(): void {
-    if (this.#place === undefined || this.phase !== "following" || this.#follower === undefined) {
+    if (this.#reached === undefined || this.phase !== "following" || this.#follower === undefined) {
       return;
     }
-    this.#state.history = this.#place.history;
+    this.#state.history = this.#reached.history;
     this.#state.applied = this.#follower.applied;
     this.#state.database = this.#follower.appliedDatabase;
   }
@@ -190,7 +232,7 @@ export class SourceImport {
     const { history, applied, limit, database } = this.#state;
     if (history === "") return;
     this.copies = 1;
-    this.#place = { history, offset: applied };
+    this.#reached = { history, offset: applied };
     // Nothing was sent that the source has not had yet.
     const doubtfulUntil = limit > applied ? Math.min(limit, await this.control.offset()) : -1;
     follower.begin(applied, database, doubtfulUntil);
@@ -204,7 +246,7 @@ export class SourceImport {
       } catch (error) {
         const link = this.#link;
         // What is whole of what has come was sent, or has a mark.
-        if (this.#place !== undefined && link !== undefined) this.#place.offset = link.offset;
+        if (this.#reached !== undefined && link !== undefined) this.#reached.offset = link.offset;
         if (this.#isStopped && error instanceof SourceError) return;
         if (!(error instanceof SourceError)) throw error;
         const isTooLong = performance.now() - goodMs > PATIENCE_MS;
@@ -218,29 +260,44 @@ export class SourceImport {
     }
   }
 
+  /** Where it is now; the control connection goes there, too. */
+  async #locate(): Promise<SourceServer> {
+    const { locate, server } = this.#place;
+    if (locate === undefined) return server;
+    const found = await locate();
+    await this.control.use(found);
+    return found;
+  }
+
   async #session(follower: StreamFollower, onGood: () => void): Promise<void> {
     // Before the source begins to send: it would have to wait.
-    if (this.#place === undefined) await this.#clear();
+    if (this.#reached === undefined) await this.#clear();
     const { rate, tls } = this.#setup;
+    const server = await this.#locate();
     const { link, start } = await ReplicaLink.open(
-      this.#server,
-      this.#place,
-      tls(this.#server),
+      server,
+      this.#reached,
+      tls(server),
       rate.slowed,
     );
     this.#link = link;
     if (this.#isStopped) return link.close();
-    if (start.isFull && this.#place !== undefined) {
+    const since = this.#reached;
+    const isOther = since !== undefined && since.history !== start.history;
+    // What was sent by an earlier process, and which of it the new history has, nobody knows.
+    const isUnknown = isOther && follower.isDoubtful;
+    if (since !== undefined && (start.isFull || isUnknown)) {
       this.#setup.say(`${this.name}: it no longer has all changes since then`);
-      this.#place = undefined;
+      this.#reached = undefined;
       return link.close();
     }
+    if (isOther) follower.redoNewer();
     const fill = async () => {
       await link.fill();
       onGood();
     };
     if (start.isFull) await this.#copy(link, follower, start.rdbBytes, fill);
-    this.#place = { history: start.history, offset: link.offset };
+    this.#reached = { history: start.history, offset: link.offset };
     if (start.isFull) follower.begin(link.offset);
     this.isCatchingUp = true;
     follower.lagMs = LATE_MS;
@@ -250,7 +307,7 @@ export class SourceImport {
     this.#setup.state.save();
     for (;;) {
       if (link.window.length > 0) await follower.follow(link);
-      this.#place.offset = link.offset;
+      this.#reached.offset = link.offset;
       const before = link.window.length;
       await fill();
       this.counts.bytes += link.window.length - before;
@@ -272,8 +329,8 @@ export class SourceImport {
       say(`${this.name}: all keys are copied anew; keys of the copy before were deleted: ${count}`);
     } else {
       say(
-        `${this.name}: all keys are copied anew. The product had keys of its own, so nothing is deleted: keys that were ` +
-          "deleted at the source meanwhile are still here, and must be looked for",
+        `${this.name}: all keys are copied anew. The target had keys of its own, so nothing is deleted: keys that were ` +
+          "deleted at the source meanwhile are still there, and must be looked for",
       );
     }
   }
@@ -303,10 +360,16 @@ export class SourceImport {
     this.#copiesFailed++;
     this.counts.bytes += window.length;
     this.counts.keys = this.counts.expired = 0;
+    const isLost = ({ database, key }: SourceKey) => {
+      if (this.owns(key)) return false;
+      this.share?.take(database, key);
+      return true;
+    };
     await loadRdb({
-      ...{ window, choice, counts: this.counts, target: this.#target!, fill },
+      ...{ window, choice, counts: this.counts, target: this.#target!, fill, isLost },
       defers: (key, expiryMs) => {
-        if (expiryMs > Date.now() + leftMs()) return false;
+        if (isLost(key)) return true;
+        if (expiryMs === 0 || expiryMs > Date.now() + leftMs()) return false;
         follower.defer(key);
         return true;
       },

@@ -1,5 +1,5 @@
 /**
- * Compares keys of the sources with those of the product: the dumps, and where these differ, because servers
+ * Compares keys of the sources with those of the target: the dumps, and where these differ, because servers
  * of several versions write the same value differently, the values.
  *
  *     keys of a source ─► DUMP, PTTL at both ─┬─► equal ─► next
@@ -18,7 +18,7 @@ import { databasesIn } from "../redis/info.ts";
 import { quoted } from "../resp/encoder.ts";
 import { latin1 } from "../resp/latin1.ts";
 import type { ImportRun } from "./import_run.ts";
-import { existing, keysOfProduct, scanned } from "./clear_keys.ts";
+import { existing, keysOfTarget, scanned } from "./clear_keys.ts";
 import type { KeyChoice } from "./key_choice.ts";
 import { DUMP_END_BYTES } from "./rdb/value_shape.ts";
 import type { SourceImport } from "./source_import.ts";
@@ -60,13 +60,13 @@ interface Different extends SourceKey {
 /**
  * See the header.
  *
- * @param proxy A connection to a proxy.
+ * @param target A connection to a proxy, or to the server that keys are exported to.
  * @param isAll Whether all keys are compared, or some.
- * @param databases Those of the product whose keys must all come of the sources.
+ * @param databases Those of the target whose keys must all come of the sources.
  */
 export async function verify(
   run: ImportRun,
-  proxy: RedisConnection,
+  target: RedisConnection,
   choice: KeyChoice,
   isAll: boolean,
   databases: readonly number[],
@@ -78,20 +78,20 @@ export async function verify(
       if (choice.database !== undefined && choice.database !== database) continue;
       const batches = isAll ? allKeys(source, database) : someKeys(source, database);
       for await (const names of batches) {
-        const keys = names.filter((key) => choice.wants(database, key))
+        const keys = names.filter((key) => choice.wants(database, key) && source.owns(key))
           .map((key) => ({ database, key }));
         comparison.compared += keys.length;
-        left.push(...await differing(source, proxy, choice, keys));
+        left.push(...await differing(source, target, choice, keys));
       }
     }
     for (let attempt = 0; attempt < TRIES && left.length > 0; attempt++) {
       await delay(TRY_MS);
       await run.caughtUp(source);
-      left = await differing(source, proxy, choice, left);
+      left = await differing(source, target, choice, left.filter(({ key }) => source.owns(key)));
     }
     tell(comparison, left);
   }
-  tell(comparison, await surplus(run, proxy, choice, databases));
+  tell(comparison, await surplus(run, target, choice, databases));
   return comparison;
 }
 
@@ -102,43 +102,46 @@ function tell(comparison: Comparison, found: readonly Different[]): void {
   }
 }
 
-/** The keys of the product that no source has. */
+/** The keys of the target that no source has. */
 async function surplus(
   run: ImportRun,
-  proxy: RedisConnection,
+  target: RedisConnection,
   choice: KeyChoice,
   databases: readonly number[],
 ): Promise<Different[]> {
   const found: Different[] = [];
   for (const database of databases) {
     let left: SourceKey[] = [];
-    for await (const names of keysOfProduct(proxy, database)) {
+    for await (const names of keysOfTarget(target, database)) {
       const keys = names.map((name) => choice.original(name)).filter((key) => key !== undefined)
         .filter((key) => choice.wants(database, key)).map((key) => ({ database, key }));
-      left.push(...await atNoSource(run, proxy, choice, database, keys));
+      left.push(...await atNoSource(run, target, choice, database, keys));
     }
     for (let attempt = 0; attempt < TRIES && left.length > 0; attempt++) {
       await delay(TRY_MS);
       for (const source of run.sources) await run.caughtUp(source);
-      left = await atNoSource(run, proxy, choice, database, left);
+      left = await atNoSource(run, target, choice, database, left);
     }
-    found.push(...left.map((key) => ({ ...key, how: "here, and at no source" })));
+    found.push(...left.map((key) => ({ ...key, how: "at the target, and at no source" })));
   }
   return found;
 }
 
-/** Which keys of the product no source has, other than those that are about to expire here, too. */
+/** Which keys of the target no source has, other than those that are about to expire there, too. */
 async function atNoSource(
   run: ImportRun,
-  proxy: RedisConnection,
+  target: RedisConnection,
   choice: KeyChoice,
   database: number,
   keys: readonly SourceKey[],
 ): Promise<SourceKey[]> {
   const there = await Promise.all(run.sources.map((source) => existing(source, keys)));
-  const left = keys.filter((_, i) => !there.some((one) => one[i]));
+  const left = keys.filter(({ key }, i) => {
+    const owners = run.sources.flatMap((source, s) => source.owns(key) ? [there[s]!] : []);
+    return owners.length > 0 && !owners.some((one) => one[i]);
+  });
   if (left.length === 0) return [];
-  const ttls = await proxy.pipelineIn(
+  const ttls = await target.pipelineIn(
     database,
     left.map(({ key }) => ["PTTL", choice.renamed(key)]),
   );
@@ -147,7 +150,7 @@ async function atNoSource(
 
 async function differing(
   source: SourceImport,
-  proxy: RedisConnection,
+  target: RedisConnection,
   choice: KeyChoice,
   keys: readonly SourceKey[],
 ): Promise<Different[]> {
@@ -157,7 +160,7 @@ async function differing(
     let end = at;
     while (end < keys.length && end < at + KEYS_AT_ONCE && keys[end]!.database === database) end++;
     const some = keys.slice(at, end);
-    const hows = await compare(source, proxy, choice, some);
+    const hows = await compare(source, target, choice, some);
     for (const [i, how] of hows.entries()) if (how !== "") different.push({ ...some[i]!, how });
     at = end;
   }
@@ -167,7 +170,7 @@ async function differing(
 /** How each key differs; `""`: not at all. */
 async function compare(
   source: SourceImport,
-  proxy: RedisConnection,
+  target: RedisConnection,
   choice: KeyChoice,
   keys: readonly SourceKey[],
 ): Promise<string[]> {
@@ -176,7 +179,7 @@ async function compare(
   const ask = (all: readonly Uint8Array[]) =>
     all.flatMap((key): Word[][] => [["DUMP", key], ["PTTL", key], ["TYPE", key]]);
   const [ours, theirs] = await Promise.all([
-    proxy.pipelineIn(database, ask(names)),
+    target.pipelineIn(database, ask(names)),
     source.control.pipeline(database, ask(keys.map(({ key }) => key))),
   ]);
   const results: string[] = [];
@@ -187,18 +190,18 @@ async function compare(
     if (dumpB instanceof RedisError) results.push(dumpB.message);
     else if (dumpA instanceof RedisError) results.push(dumpA.message);
     else if (text(typeA) !== text(typeB)) {
-      results.push(`${text(typeA)} at the source, ${text(typeB)} here`);
+      results.push(`${text(typeA)} at the source, ${text(typeB)} at the target`);
     } else if (!isSameTtl(ttlA as number, ttlB as number)) {
-      results.push(`lives ${ttlA} ms at the source, ${ttlB} ms here`);
+      results.push(`lives ${ttlA} ms at the source, ${ttlB} ms at the target`);
     } else if (isSameDump(dumpA as Uint8Array | null, dumpB as Uint8Array | null)) results.push("");
-    else results.push(await compareValues(source, proxy, database, key, names[i]!, text(typeA)));
+    else results.push(await compareValues(source, target, database, key, names[i]!, text(typeA)));
   }
   return results;
 }
 
 async function compareValues(
   source: SourceImport,
-  proxy: RedisConnection,
+  target: RedisConnection,
   database: number,
   key: Uint8Array,
   name: Uint8Array,
@@ -212,7 +215,7 @@ async function compareValues(
       ? [[command!, of, ...rest], ["XINFO", "GROUPS", of]]
       : [[command!, of, ...rest]];
   const [ours, theirs] = await Promise.all([
-    proxy.pipelineIn(database, questions(name)),
+    target.pipelineIn(database, questions(name)),
     source.control.pipeline(database, questions(key)),
   ]);
   const isSame = ours.every((reply, i) =>

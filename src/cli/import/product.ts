@@ -6,7 +6,7 @@
 
 import { type Address, parseAddress } from "../../base/address.ts";
 import type { Placement } from "../../hash/placement.ts";
-import type { ProxyAccess } from "../../import/target/lane.ts";
+import type { TargetAccess } from "../../import/target/lane.ts";
 import type { TargetServers } from "../../import/target/target.ts";
 import { rdbVersionOf } from "../../redis/rdb_version.ts";
 import { RedisConnection } from "../../redis/connection.ts";
@@ -25,7 +25,7 @@ const REPLY_MS = 60_000;
 /** See the header. */
 export interface ImportProduct {
   readonly name: string;
-  readonly access: ProxyAccess;
+  readonly access: TargetAccess;
   readonly servers: TargetServers;
   readonly placement: Placement;
   /** Keys that its servers have. */
@@ -72,7 +72,7 @@ export async function readProduct(
   if (oldest === undefined) throw new Error(`product "${config.product}" has no servers`);
   return {
     name: config.product,
-    access: { proxies, password: config.password },
+    access: { what: "proxy", addresses: proxies, user: "", password: config.password },
     servers: oldest,
     placement: await loadPlacement(store),
     keys,
@@ -85,7 +85,7 @@ export async function readProduct(
 
 /** Opens a connection to a proxy; the caller closes it. */
 export async function openProxy({ access }: ImportProduct): Promise<RedisConnection> {
-  const [address] = await access.proxies();
+  const [address] = await access.addresses();
   if (address === undefined) throw new Error("no proxy is online");
   return await RedisConnection.open(address, {
     ...{ user: "", password: access.password, dialMs: DIAL_MS, replyMs: REPLY_MS },

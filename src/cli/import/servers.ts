@@ -6,7 +6,7 @@
 
 import { delay } from "@std/async/delay";
 import { Secret } from "../../base/secret.ts";
-import { clearKeys } from "../../import/clear_keys.ts";
+import { clearKeys, keptByOthers } from "../../import/clear_keys.ts";
 import { ImportRun } from "../../import/import_run.ts";
 import { ImportState } from "../../import/import_state.ts";
 import { ReadRate } from "../../import/read_rate.ts";
@@ -76,9 +76,9 @@ export async function importServers(
   const say = (text: string) => said.by?.say(text);
   const setup = setupOf(values, product, state, servers.size, say, () => run.sources);
   const run: ImportRun = new ImportRun(
-    servers,
+    new Map([...servers].map(([name, server]) => [name, { server }])),
     setup,
-    cluster && ((isEnded) => watchCluster(cluster, isEnded)),
+    cluster && ((run) => watchCluster(cluster, () => run.isEnded)),
   );
   using shown = new ProgressLine(() => run.figures);
   said.by = shown;
@@ -133,7 +133,7 @@ function setupOf(
           if (other.phase === "following") await other.follower?.reread(keys);
         },
       }));
-      return await clearKeys(proxy, await product.databases(), choice, others);
+      return await clearKeys(proxy, await product.databases(), choice, keptByOthers(others));
     },
     openTarget: async () => {
       const target = new Target(product.access, product.servers, product.placement, lanes);

@@ -5,6 +5,7 @@
  */
 
 import { RedisConnection, RedisUnreachableError, type Word } from "../../redis/connection.ts";
+import { formatAddress } from "../../base/address.ts";
 import { parseInfo, type RedisInfo } from "../../redis/info.ts";
 import { RedisError, type RedisValue, replyText } from "../../redis/reply.ts";
 import type { TlsToServers } from "../../io/tls.ts";
@@ -42,7 +43,7 @@ export interface KeyPositions {
 
 /** See the header. It connects again when it has lost its connection. */
 export class SourceControl {
-  readonly server: SourceServer;
+  #server: SourceServer;
   readonly #tls: TlsToServers | undefined;
   #redis: RedisConnection | undefined;
   #isInCluster = false;
@@ -52,8 +53,18 @@ export class SourceControl {
   version = "";
 
   constructor(server: SourceServer, tls: TlsToServers | undefined) {
-    this.server = server;
+    this.#server = server;
     this.#tls = tls;
+  }
+
+  /** Asks another server from now on: the master that has taken the place of the one before. */
+  async use(server: SourceServer): Promise<void> {
+    if (formatAddress(server.address) === formatAddress(this.#server.address)) return;
+    this.#server = server;
+    this.#redis?.close();
+    this.#redis = undefined;
+    await this.#opening?.then((redis) => redis.close(), () => {});
+    await this.info();
   }
 
   /** Closes the connection. */
@@ -179,7 +190,7 @@ export class SourceControl {
   }
 
   async #open(): Promise<RedisConnection> {
-    const { address, user, password } = this.server;
+    const { address, user, password } = this.#server;
     this.#redis = await RedisConnection.open(address, {
       ...{ user, password, dialMs: DIAL_MS, replyMs: REPLY_MS, tls: this.#tls },
     });

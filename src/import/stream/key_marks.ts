@@ -10,12 +10,31 @@
 import { latin1 } from "../../resp/latin1.ts";
 import type { SourceKey } from "../source/source_control.ts";
 
+/**
+ * Which keys of a source are its own, where several sources may have the same key: changes of others are not
+ * made, and such a key is read where it is, by whoever knows that.
+ */
+export interface KeyShare {
+  /** Whether the key `bytes[start, end)` is the source's own. Borrows it. */
+  isMine(bytes: Uint8Array, start?: number, end?: number): boolean;
+  /** Takes a key that is not: it must be read again. Copies it. */
+  take(database: number, bytes: Uint8Array, start?: number, end?: number): void;
+  /** Reads all keys that were taken, and stores them. */
+  flush(): Promise<void>;
+}
+
 /** See the header. */
 export class KeyMarks {
+  readonly #share: KeyShare | undefined;
   readonly #dirty = new Map<string, SourceKey>();
   readonly #newer = new Map<string, SourceKey & { readonly offset: number }>();
   /** The newest change that is in the value of a key that was read again. */
   newestOffset = 0;
+
+  /** @param share Undefined: all keys are the source's own. */
+  constructor(share?: KeyShare) {
+    this.#share = share;
+  }
 
   /** Whether there is any mark: most of the time there is none, and nothing else needs to be asked. */
   get isEmpty(): boolean {
@@ -37,8 +56,32 @@ export class KeyMarks {
     for (const { database, key } of this.#newer.values()) this.add(database, key);
   }
 
+  /** Keys that are no longer the source's own are read again where they are. */
+  handOver(): void {
+    const share = this.#share;
+    if (share === undefined) return;
+    for (const [id, { database, key }] of this.#dirty) {
+      if (share.isMine(key)) continue;
+      this.#dirty.delete(id);
+      share.take(database, key);
+    }
+  }
+
+  /** Whether a key was read in vain: it is not the source's own any more, and is read again where it is. */
+  isLost({ database, key }: SourceKey): boolean {
+    const share = this.#share;
+    if (share === undefined || share.isMine(key)) return false;
+    this.#dirty.delete(idOf(database, key));
+    share.take(database, key);
+    return true;
+  }
+
   /** A key must be read again. Copies it. */
   add(database: number, bytes: Uint8Array, start = 0, end: number = bytes.length): void {
+    const share = this.#share;
+    if (share !== undefined && !share.isMine(bytes, start, end)) {
+      return share.take(database, bytes, start, end);
+    }
     const id = idOf(database, bytes, start, end);
     if (!this.#dirty.has(id)) this.#dirty.set(id, { database, key: bytes.slice(start, end) });
   }
@@ -51,7 +94,10 @@ export class KeyMarks {
     this.newestOffset = Math.max(this.newestOffset, offset);
   }
 
-  /** Whether the change that ends at `offset` must not be made to a key. Borrows it. */
+  /**
+   * Whether the change that ends at `offset` must not be made to a key. Borrows it. One that is not the source's
+   * own is taken.
+   */
   has(
     offset: number,
     database: number,
@@ -59,6 +105,11 @@ export class KeyMarks {
     start: number,
     end: number,
   ): boolean {
+    const share = this.#share;
+    if (share !== undefined && !share.isMine(bytes, start, end)) {
+      share.take(database, bytes, start, end);
+      return true;
+    }
     if (this.isEmpty) return false;
     const id = idOf(database, bytes, start, end);
     return this.#dirty.has(id) || offset <= (this.#newer.get(id)?.offset ?? -1);

@@ -13,7 +13,7 @@
  */
 
 import { delay } from "@std/async/delay";
-import { encodeRequest } from "../../resp/encoder.ts";
+import { encodeRequest, utf8 } from "../../resp/encoder.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import { RequestParser } from "../../resp/request_parser.ts";
 import { RedisError } from "../../redis/reply.ts";
@@ -29,7 +29,7 @@ import { mayPass, RefusedError, requestText, type Target } from "../target/targe
 import { NOT_THERE } from "../target/lane.ts";
 import type { SentRequest } from "../target/request_batch.ts";
 import { ChangeError, ChangeWriter, type WriterPause } from "./change_writer.ts";
-import { idOf, KeyMarks } from "./key_marks.ts";
+import { idOf, KeyMarks, type KeyShare } from "./key_marks.ts";
 
 /** What a follower works with. */
 export interface FollowOptions {
@@ -39,6 +39,13 @@ export interface FollowOptions {
   readonly control: SourceControl;
   /** Whether FLUSHALL and FLUSHDB are followed. */
   readonly flushes: boolean;
+  /**
+   * Deletes all keys that the source had, in one database or in all. Undefined: everything at the target is of
+   * this source, and its command can be repeated.
+   */
+  flush?: ((database: number | undefined) => Promise<void>) | undefined;
+  /** Which keys are the source's own; undefined: all are. */
+  readonly share?: KeyShare | undefined;
   /** Called before changes up to `offset` are sent, or values that have them. */
   beforeSending(offset: number): void;
 }
@@ -69,7 +76,7 @@ export class StreamFollower {
   /** Which database is selected there. */
   appliedDatabase = 0;
   readonly #options: FollowOptions;
-  readonly #marks = new KeyMarks();
+  readonly #marks: KeyMarks;
   readonly #writer: ChangeWriter;
   readonly #parser = new RequestParser();
   #sent: SentMark[] = [];
@@ -82,7 +89,8 @@ export class StreamFollower {
 
   constructor(options: FollowOptions) {
     this.#options = options;
-    const { target, choice, counts } = options;
+    const { target, choice, counts, share } = options;
+    this.#marks = new KeyMarks(share);
     this.#writer = new ChangeWriter(target, choice, this.#marks, counts);
   }
 
@@ -115,6 +123,25 @@ export class StreamFollower {
   /** A key must be read again before anything else. */
   defer({ database, key }: SourceKey): void {
     this.#marks.add(database, key);
+  }
+
+  /** A key was read at the source by others, and written: changes up to then are not made to it. */
+  wasRead(value: ReadValue): void {
+    this.#options.beforeSending(value.offset);
+    this.#marks.wasRead(value, value.offset);
+  }
+
+  /** Whether changes that come may have been made before. */
+  get isDoubtful(): boolean {
+    return this.#writer.doubtfulUntil > this.#end.offset;
+  }
+
+  /**
+   * The source's history goes on from an earlier place, with another master: what was read behind it, it may
+   * never have had.
+   */
+  redoNewer(): void {
+    this.#marks.redoNewer();
   }
 
   /** All keys are copied anew: no mark holds any more. */
@@ -226,7 +253,9 @@ export class StreamFollower {
     const words = wordsOf(parser);
     if (pause === "learn") return await this.#learn(words, parser, offset);
     const { choice, flushes, target } = this.#options;
-    if (pause === "flush" && !(flushes && choice.isAll && choice.keepsNames)) {
+    const { flush } = this.#options;
+    const canFlush = flush !== undefined || choice.isAll && choice.keepsNames;
+    if (pause === "flush" && !(flushes && canFlush)) {
       throw new ChangeError(
         `the source has deleted all keys (${
           latin1(words[0]!)
@@ -236,6 +265,12 @@ export class StreamFollower {
     }
     await this.#settle();
     await target.drain();
+    if (pause === "flush" && flush !== undefined) {
+      const isOne = latin1(words[0]!).toLowerCase() === "flushdb";
+      await flush(isOne ? this.#writer.database : undefined);
+      return this.#marks.redoNewer();
+    }
+    replaceLibrary(words);
     const batch = target.beginAnywhere(this.#writer.database).request(words.length);
     for (const word of words) batch.word(word);
     const failed = (await target.takeTrouble()).find(({ error }) => error !== "");
@@ -279,9 +314,13 @@ export class StreamFollower {
     await target.roomEverywhere();
     for (;;) {
       if (target.isTroubled) await this.#takeTrouble();
+      if (this.#marks.dirtyCount > 0) {
+        await this.#rereadAll();
+        if (target.isTroubled) continue;
+      }
+      await this.#options.share?.flush();
+      // Keys that were taken may have become the source's own meanwhile.
       if (this.#marks.dirtyCount === 0) return;
-      await this.#rereadAll();
-      if (!target.isTroubled) return;
     }
   }
 
@@ -325,6 +364,7 @@ export class StreamFollower {
 
   async #rereadAll(): Promise<void> {
     const { control, target } = this.#options;
+    this.#marks.handOver();
     const keys = this.#marks.dirty();
     const step = KEYS_AT_ONCE * READS_AT_ONCE;
     for (let at = 0; at < keys.length; at += step) {
@@ -333,6 +373,7 @@ export class StreamFollower {
         reads.push(control.readValues(keys.slice(from, from + KEYS_AT_ONCE)));
       }
       for (const value of (await Promise.all(reads)).flat()) {
+        if (this.#marks.isLost(value)) continue;
         this.#options.beforeSending(value.offset);
         this.#rewrite(value);
         this.#marks.wasRead(value, value.offset);
@@ -342,18 +383,39 @@ export class StreamFollower {
   }
 
   /** Writes the value of a key that was read again. */
-  #rewrite({ database, key, dump, expiryMs }: ReadValue): void {
+  #rewrite(value: ReadValue): void {
     const { target, choice, counts } = this.#options;
     counts.reread++;
-    const name = choice.renamed(key);
-    if (dump === null) return target.delete(database, name);
-    const objection = target.objection(dump[0]!, database, key);
-    if (objection !== undefined) throw new RefusedError(objection);
-    const end = dump.length - DUMP_END_BYTES;
-    target.restore(database, name, {
-      ...{ type: dump[0]!, bytes: dump, start: 1, end, expiryMs, idleSeconds: -1, frequency: -1 },
-    });
+    writeValue(target, choice, value);
   }
+}
+
+/**
+ * Writes a value that was read again, or deletes a key that is not there.
+ *
+ * @throws {RefusedError} When the servers do not know its type.
+ */
+export function writeValue(
+  target: Target,
+  choice: KeyChoice,
+  { database, key, dump, expiryMs }: ReadValue,
+): void {
+  const name = choice.renamed(key);
+  if (dump === null) return target.delete(database, name);
+  const objection = target.objection(dump[0]!, database, key);
+  if (objection !== undefined) throw new RefusedError(objection);
+  const end = dump.length - DUMP_END_BYTES;
+  target.restore(database, name, {
+    ...{ type: dump[0]!, bytes: dump, start: 1, end, expiryMs, idleSeconds: -1, frequency: -1 },
+  });
+}
+
+/** Several sources may replicate the same library: the second one takes the place of the first. */
+function replaceLibrary(words: Uint8Array[]): void {
+  if (words.length !== 3 || latin1(words[0]!).toLowerCase() !== "function") return;
+  const name = latin1(words[1]!).toLowerCase();
+  if (name === "load") words.splice(2, 0, utf8("REPLACE"));
+  if (name === "restore") words.push(utf8("REPLACE"));
 }
 
 function wordsOf(parser: RequestParser): Uint8Array[] {

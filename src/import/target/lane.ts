@@ -1,5 +1,5 @@
 /**
- * One connection to a proxy of the product. The requests of one slot always take the same lane, so that they
+ * One connection to a proxy of the product, or to the server that keys are exported to. The requests of one slot always take the same lane, so that they
  * are executed in their order.
  *
  *     begin, write ─► batch ─► one write ─► waits for its replies ─► forgotten
@@ -14,21 +14,27 @@
 import { type Address, formatAddress } from "../../base/address.ts";
 import { delay } from "@std/async/delay";
 import type { Secret } from "../../base/secret.ts";
+import type { TlsToServers } from "../../io/tls.ts";
 import { causeOf, type Connection, dial, hangUp, writeAll } from "../../io/dial.ts";
 import { ReplyFramer } from "../../resp/reply_framer.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import { BATCH_BYTES, RequestBatch, type SentRequest } from "./request_batch.ts";
 
-/** How proxies are reached. */
-export interface ProxyAccess {
-  /** The proxies' addresses, as they are now; asked for before each connection. */
-  proxies(): Promise<readonly Address[]>;
+/** How keys are written: through which proxies, or to which server. */
+export interface TargetAccess {
+  /** What is reached there, for messages. */
+  readonly what: "proxy" | "target";
+  /** The addresses, as they are now; asked for before each connection. */
+  addresses(): Promise<readonly Address[]>;
+  /** User of AUTH; `""`: the default user. */
+  readonly user: string;
   readonly password: Secret;
+  readonly tls?: TlsToServers | undefined;
 }
 
-/** No proxy could be reached for so long, or logged in at. */
-export class ProxyUnreachableError extends Error {
-  override readonly name = "ProxyUnreachableError";
+/** Nothing could be reached for so long, or logged in at. */
+export class TargetUnreachableError extends Error {
+  override readonly name = "TargetUnreachableError";
 }
 
 /** Bytes on their way above which a lane takes no more. */
@@ -54,7 +60,7 @@ export class Lane {
   settled = 0;
   /** Requests that were begun. */
   begun = 0;
-  readonly #access: ProxyAccess;
+  readonly #access: TargetAccess;
   readonly #number: number;
   #connection: Connection | undefined;
   #open: RequestBatch = new RequestBatch();
@@ -72,7 +78,7 @@ export class Lane {
   #writing: Promise<void> = Promise.resolve();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(access: ProxyAccess, number: number) {
+  constructor(access: TargetAccess, number: number) {
     this.#access = access;
     this.#number = number;
   }
@@ -96,7 +102,7 @@ export class Lane {
   /**
    * Waits until a request can be begun, or there is trouble.
    *
-   * @throws {ProxyUnreachableError} When no proxy can be reached.
+   * @throws {TargetUnreachableError} When nothing can be reached.
    */
   async room(): Promise<void> {
     this.flush();
@@ -138,12 +144,19 @@ export class Lane {
   /**
    * Waits until all requests are answered.
    *
-   * @throws {ProxyUnreachableError} When no proxy can be reached.
+   * @throws {TargetUnreachableError} When nothing can be reached.
    */
   async drain(): Promise<void> {
     this.flush();
     while (this.settled < this.begun) await this.#change();
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Waits until all requests that were begun up to now are answered. */
+  async answered(): Promise<void> {
+    const { begun } = this;
+    this.flush();
+    while (this.settled < begun) await this.#change();
   }
 
   /** Takes the requests from the first one on that failed. All must have been answered. */
@@ -158,7 +171,7 @@ export class Lane {
     clearTimeout(this.#timer);
     if (this.#connection !== undefined) hangUp(this.#connection);
     this.#connection = undefined;
-    this.#failure ??= new ProxyUnreachableError("the connection was closed");
+    this.#failure ??= new TargetUnreachableError("the connection was closed");
     this.#tell();
   }
 
@@ -184,30 +197,34 @@ export class Lane {
 
   async #connect(): Promise<Connection> {
     const endMs = performance.now() + PATIENCE_MS;
-    let cause = "no proxy is registered and online";
+    const { what } = this.#access;
+    let cause = "none is registered and online";
     for (let attempt = 0; !this.#isClosed; attempt++) {
-      const proxies = await this.#access.proxies().catch(() => []);
-      const proxy = proxies[(this.#number + attempt) % Math.max(1, proxies.length)];
-      if (proxy !== undefined) {
+      const addresses = await this.#access.addresses().catch(() => []);
+      const address = addresses[(this.#number + attempt) % Math.max(1, addresses.length)];
+      if (address !== undefined) {
         try {
-          return await this.#dial(proxy);
+          return await this.#dial(address);
         } catch (error) {
-          if (error instanceof ProxyUnreachableError) throw error;
-          cause = `${formatAddress(proxy)}: ${causeOf(error)}`;
+          if (error instanceof TargetUnreachableError) throw error;
+          cause = `${formatAddress(address)}: ${causeOf(error)}`;
         }
       }
       if (performance.now() >= endMs) break;
       await delay(RETRY_MS);
     }
     const seconds = PATIENCE_MS / 1000;
-    throw new ProxyUnreachableError(`no proxy can be reached for ${seconds} s: ${cause}`);
+    throw new TargetUnreachableError(`no ${what} can be reached for ${seconds} s: ${cause}`);
   }
 
-  async #dial(proxy: Address): Promise<Connection> {
-    const { password } = this.#access;
-    const connection = await dial(proxy.hostname, proxy.port, DIAL_MS);
+  async #dial(address: Address): Promise<Connection> {
+    const { user, password, tls } = this.#access;
+    const connection = await dial(address.hostname, address.port, DIAL_MS, tls);
     try {
-      if (password.isSet) await logIn(connection, proxy, password.reveal());
+      if (password.isSet) {
+        const words = [...(user === "" ? [] : [user]), password.reveal()];
+        await logIn(connection, address, words);
+      }
       return connection;
     } catch (error) {
       hangUp(connection);
@@ -251,7 +268,7 @@ export class Lane {
 
   #answered(error: string, isZero: boolean): void {
     const batch = this.#sent[0];
-    if (batch === undefined) throw new Error("the proxy sent a reply without a request");
+    if (batch === undefined) throw new Error("a reply came without a request");
     const index = batch.answered++;
     this.settled++;
     if (error !== "") batch.errors.set(index, error);
@@ -312,19 +329,24 @@ export class Lane {
 }
 
 /** Sends AUTH, and reads its reply. */
-async function logIn(connection: Connection, proxy: Address, password: string): Promise<void> {
+async function logIn(
+  connection: Connection,
+  address: Address,
+  words: readonly string[],
+): Promise<void> {
   const batch = new RequestBatch();
-  batch.request(2).word("AUTH").word(password);
+  batch.request(1 + words.length).word("AUTH");
+  for (const word of words) batch.word(word);
   await writeAll(connection, batch.bytes.subarray(0, batch.length));
   const buffer = new Uint8Array(1024);
   let text = "";
   while (!text.endsWith("\r\n")) {
     const count = await connection.read(buffer);
-    if (count === null) throw new Error("connection closed by the proxy");
+    if (count === null) throw new Error("connection closed at AUTH");
     text += latin1(buffer, 0, count);
   }
   if (text.startsWith("+")) return;
-  throw new ProxyUnreachableError(
-    `${formatAddress(proxy)} refuses the password: ${text.slice(1, -2)}`,
+  throw new TargetUnreachableError(
+    `${formatAddress(address)} refuses the password: ${text.slice(1, -2)}`,
   );
 }

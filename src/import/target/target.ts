@@ -12,7 +12,7 @@ import { RDB_VERSION_MIN } from "../../redis/rdb_version.ts";
 import { quoted } from "../../resp/encoder.ts";
 import type { RdbReader } from "../rdb/rdb_reader.ts";
 import { VALUE_TYPES } from "../rdb/value_shape.ts";
-import { Lane, type ProxyAccess } from "./lane.ts";
+import { Lane, type TargetAccess } from "./lane.ts";
 import type { RequestBatch, SentRequest } from "./request_batch.ts";
 
 /** What the servers of the product can do: what the oldest of them can. */
@@ -61,7 +61,7 @@ export class Target {
    * @param laneCount How many connections.
    */
   constructor(
-    access: ProxyAccess,
+    access: TargetAccess,
     servers: TargetServers,
     placement: Placement,
     laneCount: number,
@@ -101,6 +101,11 @@ export class Target {
   /** Waits until all is answered. */
   async drain(): Promise<void> {
     await Promise.all(this.lanes.map((lane) => lane.drain()));
+  }
+
+  /** Waits until all that was written up to now is answered, well or not. */
+  async answered(): Promise<void> {
+    await Promise.all(this.lanes.map((lane) => lane.answered()));
   }
 
   /** Whether a lane has trouble. */

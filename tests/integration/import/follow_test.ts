@@ -123,5 +123,7 @@ Deno.test("--verify=all finds a key that no source has, in a product that was em
   const verified = setting.import("--once", "--verify=all");
   assertEquals((await verified.ended).code, 2, verified.stderr + verified.stdout);
   const { different, differences } = JSON.parse(verified.stdout).verified;
-  assertEquals([different, differences], [1, ['"surplus" (database 0): here, and at no source']]);
+  assertEquals([different, differences], [1, [
+    '"surplus" (database 0): at the target, and at no source',
+  ]]);
 });

@@ -6,7 +6,7 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { Secret } from "../../../src/base/secret.ts";
-import { clearKeys } from "../../../src/import/clear_keys.ts";
+import { clearKeys, keptByOthers } from "../../../src/import/clear_keys.ts";
 import { KeyChoice } from "../../../src/import/key_choice.ts";
 import { RedisConnection } from "../../../src/redis/connection.ts";
 import { RedisError } from "../../../src/redis/reply.ts";
@@ -26,6 +26,10 @@ Deno.test("no key is deleted when a proxy refuses the database: another one is s
   const choice = new KeyChoice({
     ...{ match: [], except: [], database: undefined, strip: "", prefix: "" },
   });
-  await assertRejects(() => clearKeys(redis, [3], choice, []), RedisError, "out of range");
+  await assertRejects(
+    () => clearKeys(redis, [3], choice, keptByOthers([])),
+    RedisError,
+    "out of range",
+  );
   assertEquals(proxy.received.map(([name]) => name), ["SELECT", "SCAN"]);
 });

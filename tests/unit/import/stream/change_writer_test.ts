@@ -13,10 +13,14 @@ import { ImportCounts } from "../../../../src/import/import_counts.ts";
 import { KeyChoice } from "../../../../src/import/key_choice.ts";
 import { ChangeWriter } from "../../../../src/import/stream/change_writer.ts";
 import { KeyMarks } from "../../../../src/import/stream/key_marks.ts";
+import type { TargetAccess } from "../../../../src/import/target/lane.ts";
 import { Target } from "../../../../src/import/target/target.ts";
 
 function makeWriter() {
-  const access = { proxies: () => Promise.resolve([]), password: new Secret("") };
+  const access: TargetAccess = {
+    ...{ what: "proxy", user: "", password: new Secret("") },
+    addresses: () => Promise.resolve([]),
+  };
   const target = new Target(access, { version: "7.0.15", rdbVersion: 10 }, new Placement(), 1);
   const none = { match: [], except: [], database: undefined, strip: "", prefix: "" };
   const choice = new KeyChoice(none);

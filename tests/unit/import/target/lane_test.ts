@@ -23,8 +23,8 @@ async function troubleAfter(pieces: readonly string[]): Promise<(string | undefi
     }
     await connection.read(new Uint8Array(1)).catch(() => null);
   })();
-  const proxies = () => Promise.resolve([{ hostname: "127.0.0.1", port }]);
-  const lane = new Lane({ proxies, password: new Secret("") }, 0);
+  const addresses = () => Promise.resolve([{ hostname: "127.0.0.1", port }]);
+  const lane = new Lane({ what: "proxy", addresses, user: "", password: new Secret("") }, 0);
   await lane.open();
   lane.begin(0).request(2).word("PERSIST").word("key").mustChange();
   await lane.drain();
