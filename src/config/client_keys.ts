@@ -269,6 +269,36 @@ export const CLIENT_KEYS = [
       "them. Clients connect to what each proxy registers: see announce_addr.",
   },
   {
+    key: "jodis_addr",
+    field: "jodisServers",
+    kind: "endpoints",
+    default: "",
+    example: "zk-1:2181,zk-2:2181,zk-3:2181",
+    isOfProxy: true,
+    help:
+      "Hosts of the ZooKeeper in which Jodis clients of Codis 3.x look for proxies: while it serves, the proxy " +
+      "has an entry there, below /jodis/<product>, that is as Codis 3.2's. Not set: none. Clients that look " +
+      "where Codis 2.0's proxies are need no key, with coordinator = zookeeper.",
+  },
+  {
+    key: "jodis_auth",
+    field: "jodisAuth",
+    kind: "secret",
+    default: "",
+    example: "user:password",
+    isOfProxy: true,
+    help: "User and password for that ZooKeeper (digest scheme), as coordinator_auth.",
+  },
+  {
+    key: "jodis_compatible",
+    field: "jodisCompatible",
+    kind: "switch",
+    default: "off",
+    isOfProxy: true,
+    help:
+      "Whether the entry is below /zk/codis/db_<product>/proxy, where clients of Codis 2.0 look.",
+  },
+  {
     key: "server_commands",
     field: "allowsServerCommands",
     kind: "switch",

@@ -53,6 +53,7 @@ export function checkRules(
   checkUsers(config, entries);
   checkRequired(config, entries, file, reader);
   checkAnnounced(config, entries, file);
+  checkJodis(config, entries, warnings);
   checkBackendUser(config, entries);
   warnUnused(config, entries, warnings);
   checkTlsKeys(config, entries, file, warnings);
@@ -126,6 +127,35 @@ function checkAnnounced(config: Config, entries: Lines, file: string): void {
     const rule = "must be an address that other machines can reach";
     throw new ConfigError(describeBadValue(file, row, entry, rule));
   }
+}
+
+/** Refuses an entry for Jodis clients that cannot be made, or that would be one of the store's own. */
+function checkJodis(config: Config, entries: Lines, warnings: string[]): void {
+  const { jodisServers, jodisAuth, jodisCompatible, coordinator, product } = config;
+  const refuse = (key: string, rule: string) => {
+    const entry = entries.get(key)!;
+    const value = key === "jodis_auth" ? "***" : JSON.stringify(entry.value);
+    throw new ConfigError(`${entry.at}: ${key} = ${value}: ${rule}`);
+  };
+  if (jodisServers.length === 0) {
+    const unused = { jodis_auth: jodisAuth.isSet, jodis_compatible: jodisCompatible };
+    for (const [key, isSet] of Object.entries(unused)) {
+      if (isSet) warnings.push(`${entries.get(key)!.at}: ${key} is not used without jodis_addr`);
+    }
+    return;
+  }
+  if (jodisServers.some((server) => server.includes("//"))) {
+    refuse("jodis_addr", "ZooKeeper's hosts are written host or host:port");
+  }
+  if (jodisAuth.isSet && !/^[^:]+:./.test(jodisAuth.reveal())) {
+    refuse("jodis_auth", "must be user:password");
+  }
+  if (!jodisCompatible || coordinator !== "zookeeper") return;
+  refuse(
+    "jodis_compatible",
+    "must be off when coordinator = zookeeper: the proxy registers itself below " +
+      `/zk/codis/db_${product}/proxy, and clients that look there find it`,
+  );
 }
 
 /** Checks the users: AUTH needs a password, so a user name alone would never be sent. */

@@ -12,6 +12,7 @@ import { etcdUrls, zookeeperServers } from "./endpoints.ts";
 import { EtcdCoordinator } from "./etcd/etcd.ts";
 import { Etcd2Tree } from "./etcd/etcd2_tree.ts";
 import type { EtcdTls } from "./etcd/client.ts";
+import type { ZookeeperOptions } from "./zookeeper/zookeeper.ts";
 
 /**
  * Opens the coordinator that the config names.
@@ -31,10 +32,7 @@ export async function openCoordinator(
       return await EmbeddedCoordinator.open({ dir: config.embeddedDir });
     case "zookeeper": {
       checkAuth(config);
-      const servers = zookeeperServers(coordinatorEndpoints);
-      // Its library takes a tenth of a second to load; the others need not wait for it.
-      const { ZookeeperCoordinator } = await import("./zookeeper/zookeeper.ts");
-      return await ZookeeperCoordinator.open({ servers, ...session });
+      return await openZookeeper(coordinatorEndpoints, session);
     }
     case "etcd": {
       checkAuth(config);
@@ -42,6 +40,27 @@ export async function openCoordinator(
       return await EtcdCoordinator.open({ endpoints, tls, ...session });
     }
   }
+}
+
+/**
+ * Opens the ZooKeeper that Jodis clients read.
+ *
+ * @param signal Gives up opening it.
+ * @throws {CoordinatorError} When it cannot be opened, or was given up.
+ */
+export async function openJodis(config: Config, signal: AbortSignal): Promise<Coordinator> {
+  const { jodisServers, jodisAuth: auth, zkSessionTimeoutMs: sessionTimeoutMs } = config;
+  return await openZookeeper(jodisServers, { auth, sessionTimeoutMs, signal });
+}
+
+async function openZookeeper(
+  endpoints: readonly string[],
+  session: Omit<ZookeeperOptions, "servers">,
+): Promise<Coordinator> {
+  const servers = zookeeperServers(endpoints);
+  // Its library takes a tenth of a second to load; the others need not wait for it.
+  const { ZookeeperCoordinator } = await import("./zookeeper/zookeeper.ts");
+  return await ZookeeperCoordinator.open({ servers, ...session });
 }
 
 /**

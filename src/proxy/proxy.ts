@@ -30,7 +30,7 @@ import type { TlsIdentity } from "../io/tls.ts";
 import { AccessLog } from "./access_log.ts";
 import { serveAdmin } from "./admin.ts";
 import { changeConfig, ConfiguredProxy } from "./configured_proxy.ts";
-import { ClusterFollower } from "./membership/cluster_nodes.ts";
+import { ProxyListings } from "./membership/proxy_listings.ts";
 import { followAllowedCommands } from "./membership/allowed_commands.ts";
 import { Drain } from "./drain.ts";
 import { goOnline } from "./membership/go_online.ts";
@@ -42,7 +42,6 @@ import { proxyPlace } from "./membership/proxy_place.ts";
 import { describeOld, UpgradeOffer } from "./upgrade/offer.ts";
 import { findOldProcess, type Processes } from "./upgrade/take_over.ts";
 import type { AttachedService, ProxyStart, RunningProxy } from "./proxy_start.ts";
-import type { ClusterMap } from "../router/cluster_map.ts";
 import { isTracing } from "../router/reports/spans.ts";
 import { routerOptions } from "./router_options.ts";
 import {
@@ -66,8 +65,6 @@ const BESIDE_MS = 1_000;
 const BACKLOG_MS = 1_000;
 /** How long a change of password waits until the users in the store were read again; milliseconds. */
 const USERS_MS = 2_000;
-/** How long a drain waits until the coordinator knows of it; milliseconds. */
-const LEAVE_MS = 500;
 /** Between two tries to be online, where there is no dashboard to ask; milliseconds. */
 const EMBEDDED_ASK_MS = 1_000;
 
@@ -155,8 +152,7 @@ class StartedProxy implements RunningProxy {
   #coordinator: Coordinator | undefined;
   #attached: AttachedService | undefined;
   #membership: Membership | undefined;
-  /** Undefined: no client asks for the proxies. */
-  #cluster: ClusterFollower | undefined;
+  #listings: ProxyListings | undefined;
   /** Undefined: this proxy has its own. */
   #users: StoredUsers | undefined;
   readonly #policy: AccessPolicy;
@@ -234,7 +230,10 @@ class StartedProxy implements RunningProxy {
     hurry?.addEventListener("abort", () => void this.stop(hurry.reason));
     if (signal?.aborted) return await this.stop(signal.reason);
     await followAllowedCommands(store, (commands) => this.#plane.allowCommands(commands));
-    if (config.clusterMode) this.#cluster = this.#followCluster(store, record);
+    this.#listings = new ProxyListings({
+      ...{ config, store, own: record },
+      setCluster: (nodes) => this.#plane.setCluster(nodes),
+    });
     await this.#membership.start();
     await takeOver?.done;
   }
@@ -244,11 +243,6 @@ class StartedProxy implements RunningProxy {
     this.#users = new StoredUsers({ store, plane: this.#plane, dashboard });
     await this.#users.start();
     this.#acceptSoon();
-  }
-
-  #followCluster(store: Store, own: () => ProxyRecord): ClusterFollower {
-    const changed = (nodes: ClusterMap) => this.#plane.setCluster(nodes);
-    return new ClusterFollower({ store, product: this.#start.config.product, own, changed });
   }
 
   #serveAdmin(proxyRecord: () => ProxyRecord, connectionsMax: number, isBeside: boolean): void {
@@ -291,6 +285,7 @@ class StartedProxy implements RunningProxy {
       {
         askOnline: () => goOnline(store, config.proxyId, dashboard),
         onServing: () => this.#serve(),
+        onOffline: () => this.#listings!.offline(),
         onMarkOffline: () => void this.stop("the proxy was marked offline"),
         setServing: (serving) => this.#plane.setServing(serving),
         heardReplicas: (master) => this.#plane.heardReplicas(master),
@@ -310,7 +305,8 @@ class StartedProxy implements RunningProxy {
 
   /** The table is loaded. */
   #serve(): void {
-    if (this.#isServing || this.#stopping !== undefined) return;
+    if (this.#stopping !== undefined) return;
+    if (this.#isServing) return this.#listings!.serving();
     this.#isServing = true;
     const { takeOver } = this.#processes;
     if (takeOver === undefined) this.#accept();
@@ -332,6 +328,7 @@ class StartedProxy implements RunningProxy {
     });
     clearTimeout(this.#loadingTimer);
     this.#plane.accept();
+    this.#listings!.serving();
     this.#offer = this.#waitForNew();
     this.#serving.resolve();
   }
@@ -364,7 +361,10 @@ class StartedProxy implements RunningProxy {
   /** From now on another process can take over from this one, where that is possible at all. */
   #waitForNew(): UpgradeOffer | undefined {
     const { life, other, takeOver } = this.#processes;
-    if (takeOver !== undefined) takeOver.onOldGone = () => this.#setAlone(true);
+    if (takeOver !== undefined) {
+      const listed = () => this.#listings!.listed;
+      takeOver.onOldGone = async () => void await Promise.all([this.#setAlone(true), listed()]);
+    }
     return UpgradeOffer.open(life, {
       other,
       describe: () =>
@@ -398,9 +398,7 @@ class StartedProxy implements RunningProxy {
 
   #drainClients(): Promise<void> {
     const { drainDelayMs: delayMs, drainTimeoutMs: timeoutMs } = this.#start.config;
-    const leave = async () => await this.#cluster?.leave();
-    const before = async () => void await inTime(leave(), LEAVE_MS);
-    return this.#drain.begin({ delayMs, timeoutMs }, { before });
+    return this.#drain.begin({ delayMs, timeoutMs }, { before: () => this.#listings?.leave() });
   }
 
   stop(reason: string, isGentle = false): Promise<void> {
@@ -415,7 +413,7 @@ class StartedProxy implements RunningProxy {
     await this.#drainClients();
     await this.#attached?.stop();
     this.#users?.stop();
-    this.#cluster?.stop();
+    await this.#listings?.stop();
     await this.#membership!.stop();
     await this.#plane.close();
     this.#accessLog?.close();
@@ -436,6 +434,7 @@ class StartedProxy implements RunningProxy {
     clearTimeout(this.#loadingTimer);
     const { life, takeOver } = this.#processes;
     this.#configured[Symbol.dispose]();
+    await this.#listings?.stop();
     await this.#plane.close();
     this.#accessLog?.close();
     await this.#attached?.stop();

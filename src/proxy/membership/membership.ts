@@ -30,6 +30,8 @@ export interface MembershipEvents {
   askOnline(): Promise<void>;
   /** Every slot is loaded: requests can be served; called again after each new loading. */
   onServing(): void;
+  /** Somebody has set the proxy offline. @default nothing is done */
+  onOffline?(): void;
   /** An operator wants the process to end in order. */
   onMarkOffline(): void;
   /** Requests are served, held or refused from now on. */
@@ -92,6 +94,7 @@ export class Membership {
       record,
       {
         askOnline: () => events.askOnline(),
+        onOffline: () => events.onOffline?.(),
         onMarkOffline: () => events.onMarkOffline(),
         setServing: (serving) => setServing("table", serving),
         isOvertaken: () => this.#contact.isLost,

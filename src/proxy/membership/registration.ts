@@ -60,6 +60,8 @@ export interface RegistrationEvents {
    * when it rejects, until it resolves.
    */
   onOnline(): Promise<void>;
+  /** Somebody has set the proxy offline. @default nothing is done */
+  onOffline?(): void;
   /** An operator wants the process to end in order. */
   onMarkOffline(): void;
   /** Requests are served, held or refused from now on. */
@@ -288,6 +290,7 @@ export class Registration {
         log.warn("{id} was set offline: serving the last slot table until it is online again", {
           id: own.id,
         });
+        return this.#events.onOffline?.();
     }
   }
 

@@ -457,3 +457,22 @@ Deno.test("users in the store are refused beside users here: one of them would n
   assertStringIncludes(complaint("user.alice = on\nacl = store"), text);
   assertEquals(read("acl = store\npassword = x").acl, "store");
 });
+
+Deno.test("an entry for Jodis clients needs ZooKeeper's hosts, and is none of the store's own", () => {
+  const cases = [
+    ["jodis_addr = http://etcd:2379", 'c:1: jodis_addr = "http://etcd:2379": ZooKeeper\'s hosts'],
+    ["jodis_addr = zk\njodis_auth = nobody", "c:2: jodis_auth = ***: must be user:password"],
+    [
+      "jodis_addr = zk\njodis_compatible = on\nproxy_id = a\nzk = zk\ndashboard_addr = b:1",
+      'c:2: jodis_compatible = "on": must be off when coordinator = zookeeper',
+    ],
+  ] as const;
+  for (const [text, message] of cases) {
+    assertThrows(() => parseConfig(text, "c"), ConfigError, message);
+  }
+  const { warnings } = parseConfig("jodis_compatible = on\njodis_auth = a:b", "c");
+  assertEquals(warnings, [
+    "c:2: jodis_auth is not used without jodis_addr",
+    "c:1: jodis_compatible is not used without jodis_addr",
+  ]);
+});

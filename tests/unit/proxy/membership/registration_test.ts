@@ -13,7 +13,7 @@ import {
   type RegistrationTimes,
 } from "../../../../src/proxy/membership/registration.ts";
 import { deleteFence } from "../../../../src/store/fences.ts";
-import { changeProxyState, createProxy } from "../../../../src/store/proxies.ts";
+import { changeProxyState, createProxy, deleteProxy } from "../../../../src/store/proxies.ts";
 import { type Store, StoreError } from "../../../../src/store/store.ts";
 import { until } from "../../../support/deadline.ts";
 import { FakeTimers } from "../../../support/fake_timers.ts";
@@ -144,4 +144,18 @@ Deno.test("a process that runs on is not taken for one that was paused", async (
   await test.isAt("load");
   test.timers.advance(600_000);
   assertEquals(test.asked, ["load"]);
+});
+
+Deno.test("who sets the proxy offline is heard; a lost entry is not taken for that", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("a:1");
+  let offlines = 0;
+  await using test = new TestRegistration(store, { onOffline: () => void offlines++ });
+  await test.registration.start();
+  await test.isAt("load");
+  await deleteProxy(store, RECORD.id);
+  await until(() => test.registration.registrations === 2 && test.registration.state === "online");
+  assertEquals(offlines, 0);
+  await changeProxyState(store, RECORD.id, "offline");
+  await until(() => offlines === 1);
 });
