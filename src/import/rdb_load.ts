@@ -17,7 +17,13 @@ import type { ImportCounts } from "./import_counts.ts";
 import type { KeyChoice } from "./key_choice.ts";
 import { RdbReader } from "./rdb/rdb_reader.ts";
 import type { SourceKey } from "./source/source_control.ts";
-import { mayPass, RefusedError, requestText, type Target } from "./target/target.ts";
+import {
+  mayPass,
+  RefusedError,
+  requestText,
+  type StoredValue,
+  type Target,
+} from "./target/target.ts";
 
 /** How long requests that fail are repeated, in milliseconds. */
 const PATIENCE_MS = 60_000;
@@ -38,12 +44,10 @@ export interface LoadOptions {
   /**
    * Whether a key is not written now, because it expires soon, but is read again at the source later. Undefined:
    * there is no later.
-   *
-   * @param expiryMs 0: it does not expire.
    */
-  defers?(key: SourceKey, expiryMs: number): boolean;
+  defers?(key: RdbReader): boolean;
   /** Whether a key that was not deferred must not be written any more: it is read again where it is. */
-  isLost?(key: SourceKey): boolean;
+  isLost?: ((key: SourceKey) => boolean) | undefined;
 }
 
 /**
@@ -56,19 +60,20 @@ export interface LoadOptions {
 export async function loadRdb(options: LoadOptions): Promise<ReadonlyMap<number, number>> {
   const { window, target, choice, counts } = options;
   const types = new Map<number, number>();
-  const reader = new RdbReader(window, ({ database, name, type, expiryMs }) => {
-    if (!choice.wants(database, name)) {
+  const reader = new RdbReader(window, (reader) => {
+    const { database, type } = reader;
+    if (!choice.wants(database, reader.nameBytes, reader.nameStart, reader.nameEnd)) {
       counts.leftOut++;
       return false;
     }
     types.set(type, (types.get(type) ?? 0) + 1);
-    const key = { database, key: name };
-    if (options.defers?.(key, expiryMs)) {
+    if (options.defers?.(reader)) {
       counts.keys++;
       return false;
     }
-    const objection = target?.objection(type, database, name);
-    if (objection !== undefined) throw new RefusedError(objection);
+    if (target?.knows(type) === false) {
+      throw new RefusedError(target.objection(type, database, reader.name)!);
+    }
     if (target === undefined) counts.keys++;
     return target !== undefined;
   });
@@ -96,23 +101,15 @@ function write(
   reader: RdbReader,
   options: LoadOptions,
 ): Promise<void> | undefined {
-  const { window, choice, counts } = options;
+  const { choice, counts } = options;
   if (step === "key") {
     counts.keys++;
     if (reader.expiryMs !== 0 && reader.expiryMs <= Date.now()) counts.expired++;
-    const key = choice.renamed(reader.name);
-    const lane = target.laneOf(key);
-    const bytes = reader.valueEnd - reader.valueStart;
-    if (!target.mustWait(lane, bytes)) {
-      target.restoreRead(reader, window.bytes, key);
-      return undefined;
+    if (choice.keepsNames) {
+      return writeKey(target, reader, options, reader.nameBytes, reader.nameStart, reader.nameEnd);
     }
-    return target.room(lane, bytes)
-      .then(() => target.isTroubled ? settle(target, options) : undefined)
-      .then(() => {
-        if (options.isLost?.({ database: reader.database, key: reader.name })) return;
-        target.restoreRead(reader, window.bytes, key);
-      });
+    const name = choice.renamed(reader.name);
+    return writeKey(target, reader, options, name, 0, name.length);
   }
   if (step === "function") {
     target.beginAnywhere(0).request(4).word("FUNCTION").word("LOAD").word("REPLACE")
@@ -121,6 +118,39 @@ function write(
     target.beginAnywhere(0).request(3).word("SCRIPT").word("LOAD").word(latin1Bytes(reader.text));
   }
   return undefined;
+}
+
+/** Writes a key that is called `names[start, end)` here. */
+function writeKey(
+  target: Target,
+  reader: RdbReader,
+  options: LoadOptions,
+  names: Uint8Array,
+  start: number,
+  end: number,
+): Promise<void> | undefined {
+  const { database, type, expiryMs, idleSeconds, frequency } = reader;
+  const value: StoredValue = {
+    type,
+    bytes: options.window.bytes,
+    start: reader.valueStart,
+    end: reader.valueEnd,
+    expiryMs,
+    idleSeconds,
+    frequency,
+  };
+  const lane = target.laneOf(names, start, end);
+  const bytes = value.end - value.start;
+  if (!target.mustWait(lane, bytes)) {
+    target.restoreOn(lane, database, names, start, end, value);
+    return undefined;
+  }
+  return target.room(lane, bytes)
+    .then(() => target.isTroubled ? settle(target, options) : undefined)
+    .then(() => {
+      if (options.isLost?.({ database, key: reader.name })) return;
+      target.restoreOn(lane, database, names, start, end, value);
+    });
 }
 
 /**

@@ -360,17 +360,18 @@ export class SourceImport {
     this.#copiesFailed++;
     this.counts.bytes += window.length;
     this.counts.keys = this.counts.expired = 0;
-    const isLost = ({ database, key }: SourceKey) => {
-      if (this.owns(key)) return false;
-      this.share?.take(database, key);
+    const { share } = this;
+    const isLost = share && (({ database, key }: SourceKey) => {
+      if (share.isMine(key)) return false;
+      share.take(database, key);
       return true;
-    };
+    });
     await loadRdb({
       ...{ window, choice, counts: this.counts, target: this.#target!, fill, isLost },
-      defers: (key, expiryMs) => {
-        if (isLost(key)) return true;
-        if (expiryMs === 0 || expiryMs > Date.now() + leftMs()) return false;
-        follower.defer(key);
+      defers: (read) => {
+        if (isLost?.({ database: read.database, key: read.name })) return true;
+        if (read.expiryMs === 0 || read.expiryMs > Date.now() + leftMs()) return false;
+        follower.defer({ database: read.database, key: read.name });
         return true;
       },
     });

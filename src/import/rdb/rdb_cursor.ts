@@ -111,6 +111,17 @@ export class RdbCursor {
     return this.readLength() ? compressed : -1;
   }
 
+  /**
+   * Passes over a whole string that lies as it is, of {@linkcode length} bytes; false: it is encoded or not whole,
+   * and nothing was passed.
+   */
+  passPlainString(): boolean {
+    const from = this.at;
+    if (this.readLength() && !this.isEncoded && this.passBytes(this.length)) return true;
+    this.at = from;
+    return false;
+  }
+
   /** Reads a whole string, decoded; null: more bytes are needed. Copies. */
   readString(): Uint8Array | null {
     const from = this.at;

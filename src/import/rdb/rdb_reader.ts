@@ -41,6 +41,8 @@ const HEADER_BYTES = 9;
 /** First RDB version that ends with a checksum. */
 const CHECKSUM_SINCE = 5;
 
+const NOTHING = new Uint8Array(0);
+
 /** Between `next` and `next`. */
 type Outcome = RdbStep | "go on";
 
@@ -56,8 +58,13 @@ export class RdbReader {
   idleSeconds = -1;
   /** How often the key is used, as Redis counts it; -1: not known. */
   frequency = -1;
-  /** After `key`: its name; after `aux`: the name of the field; after `function`: the library's code. */
-  name: Uint8Array = new Uint8Array(0);
+  /**
+   * After `key`: where its name is; after `aux`: the name of the field; after `function`: the library's code.
+   * Valid until the next step.
+   */
+  nameBytes: Uint8Array = NOTHING;
+  nameStart = 0;
+  nameEnd = 0;
   /** After `aux`: the value. */
   text = "";
   /** After `key`: the number of its type. */
@@ -76,8 +83,9 @@ export class RdbReader {
   #state: "header" | "opcode" | "value" | "module_aux" | "end" = "header";
   #isWanted = true;
   #isKeyRead = false;
-  /** Distance from the window's start to the value. */
+  /** Distances from the window's start to the value, and to the name; -1: the name had to be decoded. */
   #valueAt = 0;
+  #nameAt = 0;
 
   /**
    * @param window Where the bytes are.
@@ -88,6 +96,11 @@ export class RdbReader {
     this.#wants = wants;
     this.#cursor = new RdbCursor(window);
     this.#follower = new ValueFollower(this.#cursor);
+  }
+
+  /** The name, see {@linkcode nameBytes}. Copies. */
+  get name(): Uint8Array {
+    return this.nameBytes.slice(this.nameStart, this.nameEnd);
   }
 
   /**
@@ -210,10 +223,28 @@ export class RdbReader {
   }
 
   #readName(): boolean {
-    const name = this.#cursor.readString();
+    const cursor = this.#cursor;
+    if (cursor.passPlainString()) {
+      this.nameStart = 0;
+      this.nameEnd = cursor.length;
+      this.#nameAt = cursor.at - cursor.length;
+      this.#placeName();
+      return true;
+    }
+    const name = cursor.readString();
     if (name === null) return false;
-    this.name = name;
+    [this.nameBytes, this.nameStart, this.nameEnd, this.#nameAt] = [name, 0, name.length, -1];
     return true;
+  }
+
+  /** The window's bytes may have moved since the name was read. */
+  #placeName(): void {
+    if (this.#nameAt < 0) return;
+    const { bytes, start } = this.#window;
+    const length = this.nameEnd - this.nameStart;
+    this.nameBytes = bytes;
+    this.nameStart = start + this.#nameAt;
+    this.nameEnd = this.nameStart + length;
   }
 
   #aux(): Outcome {
@@ -250,6 +281,7 @@ export class RdbReader {
       this.#forgetKey();
       return "go on";
     }
+    this.#placeName();
     const { start } = this.#window;
     this.valueStart = start + this.#valueAt;
     this.valueEnd = start + this.#cursor.at;
@@ -258,9 +290,10 @@ export class RdbReader {
   }
 
   #tooLarge(): RdbError {
+    this.#placeName();
     return new RdbError(
       `key "${
-        quoted(this.name, 0, this.name.length)
+        quoted(this.nameBytes, this.nameStart, this.nameEnd)
       }" of database ${this.database}: its value has ` +
         "more than 512 MB, which no server takes in one piece: leave it out with --except, and copy it by itself",
     );

@@ -39,6 +39,8 @@ export class TargetUnreachableError extends Error {
 
 /** Bytes on their way above which a lane takes no more. */
 const SENT_BYTES_MAX = 4 * BATCH_BYTES;
+/** Batches that are kept to be used again. */
+const SPARE_MAX = 8;
 const DIAL_MS = 2_000;
 /** How long a reply may take. A proxy answers sooner, be it with an error. */
 const REPLY_MS = 60_000;
@@ -65,6 +67,8 @@ export class Lane {
   #connection: Connection | undefined;
   #open: RequestBatch = new RequestBatch();
   readonly #sent: RequestBatch[] = [];
+  /** Batches that can be used again. */
+  readonly #spare: RequestBatch[] = [];
   #sentBytes = 0;
   #framer = new ReplyFramer();
   #errorText = "";
@@ -129,7 +133,7 @@ export class Lane {
   flush(): void {
     const batch = this.#open;
     if (batch.count === 0) return;
-    this.#open = new RequestBatch(Math.min(BATCH_BYTES, 2 * batch.length));
+    this.#open = this.#spare.pop() ?? new RequestBatch(batch);
     this.#sent.push(batch);
     this.#sentBytes += batch.length;
     const connection = this.#connection;
@@ -277,6 +281,7 @@ export class Lane {
     this.#sent.shift();
     this.#sentBytes -= batch.length;
     this.#keepTrouble(batch);
+    if (this.#spare.length < SPARE_MAX && batch.clear()) this.#spare.push(batch);
   }
 
   /** Keeps what failed in a batch that is done with, and all that follows. */

@@ -12,6 +12,12 @@ import { DUMP_END_BYTES } from "../rdb/value_shape.ts";
 export const BATCH_BYTES = 128 * 1024;
 /** Room that the first batch has. */
 const FIRST_BYTES = 4 * 1024;
+/** Room of a batch that will be full: with some for the request that fills it. */
+const FULL_BYTES = BATCH_BYTES + 16 * 1024;
+/** A batch with more room is not used again. */
+const KEPT_BYTES_MAX = 4 * BATCH_BYTES;
+/** Fewer bytes are copied faster one by one. */
+const FEW_BYTES = 48;
 /** The last point in time that servers know. */
 const TIME_MAX = 2n ** 63n - 1n;
 const TIME_END = Number(TIME_MAX);
@@ -42,9 +48,20 @@ export class RequestBatch {
   /** Error replies, by the number of the request. */
   readonly errors = new Map<number, string>();
 
-  /** @param room Bytes that it has room for before it grows. */
-  constructor(room: number = FIRST_BYTES) {
-    this.bytes = new Uint8Array(room);
+  /** @param before The batch before it: this one will be as large. */
+  constructor(before?: RequestBatch) {
+    const room = before === undefined ? FIRST_BYTES : 2 * before.length;
+    this.bytes = new Uint8Array(room > BATCH_BYTES ? FULL_BYTES : room);
+  }
+
+  /** Forgets all, to be used again; false: it is too large to be kept. */
+  clear(): boolean {
+    if (this.bytes.length > KEPT_BYTES_MAX) return false;
+    this.length = this.count = this.answered = 0;
+    this.database = -1;
+    this.effective.clear();
+    this.errors.clear();
+    return true;
   }
 
   /** The request that was begun last must not be answered with 0. */
@@ -61,13 +78,16 @@ export class RequestBatch {
 
   /** Adds a word. Copies it. */
   word(word: string | number | Uint8Array): this {
-    const bytes = word instanceof Uint8Array ? word : ENCODER.encode(`${word}`);
-    return this.part(bytes, 0, bytes.length);
+    if (word instanceof Uint8Array) return this.part(word, 0, word.length);
+    if (typeof word === "string") return this.#text(word);
+    return word >= 0 && Number.isSafeInteger(word) ? this.#number(word) : this.#text(`${word}`);
   }
 
   /** Adds a point in time, in Unix milliseconds: the last one that servers know, if it is later than that. */
   time(ms: number): this {
-    return this.word(ms < TIME_END ? `${BigInt(Math.trunc(ms))}` : `${TIME_MAX}`);
+    if (ms >= TIME_END) return this.#text(`${TIME_MAX}`);
+    const whole = Math.trunc(ms);
+    return Number.isSafeInteger(whole) ? this.word(whole) : this.#text(`${BigInt(whole)}`);
   }
 
   /** Adds a word that is `bytes[start, end)`. Copies it. */
@@ -121,21 +141,50 @@ export class RequestBatch {
     return found;
   }
 
+  #text(text: string): this {
+    for (let i = 0; i < text.length; i++) {
+      if (text.charCodeAt(i) > 127) return this.word(ENCODER.encode(text));
+    }
+    this.#header(36, text.length);
+    this.#reserve(text.length);
+    for (let i = 0; i < text.length; i++) this.bytes[this.length++] = text.charCodeAt(i);
+    return this.#lineEnd();
+  }
+
+  #number(value: number): this {
+    this.#header(36, digitsOf(value));
+    this.#reserve(20);
+    this.#digits(value);
+    return this.#lineEnd();
+  }
+
   #header(type: number, value: number): void {
     this.#reserve(20);
-    const digits = value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : `${value}`.length;
-    this.bytes[this.length] = type;
-    for (let at = this.length + digits, rest = value; at > this.length; at--) {
-      this.bytes[at] = 48 + rest % 10;
-      rest = Math.floor(rest / 10);
-    }
-    this.length += 1 + digits;
+    this.bytes[this.length++] = type;
+    this.#digits(value);
     this.#lineEnd();
+  }
+
+  /** Writes a number that is whole and not negative; the room is there. */
+  #digits(value: number): void {
+    const { bytes, length } = this;
+    const end = length + digitsOf(value);
+    for (let [at, rest] = [end - 1, value]; at >= length; at--) {
+      const tenth = Math.floor(rest / 10);
+      bytes[at] = 48 + rest - 10 * tenth;
+      rest = tenth;
+    }
+    this.length = end;
   }
 
   #raw(bytes: Uint8Array, start: number, end: number): void {
     this.#reserve(end - start);
-    this.bytes.set(bytes.subarray(start, end), this.length);
+    if (end - start > FEW_BYTES) {
+      this.bytes.set(bytes.subarray(start, end), this.length);
+    } else {
+      const own = this.bytes;
+      for (let [from, at] = [start, this.length]; from < end;) own[at++] = bytes[from++]!;
+    }
     this.length += end - start;
   }
 
@@ -153,4 +202,10 @@ export class RequestBatch {
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
   }
+}
+
+function digitsOf(value: number): number {
+  if (value < 10) return 1;
+  if (value < 100) return 2;
+  return value < 1_000 ? 3 : `${value}`.length;
 }

@@ -10,7 +10,6 @@
 import { Placement } from "../../hash/placement.ts";
 import { RDB_VERSION_MIN } from "../../redis/rdb_version.ts";
 import { quoted } from "../../resp/encoder.ts";
-import type { RdbReader } from "../rdb/rdb_reader.ts";
 import { VALUE_TYPES } from "../rdb/value_shape.ts";
 import { Lane, type TargetAccess } from "./lane.ts";
 import type { RequestBatch, SentRequest } from "./request_batch.ts";
@@ -83,9 +82,9 @@ export class Target {
     for (const lane of this.lanes) lane.close();
   }
 
-  /** The lane of a key. Borrows it. */
-  laneOf(key: Uint8Array): Lane {
-    return this.laneOfSlot(this.placement.slotIdOf(key, 0, key.length));
+  /** The lane of the key `key[start, end)`. Borrows it. */
+  laneOf(key: Uint8Array, start = 0, end: number = key.length): Lane {
+    return this.laneOfSlot(this.placement.slotIdOf(key, start, end));
   }
 
   /** The lane of a slot. */
@@ -136,14 +135,19 @@ export class Target {
     for (const lane of this.lanes) if (lane.isFull) await lane.room();
   }
 
+  /** Whether all servers know a type. */
+  knows(type: number): boolean {
+    return VALUE_TYPES.get(type)!.since <= this.servers.rdbVersion;
+  }
+
   /**
    * Why a value cannot be written; undefined: it can be.
    *
    * @param where Where the value comes from, for the message.
    */
   objection(type: number, database: number, key: Uint8Array): string | undefined {
-    const { name, since } = VALUE_TYPES.get(type)!;
-    if (since <= this.servers.rdbVersion) return undefined;
+    if (this.knows(type)) return undefined;
+    const { name } = VALUE_TYPES.get(type)!;
     return `key "${
       quoted(key, 0, key.length)
     }" of database ${database} is a ${name}, which the servers ` +
@@ -153,29 +157,35 @@ export class Target {
 
   /** Writes a key, in place of what is there. Copies all. */
   restore(database: number, key: Uint8Array, value: StoredValue): void {
+    this.restoreOn(this.laneOf(key), database, key, 0, key.length, value);
+  }
+
+  /** Writes the key `names[start, end)` to its lane, in place of what is there. Copies all. */
+  restoreOn(
+    lane: Lane,
+    database: number,
+    names: Uint8Array,
+    start: number,
+    end: number,
+    value: StoredValue,
+  ): void {
     const { expiryMs, idleSeconds, frequency } = value;
     const leftMs = expiryMs === 0 ? 1 : expiryMs - Date.now();
-    if (leftMs <= 0) return this.delete(database, key);
-    const lane = this.laneOf(key);
-    if (!this.hasReplace) lane.begin(database).request(2).word("DEL").word(key);
+    const isOver = leftMs <= 0;
+    if (isOver || !this.hasReplace) {
+      lane.begin(database).request(2).word("DEL").part(names, start, end);
+      if (isOver) return;
+    }
     const isKept = this.#hasAbsoluteTtl && (idleSeconds >= 0 || frequency >= 0);
     const isAbsolute = this.#hasAbsoluteTtl && expiryMs !== 0;
     const words = 4 + (this.hasReplace ? 1 : 0) + (isAbsolute ? 1 : 0) + (isKept ? 2 : 0);
-    const batch = lane.begin(database).request(words).word("RESTORE").word(key);
+    const batch = lane.begin(database).request(words).word("RESTORE").part(names, start, end);
     batch.time(expiryMs === 0 ? 0 : isAbsolute ? expiryMs : leftMs);
     batch.dump(value.type, value.bytes, value.start, value.end, dumpVersion(value.type));
     if (this.hasReplace) batch.word("REPLACE");
     if (isAbsolute) batch.word("ABSTTL");
     if (isKept && frequency >= 0) batch.word("FREQ").word(frequency);
     else if (isKept) batch.word("IDLETIME").word(idleSeconds);
-  }
-
-  /** Writes the key that was read. Copies all. */
-  restoreRead(reader: RdbReader, bytes: Uint8Array, key: Uint8Array): void {
-    const { type, valueStart: start, valueEnd: end, expiryMs, idleSeconds, frequency } = reader;
-    this.restore(reader.database, key, {
-      ...{ type, bytes, start, end, expiryMs, idleSeconds, frequency },
-    });
   }
 
   /** Deletes a key. Copies it. */
