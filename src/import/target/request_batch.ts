@@ -171,7 +171,7 @@ export class RequestBatch {
     const end = length + digitsOf(value);
     for (let [at, rest] = [end - 1, value]; at >= length; at--) {
       const tenth = Math.floor(rest / 10);
-      bytes[at] = 48 + rest - 10 * tenth;
+      bytes[at] = 48 + (rest - 10 * tenth);
       rest = tenth;
     }
     this.length = end;
