@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Turns } from "../base/turns.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { decodeSlot, encodeSlot, NO_GROUP, SLOT_STATUSES, type SlotRecord } from "../model/slot.ts";
 import { numberedName } from "./paths.ts";
@@ -15,6 +16,9 @@ import {
   type Store,
   StoreError,
 } from "./store.ts";
+
+/** Slots that are read at a time. */
+const READS_MAX = 64;
 
 /**
  * Reads a slot.
@@ -28,12 +32,30 @@ export async function loadSlot(store: ReadableStore, slotId: number): Promise<Sl
   return decodeSlot(json);
 }
 
+/**
+ * Reads slots, many at a time but not all: a call to the coordinator has a few seconds from when it is made, and
+ * one that is far away, or busy, answers fewer than 1024 in that time.
+ */
+export class SlotReader {
+  readonly #store: ReadableStore;
+  readonly #turns = new Turns(READS_MAX);
+
+  constructor(store: ReadableStore) {
+    this.#store = store;
+  }
+
+  /** As {@linkcode loadSlot}. */
+  load(slotId: number): Promise<SlotRecord> {
+    return this.#turns.take(() => loadSlot(this.#store, slotId));
+  }
+}
+
 /** Reads every slot that is stored, by id. */
 export async function loadSlots(store: ReadableStore): Promise<SlotRecord[]> {
   const names = await childrenIfThere(store, store.paths.slots);
   const ids = names.map((name) => numberedName(name, "slot_")).filter((id) => id !== undefined);
-  // All at once: one after the other would be 1024 round trips to a coordinator that is far away.
-  return await Promise.all(ids.sort((a, b) => a - b).map((id) => loadSlot(store, id)));
+  const reader = new SlotReader(store);
+  return await Promise.all(ids.sort((a, b) => a - b).map((id) => reader.load(id)));
 }
 
 /**

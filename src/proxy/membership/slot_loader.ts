@@ -10,7 +10,7 @@ import { RecordError } from "../../model/record.ts";
 import { isUnderway, NO_GROUP, type SlotRecord } from "../../model/slot.ts";
 import type { SlotFill, SlotTable } from "../../router/slot_table.ts";
 import { loadGroup, loadGroupIds, masterOf } from "../../store/groups.ts";
-import { loadSlot } from "../../store/slots.ts";
+import { SlotReader } from "../../store/slots.ts";
 import { type Store, StoreError } from "../../store/store.ts";
 
 const log = logger("proxy");
@@ -25,6 +25,7 @@ const log = logger("proxy");
  */
 export class SlotLoader {
   readonly #store: Store;
+  readonly #reader: SlotReader;
   readonly #table: SlotTable;
   /** What the table holds; nothing for a slot that is reset. */
   readonly #fills: (SlotFill | undefined)[] = Array.from({ length: SLOT_COUNT });
@@ -37,6 +38,7 @@ export class SlotLoader {
   /** Loads from `store` into `table`; nothing is loaded yet. */
   constructor(store: Store, table: SlotTable) {
     this.#store = store;
+    this.#reader = new SlotReader(store);
     this.#table = table;
   }
 
@@ -51,7 +53,7 @@ export class SlotLoader {
   }
 
   /**
-   * Loads every slot, all at once: each waits for its own requests only.
+   * Loads every slot: each waits for its own requests only.
    *
    * @throws {CoordinatorError} When the store cannot be read; what was loaded stays loaded.
    */
@@ -177,7 +179,7 @@ export class SlotLoader {
 
   async #read(slotId: number): Promise<SlotRecord> {
     try {
-      return await loadSlot(this.#store, slotId);
+      return await this.#reader.load(slotId);
     } catch (error) {
       // It is not what it was.
       if (error instanceof StoreError || error instanceof RecordError) {

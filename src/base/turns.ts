@@ -1,0 +1,29 @@
+/**
+ * Turns: so many calls at a time, the others wait for theirs.
+ *
+ * @module
+ */
+
+/** First come, first served. */
+export class Turns {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  /** Begins with `most` calls that may be made at a time. */
+  constructor(most: number) {
+    this.#free = most;
+  }
+
+  /** Makes a call when its turn has come. */
+  async take<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => void this.#waiting.push(resolve));
+    try {
+      return await call();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    }
+  }
+}
