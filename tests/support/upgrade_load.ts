@@ -22,7 +22,7 @@ export interface UpgradeCounts {
   unanswered: number;
   /** Connections that were refused, or reset before the first answer. */
   failedConnects: number;
-  /** How often they failed, by the system's words. */
+  /** How often connects and commands failed, by the system's words. */
   readonly causes: Record<string, number>;
   /** Answers that are errors, or not what they had to be. */
   wrong: string[];
@@ -37,6 +37,8 @@ export interface UpgradeLoadOptions {
   readonly short: number;
   /** Mean pause of a client between two commands, in milliseconds. */
   readonly pauseMs: number;
+  /** Clients connect with TLS, and trust this authority. @default no TLS */
+  readonly ca?: string | undefined;
 }
 
 const encoder = new TextEncoder();
@@ -46,7 +48,7 @@ const AGAIN_MS = 5;
 
 /** One connection, with a read always under way. */
 class Connection {
-  readonly #conn: Deno.TcpConn;
+  readonly #conn: Deno.Conn;
   readonly #buffer = new Uint8Array(512);
   #reading: Promise<number | null>;
   /** Whether it has ended, as far as is known. */
@@ -55,7 +57,7 @@ class Connection {
   /** Why it has ended, in the system's words. */
   cause = "end of file";
 
-  constructor(conn: Deno.TcpConn) {
+  constructor(conn: Deno.Conn) {
     this.#conn = conn;
     this.#reading = this.#read();
   }
@@ -147,7 +149,10 @@ export class UpgradeLoad {
         answer = await connection.incr(key);
         if (answer === undefined) {
           if (connection.answered === 0) this.#failed(connection.cause);
-          else this.counts.unanswered++;
+          else {
+            this.counts.unanswered++;
+            this.#count(`unanswered: ${connection.cause}`);
+          }
         }
         if (answer !== undefined && isSteady) continue;
         connection.close();
@@ -164,6 +169,10 @@ export class UpgradeLoad {
 
   #failed(cause: string): void {
     this.counts.failedConnects++;
+    this.#count(cause);
+  }
+
+  #count(cause: string): void {
     const { causes } = this.counts;
     causes[cause] = (causes[cause] ?? 0) + 1;
   }
@@ -171,13 +180,23 @@ export class UpgradeLoad {
   async #connect(): Promise<Connection> {
     for (;;) {
       try {
-        const conn = await Deno.connect({ hostname: "127.0.0.1", port: this.#options.port });
-        conn.setNoDelay(true);
-        return new Connection(conn);
+        return new Connection(await this.#open());
       } catch (error) {
         this.#failed(`${error}`);
         await delay(AGAIN_MS);
       }
     }
+  }
+
+  async #open(): Promise<Deno.Conn> {
+    const { port, ca } = this.#options;
+    if (ca !== undefined) {
+      const conn = await Deno.connectTls({ hostname: "127.0.0.1", port, caCerts: [ca] });
+      await conn.handshake();
+      return conn;
+    }
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    conn.setNoDelay(true);
+    return conn;
   }
 }

@@ -225,5 +225,5 @@ async function run(
 export function faultKinds(word: string, coordinator: CheckOptions["coordinator"]): string[] {
   if (word === "none") return [];
   if (word !== "all") return [word];
-  return FAULT_KINDS.filter((kind) => kind !== "coordinator" || coordinator === "zookeeper");
+  return FAULT_KINDS.filter((kind) => kind !== "coordinator" || coordinator !== "embedded");
 }

@@ -11,8 +11,16 @@ import { DashboardProcess } from "../../support/dashboard_process.ts";
 import { until } from "../../support/deadline.ts";
 import type { Place } from "../../support/place.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
+import type { DaemonServer } from "../../support/daemon_server.ts";
+import { EtcdServer } from "../../support/etcd_server.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { ZookeeperServer } from "../../support/zookeeper_server.ts";
+
+/** The coordinators, by their words in config.ini. */
+export const COORDINATORS = ["embedded", "zookeeper", "etcd"] as const;
+
+/** One of {@linkcode COORDINATORS}. */
+export type CoordinatorKind = typeof COORDINATORS[number];
 
 /** What the cluster is made of. */
 export interface ClusterOptions {
@@ -20,7 +28,7 @@ export interface ClusterOptions {
   /** Workers of each proxy. */
   readonly cpu: number;
   readonly backend: "stock" | "codis";
-  readonly coordinator: "embedded" | "zookeeper";
+  readonly coordinator: CoordinatorKind;
   /** Whether servers keep on disk what they have acknowledged: they are going to be killed. */
   readonly isDurable: boolean;
   /** @default GROUPS */
@@ -45,7 +53,7 @@ export const SLOTS = 1024;
 /** Groups 1 to this. */
 export const GROUPS = 4;
 const DURABLE = ["--appendonly", "yes", "--appendfsync", "always"];
-/** Sessions with ZooKeeper end soon: what a killed process leaves is waited for. */
+/** Sessions with ZooKeeper or etcd end soon: what a killed process leaves is waited for. */
 const SESSION_MS = 4_000;
 /** How long a proxy may take until it is online, in milliseconds. */
 const PROXY_START_MS = 60_000;
@@ -63,7 +71,7 @@ export class Cluster implements AsyncDisposable {
   /** Where proxies and dashboard log to. */
   readonly logs: string;
   /** Only where it is a server of its own. */
-  zookeeper: ZookeeperServer | undefined;
+  coordinator: DaemonServer & { readonly addr: string } | undefined;
   readonly dashboards: DashboardProcess[] = [];
   #leader = 0;
   readonly #owned = new AsyncDisposableStack();
@@ -99,9 +107,13 @@ export class Cluster implements AsyncDisposable {
       ...{ coordinator, proxy_id: "dashboard", ...this.options.config },
       ...this.options.keepsLost ? { failover_lost_writes_dir: this.logs } : {},
     };
-    if (coordinator === "zookeeper") {
-      this.zookeeper = this.#owned.use(await ZookeeperServer.start(placeOf?.("coordinator")));
-      config["zk"] = this.zookeeper.addr;
+    if (coordinator !== "embedded") {
+      this.coordinator = this.#owned.use(
+        coordinator === "etcd"
+          ? await EtcdServer.start()
+          : await ZookeeperServer.start(placeOf?.("coordinator")),
+      );
+      config["zk"] = this.coordinator.addr;
       config["zk_session_timeout"] = SESSION_MS;
     } else {
       const folder = await Deno.makeTempDir({ prefix: "codis-store-" });

@@ -1,5 +1,5 @@
 /**
- * What is killed in the middle of migrations, and brought back: one row for each kind.
+ * What is killed in the middle of migrations and brought back, or upgraded: one row for each kind.
  *
  * @module
  */
@@ -60,6 +60,13 @@ const STRIKES: Readonly<Record<string, Strike>> = {
     await cluster.proxies[at]!.restart();
     tell(`proxy_${at + 1} is back`);
   },
+  upgrade: async ({ cluster, tell }, dice) => {
+    const at = dice.below(cluster.proxies.length);
+    tell(`upgrade proxy_${at + 1}`);
+    const end = await cluster.proxies[at]!.upgrade();
+    if (end.code !== 0) throw new Error(`the process before ended with ${JSON.stringify(end)}`);
+    tell(`proxy_${at + 1} is upgraded`);
+  },
   dashboard: async ({ cluster, tell }, _dice, downMs) => {
     tell("kill dashboard");
     await cluster.dashboard.kill();
@@ -69,9 +76,9 @@ const STRIKES: Readonly<Record<string, Strike>> = {
   },
   coordinator: async ({ cluster, tell }, _dice, downMs) => {
     tell("kill coordinator");
-    await cluster.zookeeper!.kill();
+    await cluster.coordinator!.kill();
     await delay(downMs);
-    await cluster.zookeeper!.restart();
+    await cluster.coordinator!.restart();
     tell("the coordinator is back");
   },
 };

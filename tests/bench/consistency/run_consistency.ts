@@ -9,7 +9,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { type CheckOptions, faultKinds, PART_KINDS, type Report, runChecker } from "./checker.ts";
-import { SLOTS } from "./cluster.ts";
+import { COORDINATORS, SLOTS } from "./cluster.ts";
 import { FAULT_KINDS } from "./faults.ts";
 import { oneOf, stop, wholeNumber } from "../options.ts";
 
@@ -26,13 +26,14 @@ read through the proxies and at the servers. Exit code 1 when anything is wrong.
   --cpu=1                    workers of each proxy
   --backend=stock            stock: redis-server; codis: codis-server, the program that
                              CODIS_SERVER names, else a double of it
-  --coordinator=embedded     embedded or zookeeper
+  --coordinator=embedded     embedded, zookeeper or etcd
   --rounds=1                 rounds of moves
   --slots=1024               slots that go round; fewer go by ranges only
   --cancels=40               tasks cancelled in each round
   --faults=none              none, ${FAULT_KINDS.join(", ")} or all, several with commas:
                              what is killed with kill -9 while slots move, and comes back
-                             (coordinator needs --coordinator=zookeeper)
+                             (coordinator needs --coordinator=zookeeper or etcd);
+                             upgrade: a new process takes over
   --kills=10                 how often each of them is killed
   --parts=all                none, ${PART_KINDS.join(", ")} or all, several with commas:
                              what runs beside the load, with a quarter of its clients each
@@ -68,7 +69,7 @@ function readOptions(args: readonly string[]): CheckOptions {
     const [initial, least, most] = NUMBERS[name]!;
     return wholeNumber(name, given[name] ?? initial, least, most);
   };
-  const coordinator = oneOf("coordinator", given["coordinator"], ["embedded", "zookeeper"]);
+  const coordinator = oneOf("coordinator", given["coordinator"], COORDINATORS);
   const faults = (given["faults"] ?? "none").split(",").flatMap((name) => {
     if (!["none", "all", ...FAULT_KINDS].includes(name)) {
       stop(`--faults: "${name}" is none of none, all, ${FAULT_KINDS.join(", ")}`);
@@ -76,7 +77,9 @@ function readOptions(args: readonly string[]): CheckOptions {
     return faultKinds(name, coordinator);
   });
   if (faults.includes("coordinator") && coordinator === "embedded") {
-    stop('--faults: "coordinator" needs --coordinator=zookeeper: embedded files cannot be killed');
+    stop(
+      '--faults: "coordinator" needs --coordinator=zookeeper or etcd: embedded files cannot be killed',
+    );
   }
   const parts = (given["parts"] ?? "all").split(",").flatMap((name) => {
     if (!["none", "all", ...PART_KINDS].includes(name)) {

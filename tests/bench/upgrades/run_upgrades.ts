@@ -8,8 +8,10 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { delay } from "@std/async/delay";
+import { freePort } from "../../support/free_port.ts";
+import { tlsFile, tlsText } from "../../support/tls.ts";
 import { UpgradeLoad } from "../../support/upgrade_load.ts";
-import { Cluster, SLOTS } from "../consistency/cluster.ts";
+import { Cluster, COORDINATORS, SLOTS } from "../consistency/cluster.ts";
 import { Moves } from "../consistency/moves.ts";
 import { Dice } from "../consistency/operations.ts";
 import { oneOf, stop, wholeNumber } from "../options.ts";
@@ -24,8 +26,9 @@ code 1 when a command was lost or executed twice, or a connection refused or res
   --short=40                 clients with a connection for each command
   --pause=40                 mean pause of a client between two commands, in milliseconds
   --cpu=1                    workers of the proxy
-  --coordinator=embedded     embedded or zookeeper
+  --coordinator=embedded     embedded, zookeeper or etcd
   --moves=off                on: all slots move round the servers meanwhile
+  --tls=off                  on: clients connect with TLS
 `;
 
 const NUMBERS: Readonly<Record<string, readonly [number, number, number]>> = {
@@ -38,7 +41,7 @@ const NUMBERS: Readonly<Record<string, readonly [number, number, number]>> = {
 
 const flags = parseArgs(Deno.args, {
   boolean: ["help"],
-  string: [...Object.keys(NUMBERS), "coordinator", "moves"],
+  string: [...Object.keys(NUMBERS), "coordinator", "moves", "tls"],
   unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
 }) as Readonly<Record<string, string | boolean | undefined>>;
 if (flags["help"] === true) stop(HELP, 0);
@@ -50,16 +53,23 @@ const word = <W extends string>(name: string, words: readonly W[]) =>
   oneOf(name, flags[name] as string | undefined, words);
 
 const upgrades = number("upgrades");
-const coordinator = word("coordinator", ["embedded", "zookeeper"]);
+const coordinator = word("coordinator", COORDINATORS);
 const isMoving = word("moves", ["off", "on"]) === "on";
+const tlsPort = word("tls", ["off", "on"]) === "on" ? freePort() : undefined;
 
 await using cluster = await Cluster.start({
   ...{ proxies: 1, cpu: number("cpu"), backend: "stock", coordinator, isDurable: false },
+  config: tlsPort === undefined ? {} : {
+    tls_addr: `127.0.0.1:${tlsPort}`,
+    tls_cert: tlsFile("server"),
+    tls_key: tlsFile("server-key"),
+  },
 });
 const proxy = cluster.proxies[0]!;
 const load = new UpgradeLoad({
   ...{
-    port: proxy.port,
+    port: tlsPort ?? proxy.port,
+    ca: tlsPort === undefined ? undefined : tlsText("ca"),
     steady: number("steady"),
     short: number("short"),
     pauseMs: number("pause"),
@@ -110,7 +120,7 @@ console.log(
     `${moves.slotsMoved} slots moved, ${refused.length} changes refused`,
 );
 for (const text of [...refused.slice(0, 5), ...counts.wrong.slice(0, 10)]) console.log(text);
-if (counts.failedConnects > 0) console.log(counts.causes);
+if (Object.keys(counts.causes).length > 0) console.log(counts.causes);
 console.log(`logs: ${cluster.logs}`);
 const isWell = counts.wrong.length + counts.failedConnects === 0;
 console.log(isWell ? "nothing lost, no connection failed" : `${counts.wrong.length} wrong answers`);
