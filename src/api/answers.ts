@@ -315,13 +315,6 @@ export const ANSWER_SHAPES = {
   group: GROUP_ANSWER_SHAPE,
   groups: listOf(GROUP_ANSWER_SHAPE),
   redisStat: object as Shape<Readonly<Record<string, string>>>,
-  slotKeys: recordOf<SlotKeysAnswer>({ keys: integer, slot_id: integer }),
-  groupSlotKeys: recordOf<GroupSlotKeysAnswer>({
-    addr: text,
-    group_id: integer,
-    keys: integer,
-    slot_id: integer,
-  }),
   migrateStatus: recordOf<MigrateStatusAnswer>({ migrate_slots: listOf(SLOT_SHAPE) }),
   migrateTasks: listOf(MIGRATE_TASK_SHAPE),
   allowedCommands: listOf(ALLOWED_COMMAND_SHAPE),

@@ -1,5 +1,5 @@
 /**
- * A client of the dashboard's whole HTTP API, one method for each endpoint.
+ * A client of the dashboard's HTTP API, one method for each endpoint that is asked by our processes.
  *
  * @module
  */
@@ -21,7 +21,6 @@ import {
   type DoneAnswer,
   type EventsAnswer,
   type GroupAnswer,
-  type GroupSlotKeysAnswer,
   type ImportedUsersAnswer,
   type KeyPlaceAnswer,
   type MigrateBody,
@@ -32,7 +31,6 @@ import {
   type RebalanceBody,
   type RebalancePlanAnswer,
   type RedisUsersAnswer,
-  type SlotKeysAnswer,
   type SlotRangeBody,
   type SlotRulesAnswer,
   type SlowRequestsAnswer,
@@ -219,18 +217,6 @@ export class DashboardClient {
     return this.#requests.read(`/api/redis/${segmentOf(addr)}/stat`, ANSWER_SHAPES.redisStat);
   }
 
-  /** How many keys of a slot a server has. */
-  slotKeys(addr: string, slotId: number): Promise<SlotKeysAnswer> {
-    const path = `/api/redis/${segmentOf(addr)}/${slotId}/slotinfo`;
-    return this.#requests.read(path, ANSWER_SHAPES.slotKeys);
-  }
-
-  /** How many keys of a slot a group's master has. */
-  groupSlotKeys(groupId: number, slotId: number): Promise<GroupSlotKeysAnswer> {
-    const path = `/api/redis/group/${groupId}/${slotId}/slotinfo`;
-    return this.#requests.read(path, ANSWER_SHAPES.groupSlotKeys);
-  }
-
   // -- sentinels --
 
   /** The sentinels, and what they say; null when there are none. */
@@ -402,8 +388,12 @@ export class DashboardClient {
   }
 
   #plan(path: string, request: RebalanceBody): Promise<RebalancePlanAnswer> {
-    const body = { dry_run: true, ...request };
-    return this.#requests.post(path, body, ANSWER_SHAPES.rebalancePlan, false);
+    return this.#requests.post(
+      path,
+      { dry_run: true, ...request },
+      ANSWER_SHAPES.rebalancePlan,
+      false,
+    );
   }
 
   // -- proxies --
@@ -418,10 +408,7 @@ export class DashboardClient {
     return this.#requests.read("/api/proxy/debug/vars", ANSWER_SHAPES.debugVars);
   }
 
-  /**
-   * Changes a proxy's state, asking as Codis 2.0's proxies do: by a proxy record of which only id and
-   * state are filled.
-   */
+  /** Changes a proxy's state, as Codis 2.0's proxies ask: by a record of which only id and state are filled. */
   setProxyState(proxyId: string, state: ProxyState): Promise<DoneAnswer> {
     const record: ProxyRecord = {
       ...{ id: proxyId, addr: "", state, pid: 0, start_at: "", debug_var_addr: "" },
@@ -441,6 +428,11 @@ export class DashboardClient {
   /** Removes the product's lock, whichever process has it. */
   removeLocks(): Promise<DoneAnswer> {
     return this.#requests.change("POST", "/api/force_remove_locks");
+  }
+
+  /** Fences an address: nothing changes from now on while no proxy of ours is online there. */
+  addFence(addr: string): Promise<DoneAnswer> {
+    return this.#requests.change("PUT", "/api/fence", { addr });
   }
 
   /** Removes the fences behind which no proxy is online. */

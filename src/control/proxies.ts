@@ -11,7 +11,7 @@ import { parseAddress } from "../base/address.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import { dial } from "../io/dial.ts";
 import { decodeProxy, isSameLife, type ProxyRecord, type ProxyState } from "../model/proxy.ts";
-import { deadFences, deleteFence, loadFences } from "../store/fences.ts";
+import { createFence, deadFences, deleteFence, loadFences } from "../store/fences.ts";
 import { changeProxyState, loadProxies, loadProxy } from "../store/proxies.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
@@ -79,6 +79,13 @@ export async function takeOffline(
   throw new StoreError(
     `proxy ${proxy.id} is marked offline and has not left within ${leaveMs} ms`,
   );
+}
+
+/** Fences an address at which a proxy that does not hear of changes serves the same servers. */
+export async function addFence(control: Control, addr: string): Promise<void> {
+  if (await createFence(control.store, addr)) {
+    control.report("warning", `${addr} is fenced: nothing changes until its fence is removed`);
+  }
 }
 
 /** Removes the fences that no online proxy stands behind; returns their addresses. */

@@ -77,6 +77,7 @@ function emptyDashboard(): RecordingDashboard {
     "PUT /api/server_group/2/addServer": OK,
     "POST /api/slots/init": OK,
     "POST /api/slot": OK,
+    "PUT /api/fence": OK,
   });
 }
 
@@ -95,12 +96,35 @@ Deno.test("a product of Codis 3.2 comes with its groups, replicas, zones and slo
     "POST /api/slots/init",
     'POST /api/slot {"from":0,"to":511,"new_group":1,"status":"online"}',
     'POST /api/slot {"from":512,"to":999,"new_group":2,"status":"online"}',
+    // Its proxies hear of no change: none is made while they may serve.
+    'PUT /api/fence {"addr":"10.0.0.9:19000"}',
   ]);
   const lines = stdout.trimEnd().split("\n");
   assertStringIncludes(lines[0]!, "Codis 3.2's proxies serve the same servers: 10.0.0.9:19000");
   assertStringIncludes(lines[1]!, "config sentinel add for 10.0.0.7:26379");
   assertEquals(lines[2], "warning: product_auth is set there: set backend_password to it");
-  assertEquals(lines[3], "group 1        10.0.0.1:6379  master, zone east  added");
+  assertEquals(lines[6], "fence          10.0.0.9:19000  proxy of Codis 3.2  set");
+  assertEquals(lines[3], "group 1        10.0.0.1:6379   master, zone east   added");
+});
+
+Deno.test("an import is refused while Codis 3.2's dashboard runs, which could move slots", async () => {
+  await using codis3 = await makeCodis3();
+  await using dashboard = emptyDashboard();
+  const topom = { token: "c9f1", admin_addr: "", product_name: "shop" };
+  await using running = new RecordingDashboard({ "GET /topom/model": json(topom) });
+  await codis3.write("topom", { ...topom, admin_addr: running.addr });
+  const words = ["config", `--dashboard=${dashboard.addr}`, "server", "import", codis3.file];
+  const said = `Codis 3.2's dashboard runs at ${running.addr}, where it could move slots`;
+  const refused = await callCli(...words);
+  assertEquals([refused.code, refused.stdout], [1, ""]);
+  assertStringIncludes(refused.stderr, said);
+  assertEquals(dashboard.requests.filter((request) => !request.startsWith("GET")), []);
+  const dry = await callCli(...words, "--dry-run", "--output=table");
+  assertEquals(dry.code, 0);
+  assertStringIncludes(dry.stdout, `warning: ${said}`);
+  // One that was killed has left its entry; another program may listen there now.
+  await codis3.write("topom", { ...topom, token: "other", admin_addr: running.addr });
+  assertEquals((await callCli(...words)).code, 0);
 });
 
 Deno.test("a slot that moves or a promotion there refuses the import, before anything is changed", async () => {

@@ -62,16 +62,6 @@ const QUESTIONS: readonly {
     answer: { redis_version: "7.0.15", maxmemory: "∞" },
   },
   {
-    ask: (client) => client.slotKeys("[::1]:6379", 5),
-    request: "GET /api/redis/%5B::1%5D:6379/5/slotinfo",
-    answer: { keys: 12, slot_id: 5 },
-  },
-  {
-    ask: (client) => client.groupSlotKeys(2, 5),
-    request: "GET /api/redis/group/2/5/slotinfo",
-    answer: { addr: "redis-1:6379", group_id: 2, keys: 12, slot_id: 5 },
-  },
-  {
     ask: (client) => client.slot(1),
     request: "GET /api/slot/1",
     answer: await recorded("GET_slot_1"),

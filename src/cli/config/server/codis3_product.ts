@@ -26,6 +26,10 @@ export interface Codis3Product {
   readonly slots: readonly SlotRecord[];
   /** 3.2's data centers, by the server's address; of servers that are in one. */
   readonly zones: ReadonlyMap<string, string>;
+  /** Where its proxies serve. */
+  readonly proxies: readonly string[];
+  /** Where its dashboard runs, which could move slots and promote servers unseen; undefined: nowhere. */
+  readonly dashboard: string | undefined;
   /** What is not imported, one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -55,6 +59,10 @@ const GROUP = recordOf({
 });
 const SLOT = recordOf({ id: integer, group_id: integer, action: optional(ACTION) });
 const PROXY = recordOf({ proxy_addr: text, admin_addr: text });
+const TOPOM = recordOf({ token: text, admin_addr: text });
+
+/** How long its dashboard may take to say that it runs, in milliseconds. */
+const DASHBOARD_MS = 3_000;
 
 /**
  * Reads a product.
@@ -172,8 +180,13 @@ async function readTree(
   const slots = await folder("slots", (json, what) => decodeRecord(SLOT, json, what));
   const proxies = await folder("proxy", (json, what) => decodeRecord(PROXY, json, what));
   const sentinels = await readIfThere({ coordinator }, `${root}/sentinel`);
+  const topom = await readIfThere({ coordinator }, `${root}/topom`);
   const servers = groups.flatMap((group) => group.servers ?? []);
   return {
+    proxies: proxies.map(({ proxy_addr }) => proxy_addr),
+    dashboard: topom === undefined
+      ? undefined
+      : await runningDashboard(decodeRecord(TOPOM, topom, `${root}/topom`)),
     groups: groups.map(({ id, servers }) => groupOf(dashboard.product, id, servers ?? [])),
     slots: slotsOf(dashboard.product, slots),
     zones: new Map(
@@ -188,6 +201,21 @@ async function readTree(
       proxies.map(({ proxy_addr }) => proxy_addr),
     ),
   };
+}
+
+/** The address of a dashboard that runs: its entry stays when it was killed. */
+async function runningDashboard(
+  { token, admin_addr: addr }: ReturnType<typeof TOPOM.read>,
+): Promise<string | undefined> {
+  try {
+    const response = await fetch(`http://${addr}/topom/model`, {
+      signal: AbortSignal.timeout(DASHBOARD_MS),
+    });
+    const model: unknown = await response.json();
+    return (model as { token?: unknown } | null)?.token === token ? addr : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The first server of a group is its master. */
@@ -226,8 +254,8 @@ function warningsOf(
     ...proxies.length === 0 ? [] : [
       `Codis 3.2's proxies serve the same servers: ${
         proxies.join(", ")
-      }; until they are stopped, move no ` +
-      "slot and promote no server, here or there",
+      }; until they are stopped, and ` +
+      "codis-proxy config action remove-fence was called, nothing can be changed here",
     ],
     ...sentinels.length === 0 ? [] : [
       "sentinels watch its masters: stop Codis 3.2's dashboard, then codis-proxy config sentinel add for " +

@@ -112,7 +112,7 @@ async function runImport(values: FlagValues, context: CommandContext): Promise<C
   const plan = kind === "pool"
     ? await poolPlan(client, name, pool ? readValue(values, POOL) : undefined)
     : kind === "codis3"
-    ? await codis3Plan(client, name)
+    ? await codis3Plan(client, name, isGiven(values, DRY_RUN))
     : await productPlan(client, context, name, withSlots);
   const isDryRun = isGiven(values, DRY_RUN);
   if (!isDryRun) await carryOut(client, plan);
@@ -128,11 +128,24 @@ async function poolPlan(
   return planPool(pool, await orNone(client.groups()));
 }
 
-async function codis3Plan(client: DashboardClient, file: string): Promise<ImportPlan> {
-  const { groups, slots, zones, warnings } = await readCodis3(await readFile(file), file);
+async function codis3Plan(
+  client: DashboardClient,
+  file: string,
+  isDryRun: boolean,
+): Promise<ImportPlan> {
+  const product = await readCodis3(await readFile(file), file);
+  const { groups, slots, zones, proxies } = product;
   const plan = planGroups(groups, await orNone(client.groups()), zones);
   const slotPlan = planSlots(slots, await orNone(client.slots()), plan.groups);
-  return { ...plan, ...slotPlan, warnings: [...plan.warnings, ...warnings] };
+  const warnings = [...plan.warnings, ...product.warnings];
+  if (product.dashboard !== undefined) {
+    const running =
+      `Codis 3.2's dashboard runs at ${product.dashboard}, where it could move slots and ` +
+      "promote servers, of which nothing is seen here: stop it first; its proxies serve without it";
+    if (!isDryRun) throw new ImportError(running);
+    warnings.push(running);
+  }
+  return { ...plan, ...slotPlan, fences: proxies, warnings };
 }
 
 async function productPlan(
@@ -234,6 +247,9 @@ async function carryOut(client: DashboardClient, plan: ImportPlan): Promise<void
     const request = { from, to, new_group: group_id, status: "online" } as const;
     steps.push({ what, run: () => client.setSlots(request) });
   }
+  for (const addr of plan.fences ?? []) {
+    steps.push({ what: `fence of ${addr}`, run: () => client.addFence(addr) });
+  }
   using progress = new Progress();
   for (const [i, { what, run }] of steps.entries()) {
     progress.show(i, steps.length, what);
@@ -260,6 +276,9 @@ function describePlan(plan: ImportPlan, isDryRun: boolean): string {
     ...plan.groups
       .filter(({ group_id }) => !plan.servers.some((server) => server.group_id === group_id))
       .map(({ group_id, is_there }) => [`group ${group_id}`, "no servers", "", state(is_there)]),
+    ...(plan.fences ?? []).map((addr) => [
+      ...["fence", addr, "proxy of Codis 3.2", isDryRun ? add : "set"],
+    ]),
     ...(plan.makes_slots ? [["slots", "all of them", "offline", add]] : []),
     ...plan.slots.map(({ from, to, group_id, is_there }) => [
       ...[`slots ${formatRange(from, to)}`, `group ${group_id}`, "online", state(is_there)],

@@ -44,6 +44,8 @@ export interface ImportPlan {
   /** Whether slots must be created before they can be assigned. */
   readonly makes_slots: boolean;
   readonly slots: readonly SlotStep[];
+  /** Proxies of the other product that go on serving, and hear of no change here: their addresses are fenced. */
+  readonly fences?: readonly string[];
 }
 
 /** The clusters contradict each other; the message is one line for the user. */
