@@ -7,7 +7,7 @@
  *     intent and entries ──────── no: first the intent, then the entries, piece by piece
  *     written together
  *        ▼
- *     announced to proxies ─► confirmed ─► intent deleted
+ *     announced to proxies ─► confirmed ─► intent deleted, or replaced by the change that comes `then`
  *
  * Once its intent is stored, the change will happen: this dashboard finishes it, however often the store
  * fails on the way, or the next dashboard does (`recover`). To do it twice is harmless: entries get the
@@ -176,10 +176,15 @@ export class ChangeLog {
       await this.#publisher.publish(change.announcements, change.withinMs, change.mayMiss);
     } catch (error) {
       // The change is in the store all the same. After any other error the intent stays, for a retry.
-      if (error instanceof UnconfirmedError) await this.#deleteIntent();
+      if (error instanceof UnconfirmedError) await this.#end(change);
       throw error;
     }
-    await this.#deleteIntent();
+    await this.#end(change);
+  }
+
+  async #end({ then }: ClusterChange): Promise<void> {
+    if (then === undefined) await this.#deleteIntent();
+    else await this.#carryOut(then, "write");
   }
 
   /** Gives entries their content, whatever they have now. */

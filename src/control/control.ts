@@ -50,6 +50,11 @@ export interface ClusterChange {
    * @default as in Codis 2.0: then proxies that are late are marked offline
    */
   readonly withinMs?: number;
+  /**
+   * What is changed when proxies know of this change, or are known to miss it: as certainly as the change itself.
+   * Proxies need not confirm it.
+   */
+  readonly then?: Omit<ClusterChange, "then">;
 }
 
 /** See the header. */

@@ -56,6 +56,39 @@ export function masterChange(
   left: ReadonlySet<string> = new Set(),
 ): ClusterChange {
   const { paths } = control.store;
+  const target = withMaster(group, addr, oldType, left);
+  return {
+    summary: `${addr} becomes master of group ${group.id}`,
+    writes: (target.servers ?? []).map((server) => ({
+      path: paths.server(group.id, server.addr),
+      data: encodeServer(server),
+    })),
+    announcements: [{ type: "group_changed", target, mustConfirm: true }],
+  };
+}
+
+/**
+ * The same where the master so far is well, and is among those that cannot follow. Proxies fail what is in flight at
+ * a server that is `offline`: so it is left out when they have the new master, or are known to miss it.
+ */
+export function masterChangeLeaving(
+  control: Pick<Control, "store">,
+  group: GroupRecord,
+  addr: string,
+  left: ReadonlySet<string>,
+): ClusterChange {
+  const addrs = [...left];
+  const summary = `${addrs.join(", ")} of group ${group.id} offline`;
+  const then = typeChange(control, withMaster(group, addr, "slave"), addrs, "offline", summary);
+  return { ...masterChange(control, group, addr, "slave"), then };
+}
+
+function withMaster(
+  group: GroupRecord,
+  addr: string,
+  oldType: ServerType,
+  left: ReadonlySet<string> = new Set(),
+): GroupRecord {
   const typeOf = (server: ServerRecord): ServerType =>
     server.addr === addr
       ? "master"
@@ -65,18 +98,7 @@ export function masterChange(
       ? oldType
       : server.type;
   const servers = (group.servers ?? []).map((server) => ({ ...server, type: typeOf(server) }));
-  return {
-    summary: `${addr} becomes master of group ${group.id}`,
-    writes: servers.map((server) => ({
-      path: paths.server(group.id, server.addr),
-      data: encodeServer(server),
-    })),
-    announcements: [{
-      type: "group_changed",
-      target: { ...group, servers },
-      mustConfirm: true,
-    }],
-  };
+  return { ...group, servers };
 }
 
 /**
@@ -103,15 +125,4 @@ export function typeChange(
     })),
     announcements: [{ type: "group_changed", target: { ...group, servers }, mustConfirm: false }],
   };
-}
-
-/** Stores servers of a group as offline: no proxy reads there. Those that cannot follow its master. */
-export async function leaveOut(
-  control: Control,
-  groupId: number,
-  left: ReadonlySet<string>,
-): Promise<void> {
-  const group = await loadGroup(control.store, groupId);
-  const summary = `${[...left].join(", ")} of group ${groupId} offline`;
-  await control.change(typeChange(control, group, [...left], "offline", summary));
 }

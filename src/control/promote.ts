@@ -42,7 +42,7 @@ import { NotLeaderError } from "./errors.ts";
 import { serverOf } from "./groups.ts";
 import type { ChangeLog } from "./change.ts";
 import { commandServer, pointServersAt, roleOf } from "./group_roles.ts";
-import { leaveOut, masterChange } from "./master_change.ts";
+import { masterChange, masterChangeLeaving } from "./master_change.ts";
 import {
   changeFromFailed,
   failoverChange,
@@ -131,22 +131,19 @@ export async function promote(context: PromoteContext, options: PromoteOptions):
       ...(options.isForced ? { is_forced: true } : {}),
       ...(isMasterDown ? { is_failover: true } : {}),
     };
-    let left: ReadonlySet<string> = new Set();
     try {
       await changes.changeAfter(`${addr} becomes master of group ${groupId}`, note, async () => {
         if (isMasterDown) {
           if (options.isStillDown?.() === false) throw new StoreError(`${old} may be back`);
           return await replaceMaster(context, group, addr, old);
         }
-        left = await leftBehind(group, addr, (each) => infoOf(control, each));
+        const left = await leftBehind(group, addr, (each) => infoOf(control, each));
         const oldType = await moveMaster(context, group, addr, old, options.isForced, left);
         reportLeft(control, group, addr, left);
-        // Proxies fail what is in flight at a master that is offline. This one is well: it is left out later.
-        if (left.has(old)) return masterChange(control, group, addr, "slave");
+        if (left.has(old)) return masterChangeLeaving(control, group, addr, left);
         if (oldType !== "offline") return masterChange(control, group, addr, oldType, left);
         return changeFromFailed(context, group, addr, old, await promotedAt(control, addr), left);
       });
-      if (left.has(old)) await leaveOut(control, groupId, left);
     } finally {
       context.holds.leave(old);
     }
@@ -204,9 +201,8 @@ export async function resumePromotion(
   }
   const oldType = await pointServersAt(control, auth, group, addr, old, left);
   control.report("warning", `promotion of ${addr} in group ${group_id} is finished`);
-  if (oldType !== "offline" || left.has(old)) {
-    return masterChange(control, group, addr, oldType, left);
-  }
+  if (left.has(old)) return masterChangeLeaving(control, group, addr, left);
+  if (oldType !== "offline") return masterChange(control, group, addr, oldType, left);
   return changeFromFailed(context, group, addr, old, await promotedAt(control, addr), left);
 }
 

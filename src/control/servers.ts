@@ -11,6 +11,7 @@ import type { GroupRecord } from "../model/group.ts";
 import type { ServerRecord } from "../model/server.ts";
 import { keysIn, readInfo, type RedisInfo, runIdIn } from "../redis/info.ts";
 import { RedisConnection } from "../redis/connection.ts";
+import { rdbVersionOf, serverName } from "../redis/rdb_version.ts";
 import { RedisError, replyText } from "../redis/reply.ts";
 import { checkTree } from "../store/check.ts";
 import type { Problem } from "../store/problem.ts";
@@ -109,6 +110,9 @@ export async function factsOf(redis: RedisConnection): Promise<ServerFacts> {
   return {
     ...{ runId: runIdIn(info), follows: replicationOf(info).master, isCodis },
     ...(info["slave_read_only"] === "0" ? { isWritableReplica: true } : {}),
+    ...(info["redis_version"] === undefined
+      ? {}
+      : { reads: { rdb: rdbVersionOf(info), name: serverName(info) } }),
   };
 }
 

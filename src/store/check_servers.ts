@@ -66,11 +66,16 @@ export function findReplicasThatStray({ tree, servers, facts }: DecodedTree): Pr
       seen.add(idOf(next));
     }
     const { hostname, port } = parseAddress(master.addr);
+    const [own, needed] = [facts.get(addr)?.reads, facts.get(master.addr)?.reads];
+    const cannot = own !== undefined && needed !== undefined && own.rdb < needed.rdb;
     return [warningAt(
       tree.paths.server(groupId, addr),
       `${addr} gets no changes of ${master.addr}, the master of group ${groupId}: it follows ` +
         (follows === "" ? "nobody" : follows),
-      `${redisCli(addr)} SLAVEOF ${hostname} ${port}: it loses what only it has`,
+      cannot
+        ? `it is ${own.name}, which cannot read the data of ${needed.name}: ` +
+          `${CONFIG} server remove ${groupId} ${addr}, once it is not needed as the way back`
+        : `${redisCli(addr)} SLAVEOF ${hostname} ${port}: it loses what only it has`,
     )];
   });
 }

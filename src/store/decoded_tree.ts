@@ -38,6 +38,8 @@ export interface ServerFacts {
   readonly isCodis?: boolean;
   /** Whether it is a replica that takes writes all the same; left out: not. */
   readonly isWritableReplica?: boolean;
+  /** The newest RDB version that it reads, and what it is, in words; left out: not known. */
+  readonly reads?: { readonly rdb: number; readonly name: string };
 }
 
 /** What servers report about themselves, by their stored address; without those that did not answer. */

@@ -392,6 +392,22 @@ Deno.test("checkTree(): replicas that follow no server, another group, each othe
       said,
     );
   }
+  // What would lose its data in vain is not advised.
+  const fixes = (own: { rdb: number; name: string }) => {
+    const facts = new Map([
+      ["m:1", { runId: "m:1", follows: "", reads: { rdb: 11, name: "Valkey 8.0.1" } }],
+      ["a:1", { runId: "a:1", follows: "", reads: own }],
+    ]);
+    return checkTree(tree, facts).problems.filter(({ problem }) => problem.startsWith("a:1"))
+      .map(({ fix }) => fix);
+  };
+  assertEquals(fixes({ rdb: 10, name: "Redis 7.0.15" }), [
+    "it is Redis 7.0.15, which cannot read the data of Valkey 8.0.1: codis-proxy config server remove 1 a:1, " +
+    "once it is not needed as the way back",
+  ]);
+  assertEquals(fixes({ rdb: 11, name: "Redis 7.2.4" }), [
+    "redis-cli -h a -p 1 SLAVEOF m 1: it loses what only it has",
+  ]);
 });
 
 for (const { name, edits, problems } of ROWS) {
