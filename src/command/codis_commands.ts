@@ -82,7 +82,7 @@ export const ADDED_ROWS: readonly AddedRow[] = [
   codis("slotshashkey", -2, "readonly fast", "Get the slots of keys"),
   codis("slotsmapping", -1, "readonly fast", "Get the servers of all slots or of one", "3.2"),
   codis("slotsinfo", -1, "readonly", "Count the keys of each slot on one server"),
-  codis("slotsscan", -3, "readonly", "Iterate over the keys of a slot", "3.1"),
+  codis("slotsscan", -1, "readonly", "Iterate over the keys of a slot", "3.1"),
   codis("slotsdel", -2, "write", "Delete all keys of slots"),
   codis("slotscheck", 1, "readonly admin", "Check the slot bookkeeping of one server"),
   codis("slotsmgrtone", 5, "write admin", "Move a key to another server"),

@@ -31,6 +31,7 @@ export type Handling = "forward" | "split" | "local" | "fanout" | "transaction" 
  * - `union`: arrays, joined, each element once.
  * - `pairs_max`: arrays of names and integers, the largest for each name.
  * - `scan`: one server at a time; the cursor says which.
+ * - `one_master`: of the only master that is asked, which the request names.
  * - `random_key`: the first reply that is not null, servers tried in random order.
  * - `key_scan`: of the key's server alone; the cursor says which it was.
  */
@@ -47,6 +48,7 @@ export type MergeRule =
   | "pairs_max"
   | "union"
   | "scan"
+  | "one_master"
   | "random_key"
   | "key_scan";
 

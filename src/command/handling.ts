@@ -40,6 +40,8 @@ const FANOUT: Readonly<Record<string, MergeRule>> = {
   "keys": "concat",
   "scan": "scan",
   "randomkey": "random_key",
+  "slotsinfo": "one_master",
+  "slotsscan": "one_master",
   "script|load": "all_succeeded",
   "script|exists": "agg_logical_and",
   "script|flush": "all_succeeded",
@@ -125,8 +127,8 @@ const REFUSED: readonly (readonly [reason: string, names: string])[] = [
   ["a server is stopped on its own machine, a proxy by a signal", "shutdown"],
   [
     "it concerns one server, connect to that server instead",
-    `module|load module|loadex module|unload pfdebug pfselftest psync replconf slotscheck slotsinfo
-     slotsscan slotsdel sync`,
+    `module|load module|loadex module|unload pfdebug pfselftest psync replconf slotscheck slotsdel
+     sync`,
   ],
   ["keys are placed by slots of the proxy, not of a cluster", "restore-asking"],
   [

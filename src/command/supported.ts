@@ -15,8 +15,9 @@ const DOCUMENT = "docs/commands.md";
 const SECTION = "commands";
 const INFO_SECTION = "info";
 
-/** Whether the slot of its keys, or of its channel, says where a command goes. */
-function isByKey({ handling, keyPlaces, channelIndex }: Command): boolean {
+/** Whether the slot of its keys, or of its channel, says where a command goes, or what it names. */
+function isByKey({ handling, keyPlaces, channelIndex, merge }: Command): boolean {
+  if (merge === "one_master") return true;
   return handling === "forward" && (keyPlaces !== "none" || channelIndex > 0);
 }
 
@@ -24,7 +25,7 @@ function isByKey({ handling, keyPlaces, channelIndex }: Command): boolean {
 const COLUMNS: readonly (readonly [title: string, shows: (command: Command) => boolean])[] = [
   ["by key", isByKey],
   ["split by server", ({ handling }) => handling === "split"],
-  ["every master", ({ handling }) => handling === "fanout"],
+  ["every master", (row) => row.handling === "fanout" && !isByKey(row)],
   ["any server", (row) => row.handling === "forward" && !isByKey(row)],
   ["the proxy itself", ({ handling }) => handling === "local"],
   ["transaction", ({ handling }) => handling === "transaction"],

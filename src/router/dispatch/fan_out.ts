@@ -1,5 +1,6 @@
 /**
- * Commands that concern every master: DBSIZE, FLUSHALL, KEYS, SCAN, SCRIPT LOAD and their like.
+ * Commands that concern every master: DBSIZE, FLUSHALL, KEYS, SCAN, SCRIPT LOAD and their like; and those that
+ * name one.
  *
  * @module
  */
@@ -20,6 +21,7 @@ import { sendToAll } from "./ask_masters.ts";
 import { Gather, type MergeOrAsk } from "./gather.ts";
 import { askKeySpace, isAboutKeys } from "./key_space.ts";
 import { MERGES } from "./merge.ts";
+import { askOneMaster } from "./one_master.ts";
 import { scan } from "./scan.ts";
 
 const MINUS = 45;
@@ -28,6 +30,7 @@ const MINUS = 45;
 export function fanOut(client: Client, command: Command, parser: RequestParser): void {
   const masters = client.shared.slots.masters();
   if (masters.length === 0) return client.answer(errorReply(SLOT_NOT_READY));
+  if (command.merge === "one_master") return askOneMaster(client, command, parser);
   if (command.merge === "scan") return scan(client, command, parser);
   const bytes = parser.bytes.subarray(parser.requestStart, parser.requestEnd);
   if (isAboutKeys(command)) return askKeySpace(client, command, bytes);

@@ -56,6 +56,13 @@ export function nextCursor(asked: bigint, own: bigint, address: string): bigint 
   return own === 0n || own >> OWN_BITS !== 0n ? own : head | own;
 }
 
+/** What a cursor of the client's means at a server: 0 when it is another one's. */
+export function ownCursor(asked: bigint, address: string): bigint {
+  const number = serverOf(asked);
+  if (number === null) return asked;
+  return number === serverNumber(address) ? BigInt.asUintN(Number(OWN_BITS), asked) : 0n;
+}
+
 /** Sends one step of a walk. Borrows the parser's bytes until it returns. */
 export function scanKey(client: Client, command: Command, parser: RequestParser): void {
   const { credit, replies } = client;
@@ -82,7 +89,7 @@ export function scanKey(client: Client, command: Command, parser: RequestParser)
 }
 
 /** The cursor of a request; one that is no number begins a walk, which the server refuses. */
-function cursorIn(bytes: Uint8Array, start: number, end: number): bigint {
+export function cursorIn(bytes: Uint8Array, start: number, end: number): bigint {
   const text = latin1(bytes, start, end);
   return /^\d{1,20}$/.test(text) ? BigInt(text) : 0n;
 }

@@ -143,7 +143,8 @@ function queue(
     const database = transaction.database < 0 ? client.database : transaction.database;
     transaction.pushEverywhere(command, bytes, requestStart, requestEnd, database);
   } else if (command.handling === "fanout") {
-    return notAllowed(command.name, "it asks all servers, and a transaction is executed by one");
+    const asks = command.merge === "one_master" ? "a server that it names" : "all servers";
+    return notAllowed(command.name, `it asks ${asks}, and a transaction is executed by one`);
   } else if (command.name === "ssubscribe") {
     transaction.pushRefused(command, SSUBSCRIBE_REFUSED);
   } else if (isLocal(transaction, command)) {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { SLOT_COUNT } from "../../hash/slot_id.ts";
+import type { Arguments } from "../../resp/arguments.ts";
 import { Encoder, errorReply } from "../../resp/encoder.ts";
 import { clientText, wrongArity } from "../errors.ts";
 import { argumentText, type LocalCall } from "./local_call.ts";
@@ -18,25 +20,33 @@ export function slotsHashKey({ client, args }: LocalCall): Uint8Array {
   return out.done();
 }
 
+/** The slot that an argument names, or what Codis 3.2 says of it. */
+export function namedSlot(args: Arguments, index: number): number | string {
+  const text = argumentText(args, index);
+  const failed = (why: string) => `ERR parse slotnum '${clientText(text)}' failed, ${why}`;
+  const syntax = `strconv.ParseInt: parsing "${clientText(text)}"`;
+  if (!/^[+-]?\d+$/.test(text)) return failed(`${syntax}: invalid syntax`);
+  const number = BigInt(text.replace("+", ""));
+  if (BigInt.asIntN(64, number) !== number) return failed(`${syntax}: value out of range`);
+  return number >= 0n && number < SLOT_COUNT ? Number(number) : failed("out of range");
+}
+
 /** Codis 3.2's `SLOTSMAPPING [slot]`: per slot `[id, owner, migrating from, replicas]`. */
 export function slotsMapping({ client, args }: LocalCall): Uint8Array {
   const slots = client.shared.slots.all;
-  if (args.count > 2) return errorReply(wrongArity("slotsmapping"));
-  const out = new Encoder(2);
+  if (args.count > 2) return errorReply(wrongArity("SLOTSMAPPING"));
+  const out = new Encoder(client.protocol);
   let shown = slots;
   if (args.count === 2) {
-    const text = argumentText(args, 1);
-    const slot = /^\d{1,4}$/.test(text) ? slots[Number(text)] : undefined;
-    if (slot === undefined) {
-      return errorReply(`ERR parse slotnum '${clientText(text)}' failed, out of range`);
-    }
-    shown = [slot];
+    const slotId = namedSlot(args, 1);
+    if (typeof slotId === "string") return errorReply(slotId);
+    shown = [slots[slotId]!];
   } else {
     out.array(slots.length);
   }
   for (const slot of shown) {
     out.array(4).simple(String(slot.id)).simple(slot.server?.address ?? "")
-      .simple(slot.migrateFrom?.address ?? "").array(0);
+      .simple(slot.migrateFrom?.address ?? "").nullArray();
   }
   return out.done();
 }
