@@ -16,19 +16,22 @@ const ENCODER = new TextEncoder();
  * Returns the seconds that it takes.
  *
  * @param ports Servers that have the keys.
- * @param folder Where files with the requests are written.
+ * @param started Ends what is started, when it is over.
  */
-export async function restoreByHand(ports: readonly number[], folder: string): Promise<number> {
+export async function restoreByHand(
+  ports: readonly number[],
+  started: AsyncDisposableStack,
+): Promise<number> {
+  const folder = await Deno.makeTempDir({ prefix: "codis-import-" });
+  started.defer(() => Deno.remove(folder, { recursive: true }));
   const names = Array.from({ length: SERVERS }, (_, i) => `${folder}/restore-${i}`);
   const files = await Promise.all(names.map((name) => Deno.create(name)));
   for (const port of ports) await writeRequests(port, files);
   for (const file of files) file.close();
-  await using servers = await RedisServer.startMany(SERVERS);
+  const servers = started.use(await RedisServer.startMany(SERVERS));
   const startMs = performance.now();
   await Promise.all(servers.map(({ port }, i) => pipe(port, names[i]!)));
-  const seconds = (performance.now() - startMs) / 1000;
-  for (const name of names) await Deno.remove(name);
-  return seconds;
+  return (performance.now() - startMs) / 1000;
 }
 
 async function pipe(port: number, file: string): Promise<void> {

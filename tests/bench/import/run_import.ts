@@ -9,16 +9,15 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { delay } from "@std/async/delay";
-import { clusterSlotOf } from "../../../src/hash/crc16.ts";
-import type { Child } from "../../support/child.ts";
-import { processFigures } from "../../support/process_figures.ts";
+import { CLUSTER_SLOT_COUNT, clusterSlotOf } from "../../../src/hash/crc16.ts";
 import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { RespClient } from "../../support/resp_client.ts";
-import { stop, wholeNumber } from "../options.ts";
+import { endedByUser, stop, wholeNumber } from "../options.ts";
 import { restoreByHand } from "./by_hand.ts";
 import { compare } from "./compare.ts";
 import { addChanges, type ClientOf, makeBigKeys, makeKeys } from "./dataset.ts";
+import { Meter } from "./meter.ts";
 import { SilentClient } from "./silent_client.ts";
 
 const HELP = `deno task bench:import [options]
@@ -58,6 +57,9 @@ const [keys, nodes, writes] = [number("keys"), number("nodes"), number("writes")
 const isCluster = nodes > 1;
 const TICK_MS = 10;
 const LIMIT_MS = 600_000;
+const READ_MS = 120_000;
+/** The longest life of a key that is made to expire meanwhile. */
+const SHORT_LIVES_MS = 5_000;
 const UNLIMITED = [
   "--client-output-buffer-limit",
   "replica 0 0 0",
@@ -66,55 +68,106 @@ const UNLIMITED = [
 ];
 
 const say = (text: string) => console.log(text);
-const seconds = (sinceMs: number) => (performance.now() - sinceMs) / 1000;
-const fixed = (value: number, digits = 1) => value.toFixed(digits);
+const since = (ms: number) => (performance.now() - ms) / 1000;
+const secondsSince = (ms: number) => `${since(ms).toFixed(1)} s`;
 
-/** CPU and memory of processes while something is done. */
-class Meter {
-  readonly #pids: ReadonlyMap<string, number>;
-  readonly #before = new Map<string, number>();
-  readonly #text = new Map<string, string>();
-  #timer: ReturnType<typeof setInterval> | undefined;
-
-  constructor(pids: ReadonlyMap<string, number>) {
-    this.#pids = pids;
-  }
-
-  async start(): Promise<void> {
-    for (const [name, pid] of this.#pids) {
-      this.#before.set(name, (await processFigures(pid)).cpuSeconds);
-    }
-    this.#timer = setInterval(() => this.look(), 1_000);
-  }
-
-  async look(): Promise<void> {
-    for (const [name, pid] of this.#pids) {
-      try {
-        const { cpuSeconds } = await processFigures(pid);
-        const { stdout } = await new Deno.Command("cat", { args: [`/proc/${pid}/status`] })
-          .output();
-        const peak = /VmHWM:\s+(\d+)/.exec(new TextDecoder().decode(stdout))?.[1] ?? "0";
-        const used = cpuSeconds - (this.#before.get(name) ?? 0);
-        this.#text.set(name, `${name} ${fixed(used)} s, ${Math.round(Number(peak) / 1024)} MB`);
-      } catch {
-        // It has ended.
-      }
-    }
-  }
-
-  async stop(): Promise<string> {
-    clearInterval(this.#timer);
-    await this.look();
-    return [...this.#text.values()].join("; ");
-  }
+async function field(client: RespClient, section: string, name: string): Promise<string> {
+  const info = String(await client.call("INFO", section));
+  return new RegExp(`^${name}:(.*?)\r?$`, "m").exec(info)?.[1] ?? "";
 }
 
-const field = async (client: RespClient, section: string, name: string): Promise<string> => {
-  const info = String(await client.call("INFO", section));
-  return new RegExp(`^${name}:(.*)\r?$`, "m").exec(info)?.[1]?.trim() ?? "";
-};
-const offsetOf = async (client: RespClient) =>
-  Number(await field(client, "replication", "master_repl_offset"));
+/** Where keys come from: a server, or a cluster, with changes that go on. */
+class Source implements AsyncDisposable {
+  readonly servers: readonly RedisServer[];
+  readonly asked: readonly RespClient[];
+  memory = 0;
+  #isOver = false;
+  #writing: Promise<void> = Promise.resolve();
+
+  static async start(): Promise<Source> {
+    const cluster = isCluster ? ["--cluster-enabled", "yes"] : [];
+    const args = [...UNLIMITED, "--repl-backlog-size", "64mb", ...cluster];
+    const servers = started.use(await RedisServer.startMany(nodes, { args }));
+    if (isCluster) await makeCluster(servers);
+    const asked = servers.map(({ port }) => RespClient.connect(port, "127.0.0.1", READ_MS));
+    return new Source(servers, await Promise.all(asked));
+  }
+
+  private constructor(servers: readonly RedisServer[], asked: readonly RespClient[]) {
+    this.servers = servers;
+    this.asked = asked;
+  }
+
+  get ports(): number[] {
+    return this.servers.map(({ port }) => port);
+  }
+
+  #open(): Promise<SilentClient[]> {
+    return Promise.all(this.ports.map((port) => SilentClient.connect(port)));
+  }
+
+  async fill(): Promise<void> {
+    const beganMs = performance.now();
+    const clients = await this.#open();
+    await makeKeys(keys, chooser(clients), clients, isCluster);
+    await makeBigKeys(number("big") * 1024 * 1024, chooser(clients));
+    for (const client of clients) await client.settle();
+    for (const client of clients) client[Symbol.dispose]();
+    for (const one of this.asked) this.memory += Number(await field(one, "memory", "used_memory"));
+    const megabytes = Math.round(this.memory / 1e6);
+    say(`${keys} keys made in ${secondsSince(beganMs)}, ${megabytes} MB of memory`);
+  }
+
+  startChanges(): void {
+    if (writes > 0) this.#writing = this.#change();
+  }
+
+  async endChanges(): Promise<void> {
+    this.#isOver = true;
+    await this.#writing;
+  }
+
+  async #change(): Promise<void> {
+    const clients = await this.#open();
+    const clientOf = chooser(clients);
+    const fromMs = performance.now();
+    let changes = 0;
+    while (!this.#isOver) {
+      const due = Math.floor(since(fromMs) * writes) - changes;
+      if (due > 0) {
+        addChanges(due, keys, clientOf, isCluster);
+        changes += due;
+        for (const client of clients) await client.flush();
+      }
+      await delay(TICK_MS);
+    }
+    for (const client of clients) await client.settle();
+    say(`${changes} changes in ${secondsSince(fromMs)}`);
+    for (const client of clients) client[Symbol.dispose]();
+  }
+
+  /** Bytes of changes, all servers together. */
+  async offset(): Promise<number> {
+    const texts = this.asked.map((one) => field(one, "replication", "master_repl_offset"));
+    return (await Promise.all(texts)).reduce((sum, text) => sum + Number(text), 0);
+  }
+
+  /** How many of them the import has said it has stored; it says so each second. */
+  async stored(): Promise<number> {
+    let sum = 0;
+    for (const one of this.asked) {
+      const info = String(await one.call("INFO", "replication"));
+      sum += Number(/slave0:.*offset=(\d+)/.exec(info)?.[1] ?? 0);
+    }
+    return sum;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
+    for (const one of this.asked) one.close();
+    await this.#writing.catch(() => {});
+  }
+}
 
 async function makeCluster(servers: readonly RedisServer[]): Promise<void> {
   const { success, stdout } = await new Deno.Command("redis-cli", {
@@ -124,178 +177,143 @@ async function makeCluster(servers: readonly RedisServer[]): Promise<void> {
   await delay(1_000);
 }
 
-await using sources = await RedisServer.startMany(nodes, {
-  args: [
-    ...UNLIMITED,
-    "--repl-backlog-size",
-    "64mb",
-    ...isCluster ? ["--cluster-enabled", "yes"] : [],
-  ],
-});
-if (isCluster) await makeCluster(sources);
-const asked = await Promise.all(
-  sources.map(({ port }) => RespClient.connect(port, "127.0.0.1", 120_000)),
-);
-const openClients = () => Promise.all(sources.map(({ port }) => SilentClient.connect(port)));
+const ENCODER = new TextEncoder();
+
 /** Slots are dealt out in as many equal parts as there are nodes. */
-const encoder = new TextEncoder();
 function chooser(clients: readonly SilentClient[]): ClientOf {
   if (clients.length === 1) return () => clients[0]!;
   return (key) => {
-    const bytes = encoder.encode(key);
+    const bytes = ENCODER.encode(key);
     const slot = clusterSlotOf(bytes, 0, bytes.length);
-    return clients[Math.min(2, Math.floor((slot + 0.5) / (16_384 / 3)))]!;
+    return clients[Math.floor((slot + 0.5) * clients.length / CLUSTER_SLOT_COUNT)]!;
   };
 }
 
-const makers = await openClients();
-let startMs = performance.now();
-await makeKeys(keys, chooser(makers), makers, isCluster);
-await makeBigKeys(number("big") * 1024 * 1024, chooser(makers));
-for (const client of makers) await client.settle();
-const memory = (await Promise.all(asked.map((one) => field(one, "memory", "used_memory"))))
-  .reduce((sum, text) => sum + Number(text), 0);
-say(`${keys} keys made in ${fixed(seconds(startMs))} s, ${Math.round(memory / 1e6)} MB of memory`);
-
-let isOver = false;
-let changes = 0;
-async function writeOn(): Promise<void> {
-  const clients = await openClients();
-  const fromMs = performance.now();
-  while (!isOver) {
-    const due = Math.floor((performance.now() - fromMs) / 1000 * writes) - changes;
-    if (due > 0) {
-      addChanges(due, keys, chooser(clients), isCluster);
-      changes += due;
-      for (const client of clients) await client.flush();
-    }
-    await delay(TICK_MS);
-  }
-  for (const client of clients) await client.settle();
-  say(`${changes} changes in ${fixed(seconds(fromMs))} s`);
-  for (const client of clients) client[Symbol.dispose]();
-}
-const writing = writes > 0 ? writeOn() : Promise.resolve();
-
-async function measureReplica(): Promise<number> {
-  let longest = 0;
+/** A replica for each server, all at once; returns the seconds until all are in step. */
+async function measureReplicas(source: Source): Promise<number> {
   const beganMs = performance.now();
-  await Promise.all(sources.map(async (source, i) => {
-    await using replica = await RedisServer.start({
-      args: ["--replicaof", "127.0.0.1", `${source.port}`],
-    });
-    using client = await RespClient.connect(replica.port);
-    const meter = new Meter(new Map([["source", source.pid], ["replica", replica.pid]]));
-    await meter.start();
-    while (await field(client, "replication", "master_link_status") !== "up") await delay(20);
-    const loadedS = seconds(beganMs);
-    const aim = await offsetOf(asked[i]!);
+  const replicas = started.use(
+    Object.assign(
+      await Promise.all(
+        source.ports.map((port) =>
+          RedisServer.start({ args: ["--replicaof", "127.0.0.1", `${port}`] })
+        ),
+      ),
+      {
+        async [Symbol.asyncDispose](this: RedisServer[]) {
+          for (const replica of this) await replica[Symbol.asyncDispose]();
+        },
+      },
+    ),
+  );
+  const meter = new Meter(
+    new Map([
+      ...source.servers.map(({ pid }, i) => [`source ${i + 1}`, pid] as const),
+      ...replicas.map(({ pid }, i) => [`replica ${i + 1}`, pid] as const),
+    ]),
+  );
+  await meter.start();
+  await Promise.all(replicas.map(async ({ port }, i) => {
+    using client = await RespClient.connect(port, "127.0.0.1", READ_MS);
+    while (await field(client, "replication", "master_link_status") !== "up") await delay(50);
+    const aim = Number(await field(source.asked[i]!, "replication", "master_repl_offset"));
     while (Number(await field(client, "replication", "slave_repl_offset")) < aim) await delay(20);
-    longest = Math.max(longest, seconds(beganMs));
-    say(
-      `replica: loaded after ${fixed(loadedS)} s, in step after ${
-        fixed(seconds(beganMs))
-      } s; ${await meter.stop()}`,
-    );
   }));
-  return longest;
+  const seconds = since(beganMs);
+  say(`replica: in step after ${secondsSince(beganMs)}`);
+  say(`  CPU and peak memory: ${await meter.stop()}`);
+  for (const replica of replicas) await replica.stop();
+  return seconds;
 }
 
-interface Lags {
-  most: number;
-  last: number;
-  readonly all: number[];
-}
-
-async function lagNow(): Promise<number> {
-  let sum = 0;
-  for (const one of asked) {
-    const info = String(await one.call("INFO", "replication"));
-    const here = Number(/master_repl_offset:(\d+)/.exec(info)?.[1]);
-    const there = Number(/slave0:.*offset=(\d+)/.exec(info)?.[1] ?? here);
-    sum += here - there;
-  }
-  return sum;
-}
-
-async function followed(child: Child): Promise<void> {
+async function measureImport(source: Source, replicaS: number): Promise<readonly RedisServer[]> {
+  const targets = started.use(await RedisServer.startMany(2, { args: UNLIMITED }));
+  const proxy = started.use(await ProxyProcess.start({ servers: targets, cpu: number("cpu") }));
+  const beganMs = performance.now();
+  const from = `--from=${isCluster ? "cluster" : "redis"}://${source.servers[0]!.addr}`;
+  const { folder } = proxy;
+  const offset = await source.offset();
+  const child = startProgram(
+    ["import", "-c", `${folder}/config.ini`, `--state=${folder}/state`, from],
+    {},
+    undefined,
+    String(flags["flags"] ?? "").split(" ").filter((word) => word !== ""),
+  );
+  started.defer(async () => void await child.end("SIGKILL"));
+  const meter = new Meter(
+    new Map([
+      ...source.servers.map(({ pid }, i) => [`source ${i + 1}`, pid] as const),
+      ["import", child.pid],
+      ["proxy", proxy.pid],
+      ...targets.map(({ pid }, i) => [`server ${i + 1}`, pid] as const),
+    ]),
+  );
+  await meter.start();
   await child.waitFor(() => child.stderr.includes("changes are followed"), LIMIT_MS);
+  const seconds = since(beganMs);
+  say(
+    `import: in step after ${secondsSince(beganMs)}, ${Math.round(keys / seconds)} keys/s, ` +
+      `${(seconds / replicaS).toFixed(2)} times the replica's ${replicaS.toFixed(1)} s`,
+  );
+  say(`  CPU and peak memory: ${await meter.stop()}`);
+  await meter.start();
+  const lags: number[] = [];
+  for (let i = 0; i < number("after"); i++) {
+    await delay(1_000);
+    const made = await source.offset();
+    lags.push(made - await source.stored());
+  }
+  await source.endChanges();
+  const endMs = performance.now();
+  const made = await source.offset();
+  while (await source.stored() < made && since(endMs) < 60) await delay(50);
+  say(
+    `lag in bytes, each second: ${lags.join(" ")}; all stored ${
+      secondsSince(endMs)
+    } after the last change`,
+  );
+  say(`  CPU and peak memory: ${await meter.stop()}`);
+  say(`  ${child.stderr.trim().split("\n").slice(-2).join(" | ")}`);
+  const changed = await source.offset() - offset;
+  child.signal("SIGINT");
+  await child.ended;
+  const { bytes } = JSON.parse(child.stdout);
+  say(`  ${child.stdout.replaceAll(/\s+/g, " ")}`);
+  const megabytes = (bytes - changed) / 1e6;
+  say(`  RDB: about ${Math.round(megabytes)} MB, ${(megabytes / seconds).toFixed(1)} MB/s`);
+  return targets;
 }
 
-const replicaS = await measureReplica();
-await using targets = await RedisServer.startMany(2, { args: UNLIMITED });
-await using proxy = await ProxyProcess.start({ servers: targets, cpu: number("cpu") });
-const from = isCluster ? "cluster" : "redis";
-startMs = performance.now();
-const child = startProgram(
-  [
-    ...["import", "-c", `${proxy.folder}/config.ini`, `--state=${proxy.folder}/state`],
-    `--from=${from}://${sources[0]!.addr}`,
-  ],
-  {},
-  undefined,
-  String(flags["flags"] ?? "").split(" ").filter((word) => word !== ""),
-);
-const meter = new Meter(
-  new Map([
-    ...sources.map(({ pid }, i) => [`source ${i + 1}`, pid] as const),
-    ["import", child.pid],
-    ["proxy", proxy.pid],
-    ...targets.map(({ pid }, i) => [`server ${i + 1}`, pid] as const),
-  ]),
-);
-await meter.start();
-await followed(child);
-const importS = seconds(startMs);
-say(
-  `import: in step after ${fixed(importS)} s, ${Math.round(keys / importS)} keys/s, ` +
-    `${fixed(memory / 1e6 / importS)} MB/s of the source's memory; ${
-      fixed(importS / replicaS, 2)
-    } times the replica's ` +
-    `${fixed(replicaS)} s`,
-);
-say(`  CPU and peak memory: ${await meter.stop()}`);
+async function measure(): Promise<void> {
+  const source = started.use(await Source.start());
+  await source.fill();
+  source.startChanges();
+  const replicaS = await measureReplicas(source);
+  const targets = await measureImport(source, replicaS);
+  for (const one of source.asked) {
+    const errors = String(await one.call("INFO", "errorstats")).replaceAll(/\s+/g, " ");
+    say(`errors at the source: ${errors}`);
+  }
+  await delay(SHORT_LIVES_MS);
+  const beganMs = performance.now();
+  const result = await compare(source.ports, targets.map(({ port }) => port));
+  say(
+    `compared in ${
+      secondsSince(beganMs)
+    }: ${result.keys} keys, ${result.streams} of them streams, ` +
+      `surplus ${result.surplus}, ${result.different.length} different`,
+  );
+  for (const text of result.different.slice(0, 10)) say(text);
+  if (result.different.length > 0 || result.surplus !== 0) Deno.exitCode = 1;
+  for (const target of targets) await target.stop();
+  if (number("by-hand") === 0) return;
+  const handS = await restoreByHand(source.ports, started);
+  say(`redis-cli --pipe of the same RESTOREs to two servers: ${handS.toFixed(1)} s`);
+}
 
-const lags: Lags = { most: 0, last: 0, all: [] };
-for (let i = 0; i < number("after"); i++) {
-  await delay(1_000);
-  lags.all.push(await lagNow());
-}
-isOver = true;
-await writing;
-startMs = performance.now();
-while (await lagNow() > 0 && seconds(startMs) < 60) await delay(50);
-say(
-  `lag under load, each second, in bytes: ${lags.all.join(" ")}; 0 after ${
-    fixed(seconds(startMs))
-  } s without changes`,
-);
-await meter.look();
-say(`  ${await meter.stop()}`);
-say(`  ${child.stderr.trim().split("\n").slice(-2).join(" | ")}`);
-child.signal("SIGINT");
-await child.ended;
-say(`  ${child.stdout.replaceAll(/\s+/g, " ")}`);
-for (const one of asked) {
-  const errors = String(await one.call("INFO", "errorstats"));
-  say(`errors at the source: ${errors.replaceAll(/\s+/g, " ")}`);
-}
-// Keys that live shortly.
-await delay(5_000);
-startMs = performance.now();
-const result = await compare(sources.map(({ port }) => port), targets.map(({ port }) => port));
-say(
-  `compared in ${
-    fixed(seconds(startMs))
-  } s: ${result.keys} keys, ${result.streams} streams, surplus ${result.surplus}, ` +
-    `${result.different.length} different`,
-);
-for (const text of result.different.slice(0, 10)) say(text);
-for (const target of targets) await target.kill();
-if (number("by-hand") === 1) {
-  const handS = await restoreByHand(sources.map(({ port }) => port), proxy.folder);
-  say(`redis-cli --pipe of the same RESTOREs to two servers: ${fixed(handS)} s`);
-}
-for (const one of asked) one.close();
-for (const client of makers) client[Symbol.dispose]();
-if (result.different.length > 0 || result.surplus !== 0) Deno.exitCode = 1;
+/** All that was started. */
+await using started = new AsyncDisposableStack();
+const { promise: ended, reject } = Promise.withResolvers<never>();
+const over = endedByUser();
+over.addEventListener("abort", () => reject(over.reason));
+await Promise.race([measure(), ended]);
