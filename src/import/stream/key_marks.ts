@@ -7,7 +7,7 @@
  * @module
  */
 
-import { latin1 } from "../../resp/latin1.ts";
+import { latin1, latin1Bytes } from "../../resp/latin1.ts";
 import type { SourceKey } from "../source/source_control.ts";
 
 /**
@@ -23,11 +23,12 @@ export interface KeyShare {
   flush(): Promise<void>;
 }
 
-/** See the header. */
+/** See the header. There may be millions of keys: each is kept as its id only, see {@linkcode idOf}. */
 export class KeyMarks {
   readonly #share: KeyShare | undefined;
-  readonly #dirty = new Map<string, SourceKey>();
-  readonly #newer = new Map<string, SourceKey & { readonly offset: number }>();
+  readonly #dirty = new Set<string>();
+  /** The last change that is in the value that was read again. */
+  readonly #newer = new Map<string, number>();
   /** The newest change that is in the value of a key that was read again. */
   newestOffset = 0;
 
@@ -46,21 +47,23 @@ export class KeyMarks {
     return this.#dirty.size;
   }
 
-  /** The keys that must be read again. */
-  dirty(): SourceKey[] {
-    return [...this.#dirty.values()];
+  /** The keys that must be read again now, so many at a time. */
+  *dirty(most: number): Generator<SourceKey[]> {
+    const ids = [...this.#dirty];
+    for (let at = 0; at < ids.length; at += most) yield ids.slice(at, at + most).map(keyOf);
   }
 
   /** Every key that was read again, and is newer than the changes that come, must be read once more. */
   redoNewer(): void {
-    for (const { database, key } of this.#newer.values()) this.add(database, key);
+    for (const { database, key } of [...this.#newer.keys()].map(keyOf)) this.add(database, key);
   }
 
   /** Keys that are no longer the source's own are read again where they are. */
   handOver(): void {
     const share = this.#share;
     if (share === undefined) return;
-    for (const [id, { database, key }] of this.#dirty) {
+    for (const id of this.#dirty) {
+      const { database, key } = keyOf(id);
       if (share.isMine(key)) continue;
       this.#dirty.delete(id);
       share.take(database, key);
@@ -82,15 +85,14 @@ export class KeyMarks {
     if (share !== undefined && !share.isMine(bytes, start, end)) {
       return share.take(database, bytes, start, end);
     }
-    const id = idOf(database, bytes, start, end);
-    if (!this.#dirty.has(id)) this.#dirty.set(id, { database, key: bytes.slice(start, end) });
+    this.#dirty.add(idOf(database, bytes, start, end));
   }
 
   /** A key was read again: it has all changes up to `offset`. */
   wasRead({ database, key }: SourceKey, offset: number): void {
     const id = idOf(database, key);
     this.#dirty.delete(id);
-    this.#newer.set(id, { database, key, offset });
+    this.#newer.set(id, offset);
     this.newestOffset = Math.max(this.newestOffset, offset);
   }
 
@@ -112,7 +114,7 @@ export class KeyMarks {
     }
     if (this.isEmpty) return false;
     const id = idOf(database, bytes, start, end);
-    return this.#dirty.has(id) || offset <= (this.#newer.get(id)?.offset ?? -1);
+    return this.#dirty.has(id) || offset <= (this.#newer.get(id) ?? -1);
   }
 
   /** The changes up to `offset` were handled: forgets what is not newer. */
@@ -136,4 +138,9 @@ export function idOf(
   end: number = bytes.length,
 ): string {
   return `${database}:${latin1(bytes, start, end)}`;
+}
+
+function keyOf(id: string): SourceKey {
+  const colon = id.indexOf(":");
+  return { database: Number(id.slice(0, colon)), key: latin1Bytes(id.slice(colon + 1)) };
 }

@@ -365,11 +365,9 @@ export class StreamFollower {
   async #rereadAll(): Promise<void> {
     const { control, target } = this.#options;
     this.#marks.handOver();
-    const keys = this.#marks.dirty();
-    const step = KEYS_AT_ONCE * READS_AT_ONCE;
-    for (let at = 0; at < keys.length; at += step) {
+    for (const keys of this.#marks.dirty(KEYS_AT_ONCE * READS_AT_ONCE)) {
       const reads: Promise<ReadValue[]>[] = [];
-      for (let from = at; from < Math.min(at + step, keys.length); from += KEYS_AT_ONCE) {
+      for (let from = 0; from < keys.length; from += KEYS_AT_ONCE) {
         reads.push(control.readValues(keys.slice(from, from + KEYS_AT_ONCE)));
       }
       for (const value of (await Promise.all(reads)).flat()) {
