@@ -26,6 +26,9 @@ export interface ProxyStats {
   readonly times?: TimeCounts;
   /** Connected clients. */
   readonly sessions: number;
+  /** Clients since the start, and CPU time; older: left out. */
+  readonly connections?: number;
+  readonly cpu_seconds?: number;
   readonly memory_bytes: number;
   /** How long its table has been without anybody to change it. */
   readonly stale_seconds: number;

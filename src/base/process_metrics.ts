@@ -17,6 +17,12 @@ interface ProcessRow extends MetricHead {
   readonly value: () => number;
 }
 
+/** CPU time of this process so far, user and system, in seconds. */
+export function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
 /** See the header. */
 export const PROCESS_METRICS: MetricSection<ProcessRow> = {
   title: "Process",
@@ -26,10 +32,7 @@ export const PROCESS_METRICS: MetricSection<ProcessRow> = {
       help: "CPU time of the process, user and system",
       type: "counter",
       labels: [],
-      value: () => {
-        const { user, system } = process.cpuUsage();
-        return (user + system) / 1e6;
-      },
+      value: cpuSeconds,
     },
     {
       name: "process_resident_memory_bytes",

@@ -21,7 +21,9 @@ export async function answerDashboard(
   remote: string,
 ): Promise<Response> {
   const { pathname } = new URL(request.url);
-  if (pathname.startsWith("/api/")) return await answerApi(dashboard, policy, request, remote);
+  if (/^\/(api|topom)(\/|$)/.test(pathname)) {
+    return await answerApi(dashboard, policy, request, remote);
+  }
   if (pathname === "/healthz") {
     const state = dashboard.isLeading ? "leading" : "standing by";
     return Response.json({ status: "ok", state });

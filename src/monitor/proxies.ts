@@ -22,6 +22,18 @@ const log = logger("dashboard");
 /** Asks one proxy; rejects when it does not answer. */
 export type AskProxy = (proxy: ProxyRecord) => Promise<ProxyAnswer>;
 
+/** What a proxy has counted since it started, and per second. */
+export interface ProxyFigures {
+  readonly record: ProxyRecord;
+  /** Undefined: it does not answer, or is Codis 2.0's. */
+  readonly stats: ProxyStats | undefined;
+  /** Why it does not answer; empty: it does. */
+  readonly problem: string;
+  readonly ops: number | null;
+  /** CPU time per time. */
+  readonly cpu: number | null;
+}
+
 /** A proxy as it last answered. */
 interface MonitoredProxy {
   record: ProxyRecord;
@@ -36,6 +48,8 @@ interface MonitoredProxy {
   /** Answers that were errors, and requests that the proxy failed, per second since the answer before. */
   errors: number | null;
   failures: number | null;
+  /** CPU time per time since the answer before. */
+  cpu: number | null;
   /** Requests by latency, since the answer before. */
   latency: TimeCounts;
   /** Requests per second of each slot, since the answer before. */
@@ -95,7 +109,7 @@ export class ProxyMonitor {
       kind: isSameLife ? before?.kind : undefined,
       problem: "",
       atMs: this.#timers.nowMs(),
-      ...{ ops: null, errors: null, failures: null },
+      ...{ ops: null, errors: null, failures: null, cpu: null },
       latency: [],
       slotOps: [],
       reads: new Map(),
@@ -226,6 +240,14 @@ export class ProxyMonitor {
     return { reads, why_out: stats.find(({ why_out }) => why_out !== "")?.why_out ?? "" };
   }
 
+  /** Every proxy with what it has counted. */
+  figures(): ProxyFigures[] {
+    return [...this.#proxies.values()].map(({ record, answer, problem, ops, cpu }) => ({
+      ...{ record, problem, ops, cpu },
+      stats: answer?.kind === "ours" ? answer.stats : undefined,
+    }));
+  }
+
   /** Every proxy as it is stored and as it last answered. */
   views(): ProxyView[] {
     return [...this.#proxies.values()].map(viewOf);
@@ -307,6 +329,8 @@ function compare(before: MonitoredProxy, now: MonitoredProxy): void {
       now.errors = perSecond(a.stats.errors, b.stats.errors);
       now.failures = perSecond(a.stats.failures ?? 0, b.stats.failures ?? 0);
     }
+    const [cpuBefore, cpuNow] = [a.stats.cpu_seconds, b.stats.cpu_seconds];
+    if (cpuBefore !== undefined && cpuNow !== undefined) now.cpu = perSecond(cpuBefore, cpuNow);
     now.latency = countsSince(b.stats.times ?? [], a.stats.times ?? []);
     now.slotOps = b.stats.slot_requests.map((count, slotId) =>
       perSecond(a.stats.slot_requests[slotId] ?? 0, count)

@@ -16,6 +16,7 @@ import type { CoordinatorState } from "../coordinator/coordinator.ts";
 import { type HttpOptions, type HttpServer, serveHttp } from "../io/http_server.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
 import type { DataPlane } from "./workers/data_plane.ts";
+import { codis3ProxyStats } from "./codis3_proxy_stats.ts";
 import { type Build, debugVars } from "./debug_vars.ts";
 import { hotKeysAnswer } from "./hot_keys_answer.ts";
 import { proxyMetrics } from "./metrics/metrics.ts";
@@ -82,6 +83,11 @@ const ROUTES: Readonly<Record<string, Route>> = {
     methods: ["GET"],
     handle: async ({ plane, build, staleSeconds, users }) =>
       json(proxyStats((await plane.stats()).sum, build.version, staleSeconds(), users)),
+  },
+  "/proxy/stats": {
+    methods: ["GET"],
+    handle: async ({ plane, proxyRecord }) =>
+      json(codis3ProxyStats((await plane.stats()).sum, proxyRecord())),
   },
   "/sighting": { methods: ["GET"], handle: sighting },
   "/commands": {

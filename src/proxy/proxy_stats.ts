@@ -4,6 +4,7 @@
  * @module
  */
 
+import { cpuSeconds } from "../base/process_metrics.ts";
 import type { BackendStats, ProxyStats, ReadStats } from "../api/proxy_stats.ts";
 import {
   allTimes,
@@ -32,6 +33,8 @@ export function proxyStats(
     failures: sumOf(stats.commands, "failures"),
     times: allTimes(stats),
     sessions: stats.sessions,
+    connections: stats.totals.connections,
+    cpu_seconds: cpuSeconds(),
     memory_bytes: Deno.memoryUsage().rss,
     stale_seconds: staleSeconds,
     table_version: stats.tableVersion,

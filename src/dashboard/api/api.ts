@@ -50,6 +50,7 @@ import { SLOWLOG_ROUTES } from "./slowlog.ts";
 import { SLOT_ROUTES } from "./slot.ts";
 import { SLOT_RULE_ROUTES } from "./slot_rule.ts";
 import { TOKEN_ROUTES } from "./token.ts";
+import { TOPOM_ROUTES } from "./topom.ts";
 import { USER_ROUTES } from "./user.ts";
 
 const log = logger("dashboard");
@@ -87,6 +88,7 @@ export const API_TABLE: readonly ApiRoute[] = [
   SLOT_ROUTES,
   SLOT_RULE_ROUTES,
   TOKEN_ROUTES,
+  TOPOM_ROUTES,
   USER_ROUTES,
 ].flat();
 
