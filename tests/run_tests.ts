@@ -188,7 +188,12 @@ async function* testFiles(folder: string): AsyncGenerator<string> {
 async function runTests(args: string[], quiet = false): Promise<Results> {
   const report = await Deno.makeTempFile({ prefix: "codis-tests-", suffix: ".xml" });
   const programs = [...PROGRAMS];
-  for (const name of ["CODIS_PROXY_BIN", "CODIS_SERVER", "NEW_SERVER"]) {
+  for (
+    const name of [
+      ...["CODIS_PROXY_BIN", "CODIS_SERVER", "NEW_SERVER"],
+      ...["CODIS3_DASHBOARD", "CODIS3_PROXY"],
+    ]
+  ) {
     const program = Deno.env.get(name);
     if (program !== undefined) programs.push(program);
   }

@@ -11,7 +11,7 @@ import { type ConfigChange, printed, restartNeeded } from "../config/difference.
 import type { ConfigKey } from "../config/key.ts";
 import { CONFIG_KEYS } from "../config/keys.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
-import { openCoordinator } from "../coordinator/open.ts";
+import { openCoordinator, openJodis } from "../coordinator/open.ts";
 import { readClientTls } from "../proxy/start_plan.ts";
 import { readUsers } from "../proxy/users.ts";
 import { loadGroups } from "../store/groups.ts";
@@ -92,7 +92,7 @@ async function fileErrors(config: Config): Promise<string[]> {
   return errors;
 }
 
-/** What cannot be reached: the coordinator, and the servers that are stored there or named. */
+/** What cannot be reached: the coordinator, the servers that are stored there or named, Jodis's ZooKeeper. */
 async function reachErrors(config: Config): Promise<string[]> {
   const errors: string[] = [];
   const addrs = new Set(config.servers.map(formatAddress));
@@ -100,6 +100,13 @@ async function reachErrors(config: Config): Promise<string[]> {
     for (const addr of await storedServers(config)) addrs.add(addr);
   } catch (error) {
     errors.push(`coordinator ${config.coordinator}: ${(error as Error).message}`);
+  }
+  if (config.jodisServers.length > 0) {
+    try {
+      await (await openJodis(config, AbortSignal.timeout(COORDINATOR_MS))).close();
+    } catch (error) {
+      errors.push(`jodis_addr: ${(error as Error).message}`);
+    }
   }
   await Promise.all([...addrs].map(async (addr) => {
     try {
