@@ -13,7 +13,7 @@ import type { ClusterChange, Control } from "./control.ts";
 import { pointServersAt } from "./group_roles.ts";
 import { masterChange } from "./master_change.ts";
 import { leftBehind, reportLeft } from "./mixed_groups.ts";
-import { replicationOf, type ServerAuth } from "./servers.ts";
+import { keepRole, replicationOf, type ServerAuth } from "./servers.ts";
 
 /** Longest time that a server may take to reply in a failover, in milliseconds. */
 const FAILOVER_REPLY_MS = 1_000;
@@ -47,6 +47,7 @@ export async function replaceMaster(
   const refused = replies.find((reply) => reply instanceof RedisError);
   if (refused !== undefined) throw refused;
   const { history, offset } = replicationOf(parseInfo(replyText(replies[0]!)));
+  await keepRole(candidate);
   const left = await leftBehind(group, addr, context.lastInfo);
   reportLeft(control, group, addr, left);
   // Not waited for: a server that hangs would hold up the others.

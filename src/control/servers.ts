@@ -5,6 +5,7 @@
  */
 
 import { formatAddress, parseAddress } from "../base/address.ts";
+import { logger } from "../base/log.ts";
 import type { Secret } from "../base/secret.ts";
 import type { TlsToServers } from "../io/tls.ts";
 import type { GroupRecord } from "../model/group.ts";
@@ -19,6 +20,8 @@ import type { FactsByAddr, ServerFacts } from "../store/decoded_tree.ts";
 import { type ProductTree, serverAddrs } from "../store/product_tree.ts";
 import { StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
+
+const log = logger("dashboard");
 
 /** How a server replicates. */
 export interface Replication {
@@ -332,6 +335,18 @@ async function replicaOf(redis: RedisConnection, host: string, port: string): Pr
     if (!(error instanceof RedisError) || !/unknown command/i.test(error.message)) throw error;
     await redis.call("SLAVEOF", host, port);
   }
+  await keepRole(redis);
+}
+
+/**
+ * Has a server write whom it follows into its config file, as Sentinel does: otherwise it is a master after its next
+ * start. One that has no such file, or may not write it, stays as it is.
+ */
+export async function keepRole(redis: RedisConnection): Promise<void> {
+  const [reply] = await redis.pipeline([["CONFIG", "REWRITE"]]);
+  if (!(reply instanceof RedisError)) return;
+  const address = formatAddress(redis.address);
+  log.debug("{address} does not write its config file: {error}", { address, error: reply });
 }
 
 function checkNoCluster(addr: string, info: RedisInfo): void {

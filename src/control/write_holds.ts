@@ -28,7 +28,7 @@ import {
 } from "../store/write_holds.ts";
 import type { Control } from "./control.ts";
 import { NotLeaderError } from "./errors.ts";
-import { follow, isFrozenBy, replicationOf, type ServerAuth } from "./servers.ts";
+import { follow, isFrozenBy, keepRole, replicationOf, type ServerAuth } from "./servers.ts";
 import { loadIntent } from "./intent.ts";
 
 /** How long writes may wait at a server that can let them wait, in milliseconds. */
@@ -188,6 +188,8 @@ export class WriteHolds {
     ) {
       await redis.call("CONFIG", "SET", "min-slaves-to-write", hold.min_slaves_to_write);
       await redis.call("CONFIG", "SET", "min-slaves-max-lag", hold.min_slaves_max_lag);
+      // What it was for a moment may be in its file since it was told whom to follow.
+      await keepRole(redis);
     }
     try {
       await this.#transact([{ delete: store.paths.writeHold(addr) }]);
