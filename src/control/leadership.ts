@@ -67,7 +67,12 @@ export class Leadership {
   constructor(store: Store, addr: string, events: LeadershipEvents) {
     this.#store = store;
     this.#events = events;
-    this.#own = encodeDashboard({ addr, pid: Deno.pid });
+    this.#own = encodeDashboard({ addr, pid: Deno.pid, id: crypto.randomUUID() });
+  }
+
+  /** What it writes as its entry: no other dashboard writes the same, though it may have the same address. */
+  get entry(): string {
+    return this.#own;
   }
 
   /** Whether this dashboard leads, as far as it knows. */

@@ -9,7 +9,6 @@ import { assertEquals, assertLess, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { encodeSlot, freshSlot, slotIn } from "../../../src/model/slot.ts";
 import { Leadership } from "../../../src/control/leadership.ts";
-import { encodeDashboard } from "../../../src/model/dashboard.ts";
 import { encodeIntent, loadIntent } from "../../../src/control/intent.ts";
 import { createFence } from "../../../src/store/fences.ts";
 import { createProxy } from "../../../src/store/proxies.ts";
@@ -22,6 +21,9 @@ import { deadLife } from "../../support/process_life.ts";
 import { RECORD } from "../../support/proxy_record.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { StoreFolder } from "../../support/store.ts";
+
+/** A dashboard that does nothing when it leads. */
+const NOTHING = { onLead: () => Promise.resolve(), onDepose: () => Promise.resolve() };
 
 Deno.test("of two dashboards one leads, and the other takes over when it goes", async () => {
   await using folder = await StoreFolder.make();
@@ -72,18 +74,35 @@ Deno.test("an entry of its own that was left behind does not keep a dashboard fr
   const store = await folder.openFilled("127.0.0.1:1");
   // As when its session outlived a coordinator that was away, or the answer to `create` was lost.
   const addr = "127.0.0.1:18087";
-  const own = encodeDashboard({ addr, pid: Deno.pid });
+  const leadership = new Leadership(store, addr, NOTHING);
+  const own = leadership.entry;
   await store.coordinator.create(store.paths.dashboard, own, "ephemeral");
-  const leadership = new Leadership(store, addr, {
-    onLead: () => Promise.resolve(),
-    onDepose: () => Promise.resolve(),
-  });
   leadership.start(false);
   try {
     await until(() => leadership.isLeading, 3_000);
     assertEquals(await readIfThere(store, store.paths.dashboard), own);
   } finally {
     await leadership.stop();
+  }
+});
+
+Deno.test("of two dashboards with one address and one process number, as in containers, one leads", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("127.0.0.1:1");
+  const [first, second] = ["codis:18087", "codis:18087"].map((addr) =>
+    new Leadership(store, addr, NOTHING)
+  );
+  first!.start(false);
+  try {
+    await until(() => first!.isLeading);
+    second!.start(false);
+    await until(() => second!.leader !== "");
+    await delay(200);
+    assertEquals([first!.isLeading, second!.isLeading], [true, false]);
+    await first!.stop();
+    await until(() => second!.isLeading);
+  } finally {
+    await Promise.all([first!.stop(), second!.stop()]);
   }
 });
 
