@@ -17,10 +17,11 @@ import { readUsers } from "../proxy/users.ts";
 import { loadGroups } from "../store/groups.ts";
 import { storeOf } from "../store/store.ts";
 import { isOnDisk, ownToken } from "./parts/context.ts";
-import { CONFIG_FILE } from "./parts/flags.ts";
+import { CONFIG_FILE, PLACE_FLAGS } from "./parts/flags.ts";
 import { askProcess, documentOf, PROCESS_ADDR } from "./parts/process_http.ts";
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { openServer, tlsToServers } from "./parts/redis_servers.ts";
+import { linesOfFlags } from "./parts/running_config.ts";
 import {
   type Flag,
   type FlagValues,
@@ -48,13 +49,13 @@ export const tryCommand: Subcommand = {
   details:
     "Changes nothing. It prints what would be other in the process that runs at --http-addr, if there is one. The\n" +
     "exit code is 1 when there is an error. `config check` is about what is stored in the coordinator.",
-  flags: [CONFIG_FILE, PROCESS_ADDR, AS_DASHBOARD],
+  flags: [CONFIG_FILE, PROCESS_ADDR, AS_DASHBOARD, ...PLACE_FLAGS],
   run: runCheck,
 };
 
 async function runCheck(values: FlagValues): Promise<number> {
   const reader = isGiven(values, AS_DASHBOARD) ? "control" : "proxy";
-  const loaded = await loadConfig(readValue(values, CONFIG_FILE), reader);
+  const loaded = await loadConfig(readValue(values, CONFIG_FILE), reader, linesOfFlags(values));
   const { config, warnings } = loaded;
   for (const warning of warnings) say("warning", warning);
   const errors = [...await fileErrors(config), ...await reachErrors(config)];

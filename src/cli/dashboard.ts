@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Address, formatAddress, parseListenAddress } from "../base/address.ts";
+import { type Address, formatAddress, parseAddress, parseListenAddress } from "../base/address.ts";
 import { countFreeDescriptors } from "../base/free_descriptors.ts";
 import { logEnd, logger, reopenLog, stopLog } from "../base/log.ts";
 import { productUrl } from "../api/product_http.ts";
@@ -21,7 +21,13 @@ import { LOOPBACK } from "../io/listen.ts";
 import type { TlsToServers } from "../io/tls.ts";
 import { type TlsSide, WatchedTls } from "../proxy/watched_tls.ts";
 import { storeOf } from "../store/store.ts";
-import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
+import {
+  type Flag,
+  type FlagValues,
+  readFlag,
+  readValue,
+  type Subcommand,
+} from "./parts/subcommand.ts";
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { tlsToServers } from "./parts/redis_servers.ts";
 import { CONFIG_FILE, LOG_FILE, SERVING_LOG_LEVEL } from "./parts/flags.ts";
@@ -37,6 +43,16 @@ const REACH_MS = 1_000;
 /** Longest session of a dashboard, in milliseconds; Codis 2.0's lasts 4 s. */
 const SESSION_MS_MAX = 6_000;
 
+/** Where several dashboards share dashboard_addr, which then leads to one of them. */
+const ANNOUNCED: Flag<Address | undefined> = {
+  name: "announce-addr",
+  value: "host:port",
+  default: "",
+  help:
+    "address at which this dashboard is reached while it leads; without this flag: dashboard_addr",
+  parse: (text) => text === "" ? undefined : parseAddress(text),
+};
+
 /** See the header. */
 export const dashboardCommand: Subcommand = {
   name: "dashboard",
@@ -48,6 +64,7 @@ export const dashboardCommand: Subcommand = {
   flags: [
     CONFIG_FILE,
     { name: "addr", value: "host:port", default: ":18087", help: "address for HTTP" },
+    ANNOUNCED,
     {
       name: "http-log",
       value: "file",
@@ -69,6 +86,7 @@ export const dashboardCommand: Subcommand = {
 
 async function runDashboard(values: FlagValues): Promise<number> {
   const asked = readFlag(values, "addr", parseListenAddress);
+  readValue(values, ANNOUNCED);
   const running = await startConfigured(values, "control");
   try {
     return await serveUntilStopped(values, asked, running);
@@ -112,7 +130,7 @@ async function serveUntilStopped(
   const { serveDashboard } = await import("../dashboard/server.ts");
   const { dashboard, policy } = makeDashboard(config, {
     store: storeOf(coordinator, config.product),
-    addr: advertised(config, asked),
+    addr: advertised(readValue(values, ANNOUNCED) ?? config.dashboardAddr, asked, config),
     hostname: asked.hostname,
     takeOver: values["take-over"] !== "",
     ...{ tls: serverTls, webhookCa: await webhookAuthority(config), running },
@@ -205,10 +223,14 @@ function hostnamesOf(config: Config, asked: Address): readonly string[] {
 }
 
 /** The address of the dashboard in the store: as in Codis 2.0, the one in the config. */
-function advertised(config: Config, asked: Address): string {
-  if (config.dashboardAddr !== undefined) return formatAddress(config.dashboardAddr);
+function advertised(
+  given: Address | undefined,
+  asked: Address,
+  { dashboardToken }: Config,
+): string {
+  if (given !== undefined) return formatAddress(given);
   const isAnywhere = asked.hostname === "0.0.0.0" || asked.hostname === "::" ||
-    (asked.hostname === "" && config.dashboardToken.isSet);
+    (asked.hostname === "" && dashboardToken.isSet);
   const hostname = isAnywhere ? Deno.hostname() : asked.hostname || "127.0.0.1";
   return formatAddress({ hostname, port: asked.port });
 }

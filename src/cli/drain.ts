@@ -32,7 +32,7 @@ export const drainCommand: Subcommand = {
 };
 
 async function runDrain(values: FlagValues): Promise<number> {
-  const { config } = await loadConfig(readValue(values, CONFIG_FILE));
+  const { config } = await loadConfig(readValue(values, CONFIG_FILE), "control");
   await askOverTls(config);
   const addr = processAddr(values);
   const token = ownToken() ?? config.dashboardToken;

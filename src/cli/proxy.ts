@@ -17,6 +17,7 @@ import {
   CONFIG_FILE,
   LOG_FILE,
   LOG_FILE_BYTES_MIN,
+  PLACE_FLAGS,
   SERVING_LOG_LEVEL,
 } from "./parts/flags.ts";
 
@@ -46,6 +47,7 @@ export const proxyCommand: Subcommand = {
       help: "number of CPUs to use, one worker each; without this flag: all CPUs, at most 8",
     },
     ...addressFlags(":9000", ":9001"),
+    ...PLACE_FLAGS,
     {
       name: "take-over",
       value: "",

@@ -119,14 +119,16 @@ function textOf(entry: Entry | undefined): string | undefined {
 /**
  * Reads and checks a config file.
  *
+ * @param given What counts more than the file, by key.
  * @throws {ConfigError} When the file cannot be read or breaks a rule.
  */
 export async function loadConfig(
   file: string,
   reader: ConfigReader = "proxy",
+  given: ReadonlyMap<string, ConfigLine> = new Map(),
 ): Promise<LoadedConfig> {
   const { text } = await openConfigFile(file);
-  return readConfig({ text, file, reader, sources: SECRET_SOURCES });
+  return readConfig({ text, file, reader, sources: SECRET_SOURCES, given: [given] });
 }
 
 /**

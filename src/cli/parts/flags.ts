@@ -24,6 +24,28 @@ export function addressFlags(addr: string, httpAddr: string): readonly Flag[] {
   ];
 }
 
+/** What of a proxy is its own, where several share a config file, as in containers; the keys have the same names. */
+export const PLACE_FLAGS: readonly Flag[] = [
+  {
+    name: "proxy-id",
+    value: "name",
+    default: "",
+    help: "name of this proxy; without this flag: proxy_id",
+  },
+  {
+    name: "announce-addr",
+    value: "host:port",
+    default: "",
+    help: "address for Redis clients that it registers; without this flag: announce_addr",
+  },
+  {
+    name: "announce-http-addr",
+    value: "host:port",
+    default: "",
+    help: "HTTP address that it registers; without this flag: announce_http_addr",
+  },
+];
+
 const LEVELS = ["error", "warn", "info", "debug"];
 
 /** The files of the log. */

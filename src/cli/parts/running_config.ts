@@ -9,7 +9,7 @@ import { logger, type LogOptions, parseLogLevel, prepareLog, startLog } from "..
 import type { Config, ConfigReader } from "../../config/config.ts";
 import type { ConfigLine } from "../../config/lines.ts";
 import { type ConfiguredPart, RunningConfig } from "../../config/running.ts";
-import { CONFIG_FILE, LOG_FILE } from "./flags.ts";
+import { CONFIG_FILE, LOG_FILE, PLACE_FLAGS } from "./flags.ts";
 import { prepareHttps } from "./product_tls.ts";
 import { type FlagValues, spellFlag } from "./subcommand.ts";
 
@@ -18,6 +18,7 @@ const KEYS_OF_FLAGS: Readonly<Record<string, string>> = {
   "log-level": "log_level",
   [LOG_FILE.name]: "log_file",
   "log-filesize": "log_max_size",
+  ...Object.fromEntries(PLACE_FLAGS.map(({ name }) => [name, name.replaceAll("-", "_")])),
 };
 
 /** Keys that say where the log goes, and how. */
@@ -43,7 +44,8 @@ export async function startConfigured(
   return running;
 }
 
-function linesOfFlags(values: FlagValues): Map<string, ConfigLine> {
+/** What flags say, by key of the configuration. */
+export function linesOfFlags(values: FlagValues): Map<string, ConfigLine> {
   const lines = new Map<string, ConfigLine>();
   for (const [name, key] of Object.entries(KEYS_OF_FLAGS)) {
     const text = values[name] ?? "";

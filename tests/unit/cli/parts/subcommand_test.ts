@@ -18,6 +18,7 @@ function values(...args: string[]) {
 }
 
 Deno.test("the proxy takes Codis 2.0's flags, with its defaults", () => {
+  const place = { "proxy-id": "", "announce-addr": "", "announce-http-addr": "" };
   assertEquals(values(), {
     "c": "config.ini",
     "L": "",
@@ -27,6 +28,7 @@ Deno.test("the proxy takes Codis 2.0's flags, with its defaults", () => {
     "addr": ":9000",
     "http-addr": ":9001",
     "take-over": "",
+    ...place,
   });
   assertEquals(
     values(
@@ -42,6 +44,7 @@ Deno.test("the proxy takes Codis 2.0's flags, with its defaults", () => {
       "addr": "0.0.0.0:19000",
       "http-addr": "0.0.0.0:11000",
       "take-over": "",
+      ...place,
     },
   );
 });
