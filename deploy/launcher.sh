@@ -3,7 +3,8 @@
 #
 # The first start unpacks both into a folder of this user that is named after their content; every
 # start runs them from there, in place of this shell. Folders are tried in this order: under
-# XDG_CACHE_HOME, under ~/.cache, under TMPDIR or /tmp.
+# XDG_CACHE_HOME, under ~/.cache, under TMPDIR or /tmp. What root has unpacked, as into an image, is
+# used by all users, and may be on a disk that nobody can write to.
 
 set -eu
 
@@ -14,7 +15,7 @@ files="@FILES@" # what is in it, main.js and the modules of its threads among th
 fail() { printf 'codis-proxy: %s\n' "$*" >&2; exit 1; }
 
 missing=
-for program in uname id mkdir tail tar gzip mv rm; do
+for program in uname id ls tr cut mkdir tail tar gzip mv rm; do
   command -v "$program" >/dev/null || missing="$missing $program"
 done
 [ -z "$missing" ] || fail "not found in PATH (\"${PATH-}\"):$missing"
@@ -40,10 +41,21 @@ unpack() {
   trap - EXIT INT TERM HUP
 }
 
+# Whether the folder of root holds the program, and root only can write to it.
+is_roots() {
+  for file in . $files; do
+    case $(LC_ALL=C ls -ldn "$1/$file" 2>/dev/null | tr -s ' ' | cut -d ' ' -f 1,3) in
+      [d-]????-??-?*' 0') ;;
+      *) return 1 ;;
+    esac
+  done
+}
+
 # Whether a folder of ours holds the program, if need be after unpacking it there.
 prepare() {
-  mkdir -p "$1" 2>/dev/null && [ -O "$1" ] && [ -w "$1" ] || return 1
   app="$1/$id"
+  ! is_roots "$app" || return 0
+  mkdir -p "$1" 2>/dev/null && [ -O "$1" ] && [ -w "$1" ] || return 1
   # Others may write to /tmp: the folder must be ours, and a folder.
   (umask 077 && mkdir "$app" 2>/dev/null) || { [ -d "$app" ] && [ ! -L "$app" ]; } || return 1
   [ -O "$app" ] && [ -w "$app" ] || return 1
