@@ -11,7 +11,7 @@ start: ## start the proxy with ./config.ini; ARGS="--cpu=2" for more
 
 test: ## run the whole test suite
 	@sh deploy/setup.sh redis-server redis-sentinel redis-benchmark java zookeeper etcd chromium tclsh ip \
-	  dpkg-source promtool python3-redis python3-celery python3-rq python3-channels-redis ruby-sidekiq -- \
+	  dpkg-source promtool helm python3-redis python3-celery python3-rq python3-channels-redis ruby-sidekiq -- \
 	  deno task test $(ARGS)
 
 conformance: ## run Redis's own test suite through the proxy; ARGS=--help says how

