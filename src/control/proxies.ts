@@ -11,7 +11,7 @@ import { parseAddress } from "../base/address.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import { dial } from "../io/dial.ts";
 import { decodeProxy, isSameLife, type ProxyRecord, type ProxyState } from "../model/proxy.ts";
-import { createFence, deadFences, deleteFence, loadFences } from "../store/fences.ts";
+import { createFence, deadFences, deleteFence, loadFenceNotes } from "../store/fences.ts";
 import { changeProxyState, loadProxies, loadProxy } from "../store/proxies.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
@@ -81,17 +81,50 @@ export async function takeOffline(
   );
 }
 
+/** What the fence of another product's proxy says; no process of ours has that life. */
+const OTHERS_NOTE = "a proxy of another product";
+
+async function acceptsConnections(addr: string): Promise<boolean> {
+  try {
+    await tryToConnect(addr);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function tryToConnect(addr: string): Promise<void> {
+  const { hostname, port } = parseAddress(addr);
+  (await dial(hostname, port, REFUSAL_MS)).close();
+}
+
 /** Fences an address at which a proxy that does not hear of changes serves the same servers. */
 export async function addFence(control: Control, addr: string): Promise<void> {
-  if (await createFence(control.store, addr)) {
+  if (await createFence(control.store, addr, OTHERS_NOTE)) {
     control.report("warning", `${addr} is fenced: nothing changes until its fence is removed`);
   }
 }
 
-/** Removes the fences that no online proxy stands behind; returns their addresses. */
+/**
+ * Removes the fences that no online proxy stands behind; returns their addresses.
+ *
+ * @throws {StoreError} When a proxy of another product still serves at one of them.
+ */
 export async function removeDeadFences(control: Control): Promise<string[]> {
   const { store } = control;
-  const dead = deadFences(await loadFences(store), await loadProxies(store));
+  const notes = await loadFenceNotes(store);
+  const dead = deadFences([...notes.keys()], await loadProxies(store));
+  const others = dead.filter((addr) => notes.get(addr) === OTHERS_NOTE);
+  const serving = await Promise.all(others.map(acceptsConnections));
+  const alive = others.filter((_, i) => serving[i]);
+  if (alive.length > 0) {
+    throw new StoreError(
+      `${
+        alive.join(", ")
+      } still accepts connections: a proxy that goes on serving there would not hear of ` +
+        "changes, and write to the wrong server; stop it first",
+    );
+  }
   for (const addr of dead) {
     await deleteFence(store, addr);
     control.report("warning", `fence of ${addr} removed`);
@@ -104,8 +137,7 @@ export async function removeDeadFences(control: Control): Promise<string[]> {
  */
 export async function refusesConnections({ debug_var_addr }: ProxyRecord): Promise<boolean> {
   try {
-    const { hostname, port } = parseAddress(debug_var_addr);
-    (await dial(hostname, port, REFUSAL_MS)).close();
+    await tryToConnect(debug_var_addr);
     return false;
   } catch (error) {
     return error instanceof Error && error.cause instanceof Deno.errors.ConnectionRefused;

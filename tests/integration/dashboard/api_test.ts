@@ -442,9 +442,15 @@ Deno.test("what is refused by a rule of Codis 2.0's leaves the store as it was",
   assertEquals(await dump(store), before);
   await dashboard.done("GET", "/api/remove_fence");
   // So does the fence of a proxy of another product, which hears of nothing.
-  await dashboard.done("PUT", "/api/fence", { addr: "10.0.0.9:19000" });
-  const fenced = await dashboard.ask("POST", "/api/slots/init?is_force=true");
-  assertMatch(fenced.text, /^Some proxies may not stop cleanly: 10\.0\.0\.9:19000$/);
+  {
+    using other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const addr = `127.0.0.1:${other.addr.port}`;
+    await dashboard.done("PUT", "/api/fence", { addr });
+    const fenced = await dashboard.ask("POST", "/api/slots/init?is_force=true");
+    assertEquals(fenced.text, `Some proxies may not stop cleanly: ${addr}`);
+    const early = await dashboard.ask("GET", "/api/remove_fence");
+    assertMatch(early.text, /^127.0.0.1:\d+ still accepts connections: .* stop it first$/);
+  }
   await dashboard.done("GET", "/api/remove_fence");
   await dashboard.done("POST", "/api/slots/init?is_force=true");
 });
