@@ -6,12 +6,18 @@
 
 /** First come, first served. */
 export class Turns {
+  readonly #most: number;
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
   /** Begins with `most` calls that may be made at a time. */
   constructor(most: number) {
-    this.#free = most;
+    this.#most = this.#free = most;
+  }
+
+  /** Whether no call is made, nor waits. */
+  get isFree(): boolean {
+    return this.#free === this.#most;
   }
 
   /** Makes a call when its turn has come. */

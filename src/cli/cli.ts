@@ -20,6 +20,7 @@ import { configCommands } from "./config.ts";
 import { dashboardCommand } from "./dashboard.ts";
 import { demoCommand } from "./demo.ts";
 import { formatCommandHelp, formatGroupHelp, formatHelp, PROGRAM } from "./parts/help.ts";
+import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { drainCommand } from "./drain.ts";
 import { proxyCommand } from "./proxy.ts";
@@ -39,6 +40,7 @@ export const ROOT: CommandGroup = {
     tryCommand,
     reloadCommand,
     importCommand,
+    exportCommand,
     topCommand,
     demoCommand,
     completionCommand(() => ROOT),

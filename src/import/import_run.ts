@@ -27,6 +27,14 @@ export interface RunFigures {
   readonly lagMs: number;
 }
 
+/** What runs beside an import. */
+export interface Companion {
+  /** Ends with the run; when it fails, the run fails. */
+  watch(run: ImportRun): Promise<void>;
+  /** Whether all that it does is stored at the target; undefined: it does nothing there. */
+  isAtRest?(): Promise<boolean>;
+}
+
 /** See the header. */
 export class ImportRun {
   readonly sources: readonly SourceImport[];
@@ -39,13 +47,13 @@ export class ImportRun {
    * Begins.
    *
    * @param places The sources by name.
-   * @param watch Runs beside it; when it fails, the import fails.
    */
   constructor(
     places: ReadonlyMap<string, SourcePlace>,
     setup: ImportSetup,
-    watch?: (run: ImportRun) => Promise<void>,
+    companion?: Companion,
   ) {
+    this.#companion = companion;
     this.sources = [...places].map(([name, place]) =>
       new SourceImport(name, place, setup, new ImportCounts())
     );
@@ -53,7 +61,7 @@ export class ImportRun {
     const all = [
       ...runs,
       this.#ask(),
-      ...(watch === undefined ? [] : [watch(this)]),
+      ...(companion === undefined ? [] : [companion.watch(this)]),
     ];
     this.ended = Promise.all(all.map((run) => run.catch((error) => this.#end(error))))
       .then(() => {
@@ -63,6 +71,7 @@ export class ImportRun {
     Promise.allSettled(runs).then(() => this.isEnded = true);
   }
 
+  readonly #companion: Companion | undefined;
   #failure: unknown;
 
   /** The first failure ends all. */
@@ -79,11 +88,29 @@ export class ImportRun {
 
   /** Waits until all keys are copied, and all changes made up to now are stored; or for the end. */
   async inStep(): Promise<void> {
-    const reached = this.sources.map(async (source) => {
-      await source.followed();
-      await this.caughtUp(source);
-    });
-    await Promise.race([this.ended, Promise.all(reached)]);
+    await Promise.race([this.ended, this.#inStep(Infinity)]);
+  }
+
+  /** Whether all is in step within a time, in milliseconds. */
+  async isInStepWithin(ms: number): Promise<boolean> {
+    return await Promise.race([this.ended.then(() => false), this.#inStep(ms)]);
+  }
+
+  async #inStep(ms: number): Promise<boolean> {
+    const endMs = performance.now() + ms;
+    for (;;) {
+      await Promise.all(this.sources.map(async (source) => {
+        await source.followed();
+        await this.caughtUp(source);
+      }));
+      try {
+        if (this.isEnded || await this.#companion?.isAtRest?.() !== false) return true;
+      } catch (error) {
+        if (!(error instanceof SourceError)) throw error;
+      }
+      if (performance.now() >= endMs) return false;
+      await delay(ASK_MS);
+    }
   }
 
   /**

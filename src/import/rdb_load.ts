@@ -71,7 +71,7 @@ export async function loadRdb(options: LoadOptions): Promise<ReadonlyMap<number,
       counts.keys++;
       return false;
     }
-    if (target?.knows(type) === false) {
+    if (target !== undefined && !(target.knows(type) && target.hasDatabase(database))) {
       throw new RefusedError(target.objection(type, database, reader.name)!);
     }
     if (target === undefined) counts.keys++;

@@ -110,6 +110,7 @@ export class SourceImport {
   /** Why it was stopped; undefined: it was told to. */
   #failure: unknown;
   #changed = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<void>();
 
   constructor(name: string, place: SourcePlace, setup: ImportSetup, counts: ImportCounts) {
     this.name = name;
@@ -126,6 +127,11 @@ export class SourceImport {
     return this.#target;
   }
 
+  /** Resolves when it writes nothing more. */
+  get stopped(): Promise<void> {
+    return this.#ended.promise;
+  }
+
   /** Whether a key of it is its own: others may have the same key. */
   owns(key: Uint8Array): boolean {
     return this.share?.isMine(key) ?? true;
@@ -134,6 +140,7 @@ export class SourceImport {
   /** Another server may have taken its place: connects again. */
   relocate(): void {
     this.#link?.close();
+    this.control.hangUp();
   }
 
   /** All changes up to this offset are stored. */
@@ -163,6 +170,14 @@ export class SourceImport {
    * @throws {Error} When it cannot go on; the state says from where it can be continued.
    */
   async run(): Promise<void> {
+    try {
+      await this.#run();
+    } finally {
+      this.#ended.resolve();
+    }
+  }
+
+  async #run(): Promise<void> {
     const target = this.#target = await this.#setup.openTarget();
     const { choice, flushes, state, flush } = this.#setup;
     const { share } = this;

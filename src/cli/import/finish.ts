@@ -10,7 +10,18 @@ import { pauseWrites, resumeWrites, WRITE_PAUSE_MS } from "../../import/switch_o
 import { type Comparison, verify } from "../../import/verify.ts";
 import { type FlagValues, isGiven, readValue } from "../parts/subcommand.ts";
 import { ONCE, SWITCH_OVER, VERIFY } from "./flags.ts";
-import { type ImportProduct, openProxy } from "./product.ts";
+import { type Destination, openDestination } from "./destination.ts";
+
+/** What is said at the end, because it differs. */
+export interface FinishTexts {
+  /** Whose writes are paused. */
+  readonly whose: string;
+  /** What clients do now. */
+  readonly go: string;
+}
+
+/** How long it may take, once writes are paused, until no slot moves. */
+const REST_MS = 15_000;
 
 /** How it ended. */
 export interface Finished {
@@ -21,21 +32,24 @@ export interface Finished {
 /** See the header. */
 export class Finish {
   readonly #values: FlagValues;
-  readonly #product: ImportProduct;
+  readonly #destination: Destination;
   readonly #setup: ImportSetup;
   readonly #run: ImportRun;
   readonly #say: (text: string) => void;
+  readonly #texts: FinishTexts;
   #isPaused = false;
 
   constructor(
     values: FlagValues,
-    product: ImportProduct,
+    destination: Destination,
     setup: ImportSetup,
     run: ImportRun,
     say: (text: string) => void,
+    texts: FinishTexts,
   ) {
+    this.#texts = texts;
     this.#values = values;
-    this.#product = product;
+    this.#destination = destination;
     this.#setup = setup;
     this.#run = run;
     this.#say = say;
@@ -51,7 +65,12 @@ export class Finish {
     if (isSwitch) {
       this.#isPaused = true;
       await pauseWrites(run, this.#say);
-      this.#say("writes at the sources are paused, all changes are stored");
+      if (!await run.isInStepWithin(REST_MS)) {
+        throw new Error(
+          "slots have begun to move: end that first, then run the same command again",
+        );
+      }
+      this.#say(`writes at ${this.#texts.whose} are paused, all changes are stored`);
     }
     const word = readValue(values, VERIFY);
     const isCompared = word !== "none" || isSwitch;
@@ -66,14 +85,14 @@ export class Finish {
     this.#isPaused = false;
     this.#run.isEnded = true;
     await resumeWrites(this.#run);
-    this.#say("writes at the sources go on");
+    this.#say(`writes at ${this.#texts.whose} go on`);
   }
 
   async #compare(isAll: boolean): Promise<Comparison> {
-    using proxy = await openProxy(this.#product);
+    using proxy = await openDestination(this.#destination);
     const { choice, state } = this.#setup;
     const isOurs = isAll && state.wasEmpty;
-    const databases = isOurs ? await this.#product.databases() : [];
+    const databases = isOurs ? await this.#destination.databases() : [];
     return await verify(this.#run, proxy, choice, isAll, databases);
   }
 
@@ -84,7 +103,7 @@ export class Finish {
     } else {
       this.#isPaused = false;
       this.#say(
-        `go: let the clients use the proxies. Writes at the sources stay paused for ${
+        `go: ${this.#texts.go}. Writes at ${this.#texts.whose} stay paused for ${
           WRITE_PAUSE_MS / 60_000
         } minutes; ` +
           "CLIENT UNPAUSE there is the way back",

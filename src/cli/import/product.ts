@@ -5,11 +5,8 @@
  */
 
 import { type Address, parseAddress } from "../../base/address.ts";
-import type { Placement } from "../../hash/placement.ts";
-import type { TargetAccess } from "../../import/target/lane.ts";
 import type { TargetServers } from "../../import/target/target.ts";
 import { rdbVersionOf } from "../../redis/rdb_version.ts";
-import { RedisConnection } from "../../redis/connection.ts";
 import { databasesIn, keysIn, readInfo, type RedisInfo } from "../../redis/info.ts";
 import { isOlder } from "../../base/version.ts";
 import { loadGroups, masterOf } from "../../store/groups.ts";
@@ -17,22 +14,8 @@ import { loadProxies } from "../../store/proxies.ts";
 import { loadPlacement } from "../../store/slot_rules.ts";
 import type { Store } from "../../store/store.ts";
 import type { CommandContext } from "../parts/context.ts";
+import type { Destination } from "./destination.ts";
 import { openServer } from "../parts/redis_servers.ts";
-
-const DIAL_MS = 5_000;
-const REPLY_MS = 60_000;
-
-/** See the header. */
-export interface ImportProduct {
-  readonly name: string;
-  readonly access: TargetAccess;
-  readonly servers: TargetServers;
-  readonly placement: Placement;
-  /** Keys that its servers have. */
-  readonly keys: number;
-  /** The databases that have keys now. */
-  databases(): Promise<number[]>;
-}
 
 /**
  * Reads it, and asks the master of each group for its version.
@@ -43,7 +26,7 @@ export interface ImportProduct {
 export async function readProduct(
   context: CommandContext,
   proxy: Address | undefined,
-): Promise<ImportProduct> {
+): Promise<Destination> {
   const config = await context.config();
   const store = await context.store();
   const proxies = async () => proxy === undefined ? await onlineProxies(store) : [proxy];
@@ -72,6 +55,7 @@ export async function readProduct(
   if (oldest === undefined) throw new Error(`product "${config.product}" has no servers`);
   return {
     name: config.product,
+    title: `product "${config.product}"`,
     access: { what: "proxy", addresses: proxies, user: "", password: config.password },
     servers: oldest,
     placement: await loadPlacement(store),
@@ -81,15 +65,6 @@ export async function readProduct(
       return [...new Set(all)].sort((a, b) => a - b);
     },
   };
-}
-
-/** Opens a connection to a proxy; the caller closes it. */
-export async function openProxy({ access }: ImportProduct): Promise<RedisConnection> {
-  const [address] = await access.addresses();
-  if (address === undefined) throw new Error("no proxy is online");
-  return await RedisConnection.open(address, {
-    ...{ user: "", password: access.password, dialMs: DIAL_MS, replyMs: REPLY_MS },
-  });
 }
 
 async function onlineProxies(store: Store): Promise<Address[]> {

@@ -15,7 +15,6 @@ import { type Source, sourceName, type SourceServer } from "../../import/source/
 import { SourceControl, type SourceKey } from "../../import/source/source_control.ts";
 import { type ClusterNodes, readCluster } from "../../import/source/cluster_nodes.ts";
 import { ChangeError } from "../../import/stream/change_writer.ts";
-import { Target } from "../../import/target/target.ts";
 import type { TlsToServers } from "../../io/tls.ts";
 import { RedisError } from "../../redis/reply.ts";
 import { keysIn, type RedisInfo } from "../../redis/info.ts";
@@ -37,18 +36,16 @@ import {
   TO,
   valueOr,
 } from "./flags.ts";
-import { Finish } from "./finish.ts";
-import { type ImportProduct, openProxy, readProduct } from "./product.ts";
-import { countsJson, ProgressLine } from "./progress_line.ts";
-import { StopSignals } from "./stop_signals.ts";
+import { type Destination, openDestination, openTarget } from "./destination.ts";
+import { moveKeys } from "./move.ts";
+import { readProduct } from "./product.ts";
 
 /** How often a cluster is asked whether slots move. */
 const CLUSTER_MS = 1_000;
 /** Connections to proxies, all sources together. */
 const LANES_MAX = 16;
 const LANES_OF_ONE_MAX = 4;
-/** The exit code when keys differ. */
-const DIFFERENT = 2;
+const TEXTS = { whose: "the sources", go: "let the clients use the proxies" };
 /** RDB version up to which common types of values have changed. */
 const COMMON_TYPES_UNTIL = 11;
 
@@ -69,63 +66,30 @@ export async function importServers(
     console.log(toJson({ keys: keysAll, sources: [...servers.keys()] }));
     return 0;
   }
-  const state = await openState(values, product, [...servers.keys()]);
-  using stop = new StopSignals();
-  const startMs = performance.now();
-  const said: { by?: ProgressLine } = {};
-  const say = (text: string) => said.by?.say(text);
-  const setup = setupOf(values, product, state, servers.size, say, () => run.sources);
-  const run: ImportRun = new ImportRun(
-    new Map([...servers].map(([name, server]) => [name, { server }])),
-    setup,
-    cluster && ((run) => watchCluster(cluster, () => run.isEnded)),
-  );
-  using shown = new ProgressLine(() => run.figures);
-  said.by = shown;
-  const interrupted = new Promise<"stopped">((resolve) =>
-    stop.signal.addEventListener("abort", () => resolve("stopped"))
-  );
-  const finish = new Finish(values, product, setup, run, say);
-  const finished = finish.finish();
-  finished.catch(() => {});
-  const outcome = await Promise.race([
-    interrupted,
-    finished,
-    run.ended.then(() => "ended" as const),
-  ]).finally(() => finish.undo());
-  run.stop();
-  await run.ended;
-  shown[Symbol.dispose]();
-  const counts = countsJson(run.figures.counts, performance.now() - startMs);
-  if (typeof outcome === "string") {
-    console.log(toJson(counts));
-    console.error("stopped; run the same command to continue");
-    return stop.code;
-  }
-  const { comparison } = outcome;
-  const verified = comparison && {
-    ...{ compared: comparison.compared, different: comparison.differentCount },
-    differences: comparison.different,
-  };
-  console.log(toJson({ ...counts, ...(verified === undefined ? {} : { verified }) }));
-  if ((comparison?.differentCount ?? 0) > 0) return DIFFERENT;
-  await state.remove();
-  return 0;
+  const task = `${[...servers.keys()].join(", ")} to product ${product.name}`;
+  const state = await openState(values, product, task, `import-${product.name}.state`);
+  const companion = cluster &&
+    { watch: (run: ImportRun) => watchCluster(cluster, () => run.isEnded) };
+  return await moveKeys(values, {
+    places: new Map([...servers].map(([name, server]) => [name, { server }])),
+    ...{ destination: product, state, companion, texts: TEXTS },
+    setup: (say, run) => setupOf(values, product, state, servers.size, say, () => run().sources),
+  });
 }
 
 function setupOf(
   values: FlagValues,
-  product: ImportProduct,
+  product: Destination,
   state: ImportState,
   sourceCount: number,
   say: (text: string) => void,
   all: () => readonly SourceImport[],
 ): ImportSetup {
-  const lanes = Math.max(1, Math.min(LANES_OF_ONE_MAX, Math.floor(LANES_MAX / sourceCount)));
+  const lanes = lanesOf(sourceCount);
   const choice = readChoice(values);
   return {
     clear: async (source) => {
-      using proxy = await openProxy(product);
+      using proxy = await openDestination(product);
       const others = all().filter((other) => other !== source).map((other) => ({
         control: other.control,
         // Before it is followed, its copy has the key.
@@ -135,14 +99,15 @@ function setupOf(
       }));
       return await clearKeys(proxy, await product.databases(), choice, keptByOthers(others));
     },
-    openTarget: async () => {
-      const target = new Target(product.access, product.servers, product.placement, lanes);
-      await target.open();
-      return target;
-    },
+    openTarget: () => openTarget(product, lanes),
     ...{ choice, rate: new ReadRate(valueOr(values, RATE, 0)), state, say },
     ...{ tls: tlsOf, flushes: isGiven(values, ALLOW_FLUSH) && sourceCount === 1 },
   };
+}
+
+/** How many connections each source writes with. */
+export function lanesOf(sourceCount: number): number {
+  return Math.max(1, Math.min(LANES_OF_ONE_MAX, Math.floor(LANES_MAX / sourceCount)));
 }
 
 /** The cluster that is imported; undefined: there is none. */
@@ -192,8 +157,8 @@ async function namedServers(
   }));
 }
 
-/** With TLS, a source's certificate is checked by the authorities that the system trusts. */
-function tlsOf(server: SourceServer): TlsToServers | undefined {
+/** With TLS, a server's certificate is checked by the authorities that the system trusts. */
+export function tlsOf(server: SourceServer): TlsToServers | undefined {
   return server.isTls ? { identity: { cert: "", key: "", ca: "" }, serverName: "" } : undefined;
 }
 
@@ -203,16 +168,17 @@ function tlsOf(server: SourceServer): TlsToServers | undefined {
  * @returns How many keys they have.
  * @throws {Error} When one cannot be asked, or has values that the product's servers do not know.
  */
-async function checkSources(
+export async function checkSources(
   servers: ReadonlyMap<string, SourceServer>,
-  product: ImportProduct,
+  destination: Destination,
+  tls: (server: SourceServer) => TlsToServers | undefined = tlsOf,
 ): Promise<number> {
   let keys = 0;
   for (const [name, server] of servers) {
-    const control = new SourceControl(server, tlsOf(server));
+    const control = new SourceControl(server, tls(server));
     try {
       const info = await control.info();
-      checkVersion(name, info, product);
+      checkVersion(name, info, destination);
       keys += keysIn(info);
     } catch (error) {
       if (error instanceof RedisError) {
@@ -226,28 +192,35 @@ async function checkSources(
   return keys;
 }
 
-function checkVersion(name: string, info: RedisInfo, { servers }: ImportProduct): void {
+function checkVersion(name: string, info: RedisInfo, destination: Destination): void {
+  const { servers } = destination;
   if (servers.rdbVersion >= Math.min(rdbVersionOf(info), COMMON_TYPES_UNTIL)) return;
   throw new Error(
     `${name} is a ${
       serverName(info)
-    }: servers of this product (the oldest is ${servers.version}) do not know ` +
-      "the types of its values; use servers of the same version or newer",
+    }: ${destination.title}, of version ${servers.version}, does not know ` +
+      "the types of its values; use the same version or a newer one",
   );
 }
 
-async function openState(
+/**
+ * Opens the state of what is moved.
+ *
+ * @param file Used unless a flag names another one.
+ * @throws {Error} When the destination has keys already, and nobody has allowed that.
+ */
+export async function openState(
   values: FlagValues,
-  product: ImportProduct,
-  names: readonly string[],
+  destination: Destination,
+  task: string,
+  file: string,
 ): Promise<ImportState> {
-  const file = valueOr(values, STATE, "") || `import-${product.name}.state`;
-  const task = `${names.join(", ")} to product ${product.name}${choiceText(values)}`;
-  const state = await ImportState.open(file, task, () => {
-    const isEmpty = product.keys === 0;
+  const named = valueOr(values, STATE, "") || file;
+  const state = await ImportState.open(named, `${task}${choiceText(values)}`, () => {
+    const isEmpty = destination.keys === 0;
     if (isEmpty || isGiven(values, MERGE)) return isEmpty;
     throw new Error(
-      `product "${product.name}" has keys already: with --merge, keys of the same name are replaced, and others stay`,
+      `${destination.title} has keys already: with --merge, keys of the same name are replaced, and others stay`,
     );
   });
   if (isGiven(values, RESTART)) state.restart();

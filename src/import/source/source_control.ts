@@ -57,12 +57,17 @@ export class SourceControl {
     this.#tls = tls;
   }
 
+  /** Connects anew before the next question; who waits for an answer gets none. */
+  hangUp(): void {
+    this.#redis?.close();
+    this.#redis = undefined;
+  }
+
   /** Asks another server from now on: the master that has taken the place of the one before. */
   async use(server: SourceServer): Promise<void> {
     if (formatAddress(server.address) === formatAddress(this.#server.address)) return;
     this.#server = server;
-    this.#redis?.close();
-    this.#redis = undefined;
+    this.hangUp();
     await this.#opening?.then((redis) => redis.close(), () => {});
     await this.info();
   }

@@ -101,7 +101,7 @@ export class ChangeWriter {
       case "ignore":
         return undefined;
       case "select":
-        this.database = Number(textAt(request, 1));
+        this.#select(Number(textAt(request, 1)));
         return undefined;
       case "stop":
         throw stopped(command!.name);
@@ -121,6 +121,14 @@ export class ChangeWriter {
     this.#counts.commands++;
     this.#writeKeyed(request, offset, plan, command?.name ?? "", count);
     return undefined;
+  }
+
+  #select(database: number): void {
+    this.database = database;
+    const isWanted = (this.#choice.database ?? database) === database;
+    if (isWanted && !this.#target.hasDatabase(database)) {
+      throw new ChangeError(`database ${database} is written to, and ${this.#target.fewDatabases}`);
+    }
   }
 
   /** Whether a change may be made to a key as it comes. */

@@ -23,6 +23,7 @@ import { DUMP_END_BYTES } from "../rdb/value_shape.ts";
 import type { ReplicaLink } from "../source/replica_link.ts";
 import type { ReadValue, SourceControl, SourceKey } from "../source/source_control.ts";
 import { findCommand } from "../../command/command_table.ts";
+import { Turns } from "../../base/turns.ts";
 import { isOlder } from "../../base/version.ts";
 import { KeyIndexes, keyIndexes } from "../../command/key.ts";
 import { mayPass, RefusedError, requestText, type Target } from "../target/target.ts";
@@ -85,7 +86,7 @@ export class StreamFollower {
   /** Since when requests fail, in monotonic milliseconds; 0: they do not. */
   #troubleMs = 0;
   /** One at a time: changes, or reading again. */
-  #turn: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns(1);
 
   constructor(options: FollowOptions) {
     this.#options = options;
@@ -163,7 +164,7 @@ export class StreamFollower {
    * @throws {SourceError} When keys cannot be read again.
    */
   async follow(link: Pick<ReplicaLink, "window" | "offset">): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       this.#options.beforeSending(link.offset + link.window.length);
       await this.#followWindow(link);
       this.#end = { offset: link.offset, database: this.#writer.database };
@@ -174,7 +175,7 @@ export class StreamFollower {
 
   /** Reads keys again, and writes them. */
   async reread(keys: readonly SourceKey[]): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       for (const { database, key } of keys) this.#marks.add(database, key);
       await this.#settle();
       this.#note();
@@ -183,7 +184,7 @@ export class StreamFollower {
 
   /** Waits until all that has come is stored. */
   async finish(): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       do {
         await this.#settle();
         await this.#options.target.drain();
@@ -211,18 +212,6 @@ export class StreamFollower {
       this.#sent.shift();
     }
     this.#marks.passed(this.applied);
-  }
-
-  async #inTurn(act: () => Promise<void>): Promise<void> {
-    const before = this.#turn;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#turn = promise;
-    await before;
-    try {
-      await act();
-    } finally {
-      resolve();
-    }
   }
 
   async #followWindow(link: Pick<ReplicaLink, "window" | "offset">): Promise<void> {

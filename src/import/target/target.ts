@@ -20,6 +20,8 @@ export interface TargetServers {
   readonly version: string;
   /** The newest RDB version that all of them read. */
   readonly rdbVersion: number;
+  /** How many databases they have; undefined: as many as are asked for. */
+  readonly databases?: number;
 }
 
 /** A value that is to be written, as it lies in an RDB or in a dump. */
@@ -135,6 +137,17 @@ export class Target {
     for (const lane of this.lanes) if (lane.isFull) await lane.room();
   }
 
+  /** Whether there is a database of this number. */
+  hasDatabase(database: number): boolean {
+    return database < (this.servers.databases ?? Infinity);
+  }
+
+  /** What to do when a database is used that is not there. */
+  get fewDatabases(): string {
+    return `the target has ${this.servers.databases} databases: start it with more of them ("databases" in its ` +
+      "configuration), or choose one with --db";
+  }
+
   /** Whether all servers know a type. */
   knows(type: number): boolean {
     return VALUE_TYPES.get(type)!.since <= this.servers.rdbVersion;
@@ -146,13 +159,12 @@ export class Target {
    * @param where Where the value comes from, for the message.
    */
   objection(type: number, database: number, key: Uint8Array): string | undefined {
+    const text = `key "${quoted(key, 0, key.length)}" of database ${database}`;
+    if (!this.hasDatabase(database)) return `${text} has no place: ${this.fewDatabases}`;
     if (this.knows(type)) return undefined;
     const { name } = VALUE_TYPES.get(type)!;
-    return `key "${
-      quoted(key, 0, key.length)
-    }" of database ${database} is a ${name}, which the servers ` +
-      `of this product do not know (the oldest is ${this.servers.version}): leave it out with --except, ` +
-      "or use newer servers";
+    return `${text} is a ${name}, which the servers written to do not know (the oldest is ${this.servers.version}): ` +
+      "leave it out with --except, or use newer servers";
   }
 
   /** Writes a key, in place of what is there. Copies all. */
