@@ -325,6 +325,7 @@ export const CLIENT_KEYS = [
     key: "hot_key_samples",
     field: "hotKeySamples",
     kind: "count",
+    reload: "live",
     default: "4000",
     max: 100_000,
     help:

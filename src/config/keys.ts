@@ -113,6 +113,7 @@ export const CONFIG_KEYS = [
     key: "request_sample",
     field: "requestSample",
     kind: "count",
+    reload: "live",
     default: "1000",
     max: 1_000_000_000,
     isOfProxy: true,

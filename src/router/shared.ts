@@ -101,6 +101,7 @@ export class RouterShared {
   /** Why no request for a server is served now, as an error text; empty when they are. */
   refusal = "";
 
+  readonly #reports: RequestReports;
   /** Parameters of which it was said that servers have different values. */
   readonly #differing = new Set<string>();
 
@@ -133,7 +134,7 @@ export class RouterShared {
       span: openSpans(options.version),
       line: lines && ((done: ReportedRequest, trace: string) => lines.add(accessLine(done, trace))),
     };
-    new RequestReports(options.requestSample, sinks, this.sampling, this.slowLog);
+    this.#reports = new RequestReports(options.requestSample, sinks, this.sampling, this.slowLog);
     this.budget = new ByteBudget(options.proxyBufferBytesMax, worker);
     this.monitors = new Monitors({
       peers: worker.peers,
@@ -172,6 +173,8 @@ export class RouterShared {
     Object.assign(this.options, next);
     // As long as the option stays, what a client has set stays.
     if (next.slowerThanUs !== slowerThanUs) this.slowLog.set({ slowerThanUs: next.slowerThanUs });
+    this.hotKeys.perSecond = next.hotKeySamples;
+    this.#reports.reportOneOf(next.requestSample);
     this.budget.limitTo(next.proxyBufferBytesMax);
     this.resp3.patienceMs = next.backendDialMs;
     this.subscribers.patienceMs = next.backendDialMs;

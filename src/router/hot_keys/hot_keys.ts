@@ -73,8 +73,8 @@ export interface HotKeysHost {
 
 /** See the header. */
 export class HotKeys implements SampleObserver, KeyCounter {
-  every: number;
-  readonly #perSecond: number;
+  every = 0;
+  #perSecond = 0;
   readonly #host: HotKeysHost;
   readonly #counts = new KeyCounts();
   /** Of the keys of one request, how many are known, and their hashes: each counts once. */
@@ -95,9 +95,26 @@ export class HotKeys implements SampleObserver, KeyCounter {
    * @param perSecond Requests for each second that are sampled at most; 0: none.
    */
   constructor(perSecond: number, host: HotKeysHost) {
-    this.every = perSecond > 0 ? 1 : 0;
-    this.#perSecond = perSecond;
     this.#host = host;
+    this.#setPerSecond(perSecond);
+  }
+
+  /** So many requests for each second are sampled from now on; with 0, what is known of keys is forgotten. */
+  set perSecond(perSecond: number) {
+    if (perSecond === this.#perSecond) return;
+    this.#setPerSecond(perSecond);
+    if (perSecond === 0) {
+      this.#forgetHot();
+      this.#big.clear();
+    }
+    this.#host.paceChanged();
+  }
+
+  #setPerSecond(perSecond: number): void {
+    this.#perSecond = perSecond;
+    this.every = perSecond > 0 ? 1 : 0;
+    this.#paceSamples = this.#paceRequests = 0;
+    this.#paceMs = clock.nowMs;
   }
 
   /** It counts keys itself. */

@@ -32,21 +32,29 @@ export interface ReportSinks {
 
 /** See the header. */
 export class RequestReports implements SampleObserver {
-  readonly every: number;
+  every: number;
   readonly #sinks: ReportSinks;
   readonly #sampling: Sampling;
   readonly #slowLog: SlowLog;
+  readonly #isWanted: boolean;
 
   /** @param every One of so many requests is reported, and all slow ones; 0: only those. */
   constructor(every: number, sinks: ReportSinks, sampling: Sampling, slowLog: SlowLog) {
     this.#sinks = sinks;
     this.#sampling = sampling;
     this.#slowLog = slowLog;
-    const isWanted = sinks.span !== null || sinks.line !== null;
-    this.every = isWanted ? every : 0;
-    if (!isWanted) return;
+    this.#isWanted = sinks.span !== null || sinks.line !== null;
+    this.every = this.#isWanted ? every : 0;
+    if (!this.#isWanted) return;
     sampling.add(this);
     slowLog.reports = this;
+  }
+
+  /** One of so many requests is reported from now on, where reports are wanted. */
+  reportOneOf(every: number): void {
+    if (!this.#isWanted || every === this.every) return;
+    this.every = every;
+    this.#sampling.changed();
   }
 
   sampled(request: Request, client: WatchedClient, weight: number, end: RequestEnd): void {

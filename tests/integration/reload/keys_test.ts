@@ -167,6 +167,15 @@ const PROOFS: Readonly<Record<string, Proof>> = {
     also: ["log_max_size = 64k"],
     holds: async (parts) => assertEquals(await logFilesAfter(parts, 300), [3, 3]),
   },
+  request_sample: {
+    to: "1",
+    holds: async (parts) => {
+      using client = await parts.client();
+      await client.call("PING");
+      await delay(300); // lines are gathered
+      assert(parts.accessLines.some((lines) => lines.includes('"command":"ping"')));
+    },
+  },
   http_names: {
     to: "proxy.example.com",
     holds: ({ policy, dashboardPolicy }) => {
@@ -250,6 +259,7 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   multi_slot_transactions: option("on", "multiSlotTransactions", true),
   server_commands: answers("on", ["CONFIG", "SET", "maxmemory", "1"], /slot|table|not ready/i),
   slowlog_slower_than: answers("777", ["CONFIG", "GET", "slowlog-log-slower-than"], /"777"/),
+  hot_key_samples: answers("0", ["HOTKEYS", "GET"], /hot_key_samples/),
   undeclared_keys: option("allow", "undeclaredKeys", true),
   tls_cert: { to: tlsFile("other-server"), also: OTHER_CLIENTS, holds: newClientCertificate },
   tls_key: { to: tlsFile("other-server-key"), also: OTHER_CLIENTS, holds: newClientCertificate },

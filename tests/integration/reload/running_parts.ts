@@ -35,25 +35,28 @@ export class RunningParts implements AsyncDisposable {
   readonly dashboardPolicy: AccessPolicy;
   readonly serverTls: TlsToServers;
   readonly accessLog: AccessLog;
+  /** Lines for the access log, as they came. */
+  readonly accessLines: readonly string[];
   /** What HTTP was told to use. */
   http: TlsIdentity | undefined;
   readonly #base: string;
   readonly #store: StoreFolder;
 
   private constructor(
-    parts: Pick<RunningParts, "folder" | "running" | "plane" | "serverTls">,
+    parts: Pick<RunningParts, "folder" | "running" | "plane" | "serverTls" | "accessLines">,
     base: string,
     clientTls: TlsIdentity,
     http: TlsIdentity,
     store: StoreFolder,
     dashboard: ReturnType<typeof makeDashboard>,
   ) {
-    const { running, plane, serverTls, folder } = parts;
+    const { running, plane, serverTls, folder, accessLines } = parts;
     const { config } = running;
     this.folder = folder;
     this.running = running;
     this.plane = plane;
     this.serverTls = serverTls;
+    this.accessLines = accessLines;
     this.accessLog = AccessLog.open(config)!;
     this.#base = base;
     this.#store = store;
@@ -92,10 +95,18 @@ export class RunningParts implements AsyncDisposable {
     }];
     const [clientTls, serverTls] = [await readClientTls(config), await tlsToServers(config)];
     await askOverTls(config);
+    const accessLines: string[] = [];
     const plane = new LocalPlane({
       router: { ...routerOptions(config, "test", sockets), backendTls: serverTls },
       ...{ tls: clientTls, keepAliveMs: config.backendPingPeriodMs, pauseMs: Infinity },
-    }, { onPause() {}, changeConfig: () => Promise.resolve("") });
+    }, {
+      onPause() {},
+      changeConfig: () => Promise.resolve(""),
+      writeAccessLines: (lines) => {
+        accessLines.push(lines);
+        return Promise.resolve(true);
+      },
+    });
     plane.bind({ sockets, proto: "tcp" });
     plane.accept();
     const store = await StoreFolder.make();
@@ -111,7 +122,7 @@ export class RunningParts implements AsyncDisposable {
       },
     });
     dashboard.dashboard.start();
-    const parts = { folder, running, plane, serverTls: serverTls! };
+    const parts = { folder, running, plane, serverTls: serverTls!, accessLines };
     const http = await httpIdentity(config);
     return new RunningParts(parts, base, clientTls!.identity, http!, store, dashboard);
   }
