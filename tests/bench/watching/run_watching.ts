@@ -1,7 +1,7 @@
 /**
- * `deno task bench:watching`: what it costs that requests are watched: the slow log, hot keys and samples of requests, each
- * at its default, beside a proxy that watches nothing. Both run before the same servers, and are loaded in turn:
- * only the ratios of one round are compared.
+ * `deno task bench:watching`: what it costs that requests are watched: the slow log, hot keys and the access log,
+ * each at its default. One proxy is told in turn to watch nothing and everything: two processes that do the
+ * same differ by more than what is measured.
  *
  * @module
  */
@@ -9,6 +9,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { processFigures } from "../../support/process_figures.ts";
 import { RedisServer } from "../../support/redis_server.ts";
+import { RespClient } from "../../support/resp_client.ts";
 import { median } from "../load/median.ts";
 import { fillKeys, type Load, runBenchmark } from "../load/redis_benchmark.ts";
 import { proxyTarget, READ_MODES, type Target } from "../load/target.ts";
@@ -16,7 +17,7 @@ import { oneOf, stop, wholeNumber } from "../options.ts";
 
 const HELP = `deno task bench:watching [options]
 
-  --starts=5            how often both are started: one may be compiled more luckily than the other
+  --starts=5            how often a proxy is started: one may be compiled more luckily than the other
   --rounds=5            pairs of runs for each start and load; the median of all counts
   --seconds=1           how long each run takes, about
   --read-mode=byob      byob or direct
@@ -32,9 +33,9 @@ const LOADS = [
 /** Requests before one is measured, in deep pipelines: until everything is compiled for good. */
 const WARM_UP = 3_000_000;
 
-const NOTHING = { slowlog_slower_than: -1, request_sample: 0, hot_key_samples: 0 };
-/** All defaults; an access log has to be asked for. */
-const everything = (folder: string) => ({ access_log: `${folder}/access.log` });
+/** What is set while a proxy runs; an access log with nothing to write costs nothing. */
+const OFF = { slowlog_slower_than: "-1", request_sample: "0", hot_key_samples: "0" };
+const ON = { slowlog_slower_than: "10000", request_sample: "1000", hot_key_samples: "4000" };
 
 /** The processor's time for a request, watched and not; of two runs, one after the other. */
 interface Pair {
@@ -56,34 +57,38 @@ async function requestsFor({ port }: Target, load: Load, seconds: number): Promi
   return Math.ceil(requestsPerSecond * seconds);
 }
 
-/** Starts both, warms both up in the same way, and loads them in turn. */
+/** Starts a proxy, warms it up, and loads it in turn with nothing and everything watched. */
 async function measureStart(
   servers: readonly RedisServer[],
   readMode: string,
-  isOffFirst: boolean,
   rounds: number,
   seconds: number,
   pairs: readonly Pair[][],
 ): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "codis-proxy-" });
-  const configs = isOffFirst ? [NOTHING, everything(folder)] : [everything(folder), NOTHING];
-  await using one = await proxyTarget(servers, { readMode, config: configs[0]! });
-  await using other = await proxyTarget(servers, { readMode, config: configs[1]! });
+  const config = { access_log: `${folder}/access.log`, server_commands: "on" };
+  await using target = await proxyTarget(servers, { readMode, config });
+  using admin = await RespClient.connect(target.port);
+  const watch = async (settings: Readonly<Record<string, string>>) => {
+    const reply = await admin.call("CONFIG", "SET", ...Object.entries(settings).flat());
+    if (reply !== "OK") throw new Error(`CONFIG SET: ${Deno.inspect(reply)}`);
+  };
   const common = { clients: CLIENTS, valueBytes: VALUE_BYTES, keys: 0, onlyReads: true };
-  for (const { port } of [one, other]) {
-    await fillKeys(port, VALUE_BYTES);
-    await runBenchmark(port, { ...common, pipeline: 64 }, WARM_UP);
+  await fillKeys(target.port, VALUE_BYTES);
+  for (const settings of [ON, OFF]) {
+    await watch(settings);
+    await runBenchmark(target.port, { ...common, pipeline: 64 }, WARM_UP);
   }
   for (const [i, { pipeline }] of LOADS.entries()) {
     const load = { ...common, pipeline };
-    await requestsFor(one, load, seconds);
-    const requests = await requestsFor(other, load, seconds);
+    const requests = await requestsFor(target, load, seconds);
     for (let round = 0; round < rounds; round++) {
-      const isOneFirst = round % 2 === 0;
-      const first = await cpuMicros(isOneFirst ? one : other, load, requests);
-      const second = await cpuMicros(isOneFirst ? other : one, load, requests);
-      const isFirstOff = isOneFirst === isOffFirst;
-      pairs[i]!.push(isFirstOff ? { off: first, on: second } : { off: second, on: first });
+      const isOffFirst = round % 2 === 0;
+      await watch(isOffFirst ? OFF : ON);
+      const first = await cpuMicros(target, load, requests);
+      await watch(isOffFirst ? ON : OFF);
+      const second = await cpuMicros(target, load, requests);
+      pairs[i]!.push(isOffFirst ? { off: first, on: second } : { off: second, on: first });
     }
   }
   await Deno.remove(folder, { recursive: true });
@@ -104,7 +109,7 @@ if (import.meta.main) {
   await using servers = await RedisServer.startMany(2);
   const pairs = LOADS.map((): Pair[] => []);
   for (let start = 0; start < starts; start++) {
-    await measureStart(servers, readMode, start % 2 === 0, rounds, seconds, pairs);
+    await measureStart(servers, readMode, rounds, seconds, pairs);
   }
   console.log("CPU µs for a GET, medians: all off, all on, on ÷ off (25 to 75 % of the pairs)");
   for (const [i, { pipeline, growthMax }] of LOADS.entries()) {
