@@ -104,7 +104,7 @@ async function reachErrors(config: Config): Promise<string[]> {
   }
   if (config.jodisServers.length > 0) {
     try {
-      await (await openJodis(config, AbortSignal.timeout(COORDINATOR_MS))).close();
+      await (await openJodis(config, AbortSignal.timeout(COORDINATOR_MS), () => {})).close();
     } catch (error) {
       errors.push(`jodis_addr: ${(error as Error).message}`);
     }

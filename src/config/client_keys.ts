@@ -281,13 +281,23 @@ export const CLIENT_KEYS = [
       "where Codis 2.0's proxies are need no key, with coordinator = zookeeper.",
   },
   {
+    key: "jodis_name",
+    field: "jodisName",
+    kind: "word",
+    words: ["zookeeper", "etcd"],
+    default: "zookeeper",
+    isOfProxy: true,
+    help:
+      "What is at jodis_addr. etcd: its keys of version 2, which etcd 3.4 and 3.5 have with --enable-v2=true.",
+  },
+  {
     key: "jodis_auth",
     field: "jodisAuth",
     kind: "secret",
     default: "",
     example: "user:password",
     isOfProxy: true,
-    help: "User and password for that ZooKeeper (digest scheme), as coordinator_auth.",
+    help: "User and password for it, as coordinator_auth.",
   },
   {
     key: "jodis_compatible",

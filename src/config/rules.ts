@@ -131,7 +131,7 @@ function checkAnnounced(config: Config, entries: Lines, file: string): void {
 
 /** Refuses an entry for Jodis clients that cannot be made, or that would be one of the store's own. */
 function checkJodis(config: Config, entries: Lines, warnings: string[]): void {
-  const { jodisServers, jodisAuth, jodisCompatible, coordinator, product } = config;
+  const { jodisServers, jodisName, jodisAuth, jodisCompatible, coordinator, product } = config;
   const refuse = (key: string, rule: string) => {
     const entry = entries.get(key)!;
     const value = key === "jodis_auth" ? "***" : JSON.stringify(entry.value);
@@ -144,13 +144,14 @@ function checkJodis(config: Config, entries: Lines, warnings: string[]): void {
     }
     return;
   }
-  if (jodisServers.some((server) => server.includes("//"))) {
+  const isZookeeper = jodisName === "zookeeper";
+  if (isZookeeper && jodisServers.some((server) => server.includes("//"))) {
     refuse("jodis_addr", "ZooKeeper's hosts are written host or host:port");
   }
   if (jodisAuth.isSet && !/^[^:]+:./.test(jodisAuth.reveal())) {
     refuse("jodis_auth", "must be user:password");
   }
-  if (!jodisCompatible || coordinator !== "zookeeper") return;
+  if (!jodisCompatible || !isZookeeper || coordinator !== "zookeeper") return;
   refuse(
     "jodis_compatible",
     "must be off when coordinator = zookeeper: the proxy registers itself below " +

@@ -8,8 +8,10 @@ import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/error.ts";
 import type { Coordinator, ReadableTree } from "./coordinator.ts";
 import { EmbeddedCoordinator } from "./embedded/embedded.ts";
+import { CoordinatorPlace, type EphemeralPlace } from "./ephemeral_place.ts";
 import { etcdUrls, zookeeperServers } from "./endpoints.ts";
 import { EtcdCoordinator } from "./etcd/etcd.ts";
+import { Etcd2Entry } from "./etcd/etcd2_entry.ts";
 import { Etcd2Tree } from "./etcd/etcd2_tree.ts";
 import type { EtcdTls } from "./etcd/client.ts";
 import type { ZookeeperOptions } from "./zookeeper/zookeeper.ts";
@@ -43,14 +45,24 @@ export async function openCoordinator(
 }
 
 /**
- * Opens the ZooKeeper that Jodis clients read.
+ * Opens the ZooKeeper or etcd that Jodis clients read.
  *
  * @param signal Gives up opening it.
- * @throws {CoordinatorError} When it cannot be opened, or was given up.
+ * @param gone Called when an entry there has gone by itself.
+ * @throws {CoordinatorError} When ZooKeeper cannot be opened, or was given up.
  */
-export async function openJodis(config: Config, signal: AbortSignal): Promise<Coordinator> {
-  const { jodisServers, jodisAuth: auth, zkSessionTimeoutMs: sessionTimeoutMs } = config;
-  return await openZookeeper(jodisServers, { auth, sessionTimeoutMs, signal });
+export async function openJodis(
+  config: Config,
+  signal: AbortSignal,
+  gone: () => void,
+): Promise<EphemeralPlace> {
+  const { jodisName, jodisServers, jodisAuth: auth, zkSessionTimeoutMs: sessionTimeoutMs } = config;
+  if (jodisName === "zookeeper") {
+    const session = await openZookeeper(jodisServers, { auth, sessionTimeoutMs, signal });
+    return new CoordinatorPlace(session, gone);
+  }
+  const [endpoints, tls] = [etcdUrls(jodisServers), await readTls(config)];
+  return new Etcd2Entry({ endpoints, tls, auth }, sessionTimeoutMs, gone);
 }
 
 async function openZookeeper(

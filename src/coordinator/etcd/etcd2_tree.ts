@@ -7,34 +7,10 @@
  * @module
  */
 
-import type { Secret } from "../../base/secret.ts";
 import type { Entry, ReadableTree } from "../coordinator.ts";
-import { CoordinatorError, NoNodeError } from "../errors.ts";
-import { type EtcdTls, reasonIn } from "./client.ts";
+import { NoNodeError } from "../errors.ts";
+import { callEtcd2, type Etcd2Node, type Etcd2Options, openEtcd2 } from "./etcd2_call.ts";
 import { nameOf, parentOf } from "../path.ts";
-
-/** How etcd is reached. */
-export interface Etcd2Options {
-  /** URLs without a path; the first one that answers is read. */
-  readonly endpoints: readonly string[];
-  /** `user:password`; not set: none. */
-  readonly auth: Secret;
-  readonly tls: EtcdTls;
-}
-
-/** Longest time that one endpoint may take for one folder, in milliseconds. */
-const ATTEMPT_MS = 3_000;
-
-/** What etcd 2 says of a key that is not there. */
-const KEY_NOT_FOUND = 100;
-
-/** A key, as etcd 2 answers it. */
-interface Etcd2Node {
-  readonly key: string;
-  readonly value?: string;
-  readonly nodes?: readonly Etcd2Node[];
-  readonly modifiedIndex: number;
-}
 
 /** See the header; read once, never again. */
 export class Etcd2Tree implements ReadableTree {
@@ -55,14 +31,11 @@ export class Etcd2Tree implements ReadableTree {
     options: Etcd2Options,
     folders: readonly string[],
   ): Promise<Etcd2Tree | undefined> {
-    const { ca, cert, key } = options.tls;
-    using http = Deno.createHttpClient({
-      ...(ca === undefined ? {} : { caCerts: [ca] }),
-      ...(cert === undefined || key === undefined ? {} : { cert, key }),
-    });
+    using http = openEtcd2(options);
     const nodes: Etcd2Node[] = [];
     for (const folder of folders) {
-      const node = await readFolder(options, http, folder);
+      const fields = { recursive: "true", quorum: "true" };
+      const node = await callEtcd2(options, http, { method: "GET", path: folder, fields });
       if (node !== undefined) nodes.push(node);
     }
     return nodes.length === 0 ? undefined : new Etcd2Tree(nodes);
@@ -87,36 +60,4 @@ export class Etcd2Tree implements ReadableTree {
     else siblings.push(nameOf(key));
     for (const node of nodes ?? []) this.#add(node);
   }
-}
-
-async function readFolder(
-  { endpoints, auth }: Etcd2Options,
-  http: Deno.HttpClient,
-  folder: string,
-): Promise<Etcd2Node | undefined> {
-  const path = folder.split("/").map(encodeURIComponent).join("/");
-  let problem = "";
-  for (const endpoint of endpoints) {
-    try {
-      const response = await fetch(`${endpoint}/v2/keys${path}?recursive=true&quorum=true`, {
-        client: http,
-        headers: auth.isSet ? { authorization: `Basic ${toBase64(auth.reveal())}` } : {},
-        signal: AbortSignal.timeout(ATTEMPT_MS),
-      });
-      const text = await response.text();
-      if (response.ok) return (JSON.parse(text) as { node: Etcd2Node }).node;
-      // Without a body of etcd 2's: it does not serve that version.
-      if (response.status === 404 && !text.startsWith("{")) return undefined;
-      const { errorCode, message } = JSON.parse(text) as { errorCode?: number; message?: string };
-      if (errorCode === KEY_NOT_FOUND) return undefined;
-      problem = `${endpoint}: ${message ?? `HTTP status ${response.status}`}`;
-    } catch (error) {
-      problem = `${endpoint}: ${reasonIn(error)}`;
-    }
-  }
-  throw new CoordinatorError(folder, `cannot read "${folder}" from etcd 2's keys: ${problem}`);
-}
-
-function toBase64(text: string): string {
-  return new TextEncoder().encode(text).toBase64();
 }

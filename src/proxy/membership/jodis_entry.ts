@@ -1,6 +1,6 @@
 /**
- * The entry by which Jodis clients of Codis 3.x find this proxy, in their ZooKeeper; byte for byte as Codis 3.2's
- * proxies write it.
+ * The entry by which Jodis clients of Codis 3.x find this proxy, in their ZooKeeper or etcd; byte for byte as
+ * Codis 3.2's proxies write it.
  *
  *     show ──► created ──► there ──┐
  *                 ▲                │ gone: the session has expired, somebody deleted it
@@ -12,15 +12,14 @@
  * are never without one; were there one that changes hands, Jodis would drop the proxy for a moment. Nor does a
  * process that is started again wait for the entry of one that was killed.
  *
- * A ZooKeeper that cannot be reached keeps the proxy from nothing: it is tried again until it can.
+ * A place that cannot be reached keeps the proxy from nothing: it is tried again until it can.
  *
  * @module
  */
 
 import { logger } from "../../base/log.ts";
 import { SYSTEM_TIMERS, type Timers } from "../../base/timers.ts";
-import type { Coordinator } from "../../coordinator/coordinator.ts";
-import { NodeExistsError, NoNodeError } from "../../coordinator/errors.ts";
+import type { EphemeralPlace } from "../../coordinator/ephemeral_place.ts";
 import type { ProxyRecord } from "../../model/proxy.ts";
 import { retry } from "./retry.ts";
 
@@ -50,8 +49,12 @@ export function jodisEntryOf(
 
 /** What an entry needs. */
 export interface JodisEntryOptions {
-  /** Opens a session with the ZooKeeper that the clients read; rejects when it cannot be reached now. */
-  open(signal: AbortSignal): Promise<Coordinator>;
+  /**
+   * Opens the place that the clients read; rejects when it cannot be reached now.
+   *
+   * @param gone Called when the entry has gone by itself.
+   */
+  open(signal: AbortSignal, gone: () => void): Promise<EphemeralPlace>;
   /** The entry as it shall be; asked when it is made. */
   text(): JodisEntryText;
   readonly timers?: Timers;
@@ -63,7 +66,7 @@ const log = logger("proxy");
 export class JodisEntry {
   readonly #options: JodisEntryOptions;
   readonly #stopping = new AbortController();
-  #coordinator: Coordinator | undefined;
+  #place: EphemeralPlace | undefined;
   #opening: Promise<void> | undefined;
   #isWanted = false;
   #isThere = false;
@@ -90,7 +93,7 @@ export class JodisEntry {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#opening;
-    await this.#coordinator?.close();
+    await this.#place?.close();
   }
 
   /** Makes it as it shall be, one change after the other. */
@@ -110,53 +113,33 @@ export class JodisEntry {
   async #change(): Promise<void> {
     if (this.#isWanted === this.#isThere) return;
     await this.#open();
-    if (this.#isWanted) await this.#put();
-    else await this.#delete();
+    const { path, data } = this.#options.text();
+    if (this.#isWanted) {
+      await this.#place!.put(path, data);
+      log.info("Jodis clients find this proxy at {path}", { path });
+      this.#isThere = true;
+    } else {
+      await this.#place!.delete(path);
+      log.info("Jodis clients do not find this proxy any more: {path} is removed", { path });
+      this.#isThere = false;
+    }
   }
 
   async #open(): Promise<void> {
-    if (this.#coordinator !== undefined) return;
+    if (this.#place !== undefined) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#opening = promise;
     try {
-      const { signal } = this.#stopping;
-      this.#coordinator = await this.#options.open(signal);
-      if (!signal.aborted) this.#follow(this.#coordinator);
+      this.#place = await this.#options.open(this.#stopping.signal, () => this.#gone());
     } finally {
       resolve();
     }
   }
 
-  async #put(): Promise<void> {
-    const { path, data } = this.#options.text();
-    try {
-      await this.#coordinator!.create(path, data, "ephemeral");
-    } catch (error) {
-      if (!(error instanceof NodeExistsError)) throw error;
-      // An earlier try of ours has succeeded without an answer, perhaps in another session.
-      await this.#coordinator!.adopt(path, data);
-    }
-    if (!this.#isThere) log.info("Jodis clients find this proxy at {path}", { path });
-    this.#isThere = true;
-  }
-
-  async #delete(): Promise<void> {
-    const { path } = this.#options.text();
-    try {
-      await this.#coordinator!.delete(path);
-    } catch (error) {
-      if (!(error instanceof NoNodeError)) throw error;
-    }
-    log.info("Jodis clients do not find this proxy any more: {path} is removed", { path });
+  /** Makes it again. */
+  #gone(): void {
+    if (!this.#isThere || this.#stopping.signal.aborted) return;
     this.#isThere = false;
-  }
-
-  /** Makes it again when it is gone. */
-  async #follow(coordinator: Coordinator): Promise<void> {
-    for await (const entry of coordinator.watchData(this.#options.text().path)) {
-      if (entry !== undefined || !this.#isThere) continue;
-      this.#isThere = false;
-      this.#settle();
-    }
+    this.#settle();
   }
 }

@@ -49,7 +49,7 @@ export class ProxyListings {
     if (jodisServers.length > 0) {
       const token = crypto.randomUUID().replaceAll("-", "");
       this.#jodis = new JodisEntry({
-        open: (signal) => openJodis(config, signal),
+        open: (signal, gone) => openJodis(config, signal, gone),
         text: () => jodisEntryOf(product, own(), token, jodisCompatible),
       });
     }

@@ -6,6 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import type { Coordinator } from "../../../../src/coordinator/coordinator.ts";
+import { CoordinatorPlace } from "../../../../src/coordinator/ephemeral_place.ts";
 import { EmbeddedCoordinator } from "../../../../src/coordinator/embedded/embedded.ts";
 import { JodisEntry, jodisEntryOf } from "../../../../src/proxy/membership/jodis_entry.ts";
 import { until } from "../../../support/deadline.ts";
@@ -44,10 +45,10 @@ class TestEntry implements AsyncDisposable {
   /** Sessions that cannot be opened before one can. */
   failures = 0;
   readonly entry = new JodisEntry({
-    open: () =>
-      this.failures-- > 0
-        ? Promise.reject(new Error("away"))
-        : EmbeddedCoordinator.open({ dir: this.#dir }),
+    open: async (_signal, gone) => {
+      if (this.failures-- > 0) throw new Error("away");
+      return new CoordinatorPlace(await EmbeddedCoordinator.open({ dir: this.#dir }), gone);
+    },
     text: () => jodisEntryOf("shop", RECORD, TOKEN, false),
     timers: this.timers,
   });
