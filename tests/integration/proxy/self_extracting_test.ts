@@ -129,6 +129,28 @@ Deno.test("the one-file program runs on a machine that has nothing", async (t) =
     );
   });
 
+  await t.step("what root has unpacked is used by others, who can write nowhere", async () => {
+    if (Deno.uid() !== 0) return;
+    const shared = `${folder}/opt`;
+    await Deno.chmod(folder, 0o755);
+    await run(file, [], { XDG_CACHE_HOME: shared });
+    const readable = ["-c", 'chmod -R go=rX "$0" "$1"', shared, file];
+    assertEquals((await new Child("sh", { args: readable }).ended).code, 0);
+    const asNobody = async () => {
+      const words = ["-c", 'exec setpriv --reuid=65534 --clear-groups "$0" x', file];
+      const env = { PATH, XDG_CACHE_HOME: shared, HOME: "/dev/null", TMPDIR: "/dev/null" };
+      const child = new Child("sh", { args: words, env, clearEnv: true, cwd: "/" });
+      return { code: (await child.ended).code, stdout: child.stdout, stderr: child.stderr };
+    };
+    const { code, stdout, stderr } = await asNobody();
+    assertEquals(code, 0, stderr);
+    const { deno } = JSON.parse(stdout);
+    assert(deno.startsWith(`${shared}/codis-proxy/`), deno);
+    // Where others could have changed it, it is not.
+    await Deno.chmod(deno, 0o777);
+    assertEquals((await asNobody()).code, 1);
+  });
+
   await t.step("a folder that somebody else prepared in its place is not trusted", async () => {
     const temporary = `${folder}/shared`;
     const [uid] = (await run("id", ["-u"], {})).stdout.split("\n");
