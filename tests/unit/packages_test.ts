@@ -186,6 +186,17 @@ Deno.test("values change what they say", async () => {
   assertEquals(documents.filter(({ kind }) => kind === "StatefulSet").length, 4);
 });
 
+Deno.test("a value that the chart does not have, or that breaks a rule, is refused and named", async () => {
+  for (
+    const [setting, told] of [
+      ["proxy.replica=3", "'replica' not allowed"],
+      ["dashbord.replicas=3", "'dashbord' not allowed"],
+      ["etcd.replicas=2", "/etcd/replicas"],
+      ["proxy.drainTimeout=3601", "/proxy/drainTimeout"],
+    ] as const
+  ) await assertRejects(() => renderChart([setting]), Error, told);
+});
+
 Deno.test("servers and the coordinator may be elsewhere", async () => {
   const settings = ["redis.enabled=false", "etcd.enabled=false", "coordinator.kind=zookeeper"];
   const documents = await rendered(...settings, "coordinator.zk=zk-1:2181\\,zk-2:2181");
