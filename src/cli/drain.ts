@@ -25,7 +25,7 @@ export const drainCommand: Subcommand = {
   summary: "Let the clients of a proxy on this machine go, each between two requests.",
   details:
     "The proxy says 503 at /healthz, and stops accepting clients after drain_delay. Clients in a transaction, " +
-    "blocked or subscribed have until drain_timeout. The command ends when no client is left; the proxy runs on " +
+    "with WATCH or blocked have until drain_timeout. The command ends when no client is left; the proxy runs on " +
     "without clients until it is stopped.",
   flags: [CONFIG_FILE, PROCESS_ADDR],
   run: runDrain,

@@ -129,6 +129,17 @@ export const ADDED_ROWS: readonly AddedRow[] = [
     since: "7.2.0",
     group: "connection",
   },
+  // Of Redis Software and Redis Cloud; node-redis, go-redis, redis-py and Lettuce send it.
+  {
+    origin: "redis_later",
+    row: [
+      ...["client|maint_notifications", -3, "noscript loading stale", 0, 0, 0] as const,
+      ...["@slow @connection", "", []] as const,
+    ],
+    summary: "Ask to be told before the connection is closed",
+    since: "8.2.0",
+    group: "connection",
+  },
 
   // Sent by a browser that a web site attacks us with; Redis closes the connection for both, too.
   ...["post", "host:"].map((name): AddedRow => ({

@@ -58,8 +58,8 @@ export const CLIENT_KEYS = [
     max: 3600,
     isOfProxy: true,
     help:
-      "When the proxy ends, or a new process takes over: time for clients that are in a transaction, blocked or " +
-      "subscribed. All others are let go between two requests.",
+      "When the proxy ends, or a new process takes over: time for clients that are in a transaction or blocked, " +
+      "or that watch keys. All others are let go between two requests.",
   },
   {
     key: "drain_delay",

@@ -153,8 +153,8 @@ export class Router implements TurnWork {
   }
 
   /**
-   * Lets clients go, each behind a reply, or when it is idle. Those stay that are in a transaction, blocked,
-   * subscribed, or that send without a pause.
+   * Lets clients go, each behind a reply, or when it is idle. Those stay that are in a transaction or blocked,
+   * or that send without a pause. A subscriber misses what is said until it is back, whenever it goes.
    *
    * @returns When none is left, or after `timeoutMs` milliseconds.
    */

@@ -17,6 +17,8 @@ export interface ClientInfo {
   readonly libraryVersion: string;
   readonly isNoEvict: boolean;
   readonly isNoTouch: boolean;
+  /** Whether it wants to be told before its connection is closed. */
+  readonly hearsOfMoves: boolean;
 }
 
 /** A client that has said nothing yet. */
@@ -26,6 +28,7 @@ export const ANONYMOUS: ClientInfo = {
   libraryVersion: "",
   isNoEvict: false,
   isNoTouch: false,
+  hearsOfMoves: false,
 };
 
 /**

@@ -22,6 +22,7 @@ import { hangUp } from "../../io/dial.ts";
 import { type AcceptedConnection, printAddress } from "../../io/listen.ts";
 import { atTurnEnd, type TurnWork } from "../../io/turn.ts";
 import type { Protocol } from "../../resp/encoder.ts";
+import { latin1Bytes } from "../../resp/latin1.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import { type Link, NO_LINKS } from "../backends/link.ts";
 import type { Blocked } from "../blocking/blocked.ts";
@@ -45,6 +46,10 @@ import { NO_WATCHES, type WatchedSlot } from "./watched_slot.ts";
 
 /** How long a closed-down session's input is read away so that its last reply is not lost. */
 const LINGER_MS = 1000;
+/** Tells a client to connect again within 2 s, to the address that it knows; libraries do that after half of it. */
+const MOVING = latin1Bytes(">4\r\n$6\r\nMOVING\r\n:1\r\n:2\r\n_\r\n");
+/** How long a client may stay that was told, in milliseconds: until its new connection is there. */
+const MOVE_MS = 4_000;
 
 const MOVES: StateMoves<ClientState> = {
   open: ["draining", "closed"],
@@ -98,6 +103,8 @@ export class Session implements Client, ReplyHost, TurnWork {
   #isWriteClosed = false;
   /** Whether it ends as soon as it is between two requests. */
   #isLeaving = false;
+  /** Until when it has time to go by itself, in clock milliseconds. */
+  #staysUntilMs = 0;
 
   /** @param onClosed Called once, when it is closed. */
   constructor(
@@ -290,10 +297,18 @@ export class Session implements Client, ReplyHost, TurnWork {
   // -- ending ---------------------------------------------------------------------------------
 
   /**
-   * Ends behind the next reply after which nothing is owed to the client, or by {@linkcode Session.goIfIdle}.
+   * Ends behind the next reply after which nothing is owed to the client, or by {@linkcode Session.goIfIdle}; if
+   * the client wants to be told, it gets time to go first. Who is subscribed, tracks or blocks is not told:
+   * libraries forget that on their way to a new connection.
    */
   leave(): void {
     this.#isLeaving = true;
+    if (!this.info.hearsOfMoves || this.protocol !== 3) return;
+    const isBound = this.extras !== null || this.transaction !== null || this.watches.length > 0 ||
+      this.blocked !== null || this.subscriptions?.isSubscribed === true;
+    if (isBound) return;
+    this.replies.push(MOVING);
+    this.#staysUntilMs = clock.nowMs + MOVE_MS;
   }
 
   /**
@@ -302,6 +317,7 @@ export class Session implements Client, ReplyHost, TurnWork {
    */
   goIfIdle(idleMs: number): void {
     if (!this.#isLeaving || this.#state !== "open" || !this.#isBetweenRequests) return;
+    if (clock.nowMs < this.#staysUntilMs) return;
     if (clock.nowMs - this.lastReadMs < idleMs) return;
     this.#input.isLingering = true;
     this.drain();
@@ -310,8 +326,7 @@ export class Session implements Client, ReplyHost, TurnWork {
   /** Whether nothing is owed to the client, and it has nothing that would be lost with its connection. */
   get #isBetweenRequests(): boolean {
     return this.replies.depth === 0 && this.#input.isEmpty && this.transaction === null &&
-      this.watches.length === 0 && this.blocked === null &&
-      this.subscriptions?.isSubscribed !== true && this.extras?.isMonitor !== true;
+      this.watches.length === 0 && this.blocked === null;
   }
 
   /** Accepts no more requests; closes when all replies are sent. */

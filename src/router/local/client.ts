@@ -49,6 +49,7 @@ export const CLIENT_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   "client|setinfo": setInfo,
   "client|no-evict": (call) => setFlag(call, (isNoEvict) => ({ isNoEvict })),
   "client|no-touch": (call) => setFlag(call, (isNoTouch) => ({ isNoTouch })),
+  "client|maint_notifications": hearOfMoves,
   "client|reply": setReplyMode,
   "client|info": (call) => {
     const { client } = call;
@@ -73,6 +74,30 @@ function setFlag(
   if (word !== "on" && word !== "off") return errorReply(SYNTAX_ERROR);
   client.info = { ...client.info, ...flag(word === "on") };
   return OK;
+}
+
+/**
+ * CLIENT MAINT_NOTIFICATIONS ON|OFF [moving-endpoint-type TYPE], as Redis Software has it. No address is named to a
+ * client, which may have come through a load balancer: it connects again to where it connected before.
+ */
+function hearOfMoves(call: LocalCall): Uint8Array {
+  const { client, args } = call;
+  const isOn = argumentWord(args, 2) === "on";
+  if (isOn) {
+    if (client.protocol !== 3) {
+      return errorReply("ERR maintenance notifications need RESP3: HELLO 3");
+    }
+    const isType = args.count === 5 && argumentWord(args, 3) === "moving-endpoint-type";
+    if (!isType) return errorReply(SYNTAX_ERROR);
+    if (argumentWord(args, 4) !== "none") {
+      return errorReply(
+        `ERR moving-endpoint-type '${
+          sentOf(args, 4)
+        }' is not known here: use 'none', and connect again to the same address`,
+      );
+    }
+  } else if (args.count !== 3) return errorReply(SYNTAX_ERROR);
+  return setFlag(call, (hearsOfMoves) => ({ hearsOfMoves }));
 }
 
 function setInfo({ client, args }: LocalCall): Uint8Array {

@@ -4,13 +4,18 @@
  * @module
  */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { createClient } from "redis";
 import { callCli } from "../../support/cli_call.ts";
 import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
+import { PushMessage } from "../../support/resp_value.ts";
 import { UpgradeLoad } from "../../support/upgrade_load.ts";
 import { until } from "../../support/deadline.ts";
+
+/** `drain_timeout`, unless it is set. */
+const DRAIN_TIMEOUT_MS = 15_000;
 
 let servers: RedisServer[] = [];
 
@@ -46,7 +51,7 @@ Deno.test("new processes take over: no connection fails, no write is lost or don
   );
 });
 
-Deno.test("an old process lets its clients finish: a transaction, a subscription, what blocks", async () => {
+Deno.test("an old process lets its clients finish: a transaction, what blocks", async () => {
   await using proxy = await ProxyProcess.start({ servers, config: { drain_timeout: 3 } });
   using idle = await proxy.client();
   using queueing = await proxy.client();
@@ -60,18 +65,52 @@ Deno.test("an old process lets its clients finish: a transaction, a subscription
   await delay(1_100); // so that the first one is idle
   const upgrading = proxy.upgrade();
   assertEquals(await idle.readToEnd(), new Uint8Array(0));
+  // Who waited longer would hear no more of what is said while it connects again.
+  assertEquals(await subscribed.readToEnd(), new Uint8Array(0));
   using fresh = await proxy.client();
-  // Two processes serve now: the subscriber of the old one hears what a client of the new one says.
-  assertEquals(await fresh.call("PUBLISH", "news", "upgrade"), 1);
-  assertEquals((await subscribed.read()).value, ["message", "news", "upgrade"]);
   assertEquals(await queueing.call("EXEC"), [1]);
   assertEquals(await queueing.readToEnd(), new Uint8Array(0));
-  // These two stay until the time is over.
+  // This one stays until the time is over.
   assertStringIncludes(new TextDecoder().decode(await blocked.readToEnd()), "-");
-  assertEquals(await subscribed.readToEnd(), new Uint8Array(0));
   assertEquals((await upgrading).code, 0);
   assertEquals(await fresh.call("RPUSH", "no list", "an element"), 1);
   assertEquals(await fresh.call("LPOP", "no list"), "an element");
+});
+
+Deno.test("clients that want to be told go by themselves: no request of many on one connection fails", async () => {
+  await using proxy = await ProxyProcess.start({ servers });
+  const raw = await proxy.client();
+  await raw.call("HELLO", 3);
+  const words = ["CLIENT", "MAINT_NOTIFICATIONS", "ON", "moving-endpoint-type"];
+  assertEquals(await raw.call(...words, "none"), "OK");
+  assertStringIncludes(
+    JSON.stringify(await raw.call(...words, "external-ip")),
+    "moving-endpoint-type 'external-ip' is not known here: use 'none'",
+  );
+  const options = { maintNotifications: "auto", maintEndpointType: "none" } as const;
+  const socket = { host: "127.0.0.1", port: proxy.port };
+  const clients = Array.from({ length: 8 }, () => createClient({ socket, ...options }));
+  let isOver = false;
+  const callers = clients.map(async (client, i) => {
+    client.on("error", () => {}); // the calls tell
+    await client.connect();
+    // Hardly ever is no request under way.
+    await Promise.all(Array.from({ length: 4 }, async (_, j) => {
+      for (let value = 1; !isOver; value++) {
+        assertEquals(await client.incr(`told ${i} ${j}`), value);
+        await delay(Math.random() * 4);
+      }
+    }));
+  });
+  await delay(200);
+  const upgrading = proxy.upgrade();
+  assertEquals((await raw.read()).value, new PushMessage(["MOVING", 1, 2, null]));
+  raw[Symbol.dispose]();
+  assertEquals((await upgrading).code, 0);
+  await delay(200);
+  isOver = true;
+  await Promise.all(callers);
+  for (const client of clients) client.destroy();
 });
 
 Deno.test("a process that cannot take over says why, and the old one serves as before", async () => {
@@ -127,10 +166,17 @@ Deno.test("codis-proxy drain lets the clients go, also where the proxy serves th
   await using proxy = await ProxyProcess.start({ servers });
   using client = await proxy.client();
   assertEquals(await client.call("PING"), "PONG");
+  // They do not go by themselves, and are not waited for.
+  using subscribed = await proxy.client();
+  await subscribed.call("SUBSCRIBE", "news");
+  using monitor = await proxy.client();
+  await monitor.call("MONITOR");
+  const startedMs = performance.now();
   const words = ["drain", "-c", `${proxy.folder}/config.ini`];
   const ended = await callCli(...words, `--http-addr=127.0.0.1:${proxy.httpPort}`);
   const stdout = `no client is left at 127.0.0.1:${proxy.httpPort}\n`;
   assertEquals(ended, { code: 0, stdout, stderr: "" });
+  assertLess(performance.now() - startedMs, DRAIN_TIMEOUT_MS);
   const health = await fetch(proxy.url("/healthz"));
   assertEquals([health.status, (await health.json()).sessions], [503, 0]);
 });
