@@ -1,5 +1,5 @@
 /**
- * The rows that Redis 7.0.15 does not have: codis-server's own commands, the proxy's, two subcommands
+ * The rows that Redis 7.0.15 does not have: codis-server's own commands, the proxy's, three subcommands
  * that current clients send while they connect, and the first words of HTTP requests.
  *
  * @module

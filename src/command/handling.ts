@@ -69,7 +69,8 @@ const LOCAL = `
   subscribe unsubscribe psubscribe punsubscribe ssubscribe sunsubscribe
   ping echo quit auth hello select reset readonly readwrite time info
   client|id client|info client|list client|kill client|no-evict client|no-touch
-  client|maint_notifications   client|setname client|getname client|setinfo client|getredir client|reply
+  client|maint_notifications client|setname client|getname client|setinfo client|getredir
+  client|reply
   client|tracking client|caching client|trackinginfo client|pause client|unpause monitor
   client|unblock wait
   command command|count command|info command|docs command|list
