@@ -21,7 +21,7 @@ const output = `${root}dist/codis-proxy`;
 /** What the proxy starts its threads with. */
 const WORKER = "src/proxy/workers/worker.ts";
 
-/** Only `demo` starts programs; a compiled file gives up that right for all other commands. */
+/** Only `demo` and `import` start a program; a compiled file gives up that right for all other commands. */
 const DEMO_FLAG = "--allow-run=redis-server";
 /** Only `--take-over` calls the C library; likewise. */
 const TAKE_OVER_FLAG = "--allow-ffi";

@@ -94,7 +94,7 @@ export HOME="$app"
 case ${0##*/} in codis-config) set -- config "$@" ;; esac
 
 more=
-[ "${1-}" != demo ] || more="@DEMO_FLAGS@"
+case ${1-} in demo | import) more="@DEMO_FLAGS@" ;; esac
 for word in "$@"; do
   [ "$word" != --take-over ] || more="@TAKE_OVER_FLAGS@"
 done

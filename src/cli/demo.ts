@@ -13,7 +13,7 @@ import { reopenLog, startLog, stopLog } from "../base/log.ts";
 import { parseConfig } from "../config/load.ts";
 import type { RunningProxy } from "../proxy/proxy_start.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
-import { DemoRedis } from "./demo/redis_process.ts";
+import { LocalRedis } from "./parts/local_redis.ts";
 import { addressFlags, logLevelFlag, logOptions } from "./parts/flags.ts";
 
 /** Largest value of `--redis`. */
@@ -45,9 +45,9 @@ async function runDemo(values: FlagValues): Promise<number> {
   undo.defer(stopLog);
 
   const folder = undo.adopt(await Deno.makeTempDir({ prefix: "codis-demo-" }), removeFolder);
-  const servers: DemoRedis[] = [];
+  const servers: LocalRedis[] = [];
   for (let i = 0; i < count && !interrupted.isSeen(); i++) {
-    servers.push(undo.adopt(await DemoRedis.start(folder), (redis) => redis.stop()));
+    servers.push(undo.adopt(await LocalRedis.start({ folder }), (redis) => redis.stop()));
   }
   const addrs = servers.map((redis) => redis.addr);
   const { config } = parseConfig(
@@ -100,7 +100,7 @@ function listenForEnd() {
 }
 
 /** Reports when a server ends: to kill one is among the things to try. */
-async function reportEnd(redis: DemoRedis, isOver: () => boolean): Promise<void> {
+async function reportEnd(redis: LocalRedis, isOver: () => boolean): Promise<void> {
   await redis.ended;
   if (!isOver()) {
     console.log(`redis-server ${redis.addr} has stopped: its slots answer with errors now`);

@@ -10,7 +10,11 @@ import { importRdbFile, StoppedError } from "../import/file_import.ts";
 import { ImportCounts } from "../import/import_counts.ts";
 import { VALUE_TYPES } from "../import/rdb/value_shape.ts";
 import { ReadRate } from "../import/read_rate.ts";
-import { sourceName } from "../import/source/source_address.ts";
+import {
+  type AppendOnlySource,
+  parseSources,
+  sourceName,
+} from "../import/source/source_address.ts";
 import { Target } from "../import/target/target.ts";
 import {
   ALLOW_FLUSH,
@@ -32,6 +36,7 @@ import {
 } from "./import/flags.ts";
 import { readProduct } from "./import/product.ts";
 import { countsJson, ProgressLine } from "./import/progress_line.ts";
+import { LoadedAppendOnly } from "./import/append_only.ts";
 import { importServers } from "./import/servers.ts";
 import { StopSignals } from "./import/stop_signals.ts";
 import { CommandContext } from "./parts/context.ts";
@@ -87,8 +92,30 @@ async function runImport(values: FlagValues): Promise<number> {
     refuseForFiles(values);
     return await importFile(values, context, first.file, sourceName(first));
   }
+  if (first!.kind === "aof") return await importAppendOnly(values, context, first!);
   const servers = sources.flatMap((source) => "server" in source ? [source] : []);
   return await importServers(values, context, servers);
+}
+
+/** A server loads it first; from then on it is the import of a server. */
+async function importAppendOnly(
+  values: FlagValues,
+  context: CommandContext,
+  source: AppendOnlySource,
+): Promise<number> {
+  refuseForFiles(values, [VERIFY]);
+  using stop = new StopSignals();
+  const loaded = await LoadedAppendOnly.load(source, stop.signal).catch((error) => {
+    if (!stop.signal.aborted) throw error;
+  });
+  if (loaded === undefined) return stop.code;
+  await using _ended = loaded;
+  const [server] = parseSources(`redis://127.0.0.1:${loaded.port}`);
+  const once = {
+    ...values,
+    ...{ [ONCE.name]: "on", [MERGE.name]: "on", [STATE.name]: `${loaded.folder}/state` },
+  };
+  return await importServers(once, context, "server" in server! ? [server] : []);
 }
 
 async function importFile(

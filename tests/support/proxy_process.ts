@@ -86,7 +86,7 @@ export function startProgram(
     return new Child(first, { args, ...options });
   };
   if (binary !== undefined) return start(binary, [...args]);
-  const demo = args[0] === "demo" ? ["--allow-run=redis-server"] : [];
+  const demo = /^(demo|import)$/.test(args[0] ?? "") ? ["--allow-run=redis-server"] : [];
   const takeOver = args.includes("--take-over") ? ["--allow-ffi"] : [];
   const kept = [...PROGRAM_FLAGS, ...demo, ...takeOver].filter((flag) =>
     !flags.some((own) => own.split("=")[0] === flag.split("=")[0])

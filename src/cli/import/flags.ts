@@ -26,7 +26,7 @@ export const FROM: Flag<readonly Source[]> = {
   value: "source",
   default: "",
   help:
-    "redis://[user:password@]host:port, several with commas; cluster://[user:password@]host:port; rdb:FILE",
+    "redis://[user:password@]host:port, several with commas; cluster://[user:password@]host:port; rdb:FILE; aof:PATH",
   parse: parseSources,
 };
 
@@ -193,10 +193,15 @@ export function choiceText(values: FlagValues): string {
     .map(({ name }) => ` --${name}=${values[name]}`).join("");
 }
 
-/** @throws {UsageError} When one of these is given: it has no meaning for files. */
-export function refuseForFiles(values: FlagValues): void {
+/**
+ * Refuses flags that have no meaning for files.
+ *
+ * @param but What has.
+ * @throws {UsageError} When one is given.
+ */
+export function refuseForFiles(values: FlagValues, but: readonly Flag[] = []): void {
   const given = [STATE, RESTART, ONCE, SWITCH_OVER, VERIFY, ALLOW_FLUSH]
-    .find((flag) => (values[flag.name] ?? "") !== flag.default);
+    .find((flag) => !but.includes(flag) && (values[flag.name] ?? "") !== flag.default);
   if (given !== undefined) {
     throw new UsageError(`--${given.name} is for sources that are servers, not for files`);
   }

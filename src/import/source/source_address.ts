@@ -18,15 +18,20 @@ export interface SourceServer {
 /** One source. */
 export type Source =
   | { readonly kind: "redis" | "cluster"; readonly server: SourceServer }
-  | { readonly kind: "rdb"; readonly file: string };
+  | { readonly kind: "rdb"; readonly file: string }
+  | AppendOnlySource;
 
-const FORMS = "redis://[user:password@]host:port, cluster://… or rdb:FILE";
-/** The keys of an AOF must live until all of it is read, which only a server that loads it can do. */
-const AOF_ADVICE = "an append-only file is read by a Redis server: start one on its folder " +
-  "(redis-server --port 7777 --appendonly yes --dir FOLDER), and import --from=redis://127.0.0.1:7777 --once";
+/** An append-only file. */
+export interface AppendOnlySource {
+  readonly kind: "aof";
+  /** Its folder, its manifest, or the one file of an older one. */
+  readonly path: string;
+}
+
+const FORMS = "redis://[user:password@]host:port, cluster://…, rdb:FILE or aof:PATH";
 /** A trailing `s` asks for TLS. */
 const SERVER = /^(redis|cluster)(s?):\/\/(?:([^@/]*)@)?([^@/]+)\/?$/;
-const FILE = /^rdb:(.+)$/;
+const FILE = /^(rdb|aof):(.+)$/;
 
 /**
  * Reads a list of sources, separated by commas; characters of passwords may be written as `%2C`.
@@ -45,10 +50,9 @@ export function parseSources(text: string): Source[] {
 }
 
 function parseSource(text: string): Source {
-  const [, file] = FILE.exec(text) ?? [];
-  if (file !== undefined) return { kind: "rdb", file };
+  const [, kind, file] = FILE.exec(text) ?? [];
+  if (file !== undefined) return kind === "rdb" ? { kind, file } : { kind: "aof", path: file };
   const [, scheme, tls, login = "", host] = SERVER.exec(text) ?? [];
-  if (text.startsWith("aof:")) throw new SyntaxError(AOF_ADVICE);
   if (host === undefined) throw new SyntaxError(`a source is one of ${FORMS}`);
   const colon = login.indexOf(":");
   const [user, password] = colon < 0
@@ -65,6 +69,7 @@ function parseSource(text: string): Source {
 
 /** What a source is called: without password. */
 export function sourceName(source: Source): string {
-  if ("file" in source) return `${source.kind}:${source.file}`;
+  if (source.kind === "rdb") return `rdb:${source.file}`;
+  if (source.kind === "aof") return `aof:${source.path}`;
   return `${source.kind}://${formatAddress(source.server.address)}`;
 }

@@ -31,7 +31,6 @@ Deno.test("what is no source is refused with what to write", () => {
   for (
     const [text, message] of [
       ["10.0.0.1:6379", "a source is one of redis://"],
-      ["aof:/tmp/x", "is read by a Redis server: start one"],
       ["redis://a:1,redis://a:1", "redis://a:1 is named twice"],
       ["cluster://a:1,redis://b:1", "only sources of the form redis://… can be several"],
     ] as const
