@@ -22,3 +22,22 @@ Deno.test("a change is not made to a key that is dirty, or that has it already",
   marks.passed(50);
   assertEquals([has(50), marks.isEmpty], [false, true]);
 });
+
+Deno.test("keys that must be read again come as they were named, in any database, some at a time", () => {
+  const marks = new KeyMarks();
+  const keys = [[], [58], [0, 58, 255, 13, 10], [49, 58, 50]].map((bytes) =>
+    Uint8Array.from(bytes)
+  );
+  for (const key of keys) {
+    marks.add(0, key);
+    marks.add(15, key);
+  }
+  const batches = [...marks.dirty(3)];
+  assertEquals(batches.map((batch) => batch.length), [3, 3, 2]);
+  const expected = keys.flatMap((key) => [0, 15].map((database) => ({ database, key })));
+  assertEquals(batches.flat(), expected);
+  for (const key of expected) marks.wasRead(key, 7);
+  assertEquals(marks.dirtyCount, 0);
+  marks.redoNewer();
+  assertEquals([...marks.dirty(100)].flat(), expected);
+});
