@@ -34,6 +34,8 @@ export interface Comparison {
 
 const SAMPLE_KEYS = 1_000;
 const KEYS_AT_ONCE = 50;
+/** So many times at the same time. */
+const GROUPS_AT_ONCE = 4;
 const SCAN_COUNT = 500;
 const TRIES = 5;
 const TRY_MS = 300;
@@ -155,19 +157,27 @@ async function differing(
   keys: readonly SourceKey[],
 ): Promise<Different[]> {
   const different: Different[] = [];
-  for (let at = 0; at < keys.length;) {
-    const { database } = keys[at]!;
-    let end = at;
-    while (end < keys.length && end < at + KEYS_AT_ONCE && keys[end]!.database === database) end++;
-    const some = keys.slice(at, end);
-    const hows = await compare(source, target, choice, some);
-    for (const [i, how] of hows.entries()) if (how !== "") different.push({ ...some[i]!, how });
-    at = end;
+  const groups: SourceKey[][] = [];
+  for (const key of keys) {
+    const last = groups.at(-1);
+    const fits = last !== undefined && last.length < KEYS_AT_ONCE &&
+      last[0]!.database === key.database;
+    if (fits) last.push(key);
+    else groups.push([key]);
+  }
+  for (let at = 0; at < groups.length; at += GROUPS_AT_ONCE) {
+    const some = groups.slice(at, at + GROUPS_AT_ONCE);
+    const hows = (await Promise.all(some.map((group) => compare(source, target, choice, group))))
+      .flat();
+    for (const [i, key] of some.flat().entries()) {
+      const how = hows[i]!;
+      if (how !== "") different.push({ ...key, how });
+    }
   }
   return different;
 }
 
-/** How each key differs; `""`: not at all. */
+/** How each key of one database differs; `""`: not at all. */
 async function compare(
   source: SourceImport,
   target: RedisConnection,
@@ -177,26 +187,20 @@ async function compare(
   const { database } = keys[0]!;
   const names = keys.map(({ key }) => choice.renamed(key));
   const ask = (all: readonly Uint8Array[]) =>
-    all.flatMap((key): Word[][] => [["DUMP", key], ["PTTL", key], ["TYPE", key]]);
+    all.flatMap((key): Word[][] => [["DUMP", key], ["PTTL", key]]);
   const [ours, theirs] = await Promise.all([
     target.pipelineIn(database, ask(names)),
     source.control.pipeline(database, ask(keys.map(({ key }) => key))),
   ]);
-  const results: string[] = [];
-  for (const [i, { key }] of keys.entries()) {
-    const [dumpA, ttlA, typeA] = theirs.slice(3 * i, 3 * i + 3);
-    const [dumpB, ttlB, typeB] = ours.slice(3 * i, 3 * i + 3);
-    const text = (value: RedisValue | undefined) => replyText(value ?? null);
-    if (dumpB instanceof RedisError) results.push(dumpB.message);
-    else if (dumpA instanceof RedisError) results.push(dumpA.message);
-    else if (text(typeA) !== text(typeB)) {
-      results.push(`${text(typeA)} at the source, ${text(typeB)} at the target`);
-    } else if (!isSameTtl(ttlA as number, ttlB as number)) {
-      results.push(`lives ${ttlA} ms at the source, ${ttlB} ms at the target`);
-    } else if (isSameDump(dumpA as Uint8Array | null, dumpB as Uint8Array | null)) results.push("");
-    else results.push(await compareValues(source, target, database, key, names[i]!, text(typeA)));
-  }
-  return results;
+  return await Promise.all(keys.map(({ key }, i) => {
+    const [dumpA, ttlA] = [theirs[2 * i]!, theirs[2 * i + 1]!];
+    const [dumpB, ttlB] = [ours[2 * i]!, ours[2 * i + 1]!];
+    const failed = [dumpB, dumpA].find((reply) => reply instanceof RedisError);
+    if (failed !== undefined) return (failed as RedisError).message;
+    const isSame = isSameDump(dumpA as Uint8Array | null, dumpB as Uint8Array | null);
+    if (isSame && isSameTtl(ttlA as number, ttlB as number)) return "";
+    return compareValues(source, target, database, key, names[i]!);
+  }));
 }
 
 async function compareValues(
@@ -205,8 +209,18 @@ async function compareValues(
   database: number,
   key: Uint8Array,
   name: Uint8Array,
-  type: string,
 ): Promise<string> {
+  const about = (of: Uint8Array): Word[][] => [["TYPE", of], ["PTTL", of]];
+  const [[typeB, ttlB], [typeA, ttlA]] = await Promise.all([
+    target.pipelineIn(database, about(name)),
+    source.control.pipeline(database, about(key)),
+  ]);
+  const [type, other] = [replyText(typeA!), replyText(typeB!)];
+  if (type === "none" && other === "none") return "";
+  if (type !== other) return `${type} at the source, ${other} at the target`;
+  if (!isSameTtl(ttlA as number, ttlB as number)) {
+    return `lives ${ttlA} ms at the source, ${ttlB} ms at the target`;
+  }
   const read = READS[type];
   if (read === undefined) return `the dumps of a ${type} differ`;
   const [command, ...rest] = read.words;

@@ -6,7 +6,12 @@
 
 import type { ImportRun } from "../../import/import_run.ts";
 import type { ImportSetup } from "../../import/source_import.ts";
-import { pauseWrites, resumeWrites, WRITE_PAUSE_MS } from "../../import/switch_over.ts";
+import {
+  pauseWrites,
+  resumeWrites,
+  whilePaused,
+  WRITE_PAUSE_MS,
+} from "../../import/switch_over.ts";
 import { type Comparison, verify } from "../../import/verify.ts";
 import { type FlagValues, isGiven, readValue } from "../parts/subcommand.ts";
 import { ONCE, SWITCH_OVER, VERIFY } from "./flags.ts";
@@ -62,21 +67,29 @@ export class Finish {
     if (!run.isEnded) this.#say("all keys are copied, changes are followed");
     const isSwitch = isGiven(values, SWITCH_OVER);
     if (!isSwitch && !isGiven(values, ONCE)) return await new Promise(() => {});
-    if (isSwitch) {
-      this.#isPaused = true;
-      await pauseWrites(run, this.#say);
-      if (!await run.isInStepWithin(REST_MS)) {
-        throw new Error(
-          "slots have begun to move: end that first, then run the same command again",
-        );
-      }
-      this.#say(`writes at ${this.#texts.whose} are paused, all changes are stored`);
-    }
     const word = readValue(values, VERIFY);
-    const isCompared = word !== "none" || isSwitch;
-    const comparison = isCompared ? await this.#compare(word === "all") : undefined;
+    const compare = () => this.#compare(word === "all");
+    const comparison = isSwitch
+      ? await whilePaused(run, async () => {
+        await this.#pause();
+        return await compare();
+      })
+      : word === "none"
+      ? undefined
+      : await compare();
     if (isSwitch) await this.#tellSwitched(comparison?.differentCount ?? 0);
     return { comparison };
+  }
+
+  async #pause(): Promise<void> {
+    this.#isPaused = true;
+    await pauseWrites(this.#run, this.#say);
+    if (!await this.#run.isInStepWithin(REST_MS)) {
+      throw new Error(
+        "slots have begun to move: end that first, then run the same command again",
+      );
+    }
+    this.#say(`writes at ${this.#texts.whose} are paused, all changes are stored`);
   }
 
   /** Lets writes at the sources go on, if they were paused and clients were not told to move. */
