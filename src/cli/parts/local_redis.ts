@@ -145,7 +145,7 @@ function spawn(args: string[]): Deno.ChildProcess {
       error instanceof Deno.errors.NotCapable;
     if (!isMissing) throw error;
     throw new Error(
-      "redis-server is not in PATH, or may not be started: install it, for example with apt-get install redis-server",
+      "redis-server is not in PATH: install it, for example with apt-get install redis-server",
       { cause: error },
     );
   }
