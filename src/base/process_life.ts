@@ -51,7 +51,7 @@ export class ProcessLife {
       try {
         file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
         file.lockSync(true);
-        file.writeSync(new TextEncoder().encode(`${description}\n`));
+        describe(file, description);
         removeStale(folder);
         return new ProcessLife(`life ${uuid} on ${Deno.hostname()}`, path, file);
       } catch (error) {
@@ -131,6 +131,15 @@ function pathOfGone(text: string): string | undefined {
     }
   }
   return undefined;
+}
+
+/** On a full disk the lock must do alone, which is all that is looked at. */
+function describe(file: Deno.FsFile, description: string): void {
+  try {
+    file.writeSync(new TextEncoder().encode(`${description}\n`));
+  } catch (error) {
+    log.debug("a life without words: {error}", { error });
+  }
 }
 
 function pathIn(folder: string, uuid: string): string {

@@ -26,8 +26,12 @@ import type { SharedPort } from "../../io/port_steering.ts";
 /** Longest time that the other process may take to hear that this one has left, in milliseconds. */
 const LEFT_MS = 2_000;
 
+/** The calls below, as a number: counted up when they change, so that two versions do not wait in vain. */
+const CALLS_VERSION = 1;
+
 /** What the new process says of itself. */
 export interface NewProcess {
+  readonly calls: number;
   readonly pid: number;
   readonly version: string;
   /** What proves its end. */
@@ -36,6 +40,7 @@ export interface NewProcess {
 
 /** What the old process says of itself. */
 export interface OldProcess {
+  readonly calls: number;
   readonly record: ProxyRecord;
   /** Its sockets for clients, in their order, and the one for HTTP. */
   readonly clients: readonly SharedPort[];
@@ -96,6 +101,19 @@ async function read(connection: Deno.Conn, receive: (line: string) => void): Pro
     rest = lines.pop()!;
     for (const line of lines) receive(line);
   }
+}
+
+/** What each process says of itself to the other one first. */
+export function ownCalls(): { readonly calls: number } {
+  return { calls: CALLS_VERSION };
+}
+
+/** @throws {Error} When the other process has other calls than this one. */
+export function checkCalls({ calls }: { readonly calls: number }): void {
+  if (calls === CALLS_VERSION) return;
+  throw new Error(
+    "its version takes over in another way: stop the old process, and start the new one",
+  );
 }
 
 /**

@@ -18,11 +18,13 @@ import { SYSTEM_TIMERS } from "../../base/timers.ts";
 import { retry } from "../membership/retry.ts";
 import { changeState, type StateMoves } from "../../base/state.ts";
 import {
+  checkCalls,
   type NewCalls,
   type NewProcess,
   type OldCalls,
   type OldProcess,
   openChannel,
+  ownCalls,
   tellLeft,
 } from "./channel.ts";
 import type { OtherProcess } from "./other_process.ts";
@@ -93,6 +95,7 @@ export class UpgradeOffer {
       join: async (who) => {
         const refusal = this.#refusal;
         if (refusal !== "") throw new Error(refusal);
+        checkCalls(who);
         return await this.#join(who, calls, () => connection.close());
       },
       ready: () => this.#ready(),
@@ -203,6 +206,7 @@ export function describeOld(
   },
 ): OldProcess {
   return {
+    ...ownCalls(),
     record,
     clients: ports.map((port) => ({ port, oldSockets: workers })),
     http: { port: httpPort, oldSockets: 1 },

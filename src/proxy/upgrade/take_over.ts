@@ -8,6 +8,7 @@ import { formatAddress } from "../../base/address.ts";
 import { logger } from "../../base/log.ts";
 import { isSurelyGone, ProcessLife, socketPathsOf } from "../../base/process_life.ts";
 import type { RemoteCalls } from "../../base/remote_call.ts";
+import { inTime } from "../../base/sleep.ts";
 import type { Coordinator } from "../../coordinator/coordinator.ts";
 import { openCoordinator } from "../../coordinator/open.ts";
 import { connectLocally } from "../../io/local_socket.ts";
@@ -18,7 +19,14 @@ import { StoreError, storeOf } from "../../store/store.ts";
 import type { ProxyStart } from "../proxy_start.ts";
 import { listenPlace } from "../start_plan.ts";
 import { VERSION } from "../version.ts";
-import { type OldCalls, type OldProcess, openChannel, tellLeft } from "./channel.ts";
+import {
+  checkCalls,
+  type OldCalls,
+  type OldProcess,
+  openChannel,
+  ownCalls,
+  tellLeft,
+} from "./channel.ts";
 import type { ListenPlace } from "../workers/data_plane.ts";
 import { OtherProcess } from "./other_process.ts";
 
@@ -26,6 +34,9 @@ import { OtherProcess } from "./other_process.ts";
 const UNREACHABLE =
   "it cannot be reached: it does not serve yet, another process takes over from it, or it is on another " +
   "machine, is another user's, has another TMPDIR, or is an older version";
+
+/** How long the old process may take to answer, in milliseconds. */
+const ANSWER_MS = 60_000;
 
 /** How long it may take to know that a process is gone whose connection has ended, in milliseconds. */
 const ENDED_MS = 3_000;
@@ -124,7 +135,9 @@ export class TakeOver {
     // Before it waits for us, which it may do as soon as it has heard of us.
     other.joined(true, description, (action) => calls.notify("applied", action));
     try {
-      const old = await calls.call("join", { pid: Deno.pid, version: VERSION, life });
+      const who = { ...ownCalls(), pid: Deno.pid, version: VERSION, life };
+      const old = await answered(calls.call("join", who));
+      checkCalls(old);
       return takeOver = new TakeOver(coordinator, old, placeBeside(start, old), calls, other);
     } catch (error) {
       // What has ended has closed it.
@@ -156,7 +169,7 @@ export class TakeOver {
     // From the next question on the old one waits for us.
     await actions.untilDone(this.#other.newestApplied);
     try {
-      return await this.calls.call("ready");
+      return await answered(this.calls.call("ready"));
     } catch (error) {
       if (!await this.#other.untilGone(ENDED_MS)) throw error;
       log.warn("the old process is gone, which did not expect it: serving in its place");
@@ -231,6 +244,13 @@ function placeBeside(start: ProxyStart, { record, clients, http }: OldProcess): 
     throw new Error(`announce_addr is ${formatAddress(announced)} now`);
   }
   return { sockets: sockets.map((socket, index) => ({ ...socket, port: own[index]! })), proto };
+}
+
+/** @throws {Error} When the old process does not answer in time. */
+async function answered<T>(answer: Promise<T>): Promise<T> {
+  const hasCome = () => true;
+  if (await inTime(answer.then(hasCome, hasCome), ANSWER_MS)) return await answer;
+  throw new Error(`it has not answered for ${ANSWER_MS / 1000} s: it hangs, or was stopped`);
 }
 
 async function connectTo(life: string): Promise<Deno.Conn | undefined> {
