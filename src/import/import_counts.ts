@@ -18,6 +18,8 @@ export class ImportCounts {
   commands = 0;
   /** Keys that were read again at the source, because a change could not be repeated as it was. */
   reread = 0;
+  /** Scripts whose text does not show that they use only the keys that they declare. */
+  unclearScripts = 0;
   /** Requests that were repeated, because a proxy or server did not answer well. */
   repeated = 0;
 

@@ -69,6 +69,8 @@ const UPDATE_MS = 50;
 const SAVE_TICKS = 20;
 /** How far the limit in the state is ahead of what is sent, so that it is seldom written. */
 const AHEAD_BYTES = 1024 * 1024;
+/** Noted when keys may differ that scripts have not declared. */
+export const UNCLEAR_NOTE = "unclear scripts";
 /** Copies of all keys that fail one after the other. */
 const COPIES_MAX = 5;
 /**
@@ -236,6 +238,7 @@ export class SourceImport {
     if (this.#reached === undefined || this.phase !== "following" || this.#follower === undefined) {
       return;
     }
+    if (this.counts.unclearScripts > 0) this.#setup.state.note(UNCLEAR_NOTE, "yes");
     this.#state.history = this.#reached.history;
     this.#state.applied = this.#follower.applied;
     this.#state.database = this.#follower.appliedDatabase;

@@ -7,16 +7,21 @@
 import type { Companion, ImportRun as Run } from "../../import/import_run.ts";
 import { ImportRun } from "../../import/import_run.ts";
 import type { ImportState } from "../../import/import_state.ts";
-import type { ImportSetup, SourcePlace } from "../../import/source_import.ts";
+import { type ImportSetup, type SourcePlace, UNCLEAR_NOTE } from "../../import/source_import.ts";
 import { toJson } from "../parts/output.ts";
-import type { FlagValues } from "../parts/subcommand.ts";
+import { type FlagValues, readValue } from "../parts/subcommand.ts";
 import type { Destination } from "./destination.ts";
+import { VERIFY } from "./flags.ts";
 import { Finish, type FinishTexts } from "./finish.ts";
 import { countsJson, ProgressLine } from "./progress_line.ts";
 import { StopSignals } from "./stop_signals.ts";
 
 /** The exit code when keys differ. */
 const DIFFERENT = 2;
+
+const UNCLEAR =
+  "the source has replicated scripts as text that may use keys which they do not declare; those keys " +
+  "may differ. --verify=all finds them";
 
 /** What is moved, and whither. */
 export interface MoveTask {
@@ -33,6 +38,10 @@ export interface MoveTask {
    * @param run The run, once it has begun.
    */
   setup(say: (text: string) => void, run: () => Run): ImportSetup;
+}
+
+function isAllCompared(values: FlagValues): boolean {
+  return readValue(values, VERIFY) === "all";
 }
 
 /**
@@ -71,6 +80,7 @@ export async function moveKeys(values: FlagValues, task: MoveTask): Promise<numb
     return stop.code;
   }
   const { comparison } = outcome;
+  if (state.noted(UNCLEAR_NOTE) !== "" && !isAllCompared(values)) console.error(UNCLEAR);
   const verified = comparison && {
     ...{ compared: comparison.compared, different: comparison.differentCount },
     differences: comparison.different,

@@ -61,6 +61,7 @@ export function countsJson(counts: ImportCounts, ms: number): Record<string, num
     changes: counts.commands,
     keys_read_again: counts.reread,
     requests_repeated: counts.repeated,
+    unclear_scripts: counts.unclearScripts,
     bytes: counts.bytes,
     seconds: Math.round(ms / 100) / 10,
   };

@@ -15,6 +15,7 @@ import type { KeyChoice } from "../key_choice.ts";
 import type { KeyPositions } from "../source/source_control.ts";
 import { type CommandPlan, hasHiddenKeys, planOf } from "./command_plan.ts";
 import type { KeyMarks } from "./key_marks.ts";
+import { ReplicatedScripts } from "./replicated_scripts.ts";
 import type { RequestBatch } from "../target/request_batch.ts";
 import type { Target } from "../target/target.ts";
 
@@ -60,6 +61,7 @@ export class ChangeWriter {
   readonly #choice: KeyChoice;
   readonly #marks: KeyMarks;
   readonly #counts: ImportCounts;
+  readonly #scripts = new ReplicatedScripts();
   /** Commands that the table does not have, as the source describes them. */
   readonly #learned = new Map<string, KeyPositions>();
 
@@ -116,11 +118,20 @@ export class ChangeWriter {
     const count = keys?.length ?? this.#keys(command, request);
     if (count === undefined) return "learn";
     for (const [i, place] of keys?.entries() ?? []) KEYS.values[i] = place;
+    if (isScript(command) && this.#isDone(request, count)) return undefined;
     if (count === 0) throw keyless(textAt(request, 0));
     if (count < 0) throw new ChangeError(`${textAt(request, 0)}: its keys cannot be found`);
     this.#counts.commands++;
     this.#writeKeyed(request, offset, plan, command?.name ?? "", count);
     return undefined;
+  }
+
+  /** Whether nothing needs to be done for a script. One that may use keys that it does not declare is counted. */
+  #isDone(request: RequestParser, count: number): boolean {
+    const facts = this.#scripts.of(request);
+    if (count === 0) return facts?.isKeyless === true;
+    if (facts?.namesItsKeys !== true) this.#counts.unclearScripts++;
+    return false;
   }
 
   #select(database: number): void {
@@ -375,8 +386,14 @@ function stopped(name: string): ChangeError {
   );
 }
 
+function isScript(command: Command | undefined): boolean {
+  return command?.name === "eval" || command?.name === "evalsha";
+}
+
 function keyless(name: string): ChangeError {
   return new ChangeError(
-    `the source replicates ${name} without keys, which cannot be followed: nobody knows what it changes`,
+    `the source replicates ${name} without keys, which cannot be followed: nobody knows what it changes. Let the ` +
+      "script declare its keys, or begin with redis.replicate_commands() (from Redis 3.2 on); or stop what writes " +
+      "at the source, and run the import with --restart --switch-over, which copies all keys anew",
   );
 }

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { Placement } from "../../../../src/hash/placement.ts";
 import { Secret } from "../../../../src/base/secret.ts";
 import { encodeRequest } from "../../../../src/resp/encoder.ts";
 import { RequestParser } from "../../../../src/resp/request_parser.ts";
 import { ImportCounts } from "../../../../src/import/import_counts.ts";
 import { KeyChoice } from "../../../../src/import/key_choice.ts";
-import { ChangeWriter } from "../../../../src/import/stream/change_writer.ts";
+import { ChangeError, ChangeWriter } from "../../../../src/import/stream/change_writer.ts";
 import { KeyMarks } from "../../../../src/import/stream/key_marks.ts";
 import type { TargetAccess } from "../../../../src/import/target/lane.ts";
 import { Target } from "../../../../src/import/target/target.ts";
@@ -25,15 +25,33 @@ function makeWriter() {
   const none = { match: [], except: [], database: undefined, strip: "", prefix: "" };
   const choice = new KeyChoice(none);
   const marks = new KeyMarks();
-  const writer = new ChangeWriter(target, choice, marks, new ImportCounts());
+  const counts = new ImportCounts();
+  const writer = new ChangeWriter(target, choice, marks, counts);
   const write = (...words: string[]) => {
     const parser = new RequestParser();
     const bytes = encodeRequest(words);
     assertEquals(parser.parse(bytes, 0, bytes.length), "request");
     assertEquals(writer.write(parser, 1), undefined);
   };
-  return { writer, marks, write };
+  return { writer, marks, write, counts };
 }
+
+Deno.test("a script that touches no key is passed over; one that may use keys it does not declare is counted", () => {
+  const { write, counts } = makeWriter();
+  const news = "redis.call('publish', 'news', ARGV[1])";
+  write("EVAL", news, "0", "x");
+  write("EVALSHA", "ea3c8d8ba2c7a0ab9a9a5fd2d6a8fa1b5de1d5c6", "1", "k");
+  assertEquals(counts.unclearScripts, 1);
+  write("EVAL", "return redis.call('incr', KEYS[1])", "1", "k");
+  assertEquals(counts.unclearScripts, 1);
+  write("EVAL", "return redis.call('incr', KEYS[1] .. ':more')", "1", "k");
+  assertEquals(counts.unclearScripts, 2);
+  assertThrows(
+    () => write("EVAL", "redis.call('incr', 'hidden')", "0"),
+    ChangeError,
+    "--restart --switch-over",
+  );
+});
 
 Deno.test("a number that an old source sets may come of INCRBYFLOAT, which keeps the time to live: it is read again", () => {
   const { writer, marks, write } = makeWriter();
