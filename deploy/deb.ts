@@ -52,7 +52,8 @@ async function main(): Promise<void> {
     };
     await copy("dist/codis-proxy", "usr/bin/codis-proxy", 0o755);
     await Deno.symlink("codis-proxy", `${folder}/usr/bin/codis-config`);
-    await put("etc/codis-proxy/config.ini", await configText(), 0o640);
+    // No conffile: it has every key, so each version would ask what to do with it, and could not without a terminal.
+    await put("usr/share/codis-proxy/config.ini", await configText());
     const unit = "codis-proxy@.service";
     await copy(`deploy/${unit}`, `usr/lib/systemd/system/${unit}`);
     for (const [shell, path] of Object.entries(COMPLETIONS)) {
@@ -65,7 +66,6 @@ async function main(): Promise<void> {
     await copy("LICENSE", `${documents}/copyright`);
     await copy("CHANGELOG.md", `${documents}/CHANGELOG.md`);
     await copy("dist/codis-proxy.cdx.json", `${documents}/codis-proxy.cdx.json`);
-    await put("DEBIAN/conffiles", "/etc/codis-proxy/config.ini\n");
     for (const script of ["postinst", "prerm", "postrm"]) {
       await copy(`deploy/debian/${script}`, `DEBIAN/${script}`, 0o755);
     }
