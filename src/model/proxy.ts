@@ -38,6 +38,8 @@ export interface ProxyRecord {
   readonly pid: number;
   /** When it started, as Go prints times; compared byte for byte. */
   readonly start_at: string;
+  /** Not in Codis 2.0: whether it answers as a node of a Redis Cluster (`cluster_mode`); left out: not. */
+  readonly cluster_mode?: boolean | undefined;
   /** Not in Codis 2.0: where clients reach it with TLS, `host:port`; with `cluster_mode` only. */
   readonly tls_addr?: string | undefined;
   /** Not in Codis 2.0: whether it lets its clients go; with `cluster_mode` only. */
@@ -55,6 +57,7 @@ export const PROXY_SHAPE = recordOf<ProxyRecord>({
   debug_var_addr: text,
   pid: integer,
   start_at: text,
+  cluster_mode: optional(bool),
   tls_addr: optional(text),
   draining: optional(bool),
 });

@@ -127,7 +127,7 @@ export function ownRecord(
     hostname: (i === 0 ? listen ?? config.tlsAddr! : config.tlsAddr!).hostname,
     port,
   }));
-  return newProxyRecord({
+  const record = newProxyRecord({
     proxyId: config.proxyId,
     listen: own!,
     // Nobody else asks for it, and Codis 2.0 has no field for it.
@@ -142,4 +142,5 @@ export function ownRecord(
     life,
     startedMs: performance.timeOrigin + performance.now(),
   });
+  return config.clusterMode ? { ...record, cluster_mode: true } : record;
 }

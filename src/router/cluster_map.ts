@@ -23,6 +23,8 @@ export interface ClusterMap {
   readonly nodes: readonly ClusterNode[];
   /** The proxy that answers; it may not be among them. */
   readonly own: ClusterNode;
+  /** When the proxy that answers began to let its clients go, in Unix milliseconds; left out: it does not. */
+  readonly leftAt?: number;
 }
 
 /** A node and its part of the slots, both ends included; `first` > `last`: it has none. */

@@ -26,11 +26,13 @@ import { PROTECTED } from "./client/protected_mode.ts";
 import { updateUsers } from "./client/update_users.ts";
 import type { UserLimit } from "./limits/user_limit.ts";
 import type { NamedLimits } from "./limits/limit_cells.ts";
+import type { ClusterMap } from "./cluster_map.ts";
 import { LOADING, MAX_CLIENTS, TABLE_OLD } from "./errors.ts";
 import type { RouterEvents } from "./events.ts";
 import type { RouterOptions, UserReads } from "./options.ts";
 import type { Serving } from "./serving.ts";
 import { RouterShared } from "./shared.ts";
+import { slotsMoved } from "./local/cluster.ts";
 import { onlyWorker, type WorkerContext } from "./worker_context.ts";
 
 /** How often deadlines of backends and slots are checked while any may come, in milliseconds. */
@@ -150,6 +152,17 @@ export class Router implements TurnWork {
       most.close();
     }
     if (budget.isOver) worker.pressOthers();
+  }
+
+  /** The proxies are others now, or this one leaves: clients that want to hear of that are told where to go. */
+  setCluster(map: ClusterMap): void {
+    this.shared.cluster = map;
+    if (map.leftAt === undefined || map.nodes.length === 0) return;
+    for (const session of this.sessions.values()) {
+      const { info, isMuted, protocol } = session;
+      if (!info.hearsOfSlots || isMuted || protocol !== 3) continue;
+      session.sendOn(slotsMoved(session, map.leftAt));
+    }
   }
 
   /**

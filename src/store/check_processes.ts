@@ -21,6 +21,20 @@ export function findMisplacedProxies({ tree, proxies }: DecodedTree): Problem[] 
   );
 }
 
+/** Clients of a Redis Cluster are sent to all proxies: each must answer them. */
+export function findMixedClusterModes({ tree, proxies }: DecodedTree): Problem[] {
+  const online = proxies.filter(({ record }) => record.state === "online");
+  const first = online.find(({ record }) => record.cluster_mode === true);
+  if (first === undefined) return [];
+  return online.filter(({ record }) => record.cluster_mode !== true).map(({ name }) =>
+    warningAt(
+      tree.paths.proxy(name),
+      `refuses CLUSTER, and clients of a Redis Cluster are sent to it by ${first.name}, which has cluster_mode = on`,
+      "set cluster_mode alike in the config.ini of all proxies, and restart those that change",
+    )
+  );
+}
+
 /** Behind a fence is a proxy that is online, or nothing can be changed. */
 export function findDeadFences({ tree, proxies }: DecodedTree): Problem[] {
   const records = proxies.map(({ record }) => record);

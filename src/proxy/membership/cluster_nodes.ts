@@ -13,12 +13,16 @@
 import { createHash } from "node:crypto";
 import { parseAddress } from "../../base/address.ts";
 import { logger } from "../../base/log.ts";
+import { inTime } from "../../base/sleep.ts";
 import type { Entry } from "../../coordinator/coordinator.ts";
 import type { Watch } from "../../coordinator/watch.ts";
 import { decodeProxy, type ProxyRecord } from "../../model/proxy.ts";
 import type { ClusterMap, ClusterNode } from "../../router/cluster_map.ts";
 import { drainProxy, watchProxy, watchProxyIds } from "../../store/proxies.ts";
 import type { Store } from "../../store/store.ts";
+
+/** How long the other proxies may take to hear that this one leaves, in milliseconds. */
+const TOLD_MS = 400;
 
 const log = logger("proxy");
 
@@ -46,6 +50,7 @@ export class ClusterFollower {
   readonly #ids: Watch<readonly string[]>;
   #isLeaving = false;
   #told = "";
+  #map: ClusterMap | undefined;
 
   /** Follows until the coordinator is closed, or {@linkcode ClusterFollower.stop}. */
   constructor(options: ClusterFollowerOptions) {
@@ -57,9 +62,12 @@ export class ClusterFollower {
 
   /** Says to all proxies that this one lets its clients go: no new ones are sent here. */
   async leave(): Promise<void> {
+    const { store, own, changed } = this.#options;
     this.#isLeaving = true;
     this.#tell();
-    await drainProxy(this.#options.store, this.#options.own());
+    // The others do not name this proxy any more when clients are sent to them.
+    await inTime(drainProxy(store, own()), TOLD_MS);
+    if (this.#map !== undefined) changed(this.#map = { ...this.#map, leftAt: Date.now() });
   }
 
   /** Follows no more. */
@@ -117,7 +125,7 @@ export class ClusterFollower {
     const told = JSON.stringify(map);
     if (told === this.#told) return;
     this.#told = told;
-    changed(map);
+    changed(this.#map = map);
   }
 }
 

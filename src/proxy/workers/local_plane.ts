@@ -223,7 +223,7 @@ export class LocalPlane implements DataPlane {
   }
 
   setCluster(nodes: ClusterMap): void {
-    this.router.shared.cluster = nodes;
+    this.router.setCluster(nodes);
   }
 
   /** The users are others now. */

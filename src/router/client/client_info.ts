@@ -19,6 +19,8 @@ export interface ClientInfo {
   readonly isNoTouch: boolean;
   /** Whether it wants to be told before its connection is closed. */
   readonly hearsOfMoves: boolean;
+  /** Whether it wants to be told where the slots of a cluster go. */
+  readonly hearsOfSlots: boolean;
 }
 
 /** A client that has said nothing yet. */
@@ -29,6 +31,7 @@ export const ANONYMOUS: ClientInfo = {
   isNoEvict: false,
   isNoTouch: false,
   hearsOfMoves: false,
+  hearsOfSlots: false,
 };
 
 /**

@@ -307,7 +307,12 @@ export class Session implements Client, ReplyHost, TurnWork {
     const isBound = this.extras !== null || this.transaction !== null || this.watches.length > 0 ||
       this.blocked !== null || this.subscriptions?.isSubscribed === true;
     if (isBound) return;
-    this.replies.push(MOVING);
+    this.sendOn(MOVING);
+  }
+
+  /** Tells the client by a push to go, and gives it time for that. */
+  sendOn(push: Uint8Array): void {
+    this.replies.push(push);
     this.#staysUntilMs = clock.nowMs + MOVE_MS;
   }
 

@@ -78,18 +78,20 @@ function setFlag(
 
 /**
  * CLIENT MAINT_NOTIFICATIONS ON|OFF [moving-endpoint-type TYPE], as Redis Software has it. No address is named to a
- * client, which may have come through a load balancer: it connects again to where it connected before.
+ * client, which may have come through a load balancer: it connects again to where it connected before. Clients of
+ * a cluster ask for another type; they know the addresses by which slots are named.
  */
 function hearOfMoves(call: LocalCall): Uint8Array {
   const { client, args } = call;
   const isOn = argumentWord(args, 2) === "on";
+  const isNone = args.count === 5 && argumentWord(args, 4) === "none";
   if (isOn) {
     if (client.protocol !== 3) {
       return errorReply("ERR maintenance notifications need RESP3: HELLO 3");
     }
     const isType = args.count === 5 && argumentWord(args, 3) === "moving-endpoint-type";
     if (!isType) return errorReply(SYNTAX_ERROR);
-    if (argumentWord(args, 4) !== "none") {
+    if (!isNone && !client.shared.options.clusterMode) {
       return errorReply(
         `ERR moving-endpoint-type '${
           sentOf(args, 4)
@@ -97,7 +99,8 @@ function hearOfMoves(call: LocalCall): Uint8Array {
       );
     }
   } else if (args.count !== 3) return errorReply(SYNTAX_ERROR);
-  return setFlag(call, (hearsOfMoves) => ({ hearsOfMoves }));
+  const isMoved = isOn && isNone;
+  return setFlag(call, () => ({ hearsOfMoves: isMoved, hearsOfSlots: isOn && !isMoved }));
 }
 
 function setInfo({ client, args }: LocalCall): Uint8Array {

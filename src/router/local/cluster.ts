@@ -15,6 +15,7 @@ import { argumentText, help, type LocalAnswer, type LocalCall } from "./local_ca
 const BUS_PORT = 10_000;
 
 const OK = utf8("+OK\r\n");
+const MOVED_HEAD = utf8(">3\r\n$9\r\nSMIGRATED\r\n");
 
 /** Answers by name. */
 export const CLUSTER_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
@@ -66,6 +67,22 @@ function slots({ client }: LocalCall): Uint8Array {
   for (const { node, first, last } of dealt) {
     out.array(3).integer(first).integer(last);
     out.array(4).bulk(node.host).integer(portFor(client, node)).bulk(node.id).map(0);
+  }
+  return out.done();
+}
+
+/**
+ * The push of Redis Enterprise that says who has slots from now on, to a client that has asked for it: what it has
+ * sent is still answered, what comes next goes there.
+ */
+export function slotsMoved(client: Client, seq: number): Uint8Array {
+  const addressOf = (node: ClusterNode) => `${node.host}:${portFor(client, node)}`;
+  const { nodes, own } = client.shared.cluster;
+  const dealt = dealSlots(nodes).filter(({ first, last }) => first <= last);
+  const out = new Encoder(3).raw(MOVED_HEAD).integer(seq).array(dealt.length);
+  // Of all slots, whoever had them: the client's map may be an old one.
+  for (const { node, first, last } of dealt) {
+    out.array(3).bulk(addressOf(own)).bulk(addressOf(node)).bulk(`${first}-${last}`);
   }
   return out.done();
 }

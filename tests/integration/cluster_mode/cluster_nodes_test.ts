@@ -8,6 +8,7 @@
 import { assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { Cluster } from "ioredis";
+import { createCluster } from "redis";
 import { until } from "../../support/deadline.ts";
 import { RespClient } from "../../support/resp_client.ts";
 import { ProxyCluster } from "./proxy_cluster.ts";
@@ -95,6 +96,42 @@ async function blocked(host: string, port: number): Promise<RespClient> {
   await client.send("BLPOP", "nothing", "1");
   return client;
 }
+
+Deno.test("node-redis goes to the other proxies when one lets its clients go: no request fails, and no message is missed", async () => {
+  await using cluster = await ProxyCluster.start(2);
+  const { host, proxies: [first, second] } = cluster;
+  const client = createCluster({ rootNodes: [{ url: `redis://${host}:${first!.port}` }] });
+  const errors: string[] = [];
+  client.on("error", (error) => errors.push(`${error}`));
+  await client.connect();
+  try {
+    let heard = 0;
+    await client.sSubscribe("{news}", () => void heard++);
+    let isOver = false;
+    let requests = 0;
+    const users = Array.from({ length: 16 }, async (_, user) => {
+      for (let n = 1; !isOver; n++, requests++) {
+        const count = await client.incr(`node:${user}`).catch((error) => errors.push(`${error}`));
+        if (count !== n) errors.push(`node:${user} is ${count}, not ${n}`);
+      }
+    });
+    const goOn = async () => {
+      const before = requests;
+      await until(() => requests > before + 500);
+    };
+    await goOn();
+    await second!.stop();
+    await goOn();
+    assertEquals(client.masters.map(({ port }) => port), [first!.port]);
+    isOver = true;
+    await Promise.all(users);
+    await client.sPublish("{news}", "hello");
+    await until(() => heard === 1);
+    assertEquals(errors, []);
+  } finally {
+    client.destroy();
+  }
+});
 
 Deno.test("a proxy that another process takes over is the same node all the time", async () => {
   await using cluster = await ProxyCluster.start(1);

@@ -93,6 +93,45 @@ Deno.test("HELLO, INFO and a transaction say and answer that it is a cluster", a
   assertEquals(await client.call("SELECT", "1"), "OK");
 });
 
+Deno.test("who has asked for it is told where to go when the proxy lets its clients go, others are not", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await startProxy(redis);
+  const { router } = proxy;
+  using told = await proxy.client();
+  using untold = await proxy.client();
+  using old = await proxy.client();
+  await told.call("HELLO", "3");
+  await untold.call("HELLO", "3");
+  const asked = ["CLIENT", "MAINT_NOTIFICATIONS", "ON", "moving-endpoint-type", "internal-ip"];
+  assertEquals(await told.call(...asked), "OK");
+  await old.call("HELLO", "3");
+  assertEquals(await old.call(...asked), "OK");
+  await old.call("HELLO", "2");
+  const node = (id: string, host: string) => ({ id: id.repeat(40), host, port: 9000, tlsPort: 0 });
+  const { own } = router.shared.cluster;
+  const nodes = [node("a", "a"), node("b", "b")];
+  router.setCluster({ nodes: [...nodes, own], own });
+  router.setCluster({ nodes: [], own, leftAt: 6 });
+  router.setCluster({ nodes, own, leftAt: 7 });
+  const line = (text: string) => `$${text.length}\r\n${text}\r\n`;
+  const part = (to: string, slots: string) =>
+    `*3\r\n${line(`127.0.0.1:${proxy.port}`)}${line(to)}${line(slots)}`;
+  const { raw } = await told.read();
+  assertEquals(
+    new TextDecoder().decode(raw),
+    `>3\r\n${line("SMIGRATED")}:7\r\n*2\r\n${part("a:9000", "0-8191")}${
+      part("b:9000", "8192-16383")
+    }`,
+  );
+  // Whoever was told leaves by itself; the others go behind a reply.
+  const left = router.leaveSessions(10_000);
+  await until(async () => await untold.call("PING").then(() => false, () => true));
+  assertEquals(await told.call("PING"), "PONG");
+  assertEquals(await told.call("PING"), "PONG");
+  await left;
+  assertEquals(router.sessions.size, 0);
+});
+
 Deno.test("clients that speak TLS are told the ports of TLS", async () => {
   await using redis = await RedisServer.start();
   await using proxy = await startProxy(redis);

@@ -239,6 +239,22 @@ const ROWS: readonly Row[] = [
     problems: ['error proxy/proxy_2: id is "proxy_3", not its name'],
   },
   {
+    name: "proxies of which not all have cluster_mode on",
+    edits: {
+      [PATHS.proxy("proxy_2")]: encodeProxy({
+        ...{ ...PROXY, id: "proxy_2", state: "online", cluster_mode: true },
+      }),
+      [PATHS.proxy("proxy_3")]: encodeProxy({ ...PROXY, id: "proxy_3", state: "offline" }),
+      [PATHS.proxy("proxy_4")]: encodeProxy({ ...PROXY, id: "proxy_4", state: "online" }),
+    },
+    problems: [
+      "warning proxy/proxy_1: refuses CLUSTER, and clients of a Redis Cluster are sent to it by proxy_2, " +
+      "which has cluster_mode = on",
+      "warning proxy/proxy_4: refuses CLUSTER, and clients of a Redis Cluster are sent to it by proxy_2, " +
+      "which has cluster_mode = on",
+    ],
+  },
+  {
     name: "a fence without its proxy",
     edits: { [PATHS.fence("h:1")]: "" },
     problems: ["error fence/h:1: no proxy is online at h:1: nothing can be changed"],
