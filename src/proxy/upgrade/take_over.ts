@@ -250,7 +250,9 @@ function placeBeside(start: ProxyStart, { record, clients, http }: OldProcess): 
 async function answered<T>(answer: Promise<T>): Promise<T> {
   const hasCome = () => true;
   if (await inTime(answer.then(hasCome, hasCome), ANSWER_MS)) return await answer;
-  throw new Error(`it has not answered for ${ANSWER_MS / 1000} s: it hangs, or was stopped`);
+  throw new Error(
+    `the old process has not answered for ${ANSWER_MS / 1000} s: it hangs, or was stopped`,
+  );
 }
 
 async function connectTo(life: string): Promise<Deno.Conn | undefined> {
