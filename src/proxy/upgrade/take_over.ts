@@ -116,9 +116,10 @@ export class TakeOver {
     life: string,
     other: OtherProcess,
   ): Promise<TakeOver | undefined> {
-    const { id, pid, addr, description } = record;
+    const { id, addr, description } = record;
+    // Its pid is not named: that is the first process's, which may have been taken over from.
     const cannot = (why: string) =>
-      new StoreError(`cannot take over proxy_id "${id}" from process ${pid} at ${addr}: ${why}`);
+      new StoreError(`cannot take over proxy_id "${id}" at ${addr}: ${why}`);
     if (life === "") throw cannot("no file can be made in XDG_RUNTIME_DIR, TMPDIR or /tmp");
     const connection = await connectTo(description);
     if (connection === undefined) throw cannot(UNREACHABLE);
