@@ -53,7 +53,8 @@ export interface SentinelFollowerContext {
 /** See the header. */
 export class SentinelFollower {
   readonly #context: SentinelFollowerContext;
-  readonly #busy = new Set<number>();
+  /** Groups that are being judged. */
+  readonly #busy = new Map<number, Promise<void>>();
   /** Groups of which sentinels have said more while they were judged. */
   readonly #missed = new Set<number>();
   /** What is wrong with what sentinels say of a group. */
@@ -74,7 +75,7 @@ export class SentinelFollower {
   }
 
   /**
-   * Judges what the sentinels say of a group, and follows them.
+   * Judges what the sentinels say of a group, and follows them; resolves when that is done.
    *
    * @param answers Of those that answer.
    * @param total How many there are.
@@ -86,8 +87,23 @@ export class SentinelFollower {
   ): Promise<void> {
     const { isHeld, onMissed } = this.#context;
     if (isHeld(group.id)) return;
-    if (this.#busy.has(group.id)) return void this.#missed.add(group.id);
-    this.#busy.add(group.id);
+    const busy = this.#busy.get(group.id);
+    if (busy !== undefined) {
+      this.#missed.add(group.id);
+      return await busy;
+    }
+    const judging = this.#judgeNow(group, answers, total);
+    this.#busy.set(group.id, judging);
+    await judging;
+    this.#busy.delete(group.id);
+    if (this.#missed.delete(group.id)) onMissed(group.id);
+  }
+
+  async #judgeNow(
+    group: GroupRecord,
+    answers: readonly SentinelAnswer[],
+    total: number,
+  ): Promise<void> {
     try {
       this.#note(group.id, await this.#problemAfter(group, answers, total));
     } catch (error) {
@@ -97,9 +113,6 @@ export class SentinelFollower {
         error,
       });
       this.#note(group.id, `the table does not follow yet: ${(error as Error).message}`);
-    } finally {
-      this.#busy.delete(group.id);
-      if (this.#missed.delete(group.id)) onMissed(group.id);
     }
   }
 

@@ -153,6 +153,9 @@ export class Sentinels {
         throw new StoreError(`${addr} is the same sentinel as ${other}`);
       }
       await this.#save({ servers: [...servers, addr], out_of_sync: true });
+      // It may have replaced a master before anybody here followed it: told of the old one, it would put that back.
+      await Promise.all(this.#watches.map((watch) => watch.ask()));
+      await Promise.all(this.#judge());
       await this.#sync();
     });
   }
@@ -279,15 +282,13 @@ export class Sentinels {
   }
 
   /** @param only Groups, by default all. */
-  #judge(only?: readonly number[]): void {
+  #judge(only?: readonly number[]): Promise<void>[] {
     const total = this.#watches.length;
     const up = this.#watches.filter(({ masters }) => masters !== undefined).length;
     // Told once, and not for each group.
-    if (up < majorityOf(total)) return;
-    for (const group of this.#groups()) {
-      if (only?.includes(group.id) === false) continue;
-      void this.#follower.judge(group, this.#answersFor(group.id), total);
-    }
+    if (up < majorityOf(total)) return [];
+    return this.#groups().filter(({ id }) => only?.includes(id) !== false)
+      .map((group) => this.#follower.judge(group, this.#answersFor(group.id), total));
   }
 
   async #round(): Promise<void> {

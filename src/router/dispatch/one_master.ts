@@ -93,8 +93,7 @@ function slotsScan(client: Client, command: Command, args: Arguments): void {
 }
 
 function isMoving({ id }: Slot): string {
-  return `ERR handle request, slot ${id} moves, and its keys are at two servers: begin the walk again when it ` +
-    "has moved";
+  return `ERR handle request, slot ${id} moves, and its keys are at two servers: try again when it has moved`;
 }
 
 /** One step of a walk through the keys of a slot. */

@@ -39,7 +39,8 @@ Deno.test("sentinels do not undo a promotion, also not one that slept", async ()
   await until(() => doAllSay(dashboard, first));
   // By a failover of Sentinel's own, so that it has a config epoch that it believes in.
   using sentinel = await sentinels[0]!.client();
-  assertEquals(await sentinel.call("SENTINEL", "FAILOVER", "test-1"), "OK");
+  // It must have heard lately that the replica is a good one.
+  await until(async () => await sentinel.call("SENTINEL", "FAILOVER", "test-1") === "OK", 15_000);
   await until(() => doAllSay(dashboard, second), 15_000);
   await until(async () => await masterIn(dashboard) === second);
   await say(servers[0]!, "REPLICAOF", "127.0.0.1", servers[1]!.port);
@@ -61,4 +62,26 @@ Deno.test("sentinels do not undo a promotion, also not one that slept", async ()
   await until(() => doAllSay(dashboard, second), 15_000);
   assertEquals(await masterIn(dashboard), second);
   assertMatch(`${await say(servers[1]!, "ROLE")}`, /^master/);
+});
+
+Deno.test("a sentinel that has replaced a master before it is added is followed, and not told of the old one", async () => {
+  await using folder = await StoreFolder.make();
+  await using servers = await RedisServer.startMany(2);
+  await using sentinel = await SentinelServer.start();
+  const [first, second] = servers.map(({ addr }) => addr) as [string, string];
+  await using dashboard = await DashboardServer.start(await folder.openFilled(first));
+  await dashboard.done("PUT", "/api/server_group/1/addServer", { addr: second, type: "slave" });
+  using client = await sentinel.client();
+  // As Codis 3.x's dashboard had it watch the same group, by the same name.
+  await client.call("SENTINEL", "MONITOR", "test-1", "127.0.0.1", servers[0]!.port, 1);
+  await until(async () => await client.call("SENTINEL", "FAILOVER", "test-1") === "OK", 15_000);
+  const named = async () => `${await client.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "test-1")}`;
+  const now = `127.0.0.1,${servers[1]!.port}`;
+  await until(async () => await named() === now, 15_000);
+
+  // Refused for now while it still has replicas follow the new master, and done a little later.
+  await dashboard.ask("POST", "/api/sentinels", { addr: sentinel.addr });
+  assertEquals(await masterIn(dashboard), second);
+  await until(() => doAllSay(dashboard, second), 30_000);
+  assertEquals([await masterIn(dashboard), await named()], [second, now]);
 });
