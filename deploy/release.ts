@@ -39,6 +39,7 @@ async function sha256(path: string): Promise<string> {
 }
 
 async function main(): Promise<void> {
+  const changes = changesIn(await Deno.readTextFile(`${root}CHANGELOG.md`), version);
   await Deno.remove(folder, { recursive: true }).catch(() => {});
   const name = `codis-proxy-${version}-${Deno.build.os}-${Deno.build.arch}`;
   await Deno.mkdir(`${folder}/${name}`, { recursive: true });
@@ -54,7 +55,6 @@ async function main(): Promise<void> {
   await Deno.remove(`${folder}/${name}`, { recursive: true });
   await run("sh", "-c", `cp dist/codis-proxy_${version}_*.deb "$0"`, folder);
   await Deno.copyFile(`${root}dist/codis-proxy.cdx.json`, `${folder}/${name}.cdx.json`);
-  const changes = changesIn(await Deno.readTextFile(`${root}CHANGELOG.md`), version);
   await Deno.writeTextFile(`${folder}/CHANGES.md`, changes);
   const names = [...Deno.readDirSync(folder)].map((file) => file.name).sort();
   const sums = await Promise.all(
