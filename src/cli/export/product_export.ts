@@ -77,7 +77,7 @@ export async function exportProduct(
       watch: async (run) => {
         await Promise.all([
           owners.watch(run),
-          sources.watch(run),
+          sources.watch(run, () => owners.look()),
           watchTarget(target, state, () => run.isEnded),
         ]);
       },

@@ -14,13 +14,15 @@ import type { SourceServer } from "../../import/source/source_address.ts";
 import type { SourcePlace } from "../../import/source_import.ts";
 import { ChangeError } from "../../import/stream/change_writer.ts";
 import { NO_GROUP, type SlotRecord } from "../../model/slot.ts";
-import { loadGroup, loadGroups, masterOf } from "../../store/groups.ts";
+import { loadGroup, loadGroupIds, loadGroups, masterOf } from "../../store/groups.ts";
 import { loadSlotRules } from "../../store/slot_rules.ts";
 import { SlotReader } from "../../store/slots.ts";
 import { type Store, StoreError } from "../../store/store.ts";
 
 /** How often it is looked whether a group has another master. */
 const LOOK_MS = 500;
+/** So many times later, new groups are looked for. */
+const LOOK_TICKS = 2;
 /** So many times later, slot rules are looked at. */
 const RULES_TICKS = 10;
 
@@ -80,9 +82,10 @@ export class ProductSources {
   /**
    * Connects sources anew whose group has another master.
    *
+   * @param look Called each second while there are groups that are no sources.
    * @throws {ChangeError} When a group is gone, or slot rules have changed.
    */
-  async watch(run: ImportRun): Promise<void> {
+  async watch(run: ImportRun, look: () => Promise<void>): Promise<void> {
     const rules = await this.#rules();
     for (let tick = 1; !run.isEnded; tick++) {
       await delay(LOOK_MS);
@@ -92,6 +95,7 @@ export class ProductSources {
         if (formatAddress(before.address) === formatAddress(now.address)) continue;
         run.sources.find(({ name }) => name === nameOf(id))?.relocate();
       }
+      if (tick % LOOK_TICKS === 0 && await this.#hasOthers()) await look().catch(() => {});
       if (tick % RULES_TICKS !== 0) continue;
       const rulesNow = await this.#rules().catch(() => rules);
       if (rulesNow === rules) continue;
@@ -100,6 +104,12 @@ export class ProductSources {
           "copies all keys anew",
       );
     }
+  }
+
+  /** Whether there are groups that were not there, or had no servers, when this began. */
+  async #hasOthers(): Promise<boolean> {
+    const ids = await loadGroupIds(this.#store).catch(() => []);
+    return ids.some((id) => !this.#masters.has(id));
   }
 
   async #rules(): Promise<string> {

@@ -46,7 +46,7 @@ export interface SlotOwnersOptions {
 
 const PERIOD_MS = 500;
 /** So many periods later, all slots are looked at: one may have been given to another group by hand. */
-const CHECK_PERIODS = 60;
+const CHECK_PERIODS = 20;
 /** A slot is not settled before no other source has changed it for so long. */
 const QUIET_MS = 2_000;
 /** How long sources may take to follow up to now, before it is tried again. */
@@ -124,7 +124,7 @@ export class SlotOwners {
 
   /** Whether no slot moves, and all keys that have moved are stored; looks at all slots. */
   async isAtRest(): Promise<boolean> {
-    await this.#check();
+    await this.look();
     return this.#unsettled.size === 0 && this.#keys.isEmpty;
   }
 
@@ -139,7 +139,7 @@ export class SlotOwners {
       for (let period = 1; !run.isEnded; period++) {
         await delay(PERIOD_MS);
         try {
-          if (period % CHECK_PERIODS === 0) await this.#check();
+          if (period % CHECK_PERIODS === 0) await this.look();
           if (run.sources.every(({ phase }) => phase === "following")) await this.#settle(run);
         } catch (error) {
           // Those that follow the sources say so, and know how long to wait.
@@ -147,9 +147,10 @@ export class SlotOwners {
         }
       }
     } finally {
-      // Sources that end store what has come, also of keys that move.
-      await Promise.allSettled(run.sources.map((source) => source.stopped));
-      this.#keys.close();
+      // Sources that end store what has come, also of keys that move. They end because of what is thrown here.
+      Promise.allSettled(run.sources.map((source) => source.stopped)).then(() =>
+        this.#keys.close()
+      );
     }
   }
 
@@ -168,8 +169,8 @@ export class SlotOwners {
     this.#options.state.note(NOTE, this.#owners.join(","));
   }
 
-  /** Looks at all slots. */
-  async #check(): Promise<void> {
+  /** Looks at all slots: one may have been given to another group, and no source says so. */
+  async look(): Promise<void> {
     for (const [slotId, { at, from }] of await this.#options.readSlots(allSlots())) {
       if (from !== undefined || this.#owners[slotId] !== at) this.#unsettle(slotId);
     }
