@@ -15,6 +15,8 @@ export interface ProxyStats {
   readonly follows_leaving?: true;
   /** Whether keys are placed by slot rules; older: left out. */
   readonly follows_rules?: true;
+  /** Whether it goes to another store with its product; older: left out. */
+  readonly follows_moves?: true;
   /** Where the users that clients log in as come from; older: left out. */
   readonly users?: "file" | "store";
   /** Requests answered, error replies included. */

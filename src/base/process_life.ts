@@ -93,6 +93,11 @@ export function forgetLife(text: string): void {
   removeIfThere(path);
 }
 
+/** Whether the process that `text` names is on this machine. */
+export function isOnThisMachine(text: string): boolean {
+  return uuidHere(text) !== undefined;
+}
+
 /** Where the process that `text` names may listen; none when it is on another machine. */
 export function socketPathsOf(text: string): string[] {
   const uuid = uuidHere(text);

@@ -15,6 +15,7 @@ import { openCoordinator, openJodis } from "../coordinator/open.ts";
 import { readClientTls } from "../proxy/start_plan.ts";
 import { readUsers } from "../proxy/users.ts";
 import { loadGroups } from "../store/groups.ts";
+import { checkIsHere } from "../store/moves.ts";
 import { storeOf } from "../store/store.ts";
 import { isOnDisk, ownToken } from "./parts/context.ts";
 import { CONFIG_FILE, PLACE_FLAGS } from "./parts/flags.ts";
@@ -126,7 +127,9 @@ async function storedServers(config: Config): Promise<string[]> {
   if (config.coordinator === "embedded" && !await isOnDisk(config.embeddedDir)) return [];
   const coordinator = await openCoordinator(config, AbortSignal.timeout(COORDINATOR_MS));
   try {
-    const groups = await loadGroups(storeOf(coordinator, config.product));
+    const store = storeOf(coordinator, config.product);
+    await checkIsHere(store);
+    const groups = await loadGroups(store);
     return groups.flatMap(({ servers }) => (servers ?? []).map(({ addr }) => addr));
   } finally {
     await coordinator.close();

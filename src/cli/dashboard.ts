@@ -13,13 +13,13 @@ import type { Config } from "../config/config.ts";
 import type { RunningConfig } from "../config/running.ts";
 import { backendTlsFiles, httpTlsFiles } from "../config/tls.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
-import { openCoordinator } from "../coordinator/open.ts";
 import { etcd2Problem } from "../store/etcd2.ts";
 import { httpConnectionsOf } from "../io/descriptors.ts";
 import { dial } from "../io/dial.ts";
 import { LOOPBACK } from "../io/listen.ts";
 import type { TlsToServers } from "../io/tls.ts";
 import { type TlsSide, WatchedTls } from "../proxy/watched_tls.ts";
+import { type FollowedStoreOptions, openFollowed } from "../store/follow_move.ts";
 import { storeOf } from "../store/store.ts";
 import {
   type Flag,
@@ -119,8 +119,7 @@ async function serveUntilStopped(
   );
   signals.onLogsMoved("open --http-log again", () => requests.reopen());
   // The next dashboard can lead once this session has ended, so it must end soon.
-  const sessionMs = Math.min(config.zkSessionTimeoutMs, SESSION_MS_MAX);
-  const opened = await openUnless(stopping, { ...config, zkSessionTimeoutMs: sessionMs });
+  const opened = await openUnless(stopping, { config, running, sessionMsMax: SESSION_MS_MAX });
   if (opened === undefined) return 0;
   const coordinator = undo.adopt(opened, (coordinator) => coordinator.close());
   await askOverTls(config);
@@ -175,9 +174,12 @@ function sideToServers(config: Config, tls: TlsToServers | undefined): TlsSide {
 }
 
 /** Opens the coordinator; `undefined` when a signal stopped the dashboard first. */
-async function openUnless(signal: AbortSignal, config: Config): Promise<Coordinator | undefined> {
+async function openUnless(
+  signal: AbortSignal,
+  options: FollowedStoreOptions,
+): Promise<Coordinator | undefined> {
   try {
-    return await openCoordinator(config, signal);
+    return await openFollowed({ ...options, signal });
   } catch (error) {
     if (!signal.aborted) throw error;
     const log = logger("dashboard");

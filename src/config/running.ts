@@ -13,7 +13,6 @@
  */
 
 import { logger } from "../base/log.ts";
-import type { Secret } from "../base/secret.ts";
 import type { Config, ConfigReader } from "./config.ts";
 import { type ConfigFile, openConfigFile } from "./config_file.ts";
 import {
@@ -22,14 +21,14 @@ import {
   type ConfigDifference,
   differenceOf,
   printed,
-  valueOf,
 } from "./difference.ts";
 import type { ConfigKey } from "./key.ts";
 import { CONFIG_KEYS } from "./keys.ts";
 import { checkLineValue, type ConfigLine, type ConfigSource } from "./lines.ts";
 import { type ConfigEntries, type LoadedConfig, readConfig } from "./load.ts";
+import { copyOf, exchange, putInto } from "./in_place.ts";
 import { rewriteConfig } from "./rewrite.ts";
-import { isSecretKey, SECRET_SOURCES } from "./secrets.ts";
+import { SECRET_SOURCES } from "./secrets.ts";
 
 /** A part of the process that works by the configuration. */
 export interface ConfiguredPart {
@@ -90,6 +89,13 @@ export interface ConfigNote {
 const ROWS = CONFIG_KEYS as readonly ConfigKey[];
 /** What is named as the place of a value that CONFIG SET has set. */
 const SET_AT = "CONFIG SET";
+/** The same of a store to which the product has moved. */
+const MOVED_AT = "config move";
+/** Keys that say where the store is, and how it is reached. */
+const KEYS_OF_STORE: readonly string[] = [
+  ...["coordinator", "embedded_dir", "zk"],
+  ...["coordinator_auth", "coordinator_ca", "coordinator_cert", "coordinator_key"],
+];
 
 /** What is in the files of secrets, by path. */
 type SecretFiles = Map<string, Uint8Array>;
@@ -265,6 +271,28 @@ export class RunningConfig {
     });
   }
 
+  /**
+   * Reads file and secrets, and changes nothing.
+   *
+   * @param keys What counts more than the file.
+   * @throws {ConfigError} When something breaks a rule.
+   */
+  async read(keys: Readonly<Record<string, string>> = {}): Promise<LoadedConfig> {
+    const { text } = await this.#file.read();
+    const lines = Object.entries(keys).map(([key, value]): [string, ConfigLine] => [
+      key,
+      { value, at: MOVED_AT, source: "set" },
+    ]);
+    return this.#read(text, new Map(), [this.#flags, new Map(lines)]);
+  }
+
+  /** The store is another one from now on: how to reach it is in force, all else stays. */
+  movedTo({ config, entries }: Pick<LoadedConfig, "config"> & Partial<LoadedConfig>): void {
+    exchange(this.config, config, KEYS_OF_STORE);
+    if (entries !== undefined) this.#entries = this.#entries.with(KEYS_OF_STORE, entries);
+    this.#waiting = this.#waiting.filter(({ key }) => !KEYS_OF_STORE.includes(key));
+  }
+
   /** All keys as they are in force. */
   keys(): RunningKey[] {
     return ROWS.map((row) => {
@@ -389,24 +417,6 @@ function needsRestart({ key, reload }: ConfigKey): string {
 function changeOf(row: ConfigKey, from: Config, to: Config, entries: ConfigEntries): ConfigChange {
   const at = entries.origin(row.key)?.at ?? "default";
   return { key: row.key, from: printed(row, from), to: printed(row, to), at };
-}
-
-/** Secrets stay the same objects: whoever holds one has the new value. */
-function putInto(config: Config, next: Config): void {
-  const fields = config as unknown as Record<string, unknown>;
-  for (const row of ROWS) {
-    const value = valueOf(row, next);
-    if (isSecretKey(row)) (fields[row.field] as Secret).replace((value as Secret).revealAll());
-    else fields[row.field] = value;
-  }
-}
-
-function copyOf(config: Config): Config {
-  const copy: Record<string, unknown> = { ...config };
-  for (const row of ROWS.filter(isSecretKey)) {
-    copy[row.field] = (copy[row.field] as Secret).copy();
-  }
-  return copy as unknown as Config;
 }
 
 function report(what: string, { changed, waiting, kept }: Omit<ConfigOutcome, "warnings">): void {

@@ -25,6 +25,7 @@ import {
   NoNodeError,
 } from "../coordinator/errors.ts";
 import { decodeDashboard, encodeDashboard } from "../model/dashboard.ts";
+import { checkIsHere } from "../store/moves.ts";
 import { createIfMissing, deleteIfThere, readIfThere, type Store } from "../store/store.ts";
 import { NotLeaderError } from "./errors.ts";
 
@@ -180,7 +181,15 @@ export class Leadership {
     const { coordinator, paths } = this.#store;
     await createIfMissing(this.#store, paths.dashboardEpoch, "");
     const previous = addrOf((await coordinator.read(paths.dashboardEpoch)).data);
-    this.#epoch = await coordinator.write(paths.dashboardEpoch, this.#own);
+    const epoch = await coordinator.write(paths.dashboardEpoch, this.#own);
+    try {
+      // After the epoch was written: who moves the product elsewhere writes that first, then the epoch.
+      await checkIsHere(this.#store);
+    } catch (error) {
+      await this.#leave();
+      throw error;
+    }
+    this.#epoch = epoch;
     this.#leader = addrOf(this.#own);
     log.info("this dashboard takes the lead");
     try {

@@ -99,6 +99,12 @@ export interface Coordinator {
   /** Where the session stands. */
   readonly state: CoordinatorState;
 
+  /**
+   * How often all of it has become another store while it was in use; see `switching.ts`. Left out: that never
+   * happens.
+   */
+  readonly moves?: number;
+
   /** Calls `listener` after each change of state; returns what ends that. */
   onState(listener: (state: CoordinatorState) => void): () => void;
 

@@ -41,6 +41,11 @@ export class LatestWatch<T> implements Watch<T> {
     }
   }
 
+  /** Forgets the value that was not read yet. */
+  forget(): void {
+    this.#latest = undefined;
+  }
+
   next(): Promise<IteratorResult<T>> {
     const latest = this.#latest;
     this.#latest = undefined;

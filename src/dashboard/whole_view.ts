@@ -44,7 +44,11 @@ export async function wholeView(parts: KnowingParts): Promise<ClusterView> {
     product: store.product,
     version,
     at: Date.now(),
-    coordinator: { kind: coordinator, state: store.coordinator.state },
+    // The product may have moved to another one.
+    coordinator: {
+      kind: options.running?.config.coordinator ?? coordinator,
+      state: store.coordinator.state,
+    },
     dashboard: {
       addr,
       pid: Deno.pid,

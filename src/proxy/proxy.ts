@@ -20,7 +20,6 @@ import { formatAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
 import { inTime } from "../base/sleep.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
-import { openCoordinator } from "../coordinator/open.ts";
 import { fillEmptyStore } from "../store/bootstrap.ts";
 import { refuseEtcd2 } from "../store/etcd2.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
@@ -40,7 +39,7 @@ import type { DataPlane, ListenPlace } from "./workers/data_plane.ts";
 import { openDataPlane } from "./workers/open_data_plane.ts";
 import { proxyPlace } from "./membership/proxy_place.ts";
 import { describeOld, UpgradeOffer } from "./upgrade/offer.ts";
-import { findOldProcess, type Processes } from "./upgrade/take_over.ts";
+import { findOldProcess, openStoreOf, type Processes } from "./upgrade/take_over.ts";
 import type { AttachedService, ProxyStart, RunningProxy } from "./proxy_start.ts";
 import { isTracing } from "../router/reports/spans.ts";
 import { routerOptions } from "./router_options.ts";
@@ -217,7 +216,8 @@ class StartedProxy implements RunningProxy {
     if (takeOver === undefined) this.#openAdmin(false);
     const own = takeOver?.old.record ??
       ownRecord(this.#start, this.#plane.addresses, this.httpAddress, this.#processes.life.text);
-    this.#coordinator = takeOver?.coordinator ?? await openCoordinator(config, signal);
+    const { other } = this.#processes;
+    this.#coordinator = takeOver?.coordinator ?? await openStoreOf(this.#start, other);
     const store = storeOf(this.#coordinator, config.product);
     await refuseEtcd2(config, this.#coordinator);
     await fillEmptyStore(store, config.servers, identify);

@@ -27,6 +27,7 @@ export function proxyStats(
     follows_chunks: true,
     follows_leaving: true,
     follows_rules: true,
+    follows_moves: true,
     users,
     ops: totalCalls(stats),
     errors: sumOf(stats.commands, "errors"),

@@ -22,8 +22,6 @@ import type { ListenPlace } from "./workers/data_plane.ts";
 
 /** How long after its session a killed process's entry of the same id may still be there. */
 const TAKEOVER_MS = 3_000;
-/** A pause of this process after which its table is doubted, with the embedded coordinator. */
-const EMBEDDED_GAP_MS = 30_000;
 /** Descriptors that the process has open from its start on. */
 const ALWAYS_OPEN = 64;
 
@@ -98,10 +96,11 @@ export function dashboardOf(config: Config): DashboardAccess | undefined {
 
 /**
  * How long a pause of this process may be before its table is doubted. A session is kept alive every
- * third of its timeout, so a pause of two thirds may end it: half is on the safe side.
+ * third of its timeout, so a pause of two thirds may end it: half is on the safe side. The same with the embedded
+ * coordinator: the product may move to another one.
  */
-export function gapMs(config: Config): number {
-  return config.coordinator === "embedded" ? EMBEDDED_GAP_MS : config.zkSessionTimeoutMs / 2;
+export function gapMs({ zkSessionTimeoutMs }: Config): number {
+  return zkSessionTimeoutMs / 2;
 }
 
 /**

@@ -6,13 +6,16 @@
 
 import { type Address, formatAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
+import type { Coordinator } from "../coordinator/coordinator.ts";
 import { EmbeddedCoordinator } from "../coordinator/embedded/embedded.ts";
 import { NodeExistsError } from "../coordinator/errors.ts";
+import { SwitchingCoordinator } from "../coordinator/switching.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { encodeServer } from "../model/server.ts";
 import { encodeSlot, slotIn } from "../model/slot.ts";
 import type { ServerFacts } from "./decoded_tree.ts";
 import { loadGroups } from "./groups.ts";
+import { loadMove } from "./moves.ts";
 import type { StorePaths } from "./paths.ts";
 import { childrenIfThere, createIfMissing, type Store, StoreError } from "./store.ts";
 
@@ -46,9 +49,12 @@ export async function fillEmptyStore(
   servers: readonly Address[],
   identify?: Identify,
 ): Promise<boolean> {
-  const { coordinator, paths } = store;
+  const { paths } = store;
+  const coordinator = inUse(store.coordinator);
   // Every other coordinator is shared: there an operator makes groups, never a proxy that starts.
   if (!(coordinator instanceof EmbeddedCoordinator)) return false;
+  // Another store's product is being copied here.
+  if (await loadMove(store) !== undefined) return false;
   // What proxies and dashboards watch or list is there from the beginning.
   for (const path of [paths.proxies, paths.fences, paths.actions, paths.responses, paths.lock]) {
     await createIfMissing(store, path, "");
@@ -71,6 +77,10 @@ export async function fillEmptyStore(
   }
   await logDifference(store, servers);
   return false;
+}
+
+function inUse(coordinator: Coordinator): Coordinator {
+  return coordinator instanceof SwitchingCoordinator ? coordinator.current : coordinator;
 }
 
 /** The entries of a store with one group per server, in the order of `servers`, ids from 1. */

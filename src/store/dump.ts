@@ -48,6 +48,7 @@ export function transientPaths(paths: StorePaths): ReadonlySet<string> {
   return new Set([
     ...[paths.dashboard, paths.dashboardEpoch, paths.dashboardStatus, paths.proxies],
     ...[paths.fences, paths.actions, paths.responses, paths.lock, paths.intent],
+    ...[paths.move, paths.actionsBefore],
   ]);
 }
 
@@ -74,13 +75,15 @@ export async function dumpProduct(store: Store): Promise<ProductDump> {
 export async function durableEntries(store: ReadableStore): Promise<Map<string, string>> {
   const { root } = store.paths;
   const transient = transientPaths(store.paths);
+  const slots = `${store.paths.slots}/`;
   const entries = new Map<string, string>();
   let paths = [root];
   while (paths.length > 0) {
     const read = await withPaths(paths, async (path) => ({
       path,
       data: await readIfThere(store, path),
-      names: await childrenIfThere(store, path),
+      // Most of them are slots, and nothing can be below one.
+      names: path.startsWith(slots) ? [] : await childrenIfThere(store, path),
     }));
     for (const { path, data } of read) {
       // It may have been deleted between the listing and the reading.

@@ -24,6 +24,7 @@ export function storePaths(product: string) {
     /** Not in Codis 2.0: the intent of the change that is being made, for the dashboard that must finish it. */
     intent: `${root}/unfinished_change`,
 
+    ...movePaths(root),
     slots: `${root}/slots`,
     slot: (slotId: number) => `${root}/slots/slot_${slotId}`,
 
@@ -74,11 +75,27 @@ export function storePaths(product: string) {
     /** Not in Codis 2.0: masters that refuse writes because of a promotion, and what they had been set to. */
     writeHolds: `${root}/write_holds`,
     writeHold: (addr: string) => `${root}/write_holds/${addr}`,
+    ...failoverPaths(root),
+  };
+}
+
+function failoverPaths(root: string) {
+  return {
     /** Not in Codis 2.0: there while masters are replaced by failovers; see `store/failover_rule.ts`. */
     failoverRule: `${root}/failover_rule`,
     /** Not in Codis 2.0: masters that were replaced by a failover and have not rejoined their group. */
     failedMasters: `${root}/failed_masters`,
     failedMaster: (addr: string) => `${root}/failed_masters/${addr}`,
+  };
+}
+
+/** Paths of a product that goes from one store to another; see `moves.ts`. */
+function movePaths(root: string) {
+  return {
+    /** Not in Codis 2.0: there when the product has gone to another store, or comes from one. */
+    move: `${root}/move`,
+    /** Not in Codis 2.0: how far actions were numbered before the product came to this store. */
+    actionsBefore: `${root}/actions_before`,
   };
 }
 

@@ -16,6 +16,7 @@ import {
   type ProxyState,
 } from "../model/proxy.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
+import { checkIsHere } from "./moves.ts";
 import { checkSlotsServable, loadSlots } from "./slots.ts";
 import {
   childrenIfThere,
@@ -102,7 +103,10 @@ export async function changeProxyState(
       // Codis 2.0 text, byte for byte.
       throw new StoreError(`unknown status, should be (online offline), ${state}`);
     }
-    if (state === "online") await checkEverySlot(store);
+    if (state === "online") {
+      await checkEverySlot(store);
+      await checkIsHere(store);
+    }
     return { ...proxy, state };
   });
 }

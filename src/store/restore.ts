@@ -161,14 +161,25 @@ export async function restoreProduct(store: Store, dump: ProductDump): Promise<R
   await createFolders(store);
   return await withLock(store, "config restore", async () => {
     await checkUnused(store);
-    const plan = await planRestore(store, dump);
-    await write(store, plan, splitTasks(store, dump.entries));
+    const plan = await makeLike(store, dump);
     await checkNobodyCame(store);
-    const left = await planRestore(store, dump);
-    if (isEmptyPlan(left)) return plan;
-    const path = [...left.created, ...left.changed, ...left.deleted][0];
-    throw new StoreError(`${path} was changed by somebody else meanwhile: restore again`);
+    return plan;
   });
+}
+
+/**
+ * Makes the store as in a dump; nobody else may work with it.
+ *
+ * @returns What it has changed.
+ * @throws As {@linkcode restoreProduct}.
+ */
+export async function makeLike(store: Store, dump: ProductDump): Promise<RestorePlan> {
+  const plan = await planRestore(store, dump);
+  await write(store, plan, splitTasks(store, dump.entries));
+  const left = await planRestore(store, dump);
+  if (isEmptyPlan(left)) return plan;
+  const path = [...left.created, ...left.changed, ...left.deleted][0];
+  throw new StoreError(`${path} was changed by somebody else meanwhile: try again`);
 }
 
 /** @throws {StoreError} When somebody works with the product, or may. */

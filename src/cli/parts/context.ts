@@ -22,6 +22,7 @@ import { ConfigError } from "../../config/error.ts";
 import type { Coordinator } from "../../coordinator/coordinator.ts";
 import { openCoordinator } from "../../coordinator/open.ts";
 import { decodeDashboard } from "../../model/dashboard.ts";
+import { checkIsHere } from "../../store/moves.ts";
 import { readIfThere, type Store, storeOf } from "../../store/store.ts";
 import { askOverTls } from "./product_tls.ts";
 import { type Flag, type FlagValues, isGiven, readValue } from "./subcommand.ts";
@@ -78,6 +79,9 @@ export class NoDashboardError extends Error {
   override readonly name = "NoDashboardError";
 }
 
+/** What is checked of a store when it is opened: whether the product has gone from it to another one, or nothing. */
+type StoreCheck = "the product is there" | "wherever the product is";
+
 /** See the header. Disposing closes what was opened. */
 export class CommandContext implements AsyncDisposable {
   readonly #values: FlagValues;
@@ -133,15 +137,16 @@ export class CommandContext implements AsyncDisposable {
    * Opens the store of a config, for reading; closed with the context.
    *
    * @throws {ConfigError | CoordinatorError} When it cannot be opened, or an embedded one does not exist.
+   * @throws {StoreError} When the product has moved to another one.
    */
-  async openStore(config: Config): Promise<Store> {
+  async openStore(config: Config, check: StoreCheck = "the product is there"): Promise<Store> {
     if (config.coordinator === "embedded" && !await isOnDisk(config.embeddedDir)) {
       // Opening would create it, but this command only reads.
       throw new ConfigError(
         `embedded_dir "${config.embeddedDir}" does not exist: nothing has been stored yet`,
       );
     }
-    return await this.#open(config);
+    return await this.#open(config, check);
   }
 
   /**
@@ -150,13 +155,20 @@ export class CommandContext implements AsyncDisposable {
    * @throws {ConfigError | CoordinatorError} When it cannot be opened.
    */
   async storeToFill(): Promise<Store> {
-    return await this.#open(await this.config());
+    return await this.openToFill(await this.config());
   }
 
-  async #open(config: Config): Promise<Store> {
+  /** The same of any config. */
+  async openToFill(config: Config, check: StoreCheck = "the product is there"): Promise<Store> {
+    return await this.#open(config, check);
+  }
+
+  async #open(config: Config, check: StoreCheck): Promise<Store> {
     const coordinator = await openCoordinator(config);
     this.#coordinators.push(coordinator);
-    return storeOf(coordinator, config.product);
+    const store = storeOf(coordinator, config.product);
+    if (check === "the product is there") await checkIsHere(store);
+    return store;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

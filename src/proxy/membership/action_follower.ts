@@ -33,6 +33,7 @@ import {
   loadActionNames,
   watchActionNames,
 } from "../../store/actions.ts";
+import { loadActionsBefore } from "../../store/moves.ts";
 import { compareSequence, sortSequence } from "../../store/sequence.ts";
 import type { Store } from "../../store/store.ts";
 import type { OtherProcess } from "../upgrade/other_process.ts";
@@ -52,8 +53,8 @@ export interface FollowerOptions {
   readonly other: OtherProcess;
   /** The proxy as it is registered now. */
   record(): ProxyRecord;
-  /** An action is done with, for us or not, and so are all before it. */
-  finished(name: string): void;
+  /** The action of this number is done with, for us or not, and so are all before it. */
+  finished(number: number): void;
 }
 
 type Loaders = Pick<FollowerOptions, "slots" | "rules" | "users" | "replicas">;
@@ -98,6 +99,10 @@ export class ActionFollower {
   #last: string | undefined;
   /** The action at hand, or the last one. */
   #inHand = "";
+  /** How far actions were numbered before the product came to this store. */
+  #before = 0;
+  /** Counts the baselines: what was seen before the last one is of another store. */
+  #baselines = 0;
   #waiters: { readonly name: string; readonly resolve: () => void }[] = [];
   #watch: Watch<readonly string[]> | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -137,7 +142,17 @@ export class ActionFollower {
    * @throws {CoordinatorError} When the store cannot be read.
    */
   async baseline(): Promise<void> {
-    this.#last = (await loadActionNames(this.#store)).at(-1);
+    const before = await loadActionsBefore(this.#store);
+    const last = (await loadActionNames(this.#store)).at(-1);
+    this.#baselines++;
+    this.#inHand = "";
+    this.#before = before;
+    this.#last = last;
+  }
+
+  /** The number of an action, which grows from one to the next, also from one store to another. */
+  numberOf(name: string): number {
+    return this.#before + Number(name);
   }
 
   /**
@@ -160,8 +175,10 @@ export class ActionFollower {
 
   async #follow(watch: Watch<readonly string[]>): Promise<void> {
     for await (const names of watch) {
+      const baselines = this.#baselines;
       for (const name of sortSequence(names)) {
         if (this.#watch !== watch) return;
+        if (this.#baselines !== baselines) break;
         if (this.#isPast(name)) continue;
         this.#inHand = name;
         await this.#finish(name);
@@ -172,14 +189,16 @@ export class ActionFollower {
   /** Does one action, however often it takes. */
   async #finish(name: string): Promise<void> {
     const backoff = new Backoff(RETRY);
+    const baselines = this.#baselines;
     while (this.#watch !== undefined) {
       try {
         await this.#doOnce(name);
+        if (this.#baselines !== baselines) return;
         this.#options.other.haveApplied(name);
         this.#isDone(name);
-        return this.#options.finished(name);
+        return this.#options.finished(this.numberOf(name));
       } catch (error) {
-        if (error instanceof ClosedError) return;
+        if (error instanceof ClosedError || this.#baselines !== baselines) return;
         if (!(error instanceof CoordinatorError)) {
           // Neither applied nor answered: the dashboard will notice, and the next action follows.
           log.error("action {name} failed: {error}", { name, error });
@@ -199,6 +218,7 @@ export class ActionFollower {
   }
 
   async #doOnce(name: string): Promise<void> {
+    const { moves } = this.#store.coordinator;
     const action = await loadAction(this.#store, name);
     const own = this.#options.record();
     if (!isReceiver(action.receivers, own)) {
@@ -211,6 +231,8 @@ export class ActionFollower {
     await applyAction(this.#options, action);
     other.haveApplied(name);
     await other.untilApplied(name, this.#stopping.signal);
+    // In another store, an action of this name is another one.
+    if (this.#store.coordinator.moves !== moves) return;
     await answerAction(this.#store, name, this.#options.record());
     const took = Math.round(performance.now() - began);
     log.info("action {name} ({type}) applied in {took} ms", { name, type: action.type, took });

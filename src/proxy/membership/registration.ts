@@ -55,6 +55,8 @@ export type RegistrationState =
 export interface RegistrationEvents {
   /** Asks to be set online: writes it, or asks the dashboard; tried again until it resolves. */
   askOnline(): Promise<void>;
+  /** Called before the entry is created. */
+  beforeEntry?(): Promise<void>;
   /**
    * The proxy is online, for the first time or again: loads every slot, then serves. Called again
    * when it rejects, until it resolves.
@@ -223,6 +225,7 @@ export class Registration {
 
   /** Creates the entry; and the fence, if requests are served. */
   async #register(): Promise<void> {
+    await this.#events.beforeEntry?.();
     const record = await this.#own.create();
     await this.table.fenceAgain();
     this.#own.record = record;

@@ -22,6 +22,7 @@ import type { Entry } from "../../coordinator/coordinator.ts";
 import { ClosedError } from "../../coordinator/errors.ts";
 import type { Watch } from "../../coordinator/watch.ts";
 import type { Serving } from "../../router/serving.ts";
+import { checkIsHere } from "../../store/moves.ts";
 import { StoreError } from "../../store/store.ts";
 import type { OwnEntry } from "./own_entry.ts";
 import { RETRY, retry } from "./retry.ts";
@@ -140,7 +141,11 @@ export class ServedTable {
    */
   async #fenceFirst(): Promise<boolean> {
     const isMade = await this.#own.fence();
-    if ((await this.#own.load())?.state === "online") return true;
+    if ((await this.#own.load())?.state === "online") {
+      // Who moves the product to another store has seen the fence, or we see that here.
+      await checkIsHere(this.#own.store);
+      return true;
+    }
     await this.#own.removeNewFence(isMade);
     // The entry's watch may report nothing of it: it only knows the newest value.
     if (this.#options.isOnline()) throw new StoreError("not online any more");

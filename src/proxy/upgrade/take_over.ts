@@ -10,10 +10,10 @@ import { isSurelyGone, ProcessLife, socketPathsOf } from "../../base/process_lif
 import type { RemoteCalls } from "../../base/remote_call.ts";
 import { inTime } from "../../base/sleep.ts";
 import type { Coordinator } from "../../coordinator/coordinator.ts";
-import { openCoordinator } from "../../coordinator/open.ts";
 import { connectLocally } from "../../io/local_socket.ts";
 import { steerHere } from "../../io/port_steering.ts";
 import type { ProxyRecord } from "../../model/proxy.ts";
+import { openFollowed } from "../../store/follow_move.ts";
 import { loadProxy } from "../../store/proxies.ts";
 import { StoreError, storeOf } from "../../store/store.ts";
 import type { ProxyStart } from "../proxy_start.ts";
@@ -92,8 +92,8 @@ export class TakeOver {
     life: string,
     other: OtherProcess,
   ): Promise<TakeOver | undefined> {
-    const { config, signal } = start;
-    const coordinator = await openCoordinator(config, signal);
+    const { config } = start;
+    const coordinator = await openStoreOf(start, other);
     try {
       const record = await loadProxy(storeOf(coordinator, config.product), config.proxyId);
       if (record !== undefined && !isSurelyGone(record.description)) {
@@ -227,6 +227,18 @@ export async function findOldProcess(start: ProxyStart): Promise<Processes> {
     life.end();
     throw error;
   }
+}
+
+/**
+ * Opens the store of a process. While it and another one are one proxy, they work with the same store.
+ *
+ * @throws {Error} When it cannot be opened.
+ */
+export function openStoreOf(
+  { config, running, signal }: ProxyStart,
+  other: OtherProcess,
+): Promise<Coordinator> {
+  return openFollowed({ config, running, signal, isFree: () => !other.isThere });
 }
 
 /** Where a process listens beside the old one, at its ports. */
