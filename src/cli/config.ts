@@ -21,6 +21,7 @@ import { statusCommand } from "./config/status.ts";
 import { tokenCommands } from "./config/token.ts";
 import { userCommands } from "./config/user.ts";
 import { dumpCommand, restoreCommand } from "./config/dump.ts";
+import { moveCommand } from "./config/move.ts";
 import { dashboardCommand } from "./dashboard.ts";
 
 /** See the header. */
@@ -45,6 +46,7 @@ export const configCommands: CommandGroup = {
     checkCommand,
     dumpCommand,
     restoreCommand,
+    moveCommand,
     // codis-config has it by this name.
     dashboardCommand,
   ],

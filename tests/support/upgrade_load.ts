@@ -39,6 +39,8 @@ export interface UpgradeLoadOptions {
   readonly pauseMs: number;
   /** Clients connect with TLS, and trust this authority. @default no TLS */
   readonly ca?: string | undefined;
+  /** What the names of its keys begin with; two loads need two. @default "up" */
+  readonly prefix?: string;
 }
 
 const encoder = new TextEncoder();
@@ -121,8 +123,10 @@ export class UpgradeLoad {
   }
 
   start(): void {
-    const { steady, short } = this.#options;
-    for (let i = 0; i < steady + short; i++) this.#running.push(this.#run(`up${i}`, i < steady));
+    const { steady, short, prefix = "up" } = this.#options;
+    for (let i = 0; i < steady + short; i++) {
+      this.#running.push(this.#run(`${prefix}${i}`, i < steady));
+    }
   }
 
   async stop(): Promise<UpgradeCounts> {

@@ -1,0 +1,424 @@
+/**
+ * Moves a product to another coordinator, while its proxies serve.
+ *
+ *     old store                                new store
+ *       │                                        │ note: arriving; empty but for that
+ *       │ ─────────────── copied ──────────────► │
+ *       │ the lead is ours: nobody changes it    │
+ *       │ ───────── copied, what is new ───────► │
+ *       │ note: moved  ◄── the one moment from which on the product is there, and can only go on
+ *       │ ─────────────── fences ──────────────► │ what may serve by the old store keeps all from being changed
+ *       │                                        │ note removed: led, and served, from now on
+ *       │ proxies, dashboards go over ─────────► │
+ *
+ * Before that moment, whatever goes wrong leaves the old store as it was. After it, the same command goes on
+ * where it was interrupted. Both stores never take changes at the same time: see `store/moves.ts`.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { isOnThisMachine, isSurelyGone } from "../base/process_life.ts";
+import { ConnectionLossError, NodeExistsError, NoNodeError } from "../coordinator/errors.ts";
+import { decodeDashboard, encodeDashboard } from "../model/dashboard.ts";
+import { encodeProductMove, type ProductMove, type StoreAddress } from "../model/product_move.ts";
+import type { ProxyRecord } from "../model/proxy.ts";
+import { loadActionNames } from "../store/actions.ts";
+import { durableEntries, type ProductDump } from "../store/dump.ts";
+import { isEmptyStore } from "../store/etcd2.ts";
+import { checkFences, createFence, deleteFenceOf, loadFenceNotes } from "../store/fences.ts";
+import { withLock } from "../store/lock.ts";
+import {
+  configLines,
+  describeMove,
+  isSameStore,
+  loadActionsBefore,
+  loadMove,
+  storeText,
+} from "../store/moves.ts";
+import { loadProxies } from "../store/proxies.ts";
+import { checkUnused, makeLike } from "../store/restore.ts";
+import {
+  createFolders,
+  createIfMissing,
+  deleteIfThere,
+  LEAF,
+  readIfThere,
+  saveEntry,
+  type Store,
+  StoreError,
+} from "../store/store.ts";
+import { askProxy, causeOfFetch, type ProxyAnswer } from "./proxies.ts";
+
+/** How long a change that is being made may take to end, in milliseconds. */
+const CHANGE_MS = 30_000;
+/** Time between two looks, in milliseconds. */
+const LOOK_MS = 100;
+/** How long processes may take to go over, in milliseconds. */
+const FOLLOW_MS = 30_000;
+
+/** From where a product goes to where. */
+export interface ProductMoveOptions {
+  readonly source: Store;
+  readonly from: StoreAddress;
+  readonly target: Store;
+  readonly to: StoreAddress;
+  /** Says what is being done. */
+  readonly tell: (text: string) => void;
+  /** Asks a proxy for its stats. @default over HTTP */
+  readonly ask?: (proxy: ProxyRecord) => Promise<ProxyAnswer>;
+  /** How long processes may take to go over, in milliseconds. @default 30000 */
+  readonly followMs?: number;
+}
+
+/** What is to be done. */
+export interface ProductMovePlan {
+  /** `new`: nothing has been done. `begun`: it was interrupted after the product had moved: it only goes on. */
+  readonly stage: "new" | "begun";
+  readonly entries: number;
+  readonly proxies: readonly ProxyRecord[];
+  /** Where the dashboard that leads is; empty: none does. */
+  readonly dashboard: string;
+}
+
+/** What was done. */
+export interface ProductMoveOutcome {
+  readonly entries: number;
+  /** How long nobody could lead, in milliseconds. */
+  readonly heldMs: number;
+  /** The addresses of proxies that have gone over. */
+  readonly followed: readonly string[];
+  /** Those that have not yet: until they have, nothing can be changed. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * Finds out whether a product can go to another store now.
+ *
+ * @throws {StoreError} When it cannot; the message says why, and what to do.
+ * @throws {CoordinatorError} When one of the two cannot be asked.
+ */
+export async function planMove(options: ProductMoveOptions): Promise<ProductMovePlan> {
+  const { source, from, target, to } = options;
+  if (isSameStore(from, to)) throw new StoreError(`both configs name ${storeText(from)}`);
+  const [gone, there] = [await loadMove(source), await loadMove(target)];
+  const entries = (await durableEntries(source)).size;
+  const proxies = await loadProxies(source);
+  const dashboard = await readIfThere(source, source.paths.dashboard);
+  const about = { entries, proxies, dashboard: dashboard ? decodeDashboard(dashboard).addr : "" };
+  if (gone !== undefined) {
+    if (gone.kind === "arriving" || !isSameStore(gone, to)) {
+      throw new StoreError(describeMove(source.product, gone));
+    }
+    if (there?.kind === "moved") throw new StoreError(describeMove(target.product, there));
+    if (await isEmptyStore(target)) {
+      throw new StoreError(
+        `product ${target.product} has moved to ${
+          storeText(to)
+        }, which has neither groups nor slots: is it the ` +
+          "right server?",
+      );
+    }
+    return { stage: "begun", ...about };
+  }
+  if (await isEmptyStore(source)) {
+    throw new StoreError(`nothing is stored for product ${source.product} in ${storeText(from)}`);
+  }
+  await checkFollowers(options, proxies);
+  await checkTarget(options, there);
+  return { stage: "new", ...about };
+}
+
+/** @throws {StoreError} When somebody who works with the source would not go over. */
+async function checkFollowers(options: ProductMoveOptions, proxies: readonly ProxyRecord[]) {
+  const { source, to, ask = askProxy } = options;
+  const { paths } = source;
+  checkFences([...(await loadFenceNotes(source)).keys()], proxies);
+  const dashboard = await readIfThere(source, paths.dashboard);
+  if (dashboard !== undefined && dashboard !== await readIfThere(source, paths.dashboardEpoch)) {
+    throw new StoreError(`a dashboard of Codis 2.0 works with it: ${dashboard}: stop that first`);
+  }
+  await Promise.all(proxies.map(async (proxy) => {
+    let answer: ProxyAnswer;
+    try {
+      answer = await ask(proxy);
+    } catch (error) {
+      const cause = causeOfFetch(error);
+      throw new StoreError(
+        `proxy ${proxy.id} does not answer on ${proxy.debug_var_addr}: ${cause}`,
+      );
+    }
+    if (answer.kind !== "ours" || answer.stats.follows_moves !== true) {
+      throw new StoreError(
+        `proxy ${proxy.id} is another program, or an older one, and would not follow: stop it, or replace it`,
+      );
+    }
+    if (to.coordinator === "embedded" && !isOnThisMachine(proxy.description)) {
+      throw new StoreError(
+        `proxy ${proxy.id} is not surely on this machine, where the files of the embedded coordinator are`,
+      );
+    }
+  }));
+}
+
+/** @throws {StoreError} When the target has something that may be of use to somebody. */
+async function checkTarget(
+  { target, from, to }: ProductMoveOptions,
+  there: ProductMove | undefined,
+) {
+  const where = storeText(to);
+  if (there?.kind === "arriving" && !isSameStore(there, from)) {
+    throw new StoreError(describeMove(target.product, there));
+  }
+  if (there !== undefined) {
+    const [proxy] = await loadProxies(target);
+    if (proxy === undefined) return;
+    throw new StoreError(`proxy ${proxy.id} still works with ${where}: stop it first`);
+  }
+  await checkUnused(target);
+  const entries = await durableEntries(target);
+  const path = [...entries].find(([, data]) => data !== "")?.[0];
+  if (path === undefined && await isEmptyStore(target)) return;
+  throw new StoreError(
+    `${where} has a product ${target.product} already (${
+      path ?? "groups"
+    }): a product can only go where there ` +
+      "is none of its name",
+  );
+}
+
+/**
+ * Moves the product, or goes on with a move that was interrupted.
+ *
+ * @throws {StoreError | CoordinatorError} When that fails: the message says whether the product has moved.
+ */
+export async function moveProduct(options: ProductMoveOptions): Promise<ProductMoveOutcome> {
+  const { source, tell, to } = options;
+  return await withLock(source, "config move", async () => {
+    const { stage } = await planMove(options);
+    const moved = stage === "new" ? await moveAll(options) : undefined;
+    if (stage === "begun") tell(`the product has moved to ${storeText(to)} already: going on`);
+    try {
+      return { ...await finish(options, moved?.copied), heldMs: moved?.heldMs ?? 0 };
+    } catch (error) {
+      throw new StoreError(
+        `the product has moved to ${
+          storeText(to)
+        }, but not all is done, clients are served: run this again: ${(error as Error).message}`,
+        { cause: error },
+      );
+    }
+  });
+}
+
+/** Copies the product, and says in the old store that it has moved. */
+async function moveAll(
+  options: ProductMoveOptions,
+): Promise<{ readonly copied: ProductDump; readonly heldMs: number }> {
+  const { source, target, from, to, tell } = options;
+  const id = crypto.randomUUID();
+  const at = new Date().toISOString();
+  await emptyTarget(options, encodeProductMove({ kind: "arriving", id, ...from, at }));
+  try {
+    await createFolders(target);
+    // Most of it, while all goes on.
+    let copied = await dumpOf(source);
+    await makeLike(target, copied);
+    tell(`${copied.entries.size} entries copied to ${storeText(to)}`);
+    const lead = await takeLead(source);
+    const startMs = performance.now();
+    try {
+      copied = await copyAgain(options, copied);
+      const there = await loadMove(target);
+      if (there?.id !== id) throw new StoreError(`somebody else has changed ${storeText(to)}`);
+      await leaveNote(source, encodeProductMove({ kind: "moved", id, ...to, at }), lead.epoch);
+    } catch (error) {
+      await leave(source, lead).catch(() => {}); // it ends with this session
+      throw error;
+    }
+    return { copied, heldMs: Math.round(performance.now() - startMs) };
+  } catch (error) {
+    if (error instanceof UnknownOutcomeError) throw error;
+    // What is left there, the next try removes.
+    await target.coordinator.deleteTree(target.paths.root).catch(() => {});
+    throw new StoreError(`nothing was changed: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Whether the product has moved cannot be known now. */
+class UnknownOutcomeError extends Error {
+  override readonly name = "UnknownOutcomeError";
+}
+
+/** The target has the note, and nothing else, and nobody uses it. */
+async function emptyTarget({ target, to }: ProductMoveOptions, note: string): Promise<void> {
+  const { coordinator, paths } = target;
+  // An earlier try, or what the product has left behind when it moved away from there.
+  if (await loadMove(target) !== undefined) await coordinator.deleteTree(paths.root);
+  await coordinator.create(paths.move, note, "persistent", LEAF);
+  try {
+    // Who comes later sees the note.
+    await checkUnused(target);
+  } catch (error) {
+    await deleteIfThere(target, paths.move);
+    throw new StoreError(`${storeText(to)}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** The lead, taken from the dashboards. */
+interface Lead {
+  /** What the entry of the dashboard that leads holds. */
+  readonly own: string;
+  /** The version of the epoch, which is another one as soon as somebody else leads. */
+  readonly epoch: number;
+}
+
+/**
+ * Leads the product as a dashboard would: those that there are change nothing from now on.
+ *
+ * @throws {StoreError} When a change is not finished in time.
+ */
+async function takeLead(store: Store): Promise<Lead> {
+  const untilMs = performance.now() + CHANGE_MS;
+  while (performance.now() < untilMs) {
+    if (!await isUnfinished(store)) {
+      const lead = await tryLead(store);
+      if (lead !== undefined && !await isUnfinished(store)) return lead;
+      // Who led finishes what has just begun.
+      if (lead !== undefined) await leave(store, lead);
+    }
+    await delay(LOOK_MS);
+  }
+  throw new StoreError(
+    "a change is not finished: codis-proxy config status tells which; without a dashboard, start one, which " +
+      "finishes or undoes it",
+  );
+}
+
+async function isUnfinished(store: Store): Promise<boolean> {
+  return await readIfThere(store, store.paths.intent) !== undefined;
+}
+
+/** @returns Undefined when a dashboard begins or ends to lead meanwhile. */
+async function tryLead(store: Store): Promise<Lead | undefined> {
+  const { coordinator, paths } = store;
+  const before = await readIfThere(store, paths.dashboard);
+  const addr = before === undefined ? "" : decodeDashboard(before).addr;
+  const own = encodeDashboard({ addr, pid: Deno.pid });
+  try {
+    if (before === undefined) await coordinator.create(paths.dashboard, own, "ephemeral");
+    else await coordinator.adopt(paths.dashboard, own);
+  } catch (error) {
+    if (error instanceof NodeExistsError || error instanceof NoNodeError) return undefined;
+    throw error;
+  }
+  await createIfMissing(store, paths.dashboardEpoch, "");
+  return { own, epoch: await coordinator.write(paths.dashboardEpoch, own) };
+}
+
+async function leave(store: Store, { own }: Lead): Promise<void> {
+  const { dashboard } = store.paths;
+  if (await readIfThere(store, dashboard) === own) await deleteIfThere(store, dashboard);
+}
+
+/** From here on the product is in the other store. */
+async function leaveNote(store: Store, data: string, epoch: number): Promise<void> {
+  const { coordinator, paths } = store;
+  try {
+    await coordinator.transact([
+      { check: paths.dashboardEpoch, version: epoch },
+      { create: paths.move, data, isLeaf: true },
+    ]);
+  } catch (error) {
+    if (!(error instanceof ConnectionLossError)) throw error;
+    if (await isWritten(store, data)) return;
+    throw error;
+  }
+}
+
+/** Whether a note was written although no answer came. */
+async function isWritten(store: Store, data: string): Promise<boolean> {
+  const { coordinator, paths } = store;
+  try {
+    // With another epoch, what is still on its way cannot be written any more.
+    await coordinator.write(paths.dashboardEpoch, "");
+    return await readIfThere(store, paths.move) === data;
+  } catch (cause) {
+    throw new UnknownOutcomeError(
+      `it is not known whether the product has moved, clients are served: run this again: ${
+        (cause as Error).message
+      }`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * Copies what has changed since it was copied.
+ *
+ * @param copied Undefined: that is not known.
+ */
+async function copyAgain(
+  { source, target }: ProductMoveOptions,
+  copied: ProductDump | undefined,
+): Promise<ProductDump> {
+  const dump = await dumpOf(source);
+  if (copied === undefined || !isSameDump(dump, copied)) await makeLike(target, dump);
+  return dump;
+}
+
+/** Opens the new store, and waits until all have gone over. */
+async function finish(
+  options: ProductMoveOptions,
+  copied: ProductDump | undefined,
+): Promise<Omit<ProductMoveOutcome, "heldMs">> {
+  const { source, target, tell, to } = options;
+  const there = await loadMove(target);
+  const fences = await loadFenceNotes(source);
+  let entries = copied?.entries.size ?? 0;
+  if (there?.kind === "arriving") {
+    // Somebody who led may have been about to write.
+    ({ entries: { size: entries } } = await copyAgain(options, copied));
+    const newest = (await loadActionNames(source)).at(-1) ?? "0";
+    const before = await loadActionsBefore(source) + Number(newest) + 1;
+    await saveEntry(target, target.paths.actionsBefore, `${before}`);
+    for (const [addr, note] of fences) await createFence(target, addr, note);
+    await deleteIfThere(target, target.paths.move);
+    tell(`the product is in ${storeText(to)} now; config.ini must say ${configLines(to)}`);
+  }
+  const missing = await untilFollowed(options, [...fences.keys()]);
+  const followed = [...fences.keys()].filter((addr) => !missing.includes(addr));
+  return { entries, followed, missing };
+}
+
+/** Waits until all who may serve have gone over; returns the addresses of those that have not. */
+async function untilFollowed(
+  { target, followMs = FOLLOW_MS }: ProductMoveOptions,
+  addrs: readonly string[],
+): Promise<string[]> {
+  const untilMs = performance.now() + followMs;
+  for (;;) {
+    const proxies = await loadProxies(target);
+    const online = proxies.filter(({ state }) => state === "online").map(({ addr }) => addr);
+    const missing: string[] = [];
+    for (const addr of addrs.filter((each) => !online.includes(each))) {
+      if (!await deleteFenceOf(target, addr, isSurelyGone)) missing.push(addr);
+    }
+    const fenced = new Set((await loadFenceNotes(target)).keys());
+    const left = missing.filter((addr) => fenced.has(addr));
+    if (left.length === 0 || performance.now() > untilMs) return left;
+    await delay(LOOK_MS);
+  }
+}
+
+function isSameDump(one: ProductDump, two: ProductDump): boolean {
+  return JSON.stringify([...one.entries]) === JSON.stringify([...two.entries]);
+}
+
+async function dumpOf(store: Store): Promise<ProductDump> {
+  return {
+    product: store.product,
+    at: new Date().toISOString(),
+    entries: await durableEntries(store),
+  };
+}

@@ -1,0 +1,183 @@
+/**
+ * `config move`: what it refuses, and what is left when something ends on the way.
+ *
+ * @module
+ */
+
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { moveProduct } from "../../../src/control/move_product.ts";
+import { durableEntries } from "../../../src/store/dump.ts";
+import { loadFences } from "../../../src/store/fences.ts";
+import { loadMove } from "../../../src/store/moves.ts";
+import { changeProxyState, loadProxies } from "../../../src/store/proxies.ts";
+import { type Store, storeOf } from "../../../src/store/store.ts";
+import { EmbeddedCoordinator } from "../../../src/coordinator/embedded/embedded.ts";
+import { callCli } from "../../support/cli_call.ts";
+import { until } from "../../support/deadline.ts";
+import { MovingProduct } from "../../support/moving_product.ts";
+import { ProxyProcess } from "../../support/proxy_process.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+import { type RemoteCoordinator, startEtcd } from "../../support/remote_coordinator.ts";
+import { StoreFolder } from "../../support/store.ts";
+
+let etcd: RemoteCoordinator;
+let server: RedisServer;
+
+Deno.test.beforeAll(async () => {
+  [etcd, server] = await Promise.all([startEtcd(), RedisServer.start()]);
+});
+Deno.test.afterAll(async () => {
+  await etcd.server[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+/** A proxy with an embedded store, an empty etcd, and the config files of both. */
+async function place(config: Record<string, string> = {}) {
+  await etcd.empty();
+  const proxy = await ProxyProcess.start({ servers: [server], config });
+  const product = new MovingProduct(proxy);
+  const [old, next] = [await product.config("embedded"), await product.config(etcd)];
+  return {
+    ...{ proxy, product, old, next },
+    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
+  };
+}
+
+async function slotCount(file: string): Promise<number> {
+  const { code, stdout } = await callCli("config", "slot", "list", "-c", file, "--output=json");
+  assertEquals(code, 0);
+  return JSON.parse(stdout).length;
+}
+
+Deno.test("killed at any moment, config move has changed nothing or goes on; clients notice nothing", async () => {
+  await using at = await place();
+  const { proxy, product, old, next } = at;
+  using client = await proxy.client();
+  for (const moment of ["entries copied", "the product is in"]) {
+    const child = product.startMove(old, next);
+    await until(() => child.stderr.includes(moment), 60_000);
+    await child.end("SIGKILL");
+    assertEquals(await client.call("INCR", "moves"), moment === "entries copied" ? 1 : 2);
+  }
+  await product.move(old, next);
+  // Again: it finds that all is done.
+  await product.move(old, next);
+  assertEquals(await slotCount(next), 1024);
+  assertEquals(await client.call("INCR", "moves"), 3);
+});
+
+Deno.test("who starts with the old config.ini goes to where the product is; commands say where that is", async () => {
+  await using at = await place();
+  const { proxy, product, old, next } = at;
+  await product.move(old, next);
+  await proxy.kill();
+  await proxy.restart();
+  assertStringIncludes(proxy.stderr, 'it must say "coordinator = etcd" and "zk = ');
+  using client = await proxy.client();
+  assertEquals(await client.call("SET", "after", "1"), "OK");
+  const { code, stderr } = await callCli("config", "dump", "-c", old);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "product test has moved to etcd");
+  await product.move(next, old);
+  assertEquals((await callCli("config", "dump", "-c", old)).code, 0);
+});
+
+Deno.test("a store that has such a product, or another one's config, is refused, and nothing is changed", async () => {
+  await using at = await place();
+  const { proxy, product, old, next } = at;
+  const { coordinator } = await etcd.open().then((opened) => storeOf(opened, "test"));
+  await coordinator.create("/zk/codis/db_test/servers/group_1", "");
+  const taken = await product.tryMove(old, next);
+  assertEquals(taken.code, 1);
+  assertStringIncludes(taken.stderr, "has a product test already");
+  await coordinator.deleteTree("/zk/codis/db_test");
+  await coordinator.close();
+  await Deno.writeTextFile(next, `${await Deno.readTextFile(next)}product = shop\n`);
+  assertStringIncludes((await product.tryMove(old, next)).stderr, 'has product "shop"');
+  assertStringIncludes((await product.tryMove(old, old)).stderr, "both configs name embedded");
+  const gone = await product.tryMove(old, `${proxy.folder}/none.ini`);
+  assertStringIncludes(gone.stderr, "none.ini");
+  using client = await proxy.client();
+  assertEquals(await client.call("PING"), "PONG");
+});
+
+/** Two folders with a product in the first, and how it goes from there to the second. */
+async function folders() {
+  const [one, two] = [await StoreFolder.make(), await StoreFolder.make()];
+  const [source, target] = [await one.openFilled("127.0.0.1:6379"), await two.open()];
+  return {
+    ...{ one, two, source, target },
+    options: {
+      ...{ source, target, followMs: 300, tell: () => {} },
+      from: { coordinator: "embedded", place: one.dir },
+      to: { coordinator: "embedded", place: two.dir },
+    } as const,
+    async [Symbol.asyncDispose]() {
+      await one[Symbol.asyncDispose]();
+      await two[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("a proxy that does not come over keeps the new store from being changed, and serves by the old one", async () => {
+  await using at = await folders();
+  await using proxy = await ProxyProcess.start({
+    servers: [server],
+    config: { embedded_dir: at.one.dir },
+  });
+  let isPaused = false;
+  const moving = moveProduct({
+    ...at.options,
+    // After the plan: what has moved meanwhile, it has not noticed.
+    tell: () => {
+      if (!isPaused) Deno.kill(proxy.pid, "SIGSTOP");
+      isPaused = true;
+    },
+  });
+  const { missing } = await moving.finally(() => isPaused && Deno.kill(proxy.pid, "SIGCONT"));
+  assertEquals(missing.length, 1);
+  assertEquals(await loadFences(at.target), missing);
+  // When it wakes, it goes on.
+  await until(async () => (await loadProxies(at.target))[0]?.state === "online", 60_000);
+  assertEquals(await durableEntries(at.target), await durableEntries(at.source));
+});
+
+Deno.test("while a product is arriving, and where it has gone from, nobody is set online", async () => {
+  await using at = await folders();
+  const refused = async (store: Store, why: string) => {
+    const record = { id: "late", addr: "a:1", state: "offline" };
+    await store.coordinator.create(store.paths.proxy("late"), JSON.stringify(record), "ephemeral");
+    await assertRejects(() => changeProxyState(store, "late", "online"), Error, why);
+    await store.coordinator.delete(store.paths.proxy("late"));
+  };
+  let asked = 0;
+  await moveProduct({
+    ...at.options,
+    tell: async (text) => {
+      if (!text.includes("copied") || asked++ > 0) return;
+      await refused(await at.two.open(), "is being moved here");
+    },
+  });
+  await refused(at.source, "has moved to");
+  assertEquals((await loadMove(at.source))?.kind, "moved");
+  assertEquals(await loadMove(at.target), undefined);
+});
+
+Deno.test("a move that cannot be finished leaves the old store as it was", async () => {
+  await using at = await folders();
+  const before = await durableEntries(at.source);
+  const broken = await EmbeddedCoordinator.open({ dir: at.two.dir });
+  const target = storeOf(broken, "test");
+  await assertRejects(
+    () => moveProduct({ ...at.options, target, tell: () => void broken.close() }),
+    Error,
+    "nothing was changed",
+  );
+  assertEquals(await loadMove(at.source), undefined);
+  assertEquals(await durableEntries(at.source), before);
+  // The next try begins anew.
+  await moveProduct(at.options);
+  const after = await durableEntries(at.target);
+  // Folders are made before they are needed.
+  assertEquals(new Map([...after].filter(([path]) => before.has(path))), before);
+});
