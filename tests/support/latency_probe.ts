@@ -2,7 +2,9 @@
  * A program that asks for a key at an even pace and tells how long the answers took; run by tests that
  * must not be measured themselves.
  *
- *     deno run latency_probe.ts PORT KEY CONNECTIONS PERIOD_MS
+ *     deno run latency_probe.ts PORT KEY CONNECTIONS PERIOD_MS KEYS
+ *
+ * With KEYS above 0 the key is KEY and a number below it, another one each time.
  *
  * It measures until its standard input ends, then prints one line of JSON.
  *
@@ -30,9 +32,15 @@ export class LatencyProbe {
   }
 
   /** Starts a probe. */
-  static start(port: number, key: string, connections = 4, periodMs = 4): LatencyProbe {
+  static start(
+    port: number,
+    key: string,
+    connections = 4,
+    periodMs = 4,
+    keys = 0,
+  ): LatencyProbe {
     const script = new URL(import.meta.url).pathname;
-    const words = [port, key, connections, periodMs].map(String);
+    const words = [port, key, connections, periodMs, keys].map(String);
     return new LatencyProbe(
       new Deno.Command(Deno.execPath(), {
         args: ["run", "--quiet", "--no-check", "--allow-net", script, ...words],
@@ -58,19 +66,21 @@ export class LatencyProbe {
   }
 }
 
-async function run([port, key, connections, periodMs]: string[]): Promise<void> {
+async function run([port, key, connections, periodMs, keys]: string[]): Promise<void> {
   const tookMs: number[] = [];
   let errors = 0;
   let isRunning = true;
+  const count = Number(keys);
+  const keyOf = () => count === 0 ? key! : `${key}${Math.floor(Math.random() * count)}`;
   const ask = async (place: number) => {
     using client = await RespClient.connect(Number(port));
-    await client.call("GET", key!); // what a connection costs is not measured
+    await client.call("GET", keyOf()); // what a connection costs is not measured
     let nextMs = performance.now() + Number(periodMs) * place / Number(connections);
     while (isRunning) {
       const waitMs = nextMs - performance.now();
       if (waitMs > 0) await delay(waitMs);
       const startedMs = performance.now();
-      const reply = await client.call("GET", key!);
+      const reply = await client.call("GET", keyOf());
       tookMs.push(performance.now() - startedMs);
       if (typeof reply !== "string") errors++;
       nextMs = Math.max(nextMs + Number(periodMs), performance.now() - Number(periodMs));
