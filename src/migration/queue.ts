@@ -20,6 +20,7 @@ import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import type { Control } from "../control/control.ts";
 import { ClosedError } from "../coordinator/errors.ts";
 import type { Watch } from "../coordinator/watch.ts";
+import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { encodeMigratePause, loadMigratePause, type MigratePause } from "../store/migrate_pause.ts";
 import { StoreError } from "../store/store.ts";
 import type { BigKeyPolicy } from "./big_key_list.ts";
@@ -37,7 +38,7 @@ import type { ProxyLatency } from "./throttle.ts";
 
 /** How migrations are run; what is left out has a default. */
 export interface MigrationOptions extends Pick<MoveOptions, "user" | "password"> {
-  /** Slots of one source that are in `migrate` at once. @default 256 */
+  /** Most slots of one source that are in `migrate` at once. @default 1024 */
   readonly slotsAtOnce?: number;
   /** Slots that are blocked together. @default 16 */
   readonly slotsPerChange?: number;
@@ -62,7 +63,7 @@ export interface MigrationOptions extends Pick<MoveOptions, "user" | "password">
 }
 
 const DEFAULTS: Required<Omit<MigrationOptions, "user" | "password">> = {
-  slotsAtOnce: 256,
+  slotsAtOnce: SLOT_COUNT,
   slotsPerChange: 16,
   keysPerSecond: 0,
   bytesPerSecond: 0,

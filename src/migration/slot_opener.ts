@@ -7,7 +7,8 @@
  *          └─► fresh               target cleared, big keys found, block, late copies ended, open
  *
  * A slot is blocked only from `block` to `open`: what can fail is tried before, where it can be. A few
- * slots go in one change.
+ * slots go in one change. Of fresh slots only the first few are waited for: keys of theirs move while the
+ * others are opened.
  *
  * @module
  */
@@ -40,7 +41,7 @@ export interface SlotOpenerOptions {
   readonly slots: StreamSlots;
   readonly mover: SlotMover;
   readonly writer: StepWriter;
-  /** Slots that are blocked together. */
+  /** Slots that are blocked together while clients use the servers. */
   readonly slotsPerChange: number;
   /** Ends it soon. */
   readonly signal: AbortSignal;
@@ -48,6 +49,8 @@ export interface SlotOpenerOptions {
   moveLock(addr: string): MoveLock;
   /** Slots that will take this route and have not started. */
   upcoming(): number[];
+  /** Whether nobody would notice that many slots are blocked together. */
+  isIdle(): boolean;
 }
 
 /** A job and its slot as it was last read. */
@@ -56,8 +59,11 @@ interface Entering {
   readonly slot: SlotRecord;
 }
 
-/** How much larger than usual a change is for slots that must all be blocked before one is opened. */
-const TOGETHER = 4;
+/**
+ * How much larger than usual a change is that nobody notices, or for slots that must all be blocked before
+ * one is opened: it takes hardly longer.
+ */
+export const TOGETHER = 4;
 
 /** What has to be done with a slot that enters. */
 type Kind =
@@ -74,6 +80,9 @@ export class SlotOpener {
   readonly #options: SlotOpenerOptions;
   /** Slots of which the target has no key that it must not have. */
   readonly #cleared = new Set<number>();
+  #opening: Promise<void> | undefined;
+  #halfOpened: Promise<void> = Promise.resolve();
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(options: SlotOpenerOptions) {
     this.#options = options;
@@ -83,8 +92,29 @@ export class SlotOpener {
     return this.#options.writer.control.store;
   }
 
+  /** Whether slots are being opened that {@linkcode SlotOpener.enter} has not waited for. */
+  get isOpening(): boolean {
+    return this.#opening !== undefined;
+  }
+
+  /** Resolves when no slots are being opened. */
+  async opened(): Promise<void> {
+    await this.#opening;
+  }
+
+  /** Resolves when about half of the slots are open: a round had better not find only a few. */
+  async halfOpened(): Promise<void> {
+    await this.#halfOpened;
+  }
+
+  /** @throws {Error} What keeps all slots of the route, seen while slots were being opened. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
   /**
-   * Brings jobs' slots into `migrate`; jobs for which that fails leave the stream.
+   * Brings jobs' slots into `migrate`; jobs for which that fails leave the stream. The first of them are
+   * there when it resolves; the others follow, until `signal` is aborted.
    *
    * @throws {Error} What keeps all slots of the route.
    */
@@ -96,9 +126,30 @@ export class SlotOpener {
     const kinds = { moving: [], reversing: [], blocked: [], fresh: [] } as Record<Kind, Entering[]>;
     for (const each of entering) kinds[kindOf(each)].push(each);
     if (kinds.moving.length > 0) await slots.change(() => this.#resume(kinds.moving));
-    await this.#open(kinds.blocked, true);
+    for (const some of this.#inChanges(kinds.blocked)) await this.#open(some, true);
     await this.#reverse(kinds.reversing);
-    await this.#open(await this.#clear(kinds.fresh), false);
+    const [first, ...others] = this.#inChanges(await this.#clear(kinds.fresh));
+    if (first !== undefined) await this.#open(first, false);
+    if (others.length > 0) this.#openLater(others);
+  }
+
+  #openLater(changes: readonly Entering[][]): void {
+    const half = Promise.withResolvers<void>();
+    this.#halfOpened = half.promise;
+    const open = async () => {
+      for (const [i, some] of changes.entries()) {
+        if (i * 2 >= changes.length) half.resolve();
+        await this.#open(some, false);
+      }
+    };
+    this.#opening = open()
+      .catch((error) => {
+        this.#failure = { error };
+      })
+      .finally(() => {
+        this.#opening = undefined;
+        half.resolve();
+      });
   }
 
   /** Reads the jobs' slots; jobs that take another route by now leave. */
@@ -149,17 +200,20 @@ export class SlotOpener {
     return clear.filter(({ slot }) => !refused.has(slot.id));
   }
 
-  /** Blocks slots and lets them migrate, a few at a time. */
+  /** Blocks a few slots and lets them migrate. */
   async #open(entering: readonly Entering[], mayHaveLateCopies: boolean): Promise<void> {
-    const { signal, slots } = this.#options;
-    for (const some of this.#inChanges(entering)) {
-      signal.throwIfAborted();
-      const ours = some.filter(({ job }) => slots.has(job));
-      if (ours.length === 0) continue;
-      await slots.change(() =>
-        this.#exclusive(() => this.#openAll(ours, mayHaveLateCopies, false))
-      );
-    }
+    const { mover, signal, slots } = this.#options;
+    signal.throwIfAborted();
+    const ours = entering.filter(({ job }) => slots.has(job));
+    if (ours.length === 0) return;
+    const endLateCopies = () => mover.endLateCopies(mayHaveLateCopies, []);
+    // Between stock servers calls are short; that of a codis-server may take minutes.
+    const isShort = mover.kind === "stock" && !mayHaveLateCopies;
+    await slots.change(() =>
+      isShort
+        ? this.#openAll(ours, () => this.#exclusive(endLateCopies))
+        : this.#exclusive(() => this.#openAll(ours, endLateCopies))
+    );
   }
 
   /**
@@ -172,7 +226,8 @@ export class SlotOpener {
     await mover.clearTarget(entering.map(({ slot }) => slot.id), true);
     signal.throwIfAborted();
     if (entering.every(({ job }) => slots.has(job))) {
-      await slots.change(() => this.#exclusive(() => this.#openAll(entering, true, true)));
+      const endLateCopies = () => mover.endLateCopies(true, entering.map(({ slot }) => slot.id));
+      await slots.change(() => this.#exclusive(() => this.#openAll(entering, endLateCopies)));
     } else {
       // One of them goes on after all: the scheduler decides again what may start.
       for (const { job } of entering) if (slots.has(job)) slots.leave(job);
@@ -181,19 +236,17 @@ export class SlotOpener {
 
   async #openAll(
     entering: readonly Entering[],
-    mayHaveLateCopies: boolean,
-    areReversing: boolean,
+    endLateCopies: () => Promise<void>,
   ): Promise<void> {
-    const { mover, route: { from, to }, slots, writer } = this.#options;
+    const { route: { from, to }, slots, writer } = this.#options;
     if (!await this.#blockAll(entering)) return;
     try {
-      const reversing = areReversing ? entering.map(({ slot }) => slot.id) : [];
-      await mover.endLateCopies(mayHaveLateCopies, reversing);
+      await endLateCopies();
     } catch (error) {
       await this.#undo(entering);
       throw error;
     }
-    for (const some of this.#inChanges(entering, TOGETHER)) {
+    for (const some of this.#inChanges(entering, true)) {
       const open = some.map(({ slot }) => openPart(this.#store, slot, from, to));
       try {
         // A proxy that does not confirm still blocks the slots: keys may be moved.
@@ -210,7 +263,7 @@ export class SlotOpener {
   async #blockAll(entering: readonly Entering[]): Promise<boolean> {
     const { route, slots } = this.#options;
     const blocked: Entering[] = [];
-    for (const some of this.#inChanges(entering, TOGETHER)) {
+    for (const some of this.#inChanges(entering, true)) {
       const parts = some.map(({ job, slot }) => beginPart(this.#store, job, slot));
       const error = await this.#block(some, parts);
       if (error !== undefined) {
@@ -243,7 +296,7 @@ export class SlotOpener {
 
   async #undo(entering: readonly Entering[]): Promise<void> {
     const { writer } = this.#options;
-    for (const some of this.#inChanges(entering, TOGETHER)) {
+    for (const some of this.#inChanges(entering, true)) {
       const parts = some.map(({ slot }) => undoPart(this.#store, slot));
       try {
         await writer.writeAnyway(`${textOf(some)}: block taken back`, parts);
@@ -259,9 +312,8 @@ export class SlotOpener {
     }
   }
 
-  /** @param times How much larger than usual a change may be. */
-  #inChanges(entering: readonly Entering[], times = 1): Entering[][] {
-    return chunk(entering, this.#options.slotsPerChange * times);
+  #inChanges(entering: readonly Entering[], isLarge = this.#options.isIdle()): Entering[][] {
+    return chunk(entering, this.#options.slotsPerChange * (isLarge ? TOGETHER : 1));
   }
 
   /** Runs `body` while no keys are sent to either server. */

@@ -1,9 +1,12 @@
 /**
  * Moves slots from one group to another, many at a time: one stream for each pair of groups.
  *
- *      take jobs ─► open their slots ─► one round over the source's keys ─► finish clean slots ─┐
- *        ▲          (a few per change)  (all slots in `migrate`)                                │
- *        └──────────────────────────────────────────────────────────────────────────────────────┘
+ *      take jobs ─► open the first slots ─► one round over the source's keys ─┬─► finish clean slots
+ *        ▲          (a few per change)  ▲   (all slots in `migrate`)          │   (beside the next round)
+ *        │            └─► the others ───┘◄────────────────────────────────────┤
+ *        └─────────────── when all are open ◄─────────────────────────────────┘
+ *
+ * While clients use the servers, no round starts before all slots are open: it would not find their keys.
  *
  * A failure of one slot makes its job leave the stream. A failure of the servers ends the stream; its
  * slots are where the store says.
@@ -27,7 +30,7 @@ import {
   type SlotMover,
 } from "./mover/mover.ts";
 import { openMover } from "./mover/open_mover.ts";
-import { SlotOpener } from "./slot_opener.ts";
+import { SlotOpener, TOGETHER } from "./slot_opener.ts";
 import type { StepWriter } from "./step_writer.ts";
 import { StreamSlots } from "./stream_slots.ts";
 import { finishPart } from "./task.ts";
@@ -35,7 +38,7 @@ import { type ProxyLatency, Throttle, type ThrottleLimits } from "./throttle.ts"
 
 /** Sizes of a stream. */
 export interface StreamLimits extends Omit<ThrottleLimits, "delayMs"> {
-  /** Slots of one source that are in `migrate` at once. */
+  /** Most slots of one source that are in `migrate` at once. */
   readonly slotsAtOnce: number;
   /** Slots that are blocked together. */
   readonly slotsPerChange: number;
@@ -87,9 +90,13 @@ export class MoveStream implements JobStream {
   readonly route: StreamRoute;
   readonly #host: StreamHost;
   readonly #stopping = new AbortController();
+  /** Aborted when it moves no more keys, for whatever reason. */
+  readonly #ended = new AbortController();
   readonly #slots: StreamSlots;
   readonly #throttle: Throttle;
   #mover: SlotMover | undefined;
+  #opener: SlotOpener | undefined;
+  #finishing: Promise<void> = Promise.resolve();
 
   constructor(route: StreamRoute, host: StreamHost) {
     this.route = route;
@@ -137,6 +144,9 @@ export class MoveStream implements JobStream {
       await this.#moveAll(pair, mover);
     } finally {
       endReading();
+      this.#ended.abort();
+      await this.#opener?.opened();
+      await this.#finishing;
       this.#mover?.close();
       for (const job of this.#slots.all()) this.#host.letGo(job);
     }
@@ -146,20 +156,34 @@ export class MoveStream implements JobStream {
     const { signal } = this.#stopping;
     const { limits, moveLock, upcoming, writer } = this.#host;
     const slots = this.#slots;
-    const opener = new SlotOpener({
-      ...{ route: this.route, pair, slots, mover, writer, signal, moveLock, upcoming },
+    const opener = this.#opener = new SlotOpener({
+      ...{ route: this.route, pair, slots, mover, writer, moveLock, upcoming },
+      signal: AbortSignal.any([signal, this.#ended.signal]),
       slotsPerChange: limits.slotsPerChange,
+      isIdle: () => this.#throttle.isUnlimited,
     });
     for (;;) {
       signal.throwIfAborted();
       await this.#checkMasters(pair);
-      await opener.enter(this.#host.take(limits.slotsAtOnce - slots.size));
-      if (slots.moving.size === 0) return;
-      const result = await mover.moveRound(slots.moving, signal);
-      this.#host.onProgress();
-      this.#sort(result);
-      await this.#finish(result.clean);
+      if (!opener.isOpening) await this.#enter(opener, mover);
+      await (this.#throttle.isUnlimited ? opener.halfOpened() : opener.opened());
+      if (slots.moving.size === 0) await opener.opened();
+      opener.check();
+      if (slots.moving.size > 0) {
+        const result = await mover.moveRound(slots.moving, signal);
+        this.#host.onProgress();
+        this.#sort(result);
+        slots.prove(result.clean);
+        this.#finishing = this.#finishing.then(() => this.#finish(result.clean));
+      } else if (slots.isFinishing) await this.#finishing;
+      else return;
     }
+  }
+
+  async #enter(opener: SlotOpener, mover: SlotMover): Promise<void> {
+    const { limits, take } = this.#host;
+    const most = Math.min(limits.slotsAtOnce, await mover.slotsAtOnce());
+    await opener.enter(take(most - this.#slots.size));
   }
 
   /** Stops work on a job. Resolves when nothing of its slot is being moved or changed here. */
@@ -202,6 +226,7 @@ export class MoveStream implements JobStream {
     return {
       ...{ control, options, pair, moveLock, throttle: this.#throttle },
       progress: (slotId) => slots.get(slotId)?.progress,
+      isOpening: () => this.#opener?.isOpening === true,
       note: (slotId, text) => {
         const job = slots.get(slotId);
         if (job !== undefined) job.note = text;
@@ -225,11 +250,8 @@ export class MoveStream implements JobStream {
   async #finish(slotIds: readonly number[]): Promise<void> {
     const { writer, limits: { slotsPerChange } } = this.#host;
     const { to } = this.route;
-    for (const some of chunk(slotIds, slotsPerChange)) {
-      const jobs = some.flatMap((slotId) => {
-        const job = this.#slots.get(slotId);
-        return job !== undefined && this.#slots.moving.has(slotId) ? [job] : [];
-      });
+    for (const some of chunk(slotIds, slotsPerChange * TOGETHER)) {
+      const jobs = this.#slots.provedOf(some);
       if (jobs.length === 0) continue;
       const text = slotsText(jobs.map(({ task }) => task.slot_id));
       const parts = jobs.map(({ name, task }) =>

@@ -13,6 +13,7 @@ export class StreamSlots {
   readonly #letGo: (job: MigrationJob) => void;
   readonly #jobs = new Map<number, MigrationJob>();
   readonly #moving = new Set<number>();
+  readonly #proved = new Set<number>();
   /** Jobs that are being released. */
   readonly #leaving = new Set<MigrationJob>();
   #change: Promise<unknown> = Promise.resolve();
@@ -31,6 +32,24 @@ export class StreamSlots {
   /** Slots in `migrate` of which keys are moved; it changes when a slot enters or leaves. */
   get moving(): ReadonlySet<number> {
     return this.#moving;
+  }
+
+  /** These slots have no key at the source any more: none is moved, and they are to be finished. */
+  prove(slotIds: readonly number[]): void {
+    for (const slotId of slotIds) if (this.#moving.delete(slotId)) this.#proved.add(slotId);
+  }
+
+  /** Whether there are slots to be finished. */
+  get isFinishing(): boolean {
+    return this.#proved.size > 0;
+  }
+
+  /** The jobs of these slots that are to be finished. */
+  provedOf(slotIds: readonly number[]): MigrationJob[] {
+    return slotIds.flatMap((slotId) => {
+      const job = this.#jobs.get(slotId);
+      return job !== undefined && this.#proved.has(slotId) ? [job] : [];
+    });
   }
 
   /** The job of a slot. */
@@ -83,12 +102,16 @@ export class StreamSlots {
   drop({ task: { slot_id } }: MigrationJob): void {
     this.#jobs.delete(slot_id);
     this.#moving.delete(slot_id);
+    this.#proved.delete(slot_id);
   }
 
-  /** Makes a change of the store that a release has to wait for. */
+  /**
+   * Makes a change of the store that a release has to wait for. Changes are made one after the other: slots
+   * that are blocked do not wait for others.
+   */
   change<T>(body: () => Promise<T>): Promise<T> {
-    const change = body();
-    this.#change = change;
+    const change = this.#change.then(body);
+    this.#change = change.catch(() => {});
     return change;
   }
 
@@ -101,11 +124,9 @@ export class StreamSlots {
     const { slot_id } = job.task;
     this.#leaving.add(job);
     this.#moving.delete(slot_id);
-    let change: Promise<unknown>;
-    do {
-      change = this.#change;
-      await change.catch(() => {});
-    } while (change !== this.#change);
+    this.#proved.delete(slot_id);
+    // Changes that are asked for later leave the slot out.
+    await this.#change;
     this.#moving.delete(slot_id);
     await settled(slot_id);
     this.leave(job);

@@ -67,29 +67,27 @@ export class KeyQueue {
   async take(countMax: () => number, slotIds: ReadonlySet<number>): Promise<MovingKey[]> {
     for (;;) {
       if (this.#state === "failed") return [];
-      this.#dropOthers(slotIds);
-      const { call, end, isFull } = this.#next(countMax());
+      const { call, end, isFull } = this.#next(countMax(), slotIds);
       if (isFull || this.#state === "ended") {
         this.#keys.splice(0, end);
         this.#change();
         return call;
       }
+      if (call.length < this.#keys.length) {
+        this.#keys = call;
+        // The scan may wait for the space of those that were dropped.
+        this.#change();
+      }
       await this.#changed.promise;
     }
   }
 
-  #dropOthers(slotIds: ReadonlySet<number>): void {
-    const kept = this.#keys.filter(({ slotId }) => slotIds.has(slotId));
-    if (kept.length === this.#keys.length) return;
-    this.#keys = kept;
-    // The scan may wait for their space.
-    this.#change();
-  }
-
-  #next(countMax: number) {
+  #next(countMax: number, slotIds: ReadonlySet<number>) {
     const call: MovingKey[] = [];
     let bytes = 0;
-    for (const [at, key] of this.#keys.entries()) {
+    for (let at = 0; at < this.#keys.length; at++) {
+      const key = this.#keys[at]!;
+      if (!slotIds.has(key.slotId)) continue;
       const isOther = call.length > 0 && key.database !== call[0]!.database;
       const isTooLarge = call.length > 0 && bytes + key.size > CALL_BYTES_MAX;
       if (isOther || isTooLarge || call.length >= countMax) return { call, end: at, isFull: true };

@@ -46,11 +46,19 @@ export interface MoveContext {
   moveLock(addr: string): MoveLock;
   /** Where a slot's keys are counted. */
   progress(slotId: number): MoveProgress | undefined;
+  /** Whether slots are being opened: calls must be short, since clients of these slots wait for them. */
+  isOpening(): boolean;
   /** Sets what operators should know of a slot while it moves; `""`: nothing. */
   note(slotId: number, text: string): void;
   /** Where a slot's big keys are listed. */
   bigKeys(slotId: number): BigKeyList | undefined;
 }
+
+/**
+ * Slots that are in `migrate` at once while clients use the servers: the first request for each of their
+ * keys costs a round trip more.
+ */
+export const SLOTS_AT_ONCE = 256;
 
 /** What one round over the source's keys has found. */
 export interface RoundResult {
@@ -70,6 +78,12 @@ export class MoveError extends Error {
 /** See the header. Its methods are called one after the other. */
 export interface SlotMover {
   readonly kind: "codis-server" | "stock";
+  /**
+   * How many slots had best be in `migrate` at once.
+   *
+   * @throws {RedisError | RedisUnreachableError}
+   */
+  slotsAtOnce(): Promise<number>;
   /**
    * Moves a probe key from source to target: what keeps it would keep all other keys, and clients.
    *

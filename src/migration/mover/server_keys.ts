@@ -10,7 +10,7 @@ import { databasesIn, readInfo } from "../../redis/info.ts";
 import { RedisError } from "../../redis/reply.ts";
 import { quoted } from "../../resp/encoder.ts";
 
-/** Keys of one SCAN, which keeps the server busy for about 0.3 ms. */
+/** Keys of one SCAN by default, which keeps the server busy for about 0.3 ms. */
 const SCAN_COUNT = 250;
 
 /** A key and its slot. */
@@ -34,31 +34,35 @@ export interface FoundKeys {
  *
  * @param slotIds The wanted slots; read again with every step.
  * @param placement Says which slot a key is in.
+ * @param count Keys of the next SCAN, about.
  * @throws {RedisUnreachableError | RedisError}
  */
 export async function* scanKeys(
   redis: RedisConnection,
   slotIds: ReadonlySet<number>,
   placement: Placement,
+  count = () => SCAN_COUNT,
 ): AsyncGenerator<FoundKeys> {
   const databases = databasesIn(await readInfo(redis, "keyspace"));
   const total = databases.reduce((sum, { keys }) => sum + keys, 0);
   let before = 0;
-  for (const { database, keys: count } of databases) {
+  const scan = async (cursor: string): Promise<ScanStep> =>
+    readScan(await redis.callRaw("SCAN", cursor, "COUNT", count()), slotIds, placement);
+  for (const { database, keys: held } of databases) {
     await redis.call("SELECT", database);
-    let next = scan(redis, "0", slotIds, placement);
+    let next = scan("0");
     for (let cursor = ""; cursor !== "0";) {
       const step = await next;
       cursor = step.cursor;
       if (cursor !== "0") {
-        next = scan(redis, cursor, slotIds, placement);
+        next = scan(cursor);
         next.catch(() => {}); // a caller that stops reading ignores it
       }
       const fraction = cursor === "0" ? 1 : fractionOf(cursor);
-      const all = (before + count * fraction) / Math.max(1, total);
+      const all = (before + held * fraction) / Math.max(1, total);
       yield { database, keys: step.keys, fraction: all };
     }
-    before += count;
+    before += held;
   }
 }
 
@@ -106,15 +110,6 @@ export function textOfKey(bytes: Uint8Array): string {
 interface ScanStep {
   readonly cursor: string;
   readonly keys: readonly SlotKey[];
-}
-
-async function scan(
-  redis: RedisConnection,
-  cursor: string,
-  slotIds: ReadonlySet<number>,
-  placement: Placement,
-): Promise<ScanStep> {
-  return readScan(await redis.callRaw("SCAN", cursor, "COUNT", SCAN_COUNT), slotIds, placement);
 }
 
 /**

@@ -1,0 +1,86 @@
+/**
+ * All slots of a server move while no client uses it: at once, and with few questions for each key.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { until } from "../../support/deadline.ts";
+import { Migration, newQueue } from "../../support/migration.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+import type { RespClient } from "../../support/resp_client.ts";
+import { ScriptedControl } from "../../support/scripted_control.ts";
+
+const SLOTS = 512;
+const KEYS = Array.from({ length: 10_000 }, (_, i) => `key:${i}`);
+/** Keys whose sizes are asked for to guess whether a server has big keys, at most. */
+const SAMPLE_MAX = 2_000;
+
+/** Two servers, the first of which has all keys of its slots. */
+async function filled(): Promise<
+  { migration: Migration; servers: AsyncDisposable & RedisServer[] }
+> {
+  const servers = await RedisServer.startMany(2);
+  using client = await servers[0]!.client();
+  await client.pipeline(KEYS.map((key) => ["SET", key, key]));
+  // The mover takes what filled the server for clients, as long as the server counts it.
+  await until(async () =>
+    /instantaneous_ops_per_sec:\d{1,3}\r/.test(String(await client.call("INFO", "stats")))
+  );
+  return { migration: await Migration.make(servers), servers };
+}
+
+/** How often a server has executed a command. */
+async function callsOf(client: RespClient, command: string): Promise<number> {
+  const stats = String(await client.call("INFO", "commandstats"));
+  return Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+}
+
+Deno.test("each key is asked for its size once, and scanned about once", async () => {
+  const { migration: made, servers: started } = await filled();
+  await using servers = started;
+  await using migration = made;
+  using source = await servers[0]!.client();
+  await migration.queue.start();
+  await migration.queue.add(0, SLOTS - 1, 2, 0);
+  await migration.done(30_000);
+  const sizes = await callsOf(source, "memory\\|usage");
+  assertLessOrEqual(sizes, 0.55 * KEYS.length + SAMPLE_MAX);
+  // A thousand keys each: the sample, the round that moves them, the round that proves it. Half the keys are
+  // of other slots and stay.
+  assertLessOrEqual(await callsOf(source, "scan"), 60);
+});
+
+Deno.test("slots are opened beside the moves; who stops in the middle leaves none blocked", async () => {
+  const { migration: made, servers: started } = await filled();
+  await using servers = started;
+  await using migration = made;
+  const { control, queue, store } = migration;
+  const states = async () =>
+    await Promise.all(Array.from({ length: SLOTS }, (_, i) => migration.slot(i)));
+  // Most of the slots are open; the change that blocks the next ones waits until keys have moved.
+  let changes = 0;
+  let movedMeanwhile = 0;
+  control.beforeChange = async ({ summary }) => {
+    if (!summary.endsWith("pre_migrate") || ++changes < 7) return;
+    await until(() => queue.moved.keys > 0);
+    movedMeanwhile = queue.moved.keys;
+    queue.stop();
+  };
+  await queue.start();
+  await queue.add(0, SLOTS - 1, 2, 0);
+  await until(() => movedMeanwhile > 0, 30_000);
+  await queue.stop();
+  const left = await states();
+  assertEquals(left.filter((text) => text.startsWith("pre_migrate")), []);
+  assert(left.some((text) => text === "online 1"), "all slots were open");
+  const next = newQueue(new ScriptedControl(store));
+  await next.start();
+  await until(() => next.views().length === 0, 30_000);
+  await next.stop();
+  assert((await states()).every((text) => text === "online 2"));
+  using source = await servers[0]!.client();
+  using target = await servers[1]!.client();
+  const counts = [await source.call("DBSIZE"), await target.call("DBSIZE")] as number[];
+  assertEquals(counts[0]! + counts[1]!, KEYS.length);
+});
