@@ -84,7 +84,7 @@ export interface ProductMovePlan {
 /** What was done. */
 export interface ProductMoveOutcome {
   readonly entries: number;
-  /** How long nobody could lead, in milliseconds. */
+  /** How long nothing could be changed, until all had gone over, in milliseconds; 0: it went on with a move. */
   readonly heldMs: number;
   /** The addresses of proxies that have gone over. */
   readonly followed: readonly string[];
@@ -199,7 +199,9 @@ export async function moveProduct(options: ProductMoveOptions): Promise<ProductM
     const moved = stage === "new" ? await moveAll(options) : undefined;
     if (stage === "begun") tell(`the product has moved to ${storeText(to)} already: going on`);
     try {
-      return { ...await finish(options, moved?.copied), heldMs: moved?.heldMs ?? 0 };
+      const done = await finish(options, moved?.copied);
+      const heldMs = moved === undefined ? 0 : Math.round(performance.now() - moved.heldFromMs);
+      return { ...done, heldMs };
     } catch (error) {
       throw new StoreError(
         `the product has moved to ${
@@ -214,7 +216,7 @@ export async function moveProduct(options: ProductMoveOptions): Promise<ProductM
 /** Copies the product, and says in the old store that it has moved. */
 async function moveAll(
   options: ProductMoveOptions,
-): Promise<{ readonly copied: ProductDump; readonly heldMs: number }> {
+): Promise<{ readonly copied: ProductDump; readonly heldFromMs: number }> {
   const { source, target, from, to, tell } = options;
   const id = crypto.randomUUID();
   const at = new Date().toISOString();
@@ -226,7 +228,7 @@ async function moveAll(
     await makeLike(target, copied);
     tell(`${copied.entries.size} entries copied to ${storeText(to)}`);
     const lead = await takeLead(source);
-    const startMs = performance.now();
+    const heldFromMs = performance.now();
     try {
       copied = await copyAgain(options, copied);
       const there = await loadMove(target);
@@ -236,7 +238,7 @@ async function moveAll(
       await leave(source, lead).catch(() => {}); // it ends with this session
       throw error;
     }
-    return { copied, heldMs: Math.round(performance.now() - startMs) };
+    return { copied, heldFromMs };
   } catch (error) {
     if (error instanceof UnknownOutcomeError) throw error;
     // What is left there, the next try removes.
