@@ -5,7 +5,8 @@
  *     [0, start) consumed   [start, end) received, not yet consumed   [end, …) room for the next read
  *
  * Two implementations behind one class: `byob` reads through a ReadableStream BYOB reader, `direct`
- * calls `conn.read`. The stream is built over `conn.read`, not `conn.readable`, because the latter
+ * calls `conn.read`. So does `byob` while a peer sends one small piece at a time: of thousands of reads that
+ * wait, those of a stream keep objects that outlive many collections. The stream is built over `conn.read`, not `conn.readable`, because the latter
  * closes the socket at end-of-file and a client that half-closes would lose its replies.
  *
  * @module
@@ -22,6 +23,11 @@ export const READ_BYTES_MIN = 512;
 const GROWTH = 4;
 /** Reads in a row that leave three quarters of the buffer empty before it shrinks. */
 const SMALL_READS_BEFORE_SHRINK = 64;
+
+/** A read of `byob` is small that brings less than so many bytes. */
+const SMALL_READ_BYTES = 256;
+/** Small reads in a row after which `byob` calls `conn.read` until one is not small. */
+const SMALL_READS_BEFORE_DIRECT = 16;
 
 /** The reading half of a connection. */
 export interface ByteReader {
@@ -74,7 +80,13 @@ export abstract class ByteSource {
     this.startRead();
   }
 
+  /** Reads into {@linkcode room}. */
   protected abstract startRead(): void;
+
+  /** Where the next read puts its bytes. */
+  protected get room(): Uint8Array<ArrayBuffer> {
+    return this.end === 0 ? this.bytes : this.bytes.subarray(this.end);
+  }
 
   /**
    * Starts one read, unless one is outstanding, during which what was received before stays readable, as
@@ -152,7 +164,7 @@ export abstract class ByteSource {
 class DirectSource extends ByteSource {
   readonly #reader: ByteReader;
   readonly #onRead: (count: number | null) => void;
-  readonly #onError: (error: unknown) => void;
+  protected readonly onError: (error: unknown) => void;
 
   constructor(reader: ByteReader, owner: SourceOwner, bytesMax: number) {
     super(owner, bytesMax);
@@ -162,14 +174,13 @@ class DirectSource extends ByteSource {
       if (count === null) this.owner.sourceEnded();
       else this.landed(count);
     };
-    this.#onError = (error) => {
+    this.onError = (error) => {
       if (!this.isStopped) this.owner.sourceFailed(error);
     };
   }
 
   protected override startRead(): void {
-    this.#reader.read(this.end === 0 ? this.bytes : this.bytes.subarray(this.end))
-      .then(this.#onRead, this.#onError);
+    this.#reader.read(this.room).then(this.#onRead, this.onError);
   }
 }
 
@@ -177,14 +188,15 @@ class DirectSource extends ByteSource {
  * Reads by a BYOB reader; every read transfers the buffer and gives it back as a new one. Reading ahead
  * takes a buffer of its own.
  */
-class ByobSource extends ByteSource {
+class ByobSource extends DirectSource {
   #isAhead = false;
+  /** Small reads in a row. */
+  #small = 0;
   readonly #reader: ReadableStreamBYOBReader;
   readonly #onRead: (result: ReadableStreamReadResult<Uint8Array<ArrayBuffer>>) => void;
-  readonly #onError: (error: unknown) => void;
 
   constructor(reader: ByteReader, owner: SourceOwner, bytesMax: number) {
-    super(owner, bytesMax);
+    super(reader, owner, bytesMax);
     this.#reader = byteStream(reader).getReader({ mode: "byob" });
     this.#onRead = (result) => {
       if (this.isStopped) return;
@@ -194,20 +206,22 @@ class ByobSource extends ByteSource {
       if (result.done) this.owner.sourceEnded();
       else this.landed(result.value.byteLength);
     };
-    this.#onError = (error) => {
-      if (!this.isStopped) this.owner.sourceFailed(error);
-    };
   }
 
   protected override startRead(): void {
-    this.#reader.read(this.end === 0 ? this.bytes : this.bytes.subarray(this.end))
-      .then(this.#onRead, this.#onError);
+    if (this.#small >= SMALL_READS_BEFORE_DIRECT) super.startRead();
+    else this.#reader.read(this.room).then(this.#onRead, this.onError);
+  }
+
+  protected override landed(count: number): void {
+    this.#small = count < SMALL_READ_BYTES ? this.#small + 1 : 0;
+    super.landed(count);
   }
 
   override readAhead(): void {
     if (this.isReading) return;
     this.isReading = this.#isAhead = true;
-    this.#reader.read(new Uint8Array(READ_BYTES_MIN)).then(this.#onRead, this.#onError);
+    this.#reader.read(new Uint8Array(READ_BYTES_MIN)).then(this.#onRead, this.onError);
   }
 }
 

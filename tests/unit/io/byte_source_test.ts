@@ -38,7 +38,16 @@ class Owner implements SourceOwner {
   }
 }
 
-/** A promise of both modes. */
+/** Reads as many single bytes as make `byob` read directly, and forgets them. */
+async function readSmall(source: ByteSource, reader: ScriptedReader, owner: Owner): Promise<void> {
+  for (let i = 0; i < 20; i++) {
+    await receive(source, reader, "x");
+    source.start = source.end;
+  }
+  source.totalBytes = owner.arrivals = reader.rooms.length = 0;
+}
+
+/** A promise of both modes, of `byob` also when it has read small pieces for a while. */
 function testBoth(
   promise: string,
   run: (
@@ -52,6 +61,13 @@ function testBoth(
       await run({ reader, owner, source: openSource(mode, reader, owner, BYTES_MAX) });
     });
   }
+  Deno.test(`ByteSource (byob, after small reads) ${promise}`, async () => {
+    const reader = new ScriptedReader();
+    const owner = new Owner();
+    const source = openSource("byob", reader, owner, BYTES_MAX);
+    await readSmall(source, reader, owner);
+    await run({ reader, owner, source });
+  });
 }
 
 /** Reads once and lets `text` arrive. */
@@ -208,3 +224,20 @@ for (const outcome of ["bytes", "end", "error"] as const) {
     },
   );
 }
+
+Deno.test("ByteSource (byob) lends its buffer to a stream, but not while small pieces come", async () => {
+  const reader = new ScriptedReader();
+  const owner = new Owner();
+  const source = openSource("byob", reader, owner, BYTES_MAX);
+  const isLent = async (text: string) => {
+    const { bytes } = source;
+    await receive(source, reader, text);
+    source.start = source.end;
+    return bytes.buffer.detached;
+  };
+  assert(await isLent("x"));
+  await readSmall(source, reader, owner);
+  assertEquals(await isLent("x"), false);
+  assertEquals(await isLent("x".repeat(300)), false, "it was known only when it had come");
+  assert(await isLent("x"));
+});
