@@ -30,7 +30,18 @@ const SLOT_WORDS = [
 /** Words typed so far, and what is offered. bash splits at `=` and `:`, so words are split here. */
 const OFFERS: readonly [words: string[], offers: string[]][] = [
   [[""], [
-    ...["proxy", "drain", "dashboard", "config", "check", "reload", "import", "top", "demo"],
+    ...[
+      "proxy",
+      "drain",
+      "dashboard",
+      "config",
+      "check",
+      "reload",
+      "import",
+      "export",
+      "top",
+      "demo",
+    ],
     "completion",
   ]],
   [["con"], ["config"]],
@@ -51,6 +62,7 @@ const OFFERS: readonly [words: string[], offers: string[]][] = [
     "check",
     "dump",
     "restore",
+    "move",
     "dashboard",
   ]],
   [["config", "slot", ""], SLOT_WORDS],
