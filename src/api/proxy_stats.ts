@@ -5,6 +5,18 @@
  */
 
 import type { TimeCounts } from "../base/histogram.ts";
+import {
+  decodeRecord,
+  flag,
+  integer,
+  listOf,
+  number,
+  optional,
+  recordOf,
+  required,
+  text,
+  word,
+} from "../model/record.ts";
 
 /** Totals count from the start of the process. */
 export interface ProxyStats {
@@ -82,4 +94,91 @@ export interface DrainingSlot {
   /** The server that has not answered them. */
   readonly backend: string;
   readonly in_flight: number;
+}
+
+const BACKEND_SHAPE = recordOf<BackendStats>({
+  addr: required(text),
+  state: word(["up", "down", "unknown"]),
+  in_flight: number,
+  refused_for: optional(text),
+  private_connections: optional(number),
+  private_connections_max: optional(number),
+});
+
+const READ_SHAPE = recordOf<ReadStats>({
+  addr: required(text),
+  reads: number,
+  why_out: text,
+});
+
+const DRAINING_SHAPE = recordOf<DrainingSlot>({
+  slot_id: required(integer),
+  backend: text,
+  in_flight: number,
+});
+
+const STATS_SHAPE = recordOf<ProxyStats>({
+  version: required(text),
+  follows_chunks: flag,
+  follows_leaving: flag,
+  follows_rules: flag,
+  follows_moves: flag,
+  users: optional(word(["file", "store"])),
+  ops: required(number),
+  errors: optional(number),
+  failures: optional(number),
+  times: optional(required(listOf(number))),
+  sessions: required(number),
+  connections: optional(number),
+  cpu_seconds: optional(number),
+  memory_bytes: required(number),
+  stale_seconds: required(number),
+  table_version: required(number),
+  slots_offline: required(number),
+  slot_requests: required(listOf(number)),
+  backends: required(listOf(BACKEND_SHAPE)),
+  reads: optional(required(listOf(READ_SHAPE))),
+  draining: required(listOf(DRAINING_SHAPE)),
+});
+
+const SIGHTING_SHAPE = recordOf<Sighting>({ addr: text, silent_ms: required(number) });
+
+/** The part of a Codis 2.0 proxy's `/debug/vars` that is used. */
+const VARS_SHAPE = recordOf<Codis2Vars>({
+  router: optional(recordOf<NonNullable<Codis2Vars["router"]>>({
+    ops: number,
+    build: optional(recordOf<{ version: string }>({ version: text })),
+  })),
+});
+
+/** See {@linkcode decodeCodis2Vars}. */
+export interface Codis2Vars {
+  readonly router?: { readonly ops: number; readonly build?: { readonly version: string } };
+}
+
+/**
+ * Reads the answer of `GET /stats`: the other process may be of any version, or another program.
+ *
+ * @throws {RecordError} When it is none.
+ */
+export function decodeStats(json: string): ProxyStats {
+  return decodeRecord(STATS_SHAPE, json, "the answer to /stats");
+}
+
+/**
+ * Reads the answer of `GET /sighting`.
+ *
+ * @throws {RecordError} When it is none.
+ */
+export function decodeSighting(json: string): Sighting {
+  return decodeRecord(SIGHTING_SHAPE, json, "the answer to /sighting");
+}
+
+/**
+ * Reads what a Codis 2.0 proxy answers to `GET /debug/vars`.
+ *
+ * @throws {RecordError} When it is none.
+ */
+export function decodeCodis2Vars(json: string): Codis2Vars {
+  return decodeRecord(VARS_SHAPE, json, "the answer to /debug/vars");
 }

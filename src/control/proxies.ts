@@ -6,7 +6,12 @@
 
 import type { Secret } from "../base/secret.ts";
 import { productFetch } from "../api/product_http.ts";
-import type { ProxyStats, Sighting } from "../api/proxy_stats.ts";
+import {
+  decodeCodis2Vars,
+  decodeSighting,
+  decodeStats,
+  type ProxyStats,
+} from "../api/proxy_stats.ts";
 import { parseAddress } from "../base/address.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import { dial } from "../io/dial.ts";
@@ -151,15 +156,13 @@ export async function refusesConnections({ debug_var_addr }: ProxyRecord): Promi
  */
 export async function askProxy(proxy: ProxyRecord): Promise<ProxyAnswer> {
   const response = await get(proxy, "/stats");
-  if (response.ok) return { kind: "ours", stats: await response.json() as ProxyStats };
+  if (response.ok) return { kind: "ours", stats: decodeStats(await response.text()) };
   await response.body?.cancel();
-  const vars = await (await get(proxy, "/debug/vars")).json() as {
-    router?: { ops?: number; build?: { version?: string } };
-  };
+  const { router } = decodeCodis2Vars(await (await get(proxy, "/debug/vars")).text());
   return {
     kind: "codis2",
-    ops: vars.router?.ops ?? 0,
-    version: vars.router?.build?.version ?? "",
+    ops: router?.ops ?? 0,
+    version: router?.build?.version ?? "",
   };
 }
 
@@ -209,7 +212,7 @@ export async function askSighting(
     if (response.status === 404) return undefined;
     throw new Error(`it answers with status ${response.status}`);
   }
-  return (await response.json() as Sighting).silent_ms;
+  return decodeSighting(await response.text()).silent_ms;
 }
 
 /** Whether a proxy does not answer at all, as one whose machine has vanished. */

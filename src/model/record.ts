@@ -49,6 +49,25 @@ export const integer: Shape<number> = {
   write: (value) => value,
 };
 
+/** A number; missing means 0. */
+export const number: Shape<number> = {
+  read(value, at) {
+    if (value === undefined || value === null) return 0;
+    if (typeof value !== "number") throw bad(at, "a number", value);
+    return value;
+  },
+  write: (value) => value,
+};
+
+/** `true`, or missing. */
+export const flag: Shape<true | undefined> = {
+  read(value, at) {
+    if (value === undefined || value === true) return value;
+    throw bad(at, "true", value);
+  },
+  write: (value) => value,
+};
+
 /** Whether it is `true`; missing means that it is not. */
 export const bool: Shape<boolean> = {
   read: (value) => value === true,
@@ -60,6 +79,17 @@ export function optional<T>(shape: Shape<T>): Shape<T | undefined> {
   return {
     read: (value, at) => value === undefined ? undefined : shape.read(value, at),
     write: (value) => value === undefined ? undefined : shape.write(value),
+  };
+}
+
+/** As `shape`; a field that is missing is an error. */
+export function required<T>(shape: Shape<T>): Shape<NonNullable<T>> {
+  return {
+    read(value, at) {
+      if (value === undefined || value === null) throw new RecordError(`${at} is missing`);
+      return shape.read(value, at)!;
+    },
+    write: (value) => shape.write(value),
   };
 }
 

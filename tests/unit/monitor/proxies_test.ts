@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { ProxyStats } from "../../../src/api/proxy_stats.ts";
 import type { ProxyAnswer } from "../../../src/control/proxies.ts";
 import type { ProxyRecord } from "../../../src/model/proxy.ts";
@@ -83,4 +83,38 @@ Deno.test("ProxyMonitor says why a proxy does not answer, and which fences are d
   assertEquals([view!.is_reachable, view!.problem, view!.ops], [false, "timed out", null]);
   assertEquals(monitor.deadFences, ["gone:9000"]);
   assertEquals(monitor.withoutLoad, [PROXY.id]);
+});
+
+Deno.test("ProxyMonitor says what is wrong with an answer of another shape, and goes on", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("x:1");
+  let text = "";
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => new Response(text),
+  );
+  await createProxy(store, { ...PROXY, debug_var_addr: `127.0.0.1:${server.addr.port}` });
+  const monitor = new ProxyMonitor(store, new FakeTimers());
+  const answers: [answer: unknown, problem: string][] = [
+    [{ ...STATS, backends: undefined }, "the answer to /stats.backends is missing"],
+    [{ ...STATS, backends: {} }, "the answer to /stats.backends"],
+    [{ ...STATS, backends: [null] }, "the answer to /stats.backends[0]"],
+    [{ ...STATS, slot_requests: [1, "2"] }, "the answer to /stats.slot_requests[1]"],
+    [{ ...STATS, times: "none" }, "the answer to /stats.times"],
+    [[], "the answer to /stats"],
+    ["", "the answer to /stats"],
+  ];
+  for (const [answer, problem] of answers) {
+    text = JSON.stringify(answer);
+    assertEquals(await monitor.round(), true);
+    assertStringIncludes(monitor.views()[0]!.problem, problem);
+    assertEquals([monitor.refusals().size, monitor.hasSlotOps, monitor.figures().length], [
+      0,
+      false,
+      1,
+    ]);
+  }
+  text = JSON.stringify({ ...STATS, of_a_later_version: {} });
+  await monitor.round();
+  assertEquals([monitor.views()[0]!.problem, monitor.refusals().size], ["", 1]);
 });
