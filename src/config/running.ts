@@ -13,6 +13,7 @@
  */
 
 import { logger } from "../base/log.ts";
+import { Turns } from "../base/turns.ts";
 import type { Config, ConfigReader } from "./config.ts";
 import { type ConfigFile, openConfigFile } from "./config_file.ts";
 import {
@@ -127,7 +128,7 @@ export class RunningConfig {
   #entries: ConfigEntries;
   #set: ReadonlyMap<string, ConfigLine> = new Map();
   #waiting: readonly ConfigChange[] = [];
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns(1);
 
   private constructor(
     file: ConfigFile,
@@ -180,7 +181,7 @@ export class RunningConfig {
    * @throws {Error} When something cannot be used; nothing was changed then.
    */
   reload(by: string, isDryRun = false): Promise<ConfigOutcome> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       try {
         const file = await this.#file.read();
         const secretFiles: SecretFiles = new Map();
@@ -225,7 +226,7 @@ export class RunningConfig {
     pairs: readonly (readonly [key: string, value: string])[],
     by: string,
   ): Promise<ConfigOutcome> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       for (const [key, value] of pairs) checkSettable(key, value);
       const lines = pairs.map(([key, value]): [string, ConfigLine] => [
         key,
@@ -253,7 +254,7 @@ export class RunningConfig {
    * @throws {Error} When the file is not as it was read, or cannot be written.
    */
   rewrite(by: string): Promise<readonly string[]> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const keys = [...this.#set.keys()];
       const values = new Map([...this.#set].map(([key, { value }]) => [key, value]));
       const text = rewriteConfig(this.#file.text, values);
@@ -306,12 +307,6 @@ export class RunningConfig {
         ...waits === undefined ? {} : { waits },
       };
     });
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(work);
-    this.#last = done.catch(() => {});
-    return done;
   }
 
   /** Checks a text, with the files of secrets that are there already; it adds the others. */

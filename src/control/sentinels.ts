@@ -17,6 +17,7 @@ import type { SentinelsView } from "../api/cluster_view.ts";
 import { logger } from "../base/log.ts";
 import { repeat } from "../base/repeat.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
+import { Turns } from "../base/turns.ts";
 import type { GroupRecord } from "../model/group.ts";
 import { RecordError } from "../model/record.ts";
 import { encodeSentinels, groupOfMasterName, type SentinelsRecord } from "../model/sentinels.ts";
@@ -71,7 +72,7 @@ export class Sentinels {
   /** Groups that were there before. */
   #seen: ReadonlySet<number> = new Set();
   /** What is done one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns(1);
   #retryAtMs = 0;
   /** How many answered in the last round. */
   #up = 0;
@@ -133,7 +134,7 @@ export class Sentinels {
     this.#end();
     this.#take({ servers: [], out_of_sync: false });
     this.#seen = new Set();
-    await this.#turn;
+    await this.#turns.take(() => Promise.resolve());
   }
 
   // -- what operators ask for --
@@ -144,7 +145,7 @@ export class Sentinels {
    * @throws {StoreError} When it is there already, does not answer, or is no sentinel.
    */
   async add(addr: string): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       const { servers } = this.#record;
       if (servers.includes(addr)) throw new StoreError(`sentinel ${addr} is there already`);
       const runId = await this.#identityOf(addr);
@@ -167,7 +168,7 @@ export class Sentinels {
    * @throws {StoreError} When it is not there, or does not answer.
    */
   async remove(addr: string, isForced: boolean): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       const { servers } = this.#record;
       if (!servers.includes(addr)) throw new StoreError(`there is no sentinel ${addr}`);
       const failure = (await forgetAt(this.#syncContext, [addr])).get(addr);
@@ -190,7 +191,7 @@ export class Sentinels {
    * @throws {StoreError} When one cannot be told, or a failover is under way: it is tried again then.
    */
   async resync(): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       if (!this.areThere) {
         throw new StoreError("there are no sentinels: `codis-proxy config sentinel add` adds one");
       }
@@ -207,7 +208,7 @@ export class Sentinels {
    */
   async aside<T>(groupId: number, isForced: boolean, body: () => Promise<T>): Promise<T> {
     if (!this.areThere) return await body();
-    return await this.#inTurn(async () => {
+    return await this.#turns.take(async () => {
       const [servers, silent] = this.#toTell();
       if (silent.size > 0 && !isForced) {
         throw new StoreError(
@@ -304,12 +305,12 @@ export class Sentinels {
     if (gone.length > 0) {
       const { servers } = this.#record;
       this.#follower.forget(gone);
-      const failures = await this.#inTurn(() => forgetAt(this.#syncContext, servers, gone));
+      const failures = await this.#turns.take(() => forgetAt(this.#syncContext, servers, gone));
       if (failures.size > 0) this.#context.control.report("warning", linesOf(failures).join("; "));
     }
     if (!this.#isToMend() || this.#timers.nowMs() < this.#retryAtMs) return;
     this.#retryAtMs = this.#timers.nowMs() + RETRY_MS;
-    await this.#inTurn(() => this.#sync()).catch((error) => {
+    await this.#turns.take(() => this.#sync()).catch((error) => {
       if ((error as Error).message !== this.#problem) log.warn("sentinels: {error}", { error });
     });
   }
@@ -413,12 +414,6 @@ export class Sentinels {
       announcements: [],
     });
     this.#take(record);
-  }
-
-  #inTurn<T>(body: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(body);
-    this.#turn = done.catch(() => {});
-    return done;
   }
 }
 
