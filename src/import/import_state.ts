@@ -7,8 +7,13 @@
  * After a clean stop both are the same. After any other, the changes between them may be stored or not: their
  * keys are read again at the source.
  *
+ * As long as the process lives, it holds a lock on a file beside it: two of them would each think that what the
+ * other has written was its own.
+ *
  * @module
  */
+
+import { FileLock } from "../base/file_lock.ts";
 
 /** Where one source stands. */
 export interface SourceState {
@@ -39,7 +44,7 @@ export class StateError extends Error {
 }
 
 /** See the header. */
-export class ImportState {
+export class ImportState implements Disposable {
   /** Whether the product was empty before. */
   readonly wasEmpty: boolean;
   /** Whether the import was begun before. */
@@ -48,10 +53,12 @@ export class ImportState {
   readonly #task: string;
   readonly #sources: Map<string, SourceState>;
   readonly #notes: Map<string, string>;
+  readonly #lock: FileLock;
   /** What the file has, as far as this process has written it. */
   #saved = "";
 
-  private constructor(file: string, stored: StoredState, isContinued: boolean) {
+  private constructor(file: string, stored: StoredState, isContinued: boolean, lock: FileLock) {
+    this.#lock = lock;
     this.#file = file;
     this.#task = stored.task;
     this.wasEmpty = stored.wasEmpty;
@@ -65,20 +72,32 @@ export class ImportState {
    *
    * @param task What is imported whereto; in another import's file it is another.
    * @param isEmpty Asks whether the product is empty; called when there is no file.
-   * @throws {StateError} When the file is another import's.
+   * @throws {StateError} When the file is another import's, or another process uses it.
    */
   static async open(
     file: string,
     task: string,
     isEmpty: () => boolean,
   ): Promise<ImportState> {
+    const lock = await lockOf(file);
+    try {
+      return await ImportState.#open(file, task, isEmpty, lock);
+    } catch (error) {
+      lock.remove();
+      throw error;
+    }
+  }
+
+  static async #open(
+    file: string,
+    task: string,
+    isEmpty: () => boolean,
+    lock: FileLock,
+  ): Promise<ImportState> {
     const stored = await readStored(file);
     if (stored === undefined) {
-      const state = new ImportState(
-        file,
-        { version: VERSION, task, wasEmpty: isEmpty(), sources: {} },
-        false,
-      );
+      const begun = { version: VERSION, task, wasEmpty: isEmpty(), sources: {} };
+      const state = new ImportState(file, begun, false, lock);
       state.save();
       return state;
     }
@@ -87,7 +106,7 @@ export class ImportState {
         `${file} is of another task (${stored.task}): name another file with --state, or remove it`,
       );
     }
-    return new ImportState(file, stored, true);
+    return new ImportState(file, stored, true, lock);
   }
 
   /** Where a source stands; changed in place, and written by {@linkcode save}. */
@@ -143,10 +162,30 @@ export class ImportState {
     }
   }
 
+  /** Lets others use the file. */
+  [Symbol.dispose](): void {
+    this.#lock.remove();
+  }
+
   /** The import is done: removes the file. */
   async remove(): Promise<void> {
     await Deno.remove(this.#file);
   }
+}
+
+/** @throws {StateError} When another process has it, or it cannot be made. */
+async function lockOf(file: string): Promise<FileLock> {
+  let lock: FileLock;
+  try {
+    lock = new FileLock(`${file}.lock`);
+  } catch (error) {
+    throw new StateError(`the state cannot be written to ${file}: ${(error as Error).message}`);
+  }
+  if (await lock.acquire(0)) return lock;
+  lock.close();
+  throw new StateError(
+    `${file} is in use: another import or export runs with it. End that first, or name another file with --state`,
+  );
 }
 
 async function readStored(file: string): Promise<StoredState | undefined> {

@@ -51,6 +51,7 @@ function isAllCompared(values: FlagValues): boolean {
  */
 export async function moveKeys(values: FlagValues, task: MoveTask): Promise<number> {
   const { places, destination, state, texts, companion } = task;
+  using _used = state;
   using stop = new StopSignals();
   const startMs = performance.now();
   const said: { by?: ProgressLine } = {};

@@ -25,7 +25,7 @@ import {
   type Operation,
 } from "../coordinator.ts";
 import { ClosedError, ConnectionLossError, CoordinatorError, NoNodeError } from "../errors.ts";
-import { FileLock } from "./file_lock.ts";
+import { FileLock } from "../../base/file_lock.ts";
 import { Journal } from "./journal.ts";
 import { OwnerFile, OwnerProbe } from "./owners.ts";
 import {

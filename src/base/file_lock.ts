@@ -1,10 +1,11 @@
 /**
- * The lock that keeps writers of one folder apart, in this process and in others.
+ * A lock that keeps users of one folder or file apart, in this process and in others.
  *
  * @module
  */
 
 import { delay } from "@std/async/delay";
+import { removeIfThere } from "./own_folders.ts";
 
 /** Waits between two tries are random up to this, so that waiters do not try in step. */
 const RETRY_MS_MAX = 8;
@@ -46,13 +47,28 @@ export class FileLock {
     this.#file.close();
   }
 
+  /** Removes the file, and frees the lock, which must be ours. */
+  remove(): void {
+    removeIfThere(this.#path);
+    this.close();
+  }
+
   #tryAcquire(): boolean {
     if (!this.#file.tryLockSync(true)) return false;
-    // The folder may have been wiped and made again: then our lock is on a file that is gone.
-    if (Deno.statSync(this.#path).ino === this.#file.statSync().ino) return true;
+    // It may have been removed and made again: then our lock is on a file that is gone.
+    if (inodeOf(this.#path) === this.#file.statSync().ino) return true;
     this.#file.close();
     this.#file = openLockFile(this.#path);
     return this.#tryAcquire();
+  }
+}
+
+function inodeOf(path: string): number | null | undefined {
+  try {
+    return Deno.statSync(path).ino;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
   }
 }
 
