@@ -6,16 +6,27 @@
  * Only a server reads it rightly: no key may expire before all of it is read, later commands need the values that
  * earlier ones made, also of keys in several slots, and an end that is cut off is dropped.
  *
+ * Of an import that was killed (SIGKILL), its server and its copy stay until the next one: the lock in the folder
+ * is free then.
+ *
  * @module
  */
 
 import { basename, dirname, join } from "node:path";
+import { FileLock } from "../../base/file_lock.ts";
+import { connectLocally } from "../../io/local_socket.ts";
 import type { AppendOnlySource } from "../../import/source/source_address.ts";
 import { LocalRedis } from "../parts/local_redis.ts";
 import { UsageError } from "../parts/subcommand.ts";
 
 /** Longest time to load it. */
 const LOAD_MS = 3_600_000;
+/** Longest time that a server may take to end that was left. */
+const END_MS = 5_000;
+const PREFIX = "codis-import-";
+const LOCK = "lock";
+/** Where the server can be told to end by others. Short: such a path has at most 107 characters. */
+const SOCKET = "redis.sock";
 const FOLDER = "appendonlydir";
 const MANIFEST = ".manifest";
 /** More than any server is used with: each database takes little. */
@@ -27,9 +38,11 @@ export class LoadedAppendOnly implements AsyncDisposable {
   /** A folder for what else is needed for the time. */
   readonly folder: string;
   readonly #redis: LocalRedis;
+  readonly #lock: FileLock;
 
-  private constructor(redis: LocalRedis, folder: string) {
+  private constructor(redis: LocalRedis, folder: string, lock: FileLock) {
     this.#redis = redis;
+    this.#lock = lock;
     this.port = redis.port;
     this.folder = folder;
   }
@@ -43,8 +56,11 @@ export class LoadedAppendOnly implements AsyncDisposable {
    */
   static async load({ path }: AppendOnlySource, signal: AbortSignal): Promise<LoadedAppendOnly> {
     const manifest = await manifestAt(path);
-    const folder = await Deno.makeTempDir({ prefix: "codis-import-" });
+    const folder = await Deno.makeTempDir({ prefix: PREFIX });
+    const lock = new FileLock(join(folder, LOCK));
     try {
+      await lock.acquire(0);
+      await removeLeft(folder);
       const name = manifest === undefined
         ? await copySingle(path, folder)
         : await copyParts(manifest, folder);
@@ -52,13 +68,15 @@ export class LoadedAppendOnly implements AsyncDisposable {
         ...["--appendonly", "yes", "--appendfilename", name, "--appendfsync", "no"],
         ...["--auto-aof-rewrite-percentage", "0", "--aof-load-truncated", "yes"],
         ...["--databases", `${DATABASES}`, "--repl-diskless-sync", "yes"],
-        ...["--repl-diskless-sync-delay", "0"],
+        ...["--repl-diskless-sync-delay", "0", "--unixsocket", SOCKET],
       ];
       return new LoadedAppendOnly(
         await LocalRedis.start({ folder, args, startMs: LOAD_MS, signal }),
         folder,
+        lock,
       );
     } catch (error) {
+      lock.close();
       await Deno.remove(folder, { recursive: true });
       throw new Error(`aof:${path}: ${(error as Error).message}`, { cause: error });
     }
@@ -66,7 +84,61 @@ export class LoadedAppendOnly implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#redis.stop();
+    this.#lock.close();
     await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+/** Ends the servers of imports of this user that were killed, and removes their copies. */
+async function removeLeft(own: string): Promise<void> {
+  const { uid } = await Deno.lstat(own);
+  const parent = dirname(own);
+  for await (const { name, isDirectory } of Deno.readDir(parent)) {
+    const folder = join(parent, name);
+    if (!isDirectory || !name.startsWith(PREFIX) || folder === own) continue;
+    // What cannot be removed stays for the next one.
+    await removeIfLeft(folder, uid).catch(() => {});
+  }
+}
+
+async function removeIfLeft(folder: string, uid: number | null): Promise<void> {
+  if ((await Deno.lstat(folder)).uid !== uid) return;
+  using file = await Deno.open(join(folder, LOCK));
+  if (!file.tryLockSync(true)) return;
+  await endServer(join(folder, SOCKET));
+  await Deno.remove(folder, { recursive: true });
+}
+
+/**
+ * Ends a server, which may load.
+ *
+ * @throws {Error} When it does not end within a time.
+ */
+async function endServer(socket: string): Promise<void> {
+  let connection: Deno.UnixConn;
+  try {
+    connection = await connectLocally(socket);
+  } catch (error) {
+    // It has ended.
+    if (error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.NotFound) {
+      return;
+    }
+    throw error;
+  }
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    connection.close();
+  }, END_MS);
+  try {
+    await connection.write(new TextEncoder().encode("SHUTDOWN NOSAVE\r\n"));
+    while (await connection.read(new Uint8Array(256)) !== null);
+    connection.close();
+  } catch (error) {
+    // It may end before it has read all.
+    if (isLate) throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
