@@ -149,6 +149,7 @@ class StartedProxy implements RunningProxy {
   #admin: HttpServer | undefined;
   #openAdmin: (isBeside: boolean) => void = () => {};
   #coordinator: Coordinator | undefined;
+  #store: Store | undefined;
   #attached: AttachedService | undefined;
   #membership: Membership | undefined;
   #listings: ProxyListings | undefined;
@@ -218,7 +219,7 @@ class StartedProxy implements RunningProxy {
       ownRecord(this.#start, this.#plane.addresses, this.httpAddress, this.#processes.life.text);
     const { other } = this.#processes;
     this.#coordinator = takeOver?.coordinator ?? await openStoreOf(this.#start, other);
-    const store = storeOf(this.#coordinator, config.product);
+    const store = this.#store = storeOf(this.#coordinator, config.product);
     await refuseEtcd2(config, this.#coordinator);
     await fillEmptyStore(store, config.servers, identify);
     this.#attached = attach?.({ store, port: takeOver?.old.http.port ?? this.httpAddress.port });
@@ -368,7 +369,7 @@ class StartedProxy implements RunningProxy {
     return UpgradeOffer.open(life, {
       other,
       describe: () =>
-        describeOld(this.#membership!.registration.record, {
+        describeOld(this.#store!, this.#membership!.registration.record, {
           ports: this.#plane.addresses.map(({ port }) => port),
           workers: this.#start.workers,
           httpPort: this.httpAddress.port,

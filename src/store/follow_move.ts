@@ -28,7 +28,7 @@ import {
   storeText,
   watchMove,
 } from "./moves.ts";
-import { StoreError, storeOf } from "./store.ts";
+import { type Store, StoreError, storeOf } from "./store.ts";
 import { decodeProductMove } from "../model/product_move.ts";
 
 /** From one store to the next, at the start: more than an operator ever makes. */
@@ -162,14 +162,16 @@ async function goTo(
     try {
       next = await openNext(options, move);
       const there = storeOf(next.coordinator, product);
-      while (!signal.aborted && (!isFree() || (await loadMove(there))?.kind === "arriving")) {
+      while (!signal.aborted) {
+        // Between the last question and the switch, nothing is waited for.
+        if (isFree() && await isWhole(there) && isFree()) {
+          next.use();
+          await coordinator.switchTo(next.coordinator);
+          return log.info("works with {store} now", { store });
+        }
         await sleep(LOOK_MS, signal);
       }
-      if (signal.aborted) return await next.coordinator.close();
-      if (await isEmptyStore(there)) throw new StoreError("it has neither groups nor slots");
-      next.use();
-      await coordinator.switchTo(next.coordinator);
-      return log.info("works with {store} now", { store });
+      return await next.coordinator.close();
     } catch (error) {
       await next?.coordinator.close();
       // It comes again and again.
@@ -180,4 +182,15 @@ async function goTo(
       await sleep(backoff.nextMs(), signal);
     }
   }
+}
+
+/**
+ * Whether all of the product is in a store.
+ *
+ * @throws {StoreError} When nothing of it is.
+ */
+async function isWhole(store: Store): Promise<boolean> {
+  if ((await loadMove(store))?.kind === "arriving") return false;
+  if (await isEmptyStore(store)) throw new StoreError("it has neither groups nor slots");
+  return true;
 }

@@ -87,7 +87,10 @@ function fullPath(dir: string): string {
   }
 }
 
-/** How far actions were numbered before the product came to a store. */
+/**
+ * How far actions were numbered before the product came to a store. It grows with each move, so it tells one store
+ * of the product from another, also one that the product has come back to.
+ */
 export async function loadActionsBefore(store: ReadableStore): Promise<number> {
   return Number(await readIfThere(store, store.paths.actionsBefore) ?? 0);
 }

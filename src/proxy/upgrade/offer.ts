@@ -15,6 +15,8 @@ import { canSharePort } from "../../io/listen.ts";
 import { listenLocally } from "../../io/local_socket.ts";
 import type { ProxyRecord } from "../../model/proxy.ts";
 import { SYSTEM_TIMERS } from "../../base/timers.ts";
+import { loadActionsBefore } from "../../store/moves.ts";
+import type { ReadableStore } from "../../store/store.ts";
 import { retry } from "../membership/retry.ts";
 import { changeState, type StateMoves } from "../../base/state.ts";
 import {
@@ -38,7 +40,7 @@ const KNOWN_MS = 30_000;
 /** What the offer needs of its proxy. */
 export interface OfferSubject {
   readonly other: OtherProcess;
-  describe(): OldProcess;
+  describe(): Promise<OldProcess>;
   /** The newest action that is in force here, and the newest one that is, or is about to be; `""`: none. */
   newestAction(): string;
   newestInHand(): string;
@@ -140,7 +142,7 @@ export class UpgradeOffer {
       { signal: AbortSignal.timeout(KNOWN_MS), timers: SYSTEM_TIMERS },
     );
     if (!isKnown) throw new Error("its coordinator does not answer");
-    return this.#subject.describe();
+    return await this.#subject.describe();
   }
 
   /** From now on the new process may serve, and counts until it is surely gone. */
@@ -196,18 +198,24 @@ export class UpgradeOffer {
   }
 }
 
-/** What a process says of itself that is about to be taken over from. */
-export function describeOld(
+/**
+ * What a process says of itself that is about to be taken over from.
+ *
+ * @throws {CoordinatorError} When its store cannot be read.
+ */
+export async function describeOld(
+  store: ReadableStore,
   record: ProxyRecord,
   { ports, workers, httpPort }: {
     readonly ports: readonly number[];
     readonly workers: number;
     readonly httpPort: number;
   },
-): OldProcess {
+): Promise<OldProcess> {
   return {
     ...ownCalls(),
     record,
+    store: await loadActionsBefore(store),
     clients: ports.map((port) => ({ port, oldSockets: workers })),
     http: { port: httpPort, oldSockets: 1 },
   };

@@ -14,6 +14,7 @@ import { connectLocally } from "../../io/local_socket.ts";
 import { steerHere } from "../../io/port_steering.ts";
 import type { ProxyRecord } from "../../model/proxy.ts";
 import { openFollowed } from "../../store/follow_move.ts";
+import { loadActionsBefore } from "../../store/moves.ts";
 import { loadProxy } from "../../store/proxies.ts";
 import { StoreError, storeOf } from "../../store/store.ts";
 import type { ProxyStart } from "../proxy_start.ts";
@@ -34,6 +35,10 @@ import { OtherProcess } from "./other_process.ts";
 const UNREACHABLE =
   "it cannot be reached: it does not serve yet, another process takes over from it, or it is on another " +
   "machine, is another user's, has another TMPDIR, or is an older version";
+
+/** Why the two may not be in the same store. */
+const MOVES =
+  "the product goes to another coordinator at this moment: start this process again when codis-proxy config move has ended";
 
 /** How long the old process may take to answer, in milliseconds. */
 const ANSWER_MS = 60_000;
@@ -117,6 +122,7 @@ export class TakeOver {
     other: OtherProcess,
   ): Promise<TakeOver | undefined> {
     const { id, addr, description } = record;
+    const store = storeOf(coordinator, start.config.product);
     // Its pid is not named: that is the first process's, which may have been taken over from.
     const cannot = (why: string) =>
       new StoreError(`cannot take over proxy_id "${id}" at ${addr}: ${why}`);
@@ -139,6 +145,10 @@ export class TakeOver {
       const who = { ...ownCalls(), pid: Deno.pid, version: VERSION, life };
       const old = await answered(calls.call("join", who));
       checkCalls(old);
+      // From here on both stay in the stores that they are in.
+      if (old.store !== undefined && old.store !== await loadActionsBefore(store)) {
+        throw new Error(MOVES);
+      }
       return takeOver = new TakeOver(coordinator, old, placeBeside(start, old), calls, other);
     } catch (error) {
       // What has ended has closed it.

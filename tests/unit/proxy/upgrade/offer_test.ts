@@ -16,6 +16,7 @@ import {
 import { describeOld, UpgradeOffer } from "../../../../src/proxy/upgrade/offer.ts";
 import { OtherProcess } from "../../../../src/proxy/upgrade/other_process.ts";
 import { RECORD } from "../../../support/proxy_record.ts";
+import { StoreFolder } from "../../../support/store.ts";
 
 const NEW: NewCalls = {
   applied: () => {},
@@ -24,10 +25,12 @@ const NEW: NewCalls = {
 };
 
 Deno.test("a process of another version is told so, and can take over in no other way", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("x:1");
   const life = ProcessLife.begin("of a test");
   const offer = UpgradeOffer.open(life, {
     other: new OtherProcess(),
-    describe: () => describeOld(RECORD, { ports: [1], workers: 1, httpPort: 2 }),
+    describe: () => describeOld(store, RECORD, { ports: [1], workers: 1, httpPort: 2 }),
     newestAction: () => "",
     newestInHand: () => "",
     isEnding: () => false,
