@@ -71,9 +71,8 @@ export class Lane {
   readonly #spare: RequestBatch[] = [];
   #sentBytes = 0;
   #framer = new ReplyFramer();
-  #errorText = "";
-  /** Whether a reply has begun in an earlier read: an integer may then be 0, and is taken for it. */
-  #isSplit = false;
+  /** What has come of a reply that is an error, or an integer in several reads. */
+  #text = "";
   #trouble: SentRequest[] = [];
   #isTroubled = false;
   #failure: Error | undefined;
@@ -256,14 +255,14 @@ export class Lane {
       const from = at;
       at = framer.feed(bytes, at, end);
       if (framer.error !== "") throw new Error(framer.error);
-      const isError = framer.type === 45;
-      const isZero = framer.type === 58 && (this.#isSplit || bytes[from + 1] === 48);
-      if (isError) this.#errorText += latin1(bytes, from, at);
-      this.#isSplit = !framer.isDone;
-      if (this.#isSplit) break;
+      const [isError, isInteger] = [framer.type === 45, framer.type === 58];
+      const isSplit = !framer.isDone || this.#text !== "";
+      if (isError || isInteger && isSplit) this.#text += latin1(bytes, from, at);
+      if (!framer.isDone) break;
       framer.reset();
-      this.#answered(isError ? this.#errorText.slice(1, -2) : "", isZero);
-      this.#errorText = "";
+      const isZero = isInteger && (isSplit ? this.#text[1] === "0" : bytes[from + 1] === 48);
+      this.#answered(isError ? this.#text.slice(1, -2) : "", isZero);
+      this.#text = "";
     }
     if (this.#sent.length > 0) this.#restartTimer();
     else this.#stopTimer();
@@ -310,8 +309,7 @@ export class Lane {
     if (connection !== this.#connection || this.#isClosed) return;
     this.#connection = undefined;
     this.#stopTimer();
-    this.#errorText = "";
-    this.#isSplit = false;
+    this.#text = "";
     hangUp(connection);
     await this.#writing.catch(() => {});
     await delay(SETTLE_MS);

@@ -43,5 +43,12 @@ Deno.test("a request that has changed nothing, and must have, is told wherever i
       `${at}`,
     );
   }
-  assertEquals(await troubleAfter(["+OK\r\n:1\r\n"]), []);
+});
+
+Deno.test("a request that has changed something is not repeated, wherever its reply is cut", async () => {
+  const replies = "+OK\r\n:1\r\n";
+  for (let at = 1; at < replies.length; at++) {
+    assertEquals(await troubleAfter([replies.slice(0, at), replies.slice(at)]), [], `${at}`);
+  }
+  assertEquals(await troubleAfter([replies]), []);
 });
