@@ -185,10 +185,7 @@ export class StreamFollower {
   /** Waits until all that has come is stored. */
   async finish(): Promise<void> {
     await this.#turns.take(async () => {
-      do {
-        await this.#settle();
-        await this.#options.target.drain();
-      } while (this.#options.target.isTroubled);
+      await this.#settleAll();
       this.#note();
     });
   }
@@ -241,8 +238,7 @@ export class StreamFollower {
   async #pause(pause: WriterPause, parser: RequestParser, offset: number): Promise<void> {
     const words = wordsOf(parser);
     if (pause === "learn") return await this.#learn(words, parser, offset);
-    const { choice, flushes, target } = this.#options;
-    const { flush } = this.#options;
+    const { choice, flushes, flush } = this.#options;
     const canFlush = flush !== undefined || choice.isAll && choice.keepsNames;
     if (pause === "flush" && !(flushes && canFlush)) {
       throw new ChangeError(
@@ -252,22 +248,33 @@ export class StreamFollower {
           "--allow-flush, which is possible for one source, without filters; or with --restart, to copy all keys anew",
       );
     }
-    await this.#settle();
-    await target.drain();
+    await this.#settleAll();
     if (pause === "flush" && flush !== undefined) {
       const isOne = latin1(words[0]!).toLowerCase() === "flushdb";
       await flush(isOne ? this.#writer.database : undefined);
       return this.#marks.redoNewer();
     }
     replaceLibrary(words);
-    const batch = target.beginAnywhere(this.#writer.database).request(words.length);
-    for (const word of words) batch.word(word);
-    const failed = (await target.takeTrouble()).find(({ error }) => error !== "");
-    if (failed !== undefined && !isHarmless(failed)) {
-      throw new RefusedError(`${requestText(failed)} was refused: ${failed.error ?? "no reply"}`);
-    }
+    await this.#sendAnywhere(words);
     // Keys that were read again, and exist, are gone now.
     if (pause === "flush") this.#marks.redoNewer();
+  }
+
+  /** Sends a request that may be made twice, as nothing else is under way, until it is answered well. */
+  async #sendAnywhere(words: readonly Uint8Array[]): Promise<void> {
+    const { target } = this.#options;
+    const endMs = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const batch = target.beginAnywhere(this.#writer.database).request(words.length);
+      for (const word of words) batch.word(word);
+      const failed = (await target.takeTrouble()).find(({ error }) => error !== "");
+      if (failed === undefined || isHarmless(failed)) return;
+      const { error } = failed;
+      if (error !== undefined && !mayPass(error) || performance.now() > endMs) {
+        throw new RefusedError(`${requestText(failed)} was refused: ${error ?? "no reply"}`);
+      }
+      await delay(RETRY_MS);
+    }
   }
 
   /** Asks the source where the keys of a command are that the table does not have. */
@@ -311,6 +318,15 @@ export class StreamFollower {
       // Keys that were taken may have become the source's own meanwhile.
       if (this.#marks.dirtyCount === 0) return;
     }
+  }
+
+  /** The same until all is answered, and well. */
+  async #settleAll(): Promise<void> {
+    const { target } = this.#options;
+    do {
+      await this.#settle();
+      await target.drain();
+    } while (target.isTroubled);
   }
 
   async #takeTrouble(): Promise<void> {

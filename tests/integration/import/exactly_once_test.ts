@@ -6,6 +6,7 @@
 
 import { delay } from "@std/async/delay";
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { until } from "../../support/deadline.ts";
 import { RespClient } from "../../support/resp_client.ts";
 import { FOLLOWS, ImportSetting } from "./import_setting.ts";
 
@@ -44,4 +45,22 @@ Deno.test("a counter is counted once, however often the import and its link are 
   isEnded = true;
   await source.call("CLIENT", "UNPAUSE");
   await loading;
+});
+
+Deno.test("a library comes along while changes before it must be made good", async () => {
+  await using setting = await ImportSetting.start();
+  const { source, product } = setting;
+  const lib = (value: number) =>
+    `#!lua name=lib\nredis.register_function('f', function() return ${value} end)`;
+  await source.call("SET", "key", "value", "EX", "1000");
+  const child = setting.import();
+  await child.waitFor(() => child.stderr.includes(FOLLOWS));
+  // As if it had expired here before its life was prolonged there.
+  await product.call("DEL", "key");
+  await source.pipeline([["PERSIST", "key"], ["FUNCTION", "LOAD", lib(1)], ["INCR", "after"]]);
+  await until(async () => await product.call("GET", "after") === "1");
+  const replies = await product.pipeline([["GET", "key"], ["TTL", "key"], ["FCALL", "f", 1, "x"]]);
+  assertEquals(replies.map(({ value }) => value), ["value", -1, 1]);
+  child.signal("SIGINT");
+  assertEquals((await child.ended).code, 130, child.stderr);
 });
