@@ -28,7 +28,9 @@ export interface ConfigDifference {
 
 /** Compares what is in force with what shall be. */
 export function differenceOf(now: Config, next: Config): ConfigDifference {
-  const others = (CONFIG_KEYS as readonly ConfigKey[]).filter((row) => !isSame(row, now, next));
+  const others = (CONFIG_KEYS as readonly ConfigKey[]).filter((row) =>
+    !isSameValue(row, now, next)
+  );
   const waiting = others.filter((row) =>
     restartNeeded(row.reload, printed(row, now), printed(row, next))
   );
@@ -49,7 +51,8 @@ export function printed(row: ConfigKey, config: Config): string {
   return printConfigValue(valueOf(row, config), row);
 }
 
-function isSame(row: ConfigKey, one: Config, two: Config): boolean {
+/** Whether two configurations have the same value of a row's key. */
+export function isSameValue(row: ConfigKey, one: Config, two: Config): boolean {
   const [a, b] = [valueOf(row, one), valueOf(row, two)];
   if (isSecretKey(row)) return textOf(a as Secret) === textOf(b as Secret);
   if (row.kind === "users") return usersText(a) === usersText(b);

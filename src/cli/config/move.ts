@@ -6,6 +6,8 @@
 
 import type { Config } from "../../config/config.ts";
 import { ConfigError } from "../../config/error.ts";
+import { isSameValue } from "../../config/difference.ts";
+import { CONFIG_KEYS } from "../../config/keys.ts";
 import { loadConfig } from "../../config/load.ts";
 import { moveProduct, planMove, type ProductMoveOptions } from "../../control/move_product.ts";
 import { configLines, storeAddress, storeText } from "../../store/moves.ts";
@@ -23,6 +25,9 @@ const TO: Flag<string> = {
   help: "the config.ini with the other coordinator",
   parse: (name) => name,
 };
+
+/** How a process proves who it is to the coordinator, and whom it trusts. */
+const ACCESS_KEYS = CONFIG_KEYS.filter(({ key }) => /^coordinator_(auth|ca|cert|key)$/.test(key));
 
 const YES: Flag = {
   name: "yes",
@@ -44,7 +49,7 @@ export const moveCommand = configCommand({
   run: async (values, context) => {
     const file = readTo(values);
     const isDone = isGiven(values, YES);
-    const options = await moveOptions(file, context);
+    const { options, keysBefore } = await moveOptions(file, context);
     const { proxies, dashboard, stage, entries } = await planMove(options);
     const [from, to] = [storeText(options.from), storeText(options.to)].map(maskControls);
     const json = { product: options.source.product, from, to };
@@ -58,16 +63,20 @@ export const moveCommand = configCommand({
             : `product ${json.product} can move from ${from} to ${to}: ${entries} entries`,
           `proxies that go over: ${ids.length === 0 ? "none" : ids.join(", ")}`,
           `dashboard: ${dashboard === "" ? "none leads" : dashboard}`,
+          ...keysBefore === "" ? [] : [keysBefore],
           `nothing was changed; --yes ${stage === "begun" ? "goes on with it" : "does it"}`,
         ].join("\n"),
       };
     }
+    if (keysBefore !== "") options.tell(keysBefore);
     const outcome = await moveProduct(options);
     const { followed, missing, heldMs } = outcome;
     return {
       json: { ...json, done: true, ...outcome },
       text: [
-        `product ${json.product} has moved from ${from} to ${to}; nothing could be changed for ${heldMs} ms`,
+        `product ${json.product} has moved from ${from} to ${to}${
+          heldMs === 0 ? "" : `; nothing could be changed for ${heldMs} ms`
+        }`,
         `proxies that have gone over: ${
           followed.length === 0 ? "none" : followed.map(maskControls).join(", ")
         }`,
@@ -92,7 +101,10 @@ function readTo(values: FlagValues): string {
   return readValue(values, TO);
 }
 
-async function moveOptions(file: string, context: CommandContext): Promise<ProductMoveOptions> {
+async function moveOptions(
+  file: string,
+  context: CommandContext,
+): Promise<{ readonly options: ProductMoveOptions; readonly keysBefore: string }> {
   const config = await context.config();
   const next = await loadNext(file);
   if (next.product !== config.product) {
@@ -105,13 +117,25 @@ async function moveOptions(file: string, context: CommandContext): Promise<Produ
   await askOverTls(config);
   const source = await context.openStore(config, "wherever the product is");
   const target = await context.openToFill(next, "wherever the product is");
-  return {
+  const options = {
     source,
     target,
     from: storeAddress(config),
     to: storeAddress(next),
-    tell: (text) => console.error(maskControls(text)),
+    tell: (text: string) => console.error(maskControls(text)),
   };
+  return { options, keysBefore: keysNeeded(config, next) };
+}
+
+/** What each process must have in its own config file before, to reach the new coordinator; empty: nothing new. */
+function keysNeeded(config: Config, next: Config): string {
+  if (next.coordinator === "embedded") return "";
+  const keys = ACCESS_KEYS.filter((row) => !isSameValue(row, config, next)).map(({ key }) => key);
+  if (keys.length === 0) return "";
+  return `${
+    keys.join(", ")
+  }: not as it is now: each process must have the new value in its own config.ini ` +
+    "before, or it does not go over until it has";
 }
 
 async function loadNext(file: string): Promise<Config> {

@@ -20,6 +20,8 @@ import { RedisServer } from "../../support/redis_server.ts";
 import { type RemoteCoordinator, startEtcd } from "../../support/remote_coordinator.ts";
 import { StoreFolder } from "../../support/store.ts";
 
+const TLS = new URL("../../fixtures/tls/", import.meta.url).pathname;
+
 let etcd: RemoteCoordinator;
 let server: RedisServer;
 
@@ -92,7 +94,11 @@ Deno.test("a store that has such a product, or another one's config, is refused,
   assertStringIncludes(taken.stderr, "has a product test already");
   await coordinator.deleteTree("/zk/codis/db_test");
   await coordinator.close();
-  await Deno.writeTextFile(next, `${await Deno.readTextFile(next)}product = shop\n`);
+  const text = await Deno.readTextFile(next);
+  await Deno.writeTextFile(next, `${text}coordinator_ca = ${TLS}ca.pem\n`);
+  const plan = await callCli("config", "move", "-c", old, `--to=${next}`, "--output=table");
+  assertStringIncludes(plan.stdout, "coordinator_ca: not as it is now: each process must have");
+  await Deno.writeTextFile(next, `${text}product = shop\n`);
   assertStringIncludes((await product.tryMove(old, next)).stderr, 'has product "shop"');
   assertStringIncludes((await product.tryMove(old, old)).stderr, "both configs name embedded");
   const gone = await product.tryMove(old, `${proxy.folder}/none.ini`);
@@ -130,11 +136,11 @@ Deno.test("a proxy that does not come over keeps the new store from being change
     ...at.options,
     // After the plan: what has moved meanwhile, it has not noticed.
     tell: () => {
-      if (!isPaused) Deno.kill(proxy.pid, "SIGSTOP");
+      if (!isPaused) proxy.child.signal("SIGSTOP");
       isPaused = true;
     },
   });
-  const { missing } = await moving.finally(() => isPaused && Deno.kill(proxy.pid, "SIGCONT"));
+  const { missing } = await moving.finally(() => isPaused && proxy.child.signal("SIGCONT"));
   assertEquals(missing.length, 1);
   assertEquals(await loadFences(at.target), missing);
   // When it wakes, it goes on.
