@@ -24,7 +24,7 @@ import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { encodeMigratePause, loadMigratePause, type MigratePause } from "../store/migrate_pause.ts";
 import { StoreError } from "../store/store.ts";
 import type { BigKeyPolicy } from "./big_key_list.ts";
-import { cancelTask, isToFinish } from "./cancel.ts";
+import { cancelTasks, withoutFinishing } from "./cancel.ts";
 import type { MigrationJob } from "./job.ts";
 import { JobList } from "./job_list.ts";
 import type { MoveOptions } from "./mover/mover.ts";
@@ -278,7 +278,7 @@ export class MigrationQueue {
     return this.#serially(async () => {
       const job = this.#jobs.get(name);
       if (job === undefined) throw new StoreError(`migrate task ${name} is not found`);
-      await this.#scheduler.holding([job], () => this.#cancel(job, mode));
+      await this.#scheduler.holding([job], () => this.#cancel([job], mode));
     });
   }
 
@@ -293,17 +293,19 @@ export class MigrationQueue {
       await this.#scheduler.holding(jobs, async () => {
         const waiting = jobs.filter(({ stream, task }) => !stream && task.status === "pending");
         for (const some of chunk(waiting, TASKS_PER_CHANGE)) await this.#deleteTasks(some);
-        for (const job of jobs) if (this.#jobs.has(job)) await this.#cancel(job, mode);
+        await this.#cancel(jobs.filter((job) => this.#jobs.has(job)), mode);
       });
     });
   }
 
-  async #cancel(job: MigrationJob, mode: CancelMode | undefined): Promise<void> {
-    if (await isToFinish(this.#writer, job, mode)) return;
-    await job.stream?.release(job);
-    // It may have finished meanwhile.
-    if (!this.#jobs.has(job)) return;
-    if (await cancelTask(this.#writer, job, mode)) this.#jobs.remove(job);
+  async #cancel(all: readonly MigrationJob[], mode: CancelMode | undefined): Promise<void> {
+    const jobs = await withoutFinishing(this.#writer, all, mode);
+    // All rest at once: those that wait for their turn would arrive meanwhile.
+    await Promise.all(jobs.map((job) => job.stream?.release(job)));
+    // Some may have finished.
+    for (const some of chunk(jobs.filter((job) => this.#jobs.has(job)), TASKS_PER_CHANGE)) {
+      for (const job of await cancelTasks(this.#writer, some, mode)) this.#jobs.remove(job);
+    }
   }
 
   async #deleteTasks(jobs: readonly MigrationJob[]): Promise<void> {

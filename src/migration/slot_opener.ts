@@ -125,7 +125,10 @@ export class SlotOpener {
     const entering = await this.#read(jobs);
     const kinds = { moving: [], reversing: [], blocked: [], fresh: [] } as Record<Kind, Entering[]>;
     for (const each of entering) kinds[kindOf(each)].push(each);
-    if (kinds.moving.length > 0) await slots.change(() => this.#resume(kinds.moving));
+    if (kinds.moving.length > 0) {
+      // A job that was released meanwhile may have been cancelled: it is no longer as it was read.
+      await slots.change(() => this.#resume(kinds.moving.filter(({ job }) => slots.has(job))));
+    }
     for (const some of this.#inChanges(kinds.blocked)) await this.#open(some, true);
     await this.#reverse(kinds.reversing);
     const [first, ...others] = this.#inChanges(await this.#clear(kinds.fresh));
@@ -170,6 +173,7 @@ export class SlotOpener {
 
   /** Slots that were in `migrate` already: an earlier stream may have given up in the middle of a move. */
   async #resume(entering: readonly Entering[]): Promise<void> {
+    if (entering.length === 0) return;
     const { mover, route, slots, writer } = this.#options;
     await this.#exclusive(() => mover.endLateCopies(true, []));
     const idle = entering.filter(({ job }) => job.task.status !== "migrating");

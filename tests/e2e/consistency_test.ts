@@ -23,6 +23,7 @@ async function check(
   const report = await runChecker({
     ...{ ...SIZE, ...cluster, faults, kills: 1, seconds: SECONDS, seed: FUZZ_SEED },
     coordinator: "embedded",
+    delayMsMax: faults.length > 0 ? 20 : 2,
     parts: PART_KINDS,
     tell: (line) => told.push(line),
   });

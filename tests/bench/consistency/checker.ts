@@ -36,6 +36,8 @@ export interface CheckOptions extends Omit<ClusterOptions, "isDurable"> {
   readonly slots: number;
   /** Tasks cancelled in each round. */
   readonly cancels: number;
+  /** Most `delay` of a task, in milliseconds. */
+  readonly delayMsMax: number;
   /** Kinds of {@linkcode FAULT_KINDS}. */
   readonly faults: readonly string[];
   /** How often each kind strikes. */
@@ -89,8 +91,6 @@ const PART_SHARE = 1 / 4;
 const VIOLATIONS_MAX = 50;
 /** Longest time in which no task comes to an end, in milliseconds. */
 const STUCK_MS = 90_000;
-/** Most `delay` of a task, in milliseconds; with faults slots are to be on their way for longer. */
-const DELAY_MS = { calm: 2, faults: 20 };
 
 /** Runs it. */
 export async function runChecker(options: CheckOptions): Promise<Report> {
@@ -116,7 +116,7 @@ export async function runChecker(options: CheckOptions): Promise<Report> {
   const moves = new Moves(cluster, new Dice(chance(options.seed)), {
     slots: options.slots,
     cancels: options.cancels,
-    delayMsMax: hasFaults ? DELAY_MS.faults : DELAY_MS.calm,
+    delayMsMax: options.delayMsMax,
     mayFail: hasFaults,
     stuckMs: STUCK_MS,
     tell,

@@ -30,6 +30,8 @@ read through the proxies and at the servers. Exit code 1 when anything is wrong.
   --rounds=1                 rounds of moves
   --slots=1024               slots that go round; fewer go by ranges only
   --cancels=40               tasks cancelled in each round
+  --delay=20                 most milliseconds between two calls for a task, by chance; 2 without faults;
+                             with 0, and a rate below 2000, all slots of a server are on their way at once
   --faults=none              none, ${FAULT_KINDS.join(", ")} or all, several with commas:
                              what is killed with kill -9 while slots move, and comes back
                              (coordinator needs --coordinator=zookeeper or etcd);
@@ -42,6 +44,9 @@ read through the proxies and at the servers. Exit code 1 when anything is wrong.
   --seed=N                   choices of moves, cancels, kills and clients; by default by chance
 `;
 
+/** The default of `--delay` without faults; with them slots are to be on their way for longer. */
+const CALM_DELAY_MS = 2;
+
 /** Options with numbers: the default, and the least and most allowed. */
 const NUMBERS: Readonly<Record<string, readonly [number, number, number]>> = {
   clients: [64, 1, 1_000],
@@ -52,6 +57,7 @@ const NUMBERS: Readonly<Record<string, readonly [number, number, number]>> = {
   rounds: [1, 1, 1_000],
   slots: [SLOTS, 1, SLOTS],
   cancels: [40, 0, 10_000],
+  delay: [20, 0, 10_000],
   kills: [10, 1, 1_000],
   seconds: [900, 1, 86_400],
   seed: [Math.floor(Math.random() * 1e6), 0, 2 ** 31],
@@ -98,6 +104,9 @@ function readOptions(args: readonly string[]): CheckOptions {
     rounds: number("rounds"),
     slots: number("slots"),
     cancels: number("cancels"),
+    delayMsMax: given["delay"] === undefined && faults.length === 0
+      ? CALM_DELAY_MS
+      : number("delay"),
     faults,
     parts,
     kills: number("kills"),

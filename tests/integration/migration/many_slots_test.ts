@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { until } from "../../support/deadline.ts";
 import { Migration, newQueue } from "../../support/migration.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -83,4 +84,27 @@ Deno.test("slots are opened beside the moves; who stops in the middle leaves non
   using target = await servers[1]!.client();
   const counts = [await source.call("DBSIZE"), await target.call("DBSIZE")] as number[];
   assertEquals(counts[0]! + counts[1]!, KEYS.length);
+});
+
+Deno.test("all tasks are cancelled at once: no slot arrives while others wait for their turn", async () => {
+  const { migration: made, servers: started } = await filled();
+  await using servers = started;
+  await using migration = made;
+  const { control, queue } = migration;
+  using target = await servers[1]!.client();
+  const arrived = async () => Number(await target.call("DBSIZE"));
+  // As with a coordinator that takes its time.
+  control.beforeChange = ({ summary }) => delay(/cancelled/.test(summary) ? 40 : 0);
+  await queue.start();
+  await queue.add(0, SLOTS - 1, 2, 0);
+  await until(() => queue.moved.keys > 0, 30_000);
+  const before = await arrived();
+  await queue.cancelAll("back");
+  // What was in hand may have arrived.
+  assertLessOrEqual(await arrived(), before + 2_500);
+  control.beforeChange = () => {};
+  await migration.done(30_000);
+  const states = await Promise.all(Array.from({ length: SLOTS }, (_, i) => migration.slot(i)));
+  const back = states.filter((text) => text === "online 1").length;
+  assert(back > SLOTS / 2, `only ${back} slots are back`);
 });
