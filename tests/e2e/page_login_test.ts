@@ -118,7 +118,11 @@ Deno.test("users log in with their roles, and the page says who did what", async
   await press(tab, "Change …", 'tr:has-text("eve")');
   await tab.page.locator('dialog [name="role"]').selectOption("operator");
   await press(tab, "Change", "dialog");
-  await other.page.getByText("Your session has ended.").waitFor();
+  const ended = other.page.getByText("Your session has ended.");
+  await ended.waitFor();
+  // The cookie is gone now, and it is still said.
+  for (let i = 0; i < 2; i++) await other.page.waitForResponse("**/api/cluster");
+  assert(await ended.isVisible());
   await logIn(other, "eve", PASSWORD);
   await other.page.locator(".menu summary").getByText("eve").waitFor();
   const buttons = await changingButtons(other);
@@ -144,7 +148,7 @@ Deno.test("users log in with their roles, and the page says who did what", async
   for (let i = 0; i < 2; i++) await other.page.waitForResponse("**/api/cluster");
   assert(await other.ask(`document.querySelector(".menu")?.open === true`));
   await press(other, "Log out");
-  await other.page.locator('[name="user"]').waitFor();
+  await other.page.getByText("Log in to see this cluster.").waitFor();
   assertEquals(await other.page.context().cookies(), []);
   // With a token instead.
   await press(other, "Use a token");

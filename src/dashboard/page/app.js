@@ -25,7 +25,7 @@ import { ProductMenu, Products } from "./products.js";
 import { Proxies } from "./proxies.js";
 import { Slots } from "./slots.js";
 import { switchTheme, useTheme } from "./theme.js";
-import { areThereUsers, isAdmin, loggedIn } from "./who.js";
+import { areThereUsers, isAdmin, loggedIn, noteLogout, wasLoggedIn } from "./who.js";
 
 /** @import { ChangeView, ClusterView } from "../../api/cluster_view.ts" */
 /** @import { Picture } from "./cluster.js" */
@@ -102,7 +102,7 @@ export function App() {
         `}
       </div>
     </header>
-    ${isShut ? html`<${Shut} problem=${picture.problem} />` : html`
+    ${isShut ? html`<${Shut} />` : html`
       <section aria-label="State of the cluster">
         <${StatusLine} picture=${picture} />
       </section>
@@ -194,6 +194,7 @@ function UserMenu({ name, role }) {
 }
 
 function leave() {
+  noteLogout();
   logOut().catch((error) => toast("bad", `Log out: ${error.message}`));
 }
 
@@ -249,12 +250,10 @@ function ChangeLine({ change, now }) {
   `;
 }
 
-/** @param {{ problem: string }} props */
-function Shut({ problem }) {
-  const hasEnded = problem.startsWith("the session has ended");
+function Shut() {
   return html`
     <div class="status off" role="status">
-      <span>${hasEnded ? "Your session has ended." : "Log in to see this cluster."}</span>
+      <span>${wasLoggedIn() ? "Your session has ended." : "Log in to see this cluster."}</span>
     </div>
   `;
 }

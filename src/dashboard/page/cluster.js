@@ -104,7 +104,7 @@ async function refused(response) {
   const wantsToken = response.status === 401;
   try {
     const { error, leader, has_users } = JSON.parse(text);
-    if (wantsToken) noteRefusal(has_users === true);
+    if (wantsToken) noteRefusal(has_users === true, String(error));
     const next = { ...failed(String(error), String(leader ?? "")), wantsToken };
     // What a user has seen is not for whoever comes after him.
     return wantsToken && has_users === true ? { ...next, view: null } : next;

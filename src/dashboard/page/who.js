@@ -22,6 +22,10 @@ const OWN_ACTIONS = ["change_password"];
 let you;
 let needsLogin = false;
 let hasUsers = false;
+let hasSessionEnded = false;
+
+/** What the dashboard says of a session that has ended, once: then the cookie is gone. */
+const SESSION_ENDED = "the session has ended";
 
 /**
  * Notes what an answer says.
@@ -32,17 +36,32 @@ export function noteView(view) {
   you = view.you;
   needsLogin = view.dashboard.needs_token;
   hasUsers = view.dashboard.has_users;
+  hasSessionEnded = false;
 }
 
 /**
  * Notes that nothing is answered without a login.
  *
  * @param {boolean} isByName Whether people log in with a name and a password.
+ * @param {string} problem The dashboard's text.
  */
-export function noteRefusal(isByName) {
+export function noteRefusal(isByName, problem) {
+  // What else the page asks for may have been told of the end before.
+  hasSessionEnded ||= you?.kind === "user" || problem.startsWith(SESSION_ENDED);
   you = undefined;
   needsLogin = true;
   hasUsers = isByName;
+}
+
+/** Notes that the user logs out himself. */
+export function noteLogout() {
+  you = undefined;
+  hasSessionEnded = false;
+}
+
+/** Whether somebody was logged in until the dashboard ended the session. */
+export function wasLoggedIn() {
+  return hasSessionEnded;
 }
 
 /** Whether people log in with a name and a password. */

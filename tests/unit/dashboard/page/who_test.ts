@@ -9,7 +9,14 @@ import type { ClusterView } from "../../../../src/api/cluster_view.ts";
 import { API_TABLE } from "../../../../src/dashboard/api/api.ts";
 import { findRoute } from "../../../../src/dashboard/api/route.ts";
 import { ACTIONS } from "../../../../src/dashboard/page/actions.js";
-import { isOperator, mayDo, noteRefusal, noteView } from "../../../../src/dashboard/page/who.js";
+import {
+  isOperator,
+  mayDo,
+  noteLogout,
+  noteRefusal,
+  noteView,
+  wasLoggedIn,
+} from "../../../../src/dashboard/page/who.js";
 import { isRoleEnough, ROLES } from "../../../../src/model/dashboard_user.ts";
 
 function viewOf(you: ClusterView["you"], needsLogin: boolean): ClusterView {
@@ -32,10 +39,24 @@ Deno.test("each action is offered to the roles that its route lets in", () => {
 });
 
 Deno.test("who has not logged in yet is offered everything, and asked to log in then", () => {
-  noteRefusal(true);
+  noteRefusal(true, "log in");
   assertEquals(mayDo("add_user"), true);
   noteView(viewOf({ name: "this machine", role: "viewer", kind: "place" }, true));
   assertEquals(mayDo("migrate"), true);
+});
+
+Deno.test("a user is told that his session has ended, whoever heard of it first, until somebody logs in", () => {
+  noteView(viewOf({ name: "x", role: "viewer", kind: "user" }, true));
+  noteRefusal(true, "log in on the page /admin");
+  noteRefusal(true, "log in on the page /admin");
+  assertEquals(wasLoggedIn(), true);
+  noteView(viewOf({ name: "x", role: "viewer", kind: "user" }, true));
+  assertEquals(wasLoggedIn(), false);
+  noteLogout();
+  noteRefusal(true, "log in on the page /admin");
+  assertEquals(wasLoggedIn(), false);
+  noteRefusal(true, "the session has ended: log in again");
+  assertEquals(wasLoggedIn(), true);
 });
 
 Deno.test("slow requests are asked for by the roles that their route lets in", () => {
