@@ -22,7 +22,7 @@ async function endOf(child: Child): Promise<Ended> {
   return { code, stdout: child.stdout, stderr: child.stderr };
 }
 
-/** Runs `codis-proxy config`; a program of its own each time, without a terminal. */
+/** Runs `codis-proxy config`; a program of its own each time, without a terminal: it prints JSON. */
 async function config(...args: string[]): Promise<Ended> {
   return await endOf(startProgram(["config", ...args]));
 }
@@ -440,7 +440,8 @@ for (const { words, asks, answer = OK, json: printed = DONE, table } of ROWS) {
     );
     await using dashboard = new RecordingDashboard(answers);
     const args = [`--dashboard=${dashboard.addr}`, ...words.trim().split(" ")];
-    assertEquals(await config(...args), { code: 0, stdout: printed, stderr: "" });
+    const forPrograms = await callCli("config", ...args, "--output=json");
+    assertEquals(forPrograms, { code: 0, stdout: printed, stderr: "" });
     assertEquals(dashboard.requests, asks);
     const forPeople = await callCli("config", ...args, "--output=table");
     assertEquals(forPeople, { code: 0, stdout: table, stderr: "" });
