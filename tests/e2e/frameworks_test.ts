@@ -50,8 +50,8 @@ const STARTS: Readonly<Record<string, readonly string[]>> = {
 const LANES = 2;
 /** Longest time that a program may take, in milliseconds. */
 const RUN_MS = 60_000;
-/** Characters of its errors that are shown when it fails. */
-const SHOWN = 2_000;
+/** Characters of its output that are shown when it fails, of the beginning and of the end. */
+const SHOWN = 1_500;
 const EVENTS = ["--notify-keyspace-events", "AKE"];
 const CONFIG: Readonly<Record<Setting, Readonly<Record<string, string>>>> = {
   plain: {},
@@ -82,7 +82,12 @@ async function run(name: string, port: number, setting?: Setting): Promise<unkno
   } catch {
     // It is told below what was printed instead.
   }
-  return `exit code ${code}: ${`${child.stdout}${child.stderr}`.slice(-SHOWN)}`;
+  const output = `${child.stdout}${child.stderr}`;
+  // Python tells first what went wrong, and then what it could not clean up.
+  const shown = output.length <= 2 * SHOWN
+    ? output
+    : `${output.slice(0, SHOWN)} … ${output.slice(-SHOWN)}`;
+  return `exit code ${code}: ${shown}`;
 }
 
 /** Adds slot rules, as `config slot rule preset` and `config slot rule add` do. */
