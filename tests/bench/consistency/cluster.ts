@@ -10,7 +10,7 @@ import { CodisServer } from "../../support/codis_server.ts";
 import { DashboardProcess } from "../../support/dashboard_process.ts";
 import { until } from "../../support/deadline.ts";
 import type { Place } from "../../support/place.ts";
-import { ProxyProcess } from "../../support/proxy_process.ts";
+import { configText, ProxyProcess, startProgram } from "../../support/proxy_process.ts";
 import type { DaemonServer } from "../../support/daemon_server.ts";
 import { EtcdServer } from "../../support/etcd_server.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -59,6 +59,8 @@ const SESSION_MS = 4_000;
 const PROXY_START_MS = 60_000;
 /** How long a request may take that the dashboard answers at once, in milliseconds. */
 const ASK_MS = 60_000;
+/** How long the product may take to move to another store, with all tries, in milliseconds. */
+const MOVE_MS = 120_000;
 /** What a dashboard answers that does not lead. */
 const STANDS_BY = 503;
 
@@ -74,6 +76,8 @@ export class Cluster implements AsyncDisposable {
   coordinator: DaemonServer & { readonly addr: string } | undefined;
   readonly dashboards: DashboardProcess[] = [];
   #leader = 0;
+  /** The config files of the store that the product is in, and of the one that it moves to next. */
+  #stores: readonly [here: string, next: string] = ["", ""];
   readonly #owned = new AsyncDisposableStack();
 
   private constructor(options: ClusterOptions, logs: string) {
@@ -120,6 +124,10 @@ export class Cluster implements AsyncDisposable {
       this.#owned.defer(() => Deno.remove(folder, { recursive: true }));
       config["embedded_dir"] = folder;
     }
+    this.#stores = [`${this.logs}/first.ini`, `${this.logs}/second.ini`];
+    const second = { coordinator: "embedded", embedded_dir: `${this.logs}/second` };
+    await Deno.writeTextFile(this.#stores[0], configText(config));
+    await Deno.writeTextFile(this.#stores[1], configText(second));
     for (let i = 1; i <= dashboards; i++) {
       const words = ["-L", `${this.logs}/dashboard_${i}`];
       const place = placeOf?.(`dashboard ${i}`);
@@ -211,6 +219,24 @@ export class Cluster implements AsyncDisposable {
     const { status, text } = await this.#ask("GET", path);
     if (status !== 200) throw new Error(`GET ${path}: ${status} ${text}`);
     return JSON.parse(text);
+  }
+
+  /**
+   * Moves the product to another store, or back from there, however often that must be tried.
+   *
+   * @returns What the tries said that have failed.
+   */
+  async moveStore(): Promise<string[]> {
+    const [here, next] = this.#stores;
+    const failures: string[] = [];
+    await until(async () => {
+      const child = startProgram(["config", "move", "-c", here, `--to=${next}`, "--yes"]);
+      const { code } = await child.ended;
+      if (code !== 0) failures.push(child.stderr.trim());
+      return code === 0;
+    }, MOVE_MS);
+    this.#stores = [next, here];
+    return failures;
   }
 
   /** What `GET /api/check` finds wrong. */

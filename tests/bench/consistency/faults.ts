@@ -81,6 +81,11 @@ const STRIKES: Readonly<Record<string, Strike>> = {
     await cluster.coordinator!.restart();
     tell("the coordinator is back");
   },
+  move: async ({ cluster, tell }) => {
+    tell("move the product to another coordinator");
+    for (const text of await cluster.moveStore()) tell(`config move: ${text}`);
+    tell("the product has moved");
+  },
 };
 
 /** The kinds of faults there are. */

@@ -35,7 +35,8 @@ read through the proxies and at the servers. Exit code 1 when anything is wrong.
   --faults=none              none, ${FAULT_KINDS.join(", ")} or all, several with commas:
                              what is killed with kill -9 while slots move, and comes back
                              (coordinator needs --coordinator=zookeeper or etcd);
-                             upgrade: a new process takes over
+                             upgrade: a new process takes over;
+                             move: the product moves to another store, and back the next time
   --kills=10                 how often each of them is killed
   --parts=all                none, ${PART_KINDS.join(", ")} or all, several with commas:
                              what runs beside the load, with a quarter of its clients each
