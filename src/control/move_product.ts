@@ -52,6 +52,8 @@ import { askProxy, causeOfFetch, type ProxyAnswer } from "./proxies.ts";
 
 /** How long a change that is being made may take to end, in milliseconds. */
 const CHANGE_MS = 30_000;
+/** How often another dashboard may be faster than who says that none leads any more. */
+const CLOSE_TRIES = 20;
 /** Time between two looks, in milliseconds. */
 const LOOK_MS = 100;
 /** How long processes may take to go over, in milliseconds. */
@@ -104,7 +106,8 @@ export async function planMove(options: ProductMoveOptions): Promise<ProductMove
   const [gone, there] = [await loadMove(source), await loadMove(target)];
   const entries = (await durableEntries(source)).size;
   const proxies = await loadProxies(source);
-  const dashboard = await readIfThere(source, source.paths.dashboard);
+  const led = gone === undefined ? source : target;
+  const dashboard = await readIfThere(led, led.paths.dashboard);
   const about = { entries, proxies, dashboard: dashboard ? decodeDashboard(dashboard).addr : "" };
   if (gone !== undefined) {
     if (gone.kind === "arriving" || !isSameStore(gone, to)) {
@@ -155,7 +158,8 @@ async function checkFollowers(options: ProductMoveOptions, proxies: readonly Pro
     }
     if (to.coordinator === "embedded" && !isOnThisMachine(proxy.description)) {
       throw new StoreError(
-        `proxy ${proxy.id} is not surely on this machine, where the files of the embedded coordinator are`,
+        `proxy ${proxy.id} is not surely on this machine, where the files of the embedded coordinator are, or a new ` +
+          "process takes over from it at this moment",
       );
     }
   }));
@@ -375,6 +379,7 @@ async function finish(
   copied: ProductDump | undefined,
 ): Promise<Omit<ProductMoveOutcome, "heldMs">> {
   const { source, target, tell, to } = options;
+  await closeSource(options);
   const there = await loadMove(target);
   const fences = await loadFenceNotes(source);
   let entries = copied?.entries.size ?? 0;
@@ -391,6 +396,22 @@ async function finish(
   const missing = await untilFollowed(options, [...fences.keys()]);
   const followed = [...fences.keys()].filter((addr) => !missing.includes(addr));
   return { entries, followed, missing };
+}
+
+/** A dashboard that knows nothing of moves, an older one or Codis 2.0's, never leads where the product has gone from. */
+async function closeSource({ source, to }: ProductMoveOptions): Promise<void> {
+  const { coordinator, paths } = source;
+  const closed = encodeDashboard({ addr: `moved to ${storeText(to)}`, pid: 0 });
+  for (let tries = 0; await readIfThere(source, paths.dashboard) !== closed; tries++) {
+    await deleteIfThere(source, paths.dashboard);
+    try {
+      await coordinator.create(paths.dashboard, closed, "persistent", LEAF);
+    } catch (error) {
+      if (!(error instanceof NodeExistsError) || tries === CLOSE_TRIES) throw error;
+    }
+  }
+  // Who led is deposed.
+  await coordinator.write(paths.dashboardEpoch, closed);
 }
 
 /** Waits until all who may serve have gone over; returns the addresses of those that have not. */

@@ -7,8 +7,9 @@
 import type { ReadableTree } from "../coordinator/coordinator.ts";
 import { decodeDashboard } from "../model/dashboard.ts";
 import { decodeProductStatus, type ProductStatus } from "../model/product_status.ts";
+import { describeMove, loadMove } from "./moves.ts";
 import { PRODUCTS_ROOT, storePaths } from "./paths.ts";
-import { childrenIfThere, readIfThere, withPaths } from "./store.ts";
+import { childrenIfThere, readIfThere, StoreError, withPaths } from "./store.ts";
 
 /** One product, as far as it can be read. */
 export interface StoredProduct {
@@ -45,6 +46,8 @@ export async function loadProducts(
 async function loadProduct(coordinator: ReadableTree, name: string): Promise<StoredProduct> {
   const paths = storePaths(name);
   try {
+    const move = await loadMove({ coordinator, product: name, paths });
+    if (move?.kind === "moved") throw new StoreError(describeMove(name, move));
     const [dashboard, status] = await Promise.all([
       readIfThere({ coordinator }, paths.dashboard),
       readIfThere({ coordinator }, paths.dashboardStatus),

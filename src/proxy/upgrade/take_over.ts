@@ -110,6 +110,9 @@ export class TakeOver {
       throw error;
     }
     await coordinator.close();
+    log.info("no process of {id} to take over from is registered: starting as the only one", {
+      id: config.proxyId,
+    });
     return undefined;
   }
 

@@ -9,6 +9,7 @@ import { moveProduct } from "../../../src/control/move_product.ts";
 import { durableEntries } from "../../../src/store/dump.ts";
 import { loadFences } from "../../../src/store/fences.ts";
 import { loadMove } from "../../../src/store/moves.ts";
+import { loadProducts } from "../../../src/store/products.ts";
 import { changeProxyState, loadProxies } from "../../../src/store/proxies.ts";
 import { type Store, storeOf } from "../../../src/store/store.ts";
 import { EmbeddedCoordinator } from "../../../src/coordinator/embedded/embedded.ts";
@@ -148,7 +149,7 @@ Deno.test("a proxy that does not come over keeps the new store from being change
   assertEquals(await durableEntries(at.target), await durableEntries(at.source));
 });
 
-Deno.test("while a product is arriving, and where it has gone from, nobody is set online", async () => {
+Deno.test("while a product is arriving, and where it has gone from, nobody is set online, or leads", async () => {
   await using at = await folders();
   const refused = async (store: Store, why: string) => {
     const record = { id: "late", addr: "a:1", state: "offline" };
@@ -167,6 +168,13 @@ Deno.test("while a product is arriving, and where it has gone from, nobody is se
   await refused(at.source, "has moved to");
   assertEquals((await loadMove(at.source))?.kind, "moved");
   assertEquals(await loadMove(at.target), undefined);
+  // Nor does a dashboard lead there that does not know the note: one leads for ever.
+  await at.source.coordinator.close();
+  const { coordinator, paths } = await at.one.open();
+  const { data } = await coordinator.read(paths.dashboard);
+  assertStringIncludes(data, `moved to embedded ${at.two.dir}`);
+  const { products: [product] } = await loadProducts(coordinator);
+  assertStringIncludes(product!.problem, "product test has moved to embedded");
 });
 
 Deno.test("a move that cannot be finished leaves the old store as it was", async () => {
