@@ -5,6 +5,8 @@
  *                                                                          │ timeout, or hurry
  *                                       over ◄── closed ◄── bound ◄── the rest finish what is in flight
  *
+ * During the delay it can be called off, unless two have asked for it.
+ *
  * @module
  */
 
@@ -38,6 +40,8 @@ export class Drain {
   readonly #plane: DataPlane;
   readonly #hurry = new AbortController();
   #running: Promise<void> | undefined;
+  /** Calls it off; undefined when that cannot be any more. */
+  #callOff: (() => void) | undefined;
 
   constructor(plane: DataPlane) {
     this.#plane = plane;
@@ -56,10 +60,19 @@ export class Drain {
   /**
    * Lets all clients go; a second call waits for the first one.
    *
-   * @returns When no client is left.
+   * @returns When no client is left, or it was called off.
    */
   begin(times: DrainTimes, steps: DrainSteps = {}): Promise<void> {
+    this.#callOff = undefined;
     return this.#running ??= this.#run(times, steps);
+  }
+
+  /** Lets nobody go after all; returns whether that can be. */
+  callOff(): boolean {
+    if (this.#callOff === undefined) return false;
+    this.#callOff();
+    this.#callOff = this.#running = undefined;
+    return true;
   }
 
   async #run(
@@ -68,7 +81,11 @@ export class Drain {
   ): Promise<void> {
     const { signal } = this.#hurry;
     await before();
-    await sleep(delayMs, signal);
+    const off = new AbortController();
+    this.#callOff = () => off.abort();
+    await sleep(delayMs, AbortSignal.any([signal, off.signal]));
+    if (off.signal.aborted) return;
+    this.#callOff = undefined;
     await this.#plane.stopAccepting(!signal.aborted);
     await accepted();
     if (!signal.aborted) {

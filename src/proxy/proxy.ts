@@ -58,8 +58,6 @@ import {
 import { readUsers } from "./users.ts";
 import { COMPILED, VERSION } from "./version.ts";
 
-/** How long an old process goes on accepting clients when a new one listens, too, in milliseconds. */
-const BESIDE_MS = 1_000;
 /** How long clients wait in the backlog for the table, until they get -LOADING; milliseconds. */
 const BACKLOG_MS = 1_000;
 /** How long a change of password waits until the users in the store were read again; milliseconds. */
@@ -376,30 +374,32 @@ class StartedProxy implements RunningProxy {
         }),
       newestAction: () => this.#membership!.lastAction,
       newestInHand: () => this.#membership!.actionInHand,
-      isEnding: () => this.#stopping !== undefined || this.#drain.hasBegun,
+      drain: this.#drain,
+      isStopping: () => this.#stopping !== undefined,
       setAlone: (isAlone) => this.#setAlone(isAlone),
-      leave: () => void this.#leave(),
+      leave: (delayMs) => void this.#leave(delayMs),
     });
   }
 
   /** Another process serves: lets the clients go, and ends. */
-  async #leave(): Promise<void> {
-    const times = { delayMs: BESIDE_MS, timeoutMs: this.#start.config.drainTimeoutMs };
-    await this.#drain.begin(times, {
+  async #leave(delayMs: number): Promise<void> {
+    const timeoutMs = this.#start.config.drainTimeoutMs;
+    await this.#drain.begin({ delayMs, timeoutMs }, {
       accepted: async () => {
         await this.#admin!.shutdown();
         this.#offer!.stoppedListening();
         await this.#attached?.stop();
       },
     });
-    await this.stop("a new process has taken over");
+    if (this.#drain.hasBegun) await this.stop("a new process has taken over");
   }
 
   // -- the end --------------------------------------------------------------------------------
 
-  #drainClients(): Promise<void> {
+  #drainClients(isProxyGoing = true): Promise<void> {
     const { drainDelayMs: delayMs, drainTimeoutMs: timeoutMs } = this.#start.config;
-    return this.#drain.begin({ delayMs, timeoutMs }, { before: () => this.#listings?.leave() });
+    const before = () => isProxyGoing ? this.#listings?.leave() : undefined;
+    return this.#drain.begin({ delayMs, timeoutMs }, { before });
   }
 
   stop(reason: string, isGentle = false): Promise<void> {
@@ -411,7 +411,7 @@ class StartedProxy implements RunningProxy {
     log.info("stopping: {reason}", { reason });
     clearTimeout(this.#loadingTimer);
     const { life, other, takeOver } = this.#processes;
-    await this.#drainClients();
+    await this.#drainClients(!await takeOver?.giveBack());
     await this.#attached?.stop();
     this.#users?.stop();
     await this.#listings?.stop();

@@ -9,6 +9,7 @@
  *      │ ◄────────── the newest action it has in hand   │
  *      │ (that one is in force; listens beside it)      │
  *      │ listening ──────────────────────────────────►  │ takes who waits at its sockets, closes them
+ *      │ (stopping, if it is to end before that ─────►  │ serves on)
  *      │ ◄──────────────────────────── stoppedListening │ lets its clients go
  *      │ ◄──────────────────────────────────────── left │ serves nobody any more
  *      │ (its entry ends with this process from now on) │
@@ -61,6 +62,8 @@ export interface OldCalls {
   ready(): string;
   listening(): void;
   applied(action: string): void;
+  /** The new process is about to end; returns whether the old one serves on: it still accepts clients. */
+  stopping(): boolean;
   /** Resolves when the entry is the old one's alone. */
   left(): Promise<void>;
 }

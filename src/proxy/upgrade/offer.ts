@@ -2,8 +2,11 @@
  * The old process's side of an upgrade: it can be taken over from. See `channel.ts`.
  *
  *     alone ── join ──► joined ── ready ──► beside ── listening ──► leaving
- *       ▲                 │ ended, late       │ ended, and surely gone
- *       └─────────────────┴───────────────────┘
+ *       ▲                 │ ended, late       │ ended, and surely gone │
+ *       └─────────────────┴───────────────────┴────────────────────────┘
+ *
+ * When the new process is gone, or is about to end, while clients are accepted here, too, this one serves on.
+ * Later it lets its clients go all the same; whoever is started then takes over from it.
  *
  * @module
  */
@@ -29,10 +32,14 @@ import {
   ownCalls,
   tellLeft,
 } from "./channel.ts";
+import type { Drain } from "../drain.ts";
 import type { OtherProcess } from "./other_process.ts";
 
 /** How long a new process may take to load the table, in milliseconds. */
 const READY_MS = 60_000;
+
+/** How long clients are accepted here after a new process listens, too, in milliseconds. */
+const BESIDE_MS = 1_000;
 
 /** How long the coordinator may take to know of two processes, in milliseconds. */
 const KNOWN_MS = 30_000;
@@ -44,12 +51,12 @@ export interface OfferSubject {
   /** The newest action that is in force here, and the newest one that is, or is about to be; `""`: none. */
   newestAction(): string;
   newestInHand(): string;
-  /** Whether it accepts no more clients, or is about to. */
-  isEnding(): boolean;
+  readonly drain: Pick<Drain, "hasBegun" | "callOff">;
+  isStopping(): boolean;
   /** Whether this process alone is the proxy, so that its end proves the proxy's. */
   setAlone(isAlone: boolean): Promise<void>;
-  /** The new process listens. */
-  leave(): void;
+  /** The new process listens: clients are accepted here for so long, and then let go. */
+  leave(delayMs: number): void;
 }
 
 type OfferState = "alone" | "joined" | "beside" | "leaving";
@@ -58,7 +65,7 @@ const MOVES: StateMoves<OfferState> = {
   alone: ["joined"],
   joined: ["beside", "alone"],
   beside: ["leaving", "alone"],
-  leaving: [],
+  leaving: ["alone"],
 };
 
 const log = logger("proxy");
@@ -69,6 +76,9 @@ export class UpgradeOffer {
   readonly #listener: Deno.Listener;
   #state: OfferState = "alone";
   #calls: RemoteCalls<NewCalls> | undefined;
+  /** Whether a new process has listened, and clients are let go, or are about to be. */
+  #isLeaving = false;
+  #hasStoppedListening = false;
   #end: () => void = () => {};
 
   private constructor(path: string, subject: OfferSubject) {
@@ -103,6 +113,7 @@ export class UpgradeOffer {
       ready: () => this.#ready(),
       listening: () => this.#listening(),
       applied: (action) => this.#subject.other.hasApplied(action),
+      stopping: () => this.#stays(),
       left: () => this.#subject.other.left(),
     };
     const calls: RemoteCalls<NewCalls> = openChannel(connection, own, () => this.#ended(calls));
@@ -111,7 +122,8 @@ export class UpgradeOffer {
   /** Why it cannot be taken over from now; empty when it can. */
   get #refusal(): string {
     if (this.#state !== "alone") return "it is taken over from already";
-    if (this.#subject.isEnding()) return "it is ending";
+    const { drain, isStopping } = this.#subject;
+    if (isStopping() || (drain.hasBegun && !this.#isLeaving)) return "it is ending";
     return this.#subject.other.isThere ? "it takes over from another process itself" : "";
   }
 
@@ -158,7 +170,16 @@ export class UpgradeOffer {
   #listening(): void {
     if (this.#state !== "beside") return;
     this.#move("leaving");
-    this.#subject.leave();
+    if (this.#hasStoppedListening) this.stoppedListening();
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#subject.leave(BESIDE_MS);
+  }
+
+  /** The new process will be gone: returns whether this one serves on. */
+  #stays(): boolean {
+    if (this.#isLeaving && this.#subject.drain.callOff()) this.#isLeaving = false;
+    return !this.#isLeaving;
   }
 
   #ended(calls: RemoteCalls<NewCalls>): void {
@@ -171,15 +192,20 @@ export class UpgradeOffer {
   /** The new process is gone, and everything as before, unless our sockets are closed already. */
   async #gone(): Promise<void> {
     this.#calls = undefined;
-    if (this.#state !== "leaving") {
-      this.#move("alone");
-      log.warn("the new process has not taken over: serving as before");
+    this.#move("alone");
+    if (this.#stays()) log.warn("the new process has not taken over: serving as before");
+    else {
+      log.warn(
+        "the new process is gone, and this one lets its clients go already: nobody accepts clients until " +
+          "a process is started",
+      );
     }
     await this.#subject.setAlone(true);
   }
 
   /** Tells the new process that ours are the only sockets no more. */
   stoppedListening(): void {
+    this.#hasStoppedListening = true;
     this.#calls?.notify("stoppedListening");
   }
 

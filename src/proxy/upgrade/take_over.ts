@@ -46,6 +46,9 @@ const ANSWER_MS = 60_000;
 /** How long it may take to know that a process is gone whose connection has ended, in milliseconds. */
 const ENDED_MS = 3_000;
 
+/** How long it may take to say whether it serves on, in milliseconds. */
+const GIVE_BACK_MS = 1_000;
+
 const log = logger("proxy");
 
 /** The actions that this process follows. */
@@ -204,6 +207,22 @@ export class TakeOver {
     this.#other.lost();
     if (await this.#other.untilGone(ENDED_MS)) return;
     this.#done.reject(new StoreError("the old process does not wait any longer"));
+  }
+
+  /**
+   * This process is about to end, although the old one may be there yet.
+   *
+   * @returns Whether the old one serves on.
+   */
+  async giveBack(): Promise<boolean> {
+    const stays = await inTime(this.calls.call("stopping"), GIVE_BACK_MS) === true;
+    if (stays) {
+      this.unsteer();
+      log.info("the old process serves on");
+    } else if (this.#other.isThere) {
+      log.warn("the old process lets its clients go already, and ends, too: the proxy stops");
+    }
+    return stays;
   }
 
   /**

@@ -33,7 +33,8 @@ Deno.test("a process of another version is told so, and can take over in no othe
     describe: () => describeOld(store, RECORD, { ports: [1], workers: 1, httpPort: 2 }),
     newestAction: () => "",
     newestInHand: () => "",
-    isEnding: () => false,
+    drain: { hasBegun: false, callOff: () => false },
+    isStopping: () => false,
     setAlone: () => Promise.resolve(),
     leave: () => {},
   })!;
@@ -51,3 +52,57 @@ Deno.test("a process of another version is told so, and can take over in no othe
   life.end();
   await offer.stop();
 });
+
+for (const isInTime of [true, false]) {
+  const what = isInTime ? "serves on" : "lets its clients go, and can be taken over from again";
+  Deno.test(`when a new process is gone ${isInTime ? "at once" : "later"}, the old one ${what}`, async () => {
+    await using folder = await StoreFolder.make();
+    const store = await folder.openFilled("x:1");
+    const life = ProcessLife.begin("of the old one");
+    let hasBegun = false;
+    let times = 0;
+    const offer = UpgradeOffer.open(life, {
+      other: new OtherProcess(),
+      describe: () => describeOld(store, RECORD, { ports: [1], workers: 1, httpPort: 2 }),
+      newestAction: () => "",
+      newestInHand: () => "",
+      drain: {
+        get hasBegun() {
+          return hasBegun;
+        },
+        callOff: () => !(hasBegun = !isInTime),
+      },
+      isStopping: () => false,
+      setAlone: () => Promise.resolve(),
+      leave: () => {
+        hasBegun = true;
+        times++;
+      },
+    })!;
+    const start = async (stoppedListening: () => void) => {
+      const life = ProcessLife.begin("of a new one");
+      const connection = await connectLocally(offerPath);
+      const calls = openChannel<OldCalls>(connection, { ...NEW, stoppedListening }, () => {});
+      await calls.call("join", { ...ownCalls(), pid: 1, version: "9.9.9", life: life.text });
+      await calls.call("ready");
+      await calls.call("listening");
+      return async () => {
+        await calls.call("left");
+        connection.close();
+        life.end();
+      };
+    };
+    const offerPath = life.socketPath;
+    const endFirst = await start(() => {});
+    assertEquals([hasBegun, times], [true, 1]);
+    if (!isInTime) offer.stoppedListening();
+    await endFirst();
+    assertEquals(hasBegun, !isInTime);
+    let told = 0;
+    const endSecond = await start(() => told++);
+    assertEquals([hasBegun, times, told], [true, isInTime ? 2 : 1, isInTime ? 0 : 1]);
+    await endSecond();
+    life.end();
+    await offer.stop();
+  });
+}

@@ -36,7 +36,8 @@ Deno.test("a process that finds the old one in another store of the product does
     describe: () => describeOld(works, record, { ports: [1], workers: 1, httpPort: 2 }),
     newestAction: () => "",
     newestInHand: () => "",
-    isEnding: () => false,
+    drain: { hasBegun: false, callOff: () => false },
+    isStopping: () => false,
     setAlone: () => Promise.resolve(),
     leave: () => {},
   })!;

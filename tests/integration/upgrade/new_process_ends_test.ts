@@ -1,0 +1,65 @@
+/**
+ * What is left of a proxy when its new process ends while the old one is still there.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
+import type { Child } from "../../support/child.ts";
+import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+
+let servers: RedisServer[] = [];
+
+Deno.test.beforeAll(async () => {
+  servers = [await RedisServer.start()];
+});
+Deno.test.afterAll(async () => {
+  for (const server of servers) await server[Symbol.asyncDispose]();
+});
+
+/** Starts a second process of the proxy's, which takes over. */
+function startBeside(proxy: ProxyProcess): Child {
+  return startProgram([
+    ...["proxy", "-c", `${proxy.folder}/config.ini`, "--take-over", "--cpu=1"],
+    ...[`--addr=127.0.0.1:${proxy.port}`, `--http-addr=127.0.0.1:${proxy.httpPort}`],
+  ], { TMPDIR: proxy.folder });
+}
+
+for (const [signal, what] of [["SIGTERM", "stopped"], ["SIGKILL", "killed"]] as const) {
+  Deno.test(`when the new process is ${what} as soon as it serves, the old one serves on`, async () => {
+    await using proxy = await ProxyProcess.start({ servers });
+    using before = await proxy.client();
+    assertEquals(await before.call("PING"), "PONG");
+    const next = startBeside(proxy);
+    await next.waitFor(() => next.stderr.includes("serving on"));
+    await next.end(signal);
+    await delay(1_500); // by then it would have let its clients go
+    assertEquals(await before.call("PING"), "PONG");
+    for (let i = 0; i < 10; i++) {
+      using client = await proxy.client();
+      assertEquals(await client.call("PING"), "PONG");
+    }
+    assertEquals((await fetch(proxy.url("/healthz"))).status, 200);
+    assertEquals((await proxy.upgrade()).code, 0);
+  });
+}
+
+Deno.test("when the new process is killed later, another one takes over from the old one, which is going", async () => {
+  await using proxy = await ProxyProcess.start({ servers, config: { drain_timeout: 60 } });
+  const old = proxy.child;
+  using queueing = await proxy.client();
+  assertEquals(await queueing.call("MULTI"), "OK");
+  const killed = startBeside(proxy);
+  await old.waitFor(() => old.stderr.includes("letting clients go"));
+  await killed.end("SIGKILL");
+  await old.waitFor(() => old.stderr.includes("nobody accepts clients until a process is started"));
+  const upgrading = proxy.upgrade();
+  await proxy.waitUntilHealthy(10_000);
+  using client = await proxy.client();
+  assertEquals(await client.call("SET", "after the kill", "1"), "OK");
+  assertEquals(await queueing.call("EXEC"), []);
+  assertEquals((await upgrading).code, 0);
+  assertEquals(await client.call("GET", "after the kill"), "1");
+});
