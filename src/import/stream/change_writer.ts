@@ -188,8 +188,10 @@ export class ChangeWriter {
     let [wanted, free, slot, isOneSlot] = [0, 0, -1, true];
     for (let i = 0; i < count; i++) {
       const place = KEYS.values[i]!;
-      if (this.#isWanted(request, place)) wanted++;
       if (this.#isFree(request, offset, place)) free++;
+      // Its name here is of no interest, and it may be too short to have one.
+      if (!this.#isWanted(request, place)) continue;
+      wanted++;
       const own = this.#slotAt(request, place);
       if (slot >= 0 && own !== slot) isOneSlot = false;
       slot = own;

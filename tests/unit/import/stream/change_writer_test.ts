@@ -10,20 +10,20 @@ import { Secret } from "../../../../src/base/secret.ts";
 import { encodeRequest } from "../../../../src/resp/encoder.ts";
 import { RequestParser } from "../../../../src/resp/request_parser.ts";
 import { ImportCounts } from "../../../../src/import/import_counts.ts";
-import { KeyChoice } from "../../../../src/import/key_choice.ts";
+import { type ChoiceRules, KeyChoice } from "../../../../src/import/key_choice.ts";
 import { ChangeError, ChangeWriter } from "../../../../src/import/stream/change_writer.ts";
 import { KeyMarks } from "../../../../src/import/stream/key_marks.ts";
 import type { TargetAccess } from "../../../../src/import/target/lane.ts";
 import { Target } from "../../../../src/import/target/target.ts";
 
-function makeWriter() {
+function makeWriter(rules: Partial<ChoiceRules> = {}) {
   const access: TargetAccess = {
     ...{ what: "proxy", user: "", password: new Secret("") },
     addresses: () => Promise.resolve([]),
   };
   const target = new Target(access, { version: "7.0.15", rdbVersion: 10 }, new Placement(), 1);
   const none = { match: [], except: [], database: undefined, strip: "", prefix: "" };
-  const choice = new KeyChoice(none);
+  const choice = new KeyChoice({ ...none, ...rules });
   const marks = new KeyMarks();
   const counts = new ImportCounts();
   const writer = new ChangeWriter(target, choice, marks, counts);
@@ -83,4 +83,14 @@ Deno.test("a key is read again when the lag was not seen for long, as after this
   } finally {
     performance.now = now;
   }
+});
+
+Deno.test("a key that is left out may be shorter than what is stripped of names", () => {
+  const { write, counts, marks } = makeWriter({ strip: "application1:", prefix: "much-longer:" });
+  write("INCR", "a");
+  write("DEL", "a", "b");
+  write("MSET", "a", "1", "application1:x", "2");
+  assertEquals([counts.leftOut, marks.dirtyCount], [4, 0]);
+  write("RENAME", "a", "application1:y");
+  assertEquals(marks.dirtyCount, 1);
 });
