@@ -171,6 +171,12 @@ export class Link implements LinkedUser {
     this.#backend.append(bytes, 0, bytes.length);
   }
 
+  /** The connection, for one request with which the link ends: it is sent as a whole. */
+  carry(request: Request): RouteBackend {
+    this.#request = request;
+    return this.#backend;
+  }
+
   /**
    * Begins a request that comes in pieces, and with which the link ends; its deadline runs once all of it
    * was appended.

@@ -13,6 +13,7 @@ import { errorReply } from "../../resp/encoder.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
+import { takeLane, takesLane } from "../client/lane.ts";
 import { requestKind } from "../client/reply_sizes.ts";
 import { CROSS_SLOT, keysNotFound, wrongArity } from "../errors.ts";
 import type { Request } from "../request.ts";
@@ -150,16 +151,38 @@ export function enqueueFor(
   }
   const kind = requestKind(command.id, keyHash, length);
   const expected = credit.expectedOf(command, kind);
-  const isUncounted = credit.isUncounted(command, expected);
-  const server = !isUncounted && slot.isOpen ? slot.server : null;
-  if (!isUncounted && !credit.mayAsk(command, server, expected)) return null;
+  if (!credit.isUncounted(command, expected)) {
+    return enqueueCounted(client, command, slot, kind, expected, length);
+  }
   const request = replies.enqueue(command);
   request.kind = kind;
   replies.charge(request, length);
-  if (isUncounted) credit.expectUncounted(request, expected);
-  else {
-    credit.expect(request, server, expected);
-    if (expected >= NOTICED_BYTES_MIN) client.replies.notice(request);
+  credit.expectUncounted(request, expected);
+  return request;
+}
+
+/** As {@linkcode enqueueFor}, for one of the few whose replies are counted. */
+function enqueueCounted(
+  client: Client,
+  command: Command,
+  slot: Slot,
+  kind: number,
+  expected: number,
+  length: number,
+): Request | null {
+  const { credit, replies } = client;
+  const server = slot.isOpen ? slot.server : null;
+  if (!credit.mayAsk(command, server, expected)) return null;
+  const isByLane = takesLane(client, command, expected);
+  if (isByLane && client.depth > 0) {
+    credit.waitForReplies();
+    return null;
   }
+  const request = replies.enqueue(command);
+  request.kind = kind;
+  replies.charge(request, length);
+  credit.expect(request, server, expected);
+  if (expected >= NOTICED_BYTES_MIN) replies.notice(request);
+  if (isByLane) takeLane(client, request);
   return request;
 }

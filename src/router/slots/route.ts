@@ -5,8 +5,8 @@
  *      key fetch, source call, questions ──┴─► count at its slots ─► choose the connection ─► its bytes
  *
  * Which connection carries a request is decided here and nowhere else: the shared one of its database and
- * protocol (of its slot, where a server has several), unless its client has ways of its own (tracking, reads from replicas), or the caller names another one, such as a
- * link of the client's own.
+ * protocol (of its slot, where a server has several), unless its client has ways of its own (tracking, reads from replicas), its reply takes a lane, or the caller
+ * names another one, such as a link of the client's own.
  *
  * @module
  */
@@ -60,6 +60,17 @@ export function sendOn(
   end: number,
 ): void {
   if (beginOn(backend, request)) backend.append(bytes, start, end);
+}
+
+/** As {@linkcode sendOn}, for a request that was sent before in vain, and is still counted. */
+export function sendAgainOn(
+  backend: RouteBackend,
+  request: Request,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  if (backend.begin(request)) backend.append(bytes, start, end);
 }
 
 /**
