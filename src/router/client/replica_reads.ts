@@ -146,12 +146,9 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
     }
     if (command === null || !command.isReadOnly) this.#writes(request);
     else if (MAY_READ[command.id]! > NEVER && request.slot !== null && this.#isWhole(request)) {
-      const { replicas } = this.#client.shared.slots;
-      const group = replicas.of(master.address);
+      const group = this.#client.shared.slots.replicas.of(master.address);
       const slot = this.#client.shared.slots.all[request.slot.id]!;
-      const isRefused = this.policy === "replica" && group?.isServed !== true &&
-        !replicas.isSettling(master.address);
-      if (isRefused) {
+      if (this.#isRefused(master.address)) {
         this.#refusal = noReplica(master.address, group?.whyNone() ?? "its group has none");
         this.#chosen = null;
         return this;
@@ -166,6 +163,13 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
       }
     }
     return master.backend(database, protocol, connectionSlotId(request));
+  }
+
+  /** Whether no replica of a master can serve now, and the master may not instead. */
+  #isRefused(masterAddress: string): boolean {
+    const { replicas } = this.#client.shared.slots;
+    return this.policy === "replica" && replicas.of(masterAddress)?.isServed !== true &&
+      !replicas.isSettling(masterAddress);
   }
 
   /**
@@ -250,14 +254,13 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
     const { replies, shared: { slots, totals } } = this.#client;
     const hasReplied = request.replyBytes > request.heldBytes && request.replyType !== MINUS;
     if (keptBytes === 0 || replies.isGone || hasReplied) return false;
-    const isStrict = this.policy === "replica";
-    if (isStrict && this.#groupOf(request)?.isServed !== true) return false;
-    totals.retriedReads++;
     const slot = slots.all[request.slot!.id]!;
+    if (this.#isRefused(slot.server?.address ?? "")) return false;
+    totals.retriedReads++;
     this.#ended(request);
     request.slot!.leave();
     request.slot = null;
-    if (!isStrict) request.ways = null;
+    if (this.policy !== "replica") request.ways = null;
     replies.holds(-request.heldBytes);
     request.dropReply();
     if (!slot.isOpen) request.keys = keysOf(command!, kept!.subarray(0, keptBytes));

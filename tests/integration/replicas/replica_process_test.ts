@@ -14,6 +14,7 @@ import { StoreFolder } from "../../support/store.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { configure } from "../../support/replica_setup.ts";
 import type { RespClient } from "../../support/resp_client.ts";
+import { ReplyError } from "../../support/resp_value.ts";
 
 const SECRET = "s3cret";
 
@@ -191,7 +192,10 @@ Deno.test("with read_from = replica, reads go on while a replica is promoted", a
   let isReading = true;
   const answers = new Set<string>();
   const reading = (async () => {
-    while (isReading) answers.add(`${await client.call("GET", "k")}`);
+    while (isReading) {
+      const value = await client.call("GET", "k");
+      answers.add(value instanceof ReplyError ? value.message : `${value}`);
+    }
   })();
   try {
     for (let i = 0; i < 4; i++) {

@@ -296,6 +296,22 @@ Deno.test("reads from replicas", async (t) => {
     assertEquals(proxy.leftovers(), []);
   });
 
+  await t.step("of a replica that fails after a promotion are answered by the master", async () => {
+    await using proxy = await start(group, "replica", { replicaLagMs: 20_000 });
+    using client = await proxy.client();
+    for (const replica of group.replicas) replica.pause();
+    await client.send("GET", WHO);
+    await until(() => replicasOf(proxy).some(({ inFlight }) => inFlight > 0));
+    // What they have is not known yet: the master may be asked.
+    proxy.router.shared.slots.setReplicas([group.servers({ groupId: 2 })]);
+    for (const { server } of replicasOf(proxy)) {
+      for (const backend of [...server.backends()]) backend.breakOff("it was demoted");
+    }
+    assertEquals((await client.read()).value, "master");
+    for (const replica of group.replicas) replica.resume();
+    assertEquals(proxy.leftovers(), []);
+  });
+
   await t.step("of a replica that dies are answered by the master, each once", async () => {
     await using proxy = await start(group, "prefer_replica");
     using client = await proxy.client();
