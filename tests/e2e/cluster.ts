@@ -27,7 +27,7 @@ export type StartCoordination = (
 ) => Promise<Coordination>;
 
 const CLIENTS = 50;
-const SLOTS_MOVED = Number(Deno.env.get("SLOTS_MOVED") ?? 50);
+const SLOTS_MOVED = Number(Deno.env.get("SLOTS_MOVED") ?? 20);
 const KEYS_PER_SLOT = 2;
 /**
  * No client and no dashboard may wait longer than this for an answer, in milliseconds. The promise is
