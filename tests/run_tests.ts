@@ -133,9 +133,15 @@ async function runDeno(args: string[], quiet = false): Promise<boolean> {
   return success;
 }
 
-/** A check that counts as one test. */
-async function check(name: string, args: string[], results: Results): Promise<void> {
-  const hasPassed = await runDeno(args);
+/** Checks that count as one test each. */
+const CHECKS: readonly (readonly string[])[] = ["check", "lint", "fmt --check"].flatMap((words) => {
+  const args = [...words.split(" "), "--quiet"];
+  return [args, [...args, "--config", `${FRAMEWORKS}/deno.json`, FRAMEWORKS]];
+});
+
+async function check(args: readonly string[], results: Results): Promise<void> {
+  const name = `deno ${args.filter((word) => !/^--(quiet|config)$|\.json$/.test(word)).join(" ")}`;
+  const hasPassed = await runDeno([...args], true);
   console.log(`${name} ... ${hasPassed ? "ok" : "FAILED"}`);
   results.set(name, {
     passed: hasPassed ? 1 : 0,
@@ -218,19 +224,29 @@ function addAll(results: Results, more: Results): void {
   for (const [file, result] of more) results.set(file, result);
 }
 
-/** Runs every test: first many files at the same time, then those that need the machine alone. */
+/** Runs checks and every test: first many at the same time, then those that need the machine alone. */
 async function runAll(results: Results): Promise<void> {
   const all: string[] = [];
   for await (const file of testFiles("tests")) all.push(file);
   const texts = await Promise.all(all.map((file) => Deno.readTextFile(`${root}${file}`)));
   const alone = all.filter((_, i) => RUNS_ALONE.test(texts[i]!));
-  // The types have been checked. A mistake in them must not hide the results of tests.
+  // Types are checked beside them. A mistake there must not hide the results of tests.
   const runs: string[][] = [["--doc", "--no-check", "src"]];
   for (const [folder, count] of FILES_AT_ONCE) {
     const files = all.filter((file) => file.startsWith(`${folder}/`) && !alone.includes(file));
     while (files.length > 0) runs.push(["--no-check", ...files.splice(0, count)]);
   }
+  // What all of them need is fetched once, before it could hold up a test.
+  const programs = [...Deno.readDirSync(`${root}${FRAMEWORKS}`)]
+    .filter(({ name }) => name.endsWith(".ts")).map(({ name }) => `${FRAMEWORKS}/${name}`);
+  const fetch = ["cache", "--quiet", "--no-check"];
+  await runDeno([...fetch, "main.ts", ...all]);
+  await runDeno([...fetch, "--config", `${FRAMEWORKS}/deno.json`, ...programs]);
+  const checks = [...CHECKS];
   const work = async () => {
+    for (let args = checks.shift(); args !== undefined; args = checks.shift()) {
+      await check(args, results);
+    }
     for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
       addAll(results, await runTests(run, true));
     }
@@ -275,16 +291,6 @@ async function main(): Promise<void> {
   if (Deno.args.length > 0) {
     addAll(results, await runTests(Deno.args));
   } else {
-    await Promise.all([
-      check("deno fmt --check", ["fmt", "--check", "--quiet"], results),
-      check("deno lint", ["lint", "--quiet"], results),
-      check("deno check", ["check", "--quiet"], results),
-      ...["fmt --check --quiet", "lint --quiet", "check --quiet"].map((words) => {
-        const [command, ...flags] = words.split(" ");
-        const args = [command!, ...flags, "--config", `${FRAMEWORKS}/deno.json`, FRAMEWORKS];
-        return check(`deno ${command} ${FRAMEWORKS}`, args, results);
-      }),
-    ]);
     await runAll(results);
     console.log(`\nslowest files:\n${slowest(results)}`);
   }
