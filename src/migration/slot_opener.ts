@@ -51,6 +51,8 @@ export interface SlotOpenerOptions {
   upcoming(): number[];
   /** Whether nobody would notice that many slots are blocked together. */
   isIdle(): boolean;
+  /** Whether clients would notice that many slots are open. */
+  isNoticed(): boolean;
 }
 
 /** A job and its slot as it was last read. */
@@ -131,21 +133,17 @@ export class SlotOpener {
     }
     for (const some of this.#inChanges(kinds.blocked)) await this.#open(some, true);
     await this.#reverse(kinds.reversing);
-    const [first, ...others] = this.#inChanges(await this.#clear(kinds.fresh));
-    if (first !== undefined) await this.#open(first, false);
+    const fresh = await this.#clear(kinds.fresh);
+    const first = fresh.slice(0, this.#changeSize());
+    if (first.length > 0) await this.#open(first, false);
+    const others = fresh.slice(first.length);
     if (others.length > 0) this.#openLater(others);
   }
 
-  #openLater(changes: readonly Entering[][]): void {
+  #openLater(entering: readonly Entering[]): void {
     const half = Promise.withResolvers<void>();
     this.#halfOpened = half.promise;
-    const open = async () => {
-      for (const [i, some] of changes.entries()) {
-        if (i * 2 >= changes.length) half.resolve();
-        await this.#open(some, false);
-      }
-    };
-    this.#opening = open()
+    this.#opening = this.#openInTurn(entering, half.resolve)
       .catch((error) => {
         this.#failure = { error };
       })
@@ -153,6 +151,21 @@ export class SlotOpener {
         this.#opening = undefined;
         half.resolve();
       });
+  }
+
+  /** Opens slots until clients come that would notice; the others wait for another turn then. */
+  async #openInTurn(entering: readonly Entering[], onHalf: () => void): Promise<void> {
+    const { isNoticed, mover, slots } = this.#options;
+    for (let at = 0; at < entering.length;) {
+      if (at * 2 >= entering.length) onHalf();
+      if (slots.moving.size >= await mover.slotsAtOnce() && isNoticed()) {
+        for (const { job } of entering.slice(at)) if (slots.has(job)) slots.leave(job);
+        return;
+      }
+      const some = entering.slice(at, at + this.#changeSize());
+      await this.#open(some, false);
+      at += some.length;
+    }
   }
 
   /** Reads the jobs' slots; jobs that take another route by now leave. */
@@ -250,7 +263,7 @@ export class SlotOpener {
       await this.#undo(entering);
       throw error;
     }
-    for (const some of this.#inChanges(entering, true)) {
+    for (const some of this.#inChanges(entering)) {
       const open = some.map(({ slot }) => openPart(this.#store, slot, from, to));
       try {
         // A proxy that does not confirm still blocks the slots: keys may be moved.
@@ -267,7 +280,7 @@ export class SlotOpener {
   async #blockAll(entering: readonly Entering[]): Promise<boolean> {
     const { route, slots } = this.#options;
     const blocked: Entering[] = [];
-    for (const some of this.#inChanges(entering, true)) {
+    for (const some of this.#inChanges(entering)) {
       const parts = some.map(({ job, slot }) => beginPart(this.#store, job, slot));
       const error = await this.#block(some, parts);
       if (error !== undefined) {
@@ -300,7 +313,7 @@ export class SlotOpener {
 
   async #undo(entering: readonly Entering[]): Promise<void> {
     const { writer } = this.#options;
-    for (const some of this.#inChanges(entering, true)) {
+    for (const some of this.#inChanges(entering)) {
       const parts = some.map(({ slot }) => undoPart(this.#store, slot));
       try {
         await writer.writeAnyway(`${textOf(some)}: block taken back`, parts);
@@ -316,8 +329,13 @@ export class SlotOpener {
     }
   }
 
-  #inChanges(entering: readonly Entering[], isLarge = this.#options.isIdle()): Entering[][] {
-    return chunk(entering, this.#options.slotsPerChange * (isLarge ? TOGETHER : 1));
+  #inChanges(entering: readonly Entering[]): Entering[][] {
+    return chunk(entering, this.#options.slotsPerChange * TOGETHER);
+  }
+
+  /** Fresh slots of one change: clients may use them. */
+  #changeSize(): number {
+    return this.#options.slotsPerChange * (this.#options.isIdle() ? TOGETHER : 1);
   }
 
   /** Runs `body` while no keys are sent to either server. */

@@ -161,6 +161,7 @@ export class MoveStream implements JobStream {
       signal: AbortSignal.any([signal, this.#ended.signal]),
       slotsPerChange: limits.slotsPerChange,
       isIdle: () => this.#throttle.isUnlimited,
+      isNoticed: () => this.#throttle.isNoticed,
     });
     for (;;) {
       signal.throwIfAborted();

@@ -90,6 +90,11 @@ export class Throttle {
     return keysPerSecond + bytesPerSecond + delayMs === 0 && !this.#isShared && !this.#isSlowed;
   }
 
+  /** Whether clients use the servers, or those of a proxy wait for long. */
+  get isNoticed(): boolean {
+    return this.#isShared || this.#proxy.restMs > 0;
+  }
+
   get #isSlowed(): boolean {
     return this.#server.restMs + this.#proxy.restMs > 0;
   }

@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { SLOTS_AT_ONCE } from "../../../src/migration/mover/mover.ts";
 import { until } from "../../support/deadline.ts";
 import { Migration, newQueue } from "../../support/migration.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -107,4 +108,35 @@ Deno.test("all tasks are cancelled at once: no slot arrives while others wait fo
   const states = await Promise.all(Array.from({ length: SLOTS }, (_, i) => migration.slot(i)));
   const back = states.filter((text) => text === "online 1").length;
   assert(back > SLOTS / 2, `only ${back} slots are back`);
+});
+
+Deno.test("clients that come while slots are opened find no more of them open than others do", async () => {
+  const { migration: made, servers: started } = await filled();
+  await using servers = started;
+  await using migration = made;
+  const { control, queue } = migration;
+  using client = await servers[1]!.client();
+  let isLoaded = false;
+  const load = async () => {
+    for (isLoaded = true; isLoaded; await delay(20)) {
+      await client.pipeline(Array.from({ length: 400 }, () => ["PING"]));
+    }
+  };
+  let loading: Promise<void> | undefined;
+  let mostOpen = 0;
+  control.beforeChange = async ({ summary }) => {
+    if (!summary.endsWith("pre_migrate")) return;
+    const open = queue.views().filter(({ status }) => status === "migrating").length;
+    mostOpen = Math.max(mostOpen, open);
+    if (open === 0 || loading !== undefined) return;
+    loading = load();
+    await delay(1_500); // it is measured once a second
+  };
+  await queue.start();
+  await queue.add(0, SLOTS - 1, 2, 0);
+  await migration.done(60_000);
+  isLoaded = false;
+  await loading;
+  assertLessOrEqual(mostOpen, SLOTS_AT_ONCE);
+  assert(mostOpen > 0);
 });
