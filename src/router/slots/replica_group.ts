@@ -40,6 +40,9 @@ const HIDES_EXPIRED = "3.2";
 /** How long the replicas of a master may take, from when they are known on, to be asked what they have; in milliseconds. */
 const SETTLING_MS = 1_000;
 
+/** Why a replica serves no reads whose role or master is not what the store says. */
+const NO_REPLICA = "it is no replica";
+const NOT_OF_MASTER = "it does not follow the master of its group";
 /** Nobody reads anything of such a group. */
 const NO_SLOTS = "its group owns no slots";
 /** Longest reason that is shown, in characters. */
@@ -121,6 +124,10 @@ export class ReplicaGroup {
   #isMasterThere = false;
   #isStopped = false;
   readonly #sinceMs = clock.nowMs;
+  /** The master's role, by its own word. */
+  #role = "";
+  /** When a server was found in another role: one is promoted, which the store will say. */
+  #promotedMs = -Infinity;
   /** Whether a replica was found that has what the master had. */
   #hasSettled = false;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
@@ -200,7 +207,9 @@ export class ReplicaGroup {
 
   /** Whether the master or its replicas have just changed, and it is not known yet what each has. */
   get isSettling(): boolean {
-    return !this.#hasSettled && clock.nowMs - this.#sinceMs < SETTLING_MS;
+    const { nowMs } = clock;
+    return (!this.#hasSettled && nowMs - this.#sinceMs < SETTLING_MS) ||
+      nowMs - this.#promotedMs < SETTLING_MS;
   }
 
   /** Until when all replicas have everything, of those that may serve. */
@@ -259,6 +268,8 @@ export class ReplicaGroup {
       this.#polls.length = 0;
       for (const replica of this.replicas) replica.freshMs = -Infinity;
     }
+    if (this.#role === "master" && role !== "master") this.#promotedMs = clock.nowMs;
+    this.#role = role;
     this.#history = history;
     this.#known = replicas;
     this.#losses = losses;
@@ -299,7 +310,10 @@ export class ReplicaGroup {
     if (found.offset < replica.offset) replica.freshMs = -Infinity;
     replica.offset = found.offset;
     replica.isNew = found.history !== "";
-    replica.fault = this.#faultOf(replica, found);
+    const fault = this.#faultOf(replica, found);
+    const isOther = fault === NO_REPLICA || fault === NOT_OF_MASTER;
+    if (replica.fault === "" && isOther) this.#promotedMs = clock.nowMs;
+    replica.fault = fault;
     if (newest === undefined || !this.#isOfMaster(replica, found)) return;
     replica.lagBytes = Math.max(0, newest.offset - found.offset);
     const reached = this.#polls.findLast(({ offset }) => offset <= found.offset);
@@ -313,9 +327,9 @@ export class ReplicaGroup {
   }
 
   #faultOf(replica: Replica, found: ReplicationState): string {
-    if (found.role !== "slave") return "it is no replica";
+    if (found.role !== "slave") return NO_REPLICA;
     if (this.#polls.length === 0) return "its master does not answer as one";
-    if (!this.#isOfMaster(replica, found)) return "it does not follow the master of its group";
+    if (!this.#isOfMaster(replica, found)) return NOT_OF_MASTER;
     const old = replica.isNew ? "" : whyTooOld(replica.server);
     if (old !== "") return old;
     // While the master is away, what a replica has does not get older than the time tells.

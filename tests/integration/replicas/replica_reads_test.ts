@@ -326,3 +326,21 @@ Deno.test("reads from replicas", async (t) => {
     assertEquals(proxy.leftovers(), []);
   });
 });
+
+Deno.test("with read_from = replica, reads go on when servers have changed roles and the store does not say so yet", async () => {
+  await using group = await ServersOfGroup.start(2);
+  const { master, replicas: [promoted, other] } = group;
+  await using proxy = await start(group, "replica", { replicaLagMs: 20_000 });
+  using client = await proxy.client();
+  await allAnswer(client);
+  const endMs = performance.now() + 1_000;
+  await say(promoted!, "REPLICAOF", "NO", "ONE");
+  for (const server of [other!, master]) {
+    await say(server, "REPLICAOF", "127.0.0.1", promoted!.port);
+  }
+  while (performance.now() < endMs) {
+    const answer = await client.call("GET", WHO);
+    assert(!(answer instanceof ReplyError), `${answer instanceof ReplyError && answer.message}`);
+    await delay(1);
+  }
+});
