@@ -44,7 +44,7 @@ Deno.test("a target that cannot be kept in step is refused with the reason", asy
     await failure(`--to=redis://${servers[0]!.addr}`),
     'is a server of product "test" itself',
   );
-  assertStringIncludes(await failure("--to=cluster://127.0.0.1:1"), "a target is one server");
+  assertStringIncludes(await failure("--to=cluster://127.0.0.1:1"), "redis-cli --cluster import");
   assertStringIncludes(await failure(`--to=redis://127.0.0.1:${proxy.port}`), "is a proxy: keys");
   await target.call("SET", "own", 1);
   assertStringIncludes(await failure(), "the target has keys already: with --merge");
