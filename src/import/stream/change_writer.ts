@@ -241,8 +241,9 @@ export class ChangeWriter {
     if (expiryMs > 0) {
       const lagMs = this.#lagNow();
       const isSoon = expiryMs < Date.now() + SOON_MS + 2 * lagMs;
-      // Sources before Redis 7 say how long a key lives, from when they said it.
-      const isLate = lagMs > LATE_MS && plan !== "expire_at" && !isPointInTime(request);
+      // Sources before Redis 7 say how long a key lives, from when they said it. And one whose life is prolonged
+      // may have ended here before, and have been begun anew by a change since then.
+      const isLate = lagMs > LATE_MS && !isPointInTime(request);
       if (isSoon || isLate) return this.#mark(request, 1);
     }
     if (plan === "expire") return this.#expireAt(request, slot, expiryMs);

@@ -94,3 +94,13 @@ Deno.test("a key that is left out may be shorter than what is stripped of names"
   write("RENAME", "a", "application1:y");
   assertEquals(marks.dirtyCount, 1);
 });
+
+Deno.test("a key whose life is prolonged is read again when we are late: it may have ended here before", () => {
+  const { writer, marks, write } = makeWriter();
+  write("PEXPIREAT", "a", "99999999999999");
+  assertEquals(marks.dirtyCount, 0);
+  writer.sawLag(2_000);
+  write("SADD", "b", "added");
+  write("PEXPIREAT", "b", "99999999999999");
+  assertEquals(marks.dirtyCount, 1);
+});
