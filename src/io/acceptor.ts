@@ -14,6 +14,7 @@
 import { delay } from "@std/async/delay";
 import { isOutOfDescriptors } from "../base/free_descriptors.ts";
 import { hangUp } from "./dial.ts";
+import { readRounds } from "./read_rounds.ts";
 
 /** Pause after an accept that failed, in milliseconds. */
 const RETRY_MS = 10;
@@ -86,6 +87,7 @@ export class Acceptor {
         this.#settled = accepting.then(() => {}, () => {});
         connection = await accepting;
         this.#accepted++;
+        readRounds.count();
       } catch (error) {
         if (this.#isStopped) return;
         this.#failed(error);

@@ -9,6 +9,7 @@
  */
 
 import { borrowChunk, CHUNK_BYTES_MAX, copyBytes, releaseChunk } from "./chunk_pool.ts";
+import { readRounds } from "./read_rounds.ts";
 import { atTurnEnd, type TurnWork } from "./turn.ts";
 
 /** Bytes in a batch past which it is written at once instead of at the end of the turn. */
@@ -184,6 +185,7 @@ export class WriteBatch implements TurnWork {
   }
 
   #written(bytes: number): void {
+    readRounds.count();
     const chunk = this.#writing;
     if (chunk === null) return this.#freeAbandoned(); // reset while the write was under way
     this.queuedBytes -= bytes;

@@ -13,6 +13,7 @@
 import { clock } from "../../base/clock.ts";
 import { type ByteSource, openSource, type SourceOwner } from "../../io/byte_source.ts";
 import type { Connection } from "../../io/dial.ts";
+import { readRounds, type RoundMember } from "../../io/read_rounds.ts";
 import { errorReply } from "../../resp/encoder.ts";
 import { ELEMENTS_MAX_BEFORE_7, RequestParser } from "../../resp/request_parser.ts";
 import { waitsForVersion } from "../dispatch/admit.ts";
@@ -30,7 +31,7 @@ const OUTPUT_BYTES_HIGH = 1024 * 1024;
 const REQUEST_BYTES_HIGH = 256 * 1024;
 
 /** One client's input; see the drawing above. */
-export class Input implements SourceOwner {
+export class Input implements SourceOwner, RoundMember {
   readonly parser = new RequestParser();
   lastReadMs: number = clock.nowMs;
   isEnded = false;
@@ -273,7 +274,11 @@ export class Input implements SourceOwner {
       this.isPaused = true;
       return;
     }
-    this.#source.read();
+    readRounds.next(this, this.#client.shared.clients.size);
+  }
+
+  readOn(): void {
+    if (this.#client.state !== "closed") this.#source.read();
   }
 
   /** Whether the client may wait for so long that it must be noticed when it goes away. */
