@@ -107,7 +107,8 @@ async function measure(
       line.startsWith("call ")
     ).map((line) => Number(line.slice(5)));
     return [
-      ...[p50Ms, p99Ms, maxMs].map((ms) => ms.toFixed(1)),
+      // It may have got no answer at all.
+      ...[p50Ms, p99Ms, maxMs].map((ms) => calls === 0 ? "-" : ms.toFixed(1)),
       ...[`${calls}`, `${errors}`, (tookMs.length / seconds).toFixed(1)],
       `${Math.max(0, ...tookMs)}`,
       ...[`${((cpuSeconds - cpu) / seconds * 100).toFixed(0)} %`, (rssBytes / MB).toFixed(0)],
