@@ -1,6 +1,8 @@
 /**
  * All slots of a server move while no client uses it: at once, and with few questions for each key.
  *
+ * Runs alone: how many slots are open at once depends on how busy servers and machine are.
+ *
  * @module
  */
 
@@ -48,9 +50,9 @@ Deno.test("each key is asked for its size once, and scanned about once", async (
   await migration.done(30_000);
   const sizes = await callsOf(source, "memory\\|usage");
   assertLessOrEqual(sizes, 0.55 * KEYS.length + SAMPLE_MAX);
-  // A thousand keys each: the sample, the round that moves them, the round that proves it. Half the keys are
-  // of other slots and stay.
-  assertLessOrEqual(await callsOf(source, "scan"), 60);
+  // The sample, the round that moves them, the round that proves it; of a server that is slow to answer, 250
+  // keys a call. Half the keys are of other slots and stay.
+  assertLessOrEqual(await callsOf(source, "scan"), 3 * KEYS.length / 250);
 });
 
 Deno.test("slots are opened beside the moves; who stops in the middle leaves none blocked", async () => {
@@ -60,11 +62,11 @@ Deno.test("slots are opened beside the moves; who stops in the middle leaves non
   const { control, queue, store } = migration;
   const states = async () =>
     await Promise.all(Array.from({ length: SLOTS }, (_, i) => migration.slot(i)));
-  // Most of the slots are open; the change that blocks the next ones waits until keys have moved.
-  let changes = 0;
+  // Half of the slots are open; a change that blocks the next ones waits until keys have moved.
   let movedMeanwhile = 0;
   control.beforeChange = async ({ summary }) => {
-    if (!summary.endsWith("pre_migrate") || ++changes < 7) return;
+    const first = Number(/\d+/.exec(summary)?.[0]);
+    if (!summary.endsWith("pre_migrate") || first < SLOTS / 2) return;
     await until(() => queue.moved.keys > 0);
     movedMeanwhile = queue.moved.keys;
     queue.stop();
