@@ -9,6 +9,7 @@
  * @module
  */
 
+import { Turns } from "../base/turns.ts";
 import type { ReadUsers } from "./acl_file.ts";
 import type { UserRecord } from "./user.ts";
 import { Users, type UsersUpdate } from "./users.ts";
@@ -63,7 +64,7 @@ export class UsersOwner {
   /** Null: changes last until the process ends. */
   source: UsersSource | null = null;
   readonly #tell: (update: UsersUpdate) => Promise<void>;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns(1);
 
   /** @param tell Puts an update into every worker; rejects when one does not take it. */
   constructor(users: Users, tell: (update: UsersUpdate) => Promise<void>) {
@@ -85,7 +86,7 @@ export class UsersOwner {
         // Not in turn: others change the users meanwhile, and this one, too, comes back that way.
         return await source.make(change, by);
       }
-      return await this.#inTurn(() => this.#change(change, by));
+      return await this.#turns.take(() => this.#change(change, by));
     } catch (error) {
       return { error: `ERR ${(error as Error).message}`, deleted: 0 };
     }
@@ -98,7 +99,7 @@ export class UsersOwner {
    * @throws {Error} When a worker does not take them.
    */
   replaceAll(records: readonly UserRecord[], by = 0): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const { changed, deleted } = this.users.updateTo(records);
       const others = changed.filter((record) => !this.users.isSame(record));
       if (others.length + deleted.length === 0) return;
@@ -112,16 +113,10 @@ export class UsersOwner {
    * @param tell Puts them into every worker.
    */
   setPasswords(passwords: readonly string[], tell: () => Promise<void>): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       this.users.setPasswords(passwords);
       await tell();
     });
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(work);
-    this.#last = done.catch(() => {});
-    return done;
   }
 
   async #change(change: UsersChange, by: number): Promise<UsersAnswer> {

@@ -17,6 +17,7 @@
  */
 
 import { logger } from "../base/log.ts";
+import { Turns } from "../base/turns.ts";
 import type { ChangeView } from "../api/cluster_view.ts";
 import { ConnectionLossError, NodeExistsError, NoNodeError } from "../coordinator/errors.ts";
 import type { Operation } from "../coordinator/coordinator.ts";
@@ -40,7 +41,7 @@ export class ChangeLog {
   readonly #store: Store;
   readonly #leadership: Leadership;
   readonly #publisher: Publisher;
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns(1);
   #now: Omit<ChangeView, "waiting_for"> | null = null;
   readonly #resume: (prepared: Preparation) => Promise<ClusterChange | undefined>;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -233,7 +234,7 @@ export class ChangeLog {
   }
 
   #enqueue(summary: string, body: () => Promise<void>): Promise<void> {
-    const done = this.#queue.then(async () => {
+    return this.#turns.take(async () => {
       try {
         await this.#finishInterrupted();
         if (summary !== "") this.#now = { summary, since: Date.now() };
@@ -245,8 +246,6 @@ export class ChangeLog {
         this.#now = null;
       }
     });
-    this.#queue = done.catch(() => {});
-    return done;
   }
 }
 

@@ -17,6 +17,7 @@ import type { CancelMode } from "../api/answers.ts";
 import type { MigrationTotals, MigrationView } from "../api/cluster_view.ts";
 import type { BackoffOptions } from "../base/backoff.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
+import { Turns } from "../base/turns.ts";
 import type { Control } from "../control/control.ts";
 import { ClosedError } from "../coordinator/errors.ts";
 import type { Watch } from "../coordinator/watch.ts";
@@ -92,7 +93,7 @@ export class MigrationQueue {
   #watch: Watch<readonly string[]> | undefined;
   #following: Promise<void> = Promise.resolve();
   /** Requests of operators, one after the other. */
-  #requests: Promise<unknown> = Promise.resolve();
+  readonly #requests = new Turns(1);
 
   /** What streams go by, that which are under way too. */
   readonly #limits: ReturnType<typeof limitsOf>;
@@ -111,7 +112,7 @@ export class MigrationQueue {
       ...{ jobs, streams, writer, timers },
       retryMs: retry.firstMs,
       isRunning: () => this.#state === "running",
-      serially: (body) => this.#serially(body),
+      serially: (body) => this.#requests.take(body),
     });
   }
 
@@ -146,7 +147,7 @@ export class MigrationQueue {
     this.#following = this.#follow(this.#watch);
     let mayHaveStarted = true;
     try {
-      await this.#serially(() => this.#jobs.read());
+      await this.#requests.take(() => this.#jobs.read());
       mayHaveStarted = this.#jobs.all().some(({ task }) => task.status !== "pending");
     } catch {
       // The scheduler reads them again.
@@ -163,7 +164,7 @@ export class MigrationQueue {
       this.#streams.stopAll(),
       this.#scheduler.stop(),
       this.#following,
-      this.#requests,
+      this.#requests.take(() => Promise.resolve()),
     ]);
     // A change that waits for proxies goes on without us.
     const late = Promise.withResolvers<void>();
@@ -257,7 +258,7 @@ export class MigrationQueue {
    * @throws {StoreError} When a group or slot does not allow it; the message says which and why.
    */
   add(from: number, to: number, groupId: number, delayMs: number): Promise<string[]> {
-    return this.#serially(async () => {
+    return this.#requests.take(async () => {
       const body = { from, to, new_group: groupId, delay: delayMs };
       const tasks = await createTasks(this.#control, body);
       this.#jobs.add(tasks);
@@ -275,7 +276,7 @@ export class MigrationQueue {
    * @throws As `Control.change`.
    */
   cancel(name: string, mode?: CancelMode): Promise<void> {
-    return this.#serially(async () => {
+    return this.#requests.take(async () => {
       const job = this.#jobs.get(name);
       if (job === undefined) throw new StoreError(`migrate task ${name} is not found`);
       await this.#scheduler.holding([job], () => this.#cancel([job], mode));
@@ -288,7 +289,7 @@ export class MigrationQueue {
    * @throws As `Control.change`.
    */
   cancelAll(mode?: CancelMode): Promise<void> {
-    return this.#serially(async () => {
+    return this.#requests.take(async () => {
       const jobs = this.#jobs.all().filter(({ isGoingBack }) => !isGoingBack);
       await this.#scheduler.holding(jobs, async () => {
         const waiting = jobs.filter(({ stream, task }) => !stream && task.status === "pending");
@@ -331,11 +332,5 @@ export class MigrationQueue {
   /** What they have moved since this dashboard leads. */
   get moved(): MovedKeys {
     return this.#jobs.moved;
-  }
-
-  #serially<T>(body: () => Promise<T>): Promise<T> {
-    const done = this.#requests.then(body);
-    this.#requests = done.catch(() => {});
-    return done;
   }
 }

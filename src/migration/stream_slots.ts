@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Turns } from "../base/turns.ts";
 import type { GroupRoute } from "./cycle.ts";
 import type { JobStream, MigrationJob } from "./job.ts";
 
@@ -16,7 +17,7 @@ export class StreamSlots {
   readonly #proved = new Set<number>();
   /** Jobs that are being released. */
   readonly #leaving = new Set<MigrationJob>();
-  #change: Promise<unknown> = Promise.resolve();
+  readonly #changes = new Turns(1);
 
   /** @param letGo Called with every job that leaves and is not finished. */
   constructor(stream: JobStream, letGo: (job: MigrationJob) => void) {
@@ -110,9 +111,7 @@ export class StreamSlots {
    * that are blocked do not wait for others.
    */
   change<T>(body: () => Promise<T>): Promise<T> {
-    const change = this.#change.then(body);
-    this.#change = change.catch(() => {});
-    return change;
+    return this.#changes.take(body);
   }
 
   /**
@@ -126,7 +125,7 @@ export class StreamSlots {
     this.#moving.delete(slot_id);
     this.#proved.delete(slot_id);
     // Changes that are asked for later leave the slot out.
-    await this.#change;
+    await this.#changes.take(() => Promise.resolve());
     this.#moving.delete(slot_id);
     await settled(slot_id);
     this.leave(job);

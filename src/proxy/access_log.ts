@@ -8,6 +8,7 @@
 
 import { LogFile, type LogFileLimits } from "../base/log_file.ts";
 import { logger } from "../base/log.ts";
+import { Turns } from "../base/turns.ts";
 import type { Config } from "../config/config.ts";
 
 /** What stands for standard output. */
@@ -31,8 +32,7 @@ type Limits = Pick<Config, "logMaxBytes" | "logFiles">;
 export class AccessLog {
   /** Undefined: standard output. */
   readonly #file: LogFile | undefined;
-  /** Settles when all that was asked for so far is done. */
-  #last: Promise<boolean> = Promise.resolve(true);
+  readonly #turns = new Turns(1);
   #isWriting = false;
   /** Lines that were not written since one was. */
   #lost = 0;
@@ -65,7 +65,7 @@ export class AccessLog {
 
   /** Writes lines, each with its end, after all earlier ones; resolves with whether that was possible. */
   write(lines: string): Promise<boolean> {
-    return this.#last = this.#last.then(() => this.#write(lines));
+    return this.#turns.take(() => this.#write(lines));
   }
 
   async #write(lines: string): Promise<boolean> {

@@ -26,6 +26,7 @@ import {
 } from "../coordinator.ts";
 import { ClosedError, ConnectionLossError, CoordinatorError, NoNodeError } from "../errors.ts";
 import { FileLock } from "../../base/file_lock.ts";
+import { Turns } from "../../base/turns.ts";
 import { Journal } from "./journal.ts";
 import { OwnerFile, OwnerProbe } from "./owners.ts";
 import {
@@ -75,7 +76,7 @@ export class EmbeddedCoordinator implements Coordinator {
   readonly #state = new ObservedState("connected");
   readonly #watches = new TreeWatches();
   #owner: OwnerFile;
-  #lastCall: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns(1);
   #isReaping = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #ownerTimer: ReturnType<typeof setTimeout> | undefined;
@@ -258,8 +259,7 @@ export class EmbeddedCoordinator implements Coordinator {
   ): Promise<void> {
     if (this.#state.isClosed) return Promise.reject(new ClosedError(path, verb));
     const deadline = performance.now() + this.#callTimeoutMs;
-    const call = this.#lastCall.then(() => this.#commitNow(path, verb, plan, deadline));
-    this.#lastCall = call.catch(() => {});
+    const call = this.#turns.take(() => this.#commitNow(path, verb, plan, deadline));
     const heard = this.#orTimeout(call, path, verb);
     if (whenLate !== undefined) heard.catch(() => call.then(whenLate, () => {}));
     return heard;

@@ -19,6 +19,7 @@
 
 import { logger } from "../../base/log.ts";
 import { SYSTEM_TIMERS, type Timers } from "../../base/timers.ts";
+import { Turns } from "../../base/turns.ts";
 import type { EphemeralPlace } from "../../coordinator/ephemeral_place.ts";
 import type { ProxyRecord } from "../../model/proxy.ts";
 import { retry } from "./retry.ts";
@@ -70,7 +71,7 @@ export class JodisEntry {
   #opening: Promise<void> | undefined;
   #isWanted = false;
   #isThere = false;
-  #work: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns(1);
 
   /** Opens nothing before it is shown. */
   constructor(options: JodisEntryOptions) {
@@ -105,9 +106,7 @@ export class JodisEntry {
       if (`${error}` !== logged) log.warn("the entry for Jodis waits: {error}", { error });
       logged = `${error}`;
     };
-    await (this.#work = this.#work.then(() =>
-      retry(() => this.#change(), onFailure, { signal, timers })
-    ));
+    await this.#turns.take(() => retry(() => this.#change(), onFailure, { signal, timers }));
   }
 
   async #change(): Promise<void> {

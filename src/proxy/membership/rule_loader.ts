@@ -16,6 +16,7 @@ import { Backoff } from "../../base/backoff.ts";
 import { logger } from "../../base/log.ts";
 import { sleep } from "../../base/sleep.ts";
 import { SYSTEM_TIMERS, type Timers } from "../../base/timers.ts";
+import { Turns } from "../../base/turns.ts";
 import { BadVersionError, ClosedError } from "../../coordinator/errors.ts";
 import type { SlotRule } from "../../hash/placement.ts";
 import { areSameRules } from "../../model/slot_rule.ts";
@@ -42,7 +43,7 @@ export class RuleLoader {
   readonly #timers: Timers;
   readonly #holdMs: number;
   #rules: readonly SlotRule[] = [];
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns(1);
   /** Cancels the bound; requests are held, or refused, as long as it is set. */
   #endHold: (() => void) | undefined;
   readonly #stopping = new AbortController();
@@ -73,9 +74,7 @@ export class RuleLoader {
    * @throws {CoordinatorError | RecordError} When the rules cannot be read; they stay as they were.
    */
   load(): Promise<void> {
-    const done = this.#turn.then(() => this.#loadNow());
-    this.#turn = done.catch(() => {});
-    return done;
+    return this.#turns.take(() => this.#loadNow());
   }
 
   /** Ends a hold's bound; what is held stays held. */

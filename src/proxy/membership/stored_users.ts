@@ -22,6 +22,7 @@ import type { DashboardAccess } from "../../api/dashboard_requests.ts";
 import { type Address, reachableHere } from "../../base/address.ts";
 import { logger } from "../../base/log.ts";
 import { SYSTEM_TIMERS } from "../../base/timers.ts";
+import { Turns } from "../../base/turns.ts";
 import type { Config } from "../../config/config.ts";
 import { loadRedisUsers, watchRedisUsers } from "../../store/redis_users.ts";
 import type { Store } from "../../store/store.ts";
@@ -58,7 +59,7 @@ export class StoredUsers implements UsersSource {
   #limits = "[]";
   /** Where clients of users read from, as JSON. */
   #reads = "[]";
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns(1);
 
   /** Reads nothing yet. */
   constructor(options: StoredUsersOptions) {
@@ -73,14 +74,12 @@ export class StoredUsers implements UsersSource {
    */
   reload(): Promise<void> {
     const { plane } = this.#options;
-    const done = this.#turn.then(async () => {
+    return this.#turns.take(async () => {
       const { records, limits, reads } = await this.#read();
       await plane.users.replaceAll(records, this.#by);
       await this.#limit(limits);
       await this.#readFrom(reads);
     });
-    this.#turn = done.catch(() => {});
-    return done;
   }
 
   /**
