@@ -286,6 +286,14 @@ async function runFailedAgain(all: readonly string[], results: Results): Promise
 /** What is printed at the end beside failures. */
 const notes: string[] = [];
 
+/** What to do about programs that tests did not find, if there are any. */
+function missingPrograms(failures: readonly string[]): string[] {
+  const found = failures.join("\n").matchAll(/Failed to spawn '([^']+)': entity not found/g);
+  const names = new Set([...found].map(([, name]) => name));
+  if (names.size === 0) return [];
+  return [`not in PATH: ${[...names].join(", ")}. "make test ARGS=FILE" installs what tests need`];
+}
+
 async function main(): Promise<void> {
   const results: Results = new Map();
   if (Deno.args.length > 0) {
@@ -296,7 +304,11 @@ async function main(): Promise<void> {
   }
   const failures = [...results.values()].flatMap((result) => result.failures);
   const passed = [...results.values()].reduce((sum, result) => sum + result.passed, 0);
-  const told = [...notes, ...failures.map((text) => `FAILED ${text}`)];
+  const told = [
+    ...notes,
+    ...failures.map((text) => `FAILED ${text}`),
+    ...missingPrograms(failures),
+  ];
   if (told.length > 0) console.log(`\n${told.join("\n")}\n`);
   console.log(`${passed} passed, ${failures.length} failed`);
   Deno.exit(failures.length === 0 ? 0 : 1);
