@@ -5,36 +5,23 @@
  */
 
 import { assertEquals, assertLess, assertMatch } from "@std/assert";
-import { createProxy, loadProxy } from "../../../src/store/proxies.ts";
+import { loadProxy } from "../../../src/store/proxies.ts";
+import { CodisProxy } from "../../support/codis_proxy.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
-import { RECORD } from "../../support/proxy_record.ts";
 import { StoreFolder } from "../../support/store.ts";
 
 Deno.test("a proxy whose HTTP port refuses connections where it had answered is gone", async () => {
   await using folder = await StoreFolder.make();
   const store = await folder.openFilled("x:1");
   await using dashboard = await DashboardServer.start(store);
-  const http = Deno.serve(
-    { port: 0, hostname: "127.0.0.1", onListen() {} },
-    // As a Codis 2.0 proxy does.
-    (request) =>
-      request.url.endsWith("/debug/vars")
-        ? Response.json({ router: { ops: 1 } })
-        : new Response("", { status: 404 }),
-  );
-  await createProxy(store, {
-    ...RECORD,
-    id: "a",
-    state: "online",
-    debug_var_addr: `127.0.0.1:${http.addr.port}`,
-  });
+  await using proxy = await CodisProxy.start(store, "a");
   const isSeen = async (isReachable: boolean) => {
     const { proxies } = (await dashboard.get("/api/cluster")).json;
     return proxies[0]?.is_reachable === isReachable;
   };
   await until(() => isSeen(true));
-  await http.shutdown();
+  await proxy.end();
   const began = performance.now();
   const { status, text } = await dashboard.ask("POST", "/api/slots/init?is_force=1");
   assertLess(performance.now() - began, 4_000);

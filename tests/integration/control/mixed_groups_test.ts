@@ -11,14 +11,13 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { loadGroup } from "../../../src/store/groups.ts";
-import { createProxy } from "../../../src/store/proxies.ts";
 import { readIfThere } from "../../../src/store/store.ts";
+import { CodisProxy } from "../../support/codis_proxy.ts";
 import { CODIS_SERVER } from "../../support/codis_server.ts";
 import { CountingLoad, keysInSlots } from "../../support/counting_load.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
-import { RECORD } from "../../support/proxy_record.ts";
 import { type RedisOptions, RedisServer } from "../../support/redis_server.ts";
 import { StoreFolder } from "../../support/store.ts";
 
@@ -95,19 +94,11 @@ Deno.test({
     await using dashboard = await DashboardServer.start(store);
     await dashboard.done("PUT", ADD, { addr: heir.addr, type: "slave" });
     // It answers, and then no more, as one that was killed: it cannot confirm.
-    const http = Deno.serve(
-      { port: 0, hostname: "127.0.0.1", onListen() {} },
-      (request) =>
-        request.url.endsWith("/debug/vars")
-          ? Response.json({ router: { ops: 1 } })
-          : new Response("", { status: 404 }),
-    );
-    const debug_var_addr = `127.0.0.1:${http.addr.port}`;
-    await createProxy(store, { ...RECORD, id: "gone", state: "online", debug_var_addr });
+    await using gone = await CodisProxy.start(store, "gone");
     await until(async () =>
       (await dashboard.get("/api/cluster")).json.proxies[0]?.is_reachable === true
     );
-    await http.shutdown();
+    await gone.end();
     const { status, text } = await dashboard.ask("POST", PROMOTE, { addr: heir.addr, group_id: 1 });
     assertEquals(status, 500);
     assertMatch(text, /by gone/);

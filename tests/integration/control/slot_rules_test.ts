@@ -7,13 +7,12 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { encodeServer } from "../../../src/model/server.ts";
 import { encodeSlot, slotIn } from "../../../src/model/slot.ts";
-import { createProxy } from "../../../src/store/proxies.ts";
 import { loadSlotRules } from "../../../src/store/slot_rules.ts";
 import { saveEntry } from "../../../src/store/store.ts";
+import { CodisProxy } from "../../support/codis_proxy.ts";
 import { CodisServer } from "../../support/codis_server.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
-import { RECORD } from "../../support/proxy_record.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { StoreFolder } from "../../support/store.ts";
 
@@ -65,19 +64,10 @@ Deno.test("slot rules are refused, and nothing changes, while", async (t) => {
   });
 
   await t.step("a proxy of Codis is registered", async () => {
-    const http = Deno.serve(
-      { port: 0, hostname: "127.0.0.1", onListen() {} },
-      (request) =>
-        request.url.endsWith("/debug/vars")
-          ? Response.json({ router: { ops: 1 } })
-          : new Response("", { status: 404 }),
-    );
-    const debug_var_addr = `127.0.0.1:${http.addr.port}`;
-    await createProxy(store, { ...RECORD, id: "go", state: "online", debug_var_addr });
+    await using _codis = await CodisProxy.start(store, "go");
     let text = await refusal();
     await until(async () => !/has not answered yet/.test(text = await refusal()));
     assertMatch(text, /proxy go at here:9000 is a proxy of Codis/);
-    await http.shutdown();
     await store.coordinator.delete(store.paths.proxy("go"));
   });
 

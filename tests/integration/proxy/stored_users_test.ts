@@ -5,12 +5,11 @@
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { createProxy } from "../../../src/store/proxies.ts";
 import { loadRedisUsers } from "../../../src/store/redis_users.ts";
 import { callCli, type Ended } from "../../support/cli_call.ts";
+import { CodisProxy } from "../../support/codis_proxy.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
-import { RECORD } from "../../support/proxy_record.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient } from "../../support/resp_client.ts";
 import { ReplyError, type RespValue } from "../../support/resp_value.ts";
@@ -143,19 +142,10 @@ Deno.test("a change is refused, and nothing is stored, while a proxy is there th
   await using folder = await StoreFolder.make();
   const store = await folder.openFilled("127.0.0.1:1");
   await using dashboard = await DashboardServer.start(store);
-  const http = Deno.serve(
-    { port: 0, hostname: "127.0.0.1", onListen() {} },
-    ({ url }) =>
-      url.endsWith("/debug/vars")
-        ? Response.json({ router: { ops: 1 } })
-        : new Response("", { status: 404 }),
-  );
-  const debug_var_addr = `127.0.0.1:${http.addr.port}`;
-  await createProxy(store, { ...RECORD, id: "go", state: "online", debug_var_addr });
+  await using _codis = await CodisProxy.start(store, "go");
   const { status, text } = await dashboard.ask("PUT", "/api/redis_users/a", { rules: ["on"] });
   assertEquals([status, await loadRedisUsers(store)], [500, []]);
   assertMatch(text, /proxy go at here:9000 is a proxy of Codis, or too old/);
-  await http.shutdown();
 });
 
 Deno.test("the store refuses what it could not hold, and keeps what it has", async () => {
