@@ -5,13 +5,12 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { Child } from "../../support/child.ts";
 import { freePort } from "../../support/free_port.ts";
 import { processFigures } from "../../support/process_figures.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { proxyTarget, redisTarget, type Target, twemproxyTarget } from "../load/target.ts";
-import { wholeNumber } from "../options.ts";
+import { GivenOptions, wholeNumber } from "../options.ts";
 import { runManyClients } from "./many_clients.ts";
 
 const HELP = `deno task bench:connect [options]
@@ -59,15 +58,12 @@ async function measure(target: Target, clients: number, seconds: number): Promis
 }
 
 async function main(): Promise<void> {
-  const flags = parseArgs(Deno.args, {
-    string: ["clients", "seconds", "rounds"],
-    boolean: ["help"],
-    default: { clients: "1000,5000,10000", seconds: "4", rounds: "3" },
+  const given = new GivenOptions(HELP, {
+    numbers: { seconds: [4, 1, 60], rounds: [3, 1, 20] },
+    words: ["clients"],
   });
-  if (flags.help) return console.log(HELP);
-  const seconds = wholeNumber("seconds", flags.seconds, 1, 60);
-  const rounds = wholeNumber("rounds", flags.rounds, 1, 20);
-  const counts = flags.clients.split(",").map((word: string) =>
+  const [seconds, rounds] = [given.number("seconds"), given.number("rounds")];
+  const counts = (given.text("clients") ?? "1000,5000,10000").split(",").map((word) =>
     wholeNumber("clients", word, 1, CLIENTS_MAX)
   );
   await using servers = await RedisServer.startMany(2, {

@@ -7,11 +7,10 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { type CheckOptions, faultKinds, PART_KINDS, type Report, runChecker } from "./checker.ts";
 import { COORDINATORS, SLOTS } from "./cluster.ts";
 import { FAULT_KINDS } from "./faults.ts";
-import { oneOf, stop, wholeNumber } from "../options.ts";
+import { GivenOptions, type KnownOptions, stop } from "../options.ts";
 
 const HELP = `deno task bench:consistency [options]
 
@@ -48,8 +47,7 @@ read through the proxies and at the servers. Exit code 1 when anything is wrong.
 /** The default of `--delay` without faults; with them slots are to be on their way for longer. */
 const CALM_DELAY_MS = 2;
 
-/** Options with numbers: the default, and the least and most allowed. */
-const NUMBERS: Readonly<Record<string, readonly [number, number, number]>> = {
+const NUMBERS: KnownOptions["numbers"] = {
   clients: [64, 1, 1_000],
   keys: [200_000, 1, 5_000_000],
   rate: [4_000, 1, 200_000],
@@ -64,20 +62,11 @@ const NUMBERS: Readonly<Record<string, readonly [number, number, number]>> = {
   seed: [Math.floor(Math.random() * 1e6), 0, 2 ** 31],
 };
 
-function readOptions(args: readonly string[]): CheckOptions {
-  const flags = parseArgs(args, {
-    boolean: ["help"],
-    string: [...Object.keys(NUMBERS), "backend", "coordinator", "faults", "parts"],
-    unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
-  });
-  if (flags.help === true) stop(HELP, 0);
-  const given = flags as Readonly<Record<string, string | undefined>>;
-  const number = (name: string) => {
-    const [initial, least, most] = NUMBERS[name]!;
-    return wholeNumber(name, given[name] ?? initial, least, most);
-  };
-  const coordinator = oneOf("coordinator", given["coordinator"], COORDINATORS);
-  const faults = (given["faults"] ?? "none").split(",").flatMap((name) => {
+function readOptions(): CheckOptions {
+  const words = ["backend", "coordinator", "faults", "parts"];
+  const given = new GivenOptions(HELP, { numbers: NUMBERS, words });
+  const coordinator = given.word("coordinator", COORDINATORS);
+  const faults = (given.text("faults") ?? "none").split(",").flatMap((name) => {
     if (!["none", "all", ...FAULT_KINDS].includes(name)) {
       stop(`--faults: "${name}" is none of none, all, ${FAULT_KINDS.join(", ")}`);
     }
@@ -88,31 +77,31 @@ function readOptions(args: readonly string[]): CheckOptions {
       '--faults: "coordinator" needs --coordinator=zookeeper or etcd: embedded files cannot be killed',
     );
   }
-  const parts = (given["parts"] ?? "all").split(",").flatMap((name) => {
+  const parts = (given.text("parts") ?? "all").split(",").flatMap((name) => {
     if (!["none", "all", ...PART_KINDS].includes(name)) {
       stop(`--parts: "${name}" is none of none, all, ${PART_KINDS.join(", ")}`);
     }
     return name === "none" ? [] : name === "all" ? PART_KINDS : [name];
   });
   return {
-    clients: number("clients"),
-    keys: number("keys"),
-    rate: number("rate"),
-    proxies: number("proxies"),
-    cpu: number("cpu"),
-    backend: oneOf("backend", given["backend"], ["stock", "codis"]),
+    clients: given.number("clients"),
+    keys: given.number("keys"),
+    rate: given.number("rate"),
+    proxies: given.number("proxies"),
+    cpu: given.number("cpu"),
+    backend: given.word("backend", ["stock", "codis"]),
     coordinator,
-    rounds: number("rounds"),
-    slots: number("slots"),
-    cancels: number("cancels"),
-    delayMsMax: given["delay"] === undefined && faults.length === 0
+    rounds: given.number("rounds"),
+    slots: given.number("slots"),
+    cancels: given.number("cancels"),
+    delayMsMax: given.text("delay") === undefined && faults.length === 0
       ? CALM_DELAY_MS
-      : number("delay"),
+      : given.number("delay"),
     faults,
     parts,
-    kills: number("kills"),
-    seconds: number("seconds"),
-    seed: number("seed"),
+    kills: given.number("kills"),
+    seconds: given.number("seconds"),
+    seed: given.number("seed"),
     tell: (line) => console.log(line),
   };
 }
@@ -136,7 +125,7 @@ export function reportText(report: Report): string {
 }
 
 async function main(): Promise<void> {
-  const options = readOptions(Deno.args);
+  const options = readOptions();
   console.log(`seed ${options.seed}`);
   const report = await runChecker(options);
   for (const text of report.violations) console.log(`WRONG: ${text}`);

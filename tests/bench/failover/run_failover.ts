@@ -7,9 +7,8 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { type KillReport, runKills, type Strike, STRIKE_KINDS } from "./kills.ts";
-import { endedByUser, oneOf, stop, wholeNumber } from "../options.ts";
+import { endedByUser, GivenOptions, type KnownOptions, stop } from "../options.ts";
 
 const HELP = `deno task bench:failover [options]
 
@@ -43,8 +42,7 @@ write is lost that WAIT had confirmed, or anything else is wrong.
   --json                   print the report as JSON
 `;
 
-/** Options with numbers: the default, and the least and most allowed. */
-const NUMBERS: Readonly<Record<string, readonly [number, number, number]>> = {
+const NUMBERS: KnownOptions["numbers"] = {
   kills: [50, 1, 10_000],
   replicas: [1, 0, 2],
   after: [2, 1, 60],
@@ -102,21 +100,13 @@ function print(report: KillReport, after: number): void {
 }
 
 async function main(): Promise<void> {
-  const flags = parseArgs(Deno.args, {
-    boolean: ["help", "json"],
-    string: [...Object.keys(NUMBERS), "kinds", "coordinator"],
-    unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
-  });
-  if (flags.help) stop(HELP, 0);
-  const given = flags as Readonly<Record<string, string | undefined>>;
-  const number = (name: string) => {
-    const [initial, least, most] = NUMBERS[name]!;
-    return wholeNumber(name, given[name] ?? initial, least, most);
-  };
-  const coordinator = oneOf("coordinator", given["coordinator"], ["embedded", "zookeeper"]);
-  const dashboards = number("dashboards");
-  const proxies = number("proxies");
-  const kinds = (given["kinds"] ?? "all").split(",").flatMap((kind) => {
+  const words = ["kinds", "coordinator"];
+  const given = new GivenOptions(HELP, { numbers: NUMBERS, words, switches: ["json"] });
+  const isJson = given.isOn("json");
+  const coordinator = given.word("coordinator", ["embedded", "zookeeper"]);
+  const dashboards = given.number("dashboards");
+  const proxies = given.number("proxies");
+  const kinds = (given.text("kinds") ?? "all").split(",").flatMap((kind) => {
     if (kind === "all") {
       return STRIKE_KINDS.filter((k) =>
         (k !== "dashboard" || dashboards > 1) && (k !== "proxy" || proxies > 1)
@@ -131,20 +121,20 @@ async function main(): Promise<void> {
   const over = endedByUser();
   const report = await runKills({
     ...{ coordinator, kinds, dashboards, proxies, over },
-    kills: number("kills"),
-    replicas: number("replicas"),
-    after: number("after"),
-    groups: number("groups"),
-    cpu: number("cpu"),
-    clients: number("clients"),
-    keys: number("keys"),
-    rate: number("rate"),
-    seconds: number("seconds"),
-    seed: number("seed"),
-    tell: flags.json ? (line) => console.error(line) : (line) => console.log(line),
+    kills: given.number("kills"),
+    replicas: given.number("replicas"),
+    after: given.number("after"),
+    groups: given.number("groups"),
+    cpu: given.number("cpu"),
+    clients: given.number("clients"),
+    keys: given.number("keys"),
+    rate: given.number("rate"),
+    seconds: given.number("seconds"),
+    seed: given.number("seed"),
+    tell: isJson ? (line) => console.error(line) : (line) => console.log(line),
   });
-  if (flags.json) console.log(JSON.stringify(report, null, 2));
-  else if (report.strikes.length > 0) print(report, number("after"));
+  if (isJson) console.log(JSON.stringify(report, null, 2));
+  else if (report.strikes.length > 0) print(report, given.number("after"));
   for (const text of report.violations) console.error(`WRONG: ${text}`);
   if (report.violations.length > 0) console.error(`proxies and dashboards: ${report.logs}`);
   Deno.exit(over.aborted ? 130 : report.violations.length > 0 ? 1 : 0);

@@ -6,14 +6,13 @@
  */
 
 import { delay } from "@std/async/delay";
-import { parseArgs } from "@std/cli/parse-args";
 import { Child } from "../../support/child.ts";
 import { LatencyProbe } from "../../support/latency_probe.ts";
 import { processFigures } from "../../support/process_figures.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { encodeRequests, RespClient, type Word } from "../../support/resp_client.ts";
 import { proxyTarget, redisTarget, type Target, twemproxyTarget } from "../load/target.ts";
-import { oneOf, stop, wholeNumber } from "../options.ts";
+import { GivenOptions, oneOf, stop } from "../options.ts";
 
 const HELP = `deno task bench:giants [options]
 
@@ -136,20 +135,23 @@ async function fill(server: RedisServer, giants: number, bytes: number): Promise
 }
 
 async function main(): Promise<void> {
-  const flags = parseArgs(Deno.args, {
-    boolean: ["help"],
-    string: ["giants", "mb", "seconds", "rounds", "loads", "targets"],
-    unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
+  const given = new GivenOptions(HELP, {
+    numbers: {
+      giants: [3, 1, 100],
+      mb: [100, 1, 500],
+      seconds: [10, 1, 600],
+      rounds: [1, 1, 100],
+    },
+    words: ["loads", "targets"],
   });
-  if (flags.help) stop(HELP, 0);
-  const giants = wholeNumber("giants", flags.giants ?? 3, 1, 100);
-  const bytes = wholeNumber("mb", flags.mb ?? 100, 1, 500) * MB;
-  const seconds = wholeNumber("seconds", flags.seconds ?? 10, 1, 600);
-  const rounds = wholeNumber("rounds", flags.rounds ?? 1, 1, 100);
-  const words = <W extends string>(name: string, given: string | undefined, all: readonly W[]) =>
-    given?.split(",").map((word) => oneOf(name, word, all)) ?? all;
-  const loads = words("loads", flags.loads, LOADS);
-  const targets = words("targets", flags.targets, TARGETS);
+  const giants = given.number("giants");
+  const bytes = given.number("mb") * MB;
+  const seconds = given.number("seconds");
+  const rounds = given.number("rounds");
+  const words = <W extends string>(name: string, all: readonly W[]) =>
+    given.text(name)?.split(",").map((word) => oneOf(name, word, all)) ?? all;
+  const loads = words("loads", LOADS);
+  const targets = words("targets", TARGETS);
   const head = ["beside", "target", "p50 ms", "p99 ms", "max ms", "calls", "errors"];
   head.push("giants/s", "slowest giant ms", "CPU", "RSS MB");
   console.log(`| ${head.join(" | ")} |\n|${" --- |".repeat(head.length)}`);

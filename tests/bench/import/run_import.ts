@@ -7,13 +7,12 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { delay } from "@std/async/delay";
 import { CLUSTER_SLOT_COUNT, clusterSlotOf } from "../../../src/hash/crc16.ts";
 import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { RespClient } from "../../support/resp_client.ts";
-import { endedByUser, stop, wholeNumber } from "../options.ts";
+import { endedByUser, GivenOptions } from "../options.ts";
 import { restoreByHand } from "./by_hand.ts";
 import { compare } from "./compare.ts";
 import { addChanges, type ClientOf, makeBigKeys, makeKeys } from "./dataset.ts";
@@ -34,26 +33,23 @@ to. All keys are compared at the end. Exit code 1 when one differs.
   --by-hand=1        0: no redis-cli --pipe
   --flags=           for the import, such as --v8-flags=... or --cpu-prof
 `;
-const NUMBERS: Readonly<Record<string, readonly [number, number, number]>> = {
-  keys: [300_000, 1_000, 20_000_000],
-  big: [0, 0, 400],
-  nodes: [1, 1, 3],
-  writes: [20_000, 0, 200_000],
-  after: [15, 0, 600],
-  cpu: [1, 1, 8],
-  "by-hand": [1, 0, 1],
-};
-const flags = parseArgs(Deno.args, {
-  boolean: ["help"],
-  string: [...Object.keys(NUMBERS), "flags"],
-  unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
-}) as Readonly<Record<string, string | boolean | undefined>>;
-if (flags["help"] === true) stop(HELP, 0);
-const number = (name: string) => {
-  const [initial, least, most] = NUMBERS[name]!;
-  return wholeNumber(name, (flags[name] as string | undefined) ?? initial, least, most);
-};
-const [keys, nodes, writes] = [number("keys"), number("nodes"), number("writes")];
+const given = new GivenOptions(HELP, {
+  numbers: {
+    keys: [300_000, 1_000, 20_000_000],
+    big: [0, 0, 400],
+    nodes: [1, 1, 3],
+    writes: [20_000, 0, 200_000],
+    after: [15, 0, 600],
+    cpu: [1, 1, 8],
+    "by-hand": [1, 0, 1],
+  },
+  words: ["flags"],
+});
+const [keys, nodes, writes] = [
+  given.number("keys"),
+  given.number("nodes"),
+  given.number("writes"),
+];
 const isCluster = nodes > 1;
 const TICK_MS = 10;
 const LIMIT_MS = 600_000;
@@ -110,7 +106,7 @@ class Source implements AsyncDisposable {
     const beganMs = performance.now();
     const clients = await this.#open();
     await makeKeys(keys, chooser(clients), clients, isCluster);
-    await makeBigKeys(number("big") * 1024 * 1024, chooser(clients));
+    await makeBigKeys(given.number("big") * 1024 * 1024, chooser(clients));
     for (const client of clients) await client.settle();
     for (const client of clients) client[Symbol.dispose]();
     for (const one of this.asked) this.memory += Number(await field(one, "memory", "used_memory"));
@@ -228,7 +224,9 @@ async function measureReplicas(source: Source): Promise<number> {
 
 async function measureImport(source: Source, replicaS: number): Promise<readonly RedisServer[]> {
   const targets = started.use(await RedisServer.startMany(2, { args: UNLIMITED }));
-  const proxy = started.use(await ProxyProcess.start({ servers: targets, cpu: number("cpu") }));
+  const proxy = started.use(
+    await ProxyProcess.start({ servers: targets, cpu: given.number("cpu") }),
+  );
   const beganMs = performance.now();
   const from = `--from=${isCluster ? "cluster" : "redis"}://${source.servers[0]!.addr}`;
   const { folder } = proxy;
@@ -237,7 +235,7 @@ async function measureImport(source: Source, replicaS: number): Promise<readonly
     ["import", "-c", `${folder}/config.ini`, `--state=${folder}/state`, from],
     {},
     undefined,
-    String(flags["flags"] ?? "").split(" ").filter((word) => word !== ""),
+    (given.text("flags") ?? "").split(" ").filter((word) => word !== ""),
   );
   started.defer(async () => void await child.end("SIGKILL"));
   const meter = new Meter(
@@ -258,7 +256,7 @@ async function measureImport(source: Source, replicaS: number): Promise<readonly
   say(`  CPU and peak memory: ${await meter.stop()}`);
   await meter.start();
   const lags: number[] = [];
-  for (let i = 0; i < number("after"); i++) {
+  for (let i = 0; i < given.number("after"); i++) {
     await delay(1_000);
     const made = await source.offset();
     lags.push(made - await source.stored());
@@ -306,7 +304,7 @@ async function measure(): Promise<void> {
   for (const text of result.different.slice(0, 10)) say(text);
   if (result.different.length > 0 || result.surplus !== 0) Deno.exitCode = 1;
   for (const target of targets) await target.stop();
-  if (number("by-hand") === 0) return;
+  if (given.number("by-hand") === 0) return;
   const handS = await restoreByHand(source.ports, started);
   say(`redis-cli --pipe of the same RESTOREs to two servers: ${handS.toFixed(1)} s`);
 }

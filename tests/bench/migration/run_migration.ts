@@ -7,7 +7,6 @@
  */
 
 import { delay } from "@std/async/delay";
-import { parseArgs } from "@std/cli/parse-args";
 import { CodisServer } from "../../support/codis_server.ts";
 import { LatencyProbe, type ProbeReport } from "../../support/latency_probe.ts";
 import { processFigures } from "../../support/process_figures.ts";
@@ -15,7 +14,7 @@ import type { RedisServer } from "../../support/redis_server.ts";
 import { RespClient } from "../../support/resp_client.ts";
 import { Cluster } from "../consistency/cluster.ts";
 import { median } from "../load/median.ts";
-import { oneOf, stop, wholeNumber } from "../options.ts";
+import { GivenOptions, stop } from "../options.ts";
 import { fill, KEY_PREFIX } from "./data.ts";
 import { moveByHand } from "./by_hand.ts";
 
@@ -130,19 +129,24 @@ function line(name: string, move: Move): string {
 }
 
 async function main(): Promise<void> {
-  const flags = parseArgs(Deno.args, {
-    boolean: ["help"],
-    string: ["keys", "data", "rounds", "clients", "period", "backend", "slots", "only"],
+  const given = new GivenOptions(HELP, {
+    numbers: {
+      keys: [300_000, 1, 100_000_000],
+      rounds: [3, 1, 1_000],
+      clients: [0, 0, 1_000],
+      period: [20, 1, 10_000],
+      slots: [1_024, 1, 1_024],
+    },
+    words: ["data", "backend", "only"],
   });
-  if (flags.help) stop(HELP, 0);
-  const keys = wholeNumber("keys", flags.keys ?? "300000", 1, 100_000_000);
-  const data = oneOf("data", flags.data, ["strings", "mixed"]);
-  const rounds = wholeNumber("rounds", flags.rounds ?? "3", 1, 1_000);
-  const clients = wholeNumber("clients", flags.clients ?? "0", 0, 1_000);
-  const periodMs = wholeNumber("period", flags.period ?? "20", 1, 10_000);
-  const slots = wholeNumber("slots", flags.slots ?? "1024", 1, 1_024);
-  const backend = oneOf("backend", flags.backend, ["stock", "codis"]);
-  const only = oneOf("only", flags.only, ["both", "ours", "hand"]);
+  const keys = given.number("keys");
+  const data = given.word("data", ["strings", "mixed"]);
+  const rounds = given.number("rounds");
+  const clients = given.number("clients");
+  const periodMs = given.number("period");
+  const slots = given.number("slots");
+  const backend = given.word("backend", ["stock", "codis"]);
+  const only = given.word("only", ["both", "ours", "hand"]);
   await using cluster = await Cluster.start({
     ...{ backend, coordinator: "embedded", proxies: 1, cpu: 1, isDurable: false },
     ...{ groups: 2, owners: 1 },

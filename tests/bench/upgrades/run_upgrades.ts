@@ -6,7 +6,6 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { delay } from "@std/async/delay";
 import { freePort } from "../../support/free_port.ts";
 import { tlsFile, tlsText } from "../../support/tls.ts";
@@ -14,7 +13,7 @@ import { UpgradeLoad } from "../../support/upgrade_load.ts";
 import { Cluster, COORDINATORS, SLOTS } from "../consistency/cluster.ts";
 import { Moves } from "../consistency/moves.ts";
 import { Dice } from "../consistency/operations.ts";
-import { oneOf, stop, wholeNumber } from "../options.ts";
+import { GivenOptions } from "../options.ts";
 
 const HELP = `deno task bench:upgrades [options]
 
@@ -31,34 +30,23 @@ code 1 when a command was lost or executed twice, or a connection refused or res
   --tls=off                  on: clients connect with TLS
 `;
 
-const NUMBERS: Readonly<Record<string, readonly [number, number, number]>> = {
-  upgrades: [20, 1, 10_000],
-  steady: [160, 0, 10_000],
-  short: [40, 0, 1_000],
-  pause: [40, 0, 10_000],
-  cpu: [1, 1, 8],
-};
-
-const flags = parseArgs(Deno.args, {
-  boolean: ["help"],
-  string: [...Object.keys(NUMBERS), "coordinator", "moves", "tls"],
-  unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
-}) as Readonly<Record<string, string | boolean | undefined>>;
-if (flags["help"] === true) stop(HELP, 0);
-const number = (name: string) => {
-  const [initial, least, most] = NUMBERS[name]!;
-  return wholeNumber(name, (flags[name] as string | undefined) ?? initial, least, most);
-};
-const word = <W extends string>(name: string, words: readonly W[]) =>
-  oneOf(name, flags[name] as string | undefined, words);
-
-const upgrades = number("upgrades");
-const coordinator = word("coordinator", COORDINATORS);
-const isMoving = word("moves", ["off", "on"]) === "on";
-const tlsPort = word("tls", ["off", "on"]) === "on" ? freePort() : undefined;
+const given = new GivenOptions(HELP, {
+  numbers: {
+    upgrades: [20, 1, 10_000],
+    steady: [160, 0, 10_000],
+    short: [40, 0, 1_000],
+    pause: [40, 0, 10_000],
+    cpu: [1, 1, 8],
+  },
+  words: ["coordinator", "moves", "tls"],
+});
+const upgrades = given.number("upgrades");
+const coordinator = given.word("coordinator", COORDINATORS);
+const isMoving = given.word("moves", ["off", "on"]) === "on";
+const tlsPort = given.word("tls", ["off", "on"]) === "on" ? freePort() : undefined;
 
 await using cluster = await Cluster.start({
-  ...{ proxies: 1, cpu: number("cpu"), backend: "stock", coordinator, isDurable: false },
+  ...{ proxies: 1, cpu: given.number("cpu"), backend: "stock", coordinator, isDurable: false },
   config: tlsPort === undefined ? {} : {
     tls_addr: `127.0.0.1:${tlsPort}`,
     tls_cert: tlsFile("server"),
@@ -70,9 +58,9 @@ const load = new UpgradeLoad({
   ...{
     port: tlsPort ?? proxy.port,
     ca: tlsPort === undefined ? undefined : tlsText("ca"),
-    steady: number("steady"),
-    short: number("short"),
-    pauseMs: number("pause"),
+    steady: given.number("steady"),
+    short: given.number("short"),
+    pauseMs: given.number("pause"),
   },
 });
 const failures: string[] = [];
