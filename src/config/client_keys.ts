@@ -167,7 +167,8 @@ export const CLIENT_KEYS = [
     words: ["byob", "direct"],
     default: "byob",
     help:
-      "How the proxy reads from clients: through BYOB stream readers, or directly from the connection.",
+      "How the proxy reads from clients. byob: through BYOB stream readers; from a client that sends one small " +
+      "piece at a time, directly from the connection. direct: always directly.",
   },
   {
     key: "read_from",
