@@ -7,7 +7,7 @@
 import type { Codis3ProxyStats } from "../api/codis3_stats.ts";
 import { cpuSeconds } from "../base/process_metrics.ts";
 import { formatStartAt, type ProxyRecord } from "../model/proxy.ts";
-import { type StatsSnapshot, totalCalls } from "../router/stats_snapshot.ts";
+import { type StatsSnapshot, totalCalls, totalOf } from "../router/stats_snapshot.ts";
 
 /** Rates are over so long at least, in milliseconds. */
 const RATE_MS = 1_000;
@@ -29,8 +29,7 @@ export function codis3ProxyStats(
   { state }: ProxyRecord,
   nowMs = performance.now(),
 ): Codis3ProxyStats {
-  const sumOf = (counter: "errors" | "failures") =>
-    stats.commands.reduce((sum, command) => sum + command[counter], 0);
+  const fails = totalOf(stats, "failures");
   const now = { atMs: nowMs, ops: totalCalls(stats), cpuSeconds: cpuSeconds() };
   if (nowMs - next.atMs >= RATE_MS) [from, next] = [next, now];
   const seconds = Math.max(nowMs - from.atMs, RATE_MS) / 1000;
@@ -38,9 +37,9 @@ export function codis3ProxyStats(
     online: state === "online",
     closed: false,
     ops: {
-      total: now.ops + sumOf("failures"),
-      fails: sumOf("failures"),
-      redis: { errors: sumOf("errors") },
+      total: now.ops + fails,
+      fails,
+      redis: { errors: totalOf(stats, "errors") },
       qps: Math.round((now.ops - from.ops) / seconds),
       cmd: stats.commands.map((command) => {
         const { name, calls, failures, errors } = command;

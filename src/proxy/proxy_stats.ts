@@ -12,6 +12,7 @@ import {
   type ServerSnapshot,
   type StatsSnapshot,
   totalCalls,
+  totalOf,
 } from "../router/stats_snapshot.ts";
 
 /** The stats at this moment, of all workers together. */
@@ -30,8 +31,8 @@ export function proxyStats(
     follows_moves: true,
     users,
     ops: totalCalls(stats),
-    errors: sumOf(stats.commands, "errors"),
-    failures: sumOf(stats.commands, "failures"),
+    errors: totalOf(stats, "errors"),
+    failures: totalOf(stats, "failures"),
     times: allTimes(stats),
     sessions: stats.sessions,
     connections: stats.totals.connections,
@@ -58,10 +59,6 @@ export function proxyStats(
       }]
     ),
   };
-}
-
-function sumOf(commands: StatsSnapshot["commands"], counter: "errors" | "failures"): number {
-  return commands.reduce((sum, command) => sum + command[counter], 0);
 }
 
 function readsOf({ servers, replicas }: StatsSnapshot): ReadStats[] {

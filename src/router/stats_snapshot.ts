@@ -284,6 +284,14 @@ export function totalCalls({ commands }: StatsSnapshot): number {
   return commands.reduce((total, { calls }) => total + calls, 0);
 }
 
+/** How many of them were errors of servers, or requests that failed here. */
+export function totalOf(
+  { commands }: StatsSnapshot,
+  counter: "errors" | "failures",
+): number {
+  return commands.reduce((total, command) => total + command[counter], 0);
+}
+
 /** The times from request to answer of all commands. */
 export function allTimes({ commands }: StatsSnapshot): TimeCounts {
   return sumCounts(commands.map(({ times }) => times));

@@ -11,7 +11,7 @@ import { wallClockUs } from "../../base/clock.ts";
 import { Encoder, encodeRequest } from "../../resp/encoder.ts";
 import { askEach } from "../backends/ask_each.ts";
 import type { RouterOptions } from "../options.ts";
-import { type StatsSnapshot, totalCalls } from "../stats_snapshot.ts";
+import { type StatsSnapshot, totalCalls, totalOf } from "../stats_snapshot.ts";
 import { takeSnapshot } from "../take_snapshot.ts";
 import {
   commandStats,
@@ -186,7 +186,7 @@ function serverValues({ options, stats, redisVersion, port, masters }: Facts) {
 }
 
 function statsValues({ stats }: Facts) {
-  const { totals, commands } = stats;
+  const { totals } = stats;
   return {
     total_connections_received: totals.connections,
     total_commands_processed: totalCalls(stats),
@@ -194,8 +194,8 @@ function statsValues({ stats }: Facts) {
     total_net_output_bytes: totals.outputBytes,
     rejected_connections: totals.rejectedConnections,
     evicted_clients: totals.evictedSessions,
-    total_error_replies: commands.reduce((sum, { errors }) => sum + errors, 0),
-    total_failed_requests: commands.reduce((sum, { failures }) => sum + failures, 0),
+    total_error_replies: totalOf(stats, "errors"),
+    total_failed_requests: totalOf(stats, "failures"),
     acl_access_denied_auth: totals.wrongAuths,
     acl_access_denied_cmd: totals.deniedCommands,
     acl_access_denied_key: totals.deniedKeys,
