@@ -53,7 +53,7 @@ export function checkRules(
   checkUsers(config, entries);
   checkRequired(config, entries, file, reader);
   checkAnnounced(config, entries, file);
-  checkJodis(config, entries, warnings);
+  checkJodis(config, entries, file, warnings);
   checkBackendUser(config, entries);
   warnUnused(config, entries, warnings);
   checkTlsKeys(config, entries, file, warnings);
@@ -130,12 +130,11 @@ function checkAnnounced(config: Config, entries: Lines, file: string): void {
 }
 
 /** Refuses an entry for Jodis clients that cannot be made, or that would be one of the store's own. */
-function checkJodis(config: Config, entries: Lines, warnings: string[]): void {
+function checkJodis(config: Config, entries: Lines, file: string, warnings: string[]): void {
   const { jodisServers, jodisName, jodisAuth, jodisCompatible, coordinator, product } = config;
   const refuse = (key: string, rule: string) => {
-    const entry = entries.get(key)!;
-    const value = key === "jodis_auth" ? "***" : JSON.stringify(entry.value);
-    throw new ConfigError(`${entry.at}: ${key} = ${value}: ${rule}`);
+    const row = CONFIG_KEYS.find((each) => each.key === key)!;
+    throw new ConfigError(describeBadValue(file, row, entries.get(key), rule));
   };
   if (jodisServers.length === 0) {
     const unused = { jodis_auth: jodisAuth.isSet, jodis_compatible: jodisCompatible };
