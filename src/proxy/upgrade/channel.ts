@@ -46,8 +46,8 @@ export interface OldProcess {
   /** Its sockets for clients, in their order, and the one for HTTP. */
   readonly clients: readonly SharedPort[];
   readonly http: SharedPort;
-  /** The number of the store that it works with; see `loadActionsBefore`. Older: left out. */
-  readonly store?: number;
+  /** The number of the store that it works with; see `loadActionsBefore`. */
+  readonly store: number;
 }
 
 /** The calls that an old process answers. */

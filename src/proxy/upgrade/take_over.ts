@@ -152,9 +152,7 @@ export class TakeOver {
       const old = await answered(calls.call("join", who));
       checkCalls(old);
       // From here on both stay in the stores that they are in.
-      if (old.store !== undefined && old.store !== await loadActionsBefore(store)) {
-        throw new Error(MOVES);
-      }
+      if (old.store !== await loadActionsBefore(store)) throw new Error(MOVES);
       return takeOver = new TakeOver(coordinator, old, placeBeside(start, old), calls, other);
     } catch (error) {
       // What has ended has closed it.
