@@ -5,6 +5,7 @@
  * @module
  */
 
+import { replaceFile } from "../base/replace_file.ts";
 import { ConfigError } from "./error.ts";
 import { decodeConfig } from "./lines.ts";
 
@@ -74,37 +75,6 @@ export async function openConfigFile(path: string): Promise<ConfigFile> {
     throw new ConfigError(`${path}: cannot read config file: ${reasonOf(error)}`);
   }
   return new ConfigFile(path, decodeConfig(bytes, path));
-}
-
-/**
- * Writes a file anew, in one step: whoever reads it finds the old one or the new one, whole.
- *
- * @param prepare Called with the name of the new one, before it takes the place of the old one.
- */
-export async function replaceFile(
-  path: string,
-  text: string,
-  mode: number,
-  prepare: (written: string) => Promise<void> = () => Promise.resolve(),
-): Promise<void> {
-  const written = `${path}.tmp-${Deno.pid}`;
-  try {
-    await writeSynced(written, text, mode);
-    await prepare(written);
-    await Deno.rename(written, path);
-  } catch (error) {
-    await Deno.remove(written).catch(() => {});
-    throw error;
-  }
-}
-
-async function writeSynced(path: string, text: string, mode: number): Promise<void> {
-  using file = await Deno.open(path, { write: true, createNew: true, mode });
-  const bytes = new TextEncoder().encode(text);
-  for (let written = 0; written < bytes.length;) {
-    written += await file.write(bytes.subarray(written));
-  }
-  await file.sync();
 }
 
 /** Only root can give a file away; for others it is their own already, or stays that. */

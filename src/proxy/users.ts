@@ -11,6 +11,7 @@ import { DEFAULT_USER, User, type UserRecord } from "../acl/user.ts";
 import { bytesOfText, textOfBytes } from "../acl/users.ts";
 import type { UsersSource } from "../acl/users_owner.ts";
 import { logger } from "../base/log.ts";
+import { replaceFile } from "../base/replace_file.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/error.ts";
 import type { ConfigUser } from "../config/value.ts";
@@ -108,17 +109,13 @@ class AclFile implements UsersSource {
     return readAclFile(latin1(bytes), bytesOfText(this.#path));
   }
 
-  /** Writes a new file beside the old one, and puts it into its place. */
   async save(lines: readonly string[]): Promise<string> {
     const path = this.#path;
-    const written = `${path}.tmp-${Deno.pid}-${Date.now()}`;
     try {
       const mode = (await Deno.stat(path).catch(() => null))?.mode ?? FILE_MODE;
-      await Deno.writeFile(written, latin1Bytes(printAclFile(lines)), { mode: mode & 0o777 });
-      await Deno.rename(written, path);
+      await replaceFile(path, latin1Bytes(printAclFile(lines)), mode & 0o777);
       return "";
     } catch (error) {
-      await Deno.remove(written).catch(() => {});
       log.error("users cannot be saved to {path}: {reason}", { path, reason: reasonOf(error) });
       return "ERR There was an error trying to save the ACLs. Please check the server logs for more information";
     }

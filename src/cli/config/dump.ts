@@ -5,8 +5,8 @@
  */
 
 import { parseAddress } from "../../base/address.ts";
+import { replaceFile } from "../../base/replace_file.ts";
 import type { Config } from "../../config/config.ts";
-import { replaceFile } from "../../config/config_file.ts";
 import { checkWithServers } from "../../control/servers.ts";
 import { rangesText } from "../../model/slot_ranges.js";
 import {
