@@ -13,10 +13,8 @@ import {
   openChannel,
   ownCalls,
 } from "../../../../src/proxy/upgrade/channel.ts";
-import { describeOld, UpgradeOffer } from "../../../../src/proxy/upgrade/offer.ts";
-import { OtherProcess } from "../../../../src/proxy/upgrade/other_process.ts";
-import { RECORD } from "../../../support/proxy_record.ts";
 import { StoreFolder } from "../../../support/store.ts";
+import { openOffer } from "../../../support/upgrade_offer.ts";
 
 const NEW: NewCalls = {
   applied: () => {},
@@ -28,16 +26,7 @@ Deno.test("a process of another version is told so, and can take over in no othe
   await using folder = await StoreFolder.make();
   const store = await folder.openFilled("x:1");
   const life = ProcessLife.begin("of a test");
-  const offer = UpgradeOffer.open(life, {
-    other: new OtherProcess(),
-    describe: () => describeOld(store, RECORD, { ports: [1], workers: 1, httpPort: 2 }),
-    newestAction: () => "",
-    newestInHand: () => "",
-    drain: { hasBegun: false, callOff: () => false },
-    isStopping: () => false,
-    setAlone: () => Promise.resolve(),
-    leave: () => {},
-  })!;
+  const offer = openOffer(life, () => store);
   const connection = await connectLocally(life.socketPath);
   const calls = openChannel<OldCalls>(connection, NEW, () => {});
   const who = { pid: Deno.pid, version: "9.9.9", life: life.text };
@@ -61,24 +50,18 @@ for (const isInTime of [true, false]) {
     const life = ProcessLife.begin("of the old one");
     let hasBegun = false;
     let times = 0;
-    const offer = UpgradeOffer.open(life, {
-      other: new OtherProcess(),
-      describe: () => describeOld(store, RECORD, { ports: [1], workers: 1, httpPort: 2 }),
-      newestAction: () => "",
-      newestInHand: () => "",
+    const offer = openOffer(life, () => store, {
       drain: {
         get hasBegun() {
           return hasBegun;
         },
         callOff: () => !(hasBegun = !isInTime),
       },
-      isStopping: () => false,
-      setAlone: () => Promise.resolve(),
       leave: () => {
         hasBegun = true;
         times++;
       },
-    })!;
+    });
     const start = async (stoppedListening: () => void) => {
       const life = ProcessLife.begin("of a new one");
       const connection = await connectLocally(offerPath);

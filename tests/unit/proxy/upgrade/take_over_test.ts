@@ -7,13 +7,13 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ProcessLife } from "../../../../src/base/process_life.ts";
 import { parseConfig } from "../../../../src/config/load.ts";
-import { describeOld, UpgradeOffer } from "../../../../src/proxy/upgrade/offer.ts";
 import { OtherProcess } from "../../../../src/proxy/upgrade/other_process.ts";
 import { TakeOver } from "../../../../src/proxy/upgrade/take_over.ts";
 import { createProxy } from "../../../../src/store/proxies.ts";
 import { saveEntry } from "../../../../src/store/store.ts";
 import { RECORD } from "../../../support/proxy_record.ts";
 import { StoreFolder } from "../../../support/store.ts";
+import { openOffer } from "../../../support/upgrade_offer.ts";
 
 const ADDRESS = { hostname: "127.0.0.1", port: 1 };
 
@@ -27,20 +27,10 @@ Deno.test("a process that finds the old one in another store of the product does
     ProcessLife.begin("of the old one"),
     ProcessLife.begin("of the new one"),
   ];
-  const record = { ...RECORD, description: life.text };
   // Its entry of before is still there.
-  await createProxy(store, record);
+  await createProxy(store, { ...RECORD, description: life.text });
   let works = other;
-  const offer = UpgradeOffer.open(life, {
-    other: new OtherProcess(),
-    describe: () => describeOld(works, record, { ports: [1], workers: 1, httpPort: 2 }),
-    newestAction: () => "",
-    newestInHand: () => "",
-    drain: { hasBegun: false, callOff: () => false },
-    isStopping: () => false,
-    setAlone: () => Promise.resolve(),
-    leave: () => {},
-  })!;
+  const offer = openOffer(life, () => works);
   const config = parseConfig(`${here.config}\nproduct = test`, "test").config;
   const start = { config, listen: ADDRESS, http: { ...ADDRESS, port: 2 }, workers: 1 };
   const begin = () => TakeOver.begin(start, ownLife.text, new OtherProcess());
