@@ -20,3 +20,10 @@ export interface Arguments {
   /** Offset one past the last byte of argument `i` in `bytes`. */
   end(i: number): number;
 }
+
+/** All arguments, the name first. Copies them. */
+export function copyWords(args: Arguments): Uint8Array<ArrayBuffer>[] {
+  const words: Uint8Array<ArrayBuffer>[] = [];
+  for (let i = 0; i < args.count; i++) words.push(args.bytes.slice(args.start(i), args.end(i)));
+  return words;
+}

@@ -9,7 +9,7 @@
  */
 
 import type { Command } from "../../command/command.ts";
-import type { Arguments } from "../../resp/arguments.ts";
+import { type Arguments, copyWords } from "../../resp/arguments.ts";
 import { encodeRequest } from "../../resp/encoder.ts";
 
 /** Which word the time is: negative from the end. */
@@ -38,8 +38,7 @@ export class BlockForm {
 
   /** Copies the arguments. */
   constructor(command: Command, args: Arguments) {
-    const words: Uint8Array[] = [];
-    for (let i = 0; i < args.count; i++) words.push(args.bytes.slice(args.start(i), args.end(i)));
+    const words = copyWords(args);
     const isStream = command.blockingOption !== "";
     this.#words = words;
     this.#isSeconds = !isStream;

@@ -13,7 +13,7 @@
  */
 
 import type { Command } from "../../command/command.ts";
-import type { Arguments } from "../../resp/arguments.ts";
+import { type Arguments, copyWords } from "../../resp/arguments.ts";
 import { elementsOf } from "../../resp/elements.ts";
 import { Encoder, encodeRequest, errorReply, utf8 } from "../../resp/encoder.ts";
 import { latin1 } from "../../resp/latin1.ts";
@@ -76,8 +76,7 @@ function slotsScan(client: Client, command: Command, args: Arguments): void {
   const { server } = slot;
   if (server === null) return client.answer(errorReply(SLOT_NOT_READY));
   if (slot.migrateFrom !== null) return client.answer(errorReply(isMoving(slot)));
-  const words: Uint8Array[] = [];
-  for (let i = 0; i < args.count; i++) words.push(args.bytes.slice(args.start(i), args.end(i)));
+  const words = copyWords(args);
   const asked = cursorIn(args.bytes, args.start(2), args.end(2));
   const own = ownCursor(asked, server.address);
   // What is no cursor goes as it is: the server says what is wrong with it.

@@ -27,7 +27,7 @@
 
 import type { Command } from "../../command/command.ts";
 import { elementsOf } from "../../resp/elements.ts";
-import type { Arguments } from "../../resp/arguments.ts";
+import { type Arguments, copyWords } from "../../resp/arguments.ts";
 import { Encoder, encodeRequest, errorReply } from "../../resp/encoder.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import { withoutProbeKeys } from "../../resp/probe_key.ts";
@@ -100,8 +100,7 @@ export function placeOf(cursor: bigint): ScanPlace {
 
 /** One step of a walk. Borrows the arguments until it returns. */
 export function scan(client: Client, command: Command, args: Arguments): void {
-  const words: Uint8Array[] = [];
-  for (let i = 0; i < args.count; i++) words.push(args.bytes.slice(args.start(i), args.end(i)));
+  const words: Uint8Array[] = copyWords(args);
   const text = new TextDecoder().decode(words[1]!);
   // As strtoul() reads it: a sign is taken, and nothing is 0.
   const isNumber = /^([+-]?\d{1,20})?$/.test(text) && BigInt(text) < 2n ** 64n;

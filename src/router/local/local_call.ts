@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "../../command/command.ts";
-import type { Arguments } from "../../resp/arguments.ts";
+import { type Arguments, copyWords } from "../../resp/arguments.ts";
 import { Encoder, encodeRequest } from "../../resp/encoder.ts";
 import type { Client } from "../client/client.ts";
 import type { Request } from "../request.ts";
@@ -37,9 +37,7 @@ export function integerOf(text: string): bigint | null {
 
 /** The client's own request, byte for byte. Copies it. */
 export function requestOf({ args }: LocalCall): Uint8Array<ArrayBuffer> {
-  const words: Uint8Array[] = [];
-  for (let i = 0; i < args.count; i++) words.push(args.bytes.slice(args.start(i), args.end(i)));
-  return encodeRequest(words);
+  return encodeRequest(copyWords(args));
 }
 
 /** Argument `i` in lower case, for words of the protocol. */

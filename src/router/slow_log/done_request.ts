@@ -6,6 +6,7 @@
 
 import { clock } from "../../base/clock.ts";
 import type { Command } from "../../command/command.ts";
+import { copyWords } from "../../resp/arguments.ts";
 import { encodeRequest } from "../../resp/encoder.ts";
 import type { Request } from "../request.ts";
 import { shownArguments } from "./shown_arguments.ts";
@@ -78,9 +79,7 @@ export function describeAtOnce(
   { remote, info, user, database, parser: args }: WatchedClient,
   replyBytes: number,
 ): { readonly done: DoneRequest; readonly bytes: Uint8Array } {
-  const words: Uint8Array[] = [];
-  for (let i = 0; i < args.count; i++) words.push(args.bytes.slice(args.start(i), args.end(i)));
-  const bytes = encodeRequest(words);
+  const bytes = encodeRequest(copyWords(args));
   const done: DoneRequest = {
     usecs: 0,
     stages: {},
