@@ -21,18 +21,29 @@ import { connectionSlotId, sendAgainOn } from "../slots/route.ts";
 import type { Client } from "./client.ts";
 
 /** Replies that are expected to be as large take a lane; bytes. */
-export const LANE_REPLY_BYTES = 1024 * 1024;
+const LANE_REPLY_BYTES = 1024 * 1024;
 /** How long after it was sent a request that has failed is sent once more, in milliseconds. */
 const RETRY_MS = 1_000;
 
 /** Whether a reply of so many bytes takes a lane. A client that has ways of its own keeps to them. */
-export function takesLane(client: Client, command: Command, bytes: number): boolean {
+function takesLane(client: Client, command: Command, bytes: number): boolean {
   return bytes >= LANE_REPLY_BYTES && command.isReadOnly && command.caution === "" &&
     client.ways === null;
 }
 
-/** Sends a request over a lane, or its parts over one each. All that its client asked before is settled. */
-export function takeLane(client: Client, request: Request): void {
+/** Whether a request is refused, since its reply takes a lane and the client waits for earlier ones. */
+export function waitsForLane(client: Client, command: Command, bytes: number): boolean {
+  if (client.depth === 0 || !takesLane(client, command, bytes)) return false;
+  client.credit.waitForReplies();
+  return true;
+}
+
+/**
+ * Sends a request over a lane, or its parts over one each, if so many bytes take one. All that its client
+ * asked before is settled then: see {@linkcode waitsForLane}.
+ */
+export function chooseLane(client: Client, request: Request, bytes: number): void {
+  if (!takesLane(client, request.command!, bytes)) return;
   request.ways = { at: (server, sent) => laneTo(client, server as Server, sent) };
   client.isAtBarrier = true;
 }

@@ -13,7 +13,7 @@ import { errorReply } from "../../resp/encoder.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
-import { takeLane, takesLane } from "../client/lane.ts";
+import { chooseLane, waitsForLane } from "../client/lane.ts";
 import { requestKind } from "../client/reply_sizes.ts";
 import { CROSS_SLOT, keysNotFound, wrongArity } from "../errors.ts";
 import type { Request } from "../request.ts";
@@ -173,16 +173,12 @@ function enqueueCounted(
   const { credit, replies } = client;
   const server = slot.isOpen ? slot.server : null;
   if (!credit.mayAsk(command, server, expected)) return null;
-  const isByLane = takesLane(client, command, expected);
-  if (isByLane && client.depth > 0) {
-    credit.waitForReplies();
-    return null;
-  }
+  if (waitsForLane(client, command, expected)) return null;
   const request = replies.enqueue(command);
   request.kind = kind;
   replies.charge(request, length);
   credit.expect(request, server, expected);
   if (expected >= NOTICED_BYTES_MIN) replies.notice(request);
-  if (isByLane) takeLane(client, request);
+  chooseLane(client, request, expected);
   return request;
 }

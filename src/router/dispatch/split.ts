@@ -21,7 +21,7 @@ import { mergeInOrder, MERGES } from "./merge.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import type { Server } from "../backends/server.ts";
 import type { Client } from "../client/client.ts";
-import { takeLane, takesLane } from "../client/lane.ts";
+import { chooseLane, waitsForLane } from "../client/lane.ts";
 import { requestKind } from "../client/reply_sizes.ts";
 import type { Request } from "../request.ts";
 import { NOTICED_BYTES_MIN } from "../sampling/sampling.ts";
@@ -115,15 +115,14 @@ function sendWhole(
   const kind = requestKind(command.id, keysHash, requestEnd - requestStart);
   const expected = credit.expectedOf(command, kind);
   if (!credit.mayAsk(command, server, expected)) return;
-  const isByLane = takesLane(client, command, expected);
-  if (isByLane && client.depth > 0) return credit.waitForReplies();
+  if (waitsForLane(client, command, expected)) return;
   const request = replies.enqueue(command);
   request.kind = kind;
   request.slots = group.slots;
   replies.charge(request, requestEnd - requestStart);
   credit.expect(request, server, expected);
   noticeLarge(client, request, requestEnd - requestStart, expected);
-  if (isByLane) takeLane(client, request);
+  chooseLane(client, request, expected);
   sendTo(server!, request, bytes, requestStart, requestEnd);
 }
 
@@ -139,12 +138,10 @@ function sendParts(
   const step = command.keyStep;
   const kind = requestKind(command.id, keysHash, parser.requestEnd - parser.requestStart);
   const expected = credit.mayAskEach(command, kind, groups.map(({ server }) => server));
-  if (expected < 0) return;
-  const isByLane = takesLane(client, command, expected);
-  if (isByLane && client.depth > 0) return credit.waitForReplies();
+  if (expected < 0 || waitsForLane(client, command, expected)) return;
   const parent = replies.park(command);
   parent.kind = kind;
-  if (isByLane) takeLane(client, parent);
+  chooseLane(client, parent, expected);
   const merge = command.merge === "concat" ? mergeInOrder(groupOf) : MERGES[command.merge]!;
   const gather = new Gather(client, parent, groups.length, merge);
   replies.charge(parent, parser.requestEnd - parser.requestStart);
