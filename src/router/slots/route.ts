@@ -5,8 +5,9 @@
  *      key fetch, source call, questions ──┴─► count at its slots ─► choose the connection ─► its bytes
  *
  * Which connection carries a request is decided here and nowhere else: the shared one of its database and
- * protocol (of its slot, where a server has several), unless its client has ways of its own (tracking, reads from replicas), its reply takes a lane, or the caller
- * names another one, such as a link of the client's own.
+ * protocol (of its slot, where a server has several), unless its client has ways of its own (tracking,
+ * reads from replicas), its reply takes a lane, or the caller names another one, such as a link of the
+ * client's own.
  *
  * @module
  */
@@ -59,7 +60,8 @@ export function sendOn(
   start: number,
   end: number,
 ): void {
-  if (beginOn(backend, request)) backend.append(bytes, start, end);
+  countInFlight(request);
+  sendAgainOn(backend, request, bytes, start, end);
 }
 
 /** As {@linkcode sendOn}, for a request that was sent before in vain, and is still counted. */
@@ -91,6 +93,5 @@ export function sendTo(
   start: number,
   end: number,
 ): void {
-  const backend = backendAt(server, request);
-  if (beginOn(backend, request)) backend.append(bytes, start, end);
+  sendOn(backendAt(server, request), request, bytes, start, end);
 }
