@@ -80,7 +80,7 @@ export function scanKey(client: Client, command: Command, parser: RequestParser)
   const parent = replies.park(command);
   parent.kind = kind;
   const asked = cursorIn(bytes, parser.start(2), parser.end(2));
-  const gather = new Gather(client, parent, 1, ([reply]) => answered(reply!, asked, part));
+  const gather = new Gather(client, parent, 1, ([reply]) => scanAnswer(reply!, asked, part));
   const part: Request = gather.part();
   replies.charge(parent, length);
   credit.expect(part, server, expected);
@@ -94,12 +94,23 @@ export function cursorIn(bytes: Uint8Array, start: number, end: number): bigint 
   return /^\d{1,20}$/.test(text) ? BigInt(text) : 0n;
 }
 
-/** A server's reply with the cursor for the client. */
-function answered(reply: PartReply, asked: bigint, { backend }: Request): Uint8Array {
+/**
+ * A server's reply with the cursor for the client.
+ *
+ * @param asked The cursor that the client sent.
+ * @param part What was sent to the server.
+ * @param shownOf Those of the found elements that the client gets.
+ */
+export function scanAnswer(
+  reply: PartReply,
+  asked: bigint,
+  { backend }: Request,
+  shownOf = (elements: Uint8Array) => elements,
+): Uint8Array {
   const error = firstError([reply]);
   if (error !== undefined) return error;
   const found = readScanReply(reply.bytes);
   if (found === null || backend === null) return badReply(reply);
   const cursor = nextCursor(asked, found.cursor, backend.server.address);
-  return scanReply(cursor, found.elements);
+  return scanReply(cursor, shownOf(found.elements));
 }

@@ -27,9 +27,7 @@ import type { Request } from "../request.ts";
 import type { Slot } from "../slots/slot.ts";
 import { parkForMasters, sendToAll } from "./ask_masters.ts";
 import { Gather, type MergeOrAsk, type PartReply } from "./gather.ts";
-import { cursorIn, nextCursor, ownCursor } from "./key_scan.ts";
-import { badReply, firstError } from "./merge.ts";
-import { readScanReply, scanReply } from "./scan.ts";
+import { cursorIn, ownCursor, scanAnswer } from "./key_scan.ts";
 
 /** Keys of a stock server that a call looks at for each key that the client wants, and at most. */
 const SCANNED_FOR_EACH = 100;
@@ -132,19 +130,16 @@ class SlotWalk {
 
   #answered(
     reply: PartReply,
-    { backend }: Request,
+    part: Request,
     words: readonly Uint8Array[] | undefined,
   ): Uint8Array | null {
     // It has waited while the slot began to move.
     if (this.#slot.migrateFrom !== null) return errorReply(isMoving(this.#slot));
     if (words !== undefined && isUnknownCommand(reply)) return this.#scan(words);
-    const error = firstError([reply]);
-    if (error !== undefined) return error;
-    const found = readScanReply(reply.bytes);
-    if (found === null || backend === null) return badReply(reply);
-    const theirs = withoutProbeKeys(found.elements);
-    const keys = words === undefined ? this.#keysOfSlot(theirs) : theirs;
-    return scanReply(nextCursor(this.#asked, found.cursor, backend.server.address), keys);
+    return scanAnswer(reply, this.#asked, part, (elements) => {
+      const theirs = withoutProbeKeys(elements);
+      return words === undefined ? this.#keysOfSlot(theirs) : theirs;
+    });
   }
 
   /** Asks a stock server; null once it is asked. */
