@@ -159,9 +159,7 @@ export class Router implements TurnWork {
     this.shared.cluster = map;
     if (map.leftAt === undefined || map.nodes.length === 0) return;
     for (const session of this.sessions.values()) {
-      const { info, isMuted, protocol } = session;
-      if (!info.hearsOfSlots || isMuted || protocol !== 3) continue;
-      session.sendOn(slotsMoved(session, map.leftAt));
+      if (session.info.hearsOfSlots) session.sendOn(slotsMoved(session, map.leftAt));
     }
   }
 

@@ -303,15 +303,16 @@ export class Session implements Client, ReplyHost, TurnWork {
    */
   leave(): void {
     this.#isLeaving = true;
-    if (!this.info.hearsOfMoves || this.protocol !== 3) return;
+    if (!this.info.hearsOfMoves) return;
     const isBound = this.extras !== null || this.transaction !== null || this.watches.length > 0 ||
       this.blocked !== null || this.subscriptions?.isSubscribed === true;
     if (isBound) return;
     this.sendOn(MOVING);
   }
 
-  /** Tells the client by a push to go, and gives it time for that. */
+  /** Tells the client by a push to go, and gives it time for that; one that takes no pushes by now goes untold. */
   sendOn(push: Uint8Array): void {
+    if (this.protocol !== 3) return;
     this.replies.push(push);
     this.#staysUntilMs = clock.nowMs + MOVE_MS;
   }
