@@ -60,8 +60,18 @@ function flatten(commands: CommandReply[]): unknown[] {
   });
 }
 
-function sortedEntries(docs: Record<string, unknown>): [string, unknown][] {
-  return Object.entries(docs).sort((a, b) => (a[0] < b[0] ? -1 : 1));
+/** What `redis-cli --json COMMAND DOCS` prints, by name. */
+interface Docs {
+  readonly [name: string]: { readonly subcommands?: Docs };
+}
+
+/** By name, subcommands too: a server has them in another order each time that it starts. */
+function sortDocs(docs: Docs): Docs {
+  const sorted = Object.entries(docs).sort((a, b) => (a[0] < b[0] ? -1 : 1));
+  return Object.fromEntries(sorted.map(([name, doc]) => {
+    const { subcommands } = doc;
+    return [name, subcommands ? { ...doc, subcommands: sortDocs(subcommands) } : doc];
+  }));
 }
 
 async function main(): Promise<void> {
@@ -84,7 +94,7 @@ async function main(): Promise<void> {
     const rows = flatten(commands).map((row) => JSON.stringify(row));
     const here = import.meta.dirname;
     await Deno.writeTextFile(`${here}/table.json`, `[\n${rows.join(",\n")}\n]\n`);
-    const lines = sortedEntries(docs).map(([name, doc]) =>
+    const lines = Object.entries(sortDocs(docs)).map(([name, doc]) =>
       `${JSON.stringify(name)}:${JSON.stringify(doc)}`
     );
     await Deno.writeTextFile(`${here}/docs.json`, `{\n${lines.join(",\n")}\n}\n`);
