@@ -10,7 +10,7 @@ import type { ProductMove, StoreAddress } from "../model/product_move.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
 import { durableEntries } from "../store/dump.ts";
 import { isEmptyStore } from "../store/etcd2.ts";
-import { checkFences, loadFenceNotes } from "../store/fences.ts";
+import { checkFences, loadFences } from "../store/fences.ts";
 import { describeMove, isSameStore, loadMove, storeText } from "../store/moves.ts";
 import { loadProxies } from "../store/proxies.ts";
 import { checkUnused } from "../store/restore.ts";
@@ -83,7 +83,7 @@ export async function planMove(options: ProductMoveOptions): Promise<ProductMove
 async function checkFollowers(options: ProductMoveOptions, proxies: readonly ProxyRecord[]) {
   const { source, to, ask = askProxy } = options;
   const { paths } = source;
-  checkFences([...(await loadFenceNotes(source)).keys()], proxies);
+  checkFences(await loadFences(source), proxies);
   const dashboard = await readIfThere(source, paths.dashboard);
   if (dashboard !== undefined && dashboard !== await readIfThere(source, paths.dashboardEpoch)) {
     throw new StoreError(`a dashboard of Codis 2.0 works with it: ${dashboard}: stop that first`);

@@ -24,7 +24,13 @@ import { decodeDashboard, encodeDashboard } from "../model/dashboard.ts";
 import { encodeProductMove } from "../model/product_move.ts";
 import { loadActionNames } from "../store/actions.ts";
 import { durableEntries, type ProductDump } from "../store/dump.ts";
-import { createFence, deleteFenceOf, loadFenceNotes } from "../store/fences.ts";
+import {
+  createFence,
+  deadFences,
+  deleteFenceOf,
+  loadFenceNotes,
+  loadFences,
+} from "../store/fences.ts";
 import { withLock } from "../store/lock.ts";
 import { configLines, loadActionsBefore, loadMove, storeText } from "../store/moves.ts";
 import { loadProxies } from "../store/proxies.ts";
@@ -291,14 +297,12 @@ async function untilFollowed(
 ): Promise<string[]> {
   const untilMs = performance.now() + followMs;
   for (;;) {
-    const proxies = await loadProxies(target);
-    const online = proxies.filter(({ state }) => state === "online").map(({ addr }) => addr);
     const missing: string[] = [];
-    for (const addr of addrs.filter((each) => !online.includes(each))) {
+    for (const addr of deadFences(addrs, await loadProxies(target))) {
       if (!await deleteFenceOf(target, addr, isSurelyGone)) missing.push(addr);
     }
-    const fenced = new Set((await loadFenceNotes(target)).keys());
-    const left = missing.filter((addr) => fenced.has(addr));
+    const fenced = await loadFences(target);
+    const left = missing.filter((addr) => fenced.includes(addr));
     if (left.length === 0 || performance.now() > untilMs) return left;
     await delay(LOOK_MS);
   }
