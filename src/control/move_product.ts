@@ -23,7 +23,7 @@ import { ConnectionLossError, NodeExistsError, NoNodeError } from "../coordinato
 import { decodeDashboard, encodeDashboard } from "../model/dashboard.ts";
 import { encodeProductMove } from "../model/product_move.ts";
 import { loadActionNames } from "../store/actions.ts";
-import { durableEntries, type ProductDump } from "../store/dump.ts";
+import { type DumpEntries, durableEntries } from "../store/dump.ts";
 import {
   createFence,
   deadFences,
@@ -96,7 +96,7 @@ export async function moveProduct(options: ProductMoveOptions): Promise<ProductM
 /** Copies the product, and says in the old store that it has moved. */
 async function moveAll(
   options: ProductMoveOptions,
-): Promise<{ readonly copied: ProductDump; readonly heldFromMs: number }> {
+): Promise<{ readonly copied: DumpEntries; readonly heldFromMs: number }> {
   const { source, target, from, to, tell } = options;
   const id = crypto.randomUUID();
   const at = new Date().toISOString();
@@ -104,9 +104,9 @@ async function moveAll(
   try {
     await createFolders(target);
     // Most of it, while all goes on.
-    let copied = await dumpOf(source);
+    let copied = await durableEntries(source);
     await makeLike(target, copied);
-    tell(`${copied.entries.size} entries copied to ${storeText(to)}`);
+    tell(`${copied.size} entries copied to ${storeText(to)}`);
     const lead = await takeLead(source);
     const heldFromMs = performance.now();
     try {
@@ -242,26 +242,26 @@ async function isWritten(store: Store, data: string): Promise<boolean> {
  */
 async function copyAgain(
   { source, target }: ProductMoveOptions,
-  copied: ProductDump | undefined,
-): Promise<ProductDump> {
-  const dump = await dumpOf(source);
-  if (copied === undefined || !isSameDump(dump, copied)) await makeLike(target, dump);
-  return dump;
+  copied: DumpEntries | undefined,
+): Promise<DumpEntries> {
+  const entries = await durableEntries(source);
+  if (copied === undefined || !areSame(entries, copied)) await makeLike(target, entries);
+  return entries;
 }
 
 /** Opens the new store, and waits until all have gone over. */
 async function finish(
   options: ProductMoveOptions,
-  copied: ProductDump | undefined,
+  copied: DumpEntries | undefined,
 ): Promise<Omit<ProductMoveOutcome, "heldMs">> {
   const { source, target, tell, to } = options;
   await closeSource(options);
   const there = await loadMove(target);
   const fences = await loadFenceNotes(source);
-  let entries = copied?.entries.size ?? 0;
+  let entries = copied?.size ?? 0;
   if (there?.kind === "arriving") {
     // Somebody who led may have been about to write.
-    ({ entries: { size: entries } } = await copyAgain(options, copied));
+    ({ size: entries } = await copyAgain(options, copied));
     const newest = (await loadActionNames(source)).at(-1) ?? "0";
     const before = await loadActionsBefore(source) + Number(newest) + 1;
     await saveEntry(target, target.paths.actionsBefore, `${before}`);
@@ -308,14 +308,6 @@ async function untilFollowed(
   }
 }
 
-function isSameDump(one: ProductDump, two: ProductDump): boolean {
-  return JSON.stringify([...one.entries]) === JSON.stringify([...two.entries]);
-}
-
-async function dumpOf(store: Store): Promise<ProductDump> {
-  return {
-    product: store.product,
-    at: new Date().toISOString(),
-    entries: await durableEntries(store),
-  };
+function areSame(one: DumpEntries, two: DumpEntries): boolean {
+  return JSON.stringify([...one]) === JSON.stringify([...two]);
 }

@@ -29,13 +29,15 @@ const FORMAT = "codis-proxy dump";
 /** Counts up when a dump can no longer be read by what read the last one. */
 const VERSION = 1;
 
+/** The data of each entry by its path below the product's, such as `slots/slot_0`. */
+export type DumpEntries = ReadonlyMap<string, string>;
+
 /** What is stored for a product, without what belongs to processes that run. */
 export interface ProductDump {
   readonly product: string;
   /** When it was made, in ISO 8601. */
   readonly at: string;
-  /** The data of each entry by its path below the product's, such as `slots/slot_0`. */
-  readonly entries: ReadonlyMap<string, string>;
+  readonly entries: DumpEntries;
 }
 
 /** A text that is no dump, or one that cannot be restored here; the message says why. */
@@ -72,7 +74,7 @@ export async function dumpProduct(store: Store): Promise<ProductDump> {
 }
 
 /** What a dump has of a product, by the path below the product's. */
-export async function durableEntries(store: ReadableStore): Promise<Map<string, string>> {
+export async function durableEntries(store: ReadableStore): Promise<DumpEntries> {
   const { root } = store.paths;
   const transient = transientPaths(store.paths);
   const slots = `${store.paths.slots}/`;

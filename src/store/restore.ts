@@ -14,7 +14,7 @@
 import { type Operation, OPERATIONS_MAX } from "../coordinator/coordinator.ts";
 import { RecordError } from "../model/record.ts";
 import { decodeSlot, NO_GROUP, type SlotRecord } from "../model/slot.ts";
-import { DumpError, durableEntries, type ProductDump } from "./dump.ts";
+import { type DumpEntries, DumpError, durableEntries, type ProductDump } from "./dump.ts";
 import { loadFences } from "./fences.ts";
 import { withLock } from "./lock.ts";
 import { loadProxies } from "./proxies.ts";
@@ -55,14 +55,14 @@ export function isEmptyPlan({ created, changed, deleted }: RestorePlan): boolean
  *
  * @throws {DumpError} When a slot of the dump cannot be read. In the store, it may be what is to be repaired.
  */
-export async function planRestore(store: Store, dump: ProductDump): Promise<RestorePlan> {
+export async function planRestore(store: Store, wanted: DumpEntries): Promise<RestorePlan> {
   const entries = await durableEntries(store);
   const { created, changed, deleted } = difference(
     splitTasks(store, entries),
-    splitTasks(store, dump.entries),
+    splitTasks(store, wanted),
   );
   const before = slotsIn(store, entries, () => {});
-  const after = slotsIn(store, dump.entries, (path, { message }) => {
+  const after = slotsIn(store, wanted, (path, { message }) => {
     throw new DumpError(`entry "${path}" of the file cannot be read: ${message}`);
   });
   // The next dashboard would finish that change: what it writes is of before.
@@ -161,7 +161,7 @@ export async function restoreProduct(store: Store, dump: ProductDump): Promise<R
   await createFolders(store);
   return await withLock(store, "config restore", async () => {
     await checkUnused(store);
-    const plan = await makeLike(store, dump);
+    const plan = await makeLike(store, dump.entries);
     await checkNobodyCame(store);
     return plan;
   });
@@ -173,10 +173,10 @@ export async function restoreProduct(store: Store, dump: ProductDump): Promise<R
  * @returns What it has changed.
  * @throws As {@linkcode restoreProduct}.
  */
-export async function makeLike(store: Store, dump: ProductDump): Promise<RestorePlan> {
-  const plan = await planRestore(store, dump);
-  await write(store, plan, splitTasks(store, dump.entries));
-  const left = await planRestore(store, dump);
+export async function makeLike(store: Store, wanted: DumpEntries): Promise<RestorePlan> {
+  const plan = await planRestore(store, wanted);
+  await write(store, plan, splitTasks(store, wanted));
+  const left = await planRestore(store, wanted);
   if (isEmptyPlan(left)) return plan;
   const path = [...left.created, ...left.changed, ...left.deleted][0];
   throw new StoreError(`${path} was changed by somebody else meanwhile: try again`);

@@ -102,7 +102,9 @@ export const restoreCommand = configCommand({
     const isDone = isGiven(values, YES);
     const store = await context.storeToFill();
     if (!isDone) await checkUnused(store);
-    const plan = isDone ? await restoreProduct(store, dump) : await planRestore(store, dump);
+    const plan = isDone
+      ? await restoreProduct(store, dump)
+      : await planRestore(store, dump.entries);
     const { problems, silent_servers } = await problemsIn(dump, config);
     return {
       json: { done: isDone, ...jsonOf(plan), problems, silent_servers },
