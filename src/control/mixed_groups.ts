@@ -15,21 +15,19 @@ import type { GroupRecord } from "../model/group.ts";
 import { isUnderway } from "../model/slot.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { readInfo, type RedisInfo } from "../redis/info.ts";
-import { rdbVersionOf, serverName } from "../redis/rdb_version.ts";
+import { whyNotRead } from "../store/decoded_tree.ts";
 import { loadGroups } from "../store/groups.ts";
 import { loadSlots } from "../store/slots.ts";
 import { StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
-import { answersLikeCodis, isCodisServer } from "./servers.ts";
+import { answersLikeCodis, isCodisServer, readsOf } from "./servers.ts";
 
 /** INFO of a server; undefined: it is not known. */
 type Known = RedisInfo | undefined;
 
 /** Why a server cannot follow another, to be said after its address; `""`: it can, or it is not known. */
 export function whyNotFollow(replica: Known, master: Known): string {
-  const [own, other] = [rdbOf(replica), rdbOf(master)];
-  if (own === undefined || other === undefined || own >= other) return "";
-  return `is ${serverName(replica!)}, which cannot read the data of ${serverName(master!)}`;
+  return whyNotRead(replica && readsOf(replica), master && readsOf(master));
 }
 
 /**
@@ -144,8 +142,4 @@ export async function blindReplicas(control: Control, master: string): Promise<s
     return isStock ? [addr] : [];
   }));
   return blind.flat();
-}
-
-function rdbOf(info: Known): number | undefined {
-  return info?.["redis_version"] === undefined ? undefined : rdbVersionOf(info);
 }

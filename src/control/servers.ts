@@ -16,7 +16,7 @@ import { rdbVersionOf, serverName } from "../redis/rdb_version.ts";
 import { RedisError, replyText } from "../redis/reply.ts";
 import { checkTree } from "../store/check.ts";
 import type { Problem } from "../store/problem.ts";
-import type { FactsByAddr, ServerFacts } from "../store/decoded_tree.ts";
+import type { FactsByAddr, ServerFacts, ServerReads } from "../store/decoded_tree.ts";
 import { type ProductTree, serverAddrs } from "../store/product_tree.ts";
 import { StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
@@ -113,10 +113,14 @@ export async function factsOf(redis: RedisConnection): Promise<ServerFacts> {
   return {
     ...{ runId: runIdIn(info), follows: replicationOf(info).master, isCodis },
     ...(info["slave_read_only"] === "0" ? { isWritableReplica: true } : {}),
-    ...(info["redis_version"] === undefined
-      ? {}
-      : { reads: { rdb: rdbVersionOf(info), name: serverName(info) } }),
+    reads: readsOf(info),
   };
+}
+
+/** What data a server reads, by its INFO; undefined: INFO does not say. */
+export function readsOf(info: RedisInfo): ServerReads | undefined {
+  if (info["redis_version"] === undefined) return undefined;
+  return { rdb: rdbVersionOf(info), name: serverName(info) };
 }
 
 /** What INFO says of replication. */

@@ -5,7 +5,7 @@
  */
 
 import { parseAddress } from "../base/address.ts";
-import type { DecodedTree, PlacedServer } from "./decoded_tree.ts";
+import { type DecodedTree, type PlacedServer, whyNotRead } from "./decoded_tree.ts";
 import { CONFIG, errorAt, type Problem, warningAt } from "./problem.ts";
 
 /** A server is stored once: under two names it follows itself, or has the slots of two groups. */
@@ -66,16 +66,14 @@ export function findReplicasThatStray({ tree, servers, facts }: DecodedTree): Pr
       seen.add(idOf(next));
     }
     const { hostname, port } = parseAddress(master.addr);
-    const [own, needed] = [facts.get(addr)?.reads, facts.get(master.addr)?.reads];
-    const cannot = own !== undefined && needed !== undefined && own.rdb < needed.rdb;
+    const why = whyNotRead(facts.get(addr)?.reads, facts.get(master.addr)?.reads);
     return [warningAt(
       tree.paths.server(groupId, addr),
       `${addr} gets no changes of ${master.addr}, the master of group ${groupId}: it follows ` +
         (follows === "" ? "nobody" : follows),
-      cannot
-        ? `it is ${own.name}, which cannot read the data of ${needed.name}: ` +
-          `${CONFIG} server remove ${groupId} ${addr}, once it is not needed as the way back`
-        : `${redisCli(addr)} SLAVEOF ${hostname} ${port}: it loses what only it has`,
+      why === ""
+        ? `${redisCli(addr)} SLAVEOF ${hostname} ${port}: it loses what only it has`
+        : `it ${why}: ${CONFIG} server remove ${groupId} ${addr}, once it is not needed as the way back`,
     )];
   });
 }

@@ -28,6 +28,20 @@ export interface PlacedServer {
   readonly record: ServerRecord;
 }
 
+/** What data a server reads. */
+export interface ServerReads {
+  /** The newest RDB version. */
+  readonly rdb: number;
+  /** What the server is: `Redis 7.0.15`. */
+  readonly name: string;
+}
+
+/** Why a server cannot follow another, to be said after its address; `""`: it can, or it is not known. */
+export function whyNotRead(own: ServerReads | undefined, master: ServerReads | undefined): string {
+  if (own === undefined || master === undefined || own.rdb >= master.rdb) return "";
+  return `is ${own.name}, which cannot read the data of ${master.name}`;
+}
+
 /** What a Redis server reports about itself. */
 export interface ServerFacts {
   /** Its run id, whatever its address; `""`: it has none. */
@@ -38,8 +52,8 @@ export interface ServerFacts {
   readonly isCodis?: boolean;
   /** Whether it is a replica that takes writes all the same; left out: not. */
   readonly isWritableReplica?: boolean;
-  /** The newest RDB version that it reads, and what it is, in words; left out: not known. */
-  readonly reads?: { readonly rdb: number; readonly name: string };
+  /** Left out: not known. */
+  readonly reads?: ServerReads | undefined;
 }
 
 /** What servers report about themselves, by their stored address; without those that did not answer. */
