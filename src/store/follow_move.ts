@@ -17,19 +17,10 @@ import type { RunningConfig } from "../config/running.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
 import { openCoordinator } from "../coordinator/open.ts";
 import { SwitchingCoordinator } from "../coordinator/switching.ts";
-import type { ProductMove, StoreAddress } from "../model/product_move.ts";
+import { decodeProductMove, type ProductMove, type StoreAddress } from "../model/product_move.ts";
 import { isEmptyStore } from "./etcd2.ts";
-import {
-  configLines,
-  isSameStore,
-  loadMove,
-  storeAddress,
-  storeKeys,
-  storeText,
-  watchMove,
-} from "./moves.ts";
+import { configLines, isSameStore, loadMove, storeAddress, storeKeys, storeText } from "./moves.ts";
 import { type Store, StoreError, storeOf } from "./store.ts";
-import { decodeProductMove } from "../model/product_move.ts";
 
 /** From one store to the next, at the start: more than an operator ever makes. */
 const HOPS_MAX = 8;
@@ -140,7 +131,8 @@ async function follow(
     if (state === "closed") closed.abort();
   });
   const { signal } = closed;
-  for await (const entry of watchMove(storeOf(coordinator, options.config.product))) {
+  const { paths } = storeOf(coordinator, options.config.product);
+  for await (const entry of coordinator.watchData(paths.move)) {
     if (entry === undefined) continue;
     const move = decodeProductMove(entry.data);
     if (move.kind === "moved") await goTo(coordinator, move, { ...options, signal });

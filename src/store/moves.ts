@@ -12,20 +12,13 @@
  */
 
 import type { Config } from "../config/config.ts";
-import type { Watch } from "../coordinator/watch.ts";
-import type { Entry } from "../coordinator/coordinator.ts";
 import { decodeProductMove, type ProductMove, type StoreAddress } from "../model/product_move.ts";
-import { type ReadableStore, readIfThere, type Store, StoreError } from "./store.ts";
+import { type ReadableStore, readIfThere, StoreError } from "./store.ts";
 
 /** Reads the note of a store; `undefined`: the product is there and nowhere else. */
 export async function loadMove(store: ReadableStore): Promise<ProductMove | undefined> {
   const json = await readIfThere(store, store.paths.move);
   return json === undefined ? undefined : decodeProductMove(json);
-}
-
-/** Watches the note. */
-export function watchMove(store: Store): Watch<Entry | undefined> {
-  return store.coordinator.watchData(store.paths.move);
 }
 
 /**
