@@ -7,6 +7,7 @@
 import type { Secret } from "../../base/secret.ts";
 import { CoordinatorError } from "../errors.ts";
 import { type EtcdTls, reasonIn } from "./client.ts";
+import { encodeText } from "./keys.ts";
 
 /** How etcd is reached. */
 export interface Etcd2Options {
@@ -56,22 +57,20 @@ export async function callEtcd2(
   { endpoints, auth }: Etcd2Options,
   http: Deno.HttpClient,
   { method, path, fields }: Etcd2Request,
-  signal?: AbortSignal,
 ): Promise<Etcd2Node | undefined> {
   const form = `${new URLSearchParams(fields)}`;
   const url = `/v2/keys${path.split("/").map(encodeURIComponent).join("/")}`;
   const headers = {
-    ...auth.isSet && { authorization: `Basic ${toBase64(auth.reveal())}` },
+    ...auth.isSet && { authorization: `Basic ${encodeText(auth.reveal())}` },
     ...method === "PUT" && { "content-type": "application/x-www-form-urlencoded" },
   };
   let problem = "";
   for (const endpoint of endpoints) {
-    const timeout = AbortSignal.timeout(ATTEMPT_MS);
     try {
       const response = await fetch(`${endpoint}${url}${method === "PUT" ? "" : `?${form}`}`, {
         ...{ client: http, method, headers },
         ...method === "PUT" && { body: form },
-        signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
+        signal: AbortSignal.timeout(ATTEMPT_MS),
       });
       const text = await response.text();
       if (response.ok) return (JSON.parse(text) as { node: Etcd2Node }).node;
@@ -86,8 +85,4 @@ export async function callEtcd2(
   }
   const verb = method === "GET" ? "read" : method === "PUT" ? "write" : "delete";
   throw new CoordinatorError(path, `cannot ${verb} "${path}" in etcd 2's keys: ${problem}`);
-}
-
-function toBase64(text: string): string {
-  return new TextEncoder().encode(text).toBase64();
 }

@@ -68,7 +68,7 @@ export type EtcdOperation =
   }
   | { readonly request_delete_range: EtcdRange };
 
-/** Text as the gateway takes bytes. */
+/** Text as the gateway takes bytes, and HTTP a user with its password: base64. */
 export function encodeText(text: string): string {
   return new TextEncoder().encode(text).toBase64();
 }
