@@ -15,7 +15,7 @@ import { type ApiRoute, readMonitored } from "./route.ts";
 export const TOPOM_ROUTES: readonly ApiRoute[] = [
   readMonitored(
     "/topom/stats",
-    async ({ dashboard }) => statsOf(dashboard, await dashboard.view()),
+    async ({ dashboard }) => statsOf(dashboard.monitor, await dashboard.view()),
   ),
   readMonitored("/topom", async ({ dashboard }) => {
     const view = await dashboard.view();
@@ -25,33 +25,14 @@ export const TOPOM_ROUTES: readonly ApiRoute[] = [
       model: {
         ...{ start_time: formatStartAt(started_at), admin_addr, product_name: view.product, pid },
       },
-      stats: statsOf(dashboard, view),
+      stats: statsOf(dashboard.monitor, view),
     };
   }),
 ];
 
-function statsOf(
-  { monitor: { servers, proxies } }: Dashboard,
-  view: ClusterView,
-): Codis3TopomStats {
-  return topomStats(view, proxies.figures(), (addr) => ({
-    info: servers.infoOf(addr),
-    problem: servers.problemOf(addr),
-  }));
-}
-
-/**
- * A cluster in the form of Codis 3.2.
- *
- * @param server What is known of a Redis server; a `problem` keeps it from answering.
- */
-export function topomStats(
-  view: ClusterView,
-  proxies: readonly ProxyFigures[],
-  server: (
-    addr: string,
-  ) => { readonly info: Readonly<Record<string, string>> | undefined; readonly problem: string },
-): Codis3TopomStats {
+/** A cluster in the form of Codis 3.2. */
+function statsOf({ servers, proxies }: Dashboard["monitor"], view: ClusterView): Codis3TopomStats {
+  const figures = proxies.figures();
   const { groups, sentinels, product, migrations } = view;
   const unixtime = Math.floor(view.at / 1000);
   const answer = <T>(stats: T | undefined, problem: string) =>
@@ -59,15 +40,16 @@ export function topomStats(
       ? { error: { Cause: problem || "it does not say" }, unixtime }
       : { stats, unixtime };
   const infos = groups.flatMap((group) => group.servers).map(({ addr }) => {
-    const { info, problem } = server(addr);
-    return [addr, answer(info === undefined ? undefined : withMasterAddr(info), problem)] as const;
+    const info = servers.infoOf(addr);
+    const stats = info === undefined ? undefined : withMasterAddr(info);
+    return [addr, answer(stats, servers.problemOf(addr))] as const;
   });
   return {
     closed: false,
     slots: slotsOf(view),
     group: { models: groups.map(groupOf), stats: Object.fromEntries(infos) },
     proxy: {
-      models: proxies.map(({ record }, index) => ({
+      models: figures.map(({ record }, index) => ({
         id: index + 1,
         token: record.id,
         start_time: record.start_at,
@@ -78,7 +60,7 @@ export function topomStats(
         pid: record.pid,
       })),
       stats: Object.fromEntries(
-        proxies.map((proxy) => [proxy.record.id, answer(proxyOf(proxy, view.at), proxy.problem)]),
+        figures.map((proxy) => [proxy.record.id, answer(proxyOf(proxy, view.at), proxy.problem)]),
       ),
     },
     slot_action: {
