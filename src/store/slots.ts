@@ -12,13 +12,11 @@ import {
   childrenIfThere,
   type ReadableStore,
   readIfThere,
+  READS_MAX,
   saveEntry,
   type Store,
   StoreError,
 } from "./store.ts";
-
-/** Slots that are read at a time. */
-const READS_MAX = 64;
 
 /**
  * Reads a slot.

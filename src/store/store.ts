@@ -74,7 +74,7 @@ export async function readIfThere(
 }
 
 /** How many entries are read at once. */
-const READS_MAX = 64;
+export const READS_MAX = 64;
 
 /** Does something with every path, with many of them at once. */
 export async function withPaths<T>(
