@@ -122,9 +122,15 @@ async function moveAll(
   } catch (error) {
     if (error instanceof UnknownOutcomeError) throw error;
     // What is left there, the next try removes.
-    await target.coordinator.deleteTree(target.paths.root).catch(() => {});
+    await deleteOwn(target, id).catch(() => {});
     throw new StoreError(`nothing was changed: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** What a move has copied is deleted; what somebody else has put in its place stays. */
+async function deleteOwn(target: Store, id: string): Promise<void> {
+  if ((await loadMove(target))?.id !== id) return;
+  await target.coordinator.deleteTree(target.paths.root);
 }
 
 /** Whether the product has moved cannot be known now. */

@@ -6,6 +6,7 @@
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { moveProduct } from "../../../src/control/move_product.ts";
+import { encodeProductMove } from "../../../src/model/product_move.ts";
 import { durableEntries } from "../../../src/store/dump.ts";
 import { loadFences } from "../../../src/store/fences.ts";
 import { loadMove } from "../../../src/store/moves.ts";
@@ -194,4 +195,25 @@ Deno.test("a move that cannot be finished leaves the old store as it was", async
   const after = await durableEntries(at.target);
   // Folders are made before they are needed.
   assertEquals(new Map([...after].filter(([path]) => before.has(path))), before);
+});
+
+Deno.test("what somebody else has moved to the same place meanwhile stays there", async () => {
+  await using at = await folders();
+  const { coordinator, paths } = at.target;
+  const others = encodeProductMove({
+    ...{ kind: "arriving", id: "theirs", at: "", coordinator: "embedded", place: "/elsewhere" },
+  });
+  let written: Promise<unknown> | undefined;
+  await assertRejects(
+    () =>
+      moveProduct({
+        ...at.options,
+        tell: () => void (written ??= coordinator.write(paths.move, others)),
+      }),
+    Error,
+    "somebody else has changed",
+  );
+  await written;
+  assertEquals((await loadMove(at.target))?.id, "theirs");
+  assertEquals(await loadMove(at.source), undefined);
 });
