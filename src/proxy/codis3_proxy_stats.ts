@@ -24,11 +24,8 @@ const START: Reading = { atMs: 0, ops: 0, cpuSeconds: 0 };
 let [from, next] = [START, START];
 
 /** The counters at this moment, of all workers together. */
-export function codis3ProxyStats(
-  stats: StatsSnapshot,
-  { state }: ProxyRecord,
-  nowMs = performance.now(),
-): Codis3ProxyStats {
+export function codis3ProxyStats(stats: StatsSnapshot, { state }: ProxyRecord): Codis3ProxyStats {
+  const nowMs = performance.now();
   const fails = totalOf(stats, "failures");
   const now = { atMs: nowMs, ops: totalCalls(stats), cpuSeconds: cpuSeconds() };
   if (nowMs - next.atMs >= RATE_MS) [from, next] = [next, now];
