@@ -18,16 +18,16 @@ import type { KeyChoice } from "./key_choice.ts";
 import { RdbReader } from "./rdb/rdb_reader.ts";
 import type { SourceKey } from "./source/source_control.ts";
 import {
-  mayPass,
+  isLasting,
+  refusal,
   RefusedError,
+  REPEAT_DELAY_MS,
+  REPEATED_MS,
   requestText,
   type StoredValue,
   type Target,
 } from "./target/target.ts";
 
-/** How long requests that fail are repeated, in milliseconds. */
-const PATIENCE_MS = 60_000;
-const RETRY_MS = 500;
 /** The field of an RDB with a script that servers before Redis 7 keep. */
 const SCRIPT_FIELD = "lua";
 const NO_KEY = new Uint8Array(0);
@@ -159,24 +159,19 @@ function writeKey(
  * @throws {RefusedError} When a server refuses a request for good, or for too long.
  */
 async function settle(target: Target, { counts, choice, isLost }: LoadOptions): Promise<void> {
-  const endMs = performance.now() + PATIENCE_MS;
+  const endMs = performance.now() + REPEATED_MS;
   for (;;) {
     const trouble = await target.takeTrouble();
     if (trouble.length === 0) return;
-    for (const request of trouble) {
-      const { error } = request;
-      if (error === undefined || error === "") continue;
-      // Without REPLACE, a key is deleted first; both are repeated.
-      if (mayPass(error) || error.startsWith("BUSYKEY") && !target.hasReplace) continue;
-      throw new RefusedError(`${requestText(request)} was refused: ${error}`);
-    }
+    const refused = trouble.find(isLasting);
+    if (refused !== undefined) throw refusal(refused);
     if (performance.now() > endMs) {
       const failed = trouble.find(({ error }) => error !== "")!;
       throw new RefusedError(
-        `${requestText(failed)} fails for ${PATIENCE_MS / 1000} s: ${failed.error ?? "no reply"}`,
+        `${requestText(failed)} fails for ${REPEATED_MS / 1000} s: ${failed.error ?? "no reply"}`,
       );
     }
-    await delay(RETRY_MS);
+    await delay(REPEAT_DELAY_MS);
     counts.repeated += trouble.length;
     for (const request of trouble) {
       const key = choice.original(request.words[1] ?? NO_KEY);

@@ -21,7 +21,7 @@ import type { ReadValue, SourceControl, SourceKey } from "../source/source_contr
 import { ChangeError } from "../stream/change_writer.ts";
 import { idOf } from "../stream/key_marks.ts";
 import { type StreamFollower, writeValue } from "../stream/stream_follower.ts";
-import { mayPass, RefusedError, requestText, type Target } from "../target/target.ts";
+import { isLasting, refusal, REPEAT_DELAY_MS, REPEATED_MS, type Target } from "../target/target.ts";
 
 /** Where the keys of a slot are. */
 export interface SlotPlace {
@@ -63,9 +63,6 @@ export interface TakenKey extends SourceKey {
 
 const KEYS_AT_ONCE = 64;
 const STEP_KEYS = 4 * KEYS_AT_ONCE;
-/** How long requests that fail are repeated, in milliseconds. */
-const PATIENCE_MS = 60_000;
-const RETRY_MS = 500;
 /**
  * How long it may take until everybody reads that a slot has moved, in milliseconds: a key that another source
  * has is not there by mistake before.
@@ -146,14 +143,14 @@ export class MovingKeys {
   }
 
   async #flush(): Promise<void> {
-    const endMs = performance.now() + PATIENCE_MS;
+    const endMs = performance.now() + REPEATED_MS;
     for (let left = [...this.#keys.values()]; left.length > 0;) {
       const again: TakenKey[] = [];
       for (let at = 0; at < left.length; at += STEP_KEYS) {
         again.push(...await this.#step(left.slice(at, at + STEP_KEYS), endMs));
       }
       left = again;
-      if (left.length > 0) await delay(RETRY_MS);
+      if (left.length > 0) await delay(REPEAT_DELAY_MS);
     }
   }
 
@@ -244,12 +241,8 @@ export class MovingKeys {
   /** Waits for the answers; false: some requests have failed, and may succeed later. */
   async #isStored(endMs: number): Promise<boolean> {
     const trouble = (await this.#target.takeTrouble()).filter(({ error }) => error !== "");
-    for (const request of trouble) {
-      const { error } = request;
-      const isLasting = error !== undefined && !mayPass(error) && !error.startsWith("BUSYKEY");
-      if (!isLasting && performance.now() < endMs) continue;
-      throw new RefusedError(`${requestText(request)} was refused: ${error ?? "no reply"}`);
-    }
+    const refused = trouble.find((request) => isLasting(request) || performance.now() >= endMs);
+    if (refused !== undefined) throw refusal(refused);
     return trouble.length === 0;
   }
 }

@@ -26,7 +26,14 @@ import { findCommand } from "../../command/command_table.ts";
 import { Turns } from "../../base/turns.ts";
 import { isOlder } from "../../base/version.ts";
 import { KeyIndexes, keyIndexes } from "../../command/key.ts";
-import { mayPass, RefusedError, requestText, type Target } from "../target/target.ts";
+import {
+  isLasting,
+  refusal,
+  RefusedError,
+  REPEAT_DELAY_MS,
+  REPEATED_MS,
+  type Target,
+} from "../target/target.ts";
 import { NOT_THERE } from "../target/lane.ts";
 import type { SentRequest } from "../target/request_batch.ts";
 import { ChangeError, ChangeWriter, type WriterPause } from "./change_writer.ts";
@@ -55,9 +62,6 @@ export interface FollowOptions {
 const KEYS_AT_ONCE = 64;
 /** So many times at the same time. */
 const READS_AT_ONCE = 4;
-/** How long requests that fail are repeated, in milliseconds. */
-const PATIENCE_MS = 60_000;
-const RETRY_MS = 500;
 /** First Redis all of whose releases replicate INCRBYFLOAT with KEEPTTL. */
 const KEEPTTL_SINCE = "6.2.0";
 const KEYS = new KeyIndexes();
@@ -263,17 +267,14 @@ export class StreamFollower {
   /** Sends a request that may be made twice, as nothing else is under way, until it is answered well. */
   async #sendAnywhere(words: readonly Uint8Array[]): Promise<void> {
     const { target } = this.#options;
-    const endMs = performance.now() + PATIENCE_MS;
+    const endMs = performance.now() + REPEATED_MS;
     for (;;) {
       const batch = target.beginAnywhere(this.#writer.database).request(words.length);
       for (const word of words) batch.word(word);
       const failed = (await target.takeTrouble()).find(({ error }) => error !== "");
       if (failed === undefined || isHarmless(failed)) return;
-      const { error } = failed;
-      if (error !== undefined && !mayPass(error) || performance.now() > endMs) {
-        throw new RefusedError(`${requestText(failed)} was refused: ${error ?? "no reply"}`);
-      }
-      await delay(RETRY_MS);
+      if (isLasting(failed) || performance.now() > endMs) throw refusal(failed);
+      await delay(REPEAT_DELAY_MS);
     }
   }
 
@@ -353,18 +354,14 @@ export class StreamFollower {
         if (original !== undefined) this.#marks.add(database, original);
       }
     }
-    if (isServerTrouble && this.#troubleMs !== now) await delay(RETRY_MS);
+    if (isServerTrouble && this.#troubleMs !== now) await delay(REPEAT_DELAY_MS);
   }
 
   /** @throws {RefusedError} When a request that has failed will not succeed, or fails for too long. */
   #refuse(request: SentRequest, now: number): void {
-    const { words, error } = request;
-    const name = latin1(words[0]!);
+    const name = latin1(request.words[0]!);
     const isOurs = name === "RESTORE" || name === "DEL";
-    const isLasting = error !== undefined && !mayPass(error) && !error.startsWith("BUSYKEY");
-    if (isOurs && isLasting || now - this.#troubleMs > PATIENCE_MS) {
-      throw new RefusedError(`${requestText(request)} was refused: ${error ?? "no reply"}`);
-    }
+    if (isOurs && isLasting(request) || now - this.#troubleMs > REPEATED_MS) throw refusal(request);
   }
 
   async #rereadAll(): Promise<void> {

@@ -219,13 +219,26 @@ function dumpVersion(type: number): number {
   return Math.max(RDB_VERSION_MIN, VALUE_TYPES.get(type)!.since);
 }
 
-/** Error replies that do not pass by themselves. */
-const LASTING =
-  /^(NOAUTH|NOPERM|WRONGPASS|OOM|MISCONF|WRONGTYPE|EXECABORT|CROSSSLOT|NOSCRIPT|BUSYKEY)|Bad data format|payload version|unknown (sub)?command|not allowed|syntax error|out of range|Invalid|wrong number|is larger than|index is out/;
+/** How long requests that fail are repeated, in milliseconds. */
+export const REPEATED_MS = 60_000;
+/** How long it is waited before that, in milliseconds. */
+export const REPEAT_DELAY_MS = 500;
 
-/** Whether the same request may succeed a moment later. */
-export function mayPass(error: string): boolean {
-  return !LASTING.test(error);
+/**
+ * Error replies that do not pass by themselves. BUSYKEY does: without REPLACE a key is deleted first, and both are
+ * repeated.
+ */
+const LASTING =
+  /^(NOAUTH|NOPERM|WRONGPASS|OOM|MISCONF|WRONGTYPE|EXECABORT|CROSSSLOT|NOSCRIPT)|Bad data format|payload version|unknown (sub)?command|not allowed|syntax error|out of range|Invalid|wrong number|is larger than|index is out/;
+
+/** Whether a request was refused, and the same one would be a moment later. */
+export function isLasting({ error }: SentRequest): boolean {
+  return error !== undefined && LASTING.test(error);
+}
+
+/** Says that a request was refused. */
+export function refusal(request: SentRequest): RefusedError {
+  return new RefusedError(`${requestText(request)} was refused: ${request.error ?? "no reply"}`);
 }
 
 /** What a request was, for a message: its name, and the key. */
