@@ -11,16 +11,16 @@ import type { ImportSetup, SourceImport } from "../../import/source_import.ts";
 import { SlotOwners } from "../../import/moving/slot_owners.ts";
 import { ReadRate } from "../../import/read_rate.ts";
 import type { SourceServer } from "../../import/source/source_address.ts";
-import { readInfo, runIdIn } from "../../redis/info.ts";
+import { runIdIn } from "../../redis/info.ts";
 import { loadPlacement } from "../../store/slot_rules.ts";
 import { openDestination, openTarget } from "../import/destination.ts";
 import { ALLOW_FLUSH, COUNT_ONLY, RATE, readChoice, valueOr } from "../import/flags.ts";
 import { moveKeys } from "../import/move.ts";
-import { checkSources, lanesOf, openState, tlsOf } from "../import/servers.ts";
+import { checkSources, keysOf, lanesOf, openState, tlsOf } from "../import/servers.ts";
 import type { CommandContext } from "../parts/context.ts";
 import { toJson } from "../parts/output.ts";
 import { readPasswordFile } from "../parts/password.ts";
-import { openServer, tlsToServers } from "../parts/redis_servers.ts";
+import { tlsToServers } from "../parts/redis_servers.ts";
 import { type FlagValues, isGiven, readValue } from "../parts/subcommand.ts";
 import { TO_PASSWORD_FILE } from "./flags.ts";
 import { ProductSources } from "./product_sources.ts";
@@ -44,15 +44,13 @@ export async function exportProduct(
   const sources = await ProductSources.read(store, config);
   const target = await askTarget(values, await loadPlacement(store), server, name);
   const tls = await tlsToServers(config);
-  const keysAll = await checkSources(sources.servers, target, () => tls);
-  for (const { address } of sources.servers.values()) {
-    using redis = await openServer(config, address);
-    if (runIdIn(await readInfo(redis, "server")) !== target.runId) continue;
+  const infos = await checkSources(sources.servers, target, () => tls);
+  if ([...infos.values()].some((info) => runIdIn(info) === target.runId)) {
     throw new Error(`${name} is a server of product "${config.product}" itself`);
   }
   if (isGiven(values, COUNT_ONLY)) {
     console.log(
-      toJson({ keys: keysAll, target_keys: target.keys, sources: [...sources.servers.keys()] }),
+      toJson({ keys: keysOf(infos), target_keys: target.keys, sources: [...infos.keys()] }),
     );
     return 0;
   }

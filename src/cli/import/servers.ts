@@ -61,9 +61,9 @@ export async function importServers(
   const product = await readProduct(context, valueOr(values, TO, undefined));
   const cluster = await clusterOf(values, sources);
   const servers = cluster?.masters ?? await namedServers(values, sources);
-  const keysAll = await checkSources(servers, product);
+  const infos = await checkSources(servers, product);
   if (isGiven(values, COUNT_ONLY)) {
-    console.log(toJson({ keys: keysAll, sources: [...servers.keys()] }));
+    console.log(toJson({ keys: keysOf(infos), sources: [...infos.keys()] }));
     return 0;
   }
   const task = `${[...servers.keys()].join(", ")} to product ${product.name}`;
@@ -165,21 +165,21 @@ export function tlsOf(server: SourceServer): TlsToServers | undefined {
 /**
  * Asks each source who it is.
  *
- * @returns How many keys they have.
+ * @returns Their INFO, by name.
  * @throws {Error} When one cannot be asked, or has values that the product's servers do not know.
  */
 export async function checkSources(
   servers: ReadonlyMap<string, SourceServer>,
   destination: Destination,
   tls: (server: SourceServer) => TlsToServers | undefined = tlsOf,
-): Promise<number> {
-  let keys = 0;
+): Promise<Map<string, RedisInfo>> {
+  const infos = new Map<string, RedisInfo>();
   for (const [name, server] of servers) {
     const control = new SourceControl(server, tls(server));
     try {
       const info = await control.info();
       checkVersion(name, info, destination);
-      keys += keysIn(info);
+      infos.set(name, info);
     } catch (error) {
       if (error instanceof RedisError) {
         throw new Error(`${name}: ${error.message}`, { cause: error });
@@ -189,7 +189,12 @@ export async function checkSources(
       control.close();
     }
   }
-  return keys;
+  return infos;
+}
+
+/** How many keys sources have. */
+export function keysOf(infos: ReadonlyMap<string, RedisInfo>): number {
+  return [...infos.values()].reduce((sum, info) => sum + keysIn(info), 0);
 }
 
 function checkVersion(name: string, info: RedisInfo, destination: Destination): void {
