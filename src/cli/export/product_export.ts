@@ -12,7 +12,6 @@ import { SlotOwners } from "../../import/moving/slot_owners.ts";
 import { ReadRate } from "../../import/read_rate.ts";
 import type { SourceServer } from "../../import/source/source_address.ts";
 import { runIdIn } from "../../redis/info.ts";
-import { loadPlacement } from "../../store/slot_rules.ts";
 import { openDestination, openTarget } from "../import/destination.ts";
 import { ALLOW_FLUSH, COUNT_ONLY, RATE, readChoice, valueOr } from "../import/flags.ts";
 import { moveKeys } from "../import/move.ts";
@@ -42,7 +41,7 @@ export async function exportProduct(
 ): Promise<number> {
   const [config, store] = [await context.config(), await context.store()];
   const sources = await ProductSources.read(store, config);
-  const target = await askTarget(values, await loadPlacement(store), server, name);
+  const target = await askTarget(values, sources.placement, server, name);
   const tls = await tlsToServers(config);
   const infos = await checkSources(sources.servers, target, () => tls);
   if ([...infos.values()].some((info) => runIdIn(info) === target.runId)) {

@@ -7,6 +7,7 @@
 import { delay } from "@std/async/delay";
 import { formatAddress, parseAddress } from "../../base/address.ts";
 import { backendLogin, type Config } from "../../config/config.ts";
+import { Placement, type SlotRule } from "../../hash/placement.ts";
 import type { ImportRun } from "../../import/import_run.ts";
 import type { ReadSlots, SlotPlace } from "../../import/moving/moving_keys.ts";
 import { SourceError } from "../../import/source/replica_link.ts";
@@ -17,7 +18,7 @@ import { NO_GROUP, type SlotRecord } from "../../model/slot.ts";
 import { loadGroup, loadGroupIds, loadGroups, masterOf } from "../../store/groups.ts";
 import { loadSlotRules } from "../../store/slot_rules.ts";
 import { SlotReader } from "../../store/slots.ts";
-import { type Store, StoreError } from "../../store/store.ts";
+import { type ReadableStore, StoreError } from "../../store/store.ts";
 
 /** How often it is looked whether a group has another master. */
 const LOOK_MS = 500;
@@ -28,23 +29,29 @@ const RULES_TICKS = 10;
 
 /** See the header. */
 export class ProductSources {
-  readonly #store: Store;
+  /** Where keys are in the product, by the rules that were there before all else was read. */
+  readonly placement: Placement;
+  readonly #store: ReadableStore;
   readonly #config: Config;
+  readonly #rules: string;
   /** The master of each group that was last known. */
   readonly #masters = new Map<number, SourceServer>();
 
-  private constructor(store: Store, config: Config) {
+  private constructor(store: ReadableStore, config: Config, rules: readonly SlotRule[]) {
     this.#store = store;
     this.#config = config;
+    this.#rules = JSON.stringify(rules);
+    this.placement = new Placement(rules);
   }
 
   /**
-   * Reads the groups that have servers.
+   * Reads the slot rules, and the groups that have servers.
    *
    * @throws {StoreError} When a group has no master.
    */
-  static async read(store: Store, config: Config): Promise<ProductSources> {
-    const sources = new ProductSources(store, config);
+  static async read(store: ReadableStore, config: Config): Promise<ProductSources> {
+    const { rules } = await loadSlotRules(store);
+    const sources = new ProductSources(store, config, rules);
     for (const group of await loadGroups(store)) {
       if ((group.servers ?? []).length > 0) {
         sources.#masters.set(group.id, sources.#server(masterOf(group).addr));
@@ -86,7 +93,6 @@ export class ProductSources {
    * @throws {ChangeError} When a group is gone, or slot rules have changed.
    */
   async watch(run: ImportRun, look: () => Promise<void>): Promise<void> {
-    const rules = await this.#rules();
     for (let tick = 1; !run.isEnded; tick++) {
       await delay(LOOK_MS);
       for (const id of this.#masters.keys()) {
@@ -96,9 +102,7 @@ export class ProductSources {
         run.sources.find(({ name }) => name === nameOf(id))?.relocate();
       }
       if (tick % LOOK_TICKS === 0 && await this.#hasOthers()) await look().catch(() => {});
-      if (tick % RULES_TICKS !== 0) continue;
-      const rulesNow = await this.#rules().catch(() => rules);
-      if (rulesNow === rules) continue;
+      if (tick % RULES_TICKS !== 0 || !await this.#hasOtherRules()) continue;
       throw new ChangeError(
         "slot rules have changed, and keys belong to other slots now: run the same command with --restart, which " +
           "copies all keys anew",
@@ -112,8 +116,9 @@ export class ProductSources {
     return ids.some((id) => !this.#masters.has(id));
   }
 
-  async #rules(): Promise<string> {
-    return JSON.stringify((await loadSlotRules(this.#store)).rules);
+  async #hasOtherRules(): Promise<boolean> {
+    const now = await loadSlotRules(this.#store).catch(() => undefined);
+    return now !== undefined && JSON.stringify(now.rules) !== this.#rules;
   }
 
   /** The master of a group now; that of before, while the store cannot be read. */
