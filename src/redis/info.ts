@@ -30,11 +30,24 @@ export async function readInfo(redis: RedisConnection, section?: string): Promis
 export async function readInfoWithMaxmemory(redis: RedisConnection): Promise<RedisInfo> {
   const info = await readInfo(redis);
   if (info["maxmemory"] !== undefined) return info;
+  const maxmemory = await readSetting(redis, "maxmemory");
+  return maxmemory === undefined ? info : { ...info, maxmemory };
+}
+
+/**
+ * Asks for a setting of the server; undefined: it does not have it, or refuses CONFIG.
+ *
+ * @throws As `RedisConnection.call`, but for a refused CONFIG.
+ */
+export async function readSetting(
+  redis: RedisConnection,
+  name: string,
+): Promise<string | undefined> {
   try {
-    const [, value] = await redis.call("CONFIG", "GET", "maxmemory") as Uint8Array[];
-    return value === undefined ? info : { ...info, maxmemory: replyText(value) };
+    const [, value] = await redis.call("CONFIG", "GET", name) as Uint8Array[];
+    return value === undefined ? undefined : replyText(value);
   } catch (error) {
-    if (error instanceof RedisError) return info;
+    if (error instanceof RedisError) return undefined;
     throw error;
   }
 }

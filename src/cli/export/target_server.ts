@@ -11,10 +11,15 @@ import type { ImportState } from "../../import/import_state.ts";
 import type { SourceServer } from "../../import/source/source_address.ts";
 import { ChangeError } from "../../import/stream/change_writer.ts";
 import type { TlsToServers } from "../../io/tls.ts";
-import type { RedisConnection } from "../../redis/connection.ts";
-import { databasesIn, keysIn, readInfo, type RedisInfo, runIdIn } from "../../redis/info.ts";
+import {
+  databasesIn,
+  keysIn,
+  readInfo,
+  readSetting,
+  type RedisInfo,
+  runIdIn,
+} from "../../redis/info.ts";
 import { rdbVersionOf } from "../../redis/rdb_version.ts";
-import { RedisError, replyText } from "../../redis/reply.ts";
 import { type Destination, openDestination } from "../import/destination.ts";
 
 /** How often it is looked whether it has started anew. */
@@ -44,20 +49,22 @@ export async function readTargetServer(
     ...{ what: "target", user, password, tls } as const,
     addresses: () => Promise.resolve([address]),
   };
-  const unknown = { version: "", rdbVersion: 0 };
-  const first = { name, title: "the target", access, placement, servers: unknown, keys: 0 };
-  const databases = async () => {
-    using redis = await openDestination({ ...first, databases });
-    return databasesIn(await readInfo(redis)).map(({ database }) => database);
-  };
-  using redis = await openDestination({ ...first, databases });
+  using redis = await openDestination({ access });
   const info = await readInfo(redis);
   checkKind(formatAddress(address), info);
-  const servers = {
-    ...{ version: info["redis_version"] ?? "", rdbVersion: rdbVersionOf(info) },
-    databases: await databaseCount(redis),
+  return {
+    ...{ name, title: "the target", access, placement },
+    servers: {
+      ...{ version: info["redis_version"] ?? "", rdbVersion: rdbVersionOf(info) },
+      databases: Number(await readSetting(redis, "databases") ?? DATABASES_DEFAULT),
+    },
+    keys: keysIn(info),
+    databases: async () => {
+      using redis = await openDestination({ access });
+      return databasesIn(await readInfo(redis)).map(({ database }) => database);
+    },
+    runId: runIdIn(info),
   };
-  return { ...first, servers, keys: keysIn(info), databases, runId: runIdIn(info) };
 }
 
 function checkKind(name: string, info: RedisInfo): void {
@@ -75,16 +82,6 @@ function checkKind(name: string, info: RedisInfo): void {
 function isProxy(info: RedisInfo): boolean {
   const names = ["codis_proxy_version", "codis_version"];
   return names.some((name) => info[name] !== undefined) || runIdIn(info) === "";
-}
-
-async function databaseCount(redis: RedisConnection): Promise<number> {
-  try {
-    const [, count] = await redis.call("CONFIG", "GET", "databases") as Uint8Array[];
-    return count === undefined ? DATABASES_DEFAULT : Number(replyText(count));
-  } catch (error) {
-    if (error instanceof RedisError) return DATABASES_DEFAULT;
-    throw error;
-  }
 }
 
 /**

@@ -28,7 +28,9 @@ export interface Destination {
 }
 
 /** Opens a connection for questions; the caller closes it. */
-export async function openDestination({ access }: Destination): Promise<RedisConnection> {
+export async function openDestination(
+  { access }: Pick<Destination, "access">,
+): Promise<RedisConnection> {
   const [address] = await access.addresses();
   if (address === undefined) throw new Error("no proxy is online");
   const { user, password, tls } = access;
