@@ -4,8 +4,6 @@
  * @module
  */
 
-import { Secret } from "../../base/secret.ts";
-import type { Placement } from "../../hash/placement.ts";
 import { clearKeys } from "../../import/clear_keys.ts";
 import type { ImportSetup, SourceImport } from "../../import/source_import.ts";
 import { SlotOwners } from "../../import/moving/slot_owners.ts";
@@ -15,15 +13,21 @@ import { runIdIn } from "../../redis/info.ts";
 import { openDestination, openTarget } from "../import/destination.ts";
 import { ALLOW_FLUSH, COUNT_ONLY, RATE, readChoice, valueOr } from "../import/flags.ts";
 import { moveKeys } from "../import/move.ts";
-import { checkSources, keysOf, lanesOf, openState, tlsOf } from "../import/servers.ts";
+import {
+  checkSources,
+  keysOf,
+  lanesOf,
+  openState,
+  passwordFrom,
+  tlsOf,
+} from "../import/servers.ts";
 import type { CommandContext } from "../parts/context.ts";
 import { toJson } from "../parts/output.ts";
-import { readPasswordFile } from "../parts/password.ts";
 import { tlsToServers } from "../parts/redis_servers.ts";
-import { type FlagValues, isGiven, readValue } from "../parts/subcommand.ts";
+import { type FlagValues, isGiven } from "../parts/subcommand.ts";
 import { TO_PASSWORD_FILE } from "./flags.ts";
 import { ProductSources } from "./product_sources.ts";
-import { readTargetServer, type TargetServer, watchTarget } from "./target_server.ts";
+import { readTargetServer, watchTarget } from "./target_server.ts";
 
 const TEXTS = { whose: "the product's masters", go: "let the clients use the target" };
 
@@ -41,7 +45,13 @@ export async function exportProduct(
 ): Promise<number> {
   const [config, store] = [await context.config(), await context.store()];
   const sources = await ProductSources.read(store, config);
-  const target = await askTarget(values, sources.placement, server, name);
+  const complete = await passwordFrom(values, TO_PASSWORD_FILE);
+  const target = await readTargetServer(
+    name,
+    complete(server),
+    sources.placement,
+    tlsOf(server),
+  );
   const tls = await tlsToServers(config);
   const infos = await checkSources(sources.servers, target, () => tls);
   if ([...infos.values()].some((info) => runIdIn(info) === target.runId)) {
@@ -95,19 +105,4 @@ export async function exportProduct(
       shareOf: (source) => owners.shareOf(source),
     }),
   });
-}
-
-/** Asks the target who it is. */
-async function askTarget(
-  values: FlagValues,
-  placement: Placement,
-  server: SourceServer,
-  name: string,
-): Promise<TargetServer> {
-  const file = readValue(values, TO_PASSWORD_FILE);
-  const isOpen = file !== "" && !server.password.isSet;
-  const password = isOpen
-    ? new Secret(await readPasswordFile(file, TO_PASSWORD_FILE.name))
-    : server.password;
-  return await readTargetServer(name, { ...server, password }, placement, tlsOf(server));
 }

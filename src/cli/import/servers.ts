@@ -22,7 +22,7 @@ import { rdbVersionOf, serverName } from "../../redis/rdb_version.ts";
 import type { CommandContext } from "../parts/context.ts";
 import { toJson } from "../parts/output.ts";
 import { readPasswordFile } from "../parts/password.ts";
-import { type FlagValues, isGiven, readValue } from "../parts/subcommand.ts";
+import { type Flag, type FlagValues, isGiven, readValue } from "../parts/subcommand.ts";
 import {
   ALLOW_FLUSH,
   choiceText,
@@ -146,15 +146,19 @@ async function namedServers(
   values: FlagValues,
   sources: readonly ServerSource[],
 ): Promise<Map<string, SourceServer>> {
-  const file = readValue(values, FROM_PASSWORD_FILE);
-  const password = file === ""
-    ? undefined
-    : new Secret(await readPasswordFile(file, FROM_PASSWORD_FILE.name));
-  return new Map(sources.map((source) => {
-    const { server } = source;
-    const isOpen = password !== undefined && !server.password.isSet;
-    return [sourceName(source), isOpen ? { ...server, password } : server];
-  }));
+  const complete = await passwordFrom(values, FROM_PASSWORD_FILE);
+  return new Map(sources.map((source) => [sourceName(source), complete(source.server)]));
+}
+
+/** Reads the file that a flag names; what is returned gives its password to a server that has none. */
+export async function passwordFrom(
+  values: FlagValues,
+  flag: Flag<string>,
+): Promise<(server: SourceServer) => SourceServer> {
+  const file = readValue(values, flag);
+  if (file === "") return (server) => server;
+  const password = new Secret(await readPasswordFile(file, flag.name));
+  return (server) => server.password.isSet ? server : { ...server, password };
 }
 
 /** With TLS, a server's certificate is checked by the authorities that the system trusts. */
