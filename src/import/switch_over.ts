@@ -36,7 +36,8 @@ export async function pauseWrites(run: ImportRun, say: (text: string) => void): 
     if (run.isEnded) return;
     if (isOlder(source.control.version, PAUSE_SINCE) || !await canPause(source)) {
       say(
-        `${source.name} cannot pause writes: stop whatever writes there; the import waits until writes have ceased`,
+        `${source.name} cannot pause writes: stop whatever writes there. ` +
+          `This waits until nothing was written for ${QUIET_MS / 1000} s`,
       );
       await quiet(run, source);
     }

@@ -134,7 +134,7 @@ async function watchCluster(cluster: ClusterNodes, isEnded: () => boolean): Prom
         `the source's cluster moves slots, or has another master (${
           moving ?? layout
         }), which cannot be followed: ` +
-          "when that has ended, run the import again with --restart, which copies all keys anew",
+          "when that has ended, run the same command with --restart, which copies all keys anew",
       );
     }
     await delay(CLUSTER_MS);

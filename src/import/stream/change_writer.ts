@@ -379,12 +379,12 @@ function textAt(request: RequestParser, place: number): string {
 function stopped(name: string): ChangeError {
   if (name === "swapdb") {
     return new ChangeError(
-      "the source has swapped two databases (SWAPDB), which cannot be followed: run the import again with " +
+      "the source has swapped two databases (SWAPDB), which cannot be followed: run the same command with " +
         "--restart, which copies all keys anew",
     );
   }
   return new ChangeError(
-    "the source's cluster moves slots, which cannot be followed: end that, then run the import again with " +
+    "the source's cluster moves slots, which cannot be followed: end that, then run the same command with " +
       "--restart, which copies all keys anew",
   );
 }
@@ -397,6 +397,6 @@ function keyless(name: string): ChangeError {
   return new ChangeError(
     `the source replicates ${name} without keys, which cannot be followed: nobody knows what it changes. Let the ` +
       "script declare its keys, or begin with redis.replicate_commands() (from Redis 3.2 on); or stop what writes " +
-      "at the source, and run the import with --restart --switch-over, which copies all keys anew",
+      "at the source, and run the same command with --restart --switch-over, which copies all keys anew",
   );
 }

@@ -248,8 +248,9 @@ export class StreamFollower {
       throw new ChangeError(
         `the source has deleted all keys (${
           latin1(words[0]!)
-        }). To do the same here, run the import again with ` +
-          "--allow-flush, which is possible for one source, without filters; or with --restart, to copy all keys anew",
+        }). To do the same here, run the same command with --allow-flush${
+          flush === undefined ? ", which is possible for one source, without filters" : ""
+        }; or with --restart, to copy all keys anew`,
       );
     }
     await this.#settleAll();

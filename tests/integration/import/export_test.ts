@@ -18,7 +18,7 @@ Deno.test("deleting all keys is followed if that is allowed; else the export end
   await target.call("SET", "own", 1);
   await product.call("FLUSHALL");
   assertEquals((await child.ended).code, 1);
-  assertStringIncludes(child.stderr, "--allow-flush");
+  assertStringIncludes(child.stderr, "the same command with --allow-flush; or with --restart");
   assertEquals(await target.call("EXISTS", "a"), 1);
   const allowed = setting.export("--match=a*,b*", "--allow-flush");
   await allowed.waitFor(() => allowed.stderr.includes(FOLLOWS));
