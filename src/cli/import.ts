@@ -15,7 +15,7 @@ import {
   parseSources,
   sourceName,
 } from "../import/source/source_address.ts";
-import { Target } from "../import/target/target.ts";
+import { openTarget } from "./import/destination.ts";
 import {
   ALLOW_FLUSH,
   CHOICE_FLAGS,
@@ -142,11 +142,9 @@ async function importFile(
     ? undefined
     : await readProduct(context, valueOr(values, TO, undefined));
   using stop = new StopSignals();
-  const target = product &&
-    new Target(product.access, product.servers, product.placement, LANES);
   const startMs = performance.now();
+  const target = product && await openTarget(product, LANES);
   try {
-    await target?.open();
     using _shown = new ProgressLine(() => ({
       ...{ phase: "copying", counts, keysAll: 0, lagBytes: 0, lagMs: 0 },
       ...{ rdbBytes: checked.bytes + counts.bytes, rdbBytesAll: product ? 2 * size : size },

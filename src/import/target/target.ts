@@ -74,9 +74,14 @@ export class Target {
     this.#hasAbsoluteTtl = servers.rdbVersion >= ABSOLUTE_TTL_SINCE;
   }
 
-  /** Connects. */
+  /** Connects; closes all when that fails. */
   async open(): Promise<void> {
-    await Promise.all(this.lanes.map((lane) => lane.open()));
+    try {
+      await Promise.all(this.lanes.map((lane) => lane.open()));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /** Closes all connections. */
