@@ -217,20 +217,14 @@ export class MovingKeys {
     found: ReadonlyMap<TakenKey, Map<string, ReadValue>>,
     where: (key: TakenKey) => readonly string[],
   ): Promise<void> {
-    const bySource = new Map<string, TakenKey[]>();
-    for (const key of keys) {
-      for (const name of where(key)) {
-        const list = bySource.get(name);
-        if (list === undefined) bySource.set(name, [key]);
-        else list.push(key);
-      }
-    }
+    const reads = keys.flatMap((key) => where(key).map((name) => ({ name, key })));
+    const bySource = Map.groupBy(reads, ({ name }) => name);
     await Promise.all([...bySource].map(async ([name, list]) => {
       const moving = this.#sources.get(name);
       if (moving === undefined) throw newOwner(name);
       const { control, counts } = moving;
       for (let at = 0; at < list.length; at += KEYS_AT_ONCE) {
-        const some = list.slice(at, at + KEYS_AT_ONCE);
+        const some = list.slice(at, at + KEYS_AT_ONCE).map(({ key }) => key);
         const values = await control.readValues(some);
         counts.reread += some.length;
         for (const [i, value] of values.entries()) found.get(some[i]!)!.set(name, value);

@@ -25,6 +25,7 @@ import type { ImportRun } from "../import_run.ts";
 import type { ImportState } from "../import_state.ts";
 import type { KeyChoice } from "../key_choice.ts";
 import { SourceError } from "../source/replica_link.ts";
+import type { SourceKey } from "../source/source_control.ts";
 import type { SourceImport } from "../source_import.ts";
 import type { KeyShare } from "../stream/key_marks.ts";
 import type { Target } from "../target/target.ts";
@@ -106,7 +107,7 @@ export class SlotOwners {
 
   /** What stays when the keys of a source are deleted at the target: those of others, and those that move. */
   keptBeside(source: SourceImport): KeptKeys {
-    const areOthers = (keys: Parameters<KeptKeys["areOthers"]>[0]) =>
+    const areOthers = (keys: readonly SourceKey[]) =>
       keys.map(({ database, key }) => {
         if (source.owns(key)) return false;
         const slotId = this.#options.placement.slotIdOf(key, 0, key.length);
@@ -232,20 +233,15 @@ export class SlotOwners {
     using target = await this.#options.openConnection();
     for (const database of await this.#options.databases()) {
       for await (const names of keysOfTarget(target, database)) {
-        const bySource = new Map<SourceImport, Uint8Array[]>();
-        for (const name of names) {
-          const key = choice.original(name);
-          const place = key && moved.get(placement.slotIdOf(key, 0, key.length));
-          const source = place && this.#sources.get(place.at);
-          if (key === undefined || source === undefined) continue;
-          bySource.set(source, [...bySource.get(source) ?? [], key]);
-        }
-        for (const [source, keys] of bySource) {
-          const all = keys.map((key) => ({ database, key }));
-          const exist = await existing(source, all);
-          for (const [i, key] of keys.entries()) {
-            if (!exist[i]) this.shareOf(source.name).take(database, key);
-          }
+        const keys = names.map((name) => choice.original(name)).filter((key) => key !== undefined);
+        const byOwner = Map.groupBy(
+          keys,
+          (key) => this.#sources.get(moved.get(placement.slotIdOf(key, 0, key.length))?.at ?? ""),
+        );
+        for (const [owner, some] of byOwner) {
+          if (owner === undefined) continue;
+          const exist = await existing(owner, some.map((key) => ({ database, key })));
+          for (const [i, key] of some.entries()) if (!exist[i]) owner.share!.take(database, key);
         }
       }
     }
