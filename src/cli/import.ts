@@ -114,6 +114,8 @@ async function importAppendOnly(
   const once = {
     ...values,
     ...{ [ONCE.name]: "on", [MERGE.name]: "on", [STATE.name]: `${loaded.folder}/state` },
+    // Ours has no password.
+    [FROM_PASSWORD_FILE.name]: "",
   };
   return await importServers(once, context, "server" in server! ? [server] : []);
 }

@@ -84,7 +84,8 @@ Deno.test("an append-only file is imported with all its changes, and is left as 
   const text = lines("SELECT", "3") + "#TS:1628217470\r\n" + lines("SET", "k", "v") +
     lines("INCR", "n");
   await Deno.writeTextFile(single, text);
-  const old = await run(single, "--strip=k", "--prefix=kk");
+  const unused = `--from-password-file=${proxy.folder}/config.ini`;
+  const old = await run(single, "--strip=k", "--prefix=kk", unused);
   assertEquals([old.code, JSON.parse(old.output).keys], [0, 1], old.error);
   await product.call("SELECT", 3);
   assertEquals(await product.call("GET", "kk"), "v");
