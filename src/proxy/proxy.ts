@@ -25,37 +25,30 @@ import { refuseEtcd2 } from "../store/etcd2.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
 import { type Store, storeOf } from "../store/store.ts";
 import type { HttpServer } from "../io/http_server.ts";
-import type { TlsIdentity } from "../io/tls.ts";
-import { AccessLog } from "./access_log.ts";
+import type { AccessLog } from "./access_log.ts";
 import { serveAdmin } from "./admin.ts";
-import { changeConfig, ConfiguredProxy } from "./configured_proxy.ts";
+import { ConfiguredProxy } from "./configured_proxy.ts";
 import { ProxyListings } from "./membership/proxy_listings.ts";
 import { followAllowedCommands } from "./membership/allowed_commands.ts";
 import { Drain } from "./drain.ts";
 import { goOnline } from "./membership/go_online.ts";
 import { Membership } from "./membership/membership.ts";
 import { changerOf, StoredUsers } from "./membership/stored_users.ts";
-import type { DataPlane, ListenPlace } from "./workers/data_plane.ts";
-import { openDataPlane } from "./workers/open_data_plane.ts";
+import type { DataPlane } from "./workers/data_plane.ts";
 import { proxyPlace } from "./membership/proxy_place.ts";
 import { describeOld, UpgradeOffer } from "./upgrade/offer.ts";
-import { findOldProcess, openStoreOf, type Processes } from "./upgrade/take_over.ts";
+import { openStoreOf, type Processes } from "./upgrade/take_over.ts";
+import { openParts, type ProxyParts } from "./proxy_parts.ts";
 import type { AttachedService, ProxyStart, RunningProxy } from "./proxy_start.ts";
-import { isTracing } from "../router/reports/spans.ts";
-import { routerOptions } from "./router_options.ts";
 import {
-  clientsThatFit,
   dashboardOf,
   gapMs,
   httpHostnames,
   httpNamesOf,
   isTls,
-  listenPlace,
   ownRecord,
-  readClientTls,
   takeoverMs,
 } from "./start_plan.ts";
-import { readUsers } from "./users.ts";
 import { COMPILED, VERSION } from "./version.ts";
 
 /** How long clients wait in the backlog for the table, until they get -LOADING; milliseconds. */
@@ -74,62 +67,15 @@ const log = logger("proxy");
  * proxy has the id; nothing is left behind then.
  */
 export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
-  const { config } = start;
-  const descriptors = clientsThatFit(start);
-  const fitting = { ...config, maxClients: descriptors.clients };
-  const { users, source } = await readUsers(config);
-  const tls = await readClientTls(config);
-  const accessLog = AccessLog.open(config);
-  if (isTracing()) {
-    log.info("requests are traced: {sampled}, and slow ones, as OTEL_ variables say", {
-      sampled: config.requestSample === 0 ? "none" : `one of ${config.requestSample}`,
-    });
-  }
-  const processes = await findOldProcess(start);
-  const { takeOver } = processes;
-  const place = takeOver?.place ?? listenPlace(start);
-  const plane = await openDataPlane(takeOver === undefined ? place : undefined, start.workers, {
-    router: { ...routerOptions(fitting, VERSION, place.sockets), backendTls: start.serverTls },
-    users,
-    tls,
-    keepAliveMs: config.backendPingPeriodMs,
-    pauseMs: gapMs(config),
-  }, {
-    onPause: () => proxy.notePause(),
-    writeAccessLines: (lines) => accessLog?.write(lines) ?? Promise.resolve(false),
-    changeConfig: (order, by) => changeConfig(start.running, order, by),
-  }).catch(async (error) => {
-    await takeOver?.stop();
-    processes.life.end();
-    throw error;
-  });
-  plane.users.source = source;
-  const parts = {
-    plane,
-    place,
-    clientsMax: descriptors.clients,
-    clientTls: tls?.identity,
-    accessLog,
-    processes,
-  };
+  const parts = await openParts(start, () => proxy.notePause());
   const proxy = new StartedProxy(start, parts);
   try {
-    await proxy.start(descriptors.httpConnections);
+    await proxy.start(parts.httpConnectionsMax);
     return proxy;
   } catch (error) {
     await proxy.undo();
     throw error;
   }
-}
-
-/** What is made before the proxy is. */
-interface ProxyParts {
-  readonly plane: DataPlane;
-  readonly place: ListenPlace;
-  readonly clientsMax: number;
-  readonly clientTls: TlsIdentity | undefined;
-  readonly accessLog: AccessLog | undefined;
-  readonly processes: Processes;
 }
 
 /** The parts of a proxy process, in the order in which they are started. */
@@ -158,7 +104,7 @@ class StartedProxy implements RunningProxy {
   #isServing = false;
   #stopping: Promise<void> | undefined;
 
-  /** The plane is bound, unless this process takes over, and has accepted no client yet. */
+  /** Asks the coordinator for nothing yet. */
   constructor(start: ProxyStart, parts: ProxyParts) {
     const { plane, place, clientsMax, clientTls, accessLog, processes } = parts;
     const { config, http } = start;
