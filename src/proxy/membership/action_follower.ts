@@ -101,8 +101,8 @@ export class ActionFollower {
   #inHand = "";
   /** How far actions were numbered before the product came to this store. */
   #before = 0;
-  /** Counts the baselines: what was seen before the last one is of another store. */
-  #baselines = 0;
+  /** In which of the coordinator's stores actions are counted. */
+  #moves: number | undefined;
   #waiters: { readonly name: string; readonly resolve: () => void }[] = [];
   #watch: Watch<readonly string[]> | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -142,12 +142,22 @@ export class ActionFollower {
    * @throws {CoordinatorError} When the store cannot be read.
    */
   async baseline(): Promise<void> {
+    const { moves } = this.#store.coordinator;
     const before = await loadActionsBefore(this.#store);
     const last = (await loadActionNames(this.#store)).at(-1);
-    this.#baselines++;
+    this.#moves = moves;
     this.#inHand = "";
     this.#before = before;
     this.#last = last;
+  }
+
+  /**
+   * The same again when the product has gone to another store: actions are others there.
+   *
+   * @throws {CoordinatorError} When the store cannot be read.
+   */
+  async countAnew(): Promise<void> {
+    if (this.#store.coordinator.moves !== this.#moves) await this.baseline();
   }
 
   /** The number of an action, which grows from one to the next, also from one store to another. */
@@ -175,10 +185,10 @@ export class ActionFollower {
 
   async #follow(watch: Watch<readonly string[]>): Promise<void> {
     for await (const names of watch) {
-      const baselines = this.#baselines;
+      const moves = this.#moves;
       for (const name of sortSequence(names)) {
         if (this.#watch !== watch) return;
-        if (this.#baselines !== baselines) break;
+        if (this.#moves !== moves) break;
         if (this.#isPast(name)) continue;
         this.#inHand = name;
         await this.#finish(name);
@@ -189,16 +199,16 @@ export class ActionFollower {
   /** Does one action, however often it takes. */
   async #finish(name: string): Promise<void> {
     const backoff = new Backoff(RETRY);
-    const baselines = this.#baselines;
+    const moves = this.#moves;
     while (this.#watch !== undefined) {
       try {
         await this.#doOnce(name);
-        if (this.#baselines !== baselines) return;
+        if (this.#moves !== moves) return;
         this.#options.other.haveApplied(name);
         this.#isDone(name);
         return this.#options.finished(this.numberOf(name));
       } catch (error) {
-        if (error instanceof ClosedError || this.#baselines !== baselines) return;
+        if (error instanceof ClosedError || this.#moves !== moves) return;
         if (!(error instanceof CoordinatorError)) {
           // Neither applied nor answered: the dashboard will notice, and the next action follows.
           log.error("action {name} failed: {error}", { name, error });

@@ -53,8 +53,6 @@ export class Membership {
   readonly #contact: Contact;
   /** Whether requests are served as far as the slot table is concerned, and slot rules. */
   readonly #serving: { table: Serving; rules: Serving } = { table: "serving", rules: "serving" };
-  /** In which of the coordinator's stores actions are counted. */
-  #moves: number | undefined;
   #isFollowing = false;
   #isGuarded = false;
 
@@ -99,7 +97,7 @@ export class Membership {
         onOffline: () => events.onOffline?.(),
         onMarkOffline: () => events.onMarkOffline(),
         setServing: (serving) => setServing("table", serving),
-        beforeEntry: () => this.#countAnew(),
+        beforeEntry: () => this.#follower.countAnew(),
         isOvertaken: () => this.#contact.isLost,
         onOnline: async () => {
           this.#follow();
@@ -150,17 +148,8 @@ export class Membership {
    * @throws {CoordinatorError} When the coordinator cannot be reached.
    */
   async start(): Promise<void> {
-    this.#moves = this.#store.coordinator.moves;
     await this.#follower.baseline();
     await this.registration.start();
-  }
-
-  /** In another store, actions are others, and none of those that are there is for us. */
-  async #countAnew(): Promise<void> {
-    const { moves } = this.#store.coordinator;
-    if (moves === this.#moves) return;
-    await this.#follower.baseline();
-    this.#moves = moves;
   }
 
   /** Leaves the product; for when no request is served any more. */
