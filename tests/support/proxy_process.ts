@@ -163,6 +163,11 @@ export class ProxyProcess implements AsyncDisposable {
     await this.waitUntilHealthy(this.#options.startTimeoutMs ?? START_TIMEOUT_MS);
   }
 
+  /** Starts another process that is to take over from this one, which stays the proxy for us. */
+  startBeside(): Child {
+    return this.#launch("--take-over");
+  }
+
   /**
    * Starts the program again while it runs, to take over.
    *
@@ -170,7 +175,7 @@ export class ProxyProcess implements AsyncDisposable {
    */
   async upgrade(): Promise<Deno.CommandStatus> {
     const old = this.child;
-    this.#child = this.#launch("--take-over");
+    this.#child = this.startBeside();
     const end = await Promise.race([old.ended, this.#child.ended]);
     if (this.#child.hasEnded) {
       throw new Error(`it has not taken over\n${this.stdout}${this.stderr}`);

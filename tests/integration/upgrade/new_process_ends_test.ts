@@ -6,8 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import type { Child } from "../../support/child.ts";
-import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
+import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 
 let servers: RedisServer[] = [];
@@ -19,20 +18,12 @@ Deno.test.afterAll(async () => {
   for (const server of servers) await server[Symbol.asyncDispose]();
 });
 
-/** Starts a second process of the proxy's, which takes over. */
-function startBeside(proxy: ProxyProcess): Child {
-  return startProgram([
-    ...["proxy", "-c", `${proxy.folder}/config.ini`, "--take-over", "--cpu=1"],
-    ...[`--addr=127.0.0.1:${proxy.port}`, `--http-addr=127.0.0.1:${proxy.httpPort}`],
-  ], { TMPDIR: proxy.folder });
-}
-
 for (const [signal, what] of [["SIGTERM", "stopped"], ["SIGKILL", "killed"]] as const) {
   Deno.test(`when the new process is ${what} as soon as it serves, the old one serves on`, async () => {
     await using proxy = await ProxyProcess.start({ servers });
     using before = await proxy.client();
     assertEquals(await before.call("PING"), "PONG");
-    const next = startBeside(proxy);
+    const next = proxy.startBeside();
     await next.waitFor(() => next.stderr.includes("serving on"));
     await next.end(signal);
     await delay(1_500); // by then it would have let its clients go
@@ -51,7 +42,7 @@ Deno.test("when the new process is killed later, another one takes over from the
   const old = proxy.child;
   using queueing = await proxy.client();
   assertEquals(await queueing.call("MULTI"), "OK");
-  const killed = startBeside(proxy);
+  const killed = proxy.startBeside();
   await old.waitFor(() => old.stderr.includes("letting clients go"));
   await killed.end("SIGKILL");
   await old.waitFor(() => old.stderr.includes("nobody accepts clients until a process is started"));

@@ -137,11 +137,7 @@ Deno.test("a process that cannot take over says why, and the old one serves as b
 
 Deno.test("when the new process is killed on the way, the old one serves as before", async () => {
   await using proxy = await ProxyProcess.start({ servers });
-  const words = [
-    ...["proxy", "-c", `${proxy.folder}/config.ini`, "--take-over", "--cpu=1"],
-    ...[`--addr=127.0.0.1:${proxy.port}`, `--http-addr=127.0.0.1:${proxy.httpPort}`],
-  ];
-  const killed = startProgram(words, { TMPDIR: proxy.folder });
+  const killed = proxy.startBeside();
   await until(() => proxy.stderr.includes("is about to take over"));
   await killed.end("SIGKILL");
   using client = await proxy.client();
