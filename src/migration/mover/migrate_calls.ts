@@ -25,7 +25,6 @@ import type { RedisConnection, Word } from "../../redis/connection.ts";
 import { RedisError } from "../../redis/reply.ts";
 import type { MovingKey } from "./key_queue.ts";
 import { endRestores } from "./late_copy_guard.ts";
-import type { LoadMeter } from "./load_meter.ts";
 import { type MoveContext, MoveError } from "./mover.ts";
 import { dropKeys, heldKeys, textOfKey } from "./server_keys.ts";
 
@@ -45,7 +44,6 @@ export class MigrateCalls {
   readonly #context: MoveContext;
   readonly #source: RedisConnection;
   readonly #target: RedisConnection;
-  readonly #meter: LoadMeter;
   readonly #hasSizes: boolean;
   readonly #isLeaving: boolean;
   #stuck = new Map<number, string>();
@@ -63,14 +61,12 @@ export class MigrateCalls {
     context: MoveContext,
     source: RedisConnection,
     target: RedisConnection,
-    meter: LoadMeter,
     hasSizes: boolean,
     isLeaving: boolean,
   ) {
     this.#context = context;
     this.#source = source;
     this.#target = target;
-    this.#meter = meter;
     this.#hasSizes = hasSizes;
     this.#isLeaving = isLeaving;
   }
@@ -110,7 +106,6 @@ export class MigrateCalls {
 
   /** The keys are moved, by us or by a proxy. */
   count(keys: readonly MovingKey[]): void {
-    this.#meter.arrived(keys.length);
     for (const { slotId, size } of keys) {
       this.#context.progress(slotId)?.moved(1, this.#hasSizes ? size : undefined);
     }
@@ -178,7 +173,6 @@ export class MigrateCalls {
   }
 
   async #ask(redis: RedisConnection, database: number, words: readonly Word[]): Promise<void> {
-    this.#meter.sent(2);
     const replies = await redis.pipeline([["SELECT", database], words]);
     for (const reply of replies) if (reply instanceof RedisError) throw reply;
   }

@@ -90,7 +90,7 @@ export class StockMover implements SlotMover {
     this.#migrator = migrator;
     this.#target = target;
     this.#meter = new LoadMeter(scanner, target, context);
-    this.#calls = new MigrateCalls(context, migrator, target, this.#meter, hasSizes, isLeaving);
+    this.#calls = new MigrateCalls(context, migrator, target, hasSizes, isLeaving);
     this.#keysMax = isLeaving ? 1 : Infinity;
     this.#hasSizes = hasSizes;
     this.#bigKeys = new BigKeys(context);
@@ -298,7 +298,6 @@ export class StockMover implements SlotMover {
   /** The keys with the memory each takes; {@linkcode GONE} when it does not exist any more. */
   async #sizesOf(database: number, keys: readonly SlotKey[]): Promise<MovingKey[]> {
     const sizes = await this.#scanner.pipeline(keys.map(({ bytes }) => [MEMORY, USAGE, bytes]));
-    this.#meter.sent(keys.length);
     return keys.map(({ bytes, slotId }, i) => {
       const size = sizes[i];
       return { bytes, slotId, database, size: size === null ? GONE : Number(size) || 0 };

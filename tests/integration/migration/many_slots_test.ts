@@ -27,10 +27,6 @@ async function filled(): Promise<
   const servers = await RedisServer.startMany(2);
   using client = await servers[0]!.client();
   await client.pipeline(KEYS.map((key) => ["SET", key, key]));
-  // The mover takes what filled the server for clients, as long as the server counts it.
-  await until(async () =>
-    /instantaneous_ops_per_sec:\d{1,3}\r/.test(String(await client.call("INFO", "stats")))
-  );
   return { migration: await Migration.make(servers), servers };
 }
 
@@ -50,9 +46,9 @@ Deno.test("each key is asked for its size once, and scanned about once", async (
   await migration.done(30_000);
   const sizes = await callsOf(source, "memory\\|usage");
   assertLessOrEqual(sizes, 0.55 * KEYS.length + SAMPLE_MAX);
-  // The sample, the round that moves them, the round that proves it; of a server that is slow to answer, 250
-  // keys a call. Half the keys are of other slots and stay.
-  assertLessOrEqual(await callsOf(source, "scan"), 3 * KEYS.length / 250);
+  // A thousand keys each: the sample, the round that moves them, the round that proves it. Half the keys are
+  // of other slots and stay.
+  assertLessOrEqual(await callsOf(source, "scan"), 60);
 });
 
 Deno.test("slots are opened beside the moves; who stops in the middle leaves none blocked", async () => {
